@@ -1,0 +1,156 @@
+// Package etcdschema is the only code that knows a key or a codec of Weft's etcd: typed keys, records, snapshot and
+// watch, transactions, election, the embedded server, roles and users.
+//
+// Invariants: one object per key; intent is decoded strictly, everything else tolerantly, and unknown fields survive a
+// rewrite; a prefix that is watched or granted always ends after a slash.
+package etcdschema
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"weft/model"
+	"weft/model/desired"
+)
+
+// DefaultRoot is the root of all keys when none is configured.
+const DefaultRoot = "/weft"
+
+// Layout is the version of the layout; it is the segment after the root.
+const Layout = "v1"
+
+// Key is one key below root and layout, e.g. "intent/alpha/port/web-1". It is made by the constructors of this package
+// only, so that no malformed value becomes a key. The zero value is no key.
+type Key struct{ path string }
+
+// String is the key without root and layout.
+func (k Key) String() string { return k.path }
+
+// Prefix is a range of keys that ends in a slash. It is made by the constructors of this package only.
+type Prefix struct{ path string }
+
+// String is the prefix without root and layout.
+func (p Prefix) String() string { return p.path }
+
+// Contains says that the key lies under the prefix.
+func (p Prefix) Contains(k Key) bool { return strings.HasPrefix(k.path, p.path) }
+
+// The prefixes of the layout.
+func IntentPrefix() Prefix   { return Prefix{"intent/"} }
+func AcceptedPrefix() Prefix { return Prefix{"accepted/"} }
+func StatusPrefix() Prefix   { return Prefix{"status/"} }
+func ClaimPrefix() Prefix    { return Prefix{"claim/"} }
+func DesiredPrefix() Prefix  { return Prefix{"desired/"} }
+func ActualPrefix() Prefix   { return Prefix{"actual/"} }
+func LivePrefix() Prefix     { return Prefix{"live/"} }
+func OrderPrefix() Prefix    { return Prefix{"order/"} }
+func EventPrefix() Prefix    { return Prefix{"event/"} }
+func ElectionPrefix() Prefix { return Prefix{"election/"} }
+
+// NodeDesired is the slice of one node, its head included.
+func NodeDesired(node string) Prefix { return Prefix{"desired/" + node + "/"} }
+
+// NodeActual is what one node reports.
+func NodeActual(node string) Prefix { return Prefix{"actual/" + node + "/"} }
+
+// NodeOrder is what people tell one node.
+func NodeOrder(node string) Prefix { return Prefix{"order/" + node + "/"} }
+
+// ControlNode stands for the controllers in order/ keys.
+const ControlNode = "_control"
+
+func idPath(area string, id model.ID) Key {
+	return Key{fmt.Sprintf("%s/%s/%s/%s", area, id.Project, id.Kind.Segment(), id.Name)}
+}
+
+// Intent is the key people write an object to.
+func Intent(id model.ID) Key { return idPath("intent", id) }
+
+// AcceptedKey is the key of an object's last valid spec.
+func AcceptedKey(id model.ID) Key { return idPath("accepted", id) }
+
+// StatusKey is the key of an object's status.
+func StatusKey(id model.ID) Key { return idPath("status", id) }
+
+// ParseID reads the ID out of a key of intent/, accepted/ or status/. ok is false for anything else there, e.g. an
+// unknown kind.
+func ParseID(k Key) (id model.ID, ok bool) {
+	parts := strings.Split(k.path, "/")
+	if len(parts) != 4 {
+		return model.ID{}, false
+	}
+	kind, ok := model.ParseKind(parts[2])
+	if !ok || kind.Segment() != parts[2] || kind.ClusterScoped() != (parts[1] == model.ClusterProject) {
+		return model.ID{}, false
+	}
+	return model.ID{Project: parts[1], Kind: kind, Name: parts[3]}, true
+}
+
+// AddressClaim is the claim of an address within a network.
+func AddressClaim(networkUID string, a model.Address) Key {
+	return Key{"claim/address/" + networkUID + "/" + a.String()}
+}
+
+// MACClaim is the claim of a MAC within the region.
+func MACClaim(m model.MAC) Key { return Key{"claim/mac/" + m.String()} }
+
+// SegmentClaim is the claim of a VLAN id on a physical network.
+func SegmentClaim(physicalNetwork string, vlan uint16) Key {
+	return Key{fmt.Sprintf("claim/segment/%s/%d", physicalNetwork, vlan)}
+}
+
+// InterfaceClaim is the claim of an OVS iface-id within the region.
+func InterfaceClaim(interfaceID string) Key { return Key{"claim/interface/" + interfaceID} }
+
+// DeviceClaim is the claim of a netdev's name on a host.
+func DeviceClaim(host, device string) Key { return Key{"claim/device/" + host + "/" + device} }
+
+// DesiredKey is the key of one item in a node's slice.
+func DesiredKey(node string, k desired.Key) Key {
+	return Key{fmt.Sprintf("desired/%s/%s/%s", node, k.Kind, k.UID)}
+}
+
+// HeadKey is the key of the slice's head.
+func HeadKey(node string) Key { return Key{"desired/" + node + "/_head"} }
+
+// ParseDesired reads node and item key out of a key of desired/. head is true for the slice's head.
+func ParseDesired(k Key) (node string, item desired.Key, head, ok bool) {
+	parts := strings.Split(k.path, "/")
+	switch {
+	case len(parts) == 3 && parts[0] == "desired" && parts[2] == "_head":
+		return parts[1], desired.Key{}, true, true
+	case len(parts) == 4 && parts[0] == "desired":
+		return parts[1], desired.Key{Kind: desired.Kind(parts[2]), UID: parts[3]}, false, true
+	}
+	return "", desired.Key{}, false, false
+}
+
+// Actual keys: "node" is the node's summary, "port.<bucket>" and "exception.<bucket>" hold the ports and exceptions
+// whose uid falls into the bucket (see Bucket).
+func ActualNode(node string) Key { return Key{"actual/" + node + "/node"} }
+
+// ActualBucket is the key of one bucket of a node's report.
+func ActualBucket(node string, bucket int) Key {
+	return Key{fmt.Sprintf("actual/%s/bucket/%02d", node, bucket)}
+}
+
+// Live is the key a node keeps alive under a lease.
+func Live(node string) Key { return Key{"live/" + node} }
+
+// OrderKey is the key of an order ("accept", "resync") to a node or to ControlNode.
+func OrderKey(node, order string) Key { return Key{"order/" + node + "/" + order} }
+
+// ParseAddressClaim reads network uid and address out of a claim key.
+func ParseAddressClaim(k Key) (networkUID string, a model.Address, ok bool) {
+	rest, found := strings.CutPrefix(k.path, "claim/address/")
+	if !found {
+		return "", model.Address{}, false
+	}
+	uid, s, found := strings.Cut(rest, "/")
+	addr, err := netip.ParseAddr(s)
+	if !found || err != nil {
+		return "", model.Address{}, false
+	}
+	return uid, model.Address{Addr: addr.Unmap()}, true
+}

@@ -1,0 +1,154 @@
+package etcdschema
+
+import (
+	"hash/fnv"
+	"time"
+
+	"weft/model"
+	"weft/model/desired"
+)
+
+// Accepted is the last valid state of an intent object and what was allocated to it. All computation starts here.
+type Accepted struct {
+	UID string `json:"uid"`
+	// IntentRevision is the mod revision of the intent it was taken from, and CreateRevision the create revision: an
+	// intent with another create revision is another incarnation and gets another uid.
+	IntentRevision int64        `json:"intentRevision"`
+	CreateRevision int64        `json:"createRevision"`
+	Object         model.Object `json:"object"`
+	Allocated      Allocated    `json:"allocated,omitzero"`
+}
+
+// Allocated is what claims gave to an object; which fields are set depends on its kind.
+type Allocated struct {
+	MAC            model.MAC       `json:"mac,omitzero"`
+	Addresses      []model.Address `json:"addresses,omitempty"`
+	SegmentationID uint16          `json:"segmentationID,omitempty"`
+	// DHCPServers holds one address for each IPv4 subnet, in the order of the spec's subnets.
+	DHCPServers []model.Address `json:"dhcpServers,omitempty"`
+}
+
+// ClaimState says whether a claim is in use.
+type ClaimState string
+
+// The states of a claim.
+const (
+	ClaimBound ClaimState = "bound"
+	ClaimHeld  ClaimState = "held" // released; the key goes away with its lease after the hold time
+)
+
+// Claim is the value of a claim key: who has the thing the key names.
+type Claim struct {
+	Owner string     `json:"owner"` // uid
+	State ClaimState `json:"state"`
+	Since time.Time  `json:"since"`
+}
+
+// Phase says what the controllers make of an intent object.
+type Phase string
+
+// The phases of an intent object.
+const (
+	PhaseAccepted Phase = "Accepted"
+	PhaseInvalid  Phase = "Invalid" // the newest intent is not valid; what was accepted before stays in force
+	PhasePending  Phase = "Pending" // valid, waiting for what Reasons names
+)
+
+// Status is what people read about an object.
+type Status struct {
+	UID            string    `json:"uid,omitempty"`
+	Phase          Phase     `json:"phase"`
+	IntentRevision int64     `json:"intentRevision"`
+	Reasons        []Reason  `json:"reasons,omitempty"`
+	Allocated      Allocated `json:"allocated,omitzero"`
+	// Nodes tells for each node that holds the object how far it is. The revision is that of the desired key.
+	Nodes map[string]NodeStatus `json:"nodes,omitempty"`
+}
+
+// Reason is one thing wrong with, or missing for, an object. Field is a path ("spec.addresses[0]").
+type Reason struct {
+	Field   string `json:"field,omitempty"`
+	Message string `json:"message"`
+}
+
+// NodeStatus is an object's progress on one node.
+type NodeStatus struct {
+	DesiredRevision int64  `json:"desiredRevision"`
+	Programmed      bool   `json:"programmed"`
+	Reason          string `json:"reason,omitempty"`
+}
+
+// Head proves a slice: a node removes only what a matching head says is gone.
+type Head struct {
+	Generation int64  `json:"generation"`
+	Count      int    `json:"count"`
+	Digest     string `json:"digest"` // hexadecimal; see SetDigest
+}
+
+// NodeReport is the summary of a node, key ActualNode.
+type NodeReport struct {
+	Version  string            `json:"version"`
+	Features []desired.Feature `json:"features"`
+	// ProcessedRevision: everything in the slice up to this revision is programmed or listed as an exception.
+	ProcessedRevision int64 `json:"processedRevision"`
+	Generation        int64 `json:"generation"` // of the head that was processed
+	// EtcdRevision and ClusterID are the highest revision the node has seen and of which cluster; a controller that
+	// meets an etcd behind it knows that etcd has gone back.
+	EtcdRevision int64             `json:"etcdRevision"`
+	ClusterID    string            `json:"clusterID"`
+	Ports        int               `json:"ports"`
+	Exceptions   int               `json:"exceptions"`
+	Repaired     map[string]uint64 `json:"repaired,omitempty"` // drift found and repaired since start, by driver
+	// Held says why the node holds its last good state and waits for an accept; empty when it does not.
+	Held string    `json:"held,omitempty"`
+	At   time.Time `json:"at"`
+}
+
+// Buckets is the number of buckets of a node's report.
+const Buckets = 64
+
+// Bucket tells in which bucket a uid is reported.
+func Bucket(uid string) int {
+	h := fnv.New32a()
+	h.Write([]byte(uid))
+	return int(h.Sum32() % Buckets)
+}
+
+// BucketReport is one bucket of a node's report, by uid.
+type BucketReport struct {
+	Ports      map[string]PortReport `json:"ports,omitempty"`
+	Exceptions map[string]Exception  `json:"exceptions,omitempty"`
+}
+
+// PortReport is what a port is on the node; claims are rebuilt from it after a restore.
+type PortReport struct {
+	ID             string          `json:"id"` // project/name
+	Network        string          `json:"network"`
+	MAC            model.MAC       `json:"mac"`
+	Addresses      []model.Address `json:"addresses,omitempty"`
+	SegmentationID uint16          `json:"segmentationID,omitempty"`
+	Physical       string          `json:"physicalNetwork,omitempty"`
+	State          desired.State   `json:"state"`
+}
+
+// ExceptionState says what kind of exception it is.
+type ExceptionState string
+
+// The states of an exception.
+const (
+	ExceptionPending ExceptionState = "Pending" // waits for what Reason names
+	ExceptionFailed  ExceptionState = "Failed"  // was tried and is retried with backoff
+)
+
+// Exception is why an item of the slice is not programmed.
+type Exception struct {
+	State  ExceptionState `json:"state"`
+	Reason string         `json:"reason"`
+	Since  time.Time      `json:"since"`
+}
+
+// Order is something people tell a node or the controllers once; a new At is a new order.
+type Order struct {
+	By string    `json:"by,omitempty"`
+	At time.Time `json:"at"`
+}

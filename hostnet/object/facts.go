@@ -1,0 +1,39 @@
+package object
+
+import "net/netip"
+
+// Facts is what the host is like, as far as compiling depends on it: drivers fill it, the compiler only reads it.
+type Facts struct {
+	// Links by name: every netdev of the host's namespace.
+	Links map[string]LinkFacts
+	// Interfaces by name: every OVS interface on any bridge, whoever made it.
+	Interfaces map[string]InterfaceFacts
+	// DatapathType is what bridges of ours use on this host ("system", "netdev").
+	DatapathType string
+	// ForeignBridges are OVS bridges and netdevs of a bridge's name that are not ours.
+	ForeignBridges map[string]string // name → why it is not ours
+}
+
+// LinkFacts describes one netdev.
+type LinkFacts struct {
+	Index     int
+	MAC       MAC
+	MTU       int
+	Up        bool
+	Addresses []netip.Prefix // configured on it, link-local ones left out
+	// DefaultRoute and EtcdRoute say that the host's default route, or its road to an etcd endpoint, leaves by it: such
+	// a link is never taken as an uplink.
+	DefaultRoute bool
+	EtcdRoute    bool
+	Master       string // of a kernel bridge or bond it is enslaved to, if any
+}
+
+// InterfaceFacts describes one OVS interface.
+type InterfaceFacts struct {
+	Bridge      string
+	OFPort      uint32 // OpenFlow port number; 0 while OVS has not given it one
+	Error       string // why OVS could not open the device
+	InterfaceID string // external_ids:iface-id
+	OwnerUID    string // external_ids:weft-owner: set on what Weft created or adopted
+	Created     bool   // Weft created it (external_ids:weft-created)
+}

@@ -1,0 +1,216 @@
+package object
+
+import (
+	"cmp"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+)
+
+// CookieOwner is the top byte of every cookie of ours, and CookieMask selects it: a flow in our tables with another is
+// alien.
+const (
+	CookieOwner uint64 = 0x57 << 56
+	CookieMask  uint64 = 0xff << 56
+)
+
+// LastTable is the highest OpenFlow table that is ours; flows in higher tables are not touched.
+const LastTable = 99
+
+// FlowSetName is the Key name of the flow set with the cookie on the bridge.
+func FlowSetName(bridge string, cookie uint64) string { return fmt.Sprintf("%s/%#x", bridge, cookie) }
+
+// Flow is one OpenFlow flow as a typed value. Two flows of a bridge with the same Table, Priority and Match are the
+// same flow with different actions.
+type Flow struct {
+	Table    uint8
+	Priority uint16
+	Match    Match
+	Actions  []Action // none drops
+}
+
+// Match holds what a flow matches; a zero field is a wildcard. It is comparable. Prerequisites (EthType for IP fields,
+// IPProto for ports) are set explicitly by whoever builds the match.
+type Match struct {
+	InPort   uint32   // OpenFlow port number
+	Metadata Masked64 // OXM_OF_METADATA
+	Reg5     Masked32 // link-local owner found by lookup
+	Reg6     Masked32 // OpenFlow port number of the sending guest
+
+	EthSrc, EthDst MaskedMAC
+	EthType        uint16
+	// VLAN matches vlan_tci. Use VLANUntagged, VLANID or VLANTagged.
+	VLAN VLANMatch
+
+	IPProto        uint8        // nw_proto; ARP opcode when EthType is ARP
+	IPSrc, IPDst   netip.Prefix // of the family of EthType; a whole address is a /32 or /128
+	Frag           Frag
+	TCPSrc, TCPDst uint16 // tp_src, tp_dst of TCP
+	UDPSrc, UDPDst uint16 // tp_src, tp_dst of UDP
+
+	ARPSPA, ARPTPA netip.Prefix
+	ARPSHA         MAC
+
+	ICMPType Optional8 // of ICMP or ICMPv6, by EthType
+	ICMPCode Optional8 // ND matches always carry 0
+	NDTarget netip.Prefix
+	NDSLL    MAC
+	NDTLL    MAC
+}
+
+// MAC is an Ethernet address; the zero value is "any".
+type MAC [6]byte
+
+// String writes lower-case hexadecimal separated by colons.
+func (m MAC) String() string { return net.HardwareAddr(m[:]).String() }
+
+// MaskedMAC is an Ethernet address under a mask; a zero Mask is "any".
+type MaskedMAC struct{ Value, Mask MAC }
+
+// ExactMAC matches the whole address.
+func ExactMAC(m MAC) MaskedMAC {
+	return MaskedMAC{m, MAC{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}
+}
+
+// GroupMAC matches every broadcast and multicast address (IEEE 802 I/G bit).
+func GroupMAC() MaskedMAC { return MaskedMAC{MAC{1}, MAC{1}} }
+
+// Masked64 is a value under a mask; a zero Mask is "any".
+type Masked64 struct{ Value, Mask uint64 }
+
+// Exact64 matches the whole value.
+func Exact64(v uint64) Masked64 { return Masked64{v, ^uint64(0)} }
+
+// Masked32 is a value under a mask; a zero Mask is "any".
+type Masked32 struct{ Value, Mask uint32 }
+
+// Exact32 matches the whole value.
+func Exact32(v uint32) Masked32 { return Masked32{v, ^uint32(0)} }
+
+// Optional8 is a byte for which 0 is a value of its own.
+type Optional8 struct {
+	Set   bool
+	Value uint8
+}
+
+// Some8 is a set Optional8.
+func Some8(v uint8) Optional8 { return Optional8{true, v} }
+
+// VLANMatch is a match on vlan_tci (0x1000 is the "present" bit); a zero Mask is "any".
+type VLANMatch struct{ TCI, Mask uint16 }
+
+// VLANUntagged matches frames with no tag at all.
+func VLANUntagged() VLANMatch { return VLANMatch{0, 0x1fff} }
+
+// VLANID matches frames tagged with the VLAN id, whatever their priority.
+func VLANID(vid uint16) VLANMatch { return VLANMatch{0x1000 | vid, 0x1fff} }
+
+// VLANTagged matches frames with a tag of any id, priority tags included.
+func VLANTagged() VLANMatch { return VLANMatch{0x1000, 0x1000} }
+
+// Frag is a match on IP fragments (nw_frag).
+type Frag uint8
+
+// The fragment matches.
+const (
+	FragAny   Frag = iota // wildcard
+	FragNo                // not a fragment
+	FragYes               // any fragment
+	FragFirst             // first fragment
+	FragLater             // any but the first
+)
+
+// Action is one step of a flow's action list: exactly the types of this package.
+type Action interface{ fmt.Stringer }
+
+// Output sends the packet to an OpenFlow port, or back out of none if it came from there.
+type Output struct{ Port uint32 }
+
+// Goto continues in a later table.
+type Goto struct{ Table uint8 }
+
+// Resubmit looks the packet up in a table and comes back for the next action.
+type Resubmit struct{ Table uint8 }
+
+// SetMetadata loads the host-local network number.
+type SetMetadata struct{ Value uint64 }
+
+// SetReg loads a register.
+type SetReg struct {
+	Reg   uint8
+	Value uint32
+}
+
+// PushVLAN adds an 802.1Q tag with the id.
+type PushVLAN struct{ ID uint16 }
+
+// PopVLAN removes the outer tag.
+type PopVLAN struct{}
+
+// LearnLinkLocal remembers the packet's IPv6 source in Table for the packet's network as belonging to the sending port
+// (reg6, found again in reg5), at most Limit addresses per Cookie, each forgotten after IdleTimeout seconds. When the
+// limit is reached it sets bit 0 of reg4. The first to come keeps the address.
+type LearnLinkLocal struct {
+	Table       uint8
+	Cookie      uint64
+	Limit       uint32
+	IdleTimeout uint16
+}
+
+func (a Output) String() string      { return fmt.Sprintf("output:%d", a.Port) }
+func (a Goto) String() string        { return fmt.Sprintf("goto:%d", a.Table) }
+func (a Resubmit) String() string    { return fmt.Sprintf("resubmit:%d", a.Table) }
+func (a SetMetadata) String() string { return fmt.Sprintf("metadata:=%#x", a.Value) }
+func (a SetReg) String() string      { return fmt.Sprintf("reg%d:=%#x", a.Reg, a.Value) }
+func (a PushVLAN) String() string    { return fmt.Sprintf("push_vlan:%d", a.ID) }
+func (a PopVLAN) String() string     { return "pop_vlan" }
+func (a LearnLinkLocal) String() string {
+	return fmt.Sprintf("learn_link_local(table=%d,cookie=%#x,limit=%d,idle=%d)", a.Table, a.Cookie, a.Limit, a.IdleTimeout)
+}
+
+// String writes the flow for people; drivers have their own form.
+func (f Flow) String() string {
+	acts := make([]string, len(f.Actions))
+	for i, a := range f.Actions {
+		acts[i] = a.String()
+	}
+	if len(acts) == 0 {
+		acts = []string{"drop"}
+	}
+	return fmt.Sprintf("table=%d priority=%d %s → %s", f.Table, f.Priority, f.Match, strings.Join(acts, " "))
+}
+
+// ID is what makes two flows the same flow: table, priority and match.
+type flowID struct {
+	table    uint8
+	priority uint16
+	match    Match
+}
+
+func (f Flow) id() flowID { return flowID{f.Table, f.Priority, f.Match} }
+
+// FlowDelta compares flows by identity and actions: missing are desired but absent or different, extra are observed but
+// not desired at all (a flow with other actions is only missing: adding it replaces the old one in place).
+func FlowDelta(observed, desired []Flow) (missing, extra []Flow) {
+	have := make(map[flowID]Flow, len(observed))
+	for _, f := range observed {
+		have[f.id()] = f
+	}
+	for _, f := range desired {
+		o, ok := have[f.id()]
+		if !ok || !slices.Equal(o.Actions, f.Actions) {
+			missing = append(missing, f)
+		}
+		delete(have, f.id())
+	}
+	for _, f := range have {
+		extra = append(extra, f)
+	}
+	slices.SortFunc(extra, func(a, b Flow) int {
+		return cmp.Or(cmp.Compare(a.Table, b.Table), cmp.Compare(b.Priority, a.Priority),
+			strings.Compare(a.Match.String(), b.Match.String()))
+	})
+	return missing, extra
+}

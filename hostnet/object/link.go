@@ -1,0 +1,58 @@
+package object
+
+// Link is the managed state of a netdev that somebody else created: a guest's device or an uplink. Weft never creates,
+// renames or deletes one.
+type Link struct {
+	OwnerUID string
+	Name     string
+	MTU      int // bytes
+	Up       bool
+	// After lists what must be there before the link is brought up: protection before connectivity.
+	After []Key
+}
+
+// Qdisc is the traffic control of a guest's device. Root is the kind of a root queueing discipline that somebody
+// attached by hand, and Ingress that of an ingress or clsact one; empty is the kernel's default (handle 0), which is
+// what is desired until a port has limits.
+type Qdisc struct {
+	OwnerUID string
+	Device   string
+	Root     string
+	Ingress  string
+}
+
+// Key implements Object.
+func (l *Link) Key() Key { return Key{KindLink, l.Name} }
+
+// Owner implements Object.
+func (l *Link) Owner() string { return l.OwnerUID }
+
+// DependsOn implements Object.
+func (l *Link) DependsOn() []Key { return l.After }
+
+// Diff implements Object.
+func (l *Link) Diff(observed Object) []Difference {
+	o := observed.(*Link)
+	var d differ
+	d.field("mtu", o.MTU, l.MTU)
+	d.field("up", o.Up, l.Up)
+	return d
+}
+
+// Key implements Object.
+func (q *Qdisc) Key() Key { return Key{KindQdisc, q.Device} }
+
+// Owner implements Object.
+func (q *Qdisc) Owner() string { return q.OwnerUID }
+
+// DependsOn implements Object.
+func (q *Qdisc) DependsOn() []Key { return nil }
+
+// Diff implements Object.
+func (q *Qdisc) Diff(observed Object) []Difference {
+	o := observed.(*Qdisc)
+	var d differ
+	d.field("root", o.Root, q.Root)
+	d.field("ingress", o.Ingress, q.Ingress)
+	return d
+}

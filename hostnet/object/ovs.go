@@ -1,0 +1,146 @@
+package object
+
+// BridgeProtocols are the OpenFlow versions every bridge of ours speaks: 1.0 for the tools' defaults, 1.3 for meters,
+// 1.4 for bundles.
+func BridgeProtocols() []string { return []string{"OpenFlow10", "OpenFlow13", "OpenFlow14"} }
+
+// DeadVLAN is the tag of every guest port. Flows decide alone; the tag keeps a port mute should NORMAL ever run.
+const DeadVLAN = 4095
+
+// Bridge is an OVS bridge that Weft owns, recognised by its external_ids:weft-owner. fail_mode is always secure, and
+// the protocols are BridgeProtocols; a foreign bridge of the same name is never touched.
+type Bridge struct {
+	OwnerUID string
+	Name     string
+	// DatapathType is "system" or "netdev"; a host fact, not intent.
+	DatapathType string
+	FailMode     string
+	Protocols    []string
+	// Settings are the managed keys of other_config (e.g. "mac-table-size"); other keys are left alone.
+	Settings []Setting
+	// Controllers that somebody set on the bridge: always desired empty, for a controller would own our tables.
+	Controllers []string
+}
+
+// Setting is one key of an OVSDB map column.
+type Setting struct{ Key, Value string }
+
+// Uplink is a NIC of the host as a port of the bridge, without a tag.
+type Uplink struct {
+	OwnerUID        string
+	Bridge          string
+	Device          string
+	PhysicalNetwork string
+}
+
+// OVSPort is a guest's interface as a port of the bridge.
+type OVSPort struct {
+	OwnerUID string
+	Bridge   string
+	Device   string // name of port, interface and netdev
+	// Adopted says that somebody else (libvirt, os-vif) created the interface: Weft sets Tag on it and its own
+	// external_ids, and never creates or deletes it.
+	Adopted     bool
+	Tag         uint16
+	InterfaceID string // external_ids:iface-id
+	MAC         string // external_ids:attached-mac
+}
+
+// FlowSet is all flows of one owner and feature. Every flow carries Cookie, and nothing else does.
+type FlowSet struct {
+	OwnerUID string
+	Bridge   string
+	Feature  string // e.g. "bridge", "network", "port"
+	Cookie   uint64
+	Flows    []Flow // order is without meaning; no two have the same table, priority and match
+	// After lists objects whose flows must be in place first (protection before connectivity).
+	After []Key
+}
+
+// Key implements Object.
+func (b *Bridge) Key() Key { return Key{KindBridge, b.Name} }
+
+// Owner implements Object.
+func (b *Bridge) Owner() string { return b.OwnerUID }
+
+// DependsOn implements Object.
+func (b *Bridge) DependsOn() []Key { return nil }
+
+// Diff implements Object.
+func (b *Bridge) Diff(observed Object) []Difference {
+	o := observed.(*Bridge)
+	var d differ
+	d.field("datapath_type", o.DatapathType, b.DatapathType)
+	d.field("fail_mode", o.FailMode, b.FailMode)
+	d.set("protocols", o.Protocols, b.Protocols)
+	d.set("controller", o.Controllers, b.Controllers)
+	have := map[string]string{}
+	for _, s := range o.Settings {
+		have[s.Key] = s.Value
+	}
+	for _, s := range b.Settings {
+		d.field("other_config:"+s.Key, have[s.Key], s.Value)
+	}
+	return d
+}
+
+// Key implements Object.
+func (u *Uplink) Key() Key { return Key{KindUplink, u.Device} }
+
+// Owner implements Object.
+func (u *Uplink) Owner() string { return u.OwnerUID }
+
+// DependsOn implements Object.
+func (u *Uplink) DependsOn() []Key { return []Key{{KindBridge, u.Bridge}} }
+
+// Diff implements Object.
+func (u *Uplink) Diff(observed Object) []Difference {
+	o := observed.(*Uplink)
+	var d differ
+	d.field("bridge", o.Bridge, u.Bridge)
+	d.field("external_ids:weft-physical-network", o.PhysicalNetwork, u.PhysicalNetwork)
+	return d
+}
+
+// Key implements Object.
+func (p *OVSPort) Key() Key { return Key{KindOVSPort, p.Device} }
+
+// Owner implements Object.
+func (p *OVSPort) Owner() string { return p.OwnerUID }
+
+// DependsOn implements Object.
+func (p *OVSPort) DependsOn() []Key { return []Key{{KindBridge, p.Bridge}} }
+
+// Diff implements Object.
+func (p *OVSPort) Diff(observed Object) []Difference {
+	o := observed.(*OVSPort)
+	var d differ
+	d.field("bridge", o.Bridge, p.Bridge)
+	d.field("tag", o.Tag, p.Tag)
+	d.field("external_ids:weft-owner", o.OwnerUID, p.OwnerUID)
+	d.field("external_ids:iface-id", o.InterfaceID, p.InterfaceID)
+	d.field("external_ids:attached-mac", o.MAC, p.MAC)
+	return d
+}
+
+// Key implements Object.
+func (f *FlowSet) Key() Key { return Key{KindFlowSet, FlowSetName(f.Bridge, f.Cookie)} }
+
+// Owner implements Object.
+func (f *FlowSet) Owner() string { return f.OwnerUID }
+
+// DependsOn implements Object.
+func (f *FlowSet) DependsOn() []Key { return append([]Key{{KindBridge, f.Bridge}}, f.After...) }
+
+// Diff implements Object. It lists missing, changed and extra flows.
+func (f *FlowSet) Diff(observed Object) []Difference {
+	missing, extra := FlowDelta(observed.(*FlowSet).Flows, f.Flows)
+	var d differ
+	for _, w := range missing {
+		d = append(d, Difference{"flow", "", w.String()})
+	}
+	for _, o := range extra {
+		d = append(d, Difference{"flow", o.String(), ""})
+	}
+	return d
+}

@@ -1,0 +1,105 @@
+package object
+
+import (
+	"net/netip"
+	"time"
+)
+
+// ServerMAC is the Ethernet address Weft's own servers (DHCP, router advertisements) speak from on every guest's port,
+// and ServerLinkLocal their IPv6 address: the same on every host, so that a guest that moved keeps its server. Both are
+// reserved: no guest may use them. The address is locally administered (IEEE 802 U/L bit), the other its modified EUI-64.
+var (
+	ServerMAC       = MAC{0x02, 0x57, 0x45, 0x46, 0x54, 0x01}
+	ServerLinkLocal = netip.MustParseAddr("fe80::57:45ff:fe46:5401")
+)
+
+// DHCPBinding is everything the DHCPv4 and DHCPv6 servers need to answer one guest on its own port: the reply is a
+// function of the request and this value alone.
+type DHCPBinding struct {
+	OwnerUID string
+	Device   string // the netdev on the host side of the guest's interface
+	MAC      MAC    // only this client hardware address is served
+	Hostname string
+	Domain   string
+	MTU      int
+	Lease    time.Duration
+	DNS, NTP []netip.Addr // of both families
+	V4       []DHCPv4Lease
+	V6       []netip.Addr // IA_NA addresses
+}
+
+// DHCPv4Lease is one IPv4 address of a port. The first of a binding is offered; the others are accepted when asked for.
+type DHCPv4Lease struct {
+	Address netip.Addr
+	Prefix  netip.Prefix
+	// Server is the server identifier (RFC 2132 9.7); ARP for it is answered on the guest's port by ServerMAC.
+	Server netip.Addr
+	Router netip.Addr // not valid: none is announced
+	Routes []Route    // classless static routes (RFC 3442)
+}
+
+// Route is one IPv4 route told to guests.
+type Route struct {
+	Destination netip.Prefix
+	NextHop     netip.Addr
+}
+
+// RABinding is what is advertised to one guest on its own port (RFC 4861): managed addresses (M=1), prefixes on-link
+// but not for autoconfiguration (A=0), router lifetime 0.
+type RABinding struct {
+	OwnerUID string
+	Device   string
+	MTU      int
+	Lease    time.Duration // bounds the prefixes' lifetimes
+	Prefixes []netip.Prefix
+	DNS      []netip.Addr // RFC 8106 RDNSS, IPv6 only
+	Domain   string       // RFC 8106 DNSSL
+}
+
+// Key implements Object.
+func (b *DHCPBinding) Key() Key { return Key{KindDHCPBinding, b.Device} }
+
+// Owner implements Object.
+func (b *DHCPBinding) Owner() string { return b.OwnerUID }
+
+// DependsOn implements Object.
+func (b *DHCPBinding) DependsOn() []Key { return []Key{{KindLink, b.Device}} }
+
+// Diff implements Object.
+func (b *DHCPBinding) Diff(observed Object) []Difference {
+	o := observed.(*DHCPBinding)
+	var d differ
+	d.field("owner", o.OwnerUID, b.OwnerUID)
+	d.field("mac", o.MAC, b.MAC)
+	d.field("hostname", o.Hostname, b.Hostname)
+	d.field("domain", o.Domain, b.Domain)
+	d.field("mtu", o.MTU, b.MTU)
+	d.field("lease", o.Lease, b.Lease)
+	d.field("dns", o.DNS, b.DNS)
+	d.field("ntp", o.NTP, b.NTP)
+	d.field("ipv4", o.V4, b.V4)
+	d.field("ipv6", o.V6, b.V6)
+	return d
+}
+
+// Key implements Object.
+func (b *RABinding) Key() Key { return Key{KindRABinding, b.Device} }
+
+// Owner implements Object.
+func (b *RABinding) Owner() string { return b.OwnerUID }
+
+// DependsOn implements Object.
+func (b *RABinding) DependsOn() []Key { return []Key{{KindLink, b.Device}} }
+
+// Diff implements Object.
+func (b *RABinding) Diff(observed Object) []Difference {
+	o := observed.(*RABinding)
+	var d differ
+	d.field("owner", o.OwnerUID, b.OwnerUID)
+	d.field("mtu", o.MTU, b.MTU)
+	d.field("lease", o.Lease, b.Lease)
+	d.field("prefixes", o.Prefixes, b.Prefixes)
+	d.field("dns", o.DNS, b.DNS)
+	d.field("domain", o.Domain, b.Domain)
+	return d
+}

@@ -1,0 +1,125 @@
+// Package desired holds what one node must be: resolved, plain data with no name left to look up elsewhere.
+//
+// Invariants: written by the leading controller only, read by one node only; unknown fields are ignored by readers, so
+// that controllers and hosts of different versions work together.
+package desired
+
+import "weft/model"
+
+// Kind is the kind segment of a desired key.
+type Kind string
+
+// The kinds of desired items.
+const (
+	KindHost    Kind = "host"
+	KindNetwork Kind = "network"
+	KindPort    Kind = "port"
+)
+
+// Key names one item of a node's slice. It is comparable.
+type Key struct {
+	Kind Kind
+	UID  string
+}
+
+// Item is implemented by Host, Network and Port (pointers).
+type Item interface{ Key() Key }
+
+// Host is the node's own configuration.
+type Host struct {
+	UID     string       `json:"uid"`
+	Name    string       `json:"name"`
+	Driver  model.Driver `json:"driver"`
+	Bridge  string       `json:"bridge"`
+	Uplinks []Uplink     `json:"uplinks,omitempty"`
+}
+
+// Uplink is the road from the node's bridge to a physical network. MTU is the physical network's, in bytes.
+type Uplink struct {
+	PhysicalNetwork string `json:"physicalNetwork"`
+	Interface       string `json:"interface"`
+	MTU             int    `json:"mtu"`
+}
+
+// Network is a network with at least one port on the node.
+type Network struct {
+	UID             string            `json:"uid"`
+	Project         string            `json:"project"`
+	Name            string            `json:"name"`
+	Type            model.NetworkType `json:"type"`
+	PhysicalNetwork string            `json:"physicalNetwork,omitempty"`
+	SegmentationID  uint16            `json:"segmentationID,omitempty"`
+	MTU             int               `json:"mtu"`
+	Subnets         []Subnet          `json:"subnets,omitempty"`
+	DHCP            DHCP              `json:"dhcp"`
+}
+
+// Subnet is one address block with its servers resolved. DHCPServer is set on every IPv4 subnet.
+type Subnet struct {
+	CIDR       model.Prefix  `json:"cidr"`
+	Gateway    model.Address `json:"gateway,omitzero"`
+	DHCPServer model.Address `json:"dhcpServer,omitzero"`
+}
+
+// DHCP is what the network's guests are told, every default filled in. LeaseSeconds is at least 60.
+type DHCP struct {
+	DNSServers   []model.Address `json:"dnsServers,omitempty"`
+	NTPServers   []model.Address `json:"ntpServers,omitempty"`
+	Domain       string          `json:"domain,omitempty"`
+	Routes       []model.Route   `json:"routes,omitempty"`
+	MTU          int             `json:"mtu"`
+	LeaseSeconds uint32          `json:"leaseSeconds"`
+}
+
+// State says whether a port speaks here.
+type State string
+
+// The states of a desired port.
+const (
+	StateActive  State = "active"
+	StateStandby State = "standby" // fully wired but mute in both directions
+)
+
+// Port is one guest interface on the node.
+type Port struct {
+	UID         string          `json:"uid"`
+	Project     string          `json:"project"`
+	Name        string          `json:"name"`
+	Network     string          `json:"network"` // uid of a Network in the same slice
+	MAC         model.MAC       `json:"mac"`
+	Addresses   []model.Address `json:"addresses,omitempty"`
+	Device      string          `json:"device"`
+	InterfaceID string          `json:"interfaceID"`
+	Hostname    string          `json:"hostname,omitempty"`
+	State       State           `json:"state"`
+}
+
+// Key implements Item.
+func (h *Host) Key() Key { return Key{KindHost, h.UID} }
+
+// Key implements Item.
+func (n *Network) Key() Key { return Key{KindNetwork, n.UID} }
+
+// Key implements Item.
+func (p *Port) Key() Key { return Key{KindPort, p.UID} }
+
+// NewItem returns a pointer to an empty item of the kind, or nil for a kind this version does not know.
+func NewItem(k Kind) Item {
+	switch k {
+	case KindHost:
+		return &Host{}
+	case KindNetwork:
+		return &Network{}
+	case KindPort:
+		return &Port{}
+	}
+	return nil
+}
+
+// Slice is a node's whole desired state in memory. Revision is the etcd revision it corresponds to.
+type Slice struct {
+	Revision int64
+	Host     *Host
+	Networks map[string]*Network
+	Ports    map[string]*Port
+}

@@ -1,0 +1,25 @@
+package desired
+
+// Feature is one ability of a node that a controller may have to rely on. Nodes publish theirs in actual; a controller
+// never writes to a slice what its node lacks: the port stays Pending with "needs feature X". A node that has published
+// nothing yet is taken to have exactly Baseline.
+type Feature string
+
+// The features of this version.
+const (
+	FeatureVLAN    Feature = "vlan"    // networks of type vlan
+	FeatureDHCPv4  Feature = "dhcpv4"  // RFC 2131 on the guest's port
+	FeatureDHCPv6  Feature = "dhcpv6"  // RFC 8415 IA_NA on the guest's port
+	FeatureRA      Feature = "ra"      // RFC 4861 router advertisements on the guest's port
+	FeatureStandby Feature = "standby" // ports in StateStandby
+)
+
+// Features lists what this version of the host reconciler can do.
+func Features() []Feature {
+	return []Feature{FeatureVLAN, FeatureDHCPv4, FeatureDHCPv6, FeatureRA, FeatureStandby}
+}
+
+// Baseline lists what every node of the layout's version v1 can do.
+func Baseline() []Feature {
+	return []Feature{FeatureVLAN, FeatureDHCPv4, FeatureDHCPv6, FeatureRA}
+}

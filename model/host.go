@@ -1,0 +1,42 @@
+package model
+
+import "fmt"
+
+// Driver names the fabric of a host.
+type Driver string
+
+// DriverOVS wires guests with Open vSwitch. It is the default.
+const DriverOVS Driver = "ovs"
+
+// DefaultBridge is the OVS bridge of a host that names none; libvirt and os-vif use the same name.
+const DefaultBridge = "br-int"
+
+// HostSpec declares a hypervisor: its name is the node name and the common name of its etcd certificate.
+type HostSpec struct {
+	Driver Driver `json:"driver,omitempty"`
+	// Bridge is the OVS bridge that Weft owns on the host; DefaultBridge when empty.
+	Bridge string `json:"bridge,omitempty"`
+	// PhysicalNetworks maps physical networks to the host's interfaces; each at most once, each interface at most once.
+	PhysicalNetworks []HostPhysicalNetwork `json:"physicalNetworks,omitempty"`
+}
+
+// HostPhysicalNetwork says through which interface a host reaches a physical network.
+type HostPhysicalNetwork struct {
+	Name      string `json:"name"`      // of a PhysicalNetwork
+	Interface string `json:"interface"` // of the host, at most 15 characters
+}
+
+// Kind implements Spec.
+func (*HostSpec) Kind() Kind { return KindHost }
+
+// References implements Spec.
+func (s *HostSpec) References(string) []Reference {
+	var refs []Reference
+	for i, p := range s.PhysicalNetworks {
+		refs = append(refs, Reference{
+			Field: fmt.Sprintf("spec.physicalNetworks[%d].name", i),
+			To:    ID{ClusterProject, KindPhysicalNetwork, p.Name},
+		})
+	}
+	return refs
+}

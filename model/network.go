@@ -1,0 +1,70 @@
+package model
+
+// NetworkType names how a network's frames travel between hosts.
+type NetworkType string
+
+// NetworkTypeVLAN carries frames in an IEEE 802.1Q VLAN of a physical network.
+const NetworkTypeVLAN NetworkType = "vlan"
+
+// NetworkSpec declares a project's network: one broadcast domain with subnets of either family.
+type NetworkSpec struct {
+	Type            NetworkType `json:"type"`
+	PhysicalNetwork string      `json:"physicalNetwork,omitempty"`
+	// SegmentationID is the VLAN id; 0 lets the controllers claim a free one in the physical network's ranges.
+	SegmentationID uint16 `json:"segmentationID,omitempty"`
+	// MTU is the network's MTU in bytes; 0 means the physical network's.
+	MTU     int      `json:"mtu,omitempty"`
+	Subnets []Subnet `json:"subnets,omitempty"`
+	DHCP    DHCP     `json:"dhcp,omitzero"`
+}
+
+// Subnet is one address block of a network.
+type Subnet struct {
+	CIDR Prefix `json:"cidr"`
+	// Gateway is a router on the network that already exists; guests are told of it. Without one the block's first
+	// host address is kept free for a router that Weft may provide, and guests are told of none.
+	Gateway Address `json:"gateway,omitzero"`
+	// DHCPServer is the address that Weft's DHCPv4 server goes by, the same on every host (RFC 2131 server
+	// identifier); the first free address after the gateway when not set. IPv4 only.
+	DHCPServer Address `json:"dhcpServer,omitzero"`
+	// AllocationPools limit what is allotted to ports that ask for no address; the whole block when empty.
+	AllocationPools []AddressRange `json:"allocationPools,omitempty"`
+}
+
+// AddressRange is an inclusive range of addresses of one family.
+type AddressRange struct {
+	Start Address `json:"start"`
+	End   Address `json:"end"`
+}
+
+// DHCP holds what guests are told besides their addresses, by DHCPv4, DHCPv6 and router advertisements alike.
+type DHCP struct {
+	// DNSServers of either family; each family's protocol carries its own.
+	DNSServers []Address `json:"dnsServers,omitempty"`
+	NTPServers []Address `json:"ntpServers,omitempty"`
+	// Domain is the DNS domain of the guests.
+	Domain string  `json:"domain,omitempty"`
+	Routes []Route `json:"routes,omitempty"`
+	// MTU told to guests in bytes; 0 means the network's.
+	MTU int `json:"mtu,omitempty"`
+	// LeaseTime is a Go duration ("1h"); DefaultLeaseTime when empty; from 60 s to 8760 h.
+	LeaseTime Duration `json:"leaseTime,omitzero"`
+}
+
+// Route is one classless static route (RFC 3442); both addresses are IPv4.
+type Route struct {
+	Destination Prefix  `json:"destination"`
+	NextHop     Address `json:"nextHop"`
+}
+
+// Kind implements Spec.
+func (*NetworkSpec) Kind() Kind { return KindNetwork }
+
+// References implements Spec: the network's project and its physical network.
+func (s *NetworkSpec) References(project string) []Reference {
+	refs := []Reference{{Field: "metadata.project", To: ID{ClusterProject, KindProject, project}}}
+	if s.PhysicalNetwork != "" {
+		refs = append(refs, Reference{"spec.physicalNetwork", ID{ClusterProject, KindPhysicalNetwork, s.PhysicalNetwork}})
+	}
+	return refs
+}

@@ -1,0 +1,23 @@
+package model
+
+// PhysicalNetworkSpec declares a layer-2 fabric that hosts are cabled to, and which VLANs on it Weft may use.
+type PhysicalNetworkSpec struct {
+	VLANRanges []VLANRange `json:"vlanRanges,omitempty"`
+	// MTU is the largest layer-3 packet in bytes that the fabric carries; DefaultMTU when 0.
+	MTU int `json:"mtu,omitempty"`
+}
+
+// DefaultMTU is the MTU of a physical network that declares none (IEEE 802.3).
+const DefaultMTU = 1500
+
+// VLANRange is an inclusive range of VLAN ids from 1 to 4094.
+type VLANRange struct {
+	Minimum uint16 `json:"minimum"`
+	Maximum uint16 `json:"maximum"`
+}
+
+// Kind implements Spec.
+func (*PhysicalNetworkSpec) Kind() Kind { return KindPhysicalNetwork }
+
+// References implements Spec: a physical network refers to nothing.
+func (*PhysicalNetworkSpec) References(string) []Reference { return nil }

@@ -1,0 +1,10 @@
+package model
+
+// ProjectSpec declares a project: the owner of networks and ports, isolated from every other.
+type ProjectSpec struct{}
+
+// Kind implements Spec.
+func (*ProjectSpec) Kind() Kind { return KindProject }
+
+// References implements Spec: a project refers to nothing.
+func (*ProjectSpec) References(string) []Reference { return nil }
