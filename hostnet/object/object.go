@@ -23,6 +23,8 @@ const (
 	KindQdisc       Kind = "qdisc"        // the traffic control of a netdev
 	KindDHCPBinding Kind = "dhcp-binding" // the DHCPv4 and DHCPv6 servers of one guest port
 	KindRABinding   Kind = "ra-binding"   // the router advertisements of one guest port
+	// KindAnnouncement is the telling of the physical network where one guest port is now.
+	KindAnnouncement Kind = "announcement"
 )
 
 // Key names one object on a host. It is comparable.

@@ -56,6 +56,39 @@ type RABinding struct {
 	Domain   string       // RFC 8106 DNSSL
 }
 
+// Announcement tells the physical network that a guest's MAC is reached through this host: when it is created, or
+// changes, frames from the guest's MAC (gratuitous ARP, unsolicited neighbour advertisements) leave by the uplink, so
+// that switches relearn the MAC after a port became active here. It lasts for as long as the port is active on the host.
+type Announcement struct {
+	OwnerUID  string
+	Device    string // the uplink's netdev
+	VLAN      uint16 // VLAN id on the wire, 1 to 4094; 0 sends untagged
+	MAC       MAC    // the guest's
+	Addresses []netip.Addr
+	// After lists what must be in place first: the flows that let answers reach the guest.
+	After []Key
+}
+
+// Key implements Object. A port has one announcement, whatever uplink it leaves by.
+func (a *Announcement) Key() Key { return Key{KindAnnouncement, a.OwnerUID} }
+
+// Owner implements Object.
+func (a *Announcement) Owner() string { return a.OwnerUID }
+
+// DependsOn implements Object.
+func (a *Announcement) DependsOn() []Key { return a.After }
+
+// Diff implements Object.
+func (a *Announcement) Diff(observed Object) []Difference {
+	o := observed.(*Announcement)
+	var d differ
+	d.field("device", o.Device, a.Device)
+	d.field("vlan", o.VLAN, a.VLAN)
+	d.field("mac", o.MAC, a.MAC)
+	d.field("addresses", o.Addresses, a.Addresses)
+	return d
+}
+
 // Key implements Object.
 func (b *DHCPBinding) Key() Key { return Key{KindDHCPBinding, b.Device} }
 
