@@ -1,7 +1,7 @@
 // Package plan turns objects and what was observed into ordered steps.
 //
 // Invariants: pure; the same input gives the same plan; a step comes after everything it depends on, a removal before
-// what it depended on; making comes before breaking.
+// what it depended on; making comes before breaking; what cannot be ordered is reported and harms no other step.
 package plan
 
 import "weft/hostnet/object"
@@ -14,10 +14,33 @@ type Step struct {
 	Differences []object.Difference // of an Update
 }
 
-// Plan is the way from observed to desired. It is a value: it can be printed, compared and shown without being applied.
-type Plan struct {
-	Steps []Step
+// Blocked is an object that is not as desired and cannot be made so now.
+type Blocked struct {
+	Key   object.Key
+	Owner string // uid of the desired item
+	// On lists what it waits for: dependencies that are neither there nor planned, or the members of a cycle.
+	On []object.Key
+	// Reason is a sentence for people.
+	Reason string
 }
 
-// Empty says that nothing has to be done.
-func (p Plan) Empty() bool { return len(p.Steps) == 0 }
+// Plan is the way from observed to desired. It is a value: it can be printed, compared and shown without being applied.
+type Plan struct {
+	Steps   []Step    // by stage, then operation and key
+	Blocked []Blocked // by key
+}
+
+// Empty says that nothing has to be done and nothing waits.
+func (p Plan) Empty() bool { return len(p.Steps) == 0 && len(p.Blocked) == 0 }
+
+// Stages splits the steps by stage, in order.
+func (p Plan) Stages() [][]Step {
+	var out [][]Step
+	for i, s := range p.Steps {
+		if i == 0 || s.Stage != p.Steps[i-1].Stage {
+			out = append(out, nil)
+		}
+		out[len(out)-1] = append(out[len(out)-1], s)
+	}
+	return out
+}

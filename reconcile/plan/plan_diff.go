@@ -1,0 +1,171 @@
+package plan
+
+import (
+	"cmp"
+	"slices"
+
+	"weft/hostnet/object"
+)
+
+// Diff compares the given objects only and orders what has to be done: desired and not observed is created, desired and
+// different is updated, observed and not desired is deleted if removable says so. An observed object that is neither
+// desired nor removable is left alone and satisfies dependencies, so callers hand in what their objects depend on that
+// way. Creates and updates come first, in the order of their dependencies; deletes follow, dependants first.
+func Diff(desired, observed map[object.Key]object.Object, removable func(object.Key) bool) Plan {
+	b := &builder{desired: desired, observed: observed,
+		makes: map[object.Key]Step{}, breaks: map[object.Key]Step{}, stage: map[object.Key]int{}}
+	b.collect(removable)
+	last := b.orderMakes()
+	b.orderBreaks(last)
+	return b.plan()
+}
+
+// builder holds one Diff at work.
+type builder struct {
+	desired, observed map[object.Key]object.Object
+	makes, breaks     map[object.Key]Step
+	stage             map[object.Key]int
+	blocked           map[object.Key]Blocked
+}
+
+// collect finds the changes, without order.
+func (b *builder) collect(removable func(object.Key) bool) {
+	for k, want := range b.desired {
+		have, there := b.observed[k]
+		if !there {
+			b.makes[k] = Step{Change: object.Change{Op: object.Create, Desired: want}}
+			continue
+		}
+		if d := want.Diff(have); len(d) > 0 {
+			b.makes[k] = Step{Change: object.Change{Op: object.Update, Desired: want, Observed: have}, Differences: d}
+		}
+	}
+	for k, have := range b.observed {
+		if _, wanted := b.desired[k]; !wanted && removable(k) {
+			b.breaks[k] = Step{Change: object.Change{Op: object.Delete, Observed: have}}
+		}
+	}
+}
+
+// satisfied says that a dependency is there and stays, so that nothing has to be done for it first.
+func (b *builder) satisfied(k object.Key) bool {
+	_, there := b.observed[k]
+	_, goes := b.breaks[k]
+	return there && !goes
+}
+
+// orderMakes gives every create and update its stage, or blocks it, and returns the last stage.
+func (b *builder) orderMakes() int {
+	b.blocked = map[object.Key]Blocked{}
+	w := &walk{next: b.dependencies, known: func(k object.Key) bool { _, ok := b.makes[k]; return ok },
+		depth: map[object.Key]int{}, cyclic: map[object.Key][]object.Key{}}
+	last := 0
+	for _, k := range sortedKeys(b.makes) {
+		w.visit(k)
+	}
+	for _, k := range w.order { // dependencies first
+		if cycle, ok := w.cyclic[k]; ok {
+			b.block(k, cycle, "is part of a dependency cycle: "+join(cycle, " → "))
+			continue
+		}
+		if missing := b.missing(k); len(missing) > 0 {
+			b.block(k, missing, "waits for "+join(missing, ", "))
+			continue
+		}
+		b.stage[k] = w.depth[k]
+		last = max(last, w.depth[k])
+	}
+	return last
+}
+
+// dependencies are those of a create or update.
+func (b *builder) dependencies(k object.Key) []object.Key {
+	return b.makes[k].Change.Desired.DependsOn()
+}
+
+// missing lists dependencies that are neither there nor made before.
+func (b *builder) missing(k object.Key) []object.Key {
+	var out []object.Key
+	for _, d := range b.dependencies(k) {
+		_, blocked := b.blocked[d] // it may be there, but not as this one needs it
+		_, made := b.stage[d]
+		if !made && (blocked || !b.satisfied(d)) {
+			out = append(out, d)
+		}
+	}
+	slices.SortFunc(out, object.Key.Compare)
+	return slices.Compact(out)
+}
+
+func (b *builder) block(k object.Key, on []object.Key, reason string) {
+	b.blocked[k] = Blocked{Key: k, Owner: b.desired[k].Owner(), On: on, Reason: reason}
+}
+
+// orderBreaks puts deletes after the last make, dependants before what they depend on. A cycle among observed objects
+// cannot block a removal: its members go in the last stage they reach.
+func (b *builder) orderBreaks(last int) {
+	dependants := map[object.Key][]object.Key{}
+	for k, s := range b.breaks {
+		for _, d := range s.Change.Observed.DependsOn() {
+			if _, goes := b.breaks[d]; goes {
+				dependants[d] = append(dependants[d], k)
+			}
+		}
+	}
+	w := &walk{next: func(k object.Key) []object.Key { return dependants[k] },
+		known: func(object.Key) bool { return true },
+		depth: map[object.Key]int{}, cyclic: map[object.Key][]object.Key{}}
+	for _, k := range sortedKeys(b.breaks) {
+		w.visit(k)
+	}
+	for k := range b.breaks {
+		b.stage[k] = last + w.depth[k]
+	}
+}
+
+// plan sorts what was found into its stable form.
+func (b *builder) plan() Plan {
+	var p Plan
+	for _, set := range []map[object.Key]Step{b.makes, b.breaks} {
+		for k, s := range set {
+			if stage, ok := b.stage[k]; ok {
+				s.Stage = stage
+				p.Steps = append(p.Steps, s)
+			}
+		}
+	}
+	slices.SortFunc(p.Steps, func(x, y Step) int {
+		return cmp.Or(cmp.Compare(x.Stage, y.Stage), cmp.Compare(rank(x.Change.Op), rank(y.Change.Op)),
+			x.Change.Key().Compare(y.Change.Key()))
+	})
+	for i, stage := 0, 0; i < len(p.Steps); i++ { // number without gaps, from 1
+		if i == 0 || p.Steps[i].Stage != b.stage[p.Steps[i-1].Change.Key()] {
+			stage++
+		}
+		p.Steps[i].Stage = stage
+	}
+	for _, k := range sortedKeys(b.blocked) {
+		p.Blocked = append(p.Blocked, b.blocked[k])
+	}
+	return p
+}
+
+// rank orders operations within a stage.
+func rank(op object.Op) int {
+	switch op {
+	case object.Create:
+		return 0
+	case object.Update:
+		return 1
+	}
+	return 2
+}
+
+func sortedKeys[V any](m map[object.Key]V) []object.Key {
+	keys := make([]object.Key, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, object.Key.Compare)
+	return keys
+}
