@@ -18,7 +18,7 @@ func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil
 func (d *Duration) UnmarshalText(text []byte) error {
 	v, err := time.ParseDuration(string(text))
 	if err != nil || v < 0 {
-		return fmt.Errorf("%q is not a duration such as \"1h\" or \"90s\"", text)
+		return fmt.Errorf("%s is not a duration such as \"1h\" or \"90s\"", quote(string(text)))
 	}
 	d.Duration = v
 	return nil

@@ -37,6 +37,11 @@ type Spec interface {
 	// References lists the objects the spec names, with the field's path that names each; project is the object's own,
 	// for references that do not carry one.
 	References(project string) []Reference
+
+	// validate reports what is wrong with the spec by itself.
+	validate(c *checker)
+	// validateRefs reports what is wrong with the spec beside the objects it refers to.
+	validateRefs(c *refChecker)
 }
 
 // Reference is one object named by a field of another.

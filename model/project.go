@@ -8,3 +8,7 @@ func (*ProjectSpec) Kind() Kind { return KindProject }
 
 // References implements Spec: a project refers to nothing.
 func (*ProjectSpec) References(string) []Reference { return nil }
+
+func (*ProjectSpec) validate(*checker) {}
+
+func (*ProjectSpec) validateRefs(*refChecker) {}

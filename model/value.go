@@ -15,10 +15,10 @@ type Address struct{ netip.Addr }
 func ParseAddress(s string) (Address, error) {
 	a, err := netip.ParseAddr(s)
 	if err != nil {
-		return Address{}, fmt.Errorf("%q is not an IPv4 or IPv6 address", s)
+		return Address{}, fmt.Errorf("%s is not an IPv4 or IPv6 address", quote(s))
 	}
 	if a.Zone() != "" {
-		return Address{}, fmt.Errorf("%q carries a zone: write the address without %%%s", s, a.Zone())
+		return Address{}, fmt.Errorf("%s carries a zone: write %s", quote(s), a.WithZone(""))
 	}
 	return Address{a.Unmap()}, nil
 }
@@ -45,7 +45,7 @@ type Prefix struct{ netip.Prefix }
 func ParsePrefix(s string) (Prefix, error) {
 	p, err := netip.ParsePrefix(s)
 	if err != nil {
-		return Prefix{}, fmt.Errorf("%q is not a network in CIDR notation", s)
+		return Prefix{}, fmt.Errorf("%s is not a network in CIDR notation, such as 192.0.2.0/24 or 2001:db8::/64", quote(s))
 	}
 	if p.Addr().Is4In6() {
 		return Prefix{}, fmt.Errorf("%q is an IPv4-mapped network: write the IPv4 network", s)
@@ -77,7 +77,7 @@ type MAC [6]byte
 func ParseMAC(s string) (MAC, error) {
 	hw, err := net.ParseMAC(s)
 	if err != nil || len(hw) != 6 {
-		return MAC{}, fmt.Errorf("%q is not a MAC address of six bytes", s)
+		return MAC{}, fmt.Errorf("%s is not a MAC address of six bytes, such as 02:00:00:00:00:01", quote(s))
 	}
 	m := MAC(hw)
 	if m[0]&1 != 0 {

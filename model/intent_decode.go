@@ -1,0 +1,41 @@
+package model
+
+import "fmt"
+
+// MaxIntentBytes bounds the value of one intent key; the largest valid object is well below it.
+const MaxIntentBytes = 256 << 10
+
+// DecodeIntent reads the value of an intent key: one object, JSON or YAML, as strictly as a manifest and by the same
+// code. The key says what the object is, so apiVersion, kind and metadata may be left out, but must agree with the key
+// where they are given. The error is an Errors with everything wrong; lines count within the value.
+func DecodeIntent(id ID, data []byte) (Object, error) {
+	whole := func(format string, args ...any) (Object, error) {
+		return Object{}, Errors{{Object: id, Message: fmt.Sprintf(format, args...)}}
+	}
+	if len(data) > MaxIntentBytes {
+		return whole("the value holds %d bytes, at most %d are read", len(data), MaxIntentBytes)
+	}
+	docs, errs := parseDocuments(data)
+	if len(errs) == 0 && len(docs) == 0 {
+		return whole("the value is empty: write an object such as {\"spec\": {}}, or delete the key")
+	}
+	if len(docs) > 1 {
+		return whole("the value holds %d documents: one key holds one object", len(docs))
+	}
+	if len(errs) > 0 {
+		return Object{}, named(errs, id).Err()
+	}
+	o, lines, errs := decodeObject(docs[0], id, true)
+	l := Located{Object: o, Line: docs[0].Line, lines: lines}
+	if errs = named(l.place(errs), id).sorted(); len(errs) > 0 {
+		return Object{}, errs
+	}
+	return o, nil
+}
+
+func named(errs Errors, id ID) Errors {
+	for i := range errs {
+		errs[i].Object = id
+	}
+	return errs
+}

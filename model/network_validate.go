@@ -1,0 +1,121 @@
+package model
+
+import (
+	"fmt"
+	"time"
+)
+
+// The DHCP lease times that can be declared.
+const (
+	MinLeaseTime = time.Minute
+	MaxLeaseTime = 8760 * time.Hour
+)
+
+func (s *NetworkSpec) validate(c *checker) {
+	switch s.Type {
+	case NetworkTypeVLAN:
+	case "":
+		c.fail("spec.type", "is missing: write %s", NetworkTypeVLAN)
+	default:
+		c.fail("spec.type", "%s is not known: write %s", quote(string(s.Type)), NetworkTypeVLAN)
+	}
+	if s.PhysicalNetwork == "" {
+		c.fail("spec.physicalNetwork", "is missing: name the PhysicalNetwork that carries the VLAN")
+	} else {
+		c.name("spec.physicalNetwork", s.PhysicalNetwork)
+	}
+	if s.SegmentationID != 0 {
+		c.vlan("spec.segmentationID", s.SegmentationID)
+	}
+	c.mtu("spec.mtu", s.MTU, s.hasIPv6())
+	subnets := s.Subnets[:c.atMost("spec.subnets", len(s.Subnets), MaxSubnets)]
+	for i, sub := range subnets {
+		sub.validate(c, fmt.Sprintf("spec.subnets[%d]", i))
+		for j, other := range subnets[:i] {
+			if sub.CIDR.IsValid() && other.CIDR.IsValid() && sub.CIDR.Overlaps(other.CIDR.Prefix) {
+				c.fail(fmt.Sprintf("spec.subnets[%d].cidr", i), "%s overlaps spec.subnets[%d] (%s): use separate blocks",
+					sub.CIDR, j, other.CIDR)
+			}
+		}
+	}
+	s.DHCP.validate(c, s)
+}
+
+func (s *NetworkSpec) hasIPv6() bool {
+	for _, sub := range s.Subnets {
+		if sub.CIDR.IsValid() && sub.CIDR.Addr().Is6() {
+			return true
+		}
+	}
+	return false
+}
+
+func (d *DHCP) validate(c *checker, n *NetworkSpec) {
+	c.servers("spec.dhcp.dnsServers", d.DNSServers)
+	c.servers("spec.dhcp.ntpServers", d.NTPServers)
+	if d.Domain != "" {
+		c.domain("spec.dhcp.domain", d.Domain)
+	}
+	c.mtu("spec.dhcp.mtu", d.MTU, n.hasIPv6())
+	if n.MTU != 0 && d.MTU > n.MTU {
+		c.fail("spec.dhcp.mtu", "%d is above the network's MTU of %d: guests would send what it does not carry", d.MTU, n.MTU)
+	}
+	lease := d.LeaseTime.Duration
+	if lease != 0 && (lease < MinLeaseTime || lease > MaxLeaseTime || lease%time.Second != 0) {
+		c.fail("spec.dhcp.leaseTime", "%s is out of range: use whole seconds from 1m to 8760h", lease)
+	}
+	seen := make(map[Prefix]int)
+	for i, r := range d.Routes[:c.atMost("spec.dhcp.routes", len(d.Routes), MaxRoutes)] {
+		at := fmt.Sprintf("spec.dhcp.routes[%d]", i)
+		r.validate(c, at, n)
+		if first, ok := seen[r.Destination]; ok && r.Destination.IsValid() {
+			c.fail(at+".destination", "%s is given already by spec.dhcp.routes[%d]: keep one", r.Destination, first)
+			continue
+		}
+		seen[r.Destination] = i
+	}
+}
+
+func (c *checker) servers(field string, list []Address) {
+	seen := make(map[Address]int)
+	for i, a := range list[:c.atMost(field, len(list), MaxServers)] {
+		at := fmt.Sprintf("%s[%d]", field, i)
+		if !c.unicast(at, a) {
+			continue
+		}
+		if first, ok := seen[a]; ok {
+			c.fail(at, "%s is given already by %s[%d]: keep one", a, field, first)
+			continue
+		}
+		seen[a] = i
+	}
+}
+
+func (r Route) validate(c *checker, at string, n *NetworkSpec) {
+	switch {
+	case !r.Destination.IsValid():
+		c.fail(at+".destination", "is missing: give an IPv4 network in CIDR notation")
+	case !r.Destination.Addr().Is4():
+		c.fail(at+".destination", "%s is not IPv4: DHCPv6 carries no routes", r.Destination)
+	case r.Destination.Bits() > 0 && specialBlock(r.Destination.Prefix) != "":
+		c.fail(at+".destination", "%s touches %s: no route leads there", r.Destination, specialBlock(r.Destination.Prefix))
+	}
+	switch {
+	case !r.NextHop.IsValid():
+		c.fail(at+".nextHop", "is missing: give the router's IPv4 address")
+	case !r.NextHop.Is4():
+		c.fail(at+".nextHop", "%s is not IPv4: DHCPv6 carries no routes", r.NextHop)
+	case n.SubnetOf(r.NextHop) < 0:
+		c.fail(at+".nextHop", "%s is in no subnet of the network: guests reach only routers on their own network", r.NextHop)
+	}
+}
+
+// SubnetOf is the index of the subnet the address belongs to, -1 if there is none.
+func (s *NetworkSpec) SubnetOf(a Address) int {
+	for i, sub := range s.Subnets {
+		if a.IsValid() && sub.CIDR.IsValid() && sub.CIDR.Contains(a.Addr) {
+			return i
+		}
+	}
+	return -1
+}

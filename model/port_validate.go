@@ -1,0 +1,63 @@
+package model
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// serverMAC is the MAC that Weft's own servers answer guests from, the same on every host; no port may have it.
+var serverMAC = MAC{0x02, 0x57, 0x45, 0x46, 0x54, 0x01}
+
+var interfaceID = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
+
+func (s *PortSpec) validate(c *checker) {
+	s.validateNetwork(c)
+	if s.Host != "" {
+		c.name("spec.host", s.Host)
+	}
+	if s.MigrateTo != "" && c.name("spec.migrateTo", s.MigrateTo) {
+		switch s.Host {
+		case "":
+			c.fail("spec.migrateTo", "needs spec.host: name the host the guest runs on now")
+		case s.MigrateTo:
+			c.fail("spec.migrateTo", "%q is the host the guest runs on: name another, or remove the field", s.MigrateTo)
+		}
+	}
+	if s.MAC == serverMAC {
+		c.fail("spec.mac", "%s is the address of Weft's own servers: use another", s.MAC)
+	}
+	seen := make(map[Address]int)
+	for i, a := range s.Addresses[:c.atMost("spec.addresses", len(s.Addresses), MaxPortAddresses)] {
+		at := fmt.Sprintf("spec.addresses[%d]", i)
+		if !c.unicast(at, a) {
+			continue
+		}
+		if first, ok := seen[a]; ok {
+			c.fail(at, "%s is given already by spec.addresses[%d]: keep one", a, first)
+			continue
+		}
+		seen[a] = i
+	}
+	if s.Device != "" {
+		c.interfaceName("spec.device", s.Device)
+	}
+	if s.InterfaceID != "" && (!interfaceID.MatchString(s.InterfaceID) || s.InterfaceID[0] == '-') {
+		c.fail("spec.interfaceID", "%s is no interface id: use at most 64 letters, digits and - _ . (not - first)", quote(s.InterfaceID))
+	}
+	if s.Hostname != "" {
+		c.domain("spec.hostname", s.Hostname)
+	}
+}
+
+func (s *PortSpec) validateNetwork(c *checker) {
+	project, network, qualified := strings.Cut(s.Network, "/")
+	switch {
+	case s.Network == "":
+		c.fail("spec.network", "is missing: name the network the port is on")
+	case qualified && (!label.MatchString(project) || !label.MatchString(network)):
+		c.fail("spec.network", "%s is no network: write its name, or project/name", quote(s.Network))
+	case !qualified:
+		c.name("spec.network", s.Network)
+	}
+}

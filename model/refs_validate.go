@@ -1,0 +1,120 @@
+package model
+
+import "fmt"
+
+// Lookup finds an object by its ID. What it returns is only read.
+type Lookup func(ID) (Object, bool)
+
+// refChecker collects what is wrong with one object beside those it refers to.
+type refChecker struct {
+	checker
+	id     ID
+	lookup Lookup
+}
+
+// ValidateRefs reports everything wrong with a valid object in its surroundings: references to what lookup does not
+// find, and what contradicts the objects found. It does not report what is only not there yet: a host that does not map
+// the physical network of a port's network makes the port Pending, not invalid. Nor does it look for two objects that
+// want the same address, MAC or segment: claims decide that, and ValidateSet does for files.
+func ValidateRefs(o Object, lookup Lookup) Errors { return validateRefs(o, lookup, false) }
+
+// validateRefs is ValidateRefs; partial says that what lookup does not find may exist elsewhere.
+func validateRefs(o Object, lookup Lookup, partial bool) Errors {
+	if o.Spec == nil {
+		return nil
+	}
+	c := &refChecker{id: o.ID(), lookup: lookup}
+	for _, r := range o.Spec.References(o.Metadata.Project) {
+		if _, ok := lookup(r.To); !ok && !partial && r.To.Name != "" && r.To.Project != "" {
+			c.fail(r.Field, "%s does not exist: create it first, or correct the name", r.To)
+		}
+	}
+	o.Spec.validateRefs(c)
+	for i := range c.errs {
+		c.errs[i].Object = c.id
+	}
+	return c.errs
+}
+
+func lookupSpec[S Spec](c *refChecker, id ID) (spec S, ok bool) {
+	o, found := c.lookup(id)
+	if !found {
+		return spec, false
+	}
+	spec, ok = o.Spec.(S)
+	return spec, ok
+}
+
+func (s *NetworkSpec) validateRefs(c *refChecker) {
+	physical, ok := lookupSpec[*PhysicalNetworkSpec](c, ID{ClusterProject, KindPhysicalNetwork, s.PhysicalNetwork})
+	if !ok {
+		return
+	}
+	if s.SegmentationID != 0 && !physical.Allows(s.SegmentationID) {
+		c.fail("spec.segmentationID", "%d is outside the VLAN ranges of PhysicalNetwork %s: choose one inside, or leave it out",
+			s.SegmentationID, s.PhysicalNetwork)
+	}
+	if s.SegmentationID == 0 && len(physical.VLANRanges) == 0 {
+		c.fail("spec.physicalNetwork", "PhysicalNetwork %s has no VLAN ranges: give it spec.vlanRanges", s.PhysicalNetwork)
+	}
+	mtu := physical.EffectiveMTU()
+	if s.MTU > mtu {
+		c.fail("spec.mtu", "%d is above the %d bytes that PhysicalNetwork %s carries: lower it, or raise that one's",
+			s.MTU, mtu, s.PhysicalNetwork)
+	}
+	if s.MTU == 0 && s.DHCP.MTU > mtu {
+		c.fail("spec.dhcp.mtu", "%d is above the %d bytes that PhysicalNetwork %s carries: lower it", s.DHCP.MTU, mtu, s.PhysicalNetwork)
+	}
+	if s.MTU == 0 && s.hasIPv6() && mtu < MinMTUv6 {
+		c.fail("spec.physicalNetwork", "PhysicalNetwork %s carries %d bytes, too few for the IPv6 subnet: IPv6 needs %d (RFC 8200)",
+			s.PhysicalNetwork, mtu, MinMTUv6)
+	}
+}
+
+func (s *PortSpec) validateRefs(c *refChecker) {
+	if n, ok := lookupSpec[*NetworkSpec](c, s.NetworkID(c.id.Project)); ok {
+		for i, a := range s.Addresses {
+			s.validateAddress(c, fmt.Sprintf("spec.addresses[%d]", i), a, n)
+		}
+	}
+	if s.Device == "" {
+		return
+	}
+	for _, host := range []string{s.Host, s.MigrateTo} {
+		h, ok := lookupSpec[*HostSpec](c, ID{ClusterProject, KindHost, host})
+		if host == "" || !ok {
+			continue
+		}
+		if s.Device == h.BridgeName() {
+			c.fail("spec.device", "%q is the bridge of Host %s: choose another name", s.Device, host)
+		}
+		for _, p := range h.PhysicalNetworks {
+			if s.Device == p.Interface {
+				c.fail("spec.device", "%q is an uplink of Host %s: choose another name", s.Device, host)
+			}
+		}
+	}
+}
+
+func (s *PortSpec) validateAddress(c *refChecker, at string, a Address, n *NetworkSpec) {
+	if !a.IsValid() {
+		return
+	}
+	i := n.SubnetOf(a)
+	if i < 0 {
+		c.fail(at, "%s is in no subnet of Network %s: use an address of its subnets", a, s.NetworkID(c.id.Project).Name)
+		return
+	}
+	sub := n.Subnets[i]
+	if !sub.host(&c.checker, at, a) {
+		return
+	}
+	switch a {
+	case sub.Gateway:
+		c.fail(at, "%s is the gateway of %s: use another", a, sub.CIDR)
+	case sub.ReservedGateway():
+		c.fail(at, "%s is kept free for a gateway of %s: use another", a, sub.CIDR)
+	case sub.DHCPServer:
+		c.fail(at, "%s is the DHCP server of %s: use another", a, sub.CIDR)
+	}
+}

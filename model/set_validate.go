@@ -1,0 +1,96 @@
+package model
+
+import "fmt"
+
+// ValidateSet reports what is wrong between objects that are meant to stand together: the same object twice, one
+// address, MAC, segment, interface id or device wanted twice, and what ValidateRefs reports. outside finds objects that
+// are not in the set; nil means that they are not known, and then references out of the set are allowed.
+func ValidateSet(objs []Located, outside Lookup) Errors {
+	set := make(map[ID]Located, len(objs))
+	var errs Errors
+	for _, l := range objs {
+		id := l.Object.ID()
+		if first, ok := set[id]; ok {
+			errs = append(errs, l.place(Errors{{Field: "metadata.name", Message: "is declared already " + first.where() + ": keep one"}})...)
+			continue
+		}
+		set[id] = l
+	}
+	lookup := func(id ID) (Object, bool) {
+		if l, ok := set[id]; ok {
+			return l.Object, true
+		}
+		if outside != nil {
+			return outside(id)
+		}
+		return Object{}, false
+	}
+	for _, l := range objs {
+		errs = append(errs, l.place(validateRefs(l.Object, lookup, outside == nil))...)
+	}
+	return append(errs, conflicts(objs)...).sorted()
+}
+
+// where says where an object was read, for messages about another.
+func (l Located) where() string { return fmt.Sprintf("in %s line %d", l.File, l.Line) }
+
+// wish is one thing an object wants for itself alone.
+type wish struct{ space, value string }
+
+// conflicts finds things that two different objects of the set want; an object given twice is reported elsewhere.
+func conflicts(objs []Located) Errors {
+	taken := make(map[wish]Located)
+	var errs Errors
+	for _, l := range objs {
+		for _, w := range wishes(l.Object) {
+			first, ok := taken[w.wish]
+			if !ok {
+				taken[w.wish] = l
+				continue
+			}
+			if first.Object.ID() == l.Object.ID() {
+				continue
+			}
+			errs = append(errs, l.place(Errors{{Field: w.field, Message: fmt.Sprintf("%s is wanted already by %s (%s): choose another",
+				w.text, first.Object.ID(), first.where())}})...)
+		}
+	}
+	return errs
+}
+
+type fieldWish struct {
+	wish
+	field, text string
+}
+
+// wishes lists what the object asks for by name; what it lets the controllers choose cannot collide.
+func wishes(o Object) []fieldWish {
+	var out []fieldWish
+	add := func(field, text, space, value string) { out = append(out, fieldWish{wish{space, value}, field, text}) }
+	switch s := o.Spec.(type) {
+	case *NetworkSpec:
+		if s.SegmentationID != 0 {
+			id := fmt.Sprint(s.SegmentationID)
+			add("spec.segmentationID", "VLAN "+id, "segment/"+s.PhysicalNetwork, id)
+		}
+	case *PortSpec:
+		network := s.NetworkID(o.Metadata.Project).String()
+		for i, a := range s.Addresses {
+			if a.IsValid() {
+				add(fmt.Sprintf("spec.addresses[%d]", i), a.String(), "address/"+network, a.String())
+			}
+		}
+		if !s.MAC.IsZero() {
+			add("spec.mac", s.MAC.String(), "mac", s.MAC.String())
+		}
+		if s.InterfaceID != "" {
+			add("spec.interfaceID", s.InterfaceID, "interface", s.InterfaceID)
+		}
+		for _, host := range []string{s.Host, s.MigrateTo} {
+			if s.Device != "" && host != "" {
+				add("spec.device", s.Device+" on Host "+host, "device/"+host, s.Device)
+			}
+		}
+	}
+	return out
+}

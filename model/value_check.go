@@ -1,0 +1,150 @@
+package model
+
+import (
+	"fmt"
+	"net/netip"
+	"regexp"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// The bounds of an object. They keep every computation over one object small, whoever wrote it.
+const (
+	MaxSubnets       = 64
+	MaxPools         = 16 // per subnet
+	MaxServers       = 16 // DNS and NTP each
+	MaxRoutes        = 27 // with a default route they still fit one DHCP option of 255 bytes (RFC 3442)
+	MaxPortAddresses = 16
+	MaxVLANRanges    = 64
+	MaxUplinks       = 16
+	MaxDisplayName   = 255 // bytes
+)
+
+// The MTUs that can be declared, in bytes.
+const (
+	MinMTU   = 68   // RFC 791
+	MinMTUv6 = 1280 // RFC 8200 section 5
+	MaxMTU   = 65535
+)
+
+// checker collects what is wrong with one object.
+type checker struct{ errs Errors }
+
+func (c *checker) fail(field, format string, args ...any) {
+	c.errs = append(c.errs, FieldError{Field: field, Message: fmt.Sprintf(format, args...)})
+}
+
+// atMost reports a list that is too long, and returns how many of its items are worth checking.
+func (c *checker) atMost(field string, n, limit int) int {
+	if n > limit {
+		c.fail(field, "has %d items, at most %d are allowed", n, limit)
+		return limit
+	}
+	return n
+}
+
+var label = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+
+const labelRule = "use at most 63 lower-case letters, digits and hyphens, beginning and ending with a letter or digit (RFC 1123); a UUID in lower case will do"
+
+// name checks a required name of an object.
+func (c *checker) name(field, s string) bool {
+	switch {
+	case s == "":
+		c.fail(field, "is missing: give it a name")
+	case !label.MatchString(s):
+		c.fail(field, "%s is no name: %s", quote(s), labelRule)
+	default:
+		return true
+	}
+	return false
+}
+
+// domain checks a DNS name of one or more labels, upper case allowed (RFC 1123 section 2.1).
+func (c *checker) domain(field, s string) {
+	if len(s) > 253 {
+		c.fail(field, "has %d characters, at most 253 are allowed (RFC 1123)", len(s))
+		return
+	}
+	for l := range strings.SplitSeq(s, ".") {
+		if !label.MatchString(strings.ToLower(l)) {
+			c.fail(field, "%s is no DNS name: each part between dots needs 1 to 63 letters, digits and inner hyphens (RFC 1123)", quote(s))
+			return
+		}
+	}
+}
+
+func (c *checker) displayName(field, s string) {
+	if len(s) > MaxDisplayName {
+		c.fail(field, "has %d bytes, at most %d are allowed", len(s), MaxDisplayName)
+	}
+	if !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
+		c.fail(field, "holds control characters or is not UTF-8: use printable text")
+	}
+}
+
+// interfaceName checks a name of a network device: what the kernel's dev_valid_name takes, in printable ASCII, and
+// nothing that a tool or a sysctl path would take for something else.
+func (c *checker) interfaceName(field, s string) {
+	switch {
+	case s == "":
+		c.fail(field, "is missing: name the interface")
+	case len(s) > 15:
+		c.fail(field, "%s has %d bytes: Linux takes at most 15", quote(s), len(s))
+	case s == "." || s == ".." || s == "lo" || s == "all" || s == "default":
+		c.fail(field, "%s is reserved by Linux: choose another", quote(s))
+	case s[0] == '-' || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("/:%", r) }):
+		c.fail(field, `%s is no interface name: use printable ASCII without spaces and / : %%, not beginning with "-"`, quote(s))
+	}
+}
+
+// mtu checks an MTU that may be left out; v6 says that IPv6 goes over it.
+func (c *checker) mtu(field string, mtu int, v6 bool) {
+	switch {
+	case mtu == 0:
+	case mtu < MinMTU || mtu > MaxMTU:
+		c.fail(field, "%d is out of range: use %d to %d bytes, or leave it out", mtu, MinMTU, MaxMTU)
+	case v6 && mtu < MinMTUv6:
+		c.fail(field, "%d is too small for the IPv6 subnet: use at least %d bytes (RFC 8200)", mtu, MinMTUv6)
+	}
+}
+
+// special are the blocks in which no guest, router or server has its address on a network, with what they are.
+var special = []struct {
+	block netip.Prefix
+	what  string
+}{
+	{netip.MustParsePrefix("0.0.0.0/8"), "reserved (0.0.0.0/8)"},
+	{netip.MustParsePrefix("127.0.0.0/8"), "loopback (127.0.0.0/8)"},
+	{netip.MustParsePrefix("169.254.0.0/16"), "link-local (169.254.0.0/16)"},
+	{netip.MustParsePrefix("224.0.0.0/4"), "multicast (224.0.0.0/4)"},
+	{netip.MustParsePrefix("240.0.0.0/4"), "reserved (240.0.0.0/4)"},
+	{netip.MustParsePrefix("::/96"), "reserved (::/96)"},
+	{netip.MustParsePrefix("::ffff:0:0/96"), "IPv4-mapped (::ffff:0:0/96)"},
+	{netip.MustParsePrefix("fe80::/10"), "link-local (fe80::/10)"},
+	{netip.MustParsePrefix("ff00::/8"), "multicast (ff00::/8)"},
+}
+
+// specialBlock says which special block the prefix touches; empty when none.
+func specialBlock(p netip.Prefix) string {
+	for _, s := range special {
+		if s.block.Overlaps(p) {
+			return s.what
+		}
+	}
+	return ""
+}
+
+// unicast checks that an address is set and can be one host's.
+func (c *checker) unicast(field string, a Address) bool {
+	if !a.IsValid() {
+		c.fail(field, "is missing: give an address")
+		return false
+	}
+	if what := specialBlock(netip.PrefixFrom(a.Addr, a.BitLen())); what != "" {
+		c.fail(field, "%s is %s: use a unicast address", a, what)
+		return false
+	}
+	return true
+}
