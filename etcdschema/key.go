@@ -154,3 +154,10 @@ func ParseAddressClaim(k Key) (networkUID string, a model.Address, ok bool) {
 	}
 	return uid, model.Address{Addr: addr.Unmap()}, true
 }
+
+// ParseKey is the key with the path relative to root and layout, for code that reads keys it did not make (etcdctl
+// dumps, tests). Nothing is checked: parse it with ParseID, ParseDesired and the like.
+func ParseKey(path string) Key { return Key{path} }
+
+// Election is the prefix under which the candidates of one election stand.
+func Election(name string) Prefix { return Prefix{"election/" + name + "/"} }

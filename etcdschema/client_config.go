@@ -1,0 +1,139 @@
+package etcdschema
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+
+	"go.etcd.io/etcd/client/pkg/v3/transport"
+	clientv3 "go.etcd.io/etcd/client/v3"
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+)
+
+const (
+	// DefaultDialTimeout bounds the authentication exchange of a client that names a user.
+	DefaultDialTimeout = 5 * time.Second
+	// RequestTimeout bounds every request whose context has no earlier deadline.
+	RequestTimeout = 5 * time.Second
+
+	// A silent connection is given up after the sum of the two. gRPC servers refuse pings more often than each 5 s
+	// (etcd's grpc-keepalive-min-time), and gRPC clients never send them more often than each 10 s.
+	keepAliveTime    = 10 * time.Second
+	keepAliveTimeout = 5 * time.Second
+)
+
+// Config says how to reach an etcd.
+type Config struct {
+	// Endpoints are URLs ("https://etcd1:2379", "unix:///run/etcd.sock").
+	Endpoints []string
+	// Root is the root of all keys; DefaultRoot when empty. It begins with a slash and does not end in one.
+	Root string
+	TLS  TLSConfig
+	// Username and Password are for people without a certificate; with a certificate its common name is the user.
+	Username, Password string
+	DialTimeout        time.Duration // DefaultDialTimeout when 0
+	Logger             *slog.Logger  // slog.Default() when nil
+}
+
+// TLSConfig names PEM files. CertFile and KeyFile are read again at every handshake, so that a renewed certificate
+// needs no restart.
+type TLSConfig struct{ CertFile, KeyFile, CAFile string }
+
+// Client is a connection to the etcd of one region. Its methods may be called from several goroutines.
+type Client struct {
+	config Config
+	root   string // root and layout, ending in a slash
+	tls    *tls.Config
+	etcd   *clientv3.Client
+	log    *slog.Logger
+}
+
+// Open makes a client. It does not wait for etcd to be there, unless Username is set: then a token must be fetched.
+// Errors are about the configuration.
+func Open(ctx context.Context, c Config) (*Client, error) {
+	if len(c.Endpoints) == 0 {
+		return nil, errors.New("etcd: no endpoints: give at least one, e.g. https://127.0.0.1:2379")
+	}
+	if c.Root == "" {
+		c.Root = DefaultRoot
+	}
+	if !strings.HasPrefix(c.Root, "/") || strings.HasSuffix(c.Root, "/") {
+		return nil, fmt.Errorf("etcd: root %q: expected a path such as %q, without a slash at the end", c.Root, DefaultRoot)
+	}
+	if c.DialTimeout == 0 {
+		c.DialTimeout = DefaultDialTimeout
+	}
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	cl := &Client{config: c, root: c.Root + "/" + Layout + "/", log: c.Logger}
+	if c.TLS != (TLSConfig{}) {
+		info := transport.TLSInfo{CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile, TrustedCAFile: c.TLS.CAFile}
+		var err error
+		if cl.tls, err = info.ClientConfig(); err != nil {
+			return nil, fmt.Errorf("etcd: TLS: %w", err)
+		}
+	}
+	var err error
+	if cl.etcd, err = cl.connect(ctx); err != nil {
+		return nil, err
+	}
+	return cl, nil
+}
+
+// connect makes a connection of its own to the same etcd. It is independent of ctx's cancellation: Close ends it.
+func (c *Client) connect(ctx context.Context, options ...grpc.DialOption) (*clientv3.Client, error) {
+	cl, err := clientv3.New(clientv3.Config{
+		Context:               context.WithoutCancel(ctx),
+		Endpoints:             c.config.Endpoints,
+		TLS:                   c.tls,
+		Username:              c.config.Username,
+		Password:              c.config.Password,
+		DialTimeout:           c.config.DialTimeout,
+		DialKeepAliveTime:     keepAliveTime,
+		DialKeepAliveTimeout:  keepAliveTimeout,
+		BackoffWaitBetween:    50 * time.Millisecond,
+		BackoffJitterFraction: 0.5,
+		DialOptions:           options,
+		Logger:                zap.NewNop(), // what matters comes back as an error and is logged where it is handled
+	})
+	if err != nil {
+		return nil, fmt.Errorf("etcd %s: %w", strings.Join(c.config.Endpoints, ","), err)
+	}
+	return cl, nil
+}
+
+// Close ends the connection. Followers, leaderships and kept leases have connections of their own and end by their
+// contexts.
+func (c *Client) Close() error { return c.etcd.Close() }
+
+// Root is the root of all keys, without the layout.
+func (c *Client) Root() string { return c.config.Root }
+
+// Etcd is the connection below, for tools that need a call this package does not have. Keys there carry root and layout.
+func (c *Client) Etcd() *clientv3.Client { return c.etcd }
+
+// FullKey is the key as etcd holds it, with root and layout, as people type it for etcdctl.
+func (c *Client) FullKey(k Key) string { return c.root + k.path }
+
+// FullPrefix is the prefix as etcd holds it, with root and layout.
+func (c *Client) FullPrefix(p Prefix) string { return c.root + p.path }
+
+func withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(ctx, RequestTimeout)
+}
+
+// dialTarget turns what gRPC hands to a dialer into a network and an address.
+func dialTarget(target string) (network, address string) {
+	for _, scheme := range []string{"unix://", "unix:"} {
+		if path, ok := strings.CutPrefix(target, scheme); ok {
+			return "unix", path
+		}
+	}
+	return "tcp", target
+}

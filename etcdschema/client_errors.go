@@ -1,0 +1,35 @@
+package etcdschema
+
+import (
+	"errors"
+	"fmt"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+)
+
+// explain adds what to do to the errors of etcd that stem from one of its rules. errors.Is still finds the original.
+func explain(err error) error {
+	if err == nil {
+		return nil
+	}
+	hints := []struct {
+		is   error
+		hint string
+	}{
+		{rpctypes.ErrTooManyOps, "the transaction exceeds the server's --max-txn-ops (etcd's default is 128)"},
+		{rpctypes.ErrRequestTooLarge, "the request exceeds the server's --max-request-bytes (etcd's default is 1.5 MiB)"},
+		{rpctypes.ErrDuplicateKey, "one transaction puts the same key twice"},
+		{rpctypes.ErrNoSpace, "the database is full and raised an alarm: compact, defragment, disarm, or raise --quota-backend-bytes"},
+		{rpctypes.ErrPermissionDenied, "the user's role does not allow this key; `weft etcd setup` writes the roles"},
+		{rpctypes.ErrUserEmpty, "etcd requires a user: give a client certificate"},
+		{rpctypes.ErrLeaseNotFound, "the lease has ended"},
+		{rpctypes.ErrCompacted, "the revision has been compacted away: list again"},
+		{rpctypes.ErrNoLeader, "the etcd cluster has no leader: it has lost its quorum"},
+	}
+	for _, h := range hints {
+		if errors.Is(rpctypes.Error(err), h.is) {
+			return fmt.Errorf("%w: %s", err, h.hint)
+		}
+	}
+	return err
+}

@@ -1,0 +1,103 @@
+package etcdschema
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"go.etcd.io/etcd/api/v3/mvccpb"
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// pageSize bounds one answer of a list, so that a large prefix neither exceeds gRPC's limits nor blocks etcd.
+const pageSize = 1000
+
+// Item is one key with its value as etcd holds it. Lease is 0 for a key without one.
+type Item struct {
+	Key                                  Key
+	Value                                []byte
+	CreateRevision, ModRevision, Version int64
+	Lease                                int64
+}
+
+func (c *Client) item(kv *mvccpb.KeyValue) Item {
+	return Item{
+		Key:            Key{strings.TrimPrefix(string(kv.Key), c.root)},
+		Value:          kv.Value,
+		CreateRevision: kv.CreateRevision,
+		ModRevision:    kv.ModRevision,
+		Version:        kv.Version,
+		Lease:          kv.Lease,
+	}
+}
+
+// Get reads one key. ok is false when it does not exist.
+func (c *Client) Get(ctx context.Context, k Key) (item Item, ok bool, err error) {
+	ctx, cancel := withDeadline(ctx)
+	defer cancel()
+	resp, err := c.etcd.Get(ctx, c.FullKey(k))
+	if err != nil {
+		return Item{}, false, fmt.Errorf("get %s: %w", c.FullKey(k), explain(err))
+	}
+	if len(resp.Kvs) == 0 {
+		return Item{}, false, nil
+	}
+	return c.item(resp.Kvs[0]), true, nil
+}
+
+// List reads all keys under the prefix in key order, in pages, all at the one revision it returns.
+func (c *Client) List(ctx context.Context, p Prefix) (items []Item, revision int64, err error) {
+	items, head, err := c.list(ctx, c.etcd, p, 0)
+	return items, head.revision, err
+}
+
+// header is what every answer of etcd says about its origin.
+type header struct {
+	clusterID uint64
+	revision  int64
+}
+
+// list reads the prefix at the revision, or at the newest one when it is 0; head holds the revision that was read.
+func (c *Client) list(ctx context.Context, etcd *clientv3.Client, p Prefix, revision int64) (items []Item, head header, err error) {
+	from := c.FullPrefix(p)
+	end := clientv3.GetPrefixRangeEnd(from)
+	for {
+		resp, err := c.page(ctx, etcd, from, end, revision)
+		if err != nil {
+			return nil, header{}, fmt.Errorf("list %s: %w", c.FullPrefix(p), explain(err))
+		}
+		if revision == 0 {
+			revision = resp.Header.Revision
+		}
+		head = header{resp.Header.ClusterId, revision}
+		for _, kv := range resp.Kvs {
+			items = append(items, c.item(kv))
+		}
+		if !resp.More || len(resp.Kvs) == 0 {
+			return items, head, nil
+		}
+		from = string(resp.Kvs[len(resp.Kvs)-1].Key) + "\x00"
+	}
+}
+
+func (c *Client) page(ctx context.Context, etcd *clientv3.Client, from, end string, revision int64) (*clientv3.GetResponse, error) {
+	ctx, cancel := withDeadline(ctx)
+	defer cancel()
+	return etcd.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(pageSize), clientv3.WithRev(revision))
+}
+
+// Grant makes a lease of at least ttl, rounded up to whole seconds. Keys put with it go away when it ends; nobody keeps
+// it alive.
+func (c *Client) Grant(ctx context.Context, ttl time.Duration) (lease int64, err error) {
+	ctx, cancel := withDeadline(ctx)
+	defer cancel()
+	resp, err := c.etcd.Grant(ctx, seconds(ttl))
+	if err != nil {
+		return 0, fmt.Errorf("grant a lease of %s: %w", ttl, explain(err))
+	}
+	return int64(resp.ID), nil
+}
+
+// seconds rounds up: etcd counts leases in whole seconds.
+func seconds(d time.Duration) int64 { return max(1, int64((d+time.Second-1)/time.Second)) }

@@ -1,0 +1,112 @@
+package etcdschema
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"time"
+
+	"go.etcd.io/etcd/client/pkg/v3/transport"
+	"go.etcd.io/etcd/server/v3/embed"
+)
+
+// EmbeddedConfig describes an etcd of one member inside this process.
+type EmbeddedConfig struct {
+	Dir string // holds all data; a server started on it again continues
+	// ClientURL and PeerURL are where it listens; a free loopback port when empty. A unix:// URL works too.
+	ClientURL, PeerURL string
+	// TLS turns on TLS with client certificates, which CAFile must have signed; ClientURL is then https.
+	TLS TLSConfig
+	// Token tells clusters apart: it goes into the cluster id, with the peer URL.
+	Token string
+	// MaxTxnOps and MaxRequestBytes override etcd's limits when not 0.
+	MaxTxnOps, MaxRequestBytes uint
+}
+
+// Embedded is a running embedded etcd.
+type Embedded struct {
+	etcd     *embed.Etcd
+	endpoint string
+}
+
+// StartEmbedded starts a server and waits until it serves, or ctx ends. It outlives ctx: Close ends it.
+func StartEmbedded(ctx context.Context, c EmbeddedConfig) (*Embedded, error) {
+	cfg, err := c.embed()
+	if err != nil {
+		return nil, fmt.Errorf("embedded etcd: %w", err)
+	}
+	e, err := embed.StartEtcd(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("embedded etcd in %s: %w", c.Dir, err)
+	}
+	select {
+	case <-e.Server.ReadyNotify():
+	case err := <-e.Err():
+		e.Close()
+		return nil, fmt.Errorf("embedded etcd in %s: %w", c.Dir, err)
+	case <-ctx.Done():
+		e.Close()
+		return nil, fmt.Errorf("embedded etcd in %s: not ready: %w", c.Dir, ctx.Err())
+	}
+	at := cfg.ListenClientUrls[0]
+	if at.Scheme != "unix" {
+		at.Host = e.Clients[0].Addr().String()
+	}
+	return &Embedded{e, at.String()}, nil
+}
+
+// Endpoints are the URLs for Config.Endpoints.
+func (e *Embedded) Endpoints() []string { return []string{e.endpoint} }
+
+// Close stops the server and waits until it has.
+func (e *Embedded) Close() { e.etcd.Close() }
+
+func (c EmbeddedConfig) embed() (*embed.Config, error) {
+	scheme := "http"
+	cfg := embed.NewConfig()
+	if c.TLS != (TLSConfig{}) {
+		scheme = "https"
+		cfg.ClientTLSInfo = transport.TLSInfo{
+			CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile, TrustedCAFile: c.TLS.CAFile, ClientCertAuth: true,
+		}
+	}
+	client, err := listenURL(c.ClientURL, scheme)
+	if err != nil {
+		return nil, err
+	}
+	peer, err := listenURL(c.PeerURL, "http")
+	if err != nil {
+		return nil, err
+	}
+	cfg.Name, cfg.Dir = "weft", c.Dir
+	cfg.ListenClientUrls, cfg.AdvertiseClientUrls = []url.URL{client}, []url.URL{client}
+	cfg.ListenPeerUrls, cfg.AdvertisePeerUrls = []url.URL{peer}, []url.URL{peer}
+	cfg.InitialCluster = cfg.InitialClusterFromName(cfg.Name)
+	if c.Token != "" {
+		cfg.InitialClusterToken = c.Token
+	}
+	if c.MaxTxnOps != 0 {
+		cfg.MaxTxnOps = c.MaxTxnOps
+	}
+	if c.MaxRequestBytes != 0 {
+		cfg.MaxRequestBytes = c.MaxRequestBytes
+	}
+	// One member elects itself: short ticks only shorten the start.
+	cfg.TickMs, cfg.ElectionMs = 10, 100
+	cfg.EnableGRPCGateway = false // a second door, which does not know users by certificate
+	// A server that is closed logs its own listeners' ends as errors; what matters comes back from StartEmbedded.
+	cfg.LogLevel, cfg.LogOutputs = "fatal", []string{"stderr"}
+	cfg.WarningApplyDuration = time.Second
+	return cfg, nil
+}
+
+func listenURL(s, scheme string) (url.URL, error) {
+	if s == "" {
+		s = scheme + "://127.0.0.1:0"
+	}
+	u, err := url.Parse(s)
+	if err != nil {
+		return url.URL{}, fmt.Errorf("listen URL %q: %w", s, err)
+	}
+	return *u, nil
+}

@@ -1,0 +1,216 @@
+package etcdschema
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+const (
+	// MaxTxnOps is the largest number of operations, and of compares, in one transaction (etcd's own limit is 128).
+	MaxTxnOps = 100
+	// MaxTxnBytes is the largest size of a transaction's keys and values (etcd's own limit is 1.5 MiB for the request).
+	MaxTxnBytes = 1 << 20
+)
+
+// Txn collects compares and operations of one etcd transaction: all operations happen if all compares hold, else
+// none. Values are encoded by Encode; []byte is put as it is. The first mistake (a value that cannot be encoded, a key
+// written twice) is kept and returned by Commit.
+type Txn struct {
+	compares []compare
+	writes   []write
+	written  map[string]bool
+	bytes    int
+	err      error
+}
+
+type compare struct {
+	key string // relative to root and layout
+	// create says that revision is compared with the create revision, else with the mod revision. A key that does not
+	// exist has 0 for both.
+	create   bool
+	revision int64
+}
+
+type write struct {
+	key    string
+	value  []byte
+	lease  int64
+	delete bool
+}
+
+// NewTxn returns an empty transaction.
+func NewTxn() *Txn { return &Txn{written: map[string]bool{}} }
+
+// Create puts a key that must not exist.
+func (t *Txn) Create(k Key, v any) {
+	t.compare(compare{k.path, true, 0})
+	t.put(k, v, 0)
+}
+
+// CreateLeased is Create with a lease.
+func (t *Txn) CreateLeased(k Key, v any, lease int64) {
+	t.compare(compare{k.path, true, 0})
+	t.put(k, v, lease)
+}
+
+// Put writes a key, whatever it held.
+func (t *Txn) Put(k Key, v any) { t.put(k, v, 0) }
+
+// PutIf writes a key that must still be at the mod revision; 0 means that it must not exist.
+func (t *Txn) PutIf(k Key, modRevision int64, v any) {
+	t.Require(k, modRevision)
+	t.put(k, v, 0)
+}
+
+// PutLeased writes a key, whatever it held, that goes away with the lease (see Grant).
+func (t *Txn) PutLeased(k Key, v any, lease int64) { t.put(k, v, lease) }
+
+// PutIfLeased is PutIf with a lease; lease 0 takes a lease off the key.
+func (t *Txn) PutIfLeased(k Key, modRevision int64, v any, lease int64) {
+	t.Require(k, modRevision)
+	t.put(k, v, lease)
+}
+
+// Delete removes a key, if it exists.
+func (t *Txn) Delete(k Key) { t.write(write{key: k.path, delete: true}) }
+
+// DeleteIf removes a key that must still be at the mod revision.
+func (t *Txn) DeleteIf(k Key, modRevision int64) {
+	t.Require(k, modRevision)
+	t.Delete(k)
+}
+
+// Require demands that a key is still at the mod revision; 0 means that it must not exist.
+func (t *Txn) Require(k Key, modRevision int64) { t.compare(compare{k.path, false, modRevision}) }
+
+// Fence demands that the leadership still stands: its election key has the create revision it was won with.
+func (t *Txn) Fence(l *Leadership) { t.compare(compare{l.key.path, true, l.createRevision}) }
+
+// Merge adds everything of o, which stays as it is. A compare both have is kept once.
+func (t *Txn) Merge(o *Txn) {
+	t.fail(o.err)
+	for _, c := range o.compares {
+		t.compare(c)
+	}
+	for _, w := range o.writes {
+		t.write(w)
+	}
+}
+
+// Len is the number that counts against MaxTxnOps: of compares or of operations, whichever is greater.
+func (t *Txn) Len() int { return max(len(t.compares), len(t.writes)) }
+
+// Writes is the number of operations.
+func (t *Txn) Writes() int { return len(t.writes) }
+
+// Bytes is the size that counts against MaxTxnBytes: all keys and values.
+func (t *Txn) Bytes() int { return t.bytes }
+
+// Fits says that o can be merged without exceeding the limits, so that a set of changes can be cut into transactions.
+func (t *Txn) Fits(o *Txn) bool {
+	return len(t.compares)+len(o.compares) <= MaxTxnOps && len(t.writes)+len(o.writes) <= MaxTxnOps &&
+		t.bytes+o.bytes <= MaxTxnBytes
+}
+
+// Err is the first mistake made while building.
+func (t *Txn) Err() error { return t.err }
+
+func (t *Txn) fail(err error) {
+	if t.err == nil {
+		t.err = err
+	}
+}
+
+func (t *Txn) put(k Key, v any, lease int64) {
+	value, err := Encode(v)
+	if err != nil {
+		t.fail(fmt.Errorf("%s: %w", k, err))
+		return
+	}
+	t.write(write{key: k.path, value: value, lease: lease})
+}
+
+func (t *Txn) write(w write) {
+	if w.key == "" {
+		t.fail(errors.New("the zero Key cannot be written"))
+		return
+	}
+	if t.written[w.key] {
+		t.fail(fmt.Errorf("%s: written twice in one transaction, which etcd refuses", w.key))
+		return
+	}
+	t.written[w.key] = true
+	t.writes = append(t.writes, w)
+	t.bytes += len(w.key) + len(w.value)
+}
+
+func (t *Txn) compare(c compare) {
+	if c.key == "" {
+		t.fail(errors.New("the zero Key cannot be compared"))
+		return
+	}
+	for _, have := range t.compares {
+		if have == c {
+			return
+		}
+	}
+	t.compares = append(t.compares, c)
+	t.bytes += len(c.key)
+}
+
+// Commit runs the transaction. committed is false when a compare did not hold: nothing was written. revision is
+// etcd's revision after it. After an error other than a limit's it is unknown whether the transaction happened: read
+// again before trying again.
+func (c *Client) Commit(ctx context.Context, t *Txn) (revision int64, committed bool, err error) {
+	if err := t.check(); err != nil {
+		return 0, false, fmt.Errorf("transaction: %w", err)
+	}
+	ctx, cancel := withDeadline(ctx)
+	defer cancel()
+	resp, err := c.etcd.Txn(ctx).If(t.cmps(c.root)...).Then(t.ops(c.root)...).Commit()
+	if err != nil {
+		return 0, false, fmt.Errorf("transaction of %d compares and %d operations (%d bytes): %w",
+			len(t.compares), len(t.writes), t.bytes, explain(err))
+	}
+	return resp.Header.Revision, resp.Succeeded, nil
+}
+
+func (t *Txn) check() error {
+	switch {
+	case t.err != nil:
+		return t.err
+	case t.Len() > MaxTxnOps:
+		return fmt.Errorf("%d compares and %d operations, at most %d of each are allowed: cut it into several",
+			len(t.compares), len(t.writes), MaxTxnOps)
+	case t.bytes > MaxTxnBytes:
+		return fmt.Errorf("%d bytes of keys and values, at most %d are allowed: cut it into several", t.bytes, MaxTxnBytes)
+	}
+	return nil
+}
+
+func (t *Txn) cmps(root string) []clientv3.Cmp {
+	out := make([]clientv3.Cmp, len(t.compares))
+	for i, c := range t.compares {
+		of := clientv3.ModRevision(root + c.key)
+		if c.create {
+			of = clientv3.CreateRevision(root + c.key)
+		}
+		out[i] = clientv3.Compare(of, "=", c.revision)
+	}
+	return out
+}
+
+func (t *Txn) ops(root string) []clientv3.Op {
+	out := make([]clientv3.Op, len(t.writes))
+	for i, w := range t.writes {
+		if w.delete {
+			out[i] = clientv3.OpDelete(root + w.key)
+			continue
+		}
+		out[i] = clientv3.OpPut(root+w.key, string(w.value), clientv3.WithLease(clientv3.LeaseID(w.lease)))
+	}
+	return out
+}
