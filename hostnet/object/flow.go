@@ -16,6 +16,10 @@ const (
 	CookieMask  uint64 = 0xff << 56
 )
 
+// LearnedTable is the OpenFlow table that only LearnLinkLocal writes: what it holds is the dataplane's own state, never
+// desired, never compared and never alien.
+const LearnedTable = 12
+
 // LastTable is the highest OpenFlow table that is ours; flows in higher tables are not touched.
 const LastTable = 99
 
@@ -36,6 +40,7 @@ type Flow struct {
 type Match struct {
 	InPort   uint32   // OpenFlow port number
 	Metadata Masked64 // OXM_OF_METADATA
+	Reg4     Masked32 // bit 0: LearnLinkLocal remembered the source
 	Reg5     Masked32 // link-local owner found by lookup
 	Reg6     Masked32 // OpenFlow port number of the sending guest
 
@@ -58,7 +63,24 @@ type Match struct {
 	NDTarget netip.Prefix
 	NDSLL    MAC
 	NDTLL    MAC
+
+	// Zero matches fields that must be zero, which their own zero value cannot say.
+	Zero Zero
 }
+
+// Zero is a set of fields that a match wants to be zero. Open vSwitch leaves a field zero when the packet does not carry
+// it, so this is how "absent" is matched.
+type Zero uint8
+
+// The fields that can be matched to be zero.
+const (
+	// ZeroIPProto (nw_proto=0): an IPv6 header chain that could not be followed to its end. EthType is 0x86dd.
+	ZeroIPProto Zero = 1 << iota
+	// ZeroUDPDst (udp_dst=0, tp_dst of IPProto 17): the UDP header is cut off, or hidden because of Bridge.Fragments.
+	ZeroUDPDst
+	// ZeroNDTLL (nd_tll=00:00:00:00:00:00): a neighbour advertisement without link-layer address option.
+	ZeroNDTLL
+)
 
 // MAC is an Ethernet address; the zero value is "any".
 type MAC [6]byte
@@ -134,6 +156,11 @@ type Goto struct{ Table uint8 }
 // Resubmit looks the packet up in a table and comes back for the next action.
 type Resubmit struct{ Table uint8 }
 
+// LookupTarget looks the packet up in a table as Resubmit does, but as if its neighbour discovery target were its IPv6
+// source; afterwards the packet is as before, but for registers (OVS: push, move, resubmit, pop). The flow matches
+// ICMPv6 type 135 or 136 and code 0.
+type LookupTarget struct{ Table uint8 }
+
 // SetMetadata loads the host-local network number.
 type SetMetadata struct{ Value uint64 }
 
@@ -149,9 +176,10 @@ type PushVLAN struct{ ID uint16 }
 // PopVLAN removes the outer tag.
 type PopVLAN struct{}
 
-// LearnLinkLocal remembers the packet's IPv6 source in Table for the packet's network as belonging to the sending port
-// (reg6, found again in reg5), at most Limit addresses per Cookie, each forgotten after IdleTimeout seconds. When the
-// limit is reached it sets bit 0 of reg4. The first to come keeps the address.
+// LearnLinkLocal remembers the packet's IPv6 source in Table for the packet's network (metadata) as belonging to the
+// sending port (reg6, found again in reg5), at most Limit addresses per Cookie, each forgotten after IdleTimeout seconds,
+// all of them when the last flow with this action and Cookie goes (OVS: learn with limit, result_dst and
+// delete_learned). Bit 0 of reg4 becomes 1 when the address is remembered, and 0 when the limit forbids it.
 type LearnLinkLocal struct {
 	Table       uint8
 	Cookie      uint64
@@ -159,9 +187,12 @@ type LearnLinkLocal struct {
 	IdleTimeout uint16
 }
 
-func (a Output) String() string      { return fmt.Sprintf("output:%d", a.Port) }
-func (a Goto) String() string        { return fmt.Sprintf("goto:%d", a.Table) }
-func (a Resubmit) String() string    { return fmt.Sprintf("resubmit:%d", a.Table) }
+func (a Output) String() string   { return fmt.Sprintf("output:%d", a.Port) }
+func (a Goto) String() string     { return fmt.Sprintf("goto:%d", a.Table) }
+func (a Resubmit) String() string { return fmt.Sprintf("resubmit:%d", a.Table) }
+func (a LookupTarget) String() string {
+	return fmt.Sprintf("lookup_target:%d", a.Table)
+}
 func (a SetMetadata) String() string { return fmt.Sprintf("metadata:=%#x", a.Value) }
 func (a SetReg) String() string      { return fmt.Sprintf("reg%d:=%#x", a.Reg, a.Value) }
 func (a PushVLAN) String() string    { return fmt.Sprintf("push_vlan:%d", a.ID) }

@@ -11,6 +11,7 @@ func (m Match) String() string {
 	var w matchWriter
 	w.num("in_port", uint64(m.InPort))
 	w.masked("metadata", m.Metadata.Value, m.Metadata.Mask, ^uint64(0))
+	w.masked("reg4", uint64(m.Reg4.Value), uint64(m.Reg4.Mask), 0xffffffff)
 	w.masked("reg5", uint64(m.Reg5.Value), uint64(m.Reg5.Mask), 0xffffffff)
 	w.masked("reg6", uint64(m.Reg6.Value), uint64(m.Reg6.Mask), 0xffffffff)
 	w.maskedMAC("dl_src", m.EthSrc)
@@ -37,6 +38,9 @@ func (m Match) String() string {
 	w.prefix("nd_target", m.NDTarget)
 	w.mac("nd_sll", m.NDSLL)
 	w.mac("nd_tll", m.NDTLL)
+	w.zero("nw_proto=0", m.Zero&ZeroIPProto)
+	w.zero("udp_dst=0", m.Zero&ZeroUDPDst)
+	w.zero("nd_tll="+MAC{}.String(), m.Zero&ZeroNDTLL)
 	if len(w) == 0 {
 		return "any"
 	}
@@ -93,5 +97,11 @@ func (w *matchWriter) prefix(name string, p netip.Prefix) {
 func (w *matchWriter) optional(name string, v Optional8) {
 	if v.Set {
 		w.add(fmt.Sprintf("%s=%d", name, v.Value))
+	}
+}
+
+func (w *matchWriter) zero(text string, set Zero) {
+	if set != 0 {
+		w.add(text)
 	}
 }

@@ -16,11 +16,18 @@ type Bridge struct {
 	DatapathType string
 	FailMode     string
 	Protocols    []string
+	// Fragments is how the tables see IP fragments (OFPT_SET_CONFIG; ovs-ofctl set-frags, get-frags). It is
+	// FragmentsNXMatch: in the default mode "normal" the ports of first fragments are hidden, and so is a fragmented DHCP
+	// reply. It is lost when ovs-vswitchd restarts. An observed "" is "not known" and no difference.
+	Fragments string
 	// Settings are the managed keys of other_config (e.g. "mac-table-size"); other keys are left alone.
 	Settings []Setting
 	// Controllers that somebody set on the bridge: always desired empty, for a controller would own our tables.
 	Controllers []string
 }
+
+// FragmentsNXMatch shows first fragments with their ports, and nw_frag.
+const FragmentsNXMatch = "nx-match"
 
 // Setting is one key of an OVSDB map column.
 type Setting struct{ Key, Value string }
@@ -73,6 +80,9 @@ func (b *Bridge) Diff(observed Object) []Difference {
 	d.field("datapath_type", o.DatapathType, b.DatapathType)
 	d.field("fail_mode", o.FailMode, b.FailMode)
 	d.set("protocols", o.Protocols, b.Protocols)
+	if o.Fragments != "" {
+		d.field("fragments", o.Fragments, b.Fragments)
+	}
 	d.set("controller", o.Controllers, b.Controllers)
 	have := map[string]string{}
 	for _, s := range o.Settings {
