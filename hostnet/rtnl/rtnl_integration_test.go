@@ -1,0 +1,207 @@
+//go:build integration
+
+package rtnl
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/exec"
+	"slices"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netlink"
+
+	"weft/hostnet/object"
+)
+
+// insideNamespace marks the process that runs the tests: the first one only makes a network namespace for it.
+const insideNamespace = "WEFT_TEST_INSIDE_NAMESPACE"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(insideNamespace) != "" {
+		os.Exit(m.Run())
+	}
+	c := exec.Command("/proc/self/exe", os.Args[1:]...)
+	c.Env = append(os.Environ(), insideNamespace+"=1")
+	c.Stdout, c.Stderr = os.Stdout, os.Stderr
+	c.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET, Pdeathsig: syscall.SIGKILL}
+	if err := c.Run(); err != nil {
+		fmt.Fprintln(os.Stderr, "tests in a network namespace:", err)
+		os.Exit(1)
+	}
+}
+
+const eventDeadline = 10 * time.Second
+
+// host is a driver with its watch running.
+type host struct {
+	*Driver
+	t      *testing.T
+	events chan object.Event
+}
+
+func startHost(t *testing.T, c Config) *host {
+	d, err := New(c)
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := &host{d, t, make(chan object.Event, 1000)}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- d.Watch(ctx, func(e object.Event) { h.events <- e }) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			t.Errorf("Watch: %v", err)
+		}
+		d.Close()
+	})
+	h.await("the first resync", func(e object.Event) bool { return e.Resync })
+	if err := d.Sync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+// await takes events until one satisfies.
+func (h *host) await(what string, satisfies func(object.Event) bool) {
+	h.t.Helper()
+	deadline := time.After(eventDeadline)
+	for {
+		select {
+		case e := <-h.events:
+			if satisfies(e) {
+				return
+			}
+		case <-deadline:
+			h.t.Fatalf("no event for %s", what)
+		}
+	}
+}
+
+// awaitDevice takes events for the device until the view satisfies.
+func (h *host) awaitDevice(name, what string, satisfies func(l linkState, q qdiscState, ok bool) bool) {
+	h.t.Helper()
+	h.await(what, func(e object.Event) bool {
+		key := object.Key{Kind: object.KindLink, Name: name}
+		return slices.Contains(e.Devices, name) && slices.Contains(e.Keys, key) && satisfies(h.view.link(name))
+	})
+}
+
+func addVeth(t *testing.T, name string) netlink.Link {
+	t.Helper()
+	a := netlink.NewLinkAttrs()
+	a.Name = name
+	v := &netlink.Veth{LinkAttrs: a, PeerName: name + "p"}
+	must(t, netlink.LinkAdd(v))
+	t.Cleanup(func() { _ = netlink.LinkDel(v) })
+	l, err := netlink.LinkByName(name)
+	must(t, err)
+	return l
+}
+
+func must(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestLinkIsFollowedAndRepaired(t *testing.T) {
+	h := startHost(t, Config{})
+	first := addVeth(t, "tap1")
+	h.awaitDevice("tap1", "the device that appeared", func(_ linkState, _ qdiscState, ok bool) bool { return ok })
+
+	want := &object.Link{Name: "tap1", MTU: 1450, Up: true}
+	h.repair(want)
+	must(t, netlink.LinkSetMTU(first, 1400))
+	h.awaitDevice("tap1", "the changed mtu", func(l linkState, _ qdiscState, _ bool) bool { return l.mtu == 1400 })
+	h.repair(want)
+	must(t, netlink.LinkSetDown(first))
+	h.awaitDevice("tap1", "the link that went down", func(l linkState, _ qdiscState, _ bool) bool { return !l.up })
+	h.repair(want)
+
+	must(t, netlink.LinkDel(first))
+	h.awaitDevice("tap1", "the device that vanished", func(_ linkState, _ qdiscState, ok bool) bool { return !ok })
+	second := addVeth(t, "tap1")
+	h.awaitDevice("tap1", "the device that came back", func(l linkState, _ qdiscState, ok bool) bool {
+		return ok && l.index == second.Attrs().Index && l.index != first.Attrs().Index
+	})
+}
+
+// repair applies what is desired as the engine would and checks that nothing is left to do, by a fresh reading.
+func (h *host) repair(want object.Object) {
+	h.t.Helper()
+	observe := func() object.Object {
+		got, err := h.Observe(h.t.Context(), []object.Key{want.Key()})
+		must(h.t, err)
+		if len(got) != 1 {
+			h.t.Fatalf("%s: observed %d objects, want 1", want.Key(), len(got))
+		}
+		return got[0]
+	}
+	change := object.Change{Op: object.Update, Desired: want, Observed: observe()}
+	for _, err := range h.Apply(h.t.Context(), []object.Change{change}) {
+		must(h.t, err)
+	}
+	if d := want.Diff(observe()); len(d) > 0 {
+		h.t.Fatalf("%s after Apply, in the view: %v", want.Key(), d)
+	}
+	must(h.t, h.Sync(h.t.Context()))
+	if d := want.Diff(observe()); len(d) > 0 {
+		h.t.Fatalf("%s after Apply, on the host: %v", want.Key(), d)
+	}
+}
+
+func TestForeignQdiscsAreRemoved(t *testing.T) {
+	h := startHost(t, Config{})
+	l := addVeth(t, "tap1")
+	must(t, netlink.LinkSetUp(l))
+	h.awaitDevice("tap1", "the device", func(l linkState, _ qdiscState, _ bool) bool { return l.up })
+	index := l.Attrs().Index
+	want := &object.Qdisc{Device: "tap1"}
+
+	must(t, netlink.QdiscAdd(netlink.NewHtb(netlink.QdiscAttrs{LinkIndex: index,
+		Handle: netlink.MakeHandle(1, 0), Parent: netlink.HANDLE_ROOT})))
+	h.awaitDevice("tap1", "the root qdisc", func(_ linkState, q qdiscState, _ bool) bool { return q.root == "htb" })
+	h.repair(want)
+
+	must(t, netlink.QdiscAdd(&netlink.Clsact{QdiscAttrs: netlink.QdiscAttrs{LinkIndex: index,
+		Handle: netlink.MakeHandle(0xffff, 0), Parent: netlink.HANDLE_CLSACT}}))
+	h.awaitDevice("tap1", "clsact", func(_ linkState, q qdiscState, _ bool) bool { return q.ingress == "clsact" })
+	h.repair(want)
+}
+
+func TestRoadsAreMarked(t *testing.T) {
+	h := startHost(t, Config{EtcdAddresses: []netip.Addr{netip.MustParseAddr("198.51.100.7")}})
+	l := addVeth(t, "eth9")
+	must(t, netlink.LinkSetUp(l))
+	peer, err := netlink.LinkByName("eth9p")
+	must(t, err)
+	must(t, netlink.LinkSetUp(peer))
+	address, err := netlink.ParseAddr("192.0.2.1/24")
+	must(t, err)
+	must(t, netlink.AddrAdd(l, address))
+	facts := func() object.LinkFacts {
+		var f object.Facts
+		h.Facts(&f)
+		return f.Links["eth9"]
+	}
+	inEvent := func(e object.Event) bool { return slices.Contains(e.Devices, "eth9") }
+	h.await("the address", func(e object.Event) bool {
+		return inEvent(e) && slices.Contains(facts().Addresses, netip.MustParsePrefix("192.0.2.1/24"))
+	})
+	if f := facts(); f.DefaultRoute || f.EtcdRoute {
+		t.Fatalf("facts before any route: %+v", f)
+	}
+	must(t, netlink.RouteAdd(&netlink.Route{LinkIndex: l.Attrs().Index, Gw: net.IPv4(192, 0, 2, 254)}))
+	h.await("the roads", func(e object.Event) bool { return inEvent(e) && facts().DefaultRoute && facts().EtcdRoute })
+	// The kernel says nothing of the routes that go with a link that is set down.
+	must(t, netlink.LinkSetDown(l))
+	h.await("the lost roads", func(e object.Event) bool { return inEvent(e) && !facts().DefaultRoute && !facts().EtcdRoute })
+}

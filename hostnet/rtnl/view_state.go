@@ -1,0 +1,236 @@
+package rtnl
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"sync"
+
+	"weft/hostnet/object"
+)
+
+// linkState is what the view holds of one netdev: the fields Weft manages or compiles from, and nothing that changes by
+// itself (statistics, carrier), so that two equal states mean "nothing happened". It is comparable.
+type linkState struct {
+	index  int
+	name   string
+	mac    object.MAC
+	mtu    int
+	up     bool // administratively (IFF_UP)
+	master int  // index, 0 for none
+}
+
+// qdiscState is what hangs at a netdev's hooks: the kinds of a root qdisc with a handle of its own, and of an ingress
+// or clsact one. It is comparable; the zero value is the kernel's default.
+type qdiscState struct{ root, ingress string }
+
+// addressKey is one configured address: the kernel allows an address once per link.
+type addressKey struct {
+	index  int
+	prefix netip.Prefix
+}
+
+// roads says by which links the host reaches what it must not lose.
+type roads struct {
+	defaults map[int]bool // links that carry a default route
+	etcd     map[int]bool // links that carry the road to an etcd endpoint
+}
+
+// view is the driver's picture of the namespace. The watch goroutine and the engine's goroutine share it.
+type view struct {
+	mu        sync.Mutex
+	links     map[int]linkState
+	names     map[string]int
+	addresses map[addressKey]bool
+	qdiscs    map[int]qdiscState
+	roads     roads
+}
+
+func newView() *view {
+	return &view{
+		links: map[int]linkState{}, names: map[string]int{},
+		addresses: map[addressKey]bool{}, qdiscs: map[int]qdiscState{},
+	}
+}
+
+// setLink stores a link and returns the device names whose state is another now: none when nothing changed, two when
+// the link was renamed.
+func (v *view) setLink(l linkState) []string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	old, known := v.links[l.index]
+	if known && old == l {
+		return nil
+	}
+	v.links[l.index] = l
+	changed := []string{l.name}
+	if known && old.name != l.name {
+		v.forgetName(old.name, l.index)
+		changed = append(changed, old.name)
+	}
+	v.names[l.name] = l.index
+	return changed
+}
+
+// deleteLink forgets a link with everything on it and returns its name, or nothing if it was not known.
+func (v *view) deleteLink(index int) []string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	old, known := v.links[index]
+	if !known {
+		return nil
+	}
+	delete(v.links, index)
+	delete(v.qdiscs, index)
+	for k := range v.addresses {
+		if k.index == index {
+			delete(v.addresses, k)
+		}
+	}
+	v.forgetName(old.name, index)
+	return []string{old.name}
+}
+
+// forgetName drops the name unless another link took it meanwhile.
+func (v *view) forgetName(name string, index int) {
+	if v.names[name] == index {
+		delete(v.names, name)
+	}
+}
+
+// setAddress adds or removes an address and says whether that changed anything.
+func (v *view) setAddress(k addressKey, present bool) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if v.addresses[k] == present {
+		return false
+	}
+	if present {
+		v.addresses[k] = true
+	} else {
+		delete(v.addresses, k)
+	}
+	return true
+}
+
+// setQdisc changes what hangs at one hook of a link and says whether that changed anything. An empty kind is the
+// kernel's default.
+func (v *view) setQdisc(index int, hook qdiscHook, kind string) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	old := v.qdiscs[index]
+	q := old
+	q.set(hook, kind)
+	if q == old {
+		return false
+	}
+	v.qdiscs[index] = q
+	return true
+}
+
+func (q *qdiscState) set(hook qdiscHook, kind string) {
+	if hook == hookRoot {
+		q.root = kind
+	} else {
+		q.ingress = kind
+	}
+}
+
+// setRoads stores the roads and returns the names of links that carry another set of them now.
+func (v *view) setRoads(r roads) []string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	var changed []string
+	for index, l := range v.links {
+		if v.roads.defaults[index] != r.defaults[index] || v.roads.etcd[index] != r.etcd[index] {
+			changed = append(changed, l.name)
+		}
+	}
+	v.roads = r
+	slices.Sort(changed)
+	return changed
+}
+
+// carriesRoad says whether the link carries a default route or the road to etcd.
+func (v *view) carriesRoad(index int) bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.roads.defaults[index] || v.roads.etcd[index]
+}
+
+// name of the link, or "".
+func (v *view) name(index int) string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	return v.links[index].name
+}
+
+// link by name.
+func (v *view) link(name string) (linkState, qdiscState, bool) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	index, ok := v.names[name]
+	return v.links[index], v.qdiscs[index], ok
+}
+
+// replace takes over everything that was read afresh and returns the names of links that differ from before. Roads are
+// left as they are.
+func (v *view) replace(fresh *view) []string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	changed := map[string]bool{}
+	for index, l := range v.links {
+		if fresh.links[index] != l || fresh.qdiscs[index] != v.qdiscs[index] {
+			changed[l.name] = true
+		}
+	}
+	for index, l := range fresh.links {
+		if v.links[index] != l {
+			changed[l.name] = true
+		}
+	}
+	for k := range v.addresses {
+		if !fresh.addresses[k] {
+			changed[v.links[k.index].name] = true
+		}
+	}
+	for k := range fresh.addresses {
+		if !v.addresses[k] {
+			changed[fresh.links[k.index].name] = true
+		}
+	}
+	delete(changed, "")
+	v.links, v.names, v.addresses, v.qdiscs = fresh.links, fresh.names, fresh.addresses, fresh.qdiscs
+	names := make([]string, 0, len(changed))
+	for n := range changed {
+		names = append(names, n)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// facts writes every link into the facts.
+func (v *view) facts(into *object.Facts) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	if into.Links == nil {
+		into.Links = make(map[string]object.LinkFacts, len(v.links))
+	}
+	byLink := map[int][]netip.Prefix{}
+	for k := range v.addresses {
+		if !k.prefix.Addr().IsLinkLocalUnicast() {
+			byLink[k.index] = append(byLink[k.index], k.prefix)
+		}
+	}
+	for index, l := range v.links {
+		addresses := byLink[index]
+		slices.SortFunc(addresses, func(a, b netip.Prefix) int {
+			return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
+		})
+		into.Links[l.name] = object.LinkFacts{
+			Index: l.index, MAC: l.mac, MTU: l.mtu, Up: l.up, Addresses: addresses,
+			DefaultRoute: v.roads.defaults[index], EtcdRoute: v.roads.etcd[index],
+			Master: v.links[l.master].name,
+		}
+	}
+}
