@@ -17,7 +17,8 @@ const (
 )
 
 // LearnedTable is the OpenFlow table that only LearnLinkLocal writes: what it holds is the dataplane's own state, never
-// desired, never compared and never alien.
+// desired, never compared and never alien. Its flows carry the cookie of the flow set that learned them and are removed
+// together with it.
 const LearnedTable = 12
 
 // LastTable is the highest OpenFlow table that is ours; flows in higher tables are not touched.
@@ -66,6 +67,10 @@ type Match struct {
 
 	// Zero matches fields that must be zero, which their own zero value cannot say.
 	Zero Zero
+
+	// Alien is the whole match in the switch's words when it has fields this type does not; all other fields are zero
+	// then. Only observed flows have it: it is never equal to a desired match, and it is enough to delete the flow.
+	Alien string
 }
 
 // Zero is a set of fields that a match wants to be zero. Open vSwitch leaves a field zero when the packet does not carry
@@ -187,16 +192,21 @@ type LearnLinkLocal struct {
 	IdleTimeout uint16
 }
 
+// AlienActions is the whole action list in the switch's words when it has something the other types do not. Only
+// observed flows have it.
+type AlienActions struct{ Text string }
+
 func (a Output) String() string   { return fmt.Sprintf("output:%d", a.Port) }
 func (a Goto) String() string     { return fmt.Sprintf("goto:%d", a.Table) }
 func (a Resubmit) String() string { return fmt.Sprintf("resubmit:%d", a.Table) }
 func (a LookupTarget) String() string {
 	return fmt.Sprintf("lookup_target:%d", a.Table)
 }
-func (a SetMetadata) String() string { return fmt.Sprintf("metadata:=%#x", a.Value) }
-func (a SetReg) String() string      { return fmt.Sprintf("reg%d:=%#x", a.Reg, a.Value) }
-func (a PushVLAN) String() string    { return fmt.Sprintf("push_vlan:%d", a.ID) }
-func (a PopVLAN) String() string     { return "pop_vlan" }
+func (a SetMetadata) String() string  { return fmt.Sprintf("metadata:=%#x", a.Value) }
+func (a SetReg) String() string       { return fmt.Sprintf("reg%d:=%#x", a.Reg, a.Value) }
+func (a PushVLAN) String() string     { return fmt.Sprintf("push_vlan:%d", a.ID) }
+func (a PopVLAN) String() string      { return "pop_vlan" }
+func (a AlienActions) String() string { return a.Text }
 func (a LearnLinkLocal) String() string {
 	return fmt.Sprintf("learn_link_local(table=%d,cookie=%#x,limit=%d,idle=%d)", a.Table, a.Cookie, a.Limit, a.IdleTimeout)
 }

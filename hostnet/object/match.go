@@ -41,6 +41,9 @@ func (m Match) String() string {
 	w.zero("nw_proto=0", m.Zero&ZeroIPProto)
 	w.zero("udp_dst=0", m.Zero&ZeroUDPDst)
 	w.zero("nd_tll="+MAC{}.String(), m.Zero&ZeroNDTLL)
+	if m.Alien != "" {
+		w.add(m.Alien)
+	}
 	if len(w) == 0 {
 		return "any"
 	}

@@ -121,13 +121,16 @@ func (p *OVSPort) Owner() string { return p.OwnerUID }
 // DependsOn implements Object.
 func (p *OVSPort) DependsOn() []Key { return []Key{{KindBridge, p.Bridge}} }
 
-// Diff implements Object.
+// Diff implements Object. Of an adopted port only what Weft sets is compared: the rest belongs to whoever plugged it.
 func (p *OVSPort) Diff(observed Object) []Difference {
 	o := observed.(*OVSPort)
 	var d differ
 	d.field("bridge", o.Bridge, p.Bridge)
 	d.field("tag", o.Tag, p.Tag)
 	d.field("external_ids:weft-owner", o.OwnerUID, p.OwnerUID)
+	if p.Adopted {
+		return d
+	}
 	d.field("external_ids:iface-id", o.InterfaceID, p.InterfaceID)
 	d.field("external_ids:attached-mac", o.MAC, p.MAC)
 	return d
