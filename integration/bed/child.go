@@ -1,0 +1,47 @@
+package bed
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// The names under which a bed's program starts itself again.
+const (
+	childEtcd     = "bed-etcd"
+	childUdhcpc   = "udhcpc-script"
+	childDhclient = "dhclient-script"
+)
+
+// Child runs a part of the bed and exits when the program was started as one: an etcd, or the script of a DHCP client.
+// A program that makes beds calls it first thing in main (a test: in TestMain); otherwise it returns at once.
+func Child() {
+	var err error
+	switch filepath.Base(os.Args[0]) {
+	case childEtcd:
+		err = etcdMain(os.Args[1:])
+	case childUdhcpc:
+		err = udhcpcMain(os.Args)
+	case childDhclient:
+		err = dhclientMain(os.Args)
+	default:
+		return
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// linkSelf makes path a link to the running program, so that executing path is executing a child of that name.
+func linkSelf(path string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("bed: own program: %w", err)
+	}
+	if err := os.Symlink(self, path); err != nil && !os.IsExist(err) {
+		return fmt.Errorf("bed: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,128 @@
+package bed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+
+	"weft/etcdschema"
+)
+
+// Etcd is the bed's etcd: one member, a process of its own beside the controllers, on the management network.
+type Etcd struct {
+	Process *Process
+	bed     *Bed
+	dir     string
+	client  *etcdschema.Client
+	forward *forwarder
+}
+
+const etcdClientURL = "http://" + managementAddress + ":2379"
+
+// startEtcd starts etcd and a client that reaches it from the bed's own program.
+func (b *Bed) startEtcd() (*Etcd, error) {
+	e := &Etcd{bed: b, dir: filepath.Join(b.Dir, "etcd")}
+	program := filepath.Join(b.Dir, childEtcd)
+	if err := linkSelf(program); err != nil {
+		return nil, err
+	}
+	e.Process = b.process("etcd", b.ctl, nil, program, e.dir)
+	var err error
+	if e.forward, err = b.forward(managementAddress + ":2379"); err != nil {
+		return nil, err
+	}
+	b.atClose(e.forward.close)
+	e.client, err = etcdschema.Open(b.ctx, etcdschema.Config{Endpoints: []string{"http://" + e.forward.address()}})
+	if err != nil {
+		return nil, err
+	}
+	b.atClose(e.client.Close)
+	return e, e.Start(b.ctx)
+}
+
+// Start starts etcd on its data and waits until it answers.
+func (e *Etcd) Start(ctx context.Context) error {
+	if err := e.Process.Start(); err != nil {
+		return err
+	}
+	return e.Process.alive(ctx, func() bool {
+		_, _, err := e.client.Get(ctx, etcdschema.ActualNode("none"))
+		return err == nil
+	})
+}
+
+// Client is a client with all rights, usable from the bed's own program.
+func (e *Etcd) Client() *etcdschema.Client { return e.client }
+
+// Endpoint is the URL inside the management network.
+func (e *Etcd) Endpoint() string { return etcdClientURL }
+
+func (e *Etcd) flags() []string { return []string{"--etcd-endpoints", etcdClientURL} }
+func (e *Etcd) env() []string   { return []string{"WEFT_ETCD_ENDPOINTS=" + etcdClientURL} }
+
+// Snapshot stops etcd, copies its data under the name, and starts it again.
+func (e *Etcd) Snapshot(ctx context.Context, name string) error {
+	if err := e.Process.Stop(); err != nil {
+		return err
+	}
+	to := e.snapshot(name)
+	if err := os.RemoveAll(to); err != nil {
+		return fmt.Errorf("bed: snapshot: %w", err)
+	}
+	if err := os.CopyFS(to, os.DirFS(e.dir)); err != nil {
+		return fmt.Errorf("bed: snapshot: %w", err)
+	}
+	return e.Start(ctx)
+}
+
+// Restore stops etcd, puts a copy made by Snapshot in the place of its data, as somebody who restores a backup does,
+// and starts it again.
+func (e *Etcd) Restore(ctx context.Context, name string) error {
+	e.Process.Kill()
+	if err := os.RemoveAll(e.dir); err != nil {
+		return fmt.Errorf("bed: restore: %w", err)
+	}
+	if err := os.CopyFS(e.dir, os.DirFS(e.snapshot(name))); err != nil {
+		return fmt.Errorf("bed: restore: %w", err)
+	}
+	if err := privateTree(e.dir); err != nil {
+		return err
+	}
+	return e.Start(ctx)
+}
+
+func (e *Etcd) snapshot(name string) string {
+	return filepath.Join(e.bed.Dir, "etcd-snapshot-"+fileName(name))
+}
+
+// privateTree gives the folders of a copied data dir the mode etcd insists on.
+func privateTree(dir string) error {
+	return filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
+		if err == nil && d.IsDir() {
+			err = os.Chmod(path, 0o700)
+		}
+		return err
+	})
+}
+
+// etcdMain is the child: an etcd on the folder until SIGTERM.
+func etcdMain(args []string) error {
+	if len(args) != 1 {
+		return errors.New("bed: etcd needs a folder")
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	e, err := etcdschema.StartEmbedded(ctx, etcdschema.EmbeddedConfig{
+		Dir: args[0], ClientURL: etcdClientURL, PeerURL: "http://127.0.0.1:2380",
+	})
+	if err != nil {
+		return err
+	}
+	<-ctx.Done()
+	e.Close()
+	return nil
+}

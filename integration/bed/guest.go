@@ -1,0 +1,160 @@
+package bed
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+)
+
+// Plug says how a guest's device comes to the host.
+type Plug string
+
+// The ways in which hypervisors plug a guest.
+const (
+	// PlugDevice makes the netdev and leaves the rest to Weft.
+	PlugDevice Plug = "device"
+	// PlugInterface also puts the netdev on the bridge, as an OVS interface with the port's iface-id.
+	PlugInterface Plug = "interface"
+)
+
+// GuestOptions say how a guest is made.
+type GuestOptions struct {
+	Host string
+	// Device is the netdev's name on the host, at most 15 characters.
+	Device string
+	// MAC of the guest's eth0.
+	MAC  string
+	Plug Plug // PlugDevice when empty
+	// Bridge and InterfaceID are for PlugInterface.
+	Bridge, InterfaceID string
+	// MTU of the guest's eth0; 1500 when 0.
+	MTU int
+}
+
+// Guest is a namespace whose eth0 is one end of a veth pair; the other end is a device of its host.
+type Guest struct {
+	*Namespace
+	// Name is what the guest was made with, e.g. "alpha/web-1".
+	Name    string
+	Options GuestOptions
+	dir     string
+	mu      sync.Mutex
+	clients map[string]*Process // DHCP clients by kind
+}
+
+// AddGuest makes a guest and plugs it.
+func (b *Bed) AddGuest(name string, o GuestOptions) (*Guest, error) {
+	if _, err := b.Guest(name); err == nil {
+		return nil, fmt.Errorf("bed: guest %s exists already", name)
+	}
+	ns, err := b.namespace("g-" + name)
+	if err != nil {
+		return nil, err
+	}
+	g := &Guest{Namespace: ns, Name: name, dir: filepath.Join(b.Dir, "g-"+fileName(name)), clients: map[string]*Process{}}
+	if err := os.MkdirAll(g.dir, 0o755); err != nil {
+		return nil, fmt.Errorf("bed: guest %s: %w", name, err)
+	}
+	if err := g.plug(b.ctx, o); err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	b.guests[name] = g
+	b.mu.Unlock()
+	return g, nil
+}
+
+// plug makes the veth pair. The guest's checksum offload is off, since the userspace datapath hands partial checksums
+// on as they are.
+func (g *Guest) plug(ctx context.Context, o GuestOptions) error {
+	h, err := g.bed.Host(o.Host)
+	if err != nil {
+		return err
+	}
+	if len(o.Device) == 0 || len(o.Device) > 15 {
+		return fmt.Errorf("bed: guest %s: device %q: 1 to 15 characters are needed", g.Name, o.Device)
+	}
+	if err := g.bed.veth(g.Namespace, "eth0", h.Namespace, o.Device); err != nil {
+		return err
+	}
+	if o.MAC != "" {
+		if err := g.IP(ctx, "link", "set", "eth0", "address", o.MAC); err != nil {
+			return err
+		}
+	}
+	if o.MTU != 0 {
+		if err := g.IP(ctx, "link", "set", "eth0", "mtu", fmt.Sprint(o.MTU)); err != nil {
+			return err
+		}
+	}
+	if _, err := g.Run(ctx, "ethtool", "-K", "eth0", "tx", "off"); err != nil {
+		return err
+	}
+	if err := g.IP(ctx, "link", "set", "eth0", "up"); err != nil {
+		return err
+	}
+	g.Options = o
+	if o.Plug != PlugInterface {
+		return nil
+	}
+	if err := h.IP(ctx, "link", "set", o.Device, "up"); err != nil {
+		return err
+	}
+	return h.OVS.PlugInterface(ctx, o.Bridge, o.Device, o.InterfaceID, o.MAC)
+}
+
+// Unplug removes the guest's device; the guest itself stays.
+func (g *Guest) Unplug(ctx context.Context) error {
+	g.StopClients()
+	h, err := g.bed.Host(g.Options.Host)
+	if err != nil {
+		return err
+	}
+	if g.Options.Plug == PlugInterface {
+		if err := h.OVS.vsctl(ctx, "--if-exists", "del-port", g.Options.Bridge, g.Options.Device); err != nil {
+			return err
+		}
+	}
+	return g.IP(ctx, "link", "delete", "eth0")
+}
+
+// Replug plugs an unplugged guest again, on another host if o says so, as after a migration: its addresses are gone.
+func (g *Guest) Replug(ctx context.Context, o GuestOptions) error { return g.plug(ctx, o) }
+
+// Move brings the running guest's end to another host: the device vanishes there and appears here in one step, while
+// eth0 keeps addresses, routes and neighbours, as live migration does.
+func (g *Guest) Move(ctx context.Context, host string) error {
+	from, err := g.bed.Host(g.Options.Host)
+	if err != nil {
+		return err
+	}
+	to, err := g.bed.Host(host)
+	if err != nil {
+		return err
+	}
+	if err := from.IP(ctx, "link", "set", g.Options.Device, "netns", to.Namespace.Name); err != nil {
+		return err
+	}
+	g.Options.Host = host
+	return nil
+}
+
+// Addresses lists the guest's global addresses of both families, IPv4 first.
+func (g *Guest) Addresses(ctx context.Context) ([]string, error) {
+	out, err := g.Run(ctx, "ip", "-o", "addr", "show", "dev", guestLink, "scope", "global")
+	if err != nil {
+		return nil, err
+	}
+	var addresses []string
+	for line := range strings.Lines(out) {
+		// "2: eth0    inet 10.0.0.4/24 brd … scope global eth0 …"
+		if f := strings.Fields(line); len(f) > 3 {
+			a, _, _ := strings.Cut(f[3], "/")
+			addresses = append(addresses, a)
+		}
+	}
+	return addresses, nil
+}

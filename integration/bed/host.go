@@ -1,0 +1,158 @@
+package bed
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+)
+
+// Host is one hypervisor: a namespace with eth0 (management, the road to etcd), eth1 (uplink to the physical network),
+// an Open vSwitch of its own and one weftd.
+type Host struct {
+	*Namespace
+	// Name is the node's name.
+	Name string
+	// Dir holds the host's Open vSwitch and weftd's state.
+	Dir string
+	OVS *OpenVSwitch
+	// Weftd is the host reconciler; it is started by AddHost only if the options say so.
+	Weftd *Process
+	// Debug is the path of weftd's debug socket.
+	Debug string
+}
+
+// HostOptions say how a host is made. The zero value is a host whose weftd runs.
+type HostOptions struct {
+	// NoWeftd leaves weftd registered but not started.
+	NoWeftd bool
+	// Flags are added to weftd's.
+	Flags []string
+	// Binary is another weftd than the bed's.
+	Binary string
+}
+
+// AddHost makes a host: its namespace, links and Open vSwitch, and weftd.
+func (b *Bed) AddHost(name string, o HostOptions) (*Host, error) {
+	b.mu.Lock()
+	n := len(b.hosts)
+	_, exists := b.hosts[name]
+	b.mu.Unlock()
+	if exists {
+		return nil, fmt.Errorf("bed: host %s exists already", name)
+	}
+	ns, err := b.namespace(name)
+	if err != nil {
+		return nil, err
+	}
+	h := &Host{Namespace: ns, Name: name, Dir: filepath.Join(b.Dir, name)}
+	if err := os.MkdirAll(filepath.Join(h.Dir, "state"), 0o755); err != nil {
+		return nil, fmt.Errorf("bed: %s: %w", name, err)
+	}
+	if err := h.cable(n); err != nil {
+		return nil, err
+	}
+	if err := h.startOpenVSwitch(); err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	b.hosts[name] = h
+	b.mu.Unlock()
+	h.registerWeftd(o)
+	if o.NoWeftd {
+		return h, nil
+	}
+	return h, h.Weftd.Start()
+}
+
+// cable makes eth0 and eth1. The userspace datapath takes its frames beside the kernel's own stack, which the kernel
+// datapath would not do: so the host's stack is told to be silent on every other device, else it would answer guests.
+func (h *Host) cable(n int) error {
+	if err := h.Sysctl("net.ipv6.conf.default.disable_ipv6", "1"); err != nil {
+		return err
+	}
+	b := h.bed
+	if err := b.veth(h.Namespace, "eth0", b.ctl, h.Name); err != nil {
+		return err
+	}
+	if err := b.veth(h.Namespace, "eth1", b.phys, h.Name); err != nil {
+		return err
+	}
+	for _, step := range []struct {
+		ns   *Namespace
+		args []string
+	}{
+		{b.ctl, []string{"link", "set", h.Name, "master", managementBridge, "up"}},
+		{b.phys, []string{"link", "set", h.Name, "master", physicalBridge, "mtu", "9000", "up"}},
+		{h.Namespace, []string{"addr", "add", fmt.Sprintf("192.0.2.%d/24", 10+n), "dev", "eth0"}},
+		{h.Namespace, []string{"link", "set", "eth0", "up"}},
+		{h.Namespace, []string{"link", "set", "eth1", "up"}},
+	} {
+		if err := step.ns.IP(b.ctx, step.args...); err != nil {
+			return err
+		}
+	}
+	if err := h.Sysctl("net.ipv4.conf.eth1.arp_ignore", "8"); err != nil {
+		return err
+	}
+	return h.Sysctl("net.ipv4.conf.default.arp_ignore", "8")
+}
+
+// registerWeftd says how the host's weftd is run.
+func (h *Host) registerWeftd(o HostOptions) {
+	binary := o.Binary
+	if binary == "" {
+		binary = filepath.Join(h.bed.conf.Binaries, "weftd")
+	}
+	h.Debug = filepath.Join(h.Dir, "weftd.sock")
+	args := append([]string{"--node", h.Name, "--ovs-rundir", h.OVS.Dir, "--datapath-type", "netdev",
+		"--state-dir", filepath.Join(h.Dir, "state"), "--debug-listen", "unix:" + h.Debug},
+		h.bed.etcd.flags()...)
+	h.Weftd = h.bed.process("weftd "+h.Name, h.Namespace, nil, binary, append(args, o.Flags...)...)
+}
+
+// Hosts lists the hosts by name.
+func (b *Bed) Hosts() []*Host {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	hosts := make([]*Host, 0, len(b.hosts))
+	for _, name := range sortedKeys(b.hosts) {
+		hosts = append(hosts, b.hosts[name])
+	}
+	return hosts
+}
+
+// veth makes a pair with one end in each namespace; neither end is ever seen in the machine's own.
+func (b *Bed) veth(a *Namespace, aName string, z *Namespace, zName string) error {
+	_, err := b.output(b.ctx, nil, "ip", "link", "add", aName, "netns", a.Name, "type", "veth",
+		"peer", "name", zName, "netns", z.Name)
+	return err
+}
+
+// AddController starts one more replica of weft-controller with the name ("c1").
+func (b *Bed) AddController(name string, flags ...string) (*Process, error) {
+	state := filepath.Join(b.Dir, name)
+	if err := os.MkdirAll(state, 0o755); err != nil {
+		return nil, fmt.Errorf("bed: %s: %w", name, err)
+	}
+	args := append([]string{"--name", name, "--state-dir", state, "--debug-listen",
+		"unix:" + filepath.Join(state, "controller.sock")}, b.etcd.flags()...)
+	p := b.process("controller "+name, b.ctl, nil, filepath.Join(b.conf.Binaries, "weft-controller"),
+		append(args, flags...)...)
+	return p, p.Start()
+}
+
+// Weft runs the CLI beside etcd and returns its standard output.
+func (b *Bed) Weft(ctx context.Context, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	return b.output(ctx, b.etcd.env(), "ip",
+		b.ctl.execArgs(filepath.Join(b.conf.Binaries, "weft"), args)...)
+}
+
+// Etcdctl runs etcdctl beside etcd and returns its standard output.
+func (b *Bed) Etcdctl(ctx context.Context, args ...string) (string, error) {
+	env := []string{"ETCDCTL_API=3", "ETCDCTL_ENDPOINTS=" + b.etcd.Endpoint()}
+	return b.output(ctx, env, "ip", b.ctl.execArgs("etcdctl", args)...)
+}

@@ -1,0 +1,95 @@
+package bed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"syscall"
+)
+
+// leftovers looks for anything of a closed bed that is still there: namespaces, processes, the folder.
+func (b *Bed) leftovers(procs []*Process) error {
+	var errs []error
+	for _, p := range procs {
+		if p.cmd == nil || p.cmd.Process == nil {
+			continue
+		}
+		if syscall.Kill(-p.cmd.Process.Pid, 0) == nil {
+			errs = append(errs, fmt.Errorf("bed: left over: process group %d of %s", p.cmd.Process.Pid, p.Name))
+		}
+	}
+	names, err := namespaceNames()
+	errs = append(errs, err)
+	for _, name := range names {
+		if strings.HasPrefix(name, b.ID+"-") {
+			errs = append(errs, fmt.Errorf("bed: left over: namespace %s", name))
+		}
+	}
+	if _, err := os.Lstat(b.Dir); err == nil {
+		errs = append(errs, fmt.Errorf("bed: left over: %s", b.Dir))
+	}
+	return errors.Join(errs...)
+}
+
+// namespaceNames lists the named network namespaces (ip-netns(8) keeps them as files there).
+func namespaceNames() ([]string, error) {
+	entries, err := os.ReadDir("/run/netns")
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("bed: namespaces: %w", err)
+	}
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = e.Name()
+	}
+	return names, nil
+}
+
+var bedName = regexp.MustCompile(`^wb([0-9]+)[a-z]+(-.*)?$`)
+
+// sweepStale removes what a bed left whose program was killed before it could close: its processes died with it, its
+// namespaces and folder did not.
+func sweepStale(ctx context.Context) error {
+	names, err := namespaceNames()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if stale(name) {
+			out, err := exec.CommandContext(ctx, "ip", "netns", "delete", name).CombinedOutput()
+			if err != nil && !strings.Contains(string(out), "No such file") { // another program swept it
+				return fmt.Errorf("bed: stale namespace %s: %w: %s", name, err, out)
+			}
+		}
+	}
+	dirs, err := os.ReadDir(os.TempDir())
+	if err != nil {
+		return fmt.Errorf("bed: %w", err)
+	}
+	for _, d := range dirs {
+		if d.IsDir() && stale(d.Name()) {
+			if err := os.RemoveAll(filepath.Join(os.TempDir(), d.Name())); err != nil {
+				return fmt.Errorf("bed: stale folder: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
+// stale says that the name is a bed's whose program is gone.
+func stale(name string) bool {
+	m := bedName.FindStringSubmatch(name)
+	if m == nil {
+		return false
+	}
+	pid, err := strconv.Atoi(m[1])
+	return err == nil && errors.Is(syscall.Kill(pid, 0), syscall.ESRCH)
+}

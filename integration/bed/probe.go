@@ -1,0 +1,99 @@
+package bed
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+)
+
+const probeTimeout = 10 * time.Second
+
+// Ping sends count echo requests, a fifth of a second apart, and wants every one answered.
+func (g *Guest) Ping(ctx context.Context, address string, count int) error {
+	out, err := g.Run(ctx, "ping", "-n", "-i", "0.2", "-W", "2", "-c", fmt.Sprint(count), address)
+	if err != nil {
+		return fmt.Errorf("ping from %s to %s: %w\n%s", g.Name, address, err, out)
+	}
+	if !strings.Contains(out, " 0% packet loss") {
+		return fmt.Errorf("ping from %s to %s: packets were lost:\n%s", g.Name, address, out)
+	}
+	return nil
+}
+
+// Unreachable sends count echo requests and wants none answered.
+func (g *Guest) Unreachable(ctx context.Context, address string, count int) error {
+	out, err := g.Run(ctx, "ping", "-n", "-i", "0.2", "-W", "1", "-c", fmt.Sprint(count), address)
+	if err == nil || strings.Contains(out, "bytes from") {
+		return fmt.Errorf("ping from %s to %s was answered:\n%s", g.Name, address, out)
+	}
+	return nil
+}
+
+// TCP sends size bytes from one guest to an address of another over TCP and back, and compares them: a broken checksum
+// or MTU shows here and not in a ping.
+func TCP(ctx context.Context, from, to *Guest, address string, size int) error {
+	var l net.Listener
+	err := to.Do(func() (err error) {
+		l, err = net.Listen("tcp", net.JoinHostPort(address, "0"))
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("tcp: listen on %s of %s: %w", address, to.Name, err)
+	}
+	echoed := make(chan error, 1)
+	go func() {
+		c, err := l.Accept()
+		if err == nil {
+			c.SetDeadline(time.Now().Add(probeTimeout))
+			_, err = io.Copy(c, c)
+			c.Close()
+		}
+		echoed <- err
+	}()
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	err = exchange(ctx, from, l.Addr().String(), size)
+	l.Close()
+	echo := <-echoed
+	if err != nil {
+		return fmt.Errorf("tcp from %s to %s of %s: %w", from.Name, address, to.Name, errors.Join(err, echo))
+	}
+	return nil
+}
+
+func exchange(ctx context.Context, from *Guest, address string, size int) error {
+	var c *net.TCPConn
+	err := from.Do(func() error {
+		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
+		if err == nil {
+			c = conn.(*net.TCPConn)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	stop := context.AfterFunc(ctx, func() { c.SetDeadline(time.Now()) })
+	defer stop()
+	sent, got := sha256.New(), sha256.New()
+	wrote := make(chan error, 1)
+	go func() {
+		_, err := io.CopyN(io.MultiWriter(c, sent), rand.Reader, int64(size))
+		wrote <- errors.Join(err, c.CloseWrite())
+	}()
+	n, err := io.Copy(got, c)
+	if err := errors.Join(<-wrote, err); err != nil {
+		return err
+	}
+	if n != int64(size) || string(sent.Sum(nil)) != string(got.Sum(nil)) {
+		return fmt.Errorf("%d of %d bytes came back, or others", n, size)
+	}
+	return nil
+}
