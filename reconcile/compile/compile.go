@@ -1,17 +1,25 @@
 // Package compile turns what a node must be, with what its host is like, into objects.
 //
-// Invariants: pure and deterministic; one bad item never keeps another from compiling; a feature is one file.
+// Invariants: pure and deterministic, whatever order the items came in; one bad item never keeps another from compiling
+// and never changes another's objects; the cost of compiling one item depends on its own output, not on how many other
+// items the host holds; a feature is one file. The OpenFlow tables are listed in README.md.
 package compile
 
 import (
+	"fmt"
+	"slices"
+	"strings"
+
 	"weft/hostnet/object"
 	"weft/model/desired"
 )
 
-// Input is everything compiling depends on. It is only read.
+// Input is everything compiling depends on. It is only read. Index is what makes lookups cheap: without one, every call
+// builds its own from the slice and the facts, which is for tests and one-off printing.
 type Input struct {
 	Slice *desired.Slice
 	Facts *object.Facts
+	Index *Index
 }
 
 // Unit is what one desired item becomes on this host.
@@ -21,6 +29,108 @@ type Unit struct {
 	// Pending names what the item waits for ("device tap1 or an OVS interface with iface-id …"); empty when nothing is
 	// missing. A pending unit may still have objects: those that are right already.
 	Pending string
-	// Refused says why the item cannot be compiled on this host ("uplink eth0 carries the default route").
+	// Refused says why the item, or a part of it, cannot be on this host ("uplink eth0 carries the default route"). A
+	// refused port or network has no objects; a host with a refused uplink still has its bridge and its other uplinks.
 	Refused string
+}
+
+// Compile turns one item of the slice into its unit. An item that is not in the slice becomes a unit without objects:
+// what it had is to be removed. The objects of different units never share a key.
+func Compile(in Input, key desired.Key) Unit {
+	c := newCompiler(in)
+	u := unitBuilder{Unit: Unit{Key: key}}
+	switch key.Kind {
+	case desired.KindHost:
+		if h := c.slice.Host; h != nil && h.UID == key.UID {
+			c.host(&u, h)
+		}
+	case desired.KindNetwork:
+		if n := c.slice.Networks[key.UID]; n != nil {
+			c.network(&u, n)
+		}
+	case desired.KindPort:
+		if p := c.slice.Ports[key.UID]; p != nil {
+			c.port(&u, p)
+		}
+	}
+	return u.Unit
+}
+
+// Dependents lists what must be compiled again when the item changes, itself included, sorted: with a network its ports,
+// with a port its network (whose flood list it is in) and the ports it competes with for a device, an interface id or a
+// MAC, with the host everything. It knows the item as the index knows it now: for an item that disappeared or moved ask
+// before and after, or call Index.Update, which does both.
+func Dependents(in Input, changed desired.Key) []desired.Key {
+	c := newCompiler(in)
+	return c.index.dependents(c.slice, changed).sorted()
+}
+
+// ByDevice lists the items whose objects depend on the facts of a netdev or OVS interface, sorted: the ports that wait
+// for the name or for the interface id that the interface has (or had when the index last saw it), and what hangs on
+// them; the host, its networks and their ports when the name is an uplink's or the bridge's.
+func ByDevice(in Input, device string) []desired.Key {
+	c := newCompiler(in)
+	dirty := keySet{}
+	c.index.concerned(c.slice, device, c.facts.Interfaces[device].InterfaceID, dirty)
+	return dirty.sorted()
+}
+
+// compiler is one call's view of its input.
+type compiler struct {
+	slice *desired.Slice
+	facts *object.Facts
+	index *Index
+}
+
+func newCompiler(in Input) compiler {
+	c := compiler{in.Slice, in.Facts, in.Index}
+	if c.slice == nil {
+		c.slice = &desired.Slice{}
+	}
+	if c.facts == nil {
+		c.facts = &object.Facts{}
+	}
+	if c.index == nil {
+		c.index = NewIndex(c.slice, c.facts)
+	}
+	return c
+}
+
+// unitBuilder collects a unit's objects and the sentences about what is missing or wrong.
+type unitBuilder struct{ Unit }
+
+func (u *unitBuilder) add(o object.Object) { u.Objects = append(u.Objects, o) }
+
+func (u *unitBuilder) pend(format string, args ...any) {
+	u.Pending = joinReason(u.Pending, fmt.Sprintf(format, args...))
+}
+
+func (u *unitBuilder) refuse(format string, args ...any) {
+	u.Refused = joinReason(u.Refused, fmt.Sprintf(format, args...))
+}
+
+func joinReason(have, more string) string {
+	if have == "" {
+		return more
+	}
+	return have + "; " + more
+}
+
+// keySet is a set of desired keys.
+type keySet map[desired.Key]struct{}
+
+func (s keySet) add(kind desired.Kind, uid string) { s[desired.Key{Kind: kind, UID: uid}] = struct{}{} }
+
+func (s keySet) sorted() []desired.Key {
+	keys := make([]desired.Key, 0, len(s))
+	for k := range s {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b desired.Key) int {
+		if c := strings.Compare(string(a.Kind), string(b.Kind)); c != 0 {
+			return c
+		}
+		return strings.Compare(a.UID, b.UID)
+	})
+	return keys
 }
