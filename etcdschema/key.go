@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"weft/model"
 	"weft/model/desired"
@@ -73,11 +75,19 @@ func AcceptedKey(id model.ID) Key { return idPath("accepted", id) }
 // StatusKey is the key of an object's status.
 func StatusKey(id model.ID) Key { return idPath("status", id) }
 
-// ParseID reads the ID out of a key of intent/, accepted/ or status/. ok is false for anything else there, e.g. an
-// unknown kind.
+// maxNameBytes bounds project and name in a key that is read as an ID; valid ones are far shorter.
+const maxNameBytes = 253
+
+// ParseID reads the ID out of a key of intent/, accepted/ or status/. ok is false for anything else there: an unknown
+// kind, an empty, overlong or unprintable name. Whether the name is a valid one is model's to say.
 func ParseID(k Key) (id model.ID, ok bool) {
-	parts := strings.Split(k.path, "/")
-	if len(parts) != 4 {
+	parts := strings.SplitN(k.path, "/", 5)
+	if len(parts) != 4 || !nameable(parts[1]) || !nameable(parts[3]) {
+		return model.ID{}, false
+	}
+	switch parts[0] {
+	case "intent", "accepted", "status":
+	default:
 		return model.ID{}, false
 	}
 	kind, ok := model.ParseKind(parts[2])
@@ -85,6 +95,28 @@ func ParseID(k Key) (id model.ID, ok bool) {
 		return model.ID{}, false
 	}
 	return model.ID{Project: parts[1], Kind: kind, Name: parts[3]}, true
+}
+
+// nameable says that a segment of a key can be shown to people and written into another key.
+func nameable(s string) bool {
+	return s != "" && len(s) <= maxNameBytes && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
+		return !unicode.IsPrint(r)
+	})
+}
+
+// segment writes a free value as one segment of a key: whatever could end the segment, or make it unreadable, is
+// percent-encoded, so that no value reaches another's key.
+func segment(s string) string {
+	var b strings.Builder
+	for i := range len(s) {
+		switch c := s[i]; {
+		case c == '/' || c == '%' || c <= ' ' || c >= 0x7f:
+			fmt.Fprintf(&b, "%%%02x", c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
 }
 
 // AddressClaim is the claim of an address within a network.
@@ -97,14 +129,16 @@ func MACClaim(m model.MAC) Key { return Key{"claim/mac/" + m.String()} }
 
 // SegmentClaim is the claim of a VLAN id on a physical network.
 func SegmentClaim(physicalNetwork string, vlan uint16) Key {
-	return Key{fmt.Sprintf("claim/segment/%s/%d", physicalNetwork, vlan)}
+	return Key{fmt.Sprintf("claim/segment/%s/%d", segment(physicalNetwork), vlan)}
 }
 
 // InterfaceClaim is the claim of an OVS iface-id within the region.
-func InterfaceClaim(interfaceID string) Key { return Key{"claim/interface/" + interfaceID} }
+func InterfaceClaim(interfaceID string) Key { return Key{"claim/interface/" + segment(interfaceID)} }
 
 // DeviceClaim is the claim of a netdev's name on a host.
-func DeviceClaim(host, device string) Key { return Key{"claim/device/" + host + "/" + device} }
+func DeviceClaim(host, device string) Key {
+	return Key{"claim/device/" + segment(host) + "/" + segment(device)}
+}
 
 // DesiredKey is the key of one item in a node's slice.
 func DesiredKey(node string, k desired.Key) Key {
