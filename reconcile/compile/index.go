@@ -208,10 +208,13 @@ func (x *Index) dropNetwork(uid string) {
 	x.byPhysnet.remove(r.segment.physnet, uid)
 }
 
-// groups files members under what they share.
+// groups files members under what they share; the zero value is "nothing to share".
 type groups[K comparable] map[K]map[string]struct{}
 
 func (g groups[K]) add(k K, member string) {
+	if k == *new(K) {
+		return
+	}
 	if g[k] == nil {
 		g[k] = map[string]struct{}{}
 	}

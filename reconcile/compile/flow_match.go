@@ -1,0 +1,48 @@
+package compile
+
+import (
+	"net/netip"
+
+	"weft/hostnet/object"
+)
+
+var (
+	linkLocalPrefix   = netip.MustParsePrefix("fe80::/10")
+	unspecifiedPrefix = netip.PrefixFrom(netip.IPv6Unspecified(), 128)
+	zeroIPv4Prefix    = netip.PrefixFrom(netip.IPv4Unspecified(), 32)
+)
+
+// The matches below carry the prerequisites of the fields they set.
+
+func matchIPv4(proto uint8) object.Match { return object.Match{EthType: ethIPv4, IPProto: proto} }
+func matchIPv6(proto uint8) object.Match { return object.Match{EthType: ethIPv6, IPProto: proto} }
+
+func matchICMPv6(kind uint8) object.Match {
+	m := matchIPv6(protoICMPv6)
+	m.ICMPType = object.Some8(kind)
+	return m
+}
+
+// matchND is an ND message that OVS could parse: their code is always 0 (RFC 4861).
+func matchND(kind uint8) object.Match {
+	m := matchICMPv6(kind)
+	m.ICMPCode = object.Some8(0)
+	return m
+}
+
+func single(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
+
+// eui64 is the link-local address that a host derives from its MAC (RFC 4291 appendix A).
+func eui64(m object.MAC) netip.Addr {
+	return netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80,
+		8: m[0] ^ 2, 9: m[1], 10: m[2], 11: 0xff, 12: 0xfe, 13: m[3], 14: m[4], 15: m[5]})
+}
+
+// flowList collects the flows of one set.
+type flowList []object.Flow
+
+func (l *flowList) add(table uint8, priority uint16, m object.Match, actions ...object.Action) {
+	*l = append(*l, object.Flow{Table: table, Priority: priority, Match: m, Actions: actions})
+}
+
+func (l *flowList) drop(table uint8, priority uint16, m object.Match) { l.add(table, priority, m) }

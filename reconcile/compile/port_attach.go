@@ -1,0 +1,134 @@
+package compile
+
+import (
+	"fmt"
+	"strings"
+
+	"weft/model/desired"
+)
+
+// attachment is the interface a port was found to have on this host.
+type attachment struct {
+	device  string // of the OVS interface; empty while there is none to plug
+	adopted bool   // somebody else created the OVS interface
+	netdev  bool   // the kernel has a link of that name
+	ofport  uint32 // OpenFlow port number; 0 while there is none
+	pending string
+	refused string
+}
+
+// attach finds a port's interface, the two ways hypervisors give one: an OVS interface of theirs that carries the port's
+// interface id, or a netdev of the port's device name, which Weft plugs.
+func (c compiler) attach(h *desired.Host, p *desired.Port) attachment {
+	foreign := c.foreignInterfaces(p.InterfaceID)
+	switch len(foreign) {
+	case 0:
+		return c.attachDevice(h, p)
+	case 1:
+		return c.adopt(h, foreign[0])
+	}
+	return attachment{refused: fmt.Sprintf("OVS interfaces %s carry the same iface-id %s: one port has one interface",
+		strings.Join(foreign, " and "), quote(p.InterfaceID))}
+}
+
+// foreignInterfaces lists, in order, the OVS interfaces that others created with the interface id; at most three.
+func (c compiler) foreignInterfaces(interfaceID string) []string {
+	if interfaceID == "" {
+		return nil
+	}
+	var found []string
+	for _, name := range c.index.interfaces.sorted(interfaceID) {
+		i, ok := c.facts.Interfaces[name]
+		if ok && !i.Created && i.InterfaceID == interfaceID && len(found) < 3 {
+			found = append(found, name)
+		}
+	}
+	return found
+}
+
+// adopt takes over an interface that libvirt or os-vif plugged.
+func (c compiler) adopt(h *desired.Host, name string) attachment {
+	i := c.facts.Interfaces[name]
+	if i.Bridge != h.Bridge {
+		return attachment{pending: fmt.Sprintf("OVS interface %s carries the port's iface-id but is on bridge %s: waits for it on %s",
+			name, quote(i.Bridge), h.Bridge)}
+	}
+	_, netdev := c.facts.Links[name]
+	if why := c.deviceRefusal(h, name); why != "" {
+		return attachment{refused: why}
+	}
+	a := attachment{device: name, adopted: true, netdev: netdev, ofport: usableOFPort(i)}
+	if a.ofport == 0 {
+		a.pending = "waits for an OpenFlow port number of " + name + because(i.Error)
+	}
+	return a
+}
+
+// attachDevice plugs the netdev of the port's device name.
+func (c compiler) attachDevice(h *desired.Host, p *desired.Port) attachment {
+	_, exists := c.facts.Links[p.Device]
+	if p.Device == "" || !exists {
+		return attachment{pending: waitsFor(p)}
+	}
+	if why := c.deviceRefusal(h, p.Device); why != "" {
+		return attachment{refused: why}
+	}
+	i, plugged := c.facts.Interfaces[p.Device]
+	if plugged && !i.Created {
+		return attachment{pending: fmt.Sprintf("device %s is an OVS interface on bridge %s that somebody else made, with iface-id %s: waits for iface-id %s on it",
+			p.Device, quote(i.Bridge), quote(i.InterfaceID), quote(p.InterfaceID))}
+	}
+	a := attachment{device: p.Device, netdev: true}
+	if plugged && i.Bridge == h.Bridge {
+		a.ofport = usableOFPort(i)
+	}
+	if a.ofport == 0 {
+		a.pending = "waits for an OpenFlow port number of " + p.Device + because(i.Error)
+	}
+	return a
+}
+
+func waitsFor(p *desired.Port) string {
+	switch {
+	case p.Device == "":
+		return "waits for an OVS interface with iface-id " + quote(p.InterfaceID)
+	case p.InterfaceID == "":
+		return "waits for device " + p.Device
+	}
+	return "waits for device " + p.Device + " or an OVS interface with iface-id " + quote(p.InterfaceID)
+}
+
+// deviceRefusal keeps a port from taking a link that the host itself needs.
+func (c compiler) deviceRefusal(h *desired.Host, name string) string {
+	if name == h.Bridge {
+		return "device " + name + " is the host's bridge"
+	}
+	for _, up := range h.Uplinks {
+		if up.Interface == name {
+			return "device " + name + " is the uplink of physical network " + up.PhysicalNetwork
+		}
+	}
+	if _, plugged := c.facts.Interfaces[name]; plugged {
+		return ""
+	}
+	if why := uplinkCarries(c.facts.Links[name]); why != "" {
+		return "device " + name + " " + why
+	}
+	return ""
+}
+
+// incumbent says that OVS already has the port plugged under its own name or interface id.
+func (c compiler) incumbent(p *desired.Port) bool {
+	if i, ok := c.facts.Interfaces[p.Device]; ok && i.OwnerUID == p.UID {
+		return true
+	}
+	if p.InterfaceID == "" {
+		return false
+	}
+	for name := range c.index.interfaces[p.InterfaceID] {
+		if c.facts.Interfaces[name].OwnerUID == p.UID {
+			return true
+		}
+	}
+	return false
+}

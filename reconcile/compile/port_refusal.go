@@ -1,0 +1,115 @@
+package compile
+
+import (
+	"net/netip"
+
+	"weft/hostnet/object"
+	"weft/model"
+	"weft/model/desired"
+)
+
+// maxAddresses bounds what one port may bring to a host.
+const maxAddresses = 64
+
+// portRefusal says why a port cannot be on this host: a fault of its own, or another port that has its device, its
+// interface id or its MAC before it. n may be nil. Empty when nothing is wrong.
+func (c compiler) portRefusal(h *desired.Host, n *desired.Network, p *desired.Port) string {
+	if why := portFault(n, p); why != "" {
+		return why
+	}
+	for _, uid := range c.index.byDevice.sorted(p.Device) {
+		if c.outranks(uid, p) {
+			return "device " + p.Device + " belongs to port " + uid + " already"
+		}
+	}
+	for _, uid := range c.index.byInterfaceID.sorted(p.InterfaceID) {
+		if c.outranks(uid, p) {
+			return "interface id " + quote(p.InterfaceID) + " belongs to port " + uid + " already"
+		}
+	}
+	for _, uid := range c.index.byMAC.sorted(portMAC{p.Network, p.MAC}) {
+		if c.outranks(uid, p) {
+			return "MAC " + p.MAC.String() + " belongs to port " + uid + " of the same network already"
+		}
+	}
+	return ""
+}
+
+// outranks says that of two ports that want the same thing the rival has it: the one OVS already has plugged, else the one
+// with the lower uid. A rival that has a fault of its own takes nothing from anybody.
+func (c compiler) outranks(rival string, p *desired.Port) bool {
+	r := c.slice.Ports[rival]
+	if rival == p.UID || r == nil || portFault(c.slice.Networks[r.Network], r) != "" {
+		return false
+	}
+	theirs, ours := c.incumbent(r), c.incumbent(p)
+	if theirs != ours {
+		return theirs
+	}
+	return rival < p.UID
+}
+
+// portFault says what of a port by itself can be wired nowhere. Identities of Weft's own servers are nobody else's.
+func portFault(n *desired.Network, p *desired.Port) string {
+	switch {
+	case p.UID == "":
+		return "the port has no uid"
+	case p.MAC.IsZero() || p.MAC[0]&1 != 0:
+		return "MAC is not a unicast address"
+	case object.MAC(p.MAC) == object.ServerMAC:
+		return "MAC " + p.MAC.String() + " is reserved for Weft's own servers"
+	case p.Device == "" && p.InterfaceID == "":
+		return "the port has neither a device nor an interface id"
+	case p.Device != "" && deviceNameFault(p.Device) != "":
+		return "device " + quote(p.Device) + " " + deviceNameFault(p.Device)
+	case len(p.InterfaceID) > 255:
+		return "interface id is longer than 255 bytes"
+	case p.State != desired.StateActive && p.State != desired.StateStandby:
+		return "state " + quote(string(p.State)) + " is not known to this version"
+	case len(p.Addresses) > maxAddresses:
+		return "more than 64 addresses"
+	}
+	seen := map[netip.Addr]bool{}
+	for _, a := range p.Addresses {
+		if seen[a.Addr] {
+			return "address " + a.String() + " is listed twice"
+		}
+		seen[a.Addr] = true
+		if why := addressFault(n, a); why != "" {
+			return "address " + a.String() + " " + why
+		}
+	}
+	return ""
+}
+
+func addressFault(n *desired.Network, a model.Address) string {
+	switch {
+	case !a.IsValid() || a.Is4In6() || a.Zone() != "":
+		return "is not in canonical form"
+	case a.Addr == object.ServerLinkLocal:
+		return "is reserved for Weft's own servers"
+	case a.IsUnspecified() || a.IsMulticast() || a.IsLoopback() || a.IsLinkLocalUnicast() && a.Is6():
+		return "is no address a port can be given"
+	case n == nil:
+		return ""
+	}
+	for _, s := range n.Subnets {
+		if a == s.DHCPServer {
+			return "is that of the network's DHCP server"
+		}
+	}
+	if _, ok := subnetOf(n, a.Addr); !ok {
+		return "is in no subnet of its network"
+	}
+	return ""
+}
+
+// subnetOf finds the subnet an address is in.
+func subnetOf(n *desired.Network, a netip.Addr) (desired.Subnet, bool) {
+	for _, s := range n.Subnets {
+		if s.CIDR.Contains(a) {
+			return s, true
+		}
+	}
+	return desired.Subnet{}, false
+}

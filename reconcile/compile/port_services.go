@@ -1,0 +1,82 @@
+package compile
+
+import (
+	"net/netip"
+	"time"
+
+	"weft/hostnet/object"
+	"weft/model"
+	"weft/model/desired"
+)
+
+// addServices adds what weftd serves on the guest's own device: leases for the port's addresses, and router
+// advertisements where the network has an IPv6 subnet.
+func addServices(u *unitBuilder, n *desired.Network, p *desired.Port, device string) {
+	lease := time.Duration(max(n.DHCP.LeaseSeconds, 60)) * time.Second
+	mtu := n.DHCP.MTU
+	if mtu == 0 {
+		mtu = n.MTU
+	}
+	v4, v6 := leases(n, p)
+	if len(v4) > 0 || len(v6) > 0 {
+		u.add(&object.DHCPBinding{
+			OwnerUID: p.UID, Device: device, MAC: object.MAC(p.MAC), Hostname: p.Hostname, Domain: n.DHCP.Domain,
+			MTU: mtu, Lease: lease, DNS: plain(n.DHCP.DNSServers), NTP: plain(n.DHCP.NTPServers), V4: v4, V6: v6,
+		})
+	}
+	var prefixes []netip.Prefix
+	for _, s := range n.Subnets {
+		if s.CIDR.Addr().Is6() {
+			prefixes = append(prefixes, s.CIDR.Prefix)
+		}
+	}
+	if len(prefixes) == 0 {
+		return
+	}
+	var dns []netip.Addr
+	for _, a := range n.DHCP.DNSServers {
+		if a.Is6() {
+			dns = append(dns, a.Addr)
+		}
+	}
+	u.add(&object.RABinding{
+		OwnerUID: p.UID, Device: device, MTU: mtu, Lease: lease, Prefixes: prefixes, DNS: dns, Domain: n.DHCP.Domain,
+	})
+}
+
+// leases splits a port's addresses by family, in their order. An IPv4 address whose subnet has no DHCP server is not
+// leased.
+func leases(n *desired.Network, p *desired.Port) (v4 []object.DHCPv4Lease, v6 []netip.Addr) {
+	for _, a := range p.Addresses {
+		if a.Is6() {
+			v6 = append(v6, a.Addr)
+			continue
+		}
+		s, ok := subnetOf(n, a.Addr)
+		if !ok || !s.DHCPServer.IsValid() {
+			continue
+		}
+		v4 = append(v4, object.DHCPv4Lease{
+			Address: a.Addr, Prefix: s.CIDR.Prefix, Server: s.DHCPServer.Addr, Router: s.Gateway.Addr, Routes: routes(n.DHCP.Routes),
+		})
+	}
+	return v4, v6
+}
+
+func routes(in []model.Route) []object.Route {
+	var out []object.Route
+	for _, r := range in {
+		out = append(out, object.Route{Destination: r.Destination.Prefix, NextHop: r.NextHop.Addr})
+	}
+	return out
+}
+
+func plain(in []model.Address) []netip.Addr {
+	var out []netip.Addr
+	for _, a := range in {
+		out = append(out, a.Addr)
+	}
+	return out
+}
+
+func addresses(p *desired.Port) []netip.Addr { return plain(p.Addresses) }

@@ -1,0 +1,72 @@
+package compile
+
+import "weft/hostnet/object"
+
+// The OpenFlow tables of a host's bridge. README.md lists what each decides and where it leads.
+const (
+	tableClassify     uint8 = 0
+	tableGuestSource  uint8 = 10
+	tableLinkLocal    uint8 = 11
+	tableLearned            = object.LearnedTable // 12
+	tableGuestIPv6    uint8 = 13
+	tableGuestIPv4    uint8 = 14
+	tableLinkLocalOwn uint8 = 15
+	tableNDTarget     uint8 = 16
+	tableNDTargetOwn  uint8 = 17
+	tableLearnVerdict uint8 = 18
+	tableGuestARP     uint8 = 19
+	tableForward      uint8 = 20
+	tableFromNetwork  uint8 = 30
+	tableUplink       uint8 = 50
+)
+
+// Priorities, the same scale in every table. A reserved value is refused before anything is allowed, an exception
+// precedes the drop it is made from, and what allows precedes the table's default.
+const (
+	prioReserved  uint16 = 400 // addresses that belong to Weft's servers
+	prioFragEcho  uint16 = 360 // first fragments of ICMPv6 echo
+	prioFragICMP  uint16 = 350 // first fragments of any other ICMPv6
+	prioException uint16 = 300
+	prioDrop      uint16 = 200
+	prioAllow     uint16 = 100
+	prioGeneral   uint16 = 50
+	prioDefault   uint16 = 0
+)
+
+// Ethernet types, IP protocols, ICMPv6 types and UDP ports the tables name (IANA).
+const (
+	ethIPv4 uint16 = 0x0800
+	ethARP  uint16 = 0x0806
+	ethIPv6 uint16 = 0x86dd
+
+	protoICMP   uint8 = 1
+	protoUDP    uint8 = 17
+	protoICMPv6 uint8 = 58
+
+	arpRequest uint8 = 1
+	arpReply   uint8 = 2
+
+	icmpRedirect            uint8 = 5
+	icmpRouterAdvertisement uint8 = 9 // RFC 1256
+
+	icmpv6None                  uint8 = 0 // no ICMPv6 header was found
+	icmpv6EchoRequest           uint8 = 128
+	icmpv6EchoReply             uint8 = 129
+	icmpv6MLDQuery              uint8 = 130
+	icmpv6RouterSolicitation    uint8 = 133
+	icmpv6RouterAdvertisement   uint8 = 134
+	icmpv6NeighborSolicitation  uint8 = 135
+	icmpv6NeighborAdvertisement uint8 = 136
+	icmpv6Redirect              uint8 = 137
+
+	portDHCPServer   uint16 = 67
+	portDHCPClient   uint16 = 68
+	portDHCPv6Client uint16 = 546
+	portDHCPv6Server uint16 = 547
+)
+
+// Bounds on the link-local addresses a guest may claim by using them.
+const (
+	linkLocalLimit       = 8
+	linkLocalIdleSeconds = 3600
+)

@@ -1,0 +1,96 @@
+package compile
+
+import (
+	"fmt"
+
+	"weft/hostnet/object"
+	"weft/model/desired"
+)
+
+// uplinkState is what the host's facts make of one declared uplink.
+type uplinkState struct {
+	refused string // why it is never touched
+	pending string // what it waits for, or what is odd about one that is ours already
+	missing bool   // there is no such link
+	ofport  uint32 // OpenFlow port number; 0 while there is none
+}
+
+// uplink judges the i-th uplink of the host. One that carries an address, the default route or the road to etcd, or that
+// belongs to something else, is refused: taking it would cut the host off. One that is in our bridge already stays there,
+// whatever somebody put on it since: removing it would cut the guests off.
+func (c compiler) uplink(h *desired.Host, i int) uplinkState {
+	up := h.Uplinks[i]
+	name := "uplink " + up.Interface + " of physical network " + up.PhysicalNetwork
+	if why := deviceNameFault(up.Interface); why != "" {
+		return uplinkState{refused: fmt.Sprintf("uplink %s of physical network %s: the name %s", quote(up.Interface), up.PhysicalNetwork, why)}
+	}
+	for _, other := range h.Uplinks[:i] {
+		if other.Interface == up.Interface {
+			return uplinkState{refused: name + ": the interface is the uplink of physical network " + other.PhysicalNetwork + " already"}
+		}
+		if other.PhysicalNetwork == up.PhysicalNetwork {
+			return uplinkState{refused: name + ": the physical network has uplink " + other.Interface + " already"}
+		}
+	}
+	if up.Interface == h.Bridge {
+		return uplinkState{refused: name + ": it is the bridge itself"}
+	}
+	link, ok := c.facts.Links[up.Interface]
+	if !ok {
+		return uplinkState{missing: true, pending: name + ": waits for the interface to appear"}
+	}
+	iface, plugged := c.facts.Interfaces[up.Interface]
+	carries := uplinkCarries(link)
+	switch {
+	case plugged && iface.Bridge != h.Bridge:
+		return uplinkState{refused: name + ": it is a port of OVS bridge " + iface.Bridge}
+	case plugged && carries != "":
+		return uplinkState{ofport: usableOFPort(iface), pending: name + " is in use by guests but " + carries}
+	case carries != "":
+		return uplinkState{refused: name + " " + carries}
+	case plugged && usableOFPort(iface) == 0:
+		return uplinkState{pending: name + ": waits for an OpenFlow port number" + because(iface.Error)}
+	case plugged:
+		return uplinkState{ofport: iface.OFPort}
+	}
+	return uplinkState{pending: name + ": waits for an OpenFlow port number"}
+}
+
+// uplinkCarries says what a link carries that the host cannot do without; empty when nothing.
+func uplinkCarries(l object.LinkFacts) string {
+	switch {
+	case l.EtcdRoute:
+		return "carries the road to etcd" + addressList(l)
+	case l.DefaultRoute:
+		return "carries the default route" + addressList(l)
+	case len(l.Addresses) > 0:
+		return "carries address " + l.Addresses[0].String()
+	case l.Master != "" && l.Master != "ovs-system":
+		return "is enslaved to " + l.Master
+	}
+	return ""
+}
+
+func addressList(l object.LinkFacts) string {
+	if len(l.Addresses) == 0 {
+		return ""
+	}
+	return " and address " + l.Addresses[0].String()
+}
+
+func because(err string) string {
+	if err == "" {
+		return ""
+	}
+	return ": OVS says " + quote(err)
+}
+
+// maxOFPort is the highest port number OpenFlow 1.0 leaves to ports (OFPP_MAX).
+const maxOFPort = 0xff00
+
+func usableOFPort(i object.InterfaceFacts) uint32 {
+	if i.OFPort >= maxOFPort {
+		return 0
+	}
+	return i.OFPort
+}
