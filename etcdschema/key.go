@@ -38,6 +38,12 @@ func (p Prefix) String() string { return p.path }
 // Contains says that the key lies under the prefix.
 func (p Prefix) Contains(k Key) bool { return strings.HasPrefix(k.path, p.path) }
 
+// OfKind narrows the prefix of intent/, accepted/ or status/ to one kind of one project (model.ClusterProject for kinds
+// that belong to none).
+func (p Prefix) OfKind(project string, k model.Kind) Prefix {
+	return Prefix{p.path + project + "/" + k.Segment() + "/"}
+}
+
 // The prefixes of the layout.
 func IntentPrefix() Prefix   { return Prefix{"intent/"} }
 func AcceptedPrefix() Prefix { return Prefix{"accepted/"} }
