@@ -1,0 +1,60 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"os/user"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"weft/etcdschema"
+)
+
+func acceptCommand(s streams) *cli.Command {
+	return command(cli.Command{
+		Name:  "accept",
+		Usage: "tell the controllers that a mass deletion or an etcd restore was meant",
+		Description: "Controllers stop writing when much of the intent disappears at once or etcd goes back in time.\n" +
+			"Look at `weft status` and `weft get` first: accepting carries the deletion out on every host.",
+		UsageText: "weft accept",
+		Flags:     connectionFlags(),
+		Action: func(c *cli.Context) error {
+			if err := noArguments(c); err != nil {
+				return err
+			}
+			return withClient(c, func(ctx context.Context, client *etcdschema.Client, _ settings) error {
+				return order(ctx, client, etcdschema.ControlNode, "accept", time.Now(), s.out)
+			})
+		},
+	})
+}
+
+// order writes an order to a node or the controllers; its time makes it a new one.
+func order(ctx context.Context, st store, node, what string, now time.Time, out io.Writer) error {
+	t := etcdschema.NewTxn()
+	t.Put(etcdschema.OrderKey(node, what), etcdschema.Order{By: operator(), At: now.UTC()})
+	if _, _, err := st.Commit(ctx, t); err != nil {
+		return err
+	}
+	to := "host " + node
+	if node == etcdschema.ControlNode {
+		to = "the controllers"
+	}
+	fmt.Fprintf(out, "told %s: %s\n", to, what)
+	return nil
+}
+
+// operator is who gives an order, for the record only.
+func operator() string {
+	name := "unknown"
+	if u, err := user.Current(); err == nil {
+		name = u.Username
+	}
+	if host, err := os.Hostname(); err == nil {
+		name += "@" + host
+	}
+	return name
+}

@@ -1,0 +1,215 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"reflect"
+	"slices"
+
+	"github.com/urfave/cli/v2"
+
+	"weft/etcdschema"
+	"weft/model"
+)
+
+func applyCommand(s streams) *cli.Command {
+	return command(cli.Command{
+		Name:      "apply",
+		Usage:     "create or change objects from manifests",
+		UsageText: "weft apply -f FILE|-|DIR [-f …] [-p PROJECT]",
+		Flags:     append(connectionFlags(), projectFlag(), fileFlag()),
+		Action: func(c *cli.Context) error {
+			if err := noArguments(c); err != nil {
+				return err
+			}
+			return withClient(c, func(ctx context.Context, client *etcdschema.Client, set settings) error {
+				objs, err := readManifests(c.StringSlice("file"), s.in, set.Project)
+				return apply(ctx, client, objs, err, s.out)
+			})
+		},
+	})
+}
+
+func noArguments(c *cli.Context) error {
+	if a := c.Args().First(); a != "" {
+		return fmt.Errorf("%q is one argument too many: files are named with -f; see `%s --help`", a, c.Command.HelpName)
+	}
+	return nil
+}
+
+// outcome is what apply did to an object.
+type outcome string
+
+const (
+	created    outcome = "created"
+	configured outcome = "configured"
+	unchanged  outcome = "unchanged"
+)
+
+// change is one object to be written, if its key is still as it was read.
+type change struct {
+	object      model.Object
+	outcome     outcome
+	modRevision int64 // of the intent it replaces; 0 for none
+}
+
+// apply writes the objects, referred-to kinds first, and says what became of each. readErr is what reading them
+// brought up: nothing is written if there is any error, and all of them are reported at once.
+func apply(ctx context.Context, st store, objs []model.Located, readErr error, out io.Writer) error {
+	if err := checkSet(ctx, st, objs, readErr); err != nil {
+		return err
+	}
+	var changes []change
+	for _, l := range inOrder(objs) {
+		ch, err := compare(ctx, st, l.Object)
+		if err != nil {
+			return err
+		}
+		changes = append(changes, ch)
+	}
+	return commit(ctx, st, changes, out)
+}
+
+// checkSet adds to the errors of reading those between the objects, and between them and what etcd holds.
+func checkSet(ctx context.Context, st store, objs []model.Located, readErr error) error {
+	var errs model.Errors
+	if readErr != nil && !errors.As(readErr, &errs) {
+		return readErr
+	}
+	look := &lookup{ctx: ctx, st: st, known: make(map[model.ID]model.Object)}
+	errs = append(errs, model.ValidateSet(objs, look.find)...)
+	return errors.Join(errs.Err(), look.err)
+}
+
+// lookup finds objects in etcd for validation, each once.
+type lookup struct {
+	ctx   context.Context
+	st    store
+	known map[model.ID]model.Object
+	err   error // the first failure to read
+}
+
+// find returns what stands in intent, or what was accepted if that is not valid. An object that is there and cannot be
+// read at all is returned without a spec: it exists.
+func (l *lookup) find(id model.ID) (model.Object, bool) {
+	if o, ok := l.known[id]; ok {
+		return o, o.Kind != ""
+	}
+	var o model.Object
+	item, ok, err := l.st.Get(l.ctx, etcdschema.Intent(id))
+	if err != nil {
+		l.err = cmpErr(l.err, err)
+		return o, true
+	}
+	if ok {
+		o = l.decode(id, item)
+	}
+	l.known[id] = o
+	return o, ok
+}
+
+func (l *lookup) decode(id model.ID, item etcdschema.Item) model.Object {
+	if o, err := model.DecodeIntent(id, item.Value); err == nil {
+		return o
+	}
+	if acc, ok, err := l.st.Get(l.ctx, etcdschema.AcceptedKey(id)); err == nil && ok {
+		if a, err := etcdschema.Decode[etcdschema.Accepted](acc.Value); err == nil {
+			return a.Object
+		}
+	}
+	return model.Object{Kind: id.Kind}
+}
+
+func cmpErr(first, next error) error {
+	if first != nil {
+		return first
+	}
+	return next
+}
+
+// inOrder sorts so that what is referred to comes first; manifests of one kind keep their order.
+func inOrder(objs []model.Located) []model.Located {
+	kinds := model.Kinds()
+	sorted := slices.Clone(objs)
+	slices.SortStableFunc(sorted, func(a, b model.Located) int {
+		return slices.Index(kinds, a.Object.Kind) - slices.Index(kinds, b.Object.Kind)
+	})
+	return sorted
+}
+
+// compare says what writing the object would do. An intent that says the same in other words is left as it is.
+func compare(ctx context.Context, st store, o model.Object) (change, error) {
+	item, ok, err := st.Get(ctx, etcdschema.Intent(o.ID()))
+	if err != nil {
+		return change{}, err
+	}
+	if !ok {
+		return change{o, created, 0}, nil
+	}
+	if old, err := model.DecodeIntent(o.ID(), item.Value); err == nil && reflect.DeepEqual(old, o) {
+		return change{o, unchanged, item.ModRevision}, nil
+	}
+	return change{o, configured, item.ModRevision}, nil
+}
+
+// commit writes the changes in as few transactions as etcd's limits allow. Where somebody else was faster, the changes
+// of that transaction are tried one by one, so that only the object that was touched is left out.
+func commit(ctx context.Context, st store, changes []change, out io.Writer) error {
+	var errs []error
+	for len(changes) > 0 {
+		t, n := etcdschema.NewTxn(), 0
+		for ; n < len(changes) && (n == 0 || t.Fits(changes[n].txn())); n++ {
+			t.Merge(changes[n].txn())
+		}
+		batch := changes[:n]
+		changes = changes[n:]
+		done := t.Writes() == 0
+		if !done {
+			var err error
+			if _, done, err = st.Commit(ctx, t); err != nil {
+				return errors.Join(append(errs, err)...)
+			}
+		}
+		if !done && n > 1 {
+			errs = append(errs, oneByOne(ctx, st, batch, out))
+			continue
+		}
+		for _, ch := range batch {
+			errs = append(errs, ch.report(done, out))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func oneByOne(ctx context.Context, st store, batch []change, out io.Writer) error {
+	var errs []error
+	for _, ch := range batch {
+		done := ch.outcome == unchanged
+		if !done {
+			var err error
+			if _, done, err = st.Commit(ctx, ch.txn()); err != nil {
+				return errors.Join(append(errs, err)...)
+			}
+		}
+		errs = append(errs, ch.report(done, out))
+	}
+	return errors.Join(errs...)
+}
+
+func (ch change) txn() *etcdschema.Txn {
+	t := etcdschema.NewTxn()
+	if ch.outcome != unchanged {
+		t.PutIf(etcdschema.Intent(ch.object.ID()), ch.modRevision, ch.object)
+	}
+	return t
+}
+
+func (ch change) report(done bool, out io.Writer) error {
+	if !done {
+		return fmt.Errorf("%s: somebody else changed it meanwhile: look at it (weft get) and apply again", ch.object.ID())
+	}
+	fmt.Fprintf(out, "%s %s\n", ch.object.ID(), ch.outcome)
+	return nil
+}

@@ -1,0 +1,53 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"sigs.k8s.io/yaml"
+
+	"weft/model"
+)
+
+// manifests are the objects as they can be applied again. What cannot be decoded is named on stderr.
+func manifests(s streams, entries []entry) []model.Object {
+	objs := make([]model.Object, 0, len(entries))
+	for _, e := range entries {
+		if e.raw == nil {
+			continue
+		}
+		if e.invalid != nil {
+			fmt.Fprintf(s.err, "left out, its intent is not valid:\n%v\n", e.invalid)
+			continue
+		}
+		objs = append(objs, e.object)
+	}
+	return objs
+}
+
+func printYAML(s streams, _ selection, entries []entry) error {
+	for i, o := range manifests(s, entries) {
+		data, err := yaml.Marshal(o)
+		if err != nil {
+			return fmt.Errorf("%s: %w", o.ID(), err)
+		}
+		if i > 0 {
+			data = append([]byte("---\n"), data...)
+		}
+		if _, err := s.out.Write(data); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// printJSON writes one object as itself and several as a list; apply reads both.
+func printJSON(s streams, sel selection, entries []entry) error {
+	objs := manifests(s, entries)
+	enc := json.NewEncoder(s.out)
+	enc.SetIndent("", "  ")
+	if len(objs) == 1 && len(sel.names) == 1 {
+		return enc.Encode(objs[0])
+	}
+	return enc.Encode(objs)
+}

@@ -1,0 +1,255 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"weft/etcdschema"
+	"weft/model"
+)
+
+func waitCommand(s streams) *cli.Command {
+	return command(cli.Command{
+		Name:      "wait",
+		Usage:     "wait until objects are accepted, programmed on their hosts, or deleted",
+		UsageText: "weft wait KIND NAME… [-p PROJECT] [--for programmed|accepted|deleted] [--timeout 60s]\nweft wait KIND --all [-p PROJECT|-A]",
+		Flags: append(connectionFlags(), projectFlag(),
+			&cli.StringFlag{Name: "for", Value: "programmed", Usage: "the `STATE` to wait for"},
+			&cli.DurationFlag{Name: "timeout", Value: time.Minute, Usage: "give up after this `TIME`"},
+			&cli.BoolFlag{Name: "all", Usage: "every object of the kind in the project"},
+			&cli.BoolFlag{Name: "all-projects", Aliases: []string{"A"}, Usage: "with --all: of all projects"}),
+		Action: func(c *cli.Context) error {
+			return withClient(c, func(ctx context.Context, client *etcdschema.Client, set settings) error {
+				w, err := newWaiting(ctx, client, c, set)
+				if err != nil {
+					return err
+				}
+				ctx, cancel := context.WithTimeout(ctx, c.Duration("timeout"))
+				defer cancel()
+				f := client.NewFollower(etcdschema.FollowerConfig{Prefixes: w.prefixes()})
+				return w.run(ctx, f.Run, s.out)
+			})
+		},
+	})
+}
+
+// waiting is one call of wait: what has been seen of the objects, and what is waited for.
+type waiting struct {
+	until   goal
+	ids     []model.ID
+	entries map[model.ID]*entry
+}
+
+// goal says whether an entry is where it should be; err ends the wait: it will not get there by itself.
+type goal func(e entry) (reached bool, err error)
+
+func goals() map[string]goal {
+	return map[string]goal{"accepted": isAccepted, "programmed": isProgrammed, "deleted": isDeleted}
+}
+
+func newWaiting(ctx context.Context, st store, c *cli.Context, set settings) (*waiting, error) {
+	until, ok := goals()[c.String("for")]
+	if !ok {
+		return nil, fmt.Errorf("--for %q: use programmed, accepted or deleted", c.String("for"))
+	}
+	kind, err := parseKind(c.Args().First())
+	if err != nil {
+		return nil, err
+	}
+	if (c.NArg() > 1) == c.Bool("all") {
+		return nil, errors.New("wait for what? Name objects, or give --all")
+	}
+	ids, err := waitedFor(ctx, st, selection{kind, c.Args().Tail(), set.Project, c.Bool("all-projects")}, c.String("for") == "deleted")
+	if err != nil {
+		return nil, err
+	}
+	w := &waiting{until: until, ids: ids, entries: make(map[model.ID]*entry)}
+	for _, id := range ids {
+		w.entries[id] = &entry{id: id}
+	}
+	return w, nil
+}
+
+// waitedFor resolves the selection; only when deletion is waited for may a named object be gone already.
+func waitedFor(ctx context.Context, st store, sel selection, goneIsFine bool) ([]model.ID, error) {
+	found, missing, err := load(ctx, st, sel)
+	if err != nil {
+		return nil, err
+	}
+	if !goneIsFine && len(missing) > 0 {
+		return nil, notFound(missing)
+	}
+	if len(sel.names) == 0 && len(found) == 0 {
+		return nil, fmt.Errorf("no %s %s to wait for", sel.kind.Segment(), sel.where())
+	}
+	ids := missing
+	for _, e := range found {
+		ids = append(ids, e.id)
+	}
+	return ids, nil
+}
+
+// prefixes are those of intent and status of the objects' kind, project by project.
+func (w *waiting) prefixes() []etcdschema.Prefix {
+	var out []etcdschema.Prefix
+	for _, id := range w.ids {
+		for _, p := range []etcdschema.Prefix{etcdschema.IntentPrefix(), etcdschema.StatusPrefix()} {
+			if q := p.OfKind(id.Project, id.Kind); !slices.Contains(out, q) {
+				out = append(out, q)
+			}
+		}
+	}
+	return out
+}
+
+// errReached ends following.
+var errReached = errors.New("reached")
+
+// run follows the objects until all have reached the goal. follow is a Follower's Run.
+func (w *waiting) run(ctx context.Context, follow func(context.Context, func(etcdschema.Batch) error) error, out io.Writer) error {
+	err := follow(ctx, func(b etcdschema.Batch) error {
+		for _, e := range b.Events {
+			w.take(e)
+		}
+		return w.check(out)
+	})
+	switch {
+	case errors.Is(err, errReached):
+		return nil
+	case err != nil:
+		return err
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		return w.timedOut()
+	}
+	return ctx.Err()
+}
+
+func (w *waiting) take(ev etcdschema.Event) {
+	id, ok := etcdschema.ParseID(ev.Key)
+	e := w.entries[id]
+	if !ok || e == nil {
+		return
+	}
+	switch intent := ev.Key == etcdschema.Intent(id); {
+	case intent && ev.Deleted:
+		e.raw = nil
+	case intent:
+		e.setIntent(ev.Item)
+	case ev.Deleted:
+		e.status = etcdschema.Status{}
+	default:
+		e.setStatus(ev.Item)
+	}
+}
+
+// check prints what has newly reached the goal; errReached when nothing is left.
+func (w *waiting) check(out io.Writer) error {
+	for i := 0; i < len(w.ids); {
+		e := w.entries[w.ids[i]]
+		reached, err := w.until(*e)
+		if err != nil {
+			return err
+		}
+		if !reached {
+			i++
+			continue
+		}
+		fmt.Fprintf(out, "%s %s\n", e.id, strings.ToLower(e.reachedWord()))
+		w.ids = slices.Delete(w.ids, i, i+1)
+	}
+	if len(w.ids) == 0 {
+		return errReached
+	}
+	return nil
+}
+
+func (e entry) reachedWord() string {
+	if e.raw == nil {
+		return "deleted"
+	}
+	if p := e.programmed(); p != "" {
+		return "accepted, programmed " + p
+	}
+	return e.phase()
+}
+
+func (w *waiting) timedOut() error {
+	var lines []string
+	for i, id := range w.ids {
+		if i == maxUsers {
+			lines = append(lines, fmt.Sprintf("and %d more", len(w.ids)-i))
+			break
+		}
+		lines = append(lines, w.entries[id].why())
+	}
+	return fmt.Errorf("timed out; `weft describe` and `weft status` tell more:\n%s", strings.Join(lines, "\n"))
+}
+
+// why says what keeps an object from being programmed.
+func (e entry) why() string {
+	switch {
+	case e.status.Phase == "":
+		return e.id.String() + ": no controller has looked at it: is weft-controller running?"
+	case e.status.IntentRevision < e.revision:
+		return e.id.String() + ": no controller has looked at its newest intent yet"
+	case len(e.status.Reasons) > 0:
+		return fmt.Sprintf("%s: %s: %s", e.id, e.status.Phase, e.firstReason())
+	}
+	for _, node := range sortedNodes(e.status.Nodes) {
+		if n := e.status.Nodes[node]; !n.Programmed {
+			reason := n.Reason
+			if reason == "" {
+				reason = "has not reported yet"
+			}
+			return fmt.Sprintf("%s: host %s: %s", e.id, node, reason)
+		}
+	}
+	return fmt.Sprintf("%s: %s", e.id, e.phase())
+}
+
+// looked says that the status speaks of the intent that stands. An invalid intent does not get better by waiting.
+func (e entry) looked() (bool, error) {
+	if e.raw == nil || e.status.IntentRevision < e.revision || e.status.Phase == "" {
+		return false, nil
+	}
+	if e.status.Phase == etcdschema.PhaseInvalid {
+		return false, fmt.Errorf("%s is invalid: correct it and apply it again", e.why())
+	}
+	return true, nil
+}
+
+func isAccepted(e entry) (bool, error) {
+	looked, err := e.looked()
+	return looked && e.status.Phase == etcdschema.PhaseAccepted, err
+}
+
+// isProgrammed: every node that holds the object has read it back. A port needs a host for that.
+func isProgrammed(e entry) (bool, error) {
+	looked, err := e.looked()
+	if !looked || err != nil {
+		return false, err
+	}
+	if p, ok := e.object.Spec.(*model.PortSpec); ok {
+		if p.Host == "" {
+			return false, fmt.Errorf("%s has no host: set spec.host, nothing is programmed before", e.id)
+		}
+		if _, ok := e.status.Nodes[p.Host]; !ok {
+			return false, nil
+		}
+	}
+	for _, n := range e.status.Nodes {
+		if !n.Programmed {
+			return false, nil
+		}
+	}
+	return e.status.Phase == etcdschema.PhaseAccepted, nil
+}
+
+func isDeleted(e entry) (bool, error) { return e.raw == nil && e.status.Phase == "", nil }
