@@ -1,0 +1,91 @@
+// Package dhcp serves DHCPv4 and DHCPv6 to each guest on its own port.
+//
+// Invariants: an answer is a function of the binding and the received frame alone: no lease database, no clock, no
+// network but the port, so that every host gives the same answer and renewals need nobody else; only the port's own
+// MAC is answered, only on its own port; a frame costs bounded work and never a panic; what a guest asks never decides
+// what it is given, only whether it is told yes or no.
+package dhcp
+
+import (
+	"net/netip"
+
+	"weft/hostnet/frame"
+	"weft/hostnet/object"
+)
+
+// UDP ports (RFC 2131 section 4.1, RFC 8415 section 7.2).
+const (
+	server4Port uint16 = 67
+	client4Port uint16 = 68
+	client6Port uint16 = 546
+	server6Port uint16 = 547
+)
+
+// Outcome is what a received frame leads to.
+type Outcome struct {
+	Frames [][]byte // to be sent to the guest
+	Note   string   // what an operator should know ("declined 192.0.2.5: …"), usually empty
+}
+
+// Answer decides what a frame that the guest of the binding has sent leads to. It keeps neither argument.
+func Answer(b *object.DHCPBinding, received []byte) Outcome {
+	switch frame.EtherType(received) {
+	case frame.EtherTypeARP:
+		return answerARP(b, received)
+	case frame.EtherTypeIPv4, frame.EtherTypeIPv6:
+		if d, err := frame.ParseUDP(received); err == nil {
+			return answerUDP(b, d)
+		}
+		if m, err := frame.ParseICMPv6(received); err == nil {
+			return answerNeighbor(b, m)
+		}
+	}
+	return Outcome{}
+}
+
+func answerUDP(b *object.DHCPBinding, d frame.Datagram) Outcome {
+	if d.EthSrc != b.MAC {
+		return Outcome{}
+	}
+	switch {
+	case d.Src.Addr().Is4() && d.Dst.Port() == server4Port:
+		return answer4(b, d)
+	case d.Src.Addr().Is6() && d.Dst.Port() == server6Port:
+		return answer6(b, d)
+	}
+	return Outcome{}
+}
+
+// toGuest is the pair of Ethernet addresses of a frame to the guest alone.
+func toGuest(b *object.DHCPBinding) frame.Between {
+	return frame.Between{Src: object.ServerMAC, Dst: b.MAC}
+}
+
+// toAll is the pair of Ethernet addresses of a broadcast frame on the guest's port.
+func toAll() frame.Between { return frame.Between{Src: object.ServerMAC, Dst: frame.Broadcast()} }
+
+// filter lets through what Answer may answer.
+func filter(b *object.DHCPBinding) frame.Filter {
+	f := frame.Filter{From: b.MAC, Rules: []frame.Rule{
+		frame.UDP4To(server4Port),
+		frame.UDP6To(server6Port),
+		frame.ICMPv6Type(neighborSolicitation).NDTarget(object.ServerLinkLocal),
+	}}
+	for _, s := range servers(b) {
+		f.Rules = append(f.Rules, frame.ARPRequestFor(s))
+	}
+	return f
+}
+
+// servers lists the binding's DHCPv4 server identifiers, each once.
+func servers(b *object.DHCPBinding) []netip.Addr {
+	var list []netip.Addr
+	seen := map[netip.Addr]bool{}
+	for _, l := range b.V4 {
+		if !seen[l.Server] {
+			seen[l.Server] = true
+			list = append(list, l.Server)
+		}
+	}
+	return list
+}

@@ -1,0 +1,59 @@
+package dhcp
+
+import (
+	"fmt"
+	"log/slog"
+
+	"weft/hostnet/frame"
+	"weft/hostnet/object"
+)
+
+// New makes the driver of object.KindDHCPBinding, which serves nothing yet. open is frame.OpenSocket when nil. Close
+// ends it.
+func New(open frame.Opener, log *slog.Logger) *frame.PortDriver {
+	return frame.NewPortDriver(frame.PortConfig{
+		Name: "dhcp", Kind: object.KindDHCPBinding, Open: open, Service: service, Logger: log,
+	})
+}
+
+func service(b frame.Binding) (frame.Service, error) {
+	binding, ok := b.(*object.DHCPBinding)
+	if !ok {
+		return frame.Service{}, fmt.Errorf("%T is not a DHCP binding", b)
+	}
+	if err := check(binding); err != nil {
+		return frame.Service{}, err
+	}
+	return frame.Service{
+		Filter: filter(binding),
+		Answer: func(received []byte, log *slog.Logger) [][]byte {
+			o := Answer(binding, received)
+			if o.Note != "" {
+				log.Warn(o.Note, "port", binding.OwnerUID)
+			}
+			return o.Frames
+		},
+	}, nil
+}
+
+// check refuses a binding that replies cannot be built from.
+func check(b *object.DHCPBinding) error {
+	for i, l := range b.V4 {
+		switch {
+		case !l.Address.Is4():
+			return fmt.Errorf("ipv4[%d].address %s: not an IPv4 address", i, l.Address)
+		case !l.Server.Is4():
+			return fmt.Errorf("ipv4[%d].server %s: not an IPv4 address", i, l.Server)
+		case !l.Prefix.IsValid() || !l.Prefix.Addr().Is4():
+			return fmt.Errorf("ipv4[%d].prefix %s: not an IPv4 network", i, l.Prefix)
+		case l.Router.IsValid() && !l.Router.Is4():
+			return fmt.Errorf("ipv4[%d].router %s: not an IPv4 address", i, l.Router)
+		}
+	}
+	for i, a := range b.V6 {
+		if !a.Is6() || a.Is4In6() {
+			return fmt.Errorf("ipv6[%d] %s: not an IPv6 address", i, a)
+		}
+	}
+	return nil
+}

@@ -1,0 +1,182 @@
+package dhcp
+
+import (
+	"encoding/binary"
+	"net"
+	"net/netip"
+	"time"
+
+	"github.com/insomniacslk/dhcp/dhcpv4"
+	"github.com/insomniacslk/dhcp/rfc1035label"
+
+	"weft/hostnet/object"
+)
+
+// Sizes in bytes of messages a client takes (RFC 2131 section 2, RFC 2132 section 9.10). The option counts the IP
+// datagram.
+const (
+	minMessage4 = 576
+	maxMessage4 = 1500
+	headers4    = 28 // IPv4 and UDP
+)
+
+// microsoftRoutes is the code under which older Windows asks for classless static routes.
+const microsoftRoutes dhcpv4.GenericOptionCode = 249
+
+// option4 is one option of a reply. Always is set on those that are sent whether asked for or not.
+type option4 struct {
+	dhcpv4.Option
+	always bool
+}
+
+// options4 lists what the lease can tell a client, the most important first: what does not fit into the client's
+// largest message is left out from the end.
+func options4(b *object.DHCPBinding, l object.DHCPv4Lease, inform bool) []option4 {
+	var list []option4
+	always := func(o dhcpv4.Option) { list = append(list, option4{o, true}) }
+	asked := func(o dhcpv4.Option) { list = append(list, option4{o, false}) }
+	if !inform {
+		lease := b.Lease.Truncate(time.Second)
+		always(dhcpv4.OptIPAddressLeaseTime(lease))
+		always(dhcpv4.OptRenewTimeValue((lease / 2).Truncate(time.Second)))
+		always(dhcpv4.OptRebindingTimeValue((lease * 7 / 8).Truncate(time.Second)))
+	}
+	always(dhcpv4.OptSubnetMask(net.CIDRMask(l.Prefix.Bits(), 32)))
+	if routes := routes4(l); len(routes) > 0 {
+		asked(dhcpv4.OptGeneric(dhcpv4.OptionClasslessStaticRoute, routes))
+		list = append(list, option4{dhcpv4.OptGeneric(microsoftRoutes, routes), false})
+	}
+	if l.Router.IsValid() {
+		asked(dhcpv4.OptRouter(l.Router.AsSlice()))
+	}
+	if dns := family4(b.DNS); len(dns) > 0 {
+		asked(dhcpv4.OptDNS(dns...))
+	}
+	if b.MTU >= 68 && b.MTU <= 0xffff { // RFC 2132 section 5.1
+		asked(dhcpv4.OptGeneric(dhcpv4.OptionInterfaceMTU, binary.BigEndian.AppendUint16(nil, uint16(b.MTU))))
+	}
+	if isName(b.Domain) {
+		asked(dhcpv4.OptDomainName(b.Domain))
+	}
+	if isName(b.Hostname) {
+		asked(dhcpv4.OptHostName(b.Hostname))
+	}
+	if ntp := family4(b.NTP); len(ntp) > 0 {
+		asked(dhcpv4.OptNTPServers(ntp...))
+	}
+	if isName(b.Domain) {
+		asked(dhcpv4.OptDomainSearch(&rfc1035label.Labels{Labels: []string{b.Domain}}))
+	}
+	asked(dhcpv4.OptBroadcastAddress(lastAddress(l.Prefix).AsSlice()))
+	return list
+}
+
+// fill4 puts into the message what is sent always and what the client asked for, or everything but Microsoft's code if
+// it sent no list (RFC 2132 section 9.8), as long as it fits.
+func fill4(m *dhcpv4.DHCPv4, r request4, options []option4) {
+	limit := minMessage4
+	if size, err := r.MaxMessageSize(); err == nil {
+		limit = min(max(int(size), minMessage4), maxMessage4)
+	}
+	list := r.ParameterRequestList()
+	size := len(m.ToBytes()) // 300 bytes of padding at least, of which the options use up some
+	if size <= 300 {
+		size = 240 + len(m.Options.ToBytes()) + 1
+	}
+	for _, o := range options {
+		wanted := list.Has(o.Code) || list == nil && o.Code.Code() != microsoftRoutes.Code()
+		if !o.always && !wanted {
+			continue
+		}
+		length := len(o.Value.ToBytes())
+		need := length + 2*max(1, (length+254)/255) // RFC 3396: long options are split
+		if size+need > limit-headers4 {
+			continue
+		}
+		size += need
+		m.UpdateOption(o.Option)
+	}
+}
+
+// routes4 encodes the lease's routes as RFC 3442 says, with the default route first: a client that takes this option
+// ignores the router option. Routes without a next hop are on the link.
+func routes4(l object.DHCPv4Lease) []byte {
+	if len(l.Routes) == 0 {
+		return nil
+	}
+	var b []byte
+	if l.Router.IsValid() {
+		b = appendRoute4(b, object.Route{Destination: netip.PrefixFrom(netip.IPv4Unspecified(), 0), NextHop: l.Router})
+	}
+	for _, r := range l.Routes {
+		if r.Destination.Bits() == 0 && l.Router.IsValid() {
+			continue
+		}
+		b = appendRoute4(b, r)
+	}
+	return b
+}
+
+func appendRoute4(b []byte, r object.Route) []byte {
+	if !r.Destination.IsValid() || !r.Destination.Addr().Is4() {
+		return b
+	}
+	hop := netip.IPv4Unspecified()
+	if r.NextHop.Is4() {
+		hop = r.NextHop
+	}
+	dst, via := r.Destination.Masked().Addr().As4(), hop.As4()
+	b = append(b, byte(r.Destination.Bits()))
+	b = append(b, dst[:(r.Destination.Bits()+7)/8]...)
+	return append(b, via[:]...)
+}
+
+// family4 picks the IPv4 addresses.
+func family4(all []netip.Addr) []net.IP {
+	var list []net.IP
+	for _, a := range all {
+		if a.Is4() {
+			list = append(list, a.AsSlice())
+		}
+	}
+	return list
+}
+
+// lastAddress is the broadcast address of the prefix.
+func lastAddress(p netip.Prefix) netip.Addr {
+	a := p.Masked().Addr().As4()
+	v := binary.BigEndian.Uint32(a[:]) | uint32(uint64(0xffffffff)>>p.Bits())
+	binary.BigEndian.PutUint32(a[:], v)
+	return netip.AddrFrom4(a)
+}
+
+// isName says whether the name can be told to a client: dot-separated labels of letters, digits and inner hyphens,
+// each at most 63 long, 253 together (RFC 1123 section 2.1). Clients pass names on to shell scripts.
+func isName(s string) bool {
+	if s == "" || len(s) > 253 {
+		return false
+	}
+	label := 0
+	for i := range len(s) {
+		c := s[i]
+		switch {
+		case c == '.':
+			if label == 0 || s[i-1] == '-' {
+				return false
+			}
+			label = 0
+			continue
+		case c == '-':
+			if label == 0 {
+				return false
+			}
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
+		default:
+			return false
+		}
+		if label++; label > 63 {
+			return false
+		}
+	}
+	return label > 0 && s[len(s)-1] != '-'
+}
