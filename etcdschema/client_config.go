@@ -13,6 +13,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 )
 
 const (
@@ -25,6 +26,10 @@ const (
 	// (etcd's grpc-keepalive-min-time), and gRPC clients never send them more often than each 10 s.
 	keepAliveTime    = 10 * time.Second
 	keepAliveTimeout = 5 * time.Second
+
+	// gRPC's own bound of 120 s would leave a host blind for two minutes after an outage.
+	reconnectFirst = 100 * time.Millisecond
+	reconnectLast  = 5 * time.Second
 )
 
 // Config says how to reach an etcd.
@@ -88,6 +93,10 @@ func Open(ctx context.Context, c Config) (*Client, error) {
 
 // connect makes a connection of its own to the same etcd. It is independent of ctx's cancellation: Close ends it.
 func (c *Client) connect(ctx context.Context, options ...grpc.DialOption) (*clientv3.Client, error) {
+	options = append(options, grpc.WithConnectParams(grpc.ConnectParams{
+		Backoff:           backoff.Config{BaseDelay: reconnectFirst, Multiplier: 1.6, Jitter: 0.5, MaxDelay: reconnectLast},
+		MinConnectTimeout: c.config.DialTimeout,
+	}))
 	cl, err := clientv3.New(clientv3.Config{
 		Context:               context.WithoutCancel(ctx),
 		Endpoints:             c.config.Endpoints,

@@ -2,7 +2,9 @@ package etcdschema
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
@@ -21,8 +23,10 @@ type Leadership struct {
 // what only a leader may write is fenced (Txn.Fence).
 func (l *Leadership) Done() <-chan struct{} { return l.session.Done() }
 
-// Key is the leader's key in etcd, and Revision its create revision.
-func (l *Leadership) Key() Key        { return l.key }
+// Key is the leader's key in etcd.
+func (l *Leadership) Key() Key { return l.key }
+
+// Revision is the create revision of Key. Every later leader has a higher one.
 func (l *Leadership) Revision() int64 { return l.createRevision }
 
 // Resign gives the leadership up at once, so that the next candidate need not wait for the ttl, and closes its
@@ -33,28 +37,95 @@ func (l *Leadership) Resign(ctx context.Context) error {
 	ctx, cancel := withDeadline(ctx)
 	defer cancel()
 	if _, err := l.conn.Revoke(ctx, l.session.Lease()); err != nil {
-		return fmt.Errorf("resign %s: %w", l.key, explain(err))
+		return fmt.Errorf("resign %s: it ends by itself with its ttl: %w", l.key, explain(err))
 	}
 	return nil
 }
 
-// Campaign waits until this candidate leads the election, or ctx ends. The leadership outlives ctx: it ends by Resign,
-// or about ttl after etcd was last reached. name is the election's; ttl is rounded up to whole seconds.
-func (c *Client) Campaign(ctx context.Context, name string, ttl time.Duration) (*Leadership, error) {
+// Campaign waits until this candidate leads the election, or ctx ends, which is its only error. It survives every
+// outage of etcd. The leadership outlives ctx: it ends by Resign, or about ttl after etcd was last reached. All
+// candidates of one election name the same election; candidate is for people to read. ttl is rounded up to whole
+// seconds.
+func (c *Client) Campaign(ctx context.Context, election, candidate string, ttl time.Duration) (*Leadership, error) {
+	var wait spread
+	for {
+		l, err := c.campaignOnce(ctx, election, candidate, ttl)
+		if err == nil {
+			return l, nil
+		}
+		if ctx.Err() != nil {
+			return nil, fmt.Errorf("campaign %s: %w", election, ctx.Err())
+		}
+		c.log.Warn("campaign interrupted, trying again", "election", election, "error", err)
+		wait.sleep(ctx)
+	}
+}
+
+var errSessionLost = errors.New("the session ended while waiting")
+
+// campaignOnce campaigns with one session, on a connection of its own: keepalives wait behind nothing else.
+func (c *Client) campaignOnce(ctx context.Context, election, candidate string, ttl time.Duration) (*Leadership, error) {
 	conn, err := c.connect(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("campaign %s: %w", name, err)
+		return nil, err
 	}
-	session, err := concurrency.NewSession(conn, concurrency.WithTTL(int(seconds(ttl))))
+	l, err := c.elect(ctx, conn, election, candidate, ttl)
 	if err != nil {
 		conn.Close()
-		return nil, fmt.Errorf("campaign %s: %w", name, explain(err))
+		return nil, explain(err)
 	}
-	prefix := c.root + "election/" + name
-	e := concurrency.NewElection(session, prefix)
-	if err := e.Campaign(ctx, name); err != nil {
-		conn.Close()
-		return nil, fmt.Errorf("campaign %s: %w", name, explain(err))
+	return l, nil
+}
+
+func (c *Client) elect(ctx context.Context, conn *clientv3.Client, election, candidate string, ttl time.Duration) (*Leadership, error) {
+	gctx, cancel := withDeadline(ctx)
+	lease, err := conn.Grant(gctx, seconds(ttl))
+	cancel()
+	if err != nil {
+		return nil, err
 	}
-	return &Leadership{ParseKey(e.Key()[len(c.root):]), e.Rev(), conn, session}, nil
+	session, err := concurrency.NewSession(conn, concurrency.WithLease(lease.ID), concurrency.WithTTL(int(seconds(ttl))))
+	if err != nil {
+		return nil, err
+	}
+	l := &Leadership{conn: conn, session: session}
+	if err := l.wait(ctx, strings.TrimSuffix(c.FullPrefix(Election(election)), "/"), candidate); err != nil {
+		abandon(ctx, conn, session)
+		return nil, err
+	}
+	l.key = ParseKey(strings.TrimPrefix(string(l.key.path), c.root))
+	return l, nil
+}
+
+// wait campaigns until elected, ctx ends or the session is lost, and fills in the key (as etcd holds it).
+func (l *Leadership) wait(ctx context.Context, prefix, candidate string) error {
+	cctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
+	defer cancel()
+	// A lost session takes the candidate's key away: waiting on would end with an election that nobody holds.
+	defer context.AfterFunc(l.session.Ctx(), cancel)()
+	// Election.Campaign cleans up after its context without a deadline: closing the connection ends that too.
+	defer context.AfterFunc(cctx, func() {
+		time.AfterFunc(RequestTimeout, func() { l.conn.Close() })
+	})()
+	e := concurrency.NewElection(l.session, prefix)
+	if err := e.Campaign(cctx, candidate); err != nil {
+		return err
+	}
+	l.key, l.createRevision = Key{e.Key()}, e.Rev()
+	resp, err := l.conn.Get(cctx, e.Key())
+	switch {
+	case err != nil:
+		return err
+	case len(resp.Kvs) == 0 || resp.Kvs[0].CreateRevision != e.Rev():
+		return errSessionLost
+	}
+	return nil
+}
+
+// abandon takes a candidate out, as far as etcd can be reached: its key must not hold the others up.
+func abandon(ctx context.Context, conn *clientv3.Client, session *concurrency.Session) {
+	session.Orphan()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	defer cancel()
+	conn.Revoke(ctx, session.Lease()) // else the lease expires
 }

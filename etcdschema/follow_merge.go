@@ -15,9 +15,8 @@ import (
 )
 
 var (
-	errNewConnection = errors.New("the connection was lost and made again")
-	errOtherHistory  = errors.New("etcd is not the one it was, or went back")
-	errWatchEnded    = errors.New("the watch ended")
+	errOtherHistory = errors.New("etcd may not be the one it was: listing again")
+	errWatchEnded   = errors.New("the watch ended")
 )
 
 // barrierInterval is how soon progress is asked for again while events of one prefix wait for the others.
@@ -54,47 +53,64 @@ func (m *merger) take() []Event {
 	return out
 }
 
+// watcher is one run of the watches of a follower.
+type watcher struct {
+	*Follower
+	merger
+	dials    int64 // connections made when the history was last checked
+	arrivals chan arrival
+	tick     *time.Timer
+	asked    bool // progress was asked for and has not come
+	ready    func()
+	fn       func(Batch) error
+}
+
 // watch follows all prefixes from the revision seen until something is in the way.
-func (f *Follower) watch(ctx context.Context, dials int64, fn func(Batch) error) error {
+func (f *Follower) watch(ctx context.Context, dials int64, fn func(Batch) error, ready func()) error {
 	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
-	arrivals := make(chan arrival)
+	w := &watcher{Follower: f, merger: merger{known: make([]int64, len(f.config.Prefixes))}, dials: dials,
+		arrivals: make(chan arrival), tick: time.NewTimer(0), ready: ready, fn: fn}
+	defer w.tick.Stop()
 	var lanes sync.WaitGroup
 	defer lanes.Wait()
 	defer cancel()
-	m := &merger{known: make([]int64, len(f.config.Prefixes))}
 	for i, p := range f.config.Prefixes {
-		m.known[i] = f.seen.Revision
+		w.merger.known[i] = f.seen.Revision
 		ch := f.conn.Watch(ctx, f.client.FullPrefix(p), clientv3.WithPrefix(), clientv3.WithFragment(),
 			clientv3.WithRev(f.seen.Revision+1))
-		lanes.Go(func() { pump(ctx, i, ch, arrivals) })
+		lanes.Go(func() { pump(ctx, i, ch, w.arrivals) })
 	}
-	tick := time.NewTimer(f.config.ProgressInterval)
-	defer tick.Stop()
 	for {
-		select {
-		case a := <-arrivals:
-			if f.dials.Load() != dials {
-				return errNewConnection
-			}
-			if err := f.receive(m, a, fn); err != nil {
-				return err
-			}
-			if len(m.events) > 0 {
-				tick.Reset(0)
-			}
-		case <-tick.C:
-			if err := f.conn.RequestProgress(ctx); err != nil {
-				return err
-			}
-			next := f.config.ProgressInterval
-			if len(m.events) > 0 {
-				next = barrierInterval
-			}
-			tick.Reset(next)
-		case <-ctx.Done():
-			return ctx.Err()
+		if err := w.step(ctx); err != nil {
+			return err
 		}
 	}
+}
+
+// step handles one answer, or asks for progress when it is time to.
+func (w *watcher) step(ctx context.Context) error {
+	select {
+	case a := <-w.arrivals:
+		if err := w.receive(ctx, a); err != nil {
+			return err
+		}
+		if len(w.events) > 0 && !w.asked {
+			w.tick.Reset(0)
+		}
+	case <-w.tick.C:
+		if err := w.conn.RequestProgress(ctx); err != nil {
+			return fmt.Errorf("request progress: %w", explain(err))
+		}
+		w.asked = true
+		if len(w.events) > 0 {
+			w.tick.Reset(barrierInterval)
+		} else {
+			w.tick.Reset(w.config.ProgressInterval)
+		}
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
 }
 
 // pump hands one watch's answers over until it ends; the last arrival carries the end.
@@ -116,46 +132,62 @@ func pump(ctx context.Context, lane int, ch clientv3.WatchChan, out chan<- arriv
 }
 
 // receive takes in one answer and gives out what has become whole.
-func (f *Follower) receive(m *merger, a arrival, fn func(Batch) error) error {
-	if err := a.resp.Err(); err != nil {
-		return explain(rpctypes.Error(err))
+func (w *watcher) receive(ctx context.Context, a arrival) error {
+	if err := w.sound(ctx, a.resp); err != nil {
+		return err
 	}
-	if a.resp.Canceled {
-		return errWatchEnded
-	}
-	h := a.resp.Header
-	if h.ClusterId != f.seen.ClusterID || h.Revision < f.seen.Revision {
-		return fmt.Errorf("%w: cluster %x at revision %d, seen was %x at %d", errOtherHistory,
-			h.ClusterId, h.Revision, f.seen.ClusterID, f.seen.Revision)
-	}
-	f.touch()
+	w.touch()
+	w.ready()
+	known := &w.merger.known[a.lane]
 	if n := len(a.resp.Events); n > 0 {
 		for _, e := range a.resp.Events {
-			m.events = append(m.events, f.event(e))
+			w.events = append(w.events, w.event(e))
 		}
-		m.known[a.lane] = max(m.known[a.lane], a.resp.Events[n-1].Kv.ModRevision)
+		*known = max(*known, a.resp.Events[n-1].Kv.ModRevision)
 	} else if a.resp.IsProgressNotify() {
-		m.known[a.lane] = max(m.known[a.lane], h.Revision)
+		*known = max(*known, a.resp.Header.Revision)
+		w.asked = false
 	}
-	if m.low() == f.seen.Revision {
+	if w.low() == w.seen.Revision {
 		return nil
 	}
-	return f.give(m, fn)
-}
-
-func (f *Follower) give(m *merger, fn func(Batch) error) error {
-	batch := Batch{Revision: m.low(), ClusterID: f.seen.ClusterID, Events: m.take()}
+	batch := Batch{Revision: w.low(), ClusterID: w.seen.ClusterID, Events: w.take()}
 	for _, e := range batch.Events {
-		if e.Deleted {
-			delete(f.known, e.Key.path)
-		} else {
-			f.known[e.Key.path] = e.ModRevision
-		}
+		w.remember(e)
 	}
-	f.seen.Revision = batch.Revision
-	if err := fn(batch); err != nil {
+	w.seen.Revision = batch.Revision
+	if err := w.fn(batch); err != nil {
 		return &ownerError{err}
 	}
+	return nil
+}
+
+// sound says why an answer cannot be taken in: the watch ended, or it comes from another etcd than the one followed.
+func (w *watcher) sound(ctx context.Context, r clientv3.WatchResponse) error {
+	if err := r.Err(); err != nil {
+		err = rpctypes.Error(err)
+		w.relist = errors.Is(err, rpctypes.ErrCompacted)
+		return explain(err)
+	}
+	if r.Canceled {
+		return errWatchEnded
+	}
+	if r.Header.ClusterId != w.seen.ClusterID || r.Header.Revision < w.seen.Revision {
+		w.relist = true
+		return fmt.Errorf("%w: cluster %x at revision %d, seen was %x at %d", errOtherHistory,
+			r.Header.ClusterId, r.Header.Revision, w.seen.ClusterID, w.seen.Revision)
+	}
+	dials := w.Follower.dials.Load()
+	if dials == w.dials {
+		return nil
+	}
+	if err := w.sameHistory(ctx); err != nil {
+		return err
+	}
+	if w.relist {
+		return errOtherHistory
+	}
+	w.dials = dials
 	return nil
 }
 

@@ -23,47 +23,53 @@ func (f *Follower) resync(ctx context.Context) (Batch, error) {
 		ClusterID: head.clusterID,
 		Snapshot:  true,
 		WentBack:  f.wentBack(head, items),
-		Events:    f.difference(head.revision, items),
 	}
-	f.seen = Seen{head.clusterID, head.revision}
+	batch.Events = f.difference(items, batch)
+	for _, e := range batch.Events {
+		f.remember(e)
+	}
+	f.last = mark{} // deletes that were missed have no exact revision
+	for _, it := range items {
+		if it.ModRevision > f.last.revision {
+			f.last = mark{path: it.Key.path, revision: it.ModRevision}
+		}
+	}
+	f.seen, f.listed, f.relist = Seen{head.clusterID, head.revision}, true, false
 	return batch, nil
 }
 
 // wentBack compares a list with what was seen. Revisions only grow: a key below the revision seen then that is not
-// known now was not there before, so the history is another.
+// known as it is now was not there before, so the history is another.
 func (f *Follower) wentBack(head header, items []Item) bool {
 	switch {
 	case f.seen == Seen{}:
 		return false
 	case f.seen.ClusterID != head.clusterID, head.revision < f.seen.Revision:
 		return true
-	case len(f.known) == 0: // what was seen is remembered from an earlier run, the keys are not
+	case !f.listed: // what was seen is remembered from an earlier run, the keys are not
 		return false
 	}
-	for _, it := range items {
-		if it.ModRevision <= f.seen.Revision && f.known[it.Key.path] != it.ModRevision {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(items, func(it Item) bool {
+		return it.ModRevision <= f.seen.Revision && f.known[it.Key.path] != it.ModRevision
+	})
 }
 
-// difference makes the events that lead from the known keys to the items, and remembers the items.
-func (f *Follower) difference(revision int64, items []Item) []Event {
+// difference makes the events that lead from the known keys to the items. In another history the same revision is
+// another value, so everything is told again.
+func (f *Follower) difference(items []Item, b Batch) []Event {
 	var events []Event
-	fresh := make(map[string]int64, len(items))
+	present := make(map[string]bool, len(items))
 	for _, it := range items {
-		fresh[it.Key.path] = it.ModRevision
-		if f.known[it.Key.path] != it.ModRevision {
+		present[it.Key.path] = true
+		if b.WentBack || f.known[it.Key.path] != it.ModRevision {
 			events = append(events, Event{Item: it})
 		}
 	}
 	for path := range f.known {
-		if _, ok := fresh[path]; !ok {
-			events = append(events, Event{Item: Item{Key: Key{path}, ModRevision: revision}, Deleted: true})
+		if !present[path] {
+			events = append(events, Event{Item: Item{Key: Key{path}, ModRevision: b.Revision}, Deleted: true})
 		}
 	}
-	f.known = fresh
 	slices.SortFunc(events, byRevision)
 	return events
 }

@@ -3,25 +3,38 @@ package etcdschema
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
 	"sync/atomic"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc"
 )
 
 // Follower keeps its owner up to date about some prefixes, on a connection of its own.
 type Follower struct {
-	client  *Client
-	config  FollowerConfig
-	conn    *clientv3.Client
-	dials   atomic.Int64
-	contact atomic.Int64 // Unix nanoseconds
+	client   *Client
+	config   FollowerConfig
+	conn     *clientv3.Client
+	dials    atomic.Int64
+	contact  atomic.Int64 // Unix nanoseconds
+	restarts atomic.Int64
 
 	// Only the goroutine of Run touches these.
-	known map[string]int64 // mod revision by relative key: what the owner has been told
-	seen  Seen
+	known  map[string]int64 // mod revision by relative key: what the owner has been told
+	last   mark             // the newest change told; the zero value when unknown
+	seen   Seen
+	listed bool // known is complete up to seen
+	relist bool // a new list is needed before watching
+}
+
+// mark is a change at an exact revision. Two histories of etcd that both hold it are the same up to it.
+type mark struct {
+	path     string
+	revision int64
+	deleted  bool
 }
 
 // NewFollower makes a follower; Run does the work.
@@ -29,7 +42,7 @@ func (c *Client) NewFollower(config FollowerConfig) *Follower {
 	if config.ProgressInterval == 0 {
 		config.ProgressInterval = DefaultProgressInterval
 	}
-	return &Follower{client: c, config: config, known: map[string]int64{}, seen: config.Seen}
+	return &Follower{client: c, config: config, known: map[string]int64{}, seen: config.Seen, relist: true}
 }
 
 // LastContact is when etcd last answered, about the prefixes or with its revision: the cache is at most this old. It
@@ -40,6 +53,9 @@ func (f *Follower) LastContact() time.Time {
 	}
 	return time.Time{}
 }
+
+// Restarts counts how often the watch had to be made again. It may be called from any goroutine.
+func (f *Follower) Restarts() int64 { return f.restarts.Load() }
 
 // Run lists the prefixes at one revision, then watches from the next, until ctx ends (which returns nil) or fn fails
 // (whose error it returns). It survives compaction, loss of quorum and of the connection. fn is called from one
@@ -53,17 +69,25 @@ func (f *Follower) Run(ctx context.Context, fn func(Batch) error) error {
 		return err
 	}
 	defer f.conn.Close()
-	var wait backoff
+	var wait spread
 	var failed *ownerError
-	for {
-		err := f.follow(ctx, fn, wait.reset)
+	for down := false; ; down = true {
+		err := f.follow(ctx, fn, func() {
+			if down {
+				f.client.log.Info("following etcd again", "prefix", f.config.Prefixes[0].path)
+			}
+			down = false
+			wait.reset()
+		})
 		switch {
 		case errors.As(err, &failed):
 			return failed.error
 		case ctx.Err() != nil:
 			return nil
+		case !down:
+			f.client.log.Warn("following etcd was interrupted", "prefix", f.config.Prefixes[0].path, "error", err)
 		}
-		f.client.log.Warn("following etcd was interrupted, listing again", "prefix", f.config.Prefixes[0].path, "error", err)
+		f.restarts.Add(1)
 		wait.sleep(ctx)
 	}
 }
@@ -71,7 +95,7 @@ func (f *Follower) Run(ctx context.Context, fn func(Batch) error) error {
 // ownerError is an error of fn, which ends Run.
 type ownerError struct{ error }
 
-// dial counts connections: on a new one etcd may be another, older one.
+// dial counts connections: behind a new one there may be another, older etcd.
 func (f *Follower) dial(ctx context.Context, address string) (net.Conn, error) {
 	network, address := dialTarget(address)
 	conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
@@ -83,17 +107,85 @@ func (f *Follower) dial(ctx context.Context, address string) (net.Conn, error) {
 
 func (f *Follower) touch() { f.contact.Store(time.Now().UnixNano()) }
 
-// follow lists and watches once. It returns when watching cannot go on.
-func (f *Follower) follow(ctx context.Context, fn func(Batch) error, listed func()) error {
-	batch, err := f.resync(ctx)
+// follow lists if it must, and watches. It returns when watching cannot go on; ready is called once it goes on.
+func (f *Follower) follow(ctx context.Context, fn func(Batch) error, ready func()) error {
+	if !f.relist {
+		if err := f.sameHistory(ctx); err != nil {
+			return err
+		}
+	}
+	if f.relist {
+		if err := f.reach(ctx); err != nil {
+			return err
+		}
+	}
+	dials := f.dials.Load() // before the list: a connection made after it is checked
+	if f.relist {
+		batch, err := f.resync(ctx)
+		if err != nil {
+			return err
+		}
+		f.touch()
+		if err := fn(batch); err != nil {
+			return &ownerError{err}
+		}
+	}
+	return f.watch(ctx, dials, fn, ready)
+}
+
+// reach makes sure that there is a connection.
+func (f *Follower) reach(ctx context.Context) error {
+	ctx, cancel := withDeadline(ctx)
+	defer cancel()
+	_, err := f.conn.Get(ctx, f.client.FullPrefix(f.config.Prefixes[0])+"_", clientv3.WithCountOnly())
+	return explain(err)
+}
+
+// sameHistory asks etcd, after the connection was lost, whether it is the one followed so far: same cluster, revision
+// no lower, and the last change still where it was. If it is not, or cannot be told, a new list is needed, which finds
+// out for certain.
+func (f *Follower) sameHistory(ctx context.Context) error {
+	if f.last == (mark{}) {
+		f.relist = true
+		return nil
+	}
+	ctx, cancel := withDeadline(ctx)
+	defer cancel()
+	same, err := f.hasAt(ctx, f.last.revision, !f.last.deleted)
+	if same && f.last.deleted {
+		same, err = f.hasAt(ctx, f.last.revision-1, true)
+	}
+	switch err = rpctypes.Error(err); {
+	case errors.Is(err, rpctypes.ErrCompacted), errors.Is(err, rpctypes.ErrFutureRev):
+		same = false
+	case err != nil:
+		return fmt.Errorf("get %s: %w", f.last.path, explain(err))
+	}
+	f.relist = !same
+	return nil
+}
+
+// hasAt says whether etcd is the one followed and the key of the last change was there, or was not, at the revision.
+func (f *Follower) hasAt(ctx context.Context, revision int64, there bool) (bool, error) {
+	resp, err := f.conn.Get(ctx, f.client.root+f.last.path, clientv3.WithKeysOnly(), clientv3.WithRev(revision))
 	if err != nil {
-		return err
+		return false, err
 	}
-	dials := f.dials.Load()
-	f.touch()
-	listed()
-	if err := fn(batch); err != nil {
-		return &ownerError{err}
+	if resp.Header.ClusterId != f.seen.ClusterID || resp.Header.Revision < f.seen.Revision {
+		return false, nil
 	}
-	return f.watch(ctx, dials, fn)
+	if !there || f.last.deleted {
+		return (len(resp.Kvs) == 1) == there, nil
+	}
+	return len(resp.Kvs) == 1 && resp.Kvs[0].ModRevision == revision, nil
+}
+
+// remember notes what the owner is about to be told.
+func (f *Follower) remember(e Event) {
+	if e.Deleted {
+		delete(f.known, e.Key.path)
+	} else {
+		f.known[e.Key.path] = e.ModRevision
+	}
+	f.last = mark{e.Key.path, e.ModRevision, e.Deleted}
 }

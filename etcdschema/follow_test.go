@@ -78,13 +78,13 @@ func TestLeadershipPassesOnResign(t *testing.T) {
 	t.Parallel()
 	ctx := testContext(t)
 	c := openTest(t, startTest(t, EmbeddedConfig{}))
-	first, err := c.Campaign(ctx, "leader", 5*time.Second)
+	first, err := c.Campaign(ctx, "leader", "a", 5*time.Second)
 	if err != nil {
 		t.Fatal(err)
 	}
 	second := make(chan *Leadership, 1)
 	go func() {
-		l, err := c.Campaign(ctx, "leader", 5*time.Second)
+		l, err := c.Campaign(ctx, "leader", "a", 5*time.Second)
 		if err != nil {
 			t.Error(err)
 		}

@@ -21,7 +21,7 @@ func (c *Client) KeepLive(ctx context.Context, node string, ttl time.Duration, v
 		return fmt.Errorf("%s: %w", Live(node), err)
 	}
 	defer conn.Close()
-	var wait backoff
+	var wait spread
 	for ctx.Err() == nil {
 		err := c.keepOnce(ctx, conn, Live(node), ttl, value, wait.reset)
 		if ctx.Err() != nil {

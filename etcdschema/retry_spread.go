@@ -1,0 +1,33 @@
+package etcdschema
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+)
+
+const (
+	spreadFirst = 100 * time.Millisecond
+	spreadLast  = 10 * time.Second
+)
+
+// spread paces retries: each wait is drawn evenly from zero to a bound that doubles, so that thousands of clients
+// that lost the same server do not come back together. The zero value is ready.
+type spread struct{ bound time.Duration }
+
+func (b *spread) reset() { b.bound = 0 }
+
+func (b *spread) next() time.Duration {
+	b.bound = min(max(spreadFirst, 2*b.bound), spreadLast)
+	return rand.N(b.bound) + time.Millisecond
+}
+
+// sleep waits for the next duration or for ctx.
+func (b *spread) sleep(ctx context.Context) {
+	t := time.NewTimer(b.next())
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
