@@ -1,0 +1,165 @@
+package fake
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"sync"
+
+	"weft/hostnet/object"
+)
+
+// Driver looks after some kinds of the host's objects as the reconciler asks.
+type Driver struct {
+	host      *Host
+	name      string
+	kinds     []object.Kind
+	inProcess bool
+	view      map[object.Key]object.Object // guarded by host.mu
+
+	mu      sync.Mutex
+	notify  func(object.Event)
+	pending []object.Event // sent while nobody watched
+	syncErr error
+}
+
+func newDriver(h *Host, name string, inProcess bool, kinds ...object.Kind) *Driver {
+	return &Driver{host: h, name: name, kinds: kinds, inProcess: inProcess, view: map[object.Key]object.Object{}}
+}
+
+// Name is the driver's name in metrics and logs.
+func (d *Driver) Name() string { return d.name }
+
+// Kinds are the kinds it looks after.
+func (d *Driver) Kinds() []object.Kind { return d.kinds }
+
+// InProcess says that the driver's objects live in the reconciler's process.
+func (d *Driver) InProcess() bool { return d.inProcess }
+
+func (d *Driver) has(k object.Key) bool { return slices.Contains(d.kinds, k.Kind) }
+
+// FailSync makes Sync fail until it is called with nil.
+func (d *Driver) FailSync(err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.syncErr = err
+}
+
+// Sync reads the host into the view.
+func (d *Driver) Sync(context.Context) error {
+	d.mu.Lock()
+	err := d.syncErr
+	d.mu.Unlock()
+	if err != nil {
+		return err
+	}
+	d.host.mu.Lock()
+	defer d.host.mu.Unlock()
+	d.view = map[object.Key]object.Object{}
+	for k, o := range d.host.objects {
+		if d.has(k) {
+			d.view[k] = o
+		}
+	}
+	return nil
+}
+
+// refresh brings one key of the view up to date. The host's lock is held.
+func (d *Driver) refresh(k object.Key) {
+	if o, ok := d.host.objects[k]; ok {
+		d.view[k] = o
+		return
+	}
+	delete(d.view, k)
+}
+
+// Observe returns what the view holds.
+func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object, error) {
+	d.host.mu.Lock()
+	defer d.host.mu.Unlock()
+	var out []object.Object
+	for _, k := range keys {
+		if o, ok := d.view[k]; ok {
+			out = append(out, o)
+		}
+	}
+	return out, nil
+}
+
+// Ours lists the objects with an owner, and every flow set, for only ours may stand in our tables.
+func (d *Driver) Ours(context.Context) ([]object.Key, error) {
+	d.host.mu.Lock()
+	defer d.host.mu.Unlock()
+	var out []object.Key
+	for k, o := range d.view {
+		switch k.Kind {
+		case object.KindLink, object.KindQdisc: // never ours to remove
+		case object.KindFlowSet:
+			out = append(out, k)
+		default:
+			if o.Owner() != "" {
+				out = append(out, k)
+			}
+		}
+	}
+	slices.SortFunc(out, object.Key.Compare)
+	return out, nil
+}
+
+// Facts adds links (rtnl) or interfaces (ovs).
+func (d *Driver) Facts(into *object.Facts) {
+	d.host.mu.Lock()
+	defer d.host.mu.Unlock()
+	switch d.name {
+	case "rtnl":
+		into.Links = maps.Clone(d.host.facts.Links)
+	case "ovs":
+		into.Interfaces = maps.Clone(d.host.facts.Interfaces)
+		into.ForeignBridges = maps.Clone(d.host.facts.ForeignBridges)
+		into.DatapathType = d.host.facts.DatapathType
+	}
+}
+
+// Apply makes the changes, one error each.
+func (d *Driver) Apply(_ context.Context, changes []object.Change) []error {
+	d.host.mu.Lock()
+	defer d.host.mu.Unlock()
+	errs := make([]error, len(changes))
+	for i, c := range changes {
+		errs[i] = d.host.apply(c, d)
+		d.refresh(c.Key())
+		if errs[i] == nil {
+			d.host.writes[d.name]++
+		}
+	}
+	return errs
+}
+
+// Watch hands events to notify until ctx ends.
+func (d *Driver) Watch(ctx context.Context, notify func(object.Event)) error {
+	d.mu.Lock()
+	d.notify = notify
+	pending := d.pending
+	d.pending = nil
+	d.mu.Unlock()
+	for _, e := range pending {
+		notify(e)
+	}
+	<-ctx.Done()
+	d.mu.Lock()
+	d.notify = nil
+	d.mu.Unlock()
+	return nil
+}
+
+func (d *Driver) send(e object.Event) {
+	d.mu.Lock()
+	notify := d.notify
+	if notify == nil {
+		d.pending = append(d.pending, e)
+	}
+	d.mu.Unlock()
+	if notify != nil {
+		notify(e)
+	}
+}

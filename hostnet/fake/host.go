@@ -1,0 +1,284 @@
+// Package fake is a host in memory for tests: it holds every kind of object, refuses orders that a real host could not
+// carry out, fails when told to, and tells about changes as real drivers do.
+//
+// Invariants: an impossible order is an error and changes nothing; a driver's view changes by Sync, Apply and events
+// only, so that a silent change stays unseen as on a real host.
+package fake
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+
+	"weft/hostnet/object"
+)
+
+// Host is one host in memory. All methods may be called from any goroutine.
+type Host struct {
+	mu         sync.Mutex
+	facts      object.Facts
+	objects    map[object.Key]object.Object
+	drivers    []*Driver
+	nextOFPort uint32
+	writes     map[string]int
+	calls      int
+	failCall   map[int]error
+	failKey    map[object.Key][]error
+	lateOFPort bool
+}
+
+// New returns a host with OVS but no bridge and no netdev.
+func New() *Host {
+	h := &Host{
+		facts: object.Facts{DatapathType: "netdev", Links: map[string]object.LinkFacts{},
+			Interfaces: map[string]object.InterfaceFacts{}, ForeignBridges: map[string]string{}},
+		objects: map[object.Key]object.Object{}, nextOFPort: 1, writes: map[string]int{},
+		failCall: map[int]error{}, failKey: map[object.Key][]error{},
+	}
+	h.drivers = []*Driver{
+		newDriver(h, "ovs", false, object.KindBridge, object.KindUplink, object.KindOVSPort, object.KindFlowSet),
+		newDriver(h, "rtnl", false, object.KindLink, object.KindQdisc),
+		newDriver(h, "dhcp", true, object.KindDHCPBinding),
+		newDriver(h, "ra", true, object.KindRABinding),
+		newDriver(h, "announce", true, object.KindAnnouncement),
+	}
+	return h
+}
+
+// Drivers are the host's drivers, the same on each call. A restarted reconciler calls Restart first.
+func (h *Host) Drivers() []*Driver { return h.drivers }
+
+// Restart forgets what only lives as long as the reconciler's process: views, and the objects of in-process drivers.
+func (h *Host) Restart() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, d := range h.drivers {
+		d.view, d.pending = map[object.Key]object.Object{}, nil
+		if d.inProcess {
+			maps.DeleteFunc(h.objects, func(k object.Key, _ object.Object) bool { return d.has(k) })
+		}
+	}
+}
+
+// Writes counts the changes carried out by driver since the host was made.
+func (h *Host) Writes() map[string]int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return maps.Clone(h.writes)
+}
+
+// Calls counts the changes asked for, refused and failed ones included.
+func (h *Host) Calls() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.calls
+}
+
+// Objects is what the host really holds, by key.
+func (h *Host) Objects() map[object.Key]object.Object {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return maps.Clone(h.objects)
+}
+
+// FailCall makes the nth change from now (1 is the next) fail with err, whatever it is about.
+func (h *Host) FailCall(n int, err error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.failCall[h.calls+n] = err
+}
+
+// FailKey makes the next changes of an object fail, one for each error.
+func (h *Host) FailKey(k object.Key, errs ...error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.failKey[k] = append(h.failKey[k], errs...)
+}
+
+// Plug makes a netdev appear, down and with the kernel's default queueing.
+func (h *Host) Plug(device string) {
+	h.change(nil, func() {
+		h.facts.Links[device] = object.LinkFacts{Index: len(h.facts.Links) + 2, MTU: 1500}
+		h.objects[object.Key{Kind: object.KindLink, Name: device}] = &object.Link{Name: device, MTU: 1500}
+		h.objects[object.Key{Kind: object.KindQdisc, Name: device}] = &object.Qdisc{Device: device}
+		h.giveOFPort(device)
+	}, device)
+}
+
+// Unplug makes a netdev vanish. OVS keeps the interface, without an OpenFlow port number.
+func (h *Host) Unplug(device string) {
+	h.change(nil, func() {
+		delete(h.facts.Links, device)
+		delete(h.objects, object.Key{Kind: object.KindLink, Name: device})
+		delete(h.objects, object.Key{Kind: object.KindQdisc, Name: device})
+		if i, ok := h.facts.Interfaces[device]; ok {
+			i.OFPort, i.Error = 0, "could not open network device "+device+" (No such device)"
+			h.facts.Interfaces[device] = i
+		}
+	}, device)
+}
+
+// PlugOVS is what libvirt or os-vif does: a netdev as a port of the bridge with an iface-id.
+func (h *Host) PlugOVS(bridge, device, interfaceID string) {
+	h.Plug(device)
+	h.change([]object.Key{{Kind: object.KindOVSPort, Name: device}}, func() {
+		p := &object.OVSPort{Bridge: bridge, Device: device, Adopted: true, InterfaceID: interfaceID}
+		h.objects[p.Key()] = p
+		h.facts.Interfaces[device] = object.InterfaceFacts{Bridge: bridge, InterfaceID: interfaceID}
+		h.giveOFPort(device)
+	}, device)
+}
+
+// LateOFPorts decides whether new OVS ports get their OpenFlow port number at once (false) or only by GiveOFPorts.
+func (h *Host) LateOFPorts(late bool) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.lateOFPort = late
+}
+
+// GiveOFPorts gives every interface that waits for one its OpenFlow port number, with events.
+func (h *Host) GiveOFPorts() {
+	h.mu.Lock()
+	var waiting []string
+	for name, i := range h.facts.Interfaces {
+		if i.OFPort == 0 {
+			waiting = append(waiting, name)
+		}
+	}
+	slices.Sort(waiting)
+	h.lateOFPort = false
+	h.mu.Unlock()
+	h.change(nil, func() {
+		for _, name := range waiting {
+			h.giveOFPort(name)
+		}
+	}, waiting...)
+}
+
+// giveOFPort gives an interface its number if netdev and interface are there. The lock is held.
+func (h *Host) giveOFPort(device string) {
+	i, there := h.facts.Interfaces[device]
+	if _, plugged := h.facts.Links[device]; !there || !plugged || i.OFPort != 0 || h.lateOFPort {
+		return
+	}
+	i.OFPort, i.Error = h.nextOFPort, ""
+	h.nextOFPort++
+	h.facts.Interfaces[device] = i
+}
+
+// Damage removes objects behind the reconciler's back, with events.
+func (h *Host) Damage(keys ...object.Key) {
+	h.change(keys, func() {
+		for _, k := range keys {
+			h.drop(k)
+		}
+	})
+}
+
+// Alter puts an object behind the reconciler's back, with an event.
+func (h *Host) Alter(o object.Object) {
+	h.change([]object.Key{o.Key()}, func() { h.objects[o.Key()] = o })
+}
+
+// AlterSilently puts an object, or removes it if o is nil, without an event: only Sync finds out.
+func (h *Host) AlterSilently(k object.Key, o object.Object) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if o == nil {
+		h.drop(k)
+		return
+	}
+	h.objects[k] = o
+}
+
+// RestartSwitch is what a restart of ovs-vswitchd does under fail_mode=secure: no flow is left and OpenFlow port
+// numbers are new. The ovs driver says Resync.
+func (h *Host) RestartSwitch() {
+	h.mu.Lock()
+	maps.DeleteFunc(h.objects, func(k object.Key, _ object.Object) bool { return k.Kind == object.KindFlowSet })
+	for _, name := range slices.Sorted(maps.Keys(h.facts.Interfaces)) {
+		i := h.facts.Interfaces[name]
+		i.OFPort = 0
+		h.facts.Interfaces[name] = i
+		h.giveOFPort(name)
+	}
+	ovs := h.drivers[0]
+	h.mu.Unlock()
+	ovs.send(object.Event{Resync: true})
+}
+
+// drop removes an object and what goes with it. The lock is held.
+func (h *Host) drop(k object.Key) {
+	delete(h.objects, k)
+	switch k.Kind {
+	case object.KindOVSPort, object.KindUplink:
+		delete(h.facts.Interfaces, k.Name)
+	case object.KindBridge:
+		for other, o := range h.objects {
+			if bridgeOf(o) == k.Name {
+				h.drop(other)
+			}
+		}
+	}
+}
+
+// change runs fn under the lock, brings the views up to date for the keys and for the devices' links, and sends the
+// events.
+func (h *Host) change(keys []object.Key, fn func(), devices ...string) {
+	h.mu.Lock()
+	before := maps.Clone(h.objects)
+	fn()
+	for k, o := range before {
+		if h.objects[k] != o && !slices.Contains(keys, k) {
+			keys = append(keys, k)
+		}
+	}
+	for k := range h.objects {
+		if _, was := before[k]; !was && !slices.Contains(keys, k) {
+			keys = append(keys, k)
+		}
+	}
+	type told struct {
+		d *Driver
+		e object.Event
+	}
+	var events []told
+	for _, d := range h.drivers {
+		e := object.Event{By: "fake[1]"}
+		for _, k := range keys {
+			if d.has(k) {
+				d.refresh(k)
+				e.Keys = append(e.Keys, k)
+			}
+		}
+		if d.name == "ovs" || d.name == "rtnl" {
+			e.Devices = devices
+		}
+		if len(e.Keys)+len(e.Devices) > 0 {
+			events = append(events, told{d, e})
+		}
+	}
+	h.mu.Unlock()
+	for _, t := range events {
+		t.d.send(t.e)
+	}
+}
+
+// bridgeOf names the bridge that an object is part of.
+func bridgeOf(o object.Object) string {
+	switch o := o.(type) {
+	case *object.Uplink:
+		return o.Bridge
+	case *object.OVSPort:
+		return o.Bridge
+	case *object.FlowSet:
+		return o.Bridge
+	}
+	return ""
+}
+
+// refuse is an order that no host can carry out.
+func refuse(k object.Key, format string, args ...any) error {
+	return fmt.Errorf("%s: %s", k, fmt.Sprintf(format, args...))
+}
