@@ -1,17 +1,29 @@
 // Package engine is the host reconciler's loop: observe, compile, plan, apply, verify, report.
 //
-// Invariants: one round at a time, in one goroutine; nothing is removed before the first full sync; a failing object is
-// retried alone with backoff; what is reported as programmed was read back.
+// Invariants: one round at a time, in one goroutine, while one is in flight the next collects; a round costs what
+// changed, not what the host holds; nothing is removed before the first full sync of slice and drivers; a failing
+// object is retried alone with backoff; what is reported as programmed was read back.
 package engine
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"weft/etcdschema"
 	"weft/hostnet/object"
+	"weft/model/desired"
+	"weft/reconcile/compile"
 )
 
 // Driver looks after some kinds of objects on the host. It keeps a view of the host that its Watch keeps current, so
-// that observing a few keys costs nothing of the rest. All methods but Watch are called from one goroutine.
+// that observing a few keys costs nothing of the rest. All methods but Watch are called by one goroutine at a time.
 type Driver interface {
 	// Name is the driver's name in metrics and logs ("ovs").
 	Name() string
@@ -32,4 +44,145 @@ type Driver interface {
 	// Watch calls notify for each change on the host until ctx ends, which returns nil. It reconnects by itself and
 	// sends a Resync event when it may have missed something.
 	Watch(ctx context.Context, notify func(object.Event)) error
+}
+
+// InProcess is implemented by drivers whose objects live in the reconciler's own process (sockets, timers): they are
+// made again at each start, and making them writes nothing to the host.
+type InProcess interface{ InProcess() bool }
+
+// DeviceFacts is implemented by drivers that can bring the facts of single devices up to date, so that a round need not
+// copy the facts of all.
+type DeviceFacts interface {
+	// DeviceFacts sets what the view knows of each device in the facts, and removes what it no longer knows.
+	DeviceFacts(devices []string, into *object.Facts)
+}
+
+// Compiler is what the engine needs of package compile.
+type Compiler interface {
+	// Changed lists the items to compile anew, key included, when an item of the slice changed: before and after are
+	// the item's values, nil when it was not, or is no longer, there. The slice is already as after.
+	Changed(s *desired.Slice, key desired.Key, before, after desired.Item) []desired.Key
+	// ByDevice lists the items that depend on the facts of a device.
+	ByDevice(in compile.Input, device string) []desired.Key
+	// Compile turns one item of the slice into objects.
+	Compile(in compile.Input, key desired.Key) compile.Unit
+}
+
+// Source follows the node's keys in etcd (desired/<node>/ and order/<node>/).
+type Source interface {
+	// Run calls fn, from one goroutine, for each batch until ctx ends, which returns nil.
+	Run(ctx context.Context, fn func(etcdschema.Batch) error) error
+	// LastContact is when etcd last answered; the zero time before that.
+	LastContact() time.Time
+}
+
+// Store is where the node reports.
+type Store interface {
+	Commit(ctx context.Context, t *etcdschema.Txn) (revision int64, committed bool, err error)
+	KeepLive(ctx context.Context, node string, ttl time.Duration, v any) error
+}
+
+// Config is everything an engine is made of. Zero durations mean the defaults.
+type Config struct {
+	Node     string
+	Version  string
+	Features []desired.Feature
+	Drivers  []Driver
+	Compiler Compiler
+	// Follow makes the source; seen is what an earlier run remembered on disk.
+	Follow func(seen etcdschema.Seen) Source
+	Store  Store
+	// StateDir is where the last good slice is kept; nothing is kept when empty.
+	StateDir      string
+	SweepInterval time.Duration // 60 s; each driver once per interval
+	LiveTTL       time.Duration // 15 s
+	CacheAfter    time.Duration // 3 s: how long to wait for etcd before working from disk
+	Registry      prometheus.Registerer
+	Logger        *slog.Logger
+	// Ready is called once, after the first full sync; nil is allowed.
+	Ready func()
+}
+
+// Engine is one node's reconciler. It is made by New and run once.
+type Engine struct {
+	c       Config
+	log     *slog.Logger
+	metrics *metrics
+	inbox   *inbox
+	slice   *sliceState
+	host    *hostState
+	items   *itemTable
+	retries *backoffHeap
+	report  *reporter
+	disk    *stateFile
+	source  Source
+	asks    chan ask
+
+	sweep     sweeper
+	sliceable bool // a slice is there to go by: from etcd, or from disk after CacheAfter
+	wasReady  bool
+	started   time.Time
+	beat      atomic.Int64 // Unix nanoseconds of the loop's last turn
+}
+
+// New makes an engine and reads its state file; a corrupt one is logged and ignored.
+func New(c Config) (*Engine, error) {
+	if c.Node == "" || c.Follow == nil || c.Store == nil || c.Compiler == nil || len(c.Drivers) == 0 {
+		return nil, errors.New("engine: Node, Drivers, Compiler, Follow and Store are required")
+	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Registry == nil {
+		c.Registry = prometheus.NewRegistry()
+	}
+	setDefault(&c.SweepInterval, time.Minute)
+	setDefault(&c.LiveTTL, 15*time.Second)
+	setDefault(&c.CacheAfter, 3*time.Second)
+	host, err := newHostState(c.Drivers)
+	if err != nil {
+		return nil, err
+	}
+	e := &Engine{c: c, log: c.Logger, metrics: newMetrics(c.Registry), inbox: newInbox(), slice: newSliceState(c.Node),
+		host: host, items: newItemTable(), retries: newBackoffHeap(), asks: make(chan ask)}
+	e.report = newReporter(c.Store, c.Node, e.log)
+	e.disk = newStateFile(c.StateDir, e.log)
+	e.slice.restore(e.disk.load())
+	e.source = c.Follow(e.slice.seen)
+	return e, nil
+}
+
+func setDefault(d *time.Duration, v time.Duration) {
+	if *d <= 0 {
+		*d = v
+	}
+}
+
+// Run reconciles until ctx ends, which returns nil after everything it started has ended. Nothing on the host is
+// removed by ending.
+func (e *Engine) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	for _, d := range e.c.Drivers {
+		g.Go(func() error {
+			err := d.Watch(ctx, func(ev object.Event) { e.inbox.event(d.Name(), ev) })
+			if err != nil && ctx.Err() == nil {
+				return fmt.Errorf("driver %s: watch: %w", d.Name(), err)
+			}
+			return nil
+		})
+	}
+	g.Go(func() error { return e.source.Run(ctx, e.inbox.batch) })
+	g.Go(func() error { return e.c.Store.KeepLive(ctx, e.c.Node, e.c.LiveTTL, e.liveValue()) })
+	g.Go(func() error { return e.report.run(ctx) })
+	g.Go(func() error { return e.disk.run(ctx) })
+	g.Go(func() error { return e.loop(ctx) })
+	return g.Wait()
+}
+
+// liveValue is what live/<node> holds.
+func (e *Engine) liveValue() any {
+	return struct {
+		Version string    `json:"version"`
+		Since   time.Time `json:"since"`
+	}{e.c.Version, time.Now().UTC()}
 }

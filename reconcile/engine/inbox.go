@@ -1,0 +1,79 @@
+package engine
+
+import (
+	"sync"
+
+	"weft/etcdschema"
+	"weft/hostnet/object"
+)
+
+// arrived is what came in while a round was in flight.
+type arrived struct {
+	batches []etcdschema.Batch
+	keys    map[object.Key]string // → who did it, where known
+	devices map[string]bool
+	resync  map[string]bool // drivers
+}
+
+// inbox collects what followers and drivers say, from their goroutines, for the loop.
+type inbox struct {
+	mu    sync.Mutex
+	in    arrived
+	ready chan struct{} // holds one token while something is in
+}
+
+func newInbox() *inbox {
+	b := &inbox{ready: make(chan struct{}, 1)}
+	b.in = emptyArrived()
+	return b
+}
+
+func emptyArrived() arrived {
+	return arrived{keys: map[object.Key]string{}, devices: map[string]bool{}, resync: map[string]bool{}}
+}
+
+// batch takes a batch of the slice's follower.
+func (b *inbox) batch(batch etcdschema.Batch) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.in.batches = append(b.in.batches, batch)
+	b.wake()
+	return nil
+}
+
+// event takes a driver's event.
+func (b *inbox) event(driver string, e object.Event) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, k := range e.Keys {
+		b.in.keys[k] = e.By
+	}
+	for _, d := range e.Devices {
+		b.in.devices[d] = true
+	}
+	if e.Resync {
+		b.in.resync[driver] = true
+	}
+	b.wake()
+}
+
+// wake puts the token in. The lock is held.
+func (b *inbox) wake() {
+	select {
+	case b.ready <- struct{}{}:
+	default:
+	}
+}
+
+// take empties the inbox.
+func (b *inbox) take() arrived {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	select {
+	case <-b.ready:
+	default:
+	}
+	out := b.in
+	b.in = emptyArrived()
+	return out
+}

@@ -1,0 +1,55 @@
+package engine
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are the engine's own, on the registry it was given.
+type metrics struct {
+	duration  *prometheus.HistogramVec
+	repaired  *prometheus.CounterVec
+	writes    *prometheus.CounterVec
+	failures  *prometheus.CounterVec
+	processed prometheus.Gauge
+	lag       prometheus.Gauge
+	cacheAge  prometheus.Gauge
+	restarts  prometheus.Counter
+	held      prometheus.Gauge
+	objects   prometheus.Gauge
+}
+
+func newMetrics(r prometheus.Registerer) *metrics {
+	counters := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{Name: name, Help: help}, labels)
+	}
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Name: name, Help: help})
+	}
+	m := &metrics{
+		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "weft_reconcile_duration_seconds",
+			Help:    "Duration of one stage of a reconcile round.",
+			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 14)}, []string{"stage"}),
+		repaired: counters("weft_drift_repaired_total", "Objects found changed by somebody else and repaired.", "driver"),
+		writes:   counters("weft_host_writes_total", "Changes carried out on the host.", "driver"),
+		failures: counters("weft_host_failures_total", "Changes that the host refused or did not show afterwards.", "driver"),
+		processed: gauge("weft_processed_revision",
+			"etcd revision up to which the slice is programmed or listed as an exception."),
+		lag:      gauge("weft_processed_revision_lag", "Revisions of the slice received and not yet processed."),
+		cacheAge: gauge("weft_cache_age_seconds", "Time since etcd last answered about the slice."),
+		restarts: prometheus.NewCounter(prometheus.CounterOpts{Name: "weft_watch_restarts_total",
+			Help: "How often the slice had to be listed again."}),
+		held:    gauge("weft_held", "1 while the node holds its last good state and waits for an accept."),
+		objects: gauge("weft_objects", "Objects compiled from the slice."),
+	}
+	r.MustRegister(m.duration, m.repaired, m.writes, m.failures, m.processed, m.lag, m.cacheAge, m.restarts, m.held, m.objects)
+	return m
+}
+
+// since records a stage's duration and returns the time now, where the next stage starts.
+func (m *metrics) since(stage string, start time.Time) time.Time {
+	now := time.Now()
+	m.duration.WithLabelValues(stage).Observe(now.Sub(start).Seconds())
+	return now
+}

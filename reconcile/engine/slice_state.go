@@ -1,0 +1,249 @@
+package engine
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"weft/etcdschema"
+	"weft/model/desired"
+)
+
+// maxUID bounds the uid of an item; what is longer is no item.
+const maxUID = 128
+
+// sliceState holds two things apart: what etcd says (the view) and what the node goes by (the slice). Additions and
+// changes pass from one to the other at once; removals pass when the view is proven and no brake holds them.
+type sliceState struct {
+	node string
+
+	view   map[desired.Key][]byte // raw values in etcd
+	digest etcdschema.SetDigest   // of the view
+	head   *etcdschema.Head
+
+	slice *desired.Slice
+	raw   map[desired.Key][]byte // of the items of the slice
+	items map[desired.Key]desired.Item
+	bad   map[desired.Key]string // why the newest value of a key cannot be used
+
+	leaving   map[desired.Key]bool // gone from the view, still in the slice
+	lastLeave time.Time
+	removed   []removal // ports let go lately
+
+	synced   bool // a snapshot of etcd has been taken in
+	proven   bool // the slice was exactly what a matching head said, at least once
+	seen     etcdschema.Seen
+	received int64 // revision of the newest batch
+	frozen   bool  // etcd went back: nothing of it is taken over
+	hold     string
+	since    time.Time // of the hold
+	mismatch time.Time // since when the view does not match its head; zero when it does
+	accepted bool      // people said to go by what etcd holds
+}
+
+// itemChange is one item of the slice before and after; nil when it was not, or is not, there.
+type itemChange struct {
+	key           desired.Key
+	before, after desired.Item
+}
+
+// orders are what people told the node in a batch.
+type orders struct{ resync bool }
+
+func newSliceState(node string) *sliceState {
+	return &sliceState{node: node, view: map[desired.Key][]byte{}, raw: map[desired.Key][]byte{},
+		items: map[desired.Key]desired.Item{}, bad: map[desired.Key]string{}, leaving: map[desired.Key]bool{},
+		slice: &desired.Slice{Networks: map[string]*desired.Network{}, Ports: map[string]*desired.Port{}}}
+}
+
+// restore makes the slice what the state file held. The view stays empty until etcd is heard.
+func (s *sliceState) restore(saved savedState) {
+	for _, it := range saved.Items {
+		if c, reason := s.decode(it.key(), []byte(it.Value)); reason == "" {
+			s.adopt(it.key(), []byte(it.Value), c)
+		}
+	}
+	s.seen = etcdschema.Seen{ClusterID: saved.ClusterID, Revision: saved.Revision}
+	s.slice.Revision = saved.Revision
+	s.hold, s.since = saved.Held, saved.HeldSince
+}
+
+// take brings the view up to a batch and lists what changed of the slice by it. Removals wait for release.
+func (s *sliceState) take(b etcdschema.Batch, now time.Time) (changes []itemChange, told orders) {
+	first := b.Snapshot && !s.synced
+	for _, ev := range b.Events {
+		if strings.HasPrefix(ev.Key.String(), etcdschema.NodeOrder(s.node).String()) {
+			s.order(ev, b.Snapshot, &told)
+			continue
+		}
+		s.see(ev)
+	}
+	if b.Snapshot {
+		s.synced = true
+	}
+	s.received = b.Revision
+	if b.WentBack && s.differs() {
+		s.frozen = true
+		s.brake("etcd is another or went back to an older state", now)
+	}
+	if s.frozen {
+		if s.differs() && !s.accepted {
+			return nil, told
+		}
+		s.frozen = false // the slice is restored, or people accepted what etcd holds now
+		first = true
+	}
+	changes = s.follow(b.Events, first, now)
+	s.seen = etcdschema.Seen{ClusterID: b.ClusterID, Revision: b.Revision}
+	s.slice.Revision = b.Revision
+	return changes, told
+}
+
+// see brings the view up to one event. Keys that are no items are not part of a slice.
+func (s *sliceState) see(ev etcdschema.Event) {
+	_, k, head, ok := etcdschema.ParseDesired(ev.Key)
+	switch {
+	case head && ev.Deleted:
+		s.head = nil
+		return
+	case head:
+		h, err := etcdschema.Decode[etcdschema.Head](ev.Value)
+		s.head = nil
+		if err == nil {
+			s.head = &h
+		}
+		return
+	case !ok || len(k.UID) > maxUID:
+		return
+	}
+	key := etcdschema.DesiredKey(s.node, k)
+	if old, there := s.view[k]; there {
+		s.digest.Remove(key, old)
+		delete(s.view, k)
+	}
+	if !ev.Deleted {
+		s.view[k] = ev.Value
+		s.digest.Add(key, ev.Value)
+	}
+}
+
+// follow takes the view over into the slice: all of it, or what the events are about.
+func (s *sliceState) follow(events []etcdschema.Event, all bool, now time.Time) []itemChange {
+	var changes []itemChange
+	if all {
+		for k := range s.raw {
+			if _, there := s.view[k]; !there {
+				s.leave(k, now)
+			}
+		}
+		for k := range s.view {
+			changes = s.followItem(k, changes, now)
+		}
+		return changes
+	}
+	for _, ev := range events {
+		if node, k, head, ok := etcdschema.ParseDesired(ev.Key); ok && !head && node == s.node && len(k.UID) <= maxUID {
+			changes = s.followItem(k, changes, now)
+		}
+	}
+	return changes
+}
+
+// followItem takes one key of the view over.
+func (s *sliceState) followItem(k desired.Key, changes []itemChange, now time.Time) []itemChange {
+	value, there := s.view[k]
+	if !there {
+		delete(s.bad, k)
+		s.leave(k, now)
+		return changes
+	}
+	delete(s.leaving, k)
+	if old, have := s.raw[k]; have && bytes.Equal(old, value) {
+		delete(s.bad, k)
+		return changes
+	}
+	item, reason := s.decode(k, value)
+	if reason != "" {
+		s.bad[k] = reason
+		return append(changes, itemChange{k, s.items[k], s.items[k]})
+	}
+	delete(s.bad, k)
+	before := s.items[k]
+	if old := s.slice.Host; k.Kind == desired.KindHost && old != nil && old.UID != k.UID {
+		changes = append(changes, itemChange{old.Key(), old, nil}) // a node has one host item: the newest
+		s.forget(old.Key())
+	}
+	s.adopt(k, value, item)
+	return append(changes, itemChange{k, before, item})
+}
+
+// leave notes that an item is gone from the view.
+func (s *sliceState) leave(k desired.Key, now time.Time) {
+	if _, have := s.items[k]; have && !s.leaving[k] {
+		s.leaving[k] = true
+		s.lastLeave = now
+	}
+}
+
+// decode reads an item and says why it cannot be used, if so.
+func (s *sliceState) decode(k desired.Key, value []byte) (desired.Item, string) {
+	item := desired.NewItem(k.Kind)
+	if item == nil {
+		return nil, fmt.Sprintf("kind %.40q needs a newer weftd", k.Kind)
+	}
+	if err := json.Unmarshal(value, item); err != nil {
+		return nil, fmt.Sprintf("the value is malformed, or needs a newer weftd: %.200s", err)
+	}
+	if item.Key() != k {
+		return nil, fmt.Sprintf("the value says uid %.40q, the key says %.40q", item.Key().UID, k.UID)
+	}
+	return item, ""
+}
+
+// adopt puts an item into the slice.
+func (s *sliceState) adopt(k desired.Key, value []byte, item desired.Item) {
+	s.raw[k], s.items[k] = value, item
+	switch v := item.(type) {
+	case *desired.Host:
+		s.slice.Host = v
+	case *desired.Network:
+		s.slice.Networks[v.UID] = v
+	case *desired.Port:
+		s.slice.Ports[v.UID] = v
+	}
+}
+
+// forget takes an item out of the slice.
+func (s *sliceState) forget(k desired.Key) {
+	delete(s.raw, k)
+	delete(s.items, k)
+	delete(s.leaving, k)
+	switch k.Kind {
+	case desired.KindHost:
+		if s.slice.Host != nil && s.slice.Host.UID == k.UID {
+			s.slice.Host = nil
+		}
+	case desired.KindNetwork:
+		delete(s.slice.Networks, k.UID)
+	case desired.KindPort:
+		delete(s.slice.Ports, k.UID)
+	}
+}
+
+// differs says that the view is not what the slice holds: something of the slice is gone or another.
+func (s *sliceState) differs() bool {
+	if len(s.raw) == 0 {
+		return false // nothing to lose
+	}
+	if len(s.raw) != len(s.view) {
+		return true
+	}
+	for k, v := range s.raw {
+		if seen, there := s.view[k]; !there || !bytes.Equal(seen, v) {
+			return true
+		}
+	}
+	return false
+}
