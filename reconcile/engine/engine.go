@@ -57,17 +57,6 @@ type DeviceFacts interface {
 	DeviceFacts(devices []string, into *object.Facts)
 }
 
-// Compiler is what the engine needs of package compile.
-type Compiler interface {
-	// Changed lists the items to compile anew, key included, when an item of the slice changed: before and after are
-	// the item's values, nil when it was not, or is no longer, there. The slice is already as after.
-	Changed(s *desired.Slice, key desired.Key, before, after desired.Item) []desired.Key
-	// ByDevice lists the items that depend on the facts of a device.
-	ByDevice(in compile.Input, device string) []desired.Key
-	// Compile turns one item of the slice into objects.
-	Compile(in compile.Input, key desired.Key) compile.Unit
-}
-
 // Source follows the node's keys in etcd (desired/<node>/ and order/<node>/).
 type Source interface {
 	// Run calls fn, from one goroutine, for each batch until ctx ends, which returns nil.
@@ -88,7 +77,8 @@ type Config struct {
 	Version  string
 	Features []desired.Feature
 	Drivers  []Driver
-	Compiler Compiler
+	// Compile turns one item into objects; compile.Compile when nil.
+	Compile func(in compile.Input, key desired.Key) compile.Unit
 	// Follow makes the source; seen is what an earlier run remembered on disk.
 	Follow func(seen etcdschema.Seen) Source
 	Store  Store
@@ -112,29 +102,42 @@ type Engine struct {
 	slice   *sliceState
 	host    *hostState
 	items   *itemTable
+	index   *compile.Index
 	retries *backoffHeap
 	report  *reporter
 	disk    *stateFile
 	source  Source
 	asks    chan ask
 
-	sweep     sweeper
-	sliceable bool // a slice is there to go by: from etcd, or from disk after CacheAfter
-	wasReady  bool
-	started   time.Time
-	beat      atomic.Int64 // Unix nanoseconds of the loop's last turn
+	sliceable  bool      // a slice is there to go by: from etcd, or from disk after CacheAfter
+	wasReady   bool      // the first full sync is done
+	gate       time.Time // when to ask for release again; zero when not needed
+	nextSweep  time.Time
+	sweepTurn  int          // which driver is swept next
+	sweepRest  []object.Key // of the sweep under way: still to be compared
+	saveAt     time.Time    // when the slice is to be kept on disk; zero when disk has it
+	started    time.Time
+	heldLogged string
+	repaired   map[string]uint64 // drift, by driver, since start
+	reported   bool              // every bucket was handed to the reporter at least once
+	reportedAt time.Time
+	carry      *work        // what the last round could not finish
+	beat       atomic.Int64 // Unix nanoseconds of the loop's last turn
 }
 
 // New makes an engine and reads its state file; a corrupt one is logged and ignored.
 func New(c Config) (*Engine, error) {
-	if c.Node == "" || c.Follow == nil || c.Store == nil || c.Compiler == nil || len(c.Drivers) == 0 {
-		return nil, errors.New("engine: Node, Drivers, Compiler, Follow and Store are required")
+	if c.Node == "" || c.Follow == nil || c.Store == nil || len(c.Drivers) == 0 {
+		return nil, errors.New("engine: Node, Drivers, Follow and Store are required")
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	if c.Registry == nil {
 		c.Registry = prometheus.NewRegistry()
+	}
+	if c.Compile == nil {
+		c.Compile = compile.Compile
 	}
 	setDefault(&c.SweepInterval, time.Minute)
 	setDefault(&c.LiveTTL, 15*time.Second)
@@ -144,7 +147,7 @@ func New(c Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{c: c, log: c.Logger, metrics: newMetrics(c.Registry), inbox: newInbox(), slice: newSliceState(c.Node),
-		host: host, items: newItemTable(), retries: newBackoffHeap(), asks: make(chan ask)}
+		host: host, items: newItemTable(), retries: newBackoffHeap(), asks: make(chan ask), repaired: map[string]uint64{}}
 	e.report = newReporter(c.Store, c.Node, e.log)
 	e.disk = newStateFile(c.StateDir, e.log)
 	e.slice.restore(e.disk.load())

@@ -29,6 +29,9 @@ func (s *sliceState) matches() bool {
 	return s.head != nil && s.head.Count == s.digest.Count() && s.head.Digest == s.digest.String()
 }
 
+// proves says that what is not in the slice may be removed.
+func (s *sliceState) proves() bool { return s.proven && !s.frozen && s.mismatch.IsZero() }
+
 // release lets items leave the slice, if the view proves that they are to go and no brake holds them. again is when to
 // ask again if nothing else happens; zero when that is not needed.
 func (s *sliceState) release(now time.Time) (changes []itemChange, again time.Time) {

@@ -154,14 +154,16 @@ func (s *sliceState) follow(events []etcdschema.Event, all bool, now time.Time) 
 // followItem takes one key of the view over.
 func (s *sliceState) followItem(k desired.Key, changes []itemChange, now time.Time) []itemChange {
 	value, there := s.view[k]
-	if !there {
+	if _, was := s.bad[k]; was { // whatever comes now, the complaint is looked at again
 		delete(s.bad, k)
+		changes = append(changes, itemChange{k, s.items[k], s.items[k]})
+	}
+	if !there {
 		s.leave(k, now)
 		return changes
 	}
 	delete(s.leaving, k)
 	if old, have := s.raw[k]; have && bytes.Equal(old, value) {
-		delete(s.bad, k)
 		return changes
 	}
 	item, reason := s.decode(k, value)
@@ -169,7 +171,6 @@ func (s *sliceState) followItem(k desired.Key, changes []itemChange, now time.Ti
 		s.bad[k] = reason
 		return append(changes, itemChange{k, s.items[k], s.items[k]})
 	}
-	delete(s.bad, k)
 	before := s.items[k]
 	if old := s.slice.Host; k.Kind == desired.KindHost && old != nil && old.UID != k.UID {
 		changes = append(changes, itemChange{old.Key(), old, nil}) // a node has one host item: the newest

@@ -37,8 +37,8 @@ type savedState struct {
 
 // savedItem is one item with the value it has in etcd.
 type savedItem struct {
-	Kind  desired.Kind    `json:"kind"`
-	UID   string          `json:"uid"`
+	Kind  desired.Kind `json:"kind"`
+	UID   string       `json:"uid"`
 	Value string       `json:"value"`
 }
 

@@ -1,0 +1,277 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"weft/hostnet/object"
+	"weft/reconcile/plan"
+)
+
+// outcome is what came of a plan's steps.
+type outcome struct {
+	tried   map[object.Key]object.Change
+	failed  map[object.Key]error
+	skipped map[object.Key]object.Key // → the dependency that failed
+}
+
+// apply carries out the plan stage by stage, one batch for each driver, drivers of a stage side by side. A step whose
+// dependency failed is skipped; everything else goes on.
+func (e *Engine) apply(ctx context.Context, p plan.Plan) outcome {
+	out := outcome{map[object.Key]object.Change{}, map[object.Key]error{}, map[object.Key]object.Key{}}
+	for _, stage := range p.Stages() {
+		batches := map[*driverState][]object.Change{}
+		for _, s := range stage {
+			if bad, failed := out.brokenDependency(s.Change); failed {
+				out.skipped[s.Change.Key()] = bad
+				continue
+			}
+			d := e.host.byKind[s.Change.Key().Kind]
+			batches[d] = append(batches[d], s.Change)
+		}
+		e.applyStage(ctx, batches, &out)
+	}
+	return out
+}
+
+// brokenDependency finds a dependency of a create or update that failed or was skipped in this plan.
+func (o *outcome) brokenDependency(c object.Change) (object.Key, bool) {
+	if c.Desired == nil {
+		return object.Key{}, false
+	}
+	for _, d := range c.Desired.DependsOn() {
+		if _, failed := o.failed[d]; failed {
+			return d, true
+		}
+		if _, skipped := o.skipped[d]; skipped {
+			return d, true
+		}
+	}
+	return object.Key{}, false
+}
+
+func (e *Engine) applyStage(ctx context.Context, batches map[*driverState][]object.Change, out *outcome) {
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	for d, changes := range batches {
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, applyTimeout+time.Duration(len(changes))*applyEach)
+			defer cancel()
+			start := time.Now()
+			errs := d.Apply(ctx, changes)
+			e.metrics.since("apply_"+d.Name(), start)
+			mu.Lock()
+			defer mu.Unlock()
+			for i, c := range changes {
+				out.tried[c.Key()] = c
+				if err := errorAt(errs, i, len(changes)); err != nil {
+					out.failed[c.Key()] = err
+					continue
+				}
+				if !d.inProcess {
+					e.metrics.writes.WithLabelValues(d.Name()).Inc()
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// errorAt is the error of one change; a driver that answers with the wrong number has failed all of them.
+func errorAt(errs []error, i, n int) error {
+	if len(errs) != n {
+		return fmt.Errorf("the driver answered %d changes with %d results: %w", n, len(errs), errors.Join(errs...))
+	}
+	return errs[i]
+}
+
+// verify observes what was tried again: what a driver reported done and the host does not show has failed.
+func (e *Engine) verify(ctx context.Context, out outcome) {
+	if len(out.tried) == 0 {
+		return
+	}
+	keys := make([]object.Key, 0, len(out.tried))
+	deleted := false
+	for k, c := range out.tried {
+		keys = append(keys, k)
+		deleted = deleted || c.Op == object.Delete
+	}
+	found, blind := e.host.observe(ctx, keys)
+	var ours map[object.Key]bool
+	if deleted {
+		var err error
+		if ours, err = e.host.ours(ctx); err != nil {
+			e.log.Error("removals cannot be verified", "error", err)
+		}
+	}
+	for k, c := range out.tried {
+		if out.failed[k] != nil {
+			continue
+		}
+		if err := blind[e.host.byKind[k.Kind]]; err != nil {
+			out.failed[k] = err
+			continue
+		}
+		have, there := found[k]
+		switch {
+		case c.Op == object.Delete && there && ours[k]:
+			out.failed[k] = fmt.Errorf("%s: reported removed, but it is still there", k)
+		case c.Op != object.Delete && !there:
+			out.failed[k] = fmt.Errorf("%s: reported done, but it is not there", k)
+		case c.Op != object.Delete:
+			if d := c.Desired.Diff(have); len(d) > 0 {
+				out.failed[k] = fmt.Errorf("%s: reported done, but read back %s", k, differences(d))
+			}
+		}
+	}
+}
+
+func differences(d []object.Difference) string {
+	const shown = 3
+	s := ""
+	for i, x := range d {
+		if i == shown {
+			return fmt.Sprintf("%s and %d more", s, len(d)-shown)
+		}
+		if i > 0 {
+			s += "; "
+		}
+		s += x.String()
+	}
+	return s
+}
+
+// settle notes what came of the steps, counts repaired drift, and adds to the work what can go on now.
+func (e *Engine) settle(w *work, keys map[object.Key]bool, p plan.Plan, out outcome) {
+	now := time.Now()
+	repaired := map[string]int{}
+	for _, b := range p.Blocked {
+		if st := e.items.objects[b.Key]; st != nil {
+			st.blocked, st.failure = b.Reason, ""
+			w.touched[st.item] = true
+		}
+	}
+	for k, dep := range out.skipped {
+		if st := e.items.objects[k]; st != nil {
+			st.blocked = "waits for " + dep.String() + ", which failed"
+			w.touched[st.item] = true
+		}
+	}
+	devices := map[string]bool{}
+	for k, c := range out.tried {
+		touchDevices(c, devices)
+		if e.settleOne(w, k, c, out.failed[k], now) {
+			repaired[e.host.byKind[k.Kind].Name()]++
+			e.log.Warn("drift repaired", "object", k, "op", c.Op, "by", w.by[k])
+		}
+	}
+	e.settleQuiet(w, keys, p, out)
+	e.wakeDependants(w, keys, out)
+	for d, n := range repaired {
+		e.metrics.repaired.WithLabelValues(d).Add(float64(n))
+		e.repaired[d] += uint64(n)
+	}
+	if len(devices) > 0 {
+		names := make([]string, 0, len(devices))
+		for d := range devices {
+			names = append(names, d)
+		}
+		e.observeFacts(w, names)
+	}
+}
+
+// settleOne notes what came of one change and says whether it repaired drift.
+func (e *Engine) settleOne(w *work, k object.Key, c object.Change, failure error, now time.Time) (drift bool) {
+	d := e.host.byKind[k.Kind]
+	if failure != nil {
+		e.metrics.failures.WithLabelValues(d.Name()).Inc()
+		e.log.Warn("the host refused a change", "object", k, "op", c.Op, "error", failure)
+	}
+	st := e.items.objects[k]
+	if st == nil {
+		return e.settleOrphan(w, k, failure, now) && !d.inProcess
+	}
+	w.touched[st.item] = true
+	it := e.items.items[st.item]
+	if failure != nil {
+		st.failure = failure.Error()
+		return false
+	}
+	st.failure, st.blocked = "", ""
+	return it.programmed && !it.changed && !d.inProcess
+}
+
+// settleOrphan notes what came of a removal and says whether the object was nobody's of this process: an alien.
+func (e *Engine) settleOrphan(w *work, k object.Key, failure error, now time.Time) bool {
+	uid, mine := e.items.leaving[k]
+	if uid != "" {
+		w.uids[uid] = true
+	}
+	if failure != nil {
+		e.items.orphans[k] = failure.Error()
+		e.retries.failed(retryKey{object: k}, now)
+		return false
+	}
+	delete(e.items.leaving, k)
+	delete(e.items.orphans, k)
+	e.retries.succeeded(retryKey{object: k})
+	return !mine && e.wasReady
+}
+
+// wakeDependants looks again at objects whose dependency is as it should be now: those that waited for it, and after a
+// create all that were not compared in the same pass (whatever took the dependency away may have taken them along).
+func (e *Engine) wakeDependants(w *work, keys map[object.Key]bool, out outcome) {
+	for k := range keys {
+		st := e.items.objects[k]
+		if st == nil || st.failure != "" || st.blocked != "" {
+			continue
+		}
+		created := out.tried[k].Op == object.Create
+		for dep := range e.items.dependants[k] {
+			if d := e.items.objects[dep]; d != nil && (d.blocked != "" || created && !keys[dep]) {
+				w.keys[dep] = true
+			}
+		}
+	}
+}
+
+// settleQuiet forgets failures of objects that the plan found as they should be.
+func (e *Engine) settleQuiet(w *work, keys map[object.Key]bool, p plan.Plan, out outcome) {
+	blocked := map[object.Key]bool{}
+	for _, b := range p.Blocked {
+		blocked[b.Key] = true
+	}
+	synced, _ := e.host.synced()
+	for k := range keys {
+		st := e.items.objects[k]
+		_, tried := out.tried[k]
+		_, skipped := out.skipped[k]
+		switch {
+		case st == nil && !tried && synced: // gone already, or not ours to remove
+			e.items.settleGone(k)
+			e.retries.succeeded(retryKey{object: k})
+		case st != nil && !tried && !skipped && !blocked[k]:
+			st.failure, st.blocked = "", ""
+			w.touched[st.item] = true
+		}
+	}
+}
+
+// touchDevices notes the devices whose facts a change may have changed.
+func touchDevices(c object.Change, devices map[string]bool) {
+	for _, o := range []object.Object{c.Desired, c.Observed} {
+		switch o := o.(type) {
+		case *object.Bridge:
+			devices[o.Name] = true
+		case *object.Uplink:
+			devices[o.Device] = true
+		case *object.OVSPort:
+			devices[o.Device] = true
+		case *object.Link:
+			devices[o.Name] = true
+		}
+	}
+}

@@ -1,0 +1,211 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"weft/hostnet/object"
+	"weft/model/desired"
+	"weft/reconcile/plan"
+)
+
+// askTimeout bounds how long a question waits for the round in flight and for its answer.
+const askTimeout = 30 * time.Second
+
+// ask is a question that the loop answers between rounds.
+type ask struct {
+	do   func(context.Context)
+	done chan struct{}
+}
+
+// between runs fn in the loop, between two rounds.
+func (e *Engine) between(ctx context.Context, fn func(context.Context)) error {
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	a := ask{func(context.Context) { fn(ctx) }, make(chan struct{})}
+	select {
+	case e.asks <- a:
+	case <-ctx.Done():
+		return errors.New("the reconciler is busy with a round or not running: try again")
+	}
+	<-a.done
+	return nil
+}
+
+// Proposal is what weftd would do now.
+type Proposal struct {
+	Revision int64     `json:"revision"`
+	Held     string    `json:"held,omitempty"`
+	Waits    string    `json:"waits,omitempty"` // why the plan is not complete yet
+	Plan     plan.Plan `json:"plan"`
+}
+
+// Propose compares everything afresh, without applying anything and without reading the host anew: the drivers' views
+// are current by their events. It may be called from any goroutine while Run runs.
+func (e *Engine) Propose(ctx context.Context) (p Proposal, err error) {
+	err = e.between(ctx, func(ctx context.Context) {
+		keys := map[object.Key]bool{}
+		for _, d := range e.host.drivers {
+			for _, k := range e.allKeys(ctx, d) {
+				keys[k] = true
+			}
+		}
+		_, waits := e.host.synced()
+		if !e.sliceable {
+			waits = "no slice yet: etcd has not answered, and there is none on disk"
+		}
+		p = Proposal{e.slice.slice.Revision, e.slice.held(time.Now()), waits, e.plan(ctx, keys)}
+	})
+	return p, err
+}
+
+// Handler serves /plan (text, or JSON with ?format=json or Accept: application/json), /desired, /observed, /compiled
+// and /healthz. It is for the debug listener only: it tells everything about the node's guests.
+func (e *Engine) Handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /plan", e.servePlan)
+	mux.HandleFunc("GET /desired", e.serveDesired)
+	mux.HandleFunc("GET /observed", e.serveObserved)
+	mux.HandleFunc("GET /compiled", e.serveCompiled)
+	mux.HandleFunc("GET /healthz", e.serveHealth)
+	return mux
+}
+
+func (e *Engine) serveHealth(w http.ResponseWriter, _ *http.Request) {
+	if !e.Alive() {
+		http.Error(w, fmt.Sprintf("the loop has made no progress for %s", Stalled), http.StatusServiceUnavailable)
+		return
+	}
+	fmt.Fprintln(w, "ok")
+}
+
+func (e *Engine) servePlan(w http.ResponseWriter, r *http.Request) {
+	p, err := e.Propose(r.Context())
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	if r.URL.Query().Get("format") == "json" || r.Header.Get("Accept") == "application/json" {
+		writeJSON(w, p)
+		return
+	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	for _, note := range []struct{ name, text string }{{"HELD", p.Held}, {"not complete", p.Waits}} {
+		if note.text != "" {
+			fmt.Fprintf(w, "%s: %s\n", note.name, note.text)
+		}
+	}
+	_ = p.Plan.WriteText(w) // the client went away
+}
+
+func (e *Engine) serveDesired(w http.ResponseWriter, r *http.Request) {
+	e.serve(w, r, func(context.Context) any {
+		out := struct {
+			Revision int64          `json:"revision"`
+			Items    []desired.Item `json:"items"`
+		}{Revision: e.slice.slice.Revision}
+		for _, k := range sortedItems(itemSet(e.slice.items)) {
+			out.Items = append(out.Items, e.slice.items[k])
+		}
+		return out
+	})
+}
+
+func itemSet(m map[desired.Key]desired.Item) map[desired.Key]bool {
+	out := make(map[desired.Key]bool, len(m))
+	for k := range m {
+		out[k] = true
+	}
+	return out
+}
+
+// shownObject is an object with its key, for people.
+type shownObject struct {
+	Key    string        `json:"key"`
+	Object object.Object `json:"object"`
+}
+
+func (e *Engine) serveObserved(w http.ResponseWriter, r *http.Request) {
+	e.serve(w, r, func(ctx context.Context) any {
+		var keys []object.Key
+		for _, d := range e.host.drivers {
+			keys = append(keys, e.allKeys(ctx, d)...)
+		}
+		found, failed := e.host.observe(ctx, keys)
+		out := struct {
+			Failed  []string      `json:"failed,omitempty"`
+			Objects []shownObject `json:"objects"`
+			Facts   *object.Facts `json:"facts"`
+		}{Facts: e.host.facts}
+		for _, err := range failed {
+			out.Failed = append(out.Failed, err.Error())
+		}
+		for k, o := range found {
+			out.Objects = append(out.Objects, shownObject{k.String(), o})
+		}
+		slices.SortFunc(out.Objects, func(a, b shownObject) int { return cmp.Compare(a.Key, b.Key) })
+		return out
+	})
+}
+
+// shownItem is an item with its objects and what keeps it from being programmed.
+type shownItem struct {
+	Kind     desired.Kind  `json:"kind"`
+	UID      string        `json:"uid"`
+	Problem  string        `json:"problem,omitempty"`
+	Objects  []shownObject `json:"objects"`
+	Verified bool          `json:"verified"` // read back as desired
+}
+
+func (e *Engine) serveCompiled(w http.ResponseWriter, r *http.Request) {
+	e.serve(w, r, func(context.Context) any {
+		keys := map[desired.Key]bool{}
+		for k := range e.items.items {
+			keys[k] = true
+		}
+		out := []shownItem{}
+		for _, k := range sortedItems(keys) {
+			it := e.items.items[k]
+			s := shownItem{Kind: k.Kind, UID: k.UID, Verified: it.exception == nil}
+			if it.exception != nil {
+				s.Problem = string(it.exception.State) + ": " + it.exception.Reason
+			}
+			for _, ok := range it.keys {
+				s.Objects = append(s.Objects, shownObject{ok.String(), e.items.objects[ok].want})
+			}
+			out = append(out, s)
+		}
+		return out
+	})
+}
+
+// serve answers with what fn makes in the loop; it is encoded there too, for it may share the loop's maps.
+func (e *Engine) serve(w http.ResponseWriter, r *http.Request, fn func(context.Context) any) {
+	var data []byte
+	var failure error
+	err := e.between(r.Context(), func(ctx context.Context) {
+		data, failure = json.MarshalIndent(fn(ctx), "", "  ")
+	})
+	if err = errors.Join(err, failure); err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(append(data, '\n')) // the client went away
+}
+
+func writeJSON(w http.ResponseWriter, v any) {
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = w.Write(append(data, '\n')) // the client went away
+}

@@ -1,0 +1,211 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"weft/hostnet/object"
+)
+
+// The deadlines of calls into drivers.
+const (
+	syncTimeout    = time.Minute
+	observeTimeout = 10 * time.Second
+	applyTimeout   = time.Minute // of a batch, and applyEach more for each change
+	applyEach      = 200 * time.Millisecond
+)
+
+// hostState is the drivers with what is known of the host through them. Only the loop uses it.
+type hostState struct {
+	drivers []*driverState
+	byKind  map[object.Kind]*driverState
+	facts   *object.Facts
+	partial bool // every driver that gives facts can give those of single devices
+}
+
+// driverState is one driver and how far it is.
+type driverState struct {
+	Driver
+	inProcess bool
+	synced    bool
+	needSync  bool
+	failure   string // why the last Sync failed
+	failures  int
+	retryAt   time.Time
+}
+
+func newHostState(drivers []Driver) (*hostState, error) {
+	h := &hostState{byKind: map[object.Kind]*driverState{}, facts: emptyFacts()}
+	for _, d := range drivers {
+		s := &driverState{Driver: d, needSync: true}
+		if p, ok := d.(InProcess); ok {
+			s.inProcess = p.InProcess()
+		}
+		for _, k := range d.Kinds() {
+			if other := h.byKind[k]; other != nil {
+				return nil, fmt.Errorf("drivers %s and %s both claim objects of kind %s", other.Name(), d.Name(), k)
+			}
+			h.byKind[k] = s
+		}
+		h.drivers = append(h.drivers, s)
+	}
+	return h, nil
+}
+
+func emptyFacts() *object.Facts {
+	return &object.Facts{Links: map[string]object.LinkFacts{}, Interfaces: map[string]object.InterfaceFacts{},
+		ForeignBridges: map[string]string{}}
+}
+
+// sync reads the host afresh through every driver that needs it and whose turn it is, side by side, and lists those
+// that succeeded.
+func (h *hostState) sync(ctx context.Context, now time.Time) (done []*driverState) {
+	var wg sync.WaitGroup
+	var tried []*driverState
+	for _, d := range h.drivers {
+		if !d.needSync || d.retryAt.After(now) {
+			continue
+		}
+		tried = append(tried, d)
+		wg.Go(func() {
+			ctx, cancel := context.WithTimeout(ctx, syncTimeout)
+			defer cancel()
+			if err := d.Sync(ctx); err != nil {
+				d.failure = err.Error()
+				return
+			}
+			d.failure = ""
+		})
+	}
+	wg.Wait()
+	for _, d := range tried {
+		if d.failure != "" {
+			d.retryAt = time.Now().Add(min(firstRetry<<min(d.failures, 8), lastRetry))
+			d.failures++
+			continue
+		}
+		d.synced, d.needSync, d.failures, d.retryAt = true, false, 0, time.Time{}
+		done = append(done, d)
+	}
+	return done
+}
+
+// nextSync is when a failed Sync is to be tried again; zero when none is.
+func (h *hostState) nextSync() time.Time {
+	var next time.Time
+	for _, d := range h.drivers {
+		if d.needSync {
+			next = earliest(next, d.retryAt)
+			if d.retryAt.IsZero() {
+				return time.Now()
+			}
+		}
+	}
+	return next
+}
+
+// synced says that every driver has read the host, and why not if not.
+func (h *hostState) synced() (bool, string) {
+	var waits []string
+	for _, d := range h.drivers {
+		if !d.synced {
+			waits = append(waits, "driver "+d.Name()+": "+d.failure)
+		}
+	}
+	return len(waits) == 0, strings.Join(waits, "; ")
+}
+
+// refreshFacts brings the facts up to date: of the devices, or of all when devices is nil.
+func (h *hostState) refreshFacts(devices []string) *object.Facts {
+	if devices != nil && h.deviceFacts(devices) {
+		return h.facts
+	}
+	h.facts = emptyFacts()
+	for _, d := range h.drivers {
+		if d.synced {
+			d.Facts(h.facts)
+		}
+	}
+	return h.facts
+}
+
+// deviceFacts updates the facts in place if every driver can; the drivers of this process's own objects know none.
+func (h *hostState) deviceFacts(devices []string) bool {
+	for _, d := range h.drivers {
+		if _, ok := d.Driver.(DeviceFacts); !ok && !d.inProcess {
+			return false
+		}
+	}
+	for _, d := range h.drivers {
+		if f, ok := d.Driver.(DeviceFacts); ok && d.synced {
+			f.DeviceFacts(devices, h.facts)
+		}
+	}
+	return true
+}
+
+// observe returns what the views hold for the keys. A driver that fails is named in failed with its error; nothing is
+// known of its keys then.
+func (h *hostState) observe(ctx context.Context, keys []object.Key) (found map[object.Key]object.Object, failed map[*driverState]error) {
+	ctx, cancel := context.WithTimeout(ctx, observeTimeout)
+	defer cancel()
+	found, failed = make(map[object.Key]object.Object, len(keys)), map[*driverState]error{}
+	for d, mine := range h.split(keys) {
+		if !d.synced {
+			failed[d] = fmt.Errorf("driver %s has not read the host yet: %s", d.Name(), d.failure)
+			continue
+		}
+		objects, err := d.Observe(ctx, mine)
+		if err != nil {
+			failed[d] = fmt.Errorf("driver %s: observe: %w", d.Name(), err)
+			continue
+		}
+		for _, o := range objects {
+			found[o.Key()] = o
+		}
+	}
+	return found, failed
+}
+
+// split groups keys by driver; keys of a kind without driver are left out.
+func (h *hostState) split(keys []object.Key) map[*driverState][]object.Key {
+	out := map[*driverState][]object.Key{}
+	for _, k := range keys {
+		if d := h.byKind[k.Kind]; d != nil {
+			out[d] = append(out[d], k)
+		}
+	}
+	return out
+}
+
+// ours lists what the synced drivers hold of ours; only those of the drivers given, or of all if none is given.
+func (h *hostState) ours(ctx context.Context, of ...*driverState) (map[object.Key]bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, observeTimeout)
+	defer cancel()
+	out := map[object.Key]bool{}
+	for _, d := range h.drivers {
+		if !d.synced || (len(of) > 0 && !slices.Contains(of, d)) {
+			continue
+		}
+		keys, err := d.Ours(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("driver %s: list what is ours: %w", d.Name(), err)
+		}
+		for _, k := range keys {
+			out[k] = true
+		}
+	}
+	return out, nil
+}
+
+// earliest is the earlier of two times, where zero means never.
+func earliest(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
+	}
+	return a
+}

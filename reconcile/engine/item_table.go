@@ -1,0 +1,212 @@
+package engine
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"weft/etcdschema"
+	"weft/hostnet/object"
+	"weft/model/desired"
+	"weft/reconcile/compile"
+)
+
+// itemTable is what the slice's items have become: their units, and the objects of all of them by key.
+type itemTable struct {
+	items   map[desired.Key]*itemState
+	objects map[object.Key]*objectState
+	// dependants lists for each key the objects that name it in DependsOn, whether it is there or not.
+	dependants map[object.Key]map[object.Key]bool
+	// contested lists the items that want an object which another item has already.
+	contested map[object.Key]map[desired.Key]bool
+	// leaving are objects that were desired by this process and are no more, until they are gone.
+	leaving map[object.Key]string // → uid of the item it was for
+	orphans map[object.Key]string // removals that failed → why
+	byUID   [etcdschema.Buckets]map[string]map[desired.Key]bool
+}
+
+// itemState is one item.
+type itemState struct {
+	key      desired.Key
+	unit     compile.Unit
+	keys     []object.Key // of its objects
+	conflict string
+	// programmed says that it was read back as desired at least once; changed that the slice asked for something else
+	// since: what is applied to a programmed, unchanged item is the repair of drift.
+	programmed, changed bool
+	exception           *etcdschema.Exception
+}
+
+// objectState is one desired object.
+type objectState struct {
+	want    object.Object
+	item    desired.Key
+	failure string // why the last try failed
+	blocked string // what it waits for
+}
+
+func newItemTable() *itemTable {
+	t := &itemTable{items: map[desired.Key]*itemState{}, objects: map[object.Key]*objectState{},
+		dependants: map[object.Key]map[object.Key]bool{}, contested: map[object.Key]map[desired.Key]bool{},
+		leaving: map[object.Key]string{}, orphans: map[object.Key]string{}}
+	for i := range t.byUID {
+		t.byUID[i] = map[string]map[desired.Key]bool{}
+	}
+	return t
+}
+
+// get returns the item's state, made if need be.
+func (t *itemTable) get(k desired.Key) *itemState {
+	it := t.items[k]
+	if it == nil {
+		it = &itemState{key: k}
+		t.items[k] = it
+		b := t.byUID[etcdschema.Bucket(k.UID)]
+		if b[k.UID] == nil {
+			b[k.UID] = map[desired.Key]bool{}
+		}
+		b[k.UID][k] = true
+	}
+	return it
+}
+
+// set makes the unit the item's own and returns the keys of objects to look at, and the items that may now have what
+// they wanted.
+func (t *itemTable) set(u compile.Unit) (touched []object.Key, freed []desired.Key) {
+	it := t.get(u.Key)
+	it.unit, it.conflict = u, ""
+	old := it.keys
+	it.keys = nil
+	for _, o := range u.Objects {
+		k := o.Key()
+		if have := t.objects[k]; have != nil && (have.item != u.Key || slices.Contains(it.keys, k)) {
+			it.conflict = fmt.Sprintf("%s belongs to %s %s already", k, have.item.Kind, have.item.UID)
+			t.contest(k, u.Key)
+			continue
+		}
+		t.want(k, o, u.Key)
+		it.keys = append(it.keys, k)
+		touched = append(touched, k)
+	}
+	for _, k := range old {
+		if !slices.Contains(it.keys, k) {
+			freed = append(freed, t.unwant(k, u.Key.UID)...)
+			touched = append(touched, k)
+		}
+	}
+	return touched, freed
+}
+
+func (t *itemTable) want(k object.Key, o object.Object, item desired.Key) {
+	st := t.objects[k]
+	if st == nil {
+		st = &objectState{item: item}
+		t.objects[k] = st
+	} else {
+		t.unlink(k, st.want)
+	}
+	st.want = o
+	for _, d := range o.DependsOn() {
+		if t.dependants[d] == nil {
+			t.dependants[d] = map[object.Key]bool{}
+		}
+		t.dependants[d][k] = true
+	}
+	delete(t.leaving, k)
+	delete(t.orphans, k)
+}
+
+// unwant makes an object one that is to go.
+func (t *itemTable) unwant(k object.Key, uid string) (freed []desired.Key) {
+	t.unlink(k, t.objects[k].want)
+	delete(t.objects, k)
+	t.leaving[k] = uid
+	for item := range t.contested[k] {
+		freed = append(freed, item)
+	}
+	delete(t.contested, k)
+	return freed
+}
+
+func (t *itemTable) unlink(k object.Key, o object.Object) {
+	for _, d := range o.DependsOn() {
+		delete(t.dependants[d], k)
+		if len(t.dependants[d]) == 0 {
+			delete(t.dependants, d)
+		}
+	}
+}
+
+func (t *itemTable) contest(k object.Key, item desired.Key) {
+	if t.contested[k] == nil {
+		t.contested[k] = map[desired.Key]bool{}
+	}
+	t.contested[k][item] = true
+}
+
+// remove forgets an item that is in the slice no more; set was called with an empty unit before.
+func (t *itemTable) remove(k desired.Key) {
+	delete(t.items, k)
+	b := t.byUID[etcdschema.Bucket(k.UID)]
+	delete(b[k.UID], k)
+	if len(b[k.UID]) == 0 {
+		delete(b, k.UID)
+	}
+}
+
+// settleGone forgets an object that is to go and need not be removed (any more). One that waits for the proof of the
+// slice is found again by the list of what is ours.
+func (t *itemTable) settleGone(k object.Key) {
+	delete(t.leaving, k)
+	delete(t.orphans, k)
+}
+
+// judge works out the item's exception from its unit and objects, and says whether it is one to be retried. bad says
+// why the newest value in etcd cannot be used.
+func (t *itemTable) judge(it *itemState, bad string, now time.Time) (retry bool) {
+	state, reason := etcdschema.ExceptionPending, it.unit.Pending
+	fail := func(why string) {
+		if state != etcdschema.ExceptionFailed {
+			state, reason = etcdschema.ExceptionFailed, why
+		}
+	}
+	for _, why := range []string{bad, it.unit.Refused, it.conflict} {
+		if why != "" {
+			fail(why)
+		}
+	}
+	whole := true
+	for _, k := range it.keys {
+		o := t.objects[k]
+		switch {
+		case o.failure != "":
+			fail(o.failure)
+			retry, whole = true, false
+		case o.blocked != "":
+			whole = false
+			if reason == "" {
+				reason = o.blocked
+			}
+		}
+	}
+	if whole && reason == "" {
+		it.programmed, it.changed = true, false
+	}
+	it.except(state, reason, now)
+	return retry
+}
+
+// except sets the exception, and keeps its time as long as state and reason stay.
+func (it *itemState) except(state etcdschema.ExceptionState, reason string, now time.Time) {
+	const maxReason = 500
+	if len(reason) > maxReason {
+		reason = strings.ToValidUTF8(reason[:maxReason], "")
+	}
+	switch e := it.exception; {
+	case reason == "":
+		it.exception = nil
+	case e == nil || e.State != state || e.Reason != reason:
+		it.exception = &etcdschema.Exception{State: state, Reason: reason, Since: now.UTC()}
+	}
+}

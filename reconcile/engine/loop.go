@@ -1,0 +1,153 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"weft/reconcile/compile"
+)
+
+const (
+	// heartbeat is how often the loop turns when nothing happens, to show that it lives.
+	heartbeat = time.Second
+	// Stalled is how long the loop may go without a turn before it counts as stuck: longer than any driver's deadline.
+	Stalled = 3 * time.Minute
+)
+
+// loop runs rounds until ctx ends.
+func (e *Engine) loop(ctx context.Context) error {
+	e.started = time.Now()
+	e.index = compile.NewIndex(e.slice.slice, nil)
+	e.carry = newWork()
+	for k := range e.slice.items { // from disk: compiled as soon as there is a slice to go by
+		e.carry.items[k] = true
+	}
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-e.inbox.ready:
+		case <-timer.C:
+		case a := <-e.asks:
+			a.do(ctx)
+			close(a.done)
+		}
+		e.beat.Store(time.Now().UnixNano())
+		e.turn(ctx)
+		e.beat.Store(time.Now().UnixNano())
+		timer.Reset(e.wait(time.Now()))
+	}
+}
+
+// Alive says that the loop has turned lately. It may be called from any goroutine.
+func (e *Engine) Alive() bool {
+	last := e.beat.Load()
+	return last != 0 && time.Since(time.Unix(0, last)) < Stalled
+}
+
+// wait is how long the loop may sleep.
+func (e *Engine) wait(now time.Time) time.Duration {
+	if e.sliceable && e.carry.any() || len(e.sweepRest) > 0 {
+		return 0
+	}
+	next := now.Add(heartbeat)
+	for _, t := range []time.Time{e.gate, e.retries.next(), e.host.nextSync(), e.nextSweep} {
+		next = earliest(next, t)
+	}
+	if !e.sliceable {
+		next = earliest(next, e.started.Add(e.c.CacheAfter))
+	}
+	return max(0, next.Sub(now))
+}
+
+// turn takes in what came, and does a round of it if there is something to do.
+func (e *Engine) turn(ctx context.Context) {
+	start := time.Now()
+	w := e.carry
+	e.carry = newWork()
+	batches := e.collect(ctx, w, e.inbox.take(), start)
+	if !e.sliceable {
+		e.carry = w // nothing to go by yet
+		return
+	}
+	if !w.any() && !batches {
+		e.idle(start)
+		return
+	}
+	if w.any() {
+		e.round(ctx, w)
+	}
+	e.finish(w, batches)
+}
+
+// idle does what has no hurry.
+func (e *Engine) idle(now time.Time) {
+	e.metrics.cacheAge.Set(e.cacheAge(now).Seconds())
+	if !e.saveAt.IsZero() && !e.saveAt.After(now) {
+		e.save()
+	}
+	e.noteHeld(now)
+}
+
+// cacheAge is how long etcd has not been heard.
+func (e *Engine) cacheAge(now time.Time) time.Duration {
+	if t := e.source.LastContact(); !t.IsZero() {
+		return now.Sub(t)
+	}
+	return now.Sub(e.started)
+}
+
+// finish tells what a round has come to: the report first, then what has no hurry.
+func (e *Engine) finish(w *work, batches bool) {
+	now := time.Now()
+	synced, _ := e.host.synced()
+	e.metrics.processed.Set(float64(e.slice.slice.Revision))
+	e.metrics.lag.Set(float64(max(0, e.slice.received-e.slice.slice.Revision)))
+	e.metrics.objects.Set(float64(len(e.items.objects)))
+	e.publish(w, now)
+	if w.sliceChanged && e.saveAt.IsZero() {
+		e.saveAt = now.Add(stateFileDelay)
+	}
+	if !e.wasReady && synced && !e.carry.any() {
+		e.wasReady = true
+		e.log.Info("first full sync done", "revision", e.slice.slice.Revision, "items", len(e.slice.items),
+			"objects", len(e.items.objects), "fromDisk", !e.slice.synced, "took", now.Sub(e.started))
+		if e.c.Ready != nil {
+			e.c.Ready()
+		}
+	}
+	e.idle(now)
+}
+
+// noteHeld logs when the brake is put on and when it comes off.
+func (e *Engine) noteHeld(now time.Time) {
+	held := e.slice.held(now)
+	if held == e.heldLogged {
+		return
+	}
+	e.heldLogged = held
+	if held == "" {
+		e.metrics.held.Set(0)
+		e.log.Info("no longer holding: the slice is followed again")
+		e.report.publish(e.nodeReport(now), nil, true)
+		e.save()
+		return
+	}
+	e.metrics.held.Set(1)
+	e.log.Error("HOLDING the last good state", "reason", held)
+	e.report.publish(e.nodeReport(now), nil, true)
+	e.save()
+}
+
+// save hands the slice to the state file.
+func (e *Engine) save() {
+	e.saveAt = time.Time{}
+	s := savedState{ClusterID: e.slice.seen.ClusterID, Revision: e.slice.seen.Revision, Held: e.slice.hold,
+		HeldSince: e.slice.since, Items: make([]savedItem, 0, len(e.slice.raw))}
+	for k, v := range e.slice.raw {
+		s.Items = append(s.Items, savedItem{k.Kind, k.UID, string(v)})
+	}
+	e.disk.save(s)
+}

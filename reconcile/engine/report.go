@@ -1,0 +1,88 @@
+package engine
+
+import (
+	"maps"
+	"strconv"
+	"time"
+
+	"weft/etcdschema"
+	"weft/model/desired"
+)
+
+// idleReport is how often a node that has nothing to tell renews its summary with the revision it has seen.
+const idleReport = 30 * time.Second
+
+// publish hands what a round has come to over to the reporter: the buckets that changed and the summary, together.
+func (e *Engine) publish(w *work, now time.Time) {
+	dirty := map[int]bool{}
+	for k := range w.touched {
+		dirty[etcdschema.Bucket(k.UID)] = true
+	}
+	for uid := range w.uids {
+		dirty[etcdschema.Bucket(uid)] = true
+	}
+	if !e.reported || w.wentBack {
+		e.reported = true
+		for b := range etcdschema.Buckets {
+			dirty[b] = true
+		}
+	}
+	if len(dirty) == 0 && !w.urgent && now.Sub(e.reportedAt) < idleReport {
+		return
+	}
+	e.reportedAt = now
+	buckets := make(map[int]etcdschema.BucketReport, len(dirty))
+	for b := range dirty {
+		buckets[b] = e.bucket(b)
+	}
+	e.report.publish(e.nodeReport(now), buckets, w.urgent)
+}
+
+// nodeReport is the node's summary as of now.
+func (e *Engine) nodeReport(now time.Time) etcdschema.NodeReport {
+	r := etcdschema.NodeReport{Version: e.c.Version, Features: e.c.Features, ProcessedRevision: e.slice.slice.Revision,
+		EtcdRevision: e.slice.seen.Revision, ClusterID: strconv.FormatUint(e.slice.seen.ClusterID, 16),
+		Ports: len(e.slice.slice.Ports), Repaired: maps.Clone(e.repaired), Held: e.slice.held(now), At: now.UTC()}
+	if e.slice.head != nil {
+		r.Generation = e.slice.head.Generation
+	}
+	for _, it := range e.items.items {
+		if it.exception != nil {
+			r.Exceptions++
+		}
+	}
+	r.Exceptions += len(e.items.orphans)
+	return r
+}
+
+// bucket is one bucket of the report.
+func (e *Engine) bucket(b int) etcdschema.BucketReport {
+	r := etcdschema.BucketReport{Ports: map[string]etcdschema.PortReport{}, Exceptions: map[string]etcdschema.Exception{}}
+	for uid, keys := range e.items.byUID[b] {
+		for k := range keys {
+			if x := e.items.items[k].exception; x != nil {
+				r.Exceptions[uid] = *x
+			}
+		}
+		if p := e.slice.slice.Ports[uid]; p != nil {
+			r.Ports[uid] = e.portReport(p)
+		}
+	}
+	for k, why := range e.items.orphans {
+		if uid := e.items.leaving[k]; uid != "" && etcdschema.Bucket(uid) == b {
+			if _, worse := r.Exceptions[uid]; !worse {
+				r.Exceptions[uid] = etcdschema.Exception{State: etcdschema.ExceptionFailed,
+					Reason: "cannot be removed: " + why, Since: time.Now().UTC()}
+			}
+		}
+	}
+	return r
+}
+
+func (e *Engine) portReport(p *desired.Port) etcdschema.PortReport {
+	r := etcdschema.PortReport{ID: p.Project + "/" + p.Name, Network: p.Network, MAC: p.MAC, Addresses: p.Addresses, State: p.State}
+	if n := e.slice.slice.Networks[p.Network]; n != nil {
+		r.SegmentationID, r.Physical = n.SegmentationID, n.PhysicalNetwork
+	}
+	return r
+}

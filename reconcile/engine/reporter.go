@@ -1,0 +1,159 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"weft/etcdschema"
+)
+
+const (
+	// reportDelay is how long a report that nobody waits for collects more.
+	reportDelay = 100 * time.Millisecond
+	// reportTimeout bounds one transaction; after it the newest report is tried again.
+	reportTimeout = 5 * time.Second
+)
+
+// reporter writes the node's report to etcd, never in the loop's way: while a transaction is in flight, or etcd is
+// away, newer values replace older ones.
+type reporter struct {
+	store Store
+	node  string
+	log   *slog.Logger
+
+	mu      sync.Mutex
+	summary *etcdschema.NodeReport
+	buckets map[int]etcdschema.BucketReport
+	ready   chan struct{} // holds one token while something is to be written
+	hurry   chan struct{} // holds one token when that is urgent
+}
+
+func newReporter(store Store, node string, log *slog.Logger) *reporter {
+	return &reporter{store: store, node: node, log: log, buckets: map[int]etcdschema.BucketReport{},
+		ready: make(chan struct{}, 1), hurry: make(chan struct{}, 1)}
+}
+
+// publish takes a summary and the buckets that changed, and does not wait.
+func (r *reporter) publish(summary etcdschema.NodeReport, buckets map[int]etcdschema.BucketReport, urgent bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.summary = &summary
+	maps.Copy(r.buckets, buckets)
+	token(r.ready)
+	if urgent {
+		token(r.hurry)
+	}
+}
+
+func token(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}
+
+// run writes until ctx ends.
+func (r *reporter) run(ctx context.Context) error {
+	delay := firstRetry
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-r.ready:
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-r.hurry:
+		case <-time.After(reportDelay):
+		}
+		if err := r.write(ctx); err != nil {
+			if ctx.Err() == nil {
+				r.log.Warn("the report cannot be written, trying again", "error", err, "in", delay)
+			}
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(delay):
+			}
+			delay = min(2*delay, 5*time.Second)
+			token(r.ready)
+			token(r.hurry)
+			continue
+		}
+		delay = firstRetry
+	}
+}
+
+// write takes what is there and writes it: the buckets first, the summary with the last of them, so that a processed
+// revision never stands without the exceptions that belong to it. What could not be written is put back, unless newer
+// values have come.
+func (r *reporter) write(ctx context.Context) error {
+	r.mu.Lock()
+	summary, buckets := r.summary, r.buckets
+	r.summary, r.buckets = nil, map[int]etcdschema.BucketReport{}
+	r.mu.Unlock()
+	if summary == nil {
+		return nil
+	}
+	txns, err := r.transactions(*summary, buckets)
+	if err != nil {
+		return err // a value that cannot be encoded never can: nothing is put back
+	}
+	for _, t := range txns {
+		if err := r.commit(ctx, t); err != nil {
+			r.putBack(summary, buckets)
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *reporter) commit(ctx context.Context, t *etcdschema.Txn) error {
+	ctx, cancel := context.WithTimeout(ctx, reportTimeout)
+	defer cancel()
+	_, _, err := r.store.Commit(ctx, t)
+	return err
+}
+
+// transactions encodes a report, in as few transactions as etcd's limits allow.
+func (r *reporter) transactions(summary etcdschema.NodeReport, buckets map[int]etcdschema.BucketReport) ([]*etcdschema.Txn, error) {
+	txns := []*etcdschema.Txn{etcdschema.NewTxn()}
+	put := func(k etcdschema.Key, v any) error {
+		value, err := json.Marshal(v)
+		if err != nil {
+			return err
+		}
+		one := etcdschema.NewTxn()
+		one.Put(k, value)
+		if last := txns[len(txns)-1]; !last.Fits(one) {
+			txns = append(txns, etcdschema.NewTxn())
+		}
+		txns[len(txns)-1].Merge(one)
+		return nil
+	}
+	for _, b := range slices.Sorted(maps.Keys(buckets)) {
+		if err := put(etcdschema.ActualBucket(r.node, b), buckets[b]); err != nil {
+			return nil, err
+		}
+	}
+	return txns, put(etcdschema.ActualNode(r.node), summary)
+}
+
+func (r *reporter) putBack(summary *etcdschema.NodeReport, buckets map[int]etcdschema.BucketReport) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.summary == nil {
+		r.summary = summary
+	}
+	for b, v := range buckets {
+		if _, newer := r.buckets[b]; !newer {
+			r.buckets[b] = v
+		}
+	}
+}

@@ -1,0 +1,191 @@
+package engine
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"weft/hostnet/object"
+	"weft/model/desired"
+	"weft/reconcile/compile"
+	"weft/reconcile/plan"
+)
+
+// maxPasses bounds the passes of one round: each may reveal facts (an OpenFlow port number) that the next needs.
+const maxPasses = 8
+
+// round makes the host what the work's items say. What is left after its passes is carried into the next round.
+func (e *Engine) round(ctx context.Context, w *work) {
+	for range maxPasses {
+		if !w.any() || ctx.Err() != nil {
+			break
+		}
+		at := time.Now()
+		e.compile(w)
+		at = e.metrics.since("compile", at)
+		keys := w.keys
+		w.keys = map[object.Key]bool{}
+		p := e.plan(ctx, keys)
+		at = e.metrics.since("plan", at)
+		out := e.apply(ctx, p)
+		at = e.metrics.since("apply", at)
+		e.verify(ctx, out)
+		e.settle(w, keys, p, out)
+		e.metrics.since("verify", at)
+	}
+	now := time.Now()
+	for k := range w.touched {
+		e.judge(k, now)
+	}
+	e.carry.addItems(sortedItems(w.items))
+	for k := range w.keys {
+		e.carry.keys[k] = true
+	}
+}
+
+// judge brings an item's exception and its retry up to date.
+func (e *Engine) judge(k desired.Key, now time.Time) {
+	it := e.items.items[k]
+	if it == nil {
+		e.retries.succeeded(retryKey{item: k})
+		return
+	}
+	if e.items.judge(it, e.slice.bad[k], now) {
+		e.retries.failed(retryKey{item: k}, now)
+		return
+	}
+	e.retries.succeeded(retryKey{item: k})
+}
+
+// compile turns the work's items into objects to look at.
+func (e *Engine) compile(w *work) {
+	for len(w.items) > 0 {
+		items := sortedItems(w.items)
+		w.items = map[desired.Key]bool{}
+		for _, k := range items {
+			w.touched[k] = true
+			touched, freed := e.items.set(e.compileItem(k))
+			w.addKeys(touched)
+			w.addItems(freed)
+			_, in := e.slice.items[k]
+			if _, bad := e.slice.bad[k]; !in && !bad {
+				e.items.remove(k)
+				w.uids[k.UID] = true
+			}
+		}
+	}
+}
+
+// compileItem compiles one item. A panic is that item's failure alone: values come from outside.
+func (e *Engine) compileItem(k desired.Key) (u compile.Unit) {
+	if _, in := e.slice.items[k]; !in {
+		return compile.Unit{Key: k}
+	}
+	defer func() {
+		if r := recover(); r != nil {
+			e.log.Error("compiling an item panicked", "kind", k.Kind, "uid", k.UID, "panic", r, "stack", string(debug.Stack()))
+			u = compile.Unit{Key: k, Objects: e.wanted(k), Refused: fmt.Sprintf("internal error while compiling: %v", r)}
+		}
+	}()
+	u = e.c.Compile(e.input(), k)
+	u.Key = k
+	return u
+}
+
+// input is what compiling depends on.
+func (e *Engine) input() compile.Input {
+	return compile.Input{Slice: e.slice.slice, Facts: e.host.facts, Index: e.index}
+}
+
+// wanted lists the objects an item has now.
+func (e *Engine) wanted(k desired.Key) (out []object.Object) {
+	if it := e.items.items[k]; it != nil {
+		for _, key := range it.keys {
+			out = append(out, e.items.objects[key].want)
+		}
+	}
+	return out
+}
+
+// plan compares the objects with the host. Dependencies that are not among them are only looked up.
+func (e *Engine) plan(ctx context.Context, keys map[object.Key]bool) plan.Plan {
+	want := map[object.Key]object.Object{}
+	all := make([]object.Key, 0, len(keys))
+	context := map[object.Key]bool{}
+	undesired := false
+	for k := range keys {
+		all = append(all, k)
+		st := e.items.objects[k]
+		if st == nil {
+			undesired = true
+			continue
+		}
+		want[k] = st.want
+		for _, d := range st.want.DependsOn() {
+			if !keys[d] {
+				context[d] = true
+			}
+		}
+	}
+	for k := range context {
+		all = append(all, k)
+	}
+	observed, failed := e.host.observe(ctx, all)
+	var p plan.Plan
+	for d, err := range failed {
+		for k, o := range want {
+			if e.host.byKind[k.Kind] == d {
+				p.Blocked = append(p.Blocked, plan.Blocked{Key: k, Owner: o.Owner(), Reason: err.Error()})
+				delete(want, k)
+			}
+		}
+	}
+	for k, o := range want {
+		if e.host.byKind[k.Kind] == nil {
+			p.Blocked = append(p.Blocked, plan.Blocked{Key: k, Owner: o.Owner(), Reason: fmt.Sprintf("no driver for objects of kind %s", k.Kind)})
+			delete(want, k)
+		}
+	}
+	removable := func(object.Key) bool { return false }
+	if undesired {
+		removable = e.removable(ctx, keys)
+	}
+	d := plan.Diff(want, observed, removable)
+	return plan.Plan{Steps: d.Steps, Blocked: append(p.Blocked, d.Blocked...)}
+}
+
+// removable decides what may be removed: only what is ours; what this process wanted itself and wants no more as soon
+// as all drivers have read the host, and anything else only after the slice has proved complete.
+func (e *Engine) removable(ctx context.Context, keys map[object.Key]bool) func(object.Key) bool {
+	synced, _ := e.host.synced()
+	if !synced {
+		return func(object.Key) bool { return false }
+	}
+	ours, err := e.host.ours(ctx)
+	if err != nil {
+		e.log.Error("nothing is removed in this round", "error", err)
+		return func(object.Key) bool { return false }
+	}
+	stale := e.slice.proves()
+	return func(k object.Key) bool {
+		if !keys[k] || e.items.objects[k] != nil || !ours[k] {
+			return false
+		}
+		_, leaving := e.items.leaving[k]
+		return leaving || stale
+	}
+}
+
+func sortedItems(m map[desired.Key]bool) []desired.Key {
+	keys := make([]desired.Key, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, func(a, b desired.Key) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.UID, b.UID))
+	})
+	return keys
+}

@@ -1,0 +1,214 @@
+package engine
+
+import (
+	"context"
+	"time"
+
+	"weft/hostnet/object"
+	"weft/model/desired"
+)
+
+// work is what a round has to look at.
+type work struct {
+	items map[desired.Key]bool
+	keys  map[object.Key]bool
+	by    map[object.Key]string // who changed an object, where known
+
+	// What the round is about and has come to, for the report.
+	touched      map[desired.Key]bool // items whose state may have changed
+	uids         map[string]bool      // of items gone, or of failed removals
+	sliceChanged bool
+	urgent       bool // somebody waits for the processed revision
+	wentBack     bool
+}
+
+func newWork() *work {
+	return &work{items: map[desired.Key]bool{}, keys: map[object.Key]bool{}, by: map[object.Key]string{},
+		touched: map[desired.Key]bool{}, uids: map[string]bool{}}
+}
+
+func (w *work) any() bool { return len(w.items)+len(w.keys) > 0 }
+
+func (w *work) addItems(keys []desired.Key) {
+	for _, k := range keys {
+		w.items[k] = true
+	}
+}
+
+func (w *work) addKeys(keys []object.Key) {
+	for _, k := range keys {
+		w.keys[k] = true
+	}
+}
+
+// collect adds to the work what came in and what is due. batches says that the slice's revision may have advanced.
+func (e *Engine) collect(ctx context.Context, w *work, in arrived, now time.Time) (batches bool) {
+	batches = e.collectSlice(ctx, w, in, now)
+	if !e.sliceable && !e.slice.synced && now.Sub(e.started) >= e.c.CacheAfter && len(e.slice.items) > 0 {
+		e.sliceable = true
+		e.log.Warn("etcd is away: working from the last good slice on disk", "revision", e.slice.slice.Revision,
+			"items", len(e.slice.items))
+	}
+	e.sliceable = e.sliceable || e.slice.synced
+	for k, by := range in.keys {
+		w.keys[k] = true
+		w.by[k] = by
+	}
+	for _, d := range e.host.drivers {
+		d.needSync = d.needSync || in.resync[d.Name()]
+	}
+	e.collectFacts(ctx, w, in, now)
+	for _, r := range e.retries.due(now) {
+		if r.item != (desired.Key{}) {
+			w.items[r.item] = true
+			continue
+		}
+		w.keys[r.object] = true
+	}
+	e.collectSweep(ctx, w, now)
+	return batches
+}
+
+// collectSlice takes batches in and lets go what may go.
+func (e *Engine) collectSlice(ctx context.Context, w *work, in arrived, now time.Time) bool {
+	var changes []itemChange
+	for _, b := range in.batches {
+		if b.Snapshot && e.slice.synced {
+			e.metrics.restarts.Inc()
+		}
+		if b.WentBack {
+			w.wentBack = true
+			e.log.Error("etcd went back: it is another cluster, or was restored to an older state", "revision", b.Revision)
+		}
+		w.urgent = w.urgent || b.Snapshot || len(b.Events) > 0
+		c, told := e.slice.take(b, now)
+		changes = append(changes, c...)
+		if told.resync {
+			e.log.Info("ordered to read the whole host again")
+			for _, d := range e.host.drivers {
+				d.needSync, d.retryAt = true, time.Time{}
+			}
+		}
+	}
+	wasProven := e.slice.proves()
+	gone, again := e.slice.release(now)
+	e.gate = again
+	if e.slice.proves() && !wasProven {
+		e.queueStale(ctx, w)
+	}
+	for _, c := range append(changes, gone...) {
+		w.sliceChanged = true
+		for _, k := range e.index.Update(e.slice.slice, c.key) {
+			w.items[k] = true
+			e.items.get(k).changed = true
+		}
+		if c.after == nil {
+			w.uids[c.key.UID] = true
+		}
+	}
+	return len(in.batches) > 0
+}
+
+// queueStale looks for what is ours and stale, as soon as the slice has proved complete.
+func (e *Engine) queueStale(ctx context.Context, w *work) {
+	for _, d := range e.host.drivers {
+		if !d.synced {
+			continue
+		}
+		if ours, err := e.host.ours(ctx, d); err == nil {
+			for k := range ours {
+				if e.items.objects[k] == nil {
+					w.keys[k] = true
+				}
+			}
+		}
+	}
+}
+
+// collectFacts syncs drivers that need it, brings the facts up to date and finds the items that depend on what changed.
+func (e *Engine) collectFacts(ctx context.Context, w *work, in arrived, now time.Time) {
+	done := e.host.sync(ctx, now)
+	for _, d := range done {
+		w.addKeys(e.allKeys(ctx, d))
+	}
+	var devices []string
+	if len(done) == 0 {
+		if len(in.devices) == 0 {
+			return
+		}
+		devices = make([]string, 0, len(in.devices))
+		for d := range in.devices {
+			devices = append(devices, d)
+		}
+	}
+	e.observeFacts(w, devices)
+}
+
+// observeFacts brings the facts of devices (of all when nil) up to date and adds the items concerned.
+func (e *Engine) observeFacts(w *work, devices []string) {
+	facts := e.host.refreshFacts(devices)
+	w.addItems(e.index.Observe(e.slice.slice, facts, devices))
+}
+
+// allKeys lists what a driver should hold, and what it holds of ours.
+func (e *Engine) allKeys(ctx context.Context, d *driverState) []object.Key {
+	var keys []object.Key
+	for k := range e.items.objects {
+		if e.host.byKind[k.Kind] == d {
+			keys = append(keys, k)
+		}
+	}
+	ours, err := e.host.ours(ctx, d)
+	if err != nil {
+		e.log.Error("stale objects cannot be found", "error", err)
+	}
+	for k := range ours {
+		if e.items.objects[k] == nil {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+// sweepBudget is how many objects a sweep compares before it lets other work pass.
+const sweepBudget = 200
+
+// collectSweep reads one driver's host afresh when its turn has come, and adds a part of what is to be compared.
+func (e *Engine) collectSweep(ctx context.Context, w *work, now time.Time) {
+	synced, _ := e.host.synced()
+	if !synced || !e.sliceable {
+		return
+	}
+	turn := e.c.SweepInterval / time.Duration(len(e.host.drivers))
+	switch {
+	case w.any():
+		return // other work first
+	case len(e.sweepRest) > 0:
+		n := min(sweepBudget, len(e.sweepRest))
+		w.addKeys(e.sweepRest[:n])
+		e.sweepRest = e.sweepRest[n:]
+	case e.nextSweep.IsZero():
+		e.nextSweep = now.Add(turn)
+	case !e.nextSweep.After(now):
+		e.nextSweep = now.Add(turn)
+		e.startSweep(ctx)
+	}
+}
+
+// startSweep reads the host through the next driver and notes what is to be compared.
+func (e *Engine) startSweep(ctx context.Context) {
+	d := e.host.drivers[e.sweepTurn%len(e.host.drivers)]
+	e.sweepTurn++
+	ctx, cancel := context.WithTimeout(ctx, syncTimeout)
+	defer cancel()
+	if err := d.Sync(ctx); err != nil {
+		e.log.Warn("the sweep cannot read the host", "driver", d.Name(), "error", err)
+		return
+	}
+	e.sweepRest = e.allKeys(ctx, d)
+	found := newWork()
+	e.observeFacts(found, nil)
+	for k := range found.items {
+		e.carry.items[k] = true
+	}
+}
