@@ -1,0 +1,381 @@
+package engine
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"weft/etcdschema"
+	"weft/hostnet/fake"
+	"weft/hostnet/object"
+	"weft/model"
+	"weft/model/desired"
+	"weft/reconcile/compile"
+)
+
+const node = "h1"
+
+// bed is one node in memory: a fake host, an etcd of maps, and the engine between them. It lives in a synctest bubble.
+type bed struct {
+	t      *testing.T
+	host   *fake.Host
+	etcd   *memoryEtcd
+	dir    string
+	config Config
+
+	engine *Engine
+	cancel context.CancelFunc
+	done   chan error
+	ready  int
+}
+
+func newBed(t *testing.T) *bed {
+	b := &bed{t: t, host: fake.New(), etcd: newMemoryEtcd(), dir: t.TempDir()}
+	b.host.Plug("eth1")
+	t.Cleanup(b.stop)
+	return b
+}
+
+// start runs the engine until it has nothing left to do.
+func (b *bed) start() {
+	b.t.Helper()
+	var drivers []Driver
+	for _, d := range b.host.Drivers() {
+		drivers = append(drivers, d)
+	}
+	c := b.config
+	c.Node, c.Version, c.Drivers, c.Store, c.StateDir = node, "test", drivers, b.etcd, b.dir
+	c.Follow = b.etcd.follow
+	c.Ready = func() { b.ready++ }
+	e, err := New(c)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	b.engine, b.cancel, b.done = e, cancel, make(chan error, 1)
+	go func() { b.done <- e.Run(ctx) }()
+	synctest.Wait()
+}
+
+// stop ends the engine and waits for it.
+func (b *bed) stop() {
+	if b.cancel == nil {
+		return
+	}
+	b.cancel()
+	if err := <-b.done; err != nil {
+		b.t.Errorf("the engine ended with %v", err)
+	}
+	b.cancel = nil
+}
+
+// restart is a new process on the same host.
+func (b *bed) restart() {
+	b.stop()
+	b.host.Restart()
+	b.start()
+}
+
+// settle lets time pass until retries and coalesced reports are through.
+func (b *bed) settle(d time.Duration) {
+	time.Sleep(d) // in the bubble's own time
+	synctest.Wait()
+}
+
+// converged fails the test unless the host is what the slice says and a second plan is empty.
+func (b *bed) converged() {
+	b.t.Helper()
+	if why := b.difference(); why != "" {
+		b.t.Fatal(why)
+	}
+}
+
+// difference says what of the host is not as compiled from the slice, from scratch and from the host itself.
+func (b *bed) difference() string {
+	p, err := b.engine.Propose(context.Background())
+	if err != nil {
+		return err.Error()
+	}
+	if !p.Plan.Empty() {
+		return "a second plan is not empty:\n" + p.Plan.String()
+	}
+	real := b.host.Objects()
+	var facts object.Facts
+	for _, d := range b.host.Drivers() {
+		d.Facts(&facts)
+	}
+	slice := b.etcd.slice()
+	in := compile.Input{Slice: slice, Facts: &facts, Index: compile.NewIndex(slice, &facts)}
+	want := map[object.Key]bool{}
+	for k := range b.etcd.items() {
+		for _, o := range compile.Compile(in, k).Objects {
+			want[o.Key()] = true
+			have, there := real[o.Key()]
+			if !there {
+				return o.Key().String() + " is not on the host"
+			}
+			if d := o.Diff(have); len(d) > 0 {
+				return fmt.Sprintf("%s: %v", o.Key(), d)
+			}
+		}
+	}
+	for _, d := range b.host.Drivers() {
+		ours, _ := d.Ours(context.Background())
+		for _, k := range ours {
+			if !want[k] {
+				return k.String() + " is stale and still there"
+			}
+		}
+	}
+	return ""
+}
+
+// node reads what the node reported last.
+func (b *bed) node() etcdschema.NodeReport {
+	b.t.Helper()
+	return read[etcdschema.NodeReport](b, etcdschema.ActualNode(node))
+}
+
+// exception is what the node reported about a uid; empty when nothing.
+func (b *bed) exception(uid string) etcdschema.Exception {
+	b.t.Helper()
+	return read[etcdschema.BucketReport](b, etcdschema.ActualBucket(node, etcdschema.Bucket(uid))).Exceptions[uid]
+}
+
+func read[T any](b *bed, k etcdschema.Key) T {
+	b.t.Helper()
+	b.etcd.mu.Lock()
+	defer b.etcd.mu.Unlock()
+	v, err := etcdschema.Decode[T](b.etcd.actual[k.String()])
+	if err != nil {
+		b.t.Fatalf("%s: %v", k, err)
+	}
+	return v
+}
+
+// writes counts what was written to the host outside of the reconciler's own process.
+func (b *bed) writes() int {
+	w := b.host.Writes()
+	return w["ovs"] + w["rtnl"]
+}
+
+// uuid is a readable uid that compile takes: its first half differs.
+func uuid(kind, n int) string { return fmt.Sprintf("%04x%04x-0000-4000-8000-000000000000", kind, n) }
+
+func networkUID(n int) string { return uuid(1, n) }
+func portUID(n int) string    { return uuid(2, n) }
+func portKey(n int) desired.Key {
+	return desired.Key{Kind: desired.KindPort, UID: portUID(n)}
+}
+
+func hostItem() *desired.Host {
+	return &desired.Host{UID: uuid(9, 1), Name: node, Driver: model.DriverOVS, Bridge: "br-int",
+		Uplinks: []desired.Uplink{{PhysicalNetwork: "physnet1", Interface: "eth1", MTU: 1500}}}
+}
+
+func networkItem(n int) *desired.Network {
+	prefix := netip.MustParsePrefix(fmt.Sprintf("10.%d.0.0/16", n))
+	return &desired.Network{UID: networkUID(n), Project: "alpha", Name: fmt.Sprint("net", n), Type: model.NetworkTypeVLAN,
+		PhysicalNetwork: "physnet1", SegmentationID: uint16(100 + n), MTU: 1500,
+		Subnets: []desired.Subnet{{CIDR: model.Prefix{Prefix: prefix}, DHCPServer: model.Address{Addr: prefix.Addr().Next()}}},
+		DHCP:    desired.DHCP{MTU: 1500, LeaseSeconds: 3600}}
+}
+
+func portItem(n, network int) *desired.Port {
+	return &desired.Port{UID: portUID(n), Project: "alpha", Name: fmt.Sprint("port", n), Network: networkUID(network),
+		MAC:       model.MAC{0xfa, 0x16, 0x3e, 0, byte(n >> 8), byte(n)},
+		Addresses: []model.Address{{Addr: netip.AddrFrom4([4]byte{10, byte(network), byte(n >> 8), byte(n + 10)})}},
+		Device:    fmt.Sprint("tap", n), InterfaceID: portUID(n), State: desired.StateActive}
+}
+
+// memoryEtcd is etcd as far as one node sees it.
+type memoryEtcd struct {
+	mu       sync.Mutex
+	revision int64
+	cluster  uint64
+	values   map[string][]byte // desired/ and order/, by relative key
+	digest   etcdschema.SetDigest
+	fn       func(etcdschema.Batch) error
+	away     bool
+	actual   map[string][]byte
+	commits  int
+	seen     etcdschema.Seen
+}
+
+func newMemoryEtcd() *memoryEtcd {
+	return &memoryEtcd{revision: 1, cluster: 7, values: map[string][]byte{}, actual: map[string][]byte{}}
+}
+
+// follow makes the node's source.
+func (m *memoryEtcd) follow(seen etcdschema.Seen) Source {
+	m.seen = seen
+	return m
+}
+
+// Run implements Source.
+func (m *memoryEtcd) Run(ctx context.Context, fn func(etcdschema.Batch) error) error {
+	m.mu.Lock()
+	m.fn = fn
+	m.mu.Unlock()
+	m.snapshot()
+	<-ctx.Done()
+	m.mu.Lock()
+	m.fn = nil
+	m.mu.Unlock()
+	return nil
+}
+
+// LastContact implements Source.
+func (m *memoryEtcd) LastContact() time.Time { return time.Time{} }
+
+// snapshot hands everything over, as after a new list.
+func (m *memoryEtcd) snapshot() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.away || m.fn == nil {
+		return
+	}
+	back := m.seen.ClusterID != 0 && (m.seen.ClusterID != m.cluster || m.seen.Revision > m.revision)
+	b := etcdschema.Batch{Revision: m.revision, ClusterID: m.cluster, Snapshot: true, WentBack: back}
+	for k, v := range m.values {
+		b.Events = append(b.Events, event(k, v, m.revision))
+	}
+	m.seen = etcdschema.Seen{ClusterID: m.cluster, Revision: m.revision}
+	_ = m.fn(b)
+}
+
+func event(k string, v []byte, revision int64) etcdschema.Event {
+	return etcdschema.Event{Item: etcdschema.Item{Key: etcdschema.ParseKey(k), Value: v, ModRevision: revision}, Deleted: v == nil}
+}
+
+// outage makes etcd go away, or come back.
+func (m *memoryEtcd) outage(away bool) {
+	m.mu.Lock()
+	m.away = away
+	m.mu.Unlock()
+	if !away {
+		m.snapshot()
+	}
+}
+
+// write changes keys in one transaction; a nil value deletes. fixHead keeps the slice's head right.
+func (m *memoryEtcd) write(fixHead bool, changes map[string][]byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.revision++
+	b := etcdschema.Batch{Revision: m.revision, ClusterID: m.cluster}
+	put := func(k string, v []byte) {
+		if v == nil {
+			delete(m.values, k)
+		} else {
+			m.values[k] = v
+		}
+		b.Events = append(b.Events, event(k, v, m.revision))
+	}
+	for k, v := range changes {
+		key := etcdschema.ParseKey(k)
+		if _, _, head, ok := etcdschema.ParseDesired(key); ok && !head && fixHead {
+			if old, there := m.values[k]; there {
+				m.digest.Remove(key, old)
+			}
+			if v != nil {
+				m.digest.Add(key, v)
+			}
+		}
+		put(k, v)
+	}
+	if fixHead {
+		head, _ := json.Marshal(m.digest.Head(m.revision))
+		put(etcdschema.HeadKey(node).String(), head)
+	}
+	m.seen.Revision = m.revision
+	if m.fn != nil && !m.away {
+		_ = m.fn(b)
+	}
+}
+
+// put is what the controllers do: items and the head in one transaction.
+func (m *memoryEtcd) put(items ...desired.Item) {
+	changes := map[string][]byte{}
+	for _, it := range items {
+		v, _ := json.Marshal(it)
+		changes[etcdschema.DesiredKey(node, it.Key()).String()] = v
+	}
+	m.write(true, changes)
+}
+
+// drop removes items, with the head.
+func (m *memoryEtcd) drop(keys ...desired.Key) {
+	changes := map[string][]byte{}
+	for _, k := range keys {
+		changes[etcdschema.DesiredKey(node, k).String()] = nil
+	}
+	m.write(true, changes)
+}
+
+// order is what people tell the node.
+func (m *memoryEtcd) order(name string) {
+	v, _ := json.Marshal(etcdschema.Order{At: time.Now()})
+	m.write(false, map[string][]byte{etcdschema.OrderKey(node, name).String(): v})
+}
+
+func (m *memoryEtcd) items() map[desired.Key]desired.Item {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	out := map[desired.Key]desired.Item{}
+	for k, v := range m.values {
+		_, key, head, ok := etcdschema.ParseDesired(etcdschema.ParseKey(k))
+		if item := desired.NewItem(key.Kind); ok && !head && item != nil && json.Unmarshal(v, item) == nil {
+			out[key] = item
+		}
+	}
+	return out
+}
+
+func (m *memoryEtcd) slice() *desired.Slice {
+	s := &desired.Slice{Networks: map[string]*desired.Network{}, Ports: map[string]*desired.Port{}}
+	for _, it := range m.items() {
+		switch it := it.(type) {
+		case *desired.Host:
+			s.Host = it
+		case *desired.Network:
+			s.Networks[it.UID] = it
+		case *desired.Port:
+			s.Ports[it.UID] = it
+		}
+	}
+	return s
+}
+
+// Commit implements Store: what a node writes is read out of the transaction by its rendering in a real etcd only, so
+// here the transaction is taken apart by recording.
+func (m *memoryEtcd) Commit(_ context.Context, t *etcdschema.Txn) (int64, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.away {
+		return 0, false, fmt.Errorf("etcd is away")
+	}
+	if err := t.Err(); err != nil {
+		return 0, false, err
+	}
+	m.commits++
+	t.Each(func(k etcdschema.Key, value []byte) {
+		if !strings.HasPrefix(k.String(), "actual/"+node+"/") {
+			panic("a node writes only its own report, not " + k.String())
+		}
+		m.actual[k.String()] = value
+	})
+	return m.revision, true, nil
+}
+
+// KeepLive implements Store.
+func (m *memoryEtcd) KeepLive(ctx context.Context, _ string, _ time.Duration, _ any) error {
+	<-ctx.Done()
+	return nil
+}
