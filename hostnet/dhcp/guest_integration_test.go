@@ -177,3 +177,15 @@ func testBinding(device string) *object.DHCPBinding {
 		V6: []netip.Addr{netip.MustParseAddr("2001:db8:1::5")},
 	}
 }
+
+// waitFor polls for what no event tells of.
+func waitFor(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	deadline := time.Now().Add(20 * time.Second)
+	for !holds() {
+		if time.Now().After(deadline) {
+			t.Fatalf("never came: %s", what)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/insomniacslk/dhcp/rfc1035label"
 
+	"weft/hostnet/frame"
 	"weft/hostnet/object"
 )
 
@@ -55,16 +56,16 @@ func options4(b *object.DHCPBinding, l object.DHCPv4Lease, inform bool) []option
 	if b.MTU >= 68 && b.MTU <= 0xffff { // RFC 2132 section 5.1
 		asked(dhcpv4.OptGeneric(dhcpv4.OptionInterfaceMTU, binary.BigEndian.AppendUint16(nil, uint16(b.MTU))))
 	}
-	if isName(b.Domain) {
+	if frame.IsName(b.Domain) {
 		asked(dhcpv4.OptDomainName(b.Domain))
 	}
-	if isName(b.Hostname) {
+	if frame.IsName(b.Hostname) {
 		asked(dhcpv4.OptHostName(b.Hostname))
 	}
 	if ntp := family4(b.NTP); len(ntp) > 0 {
 		asked(dhcpv4.OptNTPServers(ntp...))
 	}
-	if isName(b.Domain) {
+	if frame.IsName(b.Domain) {
 		asked(dhcpv4.OptDomainSearch(&rfc1035label.Labels{Labels: []string{b.Domain}}))
 	}
 	asked(dhcpv4.OptBroadcastAddress(lastAddress(l.Prefix).AsSlice()))
@@ -148,35 +149,4 @@ func lastAddress(p netip.Prefix) netip.Addr {
 	v := binary.BigEndian.Uint32(a[:]) | uint32(uint64(0xffffffff)>>p.Bits())
 	binary.BigEndian.PutUint32(a[:], v)
 	return netip.AddrFrom4(a)
-}
-
-// isName says whether the name can be told to a client: dot-separated labels of letters, digits and inner hyphens,
-// each at most 63 long, 253 together (RFC 1123 section 2.1). Clients pass names on to shell scripts.
-func isName(s string) bool {
-	if s == "" || len(s) > 253 {
-		return false
-	}
-	label := 0
-	for i := range len(s) {
-		c := s[i]
-		switch {
-		case c == '.':
-			if label == 0 || s[i-1] == '-' {
-				return false
-			}
-			label = 0
-			continue
-		case c == '-':
-			if label == 0 {
-				return false
-			}
-		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z', c >= '0' && c <= '9':
-		default:
-			return false
-		}
-		if label++; label > 63 {
-			return false
-		}
-	}
-	return label > 0 && s[len(s)-1] != '-'
 }

@@ -1,8 +1,261 @@
 package dhcp
 
 import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"time"
+
+	"github.com/insomniacslk/dhcp/dhcpv6"
+	"github.com/insomniacslk/dhcp/iana"
+
 	"weft/hostnet/frame"
 	"weft/hostnet/object"
 )
 
-func answer6(*object.DHCPBinding, frame.Datagram) Outcome { return Outcome{} }
+// Bounds on what is looked at in one message.
+const (
+	maxDUID       = 130 // bytes, type included (RFC 8415 section 11.1)
+	maxIANA       = 8
+	maxIAAddress  = 16
+	header6       = 4
+	onlyServer    = 255 // preference: the client need not wait for others (RFC 8415 section 18.2.1)
+	minRefresh6   = 10 * time.Minute
+	sntpServers   = dhcpv6.OptionSNTPServerList
+	rapidCommit   = dhcpv6.OptionRapidCommit
+	statusSuccess = iana.StatusSuccess
+)
+
+// request6 is a DHCPv6 message that is well-formed and from the guest.
+type request6 struct {
+	*dhcpv6.Message
+	clientID dhcpv6.DUID // nil when the client sent none
+	serverID dhcpv6.DUID
+	unicast  bool
+	ia       []*dhcpv6.OptIANA
+}
+
+// answer6 answers a DHCPv6 message as RFC 8415 section 18.3 says. The server is the only one and knows the port's
+// addresses; they belong to the first IA_NA of a message, for one address cannot be in two.
+func answer6(b *object.DHCPBinding, d frame.Datagram) Outcome {
+	if !d.Src.Addr().IsLinkLocalUnicast() {
+		return Outcome{}
+	}
+	r, ok := parse6(d)
+	if !ok || !valid6(r) {
+		return Outcome{}
+	}
+	reply, note := decide6(b, r)
+	if reply == nil {
+		return Outcome{Note: note}
+	}
+	src := netip.AddrPortFrom(object.ServerLinkLocal, server6Port)
+	dst := netip.AddrPortFrom(d.Src.Addr(), client6Port)
+	return Outcome{Frames: [][]byte{frame.UDP(toGuest(b), src, dst, reply.ToBytes())}, Note: note}
+}
+
+// serverDUID is the same on every host, so that a guest that moved keeps its server (RFC 8415 section 11.4).
+func serverDUID() dhcpv6.DUID {
+	return &dhcpv6.DUIDLL{HWType: iana.HWTypeEthernet, LinkLayerAddr: object.ServerMAC[:]}
+}
+
+// parse6 reads the options the server has a use for and passes over all others, malformed ones included.
+func parse6(d frame.Datagram) (request6, bool) {
+	if len(d.Payload) < header6 {
+		return request6{}, false
+	}
+	m := &dhcpv6.Message{MessageType: dhcpv6.MessageType(d.Payload[0])}
+	copy(m.TransactionID[:], d.Payload[1:header6])
+	if err := m.Options.FromBytesWithParser(d.Payload[header6:], parseOption6); err != nil {
+		return request6{}, false
+	}
+	r := request6{
+		Message: m, clientID: m.Options.ClientID(), serverID: m.Options.ServerID(),
+		unicast: !d.Dst.Addr().IsMulticast(), ia: m.Options.IANA(),
+	}
+	if r.clientID != nil && len(r.clientID.ToBytes()) > maxDUID || len(r.ia) > maxIANA {
+		return request6{}, false
+	}
+	for _, ia := range r.ia {
+		if len(ia.Options.Addresses()) > maxIAAddress {
+			return request6{}, false
+		}
+	}
+	return r, true
+}
+
+func parseOption6(code dhcpv6.OptionCode, data []byte) (dhcpv6.Option, error) {
+	switch code {
+	case dhcpv6.OptionClientID, dhcpv6.OptionServerID, dhcpv6.OptionIANA, dhcpv6.OptionORO:
+		return dhcpv6.ParseOption(code, data)
+	}
+	return &dhcpv6.OptionGeneric{OptionCode: code, OptionData: data}, nil
+}
+
+// valid6 holds RFC 8415 section 16: which identifiers each message must and must not carry.
+func valid6(r request6) bool {
+	ours := r.serverID != nil && r.serverID.Equal(serverDUID())
+	switch r.MessageType {
+	case dhcpv6.MessageTypeSolicit, dhcpv6.MessageTypeConfirm, dhcpv6.MessageTypeRebind:
+		return r.clientID != nil && r.serverID == nil && !r.unicast
+	case dhcpv6.MessageTypeRequest, dhcpv6.MessageTypeRenew, dhcpv6.MessageTypeRelease, dhcpv6.MessageTypeDecline:
+		return r.clientID != nil && ours
+	case dhcpv6.MessageTypeInformationRequest:
+		return (r.serverID == nil || ours) && len(r.ia) == 0 && !r.unicast
+	}
+	return false
+}
+
+// decide6 builds the reply, or none.
+func decide6(b *object.DHCPBinding, r request6) (*dhcpv6.Message, string) {
+	reply := begin6(r, dhcpv6.MessageTypeReply)
+	if r.unicast { // permitted only where the server has said so (RFC 8415 section 18.4)
+		status6(reply, iana.StatusUseMulticast, "send to All_DHCP_Relay_Agents_and_Servers")
+		return reply, ""
+	}
+	note := ""
+	switch r.MessageType {
+	case dhcpv6.MessageTypeSolicit:
+		if r.GetOneOption(rapidCommit) != nil {
+			reply.AddOption(&dhcpv6.OptionGeneric{OptionCode: rapidCommit})
+		} else {
+			reply.MessageType = dhcpv6.MessageTypeAdvertise
+		}
+		reply.AddOption(dhcpv6.OptPreference(onlyServer))
+		assign6(b, r, reply)
+		configure6(b, r, reply)
+	case dhcpv6.MessageTypeRequest:
+		assign6(b, r, reply)
+		configure6(b, r, reply)
+	case dhcpv6.MessageTypeRenew, dhcpv6.MessageTypeRebind:
+		extend6(b, r, reply)
+		configure6(b, r, reply)
+	case dhcpv6.MessageTypeConfirm:
+		return confirm6(b, r, reply), ""
+	case dhcpv6.MessageTypeDecline:
+		note = fmt.Sprintf("DHCPv6 client declined %s: something else answers for it", listed6(r))
+		release6(b, r, reply)
+	case dhcpv6.MessageTypeRelease:
+		release6(b, r, reply)
+	case dhcpv6.MessageTypeInformationRequest:
+		configure6(b, r, reply)
+		if r.IsOptionRequested(dhcpv6.OptionInformationRefreshTime) {
+			reply.AddOption(dhcpv6.OptInformationRefreshTime(max(b.Lease, minRefresh6)))
+		}
+	}
+	return reply, note
+}
+
+// begin6 copies the transaction and the client identifier and adds the server's.
+func begin6(r request6, kind dhcpv6.MessageType) *dhcpv6.Message {
+	m := &dhcpv6.Message{MessageType: kind, TransactionID: r.TransactionID}
+	if r.clientID != nil {
+		m.AddOption(dhcpv6.OptClientID(r.clientID))
+	}
+	m.AddOption(dhcpv6.OptServerID(serverDUID()))
+	return m
+}
+
+// assign6 answers SOLICIT and REQUEST: the port's addresses go into the first IA_NA. A REQUEST for another address
+// than those means that the client remembers a life it no longer has.
+func assign6(b *object.DHCPBinding, r request6, reply *dhcpv6.Message) {
+	for i, ia := range r.ia {
+		out := &dhcpv6.OptIANA{IaId: ia.IaId}
+		switch {
+		case r.MessageType == dhcpv6.MessageTypeRequest && len(foreign6(b, ia)) > 0:
+			statusIA6(out, iana.StatusNotOnLink, "not an address of this port")
+		case i > 0 || len(b.V6) == 0:
+			statusIA6(out, iana.StatusNoAddrsAvail, "no address for this IA")
+		default:
+			lend6(b, out)
+		}
+		reply.AddOption(out)
+	}
+}
+
+// extend6 answers RENEW and REBIND: the port's addresses live on, whatever else the client lists ends at once (RFC 8415
+// sections 18.3.4 and 18.3.5).
+func extend6(b *object.DHCPBinding, r request6, reply *dhcpv6.Message) {
+	for i, ia := range r.ia {
+		out := &dhcpv6.OptIANA{IaId: ia.IaId}
+		if i > 0 || len(b.V6) == 0 {
+			statusIA6(out, iana.StatusNoBinding, "no address in this IA")
+			reply.AddOption(out)
+			continue
+		}
+		lend6(b, out)
+		for _, a := range foreign6(b, ia) {
+			out.Options.Add(&dhcpv6.OptIAAddress{IPv6Addr: a.AsSlice()})
+		}
+		reply.AddOption(out)
+	}
+}
+
+// lend6 puts the port's addresses with their lifetimes into the IA_NA.
+func lend6(b *object.DHCPBinding, out *dhcpv6.OptIANA) {
+	lease := b.Lease.Truncate(time.Second)
+	out.T1, out.T2 = (lease / 2).Truncate(time.Second), (lease * 4 / 5).Truncate(time.Second)
+	for _, a := range b.V6 {
+		out.Options.Add(&dhcpv6.OptIAAddress{IPv6Addr: a.AsSlice(), PreferredLifetime: lease, ValidLifetime: lease})
+	}
+}
+
+// confirm6 says whether all listed addresses are still right here; a message that lists none is not answered (RFC 8415
+// section 18.3.3).
+func confirm6(b *object.DHCPBinding, r request6, reply *dhcpv6.Message) *dhcpv6.Message {
+	if len(listed6(r)) == 0 {
+		return nil
+	}
+	for _, ia := range r.ia {
+		if len(foreign6(b, ia)) > 0 {
+			status6(reply, iana.StatusNotOnLink, "not an address of this port")
+			return reply
+		}
+	}
+	status6(reply, statusSuccess, "")
+	return reply
+}
+
+// release6 answers RELEASE and DECLINE: there is nothing to forget, the addresses stay the port's.
+func release6(b *object.DHCPBinding, r request6, reply *dhcpv6.Message) {
+	status6(reply, statusSuccess, "")
+	for _, ia := range r.ia {
+		if len(foreign6(b, ia)) > 0 {
+			out := &dhcpv6.OptIANA{IaId: ia.IaId}
+			statusIA6(out, iana.StatusNoBinding, "not an address of this port")
+			reply.AddOption(out)
+		}
+	}
+}
+
+// foreign6 lists the addresses of the IA_NA that are not the port's.
+func foreign6(b *object.DHCPBinding, ia *dhcpv6.OptIANA) []netip.Addr {
+	var list []netip.Addr
+	for _, o := range ia.Options.Addresses() {
+		if a, ok := netip.AddrFromSlice(o.IPv6Addr); !ok || !slices.Contains(b.V6, a) {
+			list = append(list, a)
+		}
+	}
+	return list
+}
+
+// listed6 lists all addresses that the client names.
+func listed6(r request6) []netip.Addr {
+	var list []netip.Addr
+	for _, ia := range r.ia {
+		for _, o := range ia.Options.Addresses() {
+			if a, ok := netip.AddrFromSlice(o.IPv6Addr); ok {
+				list = append(list, a)
+			}
+		}
+	}
+	return list
+}
+
+func status6(m *dhcpv6.Message, code iana.StatusCode, text string) {
+	m.AddOption(&dhcpv6.OptStatusCode{StatusCode: code, StatusMessage: text})
+}
+
+func statusIA6(ia *dhcpv6.OptIANA, code iana.StatusCode, text string) {
+	ia.Options.Add(&dhcpv6.OptStatusCode{StatusCode: code, StatusMessage: text})
+}

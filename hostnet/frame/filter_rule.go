@@ -13,7 +13,7 @@ import (
 // Filter says which frames reach a server: untagged ones from one Ethernet address that pass any of the rules. It is
 // run by the kernel, so that what is not for the server costs it nothing.
 type Filter struct {
-	From  object.MAC
+	From  object.MAC // zero for any
 	Rules []Rule
 }
 
@@ -100,12 +100,13 @@ func ARPRequestFor(address netip.Addr) Rule {
 // program is the filter as classic BPF. A frame that came with a VLAN tag has it beside its data, not in it (the
 // kernel strips it), so that the tag's presence has to be asked for: else a tagged frame would pass for an untagged one.
 func (f Filter) program() []bpf.Instruction {
-	from := Rule{
-		{[]bpf.Instruction{bpf.LoadExtension{Num: bpf.ExtVLANTagPresent}}, bpf.JumpEqual, 0},
-		equal(4, offsetSource, binary.BigEndian.Uint32(f.From[:4])),
-		equal(2, offsetSource+4, uint32(binary.BigEndian.Uint16(f.From[4:]))),
+	always := Rule{{[]bpf.Instruction{bpf.LoadExtension{Num: bpf.ExtVLANTagPresent}}, bpf.JumpEqual, 0}}
+	if f.From != (object.MAC{}) {
+		always = append(always,
+			equal(4, offsetSource, binary.BigEndian.Uint32(f.From[:4])),
+			equal(2, offsetSource+4, uint32(binary.BigEndian.Uint16(f.From[4:]))))
 	}
-	program := from.compile(bpf.RetConstant{Val: 0}, true)
+	program := always.compile(bpf.RetConstant{Val: 0}, true)
 	for _, r := range f.Rules {
 		program = append(program, r.compile(bpf.RetConstant{Val: captured}, false)...)
 	}
