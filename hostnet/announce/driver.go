@@ -1,0 +1,239 @@
+package announce
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"weft/hostnet/frame"
+	"weft/hostnet/object"
+)
+
+// The rate of all ports' frames together: a thousand ports that become active at once are told of within a few seconds
+// and take a fraction of a percent of a link.
+const (
+	framesPerSecond = 2000
+	framesBurst     = 200
+)
+
+// Opener opens a device for sending.
+type Opener func(device string) (frame.Transport, error)
+
+// Driver implements the engine's driver for object.KindAnnouncement. It observes what it has announced since the
+// process began, as long as the uplink is the one it was announced by.
+type Driver struct {
+	open Opener
+	log  *slog.Logger
+	done chan struct{}
+	stop context.CancelFunc
+
+	mu      sync.Mutex
+	entries map[object.Key]*entry
+	senders map[string]frame.Transport
+	queue   queue
+	woken   chan struct{} // holds one token when the queue got an item
+}
+
+// entry is one announcement. It is not changed after it was made: a change makes another.
+type entry struct {
+	announcement *object.Announcement
+	frames       [][]byte
+	sender       frame.Transport
+}
+
+// New makes a driver that announces nothing yet and starts its pacing goroutine. open is frame.OpenSender when nil.
+// Close ends it.
+func New(open Opener, log *slog.Logger) *Driver {
+	if open == nil {
+		open = frame.OpenSender
+	}
+	if log == nil {
+		log = slog.Default()
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	d := &Driver{
+		open: open, log: log.With("server", "announce"), done: make(chan struct{}), stop: cancel,
+		entries: map[object.Key]*entry{}, senders: map[string]frame.Transport{}, woken: make(chan struct{}, 1),
+	}
+	go func() {
+		defer close(d.done)
+		d.pace(ctx)
+	}()
+	return d
+}
+
+// Close ends the goroutine, waits for it and closes the sockets.
+func (d *Driver) Close() error {
+	d.stop()
+	<-d.done
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var errs []error
+	for device, s := range d.senders {
+		errs = append(errs, s.Close())
+		delete(d.senders, device)
+	}
+	return errors.Join(errs...)
+}
+
+// Name implements the engine's driver.
+func (d *Driver) Name() string { return "announce" }
+
+// Kinds implements the engine's driver.
+func (d *Driver) Kinds() []object.Kind { return []object.Kind{object.KindAnnouncement} }
+
+// InProcess says that what the driver holds lives and dies with this process: creating it again after a restart writes
+// nothing to the host.
+func (d *Driver) InProcess() bool { return true }
+
+// Sync has nothing to read: the view is the state itself.
+func (d *Driver) Sync(context.Context) error { return nil }
+
+// Facts adds nothing.
+func (d *Driver) Facts(*object.Facts) {}
+
+// Observe returns what was announced by an uplink that is still the same device.
+func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	found := make([]object.Object, 0, len(keys))
+	for _, k := range keys {
+		if e, ok := d.entries[k]; ok && e.sender.Alive() {
+			found = append(found, e.announcement)
+		}
+	}
+	return found, nil
+}
+
+// Ours lists everything that was announced.
+func (d *Driver) Ours(context.Context) ([]object.Key, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	keys := make([]object.Key, 0, len(d.entries))
+	for k := range d.entries {
+		keys = append(keys, k)
+	}
+	return keys, nil
+}
+
+// Apply queues announcements, and forgets those that are desired no longer. It does not wait for them to be sent: the
+// port works without, only later.
+func (d *Driver) Apply(_ context.Context, changes []object.Change) []error {
+	errs := make([]error, len(changes))
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for i, c := range changes {
+		if c.Op == object.Delete {
+			delete(d.entries, c.Key())
+			continue
+		}
+		if err := d.announce(c); err != nil {
+			errs[i] = fmt.Errorf("%s: %w", c.Key(), err)
+		}
+	}
+	return errs
+}
+
+// announce makes the entry and queues it; the lock is held.
+func (d *Driver) announce(c object.Change) error {
+	a, ok := c.Desired.(*object.Announcement)
+	if !ok {
+		return fmt.Errorf("%T is not an announcement", c.Desired)
+	}
+	frames, err := Frames(a)
+	if err != nil {
+		return err
+	}
+	sender, err := d.sender(a.Device)
+	if err != nil {
+		return err
+	}
+	e := &entry{a, frames, sender}
+	d.entries[c.Key()] = e
+	d.queue.add(e, time.Now())
+	select {
+	case d.woken <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+// sender is the open socket of the device, opened anew if the device was made again; the lock is held.
+func (d *Driver) sender(device string) (frame.Transport, error) {
+	if s, ok := d.senders[device]; ok {
+		if s.Alive() {
+			return s, nil
+		}
+		delete(d.senders, device)
+		if err := s.Close(); err != nil {
+			d.log.Debug("close the socket of a lost uplink", "device", device, "error", err)
+		}
+	}
+	s, err := d.open(device)
+	if err != nil {
+		return nil, err
+	}
+	d.senders[device] = s
+	return s, nil
+}
+
+// Watch has nothing to report that the engine would not hear from rtnl: an uplink that was made again.
+func (d *Driver) Watch(ctx context.Context, _ func(object.Event)) error {
+	<-ctx.Done()
+	return nil
+}
+
+// pace sends what is due until ctx ends.
+func (d *Driver) pace(ctx context.Context) {
+	limit := rate.NewLimiter(framesPerSecond, framesBurst)
+	for {
+		e, wait := d.next()
+		if e == nil {
+			if !d.sleep(ctx, wait) {
+				return
+			}
+			continue
+		}
+		for _, f := range e.frames {
+			if limit.Wait(ctx) != nil {
+				return
+			}
+			if err := e.sender.Send(f); err != nil {
+				d.log.Debug("announcement not sent", "port", e.announcement.OwnerUID, "device", e.announcement.Device, "error", err)
+				break
+			}
+		}
+	}
+}
+
+// next takes the next entry that still stands.
+func (d *Driver) next() (*entry, time.Duration) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for {
+		e, wait := d.queue.next(time.Now())
+		if e == nil || d.entries[e.announcement.Key()] == e {
+			return e, wait
+		}
+	}
+}
+
+// sleep waits for something new, or for the time if it is not 0, and says whether to go on.
+func (d *Driver) sleep(ctx context.Context, wait time.Duration) bool {
+	var timer <-chan time.Time
+	if wait > 0 {
+		timer = time.After(wait)
+	}
+	select {
+	case <-ctx.Done():
+		return false
+	case <-d.woken:
+	case <-timer:
+	}
+	return true
+}

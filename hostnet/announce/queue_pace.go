@@ -1,0 +1,47 @@
+package announce
+
+import "time"
+
+// repetitions is how often an announcement is sent, and repetitionDelay what lies between: about a second altogether,
+// for a frame can be lost while the physical network still moves.
+const (
+	repetitions     = 3
+	repetitionDelay = 450 * time.Millisecond
+)
+
+// item is one announcement that is due at a time.
+type item struct {
+	entry *entry
+	due   time.Time
+}
+
+// queue holds announcements by how often they were sent. Each row is in the order of due, because every row adds the
+// same delay.
+type queue [repetitions][]item
+
+// add queues the first sending.
+func (q *queue) add(e *entry, now time.Time) { q[0] = append(q[0], item{e, now}) }
+
+// next takes the first item that is due, of the least often sent, and queues its repetition. If there is none it says
+// how long until one is, and 0 when nothing waits.
+func (q *queue) next(now time.Time) (e *entry, wait time.Duration) {
+	for row := range q {
+		if len(q[row]) == 0 {
+			continue
+		}
+		first := q[row][0]
+		if until := first.due.Sub(now); until > 0 {
+			if wait == 0 || until < wait {
+				wait = until
+			}
+			continue
+		}
+		q[row][0] = item{}
+		q[row] = q[row][1:]
+		if row+1 < repetitions {
+			q[row+1] = append(q[row+1], item{first.entry, now.Add(repetitionDelay)})
+		}
+		return first.entry, 0
+	}
+	return nil, wait
+}
