@@ -229,4 +229,11 @@ func (g groups[K]) remove(k K, member string) {
 }
 
 // sorted lists the members of a group in order.
-func (g groups[K]) sorted(k K) []string { return slices.Sorted(maps.Keys(g[k])) }
+func (g groups[K]) sorted(k K) []string {
+	members := make([]string, 0, len(g[k]))
+	for m := range g[k] {
+		members = append(members, m)
+	}
+	slices.Sort(members)
+	return members
+}

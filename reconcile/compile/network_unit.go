@@ -122,10 +122,10 @@ func (c compiler) floodPorts(h *desired.Host, n *desired.Network) []uint32 {
 	var ports []uint32
 	for _, uid := range c.index.byNetwork.sorted(n.UID) {
 		p := c.slice.Ports[uid]
-		if p == nil || p.State != desired.StateActive || c.portRefusal(h, n, p) != "" {
+		if p == nil || p.State != desired.StateActive {
 			continue
 		}
-		if a := c.attach(h, p); a.ofport != 0 {
+		if a := c.attach(h, p); a.ofport != 0 && a.refused == "" && c.portRefusal(h, n, p) == "" {
 			ports = append(ports, a.ofport)
 		}
 	}

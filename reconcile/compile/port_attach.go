@@ -33,7 +33,7 @@ func (c compiler) attach(h *desired.Host, p *desired.Port) attachment {
 
 // foreignInterfaces lists, in order, the OVS interfaces that others created with the interface id; at most three.
 func (c compiler) foreignInterfaces(interfaceID string) []string {
-	if interfaceID == "" {
+	if len(c.index.interfaces[interfaceID]) == 0 {
 		return nil
 	}
 	var found []string

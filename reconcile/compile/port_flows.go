@@ -31,7 +31,7 @@ func portFlows(p *desired.Port, network uint64, ofport uint32) []object.Flow {
 	here := object.Match{Metadata: meta, EthDst: object.ExactMAC(mac)}
 	l.add(tableForward, prioAllow, here, object.Output{Port: ofport})
 	// The guest is on this host: a frame that claims to be from it and comes from the network is a loop or a lie.
-	l.drop(tableFromNetwork, prioDrop, object.Match{Metadata: meta, EthSrc: object.ExactMAC(mac)})
+	l.drop(tableFromNetwork, prioReserved, object.Match{Metadata: meta, EthSrc: object.ExactMAC(mac)})
 	return l
 }
 

@@ -2,6 +2,7 @@ package compile
 
 import (
 	"net/netip"
+	"slices"
 
 	"weft/hostnet/object"
 	"weft/model"
@@ -17,29 +18,34 @@ func (c compiler) portRefusal(h *desired.Host, n *desired.Network, p *desired.Po
 	if why := portFault(n, p); why != "" {
 		return why
 	}
-	for _, uid := range c.index.byDevice.sorted(p.Device) {
-		if c.outranks(uid, p) {
-			return "device " + p.Device + " belongs to port " + uid + " already"
-		}
+	if rival := c.firstRival(c.index.byDevice[p.Device], p); rival != "" {
+		return "device " + p.Device + " belongs to port " + rival + " already"
 	}
-	for _, uid := range c.index.byInterfaceID.sorted(p.InterfaceID) {
-		if c.outranks(uid, p) {
-			return "interface id " + quote(p.InterfaceID) + " belongs to port " + uid + " already"
-		}
+	if rival := c.firstRival(c.index.byInterfaceID[p.InterfaceID], p); rival != "" {
+		return "interface id " + quote(p.InterfaceID) + " belongs to port " + rival + " already"
 	}
-	for _, uid := range c.index.byMAC.sorted(portMAC{p.Network, p.MAC}) {
-		if c.outranks(uid, p) {
-			return "MAC " + p.MAC.String() + " belongs to port " + uid + " of the same network already"
-		}
+	if rival := c.firstRival(c.index.byMAC[portMAC{p.Network, p.MAC}], p); rival != "" {
+		return "MAC " + p.MAC.String() + " belongs to port " + rival + " of the same network already"
 	}
 	return ""
+}
+
+// firstRival finds the lowest uid of a group that outranks the port; empty when none does.
+func (c compiler) firstRival(group map[string]struct{}, p *desired.Port) string {
+	first := ""
+	for uid := range group {
+		if uid != p.UID && (first == "" || uid < first) && c.outranks(uid, p) {
+			first = uid
+		}
+	}
+	return first
 }
 
 // outranks says that of two ports that want the same thing the rival has it: the one OVS already has plugged, else the one
 // with the lower uid. A rival that has a fault of its own takes nothing from anybody.
 func (c compiler) outranks(rival string, p *desired.Port) bool {
 	r := c.slice.Ports[rival]
-	if rival == p.UID || r == nil || portFault(c.slice.Networks[r.Network], r) != "" {
+	if r == nil || portFault(c.slice.Networks[r.Network], r) != "" {
 		return false
 	}
 	theirs, ours := c.incumbent(r), c.incumbent(p)
@@ -69,12 +75,10 @@ func portFault(n *desired.Network, p *desired.Port) string {
 	case len(p.Addresses) > maxAddresses:
 		return "more than 64 addresses"
 	}
-	seen := map[netip.Addr]bool{}
-	for _, a := range p.Addresses {
-		if seen[a.Addr] {
+	for i, a := range p.Addresses {
+		if slices.Contains(p.Addresses[:i], a) {
 			return "address " + a.String() + " is listed twice"
 		}
-		seen[a.Addr] = true
 		if why := addressFault(n, a); why != "" {
 			return "address " + a.String() + " " + why
 		}

@@ -1,0 +1,133 @@
+package compile_test
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"weft/hostnet/object"
+	"weft/model"
+	"weft/model/desired"
+	"weft/reconcile/compile"
+)
+
+// uids of the fixture; the networks' first halves are their numbers.
+const (
+	hostUID  = "00000000-0000-4000-8000-0000000000ff"
+	netRed   = "aaaaaaaa-0000-4000-8000-000000000001"
+	netBlue  = "bbbbbbbb-0000-4000-8000-000000000002"
+	portWeb  = "10000000-0000-4000-8000-000000000001"
+	portDB   = "20000000-0000-4000-8000-000000000002"
+	portMove = "30000000-0000-4000-8000-000000000003"
+	portBlue = "40000000-0000-4000-8000-000000000004"
+)
+
+func key(k desired.Kind, uid string) desired.Key { return desired.Key{Kind: k, UID: uid} }
+
+func address(s string) model.Address { return model.Address{Addr: netip.MustParseAddr(s)} }
+func prefix(s string) model.Prefix   { return model.Prefix{Prefix: netip.MustParsePrefix(s)} }
+
+func mac(s string) model.MAC {
+	m, err := model.ParseMAC(s)
+	if err != nil {
+		panic(err)
+	}
+	return m
+}
+
+func network(uid, name string, vlan uint16, octet int) *desired.Network {
+	return &desired.Network{
+		UID: uid, Project: "alpha", Name: name, Type: model.NetworkTypeVLAN, PhysicalNetwork: "rack", SegmentationID: vlan, MTU: 1450,
+		Subnets: []desired.Subnet{
+			{CIDR: prefix(fmt.Sprintf("10.%d.0.0/24", octet)), Gateway: address(fmt.Sprintf("10.%d.0.1", octet)),
+				DHCPServer: address(fmt.Sprintf("10.%d.0.2", octet))},
+			{CIDR: prefix(fmt.Sprintf("fd00:%d::/64", octet))},
+		},
+		DHCP: desired.DHCP{
+			DNSServers: []model.Address{address("192.0.2.53"), address("2001:db8::53")}, NTPServers: []model.Address{address("192.0.2.123")},
+			Domain: "alpha.test", MTU: 1450, LeaseSeconds: 3600,
+			Routes: []model.Route{{Destination: prefix("198.51.100.0/24"), NextHop: address(fmt.Sprintf("10.%d.0.1", octet))}},
+		},
+	}
+}
+
+func port(uid, network, device string, octet, last int) *desired.Port {
+	return &desired.Port{
+		UID: uid, Project: "alpha", Name: device, Network: network, MAC: mac(fmt.Sprintf("fa:16:3e:00:%02x:%02x", octet, last)),
+		Addresses: []model.Address{address(fmt.Sprintf("fd00:%d::%x", octet, last)), address(fmt.Sprintf("10.%d.0.%d", octet, last))},
+		Device:    device, InterfaceID: "if-" + device, Hostname: "host-" + device, State: desired.StateActive,
+	}
+}
+
+// fixture is a host with two networks: red has a port that Weft plugged, one that libvirt plugged and one in standby; blue
+// has one that nobody plugged.
+func fixture() compile.Input {
+	moving := port(portMove, netRed, "tapmove", 1, 30)
+	moving.State = desired.StateStandby
+	return compile.Input{
+		Slice: &desired.Slice{
+			Host: &desired.Host{UID: hostUID, Name: "h1", Driver: model.DriverOVS, Bridge: "br-int",
+				Uplinks: []desired.Uplink{{PhysicalNetwork: "rack", Interface: "eth1", MTU: 1500}}},
+			Networks: map[string]*desired.Network{netRed: network(netRed, "red", 101, 1), netBlue: network(netBlue, "blue", 102, 2)},
+			Ports: map[string]*desired.Port{
+				portWeb: port(portWeb, netRed, "tapweb", 1, 10), portDB: port(portDB, netRed, "tapdb", 1, 20),
+				portMove: moving, portBlue: port(portBlue, netBlue, "tapblue", 2, 40),
+			},
+		},
+		Facts: &object.Facts{
+			DatapathType: "netdev",
+			Links: map[string]object.LinkFacts{
+				"eth0":    {Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.11/24")}, DefaultRoute: true, EtcdRoute: true, MTU: 1500},
+				"eth1":    {MTU: 1500, Up: true},
+				"tapweb":  {MTU: 1500},
+				"vnet7":   {MTU: 1500, Up: true},
+				"tapmove": {MTU: 1500},
+			},
+			Interfaces: map[string]object.InterfaceFacts{
+				"eth1":    {Bridge: "br-int", OFPort: 1, OwnerUID: hostUID, Created: true},
+				"tapweb":  {Bridge: "br-int", OFPort: 5, OwnerUID: portWeb, Created: true, InterfaceID: "if-tapweb"},
+				"vnet7":   {Bridge: "br-int", OFPort: 6, InterfaceID: "if-tapdb"},
+				"tapmove": {Bridge: "br-int", OFPort: 7, OwnerUID: portMove, Created: true, InterfaceID: "if-tapmove"},
+			},
+		},
+	}
+}
+
+// text writes a unit for people and goldens.
+func text(u compile.Unit) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s\n", u.Key.Kind, u.Key.UID)
+	if u.Pending != "" {
+		fmt.Fprintf(&b, "pending: %s\n", u.Pending)
+	}
+	if u.Refused != "" {
+		fmt.Fprintf(&b, "refused: %s\n", u.Refused)
+	}
+	for _, o := range u.Objects {
+		set, ok := o.(*object.FlowSet)
+		if !ok {
+			fmt.Fprintf(&b, "%s %+v\n", o.Key(), o)
+			continue
+		}
+		fmt.Fprintf(&b, "%s owner=%s feature=%s after=%v\n", o.Key(), set.OwnerUID, set.Feature, set.After)
+		for _, f := range set.Flows {
+			fmt.Fprintf(&b, "    %s\n", f)
+		}
+	}
+	return b.String()
+}
+
+// everyKey lists every item of the slice.
+func everyKey(s *desired.Slice) []desired.Key {
+	var keys []desired.Key
+	if s.Host != nil {
+		keys = append(keys, s.Host.Key())
+	}
+	for _, n := range s.Networks {
+		keys = append(keys, n.Key())
+	}
+	for _, p := range s.Ports {
+		keys = append(keys, p.Key())
+	}
+	return keys
+}

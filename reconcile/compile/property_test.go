@@ -1,0 +1,272 @@
+package compile_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"weft/hostnet/object"
+	"weft/model"
+	"weft/model/desired"
+	"weft/reconcile/compile"
+)
+
+// drawInput draws a host with a few networks and ports that collide often: devices, interface ids, MACs, VLANs and
+// numbers come from small pools.
+func drawInput(t *rapid.T) compile.Input {
+	in := fixture()
+	clear(in.Slice.Networks)
+	clear(in.Slice.Ports)
+	for i := range rapid.IntRange(1, 4).Draw(t, "networks") {
+		uid := fmt.Sprintf("%08x-0000-4000-8000-%012x", rapid.IntRange(1, 3).Draw(t, "number"), i)
+		in.Slice.Networks[uid] = network(uid, "n", uint16(rapid.IntRange(0, 4).Draw(t, "vlan")), 1)
+	}
+	nets := slices.Sorted(maps.Keys(in.Slice.Networks))
+	for i := range rapid.IntRange(0, 8).Draw(t, "ports") {
+		p := drawPort(t, i, nets)
+		in.Slice.Ports[p.UID] = p
+	}
+	drawFacts(t, in)
+	return in
+}
+
+func drawPort(t *rapid.T, i int, nets []string) *desired.Port {
+	uid := fmt.Sprintf("%08x-0000-4000-8000-000000000000", i)
+	p := port(uid, rapid.SampledFrom(append(nets, "absent")).Draw(t, "network"), "d", 1, rapid.IntRange(10, 13).Draw(t, "mac"))
+	p.Device = rapid.SampledFrom([]string{"", "d0", "d1", "d2", "d3", "eth0", "eth1", "br-int", "bad/name"}).Draw(t, "device")
+	p.InterfaceID = rapid.SampledFrom([]string{"", "i0", "i1", "i2"}).Draw(t, "interface id")
+	p.State = rapid.SampledFrom([]desired.State{desired.StateActive, desired.StateActive, desired.StateStandby, "odd"}).Draw(t, "state")
+	if rapid.IntRange(0, 4).Draw(t, "spoil") == 0 {
+		p.Addresses = append(p.Addresses, address("10.1.0.2"))
+	}
+	return p
+}
+
+func drawFacts(t *rapid.T, in compile.Input) {
+	for i := range 4 {
+		if name := fmt.Sprintf("d%d", i); rapid.Bool().Draw(t, "link "+name) {
+			in.Facts.Links[name] = object.LinkFacts{MTU: 1500}
+		}
+	}
+	for i := range rapid.IntRange(0, 6).Draw(t, "interfaces") {
+		in.Facts.Interfaces[fmt.Sprintf("d%d", i)] = object.InterfaceFacts{
+			Bridge: rapid.SampledFrom([]string{"br-int", "br-int", "br-ex"}).Draw(t, "bridge"), OFPort: uint32(rapid.IntRange(0, 1).Draw(t, "known") * (20 + i)),
+			InterfaceID: rapid.SampledFrom([]string{"", "i0", "i1", "i2"}).Draw(t, "iface-id"), Created: rapid.Bool().Draw(t, "created"),
+			OwnerUID: fmt.Sprintf("%08x-0000-4000-8000-000000000000", rapid.IntRange(0, 8).Draw(t, "owner")),
+		}
+	}
+}
+
+func compileAll(in compile.Input) map[desired.Key]string {
+	out := map[desired.Key]string{}
+	for _, k := range everyKey(in.Slice) {
+		out[k] = text(compile.Compile(in, k))
+	}
+	return out
+}
+
+// No two units make the same object, no two flows of the bridge are the same flow, whatever the items are.
+func TestUnitsNeverCollide(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		in := drawInput(t)
+		objects := map[object.Key]desired.Key{}
+		flows := map[string]desired.Key{}
+		for _, k := range everyKey(in.Slice) {
+			for _, o := range compile.Compile(in, k).Objects {
+				if other, taken := objects[o.Key()]; taken {
+					t.Fatalf("%v and %v both make %v", other, k, o.Key())
+				}
+				objects[o.Key()] = k
+				set, ok := o.(*object.FlowSet)
+				if !ok {
+					continue
+				}
+				for _, f := range set.Flows {
+					id := fmt.Sprintf("%d %d %s", f.Table, f.Priority, f.Match)
+					if other, taken := flows[id]; taken {
+						t.Fatalf("%v and %v both hold flow %s", other, k, f)
+					}
+					flows[id] = k
+				}
+			}
+		}
+	})
+}
+
+// An index that was kept through any sequence of changes says the same as a fresh one, and what it does not call dirty has
+// not changed.
+func TestIndexFollowsChanges(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		in, next := drawInput(t), drawInput(t)
+		in.Index = compile.NewIndex(in.Slice, in.Facts)
+		before := compileAll(in)
+		dirty := map[desired.Key]bool{}
+		mark := func(keys []desired.Key) {
+			for _, k := range keys {
+				dirty[k] = true
+			}
+		}
+		for _, k := range rapid.Permutation(slices.Concat(everyKey(in.Slice), everyKey(next.Slice))).Draw(t, "order") {
+			if rapid.Bool().Draw(t, "skip") {
+				continue
+			}
+			replace(in.Slice, next.Slice, k)
+			mark(in.Index.Update(in.Slice, k))
+		}
+		if rapid.Bool().Draw(t, "facts") {
+			devices := slices.Collect(maps.Keys(next.Facts.Links))
+			for _, m := range []map[string]object.InterfaceFacts{in.Facts.Interfaces, next.Facts.Interfaces} {
+				devices = append(devices, slices.Collect(maps.Keys(m))...)
+			}
+			devices = append(devices, slices.Collect(maps.Keys(in.Facts.Links))...)
+			if rapid.Bool().Draw(t, "all") {
+				devices = nil
+			}
+			in.Facts = next.Facts
+			mark(in.Index.Observe(in.Slice, in.Facts, devices))
+		}
+		kept := compileAll(in)
+		in.Index = nil
+		for k, fresh := range compileAll(in) {
+			if kept[k] != fresh {
+				t.Fatalf("%v with the kept index:\n%s\nwith a fresh one:\n%s", k, kept[k], fresh)
+			}
+			if !dirty[k] && before[k] != fresh {
+				t.Fatalf("%v changed without being dirty:\n%s\nto\n%s", k, before[k], fresh)
+			}
+		}
+	})
+}
+
+func replace(s, next *desired.Slice, k desired.Key) {
+	switch k.Kind {
+	case desired.KindNetwork:
+		if n := next.Networks[k.UID]; n != nil {
+			s.Networks[k.UID] = n
+		} else {
+			delete(s.Networks, k.UID)
+		}
+	case desired.KindPort:
+		if p := next.Ports[k.UID]; p != nil {
+			s.Ports[k.UID] = p
+		} else {
+			delete(s.Ports, k.UID)
+		}
+	}
+}
+
+// A port that is faulty by itself changes no other item's unit.
+func TestFaultyPortHarmsNobody(t *testing.T) {
+	t.Parallel()
+	spoil := map[string]func(p *desired.Port){
+		"mac":     func(p *desired.Port) { p.MAC[0] |= 1 },
+		"server":  func(p *desired.Port) { p.Addresses = append(p.Addresses, address("10.1.0.2")) },
+		"device":  func(p *desired.Port) { p.Device = "../eth0" },
+		"state":   func(p *desired.Port) { p.State = "?" },
+		"network": func(p *desired.Port) { p.Network = "absent" },
+		"many":    func(p *desired.Port) { p.Addresses = make([]model.Address, 1000) },
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		in := drawInput(t)
+		want := compileAll(in)
+		bad := drawPort(t, 99, slices.Sorted(maps.Keys(in.Slice.Networks)))
+		spoil[rapid.SampledFrom(slices.Sorted(maps.Keys(spoil))).Draw(t, "spoil")](bad)
+		if bad.Network == "absent" {
+			bad.Device, bad.InterfaceID = "own", "own"
+		}
+		in.Slice.Ports[bad.UID] = bad
+		for k, got := range compileAll(in) {
+			if k != bad.Key() && got != want[k] {
+				t.Fatalf("%v changed from\n%s\nto\n%s", k, want[k], got)
+			}
+		}
+	})
+}
+
+func TestCompileIsDeterministic(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		in := drawInput(t)
+		want := compileAll(in)
+		again := in
+		again.Slice = &desired.Slice{Host: in.Slice.Host, Networks: map[string]*desired.Network{}, Ports: map[string]*desired.Port{}}
+		for _, k := range rapid.Permutation(everyKey(in.Slice)).Draw(t, "order") {
+			replace(again.Slice, in.Slice, k)
+		}
+		if got := compileAll(again); !maps.Equal(got, want) {
+			t.Fatalf("compiled twice, differently:\n%v\n%v", got, want)
+		}
+	})
+}
+
+func TestDependents(t *testing.T) {
+	t.Parallel()
+	in := fixture()
+	red, web, db, move := key(desired.KindNetwork, netRed), key(desired.KindPort, portWeb), key(desired.KindPort, portDB), key(desired.KindPort, portMove)
+	for _, c := range []struct {
+		of   desired.Key
+		want []desired.Key
+	}{
+		{web, []desired.Key{red, web}}, {red, []desired.Key{red, web, db, move}}, {key(desired.KindPort, "gone"), []desired.Key{key(desired.KindPort, "gone")}},
+	} {
+		if got := compile.Dependents(in, c.of); !slices.Equal(got, c.want) {
+			t.Errorf("dependents of %v are %v, want %v", c.of, got, c.want)
+		}
+	}
+	if got := len(compile.Dependents(in, key(desired.KindHost, hostUID))); got != 7 {
+		t.Errorf("the host's change concerns %d items, want all 7", got)
+	}
+	for device, want := range map[string]int{"tapweb": 2, "vnet7": 2, "eth1": 7, "eth0": 0, "br-int": 1, "tapblue": 2} {
+		if got := compile.ByDevice(in, device); len(got) != want {
+			t.Errorf("device %s concerns %v, want %d items", device, got, want)
+		}
+	}
+}
+
+func BenchmarkCompilePort(b *testing.B) {
+	for _, ports := range []int{1, 100, 1000} {
+		b.Run(fmt.Sprint(ports), func(b *testing.B) {
+			in := crowd(ports)
+			k := key(desired.KindPort, fmt.Sprintf("%08x-0000-4000-8000-000000000000", ports/2))
+			b.ReportAllocs()
+			for b.Loop() {
+				compile.Compile(in, k)
+			}
+		})
+	}
+}
+
+func BenchmarkChangePort(b *testing.B) {
+	for _, ports := range []int{1, 100, 1000} {
+		b.Run(fmt.Sprint(ports), func(b *testing.B) {
+			in := crowd(ports)
+			k := key(desired.KindPort, fmt.Sprintf("%08x-0000-4000-8000-000000000000", ports/2))
+			b.ReportAllocs()
+			for b.Loop() {
+				for _, d := range in.Index.Update(in.Slice, k) {
+					compile.Compile(in, d)
+				}
+			}
+		})
+	}
+}
+
+// crowd is a host with that many plugged ports of one network.
+func crowd(ports int) compile.Input {
+	in := fixture()
+	clear(in.Slice.Ports)
+	for i := range ports {
+		p := port(fmt.Sprintf("%08x-0000-4000-8000-000000000000", i), netRed, fmt.Sprintf("tap%d", i), 1, i%250)
+		p.MAC[4], p.MAC[3] = byte(i), byte(i>>8)
+		in.Slice.Ports[p.UID] = p
+		in.Facts.Links[p.Device] = object.LinkFacts{MTU: 1450}
+		in.Facts.Interfaces[p.Device] = object.InterfaceFacts{Bridge: "br-int", OFPort: uint32(i + 10), OwnerUID: p.UID, Created: true, InterfaceID: p.InterfaceID}
+	}
+	in.Index = compile.NewIndex(in.Slice, in.Facts)
+	return in
+}
