@@ -16,6 +16,7 @@ func hostCommand(s streams) *cli.Command {
 		Name:  "host",
 		Usage: "look at one host's reconciler, and give it orders",
 		Subcommands: []*cli.Command{
+			hostPlanCommand(s),
 			hostOrderCommand(s, "accept", "carry out what the host holds back: most of its slice gone, or another etcd"),
 			hostOrderCommand(s, "resync", "read the whole host and its slice afresh"),
 		},

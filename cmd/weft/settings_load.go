@@ -37,11 +37,11 @@ const defaultEndpoint = "http://127.0.0.1:2379"
 func connectionFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "config", EnvVars: []string{"WEFT_CONFIG"}, Usage: "read settings from `FILE` (default: ~/.config/weft/config.yaml)"},
-		&cli.StringSliceFlag{Name: "endpoints", Aliases: []string{"etcd-endpoints"}, EnvVars: []string{"WEFT_ENDPOINTS"}, Usage: "etcd's `URLS`, separated by commas (default: " + defaultEndpoint + ")"},
-		&cli.StringFlag{Name: "root", Aliases: []string{"etcd-root"}, EnvVars: []string{"WEFT_ROOT"}, Usage: "root of all `KEYS` (default: " + etcdschema.DefaultRoot + ")"},
-		&cli.StringFlag{Name: "cert", Aliases: []string{"etcd-cert"}, EnvVars: []string{"WEFT_CERT"}, Usage: "client certificate `FILE` (PEM)"},
-		&cli.StringFlag{Name: "key", Aliases: []string{"etcd-key"}, EnvVars: []string{"WEFT_KEY"}, Usage: "client key `FILE` (PEM)"},
-		&cli.StringFlag{Name: "ca", Aliases: []string{"etcd-ca"}, EnvVars: []string{"WEFT_CA"}, Usage: "`FILE` with the certificates etcd's is checked against (PEM)"},
+		&cli.StringSliceFlag{Name: "endpoints", Aliases: []string{"etcd-endpoints"}, EnvVars: []string{"WEFT_ENDPOINTS", "WEFT_ETCD_ENDPOINTS"}, Usage: "etcd's `URLS`, separated by commas (default: " + defaultEndpoint + ")"},
+		&cli.StringFlag{Name: "root", Aliases: []string{"etcd-root"}, EnvVars: []string{"WEFT_ROOT", "WEFT_ETCD_ROOT"}, Usage: "root of all `KEYS` (default: " + etcdschema.DefaultRoot + ")"},
+		&cli.StringFlag{Name: "cert", Aliases: []string{"etcd-cert"}, EnvVars: []string{"WEFT_CERT", "WEFT_ETCD_CERT"}, Usage: "client certificate `FILE` (PEM)"},
+		&cli.StringFlag{Name: "key", Aliases: []string{"etcd-key"}, EnvVars: []string{"WEFT_KEY", "WEFT_ETCD_KEY"}, Usage: "client key `FILE` (PEM)"},
+		&cli.StringFlag{Name: "ca", Aliases: []string{"etcd-ca"}, EnvVars: []string{"WEFT_CA", "WEFT_ETCD_CA"}, Usage: "`FILE` with the certificates etcd's is checked against (PEM)"},
 		&cli.StringFlag{Name: "user", EnvVars: []string{"WEFT_USER"}, Usage: "etcd `NAME`, with the password in WEFT_PASSWORD or the configuration file"},
 	}
 }
