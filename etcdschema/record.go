@@ -42,6 +42,9 @@ type Claim struct {
 	Owner string     `json:"owner"` // uid
 	State ClaimState `json:"state"`
 	Since time.Time  `json:"since"`
+	// For is the owner as people read it ("Port alpha/web-1"). A later incarnation of the same name may ask for a value
+	// that is still held after the earlier one.
+	For string `json:"for,omitempty"`
 }
 
 // Phase says what the controllers make of an intent object.

@@ -1,0 +1,65 @@
+package etcdschema
+
+import (
+	"strconv"
+	"strings"
+	"time"
+)
+
+// AllPrefix is everything below root and layout, for followers that need one order over all areas (controllers). No
+// role but theirs may read it.
+func AllPrefix() Prefix { return Prefix{""} }
+
+// StatusOf is the status key for a key of intent/, even one that names no object (an unknown kind, a bad project), so
+// that whoever wrote it can read why. ok is false when no such key can be made.
+func StatusOf(intent Key) (Key, bool) {
+	rest, ok := strings.CutPrefix(intent.path, "intent/")
+	if !ok || strings.Count(rest, "/") != 2 || len(rest) > maxStatusPath {
+		return Key{}, false
+	}
+	return Key{"status/" + rest}, true
+}
+
+// maxStatusPath bounds the keys that garbage under intent/ can bring about.
+const maxStatusPath = 512
+
+// ParseSegmentClaim reads physical network and VLAN id out of a claim key.
+func ParseSegmentClaim(k Key) (physicalNetwork string, vlan uint16, ok bool) {
+	rest, found := strings.CutPrefix(k.path, "claim/segment/")
+	if !found {
+		return "", 0, false
+	}
+	name, s, found := strings.Cut(rest, "/")
+	n, err := strconv.ParseUint(s, 10, 16)
+	if !found || err != nil || n == 0 || n > 4094 {
+		return "", 0, false
+	}
+	return name, uint16(n), true
+}
+
+// ControlStatusKey is the key of the controllers' own status.
+func ControlStatusKey() Key { return Key{"status/" + ControlNode} }
+
+// ControlStatus is what the leading controller says about itself.
+type ControlStatus struct {
+	Leader  string    `json:"leader"`
+	Version string    `json:"version,omitempty"`
+	Since   time.Time `json:"since"` // of the leadership
+	// Brake says why nothing is written and no claim freed until an order "accept" comes; nil while work goes on.
+	Brake *Brake `json:"brake,omitempty"`
+	// AcceptedRevision is the highest revision that anybody had seen when an accept ended a brake: evidence up to it that
+	// etcd has gone back is known and does not brake again.
+	AcceptedRevision int64 `json:"acceptedRevision,omitempty"`
+	// AcceptedClusters are the clusters, besides the present one, whose reports were known at that accept.
+	AcceptedClusters []string `json:"acceptedClusters,omitempty"`
+}
+
+// Brake says why the controllers hold.
+type Brake struct {
+	Reason string    `json:"reason"`
+	Since  time.Time `json:"since"`
+	// Revision is etcd's when the brake was put on: an order of a later mod revision ends it.
+	Revision int64 `json:"revision"`
+	// Restored says that etcd went back: claims are rebuilt from what the nodes report before work goes on.
+	Restored bool `json:"restored,omitempty"`
+}
