@@ -63,3 +63,12 @@ type Brake struct {
 	// Restored says that etcd went back: claims are rebuilt from what the nodes report before work goes on.
 	Restored bool `json:"restored,omitempty"`
 }
+
+// IntentOf is the key of intent/ that a status key made by StatusOf or StatusKey is about.
+func IntentOf(status Key) (Key, bool) {
+	rest, ok := strings.CutPrefix(status.path, "status/")
+	if !ok || strings.Count(rest, "/") != 2 {
+		return Key{}, false
+	}
+	return Key{"intent/" + rest}, true
+}

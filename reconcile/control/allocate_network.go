@@ -1,0 +1,144 @@
+package control
+
+import (
+	"fmt"
+	"slices"
+
+	"weft/etcdschema"
+	"weft/model"
+)
+
+// network claims the segment and, in each subnet, the gateway's and the DHCP server's address.
+func (a *allocation) network(s *model.NetworkSpec) {
+	physical := a.cache.accepted[model.ID{Project: model.ClusterProject, Kind: model.KindPhysicalNetwork, Name: s.PhysicalNetwork}]
+	if physical == nil {
+		return // reported with the references
+	}
+	a.segment(s, physical.Object.Spec.(*model.PhysicalNetworkSpec))
+	for i, sub := range s.Subnets {
+		gw := sub.ReservedGateway()
+		a.demand(fmt.Sprintf("spec.subnets[%d].gateway", i), etcdschema.AddressClaim(a.uid, gw), "gateway address "+gw.String())
+	}
+	for i, sub := range s.Subnets {
+		if sub.CIDR.Addr().Is4() {
+			a.dhcpServer(fmt.Sprintf("spec.subnets[%d].dhcpServer", i), sub)
+		}
+	}
+	a.keepUsed(s)
+}
+
+func (a *allocation) segment(s *model.NetworkSpec, physical *model.PhysicalNetworkSpec) {
+	key := func(v uint16) etcdschema.Key { return etcdschema.SegmentClaim(s.PhysicalNetwork, v) }
+	if s.SegmentationID != 0 {
+		a.result.SegmentationID = s.SegmentationID
+		a.demand("spec.segmentationID", key(s.SegmentationID), fmt.Sprintf("VLAN %d of physical network %s", s.SegmentationID, s.PhysicalNetwork))
+		return
+	}
+	if a.previous != nil && a.previous.Allocated.SegmentationID != 0 && a.keeps(key(a.previous.Allocated.SegmentationID)) {
+		a.result.SegmentationID = a.previous.Allocated.SegmentationID
+		a.want(key(a.result.SegmentationID))
+		return
+	}
+	used := a.cache.segmentsOf(s.PhysicalNetwork)
+	var free []uint16
+	for _, r := range physical.VLANRanges {
+		for v := int(r.Minimum); v <= int(r.Maximum) && v < maxSegments && len(free) < a.choice(); v++ {
+			if !used[v] {
+				free = append(free, uint16(v))
+			}
+		}
+	}
+	if len(free) == 0 {
+		a.verdict.spaces = append(a.verdict.spaces, segmentSpace(s.PhysicalNetwork))
+		a.verdict.pending("spec.segmentationID", fmt.Sprintf("physical network %s has no free VLAN id left: widen its vlanRanges", s.PhysicalNetwork))
+		return
+	}
+	a.result.SegmentationID = free[a.settings.Random()%uint64(len(free))]
+	a.want(key(a.result.SegmentationID))
+}
+
+// choice is among how many free values one is chosen at random: only one, the lowest, but after a lost race.
+func (p *planner) choice() int {
+	if p.spread {
+		return 64
+	}
+	return 1
+}
+
+// segmentSpace names the VLAN ids of a physical network among the spaces that may be exhausted.
+func segmentSpace(physicalNetwork string) string { return "segment/" + physicalNetwork }
+
+// dhcpServer keeps the server's address, or takes the first free one after the gateway.
+func (a *allocation) dhcpServer(field string, s model.Subnet) {
+	key := func(addr model.Address) etcdschema.Key { return etcdschema.AddressClaim(a.uid, addr) }
+	if s.DHCPServer.IsValid() {
+		a.result.DHCPServers = append(a.result.DHCPServers, s.DHCPServer)
+		a.demand(field, key(s.DHCPServer), "DHCP server address "+s.DHCPServer.String())
+		return
+	}
+	if a.previous != nil {
+		for _, addr := range a.previous.Allocated.DHCPServers {
+			_, taken := a.wanted[key(addr)]
+			if s.CIDR.Contains(addr.Addr) && a.keeps(key(addr)) && !taken {
+				a.result.DHCPServers = append(a.result.DHCPServers, addr)
+				a.want(key(addr))
+				return
+			}
+		}
+	}
+	block := hosts(s.CIDR.Prefix)
+	after := addressRun{s.ReservedGateway().Next(), block.last}
+	for _, r := range []addressRun{after, block} {
+		for first := r.first; ; {
+			free, ok := a.cache.addressesOf(a.uid).free(first, r.last)
+			if !ok {
+				break
+			}
+			if addr := (model.Address{Addr: free}); a.unclaimed(key(addr)) {
+				a.result.DHCPServers = append(a.result.DHCPServers, addr)
+				a.want(key(addr))
+				return
+			}
+			first = free.Next() // wanted for a gateway of this very network
+		}
+	}
+	a.verdict.spaces = append(a.verdict.spaces, a.uid)
+	a.verdict.pending(field, fmt.Sprintf("no address of %s is free for the DHCP server: remove a port, or name the address of one", s.CIDR))
+}
+
+// keepUsed refuses to give up a subnet in which ports still have addresses.
+func (a *allocation) keepUsed(s *model.NetworkSpec) {
+	if a.previous == nil || a.previous.UID != a.uid {
+		return
+	}
+	old := a.previous.Object.Spec.(*model.NetworkSpec)
+	for _, sub := range old.Subnets {
+		if slices.ContainsFunc(s.Subnets, func(n model.Subnet) bool { return covers(n, sub) }) {
+			continue
+		}
+		if id, addr, ok := a.userOf(sub, s); ok {
+			a.verdict.invalid("spec.subnets", fmt.Sprintf("subnet %s is gone, but %s still has %s of it: change or delete the port first", sub.CIDR, id, addr))
+		}
+	}
+}
+
+func covers(n, old model.Subnet) bool {
+	return n.CIDR.Bits() <= old.CIDR.Bits() && n.CIDR.Contains(old.CIDR.Addr())
+}
+
+// userOf finds a port with an address in the subnet that the new spec has no place for.
+func (a *allocation) userOf(sub model.Subnet, now *model.NetworkSpec) (model.ID, model.Address, bool) {
+	for id := range a.cache.using[a.id] {
+		p := a.cache.accepted[id]
+		spec, ok := p.Object.Spec.(*model.PortSpec)
+		if !ok || spec.NetworkID(id.Project) != a.id {
+			continue
+		}
+		for _, addr := range p.Allocated.Addresses {
+			if sub.CIDR.Contains(addr.Addr) && now.SubnetOf(addr) < 0 {
+				return id, addr, true
+			}
+		}
+	}
+	return model.ID{}, model.Address{}, false
+}

@@ -1,0 +1,206 @@
+package control
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"github.com/google/uuid"
+
+	"weft/etcdschema"
+	"weft/model"
+)
+
+// macTries bounds the search for a free MAC: with 2^24 values behind a prefix even 100,000 ports leave one try in 170.
+const macTries = 64
+
+// port claims MAC, addresses, interface id and the device's name on each host.
+func (a *allocation) port(s *model.PortSpec) {
+	network := a.cache.accepted[s.NetworkID(a.id.Project)]
+	if network == nil {
+		return // reported with the references
+	}
+	a.portMAC(s)
+	a.portAddresses(s, network)
+	ifaceID := interfaceID(s, a.id.Name, a.uid)
+	a.demand("spec.interfaceID", etcdschema.InterfaceClaim(ifaceID), fmt.Sprintf("interface id %s", ifaceID))
+	device := deviceName(s, ifaceID)
+	if s.Host != "" {
+		a.demand("spec.device", etcdschema.DeviceClaim(s.Host, device), fmt.Sprintf("device %s on host %s", device, s.Host))
+	}
+	if s.MigrateTo != "" && s.MigrateTo != s.Host {
+		a.demand("spec.device", etcdschema.DeviceClaim(s.MigrateTo, device), fmt.Sprintf("device %s on host %s", device, s.MigrateTo))
+	}
+}
+
+// interfaceID is what the hypervisor writes to external_ids:iface-id (see model.PortSpec).
+func interfaceID(s *model.PortSpec, name, uid string) string {
+	if s.InterfaceID != "" {
+		return s.InterfaceID
+	}
+	if u, err := uuid.Parse(name); err == nil && u.String() == name {
+		return name
+	}
+	return uid
+}
+
+// deviceName is the guest's netdev (see model.PortSpec).
+func deviceName(s *model.PortSpec, interfaceID string) string {
+	if s.Device != "" {
+		return s.Device
+	}
+	return "tap" + interfaceID[:min(11, len(interfaceID))]
+}
+
+func (a *allocation) portMAC(s *model.PortSpec) {
+	if !s.MAC.IsZero() {
+		a.result.MAC = s.MAC
+		a.demand("spec.mac", etcdschema.MACClaim(s.MAC), "MAC "+s.MAC.String())
+		return
+	}
+	if a.previous != nil && a.keeps(etcdschema.MACClaim(a.previous.Allocated.MAC)) {
+		a.result.MAC = a.previous.Allocated.MAC
+		a.want(etcdschema.MACClaim(a.result.MAC))
+		return
+	}
+	for range macTries {
+		v := a.settings.Random()
+		p := a.settings.MACPrefix
+		m := model.MAC{p[0], p[1], p[2], byte(v >> 16), byte(v >> 8), byte(v)}
+		if k := etcdschema.MACClaim(m); a.unclaimed(k) {
+			a.result.MAC = m
+			a.want(k)
+			return
+		}
+	}
+	a.verdict.pending("spec.mac", fmt.Sprintf("no free MAC was found with prefix %x after %d tries", a.settings.MACPrefix, macTries))
+}
+
+// portAddresses gives the port what its spec lists, and for a family of which it lists none one address, IPv6 first.
+func (a *allocation) portAddresses(s *model.PortSpec, network *etcdschema.Accepted) {
+	spec := network.Object.Spec.(*model.NetworkSpec)
+	for _, v6 := range []bool{true, false} {
+		explicit := false
+		for i, addr := range s.Addresses {
+			if addr.Is6() != v6 {
+				continue
+			}
+			explicit = true
+			a.result.Addresses = append(a.result.Addresses, addr)
+			a.demand(fmt.Sprintf("spec.addresses[%d]", i), etcdschema.AddressClaim(network.UID, addr), "address "+addr.String())
+		}
+		if !explicit {
+			a.oneAddress(network.UID, subnetsOf(spec, v6))
+		}
+	}
+}
+
+func subnetsOf(s *model.NetworkSpec, v6 bool) []model.Subnet {
+	var out []model.Subnet
+	for _, sub := range s.Subnets {
+		if sub.CIDR.Addr().Is6() == v6 {
+			out = append(out, sub)
+		}
+	}
+	return out
+}
+
+// oneAddress keeps the address the port has in one of the subnets, or takes the lowest free one.
+func (a *allocation) oneAddress(network string, subnets []model.Subnet) {
+	if len(subnets) == 0 {
+		return
+	}
+	if a.previous != nil {
+		for _, addr := range a.previous.Allocated.Addresses {
+			k := etcdschema.AddressClaim(network, addr)
+			inside := slices.ContainsFunc(subnets, func(s model.Subnet) bool { return s.CIDR.Contains(addr.Addr) })
+			if inside && a.keeps(k) {
+				a.take(addr, k)
+				return
+			}
+		}
+	}
+	for _, s := range subnets {
+		if addr, ok := a.freeAddress(network, s); ok {
+			a.take(addr, etcdschema.AddressClaim(network, addr))
+			return
+		}
+	}
+	a.verdict.spaces = append(a.verdict.spaces, network)
+	a.verdict.pending("spec.addresses", fmt.Sprintf("no free address is left in %s: add a subnet or an allocation pool to the network", cidrs(subnets)))
+}
+
+func (a *allocation) take(addr model.Address, k etcdschema.Key) {
+	a.result.Addresses = append(a.result.Addresses, addr)
+	a.want(k)
+}
+
+func cidrs(subnets []model.Subnet) string {
+	s := ""
+	for i, sub := range subnets {
+		if i > 0 {
+			s += ", "
+		}
+		s += sub.CIDR.String()
+	}
+	return s
+}
+
+// freeAddress is the lowest unclaimed address of the subnet's pools. After a lost race it looks from a random address
+// on first, so that replicas that allocate at the same time do not meet again.
+func (a *allocation) freeAddress(network string, s model.Subnet) (model.Address, bool) {
+	used := a.cache.addressesOf(network)
+	for _, pool := range pools(s) {
+		if a.spread {
+			if from := within(pool, a.settings.Random()); from.IsValid() {
+				if addr, ok := used.free(from, pool.last); ok {
+					return model.Address{Addr: addr}, true
+				}
+			}
+		}
+		if addr, ok := used.free(pool.first, pool.last); ok {
+			return model.Address{Addr: addr}, true
+		}
+	}
+	return model.Address{}, false
+}
+
+// pools are the ranges that guests are given addresses from: without declared ones the block's host addresses.
+func pools(s model.Subnet) []addressRun {
+	var out []addressRun
+	for _, p := range s.AllocationPools {
+		out = append(out, addressRun{p.Start.Addr, p.End.Addr})
+	}
+	if len(out) == 0 {
+		out = append(out, hosts(s.CIDR.Prefix))
+	}
+	return out
+}
+
+// hosts is the block without its network address (IPv6: the subnet-router anycast address) and IPv4 broadcast address.
+func hosts(p netip.Prefix) addressRun {
+	r := addressRun{p.Addr().Next(), lastAddr(p)}
+	if p.Addr().Is4() {
+		r.last = r.last.Prev()
+	}
+	return r
+}
+
+// spreadSpan bounds how far from the start of a pool a random address is looked for.
+const spreadSpan = 1 << 12
+
+// within is an address of the run, at most spreadSpan from its start; the zero Addr when it falls outside.
+func within(r addressRun, random uint64) netip.Addr {
+	b := r.first.As16()
+	v := uint32(b[12])<<24 | uint32(b[13])<<16 | uint32(b[14])<<8 | uint32(b[15])
+	v += uint32(random % spreadSpan)
+	b[12], b[13], b[14], b[15] = byte(v>>24), byte(v>>16), byte(v>>8), byte(v)
+	a := netip.AddrFrom16(b)
+	if r.first.Is4() {
+		a = a.Unmap()
+	}
+	if a.Less(r.first) || r.last.Less(a) {
+		return netip.Addr{}
+	}
+	return a
+}

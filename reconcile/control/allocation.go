@@ -1,0 +1,152 @@
+package control
+
+import (
+	"fmt"
+	"time"
+
+	"weft/etcdschema"
+	"weft/model"
+)
+
+// maxSegments bounds VLAN ids (IEEE 802.1Q: 12 bits).
+const maxSegments = 4096
+
+// segmentSet tells which VLAN ids of a physical network are claimed.
+type segmentSet [maxSegments]bool
+
+// allocation works out which claims one object must own. Nothing is written before settle, so an object that turns out
+// to be invalid changes nothing.
+type allocation struct {
+	*planner
+	id       model.ID
+	uid      string
+	object   model.Object
+	previous *etcdschema.Accepted // of the same name, perhaps an earlier incarnation; nil when there is none
+	result   etcdschema.Allocated
+	verdict  verdict
+	wanted   map[etcdschema.Key]struct{}
+}
+
+// obstacle says who stands in the way of claiming a key, if anybody does.
+func (a *allocation) obstacle(k etcdschema.Key) (cl etcdschema.Claim, blocked bool) {
+	cl, ok := a.cache.claim(k)
+	switch {
+	case !ok, cl.Owner == a.uid:
+		return cl, false
+	case a.previous != nil && cl.Owner == a.previous.UID:
+		return cl, false
+	case cl.State == etcdschema.ClaimHeld && cl.For == a.id.String():
+		return cl, false
+	}
+	return cl, true
+}
+
+// demand claims a value that the spec names. When somebody has it, the object is invalid, or pending while it is only
+// held after a release.
+func (a *allocation) demand(field string, k etcdschema.Key, value string) {
+	if _, twice := a.wanted[k]; twice {
+		a.verdict.invalid(field, fmt.Sprintf("%s is needed twice by this object: change one of the fields", value))
+		return
+	}
+	cl, blocked := a.obstacle(k)
+	if !blocked {
+		a.want(k)
+		return
+	}
+	a.verdict.waits = append(a.verdict.waits, k)
+	if cl.State == etcdschema.ClaimHeld {
+		a.verdict.pending(field, fmt.Sprintf("%s was released by %s a short while ago and is kept from reuse until its hold time has passed",
+			value, a.ownerName(cl)))
+		return
+	}
+	a.verdict.invalid(field, fmt.Sprintf("%s belongs to %s already: choose another value, or change that one first", value, a.ownerName(cl)))
+}
+
+func (a *allocation) want(k etcdschema.Key) { a.wanted[k] = struct{}{} }
+
+// keeps says that the object owns the key already, in this incarnation, and nobody may take it.
+func (a *allocation) keeps(k etcdschema.Key) bool {
+	cl, ok := a.cache.claim(k)
+	return ok && cl.Owner == a.uid
+}
+
+// unclaimed says that nobody has the key and the object does not want it for something else.
+func (a *allocation) unclaimed(k etcdschema.Key) bool {
+	_, wanted := a.wanted[k]
+	_, claimed := a.cache.claim(k)
+	return !wanted && !claimed
+}
+
+func (a *allocation) ownerName(cl etcdschema.Claim) string {
+	if id, ok := a.cache.ids[cl.Owner]; ok {
+		return id.String()
+	}
+	if cl.For != "" {
+		return cl.For
+	}
+	return "an object with uid " + cl.Owner
+}
+
+// settle makes the claims what the allocation wants: new ones bound, others released.
+func (a *allocation) settle(r *round) error {
+	for k := range a.wanted {
+		if err := a.bind(r, k); err != nil {
+			return err
+		}
+	}
+	if err := a.release(r, a.uid); err != nil {
+		return err
+	}
+	if a.previous != nil && a.previous.UID != a.uid {
+		return a.release(r, a.previous.UID)
+	}
+	return nil
+}
+
+func (a *allocation) bind(r *round, k etcdschema.Key) error {
+	cl, ok := a.cache.claim(k)
+	if ok && cl.Owner == a.uid && cl.State == etcdschema.ClaimBound {
+		return nil
+	}
+	_, err := r.put(k, etcdschema.Claim{Owner: a.uid, State: etcdschema.ClaimBound, Since: a.now(), For: a.id.String()}, true)
+	return err
+}
+
+func (a *allocation) release(r *round, uid string) error {
+	var gone []etcdschema.Key
+	for k := range a.cache.owned[uid] {
+		if _, wanted := a.wanted[k]; !wanted {
+			gone = append(gone, k)
+		}
+	}
+	return a.releaseKeys(r, gone)
+}
+
+// releaseKeys frees claims. An address, MAC or segment is held, so that whoever still sends to it, or has it cached,
+// meets no stranger; names on a host are free at once.
+func (p *planner) releaseKeys(r *round, keys []etcdschema.Key) error {
+	for _, k := range keys {
+		cl, ok := p.cache.claim(k)
+		switch {
+		case !ok || cl.State == etcdschema.ClaimHeld:
+		case isHeldSpace(k):
+			cl.State, cl.Since = etcdschema.ClaimHeld, p.now()
+			if err := r.putHeld(k, cl); err != nil {
+				return err
+			}
+		default:
+			r.remove(k, true)
+		}
+	}
+	return nil
+}
+
+func isHeldSpace(k etcdschema.Key) bool {
+	switch spaceOf(k) {
+	case "address", "mac", "segment":
+		return true
+	}
+	return false
+}
+
+func (p *planner) now() time.Time { return p.settings.Now().UTC().Truncate(time.Millisecond) }

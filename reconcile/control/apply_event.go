@@ -1,0 +1,166 @@
+package control
+
+import (
+	"slices"
+
+	"weft/etcdschema"
+	"weft/model"
+)
+
+// apply takes in one event of etcd and marks what must be looked at because of it. own holds the revisions of writes of
+// ours whose events have not come back: older events of such a key are history, the event itself is no news.
+func (p *planner) apply(ev etcdschema.Event, own map[etcdschema.Key]int64) {
+	k := ev.Key
+	switch area(k) {
+	case "event", "election", "live":
+		return
+	}
+	if rev, ours := own[k]; ours && ev.ModRevision <= rev {
+		return
+	}
+	if have := p.cache.entries[k]; have != nil && have.mod > ev.ModRevision && !p.rewound {
+		return // read again since, after a lost race
+	}
+	var e *entry
+	if !ev.Deleted {
+		e = &entry{data: ev.Value, mod: ev.ModRevision, born: ev.CreateRevision}
+	}
+	old := p.cache.set(k, e)
+	if old == nil && e == nil {
+		return
+	}
+	switch area(k) {
+	case "intent":
+		p.intentChanged(k)
+	case "accepted":
+		p.acceptedChanged(k, old, e)
+	case "claim":
+		p.claimChanged(k, old, e)
+	case "desired":
+		p.foreign[k] = struct{}{}
+		for _, u := range repairOf(k) {
+			p.queue.add(u)
+		}
+	case "status":
+		p.status[k] = struct{}{}
+	case "actual":
+		p.actualChanged(k, old, e)
+	}
+}
+
+func (p *planner) intentChanged(k etcdschema.Key) {
+	if id, ok := etcdschema.ParseID(k); ok {
+		p.touch(id)
+	} else if s, ok := etcdschema.StatusOf(k); ok {
+		p.status[s] = struct{}{}
+	}
+}
+
+// acceptedChanged follows another replica's acceptance. A record that went while its intent stands was deleted by a
+// mistake: it is written again as it was.
+func (p *planner) acceptedChanged(k etcdschema.Key, old, e *entry) {
+	id, ok := etcdschema.ParseID(k)
+	if !ok {
+		return
+	}
+	was, _ := entryValue[*etcdschema.Accepted](old)
+	now, _ := entryValue[*etcdschema.Accepted](e)
+	if in := p.cache.intents[id]; was != nil && now == nil && in != nil && in.born == was.CreateRevision {
+		p.lost[id] = was
+	}
+	p.touch(id)
+	p.wakeDependents(id, was, now)
+}
+
+func (p *planner) claimChanged(k etcdschema.Key, old, e *entry) {
+	for id := range p.blocked[k] {
+		p.touch(id)
+	}
+	for _, x := range []*entry{old, e} {
+		if cl, ok := entryValue[*etcdschema.Claim](x); ok {
+			if id, known := p.cache.ids[cl.Owner]; known {
+				p.touch(id)
+			}
+		}
+	}
+	if e != nil {
+		return
+	}
+	space := ""
+	if network, _, ok := etcdschema.ParseAddressClaim(k); ok {
+		space = network
+	} else if physical, _, ok := etcdschema.ParseSegmentClaim(k); ok {
+		space = segmentSpace(physical)
+	}
+	for id := range p.starved[space] {
+		p.touch(id)
+	}
+}
+
+func (p *planner) actualChanged(k etcdschema.Key, old, e *entry) {
+	name, ok := nodeOfActual(k)
+	if !ok {
+		return
+	}
+	if was, is := entryValue[*etcdschema.BucketReport](old); is {
+		p.bucketChanged(was)
+	}
+	if now, is := entryValue[*etcdschema.BucketReport](e); is {
+		p.bucketChanged(now)
+	}
+	now, _ := entryValue[*etcdschema.NodeReport](e)
+	if now == nil {
+		return
+	}
+	p.cache.node(name).settleWaiting(p.statusOfUID)
+	if was, _ := entryValue[*etcdschema.NodeReport](old); was == nil || !slices.Equal(was.Features, now.Features) {
+		for user := range p.cache.using[hostID(name)] {
+			p.touch(user)
+		}
+	}
+}
+
+func hostID(name string) model.ID {
+	return model.ID{Project: model.ClusterProject, Kind: model.KindHost, Name: name}
+}
+
+// bucketChanged looks at the status of what a node has an exception for, or had, and at claims nobody reports any more.
+func (p *planner) bucketChanged(b *etcdschema.BucketReport) {
+	for uid := range b.Exceptions {
+		p.statusOfUID(uid)
+	}
+	for uid := range b.Ports {
+		if _, known := p.cache.ids[uid]; !known && len(p.cache.owned[uid]) > 0 {
+			p.queue.add(unit{kind: unitOrphan, uid: uid})
+		}
+	}
+}
+
+func (p *planner) statusOfUID(uid string) {
+	if id, ok := p.cache.ids[uid]; ok {
+		p.statusOf(id)
+	}
+}
+
+// settleWaiting tells of the uids whose desired revision the node has processed by now.
+func (n *node) settleWaiting(done func(uid string)) {
+	for k := range n.waiting {
+		e := n.items[k]
+		if e != nil && !n.processed(e.mod) {
+			continue
+		}
+		delete(n.waiting, k)
+		if e != nil {
+			done(k.UID)
+		}
+	}
+}
+
+// entryValue is the decoded record behind an entry.
+func entryValue[T any](e *entry) (v T, ok bool) {
+	if e == nil {
+		return v, false
+	}
+	v, ok = e.value.(T)
+	return v, ok
+}

@@ -1,0 +1,74 @@
+package control
+
+import (
+	"context"
+	"time"
+
+	"weft/etcdschema"
+)
+
+// judge puts the brake on for a reason, or takes it off when people have accepted what happened.
+func (l *loop) judge(reason string, restored bool) {
+	if reason != "" && l.brake.on == nil {
+		l.brake.on = &etcdschema.Brake{
+			Reason: reason, Since: l.config.Settings.Now().UTC().Truncate(time.Second), Revision: l.cache.Revision, Restored: restored,
+		}
+		l.log.Error("the brake is on: nothing is written and no claim freed until `weft accept`", "reason", reason)
+		l.announce()
+	}
+	if restored && l.brake.on != nil {
+		l.brake.on.Restored = true
+	}
+	if l.brake.accepted(l.cache) {
+		rebuild := l.brake.on.Restored
+		l.log.Warn("the brake is off: accepted", "was", l.brake.on.Reason)
+		l.brake.release(l.cache)
+		l.rebuild = l.rebuild || rebuild
+		l.planner.wakeAll()
+		l.announce()
+	}
+	l.braked.Store(l.brake.on)
+	l.metrics.brake.Set(0)
+	if l.brake.on != nil {
+		l.metrics.brake.Set(1)
+	}
+}
+
+// learnStatus takes over what a leader has written about the brake. Its brake counts until an order later than it.
+func (l *loop) learnStatus() {
+	e := l.cache.entries[etcdschema.ControlStatusKey()]
+	s, ok := entryValue[*etcdschema.ControlStatus](e)
+	if !ok {
+		return
+	}
+	l.brake.learn(s)
+}
+
+// announce writes what the leader says about itself. It is the one thing written while the brake is on.
+func (l *loop) announce() { l.announced = false }
+
+func (l *loop) writeAnnouncement(ctx context.Context) {
+	if l.announced || l.lead == nil || time.Now().Before(l.retryAt) {
+		return
+	}
+	t := etcdschema.NewTxn()
+	t.Fence(l.lead)
+	t.Put(etcdschema.ControlStatusKey(), etcdschema.ControlStatus{
+		Leader: l.config.Name, Version: l.config.Version, Since: l.since, Brake: l.brake.on,
+		AcceptedRevision: l.brake.revision, AcceptedClusters: l.brake.clusters,
+	})
+	_, committed, err := l.config.Client.Commit(ctx, t)
+	if err != nil || !committed {
+		l.later(ctx, "the controllers' status", err)
+		return
+	}
+	l.announced = true
+}
+
+// later makes the loop wait a little before it tries again.
+func (l *loop) later(ctx context.Context, what string, err error) {
+	l.retryAt = time.Now().Add(retryDelay)
+	if ctx.Err() == nil {
+		l.log.Warn("writing failed, trying again", "what", what, "error", err)
+	}
+}

@@ -1,0 +1,236 @@
+package control
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"weft/etcdschema"
+	"weft/model"
+	"weft/model/desired"
+)
+
+// Cache mirrors everything below the root that the controllers compute with, indexed by reference. It is not safe for
+// concurrent use: one goroutine owns it. Make it with NewCache and fill it with Load or, event by event, Apply.
+type Cache struct {
+	Revision  int64
+	ClusterID uint64
+
+	entries  map[etcdschema.Key]*entry
+	intents  map[model.ID]*intent
+	accepted map[model.ID]*etcdschema.Accepted
+	ids      map[string]model.ID // by uid of accepted objects
+	// wanting and using are the objects whose intent, or accepted spec, refers to an object.
+	wanting index[model.ID, model.ID]
+	using   index[model.ID, model.ID]
+
+	owned     index[string, etcdschema.Key] // claims by owner uid
+	addresses map[string]*addressSet        // claimed, by network uid
+	segments  map[string]*segmentSet        // claimed, by physical network
+
+	nodes  map[string]*node
+	placed index[desired.Key, string] // nodes that hold an item
+
+	journal *journal // not nil while a round may still be taken back
+}
+
+// NewCache returns an empty cache.
+func NewCache() *Cache {
+	return &Cache{
+		entries: map[etcdschema.Key]*entry{}, intents: map[model.ID]*intent{},
+		accepted: map[model.ID]*etcdschema.Accepted{}, ids: map[string]model.ID{},
+		wanting: index[model.ID, model.ID]{}, using: index[model.ID, model.ID]{},
+		owned: index[string, etcdschema.Key]{}, addresses: map[string]*addressSet{},
+		segments: map[string]*segmentSet{}, nodes: map[string]*node{}, placed: index[desired.Key, string]{},
+	}
+}
+
+// Load fills the cache from a list of everything at one revision.
+func (c *Cache) Load(items []etcdschema.Item, revision int64) {
+	for _, it := range items {
+		c.set(it.Key, &entry{data: it.Value, mod: it.ModRevision, born: it.CreateRevision})
+	}
+	c.Revision = revision
+}
+
+// set makes the cache hold e, or nothing when e is nil, under the key, and returns what it held.
+func (c *Cache) set(k etcdschema.Key, e *entry) *entry {
+	old := c.entries[k]
+	if c.journal != nil {
+		c.journal.note(k, old)
+	}
+	if e != nil {
+		decodeEntry(k, e)
+	}
+	c.unindex(k, old)
+	if e == nil {
+		delete(c.entries, k)
+	} else {
+		c.entries[k] = e
+	}
+	c.index(k, e)
+	return old
+}
+
+func (c *Cache) unindex(k etcdschema.Key, e *entry) {
+	if e == nil {
+		return
+	}
+	switch area(k) {
+	case "intent":
+		if id, ok := etcdschema.ParseID(k); ok {
+			c.refer(c.wanting, id, e.value.(*intent).object, false)
+			delete(c.intents, id)
+		}
+	case "accepted":
+		id, ok := etcdschema.ParseID(k)
+		if a, is := e.value.(*etcdschema.Accepted); ok && is {
+			c.refer(c.using, id, a.Object, false)
+			delete(c.accepted, id)
+			if c.ids[a.UID] == id {
+				delete(c.ids, a.UID)
+			}
+		}
+	case "claim":
+		c.indexClaim(k, e, false)
+	case "desired":
+		c.indexDesired(k, e, false)
+	case "actual":
+		c.indexActual(k, nil)
+	}
+}
+
+func (c *Cache) index(k etcdschema.Key, e *entry) {
+	if e == nil {
+		return
+	}
+	switch area(k) {
+	case "intent":
+		if id, ok := etcdschema.ParseID(k); ok {
+			in := e.value.(*intent)
+			c.intents[id] = in
+			c.refer(c.wanting, id, in.object, true)
+		}
+	case "accepted":
+		id, ok := etcdschema.ParseID(k)
+		if a, is := e.value.(*etcdschema.Accepted); ok && is && a.Object.Spec != nil {
+			c.accepted[id] = a
+			c.ids[a.UID] = id
+			c.refer(c.using, id, a.Object, true)
+		}
+	case "claim":
+		c.indexClaim(k, e, true)
+	case "desired":
+		c.indexDesired(k, e, true)
+	case "actual":
+		c.indexActual(k, e)
+	}
+}
+
+func area(k etcdschema.Key) string {
+	a, _, _ := strings.Cut(k.String(), "/")
+	return a
+}
+
+func (c *Cache) refer(in index[model.ID, model.ID], from model.ID, o model.Object, add bool) {
+	if o.Spec == nil {
+		return
+	}
+	for _, r := range o.Spec.References(from.Project) {
+		in.change(r.To, from, add)
+	}
+}
+
+func (c *Cache) indexClaim(k etcdschema.Key, e *entry, add bool) {
+	if cl, ok := e.value.(*etcdschema.Claim); ok {
+		c.owned.change(cl.Owner, k, add)
+	}
+	if network, a, ok := etcdschema.ParseAddressClaim(k); ok {
+		c.addressesOf(network).change(a.Addr, add)
+		return
+	}
+	if physical, vlan, ok := etcdschema.ParseSegmentClaim(k); ok {
+		c.segmentsOf(physical)[vlan%maxSegments] = add
+	}
+}
+
+func (s *addressSet) change(a netip.Addr, add bool) {
+	if add {
+		s.add(a)
+	} else {
+		s.remove(a)
+	}
+}
+
+func (c *Cache) addressesOf(network string) *addressSet {
+	s := c.addresses[network]
+	if s == nil {
+		s = &addressSet{}
+		c.addresses[network] = s
+	}
+	return s
+}
+
+func (c *Cache) segmentsOf(physical string) *segmentSet {
+	s := c.segments[physical]
+	if s == nil {
+		s = &segmentSet{}
+		c.segments[physical] = s
+	}
+	return s
+}
+
+// claim is the claim under the key. ok is false when there is none; a claim that cannot be read has no owner.
+func (c *Cache) claim(k etcdschema.Key) (cl etcdschema.Claim, ok bool) {
+	e := c.entries[k]
+	if e == nil {
+		return cl, false
+	}
+	if v, is := e.value.(*etcdschema.Claim); is {
+		return *v, true
+	}
+	return etcdschema.Claim{State: etcdschema.ClaimBound}, true
+}
+
+func (c *Cache) mod(k etcdschema.Key) int64 {
+	if e := c.entries[k]; e != nil {
+		return e.mod
+	}
+	return 0
+}
+
+// Accepted is the accepted object with the ID, nil when there is none. It is not to be changed.
+func (c *Cache) Accepted(id model.ID) *etcdschema.Accepted { return c.accepted[id] }
+
+// index is a set of values by key.
+type index[K, V comparable] map[K]map[V]struct{}
+
+func (x index[K, V]) change(k K, v V, add bool) {
+	if !add {
+		delete(x[k], v)
+		if len(x[k]) == 0 {
+			delete(x, k)
+		}
+		return
+	}
+	if x[k] == nil {
+		x[k] = map[V]struct{}{}
+	}
+	x[k][v] = struct{}{}
+}
+
+// sortedIDs lists a set of IDs in a stable order.
+func sortedIDs(set map[model.ID]struct{}) []model.ID {
+	return slices.SortedFunc(maps.Keys(set), compareIDs)
+}
+
+func compareIDs(a, b model.ID) int {
+	if n := strings.Compare(a.Project, b.Project); n != 0 {
+		return n
+	}
+	if n := strings.Compare(string(a.Kind), string(b.Kind)); n != 0 {
+		return n
+	}
+	return strings.Compare(a.Name, b.Name)
+}

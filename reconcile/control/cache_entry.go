@@ -1,0 +1,109 @@
+package control
+
+import (
+	"fmt"
+	"strings"
+
+	"weft/etcdschema"
+	"weft/model"
+	"weft/model/desired"
+)
+
+// entry is what the cache knows of one key. value is the record behind data where the cache needs it decoded.
+type entry struct {
+	data  []byte
+	mod   int64 // mod revision; unconfirmed while only a round has written it
+	born  int64 // create revision
+	value any
+}
+
+// unconfirmed is the mod revision of what a round has put into the cache and etcd has not confirmed yet.
+const unconfirmed = -1
+
+// intent is the newest value of an intent key: an object, or what is wrong with it.
+type intent struct {
+	object   model.Object
+	problems []etcdschema.Reason
+	born     int64
+	mod      int64
+}
+
+// decodeEntry fills in value. What cannot be decoded has none and is treated as garbage by whoever owns the key.
+func decodeEntry(k etcdschema.Key, e *entry) {
+	if e.value != nil {
+		return
+	}
+	area, rest, _ := strings.Cut(k.String(), "/")
+	switch area {
+	case "intent":
+		e.value = decodeIntent(k, e)
+	case "accepted":
+		e.value = decoded[etcdschema.Accepted](e.data)
+	case "claim":
+		e.value = decoded[etcdschema.Claim](e.data)
+	case "desired":
+		e.value = decodeDesired(k, e.data)
+	case "actual":
+		if strings.HasSuffix(rest, "/node") {
+			e.value = decoded[etcdschema.NodeReport](e.data)
+		} else {
+			e.value = decoded[etcdschema.BucketReport](e.data)
+		}
+	case "status":
+		if k == etcdschema.ControlStatusKey() {
+			e.value = decoded[etcdschema.ControlStatus](e.data)
+		}
+	}
+}
+
+func decodeIntent(k etcdschema.Key, e *entry) any {
+	in := &intent{born: e.born, mod: e.mod}
+	id, ok := etcdschema.ParseID(k)
+	if !ok {
+		in.problems = []etcdschema.Reason{{Message: fmt.Sprintf(
+			"the key names no object: write intent/<project>/<kind>/<name>, with kind one of %s and project %s for kinds of the whole region",
+			kindSegments(), model.ClusterProject)}}
+		return in
+	}
+	o, err := model.DecodeIntent(id, e.data)
+	if err != nil {
+		in.problems = reasonsOf(err)
+		return in
+	}
+	in.object = o
+	return in
+}
+
+func kindSegments() string {
+	var s []string
+	for _, k := range model.Kinds() {
+		s = append(s, k.Segment())
+	}
+	return strings.Join(s, ", ")
+}
+
+// decoded is a pointer to the record, or an untyped nil.
+func decoded[T any](data []byte) any {
+	v, err := etcdschema.Decode[T](data)
+	if err != nil {
+		return nil
+	}
+	return &v
+}
+
+func decodeDesired(k etcdschema.Key, data []byte) any {
+	_, item, head, ok := etcdschema.ParseDesired(k)
+	switch {
+	case !ok:
+		return nil
+	case head:
+		return decoded[etcdschema.Head](data)
+	case item.Kind == desired.KindHost:
+		return decoded[desired.Host](data)
+	case item.Kind == desired.KindNetwork:
+		return decoded[desired.Network](data)
+	case item.Kind == desired.KindPort:
+		return decoded[desired.Port](data)
+	}
+	return nil
+}

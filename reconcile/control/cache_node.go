@@ -1,0 +1,134 @@
+package control
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"weft/etcdschema"
+	"weft/model/desired"
+)
+
+// node is what the cache knows of one node: its slice as etcd has it, and what it reports.
+type node struct {
+	items    map[desired.Key]*entry
+	networks map[string]int // ports in the slice by network uid
+	digest   etcdschema.SetDigest
+	head     *entry
+
+	report  *etcdschema.NodeReport
+	buckets map[int]*etcdschema.BucketReport
+	waiting map[desired.Key]struct{} // items whose desired revision the node has not processed
+}
+
+func (c *Cache) node(name string) *node {
+	n := c.nodes[name]
+	if n == nil {
+		n = &node{
+			items: map[desired.Key]*entry{}, networks: map[string]int{},
+			buckets: map[int]*etcdschema.BucketReport{}, waiting: map[desired.Key]struct{}{},
+		}
+		c.nodes[name] = n
+	}
+	return n
+}
+
+func (c *Cache) indexDesired(k etcdschema.Key, e *entry, add bool) {
+	name, item, head, ok := etcdschema.ParseDesired(k)
+	if !ok {
+		return
+	}
+	n := c.node(name)
+	switch {
+	case head && add:
+		n.head = e
+		return
+	case head:
+		n.head = nil
+		return
+	case add:
+		n.items[item] = e
+		n.waiting[item] = struct{}{}
+		n.digest.Add(k, e.data)
+	default:
+		delete(n.items, item)
+		n.digest.Remove(k, e.data)
+	}
+	c.placed.change(item, name, add)
+	if p, is := e.value.(*desired.Port); is {
+		if add {
+			n.networks[p.Network]++
+		} else if n.networks[p.Network]--; n.networks[p.Network] == 0 {
+			delete(n.networks, p.Network)
+		}
+	}
+}
+
+// nodeOfActual is the node whose report the key of actual/ is.
+func nodeOfActual(k etcdschema.Key) (string, bool) {
+	parts := strings.Split(k.String(), "/")
+	return parts[min(1, len(parts)-1)], len(parts) >= 3
+}
+
+func (c *Cache) indexActual(k etcdschema.Key, e *entry) {
+	parts := strings.Split(k.String(), "/")
+	switch {
+	case len(parts) == 3 && parts[2] == "node":
+		n := c.node(parts[1])
+		n.report = nil
+		if e != nil {
+			n.report, _ = e.value.(*etcdschema.NodeReport)
+		}
+	case len(parts) == 4 && parts[2] == "bucket":
+		b, err := strconv.Atoi(parts[3])
+		if err != nil || b < 0 || b >= etcdschema.Buckets {
+			return
+		}
+		n := c.node(parts[1])
+		delete(n.buckets, b)
+		if e == nil {
+			return
+		}
+		if r, ok := e.value.(*etcdschema.BucketReport); ok {
+			n.buckets[b] = r
+		}
+	}
+}
+
+// lacks is the first of the features that the node does not have. A node that has reported nothing has the baseline.
+func (n *node) lacks(features ...desired.Feature) (desired.Feature, bool) {
+	have := desired.Baseline()
+	if n != nil && n.report != nil {
+		have = n.report.Features
+	}
+	for _, f := range features {
+		if !slices.Contains(have, f) {
+			return f, true
+		}
+	}
+	return "", false
+}
+
+// headMatches says that the slice's head in etcd proves what the slice holds.
+func (n *node) headMatches() bool {
+	if n.head == nil {
+		return len(n.items) == 0
+	}
+	h, ok := n.head.value.(*etcdschema.Head)
+	return ok && h.Count == n.digest.Count() && h.Digest == n.digest.String()
+}
+
+// processed says whether the node has dealt with everything up to the revision.
+func (n *node) processed(revision int64) bool {
+	return revision > 0 && n.report != nil && n.report.ProcessedRevision >= revision
+}
+
+// exception is why the item with the uid is not programmed on the node, if it reports so.
+func (n *node) exception(uid string) (etcdschema.Exception, bool) {
+	b := n.buckets[etcdschema.Bucket(uid)]
+	if b == nil {
+		return etcdschema.Exception{}, false
+	}
+	x, ok := b.Exceptions[uid]
+	return x, ok
+}

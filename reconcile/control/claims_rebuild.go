@@ -1,0 +1,35 @@
+package control
+
+import (
+	"weft/etcdschema"
+)
+
+// rebuildClaims lists the claims that stand behind what nodes report and that etcd does not have, by key: after a
+// restore they keep what guests use from being given out again.
+func (p *planner) rebuildClaims() map[etcdschema.Key]etcdschema.Claim {
+	missing := map[etcdschema.Key]etcdschema.Claim{}
+	add := func(k etcdschema.Key, owner, name string) {
+		if _, claimed := p.cache.claim(k); !claimed {
+			missing[k] = etcdschema.Claim{Owner: owner, State: etcdschema.ClaimBound, Since: p.now(), For: name}
+		}
+	}
+	for _, n := range p.cache.nodes {
+		for _, b := range n.buckets {
+			for uid, port := range b.Ports {
+				name := "Port " + port.ID
+				if !port.MAC.IsZero() {
+					add(etcdschema.MACClaim(port.MAC), uid, name)
+				}
+				for _, a := range port.Addresses {
+					if a.IsValid() {
+						add(etcdschema.AddressClaim(port.Network, a), uid, name)
+					}
+				}
+				if port.SegmentationID != 0 && port.Physical != "" {
+					add(etcdschema.SegmentClaim(port.Physical, port.SegmentationID), port.Network, "the network of "+name)
+				}
+			}
+		}
+	}
+	return missing
+}

@@ -1,0 +1,253 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"weft/etcdschema"
+)
+
+const (
+	// roundUnits bounds the units of one round, so that news is taken in between.
+	roundUnits = 2000
+	// raceTries bounds how often one unit is tried again after a lost race.
+	raceTries = 8
+)
+
+var errLostRace = errors.New("another replica was faster")
+
+// work does one round: as many units as fit one transaction.
+func (l *loop) work(ctx context.Context) {
+	if l.rebuild && !l.restoreClaims(ctx) {
+		return
+	}
+	start := time.Now()
+	r, units := l.planner.fill()
+	l.metrics.stage("plan", start)
+	err := l.commit(ctx, r)
+	switch {
+	case err == nil:
+	case ctx.Err() == nil && (!errors.Is(err, errUnavailable) || l.answers(ctx)):
+		for _, u := range units {
+			l.single(ctx, u)
+		}
+	default:
+		l.failed(ctx, units, err)
+	}
+}
+
+// answers tells an etcd that refuses one transaction from one that is away.
+func (l *loop) answers(ctx context.Context) bool {
+	_, _, err := l.config.Client.Get(ctx, etcdschema.ControlStatusKey())
+	return err == nil
+}
+
+func (l *loop) failed(ctx context.Context, units []unit, err error) {
+	for _, u := range units {
+		l.planner.queue.add(u)
+	}
+	l.later(ctx, "a round", err)
+}
+
+// fill begins a round and does units in it while they fit.
+func (p *planner) fill() (r *round, units []unit) {
+	r = p.cache.begin()
+	for len(units) < roundUnits {
+		u, ok := p.queue.next(p.cache)
+		if !ok {
+			break
+		}
+		m := r.mark()
+		err := p.do(r, u)
+		if err == nil && !r.fits() && len(units) > 0 {
+			r.rollback(m)
+			p.queue.back(u)
+			break
+		}
+		if err == nil && !r.fits() {
+			err = fmt.Errorf("needs %d operations and %d bytes in one transaction, at most %d and %d are possible",
+				r.size(), r.bytes, etcdschema.MaxTxnOps, etcdschema.MaxTxnBytes)
+		}
+		if err != nil {
+			r.rollback(m)
+			p.stuck(u, err)
+			continue
+		}
+		units = append(units, u)
+	}
+	return r, units
+}
+
+// fits leaves room for heads.
+func (r *round) fits() bool {
+	return r.size() <= etcdschema.MaxTxnOps && r.bytes+len(r.nodes)*256 <= etcdschema.MaxTxnBytes
+}
+
+// stuck notes a unit that cannot be done at all; the object's status says why.
+func (p *planner) stuck(u unit, err error) {
+	if u.kind != unitObject {
+		return
+	}
+	p.forget(u.id)
+	v := &verdict{phase: etcdschema.PhasePending}
+	v.pending("", "cannot be written: "+err.Error())
+	p.remember(u.id, v)
+	p.statusOf(u.id)
+}
+
+var errUnavailable = errors.New("etcd did not answer")
+
+// commit writes the round, or takes it back.
+func (l *loop) commit(ctx context.Context, r *round) error {
+	if err := r.sealHeads(); err != nil {
+		r.abandon()
+		return err
+	}
+	if len(r.writes) == 0 {
+		r.confirm(l.cache.Revision)
+		return nil
+	}
+	start := time.Now()
+	lease, err := l.leaseFor(ctx, r)
+	if err != nil {
+		r.abandon()
+		return fmt.Errorf("%w: %w", errUnavailable, err)
+	}
+	t := r.txn(lease)
+	t.Fence(l.lead)
+	revision, committed, err := l.config.Client.Commit(ctx, t)
+	l.metrics.stage("commit", start)
+	switch {
+	case err != nil:
+		r.abandon()
+		l.leases = holdLease{} // it may be the lease that is gone
+		l.metrics.transactions.WithLabelValues("failed").Inc()
+		return fmt.Errorf("%w: %w", errUnavailable, err)
+	case !committed:
+		r.abandon()
+		l.metrics.transactions.WithLabelValues("lost").Inc()
+		return errLostRace
+	}
+	r.confirm(revision)
+	l.committed(r, revision)
+	return nil
+}
+
+func (l *loop) committed(r *round, revision int64) {
+	l.metrics.committed(r)
+	for k := range r.writes {
+		if revision > l.cache.Revision {
+			l.own[k] = revision
+		}
+		if _, repaired := l.planner.foreign[k]; repaired {
+			delete(l.planner.foreign, k)
+			l.metrics.drift.Inc()
+			l.log.Warn("a slice was changed by somebody else and is put right", "key", k.String())
+		}
+	}
+}
+
+// single does one unit in a transaction of its own, reading again what it lost a race for.
+func (l *loop) single(ctx context.Context, u unit) {
+	defer func() { l.planner.spread = false }()
+	for range raceTries {
+		r := l.cache.begin()
+		if err := l.planner.do(r, u); err != nil {
+			r.abandon()
+			l.planner.stuck(u, err)
+			return
+		}
+		keys, requires := r.keys(), r.requires
+		err := l.commit(ctx, r)
+		switch {
+		case err == nil:
+			return
+		case errors.Is(err, errUnavailable) || ctx.Err() != nil:
+			l.refused(ctx, u, err)
+			return
+		case !errors.Is(err, errLostRace):
+			l.planner.stuck(u, err)
+			return
+		}
+		l.planner.spread = true
+		for k := range requires {
+			keys = append(keys, k)
+		}
+		if err := l.readAgain(ctx, keys); err != nil {
+			l.failed(ctx, []unit{u}, err)
+			return
+		}
+		if !l.stillLeading(ctx) {
+			l.failed(ctx, []unit{u}, errors.New("the leadership is lost"))
+			return
+		}
+	}
+	l.failed(ctx, []unit{u}, errLostRace)
+}
+
+// refused handles a unit whose own transaction has failed.
+func (l *loop) refused(ctx context.Context, u unit, err error) {
+	if l.answers(ctx) {
+		l.log.Error("etcd refuses what an object needs", "object", u.id.String(), "error", err)
+		l.planner.stuck(u, err)
+		return
+	}
+	l.failed(ctx, []unit{u}, err)
+}
+
+// readAgain brings keys up to date without waiting for the watch.
+func (l *loop) readAgain(ctx context.Context, keys []etcdschema.Key) error {
+	slices.SortFunc(keys, compareKeys)
+	for _, k := range slices.Compact(keys) {
+		it, ok, err := l.config.Client.Get(ctx, k)
+		if err != nil {
+			return err
+		}
+		delete(l.own, k)
+		if have := l.cache.entries[k]; ok && have != nil && have.mod == it.ModRevision || !ok && have == nil {
+			continue
+		}
+		ev := etcdschema.Event{Item: it, Deleted: !ok}
+		if !ok {
+			ev.Key, ev.ModRevision = k, l.cache.mod(k)
+		}
+		l.planner.apply(ev, l.own)
+	}
+	return nil
+}
+
+func (l *loop) stillLeading(ctx context.Context) bool {
+	it, ok, err := l.config.Client.Get(ctx, l.lead.Key())
+	return err != nil || ok && it.CreateRevision == l.lead.Revision()
+}
+
+// restoreClaims writes the claims that only nodes still know of, before anything else is written.
+func (l *loop) restoreClaims(ctx context.Context) bool {
+	missing := l.planner.rebuildClaims()
+	for len(missing) > 0 {
+		r := l.cache.begin()
+		for k, cl := range missing {
+			if !r.fits() || len(r.writes) >= etcdschema.MaxTxnOps-10 {
+				break
+			}
+			delete(missing, k)
+			if _, err := r.put(k, cl, true); err != nil {
+				l.log.Error("a claim cannot be rebuilt", "claim", k.String(), "error", err)
+			}
+		}
+		keys := r.keys()
+		if err := l.commit(ctx, r); err != nil {
+			if errors.Is(err, errLostRace) {
+				err = l.readAgain(ctx, keys)
+			}
+			l.later(ctx, "rebuilding claims from what nodes report", err)
+			return false
+		}
+	}
+	l.rebuild = false
+	l.log.Info("claims are rebuilt from what nodes report")
+	return true
+}

@@ -1,0 +1,213 @@
+package control
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"weft/etcdschema"
+)
+
+// The defaults of Config.
+const (
+	DefaultSessionTTL  = 5 * time.Second
+	DefaultAddressHold = 5 * time.Minute
+	DefaultElection    = "control"
+)
+
+// Config says how one replica works.
+type Config struct {
+	Client *etcdschema.Client
+	// Name of this replica, for people.
+	Name string
+	// SessionTTL is how soon another replica takes over from one that vanished.
+	SessionTTL time.Duration
+	// AddressHold is how long a released address, MAC or segment is kept from reuse.
+	AddressHold time.Duration
+	// StateDir is where the replica remembers which etcd it has seen; empty for nowhere.
+	StateDir string
+	Version  string
+	Logger   *slog.Logger
+	Registry prometheus.Registerer // nil: metrics are counted but not shown
+	Settings Settings              // the zero value stands for DefaultSettings
+}
+
+// Controller is one replica of the control plane. Make it with New, start it with Run, once.
+type Controller struct {
+	config   Config
+	log      *slog.Logger
+	metrics  *metrics
+	state    *stateFile
+	follower *etcdschema.Follower
+	ready    chan struct{}
+
+	batches    chan etcdschema.Batch
+	leaders    chan *etcdschema.Leadership
+	statusJobs chan statusJob
+	statusDone chan statusJob
+
+	leading  atomic.Bool
+	braked   atomic.Pointer[etcdschema.Brake]
+	progress atomic.Int64 // Unix nanoseconds of the loop's last turn
+	revision atomic.Int64
+}
+
+// New makes a replica. Errors are about the configuration.
+func New(c Config) (*Controller, error) {
+	if c.Client == nil {
+		return nil, errors.New("controller: no etcd client")
+	}
+	c.SessionTTL = orDefault(c.SessionTTL, DefaultSessionTTL)
+	c.AddressHold = orDefault(c.AddressHold, DefaultAddressHold)
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	defaults := DefaultSettings()
+	if c.Settings.MACPrefix == ([3]byte{}) {
+		c.Settings.MACPrefix = defaults.MACPrefix
+	}
+	if c.Settings.Now == nil {
+		c.Settings.Now = defaults.Now
+	}
+	if c.Settings.NewUID == nil {
+		c.Settings.NewUID = defaults.NewUID
+	}
+	if c.Settings.Random == nil {
+		c.Settings.Random = defaults.Random
+	}
+	if c.Settings.MACPrefix[0]&1 != 0 {
+		return nil, fmt.Errorf("controller: MAC prefix %x is a multicast one: its first byte must be even", c.Settings.MACPrefix)
+	}
+	state, err := openStateFile(c.StateDir)
+	if err != nil {
+		return nil, fmt.Errorf("controller: %w", err)
+	}
+	seen, err := state.load()
+	if err != nil {
+		return nil, fmt.Errorf("controller: %w", err)
+	}
+	ctl := &Controller{
+		config: c, log: c.Logger.With("controller", c.Name), state: state, ready: make(chan struct{}),
+		batches: make(chan etcdschema.Batch, 64), leaders: make(chan *etcdschema.Leadership),
+		statusJobs: make(chan statusJob, 1), statusDone: make(chan statusJob, 1),
+		follower: c.Client.NewFollower(etcdschema.FollowerConfig{
+			Prefixes: []etcdschema.Prefix{etcdschema.AllPrefix()}, Seen: seen,
+		}),
+	}
+	ctl.metrics = newMetrics(c.Registry, ctl.cacheAge)
+	return ctl, nil
+}
+
+func orDefault(d, def time.Duration) time.Duration {
+	if d == 0 {
+		return def
+	}
+	return d
+}
+
+// Ready is closed after the first full sync with etcd.
+func (c *Controller) Ready() <-chan struct{} { return c.ready }
+
+// Health tells how the replica does. It may be called from any goroutine.
+type Health struct {
+	Leader   bool              `json:"leader"`
+	Brake    *etcdschema.Brake `json:"brake,omitempty"`
+	Revision int64             `json:"revision"`
+	// CacheAge is the time since etcd was last heard of; negative before the first time.
+	CacheAge time.Duration `json:"cacheAge"`
+	// Progress is when the loop last turned: a watchdog should be fed only while it is recent.
+	Progress time.Time `json:"progress"`
+}
+
+// Health tells how the replica does. It may be called from any goroutine.
+func (c *Controller) Health() Health {
+	return Health{
+		Leader: c.leading.Load(), Brake: c.braked.Load(), Revision: c.revision.Load(),
+		CacheAge: time.Duration(c.cacheAge() * float64(time.Second)), Progress: time.Unix(0, c.progress.Load()),
+	}
+}
+
+func (c *Controller) cacheAge() float64 {
+	at := c.follower.LastContact()
+	if at.IsZero() {
+		return -1
+	}
+	return time.Since(at).Seconds()
+}
+
+// Run works until ctx ends, then resigns, so that another replica takes over at once. It returns nil after a clean stop.
+func (c *Controller) Run(ctx context.Context) error {
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error { return c.follow(ctx) })
+	g.Go(func() error { return c.campaign(ctx) })
+	g.Go(func() error { return c.writeStatuses(ctx) })
+	g.Go(func() error { return newLoop(c).run(ctx) })
+	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
+		return fmt.Errorf("controller %s: %w", c.config.Name, err)
+	}
+	return nil
+}
+
+func (c *Controller) follow(ctx context.Context) error {
+	return c.follower.Run(ctx, func(b etcdschema.Batch) error {
+		select {
+		case c.batches <- b:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	})
+}
+
+// campaign stands for election whenever this replica does not lead.
+func (c *Controller) campaign(ctx context.Context) error {
+	select {
+	case <-c.ready: // whoever leads knows what there is
+	case <-ctx.Done():
+		return nil
+	}
+	for ctx.Err() == nil {
+		lead, err := c.config.Client.Campaign(ctx, DefaultElection, c.config.SessionTTL)
+		if err != nil {
+			if ctx.Err() == nil {
+				c.log.Warn("standing for election failed, trying again", "error", err)
+				pause(ctx, time.Second)
+			}
+			continue
+		}
+		c.lead(ctx, lead)
+	}
+	return nil
+}
+
+// lead hands the leadership to the loop and waits until it ends, or ctx does.
+func (c *Controller) lead(ctx context.Context, lead *etcdschema.Leadership) {
+	select {
+	case c.leaders <- lead:
+		select {
+		case <-lead.Done():
+		case <-ctx.Done():
+		}
+	case <-ctx.Done():
+	}
+	resign, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
+	defer cancel()
+	if err := lead.Resign(resign); err != nil {
+		c.log.Warn("giving up the leadership", "error", err)
+	}
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}

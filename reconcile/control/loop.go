@@ -1,0 +1,216 @@
+package control
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"weft/etcdschema"
+)
+
+const (
+	// tick is how often the loop turns when nothing happens: the brake's window and the state file need no more.
+	tick = 2 * time.Second
+	// retryDelay is how long the loop waits after etcd has refused or failed.
+	retryDelay = 250 * time.Millisecond
+)
+
+// loop is the one goroutine that owns cache and planner.
+type loop struct {
+	*Controller
+	log     *slog.Logger
+	cache   *Cache
+	planner *planner
+	brake   brake
+	own     map[etcdschema.Key]int64 // revisions of our writes whose events have not come back
+	lead    *etcdschema.Leadership   // nil while another leads
+	since   time.Time                // of the leadership
+	synced  bool
+	leases  holdLease
+
+	rebuild   bool // claims come from what nodes report before anything else is written
+	announced bool // the controllers' status says what is
+
+	statusBusy  bool
+	statusTimer *time.Timer // running while statuses are collected
+	retryAt     time.Time   // nothing is tried before
+}
+
+func newLoop(c *Controller) *loop {
+	cache := NewCache()
+	return &loop{
+		Controller: c, log: c.log, cache: cache, planner: newPlanner(cache, c.config.Settings),
+		own: map[etcdschema.Key]int64{}, statusTimer: time.NewTimer(time.Hour),
+	}
+}
+
+func (l *loop) run(ctx context.Context) error {
+	ticker := time.NewTicker(tick)
+	defer ticker.Stop()
+	defer l.statusTimer.Stop()
+	defer l.everyTick()
+	for ctx.Err() == nil {
+		l.turned()
+		l.writeAnnouncement(ctx)
+		if l.working() && !l.planner.queue.empty() {
+			l.drain()
+			l.work(ctx)
+			continue
+		}
+		clear(l.planner.foreign)
+		if l.wantsStatuses() && !l.statusBusy {
+			l.statusTimer.Reset(statusDelay)
+			l.statusBusy = true // the timer stands for the job to come
+		}
+		l.wait(ctx, ticker.C)
+	}
+	return nil
+}
+
+// wait blocks until something happens, and takes it in.
+func (l *loop) wait(ctx context.Context, ticker <-chan time.Time) {
+	var lost <-chan struct{}
+	if l.lead != nil {
+		lost = l.lead.Done()
+	}
+	var retry <-chan time.Time
+	if left := time.Until(l.retryAt); left > 0 && !l.planner.queue.empty() {
+		t := time.NewTimer(left)
+		defer t.Stop()
+		retry = t.C
+	}
+	select {
+	case b := <-l.batches:
+		l.takeIn(b)
+		l.drain()
+	case <-retry:
+	case lead := <-l.leaders:
+		l.takeOver(lead)
+	case <-lost:
+		l.stepDown()
+	case <-l.statusTimer.C:
+		l.startStatuses()
+	case job := <-l.statusDone:
+		l.statusesDone(job)
+	case <-ticker:
+		l.everyTick()
+	case <-ctx.Done():
+	}
+}
+
+// drain takes in all that has arrived, without waiting.
+func (l *loop) drain() {
+	for {
+		select {
+		case b := <-l.batches:
+			l.takeIn(b)
+		case job := <-l.statusDone:
+			l.statusesDone(job)
+		default:
+			return
+		}
+	}
+}
+
+func (l *loop) turned() {
+	l.progress.Store(time.Now().UnixNano())
+	l.metrics.queue.Set(float64(l.planner.queue.len()))
+}
+
+func (l *loop) working() bool {
+	return l.lead != nil && l.brake.on == nil && l.synced && !time.Now().Before(l.retryAt)
+}
+
+// takeIn applies a batch: first the brake looks at all of it.
+func (l *loop) takeIn(b etcdschema.Batch) {
+	l.cache.ClusterID = b.ClusterID
+	if b.WentBack {
+		clear(l.own)
+	}
+	reason, restored := l.brake.watch(l.cache, b, l.own, l.config.Settings.Now())
+	if b.Snapshot && l.synced {
+		l.metrics.restarts.Inc()
+	}
+	l.planner.rewound = b.WentBack
+	for _, ev := range b.Events {
+		l.planner.apply(ev, l.own)
+		if ev.Key == etcdschema.ControlStatusKey() {
+			l.learnStatus()
+		}
+	}
+	l.planner.rewound = false
+	l.cache.Revision = b.Revision
+	l.revision.Store(b.Revision)
+	for k, rev := range l.own {
+		if rev <= b.Revision {
+			delete(l.own, k)
+		}
+	}
+	l.judge(reason, restored)
+	if l.lead == nil {
+		l.planner.idle()
+	}
+	if !l.synced {
+		l.synced = true
+		close(l.ready)
+	}
+}
+
+// idle forgets work that a replica that does not lead has no use for: it looks at everything when it takes over.
+func (p *planner) idle() {
+	p.queue = workQueue{}
+	clear(p.status)
+	clear(p.foreign)
+}
+
+func (l *loop) everyTick() {
+	if l.brake.on != nil || !l.synced {
+		return
+	}
+	if err := l.state.save(etcdschema.Seen{ClusterID: l.cache.ClusterID, Revision: l.cache.Revision}); err != nil {
+		l.log.Warn("what was seen of etcd is not remembered", "error", err)
+	}
+}
+
+// takeOver begins a leadership: everything is compared once.
+func (l *loop) takeOver(lead *etcdschema.Leadership) {
+	l.lead, l.since = lead, l.config.Settings.Now().UTC().Truncate(time.Second)
+	l.leading.Store(true)
+	l.metrics.leader.Set(1)
+	l.log.Info("leading", "revision", l.cache.Revision, "accepted", len(l.cache.accepted), "intents", len(l.cache.intents))
+	l.learnStatus()
+	l.planner.wakeAll()
+	l.judge(l.brake.takeover(l.cache))
+	l.announce()
+}
+
+func (l *loop) stepDown() {
+	l.lead = nil
+	l.leading.Store(false)
+	l.metrics.leader.Set(0)
+	l.planner.idle()
+	l.log.Warn("not leading any more")
+}
+
+func (l *loop) wantsStatuses() bool {
+	return l.lead != nil && l.brake.on == nil && l.synced && len(l.planner.status) > 0
+}
+
+func (l *loop) startStatuses() {
+	if l.wantsStatuses() {
+		if job, ok := l.statusJob(); ok {
+			l.statusJobs <- job
+			return
+		}
+	}
+	l.statusBusy = false
+}
+
+func (l *loop) statusesDone(job statusJob) {
+	l.statusBusy = false
+	if !job.ok {
+		for _, k := range job.keys {
+			l.planner.status[k] = struct{}{}
+		}
+	}
+}

@@ -1,0 +1,68 @@
+package control
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// metrics are what a controller counts. Gauges of the cache's age are read when asked.
+type metrics struct {
+	round        *prometheus.HistogramVec
+	allocations  *prometheus.CounterVec
+	transactions *prometheus.CounterVec
+	drift        prometheus.Counter
+	restarts     prometheus.Counter
+	statuses     prometheus.Counter
+	brake        prometheus.Gauge
+	leader       prometheus.Gauge
+	queue        prometheus.Gauge
+}
+
+func newMetrics(r prometheus.Registerer, age func() float64) *metrics {
+	counter := func(name, help string) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts{Name: "weft_controller_" + name, Help: help})
+	}
+	gauge := func(name, help string) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts{Name: "weft_controller_" + name, Help: help})
+	}
+	m := &metrics{
+		round: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "weft_controller_reconcile_duration_seconds", Help: "Duration of a round by stage (plan, commit).",
+			Buckets: prometheus.ExponentialBuckets(0.0001, 2, 16),
+		}, []string{"stage"}),
+		allocations: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "weft_controller_allocations_total", Help: "Claims made, by space.",
+		}, []string{"space"}),
+		transactions: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "weft_controller_transactions_total", Help: "Transactions by result (committed, lost, failed).",
+		}, []string{"result"}),
+		drift:    counter("drift_repaired_total", "Keys of slices that others had changed and that were put right."),
+		restarts: counter("watch_restarts_total", "Times that everything was listed again."),
+		statuses: counter("status_writes_total", "Statuses written."),
+		brake:    gauge("brake", "1 while the brake is on: nothing is written until an accept."),
+		leader:   gauge("leader", "1 while this replica leads."),
+		queue:    gauge("queue_length", "Units of work waiting."),
+	}
+	cacheAge := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		Name: "weft_controller_cache_cacheAgeseconds", Help: "Time since etcd was last heard of; -1 before the first time.",
+	}, age)
+	if r != nil {
+		r.MustRegister(m.round, m.allocations, m.transactions, m.drift, m.restarts, m.statuses, m.brake, m.leader, m.queue, cacheAge)
+	}
+	return m
+}
+
+// committed counts what a round has brought about.
+func (m *metrics) committed(r *round) {
+	m.transactions.WithLabelValues("committed").Inc()
+	for k, w := range r.writes {
+		if area(k) == "claim" && w.data != nil && !w.held {
+			m.allocations.WithLabelValues(spaceOf(k)).Inc()
+		}
+	}
+}
+
+func (m *metrics) stage(name string, since time.Time) {
+	m.round.WithLabelValues(name).Observe(time.Since(since).Seconds())
+}

@@ -1,0 +1,102 @@
+package control
+
+import (
+	"maps"
+	"slices"
+
+	"weft/etcdschema"
+	"weft/model"
+	"weft/model/desired"
+)
+
+// place makes the slices hold the accepted port: it leaves nodes it is no longer on and is written to the others, in
+// the same transaction, with the network beside it. A node that cannot take it keeps what it has.
+func (p *planner) place(r *round, acc *etcdschema.Accepted, v *verdict) error {
+	spec := acc.Object.Spec.(*model.PortSpec)
+	key := desired.Key{Kind: desired.KindPort, UID: acc.UID}
+	states := placements(spec)
+	for _, name := range p.placedOn(key) {
+		if _, stays := states[name]; !stays {
+			p.takeOff(r, name, key)
+		}
+	}
+	network := p.cache.accepted[spec.NetworkID(acc.Object.Metadata.Project)]
+	if network == nil {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(states)) {
+		item := resolvePort(acc, network.UID, states[name])
+		if why := unplaceable(p.cache, name, item, network); why != "" {
+			field := "spec.host"
+			if name != spec.Host {
+				field = "spec.migrateTo"
+			}
+			v.pending(field, why)
+			continue
+		}
+		if err := p.putOn(r, name, item, network); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *planner) placedOn(k desired.Key) []string {
+	return slices.Sorted(maps.Keys(p.cache.placed[k]))
+}
+
+func (p *planner) putOn(r *round, name string, item *desired.Port, network *etcdschema.Accepted) error {
+	before := p.networkOn(name, item.Key())
+	if changed, err := r.putItem(name, resolveNetwork(p.cache, network)); err != nil {
+		return err
+	} else if changed {
+		p.statusOf(network.Object.ID())
+	}
+	if _, err := r.putItem(name, item); err != nil {
+		return err
+	}
+	if before != "" && before != network.UID {
+		p.dropUnused(r, name, before)
+	}
+	return nil
+}
+
+// takeOff removes a port from a node's slice, and its network when it was the last of it.
+func (p *planner) takeOff(r *round, name string, key desired.Key) {
+	network := p.networkOn(name, key)
+	r.removeItem(name, key)
+	p.dropUnused(r, name, network)
+}
+
+// networkOn is the uid of the network that a port's item on the node names.
+func (p *planner) networkOn(name string, key desired.Key) string {
+	if e := p.cache.node(name).items[key]; e != nil {
+		if item, ok := e.value.(*desired.Port); ok {
+			return item.Network
+		}
+	}
+	return ""
+}
+
+func (p *planner) dropUnused(r *round, name, network string) {
+	if network == "" || p.cache.node(name).networks[network] > 0 {
+		return
+	}
+	if r.removeItem(name, desired.Key{Kind: desired.KindNetwork, UID: network}) {
+		if id, ok := p.cache.ids[network]; ok {
+			p.statusOf(id)
+		}
+	}
+}
+
+// withdraw takes every item with the uid off every node.
+func (p *planner) withdraw(r *round, kind desired.Kind, uid string) {
+	key := desired.Key{Kind: kind, UID: uid}
+	for _, name := range p.placedOn(key) {
+		if kind == desired.KindPort {
+			p.takeOff(r, name, key)
+		} else {
+			r.removeItem(name, key)
+		}
+	}
+}

@@ -1,0 +1,273 @@
+package control
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"weft/etcdschema"
+	"weft/model"
+	"weft/model/desired"
+)
+
+// Settings are what allocation depends on besides the cache. All fields are needed; DefaultSettings fills them.
+type Settings struct {
+	MACPrefix [3]byte
+	Now       func() time.Time
+	NewUID    func() string
+	Random    func() uint64
+}
+
+// planner evaluates units of work against the cache, writing into a round. It is pure but for Settings.
+type planner struct {
+	cache    *Cache
+	settings Settings
+	spread   bool // after a lost race: choose values where nobody else is looking
+
+	queue    workQueue
+	status   map[etcdschema.Key]struct{} // status keys to be looked at
+	verdicts map[model.ID]*verdict
+	blocked  index[etcdschema.Key, model.ID]   // by claim that stands in the way
+	starved  index[string, model.ID]           // by space with nothing free
+	lost     map[model.ID]*etcdschema.Accepted // deleted by a mistake, to be written again
+	foreign  map[etcdschema.Key]struct{}       // keys of slices that somebody else has changed
+	rewound  bool                              // events may be older than what the cache holds: etcd went back
+}
+
+func newPlanner(c *Cache, s Settings) *planner {
+	return &planner{
+		cache: c, settings: s, status: map[etcdschema.Key]struct{}{}, verdicts: map[model.ID]*verdict{},
+		blocked: index[etcdschema.Key, model.ID]{}, starved: index[string, model.ID]{},
+		lost: map[model.ID]*etcdschema.Accepted{}, foreign: map[etcdschema.Key]struct{}{},
+	}
+}
+
+func (p *planner) touch(id model.ID)    { p.queue.add(unit{kind: unitObject, id: id}) }
+func (p *planner) statusOf(id model.ID) { p.status[etcdschema.StatusKey(id)] = struct{}{} }
+
+// spaceOf is the claim space of a claim key ("address").
+func spaceOf(k etcdschema.Key) string {
+	parts := strings.SplitN(k.String(), "/", 3)
+	if len(parts) < 3 {
+		return ""
+	}
+	return parts[1]
+}
+
+// do evaluates one unit. An error means that the round must be taken back to where it was before.
+func (p *planner) do(r *round, u unit) error {
+	switch u.kind {
+	case unitObject:
+		return p.object(r, u.id)
+	case unitItem:
+		return p.item(r, u.node, u.item)
+	case unitHead:
+		return r.sealHead(u.node)
+	case unitOrphan:
+		return p.orphan(r, u.uid)
+	}
+	return fmt.Errorf("unknown unit of work %d", u.kind)
+}
+
+// object brings one intent object as far as it can go.
+func (p *planner) object(r *round, id model.ID) error {
+	in, acc := p.cache.intents[id], p.cache.accepted[id]
+	if acc == nil {
+		acc = p.lost[id]
+	}
+	p.statusOf(id)
+	p.forget(id)
+	if in == nil {
+		return p.remove(r, id, acc)
+	}
+	v := &verdict{phase: etcdschema.PhaseAccepted}
+	if len(in.problems) > 0 {
+		v.phase, v.reasons = etcdschema.PhaseInvalid, in.problems
+	}
+	if v.good() {
+		a := p.allocate(in.object, in.born, acc)
+		if a.verdict.good() {
+			next := &etcdschema.Accepted{
+				UID: a.uid, IntentRevision: in.mod, CreateRevision: in.born, Object: in.object, Allocated: a.result,
+			}
+			r.require(etcdschema.Intent(id))
+			if err := p.accept(r, a, acc, next); err != nil {
+				return err
+			}
+			acc = next
+		} else {
+			v = &a.verdict
+		}
+	}
+	if !v.good() && acc != nil {
+		var err error
+		if acc, err = p.uphold(r, acc); err != nil {
+			return err
+		}
+	}
+	if acc != nil {
+		if err := p.settleSlices(r, id, acc, v); err != nil {
+			return err
+		}
+	}
+	p.remember(id, v)
+	return nil
+}
+
+// uphold re-evaluates what was accepted before, whose surroundings may have changed, while a newer intent is not valid.
+func (p *planner) uphold(r *round, acc *etcdschema.Accepted) (*etcdschema.Accepted, error) {
+	a := p.allocate(acc.Object, acc.CreateRevision, acc)
+	if !a.verdict.good() {
+		return acc, nil
+	}
+	next := *acc
+	next.Allocated = a.result
+	return &next, p.accept(r, a, acc, &next)
+}
+
+// allocate works out the claims of a valid object. A create revision other than the accepted one's is another
+// incarnation, with a uid of its own.
+func (p *planner) allocate(o model.Object, born int64, acc *etcdschema.Accepted) *allocation {
+	a := &allocation{
+		planner: p, id: o.ID(), object: o, previous: acc, wanted: map[etcdschema.Key]struct{}{},
+		verdict: verdict{phase: etcdschema.PhaseAccepted},
+	}
+	if acc != nil && acc.CreateRevision == born {
+		a.uid = acc.UID
+	} else {
+		a.uid = p.settings.NewUID()
+	}
+	p.references(a)
+	if !a.verdict.good() {
+		return a
+	}
+	switch s := o.Spec.(type) {
+	case *model.NetworkSpec:
+		a.network(s)
+	case *model.PortSpec:
+		a.port(s)
+	}
+	return a
+}
+
+// references checks the object in its surroundings: what it refers to must be accepted. A host may come later.
+func (p *planner) references(a *allocation) {
+	lookup := func(id model.ID) (model.Object, bool) {
+		if acc := p.cache.accepted[id]; acc != nil && (p.cache.intents[id] != nil || p.refers(a.previous, id)) {
+			return acc.Object, true
+		}
+		return model.Object{}, id.Kind == model.KindHost || p.cache.intents[id] != nil
+	}
+	for _, e := range model.ValidateRefs(a.object, lookup) {
+		a.verdict.invalid(e.Field, e.Message)
+	}
+	for _, ref := range a.object.Spec.References(a.id.Project) {
+		if p.cache.accepted[ref.To] == nil && p.cache.intents[ref.To] != nil && ref.To.Kind != model.KindHost {
+			a.verdict.pending(ref.Field, fmt.Sprintf("waits for %s, which is not accepted: see its status", ref.To))
+		}
+	}
+}
+
+func (p *planner) refers(acc *etcdschema.Accepted, to model.ID) bool {
+	if acc == nil {
+		return false
+	}
+	for _, r := range acc.Object.Spec.References(acc.Object.Metadata.Project) {
+		if r.To == to {
+			return true
+		}
+	}
+	return false
+}
+
+// accept writes the accepted record and its claims, and wakes whoever depends on what changed.
+func (p *planner) accept(r *round, a *allocation, old, next *etcdschema.Accepted) error {
+	for _, ref := range next.Object.Spec.References(a.id.Project) {
+		if p.cache.accepted[ref.To] != nil {
+			r.require(etcdschema.AcceptedKey(ref.To))
+		}
+	}
+	if err := a.settle(r); err != nil {
+		return err
+	}
+	if old != nil && old.UID != next.UID {
+		p.withdraw(r, itemKind(a.id.Kind), old.UID)
+	}
+	delete(p.lost, a.id)
+	changed, err := r.put(etcdschema.AcceptedKey(a.id), next, true)
+	if err != nil || !changed {
+		return err
+	}
+	p.wakeDependents(a.id, old, next)
+	return nil
+}
+
+func itemKind(k model.Kind) desired.Kind { return desired.Kind(k.Segment()) }
+
+// settleSlices makes the slices hold the accepted object.
+func (p *planner) settleSlices(r *round, id model.ID, acc *etcdschema.Accepted, v *verdict) error {
+	switch id.Kind {
+	case model.KindHost:
+		_, err := r.putItem(id.Name, resolveHost(p.cache, acc))
+		return err
+	case model.KindPort:
+		return p.place(r, acc, v)
+	}
+	return nil
+}
+
+// remove completes the deletion of an object once nothing refers to it.
+func (p *planner) remove(r *round, id model.ID, acc *etcdschema.Accepted) error {
+	if acc == nil {
+		return nil
+	}
+	if users := p.cache.using[id]; len(users) > 0 {
+		p.remember(id, stillUsed(sortedIDs(users)))
+		return p.settleSlices(r, id, acc, &verdict{})
+	}
+	a := &allocation{planner: p, id: id, uid: acc.UID}
+	if err := a.release(r, acc.UID); err != nil {
+		return err
+	}
+	p.withdraw(r, itemKind(id.Kind), acc.UID)
+	delete(p.lost, id)
+	r.require(etcdschema.Intent(id))
+	r.remove(etcdschema.AcceptedKey(id), true)
+	p.wakeDependents(id, acc, nil)
+	return nil
+}
+
+func stillUsed(users []model.ID) *verdict {
+	v := &verdict{phase: etcdschema.PhasePending}
+	more := ""
+	if n := len(users) - 1; n > 0 {
+		more = fmt.Sprintf(" and %d more", n)
+	}
+	v.pending("", fmt.Sprintf("is deleted, but still used by %s%s: it goes when they are gone", users[0], more))
+	return v
+}
+
+// forget drops what was made of the object, and remember keeps it.
+func (p *planner) forget(id model.ID) {
+	v := p.verdicts[id]
+	if v == nil {
+		return
+	}
+	for _, k := range v.waits {
+		p.blocked.change(k, id, false)
+	}
+	for _, s := range v.spaces {
+		p.starved.change(s, id, false)
+	}
+	delete(p.verdicts, id)
+}
+
+func (p *planner) remember(id model.ID, v *verdict) {
+	p.verdicts[id] = v
+	for _, k := range v.waits {
+		p.blocked.change(k, id, true)
+	}
+	for _, s := range v.spaces {
+		p.starved.change(s, id, true)
+	}
+}

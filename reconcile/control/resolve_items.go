@@ -1,0 +1,137 @@
+package control
+
+import (
+	"fmt"
+
+	"weft/etcdschema"
+	"weft/model"
+	"weft/model/desired"
+)
+
+// resolveHost is the host's own item.
+func resolveHost(c *Cache, a *etcdschema.Accepted) *desired.Host {
+	s := a.Object.Spec.(*model.HostSpec)
+	h := &desired.Host{UID: a.UID, Name: a.Object.Metadata.Name, Driver: s.Driver, Bridge: s.Bridge}
+	if h.Driver == "" {
+		h.Driver = model.DriverOVS
+	}
+	if h.Bridge == "" {
+		h.Bridge = model.DefaultBridge
+	}
+	for _, p := range s.PhysicalNetworks {
+		h.Uplinks = append(h.Uplinks, desired.Uplink{
+			PhysicalNetwork: p.Name, Interface: p.Interface, MTU: physicalMTU(c, p.Name),
+		})
+	}
+	return h
+}
+
+func physicalMTU(c *Cache, name string) int {
+	a := c.accepted[model.ID{Project: model.ClusterProject, Kind: model.KindPhysicalNetwork, Name: name}]
+	if a == nil || a.Object.Spec.(*model.PhysicalNetworkSpec).MTU == 0 {
+		return model.DefaultMTU
+	}
+	return a.Object.Spec.(*model.PhysicalNetworkSpec).MTU
+}
+
+// resolveNetwork is the network's item, the same on every node, with every default filled in.
+func resolveNetwork(c *Cache, a *etcdschema.Accepted) *desired.Network {
+	s := a.Object.Spec.(*model.NetworkSpec)
+	n := &desired.Network{
+		UID: a.UID, Project: a.Object.Metadata.Project, Name: a.Object.Metadata.Name, Type: s.Type,
+		PhysicalNetwork: s.PhysicalNetwork, SegmentationID: a.Allocated.SegmentationID,
+		MTU: physicalMTU(c, s.PhysicalNetwork),
+		DHCP: desired.DHCP{
+			DNSServers: s.DHCP.DNSServers, NTPServers: s.DHCP.NTPServers, Domain: s.DHCP.Domain, Routes: s.DHCP.Routes,
+			LeaseSeconds: uint32(model.DefaultLeaseTime.Seconds()),
+		},
+	}
+	if s.MTU != 0 {
+		n.MTU = min(n.MTU, s.MTU)
+	}
+	n.DHCP.MTU = n.MTU
+	if s.DHCP.MTU != 0 {
+		n.DHCP.MTU = min(n.MTU, s.DHCP.MTU)
+	}
+	if t := s.DHCP.LeaseTime.Duration; t > 0 {
+		n.DHCP.LeaseSeconds = uint32(t.Seconds())
+	}
+	servers := a.Allocated.DHCPServers
+	for _, sub := range s.Subnets {
+		d := desired.Subnet{CIDR: sub.CIDR, Gateway: sub.Gateway}
+		if sub.CIDR.Addr().Is4() && len(servers) > 0 {
+			d.DHCPServer, servers = servers[0], servers[1:]
+		}
+		n.Subnets = append(n.Subnets, d)
+	}
+	return n
+}
+
+// resolvePort is the port's item on a node where it has the state.
+func resolvePort(a *etcdschema.Accepted, networkUID string, state desired.State) *desired.Port {
+	s := a.Object.Spec.(*model.PortSpec)
+	p := &desired.Port{
+		UID: a.UID, Project: a.Object.Metadata.Project, Name: a.Object.Metadata.Name, Network: networkUID,
+		MAC: a.Allocated.MAC, Addresses: a.Allocated.Addresses, Hostname: s.Hostname, State: state,
+		InterfaceID: interfaceID(s, a.Object.Metadata.Name, a.UID),
+	}
+	p.Device = deviceName(s, p.InterfaceID)
+	if p.Hostname == "" {
+		p.Hostname = a.Object.Metadata.Name
+	}
+	return p
+}
+
+// placements are the nodes a port stands on.
+func placements(s *model.PortSpec) map[string]desired.State {
+	nodes := map[string]desired.State{}
+	if s.Host != "" {
+		nodes[s.Host] = desired.StateActive
+	}
+	if s.MigrateTo != "" && s.MigrateTo != s.Host {
+		nodes[s.MigrateTo] = desired.StateStandby
+	}
+	return nodes
+}
+
+// unplaceable says why the port cannot be written to a node's slice; empty when it can.
+func unplaceable(c *Cache, host string, p *desired.Port, network *etcdschema.Accepted) string {
+	a := c.accepted[model.ID{Project: model.ClusterProject, Kind: model.KindHost, Name: host}]
+	if a == nil {
+		return fmt.Sprintf("host %s does not exist or is not accepted yet", host)
+	}
+	s := network.Object.Spec.(*model.NetworkSpec)
+	mapped := false
+	for _, m := range a.Object.Spec.(*model.HostSpec).PhysicalNetworks {
+		mapped = mapped || m.Name == s.PhysicalNetwork
+	}
+	if !mapped {
+		return fmt.Sprintf("host %s has no interface on physical network %s", host, s.PhysicalNetwork)
+	}
+	if f, lacks := c.nodes[host].lacks(features(p, s)...); lacks {
+		return fmt.Sprintf("needs feature %s, which host %s does not have: upgrade weftd there", f, host)
+	}
+	return ""
+}
+
+// features are what a node must have to hold the port.
+func features(p *desired.Port, n *model.NetworkSpec) []desired.Feature {
+	var f []desired.Feature
+	if n.Type == model.NetworkTypeVLAN {
+		f = append(f, desired.FeatureVLAN)
+	}
+	if p.State == desired.StateStandby {
+		f = append(f, desired.FeatureStandby)
+	}
+	var v4, v6 bool
+	for _, a := range p.Addresses {
+		v4, v6 = v4 || a.Is4(), v6 || a.Is6()
+	}
+	if v4 {
+		f = append(f, desired.FeatureDHCPv4)
+	}
+	if v6 {
+		f = append(f, desired.FeatureDHCPv6, desired.FeatureRA)
+	}
+	return f
+}

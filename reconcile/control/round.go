@@ -1,0 +1,274 @@
+package control
+
+import (
+	"bytes"
+	"maps"
+	"slices"
+
+	"weft/etcdschema"
+	"weft/model/desired"
+)
+
+// journal remembers what the cache held, so that a round that etcd refused can be taken back.
+type journal struct{ undo []undo }
+
+type undo struct {
+	key etcdschema.Key
+	old *entry
+}
+
+func (j *journal) note(k etcdschema.Key, old *entry) { j.undo = append(j.undo, undo{k, old}) }
+
+// write is what a round does to one key: put data, or delete when data is nil.
+type write struct {
+	key  etcdschema.Key
+	data []byte
+	old  *entry // what etcd holds as far as the cache knows; nil is nothing
+	held bool   // under the lease of the hold time
+	// guard demands that the key is still as old says.
+	guard bool
+}
+
+// round collects what becomes one transaction. Everything it writes stands in the cache at once, so that later objects
+// of the round build on earlier ones; rollback takes it back, confirm makes it what etcd holds.
+type round struct {
+	cache    *Cache
+	writes   map[etcdschema.Key]*write
+	requires map[etcdschema.Key]int64
+	nodes    map[string]struct{} // whose slices are touched
+	bytes    int
+}
+
+func (c *Cache) begin() *round {
+	c.journal = &journal{}
+	return &round{
+		cache: c, writes: map[etcdschema.Key]*write{}, requires: map[etcdschema.Key]int64{}, nodes: map[string]struct{}{},
+	}
+}
+
+// mark is a point that a round can be taken back to.
+type mark struct {
+	undo     int
+	writes   map[etcdschema.Key]write
+	requires map[etcdschema.Key]int64
+	nodes    map[string]struct{}
+	bytes    int
+}
+
+func (r *round) mark() mark {
+	m := mark{len(r.cache.journal.undo), make(map[etcdschema.Key]write, len(r.writes)), maps.Clone(r.requires), maps.Clone(r.nodes), r.bytes}
+	for k, w := range r.writes {
+		m.writes[k] = *w
+	}
+	return m
+}
+
+// rollback takes back everything since the mark, newest first.
+func (r *round) rollback(m mark) {
+	j := r.cache.journal
+	r.cache.journal = nil
+	for _, u := range slices.Backward(j.undo[m.undo:]) {
+		r.cache.set(u.key, u.old)
+	}
+	j.undo = j.undo[:m.undo]
+	r.cache.journal = j
+	clear(r.writes)
+	for k, w := range m.writes {
+		r.writes[k] = &w
+	}
+	r.requires, r.nodes, r.bytes = m.requires, m.nodes, m.bytes
+}
+
+// abandon takes back the whole round. The round cannot be used afterwards.
+func (r *round) abandon() {
+	r.rollback(mark{})
+	r.cache.journal = nil
+}
+
+// confirm says that etcd holds the round's writes since the revision. The round cannot be used afterwards.
+func (r *round) confirm(revision int64) {
+	r.cache.journal = nil
+	for k := range r.writes {
+		e := r.cache.entries[k]
+		if e == nil {
+			continue
+		}
+		e.mod = revision
+		if e.born == unconfirmed {
+			e.born = revision
+		}
+	}
+}
+
+// put writes the record, fields that this version does not know carried over. It does nothing, and says so, when the
+// key holds it already.
+func (r *round) put(k etcdschema.Key, v any, guard bool) (changed bool, err error) {
+	old := r.cache.entries[k]
+	var data []byte
+	if old == nil {
+		data, err = etcdschema.Encode(v)
+	} else {
+		data, err = etcdschema.Rewrite(old.data, v)
+	}
+	if err != nil {
+		return false, err
+	}
+	if old != nil && bytes.Equal(old.data, data) {
+		return false, nil
+	}
+	e := &entry{data: data, mod: unconfirmed, born: unconfirmed}
+	if old != nil {
+		e.born = old.born
+	}
+	r.cache.set(k, e)
+	r.note(k, old, data, guard, false)
+	return true, nil
+}
+
+// remove deletes the key.
+func (r *round) remove(k etcdschema.Key, guard bool) (changed bool) {
+	old := r.cache.entries[k]
+	if old == nil {
+		return false
+	}
+	r.cache.set(k, nil)
+	r.note(k, old, nil, guard, false)
+	return true
+}
+
+func (r *round) note(k etcdschema.Key, old *entry, data []byte, guard, held bool) {
+	w := r.writes[k]
+	if w == nil {
+		w = &write{key: k, old: old}
+		r.writes[k] = w
+		r.bytes += len(k.String())
+	}
+	r.bytes += len(data) - len(w.data)
+	w.data, w.held = data, held
+	w.guard = w.guard || guard
+	if name, _, head, ok := etcdschema.ParseDesired(k); ok && !head {
+		r.nodes[name] = struct{}{}
+	}
+	if w.data == nil && w.old == nil {
+		delete(r.writes, k)
+	}
+}
+
+// require demands that the key is what the round read.
+func (r *round) require(k etcdschema.Key) {
+	if m := r.cache.mod(k); m != unconfirmed {
+		r.requires[k] = m
+	}
+}
+
+// sealHeads writes the heads of all slices the round has touched.
+func (r *round) sealHeads() error {
+	for name := range r.nodes {
+		if err := r.sealHead(name); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *round) sealHead(name string) error {
+	n := r.cache.node(name)
+	if n.headMatches() {
+		return nil
+	}
+	var generation int64
+	if n.head != nil {
+		if h, ok := n.head.value.(*etcdschema.Head); ok {
+			generation = h.Generation
+		}
+	}
+	_, err := r.put(etcdschema.HeadKey(name), n.digest.Head(generation+1), true)
+	return err
+}
+
+// size is the number of operations, or of compares, whichever is greater, heads to be sealed included.
+func (r *round) size() int {
+	ops, compares := len(r.writes), len(r.requires)+1
+	for name := range r.nodes {
+		if r.writes[etcdschema.HeadKey(name)] == nil {
+			ops++
+			compares++
+		}
+	}
+	for _, w := range r.writes {
+		if w.guard {
+			compares++
+		}
+	}
+	return max(ops, compares)
+}
+
+// txn is the round as one transaction, in the order of the keys. lease holds what is held.
+func (r *round) txn(lease int64) *etcdschema.Txn {
+	t := etcdschema.NewTxn()
+	for _, k := range r.keys() {
+		w := r.writes[k]
+		var mod int64
+		if w.old != nil {
+			mod = w.old.mod
+		}
+		if w.guard {
+			t.Require(k, mod)
+		}
+		switch {
+		case w.data == nil:
+			t.Delete(k)
+		case w.held:
+			t.PutLeased(k, w.data, lease)
+		default:
+			t.Put(k, w.data)
+		}
+	}
+	for k, mod := range r.requires {
+		if w := r.writes[k]; w == nil || !w.guard {
+			t.Require(k, mod)
+		}
+	}
+	return t
+}
+
+// keys lists the keys written, sorted.
+func (r *round) keys() []etcdschema.Key {
+	keys := make([]etcdschema.Key, 0, len(r.writes))
+	for k := range r.writes {
+		keys = append(keys, k)
+	}
+	slices.SortFunc(keys, compareKeys)
+	return keys
+}
+
+// holds says that the round releases claims, which need a lease.
+func (r *round) holds() bool {
+	for _, w := range r.writes {
+		if w.held {
+			return true
+		}
+	}
+	return false
+}
+
+// putItem writes one item of a node's slice.
+func (r *round) putItem(name string, it desired.Item) (bool, error) {
+	return r.put(etcdschema.DesiredKey(name, it.Key()), it, false)
+}
+
+func (r *round) removeItem(name string, k desired.Key) bool {
+	return r.remove(etcdschema.DesiredKey(name, k), false)
+}
+
+// putHeld writes a released claim, which goes away with the lease of the hold time.
+func (r *round) putHeld(k etcdschema.Key, v any) error {
+	old := r.cache.entries[k]
+	if _, err := r.put(k, v, true); err != nil {
+		return err
+	}
+	if e := r.cache.entries[k]; e != old {
+		r.writes[k].held = true
+	}
+	return nil
+}

@@ -1,0 +1,87 @@
+package control
+
+import (
+	"weft/etcdschema"
+	"weft/model/desired"
+)
+
+// item makes one item of a slice what it must be: an item of no known object goes, any other follows its object. Kinds
+// that this version does not know belong to a newer one and stay.
+func (p *planner) item(r *round, name string, k desired.Key) error {
+	id, known := p.cache.ids[k.UID]
+	acc := p.cache.accepted[id]
+	if known && itemKind(id.Kind) != k.Kind {
+		known = false
+	}
+	switch k.Kind {
+	case desired.KindPort:
+		if known {
+			return p.object(r, id)
+		}
+		p.takeOff(r, name, k)
+	case desired.KindNetwork:
+		if !known || p.cache.node(name).networks[k.UID] == 0 {
+			r.removeItem(name, k)
+			break
+		}
+		p.statusOf(id)
+		_, err := r.putItem(name, resolveNetwork(p.cache, acc))
+		return err
+	case desired.KindHost:
+		if !known || id.Name != name {
+			r.removeItem(name, k)
+			break
+		}
+		p.statusOf(id)
+		_, err := r.putItem(name, resolveHost(p.cache, acc))
+		return err
+	}
+	return nil
+}
+
+// orphan releases the claims of an owner that is neither accepted nor reported by any node.
+func (p *planner) orphan(r *round, uid string) error {
+	if _, known := p.cache.ids[uid]; known || p.cache.reported(uid) {
+		return nil
+	}
+	for id, a := range p.lost {
+		if a.UID == uid {
+			p.touch(id)
+			return nil
+		}
+	}
+	var keys []etcdschema.Key
+	for k := range p.cache.owned[uid] {
+		keys = append(keys, k)
+	}
+	return p.releaseKeys(r, keys)
+}
+
+// reported says that some node still has the port, or a port of the network, with the uid.
+func (c *Cache) reported(uid string) bool {
+	for _, n := range c.nodes {
+		for _, b := range n.buckets {
+			if _, ok := b.Ports[uid]; ok {
+				return true
+			}
+			for _, p := range b.Ports {
+				if p.Network == uid {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
+
+// repairOf is the unit that looks at a key of desired/ that somebody else has changed.
+func repairOf(k etcdschema.Key) []unit {
+	name, item, head, ok := etcdschema.ParseDesired(k)
+	switch {
+	case !ok:
+		return nil
+	case head:
+		return []unit{{kind: unitHead, node: name}}
+	}
+	return []unit{{kind: unitItem, node: name, item: item}, {kind: unitHead, node: name}}
+}

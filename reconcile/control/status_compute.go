@@ -1,0 +1,67 @@
+package control
+
+import (
+	"weft/etcdschema"
+	"weft/model"
+	"weft/model/desired"
+)
+
+// statusFor is what the status key must hold; nil when it must not exist. ok is false when the key is not ours to
+// write.
+func (p *planner) statusFor(k etcdschema.Key) (s *etcdschema.Status, ok bool) {
+	if k == etcdschema.ControlStatusKey() {
+		return nil, false
+	}
+	id, parsed := etcdschema.ParseID(k)
+	if !parsed {
+		return p.unreadable(k), true
+	}
+	in, acc, v := p.cache.intents[id], p.cache.accepted[id], p.verdicts[id]
+	if in == nil && acc == nil {
+		return nil, true
+	}
+	if v == nil {
+		return nil, false // not looked at yet
+	}
+	s = &etcdschema.Status{Phase: v.phase, Reasons: v.reasons}
+	if acc != nil {
+		s.UID, s.IntentRevision, s.Allocated = acc.UID, acc.IntentRevision, acc.Allocated
+		s.Nodes = p.progress(id.Kind, acc.UID)
+	}
+	if in != nil {
+		s.IntentRevision = in.mod
+	}
+	return s, true
+}
+
+// unreadable is the status of an intent key that names no object.
+func (p *planner) unreadable(k etcdschema.Key) *etcdschema.Status {
+	source, ok := etcdschema.IntentOf(k)
+	e := p.cache.entries[source]
+	if !ok || e == nil {
+		return nil
+	}
+	return &etcdschema.Status{
+		Phase: etcdschema.PhaseInvalid, IntentRevision: e.mod, Reasons: e.value.(*intent).problems,
+	}
+}
+
+// progress tells for each node that holds the item how far it is.
+func (p *planner) progress(kind model.Kind, uid string) map[string]etcdschema.NodeStatus {
+	key := desired.Key{Kind: itemKind(kind), UID: uid}
+	placed := p.cache.placed[key]
+	if len(placed) == 0 {
+		return nil
+	}
+	nodes := make(map[string]etcdschema.NodeStatus, len(placed))
+	for name := range placed {
+		n := p.cache.nodes[name]
+		e := n.items[key]
+		s := etcdschema.NodeStatus{DesiredRevision: e.mod, Programmed: n.processed(e.mod)}
+		if x, has := n.exception(uid); has {
+			s.Programmed, s.Reason = false, string(x.State)+": "+x.Reason
+		}
+		nodes[name] = s
+	}
+	return nodes
+}

@@ -1,0 +1,42 @@
+package control
+
+import (
+	"errors"
+
+	"weft/etcdschema"
+	"weft/model"
+)
+
+// verdict is what the controllers make of an intent object, and what may change their mind.
+type verdict struct {
+	phase   etcdschema.Phase
+	reasons []etcdschema.Reason
+	waits   []etcdschema.Key // claims that stand in the way
+	spaces  []string         // spaces with nothing free
+}
+
+func (v *verdict) invalid(field, message string) { v.add(etcdschema.PhaseInvalid, field, message) }
+func (v *verdict) pending(field, message string) { v.add(etcdschema.PhasePending, field, message) }
+
+// add keeps the worst phase: what is invalid is not also pending.
+func (v *verdict) add(phase etcdschema.Phase, field, message string) {
+	v.reasons = append(v.reasons, etcdschema.Reason{Field: field, Message: message})
+	if v.phase != etcdschema.PhaseInvalid {
+		v.phase = phase
+	}
+}
+
+func (v *verdict) good() bool { return len(v.reasons) == 0 }
+
+// reasonsOf turns what model says into what a status says.
+func reasonsOf(err error) []etcdschema.Reason {
+	var list model.Errors
+	if !errors.As(err, &list) {
+		return []etcdschema.Reason{{Message: err.Error()}}
+	}
+	out := make([]etcdschema.Reason, 0, len(list))
+	for _, e := range list {
+		out = append(out, etcdschema.Reason{Field: e.Field, Message: e.Message})
+	}
+	return out
+}

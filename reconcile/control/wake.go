@@ -1,0 +1,112 @@
+package control
+
+import (
+	"reflect"
+
+	"weft/etcdschema"
+	"weft/model"
+	"weft/model/desired"
+)
+
+// wakeDependents marks what must be looked at again after an accepted object changed; old or now is nil when it came or
+// went.
+func (p *planner) wakeDependents(id model.ID, old, now *etcdschema.Accepted) {
+	if old != nil {
+		p.wakeLeaving(old)
+	}
+	if old == nil || now == nil || old.UID != now.UID {
+		p.wakeUsers(id)
+		return
+	}
+	p.wakeUnhappy(id)
+	switch s := now.Object.Spec.(type) {
+	case *model.PhysicalNetworkSpec:
+		if !reflect.DeepEqual(old.Object.Spec, now.Object.Spec) {
+			p.wakeUsers(id)
+		}
+	case *model.HostSpec:
+		if !reflect.DeepEqual(old.Object.Spec, now.Object.Spec) {
+			p.wakeUsers(id)
+		}
+	case *model.NetworkSpec:
+		p.wakeItems(now)
+		was := old.Object.Spec.(*model.NetworkSpec)
+		if !reflect.DeepEqual(was.Subnets, s.Subnets) || was.PhysicalNetwork != s.PhysicalNetwork || was.Type != s.Type {
+			p.wakeUsers(id)
+		}
+	}
+}
+
+// wakeLeaving looks again at objects that are deleted and wait for the last reference to them to go.
+func (p *planner) wakeLeaving(old *etcdschema.Accepted) {
+	for _, ref := range old.Object.Spec.References(old.Object.Metadata.Project) {
+		if p.cache.intents[ref.To] == nil && p.cache.accepted[ref.To] != nil {
+			p.touch(ref.To)
+		}
+	}
+}
+
+func (p *planner) wakeUsers(id model.ID) {
+	for user := range p.cache.using[id] {
+		p.touchWithItems(user)
+	}
+	for user := range p.cache.wanting[id] {
+		p.touchWithItems(user)
+	}
+}
+
+// touchWithItems also looks at what stands for the object in the slices.
+func (p *planner) touchWithItems(id model.ID) {
+	p.touch(id)
+	if a := p.cache.accepted[id]; a != nil && id.Kind == model.KindNetwork {
+		p.wakeItems(a)
+	}
+}
+
+// wakeUnhappy looks again at objects that were not accepted and refer to this one.
+func (p *planner) wakeUnhappy(id model.ID) {
+	for user := range p.cache.wanting[id] {
+		if v := p.verdicts[user]; v == nil || !v.good() {
+			p.touch(user)
+		}
+	}
+}
+
+// wakeItems looks at the network's item on every node that holds it.
+func (p *planner) wakeItems(a *etcdschema.Accepted) {
+	k := desired.Key{Kind: itemKind(a.Object.Kind), UID: a.UID}
+	for name := range p.cache.placed[k] {
+		p.queue.add(unit{kind: unitItem, node: name, item: k})
+	}
+}
+
+// wakeAll looks at everything: after a start, a change of leadership or the end of a brake.
+func (p *planner) wakeAll() {
+	for id := range p.cache.intents {
+		p.touch(id)
+	}
+	for id := range p.cache.accepted {
+		p.touch(id)
+	}
+	for name, n := range p.cache.nodes {
+		for k := range n.items {
+			p.queue.add(unit{kind: unitItem, node: name, item: k})
+		}
+		if !n.headMatches() {
+			p.queue.add(unit{kind: unitHead, node: name})
+		}
+	}
+	for uid := range p.cache.owned {
+		p.queue.add(unit{kind: unitOrphan, uid: uid})
+	}
+	for k := range p.cache.entries {
+		switch area(k) {
+		case "status":
+			p.status[k] = struct{}{}
+		case "intent":
+			if s, ok := etcdschema.StatusOf(k); ok {
+				p.status[s] = struct{}{}
+			}
+		}
+	}
+}

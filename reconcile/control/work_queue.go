@@ -1,0 +1,105 @@
+package control
+
+import (
+	"cmp"
+	"slices"
+
+	"weft/model"
+	"weft/model/desired"
+)
+
+// unit is one piece of work that is done whole, in one transaction.
+type unit struct {
+	kind unitKind
+	id   model.ID    // unitObject
+	node string      // unitItem, unitHead
+	item desired.Key // unitItem
+	uid  string      // unitOrphan
+}
+
+type unitKind int
+
+const (
+	unitObject unitKind = iota // an intent object: accept, allocate, place
+	unitItem                   // an item of a node's slice: repair, or follow the object it stands for
+	unitHead                   // the head of a slice that does not match
+	unitOrphan                 // claims of an owner that is no longer known
+)
+
+// workQueue holds what is to be looked at, each unit once. Work comes out in drains: all that was dirty at one moment,
+// in an order that spares second looks.
+type workQueue struct {
+	dirty map[unit]struct{}
+	drain []unit
+}
+
+func (q *workQueue) add(u unit) {
+	if q.dirty == nil {
+		q.dirty = map[unit]struct{}{}
+	}
+	q.dirty[u] = struct{}{}
+}
+
+func (q *workQueue) empty() bool { return len(q.dirty)+len(q.drain) == 0 }
+func (q *workQueue) len() int    { return len(q.dirty) + len(q.drain) }
+
+// next takes the next unit out.
+func (q *workQueue) next(c *Cache) (unit, bool) {
+	if len(q.drain) == 0 {
+		for u := range q.dirty {
+			q.drain = append(q.drain, u)
+		}
+		clear(q.dirty)
+		order := make(map[unit]rank, len(q.drain))
+		for _, u := range q.drain {
+			order[u] = c.rank(u)
+		}
+		slices.SortFunc(q.drain, func(a, b unit) int { return order[a].compare(order[b], a, b) })
+	}
+	if len(q.drain) == 0 {
+		return unit{}, false
+	}
+	u := q.drain[0]
+	q.drain = q.drain[1:]
+	return u, true
+}
+
+// back puts a unit in front again.
+func (q *workQueue) back(u unit) { q.drain = append([]unit{u}, q.drain...) }
+
+// rank orders work: what goes, users first; then what is declared, used first, explicit values before automatic ones
+// and the older object before the younger; then slices.
+type rank struct {
+	class    int
+	explicit int
+	born     int64
+}
+
+func (c *Cache) rank(u unit) rank {
+	if u.kind != unitObject {
+		return rank{class: 100 + int(u.kind)}
+	}
+	kind := slices.Index(model.Kinds(), u.id.Kind)
+	in := c.intents[u.id]
+	if in == nil {
+		return rank{class: -kind - 1}
+	}
+	r := rank{class: kind, explicit: 1, born: in.born}
+	switch s := in.object.Spec.(type) {
+	case *model.PortSpec:
+		if len(s.Addresses) > 0 || !s.MAC.IsZero() {
+			r.explicit = 0
+		}
+	case *model.NetworkSpec:
+		if s.SegmentationID != 0 {
+			r.explicit = 0
+		}
+	}
+	return r
+}
+
+func (r rank) compare(o rank, a, b unit) int {
+	return cmp.Or(cmp.Compare(r.class, o.class), cmp.Compare(r.explicit, o.explicit), cmp.Compare(r.born, o.born),
+		compareIDs(a.id, b.id), cmp.Compare(a.node, b.node), cmp.Compare(a.item.Kind, b.item.Kind),
+		cmp.Compare(a.item.UID, b.item.UID), cmp.Compare(a.uid, b.uid))
+}
