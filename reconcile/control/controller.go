@@ -173,7 +173,7 @@ func (c *Controller) campaign(ctx context.Context) error {
 		return nil
 	}
 	for ctx.Err() == nil {
-		lead, err := c.config.Client.Campaign(ctx, DefaultElection, c.config.SessionTTL)
+		lead, err := c.config.Client.Campaign(ctx, DefaultElection, c.config.Name, c.config.SessionTTL)
 		if err != nil {
 			if ctx.Err() == nil {
 				c.log.Warn("standing for election failed, trying again", "error", err)
