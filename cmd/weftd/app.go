@@ -1,0 +1,91 @@
+package main
+
+import (
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime/debug"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"weft/cmd/weftd/daemon"
+	"weft/etcdschema"
+	"weft/model/desired"
+)
+
+// app is the command line: flags, each with an environment variable WEFT_….
+func app() *cli.App {
+	return &cli.App{
+		Name:            "weftd",
+		Usage:           "keep this host what etcd says it must be",
+		Version:         version(),
+		HideHelpCommand: true,
+		Flags:           flags(),
+		Action:          run,
+	}
+}
+
+func flags() []cli.Flag {
+	hostname, _ := os.Hostname() // none: --node is needed, and asked for
+	text := func(name, env, value, usage string) cli.Flag {
+		return &cli.StringFlag{Name: name, EnvVars: []string{env}, Value: value, Usage: usage}
+	}
+	return []cli.Flag{
+		text("node", "WEFT_NODE", hostname, "name of this host, as declared by a Host object"),
+		&cli.StringSliceFlag{Name: "etcd-endpoints", EnvVars: []string{"WEFT_ETCD_ENDPOINTS"},
+			Value: cli.NewStringSlice("http://127.0.0.1:2379"), Usage: "etcd's client URLs"},
+		text("etcd-root", "WEFT_ETCD_ROOT", etcdschema.DefaultRoot, "root of all keys"),
+		text("etcd-cert", "WEFT_ETCD_CERT", "", "client certificate; its common name is the node's name"),
+		text("etcd-key", "WEFT_ETCD_KEY", "", "key of the client certificate"),
+		text("etcd-ca", "WEFT_ETCD_CA", "", "certificates that etcd's is checked with"),
+		text("ovs-rundir", "WEFT_OVS_RUNDIR", "/var/run/openvswitch", "where db.sock and the bridges' sockets are"),
+		text("datapath-type", "WEFT_DATAPATH_TYPE", "system", "of the bridges: system (kernel) or netdev (userspace)"),
+		text("state-dir", "WEFT_STATE_DIR", "/var/lib/weft", "where the last good slice is kept"),
+		text("debug-listen", "WEFT_DEBUG_LISTEN", "unix:/run/weft/weftd.sock",
+			"where /plan, /desired, /observed, /compiled, /healthz, /metrics and /debug/pprof are served: unix:PATH, a loopback address and port, or nothing"),
+		&cli.DurationFlag{Name: "sweep-interval", EnvVars: []string{"WEFT_SWEEP_INTERVAL"}, Value: time.Minute,
+			Usage: "how often everything is read afresh and compared"},
+		text("log-level", "WEFT_LOG_LEVEL", "info", "debug, info, warn or error"),
+		&cli.StringSliceFlag{Name: "disable-feature", EnvVars: []string{"WEFT_DISABLE_FEATURE"},
+			Usage: "do not advertise a feature; may be repeated"},
+	}
+}
+
+func run(c *cli.Context) error {
+	if c.NArg() > 0 {
+		return fmt.Errorf("unexpected argument %q: weftd takes flags only", c.Args().First())
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(c.String("log-level"))); err != nil {
+		return fmt.Errorf("--log-level %q: want debug, info, warn or error", c.String("log-level"))
+	}
+	log := slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: level}))
+	conf := daemon.Config{
+		Node: c.String("node"),
+		Etcd: etcdschema.Config{Endpoints: c.StringSlice("etcd-endpoints"), Root: c.String("etcd-root"),
+			TLS:    etcdschema.TLSConfig{CertFile: c.String("etcd-cert"), KeyFile: c.String("etcd-key"), CAFile: c.String("etcd-ca")},
+			Logger: log},
+		OVSRundir: c.String("ovs-rundir"), DatapathType: c.String("datapath-type"), StateDir: c.String("state-dir"),
+		DebugListen: c.String("debug-listen"), SweepInterval: c.Duration("sweep-interval"), Version: version(),
+		Systemd: true, Logger: log,
+	}
+	for _, f := range c.StringSlice("disable-feature") {
+		conf.DisableFeatures = append(conf.DisableFeatures, desired.Feature(f))
+	}
+	return daemon.Run(c.Context, conf)
+}
+
+// version is the module's version, or the commit it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			return s.Value[:12]
+		}
+	}
+	return info.Main.Version
+}

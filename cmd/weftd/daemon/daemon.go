@@ -1,0 +1,103 @@
+// Package daemon puts a host reconciler together: the drivers of this host, the engine, the road to etcd, the debug
+// listener and systemd. weftd runs one, and so does whoever wants a node in its own process.
+//
+// Invariants: everything that is started is waited for; ending removes nothing from the host.
+package daemon
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"golang.org/x/sync/errgroup"
+
+	"weft/etcdschema"
+	"weft/model/desired"
+	"weft/reconcile/engine"
+)
+
+// Config is everything a host reconciler must be told.
+type Config struct {
+	Node    string
+	Version string
+	Etcd    etcdschema.Config
+	// OVSRundir holds db.sock and the bridges' management sockets.
+	OVSRundir     string
+	DatapathType  string // "system" or "netdev"
+	StateDir      string // nothing is kept on disk when empty
+	DebugListen   string // "unix:PATH", "LOOPBACK:PORT", or nothing when empty
+	SweepInterval time.Duration
+	// DisableFeatures are not advertised to the controllers.
+	DisableFeatures []desired.Feature
+	// Systemd says READY, and feeds the watchdog, through the socket systemd gave.
+	Systemd bool
+	// Ready is called once after the first full sync; nil is allowed.
+	Ready  func()
+	Logger *slog.Logger // slog.Default() when nil
+}
+
+// Run reconciles the host until ctx ends, which returns nil.
+func Run(ctx context.Context, c Config) (err error) {
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	features, err := c.features()
+	if err != nil {
+		return err
+	}
+	client, err := etcdschema.Open(ctx, c.Etcd)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, client.Close()) }()
+	drivers, closeDrivers, err := openDrivers(ctx, c)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, closeDrivers()) }()
+	registry := prometheus.NewRegistry()
+	notify := newNotifier(c.Systemd, c.Logger)
+	e, err := engine.New(engine.Config{
+		Node: c.Node, Version: c.Version, Features: features, Drivers: drivers, Store: client, StateDir: c.StateDir,
+		Follow: func(seen etcdschema.Seen) engine.Source {
+			return client.NewFollower(etcdschema.FollowerConfig{
+				Prefixes: []etcdschema.Prefix{etcdschema.NodeDesired(c.Node), etcdschema.NodeOrder(c.Node)}, Seen: seen})
+		},
+		SweepInterval: c.SweepInterval, Registry: registry, Logger: c.Logger,
+		Ready: func() {
+			notify.ready()
+			if c.Ready != nil {
+				c.Ready()
+			}
+		},
+	})
+	if err != nil {
+		return err
+	}
+	listener, err := listenDebug(c.DebugListen)
+	if err != nil {
+		return err
+	}
+	g, ctx := errgroup.WithContext(ctx)
+	if listener != nil {
+		g.Go(func() error { return serveDebug(ctx, listener, e.Handler(), registry) })
+	}
+	g.Go(func() error { return notify.watchdog(ctx, e.Alive) })
+	g.Go(func() error { return e.Run(ctx) })
+	return g.Wait()
+}
+
+// features are those of this version without the disabled ones.
+func (c Config) features() ([]desired.Feature, error) {
+	all := desired.Features()
+	for _, f := range c.DisableFeatures {
+		if !slices.Contains(all, f) {
+			return nil, fmt.Errorf("feature %q is none of this version's %v: it cannot be disabled", f, all)
+		}
+	}
+	return slices.DeleteFunc(all, func(f desired.Feature) bool { return slices.Contains(c.DisableFeatures, f) }), nil
+}

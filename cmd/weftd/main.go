@@ -1,0 +1,22 @@
+// Command weftd is the host reconciler: it keeps the kernel and Open vSwitch of one node what etcd says they must be.
+//
+// Invariants: it reads desired/<node>/ and order/<node>/, writes actual/<node>/ and live/<node>, and nothing else;
+// ending it removes nothing from the host.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	if err := app().RunContext(ctx, os.Args); err != nil {
+		fmt.Fprintln(os.Stderr, "weftd:", err)
+		os.Exit(1)
+	}
+}
