@@ -1,0 +1,100 @@
+package etcdschema
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// MinQuotaBytes is the smallest database quota without a warning; it is also etcd's default.
+const MinQuotaBytes = 2 << 30
+
+// Check looks whether etcd's version and limits are good enough, and returns a warning for each thing that is not but
+// can be lived with. The error is about what cannot. It writes nothing. The client must be root or a controller where
+// authentication is on.
+func Check(ctx context.Context, c *Client) (warnings []string, err error) {
+	for _, endpoint := range c.config.Endpoints {
+		status, err := call(ctx, func(ctx context.Context) (*clientv3.StatusResponse, error) {
+			return c.etcd.Status(ctx, endpoint)
+		})
+		if err != nil {
+			return warnings, fmt.Errorf("etcd %s: %w", endpoint, explain(err))
+		}
+		for _, w := range checkStatus(status) {
+			warnings = append(warnings, endpoint+": "+w)
+		}
+	}
+	if err := c.checkTxnOps(ctx); err != nil {
+		return warnings, err
+	}
+	return warnings, c.checkRequestBytes(ctx)
+}
+
+func checkStatus(s *clientv3.StatusResponse) (warnings []string) {
+	if w := checkVersion(s.Version); w != "" {
+		warnings = append(warnings, w)
+	}
+	if q := s.DbSizeQuota; q != 0 && q < MinQuotaBytes {
+		warnings = append(warnings, fmt.Sprintf("the database may hold %d MiB: set --quota-backend-bytes to at least %d", q>>20, int64(MinQuotaBytes)))
+	}
+	for _, e := range s.Errors {
+		warnings = append(warnings, "etcd reports: "+e)
+	}
+	return warnings
+}
+
+// checkVersion warns of versions whose transactions or watches reach past the permissions of keys.
+func checkVersion(version string) string {
+	const advice = "run 3.6.14 or 3.7.1 or later: older ones let transactions and watches past the permissions of keys"
+	parts := strings.SplitN(strings.SplitN(version, "-", 2)[0], ".", 3)
+	if len(parts) != 3 {
+		return fmt.Sprintf("version %q cannot be read: %s", version, advice)
+	}
+	var n [3]int
+	for i, p := range parts {
+		var err error
+		if n[i], err = strconv.Atoi(p); err != nil {
+			return fmt.Sprintf("version %q cannot be read: %s", version, advice)
+		}
+	}
+	major, minor, patch := n[0], n[1], n[2]
+	switch {
+	case major > 3 || major == 3 && minor > 7, major == 3 && minor == 7 && patch >= 1, major == 3 && minor == 6 && patch >= 14:
+		return ""
+	}
+	return fmt.Sprintf("version %s: %s", version, advice)
+}
+
+// never is a compare that no key fulfils: the transaction is judged, but writes nothing.
+func (c *Client) never() clientv3.Cmp {
+	return clientv3.Compare(clientv3.CreateRevision(c.root+"event/_check"), "=", -1)
+}
+
+func (c *Client) checkTxnOps(ctx context.Context) error {
+	ops := make([]clientv3.Op, MaxTxnOps)
+	for i := range ops {
+		ops[i] = clientv3.OpDelete(fmt.Sprintf("%sevent/_check/%d", c.root, i))
+	}
+	_, err := call(ctx, func(ctx context.Context) (*clientv3.TxnResponse, error) {
+		return c.etcd.Txn(ctx).If(c.never()).Then(ops...).Commit()
+	})
+	if errors.Is(rpctypes.Error(err), rpctypes.ErrTooManyOps) {
+		return fmt.Errorf("etcd refuses transactions of %d operations: set --max-txn-ops to at least 128", MaxTxnOps)
+	}
+	return explain(err)
+}
+
+func (c *Client) checkRequestBytes(ctx context.Context) error {
+	_, err := call(ctx, func(ctx context.Context) (*clientv3.TxnResponse, error) {
+		return c.etcd.Txn(ctx).If(c.never()).Then(clientv3.OpPut(c.root+"event/_check", strings.Repeat("x", MaxTxnBytes))).Commit()
+	})
+	if errors.Is(rpctypes.Error(err), rpctypes.ErrRequestTooLarge) {
+		return fmt.Errorf("etcd refuses requests of %d bytes: set --max-request-bytes to at least 1572864", MaxTxnBytes)
+	}
+	return explain(err)
+}

@@ -1,0 +1,259 @@
+package etcdschema
+
+import (
+	"context"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+
+	"go.etcd.io/etcd/api/v3/authpb"
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// SetupOptions name the users, each the common name of a certificate. A name may occur once.
+type SetupOptions struct {
+	Hosts       []string // node names
+	Controllers []string
+	People      []string
+	// EnableAuth turns authentication on in the end. The client must then be root itself, by certificate or by name.
+	EnableAuth bool
+	// DryRun only tells what would be done.
+	DryRun bool
+}
+
+// Setup makes roles and users in etcd as they should be, root included, and says what it changed, one line each. What is
+// right already is left alone, so that it can be run again for every new host. Users that are not named are left alone;
+// a host's user has no role but its own, and a role of this layout no permission but its own. The client must be root
+// where authentication is on.
+func Setup(ctx context.Context, c *Client, o SetupOptions) (changes []string, err error) {
+	accounts, err := o.accounts()
+	if err != nil {
+		return nil, fmt.Errorf("etcd setup: %w", err)
+	}
+	if o.EnableAuth {
+		if err := c.isRoot(); err != nil {
+			return nil, fmt.Errorf("etcd setup: %w", err)
+		}
+	}
+	s := &setup{client: c, dry: o.DryRun}
+	if err := s.run(ctx, accounts, o.EnableAuth); err != nil {
+		return s.changes, fmt.Errorf("etcd setup: %w", explain(err))
+	}
+	return s.changes, nil
+}
+
+// setup makes one pass over roles and users.
+type setup struct {
+	client  *Client
+	dry     bool
+	changes []string
+}
+
+func (s *setup) run(ctx context.Context, accounts []account, enable bool) error {
+	roles := []Role{{Name: RootUser}, s.client.ControllerRoleOf(), s.client.PeopleRoleOf()}
+	for _, a := range accounts {
+		if a.role != ControllerRole && a.role != PeopleRole {
+			roles = append(roles, s.client.NodeRoleOf(a.user))
+		}
+	}
+	for _, r := range roles {
+		if err := s.role(ctx, r); err != nil {
+			return err
+		}
+	}
+	for _, a := range append([]account{{RootUser, RootUser}}, accounts...) {
+		if err := s.user(ctx, a); err != nil {
+			return err
+		}
+	}
+	if !enable {
+		return nil
+	}
+	status, err := call(ctx, s.client.etcd.AuthStatus)
+	if err != nil || status.Enabled {
+		return err
+	}
+	return s.change(ctx, "enable authentication", func(ctx context.Context) error {
+		_, err := s.client.etcd.AuthEnable(ctx)
+		return err
+	})
+}
+
+// call gives one request of etcd its deadline.
+func call[T any](ctx context.Context, request func(context.Context) (T, error)) (T, error) {
+	ctx, cancel := withDeadline(ctx)
+	defer cancel()
+	return request(ctx)
+}
+
+func (s *setup) change(ctx context.Context, what string, do func(context.Context) error) error {
+	if !s.dry {
+		ctx, cancel := withDeadline(ctx)
+		defer cancel()
+		if err := do(ctx); err != nil {
+			return fmt.Errorf("%s: %w", what, err)
+		}
+	}
+	s.changes = append(s.changes, what)
+	return nil
+}
+
+func (s *setup) role(ctx context.Context, want Role) error {
+	have, err := call(ctx, func(ctx context.Context) (*clientv3.AuthRoleGetResponse, error) {
+		return s.client.etcd.RoleGet(ctx, want.Name)
+	})
+	var permissions []Permission
+	switch {
+	case errors.Is(rpctypes.Error(err), rpctypes.ErrRoleNotFound):
+		if err := s.change(ctx, "add role "+want.Name, func(ctx context.Context) error {
+			_, err := s.client.etcd.RoleAdd(ctx, want.Name)
+			return err
+		}); err != nil {
+			return err
+		}
+	case err != nil:
+		return fmt.Errorf("role %s: %w", want.Name, err)
+	default:
+		for _, p := range have.Perm {
+			permissions = append(permissions, permissionOf(p))
+		}
+	}
+	if want.Name == RootUser { // it may everything by its name
+		return nil
+	}
+	return s.permissions(ctx, want, permissions)
+}
+
+func (s *setup) permissions(ctx context.Context, want Role, have []Permission) error {
+	for _, p := range have {
+		if slices.ContainsFunc(want.Permissions, func(w Permission) bool { return comparePermission(w, p) == 0 }) {
+			continue
+		}
+		if err := s.change(ctx, fmt.Sprintf("role %s: revoke %s", want.Name, p), func(ctx context.Context) error {
+			_, err := s.client.etcd.RoleRevokePermission(ctx, want.Name, p.Key, p.End)
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	for _, p := range want.Permissions {
+		if slices.Contains(have, p) {
+			continue
+		}
+		if err := s.change(ctx, fmt.Sprintf("role %s: grant %s", want.Name, p), func(ctx context.Context) error {
+			_, err := s.client.etcd.RoleGrantPermission(ctx, want.Name, p.Key, p.End, p.kind())
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *setup) user(ctx context.Context, a account) error {
+	have, err := call(ctx, func(ctx context.Context) (*clientv3.AuthUserGetResponse, error) {
+		return s.client.etcd.UserGet(ctx, a.user)
+	})
+	var roles []string
+	switch {
+	case errors.Is(rpctypes.Error(err), rpctypes.ErrUserNotFound):
+		if err := s.change(ctx, "add user "+a.user, func(ctx context.Context) error {
+			_, err := s.client.etcd.UserAddWithOptions(ctx, a.user, "", &clientv3.UserAddOptions{NoPassword: true})
+			return err
+		}); err != nil {
+			return err
+		}
+	case err != nil:
+		return fmt.Errorf("user %s: %w", a.user, err)
+	default:
+		roles = have.Roles
+	}
+	if a.role == NodeRole(a.user) {
+		for _, r := range roles {
+			if r == a.role {
+				continue
+			}
+			if err := s.change(ctx, fmt.Sprintf("user %s: revoke role %s", a.user, r), func(ctx context.Context) error {
+				_, err := s.client.etcd.UserRevokeRole(ctx, a.user, r)
+				return err
+			}); err != nil {
+				return err
+			}
+		}
+	}
+	if slices.Contains(roles, a.role) {
+		return nil
+	}
+	return s.change(ctx, fmt.Sprintf("user %s: grant role %s", a.user, a.role), func(ctx context.Context) error {
+		_, err := s.client.etcd.UserGrantRole(ctx, a.user, a.role)
+		return err
+	})
+}
+
+// String writes the permission as people read it: "read /weft/v1/order/h1/*".
+func (p Permission) String() string {
+	s := "write "
+	switch {
+	case p.Read && p.Write:
+		s = "read and write "
+	case p.Read:
+		s = "read "
+	}
+	switch p.End {
+	case "":
+		return s + p.Key
+	case clientv3.GetPrefixRangeEnd(p.Key):
+		return s + p.Key + "*"
+	}
+	return s + p.Key + " up to " + p.End
+}
+
+func (p Permission) kind() clientv3.PermissionType {
+	switch {
+	case p.Read && p.Write:
+		return clientv3.PermissionType(clientv3.PermReadWrite)
+	case p.Write:
+		return clientv3.PermissionType(clientv3.PermWrite)
+	}
+	return clientv3.PermissionType(clientv3.PermRead)
+}
+
+func permissionOf(p *authpb.Permission) Permission {
+	return Permission{
+		Key: string(p.Key), End: string(p.RangeEnd),
+		Read:  p.PermType == authpb.Permission_READ || p.PermType == authpb.Permission_READWRITE,
+		Write: p.PermType == authpb.Permission_WRITE || p.PermType == authpb.Permission_READWRITE,
+	}
+}
+
+// isRoot says why the client would lock itself out by turning authentication on.
+func (c *Client) isRoot() error {
+	if c.config.Username == RootUser {
+		return nil
+	}
+	const hint = "authentication can only be turned on by root, else nobody could turn it off: " +
+		"give a client certificate with the common name \"root\""
+	if c.config.TLS.CertFile == "" || c.config.Username != "" {
+		return errors.New(hint)
+	}
+	data, err := os.ReadFile(c.config.TLS.CertFile)
+	if err != nil {
+		return err
+	}
+	block, _ := pem.Decode(data)
+	if block == nil {
+		return fmt.Errorf("%s: no PEM certificate", c.config.TLS.CertFile)
+	}
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return fmt.Errorf("%s: %w", c.config.TLS.CertFile, err)
+	}
+	if cert.Subject.CommonName != RootUser {
+		return fmt.Errorf("%s, not %q", hint, cert.Subject.CommonName)
+	}
+	return nil
+}
