@@ -15,7 +15,7 @@ type EmbeddedConfig struct {
 	Dir string // holds all data; a server started on it again continues
 	// ClientURL and PeerURL are where it listens; a free loopback port when empty. A unix:// URL works too.
 	ClientURL, PeerURL string
-	// TLS turns on TLS with client certificates, which CAFile must have signed; ClientURL is then https.
+	// TLS turns on TLS with client certificates, which CAFile must have signed; both URLs are then https.
 	TLS TLSConfig
 	// Token tells clusters apart: it goes into the cluster id, with the peer URL.
 	Token string
@@ -69,12 +69,15 @@ func (c EmbeddedConfig) embed() (*embed.Config, error) {
 		cfg.ClientTLSInfo = transport.TLSInfo{
 			CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile, TrustedCAFile: c.TLS.CAFile, ClientCertAuth: true,
 		}
+		// A cluster of one has no peers: whoever knocks at the peer port, even with a certificate of ours, is a stranger.
+		cfg.PeerTLSInfo = cfg.ClientTLSInfo
+		cfg.PeerTLSInfo.AllowedCNs = []string{"no peer has this name"}
 	}
 	client, err := listenURL(c.ClientURL, scheme)
 	if err != nil {
 		return nil, err
 	}
-	peer, err := listenURL(c.PeerURL, "http")
+	peer, err := listenURL(c.PeerURL, scheme)
 	if err != nil {
 		return nil, err
 	}
