@@ -62,7 +62,9 @@ func (e *Etcd) Client() *etcdschema.Client { return e.client }
 func (e *Etcd) Endpoint() string { return etcdClientURL }
 
 func (e *Etcd) flags() []string { return []string{"--etcd-endpoints", etcdClientURL} }
-func (e *Etcd) env() []string   { return []string{"WEFT_ETCD_ENDPOINTS=" + etcdClientURL} }
+func (e *Etcd) env() []string {
+	return []string{"WEFT_ENDPOINTS=" + etcdClientURL, "HOME=" + e.bed.Dir}
+}
 
 // Snapshot stops etcd, copies its data under the name, and starts it again.
 func (e *Etcd) Snapshot(ctx context.Context, name string) error {

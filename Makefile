@@ -1,0 +1,82 @@
+# Everything that is done with Weft's source. `make help` lists the targets.
+
+SHELL       := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+# Exact, so that a check says the same today and next year.
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
+
+# Scenarios run two at a time: each is a small cloud.
+PARALLEL ?= 2
+FUZZTIME ?= 10s
+INTEGRATION := -tags integration -count=1 -parallel $(PARALLEL)
+
+.PHONY: help build unit test integration scenarios scenario demo bench lint golden fuzz deps
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## build weft, weftd and weft-controller into bin/
+	@mkdir -p bin
+	go build -trimpath -o bin/ ./cmd/...
+
+unit: ## run the tests that need neither root nor Open vSwitch, with the race detector
+	go test -race ./...
+
+test: deps lint unit integration ## run every test: lint, unit, integration, scenarios (root)
+
+integration: deps ## run the tests on real namespaces, Open vSwitch and etcd, scenarios included (root)
+	go test $(INTEGRATION) -p 1 -timeout 20m $$(git grep -l '^//go:build integration' -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's,^,./,')
+
+scenarios: deps ## run every scenario (root)
+	go test $(INTEGRATION) -timeout 20m ./integration/scenario
+
+scenario: deps ## NAME=vlan-isolation: run one scenario and show it (root)
+	@test -n "$(NAME)" || { echo "make scenario NAME=…, one of:"; ls integration/scenario/*.txtar | sed 's,.*/\(.*\)\.txtar,  \1,'; exit 2; }
+	@test -f "integration/scenario/$(NAME).txtar" || { echo "there is no integration/scenario/$(NAME).txtar"; exit 2; }
+	go test $(INTEGRATION) -timeout 10m -v -run '^TestScenario$$/^$(NAME)$$' ./integration/scenario
+
+demo: deps ## show the main job end to end; KEEP=1 leaves it up (root)
+	@mkdir -p bin
+	go build -o bin/demo ./integration/demo
+	bin/demo $(if $(KEEP),-keep)
+
+bench: deps ## measure everything and print one table (root)
+	@mkdir -p bin
+	go build -o bin/bench ./integration/bench
+	bin/bench
+
+lint: ## gofmt, go vet, staticcheck
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt these:"; echo "$$unformatted"; exit 1; }
+	go vet ./... && go vet -tags integration ./...
+	go run $(STATICCHECK) -tags integration ./...
+
+golden: ## write the golden files of all tests anew
+	go test $$(git grep -l 'flag.Bool("update"' -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's,^,./,') -update
+
+fuzz: ## run every fuzz target for FUZZTIME (10s)
+	@for dir in $$(git grep -l '^func Fuzz' -- '*_test.go' | xargs -n1 dirname | sort -u); do \
+		for f in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$dir/*_test.go | sed 's/func //'); do \
+			echo "fuzz $$dir $$f"; go test ./$$dir -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME); \
+		done; done
+
+# What the tests and the demo use, as command and Debian package.
+DEPS := ovs-vswitchd:openvswitch-switch ovsdb-server:openvswitch-switch nft:nftables ip:iproute2 tc:iproute2 ping:iputils-ping \
+	arping:iputils-arping udhcpc:udhcpc dhclient:isc-dhcp-client rdisc6:ndisc6 iperf3:iperf3 tcpdump:tcpdump \
+	ethtool:ethtool etcdctl:etcd-client gcc:gcc,libc6-dev
+
+deps: ## install from Debian what is missing; no daemon is started (root)
+	@missing=; for d in $(DEPS); do \
+		PATH="$$PATH:/usr/sbin:/sbin" command -v "$${d%%:*}" >/dev/null || missing="$$missing $${d#*:}"; done; \
+	missing=$$(echo $$missing | tr ' ,' '\n\n' | sort -u | xargs); \
+	test -n "$$missing" || exit 0; \
+	echo "installing from Debian: $$missing"; \
+	test "$$(id -u)" = 0 || { echo "that needs root: run make as root, or apt-get install $$missing"; exit 1; }; \
+	if [ ! -e /usr/sbin/policy-rc.d ]; then \
+		trap 'rm -f /usr/sbin/policy-rc.d' EXIT; \
+		printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d; chmod 755 /usr/sbin/policy-rc.d; \
+	fi; \
+	export DEBIAN_FRONTEND=noninteractive; \
+	apt-get update -q; \
+	apt-get install -q -y --no-install-recommends $$missing

@@ -1,0 +1,168 @@
+package integration_test
+
+import (
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const root = ".." // of the module
+
+// topLevel is everything that may stand at the top of the repository besides dotfiles.
+var topLevel = []string{
+	"LICENSE", "Makefile", "README.md", "go.mod", "go.sum",
+	"cmd", "etcdschema", "hostnet", "integration", "model", "reconcile",
+	"bin", // what make builds; not kept
+}
+
+func TestTopLevelHoldsNothingElse(t *testing.T) {
+	t.Parallel()
+	entries, err := os.ReadDir(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		if !strings.HasPrefix(e.Name(), ".") && !slices.Contains(topLevel, e.Name()) {
+			t.Errorf("%s stands at the top level: every folder has its place below %s", e.Name(), strings.Join(topLevel[5:11], ", "))
+		}
+	}
+}
+
+// arrows says which of Weft's packages a package may import, by the longest prefix of its path. "…/" allows everything
+// below. Tests are free.
+var arrows = []struct {
+	of  string
+	may []string
+}{
+	{"model", nil},
+	{"model/desired", []string{"model"}},
+	{"etcdschema", []string{"model", "model/desired"}},
+	{"hostnet/", []string{"hostnet/"}},
+	{"hostnet/object", nil},
+	{"reconcile/compile", []string{"model", "model/desired", "hostnet/object"}},
+	{"reconcile/plan", []string{"hostnet/object"}},
+	{"reconcile/engine", []string{"model", "model/desired", "etcdschema", "hostnet/object", "reconcile/compile", "reconcile/plan"}},
+	{"reconcile/", []string{"model", "model/desired", "etcdschema", "reconcile/"}},
+	{"cmd/", []string{"model", "model/", "etcdschema", "hostnet/", "reconcile/", "cmd/"}},
+	{"integration", []string{"model", "model/", "etcdschema", "hostnet/", "reconcile/", "integration/"}},
+}
+
+// TestImportsFollowTheArrows holds the direction of the design: nothing below knows what is above it.
+func TestImportsFollowTheArrows(t *testing.T) {
+	t.Parallel()
+	seen := 0
+	for pkg, files := range sources(t) {
+		may, ok := allowed(pkg)
+		if !ok {
+			t.Errorf("package %s has no arrow: add it to the table", pkg)
+			continue
+		}
+		for file, imports := range files {
+			for _, imported := range imports {
+				seen++
+				if imported != pkg && !matches(may, imported) {
+					t.Errorf("%s imports weft/%s; %s may import of Weft only: %s", file, imported, pkg, strings.Join(may, " "))
+				}
+			}
+		}
+	}
+	if seen == 0 {
+		t.Error("no import was found at all")
+	}
+}
+
+// TestPurePackagesDoNoInput holds that what must be pure imports nothing that reaches out of the process.
+func TestPurePackagesDoNoInput(t *testing.T) {
+	t.Parallel()
+	impure := []string{"os", "os/exec", "net/http", "syscall", "log/slog", "io/fs"}
+	for _, pure := range []string{"model", "model/desired", "hostnet/object", "reconcile/compile", "reconcile/plan"} {
+		for file, imports := range parse(t, pure, func(string) bool { return true }) {
+			for _, imported := range imports {
+				if slices.Contains(impure, imported) {
+					t.Errorf("%s imports %s: %s is pure", file, imported, pure)
+				}
+			}
+		}
+	}
+}
+
+func allowed(pkg string) (may []string, ok bool) {
+	longest := -1
+	for _, a := range arrows {
+		if len(a.of) > longest && matches([]string{a.of}, pkg) {
+			longest, may, ok = len(a.of), a.may, true
+		}
+	}
+	return may, ok
+}
+
+// matches says that the package is one of the patterns, or below one that ends in a slash or is "integration".
+func matches(patterns []string, pkg string) bool {
+	return slices.ContainsFunc(patterns, func(p string) bool {
+		return pkg == p || strings.HasPrefix(pkg, strings.TrimSuffix(p, "/")+"/") && (strings.HasSuffix(p, "/") || p == "integration")
+	})
+}
+
+// sources maps each package of the module to its files and the packages of Weft they import.
+func sources(t *testing.T) map[string]map[string][]string {
+	t.Helper()
+	all := map[string]map[string][]string{}
+	err := filepath.WalkDir(root, func(p string, d fs.DirEntry, err error) error {
+		if err != nil || !d.IsDir() {
+			return err
+		}
+		if name := d.Name(); p != root && (strings.HasPrefix(name, ".") || name == "testdata" || name == "bin") {
+			return filepath.SkipDir
+		}
+		pkg, err := filepath.Rel(root, p)
+		if err != nil {
+			return err
+		}
+		if files := parse(t, pkg, func(s string) bool { return strings.HasPrefix(s, "weft/") }); len(files) > 0 {
+			all[pkg] = files
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// parse reads the imports of a package's files, tests left out, without the module's own prefix.
+func parse(t *testing.T, pkg string, keep func(string) bool) map[string][]string {
+	t.Helper()
+	names, err := filepath.Glob(filepath.Join(root, pkg, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := map[string][]string{}
+	for _, name := range names {
+		if strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		f, err := parser.ParseFile(token.NewFileSet(), name, nil, parser.ImportsOnly)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := path.Join(pkg, filepath.Base(name))
+		files[file] = nil
+		for _, i := range f.Imports {
+			imported, err := strconv.Unquote(i.Path.Value)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if keep(imported) {
+				files[file] = append(files[file], strings.TrimPrefix(imported, "weft/"))
+			}
+		}
+	}
+	return files
+}

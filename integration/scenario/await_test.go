@@ -1,0 +1,173 @@
+//go:build integration
+
+package scenario
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"weft/etcdschema"
+	"weft/integration/bed"
+	"weft/model"
+)
+
+const awaitUsage = `await programmed object… | await absent object… | await phase object Accepted|Invalid|Pending [reason-regexp]
+	| await repaired host driver | await reported host | await held host | await leader`
+
+// await CONDITION: follows etcd until it holds, for at most a minute.
+func await(ts *testscript.TestScript, neg bool, args []string) {
+	positive(ts, neg, "await")
+	usage(ts, args, 1, -1, awaitUsage)
+	w := of(ts)
+	ctx, rest := w.bed.Context(), args[1:]
+	switch {
+	case args[0] == "programmed" && len(rest) > 0:
+		ts.Check(w.bed.AwaitProgrammed(ctx, objects(ts, rest)...))
+	case args[0] == "absent" && len(rest) > 0:
+		ts.Check(awaitAbsent(ctx, w, objects(ts, rest)))
+	case args[0] == "phase" && len(rest) >= 2:
+		ts.Check(awaitPhase(ctx, w, object(ts, rest[0]), rest[1], strings.Join(rest[2:], " ")))
+	case args[0] == "repaired" && len(rest) == 2:
+		awaitRepaired(ts, rest[0], rest[1])
+	case args[0] == "reported" && len(rest) == 1:
+		ts.Check(awaitReport(ctx, w, rest[0], "has reported nothing", func(etcdschema.NodeReport) bool { return true }))
+	case args[0] == "held" && len(rest) == 1:
+		ts.Check(awaitReport(ctx, w, rest[0], "does not hold", func(r etcdschema.NodeReport) bool { return r.Held != "" }))
+	case args[0] == "leader":
+		ts.Check(w.bed.AwaitLeader(ctx))
+	default:
+		ts.Fatalf("usage: %s", awaitUsage)
+	}
+}
+
+func objects(ts *testscript.TestScript, words []string) []model.ID {
+	ids := make([]model.ID, len(words))
+	for i, s := range words {
+		ids[i] = object(ts, s)
+	}
+	return ids
+}
+
+// awaitAbsent waits until no node has the ports any more: neither desired nor reported.
+func awaitAbsent(ctx context.Context, w *world, ids []model.ID) error {
+	prefixes := []etcdschema.Prefix{etcdschema.IntentPrefix(), etcdschema.AcceptedPrefix(), etcdschema.DesiredPrefix(),
+		etcdschema.ActualPrefix()}
+	return w.bed.Await(ctx, prefixes, func(v *bed.View) (bool, string) {
+		for _, id := range ids {
+			if _, ok := v.Items[etcdschema.AcceptedKey(id).String()]; ok {
+				return false, id.String() + " is still accepted"
+			}
+			if ports := v.Ports(id.Project, id.Name); id.Kind == model.KindPort && len(ports) > 0 {
+				return false, id.String() + " is still desired on " + ports[0].Node
+			}
+			for key, item := range v.Items {
+				if !strings.Contains(key, "/bucket/") {
+					continue
+				}
+				b, err := etcdschema.Decode[etcdschema.BucketReport](item.Value)
+				if err != nil {
+					return false, key + ": " + err.Error()
+				}
+				for _, p := range b.Ports {
+					if id.Kind == model.KindPort && p.ID == id.Project+"/"+id.Name {
+						return false, fmt.Sprintf("%s is still reported in %s", id, key)
+					}
+				}
+			}
+		}
+		return true, ""
+	})
+}
+
+func awaitPhase(ctx context.Context, w *world, id model.ID, phase, reason string) error {
+	re, err := regexp.Compile(reason)
+	if err != nil {
+		return err
+	}
+	prefixes := []etcdschema.Prefix{etcdschema.IntentPrefix(), etcdschema.StatusPrefix()}
+	return w.bed.Await(ctx, prefixes, func(v *bed.View) (bool, string) {
+		s, _, ok := bed.Lookup[etcdschema.Status](v, etcdschema.StatusKey(id))
+		intent := v.Items[etcdschema.Intent(id).String()]
+		switch {
+		case !ok:
+			return false, id.String() + " has no status"
+		case s.IntentRevision < intent.ModRevision:
+			return false, id.String() + ": its status is of an older intent"
+		case string(s.Phase) != phase || !re.MatchString(fmt.Sprint(s.Reasons)):
+			return false, fmt.Sprintf("%s is %s: %v", id, s.Phase, s.Reasons)
+		}
+		return true, ""
+	})
+}
+
+func awaitReport(ctx context.Context, w *world, node, why string, cond func(etcdschema.NodeReport) bool) error {
+	return w.bed.Await(ctx, []etcdschema.Prefix{etcdschema.NodeActual(node)}, func(v *bed.View) (bool, string) {
+		r, _, ok := bed.Lookup[etcdschema.NodeReport](v, etcdschema.ActualNode(node))
+		return ok && cond(r), node + " " + why
+	})
+}
+
+// damage HOST COMMAND…: breaks something by hand, after remembering what the host had repaired before.
+func damage(ts *testscript.TestScript, neg bool, args []string) {
+	positive(ts, neg, "damage")
+	usage(ts, args, 2, -1, "damage host command…")
+	w := of(ts)
+	r, err := w.bed.Report(w.bed.Context(), args[0])
+	ts.Check(err)
+	for key := range w.repaired {
+		if strings.HasPrefix(key, args[0]+" ") {
+			delete(w.repaired, key)
+		}
+	}
+	for driver, n := range r.Repaired {
+		w.repaired[args[0]+" "+driver] = n
+	}
+	in(ts, false, args)
+	w.damaged[args[0]] = time.Now()
+}
+
+// awaitRepaired waits until the host has counted more repairs of the driver than before its last damage.
+func awaitRepaired(ts *testscript.TestScript, node, driver string) {
+	w := of(ts)
+	before := w.repaired[node+" "+driver]
+	at, ok := w.damaged[node]
+	if !ok {
+		ts.Fatalf("await repaired: nothing was damaged on %s", node)
+	}
+	why := fmt.Sprintf("has repaired no more than %d of %s", before, driver)
+	ts.Check(awaitReport(w.bed.Context(), w, node, why, func(r etcdschema.NodeReport) bool { return r.Repaired[driver] > before }))
+	took := time.Since(at).Round(time.Millisecond)
+	ts.Logf("%s: %s repaired and reported after %v", node, driver, took)
+	fmt.Fprintf(ts.Stdout(), "repaired after %v\n", took)
+}
+
+// debug HOST PATH: asks weftd's debug socket ("/plan"); the answer is on stdout.
+func debug(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, args, 2, 2, "debug host path")
+	b := of(ts).bed
+	h, err := b.Host(args[0])
+	ts.Check(err)
+	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", h.Debug)
+	}
+	client := &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}, Timeout: 10 * time.Second}
+	resp, err := client.Get("http://weftd" + args[1])
+	if err != nil {
+		outcome(ts, neg, "", err)
+		return
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err == nil && resp.StatusCode != http.StatusOK {
+		err = fmt.Errorf("%s: %s", args[1], resp.Status)
+	}
+	outcome(ts, neg, string(body), err)
+}

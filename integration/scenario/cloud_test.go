@@ -1,0 +1,137 @@
+//go:build integration
+
+package scenario
+
+import (
+	"fmt"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"weft/integration/bed"
+)
+
+// hosts NAME… [--flag…]: hosts with an Open vSwitch and a weftd each; flags are weftd's.
+func hosts(ts *testscript.TestScript, neg bool, args []string) {
+	positive(ts, neg, "hosts")
+	var names, flags []string
+	for _, a := range args {
+		if a[0] == '-' || len(flags) > 0 {
+			flags = append(flags, a)
+		} else {
+			names = append(names, a)
+		}
+	}
+	usage(ts, names, 1, -1, "hosts name… [--weftd-flag…]")
+	for _, name := range names {
+		_, err := of(ts).bed.AddHost(name, bed.HostOptions{Flags: flags})
+		ts.Check(err)
+	}
+}
+
+// controllers N [--flag…]: replicas c1…cN; returns when one leads.
+func controllers(ts *testscript.TestScript, neg bool, args []string) {
+	positive(ts, neg, "controllers")
+	usage(ts, args, 1, -1, "controllers count [--flag…]")
+	b := of(ts).bed
+	for i := range number(ts, args[0]) {
+		_, err := b.AddController(fmt.Sprintf("c%d", i+1), args[1:]...)
+		ts.Check(err)
+	}
+	ts.Check(b.AwaitLeader(b.Context()))
+}
+
+// apply FILE…: weft apply -f.
+func apply(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, args, 1, -1, "apply file…")
+	cli := []string{"apply"}
+	for _, f := range args {
+		cli = append(cli, "-f", ts.MkAbs(f))
+	}
+	weft(ts, neg, cli)
+}
+
+// weft ARGS…: the CLI beside etcd.
+func weft(ts *testscript.TestScript, neg bool, args []string) {
+	b := of(ts).bed
+	out, err := b.Weft(b.Context(), args...)
+	outcome(ts, neg, out, err)
+}
+
+// etcdctl ARGS…: etcdctl beside etcd. "@file" as last argument stands for the file's content.
+func etcdctl(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, args, 1, -1, "etcdctl argument…")
+	if last := args[len(args)-1]; len(last) > 1 && last[0] == '@' {
+		args = append(args[:len(args)-1:len(args)-1], "--", ts.ReadFile(last[1:]))
+	}
+	b := of(ts).bed
+	out, err := b.Etcdctl(b.Context(), args...)
+	outcome(ts, neg, out, err)
+}
+
+// process kill|stop|start|restart NAME…: one of the bed's programs: "weftd h1", "vswitchd h1", "ovsdb h1",
+// "controller c1", "etcd". stop is SIGTERM, restart is kill and start.
+func process(ts *testscript.TestScript, neg bool, args []string) {
+	positive(ts, neg, "process")
+	usage(ts, args, 2, 3, "process kill|stop|start|restart name [host]")
+	b := of(ts).bed
+	name := args[1]
+	if len(args) == 3 {
+		name += " " + args[2]
+	}
+	p, err := b.Process(name)
+	ts.Check(err)
+	switch args[0] {
+	case "kill":
+		p.Kill()
+	case "stop":
+		ts.Check(p.Stop())
+	case "start":
+		ts.Check(start(b, p))
+	case "restart":
+		p.Kill()
+		ts.Check(start(b, p))
+	default:
+		ts.Fatalf("process: %q is none of kill, stop, start, restart", args[0])
+	}
+}
+
+// start starts a program and waits until it serves, where somebody else depends on that.
+func start(b *bed.Bed, p *bed.Process) error {
+	if p == b.Etcd().Process {
+		return b.Etcd().Start(b.Context())
+	}
+	for _, h := range b.Hosts() {
+		switch p {
+		case h.OVS.Server:
+			return h.OVS.StartServer(b.Context())
+		case h.OVS.Vswitchd:
+			return h.OVS.StartVswitchd(b.Context())
+		}
+	}
+	return p.Start()
+}
+
+// snapshot NAME keeps a copy of etcd's data, restore NAME puts it back.
+func snapshot(ts *testscript.TestScript, neg bool, args []string) {
+	positive(ts, neg, "snapshot")
+	usage(ts, args, 1, 1, "snapshot name")
+	b := of(ts).bed
+	ts.Check(b.Etcd().Snapshot(b.Context(), args[0]))
+}
+
+func restore(ts *testscript.TestScript, neg bool, args []string) {
+	positive(ts, neg, "restore")
+	usage(ts, args, 1, 1, "restore name")
+	b := of(ts).bed
+	ts.Check(b.Etcd().Restore(b.Context(), args[0]))
+}
+
+// in NAME CMD ARGS…: a command in the namespace of a guest, a host, "ctl" or "phys".
+func in(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, args, 2, -1, "in guest|host|ctl|phys command argument…")
+	b := of(ts).bed
+	ns, err := b.Namespace(args[0])
+	ts.Check(err)
+	out, err := ns.Run(b.Context(), args[1], args[2:]...)
+	outcome(ts, neg, out, err)
+}

@@ -1,0 +1,110 @@
+//go:build integration
+
+package scenario
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"weft/model"
+)
+
+type command = func(ts *testscript.TestScript, neg bool, args []string)
+
+// commands are the words scenarios are written in beside testscript's own; integration/README.md explains them.
+func commands() map[string]command {
+	return map[string]command{
+		"hosts":       hosts,
+		"controllers": controllers,
+		"apply":       apply,
+		"weft":        weft,
+		"etcdctl":     etcdctl,
+		"guest":       guest,
+		"unplug":      unplug,
+		"replug":      replug,
+		"lease":       lease,
+		"renew":       renew,
+		"release":     release,
+		"ping":        ping,
+		"tcp":         tcp,
+		"stream":      stream,
+		"capture":     capture,
+		"send":        send,
+		"in":          in,
+		"process":     process,
+		"snapshot":    snapshot,
+		"restore":     restore,
+		"damage":      damage,
+		"await":       await,
+		"debug":       debug,
+	}
+}
+
+func of(ts *testscript.TestScript) *world { return ts.Value(worldKey{}).(*world) }
+
+// usage fails unless between least and most arguments were given; a negative most is no limit.
+func usage(ts *testscript.TestScript, args []string, least, most int, text string) {
+	if len(args) < least || (most >= 0 && len(args) > most) {
+		ts.Fatalf("usage: %s", text)
+	}
+}
+
+// positive fails when the command was given with "!".
+func positive(ts *testscript.TestScript, neg bool, name string) {
+	if neg {
+		ts.Fatalf("! %s means nothing", name)
+	}
+}
+
+// outcome checks the error of something that may be wanted to fail, and keeps what it wrote.
+func outcome(ts *testscript.TestScript, neg bool, out string, err error) {
+	fmt.Fprint(ts.Stdout(), out)
+	if err != nil {
+		fmt.Fprintln(ts.Stderr(), err)
+	}
+	switch {
+	case neg && err == nil:
+		ts.Fatalf("it succeeded")
+	case !neg && err != nil:
+		ts.Fatalf("%v", err)
+	}
+}
+
+// split parts words from key=value options. Only the keys given are options; a word such as "a=b" is none.
+func split(args []string, keys ...string) (words []string, options map[string]string) {
+	options = map[string]string{}
+	for _, a := range args {
+		k, v, ok := strings.Cut(a, "=")
+		if ok && slices.Contains(keys, k) {
+			options[k] = v
+			continue
+		}
+		words = append(words, a)
+	}
+	return words, options
+}
+
+// object reads "alpha/web-1" (a port), "network/alpha/blue" or "host/h1".
+func object(ts *testscript.TestScript, s string) model.ID {
+	parts := strings.Split(s, "/")
+	switch kind, ok := model.ParseKind(parts[0]); {
+	case len(parts) == 3 && ok && !kind.ClusterScoped():
+		return model.ID{Project: parts[1], Kind: kind, Name: parts[2]}
+	case len(parts) == 2 && ok && kind.ClusterScoped():
+		return model.ID{Project: model.ClusterProject, Kind: kind, Name: parts[1]}
+	case len(parts) == 2:
+		return model.ID{Project: parts[0], Kind: model.KindPort, Name: parts[1]}
+	}
+	ts.Fatalf("%q is no object: want project/port, network/project/name or host/name", s)
+	return model.ID{}
+}
+
+func number(ts *testscript.TestScript, s string) int {
+	n, err := strconv.Atoi(s)
+	ts.Check(err)
+	return n
+}

@@ -1,0 +1,131 @@
+//go:build integration
+
+package scenario
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"weft/integration/bed"
+)
+
+const guestUsage = "guest project/port on host [device=name] [mac=address] [plug=device|interface] [iface-id=id] [bridge=name]"
+
+// guest PROJECT/PORT on HOST: a guest as a hypervisor makes it. Device, MAC and interface id that are not given are
+// learnt from the port in the host's slice, which is waited for.
+func guest(ts *testscript.TestScript, neg bool, args []string) {
+	positive(ts, neg, "guest")
+	words, options := split(args, "device", "mac", "plug", "iface-id", "bridge", "mtu")
+	usage(ts, words, 3, 3, guestUsage)
+	b := of(ts).bed
+	_, err := b.AddGuest(words[0], guestOptions(ts, words[0], words[2], options))
+	ts.Check(err)
+}
+
+func guestOptions(ts *testscript.TestScript, name, host string, options map[string]string) bed.GuestOptions {
+	b := of(ts).bed
+	o := bed.GuestOptions{Host: host, Device: options["device"], MAC: options["mac"], Plug: bed.Plug(options["plug"]),
+		Bridge: options["bridge"], InterfaceID: options["iface-id"]}
+	if options["mtu"] != "" {
+		o.MTU = number(ts, options["mtu"])
+	}
+	if o.Bridge == "" {
+		o.Bridge = "br-int"
+	}
+	if o.Device == "" || o.MAC == "" || (o.Plug == bed.PlugInterface && o.InterfaceID == "") {
+		project, port, _ := strings.Cut(name, "/")
+		p, err := b.AwaitDesired(b.Context(), host, project, port)
+		ts.Check(err)
+		if o.Device == "" {
+			o.Device = p.Device
+		}
+		if o.MAC == "" {
+			o.MAC = p.MAC.String()
+		}
+		if o.InterfaceID == "" {
+			o.InterfaceID = p.InterfaceID
+		}
+	}
+	return o
+}
+
+// unplug GUEST: its device goes away. replug GUEST on HOST […]: it comes back, there or elsewhere.
+func unplug(ts *testscript.TestScript, neg bool, args []string) {
+	positive(ts, neg, "unplug")
+	usage(ts, args, 1, 1, "unplug guest")
+	ts.Check(guestNamed(ts, args[0]).Unplug(of(ts).bed.Context()))
+}
+
+func replug(ts *testscript.TestScript, neg bool, args []string) {
+	positive(ts, neg, "replug")
+	words, options := split(args, "device", "mac", "plug", "iface-id", "bridge", "mtu")
+	usage(ts, words, 3, 3, strings.Replace(guestUsage, "guest", "replug", 1))
+	ts.Check(guestNamed(ts, words[0]).Replug(of(ts).bed.Context(), guestOptions(ts, words[0], words[2], options)))
+}
+
+func guestNamed(ts *testscript.TestScript, name string) *bed.Guest {
+	g, err := of(ts).bed.Guest(name)
+	ts.Check(err)
+	return g
+}
+
+// clients reads the clients named; none means one of each family.
+func clients(words []string) []bed.Client {
+	if len(words) == 0 {
+		return []bed.Client{bed.Udhcpc, bed.Dhclient6}
+	}
+	list := make([]bed.Client, len(words))
+	for i, w := range words {
+		list[i] = bed.Client(w)
+	}
+	return list
+}
+
+// lease GUEST [udhcpc|dhclient4|dhclient6…] [request=ADDRESS] [believe=FILE]: runs the clients, both families when none
+// is named, until they have leases; what they were told is on stdout. believe is a lease file dhclient starts from.
+func lease(ts *testscript.TestScript, neg bool, args []string) {
+	words, options := split(args, "request", "believe")
+	usage(ts, words, 1, 4, "lease guest [client…] [request=address] [believe=file]")
+	b, g := of(ts).bed, guestNamed(ts, words[0])
+	var out strings.Builder
+	for _, c := range clients(words[1:]) {
+		if f := options["believe"]; f != "" {
+			ts.Check(os.WriteFile(g.LeaseFile(c), []byte(ts.ReadFile(f)), 0o644))
+		}
+		e, err := g.Lease(b.Context(), c, options["request"])
+		if err != nil {
+			outcome(ts, neg, out.String(), fmt.Errorf("lease: %w", err))
+			return
+		}
+		out.WriteString(e.String())
+	}
+	outcome(ts, neg, out.String(), nil)
+}
+
+// renew GUEST [client…]: the running clients renew.
+func renew(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, args, 1, 4, "renew guest [client…]")
+	b, g := of(ts).bed, guestNamed(ts, args[0])
+	var out strings.Builder
+	for _, c := range clients(args[1:]) {
+		e, err := g.Renew(b.Context(), c)
+		if err != nil {
+			outcome(ts, neg, out.String(), fmt.Errorf("renew: %w", err))
+			return
+		}
+		out.WriteString(e.String())
+	}
+	outcome(ts, neg, out.String(), nil)
+}
+
+// release GUEST [client…]: the running clients give their leases back and end.
+func release(ts *testscript.TestScript, neg bool, args []string) {
+	positive(ts, neg, "release")
+	usage(ts, args, 1, 4, "release guest [client…]")
+	for _, c := range clients(args[1:]) {
+		ts.Check(guestNamed(ts, args[0]).Release(of(ts).bed.Context(), c))
+	}
+}

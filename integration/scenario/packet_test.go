@@ -1,0 +1,161 @@
+//go:build integration
+
+package scenario
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"weft/integration/bed"
+)
+
+// targets are the addresses a word means: an address, or all global ones of a guest.
+func targets(ts *testscript.TestScript, word string) []string {
+	if _, err := netip.ParseAddr(word); err == nil {
+		return []string{word}
+	}
+	addresses, err := guestNamed(ts, word).Addresses(of(ts).bed.Context())
+	ts.Check(err)
+	if len(addresses) == 0 {
+		ts.Fatalf("guest %s has no address", word)
+	}
+	return addresses
+}
+
+// ping GUEST ADDRESS|GUEST [count=3]: every request is answered; with ! none is. A guest means all of its addresses.
+func ping(ts *testscript.TestScript, neg bool, args []string) {
+	words, options := split(args, "count")
+	usage(ts, words, 2, 2, "ping guest address|guest [count=n]")
+	g, count := guestNamed(ts, words[0]), 3
+	if options["count"] != "" {
+		count = number(ts, options["count"])
+	}
+	for _, a := range targets(ts, words[1]) {
+		if neg {
+			ts.Check(g.Unreachable(of(ts).bed.Context(), a, count))
+		} else {
+			ts.Check(g.Ping(of(ts).bed.Context(), a, count))
+		}
+	}
+}
+
+// tcp GUEST GUEST [bytes=N]: a megabyte there and back over every address of the second, compared; with ! none goes.
+func tcp(ts *testscript.TestScript, neg bool, args []string) {
+	words, options := split(args, "bytes")
+	usage(ts, words, 2, 2, "tcp guest guest [bytes=n]")
+	size := 1 << 20
+	if options["bytes"] != "" {
+		size = number(ts, options["bytes"])
+	}
+	from, to := guestNamed(ts, words[0]), guestNamed(ts, words[1])
+	for _, a := range targets(ts, words[1]) {
+		err := bed.TCP(of(ts).bed.Context(), from, to, a, size)
+		if neg && err == nil {
+			ts.Fatalf("tcp from %s reached %s of %s", words[0], a, words[1])
+		}
+		if !neg {
+			ts.Check(err)
+		}
+	}
+}
+
+const streamUsage = "stream start name guest guest|address-of-guest [every=5ms] | stream stop name [lost=n] [gap=duration]"
+
+// stream start NAME FROM TO [ADDRESS] [every=5ms]: UDP there and back with numbers. stream stop NAME [lost=N]
+// [gap=DURATION]: ends it, says what was lost, and fails if it is more.
+func stream(ts *testscript.TestScript, neg bool, args []string) {
+	positive(ts, neg, "stream")
+	words, options := split(args, "every", "lost", "gap")
+	usage(ts, words, 2, 5, streamUsage)
+	w := of(ts)
+	switch {
+	case words[0] == "start" && len(words) >= 4:
+		to := guestNamed(ts, words[3])
+		address := targets(ts, words[3])[0]
+		if len(words) == 5 {
+			address = words[4]
+		}
+		s, err := bed.StartStream(guestNamed(ts, words[2]), to, address, duration(ts, options["every"], 5*time.Millisecond))
+		ts.Check(err)
+		w.streams[words[1]] = s
+	case words[0] == "stop" && w.streams[words[1]] != nil:
+		r := w.streams[words[1]].Stop()
+		delete(w.streams, words[1])
+		ts.Logf("stream %s: %s", words[1], r)
+		fmt.Fprintln(ts.Stdout(), r)
+		if options["lost"] != "" && r.Lost > number(ts, options["lost"]) {
+			ts.Fatalf("stream %s: %s; at most %s may be lost", words[1], r, options["lost"])
+		}
+		if gap := duration(ts, options["gap"], 0); gap != 0 && r.Longest > gap {
+			ts.Fatalf("stream %s: %s; at most %v may pass", words[1], r, gap)
+		}
+	default:
+		ts.Fatalf("usage: %s", streamUsage)
+	}
+}
+
+func duration(ts *testscript.TestScript, s string, otherwise time.Duration) time.Duration {
+	if s == "" {
+		return otherwise
+	}
+	d, err := time.ParseDuration(s)
+	ts.Check(err)
+	return d
+}
+
+// capture start NAME GUEST|HOST [link=eth0] FILTER…: listens for frames that arrive. capture stop NAME: what arrived is
+// on stdout, one line a frame.
+func capture(ts *testscript.TestScript, neg bool, args []string) {
+	positive(ts, neg, "capture")
+	words, options := split(args, "link")
+	usage(ts, words, 2, -1, "capture start name namespace [link=name] filter… | capture stop name")
+	w := of(ts)
+	switch {
+	case words[0] == "start" && len(words) >= 3:
+		ns, err := w.bed.Namespace(words[2])
+		ts.Check(err)
+		link := options["link"]
+		if link == "" {
+			link = "eth0"
+		}
+		c, err := ns.Capture(w.bed.Context(), link, strings.Join(words[3:], " "))
+		ts.Check(err)
+		w.captures[words[1]] = c
+	case words[0] == "stop" && w.captures[words[1]] != nil:
+		lines := w.captures[words[1]].Stop()
+		delete(w.captures, words[1])
+		for _, l := range lines {
+			fmt.Fprintln(ts.Stdout(), l)
+		}
+	default:
+		ts.Fatalf("capture: %v is neither start nor stop of one that was started", words)
+	}
+}
+
+// send GUEST|HOST [link=eth0] [times=1] FRAME: a frame as written, see bed.ParseFrame.
+func send(ts *testscript.TestScript, neg bool, args []string) {
+	positive(ts, neg, "send")
+	usage(ts, args, 2, -1, "send guest|host [link=name] [times=n] layer field=value… / layer …")
+	var words []string
+	link, times := "eth0", 1
+	for _, a := range args[1:] {
+		if name, ok := strings.CutPrefix(a, "link="); ok && len(words) == 0 {
+			link = name
+		} else if n, ok := strings.CutPrefix(a, "times="); ok && len(words) == 0 {
+			times = number(ts, n)
+		} else {
+			words = append(words, a)
+		}
+	}
+	frame, err := bed.ParseFrame(strings.Join(words, " "))
+	ts.Check(err)
+	ns, err := of(ts).bed.Namespace(args[0])
+	ts.Check(err)
+	for range times {
+		ts.Check(ns.Send(link, frame))
+	}
+}

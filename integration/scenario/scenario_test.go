@@ -1,0 +1,86 @@
+//go:build integration
+
+package scenario
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"weft/integration/bed"
+)
+
+func TestMain(m *testing.M) {
+	bed.Child()
+	os.Exit(m.Run())
+}
+
+// TestScenario runs every scenario of the folder, each as a subtest of its name.
+func TestScenario(t *testing.T) {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	t.Cleanup(stop)
+	binaries := t.TempDir()
+	if err := bed.Build(ctx, binaries, false); err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:                ".",
+		Setup:              func(e *testscript.Env) error { return setup(ctx, e, binaries) },
+		Cmds:               commands(),
+		RequireUniqueNames: true,
+	})
+}
+
+// world is what one scenario has: its bed, and what runs beside the script.
+type world struct {
+	bed      *bed.Bed
+	streams  map[string]*bed.Stream
+	captures map[string]*bed.Capture
+	repaired map[string]uint64    // "node driver" → counter before the last damage
+	damaged  map[string]time.Time // node → when
+}
+
+type worldKey struct{}
+
+func setup(ctx context.Context, e *testscript.Env, binaries string) error {
+	b, err := bed.New(ctx, bed.Config{Binaries: binaries})
+	if err != nil {
+		return err
+	}
+	w := &world{bed: b, streams: map[string]*bed.Stream{}, captures: map[string]*bed.Capture{},
+		repaired: map[string]uint64{}, damaged: map[string]time.Time{}}
+	e.Values[worldKey{}] = w
+	e.Defer(func() {
+		if t, ok := e.T().(interface{ Failed() bool }); ok && t.Failed() {
+			e.T().Log(w.logs())
+		}
+		for _, s := range w.streams {
+			s.Stop()
+		}
+		for _, c := range w.captures {
+			c.Stop()
+		}
+		if err := b.Close(); err != nil {
+			e.T().Fatal(err)
+		}
+	})
+	return nil
+}
+
+// logs is the end of every program's log, for the one who looks for the cause of a failure.
+func (w *world) logs() string {
+	var s strings.Builder
+	for _, p := range w.bed.Processes() {
+		if tail := p.Tail(6000); tail != "" {
+			fmt.Fprintf(&s, "--- %s\n%s", p.Name, tail)
+		}
+	}
+	return s.String()
+}
