@@ -1,0 +1,23 @@
+// Command weft-controller is one replica of the control plane. It turns intent into accepted, claims, desired and
+// status; see reconcile/control.
+//
+// Invariants: any number of replicas run at once, one leads; nothing is written after SIGTERM but the resignation.
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := newApp(os.Stderr).RunContext(ctx, os.Args)
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "weft-controller:", err)
+		os.Exit(1)
+	}
+}
