@@ -173,6 +173,7 @@ func (e *Engine) settle(w *work, keys map[object.Key]bool, p plan.Plan, out outc
 	for d, n := range repaired {
 		e.metrics.repaired.WithLabelValues(d).Add(float64(n))
 		e.repaired[d] += uint64(n)
+		w.repaired = true
 	}
 	if len(devices) > 0 {
 		names := make([]string, 0, len(devices))
@@ -195,13 +196,13 @@ func (e *Engine) settleOne(w *work, k object.Key, c object.Change, failure error
 		return e.settleOrphan(w, k, failure, now) && !d.inProcess
 	}
 	w.touched[st.item] = true
-	it := e.items.items[st.item]
 	if failure != nil {
 		st.failure = failure.Error()
 		return false
 	}
-	st.failure, st.blocked = "", ""
-	return it.programmed && !it.changed && !d.inProcess
+	drift = !d.inProcess && e.items.drifted(st, c)
+	st.failure, st.blocked, st.good = "", "", st.want
+	return drift
 }
 
 // settleOrphan notes what came of a removal and says whether the object was nobody's of this process: an alien.
@@ -254,7 +255,7 @@ func (e *Engine) settleQuiet(w *work, keys map[object.Key]bool, p plan.Plan, out
 			e.items.settleGone(k)
 			e.retries.succeeded(retryKey{object: k})
 		case st != nil && !tried && !skipped && !blocked[k]:
-			st.failure, st.blocked = "", ""
+			st.failure, st.blocked, st.good = "", "", st.want
 			w.touched[st.item] = true
 		}
 	}

@@ -33,7 +33,7 @@ type itemState struct {
 	keys     []object.Key // of its objects
 	conflict string
 	// programmed says that it was read back as desired at least once; changed that the slice asked for something else
-	// since: what is applied to a programmed, unchanged item is the repair of drift.
+	// since.
 	programmed, changed bool
 	exception           *etcdschema.Exception
 }
@@ -42,8 +42,9 @@ type itemState struct {
 type objectState struct {
 	want    object.Object
 	item    desired.Key
-	failure string // why the last try failed
-	blocked string // what it waits for
+	good    object.Object // what was last read back as desired; nil before that
+	failure string        // why the last try failed
+	blocked string        // what it waits for
 }
 
 func newItemTable() *itemTable {
@@ -155,6 +156,16 @@ func (t *itemTable) remove(k desired.Key) {
 	}
 }
 
+// drifted says that what has to be changed is somebody else's doing: the host is not what was last read back; or the
+// object is new though its item was programmed and the slice asks for nothing else (a device was removed and made again).
+func (t *itemTable) drifted(st *objectState, c object.Change) bool {
+	if st.good != nil {
+		return c.Observed == nil || len(st.good.Diff(c.Observed)) > 0
+	}
+	it := t.items[st.item]
+	return it.programmed && !it.changed
+}
+
 // settleGone forgets an object that is to go and need not be removed (any more). One that waits for the proof of the
 // slice is found again by the list of what is ours.
 func (t *itemTable) settleGone(k object.Key) {
@@ -185,8 +196,8 @@ func (t *itemTable) judge(it *itemState, bad string, now time.Time) (retry bool)
 			retry, whole = true, false
 		case o.blocked != "":
 			whole = false
-			if reason == "" {
-				reason = o.blocked
+			if state == etcdschema.ExceptionPending && !strings.Contains(reason, o.blocked) {
+				reason = strings.TrimPrefix(reason+"; "+o.blocked, "; ")
 			}
 		}
 	}

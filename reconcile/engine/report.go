@@ -27,7 +27,7 @@ func (e *Engine) publish(w *work, now time.Time) {
 			dirty[b] = true
 		}
 	}
-	if len(dirty) == 0 && !w.urgent && now.Sub(e.reportedAt) < idleReport {
+	if len(dirty) == 0 && !w.urgent && !w.repaired && now.Sub(e.reportedAt) < idleReport {
 		return
 	}
 	e.reportedAt = now

@@ -20,6 +20,7 @@ type work struct {
 	sliceChanged bool
 	urgent       bool // somebody waits for the processed revision
 	wentBack     bool
+	repaired     bool
 }
 
 func newWork() *work {
