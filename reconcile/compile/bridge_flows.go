@@ -65,7 +65,7 @@ func linkLocalDefaults(l *flowList) {
 
 // guestIPv6Rules: what no guest may say in IPv6; table 13.
 func guestIPv6Rules(l *flowList) {
-	ipv6Headers(l, tableGuestIPv6)
+	ipv6Headers(l, tableGuestIPv6, object.Goto{Table: tableForward})
 	for _, kind := range []uint8{
 		icmpv6None, icmpv6MLDQuery, icmpv6RouterSolicitation, icmpv6RouterAdvertisement, icmpv6Redirect,
 		// A port's own flows let those with the right link-layer address pass.
@@ -86,12 +86,13 @@ func guestIPv6Rules(l *flowList) {
 
 // ipv6Headers drops what hides its upper-layer header: a chain that cannot be followed, and first fragments of ICMPv6
 // other than echo (RFC 6980 forbids fragmented ND; RFC 8200 4.5 wants the whole chain in the first fragment).
-func ipv6Headers(l *flowList, table uint8) {
+// next is where the exceptions lead.
+func ipv6Headers(l *flowList, table uint8, next object.Action) {
 	l.drop(table, prioReserved, object.Match{EthType: ethIPv6, Zero: object.ZeroIPProto})
 	for _, kind := range []uint8{icmpv6EchoRequest, icmpv6EchoReply} {
 		echo := matchICMPv6(kind)
 		echo.Frag = object.FragFirst
-		l.add(table, prioFragEcho, echo, object.Goto{Table: tableForward})
+		l.add(table, prioFragEcho, echo, next)
 	}
 	first := matchIPv6(protoICMPv6)
 	first.Frag = object.FragFirst
@@ -146,9 +147,10 @@ func forwardDefaults(l *flowList) {
 // VLAN tag never reaches a guest.
 func fromNetworkRules(l *flowList) {
 	const t = tableFromNetwork
+	forward := object.Resubmit{Table: tableForward} // an earlier table: OpenFlow's goto only leads on
 	l.drop(t, prioReserved, object.Match{EthSrc: object.ExactMAC(object.ServerMAC)})
 	l.drop(t, prioReserved, object.Match{EthSrc: object.GroupMAC()})
-	ipv6Headers(l, t)
+	ipv6Headers(l, t, forward)
 	ipv4Headers(l, t)
 	for _, kind := range []uint8{icmpv6None, icmpv6RouterSolicitation, icmpv6RouterAdvertisement, icmpv6Redirect} {
 		l.drop(t, prioDrop, matchICMPv6(kind))
@@ -160,7 +162,7 @@ func fromNetworkRules(l *flowList) {
 	dropUDP(l, t, ethIPv6, []uint16{portDHCPv6Server}, []uint16{portDHCPv6Server, portDHCPv6Client})
 	dropUDP(l, t, ethIPv4, []uint16{portDHCPServer}, []uint16{portDHCPServer, portDHCPClient})
 	for _, eth := range []uint16{ethARP, ethIPv4, ethIPv6} {
-		l.add(t, prioGeneral, object.Match{EthType: eth}, object.Goto{Table: tableForward})
+		l.add(t, prioGeneral, object.Match{EthType: eth}, forward)
 	}
 	l.drop(t, prioDefault, object.Match{})
 }

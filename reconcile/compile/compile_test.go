@@ -226,6 +226,27 @@ func TestPortUnit(t *testing.T) {
 	}
 }
 
+// OpenFlow's goto leads to later tables only.
+func TestGotoLeadsOn(t *testing.T) {
+	t.Parallel()
+	in := fixture()
+	for _, k := range everyKey(in.Slice) {
+		for _, o := range compile.Compile(in, k).Objects {
+			set, ok := o.(*object.FlowSet)
+			if !ok {
+				continue
+			}
+			for _, f := range set.Flows {
+				for _, a := range f.Actions {
+					if to, ok := a.(object.Goto); ok && to.Table <= f.Table {
+						t.Errorf("%v: %s", k, f)
+					}
+				}
+			}
+		}
+	}
+}
+
 func TestFlowsPerPort(t *testing.T) {
 	t.Parallel()
 	u := compile.Compile(fixture(), key(desired.KindPort, portWeb))

@@ -1,0 +1,330 @@
+//go:build integration
+
+package attack
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"weft/hostnet/object"
+)
+
+// where a legitimate frame has to arrive.
+type where uint8
+
+const (
+	atPeer where = 1 << iota // guest b
+	atWire                   // the uplink, tagged
+	atBoth = atPeer | atWire
+)
+
+// attempt is one attack and the legitimate frame nearest to it, both sent by guest a.
+type attempt struct {
+	name string
+	bad  []byte
+	good []byte
+	at   where
+}
+
+var serial atomic.Uint32
+
+// closing is a frame that is always allowed to a guest and differs each time.
+func closing(g *guest) []byte {
+	var mark [18]byte
+	binary.BigEndian.PutUint32(mark[:], serial.Add(1))
+	return arp(g.mac, 1, g.mac, g.v4, netip.AddrFrom4([4]byte{10, 1, 0, 99}), mark[:]...)
+}
+
+// try sends the attack, the legitimate frame and a closing frame, and judges what arrived before the last.
+func (st *stage) try(t *testing.T, c attempt) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	end := closing(st.a)
+	for _, f := range [][]byte{c.bad, c.good, end} {
+		if f != nil {
+			st.a.send(t, f)
+		}
+	}
+	for _, r := range []struct {
+		tap *tap
+		at  where
+	}{{st.b.tap, atPeer}, {st.wire, atWire}} {
+		sent := end
+		badSeen, goodSeen := c.bad, c.good
+		if r.at == atWire {
+			sent, badSeen, goodSeen = onWire(end), onWire(c.bad), onWire(c.good)
+		}
+		got, err := r.tap.until(ctx, sent)
+		if err != nil {
+			t.Fatalf("%s: %v", c.name, err)
+		}
+		if badSeen != nil && holds(got, badSeen) {
+			t.Errorf("%s: the attack arrived at %s", c.name, r.tap.name)
+		}
+		if c.good != nil && holds(got, goodSeen) != (c.at&r.at != 0) {
+			t.Errorf("%s: the legitimate frame at %s: arrived %v, want %v", c.name, r.tap.name, holds(got, goodSeen), c.at&r.at != 0)
+		}
+	}
+}
+
+// onWire is a frame of network red as the uplink carries it.
+func onWire(frame []byte) []byte {
+	if frame == nil {
+		return nil
+	}
+	return tagged(frame, 0x8100, vidRed)
+}
+
+func holds(frames [][]byte, sent []byte) bool {
+	for _, f := range frames {
+		if contains(f, sent) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestHostileGuest(t *testing.T) {
+	t.Parallel()
+	st := newStage(t)
+	for _, list := range [][]attempt{st.sourceAttempts(), st.arpAttempts(), st.neighborAttempts(), st.routerAttempts(),
+		st.dhcpAttempts(), st.tagAttempts(), st.reservedAttempts()} {
+		for _, c := range list {
+			st.try(t, c)
+		}
+	}
+	st.nobodyElseHeard(t)
+}
+
+// nobodyElseHeard: another network, a standby port and a port nobody claimed have heard nothing of all this.
+func (st *stage) nobodyElseHeard(t *testing.T) {
+	t.Helper()
+	for _, g := range []*guest{st.c, st.s, st.x} {
+		if got := g.drain(); len(got) > 0 {
+			t.Errorf("guest %s heard %d frames, the first %x", g.name, len(got), got[0])
+		}
+	}
+}
+
+func (st *stage) sourceAttempts() []attempt {
+	a, b := st.a, st.b
+	data := []byte("data of a guest")
+	v4 := func(eth_ object.MAC, src netip.Addr) []byte {
+		return eth(eth_, b.mac, 0x0800, ipv4(src, b.v4, 17, udp(5000, 5001, data)))
+	}
+	v6 := func(src netip.Addr) []byte {
+		return eth(a.mac, b.mac, 0x86dd, ipv6(src, b.v6, 17, udp(5000, 5001, data)))
+	}
+	out := func(src netip.Addr) []byte {
+		return eth(a.mac, object.MAC{0x52, 0x54, 0, 1, 2, 3}, 0x0800, ipv4(src, netip.MustParseAddr("198.51.100.1"), 17, udp(5000, 5001, data)))
+	}
+	random, stolen := netip.MustParseAddr("fe80::1234:5678:9abc:def0"), b.ll
+	return []attempt{
+		{"source MAC of another", v4(b.mac, a.v4), v4(a.mac, a.v4), atPeer},
+		{"source MAC that nobody has", v4(object.MAC{2, 0, 0, 0, 0, 9}, a.v4), v4(a.mac, a.v4), atPeer},
+		{"IPv4 source of another", v4(a.mac, b.v4), v4(a.mac, a.v4), atPeer},
+		{"IPv4 source elsewhere, to the network", out(netip.MustParseAddr("203.0.113.9")), out(a.v4), atWire},
+		{"IPv4 source 0.0.0.0", v4(a.mac, any4), v4(a.mac, a.v4), atPeer},
+		{"IPv4 multicast", eth(a.mac, object.MAC{1, 0, 0x5e, 1, 1, 1}, 0x0800, ipv4(b.v4, netip.MustParseAddr("239.1.1.1"), 17, udp(1, 2, data))),
+			eth(a.mac, object.MAC{1, 0, 0x5e, 1, 1, 1}, 0x0800, ipv4(a.v4, netip.MustParseAddr("239.1.1.1"), 17, udp(1, 2, data))), atBoth},
+		{"IPv4 broadcast", eth(a.mac, broadcast, 0x0800, ipv4(b.v4, all4, 17, udp(1, 2, data))),
+			eth(a.mac, broadcast, 0x0800, ipv4(a.v4, all4, 17, udp(1, 2, data))), atBoth},
+		{"IPv6 source of another", v6(b.v6), v6(a.v6), atPeer},
+		{"IPv6 source elsewhere", v6(netip.MustParseAddr("2001:db8::9")), v6(a.v6), atPeer},
+		{"IPv6 source ::", v6(any6), v6(a.ll), atPeer},
+		{"link-local address of another", v6(stolen), v6(random), atPeer},
+		{"IPv4 header cut off", eth(a.mac, b.mac, 0x0800, ipv4(a.v4, b.v4, 17, nil)[:15]), v4(a.mac, a.v4), atPeer},
+	}
+}
+
+func (st *stage) arpAttempts() []attempt {
+	a, b := st.a, st.b
+	other := object.MAC{2, 0, 0, 0, 0, 9}
+	good := arp(a.mac, 1, a.mac, a.v4, b.v4)
+	return []attempt{
+		{"ARP sender MAC of another", arp(a.mac, 1, other, a.v4, b.v4), good, atBoth},
+		{"ARP sender address of another", arp(a.mac, 1, a.mac, b.v4, b.v4), good, atBoth},
+		{"ARP reply for another's address", arp(a.mac, 2, a.mac, b.v4, a.v4), arp(a.mac, 2, a.mac, a.v4, b.v4), atBoth},
+		{"ARP from another's MAC", arp(other, 1, a.mac, a.v4, b.v4), good, atBoth},
+		{"ARP probe for another's address", arp(a.mac, 1, a.mac, any4, b.v4), arp(a.mac, 1, a.mac, any4, a.v4), atBoth},
+		{"ARP reply from 0.0.0.0", arp(a.mac, 2, a.mac, any4, a.v4), arp(a.mac, 1, a.mac, any4, a.v4), atBoth},
+		{"ARP opcode of InARP", arp(a.mac, 8, a.mac, a.v4, b.v4), good, atBoth},
+		{"ARP opcode beyond a byte", arp(a.mac, 0x101, a.mac, a.v4, b.v4), good, atBoth},
+		{"RARP", eth(a.mac, broadcast, 0x8035, good[14:]), good, atBoth},
+		{"ARP for the DHCP server's address", arp(a.mac, 1, a.mac, a.v4, netip.MustParseAddr("10.1.0.2")), good, atBoth},
+	}
+}
+
+func (st *stage) neighborAttempts() []attempt {
+	a, b := st.a, st.b
+	other := object.MAC{2, 0, 0, 0, 0, 9}
+	ns := func(src, target netip.Addr, options ...[]byte) []byte {
+		return icmp6Frame(a.mac, src, 135, 0, nd(0, target, options...))
+	}
+	na := func(src, target netip.Addr, options ...[]byte) []byte {
+		return icmp6Frame(a.mac, src, 136, 0, nd(0x20, target, options...))
+	}
+	unknown := netip.MustParseAddr("fe80::dead:beef")
+	mine := netip.MustParseAddr("fe80::aaaa:1")
+	return []attempt{
+		{"NS with another's link-layer address", ns(a.v6, b.v6, lladdr(1, b.mac)), ns(a.v6, b.v6, lladdr(1, a.mac)), atBoth},
+		{"NS without link-layer address", ns(a.v6, b.v6), ns(a.ll, b.v6, lladdr(1, a.mac)), atBoth},
+		{"NS with two link-layer addresses", ns(a.v6, b.v6, lladdr(1, a.mac), lladdr(1, other)), ns(a.v6, b.ll, lladdr(1, a.mac)), atBoth},
+		{"NS with a long link-layer address", ns(a.v6, b.v6, append([]byte{1, 2}, make([]byte, 14)...)), ns(a.v6, b.ll, lladdr(1, a.mac)), atBoth},
+		{"NS with a code", icmp6Frame(a.mac, a.v6, 135, 1, nd(0, b.v6, lladdr(1, a.mac))), ns(a.v6, b.v6, lladdr(1, a.mac)), atBoth},
+		{"DAD for another's address", ns(any6, b.v6), ns(any6, a.v6), atBoth},
+		{"DAD for another's link-local address", ns(any6, b.ll), ns(any6, a.ll), atBoth},
+		{"DAD for the server's link-local address", ns(any6, object.ServerLinkLocal), ns(any6, netip.MustParseAddr("fe80::77")), atBoth},
+		{"NA with another's link-layer address", na(a.v6, a.v6, lladdr(2, b.mac)), na(a.v6, a.v6, lladdr(2, a.mac)), atBoth},
+		{"NA for another's address", na(a.v6, b.v6, lladdr(2, a.mac)), na(a.v6, a.v6, lladdr(2, a.mac)), atBoth},
+		{"NA for another's link-local address", na(a.ll, b.ll, lladdr(2, a.mac)), na(a.ll, a.ll, lladdr(2, a.mac)), atBoth},
+		{"NA for a link-local address nobody used", na(a.ll, unknown, lladdr(2, a.mac)), na(a.v6, a.ll, lladdr(2, a.mac)), atBoth},
+		{"NA for another's, without link-layer address", na(a.v6, b.v6), na(a.v6, a.v6), atBoth},
+		{"NA with two link-layer addresses", na(a.v6, a.v6, lladdr(2, a.mac), lladdr(2, other)), na(a.v6, a.v6), atBoth},
+		{"NA for the server", na(a.v6, object.ServerLinkLocal, lladdr(2, a.mac)), na(a.v6, a.ll, lladdr(2, a.mac)), atBoth},
+		// The first frame from an address of the guest's own choice makes it the guest's; then it may be advertised.
+		{"NS for the server", ns(mine, object.ServerLinkLocal, lladdr(1, a.mac)), ns(mine, b.v6, lladdr(1, a.mac)), atBoth},
+		{"NA for another's from an own choice", na(mine, b.ll, lladdr(2, a.mac)), na(mine, mine, lladdr(2, a.mac)), atBoth},
+		{"fragmented NS", icmp6Fragmented(a, 135, nd(0, b.v6, lladdr(1, a.mac))), icmp6Fragmented(a, 128, make([]byte, 28)), atBoth},
+		{"fragmented NA", icmp6Fragmented(a, 136, nd(0, a.v6, lladdr(2, a.mac))), icmp6Fragmented(a, 129, make([]byte, 28)), atBoth},
+	}
+}
+
+// icmp6Fragmented is the first fragment of an ICMPv6 message, the message whole in it.
+func icmp6Fragmented(g *guest, kind uint8, body []byte) []byte {
+	return eth(g.mac, allNodesM, 0x86dd, ipv6(g.v6, allNodes, 44, fragment(58, 0, true, icmp6(g.v6, allNodes, kind, 0, body))))
+}
+
+func (st *stage) routerAttempts() []attempt {
+	a := st.a
+	ra := icmp6(a.ll, allNodes, 134, 0, make([]byte, 12))
+	echo := icmp6(a.ll, allNodes, 128, 0, []byte("12345678"))
+	wrap := func(next uint8, payload []byte) []byte {
+		return eth(a.mac, allNodesM, 0x86dd, ipv6(a.ll, allNodes, next, payload))
+	}
+	v4 := func(payload []byte) []byte { return eth(a.mac, broadcast, 0x0800, ipv4(a.v4, all4, 1, payload)) }
+	return []attempt{
+		{"router advertisement", wrap(58, ra), wrap(58, echo), atBoth},
+		{"router advertisement behind destination options", wrap(60, extension(58, ra)), wrap(60, extension(58, echo)), atBoth},
+		{"router advertisement behind hop-by-hop options", wrap(0, extension(58, ra)), wrap(0, extension(58, echo)), atBoth},
+		{"router advertisement behind many extensions", wrap(60, extension(60, extension(60, extension(58, ra)))),
+			wrap(60, extension(60, extension(60, extension(58, echo)))), atBoth},
+		{"router advertisement in an atomic fragment", wrap(44, fragment(58, 0, false, ra)), wrap(44, fragment(58, 0, false, echo)), atBoth},
+		{"router advertisement in a first fragment", wrap(44, fragment(58, 0, true, ra)), wrap(44, fragment(58, 0, true, echo)), atBoth},
+		{"router advertisement behind options in a first fragment", wrap(44, fragment(60, 0, true, extension(58, ra))),
+			wrap(44, fragment(60, 0, true, extension(58, echo))), atBoth},
+		{"first fragment with nothing behind its options", wrap(44, fragment(60, 0, true, extension(58, nil))), wrap(44, fragment(58, 0, true, echo)), atBoth},
+		{"first fragment that ends inside its options", wrap(44, fragment(60, 0, true, []byte{58, 3, 1, 4, 0, 0, 0, 0})), wrap(44, fragment(58, 0, true, echo)), atBoth},
+		{"first fragment of nothing", wrap(44, fragment(58, 0, true, nil)), wrap(44, fragment(58, 3, false, echo)), atBoth},
+		{"header chain that ends nowhere", wrap(60, []byte{58, 9, 1, 4, 0, 0, 0, 0}), wrap(58, echo), atBoth},
+		{"redirect", wrap(58, icmp6(a.ll, allNodes, 137, 0, make([]byte, 36))), wrap(58, echo), atBoth},
+		{"router solicitation", wrap(58, icmp6(a.ll, allNodes, 133, 0, make([]byte, 4))), wrap(58, echo), atBoth},
+		{"MLD query", wrap(0, extension(58, icmp6(a.ll, allNodes, 130, 0, make([]byte, 20)))),
+			wrap(0, extension(58, icmp6(a.ll, allNodes, 143, 0, make([]byte, 4)))), atBoth},
+		{"ICMP redirect", v4([]byte{5, 1, 0, 0, 0, 0, 0, 0}), v4([]byte{8, 0, 0, 0, 0, 0, 0, 1}), atBoth},
+		{"ICMP router advertisement", v4([]byte{9, 0, 0, 0, 0, 0, 0, 0}), v4([]byte{8, 0, 0, 0, 0, 0, 0, 2}), atBoth},
+	}
+}
+
+func (st *stage) dhcpAttempts() []attempt {
+	a, b := st.a, st.b
+	data := make([]byte, 300)
+	v4 := func(src, dst uint16) []byte {
+		return eth(a.mac, broadcast, 0x0800, ipv4(a.v4, all4, 17, udp(src, dst, data)))
+	}
+	frag4 := func(payload []byte) []byte {
+		return eth(a.mac, broadcast, 0x0800, ipv4Frag(a.v4, all4, 17, 0, true, payload))
+	}
+	v6 := func(src, dst uint16) []byte {
+		return eth(a.mac, allNodesM, 0x86dd, ipv6(a.ll, allNodes, 17, udp(src, dst, data)))
+	}
+	frag6 := func(next uint8, payload []byte) []byte {
+		return eth(a.mac, allNodesM, 0x86dd, ipv6(a.ll, allNodes, 44, fragment(next, 0, true, payload)))
+	}
+	return []attempt{
+		{"DHCP server", v4(67, 68), v4(5067, 5068), atBoth},
+		{"DHCP server from another port", v4(5000, 68), v4(5000, 5068), atBoth},
+		{"DHCP client to another guest", eth(a.mac, b.mac, 0x0800, ipv4(a.v4, b.v4, 17, udp(68, 67, data))),
+			eth(a.mac, b.mac, 0x0800, ipv4(a.v4, b.v4, 17, udp(68, 6767, data))), atPeer},
+		{"DHCP client", v4(68, 67), v4(5068, 5067), atBoth},
+		{"DHCP server, SNAP", snap(v4(67, 68)), v4(5067, 5069), atBoth},
+		{"DHCP server, fragmented", frag4(udp(67, 68, data[:64])), frag4(udp(5067, 5068, data[:64])), atBoth},
+		{"UDP header cut off in a first fragment", frag4(nil), frag4(udp(5067, 5068, data[:24])), atBoth},
+		{"DHCPv6 server", v6(547, 546), v6(5547, 5546), atBoth},
+		{"DHCPv6 client", v6(546, 547), v6(546, 5547), atBoth},
+		{"DHCPv6 server, fragmented", frag6(17, udp(547, 546, data[:64])), frag6(17, udp(5547, 5546, data[:64])), atBoth},
+		{"DHCPv6 server behind options, fragmented", frag6(60, extension(17, udp(547, 546, data[:64]))),
+			frag6(60, extension(17, udp(5547, 5546, data[:64]))), atBoth},
+		{"UDP header missing in a first fragment", frag6(60, extension(17, nil)), frag6(17, udp(5547, 5546, data[:24])), atBoth},
+	}
+}
+
+func (st *stage) tagAttempts() []attempt {
+	a := st.a
+	plain := eth(a.mac, broadcast, 0x0800, ipv4(a.v4, all4, 17, udp(5000, 5001, []byte("tag"))))
+	var list []attempt
+	for _, tag := range []struct {
+		name      string
+		tpid, tci uint16
+	}{{"802.1Q of the own network", 0x8100, vidRed}, {"802.1Q of another network", 0x8100, vidBlue}, {"priority tag", 0x8100, 0}, {"priority tag with priority", 0x8100, 0xe000},
+		{"dead VLAN", 0x8100, 4095}, {"802.1ad", 0x88a8, vidRed}, {"802.1ad priority tag", 0x88a8, 0}} {
+		list = append(list, attempt{tag.name, tagged(plain, tag.tpid, tag.tci), plain, atBoth},
+			attempt{"double tag: " + tag.name, tagged(tagged(plain, 0x8100, vidRed), tag.tpid, tag.tci), plain, atBoth})
+	}
+	good := snap(plain)
+	return append(list,
+		attempt{"SNAP with a stolen address", snap(eth(a.mac, broadcast, 0x0800, ipv4(st.b.v4, all4, 17, udp(5000, 5001, []byte("tag"))))), good, atBoth},
+		attempt{"SNAP with a tag inside", snap(tagged(plain, 0x8100, vidRed)), good, atBoth},
+		attempt{"spanning tree", eth(a.mac, object.MAC{1, 0x80, 0xc2, 0, 0, 0}, 38, append([]byte{0x42, 0x42, 3}, make([]byte, 43)...)), plain, atBoth},
+		attempt{"LLDP", eth(a.mac, object.MAC{1, 0x80, 0xc2, 0, 0, 14}, 0x88cc, make([]byte, 46)), plain, atBoth},
+		attempt{"IPv4 to a reserved group", eth(a.mac, object.MAC{1, 0x80, 0xc2, 0, 0, 1}, 0x0800, plain[14:]), plain, atBoth},
+		attempt{"MPLS", eth(a.mac, broadcast, 0x8847, make([]byte, 46)), plain, atBoth},
+		attempt{"PPPoE discovery", eth(a.mac, broadcast, 0x8863, make([]byte, 46)), plain, atBoth},
+	)
+}
+
+func (st *stage) reservedAttempts() []attempt {
+	a, b := st.a, st.b
+	good := eth(a.mac, b.mac, 0x86dd, ipv6(a.ll, b.v6, 17, udp(1, 2, nil)))
+	return []attempt{
+		{"source MAC of the server", eth(object.ServerMAC, b.mac, 0x0800, ipv4(a.v4, b.v4, 17, udp(1, 2, nil))), good, atPeer},
+		{"link-local address of the server", eth(a.mac, b.mac, 0x86dd, ipv6(object.ServerLinkLocal, b.v6, 17, udp(1, 2, nil))), good, atPeer},
+		{"to the server", eth(a.mac, object.ServerMAC, 0x0800, ipv4(a.v4, b.v4, 17, udp(1, 2, nil))), good, atPeer},
+		{"group address as source", eth(object.MAC{1, 2, 3, 4, 5, 6}, b.mac, 0x0800, ipv4(a.v4, b.v4, 17, udp(1, 2, nil))), good, atPeer},
+	}
+}
+
+// A guest holds as many link-local addresses of its own choice as it is allowed, and those it holds are nobody else's.
+func TestLinkLocalAddressesAreBounded(t *testing.T) {
+	t.Parallel()
+	st := newStage(t)
+	from := func(g, to *guest, n int) []byte {
+		src := netip.MustParseAddr(fmt.Sprintf("fe80::1:%x", n))
+		return eth(g.mac, to.mac, 0x86dd, ipv6(src, to.v6, 17, udp(7, 7, []byte{byte(n)})))
+	}
+	for n := 1; n <= 8; n++ {
+		st.try(t, attempt{"address within the bound", nil, from(st.a, st.b, n), atPeer})
+	}
+	for n := 9; n <= 12; n++ {
+		st.try(t, attempt{"address beyond the bound", from(st.a, st.b, n), from(st.a, st.b, n-8), atPeer})
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	end := closing(st.b)
+	for _, f := range [][]byte{from(st.b, st.a, 3), from(st.b, st.a, 13), end} {
+		st.b.send(t, f)
+	}
+	got, err := st.a.until(ctx, end)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if holds(got, from(st.b, st.a, 3)) || !holds(got, from(st.b, st.a, 13)) {
+		t.Error("an address held by another passed, or a free one did not")
+	}
+}
