@@ -27,7 +27,7 @@ func hostPlanCommand(s streams) *cli.Command {
 		Name:      "plan",
 		Usage:     "on the host itself: what weftd would do now, as ordered steps, without doing it",
 		UsageText: "weft host plan [--debug unix:PATH|HOST:PORT] [-o table|json]",
-		Flags: []cli.Flag{outputFlag(), &cli.StringFlag{Name: "debug", EnvVars: []string{"WEFT_DEBUG"}, Value: defaultDebug,
+		Flags: []cli.Flag{outputFlag(), &cli.StringFlag{Name: "debug", EnvVars: []string{"WEFT_DEBUG_LISTEN"}, Value: defaultDebug,
 			Usage: "weftd's debug listener at `ADDRESS`"}},
 		Action: func(c *cli.Context) error {
 			if err := noArguments(c); err != nil {
@@ -50,7 +50,7 @@ func hostPlanCommand(s streams) *cli.Command {
 
 // fetchPlan asks weftd's debug listener for its plan.
 func fetchPlan(ctx context.Context, address string) ([]byte, error) {
-	network, at := "tcp", address
+	network, at := "tcp", strings.TrimPrefix(address, "tcp:")
 	if path, ok := strings.CutPrefix(address, "unix:"); ok {
 		network, at = "unix", path
 	}

@@ -45,8 +45,9 @@ func statusCommand(s streams) *cli.Command {
 
 // clusterStatus is everything `weft status` shows.
 type clusterStatus struct {
-	Nodes   []nodeStatus  `json:"nodes"`
-	Pending []pendingItem `json:"pending"`
+	Control *etcdschema.ControlStatus `json:"control,omitempty"` // nil when no controller ever led
+	Nodes   []nodeStatus              `json:"nodes"`
+	Pending []pendingItem             `json:"pending"`
 }
 
 // nodeStatus is one host: its report beside its slice.
@@ -78,18 +79,27 @@ func overview(ctx context.Context, st store) (clusterStatus, error) {
 	if err != nil {
 		return clusterStatus{}, err
 	}
+	o := clusterStatus{Nodes: nodes}
 	names := make(map[string]string)
-	var pending []pendingItem
 	for _, i := range items {
-		id, ok := etcdschema.ParseID(i.Key)
-		status, err := etcdschema.Decode[etcdschema.Status](i.Value)
-		if !ok || err != nil {
+		if i.Key == etcdschema.ControlStatusKey() {
+			if c, err := etcdschema.Decode[etcdschema.ControlStatus](i.Value); err == nil {
+				o.Control = &c
+			}
 			continue
 		}
-		names[status.UID] = id.String()
+		status, err := etcdschema.Decode[etcdschema.Status](i.Value)
+		if err != nil {
+			continue
+		}
+		name := strings.TrimPrefix(i.Key.String(), etcdschema.StatusPrefix().String()) // of what is no object
+		if id, ok := etcdschema.ParseID(i.Key); ok {
+			name = id.String()
+		}
+		names[status.UID] = name
 		if status.Phase != etcdschema.PhaseAccepted {
-			e := entry{id: id, status: status}
-			pending = append(pending, pendingItem{Object: id.String(), State: string(status.Phase), Reason: e.firstReason()})
+			e := entry{status: status}
+			o.Pending = append(o.Pending, pendingItem{Object: name, State: string(status.Phase), Reason: e.firstReason()})
 		}
 	}
 	for _, n := range nodes {
@@ -99,10 +109,10 @@ func overview(ctx context.Context, st store) (clusterStatus, error) {
 			if !ok {
 				name = "uid " + uid
 			}
-			pending = append(pending, pendingItem{name, n.Name, string(ex.State), ex.Reason, ex.Since})
+			o.Pending = append(o.Pending, pendingItem{name, n.Name, string(ex.State), ex.Reason, ex.Since})
 		}
 	}
-	return clusterStatus{nodes, pending}, nil
+	return o, nil
 }
 
 // readNodes joins what nodes report, which of them are live, and the hosts that are declared.
@@ -164,6 +174,7 @@ func (n *nodeStatus) take(i etcdschema.Item, part string) {
 }
 
 func (o clusterStatus) print(out io.Writer, now time.Time) error {
+	o.printControl(out, now)
 	if len(o.Nodes) == 0 {
 		_, err := fmt.Fprintln(out, "no hosts: declare a Host and start weftd on it")
 		return err
@@ -193,6 +204,18 @@ func (o clusterStatus) print(out io.Writer, now time.Time) error {
 		rows = append(rows, []string{p.Object, p.Node, p.State, age(now, p.Since), p.Reason})
 	}
 	return table(out, []string{"OBJECT", "HOST", "STATE", "SINCE", "REASON"}, rows)
+}
+
+func (o clusterStatus) printControl(out io.Writer, now time.Time) {
+	if o.Control == nil {
+		fmt.Fprintln(out, "no controller has led yet: is weft-controller running?")
+		return
+	}
+	fmt.Fprintf(out, "controllers: %s leads since %s\n", printable(o.Control.Leader), age(now, o.Control.Since))
+	if b := o.Control.Brake; b != nil {
+		fmt.Fprintf(out, "  nothing is written since %s: %s\n  if this was meant: weft accept\n", age(now, b.Since), printable(b.Reason))
+	}
+	fmt.Fprintln(out)
 }
 
 func (n nodeStatus) state() string {
