@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
@@ -85,7 +86,7 @@ func fill4(m *dhcpv4.DHCPv4, r request4, options []option4) {
 		size = 240 + len(m.Options.ToBytes()) + 1
 	}
 	for _, o := range options {
-		wanted := list.Has(o.Code) || list == nil && o.Code.Code() != microsoftRoutes.Code()
+		wanted := asks(list, o.Code) || list == nil && o.Code != microsoftRoutes
 		if !o.always && !wanted {
 			continue
 		}
@@ -97,6 +98,11 @@ func fill4(m *dhcpv4.DHCPv4, r request4, options []option4) {
 		size += need
 		m.UpdateOption(o.Option)
 	}
+}
+
+// asks says whether the code is in the list. Codes are of several types, and only their numbers compare.
+func asks(list dhcpv4.OptionCodeList, code dhcpv4.OptionCode) bool {
+	return slices.ContainsFunc(list, func(c dhcpv4.OptionCode) bool { return c.Code() == code.Code() })
 }
 
 // routes4 encodes the lease's routes as RFC 3442 says, with the default route first: a client that takes this option

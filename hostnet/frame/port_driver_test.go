@@ -1,0 +1,268 @@
+package frame
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+
+	"weft/hostnet/object"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// pipe is a Transport in memory.
+type pipe struct {
+	in     chan []byte
+	out    chan []byte
+	fail   chan error
+	closed chan struct{}
+	once   sync.Once
+
+	mu      sync.Mutex
+	dead    bool
+	filters []Filter
+}
+
+func newPipe() *pipe {
+	return &pipe{in: make(chan []byte, 1000), out: make(chan []byte, 1000), fail: make(chan error, 1), closed: make(chan struct{})}
+}
+
+func (p *pipe) Receive(buf []byte, deadline time.Time) (int, error) {
+	var timer <-chan time.Time
+	if !deadline.IsZero() {
+		timer = time.After(time.Until(deadline))
+	}
+	select {
+	case f := <-p.in:
+		return copy(buf, f), nil
+	case err := <-p.fail:
+		return 0, err
+	case <-timer:
+		return 0, os.ErrDeadlineExceeded
+	case <-p.closed:
+		return 0, net.ErrClosed
+	}
+}
+
+func (p *pipe) Send(f []byte) error { p.out <- slices.Clone(f); return nil }
+
+func (p *pipe) SetFilter(f Filter) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.filters = append(p.filters, f)
+	return nil
+}
+
+func (p *pipe) Alive() bool { p.mu.Lock(); defer p.mu.Unlock(); return !p.dead }
+
+func (p *pipe) kill() { p.mu.Lock(); defer p.mu.Unlock(); p.dead = true }
+
+func (p *pipe) Close() error { p.once.Do(func() { close(p.closed) }); return nil }
+
+// bench is a driver of echo servers: each answers a frame with itself and its binding's domain.
+type bench struct {
+	*PortDriver
+	t      *testing.T
+	pipes  map[string]*pipe
+	opened int
+	events chan object.Event
+}
+
+func newBench(t *testing.T, unsolicited bool) *bench {
+	b := &bench{t: t, pipes: map[string]*pipe{}, events: make(chan object.Event, 10)}
+	b.PortDriver = NewPortDriver(PortConfig{
+		Name: "echo", Kind: object.KindRABinding, Logger: slog.New(slog.DiscardHandler),
+		Open: func(device string, _ Filter) (Transport, error) {
+			b.opened++
+			b.pipes[device] = newPipe()
+			return b.pipes[device], nil
+		},
+		Service: func(o Binding) (Service, error) {
+			domain := o.(*object.RABinding).Domain
+			if domain == "bad" {
+				return Service{}, errors.New("refused")
+			}
+			s := Service{Answer: func(f []byte, _ *slog.Logger) [][]byte { return [][]byte{append(slices.Clone(f), domain...)} }}
+			if unsolicited {
+				s.Unsolicited = [][]byte{[]byte("hello from " + domain)}
+				s.Interval = func() time.Duration { return time.Millisecond }
+			}
+			return s, nil
+		},
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- b.Watch(ctx, func(e object.Event) { b.events <- e }) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := errors.Join(<-done, b.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	return b
+}
+
+func echo(device, domain string) *object.RABinding {
+	return &object.RABinding{Device: device, Domain: domain}
+}
+
+func (b *bench) apply(op object.Op, o *object.RABinding) error {
+	c := object.Change{Op: op, Desired: o}
+	if op == object.Delete {
+		c = object.Change{Op: op, Observed: o}
+	}
+	return b.Apply(b.t.Context(), []object.Change{c})[0]
+}
+
+func (b *bench) observed(device string) string {
+	b.t.Helper()
+	got, err := b.Observe(b.t.Context(), []object.Key{{Kind: object.KindRABinding, Name: device}})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if len(got) == 0 {
+		return ""
+	}
+	return got[0].(*object.RABinding).Domain
+}
+
+func (b *bench) ask(p *pipe, question, want string) {
+	b.t.Helper()
+	p.in <- []byte(question)
+	for got := range p.out {
+		if string(got) == want {
+			return
+		}
+		if string(got[:min(5, len(got))]) != "hello" {
+			b.t.Fatalf("answer %q, want %q", got, want)
+		}
+	}
+}
+
+func TestPortDriverServesAndChangesWithoutAGap(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, false)
+	if err := b.apply(object.Create, echo("tap1", "one")); err != nil {
+		t.Fatal(err)
+	}
+	p := b.pipes["tap1"]
+	b.ask(p, "ping ", "ping one")
+	if err := b.apply(object.Update, echo("tap1", "two")); err != nil {
+		t.Fatal(err)
+	}
+	b.ask(p, "ping ", "ping two")
+	if b.opened != 1 || b.observed("tap1") != "two" || len(p.filters) != 1 {
+		t.Errorf("opened %d times, observed %q, filter changed %d times", b.opened, b.observed("tap1"), len(p.filters))
+	}
+	if err := b.apply(object.Update, echo("tap1", "bad")); err == nil || b.observed("tap1") != "two" {
+		t.Errorf("a bad binding: err %v, observed %q; want the old one to go on", err, b.observed("tap1"))
+	}
+	if keys, _ := b.Ours(t.Context()); len(keys) != 1 {
+		t.Errorf("ours: %v", keys)
+	}
+	if err := b.apply(object.Delete, echo("tap1", "two")); err != nil {
+		t.Fatal(err)
+	}
+	<-p.closed
+	if keys, _ := b.Ours(t.Context()); len(keys) != 0 || b.observed("tap1") != "" {
+		t.Errorf("after the delete, ours: %v, observed %q", keys, b.observed("tap1"))
+	}
+	if err := b.apply(object.Delete, echo("tap1", "two")); err != nil {
+		t.Errorf("a second delete: %v", err)
+	}
+}
+
+func TestPortDriverSurvivesDownAndReportsAway(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, false)
+	if err := b.apply(object.Create, echo("tap1", "one")); err != nil {
+		t.Fatal(err)
+	}
+	p := b.pipes["tap1"]
+	p.fail <- ErrDown // down, and later up again
+	b.ask(p, "ping ", "ping one")
+
+	p.kill()
+	if got := b.observed("tap1"); got != "" {
+		t.Errorf("a binding on a device that is gone was observed as %q", got)
+	}
+	p.fail <- ErrDown
+	e := <-b.events
+	if want := (object.Key{Kind: object.KindRABinding, Name: "tap1"}); len(e.Keys) != 1 || e.Keys[0] != want {
+		t.Errorf("event %+v, want %s", e, want)
+	}
+	<-p.closed
+	if err := b.apply(object.Create, echo("tap1", "one")); err != nil {
+		t.Fatal(err)
+	}
+	b.ask(b.pipes["tap1"], "ping ", "ping one")
+}
+
+func TestPortDriverReopensBeforeItIsTold(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, false)
+	if err := b.apply(object.Create, echo("tap1", "one")); err != nil {
+		t.Fatal(err)
+	}
+	old := b.pipes["tap1"]
+	old.kill()
+	if err := b.apply(object.Create, echo("tap1", "one")); err != nil {
+		t.Fatal(err)
+	}
+	<-old.closed
+	if b.opened != 2 || b.observed("tap1") != "one" {
+		t.Errorf("opened %d times, observed %q", b.opened, b.observed("tap1"))
+	}
+	b.ask(b.pipes["tap1"], "ping ", "ping one")
+}
+
+func TestPortDriverSpeaksUnasked(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, true)
+	if err := b.apply(object.Create, echo("tap1", "one")); err != nil {
+		t.Fatal(err)
+	}
+	p := b.pipes["tap1"]
+	for range 3 { // at the beginning and again after each interval
+		if got := string(<-p.out); got != "hello from one" {
+			t.Fatalf("sent %q", got)
+		}
+	}
+	if err := b.apply(object.Update, echo("tap1", "two")); err != nil {
+		t.Fatal(err)
+	}
+	for string(<-p.out) != "hello from two" {
+	}
+	b.ask(p, "ping ", "ping two") // answers go on in between
+}
+
+func TestPortDriverBoundsAFlood(t *testing.T) {
+	t.Parallel()
+	b := newBench(t, false)
+	if err := b.apply(object.Create, echo("tap1", "one")); err != nil {
+		t.Fatal(err)
+	}
+	p := b.pipes["tap1"]
+	begin := time.Now()
+	for range 200 {
+		p.in <- []byte("x")
+	}
+	for range framesBurst {
+		<-p.out
+	}
+	if err := b.apply(object.Delete, echo("tap1", "one")); err != nil { // ends a server that waits for its bucket, too
+		t.Fatal(err)
+	}
+	most := framesBurst + int(time.Since(begin).Seconds()*framesPerSecond) + 1
+	if got := framesBurst + len(p.out); got > most {
+		t.Errorf("%d answers, at most %d were due", got, most)
+	}
+}
