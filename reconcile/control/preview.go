@@ -1,0 +1,244 @@
+package control
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+
+	"weft/etcdschema"
+	"weft/model"
+	"weft/model/desired"
+)
+
+// Op is what would happen to something.
+type Op string
+
+// The operations of a preview.
+const (
+	OpCreate Op = "create"
+	OpUpdate Op = "update"
+	OpDelete Op = "delete"
+	OpNone   Op = "none" // it is so already
+)
+
+// Preview is what declaring some objects and deleting others would bring about: what Allocation does, without writing.
+// Values that are chosen (MACs, free addresses) may come out differently when it is done.
+type Preview struct {
+	Objects []ObjectChange // those asked for, in the order asked, then others that are affected
+	Claims  []ClaimChange  // in key order
+	Items   []ItemChange   // of the nodes' slices, by node, kind and object
+}
+
+// ObjectChange is what would become of one intent object. Old is nil when it is new, and Phase and Reasons are empty
+// when it would be gone.
+type ObjectChange struct {
+	ID        model.ID
+	Op        Op
+	Old       *model.Object
+	Phase     etcdschema.Phase
+	Reasons   []etcdschema.Reason
+	Allocated etcdschema.Allocated
+}
+
+// ClaimChange is one claim that would be made, released (update to held) or freed (delete). Old or New is nil when
+// there is none.
+type ClaimChange struct {
+	Key      etcdschema.Key
+	Op       Op
+	Old, New *etcdschema.Claim
+}
+
+// ItemChange is one key of a node's slice. Object names the intent object it stands for, when that is known.
+type ItemChange struct {
+	Node     string
+	Key      desired.Key
+	Object   model.ID
+	Op       Op
+	Old, New []byte // JSON
+}
+
+// Changes says whether anything would change at all.
+func (p Preview) Changes() bool {
+	return len(p.Claims)+len(p.Items) > 0 || slices.ContainsFunc(p.Objects, func(o ObjectChange) bool { return o.Op != OpNone })
+}
+
+// LoadCache reads everything a preview needs.
+func LoadCache(ctx context.Context, client *etcdschema.Client) (*Cache, error) {
+	c := NewCache()
+	for _, p := range []etcdschema.Prefix{
+		etcdschema.ClaimPrefix(), etcdschema.AcceptedPrefix(), etcdschema.DesiredPrefix(), etcdschema.ActualPrefix(), etcdschema.IntentPrefix(),
+	} {
+		items, revision, err := client.List(ctx, p)
+		if err != nil {
+			return nil, fmt.Errorf("read %s: %w", p, err)
+		}
+		c.Load(items, revision)
+	}
+	return c, nil
+}
+
+// Preview works out what the controllers would do if the objects were declared, and the IDs deleted, at once. The
+// objects are valid by themselves (see model.Validate). The cache is left as it was.
+func (c *Cache) Preview(macPrefix [3]byte, declare []model.Object, remove []model.ID) (Preview, error) {
+	s := DefaultSettings()
+	s.Random = rand.New(rand.NewPCG(1, 2)).Uint64
+	if macPrefix != ([3]byte{}) {
+		s.MACPrefix = macPrefix
+	}
+	p := newPlanner(c, s)
+	r := c.begin()
+	defer r.abandon()
+	var out Preview
+	for _, o := range declare {
+		change, err := p.declare(r, o)
+		if err != nil {
+			return Preview{}, err
+		}
+		out.Objects = append(out.Objects, change)
+	}
+	for _, id := range remove {
+		change := ObjectChange{ID: id, Op: OpNone}
+		if in := c.intents[id]; in != nil {
+			change.Op, change.Old = OpDelete, &in.object
+			r.remove(etcdschema.Intent(id), false)
+		}
+		p.touch(id)
+		out.Objects = append(out.Objects, change)
+	}
+	if err := p.exhaust(r); err != nil {
+		return Preview{}, err
+	}
+	p.outcome(r, &out)
+	return out, nil
+}
+
+func (p *planner) declare(r *round, o model.Object) (ObjectChange, error) {
+	id := o.ID()
+	change := ObjectChange{ID: id, Op: OpCreate}
+	if in := p.cache.intents[id]; in != nil {
+		change.Op, change.Old = OpUpdate, &in.object
+		same, err := sameObject(in.object, o)
+		if err != nil {
+			return change, err
+		}
+		if same {
+			change.Op = OpNone
+		}
+	}
+	p.touch(id)
+	if change.Op == OpNone {
+		return change, nil
+	}
+	r.remove(etcdschema.Intent(id), false) // a person's write leaves nothing of the old value
+	_, err := r.put(etcdschema.Intent(id), o, false)
+	if e, old := p.cache.entries[etcdschema.Intent(id)], change.Old; err == nil && old != nil {
+		w := r.writes[etcdschema.Intent(id)]
+		e.born = w.old.born
+		e.value.(*intent).born = w.old.born
+	}
+	return change, err
+}
+
+func sameObject(a, b model.Object) (bool, error) {
+	x, err := etcdschema.Encode(a)
+	if err != nil {
+		return false, err
+	}
+	y, err := etcdschema.Encode(b)
+	return bytes.Equal(x, y), err
+}
+
+// previewUnits bounds a preview: each unit may wake others, but never for ever.
+const previewUnits = 1 << 20
+
+func (p *planner) exhaust(r *round) error {
+	for range previewUnits {
+		u, ok := p.queue.next(p.cache)
+		if !ok {
+			return nil
+		}
+		if err := p.do(r, u); err != nil {
+			return err
+		}
+	}
+	return fmt.Errorf("the preview did not come to an end after %d steps", previewUnits)
+}
+
+// outcome reads the preview off the round.
+func (p *planner) outcome(r *round, out *Preview) {
+	asked := map[model.ID]bool{}
+	for i := range out.Objects {
+		o := &out.Objects[i]
+		asked[o.ID] = true
+		p.fate(o)
+	}
+	for _, k := range r.keys() {
+		w := r.writes[k]
+		if w.old != nil && bytes.Equal(w.old.data, w.data) {
+			continue
+		}
+		switch area(k) {
+		case "accepted":
+			if id, ok := etcdschema.ParseID(k); ok && !asked[id] {
+				o := ObjectChange{ID: id, Op: OpNone}
+				p.fate(&o)
+				out.Objects = append(out.Objects, o)
+			}
+		case "claim":
+			ch := ClaimChange{Key: k, Op: opOf(w)}
+			ch.Old, _ = entryValue[*etcdschema.Claim](w.old)
+			ch.New, _ = entryValue[*etcdschema.Claim](p.cache.entries[k])
+			out.Claims = append(out.Claims, ch)
+		case "desired":
+			if name, item, head, ok := etcdschema.ParseDesired(k); ok && !head {
+				ch := ItemChange{Node: name, Key: item, Object: p.cache.ids[item.UID], Op: opOf(w), New: w.data}
+				if w.old != nil {
+					ch.Old = w.old.data
+				}
+				out.Items = append(out.Items, ch)
+			}
+		}
+	}
+	p.nameGone(r, out.Items)
+	slices.SortStableFunc(out.Items, func(a, b ItemChange) int {
+		return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.Key.Kind, b.Key.Kind), compareIDs(a.Object, b.Object))
+	})
+}
+
+// fate says what became of an object in the preview.
+func (p *planner) fate(o *ObjectChange) {
+	if v := p.verdicts[o.ID]; v != nil {
+		o.Phase, o.Reasons = v.phase, v.reasons
+	}
+	if a := p.cache.accepted[o.ID]; a != nil {
+		o.Allocated = a.Allocated
+	}
+}
+
+// nameGone finds the objects behind items whose accepted record goes in the same preview.
+func (p *planner) nameGone(r *round, items []ItemChange) {
+	gone := map[string]model.ID{}
+	for k, w := range r.writes {
+		if a, ok := entryValue[*etcdschema.Accepted](w.old); ok {
+			gone[a.UID], _ = etcdschema.ParseID(k)
+		}
+	}
+	for i := range items {
+		if items[i].Object == (model.ID{}) {
+			items[i].Object = gone[items[i].Key.UID]
+		}
+	}
+}
+
+func opOf(w *write) Op {
+	switch {
+	case w.old == nil:
+		return OpCreate
+	case w.data == nil:
+		return OpDelete
+	}
+	return OpUpdate
+}

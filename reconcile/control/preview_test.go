@@ -1,0 +1,79 @@
+package control
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"weft/etcdschema"
+	"weft/model"
+)
+
+func mustDecode(t testing.TB, id model.ID, spec string) model.Object {
+	t.Helper()
+	o, err := model.DecodeIntent(id, []byte(spec))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+func TestPreviewTellsClaimsAndNodesAndWritesNothing(t *testing.T) {
+	t.Parallel()
+	s := newSim(t)
+	s.putAll(regionIntent())
+	s.settle()
+	before := s.snapshot()
+	pv, err := s.planner.cache.Preview([3]byte{}, []model.Object{
+		mustDecode(t, port("web-1"), portOnH1),
+		mustDecode(t, blue, blueSpec),
+		mustDecode(t, port("bad"), `{"spec":{"network":"blue","addresses":["10.0.0.1"]}}`),
+	}, []model.ID{hostH2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, s.snapshot()); diff != "" {
+		t.Errorf("the preview left traces: %s", diff)
+	}
+	type object struct {
+		id    model.ID
+		op    Op
+		phase etcdschema.Phase
+	}
+	var got []object
+	for _, o := range pv.Objects {
+		got = append(got, object{o.ID, o.Op, o.Phase})
+	}
+	want := []object{
+		{port("web-1"), OpCreate, etcdschema.PhaseAccepted}, {blue, OpNone, etcdschema.PhaseAccepted},
+		{port("bad"), OpCreate, etcdschema.PhaseInvalid}, {hostH2, OpDelete, ""},
+	}
+	if diff := cmp.Diff(want, got, cmp.AllowUnexported(object{})); diff != "" {
+		t.Error(diff)
+	}
+	if len(pv.Claims) != 5 { // two addresses, MAC, interface, device
+		t.Errorf("%d claims, expected 5: %v", len(pv.Claims), pv.Claims)
+	}
+	var items []string
+	for _, i := range pv.Items {
+		items = append(items, string(i.Op)+" "+i.Node+" "+i.Object.String())
+	}
+	if diff := cmp.Diff([]string{"create h1 Network alpha/blue", "create h1 Port alpha/web-1", "delete h2 Host h2"}, items); diff != "" {
+		t.Error(diff)
+	}
+	if !pv.Changes() {
+		t.Error("Changes is false")
+	}
+}
+
+func TestPreviewOfWhatIsSoAlreadyChangesNothing(t *testing.T) {
+	t.Parallel()
+	s := newSim(t)
+	s.putAll(regionIntent())
+	s.put(port("web-1"), portOnH1)
+	s.settle()
+	pv, err := s.planner.cache.Preview([3]byte{}, []model.Object{mustDecode(t, port("web-1"), portOnH1), mustDecode(t, blue, blueSpec)}, nil)
+	if err != nil || pv.Changes() {
+		t.Errorf("changes: %+v %v", pv, err)
+	}
+}

@@ -1,0 +1,182 @@
+package control
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"weft/etcdschema"
+	"weft/model"
+	"weft/model/desired"
+)
+
+// fataler is what testing.T and rapid.T have in common.
+type fataler interface {
+	Helper()
+	Fatalf(format string, args ...any)
+}
+
+// sim is the planner on an etcd in memory: revisions are given out as etcd does, and every round is held against what
+// etcd would refuse.
+type sim struct {
+	t       fataler
+	planner *planner
+	rev     int64
+	now     time.Time
+	rounds  int
+	writes  int
+}
+
+func newSim(t fataler) *sim {
+	s := &sim{t: t, rev: 1, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
+	uids := 0
+	s.planner = newPlanner(NewCache(), Settings{
+		MACPrefix: defaultMACPrefix, Now: func() time.Time { return s.now },
+		NewUID: func() string { uids++; return fmt.Sprintf("%08d-0000-4000-8000-000000000000", uids) },
+		Random: rand.New(rand.NewPCG(1, 2)).Uint64,
+	})
+	return s
+}
+
+// event brings one key to the planner as etcd's watch would.
+func (s *sim) event(k etcdschema.Key, value []byte) {
+	s.rev++
+	born := s.rev
+	if e := s.planner.cache.entries[k]; e != nil {
+		born = e.born
+	}
+	s.planner.apply(etcdschema.Event{
+		Item:    etcdschema.Item{Key: k, Value: value, CreateRevision: born, ModRevision: s.rev},
+		Deleted: value == nil,
+	}, nil)
+}
+
+func (s *sim) put(id model.ID, spec string) { s.event(etcdschema.Intent(id), []byte(spec)) }
+func (s *sim) remove(id model.ID)           { s.event(etcdschema.Intent(id), nil) }
+func (s *sim) record(k etcdschema.Key, v any) {
+	data, err := etcdschema.Encode(v)
+	if err != nil {
+		s.t.Fatalf("%v", err)
+	}
+	s.event(k, data)
+}
+
+func (s *sim) putAll(intent map[model.ID]string) {
+	ids := make([]model.ID, 0, len(intent))
+	for id := range intent {
+		ids = append(ids, id)
+	}
+	slices.SortFunc(ids, compareIDs)
+	for _, id := range ids {
+		s.put(id, intent[id])
+	}
+}
+
+// settle runs rounds until nothing is left to do.
+func (s *sim) settle() {
+	s.t.Helper()
+	for n := 0; !s.planner.queue.empty(); n++ {
+		if n > 10000 {
+			s.t.Fatalf("no end: %d units wait", s.planner.queue.len())
+		}
+		s.round()
+	}
+}
+
+func (s *sim) round() {
+	s.t.Helper()
+	r, _ := s.planner.fill()
+	if err := r.sealHeads(); err != nil {
+		s.t.Fatalf("heads: %v", err)
+	}
+	txn := r.txn(1)
+	if err := txn.Err(); err != nil {
+		s.t.Fatalf("transaction: %v", err)
+	}
+	if txn.Len() > etcdschema.MaxTxnOps || txn.Bytes() > etcdschema.MaxTxnBytes {
+		s.t.Fatalf("transaction too large: %d operations, %d bytes", txn.Len(), txn.Bytes())
+	}
+	if txn.Writes() > 0 {
+		s.rounds++
+		s.writes += txn.Writes()
+		s.rev++
+	}
+	r.confirm(s.rev)
+}
+
+func (s *sim) cache() *Cache { return s.planner.cache }
+
+func (s *sim) verdict(id model.ID) verdict {
+	if v := s.planner.verdicts[id]; v != nil {
+		return *v
+	}
+	return verdict{}
+}
+
+// snapshot is everything the cache holds, for comparison.
+func (s *sim) snapshot() map[string]string {
+	out := map[string]string{}
+	for k, e := range s.cache().entries {
+		out[k.String()] = string(e.data)
+	}
+	for name, n := range s.cache().nodes {
+		out["digest of "+name] = n.digest.String() + fmt.Sprint(n.networks)
+	}
+	return out
+}
+
+// check holds the state against what must always be so.
+func (s *sim) check() {
+	s.t.Helper()
+	c := s.cache()
+	for name, n := range c.nodes {
+		if !n.headMatches() {
+			s.t.Fatalf("the head of %s does not prove its slice", name)
+		}
+		for k, e := range n.items {
+			if p, ok := e.value.(*desired.Port); ok && n.items[desired.Key{Kind: desired.KindNetwork, UID: p.Network}] == nil {
+				s.t.Fatalf("port %s on %s has no network beside it", k.UID, name)
+			}
+		}
+	}
+	s.checkClaims()
+}
+
+// checkClaims: whatever an accepted object was allocated is claimed by it, so nothing is given out twice.
+func (s *sim) checkClaims() {
+	s.t.Helper()
+	c := s.cache()
+	own := func(id model.ID, k etcdschema.Key) {
+		cl, ok := c.claim(k)
+		if !ok || cl.Owner != c.accepted[id].UID || cl.State != etcdschema.ClaimBound {
+			s.t.Fatalf("%s was allocated %s, whose claim is %+v", id, k, cl)
+		}
+	}
+	for id, a := range c.accepted {
+		switch spec := a.Object.Spec.(type) {
+		case *model.PortSpec:
+			own(id, etcdschema.MACClaim(a.Allocated.MAC))
+			for _, addr := range a.Allocated.Addresses {
+				own(id, etcdschema.AddressClaim(c.accepted[spec.NetworkID(id.Project)].UID, addr))
+			}
+		case *model.NetworkSpec:
+			own(id, etcdschema.SegmentClaim(spec.PhysicalNetwork, a.Allocated.SegmentationID))
+			for _, addr := range a.Allocated.DHCPServers {
+				own(id, etcdschema.AddressClaim(a.UID, addr))
+			}
+		}
+	}
+}
+
+func pretty(t testing.TB, v any) string {
+	t.Helper()
+	data, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(data)) + "\n"
+}
