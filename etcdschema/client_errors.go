@@ -3,6 +3,7 @@ package etcdschema
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 )
@@ -32,4 +33,12 @@ func explain(err error) error {
 		}
 	}
 	return err
+}
+
+// watchError finds the error of etcd that a cancelled watch carries only as text.
+func watchError(err error) error {
+	if _, text, ok := strings.Cut(err.Error(), " desc = "); ok {
+		return rpctypes.Error(errors.New(text))
+	}
+	return rpctypes.Error(err)
 }

@@ -165,7 +165,7 @@ func (w *watcher) receive(ctx context.Context, a arrival) error {
 // sound says why an answer cannot be taken in: the watch ended, or it comes from another etcd than the one followed.
 func (w *watcher) sound(ctx context.Context, r clientv3.WatchResponse) error {
 	if err := r.Err(); err != nil {
-		err = rpctypes.Error(err)
+		err = watchError(err)
 		w.relist = errors.Is(err, rpctypes.ErrCompacted)
 		return explain(err)
 	}
