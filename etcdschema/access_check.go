@@ -93,7 +93,7 @@ func (c *Client) checkRequestBytes(ctx context.Context) error {
 	_, err := call(ctx, func(ctx context.Context) (*clientv3.TxnResponse, error) {
 		return c.etcd.Txn(ctx).If(c.never()).Then(clientv3.OpPut(c.root+"event/_check", strings.Repeat("x", MaxTxnBytes))).Commit()
 	})
-	if errors.Is(rpctypes.Error(err), rpctypes.ErrRequestTooLarge) {
+	if err != nil && tooLarge(err) {
 		return fmt.Errorf("etcd refuses requests of %d bytes: set --max-request-bytes to at least 1572864", MaxTxnBytes)
 	}
 	return explain(err)

@@ -18,7 +18,6 @@ func explain(err error) error {
 		hint string
 	}{
 		{rpctypes.ErrTooManyOps, "the transaction exceeds the server's --max-txn-ops (etcd's default is 128)"},
-		{rpctypes.ErrRequestTooLarge, "the request exceeds the server's --max-request-bytes (etcd's default is 1.5 MiB)"},
 		{rpctypes.ErrDuplicateKey, "one transaction puts the same key twice"},
 		{rpctypes.ErrNoSpace, "the database is full and raised an alarm: compact, defragment, disarm, or raise --quota-backend-bytes"},
 		{rpctypes.ErrPermissionDenied, "the user's role does not allow this key; `weft etcd setup` writes the roles"},
@@ -26,6 +25,9 @@ func explain(err error) error {
 		{rpctypes.ErrLeaseNotFound, "the lease has ended"},
 		{rpctypes.ErrCompacted, "the revision has been compacted away: list again"},
 		{rpctypes.ErrNoLeader, "the etcd cluster has no leader: it has lost its quorum"},
+	}
+	if tooLarge(err) {
+		return fmt.Errorf("%w: the request exceeds the server's --max-request-bytes (etcd's default is 1.5 MiB)", err)
 	}
 	for _, h := range hints {
 		if errors.Is(rpctypes.Error(err), h.is) {
@@ -41,4 +43,9 @@ func watchError(err error) error {
 		return rpctypes.Error(errors.New(text))
 	}
 	return rpctypes.Error(err)
+}
+
+// tooLarge finds both refusals of a large request: etcd's own, and that of gRPC below it.
+func tooLarge(err error) bool {
+	return errors.Is(rpctypes.Error(err), rpctypes.ErrRequestTooLarge) || strings.Contains(err.Error(), "message larger than max")
 }

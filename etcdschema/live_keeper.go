@@ -9,8 +9,8 @@ import (
 )
 
 // KeepLive keeps live/<node> there with the value v under a lease of ttl until ctx ends, which returns nil. It
-// survives every outage of etcd. The lease is left to expire at the end: a restarted node takes the key over in time,
-// and nobody sees it gone.
+// survives every outage of etcd, and puts the key back within ttl if somebody deletes it. The lease is left to expire
+// at the end: a restarted node takes the key over in time, and nobody sees it gone.
 func (c *Client) KeepLive(ctx context.Context, node string, ttl time.Duration, v any) error {
 	value, err := Encode(v)
 	if err != nil {
@@ -21,39 +21,67 @@ func (c *Client) KeepLive(ctx context.Context, node string, ttl time.Duration, v
 		return fmt.Errorf("%s: %w", Live(node), err)
 	}
 	defer conn.Close()
+	k := &liveKeeper{conn: conn, key: c.FullKey(Live(node)), value: string(value), ttl: ttl}
 	var wait spread
 	for ctx.Err() == nil {
-		err := c.keepOnce(ctx, conn, Live(node), ttl, value, wait.reset)
+		err := k.keep(ctx, wait.reset)
 		if ctx.Err() != nil {
-			return nil
+			break
 		}
-		c.log.Warn("liveness key lost, making it again", "key", c.FullKey(Live(node)), "error", err)
+		c.log.Warn("liveness key lost, making it again", "key", k.key, "error", err)
 		wait.sleep(ctx)
 	}
 	return nil
 }
 
-// keepOnce puts the key under a new lease and keeps it alive until the lease is lost.
-func (c *Client) keepOnce(ctx context.Context, conn *clientv3.Client, k Key, ttl time.Duration, value []byte, made func()) error {
-	lease, err := func() (clientv3.LeaseID, error) {
-		ctx, cancel := withDeadline(ctx)
-		defer cancel()
-		resp, err := conn.Grant(ctx, seconds(ttl))
-		if err != nil {
-			return 0, err
-		}
-		_, err = conn.Put(ctx, c.FullKey(k), string(value), clientv3.WithLease(resp.ID))
-		return resp.ID, err
-	}()
+// liveKeeper keeps one key on a connection of its own.
+type liveKeeper struct {
+	conn       *clientv3.Client
+	key, value string
+	ttl        time.Duration
+	lease      clientv3.LeaseID
+}
+
+// keep puts the key under a new lease and looks after both until the lease is lost.
+func (k *liveKeeper) keep(ctx context.Context, made func()) error {
+	resp, err := call(ctx, func(ctx context.Context) (*clientv3.LeaseGrantResponse, error) {
+		return k.conn.Grant(ctx, seconds(k.ttl))
+	})
 	if err != nil {
 		return explain(err)
+	}
+	k.lease = resp.ID
+	if err := k.ensure(ctx); err != nil {
+		return err
 	}
 	made()
-	alive, err := conn.KeepAlive(ctx, lease)
+	kctx, cancel := context.WithCancel(ctx) // ends the keepalives of a lease that is given up
+	defer cancel()
+	alive, err := k.conn.KeepAlive(kctx, k.lease)
 	if err != nil {
 		return explain(err)
 	}
-	for range alive {
+	check := time.NewTicker(k.ttl)
+	defer check.Stop()
+	for {
+		select {
+		case _, ok := <-alive:
+			if !ok {
+				return fmt.Errorf("lease %x ended", k.lease)
+			}
+		case <-check.C:
+			if err := k.ensure(ctx); err != nil {
+				return err
+			}
+		}
 	}
-	return fmt.Errorf("lease %x ended", lease)
+}
+
+// ensure puts the key unless it is there with the lease.
+func (k *liveKeeper) ensure(ctx context.Context) error {
+	_, err := call(ctx, func(ctx context.Context) (*clientv3.TxnResponse, error) {
+		return k.conn.Txn(ctx).If(clientv3.Compare(clientv3.LeaseValue(k.key), "=", k.lease)).
+			Else(clientv3.OpPut(k.key, k.value, clientv3.WithLease(k.lease))).Commit()
+	})
+	return explain(err)
 }

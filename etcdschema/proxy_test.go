@@ -2,6 +2,7 @@ package etcdschema
 
 import (
 	"io"
+	"log/slog"
 	"net"
 	"net/url"
 	"sync"
@@ -36,7 +37,7 @@ func startProxy(t *testing.T, e *Embedded) *proxy {
 
 func (p *proxy) open(t *testing.T) *Client {
 	t.Helper()
-	c, err := Open(t.Context(), Config{Endpoints: []string{"http://" + p.listener.Addr().String()}})
+	c, err := Open(t.Context(), Config{Endpoints: []string{"http://" + p.listener.Addr().String()}, Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
