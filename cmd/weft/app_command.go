@@ -73,7 +73,7 @@ func newApp(s streams) *cli.App {
 		OnUsageError:   usageError,
 		Commands: []*cli.Command{
 			applyCommand(s), getCommand(s), describeCommand(s), deleteCommand(s), validateCommand(s), waitCommand(s),
-			statusCommand(s), acceptCommand(s), hostCommand(s), etcdCommand(s), installUnitsCommand(s), devCommand(s),
+			statusCommand(s), diffCommand(s), acceptCommand(s), hostCommand(s), etcdCommand(s), installUnitsCommand(s), devCommand(s),
 		},
 		Action: func(c *cli.Context) error {
 			if name := c.Args().First(); name != "" {

@@ -1,0 +1,223 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"weft/etcdschema"
+	"weft/model"
+	"weft/reconcile/control"
+)
+
+// difference is a preview as it is shown.
+type difference struct {
+	Objects []objectDifference `json:"objects"`
+	Claims  []claimDifference  `json:"claims"`
+	Hosts   []itemDifference   `json:"hosts"`
+}
+
+type objectDifference struct {
+	Op        control.Op           `json:"op"`
+	Object    string               `json:"object"`
+	Phase     etcdschema.Phase     `json:"phase,omitempty"`
+	Reasons   []etcdschema.Reason  `json:"reasons,omitempty"`
+	Allocated etcdschema.Allocated `json:"allocated,omitzero"`
+	Fields    []string             `json:"fields,omitempty"` // "spec.mtu: 1500 -> 1400"
+}
+
+type claimDifference struct {
+	Op    control.Op            `json:"op"`
+	Claim string                `json:"claim"` // "address 10.1.0.7"
+	Owner string                `json:"owner,omitempty"`
+	State etcdschema.ClaimState `json:"state,omitempty"` // that it would be in
+}
+
+type itemDifference struct {
+	Host   string     `json:"host"`
+	Op     control.Op `json:"op"`
+	Object string     `json:"object"`
+	Fields []string   `json:"fields,omitempty"`
+}
+
+// newDifference names what changes, down to fields; declared are the objects as they would be.
+func newDifference(p control.Preview, declared map[model.ID]model.Object) difference {
+	d := difference{Objects: []objectDifference{}, Claims: []claimDifference{}, Hosts: []itemDifference{}}
+	for _, o := range p.Objects {
+		od := objectDifference{Op: o.Op, Object: o.ID.String(), Phase: o.Phase, Reasons: o.Reasons, Allocated: o.Allocated}
+		if next, ok := declared[o.ID]; ok && o.Op == control.OpUpdate && o.Old != nil {
+			od.Fields = changedFields(encode(*o.Old), encode(next))
+		}
+		d.Objects = append(d.Objects, od)
+	}
+	for _, c := range p.Claims {
+		cd := claimDifference{Op: c.Op, Claim: claimName(c.Key)}
+		for _, claim := range []*etcdschema.Claim{c.Old, c.New} {
+			if claim != nil {
+				cd.Owner = claim.For
+			}
+		}
+		if c.New != nil {
+			cd.State = c.New.State
+		}
+		d.Claims = append(d.Claims, cd)
+	}
+	for _, i := range p.Items {
+		name := i.Object.String()
+		if i.Object == (model.ID{}) {
+			name = fmt.Sprintf("%s %s", i.Key.Kind, i.Key.UID)
+		}
+		id := itemDifference{Host: i.Node, Op: i.Op, Object: name}
+		if i.Op == control.OpUpdate {
+			id.Fields = changedFields(i.Old, i.New)
+		}
+		d.Hosts = append(d.Hosts, id)
+	}
+	return d
+}
+
+func encode(o model.Object) []byte {
+	data, err := json.Marshal(o)
+	if err != nil { // an object that was decoded can be encoded
+		return nil
+	}
+	return data
+}
+
+// claimName reads "address 10.1.0.7", "segment physnet1/101" out of a claim's key.
+func claimName(k etcdschema.Key) string {
+	if _, a, ok := etcdschema.ParseAddressClaim(k); ok {
+		return "address " + a.String()
+	}
+	parts := strings.SplitN(k.String(), "/", 3)
+	if len(parts) < 3 {
+		return k.String()
+	}
+	return parts[1] + " " + parts[2]
+}
+
+// invalid counts the objects that would not be accepted.
+func (d difference) invalid() int {
+	n := 0
+	for _, o := range d.Objects {
+		if o.Phase == etcdschema.PhaseInvalid {
+			n++
+		}
+	}
+	return n
+}
+
+func sign(op control.Op) string {
+	switch op {
+	case control.OpCreate:
+		return "+"
+	case control.OpDelete:
+		return "-"
+	case control.OpUpdate:
+		return "~"
+	}
+	return "="
+}
+
+func (d difference) print(out io.Writer) {
+	line := func(format string, args ...any) { fmt.Fprintln(out, printable(fmt.Sprintf(format, args...))) }
+	for _, o := range d.Objects {
+		if o.Op == control.OpNone && o.Phase == etcdschema.PhaseAccepted {
+			continue
+		}
+		line("%s %s", sign(o.Op), o.Object)
+		for _, f := range o.Fields {
+			line("    %s", f)
+		}
+		if o.Op != control.OpDelete && o.Phase != etcdschema.PhaseAccepted {
+			line("    %s", o.Phase)
+		}
+		for _, r := range o.Reasons {
+			line("    %s: %s", r.Field, r.Message)
+		}
+	}
+	if len(d.Claims) > 0 {
+		line("claims")
+	}
+	for _, c := range d.Claims {
+		text := fmt.Sprintf("  %s %s", sign(c.Op), c.Claim)
+		if c.Owner != "" {
+			text += "  (" + c.Owner + ")"
+		}
+		if c.State == etcdschema.ClaimHeld {
+			text += ", released and kept from reuse for the hold time"
+		}
+		line("%s", text)
+	}
+	host := ""
+	for _, i := range d.Hosts {
+		if i.Host != host {
+			host = i.Host
+			line("host %s", host)
+		}
+		line("  %s %s", sign(i.Op), i.Object)
+		for _, f := range i.Fields {
+			line("      %s", f)
+		}
+	}
+}
+
+// changedFields compares two JSON documents and names what differs: "spec.mtu: 1500 -> 1400".
+func changedFields(old, next []byte) []string {
+	var a, b any
+	if json.Unmarshal(old, &a) != nil || json.Unmarshal(next, &b) != nil {
+		return []string{"cannot be compared"}
+	}
+	return walkChanges("", a, b)
+}
+
+func walkChanges(path string, a, b any) []string {
+	if reflect.DeepEqual(a, b) {
+		return nil
+	}
+	am, aok := a.(map[string]any)
+	bm, bok := b.(map[string]any)
+	if aok && bok {
+		keys := slices.Collect(maps.Keys(am))
+		for k := range bm {
+			if _, ok := am[k]; !ok {
+				keys = append(keys, k)
+			}
+		}
+		slices.Sort(keys)
+		var out []string
+		for _, k := range keys {
+			out = append(out, walkChanges(strings.TrimPrefix(path+"."+k, "."), am[k], bm[k])...)
+		}
+		return out
+	}
+	as, aok := a.([]any)
+	bs, bok := b.([]any)
+	if aok && bok && len(as) == len(bs) {
+		var out []string
+		for i := range as {
+			out = append(out, walkChanges(fmt.Sprintf("%s[%d]", path, i), as[i], bs[i])...)
+		}
+		return out
+	}
+	return []string{fmt.Sprintf("%s: %s -> %s", path, short(a), short(b))}
+}
+
+// short writes a value on one line.
+func short(v any) string {
+	if v == nil {
+		return "none"
+	}
+	if s, ok := v.(string); ok {
+		return s
+	}
+	data, err := json.Marshal(v)
+	if err != nil {
+		return fmt.Sprint(v)
+	}
+	return string(data)
+}
