@@ -44,6 +44,7 @@ var arrows = []struct {
 	{"model", nil},
 	{"model/desired", []string{"model"}},
 	{"etcdschema", []string{"model", "model/desired"}},
+	{"etcdschema/pki", nil},
 	{"hostnet/", []string{"hostnet/"}},
 	{"hostnet/object", nil},
 	{"reconcile/compile", []string{"model", "model/desired", "hostnet/object"}},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"weft/etcdschema"
@@ -141,11 +142,38 @@ func (b *Bed) AwaitDesired(ctx context.Context, node, project, name string) (*de
 	return found, err
 }
 
-// AwaitLeader waits until some controller leads.
-func (b *Bed) AwaitLeader(ctx context.Context) error {
-	return b.Await(ctx, []etcdschema.Prefix{etcdschema.ElectionPrefix()}, func(v *View) (bool, string) {
-		return len(v.Items) > 0, "no controller leads"
+// Leader is the name of the controller that leads: of the candidates' keys the oldest one is the leader's. It is empty
+// when there is none. The view must hold etcdschema.ElectionPrefix.
+func (v *View) Leader() string {
+	var oldest etcdschema.Item
+	for _, item := range v.Items {
+		if strings.HasPrefix(item.Key.String(), etcdschema.ElectionPrefix().String()) &&
+			(oldest.CreateRevision == 0 || item.CreateRevision < oldest.CreateRevision) {
+			oldest = item
+		}
+	}
+	return string(oldest.Value)
+}
+
+// AwaitLeader waits until some controller other than the one named leads, and returns its name.
+func (b *Bed) AwaitLeader(ctx context.Context, other string) (string, error) {
+	var leader string
+	err := b.Await(ctx, []etcdschema.Prefix{etcdschema.ElectionPrefix()}, func(v *View) (bool, string) {
+		leader = v.Leader()
+		return leader != "" && leader != other, "no other controller leads than " + leader
 	})
+	return leader, err
+}
+
+// AwaitReport waits until the condition holds for what the node reports, and returns that report. what names the
+// condition in the error.
+func (b *Bed) AwaitReport(ctx context.Context, node, what string, cond func(etcdschema.NodeReport) bool) (r etcdschema.NodeReport, err error) {
+	err = b.Await(ctx, []etcdschema.Prefix{etcdschema.NodeActual(node)}, func(v *View) (bool, string) {
+		var ok bool
+		r, _, ok = Lookup[etcdschema.NodeReport](v, etcdschema.ActualNode(node))
+		return ok && cond(r), node + ": " + what
+	})
+	return r, err
 }
 
 // Report returns what a node reports now.

@@ -20,7 +20,7 @@ import (
 )
 
 const awaitUsage = `await programmed object… | await absent object… | await phase object Accepted|Invalid|Pending [reason-regexp]
-	| await repaired host driver | await reported host | await held host | await leader`
+	| await repaired host driver | await reported host | await held host | await leader [other-than]`
 
 // await CONDITION: follows etcd until it holds, for at most a minute.
 func await(ts *testscript.TestScript, neg bool, args []string) {
@@ -42,7 +42,9 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 	case args[0] == "held" && len(rest) == 1:
 		ts.Check(awaitReport(ctx, w, rest[0], "does not hold", func(r etcdschema.NodeReport) bool { return r.Held != "" }))
 	case args[0] == "leader":
-		ts.Check(w.bed.AwaitLeader(ctx))
+		leader, err := w.bed.AwaitLeader(ctx, strings.Join(rest, ""))
+		ts.Check(err)
+		fmt.Fprintln(ts.Stdout(), leader)
 	default:
 		ts.Fatalf("usage: %s", awaitUsage)
 	}
@@ -109,10 +111,8 @@ func awaitPhase(ctx context.Context, w *world, id model.ID, phase, reason string
 }
 
 func awaitReport(ctx context.Context, w *world, node, why string, cond func(etcdschema.NodeReport) bool) error {
-	return w.bed.Await(ctx, []etcdschema.Prefix{etcdschema.NodeActual(node)}, func(v *bed.View) (bool, string) {
-		r, _, ok := bed.Lookup[etcdschema.NodeReport](v, etcdschema.ActualNode(node))
-		return ok && cond(r), node + " " + why
-	})
+	_, err := w.bed.AwaitReport(ctx, node, why, cond)
+	return err
 }
 
 // damage HOST COMMAND…: breaks something by hand, after remembering what the host had repaired before.

@@ -37,7 +37,8 @@ func controllers(ts *testscript.TestScript, neg bool, args []string) {
 		_, err := b.AddController(fmt.Sprintf("c%d", i+1), args[1:]...)
 		ts.Check(err)
 	}
-	ts.Check(b.AwaitLeader(b.Context()))
+	_, err := b.AwaitLeader(b.Context(), "")
+	ts.Check(err)
 }
 
 // apply FILE…: weft apply -f.
