@@ -37,10 +37,10 @@ scenario: deps ## NAME=vlan-isolation: run one scenario and show it (root)
 	@test -f "integration/scenario/$(NAME).txtar" || { echo "there is no integration/scenario/$(NAME).txtar"; exit 2; }
 	go test $(INTEGRATION) -timeout 10m -v -run '^TestScenario$$/^$(NAME)$$' ./integration/scenario
 
-demo: deps ## show the main job end to end; KEEP=1 leaves it up (root)
+demo: deps build ## show the main job end to end; KEEP=1 leaves it up (root)
 	@mkdir -p bin
 	go build -o bin/demo ./integration/demo
-	bin/demo $(if $(KEEP),-keep)
+	bin/demo -bin bin $(if $(KEEP),-keep)
 
 bench: deps ## measure everything and print one table (root)
 	@mkdir -p bin

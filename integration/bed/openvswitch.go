@@ -84,8 +84,11 @@ func (o *OpenVSwitch) vsctl(ctx context.Context, args ...string) error {
 }
 
 // PlugInterface puts a netdev of the host on the bridge the way libvirt does: an OVS interface without a tag, with the
-// port's interface id.
+// port's interface id. The bridge is waited for, since a hypervisor starts guests only once it is there.
 func (o *OpenVSwitch) PlugInterface(ctx context.Context, bridge, device, interfaceID, mac string) error {
+	if err := o.vsctl(ctx, "wait-until", "Bridge", bridge); err != nil {
+		return err
+	}
 	return o.vsctl(ctx, "--may-exist", "add-port", bridge, device, "--", "set", "Interface", device,
 		"external_ids:iface-id="+interfaceID, "external_ids:attached-mac="+quoteOVS(mac),
 		"external_ids:iface-status=active", "external_ids:vm-uuid="+interfaceID)

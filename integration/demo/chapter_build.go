@@ -1,0 +1,126 @@
+package main
+
+import (
+	"context"
+	_ "embed"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"weft/integration/bed"
+	"weft/model"
+)
+
+//go:embed cloud.yaml
+var manifest []byte
+
+// guests are the ports of the manifest and where they run: each project has the same three names.
+var guests = []struct{ name, host string }{
+	{"alpha/web", "h1"}, {"alpha/db", "h2"}, {"alpha/cache", "h3"},
+	{"beta/web", "h1"}, {"beta/db", "h2"}, {"beta/cache", "h3"},
+}
+
+func guestNames() []string {
+	names := make([]string, len(guests))
+	for i, g := range guests {
+		names[i] = g.name
+	}
+	return names
+}
+
+func portID(name string) model.ID {
+	project, port, _ := strings.Cut(name, "/")
+	return model.ID{Project: project, Kind: model.KindPort, Name: port}
+}
+
+func (s *show) guest(name string) *bed.Guest {
+	g, err := s.bed.Guest(name)
+	if err != nil {
+		panic(err) // the names are this program's own
+	}
+	return g
+}
+
+func (s *show) host(name string) *bed.Host {
+	h, err := s.bed.Host(name)
+	if err != nil {
+		panic(err) // the names are this program's own
+	}
+	return h
+}
+
+// build makes the cloud and waits until it is programmed.
+func (s *show) build(ctx context.Context) {
+	s.chapter("A cloud of three hosts, from keys in etcd")
+	s.need(ctx, "two controllers, one of them leads", func(ctx context.Context) (string, error) {
+		for _, name := range []string{"c1", "c2"} {
+			if _, err := s.bed.AddController(name); err != nil {
+				return "", err
+			}
+		}
+		return s.bed.AwaitLeader(ctx, "")
+	})
+	s.need(ctx, "three hosts, each with an Open vSwitch and a weftd", func(context.Context) (string, error) {
+		return "", each([]string{"h1", "h2", "h3"}, func(name string) error {
+			_, err := s.bed.AddHost(name, bed.HostOptions{})
+			return err
+		})
+	})
+	s.need(ctx, "weft apply: two projects with the same names and addresses on VLANs 101 and 102", func(ctx context.Context) (string, error) {
+		file := filepath.Join(s.bed.Dir, "cloud.yaml")
+		if err := os.WriteFile(file, manifest, 0o644); err != nil {
+			return "", err
+		}
+		_, err := s.bed.Weft(ctx, "apply", "-f", file)
+		return "", err
+	})
+	s.need(ctx, "six guests are plugged, as their hypervisors would", func(ctx context.Context) (string, error) {
+		for i, g := range guests {
+			if err := s.plug(ctx, g.name, g.host, i%2 == 0); err != nil {
+				return "", err
+			}
+		}
+		return "three as bare devices, three as OVS interfaces", nil
+	})
+	s.need(ctx, "all six ports are programmed: read back from the dataplane", func(ctx context.Context) (string, error) {
+		var ids []model.ID
+		for _, g := range guests {
+			ids = append(ids, portID(g.name))
+		}
+		return "", s.bed.AwaitProgrammed(ctx, ids...)
+	})
+}
+
+// plug makes the guest of a port that is in the host's slice.
+func (s *show) plug(ctx context.Context, name, host string, device bool) error {
+	project, port, _ := strings.Cut(name, "/")
+	p, err := s.bed.AwaitDesired(ctx, host, project, port)
+	if err != nil {
+		return err
+	}
+	o := bed.GuestOptions{Host: host, Device: p.Device, MAC: p.MAC.String(), Plug: bed.PlugDevice}
+	if !device {
+		o.Plug, o.Bridge, o.InterfaceID = bed.PlugInterface, "br-int", p.InterfaceID
+	}
+	_, err = s.bed.AddGuest(name, o)
+	return err
+}
+
+// leases gives every guest its addresses with real DHCP clients.
+func (s *show) leases(ctx context.Context) {
+	s.chapter("Addresses of both families")
+	for _, g := range guests {
+		s.need(ctx, fmt.Sprintf("%-11s on %s: udhcpc and dhclient -6", g.name, g.host), func(ctx context.Context) (string, error) {
+			v4, err := s.guest(g.name).Lease(ctx, bed.Udhcpc, "")
+			if err != nil {
+				return "", err
+			}
+			v6, err := s.guest(g.name).Lease(ctx, bed.Dhclient6, "")
+			if err != nil {
+				return "", err
+			}
+			return v4.Values["ip"] + " and " + v6.Values["new_ip6_address"], nil
+		})
+	}
+}

@@ -1,0 +1,67 @@
+// Command demo shows Weft's main job on this machine: three hosts as network namespaces with an Open vSwitch each, an
+// etcd, two controllers and six guests; then it breaks things and shows what happens.
+//
+// Invariants: exit 0 only if everything held; everything it made is removed, whatever happens, unless -keep is given;
+// nothing outside its own namespaces and folder is touched.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"weft/integration/bed"
+)
+
+func main() {
+	bed.Child()
+	keep := flag.Bool("keep", false, "leave everything up and say what to try")
+	binaries := flag.String("bin", "bin", "folder with weft, weftd and weft-controller")
+	holder := flag.Bool("holder", false, "run in the background and hold what was built (used by -keep)")
+	flag.Parse()
+	if *keep && !*holder {
+		os.Exit(detach(*binaries))
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	code := run(ctx, *binaries, *holder)
+	stop()
+	os.Exit(code)
+}
+
+// run builds the cloud, shows everything and takes the cloud down again; a holder first waits to be told so.
+func run(ctx context.Context, binaries string, holder bool) (code int) {
+	if os.Geteuid() != 0 {
+		fmt.Fprintln(os.Stderr, "demo: it makes network namespaces: run it as root")
+		return 1
+	}
+	b, err := bed.New(ctx, bed.Config{Binaries: binaries})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "demo:", err)
+		return 1
+	}
+	s := newShow(os.Stdout, b)
+	s.play(ctx)
+	held := s.summary()
+	if !held {
+		s.logs(os.Stderr)
+	}
+	if holder {
+		s.whatToTry(os.Stdout, binaries)
+		release(held)
+		<-ctx.Done()
+	}
+	if err := b.Close(); err != nil {
+		fmt.Fprintln(os.Stderr, "demo: take down:", err)
+		return 1
+	}
+	if !holder {
+		fmt.Println("Everything that was made has been removed.")
+	}
+	if !held {
+		return 1
+	}
+	return 0
+}
