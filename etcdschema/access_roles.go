@@ -109,5 +109,10 @@ func (o SetupOptions) accounts() ([]account, error) {
 			return nil, err
 		}
 	}
+	for _, h := range o.GoneHosts {
+		if other, ok := taken[h]; ok {
+			return nil, fmt.Errorf("host %q cannot be gone: the name is that of %s", h, other)
+		}
+	}
 	return all, nil
 }

@@ -19,6 +19,8 @@ type SetupOptions struct {
 	Hosts       []string // node names
 	Controllers []string
 	People      []string
+	// GoneHosts lose their users and roles; certificates of theirs then open nothing.
+	GoneHosts []string
 	// EnableAuth turns authentication on in the end. The client must then be root itself, by certificate or by name.
 	EnableAuth bool
 	// DryRun only tells what would be done.
@@ -40,7 +42,7 @@ func Setup(ctx context.Context, c *Client, o SetupOptions) (changes []string, er
 		}
 	}
 	s := &setup{client: c, dry: o.DryRun}
-	if err := s.run(ctx, accounts, o.EnableAuth); err != nil {
+	if err := s.run(ctx, accounts, o); err != nil {
 		return s.changes, fmt.Errorf("etcd setup: %w", explain(err))
 	}
 	return s.changes, nil
@@ -53,7 +55,7 @@ type setup struct {
 	changes []string
 }
 
-func (s *setup) run(ctx context.Context, accounts []account, enable bool) error {
+func (s *setup) run(ctx context.Context, accounts []account, o SetupOptions) error {
 	roles := []Role{{Name: RootUser}, s.client.ControllerRoleOf(), s.client.PeopleRoleOf()}
 	for _, a := range accounts {
 		if a.role != ControllerRole && a.role != PeopleRole {
@@ -70,7 +72,12 @@ func (s *setup) run(ctx context.Context, accounts []account, enable bool) error 
 			return err
 		}
 	}
-	if !enable {
+	for _, host := range o.GoneHosts {
+		if err := s.remove(ctx, host); err != nil {
+			return err
+		}
+	}
+	if !o.EnableAuth {
 		return nil
 	}
 	status, err := call(ctx, s.client.etcd.AuthStatus)
@@ -79,6 +86,36 @@ func (s *setup) run(ctx context.Context, accounts []account, enable bool) error 
 	}
 	return s.change(ctx, "enable authentication", func(ctx context.Context) error {
 		_, err := s.client.etcd.AuthEnable(ctx)
+		return err
+	})
+}
+
+// remove takes away user and role of a host, if they are there.
+func (s *setup) remove(ctx context.Context, host string) error {
+	etcd := s.client.etcd
+	_, err := call(ctx, func(ctx context.Context) (*clientv3.AuthUserGetResponse, error) { return etcd.UserGet(ctx, host) })
+	switch {
+	case errors.Is(rpctypes.Error(err), rpctypes.ErrUserNotFound):
+	case err != nil:
+		return fmt.Errorf("user %s: %w", host, err)
+	default:
+		if err := s.change(ctx, "delete user "+host, func(ctx context.Context) error {
+			_, err := etcd.UserDelete(ctx, host)
+			return err
+		}); err != nil {
+			return err
+		}
+	}
+	role := NodeRole(host)
+	_, err = call(ctx, func(ctx context.Context) (*clientv3.AuthRoleGetResponse, error) { return etcd.RoleGet(ctx, role) })
+	switch {
+	case errors.Is(rpctypes.Error(err), rpctypes.ErrRoleNotFound):
+		return nil
+	case err != nil:
+		return fmt.Errorf("role %s: %w", role, err)
+	}
+	return s.change(ctx, "delete role "+role, func(ctx context.Context) error {
+		_, err := etcd.RoleDelete(ctx, role)
 		return err
 	})
 }

@@ -110,6 +110,13 @@ func TestSetupIsIdempotentAndRepairs(t *testing.T) {
 	if again, err := Setup(ctx, g.root, g.options()); err != nil || len(again) != 0 {
 		t.Errorf("after the repair: %v %v", again, err)
 	}
+	gone := SetupOptions{Hosts: []string{"h1"}, GoneHosts: []string{"h2", "never-was"}}
+	if got, err := Setup(ctx, g.root, gone); err != nil || len(got) != 2 {
+		t.Errorf("a host is gone: %v %v", got, err)
+	}
+	if _, err := g.h2.Etcd().Get(ctx, "/weft/v1/desired/h2/_head"); err == nil {
+		t.Error("a host that is gone still reads its slice")
+	}
 	if _, err := Setup(ctx, g.control, SetupOptions{Hosts: []string{"h3"}}); !denied(err) {
 		t.Errorf("a controller changed users: %v", err)
 	}
@@ -129,6 +136,8 @@ func TestSetupRefusesNames(t *testing.T) {
 		{SetupOptions{Hosts: []string{"root"}}, "superuser"},
 		{SetupOptions{Hosts: []string{"h1", "h1"}}, "already"},
 		{SetupOptions{Hosts: []string{"h1"}, People: []string{"h1"}}, "already"},
+		{SetupOptions{GoneHosts: []string{"root"}}, "superuser"},
+		{SetupOptions{Hosts: []string{"h1"}, GoneHosts: []string{"h1"}}, "host"},
 		{SetupOptions{Hosts: []string{"h1/"}}, "usable"},
 		{SetupOptions{Hosts: []string{"_control"}}, "usable"},
 		{SetupOptions{Hosts: []string{""}}, "usable"},

@@ -94,6 +94,7 @@ func (c EmbeddedConfig) embed() (*embed.Config, error) {
 	if c.MaxRequestBytes != 0 {
 		cfg.MaxRequestBytes = c.MaxRequestBytes
 	}
+	cfg.AutoCompactionMode, cfg.AutoCompactionRetention = embed.CompactorModePeriodic, "1h"
 	// One member elects itself: short ticks only shorten the start.
 	cfg.TickMs, cfg.ElectionMs = 10, 100
 	cfg.EnableGRPCGateway = false // a second door, which does not know users by certificate

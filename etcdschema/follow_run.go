@@ -13,6 +13,9 @@ import (
 	"google.golang.org/grpc"
 )
 
+// relistSpread is how far the new lists of many followers are spread.
+const relistSpread = time.Second
+
 // Follower keeps its owner up to date about some prefixes, on a connection of its own.
 type Follower struct {
 	client   *Client
@@ -88,6 +91,9 @@ func (f *Follower) Run(ctx context.Context, fn func(Batch) error) error {
 			f.client.log.Warn("following etcd was interrupted", "prefix", f.config.Prefixes[0].path, "error", err)
 		}
 		f.restarts.Add(1)
+		if f.relist && f.listed { // whatever makes one follower list again makes all of them
+			wait.widen(relistSpread)
+		}
 		wait.sleep(ctx)
 	}
 }
@@ -145,39 +151,47 @@ func (f *Follower) reach(ctx context.Context) error {
 // no lower, and the last change still where it was. If it is not, or cannot be told, a new list is needed, which finds
 // out for certain.
 func (f *Follower) sameHistory(ctx context.Context) error {
+	f.relist = true
 	if f.last == (mark{}) {
-		f.relist = true
 		return nil
 	}
 	ctx, cancel := withDeadline(ctx)
 	defer cancel()
-	same, err := f.hasAt(ctx, f.last.revision, !f.last.deleted)
-	if same && f.last.deleted {
-		same, err = f.hasAt(ctx, f.last.revision-1, true)
-	}
+	same, err := f.holds(ctx, f.last)
 	switch err = rpctypes.Error(err); {
 	case errors.Is(err, rpctypes.ErrCompacted), errors.Is(err, rpctypes.ErrFutureRev):
-		same = false
 	case err != nil:
+		f.relist = false // nothing is known yet
 		return fmt.Errorf("get %s: %w", f.last.path, explain(err))
+	default:
+		f.relist = !same
 	}
-	f.relist = !same
 	return nil
 }
 
-// hasAt says whether etcd is the one followed and the key of the last change was there, or was not, at the revision.
-func (f *Follower) hasAt(ctx context.Context, revision int64, there bool) (bool, error) {
-	resp, err := f.conn.Get(ctx, f.client.root+f.last.path, clientv3.WithKeysOnly(), clientv3.WithRev(revision))
-	if err != nil {
-		return false, err
+// holds says whether etcd is the one followed and its history has the change. A put that is still the newest of its key
+// proves it even where its revision has been compacted.
+func (f *Follower) holds(ctx context.Context, m mark) (bool, error) {
+	at := []int64{0, m.revision} // 0 is now
+	if m.deleted {
+		at = []int64{m.revision, m.revision - 1}
 	}
-	if resp.Header.ClusterId != f.seen.ClusterID || resp.Header.Revision < f.seen.Revision {
-		return false, nil
+	for i, revision := range at {
+		resp, err := f.conn.Get(ctx, f.client.root+m.path, clientv3.WithKeysOnly(), clientv3.WithRev(revision))
+		if err != nil {
+			return false, err
+		}
+		there := len(resp.Kvs) == 1
+		switch {
+		case resp.Header.ClusterId != f.seen.ClusterID || resp.Header.Revision < f.seen.Revision:
+			return false, nil
+		case m.deleted && there != (i == 1): // gone at its revision, there at the one before
+			return false, nil
+		case !m.deleted && there && resp.Kvs[0].ModRevision == m.revision:
+			return true, nil
+		}
 	}
-	if !there || f.last.deleted {
-		return (len(resp.Kvs) == 1) == there, nil
-	}
-	return len(resp.Kvs) == 1 && resp.Kvs[0].ModRevision == revision, nil
+	return m.deleted, nil
 }
 
 // remember notes what the owner is about to be told.

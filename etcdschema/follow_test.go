@@ -119,6 +119,52 @@ func TestFollowGoesOnAfterALostConnection(t *testing.T) {
 	}
 }
 
+func TestFollowKnowsAnIdleKeyInACompactedHistory(t *testing.T) {
+	t.Parallel()
+	e := startTest(t, EmbeddedConfig{})
+	direct, p := openTest(t, e), startProxy(t, e)
+	put(t, direct, "intent/a", "1")
+	o := observe(t, p.open(t), FollowerConfig{Prefixes: []Prefix{IntentPrefix()}})
+	o.next(t)
+	rev := put(t, direct, "status/a", "1")
+	o.until(t, rev)
+	if _, err := direct.Etcd().Compact(testContext(t), rev); err != nil {
+		t.Fatal(err)
+	}
+	p.cut()
+	rev = put(t, direct, "status/a", "2")
+	p.turn(t, e)
+	for _, b := range o.until(t, rev) {
+		if b.Snapshot || b.WentBack || len(b.Events) != 0 {
+			t.Errorf("%+v", b)
+		}
+	}
+}
+
+func TestFollowSurvivesARestartOfEtcd(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	first, err := StartEmbedded(testContext(t), EmbeddedConfig{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := openTest(t, first)
+	put(t, c, "intent/a", "1")
+	o := observe(t, c, FollowerConfig{Prefixes: []Prefix{IntentPrefix(), ClaimPrefix()}})
+	o.next(t)
+	first.Close()
+	startTest(t, EmbeddedConfig{Dir: dir, ClientURL: first.Endpoints()[0]})
+	rev := commit(t, c, func(tx *Txn) { tx.Delete(ParseKey("intent/a")); tx.Put(ParseKey("claim/a"), []byte("1")) })
+	for _, b := range o.until(t, rev) {
+		if b.Snapshot || b.WentBack {
+			t.Errorf("%+v", b)
+		}
+	}
+	if diff := cmp.Diff(map[string]string{"claim/a": "1"}, o.state); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestFollowMakesUpForCompactionWithDeletes(t *testing.T) {
 	t.Parallel()
 	ctx := testContext(t)

@@ -22,6 +22,9 @@ func (b *spread) next() time.Duration {
 	return rand.N(b.bound) + time.Millisecond
 }
 
+// widen makes the next wait one of up to twice the bound.
+func (b *spread) widen(bound time.Duration) { b.bound = max(b.bound, bound) }
+
 // sleep waits for the next duration or for ctx.
 func (b *spread) sleep(ctx context.Context) {
 	t := time.NewTimer(b.next())
