@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 
 	"github.com/urfave/cli/v2"
 
@@ -75,13 +76,33 @@ func newApp(s streams) *cli.App {
 			applyCommand(s), getCommand(s), describeCommand(s), deleteCommand(s), validateCommand(s), waitCommand(s),
 			statusCommand(s), diffCommand(s), acceptCommand(s), hostCommand(s), etcdCommand(s), installUnitsCommand(s), devCommand(s),
 		},
-		Action: func(c *cli.Context) error {
-			if name := c.Args().First(); name != "" {
-				return fmt.Errorf("%q is no command: `weft --help` lists them", name)
-			}
-			return cli.ShowAppHelp(c)
-		},
+		Version: version(),
+		Action:  unknownCommand("weft", cli.ShowAppHelp),
 	}
+}
+
+// unknownCommand is what a command with subcommands does by itself.
+func unknownCommand(name string, help func(*cli.Context) error) cli.ActionFunc {
+	return func(c *cli.Context) error {
+		if arg := c.Args().First(); arg != "" {
+			return fmt.Errorf("%q is no command: `%s --help` lists them", arg, name)
+		}
+		return help(c)
+	}
+}
+
+// version is the module's version, or the commit it was built from.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
+			return s.Value[:12]
+		}
+	}
+	return info.Main.Version
 }
 
 // usageError keeps the library from printing the whole help over a mistyped flag.

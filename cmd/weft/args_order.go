@@ -34,10 +34,13 @@ func intersperse(app *cli.App, args []string) []string {
 			arguments = append(arguments, a)
 		default:
 			options = append(options, a)
-			if takesValue(flags, a) && i+1 < len(rest) {
-				i++
-				options = append(options, rest[i])
+			if !takesValue(flags, a) {
+				continue
 			}
+			if i++; i == len(rest) { // the library says what is missing; "--" would be taken for it
+				return append(out, options...)
+			}
+			options = append(options, rest[i])
 		}
 	}
 	out = append(out, options...)

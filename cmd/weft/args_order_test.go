@@ -18,7 +18,7 @@ func TestIntersperse(t *testing.T) {
 		"weft delete port -- -odd -p":             "weft delete -- port -odd -p",
 		"weft wait port --for=accepted a --all b": "weft wait --for=accepted --all -- port a b",
 		"weft get port --unknown x":               "weft get --unknown -- port x",
-		"weft get port -o":                        "weft get -o -- port",
+		"weft get port -o":                        "weft get -o",
 		"weft nothing -x y":                       "weft -x -- nothing y",
 	} {
 		if got := strings.Join(intersperse(app, strings.Fields(in)), " "); got != want {

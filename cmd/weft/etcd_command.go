@@ -16,6 +16,7 @@ func etcdCommand(s streams) *cli.Command {
 	return command(cli.Command{
 		Name:        "etcd",
 		Usage:       "prepare etcd for Weft",
+		Action:      unknownCommand("weft etcd", cli.ShowSubcommandHelp),
 		Subcommands: []*cli.Command{etcdSetupCommand(s)},
 	})
 }

@@ -13,8 +13,9 @@ import (
 
 func hostCommand(s streams) *cli.Command {
 	return command(cli.Command{
-		Name:  "host",
-		Usage: "look at one host's reconciler, and give it orders",
+		Name:   "host",
+		Usage:  "look at one host's reconciler, and give it orders",
+		Action: unknownCommand("weft host", cli.ShowSubcommandHelp),
 		Subcommands: []*cli.Command{
 			hostPlanCommand(s),
 			hostOrderCommand(s, "accept", "carry out what the host holds back: most of its slice gone, or another etcd"),

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/urfave/cli/v2"
@@ -37,11 +38,11 @@ const defaultEndpoint = "http://127.0.0.1:2379"
 func connectionFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "config", EnvVars: []string{"WEFT_CONFIG"}, Usage: "read settings from `FILE` (default: ~/.config/weft/config.yaml)"},
-		&cli.StringSliceFlag{Name: "endpoints", Aliases: []string{"etcd-endpoints"}, EnvVars: []string{"WEFT_ENDPOINTS", "WEFT_ETCD_ENDPOINTS"}, Usage: "etcd's `URLS`, separated by commas (default: " + defaultEndpoint + ")"},
-		&cli.StringFlag{Name: "root", Aliases: []string{"etcd-root"}, EnvVars: []string{"WEFT_ROOT", "WEFT_ETCD_ROOT"}, Usage: "root of all `KEYS` (default: " + etcdschema.DefaultRoot + ")"},
-		&cli.StringFlag{Name: "cert", Aliases: []string{"etcd-cert"}, EnvVars: []string{"WEFT_CERT", "WEFT_ETCD_CERT"}, Usage: "client certificate `FILE` (PEM)"},
-		&cli.StringFlag{Name: "key", Aliases: []string{"etcd-key"}, EnvVars: []string{"WEFT_KEY", "WEFT_ETCD_KEY"}, Usage: "client key `FILE` (PEM)"},
-		&cli.StringFlag{Name: "ca", Aliases: []string{"etcd-ca"}, EnvVars: []string{"WEFT_CA", "WEFT_ETCD_CA"}, Usage: "`FILE` with the certificates etcd's is checked against (PEM)"},
+		&cli.StringFlag{Name: "endpoints", EnvVars: []string{"WEFT_ENDPOINTS", "WEFT_ETCD_ENDPOINTS"}, Usage: "etcd's `URLS`, separated by commas (default: " + defaultEndpoint + ")"},
+		&cli.StringFlag{Name: "root", EnvVars: []string{"WEFT_ROOT", "WEFT_ETCD_ROOT"}, Usage: "root of all `KEYS` (default: " + etcdschema.DefaultRoot + ")"},
+		&cli.StringFlag{Name: "cert", EnvVars: []string{"WEFT_CERT", "WEFT_ETCD_CERT"}, Usage: "client certificate `FILE` (PEM)"},
+		&cli.StringFlag{Name: "key", EnvVars: []string{"WEFT_KEY", "WEFT_ETCD_KEY"}, Usage: "client key `FILE` (PEM)"},
+		&cli.StringFlag{Name: "ca", EnvVars: []string{"WEFT_CA", "WEFT_ETCD_CA"}, Usage: "`FILE` with the certificates etcd's is checked against (PEM)"},
 		&cli.StringFlag{Name: "user", EnvVars: []string{"WEFT_USER"}, Usage: "etcd `NAME`, with the password in WEFT_PASSWORD or the configuration file"},
 	}
 }
@@ -63,8 +64,8 @@ func loadSettings(c *cli.Context) (settings, error) {
 	override(&s.User, c.String("user"))
 	override(&s.Password, os.Getenv("WEFT_PASSWORD"))
 	override(&s.Project, c.String("project"))
-	if e := c.StringSlice("endpoints"); len(e) > 0 {
-		s.Endpoints = e
+	if e := c.String("endpoints"); e != "" {
+		s.Endpoints = strings.Split(e, ",")
 	}
 	if len(s.Endpoints) == 0 {
 		s.Endpoints = []string{defaultEndpoint}

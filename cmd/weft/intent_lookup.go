@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+
+	"weft/etcdschema"
+	"weft/model"
+)
+
+// lookup finds objects in etcd for validation, each once.
+type lookup struct {
+	ctx   context.Context
+	st    store
+	known map[model.ID]model.Object
+	err   error // the first failure to read
+}
+
+// find returns what stands in intent, or what was accepted if that is not valid. An object that is there and cannot be
+// read at all is returned without a spec: it exists.
+func (l *lookup) find(id model.ID) (model.Object, bool) {
+	if o, ok := l.known[id]; ok {
+		return o, o.Kind != ""
+	}
+	var o model.Object
+	item, ok, err := l.st.Get(l.ctx, etcdschema.Intent(id))
+	if err != nil {
+		l.err = cmpErr(l.err, err)
+		return o, true
+	}
+	if ok {
+		o = l.decode(id, item)
+	}
+	l.known[id] = o
+	return o, ok
+}
+
+func (l *lookup) decode(id model.ID, item etcdschema.Item) model.Object {
+	if o, err := model.DecodeIntent(id, item.Value); err == nil {
+		return o
+	}
+	if acc, ok, err := l.st.Get(l.ctx, etcdschema.AcceptedKey(id)); err == nil && ok {
+		if a, err := etcdschema.Decode[etcdschema.Accepted](acc.Value); err == nil {
+			return a.Object
+		}
+	}
+	return model.Object{Kind: id.Kind}
+}
+
+func cmpErr(first, next error) error {
+	if first != nil {
+		return first
+	}
+	return next
+}

@@ -1,0 +1,102 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"weft/etcdschema"
+)
+
+func (o clusterStatus) print(out io.Writer, now time.Time) error {
+	o.printControl(out, now)
+	if len(o.Nodes) == 0 {
+		_, err := fmt.Fprintln(out, "no hosts: declare a Host and start weftd on it")
+		return err
+	}
+	var rows [][]string
+	for _, n := range o.Nodes {
+		r := n.Report
+		rows = append(rows, []string{n.Name, n.state(), r.Version, strconv.FormatInt(r.ProcessedRevision, 10),
+			strconv.FormatInt(n.Behind, 10), strconv.Itoa(r.Ports), strconv.Itoa(r.Exceptions), counts(r.Repaired), age(now, r.At)})
+	}
+	header := []string{"HOST", "STATE", "VERSION", "REVISION", "LAG", "PORTS", "EXCEPTIONS", "REPAIRED", "REPORTED"}
+	if err := table(out, header, rows); err != nil {
+		return err
+	}
+	for _, n := range o.Nodes {
+		if n.Report.Held != "" {
+			fmt.Fprintf(out, "\n%s holds its last good state: %s\n  if this was meant: weft host accept %s\n",
+				printable(n.Name), printable(n.Report.Held), printable(n.Name))
+		}
+	}
+	if len(o.Pending) == 0 {
+		return nil
+	}
+	fmt.Fprintln(out)
+	rows = nil
+	for _, p := range o.Pending {
+		rows = append(rows, []string{p.Object, p.Node, p.State, age(now, p.Since), p.Reason})
+	}
+	return table(out, []string{"OBJECT", "HOST", "STATE", "SINCE", "REASON"}, rows)
+}
+
+func (o clusterStatus) printControl(out io.Writer, now time.Time) {
+	if o.Control == nil {
+		fmt.Fprintln(out, "no controller has led yet: is weft-controller running?")
+		return
+	}
+	fmt.Fprintf(out, "controllers: %s leads since %s\n", printable(o.Control.Leader), age(now, o.Control.Since))
+	if b := o.Control.Brake; b != nil {
+		fmt.Fprintf(out, "  nothing is written since %s: %s\n  if this was meant: weft accept\n", age(now, b.Since), printable(b.Reason))
+	}
+	fmt.Fprintln(out)
+}
+
+func (n nodeStatus) state() string {
+	switch {
+	case n.Report.Held != "":
+		return "Held"
+	case n.Report.At.IsZero() && !n.Live:
+		return "NeverSeen"
+	case !n.Live:
+		return "Silent"
+	case n.Behind > 0:
+		return "Behind"
+	}
+	return "Ready"
+}
+
+// counts writes "nft=1,ovs=3".
+func counts(m map[string]uint64) string {
+	var parts []string
+	for _, k := range slices.Sorted(maps.Keys(m)) {
+		if m[k] > 0 {
+			parts = append(parts, fmt.Sprintf("%s=%d", k, m[k]))
+		}
+	}
+	if len(parts) == 0 {
+		return "0"
+	}
+	return strings.Join(parts, ",")
+}
+
+func age(now, t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	d := now.Sub(t)
+	switch {
+	case d < 0:
+		return "0s"
+	case d < time.Hour:
+		return d.Round(time.Second).String()
+	}
+	return d.Round(time.Minute).String()
+}
+
+func sortedNodes(m map[string]etcdschema.NodeStatus) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,69 @@
+package main
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strings"
+
+	"weft/etcdschema"
+	"weft/model"
+)
+
+// readNodes joins what nodes report, which of them are live, and the hosts that are declared.
+func readNodes(ctx context.Context, st store) ([]nodeStatus, error) {
+	nodes := make(map[string]*nodeStatus)
+	at := func(name string) *nodeStatus {
+		if nodes[name] == nil {
+			nodes[name] = &nodeStatus{Name: name}
+		}
+		return nodes[name]
+	}
+	for _, p := range []etcdschema.Prefix{
+		etcdschema.IntentPrefix().OfKind(model.ClusterProject, model.KindHost), etcdschema.LivePrefix(), etcdschema.ActualPrefix(),
+	} {
+		items, _, err := st.List(ctx, p)
+		if err != nil {
+			return nil, err
+		}
+		for _, i := range items {
+			parts := strings.Split(i.Key.String(), "/")
+			switch {
+			case parts[0] == "intent":
+				at(parts[len(parts)-1])
+			case parts[0] == "live":
+				at(parts[1]).Live = true
+			case len(parts) > 2:
+				at(parts[1]).take(i, parts[2])
+			}
+		}
+	}
+	var out []nodeStatus
+	for _, name := range slices.Sorted(maps.Keys(nodes)) {
+		head, ok, err := st.Get(ctx, etcdschema.HeadKey(name))
+		if err != nil {
+			return nil, err
+		}
+		if h, err := etcdschema.Decode[etcdschema.Head](head.Value); ok && err == nil {
+			nodes[name].Behind = max(0, h.Generation-nodes[name].Report.Generation)
+		}
+		out = append(out, *nodes[name])
+	}
+	return out, nil
+}
+
+// take adds one key of actual/<node>/; what cannot be read is left out.
+func (n *nodeStatus) take(i etcdschema.Item, part string) {
+	if part == "node" {
+		n.Report, _ = etcdschema.Decode[etcdschema.NodeReport](i.Value)
+		return
+	}
+	bucket, err := etcdschema.Decode[etcdschema.BucketReport](i.Value)
+	if err != nil || len(bucket.Exceptions) == 0 {
+		return
+	}
+	if n.Exceptions == nil {
+		n.Exceptions = make(map[string]etcdschema.Exception)
+	}
+	maps.Copy(n.Exceptions, bucket.Exceptions)
+}
