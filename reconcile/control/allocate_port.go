@@ -58,7 +58,7 @@ func (a *allocation) portMAC(s *model.PortSpec) {
 		a.demand("spec.mac", etcdschema.MACClaim(s.MAC), "MAC "+s.MAC.String())
 		return
 	}
-	if a.previous != nil && a.keeps(etcdschema.MACClaim(a.previous.Allocated.MAC)) {
+	if a.previous != nil && !a.previous.Allocated.MAC.IsZero() && a.keeps(etcdschema.MACClaim(a.previous.Allocated.MAC)) {
 		a.result.MAC = a.previous.Allocated.MAC
 		a.want(etcdschema.MACClaim(a.result.MAC))
 		return

@@ -64,10 +64,14 @@ func (a *allocation) demand(field string, k etcdschema.Key, value string) {
 
 func (a *allocation) want(k etcdschema.Key) { a.wanted[k] = struct{}{} }
 
-// keeps says that the object owns the key already, in this incarnation, and nobody may take it.
+// keeps says that this incarnation may keep what it was allocated: the claim is its own, or was lost by a mistake and
+// taken by nobody since.
 func (a *allocation) keeps(k etcdschema.Key) bool {
 	cl, ok := a.cache.claim(k)
-	return ok && cl.Owner == a.uid
+	if !ok {
+		return a.previous.UID == a.uid
+	}
+	return cl.Owner == a.uid
 }
 
 // unclaimed says that nobody has the key and the object does not want it for something else.

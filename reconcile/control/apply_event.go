@@ -73,9 +73,7 @@ func (p *planner) acceptedChanged(k etcdschema.Key, old, e *entry) {
 }
 
 func (p *planner) claimChanged(k etcdschema.Key, old, e *entry) {
-	for id := range p.blocked[k] {
-		p.touch(id)
-	}
+	p.wakeWaiting(k, e == nil)
 	for _, x := range []*entry{old, e} {
 		if cl, ok := entryValue[*etcdschema.Claim](x); ok {
 			if id, known := p.cache.ids[cl.Owner]; known {
@@ -83,7 +81,24 @@ func (p *planner) claimChanged(k etcdschema.Key, old, e *entry) {
 			}
 		}
 	}
-	if e != nil {
+}
+
+// confirmed wakes whoever waits for claims that a round of ours has released.
+func (p *planner) confirmed(r *round) {
+	for k, w := range r.writes {
+		if area(k) == "claim" && (w.data == nil || w.held) {
+			p.wakeWaiting(k, w.data == nil)
+		}
+	}
+}
+
+// wakeWaiting looks again at objects that a claim stands in the way of, and, when it is free, at those that found
+// nothing free in its space.
+func (p *planner) wakeWaiting(k etcdschema.Key, free bool) {
+	for id := range p.blocked[k] {
+		p.touch(id)
+	}
+	if !free {
 		return
 	}
 	space := ""

@@ -138,6 +138,7 @@ func (l *loop) commit(ctx context.Context, r *round) error {
 
 func (l *loop) committed(r *round, revision int64) {
 	l.metrics.committed(r)
+	l.planner.confirmed(r)
 	for k := range r.writes {
 		if revision > l.cache.Revision {
 			l.own[k] = revision

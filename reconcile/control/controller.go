@@ -33,6 +33,9 @@ type Config struct {
 	// StateDir is where the replica remembers which etcd it has seen; empty for nowhere.
 	StateDir string
 	Version  string
+	// Election is which election the replica stands in; DefaultElection when empty. Replicas of one region all stand in
+	// the same: two leaders never give out a value twice, but would take turns in undoing each other's mistakes.
+	Election string
 	Logger   *slog.Logger
 	Registry prometheus.Registerer // nil: metrics are counted but not shown
 	Settings Settings              // the zero value stands for DefaultSettings
@@ -65,6 +68,9 @@ func New(c Config) (*Controller, error) {
 	}
 	c.SessionTTL = orDefault(c.SessionTTL, DefaultSessionTTL)
 	c.AddressHold = orDefault(c.AddressHold, DefaultAddressHold)
+	if c.Election == "" {
+		c.Election = DefaultElection
+	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -173,7 +179,7 @@ func (c *Controller) campaign(ctx context.Context) error {
 		return nil
 	}
 	for ctx.Err() == nil {
-		lead, err := c.config.Client.Campaign(ctx, DefaultElection, c.config.Name, c.config.SessionTTL)
+		lead, err := c.config.Client.Campaign(ctx, c.config.Election, c.config.Name, c.config.SessionTTL)
 		if err != nil {
 			if ctx.Err() == nil {
 				c.log.Warn("standing for election failed, trying again", "error", err)

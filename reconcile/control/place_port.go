@@ -1,6 +1,7 @@
 package control
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 
@@ -24,6 +25,12 @@ func (p *planner) place(r *round, acc *etcdschema.Accepted, v *verdict) error {
 	if network == nil {
 		return nil
 	}
+	if k, ok := p.unowned(acc, network); ok {
+		// The network was made again and somebody was faster: two guests with one address would harm both.
+		p.withdraw(r, desired.KindPort, acc.UID)
+		v.pending("spec.addresses", fmt.Sprintf("is wired nowhere: %s is not its own on the present incarnation of the network", k))
+		return nil
+	}
 	for _, name := range slices.Sorted(maps.Keys(states)) {
 		item := resolvePort(acc, network.UID, states[name])
 		if why := unplaceable(p.cache, name, item, network); why != "" {
@@ -39,6 +46,17 @@ func (p *planner) place(r *round, acc *etcdschema.Accepted, v *verdict) error {
 		}
 	}
 	return nil
+}
+
+// unowned finds an allocated address that the port has no claim of on the network as it is now.
+func (p *planner) unowned(acc, network *etcdschema.Accepted) (etcdschema.Key, bool) {
+	for _, a := range acc.Allocated.Addresses {
+		k := etcdschema.AddressClaim(network.UID, a)
+		if cl, ok := p.cache.claim(k); !ok || cl.Owner != acc.UID {
+			return k, true
+		}
+	}
+	return etcdschema.Key{}, false
 }
 
 func (p *planner) placedOn(k desired.Key) []string {

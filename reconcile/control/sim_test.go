@@ -106,6 +106,7 @@ func (s *sim) round() {
 		s.rev++
 	}
 	r.confirm(s.rev)
+	s.planner.confirmed(r)
 }
 
 func (s *sim) cache() *Cache { return s.planner.cache }
@@ -160,6 +161,9 @@ func (s *sim) checkClaims() {
 		switch spec := a.Object.Spec.(type) {
 		case *model.PortSpec:
 			own(id, etcdschema.MACClaim(a.Allocated.MAC))
+			if len(c.placed[desired.Key{Kind: desired.KindPort, UID: a.UID}]) == 0 {
+				continue // its network may be another than the one it was allocated on
+			}
 			for _, addr := range a.Allocated.Addresses {
 				own(id, etcdschema.AddressClaim(c.accepted[spec.NetworkID(id.Project)].UID, addr))
 			}

@@ -1,0 +1,227 @@
+package control
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"weft/etcdschema"
+	"weft/model"
+	"weft/model/desired"
+)
+
+// declaration is one write of intent.
+type declaration struct {
+	id   model.ID
+	spec string
+}
+
+// drawRegion draws a region in which explicit values may collide and references may dangle.
+func drawRegion(t *rapid.T) map[model.ID]string {
+	intent := regionIntent()
+	for i := range rapid.IntRange(1, 4).Draw(t, "networks") {
+		vlan := rapid.SampledFrom([]string{"", `"segmentationID":150,`, `"segmentationID":151,`}).Draw(t, "vlan")
+		subnets := rapid.SampledFrom([]string{
+			`{"cidr":"10.0.0.0/24"}`, `{"cidr":"10.0.0.0/24"},{"cidr":"fd00:9::/64"}`, `{"cidr":"10.0.0.0/28"},{"cidr":"10.0.1.0/28"}`,
+		}).Draw(t, "subnets")
+		id := model.ID{Project: "alpha", Kind: model.KindNetwork, Name: fmt.Sprintf("n%d", i)}
+		intent[id] = `{"spec":{"type":"vlan",` + vlan + `"physicalNetwork":"physnet1","subnets":[` + subnets + `]}}`
+	}
+	for i := range rapid.IntRange(1, 12).Draw(t, "ports") {
+		network := fmt.Sprintf("n%d", rapid.IntRange(0, 4).Draw(t, "network"))
+		host := rapid.SampledFrom([]string{"", `,"host":"h1"`, `,"host":"h2"`, `,"host":"h1","migrateTo":"h2"`, `,"host":"h3"`}).Draw(t, "host")
+		addr := rapid.SampledFrom([]string{"", "", `,"addresses":["10.0.0.9"]`, `,"addresses":["10.0.0.10","10.0.0.11"]`}).Draw(t, "addresses")
+		mac := rapid.SampledFrom([]string{"", "", `,"mac":"fa:16:3e:00:00:07"`}).Draw(t, "mac")
+		intent[port(fmt.Sprintf("p%02d", i))] = `{"spec":{"network":"` + network + `"` + host + addr + mac + `}}`
+	}
+	return intent
+}
+
+// ordered gives the declarations in the order of their IDs.
+func ordered(intent map[model.ID]string) []declaration {
+	var out []declaration
+	for _, id := range slices.SortedFunc(maps.Keys(intent), compareIDs) {
+		out = append(out, declaration{id, intent[id]})
+	}
+	return out
+}
+
+// shape is everything that must not depend on how intent arrived: phases, placements and what is explicit; allotted
+// values and uids are left out.
+func (s *sim) shape() map[string]string {
+	out := map[string]string{}
+	for id := range s.cache().intents {
+		v := s.verdict(id)
+		var reasons []string
+		for _, r := range v.reasons {
+			reasons = append(reasons, r.Field)
+		}
+		out["verdict of "+id.String()] = string(v.phase) + " " + strings.Join(reasons, ",")
+		a := s.cache().accepted[id]
+		if a == nil {
+			continue
+		}
+		explicit := ""
+		if p, ok := a.Object.Spec.(*model.PortSpec); ok {
+			explicit = fmt.Sprint(p.Addresses, p.MAC, len(a.Allocated.Addresses))
+		}
+		out["accepted "+id.String()] = explicit
+		k := desired.Key{Kind: itemKind(id.Kind), UID: a.UID}
+		for node := range s.cache().placed[k] {
+			state := ""
+			if p, ok := s.cache().nodes[node].items[k].value.(*desired.Port); ok {
+				state = string(p.State)
+			}
+			out[node+" holds "+id.String()] = state
+		}
+	}
+	return out
+}
+
+// Intent that is split over rounds, written twice and mixed with garbage that is taken back converges to the same as
+// intent that arrives at once.
+func TestArrivalDoesNotMatter(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		all := ordered(drawRegion(t))
+		once := newSim(t)
+		for _, d := range all {
+			once.put(d.id, d.spec)
+		}
+		once.settle()
+		once.check()
+		split := newSim(t)
+		for _, d := range all {
+			split.put(d.id, d.spec)
+		}
+		for range rapid.IntRange(0, 3*len(all)).Draw(t, "replays") {
+			d := rapid.SampledFrom(all).Draw(t, "again")
+			if rapid.Bool().Draw(t, "garbage") {
+				split.put(d.id, `{"spec":{"no such field":1}}`)
+			}
+			split.put(d.id, d.spec)
+			if rapid.Bool().Draw(t, "round") && !split.planner.queue.empty() {
+				split.round()
+			}
+		}
+		split.settle()
+		split.check()
+		if diff := cmp.Diff(once.shape(), split.shape()); diff != "" {
+			t.Fatalf("(-at once +split)\n%s", diff)
+		}
+	})
+}
+
+// Objects whose explicit values do not collide may also be created in any order.
+func TestOrderDoesNotMatter(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		intent := drawRegion(t)
+		for id, spec := range intent {
+			if strings.Contains(spec, `"addresses"`) || strings.Contains(spec, `"mac"`) || strings.Contains(spec, `"segmentationID"`) {
+				delete(intent, id)
+			}
+		}
+		all := ordered(intent)
+		once, shuffled := newSim(t), newSim(t)
+		for _, d := range all {
+			once.put(d.id, d.spec)
+		}
+		once.settle()
+		for _, d := range rapid.Permutation(all).Draw(t, "order") {
+			shuffled.put(d.id, d.spec)
+			if rapid.Bool().Draw(t, "settle") {
+				shuffled.settle()
+			}
+		}
+		shuffled.settle()
+		shuffled.check()
+		if diff := cmp.Diff(once.shape(), shuffled.shape()); diff != "" {
+			t.Fatalf("(-sorted +shuffled)\n%s", diff)
+		}
+	})
+}
+
+// A replica that starts on what another has written changes nothing; with accepted and claims given, it computes the
+// same slices from nothing.
+func TestAFreshLeaderComputesTheSame(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		first := newSim(t)
+		for _, d := range ordered(drawRegion(t)) {
+			first.put(d.id, d.spec)
+		}
+		first.feature("h2", desired.Features()...)
+		first.settle()
+		second, bare := newSim(t), newSim(t)
+		second.inherit(first, func(etcdschema.Key) bool { return true })
+		second.planner.wakeAll()
+		second.settle()
+		if second.writes != 0 {
+			t.Fatalf("a fresh leader wrote %d keys", second.writes)
+		}
+		bare.inherit(first, func(k etcdschema.Key) bool { return area(k) != "desired" })
+		bare.planner.wakeAll()
+		bare.settle()
+		bare.check()
+		for k, e := range first.cache().entries {
+			_, _, head, slice := etcdschema.ParseDesired(k)
+			if !slice || head {
+				continue
+			}
+			if b := bare.cache().entries[k]; b == nil || string(b.data) != string(e.data) {
+				t.Fatalf("%s computed again is %v, was %s", k, b, e.data)
+			}
+		}
+	})
+}
+
+// inherit takes over what another planner's etcd holds.
+func (s *sim) inherit(from *sim, which func(etcdschema.Key) bool) {
+	for _, k := range slices.SortedFunc(maps.Keys(from.cache().entries), compareKeys) {
+		if e := from.cache().entries[k]; which(k) {
+			s.cache().set(k, &entry{data: e.data, mod: e.mod, born: e.born})
+		}
+	}
+	s.rev = from.rev
+}
+
+// Whatever people do to a region, in whatever order, nothing is claimed twice, every slice is proved by its head, and
+// a second look changes nothing.
+func TestAnyHistoryKeepsTheInvariants(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		s := newSim(t)
+		for range rapid.IntRange(1, 4).Draw(t, "edits") {
+			intent := drawRegion(t)
+			for _, d := range ordered(intent) {
+				switch rapid.IntRange(0, 5).Draw(t, "what") {
+				case 0:
+					s.remove(d.id)
+				case 1:
+					s.remove(d.id)
+					s.put(d.id, d.spec)
+				default:
+					s.put(d.id, d.spec)
+				}
+			}
+			if rapid.Bool().Draw(t, "settle") {
+				s.settle()
+				s.check()
+			}
+		}
+		s.settle()
+		s.check()
+		writes := s.writes
+		s.planner.wakeAll()
+		s.settle()
+		if s.writes != writes {
+			t.Fatalf("a second look wrote %d keys", s.writes-writes)
+		}
+	})
+}
