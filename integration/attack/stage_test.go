@@ -3,7 +3,6 @@
 package attack
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net/netip"
@@ -72,7 +71,7 @@ func newStage(t *testing.T) *stage {
 	st.c, st.s, st.x = st.guest(t, "c", netBlue, 30), st.guest(t, "s", netRed, 40), st.guest(t, "x", netRed, 50)
 	st.port(st.s).State = desired.StateStandby
 	delete(st.slice.Ports, portUID("x"))
-	st.load(t)
+	st.install(t, st.compile(t))
 	return st
 }
 
@@ -166,29 +165,55 @@ func (st *stage) vsctl(t *testing.T, args ...string) string {
 	return out
 }
 
-// load compiles the whole slice and replaces the bridge's flows.
-func (st *stage) load(t *testing.T) {
+// cookieFlow is a flow with the cookie of its set.
+type cookieFlow struct {
+	object.Flow
+	cookie uint64
+}
+
+func (st *stage) number(network string) uint64 {
+	n, _ := compile.NetworkNumber(network)
+	return n
+}
+
+// compile lists the flows of the whole slice.
+func (st *stage) compile(t *testing.T) (flows []cookieFlow) {
 	t.Helper()
-	var lines bytes.Buffer
 	for _, k := range st.keys() {
 		u := compile.Compile(compile.Input{Slice: st.slice, Facts: st.facts}, k)
 		if u.Pending != "" || u.Refused != "" {
 			t.Fatalf("%v: pending %q, refused %q", k, u.Pending, u.Refused)
 		}
 		for _, o := range u.Objects {
-			if set, ok := o.(*object.FlowSet); ok {
-				for _, f := range set.Flows {
-					lines.WriteString(flowLine(set.Cookie, f))
-				}
+			set, ok := o.(*object.FlowSet)
+			if !ok {
+				continue
+			}
+			for _, f := range set.Flows {
+				flows = append(flows, cookieFlow{f, set.Cookie})
 			}
 		}
 	}
+	return flows
+}
+
+// install replaces the bridge's flows, the learned ones too.
+func (st *stage) install(t *testing.T, flows []cookieFlow) {
+	t.Helper()
+	var lines strings.Builder
+	for _, f := range flows {
+		lines.WriteString(flowLine(f.cookie, f.Flow))
+	}
 	file := filepath.Join(t.TempDir(), "flows")
-	if err := os.WriteFile(file, lines.Bytes(), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(lines.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if out, err := st.host.OFCtl(t.Context(), "br-int", "replace-flows", file); err != nil {
 		t.Fatalf("%v: %s", err, out)
+	}
+	// The datapath's cache follows by itself a little later; the test does not wait for it.
+	if _, err := st.host.AppCtl(t.Context(), "revalidator/purge"); err != nil {
+		t.Fatal(err)
 	}
 }
 
