@@ -10,12 +10,14 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
 
 	"weft/hostnet/frame"
 	"weft/hostnet/object"
@@ -188,4 +190,70 @@ func waitFor(t *testing.T, what string, holds func() bool) {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
+}
+
+// sigRenew makes udhcpc renew its lease.
+const sigRenew = syscall.SIGUSR1
+
+// client is a command that runs inside the guest until the test ends.
+type client struct {
+	t *testing.T
+	*exec.Cmd
+}
+
+func (g *guest) start(args ...string) client {
+	g.t.Helper()
+	c := exec.Command("nsenter", append([]string{"-t", g.pid, "-n"}, args...)...)
+	c.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	must(g.t, c.Start())
+	g.t.Cleanup(func() { _ = c.Process.Kill(); _ = c.Wait() })
+	return client{g.t, c}
+}
+
+func (c client) signal(s os.Signal) { c.t.Helper(); must(c.t, c.Process.Signal(s)) }
+
+// lease4 gets a lease once.
+func (g *guest) lease4(when string) {
+	g.t.Helper()
+	if out, err := g.try("udhcpc", "-f", "-q", "-n", "-i", "eth0", "-s", "/bin/true", "-t", "5", "-T", "1"); err != nil {
+		g.t.Fatalf("no lease %s: %v\n%s", when, err, out)
+	}
+}
+
+// socket opens a packet socket inside the guest.
+func (g *guest) socket() frame.Transport {
+	g.t.Helper()
+	type opened struct {
+		t   frame.Transport
+		err error
+	}
+	result := make(chan opened)
+	go func() {
+		runtime.LockOSThread() // and never unlocks: the thread, which has left its namespace, ends with the goroutine
+		fd, err := unix.Open("/proc/"+g.pid+"/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+		if err == nil {
+			err = unix.Setns(fd, unix.CLONE_NEWNET)
+			unix.Close(fd)
+		}
+		if err != nil {
+			result <- opened{err: err}
+			return
+		}
+		t, err := frame.OpenSender("eth0")
+		result <- opened{t, err}
+	}()
+	r := <-result
+	must(g.t, r.err)
+	g.t.Cleanup(func() { must(g.t, r.t.Close()) })
+	return r.t
+}
+
+// watch runs the driver's Watch until the test ends.
+func watch(t *testing.T, d *frame.PortDriver) <-chan object.Event {
+	events := make(chan object.Event, 100)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- d.Watch(ctx, func(e object.Event) { events <- e }) }()
+	t.Cleanup(func() { cancel(); must(t, <-done) })
+	return events
 }

@@ -13,6 +13,9 @@ import (
 // neighborSolicitation is the ICMPv6 type of a neighbour solicitation (RFC 4861 section 4.3).
 const neighborSolicitation uint8 = 135
 
+// solicitationSize is its size in bytes without options.
+const solicitationSize = 24
+
 // discoveryHopLimit proves that a neighbour discovery message crossed no router (RFC 4861 section 7.1.1).
 const discoveryHopLimit = 255
 
@@ -40,12 +43,10 @@ func answerNeighbor(b *object.DHCPBinding, m frame.Message) Outcome {
 	if m.EthSrc != b.MAC || m.HopLimit != discoveryHopLimit || m.Body[0] != neighborSolicitation || m.Body[1] != 0 {
 		return Outcome{}
 	}
-	parsed, err := ndp.ParseMessage(m.Body)
-	if err != nil {
+	if len(m.Body) < solicitationSize || !frame.WholeOptions(m.Body[solicitationSize:]) {
 		return Outcome{}
 	}
-	solicitation, ok := parsed.(*ndp.NeighborSolicitation)
-	if !ok || solicitation.TargetAddress != object.ServerLinkLocal {
+	if netip.AddrFrom16([16]byte(m.Body[8:24])) != object.ServerLinkLocal {
 		return Outcome{}
 	}
 	dst := m.Src

@@ -13,12 +13,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// Bounds on what is looked at in one message.
 const (
-	maxDUID       = 130 // bytes, type included (RFC 8415 section 11.1)
-	maxIANA       = 8
-	maxIAAddress  = 16
-	header6       = 4
 	onlyServer    = 255 // preference: the client need not wait for others (RFC 8415 section 18.2.1)
 	minRefresh6   = 10 * time.Minute
 	sntpServers   = dhcpv6.OptionSNTPServerList
@@ -32,7 +27,13 @@ type request6 struct {
 	clientID dhcpv6.DUID // nil when the client sent none
 	serverID dhcpv6.DUID
 	unicast  bool
-	ia       []*dhcpv6.OptIANA
+	ia       []association
+}
+
+// association is one IA_NA as the client sent it (RFC 8415 section 21.4).
+type association struct {
+	id        [4]byte
+	addresses []netip.Addr
 }
 
 // answer6 answers a DHCPv6 message as RFC 8415 section 18.3 says. The server is the only one and knows the port's
@@ -57,39 +58,6 @@ func answer6(b *object.DHCPBinding, d frame.Datagram) Outcome {
 // serverDUID is the same on every host, so that a guest that moved keeps its server (RFC 8415 section 11.4).
 func serverDUID() dhcpv6.DUID {
 	return &dhcpv6.DUIDLL{HWType: iana.HWTypeEthernet, LinkLayerAddr: object.ServerMAC[:]}
-}
-
-// parse6 reads the options the server has a use for and passes over all others, malformed ones included.
-func parse6(d frame.Datagram) (request6, bool) {
-	if len(d.Payload) < header6 {
-		return request6{}, false
-	}
-	m := &dhcpv6.Message{MessageType: dhcpv6.MessageType(d.Payload[0])}
-	copy(m.TransactionID[:], d.Payload[1:header6])
-	if err := m.Options.FromBytesWithParser(d.Payload[header6:], parseOption6); err != nil {
-		return request6{}, false
-	}
-	r := request6{
-		Message: m, clientID: m.Options.ClientID(), serverID: m.Options.ServerID(),
-		unicast: !d.Dst.Addr().IsMulticast(), ia: m.Options.IANA(),
-	}
-	if r.clientID != nil && len(r.clientID.ToBytes()) > maxDUID || len(r.ia) > maxIANA {
-		return request6{}, false
-	}
-	for _, ia := range r.ia {
-		if len(ia.Options.Addresses()) > maxIAAddress {
-			return request6{}, false
-		}
-	}
-	return r, true
-}
-
-func parseOption6(code dhcpv6.OptionCode, data []byte) (dhcpv6.Option, error) {
-	switch code {
-	case dhcpv6.OptionClientID, dhcpv6.OptionServerID, dhcpv6.OptionIANA, dhcpv6.OptionORO:
-		return dhcpv6.ParseOption(code, data)
-	}
-	return &dhcpv6.OptionGeneric{OptionCode: code, OptionData: data}, nil
 }
 
 // valid6 holds RFC 8415 section 16: which identifiers each message must and must not carry.
@@ -160,7 +128,7 @@ func begin6(r request6, kind dhcpv6.MessageType) *dhcpv6.Message {
 // than those means that the client remembers a life it no longer has.
 func assign6(b *object.DHCPBinding, r request6, reply *dhcpv6.Message) {
 	for i, ia := range r.ia {
-		out := &dhcpv6.OptIANA{IaId: ia.IaId}
+		out := &dhcpv6.OptIANA{IaId: ia.id}
 		switch {
 		case r.MessageType == dhcpv6.MessageTypeRequest && len(foreign6(b, ia)) > 0:
 			statusIA6(out, iana.StatusNotOnLink, "not an address of this port")
@@ -177,7 +145,7 @@ func assign6(b *object.DHCPBinding, r request6, reply *dhcpv6.Message) {
 // sections 18.3.4 and 18.3.5).
 func extend6(b *object.DHCPBinding, r request6, reply *dhcpv6.Message) {
 	for i, ia := range r.ia {
-		out := &dhcpv6.OptIANA{IaId: ia.IaId}
+		out := &dhcpv6.OptIANA{IaId: ia.id}
 		if i > 0 || len(b.V6) == 0 {
 			statusIA6(out, iana.StatusNoBinding, "no address in this IA")
 			reply.AddOption(out)
@@ -221,7 +189,7 @@ func release6(b *object.DHCPBinding, r request6, reply *dhcpv6.Message) {
 	status6(reply, statusSuccess, "")
 	for _, ia := range r.ia {
 		if len(foreign6(b, ia)) > 0 {
-			out := &dhcpv6.OptIANA{IaId: ia.IaId}
+			out := &dhcpv6.OptIANA{IaId: ia.id}
 			statusIA6(out, iana.StatusNoBinding, "not an address of this port")
 			reply.AddOption(out)
 		}
@@ -229,10 +197,10 @@ func release6(b *object.DHCPBinding, r request6, reply *dhcpv6.Message) {
 }
 
 // foreign6 lists the addresses of the IA_NA that are not the port's.
-func foreign6(b *object.DHCPBinding, ia *dhcpv6.OptIANA) []netip.Addr {
+func foreign6(b *object.DHCPBinding, ia association) []netip.Addr {
 	var list []netip.Addr
-	for _, o := range ia.Options.Addresses() {
-		if a, ok := netip.AddrFromSlice(o.IPv6Addr); !ok || !slices.Contains(b.V6, a) {
+	for _, a := range ia.addresses {
+		if !slices.Contains(b.V6, a) {
 			list = append(list, a)
 		}
 	}
@@ -243,11 +211,7 @@ func foreign6(b *object.DHCPBinding, ia *dhcpv6.OptIANA) []netip.Addr {
 func listed6(r request6) []netip.Addr {
 	var list []netip.Addr
 	for _, ia := range r.ia {
-		for _, o := range ia.Options.Addresses() {
-			if a, ok := netip.AddrFromSlice(o.IPv6Addr); ok {
-				list = append(list, a)
-			}
-		}
+		list = append(list, ia.addresses...)
 	}
 	return list
 }

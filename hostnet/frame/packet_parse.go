@@ -103,6 +103,19 @@ func ParseARP(f []byte) (ARP, Between, error) {
 	return a, Between{Src: src, Dst: dst}, nil
 }
 
+// WholeOptions says whether neighbour discovery options (RFC 4861 section 4.6) fill b exactly, none of length 0. It
+// looks at their lengths only, so that its cost is bounded whatever stands in them.
+func WholeOptions(b []byte) bool {
+	for len(b) >= 2 {
+		n := int(b[1]) * 8
+		if n == 0 || n > len(b) {
+			return false
+		}
+		b = b[n:]
+	}
+	return len(b) == 0
+}
+
 func ethernet(f []byte) (dst, src object.MAC) { return object.MAC(f[:6]), object.MAC(f[6:12]) }
 
 // ipPacket is one IP packet without its header.

@@ -198,3 +198,17 @@ func TestIsName(t *testing.T) {
 		}
 	}
 }
+
+func TestWholeOptions(t *testing.T) {
+	t.Parallel()
+	option := func(units byte) []byte { b := make([]byte, 8*max(units, 1)); b[1] = units; return b }
+	two := append(option(1), option(3)...)
+	for name, c := range map[string]struct {
+		b    []byte
+		want bool
+	}{"none": {nil, true}, "two": {two, true}, "cut short": {two[:len(two)-1], false}, "length 0": {option(0), false}, "one byte": {[]byte{1}, false}} {
+		if got := WholeOptions(c.b); got != c.want {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
+	}
+}

@@ -33,6 +33,9 @@ const minLifetime = 3 * maxInterval
 // routerSolicitation is the ICMPv6 type of a router solicitation (RFC 4861 section 4.1).
 const routerSolicitation uint8 = 133
 
+// solicitationSize is its size in bytes without options.
+const solicitationSize = 8
+
 // discoveryHopLimit proves that a neighbour discovery message crossed no router (RFC 4861 section 6.1.1).
 const discoveryHopLimit = 255
 
@@ -76,12 +79,7 @@ func IsSolicitation(received []byte) bool {
 	if err != nil || m.HopLimit != discoveryHopLimit || m.Body[0] != routerSolicitation || m.Body[1] != 0 {
 		return false
 	}
-	parsed, err := ndp.ParseMessage(m.Body)
-	if err != nil {
-		return false
-	}
-	_, ok := parsed.(*ndp.RouterSolicitation)
-	return ok
+	return len(m.Body) >= solicitationSize && frame.WholeOptions(m.Body[solicitationSize:])
 }
 
 // Advertisement builds the whole frame that advertises the binding.
