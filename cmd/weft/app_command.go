@@ -55,9 +55,9 @@ func report(out io.Writer, err error) {
 	switch {
 	case err == nil:
 	case errors.As(err, &wrong):
-		fmt.Fprintf(out, "%v\nweft: %s in the manifests: nothing was done\n", err, counted(len(wrong), "mistake"))
+		fmt.Fprintf(out, "%s\nweft: %s in the manifests: nothing was done\n", printableLines(err.Error()), counted(len(wrong), "mistake"))
 	default:
-		fmt.Fprintf(out, "weft: %v\n", err)
+		fmt.Fprintf(out, "weft: %s\n", printableLines(err.Error()))
 	}
 }
 

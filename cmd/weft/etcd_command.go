@@ -27,11 +27,12 @@ func etcdSetupCommand(s streams) *cli.Command {
 		Usage: "check etcd's version and limits, and make its roles and users",
 		Description: "A user is told by its certificate's common name. Every declared Host gets a user that sees nothing of\n" +
 			"other hosts, beside those named here. What is right already is left alone: run it again for every new host.",
-		UsageText: "weft etcd setup [--host NODE]… [--controller NAME]… [--person NAME]… [--enable-auth] [--dry-run]",
+		UsageText: "weft etcd setup [--host NODE]… [--controller NAME]… [--person NAME]… [--gone-host NODE]… [--enable-auth] [--dry-run]",
 		Flags: append(connectionFlags(),
 			&cli.StringSliceFlag{Name: "host", Usage: "a `NODE` besides the declared hosts; may be repeated"},
 			&cli.StringSliceFlag{Name: "controller", Value: cli.NewStringSlice("weft-controller"), Usage: "the `NAME` in the controllers' certificates; may be repeated"},
 			&cli.StringSliceFlag{Name: "person", Usage: "the `NAME` in a person's certificate; may be repeated"},
+			&cli.StringSliceFlag{Name: "gone-host", Usage: "a `NODE` whose user and role are removed, so that its certificate opens nothing; may be repeated"},
 			&cli.BoolFlag{Name: "enable-auth", Usage: "turn authentication on in the end; you must be root yourself"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "only say what would be done"}),
 		Action: func(c *cli.Context) error {
@@ -41,7 +42,7 @@ func etcdSetupCommand(s streams) *cli.Command {
 			return withClient(c, func(ctx context.Context, client *etcdschema.Client, _ settings) error {
 				return etcdSetup(ctx, client, etcdschema.SetupOptions{
 					Hosts: c.StringSlice("host"), Controllers: c.StringSlice("controller"), People: c.StringSlice("person"),
-					EnableAuth: c.Bool("enable-auth"), DryRun: c.Bool("dry-run"),
+					GoneHosts: c.StringSlice("gone-host"), EnableAuth: c.Bool("enable-auth"), DryRun: c.Bool("dry-run"),
 				}, s)
 			})
 		},
@@ -62,7 +63,7 @@ func etcdSetup(ctx context.Context, client *etcdschema.Client, o etcdschema.Setu
 		return err
 	}
 	for _, i := range items {
-		if id, ok := etcdschema.ParseID(i.Key); ok && !slices.Contains(o.Hosts, id.Name) {
+		if id, ok := etcdschema.ParseID(i.Key); ok && !slices.Contains(o.Hosts, id.Name) && !slices.Contains(o.GoneHosts, id.Name) {
 			o.Hosts = append(o.Hosts, id.Name)
 		}
 	}

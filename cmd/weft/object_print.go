@@ -17,7 +17,7 @@ func manifests(s streams, entries []entry) []model.Object {
 			continue
 		}
 		if e.invalid != nil {
-			fmt.Fprintf(s.err, "left out, its intent is not valid:\n%v\n", e.invalid)
+			fmt.Fprintf(s.err, "left out, its intent is not valid:\n%s\n", printableLines(e.invalid.Error()))
 			continue
 		}
 		objs = append(objs, e.object)

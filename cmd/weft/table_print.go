@@ -36,6 +36,15 @@ func printable(s string) string {
 	}, s)
 }
 
+// printableLines is printable for text of several lines.
+func printableLines(s string) string {
+	lines := strings.Split(s, "\n")
+	for i, l := range lines {
+		lines[i] = printable(l)
+	}
+	return strings.Join(lines, "\n")
+}
+
 func printTable(out io.Writer, sel selection, entries []entry, wide bool) error {
 	header := []string{"NAME"}
 	if sel.all && !sel.kind.ClusterScoped() {
