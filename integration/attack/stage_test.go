@@ -56,9 +56,7 @@ func newStage(t *testing.T) *stage {
 	}}
 	st.vsctl(t, "add-br", "br-int", "--", "set", "bridge", "br-int", "datapath_type=netdev", "fail_mode=secure",
 		"protocols="+strings.Join(object.BridgeProtocols(), ","))
-	if _, err := st.host.OFCtl(t.Context(), "br-int", "set-frags", object.FragmentsNXMatch); err != nil {
-		t.Fatal(err)
-	}
+	st.ofctl(t, "set-frags", object.FragmentsNXMatch)
 	st.slice = &desired.Slice{
 		Host: &desired.Host{UID: hostUID, Name: "h1", Driver: model.DriverOVS, Bridge: "br-int",
 			Uplinks: []desired.Uplink{{PhysicalNetwork: "rack", Interface: "eth1", MTU: 1500}}},
@@ -138,14 +136,21 @@ func (st *stage) plug(t *testing.T, device string) (namespace string) {
 	ipCommand(t, "-n", st.host.Namespace, "link", "add", device, "type", "veth", "peer", "name", "eth0", "netns", namespace)
 	ipCommand(t, "-n", st.host.Namespace, "link", "set", device, "addrgenmode", "none", "up")
 	ipCommand(t, "-n", namespace, "link", "set", "eth0", "up", "arp", "off")
+	st.facts.Links[device] = object.LinkFacts{MTU: 1500, Up: true}
+	st.number(t, device)
+	return namespace
+}
+
+// number makes a device a port of the bridge and learns its port number.
+func (st *stage) number(t *testing.T, device string) uint32 {
+	t.Helper()
 	st.vsctl(t, "add-port", "br-int", device)
 	ofport, err := strconv.Atoi(strings.TrimSpace(st.vsctl(t, "get", "interface", device, "ofport")))
 	if err != nil || ofport <= 0 {
 		t.Fatalf("port number of %s: %d, %v", device, ofport, err)
 	}
-	st.facts.Links[device] = object.LinkFacts{MTU: 1500, Up: true}
 	st.facts.Interfaces[device] = object.InterfaceFacts{Bridge: "br-int", OFPort: uint32(ofport), Created: true}
-	return namespace
+	return uint32(ofport)
 }
 
 // ipCommand runs ip(8) outside of every namespace: one that it adds inside would be seen by nobody else.
@@ -169,11 +174,6 @@ func (st *stage) vsctl(t *testing.T, args ...string) string {
 type cookieFlow struct {
 	object.Flow
 	cookie uint64
-}
-
-func (st *stage) number(network string) uint64 {
-	n, _ := compile.NetworkNumber(network)
-	return n
 }
 
 // compile lists the flows of the whole slice.
@@ -200,6 +200,11 @@ func (st *stage) compile(t *testing.T) (flows []cookieFlow) {
 // install replaces the bridge's flows, the learned ones too.
 func (st *stage) install(t *testing.T, flows []cookieFlow) {
 	t.Helper()
+	st.send(t, "replace-flows", flows)
+}
+
+func (st *stage) send(t *testing.T, command string, flows []cookieFlow) {
+	t.Helper()
 	var lines strings.Builder
 	for _, f := range flows {
 		lines.WriteString(flowLine(f.cookie, f.Flow))
@@ -208,13 +213,20 @@ func (st *stage) install(t *testing.T, flows []cookieFlow) {
 	if err := os.WriteFile(file, []byte(lines.String()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := st.host.OFCtl(t.Context(), "br-int", "replace-flows", file); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	st.ofctl(t, command, file)
 	// The datapath's cache follows by itself a little later; the test does not wait for it.
 	if _, err := st.host.AppCtl(t.Context(), "revalidator/purge"); err != nil {
 		t.Fatal(err)
 	}
+}
+
+func (st *stage) ofctl(t *testing.T, command string, args ...string) string {
+	t.Helper()
+	out, err := st.host.OFCtl(t.Context(), "br-int", command, args...)
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	return out
 }
 
 func (st *stage) keys() []desired.Key {
