@@ -1,7 +1,6 @@
 package etcdschema
 
 import (
-	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -19,13 +18,6 @@ const (
 
 // NodeRole is the role of one node.
 func NodeRole(node string) string { return nodeRolePrefix + node }
-
-// Permission allows reading, or also writing, one key (End empty) or the range of keys from Key up to End. Keys carry
-// root and layout.
-type Permission struct {
-	Key, End    string
-	Read, Write bool
-}
 
 // Role is a named set of permissions, ordered by key.
 type Role struct {
@@ -69,10 +61,6 @@ func (c *Client) allow(p Prefix, read, write bool) Permission {
 func newRole(name string, permissions ...Permission) Role {
 	slices.SortFunc(permissions, comparePermission)
 	return Role{name, permissions}
-}
-
-func comparePermission(a, b Permission) int {
-	return cmp.Or(cmp.Compare(a.Key, b.Key), cmp.Compare(a.End, b.End))
 }
 
 // account is one user with the role it has.

@@ -9,7 +9,6 @@ import (
 	"os"
 	"slices"
 
-	"go.etcd.io/etcd/api/v3/authpb"
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
@@ -229,42 +228,6 @@ func (s *setup) user(ctx context.Context, a account) error {
 		_, err := s.client.etcd.UserGrantRole(ctx, a.user, a.role)
 		return err
 	})
-}
-
-// String writes the permission as people read it: "read /weft/v1/order/h1/*".
-func (p Permission) String() string {
-	s := "write "
-	switch {
-	case p.Read && p.Write:
-		s = "read and write "
-	case p.Read:
-		s = "read "
-	}
-	switch p.End {
-	case "":
-		return s + p.Key
-	case clientv3.GetPrefixRangeEnd(p.Key):
-		return s + p.Key + "*"
-	}
-	return s + p.Key + " up to " + p.End
-}
-
-func (p Permission) kind() clientv3.PermissionType {
-	switch {
-	case p.Read && p.Write:
-		return clientv3.PermissionType(clientv3.PermReadWrite)
-	case p.Write:
-		return clientv3.PermissionType(clientv3.PermWrite)
-	}
-	return clientv3.PermissionType(clientv3.PermRead)
-}
-
-func permissionOf(p *authpb.Permission) Permission {
-	return Permission{
-		Key: string(p.Key), End: string(p.RangeEnd),
-		Read:  p.PermType == authpb.Permission_READ || p.PermType == authpb.Permission_READWRITE,
-		Write: p.PermType == authpb.Permission_WRITE || p.PermType == authpb.Permission_READWRITE,
-	}
 }
 
 // isRoot says why the client would lock itself out by turning authentication on.

@@ -27,6 +27,9 @@ const (
 	keepAliveTime    = 10 * time.Second
 	keepAliveTimeout = 5 * time.Second
 
+	// maxReceiveBytes bounds one answer of etcd; lists then ask for smaller pages. Watches are fragmented far below it.
+	maxReceiveBytes = 64 << 20
+
 	// gRPC's own bound of 120 s would leave a host blind for two minutes after an outage.
 	reconnectFirst = 100 * time.Millisecond
 	reconnectLast  = 5 * time.Second
@@ -43,6 +46,8 @@ type Config struct {
 	Username, Password string
 	DialTimeout        time.Duration // DefaultDialTimeout when 0
 	Logger             *slog.Logger  // slog.Default() when nil
+
+	receiveBytes int // overrides maxReceiveBytes in tests
 }
 
 // TLSConfig names PEM files. CertFile and KeyFile are read again at every handshake, so that a renewed certificate
@@ -72,6 +77,9 @@ func Open(ctx context.Context, c Config) (*Client, error) {
 	}
 	if c.DialTimeout == 0 {
 		c.DialTimeout = DefaultDialTimeout
+	}
+	if c.receiveBytes == 0 {
+		c.receiveBytes = maxReceiveBytes
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
@@ -106,6 +114,7 @@ func (c *Client) connect(ctx context.Context, options ...grpc.DialOption) (*clie
 		DialTimeout:           c.config.DialTimeout,
 		DialKeepAliveTime:     keepAliveTime,
 		DialKeepAliveTimeout:  keepAliveTimeout,
+		MaxCallRecvMsgSize:    c.config.receiveBytes,
 		BackoffWaitBetween:    50 * time.Millisecond,
 		BackoffJitterFraction: 0.5,
 		DialOptions:           options,

@@ -1,6 +1,7 @@
 package etcdschema
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -25,6 +26,10 @@ func explain(err error) error {
 		{rpctypes.ErrLeaseNotFound, "the lease has ended"},
 		{rpctypes.ErrCompacted, "the revision has been compacted away: list again"},
 		{rpctypes.ErrNoLeader, "the etcd cluster has no leader: it has lost its quorum"},
+	}
+	if errors.Is(err, context.DeadlineExceeded) {
+		return fmt.Errorf("%w: etcd did not answer: check that it runs at the endpoints and has its quorum, "+
+			"and that certificate and CA are the right ones", err)
 	}
 	if tooLarge(err) {
 		return fmt.Errorf("%w: the request exceeds the server's --max-request-bytes (etcd's default is 1.5 MiB)", err)

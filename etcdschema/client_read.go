@@ -10,7 +10,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// pageSize bounds one answer of a list, so that a large prefix neither exceeds gRPC's limits nor blocks etcd.
+// pageSize bounds the keys of one answer of a list, so that a large prefix does not block etcd.
 const pageSize = 1000
 
 // Item is one key with its value as etcd holds it. Lease is 0 for a key without one.
@@ -62,8 +62,13 @@ type header struct {
 func (c *Client) list(ctx context.Context, etcd *clientv3.Client, p Prefix, revision int64) (items []Item, head header, err error) {
 	from := c.FullPrefix(p)
 	end := clientv3.GetPrefixRangeEnd(from)
+	limit := int64(pageSize)
 	for {
-		resp, err := c.page(ctx, etcd, from, end, revision)
+		resp, err := c.page(ctx, etcd, from, end, revision, limit)
+		if err != nil && tooLarge(err) && limit > 1 {
+			limit = max(1, limit/4)
+			continue
+		}
 		if err != nil {
 			return nil, header{}, fmt.Errorf("list %s: %w", c.FullPrefix(p), explain(err))
 		}
@@ -81,10 +86,10 @@ func (c *Client) list(ctx context.Context, etcd *clientv3.Client, p Prefix, revi
 	}
 }
 
-func (c *Client) page(ctx context.Context, etcd *clientv3.Client, from, end string, revision int64) (*clientv3.GetResponse, error) {
+func (c *Client) page(ctx context.Context, etcd *clientv3.Client, from, end string, revision, limit int64) (*clientv3.GetResponse, error) {
 	ctx, cancel := withDeadline(ctx)
 	defer cancel()
-	return etcd.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(pageSize), clientv3.WithRev(revision))
+	return etcd.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(limit), clientv3.WithRev(revision))
 }
 
 // Grant makes a lease of at least ttl, rounded up to whole seconds. Keys put with it go away when it ends; nobody keeps

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/client/v3/concurrency"
 )
@@ -36,7 +37,8 @@ func (l *Leadership) Resign(ctx context.Context) error {
 	l.session.Orphan()
 	ctx, cancel := withDeadline(ctx)
 	defer cancel()
-	if _, err := l.conn.Revoke(ctx, l.session.Lease()); err != nil {
+	_, err := l.conn.Revoke(ctx, l.session.Lease())
+	if err != nil && !errors.Is(rpctypes.Error(err), rpctypes.ErrLeaseNotFound) { // not found: it was lost before
 		return fmt.Errorf("resign %s: it ends by itself with its ttl: %w", l.key, explain(err))
 	}
 	return nil

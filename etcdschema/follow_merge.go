@@ -60,12 +60,14 @@ type watcher struct {
 	dials    int64 // connections made when the history was last checked
 	arrivals chan arrival
 	tick     *time.Timer
-	asked    bool // progress was asked for and has not come
+	asked    bool // progress was asked for because events wait, and has not come
 	ready    func()
 	fn       func(Batch) error
 }
 
-// watch follows all prefixes from the revision seen until something is in the way.
+// watch follows all prefixes from the revision seen until something is in the way. It begins with that revision, not
+// the one after it, and leaves out what was told: etcd answers no question about progress before the revision a watch
+// begins with exists, and a quiet etcd would look like an absent one.
 func (f *Follower) watch(ctx context.Context, dials int64, fn func(Batch) error, ready func()) error {
 	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
 	w := &watcher{Follower: f, merger: merger{known: make([]int64, len(f.config.Prefixes))}, dials: dials,
@@ -77,7 +79,7 @@ func (f *Follower) watch(ctx context.Context, dials int64, fn func(Batch) error,
 	for i, p := range f.config.Prefixes {
 		w.merger.known[i] = f.seen.Revision
 		ch := f.conn.Watch(ctx, f.client.FullPrefix(p), clientv3.WithPrefix(), clientv3.WithFragment(),
-			clientv3.WithRev(f.seen.Revision+1))
+			clientv3.WithRev(f.seen.Revision))
 		lanes.Go(func() { pump(ctx, i, ch, w.arrivals) })
 	}
 	for {
@@ -101,7 +103,7 @@ func (w *watcher) step(ctx context.Context) error {
 		if err := w.conn.RequestProgress(ctx); err != nil {
 			return fmt.Errorf("request progress: %w", explain(err))
 		}
-		w.asked = true
+		w.asked = len(w.events) > 0
 		if len(w.events) > 0 {
 			w.tick.Reset(barrierInterval)
 		} else {
@@ -141,7 +143,9 @@ func (w *watcher) receive(ctx context.Context, a arrival) error {
 	known := &w.merger.known[a.lane]
 	if n := len(a.resp.Events); n > 0 {
 		for _, e := range a.resp.Events {
-			w.events = append(w.events, w.event(e))
+			if e.Kv.ModRevision > w.seen.Revision {
+				w.events = append(w.events, w.event(e))
+			}
 		}
 		*known = max(*known, a.resp.Events[n-1].Kv.ModRevision)
 	} else if a.resp.IsProgressNotify() {

@@ -77,6 +77,15 @@ func TestFollowAdvancesWhileIdle(t *testing.T) {
 	o := observe(t, c, FollowerConfig{Prefixes: []Prefix{NodeDesired("h1")}})
 	o.next(t)
 	before := o.follower.LastContact()
+	ctx := testContext(t)
+	for !o.follower.LastContact().After(before) { // nothing at all happens in etcd
+		select {
+		case <-ctx.Done():
+			t.Fatal("a quiet etcd looks like an absent one")
+		case <-time.After(5 * time.Millisecond):
+		}
+	}
+	before = o.follower.LastContact()
 	rev := put(t, c, "desired/h10/port/u1", "a neighbour by prefix")
 	for _, b := range o.until(t, rev) {
 		if len(b.Events) != 0 {
