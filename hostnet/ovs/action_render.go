@@ -1,0 +1,82 @@
+package ovs
+
+import (
+	"fmt"
+	"strings"
+
+	"weft/hostnet/object"
+)
+
+// renderActions writes an action list in the words of ovs-ofctl (ovs-actions(7)), in the form ovs-ofctl prints itself.
+func renderActions(actions []object.Action) (string, error) {
+	if len(actions) == 0 {
+		return "drop", nil
+	}
+	texts := make([]string, len(actions))
+	for i, a := range actions {
+		t, err := renderAction(a)
+		if err != nil {
+			return "", err
+		}
+		texts[i] = t
+	}
+	return strings.Join(texts, ","), nil
+}
+
+func renderAction(a object.Action) (string, error) {
+	switch a := a.(type) {
+	case object.Output:
+		if a.Port == portLocal {
+			return "LOCAL", nil
+		}
+		return fmt.Sprintf("output:%d", a.Port), nil
+	case object.Goto:
+		return fmt.Sprintf("goto_table:%d", a.Table), nil
+	case object.Resubmit:
+		return fmt.Sprintf("resubmit(,%d)", a.Table), nil
+	case object.LookupTarget:
+		return fmt.Sprintf("%sresubmit(,%d)%s", lookupBefore, a.Table, lookupAfter), nil
+	case object.SetMetadata:
+		return fmt.Sprintf("set_field:%#x->metadata", a.Value), nil
+	case object.SetReg:
+		return fmt.Sprintf("set_field:%#x->reg%d", a.Value, a.Reg), nil
+	case object.PushVLAN:
+		if a.ID > 4095 {
+			return "", fmt.Errorf("action push_vlan: %d is no VLAN id", a.ID)
+		}
+		return fmt.Sprintf("push_vlan:0x8100,set_field:%d->vlan_vid", vlanPresent|a.ID), nil
+	case object.PopVLAN:
+		return "pop_vlan", nil
+	case object.LearnLinkLocal:
+		return renderLearn(a), nil
+	}
+	return "", fmt.Errorf("action %s (%T): the Open vSwitch driver does not know this type", a, a)
+}
+
+// vlanPresent is OFPVID_PRESENT, the bit of vlan_vid that says that there is a tag.
+const vlanPresent = 0x1000
+
+// A lookup with the neighbour discovery target in the place of the source, which is put back afterwards.
+const (
+	lookupBefore = "push:NXM_NX_IPV6_SRC[],move:NXM_NX_ND_TARGET[]->NXM_NX_IPV6_SRC[],"
+	lookupAfter  = ",pop:NXM_NX_IPV6_SRC[]"
+)
+
+// renderLearn writes the learn action exactly as ovs-ofctl prints it, so that reading it is comparing text.
+func renderLearn(a object.LearnLinkLocal) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "learn(table=%d", a.Table)
+	if a.IdleTimeout != 0 {
+		fmt.Fprintf(&b, ",idle_timeout=%d", a.IdleTimeout)
+	}
+	b.WriteString(",delete_learned")
+	if a.Cookie != 0 {
+		fmt.Fprintf(&b, ",cookie=%#x", a.Cookie)
+	}
+	if a.Limit != 0 {
+		fmt.Fprintf(&b, ",limit=%d", a.Limit)
+	}
+	b.WriteString(",result_dst=NXM_NX_REG4[0],OXM_OF_METADATA[],eth_type=0x86dd,NXM_NX_IPV6_SRC[]," +
+		"load:NXM_NX_REG6[]->NXM_NX_REG5[])")
+	return b.String()
+}

@@ -1,0 +1,224 @@
+//go:build integration
+
+package ovs
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"weft/hostnet/object"
+	"weft/hostnet/ovs/ovstest"
+)
+
+const (
+	hostUID  = "0b8e6f0a-5b0f-4c57-9d9e-0e8f2c5a1d01"
+	guestUID = "7d0c2f3e-1a2b-4c3d-8e4f-5a6b7c8d9e0f"
+)
+
+// deadline bounds every wait of a test.
+const deadline = 10 * time.Second
+
+// bed is a host with Open vSwitch and a driver that watches it.
+type bed struct {
+	*ovstest.Host
+	t *testing.T
+	d *Driver
+
+	mu     sync.Mutex
+	events []object.Event
+	came   chan struct{}
+}
+
+func newBed(t *testing.T) *bed {
+	t.Helper()
+	b := &bed{Host: ovstest.Start(t), t: t, came: make(chan struct{})}
+	b.d = New(Config{RunDir: b.RunDir, DatapathType: "netdev", Log: slog.New(slog.DiscardHandler)})
+	t.Cleanup(b.d.Close)
+	return b
+}
+
+// watch starts Watch and ends it with the test.
+func (b *bed) watch() {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- b.d.Watch(ctx, b.note) }()
+	b.t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			b.t.Errorf("watch: %v", err)
+		}
+	})
+}
+
+func (b *bed) note(e object.Event) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.events = append(b.events, e)
+	close(b.came)
+	b.came = make(chan struct{})
+}
+
+// await waits for an event that wants accepts, from the given position on.
+func (b *bed) await(from int, what string, wants func(object.Event) bool) {
+	b.t.Helper()
+	timeout := time.After(deadline)
+	for {
+		b.mu.Lock()
+		came, events := b.came, b.events[from:]
+		b.mu.Unlock()
+		if slices.ContainsFunc(events, wants) {
+			return
+		}
+		select {
+		case <-came:
+		case <-timeout:
+			b.t.Fatalf("no event %s in %v", what, events)
+		}
+	}
+}
+
+func (b *bed) seen() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.events)
+}
+
+func about(k object.Key) func(object.Event) bool {
+	return func(e object.Event) bool { return slices.Contains(e.Keys, k) }
+}
+
+// drifted accepts the event after which the object is not as desired.
+func (b *bed) drifted(desired object.Object) func(object.Event) bool {
+	return func(e object.Event) bool {
+		if !slices.Contains(e.Keys, desired.Key()) {
+			return false
+		}
+		o := b.observe(desired.Key())
+		return o == nil || len(desired.Diff(o)) > 0
+	}
+}
+
+func resync(e object.Event) bool { return e.Resync }
+
+// live waits until the flow monitor of the bridge is in place.
+func (b *bed) live(bridge string) {
+	b.t.Helper()
+	b.await(0, "resync", func(e object.Event) bool {
+		v := b.d.flowViewOf(bridge)
+		if v == nil {
+			return false
+		}
+		live, _ := v.state()
+		return live && e.Resync
+	})
+}
+
+func (b *bed) apply(changes ...object.Change) []error {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	return b.d.Apply(ctx, changes)
+}
+
+// must applies changes that have to succeed.
+func (b *bed) must(changes ...object.Change) {
+	b.t.Helper()
+	for i, err := range b.apply(changes...) {
+		if err != nil {
+			b.t.Fatalf("%s %s: %v", changes[i].Op, changes[i].Key(), err)
+		}
+	}
+}
+
+func (b *bed) sync() {
+	b.t.Helper()
+	if err := b.d.Sync(b.t.Context()); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+// observe returns the object of a key, or nil.
+func (b *bed) observe(k object.Key) object.Object {
+	b.t.Helper()
+	o, err := b.d.Observe(b.t.Context(), []object.Key{k})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if len(o) == 0 {
+		return nil
+	}
+	return o[0]
+}
+
+func (b *bed) ctl(args ...string) string {
+	b.t.Helper()
+	out, err := b.VSCtl(b.t.Context(), args...)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return out
+}
+
+func (b *bed) flows(bridge, command string, args ...string) string {
+	b.t.Helper()
+	out, err := b.OFCtl(b.t.Context(), bridge, command, args...)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return out
+}
+
+// veth makes a pair of which one end carries the name.
+func (b *bed) veth(name string) {
+	b.t.Helper()
+	if _, err := b.Exec(b.t.Context(), "ip", "link", "add", name, "type", "veth", "peer", "name", "p"+name); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func create(o object.Object) object.Change { return object.Change{Op: object.Create, Desired: o} }
+
+func ourBridge() *object.Bridge {
+	return &object.Bridge{OwnerUID: hostUID, Name: "br-int", DatapathType: "netdev", FailMode: "secure",
+		Protocols: object.BridgeProtocols(), Fragments: object.FragmentsNXMatch,
+		Settings: []object.Setting{{Key: "mac-table-size", Value: "16"}, {Key: "mcast-snooping-disable-flood-unregistered", Value: "true"}}}
+}
+
+func guest(device string) *object.OVSPort {
+	return &object.OVSPort{OwnerUID: guestUID, Bridge: "br-int", Device: device, Tag: object.DeadVLAN,
+		InterfaceID: guestUID, MAC: "fa:16:3e:00:00:01"}
+}
+
+func flowSet(n uint64, flows ...object.Flow) *object.FlowSet {
+	return &object.FlowSet{OwnerUID: guestUID, Bridge: "br-int", Feature: "port", Cookie: object.CookieOwner | n, Flows: flows}
+}
+
+// someFlows are n flows of one port.
+func someFlows(port uint32, n int) []object.Flow {
+	flows := make([]object.Flow, n)
+	for i := range flows {
+		flows[i] = object.Flow{Table: 10, Priority: uint16(100 + i), Match: object.Match{InPort: port, EthType: etherIPv6},
+			Actions: []object.Action{object.Goto{Table: 20}}}
+	}
+	return flows
+}
+
+func flowSetKey(bridge string, cookie uint64) object.Key {
+	return object.Key{Kind: object.KindFlowSet, Name: object.FlowSetName(bridge, cookie)}
+}
+
+func same(t *testing.T, desired, observed object.Object) {
+	t.Helper()
+	if observed == nil {
+		t.Fatalf("%s is not there", desired.Key())
+	}
+	if d := desired.Diff(observed); len(d) > 0 {
+		t.Fatalf("%s: %v", desired.Key(), d)
+	}
+}
+
+func errorText(err error) string { return fmt.Sprint(err) }

@@ -1,0 +1,273 @@
+// Package ovs is the driver for Open vSwitch: bridges, uplinks and guest ports in its database (OVSDB, RFC 7047), flow
+// sets in its OpenFlow tables.
+//
+// Invariants: what carries external_ids:weft-owner, or a flow cookie of ours, is ours, and nothing else is changed or
+// removed; a batch is one database transaction and one flow bundle per bridge; nothing counts as done before the switch
+// itself has reported it; observing reads a view that the database's and the flows' monitors keep current, and never asks
+// the switch.
+package ovs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strconv"
+	"strings"
+	"sync"
+
+	"weft/hostnet/object"
+)
+
+// Config says where Open vSwitch is.
+type Config struct {
+	// RunDir is its run directory with db.sock and <bridge>.mgmt (usually /var/run/openvswitch).
+	RunDir string
+	// DatapathType is what bridges of ours use: "system" or "netdev". It is only passed on as a fact.
+	DatapathType string
+	// Log gets lost and regained connections; slog's default when nil.
+	Log *slog.Logger
+}
+
+// Driver implements the engine's driver for the kinds bridge, uplink, ovs-port and flow-set. Sync, Observe, Ours, Facts
+// and Apply are called from one goroutine, Watch runs in another; without Watch they work too, only the view is then as
+// of the last Sync or Apply.
+type Driver struct {
+	cfg    Config
+	flows  flowTransport
+	events *eventBox
+
+	dialing sync.Mutex // held while connecting
+
+	mu    sync.Mutex
+	db    *database            // nil before the first connection
+	views map[string]*flowView // of every bridge of ours
+}
+
+// New makes a driver; it connects at the first use. Close ends it.
+func New(cfg Config) *Driver {
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	return &Driver{cfg: cfg, flows: ofctl{cfg.RunDir}, events: newEventBox(), views: map[string]*flowView{}}
+}
+
+// Close ends the connection to the database. Watch must have returned.
+func (d *Driver) Close() {
+	d.mu.Lock()
+	db := d.db
+	d.db = nil
+	d.mu.Unlock()
+	if db != nil {
+		db.close()
+	}
+}
+
+// Name implements the engine's driver.
+func (d *Driver) Name() string { return "ovs" }
+
+// Kinds implements the engine's driver.
+func (d *Driver) Kinds() []object.Kind {
+	return []object.Kind{object.KindBridge, object.KindUplink, object.KindOVSPort, object.KindFlowSet}
+}
+
+// connected returns the connection to the database, a new one if there is none or the last is lost.
+func (d *Driver) connected(ctx context.Context) (*database, error) {
+	d.dialing.Lock()
+	defer d.dialing.Unlock()
+	d.mu.Lock()
+	db := d.db
+	d.mu.Unlock()
+	if db != nil && !db.lost() {
+		return db, nil
+	}
+	if db != nil {
+		db.close()
+	}
+	db, err := dialDatabase(ctx, d.cfg.RunDir, d.events.rowChanged)
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	d.db = db
+	d.mu.Unlock()
+	d.syncBridges(db)
+	return db, nil
+}
+
+// syncBridges makes the set of flow views that of the bridges that are ours. A bridge made again is another: it has another
+// row, and none of the flows it had.
+func (d *Driver) syncBridges(db *database) {
+	own := map[string]string{}
+	for name, b := range db.read().bridges {
+		if id(b.ExternalIDs, idOwner) != "" {
+			own[name] = b.UUID
+		}
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for name, v := range d.views {
+		if own[name] != v.bridgeUUID {
+			delete(d.views, name)
+			d.events.put(true, nil)
+			d.events.bridgesChanged()
+		}
+	}
+	for name, uuid := range own {
+		if d.views[name] == nil {
+			d.views[name] = newFlowView(uuid)
+			d.events.bridgesChanged()
+		}
+	}
+}
+
+func (d *Driver) flowViewOf(bridge string) *flowView {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.views[bridge]
+}
+
+func (d *Driver) flowViews() map[string]*flowView {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out := make(map[string]*flowView, len(d.views))
+	for name, v := range d.views {
+		out[name] = v
+	}
+	return out
+}
+
+// Sync implements the engine's driver: it reads every flow of our bridges; the database's rows are complete whenever there
+// is a connection.
+func (d *Driver) Sync(ctx context.Context) error {
+	db, err := d.connected(ctx)
+	if err != nil {
+		return fmt.Errorf("open vswitch: %w", err)
+	}
+	d.syncBridges(db)
+	var errs []error
+	for name, v := range d.flowViews() {
+		if err := errors.Join(d.refreshFlows(ctx, name, v, nil), d.readFragments(ctx, name, v)); err != nil {
+			errs = append(errs, fmt.Errorf("bridge %s: %w", name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (d *Driver) readFragments(ctx context.Context, bridge string, v *flowView) error {
+	mode, err := d.flows.fragments(ctx, bridge)
+	if err != nil {
+		return err
+	}
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.fragments = mode
+	return nil
+}
+
+func (d *Driver) withFragments(o object.Object) object.Object {
+	b, ok := o.(*object.Bridge)
+	if !ok {
+		return o
+	}
+	if v := d.flowViewOf(b.Name); v != nil {
+		v.mu.Lock()
+		defer v.mu.Unlock()
+		b.Fragments = v.fragments
+	}
+	return b
+}
+
+// Observe implements the engine's driver.
+func (d *Driver) Observe(ctx context.Context, keys []object.Key) ([]object.Object, error) {
+	db, err := d.connected(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open vswitch: %w", err)
+	}
+	r := db.read()
+	var out []object.Object
+	for _, k := range keys {
+		if k.Kind == object.KindFlowSet {
+			if o := d.flowSet(r, k); o != nil {
+				out = append(out, o)
+			}
+		} else if o := r.object(k); o != nil {
+			out = append(out, d.withFragments(o))
+		}
+	}
+	return out, nil
+}
+
+// flowSet returns the flow set of a key (object.FlowSetName), or nil.
+func (d *Driver) flowSet(r *rows, k object.Key) *object.FlowSet {
+	bridge, text, _ := strings.Cut(k.Name, "/")
+	cookie, err := strconv.ParseUint(text, 0, 64)
+	v := d.flowViewOf(bridge)
+	if b := r.bridges[bridge]; err != nil || v == nil || b == nil || b.UUID != v.bridgeUUID {
+		return nil
+	}
+	flows, ok := v.flows(cookie)
+	if !ok {
+		return nil
+	}
+	return &object.FlowSet{Bridge: bridge, Cookie: cookie, Flows: flows}
+}
+
+// Ours implements the engine's driver. A cookie in our tables that is not ours is among them.
+func (d *Driver) Ours(ctx context.Context) ([]object.Key, error) {
+	db, err := d.connected(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open vswitch: %w", err)
+	}
+	keys := db.read().keys()
+	for name, v := range d.flowViews() {
+		for _, c := range v.cookies() {
+			keys = append(keys, object.Key{Kind: object.KindFlowSet, Name: object.FlowSetName(name, c)})
+		}
+	}
+	return keys, nil
+}
+
+// Facts implements the engine's driver. Without a connection it adds nothing of the interfaces.
+func (d *Driver) Facts(into *object.Facts) {
+	into.DatapathType = d.cfg.DatapathType
+	if into.Interfaces == nil {
+		into.Interfaces = map[string]object.InterfaceFacts{}
+	}
+	if into.ForeignBridges == nil {
+		into.ForeignBridges = map[string]string{}
+	}
+	d.mu.Lock()
+	db := d.db
+	d.mu.Unlock()
+	if db != nil {
+		db.read().facts(into)
+	}
+}
+
+// Apply implements the engine's driver: the database's changes as one transaction, then the flows' as one bundle per
+// bridge.
+func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
+	errs := make([]error, len(changes))
+	var rows []dbChange
+	flows := map[string][]flowChange{}
+	for i, c := range changes {
+		if c.Key().Kind != object.KindFlowSet {
+			rows = append(rows, dbChange{i, c})
+			continue
+		}
+		f, err := newFlowChange(i, c)
+		if err != nil {
+			errs[i] = err
+			continue
+		}
+		flows[f.bridge] = append(flows[f.bridge], f)
+	}
+	if len(rows) > 0 {
+		d.applyDatabase(ctx, rows, errs)
+	}
+	for bridge, f := range flows {
+		d.applyFlows(ctx, bridge, f, errs)
+	}
+	return errs
+}

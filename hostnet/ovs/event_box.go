@@ -1,0 +1,124 @@
+package ovs
+
+import (
+	"sync"
+
+	"github.com/ovn-kubernetes/libovsdb/cache"
+	"github.com/ovn-kubernetes/libovsdb/model"
+
+	"weft/hostnet/object"
+)
+
+// eventBox collects what happened until Watch takes it, so that neither monitor ever waits for the engine. It is as large
+// as the number of different things that changed.
+type eventBox struct {
+	mu      sync.Mutex
+	keys    map[object.Key]struct{}
+	devices map[string]struct{}
+	resync  bool
+	wake    chan struct{} // holds one
+	bridges chan struct{} // holds one: the set of bridges may have changed
+}
+
+func newEventBox() *eventBox {
+	return &eventBox{keys: map[object.Key]struct{}{}, devices: map[string]struct{}{}, wake: make(chan struct{}, 1),
+		bridges: make(chan struct{}, 1)}
+}
+
+// take empties the box.
+func (b *eventBox) take() (e object.Event, any bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	e.Resync = b.resync
+	for k := range b.keys {
+		e.Keys = append(e.Keys, k)
+	}
+	for d := range b.devices {
+		e.Devices = append(e.Devices, d)
+	}
+	clear(b.keys)
+	clear(b.devices)
+	b.resync = false
+	return e, e.Resync || len(e.Keys) > 0 || len(e.Devices) > 0
+}
+
+func (b *eventBox) put(resync bool, keys []object.Key, devices ...string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.resync = b.resync || resync
+	for _, k := range keys {
+		b.keys[k] = struct{}{}
+	}
+	for _, d := range devices {
+		b.devices[d] = struct{}{}
+	}
+	signal(b.wake)
+}
+
+func (b *eventBox) bridgesChanged() { signal(b.bridges) }
+
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default: // one is waiting already
+	}
+}
+
+// flowsChanged tells of flow sets by their cookies.
+func (b *eventBox) flowsChanged(bridge string, cookies []uint64) {
+	keys := make([]object.Key, len(cookies))
+	for i, c := range cookies {
+		keys[i] = object.Key{Kind: object.KindFlowSet, Name: object.FlowSetName(bridge, c)}
+	}
+	b.put(false, keys)
+}
+
+// rowChanged tells of a row of the database; old or new is nil when it came or went.
+func (b *eventBox) rowChanged(all *cache.TableCache, old, new model.Model) {
+	row := new
+	if row == nil {
+		row = old
+	}
+	switch r := row.(type) {
+	case *bridgeRow:
+		b.put(false, []object.Key{{Kind: object.KindBridge, Name: r.Name}})
+		if old == nil || new == nil || id(old.(*bridgeRow).ExternalIDs, idOwner) != id(new.(*bridgeRow).ExternalIDs, idOwner) {
+			b.bridgesChanged()
+		}
+		if old != nil && new != nil {
+			b.replugged(all, old.(*bridgeRow).Ports, new.(*bridgeRow).Ports)
+		}
+	case *portRow:
+		b.put(false, portKeys(r.Name))
+	case *interfaceRow:
+		b.put(false, portKeys(r.Name), r.Name)
+	case *controllerRow:
+		// A controller's target may change in place: only a look at all tells on which bridge.
+		if old != nil && new != nil {
+			b.put(true, nil)
+		}
+	}
+}
+
+// replugged tells of the ports that a bridge got or lost: a port that moved to another bridge does not change itself.
+func (b *eventBox) replugged(all *cache.TableCache, old, new []string) {
+	sides := make(map[string]int, len(new))
+	for _, uuid := range old {
+		sides[uuid]--
+	}
+	for _, uuid := range new {
+		sides[uuid]++
+	}
+	for uuid, n := range sides {
+		if n == 0 {
+			continue
+		}
+		if p, ok := all.Table(tablePort).Row(uuid).(*portRow); ok { // else it is gone, which is told by its own row
+			b.put(false, portKeys(p.Name), p.Name)
+		}
+	}
+}
+
+func portKeys(name string) []object.Key {
+	return []object.Key{{Kind: object.KindOVSPort, Name: name}, {Kind: object.KindUplink, Name: name}}
+}

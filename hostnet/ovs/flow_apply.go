@@ -1,0 +1,192 @@
+package ovs
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"weft/hostnet/object"
+)
+
+// How long the monitor may take to report what the switch has committed: some milliseconds are usual, and one per flow set
+// is allowed for large batches. Then the switch is asked.
+const (
+	verifyTimeout       = time.Second
+	verifyTimeoutPerSet = 2 * time.Millisecond
+	// fewDumps is up to how many flow sets are asked for one by one rather than by reading the whole bridge.
+	fewDumps = 8
+)
+
+// flowChange is one change of a flow set on its way into a bundle.
+type flowChange struct {
+	at      int // index of its error
+	bridge  string
+	cookie  uint64
+	desired []object.Flow
+	adds    []flowMod
+	deletes []flowMod
+}
+
+// newFlowChange computes the modifications from observed to desired, and nothing else: it reads no view.
+func newFlowChange(at int, c object.Change) (flowChange, error) {
+	var observed, desired []object.Flow
+	var set *object.FlowSet
+	if c.Observed != nil {
+		set = c.Observed.(*object.FlowSet)
+		observed = set.Flows
+	}
+	if c.Desired != nil {
+		set = c.Desired.(*object.FlowSet)
+		desired = set.Flows
+	}
+	f := flowChange{at: at, bridge: set.Bridge, cookie: set.Cookie, desired: desired}
+	if c.Op != object.Delete && set.Cookie&object.CookieMask != object.CookieOwner {
+		return f, fmt.Errorf("flow set %s of %s: the cookie is not one of ours", c.Key().Name, set.OwnerUID)
+	}
+	missing, extra := object.FlowDelta(observed, desired)
+	var errs []error
+	add := func(to *[]flowMod, op modOp, flow object.Flow) {
+		m, err := newFlowMod(op, set.Cookie, flow)
+		if err != nil {
+			errs = append(errs, err)
+		}
+		*to = append(*to, m)
+	}
+	for _, flow := range missing {
+		if flow.Table > object.LastTable {
+			errs = append(errs, fmt.Errorf("flow %s: tables above %d are not ours", flow, object.LastTable))
+		}
+		add(&f.adds, modAdd, flow)
+	}
+	for _, flow := range extra {
+		add(&f.deletes, modDelete, flow)
+	}
+	if c.Op == object.Delete && set.Cookie&object.CookieMask == object.CookieOwner {
+		add(&f.deletes, modDeleteCookie, object.Flow{Table: object.LearnedTable})
+	}
+	return f, errors.Join(errs...)
+}
+
+// applyFlows makes the changes of one bridge as one bundle and fills errs.
+func (d *Driver) applyFlows(ctx context.Context, bridge string, changes []flowChange, errs []error) {
+	v := d.flowViewOf(bridge)
+	if v == nil {
+		for _, c := range changes {
+			errs[c.at] = fmt.Errorf("flow set %s: bridge %s is not there or not ours", object.FlowSetName(bridge, c.cookie), bridge)
+		}
+		return
+	}
+	cookies := make([]uint64, len(changes))
+	for i, c := range changes {
+		cookies[i] = c.cookie
+	}
+	v.expect(cookies)
+	d.sendFlows(ctx, bridge, changes, errs)
+	d.verifyFlows(ctx, bridge, v, changes, errs)
+}
+
+// sendFlows sends all changes in one bundle, all additions before all removals. When the switch refuses, the changes are
+// halved until those that it refuses stand alone: one bad flow set costs logarithmically many bundles and harms no other.
+func (d *Driver) sendFlows(ctx context.Context, bridge string, changes []flowChange, errs []error) {
+	var mods []flowMod
+	for _, c := range changes {
+		mods = append(mods, c.adds...)
+	}
+	for _, c := range changes {
+		mods = append(mods, c.deletes...)
+	}
+	if len(mods) == 0 {
+		return
+	}
+	err := d.flows.bundle(ctx, bridge, mods)
+	if err == nil {
+		return
+	}
+	if len(changes) == 1 || errors.Is(err, errSwitchLost) || ctx.Err() != nil {
+		for _, c := range changes {
+			errs[c.at] = fmt.Errorf("flow set %s: %w", object.FlowSetName(bridge, c.cookie), err)
+		}
+		return
+	}
+	half := len(changes) / 2
+	d.sendFlows(ctx, bridge, changes[:half], errs)
+	d.sendFlows(ctx, bridge, changes[half:], errs)
+}
+
+// verifyFlows waits until the switch itself has reported what was sent. The monitor reports in the order of the bundle, so
+// the changes are checked in order and each wake-up costs one check. What it does not report in time is asked for.
+func (d *Driver) verifyFlows(ctx context.Context, bridge string, v *flowView, changes []flowChange, errs []error) {
+	wait, cancel := context.WithTimeout(ctx, verifyTimeout+time.Duration(len(changes))*verifyTimeoutPerSet)
+	defer cancel()
+	var open []flowChange
+	for _, c := range changes {
+		switch {
+		case errs[c.at] != nil:
+			_ = v.accept(c.cookie, c.right, true)
+		case !v.awaitFlows(wait, c):
+			open = append(open, c)
+		}
+	}
+	if len(open) == 0 {
+		return
+	}
+	var asked error
+	if len(open) > fewDumps {
+		asked = d.refreshFlows(ctx, bridge, v, nil)
+	}
+	for _, c := range open {
+		if len(open) <= fewDumps {
+			asked = d.refreshFlows(ctx, bridge, v, &c.cookie)
+		}
+		wrong := v.accept(c.cookie, c.right, true)
+		if err := cmp.Or(asked, wrong); err != nil {
+			errs[c.at] = fmt.Errorf("flow set %s: verifying: %w", object.FlowSetName(bridge, c.cookie), err)
+		}
+	}
+}
+
+// awaitFlows waits until the view has the flows of the change; without a monitor it does not wait.
+func (v *flowView) awaitFlows(ctx context.Context, c flowChange) bool {
+	for {
+		live, changed := v.state()
+		if live && v.accept(c.cookie, c.right, false) == nil {
+			return true
+		}
+		if !live {
+			return false
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// right compares what the switch holds with what it should.
+func (c flowChange) right(flows []object.Flow) error {
+	missing, extra := object.FlowDelta(flows, c.desired)
+	switch {
+	case len(missing) > 0:
+		return fmt.Errorf("%d of %d flows are not in the switch as sent, the first: %s", len(missing), len(c.desired), missing[0])
+	case len(extra) > 0:
+		return fmt.Errorf("%d flows should have gone, the first: %s", len(extra), extra[0])
+	}
+	return nil
+}
+
+// refreshFlows reads the flows of the cookie, or all, from the switch into the view.
+func (d *Driver) refreshFlows(ctx context.Context, bridge string, v *flowView, cookie *uint64) error {
+	v.dumping.Lock()
+	defer v.dumping.Unlock()
+	v.beginDump()
+	flows, err := d.flows.dump(ctx, bridge, cookie)
+	if err != nil {
+		v.dumpFailed()
+		return err
+	}
+	v.merge(cookie, flows)
+	return nil
+}

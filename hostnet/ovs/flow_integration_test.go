@@ -1,0 +1,204 @@
+//go:build integration
+
+package ovs
+
+import (
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"weft/hostnet/object"
+)
+
+// Whatever the types can express goes into a real switch and comes back the same, by dump and by monitor.
+func TestEveryFlowReadsBack(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.sync()
+	b.must(create(ourBridge()))
+	b.watch()
+	b.live("br-int")
+	seen := map[flowID]bool{}
+	set := flowSet(1)
+	gen := rapid.Custom(drawFlow)
+	for i := range 400 {
+		f := gen.Example(i)
+		if !seen[idOf(f)] && f.Table != object.LearnedTable {
+			seen[idOf(f)] = true
+			set.Flows = append(set.Flows, f)
+		}
+	}
+	b.must(create(set))
+	same(t, set, b.observe(set.Key()))
+	dumped := newFlowView("")
+	flows, err := b.d.flows.dump(t.Context(), "br-int", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dumped.merge(nil, flows)
+	all, _ := dumped.flows(set.Cookie)
+	same(t, set, &object.FlowSet{Bridge: "br-int", Cookie: set.Cookie, Flows: all})
+
+	// Removing half of them by strict deletes leaves the other half.
+	half := flowSet(1, set.Flows[:len(set.Flows)/2]...)
+	b.must(object.Change{Op: object.Update, Desired: half, Observed: b.observe(set.Key())})
+	same(t, half, b.observe(set.Key()))
+	b.must(object.Change{Op: object.Delete, Observed: b.observe(set.Key())})
+	if out := b.flows("br-int", "dump-flows"); strings.Contains(out, "actions=") {
+		t.Errorf("left behind: %s", out)
+	}
+}
+
+func TestFlowDrift(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.sync()
+	b.must(create(ourBridge()))
+	b.watch()
+	b.live("br-int")
+	set, other := flowSet(1, someFlows(1, 5)...), flowSet(2, someFlows(2, 5)...)
+	b.must(create(set), create(other))
+	cookie := "cookie=0x5700000000000001/-1"
+	for name, damage := range map[string][]string{
+		"one deleted":      {"--strict", "table=10,priority=100,in_port=1,ipv6"},
+		"all deleted":      {cookie},
+		"actions changed":  {"table=10,in_port=1,ipv6,actions=NORMAL"},
+		"alien of our own": {"cookie=0x5700000000000001,table=10,priority=7,ip,nw_tos=4,actions=NORMAL"},
+	} {
+		from := b.seen()
+		switch name {
+		case "one deleted":
+			b.flows("br-int", "del-flows", "table=10,in_port=1,ipv6")
+		case "all deleted":
+			b.flows("br-int", "del-flows", damage[0])
+		case "actions changed":
+			b.flows("br-int", "mod-flows", damage[0])
+		default:
+			b.flows("br-int", "add-flow", damage[0])
+		}
+		b.await(from, name, b.drifted(set))
+		observed := b.observe(set.Key())
+		change := object.Change{Op: object.Update, Desired: set, Observed: observed}
+		if observed == nil {
+			change.Op = object.Create
+		} else if len(set.Diff(observed)) == 0 {
+			t.Fatalf("%s: no difference seen", name)
+		}
+		b.must(change)
+		same(t, set, b.observe(set.Key()))
+		same(t, other, b.observe(other.Key()))
+	}
+}
+
+func TestAlienFlowsGoAndHighTablesStay(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.sync()
+	b.must(create(ourBridge()))
+	b.watch()
+	b.live("br-int")
+	b.must(create(flowSet(1, someFlows(1, 2)...)))
+	alien := flowSetKey("br-int", 0x77)
+	from := b.seen()
+	b.flows("br-int", "add-flow", "cookie=0x77,table=12,priority=9,ip,nw_tos=4,idle_timeout=500,actions=NORMAL")
+	b.flows("br-int", "add-flow", "cookie=0x77,table=0,priority=9,actions=NORMAL")
+	b.flows("br-int", "add-flow", "cookie=0x77,table=150,actions=NORMAL")
+	b.await(from, "alien", func(e object.Event) bool {
+		o, _ := b.observe(alien).(*object.FlowSet)
+		return o != nil && len(o.Flows) == 2
+	})
+	b.must(object.Change{Op: object.Delete, Observed: b.observe(alien)})
+	out := b.flows("br-int", "dump-flows")
+	if strings.Count(out, "cookie=0x77") != 1 || !strings.Contains(out, "table=150") || strings.Count(out, "actions=goto_table:20") != 2 {
+		t.Errorf("flows: %s", out)
+	}
+}
+
+func TestOneBadFlowSetHarmsNoOther(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.sync()
+	b.must(create(ourBridge()))
+	bad := flowSet(9, object.Flow{Table: 20, Match: object.Match{}, Actions: []object.Action{object.Goto{Table: 10}}}) // backwards
+	wide := flowSet(8, object.Flow{Match: object.Match{UDPDst: 67}})
+	changes := []object.Change{create(flowSet(1, someFlows(1, 2)...)), create(bad), create(flowSet(2, someFlows(2, 2)...)), create(wide)}
+	errs := b.apply(changes...)
+	if errs[0] != nil || errs[2] != nil || errs[1] == nil || errs[3] == nil {
+		t.Fatalf("errors: %v", errs)
+	}
+	same(t, changes[0].Desired, b.observe(changes[0].Key()))
+}
+
+func TestLearnedFlowsAreState(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.sync()
+	b.must(create(ourBridge()))
+	b.watch()
+	b.live("br-int")
+	set := flowSet(1, object.Flow{Table: 11, Priority: 1, Match: object.Match{EthType: etherIPv6}, Actions: []object.Action{
+		object.LearnLinkLocal{Table: object.LearnedTable, Cookie: object.CookieOwner | 1, Limit: 8, IdleTimeout: 3600}}},
+		object.Flow{Table: 0, Priority: 1, Actions: []object.Action{object.SetReg{Reg: 6, Value: 1}, object.Goto{Table: 11}}})
+	b.must(create(set))
+	b.flows("br-int", "packet-out", "in_port=CONTROLLER,packet="+linkLocalPacket+",actions=resubmit(,0)")
+	b.sync()
+	same(t, set, b.observe(set.Key()))
+	if out := b.flows("br-int", "dump-flows", "table=12"); !strings.Contains(out, "fe80::1") {
+		t.Fatalf("nothing was learned: %s", out)
+	}
+	b.must(object.Change{Op: object.Delete, Observed: b.observe(set.Key())})
+	if out := b.flows("br-int", "dump-flows"); strings.Contains(out, "actions=") {
+		t.Errorf("left behind: %s", out)
+	}
+}
+
+func TestRestarts(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.sync()
+	br, set := ourBridge(), flowSet(1, someFlows(1, 5)...)
+	b.must(create(br))
+	b.watch()
+	b.live("br-int")
+	b.must(create(set))
+	// The switch is killed: its flows and the mode of fragments are gone.
+	b.KillSwitch()
+	if errs := b.apply(create(flowSet(2, someFlows(2, 1)...))); !strings.Contains(errorText(errs[0]), errSwitchLost.Error()) {
+		t.Errorf("change without a switch: %v", errs[0])
+	}
+	from := b.seen()
+	if err := b.StartSwitch(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.await(from, "resync after a restart of the switch", resync)
+	b.sync()
+	if o := b.observe(set.Key()); o != nil || len(br.Diff(b.observe(br.Key()))) != 1 {
+		t.Errorf("flows %v, bridge %v after a restart", o, br.Diff(b.observe(br.Key())))
+	}
+	b.must(object.Change{Op: object.Update, Desired: br, Observed: b.observe(br.Key())}, create(set))
+	// The database is restarted: it and the switch's flows are as they were.
+	from = b.seen()
+	b.KillServer()
+	if err := b.StartServer(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	b.await(from, "resync after a restart of the database", resync)
+	b.sync()
+	same(t, br, b.observe(br.Key()))
+	same(t, set, b.observe(set.Key()))
+	// The bridge is deleted by hand and made again.
+	from = b.seen()
+	b.ctl("del-br", "br-int")
+	b.await(from, "bridge", about(br.Key()))
+	if o := b.observe(set.Key()); o != nil {
+		t.Errorf("flows of a bridge that is gone: %v", o)
+	}
+	b.must(create(br))
+	b.must(create(set))
+	same(t, set, b.observe(set.Key()))
+}
+
+// linkLocalPacket is an IPv6 packet from fe80::1 without payload.
+const linkLocalPacket = "333300000001" + "020000000001" + "86dd" + "60000000" + "0000" + "3bff" +
+	"fe800000000000000000000000000001" + "ff020000000000000000000000000001"

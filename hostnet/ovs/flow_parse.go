@@ -1,0 +1,200 @@
+package ovs
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"weft/hostnet/object"
+)
+
+// defaultPriority is what OVS leaves out when it prints a flow (OFP_DEFAULT_PRIORITY).
+const defaultPriority = 32768
+
+// switchFlow is a flow as the switch holds it: the typed value and the cookie, which tells whose it is.
+type switchFlow struct {
+	Cookie uint64
+	Flow   object.Flow
+}
+
+// parseFlow reads one line of "ovs-ofctl --no-stats --no-names dump-flows". What the typed flow has no words for is
+// kept as Alien match or AlienActions; only a line that is no flow at all is an error.
+func parseFlow(line string) (switchFlow, error) {
+	head, actions, ok := strings.Cut(line, "actions=")
+	if !ok {
+		return switchFlow{}, fmt.Errorf("flow %.200q: no actions", line)
+	}
+	f := switchFlow{Flow: object.Flow{Priority: defaultPriority}}
+	var match, extra []string
+	for _, field := range strings.FieldsFunc(head, func(r rune) bool { return r == ',' || r == ' ' }) {
+		name, value, _ := strings.Cut(field, "=")
+		var err error
+		switch name {
+		case "cookie":
+			f.Cookie, err = strconv.ParseUint(value, 0, 64)
+		case "table":
+			f.Flow.Table, err = parseUint[uint8](value)
+		case "priority":
+			f.Flow.Priority, err = parseUint[uint16](value)
+		case "idle_timeout", "hard_timeout", "importance", "send_flow_rem", "check_overlap", "reset_counts", "no_packet_counts", "no_byte_counts":
+			extra = append(extra, field)
+		default:
+			match = append(match, field)
+		}
+		if err != nil {
+			return switchFlow{}, fmt.Errorf("flow %.200q: field %s: %w", line, name, err)
+		}
+	}
+	f.Flow.Match = parseMatch(strings.Join(match, ","))
+	f.Flow.Actions = parseFlowActions(extra, actions)
+	return f, nil
+}
+
+// parseFlowActions reads the actions; a flow that expires or reports by itself is not one that Weft wrote, even if all
+// else is right, and is told by its actions.
+func parseFlowActions(extra []string, actions string) []object.Action {
+	if len(extra) > 0 {
+		return []object.Action{object.AlienActions{Text: strings.Join(extra, ",") + ",actions=" + actions}}
+	}
+	return parseActions(strings.TrimSpace(actions))
+}
+
+// parseActions reads an action list as ovs-ofctl prints it.
+func parseActions(text string) []object.Action {
+	if text == "drop" || text == "" {
+		return nil
+	}
+	var out []object.Action
+	for rest := text; rest != ""; {
+		a, after, err := parseAction(rest)
+		if err != nil {
+			return []object.Action{object.AlienActions{Text: text}}
+		}
+		out, rest = append(out, a), after
+	}
+	return out
+}
+
+var errAlien = errors.New("not an action of ours")
+
+// parseAction reads the first action and returns what follows its comma. Forms of several OVS actions are tried first.
+func parseAction(text string) (object.Action, string, error) {
+	if inner, ok := strings.CutPrefix(text, lookupBefore); ok {
+		a, rest, err := parseAction(inner)
+		r, isResubmit := a.(object.Resubmit)
+		if tail, found := strings.CutPrefix(","+rest, lookupAfter); err == nil && isResubmit && found {
+			return object.LookupTarget{Table: r.Table}, strings.TrimPrefix(tail, ","), nil
+		}
+		return nil, "", errAlien
+	}
+	if tail, ok := strings.CutPrefix(text, "push_vlan:0x8100,set_field:"); ok {
+		first, rest := cutAction(tail)
+		value, ok := strings.CutSuffix(first, "->vlan_vid")
+		id, err := parseUint[uint16](value)
+		if !ok || err != nil || id&^0xfff != vlanPresent {
+			return nil, "", errAlien
+		}
+		return object.PushVLAN{ID: id &^ vlanPresent}, rest, nil
+	}
+	first, rest := cutAction(text)
+	a, err := parseSingleAction(first)
+	return a, rest, err
+}
+
+func parseSingleAction(text string) (object.Action, error) {
+	switch {
+	case text == "pop_vlan":
+		return object.PopVLAN{}, nil
+	case text == "LOCAL":
+		return object.Output{Port: portLocal}, nil
+	case strings.HasPrefix(text, "output:"):
+		p, err := parseUint[uint32](text[len("output:"):])
+		return object.Output{Port: p}, err
+	case strings.HasPrefix(text, "goto_table:"):
+		t, err := parseUint[uint8](text[len("goto_table:"):])
+		return object.Goto{Table: t}, err
+	case strings.HasPrefix(text, "resubmit(,") && strings.HasSuffix(text, ")"):
+		t, err := parseUint[uint8](text[len("resubmit(,") : len(text)-1])
+		return object.Resubmit{Table: t}, err
+	case strings.HasPrefix(text, "set_field:"):
+		return parseSetField(text[len("set_field:"):])
+	case strings.HasPrefix(text, "learn("):
+		return parseLearn(text)
+	}
+	return nil, errAlien
+}
+
+func parseSetField(text string) (object.Action, error) {
+	value, field, _ := strings.Cut(text, "->")
+	if field == "metadata" {
+		v, err := parseUint[uint64](value)
+		return object.SetMetadata{Value: v}, err
+	}
+	number, ok := strings.CutPrefix(field, "reg")
+	if !ok {
+		return nil, errAlien
+	}
+	reg, err := parseUint[uint8](number)
+	if err != nil {
+		return nil, err
+	}
+	v, err := parseUint[uint32](value)
+	return object.SetReg{Reg: reg, Value: v}, err
+}
+
+// parseLearn takes the numbers out of a learn action and accepts it only if writing them again gives the same text.
+func parseLearn(text string) (object.Action, error) {
+	var a object.LearnLinkLocal
+	for _, arg := range strings.Split(strings.TrimPrefix(text, "learn("), ",") {
+		name, value, _ := strings.Cut(arg, "=")
+		var err error
+		switch name {
+		case "table":
+			a.Table, err = parseUint[uint8](value)
+		case "idle_timeout":
+			a.IdleTimeout, err = parseUint[uint16](value)
+		case "cookie":
+			a.Cookie, err = parseUint[uint64](value)
+		case "limit":
+			a.Limit, err = parseUint[uint32](value)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	if renderLearn(a) != text {
+		return nil, errAlien
+	}
+	return a, nil
+}
+
+// cutAction splits at the first comma outside parentheses.
+func cutAction(text string) (first, rest string) {
+	depth := 0
+	for i := range len(text) {
+		switch text[i] {
+		case '(':
+			depth++
+		case ')':
+			depth--
+		case ',':
+			if depth == 0 {
+				return text[:i], text[i+1:]
+			}
+		}
+	}
+	return text, ""
+}
+
+// parseUint reads a decimal or hexadecimal number that fits the type.
+func parseUint[T uint8 | uint16 | uint32 | uint64](text string) (T, error) {
+	v, err := strconv.ParseUint(text, 0, 64)
+	if err != nil {
+		return 0, err
+	}
+	if uint64(T(v)) != v {
+		return 0, fmt.Errorf("%s is too large", text)
+	}
+	return T(v), nil
+}

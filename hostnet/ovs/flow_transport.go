@@ -1,0 +1,30 @@
+package ovs
+
+import (
+	"context"
+	"errors"
+)
+
+// errSwitchLost says that the switch of a bridge does not answer: ovs-vswitchd is down, or has no such bridge (yet).
+// Nothing can be said of its flows then; whoever asked tries again later.
+var errSwitchLost = errors.New("the connection to the switch is lost (is ovs-vswitchd running?)")
+
+// flowTransport carries flows to and from the switch of one bridge. Programs that come and go stand behind it now; a
+// long-lived OpenFlow connection can take their place.
+type flowTransport interface {
+	// bundle makes all modifications in order, or none of them. It returns when the switch has committed.
+	bundle(ctx context.Context, bridge string, mods []flowMod) error
+	// dump reads the flows with the cookie, or all of them.
+	dump(ctx context.Context, bridge string, cookie *uint64) ([]switchFlow, error)
+	// monitor calls ready once it listens, then on for every batch of changes, until the connection is lost or ctx ends.
+	monitor(ctx context.Context, bridge string, ready func(), on func([]flowEvent)) error
+	// fragments and setFragments read and set how fragments are seen (OFPT_GET_CONFIG, OFPT_SET_CONFIG).
+	fragments(ctx context.Context, bridge string) (string, error)
+	setFragments(ctx context.Context, bridge, mode string) error
+}
+
+// flowEvent is one change that the switch reports, whoever made it.
+type flowEvent struct {
+	deleted bool
+	flow    switchFlow // for added and modified flows as they are now
+}

@@ -1,0 +1,191 @@
+package ovs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ovn-kubernetes/libovsdb/ovsdb"
+
+	"weft/hostnet/object"
+)
+
+// How long the switch may take to carry out a transaction: creating one port takes it up to 0.4 s beside 1,000 others.
+const (
+	settleTimeout        = 15 * time.Second
+	settleTimeoutPerItem = 500 * time.Millisecond
+)
+
+// dbChange is one change with the place of its error.
+type dbChange struct {
+	at     int
+	change object.Change
+}
+
+// applyDatabase makes the changes in one transaction, waits until the switch has carried it out, and verifies each from
+// what the database then holds.
+func (d *Driver) applyDatabase(ctx context.Context, changes []dbChange, errs []error) {
+	db, err := d.connected(ctx)
+	if err != nil {
+		fail(changes, errs, err)
+		return
+	}
+	sent, cfg := d.transact(ctx, db, changes, errs)
+	if len(sent) == 0 {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout+time.Duration(len(sent))*settleTimeoutPerItem)
+	defer cancel()
+	if err := db.await(ctx, func() bool { return db.root().CurCfg >= cfg }); err != nil {
+		fail(sent, errs, fmt.Errorf("in the database, but ovs-vswitchd has not carried it out: %w", err))
+		return
+	}
+	d.syncBridges(db)
+	r := db.read()
+	for _, c := range sent {
+		errs[c.at] = d.verifyDatabase(ctx, r, c.change)
+	}
+}
+
+func fail(changes []dbChange, errs []error, err error) {
+	for _, c := range changes {
+		errs[c.at] = fmt.Errorf("%s: %w", c.change.Key(), err)
+	}
+}
+
+// transact commits the changes, halving them when the server refuses until what it refuses stands alone. It returns those
+// that were committed and the next_cfg to wait for.
+func (d *Driver) transact(ctx context.Context, db *database, changes []dbChange, errs []error) (sent []dbChange, cfg int) {
+	t := newDBChanges(db.read())
+	for _, c := range changes {
+		if err := t.add(c.change); err != nil {
+			errs[c.at] = fmt.Errorf("%s: %w", c.change.Key(), err)
+			continue
+		}
+		sent = append(sent, c)
+	}
+	ops := t.finish()
+	if len(ops) == 0 {
+		return sent, 0
+	}
+	cfg, err := db.commit(ctx, ops)
+	if err == nil {
+		return sent, cfg
+	}
+	if len(sent) == 1 || db.lost() || ctx.Err() != nil {
+		fail(sent, errs, err)
+		return nil, 0
+	}
+	half := len(sent) / 2
+	first, a := d.transact(ctx, db, sent[:half], errs)
+	second, b := d.transact(ctx, db, sent[half:], errs)
+	return slices.Concat(first, second), max(a, b)
+}
+
+// commit runs a transaction whose last operation reads next_cfg, and waits until the cache holds what it wrote.
+func (db *database) commit(ctx context.Context, ops []ovsdb.Operation) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	results, err := db.client.Transact(ctx, ops...)
+	if err != nil {
+		return 0, fmt.Errorf("%w: %w", errDatabaseLost, err)
+	}
+	if err := transactionError(results, ops); err != nil {
+		return 0, err
+	}
+	last := results[len(ops)-1]
+	if len(last.Rows) != 1 {
+		return 0, errors.New("the database has no Open_vSwitch row: run ovs-vsctl init")
+	}
+	cfg, ok := last.Rows[0]["next_cfg"].(float64)
+	if !ok {
+		return 0, fmt.Errorf("next_cfg is %v, not a number", last.Rows[0]["next_cfg"])
+	}
+	return int(cfg), nil
+}
+
+// root is the one row of the table Open_vSwitch, an empty one when the database was never initialised.
+func (db *database) root() *rootRow {
+	for _, m := range db.rows.Table(tableRoot).RowsShallow() {
+		return m.(*rootRow)
+	}
+	return &rootRow{}
+}
+
+// await waits until the condition holds, looking again at every change of a row.
+func (db *database) await(ctx context.Context, holds func() bool) error {
+	for {
+		changed := db.next()
+		if holds() {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-db.gone:
+			return errDatabaseLost
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// verifyDatabase compares one object with what the switch has made of it.
+func (d *Driver) verifyDatabase(ctx context.Context, r *rows, c object.Change) error {
+	key := c.Key()
+	if c.Op == object.Delete {
+		if o := r.object(key); o != nil && o.Owner() != "" {
+			return fmt.Errorf("%s: is still there", key)
+		}
+		return nil
+	}
+	if b, ok := c.Desired.(*object.Bridge); ok {
+		return d.verifyBridge(ctx, r, b)
+	}
+	err := r.db.await(ctx, func() bool {
+		p, ok := r.port(key.Name)
+		return !ok || p.settled()
+	})
+	if err != nil {
+		return fmt.Errorf("%s: the switch has not opened the device: %w", key, err)
+	}
+	p, ok := r.port(key.Name)
+	if !ok {
+		return fmt.Errorf("%s: somebody has removed it again", key)
+	}
+	if why := p.problem(); why != "" {
+		return fmt.Errorf("%s: %s", key, why)
+	}
+	return differs(key, c.Desired, r.object(key))
+}
+
+// verifyBridge sets how fragments are seen, which the database has no column for, and compares.
+func (d *Driver) verifyBridge(ctx context.Context, r *rows, b *object.Bridge) error {
+	if b.Fragments != "" {
+		if err := d.flows.setFragments(ctx, b.Name, b.Fragments); err != nil {
+			return fmt.Errorf("%s: setting fragments: %w", b.Key(), err)
+		}
+	}
+	if v := d.flowViewOf(b.Name); v != nil {
+		if err := d.readFragments(ctx, b.Name, v); err != nil {
+			return fmt.Errorf("%s: reading fragments: %w", b.Key(), err)
+		}
+	}
+	return differs(b.Key(), b, d.withFragments(r.object(b.Key())))
+}
+
+func differs(key object.Key, desired, observed object.Object) error {
+	if observed == nil {
+		return fmt.Errorf("%s: somebody has removed it again", key)
+	}
+	var texts []string
+	for _, diff := range desired.Diff(observed) {
+		texts = append(texts, diff.String())
+	}
+	if len(texts) > 0 {
+		return fmt.Errorf("%s: set, but it reads otherwise: %s", key, strings.Join(texts, "; "))
+	}
+	return nil
+}

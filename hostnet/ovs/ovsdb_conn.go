@@ -1,0 +1,116 @@
+package ovs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/go-logr/logr"
+	"github.com/ovn-kubernetes/libovsdb/cache"
+	"github.com/ovn-kubernetes/libovsdb/client"
+	"github.com/ovn-kubernetes/libovsdb/model"
+)
+
+// connectTimeout bounds connecting to ovsdb-server and reading all monitored rows.
+const connectTimeout = 10 * time.Second
+
+// errDatabaseLost says that ovsdb-server does not answer.
+var errDatabaseLost = errors.New("the connection to ovsdb-server is lost (is it running?)")
+
+// database is one connection to ovsdb-server with a cache of the monitored rows. It is never reconnected: a lost one is
+// replaced by a new one, whose rows are all new.
+type database struct {
+	client client.Client
+	rows   *cache.TableCache
+	gone   chan struct{} // closed when the connection is lost or closed
+
+	mu      sync.Mutex
+	changed chan struct{} // closed at the next change of a row
+}
+
+// dialDatabase connects, and calls on for every change of a row from then on (old or new is nil for what came or went).
+func dialDatabase(ctx context.Context, rundir string, on func(all *cache.TableCache, old, new model.Model)) (*database, error) {
+	m, err := databaseModel()
+	if err != nil {
+		return nil, err
+	}
+	quiet := logr.Discard()
+	c, err := client.NewOVSDBClient(m, client.WithEndpoint("unix:"+filepath.Join(rundir, "db.sock")), client.WithLogger(&quiet))
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	if err := c.Connect(ctx); err != nil {
+		return nil, fmt.Errorf("%w: %w", errDatabaseLost, err)
+	}
+	db := &database{client: c, rows: c.Cache(), gone: make(chan struct{}), changed: make(chan struct{})}
+	go func() { // ends with the connection, for which close waits
+		defer close(db.gone)
+		<-c.DisconnectNotify()
+	}()
+	note := func(_ string, old, new model.Model) {
+		on(db.rows, old, new)
+		db.wake()
+	}
+	db.rows.AddEventHandler(&cache.EventHandlerFuncs{
+		AddFunc:    func(t string, m model.Model) { note(t, nil, m) },
+		UpdateFunc: note,
+		DeleteFunc: func(t string, m model.Model) { note(t, m, nil) },
+	})
+	if _, err := c.Monitor(ctx, c.NewMonitor(monitored()...)); err != nil {
+		db.close()
+		return nil, fmt.Errorf("%w: reading its rows: %w", errDatabaseLost, err)
+	}
+	return db, nil
+}
+
+// monitored lists every column of the row types: without a list the server sends all columns, and libovsdb gives up on a
+// row with one that it has no field for.
+func monitored() []client.MonitorOption {
+	var o rootRow
+	var b bridgeRow
+	var p portRow
+	var i interfaceRow
+	var c controllerRow
+	return []client.MonitorOption{
+		client.WithTable(&o, &o.Bridges, &o.NextCfg, &o.CurCfg),
+		client.WithTable(&b, &b.Name, &b.Ports, &b.Controller, &b.DatapathType, &b.FailMode, &b.Protocols, &b.OtherConfig,
+			&b.ExternalIDs),
+		client.WithTable(&p, &p.Name, &p.Interfaces, &p.Tag, &p.ExternalIDs),
+		client.WithTable(&i, &i.Name, &i.Type, &i.OFPort, &i.Error, &i.ExternalIDs),
+		client.WithTable(&c, &c.Target),
+	}
+}
+
+func (db *database) close() {
+	db.client.Close()
+	<-db.gone
+}
+
+// lost says whether the connection has ended.
+func (db *database) lost() bool {
+	select {
+	case <-db.gone:
+		return true
+	default:
+		return false
+	}
+}
+
+func (db *database) wake() {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	close(db.changed)
+	db.changed = make(chan struct{})
+}
+
+// next returns a channel that is closed at the next change; take it before looking at rows.
+func (db *database) next() <-chan struct{} {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	return db.changed
+}

@@ -1,0 +1,205 @@
+package ovs
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+
+	"weft/hostnet/object"
+)
+
+// portView is one port with its interface and bridge.
+type portView struct {
+	bridge *bridgeRow
+	port   *portRow
+	iface  *interfaceRow
+}
+
+// owner is the uid that both rows carry; "" when one of them lacks it, so that it is set again.
+func (p portView) owner() string {
+	if o := id(p.iface.ExternalIDs, idOwner); o == id(p.port.ExternalIDs, idOwner) {
+		return o
+	}
+	return ""
+}
+
+// ours says that Weft created or adopted the port.
+func (p portView) ours() bool {
+	return id(p.iface.ExternalIDs, idOwner) != "" || id(p.port.ExternalIDs, idOwner) != ""
+}
+
+func (p portView) created() bool {
+	return p.ours() && (p.iface.ExternalIDs[idCreated] == "true" || p.port.ExternalIDs[idCreated] == "true")
+}
+
+func (p portView) uplink() bool { return id(p.iface.ExternalIDs, idPhysicalNetwork) != "" }
+
+func (p portView) local() bool { return p.bridge.Name == p.port.Name }
+
+// rows is a look at the database: which ports are on which bridge is as of read, ports and interfaces are as of each
+// question. The rows are shared with the cache and only read.
+type rows struct {
+	bridges map[string]*bridgeRow // by name
+	byPort  map[string]*bridgeRow // by the port's UUID
+	db      *database
+}
+
+func (db *database) read() *rows {
+	r := &rows{bridges: map[string]*bridgeRow{}, byPort: map[string]*bridgeRow{}, db: db}
+	for _, m := range db.rows.Table(tableBridge).RowsShallow() {
+		b := m.(*bridgeRow)
+		r.bridges[b.Name] = b
+		for _, p := range b.Ports {
+			r.byPort[p] = b
+		}
+	}
+	return r
+}
+
+// ownBridge returns a bridge that is ours.
+func (r *rows) ownBridge(name string) (*bridgeRow, error) {
+	b := r.bridges[name]
+	if b == nil {
+		return nil, fmt.Errorf("bridge %s is not there", name)
+	}
+	if id(b.ExternalIDs, idOwner) == "" {
+		return nil, fmt.Errorf("bridge %s is not ours: it has no external_ids:%s", name, idOwner)
+	}
+	return b, nil
+}
+
+// port finds a port with exactly one interface of the same name (bonds are nobody's guest).
+func (r *rows) port(name string) (portView, bool) {
+	_, m, err := r.db.rows.Table(tablePort).RowByModel(&portRow{Name: name})
+	if err != nil || m == nil {
+		return portView{}, false
+	}
+	return r.view(m.(*portRow))
+}
+
+func (r *rows) view(p *portRow) (portView, bool) {
+	b := r.byPort[p.UUID]
+	if b == nil || len(p.Interfaces) != 1 {
+		return portView{}, false
+	}
+	i, ok := r.db.rows.Table(tableInterface).Row(p.Interfaces[0]).(*interfaceRow)
+	if !ok || i.Name != p.Name {
+		return portView{}, false
+	}
+	return portView{b, p, i}, true
+}
+
+// ports are all ports of the database that have one interface.
+func (r *rows) ports() []portView {
+	all := r.db.rows.Table(tablePort).RowsShallow()
+	out := make([]portView, 0, len(all))
+	for _, m := range all {
+		if v, ok := r.view(m.(*portRow)); ok {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+// object is what the key names now, or nil. An OVS port that nobody marked is found too: it may have to be adopted.
+func (r *rows) object(key object.Key) object.Object {
+	switch key.Kind {
+	case object.KindBridge:
+		if b, err := r.ownBridge(key.Name); err == nil {
+			return r.bridge(b)
+		}
+	case object.KindUplink:
+		if p, ok := r.port(key.Name); ok && !p.local() && (p.uplink() || !p.ours()) {
+			return &object.Uplink{OwnerUID: p.owner(), Bridge: p.bridge.Name, Device: p.port.Name,
+				PhysicalNetwork: id(p.iface.ExternalIDs, idPhysicalNetwork)}
+		}
+	case object.KindOVSPort:
+		if p, ok := r.port(key.Name); ok && !p.local() && !p.uplink() {
+			return guestPort(p)
+		}
+	}
+	return nil
+}
+
+func guestPort(p portView) *object.OVSPort {
+	o := &object.OVSPort{OwnerUID: p.owner(), Bridge: p.bridge.Name, Device: p.port.Name, Adopted: !p.created(),
+		InterfaceID: id(p.iface.ExternalIDs, idInterface), MAC: id(p.iface.ExternalIDs, idAttachedMAC)}
+	if p.port.Tag != nil {
+		o.Tag = uint16(*p.port.Tag) // the schema bounds it to 4095
+	}
+	return o
+}
+
+func (r *rows) bridge(b *bridgeRow) *object.Bridge {
+	o := &object.Bridge{OwnerUID: id(b.ExternalIDs, idOwner), Name: b.Name, DatapathType: cmp.Or(b.DatapathType, "system"),
+		Protocols: slices.Clone(b.Protocols)}
+	if b.FailMode != nil {
+		o.FailMode = *b.FailMode
+	}
+	for _, k := range slices.Sorted(maps.Keys(b.OtherConfig)) {
+		o.Settings = append(o.Settings, object.Setting{Key: k, Value: b.OtherConfig[k]})
+	}
+	for _, u := range b.Controller {
+		target := u
+		if c, ok := r.db.rows.Table(tableController).Row(u).(*controllerRow); ok {
+			target = c.Target
+		}
+		o.Controllers = append(o.Controllers, target)
+	}
+	return o
+}
+
+// keys lists everything in the database that is ours.
+func (r *rows) keys() []object.Key {
+	var out []object.Key
+	for name, b := range r.bridges {
+		if id(b.ExternalIDs, idOwner) != "" {
+			out = append(out, object.Key{Kind: object.KindBridge, Name: name})
+		}
+	}
+	for _, p := range r.ports() {
+		switch {
+		case !p.ours() || p.local():
+		case p.uplink():
+			out = append(out, object.Key{Kind: object.KindUplink, Name: p.port.Name})
+		default:
+			out = append(out, object.Key{Kind: object.KindOVSPort, Name: p.port.Name})
+		}
+	}
+	return out
+}
+
+// facts adds every interface, whoever made it, and every bridge that is not ours.
+func (r *rows) facts(into *object.Facts) {
+	for _, p := range r.ports() {
+		f := object.InterfaceFacts{Bridge: p.bridge.Name, Error: p.problem(), InterfaceID: id(p.iface.ExternalIDs, idInterface),
+			OwnerUID: id(p.iface.ExternalIDs, idOwner), Created: p.created()}
+		if n := p.iface.OFPort; n != nil && *n > 0 {
+			f.OFPort = uint32(*n)
+		}
+		into.Interfaces[p.iface.Name] = f
+	}
+	for name, b := range r.bridges {
+		if id(b.ExternalIDs, idOwner) == "" {
+			into.ForeignBridges[name] = fmt.Sprintf("an Open vSwitch bridge %s is there already, without external_ids:%s", name, idOwner)
+		}
+	}
+}
+
+// maxProblem bounds an error text of the switch.
+const maxProblem = 500
+
+// problem is why the switch could not open the device; "" while it is open or not tried yet.
+func (p portView) problem() string {
+	switch {
+	case p.iface.Error != nil && *p.iface.Error != "":
+		return (*p.iface.Error)[:min(len(*p.iface.Error), maxProblem)]
+	case p.iface.OFPort != nil && *p.iface.OFPort < 0:
+		return "the switch could not open the device"
+	}
+	return ""
+}
+
+// settled says that the switch has opened the device or given up.
+func (p portView) settled() bool { return p.iface.OFPort != nil || p.problem() != "" }
