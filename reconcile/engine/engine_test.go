@@ -286,6 +286,19 @@ func TestPanicWhileCompilingIsOneItemsFailure(t *testing.T) {
 	})
 }
 
+func TestUndeclaredNodeHoldsNothing(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t)
+		b.start()
+		b.settle(5 * time.Second)
+		if n := b.node(); n.Held != "" {
+			t.Errorf("a node without a slice reports %q", n.Held)
+		}
+		b.stop()
+	})
+}
+
 func TestForeignDeleteIsHeld(t *testing.T) {
 	t.Parallel()
 	bubble(t, 3, func(b *bed) {

@@ -137,6 +137,8 @@ func (s *sliceState) held(now time.Time) string {
 	switch {
 	case s.hold != "":
 		return s.hold
+	case s.head == nil && len(s.items) == 0 && s.digest.Count() == 0:
+		return "" // nobody has declared the node yet: there is nothing to hold
 	case s.synced && !s.mismatch.IsZero() && now.Sub(s.mismatch) >= proofGrace:
 		return "the slice is not what its head says (somebody else edited desired/" + s.node +
 			"/): nothing is removed until it is restored, or accepted with `weft host accept`"
