@@ -12,13 +12,10 @@ import (
 
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
-	"go.uber.org/goleak"
 
 	"weft/hostnet/frame"
 	"weft/hostnet/object"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var guestMAC = object.MAC{0xfa, 0x16, 0x3e, 0, 0, 1}
 

@@ -13,6 +13,7 @@ import (
 	"github.com/vishvananda/netlink"
 
 	"weft/hostnet/frame"
+	"weft/hostnet/frame/frametest"
 	"weft/hostnet/object"
 )
 
@@ -26,8 +27,8 @@ const configureISC4 = `case "$reason" in
 func TestUdhcpcGetsItsLease(t *testing.T) {
 	g := newGuest(t, "tap4a", guestMAC)
 	d := startDriver(t)
-	apply(t, d, object.Create, testBinding(g.device))
-	g.run("udhcpc", "-f", "-q", "-n", "-i", "eth0", "-s", g.script("$1", configure4), "-t", "5", "-T", "1",
+	apply(t, d, object.Create, testBinding(g.Device))
+	g.Run("udhcpc", "-f", "-q", "-n", "-i", "eth0", "-s", g.script("$1", configure4), "-t", "5", "-T", "1",
 		"-O", "121", "-O", "mtu", "-O", "ntpsrv", "-O", "hostname", "-O", "search")
 	g.wants("bound", map[string]string{
 		"ip": "10.0.0.5", "mask": "24", "router": "10.0.0.1", "serverid": "10.0.0.2", "dns": "192.0.2.53",
@@ -35,10 +36,10 @@ func TestUdhcpcGetsItsLease(t *testing.T) {
 		"staticroutes": "0.0.0.0/0 10.0.0.1 192.168.7.0/24 10.0.0.9", "search": "alpha.example",
 	})
 	// The server identifier answers ARP on this port, by the servers' MAC.
-	if out := g.run("arping", "-c", "1", "-w", "5", "-I", "eth0", "10.0.0.2"); !strings.Contains(strings.ToLower(out), object.ServerMAC.String()) {
+	if out := g.Run("arping", "-c", "1", "-w", "5", "-I", "eth0", "10.0.0.2"); !strings.Contains(strings.ToLower(out), object.ServerMAC.String()) {
 		t.Errorf("arping 10.0.0.2:\n%s", out)
 	}
-	if out, err := g.try("arping", "-c", "1", "-w", "1", "-I", "eth0", "10.0.0.1"); err == nil {
+	if out, err := g.Try("arping", "-c", "1", "-w", "1", "-I", "eth0", "10.0.0.1"); err == nil {
 		t.Errorf("somebody answers for the router, which is not there:\n%s", out)
 	}
 }
@@ -48,21 +49,21 @@ func TestUdhcpcGetsItsLease(t *testing.T) {
 func TestUdhcpcRenewsByUnicast(t *testing.T) {
 	g := newGuest(t, "tap4b", guestMAC)
 	d := startDriver(t)
-	apply(t, d, object.Create, testBinding(g.device))
-	client := g.start("udhcpc", "-f", "-R", "-i", "eth0", "-s", g.script("$1", configure4), "-t", "5", "-T", "1")
-	waitFor(t, "a lease", func() bool { return g.recorded("bound") != nil })
-	changed := testBinding(g.device)
+	apply(t, d, object.Create, testBinding(g.Device))
+	client := g.Start("udhcpc", "-f", "-R", "-i", "eth0", "-s", g.script("$1", configure4), "-t", "5", "-T", "1")
+	frametest.WaitFor(t, "a lease", func() bool { return g.recorded("bound") != nil })
+	changed := testBinding(g.Device)
 	changed.Domain = "beta.example"
 	apply(t, d, object.Update, changed)
-	client.signal(sigRenew)
-	waitFor(t, "a renewal", func() bool { return g.recorded("renew") != nil })
+	client.Signal(sigRenew)
+	frametest.WaitFor(t, "a renewal", func() bool { return g.recorded("renew") != nil })
 	g.wants("renew", map[string]string{"ip": "10.0.0.5", "domain": "beta.example", "serverid": "10.0.0.2"})
 
-	moved := testBinding(g.device)
+	moved := testBinding(g.Device)
 	moved.V4[0].Address = moved.V4[0].Address.Next()
 	apply(t, d, object.Update, moved)
-	client.signal(sigRenew)
-	waitFor(t, "the other address after a NAK", func() bool { return g.recorded("bound")["ip"] == "10.0.0.6" })
+	client.Signal(sigRenew)
+	frametest.WaitFor(t, "the other address after a NAK", func() bool { return g.recorded("bound")["ip"] == "10.0.0.6" })
 	if g.recorded("nak") == nil && g.recorded("deconfig") == nil {
 		t.Error("the client got another address without giving up the old one")
 	}
@@ -71,8 +72,8 @@ func TestUdhcpcRenewsByUnicast(t *testing.T) {
 func TestDhclientRebootsRenewsAndIsRefused(t *testing.T) {
 	g := newGuest(t, "tap4c", guestMAC)
 	d := startDriver(t)
-	apply(t, d, object.Create, testBinding(g.device))
-	script, conf := g.script("$reason", configureISC4), filepath.Join(g.dir, "conf")
+	apply(t, d, object.Create, testBinding(g.Device))
+	script, conf := g.script("$reason", configureISC4), filepath.Join(g.Dir, "conf")
 	must(t, os.WriteFile(conf, []byte("timeout 10;\nrequest subnet-mask, routers, domain-name-servers, interface-mtu;\n"), 0o644))
 	g.endDhclient()
 	lease := func() string {
@@ -80,7 +81,7 @@ func TestDhclientRebootsRenewsAndIsRefused(t *testing.T) {
 		if err != nil {
 			t.Fatalf("dhclient -4: %v\n%s", err, out)
 		}
-		_, _ = g.try("dhclient", "-x", "-pf", filepath.Join(g.dir, "pid"), "-sf", "/bin/true", "eth0")
+		_, _ = g.Try("dhclient", "-x", "-pf", filepath.Join(g.Dir, "pid"), "-sf", "/bin/true", "eth0")
 		return out
 	}
 	if out := lease(); !strings.Contains(out, "DHCPOFFER of 10.0.0.5 from 10.0.0.2") {
@@ -92,7 +93,7 @@ func TestDhclientRebootsRenewsAndIsRefused(t *testing.T) {
 	if out := lease(); strings.Contains(out, "DHCPDISCOVER") || !strings.Contains(out, "DHCPACK of 10.0.0.5 from 10.0.0.2") {
 		t.Errorf("a client that remembers its lease did not get it back at once:\n%s", out)
 	}
-	moved := testBinding(g.device)
+	moved := testBinding(g.Device)
 	moved.V4[0].Address = moved.V4[0].Address.Next()
 	apply(t, d, object.Update, moved)
 	if out := lease(); !strings.Contains(out, "DHCPNAK from 10.0.0.2") || !strings.Contains(out, "DHCPACK of 10.0.0.6") {
@@ -107,7 +108,7 @@ func TestDhclientRebootsRenewsAndIsRefused(t *testing.T) {
 func TestTaggedRequestIsNotAnswered(t *testing.T) {
 	g := newGuest(t, "tap4d", guestMAC)
 	received := make(chan []byte, 10)
-	transport, err := frame.OpenSocket(g.device, filter(testBinding(g.device)))
+	transport, err := frame.OpenSocket(g.Device, filter(testBinding(g.Device)))
 	must(t, err)
 	done := make(chan struct{})
 	go func() {
@@ -122,7 +123,7 @@ func TestTaggedRequestIsNotAnswered(t *testing.T) {
 		}
 	}()
 	t.Cleanup(func() { must(t, transport.Close()); <-done })
-	capture := g.socket()
+	capture := g.Sender()
 	plain := from4(ask4(dhcpv4.MessageTypeDiscover), "0.0.0.0", "255.255.255.255")
 	marked := from4(ask4(dhcpv4.MessageTypeDiscover), "0.0.0.1", "255.255.255.255")
 	must(t, capture.Send(frame.Tagged(marked, 7)))
@@ -139,18 +140,18 @@ func TestDeviceMadeAgain(t *testing.T) {
 	g := newGuest(t, "tap4e", guestMAC)
 	d := startDriver(t)
 	events := watch(t, d)
-	b := testBinding(g.device)
+	b := testBinding(g.Device)
 	apply(t, d, object.Create, b)
-	run(t, "ip", "link", "set", g.device, "down") // down is not away
-	run(t, "ip", "link", "set", g.device, "up")
+	frametest.Run(t, "ip", "link", "set", g.Device, "down") // down is not away
+	frametest.Run(t, "ip", "link", "set", g.Device, "up")
 	g.lease4("before")
-	old, err := netlink.LinkByName(g.device)
+	old, err := netlink.LinkByName(g.Device)
 	must(t, err)
 	must(t, netlink.LinkDel(old))
 	if e := <-events; len(e.Keys) != 1 || e.Keys[0] != b.Key() {
 		t.Errorf("event %+v, want %s", e, b.Key())
 	}
-	g.plug(guestMAC)
+	g.Plug(guestMAC)
 	if got, err := d.Observe(t.Context(), []object.Key{b.Key()}); err != nil || len(got) != 0 {
 		t.Errorf("observed %v, %v; want nothing on the new device", got, err)
 	}

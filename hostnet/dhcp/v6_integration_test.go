@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"weft/hostnet/frame/frametest"
 	"weft/hostnet/object"
 )
 
@@ -17,22 +18,22 @@ const configure6Script = `case "$reason" in BOUND6|RENEW6|REBIND6)
 // dhclient6 runs ISC's client, which records its environment by $reason.
 func (g *guest) dhclient(args ...string) (string, error) {
 	g.t.Helper()
-	base := []string{"dhclient", "-v", "-1", "-lf", filepath.Join(g.dir, "leases"), "-pf", filepath.Join(g.dir, "pid")}
-	return g.try(append(append(base, args...), "eth0")...)
+	base := []string{"dhclient", "-v", "-1", "-lf", filepath.Join(g.Dir, "leases"), "-pf", filepath.Join(g.Dir, "pid")}
+	return g.Try(append(append(base, args...), "eth0")...)
 }
 
 // endDhclient ends the client that went to the background, if one did.
 func (g *guest) endDhclient() {
-	g.t.Cleanup(func() { _, _ = g.try("dhclient", "-x", "-pf", filepath.Join(g.dir, "pid"), "eth0") })
+	g.t.Cleanup(func() { _, _ = g.Try("dhclient", "-x", "-pf", filepath.Join(g.Dir, "pid"), "eth0") })
 }
 
 func TestDhclient6GetsItsAddress(t *testing.T) {
 	g := newGuest(t, "tap6a", guestMAC)
 	d := startDriver(t)
-	apply(t, d, object.Create, testBinding(g.device))
-	conf := filepath.Join(g.dir, "conf")
+	apply(t, d, object.Create, testBinding(g.Device))
+	conf := filepath.Join(g.Dir, "conf")
 	must(t, os.WriteFile(conf, []byte("also request dhcp6.sntp-servers;\ntimeout 10;\n"), 0o644))
-	g.awaitLinkLocal()
+	g.AwaitLinkLocal()
 	script := g.script("$reason", configure6Script)
 	g.endDhclient()
 	if out, err := g.dhclient("-6", "-cf", conf, "-sf", script); err != nil {
@@ -45,11 +46,36 @@ func TestDhclient6GetsItsAddress(t *testing.T) {
 	})
 }
 
-// awaitLinkLocal waits until duplicate address detection is over.
-func (g *guest) awaitLinkLocal() {
-	g.t.Helper()
-	waitFor(g.t, "a link-local address", func() bool {
-		out := g.run("ip", "-6", "address", "show", "dev", "eth0", "scope", "link")
-		return strings.Contains(out, "fe80:") && !strings.Contains(out, "tentative")
-	})
+func TestDhclient6RebindsAndReleases(t *testing.T) {
+	g := newGuest(t, "tap6b", guestMAC)
+	d := startDriver(t)
+	apply(t, d, object.Create, testBinding(g.Device))
+	g.AwaitLinkLocal()
+	script := g.script("$reason", configure6Script)
+	g.endDhclient()
+	lease := func(args ...string) string {
+		out, err := g.dhclient(append([]string{"-6", "-sf", script}, args...)...)
+		if err != nil {
+			t.Fatalf("dhclient -6 %v: %v\n%s", args, err, out)
+		}
+		return out
+	}
+	lease()
+	g.wants("BOUND6", map[string]string{"new_ip6_address": "2001:db8:1::5"})
+	_, _ = g.Try("dhclient", "-6", "-x", "-pf", filepath.Join(g.Dir, "pid"), "-sf", "/bin/true", "eth0")
+
+	// A client that remembers its address asks whether it still holds (CONFIRM), and takes another when it does not.
+	if out := lease(); !strings.Contains(out, "Confirm on eth0") || !strings.Contains(out, "message status code Success") {
+		t.Errorf("an address that still holds was not confirmed:\n%s", out)
+	}
+	_, _ = g.Try("dhclient", "-6", "-x", "-pf", filepath.Join(g.Dir, "pid"), "-sf", "/bin/true", "eth0")
+	moved := testBinding(g.Device)
+	moved.V6[0] = moved.V6[0].Next()
+	apply(t, d, object.Update, moved)
+	lease()
+	frametest.WaitFor(t, "the new address", func() bool { return g.recorded("BOUND6")["new_ip6_address"] == "2001:db8:1::6" })
+
+	if out := lease("-r"); !strings.Contains(out, "Release on eth0") || strings.Contains(out, "message status code NoBinding") {
+		t.Errorf("release:\n%s", out)
+	}
 }
