@@ -1,5 +1,3 @@
-//go:build integration
-
 // Package frametest gives tests of the guests' servers a network namespace of their own, and guests in it.
 //
 // Invariants: everything ends with the test, at the latest with the test process; nothing has a name outside of it.
