@@ -31,7 +31,7 @@ func (f *Follower) resync(ctx context.Context) (Batch, error) {
 	f.last = mark{} // deletes that were missed have no exact revision
 	for _, it := range items {
 		if it.ModRevision > f.last.revision {
-			f.last = mark{path: it.Key.path, revision: it.ModRevision}
+			f.last = mark{path: it.Key.path, stamp: f.stamp(it.ModRevision, it.Value)}
 		}
 	}
 	f.seen, f.listed, f.relist = Seen{head.clusterID, head.revision}, true, false
@@ -50,18 +50,17 @@ func (f *Follower) wentBack(head header, items []Item) bool {
 		return false
 	}
 	return slices.ContainsFunc(items, func(it Item) bool {
-		return it.ModRevision <= f.seen.Revision && f.known[it.Key.path] != it.ModRevision
+		return it.ModRevision <= f.seen.Revision && f.known[it.Key.path] != f.stamp(it.ModRevision, it.Value)
 	})
 }
 
-// difference makes the events that lead from the known keys to the items. In another history the same revision is
-// another value, so everything is told again.
+// difference makes the events that lead from the known keys to the items. Of another history everything is told again.
 func (f *Follower) difference(items []Item, b Batch) []Event {
 	var events []Event
 	present := make(map[string]bool, len(items))
 	for _, it := range items {
 		present[it.Key.path] = true
-		if b.WentBack || f.known[it.Key.path] != it.ModRevision {
+		if b.WentBack || f.known[it.Key.path] != f.stamp(it.ModRevision, it.Value) {
 			events = append(events, Event{Item: it})
 		}
 	}

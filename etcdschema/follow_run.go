@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"net"
 	"sync/atomic"
 	"time"
@@ -26,18 +27,30 @@ type Follower struct {
 	restarts atomic.Int64
 
 	// Only the goroutine of Run touches these.
-	known  map[string]int64 // mod revision by relative key: what the owner has been told
+	known  map[string]stamp // by relative key: what the owner has been told
 	last   mark             // the newest change told; the zero value when unknown
+	seed   maphash.Seed
 	seen   Seen
 	listed bool // known is complete up to seen
 	relist bool // a new list is needed before watching
 }
 
+// stamp is a key's state at a glance: its mod revision, and a hash of its value, for in two histories the same revision
+// may hold different values.
+type stamp struct {
+	revision int64
+	hash     uint64
+}
+
+func (f *Follower) stamp(modRevision int64, value []byte) stamp {
+	return stamp{modRevision, maphash.Bytes(f.seed, value)}
+}
+
 // mark is a change at an exact revision. Two histories of etcd that both hold it are the same up to it.
 type mark struct {
-	path     string
-	revision int64
-	deleted  bool
+	path string
+	stamp
+	deleted bool
 }
 
 // NewFollower makes a follower; Run does the work.
@@ -45,7 +58,8 @@ func (c *Client) NewFollower(config FollowerConfig) *Follower {
 	if config.ProgressInterval == 0 {
 		config.ProgressInterval = DefaultProgressInterval
 	}
-	return &Follower{client: c, config: config, known: map[string]int64{}, seen: config.Seen, relist: true}
+	return &Follower{client: c, config: config, known: map[string]stamp{}, seed: maphash.MakeSeed(),
+		seen: config.Seen, relist: true}
 }
 
 // LastContact is when etcd last answered, about the prefixes or with its revision: the cache is at most this old. It
@@ -177,7 +191,7 @@ func (f *Follower) holds(ctx context.Context, m mark) (bool, error) {
 		at = []int64{m.revision, m.revision - 1}
 	}
 	for i, revision := range at {
-		resp, err := f.conn.Get(ctx, f.client.root+m.path, clientv3.WithKeysOnly(), clientv3.WithRev(revision))
+		resp, err := f.conn.Get(ctx, f.client.root+m.path, clientv3.WithRev(revision))
 		if err != nil {
 			return false, err
 		}
@@ -187,7 +201,7 @@ func (f *Follower) holds(ctx context.Context, m mark) (bool, error) {
 			return false, nil
 		case m.deleted && there != (i == 1): // gone at its revision, there at the one before
 			return false, nil
-		case !m.deleted && there && resp.Kvs[0].ModRevision == m.revision:
+		case !m.deleted && there && f.stamp(resp.Kvs[0].ModRevision, resp.Kvs[0].Value) == m.stamp:
 			return true, nil
 		}
 	}
@@ -196,10 +210,11 @@ func (f *Follower) holds(ctx context.Context, m mark) (bool, error) {
 
 // remember notes what the owner is about to be told.
 func (f *Follower) remember(e Event) {
+	s := f.stamp(e.ModRevision, e.Value)
 	if e.Deleted {
 		delete(f.known, e.Key.path)
 	} else {
-		f.known[e.Key.path] = e.ModRevision
+		f.known[e.Key.path] = s
 	}
-	f.last = mark{e.Key.path, e.ModRevision, e.Deleted}
+	f.last = mark{e.Key.path, s, e.Deleted}
 }
