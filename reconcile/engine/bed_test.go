@@ -23,7 +23,7 @@ const node = "h1"
 
 // bed is one node in memory: a fake host, an etcd of maps, and the engine between them. It lives in a synctest bubble.
 type bed struct {
-	t      *testing.T
+	t      testing.TB
 	host   *fake.Host
 	etcd   *memoryEtcd
 	dir    string
@@ -35,7 +35,7 @@ type bed struct {
 	ready  int
 }
 
-func newBed(t *testing.T) *bed {
+func newBed(t testing.TB) *bed {
 	b := &bed{t: t, host: fake.New(), etcd: newMemoryEtcd(), dir: t.TempDir()}
 	b.host.Plug("eth1")
 	t.Cleanup(b.stop)
@@ -60,7 +60,9 @@ func (b *bed) start() {
 	ctx, cancel := context.WithCancel(context.Background())
 	b.engine, b.cancel, b.done = e, cancel, make(chan error, 1)
 	go func() { b.done <- e.Run(ctx) }()
-	synctest.Wait()
+	if _, timed := b.t.(*testing.T); timed { // a benchmark runs outside of a bubble
+		synctest.Wait()
+	}
 }
 
 // stop ends the engine and waits for it.
@@ -204,12 +206,14 @@ type memoryEtcd struct {
 	fn       func(etcdschema.Batch) error
 	away     bool
 	actual   map[string][]byte
+	reported chan struct{} // told, if there is room, of each report
 	commits  int
 	seen     etcdschema.Seen
 }
 
 func newMemoryEtcd() *memoryEtcd {
-	return &memoryEtcd{revision: 1, cluster: 7, values: map[string][]byte{}, actual: map[string][]byte{}}
+	return &memoryEtcd{revision: 1, cluster: 7, values: map[string][]byte{}, actual: map[string][]byte{},
+		reported: make(chan struct{}, 1)}
 }
 
 // follow makes the node's source.
@@ -371,6 +375,7 @@ func (m *memoryEtcd) Commit(_ context.Context, t *etcdschema.Txn) (int64, bool, 
 		}
 		m.actual[k.String()] = value
 	})
+	token(m.reported)
 	return m.revision, true, nil
 }
 
