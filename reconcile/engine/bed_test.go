@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/netip"
 	"strings"
 	"sync"
@@ -192,7 +193,7 @@ func networkItem(n int) *desired.Network {
 func portItem(n, network int) *desired.Port {
 	return &desired.Port{UID: portUID(n), Project: "alpha", Name: fmt.Sprint("port", n), Network: networkUID(network),
 		MAC:       model.MAC{0xfa, 0x16, 0x3e, 0, byte(n >> 8), byte(n)},
-		Addresses: []model.Address{{Addr: netip.AddrFrom4([4]byte{10, byte(network), byte(n >> 8), byte(n + 10)})}},
+		Addresses: []model.Address{{Addr: netip.AddrFrom4([4]byte{10, byte(network), byte(1 + n>>8), byte(n)})}},
 		Device:    fmt.Sprint("tap", n), InterfaceID: portUID(n), State: desired.StateActive}
 }
 
@@ -204,6 +205,7 @@ type memoryEtcd struct {
 	values   map[string][]byte // desired/ and order/, by relative key
 	digest   etcdschema.SetDigest
 	fn       func(etcdschema.Batch) error
+	told     map[string][]byte // what the follower knows
 	away     bool
 	actual   map[string][]byte
 	reported chan struct{} // told, if there is room, of each report
@@ -225,7 +227,7 @@ func (m *memoryEtcd) follow(seen etcdschema.Seen) Source {
 // Run implements Source.
 func (m *memoryEtcd) Run(ctx context.Context, fn func(etcdschema.Batch) error) error {
 	m.mu.Lock()
-	m.fn = fn
+	m.fn, m.told = fn, nil
 	m.mu.Unlock()
 	m.snapshot()
 	<-ctx.Done()
@@ -247,9 +249,15 @@ func (m *memoryEtcd) snapshot() {
 	}
 	back := m.seen.ClusterID != 0 && (m.seen.ClusterID != m.cluster || m.seen.Revision > m.revision)
 	b := etcdschema.Batch{Revision: m.revision, ClusterID: m.cluster, Snapshot: true, WentBack: back}
+	for k := range m.told {
+		if _, there := m.values[k]; !there {
+			b.Events = append(b.Events, event(k, nil, m.revision))
+		}
+	}
 	for k, v := range m.values {
 		b.Events = append(b.Events, event(k, v, m.revision))
 	}
+	m.told = maps.Clone(m.values)
 	m.seen = etcdschema.Seen{ClusterID: m.cluster, Revision: m.revision}
 	_ = m.fn(b)
 }
@@ -300,6 +308,7 @@ func (m *memoryEtcd) write(fixHead bool, changes map[string][]byte) {
 	}
 	m.seen.Revision = m.revision
 	if m.fn != nil && !m.away {
+		m.told = maps.Clone(m.values)
 		_ = m.fn(b)
 	}
 }

@@ -8,6 +8,8 @@ import (
 )
 
 const (
+	// timerFloor keeps a time that has passed, and that nothing was done about, from turning the loop without rest.
+	timerFloor = 5 * time.Millisecond
 	// heartbeat is how often the loop turns when nothing happens, to show that it lives.
 	heartbeat = time.Second
 	// Stalled is how long the loop may go without a turn before it counts as stuck: longer than any driver's deadline.
@@ -56,10 +58,10 @@ func (e *Engine) wait(now time.Time) time.Duration {
 	for _, t := range []time.Time{e.gate, e.retries.next(), e.host.nextSync(), e.nextSweep} {
 		next = earliest(next, t)
 	}
-	if !e.sliceable {
-		next = earliest(next, e.started.Add(e.c.CacheAfter))
+	if after := e.started.Add(e.c.CacheAfter); !e.sliceable && after.After(now) {
+		next = earliest(next, after)
 	}
-	return max(0, next.Sub(now))
+	return max(timerFloor, next.Sub(now))
 }
 
 // turn takes in what came, and does a round of it if there is something to do.
