@@ -10,7 +10,9 @@ import (
 	"strings"
 	"time"
 
+	"weft/hostnet/announce"
 	"weft/hostnet/dhcp"
+	"weft/hostnet/ovs"
 	"weft/hostnet/ra"
 	"weft/hostnet/rtnl"
 	"weft/reconcile/engine"
@@ -41,11 +43,13 @@ func openDrivers(ctx context.Context, c Config) (drivers []engine.Driver, closeA
 	if err != nil {
 		return nil, nil, fmt.Errorf("driver rtnl: %w", err)
 	}
-	open = append(open, links, dhcp.New(nil, c.Logger), ra.New(nil, c.Logger))
+	open = append(open, links, dhcp.New(nil, c.Logger), ra.New(nil, c.Logger), announce.New(nil, c.Logger))
+	vswitch := ovs.New(ovs.Config{RunDir: c.OVSRundir, DatapathType: c.DatapathType, Log: c.Logger})
+	drivers = append(drivers, vswitch)
 	for _, d := range open {
 		drivers = append(drivers, d)
 	}
-	return drivers, closeAll, nil
+	return drivers, func() error { vswitch.Close(); return closeAll() }, nil
 }
 
 // etcdAddresses are the addresses of etcd's endpoints: the link that leads to one is never taken as an uplink. A name
