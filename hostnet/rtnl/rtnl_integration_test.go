@@ -205,3 +205,25 @@ func TestRoadsAreMarked(t *testing.T) {
 	must(t, netlink.LinkSetDown(l))
 	h.await("the lost roads", func(e object.Event) bool { return inEvent(e) && !facts().DefaultRoute && !facts().EtcdRoute })
 }
+
+// TestLeavingABridgeIsNotVanishing: the kernel says RTM_DELLINK, in the bridge family, of a device that leaves a bridge.
+func TestLeavingABridgeIsNotVanishing(t *testing.T) {
+	h := startHost(t, Config{})
+	l := addVeth(t, "tap1")
+	a := netlink.NewLinkAttrs()
+	a.Name = "br9"
+	bridge := &netlink.Bridge{LinkAttrs: a}
+	must(t, netlink.LinkAdd(bridge))
+	t.Cleanup(func() { _ = netlink.LinkDel(bridge) })
+	master := func() string {
+		var f object.Facts
+		h.Facts(&f)
+		return f.Links["tap1"].Master
+	}
+	must(t, netlink.LinkSetMaster(l, bridge))
+	h.awaitDevice("tap1", "the bridge", func(linkState, qdiscState, bool) bool { return master() == "br9" })
+	must(t, netlink.LinkSetNoMaster(l))
+	h.awaitDevice("tap1", "no bridge", func(_ linkState, _ qdiscState, ok bool) bool { return ok && master() == "" })
+	must(t, netlink.LinkSetMTU(l, 1400)) // comes after everything the kernel had to say of the bridge
+	h.awaitDevice("tap1", "the mtu", func(l linkState, _ qdiscState, ok bool) bool { return ok && l.mtu == 1400 })
+}

@@ -142,12 +142,12 @@ func (d *Driver) absorbOne(m syscall.NetlinkMessage) (changed []string, road boo
 // absorbLink brings a link message into the view. Messages of the bridge family tell of a link's place in a bridge
 // only: a RTM_DELLINK there does not mean that the link is gone.
 func (d *Driver) absorbLink(m syscall.NetlinkMessage) (changed []string, road bool, err error) {
+	if len(m.Data) > 0 && m.Data[0] != unix.AF_UNSPEC {
+		return nil, false, nil
+	}
 	l, err := parseLink(m)
 	if err != nil {
 		return nil, false, err
-	}
-	if family := m.Data[0]; family != unix.AF_UNSPEC {
-		return nil, false, nil
 	}
 	carried := d.view.carriesRoad(l.index)
 	if m.Header.Type == unix.RTM_DELLINK {
