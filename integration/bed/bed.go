@@ -30,22 +30,23 @@ type Bed struct {
 	// Dir holds sockets, databases, leases and logs; it goes away with Close.
 	Dir string
 
-	ctx     context.Context
-	stop    context.CancelFunc
-	conf    Config
-	spawn   *spawner
-	ctl     *Namespace
-	phys    *Namespace
-	etcd    *Etcd
-	leases  *leaseListener
-	mu      sync.Mutex
-	ns      []*Namespace
-	procs   []*Process
-	hosts   map[string]*Host
-	guests  map[string]*Guest
-	control map[string]*Process
-	closers []func() error
-	closed  bool
+	ctx      context.Context
+	stop     context.CancelFunc
+	conf     Config
+	spawn    *spawner
+	ctl      *Namespace
+	phys     *Namespace
+	etcd     *Etcd
+	leases   *leaseListener
+	mu       sync.Mutex
+	ns       []*Namespace
+	procs    []*Process
+	hosts    map[string]*Host
+	numbered int // hosts made so far
+	guests   map[string]*Guest
+	control  map[string]*Process
+	closers  []func() error
+	closed   bool
 }
 
 // New makes an empty cloud: the management network, the physical network and etcd, which is ready when New returns.

@@ -35,12 +35,9 @@ type HostOptions struct {
 
 // AddHost makes a host: its namespace, links and Open vSwitch, and weftd.
 func (b *Bed) AddHost(name string, o HostOptions) (*Host, error) {
-	b.mu.Lock()
-	n := len(b.hosts)
-	_, exists := b.hosts[name]
-	b.mu.Unlock()
-	if exists {
-		return nil, fmt.Errorf("bed: host %s exists already", name)
+	n, err := b.reserve(name)
+	if err != nil {
+		return nil, err
 	}
 	ns, err := b.namespace(name)
 	if err != nil {
@@ -64,6 +61,17 @@ func (b *Bed) AddHost(name string, o HostOptions) (*Host, error) {
 		return h, nil
 	}
 	return h, h.Weftd.Start()
+}
+
+// reserve counts one more host; hosts may be made side by side.
+func (b *Bed) reserve(name string) (n int, err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, exists := b.hosts[name]; exists {
+		return 0, fmt.Errorf("bed: host %s exists already", name)
+	}
+	b.numbered++
+	return b.numbered - 1, nil
 }
 
 // cable makes eth0 and eth1. The userspace datapath takes its frames beside the kernel's own stack, which the kernel

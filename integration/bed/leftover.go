@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 )
 
 // leftovers looks for anything of a closed bed that is still there: namespaces, processes, the folder.
@@ -20,7 +21,7 @@ func (b *Bed) leftovers(procs []*Process) error {
 		if p.cmd == nil || p.cmd.Process == nil {
 			continue
 		}
-		if syscall.Kill(-p.cmd.Process.Pid, 0) == nil {
+		if !groupEnds(p.cmd.Process.Pid) {
 			errs = append(errs, fmt.Errorf("bed: left over: process group %d of %s", p.cmd.Process.Pid, p.Name))
 		}
 	}
@@ -35,6 +36,41 @@ func (b *Bed) leftovers(procs []*Process) error {
 		errs = append(errs, fmt.Errorf("bed: left over: %s", b.Dir))
 	}
 	return errors.Join(errs...)
+}
+
+// groupEnds waits until no process of a killed group runs any more: children of the bed's programs end a moment after
+// their parents, and are waited for by init.
+func groupEnds(group int) bool {
+	deadline := time.Now().Add(waitDelay)
+	for groupRuns(group) {
+		if time.Now().After(deadline) {
+			return false
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+	return true
+}
+
+// groupRuns says that some process of the group is there and not only waits to be waited for (proc_pid_stat(5)).
+func groupRuns(group int) bool {
+	if errors.Is(syscall.Kill(-group, 0), syscall.ESRCH) {
+		return false
+	}
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return true
+	}
+	for _, path := range stats {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			continue // it has just ended
+		}
+		_, rest, _ := strings.Cut(string(data), ") ") // the name before may hold anything
+		if f := strings.Fields(rest); len(f) > 2 && f[0] != "Z" && f[2] == strconv.Itoa(group) {
+			return true
+		}
+	}
+	return false
 }
 
 // namespaceNames lists the named network namespaces (ip-netns(8) keeps them as files there).
