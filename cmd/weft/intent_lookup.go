@@ -24,7 +24,9 @@ func (l *lookup) find(id model.ID) (model.Object, bool) {
 	var o model.Object
 	item, ok, err := l.st.Get(l.ctx, etcdschema.Intent(id))
 	if err != nil {
-		l.err = cmpErr(l.err, err)
+		if l.err == nil {
+			l.err = err
+		}
 		return o, true
 	}
 	if ok {
@@ -44,11 +46,4 @@ func (l *lookup) decode(id model.ID, item etcdschema.Item) model.Object {
 		}
 	}
 	return model.Object{Kind: id.Kind}
-}
-
-func cmpErr(first, next error) error {
-	if first != nil {
-		return first
-	}
-	return next
 }
