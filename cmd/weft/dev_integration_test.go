@@ -61,7 +61,7 @@ func TestDevWiresAPort(t *testing.T) {
 		t.Fatal(err)
 	}
 	run("weft", "apply", "-f", manifest)
-	run("weft", "wait", "port", "alpha/web-1", "--timeout", "60s")
+	t.Log(run("weft", "wait", "port", "alpha/web-1", "--timeout", "60s"))
 	if got := run("weft", "host", "plan", "--debug", "unix:"+filepath.Join(dir, "weftd.sock")); got != "nothing to do\n" {
 		t.Errorf("once programmed, the plan is\n%s", got)
 	}

@@ -49,7 +49,8 @@ func openDrivers(ctx context.Context, c Config) (drivers []engine.Driver, closeA
 	for _, d := range open {
 		drivers = append(drivers, d)
 	}
-	return drivers, func() error { vswitch.Close(); return closeAll() }, nil
+	closeOpen := closeAll // the named result becomes the function that calls it
+	return drivers, func() error { vswitch.Close(); return closeOpen() }, nil
 }
 
 // etcdAddresses are the addresses of etcd's endpoints: the link that leads to one is never taken as an uplink. A name
