@@ -26,7 +26,7 @@ const deadline = 10 * time.Second
 // bed is a host with Open vSwitch and a driver that watches it.
 type bed struct {
 	*ovstest.Host
-	t *testing.T
+	t testing.TB
 	d *Driver
 
 	mu     sync.Mutex
@@ -34,7 +34,7 @@ type bed struct {
 	came   chan struct{}
 }
 
-func newBed(t *testing.T) *bed {
+func newBed(t testing.TB) *bed {
 	t.Helper()
 	b := &bed{Host: ovstest.Start(t), t: t, came: make(chan struct{})}
 	b.d = New(Config{RunDir: b.RunDir, DatapathType: "netdev", Log: slog.New(slog.DiscardHandler)})
@@ -211,7 +211,7 @@ func flowSetKey(bridge string, cookie uint64) object.Key {
 	return object.Key{Kind: object.KindFlowSet, Name: object.FlowSetName(bridge, cookie)}
 }
 
-func same(t *testing.T, desired, observed object.Object) {
+func same(t testing.TB, desired, observed object.Object) {
 	t.Helper()
 	if observed == nil {
 		t.Fatalf("%s is not there", desired.Key())
