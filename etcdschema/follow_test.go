@@ -39,6 +39,7 @@ func TestFollowTellsWholeRevisionsOfSeveralPrefixes(t *testing.T) {
 	o := observe(t, c, FollowerConfig{Prefixes: []Prefix{IntentPrefix(), AcceptedPrefix(), ClaimPrefix()},
 		ProgressInterval: time.Hour}) // events that wait for another prefix must not wait for this
 	o.next(t)
+	o.until(t, put(t, c, "intent/alone", "the other prefixes are silent"))
 	const n = 200
 	last := make(chan int64, 1)
 	go func() {
