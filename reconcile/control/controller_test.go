@@ -1,7 +1,12 @@
 package control
 
 import (
+	"strings"
 	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"weft/etcdschema"
 	"weft/model/desired"
@@ -41,4 +46,124 @@ func TestIntentBecomesDesired(t *testing.T) {
 		return c.accepted[port("web-1")] == nil && !has && held == 3 && c.nodes["h1"].headMatches() &&
 			c.entries[etcdschema.StatusKey(port("web-1"))] == nil
 	})
+}
+
+// placed says that a port's item stands on the node.
+func placed(c *Cache, node, name string) bool {
+	_, ok := itemOn[*desired.Port](c, node, port(name))
+	return ok
+}
+
+func TestAnInvalidOverwriteKeepsTheAcceptedAcrossFailover(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	_, stop := b.start("one", nil)
+	b.region()
+	b.put(port("web-1"), portOnH1)
+	b.await("the port on h1", func(c *Cache) bool { return placed(c, "h1", "web-1") })
+	b.put(port("web-1"), `{"spec":{"network":"blue","host":"h2","mtu":"big"}}`)
+	odd := etcdschema.ParseKey("intent/alpha/gadget/x")
+	b.putKey(odd, `{}`)
+	oddStatus, _ := etcdschema.StatusOf(odd)
+	b.await("both are called invalid", func(c *Cache) bool {
+		s := c.statusOf(port("web-1"))
+		return s.Phase == etcdschema.PhaseInvalid && s.Reasons[0].Field == "spec.mtu" && c.entries[oddStatus] != nil
+	})
+	var first etcdschema.Accepted
+	b.await("accepted", func(c *Cache) bool { first = *c.accepted[port("web-1")]; return true })
+	two, _ := b.start("two", nil)
+	<-two.Ready()
+	stop()
+	b.put(port("web-2"), portOnH1)
+	b.await("the second replica leads", func(c *Cache) bool { return placed(c, "h1", "web-2") })
+	b.await("what was accepted is in force", func(c *Cache) bool {
+		return placed(c, "h1", "web-1") && c.accepted[port("web-1")].UID == first.UID && c.statusOf(port("web-1")).Phase == etcdschema.PhaseInvalid
+	})
+	b.delete(odd)
+	b.put(port("web-1"), `{"spec":{"network":"blue","host":"h2"}}`)
+	b.await("the corrected intent moves the port", func(c *Cache) bool {
+		return placed(c, "h2", "web-1") && !placed(c, "h1", "web-1") && c.accepted[port("web-1")].UID == first.UID && c.entries[oddStatus] == nil
+	})
+}
+
+func TestFailoverAfterALeaderVanishes(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	one, _ := b.start("one", nil)
+	b.region()
+	b.put(port("web-1"), portOnH1)
+	b.await("the port on h1", func(c *Cache) bool { return placed(c, "h1", "web-1") })
+	two, _ := b.start("two", nil)
+	<-two.Ready()
+	// The leader's lease is revoked behind its back: what it writes from now on is fenced off.
+	var leader etcdschema.Item
+	items, _, err := b.client.List(t.Context(), etcdschema.Election(DefaultElection))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, it := range items {
+		if leader.CreateRevision == 0 || it.CreateRevision < leader.CreateRevision {
+			leader = it
+		}
+	}
+	if _, err := b.client.Etcd().Revoke(t.Context(), clientv3.LeaseID(leader.Lease)); err != nil {
+		t.Fatal(err)
+	}
+	b.put(port("web-2"), portOnH1)
+	b.await("another leads", func(c *Cache) bool { return placed(c, "h1", "web-2") && c.nodes["h1"].headMatches() })
+	b.await("one of them says so", func(c *Cache) bool {
+		s, ok := entryValue[*etcdschema.ControlStatus](c.entries[etcdschema.ControlStatusKey()])
+		return ok && (s.Leader == "two" || one.Health().Leader)
+	})
+}
+
+func TestSlicesAreRepairedInEtcd(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	registry := prometheus.NewRegistry()
+	b.start("one", func(c *Config) { c.Registry = registry })
+	b.region()
+	b.put(port("web-1"), portOnH1)
+	b.await("the port on h1", func(c *Cache) bool { return placed(c, "h1", "web-1") })
+	var key etcdschema.Key
+	var data string
+	b.await("its key", func(c *Cache) bool {
+		key = etcdschema.DesiredKey("h1", desired.Key{Kind: desired.KindPort, UID: c.accepted[port("web-1")].UID})
+		data = string(c.entries[key].data)
+		return true
+	})
+	b.delete(key)
+	b.await("the deleted key is back", func(c *Cache) bool { return c.entries[key] != nil && c.nodes["h1"].headMatches() })
+	b.putKey(key, strings.Replace(data, "fa:16:3e", "fa:16:3f", 1))
+	b.await("the edited key is right", func(c *Cache) bool { return string(c.entries[key].data) == data && c.nodes["h1"].headMatches() })
+	b.delete(etcdschema.HeadKey("h1"))
+	b.await("the head is back", func(c *Cache) bool { return c.nodes["h1"].head != nil && c.nodes["h1"].headMatches() })
+	b.put(port("web-2"), portOnH1)
+	b.await("the round after", func(c *Cache) bool { return placed(c, "h1", "web-2") })
+	families, err := registry.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == "weft_controller_drift_repaired_total" && f.Metric[0].Counter.GetValue() < 3 {
+			t.Errorf("%v repairs were counted, expected at least 3", f.Metric[0].Counter.GetValue())
+		}
+	}
+}
+
+func TestReleasedValuesAreHeldForTheirTime(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.start("one", func(c *Config) { c.AddressHold = 2 * time.Second })
+	b.region()
+	b.put(port("a"), `{"spec":{"network":"blue","addresses":["10.0.0.50"]}}`)
+	b.await("a has it", func(c *Cache) bool { return c.accepted[port("a")] != nil })
+	released := time.Now()
+	b.delete(etcdschema.Intent(port("a")))
+	b.put(port("b"), `{"spec":{"network":"blue","addresses":["10.0.0.50"]}}`)
+	b.await("b waits", func(c *Cache) bool { return c.statusOf(port("b")).Phase == etcdschema.PhasePending })
+	b.await("b gets it", func(c *Cache) bool { return c.accepted[port("b")] != nil })
+	if held := time.Since(released); held < 2*time.Second {
+		t.Errorf("the address was given out again after %s, before its hold time", held)
+	}
 }

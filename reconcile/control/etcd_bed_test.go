@@ -140,6 +140,7 @@ func (b *bed) commit(t *etcdschema.Txn) int64 {
 	if err != nil || !ok {
 		b.t.Fatalf("commit: %v %v", ok, err)
 	}
+	b.await("the bed sees its own write", func(c *Cache) bool { return c.Revision >= rev })
 	return rev
 }
 
