@@ -64,7 +64,7 @@ func (p *planner) fill() (r *round, units []unit) {
 		err := p.do(r, u)
 		if err == nil && !r.fits() && len(units) > 0 {
 			r.rollback(m)
-			p.queue.back(u)
+			p.queue.back()
 			break
 		}
 		if err == nil && !r.fits() {

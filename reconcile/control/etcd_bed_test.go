@@ -10,11 +10,12 @@ import (
 
 	"weft/etcdschema"
 	"weft/model"
+	"weft/model/desired"
 )
 
 // bed is a real etcd with a follower that lets tests await what they expect.
 type bed struct {
-	t      *testing.T
+	t      testing.TB
 	client *etcdschema.Client
 
 	mu    sync.Mutex
@@ -22,7 +23,7 @@ type bed struct {
 	cache *Cache
 }
 
-func newBed(t *testing.T) *bed {
+func newBed(t testing.TB) *bed {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -37,7 +38,7 @@ func newBed(t *testing.T) *bed {
 	return b
 }
 
-func openClient(t *testing.T, e *etcdschema.Embedded) *etcdschema.Client {
+func openClient(t testing.TB, e *etcdschema.Embedded) *etcdschema.Client {
 	t.Helper()
 	c, err := etcdschema.Open(t.Context(), etcdschema.Config{Endpoints: e.Endpoints()})
 	if err != nil {
@@ -171,7 +172,7 @@ func (b *bed) start(name string, change func(*Config)) (c *Controller, stop func
 	return c, stop
 }
 
-type testWriter struct{ t *testing.T }
+type testWriter struct{ t testing.TB }
 
 func (w testWriter) Write(p []byte) (int, error) { w.t.Log(string(p)); return len(p), nil }
 
@@ -213,10 +214,8 @@ func itemOn[T any](c *Cache, node string, id model.ID) (item T, ok bool) {
 	if a == nil || c.nodes[node] == nil {
 		return item, false
 	}
-	for k, e := range c.nodes[node].items {
-		if k.UID == a.UID && k.Kind == itemKind(id.Kind) {
-			item, ok = e.value.(T)
-		}
+	if e := c.nodes[node].items[desired.Key{Kind: itemKind(id.Kind), UID: a.UID}]; e != nil {
+		item, ok = e.value.(T)
 	}
 	return item, ok
 }

@@ -161,6 +161,9 @@ func (p *planner) idle() {
 	p.queue = workQueue{}
 	clear(p.status)
 	clear(p.foreign)
+	clear(p.verdicts)
+	clear(p.blocked)
+	clear(p.starved)
 }
 
 func (l *loop) everyTick() {

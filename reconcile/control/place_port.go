@@ -11,7 +11,8 @@ import (
 )
 
 // place makes the slices hold the accepted port: it leaves nodes it is no longer on and is written to the others, in
-// the same transaction, with the network beside it. A node that cannot take it keeps what it has.
+// the same transaction, with the network beside it. A node that cannot take it keeps what it has, as long as that gives
+// the guest nothing that it must not have any more.
 func (p *planner) place(r *round, acc *etcdschema.Accepted, v *verdict) error {
 	spec := acc.Object.Spec.(*model.PortSpec)
 	key := desired.Key{Kind: desired.KindPort, UID: acc.UID}
@@ -39,6 +40,9 @@ func (p *planner) place(r *round, acc *etcdschema.Accepted, v *verdict) error {
 				field = "spec.migrateTo"
 			}
 			v.pending(field, why)
+			if !p.harmless(name, item) {
+				p.takeOff(r, name, key)
+			}
 			continue
 		}
 		if err := p.putOn(r, name, item, network); err != nil {
@@ -46,6 +50,21 @@ func (p *planner) place(r *round, acc *etcdschema.Accepted, v *verdict) error {
 		}
 	}
 	return nil
+}
+
+// harmless says that what a node holds of the port may stay though it cannot be brought up to date.
+func (p *planner) harmless(name string, now *desired.Port) bool {
+	e := p.cache.node(name).items[now.Key()]
+	was, ok := entryValue[*desired.Port](e)
+	if !ok || was.State != now.State || was.Network != now.Network || was.MAC != now.MAC {
+		return false
+	}
+	for _, a := range was.Addresses {
+		if !slices.Contains(now.Addresses, a) {
+			return false
+		}
+	}
+	return true
 }
 
 // unowned finds an allocated address that the port has no claim of on the network as it is now.

@@ -3,6 +3,7 @@ package control
 import (
 	"bytes"
 	"maps"
+	"reflect"
 	"slices"
 
 	"weft/etcdschema"
@@ -104,6 +105,9 @@ func (r *round) confirm(revision int64) {
 // key holds it already.
 func (r *round) put(k etcdschema.Key, v any, guard bool) (changed bool, err error) {
 	old := r.cache.entries[k]
+	if old != nil && reflect.DeepEqual(old.value, pointer(v)) {
+		return false, nil // the usual case when nothing has changed, and cheaper than writing it out
+	}
 	var data []byte
 	if old == nil {
 		data, err = etcdschema.Encode(v)
@@ -123,6 +127,17 @@ func (r *round) put(k etcdschema.Key, v any, guard bool) (changed bool, err erro
 	r.cache.set(k, e)
 	r.note(k, old, data, guard, false)
 	return true, nil
+}
+
+// pointer is the record as entries hold it.
+func pointer(v any) any {
+	switch r := v.(type) {
+	case etcdschema.Claim:
+		return &r
+	case etcdschema.Head:
+		return &r
+	}
+	return v
 }
 
 // remove deletes the key.

@@ -90,6 +90,9 @@ func (p *planner) wakeAll() {
 	}
 	for name, n := range p.cache.nodes {
 		for k := range n.items {
+			if id, known := p.cache.ids[k.UID]; known && id.Kind == model.KindPort && k.Kind == desired.KindPort {
+				continue // looked at with the port
+			}
 			p.queue.add(unit{kind: unitItem, node: name, item: k})
 		}
 		if !n.headMatches() {

@@ -31,6 +31,7 @@ const (
 type workQueue struct {
 	dirty map[unit]struct{}
 	drain []unit
+	done  int // units of drain that are out
 }
 
 func (q *workQueue) add(u unit) {
@@ -40,12 +41,13 @@ func (q *workQueue) add(u unit) {
 	q.dirty[u] = struct{}{}
 }
 
-func (q *workQueue) empty() bool { return len(q.dirty)+len(q.drain) == 0 }
-func (q *workQueue) len() int    { return len(q.dirty) + len(q.drain) }
+func (q *workQueue) empty() bool { return q.len() == 0 }
+func (q *workQueue) len() int    { return len(q.dirty) + len(q.drain) - q.done }
 
 // next takes the next unit out.
 func (q *workQueue) next(c *Cache) (unit, bool) {
-	if len(q.drain) == 0 {
+	if q.done == len(q.drain) {
+		q.drain, q.done = q.drain[:0], 0
 		for u := range q.dirty {
 			q.drain = append(q.drain, u)
 		}
@@ -59,13 +61,12 @@ func (q *workQueue) next(c *Cache) (unit, bool) {
 	if len(q.drain) == 0 {
 		return unit{}, false
 	}
-	u := q.drain[0]
-	q.drain = q.drain[1:]
-	return u, true
+	q.done++
+	return q.drain[q.done-1], true
 }
 
-// back puts a unit in front again.
-func (q *workQueue) back(u unit) { q.drain = append([]unit{u}, q.drain...) }
+// back undoes the last next.
+func (q *workQueue) back() { q.done-- }
 
 // rank orders work: what goes, users first; then what is declared, used first, explicit values before automatic ones
 // and the older object before the younger; then slices.

@@ -1,0 +1,70 @@
+package control
+
+import (
+	"fmt"
+	"testing"
+
+	"weft/etcdschema"
+)
+
+// BenchmarkPlanPort is one port from intent to a finished transaction, without etcd, beside others on the same host.
+func BenchmarkPlanPort(b *testing.B) {
+	for _, n := range []int{1, 1000, 10000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			s := newSim(b)
+			s.putAll(regionIntent())
+			for i := range n {
+				s.put(port(fmt.Sprintf("p%05d", i)), portOnH1)
+			}
+			s.settle()
+			b.ResetTimer()
+			for i := range b.N {
+				s.put(port(fmt.Sprintf("new-%d", i)), portOnH1)
+				s.settle()
+			}
+		})
+	}
+}
+
+// BenchmarkTakeover is a fresh leader's look at everything when nothing is to be done.
+func BenchmarkTakeover(b *testing.B) {
+	s := newSim(b)
+	s.putAll(regionIntent())
+	for i := range 10000 {
+		s.put(port(fmt.Sprintf("p%05d", i)), portOnH1)
+	}
+	s.settle()
+	writes := s.writes
+	for b.Loop() {
+		s.planner.wakeAll()
+		s.settle()
+		for k := range s.planner.status {
+			s.planner.statusFor(k)
+		}
+	}
+	if s.writes != writes {
+		b.Fatal("something was written")
+	}
+}
+
+// BenchmarkCommitPort is one port from the commit of its intent to the commit of its slice, on a real etcd.
+func BenchmarkCommitPort(b *testing.B) {
+	for _, n := range []int{1, 1000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			bed := newBed(b)
+			bed.start("one", nil)
+			bed.region()
+			bed.manyPorts(n)
+			b.ResetTimer()
+			for i := range b.N {
+				name := fmt.Sprintf("new-%d", i)
+				tx := etcdschema.NewTxn()
+				tx.Put(etcdschema.Intent(port(name)), []byte(portOnH1))
+				if _, _, err := bed.client.Commit(b.Context(), tx); err != nil {
+					b.Fatal(err)
+				}
+				bed.await(name, func(c *Cache) bool { return placed(c, "h1", name) })
+			}
+		})
+	}
+}
