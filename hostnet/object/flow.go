@@ -17,8 +17,8 @@ const (
 )
 
 // LearnedTable is the OpenFlow table that only LearnLinkLocal writes: what it holds is the dataplane's own state, never
-// desired, never compared and never alien. Its flows carry the cookie of the flow set that learned them and are removed
-// together with it.
+// desired, never compared and never alien. Its flows carry LearnLinkLocal's Cookie and go with the last flow that has that
+// action.
 const LearnedTable = 12
 
 // LastTable is the highest OpenFlow table that is ours; flows in higher tables are not touched.

@@ -99,7 +99,8 @@ func (v *flowView) apply(events []flowEvent) []uint64 {
 	return out
 }
 
-// shown says whether a flow is part of a flow set: it is in our tables, and not state that we learned.
+// shown says whether a flow is part of a flow set: it is in our tables, and not state that we learned. What was learned is
+// nobody's to remove: it carries the cookie of the learn action, and the switch removes it with the last flow that has it.
 func shown(cookie uint64, table uint8) bool {
 	if table > object.LastTable {
 		return false
@@ -165,9 +166,7 @@ func (v *flowView) flowsLocked(cookie uint64) ([]object.Flow, bool) {
 			flows = append(flows, f.Flow)
 		}
 	}
-	// A set of which only learned flows are left is still ours to remove.
-	ours := cookie&object.CookieMask == object.CookieOwner && len(v.byCookie[cookie]) > 0
-	return flows, len(flows) > 0 || ours
+	return flows, len(flows) > 0
 }
 
 // cookies lists every cookie that has a flow set on the bridge.
@@ -177,7 +176,7 @@ func (v *flowView) cookies() []uint64 {
 	var out []uint64
 	for c, set := range v.byCookie {
 		for f := range set {
-			if f.Flow.Table <= object.LastTable {
+			if shown(c, f.Flow.Table) {
 				out = append(out, c)
 				break
 			}
