@@ -159,7 +159,7 @@ func TestStandbyBecomesActive(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	st.port(st.s).State, st.port(st.b).State = "active", "standby"
-	st.install(t, st.compile(t))
+	st.converge(t)
 	from, stays := arp(st.s.mac, 1, st.s.mac, st.s.v4, st.a.v4), arp(st.b.mac, 1, st.b.mac, st.b.v4, st.a.v4)
 	st.b.send(t, stays)
 	for range 2 {

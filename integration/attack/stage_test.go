@@ -8,17 +8,15 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
-	"path/filepath"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
 
 	"weft/hostnet/object"
+	"weft/hostnet/ovs"
 	"weft/hostnet/ovs/ovstest"
 	"weft/model"
 	"weft/model/desired"
-	"weft/reconcile/compile"
 )
 
 const (
@@ -42,8 +40,10 @@ type guest struct {
 // nobody; wire is the far end of the uplink.
 type stage struct {
 	host          *ovstest.Host
+	driver        *ovs.Driver
 	slice         *desired.Slice
-	facts         *object.Facts
+	facts         *object.Facts               // as the driver last told
+	links         map[string]object.LinkFacts // of the host's namespace
 	a, b, c, s, x *guest
 	wire          *tap
 	wireNamespace string
@@ -51,12 +51,9 @@ type stage struct {
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
-	st := &stage{host: ovstest.Start(t), facts: &object.Facts{
-		DatapathType: "netdev", Links: map[string]object.LinkFacts{}, Interfaces: map[string]object.InterfaceFacts{},
-	}}
-	st.vsctl(t, "add-br", "br-int", "--", "set", "bridge", "br-int", "datapath_type=netdev", "fail_mode=secure",
-		"protocols="+strings.Join(object.BridgeProtocols(), ","))
-	st.ofctl(t, "set-frags", object.FragmentsNXMatch)
+	st := &stage{host: ovstest.Start(t), links: map[string]object.LinkFacts{}}
+	st.driver = ovs.New(ovs.Config{RunDir: st.host.RunDir, DatapathType: "netdev"})
+	t.Cleanup(st.driver.Close)
 	st.slice = &desired.Slice{
 		Host: &desired.Host{UID: hostUID, Name: "h1", Driver: model.DriverOVS, Bridge: "br-int",
 			Uplinks: []desired.Uplink{{PhysicalNetwork: "rack", Interface: "eth1", MTU: 1500}}},
@@ -69,7 +66,9 @@ func newStage(t *testing.T) *stage {
 	st.c, st.s, st.x = st.guest(t, "c", netBlue, 30), st.guest(t, "s", netRed, 40), st.guest(t, "x", netRed, 50)
 	st.port(st.s).State = desired.StateStandby
 	delete(st.slice.Ports, portUID("x"))
-	st.install(t, st.compile(t))
+	st.converge(t)
+	// Somebody plugs it without a word to anybody.
+	st.vsctl(t, "add-port", "br-int", "tapx")
 	return st
 }
 
@@ -115,8 +114,7 @@ func (st *stage) guest(t *testing.T, name, network string, last byte) *guest {
 	return g
 }
 
-// plug makes a veth with one end on the bridge and the other, eth0, in a namespace of its own, silent, and learns its
-// port number.
+// plug makes a veth with one end on the host and the other, eth0, in a namespace of its own, silent.
 func (st *stage) plug(t *testing.T, device string) (namespace string) {
 	t.Helper()
 	namespace = st.host.Namespace + "-" + device
@@ -136,21 +134,8 @@ func (st *stage) plug(t *testing.T, device string) (namespace string) {
 	ipCommand(t, "-n", st.host.Namespace, "link", "add", device, "type", "veth", "peer", "name", "eth0", "netns", namespace)
 	ipCommand(t, "-n", st.host.Namespace, "link", "set", device, "addrgenmode", "none", "up")
 	ipCommand(t, "-n", namespace, "link", "set", "eth0", "up", "arp", "off")
-	st.facts.Links[device] = object.LinkFacts{MTU: 1500, Up: true}
-	st.number(t, device)
+	st.links[device] = object.LinkFacts{MTU: 1500, Up: true}
 	return namespace
-}
-
-// number makes a device a port of the bridge and learns its port number.
-func (st *stage) number(t *testing.T, device string) uint32 {
-	t.Helper()
-	st.vsctl(t, "add-port", "br-int", device)
-	ofport, err := strconv.Atoi(strings.TrimSpace(st.vsctl(t, "get", "interface", device, "ofport")))
-	if err != nil || ofport <= 0 {
-		t.Fatalf("port number of %s: %d, %v", device, ofport, err)
-	}
-	st.facts.Interfaces[device] = object.InterfaceFacts{Bridge: "br-int", OFPort: uint32(ofport), Created: true}
-	return uint32(ofport)
 }
 
 // ipCommand runs ip(8) outside of every namespace: one that it adds inside would be seen by nobody else.
@@ -170,56 +155,6 @@ func (st *stage) vsctl(t *testing.T, args ...string) string {
 	return out
 }
 
-// cookieFlow is a flow with the cookie of its set.
-type cookieFlow struct {
-	object.Flow
-	cookie uint64
-}
-
-// compile lists the flows of the whole slice.
-func (st *stage) compile(t *testing.T) (flows []cookieFlow) {
-	t.Helper()
-	for _, k := range st.keys() {
-		u := compile.Compile(compile.Input{Slice: st.slice, Facts: st.facts}, k)
-		if u.Pending != "" || u.Refused != "" {
-			t.Fatalf("%v: pending %q, refused %q", k, u.Pending, u.Refused)
-		}
-		for _, o := range u.Objects {
-			set, ok := o.(*object.FlowSet)
-			if !ok {
-				continue
-			}
-			for _, f := range set.Flows {
-				flows = append(flows, cookieFlow{f, set.Cookie})
-			}
-		}
-	}
-	return flows
-}
-
-// install replaces the bridge's flows, the learned ones too.
-func (st *stage) install(t *testing.T, flows []cookieFlow) {
-	t.Helper()
-	st.send(t, "replace-flows", flows)
-}
-
-func (st *stage) send(t *testing.T, command string, flows []cookieFlow) {
-	t.Helper()
-	var lines strings.Builder
-	for _, f := range flows {
-		lines.WriteString(flowLine(f.cookie, f.Flow))
-	}
-	file := filepath.Join(t.TempDir(), "flows")
-	if err := os.WriteFile(file, []byte(lines.String()), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	st.ofctl(t, command, file)
-	// The datapath's cache follows by itself a little later; the test does not wait for it.
-	if _, err := st.host.AppCtl(t.Context(), "revalidator/purge"); err != nil {
-		t.Fatal(err)
-	}
-}
-
 func (st *stage) ofctl(t *testing.T, command string, args ...string) string {
 	t.Helper()
 	out, err := st.host.OFCtl(t.Context(), "br-int", command, args...)
@@ -227,15 +162,4 @@ func (st *stage) ofctl(t *testing.T, command string, args ...string) string {
 		t.Fatalf("%v: %s", err, out)
 	}
 	return out
-}
-
-func (st *stage) keys() []desired.Key {
-	keys := []desired.Key{st.slice.Host.Key()}
-	for _, n := range st.slice.Networks {
-		keys = append(keys, n.Key())
-	}
-	for _, p := range st.slice.Ports {
-		keys = append(keys, p.Key())
-	}
-	return keys
 }

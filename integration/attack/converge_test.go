@@ -1,0 +1,118 @@
+//go:build integration
+
+package attack
+
+import (
+	"errors"
+	"maps"
+	"slices"
+	"testing"
+
+	"weft/hostnet/object"
+	"weft/model/desired"
+	"weft/reconcile/compile"
+)
+
+// driven are the kinds that the driver looks after, in the order in which they depend on each other.
+var driven = []object.Kind{object.KindBridge, object.KindUplink, object.KindOVSPort, object.KindFlowSet}
+
+// converge compiles and applies until the switch is as desired: OVS numbers its ports only when they are there.
+func (st *stage) converge(t *testing.T) {
+	t.Helper()
+	for range 6 {
+		objects, missing := st.compile(t)
+		if st.apply(t, objects) == 0 && missing == "" {
+			return
+		}
+	}
+	_, missing := st.compile(t)
+	t.Fatalf("the switch is not as desired after six rounds: %s", missing)
+}
+
+// compile lists the driver's objects of the whole slice, and what an item is pending or refused for.
+func (st *stage) compile(t *testing.T) (objects []object.Object, missing string) {
+	t.Helper()
+	if err := st.driver.Sync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	st.facts = &object.Facts{Links: st.links}
+	st.driver.Facts(st.facts)
+	for _, k := range st.keys() {
+		u := compile.Compile(compile.Input{Slice: st.slice, Facts: st.facts}, k)
+		missing += u.Pending + u.Refused
+		for _, o := range u.Objects {
+			if slices.Contains(driven, o.Key().Kind) {
+				objects = append(objects, o)
+			}
+		}
+	}
+	return objects, missing
+}
+
+// apply makes the difference, removals last, and says how many changes that took.
+func (st *stage) apply(t *testing.T, objects []object.Object) (changed int) {
+	t.Helper()
+	if err := st.driver.Sync(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for _, batch := range st.difference(t, objects) {
+		changed += len(batch)
+		if len(batch) == 0 {
+			continue
+		}
+		if err := errors.Join(st.driver.Apply(t.Context(), batch)...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// The datapath's cache follows by itself a little later; the test does not wait for it.
+	if _, err := st.host.AppCtl(t.Context(), "revalidator/purge"); err != nil {
+		t.Fatal(err)
+	}
+	return changed
+}
+
+// difference sorts the changes into batches: one for each kind, then one for what is to go.
+func (st *stage) difference(t *testing.T, objects []object.Object) [][]object.Change {
+	t.Helper()
+	ours, err := st.driver.Ours(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	wanted, observed := map[object.Key]object.Object{}, map[object.Key]object.Object{}
+	for _, o := range objects {
+		wanted[o.Key()] = o
+	}
+	found, err := st.driver.Observe(t.Context(), slices.Concat(ours, slices.Collect(maps.Keys(wanted))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range found {
+		observed[o.Key()] = o
+	}
+	batches := make([][]object.Change, len(driven)+1)
+	for k, o := range wanted {
+		i := slices.Index(driven, k.Kind)
+		if have := observed[k]; have == nil {
+			batches[i] = append(batches[i], object.Change{Op: object.Create, Desired: o})
+		} else if len(o.Diff(have)) > 0 {
+			batches[i] = append(batches[i], object.Change{Op: object.Update, Desired: o, Observed: have})
+		}
+	}
+	for k, o := range observed {
+		if wanted[k] == nil {
+			batches[len(driven)] = append(batches[len(driven)], object.Change{Op: object.Delete, Observed: o})
+		}
+	}
+	return batches
+}
+
+func (st *stage) keys() []desired.Key {
+	keys := []desired.Key{st.slice.Host.Key()}
+	for _, n := range st.slice.Networks {
+		keys = append(keys, n.Key())
+	}
+	for _, p := range st.slice.Ports {
+		keys = append(keys, p.Key())
+	}
+	return keys
+}
