@@ -58,6 +58,11 @@ func newNode(t *testing.T) *node {
 		if n.host != nil && t.Failed() {
 			t.Log(n.host.Weftd.Tail(60))
 		}
+		if n.host != nil {
+			if err := n.host.Weftd.Stop(); err != nil {
+				t.Error(err)
+			}
+		}
 		if err := b.Close(); err != nil {
 			t.Error(err)
 		}
