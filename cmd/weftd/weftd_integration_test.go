@@ -59,9 +59,11 @@ func newNode(t *testing.T) *node {
 			t.Log(n.host.Weftd.Tail(60))
 		}
 		if n.host != nil {
+			start := time.Now()
 			if err := n.host.Weftd.Stop(); err != nil {
 				t.Error(err)
 			}
+			t.Logf("weftd ended in %s", time.Since(start).Round(time.Millisecond))
 		}
 		if err := b.Close(); err != nil {
 			t.Error(err)
