@@ -217,7 +217,7 @@ func (t *dbChanges) deleteBridge(name string) error {
 		if !ok || p.Name == b.Name {
 			continue
 		}
-		if v, ok := t.rows.view(p); !ok || !v.created() {
+		if v, ok := t.rows.view(p, t.rows.db.rows.Table(tableInterface).Row); !ok || !v.created() {
 			strangers = append(strangers, p.Name)
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 
+	"github.com/ovn-kubernetes/libovsdb/model"
+
 	"weft/hostnet/object"
 )
 
@@ -75,15 +77,16 @@ func (r *rows) port(name string) (portView, bool) {
 	if err != nil || m == nil {
 		return portView{}, false
 	}
-	return r.view(m.(*portRow))
+	return r.view(m.(*portRow), r.db.rows.Table(tableInterface).Row)
 }
 
-func (r *rows) view(p *portRow) (portView, bool) {
+// view completes a port with its bridge and its interface.
+func (r *rows) view(p *portRow, iface func(uuid string) model.Model) (portView, bool) {
 	b := r.byPort[p.UUID]
 	if b == nil || len(p.Interfaces) != 1 {
 		return portView{}, false
 	}
-	i, ok := r.db.rows.Table(tableInterface).Row(p.Interfaces[0]).(*interfaceRow)
+	i, ok := iface(p.Interfaces[0]).(*interfaceRow)
 	if !ok || i.Name != p.Name {
 		return portView{}, false
 	}
@@ -92,10 +95,11 @@ func (r *rows) view(p *portRow) (portView, bool) {
 
 // ports are all ports of the database that have one interface.
 func (r *rows) ports() []portView {
-	all := r.db.rows.Table(tablePort).RowsShallow()
+	all, ifaces := r.db.rows.Table(tablePort).RowsShallow(), r.db.rows.Table(tableInterface).RowsShallow()
+	byUUID := func(uuid string) model.Model { return ifaces[uuid] }
 	out := make([]portView, 0, len(all))
 	for _, m := range all {
-		if v, ok := r.view(m.(*portRow)); ok {
+		if v, ok := r.view(m.(*portRow), byUUID); ok {
 			out = append(out, v)
 		}
 	}
