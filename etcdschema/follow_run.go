@@ -3,13 +3,11 @@ package etcdschema
 import (
 	"context"
 	"errors"
-	"fmt"
 	"hash/maphash"
 	"net"
 	"sync/atomic"
 	"time"
 
-	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"google.golang.org/grpc"
 )
@@ -33,24 +31,6 @@ type Follower struct {
 	seen   Seen
 	listed bool // known is complete up to seen
 	relist bool // a new list is needed before watching
-}
-
-// stamp is a key's state at a glance: its mod revision, and a hash of its value, for in two histories the same revision
-// may hold different values.
-type stamp struct {
-	revision int64
-	hash     uint64
-}
-
-func (f *Follower) stamp(modRevision int64, value []byte) stamp {
-	return stamp{modRevision, maphash.Bytes(f.seed, value)}
-}
-
-// mark is a change at an exact revision. Two histories of etcd that both hold it are the same up to it.
-type mark struct {
-	path string
-	stamp
-	deleted bool
 }
 
 // NewFollower makes a follower; Run does the work.
@@ -159,62 +139,4 @@ func (f *Follower) reach(ctx context.Context) error {
 	defer cancel()
 	_, err := f.conn.Get(ctx, f.client.FullPrefix(f.config.Prefixes[0])+"_", clientv3.WithCountOnly())
 	return explain(err)
-}
-
-// sameHistory asks etcd, after the connection was lost, whether it is the one followed so far: same cluster, revision
-// no lower, and the last change still where it was. If it is not, or cannot be told, a new list is needed, which finds
-// out for certain.
-func (f *Follower) sameHistory(ctx context.Context) error {
-	f.relist = true
-	if f.last == (mark{}) {
-		return nil
-	}
-	ctx, cancel := withDeadline(ctx)
-	defer cancel()
-	same, err := f.holds(ctx, f.last)
-	switch err = rpctypes.Error(err); {
-	case errors.Is(err, rpctypes.ErrCompacted), errors.Is(err, rpctypes.ErrFutureRev):
-	case err != nil:
-		f.relist = false // nothing is known yet
-		return fmt.Errorf("get %s: %w", f.last.path, explain(err))
-	default:
-		f.relist = !same
-	}
-	return nil
-}
-
-// holds says whether etcd is the one followed and its history has the change. A put that is still the newest of its key
-// proves it even where its revision has been compacted.
-func (f *Follower) holds(ctx context.Context, m mark) (bool, error) {
-	at := []int64{0, m.revision} // 0 is now
-	if m.deleted {
-		at = []int64{m.revision, m.revision - 1}
-	}
-	for i, revision := range at {
-		resp, err := f.conn.Get(ctx, f.client.root+m.path, clientv3.WithRev(revision))
-		if err != nil {
-			return false, err
-		}
-		there := len(resp.Kvs) == 1
-		switch {
-		case resp.Header.ClusterId != f.seen.ClusterID || resp.Header.Revision < f.seen.Revision:
-			return false, nil
-		case m.deleted && there != (i == 1): // gone at its revision, there at the one before
-			return false, nil
-		case !m.deleted && there && f.stamp(resp.Kvs[0].ModRevision, resp.Kvs[0].Value) == m.stamp:
-			return true, nil
-		}
-	}
-	return m.deleted, nil
-}
-
-// remember notes what the owner is about to be told.
-func (f *Follower) remember(e Event) {
-	s := f.stamp(e.ModRevision, e.Value)
-	if e.Deleted {
-		delete(f.known, e.Key.path)
-	} else {
-		f.known[e.Key.path] = s
-	}
-	f.last = mark{e.Key.path, s, e.Deleted}
 }

@@ -2,47 +2,175 @@ package etcdschema
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
 	"time"
+
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// Batch is what a follower learns at once.
-type Batch struct {
-	Revision  int64  // everything up to here is included, for all prefixes
-	ClusterID uint64 // of the etcd it came from
-	// Snapshot marks the first batch, and each after a new list: Events hold the puts that bring the follower up to
-	// date and the deletes it missed.
-	Snapshot bool
-	// WentBack says that etcd is not the one seen before, or lost revisions that were seen (it was restored).
-	WentBack bool
-	// Events of whole revisions, in order of revision and key; none when only Revision advanced.
-	Events []Event
+var (
+	errOtherHistory = errors.New("etcd may not be the one it was: listing again")
+	errWatchEnded   = errors.New("the watch ended")
+)
+
+// barrierInterval is how soon progress is asked for again while events of one prefix wait for the others.
+const barrierInterval = 20 * time.Millisecond
+
+// arrival is one answer of one prefix's watch.
+type arrival struct {
+	lane int
+	resp clientv3.WatchResponse
 }
 
-// Event is one change of a key. Of a deleted key only Key and ModRevision are set.
-type Event struct {
-	Item
-	Deleted bool
+// watcher is one run of the watches of a follower.
+type watcher struct {
+	*Follower
+	merger
+	dials    int64 // connections made when the history was last checked
+	arrivals chan arrival
+	tick     *time.Timer
+	asked    bool // progress was asked for because events wait, and has not come
+	ready    func()
+	fn       func(Batch) error
 }
 
-// Follow is NewFollower(prefixes…).Run, for callers that need no more.
-func (c *Client) Follow(ctx context.Context, prefixes []Prefix, fn func(Batch) error) error {
-	return c.NewFollower(FollowerConfig{Prefixes: prefixes}).Run(ctx, fn)
+// watch follows all prefixes from the revision seen until something is in the way. It begins with that revision, not
+// the one after it, and leaves out what was told: etcd answers no question about progress before the revision a watch
+// begins with exists, and a quiet etcd would look like an absent one.
+func (f *Follower) watch(ctx context.Context, dials int64, fn func(Batch) error, ready func()) error {
+	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
+	w := &watcher{Follower: f, merger: merger{known: make([]int64, len(f.config.Prefixes))}, dials: dials,
+		arrivals: make(chan arrival), tick: time.NewTimer(0), ready: ready, fn: fn}
+	defer w.tick.Stop()
+	var lanes sync.WaitGroup
+	defer lanes.Wait()
+	defer cancel()
+	for i, p := range f.config.Prefixes {
+		w.merger.known[i] = f.seen.Revision
+		ch := f.conn.Watch(ctx, f.client.FullPrefix(p), clientv3.WithPrefix(), clientv3.WithFragment(),
+			clientv3.WithRev(f.seen.Revision))
+		lanes.Go(func() { pump(ctx, i, ch, w.arrivals) })
+	}
+	for {
+		if err := w.step(ctx); err != nil {
+			return err
+		}
+	}
 }
 
-// FollowerConfig says what to follow.
-type FollowerConfig struct {
-	Prefixes []Prefix
-	// Seen is what an earlier run remembered (on disk); the zero value means nothing.
-	Seen Seen
-	// ProgressInterval is how often an idle follower asks etcd for its revision; DefaultProgressInterval when 0.
-	ProgressInterval time.Duration
+// step handles one answer, or asks for progress when it is time to.
+func (w *watcher) step(ctx context.Context) error {
+	select {
+	case a := <-w.arrivals:
+		if err := w.receive(ctx, a); err != nil {
+			return err
+		}
+		if len(w.events) > 0 && !w.asked {
+			w.tick.Reset(0)
+		}
+	case <-w.tick.C:
+		if err := w.conn.RequestProgress(ctx); err != nil {
+			return fmt.Errorf("request progress: %w", explain(err))
+		}
+		w.asked = len(w.events) > 0
+		if len(w.events) > 0 {
+			w.tick.Reset(barrierInterval)
+		} else {
+			w.tick.Reset(w.config.ProgressInterval)
+		}
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	return nil
 }
 
-// Seen is the etcd and the revision a follower has seen. Of a Batch: Seen{b.ClusterID, b.Revision}.
-type Seen struct {
-	ClusterID uint64
-	Revision  int64
+// pump hands one watch's answers over until it ends; the last arrival carries the end.
+func pump(ctx context.Context, lane int, ch clientv3.WatchChan, out chan<- arrival) {
+	for {
+		resp, ok := <-ch
+		if !ok {
+			resp.Canceled = true
+		}
+		select {
+		case out <- arrival{lane, resp}:
+		case <-ctx.Done():
+			return
+		}
+		if !ok {
+			return
+		}
+	}
 }
 
-// DefaultProgressInterval is how often an idle follower asks for etcd's revision.
-const DefaultProgressInterval = 2 * time.Second
+// receive takes in one answer and gives out what has become whole.
+func (w *watcher) receive(ctx context.Context, a arrival) error {
+	if err := w.sound(ctx, a.resp); err != nil {
+		return err
+	}
+	w.touch()
+	w.ready()
+	known := &w.merger.known[a.lane]
+	if n := len(a.resp.Events); n > 0 {
+		for _, e := range a.resp.Events {
+			if e.Kv.ModRevision > w.seen.Revision {
+				w.events = append(w.events, w.event(e))
+			}
+		}
+		*known = max(*known, a.resp.Events[n-1].Kv.ModRevision)
+	} else if a.resp.IsProgressNotify() {
+		*known = max(*known, a.resp.Header.Revision)
+		w.asked = false
+	}
+	if w.low() == w.seen.Revision {
+		return nil
+	}
+	batch := Batch{Revision: w.low(), ClusterID: w.seen.ClusterID, Events: w.take()}
+	for _, e := range batch.Events {
+		w.remember(e)
+	}
+	w.seen.Revision = batch.Revision
+	if err := w.fn(batch); err != nil {
+		return &ownerError{err}
+	}
+	return nil
+}
+
+// sound says why an answer cannot be taken in: the watch ended, or it comes from another etcd than the one followed.
+func (w *watcher) sound(ctx context.Context, r clientv3.WatchResponse) error {
+	if err := r.Err(); err != nil {
+		err = watchError(err)
+		w.relist = errors.Is(err, rpctypes.ErrCompacted)
+		return explain(err)
+	}
+	if r.Canceled {
+		return errWatchEnded
+	}
+	if r.Header.ClusterId != w.seen.ClusterID || r.Header.Revision < w.seen.Revision {
+		w.relist = true
+		return fmt.Errorf("%w: cluster %x at revision %d, seen was %x at %d", errOtherHistory,
+			r.Header.ClusterId, r.Header.Revision, w.seen.ClusterID, w.seen.Revision)
+	}
+	dials := w.Follower.dials.Load()
+	if dials == w.dials {
+		return nil
+	}
+	if err := w.sameHistory(ctx); err != nil {
+		return err
+	}
+	if w.relist {
+		return errOtherHistory
+	}
+	w.dials = dials
+	return nil
+}
+
+func (f *Follower) event(e *clientv3.Event) Event {
+	if e.Type == clientv3.EventTypeDelete {
+		return Event{Item: Item{Key: Key{strings.TrimPrefix(string(e.Kv.Key), f.client.root)}, ModRevision: e.Kv.ModRevision}, Deleted: true}
+	}
+	return Event{Item: f.client.item(e.Kv)}
+}
