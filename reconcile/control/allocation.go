@@ -35,10 +35,16 @@ func (a *allocation) obstacle(k etcdschema.Key) (cl etcdschema.Claim, blocked bo
 		return cl, false
 	case a.previous != nil && cl.Owner == a.previous.UID:
 		return cl, false
-	case cl.State == etcdschema.ClaimHeld && cl.For == a.id.String():
+	case cl.For == a.id.String() && !a.alive(cl.Owner):
 		return cl, false
 	}
 	return cl, true
+}
+
+// alive says that an accepted object has the uid.
+func (a *allocation) alive(uid string) bool {
+	_, ok := a.cache.ids[uid]
+	return ok
 }
 
 // demand claims a value that the spec names. When somebody has it, the object is invalid, or pending while it is only

@@ -144,10 +144,16 @@ func (p *planner) bucketChanged(b *etcdschema.BucketReport) {
 	for uid := range b.Exceptions {
 		p.statusOfUID(uid)
 	}
-	for uid := range b.Ports {
-		if _, known := p.cache.ids[uid]; !known && len(p.cache.owned[uid]) > 0 {
-			p.queue.add(unit{kind: unitOrphan, uid: uid})
-		}
+	for uid, port := range b.Ports {
+		p.suspect(uid)
+		p.suspect(port.Network)
+	}
+}
+
+// suspect looks at claims of an owner that is not accepted.
+func (p *planner) suspect(uid string) {
+	if _, known := p.cache.ids[uid]; !known && len(p.cache.owned[uid]) > 0 {
+		p.queue.add(unit{kind: unitOrphan, uid: uid})
 	}
 }
 

@@ -31,11 +31,21 @@ func (l *loop) work(ctx context.Context) {
 	switch {
 	case err == nil:
 	case ctx.Err() == nil && (!errors.Is(err, errUnavailable) || l.answers(ctx)):
-		for _, u := range units {
-			l.single(ctx, u)
-		}
+		l.singly(ctx, units)
 	default:
 		l.failed(ctx, units, err)
+	}
+}
+
+// singly does units one by one. When etcd fails meanwhile the rest waits too.
+func (l *loop) singly(ctx context.Context, units []unit) {
+	for _, u := range units {
+		if time.Now().Before(l.retryAt) {
+			l.planner.queue.add(u)
+			continue
+		}
+		l.turned()
+		l.single(ctx, u)
 	}
 }
 
