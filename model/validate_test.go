@@ -30,7 +30,7 @@ func TestBounds(t *testing.T) {
 		{KindPort, `"network": "n", "addresses": ` + addresses(17, "10.0.%d.%d"), "spec.addresses", "has 17 items, at most 16"},
 		{KindPort, `"network": "n", "addresses": ` + addresses(2000, "10.0.%d.%d"), "spec.addresses", "has 2000 items, at most 1024"},
 		{KindNetwork, `"type": "vlan", "physicalNetwork": "p", "dhcp": {"dnsServers": ` + addresses(17, "10.0.%d.%d") + `}`, "spec.dhcp.dnsServers", "at most 16"},
-		{KindNetwork, `"type": "vlan", "physicalNetwork": "p", "subnets": ` + subnets(65), "spec.subnets", "has 65 items, at most 64"},
+		{KindNetwork, `"type": "vlan", "physicalNetwork": "p", "subnets": ` + subnets(33), "spec.subnets", "has 33 items, at most 32"},
 		{KindNetwork, `"type": "vlan", "physicalNetwork": "p", "dhcp": {"domain": "` + strings.Repeat("a.", 127) + `"}`, "spec.dhcp.domain", "has 254 characters, at most 253"},
 		{KindPhysicalNetwork, `"vlanRanges": ` + ranges(65), "spec.vlanRanges", "has 65 items, at most 64"},
 		{KindHost, `"physicalNetworks": ` + many(2000, `{"name": "p", "interface": "e"}`), "spec.physicalNetworks", "has 2000 items, at most 1024"},

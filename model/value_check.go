@@ -11,7 +11,7 @@ import (
 
 // The bounds of an object. They keep every computation over one object small, whoever wrote it.
 const (
-	MaxSubnets       = 64
+	MaxSubnets       = 32 // all claims of a network fit one transaction
 	MaxPools         = 16 // per subnet
 	MaxServers       = 16 // DNS and NTP each
 	MaxRoutes        = 27 // with a default route they still fit one DHCP option of 255 bytes (RFC 3442)

@@ -264,3 +264,26 @@ func TestAddressSetFindsTheLowestFree(t *testing.T) {
 		t.Errorf("after removing 2: %v %v", a, s.runs)
 	}
 }
+
+func TestTheLargestNetworkFitsATransaction(t *testing.T) {
+	t.Parallel()
+	s := newSim(t)
+	s.putAll(regionIntent())
+	large := model.ID{Project: "alpha", Kind: model.KindNetwork, Name: "large"}
+	var subnets []string
+	for i := range model.MaxSubnets {
+		subnets = append(subnets, fmt.Sprintf(`{"cidr":"10.9.%d.0/24"}`, i))
+	}
+	spec := `{"spec":{"type":"vlan","physicalNetwork":"physnet1","subnets":[` + strings.Join(subnets, ",") + `]}}`
+	s.put(large, spec)
+	s.settle()
+	s.check()
+	if a := s.cache().accepted[large]; a == nil || len(a.Allocated.DHCPServers) != model.MaxSubnets {
+		t.Fatalf("accepted: %+v %+v", a, s.verdict(large))
+	}
+	s.remove(large)
+	s.settle()
+	if s.cache().accepted[large] != nil {
+		t.Errorf("not deleted: %+v", s.verdict(large))
+	}
+}
