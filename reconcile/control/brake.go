@@ -153,7 +153,7 @@ func (b *brake) release(c *Cache) {
 	slices.Sort(b.clusters)
 }
 
-// learn takes over what an earlier leader has written about its brake.
+// learn takes over what an earlier leader has written about its brake. A brake of its counts until an order later than it.
 func (b *brake) learn(s *etcdschema.ControlStatus) {
 	b.revision = max(b.revision, s.AcceptedRevision)
 	for _, id := range s.AcceptedClusters {
@@ -163,6 +163,18 @@ func (b *brake) learn(s *etcdschema.ControlStatus) {
 	}
 	if b.on == nil {
 		b.on = s.Brake
+	}
+}
+
+// learnFrom finds what a leader has written about its brake in a batch, before the batch is judged.
+func (b *brake) learnFrom(batch etcdschema.Batch) {
+	for _, ev := range batch.Events {
+		if ev.Key != etcdschema.ControlStatusKey() || ev.Deleted {
+			continue
+		}
+		if s, err := etcdschema.Decode[etcdschema.ControlStatus](ev.Value); err == nil {
+			b.learn(&s)
+		}
 	}
 }
 

@@ -34,16 +34,6 @@ func (l *loop) judge(reason string, restored bool) {
 	}
 }
 
-// learnStatus takes over what a leader has written about the brake. Its brake counts until an order later than it.
-func (l *loop) learnStatus() {
-	e := l.cache.entries[etcdschema.ControlStatusKey()]
-	s, ok := entryValue[*etcdschema.ControlStatus](e)
-	if !ok {
-		return
-	}
-	l.brake.learn(s)
-}
-
 // announce writes what the leader says about itself. It is the one thing written while the brake is on.
 func (l *loop) announce() { l.announced = false }
 

@@ -122,6 +122,9 @@ func TestARememberedEtcdThatIsAnotherStopsTheController(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.region()
+	stale := etcdschema.NewTxn()
+	stale.Put(etcdschema.ActualNode("h9"), etcdschema.NodeReport{ClusterID: "7", EtcdRevision: 12})
+	b.commit(stale)
 	_, stop := b.start("one", func(c *Config) { c.StateDir = dir })
 	b.await("the brake", func(c *Cache) bool { return strings.Contains(brakeOf(c), "etcd went back") && len(c.accepted) == 0 })
 	b.acceptAll()

@@ -167,3 +167,31 @@ func TestReleasedValuesAreHeldForTheirTime(t *testing.T) {
 		t.Errorf("the address was given out again after %s, before its hold time", held)
 	}
 }
+
+func TestAnOutageOfEtcdIsSurvived(t *testing.T) {
+	t.Parallel()
+	ctx := t.Context()
+	dir := t.TempDir()
+	first, err := etcdschema.StartEmbedded(ctx, etcdschema.EmbeddedConfig{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := newBedOn(t, first)
+	one, _ := b.start("one", nil)
+	b.region()
+	b.put(port("web-1"), portOnH1)
+	b.await("the port on h1", func(c *Cache) bool { return placed(c, "h1", "web-1") })
+	first.Close()
+	second, err := etcdschema.StartEmbedded(ctx, etcdschema.EmbeddedConfig{Dir: dir, ClientURL: first.Endpoints()[0]})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(second.Close)
+	b.put(port("web-2"), portOnH1)
+	b.await("work goes on", func(c *Cache) bool {
+		return placed(c, "h1", "web-1") && placed(c, "h1", "web-2") && c.nodes["h1"].headMatches()
+	})
+	if h := one.Health(); h.Brake != nil {
+		t.Errorf("the brake is on: %+v", h.Brake)
+	}
+}

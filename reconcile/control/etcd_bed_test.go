@@ -32,6 +32,11 @@ func newBed(t testing.TB) *bed {
 		t.Fatal(err)
 	}
 	t.Cleanup(e.Close)
+	return newBedOn(t, e)
+}
+
+func newBedOn(t testing.TB, e *etcdschema.Embedded) *bed {
+	t.Helper()
 	b := &bed{t: t, client: openClient(t, e), cache: NewCache()}
 	b.cond = sync.NewCond(&b.mu)
 	b.watch()

@@ -127,6 +127,7 @@ func (l *loop) takeIn(b etcdschema.Batch) {
 	if b.WentBack {
 		clear(l.own)
 	}
+	l.brake.learnFrom(b)
 	reason, restored := l.brake.watch(l.cache, b, l.own, l.config.Settings.Now())
 	if b.Snapshot && l.synced {
 		l.metrics.restarts.Inc()
@@ -134,9 +135,6 @@ func (l *loop) takeIn(b etcdschema.Batch) {
 	l.planner.rewound = b.WentBack
 	for _, ev := range b.Events {
 		l.planner.apply(ev, l.own)
-		if ev.Key == etcdschema.ControlStatusKey() {
-			l.learnStatus()
-		}
 	}
 	l.planner.rewound = false
 	l.cache.Revision = b.Revision
@@ -181,7 +179,6 @@ func (l *loop) takeOver(lead *etcdschema.Leadership) {
 	l.leading.Store(true)
 	l.metrics.leader.Set(1)
 	l.log.Info("leading", "revision", l.cache.Revision, "accepted", len(l.cache.accepted), "intents", len(l.cache.intents))
-	l.learnStatus()
 	l.planner.wakeAll()
 	l.judge(l.brake.takeover(l.cache))
 	l.announce()
