@@ -21,6 +21,7 @@ type Host struct {
 	Weftd *Process
 	// Debug is the path of weftd's debug socket.
 	Debug string
+	ready *readiness
 }
 
 // HostOptions say how a host is made. The zero value is a host whose weftd runs.
@@ -56,7 +57,9 @@ func (b *Bed) AddHost(name string, o HostOptions) (*Host, error) {
 	b.mu.Lock()
 	b.hosts[name] = h
 	b.mu.Unlock()
-	h.registerWeftd(o)
+	if err := h.registerWeftd(o); err != nil {
+		return nil, err
+	}
 	if o.NoWeftd {
 		return h, nil
 	}
@@ -108,7 +111,13 @@ func (h *Host) cable(n int) error {
 }
 
 // registerWeftd says how the host's weftd is run.
-func (h *Host) registerWeftd(o HostOptions) {
+func (h *Host) registerWeftd(o HostOptions) error {
+	notify := filepath.Join(h.Dir, "notify.sock")
+	var err error
+	if h.ready, err = listenReadiness(notify); err != nil {
+		return err
+	}
+	h.bed.atClose(h.ready.close)
 	binary := o.Binary
 	if binary == "" {
 		binary = filepath.Join(h.bed.conf.Binaries, "weftd")
@@ -117,7 +126,9 @@ func (h *Host) registerWeftd(o HostOptions) {
 	args := append([]string{"--node", h.Name, "--ovs-rundir", h.OVS.Dir, "--datapath-type", "netdev",
 		"--state-dir", filepath.Join(h.Dir, "state"), "--debug-listen", "unix:" + h.Debug},
 		h.bed.etcd.flags()...)
-	h.Weftd = h.bed.process("weftd "+h.Name, h.Namespace, nil, binary, append(args, o.Flags...)...)
+	h.Weftd = h.bed.process("weftd "+h.Name, h.Namespace, []string{"NOTIFY_SOCKET=" + notify}, binary,
+		append(args, o.Flags...)...)
+	return nil
 }
 
 // Hosts lists the hosts by name.

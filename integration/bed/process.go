@@ -31,6 +31,7 @@ type Process struct {
 	log  string
 	mu   sync.Mutex
 	cmd  *exec.Cmd
+	at   time.Time     // of the last start
 	done chan struct{} // closed when cmd has been waited for
 	err  error
 }
@@ -60,6 +61,7 @@ func (p *Process) Start() error {
 	cmd := exec.CommandContext(p.bed.ctx, "ip", p.ns.execArgs(p.path, p.args)...)
 	cmd.Env = append(os.Environ(), p.env...)
 	cmd.Stdout, cmd.Stderr = log, log
+	p.at = time.Now()
 	if err := p.bed.spawn.start(cmd); err != nil {
 		return fmt.Errorf("bed: start %s: %w", p.Name, err)
 	}
@@ -142,6 +144,13 @@ func (p *Process) end(s syscall.Signal) bool {
 	case <-time.After(stopTimeout):
 		return false
 	}
+}
+
+// Started is when the program was last started.
+func (p *Process) Started() time.Time {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.at
 }
 
 // Pid is the process id of the running program, or 0.

@@ -20,7 +20,7 @@ import (
 )
 
 const awaitUsage = `await programmed object… | await absent object… | await phase object Accepted|Invalid|Pending [reason-regexp]
-	| await repaired host driver | await reported host | await held host | await leader [other-than]`
+	| await repaired host driver | await ready host | await reported host | await held host | await leader [other-than]`
 
 // await CONDITION: follows etcd until it holds, for at most a minute.
 func await(ts *testscript.TestScript, neg bool, args []string) {
@@ -37,6 +37,10 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(awaitPhase(ctx, w, object(ts, rest[0]), rest[1], strings.Join(rest[2:], " ")))
 	case args[0] == "repaired" && len(rest) == 2:
 		awaitRepaired(ts, rest[0], rest[1])
+	case args[0] == "ready" && len(rest) == 1:
+		h, err := w.bed.Host(rest[0])
+		ts.Check(err)
+		ts.Check(h.AwaitReady(ctx))
 	case args[0] == "reported" && len(rest) == 1:
 		ts.Check(awaitReport(ctx, w, rest[0], "has reported nothing", func(etcdschema.NodeReport) bool { return true }))
 	case args[0] == "held" && len(rest) == 1:

@@ -17,7 +17,7 @@ type command = func(ts *testscript.TestScript, neg bool, args []string)
 
 // commands are the words scenarios are written in beside testscript's own; integration/README.md explains them.
 func commands() map[string]command {
-	return map[string]command{
+	all := map[string]command{
 		"hosts":       hosts,
 		"controllers": controllers,
 		"apply":       apply,
@@ -42,6 +42,13 @@ func commands() map[string]command {
 		"await":       await,
 		"debug":       debug,
 	}
+	for name, run := range all {
+		all[name] = func(ts *testscript.TestScript, neg bool, args []string) {
+			ts.Stdout() // so that what an earlier command wrote is not taken for this one's
+			run(ts, neg, args)
+		}
+	}
+	return all
 }
 
 func of(ts *testscript.TestScript) *world { return ts.Value(worldKey{}).(*world) }

@@ -50,6 +50,9 @@ type world struct {
 type worldKey struct{}
 
 func setup(ctx context.Context, e *testscript.Env, binaries string) error {
+	if err := os.CopyFS(e.WorkDir, os.DirFS("common")); err != nil {
+		return err
+	}
 	b, err := bed.New(ctx, bed.Config{Binaries: binaries})
 	if err != nil {
 		return err
