@@ -32,6 +32,7 @@ type loop struct {
 	announced bool // the controllers' status says what is
 
 	statusBusy  bool
+	statusAt    time.Time   // when statuses were last looked at
 	statusTimer *time.Timer // running while statuses are collected
 	retryAt     time.Time   // nothing is tried before
 }
@@ -55,6 +56,10 @@ func (l *loop) run(ctx context.Context) error {
 		if l.working() && !l.planner.queue.empty() {
 			l.drain()
 			l.work(ctx)
+			if l.wantsStatuses() && !l.statusBusy && time.Since(l.statusAt) > statusPatience {
+				l.statusBusy = true
+				l.startStatuses()
+			}
 			continue
 		}
 		clear(l.planner.foreign)
@@ -197,6 +202,7 @@ func (l *loop) wantsStatuses() bool {
 }
 
 func (l *loop) startStatuses() {
+	l.statusAt = time.Now()
 	if l.wantsStatuses() {
 		if job, ok := l.statusJob(); ok {
 			l.statusJobs <- job

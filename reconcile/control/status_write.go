@@ -12,6 +12,8 @@ import (
 const (
 	// statusDelay is how long statuses are collected before they are written.
 	statusDelay = 25 * time.Millisecond
+	// statusPatience is how long statuses wait for work that does not end.
+	statusPatience = time.Second
 	// statusBatch bounds the statuses of one transaction in number and bytes.
 	statusBatch      = 90
 	statusBatchBytes = 512 << 10
