@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"weft/hostnet/announce"
@@ -31,12 +32,16 @@ type closer interface {
 func openDrivers(ctx context.Context, c Config) (drivers []engine.Driver, closeAll func() error, err error) {
 	var open []closer
 	closeAll = func() error {
-		var errs []error
-		for _, d := range open {
-			if err := d.Close(); err != nil {
-				errs = append(errs, fmt.Errorf("driver %s: close: %w", d.Name(), err))
-			}
+		errs := make([]error, len(open))
+		var wg sync.WaitGroup // side by side: the kernel takes milliseconds for each packet socket, and they are many
+		for i, d := range open {
+			wg.Go(func() {
+				if err := d.Close(); err != nil {
+					errs[i] = fmt.Errorf("driver %s: close: %w", d.Name(), err)
+				}
+			})
 		}
+		wg.Wait()
 		return errors.Join(errs...)
 	}
 	links, err := rtnl.New(rtnl.Config{EtcdAddresses: etcdAddresses(ctx, c), Logger: c.Logger})
