@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,7 +21,7 @@ import (
 )
 
 const awaitUsage = `await programmed object… | await absent object… | await phase object Accepted|Invalid|Pending [reason-regexp]
-	| await repaired host driver | await ready host | await reported host | await held host | await leader [other-than]`
+	| await repaired host driver | await ready host | await nothing-to-do host | await reported host | await held host | await leader [other-than]`
 
 // await CONDITION: follows etcd until it holds, for at most a minute.
 func await(ts *testscript.TestScript, neg bool, args []string) {
@@ -41,6 +42,8 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		h, err := w.bed.Host(rest[0])
 		ts.Check(err)
 		ts.Check(h.AwaitReady(ctx))
+	case args[0] == "nothing-to-do" && len(rest) == 1:
+		ts.Check(awaitQuiet(ctx, w, rest[0]))
 	case args[0] == "reported" && len(rest) == 1:
 		ts.Check(awaitReport(ctx, w, rest[0], "has reported nothing", func(etcdschema.NodeReport) bool { return true }))
 	case args[0] == "held" && len(rest) == 1:
@@ -107,7 +110,7 @@ func awaitPhase(ctx context.Context, w *world, id model.ID, phase, reason string
 			return false, id.String() + " has no status"
 		case s.IntentRevision < intent.ModRevision:
 			return false, id.String() + ": its status is of an older intent"
-		case string(s.Phase) != phase || !re.MatchString(fmt.Sprint(s.Reasons)):
+		case !slices.Contains(strings.Split(phase, "|"), string(s.Phase)) || !re.MatchString(fmt.Sprint(s.Reasons)):
 			return false, fmt.Sprintf("%s is %s: %v", id, s.Phase, s.Reasons)
 		}
 		return true, ""
@@ -159,19 +162,53 @@ func debug(ts *testscript.TestScript, neg bool, args []string) {
 	b := of(ts).bed
 	h, err := b.Host(args[0])
 	ts.Check(err)
+	body, err := ask(b.Context(), h, args[1])
+	outcome(ts, neg, body, err)
+}
+
+// ask sends one request to weftd's debug socket.
+func ask(ctx context.Context, h *bed.Host, path string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", h.Debug)
 	}
-	client := &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}, Timeout: 10 * time.Second}
-	resp, err := client.Get("http://weftd" + args[1])
+	client := &http.Client{Transport: &http.Transport{DialContext: dial, DisableKeepAlives: true}}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://weftd"+path, nil)
 	if err != nil {
-		outcome(ts, neg, "", err)
-		return
+		return "", err
+	}
+	resp, err := client.Do(req)
+	if err != nil {
+		return "", err
 	}
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	if err == nil && resp.StatusCode != http.StatusOK {
-		err = fmt.Errorf("%s: %s", args[1], resp.Status)
+		err = fmt.Errorf("%s: %s", path, resp.Status)
 	}
-	outcome(ts, neg, string(body), err)
+	return string(body), err
+}
+
+// awaitQuiet asks weftd for its plan until that is empty. Without etcd nothing tells.
+func awaitQuiet(ctx context.Context, w *world, host string) error {
+	h, err := w.bed.Host(host)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, bed.AwaitTimeout)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		plan, err := ask(ctx, h, "/plan")
+		if err == nil && strings.TrimSpace(plan) == "nothing to do" {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return fmt.Errorf("%s has still something to do: %v\n%s", host, err, plan)
+		}
+	}
 }
