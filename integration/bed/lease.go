@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -92,15 +93,25 @@ func (g *Guest) clientArgs(c Client, requested string) (path string, args []stri
 // LeaseFile is where dhclient keeps its leases; what is written there before Lease is what the client believes to have.
 func (g *Guest) LeaseFile(c Client) string { return filepath.Join(g.dir, string(c)+".leases") }
 
+// onFile says that dhclient's lease file ends in a whole lease.
+func (g *Guest) onFile(c Client) bool {
+	data, err := os.ReadFile(g.LeaseFile(c))
+	return err == nil && strings.HasSuffix(strings.TrimSpace(string(data)), "}")
+}
+
 // Renew makes the running client renew and waits for the answer. udhcpc is told to (RENEWING); dhclient is killed and
 // started again, and confirms the lease on file (INIT-REBOOT, or Confirm or Rebind).
 func (g *Guest) Renew(ctx context.Context, c Client) (LeaseEvent, error) {
-	if c != Udhcpc {
-		return g.Lease(ctx, c, "")
-	}
 	p, err := g.client(c)
 	if err != nil {
 		return LeaseEvent{}, err
+	}
+	if c != Udhcpc {
+		// dhclient writes the lease after its script has told of it.
+		if err := p.alive(ctx, func() bool { return g.onFile(c) }); err != nil {
+			return LeaseEvent{}, err
+		}
+		return g.Lease(ctx, c, "")
 	}
 	mark := g.bed.leases.mark()
 	if err := p.Signal(syscall.SIGUSR1); err != nil {

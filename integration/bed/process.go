@@ -32,6 +32,7 @@ type Process struct {
 	mu   sync.Mutex
 	cmd  *exec.Cmd
 	at   time.Time     // of the last start
+	from int64         // length of the log then
 	done chan struct{} // closed when cmd has been waited for
 	err  error
 }
@@ -61,7 +62,10 @@ func (p *Process) Start() error {
 	cmd := exec.CommandContext(p.bed.ctx, "ip", p.ns.execArgs(p.path, p.args)...)
 	cmd.Env = append(os.Environ(), p.env...)
 	cmd.Stdout, cmd.Stderr = log, log
-	p.at = time.Now()
+	p.at, p.from = time.Now(), 0
+	if info, err := log.Stat(); err == nil {
+		p.from = info.Size()
+	}
 	if err := p.bed.spawn.start(cmd); err != nil {
 		return fmt.Errorf("bed: start %s: %w", p.Name, err)
 	}
@@ -161,6 +165,17 @@ func (p *Process) Pid() int {
 		return 0
 	}
 	return p.cmd.Process.Pid
+}
+
+// Output is what the program has written since its last start.
+func (p *Process) Output() string {
+	data, err := os.ReadFile(p.log)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if err != nil || int64(len(data)) < p.from {
+		return ""
+	}
+	return string(data[p.from:])
 }
 
 // Tail is the end of the program's log, at most n bytes.

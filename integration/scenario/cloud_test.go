@@ -4,6 +4,7 @@ package scenario
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -110,6 +111,15 @@ func start(b *bed.Bed, p *bed.Process) error {
 		}
 	}
 	return p.Start()
+}
+
+// logOf NAME: what a program has written since its last start, on stdout.
+func logOf(ts *testscript.TestScript, neg bool, args []string) {
+	positive(ts, neg, "log")
+	usage(ts, args, 1, 2, "log name [host|guest]")
+	p, err := of(ts).bed.Process(strings.Join(args, " "))
+	ts.Check(err)
+	fmt.Fprint(ts.Stdout(), p.Output())
 }
 
 // snapshot NAME keeps a copy of etcd's data, restore NAME puts it back.

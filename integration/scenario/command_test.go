@@ -41,6 +41,7 @@ func commands() map[string]command {
 		"damage":      damage,
 		"await":       await,
 		"debug":       debug,
+		"log":         logOf,
 	}
 	for name, run := range all {
 		all[name] = func(ts *testscript.TestScript, neg bool, args []string) {
