@@ -21,7 +21,7 @@ import (
 )
 
 const awaitUsage = `await programmed object… | await absent object… | await phase object Accepted|Invalid|Pending [reason-regexp]
-	| await repaired host driver | await ready host | await nothing-to-do host | await reported host | await held host | await leader [other-than]`
+	| await repaired host driver | await waiting object host [reason-regexp] | await ready host | await nothing-to-do host | await reported host | await held host | await leader [other-than]`
 
 // await CONDITION: follows etcd until it holds, for at most a minute.
 func await(ts *testscript.TestScript, neg bool, args []string) {
@@ -42,6 +42,8 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		h, err := w.bed.Host(rest[0])
 		ts.Check(err)
 		ts.Check(h.AwaitReady(ctx))
+	case args[0] == "waiting" && len(rest) >= 2:
+		ts.Check(awaitWaiting(ctx, w, object(ts, rest[0]), rest[1], strings.Join(rest[2:], " ")))
 	case args[0] == "nothing-to-do" && len(rest) == 1:
 		ts.Check(awaitQuiet(ctx, w, rest[0]))
 	case args[0] == "reported" && len(rest) == 1:
@@ -114,6 +116,19 @@ func awaitPhase(ctx context.Context, w *world, id model.ID, phase, reason string
 			return false, fmt.Sprintf("%s is %s: %v", id, s.Phase, s.Reasons)
 		}
 		return true, ""
+	})
+}
+
+// awaitWaiting waits until the object's status says that the node has not programmed it, for such a reason.
+func awaitWaiting(ctx context.Context, w *world, id model.ID, node, reason string) error {
+	re, err := regexp.Compile(reason)
+	if err != nil {
+		return err
+	}
+	return w.bed.Await(ctx, []etcdschema.Prefix{etcdschema.StatusPrefix()}, func(v *bed.View) (bool, string) {
+		s, _, ok := bed.Lookup[etcdschema.Status](v, etcdschema.StatusKey(id))
+		n, there := s.Nodes[node]
+		return ok && there && !n.Programmed && re.MatchString(n.Reason), fmt.Sprintf("%s on %s: %+v", id, node, n)
 	})
 }
 
