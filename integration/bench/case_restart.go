@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"weft/integration/bed"
+	"weft/model"
+)
+
+const (
+	idleTime      = 10 * time.Second
+	clockTick     = 100 // USER_HZ, the unit of /proc/<pid>/stat on every Linux architecture Go runs on
+	coldRuns      = 3
+	streamSpacing = 5 * time.Millisecond
+)
+
+// idle measures (e): memory and processor time of a reconciler that has nothing to do.
+func (b *bench) idle(ctx context.Context, n int) error {
+	c := b.cloud
+	if err := c.settle(ctx); err != nil {
+		return err
+	}
+	pid := c.host.Weftd.Pid()
+	before, err := cpuTime(pid)
+	if err != nil {
+		return err
+	}
+	select {
+	case <-time.After(idleTime):
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	after, err := cpuTime(pid)
+	if err != nil {
+		return err
+	}
+	rss, err := resident(pid)
+	if err != nil {
+		return err
+	}
+	b.table.add(row{what: "(e) weftd idle: resident memory", ports: n, value: fmt.Sprintf("%.1f MiB", float64(rss)/1024)})
+	b.table.add(row{what: "(e) weftd idle: processor", ports: n,
+		value: fmt.Sprintf("%.2f %% of one", 100*float64(after-before)/float64(idleTime))})
+	return nil
+}
+
+// cpuTime is the user and system time of a process (proc(5), fields 14 and 15 of stat).
+func cpuTime(pid int) (time.Duration, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if err != nil {
+		return 0, err
+	}
+	_, rest, _ := strings.Cut(string(data), ") ")
+	f := strings.Fields(rest)
+	if len(f) < 13 {
+		return 0, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(f))
+	}
+	user, err := strconv.Atoi(f[11])
+	if err != nil {
+		return 0, err
+	}
+	system, err := strconv.Atoi(f[12])
+	return time.Duration(user+system) * time.Second / clockTick, err
+}
+
+// resident is the resident memory of a process in KiB.
+func resident(pid int) (int, error) {
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(data)) {
+		if f := strings.Fields(line); len(f) > 1 && f[0] == "VmRSS:" {
+			return strconv.Atoi(f[1])
+		}
+	}
+	return 0, fmt.Errorf("/proc/%d/status has no VmRSS", pid)
+}
+
+// restart measures (d): weftd is killed and started again with nothing to do, under a stream between two guests.
+func (b *bench) restart(ctx context.Context, n int) error {
+	c := b.cloud
+	if err := c.guests(ctx); err != nil {
+		return err
+	}
+	from, to, address, err := c.pair("weft-1", "weft-2")
+	if err != nil {
+		return err
+	}
+	stream, err := bed.StartStream(from, to, address, streamSpacing)
+	if err != nil {
+		return err
+	}
+	c.host.Weftd.Kill()
+	took, err := c.startWeftd(ctx)
+	if err != nil {
+		return err
+	}
+	if err := c.settle(ctx); err != nil {
+		return err
+	}
+	result := stream.Stop()
+	page, err := ask(ctx, c.host, "/metrics")
+	if err != nil {
+		return err
+	}
+	b.table.add(row{what: "(d) restart with nothing to do", ports: n, p50: took, p99: took, goal: "0 writes, 0 lost",
+		versus: fmt.Sprintf("%.0f host writes, %s", counter(page, "weft_host_writes_total"), result)})
+	return nil
+}
+
+// startWeftd starts the reconciler and waits until it reports that it holds the same ports as before, without
+// exceptions.
+func (c *cloud) startWeftd(ctx context.Context) (time.Duration, error) {
+	old := c.journal.nodeReport(hostMain)
+	start := time.Now()
+	if err := c.host.Weftd.Start(); err != nil {
+		return 0, err
+	}
+	err := c.journal.await(ctx, "weftd to have programmed everything", func() bool {
+		r := c.journal.report[hostMain]
+		return r.At.After(start) && r.Ports >= old.Ports && r.Exceptions <= old.Exceptions &&
+			r.ProcessedRevision >= old.ProcessedRevision
+	})
+	return time.Since(start), err
+}
+
+// coldStart measures (c): weftd starts on a host whose bridge is gone, against the same ports in one OVSDB transaction
+// and the same flows in one bundle.
+func (b *bench) coldStart(ctx context.Context, n int) error {
+	c := b.cloud
+	var cold, raw series
+	for range coldRuns {
+		flows, err := c.floor.flows(ctx, model.DefaultBridge, "")
+		if err != nil {
+			return err
+		}
+		numbers, err := c.floor.ofports(ctx)
+		if err != nil {
+			return err
+		}
+		c.host.Weftd.Kill()
+		if err := c.floor.vsctl(ctx, "del-br", model.DefaultBridge); err != nil {
+			return err
+		}
+		took, err := c.rawStart(ctx, flows, numbers)
+		if err != nil {
+			return err
+		}
+		raw = append(raw, took)
+		if took, err = c.startWeftd(ctx); err != nil {
+			return err
+		}
+		cold = append(cold, took)
+		if err := c.settle(ctx); err != nil {
+			return err
+		}
+	}
+	b.table.add(row{what: "(c) cold start", ports: n, p50: cold.p50(), p99: cold.p99(), goal: "≤ 1.3 × floor",
+		versus: fmt.Sprintf("floor %s / %s: %.2f×", ms(raw.p50()), ms(raw.p99()), ratio(cold.p50(), raw.p50()))})
+	return nil
+}
+
+// rawStart loads the same ports and flows raw, and removes them again.
+func (c *cloud) rawStart(ctx context.Context, flows []string, numbers map[string]int) (time.Duration, error) {
+	var devices []string
+	for d := range numbers {
+		if d != model.DefaultBridge {
+			devices = append(devices, d)
+		}
+	}
+	start := time.Now()
+	if err := c.floor.addBridge(ctx, model.DefaultBridge, devices, numbers); err != nil {
+		return 0, err
+	}
+	if err := c.floor.bundle(ctx, model.DefaultBridge, flows); err != nil {
+		return 0, err
+	}
+	took := time.Since(start)
+	return took, c.floor.vsctl(ctx, "del-br", model.DefaultBridge)
+}

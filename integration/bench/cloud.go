@@ -1,0 +1,209 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"weft/etcdschema"
+	"weft/integration/bed"
+	"weft/model"
+)
+
+// The bench's hosts: hostMain is filled and measured, hostPeer is its neighbour, and hostPlain only switches (NORMAL).
+const (
+	hostMain  = "h1"
+	hostPeer  = "h2"
+	hostPlain = "h3"
+)
+
+const (
+	project         = "bench"
+	physicalNetwork = "physnet1"
+	portsPerNetwork = 50
+	measured        = "measured" // the network of the ports that are measured: it holds no others
+)
+
+// cloud is the bed of a bench with what it was filled with.
+type cloud struct {
+	bed     *bed.Bed
+	host    *bed.Host
+	journal *journal
+	floor   *floor
+	follows sync.WaitGroup
+	stop    context.CancelFunc
+	filled  int
+	made    int // devices made so far, for names
+}
+
+// newCloud makes the bed with two hosts of Weft's and a plain one, one controller, and the networks' intent.
+func newCloud(ctx context.Context, binaries string) (*cloud, error) {
+	b, err := bed.New(ctx, bed.Config{Binaries: binaries})
+	if err != nil {
+		return nil, err
+	}
+	c := &cloud{bed: b, journal: newJournal()}
+	ctx, c.stop = context.WithCancel(ctx)
+	c.follows.Go(func() { c.journal.follow(ctx, b.Etcd().Client()) })
+	if err := c.build(ctx); err != nil {
+		return nil, errors.Join(err, c.close())
+	}
+	return c, nil
+}
+
+func (c *cloud) build(ctx context.Context) error {
+	if _, err := c.bed.AddController("c1", "--address-hold", "1s"); err != nil {
+		return err
+	}
+	objects := []model.Object{
+		object(model.KindProject, "", project, &model.ProjectSpec{}),
+		object(model.KindPhysicalNetwork, "", physicalNetwork, &model.PhysicalNetworkSpec{
+			VLANRanges: []model.VLANRange{{Minimum: 100, Maximum: 999}}}),
+	}
+	for _, h := range []string{hostMain, hostPeer} {
+		objects = append(objects, object(model.KindHost, "", h, &model.HostSpec{
+			PhysicalNetworks: []model.HostPhysicalNetwork{{Name: physicalNetwork, Interface: "eth1"}}}))
+	}
+	objects = append(objects, network(measured, 200))
+	if _, err := c.put(ctx, objects...); err != nil {
+		return err
+	}
+	for _, h := range []string{hostMain, hostPeer} {
+		host, err := c.bed.AddHost(h, bed.HostOptions{})
+		if err != nil {
+			return err
+		}
+		if h == hostMain {
+			c.host = host
+		}
+	}
+	var err error
+	if _, err = c.bed.AddHost(hostPlain, bed.HostOptions{NoWeftd: true}); err != nil {
+		return err
+	}
+	if c.floor, err = newFloor(ctx, c.host.OVS.Dir); err != nil {
+		return err
+	}
+	return nil
+}
+
+func (c *cloud) close() error {
+	c.stop()
+	if c.floor != nil {
+		c.floor.close()
+	}
+	c.follows.Wait()
+	return c.bed.Close()
+}
+
+// object makes an intent object.
+func object(kind model.Kind, project, name string, spec model.Spec) model.Object {
+	return model.Object{APIVersion: model.APIVersion, Kind: kind,
+		Metadata: model.Metadata{Project: project, Name: name}, Spec: spec}
+}
+
+// network is a network with a subnet of each family; n tells the subnets apart.
+func network(name string, n int) model.Object {
+	v4 := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(n), 0, 0}), 16)
+	v6 := netip.MustParsePrefix(fmt.Sprintf("fd00:%x::/64", n))
+	return object(model.KindNetwork, project, name, &model.NetworkSpec{
+		Type: model.NetworkTypeVLAN, PhysicalNetwork: physicalNetwork,
+		Subnets: []model.Subnet{{CIDR: model.Prefix{Prefix: v4}}, {CIDR: model.Prefix{Prefix: v6}}},
+	})
+}
+
+// port is a port of the network on the host.
+func port(name, net, host, device string) model.Object {
+	return object(model.KindPort, project, name, &model.PortSpec{Network: net, Host: host, Device: device})
+}
+
+// put writes intent, a hundred objects a transaction, and returns the last revision.
+func (c *cloud) put(ctx context.Context, objects ...model.Object) (int64, error) {
+	return c.commit(ctx, len(objects), func(t *etcdschema.Txn, i int) { t.Put(etcdschema.Intent(objects[i].ID()), objects[i]) })
+}
+
+// remove deletes intent.
+func (c *cloud) remove(ctx context.Context, ids ...model.ID) (int64, error) {
+	return c.commit(ctx, len(ids), func(t *etcdschema.Txn, i int) { t.Delete(etcdschema.Intent(ids[i])) })
+}
+
+func (c *cloud) commit(ctx context.Context, n int, op func(*etcdschema.Txn, int)) (revision int64, err error) {
+	for from := 0; from < n; from += etcdschema.MaxTxnOps {
+		t := etcdschema.NewTxn()
+		for i := from; i < min(from+etcdschema.MaxTxnOps, n); i++ {
+			op(t, i)
+		}
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		rev, ok, err := c.bed.Etcd().Client().Commit(ctx, t)
+		cancel()
+		if err != nil || !ok {
+			return 0, fmt.Errorf("write intent: committed %v: %w", ok, err)
+		}
+		revision = rev
+	}
+	return revision, nil
+}
+
+// devices makes veth pairs whose near ends are guests' devices on the main host; the far ends stay there too, up and
+// silent. It returns the near ends' names.
+func (c *cloud) devices(ctx context.Context, n int) ([]string, error) {
+	var batch strings.Builder
+	names := make([]string, n)
+	for i := range names {
+		c.made++
+		names[i] = fmt.Sprintf("tap%05d", c.made)
+		peer := fmt.Sprintf("far%05d", c.made)
+		fmt.Fprintf(&batch, "link add %s type veth peer name %s\nlink set %s up\n", names[i], peer, peer)
+	}
+	file := filepath.Join(c.bed.Dir, "devices.batch")
+	if err := os.WriteFile(file, []byte(batch.String()), 0o644); err != nil {
+		return nil, err
+	}
+	_, err := c.host.Run(ctx, "ip", "-batch", file)
+	return names, err
+}
+
+// unplug removes devices made by devices.
+func (c *cloud) unplug(ctx context.Context, name string) error {
+	return c.host.IP(ctx, "link", "delete", name)
+}
+
+// fill brings the main host to n programmed ports, portsPerNetwork on each network.
+func (c *cloud) fill(ctx context.Context, n int) error {
+	devices, err := c.devices(ctx, n-c.filled)
+	if err != nil {
+		return err
+	}
+	var objects []model.Object
+	last := ""
+	for i, d := range devices {
+		k := c.filled + i
+		net := fmt.Sprintf("net-%d", k/portsPerNetwork)
+		if k%portsPerNetwork == 0 {
+			objects = append(objects, network(net, k/portsPerNetwork))
+		}
+		last = fmt.Sprintf("port-%d", k)
+		objects = append(objects, port(last, net, hostMain, d))
+	}
+	revision, err := c.put(ctx, objects...)
+	if err != nil {
+		return err
+	}
+	c.filled = n
+	for i := range n {
+		name := fmt.Sprintf("port-%d", i)
+		if _, _, err := c.journal.awaitProgrammed(ctx, hostMain, project, name, 0); err != nil {
+			return err
+		}
+	}
+	return c.journal.await(ctx, "the host to hold only programmed ports", func() bool {
+		r := c.journal.report[hostMain]
+		return r.Ports >= n && r.Exceptions == 0 && r.EtcdRevision >= revision
+	})
+}

@@ -1,0 +1,103 @@
+// Command bench measures Weft on real namespaces, Open vSwitch and etcd, and prints one table, all of it from one run.
+//
+// Every figure that can be is a ratio to something measured beside it in the same run and the same state of the host:
+// the raw floor (the same objects through one OVSDB transaction and one flow bundle) or the same thing with fewer
+// ports. README.md in this folder says how each is timed.
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"weft/integration/bed"
+)
+
+func main() {
+	bed.Child()
+	if err := run(); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run() error {
+	sizes := flag.String("sizes", "1,100,1000", "how many ports the host holds, ascending")
+	runs := flag.Int("runs", 20, "measurements of each kind in each state")
+	flag.Parse()
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	steps, err := parseSizes(*sizes)
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "weft-bench-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if err := bed.Build(ctx, filepath.Join(dir, "bin"), false); err != nil {
+		return err
+	}
+	cloud, err := newCloud(ctx, filepath.Join(dir, "bin"))
+	if err != nil {
+		return err
+	}
+	b := &bench{cloud: cloud, runs: *runs, table: &table{}}
+	err = b.all(ctx, steps)
+	b.table.print(os.Stdout)
+	if cerr := cloud.close(); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+func parseSizes(s string) ([]int, error) {
+	var out []int
+	for f := range strings.SplitSeq(s, ",") {
+		n, err := strconv.Atoi(f)
+		if err != nil || n < 1 || len(out) > 0 && n <= out[len(out)-1] {
+			return nil, fmt.Errorf("-sizes %q: ascending numbers from 1 are needed", s)
+		}
+		out = append(out, n)
+	}
+	return out, nil
+}
+
+// bench is one run: the cloud it measures and the table it fills.
+type bench struct {
+	cloud *cloud
+	runs  int
+	table *table
+}
+
+// all measures everything, state by state.
+func (b *bench) all(ctx context.Context, sizes []int) error {
+	for _, n := range sizes {
+		progress("filling the host to %d ports", n)
+		if err := b.cloud.fill(ctx, n); err != nil {
+			return fmt.Errorf("fill to %d ports: %w", n, err)
+		}
+		for _, m := range []func(context.Context, int) error{b.newPort, b.changes, b.latePlug, b.keys} {
+			if err := m(ctx, n); err != nil {
+				return fmt.Errorf("with %d ports: %w", n, err)
+			}
+		}
+	}
+	most := sizes[len(sizes)-1]
+	for _, m := range []func(context.Context, int) error{b.idle, b.restart, b.coldStart, b.throughput} {
+		if err := m(ctx, most); err != nil {
+			return fmt.Errorf("with %d ports: %w", most, err)
+		}
+	}
+	b.table.growth(sizes)
+	return nil
+}
+
+func progress(format string, args ...any) { fmt.Fprintf(os.Stderr, "bench: "+format+"\n", args...) }
