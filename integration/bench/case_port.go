@@ -117,8 +117,11 @@ func (c *cloud) referenceFlows(ctx context.Context) (flows []string, ofport int,
 	}
 	ofport = numbers[p.Device]
 	all, err := c.floor.flows(ctx, model.DefaultBridge, fmt.Sprintf("table=0,in_port=%d", ofport))
-	if err != nil || len(all) == 0 {
-		return nil, 0, fmt.Errorf("the port's classification flow is not there: %w", err)
+	if err != nil {
+		return nil, 0, err
+	}
+	if len(all) == 0 {
+		return nil, 0, fmt.Errorf("port %d (%s) has no classification flow", ofport, p.Device)
 	}
 	flows, err = c.floor.flows(ctx, model.DefaultBridge, cookieWord.FindString(all[0])+"/-1")
 	return flows, ofport, err

@@ -26,12 +26,9 @@ type rootRow struct {
 }
 
 type bridgeRow struct {
-	UUID         string   `ovsdb:"_uuid"`
-	Name         string   `ovsdb:"name"`
-	Ports        []string `ovsdb:"ports"`
-	DatapathType string   `ovsdb:"datapath_type"`
-	FailMode     *string  `ovsdb:"fail_mode"`
-	Protocols    []string `ovsdb:"protocols"`
+	UUID  string   `ovsdb:"_uuid"`
+	Name  string   `ovsdb:"name"`
+	Ports []string `ovsdb:"ports"`
 }
 
 type portRow struct {
@@ -43,10 +40,7 @@ type portRow struct {
 type interfaceRow struct {
 	UUID   string `ovsdb:"_uuid"`
 	Name   string `ovsdb:"name"`
-	Type   string `ovsdb:"type"`
 	OFPort *int   `ovsdb:"ofport"`
-	// OFPortRequest keeps port numbers when flows that name them are loaded again.
-	OFPortRequest *int `ovsdb:"ofport_request"`
 }
 
 // floor is the raw way to do what Weft does: OVSDB transactions and flow bundles, and nothing else. It works on the
@@ -76,7 +70,16 @@ func newFloor(ctx context.Context, rundir string) (*floor, error) {
 		AddFunc:    func(_ string, m ovsmodel.Model) { f.see(m) },
 		UpdateFunc: func(_ string, _, m ovsmodel.Model) { f.see(m) },
 	})
-	_, err = f.db.MonitorAll(ctx)
+	// Every column is listed: the server would send all of them, and libovsdb refuses one that has no field.
+	var root rootRow
+	var bridge bridgeRow
+	var port portRow
+	var iface interfaceRow
+	_, err = f.db.Monitor(ctx, f.db.NewMonitor(
+		client.WithTable(&root, &root.Bridges, &root.CurCfg, &root.NextCfg),
+		client.WithTable(&bridge, &bridge.Name, &bridge.Ports),
+		client.WithTable(&port, &port.Name, &port.Interfaces),
+		client.WithTable(&iface, &iface.Name, &iface.OFPort)))
 	return f, err
 }
 
@@ -98,9 +101,9 @@ func (f *floor) see(m ovsmodel.Model) {
 func (f *floor) transact(ctx context.Context, ops []ovsdb.Operation) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	mutate := ovsdb.Operation{Op: ovsdb.OperationMutate, Table: "Open_vSwitch", Where: []ovsdb.Condition{},
+	mutate := ovsdb.Operation{Op: ovsdb.OperationMutate, Table: "Open_vSwitch", Where: everyRow(),
 		Mutations: []ovsdb.Mutation{*ovsdb.NewMutation("next_cfg", ovsdb.MutateOperationAdd, 1)}}
-	read := ovsdb.Operation{Op: ovsdb.OperationSelect, Table: "Open_vSwitch", Where: []ovsdb.Condition{}, Columns: []string{"next_cfg"}}
+	read := ovsdb.Operation{Op: ovsdb.OperationSelect, Table: "Open_vSwitch", Where: everyRow(), Columns: []string{"next_cfg"}}
 	ops = append(ops, mutate, read)
 	results, err := f.db.Transact(ctx, ops...)
 	if err != nil {
@@ -159,7 +162,7 @@ func (f *floor) addBridge(ctx context.Context, bridge string, devices []string, 
 	return f.transact(ctx, append(ops,
 		ovsdb.Operation{Op: ovsdb.OperationInsert, Table: "Bridge", UUIDName: "bridge", Row: ovsdb.Row{"name": bridge,
 			"datapath_type": "netdev", "fail_mode": "secure", "protocols": protocols, "ports": set}},
-		ovsdb.Operation{Op: ovsdb.OperationMutate, Table: "Open_vSwitch", Where: []ovsdb.Condition{},
+		ovsdb.Operation{Op: ovsdb.OperationMutate, Table: "Open_vSwitch", Where: everyRow(),
 			Mutations: []ovsdb.Mutation{*ovsdb.NewMutation("bridges", ovsdb.MutateOperationInsert, bridges)}}))
 }
 
@@ -273,4 +276,10 @@ func purge(ctx context.Context, rundir string) error {
 		return fmt.Errorf("dpctl/del-flows: %w: %s", err, out)
 	}
 	return nil
+}
+
+// everyRow is a condition that the one row of Open_vSwitch always meets: an operation without a condition is not sent
+// as ovsdb-server wants it.
+func everyRow() []ovsdb.Condition {
+	return []ovsdb.Condition{ovsdb.NewCondition("next_cfg", ovsdb.ConditionGreaterThanOrEqual, 0)}
 }
