@@ -202,8 +202,12 @@ func (c *cloud) fill(ctx context.Context, n int) error {
 			return err
 		}
 	}
-	return c.journal.await(ctx, "the host to hold only programmed ports", func() bool {
+	err = c.journal.await(ctx, "the host to hold only programmed ports", func() bool {
 		r := c.journal.report[hostMain]
 		return r.Ports >= n && r.Exceptions == 0 && r.EtcdRevision >= revision
 	})
+	if err != nil {
+		return fmt.Errorf("%w; the host reports %+v", err, c.journal.nodeReport(hostMain))
+	}
+	return nil
 }

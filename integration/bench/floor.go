@@ -191,7 +191,7 @@ func (f *floor) ofports(ctx context.Context) (map[string]int, error) {
 	}
 	out := map[string]int{}
 	for _, r := range rows {
-		if r.OFPort != nil && *r.OFPort > 0 {
+		if r.OFPort != nil && *r.OFPort > 0 && *r.OFPort <= lastOFPort {
 			out[r.Name] = *r.OFPort
 		}
 	}
@@ -283,3 +283,6 @@ func purge(ctx context.Context, rundir string) error {
 func everyRow() []ovsdb.Condition {
 	return []ovsdb.Condition{ovsdb.NewCondition("next_cfg", ovsdb.ConditionGreaterThanOrEqual, 0)}
 }
+
+// lastOFPort is the highest number OVS gives a port (OFPP_MAX is 0xff00); above it stand reserved ones, LOCAL among them.
+const lastOFPort = 0xfeff
