@@ -366,6 +366,24 @@ func TestMassDeleteIsHeldUntilAccepted(t *testing.T) {
 	})
 }
 
+// TestPortsThatComeAndGoAreNoMassDelete has short-lived guests one after the other on a host with few others.
+func TestPortsThatComeAndGoAreNoMassDelete(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(b *bed) {
+		for i := range 3 * brakePorts {
+			b.host.Plug(fmt.Sprint("tap", 10+i))
+			b.etcd.put(portItem(10+i, 1))
+			b.settle(100 * time.Millisecond)
+			b.etcd.drop(portKey(10 + i))
+			b.settle(100 * time.Millisecond)
+		}
+		b.converged()
+		if n := b.node(); n.Held != "" || n.Ports != 2 {
+			b.t.Fatalf("reported %+v", n)
+		}
+	})
+}
+
 func TestOldEtcdIsHeld(t *testing.T) {
 	t.Parallel()
 	bubble(t, 3, func(b *bed) {

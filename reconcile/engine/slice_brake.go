@@ -18,7 +18,7 @@ const (
 	proofGrace = 2 * time.Second
 )
 
-// removal is a number of ports let go at a time.
+// removal is a number of lasting ports let go at a time.
 type removal struct {
 	at    time.Time
 	ports int
@@ -54,7 +54,7 @@ func (s *sliceState) release(now time.Time) (changes []itemChange, again time.Ti
 			return nil, again
 		}
 	}
-	ports := s.portsLeaving()
+	ports := s.lasting(now)
 	for k := range s.leaving {
 		before := s.items[k]
 		s.forget(k)
@@ -94,6 +94,18 @@ func (s *sliceState) portsLeaving() int {
 			n++
 		case desired.KindHost:
 			return len(s.slice.Ports)
+		}
+	}
+	return n
+}
+
+// lasting counts the ports among those that leave that were there before the window began. One that came and went
+// within it takes nothing from the slice: a busy host is not a mass deletion.
+func (s *sliceState) lasting(now time.Time) int {
+	n := 0
+	for k := range s.leaving {
+		if came, fresh := s.fresh[k]; k.Kind == desired.KindPort && (!fresh || now.Sub(came) >= brakeWindow) {
+			n++
 		}
 	}
 	return n

@@ -31,6 +31,8 @@ type sliceState struct {
 	leaving   map[desired.Key]bool // gone from the view, still in the slice
 	lastLeave time.Time
 	removed   []removal // ports let go lately
+	// fresh holds when an item came, of those that came after the slice was proven; see lasting.
+	fresh map[desired.Key]time.Time
 
 	synced   bool // a snapshot of etcd has been taken in
 	proven   bool // the slice was exactly what a matching head said, at least once
@@ -55,6 +57,7 @@ type orders struct{ resync bool }
 func newSliceState(node string) *sliceState {
 	return &sliceState{node: node, view: map[desired.Key][]byte{}, raw: map[desired.Key][]byte{},
 		items: map[desired.Key]desired.Item{}, bad: map[desired.Key]string{}, leaving: map[desired.Key]bool{},
+		fresh: map[desired.Key]time.Time{},
 		slice: &desired.Slice{Networks: map[string]*desired.Network{}, Ports: map[string]*desired.Port{}}}
 }
 
@@ -177,6 +180,9 @@ func (s *sliceState) followItem(k desired.Key, changes []itemChange, now time.Ti
 		s.forget(old.Key())
 	}
 	s.adopt(k, value, item)
+	if before == nil && s.proven {
+		s.fresh[k] = now
+	}
 	return append(changes, itemChange{k, before, item})
 }
 
@@ -221,6 +227,7 @@ func (s *sliceState) forget(k desired.Key) {
 	delete(s.raw, k)
 	delete(s.items, k)
 	delete(s.leaving, k)
+	delete(s.fresh, k)
 	switch k.Kind {
 	case desired.KindHost:
 		if s.slice.Host != nil && s.slice.Host.UID == k.UID {
