@@ -71,12 +71,17 @@ func etcdctl(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // process kill|stop|start|restart NAME…: one of the bed's programs: "weftd h1", "vswitchd h1", "ovsdb h1",
-// "controller c1", "etcd". stop is SIGTERM, restart is kill and start.
+// "controller c1", "leader" (the controller that leads), "etcd". stop is SIGTERM, restart is kill and start.
 func process(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "process")
 	usage(ts, args, 2, 3, "process kill|stop|start|restart name [host]")
 	b := of(ts).bed
 	name := args[1]
+	if name == "leader" {
+		leader, err := b.AwaitLeader(b.Context(), "")
+		ts.Check(err)
+		name = "controller " + leader
+	}
 	if len(args) == 3 {
 		name += " " + args[2]
 	}
