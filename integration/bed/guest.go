@@ -32,6 +32,9 @@ type GuestOptions struct {
 	Bridge, InterfaceID string
 	// MTU of the guest's eth0; 1500 when 0.
 	MTU int
+	// Movable makes eth0 a bridge over the veth, so that the guest keeps running while another takes its place; see
+	// PrepareMove.
+	Movable bool
 }
 
 // Guest is a namespace whose eth0 is one end of a veth pair; the other end is a device of its host.
@@ -77,7 +80,7 @@ func (g *Guest) plug(ctx context.Context, o GuestOptions) error {
 	if len(o.Device) == 0 || len(o.Device) > 15 {
 		return fmt.Errorf("bed: guest %s: device %q: 1 to 15 characters are needed", g.Name, o.Device)
 	}
-	if err := g.bed.veth(g.Namespace, "eth0", h.Namespace, o.Device); err != nil {
+	if err := g.nic(ctx, h, o); err != nil {
 		return err
 	}
 	if o.MAC != "" {
@@ -123,24 +126,6 @@ func (g *Guest) Unplug(ctx context.Context) error {
 
 // Replug plugs an unplugged guest again, on another host if o says so, as after a migration: its addresses are gone.
 func (g *Guest) Replug(ctx context.Context, o GuestOptions) error { return g.plug(ctx, o) }
-
-// Move brings the running guest's end to another host: the device vanishes there and appears here in one step, while
-// eth0 keeps addresses, routes and neighbours, as live migration does.
-func (g *Guest) Move(ctx context.Context, host string) error {
-	from, err := g.bed.Host(g.Options.Host)
-	if err != nil {
-		return err
-	}
-	to, err := g.bed.Host(host)
-	if err != nil {
-		return err
-	}
-	if err := from.IP(ctx, "link", "set", g.Options.Device, "netns", to.Namespace.Name); err != nil {
-		return err
-	}
-	g.Options.Host = host
-	return nil
-}
 
 // Addresses lists the guest's global addresses of both families, IPv4 first.
 func (g *Guest) Addresses(ctx context.Context) ([]string, error) {

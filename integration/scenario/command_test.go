@@ -26,6 +26,7 @@ func commands() map[string]command {
 		"guest":       guest,
 		"unplug":      unplug,
 		"replug":      replug,
+		"move":        move,
 		"lease":       lease,
 		"renew":       renew,
 		"release":     release,

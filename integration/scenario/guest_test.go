@@ -12,13 +12,13 @@ import (
 	"weft/integration/bed"
 )
 
-const guestUsage = "guest project/port on host [device=name] [mac=address] [plug=device|interface] [iface-id=id] [bridge=name]"
+const guestUsage = "guest project/port on host [device=name] [mac=address] [plug=device|interface] [iface-id=id] [bridge=name] [movable=yes]"
 
 // guest PROJECT/PORT on HOST: a guest as a hypervisor makes it. Device, MAC and interface id that are not given are
 // learnt from the port in the host's slice, which is waited for.
 func guest(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "guest")
-	words, options := split(args, "device", "mac", "plug", "iface-id", "bridge", "mtu")
+	words, options := split(args, "device", "mac", "plug", "iface-id", "bridge", "mtu", "movable")
 	usage(ts, words, 3, 3, guestUsage)
 	b := of(ts).bed
 	_, err := b.AddGuest(words[0], guestOptions(ts, words[0], words[2], options))
@@ -28,7 +28,7 @@ func guest(ts *testscript.TestScript, neg bool, args []string) {
 func guestOptions(ts *testscript.TestScript, name, host string, options map[string]string) bed.GuestOptions {
 	b := of(ts).bed
 	o := bed.GuestOptions{Host: host, Device: options["device"], MAC: options["mac"], Plug: bed.Plug(options["plug"]),
-		Bridge: options["bridge"], InterfaceID: options["iface-id"]}
+		Bridge: options["bridge"], InterfaceID: options["iface-id"], Movable: options["movable"] == "yes"}
 	if options["mtu"] != "" {
 		o.MTU = number(ts, options["mtu"])
 	}
@@ -61,9 +61,27 @@ func unplug(ts *testscript.TestScript, neg bool, args []string) {
 
 func replug(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "replug")
-	words, options := split(args, "device", "mac", "plug", "iface-id", "bridge", "mtu")
+	words, options := split(args, "device", "mac", "plug", "iface-id", "bridge", "mtu", "movable")
 	usage(ts, words, 3, 3, strings.Replace(guestUsage, "guest", "replug", 1))
 	ts.Check(guestNamed(ts, words[0]).Replug(of(ts).bed.Context(), guestOptions(ts, words[0], words[2], options)))
+}
+
+const moveUsage = "move prepare|finish guest to host"
+
+// move prepare GUEST to HOST: a movable guest's device appears on another host. move finish GUEST to HOST: the guest
+// speaks through it, and its old device is gone.
+func move(ts *testscript.TestScript, neg bool, args []string) {
+	positive(ts, neg, "move")
+	usage(ts, args, 4, 4, moveUsage)
+	g, ctx := guestNamed(ts, args[1]), of(ts).bed.Context()
+	switch args[0] {
+	case "prepare":
+		ts.Check(g.PrepareMove(ctx, args[3]))
+	case "finish":
+		ts.Check(g.FinishMove(ctx, args[3]))
+	default:
+		ts.Fatalf("usage: %s", moveUsage)
+	}
 }
 
 func guestNamed(ts *testscript.TestScript, name string) *bed.Guest {
