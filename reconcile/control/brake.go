@@ -22,6 +22,9 @@ const (
 type brake struct {
 	on   *etcdschema.Brake
 	gone map[model.ID]time.Time // accepted objects whose intent, or whose record, went within the window
+	// came holds objects that were declared within the window. One that comes and goes within it takes nothing from
+	// what was there: it counts only together with what goes in the same batch.
+	came map[model.ID]time.Time
 
 	// Evidence that people knew of when they accepted.
 	revision int64
@@ -34,14 +37,21 @@ func (b *brake) watch(c *Cache, batch etcdschema.Batch, own map[etcdschema.Key]i
 		return fmt.Sprintf("etcd went back: it is another cluster, or at a revision before the last one seen (now cluster %x at revision %d)",
 			batch.ClusterID, batch.Revision), true
 	}
+	together := map[model.ID]bool{}
 	for _, ev := range batch.Events {
 		if rev, ours := own[ev.Key]; ours && ev.ModRevision <= rev {
 			continue
 		}
-		b.countGone(c, ev, now)
+		if !batch.Snapshot {
+			b.noteCome(c, ev, now)
+		}
+		b.countGone(c, ev, together, now)
 		if why := b.ahead(ev, batch.ClusterID); why != "" {
 			reason, restored = why, true
 		}
+	}
+	if reason == "" {
+		reason = overThreshold(len(together), len(c.accepted), "went at once")
 	}
 	if reason == "" {
 		reason = b.tooMany(c, now)
@@ -49,15 +59,30 @@ func (b *brake) watch(c *Cache, batch etcdschema.Batch, own map[etcdschema.Key]i
 	return reason, restored
 }
 
-// countGone notes accepted objects that disappear, and those that come back.
-func (b *brake) countGone(c *Cache, ev etcdschema.Event, now time.Time) {
+// noteCome notes objects that are declared for the first time.
+func (b *brake) noteCome(c *Cache, ev etcdschema.Event, now time.Time) {
+	if id, ok := etcdschema.ParseID(ev.Key); ok && !ev.Deleted && area(ev.Key) == "intent" && c.accepted[id] == nil && c.intents[id] == nil {
+		if b.came == nil {
+			b.came = map[model.ID]time.Time{}
+		}
+		b.came[id] = now
+	}
+}
+
+// countGone notes accepted objects that disappear, and those that come back; together collects those of one batch.
+func (b *brake) countGone(c *Cache, ev etcdschema.Event, together map[model.ID]bool, now time.Time) {
 	a := area(ev.Key)
 	id, ok := etcdschema.ParseID(ev.Key)
 	switch {
 	case !ok || a != "intent" && a != "accepted":
 	case !ev.Deleted && a == "intent":
 		delete(b.gone, id)
+		delete(together, id)
 	case ev.Deleted && c.accepted[id] != nil && (a == "intent" || c.intents[id] != nil):
+		together[id] = true
+		if came, ok := b.came[id]; ok && now.Sub(came) <= brakeWindow {
+			return
+		}
 		if b.gone == nil {
 			b.gone = map[model.ID]time.Time{}
 		}
@@ -67,6 +92,11 @@ func (b *brake) countGone(c *Cache, ev etcdschema.Event, now time.Time) {
 
 func (b *brake) tooMany(c *Cache, now time.Time) string {
 	total := len(c.accepted)
+	for id, at := range b.came {
+		if now.Sub(at) > brakeWindow {
+			delete(b.came, id)
+		}
+	}
 	for id, at := range b.gone {
 		switch {
 		case now.Sub(at) > brakeWindow:

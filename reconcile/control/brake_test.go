@@ -171,3 +171,40 @@ func TestTheBrakeCountsWhatGoesWithinAMinute(t *testing.T) {
 		t.Errorf("one came back: %q, %d are counted as gone", why, len(br.gone))
 	}
 }
+
+func TestWhatComesAndGoesWithinAMinuteIsNoMassDeletion(t *testing.T) {
+	t.Parallel()
+	c := NewCache()
+	var br brake
+	now := time.Unix(1000, 0)
+	see := func(ids []model.ID, deleted bool) string {
+		var b etcdschema.Batch
+		for _, id := range ids {
+			b.Events = append(b.Events, etcdschema.Event{Item: etcdschema.Item{Key: etcdschema.Intent(id)}, Deleted: deleted})
+		}
+		why, _ := br.watch(c, b, nil, now)
+		for _, id := range ids { // the round that follows accepts or removes them
+			var e *entry
+			if !deleted {
+				e = &entry{value: &etcdschema.Accepted{UID: id.Name, Object: model.Object{Kind: id.Kind, Spec: &model.PortSpec{}}}}
+			}
+			c.set(etcdschema.AcceptedKey(id), e)
+		}
+		return why
+	}
+	var together []model.ID
+	for i := range 3 * brakeFloor {
+		id := []model.ID{port(fmt.Sprintf("p%d", i))}
+		together = append(together, id...)
+		if why := see(id, false) + see(id, true); why != "" {
+			t.Fatalf("short-lived port %d: %s", i, why)
+		}
+		now = now.Add(100 * time.Millisecond)
+	}
+	if why := see(together, false); why != "" {
+		t.Fatalf("declaring many: %s", why)
+	}
+	if why := see(together, true); why == "" {
+		t.Error("all of them went at once, however young, and nothing stopped it")
+	}
+}
