@@ -363,6 +363,13 @@ func TestMassDeleteIsHeldUntilAccepted(t *testing.T) {
 		if n := b.node(); n.Held != "" || n.Ports != 1 {
 			b.t.Fatalf("after the accept: %+v", n)
 		}
+		b.etcd.put(portItem(2, 1), portItem(3, 1))
+		b.settle(time.Second)
+		b.etcd.drop(portKey(2), portKey(3)) // few, and what was accepted does not count again
+		b.settle(time.Second)
+		if n := b.node(); n.Held != "" || n.Ports != 1 {
+			b.t.Fatalf("two ports soon after the accept: %+v", n)
+		}
 	})
 }
 

@@ -60,7 +60,11 @@ func (s *sliceState) release(now time.Time) (changes []itemChange, again time.Ti
 		s.forget(k)
 		changes = append(changes, itemChange{k, before, nil})
 	}
-	s.removed = append(s.removed, removal{now, ports})
+	if s.accepted {
+		s.removed = nil // people know of these: what goes next is judged by itself
+	} else {
+		s.removed = append(s.removed, removal{now, ports})
+	}
 	s.proven = s.proven || proven
 	s.accepted = false
 	s.unbrake()
