@@ -21,7 +21,7 @@ import (
 )
 
 const awaitUsage = `await programmed object… | await absent object… | await phase object Accepted|Invalid|Pending [reason-regexp]
-	| await repaired host driver | await waiting object host [reason-regexp] | await ready host | await nothing-to-do host | await reported host | await held host | await leader [other-than]`
+	| await repaired host driver | await waiting object host [reason-regexp] | await ready host | await nothing-to-do host | await reported host | await leader [other-than]`
 
 // await CONDITION: follows etcd until it holds, for at most a minute.
 func await(ts *testscript.TestScript, neg bool, args []string) {
@@ -48,14 +48,14 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(awaitQuiet(ctx, w, rest[0]))
 	case args[0] == "reported" && len(rest) == 1:
 		ts.Check(awaitReport(ctx, w, rest[0], "has reported nothing", func(etcdschema.NodeReport) bool { return true }))
-	case args[0] == "held" && len(rest) == 1:
-		ts.Check(awaitReport(ctx, w, rest[0], "does not hold", func(r etcdschema.NodeReport) bool { return r.Held != "" }))
 	case args[0] == "leader":
 		leader, err := w.bed.AwaitLeader(ctx, strings.Join(rest, ""))
 		ts.Check(err)
 		fmt.Fprintln(ts.Stdout(), leader)
 	default:
-		ts.Fatalf("usage: %s", awaitUsage)
+		if !awaitHold(ts, args[0], rest) {
+			ts.Fatalf("usage: %s\n\t| %s", awaitUsage, holdUsage)
+		}
 	}
 }
 

@@ -43,6 +43,8 @@ func commands() map[string]command {
 		"await":       await,
 		"debug":       debug,
 		"log":         logOf,
+		"repeat":      repeat,
+		"remember":    remember,
 	}
 	for name, run := range all {
 		all[name] = func(ts *testscript.TestScript, neg bool, args []string) {

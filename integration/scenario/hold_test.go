@@ -1,0 +1,93 @@
+//go:build integration
+
+package scenario
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"weft/etcdschema"
+	"weft/integration/bed"
+)
+
+const holdUsage = `await braked [reason-regexp] | await unbraked | await held host [reason-regexp] | await unheld host
+	| await ports host count`
+
+// awaitHold waits for what brakes do: the controllers' own (braked), and a node's (held).
+func awaitHold(ts *testscript.TestScript, condition string, rest []string) (known bool) {
+	w := of(ts)
+	ctx := w.bed.Context()
+	switch {
+	case condition == "braked" && len(rest) <= 1:
+		ts.Check(awaitBrake(ctx, w, strings.Join(rest, ""), true))
+	case condition == "unbraked" && len(rest) == 0:
+		ts.Check(awaitBrake(ctx, w, "", false))
+	case condition == "held" && len(rest) >= 1 && len(rest) <= 2:
+		re, err := regexp.Compile(strings.Join(rest[1:], ""))
+		ts.Check(err)
+		ts.Check(awaitReport(ctx, w, rest[0], "does not hold because of "+re.String(), func(r etcdschema.NodeReport) bool {
+			return r.Held != "" && re.MatchString(r.Held)
+		}))
+	case condition == "unheld" && len(rest) == 1:
+		ts.Check(awaitReport(ctx, w, rest[0], "still holds", func(r etcdschema.NodeReport) bool { return r.Held == "" }))
+	case condition == "ports" && len(rest) == 2:
+		n := number(ts, rest[1])
+		ts.Check(awaitReport(ctx, w, rest[0], "has not "+rest[1]+" ports", func(r etcdschema.NodeReport) bool { return r.Ports == n }))
+	default:
+		return false
+	}
+	return true
+}
+
+// awaitBrake waits until the controllers say that they write nothing, for such a reason, or that they do again.
+func awaitBrake(ctx context.Context, w *world, reason string, on bool) error {
+	re, err := regexp.Compile(reason)
+	if err != nil {
+		return err
+	}
+	return w.bed.Await(ctx, []etcdschema.Prefix{etcdschema.StatusPrefix()}, func(v *bed.View) (bool, string) {
+		s, _, ok := bed.Lookup[etcdschema.ControlStatus](v, etcdschema.ControlStatusKey())
+		switch {
+		case !ok:
+			return false, "no controller has led"
+		case on && s.Brake == nil:
+			return false, "the controllers' brake is off"
+		case on:
+			return re.MatchString(s.Brake.Reason), "the controllers' brake is on: " + s.Brake.Reason
+		case s.Brake != nil:
+			return false, "the controllers' brake is on: " + s.Brake.Reason
+		}
+		return true, ""
+	})
+}
+
+// repeat FROM TO FILE INTO: writes FILE once for each number, {n} being the number.
+func repeat(ts *testscript.TestScript, neg bool, args []string) {
+	positive(ts, neg, "repeat")
+	usage(ts, args, 4, 4, "repeat from to file into")
+	text := ts.ReadFile(args[2])
+	var out strings.Builder
+	for n := number(ts, args[0]); n <= number(ts, args[1]); n++ {
+		out.WriteString("---\n" + strings.ReplaceAll(text, "{n}", strconv.Itoa(n)))
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[3]), []byte(out.String()), 0o644))
+}
+
+// remember NAME REGEXP: sets an environment variable to what the first group matches in the last command's stdout.
+func remember(ts *testscript.TestScript, neg bool, args []string) {
+	positive(ts, neg, "remember")
+	usage(ts, args, 2, 2, "remember variable regexp")
+	re, err := regexp.Compile("(?m)" + args[1])
+	ts.Check(err)
+	found := re.FindStringSubmatch(ts.ReadFile("stdout"))
+	if len(found) < 2 {
+		ts.Fatalf("remember: %s is not in the output", fmt.Sprintf("%q", args[1]))
+	}
+	ts.Setenv(args[0], found[1])
+}
