@@ -20,8 +20,16 @@ import (
 	"weft/model"
 )
 
-const awaitUsage = `await programmed object… | await absent object… | await phase object Accepted|Invalid|Pending [reason-regexp]
-	| await repaired host driver | await waiting object host [reason-regexp] | await ready host | await nothing-to-do host | await reported host | await leader [other-than]`
+const awaitUsage = `await programmed object…
+	| await absent object…
+	| await phase object Accepted|Invalid|Pending [reason-regexp]
+	| await repaired host driver… [within=duration]
+	| await reachable guest guest|address [within=duration]
+	| await waiting object host [reason-regexp]
+	| await ready host
+	| await nothing-to-do host
+	| await reported host
+	| await leader [other-than]`
 
 // await CONDITION: follows etcd until it holds, for at most a minute.
 func await(ts *testscript.TestScript, neg bool, args []string) {
@@ -36,8 +44,10 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(awaitAbsent(ctx, w, objects(ts, rest)))
 	case args[0] == "phase" && len(rest) >= 2:
 		ts.Check(awaitPhase(ctx, w, object(ts, rest[0]), rest[1], strings.Join(rest[2:], " ")))
-	case args[0] == "repaired" && len(rest) == 2:
-		awaitRepaired(ts, rest[0], rest[1])
+	case args[0] == "repaired" && len(rest) >= 2:
+		awaitRepaired(ts, rest)
+	case args[0] == "reachable" && len(rest) >= 2:
+		awaitReachable(ts, rest)
 	case args[0] == "ready" && len(rest) == 1:
 		h, err := w.bed.Host(rest[0])
 		ts.Check(err)
@@ -45,7 +55,7 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 	case args[0] == "waiting" && len(rest) >= 2:
 		ts.Check(awaitWaiting(ctx, w, object(ts, rest[0]), rest[1], strings.Join(rest[2:], " ")))
 	case args[0] == "nothing-to-do" && len(rest) == 1:
-		ts.Check(awaitQuiet(ctx, w, rest[0]))
+		ts.Check(poll(ctx, func() (bool, string) { return idle(w, rest[0]) }))
 	case args[0] == "reported" && len(rest) == 1:
 		ts.Check(awaitReport(ctx, w, rest[0], "has reported nothing", func(etcdschema.NodeReport) bool { return true }))
 	case args[0] == "leader":
@@ -137,40 +147,6 @@ func awaitReport(ctx context.Context, w *world, node, why string, cond func(etcd
 	return err
 }
 
-// damage HOST COMMAND…: breaks something by hand, after remembering what the host had repaired before.
-func damage(ts *testscript.TestScript, neg bool, args []string) {
-	positive(ts, neg, "damage")
-	usage(ts, args, 2, -1, "damage host command…")
-	w := of(ts)
-	r, err := w.bed.Report(w.bed.Context(), args[0])
-	ts.Check(err)
-	for key := range w.repaired {
-		if strings.HasPrefix(key, args[0]+" ") {
-			delete(w.repaired, key)
-		}
-	}
-	for driver, n := range r.Repaired {
-		w.repaired[args[0]+" "+driver] = n
-	}
-	in(ts, false, args)
-	w.damaged[args[0]] = time.Now()
-}
-
-// awaitRepaired waits until the host has counted more repairs of the driver than before its last damage.
-func awaitRepaired(ts *testscript.TestScript, node, driver string) {
-	w := of(ts)
-	before := w.repaired[node+" "+driver]
-	at, ok := w.damaged[node]
-	if !ok {
-		ts.Fatalf("await repaired: nothing was damaged on %s", node)
-	}
-	why := fmt.Sprintf("has repaired no more than %d of %s", before, driver)
-	ts.Check(awaitReport(w.bed.Context(), w, node, why, func(r etcdschema.NodeReport) bool { return r.Repaired[driver] > before }))
-	took := time.Since(at).Round(time.Millisecond)
-	ts.Logf("%s: %s repaired and reported after %v", node, driver, took)
-	fmt.Fprintf(ts.Stdout(), "repaired after %v\n", took)
-}
-
 // debug HOST PATH: asks weftd's debug socket ("/plan"); the answer is on stdout.
 func debug(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, args, 2, 2, "debug host path")
@@ -203,27 +179,4 @@ func ask(ctx context.Context, h *bed.Host, path string) (string, error) {
 		err = fmt.Errorf("%s: %s", path, resp.Status)
 	}
 	return string(body), err
-}
-
-// awaitQuiet asks weftd for its plan until that is empty. Without etcd nothing tells.
-func awaitQuiet(ctx context.Context, w *world, host string) error {
-	h, err := w.bed.Host(host)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(ctx, bed.AwaitTimeout)
-	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		plan, err := ask(ctx, h, "/plan")
-		if err == nil && strings.TrimSpace(plan) == "nothing to do" {
-			return nil
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return fmt.Errorf("%s has still something to do: %v\n%s", host, err, plan)
-		}
-	}
 }

@@ -43,8 +43,8 @@ type world struct {
 	bed      *bed.Bed
 	streams  map[string]*bed.Stream
 	captures map[string]*bed.Capture
-	repaired map[string]uint64    // "node driver" → counter before the last damage
-	damaged  map[string]time.Time // node → when
+	repaired map[string]map[string]uint64 // node → driver → counter before the last damage
+	damaged  map[string]time.Time         // node → when
 }
 
 type worldKey struct{}
@@ -58,7 +58,7 @@ func setup(ctx context.Context, e *testscript.Env, binaries string) error {
 		return err
 	}
 	w := &world{bed: b, streams: map[string]*bed.Stream{}, captures: map[string]*bed.Capture{},
-		repaired: map[string]uint64{}, damaged: map[string]time.Time{}}
+		repaired: map[string]map[string]uint64{}, damaged: map[string]time.Time{}}
 	e.Values[worldKey{}] = w
 	e.Defer(func() {
 		if t, ok := e.T().(interface{ Failed() bool }); ok && t.Failed() {
