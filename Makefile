@@ -58,7 +58,7 @@ golden: ## write the golden files of all tests anew
 fuzz: ## run every fuzz target for FUZZTIME (10s)
 	@for dir in $$(git grep -l '^func Fuzz' -- '*_test.go' | xargs -n1 dirname | sort -u); do \
 		for f in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$dir/*_test.go | sed 's/func //'); do \
-			echo "fuzz $$dir $$f"; go test ./$$dir -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME); \
+			echo "fuzz $$dir $$f"; go test ./$$dir -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime=10x; \
 		done; done
 
 # What the tests and the demo use, as command and Debian package.

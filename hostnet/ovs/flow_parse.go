@@ -84,7 +84,7 @@ func parseAction(text string) (object.Action, string, error) {
 		a, rest, err := parseAction(inner)
 		r, isResubmit := a.(object.Resubmit)
 		if tail, found := strings.CutPrefix(","+rest, lookupAfter); err == nil && isResubmit && found {
-			return object.LookupTarget{Table: r.Table}, strings.TrimPrefix(tail, ","), nil
+			return object.LookupTarget(r), strings.TrimPrefix(tail, ","), nil
 		}
 		return nil, "", errAlien
 	}

@@ -24,8 +24,7 @@ var (
 	any6      = netip.IPv6Unspecified()
 )
 
-func hw(m object.MAC) net.HardwareAddr { return net.HardwareAddr(m[:]) }
-func ip(a netip.Addr) net.IP           { return net.IP(a.AsSlice()) }
+func ip(a netip.Addr) net.IP { return net.IP(a.AsSlice()) }
 
 // derived is the EUI-64 link-local address of a MAC.
 func derived(m object.MAC) netip.Addr {

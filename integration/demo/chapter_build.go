@@ -21,14 +21,6 @@ var guests = []struct{ name, host string }{
 	{"beta/web", "h1"}, {"beta/db", "h2"}, {"beta/cache", "h3"},
 }
 
-func guestNames() []string {
-	names := make([]string, len(guests))
-	for i, g := range guests {
-		names[i] = g.name
-	}
-	return names
-}
-
 func portID(name string) model.ID {
 	project, port, _ := strings.Cut(name, "/")
 	return model.ID{Project: project, Kind: model.KindPort, Name: port}

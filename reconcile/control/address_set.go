@@ -73,19 +73,6 @@ func (s *addressSet) free(first, last netip.Addr) (netip.Addr, bool) {
 	return first, true
 }
 
-// anyIn says that the set holds an address of the prefix, and which is the lowest.
-func (s *addressSet) anyIn(p netip.Prefix) (netip.Addr, bool) {
-	a := p.Masked().Addr()
-	i := s.at(a)
-	if i == len(s.runs) {
-		return netip.Addr{}, false
-	}
-	if a.Less(s.runs[i].first) {
-		a = s.runs[i].first
-	}
-	return a, p.Contains(a)
-}
-
 // lastAddr is the highest address of the prefix.
 func lastAddr(p netip.Prefix) netip.Addr {
 	b := p.Addr().AsSlice()

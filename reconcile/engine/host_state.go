@@ -24,7 +24,6 @@ type hostState struct {
 	drivers []*driverState
 	byKind  map[object.Kind]*driverState
 	facts   *object.Facts
-	partial bool // every driver that gives facts can give those of single devices
 }
 
 // driverState is one driver and how far it is.
