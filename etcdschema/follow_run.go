@@ -21,7 +21,8 @@ type Follower struct {
 	config   FollowerConfig
 	conn     *clientv3.Client
 	dials    atomic.Int64
-	contact  atomic.Int64 // Unix nanoseconds
+	redialed chan struct{} // holds a token after a connection was made
+	contact  atomic.Int64  // Unix nanoseconds
 	restarts atomic.Int64
 
 	// Only the goroutine of Run touches these.
@@ -38,8 +39,8 @@ func (c *Client) NewFollower(config FollowerConfig) *Follower {
 	if config.ProgressInterval == 0 {
 		config.ProgressInterval = DefaultProgressInterval
 	}
-	return &Follower{client: c, config: config, known: map[string]stamp{}, seed: maphash.MakeSeed(),
-		seen: config.Seen, relist: true}
+	return &Follower{client: c, config: config, redialed: make(chan struct{}, 1), known: map[string]stamp{},
+		seed: maphash.MakeSeed(), seen: config.Seen, relist: true}
 }
 
 // LastContact is when etcd last answered, about the prefixes or with its revision: the cache is at most this old. It
@@ -101,6 +102,10 @@ func (f *Follower) dial(ctx context.Context, address string) (net.Conn, error) {
 	conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
 	if err == nil {
 		f.dials.Add(1)
+		select {
+		case f.redialed <- struct{}{}:
+		default:
+		}
 	}
 	return conn, err
 }

@@ -273,6 +273,34 @@ func TestFollowNoticesARestoredEtcd(t *testing.T) {
 	}
 }
 
+// A restored etcd that nobody writes to answers a watch from a revision it has not reached with nothing at all.
+func TestFollowNoticesARestoredEtcdThatIsQuiet(t *testing.T) {
+	t.Parallel()
+	dir, backup := t.TempDir(), t.TempDir()
+	first, err := StartEmbedded(testContext(t), EmbeddedConfig{Dir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	rev := put(t, openTest(t, first), "intent/a", "1")
+	first.Close()
+	if err := os.CopyFS(backup, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	e := startTest(t, EmbeddedConfig{Dir: dir})
+	direct, p := openTest(t, e), startProxy(t, e)
+	o := observe(t, p.open(t), FollowerConfig{Prefixes: []Prefix{IntentPrefix()}, ProgressInterval: time.Hour})
+	o.next(t)
+	o.until(t, put(t, direct, "intent/b", "lost by the restore"))
+	p.cut()
+	p.turn(t, startTest(t, EmbeddedConfig{Dir: backup}))
+	if b := o.next(t); !b.WentBack || !b.Snapshot || b.Revision != rev {
+		t.Errorf("%+v, want the etcd of revision %d", b, rev)
+	}
+	if diff := cmp.Diff(map[string]string{"intent/a": "1"}, o.state); diff != "" {
+		t.Error(diff)
+	}
+}
+
 func TestFollowComparesWithWhatWasRemembered(t *testing.T) {
 	t.Parallel()
 	c := openTest(t, startTest(t, EmbeddedConfig{}))

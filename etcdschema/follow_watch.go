@@ -82,6 +82,8 @@ func (w *watcher) step(ctx context.Context) error {
 		} else {
 			w.tick.Reset(w.config.ProgressInterval)
 		}
+	case <-w.redialed:
+		return w.check(ctx)
 	case <-ctx.Done():
 		return ctx.Err()
 	}
@@ -154,6 +156,12 @@ func (w *watcher) sound(ctx context.Context, r clientv3.WatchResponse) error {
 		return fmt.Errorf("%w: cluster %x at revision %d, seen was %x at %d", errOtherHistory,
 			r.Header.ClusterId, r.Header.Revision, w.seen.ClusterID, w.seen.Revision)
 	}
+	return w.check(ctx)
+}
+
+// check makes sure that behind a connection made since the last check there is the same etcd. An answer of the watch may
+// never tell: an etcd that went back says nothing until it has caught up with the revision that is watched.
+func (w *watcher) check(ctx context.Context) error {
 	dials := w.Follower.dials.Load()
 	if dials == w.dials {
 		return nil
