@@ -115,6 +115,9 @@ func (s *show) outage(ctx context.Context) {
 			if err := h1.Weftd.Start(); err != nil {
 				return "", err
 			}
+			if err := h1.AwaitReady(ctx); err != nil {
+				return "", err
+			}
 			return "udhcpc and dhclient -6 renewed on every host", s.renewAll(ctx)
 		})
 	})

@@ -41,13 +41,16 @@ func detach(binaries string) int {
 			cmd.Process.Signal(syscall.SIGTERM) // it removes what it made and ends
 		}
 	}()
-	status, err := io.ReadAll(r)
-	if err != nil || len(status) != 1 {
+	var status [1]byte
+	if _, err := io.ReadFull(r, status[:]); err != nil {
 		cmd.Wait() // it ended without holding anything, and has said why
 		return 1
 	}
 	return int(status[0])
 }
+
+// keepStatusFile makes sure that no program of the bed holds the parent's pipe open.
+func keepStatusFile() { syscall.CloseOnExec(statusFile) }
 
 // release tells the waiting parent how the show went and lets go of its terminal.
 func release(held bool) {

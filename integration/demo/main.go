@@ -25,6 +25,9 @@ func main() {
 	if *keep && !*holder {
 		os.Exit(detach(*binaries))
 	}
+	if *holder {
+		keepStatusFile()
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	code := run(ctx, *binaries, *holder)
 	stop()
