@@ -48,7 +48,7 @@ func run(ctx context.Context, binaries string, holder bool) (code int) {
 	s := newShow(os.Stdout, b)
 	s.play(ctx)
 	held := s.summary()
-	if !held {
+	if len(s.failed) > 0 {
 		s.logs(os.Stderr)
 	}
 	if holder {

@@ -33,6 +33,9 @@ func (s *show) step(ctx context.Context, title string, f func(ctx context.Contex
 	began := time.Now()
 	detail, err := f(ctx)
 	took := time.Since(began).Seconds()
+	if s.bed.Context().Err() != nil {
+		return // interrupted: it neither held nor failed
+	}
 	if err != nil {
 		s.failed = append(s.failed, title)
 		fmt.Fprintf(s.out, "  ✗ %6.2f s  %s\n             %v\n", took, title, err)
