@@ -146,6 +146,9 @@ func DeviceClaim(host, device string) Key {
 	return Key{"claim/device/" + segment(host) + "/" + segment(device)}
 }
 
+// AnyHost stands for every host in a device claim; no host has that name.
+const AnyHost = "_"
+
 // DesiredKey is the key of one item in a node's slice.
 func DesiredKey(node string, k desired.Key) Key {
 	return Key{fmt.Sprintf("desired/%s/%s/%s", node, k.Kind, k.UID)}

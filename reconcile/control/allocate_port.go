@@ -25,11 +25,28 @@ func (a *allocation) port(s *model.PortSpec) {
 	ifaceID := interfaceID(s, a.id.Name, a.uid)
 	a.demand("spec.interfaceID", etcdschema.InterfaceClaim(ifaceID), fmt.Sprintf("interface id %s", ifaceID))
 	device := deviceName(s, ifaceID)
+	a.defaultDevice(ifaceID, device)
 	if s.Host != "" {
 		a.demand("spec.device", etcdschema.DeviceClaim(s.Host, device), fmt.Sprintf("device %s on host %s", device, s.Host))
 	}
 	if s.MigrateTo != "" && s.MigrateTo != s.Host {
 		a.demand("spec.device", etcdschema.DeviceClaim(s.MigrateTo, device), fmt.Sprintf("device %s on host %s", device, s.MigrateTo))
+	}
+}
+
+// defaultDevice claims on all hosts at once the name that hypervisors give the interface id's netdev: whoever else had it
+// on a host that the guest moves to later would be wired to that guest. A device named in the spec must be nobody else's
+// such name.
+func (a *allocation) defaultDevice(ifaceID, device string) {
+	own := defaultDeviceName(ifaceID)
+	a.demand("spec.interfaceID", etcdschema.DeviceClaim(etcdschema.AnyHost, own), fmt.Sprintf("device %s, the default of interface id %s,", own, ifaceID))
+	if device == own {
+		return
+	}
+	k := etcdschema.DeviceClaim(etcdschema.AnyHost, device)
+	if cl, blocked := a.obstacle(k); blocked {
+		a.verdict.waits = append(a.verdict.waits, k)
+		a.verdict.invalid("spec.device", fmt.Sprintf("device %s is on every host the default device of %s: choose another name", device, a.ownerName(cl)))
 	}
 }
 
@@ -49,6 +66,10 @@ func deviceName(s *model.PortSpec, interfaceID string) string {
 	if s.Device != "" {
 		return s.Device
 	}
+	return defaultDeviceName(interfaceID)
+}
+
+func defaultDeviceName(interfaceID string) string {
 	return "tap" + interfaceID[:min(11, len(interfaceID))]
 }
 

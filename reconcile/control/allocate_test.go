@@ -22,6 +22,9 @@ func TestAllocation(t *testing.T) {
 	t.Parallel()
 	small := `{"spec":{"type":"vlan","physicalNetwork":"physnet1","subnets":[{"cidr":"10.0.0.0/29"}]}}`
 	red := model.ID{Project: "alpha", Kind: model.KindNetwork, Name: "red"}
+	const victim = "aaaaaaaa-bbbb-4000-8000-000000000000"
+	project2 := model.ID{Project: model.ClusterProject, Kind: model.KindProject, Name: "evil"}
+	stranger := func(name string) model.ID { return model.ID{Project: "evil", Kind: model.KindPort, Name: name} }
 	cases := map[string][]step{
 		"both families, IPv6 first; the gateway's and the server's addresses are spared": {
 			{put: map[model.ID]string{port("a"): `{"spec":{"network":"blue"}}`}, addr: map[model.ID]string{port("a"): "fd00:1::2 10.0.0.3"}},
@@ -124,6 +127,34 @@ func TestAllocation(t *testing.T) {
 				want: map[model.ID]string{port("a"): "Accepted", port("b"): "Invalid|spec.device: device tap0 on host h1 belongs to Port alpha/a", port("c"): "Accepted"},
 			},
 			{remove: []model.ID{port("a")}, want: map[model.ID]string{port("b"): "Accepted"}},
+		},
+		"the default device of a port is nobody else's on any host": {
+			{put: map[model.ID]string{
+				project2:         `{"spec":{}}`,
+				port(victim):     `{"spec":{"network":"blue","host":"h1"}}`,
+				port("explicit"): `{"spec":{"network":"blue","interfaceID":"cccccccc-1111"}}`,
+			}},
+			{
+				put: map[model.ID]string{
+					stranger("device"): `{"spec":{"network":"alpha/blue","host":"h2","device":"tapaaaaaaaa-bb"}}`,
+					stranger("aaaaaaaa-bbbb-4000-8000-000000000001"): `{"spec":{"network":"alpha/blue","host":"h2"}}`,
+					stranger("interface"):                            `{"spec":{"network":"alpha/blue","host":"h2","interfaceID":"` + victim + `","device":"tap7"}}`,
+					stranger("prefix"):                               `{"spec":{"network":"alpha/blue","host":"h2","interfaceID":"aaaaaaaa-bb"}}`,
+					stranger("unplaced"):                             `{"spec":{"network":"alpha/blue","host":"h2","device":"tapcccccccc-11"}}`,
+				},
+				want: map[model.ID]string{
+					stranger("device"): "Invalid|spec.device: device tapaaaaaaaa-bb is on every host the default device of Port alpha/" + victim,
+					stranger("aaaaaaaa-bbbb-4000-8000-000000000001"): "Invalid|spec.interfaceID: device tapaaaaaaaa-bb, the default of interface id aaaaaaaa-bbbb-4000-8000-000000000001, belongs to Port alpha/" + victim,
+					stranger("interface"):                            "Invalid|spec.interfaceID: interface id " + victim + " belongs to Port alpha/" + victim,
+					stranger("prefix"):                               "Invalid|spec.interfaceID: device tapaaaaaaaa-bb",
+					stranger("unplaced"):                             "Invalid|spec.device: device tapcccccccc-11 is on every host the default device of Port alpha/explicit",
+				},
+			},
+			{
+				put:  map[model.ID]string{port(victim): `{"spec":{"network":"blue","host":"h2"}}`},
+				want: map[model.ID]string{port(victim): "Accepted"},
+			},
+			{remove: []model.ID{port("explicit")}, want: map[model.ID]string{stranger("unplaced"): "Accepted"}},
 		},
 		"a network that was itself not accepted makes ports wait": {
 			{

@@ -51,8 +51,8 @@ func TestPreviewTellsClaimsAndNodesAndWritesNothing(t *testing.T) {
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(object{})); diff != "" {
 		t.Error(diff)
 	}
-	if len(pv.Claims) != 5 { // two addresses, MAC, interface, device
-		t.Errorf("%d claims, expected 5: %v", len(pv.Claims), pv.Claims)
+	if len(pv.Claims) != 6 { // two addresses, MAC, interface, device, default device
+		t.Errorf("%d claims, expected 6: %v", len(pv.Claims), pv.Claims)
 	}
 	var items []string
 	for _, i := range pv.Items {

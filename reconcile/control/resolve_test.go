@@ -145,8 +145,8 @@ func TestAChangeWritesOnlyWhatItConcerns(t *testing.T) {
 	writes := s.writes
 	s.put(port("one-more"), portOnH1)
 	s.settle()
-	if n := s.writes - writes; n != 8 { // accepted, five claims, the port, the head
-		t.Errorf("one port beside 1,000 wrote %d keys, expected 8", n)
+	if n := s.writes - writes; n != 9 { // accepted, six claims, the port, the head
+		t.Errorf("one port beside 1,000 wrote %d keys, expected 9", n)
 	}
 	writes = s.writes
 	s.put(blue, strings.Replace(blueSpec, `"type"`, `"dhcp":{"domain":"x.example"},"type"`, 1))
