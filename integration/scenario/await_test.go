@@ -29,7 +29,8 @@ const awaitUsage = `await programmed object…
 	| await ready host
 	| await nothing-to-do host
 	| await reported host
-	| await leader [other-than]`
+	| await leader [other-than]
+	| await takeover [within=duration]`
 
 // await CONDITION: follows etcd until it holds, for at most a minute.
 func await(ts *testscript.TestScript, neg bool, args []string) {
@@ -58,6 +59,8 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(poll(ctx, func() (bool, string) { return idle(w, rest[0]) }))
 	case args[0] == "reported" && len(rest) == 1:
 		ts.Check(awaitReport(ctx, w, rest[0], "has reported nothing", func(etcdschema.NodeReport) bool { return true }))
+	case args[0] == "takeover":
+		awaitTakeover(ts, rest)
 	case args[0] == "leader":
 		leader, err := w.bed.AwaitLeader(ctx, strings.Join(rest, ""))
 		ts.Check(err)

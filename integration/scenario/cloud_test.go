@@ -71,12 +71,15 @@ func etcdctl(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // process kill|stop|start|restart NAME…: one of the bed's programs: "weftd h1", "vswitchd h1", "ovsdb h1",
-// "controller c1", "leader" (the controller that leads), "etcd". stop is SIGTERM, restart is kill and start.
+// "controller c1", "leader" (the controller that leads), "last" (the one ended last), "etcd". stop is SIGTERM, restart is kill and start.
 func process(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "process")
 	usage(ts, args, 2, 3, "process kill|stop|start|restart name [host]")
 	b := of(ts).bed
 	name := args[1]
+	if name == "last" {
+		name = of(ts).ended.name
+	}
 	if name == "leader" {
 		leader, err := b.AwaitLeader(b.Context(), "")
 		ts.Check(err)
@@ -87,6 +90,9 @@ func process(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	p, err := b.Process(name)
 	ts.Check(err)
+	if args[0] != "start" {
+		ending(ts, name)
+	}
 	switch args[0] {
 	case "kill":
 		p.Kill()

@@ -19,12 +19,17 @@ import (
 func damage(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "damage")
 	usage(ts, args, 2, -1, "damage host command…")
-	w := of(ts)
-	before, err := counters(w, args[0], repairedCounter)
-	ts.Check(err)
-	w.repaired[args[0]] = before
-	w.damaged[args[0]] = time.Now()
+	hurt(ts, args[0])
 	in(ts, false, args)
+}
+
+// hurt remembers what the host has repaired until now.
+func hurt(ts *testscript.TestScript, host string) {
+	w := of(ts)
+	before, err := counters(w, host, repairedCounter)
+	ts.Check(err)
+	w.repaired[host] = before
+	w.damaged[host] = time.Now()
 }
 
 const repairedCounter = "weft_drift_repaired_total"

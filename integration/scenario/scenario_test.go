@@ -44,7 +44,8 @@ type world struct {
 	streams  map[string]*bed.Stream
 	captures map[string]*bed.Capture
 	repaired map[string]map[string]uint64 // node → driver → counter before the last damage
-	damaged  map[string]time.Time         // node → when
+	ended    ended
+	damaged  map[string]time.Time // node → when
 }
 
 type worldKey struct{}
