@@ -25,7 +25,10 @@ type LinkFacts struct {
 	// a link is never taken as an uplink.
 	DefaultRoute bool
 	EtcdRoute    bool
-	Master       string // of a kernel bridge or bond it is enslaved to, if any
+	// Kind is what the kernel calls the link's driver ("veth", "tuntap", "bond"); "device" when it has none, as hardware
+	// has; empty when it is not known.
+	Kind   string
+	Master string // of a kernel bridge or bond it is enslaved to, if any
 }
 
 // InterfaceFacts describes one OVS interface.

@@ -53,7 +53,7 @@ func (d *Driver) read(ctx context.Context) (*view, error) {
 	v.qdiscs = qdiscs
 	v.addresses = make(map[addressKey]bool, len(addresses))
 	for _, l := range links {
-		s := linkStateOf(l.Attrs())
+		s := linkStateOf(l)
 		v.links[s.index] = s
 		v.names[s.name] = s.index
 	}
@@ -105,7 +105,7 @@ func (d *Driver) refreshLink(index int) error {
 	if err != nil {
 		return fmt.Errorf("read link %d back: %w", index, err)
 	}
-	d.view.setLink(linkStateOf(l.Attrs()))
+	d.view.setLink(linkStateOf(l))
 	return nil
 }
 
@@ -153,8 +153,9 @@ func isZeroPrefix(n *net.IPNet) bool {
 	return ones == 0
 }
 
-func linkStateOf(a *netlink.LinkAttrs) linkState {
-	s := linkState{index: a.Index, name: a.Name, mtu: a.MTU, up: a.RawFlags&unix.IFF_UP != 0, master: a.MasterIndex}
+func linkStateOf(l netlink.Link) linkState {
+	a := l.Attrs()
+	s := linkState{kind: l.Type(), index: a.Index, name: a.Name, mtu: a.MTU, up: a.RawFlags&unix.IFF_UP != 0, master: a.MasterIndex}
 	if len(a.HardwareAddr) == len(s.mac) {
 		s.mac = object.MAC(a.HardwareAddr)
 	}

@@ -37,7 +37,7 @@ func parseLink(m syscall.NetlinkMessage) (linkState, error) {
 	if err != nil {
 		return linkState{}, fmt.Errorf("link message: %w", err)
 	}
-	return linkStateOf(l.Attrs()), nil
+	return linkStateOf(l), nil
 }
 
 // parseAddress reads an ifaddrmsg. IFA_LOCAL is the link's own address where both are given (a peer's is IFA_ADDRESS).

@@ -97,7 +97,7 @@ func TestFacts(t *testing.T) {
 	t.Parallel()
 	v := newView()
 	v.setLink(linkState{index: 2, name: "eth0", mac: object.MAC{2, 0, 0, 0, 0, 1}, mtu: 1500, up: true, master: 3})
-	v.setLink(linkState{index: 3, name: "bond0"})
+	v.setLink(linkState{index: 3, name: "bond0", kind: "bond"})
 	v.setAddress(addressKey{2, netip.MustParsePrefix("192.0.2.1/24")}, true)
 	v.setAddress(addressKey{2, netip.MustParsePrefix("fe80::1/64")}, true)
 	v.setRoads(roads{defaults: map[int]bool{2: true}, etcd: map[int]bool{3: true}})
@@ -106,7 +106,7 @@ func TestFacts(t *testing.T) {
 	want := map[string]object.LinkFacts{
 		"eth0": {Index: 2, MAC: object.MAC{2, 0, 0, 0, 0, 1}, MTU: 1500, Up: true, Master: "bond0",
 			Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24")}, DefaultRoute: true},
-		"bond0": {Index: 3, EtcdRoute: true},
+		"bond0": {Index: 3, Kind: "bond", EtcdRoute: true},
 	}
 	if d := cmp.Diff(want, got.Links, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); d != "" {
 		t.Error(d)

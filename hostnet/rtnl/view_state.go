@@ -18,6 +18,7 @@ type linkState struct {
 	mtu    int
 	up     bool // administratively (IFF_UP)
 	master int  // index, 0 for none
+	kind   string
 }
 
 // qdiscState is what hangs at a netdev's hooks: the kinds of a root qdisc with a handle of its own, and of an ingress
@@ -228,7 +229,7 @@ func (v *view) facts(into *object.Facts) {
 			return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
 		})
 		into.Links[l.name] = object.LinkFacts{
-			Index: l.index, MAC: l.mac, MTU: l.mtu, Up: l.up, Addresses: addresses,
+			Kind: l.kind, Index: l.index, MAC: l.mac, MTU: l.mtu, Up: l.up, Addresses: addresses,
 			DefaultRoute: v.roads.defaults[index], EtcdRoute: v.roads.etcd[index],
 			Master: v.links[l.master].name,
 		}

@@ -194,6 +194,21 @@ func TestPortUnit(t *testing.T) {
 			}},
 		{name: "device is the uplink", key: web, refused: "is the uplink", make: func(in compile.Input) { p(in).Device = "eth1" }},
 		{name: "device is the management link", key: web, refused: "carries the road to etcd", make: func(in compile.Input) { p(in).Device = "eth0" }},
+		{name: "device is a spare NIC", key: web, refused: "device eth2 is a NIC of the host",
+			make: func(in compile.Input) {
+				p(in).Device = "eth2"
+				in.Facts.Links["eth2"] = object.LinkFacts{Kind: "device"}
+			}},
+		{name: "device is the host's bond", key: web, refused: "device bond0 is a bond of the host",
+			make: func(in compile.Input) {
+				p(in).Device = "bond0"
+				in.Facts.Links["bond0"] = object.LinkFacts{Kind: "bond"}
+			}},
+		{name: "device is a tap", key: web, pending: "OpenFlow port number", kinds: "ovs-port qdisc",
+			make: func(in compile.Input) {
+				p(in).Device = "tap9"
+				in.Facts.Links["tap9"] = object.LinkFacts{Kind: "tuntap"}
+			}},
 		{name: "device is the bridge", key: web, refused: "bridge",
 			make: func(in compile.Input) { p(in).Device = "br-int"; in.Facts.Links["br-int"] = object.LinkFacts{} }},
 		{name: "hostile device", key: web, refused: "no interface name may have", make: func(in compile.Input) { p(in).Device = "a/../b" }},

@@ -166,7 +166,7 @@ func deviceNames(all ...*object.Facts) []string {
 
 func sameLink(a, b object.LinkFacts) bool {
 	return a.Index == b.Index && a.MAC == b.MAC && a.MTU == b.MTU && a.Up == b.Up && a.DefaultRoute == b.DefaultRoute &&
-		a.EtcdRoute == b.EtcdRoute && a.Master == b.Master && slices.Equal(a.Addresses, b.Addresses)
+		a.EtcdRoute == b.EtcdRoute && a.Master == b.Master && a.Kind == b.Kind && slices.Equal(a.Addresses, b.Addresses)
 }
 
 func (x *Index) filePort(p *desired.Port) {

@@ -111,10 +111,17 @@ func (c compiler) deviceRefusal(h *desired.Host, name string) string {
 	if _, plugged := c.facts.Interfaces[name]; plugged {
 		return ""
 	}
-	if why := uplinkCarries(c.facts.Links[name]); why != "" {
+	link := c.facts.Links[name]
+	if why := uplinkCarries(link); why != "" {
 		return "device " + name + " " + why
 	}
-	return ""
+	switch link.Kind {
+	case "", "tuntap", "veth", "netkit", "dummy": // what guests are given
+		return ""
+	case "device":
+		return "device " + name + " is a NIC of the host: a guest has a tap or a veth, or an OVS interface that a hypervisor plugged"
+	}
+	return "device " + name + " is a " + link.Kind + " of the host: a guest has a tap or a veth, or an OVS interface that a hypervisor plugged"
 }
 
 // incumbent says that OVS already has the port plugged under its own name or interface id.
