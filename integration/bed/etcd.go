@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"weft/etcdschema"
+	"weft/etcdschema/pki"
 )
 
 // Etcd is the bed's etcd: one member, a process of its own beside the controllers, on the management network.
@@ -19,9 +20,11 @@ type Etcd struct {
 	dir     string
 	client  *etcdschema.Client
 	forward *forwarder
+	// authority has issued all certificates; nil without TLS.
+	authority *pki.Authority
 }
 
-const etcdClientURL = "http://" + managementAddress + ":2379"
+const etcdClientAddress = managementAddress + ":2379"
 
 // startEtcd starts etcd and a client that reaches it from the bed's own program.
 func (b *Bed) startEtcd() (*Etcd, error) {
@@ -40,7 +43,7 @@ func (b *Bed) startEtcd() (*Etcd, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.atClose(e.client.Close)
+	b.atClose(func() error { return e.client.Close() })
 	return e, e.Start(b.ctx)
 }
 
@@ -59,11 +62,11 @@ func (e *Etcd) Start(ctx context.Context) error {
 func (e *Etcd) Client() *etcdschema.Client { return e.client }
 
 // Endpoint is the URL inside the management network.
-func (e *Etcd) Endpoint() string { return etcdClientURL }
-
-func (e *Etcd) flags() []string { return []string{"--etcd-endpoints", etcdClientURL} }
-func (e *Etcd) env() []string {
-	return []string{"WEFT_ENDPOINTS=" + etcdClientURL, "HOME=" + e.bed.Dir}
+func (e *Etcd) Endpoint() string {
+	if e.authority != nil {
+		return "https://" + etcdClientAddress
+	}
+	return "http://" + etcdClientAddress
 }
 
 // Snapshot stops etcd, copies its data under the name, and starts it again.
@@ -111,16 +114,19 @@ func privateTree(dir string) error {
 	})
 }
 
-// etcdMain is the child: an etcd on the folder until SIGTERM.
+// etcdMain is the child: an etcd on the folder until SIGTERM, with TLS when it is given the three files of that.
 func etcdMain(args []string) error {
-	if len(args) != 1 {
-		return errors.New("bed: etcd needs a folder")
+	if len(args) != 1 && len(args) != 4 {
+		return errors.New("bed: etcd needs a folder, and perhaps certificate, key and authority")
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	e, err := etcdschema.StartEmbedded(ctx, etcdschema.EmbeddedConfig{
-		Dir: args[0], ClientURL: etcdClientURL, PeerURL: "http://127.0.0.1:2380",
-	})
+	c := etcdschema.EmbeddedConfig{Dir: args[0], ClientURL: "http://" + etcdClientAddress, PeerURL: "http://127.0.0.1:2380"}
+	if len(args) == 4 {
+		c.TLS = etcdschema.TLSConfig{CertFile: args[1], KeyFile: args[2], CAFile: args[3]}
+		c.ClientURL, c.PeerURL = "https://"+etcdClientAddress, "https://127.0.0.1:2380"
+	}
+	e, err := etcdschema.StartEmbedded(ctx, c)
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,8 @@ import (
 	"os"
 	"path/filepath"
 	"time"
+
+	"weft/etcdschema"
 )
 
 // Host is one hypervisor: a namespace with eth0 (management, the road to etcd), eth1 (uplink to the physical network),
@@ -123,12 +125,30 @@ func (h *Host) registerWeftd(o HostOptions) error {
 		binary = filepath.Join(h.bed.conf.Binaries, "weftd")
 	}
 	h.Debug = filepath.Join(h.Dir, "weftd.sock")
-	args := append([]string{"--node", h.Name, "--ovs-rundir", h.OVS.Dir, "--datapath-type", "netdev",
-		"--state-dir", filepath.Join(h.Dir, "state"), "--debug-listen", "unix:" + h.Debug},
-		h.bed.etcd.flags()...)
-	h.Weftd = h.bed.process("weftd "+h.Name, h.Namespace, []string{"NOTIFY_SOCKET=" + notify}, binary,
-		append(args, o.Flags...)...)
+	args, err := h.weftdArgs(o.Flags)
+	if err != nil {
+		return err
+	}
+	h.Weftd = h.bed.process("weftd "+h.Name, h.Namespace, []string{"NOTIFY_SOCKET=" + notify}, binary, args...)
 	return nil
+}
+
+func (h *Host) weftdArgs(flags []string) ([]string, error) {
+	args := []string{"--node", h.Name, "--ovs-rundir", h.OVS.Dir, "--datapath-type", "netdev",
+		"--state-dir", filepath.Join(h.Dir, "state"), "--debug-listen", "unix:" + h.Debug}
+	road, err := h.bed.etcd.flags(h.Name)
+	return append(append(args, road...), flags...), err
+}
+
+// RestartWeftd kills weftd and starts it with other flags, as an upgrade does.
+func (h *Host) RestartWeftd(flags ...string) error {
+	args, err := h.weftdArgs(flags)
+	if err != nil {
+		return err
+	}
+	h.Weftd.Kill()
+	h.Weftd.setArgs(args...)
+	return h.Weftd.Start()
 }
 
 // Hosts lists the hosts by name.
@@ -155,23 +175,38 @@ func (b *Bed) AddController(name string, flags ...string) (*Process, error) {
 	if err := os.MkdirAll(state, 0o755); err != nil {
 		return nil, fmt.Errorf("bed: %s: %w", name, err)
 	}
+	road, err := b.etcd.flags(name)
+	if err != nil {
+		return nil, err
+	}
 	args := append([]string{"--name", name, "--state-dir", state, "--debug-listen",
-		"unix:" + filepath.Join(state, "controller.sock")}, b.etcd.flags()...)
+		"unix:" + filepath.Join(state, "controller.sock")}, road...)
 	p := b.process("controller "+name, b.ctl, nil, filepath.Join(b.conf.Binaries, "weft-controller"),
 		append(args, flags...)...)
 	return p, p.Start()
 }
 
-// Weft runs the CLI beside etcd and returns its standard output.
+// Weft runs the CLI beside etcd, with all rights, and returns its standard output.
 func (b *Bed) Weft(ctx context.Context, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
-	defer cancel()
-	return b.output(ctx, b.etcd.env(), "ip",
-		b.ctl.execArgs(filepath.Join(b.conf.Binaries, "weft"), args)...)
+	return b.As(ctx, etcdschema.RootUser, "", "weft", args...)
 }
 
-// Etcdctl runs etcdctl beside etcd and returns its standard output.
+// Etcdctl runs etcdctl beside etcd, with all rights, and returns its standard output.
 func (b *Bed) Etcdctl(ctx context.Context, args ...string) (string, error) {
-	env := []string{"ETCDCTL_API=3", "ETCDCTL_ENDPOINTS=" + b.etcd.Endpoint()}
-	return b.output(ctx, env, "ip", b.ctl.execArgs("etcdctl", args)...)
+	return b.As(ctx, etcdschema.RootUser, "", "etcdctl", args...)
+}
+
+// As runs weft or etcdctl beside etcd with the certificate of the user, if etcd asks for any, gives it stdin to read, and
+// returns its standard output.
+func (b *Bed) As(ctx context.Context, user, stdin, program string, args ...string) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	defer cancel()
+	if program == "weft" {
+		program = filepath.Join(b.conf.Binaries, program)
+	}
+	env, err := b.etcd.env(user)
+	if err != nil {
+		return "", err
+	}
+	return b.filter(ctx, stdin, env, "ip", b.ctl.execArgs(program, args)...)
 }

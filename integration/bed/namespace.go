@@ -107,6 +107,11 @@ func (n *Namespace) do(f func() error) (err error, back bool) {
 
 // output runs a command in the program's own namespace and returns its standard output.
 func (b *Bed) output(ctx context.Context, env []string, name string, args ...string) (string, error) {
+	return b.filter(ctx, "", env, name, args...)
+}
+
+// filter is output for a command that reads something.
+func (b *Bed) filter(ctx context.Context, stdin string, env []string, name string, args ...string) (string, error) {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, commandTimeout)
@@ -116,6 +121,9 @@ func (b *Bed) output(ctx context.Context, env []string, name string, args ...str
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Env = append(os.Environ(), env...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	if stdin != "" {
+		cmd.Stdin = strings.NewReader(stdin)
+	}
 	if err := b.spawn.run(cmd); err != nil {
 		if ctx.Err() != nil {
 			err = ctx.Err()

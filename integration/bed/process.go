@@ -47,6 +47,13 @@ func (b *Bed) process(name string, ns *Namespace, env []string, path string, arg
 	return p
 }
 
+// setArgs changes what the program is started with next.
+func (p *Process) setArgs(args ...string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.args = args
+}
+
 // Start starts the program; its output is appended to its log. It is an error if it runs.
 func (p *Process) Start() error {
 	p.mu.Lock()

@@ -62,11 +62,8 @@ func weft(ts *testscript.TestScript, neg bool, args []string) {
 // etcdctl ARGS…: etcdctl beside etcd. "@file" as last argument stands for the file's content.
 func etcdctl(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, args, 1, -1, "etcdctl argument…")
-	if last := args[len(args)-1]; len(last) > 1 && last[0] == '@' {
-		args = append(args[:len(args)-1:len(args)-1], "--", ts.ReadFile(last[1:]))
-	}
 	b := of(ts).bed
-	out, err := b.Etcdctl(b.Context(), args...)
+	out, err := b.Etcdctl(b.Context(), fileArgument(ts, args)...)
 	outcome(ts, neg, out, err)
 }
 

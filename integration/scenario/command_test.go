@@ -45,6 +45,12 @@ func commands() map[string]command {
 		"log":         logOf,
 		"repeat":      repeat,
 		"remember":    remember,
+		"weftd":       weftd,
+		"annotate":    annotate,
+		"as":          as,
+		"secure":      secure,
+		"denied":      denied,
+		"dump":        dump,
 	}
 	for name, run := range all {
 		all[name] = func(ts *testscript.TestScript, neg bool, args []string) {

@@ -1,0 +1,72 @@
+//go:build integration
+
+package scenario
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	clientv3 "go.etcd.io/etcd/client/v3"
+)
+
+// refusals are how etcd says that somebody may not.
+var refusals = []string{"permission denied", "user is not found", "invalid user", "user name not found", "user name is empty"}
+
+// deniedTimeout is when a command that etcd has not refused is taken for one that it lets go on, e.g. a watch.
+const deniedTimeout = 15 * time.Second
+
+// denied USER ARG…: etcdctl with the user's certificate, which etcd must refuse for want of permission, having told
+// nothing. A last argument "<file" is what etcdctl reads.
+func denied(ts *testscript.TestScript, neg bool, args []string) {
+	positive(ts, neg, "denied")
+	usage(ts, args, 2, -1, "denied user etcdctl-argument…")
+	b := of(ts).bed
+	words, stdin := args[1:], ""
+	if last := words[len(words)-1]; len(last) > 1 && last[0] == '<' {
+		words, stdin = words[:len(words)-1], ts.ReadFile(last[1:])
+	}
+	ctx, cancel := context.WithTimeout(b.Context(), deniedTimeout)
+	defer cancel()
+	out, err := b.As(ctx, args[0], stdin, "etcdctl", words...)
+	switch {
+	case err == nil:
+		ts.Fatalf("%s may do that: %s", args[0], out)
+	case errors.Is(ctx.Err(), context.DeadlineExceeded):
+		ts.Fatalf("%s was not refused within %v: %s", args[0], deniedTimeout, out)
+	case strings.Contains(out, "/weft/"):
+		ts.Fatalf("%s was refused, but told: %s", args[0], out)
+	}
+	for _, r := range refusals {
+		if strings.Contains(err.Error(), r) {
+			return
+		}
+	}
+	ts.Fatalf("%s failed, but for another reason than permission: %v", args[0], err)
+}
+
+// dump FILE: what etcd holds, a line for each key with the digest of its value, but for what hosts and controllers write
+// by themselves in the course of time.
+func dump(ts *testscript.TestScript, neg bool, args []string) {
+	positive(ts, neg, "dump")
+	usage(ts, args, 1, 1, "dump file")
+	b := of(ts).bed
+	ctx, cancel := context.WithTimeout(b.Context(), 10*time.Second)
+	defer cancel()
+	resp, err := b.Etcd().Client().Etcd().Get(ctx, "\x00", clientv3.WithFromKey())
+	ts.Check(err)
+	var out strings.Builder
+	for _, kv := range resp.Kvs {
+		key := string(kv.Key)
+		if strings.HasPrefix(key, "/weft/v1/actual/") && strings.HasSuffix(key, "/node") || strings.HasPrefix(key, "/weft/v1/election/") {
+			continue
+		}
+		fmt.Fprintf(&out, "%s %x\n", key, sha256.Sum256(kv.Value))
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(out.String()), 0o644))
+}

@@ -1,0 +1,75 @@
+//go:build integration
+
+package scenario
+
+import (
+	"encoding/json"
+	"maps"
+	"strings"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// weftd HOST [--flag…]: kills the host's weftd and starts it with these flags instead, as an upgrade does.
+func weftd(ts *testscript.TestScript, neg bool, args []string) {
+	positive(ts, neg, "weftd")
+	usage(ts, args, 1, -1, "weftd host [--flag…]")
+	h, err := of(ts).bed.Host(args[0])
+	ts.Check(err)
+	ts.Check(h.RestartWeftd(args[1:]...))
+	ts.Check(h.AwaitReady(of(ts).bed.Context()))
+}
+
+// annotate KEY JSON: puts the fields of the JSON object into the one that stands under the key, by etcdctl.
+func annotate(ts *testscript.TestScript, neg bool, args []string) {
+	positive(ts, neg, "annotate")
+	usage(ts, args, 2, 2, "annotate key json-object")
+	b := of(ts).bed
+	text, err := b.Etcdctl(b.Context(), "get", "--print-value-only", args[0])
+	ts.Check(err)
+	var object, fields map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(strings.TrimSpace(text)), &object); err != nil {
+		ts.Fatalf("annotate: %s holds %q: %v", args[0], text, err)
+	}
+	ts.Check(json.Unmarshal([]byte(args[1]), &fields))
+	maps.Copy(object, fields)
+	value, err := json.Marshal(object)
+	ts.Check(err)
+	_, err = b.Etcdctl(b.Context(), "put", args[0], "--", string(value))
+	ts.Check(err)
+}
+
+// as USER weft|etcdctl ARG…: the command with the certificate of that user. "@file" as last argument stands for the
+// file's content, "<file" is what the command reads.
+func as(ts *testscript.TestScript, neg bool, args []string) {
+	usage(ts, args, 3, -1, "as user weft|etcdctl argument…")
+	if args[1] != "weft" && args[1] != "etcdctl" {
+		ts.Fatalf("as: %q is neither weft nor etcdctl", args[1])
+	}
+	words, stdin := args[2:], ""
+	if last := words[len(words)-1]; len(last) > 1 && last[0] == '<' {
+		words, stdin = words[:len(words)-1], ts.ReadFile(last[1:])
+	}
+	b := of(ts).bed
+	out, err := b.As(b.Context(), args[0], stdin, args[1], fileArgument(ts, words)...)
+	outcome(ts, neg, out, err)
+}
+
+// fileArgument puts a file's content in the place of a last argument "@file".
+func fileArgument(ts *testscript.TestScript, args []string) []string {
+	if len(args) == 0 {
+		return args
+	}
+	if last := args[len(args)-1]; len(last) > 1 && last[0] == '@' {
+		return append(args[:len(args)-1:len(args)-1], "--", ts.ReadFile(last[1:]))
+	}
+	return args
+}
+
+// secure: etcd starts anew with TLS; everybody who comes later has a certificate of their own.
+func secure(ts *testscript.TestScript, neg bool, args []string) {
+	positive(ts, neg, "secure")
+	usage(ts, args, 0, 0, "secure")
+	b := of(ts).bed
+	ts.Check(b.Etcd().Secure(b.Context()))
+}
