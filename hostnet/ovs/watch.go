@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"weft/hostnet/object"
@@ -106,10 +107,13 @@ func (d *Driver) keepMonitors(ctx context.Context) {
 func (d *Driver) keepMonitor(ctx context.Context, bridge string, v *flowView) {
 	log := d.cfg.Log.With("bridge", bridge)
 	var wait retryWait
+	var established atomic.Bool
+	failures := 0
 	for ctx.Err() == nil {
 		one, cancel := context.WithCancel(ctx)
 		var base sync.WaitGroup
 		ready := func() {
+			established.Store(true)
 			v.setLive(true)
 			wait.begin()
 			// The monitor must be read while the flows are: the switch waits for neither.
@@ -133,11 +137,20 @@ func (d *Driver) keepMonitor(ctx context.Context, bridge string, v *flowView) {
 		cancel()
 		base.Wait()
 		if ctx.Err() == nil {
-			wait.complain(func() { log.Warn("open vswitch: flow monitor lost, trying again", "error", err) })
+			if failures++; alarming(established.Load(), failures) {
+				wait.complain(func() { log.Warn("open vswitch: flow monitor lost, trying again", "error", err) })
+			}
 			wait.pause(ctx)
 		}
 	}
 }
+
+// quietFailures is how often a monitor may fail that was never in place: a switch that is still making the bridge refuses
+// the first attempts, and nothing is wrong with that. With the pauses between it is some four seconds.
+const quietFailures = 10
+
+// alarming says that a failed monitor is worth a warning.
+func alarming(established bool, failures int) bool { return established || failures > quietFailures }
 
 // retryWait spaces attempts and keeps complaints to the first of a row.
 type retryWait struct {
