@@ -24,6 +24,9 @@ type Bridge struct {
 	Settings []Setting
 	// Controllers that somebody set on the bridge: always desired empty, for a controller would own our tables.
 	Controllers []string
+	// SpanningTree says that STP or RSTP runs on the bridge: always desired false, for it would block ports that the
+	// flows send to.
+	SpanningTree bool
 }
 
 // FragmentsNXMatch shows first fragments with their ports, and nw_frag.
@@ -38,6 +41,9 @@ type Uplink struct {
 	Bridge          string
 	Device          string
 	PhysicalNetwork string
+	// MTURequest is the MTU that somebody asked Open vSwitch to keep on the device; always desired 0 (none), for the
+	// link's MTU is Weft's and the two would overwrite each other without end.
+	MTURequest int
 }
 
 // OVSPort is a guest's interface as a port of the bridge.
@@ -51,6 +57,7 @@ type OVSPort struct {
 	Tag         uint16
 	InterfaceID string // external_ids:iface-id
 	MAC         string // external_ids:attached-mac
+	MTURequest  int    // as an Uplink's: always desired 0
 }
 
 // FlowSet is all flows of one owner and feature. Every flow carries Cookie, and nothing else does.
@@ -84,6 +91,7 @@ func (b *Bridge) Diff(observed Object) []Difference {
 		d.field("fragments", o.Fragments, b.Fragments)
 	}
 	d.set("controller", o.Controllers, b.Controllers)
+	d.field("stp_enable, rstp_enable", o.SpanningTree, b.SpanningTree)
 	have := map[string]string{}
 	for _, s := range o.Settings {
 		have[s.Key] = s.Value
@@ -109,6 +117,7 @@ func (u *Uplink) Diff(observed Object) []Difference {
 	var d differ
 	d.field("bridge", o.Bridge, u.Bridge)
 	d.field("external_ids:weft-physical-network", o.PhysicalNetwork, u.PhysicalNetwork)
+	d.field("mtu_request", o.MTURequest, u.MTURequest)
 	return d
 }
 
@@ -128,6 +137,7 @@ func (p *OVSPort) Diff(observed Object) []Difference {
 	d.field("bridge", o.Bridge, p.Bridge)
 	d.field("tag", o.Tag, p.Tag)
 	d.field("external_ids:weft-owner", o.OwnerUID, p.OwnerUID)
+	d.field("mtu_request", o.MTURequest, p.MTURequest)
 	if p.Adopted {
 		return d
 	}

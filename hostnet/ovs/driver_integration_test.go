@@ -137,9 +137,11 @@ func TestDatabaseDriftIsAnEvent(t *testing.T) {
 		{guest("tap1").Key(), []string{"clear", "port", "tap1", "tag"}},
 		{guest("tap1").Key(), []string{"set", "interface", "tap1", "external_ids:iface-id=other"}},
 		{guest("tap1").Key(), []string{"remove", "port", "tap1", "external_ids", "weft-owner"}},
+		{guest("tap1").Key(), []string{"set", "interface", "tap1", "mtu_request=1200"}},
 		{guest("tap1").Key(), []string{"del-port", "tap1"}},
 		{br.Key(), []string{"set", "bridge", "br-int", "fail_mode=standalone", "other_config:mac-table-size=99"}},
 		{br.Key(), []string{"set-controller", "br-int", "tcp:127.0.0.1:6653"}},
+		{br.Key(), []string{"set", "bridge", "br-int", "stp_enable=true"}},
 	} {
 		from := b.seen()
 		b.ctl(damage.args...)

@@ -88,6 +88,9 @@ func (t *dbChanges) setPort(w wantedPort) error {
 	}
 	t.setIDs(tableInterface, p.iface.UUID, p.iface.ExternalIDs, w.ids)
 	t.setIDs(tablePort, p.port.UUID, p.port.ExternalIDs, map[string]string{idOwner: w.ids[idOwner]})
+	if p.iface.MTURequest != nil {
+		t.update(tableInterface, p.iface.UUID, ovsdb.Row{"mtu_request": ovsdb.OvsSet{GoSet: []any{}}})
+	}
 	if w.tag != nil && (p.port.Tag == nil || *p.port.Tag != int(*w.tag)) {
 		t.update(tablePort, p.port.UUID, ovsdb.Row{"tag": int(*w.tag)})
 	}
@@ -176,7 +179,7 @@ func (t *dbChanges) setBridge(b *object.Bridge) error {
 		return fmt.Errorf("bridge %s: has no owner", b.Name)
 	}
 	row := ovsdb.Row{"datapath_type": b.DatapathType, "fail_mode": b.FailMode, "protocols": stringSet(b.Protocols),
-		"controller": ovsdb.OvsSet{GoSet: []any{}}}
+		"controller": ovsdb.OvsSet{GoSet: []any{}}, "stp_enable": false, "rstp_enable": false}
 	settings := map[any]any{}
 	for _, s := range b.Settings {
 		settings[s.Key] = s.Value

@@ -45,6 +45,7 @@ func (r *portRow) CloneModelInto(m model.Model) { *m.(*portRow) = *r.CloneModel(
 func (r *interfaceRow) CloneModel() model.Model {
 	c := *r
 	c.OFPort, c.Error, c.ExternalIDs = clonePointer(r.OFPort), clonePointer(r.Error), maps.Clone(r.ExternalIDs)
+	c.MTURequest = clonePointer(r.MTURequest)
 	return &c
 }
 

@@ -78,10 +78,10 @@ func monitored() []client.MonitorOption {
 	var c controllerRow
 	return []client.MonitorOption{
 		client.WithTable(&o, &o.Bridges, &o.NextCfg, &o.CurCfg),
-		client.WithTable(&b, &b.Name, &b.Ports, &b.Controller, &b.DatapathType, &b.FailMode, &b.Protocols, &b.OtherConfig,
+		client.WithTable(&b, &b.Name, &b.Ports, &b.Controller, &b.DatapathType, &b.FailMode, &b.Protocols, &b.STP, &b.RSTP, &b.OtherConfig,
 			&b.ExternalIDs),
 		client.WithTable(&p, &p.Name, &p.Interfaces, &p.Tag, &p.ExternalIDs),
-		client.WithTable(&i, &i.Name, &i.Type, &i.OFPort, &i.Error, &i.ExternalIDs),
+		client.WithTable(&i, &i.Name, &i.Type, &i.OFPort, &i.Error, &i.MTURequest, &i.ExternalIDs),
 		client.WithTable(&c, &c.Target),
 	}
 }

@@ -37,6 +37,14 @@ func (p portView) created() bool {
 
 func (p portView) uplink() bool { return id(p.iface.ExternalIDs, idPhysicalNetwork) != "" }
 
+// mtuRequest is the MTU that the switch was asked to keep on the device; 0 is none.
+func (p portView) mtuRequest() int {
+	if p.iface.MTURequest == nil {
+		return 0
+	}
+	return *p.iface.MTURequest
+}
+
 func (p portView) local() bool { return p.bridge.Name == p.port.Name }
 
 // rows is a look at the database: which ports are on which bridge is as of read, ports and interfaces are as of each
@@ -116,7 +124,7 @@ func (r *rows) object(key object.Key) object.Object {
 	case object.KindUplink:
 		if p, ok := r.port(key.Name); ok && !p.local() && (p.uplink() || !p.ours()) {
 			return &object.Uplink{OwnerUID: p.owner(), Bridge: p.bridge.Name, Device: p.port.Name,
-				PhysicalNetwork: id(p.iface.ExternalIDs, idPhysicalNetwork)}
+				PhysicalNetwork: id(p.iface.ExternalIDs, idPhysicalNetwork), MTURequest: p.mtuRequest()}
 		}
 	case object.KindOVSPort:
 		if p, ok := r.port(key.Name); ok && !p.local() && !p.uplink() {
@@ -128,7 +136,7 @@ func (r *rows) object(key object.Key) object.Object {
 
 func guestPort(p portView) *object.OVSPort {
 	o := &object.OVSPort{OwnerUID: p.owner(), Bridge: p.bridge.Name, Device: p.port.Name, Adopted: !p.created(),
-		InterfaceID: id(p.iface.ExternalIDs, idInterface), MAC: id(p.iface.ExternalIDs, idAttachedMAC)}
+		InterfaceID: id(p.iface.ExternalIDs, idInterface), MAC: id(p.iface.ExternalIDs, idAttachedMAC), MTURequest: p.mtuRequest()}
 	if p.port.Tag != nil {
 		o.Tag = uint16(*p.port.Tag) // the schema bounds it to 4095
 	}
@@ -137,7 +145,7 @@ func guestPort(p portView) *object.OVSPort {
 
 func (r *rows) bridge(b *bridgeRow) *object.Bridge {
 	o := &object.Bridge{OwnerUID: id(b.ExternalIDs, idOwner), Name: b.Name, DatapathType: cmp.Or(b.DatapathType, "system"),
-		Protocols: slices.Clone(b.Protocols)}
+		Protocols: slices.Clone(b.Protocols), SpanningTree: b.STP || b.RSTP}
 	if b.FailMode != nil {
 		o.FailMode = *b.FailMode
 	}

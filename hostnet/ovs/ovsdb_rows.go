@@ -20,6 +20,8 @@ type bridgeRow struct {
 	DatapathType string            `ovsdb:"datapath_type"`
 	FailMode     *string           `ovsdb:"fail_mode"`
 	Protocols    []string          `ovsdb:"protocols"`
+	STP          bool              `ovsdb:"stp_enable"`
+	RSTP         bool              `ovsdb:"rstp_enable"`
 	OtherConfig  map[string]string `ovsdb:"other_config"`
 	ExternalIDs  map[string]string `ovsdb:"external_ids"`
 }
@@ -38,6 +40,7 @@ type interfaceRow struct {
 	Type        string            `ovsdb:"type"`
 	OFPort      *int              `ovsdb:"ofport"` // -1: could not be opened
 	Error       *string           `ovsdb:"error"`
+	MTURequest  *int              `ovsdb:"mtu_request"`
 	ExternalIDs map[string]string `ovsdb:"external_ids"`
 }
 
