@@ -56,8 +56,7 @@ func (c *cloud) onePort(ctx context.Context, name string) (whole, resolve time.D
 	if err := c.settle(ctx); err != nil {
 		return 0, 0, err
 	}
-	revision, err := c.put(ctx, port(name, measured, hostMain, devices[0]))
-	if err != nil {
+	if _, err := c.put(ctx, port(name, measured, hostMain, devices[0])); err != nil {
 		return 0, 0, err
 	}
 	committed := time.Now()
@@ -65,7 +64,8 @@ func (c *cloud) onePort(ctx context.Context, name string) (whole, resolve time.D
 	if err != nil {
 		return 0, 0, err
 	}
-	if revision, err = c.remove(ctx, model.ID{Project: project, Kind: model.KindPort, Name: name}); err != nil {
+	revision, err := c.remove(ctx, model.ID{Project: project, Kind: model.KindPort, Name: name})
+	if err != nil {
 		return 0, 0, err
 	}
 	if err := c.journal.awaitGone(ctx, hostMain, project, name, revision); err != nil {
