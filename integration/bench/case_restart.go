@@ -152,6 +152,7 @@ func (c *cloud) startWeftd(ctx context.Context) (time.Duration, error) {
 func (b *bench) coldStart(ctx context.Context, n int) error {
 	c := b.cloud
 	var cold, raw series
+	var spent stages // of the last cold start
 	for range coldRuns {
 		flows, err := c.floor.flows(ctx, model.DefaultBridge, "")
 		if err != nil {
@@ -179,9 +180,15 @@ func (b *bench) coldStart(ctx context.Context, n int) error {
 		if err := c.settle(ctx); err != nil {
 			return err
 		}
+		if spent, err = c.stages(ctx); err != nil {
+			return err
+		}
 	}
 	b.table.add(row{what: "(c) cold start", ports: n, p50: cold.p50(), p99: cold.p99(), goal: "≤ 1.3 × floor",
 		versus: fmt.Sprintf("floor %s / %s: %.2f×", ms(raw.p50()), ms(raw.p99()), ratio(cold.p50(), raw.p50()))})
+	for _, s := range spent.since(nil) {
+		b.table.add(row{what: "    host: " + s.stage, ports: n, value: fmt.Sprintf("total %s in %d", ms(s.sum), s.count)})
+	}
 	return nil
 }
 
@@ -189,7 +196,7 @@ func (b *bench) coldStart(ctx context.Context, n int) error {
 func (c *cloud) rawStart(ctx context.Context, flows []string, numbers map[string]int) (time.Duration, error) {
 	var devices []string
 	for d := range numbers {
-		if d != model.DefaultBridge {
+		if d != model.DefaultBridge && !strings.HasPrefix(d, plainDevice) && d != plainBridge {
 			devices = append(devices, d)
 		}
 	}

@@ -17,12 +17,14 @@ const (
 	trafficSeconds = "3"
 	firstRuns      = 10
 	plainBridge    = "br-plain"
+	plainDevice    = "plain" // begins the names of its devices
 )
 
-// plain addresses are of a network that only the plain host has.
+// plainAddress holds the addresses on the plain bridge, which leads nowhere.
 var plainAddress = map[string]string{"plain-1": "10.250.0.1", "plain-2": "10.250.0.2"}
 
-// guests makes two guests on Weft's ports of the main host and two on the plain host's NORMAL bridge, once.
+// guests makes two guests on Weft's ports of the main host and two on a NORMAL bridge beside it, once. Both bridges share
+// one switch process, whose loop looks at every port of the host.
 func (c *cloud) guests(ctx context.Context) error {
 	if _, err := c.bed.Guest("weft-1"); err == nil {
 		return nil
@@ -58,16 +60,11 @@ func (c *cloud) guests(ctx context.Context) error {
 }
 
 func (c *cloud) plainGuests(ctx context.Context) error {
-	h, err := c.bed.Host(hostPlain)
-	if err != nil {
-		return err
-	}
-	plain := &floor{dir: h.OVS.Dir}
-	if err := plain.vsctl(ctx, "add-br", plainBridge, "--", "set", "bridge", plainBridge, "datapath_type=netdev"); err != nil {
+	if err := c.floor.vsctl(ctx, "add-br", plainBridge, "--", "set", "bridge", plainBridge, "datapath_type=netdev"); err != nil {
 		return err
 	}
 	for i, name := range []string{"plain-1", "plain-2"} {
-		g, err := c.bed.AddGuest(name, bed.GuestOptions{Host: hostPlain, Device: fmt.Sprintf("plain%d", i),
+		g, err := c.bed.AddGuest(name, bed.GuestOptions{Host: hostMain, Device: fmt.Sprintf("%s%d", plainDevice, i),
 			MAC: fmt.Sprintf("02:00:00:00:00:%02x", i+1), Plug: bed.PlugInterface, Bridge: plainBridge, InterfaceID: name})
 		if err != nil {
 			return err
@@ -135,11 +132,7 @@ func (b *bench) firstPacket(ctx context.Context, n int) error {
 		if err != nil {
 			return err
 		}
-		h, err := c.bed.Host(hostPlain)
-		if err != nil {
-			return err
-		}
-		p, err := c.first(ctx, "plain-1", "plain-2", h.OVS.Dir)
+		p, err := c.first(ctx, "plain-1", "plain-2", c.host.OVS.Dir)
 		if err != nil {
 			return err
 		}

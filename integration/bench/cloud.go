@@ -16,11 +16,10 @@ import (
 	"weft/model"
 )
 
-// The bench's hosts: hostMain is filled and measured, hostPeer is its neighbour, and hostPlain only switches (NORMAL).
+// The bench's hosts: hostMain is filled and measured, hostPeer is its neighbour.
 const (
-	hostMain  = "h1"
-	hostPeer  = "h2"
-	hostPlain = "h3"
+	hostMain = "h1"
+	hostPeer = "h2"
 )
 
 const (
@@ -42,7 +41,7 @@ type cloud struct {
 	made    int // devices made so far, for names
 }
 
-// newCloud makes the bed with two hosts of Weft's and a plain one, one controller, and the networks' intent.
+// newCloud makes the bed with two hosts, one controller, and the networks' intent.
 func newCloud(ctx context.Context, binaries string) (*cloud, error) {
 	b, err := bed.New(ctx, bed.Config{Binaries: binaries})
 	if err != nil {
@@ -84,9 +83,6 @@ func (c *cloud) build(ctx context.Context) error {
 		}
 	}
 	var err error
-	if _, err = c.bed.AddHost(hostPlain, bed.HostOptions{NoWeftd: true}); err != nil {
-		return err
-	}
 	if c.floor, err = newFloor(ctx, c.host.OVS.Dir); err != nil {
 		return err
 	}

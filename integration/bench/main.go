@@ -30,6 +30,7 @@ func main() {
 func run() error {
 	sizes := flag.String("sizes", "1,100,1000", "how many ports the host holds, ascending")
 	runs := flag.Int("runs", 20, "measurements of each kind in each state")
+	only := flag.String("only", "abcdefg", "letters of what to measure")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -49,7 +50,7 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	b := &bench{cloud: cloud, runs: *runs, table: &table{}}
+	b := &bench{cloud: cloud, runs: *runs, only: *only, table: &table{}}
 	err = b.all(ctx, steps)
 	b.table.print(os.Stdout)
 	if cerr := cloud.close(); err == nil {
@@ -74,7 +75,27 @@ func parseSizes(s string) ([]int, error) {
 type bench struct {
 	cloud *cloud
 	runs  int
+	only  string
 	table *table
+}
+
+// measure is one kind of measurement, by the letter it has in the table.
+type measure struct {
+	letter string
+	do     func(context.Context, int) error
+}
+
+// each runs those of the measurements that are asked for.
+func (b *bench) each(ctx context.Context, n int, all ...measure) error {
+	for _, m := range all {
+		if !strings.Contains(b.only, m.letter) {
+			continue
+		}
+		if err := m.do(ctx, n); err != nil {
+			return fmt.Errorf("(%s) with %d ports: %w", m.letter, n, err)
+		}
+	}
+	return nil
 }
 
 // all measures everything, state by state.
@@ -84,17 +105,15 @@ func (b *bench) all(ctx context.Context, sizes []int) error {
 		if err := b.cloud.fill(ctx, n); err != nil {
 			return fmt.Errorf("fill to %d ports: %w", n, err)
 		}
-		for _, m := range []func(context.Context, int) error{b.newPort, b.changes, b.latePlug, b.keys} {
-			if err := m(ctx, n); err != nil {
-				return fmt.Errorf("with %d ports: %w", n, err)
-			}
+		err := b.each(ctx, n, measure{"a", b.newPort}, measure{"b", b.changes}, measure{"b", b.latePlug},
+			measure{"f", b.keys}, measure{"g", b.throughput})
+		if err != nil {
+			return err
 		}
 	}
-	most := sizes[len(sizes)-1]
-	for _, m := range []func(context.Context, int) error{b.idle, b.restart, b.coldStart, b.throughput} {
-		if err := m(ctx, most); err != nil {
-			return fmt.Errorf("with %d ports: %w", most, err)
-		}
+	err := b.each(ctx, sizes[len(sizes)-1], measure{"e", b.idle}, measure{"d", b.restart}, measure{"c", b.coldStart})
+	if err != nil {
+		return err
 	}
 	b.table.growth(sizes)
 	return nil
