@@ -33,6 +33,7 @@ func commands() map[string]command {
 		"ping":        ping,
 		"tcp":         tcp,
 		"stream":      stream,
+		"iperf":       iperf,
 		"capture":     capture,
 		"send":        send,
 		"in":          in,

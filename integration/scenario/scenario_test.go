@@ -43,6 +43,7 @@ type world struct {
 	bed      *bed.Bed
 	streams  map[string]*bed.Stream
 	captures map[string]*bed.Capture
+	loads    map[string]*load
 	repaired map[string]map[string]uint64 // node → driver → counter before the last damage
 	ended    ended
 	damaged  map[string]time.Time // node → when
@@ -58,7 +59,7 @@ func setup(ctx context.Context, e *testscript.Env, binaries string) error {
 	if err != nil {
 		return err
 	}
-	w := &world{bed: b, streams: map[string]*bed.Stream{}, captures: map[string]*bed.Capture{},
+	w := &world{bed: b, streams: map[string]*bed.Stream{}, captures: map[string]*bed.Capture{}, loads: map[string]*load{},
 		repaired: map[string]map[string]uint64{}, damaged: map[string]time.Time{}}
 	e.Values[worldKey{}] = w
 	e.Defer(func() {
@@ -70,6 +71,9 @@ func setup(ctx context.Context, e *testscript.Env, binaries string) error {
 		}
 		for _, c := range w.captures {
 			c.Stop()
+		}
+		for _, l := range w.loads {
+			l.stop()
 		}
 		if err := b.Close(); err != nil {
 			e.T().Fatal(err)

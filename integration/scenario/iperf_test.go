@@ -1,0 +1,115 @@
+//go:build integration
+
+package scenario
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"weft/integration/bed"
+)
+
+// load is one run of iperf3 (TCP at full speed) beside the script.
+type load struct {
+	cancel context.CancelFunc
+	server chan error
+	result chan loadResult
+}
+
+type loadResult struct {
+	out string
+	err error
+}
+
+// report is what of iperf3's JSON matters (iperf3(1), --json).
+type report struct {
+	Intervals []struct {
+		Sum struct {
+			Start float64 `json:"start"`
+			Bytes float64 `json:"bytes"`
+		} `json:"sum"`
+	} `json:"intervals"`
+	End struct {
+		Received struct {
+			BitsPerSecond float64 `json:"bits_per_second"`
+		} `json:"sum_received"`
+	} `json:"end"`
+}
+
+const iperfUsage = "iperf start name guest guest [seconds=10] | iperf stop name"
+
+// iperf start NAME FROM TO [seconds=10]: TCP at full speed to the other guest's first address. iperf stop NAME: waits
+// for its end and fails if the connection broke or stood still for a second.
+func iperf(ts *testscript.TestScript, neg bool, args []string) {
+	positive(ts, neg, "iperf")
+	words, options := split(args, "seconds")
+	w := of(ts)
+	switch {
+	case len(words) == 4 && words[0] == "start":
+		seconds := options["seconds"]
+		if seconds == "" {
+			seconds = "10"
+		}
+		w.loads[words[1]] = startLoad(w.bed.Context(), guestNamed(ts, words[2]), guestNamed(ts, words[3]), targets(ts, words[3])[0], seconds)
+	case len(words) == 2 && words[0] == "stop" && w.loads[words[1]] != nil:
+		l := w.loads[words[1]]
+		delete(w.loads, words[1])
+		r := <-l.result
+		l.stop()
+		ts.Check(r.err)
+		ts.Check(steady(ts, r.out))
+	default:
+		ts.Fatalf("usage: %s", iperfUsage)
+	}
+}
+
+func startLoad(ctx context.Context, from, to *bed.Guest, address, seconds string) *load {
+	ctx, cancel := context.WithTimeout(ctx, bed.AwaitTimeout)
+	l := &load{cancel, make(chan error, 1), make(chan loadResult, 1)}
+	go func() {
+		_, err := to.Run(ctx, "iperf3", "--server", "--one-off", "--bind", address)
+		l.server <- err
+	}()
+	go func() {
+		for {
+			out, err := from.Run(ctx, "iperf3", "--client", address, "--time", seconds, "--json")
+			// The server may not listen yet: there is no event that tells.
+			if ctx.Err() == nil && err != nil && strings.Contains(out, "Connection refused") {
+				time.Sleep(20 * time.Millisecond)
+				continue
+			}
+			l.result <- loadResult{out, err}
+			return
+		}
+	}()
+	return l
+}
+
+// stop ends what still runs, and waits for it.
+func (l *load) stop() {
+	l.cancel()
+	<-l.server
+}
+
+// steady wants some bytes in every second of the run; the rate is on stdout.
+func steady(ts *testscript.TestScript, out string) error {
+	var r report
+	if err := json.Unmarshal([]byte(out), &r); err != nil {
+		return fmt.Errorf("iperf3: %w: %.200s", err, out)
+	}
+	if len(r.Intervals) == 0 {
+		return fmt.Errorf("iperf3 measured nothing: %.200s", out)
+	}
+	for _, i := range r.Intervals {
+		if i.Sum.Bytes == 0 {
+			return fmt.Errorf("iperf3: nothing passed in the second after %.0f s", i.Sum.Start)
+		}
+	}
+	fmt.Fprintf(ts.Stdout(), "%.0f Mbit/s over %d s\n", r.End.Received.BitsPerSecond/1e6, len(r.Intervals))
+	return nil
+}
