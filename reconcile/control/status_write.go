@@ -15,7 +15,9 @@ const (
 	// statusPatience is how long statuses wait for work that does not end.
 	statusPatience = time.Second
 	// statusBatch bounds the statuses of one transaction in number and bytes.
-	statusBatch      = 90
+	statusBatch = 90
+	// statusLook bounds how many waiting statuses are looked at for one transaction.
+	statusLook       = 4 * statusBatch
 	statusBatchBytes = 512 << 10
 )
 
@@ -50,8 +52,11 @@ func (c *Controller) writeStatuses(ctx context.Context) error {
 // statusJob takes statuses that differ from what etcd holds; ok is false when there are none.
 func (l *loop) statusJob() (job statusJob, ok bool) {
 	t := etcdschema.NewTxn()
-	keys := make([]etcdschema.Key, 0, len(l.planner.status))
+	keys := make([]etcdschema.Key, 0, min(statusLook, len(l.planner.status)))
 	for k := range l.planner.status {
+		if len(keys) == statusLook {
+			break // a random part: whoever floods intent delays others' statuses, but does not go first
+		}
 		keys = append(keys, k)
 	}
 	slices.SortFunc(keys, compareKeys)

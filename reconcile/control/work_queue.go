@@ -26,8 +26,12 @@ const (
 	unitOrphan                 // claims of an owner that is no longer known
 )
 
-// workQueue holds what is to be looked at, each unit once. Work comes out in drains: all that was dirty at one moment,
-// in an order that spares second looks.
+// drainShare is how many objects of one project a drain takes: a project that declares a hundred thousand delays the
+// others by about a second, not by its whole flood.
+const drainShare = 2048
+
+// workQueue holds what is to be looked at, each unit once. Work comes out in drains: what was dirty at one moment, of
+// each project at most drainShare objects, in an order that spares second looks.
 type workQueue struct {
 	dirty map[unit]struct{}
 	drain []unit
@@ -48,10 +52,7 @@ func (q *workQueue) len() int    { return len(q.dirty) + len(q.drain) - q.done }
 func (q *workQueue) next(c *Cache) (unit, bool) {
 	if q.done == len(q.drain) {
 		q.drain, q.done = q.drain[:0], 0
-		for u := range q.dirty {
-			q.drain = append(q.drain, u)
-		}
-		clear(q.dirty)
+		q.refill()
 		order := make(map[unit]rank, len(q.drain))
 		for _, u := range q.drain {
 			order[u] = c.rank(u)
@@ -63,6 +64,24 @@ func (q *workQueue) next(c *Cache) (unit, bool) {
 	}
 	q.done++
 	return q.drain[q.done-1], true
+}
+
+// refill moves what the next drain is made of out of dirty. Of a project that has more than its share a random part is
+// taken.
+func (q *workQueue) refill() {
+	taken := map[string]int{}
+	for u := range q.dirty {
+		if u.kind == unitObject && u.id.Project != model.ClusterProject {
+			if taken[u.id.Project] == drainShare {
+				continue
+			}
+			taken[u.id.Project]++
+		}
+		q.drain = append(q.drain, u)
+	}
+	for _, u := range q.drain {
+		delete(q.dirty, u)
+	}
 }
 
 // back undoes the last next.
