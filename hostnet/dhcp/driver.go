@@ -3,9 +3,18 @@ package dhcp
 import (
 	"fmt"
 	"log/slog"
+	"time"
+
+	"golang.org/x/time/rate"
 
 	"weft/hostnet/frame"
 	"weft/hostnet/object"
+)
+
+// What a guest does is written to the log this often at most: the log is not its to fill.
+const (
+	noteInterval = time.Minute
+	notesBurst   = 3
 )
 
 // New makes the driver of object.KindDHCPBinding, which serves nothing yet. open is frame.OpenSocket when nil. Close
@@ -24,11 +33,12 @@ func service(b frame.Binding) (frame.Service, error) {
 	if err := check(binding); err != nil {
 		return frame.Service{}, err
 	}
+	notes := rate.NewLimiter(rate.Every(noteInterval), notesBurst)
 	return frame.Service{
 		Filter: filter(binding),
 		Answer: func(received []byte, log *slog.Logger) [][]byte {
 			o := Answer(binding, received)
-			if o.Note != "" {
+			if o.Note != "" && notes.Allow() {
 				log.Warn(o.Note, "port", binding.OwnerUID)
 			}
 			return o.Frames
