@@ -1,6 +1,8 @@
 package control
 
 import (
+	"github.com/google/uuid"
+
 	"weft/etcdschema"
 )
 
@@ -16,6 +18,9 @@ func (p *planner) rebuildClaims() map[etcdschema.Key]etcdschema.Claim {
 	for _, n := range p.cache.nodes {
 		for _, b := range n.buckets {
 			for uid, port := range b.Ports {
+				if !isUID(uid) || !isUID(port.Network) || len(port.ID) > maxReportedName {
+					continue // no controller has ever desired that: it would only become a key of somebody's making
+				}
 				name := "Port " + port.ID
 				if !port.MAC.IsZero() {
 					add(etcdschema.MACClaim(port.MAC), uid, name)
@@ -32,4 +37,13 @@ func (p *planner) rebuildClaims() map[etcdschema.Key]etcdschema.Claim {
 		}
 	}
 	return missing
+}
+
+// maxReportedName bounds project/name in a report: two DNS labels.
+const maxReportedName = 127
+
+// isUID says that a node's report names an incarnation as controllers do.
+func isUID(s string) bool {
+	u, err := uuid.Parse(s)
+	return err == nil && u.String() == s
 }
