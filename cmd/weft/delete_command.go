@@ -76,17 +76,18 @@ func (d deletion) run(ctx context.Context, out io.Writer) error {
 			return err
 		}
 	}
+	if err := d.missing(ctx); err != nil {
+		return err
+	}
 	kinds := model.Kinds()
 	slices.SortStableFunc(d.ids, func(a, b model.ID) int { return slices.Index(kinds, b.Kind) - slices.Index(kinds, a.Kind) })
-	var missing []model.ID
 	for _, id := range d.ids {
 		item, ok, err := d.st.Get(ctx, etcdschema.Intent(id))
 		if err != nil {
 			return err
 		}
 		if !ok {
-			missing = append(missing, id)
-			continue
+			continue // by the caller's leave, or somebody else was faster
 		}
 		t := etcdschema.NewTxn()
 		t.DeleteIf(etcdschema.Intent(id), item.ModRevision)
@@ -99,10 +100,28 @@ func (d deletion) run(ctx context.Context, out io.Writer) error {
 		}
 		fmt.Fprintf(out, "%s deleted\n", id)
 	}
+	return nil
+}
+
+// missing refuses the whole deletion when a name is wrong: a typing mistake is no half of a deletion.
+func (d deletion) missing(ctx context.Context) error {
 	if d.ignoreMissing {
 		return nil
 	}
-	return notFound(missing)
+	var missing []model.ID
+	for _, id := range d.ids {
+		_, ok, err := d.st.Get(ctx, etcdschema.Intent(id))
+		if err != nil {
+			return err
+		}
+		if !ok {
+			missing = append(missing, id)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return fmt.Errorf("%w\nnothing was deleted; --ignore-not-found deletes the others", notFound(missing))
 }
 
 // maxUsers bounds how many users of an object are named.

@@ -127,7 +127,7 @@ func loadAll(ctx context.Context, st store, sel selection) ([]entry, error) {
 }
 
 func (e *entry) setIntent(i etcdschema.Item) {
-	e.raw, e.revision = i.Value, i.ModRevision
+	e.raw, e.revision = append([]byte{}, i.Value...), i.ModRevision // an empty value is there, and wrong
 	e.object, e.invalid = model.DecodeIntent(e.id, i.Value)
 }
 

@@ -22,6 +22,9 @@ func getCommand(s streams) *cli.Command {
 		Flags: append(connectionFlags(), projectFlag(), outputFlag(),
 			&cli.BoolFlag{Name: "all-projects", Aliases: []string{"A"}, Usage: "list the objects of all projects"}),
 		Action: func(c *cli.Context) error {
+			if c.NArg() == 0 {
+				return fmt.Errorf("get what? Name a kind: one of %v", kindNames())
+			}
 			return withClient(c, func(ctx context.Context, client *etcdschema.Client, set settings) error {
 				sel := selection{project: set.Project, all: c.Bool("all-projects"), names: c.Args().Tail()}
 				var err error

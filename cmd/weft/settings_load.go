@@ -159,15 +159,19 @@ func identify(kindArg, name, project string) (model.ID, error) {
 	return model.ID{Project: project, Kind: kind, Name: name}, nil
 }
 
+func kindNames() []string {
+	names := make([]string, 0, 5)
+	for _, k := range model.Kinds() {
+		names = append(names, k.Segment())
+	}
+	slices.Sort(names)
+	return names
+}
+
 func parseKind(arg string) (model.Kind, error) {
 	kind, ok := model.ParseKind(arg)
 	if !ok {
-		names := make([]string, 0, 5)
-		for _, k := range model.Kinds() {
-			names = append(names, k.Segment())
-		}
-		slices.Sort(names)
-		return "", fmt.Errorf("%q is no kind: use one of %v", arg, names)
+		return "", fmt.Errorf("%q is no kind: use one of %v", arg, kindNames())
 	}
 	return kind, nil
 }
