@@ -22,11 +22,12 @@ func (l *lookup) find(id model.ID) (model.Object, bool) {
 		return o, o.Kind != ""
 	}
 	var o model.Object
+	if l.err != nil {
+		return o, true // an etcd that does not answer is waited for once, not once per object
+	}
 	item, ok, err := l.st.Get(l.ctx, etcdschema.Intent(id))
 	if err != nil {
-		if l.err == nil {
-			l.err = err
-		}
+		l.err = err
 		return o, true
 	}
 	if ok {
