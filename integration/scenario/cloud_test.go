@@ -5,6 +5,7 @@ package scenario
 import (
 	"fmt"
 	"strings"
+	"syscall"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -71,7 +72,7 @@ func etcdctl(ts *testscript.TestScript, neg bool, args []string) {
 // "controller c1", "leader" (the controller that leads), "last" (the one ended last), "etcd". stop is SIGTERM, restart is kill and start.
 func process(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "process")
-	usage(ts, args, 2, 3, "process kill|stop|start|restart name [host]")
+	usage(ts, args, 2, 3, "process kill|stop|start|restart|pause|resume name [host]")
 	b := of(ts).bed
 	name := args[1]
 	if name == "last" {
@@ -87,7 +88,7 @@ func process(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	p, err := b.Process(name)
 	ts.Check(err)
-	if args[0] != "start" {
+	if args[0] != "start" && args[0] != "pause" && args[0] != "resume" {
 		ending(ts, name)
 	}
 	switch args[0] {
@@ -100,8 +101,12 @@ func process(ts *testscript.TestScript, neg bool, args []string) {
 	case "restart":
 		p.Kill()
 		ts.Check(start(b, p))
+	case "pause":
+		ts.Check(p.Signal(syscall.SIGSTOP))
+	case "resume":
+		ts.Check(p.Signal(syscall.SIGCONT))
 	default:
-		ts.Fatalf("process: %q is none of kill, stop, start, restart", args[0])
+		ts.Fatalf("process: %q is none of kill, stop, start, restart, pause, resume", args[0])
 	}
 }
 

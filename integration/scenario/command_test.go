@@ -50,6 +50,8 @@ func commands() map[string]command {
 		"annotate":    annotate,
 		"as":          as,
 		"secure":      secure,
+		"allocate":    allocate,
+		"unique":      unique,
 		"denied":      denied,
 		"dump":        dump,
 	}

@@ -43,10 +43,12 @@ type world struct {
 	bed      *bed.Bed
 	streams  map[string]*bed.Stream
 	captures map[string]*bed.Capture
-	loads    map[string]*load
-	repaired map[string]map[string]uint64 // node → driver → counter before the last damage
-	ended    ended
-	damaged  map[string]time.Time // node → when
+	// allocators are control planes in this program.
+	allocators map[string]*allocator
+	loads      map[string]*load
+	repaired   map[string]map[string]uint64 // node → driver → counter before the last damage
+	ended      ended
+	damaged    map[string]time.Time // node → when
 }
 
 type worldKey struct{}
@@ -59,7 +61,7 @@ func setup(ctx context.Context, e *testscript.Env, binaries string) error {
 	if err != nil {
 		return err
 	}
-	w := &world{bed: b, streams: map[string]*bed.Stream{}, captures: map[string]*bed.Capture{}, loads: map[string]*load{},
+	w := &world{bed: b, allocators: map[string]*allocator{}, streams: map[string]*bed.Stream{}, captures: map[string]*bed.Capture{}, loads: map[string]*load{},
 		repaired: map[string]map[string]uint64{}, damaged: map[string]time.Time{}}
 	e.Values[worldKey{}] = w
 	e.Defer(func() {
@@ -74,6 +76,11 @@ func setup(ctx context.Context, e *testscript.Env, binaries string) error {
 		}
 		for _, l := range w.loads {
 			l.stop()
+		}
+		for _, a := range w.allocators {
+			if err := a.end(); err != nil {
+				e.T().Log(err)
+			}
 		}
 		if err := b.Close(); err != nil {
 			e.T().Fatal(err)
