@@ -95,7 +95,9 @@ func (f *forwarder) close() error {
 	f.mu.Lock()
 	f.closed = true
 	for c := range f.conns {
-		err = errors.Join(err, c.Close())
+		if e := c.Close(); !errors.Is(e, net.ErrClosed) { // the other side may have ended it just now
+			err = errors.Join(err, e)
+		}
 	}
 	f.mu.Unlock()
 	f.wg.Wait()
