@@ -49,10 +49,10 @@ func New(cfg Config) *Driver {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	return &Driver{cfg: cfg, flows: ofctl{cfg.RunDir}, events: newEventBox(), views: map[string]*flowView{}}
+	return &Driver{cfg: cfg, flows: newDirect(cfg.RunDir), events: newEventBox(), views: map[string]*flowView{}}
 }
 
-// Close ends the connection to the database. Watch must have returned.
+// Close ends the connections to the database and to the switch. Watch must have returned.
 func (d *Driver) Close() {
 	d.mu.Lock()
 	db := d.db
@@ -61,6 +61,7 @@ func (d *Driver) Close() {
 	if db != nil {
 		db.close()
 	}
+	d.flows.close()
 }
 
 // Name implements the engine's driver.

@@ -7,6 +7,7 @@ import (
 	govs "github.com/digitalocean/go-openvswitch/ovs"
 
 	"weft/hostnet/object"
+	"weft/hostnet/ovs/openflow"
 )
 
 // modOp is what a flow modification does.
@@ -48,6 +49,18 @@ func newFlowMod(op modOp, cookie uint64, f object.Flow) (flowMod, error) {
 		return m, fmt.Errorf("flow %s: %w", f, err)
 	}
 	return m, nil
+}
+
+// wire is the modification as package openflow writes it.
+func (m flowMod) wire() openflow.FlowMod {
+	command := openflow.Add
+	switch m.op {
+	case modDelete:
+		command = openflow.DeleteStrict
+	case modDeleteCookie:
+		command = openflow.Delete
+	}
+	return openflow.FlowMod{Command: command, Cookie: m.cookie, Flow: m.flow}
 }
 
 // push gives the modification to a bundle of go-openvswitch.

@@ -9,8 +9,8 @@ import (
 // Nothing can be said of its flows then; whoever asked tries again later.
 var errSwitchLost = errors.New("the connection to the switch is lost (is ovs-vswitchd running?)")
 
-// flowTransport carries flows to and from the switch of one bridge. Programs that come and go stand behind it now; a
-// long-lived OpenFlow connection can take their place.
+// flowTransport carries flows to and from the switch of one bridge. Bundles
+// go over a long-lived OpenFlow connection, everything else through ovs-ofctl.
 type flowTransport interface {
 	// bundle makes all modifications in order, or none of them. It returns when the switch has committed.
 	bundle(ctx context.Context, bridge string, mods []flowMod) error
@@ -21,6 +21,8 @@ type flowTransport interface {
 	// fragments and setFragments read and set how fragments are seen (OFPT_GET_CONFIG, OFPT_SET_CONFIG).
 	fragments(ctx context.Context, bridge string) (string, error)
 	setFragments(ctx context.Context, bridge, mode string) error
+	// close ends what is kept open, and waits for it.
+	close()
 }
 
 // flowEvent is one change that the switch reports, whoever made it.

@@ -18,12 +18,15 @@ import (
 // commandTimeout bounds every single run of ovs-ofctl; a bundle of 25,000 flows takes 0.3 s.
 const commandTimeout = 30 * time.Second
 
-// ofctl is the flowTransport that runs ovs-ofctl. Bundles go through go-openvswitch.
+// ofctl carries flows by running ovs-ofctl. Bundles go through go-openvswitch.
 type ofctl struct {
 	rundir string
 }
 
-func (o ofctl) target(bridge string) string { return "unix:" + filepath.Join(o.rundir, bridge+".mgmt") }
+// socket is where the switch of a bridge listens.
+func (o ofctl) socket(bridge string) string { return filepath.Join(o.rundir, bridge+".mgmt") }
+
+func (o ofctl) target(bridge string) string { return "unix:" + o.socket(bridge) }
 
 func (o ofctl) environ() []string { return append(os.Environ(), "OVS_RUNDIR="+o.rundir) }
 

@@ -1,0 +1,184 @@
+package openflow
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"weft/hostnet/object"
+)
+
+// Numbers of instructions (openflow-spec 1.4, 7.2.4), actions (7.2.5) and Nicira's actions (OVS, lib/ofp-actions.c).
+const (
+	instructionGoto  = 1
+	instructionApply = 4
+
+	actionOutput       = 0
+	actionPushVLAN     = 17
+	actionPopVLAN      = 18
+	actionSetField     = 25
+	actionExperimenter = 0xffff
+
+	nicira         = 0x00002320
+	niciraMove     = 6
+	niciraResubmit = 14
+	niciraPush     = 27
+	niciraPop      = 28
+	niciraLearn2   = 45
+
+	inPort = 0xfff8 // OFPP_IN_PORT of 16 bits: keep the port
+
+	vlanPresent = 0x1000 // OFPVID_PRESENT
+)
+
+// The fields that actions name, under the headers that ovs-ofctl uses there.
+func fieldIPv6Src() field   { return field{classNXM1, 19, 16} }
+func fieldNDTarget() field  { return field{classNXM1, 23, 16} }
+func fieldMetadata() field  { return oxm(2, 8) }
+func fieldEtherType() field { return field{classNXM0, 3, 2} }
+
+// appendInstructions writes what a flow does: actions at once, then perhaps a later table. No actions drop.
+func appendInstructions(b []byte, actions []object.Action) ([]byte, error) {
+	be := binary.BigEndian
+	var next *object.Goto
+	if n := len(actions); n > 0 {
+		if g, ok := actions[n-1].(object.Goto); ok {
+			next, actions = &g, actions[:n-1]
+		}
+	}
+	if len(actions) > 0 {
+		start := len(b)
+		b = be.AppendUint16(b, instructionApply)
+		b = append(b, 0, 0, 0, 0, 0, 0) // length, padding
+		for _, a := range actions {
+			var err error
+			if b, err = appendAction(b, a); err != nil {
+				return b, err
+			}
+		}
+		if len(b)-start > MaxLen {
+			return b, errors.New("more actions than a message can hold")
+		}
+		be.PutUint16(b[start+2:], uint16(len(b)-start))
+	}
+	if next != nil {
+		b = be.AppendUint16(b, instructionGoto)
+		b = append(b, 0, 8, next.Table, 0, 0, 0)
+	}
+	return b, nil
+}
+
+func appendAction(b []byte, a object.Action) ([]byte, error) {
+	switch a := a.(type) {
+	case object.Output:
+		b = appendActionHeader(b, actionOutput, 16)
+		b = binary.BigEndian.AppendUint32(b, widePort(a.Port))
+		return append(b, make([]byte, 8)...), nil
+	case object.Resubmit:
+		return appendResubmit(b, a.Table), nil
+	case object.LookupTarget:
+		b = appendStack(b, niciraPush, fieldIPv6Src())
+		b = appendMove(b, fieldNDTarget(), fieldIPv6Src())
+		b = appendResubmit(b, a.Table)
+		return appendStack(b, niciraPop, fieldIPv6Src()), nil
+	case object.SetMetadata:
+		return appendSetField(b, fieldMetadata(), be64(a.Value)), nil
+	case object.SetReg:
+		if a.Reg > 15 {
+			return b, fmt.Errorf("action set_field: there is no reg%d", a.Reg)
+		}
+		return appendSetField(b, register(a.Reg), be32(a.Value)), nil
+	case object.PushVLAN:
+		if a.ID > 4095 {
+			return b, fmt.Errorf("action push_vlan: %d is no VLAN id", a.ID)
+		}
+		b = append(appendActionHeader(b, actionPushVLAN, 8), 0x81, 0, 0, 0)
+		return appendSetField(b, oxm(6, 2), be16(vlanPresent|a.ID)), nil
+	case object.PopVLAN:
+		return append(appendActionHeader(b, actionPopVLAN, 8), 0, 0, 0, 0), nil
+	case object.LearnLinkLocal:
+		return appendLearn(b, a), nil
+	}
+	return b, fmt.Errorf("action %T has no bytes here", a)
+}
+
+func appendActionHeader(b []byte, kind, length uint16) []byte {
+	return binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(b, kind), length)
+}
+
+func appendNicira(b []byte, subtype, length uint16) []byte {
+	b = appendActionHeader(b, actionExperimenter, length)
+	b = binary.BigEndian.AppendUint32(b, nicira)
+	return binary.BigEndian.AppendUint16(b, subtype)
+}
+
+func appendResubmit(b []byte, table uint8) []byte {
+	b = binary.BigEndian.AppendUint16(appendNicira(b, niciraResubmit, 16), inPort)
+	return append(b, table, 0, 0, 0)
+}
+
+// appendStack pushes a whole field on the stack, or pops one.
+func appendStack(b []byte, subtype uint16, f field) []byte {
+	b = append(appendNicira(b, subtype, 24), 0, 0) // from bit 0 on
+	b = binary.BigEndian.AppendUint32(b, f.header())
+	b = binary.BigEndian.AppendUint16(b, f.bits())
+	return append(b, make([]byte, 6)...)
+}
+
+func (f field) bits() uint16 { return 8 * uint16(f.length) }
+
+// appendMove copies a whole field.
+func appendMove(b []byte, from, to field) []byte {
+	b = binary.BigEndian.AppendUint16(appendNicira(b, niciraMove, 24), from.bits())
+	b = append(b, 0, 0, 0, 0) // from bit 0 to bit 0
+	b = binary.BigEndian.AppendUint32(b, from.header())
+	return binary.BigEndian.AppendUint32(b, to.header())
+}
+
+func appendSetField(b []byte, f field, value []byte) []byte {
+	start := len(b)
+	b = appendActionHeader(b, actionSetField, (4+4+uint16(f.length)+7)&^7)
+	b = binary.BigEndian.AppendUint32(b, f.header())
+	return pad(append(b, value...), start)
+}
+
+// Parts of NXAST_LEARN2: flags, and the headers of what a learned flow matches and does.
+const (
+	learnDeleteLearned = 2
+	learnWriteResult   = 4
+	learnMatchField    = 0x0000
+	learnMatchValue    = 0x2000
+	learnLoadField     = 0x0800
+	learnLen           = 96
+)
+
+// appendLearn writes NXAST_LEARN2: a learned flow matches metadata, EtherType and IPv6 source of the packet and loads reg6
+// into reg5; whether it could be learned goes to bit 0 of reg4.
+func appendLearn(b []byte, a object.LearnLinkLocal) []byte {
+	be := binary.BigEndian
+	start := len(b)
+	b = appendNicira(b, niciraLearn2, learnLen)
+	b = be.AppendUint16(b, a.IdleTimeout)
+	b = be.AppendUint16(b, 0) // no hard timeout
+	b = be.AppendUint16(b, defaultPriority)
+	b = be.AppendUint64(b, a.Cookie)
+	b = be.AppendUint16(b, learnDeleteLearned|learnWriteResult)
+	b = append(b, a.Table, 0, 0, 0, 0, 0)
+	b = be.AppendUint32(b, a.Limit)
+	b = append(b, 0, 0, 0, 0) // bit 0 of the result's field
+	b = be.AppendUint32(b, register(4).header())
+	b = appendSpec(b, learnMatchField, fieldMetadata(), fieldMetadata())
+	b = be.AppendUint16(b, learnMatchValue|fieldEtherType().bits())
+	b = be.AppendUint16(b, etherIPv6)
+	b = append(be.AppendUint32(b, fieldEtherType().header()), 0, 0)
+	b = appendSpec(b, learnMatchField, fieldIPv6Src(), fieldIPv6Src())
+	b = appendSpec(b, learnLoadField, register(6), register(5))
+	return pad(b, start)
+}
+
+// appendSpec writes one part of a learned flow: a whole field of the packet, and the field it is matched with or loaded to.
+func appendSpec(b []byte, kind uint16, from, to field) []byte {
+	b = binary.BigEndian.AppendUint16(b, kind|from.bits())
+	b = append(binary.BigEndian.AppendUint32(b, from.header()), 0, 0)
+	return append(binary.BigEndian.AppendUint32(b, to.header()), 0, 0)
+}

@@ -1,0 +1,157 @@
+package ovs
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+
+	"weft/hostnet/ovs/openflow"
+)
+
+// direct is the flowTransport that keeps an OpenFlow connection to each bridge for its bundles: running ovs-ofctl costs five
+// turns of the switch's main loop, each of which polls every port; an open connection costs two. Everything else, and a
+// flow that package openflow refuses to write, goes through ovs-ofctl.
+type direct struct {
+	ofctl
+
+	mu    sync.Mutex
+	conns map[string]*bridgeConn
+}
+
+// bridgeConn is the connection to one bridge; bundles on it go one after the other.
+type bridgeConn struct {
+	mu   sync.Mutex
+	conn *openflowConn // nil before the first bundle
+}
+
+func newDirect(rundir string) *direct {
+	return &direct{ofctl: ofctl{rundir}, conns: map[string]*bridgeConn{}}
+}
+
+func (d *direct) to(bridge string) *bridgeConn {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	b := d.conns[bridge]
+	if b == nil {
+		b = &bridgeConn{}
+		d.conns[bridge] = b
+	}
+	return b
+}
+
+// close ends all connections and waits for their readers.
+func (d *direct) close() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, b := range d.conns {
+		b.close()
+	}
+}
+
+func (b *bridgeConn) close() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.conn != nil {
+		b.conn.close()
+		b.conn = nil
+	}
+}
+
+// connected returns the open connection, or a new one when there is none or it is lost.
+func (b *bridgeConn) connected(ctx context.Context, socket string) (c *openflowConn, fresh bool, err error) {
+	if b.conn != nil && !b.conn.lost() {
+		return b.conn, false, nil
+	}
+	b.conn = nil
+	c, err = dialOpenflow(ctx, socket)
+	if err == nil {
+		b.conn = c
+	}
+	return c, true, err
+}
+
+// errUncommitted says that a bundle was lost before its commit was asked for: the switch has dropped it.
+var errUncommitted = errors.New("lost before the commit")
+
+func (d *direct) bundle(ctx context.Context, bridge string, mods []flowMod) error {
+	wire := make([]openflow.FlowMod, len(mods))
+	for i, m := range mods {
+		wire[i] = m.wire()
+	}
+	// Written once with provisional ids, to know before anything is sent whether all can be written.
+	if _, err := appendBundle(nil, 1, wire); err != nil {
+		return d.ofctl.bundle(ctx, bridge, mods)
+	}
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	b := d.to(bridge)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for {
+		c, fresh, err := b.connected(ctx, d.socket(bridge))
+		if errors.Is(err, errOldProtocol) {
+			return d.ofctl.bundle(ctx, bridge, mods)
+		}
+		if err == nil {
+			err = c.bundle(ctx, wire)
+		}
+		if errors.Is(err, errUncommitted) && !fresh && ctx.Err() == nil {
+			continue // an open connection may have died unnoticed: a new one shows whether the switch is there
+		}
+		if err != nil {
+			return fmt.Errorf("flow bundle for bridge %s: %w", bridge, err)
+		}
+		return nil
+	}
+}
+
+// appendBundle writes a bundle up to the barrier that makes the switch tell of every modification it refuses. Ids count
+// from first: the opening, the modifications, the barrier.
+func appendBundle(b []byte, first uint32, mods []openflow.FlowMod) ([]byte, error) {
+	b = openflow.AppendBundleControl(b, first, openflow.BundleOpen)
+	for i, m := range mods {
+		var err error
+		if b, err = openflow.AppendBundleAdd(b, first+1+uint32(i), m); err != nil {
+			return b, fmt.Errorf("flow %s: %w", m.Flow, err)
+		}
+	}
+	return openflow.AppendBarrier(b, first+1+uint32(len(mods))), nil
+}
+
+// bundle sends all modifications at once and commits them when none was refused: a switch commits what is left of a bundle
+// of which it has refused a part, so the commit has to wait for the barrier.
+func (c *openflowConn) bundle(ctx context.Context, mods []openflow.FlowMod) error {
+	n := uint32(len(mods))
+	first := c.ids(len(mods) + 3) // opening, barrier, end
+	barrier, end := first+1+n, first+2+n
+	b, err := appendBundle(nil, first, mods)
+	if err != nil {
+		return err
+	}
+	x := &exchange{first: first, last: barrier, end: barrier}
+	if err := c.exchange(ctx, b, x); err != nil {
+		return fmt.Errorf("%w: %w", errUncommitted, err)
+	}
+	if x.refused != nil {
+		// Whether the switch still has something to discard is of no interest.
+		_ = c.exchange(ctx, openflow.AppendBundleControl(nil, end, openflow.BundleDiscard), &exchange{end: end})
+		return refusedMod(x, first, mods)
+	}
+	x = &exchange{first: first, last: end, end: end}
+	if err := c.exchange(ctx, openflow.AppendBundleControl(nil, end, openflow.BundleCommit), x); err != nil {
+		return fmt.Errorf("whether it was committed is unknown: %w", err)
+	}
+	if x.refused != nil {
+		return refusedMod(x, first, mods)
+	}
+	return nil
+}
+
+// refusedMod names the flow that the switch refused; a refusal of the opening or of the commit has none.
+func refusedMod(x *exchange, first uint32, mods []openflow.FlowMod) error {
+	if i := x.refusedXID - first - 1; x.refusedXID > first && i < uint32(len(mods)) {
+		return fmt.Errorf("flow %s: %w", mods[i].Flow, x.refused)
+	}
+	return x.refused
+}
