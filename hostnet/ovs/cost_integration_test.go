@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"weft/hostnet/object"
+	"weft/hostnet/ovs/openflow"
 )
 
 // BenchmarkOneChange measures one change beside so many ports that are there already: the creation of a port until its
@@ -72,6 +74,48 @@ func benchmarkBeside(b *testing.B, beside int) {
 	}
 	for unit, d := range map[string]time.Duration{"port-ms": port, "flows-ms": set, "bare-bundle-ms": bundle, "event-after-bundle-ms": drift} {
 		b.ReportMetric(float64(d.Microseconds())/1000/float64(b.N), unit)
+	}
+}
+
+// BenchmarkFlowChange measures a change of one flow set of 20 flows that creates no port, on a host at rest: until the
+// switch has reported it back, and beside it one turn of the switch's main loop (a barrier).
+func BenchmarkFlowChange(b *testing.B) {
+	for _, beside := range []int{1, 100, 1000} {
+		b.Run(fmt.Sprintf("beside=%d", beside), func(b *testing.B) { benchmarkFlowChange(b, beside) })
+	}
+}
+
+func benchmarkFlowChange(b *testing.B, beside int) {
+	bed := newBed(b)
+	bed.sync()
+	bed.watch()
+	bed.must(create(ourBridge()))
+	bed.live("br-int")
+	bed.veths(beside)
+	var ports, flows []object.Change
+	for i := range beside {
+		ports = append(ports, create(guest(fmt.Sprintf("tap%d", i))))
+		flows = append(flows, create(flowSet(uint64(i), someFlows(uint32(i+1), 20)...)))
+	}
+	bed.must(ports...)
+	bed.must(flows...)
+	conn := bed.d.flows.(*direct).to("br-int").conn
+	var change, turn []time.Duration
+	for n := 0; b.Loop(); n++ {
+		desired := flowSet(0, someFlows(uint32(beside+2+n), 20)...)
+		start := time.Now()
+		bed.must(object.Change{Op: object.Update, Desired: desired, Observed: bed.observe(desired.Key())})
+		change = append(change, time.Since(start))
+		start = time.Now()
+		end := conn.ids(1)
+		if err := conn.exchange(b.Context(), openflow.AppendBarrier(nil, end), &exchange{end: end}); err != nil {
+			b.Fatal(err)
+		}
+		turn = append(turn, time.Since(start))
+	}
+	for unit, all := range map[string][]time.Duration{"change-p50-ms": change, "turn-p50-ms": turn} {
+		slices.Sort(all)
+		b.ReportMetric(float64(all[len(all)/2].Microseconds())/1000, unit)
 	}
 }
 

@@ -138,8 +138,8 @@ func (d *Driver) flowViews() map[string]*flowView {
 	return out
 }
 
-// Sync implements the engine's driver: it reads every flow of our bridges; the database's rows are complete whenever there
-// is a connection.
+// Sync implements the engine's driver: it reads every flow of our bridges, but for those that Watch has just read and told
+// of by Resync; the database's rows are complete whenever there is a connection.
 func (d *Driver) Sync(ctx context.Context) error {
 	db, err := d.connected(ctx)
 	if err != nil {
@@ -148,6 +148,9 @@ func (d *Driver) Sync(ctx context.Context) error {
 	d.syncBridges(db)
 	var errs []error
 	for name, v := range d.flowViews() {
+		if v.takeFresh() { // the look that the monitor's Resync asks for is the one it was told of
+			continue
+		}
 		if err := errors.Join(d.refreshFlows(ctx, name, v, nil), d.readFragments(ctx, name, v)); err != nil {
 			errs = append(errs, fmt.Errorf("bridge %s: %w", name, err))
 		}

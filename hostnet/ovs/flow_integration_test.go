@@ -3,6 +3,7 @@
 package ovs
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -166,6 +167,9 @@ func TestRestarts(t *testing.T) {
 	b.KillSwitch()
 	if errs := b.apply(create(flowSet(2, someFlows(2, 1)...))); !strings.Contains(errorText(errs[0]), errSwitchLost.Error()) {
 		t.Errorf("change without a switch: %v", errs[0])
+	}
+	if errs := b.apply(create(guest("tapx"))); !errors.Is(errs[0], errSwitchLost) {
+		t.Errorf("database change without a switch: %v", errs[0])
 	}
 	from := b.seen()
 	if err := b.StartSwitch(t.Context()); err != nil {

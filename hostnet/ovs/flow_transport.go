@@ -21,6 +21,8 @@ type flowTransport interface {
 	// fragments and setFragments read and set how fragments are seen (OFPT_GET_CONFIG, OFPT_SET_CONFIG).
 	fragments(ctx context.Context, bridge string) (string, error)
 	setFragments(ctx context.Context, bridge, mode string) error
+	// alive says whether the switch of the bridge is there, without waiting for it to answer.
+	alive(ctx context.Context, bridge string) bool
 	// close ends what is kept open, and waits for it.
 	close()
 }

@@ -30,6 +30,7 @@ type flowView struct {
 	// expecting holds the cookies whose flows are being changed by Apply, which tells for itself what came of it.
 	expecting map[uint64]struct{}
 	changed   chan struct{} // closed at the next change
+	fresh     bool          // read whole since the monitor is in place, and nobody has asked for that since
 	fragments string
 }
 
@@ -217,6 +218,21 @@ func (v *flowView) state() (live bool, changed <-chan struct{}) {
 func (v *flowView) setLive(live bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.live = live
+	v.live, v.fresh = live, false
 	v.wake()
+}
+
+// setFresh notes that all was read while the monitor is in place, takeFresh asks for that once.
+func (v *flowView) setFresh() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.fresh = v.live
+}
+
+func (v *flowView) takeFresh() bool {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	fresh := v.fresh
+	v.fresh = false
+	return fresh
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 
 	"weft/hostnet/ovs/openflow"
@@ -69,6 +70,23 @@ func (b *bridgeConn) connected(ctx context.Context, socket string) (c *openflowC
 		b.conn = c
 	}
 	return c, true, err
+}
+
+// alive implements flowTransport: an open connection is proof enough, else a new one is tried. A busy switch is alive: the
+// kernel takes the connection for it.
+func (d *direct) alive(ctx context.Context, bridge string) bool {
+	b := d.to(bridge)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.conn != nil && !b.conn.lost() {
+		return true
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, "unix", d.socket(bridge))
+	if err != nil {
+		return false
+	}
+	conn.Close()
+	return true
 }
 
 // errUncommitted says that a bundle was lost before its commit was asked for: the switch has dropped it.

@@ -39,6 +39,8 @@ func (d *Driver) applyDatabase(ctx context.Context, changes []dbChange, errs []e
 	}
 	ctx, cancel := context.WithTimeout(ctx, settleTimeout+time.Duration(len(sent))*settleTimeoutPerItem)
 	defer cancel()
+	ctx, stop := d.whileAlive(ctx, sent)
+	defer stop()
 	if err := db.await(ctx, func() bool { return db.root().CurCfg >= cfg }); err != nil {
 		fail(sent, errs, fmt.Errorf("in the database, but ovs-vswitchd has not carried it out: %w", err))
 		return
@@ -48,6 +50,46 @@ func (d *Driver) applyDatabase(ctx context.Context, changes []dbChange, errs []e
 	for _, c := range sent {
 		errs[c.at] = d.verifyDatabase(ctx, r, c.change)
 	}
+}
+
+// A switch that is not there is given up after so many looks, this far apart: other work of the same round need not wait
+// until a slow switch would be given up.
+const (
+	aliveEvery  = 500 * time.Millisecond
+	aliveMisses = 4
+)
+
+// whileAlive returns a context that ends with errSwitchLost when the switch is gone. A batch that changes bridges, and a
+// host without a bridge of ours, have no socket to tell by. The caller must call stop, which waits.
+func (d *Driver) whileAlive(ctx context.Context, changes []dbChange) (alive context.Context, stop func()) {
+	bridge := ""
+	for name := range d.flowViews() {
+		bridge = name
+	}
+	ofBridge := func(c dbChange) bool { return c.change.Key().Kind == object.KindBridge }
+	if bridge == "" || slices.ContainsFunc(changes, ofBridge) {
+		return ctx, func() {}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		tick := time.NewTicker(aliveEvery)
+		defer tick.Stop()
+		for misses := 0; misses < aliveMisses; {
+			select {
+			case <-ctx.Done():
+				return
+			case <-tick.C:
+			}
+			misses++
+			if d.flows.alive(ctx, bridge) {
+				misses = 0
+			}
+		}
+		cancel(errSwitchLost)
+	}()
+	return ctx, func() { cancel(nil); <-done }
 }
 
 func fail(changes []dbChange, errs []error, err error) {
@@ -127,7 +169,7 @@ func (db *database) await(ctx context.Context, holds func() bool) error {
 		case <-db.gone:
 			return errDatabaseLost
 		case <-ctx.Done():
-			return ctx.Err()
+			return context.Cause(ctx)
 		}
 	}
 }

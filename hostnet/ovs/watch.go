@@ -125,6 +125,7 @@ func (d *Driver) keepMonitor(ctx context.Context, bridge string, v *flowView) {
 					cancel() // without the base the monitor's news are of no use
 					return
 				}
+				v.setFresh()
 				d.events.put(true, nil)
 			})
 		}
