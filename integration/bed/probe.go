@@ -97,3 +97,19 @@ func exchange(ctx context.Context, from *Guest, address string, size int) error 
 	}
 	return nil
 }
+
+// Listening waits until something listens on the TCP port in the guest: programs such as iperf3 do not say when they do,
+// and there is no event to wait for.
+func (g *Guest) Listening(ctx context.Context, port int) error {
+	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	defer cancel()
+	for {
+		out, err := g.Run(ctx, "ss", "-Hltn", "sport", "=", fmt.Sprintf(":%d", port))
+		if err != nil {
+			return fmt.Errorf("%s: nothing listens on port %d: %w", g.Name, port, err)
+		}
+		if out != "" {
+			return nil
+		}
+	}
+}

@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -16,6 +15,7 @@ const (
 	trafficRuns    = 3
 	trafficSeconds = "3"
 	firstRuns      = 10
+	iperfPort      = 5201 // where iperf3's server listens
 	plainBridge    = "br-plain"
 	plainDevice    = "plain" // begins the names of its devices
 )
@@ -164,8 +164,8 @@ func (c *cloud) iperf(ctx context.Context, a, z string) (float64, error) {
 		_, err := to.Run(sctx, "iperf3", "-s", "-1", "-B", address)
 		served <- err
 	}()
-	if err := listening(ctx, to, address); err != nil {
-		return 0, errors.Join(err, ctx.Err())
+	if err := to.Listening(ctx, iperfPort); err != nil {
+		return 0, err
 	}
 	out, err := from.Run(sctx, "iperf3", "-c", address, "-t", trafficSeconds, "-J")
 	if err != nil {
@@ -185,21 +185,6 @@ func (c *cloud) iperf(ctx context.Context, a, z string) (float64, error) {
 		return 0, fmt.Errorf("iperf3: %w", err)
 	}
 	return result.End.Received.BitsPerSecond, nil
-}
-
-// listening waits until something listens on iperf3's port in the guest: iperf3 does not say when it is ready.
-func listening(ctx context.Context, g *bed.Guest, address string) error {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	for {
-		out, err := g.Run(ctx, "ss", "-Hltn", "sport", "=", ":5201")
-		if err != nil {
-			return err
-		}
-		if out != "" {
-			return nil
-		}
-	}
 }
 
 var pingTime = regexp.MustCompile(`time=([0-9.]+) ms`)

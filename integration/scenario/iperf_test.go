@@ -6,8 +6,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
-	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -40,6 +38,9 @@ type report struct {
 		} `json:"sum_received"`
 	} `json:"end"`
 }
+
+// iperfPort is where iperf3's server listens.
+const iperfPort = 5201
 
 const iperfUsage = "iperf start name guest guest [seconds=10] | iperf stop name"
 
@@ -76,16 +77,12 @@ func startLoad(ctx context.Context, from, to *bed.Guest, address, seconds string
 		l.server <- err
 	}()
 	go func() {
-		for {
-			out, err := from.Run(ctx, "iperf3", "--client", address, "--time", seconds, "--json")
-			// The server may not listen yet: there is no event that tells.
-			if ctx.Err() == nil && err != nil && strings.Contains(out, "Connection refused") {
-				time.Sleep(20 * time.Millisecond)
-				continue
-			}
-			l.result <- loadResult{out, err}
+		if err := to.Listening(ctx, iperfPort); err != nil {
+			l.result <- loadResult{err: err}
 			return
 		}
+		out, err := from.Run(ctx, "iperf3", "--client", address, "--time", seconds, "--json")
+		l.result <- loadResult{out, err}
 	}()
 	return l
 }
