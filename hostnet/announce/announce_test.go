@@ -99,7 +99,7 @@ func TestQueuePrefersTheFirstTime(t *testing.T) {
 	}
 }
 
-// uplink is a Transport that only sends.
+// uplink is a Sender in memory.
 type uplink struct {
 	mu     sync.Mutex
 	sent   [][]byte
@@ -108,10 +108,8 @@ type uplink struct {
 	wake   chan struct{}
 }
 
-func (u *uplink) Receive([]byte, time.Time) (int, error) { return 0, errors.ErrUnsupported }
-func (u *uplink) SetFilter(frame.Filter) error           { return errors.ErrUnsupported }
-func (u *uplink) Alive() bool                            { u.mu.Lock(); defer u.mu.Unlock(); return !u.dead }
-func (u *uplink) Close() error                           { u.mu.Lock(); defer u.mu.Unlock(); u.closed = true; return nil }
+func (u *uplink) Alive() bool  { u.mu.Lock(); defer u.mu.Unlock(); return !u.dead }
+func (u *uplink) Close() error { u.mu.Lock(); defer u.mu.Unlock(); u.closed = true; return nil }
 
 func (u *uplink) Send(f []byte) error {
 	u.mu.Lock()
@@ -125,7 +123,7 @@ func (u *uplink) kill() { u.mu.Lock(); defer u.mu.Unlock(); u.dead = true }
 
 func startDriver(t *testing.T) (*Driver, *[]*uplink) {
 	var opened []*uplink
-	d := New(func(device string) (frame.Transport, error) {
+	d := New(func(device string) (frame.Sender, error) {
 		if device != "eth1" {
 			return nil, errors.New("no such device")
 		}

@@ -22,7 +22,7 @@ const (
 )
 
 // Opener opens a device for sending.
-type Opener func(device string) (frame.Transport, error)
+type Opener func(device string) (frame.Sender, error)
 
 // Driver implements the engine's driver for object.KindAnnouncement. It observes what it has announced since the
 // process began, as long as the uplink is the one it was announced by.
@@ -34,7 +34,7 @@ type Driver struct {
 
 	mu      sync.Mutex
 	entries map[object.Key]*entry
-	senders map[string]frame.Transport
+	senders map[string]frame.Sender
 	queue   queue
 	woken   chan struct{} // holds one token when the queue got an item
 }
@@ -43,7 +43,7 @@ type Driver struct {
 type entry struct {
 	announcement *object.Announcement
 	frames       [][]byte
-	sender       frame.Transport
+	sender       frame.Sender
 }
 
 // New makes a driver that announces nothing yet and starts its pacing goroutine. open is frame.OpenSender when nil.
@@ -58,7 +58,7 @@ func New(open Opener, log *slog.Logger) *Driver {
 	ctx, cancel := context.WithCancel(context.Background())
 	d := &Driver{
 		open: open, log: log.With("server", "announce"), done: make(chan struct{}), stop: cancel,
-		entries: map[object.Key]*entry{}, senders: map[string]frame.Transport{}, woken: make(chan struct{}, 1),
+		entries: map[object.Key]*entry{}, senders: map[string]frame.Sender{}, woken: make(chan struct{}, 1),
 	}
 	go func() {
 		defer close(d.done)
@@ -164,7 +164,7 @@ func (d *Driver) announce(c object.Change) error {
 }
 
 // sender is the open socket of the device, opened anew if the device was made again; the lock is held.
-func (d *Driver) sender(device string) (frame.Transport, error) {
+func (d *Driver) sender(device string) (frame.Sender, error) {
 	if s, ok := d.senders[device]; ok {
 		if s.Alive() {
 			return s, nil

@@ -66,7 +66,7 @@ func toAll() frame.Between { return frame.Between{Src: object.ServerMAC, Dst: fr
 
 // filter lets through what Answer may answer.
 func filter(b *object.DHCPBinding) frame.Filter {
-	f := frame.Filter{From: b.MAC, Rules: []frame.Rule{
+	f := frame.Filter{Rules: []frame.Rule{
 		frame.UDP4To(server4Port),
 		frame.UDP6To(server6Port),
 		frame.ICMPv6Type(neighborSolicitation).NDTarget(object.ServerLinkLocal),

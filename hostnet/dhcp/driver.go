@@ -17,8 +17,8 @@ const (
 	notesBurst   = 3
 )
 
-// New makes the driver of object.KindDHCPBinding, which serves nothing yet. open is frame.OpenSocket when nil. Close
-// ends it.
+// New makes the driver of object.KindDHCPBinding, which serves nothing yet. open opens the transports of ports,
+// frame.Exchange's Open for netdevs. Close ends it.
 func New(open frame.Opener, log *slog.Logger) *frame.PortDriver {
 	return frame.NewPortDriver(frame.PortConfig{
 		Name: "dhcp", Kind: object.KindDHCPBinding, Open: open, Service: service, Logger: log,

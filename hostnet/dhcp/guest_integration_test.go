@@ -80,7 +80,7 @@ func (g *guest) wants(reason string, want map[string]string) {
 
 // startDriver serves nothing yet.
 func startDriver(t *testing.T) *frame.PortDriver {
-	d := New(nil, slog.New(slog.DiscardHandler))
+	d := New(frametest.Exchange(t).Open, slog.New(slog.DiscardHandler))
 	t.Cleanup(func() { must(t, d.Close()) })
 	return d
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/vishvananda/netlink"
 
+	"weft/hostnet/frame/frametest"
 	"weft/hostnet/object"
 )
 
@@ -28,8 +29,9 @@ func BenchmarkPorts(b *testing.B) {
 		}
 		changes[i] = object.Change{Op: object.Create, Desired: testBinding(a.Name)}
 	}
+	x := frametest.Exchange(b)
 	for b.Loop() {
-		d := New(nil, slog.New(slog.DiscardHandler))
+		d := New(x.Open, slog.New(slog.DiscardHandler))
 		before, begin := memory(), time.Now()
 		for _, err := range d.Apply(b.Context(), changes) {
 			if err != nil {

@@ -3,11 +3,11 @@
 package dhcp
 
 import (
+	"bytes"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/vishvananda/netlink"
@@ -108,21 +108,11 @@ func TestDhclientRebootsRenewsAndIsRefused(t *testing.T) {
 func TestTaggedRequestIsNotAnswered(t *testing.T) {
 	g := newGuest(t, "tap4d", guestMAC)
 	received := make(chan []byte, 10)
-	transport, err := frame.OpenSocket(g.Device, filter(testBinding(g.Device)))
+	transport, err := frametest.Exchange(t).Open(g.Device, filter(testBinding(g.Device)), frame.Receiver{
+		Frame: func(f []byte) [][]byte { received <- bytes.Clone(f); return nil }, Lost: func() {},
+	})
 	must(t, err)
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		buf := make([]byte, 2048)
-		for {
-			n, err := transport.Receive(buf, time.Time{})
-			if err != nil {
-				return
-			}
-			received <- append([]byte(nil), buf[:n]...)
-		}
-	}()
-	t.Cleanup(func() { must(t, transport.Close()); <-done })
+	t.Cleanup(func() { must(t, transport.Close()) })
 	capture := g.Sender()
 	plain := from4(ask4(dhcpv4.MessageTypeDiscover), "0.0.0.0", "255.255.255.255")
 	marked := from4(ask4(dhcpv4.MessageTypeDiscover), "0.0.0.1", "255.255.255.255")

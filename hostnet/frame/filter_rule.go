@@ -6,14 +6,12 @@ import (
 	"net/netip"
 
 	"golang.org/x/net/bpf"
-
-	"weft/hostnet/object"
 )
 
-// Filter says which frames reach a server: untagged ones from one Ethernet address that pass any of the rules. It is
-// run by the kernel, so that what is not for the server costs it nothing.
+// Filter says which frames a server wants: untagged ones that pass any of the rules. The kernel runs the rules of all
+// servers as one filter, so that what is for none of them costs no more than that. A server may be handed what another
+// one on its port wants.
 type Filter struct {
-	From  object.MAC // zero for any
 	Rules []Rule
 }
 
@@ -22,14 +20,14 @@ type Rule []Test
 
 // Test loads a value of the frame and compares it.
 type Test struct {
-	load  []bpf.Instruction
-	cond  bpf.JumpTest
-	value uint32
+	load   []bpf.Instruction
+	cond   bpf.JumpTest
+	value  uint32
+	narrow bool // can be left out when there are too many rules
 }
 
 // Offsets in bytes from the beginning of an untagged frame.
 const (
-	offsetSource   = 6
 	offsetType     = 12
 	offsetFragment = ethernetSize + 6
 	offsetIPProto  = ethernetSize + 9
@@ -40,11 +38,8 @@ const (
 	offsetNDTarget = offsetIP6Body + 8
 )
 
-// captured is how many bytes of an accepted frame are handed over.
-const captured = 0xffff
-
 func equal(size int, offset uint32, value uint32) Test {
-	return Test{[]bpf.Instruction{bpf.LoadAbsolute{Off: offset, Size: size}}, bpf.JumpEqual, value}
+	return Test{load: []bpf.Instruction{bpf.LoadAbsolute{Off: offset, Size: size}}, cond: bpf.JumpEqual, value: value}
 }
 
 // UDP4To passes whole IPv4 datagrams and first fragments to the UDP port, wherever the IP header's options end.
@@ -52,11 +47,11 @@ func UDP4To(port uint16) Rule {
 	return Rule{
 		equal(2, offsetType, uint32(EtherTypeIPv4)),
 		equal(1, offsetIPProto, uint32(ProtocolUDP)),
-		{[]bpf.Instruction{bpf.LoadAbsolute{Off: offsetFragment, Size: 2}}, bpf.JumpBitsNotSet, 0x1fff},
-		{[]bpf.Instruction{
+		{load: []bpf.Instruction{bpf.LoadAbsolute{Off: offsetFragment, Size: 2}}, cond: bpf.JumpBitsNotSet, value: 0x1fff},
+		{load: []bpf.Instruction{
 			bpf.LoadMemShift{Off: ethernetSize},
 			bpf.LoadIndirect{Off: ethernetSize + 2, Size: 2},
-		}, bpf.JumpEqual, uint32(port)},
+		}, cond: bpf.JumpEqual, value: uint32(port)},
 	}
 }
 
@@ -87,30 +82,33 @@ func (r Rule) NDTarget(address netip.Addr) Rule {
 	return r
 }
 
-// ARPRequestFor passes ARP requests for the IPv4 address.
+// ARPRequestFor passes ARP requests for the IPv4 address, and all others where there are too many such rules.
 func ARPRequestFor(address netip.Addr) Rule {
 	a := address.As4()
+	target := equal(4, offsetARPTPA, binary.BigEndian.Uint32(a[:]))
+	target.narrow = true
 	return Rule{
 		equal(2, offsetType, uint32(EtherTypeARP)),
 		equal(2, offsetARPOp, uint32(ARPRequest)),
-		equal(4, offsetARPTPA, binary.BigEndian.Uint32(a[:])),
+		target,
 	}
 }
 
-// program is the filter as classic BPF. A frame that came with a VLAN tag has it beside its data, not in it (the
-// kernel strips it), so that the tag's presence has to be asked for: else a tagged frame would pass for an untagged one.
-func (f Filter) program() []bpf.Instruction {
-	always := Rule{{[]bpf.Instruction{bpf.LoadExtension{Num: bpf.ExtVLANTagPresent}}, bpf.JumpEqual, 0}}
-	if f.From != (object.MAC{}) {
-		always = append(always,
-			equal(4, offsetSource, binary.BigEndian.Uint32(f.From[:4])),
-			equal(2, offsetSource+4, uint32(binary.BigEndian.Uint16(f.From[4:]))))
+// program passes frames that pass any of the rules, but none of the devices that are shut out. A frame that came with a
+// VLAN tag has it beside its data, not in it (the kernel strips it), so that the tag's presence has to be asked for:
+// else a tagged frame would pass for an untagged one.
+func program(rules []Rule, shut []int) []bpf.Instruction {
+	always := Rule{{load: []bpf.Instruction{bpf.LoadExtension{Num: bpf.ExtVLANTagPresent}}, cond: bpf.JumpEqual}}
+	for _, index := range shut {
+		always = append(always, Test{
+			load: []bpf.Instruction{bpf.LoadExtension{Num: bpf.ExtInterfaceIndex}}, cond: bpf.JumpNotEqual, value: uint32(index),
+		})
 	}
-	program := always.compile(bpf.RetConstant{Val: 0}, true)
-	for _, r := range f.Rules {
-		program = append(program, r.compile(bpf.RetConstant{Val: captured}, false)...)
+	p := always.compile(bpf.RetConstant{Val: 0}, true)
+	for _, r := range rules {
+		p = append(p, r.compile(bpf.RetConstant{Val: receiveSize}, false)...)
 	}
-	return append(program, bpf.RetConstant{Val: 0})
+	return append(p, bpf.RetConstant{Val: 0})
 }
 
 // compile makes a block that ends in verdict: when all tests pass, or, inverted, when one of them does not. Otherwise
@@ -136,12 +134,11 @@ func (r Rule) compile(verdict bpf.Instruction, inverted bool) []bpf.Instruction 
 	return append(block, verdict)
 }
 
-// Assemble turns the filter into what the kernel takes. The kernel takes at most 4,096 instructions, some hundreds of
-// rules.
-func (f Filter) Assemble() ([]bpf.RawInstruction, error) {
-	raw, err := bpf.Assemble(f.program())
+// assemble turns the program into what the kernel takes: at most 4,096 instructions, some hundreds of rules.
+func assemble(rules []Rule, shut []int) ([]bpf.RawInstruction, error) {
+	raw, err := bpf.Assemble(program(rules, shut))
 	if err != nil {
-		return nil, fmt.Errorf("filter for %s with %d rules: %w", f.From, len(f.Rules), err)
+		return nil, fmt.Errorf("filter with %d rules and %d devices shut out: %w", len(rules), len(shut), err)
 	}
 	return raw, nil
 }

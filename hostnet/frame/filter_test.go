@@ -10,17 +10,22 @@ import (
 	"weft/hostnet/object"
 )
 
-// accepts runs the filter in the portable virtual machine, which knows no extensions: the tag's presence is given.
-func accepts(t *testing.T, f Filter, tagged bool, frame []byte) bool {
+// accepts runs the program in the portable virtual machine, which knows no extensions: the tag's presence and the
+// device's index are given.
+func accepts(t *testing.T, rules []Rule, shut []int, tagged bool, frame []byte) bool {
 	t.Helper()
-	program := f.program()
+	const index = 7
+	program := program(rules, shut)
 	present := uint32(0)
 	if tagged {
 		present = 1
 	}
 	for i, ins := range program {
-		if _, ok := ins.(bpf.LoadExtension); ok {
+		switch ins {
+		case bpf.LoadExtension{Num: bpf.ExtVLANTagPresent}:
 			program[i] = bpf.LoadConstant{Dst: bpf.RegA, Val: present}
+		case bpf.LoadExtension{Num: bpf.ExtInterfaceIndex}:
+			program[i] = bpf.LoadConstant{Dst: bpf.RegA, Val: index}
 		}
 	}
 	vm, err := bpf.NewVM(program)
@@ -37,11 +42,8 @@ func accepts(t *testing.T, f Filter, tagged bool, frame []byte) bool {
 func TestFilter(t *testing.T) {
 	t.Parallel()
 	server, target := netip.MustParseAddr("10.0.0.2"), netip.MustParseAddr("fe80::57:45ff:fe46:5401")
-	f := Filter{From: macA, Rules: []Rule{
+	rules := []Rule{
 		UDP4To(67), UDP6To(547), ICMPv6Type(135).NDTarget(target), ARPRequestFor(server), ARPRequestFor(netip.MustParseAddr("10.1.0.2")),
-	}}
-	if _, err := f.Assemble(); err != nil {
-		t.Fatal(err)
 	}
 	between := Between{Src: macA, Dst: macB}
 	a4, a6 := netip.MustParseAddr("10.0.0.5"), netip.MustParseAddr("fe80::1")
@@ -69,7 +71,6 @@ func TestFilter(t *testing.T) {
 		"first fragment":             {first, false, true},
 		"later fragment":             {later, false, false},
 		"tagged":                     {discover, true, false},
-		"from another MAC":           {append(append(bytes.Clone(discover[:6]), macB[:]...), discover[12:]...), false, false},
 		"another UDP port":           {UDP(between, netip.AddrPortFrom(a4, 68), netip.AddrPortFrom(server, 53), nil), false, false},
 		"DHCPv6":                     {UDP(between, netip.AddrPortFrom(a6, 546), netip.MustParseAddrPort("[ff02::1:2]:547"), nil), false, true},
 		"IPv6 another port":          {UDP(between, netip.AddrPortFrom(a6, 546), netip.MustParseAddrPort("[ff02::1:2]:53"), nil), false, false},
@@ -81,26 +82,34 @@ func TestFilter(t *testing.T) {
 		"solicitation of another":    {solicit(a6), false, false},
 		"too short":                  {discover[:13], false, false},
 	} {
-		if got := accepts(t, f, c.tagged, c.frame); got != c.want {
+		if got := accepts(t, rules, nil, c.tagged, c.frame); got != c.want {
 			t.Errorf("%s: accepted %v, want %v", name, got, c.want)
 		}
 	}
-	if anybody := (Filter{Rules: f.Rules}); !accepts(t, anybody, false, discover) || accepts(t, anybody, true, discover) {
-		t.Error("a filter without a source does not do what one with a source does")
+	if !accepts(t, rules, []int{3, 8}, false, discover) || accepts(t, rules, []int{3, 7, 8}, false, discover) {
+		t.Error("not exactly the devices that are shut out are")
+	}
+	if accepts(t, nil, nil, false, discover) {
+		t.Error("no rules, but a frame passes")
 	}
 }
 
-func TestFilterWithManyRules(t *testing.T) {
+// TestFilterAtItsLargest: as many rules and devices as there may be make a program the kernel can take.
+func TestFilterAtItsLargest(t *testing.T) {
 	t.Parallel()
-	f := Filter{From: macA}
-	for i := range 200 {
-		f.Rules = append(f.Rules, ARPRequestFor(netip.AddrFrom4([4]byte{10, 0, byte(i), 2})))
+	var rules []Rule
+	for i := range rulesMost {
+		rules = append(rules, ARPRequestFor(netip.AddrFrom4([4]byte{10, 0, byte(i), 2})))
 	}
-	last := ARP{ARPRequest, macA, object.MAC{}, netip.MustParseAddr("10.0.0.5"), netip.MustParseAddr("10.0.199.2")}
-	if !accepts(t, f, false, last.Frame(Between{Src: macA, Dst: macB})) {
-		t.Error("the last of many rules does not count")
+	var shut []int
+	for i := range shutMost {
+		shut = append(shut, 100+i)
 	}
-	if _, err := f.Assemble(); err != nil {
-		t.Error(err)
+	last := ARP{ARPRequest, macA, object.MAC{}, netip.MustParseAddr("10.0.0.5"), netip.MustParseAddr("10.0.63.2")}.Frame(Between{Src: macA, Dst: macB})
+	if !accepts(t, rules, shut, false, last) || accepts(t, rules, append(shut[1:], 7), false, last) {
+		t.Error("the last of many rules, or of many devices, does not count")
+	}
+	if raw, err := assemble(rules, shut); err != nil || len(raw) > 4096 {
+		t.Errorf("%d instructions, %v", len(raw), err)
 	}
 }

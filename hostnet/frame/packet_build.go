@@ -1,5 +1,5 @@
 // Package frame speaks raw Ethernet on guests' ports: it builds and takes apart the few kinds of packets Weft's own
-// servers deal in, carries them over a Transport, and runs one server per port.
+// servers deal in, carries them over a Transport, of which all share one socket (Exchange), and runs one server per port.
 //
 // Invariants: nothing received is trusted (every length is checked, nothing panics, work per frame is bounded and
 // frames per second too); checksums of received UDP are not verified, because veth and virtio leave them to be filled

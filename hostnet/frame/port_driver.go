@@ -2,20 +2,15 @@ package frame
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
 	"slices"
 	"sync"
 
-	"golang.org/x/time/rate"
-
 	"weft/hostnet/object"
 )
-
-// closers bounds how many transports are closed at once: closing a packet socket waits for an RCU grace period, which
-// many can share.
-const closers = 32
 
 // Binding is an object that is served on one device, which is its key's name.
 type Binding = object.Object
@@ -30,54 +25,53 @@ type PortDriver struct {
 	service func(Binding) (Service, error)
 	log     *slog.Logger
 
-	ctx    context.Context // ends all ports' goroutines
-	cancel context.CancelFunc
+	end  context.CancelFunc
+	wait sync.WaitGroup // for the one goroutine, which repeats unsolicited frames
 
-	mu    sync.Mutex
-	ports map[string]*served
-	lost  map[string]bool
-	woken chan struct{} // holds one token when lost has names
-}
-
-type served struct {
-	*port
-	binding Binding
+	mu        sync.Mutex
+	ports     map[string]*port
+	lost      map[string]bool
+	woken     chan struct{} // holds one token when lost has names
+	scheduled chan struct{} // holds one token when a port's next time was set
 }
 
 // PortConfig makes a PortDriver.
 type PortConfig struct {
 	Name    string
 	Kind    object.Kind
-	Open    Opener                         // OpenSocket when nil
+	Open    Opener                         // Exchange.Open for netdevs
 	Service func(Binding) (Service, error) // pure; refuses a binding that cannot be served
 	Logger  *slog.Logger                   // slog.Default when nil
 }
 
-// NewPortDriver makes a driver that serves nothing yet. Close ends it.
+// NewPortDriver makes a driver that serves nothing yet, and starts its goroutine. Close ends it.
 func NewPortDriver(c PortConfig) *PortDriver {
-	if c.Open == nil {
-		c.Open = OpenSocket
-	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	return &PortDriver{
-		name: c.Name, kind: c.Kind, open: c.Open, service: c.Service, log: c.Logger.With("server", c.Name),
-		ctx: ctx, cancel: cancel,
-		ports: map[string]*served{}, lost: map[string]bool{}, woken: make(chan struct{}, 1),
+	ctx, end := context.WithCancel(context.Background())
+	d := &PortDriver{
+		name: c.Name, kind: c.Kind, open: c.Open, service: c.Service, log: c.Logger.With("server", c.Name), end: end,
+		ports: map[string]*port{}, lost: map[string]bool{},
+		woken: make(chan struct{}, 1), scheduled: make(chan struct{}, 1),
 	}
+	d.wait.Go(func() { d.repeat(ctx) })
+	return d
 }
 
-// Close ends every server and waits for it.
+// Close ends every server and the goroutine, and waits for it.
 func (d *PortDriver) Close() error {
-	d.cancel()
+	d.end()
+	d.wait.Wait()
 	d.mu.Lock()
-	all := slices.Collect(maps.Values(d.ports))
-	d.ports = map[string]*served{}
+	all := d.ports
+	d.ports = map[string]*port{}
 	d.mu.Unlock()
-	stop(all)
-	return nil
+	var errs []error
+	for _, p := range all {
+		errs = append(errs, p.transport.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // Name implements the engine's driver.
@@ -102,8 +96,8 @@ func (d *PortDriver) Observe(_ context.Context, keys []object.Key) ([]object.Obj
 	defer d.mu.Unlock()
 	found := make([]object.Object, 0, len(keys))
 	for _, k := range keys {
-		if s, ok := d.ports[k.Name]; ok && k.Kind == d.kind && s.transport.Alive() {
-			found = append(found, s.binding)
+		if p, ok := d.ports[k.Name]; ok && k.Kind == d.kind && p.transport.Alive() {
+			found = append(found, p.binding)
 		}
 	}
 	return found, nil
@@ -123,30 +117,31 @@ func (d *PortDriver) Ours(context.Context) ([]object.Key, error) {
 // Apply begins, changes and ends servers.
 func (d *PortDriver) Apply(_ context.Context, changes []object.Change) []error {
 	errs := make([]error, len(changes))
-	var ended []*served
 	for i, c := range changes {
 		device := c.Key().Name
+		var err error
 		if c.Op == object.Delete {
-			if s := d.take(device); s != nil {
-				ended = append(ended, s)
-			}
-			continue
+			err = d.stop(device)
+		} else {
+			err = d.serve(device, c.Desired)
 		}
-		if err := d.serve(device, c.Desired); err != nil {
+		if err != nil {
 			errs[i] = fmt.Errorf("%s: %w", c.Key(), err)
 		}
 	}
-	stop(ended)
 	return errs
 }
 
-// take removes the device's server from the view; the caller stops it.
-func (d *PortDriver) take(device string) *served {
+// stop ends the device's server, if there is one.
+func (d *PortDriver) stop(device string) error {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	s := d.ports[device]
+	p := d.ports[device]
 	delete(d.ports, device)
-	return s
+	d.mu.Unlock()
+	if p == nil {
+		return nil
+	}
+	return p.transport.Close()
 }
 
 // serve begins to serve the binding, or serves it instead of the device's last one without a gap.
@@ -156,68 +151,65 @@ func (d *PortDriver) serve(device string, b Binding) error {
 		return err
 	}
 	d.mu.Lock()
-	s := d.ports[device]
+	p := d.ports[device]
 	d.mu.Unlock()
-	if s != nil && s.transport.Alive() {
-		return d.change(s, b, &service)
+	if p != nil && p.transport.Alive() {
+		return d.change(p, b, &service)
 	}
-	if s != nil {
-		d.take(device)
-		stop([]*served{s})
+	if err := d.stop(device); err != nil {
+		d.log.Debug("close the lost transport", "device", device, "error", err)
 	}
-	t, err := d.open(device, service.Filter)
+	return d.begin(device, b, &service)
+}
+
+func (d *PortDriver) change(p *port, b Binding, service *Service) error {
+	if err := p.transport.SetFilter(service.Filter); err != nil {
+		return fmt.Errorf("change the filter: %w", err)
+	}
+	p.service.Store(service)
+	d.mu.Lock()
+	p.binding = b
+	d.mu.Unlock()
+	d.speak(p)
+	return nil
+}
+
+func (d *PortDriver) begin(device string, b Binding, service *Service) error {
+	p := newPort(device, b, service, d.log)
+	t, err := d.open(device, service.Filter, Receiver{Frame: p.answer, Lost: func() { d.forget(p) }})
 	if err != nil {
 		return err
 	}
-	d.begin(device, b, &service, t)
-	return nil
-}
-
-func (d *PortDriver) change(s *served, b Binding, service *Service) error {
-	if err := s.transport.SetFilter(service.Filter); err != nil {
-		return fmt.Errorf("change the filter: %w", err)
-	}
-	s.service.Store(service)
-	s.sendUnsolicited()
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	s.binding = b
-	return nil
-}
-
-func (d *PortDriver) begin(device string, b Binding, service *Service, t Transport) {
-	ctx, cancel := context.WithCancel(d.ctx)
-	p := &port{
-		cancel: cancel, device: device, transport: t, limit: rate.NewLimiter(framesPerSecond, framesBurst),
-		log: d.log.With("device", device), done: make(chan struct{}),
-	}
-	p.service.Store(service)
-	s := &served{p, b}
-	d.mu.Lock()
-	d.ports[device] = s
+	p.transport = t
+	d.ports[device] = p
 	d.mu.Unlock()
-	go func() {
-		defer close(p.done)
-		if p.run(ctx) {
-			d.forget(s)
-		}
-	}()
+	d.speak(p)
+	return nil
 }
 
-// forget drops a server whose transport was lost and wakes Watch.
-func (d *PortDriver) forget(s *served) {
-	s.cancel()
-	if err := s.transport.Close(); err != nil {
-		s.log.Debug("close the lost transport", "error", err)
-	}
+// forget drops a server whose device was lost and wakes Watch.
+func (d *PortDriver) forget(p *port) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.ports[s.device] == s {
-		delete(d.ports, s.device)
+	held := d.ports[p.device] == p
+	if held {
+		delete(d.ports, p.device)
 	}
-	d.lost[s.device] = true
+	d.lost[p.device] = true
+	d.mu.Unlock()
+	wake(d.woken)
+	if !held {
+		return
+	}
+	if err := p.transport.Close(); err != nil {
+		p.log.Debug("close the lost transport", "error", err)
+	}
+}
+
+// wake puts the token into the channel, if it is not there.
+func wake(c chan struct{}) {
 	select {
-	case d.woken <- struct{}{}:
+	case c <- struct{}{}:
 	default:
 	}
 }
@@ -239,22 +231,4 @@ func (d *PortDriver) Watch(ctx context.Context, notify func(object.Event)) error
 		d.mu.Unlock()
 		notify(e)
 	}
-}
-
-// stop closes the transports, several at a time, and waits until their goroutines have ended.
-func stop(all []*served) {
-	slots := make(chan struct{}, closers)
-	var wait sync.WaitGroup
-	for _, s := range all {
-		slots <- struct{}{}
-		wait.Go(func() {
-			defer func() { <-slots }()
-			s.cancel()
-			if err := s.transport.Close(); err != nil {
-				s.log.Debug("close the transport", "error", err)
-			}
-			<-s.done
-		})
-	}
-	wait.Wait()
 }

@@ -2,17 +2,15 @@ package frame
 
 import (
 	"context"
-	"errors"
 	"log/slog"
-	"os"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
 )
 
-// The token bucket of a port: what a guest may ask per second, and how much at once. A booting guest sends fewer than
-// ten frames; a guest that floods delays itself only, for its frames wait in its own socket's small buffer.
+// The token bucket of a port: how many frames per second are looked at, and how many at once. A booting guest sends
+// fewer than ten; what is beyond is dropped unread, and clients ask again.
 const (
 	framesPerSecond = 20
 	framesBurst     = 40
@@ -21,12 +19,11 @@ const (
 // receiveSize is the largest frame in bytes that is looked at; longer ones arrive cut and fail to parse.
 const receiveSize = 2048
 
-// Service is what is served on one port. It is not changed after it is handed over; its functions are called from one
-// goroutine.
+// Service is what is served on one port. It is not changed after it is handed over.
 type Service struct {
 	Filter Filter
-	// Answer returns the frames to send back for a received one, which it must not keep. Its work is bounded by the
-	// frame's size.
+	// Answer returns the frames to send back for a received one, which it must not keep and which need not have passed
+	// the filter. It is called by one goroutine at a time and does not wait; its work is bounded by the frame's size.
 	Answer func(received []byte, log *slog.Logger) [][]byte
 	// Unsolicited frames are sent when the service begins or is replaced and then again after each Interval; nil sends
 	// none.
@@ -34,64 +31,84 @@ type Service struct {
 	Interval    func() time.Duration
 }
 
-// port is one device that is served. Its goroutine ends when the transport is closed or lost.
+// port is one device that is served. The driver's lock guards binding and next.
 type port struct {
 	device    string
-	transport Transport
+	transport Transport // set once, before the driver lists the port
 	service   atomic.Pointer[Service]
 	limit     *rate.Limiter
 	log       *slog.Logger
-	cancel    context.CancelFunc
-	done      chan struct{} // closed when the goroutine has ended
+	binding   Binding
+	next      time.Time // of the unsolicited frames, zero for never
 }
 
-// run serves until the transport ends, and says whether it was lost rather than closed.
-func (p *port) run(ctx context.Context) (lost bool) {
-	buf := make([]byte, receiveSize)
-	p.sendUnsolicited()
-	next := p.nextUnsolicited()
-	for {
-		n, err := p.transport.Receive(buf, next)
-		switch {
-		case ctx.Err() != nil:
-			return false
-		case err == nil:
-			p.answer(buf[:n])
-			if p.limit.Wait(ctx) != nil {
-				return false
-			}
-		case errors.Is(err, os.ErrDeadlineExceeded):
-			p.sendUnsolicited()
-			next = p.nextUnsolicited()
-		case errors.Is(err, ErrDown) && p.transport.Alive():
-			// The socket hears of the device again when it comes up.
-		default:
-			p.log.Debug("transport lost", "error", err)
-			return true
-		}
+func newPort(device string, b Binding, s *Service, log *slog.Logger) *port {
+	p := &port{device: device, binding: b, limit: rate.NewLimiter(framesPerSecond, framesBurst), log: log.With("device", device)}
+	p.service.Store(s)
+	return p
+}
+
+// answer looks at a received frame, if the bucket has a token.
+func (p *port) answer(received []byte) [][]byte {
+	if !p.limit.Allow() {
+		return nil
 	}
+	return p.service.Load().Answer(received, p.log)
 }
 
-func (p *port) answer(received []byte) {
-	p.send(p.service.Load().Answer(received, p.log))
-}
-
-func (p *port) send(frames [][]byte) {
-	for _, f := range frames {
-		if err := p.transport.Send(f); err != nil {
-			// A guest whose device is down asks again; there is nobody to give the error to.
-			p.log.Debug("frame not sent", "error", err)
-		}
-	}
-}
-
-func (p *port) sendUnsolicited() { p.send(p.service.Load().Unsolicited) }
-
-// nextUnsolicited is the time of the next unsolicited frames, zero for never.
-func (p *port) nextUnsolicited() time.Time {
+// speak sends the port's unsolicited frames and sets the time of the next ones.
+func (d *PortDriver) speak(p *port) {
 	s := p.service.Load()
-	if s.Interval == nil || len(s.Unsolicited) == 0 {
-		return time.Time{}
+	if len(s.Unsolicited) == 0 {
+		return
 	}
-	return time.Now().Add(s.Interval())
+	for _, f := range s.Unsolicited {
+		if err := p.transport.Send(f); err != nil {
+			p.log.Debug("frame not sent", "error", err) // a guest whose device is down solicits when it comes up
+		}
+	}
+	if s.Interval == nil {
+		return
+	}
+	d.mu.Lock()
+	p.next = time.Now().Add(s.Interval())
+	d.mu.Unlock()
+	wake(d.scheduled)
+}
+
+// repeat sends the unsolicited frames of all ports when they are due, until ctx ends.
+func (d *PortDriver) repeat(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-d.scheduled:
+		case <-timer.C:
+		}
+		due, next := d.due(time.Now())
+		for _, p := range due {
+			d.speak(p)
+		}
+		if !next.IsZero() {
+			timer.Reset(time.Until(next))
+		}
+	}
+}
+
+// due lists the ports whose time has come, and when that of the next one does, zero for never.
+func (d *PortDriver) due(now time.Time) (due []*port, next time.Time) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, p := range d.ports {
+		switch {
+		case p.next.IsZero():
+		case !now.Before(p.next):
+			due = append(due, p)
+		default:
+			next = earlier(next, p.next)
+		}
+	}
+	return due, next
 }

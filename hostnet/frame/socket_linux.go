@@ -1,76 +1,88 @@
 package frame
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"net"
+	"os"
+	"sync/atomic"
 	"time"
 
-	"github.com/mdlayher/packet"
+	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
 )
 
-// socketBuffer bounds in bytes what the kernel holds for a port whose guest floods: some twenty frames.
-const socketBuffer = 32 << 10
+const (
+	// receiveBuffer in bytes holds what a thousand guests that boot at once send; the kernel books 0.7 to 2 KiB a frame
+	// and doubles the number.
+	receiveBuffer = 4 << 20
+	// sendBuffer in bytes is shared by all guests: what waits in the queueing discipline of one whose rate is limited
+	// must not leave the others without.
+	sendBuffer = 4 << 20
+	// batchFrames bounds how many frames are taken before time is looked at.
+	batchFrames = 256
+)
 
-// Socket is the Transport of a netdev: a packet socket bound to its index.
-type Socket struct {
-	device string
-	index  int
-	conn   *packet.Conn
+// packetSocket is a packet socket of all devices of its network namespace, and not in a blocking mode.
+type packetSocket struct{ rawSocket }
+
+// rawSocket is a socket that the runtime waits for.
+type rawSocket struct {
+	file   *os.File
+	closed *atomic.Bool // a closed file does not say so by os.ErrClosed
 }
 
-// OpenSocket is the Opener for netdevs in the calling thread's network namespace. The socket is bound to ETH_P_ALL: one
-// bound to a single protocol sees nothing of a device that is a bridge's or Open vSwitch's port. What the host itself
-// sends to the guest is not received.
-func OpenSocket(device string, f Filter) (Transport, error) {
-	raw, err := f.Assemble()
+// openPacketSocket opens a socket that passes nothing until it is given a filter. It is bound to ETH_P_ALL: one bound to
+// a single protocol sees nothing of a device that is a bridge's or Open vSwitch's port. What the host itself sends to a
+// guest is not received.
+func openPacketSocket() (*packetSocket, error) {
+	raw, err := openRaw(unix.AF_PACKET, 0) // hears nothing before it is bound
 	if err != nil {
 		return nil, err
 	}
-	s, err := listen(device, unix.ETH_P_ALL, &packet.Config{Filter: raw})
-	if err != nil {
-		return nil, err
+	s := &packetSocket{raw}
+	nothing, err := assemble(nil, nil)
+	if err == nil {
+		err = s.setFilter(nothing)
 	}
-	if err := s.setOptions(); err != nil {
-		return nil, errors.Join(fmt.Errorf("device %s: set up its packet socket: %w", device, err), s.Close())
+	if err == nil {
+		err = s.control(func(fd int) error {
+			return errors.Join(
+				unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1),
+				unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, receiveBuffer),
+				unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, sendBuffer),
+				unix.Bind(fd, &unix.SockaddrLinklayer{Protocol: networkOrder(unix.ETH_P_ALL)}),
+			)
+		})
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.Close())
 	}
 	return s, nil
 }
 
-// OpenSender opens a socket that only sends: bound to no protocol, it costs received frames nothing.
-func OpenSender(device string) (Transport, error) {
-	s, err := listen(device, 0, nil)
+func openRaw(family, protocol int) (rawSocket, error) {
+	fd, err := unix.Socket(family, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, protocol)
 	if err != nil {
-		return nil, err
+		return rawSocket{}, os.NewSyscallError("socket", err)
 	}
-	return s, nil
+	return rawSocket{os.NewFile(uintptr(fd), "socket"), new(atomic.Bool)}, nil
 }
 
-func listen(device string, protocol int, c *packet.Config) (*Socket, error) {
-	index, err := indexOf(device)
-	if err != nil {
-		return nil, fmt.Errorf("device %s: find its index: %w", device, err)
-	}
-	conn, err := packet.Listen(&net.Interface{Index: index, Name: device}, packet.Raw, protocol, c)
-	if err != nil {
-		return nil, fmt.Errorf("device %s: open a packet socket: %w", device, err)
-	}
-	return &Socket{device, index, conn}, nil
+// networkOrder is the number as the kernel wants it in a link-layer address.
+func networkOrder(v uint16) uint16 {
+	return binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, v))
 }
 
-func (s *Socket) setOptions() error {
-	return s.control(func(fd int) error {
-		return errors.Join(
-			unix.SetsockoptInt(fd, unix.SOL_PACKET, unix.PACKET_IGNORE_OUTGOING, 1),
-			unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUF, socketBuffer),
-		)
-	})
+// Close ends read.
+func (s rawSocket) Close() error {
+	s.closed.Store(true)
+	return s.file.Close()
 }
 
 // control runs fn with the socket's descriptor.
-func (s *Socket) control(fn func(fd int) error) error {
-	rc, err := s.conn.SyscallConn()
+func (s rawSocket) control(fn func(fd int) error) error {
+	rc, err := s.file.SyscallConn()
 	if err != nil {
 		return err
 	}
@@ -81,67 +93,133 @@ func (s *Socket) control(fn func(fd int) error) error {
 	return inner
 }
 
-// Receive implements Transport.
-func (s *Socket) Receive(buf []byte, deadline time.Time) (int, error) {
-	if err := s.conn.SetReadDeadline(deadline); err != nil {
-		return 0, err
+// read runs fn when the socket has something to be read, until it returns another error than EAGAIN; none after the
+// deadline, if that is not zero. The error is os.ErrClosed after Close, os.ErrDeadlineExceeded, or that of fn.
+func (s rawSocket) read(deadline time.Time, fn func(fd int) error) (err error) {
+	defer func() {
+		if s.closed.Load() {
+			err = os.ErrClosed
+		}
+	}()
+	if err := s.file.SetReadDeadline(deadline); err != nil {
+		return err
 	}
-	n, _, err := s.conn.ReadFrom(buf)
-	if errors.Is(err, unix.ENETDOWN) {
-		return 0, ErrDown
-	}
-	return min(n, len(buf)), err
-}
-
-// Send implements Transport.
-func (s *Socket) Send(frame []byte) error {
-	if len(frame) < ethernetSize {
-		return fmt.Errorf("device %s: a frame of %d bytes has no Ethernet header", s.device, len(frame))
-	}
-	_, err := s.conn.WriteTo(frame, &packet.Addr{HardwareAddr: net.HardwareAddr(frame[:6])})
-	return err
-}
-
-// SetFilter implements Transport.
-func (s *Socket) SetFilter(f Filter) error {
-	raw, err := f.Assemble()
+	rc, err := s.file.SyscallConn()
 	if err != nil {
 		return err
 	}
-	return s.conn.SetBPF(raw)
+	var inner error
+	err = rc.Read(func(fd uintptr) bool {
+		inner = fn(int(fd))
+		return !errors.Is(inner, unix.EAGAIN)
+	})
+	if err != nil {
+		return err
+	}
+	return inner
 }
 
-// Alive implements Transport. It asks through the socket, and so in the socket's own network namespace.
-func (s *Socket) Alive() bool {
-	alive := false
-	err := s.control(func(fd int) error {
-		index, err := indexThrough(fd, s.device)
-		alive = err == nil && index == s.index
+// receive waits for frames until the deadline, unless that is zero, and hands over some. It fails when the socket was
+// closed.
+func (s *packetSocket) receive(buf []byte, deadline time.Time, deliver func(index int, frame []byte)) error {
+	err := s.read(deadline, func(fd int) error {
+		for taken := range batchFrames {
+			n, from, err := unix.Recvfrom(fd, buf, unix.MSG_DONTWAIT)
+			if err != nil && taken > 0 {
+				return nil
+			}
+			if err != nil {
+				return err
+			}
+			if a, ok := from.(*unix.SockaddrLinklayer); ok {
+				deliver(a.Ifindex, buf[:min(n, len(buf))])
+			}
+		}
 		return nil
 	})
-	return err == nil && alive
-}
-
-// Close implements Transport.
-func (s *Socket) Close() error { return s.conn.Close() }
-
-// indexOf asks for one device's index; listing all of them, as the standard library does, grows with their number.
-func indexOf(device string) (int, error) {
-	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
-	if err != nil {
-		return 0, err
+	if errors.Is(err, os.ErrClosed) {
+		return err
 	}
-	defer unix.Close(fd)
-	return indexThrough(fd, device)
+	return nil // the deadline, or an error of one device (ENETDOWN), which concerns no other
 }
 
-func indexThrough(fd int, device string) (int, error) {
+// sendTo sends one frame out of the device with the index. It does not wait for room.
+func (s *packetSocket) sendTo(index int, frame []byte) error {
+	to := &unix.SockaddrLinklayer{Ifindex: index, Halen: 6}
+	copy(to.Addr[:], frame[:6])
+	return s.control(func(fd int) error { return unix.Sendto(fd, frame, unix.MSG_DONTWAIT, to) })
+}
+
+// setFilter replaces the filter at once, without a gap.
+func (s *packetSocket) setFilter(raw []bpf.RawInstruction) error {
+	filter := make([]unix.SockFilter, len(raw))
+	for i, r := range raw {
+		filter[i] = unix.SockFilter{Code: r.Op, Jt: r.Jt, Jf: r.Jf, K: r.K}
+	}
+	return s.control(func(fd int) error {
+		return os.NewSyscallError("attach the filter", unix.SetsockoptSockFprog(fd, unix.SOL_SOCKET, unix.SO_ATTACH_FILTER,
+			&unix.SockFprog{Len: uint16(len(filter)), Filter: &filter[0]}))
+	})
+}
+
+// overruns is how many frames the kernel had no room for since the last call.
+func (s *packetSocket) overruns() uint64 {
+	lost := uint64(0)
+	_ = s.control(func(fd int) error { // fails only after Close
+		stats, err := unix.GetsockoptTpacketStats(fd, unix.SOL_PACKET, unix.PACKET_STATISTICS)
+		if err == nil {
+			lost = uint64(stats.Drops)
+		}
+		return err
+	})
+	return lost
+}
+
+// indexOf asks for one device's index; listing all of them, as the standard library does, grows with their number. It
+// asks in the socket's own network namespace.
+func (s rawSocket) indexOf(device string) (int, error) {
 	request, err := unix.NewIfreq(device)
 	if err != nil {
 		return 0, err
 	}
-	if err := unix.IoctlIfreq(fd, unix.SIOCGIFINDEX, request); err != nil {
+	err = s.control(func(fd int) error { return unix.IoctlIfreq(fd, unix.SIOCGIFINDEX, request) })
+	if err != nil {
 		return 0, err
 	}
 	return int(request.Uint32()), nil
+}
+
+// sender is a device's Sender with a socket of its own.
+type sender struct {
+	*packetSocket
+	device string
+	index  int
+}
+
+// OpenSender opens a socket of its own, in the calling thread's network namespace, that only sends: bound to no
+// protocol, it costs received frames nothing.
+func OpenSender(device string) (Sender, error) {
+	raw, err := openRaw(unix.AF_PACKET, 0)
+	if err != nil {
+		return nil, fmt.Errorf("device %s: open a packet socket: %w", device, err)
+	}
+	index, err := raw.indexOf(device)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("device %s: find its index: %w", device, err), raw.Close())
+	}
+	return &sender{&packetSocket{raw}, device, index}, nil
+}
+
+// Send implements Sender.
+func (s *sender) Send(frame []byte) error {
+	if len(frame) < ethernetSize {
+		return fmt.Errorf("device %s: a frame of %d bytes has no Ethernet header", s.device, len(frame))
+	}
+	return s.sendTo(s.index, frame)
+}
+
+// Alive implements Sender.
+func (s *sender) Alive() bool {
+	index, err := s.indexOf(s.device)
+	return err == nil && index == s.index
 }

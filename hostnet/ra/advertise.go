@@ -42,8 +42,8 @@ const discoveryHopLimit = 255
 // minMTU is the least MTU of an IPv6 link (RFC 8200 section 5).
 const minMTU = 1280
 
-// New makes the driver of object.KindRABinding, which serves nothing yet. open is frame.OpenSocket when nil. Close ends
-// it.
+// New makes the driver of object.KindRABinding, which serves nothing yet. open opens the transports of
+// ports, frame.Exchange's Open for netdevs. Close ends it.
 func New(open frame.Opener, log *slog.Logger) *frame.PortDriver {
 	return frame.NewPortDriver(frame.PortConfig{
 		Name: "ra", Kind: object.KindRABinding, Open: open, Service: service, Logger: log,

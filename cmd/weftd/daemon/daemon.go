@@ -54,12 +54,12 @@ func Run(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, client.Close()) }()
-	drivers, closeDrivers, err := openDrivers(ctx, c)
+	registry := prometheus.NewRegistry()
+	drivers, closeDrivers, err := openDrivers(ctx, c, registry)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeDrivers()) }()
-	registry := prometheus.NewRegistry()
 	notify := newNotifier(c.Systemd, c.Logger)
 	e, err := engine.New(engine.Config{
 		Node: c.Node, Version: c.Version, Features: features, Drivers: drivers, Store: client, StateDir: c.StateDir,

@@ -8,11 +8,13 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
-	"sync"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"weft/hostnet/announce"
 	"weft/hostnet/dhcp"
+	"weft/hostnet/frame"
 	"weft/hostnet/ovs"
 	"weft/hostnet/ra"
 	"weft/hostnet/rtnl"
@@ -29,33 +31,51 @@ type closer interface {
 }
 
 // openDrivers opens every driver of this host, in the calling thread's network namespace.
-func openDrivers(ctx context.Context, c Config) (drivers []engine.Driver, closeAll func() error, err error) {
+func openDrivers(ctx context.Context, c Config, registry *prometheus.Registry) (drivers []engine.Driver, closeAll func() error, err error) {
 	var open []closer
 	closeAll = func() error {
-		errs := make([]error, len(open))
-		var wg sync.WaitGroup // side by side: the kernel takes milliseconds for each packet socket, and they are many
-		for i, d := range open {
-			wg.Go(func() {
-				if err := d.Close(); err != nil {
-					errs[i] = fmt.Errorf("driver %s: close: %w", d.Name(), err)
-				}
-			})
+		var errs []error
+		for _, d := range open {
+			if err := d.Close(); err != nil {
+				errs = append(errs, fmt.Errorf("driver %s: close: %w", d.Name(), err))
+			}
 		}
-		wg.Wait()
 		return errors.Join(errs...)
 	}
 	links, err := rtnl.New(rtnl.Config{EtcdAddresses: etcdAddresses(ctx, c), Logger: c.Logger})
 	if err != nil {
 		return nil, nil, fmt.Errorf("driver rtnl: %w", err)
 	}
-	open = append(open, links, dhcp.New(nil, c.Logger), ra.New(nil, c.Logger), announce.New(nil, c.Logger))
+	exchange, err := frame.OpenExchange(c.Logger)
+	if err != nil {
+		return nil, nil, errors.Join(err, links.Close())
+	}
+	registry.MustRegister(exchangeCounters(exchange)...)
+	open = append(open, links, dhcp.New(exchange.Open, c.Logger), ra.New(exchange.Open, c.Logger), announce.New(nil, c.Logger))
 	vswitch := ovs.New(ovs.Config{RunDir: c.OVSRundir, DatapathType: c.DatapathType, Log: c.Logger})
 	drivers = append(drivers, vswitch)
 	for _, d := range open {
 		drivers = append(drivers, d)
 	}
 	closeOpen := closeAll // the named result becomes the function that calls it
-	return drivers, func() error { vswitch.Close(); return closeOpen() }, nil
+	return drivers, func() error { vswitch.Close(); return errors.Join(closeOpen(), exchange.Close()) }, nil
+}
+
+// exchangeCounters tell of what guests send to this host's servers.
+func exchangeCounters(x *frame.Exchange) []prometheus.Collector {
+	counter := func(name, help string, value func(frame.Stats) uint64) prometheus.Collector {
+		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(value(x.Stats())) })
+	}
+	return []prometheus.Collector{
+		counter("weft_frames_received_total", "Frames of guests for this host's servers.",
+			func(s frame.Stats) uint64 { return s.Frames }),
+		counter("weft_frames_unserved_total", "Such frames on devices that are not served.",
+			func(s frame.Stats) uint64 { return s.Unserved }),
+		counter("weft_frames_lost_total", "Such frames lost because more arrived than the receive buffer holds.",
+			func(s frame.Stats) uint64 { return s.Overruns }),
+		counter("weft_frame_floods_total", "Times that a flooding device was shut out for some seconds.",
+			func(s frame.Stats) uint64 { return s.Floods }),
+	}
 }
 
 // etcdAddresses are the addresses of etcd's endpoints: the link that leads to one is never taken as an uplink. A name

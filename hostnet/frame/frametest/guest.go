@@ -5,8 +5,10 @@ package frametest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"os/exec"
 	"runtime"
@@ -159,30 +161,60 @@ func (g *Guest) StartTo(out io.Writer, args ...string) Client {
 // Signal sends a signal to it.
 func (c Client) Signal(s os.Signal) { c.t.Helper(); must(c.t, c.Process.Signal(s)) }
 
+// Exchange opens the servers' socket in the namespace of the tests, until the test ends.
+func Exchange(t testing.TB) *frame.Exchange {
+	t.Helper()
+	x, err := frame.OpenExchange(slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := x.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return x
+}
+
 // Sender opens a packet socket inside the guest.
-func (g *Guest) Sender() frame.Transport {
+func (g *Guest) Sender() frame.Sender {
 	g.t.Helper()
 	type opened struct {
-		t   frame.Transport
+		t   frame.Sender
 		err error
 	}
 	result := make(chan opened)
 	go func() {
-		runtime.LockOSThread() // and never unlocks: the thread, which has left its namespace, ends with the goroutine
-		fd, err := unix.Open("/proc/"+g.pid+"/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
-		if err == nil {
-			err = unix.Setns(fd, unix.CLONE_NEWNET)
-			unix.Close(fd)
-		}
-		if err != nil {
-			result <- opened{err: err}
-			return
-		}
-		t, err := frame.OpenSender("eth0")
+		t, err := g.openInside()
 		result <- opened{t, err}
 	}()
 	r := <-result
 	must(g.t, r.err)
 	g.t.Cleanup(func() { must(g.t, r.t.Close()) })
 	return r.t
+}
+
+// openInside opens the socket and brings the thread back. A thread that could not come back ends with its goroutine,
+// which holds it, and with it every process that was started from it.
+func (g *Guest) openInside() (frame.Sender, error) {
+	runtime.LockOSThread()
+	home, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(home)
+	fd, err := unix.Open("/proc/"+g.pid+"/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
+	if err != nil {
+		return nil, err
+	}
+	defer unix.Close(fd)
+	if err := unix.Setns(fd, unix.CLONE_NEWNET); err != nil {
+		return nil, err
+	}
+	s, err := frame.OpenSender("eth0")
+	if back := unix.Setns(home, unix.CLONE_NEWNET); back != nil {
+		return s, errors.Join(err, back)
+	}
+	runtime.UnlockOSThread()
+	return s, err
 }

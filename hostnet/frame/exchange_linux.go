@@ -1,0 +1,265 @@
+package frame
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Exchange is the one packet socket through which all servers of a host speak with all guests; README.md says why it is
+// one. Every frame is handed to the servers that have opened its device, by one goroutine; a frame of a device that
+// nobody opened costs a look-up.
+type Exchange struct {
+	socket *packetSocket
+	links  *linkWatch
+	log    *slog.Logger
+	wait   sync.WaitGroup
+
+	mu      sync.Mutex
+	places  map[int][]*place // by the device's index
+	rules   ruleSet
+	floods  floodMeter
+	counted Stats
+}
+
+// Stats counts what an Exchange has seen since it was opened.
+type Stats struct {
+	Frames   uint64 // received
+	Unserved uint64 // of a device that nobody serves
+	Overruns uint64 // lost by the kernel because the receive buffer was full
+	Floods   uint64 // times that a port was shut out
+}
+
+// place is one server's Transport on a device.
+type place struct {
+	x        *Exchange
+	device   string
+	index    int
+	filter   Filter
+	receiver Receiver
+}
+
+// OpenExchange opens the socket in the calling thread's network namespace; log is slog.Default when nil. Close ends it,
+// after the drivers that use it.
+func OpenExchange(log *slog.Logger) (*Exchange, error) {
+	if log == nil {
+		log = slog.Default()
+	}
+	socket, err := openPacketSocket()
+	if err != nil {
+		return nil, fmt.Errorf("the guests' packet socket: %w", err)
+	}
+	links, err := openLinkWatch()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("watch for removed devices: %w", err), socket.Close())
+	}
+	x := &Exchange{
+		socket: socket, links: links, log: log.With("server", "frame"),
+		places: map[int][]*place{}, rules: newRuleSet(), floods: newFloodMeter(),
+	}
+	x.wait.Go(x.receive)
+	x.wait.Go(x.follow)
+	return x, nil
+}
+
+// Close ends the goroutines and waits for them.
+func (x *Exchange) Close() error {
+	err := errors.Join(x.socket.Close(), x.links.Close())
+	x.wait.Wait()
+	return err
+}
+
+// Stats returns the counts up to now.
+func (x *Exchange) Stats() Stats {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.counted
+}
+
+// Open is the Opener for netdevs in the Exchange's network namespace.
+func (x *Exchange) Open(device string, f Filter, r Receiver) (Transport, error) {
+	index, err := x.socket.indexOf(device)
+	if err != nil {
+		return nil, fmt.Errorf("device %s: find its index: %w", device, err)
+	}
+	p := &place{x, device, index, f, r}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.rules.add(f) {
+		if err := x.attach(); err != nil {
+			x.rules.remove(f)
+			return nil, fmt.Errorf("device %s: widen the filter: %w", device, err)
+		}
+	}
+	x.places[index] = append(x.places[index], p)
+	if !p.Alive() { // was removed meanwhile, which follow may have heard before the place was there
+		return nil, errors.Join(fmt.Errorf("device %s: was removed while it was opened", device), x.close(p))
+	}
+	return p, nil
+}
+
+// attach gives the kernel the filter as it should be now; the lock is held.
+func (x *Exchange) attach() error {
+	raw, err := assemble(x.rules.list(), x.floods.shut())
+	if err != nil {
+		return err
+	}
+	return x.socket.setFilter(raw)
+}
+
+// Send implements Transport.
+func (p *place) Send(frame []byte) error {
+	if len(frame) < ethernetSize {
+		return fmt.Errorf("device %s: a frame of %d bytes has no Ethernet header", p.device, len(frame))
+	}
+	return p.x.socket.sendTo(p.index, frame)
+}
+
+// SetFilter implements Transport.
+func (p *place) SetFilter(f Filter) error {
+	x := p.x
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	wider := x.rules.add(f)
+	narrower := x.rules.remove(p.filter)
+	p.filter = f
+	if wider || narrower {
+		return x.attach()
+	}
+	return nil
+}
+
+// Alive implements Transport.
+func (p *place) Alive() bool {
+	index, err := p.x.socket.indexOf(p.device)
+	return err == nil && index == p.index
+}
+
+// Close implements Transport. A second call does nothing.
+func (p *place) Close() error {
+	p.x.mu.Lock()
+	defer p.x.mu.Unlock()
+	return p.x.close(p)
+}
+
+// close removes the place and the rules that only it wanted; the lock is held.
+func (x *Exchange) close(p *place) error {
+	all := x.places[p.index]
+	i := slices.Index(all, p)
+	if i < 0 {
+		return nil
+	}
+	x.places[p.index] = slices.Delete(all, i, i+1)
+	if len(all) == 1 {
+		delete(x.places, p.index)
+	}
+	if x.rules.remove(p.filter) {
+		return x.attach()
+	}
+	return nil
+}
+
+// follow tells the servers of devices that were removed.
+func (x *Exchange) follow() {
+	for {
+		index, err := x.links.next()
+		if err != nil {
+			return // closed
+		}
+		for _, p := range x.removed(index) {
+			p.receiver.Lost()
+		}
+	}
+}
+
+// removed lists the places on the device with the index, or on any for 0, if it is there no longer.
+func (x *Exchange) removed(index int) []*place {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var places, gone []*place
+	if index != 0 {
+		places = x.places[index]
+	} else {
+		places = slices.Concat(slices.Collect(maps.Values(x.places))...)
+	}
+	for _, p := range places {
+		if !p.Alive() {
+			gone = append(gone, p)
+		}
+	}
+	return gone
+}
+
+// receive hands over frames until the socket is closed.
+func (x *Exchange) receive() {
+	buf := make([]byte, receiveSize)
+	for {
+		err := x.socket.receive(buf, x.tick(time.Now()), x.deliver)
+		if err != nil {
+			return // closed
+		}
+	}
+}
+
+// deliver hands one frame of the device with the index to its servers.
+func (x *Exchange) deliver(index int, frame []byte) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.counted.Frames++
+	flood, started := x.floods.count(index, time.Now())
+	if started {
+		x.counted.Floods++
+		if err := x.attach(); err != nil {
+			x.log.Error("a flooding device is not shut out", "index", index, "error", err)
+		}
+	}
+	if flood.first {
+		x.log.Warn("a guest floods its port: its frames are not served for some seconds", "device", x.name(index), "index", index)
+	}
+	if flood.shut {
+		return
+	}
+	places := x.places[index]
+	if len(places) == 0 {
+		x.counted.Unserved++
+	}
+	for _, p := range places {
+		for _, answer := range p.receiver.Frame(frame) {
+			if err := p.Send(answer); err != nil {
+				// A guest whose device is down or full asks again; there is nobody to give the error to.
+				x.log.Debug("answer not sent", "device", p.device, "error", err)
+			}
+		}
+	}
+}
+
+// name is the served device's name, "" if it is not served; the lock is held.
+func (x *Exchange) name(index int) string {
+	if all := x.places[index]; len(all) > 0 {
+		return all[0].device
+	}
+	return ""
+}
+
+// tick does what is due by time, and returns when something is due next, the zero time for not before the next frame.
+func (x *Exchange) tick(now time.Time) time.Time {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	next, readmitted, due := x.floods.tick(now)
+	if readmitted {
+		if err := x.attach(); err != nil {
+			x.log.Error("devices that flooded stay shut out", "error", err)
+		}
+	}
+	if due {
+		if lost := x.socket.overruns(); lost > 0 {
+			x.counted.Overruns += lost
+			x.log.Warn("frames of guests were lost: more arrived than the receive buffer holds", "lost", lost)
+		}
+	}
+	return next
+}

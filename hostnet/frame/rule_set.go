@@ -1,0 +1,93 @@
+package frame
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+
+	"golang.org/x/net/bpf"
+)
+
+// rulesMost bounds how many rules the kernel tries on a frame. Beyond it the rules are widened.
+const rulesMost = 64
+
+// ruleSet is what all servers of a host want to hear, each rule once.
+type ruleSet struct{ fine, wide ruleCounts }
+
+// ruleCounts holds rules by their instructions, with the number of those who want them.
+type ruleCounts map[string]*ruleCount
+
+type ruleCount struct {
+	rule  Rule
+	users int
+}
+
+func newRuleSet() ruleSet { return ruleSet{ruleCounts{}, ruleCounts{}} }
+
+// add adds the filter's rules, and says whether list is another now.
+func (s ruleSet) add(f Filter) (changed bool) {
+	before := len(s.fine)
+	fine, wide := false, false
+	for _, r := range f.Rules {
+		fine = s.fine.add(r) || fine
+		wide = s.wide.add(r.widened()) || wide
+	}
+	return wide || fine && before <= rulesMost
+}
+
+// remove removes the rules of a filter that was added, and says whether list is another now.
+func (s ruleSet) remove(f Filter) (changed bool) {
+	fine, wide := false, false
+	for _, r := range f.Rules {
+		fine = s.fine.remove(r) || fine
+		wide = s.wide.remove(r.widened()) || wide
+	}
+	return wide || fine && len(s.fine) <= rulesMost
+}
+
+// list is at most rulesMost rules, as long as there are no more kinds of them, that pass everything wanted; always in
+// the same order.
+func (s ruleSet) list() []Rule {
+	from := s.fine
+	if len(from) > rulesMost {
+		from = s.wide
+	}
+	list := make([]Rule, 0, len(from))
+	for _, k := range slices.Sorted(maps.Keys(from)) {
+		list = append(list, from[k].rule)
+	}
+	return list
+}
+
+func (c ruleCounts) add(r Rule) (first bool) {
+	k := r.key()
+	if known, ok := c[k]; ok {
+		known.users++
+		return false
+	}
+	c[k] = &ruleCount{r, 1}
+	return true
+}
+
+func (c ruleCounts) remove(r Rule) (last bool) {
+	k := r.key()
+	known, ok := c[k]
+	if !ok {
+		return false
+	}
+	if known.users--; known.users > 0 {
+		return false
+	}
+	delete(c, k)
+	return true
+}
+
+// key is equal for equal rules.
+func (r Rule) key() string {
+	return fmt.Sprintf("%#v", r.compile(bpf.RetConstant{}, false))
+}
+
+// widened is the rule without the tests that serve only to spare the server frames it has no answer to.
+func (r Rule) widened() Rule {
+	return slices.DeleteFunc(slices.Clone(r), func(t Test) bool { return t.narrow })
+}
