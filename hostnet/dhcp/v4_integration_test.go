@@ -120,7 +120,7 @@ func TestTaggedRequestIsNotAnswered(t *testing.T) {
 	must(t, capture.Send(frame.Tagged(frame.Tagged(marked, 7), 8)))
 	must(t, transport.Send(marked)) // what goes to the guest is not heard either
 	must(t, capture.Send(plain))
-	if got := <-received; string(got) != string(plain) {
+	if got := frametest.Receive(t, "the frame without a tag", received); string(got) != string(plain) {
 		t.Errorf("heard %x\nwant  %x", got, plain)
 	}
 }
@@ -138,7 +138,7 @@ func TestDeviceMadeAgain(t *testing.T) {
 	old, err := netlink.LinkByName(g.Device)
 	must(t, err)
 	must(t, netlink.LinkDel(old))
-	if e := <-events; len(e.Keys) != 1 || e.Keys[0] != b.Key() {
+	if e := frametest.Receive(t, "the loss of the device", events); len(e.Keys) != 1 || e.Keys[0] != b.Key() {
 		t.Errorf("event %+v, want %s", e, b.Key())
 	}
 	g.Plug(guestMAC)

@@ -35,7 +35,7 @@ func (s server) receiver() frame.Receiver {
 
 func (s server) wants(t *testing.T, f []byte) {
 	t.Helper()
-	if got := <-s.heard; !bytes.Equal(got, f) {
+	if got := frametest.Receive(t, "a frame", s.heard); !bytes.Equal(got, f) {
 		t.Errorf("heard %x\nwant  %x", got, f)
 	}
 }
@@ -119,7 +119,7 @@ func TestExchangeTellsOfRemovedDevices(t *testing.T) {
 	link, err := netlink.LinkByName(goes.Device)
 	check(t, err)
 	check(t, netlink.LinkDel(link))
-	<-b.lost
+	frametest.Receive(t, "news of the removed device", b.lost)
 	goes.Plug(mac)
 	if !kept.Alive() || lost.Alive() || len(a.lost) != 0 {
 		t.Errorf("alive: %v and %v, %d reports; want the second lost alone", kept.Alive(), lost.Alive(), len(a.lost))

@@ -74,6 +74,11 @@ func (g *Guest) Plug(mac object.MAC) {
 	Run(g.t, "ip", "link", "set", g.Device, "up")
 	g.Run("ip", "link", "set", "eth0", "up")
 	g.Run("ip", "link", "set", "lo", "up")
+	// The kernel tells of a carrier up to a second later, and until then drops what is sent without a word.
+	WaitFor(g.t, "the carrier of "+g.Device, func() bool {
+		return strings.Contains(Run(g.t, "ip", "link", "show", "dev", g.Device), "state UP") &&
+			strings.Contains(g.Run("ip", "link", "show", "dev", "eth0"), "state UP")
+	})
 }
 
 // Run runs a command inside the guest and returns its output.
@@ -123,6 +128,20 @@ func WaitFor(t *testing.T, what string, holds func() bool) {
 			t.Fatalf("never came: %s", what)
 		}
 		time.Sleep(50 * time.Millisecond)
+	}
+}
+
+// Receive takes the next value from the channel, which must come within 20 s: what says what it is.
+func Receive[T any](t *testing.T, what string, from <-chan T) T {
+	t.Helper()
+	late := time.NewTimer(20 * time.Second)
+	defer late.Stop()
+	select {
+	case v := <-from:
+		return v
+	case <-late.C:
+		t.Fatalf("never came: %s", what)
+		panic("unreachable")
 	}
 }
 
