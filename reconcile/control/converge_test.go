@@ -188,7 +188,7 @@ func (s *sim) inherit(from *sim, which func(etcdschema.Key) bool) {
 			s.cache().set(k, &entry{data: e.data, mod: e.mod, born: e.born})
 		}
 	}
-	s.rev = from.rev
+	s.rev, s.uids = from.rev, from.uids // no replica gives out a uid that another has given out
 }
 
 // Whatever people do to a region, in whatever order, nothing is claimed twice, every slice is proved by its head, and

@@ -29,14 +29,14 @@ type sim struct {
 	now     time.Time
 	rounds  int
 	writes  int
+	uids    int // given out up to now
 }
 
 func newSim(t fataler) *sim {
 	s := &sim{t: t, rev: 1, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
-	uids := 0
 	s.planner = newPlanner(NewCache(), Settings{
 		MACPrefix: defaultMACPrefix, Now: func() time.Time { return s.now },
-		NewUID: func() string { uids++; return fmt.Sprintf("%08d-0000-4000-8000-000000000000", uids) },
+		NewUID: func() string { s.uids++; return fmt.Sprintf("%08d-0000-4000-8000-000000000000", s.uids) },
 		Random: rand.New(rand.NewPCG(1, 2)).Uint64,
 	})
 	return s
