@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/urfave/cli/v2"
 	"sigs.k8s.io/yaml"
@@ -37,11 +38,11 @@ func describeCommand(s streams) *cli.Command {
 					if i > 0 {
 						fmt.Fprintln(s.out)
 					}
-					silent, err := silentNodes(ctx, client, e)
+					d, err := readDetail(ctx, client, e)
 					if err != nil {
 						return err
 					}
-					if err := e.describe(s.out, silent); err != nil {
+					if err := e.describe(s.out, d, time.Now()); err != nil {
 						return err
 					}
 				}
@@ -51,21 +52,8 @@ func describeCommand(s streams) *cli.Command {
 	})
 }
 
-// silentNodes are the object's hosts whose weftd does not answer for it now: what they reported may be old.
-func silentNodes(ctx context.Context, st store, e entry) (map[string]bool, error) {
-	silent := make(map[string]bool)
-	for node := range e.status.Nodes {
-		_, live, err := st.Get(ctx, etcdschema.Live(node))
-		if err != nil {
-			return nil, err
-		}
-		silent[node] = !live
-	}
-	return silent, nil
-}
-
-// describe shows everything about an object; silent are the hosts without a running weftd.
-func (e entry) describe(out io.Writer, silent map[string]bool) error {
+// describe shows everything about an object.
+func (e entry) describe(out io.Writer, d detail, now time.Time) error {
 	fmt.Fprintf(out, "%s\n", e.id)
 	field := func(name, value string) {
 		if value != "" {
@@ -83,42 +71,30 @@ func (e entry) describe(out io.Writer, silent map[string]bool) error {
 		}
 		field("reason", text)
 	}
-	a := e.status.Allocated
-	field("mac", a.MAC.String())
-	field("addresses", join(a.Addresses))
-	field("segment", number(a.SegmentationID))
-	field("dhcp servers", join(a.DHCPServers))
-	for _, node := range sortedNodes(e.status.Nodes) {
-		field("host "+node, nodeText(e.status.Nodes[node], silent[node]))
-	}
-	if p, ok := e.object.Spec.(*model.PortSpec); ok && p.Host == "" {
-		field("host", "none: set spec.host, nothing is programmed before")
-	}
 	if e.raw != nil && e.status.IntentRevision < e.revision {
 		field("waits for", "a controller to look at its newest intent: is weft-controller running?")
 	}
 	if e.status.Phase == etcdschema.PhaseInvalid && e.status.UID != "" {
 		field("in force", "its last valid intent, until this one is corrected")
 	}
+	a := e.status.Allocated
+	field("network", networkText(d.network))
+	field("mac", a.MAC.String())
+	field("addresses", join(a.Addresses))
+	field("segment", number(a.SegmentationID))
+	field("dhcp servers", join(a.DHCPServers))
+	for _, c := range d.claims {
+		field("claim", claimText(c, e.status.UID, now))
+	}
+	for _, node := range sortedNodes(e.status.Nodes) {
+		for _, line := range hostText(e.status.Nodes[node], d.hosts[node], now) {
+			field("host "+node, line)
+		}
+	}
+	if p, ok := e.object.Spec.(*model.PortSpec); ok && p.Host == "" {
+		field("host", "none: set spec.host, nothing is programmed before")
+	}
 	return e.describeSpec(out)
-}
-
-// nodeText says how far one host is with an object, and if it is not there, why.
-func nodeText(n etcdschema.NodeStatus, silent bool) string {
-	text := fmt.Sprintf("programmed at revision %d", n.DesiredRevision)
-	if !n.Programmed {
-		text = fmt.Sprintf("not programmed at revision %d", n.DesiredRevision)
-	}
-	switch {
-	case n.Reason != "":
-		text += ": " + n.Reason
-	case !n.Programmed && !silent:
-		text += ": weftd there has not reported it yet"
-	}
-	if silent {
-		text += "; weftd does not run there, or does not reach etcd: start it, and see its log"
-	}
-	return text
 }
 
 // describeSpec shows what was declared, as YAML; what is not valid is shown as it stands, with what is wrong.

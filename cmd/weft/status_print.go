@@ -95,6 +95,8 @@ func age(now, t time.Time) string {
 		return "0s"
 	case d < time.Hour:
 		return d.Round(time.Second).String()
+	case d >= 48*time.Hour:
+		return fmt.Sprintf("%dd", d/(24*time.Hour))
 	}
 	return d.Round(time.Minute).String()
 }

@@ -1,0 +1,158 @@
+package main
+
+import (
+	"context"
+
+	"weft/etcdschema"
+	"weft/model"
+	"weft/model/desired"
+)
+
+// detail is what describe shows of an object beyond its intent and status.
+type detail struct {
+	network *etcdschema.Accepted // of a port: its network as it is in force; nil when there is none
+	hosts   map[string]hostDetail
+	claims  []claimDetail
+}
+
+// hostDetail is one host's side of an object.
+type hostDetail struct {
+	silent    bool                  // no weftd answers for the host now: what it reported may be old
+	port      *desired.Port         // what the host is told a port is; nil for other kinds
+	report    etcdschema.NodeReport // the zero value before the first
+	exception *etcdschema.Exception // why the host has not programmed the object; nil when it has
+	around    []trouble             // with what a port stands on there: its network, the host itself
+}
+
+// trouble is an exception of another object that a port needs.
+type trouble struct {
+	id        model.ID
+	exception etcdschema.Exception
+}
+
+// claimDetail is the claim on a value that the object uses; found is false when nobody has claimed it.
+type claimDetail struct {
+	key   etcdschema.Key
+	claim etcdschema.Claim
+	found bool
+}
+
+// readDetail reads what describe shows of one object: a handful of keys for each host that holds it, never a prefix.
+func readDetail(ctx context.Context, st store, e entry) (detail, error) {
+	r := &detailReader{ctx: ctx, st: st}
+	d := detail{hosts: make(map[string]hostDetail)}
+	s, isPort := e.object.Spec.(*model.PortSpec)
+	if isPort {
+		if a, ok := decodeAt[etcdschema.Accepted](r, etcdschema.AcceptedKey(s.NetworkID(e.id.Project))); ok {
+			d.network = &a
+		}
+	}
+	for node := range e.status.Nodes {
+		h := r.host(node, e)
+		if isPort {
+			h.around = r.around(node, d.network)
+		}
+		d.hosts[node] = h
+	}
+	if isPort {
+		d.claims = r.claims(e, d)
+	}
+	return d, r.err
+}
+
+// detailReader reads single keys until the first failure.
+type detailReader struct {
+	ctx context.Context
+	st  store
+	err error
+}
+
+func (r *detailReader) get(k etcdschema.Key) (etcdschema.Item, bool) {
+	if r.err != nil {
+		return etcdschema.Item{}, false
+	}
+	item, ok, err := r.st.Get(r.ctx, k)
+	r.err = err
+	return item, ok && err == nil
+}
+
+// decodeAt reads one value tolerantly; one that cannot be read is taken as not there.
+func decodeAt[T any](r *detailReader, k etcdschema.Key) (v T, ok bool) {
+	item, there := r.get(k)
+	if !there {
+		return v, false
+	}
+	v, err := etcdschema.Decode[T](item.Value)
+	return v, err == nil
+}
+
+func (r *detailReader) host(node string, e entry) hostDetail {
+	var h hostDetail
+	_, live := r.get(etcdschema.Live(node))
+	h.silent = !live
+	h.report, _ = decodeAt[etcdschema.NodeReport](r, etcdschema.ActualNode(node))
+	h.exception = r.exception(node, e.status.UID)
+	if e.id.Kind == model.KindPort {
+		if p, ok := decodeAt[desired.Port](r, etcdschema.DesiredKey(node, desired.Key{Kind: desired.KindPort, UID: e.status.UID})); ok {
+			h.port = &p
+		}
+	}
+	return h
+}
+
+func (r *detailReader) exception(node, uid string) *etcdschema.Exception {
+	b, _ := decodeAt[etcdschema.BucketReport](r, etcdschema.ActualBucket(node, etcdschema.Bucket(uid)))
+	if x, has := b.Exceptions[uid]; has {
+		return &x
+	}
+	return nil
+}
+
+// around lists the exceptions of what a port stands on: without its uplink the best port reaches nobody elsewhere.
+func (r *detailReader) around(node string, network *etcdschema.Accepted) (out []trouble) {
+	add := func(a etcdschema.Accepted) {
+		if x := r.exception(node, a.UID); x != nil {
+			out = append(out, trouble{a.Object.ID(), *x})
+		}
+	}
+	if network != nil {
+		add(*network)
+	}
+	host := model.ID{Project: model.ClusterProject, Kind: model.KindHost, Name: node}
+	if a, ok := decodeAt[etcdschema.Accepted](r, etcdschema.AcceptedKey(host)); ok {
+		add(a)
+	}
+	return out
+}
+
+// claims are those on the values a port uses: MAC, addresses, interface id, and its device on each host.
+func (r *detailReader) claims(e entry, d detail) []claimDetail {
+	var keys []etcdschema.Key
+	a := e.status.Allocated
+	if !a.MAC.IsZero() {
+		keys = append(keys, etcdschema.MACClaim(a.MAC))
+	}
+	if d.network != nil {
+		for _, addr := range a.Addresses {
+			keys = append(keys, etcdschema.AddressClaim(d.network.UID, addr))
+		}
+	}
+	named := false
+	for _, node := range sortedNodes(e.status.Nodes) {
+		p := d.hosts[node].port
+		if p == nil {
+			continue
+		}
+		if !named {
+			keys, named = append(keys, etcdschema.InterfaceClaim(p.InterfaceID)), true
+		}
+		keys = append(keys, etcdschema.DeviceClaim(node, p.Device))
+	}
+	var out []claimDetail
+	for _, k := range keys {
+		c := claimDetail{key: k}
+		c.claim, c.found = decodeAt[etcdschema.Claim](r, k)
+		out = append(out, c)
+	}
+	return out
+}

@@ -1,0 +1,92 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"weft/etcdschema"
+	"weft/model"
+	"weft/model/desired"
+)
+
+// hostText says in lines how far one host is with an object: what stands in the way first, then as what it holds it.
+func hostText(n etcdschema.NodeStatus, h hostDetail, now time.Time) []string {
+	lines := []string{progressText(n, h, now)}
+	if p := h.port; p != nil {
+		what := fmt.Sprintf("%s, device %s, iface-id %s", p.State, p.Device, p.InterfaceID)
+		if p.State == desired.StateStandby {
+			what += " (wired and mute in both directions, until the port moves here)"
+		}
+		lines = append(lines, what)
+	}
+	for _, t := range h.around {
+		lines = append(lines, fmt.Sprintf("%s there is not as it should be: %s%s: %s", t.id, t.exception.State,
+			since(now, t.exception.Since), t.exception.Reason))
+	}
+	if h.report.Held != "" {
+		lines = append(lines, "holds its last good state: "+h.report.Held)
+	}
+	return lines
+}
+
+// progressText says whether the object is programmed, and if not, why and since when.
+func progressText(n etcdschema.NodeStatus, h hostDetail, now time.Time) string {
+	text := fmt.Sprintf("programmed at revision %d", n.DesiredRevision)
+	if !n.Programmed {
+		text = fmt.Sprintf("not programmed at revision %d", n.DesiredRevision)
+	}
+	switch x := h.exception; {
+	case x != nil: // newer than what the controllers have made of it
+		text = fmt.Sprintf("not programmed at revision %d: %s%s: %s", n.DesiredRevision, x.State, since(now, x.Since), x.Reason)
+	case n.Reason != "":
+		text += ": " + n.Reason
+	case !n.Programmed && h.silent:
+	case !n.Programmed && h.report.At.IsZero():
+		text += ": weftd there has not reported it yet"
+	case !n.Programmed:
+		text += fmt.Sprintf(": weftd there has not reported it yet; it has come to revision %d", h.report.ProcessedRevision)
+	}
+	if h.silent {
+		if !h.report.At.IsZero() {
+			text += "; it last reported " + age(now, h.report.At) + " ago"
+		}
+		text += "; weftd does not run there, or does not reach etcd: start it, and see its log"
+	}
+	return text
+}
+
+// since writes " since 2006-01-02T15:04:05Z (3m0s)", or nothing for no time.
+func since(now, t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf(" since %s (%s)", t.UTC().Format(time.RFC3339), age(now, t))
+}
+
+// claimText says who has a value that the object uses: anybody else, or nobody, is what an operator looks for.
+func claimText(c claimDetail, uid string, now time.Time) string {
+	value := strings.TrimPrefix(c.key.String(), etcdschema.ClaimPrefix().String())
+	switch {
+	case !c.found:
+		return value + ": nobody has claimed it"
+	case c.claim.Owner != uid:
+		return fmt.Sprintf("%s: %s by another: %s (uid %s)%s", value, c.claim.State, c.claim.For, c.claim.Owner, since(now, c.claim.Since))
+	}
+	return fmt.Sprintf("%s: %s%s", value, c.claim.State, since(now, c.claim.Since))
+}
+
+// networkText says what a port is on; empty when there is no such network in force.
+func networkText(a *etcdschema.Accepted) string {
+	if a == nil {
+		return ""
+	}
+	text := a.Object.Metadata.Project + "/" + a.Object.Metadata.Name
+	if a.Allocated.SegmentationID != 0 {
+		text += fmt.Sprintf(", VLAN %d", a.Allocated.SegmentationID)
+	}
+	if s, ok := a.Object.Spec.(*model.NetworkSpec); ok && s.PhysicalNetwork != "" {
+		text += " of " + s.PhysicalNetwork
+	}
+	return text + ", uid " + a.UID
+}
