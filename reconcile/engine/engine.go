@@ -86,9 +86,11 @@ type Config struct {
 	StateDir      string
 	SweepInterval time.Duration // 60 s; each driver once per interval
 	LiveTTL       time.Duration // 15 s
-	CacheAfter    time.Duration // 3 s: how long to wait for etcd before working from disk
-	Registry      prometheus.Registerer
-	Logger        *slog.Logger
+	// CacheAfter is how long to wait for etcd before the host is changed by what is on disk; 3 s. The guests' servers do
+	// not wait.
+	CacheAfter time.Duration
+	Registry   prometheus.Registerer
+	Logger     *slog.Logger
 	// Ready is called once, after the first full sync; nil is allowed.
 	Ready func()
 }

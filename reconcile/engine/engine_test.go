@@ -443,6 +443,40 @@ func TestWorksFromDiskWhileEtcdIsAway(t *testing.T) {
 	})
 }
 
+func TestGuestsAreServedFromDiskAtOnce(t *testing.T) {
+	t.Parallel()
+	bubble(t, 3, func(b *bed) {
+		b.settle(5 * time.Second)
+		b.etcd.outage(true)
+		b.host.Damage(object.Key{Kind: object.KindLink, Name: "tap3"})
+		b.host.Alter(&object.Link{Name: "tap1", MTU: 1400})
+		before := b.writes()
+		b.restart() // no time passes
+		for dev, want := range map[string]bool{"tap1": true, "tap2": true, "tap3": false} {
+			if _, served := b.host.Objects()[object.Key{Kind: object.KindDHCPBinding, Name: dev}]; served != want {
+				b.t.Errorf("%s is served: %v, want %v", dev, served, want)
+			}
+		}
+		if _, told := b.host.Objects()[object.Key{Kind: object.KindAnnouncement, Name: portUID(1)}]; told {
+			b.t.Error("an old slice was announced to the physical network")
+		}
+		if got := b.writes() - before; got != 0 || b.ready != 1 {
+			b.t.Errorf("%d writes, ready %d: the host itself waits for etcd, or for CacheAfter", got, b.ready)
+		}
+		b.host.Plug("tap3")
+		b.settle(time.Second)
+		if _, served := b.host.Objects()[object.Key{Kind: object.KindDHCPBinding, Name: "tap3"}]; !served {
+			b.t.Error("a guest that comes meanwhile is not served")
+		}
+		b.etcd.outage(false)
+		b.settle(time.Second)
+		b.converged()
+		if n := b.node(); len(n.Repaired) != 0 {
+			b.t.Errorf("counted as drift: %v", n.Repaired)
+		}
+	})
+}
+
 func TestDamagedStateFileIsIgnored(t *testing.T) {
 	t.Parallel()
 	for name, damage := range map[string]func([]byte) []byte{

@@ -71,7 +71,8 @@ func (e *Engine) turn(ctx context.Context) {
 	e.carry = newWork()
 	batches := e.collect(ctx, w, e.inbox.take(), start)
 	if !e.sliceable {
-		e.carry = w // nothing to go by yet
+		e.serveEarly(ctx, w)
+		e.carry = w // nothing to go by yet, but for the guests' servers
 		return
 	}
 	if !w.any() && !batches {

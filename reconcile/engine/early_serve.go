@@ -1,0 +1,44 @@
+package engine
+
+import (
+	"context"
+	"maps"
+
+	"weft/hostnet/object"
+)
+
+// servesGuest says that objects of the kind are servers of this process that speak to one guest alone. They died with
+// the last process and are missed at once; everything else that a host holds outlived it. Announcements are in this
+// process too, but speak to the physical network, where an old slice must not be heard.
+func servesGuest(k object.Kind) bool {
+	return k == object.KindDHCPBinding || k == object.KindRABinding
+}
+
+// serveEarly starts the guests' servers from the slice on disk, before etcd has answered or CacheAfter has passed:
+// guests renew meanwhile. It changes nothing on the host and removes nothing, so that what the disk does not know yet
+// is not undone; the work stays to be done whole, and nothing of it is reported.
+func (e *Engine) serveEarly(ctx context.Context, w *work) {
+	if len(e.slice.items) == 0 || len(w.items) == 0 {
+		return
+	}
+	early := newWork()
+	early.items = maps.Clone(w.items)
+	e.compile(early)
+	keys := map[object.Key]bool{}
+	for k := range early.keys {
+		if st := e.items.objects[k]; st != nil && st.good == nil && servesGuest(k.Kind) {
+			keys[k] = true
+		}
+	}
+	if len(keys) == 0 {
+		return
+	}
+	p := e.plan(ctx, keys)
+	out := e.apply(ctx, p)
+	e.verify(ctx, out)
+	e.settle(early, keys, p, out)
+	if n := len(out.tried); n > 0 {
+		e.log.Info("guests are served from the last good slice on disk until etcd answers", "servers", n,
+			"revision", e.slice.slice.Revision)
+	}
+}
