@@ -105,6 +105,9 @@ func (h *Host) put(want object.Object) {
 		f.MTU, f.Up = o.MTU, o.Up
 		h.facts.Links[o.Name] = f
 	case *object.OVSPort:
+		seen := *o
+		seen.After = nil
+		want = &seen
 		h.wire(o.Device, o.Bridge, o.OwnerUID, o.InterfaceID, !o.Adopted)
 	case *object.Uplink:
 		h.wire(o.Device, o.Bridge, o.OwnerUID, "", true)

@@ -58,6 +58,9 @@ type OVSPort struct {
 	InterfaceID string // external_ids:iface-id
 	MAC         string // external_ids:attached-mac
 	MTURequest  int    // as an Uplink's: always desired 0
+	// After lists the flow sets that come before the marks and the tag of an adopted port: flows decide what it may do, and a
+	// port without flows is mute. A port that Weft creates has none: its flows need its OpenFlow port number.
+	After []Key
 }
 
 // FlowSet is all flows of one owner and feature. Every flow carries Cookie, and nothing else does.
@@ -128,7 +131,7 @@ func (p *OVSPort) Key() Key { return Key{KindOVSPort, p.Device} }
 func (p *OVSPort) Owner() string { return p.OwnerUID }
 
 // DependsOn implements Object.
-func (p *OVSPort) DependsOn() []Key { return []Key{{KindBridge, p.Bridge}} }
+func (p *OVSPort) DependsOn() []Key { return append([]Key{{KindBridge, p.Bridge}}, p.After...) }
 
 // Diff implements Object. Of an adopted port only what Weft sets is compared: the rest belongs to whoever plugged it.
 func (p *OVSPort) Diff(observed Object) []Difference {

@@ -25,7 +25,7 @@ type dbChange struct {
 	change object.Change
 }
 
-// applyDatabase makes the changes in one transaction, waits until the switch has carried it out, and verifies each from
+// applyDatabase makes the changes in one transaction, waits until the switch has carried out what it must, and verifies each from
 // what the database then holds.
 func (d *Driver) applyDatabase(ctx context.Context, changes []dbChange, errs []error) {
 	db, err := d.connected(ctx)
@@ -99,7 +99,7 @@ func fail(changes []dbChange, errs []error, err error) {
 }
 
 // transact commits the changes, halving them when the server refuses until what it refuses stands alone. It returns those
-// that were committed and the next_cfg to wait for.
+// that were committed and the next_cfg to wait for, 0 when the switch has nothing to carry out.
 func (d *Driver) transact(ctx context.Context, db *database, changes []dbChange, errs []error) (sent []dbChange, cfg int) {
 	t := newDBChanges(db.read())
 	for _, c := range changes {
@@ -113,7 +113,7 @@ func (d *Driver) transact(ctx context.Context, db *database, changes []dbChange,
 	if len(ops) == 0 {
 		return sent, 0
 	}
-	cfg, err := db.commit(ctx, ops)
+	cfg, err := db.commit(ctx, ops, t.carried)
 	if err == nil {
 		return sent, cfg
 	}
@@ -127,8 +127,9 @@ func (d *Driver) transact(ctx context.Context, db *database, changes []dbChange,
 	return slices.Concat(first, second), max(a, b)
 }
 
-// commit runs a transaction whose last operation reads next_cfg, and waits until the cache holds what it wrote.
-func (db *database) commit(ctx context.Context, ops []ovsdb.Operation) (int, error) {
+// commit runs a transaction and waits until the cache holds what it wrote (the server sends the monitor's news before the
+// reply). With readsCfg its last operation reads next_cfg, which is returned.
+func (db *database) commit(ctx context.Context, ops []ovsdb.Operation, readsCfg bool) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	results, err := db.client.Transact(ctx, ops...)
@@ -137,6 +138,9 @@ func (db *database) commit(ctx context.Context, ops []ovsdb.Operation) (int, err
 	}
 	if err := transactionError(results, ops); err != nil {
 		return 0, err
+	}
+	if !readsCfg {
+		return 0, nil
 	}
 	last := results[len(ops)-1]
 	if len(last.Rows) != 1 {

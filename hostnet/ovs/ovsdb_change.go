@@ -17,6 +17,9 @@ type dbChanges struct {
 	// plug and unplug are the ports by bridge UUID, so that a bridge's port column changes once.
 	plug, unplug map[string][]any
 	names        int
+	// carried says that the switch has to carry something out before anybody can rely on it: a port or bridge made, changed
+	// or gone, an uplink, a requested MTU. Marks and the tag of a guest's port are not: flows decide what it may do.
+	carried bool
 }
 
 func newDBChanges(r *rows) *dbChanges {
@@ -25,6 +28,7 @@ func newDBChanges(r *rows) *dbChanges {
 
 // add appends the operations of one change, or nothing and an error.
 func (t *dbChanges) add(c object.Change) error {
+	t.carried = t.carried || c.Key().Kind != object.KindOVSPort
 	switch c.Key().Kind {
 	case object.KindBridge:
 		if c.Op == object.Delete {
@@ -89,6 +93,7 @@ func (t *dbChanges) setPort(w wantedPort) error {
 	t.setIDs(tableInterface, p.iface.UUID, p.iface.ExternalIDs, w.ids)
 	t.setIDs(tablePort, p.port.UUID, p.port.ExternalIDs, map[string]string{idOwner: w.ids[idOwner]})
 	if p.iface.MTURequest != nil {
+		t.carried = true
 		t.update(tableInterface, p.iface.UUID, ovsdb.Row{"mtu_request": ovsdb.OvsSet{GoSet: []any{}}})
 	}
 	if w.tag != nil && (p.port.Tag == nil || *p.port.Tag != int(*w.tag)) {
@@ -240,20 +245,22 @@ func (t *dbChanges) mutateRoot(column string, how ovsdb.Mutator, value any) {
 		Mutations: []ovsdb.Mutation{{Column: column, Mutator: how, Value: value}}})
 }
 
-// finish returns the whole transaction: the changes, the ports' places on bridges, and a raised next_cfg, which is also
-// read back as the last result.
+// finish returns the whole transaction: the changes and the ports' places on bridges. When the switch has something to carry
+// out it also raises next_cfg, which is read back as the last result: raising it alone makes the switch go through all
+// ports.
 func (t *dbChanges) finish() []ovsdb.Operation {
 	for _, m := range []struct {
 		how   ovsdb.Mutator
 		ports map[string][]any
 	}{{ovsdb.MutateOperationDelete, t.unplug}, {ovsdb.MutateOperationInsert, t.plug}} {
 		for bridge, ports := range m.ports {
+			t.carried = true
 			t.ops = append(t.ops, ovsdb.Operation{Op: ovsdb.OperationMutate, Table: tableBridge, Where: whereUUID(bridge),
 				Mutations: []ovsdb.Mutation{{Column: "ports", Mutator: m.how, Value: ovsdb.OvsSet{GoSet: ports}}}})
 		}
 	}
-	if len(t.ops) == 0 {
-		return nil
+	if len(t.ops) == 0 || !t.carried {
+		return t.ops
 	}
 	t.mutateRoot("next_cfg", ovsdb.MutateOperationAdd, 1)
 	return append(t.ops, ovsdb.Operation{Op: ovsdb.OperationSelect, Table: tableRoot, Columns: []string{"next_cfg"}, Where: []ovsdb.Condition{}})

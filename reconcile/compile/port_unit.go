@@ -56,10 +56,16 @@ func (c compiler) port(u *unitBuilder, p *desired.Port) {
 	flows := &object.FlowSet{
 		OwnerUID: p.UID, Bridge: h.Bridge, Feature: FeaturePort, Cookie: Cookie(p.UID, FeaturePort),
 		Flows: portFlows(p, s.number, a.ofport),
-		After: []object.Key{flowSetKey(h.Bridge, h.UID, FeatureBridge), plug.Key()},
+		After: []object.Key{flowSetKey(h.Bridge, h.UID, FeatureBridge)},
+	}
+	if a.adopted {
+		// The port is there already, and what is written on it makes the switch work for a while: flows first.
+		plug.After = []object.Key{flows.Key()}
+	} else {
+		flows.After = append(flows.After, plug.Key())
 	}
 	u.add(flows)
-	c.addLink(u, n, p, a, []object.Key{plug.Key(), flows.Key()})
+	c.addLink(u, n, p, a, linkAfter(plug, flows))
 	if a.netdev {
 		addServices(u, n, p, a.device)
 	}
@@ -69,6 +75,14 @@ func (c compiler) port(u *unitBuilder, p *desired.Port) {
 			After: []object.Key{flows.Key(), flowSetKey(h.Bridge, n.UID, FeatureNetwork)},
 		})
 	}
+}
+
+// linkAfter is what an active guest's link waits for: its flows, and a port of ours.
+func linkAfter(plug *object.OVSPort, flows *object.FlowSet) []object.Key {
+	if plug.Adopted {
+		return []object.Key{flows.Key()}
+	}
+	return []object.Key{plug.Key(), flows.Key()}
 }
 
 func (c compiler) addLink(u *unitBuilder, n *desired.Network, p *desired.Port, a attachment, after []object.Key) {
