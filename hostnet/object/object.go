@@ -25,6 +25,14 @@ const (
 	KindRABinding   Kind = "ra-binding"   // the router advertisements of one guest port
 	// KindAnnouncement is the telling of the physical network where one guest port is now.
 	KindAnnouncement Kind = "announcement"
+
+	KindNamespace  Kind = "netns"       // a network namespace
+	KindVeth       Kind = "veth"        // a pair of devices that Weft makes
+	KindAddresses  Kind = "addresses"   // the addresses of a device in a namespace of ours
+	KindRoutes     Kind = "routes"      // the routes of a namespace of ours
+	KindNeighbors  Kind = "neighbors"   // the permanent neighbours of a device in a namespace of ours
+	KindNATTable   Kind = "nat-table"   // the nftables rules of a namespace of ours
+	KindNATMapping Kind = "nat-mapping" // one floating address in the maps of a NAT table
 )
 
 // Key names one object on a host. It is comparable.

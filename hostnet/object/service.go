@@ -13,6 +13,13 @@ var (
 	ServerLinkLocal = netip.MustParseAddr("fe80::57:45ff:fe46:5401")
 )
 
+// GatewayMAC is the Ethernet address of every router of ours on every network, and GatewayLinkLocal its IPv6 address: the
+// same on every host, for each host is the gateway of its own guests. Frames from it never leave a host. Both are reserved.
+var (
+	GatewayMAC       = MAC{0x02, 0x57, 0x45, 0x46, 0x54, 0x02}
+	GatewayLinkLocal = netip.MustParseAddr("fe80::57:45ff:fe46:5402")
+)
+
 // DHCPBinding is everything the DHCPv4 and DHCPv6 servers need to answer one guest on its own port: the reply is a
 // function of the request and this value alone.
 type DHCPBinding struct {
@@ -45,7 +52,7 @@ type Route struct {
 }
 
 // RABinding is what is advertised to one guest on its own port (RFC 4861): managed addresses (M=1), prefixes on-link
-// but not for autoconfiguration (A=0), router lifetime 0.
+// but not for autoconfiguration (A=0).
 type RABinding struct {
 	OwnerUID string
 	Device   string
@@ -54,6 +61,9 @@ type RABinding struct {
 	Prefixes []netip.Prefix
 	DNS      []netip.Addr // RFC 8106 RDNSS, IPv6 only
 	Domain   string       // RFC 8106 DNSSL
+	// Router says that a router of ours is on the network: the advertisements come from GatewayMAC and GatewayLinkLocal and
+	// offer it as default router. Without it they come from Weft's own server and have router lifetime 0.
+	Router bool
 }
 
 // Announcement tells the physical network that a guest's MAC is reached through this host: when it is created, or
@@ -134,5 +144,6 @@ func (b *RABinding) Diff(observed Object) []Difference {
 	d.field("prefixes", o.Prefixes, b.Prefixes)
 	d.field("dns", o.DNS, b.DNS)
 	d.field("domain", o.Domain, b.Domain)
+	d.field("router", o.Router, b.Router)
 	return d
 }

@@ -14,6 +14,10 @@ const (
 	KindHost    Kind = "host"
 	KindNetwork Kind = "network"
 	KindPort    Kind = "port"
+
+	KindRouter     Kind = "router"
+	KindFloatingIP Kind = "floatingip"
+	KindNeighbors  Kind = "neighbors"
 )
 
 // Key names one item of a node's slice. It is comparable.
@@ -22,7 +26,7 @@ type Key struct {
 	UID  string
 }
 
-// Item is implemented by Host, Network and Port (pointers).
+// Item is implemented by pointers to the types of the kinds.
 type Item interface{ Key() Key }
 
 // Host is the node's own configuration.
@@ -32,6 +36,8 @@ type Host struct {
 	Driver  model.Driver `json:"driver"`
 	Bridge  string       `json:"bridge"`
 	Uplinks []Uplink     `json:"uplinks,omitempty"`
+	// RouterMAC is the host's own claimed address that routers' frames carry on the wire; zero while it has no router.
+	RouterMAC model.MAC `json:"routerMAC,omitzero"`
 }
 
 // Uplink is the road from the node's bridge to a physical network. MTU is the physical network's, in bytes.
@@ -52,11 +58,14 @@ type Network struct {
 	MTU             int               `json:"mtu"`
 	Subnets         []Subnet          `json:"subnets,omitempty"`
 	DHCP            DHCP              `json:"dhcp"`
+	// Gateway is set on an external network where the node has a router that leads to it.
+	Gateway *NodeGateway `json:"gateway,omitempty"`
 }
 
 // Subnet is one address block with its servers resolved. DHCPServer is set on every IPv4 subnet.
 type Subnet struct {
-	CIDR       model.Prefix  `json:"cidr"`
+	CIDR model.Prefix `json:"cidr"`
+	// Gateway is what guests are told of: a router that exists, or the leg of one of Weft's.
 	Gateway    model.Address `json:"gateway,omitzero"`
 	DHCPServer model.Address `json:"dhcpServer,omitzero"`
 }
@@ -112,6 +121,12 @@ func NewItem(k Kind) Item {
 		return &Network{}
 	case KindPort:
 		return &Port{}
+	case KindRouter:
+		return &Router{}
+	case KindFloatingIP:
+		return &FloatingIP{}
+	case KindNeighbors:
+		return &Neighbors{}
 	}
 	return nil
 }
@@ -122,4 +137,8 @@ type Slice struct {
 	Host     *Host
 	Networks map[string]*Network
 	Ports    map[string]*Port
+
+	Routers     map[string]*Router
+	FloatingIPs map[string]*FloatingIP
+	Neighbors   map[string]*Neighbors
 }

@@ -12,6 +12,7 @@ const (
 	FeatureDHCPv6  Feature = "dhcpv6"  // RFC 8415 IA_NA on the guest's port
 	FeatureRA      Feature = "ra"      // RFC 4861 router advertisements on the guest's port
 	FeatureStandby Feature = "standby" // ports in StateStandby
+	FeatureRouter  Feature = "router"  // routers, external networks and floating addresses
 )
 
 // Features lists what this version of the host reconciler can do.

@@ -1,0 +1,291 @@
+package object
+
+import (
+	"fmt"
+	"net/netip"
+)
+
+// NamespacePrefix begins the name of every network namespace of ours (/run/netns/weft-…). The rest is the kind of thing it
+// is for and the uid: "weft-router-<uid of the router>", "weft-external-<uid of the external network>".
+const NamespacePrefix = "weft-"
+
+// Namespace is a network namespace that Weft makes: forwarding on for both families, router advertisements and redirects
+// neither heard nor sent, no automatic IPv6 addresses but the link-local ones, lo up. Its lo carries the owner in its alias.
+type Namespace struct {
+	OwnerUID string
+	Name     string
+}
+
+// Veth is a pair of devices that Weft makes between two namespaces; both ends are up. "" is the host's own namespace.
+// Checksum and segmentation offloads are off on both ends: what a userspace datapath hands on must be whole.
+type Veth struct {
+	OwnerUID  string
+	Namespace string // of the first end
+	Name      string // of the first end
+	Peer      VethEnd
+	MAC       MAC // of the first end; zero leaves the kernel's choice
+	MTU       int // bytes, of both
+	// After lists what must be in place first.
+	After []Key
+}
+
+// VethEnd is the other end of a pair.
+type VethEnd struct {
+	Namespace string
+	Name      string
+	MAC       MAC // zero leaves the kernel's choice
+}
+
+// Addresses are all addresses of one device in a namespace of ours, but for automatic link-local ones.
+type Addresses struct {
+	OwnerUID  string
+	Namespace string
+	Device    string
+	Prefixes  []netip.Prefix // the address with its prefix length; in order
+}
+
+// RouteProtocol is the number that marks routes of ours (rtm_protocol; the kernel keeps it and gives it no meaning).
+const RouteProtocol = 87
+
+// Routes are all routes of RouteProtocol in a namespace of ours.
+type Routes struct {
+	OwnerUID  string
+	Namespace string
+	Routes    []NextHop // in order
+	After     []Key
+}
+
+// NextHop is one unicast route of the main table. Via not valid: the destination is on the link.
+type NextHop struct {
+	Destination netip.Prefix
+	Via         netip.Addr
+	Device      string
+}
+
+// Neighbors are all permanent neighbour entries, and all proxied addresses (the device answers ARP and neighbour
+// solicitations for them), of one device in a namespace of ours.
+type Neighbors struct {
+	OwnerUID  string
+	Namespace string
+	Device    string
+	Entries   []Neighbor   // in the order of their addresses
+	Proxies   []netip.Addr // in order
+	After     []Key
+}
+
+// Neighbor is one permanent neighbour entry.
+type Neighbor struct {
+	Address netip.Addr
+	MAC     MAC
+}
+
+// NATRole is what a namespace's nftables table of ours does. The rules of a role are fixed; what differs from host to host is
+// in its maps and sets, so their number never grows.
+type NATRole string
+
+// The roles.
+const (
+	// NATRouter: translates floating addresses 1:1 and port forwards, both ways, hairpin included; what leaves by Outside and
+	// has no floating address leaves as the transit address.
+	NATRouter NATRole = "router"
+	// NATExternal: what came from a transit address leaves by Outside as the host's own external address.
+	NATExternal NATRole = "external"
+)
+
+// NATTable is the nftables table "weft" (family inet) of a namespace of ours: chains and rules, and empty maps.
+type NATTable struct {
+	OwnerUID  string
+	Namespace string
+	Role      NATRole
+	Outside   string // the device towards the external network: the transit device in a router's namespace
+	// Sources are the addresses that traffic without a floating address leaves as, at most one for each family.
+	Sources []netip.Addr
+	After   []Key
+}
+
+// NATMapping is what one floating address is translated to, as elements of the maps of a router's NATTable. Fixed translates
+// every packet, both ways; Forwards only the named ports. When it is removed or changed, connections through it are cut
+// (conntrack entries of exactly that mapping), others live on.
+type NATMapping struct {
+	OwnerUID  string
+	Namespace string
+	Floating  netip.Addr
+	Fixed     netip.Addr
+	Forwards  []NATForward // in order
+}
+
+// NATForward is one port forward; Last - First ports follow ToFirst.
+type NATForward struct {
+	Protocol    string // "tcp" or "udp"
+	First, Last uint16
+	To          netip.Addr
+	ToFirst     uint16
+}
+
+func inNamespace(namespace, name string) string { return namespace + "/" + name }
+
+// Key implements Object.
+func (n *Namespace) Key() Key { return Key{KindNamespace, n.Name} }
+
+// Owner implements Object.
+func (n *Namespace) Owner() string { return n.OwnerUID }
+
+// DependsOn implements Object.
+func (n *Namespace) DependsOn() []Key { return nil }
+
+// Diff implements Object.
+func (n *Namespace) Diff(observed Object) []Difference {
+	var d differ
+	d.field("owner", observed.(*Namespace).OwnerUID, n.OwnerUID)
+	return d
+}
+
+// namespaceKeys are the namespaces among the names: the host's own needs nothing.
+func namespaceKeys(names ...string) (keys []Key) {
+	for _, n := range names {
+		if n != "" {
+			keys = append(keys, Key{KindNamespace, n})
+		}
+	}
+	return keys
+}
+
+// Key implements Object: the first end names the pair.
+func (v *Veth) Key() Key { return Key{KindVeth, inNamespace(v.Namespace, v.Name)} }
+
+// Owner implements Object.
+func (v *Veth) Owner() string { return v.OwnerUID }
+
+// DependsOn implements Object.
+func (v *Veth) DependsOn() []Key {
+	return append(namespaceKeys(v.Namespace, v.Peer.Namespace), v.After...)
+}
+
+// Diff implements Object.
+func (v *Veth) Diff(observed Object) []Difference {
+	o := observed.(*Veth)
+	var d differ
+	d.field("owner", o.OwnerUID, v.OwnerUID)
+	d.field("peer", inNamespace(o.Peer.Namespace, o.Peer.Name), inNamespace(v.Peer.Namespace, v.Peer.Name))
+	if v.MAC != (MAC{}) {
+		d.field("mac", o.MAC, v.MAC)
+	}
+	if v.Peer.MAC != (MAC{}) {
+		d.field("peer mac", o.Peer.MAC, v.Peer.MAC)
+	}
+	d.field("mtu", o.MTU, v.MTU)
+	return d
+}
+
+// Key implements Object.
+func (a *Addresses) Key() Key { return Key{KindAddresses, inNamespace(a.Namespace, a.Device)} }
+
+// Owner implements Object.
+func (a *Addresses) Owner() string { return a.OwnerUID }
+
+// DependsOn implements Object. The device is the end of some Veth: the compiler says which by that object's own keys.
+func (a *Addresses) DependsOn() []Key { return namespaceKeys(a.Namespace) }
+
+// Diff implements Object.
+func (a *Addresses) Diff(observed Object) []Difference {
+	var d differ
+	d.set("addresses", texts(observed.(*Addresses).Prefixes), texts(a.Prefixes))
+	return d
+}
+
+// Key implements Object.
+func (r *Routes) Key() Key { return Key{KindRoutes, r.Namespace} }
+
+// Owner implements Object.
+func (r *Routes) Owner() string { return r.OwnerUID }
+
+// DependsOn implements Object.
+func (r *Routes) DependsOn() []Key { return append(namespaceKeys(r.Namespace), r.After...) }
+
+// Diff implements Object.
+func (r *Routes) Diff(observed Object) []Difference {
+	var d differ
+	d.set("routes", texts(observed.(*Routes).Routes), texts(r.Routes))
+	return d
+}
+
+// String is the route as iproute2 writes it.
+func (n NextHop) String() string {
+	if n.Via.IsValid() {
+		return fmt.Sprintf("%s via %s dev %s", n.Destination, n.Via, n.Device)
+	}
+	return fmt.Sprintf("%s dev %s", n.Destination, n.Device)
+}
+
+// Key implements Object.
+func (n *Neighbors) Key() Key { return Key{KindNeighbors, inNamespace(n.Namespace, n.Device)} }
+
+// Owner implements Object.
+func (n *Neighbors) Owner() string { return n.OwnerUID }
+
+// DependsOn implements Object.
+func (n *Neighbors) DependsOn() []Key { return append(namespaceKeys(n.Namespace), n.After...) }
+
+// Diff implements Object.
+func (n *Neighbors) Diff(observed Object) []Difference {
+	o := observed.(*Neighbors)
+	var d differ
+	d.set("neighbours", texts(o.Entries), texts(n.Entries))
+	d.set("proxied", texts(o.Proxies), texts(n.Proxies))
+	return d
+}
+
+// String is "address mac".
+func (n Neighbor) String() string { return n.Address.String() + " " + n.MAC.String() }
+
+// Key implements Object.
+func (t *NATTable) Key() Key { return Key{KindNATTable, t.Namespace} }
+
+// Owner implements Object.
+func (t *NATTable) Owner() string { return t.OwnerUID }
+
+// DependsOn implements Object.
+func (t *NATTable) DependsOn() []Key { return append(namespaceKeys(t.Namespace), t.After...) }
+
+// Diff implements Object.
+func (t *NATTable) Diff(observed Object) []Difference {
+	o := observed.(*NATTable)
+	var d differ
+	d.field("role", o.Role, t.Role)
+	d.field("outside", o.Outside, t.Outside)
+	d.set("sources", texts(o.Sources), texts(t.Sources))
+	return d
+}
+
+// Key implements Object.
+func (m *NATMapping) Key() Key {
+	return Key{KindNATMapping, inNamespace(m.Namespace, m.Floating.String())}
+}
+
+// Owner implements Object.
+func (m *NATMapping) Owner() string { return m.OwnerUID }
+
+// DependsOn implements Object.
+func (m *NATMapping) DependsOn() []Key { return []Key{{KindNATTable, m.Namespace}} }
+
+// Diff implements Object. The owner is not in the kernel and not compared.
+func (m *NATMapping) Diff(observed Object) []Difference {
+	o := observed.(*NATMapping)
+	var d differ
+	d.field("fixed", o.Fixed, m.Fixed)
+	d.set("forwards", texts(o.Forwards), texts(m.Forwards))
+	return d
+}
+
+// String is "tcp 80-90 → 10.0.0.5:8080".
+func (f NATForward) String() string {
+	return fmt.Sprintf("%s %d-%d → %s", f.Protocol, f.First, f.Last, netip.AddrPortFrom(f.To, f.ToFirst))
+}
+
+func texts[T fmt.Stringer](values []T) []string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = v.String()
+	}
+	return out
+}

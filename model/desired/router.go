@@ -1,0 +1,84 @@
+package desired
+
+import (
+	"net/netip"
+
+	"weft/model"
+)
+
+// Router is a project's router on a node that has guests of its networks, or, for a centralized one, on a gateway host. The
+// slice also holds a Network for each of its legs and for External, and the Neighbors of each leg's network.
+type Router struct {
+	UID     string `json:"uid"`
+	Project string `json:"project"`
+	Name    string `json:"name"`
+	// Legs are the networks it routes between, in the order of their uids.
+	Legs []RouterLeg `json:"legs"`
+	// External is the uid of its external network, whose Network in the same slice has a Gateway; empty for none.
+	External string `json:"external,omitempty"`
+}
+
+// RouterLeg is the router's place on one network.
+type RouterLeg struct {
+	Network string `json:"network"` // uid
+	// Addresses are the gateway's, one for each subnet, with the subnet's prefix length. They are the same on every host.
+	Addresses []netip.Prefix `json:"addresses"`
+}
+
+// NodeGateway is this node's own place on an external network.
+type NodeGateway struct {
+	// Addresses that this node has claimed, at most one for each family, with the subnet's prefix length: what its guests'
+	// traffic leaves as.
+	Addresses []netip.Prefix `json:"addresses"`
+	// NextHops are the routers of the external network, at most one for each family.
+	NextHops []model.Address `json:"nextHops,omitempty"`
+}
+
+// FloatingIP is one floating address on the node of the port it leads to.
+type FloatingIP struct {
+	UID     string        `json:"uid"`
+	Project string        `json:"project"`
+	Name    string        `json:"name"`
+	Network string        `json:"network"` // uid of the external Network in the same slice
+	Address model.Address `json:"address"`
+	// Router, Port and Fixed are the uids of router and port, and the port's address that all traffic is translated to and
+	// from; empty when Forwards say where it goes.
+	Router string        `json:"router,omitempty"`
+	Port   string        `json:"port,omitempty"`
+	Fixed  model.Address `json:"fixed,omitzero"`
+	// Forwards translate single ports instead. All of one floating address lead to ports of this node.
+	Forwards []Forward `json:"forwards,omitempty"`
+}
+
+// Forward leads ports First to Last of the floating address to as many from ToFirst on of a guest's address.
+type Forward struct {
+	Protocol string        `json:"protocol"` // "tcp" or "udp"
+	First    uint16        `json:"first"`
+	Last     uint16        `json:"last"`
+	Router   string        `json:"router"` // uid
+	Port     string        `json:"port"`   // uid
+	To       model.Address `json:"to"`
+	ToFirst  uint16        `json:"toFirst"`
+}
+
+// Neighbors is a part of who is where on a network that a router of the node leads to: at most 500 entries.
+type Neighbors struct {
+	UID     string     `json:"uid"`     // the network's, "-" and the part's number
+	Network string     `json:"network"` // uid
+	Entries []Neighbor `json:"entries"` // in the order of their addresses
+}
+
+// Neighbor is the MAC that an address of a guest stands for.
+type Neighbor struct {
+	Address model.Address `json:"address"`
+	MAC     model.MAC     `json:"mac"`
+}
+
+// Key implements Item.
+func (r *Router) Key() Key { return Key{KindRouter, r.UID} }
+
+// Key implements Item.
+func (f *FloatingIP) Key() Key { return Key{KindFloatingIP, f.UID} }
+
+// Key implements Item.
+func (n *Neighbors) Key() Key { return Key{KindNeighbors, n.UID} }
