@@ -64,7 +64,8 @@ fuzz: ## run every fuzz target for FUZZTIME (10s)
 # What the tests and the demo use, as command and Debian package.
 DEPS := ovs-vswitchd:openvswitch-switch ovsdb-server:openvswitch-switch nft:nftables ip:iproute2 tc:iproute2 ping:iputils-ping \
 	arping:iputils-arping udhcpc:udhcpc dhclient:isc-dhcp-client rdisc6:ndisc6 iperf3:iperf3 tcpdump:tcpdump \
-	ethtool:ethtool etcdctl:etcd-client gcc:gcc,libc6-dev
+	ethtool:ethtool etcdctl:etcd-client gcc:gcc,libc6-dev \
+	qemu-system-x86_64:qemu-system-x86 depmod:kmod xz:xz-utils
 
 deps: ## install from Debian what is missing; no daemon is started (root)
 	@missing=; for d in $(DEPS); do \

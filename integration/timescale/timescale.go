@@ -1,0 +1,28 @@
+// Package timescale is the one place that says how much slower than usual the machine is: waits of tests multiply their
+// bounds with it. A virtual machine without acceleration runs Go ten times slower than its host.
+//
+// Invariants: only bounds are scaled, never what is measured nor what a scenario says; without the variable nothing is.
+package timescale
+
+import (
+	"os"
+	"strconv"
+	"time"
+)
+
+// Variable is the name of the environment variable that holds the factor, a number from 1 to 1000.
+const Variable = "WEFT_TIME_SCALE"
+
+const most = 1000
+
+// Factor is what bounds are multiplied with: 1 when the variable is not set or no number of 1 to 1000.
+func Factor() float64 {
+	f, err := strconv.ParseFloat(os.Getenv(Variable), 64)
+	if err != nil || !(f >= 1 && f <= most) {
+		return 1
+	}
+	return f
+}
+
+// Bound is d on a machine of usual speed, longer on a slower one.
+func Bound(d time.Duration) time.Duration { return time.Duration(float64(d) * Factor()) }

@@ -1,0 +1,19 @@
+package timescale
+
+import (
+	"testing"
+	"time"
+)
+
+// The environment belongs to the whole program, so this test runs alone.
+func TestBound(t *testing.T) {
+	for value, want := range map[string]time.Duration{
+		"": time.Second, "1": time.Second, "10": 10 * time.Second, "2.5": 2500 * time.Millisecond,
+		"0": time.Second, "-3": time.Second, "NaN": time.Second, "1001": time.Second, "ten": time.Second,
+	} {
+		t.Setenv(Variable, value)
+		if got := Bound(time.Second); got != want {
+			t.Errorf("%s=%q: a bound of 1s became %v, want %v", Variable, value, got, want)
+		}
+	}
+}

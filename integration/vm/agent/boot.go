@@ -1,0 +1,23 @@
+package agent
+
+// BootFile is where the first process finds its Boot, as JSON.
+const BootFile = "/boot.json"
+
+// The mount tags of the two 9p file systems.
+const (
+	RootTag  = "weft-root"  // the machine's root, read only
+	ShareTag = "weft-share" // the folder of this virtual machine, writable
+)
+
+// ScratchFolder is in memory inside the virtual machine: its TMPDIR.
+const ScratchFolder = "/run/tmp"
+
+// Boot is what the first process has to know.
+type Boot struct {
+	// Modules are files to load, in this order.
+	Modules []string `json:"modules"`
+	// ModuleFolder is the machine's folder that becomes /lib/modules.
+	ModuleFolder string `json:"moduleFolder"`
+	// Share is the path at which the writable 9p file system is mounted: the one it has on the machine.
+	Share string `json:"share"`
+}

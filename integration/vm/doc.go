@@ -1,0 +1,7 @@
+// Package vm boots small virtual machines with Debian's own kernel, for tests that need what the machine's kernel lacks:
+// 802.1Q devices, VLAN filtering, Open vSwitch's kernel datapath, conntrack in the bridge family. Every tool of the
+// machine is there, read only; what is written stays in the virtual machine's memory.
+//
+// Invariants: nothing is installed and nothing outside the cache folder and the virtual machine's own folder is written;
+// the cache is made whole or not at all; QEMU dies with its Machine, with the context and with the program.
+package vm

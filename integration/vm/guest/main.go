@@ -1,0 +1,92 @@
+// Command guest is the first process inside a virtual machine of the rig: it makes the machine's files the root, and then
+// runs what the rig asks for. It is no program for a real system.
+//
+// Invariants: it never returns while the kernel runs: it ends by powering off; every orphan is reaped.
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+
+	"weft/integration/vm/agent"
+)
+
+// serveArg tells the program that it is the second process, the one that serves.
+const serveArg = "weft-agent"
+
+func main() {
+	if len(os.Args) > 0 && os.Args[0] == serveArg {
+		if err := serve(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	if os.Getpid() != 1 {
+		fmt.Fprintln(os.Stderr, "guest: this is the first process of the rig's virtual machines and runs nowhere else")
+		os.Exit(2)
+	}
+	if err := first(); err != nil {
+		fmt.Fprintln(os.Stderr, "guest:", err) // the console, which the rig shows
+	}
+	unix.Sync()
+	_ = unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF) // returns only without the right to do it, which the first process has
+}
+
+// first boots and then waits for all children, its own one and every orphan, until its own one ends.
+func first() error {
+	boot, err := readBoot()
+	if err != nil {
+		return err
+	}
+	if err := loadModules(boot.Modules); err != nil {
+		return err
+	}
+	if err := mountRoot(boot); err != nil {
+		return err
+	}
+	pid, err := syscall.ForkExec("/proc/self/exe", []string{serveArg}, &syscall.ProcAttr{
+		Env: os.Environ(), Files: []uintptr{0, 1, 2}})
+	if err != nil {
+		return fmt.Errorf("start the agent: %w", err)
+	}
+	for {
+		var status syscall.WaitStatus
+		ended, err := syscall.Wait4(-1, &status, 0, nil)
+		switch {
+		case err == syscall.EINTR:
+		case err != nil:
+			return fmt.Errorf("wait: %w", err)
+		case ended == pid:
+			return fmt.Errorf("the agent ended: status %d", status.ExitStatus())
+		}
+	}
+}
+
+func readBoot() (agent.Boot, error) {
+	var b agent.Boot
+	data, err := os.ReadFile(agent.BootFile)
+	if err != nil {
+		return b, err
+	}
+	return b, json.Unmarshal(data, &b)
+}
+
+func loadModules(files []string) error {
+	for _, path := range files {
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		err = unix.FinitModule(int(f.Fd()), "", 0)
+		f.Close()
+		if err != nil && err != unix.EEXIST {
+			return fmt.Errorf("load %s: %w", path, err)
+		}
+	}
+	return nil
+}

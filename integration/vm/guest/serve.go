@@ -1,0 +1,152 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"weft/integration/vm/agent"
+)
+
+const portTimeout = 30 * time.Second // for the serial port to appear
+
+// server runs what the rig asks for.
+type server struct {
+	replies *agent.Writer[agent.Reply]
+	mu      sync.Mutex
+	groups  map[int]int // request → process group
+}
+
+// serve answers until the rig goes away.
+func serve() error {
+	port, err := openPort()
+	if err != nil {
+		return err
+	}
+	var name unix.Utsname
+	if err := unix.Uname(&name); err != nil {
+		return fmt.Errorf("guest: uname: %w", err)
+	}
+	s := &server{replies: agent.NewWriter[agent.Reply](port), groups: map[int]int{}}
+	release, _, _ := bytes.Cut(name.Release[:], []byte{0})
+	if err := s.replies.Send(agent.Reply{Hello: &agent.Hello{Release: string(release)}}); err != nil {
+		return err
+	}
+	requests := agent.NewReader(port)
+	for {
+		var r agent.Request
+		if err := requests.Decode(&r); err != nil {
+			return fmt.Errorf("guest: the rig is gone: %w", err)
+		}
+		switch {
+		case r.Run != nil:
+			go func() { _ = s.replies.Send(agent.Reply{ID: r.ID, Exit: s.run(r.ID, *r.Run)}) }() // ends with the virtual machine at the latest
+		case r.Kill != nil:
+			s.kill(r.ID)
+		}
+	}
+}
+
+// openPort opens the rig's serial port; the kernel names it by place, sysfs by the name QEMU gave it.
+func openPort() (*os.File, error) {
+	for deadline := time.Now().Add(portTimeout); time.Now().Before(deadline); {
+		names, err := filepath.Glob("/sys/class/virtio-ports/*/name")
+		if err != nil {
+			return nil, fmt.Errorf("guest: %w", err)
+		}
+		for _, n := range names {
+			if name, err := os.ReadFile(n); err == nil && strings.TrimSpace(string(name)) == agent.Port {
+				return os.OpenFile(filepath.Join("/dev", filepath.Base(filepath.Dir(n))), os.O_RDWR, 0)
+			}
+		}
+		time.Sleep(10 * time.Millisecond) // sysfs tells nobody but udev, which is not here
+	}
+	return nil, fmt.Errorf("guest: no serial port %s", agent.Port)
+}
+
+// run runs one command to its end.
+func (s *server) run(id int, r agent.Run) *agent.Exit {
+	path := r.Args[0]
+	if r.Stage {
+		staged, err := stage(id, path)
+		if err != nil {
+			return &agent.Exit{Error: err.Error()}
+		}
+		defer os.RemoveAll(filepath.Dir(staged))
+		path = staged
+	}
+	cmd := exec.Command(path, r.Args[1:]...)
+	cmd.Dir, cmd.Env = r.Dir, r.Env
+	cmd.Stdout = output(func(p []byte) error { return s.replies.Send(agent.Reply{ID: id, Stdout: p}) })
+	cmd.Stderr = output(func(p []byte) error { return s.replies.Send(agent.Reply{ID: id, Stderr: p}) })
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.WaitDelay = 10 * time.Second // a child that holds the output open does not hold the answer
+	if err := cmd.Start(); err != nil {
+		return &agent.Exit{Error: err.Error()}
+	}
+	s.mu.Lock()
+	s.groups[id] = cmd.Process.Pid
+	s.mu.Unlock()
+	err := cmd.Wait()
+	s.mu.Lock()
+	delete(s.groups, id)
+	s.mu.Unlock()
+	return exitOf(cmd, err)
+}
+
+func exitOf(cmd *exec.Cmd, err error) *agent.Exit {
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) && !errors.Is(err, exec.ErrWaitDelay) {
+		return &agent.Exit{Error: err.Error()}
+	}
+	status, ok := cmd.ProcessState.Sys().(syscall.WaitStatus)
+	if ok && status.Signaled() {
+		return &agent.Exit{Code: 128 + int(status.Signal())}
+	}
+	return &agent.Exit{Code: cmd.ProcessState.ExitCode()}
+}
+
+func (s *server) kill(id int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if group, ok := s.groups[id]; ok {
+		_ = syscall.Kill(-group, syscall.SIGKILL) // it may just have ended
+	}
+}
+
+// output sends what a command writes.
+type output func(p []byte) error
+
+func (o output) Write(p []byte) (int, error) { return len(p), o(p) }
+
+// stage copies a program to memory.
+func stage(id int, path string) (string, error) {
+	dir := fmt.Sprintf("/run/stage/%d", id)
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	from, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer from.Close()
+	to, err := os.OpenFile(filepath.Join(dir, filepath.Base(path)), os.O_CREATE|os.O_WRONLY|os.O_EXCL, 0o755)
+	if err != nil {
+		return "", err
+	}
+	if _, err := io.Copy(to, from); err != nil {
+		to.Close()
+		return "", err
+	}
+	return to.Name(), to.Close()
+}

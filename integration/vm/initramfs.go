@@ -1,0 +1,71 @@
+package vm
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"weft/integration/vm/agent"
+)
+
+// guestPackage is the first process inside the virtual machine.
+const guestPackage = "weft/integration/vm/guest"
+
+// buildInitramfs writes what the kernel unpacks at boot: the first process, the modules it needs and what it has to
+// know. The working directory must be in Weft's module, since the first process is built from it; it is linked
+// statically, so it needs nothing else. temp receives what is built on the way.
+func buildInitramfs(ctx context.Context, k Kernel, boot agent.Boot, temp string) ([]byte, error) {
+	program := filepath.Join(temp, "init")
+	build := []string{"go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, guestPackage}
+	if _, err := run(ctx, "", nil, "env", append([]string{"CGO_ENABLED=0", "GOFLAGS="}, build...)...); err != nil {
+		return nil, err
+	}
+	init, err := os.ReadFile(program)
+	if err != nil {
+		return nil, fmt.Errorf("vm: %w", err)
+	}
+	files := []cpioFile{{name: "dev", mode: cpioDirectory}, {name: "modules", mode: cpioDirectory},
+		{name: "init", mode: cpioProgram, data: init}}
+	modules, err := readModules(k)
+	if err != nil {
+		return nil, err
+	}
+	for _, m := range modules {
+		files = append(files, m)
+		boot.Modules = append(boot.Modules, "/"+m.name)
+	}
+	config, err := json.Marshal(boot)
+	if err != nil {
+		return nil, fmt.Errorf("vm: %w", err)
+	}
+	return cpioArchive(append(files, cpioFile{name: strings.TrimPrefix(agent.BootFile, "/"), mode: cpioPlain, data: config})), nil
+}
+
+// readModules reads the files of the modules that the first process loads, in the order of loading.
+func readModules(k Kernel) ([]cpioFile, error) {
+	folder := filepath.Join(k.Root, "lib", "modules", k.Release)
+	dep, err := os.ReadFile(filepath.Join(folder, "modules.dep"))
+	if err != nil {
+		return nil, fmt.Errorf("vm: %w; remove %s to have it fetched again", err, k.Root)
+	}
+	builtin, err := os.ReadFile(filepath.Join(folder, "modules.builtin"))
+	if err != nil {
+		return nil, fmt.Errorf("vm: %w; remove %s to have it fetched again", err, k.Root)
+	}
+	order, err := moduleOrder(string(dep), string(builtin), bootModules[:])
+	if err != nil {
+		return nil, err
+	}
+	files := make([]cpioFile, len(order))
+	for i, m := range order {
+		data, err := os.ReadFile(filepath.Join(folder, m))
+		if err != nil {
+			return nil, fmt.Errorf("vm: %w; remove %s to have it fetched again", err, k.Root)
+		}
+		files[i] = cpioFile{name: "modules/" + filepath.Base(m), mode: cpioPlain, data: data}
+	}
+	return files, nil
+}

@@ -1,0 +1,103 @@
+package vm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"time"
+)
+
+// Kernel is an unpacked kernel in the cache folder.
+type Kernel struct {
+	// Release is as uname -r shows it.
+	Release string
+	// Image is the file that QEMU boots.
+	Image string
+	// Root is the folder whose lib/modules holds the kernel's modules.
+	Root string
+}
+
+const fetchTimeout = 10 * time.Minute // 70 MB by a slow line
+
+// FindKernel returns the newest kernel of the cache folder, and fetches Debian's standard one when there is none: it is
+// downloaded and unpacked, never installed. Remove the folder (os.UserCacheDir()/weft/vm) to get a newer one. log
+// receives a line when something takes time; may be nil.
+func FindKernel(ctx context.Context, log func(format string, args ...any)) (Kernel, error) {
+	if runtime.GOARCH != "amd64" {
+		return Kernel{}, fmt.Errorf("vm: the rig knows amd64 only, this is %s", runtime.GOARCH)
+	}
+	cache, err := cacheFolder()
+	if err != nil {
+		return Kernel{}, err
+	}
+	if k, ok := cachedKernel(cache); ok {
+		return k, nil
+	}
+	if log != nil {
+		log("fetching Debian's kernel into %s (70 MB, once)", cache)
+	}
+	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+	defer cancel()
+	return fetchKernel(ctx, cache)
+}
+
+func cacheFolder() (string, error) {
+	user, err := os.UserCacheDir()
+	if err != nil {
+		return "", fmt.Errorf("vm: no cache folder (set XDG_CACHE_HOME): %w", err)
+	}
+	cache := filepath.Join(user, "weft", "vm")
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		return "", fmt.Errorf("vm: cache folder: %w", err)
+	}
+	return cache, nil
+}
+
+// imageName is written last, so a folder that has it is whole.
+const imageName = "vmlinux"
+
+func cachedKernel(cache string) (Kernel, bool) {
+	images, _ := filepath.Glob(filepath.Join(cache, "[0-9]*", imageName)) // the pattern is right
+	if len(images) == 0 {
+		return Kernel{}, false
+	}
+	newest := slices.MaxFunc(images, func(a, b string) int { return modified(a).Compare(modified(b)) })
+	root := filepath.Dir(newest)
+	return Kernel{Release: filepath.Base(root), Image: newest, Root: root}, true
+}
+
+func modified(path string) time.Time {
+	info, err := os.Stat(path)
+	if err != nil {
+		return time.Time{}
+	}
+	return info.ModTime()
+}
+
+// fetchKernel makes the cache's folder of a kernel: beside its place first, then renamed, so that it is there whole or
+// not at all, and whoever comes second uses the first one's.
+func fetchKernel(ctx context.Context, cache string) (Kernel, error) {
+	temp, err := os.MkdirTemp(cache, "fetch-")
+	if err != nil {
+		return Kernel{}, fmt.Errorf("vm: %w", err)
+	}
+	defer os.RemoveAll(temp)
+	root := filepath.Join(temp, "root")
+	release, err := unpackKernel(ctx, temp, root)
+	if err != nil {
+		return Kernel{}, err
+	}
+	final := filepath.Join(cache, release)
+	if err := os.Rename(root, final); err != nil && !errors.Is(err, os.ErrExist) {
+		return Kernel{}, fmt.Errorf("vm: keep kernel: %w", err)
+	}
+	k, ok := cachedKernel(cache)
+	if !ok {
+		return k, fmt.Errorf("vm: %s is there and holds no %s: remove it", final, imageName)
+	}
+	return k, nil
+}

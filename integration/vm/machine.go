@@ -1,0 +1,165 @@
+package vm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"weft/integration/vm/agent"
+)
+
+// Config says how a virtual machine is made. The zero value is a good one.
+type Config struct {
+	// Memory in MiB, which QEMU takes from the machine as it is used; 3072 when 0.
+	Memory int
+	// CPUs is 2 when 0.
+	CPUs int
+	// Log receives one line for each thing that takes time; may be nil.
+	Log func(format string, args ...any)
+}
+
+// Machine is a running virtual machine. Its methods may be called from several goroutines.
+type Machine struct {
+	// Share is a folder that the machine and the virtual machine both see, and write, under this same path. It goes
+	// away with Close.
+	Share string
+	// Release of the virtual machine's kernel, as uname -r shows it.
+	Release string
+	// TimeScale is how much slower than the machine it is: what WEFT_TIME_SCALE is set to inside.
+	TimeScale float64
+
+	dir      string
+	listener net.Listener
+	qemu     *exec.Cmd
+	ended    chan struct{} // closed when QEMU has been waited for
+	qemuErr  error
+	conn     net.Conn
+	requests *agent.Writer[agent.Request]
+	readers  sync.WaitGroup
+	mu       sync.Mutex
+	last     int // ID of the last Run
+	runs     map[int]*pending
+	lost     error // why no more replies come
+}
+
+// The bounds of a boot: measured 3 to 4 s without acceleration on an idle machine of two cores.
+const (
+	bootTimeout = 2 * time.Minute
+	kvmTimeout  = 20 * time.Second
+)
+
+// Boot starts a virtual machine and waits until it takes commands. The program's working directory must be in Weft's
+// module. Acceleration is used if it works, which only trying shows. Everything ends with ctx, but Close removes it.
+func Boot(ctx context.Context, c Config) (*Machine, error) {
+	if c.Log == nil {
+		c.Log = func(string, ...any) {}
+	}
+	k, err := FindKernel(ctx, c.Log)
+	if err != nil {
+		return nil, err
+	}
+	if mayAccelerate(k) {
+		m, err := boot(ctx, c, k, "kvm", kvmTimeout)
+		if err == nil {
+			return m, nil
+		}
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		c.Log("KVM is there and does not run Debian's kernel: emulating from now on")
+		rememberNoAcceleration(k)
+	}
+	return boot(ctx, c, k, "tcg,thread=multi", bootTimeout)
+}
+
+func boot(ctx context.Context, c Config, k Kernel, accelerator string, limit time.Duration) (*Machine, error) {
+	dir, err := os.MkdirTemp("", "weftvm")
+	if err != nil {
+		return nil, fmt.Errorf("vm: %w", err)
+	}
+	m := &Machine{dir: dir, Share: filepath.Join(dir, "share"), TimeScale: 1, runs: map[int]*pending{}}
+	if accelerator != "kvm" {
+		m.TimeScale = emulatedScale
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	if err := m.start(ctx, c, k, accelerator); err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return m, nil
+}
+
+func (m *Machine) start(ctx context.Context, c Config, k Kernel, accelerator string) error {
+	if err := os.Mkdir(m.Share, 0o755); err != nil {
+		return fmt.Errorf("vm: %w", err)
+	}
+	image, err := buildInitramfs(ctx, k, agent.Boot{ModuleFolder: filepath.Join(k.Root, "lib", "modules"), Share: m.Share}, m.dir)
+	if err != nil {
+		return err
+	}
+	initramfs := filepath.Join(m.dir, "initramfs")
+	if err := os.WriteFile(initramfs, image, 0o644); err != nil {
+		return fmt.Errorf("vm: %w", err)
+	}
+	socket := filepath.Join(m.dir, "agent.sock")
+	if m.listener, err = net.Listen("unix", socket); err != nil {
+		return fmt.Errorf("vm: %w", err)
+	}
+	began := time.Now()
+	if err := m.startQEMU(qemuArgs(c, k, accelerator, initramfs, socket, m.console(), m.Share)); err != nil {
+		return err
+	}
+	if err := m.greet(ctx); err != nil {
+		return fmt.Errorf("%w; the virtual machine's console:\n%s", err, m.consoleTail())
+	}
+	c.Log("kernel %s is up after %v (%s)", m.Release, time.Since(began).Round(10*time.Millisecond), accelerator)
+	return nil
+}
+
+// greet waits for QEMU's end of the port and then for the first process's greeting.
+func (m *Machine) greet(ctx context.Context) error {
+	stop := context.AfterFunc(ctx, func() { m.listener.Close() })
+	defer stop()
+	go func() { // who waits for QEMU in vain is told
+		<-m.ended
+		m.listener.Close()
+	}()
+	conn, err := m.listener.Accept()
+	if err != nil {
+		return fmt.Errorf("vm: QEMU does not come up: %w", errors.Join(ctx.Err(), m.qemuFailure()))
+	}
+	m.conn = conn
+	stopRead := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Now()) })
+	defer stopRead()
+	replies := agent.NewReader(conn)
+	var first agent.Reply
+	if err := replies.Decode(&first); err != nil || first.Hello == nil {
+		return fmt.Errorf("vm: the virtual machine does not come up: %w", errors.Join(ctx.Err(), err, m.qemuFailure()))
+	}
+	m.Release = first.Hello.Release
+	m.requests = agent.NewWriter[agent.Request](conn)
+	m.readers.Go(func() { m.read(replies) })
+	return nil
+}
+
+// Close ends the virtual machine and removes its folder. What runs inside is gone with it. It may be called again.
+func (m *Machine) Close() error {
+	if m.listener != nil {
+		m.listener.Close()
+	}
+	m.kill()
+	if m.conn != nil {
+		m.conn.Close()
+	}
+	m.readers.Wait()
+	if err := os.RemoveAll(m.dir); err != nil {
+		return fmt.Errorf("vm: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,140 @@
+package vm
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"weft/integration/vm/agent"
+)
+
+const (
+	qemuProgram   = "qemu-system-x86_64"
+	emulatedScale = 10 // Go without acceleration, measured: maps and channels 10, JSON 15, an exec 35 ms
+)
+
+// qemuArgs is the virtual machine's hardware. Nothing is there but what is asked for: no network card, no disk.
+func qemuArgs(c Config, k Kernel, accelerator, initramfs, socket, console, share string) []string {
+	memory, cpus := c.Memory, c.CPUs
+	if memory == 0 {
+		memory = 3072
+	}
+	if cpus == 0 {
+		cpus = 2
+	}
+	export := func(path, tag, more string) string {
+		// A comma ends a value in QEMU's options unless it is doubled.
+		return "local,path=" + strings.ReplaceAll(path, ",", ",,") + ",mount_tag=" + tag +
+			",security_model=none,multidevs=remap" + more
+	}
+	return []string{
+		"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
+		"-machine", "q35", "-accel", accelerator, "-cpu", "max", "-smp", strconv.Itoa(cpus), "-m", strconv.Itoa(memory),
+		"-kernel", k.Image, "-initrd", initramfs,
+		// A panic ends QEMU, and with it everybody's waiting. Mitigations cost time and protect nothing here.
+		"-append", "console=ttyS0 quiet panic=-1 mitigations=off nokaslr net.ifnames=0",
+		"-serial", "file:" + console,
+		"-device", "virtio-rng-pci",
+		"-device", "virtio-serial-pci",
+		"-chardev", "socket,id=agent,path=" + strings.ReplaceAll(socket, ",", ",,"),
+		"-device", "virtserialport,chardev=agent,name=" + agent.Port,
+		"-virtfs", export("/", agent.RootTag, ",readonly=on"),
+		"-virtfs", export(share, agent.ShareTag, ""),
+	}
+}
+
+func (m *Machine) console() string { return filepath.Join(m.dir, "console") }
+
+func (m *Machine) consoleTail() string {
+	data, err := os.ReadFile(m.console())
+	if err != nil {
+		return err.Error()
+	}
+	return tail(string(data), 4000)
+}
+
+// startQEMU starts QEMU from a thread that waits for it: the kernel sends the death signal when the thread that forked
+// ends (prctl(2), PR_SET_PDEATHSIG), so that thread must live as long.
+func (m *Machine) startQEMU(args []string) error {
+	path, err := exec.LookPath(qemuProgram)
+	if err != nil {
+		return fmt.Errorf("vm: %w: `make deps` installs it (Debian: qemu-system-x86)", err)
+	}
+	var stderr strings.Builder
+	cmd := exec.Command(path, args...)
+	cmd.Stdout, cmd.Stderr = &stderr, &stderr
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
+	m.ended = make(chan struct{})
+	started := make(chan error)
+	go func() {
+		runtime.LockOSThread()
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		started <- err
+		if err == nil {
+			m.qemuErr = cmd.Wait()
+			if stderr.Len() > 0 {
+				m.qemuErr = errors.Join(m.qemuErr, errors.New(tail(stderr.String(), 2000)))
+			}
+		}
+		close(m.ended)
+	}()
+	if err := <-started; err != nil {
+		return fmt.Errorf("vm: %w", err)
+	}
+	m.qemu = cmd
+	return nil
+}
+
+// kill ends QEMU and waits for it.
+func (m *Machine) kill() {
+	if m.qemu == nil {
+		return
+	}
+	_ = m.qemu.Process.Kill() // it may have ended by itself
+	<-m.ended
+}
+
+// qemuFailure is how QEMU ended, nil while it runs.
+func (m *Machine) qemuFailure() error {
+	select {
+	case <-m.ended:
+		if m.qemuErr == nil {
+			return errors.New("QEMU ended")
+		}
+		return fmt.Errorf("QEMU ended: %w", m.qemuErr)
+	default:
+		return nil
+	}
+}
+
+// accelerationMark is a file that says that KVM was tried since the machine was booted, and failed.
+func accelerationMark(k Kernel) string {
+	id, _ := os.ReadFile("/proc/sys/kernel/random/boot_id") // without it the mark holds for ever
+	return filepath.Join(k.Root, "no-kvm-"+strings.TrimSpace(string(id)))
+}
+
+// mayAccelerate says whether KVM is worth a try.
+func mayAccelerate(k Kernel) bool {
+	f, err := os.OpenFile("/dev/kvm", os.O_RDWR, 0)
+	if err != nil {
+		return false
+	}
+	f.Close()
+	_, err = os.Stat(accelerationMark(k))
+	return err != nil
+}
+
+func rememberNoAcceleration(k Kernel) {
+	old, _ := filepath.Glob(filepath.Join(k.Root, "no-kvm-*"))
+	for _, o := range old {
+		_ = os.Remove(o) // of an earlier boot
+	}
+	_ = os.WriteFile(accelerationMark(k), nil, 0o644) // without it, it is tried again
+}
