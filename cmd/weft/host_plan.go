@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -11,8 +10,6 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
-
-	"weft/hostnet/object"
 )
 
 const (
@@ -35,21 +32,22 @@ func hostPlanCommand(s streams) *cli.Command {
 			}
 			ctx, cancel := context.WithTimeout(c.Context, planTimeout)
 			defer cancel()
-			raw, err := fetchPlan(ctx, c.String("debug"))
+			format := c.String("output")
+			if format != "json" && format != "table" {
+				return fmt.Errorf("%q is no output format of host plan: use table or json", format)
+			}
+			raw, err := fetchPlan(ctx, c.String("debug"), format == "json")
 			if err != nil {
 				return err
 			}
-			if c.String("output") == "json" {
-				_, err := s.out.Write(append(raw, '\n'))
-				return err
-			}
-			return printPlan(s.out, raw)
+			_, err = io.WriteString(s.out, printableLines(string(raw)))
+			return err
 		},
 	})
 }
 
-// fetchPlan asks weftd's debug listener for its plan.
-func fetchPlan(ctx context.Context, address string) ([]byte, error) {
+// fetchPlan asks weftd's debug listener for its plan: as text for people, or as JSON.
+func fetchPlan(ctx context.Context, address string, asJSON bool) ([]byte, error) {
 	network, at := "tcp", strings.TrimPrefix(address, "tcp:")
 	if path, ok := strings.CutPrefix(address, "unix:"); ok {
 		network, at = "unix", path
@@ -64,7 +62,10 @@ func fetchPlan(ctx context.Context, address string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Accept", "text/plain")
+	if asJSON {
+		req.Header.Set("Accept", "application/json")
+	}
 	resp, err := client.Do(req)
 	if err != nil {
 		return nil, fmt.Errorf("weftd at %s: %w: is it running here, and are you root? --debug names another listener", address, err)
@@ -78,48 +79,4 @@ func fetchPlan(ctx context.Context, address string) ([]byte, error) {
 		return nil, fmt.Errorf("weftd at %s: %s: %s", address, resp.Status, printable(string(raw[:min(len(raw), maxExcerptBytes)])))
 	}
 	return raw, nil
-}
-
-// hostPlan is what weftd answers: steps in stages, and what cannot be done yet.
-type hostPlan struct {
-	Steps []struct {
-		Stage       int                 `json:"stage"`
-		Op          string              `json:"op"`
-		Object      string              `json:"object"`
-		Owner       string              `json:"owner"`
-		Differences []object.Difference `json:"differences"`
-	} `json:"steps"`
-	Blocked []struct {
-		Object string `json:"object"`
-		Reason string `json:"reason"`
-	} `json:"blocked"`
-}
-
-func printPlan(out io.Writer, raw []byte) error {
-	var p hostPlan
-	if err := json.Unmarshal(raw, &p); err != nil {
-		return fmt.Errorf("weftd's answer is no plan (%w): is it another program's socket, or another version's?", err)
-	}
-	if len(p.Steps) == 0 {
-		fmt.Fprintln(out, "nothing to do")
-	}
-	stage := 0
-	for _, s := range p.Steps {
-		if s.Stage != stage {
-			stage = s.Stage
-			fmt.Fprintf(out, "stage %d\n", stage)
-		}
-		line := fmt.Sprintf("  %-6s %s", s.Op, s.Object)
-		if s.Owner != "" {
-			line += "  (for " + s.Owner + ")"
-		}
-		fmt.Fprintln(out, printable(line))
-		for _, d := range s.Differences {
-			fmt.Fprintln(out, printable("           "+d.String()))
-		}
-	}
-	for _, b := range p.Blocked {
-		fmt.Fprintln(out, printable("blocked: "+b.Object+": "+b.Reason))
-	}
-	return nil
 }

@@ -13,10 +13,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"weft/hostnet/object"
+	"weft/reconcile/engine"
 	"weft/reconcile/plan"
 )
 
-// TestHostPlan prints, over a unix socket, exactly what the plan itself prints.
+// TestHostPlan prints, over a unix socket, what weftd says, with what keeps its plan from being whole.
 func TestHostPlan(t *testing.T) {
 	t.Parallel()
 	bridge := &object.Bridge{Name: "br-int"}
@@ -25,6 +26,7 @@ func TestHostPlan(t *testing.T) {
 		{Stage: 2, Change: object.Change{Op: object.Update, Desired: bridge, Observed: bridge},
 			Differences: []object.Difference{{Field: "failMode", Observed: "", Desired: "secure"}}},
 	}}
+	proposal := engine.Proposal{Revision: 7, Held: "etcd went back\x1b[2J", Waits: "the flow monitor is not in place", Plan: p}
 	socket := filepath.Join(t.TempDir(), "weftd.sock")
 	listener, err := net.Listen("unix", socket)
 	if err != nil {
@@ -35,7 +37,11 @@ func TestHostPlan(t *testing.T) {
 			http.NotFound(w, r)
 			return
 		}
-		_ = json.NewEncoder(w).Encode(p)
+		if r.Header.Get("Accept") == "application/json" {
+			_ = json.NewEncoder(w).Encode(proposal)
+			return
+		}
+		_ = proposal.WriteText(w)
 	}))
 	server.Listener = listener
 	server.Start()
@@ -43,8 +49,14 @@ func TestHostPlan(t *testing.T) {
 
 	var out, errOut bytes.Buffer
 	code := execute(t.Context(), streams{strings.NewReader(""), &out, &errOut}, []string{"weft", "host", "plan", "--debug", "unix:" + socket})
-	if diff := cmp.Diff(p.String(), out.String()); diff != "" || code != 0 {
+	want := "HELD: etcd went back?[2J\nnot complete: the flow monitor is not in place\n" + p.String()
+	if diff := cmp.Diff(want, out.String()); diff != "" || code != 0 {
 		t.Errorf("exit %d, %s (-want +got):\n%s", code, errOut.String(), diff)
+	}
+	out.Reset()
+	code = execute(t.Context(), streams{strings.NewReader(""), &out, &errOut}, []string{"weft", "host", "plan", "-o", "json", "--debug", "unix:" + socket})
+	if code != 0 || !strings.Contains(out.String(), `"waits":"the flow monitor`) || !strings.Contains(out.String(), `"op":"update"`) {
+		t.Errorf("exit %d, %s", code, out.String())
 	}
 	code = execute(t.Context(), streams{strings.NewReader(""), &out, &errOut}, []string{"weft", "host", "plan", "--debug", "unix:" + socket + ".not"})
 	if code != 1 || !strings.Contains(errOut.String(), "is it running here, and are you root?") {

@@ -118,6 +118,23 @@ func (b *bed) live(bridge string) {
 	})
 }
 
+// awaitStale waits until the view of the bridge's flows says that it may be behind.
+func (b *bed) awaitStale(bridge string) {
+	b.t.Helper()
+	v, timeout := b.d.flowViewOf(bridge), time.After(deadline)
+	for {
+		_, changed := v.state()
+		if v.stale() != "" {
+			return
+		}
+		select {
+		case <-changed:
+		case <-timeout:
+			b.t.Fatal("the view of a dead switch counts as current")
+		}
+	}
+}
+
 func (b *bed) apply(changes ...object.Change) []error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

@@ -160,11 +160,18 @@ func TestRestarts(t *testing.T) {
 	b.sync()
 	br, set := ourBridge(), flowSet(1, someFlows(1, 5)...)
 	b.must(create(br))
+	if why := b.d.Stale(); !strings.Contains(why, "bridge br-int: the flow monitor is not in place") {
+		t.Errorf("before the monitor is in place: stale %q", why)
+	}
 	b.watch()
 	b.live("br-int")
+	if why := b.d.Stale(); why != "" {
+		t.Errorf("with everything in place: stale %q", why)
+	}
 	b.must(create(set))
 	// The switch is killed: its flows and the mode of fragments are gone.
 	b.KillSwitch()
+	b.awaitStale("br-int")
 	if errs := b.apply(create(flowSet(2, someFlows(2, 1)...))); !strings.Contains(errorText(errs[0]), errSwitchLost.Error()) {
 		t.Errorf("change without a switch: %v", errs[0])
 	}

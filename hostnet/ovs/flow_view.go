@@ -31,6 +31,7 @@ type flowView struct {
 	expecting map[uint64]struct{}
 	changed   chan struct{} // closed at the next change
 	fresh     bool          // read whole since the monitor is in place, and nobody has asked for that since
+	based     bool          // read whole since the monitor is in place
 	fragments string
 }
 
@@ -218,7 +219,7 @@ func (v *flowView) state() (live bool, changed <-chan struct{}) {
 func (v *flowView) setLive(live bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.live, v.fresh = live, false
+	v.live, v.based, v.fresh = live, false, false
 	v.wake()
 }
 
@@ -226,7 +227,7 @@ func (v *flowView) setLive(live bool) {
 func (v *flowView) setFresh() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.fresh = v.live
+	v.based, v.fresh = v.live, v.live
 }
 
 func (v *flowView) takeFresh() bool {

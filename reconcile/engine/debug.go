@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"weft/hostnet/object"
@@ -46,6 +48,25 @@ type Proposal struct {
 	Plan     plan.Plan `json:"plan"`
 }
 
+// WriteText prints the proposal for people: what keeps it from being whole first, then the plan. Only a whole view can
+// say that there is nothing to do.
+func (p Proposal) WriteText(w io.Writer) error {
+	var b strings.Builder
+	if p.Held != "" {
+		fmt.Fprintf(&b, "HELD: %s\n", p.Held)
+	}
+	if p.Waits != "" {
+		fmt.Fprintf(&b, "not complete: %s\n", p.Waits)
+	}
+	if p.Waits != "" && p.Plan.Empty() {
+		b.WriteString("nothing known yet: ask again\n")
+	} else {
+		b.WriteString(p.Plan.String())
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
 // Propose compares everything afresh, without applying anything and without reading the host anew: the drivers' views
 // are current by their events. It may be called from any goroutine while Run runs.
 func (e *Engine) Propose(ctx context.Context) (p Proposal, err error) {
@@ -56,13 +77,41 @@ func (e *Engine) Propose(ctx context.Context) (p Proposal, err error) {
 				keys[k] = true
 			}
 		}
-		_, waits := e.host.synced()
-		if !e.sliceable {
-			waits = "no slice yet: etcd has not answered, and there is none on disk"
-		}
+		waits := e.incomplete()
 		p = Proposal{e.slice.slice.Revision, e.slice.held(time.Now()), waits, e.plan(ctx, keys)}
 	})
 	return p, err
+}
+
+// incomplete says why a plan made now may leave out what is to be done; empty when it is whole.
+func (e *Engine) incomplete() string {
+	var why []string
+	switch {
+	case e.sliceable:
+	case len(e.slice.items) > 0:
+		why = append(why, "etcd has not answered yet, and the slice on disk is not gone by before it had the time to")
+	default:
+		why = append(why, "no slice yet: etcd has not answered, and there is none on disk")
+	}
+	if _, waits := e.host.synced(); waits != "" {
+		why = append(why, waits)
+	}
+	for _, d := range e.host.drivers {
+		stale := ""
+		if c, ok := d.Driver.(Currency); ok && d.synced {
+			stale = c.Stale()
+		}
+		if stale == "" && d.synced && (d.needSync || e.inbox.resyncs(d.Name())) {
+			stale = strings.TrimSuffix("the host is to be read afresh: "+d.failure, ": ")
+		}
+		if stale != "" {
+			why = append(why, "driver "+d.Name()+": "+stale)
+		}
+	}
+	if len(why) == 0 && !e.wasReady {
+		why = append(why, "the first full sync is not done")
+	}
+	return strings.Join(why, "; ")
 }
 
 // Handler serves /plan (text, or JSON with ?format=json or Accept: application/json), /desired, /observed, /compiled
@@ -96,12 +145,7 @@ func (e *Engine) servePlan(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	for _, note := range []struct{ name, text string }{{"HELD", p.Held}, {"not complete", p.Waits}} {
-		if note.text != "" {
-			fmt.Fprintf(w, "%s: %s\n", note.name, note.text)
-		}
-	}
-	_ = p.Plan.WriteText(w) // the client went away
+	_ = p.WriteText(w) // the client went away
 }
 
 func (e *Engine) serveDesired(w http.ResponseWriter, r *http.Request) {

@@ -57,6 +57,13 @@ type DeviceFacts interface {
 	DeviceFacts(devices []string, into *object.Facts)
 }
 
+// Currency is implemented by drivers whose view can fall behind the host for a while (a monitor that is being
+// established again).
+type Currency interface {
+	// Stale says why the view may be behind the host; empty when it is current. It may be called while Watch runs.
+	Stale() string
+}
+
 // Source follows the node's keys in etcd (desired/<node>/ and order/<node>/).
 type Source interface {
 	// Run calls fn, from one goroutine, for each batch until ctx ends, which returns nil.

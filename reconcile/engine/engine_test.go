@@ -477,6 +477,51 @@ func TestGuestsAreServedFromDiskAtOnce(t *testing.T) {
 	})
 }
 
+// staleDriver is a driver whose monitor is lost.
+type staleDriver struct {
+	Driver
+	why string
+}
+
+func (d *staleDriver) Stale() string { return d.why }
+
+func TestPlanSaysWhenItIsNotComplete(t *testing.T) {
+	t.Parallel()
+	bubble(t, 1, func(b *bed) {
+		waits := func(want string) {
+			b.t.Helper()
+			p, err := b.engine.Propose(b.t.Context())
+			if err != nil {
+				b.t.Fatal(err)
+			}
+			var text strings.Builder
+			_ = p.WriteText(&text) // a strings.Builder does not fail
+			if (want == "") != (p.Waits == "") || !strings.Contains(p.Waits, want) ||
+				strings.Contains(text.String(), "nothing to do") != (want == "") {
+				b.t.Fatalf("waits for %q, want %q:\n%s", p.Waits, want, text.String())
+			}
+		}
+		waits("")
+		d := b.engine.host.drivers[0]
+		plain := d.Driver
+		d.Driver = &staleDriver{plain, "the flow monitor is not in place"}
+		waits("driver ovs: the flow monitor is not in place")
+		d.Driver = plain
+		b.host.Drivers()[1].FailSync(errors.New("netlink is out of memory"))
+		b.etcd.order("resync")
+		b.settle(time.Millisecond)
+		waits("driver rtnl: the host is to be read afresh: netlink is out of memory")
+		b.host.Drivers()[1].FailSync(nil)
+		b.settle(time.Minute)
+		waits("")
+		b.etcd.outage(true)
+		b.restart()
+		waits("etcd has not answered yet")
+		b.settle(5 * time.Second)
+		waits("")
+	})
+}
+
 func TestDamagedStateFileIsIgnored(t *testing.T) {
 	t.Parallel()
 	for name, damage := range map[string]func([]byte) []byte{

@@ -77,3 +77,10 @@ func (b *inbox) take() arrived {
 	b.in = emptyArrived()
 	return out
 }
+
+// resyncs says that a driver has asked to be read afresh and was not yet.
+func (b *inbox) resyncs(driver string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.in.resync[driver]
+}

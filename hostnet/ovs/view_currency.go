@@ -1,0 +1,38 @@
+package ovs
+
+import (
+	"slices"
+	"strings"
+)
+
+// Stale says why the view may be behind the switch: a connection that is lost, a flow monitor that is not in place, flows
+// not read since it is. Empty when the view is current. It may be called from any goroutine while Watch runs.
+func (d *Driver) Stale() string {
+	d.mu.Lock()
+	db := d.db
+	d.mu.Unlock()
+	if db == nil || db.lost() {
+		return "no connection to ovsdb-server"
+	}
+	var why []string
+	for bridge, v := range d.flowViews() {
+		if reason := v.stale(); reason != "" {
+			why = append(why, "bridge "+bridge+": "+reason)
+		}
+	}
+	slices.Sort(why)
+	return strings.Join(why, "; ")
+}
+
+// stale says why the flows of one bridge may be others than the view holds.
+func (v *flowView) stale() string {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	switch {
+	case !v.live:
+		return "the flow monitor is not in place"
+	case !v.based:
+		return "the flows are being read"
+	}
+	return ""
+}
