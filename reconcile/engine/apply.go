@@ -165,7 +165,7 @@ func (e *Engine) settle(w *work, keys map[object.Key]bool, p plan.Plan, out outc
 		touchDevices(c, devices)
 		if e.settleOne(w, k, c, out.failed[k], now) {
 			repaired[e.host.byKind[k.Kind].Name()]++
-			e.log.Warn("drift repaired", "object", k, "op", c.Op, "by", w.by[k])
+			e.noteRepair(k, c, w.by[k], now)
 		}
 	}
 	e.settleQuiet(w, keys, p, out)
@@ -182,6 +182,38 @@ func (e *Engine) settle(w *work, keys map[object.Key]bool, p plan.Plan, out outc
 		}
 		e.observeFacts(w, names)
 	}
+}
+
+// noteRepair logs a repair, and once more when it has become a fight.
+func (e *Engine) noteRepair(k object.Key, c object.Change, by string, now time.Time) {
+	e.log.Warn("drift repaired", "object", k, "op", c.Op, "for", e.ownerName(c), "by", by)
+	if !e.damper.repaired(k, by, now) {
+		return
+	}
+	e.metrics.damped.WithLabelValues(e.host.byKind[k.Kind].Name()).Inc()
+	if why := e.damper.waits(k, now); c.Desired != nil && !protects(c) {
+		e.log.Error("repairs are slowed down", "object", k, "for", e.ownerName(c), "reason", why)
+	}
+}
+
+// ownerName names whom an object is for as people know it: flow sets are keyed by a cookie, which says nothing.
+func (e *Engine) ownerName(c object.Change) string {
+	o := c.Desired
+	if o == nil {
+		o = c.Observed
+	}
+	name := o.Owner()
+	if p := e.slice.slice.Ports[name]; p != nil {
+		name = "port " + p.Project + "/" + p.Name
+	} else if n := e.slice.slice.Networks[name]; n != nil {
+		name = "network " + n.Project + "/" + n.Name
+	} else if h := e.slice.slice.Host; h != nil && h.UID == name {
+		name = "host " + h.Name
+	}
+	if f, ok := o.(*object.FlowSet); ok && f.Feature != "" {
+		name += " (" + f.Feature + ")"
+	}
+	return name
 }
 
 // settleOne notes what came of one change and says whether it repaired drift.

@@ -113,6 +113,7 @@ type Engine struct {
 	items   *itemTable
 	index   *compile.Index
 	retries *backoffHeap
+	damper  *driftDamper
 	report  *reporter
 	disk    *stateFile
 	source  Source
@@ -156,7 +157,7 @@ func New(c Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{c: c, log: c.Logger, metrics: newMetrics(c.Registry), inbox: newInbox(), slice: newSliceState(c.Node),
-		host: host, items: newItemTable(), retries: newBackoffHeap(), asks: make(chan ask), repaired: map[string]uint64{}}
+		host: host, items: newItemTable(), retries: newBackoffHeap(), damper: newDriftDamper(), asks: make(chan ask), repaired: map[string]uint64{}}
 	e.report = newReporter(c.Store, c.Node, e.log)
 	e.disk = newStateFile(c.StateDir, e.log)
 	e.slice.restore(e.disk.load())

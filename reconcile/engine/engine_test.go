@@ -477,6 +477,51 @@ func TestGuestsAreServedFromDiskAtOnce(t *testing.T) {
 	})
 }
 
+func TestFightIsSlowedDownAloneAndNamed(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(b *bed) {
+		flows := object.Key{Kind: object.KindFlowSet, Name: object.FlowSetName("br-int", compile.Cookie(portUID(1), compile.FeaturePort))}
+		good := b.host.Objects()[object.Key{Kind: object.KindLink, Name: "tap1"}]
+		fixed := func(k object.Key, o object.Object) bool {
+			have, there := b.host.Objects()[k]
+			return there && len(o.Diff(have)) == 0
+		}
+		before := b.writes()
+		for range 600 { // a minute of it, ten times a second
+			b.host.Alter(&object.Link{Name: "tap1", MTU: 1300})
+			b.settle(100 * time.Millisecond)
+		}
+		if n := b.writes() - before; n < 5 || n > 14 {
+			b.t.Errorf("%d repairs in a minute", n)
+		}
+		if x := b.exception(portUID(1)); x.State != etcdschema.ExceptionPending || !strings.Contains(x.Reason, "somebody else (fake[1]) keeps changing link/tap1") {
+			b.t.Errorf("reported %+v", x)
+		}
+		if x := b.exception(portUID(2)); x.Reason != "" {
+			b.t.Errorf("another port: %+v", x)
+		}
+		second := b.host.Objects()[object.Key{Kind: object.KindLink, Name: "tap2"}]
+		b.host.Alter(&object.Link{Name: "tap2", MTU: 1300})
+		b.settle(time.Millisecond)
+		if !fixed(object.Key{Kind: object.KindLink, Name: "tap2"}, second) {
+			b.t.Error("another object waits")
+		}
+		set := b.host.Objects()[flows]
+		for range 20 {
+			b.host.Damage(flows)
+			b.settle(time.Millisecond)
+			if !fixed(flows, set) {
+				b.t.Fatal("protection waits")
+			}
+		}
+		b.settle(time.Minute)
+		b.converged()
+		if !fixed(object.Key{Kind: object.KindLink, Name: "tap1"}, good) || b.exception(portUID(1)).Reason != "" {
+			b.t.Errorf("not over when it is: %+v", b.exception(portUID(1)))
+		}
+	})
+}
+
 // staleDriver is a driver whose monitor is lost.
 type staleDriver struct {
 	Driver

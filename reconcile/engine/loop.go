@@ -55,7 +55,7 @@ func (e *Engine) wait(now time.Time) time.Duration {
 		return 0
 	}
 	next := now.Add(heartbeat)
-	for _, t := range []time.Time{e.gate, e.retries.next(), e.host.nextSync(), e.nextSweep} {
+	for _, t := range []time.Time{e.gate, e.retries.next(), e.damper.next(), e.host.nextSync(), e.nextSweep} {
 		next = earliest(next, t)
 	}
 	if after := e.started.Add(e.c.CacheAfter); !e.sliceable && after.After(now) {

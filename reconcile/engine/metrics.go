@@ -12,6 +12,7 @@ type metrics struct {
 	repaired  *prometheus.CounterVec
 	writes    *prometheus.CounterVec
 	failures  *prometheus.CounterVec
+	damped    *prometheus.CounterVec
 	processed prometheus.Gauge
 	lag       prometheus.Gauge
 	cacheAge  prometheus.Gauge
@@ -33,6 +34,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 14)}, []string{"stage"}),
 		repaired: counters("weft_drift_repaired_total", "Objects found changed by somebody else and repaired.", "driver"),
 		writes:   counters("weft_host_writes_total", "Changes carried out on the host.", "driver"),
+		damped:   counters("weft_drift_damped_total", "Repairs after which the next one waits, for somebody else keeps changing the object.", "driver"),
 		failures: counters("weft_host_failures_total", "Changes that the host refused or did not show afterwards.", "driver"),
 		processed: gauge("weft_processed_revision",
 			"etcd revision up to which the slice is programmed or listed as an exception."),
@@ -43,7 +45,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		held:    gauge("weft_held", "1 while the node holds its last good state and waits for an accept."),
 		objects: gauge("weft_objects", "Objects compiled from the slice."),
 	}
-	r.MustRegister(m.duration, m.repaired, m.writes, m.failures, m.processed, m.lag, m.cacheAge, m.restarts, m.held, m.objects)
+	r.MustRegister(m.duration, m.repaired, m.writes, m.failures, m.damped, m.processed, m.lag, m.cacheAge, m.restarts, m.held, m.objects)
 	return m
 }
 

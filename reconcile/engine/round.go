@@ -154,7 +154,7 @@ func (e *Engine) plan(ctx context.Context, keys map[object.Key]bool) plan.Plan {
 		removable = e.removable(ctx, keys)
 	}
 	d := plan.Diff(want, observed, removable)
-	return plan.Plan{Steps: d.Steps, Blocked: append(p.Blocked, d.Blocked...)}
+	return e.damper.damp(plan.Plan{Steps: d.Steps, Blocked: append(p.Blocked, d.Blocked...)}, time.Now())
 }
 
 // removable decides what may be removed: only what is ours; what this process wanted itself and wants no more as soon

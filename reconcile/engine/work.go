@@ -66,6 +66,7 @@ func (e *Engine) collect(ctx context.Context, w *work, in arrived, now time.Time
 		}
 		w.keys[r.object] = true
 	}
+	w.addKeys(e.damper.due(now))
 	e.collectSweep(ctx, w, now)
 	return batches
 }
