@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -547,11 +548,23 @@ func TestPlanSaysWhenItIsNotComplete(t *testing.T) {
 			}
 		}
 		waits("")
-		d := b.engine.host.drivers[0]
-		plain := d.Driver
-		d.Driver = &staleDriver{plain, "the flow monitor is not in place"}
+		monitor := func(why string) {
+			b.t.Helper()
+			err := b.engine.between(b.t.Context(), func(context.Context) {
+				d := b.engine.host.drivers[0]
+				if s, ok := d.Driver.(*staleDriver); ok {
+					s.why = why
+					return
+				}
+				d.Driver = &staleDriver{d.Driver, why}
+			})
+			if err != nil {
+				b.t.Fatal(err)
+			}
+		}
+		monitor("the flow monitor is not in place")
 		waits("driver ovs: the flow monitor is not in place")
-		d.Driver = plain
+		monitor("")
 		b.host.Drivers()[1].FailSync(errors.New("netlink is out of memory"))
 		b.etcd.order("resync")
 		b.settle(time.Millisecond)
