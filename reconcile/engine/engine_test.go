@@ -240,7 +240,7 @@ func TestBadItemsHarmNobody(t *testing.T) {
 		b.etcd.write(true, map[string][]byte{
 			key("port", portUID(1)): []byte(`{"uid":`),
 			key("port", portUID(5)): []byte(`{"uid":"another"}`),
-			key("router", "r1"):     []byte(`{}`),
+			key("teapot", "r1"):     []byte(`{}`),
 		})
 		b.settle(time.Second)
 		for _, uid := range []string{portUID(1), portUID(5), "r1"} {
@@ -255,7 +255,7 @@ func TestBadItemsHarmNobody(t *testing.T) {
 			b.t.Error("the last good state of a port went with its malformed value")
 		}
 		b.etcd.put(portItem(1, 1))
-		b.etcd.drop(portKey(5), desired.Key{Kind: "router", UID: "r1"})
+		b.etcd.drop(portKey(5), desired.Key{Kind: "teapot", UID: "r1"})
 		b.settle(time.Second)
 		b.converged()
 		if n := b.node(); n.Exceptions != 0 {
