@@ -1,13 +1,15 @@
 package main
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/urfave/cli/v2"
 )
 
 // intersperse moves a command's flags before its arguments, so that `weft get port web-1 -o yaml` works: the library
-// stops reading flags at the first argument. Everything after "--" is an argument.
+// stops reading flags at the first argument. Settings may stand before the command too (`weft -p alpha get port`): the
+// command gets them, and says so if it has no use for them. Everything after "--" is an argument.
 func intersperse(app *cli.App, args []string) []string {
 	if len(args) == 0 {
 		return args
@@ -15,7 +17,13 @@ func intersperse(app *cli.App, args []string) []string {
 	out := args[:1:1]
 	rest := args[1:]
 	flags, commands := app.Flags, app.Commands
+	var options, arguments []string
+	settings := append(connectionFlags(), projectFlag())
 	for len(rest) > 0 {
+		if n := leading(settings, rest); n > 0 {
+			options, rest = append(options, rest[:n]...), rest[n:]
+			continue
+		}
 		c := find(commands, rest[0])
 		if c == nil {
 			break
@@ -23,7 +31,6 @@ func intersperse(app *cli.App, args []string) []string {
 		out, rest = append(out, rest[0]), rest[1:]
 		flags, commands = c.Flags, c.Subcommands
 	}
-	var options, arguments []string
 	for i := 0; i < len(rest); i++ {
 		a := rest[i]
 		switch {
@@ -48,6 +55,21 @@ func intersperse(app *cli.App, args []string) []string {
 		out = append(append(out, "--"), arguments...)
 	}
 	return out
+}
+
+// leading is how many words the flag at the start of the words takes up; 0 if it is none of the flags, or lacks its value.
+func leading(flags []cli.Flag, words []string) int {
+	name, _, whole := strings.Cut(strings.TrimLeft(words[0], "-"), "=")
+	known := slices.ContainsFunc(flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) })
+	switch {
+	case words[0] == name || !known:
+		return 0
+	case whole:
+		return 1
+	case len(words) < 2:
+		return 0
+	}
+	return 2
 }
 
 func find(commands []*cli.Command, name string) *cli.Command {
