@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"weft/hostnet/object"
+	"weft/model"
 	"weft/model/desired"
 )
 
@@ -20,6 +21,8 @@ type Input struct {
 	Slice *desired.Slice
 	Facts *object.Facts
 	Index *Index
+	// Fabrics by the driver that a host names; nil means OpenVSwitch alone.
+	Fabrics map[model.Driver]Fabric
 }
 
 // Unit is what one desired item becomes on this host.
@@ -38,7 +41,7 @@ type Unit struct {
 // what it had is to be removed. The objects of different units never share a key.
 func Compile(in Input, key desired.Key) Unit {
 	c := newCompiler(in)
-	u := unitBuilder{Unit: Unit{Key: key}}
+	u := Builder{Unit: Unit{Key: key}}
 	switch key.Kind {
 	case desired.KindHost:
 		if h := c.slice.Host; h != nil && h.UID == key.UID {
@@ -77,18 +80,22 @@ func ByDevice(in Input, device string) []desired.Key {
 
 // compiler is one call's view of its input.
 type compiler struct {
-	slice *desired.Slice
-	facts *object.Facts
-	index *Index
+	slice   *desired.Slice
+	facts   *object.Facts
+	index   *Index
+	fabrics map[model.Driver]Fabric
 }
 
 func newCompiler(in Input) compiler {
-	c := compiler{in.Slice, in.Facts, in.Index}
+	c := compiler{in.Slice, in.Facts, in.Index, in.Fabrics}
 	if c.slice == nil {
 		c.slice = &desired.Slice{}
 	}
 	if c.facts == nil {
 		c.facts = &object.Facts{}
+	}
+	if c.fabrics == nil {
+		c.fabrics = defaultFabrics()
 	}
 	if c.index == nil {
 		c.index = NewIndex(c.slice, c.facts)
@@ -96,16 +103,19 @@ func newCompiler(in Input) compiler {
 	return c
 }
 
-// unitBuilder collects a unit's objects and the sentences about what is missing or wrong.
-type unitBuilder struct{ Unit }
+// Builder collects a unit's objects and the sentences about what is missing or wrong.
+type Builder struct{ Unit }
 
-func (u *unitBuilder) add(o object.Object) { u.Objects = append(u.Objects, o) }
+// Add adds an object to the unit.
+func (u *Builder) Add(o object.Object) { u.Objects = append(u.Objects, o) }
 
-func (u *unitBuilder) pend(format string, args ...any) {
+// Pend adds a sentence about what the item waits for.
+func (u *Builder) Pend(format string, args ...any) {
 	u.Pending = joinReason(u.Pending, fmt.Sprintf(format, args...))
 }
 
-func (u *unitBuilder) refuse(format string, args ...any) {
+// Refuse adds a sentence about why the item, or a part of it, cannot be on this host.
+func (u *Builder) Refuse(format string, args ...any) {
 	u.Refused = joinReason(u.Refused, fmt.Sprintf(format, args...))
 }
 

@@ -1,7 +1,6 @@
 package compile
 
 import (
-	"weft/hostnet/object"
 	"weft/model"
 	"weft/model/desired"
 )
@@ -9,73 +8,25 @@ import (
 // maxSubnets bounds what one network may bring to a host.
 const maxSubnets = 64
 
-// networkState is what the host makes of one network.
-type networkState struct {
-	number  uint64
-	refused string
-	// pending says why the network is only local to this host; empty when it has an uplink.
-	pending    string
-	device     string // the uplink's netdev; empty for a network without one
-	uplinkPort uint32
-}
-
-// network compiles what a network's frames need besides its ports: where they come from on the wire, where broadcast
-// goes, and how frames leave.
-func (c compiler) network(u *unitBuilder, n *desired.Network) {
-	h := c.slice.Host
-	if h == nil || c.bridgeRefusal(h) != "" {
-		u.pend("waits for the host's bridge")
+// network compiles one network; what its frames need beside its ports is its fabric's.
+func (c compiler) network(b *Builder, n *desired.Network) {
+	s, fabric, ok := c.site(b)
+	if !ok {
 		return
 	}
-	s := c.networkState(h, n)
-	if s.refused != "" {
-		u.refuse("%s", s.refused)
+	if why := c.networkRefusal(n); why != "" {
+		b.Refuse("%s", why)
 		return
 	}
-	if s.pending != "" {
-		u.pend("%s", s.pending)
-	}
-	after := []object.Key{flowSetKey(h.Bridge, h.UID, FeatureBridge)}
-	if s.device != "" {
-		after = append(after, object.Key{Kind: object.KindUplink, Name: s.device})
-	}
-	u.add(&object.FlowSet{
-		OwnerUID: n.UID, Bridge: h.Bridge, Feature: FeatureNetwork, Cookie: Cookie(n.UID, FeatureNetwork),
-		Flows: networkFlows(n, s, c.floodPorts(h, n)), After: after,
-	})
+	fabric.Network(b, s, n)
 }
 
-// networkState judges a network by itself, by its rivals and by the uplink of its physical network.
-func (c compiler) networkState(h *desired.Host, n *desired.Network) networkState {
-	s := networkState{refused: networkFault(n)}
-	if s.refused != "" {
-		return s
+// networkRefusal judges a network by itself and by its rivals; empty when nothing is wrong.
+func (c compiler) networkRefusal(n *desired.Network) string {
+	if why := networkFault(n); why != "" {
+		return why
 	}
-	s.number, _ = NetworkNumber(n.UID)
-	if rival := c.networkRival(n); rival != "" {
-		s.refused = rival
-		return s
-	}
-	for i, up := range h.Uplinks {
-		if up.PhysicalNetwork != n.PhysicalNetwork {
-			continue
-		}
-		state := c.uplink(h, i)
-		switch {
-		case state.refused != "":
-			s.pending = "guests reach only this host: " + state.refused
-		case state.missing:
-			s.pending = "guests reach only this host: " + state.pending
-		default:
-			s.device, s.uplinkPort = up.Interface, state.ofport
-			if state.ofport == 0 {
-				s.pending = state.pending
-			}
-		}
-		return s
-	}
-	s.pending = "guests reach only this host: it has no uplink to physical network " + quote(n.PhysicalNetwork)
-	return s
+	return c.networkRival(n)
 }
 
 // networkFault says what of a network can be wired nowhere; empty when all is well.
@@ -115,19 +66,4 @@ func (c compiler) networkRival(n *desired.Network) string {
 func (c compiler) precedes(rival, uid string) bool {
 	n := c.slice.Networks[rival]
 	return rival < uid && n != nil && networkFault(n) == ""
-}
-
-// floodPorts lists the OpenFlow ports of the network's active guests, in the order of their ports' uids.
-func (c compiler) floodPorts(h *desired.Host, n *desired.Network) []uint32 {
-	var ports []uint32
-	for _, uid := range c.index.byNetwork.sorted(n.UID) {
-		p := c.slice.Ports[uid]
-		if p == nil || p.State != desired.StateActive {
-			continue
-		}
-		if a := c.attach(h, p); a.ofport != 0 && a.refused == "" && c.portRefusal(h, n, p) == "" {
-			ports = append(ports, a.ofport)
-		}
-	}
-	return ports
 }

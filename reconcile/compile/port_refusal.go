@@ -14,7 +14,7 @@ const maxAddresses = 64
 
 // portRefusal says why a port cannot be on this host: a fault of its own, or another port that has its device, its
 // interface id or its MAC before it. n may be nil. Empty when nothing is wrong.
-func (c compiler) portRefusal(h *desired.Host, n *desired.Network, p *desired.Port) string {
+func (c compiler) portRefusal(n *desired.Network, p *desired.Port) string {
 	if why := portFault(n, p); why != "" {
 		return why
 	}

@@ -11,7 +11,7 @@ import (
 
 // addServices adds what weftd serves on the guest's own device: leases for the port's addresses, and router
 // advertisements where the network has an IPv6 subnet.
-func addServices(u *unitBuilder, n *desired.Network, p *desired.Port, device string) {
+func addServices(u *Builder, n *desired.Network, p *desired.Port, device string) {
 	lease := time.Duration(max(n.DHCP.LeaseSeconds, 60)) * time.Second
 	mtu := n.DHCP.MTU
 	if mtu == 0 {
@@ -19,7 +19,7 @@ func addServices(u *unitBuilder, n *desired.Network, p *desired.Port, device str
 	}
 	v4, v6 := leases(n, p)
 	if len(v4) > 0 || len(v6) > 0 {
-		u.add(&object.DHCPBinding{
+		u.Add(&object.DHCPBinding{
 			OwnerUID: p.UID, Device: device, MAC: object.MAC(p.MAC), Hostname: p.Hostname, Domain: n.DHCP.Domain,
 			MTU: mtu, Lease: lease, DNS: plain(n.DHCP.DNSServers), NTP: plain(n.DHCP.NTPServers), V4: v4, V6: v6,
 		})
@@ -39,7 +39,7 @@ func addServices(u *unitBuilder, n *desired.Network, p *desired.Port, device str
 			dns = append(dns, a.Addr)
 		}
 	}
-	u.add(&object.RABinding{
+	u.Add(&object.RABinding{
 		OwnerUID: p.UID, Device: device, MTU: mtu, Lease: lease, Prefixes: prefixes, DNS: dns, Domain: n.DHCP.Domain,
 	})
 }

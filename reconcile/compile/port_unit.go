@@ -5,90 +5,57 @@ import (
 	"weft/model/desired"
 )
 
-// port compiles one guest interface: its OVS port, its link, its flows and what is served on it. Each needs what comes
-// before it; what is missing makes the port pending with the objects that are right already.
-func (c compiler) port(u *unitBuilder, p *desired.Port) {
-	h := c.slice.Host
-	if h == nil || c.bridgeRefusal(h) != "" {
-		u.pend("waits for the host's bridge")
+// port compiles one guest interface: how its fabric joins it, its link and what is served on it.
+func (c compiler) port(b *Builder, p *desired.Port) {
+	s, fabric, ok := c.site(b)
+	if !ok {
 		return
 	}
 	n := c.slice.Networks[p.Network]
-	if why := c.portRefusal(h, n, p); why != "" {
-		u.refuse("%s", why)
+	if why := c.portRefusal(n, p); why != "" {
+		b.Refuse("%s", why)
 		return
 	}
-	a := c.attach(h, p)
-	if a.refused != "" {
-		u.refuse("%s", a.refused)
-		return
-	}
-	if a.pending != "" {
-		u.pend("%s", a.pending)
-	}
-	if a.device == "" {
-		return
-	}
-	plug := &object.OVSPort{
-		OwnerUID: p.UID, Bridge: h.Bridge, Device: a.device, Adopted: a.adopted, Tag: object.DeadVLAN,
-		InterfaceID: p.InterfaceID, MAC: p.MAC.String(),
-	}
-	u.add(plug)
+	usable, wait := n, ""
 	if n == nil {
-		u.pend("waits for network %s", quote(p.Network))
+		wait = "waits for network " + quote(p.Network)
+	} else if why := c.networkRefusal(n); why != "" {
+		usable, wait = nil, "network "+n.Project+"/"+n.Name+" is refused: "+why
+	}
+	plug := fabric.Port(b, s, usable, p)
+	if plug.Device == "" {
 		return
 	}
-	s := c.networkState(h, n)
-	if s.refused != "" {
-		u.pend("network %s/%s is refused: %s", n.Project, n.Name, s.refused)
+	if usable == nil {
+		b.Pend("%s", wait)
 		return
 	}
-	if a.netdev {
-		u.add(&object.Qdisc{OwnerUID: p.UID, Device: a.device})
+	addPlugged(b, usable, p, plug)
+}
+
+// addPlugged adds what is built on a guest's device.
+func addPlugged(b *Builder, n *desired.Network, p *desired.Port, plug Plug) {
+	if plug.Netdev {
+		b.Add(&object.Qdisc{OwnerUID: p.UID, Device: plug.Device})
 	}
-	if p.State != desired.StateActive {
-		c.addLink(u, n, p, a, []object.Key{plug.Key()})
+	if !plug.Open && p.State == desired.StateActive {
 		return
 	}
-	if a.ofport == 0 {
-		return
-	}
-	flows := &object.FlowSet{
-		OwnerUID: p.UID, Bridge: h.Bridge, Feature: FeaturePort, Cookie: Cookie(p.UID, FeaturePort),
-		Flows: portFlows(p, s.number, a.ofport),
-		After: []object.Key{flowSetKey(h.Bridge, h.UID, FeatureBridge)},
-	}
-	if a.adopted {
-		// The port is there already, and what is written on it makes the switch work for a while: flows first.
-		plug.After = []object.Key{flows.Key()}
+	if plug.Netdev {
+		b.Add(&object.Link{OwnerUID: p.UID, Name: plug.Device, MTU: n.MTU, Up: true, After: plug.Up})
 	} else {
-		flows.After = append(flows.After, plug.Key())
+		b.Pend("interface %s is no netdev: its MTU cannot be set and nothing is served on it", plug.Device)
 	}
-	u.add(flows)
-	c.addLink(u, n, p, a, linkAfter(plug, flows))
-	if a.netdev {
-		addServices(u, n, p, a.device)
+	if !plug.Open {
+		return
 	}
-	if s.device != "" && s.uplinkPort != 0 {
-		u.add(&object.Announcement{
-			OwnerUID: p.UID, Device: s.device, VLAN: n.SegmentationID, MAC: object.MAC(p.MAC), Addresses: addresses(p),
-			After: []object.Key{flows.Key(), flowSetKey(h.Bridge, n.UID, FeatureNetwork)},
+	if plug.Netdev {
+		addServices(b, n, p, plug.Device)
+	}
+	if plug.Uplink != "" {
+		b.Add(&object.Announcement{
+			OwnerUID: p.UID, Device: plug.Uplink, VLAN: n.SegmentationID, MAC: object.MAC(p.MAC), Addresses: addresses(p),
+			After: plug.Announce,
 		})
 	}
-}
-
-// linkAfter is what an active guest's link waits for: its flows, and a port of ours.
-func linkAfter(plug *object.OVSPort, flows *object.FlowSet) []object.Key {
-	if plug.Adopted {
-		return []object.Key{flows.Key()}
-	}
-	return []object.Key{plug.Key(), flows.Key()}
-}
-
-func (c compiler) addLink(u *unitBuilder, n *desired.Network, p *desired.Port, a attachment, after []object.Key) {
-	if !a.netdev {
-		u.pend("interface %s is no netdev: its MTU cannot be set and nothing is served on it", a.device)
-		return
-	}
-	u.add(&object.Link{OwnerUID: p.UID, Name: a.device, MTU: n.MTU, Up: true, After: after})
 }

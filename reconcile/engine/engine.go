@@ -18,6 +18,7 @@ import (
 
 	"weft/etcdschema"
 	"weft/hostnet/object"
+	"weft/model"
 	"weft/model/desired"
 	"weft/reconcile/compile"
 )
@@ -89,6 +90,8 @@ type Config struct {
 	// Follow makes the source; seen is what an earlier run remembered on disk.
 	Follow func(seen etcdschema.Seen) Source
 	Store  Store
+	// Fabrics are the ways of wiring guests that this host can be told to use; nil means Open vSwitch alone.
+	Fabrics map[model.Driver]compile.Fabric
 	// StateDir is where the last good slice is kept; nothing is kept when empty.
 	StateDir      string
 	SweepInterval time.Duration // 60 s; each driver once per interval

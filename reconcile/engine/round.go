@@ -97,7 +97,7 @@ func (e *Engine) compileItem(k desired.Key) (u compile.Unit) {
 
 // input is what compiling depends on.
 func (e *Engine) input() compile.Input {
-	return compile.Input{Slice: e.slice.slice, Facts: e.host.facts, Index: e.index}
+	return compile.Input{Slice: e.slice.slice, Facts: e.host.facts, Index: e.index, Fabrics: e.c.Fabrics}
 }
 
 // wanted lists the objects an item has now.

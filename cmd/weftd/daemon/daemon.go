@@ -62,7 +62,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	defer func() { err = errors.Join(err, closeDrivers()) }()
 	notify := newNotifier(c.Systemd, c.Logger)
 	e, err := engine.New(engine.Config{
-		Node: c.Node, Version: c.Version, Features: features, Drivers: drivers, Store: client, StateDir: c.StateDir,
+		Node: c.Node, Version: c.Version, Features: features, Drivers: drivers, Fabrics: fabrics(), Store: client, StateDir: c.StateDir,
 		Follow: func(seen etcdschema.Seen) engine.Source {
 			return client.NewFollower(etcdschema.FollowerConfig{
 				Prefixes: []etcdschema.Prefix{etcdschema.NodeDesired(c.Node), etcdschema.NodeOrder(c.Node)}, Seen: seen})

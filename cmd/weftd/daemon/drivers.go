@@ -18,6 +18,8 @@ import (
 	"weft/hostnet/ovs"
 	"weft/hostnet/ra"
 	"weft/hostnet/rtnl"
+	"weft/model"
+	"weft/reconcile/compile"
 	"weft/reconcile/engine"
 )
 
@@ -28,6 +30,13 @@ const resolveTimeout = 3 * time.Second
 type closer interface {
 	engine.Driver
 	Close() error
+}
+
+// fabrics are the ways of wiring guests that Host.driver chooses between.
+func fabrics() map[model.Driver]compile.Fabric {
+	return map[model.Driver]compile.Fabric{
+		model.DriverOVS: compile.OpenVSwitch{},
+	}
 }
 
 // openDrivers opens every driver of this host, in the calling thread's network namespace.

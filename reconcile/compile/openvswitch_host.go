@@ -1,0 +1,71 @@
+package compile
+
+import (
+	"weft/hostnet/object"
+	"weft/model/desired"
+)
+
+// Features of flow sets, the second half of their cookies.
+const (
+	FeatureBridge  = "bridge"
+	FeatureNetwork = "network"
+	FeaturePort    = "port"
+)
+
+// OpenVSwitch is the fabric of hosts that wire guests with one Open vSwitch bridge. The tables are in README.md.
+type OpenVSwitch struct{}
+
+// Host adds the bridge, the uplinks and the flows that all guests share.
+func (OpenVSwitch) Host(b *Builder, s Site) {
+	h := s.Host
+	if why := s.bridgeRefusal(h); why != "" {
+		b.Refuse("%s", why)
+		return
+	}
+	b.Add(&object.Bridge{
+		OwnerUID: h.UID, Name: h.Bridge, DatapathType: s.facts.DatapathType, FailMode: "secure",
+		Protocols: object.BridgeProtocols(), Fragments: object.FragmentsNXMatch,
+		// In-band control would put hidden flows before ours.
+		Settings: []object.Setting{{Key: "disable-in-band", Value: "true"}},
+	})
+	var ports []uint32
+	for i, wanted := range h.Uplinks {
+		up := s.uplink(h, i)
+		switch {
+		case up.refused != "":
+			b.Refuse("%s", up.refused)
+			continue
+		case up.missing:
+			b.Pend("%s", up.pending)
+			continue
+		case up.pending != "":
+			b.Pend("%s", up.pending)
+		}
+		port := &object.Uplink{OwnerUID: h.UID, Bridge: h.Bridge, Device: wanted.Interface, PhysicalNetwork: wanted.PhysicalNetwork}
+		b.Add(port)
+		s.AddUplinkLink(b, wanted, port.Key())
+		if up.ofport != 0 {
+			ports = append(ports, up.ofport)
+		}
+	}
+	b.Add(&object.FlowSet{
+		OwnerUID: h.UID, Bridge: h.Bridge, Feature: FeatureBridge, Cookie: Cookie(h.UID, FeatureBridge),
+		Flows: bridgeFlows(ports),
+	})
+}
+
+// bridgeRefusal says why the host cannot have its bridge; empty when it can.
+func (c compiler) bridgeRefusal(h *desired.Host) string {
+	if why := deviceNameFault(h.Bridge); why != "" {
+		return "bridge " + quote(h.Bridge) + " " + why
+	}
+	if why, foreign := c.facts.ForeignBridges[h.Bridge]; foreign {
+		return "bridge " + h.Bridge + " is not Weft's: " + why
+	}
+	return ""
+}
+
+// flowSetKey is the key of an owner's flow set on the bridge.
+func flowSetKey(bridge, ownerUID, feature string) object.Key {
+	return object.Key{Kind: object.KindFlowSet, Name: object.FlowSetName(bridge, Cookie(ownerUID, feature))}
+}

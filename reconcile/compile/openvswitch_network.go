@@ -1,0 +1,76 @@
+package compile
+
+import (
+	"weft/hostnet/object"
+	"weft/model/desired"
+)
+
+// networkState is what Open vSwitch makes of one network.
+type networkState struct {
+	number uint64
+	// pending says why the network is only local to this host; empty when it has an uplink.
+	pending    string
+	device     string // the uplink's netdev; empty for a network without one
+	uplinkPort uint32
+}
+
+// Network adds the network's flows: where its frames come from on the wire, where broadcast goes, and how frames leave.
+func (OpenVSwitch) Network(b *Builder, s Site, n *desired.Network) {
+	h := s.Host
+	if s.bridgeRefusal(h) != "" {
+		b.Pend("waits for the host's bridge")
+		return
+	}
+	wire := s.networkState(h, n)
+	if wire.pending != "" {
+		b.Pend("%s", wire.pending)
+	}
+	after := []object.Key{flowSetKey(h.Bridge, h.UID, FeatureBridge)}
+	if wire.device != "" {
+		after = append(after, object.Key{Kind: object.KindUplink, Name: wire.device})
+	}
+	b.Add(&object.FlowSet{
+		OwnerUID: n.UID, Bridge: h.Bridge, Feature: FeatureNetwork, Cookie: Cookie(n.UID, FeatureNetwork),
+		Flows: networkFlows(n, wire, s.floodPorts(n)), After: after,
+	})
+}
+
+// networkState finds the uplink of a network's physical network.
+func (c compiler) networkState(h *desired.Host, n *desired.Network) networkState {
+	var s networkState
+	s.number, _ = NetworkNumber(n.UID)
+	for i, up := range h.Uplinks {
+		if up.PhysicalNetwork != n.PhysicalNetwork {
+			continue
+		}
+		state := c.uplink(h, i)
+		switch {
+		case state.refused != "":
+			s.pending = onlyLocal + state.refused
+		case state.missing:
+			s.pending = onlyLocal + state.pending
+		default:
+			s.device, s.uplinkPort = up.Interface, state.ofport
+			if state.ofport == 0 {
+				s.pending = state.pending
+			}
+		}
+		return s
+	}
+	s.pending = onlyLocal + "it has no uplink to physical network " + quote(n.PhysicalNetwork)
+	return s
+}
+
+// onlyLocal begins the sentence about a network without a usable uplink.
+const onlyLocal = "guests reach only this host: "
+
+// floodPorts lists the OpenFlow ports of the network's active guests, in the order of their ports' uids.
+func (s Site) floodPorts(n *desired.Network) []uint32 {
+	var ports []uint32
+	for _, p := range s.Actives(n) {
+		if a := s.attach(s.Host, p); a.ofport != 0 && a.refused == "" {
+			ports = append(ports, a.ofport)
+		}
+	}
+	return ports
+}
