@@ -36,7 +36,7 @@ func fullBinding() *object.DHCPBinding {
 			{
 				Address: netip.MustParseAddr("10.0.0.5"), Prefix: netip.MustParsePrefix("10.0.0.0/24"),
 				Server: netip.MustParseAddr("10.0.0.2"), Router: netip.MustParseAddr("10.0.0.1"),
-				Routes: []object.Route{
+				Routes: []object.DHCPRoute{
 					{Destination: netip.MustParsePrefix("192.168.128.0/17"), NextHop: netip.MustParseAddr("10.0.0.9")},
 					{Destination: netip.MustParsePrefix("198.51.100.7/32")},
 				},

@@ -103,7 +103,7 @@ func testBinding(device string) *object.DHCPBinding {
 		V4: []object.DHCPv4Lease{{
 			Address: netip.MustParseAddr("10.0.0.5"), Prefix: netip.MustParsePrefix("10.0.0.0/24"),
 			Server: netip.MustParseAddr("10.0.0.2"), Router: netip.MustParseAddr("10.0.0.1"),
-			Routes: []object.Route{{Destination: netip.MustParsePrefix("192.168.7.0/24"), NextHop: netip.MustParseAddr("10.0.0.9")}},
+			Routes: []object.DHCPRoute{{Destination: netip.MustParsePrefix("192.168.7.0/24"), NextHop: netip.MustParseAddr("10.0.0.9")}},
 		}},
 		V6: []netip.Addr{netip.MustParseAddr("2001:db8:1::5")},
 	}

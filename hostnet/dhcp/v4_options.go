@@ -113,7 +113,7 @@ func routes4(l object.DHCPv4Lease) []byte {
 	}
 	var b []byte
 	if l.Router.IsValid() {
-		b = appendRoute4(b, object.Route{Destination: netip.PrefixFrom(netip.IPv4Unspecified(), 0), NextHop: l.Router})
+		b = appendRoute4(b, object.DHCPRoute{Destination: netip.PrefixFrom(netip.IPv4Unspecified(), 0), NextHop: l.Router})
 	}
 	for _, r := range l.Routes {
 		if r.Destination.Bits() == 0 && l.Router.IsValid() {
@@ -124,7 +124,7 @@ func routes4(l object.DHCPv4Lease) []byte {
 	return b
 }
 
-func appendRoute4(b []byte, r object.Route) []byte {
+func appendRoute4(b []byte, r object.DHCPRoute) []byte {
 	if !r.Destination.IsValid() || !r.Destination.Addr().Is4() {
 		return b
 	}

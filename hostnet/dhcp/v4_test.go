@@ -95,7 +95,7 @@ func TestMessageSize4(t *testing.T) {
 	t.Parallel()
 	b := fullBinding()
 	for i := range 60 {
-		b.V4[0].Routes = append(b.V4[0].Routes, object.Route{
+		b.V4[0].Routes = append(b.V4[0].Routes, object.DHCPRoute{
 			Destination: netip.PrefixFrom(netip.AddrFrom4([4]byte{172, 16, byte(i), 0}), 24), NextHop: netip.MustParseAddr("10.0.0.9")})
 	}
 	for i := range 30 {
@@ -156,19 +156,21 @@ func TestNoIPv4NoAnswer(t *testing.T) {
 func TestRoutes4(t *testing.T) {
 	t.Parallel()
 	hop := netip.MustParseAddr("10.0.0.9")
-	route := func(p string) object.Route { return object.Route{Destination: netip.MustParsePrefix(p), NextHop: hop} }
+	route := func(p string) object.DHCPRoute {
+		return object.DHCPRoute{Destination: netip.MustParsePrefix(p), NextHop: hop}
+	}
 	router := netip.MustParseAddr("10.0.0.1")
 	for name, c := range map[string]struct {
 		lease object.DHCPv4Lease
 		want  []byte
 	}{
 		"none":              {object.DHCPv4Lease{Router: router}, nil},
-		"without a router":  {object.DHCPv4Lease{Routes: []object.Route{route("192.168.128.0/17")}}, []byte{17, 192, 168, 128, 10, 0, 0, 9}},
-		"after the router":  {object.DHCPv4Lease{Router: router, Routes: []object.Route{route("10.0.0.0/8")}}, []byte{0, 10, 0, 0, 1, 8, 10, 10, 0, 0, 9}},
-		"the router wins":   {object.DHCPv4Lease{Router: router, Routes: []object.Route{route("0.0.0.0/0")}}, []byte{0, 10, 0, 0, 1}},
-		"default by itself": {object.DHCPv4Lease{Routes: []object.Route{route("0.0.0.0/0")}}, []byte{0, 10, 0, 0, 9}},
-		"IPv6 is left out":  {object.DHCPv4Lease{Routes: []object.Route{route("2001:db8::/32")}}, nil},
-		"host":              {object.DHCPv4Lease{Routes: []object.Route{route("10.9.9.9/32")}}, []byte{32, 10, 9, 9, 9, 10, 0, 0, 9}},
+		"without a router":  {object.DHCPv4Lease{Routes: []object.DHCPRoute{route("192.168.128.0/17")}}, []byte{17, 192, 168, 128, 10, 0, 0, 9}},
+		"after the router":  {object.DHCPv4Lease{Router: router, Routes: []object.DHCPRoute{route("10.0.0.0/8")}}, []byte{0, 10, 0, 0, 1, 8, 10, 10, 0, 0, 9}},
+		"the router wins":   {object.DHCPv4Lease{Router: router, Routes: []object.DHCPRoute{route("0.0.0.0/0")}}, []byte{0, 10, 0, 0, 1}},
+		"default by itself": {object.DHCPv4Lease{Routes: []object.DHCPRoute{route("0.0.0.0/0")}}, []byte{0, 10, 0, 0, 9}},
+		"IPv6 is left out":  {object.DHCPv4Lease{Routes: []object.DHCPRoute{route("2001:db8::/32")}}, nil},
+		"host":              {object.DHCPv4Lease{Routes: []object.DHCPRoute{route("10.9.9.9/32")}}, []byte{32, 10, 9, 9, 9, 10, 0, 0, 9}},
 	} {
 		if got := routes4(c.lease); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)

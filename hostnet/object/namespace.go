@@ -42,41 +42,43 @@ type Addresses struct {
 	Namespace string
 	Device    string
 	Prefixes  []netip.Prefix // the address with its prefix length; in order
+	// After lists what must be in place first: the Veth that the device is an end of.
+	After []Key
 }
 
 // RouteProtocol is the number that marks routes of ours (rtm_protocol; the kernel keeps it and gives it no meaning).
 const RouteProtocol = 87
 
-// Routes are all routes of RouteProtocol in a namespace of ours.
-type Routes struct {
-	OwnerUID  string
-	Namespace string
-	Routes    []NextHop // in order
-	After     []Key
-}
-
-// NextHop is one unicast route of the main table. Via not valid: the destination is on the link.
-type NextHop struct {
-	Destination netip.Prefix
-	Via         netip.Addr
+// Route is one unicast route of the main table in a namespace of ours; every route of RouteProtocol there is one. There is one
+// object for each destination, so that the cost of a floating address does not depend on the others.
+type Route struct {
+	OwnerUID    string // not in the kernel, not compared
+	Namespace   string
+	Destination netip.Prefix // masked
+	Via         netip.Addr   // not valid: the destination is on the link
 	Device      string
+	// After lists what must be in place first: the device, and its address that Via is on the link of.
+	After []Key
 }
 
-// Neighbors are all permanent neighbour entries, and all proxied addresses (the device answers ARP and neighbour
-// solicitations for them), of one device in a namespace of ours.
-type Neighbors struct {
-	OwnerUID  string
+// Neighbor is one permanent neighbour entry of a device in a namespace of ours; every permanent entry there is one.
+type Neighbor struct {
+	OwnerUID  string // not in the kernel, not compared
 	Namespace string
 	Device    string
-	Entries   []Neighbor   // in the order of their addresses
-	Proxies   []netip.Addr // in order
+	Address   netip.Addr
+	MAC       MAC
 	After     []Key
 }
 
-// Neighbor is one permanent neighbour entry.
-type Neighbor struct {
-	Address netip.Addr
-	MAC     MAC
+// Proxy is one address that a device in a namespace of ours answers ARP requests or neighbour solicitations for, without having
+// it (NTF_PROXY); every proxy entry there is one.
+type Proxy struct {
+	OwnerUID  string // not in the kernel, not compared
+	Namespace string
+	Device    string
+	Address   netip.Addr
+	After     []Key
 }
 
 // NATRole is what a namespace's nftables table of ours does. The rules of a role are fixed; what differs from host to host is
@@ -183,8 +185,8 @@ func (a *Addresses) Key() Key { return Key{KindAddresses, inNamespace(a.Namespac
 // Owner implements Object.
 func (a *Addresses) Owner() string { return a.OwnerUID }
 
-// DependsOn implements Object. The device is the end of some Veth: the compiler says which by that object's own keys.
-func (a *Addresses) DependsOn() []Key { return namespaceKeys(a.Namespace) }
+// DependsOn implements Object.
+func (a *Addresses) DependsOn() []Key { return append(namespaceKeys(a.Namespace), a.After...) }
 
 // Diff implements Object.
 func (a *Addresses) Diff(observed Object) []Difference {
@@ -193,50 +195,64 @@ func (a *Addresses) Diff(observed Object) []Difference {
 	return d
 }
 
+// RouteName is the name in the key of a Route.
+func RouteName(namespace string, destination netip.Prefix) string {
+	return inNamespace(namespace, destination.String())
+}
+
+// NeighborName is the name in the key of a Neighbor or a Proxy.
+func NeighborName(namespace, device string, address netip.Addr) string {
+	return inNamespace(namespace, device+"/"+address.String())
+}
+
 // Key implements Object.
-func (r *Routes) Key() Key { return Key{KindRoutes, r.Namespace} }
+func (r *Route) Key() Key { return Key{KindRoute, RouteName(r.Namespace, r.Destination)} }
 
 // Owner implements Object.
-func (r *Routes) Owner() string { return r.OwnerUID }
+func (r *Route) Owner() string { return r.OwnerUID }
 
 // DependsOn implements Object.
-func (r *Routes) DependsOn() []Key { return append(namespaceKeys(r.Namespace), r.After...) }
+func (r *Route) DependsOn() []Key { return append(namespaceKeys(r.Namespace), r.After...) }
 
 // Diff implements Object.
-func (r *Routes) Diff(observed Object) []Difference {
+func (r *Route) Diff(observed Object) []Difference {
+	o := observed.(*Route)
 	var d differ
-	d.set("routes", texts(observed.(*Routes).Routes), texts(r.Routes))
+	d.field("via", o.Via, r.Via)
+	d.field("device", o.Device, r.Device)
 	return d
 }
 
-// String is the route as iproute2 writes it.
-func (n NextHop) String() string {
-	if n.Via.IsValid() {
-		return fmt.Sprintf("%s via %s dev %s", n.Destination, n.Via, n.Device)
+// Key implements Object.
+func (n *Neighbor) Key() Key {
+	return Key{KindNeighbor, NeighborName(n.Namespace, n.Device, n.Address)}
+}
+
+// Owner implements Object.
+func (n *Neighbor) Owner() string { return n.OwnerUID }
+
+// DependsOn implements Object.
+func (n *Neighbor) DependsOn() []Key { return append(namespaceKeys(n.Namespace), n.After...) }
+
+// Diff implements Object.
+func (n *Neighbor) Diff(observed Object) []Difference {
+	if o := observed.(*Neighbor); o.MAC != n.MAC {
+		return []Difference{{"mac", o.MAC.String(), n.MAC.String()}}
 	}
-	return fmt.Sprintf("%s dev %s", n.Destination, n.Device)
+	return nil
 }
 
 // Key implements Object.
-func (n *Neighbors) Key() Key { return Key{KindNeighbors, inNamespace(n.Namespace, n.Device)} }
+func (p *Proxy) Key() Key { return Key{KindProxy, NeighborName(p.Namespace, p.Device, p.Address)} }
 
 // Owner implements Object.
-func (n *Neighbors) Owner() string { return n.OwnerUID }
+func (p *Proxy) Owner() string { return p.OwnerUID }
 
 // DependsOn implements Object.
-func (n *Neighbors) DependsOn() []Key { return append(namespaceKeys(n.Namespace), n.After...) }
+func (p *Proxy) DependsOn() []Key { return append(namespaceKeys(p.Namespace), p.After...) }
 
-// Diff implements Object.
-func (n *Neighbors) Diff(observed Object) []Difference {
-	o := observed.(*Neighbors)
-	var d differ
-	d.set("neighbours", texts(o.Entries), texts(n.Entries))
-	d.set("proxied", texts(o.Proxies), texts(n.Proxies))
-	return d
-}
-
-// String is "address mac".
-func (n Neighbor) String() string { return n.Address.String() + " " + n.MAC.String() }
+// Diff implements Object. A proxied address has nothing but its key.
+func (p *Proxy) Diff(Object) []Difference { return nil }
 
 // Key implements Object.
 func (t *NATTable) Key() Key { return Key{KindNATTable, t.Namespace} }

@@ -29,8 +29,9 @@ const (
 	KindNamespace  Kind = "netns"       // a network namespace
 	KindVeth       Kind = "veth"        // a pair of devices that Weft makes
 	KindAddresses  Kind = "addresses"   // the addresses of a device in a namespace of ours
-	KindRoutes     Kind = "routes"      // the routes of a namespace of ours
-	KindNeighbors  Kind = "neighbors"   // the permanent neighbours of a device in a namespace of ours
+	KindRoute      Kind = "route"       // a route of a namespace of ours
+	KindNeighbor   Kind = "neighbor"    // a permanent neighbour of a device in a namespace of ours
+	KindProxy      Kind = "proxy"       // an address that a device in a namespace of ours answers for without having it
 	KindNATTable   Kind = "nat-table"   // the nftables rules of a namespace of ours
 	KindNATMapping Kind = "nat-mapping" // one floating address in the maps of a NAT table
 )

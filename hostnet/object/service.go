@@ -41,12 +41,12 @@ type DHCPv4Lease struct {
 	Prefix  netip.Prefix
 	// Server is the server identifier (RFC 2132 9.7); ARP for it is answered on the guest's port by ServerMAC.
 	Server netip.Addr
-	Router netip.Addr // not valid: none is announced
-	Routes []Route    // classless static routes (RFC 3442)
+	Router netip.Addr  // not valid: none is announced
+	Routes []DHCPRoute // classless static routes (RFC 3442)
 }
 
-// Route is one IPv4 route told to guests.
-type Route struct {
+// DHCPRoute is one IPv4 route told to guests.
+type DHCPRoute struct {
 	Destination netip.Prefix
 	NextHop     netip.Addr
 }

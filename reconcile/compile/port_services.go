@@ -63,10 +63,10 @@ func leases(n *desired.Network, p *desired.Port) (v4 []object.DHCPv4Lease, v6 []
 	return v4, v6
 }
 
-func routes(in []model.Route) []object.Route {
-	var out []object.Route
+func routes(in []model.Route) []object.DHCPRoute {
+	var out []object.DHCPRoute
 	for _, r := range in {
-		out = append(out, object.Route{Destination: r.Destination.Prefix, NextHop: r.NextHop.Addr})
+		out = append(out, object.DHCPRoute{Destination: r.Destination.Prefix, NextHop: r.NextHop.Addr})
 	}
 	return out
 }
