@@ -52,8 +52,9 @@ lint: ## gofmt, go vet, staticcheck
 	go vet ./... && go vet -tags integration ./...
 	go run $(STATICCHECK) -tags integration ./...
 
-golden: ## write the golden files of all tests anew
-	go test $$(git grep -l 'flag.Bool("update"' -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's,^,./,') -update
+golden: deps ## write the golden files of all tests anew
+	go test $$(git grep -l 'flag.Bool("update"' -- '*_test.go' | grep -v _integration_test.go | xargs -n1 dirname | sort -u | sed 's,^,./,') -update
+	go test -tags integration ./hostnet/ovs -run '^TestSameBytesAsOfctl$$' -update
 
 fuzz: ## run every fuzz target for FUZZTIME (10s)
 	@for dir in $$(git grep -l '^func Fuzz' -- '*_test.go' | xargs -n1 dirname | sort -u); do \
