@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"weft/hostnet/object"
+	"weft/integration/timescale"
 	"weft/reconcile/compile"
 )
 
@@ -53,7 +54,7 @@ func (st *stage) try(t *testing.T, c attempt) {
 // faults sends the attack, the legitimate frame and a closing frame, and judges what arrived before the last.
 func (st *stage) faults(t *testing.T, c attempt) (faults []string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), timescale.Bound(10*time.Second))
 	defer cancel()
 	end := closing(st.a)
 	for _, f := range [][]byte{c.bad, c.good, end} {

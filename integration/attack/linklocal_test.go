@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"weft/integration/timescale"
 )
 
 // A guest holds as many link-local addresses of its own choice as it is allowed, and those it holds are nobody else's.
@@ -25,7 +27,7 @@ func TestLinkLocalAddressesAreBounded(t *testing.T) {
 	for n := 9; n <= 12; n++ {
 		st.try(t, attempt{"address beyond the bound", from(st.a, st.b, n), from(st.a, st.b, n-8), atPeer})
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), timescale.Bound(10*time.Second))
 	defer cancel()
 	end := closing(st.b)
 	for _, f := range [][]byte{from(st.b, st.a, 3), from(st.b, st.a, 13), end} {

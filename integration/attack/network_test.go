@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"weft/hostnet/object"
+	"weft/integration/timescale"
 )
 
 // fromNetwork is what the physical network sends, and the legitimate frame nearest to it, which guest a gets.
@@ -28,7 +29,7 @@ func TestHostileNetwork(t *testing.T) {
 	t.Parallel()
 	st := newStage(t)
 	for _, c := range st.fromNetwork() {
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), timescale.Bound(10*time.Second))
 		end := closing(&guest{mac: remote, v4: remote4})
 		for _, f := range [][]byte{c.bad, c.good, onWire(end)} {
 			st.wire.send(t, f)
@@ -123,7 +124,7 @@ func (st *stage) fromNetwork() []fromNetwork {
 func TestWhoIsMute(t *testing.T) {
 	t.Parallel()
 	st := newStage(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), timescale.Bound(10*time.Second))
 	defer cancel()
 	for _, g := range []*guest{st.x, st.s} {
 		g.send(t, arp(g.mac, 1, g.mac, g.v4, st.a.v4))
@@ -156,7 +157,7 @@ func TestWhoIsMute(t *testing.T) {
 func TestStandbyBecomesActive(t *testing.T) {
 	t.Parallel()
 	st := newStage(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), timescale.Bound(10*time.Second))
 	defer cancel()
 	st.port(st.s).State, st.port(st.b).State = "active", "standby"
 	st.converge(t)

@@ -15,6 +15,7 @@ import (
 	"weft/hostnet/object"
 	"weft/hostnet/ovs"
 	"weft/hostnet/ovs/ovstest"
+	"weft/integration/timescale"
 	"weft/model"
 	"weft/model/desired"
 )
@@ -120,7 +121,7 @@ func (st *stage) plug(t *testing.T, device string) (namespace string) {
 	namespace = st.host.Namespace + "-" + device
 	ipCommand(t, "netns", "add", namespace)
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), timescale.Bound(10*time.Second))
 		defer cancel()
 		_ = exec.CommandContext(ctx, "ip", "netns", "delete", namespace).Run()
 	})

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"weft/integration/timescale"
 )
 
 // TCP of both families runs between two guests with the kernel's own ARP and ND, and between a guest and a machine on the
@@ -61,7 +63,7 @@ func (st *stage) configure(t *testing.T, g *guest) {
 // waitForAddress returns when duplicate address detection has let the guest have its IPv6 address.
 func waitForAddress(t *testing.T, g *guest) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), timescale.Bound(20*time.Second))
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -83,7 +85,7 @@ func waitForAddress(t *testing.T, g *guest) {
 
 // transfer sends 4 MiB over TCP from one namespace to another and compares what arrives.
 func transfer(ctx context.Context, from, to string, address netip.Addr) error {
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(30*time.Second))
 	defer cancel()
 	var listener net.Listener
 	if err := inNamespace(to, func() (err error) {
@@ -121,7 +123,7 @@ func receive(l net.Listener, want []byte) error {
 		return err
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(timescale.Bound(30 * time.Second)))
 	got, err := io.ReadAll(conn)
 	if err == nil && !bytes.Equal(got, want) {
 		err = fmt.Errorf("%d bytes arrived, not those that were sent", len(got))

@@ -19,6 +19,8 @@ import (
 type Config struct {
 	// Binaries is the folder that holds weftd, weft-controller and weft; see Build.
 	Binaries string
+	// Datapath of the hosts' Open vSwitch; DatapathUser when empty.
+	Datapath Datapath
 	// Log receives one line for each thing the bed does; may be nil.
 	Log func(format string, args ...any)
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"weft/integration/timescale"
 )
 
 // Capture is a tcpdump on a link.
@@ -71,7 +73,7 @@ func (c *Capture) Stop() []string {
 	var lines []string
 	select {
 	case lines = <-c.lines:
-	case <-time.After(stopTimeout):
+	case <-time.After(timescale.Bound(stopTimeout)):
 		c.cancel()
 		lines = <-c.lines
 	}

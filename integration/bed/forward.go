@@ -7,6 +7,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"weft/integration/timescale"
 )
 
 // forwarder brings connections from the machine's loopback to an address inside the management network, so that the
@@ -51,7 +53,7 @@ func (f *forwarder) serve(near net.Conn) {
 	var far net.Conn
 	err := f.bed.ctl.Do(func() error {
 		var err error
-		far, err = net.DialTimeout("tcp", f.to, 2*time.Second)
+		far, err = net.DialTimeout("tcp", f.to, timescale.Bound(2*time.Second))
 		return err
 	})
 	if err != nil || !f.hold(far) {

@@ -70,8 +70,8 @@ func (b *Bed) AddGuest(name string, o GuestOptions) (*Guest, error) {
 	return g, nil
 }
 
-// plug makes the veth pair. The guest's checksum offload is off, since the userspace datapath hands partial checksums
-// on as they are.
+// plug makes the veth pair. Before the userspace datapath the guest's checksum offload is off, since that hands partial
+// checksums on as they are.
 func (g *Guest) plug(ctx context.Context, o GuestOptions) error {
 	h, err := g.bed.Host(o.Host)
 	if err != nil {
@@ -93,8 +93,10 @@ func (g *Guest) plug(ctx context.Context, o GuestOptions) error {
 			return err
 		}
 	}
-	if _, err := g.Run(ctx, "ethtool", "-K", "eth0", "tx", "off"); err != nil {
-		return err
+	if g.bed.datapath() == DatapathUser {
+		if _, err := g.Run(ctx, "ethtool", "-K", "eth0", "tx", "off"); err != nil {
+			return err
+		}
 	}
 	if err := g.IP(ctx, "link", "set", "eth0", "up"); err != nil {
 		return err

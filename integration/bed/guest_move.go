@@ -30,8 +30,10 @@ func (g *Guest) standbyNIC(ctx context.Context, h *Host, device string) error {
 	if err := g.Sysctl("net/ipv6/conf/"+name+"/disable_ipv6", "1"); err != nil {
 		return err
 	}
-	if _, err := g.Run(ctx, "ethtool", "-K", name, "tx", "off"); err != nil {
-		return err
+	if g.bed.datapath() == DatapathUser {
+		if _, err := g.Run(ctx, "ethtool", "-K", name, "tx", "off"); err != nil {
+			return err
+		}
 	}
 	return g.IP(ctx, "link", "set", name, "up")
 }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"weft/etcdschema"
+	"weft/integration/timescale"
 )
 
 // Host is one hypervisor: a namespace with eth0 (management, the road to etcd), eth1 (uplink to the physical network),
@@ -134,7 +135,7 @@ func (h *Host) registerWeftd(o HostOptions) error {
 }
 
 func (h *Host) weftdArgs(flags []string) ([]string, error) {
-	args := []string{"--node", h.Name, "--ovs-rundir", h.OVS.Dir, "--datapath-type", "netdev",
+	args := []string{"--node", h.Name, "--ovs-rundir", h.OVS.Dir, "--datapath-type", string(h.bed.datapath()),
 		"--state-dir", filepath.Join(h.Dir, "state"), "--debug-listen", "unix:" + h.Debug}
 	road, err := h.bed.etcd.flags(h.Name)
 	return append(append(args, road...), flags...), err
@@ -199,7 +200,7 @@ func (b *Bed) Etcdctl(ctx context.Context, args ...string) (string, error) {
 // As runs weft or etcdctl beside etcd with the certificate of the user, if etcd asks for any, gives it stdin to read, and
 // returns its standard output.
 func (b *Bed) As(ctx context.Context, user, stdin, program string, args ...string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
+	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(2*time.Minute))
 	defer cancel()
 	if program == "weft" {
 		program = filepath.Join(b.conf.Binaries, program)

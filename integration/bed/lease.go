@@ -8,6 +8,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"weft/integration/timescale"
 )
 
 // Client is a real DHCP client.
@@ -59,7 +61,7 @@ func (g *Guest) Lease(ctx context.Context, c Client, requested string) (LeaseEve
 	if err := p.Start(); err != nil {
 		return LeaseEvent{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
+	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(leaseTimeout))
 	defer cancel()
 	return g.bed.leases.wait(ctx, mark, filepath.Base(g.dir), c.script(), p,
 		"bound", "BOUND", "REBOOT", "BOUND6", "RENEW6", "REBIND6")
@@ -117,7 +119,7 @@ func (g *Guest) Renew(ctx context.Context, c Client) (LeaseEvent, error) {
 	if err := p.Signal(syscall.SIGUSR1); err != nil {
 		return LeaseEvent{}, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
+	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(leaseTimeout))
 	defer cancel()
 	return g.bed.leases.wait(ctx, mark, filepath.Base(g.dir), c.script(), p, "renew", "bound")
 }
@@ -129,7 +131,7 @@ func (g *Guest) Release(ctx context.Context, c Client) error {
 		return err
 	}
 	mark := g.bed.leases.mark()
-	ctx, cancel := context.WithTimeout(ctx, leaseTimeout)
+	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(leaseTimeout))
 	defer cancel()
 	if c == Udhcpc {
 		if err := p.Signal(syscall.SIGUSR2); err != nil {

@@ -9,6 +9,8 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"weft/integration/timescale"
 )
 
 const guestLink = "eth0" // of every guest
@@ -100,7 +102,7 @@ func setIPv4(prefix, mtu, router string, routes []string) error {
 // awaitDAD waits until none of the addresses chosen by the selector is tentative and at least one is there. iproute2
 // tells of changes, but not of the state before the first; so it is asked again.
 func awaitDAD(selector ...string) error {
-	deadline := time.Now().Add(15 * time.Second)
+	deadline := time.Now().Add(timescale.Bound(15 * time.Second))
 	for {
 		out, err := exec.Command("ip", append([]string{"-6", "-o", "addr", "show", "dev", guestLink}, selector...)...).Output()
 		if err != nil {
@@ -120,7 +122,7 @@ func awaitDAD(selector ...string) error {
 }
 
 func script(args ...string) error {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), timescale.Bound(10*time.Second))
 	defer cancel()
 	if out, err := exec.CommandContext(ctx, "ip", args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("bed: script: ip %s: %w: %s", strings.Join(args, " "), err, out)

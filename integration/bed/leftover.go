@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"weft/integration/timescale"
 )
 
 // leftovers looks for anything of a closed bed that is still there: namespaces, processes, the folder.
@@ -41,7 +43,7 @@ func (b *Bed) leftovers(procs []*Process) error {
 // groupEnds waits until no process of a killed group runs any more: children of the bed's programs end a moment after
 // their parents, and are waited for by init.
 func groupEnds(group int) bool {
-	deadline := time.Now().Add(waitDelay)
+	deadline := time.Now().Add(timescale.Bound(waitDelay))
 	for groupRuns(group) {
 		if time.Now().After(deadline) {
 			return false

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/vishvananda/netns"
+
+	"weft/integration/timescale"
 )
 
 const commandTimeout = 60 * time.Second // bounds a command whose context has no deadline of its own
@@ -39,7 +41,7 @@ func (b *Bed) namespace(suffix string) (*Namespace, error) {
 
 // remove deletes the namespace, and with it every link in it.
 func (n *Namespace) remove() error {
-	ctx, cancel := context.WithTimeout(context.Background(), commandTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), timescale.Bound(commandTimeout))
 	defer cancel()
 	_, err := n.bed.output(ctx, nil, "ip", "netns", "delete", n.Name)
 	return err
@@ -114,7 +116,7 @@ func (b *Bed) output(ctx context.Context, env []string, name string, args ...str
 func (b *Bed) filter(ctx context.Context, stdin string, env []string, name string, args ...string) (string, error) {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, commandTimeout)
+		ctx, cancel = context.WithTimeout(ctx, timescale.Bound(commandTimeout))
 		defer cancel()
 	}
 	var stdout, stderr bytes.Buffer

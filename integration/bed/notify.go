@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"weft/integration/timescale"
 )
 
 // readiness listens where systemd would (sd_notify(3)) and remembers when a daemon last said that it is ready.
@@ -55,7 +57,7 @@ func (r *readiness) close() error {
 
 // AwaitReady waits until the weftd that runs now has said that it is ready: after its first full sync.
 func (h *Host) AwaitReady(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(startTimeout))
 	defer cancel()
 	for {
 		h.ready.mu.Lock()

@@ -7,9 +7,28 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+
+	"weft/integration/timescale"
 )
 
-// OpenVSwitch is a host's own ovsdb-server and ovs-vswitchd, with the userspace datapath.
+// Datapath is what forwards a host's frames, as OVS's datapath_type says it.
+type Datapath string
+
+// The datapaths. The kernel has one for each network namespace, so every host has its own.
+const (
+	DatapathUser   Datapath = "netdev" // ovs-vswitchd itself; needs nothing of the kernel
+	DatapathKernel Datapath = "system" // the kernel's module openvswitch
+)
+
+// datapath of the hosts.
+func (b *Bed) datapath() Datapath {
+	if b.conf.Datapath == "" {
+		return DatapathUser
+	}
+	return b.conf.Datapath
+}
+
+// OpenVSwitch is a host's own ovsdb-server and ovs-vswitchd, with the bed's datapath.
 type OpenVSwitch struct {
 	// Dir is the rundir: db.sock and <bridge>.mgmt are in it, and the database.
 	Dir      string
@@ -36,8 +55,11 @@ func (h *Host) startOpenVSwitch() error {
 	socket := "unix:" + filepath.Join(dir, "db.sock")
 	o.Server = b.process("ovsdb "+h.Name, h.Namespace, env, "ovsdb-server", db, "--remote=p"+socket,
 		"--unixctl="+filepath.Join(dir, "ovsdb.ctl"), "--no-chdir", "-vconsole:warn", "-vsyslog:off")
-	o.Vswitchd = b.process("vswitchd "+h.Name, h.Namespace, env, "ovs-vswitchd", socket, "--disable-system",
-		"--unixctl="+filepath.Join(dir, "vswitchd.ctl"), "--no-chdir", "-vconsole:warn", "-vsyslog:off")
+	args := []string{socket, "--unixctl=" + filepath.Join(dir, "vswitchd.ctl"), "--no-chdir", "-vconsole:warn", "-vsyslog:off"}
+	if b.datapath() == DatapathUser {
+		args = append(args, "--disable-system") // it looks for the kernel's module even where it is not used
+	}
+	o.Vswitchd = b.process("vswitchd "+h.Name, h.Namespace, env, "ovs-vswitchd", args...)
 	h.OVS = o
 	if err := o.StartServer(b.ctx); err != nil {
 		return err
@@ -72,14 +94,14 @@ func (o *OpenVSwitch) answers(ctx context.Context, control string) bool {
 	if _, err := os.Stat(filepath.Join(o.Dir, control)); err != nil {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(5*time.Second))
 	defer cancel()
 	_, err := o.host.bed.output(ctx, nil, "ovs-appctl", "-t", filepath.Join(o.Dir, control), "version")
 	return err == nil
 }
 
 func (o *OpenVSwitch) vsctl(ctx context.Context, args ...string) error {
-	_, err := o.host.Run(ctx, "ovs-vsctl", append([]string{"--timeout=20"}, args...)...)
+	_, err := o.host.Run(ctx, "ovs-vsctl", append([]string{fmt.Sprintf("--timeout=%.0f", timescale.Bound(20*time.Second).Seconds())}, args...)...)
 	return err
 }
 

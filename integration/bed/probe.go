@@ -10,6 +10,8 @@ import (
 	"net"
 	"strings"
 	"time"
+
+	"weft/integration/timescale"
 )
 
 const probeTimeout = 10 * time.Second
@@ -50,13 +52,13 @@ func TCP(ctx context.Context, from, to *Guest, address string, size int) error {
 	go func() {
 		c, err := l.Accept()
 		if err == nil {
-			c.SetDeadline(time.Now().Add(probeTimeout))
+			c.SetDeadline(time.Now().Add(timescale.Bound(probeTimeout)))
 			_, err = io.Copy(c, c)
 			c.Close()
 		}
 		echoed <- err
 	}()
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(probeTimeout))
 	defer cancel()
 	err = exchange(ctx, from, l.Addr().String(), size)
 	l.Close()
@@ -101,7 +103,7 @@ func exchange(ctx context.Context, from *Guest, address string, size int) error 
 // Listening waits until something listens on the TCP port in the guest: programs such as iperf3 do not say when they do,
 // and there is no event to wait for.
 func (g *Guest) Listening(ctx context.Context, port int) error {
-	ctx, cancel := context.WithTimeout(ctx, probeTimeout)
+	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(probeTimeout))
 	defer cancel()
 	for {
 		out, err := g.Run(ctx, "ss", "-Hltn", "sport", "=", fmt.Sprintf(":%d", port))

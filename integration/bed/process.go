@@ -11,6 +11,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"weft/integration/timescale"
 )
 
 const (
@@ -123,7 +125,7 @@ func (p *Process) Stop() error {
 		return nil
 	}
 	p.Kill()
-	return fmt.Errorf("bed: %s did not end within %v of SIGTERM", p.Name, stopTimeout)
+	return fmt.Errorf("bed: %s did not end within %v of SIGTERM", p.Name, timescale.Bound(stopTimeout))
 }
 
 // Signal sends the running program a signal.
@@ -152,7 +154,7 @@ func (p *Process) end(s syscall.Signal) bool {
 	case <-done:
 		p.bed.logf("ended %s with %s", p.Name, s)
 		return true
-	case <-time.After(stopTimeout):
+	case <-time.After(timescale.Bound(stopTimeout)):
 		return false
 	}
 }
@@ -203,7 +205,7 @@ func (p *Process) Tail(n int) string {
 // alive waits until ready says so, the program ends, or ctx does. ready is asked again every few milliseconds: there
 // is no event to wait for where this is used.
 func (p *Process) alive(ctx context.Context, ready func() bool) error {
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(startTimeout))
 	defer cancel()
 	exited := p.Exited()
 	tick := time.NewTicker(5 * time.Millisecond)

@@ -4,6 +4,8 @@ import (
 	"os/exec"
 	"runtime"
 	"syscall"
+
+	"weft/integration/timescale"
 )
 
 // spawner starts every process of a bed from one thread that lives as long as the bed. The kernel sends the death
@@ -36,7 +38,7 @@ func newSpawner() *spawner {
 func (s *spawner) start(cmd *exec.Cmd) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
-	cmd.WaitDelay = waitDelay
+	cmd.WaitDelay = timescale.Bound(waitDelay)
 	r := spawnRequest{cmd, make(chan error, 1)}
 	s.requests <- r
 	return <-r.reply

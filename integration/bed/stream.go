@@ -6,6 +6,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"weft/integration/timescale"
 )
 
 // Stream is UDP traffic with sequence numbers from one guest to another and back, to measure what a disturbance costs.
@@ -60,7 +62,7 @@ func StartStream(from, to *Guest, address string, interval time.Duration) (*Stre
 	select {
 	case <-first:
 		return s, nil
-	case <-time.After(probeTimeout):
+	case <-time.After(timescale.Bound(probeTimeout)):
 		s.Stop()
 		return nil, fmt.Errorf("bed: stream from %s to %s of %s: nothing came back", from.Name, address, to.Name)
 	}
@@ -121,7 +123,7 @@ func (s *Stream) receive(first chan struct{}) {
 // Stop ends the stream and says what became of it. Packets before the first answer do not count.
 func (s *Stream) Stop() StreamResult {
 	close(s.stop)
-	time.Sleep(drain) // the answers still under way cannot be told from lost ones
+	time.Sleep(timescale.Bound(drain)) // the answers still under way cannot be told from lost ones
 	s.client.Close()
 	s.server.Close()
 	s.wg.Wait()

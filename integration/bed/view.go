@@ -8,11 +8,12 @@ import (
 	"time"
 
 	"weft/etcdschema"
+	"weft/integration/timescale"
 	"weft/model"
 	"weft/model/desired"
 )
 
-// AwaitTimeout bounds Await when its context has no deadline.
+// AwaitTimeout bounds Await when its context has no deadline, on a machine of usual speed (see timescale).
 const AwaitTimeout = 60 * time.Second
 
 // View is what etcd holds under some prefixes, by key without root and layout.
@@ -90,7 +91,7 @@ var errMet = errors.New("met")
 func (b *Bed) Await(ctx context.Context, prefixes []etcdschema.Prefix, cond func(*View) (ok bool, why string)) error {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, AwaitTimeout)
+		ctx, cancel = context.WithTimeout(ctx, timescale.Bound(AwaitTimeout))
 		defer cancel()
 	}
 	v := &View{Items: map[string]etcdschema.Item{}}

@@ -17,6 +17,7 @@ import (
 
 	"weft/etcdschema"
 	"weft/integration/bed"
+	"weft/integration/timescale"
 	"weft/model"
 )
 
@@ -162,7 +163,7 @@ func debug(ts *testscript.TestScript, neg bool, args []string) {
 
 // ask sends one request to weftd's debug socket.
 func ask(ctx context.Context, h *bed.Host, path string) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(10*time.Second))
 	defer cancel()
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", h.Debug)

@@ -13,6 +13,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"weft/integration/timescale"
 )
 
 // refusals are how etcd says that somebody may not.
@@ -31,14 +33,14 @@ func denied(ts *testscript.TestScript, neg bool, args []string) {
 	if last := words[len(words)-1]; len(last) > 1 && last[0] == '<' {
 		words, stdin = words[:len(words)-1], ts.ReadFile(last[1:])
 	}
-	ctx, cancel := context.WithTimeout(b.Context(), deniedTimeout)
+	ctx, cancel := context.WithTimeout(b.Context(), timescale.Bound(deniedTimeout))
 	defer cancel()
 	out, err := b.As(ctx, args[0], stdin, "etcdctl", words...)
 	switch {
 	case err == nil:
 		ts.Fatalf("%s may do that: %s", args[0], out)
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
-		ts.Fatalf("%s was not refused within %v: %s", args[0], deniedTimeout, out)
+		ts.Fatalf("%s was not refused within %v: %s", args[0], timescale.Bound(deniedTimeout), out)
 	case strings.Contains(out, "/weft/"):
 		ts.Fatalf("%s was refused, but told: %s", args[0], out)
 	}
@@ -56,7 +58,7 @@ func dump(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "dump")
 	usage(ts, args, 1, 1, "dump file")
 	b := of(ts).bed
-	ctx, cancel := context.WithTimeout(b.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(b.Context(), timescale.Bound(10*time.Second))
 	defer cancel()
 	resp, err := b.Etcd().Client().Etcd().Get(ctx, "\x00", clientv3.WithFromKey())
 	ts.Check(err)

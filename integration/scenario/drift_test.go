@@ -13,6 +13,7 @@ import (
 
 	"weft/etcdschema"
 	"weft/integration/bed"
+	"weft/integration/timescale"
 )
 
 // damage HOST COMMAND…: breaks something by hand, after remembering what the host had repaired before.
@@ -143,7 +144,7 @@ func counters(w *world, node, name string) (map[string]uint64, error) {
 
 // poll asks until it is done, for at most a minute: of what weftd tells on its debug socket there are no events.
 func poll(ctx context.Context, cond func() (done bool, why string)) error {
-	ctx, cancel := context.WithTimeout(ctx, bed.AwaitTimeout)
+	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(bed.AwaitTimeout))
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

@@ -10,6 +10,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"weft/integration/bed"
+	"weft/integration/timescale"
 )
 
 // load is one run of iperf3 (TCP at full speed) beside the script.
@@ -71,7 +72,7 @@ func iperf(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func startLoad(ctx context.Context, from, to *bed.Guest, address, seconds string) *load {
-	ctx, cancel := context.WithTimeout(ctx, bed.AwaitTimeout)
+	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(bed.AwaitTimeout))
 	l := &load{cancel, make(chan error, 1), make(chan loadResult, 1)}
 	go func() {
 		_, err := to.Run(ctx, "iperf3", "--server", "--one-off", "--bind", address)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -15,6 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"weft/integration/bed"
+	"weft/integration/need"
 )
 
 func TestMain(m *testing.M) {
@@ -22,17 +24,69 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// TestScenario runs every scenario of the folder, each as a subtest of its name.
+// TestScenario runs every scenario of the folder, each as a subtest of its name: those whose needs this kernel lacks in
+// one virtual machine, one after another, before all others, so that neither disturbs the other.
 func TestScenario(t *testing.T) {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	t.Cleanup(stop)
-	binaries := t.TempDir()
-	if err := bed.Build(ctx, binaries, false); err != nil {
+	all, err := scenarios()
+	if err != nil {
 		t.Fatal(err)
 	}
+	binaries := os.Getenv(binariesVariable)
+	if binaries == "" {
+		binaries = t.TempDir()
+		if err := bed.Build(ctx, binaries, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := &machine{ctx: ctx, binaries: binaries}
+	t.Cleanup(func() {
+		if err := m.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	r := runner{ctx: ctx, binaries: binaries}
+	var plain []string
+	for _, s := range all {
+		lacking, err := need.Lacking(s.needs)
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case len(lacking) > 0:
+			t.Run(s.name, func(t *testing.T) { m.run(t, s, lacking) })
+		case len(s.needs) > 0 || len(s.repeats) > 0:
+			r.special(t, s)
+		default:
+			plain = append(plain, s.file)
+		}
+	}
+	r.scripts(t, plain, bed.DatapathUser)
+}
+
+// runner runs scripts on this kernel.
+type runner struct {
+	ctx      context.Context
+	binaries string
+}
+
+// special runs a scenario that says something about how.
+func (r runner) special(t *testing.T, s scenario) {
+	datapath := bed.DatapathUser
+	if slices.Contains(s.needs, need.KernelDatapath) {
+		datapath = bed.DatapathKernel
+	}
+	if len(s.repeats) == 0 {
+		r.scripts(t, s.scripts(), datapath)
+		return
+	}
+	t.Run(s.name, func(t *testing.T) { r.scripts(t, s.scripts(), datapath) })
+}
+
+func (r runner) scripts(t *testing.T, files []string, datapath bed.Datapath) {
 	testscript.Run(t, testscript.Params{
-		Dir:                ".",
-		Setup:              func(e *testscript.Env) error { return setup(ctx, e, binaries) },
+		Files:              files,
+		Setup:              func(e *testscript.Env) error { return setup(r.ctx, e, r.binaries, datapath) },
 		Cmds:               commands(),
 		RequireUniqueNames: true,
 	})
@@ -53,11 +107,11 @@ type world struct {
 
 type worldKey struct{}
 
-func setup(ctx context.Context, e *testscript.Env, binaries string) error {
+func setup(ctx context.Context, e *testscript.Env, binaries string, datapath bed.Datapath) error {
 	if err := os.CopyFS(e.WorkDir, os.DirFS("common")); err != nil {
 		return err
 	}
-	b, err := bed.New(ctx, bed.Config{Binaries: binaries})
+	b, err := bed.New(ctx, bed.Config{Binaries: binaries, Datapath: datapath})
 	if err != nil {
 		return err
 	}

@@ -14,6 +14,7 @@ import (
 
 	"weft/etcdschema"
 	"weft/integration/bed"
+	"weft/integration/timescale"
 	"weft/model"
 	"weft/reconcile/control"
 )
@@ -55,7 +56,7 @@ func (a *allocator) end() error {
 
 // awaitLeading waits until the controller leads. Only its own health tells, so it is asked again.
 func awaitLeading(ctx context.Context, c *control.Controller) error {
-	ctx, cancel := context.WithTimeout(ctx, bed.AwaitTimeout)
+	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(bed.AwaitTimeout))
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -76,7 +77,7 @@ func unique(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, args, 2, 2, "unique ports networks")
 	ports, networks := number(ts, args[0]), number(ts, args[1])
 	b := of(ts).bed
-	ctx, cancel := context.WithTimeout(b.Context(), 3*time.Minute)
+	ctx, cancel := context.WithTimeout(b.Context(), timescale.Bound(3*time.Minute))
 	defer cancel()
 	var found *allocations
 	start := time.Now()

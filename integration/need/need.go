@@ -1,0 +1,112 @@
+// Package need says what of the kernel's features the running kernel has, by using each once. Tests name what they need,
+// and are run inside a virtual machine (package vm) where the machine's kernel lacks it.
+//
+// Invariants: a feature is there only if using it worked; everything happens in a network namespace that is gone
+// afterwards; an error is never taken for a lack.
+package need
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
+)
+
+// Need is a feature of the kernel.
+type Need string
+
+// The features.
+const (
+	VLANDevice     Need = "vlan-device"     // links of type vlan (802.1Q)
+	VLANFiltering  Need = "vlan-filtering"  // bridges that tell VLANs apart
+	KernelDatapath Need = "kernel-datapath" // Open vSwitch's module
+)
+
+// All is every feature known here.
+func All() []Need { return []Need{VLANDevice, VLANFiltering, KernelDatapath} }
+
+// Parse reads a feature's name; the error lists those there are.
+func Parse(s string) (Need, error) {
+	if n := Need(s); slices.Contains(All(), n) {
+		return n, nil
+	}
+	names := make([]string, len(All()))
+	for i, n := range All() {
+		names[i] = string(n)
+	}
+	return "", fmt.Errorf("need: no feature %q; there are: %s", s, strings.Join(names, " "))
+}
+
+// Lacking returns those of the features that the running kernel lacks. It needs root.
+func Lacking(needs []Need) ([]Need, error) {
+	var lacking []Need
+	for _, n := range needs {
+		ok, err := have(n)
+		if err != nil {
+			return nil, fmt.Errorf("need: %s: %w", n, err)
+		}
+		if !ok {
+			lacking = append(lacking, n)
+		}
+	}
+	return lacking, nil
+}
+
+// have uses the feature in a namespace of its own, on a thread that is not used again.
+func have(n Need) (ok bool, err error) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine, and the namespace with both
+		ns, newErr := netns.New()
+		if newErr != nil {
+			err = fmt.Errorf("new network namespace (root is needed): %w", newErr)
+			return
+		}
+		defer ns.Close()
+		ok, err = use(n)
+	}()
+	<-done
+	return ok, err
+}
+
+func use(n Need) (bool, error) {
+	switch n {
+	case VLANDevice:
+		pair := &netlink.Veth{LinkAttrs: attrs("a"), PeerName: "z"}
+		if err := netlink.LinkAdd(pair); err != nil {
+			return false, fmt.Errorf("add veth: %w", err)
+		}
+		vlan := attrs("v")
+		vlan.ParentIndex = pair.Index
+		return worked(netlink.LinkAdd(&netlink.Vlan{LinkAttrs: vlan, VlanId: 5, VlanProtocol: netlink.VLAN_PROTOCOL_8021Q}))
+	case VLANFiltering:
+		on := true
+		return worked(netlink.LinkAdd(&netlink.Bridge{LinkAttrs: attrs("b"), VlanFiltering: &on}))
+	case KernelDatapath:
+		_, err := netlink.GenlFamilyGet("ovs_datapath") // the kernel loads the module for the asking
+		return worked(err)
+	}
+	return false, errors.New("nobody knows how to use it")
+}
+
+func attrs(name string) netlink.LinkAttrs {
+	a := netlink.NewLinkAttrs()
+	a.Name = name
+	return a
+}
+
+// worked tells a lack, which the kernel says in one of these ways, from any other error.
+func worked(err error) (bool, error) {
+	for _, lack := range []unix.Errno{unix.EOPNOTSUPP, unix.ENOENT, unix.EPROTONOSUPPORT, unix.EAFNOSUPPORT} {
+		if errors.Is(err, lack) {
+			return false, nil
+		}
+	}
+	return err == nil, err
+}

@@ -1,0 +1,94 @@
+//go:build integration
+
+package scenario
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"weft/integration/need"
+	"weft/integration/timescale"
+	"weft/integration/vm"
+)
+
+// binariesVariable names the folder with Weft's programs: inside the virtual machine nothing is built.
+const binariesVariable = "WEFT_SCENARIO_BINARIES"
+
+// machine is the virtual machine for scenarios whose needs this kernel lacks. The first of them boots it.
+type machine struct {
+	ctx      context.Context
+	binaries string
+	once     sync.Once
+	vm       *vm.Machine
+	err      error
+}
+
+func (m *machine) boot(log func(string, ...any)) (*vm.Machine, error) {
+	m.once.Do(func() { m.vm, m.err = vm.Boot(m.ctx, vm.Config{Log: log}) })
+	return m.vm, m.err
+}
+
+// close ends the virtual machine if there is one.
+func (m *machine) close() error {
+	m.once.Do(func() {})
+	if m.vm == nil {
+		return nil
+	}
+	return m.vm.Close()
+}
+
+// run runs a scenario inside: this same program, told to run that one.
+func (m *machine) run(t *testing.T, s scenario, lacking []need.Need) {
+	if os.Getenv(vm.Variable) != "" {
+		t.Fatalf("%s needs %v, which the virtual machine's kernel lacks too", s.name, lacking)
+	}
+	t.Logf("this kernel lacks %v: %s runs in a virtual machine", lacking, s.name)
+	guest, err := m.boot(t.Logf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(m.ctx, timescale.Bound(15*time.Minute))
+	defer cancel()
+	var out bytes.Buffer
+	lines := &lineLog{log: func(line string) { t.Log("| " + line) }}
+	w := io.MultiWriter(&out, lines)
+	code, err := guest.Run(ctx, vm.Command{Stage: true, Stdout: w, Stderr: w, Env: []string{binariesVariable + "=" + m.binaries},
+		Args: []string{self, "-test.v", "-test.run=^TestScenario$/^" + regexp.QuoteMeta(s.name) + "$", "-test.parallel=2", "-test.timeout=15m"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	// A name that matches nothing is a success for go test.
+	if passed := fmt.Sprintf("--- PASS: TestScenario/%s ", s.name); code != 0 || !strings.Contains(out.String(), passed) {
+		t.Fatalf("%s did not pass in the virtual machine: exit code %d", s.name, code)
+	}
+}
+
+// lineLog hands on whole lines.
+type lineLog struct {
+	log  func(line string)
+	rest []byte
+}
+
+func (l *lineLog) Write(p []byte) (int, error) {
+	l.rest = append(l.rest, p...)
+	for {
+		line, rest, ok := bytes.Cut(l.rest, []byte("\n"))
+		if !ok {
+			return len(p), nil
+		}
+		l.log(string(line))
+		l.rest = rest
+	}
+}

@@ -1,0 +1,86 @@
+//go:build integration
+
+package scenario
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"weft/integration/need"
+)
+
+// scenario is one file and what its first lines say.
+type scenario struct {
+	name, file string
+	// needs are the kernel's features that it uses: "# needs kernel-datapath".
+	needs []need.Need
+	// repeats are other scenarios, by name, that are run in its place, under its needs: "# repeats vlan-isolation".
+	repeats []string
+}
+
+// Lines that mean something before the first that is no comment.
+const (
+	needsLine   = "# needs "
+	repeatsLine = "# repeats "
+)
+
+// scenarios reads the first lines of every scenario.
+func scenarios() ([]scenario, error) {
+	files, err := filepath.Glob("*.txtar")
+	if err != nil {
+		return nil, err
+	}
+	all := make([]scenario, len(files))
+	for i, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			return nil, err
+		}
+		if all[i], err = parseScenario(f, string(text)); err != nil {
+			return nil, err
+		}
+		for _, r := range all[i].repeats {
+			if !slices.Contains(files, r+".txtar") {
+				return nil, fmt.Errorf("%s repeats %q, which is no scenario here", f, r)
+			}
+		}
+	}
+	return all, nil
+}
+
+func parseScenario(file, text string) (scenario, error) {
+	s := scenario{name: strings.TrimSuffix(file, ".txtar"), file: file}
+	for line := range strings.Lines(text) {
+		if !strings.HasPrefix(line, "#") {
+			break
+		}
+		if words, ok := strings.CutPrefix(line, needsLine); ok {
+			for _, w := range strings.Fields(words) {
+				n, err := need.Parse(w)
+				if err != nil {
+					return s, fmt.Errorf("%s: %w", file, err)
+				}
+				s.needs = append(s.needs, n)
+			}
+		}
+		if words, ok := strings.CutPrefix(line, repeatsLine); ok {
+			s.repeats = append(s.repeats, strings.Fields(words)...)
+		}
+	}
+	return s, nil
+}
+
+// scripts are the files that testscript runs for the scenario.
+func (s scenario) scripts() []string {
+	if len(s.repeats) == 0 {
+		return []string{s.file}
+	}
+	files := make([]string, len(s.repeats))
+	for i, r := range s.repeats {
+		files[i] = r + ".txtar"
+	}
+	return files
+}
