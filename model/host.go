@@ -5,8 +5,17 @@ import "fmt"
 // Driver names the fabric of a host.
 type Driver string
 
-// DriverOVS wires guests with Open vSwitch. It is the default.
-const DriverOVS Driver = "ovs"
+// The drivers.
+const (
+	DriverOVS    Driver = "ovs"    // Open vSwitch; the default
+	DriverBridge Driver = "bridge" // a VLAN device and a Linux bridge for each network
+)
+
+// HostRole is a part that a host plays besides holding guests.
+type HostRole string
+
+// RoleGateway lets the controllers put centralized routers on the host.
+const RoleGateway HostRole = "gateway"
 
 // DefaultBridge is the OVS bridge of a host that names none; libvirt and os-vif use the same name.
 const DefaultBridge = "br-int"
@@ -14,6 +23,8 @@ const DefaultBridge = "br-int"
 // HostSpec declares a hypervisor: its name is the node name and the common name of its etcd certificate.
 type HostSpec struct {
 	Driver Driver `json:"driver,omitempty"`
+	// Roles, each at most once.
+	Roles []HostRole `json:"roles,omitempty"`
 	// Bridge is the OVS bridge that Weft owns on the host; DefaultBridge when empty.
 	Bridge string `json:"bridge,omitempty"`
 	// PhysicalNetworks maps physical networks to the host's interfaces; each at most once, each interface at most once.

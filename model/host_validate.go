@@ -3,8 +3,21 @@ package model
 import "fmt"
 
 func (s *HostSpec) validate(c *checker) {
-	if s.Driver != "" && s.Driver != DriverOVS {
-		c.fail("spec.driver", "%s is not known: write %s or leave it out", quote(string(s.Driver)), DriverOVS)
+	switch s.Driver {
+	case "", DriverOVS, DriverBridge:
+	default:
+		c.fail("spec.driver", "%s is not known: write %s or %s, or leave it out", quote(string(s.Driver)), DriverOVS, DriverBridge)
+	}
+	for i, r := range s.Roles[:c.atMost("spec.roles", len(s.Roles), MaxRoles)] {
+		switch {
+		case r != RoleGateway:
+			c.fail(item("spec.roles", i), "%s is not known: write %s", quote(string(r)), RoleGateway)
+		case i > 0:
+			c.fail(item("spec.roles", i), "%q is given already: keep one", r)
+		}
+	}
+	if s.Driver == DriverBridge && s.Bridge != "" {
+		c.fail("spec.bridge", "is for hosts with driver %s: driver %s makes a bridge for each network; remove the field", DriverOVS, DriverBridge)
 	}
 	if s.Bridge != "" {
 		c.interfaceName("spec.bridge", s.Bridge)

@@ -21,13 +21,15 @@ const (
 	KindHost            Kind = "Host"
 	KindPhysicalNetwork Kind = "PhysicalNetwork"
 	KindNetwork         Kind = "Network"
+	KindRouter          Kind = "Router"
 	KindPort            Kind = "Port"
+	KindFloatingIP      Kind = "FloatingIP"
 )
 
 // Kinds lists every kind in the order in which references point: a kind refers only to kinds before it. Applying in
 // this order, and deleting in the reverse, never leaves a reference dangling. The slice is the caller's.
 func Kinds() []Kind {
-	return []Kind{KindProject, KindPhysicalNetwork, KindHost, KindNetwork, KindPort}
+	return []Kind{KindProject, KindPhysicalNetwork, KindHost, KindNetwork, KindRouter, KindPort, KindFloatingIP}
 }
 
 // Segment is the kind as a key segment and as a CLI argument: lower case, singular ("physicalnetwork").

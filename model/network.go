@@ -16,13 +16,42 @@ type NetworkSpec struct {
 	MTU     int      `json:"mtu,omitempty"`
 	Subnets []Subnet `json:"subnets,omitempty"`
 	DHCP    DHCP     `json:"dhcp,omitzero"`
+	// External makes the network one that routers lead to: each of its subnets names the upstream router as its gateway,
+	// hosts and floating addresses get addresses of it. Routers of any project may name it.
+	External *External `json:"external,omitempty"`
+}
+
+// External says how an external network is reached.
+type External struct {
+	// IPv6 says what becomes of guests' IPv6 addresses; ExternalIPv6Translate when empty.
+	IPv6 ExternalIPv6 `json:"ipv6,omitempty"`
+}
+
+// ExternalIPv6 says what becomes of guests' IPv6 addresses on an external network.
+type ExternalIPv6 string
+
+// The ways of IPv6 on an external network.
+const (
+	// ExternalIPv6Translate: guests' addresses are translated as IPv4 ones are (NAT66). The default.
+	ExternalIPv6Translate ExternalIPv6 = "translate"
+	// ExternalIPv6Routed: the upstream router routes the prefixes of guests' networks, and nothing is translated.
+	ExternalIPv6Routed ExternalIPv6 = "routed"
+)
+
+// Mode is how IPv6 goes, the default filled in.
+func (e External) Mode() ExternalIPv6 {
+	if e.IPv6 == "" {
+		return ExternalIPv6Translate
+	}
+	return e.IPv6
 }
 
 // Subnet is one address block of a network.
 type Subnet struct {
 	CIDR Prefix `json:"cidr"`
-	// Gateway is a router on the network that already exists; guests are told of it. Without one the block's first
-	// host address is kept free for a router that Weft may provide, and guests are told of none.
+	// Gateway is a router's address: of one that already exists on the network, or, when the network is on a Router, of
+	// that one. Guests are told of it. Without one the block's first host address is kept free for a Router, and guests
+	// are told of it only when there is one.
 	Gateway Address `json:"gateway,omitzero"`
 	// DHCPServer is the address that Weft's DHCPv4 server goes by, the same on every host (RFC 2131 server
 	// identifier); the first free address after the gateway when not set. IPv4 only.

@@ -39,6 +39,26 @@ func (s *NetworkSpec) validate(c *checker) {
 		}
 	}
 	s.DHCP.validate(c, s)
+	s.validateExternal(c)
+}
+
+func (s *NetworkSpec) validateExternal(c *checker) {
+	if s.External == nil {
+		return
+	}
+	switch s.External.IPv6 {
+	case "", ExternalIPv6Translate, ExternalIPv6Routed:
+	default:
+		c.fail("spec.external.ipv6", "%s is not known: write %s or %s", quote(string(s.External.IPv6)), ExternalIPv6Translate, ExternalIPv6Routed)
+	}
+	if len(s.Subnets) == 0 {
+		c.fail("spec.subnets", "is missing: an external network needs the upstream's subnet, with its router as gateway")
+	}
+	for i, sub := range s.Subnets[:min(len(s.Subnets), MaxSubnets)] {
+		if !sub.Gateway.IsValid() {
+			c.fail(item("spec.subnets", i)+".gateway", "is missing: name the upstream router that the external network leads to")
+		}
+	}
 }
 
 func (s *NetworkSpec) hasIPv6() bool {

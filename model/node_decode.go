@@ -43,6 +43,8 @@ func (d *nodeDecoder) decode(n *yaml.Node, path string, v reflect.Value) {
 		if members, ok := d.members(n, path); ok {
 			d.structure(members, n, path, v)
 		}
+	case reflect.Pointer:
+		d.pointer(n, path, v)
 	case reflect.Slice:
 		d.list(n, path, v)
 	case reflect.String:
@@ -73,6 +75,16 @@ func (d *nodeDecoder) plain(n *yaml.Node, path string) bool {
 func bounded(s string) string {
 	q := quote(s)
 	return strings.Trim(q, `"`)
+}
+
+// pointer reads a group of fields that counts as given even when it holds none.
+func (d *nodeDecoder) pointer(n *yaml.Node, path string, v reflect.Value) {
+	if isNull(n) {
+		d.fail(n, path, "is empty: write {} for the defaults, or remove the field")
+		return
+	}
+	v.Set(reflect.New(v.Type().Elem()))
+	d.decode(n, path, v.Elem())
 }
 
 // member is one key of a mapping with its value.

@@ -61,8 +61,12 @@ func NewSpec(k Kind) Spec {
 		return &PhysicalNetworkSpec{}
 	case KindNetwork:
 		return &NetworkSpec{}
+	case KindRouter:
+		return &RouterSpec{}
 	case KindPort:
 		return &PortSpec{}
+	case KindFloatingIP:
+		return &FloatingIPSpec{}
 	}
 	return nil
 }

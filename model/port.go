@@ -1,7 +1,5 @@
 package model
 
-import "strings"
-
 // PortSpec declares one guest interface on a network.
 type PortSpec struct {
 	// Network is the name of a network of the same project, or "project/name".
@@ -45,8 +43,5 @@ func (s *PortSpec) References(project string) []Reference {
 
 // NetworkID resolves Network against the port's own project.
 func (s *PortSpec) NetworkID(project string) ID {
-	if p, n, ok := strings.Cut(s.Network, "/"); ok {
-		return ID{p, KindNetwork, n}
-	}
-	return ID{project, KindNetwork, s.Network}
+	return networkID(project, s.Network)
 }

@@ -3,16 +3,18 @@ package model
 import (
 	"fmt"
 	"regexp"
-	"strings"
 )
 
 // serverMAC is the MAC that Weft's own servers answer guests from, the same on every host; no port may have it.
 var serverMAC = MAC{0x02, 0x57, 0x45, 0x46, 0x54, 0x01}
 
+// gatewayMAC is the MAC that guests see of Weft's routers, the same on every network and host; no port may have it.
+var gatewayMAC = MAC{0x02, 0x57, 0x45, 0x46, 0x54, 0x02}
+
 var interfaceID = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
 
 func (s *PortSpec) validate(c *checker) {
-	s.validateNetwork(c)
+	c.networkRef("spec.network", s.Network)
 	if s.Host != "" {
 		c.name("spec.host", s.Host)
 	}
@@ -23,6 +25,9 @@ func (s *PortSpec) validate(c *checker) {
 		case s.MigrateTo:
 			c.fail("spec.migrateTo", "%q is the host the guest runs on: name another, or remove the field", s.MigrateTo)
 		}
+	}
+	if s.MAC == gatewayMAC {
+		c.fail("spec.mac", "%s is the address of Weft's own routers: use another", s.MAC)
 	}
 	if s.MAC == serverMAC {
 		c.fail("spec.mac", "%s is the address of Weft's own servers: use another", s.MAC)
@@ -47,17 +52,5 @@ func (s *PortSpec) validate(c *checker) {
 	}
 	if s.Hostname != "" {
 		c.domain("spec.hostname", s.Hostname)
-	}
-}
-
-func (s *PortSpec) validateNetwork(c *checker) {
-	project, network, qualified := strings.Cut(s.Network, "/")
-	switch {
-	case s.Network == "":
-		c.fail("spec.network", "is missing: name the network the port is on")
-	case qualified && (!label.MatchString(project) || !label.MatchString(network)):
-		c.fail("spec.network", "%s is no network: write its name, or project/name", quote(s.Network))
-	case !qualified:
-		c.name("spec.network", s.Network)
 	}
 }

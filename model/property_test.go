@@ -33,6 +33,10 @@ func genObject() *rapid.Generator[Object] {
 			o.Spec = genNetwork(t)
 		case KindPort:
 			o.Spec = genPort(t)
+		case KindRouter:
+			o.Spec = genRouter(t)
+		case KindFloatingIP:
+			o.Spec = genFloatingIP(t)
 		}
 		return o
 	})
@@ -46,9 +50,37 @@ func genLabel() *rapid.Generator[string] {
 }
 
 func genHost(t *rapid.T) *HostSpec {
-	s := &HostSpec{Driver: rapid.SampledFrom([]Driver{"", DriverOVS}).Draw(t, "driver")}
+	s := &HostSpec{Driver: rapid.SampledFrom([]Driver{"", DriverOVS, DriverBridge}).Draw(t, "driver")}
 	for i, name := range rapid.SliceOfNDistinct(genLabel(), 0, 4, rapid.ID).Draw(t, "networks") {
 		s.PhysicalNetworks = append(s.PhysicalNetworks, HostPhysicalNetwork{name, "eth" + string(rune('0'+i))})
+	}
+	return s
+}
+
+func genRouter(t *rapid.T) *RouterSpec {
+	return &RouterSpec{
+		Networks:        rapid.SliceOfNDistinct(genLabel(), 1, 4, rapid.ID).Draw(t, "networks"),
+		ExternalNetwork: rapid.SampledFrom([]string{"", "net", "operator/1e3"}).Draw(t, "external"),
+		Gateway:         rapid.SampledFrom([]GatewayMode{"", GatewayDistributed, GatewayCentralized, GatewayNone}).Draw(t, "gateway"),
+	}
+}
+
+func genFloatingIP(t *rapid.T) *FloatingIPSpec {
+	s := &FloatingIPSpec{Network: "operator/" + genLabel().Draw(t, "network")}
+	if rapid.Bool().Draw(t, "address") {
+		s.Address = genIn(t, "address", "192.0.2.", 1, 99)
+	}
+	if rapid.Bool().Draw(t, "whole") {
+		s.Port = genLabel().Draw(t, "port")
+		return s
+	}
+	next := uint16(1)
+	for range rapid.IntRange(0, 3).Draw(t, "forwards") {
+		f := PortForward{Protocol: rapid.SampledFrom([]Protocol{ProtocolTCP, ProtocolUDP}).Draw(t, "protocol"), Target: genLabel().Draw(t, "target")}
+		f.Port.First = rapid.Uint16Range(next, next+9000).Draw(t, "first")
+		f.Port.Last = f.Port.First + rapid.Uint16Range(0, 9).Draw(t, "more")
+		f.ToPort = rapid.SampledFrom([]uint16{0, 80, 8080}).Draw(t, "to")
+		s.PortForwards, next = append(s.PortForwards, f), f.Port.Last+1
 	}
 	return s
 }
@@ -80,6 +112,9 @@ func genNetwork(t *rapid.T) *NetworkSpec {
 		s.Subnets = append(s.Subnets, Subnet{CIDR: prefix("2001:db8::/64"), Gateway: genIn(t, "gateway6", "2001:db8::", 1, 9)})
 		s.DHCP.DNSServers = []Address{address("2001:db8::53")}
 	}
+	if len(s.Subnets) > 0 && rapid.Bool().Draw(t, "external") {
+		s.External = &External{rapid.SampledFrom([]ExternalIPv6{"", ExternalIPv6Translate, ExternalIPv6Routed}).Draw(t, "ipv6")}
+	}
 	s.DHCP.LeaseTime = rapid.SampledFrom([]Duration{{}, {MinLeaseTime}, {MaxLeaseTime}, {DefaultLeaseTime}}).Draw(t, "lease")
 	return s
 }
@@ -90,7 +125,7 @@ func genPort(t *rapid.T) *PortSpec {
 		s.Network = genLabel().Draw(t, "network's project") + "/" + s.Network
 	}
 	s.MAC = MAC(rapid.SliceOfN(rapid.Byte(), 6, 6).Draw(t, "mac"))
-	if s.MAC[0] &^= 1; s.MAC == serverMAC {
+	if s.MAC[0] &^= 1; s.MAC == serverMAC || s.MAC == gatewayMAC {
 		s.MAC = MAC{}
 	}
 	for _, b := range rapid.SliceOfNDistinct(rapid.IntRange(1, 250), 0, 5, rapid.ID).Draw(t, "addresses") {

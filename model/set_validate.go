@@ -73,6 +73,18 @@ func wishes(o Object) []fieldWish {
 			id := fmt.Sprint(s.SegmentationID)
 			add("spec.segmentationID", "VLAN "+id, "segment/"+s.PhysicalNetwork, id)
 		}
+	case *RouterSpec:
+		for i, id := range s.NetworkIDs(o.Metadata.Project) {
+			add(item("spec.networks", i), id.String(), "router-network", id.String())
+		}
+	case *FloatingIPSpec:
+		if s.Address.IsValid() {
+			add("spec.address", s.Address.String(), "address/"+s.NetworkID(o.Metadata.Project).String(), s.Address.String())
+		}
+		if s.Port != "" && s.FixedAddress.IsValid() {
+			fixed := s.FixedAddress.String()
+			add("spec.fixedAddress", "to be reached at "+fixed+" of Port "+s.Port, "fixed/"+o.Metadata.Project+"/"+s.Port, fixed)
+		}
 	case *PortSpec:
 		network := s.NetworkID(o.Metadata.Project).String()
 		for i, a := range s.Addresses {

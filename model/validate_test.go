@@ -83,7 +83,7 @@ func TestValidateForeignSpec(t *testing.T) {
 			t.Error(got)
 		}
 	}
-	if got := Validate(Object{APIVersion: APIVersion, Kind: "Router", Metadata: Metadata{Name: "b"}}).Error(); !strings.Contains(got, `kind: "Router" is not known`) {
+	if got := Validate(Object{APIVersion: APIVersion, Kind: "Volume", Metadata: Metadata{Name: "b"}}).Error(); !strings.Contains(got, `kind: "Volume" is not known`) {
 		t.Error(got)
 	}
 }

@@ -11,14 +11,18 @@ import (
 
 // The bounds of an object. They keep every computation over one object small, whoever wrote it.
 const (
-	MaxSubnets       = 32 // all claims of a network fit one transaction
-	MaxPools         = 16 // per subnet
-	MaxServers       = 16 // DNS and NTP each
-	MaxRoutes        = 27 // with a default route they still fit one DHCP option of 255 bytes (RFC 3442)
-	MaxPortAddresses = 16
-	MaxVLANRanges    = 64
-	MaxUplinks       = 16
-	MaxDisplayName   = 255 // bytes
+	MaxSubnets        = 32 // all claims of a network fit one transaction
+	MaxPools          = 16 // per subnet
+	MaxServers        = 16 // DNS and NTP each
+	MaxRoutes         = 27 // with a default route they still fit one DHCP option of 255 bytes (RFC 3442)
+	MaxPortAddresses  = 16
+	MaxRouterNetworks = 24   // with their claims they fit one transaction
+	MaxPortForwards   = 48   // per floating address; the same
+	MaxForwardedPorts = 1024 // per forward: translated ranges become one element for each port
+	MaxVLANRanges     = 64
+	MaxUplinks        = 16
+	MaxRoles          = 8
+	MaxDisplayName    = 255 // bytes
 )
 
 // The MTUs that can be declared, in bytes.
@@ -122,6 +126,7 @@ var special = []struct {
 	{netip.MustParsePrefix("240.0.0.0/4"), "reserved (240.0.0.0/4)"},
 	{netip.MustParsePrefix("::/96"), "reserved (::/96)"},
 	{netip.MustParsePrefix("::ffff:0:0/96"), "IPv4-mapped (::ffff:0:0/96)"},
+	{netip.MustParsePrefix("fd00:5745:4654::/48"), "what routers use among themselves (fd00:5745:4654::/48)"},
 	{netip.MustParsePrefix("fe80::/10"), "link-local (fe80::/10)"},
 	{netip.MustParsePrefix("ff00::/8"), "multicast (ff00::/8)"},
 }

@@ -87,8 +87,8 @@ func TestParseKind(t *testing.T) {
 			}
 		}
 	}
-	if k, ok := ParseKind("router"); ok {
-		t.Errorf("router is %s", k)
+	if k, ok := ParseKind("volume"); ok {
+		t.Errorf("volume is %s", k)
 	}
 }
 

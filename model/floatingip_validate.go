@@ -1,0 +1,120 @@
+package model
+
+func (s *FloatingIPSpec) validate(c *checker) {
+	c.networkRef("spec.network", s.Network)
+	if s.Address.IsValid() {
+		c.unicast("spec.address", s.Address)
+	}
+	if s.Port != "" {
+		c.name("spec.port", s.Port)
+	}
+	if s.Port != "" && len(s.PortForwards) > 0 {
+		c.fail("spec.portForwards", "cannot stand beside spec.port, which takes all traffic of the address: keep one of them")
+	}
+	if s.FixedAddress.IsValid() {
+		if s.Port == "" {
+			c.fail("spec.fixedAddress", "needs spec.port: name the port that has it, or remove the field")
+		}
+		s.fixed(c, "spec.fixedAddress", s.FixedAddress)
+	}
+	list := s.PortForwards[:c.atMost("spec.portForwards", len(s.PortForwards), MaxPortForwards)]
+	for i, f := range list {
+		s.forward(c, item("spec.portForwards", i), f)
+		for j, o := range list[:i] {
+			if f.Protocol == o.Protocol && f.Port.First <= o.Port.Last && o.Port.First <= f.Port.Last && f.Port.First > 0 {
+				c.fail(item("spec.portForwards", i)+".port", "%s %s is forwarded already by spec.portForwards[%d] (%s): keep one, or use other ports",
+					f.Protocol, f.Port, j, o.Port)
+			}
+		}
+	}
+}
+
+func (s *FloatingIPSpec) forward(c *checker, at string, f PortForward) {
+	switch f.Protocol {
+	case ProtocolTCP, ProtocolUDP:
+	case "":
+		c.fail(at+".protocol", "is missing: write %s or %s", ProtocolTCP, ProtocolUDP)
+	default:
+		c.fail(at+".protocol", "%s is not known: write %s or %s", quote(string(f.Protocol)), ProtocolTCP, ProtocolUDP)
+	}
+	switch {
+	case f.Port == PortRange{}:
+		c.fail(at+".port", `is missing: write a number, or a range such as "8000-8010"`)
+	case f.Port.First == 0 || f.Port.Last < f.Port.First:
+		c.fail(at+".port", "%d to %d is no range: use 1 to 65535, the lower first", f.Port.First, f.Port.Last)
+	case int(f.To())+int(f.Port.Last-f.Port.First) > 65535:
+		c.fail(at+".toPort", "%d leaves no room for the %d ports of the range below 65536: lower it", f.To(), int(f.Port.Last-f.Port.First)+1)
+	case f.Port.Last-f.Port.First >= MaxForwardedPorts:
+		c.fail(at+".port", "%s has more than %d ports: forward fewer, or give the port a floating address of its own", f.Port, MaxForwardedPorts)
+	}
+	c.name(at+".target", f.Target)
+	if f.FixedAddress.IsValid() {
+		s.fixed(c, at+".fixedAddress", f.FixedAddress)
+	}
+}
+
+func (s *FloatingIPSpec) fixed(c *checker, at string, a Address) {
+	if c.unicast(at, a) && s.Address.IsValid() && a.Is4() != s.Address.Is4() {
+		c.fail(at, "%s is of another family than the floating address %s: addresses are translated within their family", a, s.Address)
+	}
+}
+
+func (s *FloatingIPSpec) validateRefs(c *refChecker) {
+	id := s.NetworkID(c.id.Project)
+	n, ok := lookupSpec[*NetworkSpec](c, id)
+	switch {
+	case !ok:
+	case n.External == nil:
+		c.fail("spec.network", "%s is no external network: give it spec.external, or name one that has it", id)
+	default:
+		s.validateAddress(c, id, n)
+	}
+	s.target(c, "spec", s.Port, s.FixedAddress)
+	for i, f := range s.PortForwards {
+		s.target(c, item("spec.portForwards", i), f.Target, f.FixedAddress)
+	}
+}
+
+// validateAddress checks that the address can be a floating one of the external network.
+func (s *FloatingIPSpec) validateAddress(c *refChecker, id ID, n *NetworkSpec) {
+	a := s.Address
+	if !a.IsValid() {
+		return
+	}
+	i := n.SubnetOf(a)
+	switch {
+	case i < 0:
+		c.fail("spec.address", "%s is in no subnet of %s: use an address of its subnets, or leave the field out", a, id)
+	case a.Is6() && n.External.Mode() == ExternalIPv6Routed:
+		c.fail("spec.address", "%s is IPv6, which %s routes: guests are reached by their own addresses; use an IPv4 address", a, id)
+	case !n.Subnets[i].host(&c.checker, "spec.address", a):
+	case a == n.Subnets[i].Gateway:
+		c.fail("spec.address", "%s is the gateway of %s: use another", a, n.Subnets[i].CIDR)
+	case a == n.Subnets[i].DHCPServer:
+		c.fail("spec.address", "%s is the DHCP server of %s: use another", a, n.Subnets[i].CIDR)
+	case !n.Subnets[i].allots(a):
+		c.fail("spec.address", "%s is outside the allocation pools of %s (%s): use an address of a pool, or leave the field out", a, id, n.Subnets[i].CIDR)
+	}
+}
+
+// allots says that the address is in one of the subnet's allocation pools, or that there are none.
+func (s Subnet) allots(a Address) bool {
+	for _, p := range s.AllocationPools {
+		if p.Start.IsValid() && p.End.IsValid() && !a.Less(p.Start.Addr) && !p.End.Less(a.Addr) {
+			return true
+		}
+	}
+	return len(s.AllocationPools) == 0
+}
+
+// target checks a port that traffic is led to.
+func (s *FloatingIPSpec) target(c *refChecker, at, name string, fixed Address) {
+	p, ok := lookupSpec[*PortSpec](c, ID{c.id.Project, KindPort, name})
+	if !ok || name == "" {
+		return
+	}
+	n, ok := lookupSpec[*NetworkSpec](c, p.NetworkID(c.id.Project))
+	if ok && fixed.IsValid() && n.SubnetOf(fixed) < 0 {
+		c.fail(at+".fixedAddress", "%s is in no subnet of %s, the network of Port %s: use an address of the port", fixed, p.NetworkID(c.id.Project), name)
+	}
+}

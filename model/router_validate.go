@@ -1,0 +1,95 @@
+package model
+
+import (
+	"fmt"
+	"strings"
+)
+
+func (s *RouterSpec) validate(c *checker) {
+	switch s.Gateway {
+	case "", GatewayDistributed, GatewayCentralized, GatewayNone:
+	default:
+		c.fail("spec.gateway", "%s is not known: write %s, %s or %s", quote(string(s.Gateway)), GatewayDistributed, GatewayCentralized, GatewayNone)
+	}
+	if s.ExternalNetwork != "" {
+		c.networkRef("spec.externalNetwork", s.ExternalNetwork)
+	}
+	if len(s.Networks) == 0 {
+		c.fail("spec.networks", "is missing: name the networks the router leads to")
+	}
+	seen := make(map[string]int)
+	for i, n := range s.Networks[:c.atMost("spec.networks", len(s.Networks), MaxRouterNetworks)] {
+		at := item("spec.networks", i)
+		if !c.name(at, n) {
+			continue
+		}
+		if first, ok := seen[n]; ok {
+			c.fail(at, "%q is given already by spec.networks[%d]: keep one", n, first)
+			continue
+		}
+		seen[n] = i
+	}
+}
+
+// networkRef checks a required name of a network, or "project/name".
+func (c *checker) networkRef(field, s string) {
+	project, network, qualified := strings.Cut(s, "/")
+	switch {
+	case s == "":
+		c.fail(field, "is missing: name the network")
+	case qualified && (!label.MatchString(project) || !label.MatchString(network)):
+		c.fail(field, "%s is no network: write its name, or project/name", quote(s))
+	case !qualified:
+		c.name(field, s)
+	}
+}
+
+// leg is one subnet of a network beside the router's others.
+type leg struct {
+	field   string // of the router, that names the network
+	network ID
+	cidr    Prefix
+}
+
+func (s *RouterSpec) validateRefs(c *refChecker) {
+	var legs []leg
+	add := func(field string, id ID, n *NetworkSpec) {
+		for _, sub := range n.Subnets {
+			for _, l := range legs {
+				if l.network != id && sub.CIDR.IsValid() && l.cidr.IsValid() && sub.CIDR.Overlaps(l.cidr.Prefix) {
+					c.fail(field, "%s has %s, which overlaps %s of %s (%s): a router cannot tell them apart; put one of them on another router",
+						id, sub.CIDR, l.cidr, l.network, l.field)
+				}
+			}
+		}
+		for _, sub := range n.Subnets {
+			legs = append(legs, leg{field, id, sub.CIDR})
+		}
+	}
+	for i, id := range s.NetworkIDs(c.id.Project) {
+		n, ok := lookupSpec[*NetworkSpec](c, id)
+		if !ok {
+			continue
+		}
+		if n.External != nil {
+			c.fail(item("spec.networks", i), "%s is an external network: name it in spec.externalNetwork instead", id)
+			continue
+		}
+		add(item("spec.networks", i), id, n)
+	}
+	if s.ExternalNetwork == "" {
+		return
+	}
+	id := s.ExternalID(c.id.Project)
+	n, ok := lookupSpec[*NetworkSpec](c, id)
+	switch {
+	case !ok:
+	case n.External == nil:
+		c.fail("spec.externalNetwork", "%s is no external network: give it spec.external, or name one that has it", id)
+	default:
+		add("spec.externalNetwork", id, n)
+	}
+}
+
+// item is the path of a list's item.
+func item(field string, i int) string { return fmt.Sprintf("%s[%d]", field, i) }
