@@ -1,0 +1,94 @@
+package netns
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+
+	"golang.org/x/sys/unix"
+)
+
+// maxMounts bounds how many mounts on one another are taken off one name.
+const maxMounts = 16
+
+// shareDirectory makes the directory a shared mount of its own, as iproute2 does (ip-netns(8)): names that one mount namespace
+// makes or removes are then so in all, and no other mount namespace keeps a namespace alive that was removed.
+func shareDirectory(dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return fmt.Errorf("directory of network namespaces: %w", err)
+	}
+	err := unix.Mount("", dir, "none", unix.MS_SHARED|unix.MS_REC, "")
+	if errors.Is(err, unix.EINVAL) { // not a mount yet
+		if err = unix.Mount(dir, dir, "none", unix.MS_BIND|unix.MS_REC, ""); err == nil {
+			err = unix.Mount("", dir, "none", unix.MS_SHARED|unix.MS_REC, "")
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("make %s a shared mount (needs CAP_SYS_ADMIN): %w", dir, err)
+	}
+	return nil
+}
+
+// unshareDirectory takes the directory's own mount off, if it is one.
+func unshareDirectory(dir string) error {
+	err := unix.Unmount(dir, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
+	if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("unmount %s: %w", dir, err)
+	}
+	return nil
+}
+
+// makeMountPoint makes the empty file that a namespace is mounted on. One that is left from a maker that was killed half way
+// is used again; a namespace is ErrExists.
+func makeMountPoint(path string) error {
+	f, err := os.OpenFile(path, os.O_RDONLY|os.O_CREATE|os.O_EXCL, 0)
+	if err == nil {
+		return f.Close()
+	}
+	if !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("make its mount point: %w", err)
+	}
+	if isNamespace(path) {
+		return ErrExists
+	}
+	i, err := os.Lstat(path)
+	if err != nil {
+		return fmt.Errorf("look at its mount point: %w", err)
+	}
+	if !i.Mode().IsRegular() || i.Size() != 0 {
+		return fmt.Errorf("%s is not a namespace and not an empty file: remove it", path)
+	}
+	return nil
+}
+
+// unmountNamespace takes all namespaces off the path, and removes the empty file below.
+func unmountNamespace(path string) error {
+	for range maxMounts {
+		if !isNamespace(path) {
+			break
+		}
+		if err := unix.Unmount(path, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil {
+			return fmt.Errorf("unmount: %w", err)
+		}
+	}
+	i, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("look at its mount point: %w", err)
+	case !i.Mode().IsRegular() || i.Size() != 0:
+		return fmt.Errorf("%s is not an empty file: it is left where it is", path)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("remove its mount point: %w", err)
+	}
+	return nil
+}
+
+// isNamespace says whether a namespace is mounted at the path.
+func isNamespace(path string) bool {
+	var s unix.Statfs_t
+	return unix.Statfs(path, &s) == nil && s.Type == unix.NSFS_MAGIC
+}
