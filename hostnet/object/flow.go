@@ -175,6 +175,9 @@ type SetReg struct {
 	Value uint32
 }
 
+// SetEthSrc rewrites the Ethernet source address.
+type SetEthSrc struct{ MAC MAC }
+
 // PushVLAN adds an 802.1Q tag with the id.
 type PushVLAN struct{ ID uint16 }
 
@@ -204,6 +207,7 @@ func (a LookupTarget) String() string {
 }
 func (a SetMetadata) String() string  { return fmt.Sprintf("metadata:=%#x", a.Value) }
 func (a SetReg) String() string       { return fmt.Sprintf("reg%d:=%#x", a.Reg, a.Value) }
+func (a SetEthSrc) String() string    { return "eth_src:=" + a.MAC.String() }
 func (a PushVLAN) String() string     { return fmt.Sprintf("push_vlan:%d", a.ID) }
 func (a PopVLAN) String() string      { return "pop_vlan" }
 func (a AlienActions) String() string { return a.Text }

@@ -40,6 +40,8 @@ func renderAction(a object.Action) (string, error) {
 		return fmt.Sprintf("set_field:%#x->metadata", a.Value), nil
 	case object.SetReg:
 		return fmt.Sprintf("set_field:%#x->reg%d", a.Value, a.Reg), nil
+	case object.SetEthSrc:
+		return fmt.Sprintf("set_field:%s->eth_src", a.MAC), nil
 	case object.PushVLAN:
 		if a.ID > 4095 {
 			return "", fmt.Errorf("action push_vlan: %d is no VLAN id", a.ID)

@@ -122,6 +122,7 @@ func drawOptional(t *rapid.T) object.Optional8 {
 // drawActions draws a list that is consistent with the match: ND actions only on ND, VLAN ones outside of IP.
 func drawActions(t *rapid.T, m object.Match, table uint8) []object.Action {
 	some := []object.Action{object.Output{Port: 1}, object.Output{Port: portLocal}, object.Resubmit{Table: 12},
+		object.SetEthSrc{MAC: object.MAC{2, 0x57, 0, rapid.Byte().Draw(t, "set source"), 0, 9}},
 		object.SetMetadata{Value: rapid.Uint64().Draw(t, "set metadata")}, object.SetMetadata{},
 		object.SetReg{Reg: rapid.Uint8Range(0, 15).Draw(t, "set reg"), Value: rapid.Uint32().Draw(t, "set value")}}
 	if m.EthType == etherIPv6 {

@@ -131,6 +131,10 @@ func parseSetField(text string) (object.Action, error) {
 		v, err := parseUint[uint64](value)
 		return object.SetMetadata{Value: v}, err
 	}
+	if field == "eth_src" {
+		mac, err := parseMAC(value)
+		return object.SetEthSrc{MAC: mac}, err
+	}
 	number, ok := strings.CutPrefix(field, "reg")
 	if !ok {
 		return nil, errAlien

@@ -34,6 +34,7 @@ const (
 // The fields that actions name, under the headers that ovs-ofctl uses there.
 func fieldIPv6Src() field   { return field{classNXM1, 19, 16} }
 func fieldNDTarget() field  { return field{classNXM1, 23, 16} }
+func fieldEthSrc() field    { return oxm(4, 6) }
 func fieldMetadata() field  { return oxm(2, 8) }
 func fieldEtherType() field { return field{classNXM0, 3, 2} }
 
@@ -88,6 +89,8 @@ func appendAction(b []byte, a object.Action) ([]byte, error) {
 			return b, fmt.Errorf("action set_field: there is no reg%d", a.Reg)
 		}
 		return appendSetField(b, register(a.Reg), be32(a.Value)), nil
+	case object.SetEthSrc:
+		return appendSetField(b, fieldEthSrc(), a.MAC[:]), nil
 	case object.PushVLAN:
 		if a.ID > 4095 {
 			return b, fmt.Errorf("action push_vlan: %d is no VLAN id", a.ID)
