@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"testing"
 
 	"weft/integration/need"
 )
@@ -83,4 +84,19 @@ func (s scenario) scripts() []string {
 		files[i] = r + ".txtar"
 	}
 	return files
+}
+
+// TestParseScenario holds what first lines mean, and that a misspelt need is no scenario without needs.
+func TestParseScenario(t *testing.T) {
+	t.Parallel()
+	s, err := parseScenario("x.txtar", "# needs vlan-device kernel-datapath\n# repeats a b\n# words\n\nhosts h1\n# needs nothing\n")
+	if err != nil || !slices.Equal(s.needs, []need.Need{need.VLANDevice, need.KernelDatapath}) || !slices.Equal(s.repeats, []string{"a", "b"}) {
+		t.Errorf("read %+v, error %v", s, err)
+	}
+	if !slices.Equal(s.scripts(), []string{"a.txtar", "b.txtar"}) {
+		t.Errorf("it runs %v", s.scripts())
+	}
+	if _, err := parseScenario("x.txtar", "# needs kernel-datapth\n"); err == nil {
+		t.Error("a need that nobody knows was read")
+	}
 }
