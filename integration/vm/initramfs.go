@@ -18,6 +18,8 @@ const guestPackage = "weft/integration/vm/guest"
 // know. The working directory must be in Weft's module, since the first process is built from it; it is linked
 // statically, so it needs nothing else. temp receives what is built on the way.
 func buildInitramfs(ctx context.Context, k Kernel, boot agent.Boot, temp string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, buildTimeout)
+	defer cancel()
 	program := filepath.Join(temp, "init")
 	build := []string{"go", "build", "-trimpath", "-ldflags=-s -w", "-o", program, guestPackage}
 	if _, err := run(ctx, "", nil, "env", append([]string{"CGO_ENABLED=0", "GOFLAGS="}, build...)...); err != nil {

@@ -81,7 +81,10 @@ func modified(path string) time.Time {
 // fetchKernel makes the cache's folder of a kernel: beside its place first, then renamed, so that it is there whole or
 // not at all, and whoever comes second uses the first one's.
 func fetchKernel(ctx context.Context, cache string) (Kernel, error) {
-	temp, err := os.MkdirTemp(cache, "fetch-")
+	if err := sweepFetches(cache); err != nil {
+		return Kernel{}, err
+	}
+	temp, err := os.MkdirTemp(cache, fetchPrefix)
 	if err != nil {
 		return Kernel{}, fmt.Errorf("vm: %w", err)
 	}

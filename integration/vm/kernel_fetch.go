@@ -43,8 +43,10 @@ func unpackKernel(ctx context.Context, temp, root string) (release string, err e
 	if err != nil {
 		return "", fmt.Errorf("vm: %s: %w", name, err)
 	}
-	if err := os.RemoveAll(filepath.Join(root, "boot")); err != nil {
-		return "", fmt.Errorf("vm: %w", err)
+	for _, unused := range []string{"boot", "usr"} { // the image has been read; documentation
+		if err := os.RemoveAll(filepath.Join(root, unused)); err != nil {
+			return "", fmt.Errorf("vm: %w", err)
+		}
 	}
 	return release, writeImage(ctx, filepath.Join(root, imageName), image)
 }

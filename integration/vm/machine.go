@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"weft/integration/timescale"
 	"weft/integration/vm/agent"
 )
 
@@ -50,8 +51,9 @@ type Machine struct {
 
 // The bounds of a boot: measured 3 to 4 s without acceleration on an idle machine of two cores.
 const (
-	bootTimeout = 2 * time.Minute
-	kvmTimeout  = 20 * time.Second
+	bootTimeout  = 2 * time.Minute
+	kvmTimeout   = 20 * time.Second
+	buildTimeout = 5 * time.Minute // for the first process, when nothing of it is in Go's build cache
 )
 
 // Boot starts a virtual machine and waits until it takes commands. The program's working directory must be in Weft's
@@ -64,22 +66,27 @@ func Boot(ctx context.Context, c Config) (*Machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	if mayAccelerate(k) {
+	if err := sweepStale(); err != nil {
+		return nil, err
+	}
+	tried := mayAccelerate(k)
+	if tried {
 		m, err := boot(ctx, c, k, "kvm", kvmTimeout)
-		if err == nil {
-			return m, nil
+		if err == nil || ctx.Err() != nil {
+			return m, err
 		}
-		if ctx.Err() != nil {
-			return nil, err
-		}
+	}
+	m, err := boot(ctx, c, k, "tcg,thread=multi", timescale.Bound(bootTimeout))
+	if err == nil && tried {
 		c.Log("KVM is there and does not run Debian's kernel: emulating from now on")
 		rememberNoAcceleration(k)
 	}
-	return boot(ctx, c, k, "tcg,thread=multi", bootTimeout)
+	return m, err
 }
 
+// boot makes a virtual machine that has to come up within the limit.
 func boot(ctx context.Context, c Config, k Kernel, accelerator string, limit time.Duration) (*Machine, error) {
-	dir, err := os.MkdirTemp("", "weftvm")
+	dir, err := os.MkdirTemp("", fmt.Sprintf("%s%d-", folderPrefix, os.Getpid()))
 	if err != nil {
 		return nil, fmt.Errorf("vm: %w", err)
 	}
@@ -87,15 +94,13 @@ func boot(ctx context.Context, c Config, k Kernel, accelerator string, limit tim
 	if accelerator != "kvm" {
 		m.TimeScale = emulatedScale
 	}
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	if err := m.start(ctx, c, k, accelerator); err != nil {
+	if err := m.start(ctx, c, k, accelerator, limit); err != nil {
 		return nil, errors.Join(err, m.Close())
 	}
 	return m, nil
 }
 
-func (m *Machine) start(ctx context.Context, c Config, k Kernel, accelerator string) error {
+func (m *Machine) start(ctx context.Context, c Config, k Kernel, accelerator string, limit time.Duration) error {
 	if err := os.Mkdir(m.Share, 0o755); err != nil {
 		return fmt.Errorf("vm: %w", err)
 	}
@@ -112,6 +117,8 @@ func (m *Machine) start(ctx context.Context, c Config, k Kernel, accelerator str
 		return fmt.Errorf("vm: %w", err)
 	}
 	began := time.Now()
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
 	if err := m.startQEMU(qemuArgs(c, k, accelerator, initramfs, socket, m.console(), m.Share)); err != nil {
 		return err
 	}
