@@ -1,0 +1,206 @@
+package nft
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+
+	"weft/hostnet/object"
+)
+
+// Transit prefixes are where the addresses lie by which a host's router namespaces reach its external namespaces: they
+// never leave a host.
+var (
+	transitV4 = netip.MustParsePrefix("169.254.128.0/17")
+	transitV6 = netip.MustParsePrefix("fd00:5745:4654::/64")
+)
+
+const policyAccept = 1 // NF_ACCEPT
+
+// chain is a base chain of the table.
+type chain struct {
+	name     string
+	kind     string // "nat" or "filter"
+	hook     uint32
+	priority int32
+}
+
+// rule is one rule of a role; title is kept in its user data as a comment, for people.
+type rule struct {
+	chain string
+	title string
+	exprs []expr.Any
+}
+
+// ruleSet is all of a role that is the same on every host.
+type ruleSet struct {
+	chains []chain
+	sets   []set
+	rules  []rule
+}
+
+// chainsOfAll are the chains of both roles. What would go back to where it came from is dropped before it is translated.
+func chainsOfAll() []chain {
+	return []chain{
+		{"prerouting", "nat", unix.NF_INET_PRE_ROUTING, -100},
+		{"forward", "filter", unix.NF_INET_FORWARD, 0},
+		{"postrouting", "nat", unix.NF_INET_POST_ROUTING, 100},
+	}
+}
+
+// ruleSetOf is what the table of a role is made of.
+func ruleSetOf(role object.NATRole) (ruleSet, error) {
+	bounce := rule{"forward", "from outside to outside: drop",
+		join(fromOutside(true), toOutside(true), []expr.Any{&expr.Verdict{Kind: expr.VerdictDrop}})}
+	switch role {
+	case object.NATRouter:
+		s := ruleSet{chains: chainsOfAll(), sets: append(hostSets(), mappingSets()...), rules: []rule{bounce}}
+		for _, f := range families() {
+			s.rules = append(s.rules, routerRules(f)...)
+		}
+		return s, nil
+	case object.NATExternal:
+		s := ruleSet{chains: chainsOfAll(), sets: hostSets(), rules: []rule{bounce}}
+		for _, f := range families() {
+			s.rules = append(s.rules, rule{"postrouting", f.name + ": transit address to the host's own",
+				join(f.is(), fromOutside(false), f.sourceIn(f.transit), f.destinationNotIn(f.transit), f.toOwn())})
+		}
+		return s, nil
+	}
+	return ruleSet{}, fmt.Errorf("role %q: expected %q or %q", role, object.NATRouter, object.NATExternal)
+}
+
+// routerRules are the rules of a router for one family. A packet is judged by the first that fits; only the first packet
+// of a connection comes here, the rest and its errors follow it.
+func routerRules(f family) []rule {
+	hairpin := join(f.is(), fromOutside(false), toOutside(false), destinationTranslated())
+	out := join(f.is(), fromOutside(false), toOutside(true))
+	return []rule{
+		{"prerouting", f.name + ": floating address to fixed address",
+			join(f.is(), f.load(f.destination), lookup(f.floatingSet), f.nat(expr.NATTypeDestNAT, false))},
+		{"prerouting", f.name + ": forwarded port",
+			join(f.is(), f.loadService(), lookup(f.forwardSet), f.nat(expr.NATTypeDestNAT, true))},
+		{"postrouting", f.name + ": hairpin from a floating address",
+			join(hairpin, f.load(f.source), lookup(f.fixedSet), f.nat(expr.NATTypeSourceNAT, false))},
+		{"postrouting", f.name + ": hairpin without one", join(hairpin, f.toOwn())},
+		{"postrouting", f.name + ": fixed address to floating address",
+			join(out, f.load(f.source), lookup(f.fixedSet), f.nat(expr.NATTypeSourceNAT, false))},
+		{"postrouting", f.name + ": no floating address", join(out, f.toOwn())},
+	}
+}
+
+func join(parts ...[]expr.Any) (all []expr.Any) {
+	for _, p := range parts {
+		all = append(all, p...)
+	}
+	return all
+}
+
+// fromOutside and toOutside compare a packet's device with the set of outside devices.
+func fromOutside(yes bool) []expr.Any { return device(expr.MetaKeyIIFNAME, yes) }
+func toOutside(yes bool) []expr.Any   { return device(expr.MetaKeyOIFNAME, yes) }
+
+func device(key expr.MetaKey, yes bool) []expr.Any {
+	return []expr.Any{
+		&expr.Meta{Key: key, Register: unix.NFT_REG_1},
+		&expr.Lookup{SourceRegister: unix.NFT_REG_1, SetName: setOutside, Invert: !yes},
+	}
+}
+
+// destinationTranslated is "ct status dnat" (IPS_DST_NAT, linux/netfilter/nf_conntrack_common.h).
+func destinationTranslated() []expr.Any {
+	const dstNAT = 1 << 5
+	mask := binary.NativeEndian.AppendUint32(nil, dstNAT)
+	zero := make([]byte, 4)
+	return []expr.Any{
+		&expr.Ct{Key: expr.CtKeySTATUS, Register: unix.NFT_REG_1},
+		&expr.Bitwise{SourceRegister: unix.NFT_REG_1, DestRegister: unix.NFT_REG_1, Len: 4, Mask: mask, Xor: zero},
+		&expr.Cmp{Op: expr.CmpOpNeq, Register: unix.NFT_REG_1, Data: zero},
+	}
+}
+
+// lookup replaces the key in register 1 by the map's value, and ends the rule when there is none.
+func lookup(name string) []expr.Any {
+	return []expr.Any{&expr.Lookup{SourceRegister: unix.NFT_REG_1, DestRegister: unix.NFT_REG_1, IsDestRegSet: true, SetName: name}}
+}
+
+// requests are the messages that make the rule set in a table that has nothing yet.
+func (s ruleSet) requests() ([]request, error) {
+	var all []request
+	for _, v := range s.sets {
+		all = append(all, v.create())
+	}
+	for _, c := range s.chains {
+		all = append(all, c.create())
+	}
+	for _, r := range s.rules {
+		m, err := r.create()
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, m)
+	}
+	return all, nil
+}
+
+// version changes with every change of the rule set's source.
+func (s ruleSet) version() (string, error) {
+	all, err := s.requests()
+	if err != nil {
+		return "", err
+	}
+	h := sha256.New()
+	for _, r := range all {
+		h.Write(r.append(nil, 0))
+	}
+	return hex.EncodeToString(h.Sum(nil)[:6]), nil
+}
+
+func (c chain) create() request {
+	return request{kind: unix.NFT_MSG_NEWCHAIN, flags: unix.NLM_F_CREATE, attributes: []attribute{
+		text(unix.NFTA_CHAIN_TABLE, tableName),
+		text(unix.NFTA_CHAIN_NAME, c.name),
+		nested(unix.NFTA_CHAIN_HOOK, number(unix.NFTA_HOOK_HOOKNUM, c.hook), number(unix.NFTA_HOOK_PRIORITY, uint32(c.priority))),
+		number(unix.NFTA_CHAIN_POLICY, policyAccept),
+		text(unix.NFTA_CHAIN_TYPE, c.kind),
+	}}
+}
+
+func (r rule) create() (request, error) {
+	list := make([]attribute, len(r.exprs))
+	for i, e := range r.exprs {
+		b, err := expr.Marshal(unix.NFPROTO_INET, e)
+		if err != nil {
+			return request{}, fmt.Errorf("rule %q: encode %T: %w", r.title, e, err)
+		}
+		list[i] = attribute{unix.NFTA_LIST_ELEM | unix.NLA_F_NESTED, b}
+	}
+	return request{kind: unix.NFT_MSG_NEWRULE, flags: unix.NLM_F_CREATE | unix.NLM_F_APPEND, attributes: []attribute{
+		text(unix.NFTA_RULE_TABLE, tableName),
+		text(unix.NFTA_RULE_CHAIN, r.chain),
+		nested(unix.NFTA_RULE_EXPRESSIONS, list...),
+		{unix.NFTA_RULE_USERDATA, comment(r.title)},
+	}}, nil
+}
+
+// comment is user data as nft shows it beside a rule or a table: type 0, length, text with its NUL.
+func comment(s string) []byte {
+	s = s[:min(len(s), 127)]
+	return append([]byte{0, byte(len(s) + 1)}, append([]byte(s), 0)...)
+}
+
+// commentOf reads what comment wrote; "" when it is not there.
+func commentOf(b []byte) string {
+	for len(b) >= 2 && len(b) >= 2+int(b[1]) {
+		if b[0] == 0 {
+			return readText(b[2 : 2+int(b[1])])
+		}
+		b = b[2+int(b[1]):]
+	}
+	return ""
+}

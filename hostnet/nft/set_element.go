@@ -1,0 +1,165 @@
+package nft
+
+import (
+	"encoding/binary"
+	"net/netip"
+
+	"github.com/google/nftables"
+	"golang.org/x/sys/unix"
+)
+
+// Names in the kernel.
+const (
+	tableName  = "weft"
+	setOutside = "outside" // the names of the outside devices
+	setSeal    = "seal"    // the digest of the table's structure, as the kernel showed it when it had been written
+)
+
+// elementsPerRequest keeps the list of a request within the 65,535 bytes of an attribute, the widest key and value (40
+// bytes) included.
+const elementsPerRequest = 512
+
+// set is a set of the table, or a map when data is given.
+type set struct {
+	name      string
+	key, data nftables.SetDatatype
+}
+
+// hostSets hold what differs from one namespace to the next.
+func hostSets() []set {
+	return []set{
+		{name: setOutside, key: nftables.TypeIFName},
+		{"source4", nftables.TypeNFProto, nftables.TypeIPAddr},
+		{"source6", nftables.TypeNFProto, nftables.TypeIP6Addr},
+		{name: setSeal, key: nftables.MustConcatSetType(nftables.TypeMark, nftables.TypeMark, nftables.TypeMark, nftables.TypeMark)},
+	}
+}
+
+// mappingSets hold the mappings.
+func mappingSets() []set {
+	key := func(address nftables.SetDatatype) nftables.SetDatatype {
+		return nftables.MustConcatSetType(address, nftables.TypeInetProto, nftables.TypeInetService)
+	}
+	data := func(address nftables.SetDatatype) nftables.SetDatatype {
+		return nftables.MustConcatSetType(address, nftables.TypeInetService)
+	}
+	v4, v6 := nftables.TypeIPAddr, nftables.TypeIP6Addr
+	return []set{
+		{"floating4", v4, v4}, {"floating6", v6, v6}, {"fixed4", v4, v4}, {"fixed6", v6, v6},
+		{"forward4", key(v4), data(v4)}, {"forward6", key(v6), data(v6)},
+	}
+}
+
+// create makes the set. Its number within the transaction is of no use: rules name it.
+func (s set) create() request {
+	flags := uint32(0)
+	attributes := []attribute{
+		text(unix.NFTA_SET_TABLE, tableName),
+		text(unix.NFTA_SET_NAME, s.name),
+		number(unix.NFTA_SET_KEY_TYPE, s.key.GetNFTMagic()),
+		number(unix.NFTA_SET_KEY_LEN, s.key.Bytes),
+		number(unix.NFTA_SET_ID, 1),
+	}
+	if s.data.Bytes != 0 {
+		flags = unix.NFT_SET_MAP
+		attributes = append(attributes, number(unix.NFTA_SET_DATA_TYPE, s.data.GetNFTMagic()), number(unix.NFTA_SET_DATA_LEN, s.data.Bytes))
+	}
+	attributes = append(attributes, number(unix.NFTA_SET_FLAGS, flags))
+	if s.key == nftables.TypeIFName {
+		attributes = append(attributes, attribute{unix.NFTA_SET_USERDATA, hostOrder()})
+	}
+	return request{kind: unix.NFT_MSG_NEWSET, flags: unix.NLM_F_CREATE, attributes: attributes}
+}
+
+// hostOrder is user data that tells nft that keys are in the host's order (NFTNL_UDATA_SET_KEYBYTEORDER 0, of four bytes:
+// 1), without which it does not show names of devices.
+func hostOrder() []byte { return binary.NativeEndian.AppendUint32([]byte{0, 4}, 1) }
+
+// element is one entry of a set, or of a map when it has a value.
+type element struct {
+	set   string
+	key   string
+	value string
+}
+
+// elementRequests adds or deletes elements, many by one request. The kernel refuses to delete what is not there, and to
+// add a key that stands for something else: a race with somebody else is an error, not a mixture.
+func elementRequests(kind uint16, elements []element) []request {
+	bySet, names := map[string][]attribute{}, []string(nil)
+	for _, e := range elements {
+		if bySet[e.set] == nil {
+			names = append(names, e.set)
+		}
+		inner := []attribute{nested(unix.NFTA_SET_ELEM_KEY, attribute{unix.NFTA_DATA_VALUE, []byte(e.key)})}
+		if e.value != "" && kind == unix.NFT_MSG_NEWSETELEM {
+			inner = append(inner, nested(unix.NFTA_SET_ELEM_DATA, attribute{unix.NFTA_DATA_VALUE, []byte(e.value)}))
+		}
+		bySet[e.set] = append(bySet[e.set], nested(unix.NFTA_LIST_ELEM, inner...))
+	}
+	flags := uint16(0)
+	if kind == unix.NFT_MSG_NEWSETELEM {
+		flags = unix.NLM_F_CREATE
+	}
+	var all []request
+	for _, name := range names {
+		for list := bySet[name]; len(list) > 0; list = list[min(len(list), elementsPerRequest):] {
+			all = append(all, request{kind: kind, flags: flags, attributes: []attribute{
+				text(unix.NFTA_SET_ELEM_LIST_TABLE, tableName),
+				text(unix.NFTA_SET_ELEM_LIST_SET, name),
+				nested(unix.NFTA_SET_ELEM_LIST_ELEMENTS, list[:min(len(list), elementsPerRequest)]...),
+			}})
+		}
+	}
+	return all
+}
+
+func addressBytes(a netip.Addr) string { return string(a.AsSlice()) }
+
+// service is a protocol and port of a floating address.
+type service struct {
+	protocol byte // IPPROTO_TCP or IPPROTO_UDP
+	port     uint16
+}
+
+func floatingElement(floating, fixed netip.Addr) element {
+	return element{familyOf(floating).floatingSet, addressBytes(floating), addressBytes(fixed)}
+}
+
+func fixedElement(fixed, floating netip.Addr) element {
+	return element{familyOf(fixed).fixedSet, addressBytes(fixed), addressBytes(floating)}
+}
+
+func sourceElement(a netip.Addr) element {
+	return element{familyOf(a).sourceSet, string([]byte{familyOf(a).proto}), addressBytes(a)}
+}
+
+func outsideElement(device string) element {
+	name := make([]byte, 16) // IFNAMSIZ
+	copy(name, device)
+	return element{set: setOutside, key: string(name)}
+}
+
+// forwardElement pads each part of key and value to four bytes, as registers are.
+func forwardElement(floating netip.Addr, s service, to netip.AddrPort) element {
+	key := append(floating.AsSlice(), s.protocol, 0, 0, 0)
+	key = append(binary.BigEndian.AppendUint16(key, s.port), 0, 0)
+	value := append(binary.BigEndian.AppendUint16(to.Addr().AsSlice(), to.Port()), 0, 0)
+	return element{familyOf(floating).forwardSet, string(key), string(value)}
+}
+
+// readAddress is the address of four or sixteen bytes; not valid for other lengths.
+func readAddress(b string) netip.Addr {
+	a, _ := netip.AddrFromSlice([]byte(b))
+	return a
+}
+
+// readForward reverses forwardElement.
+func readForward(e element) (floating netip.Addr, s service, to netip.AddrPort, ok bool) {
+	n := len(e.value) - 4
+	if n != 4 && n != 16 || len(e.key) != n+8 {
+		return floating, s, to, false
+	}
+	s = service{e.key[n], binary.BigEndian.Uint16([]byte(e.key[n+4:]))}
+	to = netip.AddrPortFrom(readAddress(e.value[:n]), binary.BigEndian.Uint16([]byte(e.value[n:])))
+	return readAddress(e.key[:n]), s, to, true
+}

@@ -1,0 +1,132 @@
+package nft
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"golang.org/x/sys/unix"
+
+	"weft/hostnet/object"
+)
+
+// applyTable makes one change of the namespace's table. Where only the host's own values differ, they alone change; a
+// table whose rules are not ours is made anew, with the mappings that it had, in one transaction.
+func (s *space) applyTable(ctx context.Context, c object.Change, versions map[object.NATRole]string) error {
+	if c.Op == object.Delete {
+		return s.deleteTable(ctx)
+	}
+	want, ok := c.Desired.(*object.NATTable)
+	if !ok {
+		return fmt.Errorf("%s: not a kind of the nft driver", c.Key())
+	}
+	if err := checkTable(want); err != nil {
+		return err
+	}
+	var sound bool
+	var remove, add []element
+	s.current(func(v *view) {
+		sound = v.sound(want, versions)
+		remove, add = v.hostDelta(want)
+	})
+	var err error
+	if sound {
+		err = s.ctl.transact(ctx, 0, append(elementRequests(unix.NFT_MSG_DELSETELEM, remove), elementRequests(unix.NFT_MSG_NEWSETELEM, add)...))
+	}
+	if !sound || err != nil {
+		err = s.rebuild(ctx, want, versions[want.Role])
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", want.Key(), err)
+	}
+	return nil
+}
+
+// hostDelta is what differs between the namespace's own sets and the wanted ones. A map's key cannot be added while it
+// stands for something else, so removals come first; others see neither step alone.
+func (v *view) hostDelta(want *object.NATTable) (remove, add []element) {
+	wanted := hostElements(want)
+	for e := range v.small {
+		if !wanted[e] && e.set != setSeal {
+			remove = append(remove, e)
+		}
+	}
+	for e := range wanted {
+		if !v.small[e] {
+			add = append(add, e)
+		}
+	}
+	return remove, add
+}
+
+func (s *space) deleteTable(ctx context.Context) error {
+	err := s.ctl.transact(ctx, 0, []request{deleteTableRequest()})
+	if err != nil && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("delete table %s: %w", tableName, err)
+	}
+	return nil
+}
+
+func deleteTableRequest() request {
+	return request{kind: unix.NFT_MSG_DELTABLE, attributes: []attribute{text(unix.NFTA_TABLE_NAME, tableName)}}
+}
+
+// rebuild makes the table anew, then seals it: the digest of what the kernel shows of it goes into the table itself, so
+// that a later start knows whether somebody changed it. Both steps are for the generation that was read before them: if
+// anybody else writes in between, all of it begins again.
+func (s *space) rebuild(ctx context.Context, want *object.NATTable, version string) error {
+	rules, err := ruleSetOf(want.Role)
+	if err != nil {
+		return err
+	}
+	parts, err := rules.requests()
+	if err != nil {
+		return err
+	}
+	for range dumpTries {
+		err := s.tryRebuild(ctx, want, version, parts)
+		if !errors.Is(err, errGeneration) {
+			return err
+		}
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+	}
+	return fmt.Errorf("make table %s: %w, %d times in a row", tableName, errGeneration, dumpTries)
+}
+
+func (s *space) tryRebuild(ctx context.Context, want *object.NATTable, version string, parts []request) error {
+	before, err := s.ctl.readView(ctx)
+	if err != nil {
+		return err
+	}
+	var batch []request
+	if before.exists {
+		batch = append(batch, deleteTableRequest())
+	}
+	batch = append(batch, request{kind: unix.NFT_MSG_NEWTABLE, flags: unix.NLM_F_CREATE, attributes: []attribute{
+		text(unix.NFTA_TABLE_NAME, tableName), number(unix.NFTA_TABLE_FLAGS, 0),
+		{tableUserData, comment(tableComment(want, version))},
+	}})
+	batch = append(batch, parts...)
+	var elements []element
+	for e := range hostElements(want) {
+		elements = append(elements, e)
+	}
+	if want.Role == object.NATRouter {
+		elements = append(elements, before.elements()...)
+	}
+	batch = append(batch, elementRequests(unix.NFT_MSG_NEWSETELEM, elements)...)
+	if err := s.ctl.transact(ctx, before.generation, batch); err != nil {
+		return err
+	}
+	after, err := s.ctl.readView(ctx)
+	if err != nil {
+		return err
+	}
+	if after.generation != before.generation+1 {
+		return errGeneration
+	}
+	seal := element{set: setSeal, key: after.digest}
+	return s.ctl.transact(ctx, after.generation, elementRequests(unix.NFT_MSG_NEWSETELEM, []element{seal}))
+}

@@ -1,0 +1,87 @@
+package nft
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"weft/hostnet/object"
+)
+
+// tableComment is what the table's user data says: whose it is, and which rules are in it.
+func tableComment(t *object.NATTable, version string) string {
+	return fmt.Sprintf("weft %s %s %s", t.Role, version, t.OwnerUID)
+}
+
+// table is the namespace's NAT table. One that somebody damaged is shown with a role that says so: its rules are known by
+// their digest, which the seal keeps as the kernel showed them right after they were written.
+func (v *view) table(namespace string, versions map[object.NATRole]string) (*object.NATTable, bool) {
+	if !v.exists {
+		return nil, false
+	}
+	t := &object.NATTable{Namespace: namespace}
+	words := strings.SplitN(v.comment, " ", 4)
+	if len(words) != 4 || words[0] != "weft" {
+		t.Role = "unknown"
+		return t, true
+	}
+	t.Role, t.OwnerUID = object.NATRole(words[1]), words[3]
+	var outside, seals []string
+	var sources []netip.Addr
+	for e := range v.small {
+		switch e.set {
+		case setOutside:
+			outside = append(outside, readText([]byte(e.key)))
+		case setSeal:
+			seals = append(seals, e.key)
+		case "source4", "source6":
+			if a := readAddress(e.value); sourceElement(a) == e {
+				sources = append(sources, a)
+			} else {
+				outside = append(outside, "(alien source)")
+			}
+		}
+	}
+	slices.Sort(outside)
+	t.Outside = strings.Join(outside, ",")
+	slices.SortFunc(sources, netip.Addr.Compare)
+	t.Sources = sources
+	switch {
+	case words[2] != versions[t.Role]:
+		t.Role += ", rules of another version"
+	case len(seals) != 1 || seals[0] != v.digest:
+		t.Role += ", rules changed by somebody else"
+	}
+	return t, true
+}
+
+// sound says whether the table has the rules of the wanted one, whatever its elements are.
+func (v *view) sound(want *object.NATTable, versions map[object.NATRole]string) bool {
+	have, ok := v.table(want.Namespace, versions)
+	return ok && have.Role == want.Role && have.OwnerUID == want.OwnerUID
+}
+
+// hostElements are what the table's own sets shall hold, without the seal.
+func hostElements(t *object.NATTable) map[element]bool {
+	all := map[element]bool{outsideElement(t.Outside): true}
+	for _, a := range t.Sources {
+		all[sourceElement(a)] = true
+	}
+	return all
+}
+
+// checkTable refuses what the kernel could not hold.
+func checkTable(t *object.NATTable) error {
+	if t.Outside == "" || len(t.Outside) > 15 {
+		return fmt.Errorf("%s: outside %q: expected the name of a device, 1 to 15 bytes", t.Key(), t.Outside)
+	}
+	seen := map[byte]bool{}
+	for _, a := range t.Sources {
+		if f := familyOf(a); !a.IsValid() || a.Is4In6() || seen[f.proto] {
+			return fmt.Errorf("%s: sources %v: expected at most one address for each family", t.Key(), t.Sources)
+		}
+		seen[familyOf(a).proto] = true
+	}
+	return nil
+}

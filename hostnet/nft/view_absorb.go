@@ -1,0 +1,61 @@
+package nft
+
+import (
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+func (s *space) setWatched(yes bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.watched = yes
+	s.advance() // who waits for notifications looks again
+}
+
+// absorb brings the notifications of the transaction that led to the generation into the view. It is not complete when
+// the table must be dumped: its structure changed, or a transaction was missed.
+func (s *space) absorb(changes []syscall.NetlinkMessage, generation uint32) (t *touched, complete bool, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	t = newTouched()
+	if int32(generation-s.view.generation) <= 0 {
+		return t, true, nil // in a dump already
+	}
+	if generation != s.view.generation+1 {
+		return t, false, nil
+	}
+	for _, m := range changes {
+		if ours, err := structural(m); err != nil || ours {
+			return t, false, err
+		}
+	}
+	for _, m := range changes {
+		kind := messageOf(m)
+		if kind != unix.NFT_MSG_NEWSETELEM && kind != unix.NFT_MSG_DELSETELEM {
+			continue
+		}
+		elements, err := elementsOf(m)
+		if err != nil {
+			return t, false, err
+		}
+		for _, e := range elements {
+			s.view.put(e, kind == unix.NFT_MSG_NEWSETELEM, t)
+		}
+	}
+	s.view.generation = generation
+	s.advance()
+	return t, true, nil
+}
+
+// structural says whether a notification is about the table itself or its chains, sets and rules: the name of the table
+// is the first attribute of all of them.
+func structural(m syscall.NetlinkMessage) (bool, error) {
+	switch messageOf(m) {
+	case unix.NFT_MSG_NEWTABLE, unix.NFT_MSG_DELTABLE, unix.NFT_MSG_NEWCHAIN, unix.NFT_MSG_DELCHAIN,
+		unix.NFT_MSG_NEWSET, unix.NFT_MSG_DELSET, unix.NFT_MSG_NEWRULE, unix.NFT_MSG_DELRULE:
+		a, err := attributesOf(m)
+		return err == nil && ofOurTable(m, a[unix.NFTA_TABLE_NAME]), err
+	}
+	return false, nil
+}

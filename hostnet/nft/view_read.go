@@ -1,0 +1,186 @@
+package nft
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// readView dumps the namespace's table. What changed during the dump is dumped again, so that the view is of one
+// generation.
+func (c *control) readView(ctx context.Context) (*view, error) {
+	for range dumpTries {
+		v, err := c.tryReadView(ctx)
+		if !errors.Is(err, errGeneration) && !errors.Is(err, unix.ENOENT) {
+			return v, err
+		}
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
+	}
+	return nil, fmt.Errorf("dump table %s: %w, %d times in a row", tableName, errGeneration, dumpTries)
+}
+
+func (c *control) tryReadView(ctx context.Context) (*view, error) {
+	before, err := c.generation(ctx)
+	if err != nil {
+		return nil, err
+	}
+	v := newView()
+	v.generation = before
+	if err := c.readStructure(ctx, v); err != nil {
+		return nil, err
+	}
+	for _, s := range append(hostSets(), mappingSets()...) {
+		if v.sets[s.name] == "" {
+			continue
+		}
+		if err := c.readElements(ctx, s.name, v); err != nil {
+			return nil, err
+		}
+	}
+	after, err := c.generation(ctx)
+	if err == nil && after != before {
+		err = errGeneration
+	}
+	return v, err
+}
+
+// readStructure reads whether the table is there, its comment, and the digest of its chains, sets and rules as the kernel
+// shows them. Counters, handles and reference counts are left out: they are no part of what the table does.
+func (c *control) readStructure(ctx context.Context, v *view) error {
+	err := c.ask(ctx, request{kind: unix.NFT_MSG_GETTABLE, attributes: []attribute{text(unix.NFTA_TABLE_NAME, tableName)}},
+		func(m syscall.NetlinkMessage) error {
+			a, err := attributesOf(m)
+			v.exists, v.comment = true, commentOf(a[tableUserData])
+			return err
+		})
+	if errors.Is(err, unix.ENOENT) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("read table %s: %w", tableName, err)
+	}
+	chains, err := c.readParts(ctx, unix.NFT_MSG_GETCHAIN, unix.NFTA_CHAIN_TABLE, unix.NFTA_CHAIN_NAME,
+		unix.NFTA_CHAIN_HOOK, unix.NFTA_CHAIN_POLICY, unix.NFTA_CHAIN_TYPE)
+	if err != nil {
+		return fmt.Errorf("read chains: %w", err)
+	}
+	sets, err := c.readParts(ctx, unix.NFT_MSG_GETSET, unix.NFTA_SET_TABLE, unix.NFTA_SET_NAME, unix.NFTA_SET_FLAGS,
+		unix.NFTA_SET_KEY_TYPE, unix.NFTA_SET_KEY_LEN, unix.NFTA_SET_DATA_TYPE, unix.NFTA_SET_DATA_LEN)
+	if err != nil {
+		return fmt.Errorf("read sets: %w", err)
+	}
+	rules, err := c.readParts(ctx, unix.NFT_MSG_GETRULE, unix.NFTA_RULE_TABLE, unix.NFTA_RULE_CHAIN,
+		unix.NFTA_RULE_USERDATA, unix.NFTA_RULE_EXPRESSIONS)
+	if err != nil {
+		return fmt.Errorf("read rules: %w", err)
+	}
+	for _, p := range sets {
+		v.sets[p.name] = p.text
+	}
+	v.digest = digestOf(chains, sets, rules)
+	return nil
+}
+
+// part is a chain, a set or a rule: its name (of a rule, its chain's) and everything about it that counts.
+type part struct{ name, text string }
+
+// digestOf is what the seal holds. Rules count in their order; that of chains and sets means nothing.
+func digestOf(chains, sets, rules []part) string {
+	byText := func(a, b part) int { return strings.Compare(a.text, b.text) }
+	slices.SortFunc(chains, byText)
+	slices.SortFunc(sets, byText)
+	slices.SortStableFunc(rules, func(a, b part) int { return strings.Compare(a.name, b.name) })
+	h := sha256.New()
+	for _, list := range [][]part{chains, sets, rules} {
+		fmt.Fprintf(h, "%d\n", len(list))
+		for _, p := range list {
+			fmt.Fprintf(h, "%d %s\n", len(p.text), p.text)
+		}
+	}
+	return string(h.Sum(nil)[:16])
+}
+
+// readParts dumps one kind of part of the table. The first attribute is the table's name, the second the part's; all but
+// the first count.
+func (c *control) readParts(ctx context.Context, kind uint16, table, name uint16, more ...uint16) ([]part, error) {
+	var all []part
+	r := request{kind: kind, flags: unix.NLM_F_DUMP, attributes: []attribute{text(table, tableName)}}
+	err := c.ask(ctx, r, func(m syscall.NetlinkMessage) error {
+		a, err := attributesOf(m)
+		// A dump of chains is of all tables of the family.
+		if err != nil || readText(a[table]) != tableName {
+			return err
+		}
+		var b strings.Builder
+		for _, k := range append([]uint16{name}, more...) {
+			fmt.Fprintf(&b, "%d:%x ", k, a[k])
+		}
+		all = append(all, part{readText(a[name]), b.String()})
+		return nil
+	})
+	return all, err
+}
+
+func (c *control) readElements(ctx context.Context, set string, v *view) error {
+	ignored := newTouched()
+	r := request{kind: unix.NFT_MSG_GETSETELEM, flags: unix.NLM_F_DUMP, attributes: []attribute{
+		text(unix.NFTA_SET_ELEM_LIST_TABLE, tableName), text(unix.NFTA_SET_ELEM_LIST_SET, set)}}
+	err := c.ask(ctx, r, func(m syscall.NetlinkMessage) error {
+		elements, err := elementsOf(m)
+		for _, e := range elements {
+			v.put(e, true, ignored)
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("read set %s: %w", set, err)
+	}
+	return nil
+}
+
+// elementsOf are the elements of a message; none when they are of another table.
+func elementsOf(m syscall.NetlinkMessage) ([]element, error) {
+	a, err := attributesOf(m)
+	if err != nil || !ofOurTable(m, a[unix.NFTA_SET_ELEM_LIST_TABLE]) {
+		return nil, err
+	}
+	name := readText(a[unix.NFTA_SET_ELEM_LIST_SET])
+	var all []element
+	err = parseAttributes(a[unix.NFTA_SET_ELEM_LIST_ELEMENTS], func(_ uint16, b []byte) error {
+		e := element{set: name}
+		err := parseAttributes(b, func(kind uint16, data []byte) error {
+			switch kind {
+			case unix.NFTA_SET_ELEM_KEY:
+				return dataValue(data, &e.key)
+			case unix.NFTA_SET_ELEM_DATA:
+				return dataValue(data, &e.value)
+			}
+			return nil
+		})
+		all = append(all, e)
+		return err
+	})
+	return all, err
+}
+
+func dataValue(b []byte, into *string) error {
+	return parseAttributes(b, func(kind uint16, data []byte) error {
+		if kind == unix.NFTA_DATA_VALUE {
+			*into = string(data)
+		}
+		return nil
+	})
+}
+
+// ofOurTable says whether a message is about a table of the family and name of ours.
+func ofOurTable(m syscall.NetlinkMessage, name []byte) bool {
+	return len(m.Data) > 0 && m.Data[0] == unix.NFPROTO_INET && readText(name) == tableName
+}

@@ -1,0 +1,251 @@
+package nft
+
+import (
+	"maps"
+	"net/netip"
+	"slices"
+
+	"weft/hostnet/object"
+)
+
+// view is what a namespace's table holds, as of one generation of the kernel's.
+type view struct {
+	generation uint32
+	exists     bool
+	comment    string            // of the table
+	digest     string            // of the structure: chains, sets, rules
+	sets       map[string]string // the sets there are and what each is like
+	small      map[element]bool  // the elements of hostSets
+
+	floating map[netip.Addr]netip.Addr                 // floating → fixed
+	fixed    map[netip.Addr]netip.Addr                 // fixed → floating
+	forwards map[netip.Addr]map[service]netip.AddrPort // floating → …
+	// The other way round: all floating addresses of a fixed one, all fixed addresses that leave as a floating one.
+	leadTo   map[netip.Addr]map[netip.Addr]bool
+	leavesAs map[netip.Addr]map[netip.Addr]bool
+}
+
+func newView() *view {
+	return &view{
+		sets: map[string]string{}, small: map[element]bool{},
+		floating: map[netip.Addr]netip.Addr{}, fixed: map[netip.Addr]netip.Addr{},
+		forwards: map[netip.Addr]map[service]netip.AddrPort{},
+		leadTo:   map[netip.Addr]map[netip.Addr]bool{}, leavesAs: map[netip.Addr]map[netip.Addr]bool{},
+	}
+}
+
+// touched collects what a change of the view may have changed for an observer.
+type touched struct {
+	table    bool
+	mappings map[netip.Addr]bool // by floating address
+}
+
+func newTouched() *touched { return &touched{mappings: map[netip.Addr]bool{}} }
+
+func (t *touched) mapping(addresses ...netip.Addr) {
+	for _, a := range addresses {
+		if a.IsValid() {
+			t.mappings[a] = true
+		}
+	}
+}
+
+func (t *touched) empty() bool { return !t.table && len(t.mappings) == 0 }
+
+// put adds or removes an element, and notes who is touched by it if it was a change.
+func (v *view) put(e element, present bool, t *touched) {
+	switch e.set {
+	case "floating4", "floating6":
+		v.putFloating(readAddress(e.key), readAddress(e.value), present, t)
+	case "fixed4", "fixed6":
+		v.putFixed(readAddress(e.key), readAddress(e.value), present, t)
+	case "forward4", "forward6":
+		v.putForward(e, present, t)
+	case setOutside, setSeal, "source4", "source6":
+		if v.small[e] == present {
+			return
+		}
+		t.table = true
+		if present {
+			v.small[e] = true
+		} else {
+			delete(v.small, e)
+		}
+	}
+}
+
+func (v *view) putFloating(floating, fixed netip.Addr, present bool, t *touched) {
+	old := v.floating[floating]
+	if !floating.IsValid() || present && old == fixed || !present && !old.IsValid() {
+		return
+	}
+	t.mapping(floating, v.lowest(old), v.lowest(fixed), v.fixed[old], v.fixed[fixed])
+	unlink(v.leadTo, old, floating)
+	delete(v.floating, floating)
+	if present && fixed.IsValid() {
+		v.floating[floating] = fixed
+		link(v.leadTo, fixed, floating)
+	}
+	t.mapping(v.lowest(old), v.lowest(fixed))
+}
+
+func (v *view) putFixed(fixed, floating netip.Addr, present bool, t *touched) {
+	old := v.fixed[fixed]
+	if !fixed.IsValid() || present && old == floating || !present && !old.IsValid() {
+		return
+	}
+	t.mapping(old, floating, v.lowest(fixed))
+	unlink(v.leavesAs, old, fixed)
+	delete(v.fixed, fixed)
+	if present && floating.IsValid() {
+		v.fixed[fixed] = floating
+		link(v.leavesAs, floating, fixed)
+	}
+}
+
+func (v *view) putForward(e element, present bool, t *touched) {
+	floating, s, to, ok := readForward(e)
+	if !ok {
+		return
+	}
+	have := v.forwards[floating]
+	if present {
+		if have == nil {
+			have = map[service]netip.AddrPort{}
+			v.forwards[floating] = have
+		}
+		if have[s] != to {
+			have[s] = to
+			t.mapping(floating)
+		}
+		return
+	}
+	if _, there := have[s]; there {
+		delete(have, s)
+		t.mapping(floating)
+	}
+	if len(have) == 0 {
+		delete(v.forwards, floating)
+	}
+}
+
+func link(index map[netip.Addr]map[netip.Addr]bool, from, to netip.Addr) {
+	if index[from] == nil {
+		index[from] = map[netip.Addr]bool{}
+	}
+	index[from][to] = true
+}
+
+func unlink(index map[netip.Addr]map[netip.Addr]bool, from, to netip.Addr) {
+	delete(index[from], to)
+	if len(index[from]) == 0 {
+		delete(index, from)
+	}
+}
+
+// lowest is the floating address that a fixed address should leave as: the lowest of those that lead to it.
+func (v *view) lowest(fixed netip.Addr) netip.Addr {
+	return lowestOf(maps.Keys(v.leadTo[fixed]))
+}
+
+func lowestOf(all func(func(netip.Addr) bool)) (low netip.Addr) {
+	for a := range all {
+		if !low.IsValid() || a.Less(low) {
+			low = a
+		}
+	}
+	return low
+}
+
+// mapping is what a floating address is translated to. One whose way back is not what it should be is shown with
+// the unspecified address as its fixed one, so that it differs from every desired one.
+func (v *view) mapping(namespace string, floating netip.Addr) (*object.NATMapping, bool) {
+	fixed, services, leaves := v.floating[floating], v.forwards[floating], v.leavesAs[floating]
+	if !fixed.IsValid() && len(services) == 0 && len(leaves) == 0 {
+		return nil, false
+	}
+	m := &object.NATMapping{Namespace: namespace, Floating: floating, Fixed: fixed, Forwards: rangesOf(services)}
+	expected := 0
+	if fixed.IsValid() && v.lowest(fixed) == floating {
+		expected = 1
+	}
+	if len(leaves) != expected || expected == 1 && !leaves[fixed] {
+		m.Fixed = netip.IPv4Unspecified()
+	}
+	return m, true
+}
+
+// floatings are all floating addresses of the view.
+func (v *view) floatings() map[netip.Addr]bool {
+	all := map[netip.Addr]bool{}
+	for a := range v.floating {
+		all[a] = true
+	}
+	for a := range v.forwards {
+		all[a] = true
+	}
+	for a := range v.leavesAs {
+		all[a] = true
+	}
+	return all
+}
+
+// elements are all elements of the view that belong to mappings.
+func (v *view) elements() []element {
+	all := make([]element, 0, len(v.floating)+len(v.fixed))
+	for f, x := range v.floating {
+		all = append(all, floatingElement(f, x))
+	}
+	for x, f := range v.fixed {
+		all = append(all, fixedElement(x, f))
+	}
+	for f, services := range v.forwards {
+		for s, to := range services {
+			all = append(all, forwardElement(f, s, to))
+		}
+	}
+	return all
+}
+
+// since notes what differs from an older view.
+func (v *view) since(old *view) *touched {
+	t := newTouched()
+	t.table = old.exists != v.exists || old.comment != v.comment || old.digest != v.digest || !maps.Equal(old.small, v.small)
+	compare := func(a, b map[netip.Addr]netip.Addr, note func(key, value netip.Addr)) {
+		for k, x := range a {
+			if b[k] != x {
+				note(k, x)
+			}
+		}
+	}
+	byFloating := func(f, x netip.Addr) { t.mapping(f, old.lowest(x), v.lowest(x)) }
+	byFixed := func(x, f netip.Addr) { t.mapping(f, old.lowest(x), v.lowest(x)) }
+	compare(old.floating, v.floating, byFloating)
+	compare(v.floating, old.floating, byFloating)
+	compare(old.fixed, v.fixed, byFixed)
+	compare(v.fixed, old.fixed, byFixed)
+	for _, pair := range [][2]*view{{old, v}, {v, old}} {
+		for f, services := range pair[0].forwards {
+			if !maps.Equal(services, pair[1].forwards[f]) {
+				t.mapping(f)
+			}
+		}
+	}
+	return t
+}
+
+// keys names the objects.
+func (t *touched) keys(namespace string) []object.Key {
+	var keys []object.Key
+	if t.table {
+		keys = append(keys, (&object.NATTable{Namespace: namespace}).Key())
+	}
+	for _, a := range slices.SortedFunc(maps.Keys(t.mappings), netip.Addr.Compare) {
+		keys = append(keys, mappingKey(namespace, a))
+	}
+	return keys
+}
+
+func mappingKey(namespace string, floating netip.Addr) object.Key {
+	return (&object.NATMapping{Namespace: namespace, Floating: floating}).Key()
+}
