@@ -65,6 +65,8 @@ func (h *Host) possible(c object.Change) error {
 		if !h.has(object.KindLink, o.Device) {
 			return refuse(k, "there is no netdev %s", o.Device)
 		}
+	case *object.Addresses, *object.Route, *object.Neighbor, *object.Proxy, *object.Veth:
+		return h.devicesPossible(c)
 	case *object.FlowSet:
 		return h.flowsPossible(o)
 	}
@@ -111,6 +113,8 @@ func (h *Host) put(want object.Object) {
 		h.wire(o.Device, o.Bridge, o.OwnerUID, o.InterfaceID, !o.Adopted)
 	case *object.Uplink:
 		h.wire(o.Device, o.Bridge, o.OwnerUID, "", true)
+	case *object.Veth:
+		h.plugVeth(o)
 	}
 	h.objects[want.Key()] = want
 }

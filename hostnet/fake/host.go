@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 
 	"weft/hostnet/object"
@@ -42,6 +43,9 @@ func New() *Host {
 		newDriver(h, "dhcp", true, object.KindDHCPBinding),
 		newDriver(h, "ra", true, object.KindRABinding),
 		newDriver(h, "announce", true, object.KindAnnouncement),
+		newDriver(h, "netns", false, object.KindNamespace, object.KindVeth, object.KindAddresses, object.KindRoute,
+			object.KindNeighbor, object.KindProxy),
+		newDriver(h, "nft", false, object.KindNATTable, object.KindNATMapping),
 	}
 	return h
 }
@@ -210,6 +214,7 @@ func (h *Host) RestartSwitch() {
 
 // drop removes an object and what goes with it. The lock is held.
 func (h *Host) drop(k object.Key) {
+	gone := h.objects[k]
 	delete(h.objects, k)
 	switch k.Kind {
 	case object.KindOVSPort, object.KindUplink:
@@ -217,6 +222,16 @@ func (h *Host) drop(k object.Key) {
 	case object.KindBridge:
 		for other, o := range h.objects {
 			if bridgeOf(o) == k.Name {
+				h.drop(other)
+			}
+		}
+	case object.KindNamespace:
+		h.dropNamespace(k.Name)
+	case object.KindVeth:
+		h.dropVeth(gone)
+	case object.KindNATTable:
+		for other := range h.objects {
+			if other.Kind == object.KindNATMapping && strings.HasPrefix(other.Name, k.Name+"/") {
 				h.drop(other)
 			}
 		}

@@ -12,6 +12,7 @@ func bridgeFlows(uplinkPorts []uint32) []object.Flow {
 	guestIPv4Rules(&l)
 	forwardDefaults(&l)
 	fromNetworkRules(&l)
+	gatewayRules(&l)
 	for _, port := range uplinkPorts {
 		// A frame from the network is never sent back to it.
 		l.drop(tableUplink, prioReserved, object.Match{InPort: port})

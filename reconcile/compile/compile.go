@@ -38,7 +38,7 @@ type Unit struct {
 }
 
 // Compile turns one item of the slice into its unit. An item that is not in the slice becomes a unit without objects:
-// what it had is to be removed. The objects of different units never share a key.
+// what it had is to be removed. The objects of different units never share a key, but for neighbours that two parts hold.
 func Compile(in Input, key desired.Key) Unit {
 	c := newCompiler(in)
 	u := Builder{Unit: Unit{Key: key}}
@@ -54,6 +54,18 @@ func Compile(in Input, key desired.Key) Unit {
 	case desired.KindPort:
 		if p := c.slice.Ports[key.UID]; p != nil {
 			c.port(&u, p)
+		}
+	case desired.KindRouter:
+		if r := c.slice.Routers[key.UID]; r != nil {
+			c.router(&u, r)
+		}
+	case desired.KindFloatingIP:
+		if f := c.slice.FloatingIPs[key.UID]; f != nil {
+			c.floatingIP(&u, f)
+		}
+	case desired.KindNeighbors:
+		if n := c.slice.Neighbors[key.UID]; n != nil {
+			c.neighbors(&u, n)
 		}
 	}
 	return u.Unit

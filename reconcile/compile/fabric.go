@@ -27,8 +27,8 @@ type Fabric interface {
 	// uplink in either direction: what the leg sends there leaves with the host's own router MAC, groups, ARP and ND not at all.
 	Leg(b *Builder, s Site, n *desired.Network, leg Leg)
 	// ExternalLeg joins the host's end of an external namespace's veth to the external network, like a guest that may use
-	// the leg's MAC and speak for itself.
-	ExternalLeg(b *Builder, s Site, n *desired.Network, leg Leg)
+	// the leg's MAC and speak for itself. Of the plug Uplink and Announce count: floating addresses are announced there too.
+	ExternalLeg(b *Builder, s Site, n *desired.Network, leg Leg) Plug
 }
 
 // Plug says how far a guest's device is, for what is built on it.

@@ -17,6 +17,7 @@ type Index struct {
 	ports    map[string]portRelations    // by uid, as last updated
 	networks map[string]networkRelations // by uid, as last updated
 	host     *desired.Host
+	routerIndex
 
 	byNetwork     groups[string]  // network uid → ports
 	byDevice      groups[string]  // device → ports
@@ -56,7 +57,7 @@ func NewIndex(slice *desired.Slice, facts *object.Facts) *Index {
 		ports: map[string]portRelations{}, networks: map[string]networkRelations{},
 		byNetwork: groups[string]{}, byDevice: groups[string]{}, byInterfaceID: groups[string]{},
 		byMAC: groups[portMAC]{}, byNumber: groups[uint64]{}, bySegment: groups[segment]{}, byPhysnet: groups[string]{},
-		interfaces: groups[string]{},
+		interfaces: groups[string]{}, routerIndex: newRouterIndex(),
 		facts: object.Facts{
 			Links: map[string]object.LinkFacts{}, Interfaces: map[string]object.InterfaceFacts{},
 		},
@@ -69,6 +70,7 @@ func NewIndex(slice *desired.Slice, facts *object.Facts) *Index {
 		for _, p := range slice.Ports {
 			x.filePort(p)
 		}
+		x.fileRouters(slice)
 	}
 	if facts != nil {
 		x.observeAll(facts)
@@ -81,6 +83,18 @@ func NewIndex(slice *desired.Slice, facts *object.Facts) *Index {
 // change.
 func (x *Index) Update(slice *desired.Slice, key desired.Key) []desired.Key {
 	dirty := x.dependents(slice, key)
+	x.refile(slice, key)
+	maps.Copy(dirty, x.dependents(slice, key))
+	if key.Kind == desired.KindRouter {
+		for _, uid := range x.assignTransits() {
+			x.addRouterUsers(uid, dirty)
+		}
+	}
+	return dirty.sorted()
+}
+
+// refile takes the item over as the slice has it now.
+func (x *Index) refile(slice *desired.Slice, key desired.Key) {
 	switch key.Kind {
 	case desired.KindHost:
 		x.host = slice.Host
@@ -94,9 +108,22 @@ func (x *Index) Update(slice *desired.Slice, key desired.Key) []desired.Key {
 		if p := slice.Ports[key.UID]; p != nil {
 			x.filePort(p)
 		}
+	case desired.KindRouter:
+		x.dropRouter(key.UID)
+		if r := slice.Routers[key.UID]; r != nil {
+			x.fileRouter(r)
+		}
+	case desired.KindFloatingIP:
+		x.dropFloating(key.UID)
+		if f := slice.FloatingIPs[key.UID]; f != nil {
+			x.fileFloating(f)
+		}
+	case desired.KindNeighbors:
+		x.dropPart(key.UID)
+		if n := slice.Neighbors[key.UID]; n != nil {
+			x.filePart(n)
+		}
 	}
-	maps.Copy(dirty, x.dependents(slice, key))
-	return dirty.sorted()
 }
 
 // Observe takes over the facts and returns, sorted, the keys that have to be compiled again. With devices named, only
@@ -196,11 +223,15 @@ func (x *Index) fileNetwork(n *desired.Network) {
 	}
 	x.bySegment.add(r.segment, n.UID)
 	x.byPhysnet.add(r.segment.physnet, n.UID)
+	if n.Gateway != nil {
+		x.extDevices[ExternalLegDevice(n.UID)] = n.UID
+	}
 }
 
 func (x *Index) dropNetwork(uid string) {
 	r := x.networks[uid]
 	delete(x.networks, uid)
+	delete(x.extDevices, ExternalLegDevice(uid))
 	if r.hasNumber {
 		x.byNumber.remove(r.number, uid)
 	}

@@ -12,6 +12,10 @@ func (x *Index) dependents(slice *desired.Slice, key desired.Key) keySet {
 		x.addNetwork(key.UID, dirty)
 	case desired.KindPort:
 		x.addPort(key.UID, dirty)
+	case desired.KindRouter:
+		x.addRouter(key.UID, dirty)
+	case desired.KindFloatingIP:
+		x.addFloating(key.UID, dirty)
 	}
 	return dirty
 }
@@ -28,6 +32,15 @@ func (x *Index) everything(slice *desired.Slice, dirty keySet) {
 	}
 	for uid := range x.ports {
 		dirty.add(desired.KindPort, uid)
+	}
+	for uid := range x.routers {
+		dirty.add(desired.KindRouter, uid)
+	}
+	for uid := range x.floatings {
+		dirty.add(desired.KindFloatingIP, uid)
+	}
+	for uid := range x.parts {
+		dirty.add(desired.KindNeighbors, uid)
 	}
 }
 
@@ -53,6 +66,7 @@ func (x *Index) addNetworkPorts(uid string, dirty keySet) {
 	for port := range x.byNetwork[uid] {
 		dirty.add(desired.KindPort, port)
 	}
+	x.addNetworkRouters(uid, dirty)
 }
 
 // addPort adds a port, those it competes with, and the networks in whose flood lists they stand.
@@ -86,6 +100,12 @@ func (x *Index) concerned(slice *desired.Slice, device, interfaceID string, dirt
 		for uid := range x.byInterfaceID[id] {
 			x.addPort(uid, dirty)
 		}
+	}
+	if uid, ok := x.legDevices[device]; ok {
+		dirty.add(desired.KindRouter, uid)
+	}
+	if uid, ok := x.extDevices[device]; ok {
+		dirty.add(desired.KindNetwork, uid)
 	}
 	if slice.Host == nil {
 		return

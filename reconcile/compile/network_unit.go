@@ -19,6 +19,9 @@ func (c compiler) network(b *Builder, n *desired.Network) {
 		return
 	}
 	fabric.Network(b, s, n)
+	if n.Gateway != nil {
+		c.external(b, s, fabric, n)
+	}
 }
 
 // networkRefusal judges a network by itself and by its rivals; empty when nothing is wrong.

@@ -1,13 +1,70 @@
 package compile
 
-import "weft/model/desired"
+import (
+	"weft/hostnet/object"
+	"weft/model/desired"
+)
 
-// Leg joins a router's veth to one of its networks.
-func (OpenVSwitch) Leg(b *Builder, _ Site, _ *desired.Network, leg Leg) {
-	b.Pend("leg %s: routers are not wired by this fabric yet", leg.Device)
+// Features of the legs' flow sets; a router has one set for each network.
+const (
+	featureLeg         = "leg/"
+	FeatureExternalLeg = "external-leg"
+)
+
+// FeatureLeg is the feature of the flow set of a router's leg on a network.
+func FeatureLeg(networkUID string) string { return featureLeg + networkUID }
+
+// Leg joins a router's veth to one of its networks: an OVS port in the dead VLAN, and flows when it has a number.
+func (OpenVSwitch) Leg(b *Builder, s Site, n *desired.Network, leg Leg) {
+	wire := s.networkState(s.Host, n)
+	s.plugLeg(b, leg, FeatureLeg(n.UID), func(ofport uint32) []object.Flow {
+		return legFlows(n, wire, leg, ofport, object.MAC(s.Host.RouterMAC))
+	})
 }
 
 // ExternalLeg joins an external namespace's veth to its network.
-func (OpenVSwitch) ExternalLeg(b *Builder, _ Site, _ *desired.Network, leg Leg) {
-	b.Pend("leg %s: external networks are not wired by this fabric yet", leg.Device)
+func (OpenVSwitch) ExternalLeg(b *Builder, s Site, n *desired.Network, leg Leg) Plug {
+	wire := s.networkState(s.Host, n)
+	plug := Plug{Device: leg.Device, Netdev: true}
+	plug.Open = s.plugLeg(b, leg, FeatureExternalLeg, func(ofport uint32) []object.Flow {
+		return externalLegFlows(wire.number, leg.MAC, ofport)
+	})
+	if wire.uplinkPort != 0 {
+		plug.Uplink = wire.device
+		plug.Announce = []object.Key{
+			flowSetKey(s.Host.Bridge, leg.OwnerUID, FeatureExternalLeg), flowSetKey(s.Host.Bridge, n.UID, FeatureNetwork),
+		}
+	}
+	return plug
+}
+
+// plugLeg adds the OVS port and the flow set of a leg, and says whether it has a number and so flows.
+func (s Site) plugLeg(b *Builder, leg Leg, feature string, flows func(ofport uint32) []object.Flow) bool {
+	h := s.Host
+	if s.bridgeRefusal(h) != "" {
+		b.Pend("waits for the host's bridge")
+		return false
+	}
+	port := &object.OVSPort{OwnerUID: leg.OwnerUID, Bridge: h.Bridge, Device: leg.Device, Tag: object.DeadVLAN, MAC: leg.MAC.String(),
+		After: []object.Key{leg.Veth}}
+	b.Add(port)
+	ofport := s.legPort(leg.Device)
+	if ofport == 0 {
+		b.Pend("waits for an OpenFlow port number of %s%s", leg.Device, because(s.facts.Interfaces[leg.Device].Error))
+		return false
+	}
+	b.Add(&object.FlowSet{
+		OwnerUID: leg.OwnerUID, Bridge: h.Bridge, Feature: feature, Cookie: Cookie(leg.OwnerUID, feature), Flows: flows(ofport),
+		After: []object.Key{flowSetKey(h.Bridge, h.UID, FeatureBridge), port.Key()},
+	})
+	return true
+}
+
+// legPort is the OpenFlow port number of a leg that Weft plugged into the host's bridge; 0 while there is none.
+func (s Site) legPort(device string) uint32 {
+	i, ok := s.facts.Interfaces[device]
+	if !ok || i.Bridge != s.Host.Bridge || !i.Created {
+		return 0
+	}
+	return usableOFPort(i)
 }

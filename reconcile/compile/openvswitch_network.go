@@ -64,12 +64,18 @@ func (c compiler) networkState(h *desired.Host, n *desired.Network) networkState
 // onlyLocal begins the sentence about a network without a usable uplink.
 const onlyLocal = "guests reach only this host: "
 
-// floodPorts lists the OpenFlow ports of the network's active guests, in the order of their ports' uids.
+// floodPorts lists the OpenFlow ports of the network's active guests, in the order of their ports' uids, and of its external
+// leg. The legs of routers are not there: what they have to hear is sent to them alone.
 func (s Site) floodPorts(n *desired.Network) []uint32 {
 	var ports []uint32
 	for _, p := range s.Actives(n) {
 		if a := s.attach(s.Host, p); a.ofport != 0 && a.refused == "" {
 			ports = append(ports, a.ofport)
+		}
+	}
+	if n.Gateway != nil {
+		if ofport := s.legPort(ExternalLegDevice(n.UID)); ofport != 0 {
+			ports = append(ports, ofport)
 		}
 	}
 	return ports

@@ -18,6 +18,9 @@ func (c compiler) portRefusal(n *desired.Network, p *desired.Port) string {
 	if why := portFault(n, p); why != "" {
 		return why
 	}
+	if why := c.gatewayClash(p); why != "" {
+		return why
+	}
 	if rival := c.firstRival(c.index.byDevice[p.Device], p); rival != "" {
 		return "device " + p.Device + " belongs to port " + rival + " already"
 	}
@@ -26,6 +29,27 @@ func (c compiler) portRefusal(n *desired.Network, p *desired.Port) string {
 	}
 	if rival := c.firstRival(c.index.byMAC[portMAC{p.Network, p.MAC}], p); rival != "" {
 		return "MAC " + p.MAC.String() + " belongs to port " + rival + " of the same network already"
+	}
+	return ""
+}
+
+// gatewayClash keeps a port from being the router's on its own network, or on the host.
+func (c compiler) gatewayClash(p *desired.Port) string {
+	if leg, ok := c.gateway(p.Network); ok {
+		for _, g := range leg.Addresses {
+			if slices.ContainsFunc(p.Addresses, func(a model.Address) bool { return a.Addr == g.Addr() }) {
+				return "address " + g.Addr().String() + " is that of the network's router"
+			}
+		}
+	}
+	if h := c.slice.Host; h != nil && p.MAC == h.RouterMAC {
+		return "MAC " + p.MAC.String() + " is the host's own for routers"
+	}
+	if _, leg := c.index.legDevices[p.Device]; leg {
+		return "device " + p.Device + " is a router's"
+	}
+	if _, leg := c.index.extDevices[p.Device]; leg {
+		return "device " + p.Device + " is an external network's"
 	}
 	return ""
 }
@@ -45,7 +69,7 @@ func (c compiler) firstRival(group map[string]struct{}, p *desired.Port) string 
 // with the lower uid. A rival that has a fault of its own takes nothing from anybody.
 func (c compiler) outranks(rival string, p *desired.Port) bool {
 	r := c.slice.Ports[rival]
-	if r == nil || portFault(c.slice.Networks[r.Network], r) != "" {
+	if r == nil || portFault(c.slice.Networks[r.Network], r) != "" || c.gatewayClash(r) != "" {
 		return false
 	}
 	theirs, ours := c.incumbent(r), c.incumbent(p)
@@ -64,6 +88,8 @@ func portFault(n *desired.Network, p *desired.Port) string {
 		return "MAC is not a unicast address"
 	case object.MAC(p.MAC) == object.ServerMAC:
 		return "MAC " + p.MAC.String() + " is reserved for Weft's own servers"
+	case object.MAC(p.MAC) == object.GatewayMAC:
+		return "MAC " + p.MAC.String() + " is reserved for routers"
 	case p.Device == "" && p.InterfaceID == "":
 		return "the port has neither a device nor an interface id"
 	case p.Device != "" && deviceNameFault(p.Device) != "":
@@ -92,6 +118,8 @@ func addressFault(n *desired.Network, a model.Address) string {
 		return "is not in canonical form"
 	case a.Addr == object.ServerLinkLocal:
 		return "is reserved for Weft's own servers"
+	case a.Addr == object.GatewayLinkLocal:
+		return "is reserved for routers"
 	case a.IsUnspecified() || a.IsMulticast() || a.IsLoopback() || a.IsLinkLocalUnicast() && a.Is6():
 		return "is no address a port can be given"
 	case n == nil:

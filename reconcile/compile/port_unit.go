@@ -30,11 +30,11 @@ func (c compiler) port(b *Builder, p *desired.Port) {
 		b.Pend("%s", wait)
 		return
 	}
-	addPlugged(b, usable, p, plug)
+	addPlugged(b, usable, p, plug, c.hasGateway6(n.UID))
 }
 
 // addPlugged adds what is built on a guest's device.
-func addPlugged(b *Builder, n *desired.Network, p *desired.Port, plug Plug) {
+func addPlugged(b *Builder, n *desired.Network, p *desired.Port, plug Plug, router bool) {
 	if plug.Netdev {
 		b.Add(&object.Qdisc{OwnerUID: p.UID, Device: plug.Device})
 	}
@@ -50,7 +50,7 @@ func addPlugged(b *Builder, n *desired.Network, p *desired.Port, plug Plug) {
 		return
 	}
 	if plug.Netdev {
-		addServices(b, n, p, plug.Device)
+		addServices(b, n, p, plug.Device, router)
 	}
 	if plug.Uplink != "" {
 		b.Add(&object.Announcement{

@@ -28,9 +28,12 @@ const (
 	prioFragICMP  uint16 = 350 // first fragments of any other ICMPv6
 	prioException uint16 = 300
 	prioDrop      uint16 = 200
-	prioAllow     uint16 = 100
-	prioGeneral   uint16 = 50
-	prioDefault   uint16 = 0
+	prioLeg       uint16 = 150 // what a router's leg sends to the wire
+	// prioGatewaySource is between the legs' and the networks' way to the wire: the gateway's MAC takes the first only.
+	prioGatewaySource uint16 = 120
+	prioAllow         uint16 = 100
+	prioGeneral       uint16 = 50
+	prioDefault       uint16 = 0
 )
 
 // Ethernet types, IP protocols, ICMPv6 types and UDP ports the tables name (IANA).

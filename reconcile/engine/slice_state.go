@@ -58,7 +58,9 @@ func newSliceState(node string) *sliceState {
 	return &sliceState{node: node, view: map[desired.Key][]byte{}, raw: map[desired.Key][]byte{},
 		items: map[desired.Key]desired.Item{}, bad: map[desired.Key]string{}, leaving: map[desired.Key]bool{},
 		fresh: map[desired.Key]time.Time{},
-		slice: &desired.Slice{Networks: map[string]*desired.Network{}, Ports: map[string]*desired.Port{}}}
+		slice: &desired.Slice{Networks: map[string]*desired.Network{}, Ports: map[string]*desired.Port{},
+			Routers: map[string]*desired.Router{}, FloatingIPs: map[string]*desired.FloatingIP{},
+			Neighbors: map[string]*desired.Neighbors{}}}
 }
 
 // restore makes the slice what the state file held. The view stays empty until etcd is heard.
@@ -219,6 +221,12 @@ func (s *sliceState) adopt(k desired.Key, value []byte, item desired.Item) {
 		s.slice.Networks[v.UID] = v
 	case *desired.Port:
 		s.slice.Ports[v.UID] = v
+	case *desired.Router:
+		s.slice.Routers[v.UID] = v
+	case *desired.FloatingIP:
+		s.slice.FloatingIPs[v.UID] = v
+	case *desired.Neighbors:
+		s.slice.Neighbors[v.UID] = v
 	}
 }
 
@@ -237,6 +245,12 @@ func (s *sliceState) forget(k desired.Key) {
 		delete(s.slice.Networks, k.UID)
 	case desired.KindPort:
 		delete(s.slice.Ports, k.UID)
+	case desired.KindRouter:
+		delete(s.slice.Routers, k.UID)
+	case desired.KindFloatingIP:
+		delete(s.slice.FloatingIPs, k.UID)
+	case desired.KindNeighbors:
+		delete(s.slice.Neighbors, k.UID)
 	}
 }
 

@@ -1,0 +1,109 @@
+package fake
+
+import (
+	"strings"
+
+	"weft/hostnet/object"
+)
+
+// onDevice is the device that an object stands on: its namespace and name; false for objects that are not on one.
+func onDevice(o object.Object) (namespace, device string, ok bool) {
+	switch o := o.(type) {
+	case *object.Addresses:
+		return o.Namespace, o.Device, true
+	case *object.Route:
+		return o.Namespace, o.Device, true
+	case *object.Neighbor:
+		return o.Namespace, o.Device, true
+	case *object.Proxy:
+		return o.Namespace, o.Device, true
+	}
+	return "", "", false
+}
+
+// ends lists both ends of a pair.
+func ends(v *object.Veth) [2]object.VethEnd {
+	return [2]object.VethEnd{{Namespace: v.Namespace, Name: v.Name}, {Namespace: v.Peer.Namespace, Name: v.Peer.Name}}
+}
+
+// devicesPossible refuses what stands on a device that is not there, and a pair whose name is taken.
+func (h *Host) devicesPossible(c object.Change) error {
+	if v, ok := c.Desired.(*object.Veth); ok {
+		for _, e := range ends(v) {
+			if c.Op == object.Create && h.hasDevice(e.Namespace, e.Name) {
+				return refuse(c.Key(), "there is a device %s already", e.Name)
+			}
+		}
+		return nil
+	}
+	if namespace, device, ok := onDevice(c.Desired); ok && !h.hasDevice(namespace, device) {
+		return refuse(c.Key(), "there is no device %s in namespace %s", device, namespace)
+	}
+	return nil
+}
+
+func (h *Host) hasDevice(namespace, device string) bool {
+	for _, o := range h.objects {
+		if v, ok := o.(*object.Veth); ok {
+			for _, e := range ends(v) {
+				if e.Namespace == namespace && e.Name == device {
+					return true
+				}
+			}
+		}
+	}
+	_, there := h.facts.Links[device]
+	return namespace == "" && there
+}
+
+// plugVeth shows a pair's end in the host's own namespace among its links. A real driver says so by an event.
+func (h *Host) plugVeth(v *object.Veth) {
+	for _, e := range ends(v) {
+		if e.Namespace == "" {
+			h.facts.Links[e.Name] = object.LinkFacts{Index: len(h.facts.Links) + 2, MTU: v.MTU, Up: true, Kind: "veth"}
+			h.giveOFPort(e.Name)
+		}
+	}
+}
+
+// dropVeth takes away what stands on a pair that is gone.
+func (h *Host) dropVeth(gone object.Object) {
+	v, ok := gone.(*object.Veth)
+	if !ok {
+		return
+	}
+	for _, e := range ends(v) {
+		if e.Namespace == "" {
+			delete(h.facts.Links, e.Name)
+			if i, ok := h.facts.Interfaces[e.Name]; ok {
+				i.OFPort = 0
+				h.facts.Interfaces[e.Name] = i
+			}
+		}
+		for k, o := range h.objects {
+			if namespace, device, ok := onDevice(o); ok && namespace == e.Namespace && device == e.Name {
+				delete(h.objects, k)
+			}
+		}
+	}
+}
+
+// dropNamespace takes away all that was in a namespace.
+func (h *Host) dropNamespace(name string) {
+	for k, o := range h.objects {
+		switch o := o.(type) {
+		case *object.Veth:
+			if o.Namespace == name || o.Peer.Namespace == name {
+				h.drop(k)
+			}
+		case *object.NATTable, *object.NATMapping:
+			if k.Name == name || strings.HasPrefix(k.Name, name+"/") {
+				delete(h.objects, k)
+			}
+		default:
+			if namespace, _, ok := onDevice(o); ok && namespace == name {
+				delete(h.objects, k)
+			}
+		}
+	}
+}

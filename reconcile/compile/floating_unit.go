@@ -1,0 +1,139 @@
+package compile
+
+import (
+	"net/netip"
+	"slices"
+
+	"weft/hostnet/object"
+	"weft/model/desired"
+)
+
+// floatingIP compiles one floating address: its translation in the router's namespace, the way there from the external
+// network, and the telling of that network. Nothing of it depends on how many others there are.
+func (c compiler) floatingIP(b *Builder, f *desired.FloatingIP) {
+	s, fabric, ok := c.site(b)
+	if !ok {
+		return
+	}
+	router, why := floatingRouter(f)
+	if why == "" {
+		why = c.floatingRival(f)
+	}
+	if why != "" {
+		b.Refuse("%s", why)
+		return
+	}
+	n, wait := c.externalRoad(s.Host, f.Network)
+	if wait == "" {
+		wait = c.floatingWait(f, n, router)
+	}
+	if wait != "" {
+		b.Pend("%s", wait)
+		return
+	}
+	address := f.Address.Addr
+	mapping := &object.NATMapping{OwnerUID: f.UID, Namespace: RouterNamespace(router), Floating: address, Fixed: f.Fixed.Addr,
+		Forwards: natForwards(f.Forwards)}
+	b.Add(mapping)
+	c.floatingRoad(b, s, fabric, n, f, router, mapping.Key())
+}
+
+// floatingRoad adds how the external network finds the address here.
+func (c compiler) floatingRoad(b *Builder, s Site, fabric Fabric, n *desired.Network, f *desired.FloatingIP, router string, mapping object.Key) {
+	address, external, peer := f.Address.Addr, ExternalNamespace(n.UID), transitPeer(router)
+	_, ours := transitPair(c.index.transits[router])
+	via := ours[0].Addr()
+	if address.Is6() {
+		via = ours[1].Addr()
+	}
+	route := &object.Route{OwnerUID: f.UID, Namespace: external, Destination: single(address), Via: via, Device: peer,
+		After: []object.Key{{Kind: object.KindAddresses, Name: external + "/" + peer}, mapping}}
+	b.Add(route)
+	leg := externalLeg(s.Host, n)
+	proxy := &object.Proxy{OwnerUID: f.UID, Namespace: external, Device: externalDevice, Address: address,
+		After: []object.Key{leg.Veth, route.Key()}}
+	b.Add(proxy)
+	plug := fabric.ExternalLeg(&Builder{}, s, n, leg)
+	if plug.Uplink != "" {
+		b.Add(&object.Announcement{OwnerUID: f.UID, Device: plug.Uplink, VLAN: n.SegmentationID, MAC: leg.MAC,
+			Addresses: []netip.Addr{address}, After: append(plug.Announce, proxy.Key())})
+	}
+}
+
+// floatingRouter finds the one router that a floating address leads through, or says what is wrong with it by itself.
+func floatingRouter(f *desired.FloatingIP) (router, why string) {
+	a := f.Address
+	switch {
+	case f.UID == "":
+		return "", "the floating address has no uid"
+	case !canonical(a.Addr):
+		return "", "address " + quote(a.String()) + " is not in canonical form"
+	case len(f.Forwards) > maxForwards:
+		return "", "more than 1000 port forwards"
+	case f.Fixed.IsValid() == (len(f.Forwards) > 0):
+		return "", "a floating address has either a fixed address or port forwards"
+	case f.Fixed.IsValid():
+		if !canonical(f.Fixed.Addr) || f.Fixed.Is4() != a.Is4() {
+			return "", "fixed address " + quote(f.Fixed.String()) + " is not of the floating address's family"
+		}
+		return f.Router, ""
+	}
+	for i, w := range f.Forwards {
+		switch {
+		case w.Router != f.Forwards[0].Router:
+			return "", "its port forwards lead through more than one router"
+		case !canonical(w.To.Addr) || w.To.Is4() != a.Is4():
+			return "", "a forward's address " + quote(w.To.String()) + " is not of the floating address's family"
+		case w.Protocol != "tcp" && w.Protocol != "udp":
+			return "", "forwarded protocol " + quote(w.Protocol) + " is neither tcp nor udp"
+		case w.First == 0 || w.Last < w.First || w.ToFirst == 0 || int(w.ToFirst)+int(w.Last-w.First) > 65535:
+			return "", "forwarded ports are out of range"
+		case slices.ContainsFunc(f.Forwards[:i], func(o desired.Forward) bool { return forwardsOverlap(o, w) }):
+			return "", "its port forwards overlap"
+		}
+	}
+	return f.Forwards[0].Router, ""
+}
+
+func forwardsOverlap(a, b desired.Forward) bool {
+	return a.Protocol == b.Protocol && a.First <= b.Last && b.First <= a.Last
+}
+
+func canonical(a netip.Addr) bool {
+	return a.IsValid() && !a.Is4In6() && a.Zone() == "" && !a.IsUnspecified() && !a.IsMulticast() && !a.IsLoopback()
+}
+
+// floatingRival names the floating address that has this one's before it: the lower uid has it.
+func (c compiler) floatingRival(f *desired.FloatingIP) string {
+	for _, uid := range c.index.byFloating.sorted(floatingKey{f.Network, f.Address}) {
+		if uid < f.UID && c.slice.FloatingIPs[uid] != nil {
+			return "address " + f.Address.String() + " belongs to floating address " + uid + " already"
+		}
+	}
+	return ""
+}
+
+// floatingWait says what a floating address waits for on this host; empty when nothing.
+func (c compiler) floatingWait(f *desired.FloatingIP, n *desired.Network, router string) string {
+	r := c.slice.Routers[router]
+	switch {
+	case r == nil || routerFault(r) != "" || r.External != n.UID:
+		return "waits for a router to external network " + n.Project + "/" + n.Name
+	case !inSubnets(n, f.Address.Addr):
+		return "address " + f.Address.String() + " is in no subnet of the external network"
+	}
+	for _, p := range n.Gateway.Addresses {
+		if p.Addr() == f.Address.Addr {
+			return "address " + f.Address.String() + " is this host's own on the external network"
+		}
+	}
+	return ""
+}
+
+func natForwards(in []desired.Forward) []object.NATForward {
+	var out []object.NATForward
+	for _, w := range in {
+		out = append(out, object.NATForward{Protocol: w.Protocol, First: w.First, Last: w.Last, To: w.To.Addr, ToFirst: w.ToFirst})
+	}
+	return out
+}

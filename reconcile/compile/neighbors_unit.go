@@ -1,0 +1,81 @@
+package compile
+
+import (
+	"net/netip"
+
+	"weft/hostnet/object"
+	"weft/model/desired"
+)
+
+// neighbors compiles a part of who is where on a router's network: one entry each on the leg. An address that two parts
+// hold, as for a moment when a part is written anew, is one object that the engine gives to the first of them.
+func (c compiler) neighbors(b *Builder, part *desired.Neighbors) {
+	if len(part.Entries) > maxNeighbors {
+		b.Refuse("more than 1000 neighbours in one part")
+		return
+	}
+	owner := c.index.legOwner(c.slice, part.Network)
+	n := c.slice.Networks[part.Network]
+	if owner == "" || n == nil {
+		b.Pend("waits for a router on network %s", quote(part.Network))
+		return
+	}
+	namespace, device := RouterNamespace(owner), LegInner(part.Network)
+	after := []object.Key{{Kind: object.KindVeth, Name: namespace + "/" + device}}
+	seen := make(map[netip.Addr]bool, len(part.Entries))
+	for _, e := range part.Entries {
+		a := e.Address.Addr
+		switch {
+		case !canonical(a) || !inSubnets(n, a) || e.MAC.IsZero() || e.MAC[0]&1 != 0 || seen[a]:
+			b.Refuse("neighbour %s %s is listed twice, in no subnet of its network or has no unicast MAC", quote(a.String()), e.MAC)
+			continue
+		case c.isLegAddress(owner, part.Network, a):
+			b.Refuse("neighbour %s has the router's own address", a)
+			continue
+		}
+		seen[a] = true
+		b.Add(&object.Neighbor{OwnerUID: part.UID, Namespace: namespace, Device: device, Address: a, MAC: object.MAC(e.MAC), After: after})
+	}
+}
+
+func (c compiler) isLegAddress(router, network string, a netip.Addr) bool {
+	leg, _ := c.legOf(router, network)
+	for _, p := range leg.Addresses {
+		if p.Addr() == a {
+			return true
+		}
+	}
+	return false
+}
+
+// legOf finds a router's leg on a network.
+func (c compiler) legOf(router, network string) (desired.RouterLeg, bool) {
+	if r := c.slice.Routers[router]; r != nil {
+		for _, leg := range r.Legs {
+			if leg.Network == network {
+				return leg, true
+			}
+		}
+	}
+	return desired.RouterLeg{}, false
+}
+
+// gateway is the leg of the router that a network has on this host.
+func (c compiler) gateway(network string) (desired.RouterLeg, bool) {
+	owner := c.index.legOwner(c.slice, network)
+	if owner == "" {
+		return desired.RouterLeg{}, false
+	}
+	return c.legOf(owner, network)
+}
+
+// hasGateway6 says that a router of ours is on the network with an IPv6 address.
+func (c compiler) hasGateway6(network string) bool {
+	leg, _ := c.gateway(network)
+	for _, p := range leg.Addresses {
+		if p.Addr().Is6() {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,97 @@
+package compile
+
+import (
+	"net/netip"
+
+	"weft/hostnet/object"
+	"weft/model/desired"
+)
+
+// legFlows are the flows of a router's leg on a network. The gateway's MAC and addresses stay on the host: what guests ask
+// of them goes to the leg alone, nothing that claims them comes in from the wire, and what the leg sends to the wire leaves
+// as routerMAC, addressed to one neighbour that is known. Without a routerMAC nothing leaves.
+func legFlows(n *desired.Network, s networkState, leg Leg, ofport uint32, routerMAC object.MAC) []object.Flow {
+	var l flowList
+	meta := object.Exact64(s.number)
+	l.add(tableClassify, prioAllow, object.Match{InPort: ofport, VLAN: object.VLANUntagged(), EthSrc: object.ExactMAC(leg.MAC)},
+		object.SetReg{Reg: 6, Value: ofport}, object.SetMetadata{Value: s.number}, object.Goto{Table: tableForward})
+	l.add(tableForward, prioAllow, object.Match{Metadata: meta, EthDst: object.ExactMAC(leg.MAC)}, object.Output{Port: ofport})
+	for _, a := range leg.Addresses {
+		gatewayAddressFlows(&l, meta, a, ofport)
+	}
+	gatewaySolicitation(&l, meta, object.GatewayLinkLocal, ofport)
+
+	mine := object.Match{Metadata: meta, Reg6: object.Exact32(ofport)}
+	group, arp := mine, mine
+	group.EthDst, arp.EthType = object.GroupMAC(), ethARP
+	l.drop(tableUplink, prioDrop, group)
+	l.drop(tableUplink, prioDrop, arp)
+	for kind := icmpv6RouterSolicitation; kind <= icmpv6Redirect; kind++ {
+		nd := matchICMPv6(kind)
+		nd.Metadata, nd.Reg6 = mine.Metadata, mine.Reg6
+		l.drop(tableUplink, prioDrop, nd)
+	}
+	if s.uplinkPort != 0 && routerMAC != (object.MAC{}) {
+		l.add(tableUplink, prioLeg, mine, object.SetEthSrc{MAC: routerMAC},
+			object.PushVLAN{ID: n.SegmentationID}, object.Output{Port: s.uplinkPort})
+		l.drop(tableFromNetwork, prioReserved, object.Match{Metadata: meta, EthSrc: object.ExactMAC(routerMAC)})
+	}
+	return l
+}
+
+// gatewayAddressFlows: who asks for an address of the gateway hears the leg alone, and nobody on the wire has it.
+func gatewayAddressFlows(l *flowList, meta object.Masked64, a netip.Addr, ofport uint32) {
+	if a.Is6() {
+		gatewaySolicitation(l, meta, a, ofport)
+		l.drop(tableFromNetwork, prioReserved, object.Match{Metadata: meta, EthType: ethIPv6, IPSrc: single(a)})
+		na := matchND(icmpv6NeighborAdvertisement)
+		na.Metadata, na.NDTarget = meta, single(a)
+		l.drop(tableFromNetwork, prioDrop, na)
+		return
+	}
+	l.add(tableForward, prioException, object.Match{Metadata: meta, EthType: ethARP, IPProto: arpRequest, ARPTPA: single(a)},
+		object.Output{Port: ofport})
+	l.drop(tableFromNetwork, prioDrop, object.Match{Metadata: meta, EthType: ethARP, ARPSPA: single(a)})
+	l.drop(tableFromNetwork, prioDrop, object.Match{Metadata: meta, EthType: ethARP, ARPTPA: single(a)})
+	l.drop(tableFromNetwork, prioDrop, object.Match{Metadata: meta, EthType: ethIPv4, IPSrc: single(a)})
+}
+
+// gatewaySolicitation leads solicitations for an address of the gateway to the leg; from the wire they lead nowhere.
+func gatewaySolicitation(l *flowList, meta object.Masked64, a netip.Addr, ofport uint32) {
+	ns := matchND(icmpv6NeighborSolicitation)
+	ns.Metadata, ns.NDTarget = meta, single(a)
+	l.add(tableForward, prioException, ns, object.Output{Port: ofport})
+	l.drop(tableFromNetwork, prioDrop, ns)
+}
+
+// externalLegFlows are the flows of an external namespace's leg: like a guest's that may speak for itself. It stands in the
+// network's flood list.
+func externalLegFlows(number uint64, mac object.MAC, ofport uint32) []object.Flow {
+	var l flowList
+	meta := object.Exact64(number)
+	l.add(tableClassify, prioAllow, object.Match{InPort: ofport, VLAN: object.VLANUntagged(), EthSrc: object.ExactMAC(mac)},
+		object.SetReg{Reg: 6, Value: ofport}, object.SetMetadata{Value: number}, object.Goto{Table: tableForward})
+	l.add(tableForward, prioAllow, object.Match{Metadata: meta, EthDst: object.ExactMAC(mac)}, object.Output{Port: ofport})
+	l.drop(tableFromNetwork, prioReserved, object.Match{Metadata: meta, EthSrc: object.ExactMAC(mac)})
+	return l
+}
+
+// gatewayRules: nobody but a leg has the gateway's MAC and link-local address, on any network, router or not; tables 10, 30
+// and 50.
+func gatewayRules(l *flowList) {
+	l.drop(tableGuestSource, prioReserved, object.Match{EthType: ethIPv6, IPSrc: single(object.GatewayLinkLocal)})
+	dad := matchND(icmpv6NeighborSolicitation)
+	dad.IPSrc, dad.NDTarget = unspecifiedPrefix, single(object.GatewayLinkLocal)
+	l.drop(tableGuestSource, prioReserved, dad)
+
+	gateway := object.ExactMAC(object.GatewayMAC)
+	l.drop(tableFromNetwork, prioReserved, object.Match{EthSrc: gateway})
+	l.drop(tableFromNetwork, prioReserved, object.Match{EthDst: gateway})
+	l.drop(tableFromNetwork, prioReserved, object.Match{EthType: ethIPv6, IPSrc: single(object.GatewayLinkLocal)})
+	na := matchND(icmpv6NeighborAdvertisement)
+	na.NDTarget = single(object.GatewayLinkLocal)
+	l.drop(tableFromNetwork, prioDrop, na)
+
+	l.drop(tableUplink, prioReserved, object.Match{EthDst: gateway})
+	l.drop(tableUplink, prioGatewaySource, object.Match{EthSrc: gateway})
+}

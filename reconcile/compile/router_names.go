@@ -1,0 +1,69 @@
+package compile
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"net/netip"
+
+	"weft/hostnet/object"
+)
+
+// Devices inside namespaces of ours that have the same name in each.
+const (
+	transitDevice  = "transit"  // in a router's namespace: towards the external one
+	externalDevice = "external" // in an external namespace: towards the external network
+)
+
+// digestName is a device name: the prefix and 12 hexadecimal digits of SHA-256 over what it is for.
+func digestName(prefix, of string) string {
+	sum := sha256.Sum256([]byte(of))
+	return prefix + hex.EncodeToString(sum[:6])
+}
+
+// RouterNamespace is the name of the network namespace of a router.
+func RouterNamespace(routerUID string) string { return object.NamespacePrefix + "router-" + routerUID }
+
+// ExternalNamespace is the name of the network namespace through which a host's routers reach an external network.
+func ExternalNamespace(networkUID string) string {
+	return object.NamespacePrefix + "external-" + networkUID
+}
+
+// LegDevice is the host's end of a router's veth on a network; LegInner the end in the router's namespace.
+func LegDevice(routerUID, networkUID string) string {
+	return digestName("wl", routerUID+"/"+networkUID)
+}
+
+// LegInner is the name of the leg on the network inside of its router's namespace.
+func LegInner(networkUID string) string { return digestName("n", networkUID) }
+
+// ExternalLegDevice is the host's end of an external namespace's veth on its network.
+func ExternalLegDevice(networkUID string) string { return digestName("we", networkUID) }
+
+// transitPeer is the end of a router's transit veth in the external namespace.
+func transitPeer(routerUID string) string { return digestName("t", routerUID) }
+
+// transitSlots is how many pairs of addresses there are for routers of one host, in 169.254.128.0/17.
+const transitSlots = 1 << 14
+
+// transitCandidate is the n-th choice of a router for its pair: from its uid, so that it survives restarts without being
+// kept anywhere.
+func transitCandidate(routerUID string, n uint32) uint32 {
+	sum := sha256.Sum256(binary.BigEndian.AppendUint32([]byte("transit\x00"+routerUID+"\x00"), n))
+	return binary.BigEndian.Uint32(sum[:4]) % transitSlots
+}
+
+// transitPair is one slot's addresses, IPv4 (/31) and IPv6 (/127): the external namespace's end and the router's. They never leave
+// the host: the range is link-local for IPv4 (RFC 3927) and a unique local prefix for IPv6 (RFC 4193).
+func transitPair(slot uint32) (external, router []netip.Prefix) {
+	four := func(last uint32) netip.Prefix {
+		v := binary.BigEndian.AppendUint32(nil, 169<<24|254<<16|128<<8|slot<<1|last)
+		return netip.PrefixFrom(netip.AddrFrom4([4]byte(v)), 31)
+	}
+	six := func(last uint32) netip.Prefix {
+		a := [16]byte{0xfd, 0x00, 0x57, 0x45, 0x46, 0x54}
+		binary.BigEndian.PutUint32(a[12:], slot<<1|last)
+		return netip.PrefixFrom(netip.AddrFrom16(a), 127)
+	}
+	return []netip.Prefix{four(0), six(0)}, []netip.Prefix{four(1), six(1)}
+}

@@ -1,0 +1,73 @@
+package compile
+
+import (
+	"net/netip"
+	"slices"
+
+	"weft/model/desired"
+)
+
+// Bounds on what one item may bring to a host.
+const (
+	maxLegs      = 64
+	maxNeighbors = 1000
+	maxForwards  = 1000
+)
+
+// maxUID bounds the uid of what gets names in the file system.
+const maxUID = 64
+
+// routerFault says what of a router by itself can be wired nowhere; empty when nothing.
+func routerFault(r *desired.Router) string {
+	switch {
+	case uidFault(r.UID) != "":
+		return "uid " + quote(r.UID) + " " + uidFault(r.UID)
+	case r.External != "" && uidFault(r.External) != "":
+		return "external network " + quote(r.External) + " " + uidFault(r.External)
+	case len(r.Legs) > maxLegs:
+		return "more than 64 networks"
+	}
+	for i, leg := range r.Legs {
+		switch {
+		case slices.ContainsFunc(r.Legs[:i], func(o desired.RouterLeg) bool { return o.Network == leg.Network }):
+			return "network " + quote(leg.Network) + " is listed twice"
+		case leg.Network == r.External:
+			return "network " + quote(leg.Network) + " is its external network too"
+		}
+	}
+	return ""
+}
+
+// uidFault keeps what is no uid out of the names of files.
+func uidFault(uid string) string {
+	if uid == "" || len(uid) > maxUID {
+		return "is empty or longer than 64 bytes"
+	}
+	for _, c := range []byte(uid) {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'z') && c != '-' {
+			return "holds a byte that no uid has"
+		}
+	}
+	return ""
+}
+
+// legFault says why a router cannot have its addresses on a network; empty when it can.
+func legFault(n *desired.Network, leg desired.RouterLeg) string {
+	if len(leg.Addresses) == 0 || len(leg.Addresses) > maxSubnets {
+		return "the router has no address there, or more than 64"
+	}
+	return prefixesFault(n, leg.Addresses)
+}
+
+// prefixesFault wants addresses of ours to be in subnets of their network.
+func prefixesFault(n *desired.Network, prefixes []netip.Prefix) string {
+	for _, p := range prefixes {
+		if !p.IsValid() || p.Addr().Is4In6() || p.Addr().Zone() != "" {
+			return "address " + quote(p.String()) + " is not in canonical form"
+		}
+		if s, ok := subnetOf(n, p.Addr()); !ok || s.CIDR.Bits() != p.Bits() {
+			return "address " + p.String() + " is in no subnet of the network"
+		}
+	}
+	return ""
+}

@@ -1,0 +1,103 @@
+package compile
+
+import (
+	"net/netip"
+
+	"weft/hostnet/object"
+	"weft/model/desired"
+)
+
+// router compiles a router's namespace with its legs and its way to the external network.
+func (c compiler) router(b *Builder, r *desired.Router) {
+	s, fabric, ok := c.site(b)
+	if !ok {
+		return
+	}
+	if why := routerFault(r); why != "" {
+		b.Refuse("%s", why)
+		return
+	}
+	namespace := RouterNamespace(r.UID)
+	b.Add(&object.Namespace{OwnerUID: r.UID, Name: namespace})
+	for _, leg := range r.Legs {
+		c.routerLeg(b, s, fabric, r, leg)
+	}
+	if r.External != "" {
+		c.transit(b, r)
+	}
+}
+
+// routerLeg adds one leg, unless its network is not there or is another router's.
+func (c compiler) routerLeg(b *Builder, s Site, fabric Fabric, r *desired.Router, leg desired.RouterLeg) {
+	n := c.slice.Networks[leg.Network]
+	if n == nil {
+		b.Pend("waits for network %s", quote(leg.Network))
+		return
+	}
+	if why := c.networkRefusal(n); why != "" {
+		b.Pend("network %s/%s is refused: %s", n.Project, n.Name, why)
+		return
+	}
+	if owner := c.index.legOwner(c.slice, leg.Network); owner != r.UID {
+		b.Refuse("network %s/%s belongs to router %s already", n.Project, n.Name, owner)
+		return
+	}
+	if why := legFault(n, leg); why != "" {
+		b.Refuse("network %s/%s: %s", n.Project, n.Name, why)
+		return
+	}
+	namespace, inner, outer := RouterNamespace(r.UID), LegInner(n.UID), LegDevice(r.UID, n.UID)
+	veth := &object.Veth{OwnerUID: r.UID, Namespace: namespace, Name: inner, MAC: object.GatewayMAC,
+		Peer: object.VethEnd{Name: outer}, MTU: n.MTU}
+	b.Add(veth)
+	b.Add(&object.Addresses{OwnerUID: r.UID, Namespace: namespace, Device: inner, Prefixes: leg.Addresses,
+		After: []object.Key{veth.Key()}})
+	fabric.Leg(b, s, n, Leg{OwnerUID: r.UID, Device: outer, MAC: object.GatewayMAC, Addresses: hostParts(leg.Addresses), Veth: veth.Key()})
+}
+
+// transit adds what leads from a router's namespace to its external network's on the same host.
+func (c compiler) transit(b *Builder, r *desired.Router) {
+	x := c.slice.Networks[r.External]
+	switch {
+	case x == nil:
+		b.Pend("waits for external network %s", quote(r.External))
+		return
+	case c.networkRefusal(x) != "":
+		b.Pend("external network %s/%s is refused: %s", x.Project, x.Name, c.networkRefusal(x))
+		return
+	case x.Gateway == nil:
+		b.Pend("external network %s/%s has no address on this host yet", x.Project, x.Name)
+		return
+	}
+	namespace, external, peer := RouterNamespace(r.UID), ExternalNamespace(x.UID), transitPeer(r.UID)
+	veth := &object.Veth{OwnerUID: r.UID, Namespace: namespace, Name: transitDevice,
+		Peer: object.VethEnd{Namespace: external, Name: peer}, MTU: x.MTU}
+	b.Add(veth)
+	theirs, ours := transitPair(c.index.transits[r.UID])
+	b.Add(&object.Addresses{OwnerUID: r.UID, Namespace: external, Device: peer, Prefixes: theirs, After: []object.Key{veth.Key()}})
+	addresses := &object.Addresses{OwnerUID: r.UID, Namespace: namespace, Device: transitDevice, Prefixes: ours, After: []object.Key{veth.Key()}}
+	b.Add(addresses)
+	nat := &object.NATTable{OwnerUID: r.UID, Namespace: namespace, Role: object.NATRouter, Outside: transitDevice,
+		Sources: hostParts(ours), After: []object.Key{veth.Key()}}
+	b.Add(nat)
+	for _, gateway := range hostParts(theirs) {
+		b.Add(&object.Route{OwnerUID: r.UID, Namespace: namespace, Destination: everything(gateway), Via: gateway,
+			Device: transitDevice, After: []object.Key{addresses.Key(), nat.Key()}})
+	}
+}
+
+// everything is the prefix of all addresses of an address's family.
+func everything(a netip.Addr) netip.Prefix {
+	if a.Is4() {
+		return netip.PrefixFrom(netip.IPv4Unspecified(), 0)
+	}
+	return netip.PrefixFrom(netip.IPv6Unspecified(), 0)
+}
+
+func hostParts(prefixes []netip.Prefix) []netip.Addr {
+	out := make([]netip.Addr, len(prefixes))
+	for i, p := range prefixes {
+		out[i] = p.Addr()
+	}
+	return out
+}
