@@ -26,7 +26,7 @@ func TestParseIDRefuses(t *testing.T) {
 	for _, path := range []string{
 		"", "/", "intent", "intent/", "intent/alpha/port", "intent/alpha/port/", "intent//port/web-1",
 		"intent/alpha/port/web-1/", "intent/alpha/port/web-1/more", "intent/alpha/Port/web-1", "intent/alpha/ports/web-1",
-		"intent/alpha/router/web-1", "intent/alpha/host/h1", "intent/_/port/web-1", "claim/alpha/port/web-1",
+		"intent/alpha/volume/web-1", "intent/alpha/host/h1", "intent/_/port/web-1", "claim/alpha/port/web-1",
 		"intent/alpha/port/web\x001", "intent/alpha/port/web\n1", "intent/alpha/port/\xff\xfe",
 		"intent/alpha/port/" + strings.Repeat("x", 254), "intent/" + strings.Repeat("/", 1<<16),
 	} {
