@@ -4,6 +4,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"weft/model"
 )
 
 // AllPrefix is everything below root and layout, for followers that need one order over all areas (controllers). No
@@ -71,4 +73,14 @@ func IntentOf(status Key) (Key, bool) {
 		return Key{}, false
 	}
 	return Key{"intent/" + rest}, true
+}
+
+// ParseMACClaim reads the MAC out of a claim key.
+func ParseMACClaim(k Key) (model.MAC, bool) {
+	rest, found := strings.CutPrefix(k.path, "claim/mac/")
+	if !found {
+		return model.MAC{}, false
+	}
+	m, err := model.ParseMAC(rest)
+	return m, err == nil
 }

@@ -146,6 +146,14 @@ func DeviceClaim(host, device string) Key {
 	return Key{"claim/device/" + segment(host) + "/" + segment(device)}
 }
 
+// RouterNetworkClaim is the claim of a network by the one router it is on.
+func RouterNetworkClaim(networkUID string) Key { return Key{"claim/router-network/" + networkUID} }
+
+// FixedClaim is the claim of a guest's address by the one floating address that stands for it.
+func FixedClaim(networkUID string, a model.Address) Key {
+	return Key{"claim/fixed/" + networkUID + "/" + a.String()}
+}
+
 // AnyHost stands for every host in a device claim; no host has that name.
 const AnyHost = "_"
 

@@ -26,6 +26,17 @@ type Allocated struct {
 	SegmentationID uint16          `json:"segmentationID,omitempty"`
 	// DHCPServers holds one address for each IPv4 subnet, in the order of the spec's subnets.
 	DHCPServers []model.Address `json:"dhcpServers,omitempty"`
+	// External are a host's own addresses on external networks, in the order of the networks' uids.
+	External []ExternalAddresses `json:"external,omitempty"`
+	// FixedAddress is what a floating address is translated to; known in statuses only.
+	FixedAddress model.Address `json:"fixedAddress,omitzero"`
+}
+
+// ExternalAddresses are what a host has claimed on one external network: at most one address for each family.
+type ExternalAddresses struct {
+	UID       string          `json:"uid"`
+	Network   string          `json:"network"` // project/name
+	Addresses []model.Address `json:"addresses"`
 }
 
 // ClaimState says whether a claim is in use.
@@ -79,6 +90,8 @@ type NodeStatus struct {
 	DesiredRevision int64  `json:"desiredRevision"`
 	Programmed      bool   `json:"programmed"`
 	Reason          string `json:"reason,omitempty"`
+	// External are the addresses that a router's guests on the node leave as.
+	External []model.Address `json:"external,omitempty"`
 }
 
 // Head proves a slice: a node removes only what a matching head says is gone.

@@ -32,6 +32,8 @@ type NodeGateway struct {
 	Addresses []netip.Prefix `json:"addresses"`
 	// NextHops are the routers of the external network, at most one for each family.
 	NextHops []model.Address `json:"nextHops,omitempty"`
+	// RoutedIPv6 says that guests' IPv6 addresses are not translated: the upstream router routes their prefixes.
+	RoutedIPv6 bool `json:"routedIPv6,omitempty"`
 }
 
 // FloatingIP is one floating address on the node of the port it leads to.

@@ -25,6 +25,7 @@ func (a *allocation) network(s *model.NetworkSpec) {
 		}
 	}
 	a.keepUsed(s)
+	a.keepRouted(s)
 }
 
 func (a *allocation) segment(s *model.NetworkSpec, physical *model.PhysicalNetworkSpec) {
@@ -117,7 +118,7 @@ func (a *allocation) keepUsed(s *model.NetworkSpec) {
 			continue
 		}
 		if id, addr, ok := a.userOf(sub, s); ok {
-			a.verdict.invalid("spec.subnets", fmt.Sprintf("subnet %s is gone, but %s still has %s of it: change or delete the port first", sub.CIDR, id, addr))
+			a.verdict.invalid("spec.subnets", fmt.Sprintf("subnet %s is gone, but %s still has %s of it: change or delete that one first", sub.CIDR, id, addr))
 		}
 	}
 }
@@ -126,12 +127,17 @@ func covers(n, old model.Subnet) bool {
 	return n.CIDR.Bits() <= old.CIDR.Bits() && n.CIDR.Contains(old.CIDR.Addr())
 }
 
-// userOf finds a port with an address in the subnet that the new spec has no place for.
+// userOf finds a port or a floating address with an address in the subnet that the new spec has no place for.
 func (a *allocation) userOf(sub model.Subnet, now *model.NetworkSpec) (model.ID, model.Address, bool) {
 	for id := range a.cache.using[a.id] {
 		p := a.cache.accepted[id]
-		spec, ok := p.Object.Spec.(*model.PortSpec)
-		if !ok || spec.NetworkID(id.Project) != a.id {
+		switch spec := p.Object.Spec.(type) {
+		case *model.PortSpec:
+			if spec.NetworkID(id.Project) != a.id {
+				continue
+			}
+		case *model.FloatingIPSpec:
+		default:
 			continue
 		}
 		for _, addr := range p.Allocated.Addresses {

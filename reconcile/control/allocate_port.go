@@ -79,10 +79,17 @@ func (a *allocation) portMAC(s *model.PortSpec) {
 		a.demand("spec.mac", etcdschema.MACClaim(s.MAC), "MAC "+s.MAC.String())
 		return
 	}
+	if !a.chooseMAC() {
+		a.verdict.pending("spec.mac", fmt.Sprintf("no free MAC was found with prefix %x after %d tries", a.settings.MACPrefix, macTries))
+	}
+}
+
+// chooseMAC keeps the MAC the object has, or takes a free one.
+func (a *allocation) chooseMAC() bool {
 	if a.previous != nil && !a.previous.Allocated.MAC.IsZero() && a.keeps(etcdschema.MACClaim(a.previous.Allocated.MAC)) {
 		a.result.MAC = a.previous.Allocated.MAC
 		a.want(etcdschema.MACClaim(a.result.MAC))
-		return
+		return true
 	}
 	for range macTries {
 		v := a.settings.Random()
@@ -91,10 +98,10 @@ func (a *allocation) portMAC(s *model.PortSpec) {
 		if k := etcdschema.MACClaim(m); a.unclaimed(k) {
 			a.result.MAC = m
 			a.want(k)
-			return
+			return true
 		}
 	}
-	a.verdict.pending("spec.mac", fmt.Sprintf("no free MAC was found with prefix %x after %d tries", a.settings.MACPrefix, macTries))
+	return false
 }
 
 // portAddresses gives the port what its spec lists, and for a family of which it lists none one address, IPv6 first.

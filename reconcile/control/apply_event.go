@@ -132,6 +132,8 @@ func (p *planner) actualChanged(k etcdschema.Key, old, e *entry) {
 		for user := range p.cache.using[hostID(name)] {
 			p.touch(user)
 		}
+		p.touch(hostID(name))
+		p.wakeRouters(name)
 	}
 }
 

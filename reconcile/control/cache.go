@@ -29,6 +29,8 @@ type Cache struct {
 	addresses map[string]*addressSet        // claimed, by network uid
 	segments  map[string]*segmentSet        // claimed, by physical network
 
+	members map[model.ID]*members // of networks
+
 	nodes  map[string]*node
 	placed index[desired.Key, string] // nodes that hold an item
 
@@ -42,7 +44,8 @@ func NewCache() *Cache {
 		accepted: map[model.ID]*etcdschema.Accepted{}, ids: map[string]model.ID{},
 		wanting: index[model.ID, model.ID]{}, using: index[model.ID, model.ID]{},
 		owned: index[string, etcdschema.Key]{}, addresses: map[string]*addressSet{},
-		segments: map[string]*segmentSet{}, nodes: map[string]*node{}, placed: index[desired.Key, string]{},
+		segments: map[string]*segmentSet{}, members: map[model.ID]*members{},
+		nodes: map[string]*node{}, placed: index[desired.Key, string]{},
 	}
 }
 
@@ -87,6 +90,7 @@ func (c *Cache) unindex(k etcdschema.Key, e *entry) {
 		id, ok := etcdschema.ParseID(k)
 		if a, is := e.value.(*etcdschema.Accepted); ok && is {
 			c.refer(c.using, id, a.Object, false)
+			c.indexMembers(a, false)
 			delete(c.accepted, id)
 			if c.ids[a.UID] == id {
 				delete(c.ids, a.UID)
@@ -118,6 +122,7 @@ func (c *Cache) index(k etcdschema.Key, e *entry) {
 			c.accepted[id] = a
 			c.ids[a.UID] = id
 			c.refer(c.using, id, a.Object, true)
+			c.indexMembers(a, true)
 		}
 	case "claim":
 		c.indexClaim(k, e, true)

@@ -104,6 +104,12 @@ func decodeDesired(k etcdschema.Key, data []byte) any {
 		return decoded[desired.Network](data)
 	case item.Kind == desired.KindPort:
 		return decoded[desired.Port](data)
+	case item.Kind == desired.KindRouter:
+		return decoded[desired.Router](data)
+	case item.Kind == desired.KindFloatingIP:
+		return decoded[desired.FloatingIP](data)
+	case item.Kind == desired.KindNeighbors:
+		return decoded[desired.Neighbors](data)
 	}
 	return nil
 }

@@ -13,6 +13,8 @@ import (
 type node struct {
 	items    map[desired.Key]*entry
 	networks map[string]int // ports in the slice by network uid
+	legs     map[string]int // routers in the slice with a leg on the network, by its uid
+	external map[string]int // routers in the slice that lead to the external network, by its uid
 	digest   etcdschema.SetDigest
 	head     *entry
 
@@ -25,7 +27,7 @@ func (c *Cache) node(name string) *node {
 	n := c.nodes[name]
 	if n == nil {
 		n = &node{
-			items: map[desired.Key]*entry{}, networks: map[string]int{},
+			items: map[desired.Key]*entry{}, networks: map[string]int{}, legs: map[string]int{}, external: map[string]int{},
 			buckets: map[int]*etcdschema.BucketReport{}, waiting: map[desired.Key]struct{}{},
 		}
 		c.nodes[name] = n
@@ -55,13 +57,31 @@ func (c *Cache) indexDesired(k etcdschema.Key, e *entry, add bool) {
 		n.digest.Remove(k, e.data)
 	}
 	c.placed.change(item, name, add)
-	if p, is := e.value.(*desired.Port); is {
-		if add {
-			n.networks[p.Network]++
-		} else if n.networks[p.Network]--; n.networks[p.Network] == 0 {
-			delete(n.networks, p.Network)
+	switch v := e.value.(type) {
+	case *desired.Port:
+		count(n.networks, v.Network, add)
+	case *desired.Router:
+		for _, leg := range v.Legs {
+			count(n.legs, leg.Network, add)
+		}
+		if v.External != "" {
+			count(n.external, v.External, add)
 		}
 	}
+}
+
+// count keeps no zeros.
+func count(m map[string]int, k string, add bool) {
+	if add {
+		m[k]++
+	} else if m[k]--; m[k] == 0 {
+		delete(m, k)
+	}
+}
+
+// needs says that something in the slice refers to the network.
+func (n *node) needs(network string) bool {
+	return n.networks[network]+n.legs[network]+n.external[network] > 0
 }
 
 // nodeOfActual is the node whose report the key of actual/ is.

@@ -167,6 +167,8 @@ func (p *planner) idle() {
 	clear(p.verdicts)
 	clear(p.blocked)
 	clear(p.starved)
+	clear(p.seen)
+	clear(p.trouble)
 }
 
 func (l *loop) everyTick() {

@@ -84,14 +84,15 @@ func (p *planner) placedOn(k desired.Key) []string {
 
 func (p *planner) putOn(r *round, name string, item *desired.Port, network *etcdschema.Accepted) error {
 	before := p.networkOn(name, item.Key())
-	if changed, err := r.putItem(name, resolveNetwork(p.cache, network)); err != nil {
+	if changed, err := p.putItem(r, name, resolveNetwork(p.cache, name, network)); err != nil {
 		return err
 	} else if changed {
 		p.statusOf(network.Object.ID())
 	}
-	if _, err := r.putItem(name, item); err != nil {
+	if _, err := p.putItem(r, name, item); err != nil {
 		return err
 	}
+	p.routeNetwork(name, network.UID)
 	if before != "" && before != network.UID {
 		p.dropUnused(r, name, before)
 	}
@@ -101,7 +102,7 @@ func (p *planner) putOn(r *round, name string, item *desired.Port, network *etcd
 // takeOff removes a port from a node's slice, and its network when it was the last of it.
 func (p *planner) takeOff(r *round, name string, key desired.Key) {
 	network := p.networkOn(name, key)
-	r.removeItem(name, key)
+	p.removeItem(r, name, key)
 	p.dropUnused(r, name, network)
 }
 
@@ -116,10 +117,13 @@ func (p *planner) networkOn(name string, key desired.Key) string {
 }
 
 func (p *planner) dropUnused(r *round, name, network string) {
-	if network == "" || p.cache.node(name).networks[network] > 0 {
+	if network != "" {
+		p.routeNetwork(name, network)
+	}
+	if network == "" || p.cache.node(name).needs(network) {
 		return
 	}
-	if r.removeItem(name, desired.Key{Kind: desired.KindNetwork, UID: network}) {
+	if p.removeItem(r, name, desired.Key{Kind: desired.KindNetwork, UID: network}) {
 		if id, ok := p.cache.ids[network]; ok {
 			p.statusOf(id)
 		}
@@ -130,10 +134,13 @@ func (p *planner) dropUnused(r *round, name, network string) {
 func (p *planner) withdraw(r *round, kind desired.Kind, uid string) {
 	key := desired.Key{Kind: kind, UID: uid}
 	for _, name := range p.placedOn(key) {
-		if kind == desired.KindPort {
+		switch kind {
+		case desired.KindPort:
 			p.takeOff(r, name, key)
-		} else {
-			r.removeItem(name, key)
+		case desired.KindRouter: // there may be more nodes than fit one transaction
+			p.queue.add(unit{kind: unitItem, node: name, item: key})
+		default:
+			p.removeItem(r, name, key)
 		}
 	}
 }

@@ -29,6 +29,8 @@ type planner struct {
 	verdicts map[model.ID]*verdict
 	blocked  index[etcdschema.Key, model.ID]   // by claim that stands in the way
 	starved  index[string, model.ID]           // by space with nothing free
+	seen     index[string, model.ID]           // by what it was looked at for: an item of a slice, the router of a network
+	trouble  map[string]map[string]string      // why a router is not on a node, by its uid and the node
 	lost     map[model.ID]*etcdschema.Accepted // deleted by a mistake, to be written again
 	foreign  map[etcdschema.Key]struct{}       // keys of slices that somebody else has changed
 	rewound  bool                              // events may be older than what the cache holds: etcd went back
@@ -38,6 +40,7 @@ func newPlanner(c *Cache, s Settings) *planner {
 	return &planner{
 		cache: c, settings: s, status: map[etcdschema.Key]struct{}{}, verdicts: map[model.ID]*verdict{},
 		blocked: index[etcdschema.Key, model.ID]{}, starved: index[string, model.ID]{},
+		seen: index[string, model.ID]{}, trouble: map[string]map[string]string{},
 		lost: map[model.ID]*etcdschema.Accepted{}, foreign: map[etcdschema.Key]struct{}{},
 	}
 }
@@ -95,6 +98,7 @@ func (p *planner) object(r *round, id model.ID) error {
 				return err
 			}
 			acc = next
+			v.waits, v.spaces = a.verdict.waits, a.verdict.spaces
 		} else {
 			v = &a.verdict
 		}
@@ -146,27 +150,37 @@ func (p *planner) allocate(o model.Object, born int64, acc *etcdschema.Accepted)
 		a.network(s)
 	case *model.PortSpec:
 		a.port(s)
+	case *model.HostSpec:
+		a.host(s)
+	case *model.RouterSpec:
+		a.router(s)
+	case *model.FloatingIPSpec:
+		a.floating(s)
 	}
 	return a
 }
 
-// references checks the object in its surroundings: what it refers to must be accepted. A host may come later.
+// references checks the object in its surroundings: what it refers to must be accepted. A host may come later, and
+// so may the port that a floating address leads to.
 func (p *planner) references(a *allocation) {
 	lookup := func(id model.ID) (model.Object, bool) {
 		if acc := p.cache.accepted[id]; acc != nil && (p.cache.intents[id] != nil || p.refers(a.previous, id)) {
 			return acc.Object, true
 		}
-		return model.Object{}, id.Kind == model.KindHost || p.cache.intents[id] != nil
+		return model.Object{}, mayComeLater(id.Kind) || p.cache.intents[id] != nil
 	}
 	for _, e := range model.ValidateRefs(a.object, lookup) {
 		a.verdict.invalid(e.Field, e.Message)
 	}
 	for _, ref := range a.object.Spec.References(a.id.Project) {
-		if p.cache.accepted[ref.To] == nil && p.cache.intents[ref.To] != nil && ref.To.Kind != model.KindHost {
+		if p.cache.accepted[ref.To] == nil && p.cache.intents[ref.To] != nil && !mayComeLater(ref.To.Kind) {
 			a.verdict.pending(ref.Field, fmt.Sprintf("waits for %s, which is not accepted: see its status", ref.To))
 		}
 	}
 }
+
+// mayComeLater says of which kinds an object may name one that does not exist.
+func mayComeLater(k model.Kind) bool { return k == model.KindHost || k == model.KindPort }
 
 func (p *planner) refers(acc *etcdschema.Accepted, to model.ID) bool {
 	if acc == nil {
@@ -208,10 +222,14 @@ func itemKind(k model.Kind) desired.Kind { return desired.Kind(k.Segment()) }
 func (p *planner) settleSlices(r *round, id model.ID, acc *etcdschema.Accepted, v *verdict) error {
 	switch id.Kind {
 	case model.KindHost:
-		_, err := r.putItem(id.Name, resolveHost(p.cache, acc))
+		_, err := p.putItem(r, id.Name, resolveHost(p.cache, acc))
 		return err
 	case model.KindPort:
 		return p.place(r, acc, v)
+	case model.KindRouter:
+		p.route(acc, v)
+	case model.KindFloatingIP:
+		return p.placeFloating(r, acc, v)
 	}
 	return nil
 }
@@ -221,7 +239,7 @@ func (p *planner) remove(r *round, id model.ID, acc *etcdschema.Accepted) error 
 	if acc == nil {
 		return nil
 	}
-	if users := p.cache.using[id]; len(users) > 0 {
+	if users := p.cache.using[id]; len(users) > 0 && id.Kind != model.KindPort {
 		p.remember(id, stillUsed(sortedIDs(users)))
 		return p.settleSlices(r, id, acc, &verdict{})
 	}
@@ -259,6 +277,9 @@ func (p *planner) forget(id model.ID) {
 	for _, s := range v.spaces {
 		p.starved.change(s, id, false)
 	}
+	for _, s := range v.sees {
+		p.seen.change(s, id, false)
+	}
 	delete(p.verdicts, id)
 }
 
@@ -269,5 +290,8 @@ func (p *planner) remember(id model.ID, v *verdict) {
 	}
 	for _, s := range v.spaces {
 		p.starved.change(s, id, true)
+	}
+	for _, s := range v.sees {
+		p.seen.change(s, id, true)
 	}
 }

@@ -211,7 +211,7 @@ func (p *planner) outcome(r *round, out *Preview) {
 // fate says what became of an object in the preview.
 func (p *planner) fate(o *ObjectChange) {
 	if v := p.verdicts[o.ID]; v != nil {
-		o.Phase, o.Reasons = v.phase, v.reasons
+		o.Phase, o.Reasons = p.outlook(o.ID, v)
 	}
 	if a := p.cache.accepted[o.ID]; a != nil {
 		o.Allocated = a.Allocated

@@ -18,6 +18,7 @@ func resolveHost(c *Cache, a *etcdschema.Accepted) *desired.Host {
 	if h.Bridge == "" {
 		h.Bridge = model.DefaultBridge
 	}
+	h.RouterMAC = a.Allocated.MAC
 	for _, p := range s.PhysicalNetworks {
 		h.Uplinks = append(h.Uplinks, desired.Uplink{
 			PhysicalNetwork: p.Name, Interface: p.Interface, MTU: physicalMTU(c, p.Name),
@@ -34,8 +35,8 @@ func physicalMTU(c *Cache, name string) int {
 	return a.Object.Spec.(*model.PhysicalNetworkSpec).MTU
 }
 
-// resolveNetwork is the network's item, the same on every node, with every default filled in.
-func resolveNetwork(c *Cache, a *etcdschema.Accepted) *desired.Network {
+// resolveNetwork is the network's item on a node, with every default filled in. It differs only by the routers there.
+func resolveNetwork(c *Cache, name string, a *etcdschema.Accepted) *desired.Network {
 	s := a.Object.Spec.(*model.NetworkSpec)
 	n := &desired.Network{
 		UID: a.UID, Project: a.Object.Metadata.Project, Name: a.Object.Metadata.Name, Type: s.Type,
@@ -59,10 +60,16 @@ func resolveNetwork(c *Cache, a *etcdschema.Accepted) *desired.Network {
 	servers := a.Allocated.DHCPServers
 	for _, sub := range s.Subnets {
 		d := desired.Subnet{CIDR: sub.CIDR, Gateway: sub.Gateway}
+		if c.node(name).legs[a.UID] > 0 {
+			d.Gateway = sub.ReservedGateway()
+		}
 		if sub.CIDR.Addr().Is4() && len(servers) > 0 {
 			d.DHCPServer, servers = servers[0], servers[1:]
 		}
 		n.Subnets = append(n.Subnets, d)
+	}
+	if s.External != nil && c.node(name).external[a.UID] > 0 {
+		n.Gateway = nodeGateway(c, name, a)
 	}
 	return n
 }

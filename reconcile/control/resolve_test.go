@@ -217,10 +217,10 @@ func TestFieldsOfANewerVersionSurvive(t *testing.T) {
 	if got := string(s.cache().entries[key].data); !strings.Contains(got, `"bandwidth":7`) || !strings.Contains(got, "renamed") {
 		t.Errorf("rewritten as %s", got)
 	}
-	s.event(etcdschema.ParseKey("desired/h1/router/r1"), []byte(`{"uid":"r1"}`))
+	s.event(etcdschema.ParseKey("desired/h1/volume/v1"), []byte(`{"uid":"v1"}`))
 	s.settle()
 	s.check()
-	if s.cache().entries[etcdschema.ParseKey("desired/h1/router/r1")] == nil {
+	if s.cache().entries[etcdschema.ParseKey("desired/h1/volume/v1")] == nil {
 		t.Error("an item of a kind of a newer version was removed")
 	}
 }

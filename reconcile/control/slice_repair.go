@@ -20,20 +20,32 @@ func (p *planner) item(r *round, name string, k desired.Key) error {
 		}
 		p.takeOff(r, name, k)
 	case desired.KindNetwork:
-		if !known || p.cache.node(name).networks[k.UID] == 0 {
-			r.removeItem(name, k)
+		if !known || !p.cache.node(name).needs(k.UID) {
+			p.removeItem(r, name, k)
 			break
 		}
 		p.statusOf(id)
-		_, err := r.putItem(name, resolveNetwork(p.cache, acc))
+		_, err := p.putItem(r, name, resolveNetwork(p.cache, name, acc))
 		return err
+	case desired.KindRouter:
+		if !known {
+			acc = nil
+		}
+		return p.routerOn(r, name, k, acc)
+	case desired.KindNeighbors:
+		return p.neighborsOn(r, name, k)
+	case desired.KindFloatingIP:
+		if known {
+			return p.object(r, id)
+		}
+		p.removeItem(r, name, k)
 	case desired.KindHost:
 		if !known || id.Name != name {
-			r.removeItem(name, k)
+			p.removeItem(r, name, k)
 			break
 		}
 		p.statusOf(id)
-		_, err := r.putItem(name, resolveHost(p.cache, acc))
+		_, err := p.putItem(r, name, resolveHost(p.cache, acc))
 		return err
 	}
 	return nil

@@ -23,10 +23,12 @@ func (p *planner) statusFor(k etcdschema.Key) (s *etcdschema.Status, ok bool) {
 	if v == nil {
 		return nil, false // not looked at yet
 	}
-	s = &etcdschema.Status{Phase: v.phase, Reasons: v.reasons}
+	s = &etcdschema.Status{}
+	s.Phase, s.Reasons = p.outlook(id, v)
 	if acc != nil {
 		s.UID, s.IntentRevision, s.Allocated = acc.UID, acc.IntentRevision, acc.Allocated
 		s.Nodes = p.progress(id.Kind, acc.UID)
+		p.fixedAddress(id.Kind, s)
 	}
 	if in != nil {
 		s.IntentRevision = in.mod
@@ -60,6 +62,9 @@ func (p *planner) progress(kind model.Kind, uid string) map[string]etcdschema.No
 		s := etcdschema.NodeStatus{DesiredRevision: e.mod, Programmed: n.processed(e.mod)}
 		if x, has := n.exception(uid); has {
 			s.Programmed, s.Reason = false, string(x.State)+": "+x.Reason
+		}
+		if rt, ok := e.value.(*desired.Router); ok && rt.External != "" {
+			s.External = p.cache.externalAddresses(name, rt.External)
 		}
 		nodes[name] = s
 	}

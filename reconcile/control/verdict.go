@@ -13,6 +13,7 @@ type verdict struct {
 	reasons []etcdschema.Reason
 	waits   []etcdschema.Key // claims that stand in the way
 	spaces  []string         // spaces with nothing free
+	sees    []string         // what else was looked at, see planner.seen
 }
 
 func (v *verdict) invalid(field, message string) { v.add(etcdschema.PhaseInvalid, field, message) }

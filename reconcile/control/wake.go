@@ -16,9 +16,11 @@ func (p *planner) wakeDependents(id model.ID, old, now *etcdschema.Accepted) {
 	}
 	if old == nil || now == nil || old.UID != now.UID {
 		p.wakeUsers(id)
+		p.wakeRouting(id, old, now)
 		return
 	}
 	p.wakeUnhappy(id)
+	p.wakeRouting(id, old, now)
 	switch s := now.Object.Spec.(type) {
 	case *model.PhysicalNetworkSpec:
 		if !reflect.DeepEqual(old.Object.Spec, now.Object.Spec) {
@@ -28,10 +30,14 @@ func (p *planner) wakeDependents(id model.ID, old, now *etcdschema.Accepted) {
 		if !reflect.DeepEqual(old.Object.Spec, now.Object.Spec) {
 			p.wakeUsers(id)
 		}
+	case *model.PortSpec:
+		if !reflect.DeepEqual(old.Object.Spec, s) || !reflect.DeepEqual(old.Allocated, now.Allocated) {
+			p.wakeUsers(id)
+		}
 	case *model.NetworkSpec:
 		p.wakeItems(now)
 		was := old.Object.Spec.(*model.NetworkSpec)
-		if !reflect.DeepEqual(was.Subnets, s.Subnets) || was.PhysicalNetwork != s.PhysicalNetwork || was.Type != s.Type {
+		if !reflect.DeepEqual(was.Subnets, s.Subnets) || !reflect.DeepEqual(was.External, s.External) || was.PhysicalNetwork != s.PhysicalNetwork || was.Type != s.Type {
 			p.wakeUsers(id)
 		}
 	}

@@ -1,0 +1,186 @@
+package control
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"reflect"
+	"slices"
+
+	"weft/etcdschema"
+	"weft/model"
+)
+
+// router claims the networks: each is on one router.
+func (a *allocation) router(s *model.RouterSpec) {
+	for i, id := range s.NetworkIDs(a.id.Project) {
+		if n := a.cache.accepted[id]; n != nil {
+			a.demand(fmt.Sprintf("spec.networks[%d]", i), etcdschema.RouterNetworkClaim(n.UID), id.String())
+		}
+	}
+}
+
+// routerOf is the accepted router that the network is on; nil when it is on none.
+func (c *Cache) routerOf(network string) *etcdschema.Accepted {
+	cl, ok := c.claim(etcdschema.RouterNetworkClaim(network))
+	if !ok {
+		return nil
+	}
+	a := c.accepted[c.ids[cl.Owner]]
+	if a == nil {
+		return nil
+	}
+	if _, is := a.Object.Spec.(*model.RouterSpec); !is {
+		return nil
+	}
+	return a
+}
+
+// keepRouted refuses what would make routers and floating addresses of the network wrong: they were accepted beside it
+// as it was.
+func (a *allocation) keepRouted(s *model.NetworkSpec) {
+	if a.previous == nil || a.previous.UID != a.uid {
+		return
+	}
+	if was := a.previous.Object.Spec.(*model.NetworkSpec); reflect.DeepEqual(was.Subnets, s.Subnets) && reflect.DeepEqual(was.External, s.External) {
+		return
+	}
+	lookup := func(id model.ID) (model.Object, bool) {
+		if id == a.id {
+			return a.object, true
+		}
+		if acc := a.cache.accepted[id]; acc != nil {
+			return acc.Object, true
+		}
+		return model.Object{}, true
+	}
+	for _, id := range sortedIDs(a.cache.using[a.id]) {
+		if id.Kind != model.KindRouter && id.Kind != model.KindFloatingIP {
+			continue
+		}
+		if errs := model.ValidateRefs(a.cache.accepted[id].Object, lookup); len(errs) > 0 {
+			a.verdict.invalid("spec", fmt.Sprintf("would make %s wrong (%s: %s): change that one first", id, errs[0].Field, errs[0].Message))
+		}
+	}
+}
+
+// host claims what the host needs for the routers on it: a MAC that their frames carry on the wire, and an address of
+// each family on each of their external networks. What cannot be had is not the host's fault: the routers wait for it.
+func (a *allocation) host(s *model.HostSpec) {
+	externals := map[string]*etcdschema.Accepted{}
+	routed := false
+	for uid := range a.cache.node(a.id.Name).networks {
+		router := a.cache.routerOf(uid)
+		if router == nil || unroutable(a.cache, a.id.Name, s, router) != "" {
+			continue
+		}
+		routed = true
+		if x := a.cache.externalOf(router); x != nil {
+			externals[x.UID] = x
+		}
+	}
+	if !routed {
+		return
+	}
+	if a.previous == nil || a.previous.Allocated.MAC.IsZero() {
+		a.previousMAC()
+	}
+	if a.result.MAC.IsZero() && !a.chooseMAC() {
+		return
+	}
+	for _, uid := range slices.Sorted(maps.Keys(externals)) {
+		x := externals[uid]
+		at := etcdschema.ExternalAddresses{UID: uid, Network: x.Object.Metadata.Project + "/" + x.Object.Metadata.Name}
+		for _, v6 := range []bool{false, true} {
+			if addr, ok := a.ownAddress(x, v6); ok {
+				at.Addresses = append(at.Addresses, addr)
+			}
+		}
+		if len(at.Addresses) > 0 {
+			a.result.External = append(a.result.External, at)
+		}
+	}
+}
+
+// previousMAC takes back a MAC that the host has let go a short while ago.
+func (a *allocation) previousMAC() {
+	for _, k := range slices.SortedFunc(maps.Keys(a.cache.owned[a.uid]), compareKeys) {
+		if m, ok := etcdschema.ParseMACClaim(k); ok {
+			a.result.MAC = m
+			a.want(k)
+			return
+		}
+	}
+}
+
+// ownAddress is the host's address of a family on an external network: the one it has, one it has let go a short while
+// ago, or a free one.
+func (a *allocation) ownAddress(x *etcdschema.Accepted, v6 bool) (model.Address, bool) {
+	subnets := subnetsOf(x.Object.Spec.(*model.NetworkSpec), v6)
+	if len(subnets) == 0 {
+		return model.Address{}, false
+	}
+	if a.previous != nil && a.previous.UID == a.uid {
+		for _, had := range a.previous.Allocated.External {
+			for _, addr := range had.Addresses {
+				k := etcdschema.AddressClaim(x.UID, addr)
+				inside := slices.ContainsFunc(subnets, func(s model.Subnet) bool { return s.CIDR.Contains(addr.Addr) })
+				if had.UID == x.UID && inside && a.keeps(k) {
+					a.want(k)
+					return addr, true
+				}
+			}
+		}
+	}
+	for _, k := range slices.SortedFunc(maps.Keys(a.cache.owned[a.uid]), compareKeys) {
+		uid, addr, ok := etcdschema.ParseAddressClaim(k)
+		if ok && uid == x.UID && slices.ContainsFunc(subnets, func(s model.Subnet) bool { return s.CIDR.Contains(addr.Addr) }) {
+			a.want(k)
+			return addr, true
+		}
+	}
+	for _, s := range subnets {
+		if addr, ok := a.freeAddress(x.UID, s); ok {
+			a.want(etcdschema.AddressClaim(x.UID, addr))
+			return addr, true
+		}
+	}
+	a.verdict.spaces = append(a.verdict.spaces, x.UID)
+	return model.Address{}, false
+}
+
+// externalOf is the router's external network; nil when it has none, or none that is accepted.
+func (c *Cache) externalOf(router *etcdschema.Accepted) *etcdschema.Accepted {
+	s := router.Object.Spec.(*model.RouterSpec)
+	if s.ExternalNetwork == "" {
+		return nil
+	}
+	x := c.accepted[s.ExternalID(router.Object.Metadata.Project)]
+	if x == nil || x.Object.Spec.(*model.NetworkSpec).External == nil {
+		return nil
+	}
+	return x
+}
+
+// externalAddresses are what the node has on the external network.
+func (c *Cache) externalAddresses(name, network string) []model.Address {
+	h := c.accepted[hostID(name)]
+	if h == nil {
+		return nil
+	}
+	for _, x := range h.Allocated.External {
+		if x.UID == network {
+			return x.Addresses
+		}
+	}
+	return nil
+}
+
+// prefixIn is the address with the length of the subnet it is in.
+func prefixIn(s *model.NetworkSpec, a model.Address) (netip.Prefix, model.Subnet, bool) {
+	i := s.SubnetOf(a)
+	if i < 0 {
+		return netip.Prefix{}, model.Subnet{}, false
+	}
+	return netip.PrefixFrom(a.Addr, s.Subnets[i].CIDR.Bits()), s.Subnets[i], true
+}

@@ -1,0 +1,226 @@
+package control
+
+import (
+	"fmt"
+	"slices"
+
+	"weft/etcdschema"
+	"weft/model"
+	"weft/model/desired"
+)
+
+// floating claims the address, and the guest's address that it stands for unless another floating address does.
+func (a *allocation) floating(s *model.FloatingIPSpec) {
+	x := a.cache.accepted[s.NetworkID(a.id.Project)]
+	if x == nil {
+		return // reported with the references
+	}
+	if s.Address.IsValid() {
+		a.result.Addresses = []model.Address{s.Address}
+		a.demand("spec.address", etcdschema.AddressClaim(x.UID, s.Address), "address "+s.Address.String())
+	} else {
+		a.floatingAddress(s, x)
+	}
+	if s.Port == "" || len(a.result.Addresses) == 0 {
+		return
+	}
+	port := a.cache.accepted[model.ID{Project: a.id.Project, Kind: model.KindPort, Name: s.Port}]
+	if port == nil {
+		return
+	}
+	network := a.cache.accepted[port.Object.Spec.(*model.PortSpec).NetworkID(a.id.Project)]
+	fixed, ok := fixedAddress(port, s.FixedAddress, a.result.Addresses[0])
+	if network == nil || !ok {
+		return
+	}
+	k := etcdschema.FixedClaim(network.UID, fixed)
+	if _, blocked := a.obstacle(k); blocked {
+		a.verdict.waits = append(a.verdict.waits, k)
+		return
+	}
+	a.want(k)
+}
+
+// floatingAddress keeps the address, or takes the lowest free one: of the family that the fixed address says, else IPv4
+// where there is any.
+func (a *allocation) floatingAddress(s *model.FloatingIPSpec, x *etcdschema.Accepted) {
+	spec := x.Object.Spec.(*model.NetworkSpec)
+	v4, v6 := subnetsOf(spec, false), subnetsOf(spec, true)
+	if spec.External == nil || spec.External.Mode() == model.ExternalIPv6Routed {
+		v6 = nil
+	}
+	subnets := v4
+	fixed := s.FixedAddress
+	for _, f := range s.PortForwards {
+		if f.FixedAddress.IsValid() {
+			fixed = f.FixedAddress
+		}
+	}
+	if fixed.IsValid() && fixed.Is6() || !fixed.IsValid() && len(v4) == 0 {
+		subnets = v6
+	}
+	if len(subnets) == 0 {
+		a.verdict.invalid("spec.network", fmt.Sprintf("%s has no subnet for floating addresses of the family: use a network that has one", x.Object.ID()))
+		return
+	}
+	a.oneAddress(x.UID, subnets)
+}
+
+// fixedAddress is the port's address that a floating address leads to.
+func fixedAddress(port *etcdschema.Accepted, wanted, floating model.Address) (model.Address, bool) {
+	for _, a := range port.Allocated.Addresses {
+		if wanted.IsValid() && a == wanted || !wanted.IsValid() && a.Is4() == floating.Is4() {
+			return a, true
+		}
+	}
+	return model.Address{}, false
+}
+
+// end is where traffic of a floating address is led to.
+type end struct {
+	node   string
+	router string // uid
+	port   string // uid
+	fixed  model.Address
+}
+
+// placeFloating makes the slices hold the floating address: on the node of its guest, or nowhere while it leads to none.
+func (p *planner) placeFloating(r *round, acc *etcdschema.Accepted, v *verdict) error {
+	name, item := p.resolveFloating(acc, v)
+	key := desired.Key{Kind: desired.KindFloatingIP, UID: acc.UID}
+	for _, old := range p.placedOn(key) {
+		if item == nil || old != name {
+			p.removeItem(r, old, key)
+		}
+	}
+	if item == nil {
+		return nil
+	}
+	_, err := p.putItem(r, name, item)
+	return err
+}
+
+// resolveFloating is the item and its node; nil when the address leads nowhere, and the verdict says why.
+func (p *planner) resolveFloating(acc *etcdschema.Accepted, v *verdict) (string, *desired.FloatingIP) {
+	s := acc.Object.Spec.(*model.FloatingIPSpec)
+	project := acc.Object.Metadata.Project
+	x := p.cache.accepted[s.NetworkID(project)]
+	if x == nil || len(acc.Allocated.Addresses) == 0 || s.Port == "" && len(s.PortForwards) == 0 {
+		return "", nil
+	}
+	addr := acc.Allocated.Addresses[0]
+	if cl, ok := p.cache.claim(etcdschema.AddressClaim(x.UID, addr)); !ok || cl.Owner != acc.UID {
+		v.pending("spec.address", fmt.Sprintf("is wired nowhere: %s is not its own on the present incarnation of the network", addr))
+		return "", nil
+	}
+	item := &desired.FloatingIP{UID: acc.UID, Project: project, Name: acc.Object.Metadata.Name, Network: x.UID, Address: addr}
+	if s.Port != "" {
+		e, why := p.endOf(model.ID{Project: project, Kind: model.KindPort, Name: s.Port}, s.FixedAddress, addr, x, v)
+		if why == "" {
+			why = p.sharedFixed(acc, e)
+		}
+		if why != "" {
+			v.pending("spec.port", why)
+			return "", nil
+		}
+		item.Router, item.Port, item.Fixed = e.router, e.port, e.fixed
+		return e.node, item
+	}
+	return p.resolveForwards(item, s, x, v)
+}
+
+func (p *planner) resolveForwards(item *desired.FloatingIP, s *model.FloatingIPSpec, x *etcdschema.Accepted, v *verdict) (string, *desired.FloatingIP) {
+	node, whole := "", true
+	for i, f := range s.PortForwards {
+		e, why := p.endOf(model.ID{Project: item.Project, Kind: model.KindPort, Name: f.Target}, f.FixedAddress, item.Address, x, v)
+		if why == "" && node != "" && node != e.node {
+			why = fmt.Sprintf("Port %s/%s is on host %s, that of another forward on host %s: all forwards of one address lead to one host", item.Project, f.Target, e.node, node)
+		}
+		if why != "" {
+			v.pending(fmt.Sprintf("spec.portForwards[%d].target", i), why)
+			whole = false
+			continue
+		}
+		node = e.node
+		item.Forwards = append(item.Forwards, desired.Forward{
+			Protocol: string(f.Protocol), First: f.Port.First, Last: f.Port.Last, Router: e.router, Port: e.port, To: e.fixed, ToFirst: f.To(),
+		})
+	}
+	if !whole {
+		return "", nil
+	}
+	return node, item
+}
+
+// sharedFixed says that another floating address stands for the guest's address.
+func (p *planner) sharedFixed(acc *etcdschema.Accepted, e end) string {
+	item, _ := entryValue[*desired.Port](p.cache.node(e.node).items[desired.Key{Kind: desired.KindPort, UID: e.port}])
+	cl, ok := p.cache.claim(etcdschema.FixedClaim(item.Network, e.fixed))
+	if ok && cl.Owner == acc.UID {
+		return ""
+	}
+	other := "another floating address"
+	if id, known := p.cache.ids[cl.Owner]; known {
+		other = id.String()
+	}
+	return fmt.Sprintf("%s is what %s stands for: use another address of the port, or change that one first", e.fixed, other)
+}
+
+// endOf finds where a guest is, or why no traffic can be led there. Whatever it looks at wakes the object again.
+func (p *planner) endOf(id model.ID, wanted, floating model.Address, x *etcdschema.Accepted, v *verdict) (end, string) {
+	port := p.cache.accepted[id]
+	if port == nil {
+		return end{}, fmt.Sprintf("%s does not exist or is not accepted yet", id)
+	}
+	s := port.Object.Spec.(*model.PortSpec)
+	network := p.cache.accepted[s.NetworkID(id.Project)]
+	fixed, has := fixedAddress(port, wanted, floating)
+	switch {
+	case !has && wanted.IsValid():
+		return end{}, fmt.Sprintf("%s does not have the address %s", id, wanted)
+	case !has:
+		return end{}, fmt.Sprintf("%s has no address of the family of %s", id, floating)
+	case network == nil:
+		return end{}, fmt.Sprintf("the network of %s is not accepted", id)
+	}
+	v.sees = append(v.sees, networkSight(network.UID))
+	router := p.cache.routerOf(network.UID)
+	switch {
+	case router == nil:
+		return end{}, fmt.Sprintf("%s of %s is on no router: put it on one that leads to %s", network.Object.ID(), id, x.Object.ID())
+	case p.cache.externalOf(router) != x:
+		return end{}, fmt.Sprintf("%s, on which %s of %s is, does not lead to %s", router.Object.ID(), network.Object.ID(), id, x.Object.ID())
+	case s.Host == "":
+		return end{}, fmt.Sprintf("%s has no host", id)
+	}
+	e := end{node: s.Host, router: router.UID, port: port.UID, fixed: fixed}
+	return e, p.endReady(e, id, router, x, v)
+}
+
+// endReady says why the guest's node cannot translate for it yet.
+func (p *planner) endReady(e end, id model.ID, router, x *etcdschema.Accepted, v *verdict) string {
+	n := p.cache.node(e.node)
+	rk, pk := desired.Key{Kind: desired.KindRouter, UID: e.router}, desired.Key{Kind: desired.KindPort, UID: e.port}
+	v.sees = append(v.sees, itemSight(e.node, rk), itemSight(e.node, pk))
+	if item, ok := entryValue[*desired.Router](n.items[rk]); !ok || item.External != x.UID {
+		return fmt.Sprintf("%s is not on host %s: see its status", router.Object.ID(), e.node)
+	}
+	item, ok := entryValue[*desired.Port](n.items[pk])
+	if !ok || item.State != desired.StateActive || !slices.Contains(item.Addresses, e.fixed) {
+		return fmt.Sprintf("%s is not on host %s yet: see its status", id, e.node)
+	}
+	return ""
+}
+
+// fixedAddress completes a floating address's status with what it is translated to.
+func (p *planner) fixedAddress(kind model.Kind, s *etcdschema.Status) {
+	if kind != model.KindFloatingIP {
+		return
+	}
+	key := desired.Key{Kind: desired.KindFloatingIP, UID: s.UID}
+	for name := range s.Nodes {
+		if f, ok := entryValue[*desired.FloatingIP](p.cache.nodes[name].items[key]); ok {
+			s.Allocated.FixedAddress = f.Fixed
+		}
+	}
+}
