@@ -217,11 +217,11 @@ func TestAnyHistoryKeepsTheInvariants(t *testing.T) {
 		}
 		s.settle()
 		s.check()
-		writes := s.writes
+		writes, before := s.writes, s.snapshot()
 		s.planner.wakeAll()
 		s.settle()
 		if s.writes != writes {
-			t.Fatalf("a second look wrote %d keys", s.writes-writes)
+			t.Fatalf("a second look wrote %d keys: (-before +after)\n%s", s.writes-writes, cmp.Diff(before, s.snapshot()))
 		}
 	})
 }

@@ -43,10 +43,12 @@ func (p *planner) wakeDependents(id model.ID, old, now *etcdschema.Accepted) {
 	}
 }
 
-// wakeLeaving looks again at objects that are deleted and wait for the last reference to them to go.
+// wakeLeaving looks again at objects that are deleted and wait for the last reference to them to go, and at those whose
+// newest intent was refused, which may have been because of what refers to them.
 func (p *planner) wakeLeaving(old *etcdschema.Accepted) {
 	for _, ref := range old.Object.Spec.References(old.Object.Metadata.Project) {
-		if p.cache.intents[ref.To] == nil && p.cache.accepted[ref.To] != nil {
+		v := p.verdicts[ref.To]
+		if p.cache.accepted[ref.To] != nil && (p.cache.intents[ref.To] == nil || v != nil && !v.good()) {
 			p.touch(ref.To)
 		}
 	}

@@ -64,7 +64,7 @@ func (p *planner) wakeHostsOf(network *etcdschema.Accepted) {
 	}
 }
 
-// wakeLegs looks at the floating addresses behind a router, and at its networks that waited for it to change.
+// wakeLegs looks at the floating addresses behind a router.
 func (p *planner) wakeLegs(router *etcdschema.Accepted) {
 	if router == nil {
 		return
@@ -73,9 +73,6 @@ func (p *planner) wakeLegs(router *etcdschema.Accepted) {
 	for _, id := range s.NetworkIDs(router.Object.Metadata.Project) {
 		if n := p.cache.accepted[id]; n != nil {
 			p.wakeSeen(networkSight(n.UID))
-		}
-		if v := p.verdicts[id]; v != nil && !v.good() {
-			p.touch(id)
 		}
 	}
 }
