@@ -1,8 +1,8 @@
 // Package ra advertises to each guest, on its own port, what it should know of its network (RFC 4861): that addresses
 // come from DHCPv6, which prefixes are on the link, its MTU and DNS.
 //
-// Invariants: what is advertised is a function of the binding alone; the advertiser is never a default router (router
-// lifetime 0) and no address is made from its prefixes (A=0); a solicitation is answered at once and to all nodes,
+// Invariants: what is advertised is a function of the binding alone; the advertiser is a default router only where a router
+// of ours is on the network, and speaks as that one then (else router lifetime 0); no address is made from its prefixes (A=0); a solicitation is answered at once and to all nodes,
 // for there is but one node on a port, within the rate that frame grants a port.
 package ra
 
@@ -29,6 +29,10 @@ const (
 
 // minLifetime keeps what was advertised alive over lost advertisements (RFC 8106 section 5.1), however short leases are.
 const minLifetime = 3 * maxInterval
+
+// routerLifetime is how long a guest keeps the router without hearing of it again (RFC 4861 section 6.2.1: three times the
+// longest interval).
+const routerLifetime = 3 * maxInterval
 
 // routerSolicitation is the ICMPv6 type of a router solicitation (RFC 4861 section 4.1).
 const routerSolicitation uint8 = 133
@@ -85,7 +89,11 @@ func IsSolicitation(received []byte) bool {
 // Advertisement builds the whole frame that advertises the binding.
 func Advertisement(b *object.RABinding) ([]byte, error) {
 	lifetime := max(b.Lease.Truncate(time.Second), minLifetime)
-	options := []ndp.Option{&ndp.LinkLayerAddress{Direction: ndp.Source, Addr: object.ServerMAC[:]}}
+	mac, source, router := object.ServerMAC, object.ServerLinkLocal, time.Duration(0)
+	if b.Router {
+		mac, source, router = object.GatewayMAC, object.GatewayLinkLocal, routerLifetime
+	}
+	options := []ndp.Option{&ndp.LinkLayerAddress{Direction: ndp.Source, Addr: mac[:]}}
 	if b.MTU >= minMTU {
 		options = append(options, ndp.NewMTU(uint32(b.MTU)))
 	}
@@ -105,7 +113,7 @@ func Advertisement(b *object.RABinding) ([]byte, error) {
 		options = append(options, &ndp.DNSSearchList{Lifetime: lifetime, DomainNames: []string{b.Domain}})
 	}
 	body, err := ndp.MarshalMessage(&ndp.RouterAdvertisement{
-		CurrentHopLimit: 64, ManagedConfiguration: true, OtherConfiguration: true, Options: options,
+		CurrentHopLimit: 64, ManagedConfiguration: true, OtherConfiguration: true, RouterLifetime: router, Options: options,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("router advertisement: %w", err)
@@ -114,8 +122,8 @@ func Advertisement(b *object.RABinding) ([]byte, error) {
 		return nil, errors.New("router advertisement: more prefixes and DNS servers than fit into the MTU")
 	}
 	all := netip.IPv6LinkLocalAllNodes()
-	between := frame.Between{Src: object.ServerMAC, Dst: frame.MulticastMAC(all)}
-	return frame.ICMPv6(between, object.ServerLinkLocal, all, body), nil
+	between := frame.Between{Src: mac, Dst: frame.MulticastMAC(all)}
+	return frame.ICMPv6(between, source, all, body), nil
 }
 
 // family6 picks the IPv6 addresses.

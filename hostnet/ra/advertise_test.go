@@ -34,11 +34,13 @@ func TestAdvertisement(t *testing.T) {
 	short, hostile := fullBinding(), fullBinding()
 	short.Lease, short.MTU, short.DNS, short.Domain = time.Minute, 576, nil, ""
 	hostile.Domain = "$(reboot)"
+	routed := fullBinding()
+	routed.Router = true
 	var w strings.Builder
 	for _, c := range []struct {
 		name    string
 		binding *object.RABinding
-	}{{"everything", fullBinding()}, {"a short lease, an MTU below IPv6's, no DNS", short}, {"a hostile domain", hostile}} {
+	}{{"everything", fullBinding()}, {"a short lease, an MTU below IPv6's, no DNS", short}, {"a hostile domain", hostile}, {"a router of ours", routed}} {
 		f, err := Advertisement(c.binding)
 		if err != nil {
 			t.Fatalf("%s: %v", c.name, err)

@@ -129,5 +129,14 @@ func everyKey(s *desired.Slice) []desired.Key {
 	for _, p := range s.Ports {
 		keys = append(keys, p.Key())
 	}
+	for _, r := range s.Routers {
+		keys = append(keys, r.Key())
+	}
+	for _, f := range s.FloatingIPs {
+		keys = append(keys, f.Key())
+	}
+	for _, n := range s.Neighbors {
+		keys = append(keys, n.Key())
+	}
 	return keys
 }

@@ -21,13 +21,18 @@ func drawInput(t *rapid.T) compile.Input {
 	clear(in.Slice.Networks)
 	clear(in.Slice.Ports)
 	for i := range rapid.IntRange(1, 4).Draw(t, "networks") {
-		uid := fmt.Sprintf("%08x-0000-4000-8000-%012x", rapid.IntRange(1, 3).Draw(t, "number"), i)
+		uid := fmt.Sprintf("%08x-0000-4000-8000-%012x", rapid.IntRange(1, 3).Draw(t, "number"), i+1)
 		in.Slice.Networks[uid] = network(uid, "n", uint16(rapid.IntRange(0, 4).Draw(t, "vlan")), 1)
 	}
 	nets := slices.Sorted(maps.Keys(in.Slice.Networks))
 	for i := range rapid.IntRange(0, 8).Draw(t, "ports") {
 		p := drawPort(t, i, nets)
 		in.Slice.Ports[p.UID] = p
+	}
+	in.Slice.Routers, in.Slice.FloatingIPs = map[string]*desired.Router{}, map[string]*desired.FloatingIP{}
+	in.Slice.Neighbors = map[string]*desired.Neighbors{}
+	if rapid.Bool().Draw(t, "routed") {
+		drawRouters(t, in, nets)
 	}
 	drawFacts(t, in)
 	return in
@@ -145,19 +150,25 @@ func TestIndexFollowsChanges(t *testing.T) {
 
 func replace(s, next *desired.Slice, k desired.Key) {
 	switch k.Kind {
+	case desired.KindRouter:
+		replaceIn(s.Routers, next.Routers, k.UID)
+	case desired.KindFloatingIP:
+		replaceIn(s.FloatingIPs, next.FloatingIPs, k.UID)
+	case desired.KindNeighbors:
+		replaceIn(s.Neighbors, next.Neighbors, k.UID)
 	case desired.KindNetwork:
-		if n := next.Networks[k.UID]; n != nil {
-			s.Networks[k.UID] = n
-		} else {
-			delete(s.Networks, k.UID)
-		}
+		replaceIn(s.Networks, next.Networks, k.UID)
 	case desired.KindPort:
-		if p := next.Ports[k.UID]; p != nil {
-			s.Ports[k.UID] = p
-		} else {
-			delete(s.Ports, k.UID)
-		}
+		replaceIn(s.Ports, next.Ports, k.UID)
 	}
+}
+
+func replaceIn[T any](items, next map[string]*T, uid string) {
+	if v := next[uid]; v != nil {
+		items[uid] = v
+		return
+	}
+	delete(items, uid)
 }
 
 // A port that is faulty by itself changes no other item's unit.
@@ -194,7 +205,8 @@ func TestCompileIsDeterministic(t *testing.T) {
 		in := drawInput(t)
 		want := compileAll(in)
 		again := in
-		again.Slice = &desired.Slice{Host: in.Slice.Host, Networks: map[string]*desired.Network{}, Ports: map[string]*desired.Port{}}
+		again.Slice = &desired.Slice{Host: in.Slice.Host, Networks: map[string]*desired.Network{}, Ports: map[string]*desired.Port{},
+			Routers: map[string]*desired.Router{}, FloatingIPs: map[string]*desired.FloatingIP{}, Neighbors: map[string]*desired.Neighbors{}}
 		for _, k := range rapid.Permutation(everyKey(in.Slice)).Draw(t, "order") {
 			replace(again.Slice, in.Slice, k)
 		}

@@ -1,0 +1,45 @@
+package compile_test
+
+import (
+	"fmt"
+	"net/netip"
+
+	"pgregory.net/rapid"
+
+	"weft/model"
+	"weft/model/desired"
+	"weft/reconcile/compile"
+)
+
+// drawRouters draws routers, floating addresses and neighbours that collide often, on networks that may be anything.
+func drawRouters(t *rapid.T, in compile.Input, nets []string) {
+	in.Slice.Host.RouterMAC = rapid.SampledFrom([]model.MAC{{}, mac("fa:16:3e:00:01:0a"), mac("fa:16:3e:ff:00:01")}).Draw(t, "router MAC")
+	for _, uid := range nets {
+		if n := *in.Slice.Networks[uid]; rapid.Bool().Draw(t, "external "+uid) {
+			n.Gateway = &desired.NodeGateway{Addresses: []netip.Prefix{netip.MustParsePrefix("10.1.0.250/24")}, NextHops: []model.Address{address("10.1.0.1")}}
+			in.Slice.Networks[uid] = &n
+		}
+	}
+	anyNet := rapid.SampledFrom(append(nets, "absent"))
+	var routers []string
+	for i := range rapid.IntRange(0, 3).Draw(t, "routers") {
+		r := &desired.Router{UID: fmt.Sprintf("e0000000-0000-4000-8000-%012x", i), External: anyNet.Draw(t, "external")}
+		for range rapid.IntRange(0, 3).Draw(t, "legs") {
+			r.Legs = append(r.Legs, desired.RouterLeg{Network: anyNet.Draw(t, "leg"),
+				Addresses: []netip.Prefix{netip.MustParsePrefix(rapid.SampledFrom([]string{"10.1.0.1/24", "10.1.0.10/24", "fd00:1::1/64"}).Draw(t, "gateway"))}})
+		}
+		in.Slice.Routers[r.UID] = r
+		routers = append(routers, r.UID)
+	}
+	for i := range rapid.IntRange(0, 4).Draw(t, "floating") {
+		f := &desired.FloatingIP{UID: fmt.Sprintf("f0000000-0000-4000-8000-%012x", i), Network: anyNet.Draw(t, "of"),
+			Address: address(fmt.Sprint("10.1.0.20", rapid.IntRange(0, 2).Draw(t, "address"))),
+			Router:  rapid.SampledFrom(append(routers, "absent")).Draw(t, "by"), Fixed: address("10.1.0.11")}
+		in.Slice.FloatingIPs[f.UID] = f
+	}
+	for i, uid := range append(nets, "absent") {
+		n := &desired.Neighbors{UID: fmt.Sprint(uid, "-0"), Network: uid,
+			Entries: []desired.Neighbor{{Address: address(fmt.Sprint("10.1.0.1", i)), MAC: mac("fa:16:3e:00:00:77")}}}
+		in.Slice.Neighbors[n.UID] = n
+	}
+}

@@ -1,0 +1,161 @@
+package compile_test
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"weft/hostnet/object"
+	"weft/model"
+	"weft/model/desired"
+	"weft/reconcile/compile"
+)
+
+const (
+	netPublic = "cccccccc-0000-4000-8000-000000000003"
+	routerUID = "50000000-0000-4000-8000-000000000005"
+	floatWeb  = "60000000-0000-4000-8000-000000000006"
+	floatFwd  = "70000000-0000-4000-8000-000000000007"
+	partRed   = netRed + "-0"
+)
+
+// routed is the fixture with a router between red and blue that leads to the external network public, two floating addresses
+// and the neighbours of red; the legs are plugged.
+func routed() compile.Input {
+	in := fixture()
+	s := in.Slice
+	s.Host.RouterMAC = mac("fa:16:3e:ff:00:01")
+	public := network(netPublic, "public", 200, 9)
+	public.Gateway = &desired.NodeGateway{Addresses: []netip.Prefix{netip.MustParsePrefix("10.9.0.50/24"), netip.MustParsePrefix("fd00:9::50/64")},
+		NextHops: []model.Address{address("10.9.0.1"), address("fd00:9::1")}}
+	s.Networks[netPublic] = public
+	leg := func(uid string, octet int) desired.RouterLeg {
+		return desired.RouterLeg{Network: uid, Addresses: []netip.Prefix{
+			netip.MustParsePrefix(fmt.Sprintf("10.%d.0.1/24", octet)), netip.MustParsePrefix(fmt.Sprintf("fd00:%d::1/64", octet))}}
+	}
+	s.Routers = map[string]*desired.Router{routerUID: {UID: routerUID, Project: "alpha", Name: "way",
+		Legs: []desired.RouterLeg{leg(netRed, 1), leg(netBlue, 2)}, External: netPublic}}
+	s.FloatingIPs = map[string]*desired.FloatingIP{
+		floatWeb: {UID: floatWeb, Project: "alpha", Name: "web", Network: netPublic, Address: address("10.9.0.100"), Router: routerUID,
+			Port: portWeb, Fixed: address("10.1.0.10")},
+		floatFwd: {UID: floatFwd, Project: "alpha", Name: "fwd", Network: netPublic, Address: address("fd00:9::101"),
+			Forwards: []desired.Forward{{Protocol: "tcp", First: 80, Last: 90, Router: routerUID, Port: portWeb, To: address("fd00:1::a"), ToFirst: 8080}}},
+	}
+	s.Neighbors = map[string]*desired.Neighbors{partRed: {UID: partRed, Network: netRed, Entries: []desired.Neighbor{
+		{Address: address("10.1.0.10"), MAC: mac("fa:16:3e:00:01:0a")}, {Address: address("fd00:1::a"), MAC: mac("fa:16:3e:00:01:0a")}}}}
+	for i, device := range []string{compile.LegDevice(routerUID, netRed), compile.ExternalLegDevice(netPublic)} {
+		in.Facts.Links[device] = object.LinkFacts{MTU: 1450, Up: true, Kind: "veth"}
+		in.Facts.Interfaces[device] = object.InterfaceFacts{Bridge: "br-int", OFPort: uint32(20 + i), Created: true}
+	}
+	return in
+}
+
+func TestRouterGolden(t *testing.T) {
+	t.Parallel()
+	in := routed()
+	for name, k := range map[string]desired.Key{
+		"router": key(desired.KindRouter, routerUID), "external": key(desired.KindNetwork, netPublic), "floating": key(desired.KindFloatingIP, floatWeb),
+		"floating_forwards": key(desired.KindFloatingIP, floatFwd), "neighbors": key(desired.KindNeighbors, partRed),
+		"port_routed": key(desired.KindPort, portWeb), "network_routed": key(desired.KindNetwork, netRed),
+	} {
+		golden(t, name, text(compile.Compile(in, k)))
+	}
+}
+
+// What is wrong with a router, its networks or a floating address is said, and stops nothing else.
+func TestRouterUnits(t *testing.T) {
+	t.Parallel()
+	router, public, web := key(desired.KindRouter, routerUID), key(desired.KindNetwork, netPublic), key(desired.KindFloatingIP, floatWeb)
+	part, portKey := key(desired.KindNeighbors, partRed), key(desired.KindPort, portWeb)
+	r := func(in compile.Input) *desired.Router { return in.Slice.Routers[routerUID] }
+	f := func(in compile.Input) *desired.FloatingIP { return in.Slice.FloatingIPs[floatWeb] }
+	for _, c := range []struct {
+		name             string
+		make             func(in compile.Input)
+		key              desired.Key
+		pending, refused string
+	}{
+		{name: "leg without number", make: func(compile.Input) {}, key: router, pending: "waits for an OpenFlow port number of " + compile.LegDevice(routerUID, netBlue)},
+		{name: "network missing", make: func(in compile.Input) { delete(in.Slice.Networks, netBlue) }, key: router, pending: "waits for network"},
+		{name: "external missing", make: func(in compile.Input) { delete(in.Slice.Networks, netPublic) }, key: router, pending: "waits for external network"},
+		{name: "no address there", make: func(in compile.Input) { in.Slice.Networks[netPublic].Gateway = nil }, key: router, pending: "has no address on this host yet"},
+		{name: "hostile uid", make: func(in compile.Input) { in.Slice.Routers["../x"] = &desired.Router{UID: "../x"} }, key: key(desired.KindRouter, "../x"), refused: "no uid has"},
+		{name: "network of another router", make: func(in compile.Input) {
+			in.Slice.Routers["a"] = &desired.Router{UID: "40000000", Legs: r(in).Legs[:1]}
+			in.Slice.Routers["40000000"] = in.Slice.Routers["a"]
+			delete(in.Slice.Routers, "a")
+		}, key: router, pending: "OpenFlow", refused: "network alpha/red belongs to router 40000000 already"},
+		{name: "leg elsewhere", make: func(in compile.Input) {
+			r(in).Legs[1].Addresses = []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24")}
+		}, key: router, refused: "in no subnet"},
+		{name: "no router MAC", make: func(in compile.Input) { in.Slice.Host.RouterMAC = model.MAC{} }, key: public, pending: "waits for the host's router MAC"},
+		{name: "floating as is", make: func(compile.Input) {}, key: web},
+		{name: "floating without router", make: func(in compile.Input) { clear(in.Slice.Routers) }, key: web, pending: "waits for a router to external network alpha/public"},
+		{name: "floating outside", make: func(in compile.Input) { f(in).Address = address("192.0.2.7") }, key: web, pending: "in no subnet of the external network"},
+		{name: "floating is the host's", make: func(in compile.Input) { f(in).Address = address("10.9.0.50") }, key: web, pending: "this host's own"},
+		{name: "floating of two kinds", make: func(in compile.Input) { f(in).Fixed = address("fd00:1::a") }, key: web, refused: "family"},
+		{name: "floating twice", make: func(in compile.Input) {
+			twin := *f(in)
+			twin.UID = "61000000-0000-4000-8000-000000000006"
+			in.Slice.FloatingIPs[twin.UID] = &twin
+		}, key: key(desired.KindFloatingIP, "61000000-0000-4000-8000-000000000006"), refused: "belongs to floating address " + floatWeb},
+		{name: "neighbour elsewhere", make: func(in compile.Input) { in.Slice.Neighbors[partRed].Entries[0].Address = address("192.0.2.1") }, key: part, refused: "neighbour"},
+		{name: "neighbour is the gateway", make: func(in compile.Input) { in.Slice.Neighbors[partRed].Entries[0].Address = address("10.1.0.1") }, key: part, refused: "router's own address"},
+		{name: "guest with the gateway's address", make: func(in compile.Input) { in.Slice.Ports[portWeb].Addresses[1] = address("10.1.0.1") }, key: portKey, refused: "that of the network's router"},
+		{name: "guest with the gateway's MAC", make: func(in compile.Input) { in.Slice.Ports[portWeb].MAC = model.MAC(object.GatewayMAC) }, key: portKey, refused: "reserved for routers"},
+		{name: "guest with the host's MAC", make: func(in compile.Input) { in.Slice.Ports[portWeb].MAC = in.Slice.Host.RouterMAC }, key: portKey, refused: "host's own for routers"},
+		{name: "guest with a leg's device", make: func(in compile.Input) { in.Slice.Ports[portWeb].Device = compile.LegDevice(routerUID, netRed) }, key: portKey, refused: "is a router's"},
+	} {
+		in := routed()
+		c.make(in)
+		u := compile.Compile(in, c.key)
+		for _, s := range []struct{ what, got, want string }{{"pending", u.Pending, c.pending}, {"refused", u.Refused, c.refused}} {
+			if c.key == router && s.what == "pending" && c.refused != "" {
+				continue // blue's leg has no number in any case
+			}
+			if (s.want == "") != (s.got == "") || !strings.Contains(s.got, s.want) {
+				t.Errorf("%s: %s is %q, want %q in it", c.name, s.what, s.got, s.want)
+			}
+		}
+	}
+}
+
+// A floating address concerns itself alone, however many there are, and so does a part of the neighbours.
+func TestFloatingConcernsItself(t *testing.T) {
+	t.Parallel()
+	in := routed()
+	in.Index = compile.NewIndex(in.Slice, in.Facts)
+	for _, k := range []desired.Key{key(desired.KindFloatingIP, floatWeb), key(desired.KindNeighbors, partRed)} {
+		if got := in.Index.Update(in.Slice, k); len(got) != 1 || got[0] != k {
+			t.Errorf("%v concerns %v", k, got)
+		}
+	}
+}
+
+// Routers of a host never share transit addresses, and one keeps its own when others come, unless it gives way to a lower uid.
+func TestTransitsAreDistinct(t *testing.T) {
+	t.Parallel()
+	in := routed()
+	for i := range 500 {
+		uid := fmt.Sprintf("80000000-0000-4000-8000-%012x", i)
+		in.Slice.Routers[uid] = &desired.Router{UID: uid, External: netPublic}
+	}
+	in.Index = compile.NewIndex(in.Slice, in.Facts)
+	seen := map[string]string{}
+	for uid := range in.Slice.Routers {
+		for _, o := range compile.Compile(in, key(desired.KindRouter, uid)).Objects {
+			if a, ok := o.(*object.Addresses); ok && a.Device == "transit" {
+				for _, p := range a.Prefixes {
+					if other := seen[p.String()]; other != "" {
+						t.Errorf("%s is that of %s and %s", p, other, uid)
+					}
+					seen[p.String()] = uid
+				}
+			}
+		}
+	}
+	if len(seen) != 2*501 {
+		t.Errorf("%d addresses for 501 routers", len(seen))
+	}
+}
