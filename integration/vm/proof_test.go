@@ -87,7 +87,13 @@ func wantPing(t *testing.T, from, address string, want bool) {
 	}
 }
 
+// proveModules loads what is asked for, and what the kernel asks for itself.
 func proveModules(t *testing.T) {
+	if f, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0); err != nil {
+		t.Errorf("the kernel does not load the module of a device file that is opened: %v", err)
+	} else {
+		f.Close()
+	}
 	for _, m := range []string{"openvswitch", "8021q", "br_netfilter", "nf_conntrack_bridge", "vxlan", "act_police"} {
 		do(t, "modprobe", m)
 	}

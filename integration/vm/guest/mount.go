@@ -106,6 +106,9 @@ func settle() error {
 			return err
 		}
 	}
+	if err := makeNodes(); err != nil {
+		return err
+	}
 	if err := loopbackUp(); err != nil {
 		return fmt.Errorf("loopback: %w", err)
 	}

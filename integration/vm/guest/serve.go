@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -38,8 +37,7 @@ func serve() error {
 		return fmt.Errorf("guest: uname: %w", err)
 	}
 	s := &server{replies: agent.NewWriter[agent.Reply](port), groups: map[int]int{}}
-	release, _, _ := bytes.Cut(name.Release[:], []byte{0})
-	if err := s.replies.Send(agent.Reply{Hello: &agent.Hello{Release: string(release)}}); err != nil {
+	if err := s.replies.Send(agent.Reply{Hello: &agent.Hello{Release: unix.ByteSliceToString(name.Release[:])}}); err != nil {
 		return err
 	}
 	requests := agent.NewReader(port)
