@@ -305,6 +305,12 @@ func touchDevices(c object.Change, devices map[string]bool) {
 			devices[o.Device] = true
 		case *object.Link:
 			devices[o.Name] = true
+		case *object.Veth:
+			for _, end := range []object.VethEnd{{Namespace: o.Namespace, Name: o.Name}, o.Peer} {
+				if end.Namespace == "" {
+					devices[end.Name] = true
+				}
+			}
 		}
 	}
 }
