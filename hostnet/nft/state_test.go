@@ -173,6 +173,9 @@ func TestRangesRoundTrip(t *testing.T) {
 			}
 		}
 		short := rangesOf(ports)
+		if seen := (&object.NATMapping{Floating: m.Floating, Forwards: short}); len(m.Diff(seen)) > 0 {
+			t.Fatalf("%v read back is a difference: %v", m.Forwards, m.Diff(seen))
+		}
 		if len(short) > len(m.Forwards) {
 			t.Fatalf("%v became %v", m.Forwards, short)
 		}
