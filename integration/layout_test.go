@@ -48,6 +48,7 @@ var arrows = []struct {
 	{"hostnet/", []string{"hostnet/"}},
 	{"hostnet/object", nil},
 	{"reconcile/compile", []string{"model", "model/desired", "hostnet/object"}},
+	{"reconcile/compile/", []string{"model", "model/desired", "hostnet/object", "reconcile/compile"}},
 	{"reconcile/plan", []string{"hostnet/object"}},
 	{"reconcile/engine", []string{"model", "model/desired", "etcdschema", "hostnet/object", "reconcile/compile", "reconcile/plan"}},
 	{"reconcile/", []string{"model", "model/desired", "etcdschema", "reconcile/"}},
@@ -83,7 +84,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 func TestPurePackagesDoNoInput(t *testing.T) {
 	t.Parallel()
 	impure := []string{"os", "os/exec", "net/http", "syscall", "log/slog", "io/fs"}
-	for _, pure := range []string{"model", "model/desired", "hostnet/object", "reconcile/compile", "reconcile/plan"} {
+	for _, pure := range []string{"model", "model/desired", "hostnet/object", "reconcile/compile", "reconcile/compile/linuxbridge", "reconcile/plan"} {
 		for file, imports := range parse(t, pure, func(string) bool { return true }) {
 			for _, imported := range imports {
 				if slices.Contains(impure, imported) {

@@ -39,7 +39,7 @@ func flags() []cli.Flag {
 		text("etcd-cert", "WEFT_ETCD_CERT", "", "client certificate; its common name is the node's name"),
 		text("etcd-key", "WEFT_ETCD_KEY", "", "key of the client certificate"),
 		text("etcd-ca", "WEFT_ETCD_CA", "", "certificates that etcd's is checked with"),
-		text("ovs-rundir", "WEFT_OVS_RUNDIR", "/var/run/openvswitch", "where db.sock and the bridges' sockets are"),
+		text("ovs-rundir", "WEFT_OVS_RUNDIR", "/var/run/openvswitch", "where db.sock and the bridges' sockets are; empty on a host without Open vSwitch"),
 		text("datapath-type", "WEFT_DATAPATH_TYPE", "system", "of the bridges: system (kernel) or netdev (userspace)"),
 		text("state-dir", "WEFT_STATE_DIR", "/var/lib/weft", "where the last good slice is kept"),
 		text("debug-listen", "WEFT_DEBUG_LISTEN", "unix:/run/weft/weftd.sock",

@@ -34,6 +34,12 @@ const (
 	KindProxy      Kind = "proxy"       // an address that a device in a namespace of ours answers for without having it
 	KindNATTable   Kind = "nat-table"   // the nftables rules of a namespace of ours
 	KindNATMapping Kind = "nat-mapping" // one floating address in the maps of a NAT table
+
+	KindVLANDevice   Kind = "vlan-device"   // a VLAN sub-interface that Weft makes
+	KindLinuxBridge  Kind = "linux-bridge"  // a bridge of the kernel that Weft makes
+	KindBridgePort   Kind = "bridge-port"   // a device's place in such a bridge
+	KindGuard        Kind = "guard"         // the nftables rules that protect the kernel's bridges
+	KindGuardMembers Kind = "guard-members" // what those rules know of one port or network
 )
 
 // Key names one object on a host. It is comparable.

@@ -101,6 +101,9 @@ func (g *Guest) plug(ctx context.Context, o GuestOptions) error {
 	if err := g.IP(ctx, "link", "set", "eth0", "up"); err != nil {
 		return err
 	}
+	if h.OVS == nil {
+		o.Plug = PlugDevice // a hypervisor there leaves the device to Weft
+	}
 	g.Options = o
 	if o.Plug != PlugInterface {
 		return nil

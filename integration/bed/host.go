@@ -19,7 +19,7 @@ type Host struct {
 	Name string
 	// Dir holds the host's Open vSwitch and weftd's state.
 	Dir string
-	OVS *OpenVSwitch
+	OVS *OpenVSwitch // nil on a host with the kernel's bridges
 	// Weftd is the host reconciler; it is started by AddHost only if the options say so.
 	Weftd *Process
 	// Debug is the path of weftd's debug socket.
@@ -54,8 +54,10 @@ func (b *Bed) AddHost(name string, o HostOptions) (*Host, error) {
 	if err := h.cable(n); err != nil {
 		return nil, err
 	}
-	if err := h.startOpenVSwitch(); err != nil {
-		return nil, err
+	if b.datapath() != DatapathBridge {
+		if err := h.startOpenVSwitch(); err != nil {
+			return nil, err
+		}
 	}
 	b.mu.Lock()
 	b.hosts[name] = h
@@ -135,8 +137,11 @@ func (h *Host) registerWeftd(o HostOptions) error {
 }
 
 func (h *Host) weftdArgs(flags []string) ([]string, error) {
-	args := []string{"--node", h.Name, "--ovs-rundir", h.OVS.Dir, "--datapath-type", string(h.bed.datapath()),
-		"--state-dir", filepath.Join(h.Dir, "state"), "--debug-listen", "unix:" + h.Debug}
+	args := []string{"--node", h.Name, "--ovs-rundir="}
+	if h.OVS != nil {
+		args = []string{"--node", h.Name, "--ovs-rundir", h.OVS.Dir, "--datapath-type", string(h.bed.datapath())}
+	}
+	args = append(args, "--state-dir", filepath.Join(h.Dir, "state"), "--debug-listen", "unix:"+h.Debug)
 	road, err := h.bed.etcd.flags(h.Name)
 	return append(append(args, road...), flags...), err
 }

@@ -18,6 +18,8 @@ type Datapath string
 const (
 	DatapathUser   Datapath = "netdev" // ovs-vswitchd itself; needs nothing of the kernel
 	DatapathKernel Datapath = "system" // the kernel's module openvswitch
+	// DatapathBridge is none of Open vSwitch's: the hosts have VLAN devices and bridges of the kernel.
+	DatapathBridge Datapath = "bridge"
 )
 
 // datapath of the hosts.

@@ -116,6 +116,9 @@ func start(b *bed.Bed, p *bed.Process) error {
 		return b.Etcd().Start(b.Context())
 	}
 	for _, h := range b.Hosts() {
+		if h.OVS == nil {
+			continue
+		}
 		switch p {
 		case h.OVS.Server:
 			return h.OVS.StartServer(b.Context())

@@ -20,12 +20,25 @@ type scenario struct {
 	needs []need.Need
 	// repeats are other scenarios, by name, that are run in its place, under its needs: "# repeats vlan-isolation".
 	repeats []string
+	// bridge says that its hosts have the kernel's VLAN devices and bridges: "# fabric bridge". Its manifests say nothing
+	// of that. both says that it holds on either kind of host: "# fabric both".
+	bridge, both bool
 }
 
 // Lines that mean something before the first that is no comment.
 const (
 	needsLine   = "# needs "
 	repeatsLine = "# repeats "
+	fabricLine  = "# fabric "
+)
+
+// repeatsBoth stands for all scenarios that hold on either kind of host.
+const repeatsBoth = "both"
+
+// The fabrics of a scenario.
+const (
+	fabricBridge = "bridge"
+	fabricBoth   = "both"
 )
 
 // scenarios reads the first lines of every scenario.
@@ -43,13 +56,33 @@ func scenarios() ([]scenario, error) {
 		if all[i], err = parseScenario(f, string(text)); err != nil {
 			return nil, err
 		}
+	}
+	for i := range all {
+		all[i].repeats = expand(all[i].repeats, all)
 		for _, r := range all[i].repeats {
 			if !slices.Contains(files, r+".txtar") {
-				return nil, fmt.Errorf("%s repeats %q, which is no scenario here", f, r)
+				return nil, fmt.Errorf("%s repeats %q, which is no scenario here", all[i].file, r)
 			}
 		}
 	}
 	return all, nil
+}
+
+// expand puts the names in place of repeatsBoth.
+func expand(repeats []string, all []scenario) []string {
+	var names []string
+	for _, r := range repeats {
+		if r != repeatsBoth {
+			names = append(names, r)
+			continue
+		}
+		for _, s := range all {
+			if s.both {
+				names = append(names, s.name)
+			}
+		}
+	}
+	return names
 }
 
 func parseScenario(file, text string) (scenario, error) {
@@ -69,6 +102,16 @@ func parseScenario(file, text string) (scenario, error) {
 		}
 		if words, ok := strings.CutPrefix(line, repeatsLine); ok {
 			s.repeats = append(s.repeats, strings.Fields(words)...)
+		}
+		if words, ok := strings.CutPrefix(line, fabricLine); ok {
+			switch strings.TrimSpace(words) {
+			case fabricBridge:
+				s.bridge = true
+			case fabricBoth:
+				s.both = true
+			default:
+				return s, fmt.Errorf("%s: fabric %q is neither %s nor %s", file, strings.TrimSpace(words), fabricBridge, fabricBoth)
+			}
 		}
 	}
 	return s, nil
@@ -95,6 +138,13 @@ func TestParseScenario(t *testing.T) {
 	}
 	if !slices.Equal(s.scripts(), []string{"a.txtar", "b.txtar"}) {
 		t.Errorf("it runs %v", s.scripts())
+	}
+	if s, err := parseScenario("x.txtar", "# fabric bridge\n# repeats both\n"); err != nil || !s.bridge || s.both ||
+		!slices.Equal(expand(s.repeats, []scenario{{name: "a", both: true}, {name: "b"}}), []string{"a"}) {
+		t.Errorf("read %+v, error %v", s, err)
+	}
+	if _, err := parseScenario("x.txtar", "# fabric brigde\n"); err == nil {
+		t.Error("a fabric that nobody knows was read")
 	}
 	if _, err := parseScenario("x.txtar", "# needs kernel-datapth\n"); err == nil {
 		t.Error("a need that nobody knows was read")

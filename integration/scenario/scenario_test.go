@@ -55,7 +55,7 @@ func TestScenario(t *testing.T) {
 			t.Fatal(err)
 		case len(lacking) > 0:
 			t.Run(s.name, func(t *testing.T) { m.run(t, s, lacking) })
-		case len(s.needs) > 0 || len(s.repeats) > 0:
+		case len(s.needs) > 0 || len(s.repeats) > 0 || s.bridge:
 			r.special(t, s)
 		default:
 			plain = append(plain, s.file)
@@ -75,6 +75,9 @@ func (r runner) special(t *testing.T, s scenario) {
 	datapath := bed.DatapathUser
 	if slices.Contains(s.needs, need.KernelDatapath) {
 		datapath = bed.DatapathKernel
+	}
+	if s.bridge {
+		datapath = bed.DatapathBridge
 	}
 	if len(s.repeats) == 0 {
 		r.scripts(t, s.scripts(), datapath)
@@ -110,6 +113,11 @@ type worldKey struct{}
 func setup(ctx context.Context, e *testscript.Env, binaries string, datapath bed.Datapath) error {
 	if err := os.CopyFS(e.WorkDir, os.DirFS("common")); err != nil {
 		return err
+	}
+	if datapath == bed.DatapathBridge {
+		if err := declareBridges(e.WorkDir); err != nil {
+			return err
+		}
 	}
 	b, err := bed.New(ctx, bed.Config{Binaries: binaries, Datapath: datapath})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"weft/hostnet/object"
 	"weft/model/desired"
 )
 
@@ -103,15 +104,26 @@ func (c compiler) deviceRefusal(h *desired.Host, name string) string {
 	if name == h.Bridge {
 		return "device " + name + " is the host's bridge"
 	}
+	if _, plugged := c.facts.Interfaces[name]; plugged {
+		return uplinkDevice(h, name)
+	}
+	return Site{c, h}.linkRefusal(name, c.facts.Links[name])
+}
+
+func uplinkDevice(h *desired.Host, name string) string {
 	for _, up := range h.Uplinks {
 		if up.Interface == name {
 			return "device " + name + " is the uplink of physical network " + up.PhysicalNetwork
 		}
 	}
-	if _, plugged := c.facts.Interfaces[name]; plugged {
-		return ""
+	return ""
+}
+
+// linkRefusal judges what the kernel says of a device that a port wants.
+func (s Site) linkRefusal(name string, link object.LinkFacts) string {
+	if why := uplinkDevice(s.Host, name); why != "" {
+		return why
 	}
-	link := c.facts.Links[name]
 	if why := uplinkCarries(link); why != "" {
 		return "device " + name + " " + why
 	}

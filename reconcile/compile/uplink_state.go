@@ -19,19 +19,11 @@ type uplinkState struct {
 // belongs to something else, is refused: taking it would cut the host off. One that is in our bridge already stays there,
 // whatever somebody put on it since: removing it would cut the guests off.
 func (c compiler) uplink(h *desired.Host, i int) uplinkState {
+	if why := uplinkFault(h, i); why != "" {
+		return uplinkState{refused: why}
+	}
 	up := h.Uplinks[i]
-	name := "uplink " + up.Interface + " of physical network " + up.PhysicalNetwork
-	if why := deviceNameFault(up.Interface); why != "" {
-		return uplinkState{refused: fmt.Sprintf("uplink %s of physical network %s: the name %s", quote(up.Interface), up.PhysicalNetwork, why)}
-	}
-	for _, other := range h.Uplinks[:i] {
-		if other.Interface == up.Interface {
-			return uplinkState{refused: name + ": the interface is the uplink of physical network " + other.PhysicalNetwork + " already"}
-		}
-		if other.PhysicalNetwork == up.PhysicalNetwork {
-			return uplinkState{refused: name + ": the physical network has uplink " + other.Interface + " already"}
-		}
-	}
+	name := uplinkName(up)
 	if up.Interface == h.Bridge {
 		return uplinkState{refused: name + ": it is the bridge itself"}
 	}
@@ -54,6 +46,27 @@ func (c compiler) uplink(h *desired.Host, i int) uplinkState {
 		return uplinkState{ofport: iface.OFPort}
 	}
 	return uplinkState{pending: name + ": waits for an OpenFlow port number"}
+}
+
+// uplinkFault says what is wrong with the declaration of the i-th uplink itself; empty when nothing is.
+func uplinkFault(h *desired.Host, i int) string {
+	up := h.Uplinks[i]
+	if why := deviceNameFault(up.Interface); why != "" {
+		return fmt.Sprintf("uplink %s of physical network %s: the name %s", quote(up.Interface), up.PhysicalNetwork, why)
+	}
+	for _, other := range h.Uplinks[:i] {
+		if other.Interface == up.Interface {
+			return uplinkName(up) + ": the interface is the uplink of physical network " + other.PhysicalNetwork + " already"
+		}
+		if other.PhysicalNetwork == up.PhysicalNetwork {
+			return uplinkName(up) + ": the physical network has uplink " + other.Interface + " already"
+		}
+	}
+	return ""
+}
+
+func uplinkName(up desired.Uplink) string {
+	return "uplink " + up.Interface + " of physical network " + up.PhysicalNetwork
 }
 
 // uplinkCarries says what a link carries that the host cannot do without; empty when nothing.

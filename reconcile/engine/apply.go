@@ -94,18 +94,16 @@ func (e *Engine) verify(ctx context.Context, out outcome) {
 		return
 	}
 	keys := make([]object.Key, 0, len(out.tried))
-	var deleted []object.Key
+	deleted := false
 	for k, c := range out.tried {
 		keys = append(keys, k)
-		if c.Op == object.Delete {
-			deleted = append(deleted, k)
-		}
+		deleted = deleted || c.Op == object.Delete
 	}
 	found, blind := e.host.observe(ctx, keys)
 	var ours map[object.Key]bool
-	if len(deleted) > 0 {
+	if deleted {
 		var err error
-		if ours, err = e.host.oursAmong(ctx, deleted); err != nil {
+		if ours, err = e.host.ours(ctx); err != nil {
 			e.log.Error("removals cannot be verified", "error", err)
 		}
 	}
@@ -307,12 +305,6 @@ func touchDevices(c object.Change, devices map[string]bool) {
 			devices[o.Device] = true
 		case *object.Link:
 			devices[o.Name] = true
-		case *object.Veth:
-			for _, end := range []object.VethEnd{{Namespace: o.Namespace, Name: o.Name}, o.Peer} {
-				if end.Namespace == "" {
-					devices[end.Name] = true
-				}
-			}
 		}
 	}
 }

@@ -25,7 +25,7 @@ type Config struct {
 	Node    string
 	Version string
 	Etcd    etcdschema.Config
-	// OVSRundir holds db.sock and the bridges' management sockets.
+	// OVSRundir holds db.sock and the bridges' management sockets; empty on a host without Open vSwitch.
 	OVSRundir     string
 	DatapathType  string // "system" or "netdev"
 	StateDir      string // nothing is kept on disk when empty

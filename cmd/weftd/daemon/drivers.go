@@ -13,13 +13,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"weft/hostnet/announce"
+	"weft/hostnet/bridge"
 	"weft/hostnet/dhcp"
 	"weft/hostnet/frame"
+	"weft/hostnet/guard"
 	"weft/hostnet/ovs"
 	"weft/hostnet/ra"
 	"weft/hostnet/rtnl"
 	"weft/model"
 	"weft/reconcile/compile"
+	"weft/reconcile/compile/linuxbridge"
 	"weft/reconcile/engine"
 )
 
@@ -35,7 +38,8 @@ type closer interface {
 // fabrics are the ways of wiring guests that Host.driver chooses between.
 func fabrics() map[model.Driver]compile.Fabric {
 	return map[model.Driver]compile.Fabric{
-		model.DriverOVS: compile.OpenVSwitch{},
+		model.DriverOVS:    compile.OpenVSwitch{},
+		model.DriverBridge: linuxbridge.Fabric{},
 	}
 }
 
@@ -61,13 +65,34 @@ func openDrivers(ctx context.Context, c Config, registry *prometheus.Registry) (
 	}
 	registry.MustRegister(exchangeCounters(exchange)...)
 	open = append(open, links, dhcp.New(exchange.Open, c.Logger), ra.New(exchange.Open, c.Logger), announce.New(nil, c.Logger))
-	vswitch := ovs.New(ovs.Config{RunDir: c.OVSRundir, DatapathType: c.DatapathType, Log: c.Logger})
-	drivers = append(drivers, vswitch)
+	kernel, err := openBridges(c)
+	open = append(open, kernel...)
+	if err != nil {
+		return nil, nil, errors.Join(err, closeAll(), exchange.Close())
+	}
+	closeSwitch := func() {}
+	if c.OVSRundir != "" {
+		vswitch := ovs.New(ovs.Config{RunDir: c.OVSRundir, DatapathType: c.DatapathType, Log: c.Logger})
+		drivers, closeSwitch = append(drivers, vswitch), vswitch.Close
+	}
 	for _, d := range open {
 		drivers = append(drivers, d)
 	}
 	closeOpen := closeAll // the named result becomes the function that calls it
-	return drivers, func() error { vswitch.Close(); return errors.Join(closeOpen(), exchange.Close()) }, nil
+	return drivers, func() error { closeSwitch(); return errors.Join(closeOpen(), exchange.Close()) }, nil
+}
+
+// openBridges opens the drivers of the kernel's own bridges; with an error, those opened before it.
+func openBridges(c Config) ([]closer, error) {
+	bridges, err := bridge.New(bridge.Config{Logger: c.Logger})
+	if err != nil {
+		return nil, fmt.Errorf("driver bridge: %w", err)
+	}
+	guards, err := guard.New(guard.Config{Logger: c.Logger})
+	if err != nil {
+		return []closer{bridges}, fmt.Errorf("driver guard: %w", err)
+	}
+	return []closer{bridges, guards}, nil
 }
 
 // exchangeCounters tell of what guests send to this host's servers.

@@ -1,0 +1,138 @@
+// Package guard protects bridges of the kernel: one nftables table of family bridge whose rules never change, and sets that
+// say what each device may do.
+//
+// Invariants: rules and sets are loaded as one transaction, so that there is no moment without protection; a device that no
+// set knows is mute; elements carry in their comments whom they are for, so that a restarted process knows what is
+// ours with no memory; no other table is touched. The calling thread's network namespace is the only one.
+package guard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/google/nftables"
+	"github.com/mdlayher/netlink"
+
+	"weft/hostnet/object"
+)
+
+// The table's name, and how long the nft program may take to load it.
+const (
+	tableName   = "weft"
+	loadTimeout = 30 * time.Second
+)
+
+// receiveBuffer holds the kernel's answers to a large transaction, in bytes.
+const receiveBuffer = 8 << 20
+
+// Config is what the driver must be told.
+type Config struct {
+	// Program is the nft program's path; "nft" when empty.
+	Program string
+	Logger  *slog.Logger // slog.Default when nil
+}
+
+// Driver implements the engine's driver for object.KindGuard and object.KindGuardMembers.
+type Driver struct {
+	config Config
+	conn   *nftables.Conn
+	table  *nftables.Table
+	text   ruleText
+
+	mu   sync.Mutex // of all below: the watch goroutine reads the host too
+	view view
+	// handles are those of our rules as they were last seen right; nil while nothing is known. The kernel never uses one twice.
+	handles  map[uint64]bool
+	children map[uint32]bool // processes that loaded the rules for us
+}
+
+// New opens a netlink socket in the calling thread's network namespace. Call Close at the end.
+func New(c Config) (*Driver, error) {
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Program == "" {
+		c.Program = "nft"
+	}
+	conn, err := nftables.New(nftables.AsLasting(), nftables.WithSockOptions(func(conn *netlink.Conn) error {
+		return errors.Join(conn.SetReadBuffer(receiveBuffer), conn.SetWriteBuffer(receiveBuffer))
+	}))
+	if err != nil {
+		return nil, fmt.Errorf("open a netlink netfilter socket: %w", err)
+	}
+	return &Driver{
+		config: c, conn: conn, table: &nftables.Table{Name: tableName, Family: nftables.TableFamilyBridge},
+		text: newRuleText(), view: view{}, children: map[uint32]bool{},
+	}, nil
+}
+
+// Close closes the driver's socket. Watch must have returned before.
+func (d *Driver) Close() error { return d.conn.CloseLasting() }
+
+// Name is "guard".
+func (d *Driver) Name() string { return "guard" }
+
+// Kinds are guard and guard-members.
+func (d *Driver) Kinds() []object.Kind {
+	return []object.Kind{object.KindGuard, object.KindGuardMembers}
+}
+
+// Sync reads the table, its rules and its sets.
+func (d *Driver) Sync(context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, err := d.refresh()
+	return err
+}
+
+// refresh replaces the view by what the kernel holds and lists the keys that differ. The caller holds the lock.
+func (d *Driver) refresh() ([]object.Key, error) {
+	fresh, err := d.read()
+	if err != nil {
+		return nil, err
+	}
+	changed := d.view.changed(fresh)
+	d.view = fresh
+	return changed, nil
+}
+
+// Observe returns the guard, and the members of every name that has any.
+func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var found []object.Object
+	for _, k := range keys {
+		switch {
+		case !d.view.exists:
+		case k.Kind == object.KindGuard:
+			found = append(found, &object.Guard{Rules: d.view.rules})
+		case k.Kind == object.KindGuardMembers && len(d.view.members[k.Name]) > 0:
+			found = append(found, &object.GuardMembers{Name: k.Name, Members: d.view.list(k.Name)})
+		}
+	}
+	return found, nil
+}
+
+// Ours lists the table and the names that its sets know: nobody else has anything to say in it.
+func (d *Driver) Ours(context.Context) ([]object.Key, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.view.exists {
+		return nil, nil
+	}
+	keys := []object.Key{(&object.Guard{}).Key()}
+	for name := range d.view.members {
+		keys = append(keys, object.Key{Kind: object.KindGuardMembers, Name: name})
+	}
+	return keys, nil
+}
+
+// Facts adds nothing: nothing is compiled from the guard.
+func (d *Driver) Facts(*object.Facts) {}
+
+// DeviceFacts changes nothing.
+func (d *Driver) DeviceFacts([]string, *object.Facts) {}

@@ -1,0 +1,100 @@
+package guard
+
+import (
+	"bytes"
+	"fmt"
+	"net/netip"
+
+	"github.com/google/nftables"
+
+	"weft/hostnet/object"
+)
+
+// The sizes of the fields in a key: each begins at a multiple of four bytes.
+const (
+	nameSize = 16 // IFNAMSIZ
+	macSize  = 6
+	macField = 8
+)
+
+// second is what follows the interface in a set's key.
+type second int
+
+const (
+	nothing second = iota
+	mac
+	ipv4
+	ipv6
+	macData // of a map
+)
+
+func keyOf(set object.GuardSet) second {
+	switch set {
+	case object.GuardMACs, object.GuardLocal:
+		return mac
+	case object.GuardIPv4, object.GuardServers, object.GuardGateways4:
+		return ipv4
+	case object.GuardIPv6, object.GuardReserved, object.GuardGateways6:
+		return ipv6
+	case object.GuardRouters:
+		return macData
+	}
+	return nothing
+}
+
+// encode writes an element; its comment says whom it is for.
+func encode(name string, m object.GuardMember) (nftables.SetElement, error) {
+	if len(m.Interface) == 0 || len(m.Interface) >= nameSize {
+		return nftables.SetElement{}, fmt.Errorf("element %s: the interface's name has not 1 to %d bytes", m, nameSize-1)
+	}
+	key := make([]byte, nameSize, 2*nameSize)
+	copy(key, m.Interface)
+	e := nftables.SetElement{Comment: name}
+	switch kind := keyOf(m.Set); {
+	case kind == mac:
+		key = append(key, append(m.MAC[:], 0, 0)...)
+	case kind == macData:
+		e.Val = m.MAC[:]
+	case kind == ipv4 && m.Address.Is4(), kind == ipv6 && m.Address.Is6() && !m.Address.Is4In6():
+		key = append(key, m.Address.AsSlice()...)
+	case kind == ipv4, kind == ipv6:
+		return e, fmt.Errorf("element %s: the address is of the other family", m)
+	}
+	e.Key = key
+	return e, nil
+}
+
+// decode reads an element.
+func decode(set object.GuardSet, e nftables.SetElement) (object.GuardMember, error) {
+	m := object.GuardMember{Set: set}
+	wrong := fmt.Errorf("set %s has keys of %d bytes: it is not ours", set, len(e.Key))
+	if len(e.Key) < nameSize {
+		return m, wrong
+	}
+	name, _, _ := bytes.Cut(e.Key[:nameSize], []byte{0})
+	m.Interface = string(name)
+	rest := e.Key[nameSize:]
+	switch keyOf(set) {
+	case mac:
+		if len(rest) != macField {
+			return m, wrong
+		}
+		m.MAC = object.MAC(rest[:macSize])
+	case ipv4, ipv6:
+		a, ok := netip.AddrFromSlice(rest)
+		if !ok || a.Is4() != (keyOf(set) == ipv4) {
+			return m, wrong
+		}
+		m.Address = a
+	case macData:
+		if len(rest) != 0 || len(e.Val) < macSize {
+			return m, wrong
+		}
+		m.MAC = object.MAC(e.Val[:macSize])
+	default:
+		if len(rest) != 0 {
+			return m, wrong
+		}
+	}
+	return m, nil
+}

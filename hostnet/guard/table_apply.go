@@ -1,0 +1,205 @@
+package guard
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/google/nftables"
+	"golang.org/x/sys/unix"
+
+	"weft/hostnet/object"
+)
+
+// maxElements bounds the elements of one netlink message.
+const maxElements = 500
+
+// Apply loads the rules where they are not right, then changes all elements in one transaction. One that the kernel refuses
+// is taken apart, so that only the change at fault fails.
+func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	errs := make([]error, len(changes))
+	var members []int
+	for i, c := range changes {
+		if err := ctx.Err(); err != nil {
+			errs[i] = fmt.Errorf("%s: %w", c.Key(), err)
+		} else if c.Key().Kind == object.KindGuardMembers {
+			members = append(members, i)
+		} else {
+			errs[i] = d.applyTable(ctx, c)
+		}
+	}
+	d.applyMembers(changes, members, errs)
+	return errs
+}
+
+func (d *Driver) applyTable(ctx context.Context, c object.Change) error {
+	if c.Op == object.Delete {
+		d.conn.DelTable(d.table)
+		if err := d.conn.Flush(); err != nil && !errors.Is(err, unix.ENOENT) {
+			return fmt.Errorf("guard: delete table bridge weft: %w", err)
+		}
+	} else if err := d.load(ctx); err != nil {
+		return err
+	}
+	d.handles = nil
+	if _, err := d.refresh(); err != nil {
+		return fmt.Errorf("guard: read back: %w", err)
+	}
+	if c.Op != object.Delete && d.view.rules != "" {
+		return fmt.Errorf("guard: the rules were loaded and are not right: %s", d.view.rules)
+	}
+	return nil
+}
+
+// delta is what one change does to the sets.
+type delta struct {
+	name     string
+	add, del []object.GuardMember
+}
+
+func (d *Driver) deltaOf(c object.Change) delta {
+	var want []object.GuardMember
+	if m, ok := c.Desired.(*object.GuardMembers); ok {
+		want = m.Members
+	}
+	x := delta{name: c.Key().Name}
+	x.add, x.del = object.GuardDelta(d.view.list(x.name), want)
+	return x
+}
+
+func (d *Driver) applyMembers(changes []object.Change, which []int, errs []error) {
+	if len(which) == 0 {
+		return
+	}
+	if !d.view.exists {
+		for _, i := range which {
+			if changes[i].Op != object.Delete {
+				errs[i] = fmt.Errorf("%s: table bridge weft is not there", changes[i].Key())
+			}
+		}
+		return
+	}
+	deltas := make([]delta, 0, len(which))
+	for _, i := range which {
+		deltas = append(deltas, d.deltaOf(changes[i]))
+	}
+	if d.commit(deltas) != nil {
+		// Somebody changed an element at the same moment, or the kernel takes one of them not: each by itself, from what is there.
+		if _, err := d.refresh(); err != nil {
+			for _, i := range which {
+				errs[i] = fmt.Errorf("%s: read back: %w", changes[i].Key(), err)
+			}
+			return
+		}
+		for n, i := range which {
+			deltas[n] = d.deltaOf(changes[i])
+			if err := d.commit(deltas[n : n+1]); err != nil {
+				errs[i] = fmt.Errorf("%s: %w", changes[i].Key(), err)
+			}
+		}
+	}
+	for _, x := range deltas {
+		d.forget(x)
+	}
+}
+
+// commit sends the deltas as one transaction, what goes before what comes, and brings them into the view.
+func (d *Driver) commit(deltas []delta) error {
+	gone, come := map[object.GuardSet][]nftables.SetElement{}, map[object.GuardSet][]nftables.SetElement{}
+	for _, x := range deltas {
+		if err := collect(gone, x.name, x.del); err != nil {
+			return err
+		}
+		if err := collect(come, x.name, x.add); err != nil {
+			return err
+		}
+	}
+	if err := errors.Join(d.queue(gone, d.conn.SetDeleteElements), d.queue(come, d.conn.SetAddElements)); err != nil {
+		return err
+	}
+	if err := d.conn.Flush(); err != nil {
+		return fmt.Errorf("change elements of table bridge weft: %w", err)
+	}
+	for _, x := range deltas {
+		for _, m := range x.del {
+			d.view.set(x.name, m, false)
+		}
+		for _, m := range x.add {
+			d.view.set(x.name, m, true)
+		}
+	}
+	return nil
+}
+
+func collect(into map[object.GuardSet][]nftables.SetElement, name string, members []object.GuardMember) error {
+	for _, m := range members {
+		e, err := encode(name, m)
+		if err != nil {
+			return err
+		}
+		into[m.Set] = append(into[m.Set], e)
+	}
+	return nil
+}
+
+func (d *Driver) queue(sets map[object.GuardSet][]nftables.SetElement, send func(*nftables.Set, []nftables.SetElement) error) error {
+	for _, name := range object.GuardSets() {
+		for elements := sets[name]; len(elements) > 0; {
+			n := min(len(elements), maxElements)
+			if err := send(d.handle(string(name)), elements[:n]); err != nil {
+				return fmt.Errorf("set %s: %w", name, err)
+			}
+			elements = elements[n:]
+		}
+	}
+	return nil
+}
+
+// forget removes the link-local addresses that a guest claimed by using them, when its device is a guest's no longer. They end by
+// themselves after an hour: an error is only logged.
+func (d *Driver) forget(x delta) {
+	device, bridge := "", ""
+	for _, m := range x.del {
+		switch m.Set {
+		case object.GuardGuests:
+			device = m.Interface
+		case object.GuardLocal:
+			bridge = m.Interface
+		}
+	}
+	if device == "" {
+		return
+	}
+	claimed, err := d.elements("claimed")
+	if err != nil {
+		if !errors.Is(err, os.ErrNotExist) {
+			d.config.Logger.Warn("link-local addresses of a guest stay claimed for up to an hour", "device", device, "error", err)
+		}
+		return
+	}
+	for _, e := range claimed {
+		m, err := decode(object.GuardIPv6, e)
+		if err != nil || m.Interface != device {
+			continue
+		}
+		d.drop("claimed", e.Key)
+		m.Interface = bridge
+		if taken, err := encode("", m); err == nil {
+			d.drop("taken", taken.Key)
+		}
+	}
+}
+
+// drop removes an element that may have ended meanwhile.
+func (d *Driver) drop(set string, key []byte) {
+	err := d.conn.SetDeleteElements(d.handle(set), []nftables.SetElement{{Key: key}})
+	if err == nil {
+		err = d.conn.Flush()
+	}
+	if err != nil && !errors.Is(err, unix.ENOENT) {
+		d.config.Logger.Warn("a claimed link-local address stays for up to an hour", "set", set, "error", err)
+	}
+}

@@ -1,0 +1,62 @@
+package guard
+
+import (
+	"maps"
+
+	"weft/hostnet/object"
+)
+
+// view is the driver's picture of the table.
+type view struct {
+	exists bool
+	rules  string // what is wrong with the rules; empty when nothing is
+	// members by the name in their comments; elements without a comment of ours are under "".
+	members map[string]map[object.GuardMember]bool
+}
+
+func (v *view) list(name string) []object.GuardMember {
+	out := make([]object.GuardMember, 0, len(v.members[name]))
+	for m := range v.members[name] {
+		out = append(out, m)
+	}
+	return out
+}
+
+func (v *view) set(name string, m object.GuardMember, present bool) {
+	if v.members == nil {
+		v.members = map[string]map[object.GuardMember]bool{}
+	}
+	if present {
+		if v.members[name] == nil {
+			v.members[name] = map[object.GuardMember]bool{}
+		}
+		v.members[name][m] = true
+		return
+	}
+	delete(v.members[name], m)
+	if len(v.members[name]) == 0 {
+		delete(v.members, name)
+	}
+}
+
+// changed lists the keys that differ between two views.
+func (v *view) changed(fresh view) []object.Key {
+	var keys []object.Key
+	if v.exists != fresh.exists || v.rules != fresh.rules {
+		keys = append(keys, (&object.Guard{}).Key())
+	}
+	add := func(name string) {
+		keys = append(keys, object.Key{Kind: object.KindGuardMembers, Name: name})
+	}
+	for name, members := range v.members {
+		if !maps.Equal(members, fresh.members[name]) {
+			add(name)
+		}
+	}
+	for name := range fresh.members {
+		if _, known := v.members[name]; !known {
+			add(name)
+		}
+	}
+	return keys
+}

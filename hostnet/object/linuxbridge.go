@@ -1,0 +1,112 @@
+package object
+
+// BridgePrefix and VLANPrefix begin the names of the kernel bridges and VLAN devices that Weft makes: 12 hexadecimal
+// digits of the network's follow. Rules know our bridges by that prefix, so nobody else may use it.
+const (
+	BridgePrefix = "wfb"
+	VLANPrefix   = "wfv"
+)
+
+// VLANDevice is a VLAN sub-interface (802.1Q) of a NIC, recognised by its alias. It is up, has no addresses, not even
+// link-local ones, and is a port of a bridge of ours at most. The NIC and its addresses are left alone.
+type VLANDevice struct {
+	OwnerUID string
+	Name     string
+	Parent   string
+	ID       uint16 // 1 to 4094
+	MTU      int    // bytes; at most the parent's
+	Down     bool   // always desired false
+	// After lists what must be in place first: the parent's MTU.
+	After []Key
+}
+
+// LinuxBridge is a bridge of the kernel, recognised by its alias. What all of ours have in common is not said here: STP off,
+// forward delay 0, no VLAN filtering, no multicast snooping (a group frame goes to all), no addresses, up.
+type LinuxBridge struct {
+	OwnerUID string
+	Name     string
+	MAC      MAC // fixed: else it would be that of some port, and change with the ports
+	MTU      int // bytes
+	// Settings that differ from what all of ours have in common, in words; always desired empty.
+	Strange []string
+	// After lists what must be in place first: the rules that protect it.
+	After []Key
+}
+
+// BridgePort is a device's place in a bridge of ours. A port with MACs is a guest's: frames for these go to it, nothing is learnt
+// from what it sends, and frames for unknown MACs do not reach it. One without is the wire, where the bridge learns, or,
+// when Mute, a guest that is not to be heard: it gets no floods.
+type BridgePort struct {
+	OwnerUID string
+	Device   string
+	Bridge   string
+	MACs     []MAC // in order
+	Mute     bool
+	// Strange says that some setting is not what such a port's is; always desired false.
+	Strange bool
+	// After lists what must be in place before the device is enslaved: its protection.
+	After []Key
+}
+
+// Key implements Object.
+func (v *VLANDevice) Key() Key { return Key{KindVLANDevice, v.Name} }
+
+// Owner implements Object.
+func (v *VLANDevice) Owner() string { return v.OwnerUID }
+
+// DependsOn implements Object.
+func (v *VLANDevice) DependsOn() []Key { return v.After }
+
+// Diff implements Object.
+func (v *VLANDevice) Diff(observed Object) []Difference {
+	o := observed.(*VLANDevice)
+	var d differ
+	d.field("owner", o.OwnerUID, v.OwnerUID)
+	d.field("parent", o.Parent, v.Parent)
+	d.field("id", o.ID, v.ID)
+	d.field("mtu", o.MTU, v.MTU)
+	d.field("down", o.Down, v.Down)
+	return d
+}
+
+// Key implements Object.
+func (b *LinuxBridge) Key() Key { return Key{KindLinuxBridge, b.Name} }
+
+// Owner implements Object.
+func (b *LinuxBridge) Owner() string { return b.OwnerUID }
+
+// DependsOn implements Object.
+func (b *LinuxBridge) DependsOn() []Key { return b.After }
+
+// Diff implements Object.
+func (b *LinuxBridge) Diff(observed Object) []Difference {
+	o := observed.(*LinuxBridge)
+	var d differ
+	d.field("owner", o.OwnerUID, b.OwnerUID)
+	d.field("mac", o.MAC, b.MAC)
+	d.field("mtu", o.MTU, b.MTU)
+	d.set("strange", o.Strange, b.Strange)
+	return d
+}
+
+// Key implements Object.
+func (p *BridgePort) Key() Key { return Key{KindBridgePort, p.Device} }
+
+// Owner implements Object.
+func (p *BridgePort) Owner() string { return p.OwnerUID }
+
+// DependsOn implements Object.
+func (p *BridgePort) DependsOn() []Key {
+	return append([]Key{{KindLinuxBridge, p.Bridge}}, p.After...)
+}
+
+// Diff implements Object. The owner is not in the kernel and not compared.
+func (p *BridgePort) Diff(observed Object) []Difference {
+	o := observed.(*BridgePort)
+	var d differ
+	d.field("bridge", o.Bridge, p.Bridge)
+	d.set("macs", texts(o.MACs), texts(p.MACs))
+	d.field("mute", o.Mute, p.Mute)
+	d.field("other settings", o.Strange, p.Strange)
+	return d
+}

@@ -1,0 +1,38 @@
+//go:build integration
+
+package scenario
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+)
+
+// hostSpec is the beginning of a Host's spec in a manifest of ours.
+var hostSpec = regexp.MustCompile(`(?m)^kind: Host\nmetadata: .*\nspec:\n`)
+
+// declareBridges gives every Host in the scenario's manifests the driver of the kernel's bridges, so that the same text
+// declares hosts of either kind.
+func declareBridges(dir string) error {
+	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			return err
+		}
+		hosts := strings.Count(string(text), "kind: Host\n")
+		if found := len(hostSpec.FindAllString(string(text), -1)); found != hosts {
+			return fmt.Errorf("%s declares %d hosts, of which %d are written the way that a driver can be put into", f, hosts, found)
+		}
+		declared := hostSpec.ReplaceAllString(string(text), "${0}  driver: bridge\n")
+		if err := os.WriteFile(f, []byte(declared), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
+}

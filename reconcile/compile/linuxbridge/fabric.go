@@ -1,0 +1,87 @@
+// Package linuxbridge is the fabric of hosts that wire guests with the kernel's own VLAN devices and bridges, the way
+// nova-network's VLAN manager did: a VLAN sub-interface of the NIC and a bridge for each network, guests' devices enslaved
+// to it, and an nftables table of family bridge that protects them.
+//
+// Invariants: pure; the NIC keeps its addresses and whatever else it carries; no device is enslaved before the guard knows
+// what it may say; a device that the guard does not know neither speaks nor hears.
+package linuxbridge
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+
+	"weft/hostnet/object"
+	"weft/model/desired"
+	"weft/reconcile/compile"
+)
+
+// Fabric implements compile.Fabric.
+type Fabric struct{}
+
+// Host adds the guard's table and the state of the NICs.
+func (Fabric) Host(b *compile.Builder, s compile.Site) {
+	b.Add(&object.Guard{OwnerUID: s.Host.UID})
+	for i, up := range s.Host.Uplinks {
+		why, missing := uplinkFault(s, i)
+		switch {
+		case missing:
+			b.Pend("%s", why)
+		case why != "":
+			b.Refuse("%s", why)
+		default:
+			s.AddUplinkLink(b, up)
+		}
+	}
+}
+
+// uplinkFault says why a NIC cannot have VLAN devices of ours. That it carries addresses does not matter.
+func uplinkFault(s compile.Site, i int) (why string, missing bool) {
+	if why, missing := s.UplinkFault(i); why != "" {
+		return why, missing
+	}
+	up := s.Host.Uplinks[i]
+	if master := s.Facts().Links[up.Interface].Master; master != "" {
+		return "uplink " + up.Interface + " of physical network " + up.PhysicalNetwork + " is enslaved to " + master, false
+	}
+	return "", false
+}
+
+// BridgeName is the name of a network's bridge, and VLANName that of its VLAN device: the same on every host.
+func BridgeName(networkUID string) string { return object.BridgePrefix + digits(networkUID) }
+
+// VLANName is the name of a network's VLAN device.
+func VLANName(networkUID string) string { return object.VLANPrefix + digits(networkUID) }
+
+func digits(uid string) string {
+	sum := sha256.Sum256([]byte(uid))
+	return hex.EncodeToString(sum[:6])
+}
+
+// bridgeMAC is a locally administered address that no frame ever has: the guard lets the bridge itself say nothing.
+func bridgeMAC(networkUID string) object.MAC {
+	sum := sha256.Sum256([]byte("bridge\x00" + networkUID))
+	m := object.MAC(sum[:6])
+	m[0] = m[0]&^1 | 2
+	return m
+}
+
+// wire is how a network gets to its segment.
+type wire struct {
+	nic string // empty: it does not
+	why string
+}
+
+func wireOf(s compile.Site, n *desired.Network) wire {
+	up, why, _ := s.UplinkOf(n)
+	if why == "" {
+		for i := range s.Host.Uplinks {
+			if s.Host.Uplinks[i] == up {
+				why, _ = uplinkFault(s, i)
+			}
+		}
+	}
+	if why != "" {
+		return wire{why: s.OnlyLocal(why)}
+	}
+	return wire{nic: up.Interface}
+}

@@ -1,0 +1,52 @@
+package linuxbridge
+
+import (
+	"weft/hostnet/object"
+	"weft/model/desired"
+	"weft/reconcile/compile"
+)
+
+// Leg joins a router's veth to the bridge of one of its networks: frames for object.GatewayMAC go to it, and the guard keeps
+// that MAC off the wire.
+func (Fabric) Leg(b *compile.Builder, s compile.Site, n *desired.Network, leg compile.Leg) {
+	bridge := BridgeName(n.UID)
+	members := &object.GuardMembers{OwnerUID: leg.OwnerUID, Name: leg.Device, Members: []object.GuardMember{
+		{Set: object.GuardLegs, Interface: leg.Device},
+		{Set: object.GuardGateways6, Interface: bridge, Address: object.GatewayLinkLocal},
+	}}
+	for _, a := range leg.Addresses {
+		set := object.GuardGateways6
+		if a.Is4() {
+			set = object.GuardGateways4
+		}
+		members.Members = append(members.Members, object.GuardMember{Set: set, Interface: bridge, Address: a})
+	}
+	join(b, bridge, members, leg)
+}
+
+// ExternalLeg joins an external namespace's veth to the external network's bridge: it may use its own MAC alone, and any
+// address, for the floating addresses are behind it.
+func (Fabric) ExternalLeg(b *compile.Builder, s compile.Site, n *desired.Network, leg compile.Leg) compile.Plug {
+	bridge := BridgeName(n.UID)
+	port := join(b, bridge, &object.GuardMembers{OwnerUID: leg.OwnerUID, Name: leg.Device, Members: []object.GuardMember{
+		{Set: object.GuardExits, Interface: leg.Device},
+		{Set: object.GuardMACs, Interface: leg.Device, MAC: leg.MAC},
+		{Set: object.GuardLocal, Interface: bridge, MAC: leg.MAC},
+	}}, leg)
+	plug := compile.Plug{Device: leg.Device, Netdev: true, Open: true}
+	if w := wireOf(s, n); w.nic != "" {
+		plug.Uplink = w.nic
+		plug.Announce = []object.Key{port, {Kind: object.KindBridgePort, Name: VLANName(n.UID)}}
+	}
+	return plug
+}
+
+func join(b *compile.Builder, bridge string, members *object.GuardMembers, leg compile.Leg) object.Key {
+	b.Add(members)
+	port := &object.BridgePort{
+		OwnerUID: leg.OwnerUID, Device: leg.Device, Bridge: bridge, MACs: []object.MAC{leg.MAC},
+		After: []object.Key{leg.Veth, members.Key()},
+	}
+	b.Add(port)
+	return port.Key()
+}

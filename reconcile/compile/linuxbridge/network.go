@@ -1,0 +1,48 @@
+package linuxbridge
+
+import (
+	"weft/hostnet/object"
+	"weft/model"
+	"weft/model/desired"
+	"weft/reconcile/compile"
+)
+
+// Network adds a network's bridge, and its VLAN device as a port of it.
+func (Fabric) Network(b *compile.Builder, s compile.Site, n *desired.Network) {
+	bridge := BridgeName(n.UID)
+	b.Add(&object.LinuxBridge{
+		OwnerUID: n.UID, Name: bridge, MAC: bridgeMAC(n.UID), MTU: n.MTU, After: []object.Key{(&object.Guard{}).Key()},
+	})
+	members := &object.GuardMembers{OwnerUID: n.UID, Name: bridge}
+	for _, server := range s.DHCPServers(n) {
+		members.Members = append(members.Members, object.GuardMember{Set: object.GuardServers, Interface: bridge, Address: server})
+	}
+	w := wireOf(s, n)
+	if w.nic == "" {
+		b.Pend("%s", w.why)
+		addMembers(b, members)
+		return
+	}
+	vlan := VLANName(n.UID)
+	members.Members = append(members.Members, object.GuardMember{Set: object.GuardUplinks, Interface: vlan})
+	if s.Host.RouterMAC != (model.MAC{}) {
+		members.Members = append(members.Members,
+			object.GuardMember{Set: object.GuardRouters, Interface: vlan, MAC: object.MAC(s.Host.RouterMAC)})
+	}
+	addMembers(b, members)
+	device := &object.VLANDevice{
+		OwnerUID: n.UID, Name: vlan, Parent: w.nic, ID: n.SegmentationID, MTU: n.MTU,
+		After: []object.Key{{Kind: object.KindLink, Name: w.nic}},
+	}
+	b.Add(device)
+	b.Add(&object.BridgePort{
+		OwnerUID: n.UID, Device: vlan, Bridge: bridge, After: []object.Key{device.Key(), members.Key()},
+	})
+}
+
+// addMembers adds what the guard is to know, if that is anything.
+func addMembers(b *compile.Builder, m *object.GuardMembers) {
+	if len(m.Members) > 0 {
+		b.Add(m)
+	}
+}

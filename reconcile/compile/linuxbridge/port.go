@@ -1,0 +1,62 @@
+package linuxbridge
+
+import (
+	"weft/hostnet/object"
+	"weft/model/desired"
+	"weft/reconcile/compile"
+)
+
+// Port adds a guest's place in its network's bridge and, when it is active, what the guard is to know of it.
+func (Fabric) Port(b *compile.Builder, s compile.Site, n *desired.Network, p *desired.Port) compile.Plug {
+	device, pending, refused := s.GuestDevice(p)
+	switch {
+	case refused != "":
+		b.Refuse("%s", refused)
+		return compile.Plug{}
+	case pending != "":
+		b.Pend("%s", pending)
+		return compile.Plug{}
+	}
+	plug := compile.Plug{Device: device, Netdev: true}
+	if n == nil {
+		return plug
+	}
+	bridge := BridgeName(n.UID)
+	port := &object.BridgePort{OwnerUID: p.UID, Device: device, Bridge: bridge}
+	plug.Up = []object.Key{port.Key()}
+	if p.State != desired.StateActive {
+		port.Mute = true
+		b.Add(port)
+		return plug
+	}
+	members := guestMembers(s, bridge, device, p)
+	port.MACs, port.After = []object.MAC{object.MAC(p.MAC)}, []object.Key{members.Key()}
+	b.Add(members)
+	b.Add(port)
+	plug.Open = true
+	if w := wireOf(s, n); w.nic != "" {
+		plug.Uplink = w.nic
+		plug.Announce = []object.Key{port.Key(), {Kind: object.KindBridgePort, Name: VLANName(n.UID)}}
+	}
+	return plug
+}
+
+// guestMembers is what the guard is to know of an active guest: five elements and one for each address.
+func guestMembers(s compile.Site, bridge, device string, p *desired.Port) *object.GuardMembers {
+	mac, derived := object.MAC(p.MAC), s.LinkLocal(p.MAC)
+	m := &object.GuardMembers{OwnerUID: p.UID, Name: device, Members: []object.GuardMember{
+		{Set: object.GuardGuests, Interface: device},
+		{Set: object.GuardMACs, Interface: device, MAC: mac},
+		{Set: object.GuardLocal, Interface: bridge, MAC: mac},
+		{Set: object.GuardIPv6, Interface: device, Address: derived},
+		{Set: object.GuardReserved, Interface: bridge, Address: derived},
+	}}
+	for _, a := range p.Addresses {
+		set := object.GuardIPv6
+		if a.Is4() {
+			set = object.GuardIPv4
+		}
+		m.Members = append(m.Members, object.GuardMember{Set: set, Interface: device, Address: a.Addr})
+	}
+	return m
+}

@@ -1,0 +1,63 @@
+package compile
+
+import (
+	"net/netip"
+
+	"weft/hostnet/object"
+	"weft/model"
+	"weft/model/desired"
+)
+
+// UplinkOf finds the uplink to a network's physical network. why says, as part of a sentence, what keeps any fabric from
+// using it: there is none, the declaration is faulty, or the interface is not there yet (missing).
+func (s Site) UplinkOf(n *desired.Network) (up desired.Uplink, why string, missing bool) {
+	for i, up := range s.Host.Uplinks {
+		if up.PhysicalNetwork != n.PhysicalNetwork {
+			continue
+		}
+		why, missing := s.UplinkFault(i)
+		return up, why, missing
+	}
+	return desired.Uplink{}, "it has no uplink to physical network " + quote(n.PhysicalNetwork), true
+}
+
+// UplinkFault says what keeps any fabric from using the i-th uplink of the host; empty when nothing does. missing: it only
+// waits for the interface to appear.
+func (s Site) UplinkFault(i int) (why string, missing bool) {
+	if why := uplinkFault(s.Host, i); why != "" {
+		return why, false
+	}
+	up := s.Host.Uplinks[i]
+	if _, ok := s.facts.Links[up.Interface]; !ok {
+		return uplinkName(up) + ": waits for the interface to appear", true
+	}
+	return "", false
+}
+
+// GuestDevice finds the netdev of a port's device name on a host where nobody but Weft plugs guests. refused says that the
+// device is not for guests, pending what is missing; a device that is a port of a bridge of ours may stay one.
+func (s Site) GuestDevice(p *desired.Port) (device, pending, refused string) {
+	link, exists := s.facts.Links[p.Device]
+	switch {
+	case p.Device == "":
+		return "", "waits for a device name: an interface id alone says nothing on a host with driver " + quote(string(s.Host.Driver)), ""
+	case !exists:
+		return "", "waits for device " + p.Device, ""
+	}
+	if len(link.Master) > len(object.BridgePrefix) && link.Master[:len(object.BridgePrefix)] == object.BridgePrefix {
+		link.Master = ""
+	}
+	if why := s.linkRefusal(p.Device, link); why != "" {
+		return "", "", why
+	}
+	return p.Device, "", ""
+}
+
+// DHCPServers lists the network's DHCPv4 server addresses, each once.
+func (s Site) DHCPServers(n *desired.Network) []netip.Addr { return dhcpServers(n) }
+
+// LinkLocal is the address that a guest derives from its MAC (RFC 4291 appendix A).
+func (s Site) LinkLocal(m model.MAC) netip.Addr { return eui64(object.MAC(m)) }
+
+// OnlyLocal is the sentence about a network whose guests reach only this host, and why.
+func (s Site) OnlyLocal(why string) string { return onlyLocal + why }
