@@ -242,8 +242,9 @@ func (h *Host) drop(k object.Key) {
 // events.
 func (h *Host) change(keys []object.Key, fn func(), devices ...string) {
 	h.mu.Lock()
-	before := maps.Clone(h.objects)
+	before, links, interfaces := maps.Clone(h.objects), maps.Clone(h.facts.Links), maps.Clone(h.facts.Interfaces)
 	fn()
+	devices = append(devices, h.changedDevices(links, interfaces)...)
 	for k, o := range before {
 		if h.objects[k] != o && !slices.Contains(keys, k) {
 			keys = append(keys, k)

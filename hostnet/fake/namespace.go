@@ -1,6 +1,7 @@
 package fake
 
 import (
+	"slices"
 	"strings"
 
 	"weft/hostnet/object"
@@ -106,4 +107,25 @@ func (h *Host) dropNamespace(name string) {
 			}
 		}
 	}
+}
+
+// changedDevices lists devices that are other than they were, for events.
+func (h *Host) changedDevices(links map[string]object.LinkFacts, interfaces map[string]object.InterfaceFacts) (names []string) {
+	for _, now := range []map[string]object.LinkFacts{links, h.facts.Links} {
+		for name := range now {
+			_, was := links[name]
+			if _, is := h.facts.Links[name]; was != is {
+				names = append(names, name)
+			}
+		}
+	}
+	for _, now := range []map[string]object.InterfaceFacts{interfaces, h.facts.Interfaces} {
+		for name := range now {
+			if interfaces[name] != h.facts.Interfaces[name] {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }

@@ -48,7 +48,6 @@ func TestMappingsRoundTrip(t *testing.T) {
 			mapping(ns, "2001:db8::10", "fd00::5"), mapping(ns, "192.0.2.11", "", forwards...),
 		}
 		apply(t, d, all...)
-		t.Log(inside(t, ns, "nft", "list", "ruleset"))
 		if out := inside(t, ns, "nft", "list", "map", "inet", "weft", "fixed4"); !strings.Contains(out, "10.0.0.5 : 192.0.2.9") {
 			t.Fatalf("the lowest floating address is not the source:\n%s", out)
 		}
@@ -76,5 +75,179 @@ func TestMappingsRoundTrip(t *testing.T) {
 		if out := inside(t, ns, "nft", "list", "ruleset"); out != "" {
 			t.Fatalf("left behind:\n%s", out)
 		}
+	}
+}
+
+// TestDrift damages the table by hand in every way: each is an event that names who did it, shows as a difference, and is
+// repaired without harm to what was right.
+func TestDrift(t *testing.T) {
+	t.Parallel()
+	spaces := newSpaces(t)
+	ns := spaces.add(true)
+	d := newDriver(t, spaces)
+	events := watched(t, d)
+	table, kept := routerTable(ns), mapping(ns, "192.0.2.20", "10.0.0.7")
+	one := mapping(ns, "192.0.2.10", "10.0.0.5")
+	forward := mapping(ns, "192.0.2.30", "", object.NATForward{Protocol: "tcp", First: 80, Last: 80, To: netip.MustParseAddr("10.0.0.9"), ToFirst: 8080})
+	all := []object.Object{table, kept, one, forward}
+	apply(t, d, all...)
+	nftStdin(t, ns, "table inet other { chain c { type filter hook input priority 0; ip saddr 192.0.2.99 drop; }; }")
+	other := inside(t, ns, "nft", "list", "table", "inet", "other")
+	handle := func() string {
+		for _, line := range strings.Split(inside(t, ns, "nft", "-a", "list", "chain", "inet", "weft", "forward"), "\n") {
+			if _, h, ok := strings.Cut(line, "# handle "); ok && strings.Contains(line, "drop") {
+				return h
+			}
+		}
+		t.Fatal("no rule in chain forward")
+		return ""
+	}
+	for _, damage := range []struct {
+		name, script string
+		hurt         object.Object
+	}{
+		{"way in removed", "delete element inet weft floating4 { 192.0.2.10 }", one},
+		{"way out removed", "delete element inet weft fixed4 { 10.0.0.5 }", one},
+		{"way in changed", "delete element inet weft floating4 { 192.0.2.10 }; add element inet weft floating4 { 192.0.2.10 : 10.9.9.9 }", one},
+		{"way out of a forward", "add element inet weft fixed4 { 10.0.0.77 : 192.0.2.30 }", forward},
+		{"port removed", "flush map inet weft forward4", forward},
+		{"port added", "add element inet weft forward4 { 192.0.2.30 . tcp . 22 : 10.0.0.9 . 22 }", forward},
+		{"source", "flush map inet weft source4", table},
+		{"device", "add element inet weft outside { eth9 }", table},
+		{"seal", "flush set inet weft seal", table},
+		{"rule added", "add rule inet weft forward ip daddr 10.0.0.7 drop", table},
+		{"rule removed", "delete rule inet weft forward handle %handle", table},
+		{"rule changed", "replace rule inet weft forward handle %handle accept comment \"from outside to outside: drop\"", table},
+		{"rules flushed", "flush chain inet weft prerouting", table},
+		{"chain added", "add chain inet weft more", table},
+		{"policy", "chain inet weft forward { policy drop; }", table},
+		{"map added", "add map inet weft more { type ipv4_addr : ipv4_addr; }", table},
+		{"table replaced", "delete table inet weft; add table inet weft", table},
+		{"table deleted", "delete table inet weft", table},
+	} {
+		nftStdin(t, ns, strings.ReplaceAll(damage.script, "%handle", strings.TrimSpace(handleIf(damage.script, handle))))
+		if e := await(t, events, damage.hurt.Key()); !strings.HasPrefix(e.By, "nft[") {
+			t.Errorf("%s: done by %q, expected nft", damage.name, e.By)
+		}
+		have := observe(t, d, damage.hurt.Key())
+		if have != nil && len(damage.hurt.Diff(have)) == 0 {
+			t.Errorf("%s: no difference", damage.name)
+		}
+		apply(t, d, all...)
+		fresh := newDriver(t, spaces)
+		if err := fresh.Sync(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		same(t, fresh, all...)
+		if keys, _ := fresh.Ours(context.Background()); len(keys) != len(all) {
+			t.Errorf("%s: ours: %v", damage.name, keys)
+		}
+	}
+	if now := inside(t, ns, "nft", "list", "table", "inet", "other"); now != other {
+		t.Errorf("a foreign table changed:\n%s", now)
+	}
+	inside(t, ns, "nft", "flush", "ruleset")
+	await(t, events, table.Key())
+	apply(t, d, all...)
+	for len(events) > 0 {
+		<-events
+	}
+	// What we write ourselves is no event, and what others write in tables of their own neither.
+	apply(t, d, mapping(ns, "192.0.2.40", "10.0.0.44"))
+	nftStdin(t, ns, "table inet other { set s { type ipv4_addr; elements = { 192.0.2.10 }; }; }")
+	nftStdin(t, ns, "delete element inet weft floating4 { 192.0.2.40 }")
+	if e := <-events; len(e.Keys) != 1 || e.Keys[0] != mapping(ns, "192.0.2.40", "").Key() {
+		t.Errorf("first event after our own writing: %+v", e)
+	}
+}
+
+func handleIf(script string, handle func() string) string {
+	if strings.Contains(script, "%handle") {
+		return handle()
+	}
+	return ""
+}
+
+// TestAlien removes what nobody desired.
+func TestAlien(t *testing.T) {
+	t.Parallel()
+	spaces := newSpaces(t)
+	ns := spaces.add(true)
+	d := newDriver(t, spaces)
+	apply(t, d, routerTable(ns))
+	nftStdin(t, ns, `add element inet weft floating4 { 192.0.2.10 : 10.0.0.5 }
+add element inet weft fixed4 { 10.0.0.6 : 192.0.2.11 }
+add element inet weft forward6 { 2001:db8::1 . udplite . 0 : fd00::1 . 5 }`)
+	if err := d.Sync(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := d.Ours(context.Background())
+	if err != nil || len(keys) != 4 {
+		t.Fatalf("ours: %v, %v", keys, err)
+	}
+	remove(t, d, keys[1:]...)
+	same(t, d, routerTable(ns))
+	if out := inside(t, ns, "nft", "list", "table", "inet", "weft"); strings.Contains(out, "192.0.2.1") || strings.Contains(out, "2001:db8::1") {
+		t.Errorf("left behind:\n%s", out)
+	}
+}
+
+// TestNamespaces follows namespaces as they go and come again under the same name.
+func TestNamespaces(t *testing.T) {
+	t.Parallel()
+	spaces := newSpaces(t)
+	ns := spaces.add(true)
+	d := newDriver(t, spaces)
+	events := watched(t, d)
+	apply(t, d, routerTable(ns), mapping(ns, "192.0.2.10", "10.0.0.5"))
+	run(t, "ip", "netns", "del", ns)
+	spaces.changes <- ns
+	await(t, events, mapping(ns, "192.0.2.10", "").Key())
+	if have := observe(t, d, routerTable(ns).Key()); have != nil {
+		t.Fatalf("of a namespace that is gone: %+v", have)
+	}
+	if errs := d.Apply(context.Background(), []object.Change{{Op: object.Delete, Observed: mapping(ns, "192.0.2.10", "10.0.0.5")}}); errs[0] != nil {
+		t.Errorf("delete what went with its namespace: %v", errs[0])
+	}
+	if errs := d.Apply(context.Background(), []object.Change{{Op: object.Create, Desired: routerTable(ns)}}); errs[0] == nil {
+		t.Error("a table in a namespace that is gone was made")
+	}
+	// The next of the name is another.
+	run(t, "ip", "netns", "add", ns)
+	apply(t, d, routerTable(ns), mapping(ns, "192.0.2.11", "10.0.0.6"))
+	run(t, "ip", "netns", "del", ns)
+	run(t, "ip", "netns", "add", ns)
+	spaces.changes <- ns
+	await(t, events, mapping(ns, "192.0.2.11", "").Key())
+	if have := observe(t, d, routerTable(ns).Key()); have != nil {
+		t.Fatalf("of the namespace before: %+v", have)
+	}
+	apply(t, d, routerTable(ns))
+	nftStdin(t, ns, "delete table inet weft")
+	await(t, events, routerTable(ns).Key())
+}
+
+// TestBadOnesAlone applies good and impossible mappings together.
+func TestBadOnesAlone(t *testing.T) {
+	t.Parallel()
+	spaces := newSpaces(t)
+	ns := spaces.add(true)
+	d := newDriver(t, spaces)
+	good := mapping(ns, "192.0.2.10", "10.0.0.5")
+	create := func(o object.Object) object.Change { return object.Change{Op: object.Create, Desired: o} }
+	if errs := d.Apply(context.Background(), []object.Change{create(good)}); errs[0] == nil || !strings.Contains(errs[0].Error(), "no table") {
+		t.Errorf("without a table: %v", errs[0])
+	}
+	apply(t, d, routerTable(ns))
+	// Somebody took the key, and the driver, which does not watch, has not seen it.
+	nftStdin(t, ns, "add element inet weft floating4 { 192.0.2.12 : 10.9.9.9 }")
+	taken := mapping(ns, "192.0.2.12", "10.0.0.7")
+	errs := d.Apply(context.Background(), []object.Change{create(good), create(mapping(ns, "192.0.2.11", "fd00::1")), create(taken)})
+	if errs[0] != nil || errs[1] == nil || errs[2] != nil {
+		t.Errorf("errors: %v", errs)
+	}
+	same(t, d, good, taken)
+	if _, err := tryRun("ip", "netns", "exec", ns, "nft", "get", "element", "inet", "weft", "floating4", "{ 192.0.2.12 }"); err != nil {
+		t.Error("the taken address is not ours")
 	}
 }

@@ -5,6 +5,8 @@ import (
 
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
+
+	"weft/hostnet/object"
 )
 
 // family is one of IPv4 and IPv6, as rules need it.
@@ -22,8 +24,8 @@ type family struct {
 
 func families() []family {
 	return []family{
-		{"ip", unix.NFPROTO_IPV4, 4, 12, 16, transitV4, "floating4", "fixed4", "forward4", "source4"},
-		{"ip6", unix.NFPROTO_IPV6, 16, 8, 24, transitV6, "floating6", "fixed6", "forward6", "source6"},
+		{"ip", unix.NFPROTO_IPV4, 4, 12, 16, object.TransitV4, "floating4", "fixed4", "forward4", "source4"},
+		{"ip6", unix.NFPROTO_IPV6, 16, 8, 24, object.TransitV6, "floating6", "fixed6", "forward6", "source6"},
 	}
 }
 

@@ -5,19 +5,11 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"net/netip"
 
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
 
 	"weft/hostnet/object"
-)
-
-// Transit prefixes are where the addresses lie by which a host's router namespaces reach its external namespaces: they
-// never leave a host.
-var (
-	transitV4 = netip.MustParsePrefix("169.254.128.0/17")
-	transitV6 = netip.MustParsePrefix("fd00:5745:4654::/64")
 )
 
 const policyAccept = 1 // NF_ACCEPT

@@ -1,8 +1,10 @@
 package object
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
+	"slices"
 )
 
 // NamespacePrefix begins the name of every network namespace of ours (/run/netns/weft-…). The rest is the kind of thing it
@@ -104,6 +106,13 @@ type NATTable struct {
 	Sources []netip.Addr
 	After   []Key
 }
+
+// TransitV4 and TransitV6 are where the addresses lie by which the routers' namespaces of a host reach its external ones:
+// they never leave a host.
+var (
+	TransitV4 = netip.MustParsePrefix("169.254.128.0/17")
+	TransitV6 = netip.MustParsePrefix("fd00:5745:4654::/64")
+)
 
 // NATMapping is what one floating address is translated to, as elements of the maps of a router's NATTable. Fixed translates
 // every packet, both ways; Forwards only the named ports. When it is removed or changed, connections through it are cut
@@ -289,8 +298,29 @@ func (m *NATMapping) Diff(observed Object) []Difference {
 	o := observed.(*NATMapping)
 	var d differ
 	d.field("fixed", o.Fixed, m.Fixed)
-	d.set("forwards", texts(o.Forwards), texts(m.Forwards))
+	d.set("forwards", texts(joined(o.Forwards)), texts(joined(m.Forwards)))
 	return d
+}
+
+// joined makes one forward of those that continue each other: a map of the kernel does not show where one ended.
+func joined(forwards []NATForward) (all []NATForward) {
+	order := slices.SortedFunc(slices.Values(forwards), func(a, b NATForward) int {
+		return cmp.Or(cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.First, b.First))
+	})
+	for _, f := range order {
+		if n := len(all) - 1; n >= 0 && all[n].continuedBy(f) {
+			all[n].Last = f.Last
+			continue
+		}
+		all = append(all, f)
+	}
+	return all
+}
+
+// continuedBy says whether o begins where f ends, at both sides.
+func (f NATForward) continuedBy(o NATForward) bool {
+	return f.Protocol == o.Protocol && f.To == o.To && int(f.Last)+1 == int(o.First) &&
+		int(f.ToFirst)+int(o.First)-int(f.First) == int(o.ToFirst)
 }
 
 // String is "tcp 80-90 → 10.0.0.5:8080".

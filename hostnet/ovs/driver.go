@@ -232,6 +232,22 @@ func (d *Driver) Ours(ctx context.Context) ([]object.Key, error) {
 	return keys, nil
 }
 
+// OursAmong implements the engine's OwnerOf: it lists those of the keys that are ours, without looking at anything else.
+func (d *Driver) OursAmong(ctx context.Context, keys []object.Key) ([]object.Key, error) {
+	db, err := d.connected(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("open vswitch: %w", err)
+	}
+	r := db.read()
+	var out []object.Key
+	for _, k := range keys {
+		if k.Kind == object.KindFlowSet && d.flowSet(r, k) != nil || k.Kind != object.KindFlowSet && r.owns(k) {
+			out = append(out, k)
+		}
+	}
+	return out, nil
+}
+
 // Facts implements the engine's driver. Without a connection it adds nothing of the interfaces.
 func (d *Driver) Facts(into *object.Facts) {
 	into.DatapathType = d.cfg.DatapathType
@@ -246,6 +262,17 @@ func (d *Driver) Facts(into *object.Facts) {
 	d.mu.Unlock()
 	if db != nil {
 		db.read().facts(into)
+	}
+}
+
+// DeviceFacts implements the engine's interface of that name.
+func (d *Driver) DeviceFacts(devices []string, into *object.Facts) {
+	into.DatapathType = d.cfg.DatapathType
+	d.mu.Lock()
+	db := d.db
+	d.mu.Unlock()
+	if db != nil {
+		db.read().deviceFacts(devices, into)
 	}
 }
 

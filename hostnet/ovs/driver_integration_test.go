@@ -109,8 +109,18 @@ func TestAdoption(t *testing.T) {
 	if observed == nil || observed.Owner() != "" || len(want.Diff(observed)) == 0 {
 		t.Fatalf("before adoption: %+v", observed)
 	}
+	if b.alone(want.Key(), "tap1") {
+		t.Error("a stranger's port is ours when asked alone")
+	}
+	before := b.ctl("get", "open_vswitch", ".", "next_cfg")
 	b.must(object.Change{Op: object.Update, Desired: want, Observed: observed})
 	same(t, want, b.observe(want.Key()))
+	if k := b.alone(want.Key(), "tap1", "gone"); !k {
+		t.Error("an adopted port is not ours when asked alone")
+	}
+	if cfg := b.ctl("get", "open_vswitch", ".", "next_cfg"); cfg != before {
+		t.Errorf("next_cfg went from %s to %s: nothing waits for marks", before, cfg)
+	}
 	if ids := b.ctl("get", "interface", "tap1", "external_ids"); !strings.Contains(ids, "iface-id=abc") || strings.Contains(ids, "weft-created") {
 		t.Errorf("external_ids: %s", ids)
 	}
@@ -163,4 +173,30 @@ func TestDatabaseDriftIsAnEvent(t *testing.T) {
 	if out := b.ctl("get-controller", "br-int"); strings.TrimSpace(out) != "" {
 		t.Errorf("controllers: %s", out)
 	}
+}
+
+// alone asks of one object whether it is ours, and checks that this and the facts of single devices are as in the whole.
+func (b *bed) alone(k object.Key, devices ...string) bool {
+	b.t.Helper()
+	all, err := b.d.Ours(b.t.Context())
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	among, err := b.d.OursAmong(b.t.Context(), []object.Key{k})
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if slices.Contains(all, k) != slices.Contains(among, k) {
+		b.t.Errorf("%s alone: %v, among all: %v", k, among, all)
+	}
+	var whole object.Facts
+	b.d.Facts(&whole)
+	part := object.Facts{Interfaces: map[string]object.InterfaceFacts{}, ForeignBridges: map[string]string{}}
+	b.d.DeviceFacts(devices, &part)
+	for _, d := range devices {
+		if whole.Interfaces[d] != part.Interfaces[d] {
+			b.t.Errorf("facts of %s: %+v alone, %+v in the whole", d, part.Interfaces[d], whole.Interfaces[d])
+		}
+	}
+	return len(among) > 0
 }

@@ -29,6 +29,7 @@ type database struct {
 
 	mu      sync.Mutex
 	changed chan struct{} // closed at the next change of a row
+	last    *rows         // what read found last; nil before that
 }
 
 // dialDatabase connects, and calls on for every change of a row from then on (old or new is nil for what came or went).

@@ -55,16 +55,38 @@ type rows struct {
 	db      *database
 }
 
+// read looks at the bridges. A row of the cache is never changed but replaced, so an unchanged set of bridges is known by its
+// rows, and who is on which bridge need not be found out again at each look.
 func (db *database) read() *rows {
+	all := db.rows.Table(tableBridge).RowsShallow()
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.last != nil && db.last.of(all) {
+		return db.last
+	}
 	r := &rows{bridges: map[string]*bridgeRow{}, byPort: map[string]*bridgeRow{}, db: db}
-	for _, m := range db.rows.Table(tableBridge).RowsShallow() {
+	for _, m := range all {
 		b := m.(*bridgeRow)
 		r.bridges[b.Name] = b
 		for _, p := range b.Ports {
 			r.byPort[p] = b
 		}
 	}
+	db.last = r
 	return r
+}
+
+// of says whether the look was at exactly these rows of bridges.
+func (r *rows) of(all map[string]model.Model) bool {
+	if len(all) != len(r.bridges) {
+		return false
+	}
+	for _, m := range all {
+		if b := m.(*bridgeRow); r.bridges[b.Name] != b {
+			return false
+		}
+	}
+	return true
 }
 
 // ownBridge returns a bridge that is ours.
@@ -171,27 +193,70 @@ func (r *rows) keys() []object.Key {
 		}
 	}
 	for _, p := range r.ports() {
-		switch {
-		case !p.ours() || p.local():
-		case p.uplink():
-			out = append(out, object.Key{Kind: object.KindUplink, Name: p.port.Name})
-		default:
-			out = append(out, object.Key{Kind: object.KindOVSPort, Name: p.port.Name})
+		if k, ours := p.key(); ours {
+			out = append(out, k)
 		}
 	}
 	return out
 }
 
+// key is the object that a port of ours is.
+func (p portView) key() (k object.Key, ours bool) {
+	switch {
+	case !p.ours() || p.local():
+		return k, false
+	case p.uplink():
+		return object.Key{Kind: object.KindUplink, Name: p.port.Name}, true
+	}
+	return object.Key{Kind: object.KindOVSPort, Name: p.port.Name}, true
+}
+
+// owns says whether what the key names in the database is ours.
+func (r *rows) owns(k object.Key) bool {
+	if k.Kind == object.KindBridge {
+		_, err := r.ownBridge(k.Name)
+		return err == nil
+	}
+	p, there := r.port(k.Name)
+	if !there {
+		return false
+	}
+	is, ours := p.key()
+	return ours && is == k
+}
+
 // facts adds every interface, whoever made it, and every bridge that is not ours.
 func (r *rows) facts(into *object.Facts) {
 	for _, p := range r.ports() {
-		f := object.InterfaceFacts{Bridge: p.bridge.Name, Error: p.problem(), InterfaceID: id(p.iface.ExternalIDs, idInterface),
-			OwnerUID: id(p.iface.ExternalIDs, idOwner), Created: p.created()}
-		if n := p.iface.OFPort; n != nil && *n > 0 {
-			f.OFPort = uint32(*n)
-		}
-		into.Interfaces[p.iface.Name] = f
+		into.Interfaces[p.iface.Name] = p.facts()
 	}
+	r.bridgeFacts(into)
+}
+
+// deviceFacts sets the facts of these interfaces, removes what is no interface any more, and looks at all bridges, which
+// are few.
+func (r *rows) deviceFacts(devices []string, into *object.Facts) {
+	for _, name := range devices {
+		if p, there := r.port(name); there {
+			into.Interfaces[name] = p.facts()
+		} else {
+			delete(into.Interfaces, name)
+		}
+	}
+	clear(into.ForeignBridges)
+	r.bridgeFacts(into)
+}
+
+func (p portView) facts() object.InterfaceFacts {
+	f := object.InterfaceFacts{Bridge: p.bridge.Name, Error: p.problem(), InterfaceID: id(p.iface.ExternalIDs, idInterface),
+		OwnerUID: id(p.iface.ExternalIDs, idOwner), Created: p.created()}
+	if n := p.iface.OFPort; n != nil && *n > 0 {
+		f.OFPort = uint32(*n)
+	}
+	return f
+}
+
+func (r *rows) bridgeFacts(into *object.Facts) {
 	for name, b := range r.bridges {
 		if id(b.ExternalIDs, idOwner) == "" {
 			into.ForeignBridges[name] = fmt.Sprintf("an Open vSwitch bridge %s is there already, without external_ids:%s", name, idOwner)

@@ -107,6 +107,9 @@ func (d *Driver) Ours(context.Context) ([]object.Key, error) { return nil, nil }
 // Facts adds every netdev.
 func (d *Driver) Facts(into *object.Facts) { d.view.facts(into) }
 
+// DeviceFacts brings the facts of these netdevs up to date and removes those of netdevs that are gone.
+func (d *Driver) DeviceFacts(devices []string, into *object.Facts) { d.view.deviceFacts(devices, into) }
+
 // Apply sets MTU and administrative state and removes foreign traffic control, one request each, then reads the
 // touched devices back.
 func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {

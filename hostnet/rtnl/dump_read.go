@@ -51,7 +51,7 @@ func (d *Driver) read(ctx context.Context) (*view, error) {
 	}
 	v := newView()
 	v.qdiscs = qdiscs
-	v.addresses = make(map[addressKey]bool, len(addresses))
+	v.addresses = addressSet{}
 	for _, l := range links {
 		s := linkStateOf(l)
 		v.links[s.index] = s
@@ -59,7 +59,7 @@ func (d *Driver) read(ctx context.Context) (*view, error) {
 	}
 	for _, a := range addresses {
 		if p, ok := prefixOf(a.IPNet); ok {
-			v.addresses[addressKey{a.LinkIndex, p}] = true
+			v.addresses.add(addressKey{a.LinkIndex, p})
 		}
 	}
 	return v, nil

@@ -108,8 +108,17 @@ func TestFacts(t *testing.T) {
 			Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24")}, DefaultRoute: true},
 		"bond0": {Index: 3, Kind: "bond", EtcdRoute: true},
 	}
-	if d := cmp.Diff(want, got.Links, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); d != "" {
+	samePrefix := cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })
+	if d := cmp.Diff(want, got.Links, samePrefix); d != "" {
 		t.Error(d)
+	}
+	v.deleteLink(3)
+	v.setAddress(addressKey{2, netip.MustParsePrefix("192.0.2.1/24")}, false)
+	v.deviceFacts([]string{"eth0", "bond0"}, &got)
+	var whole object.Facts
+	v.facts(&whole)
+	if d := cmp.Diff(whole, got, samePrefix); d != "" || len(got.Links) != 1 || len(got.Links["eth0"].Addresses) != 0 {
+		t.Errorf("facts of single devices differ from the whole: %s", d)
 	}
 }
 

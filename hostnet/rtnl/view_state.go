@@ -2,6 +2,7 @@ package rtnl
 
 import (
 	"cmp"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -31,6 +32,25 @@ type addressKey struct {
 	prefix netip.Prefix
 }
 
+// addressSet is the configured addresses by link.
+type addressSet map[int]map[netip.Prefix]bool
+
+func (s addressSet) has(k addressKey) bool { return s[k.index][k.prefix] }
+
+func (s addressSet) add(k addressKey) {
+	if s[k.index] == nil {
+		s[k.index] = map[netip.Prefix]bool{}
+	}
+	s[k.index][k.prefix] = true
+}
+
+func (s addressSet) remove(k addressKey) {
+	delete(s[k.index], k.prefix)
+	if len(s[k.index]) == 0 {
+		delete(s, k.index)
+	}
+}
+
 // roads says by which links the host reaches what it must not lose.
 type roads struct {
 	defaults map[int]bool // links that carry a default route
@@ -42,7 +62,7 @@ type view struct {
 	mu        sync.Mutex
 	links     map[int]linkState
 	names     map[string]int
-	addresses map[addressKey]bool
+	addresses addressSet
 	qdiscs    map[int]qdiscState
 	roads     roads
 }
@@ -50,7 +70,7 @@ type view struct {
 func newView() *view {
 	return &view{
 		links: map[int]linkState{}, names: map[string]int{},
-		addresses: map[addressKey]bool{}, qdiscs: map[int]qdiscState{},
+		addresses: addressSet{}, qdiscs: map[int]qdiscState{},
 	}
 }
 
@@ -83,11 +103,7 @@ func (v *view) deleteLink(index int) []string {
 	}
 	delete(v.links, index)
 	delete(v.qdiscs, index)
-	for k := range v.addresses {
-		if k.index == index {
-			delete(v.addresses, k)
-		}
-	}
+	delete(v.addresses, index)
 	v.forgetName(old.name, index)
 	return []string{old.name}
 }
@@ -103,13 +119,13 @@ func (v *view) forgetName(name string, index int) {
 func (v *view) setAddress(k addressKey, present bool) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	if v.addresses[k] == present {
+	if v.addresses.has(k) == present {
 		return false
 	}
 	if present {
-		v.addresses[k] = true
+		v.addresses.add(k)
 	} else {
-		delete(v.addresses, k)
+		v.addresses.remove(k)
 	}
 	return true
 }
@@ -190,14 +206,14 @@ func (v *view) replace(fresh *view) []string {
 			changed[l.name] = true
 		}
 	}
-	for k := range v.addresses {
-		if !fresh.addresses[k] {
-			changed[v.links[k.index].name] = true
+	for index, set := range v.addresses {
+		if !maps.Equal(set, fresh.addresses[index]) {
+			changed[v.links[index].name] = true
 		}
 	}
-	for k := range fresh.addresses {
-		if !v.addresses[k] {
-			changed[fresh.links[k.index].name] = true
+	for index := range fresh.addresses {
+		if v.addresses[index] == nil {
+			changed[fresh.links[index].name] = true
 		}
 	}
 	delete(changed, "")
@@ -217,21 +233,38 @@ func (v *view) facts(into *object.Facts) {
 	if into.Links == nil {
 		into.Links = make(map[string]object.LinkFacts, len(v.links))
 	}
-	byLink := map[int][]netip.Prefix{}
-	for k := range v.addresses {
-		if !k.prefix.Addr().IsLinkLocalUnicast() {
-			byLink[k.index] = append(byLink[k.index], k.prefix)
+	for _, l := range v.links {
+		into.Links[l.name] = v.linkFacts(l)
+	}
+}
+
+// deviceFacts writes the links of these names, and removes the names that no link has.
+func (v *view) deviceFacts(devices []string, into *object.Facts) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for _, name := range devices {
+		if index, there := v.names[name]; there {
+			into.Links[name] = v.linkFacts(v.links[index])
+		} else {
+			delete(into.Links, name)
 		}
 	}
-	for index, l := range v.links {
-		addresses := byLink[index]
-		slices.SortFunc(addresses, func(a, b netip.Prefix) int {
-			return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
-		})
-		into.Links[l.name] = object.LinkFacts{
-			Kind: l.kind, Index: l.index, MAC: l.mac, MTU: l.mtu, Up: l.up, Addresses: addresses,
-			DefaultRoute: v.roads.defaults[index], EtcdRoute: v.roads.etcd[index],
-			Master: v.links[l.master].name,
+}
+
+// linkFacts is what the facts say of one link. The lock is held.
+func (v *view) linkFacts(l linkState) object.LinkFacts {
+	var addresses []netip.Prefix
+	for p := range v.addresses[l.index] {
+		if !p.Addr().IsLinkLocalUnicast() {
+			addresses = append(addresses, p)
 		}
+	}
+	slices.SortFunc(addresses, func(a, b netip.Prefix) int {
+		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
+	})
+	return object.LinkFacts{
+		Kind: l.kind, Index: l.index, MAC: l.mac, MTU: l.mtu, Up: l.up, Addresses: addresses,
+		DefaultRoute: v.roads.defaults[l.index], EtcdRoute: v.roads.etcd[l.index],
+		Master: v.links[l.master].name,
 	}
 }

@@ -118,6 +118,7 @@ func (a *allocation) bind(r *round, k etcdschema.Key) error {
 	if ok && cl.Owner == a.uid && cl.State == etcdschema.ClaimBound {
 		return nil
 	}
+	a.wakeSeen(k.String())
 	_, err := r.put(k, etcdschema.Claim{Owner: a.uid, State: etcdschema.ClaimBound, Since: a.now(), For: a.id.String()}, true)
 	return err
 }
@@ -145,6 +146,7 @@ func (p *planner) releaseKeys(r *round, keys []etcdschema.Key) error {
 				return err
 			}
 		default:
+			p.wakeSeen(k.String())
 			r.remove(k, true)
 		}
 	}

@@ -29,7 +29,8 @@ type Cache struct {
 	addresses map[string]*addressSet        // claimed, by network uid
 	segments  map[string]*segmentSet        // claimed, by physical network
 
-	members map[model.ID]*members // of networks
+	members map[model.ID]*members   // of networks
+	mapped  index[string, model.ID] // hosts by physical network
 
 	nodes  map[string]*node
 	placed index[desired.Key, string] // nodes that hold an item
@@ -44,7 +45,7 @@ func NewCache() *Cache {
 		accepted: map[model.ID]*etcdschema.Accepted{}, ids: map[string]model.ID{},
 		wanting: index[model.ID, model.ID]{}, using: index[model.ID, model.ID]{},
 		owned: index[string, etcdschema.Key]{}, addresses: map[string]*addressSet{},
-		segments: map[string]*segmentSet{}, members: map[model.ID]*members{},
+		segments: map[string]*segmentSet{}, members: map[model.ID]*members{}, mapped: index[string, model.ID]{},
 		nodes: map[string]*node{}, placed: index[desired.Key, string]{},
 	}
 }
@@ -91,6 +92,7 @@ func (c *Cache) unindex(k etcdschema.Key, e *entry) {
 		if a, is := e.value.(*etcdschema.Accepted); ok && is {
 			c.refer(c.using, id, a.Object, false)
 			c.indexMembers(a, false)
+			c.indexMapped(id, a, false)
 			delete(c.accepted, id)
 			if c.ids[a.UID] == id {
 				delete(c.ids, a.UID)
@@ -123,6 +125,7 @@ func (c *Cache) index(k etcdschema.Key, e *entry) {
 			c.ids[a.UID] = id
 			c.refer(c.using, id, a.Object, true)
 			c.indexMembers(a, true)
+			c.indexMapped(id, a, true)
 		}
 	case "claim":
 		c.indexClaim(k, e, true)
@@ -144,6 +147,14 @@ func (c *Cache) refer(in index[model.ID, model.ID], from model.ID, o model.Objec
 	}
 	for _, r := range o.Spec.References(from.Project) {
 		in.change(r.To, from, add)
+	}
+}
+
+func (c *Cache) indexMapped(id model.ID, a *etcdschema.Accepted, add bool) {
+	if s, ok := a.Object.Spec.(*model.HostSpec); ok {
+		for _, m := range s.PhysicalNetworks {
+			c.mapped.change(m.Name, id, add)
+		}
 	}
 }
 

@@ -39,7 +39,78 @@ func drawRegion(t *rapid.T) map[model.ID]string {
 		mac := rapid.SampledFrom([]string{"", "", `,"mac":"fa:16:3e:00:00:07"`}).Draw(t, "mac")
 		intent[port(fmt.Sprintf("p%02d", i))] = `{"spec":{"network":"` + network + `"` + host + addr + mac + `}}`
 	}
+	drawRouting(t, intent)
 	return intent
+}
+
+// drawRouting adds routers that may want the same network or join overlapping ones, and floating addresses that may lead
+// nowhere or to one guest twice.
+func drawRouting(t *rapid.T, intent map[model.ID]string) {
+	if !rapid.Bool().Draw(t, "routing") {
+		return
+	}
+	intent[model.ID{Project: model.ClusterProject, Kind: model.KindProject, Name: "operator"}] = `{"spec":{}}`
+	intent[internet] = internetSpec
+	for i := range rapid.IntRange(1, 3).Draw(t, "routers") {
+		legs := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{`"n0"`, `"n1"`, `"n2"`, `"blue"`}), 1, 2, rapid.ID).Draw(t, "legs")
+		external := rapid.SampledFrom([]string{"", `,"externalNetwork":"operator/internet"`, `,"externalNetwork":"operator/internet"`}).Draw(t, "external")
+		mode := rapid.SampledFrom([]string{"", "", `,"gateway":"none"`, `,"gateway":"centralized"`}).Draw(t, "gateway")
+		intent[router(fmt.Sprintf("r%d", i))] = `{"spec":{"networks":[` + strings.Join(legs, ",") + `]` + external + mode + `}}`
+	}
+	for i := range rapid.IntRange(0, 4).Draw(t, "floating") {
+		addr := rapid.SampledFrom([]string{"", "", `,"address":"203.0.113.15"`, `,"address":"2001:db8:ffff::15"`}).Draw(t, "floating address")
+		target := fmt.Sprintf(`"p%02d"`, rapid.IntRange(0, 5).Draw(t, "target"))
+		to := rapid.SampledFrom([]string{"", `,"port":` + target, `,"port":` + target, `,"portForwards":[{"protocol":"tcp","port":80,"target":` + target + `},{"protocol":"udp","port":"53","target":"p00"}]`}).Draw(t, "to")
+		intent[floating(fmt.Sprintf("f%d", i))] = `{"spec":{"network":"operator/internet"` + addr + to + `}}`
+	}
+}
+
+// independent leaves out of a region what is a matter of who comes first.
+func independent(intent map[model.ID]string) {
+	taken := map[string]bool{}
+	for _, d := range ordered(intent) {
+		var wants []string
+		switch d.id.Kind {
+		case model.KindRouter:
+			wants = between(d.spec, `"networks":[`, `]`)
+		case model.KindFloatingIP:
+			wants = between(d.spec, `"port":"p`, `"`)
+		}
+		explicit := strings.Contains(d.spec, `"address`) || strings.Contains(d.spec, `"mac"`) || strings.Contains(d.spec, `"segmentationID"`)
+		clash := slices.ContainsFunc(wants, func(w string) bool { return taken[string(d.id.Kind)+w] })
+		if d.id != internet && (explicit || clash) {
+			delete(intent, d.id)
+			continue
+		}
+		for _, w := range wants {
+			taken[string(d.id.Kind)+w] = true
+		}
+	}
+}
+
+// between lists the items of a list in text.
+func between(text, start, end string) []string {
+	_, rest, ok := strings.Cut(text, start)
+	if !ok {
+		return nil
+	}
+	list, _, _ := strings.Cut(rest, end)
+	return strings.Split(list, ",")
+}
+
+// routing gives both hosts all features.
+func (s *sim) routing() {
+	for _, node := range []string{"h1", "h2"} {
+		s.feature(node, allFeatures()...)
+	}
+}
+
+func allFeatures() []desired.Feature {
+	all := desired.Features()
+	if !slices.Contains(all, desired.FeatureRouter) {
+		all = append(all, desired.FeatureRouter)
+	}
+	return all
 }
 
 // ordered gives the declarations in the order of their IDs.
@@ -61,7 +132,8 @@ func (s *sim) shape() map[string]string {
 		for _, r := range v.reasons {
 			reasons = append(reasons, r.Field)
 		}
-		out["verdict of "+id.String()] = string(v.phase) + " " + strings.Join(reasons, ",")
+		phase, _ := s.planner.outlook(id, &v)
+		out["verdict of "+id.String()] = string(phase) + " " + strings.Join(reasons, ",")
 		a := s.cache().accepted[id]
 		if a == nil {
 			continue
@@ -90,12 +162,14 @@ func TestArrivalDoesNotMatter(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		all := ordered(drawRegion(t))
 		once := newSim(t)
+		once.routing()
 		for _, d := range all {
 			once.put(d.id, d.spec)
 		}
 		once.settle()
 		once.check()
 		split := newSim(t)
+		split.routing()
 		for _, d := range all {
 			split.put(d.id, d.spec)
 		}
@@ -122,13 +196,11 @@ func TestOrderDoesNotMatter(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		intent := drawRegion(t)
-		for id, spec := range intent {
-			if strings.Contains(spec, `"addresses"`) || strings.Contains(spec, `"mac"`) || strings.Contains(spec, `"segmentationID"`) {
-				delete(intent, id)
-			}
-		}
+		independent(intent)
 		all := ordered(intent)
 		once, shuffled := newSim(t), newSim(t)
+		once.routing()
+		shuffled.routing()
 		for _, d := range all {
 			once.put(d.id, d.spec)
 		}
@@ -156,7 +228,7 @@ func TestAFreshLeaderComputesTheSame(t *testing.T) {
 		for _, d := range ordered(drawRegion(t)) {
 			first.put(d.id, d.spec)
 		}
-		first.feature("h2", desired.Features()...)
+		first.routing()
 		first.settle()
 		second, bare := newSim(t), newSim(t)
 		second.inherit(first, func(etcdschema.Key) bool { return true })
@@ -197,6 +269,7 @@ func TestAnyHistoryKeepsTheInvariants(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		s := newSim(t)
+		s.routing()
 		for range rapid.IntRange(1, 4).Draw(t, "edits") {
 			intent := drawRegion(t)
 			for _, d := range ordered(intent) {

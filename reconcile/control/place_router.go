@@ -36,21 +36,12 @@ func (p *planner) route(router *etcdschema.Accepted, v *verdict) {
 	}
 	if x := p.cache.externalOf(router); x != nil {
 		physical := x.Object.Spec.(*model.NetworkSpec).PhysicalNetwork
-		if !p.cache.someHostMaps(physical) {
+		v.sees = append(v.sees, mappedSight(physical))
+		if len(p.cache.mapped[physical]) == 0 {
 			v.pending("spec.externalNetwork", fmt.Sprintf("no host has an interface on physical network %s, which carries %s: map it in spec.physicalNetworks of the hosts",
 				physical, x.Object.ID()))
 		}
 	}
-}
-
-// someHostMaps says that an accepted host reaches the physical network.
-func (c *Cache) someHostMaps(physical string) bool {
-	for id := range c.using[model.ID{Project: model.ClusterProject, Kind: model.KindPhysicalNetwork, Name: physical}] {
-		if id.Kind == model.KindHost {
-			return true
-		}
-	}
-	return false
 }
 
 // wantsRouter says that the node has guests of the router's networks, so that the router belongs there.

@@ -36,9 +36,7 @@ func routedRegion(t fataler) *sim {
 	s.put(internet, internetSpec)
 	s.put(network("green"), greenSpec)
 	s.put(router("edge"), `{"spec":{"networks":["blue","green"],"externalNetwork":"operator/internet"}}`)
-	for _, node := range []string{"h1", "h2"} {
-		s.feature(node, append(desired.Features(), desired.FeatureRouter)...)
-	}
+	s.routing()
 	return s
 }
 
@@ -118,7 +116,7 @@ func TestRouterWaits(t *testing.T) {
 	wired("all is there", true, "")
 	s.feature("h1", desired.Baseline()...)
 	wired("weftd is older", false, "needs feature router")
-	s.feature("h1", append(desired.Features(), desired.FeatureRouter)...)
+	s.feature("h1", allFeatures()...)
 	wired("weftd is upgraded", true, "")
 	s.put(router("edge"), `{"spec":{"networks":["blue","green"],"externalNetwork":"operator/internet","gateway":"centralized"}}`)
 	wired("centralized", false, "centralized routers are not wired")
@@ -247,4 +245,65 @@ func TestBadRouting(t *testing.T) {
 			t.Errorf("%s became %s", k, is)
 		}
 	}
+}
+
+func TestAnExternalNetworkThatNoHostHas(t *testing.T) {
+	t.Parallel()
+	s := routedRegion(t)
+	s.put(model.ID{Project: model.ClusterProject, Kind: model.KindPhysicalNetwork, Name: "uplinks"}, physnetSpec)
+	s.put(internet, strings.Replace(internetSpec, "physnet1", "uplinks", 1))
+	s.put(port("web-1"), `{"spec":{"network":"blue","host":"h1"}}`)
+	s.put(floating("web"), `{"spec":{"network":"operator/internet","port":"web-1"}}`)
+	s.settle()
+	s.check()
+	if v := s.verdict(router("edge")); v.phase != etcdschema.PhasePending || !strings.Contains(v.reasons[0].Message, "no host has an interface on physical network uplinks") {
+		t.Errorf("%+v", v)
+	}
+	if v := s.verdict(floating("web")); !strings.Contains(v.reasons[0].Message, "Router alpha/edge is not on host h1") {
+		t.Errorf("%+v", v)
+	}
+	s.put(hostH1, strings.Replace(hostSpec, `[`, `[{"name":"uplinks","interface":"eth9"},`, 1))
+	s.settle()
+	s.check()
+	if v := s.verdict(router("edge")); !v.good() || s.item("h1", desired.KindFloatingIP, floating("web")) == "" {
+		t.Errorf("%+v, floating address %+v", v, s.verdict(floating("web")))
+	}
+}
+
+// The cost of a change is that of what it concerns, whatever else a router has.
+func TestARoutedChangeWritesOnlyWhatItConcerns(t *testing.T) {
+	t.Parallel()
+	s := routedRegion(t)
+	s.put(internet, strings.Replace(internetSpec, `,"allocationPools":[{"start":"203.0.113.10","end":"203.0.113.19"}]`, "", 1))
+	for i := range 900 {
+		s.put(port("p"+string(rune('a'+i%26))+pad(i)), portOnH1)
+	}
+	s.put(port("far"), `{"spec":{"network":"green","host":"h2"}}`)
+	for i := range 100 {
+		s.put(floating("f"+pad(i)), `{"spec":{"network":"operator/internet","port":"p`+string(rune('a'+i%26))+pad(i)+`"}}`)
+	}
+	s.settle()
+	s.check()
+	wrote := func(what string, want int, do func()) {
+		t.Helper()
+		writes, rounds := s.writes, s.rounds
+		do()
+		s.settle()
+		s.check()
+		if n := s.writes - writes; n > want || s.rounds != rounds+1 {
+			t.Errorf("%s wrote %d keys in %d transactions, expected at most %d in one", what, n, s.rounds-rounds, want)
+		}
+	}
+	wrote("a reserved address", 2, func() { s.put(floating("one"), `{"spec":{"network":"operator/internet"}}`) })
+	wrote("an association", 4, func() { // accepted, the guest's address claimed, the item, the head
+		s.put(floating("one"), `{"spec":{"network":"operator/internet","port":"p`+string(rune('a'+500%26))+pad(500)+`"}}`)
+	})
+	wrote("a move of it", 5, func() {
+		s.put(floating("one"), `{"spec":{"network":"operator/internet","port":"p`+string(rune('a'+501%26))+pad(501)+`"}}`)
+	})
+	// accepted, six claims, the port, a part for each of its addresses on both nodes, two heads
+	wrote("a port", 14, func() { s.put(port("one-more"), portOnH1) })
+	wrote("a change of its hostname", 3, func() { s.put(port("one-more"), strings.Replace(portOnH1, `"host"`, `"hostname":"x","host"`, 1)) })
+	// accepted, both device claims, the port here and there, both heads; no neighbour changes
+	wrote("a move of it", 7, func() { s.put(port("one-more"), strings.Replace(portOnH1, "h1", "h2", 1)) })
 }

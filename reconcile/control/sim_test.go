@@ -143,6 +143,7 @@ func (s *sim) check() {
 				s.t.Fatalf("port %s on %s has no network beside it", k.UID, name)
 			}
 		}
+		s.checkRouting(name, n)
 	}
 	s.checkClaims()
 }
@@ -166,6 +167,15 @@ func (s *sim) checkClaims() {
 			}
 			for _, addr := range a.Allocated.Addresses {
 				own(id, etcdschema.AddressClaim(c.accepted[spec.NetworkID(id.Project)].UID, addr))
+			}
+		case *model.HostSpec:
+			if !a.Allocated.MAC.IsZero() {
+				own(id, etcdschema.MACClaim(a.Allocated.MAC))
+			}
+			for _, x := range a.Allocated.External {
+				for _, addr := range x.Addresses {
+					own(id, etcdschema.AddressClaim(x.UID, addr))
+				}
 			}
 		case *model.NetworkSpec:
 			own(id, etcdschema.SegmentClaim(spec.PhysicalNetwork, a.Allocated.SegmentationID))

@@ -25,9 +25,12 @@ func (p *planner) removeItem(r *round, name string, k desired.Key) bool {
 	return gone
 }
 
-// itemSight and networkSight name what an object may have looked at: an item of a slice, and which router a network is on.
+// itemSight, networkSight and mappedSight name what an object may have looked at: an item of a slice, which router a
+// network is on, and whether any host reaches a physical network.
 func itemSight(name string, k desired.Key) string { return etcdschema.DesiredKey(name, k).String() }
 func networkSight(uid string) string              { return etcdschema.RouterNetworkClaim(uid).String() }
+
+func mappedSight(physical string) string { return "mapped/" + physical }
 
 func (p *planner) wakeSeen(sight string) {
 	for id := range p.seen[sight] {
@@ -41,6 +44,7 @@ func (p *planner) wakeRouting(id model.ID, old, now *etcdschema.Accepted) {
 	case model.KindHost:
 		if old == nil || now == nil || !reflect.DeepEqual(old.Object.Spec, now.Object.Spec) || !reflect.DeepEqual(old.Allocated, now.Allocated) {
 			p.wakeRouters(id.Name)
+			p.wakeMapped(old, now)
 		}
 	case model.KindNetwork:
 		p.wakeHostsOf(old)
@@ -51,6 +55,21 @@ func (p *planner) wakeRouting(id model.ID, old, now *etcdschema.Accepted) {
 		}
 	case model.KindPort:
 		p.wakeMembers(old, now)
+	}
+}
+
+// wakeMapped looks at the routers for which it matters that some host reaches a physical network, when the first one
+// comes or the last one goes.
+func (p *planner) wakeMapped(hosts ...*etcdschema.Accepted) {
+	for _, h := range hosts {
+		if h == nil {
+			continue
+		}
+		for _, m := range h.Object.Spec.(*model.HostSpec).PhysicalNetworks {
+			if len(p.cache.mapped[m.Name]) <= 1 {
+				p.wakeSeen(mappedSight(m.Name))
+			}
+		}
 	}
 }
 

@@ -110,6 +110,10 @@ func (c *Cache) rank(u unit) rank {
 		if len(s.Addresses) > 0 || !s.MAC.IsZero() {
 			r.explicit = 0
 		}
+	case *model.FloatingIPSpec:
+		if s.Address.IsValid() {
+			r.explicit = 0
+		}
 	case *model.NetworkSpec:
 		if s.SegmentationID != 0 {
 			r.explicit = 0

@@ -94,16 +94,18 @@ func (e *Engine) verify(ctx context.Context, out outcome) {
 		return
 	}
 	keys := make([]object.Key, 0, len(out.tried))
-	deleted := false
+	var deleted []object.Key
 	for k, c := range out.tried {
 		keys = append(keys, k)
-		deleted = deleted || c.Op == object.Delete
+		if c.Op == object.Delete {
+			deleted = append(deleted, k)
+		}
 	}
 	found, blind := e.host.observe(ctx, keys)
 	var ours map[object.Key]bool
-	if deleted {
+	if len(deleted) > 0 {
 		var err error
-		if ours, err = e.host.ours(ctx); err != nil {
+		if ours, err = e.host.oursAmong(ctx, deleted); err != nil {
 			e.log.Error("removals cannot be verified", "error", err)
 		}
 	}
@@ -305,6 +307,12 @@ func touchDevices(c object.Change, devices map[string]bool) {
 			devices[o.Device] = true
 		case *object.Link:
 			devices[o.Name] = true
+		case *object.Veth:
+			for _, end := range []object.VethEnd{{Namespace: o.Namespace, Name: o.Name}, o.Peer} {
+				if end.Namespace == "" {
+					devices[end.Name] = true
+				}
+			}
 		}
 	}
 }

@@ -165,7 +165,7 @@ func read[T any](b *bed, k etcdschema.Key) T {
 // writes counts what was written to the host outside of the reconciler's own process.
 func (b *bed) writes() int {
 	w := b.host.Writes()
-	return w["ovs"] + w["rtnl"]
+	return w["ovs"] + w["rtnl"] + w["netns"] + w["nft"]
 }
 
 // uuid is a readable uid that compile takes: its first half differs.
@@ -179,7 +179,8 @@ func portKey(n int) desired.Key {
 
 func hostItem() *desired.Host {
 	return &desired.Host{UID: uuid(9, 1), Name: node, Driver: model.DriverOVS, Bridge: "br-int",
-		Uplinks: []desired.Uplink{{PhysicalNetwork: "physnet1", Interface: "eth1", MTU: 1500}}}
+		RouterMAC: model.MAC{0xfa, 0x16, 0x3e, 0xff, 0, 1},
+		Uplinks:   []desired.Uplink{{PhysicalNetwork: "physnet1", Interface: "eth1", MTU: 1500}}}
 }
 
 func networkItem(n int) *desired.Network {
@@ -195,6 +196,39 @@ func portItem(n, network int) *desired.Port {
 		MAC:       model.MAC{0xfa, 0x16, 0x3e, 0, byte(n >> 8), byte(n)},
 		Addresses: []model.Address{{Addr: netip.AddrFrom4([4]byte{10, byte(network), byte(1 + n>>8), byte(n)})}},
 		Device:    fmt.Sprint("tap", n), InterfaceID: portUID(n), State: desired.StateActive}
+}
+
+// externalItem is network 3 with the node's own address on it.
+func externalItem() *desired.Network {
+	n := networkItem(3)
+	n.Gateway = &desired.NodeGateway{Addresses: []netip.Prefix{netip.MustParsePrefix("10.3.0.9/16")},
+		NextHops: []model.Address{{Addr: netip.MustParseAddr("10.3.0.254")}}}
+	return n
+}
+
+// routerItem has legs on so many networks and leads to network 3.
+func routerItem(legs int) *desired.Router {
+	r := &desired.Router{UID: uuid(4, 1), Project: "alpha", Name: "way", External: networkUID(3)}
+	for n := 1; n <= legs; n++ {
+		r.Legs = append(r.Legs, desired.RouterLeg{Network: networkUID(n),
+			Addresses: []netip.Prefix{netip.MustParsePrefix(fmt.Sprintf("10.%d.255.254/16", n))}})
+	}
+	return r
+}
+
+func floatingItem(n, fixed int) *desired.FloatingIP {
+	return &desired.FloatingIP{UID: uuid(5, n), Project: "alpha", Name: fmt.Sprint("floating", n), Network: networkUID(3),
+		Address: model.Address{Addr: netip.AddrFrom4([4]byte{10, 3, 1, byte(n)})}, Router: uuid(4, 1), Port: portUID(fixed),
+		Fixed: portItem(fixed, 1).Addresses[0]}
+}
+
+func neighborsItem(network, entries int) *desired.Neighbors {
+	n := &desired.Neighbors{UID: networkUID(network) + "-0", Network: networkUID(network)}
+	for i := range entries {
+		p := portItem(i+1, network)
+		n.Entries = append(n.Entries, desired.Neighbor{Address: p.Addresses[0], MAC: p.MAC})
+	}
+	return n
 }
 
 // memoryEtcd is etcd as far as one node sees it.
@@ -352,7 +386,8 @@ func (m *memoryEtcd) items() map[desired.Key]desired.Item {
 }
 
 func (m *memoryEtcd) slice() *desired.Slice {
-	s := &desired.Slice{Networks: map[string]*desired.Network{}, Ports: map[string]*desired.Port{}}
+	s := &desired.Slice{Networks: map[string]*desired.Network{}, Ports: map[string]*desired.Port{},
+		Routers: map[string]*desired.Router{}, FloatingIPs: map[string]*desired.FloatingIP{}, Neighbors: map[string]*desired.Neighbors{}}
 	for _, it := range m.items() {
 		switch it := it.(type) {
 		case *desired.Host:
@@ -361,6 +396,12 @@ func (m *memoryEtcd) slice() *desired.Slice {
 			s.Networks[it.UID] = it
 		case *desired.Port:
 			s.Ports[it.UID] = it
+		case *desired.Router:
+			s.Routers[it.UID] = it
+		case *desired.FloatingIP:
+			s.FloatingIPs[it.UID] = it
+		case *desired.Neighbors:
+			s.Neighbors[it.UID] = it
 		}
 	}
 	return s

@@ -65,6 +65,13 @@ type Currency interface {
 	Stale() string
 }
 
+// OwnerOf is implemented by drivers that can tell of single objects whether they are ours, so that a round which removes one
+// need not list all.
+type OwnerOf interface {
+	// OursAmong lists those of the keys, all of the driver's kinds, that Ours would list.
+	OursAmong(ctx context.Context, keys []object.Key) ([]object.Key, error)
+}
+
 // Source follows the node's keys in etcd (desired/<node>/ and order/<node>/).
 type Source interface {
 	// Run calls fn, from one goroutine, for each batch until ctx ends, which returns nil.

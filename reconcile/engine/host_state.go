@@ -201,6 +201,36 @@ func (h *hostState) ours(ctx context.Context, of ...*driverState) (map[object.Ke
 	return out, nil
 }
 
+// oursAmong lists those of the keys that synced drivers hold as ours.
+func (h *hostState) oursAmong(ctx context.Context, keys []object.Key) (map[object.Key]bool, error) {
+	ctx, cancel := context.WithTimeout(ctx, observeTimeout)
+	defer cancel()
+	out := map[object.Key]bool{}
+	for d, mine := range h.split(keys) {
+		if !d.synced {
+			continue
+		}
+		ask := func() ([]object.Key, error) { return d.Ours(ctx) }
+		if o, can := d.Driver.(OwnerOf); can {
+			ask = func() ([]object.Key, error) { return o.OursAmong(ctx, mine) }
+		}
+		ours, err := ask()
+		if err != nil {
+			return nil, fmt.Errorf("driver %s: find out what is ours: %w", d.Name(), err)
+		}
+		asked := make(map[object.Key]bool, len(mine))
+		for _, k := range mine {
+			asked[k] = true
+		}
+		for _, k := range ours {
+			if asked[k] {
+				out[k] = true
+			}
+		}
+	}
+	return out, nil
+}
+
 // earliest is the earlier of two times, where zero means never.
 func earliest(a, b time.Time) time.Time {
 	if a.IsZero() || (!b.IsZero() && b.Before(a)) {

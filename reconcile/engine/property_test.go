@@ -23,6 +23,13 @@ const (
 	putStandby
 	dropPort
 	putNetwork
+	putRouter
+	dropRouter
+	putFloating
+	dropFloating
+	putNeighbors
+	putExternal
+	dropExternal
 	plug
 	unplug
 	plugOVS
@@ -95,6 +102,8 @@ func (b *bed) happen(h happening) {
 		n := networkItem(1 + h.a%2)
 		n.MTU = 1400 + h.b
 		b.etcd.put(n)
+	case putRouter, dropRouter, putFloating, dropFloating, putNeighbors, putExternal, dropExternal:
+		b.route(h)
 	case plug:
 		b.host.Plug(device)
 	case unplug:
@@ -119,6 +128,26 @@ func (b *bed) happen(h happening) {
 		b.host.LateOFPorts(true)
 	case passTime:
 		b.settle(time.Duration(h.b) * time.Second)
+	}
+}
+
+// route is what happens to routers.
+func (b *bed) route(h happening) {
+	switch h.what {
+	case putRouter:
+		b.etcd.put(routerItem(h.a%3), externalItem())
+	case dropRouter:
+		b.etcd.drop(routerItem(1).Key())
+	case putFloating:
+		b.etcd.put(floatingItem(h.a, 1+h.b%3))
+	case dropFloating:
+		b.etcd.drop(floatingItem(h.a, 1).Key())
+	case putNeighbors:
+		b.etcd.put(neighborsItem(1+h.a%2, h.b))
+	case putExternal:
+		b.etcd.put(externalItem())
+	case dropExternal:
+		b.etcd.drop(externalItem().Key())
 	}
 }
 

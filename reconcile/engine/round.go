@@ -115,12 +115,12 @@ func (e *Engine) plan(ctx context.Context, keys map[object.Key]bool) plan.Plan {
 	want := map[object.Key]object.Object{}
 	all := make([]object.Key, 0, len(keys))
 	context := map[object.Key]bool{}
-	undesired := false
+	var undesired []object.Key
 	for k := range keys {
 		all = append(all, k)
 		st := e.items.objects[k]
 		if st == nil {
-			undesired = true
+			undesired = append(undesired, k)
 			continue
 		}
 		want[k] = st.want
@@ -150,28 +150,28 @@ func (e *Engine) plan(ctx context.Context, keys map[object.Key]bool) plan.Plan {
 		}
 	}
 	removable := func(object.Key) bool { return false }
-	if undesired {
-		removable = e.removable(ctx, keys)
+	if undesired = slices.DeleteFunc(undesired, func(k object.Key) bool { return observed[k] == nil }); len(undesired) > 0 {
+		removable = e.removable(ctx, undesired)
 	}
 	d := plan.Diff(want, observed, removable)
 	return e.damper.damp(plan.Plan{Steps: d.Steps, Blocked: append(p.Blocked, d.Blocked...)}, time.Now())
 }
 
-// removable decides what may be removed: only what is ours; what this process wanted itself and wants no more as soon
+// removable decides what of the objects that nobody wants may be removed: only what is ours; what this process wanted itself and wants no more as soon
 // as all drivers have read the host, and anything else only after the slice has proved complete.
-func (e *Engine) removable(ctx context.Context, keys map[object.Key]bool) func(object.Key) bool {
+func (e *Engine) removable(ctx context.Context, undesired []object.Key) func(object.Key) bool {
 	synced, _ := e.host.synced()
 	if !synced {
 		return func(object.Key) bool { return false }
 	}
-	ours, err := e.host.ours(ctx)
+	ours, err := e.host.oursAmong(ctx, undesired)
 	if err != nil {
 		e.log.Error("nothing is removed in this round", "error", err)
 		return func(object.Key) bool { return false }
 	}
 	stale := e.slice.proves()
 	return func(k object.Key) bool {
-		if !keys[k] || e.items.objects[k] != nil || !ours[k] {
+		if !ours[k] {
 			return false
 		}
 		_, leaving := e.items.leaving[k]

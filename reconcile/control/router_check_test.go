@@ -1,0 +1,133 @@
+package control
+
+import (
+	"weft/etcdschema"
+	"weft/model"
+	"weft/model/desired"
+)
+
+// checkRouting: beside a router stands all it needs, beside a floating address the router and the guest, and nothing of
+// either kind stands where it is not needed.
+func (s *sim) checkRouting(name string, n *node) {
+	s.t.Helper()
+	fixed := map[string]bool{}
+	for k, e := range n.items {
+		switch v := e.value.(type) {
+		case *desired.Router:
+			s.checkRouter(name, n, v)
+		case *desired.FloatingIP:
+			s.checkFloating(name, n, v)
+			if v.Port != "" {
+				one := v.Port + " " + v.Fixed.String()
+				if fixed[one] {
+					s.t.Fatalf("two floating addresses stand for %s on %s", v.Fixed, name)
+				}
+				fixed[one] = true
+			}
+		case *desired.Network:
+			if !n.needs(k.UID) {
+				s.t.Fatalf("network %s on %s is needed by nothing", v.Name, name)
+			}
+		case *desired.Neighbors:
+			if n.legs[v.Network] == 0 || len(v.Entries) == 0 || len(v.Entries) > 500 {
+				s.t.Fatalf("neighbors %s on %s: %d entries, %d legs", k.UID, name, len(v.Entries), n.legs[v.Network])
+			}
+		}
+	}
+}
+
+func (s *sim) checkRouter(name string, n *node, rt *desired.Router) {
+	s.t.Helper()
+	host := s.cache().accepted[hostID(name)]
+	h, _ := entryValue[*desired.Host](n.items[desired.Key{Kind: desired.KindHost, UID: host.UID}])
+	if h == nil || h.RouterMAC.IsZero() {
+		s.t.Fatalf("router %s on %s, which has no router MAC", rt.Name, name)
+	}
+	guests := 0
+	for _, leg := range rt.Legs {
+		guests += n.networks[leg.Network]
+		network, _ := entryValue[*desired.Network](n.items[desired.Key{Kind: desired.KindNetwork, UID: leg.Network}])
+		if network == nil || s.cache().routerOf(leg.Network).UID != rt.UID {
+			s.t.Fatalf("router %s on %s has no network %s", rt.Name, name, leg.Network)
+		}
+		for i, sub := range network.Subnets {
+			if sub.Gateway.Addr != leg.Addresses[i].Addr() {
+				s.t.Fatalf("guests of %s on %s are told of gateway %s, the leg has %s", network.Name, name, sub.Gateway, leg.Addresses[i])
+			}
+		}
+		s.checkNeighbors(name, n, leg.Network)
+	}
+	if guests == 0 {
+		s.t.Fatalf("router %s on %s has no guests there", rt.Name, name)
+	}
+	if rt.External == "" {
+		return
+	}
+	x, _ := entryValue[*desired.Network](n.items[desired.Key{Kind: desired.KindNetwork, UID: rt.External}])
+	if x == nil || x.Gateway == nil || len(x.Gateway.Addresses) == 0 || len(x.Gateway.Addresses) != len(x.Gateway.NextHops) {
+		s.t.Fatalf("router %s on %s has external network %+v", rt.Name, name, x)
+	}
+	for _, p := range x.Gateway.Addresses {
+		if cl, ok := s.cache().claim(etcdschema.AddressClaim(rt.External, model.Address{Addr: p.Addr()})); !ok || cl.Owner != host.UID {
+			s.t.Fatalf("%s on %s is claimed by %+v", p, name, cl)
+		}
+	}
+}
+
+// checkNeighbors: the parts together are the addresses of all guests that have a host.
+func (s *sim) checkNeighbors(name string, n *node, network string) {
+	s.t.Helper()
+	want := map[model.Address]model.MAC{}
+	for id, a := range s.cache().accepted {
+		p, ok := a.Object.Spec.(*model.PortSpec)
+		if !ok || p.Host == "" || s.cache().accepted[p.NetworkID(id.Project)].UID != network {
+			continue
+		}
+		for _, addr := range a.Allocated.Addresses {
+			if cl, _ := s.cache().claim(etcdschema.AddressClaim(network, addr)); cl.Owner == a.UID {
+				want[addr] = a.Allocated.MAC
+			}
+		}
+	}
+	for k, e := range n.items {
+		part, ok := e.value.(*desired.Neighbors)
+		if !ok || part.Network != network {
+			continue
+		}
+		for _, entry := range part.Entries {
+			if mac, ok := want[entry.Address]; !ok || mac != entry.MAC {
+				s.t.Fatalf("%s on %s says %s is at %s, expected %s", k.UID, name, entry.Address, entry.MAC, mac)
+			}
+			delete(want, entry.Address)
+		}
+	}
+	if len(want) > 0 {
+		s.t.Fatalf("%s is not told where %v are", name, want)
+	}
+}
+
+func (s *sim) checkFloating(name string, n *node, f *desired.FloatingIP) {
+	s.t.Helper()
+	type end struct {
+		router, port string
+		to           model.Address
+	}
+	ends := []end{{f.Router, f.Port, f.Fixed}}
+	if len(f.Forwards) > 0 {
+		ends = nil
+	}
+	for _, fw := range f.Forwards {
+		ends = append(ends, end{fw.Router, fw.Port, fw.To})
+	}
+	for _, e := range ends {
+		rt, _ := entryValue[*desired.Router](n.items[desired.Key{Kind: desired.KindRouter, UID: e.router}])
+		p, _ := entryValue[*desired.Port](n.items[desired.Key{Kind: desired.KindPort, UID: e.port}])
+		if rt == nil || rt.External != f.Network || p == nil || p.State != desired.StateActive {
+			s.t.Fatalf("floating address %s on %s leads to %+v", f.Address, name, e)
+		}
+	}
+	id := s.cache().ids[f.UID]
+	if len(s.cache().placed[f.Key()]) != 1 || s.cache().accepted[id] == nil {
+		s.t.Fatalf("floating address %s of %s is on %v", f.Address, id, s.cache().placed[f.Key()])
+	}
+}
