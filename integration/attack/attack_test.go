@@ -218,6 +218,7 @@ func (st *stage) neighborAttempts() []attempt {
 		{"DAD for another's address", ns(any6, b.v6), ns(any6, a.v6), atBoth},
 		{"DAD for another's link-local address", ns(any6, b.ll), ns(any6, a.ll), atBoth},
 		{"DAD for the server's link-local address", ns(any6, object.ServerLinkLocal), ns(any6, netip.MustParseAddr("fe80::77")), atBoth},
+		{"DAD for the gateway's link-local address", ns(any6, object.GatewayLinkLocal), ns(any6, netip.MustParseAddr("fe80::77")), atBoth},
 		{"NA with another's link-layer address", na(a.v6, a.v6, lladdr(2, b.mac)), na(a.v6, a.v6, lladdr(2, a.mac)), atBoth},
 		{"NA for another's address", na(a.v6, b.v6, lladdr(2, a.mac)), na(a.v6, a.v6, lladdr(2, a.mac)), atBoth},
 		{"NA for another's link-local address", na(a.ll, b.ll, lladdr(2, a.mac)), na(a.ll, a.ll, lladdr(2, a.mac)), atBoth},
@@ -336,6 +337,8 @@ func (st *stage) reservedAttempts() []attempt {
 	return []attempt{
 		{"source MAC of the server", eth(object.ServerMAC, b.mac, 0x0800, ipv4(a.v4, b.v4, 17, udp(1, 2, nil))), good, atPeer},
 		{"link-local address of the server", eth(a.mac, b.mac, 0x86dd, ipv6(object.ServerLinkLocal, b.v6, 17, udp(1, 2, nil))), good, atPeer},
+		{"link-local address of the gateway", eth(a.mac, b.mac, 0x86dd, ipv6(object.GatewayLinkLocal, b.v6, 17, udp(1, 2, nil))), good, atPeer},
+		{"to the gateway's MAC without a router", eth(a.mac, object.GatewayMAC, 0x0800, ipv4(a.v4, b.v4, 17, udp(1, 2, nil))), good, atPeer},
 		{"to the server", eth(a.mac, object.ServerMAC, 0x0800, ipv4(a.v4, b.v4, 17, udp(1, 2, nil))), good, atPeer},
 		{"group address as source", eth(object.MAC{1, 2, 3, 4, 5, 6}, b.mac, 0x0800, ipv4(a.v4, b.v4, 17, udp(1, 2, nil))), good, atPeer},
 	}

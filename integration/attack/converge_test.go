@@ -114,5 +114,8 @@ func (st *stage) keys() []desired.Key {
 	for _, p := range st.slice.Ports {
 		keys = append(keys, p.Key())
 	}
+	for _, r := range st.slice.Routers {
+		keys = append(keys, r.Key())
+	}
 	return keys
 }
