@@ -49,6 +49,7 @@ func (s *sim) checkRouter(name string, n *node, rt *desired.Router) {
 		network, _ := entryValue[*desired.Network](n.items[desired.Key{Kind: desired.KindNetwork, UID: leg.Network}])
 		if network == nil || s.cache().routerOf(leg.Network).UID != rt.UID {
 			s.t.Fatalf("router %s on %s has no network %s", rt.Name, name, leg.Network)
+			return
 		}
 		for i, sub := range network.Subnets {
 			if sub.Gateway.Addr != leg.Addresses[i].Addr() {
