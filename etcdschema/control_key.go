@@ -84,3 +84,14 @@ func ParseMACClaim(k Key) (model.MAC, bool) {
 	m, err := model.ParseMAC(rest)
 	return m, err == nil
 }
+
+// ParseFixedClaim reads the guest's address out of a claim key.
+func ParseFixedClaim(k Key) (model.Address, bool) {
+	rest, found := strings.CutPrefix(k.path, "claim/fixed/")
+	if !found {
+		return model.Address{}, false
+	}
+	_, s, _ := strings.Cut(rest, "/")
+	a, err := model.ParseAddress(s)
+	return a, err == nil
+}

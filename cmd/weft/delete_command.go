@@ -127,9 +127,15 @@ func (d deletion) missing(ctx context.Context) error {
 // maxUsers bounds how many users of an object are named.
 const maxUsers = 5
 
+// referredTo says that references keep objects of the kind from going. A floating address keeps no port: it waits for
+// another.
+func referredTo(k model.Kind) bool {
+	return k != model.KindPort && k != model.KindRouter && k != model.KindFloatingIP
+}
+
 // inUse says who refers to the objects and is not deleted with them. Only kinds that others refer to cost a list.
 func (d deletion) inUse(ctx context.Context) error {
-	if !slices.ContainsFunc(d.ids, func(id model.ID) bool { return id.Kind != model.KindPort }) {
+	if !slices.ContainsFunc(d.ids, func(id model.ID) bool { return referredTo(id.Kind) }) {
 		return nil
 	}
 	items, _, err := d.st.List(ctx, etcdschema.IntentPrefix())
@@ -147,7 +153,7 @@ func (d deletion) inUse(ctx context.Context) error {
 			continue // what is not valid refers to nothing
 		}
 		for _, r := range o.Spec.References(user.Project) {
-			if slices.Contains(d.ids, r.To) {
+			if slices.Contains(d.ids, r.To) && referredTo(r.To.Kind) {
 				users[r.To] = append(users[r.To], user.String())
 			}
 		}

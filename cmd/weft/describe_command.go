@@ -83,6 +83,12 @@ func (e entry) describe(out io.Writer, d detail, now time.Time) error {
 	field("addresses", join(a.Addresses))
 	field("segment", number(a.SegmentationID))
 	field("dhcp servers", join(a.DHCPServers))
+	for _, x := range a.External {
+		field("external", x.Network+": "+join(x.Addresses)+", claimed for the routers on the host")
+	}
+	if a.FixedAddress.IsValid() {
+		field("fixed address", a.FixedAddress.String())
+	}
 	for _, c := range d.claims {
 		field("claim", claimText(c, e.status.UID, now))
 	}
@@ -90,6 +96,9 @@ func (e entry) describe(out io.Writer, d detail, now time.Time) error {
 		for _, line := range hostText(e.status.Nodes[node], d.hosts[node], now) {
 			field("host "+node, line)
 		}
+	}
+	if f, ok := e.object.Spec.(*model.FloatingIPSpec); ok && len(targetNames(f)) == 0 {
+		field("leads to", "nothing: the address is reserved; set spec.port or spec.portForwards")
 	}
 	if p, ok := e.object.Spec.(*model.PortSpec); ok && p.Host == "" {
 		field("host", "none: set spec.host, nothing is programmed before")

@@ -10,7 +10,7 @@ import (
 
 // detail is what describe shows of an object beyond its intent and status.
 type detail struct {
-	network *etcdschema.Accepted // of a port: its network as it is in force; nil when there is none
+	network *etcdschema.Accepted // of a port or a floating address: its network as it is in force; nil when there is none
 	hosts   map[string]hostDetail
 	claims  []claimDetail
 }
@@ -42,19 +42,27 @@ func readDetail(ctx context.Context, st store, e entry) (detail, error) {
 	r := &detailReader{ctx: ctx, st: st}
 	d := detail{hosts: make(map[string]hostDetail)}
 	s, isPort := e.object.Spec.(*model.PortSpec)
-	if isPort {
-		if a, ok := decodeAt[etcdschema.Accepted](r, etcdschema.AcceptedKey(s.NetworkID(e.id.Project))); ok {
+	f, isFloating := e.object.Spec.(*model.FloatingIPSpec)
+	network := model.ID{}
+	switch {
+	case isPort:
+		network = s.NetworkID(e.id.Project)
+	case isFloating:
+		network = f.NetworkID(e.id.Project)
+	}
+	if isPort || isFloating {
+		if a, ok := decodeAt[etcdschema.Accepted](r, etcdschema.AcceptedKey(network)); ok {
 			d.network = &a
 		}
 	}
 	for node := range e.status.Nodes {
 		h := r.host(node, e)
-		if isPort {
+		if isPort || isFloating {
 			h.around = r.around(node, d.network)
 		}
 		d.hosts[node] = h
 	}
-	if isPort {
+	if isPort || isFloating {
 		d.claims = r.claims(e, d)
 	}
 	return d, r.err
@@ -125,7 +133,8 @@ func (r *detailReader) around(node string, network *etcdschema.Accepted) (out []
 	return out
 }
 
-// claims are those on the values a port uses: MAC, addresses, interface id, and its device on each host.
+// claims are those on the values a port or a floating address uses: MAC, addresses, interface id, and its device on each
+// host.
 func (r *detailReader) claims(e entry, d detail) []claimDetail {
 	var keys []etcdschema.Key
 	a := e.status.Allocated

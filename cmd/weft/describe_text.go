@@ -13,6 +13,9 @@ import (
 // hostText says in lines how far one host is with an object: what stands in the way first, then as what it holds it.
 func hostText(n etcdschema.NodeStatus, h hostDetail, now time.Time) []string {
 	lines := []string{progressText(n, h, now)}
+	if len(n.External) > 0 {
+		lines = append(lines, "guests without a floating address leave as "+join(n.External))
+	}
 	if p := h.port; p != nil {
 		what := fmt.Sprintf("%s, device %s, iface-id %s", p.State, p.Device, p.InterfaceID)
 		if p.State == desired.StateStandby {

@@ -8,6 +8,7 @@ import (
 
 	"weft/etcdschema"
 	"weft/model"
+	"weft/model/desired"
 	"weft/reconcile/control"
 )
 
@@ -68,6 +69,9 @@ func newDifference(p control.Preview, declared map[model.ID]model.Object) differ
 		if i.Object == (model.ID{}) {
 			name = fmt.Sprintf("%s %s", i.Key.Kind, i.Key.UID)
 		}
+		if i.Key.Kind == desired.KindNeighbors {
+			name = "neighbours on " + name
+		}
 		id := itemDifference{Host: i.Node, Op: i.Op, Object: name}
 		if i.Op == control.OpUpdate {
 			id.Fields = changedFields(i.Old, i.New)
@@ -89,6 +93,9 @@ func encode(o model.Object) []byte {
 func claimName(k etcdschema.Key) string {
 	if _, a, ok := etcdschema.ParseAddressClaim(k); ok {
 		return "address " + a.String()
+	}
+	if a, ok := etcdschema.ParseFixedClaim(k); ok {
+		return "fixed address " + a.String()
 	}
 	parts := strings.SplitN(k.String(), "/", 3)
 	if len(parts) < 3 {

@@ -90,7 +90,7 @@ func columns(e entry, wide bool) (header, cells []string) {
 	a := e.status.Allocated
 	switch s := e.object.Spec.(type) {
 	case *model.HostSpec:
-		return []string{"BRIDGE", "UPLINKS"}, []string{s.BridgeName(), uplinks(s)}
+		return hostColumns(s, a, wide)
 	case *model.PhysicalNetworkSpec:
 		return []string{"MTU", "VLANS"}, []string{strconv.Itoa(s.EffectiveMTU()), vlans(s)}
 	case *model.NetworkSpec:
@@ -98,8 +98,12 @@ func columns(e entry, wide bool) (header, cells []string) {
 		if segment == 0 {
 			segment = s.SegmentationID
 		}
-		return []string{"TYPE", "PHYSICAL", "SEGMENT", "SUBNETS"},
-			[]string{string(s.Type), s.PhysicalNetwork, number(segment), subnets(s)}
+		header = []string{"TYPE", "PHYSICAL", "SEGMENT", "SUBNETS", "EXTERNAL"}
+		return header, []string{string(s.Type), s.PhysicalNetwork, number(segment), subnets(s), external(s)}
+	case *model.RouterSpec:
+		return routerColumns(s, e, wide)
+	case *model.FloatingIPSpec:
+		return floatingColumns(s, e)
 	case *model.PortSpec:
 		mac, addresses := a.MAC, a.Addresses
 		if mac.IsZero() {

@@ -198,6 +198,9 @@ func (p *planner) outcome(r *round, out *Preview) {
 				if w.old != nil {
 					ch.Old = w.old.data
 				}
+				if network, _, ok := parseNeighbors(item); ok && item.Kind == desired.KindNeighbors {
+					ch.Object = p.cache.ids[network]
+				}
 				out.Items = append(out.Items, ch)
 			}
 		}

@@ -1,0 +1,113 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"weft/etcdschema"
+	"weft/model"
+)
+
+// hostColumns shows how a host wires its guests, and, wide, what it has claimed for routers.
+func hostColumns(s *model.HostSpec, a etcdschema.Allocated, wide bool) (header, cells []string) {
+	driver, bridge := s.Driver, s.BridgeName()
+	switch driver {
+	case "":
+		driver = model.DriverOVS
+	case model.DriverBridge:
+		bridge = ""
+	}
+	header, cells = []string{"DRIVER", "BRIDGE", "UPLINKS"}, []string{string(driver), bridge, uplinks(s)}
+	if wide {
+		roles := make([]string, len(s.Roles))
+		for i, r := range s.Roles {
+			roles[i] = string(r)
+		}
+		header = append(header, "ROLES", "ROUTER-MAC", "EXTERNAL")
+		cells = append(cells, strings.Join(roles, ","), a.MAC.String(), externalText(a.External))
+	}
+	return header, cells
+}
+
+// externalText is "operator/internet=203.0.113.9,2001:db8::9".
+func externalText(list []etcdschema.ExternalAddresses) string {
+	parts := make([]string, len(list))
+	for i, x := range list {
+		parts[i] = x.Network + "=" + join(x.Addresses)
+	}
+	return strings.Join(parts, " ")
+}
+
+// external says how IPv6 goes on an external network; empty for others.
+func external(s *model.NetworkSpec) string {
+	if s.External == nil {
+		return ""
+	}
+	return "ipv6 " + string(s.External.Mode())
+}
+
+// routerColumns shows what a router joins and, wide, as what its guests leave from each host.
+func routerColumns(s *model.RouterSpec, e entry, wide bool) (header, cells []string) {
+	header = []string{"NETWORKS", "EXTERNAL", "GATEWAY", "HOSTS"}
+	cells = []string{strings.Join(s.Networks, ","), s.ExternalNetwork, string(s.Mode()), strings.Join(sortedNodes(e.status.Nodes), ",")}
+	if n := len(e.status.Nodes); n > maxHosts && !wide {
+		cells[3] = fmt.Sprintf("%d hosts", n)
+	}
+	if wide {
+		var parts []string
+		for _, node := range sortedNodes(e.status.Nodes) {
+			if list := e.status.Nodes[node].External; len(list) > 0 {
+				parts = append(parts, node+"="+join(list))
+			}
+		}
+		header, cells = append(header, "ADDRESSES"), append(cells, strings.Join(parts, " "))
+	}
+	return header, cells
+}
+
+// maxHosts bounds how many hosts a cell names.
+const maxHosts = 4
+
+// floatingColumns shows where a floating address leads to, and on which host it is translated.
+func floatingColumns(s *model.FloatingIPSpec, e entry) (header, cells []string) {
+	address := join(e.status.Allocated.Addresses)
+	if address == "" && s.Address.IsValid() {
+		address = s.Address.String()
+	}
+	fixed := e.status.Allocated.FixedAddress
+	if !fixed.IsValid() {
+		fixed = s.FixedAddress
+	}
+	text := ""
+	if fixed.IsValid() {
+		text = fixed.String()
+	}
+	return []string{"NETWORK", "ADDRESS", "PORT", "FIXED", "HOST"},
+		[]string{s.Network, address, targets(s), text, strings.Join(sortedNodes(e.status.Nodes), ",")}
+}
+
+// targets names the guests' ports: the one that takes all, or for each forward "tcp/8080->web-1:80".
+func targets(s *model.FloatingIPSpec) string {
+	if s.Port != "" {
+		return s.Port
+	}
+	parts := make([]string, len(s.PortForwards))
+	for i, f := range s.PortForwards {
+		parts[i] = fmt.Sprintf("%s/%s->%s:%d", f.Protocol, f.Port, f.Target, f.To())
+	}
+	return strings.Join(parts, ",")
+}
+
+// targetNames lists the ports that a floating address leads to, each once.
+func targetNames(s *model.FloatingIPSpec) []string {
+	set := map[string]struct{}{}
+	if s.Port != "" {
+		set[s.Port] = struct{}{}
+	}
+	for _, f := range s.PortForwards {
+		set[f.Target] = struct{}{}
+	}
+	return slices.Sorted(maps.Keys(set))
+}
