@@ -21,16 +21,19 @@ func (s *sim) checkRouting(name string, n *node) {
 				one := v.Port + " " + v.Fixed.String()
 				if fixed[one] {
 					s.t.Fatalf("two floating addresses stand for %s on %s", v.Fixed, name)
+					return
 				}
 				fixed[one] = true
 			}
 		case *desired.Network:
 			if !n.needs(k.UID) {
 				s.t.Fatalf("network %s on %s is needed by nothing", v.Name, name)
+				return
 			}
 		case *desired.Neighbors:
 			if n.legs[v.Network] == 0 || len(v.Entries) == 0 || len(v.Entries) > 500 {
 				s.t.Fatalf("neighbors %s on %s: %d entries, %d legs", k.UID, name, len(v.Entries), n.legs[v.Network])
+				return
 			}
 		}
 	}
@@ -42,6 +45,7 @@ func (s *sim) checkRouter(name string, n *node, rt *desired.Router) {
 	h, _ := entryValue[*desired.Host](n.items[desired.Key{Kind: desired.KindHost, UID: host.UID}])
 	if h == nil || h.RouterMAC.IsZero() {
 		s.t.Fatalf("router %s on %s, which has no router MAC", rt.Name, name)
+		return
 	}
 	guests := 0
 	for _, leg := range rt.Legs {
@@ -54,12 +58,14 @@ func (s *sim) checkRouter(name string, n *node, rt *desired.Router) {
 		for i, sub := range network.Subnets {
 			if sub.Gateway.Addr != leg.Addresses[i].Addr() {
 				s.t.Fatalf("guests of %s on %s are told of gateway %s, the leg has %s", network.Name, name, sub.Gateway, leg.Addresses[i])
+				return
 			}
 		}
 		s.checkNeighbors(name, n, leg.Network)
 	}
 	if guests == 0 {
 		s.t.Fatalf("router %s on %s has no guests there", rt.Name, name)
+		return
 	}
 	if rt.External == "" {
 		return
@@ -67,10 +73,12 @@ func (s *sim) checkRouter(name string, n *node, rt *desired.Router) {
 	x, _ := entryValue[*desired.Network](n.items[desired.Key{Kind: desired.KindNetwork, UID: rt.External}])
 	if x == nil || x.Gateway == nil || len(x.Gateway.Addresses) == 0 || len(x.Gateway.Addresses) != len(x.Gateway.NextHops) {
 		s.t.Fatalf("router %s on %s has external network %+v", rt.Name, name, x)
+		return
 	}
 	for _, p := range x.Gateway.Addresses {
 		if cl, ok := s.cache().claim(etcdschema.AddressClaim(rt.External, model.Address{Addr: p.Addr()})); !ok || cl.Owner != host.UID {
 			s.t.Fatalf("%s on %s is claimed by %+v", p, name, cl)
+			return
 		}
 	}
 }
@@ -98,12 +106,14 @@ func (s *sim) checkNeighbors(name string, n *node, network string) {
 		for _, entry := range part.Entries {
 			if mac, ok := want[entry.Address]; !ok || mac != entry.MAC {
 				s.t.Fatalf("%s on %s says %s is at %s, expected %s", k.UID, name, entry.Address, entry.MAC, mac)
+				return
 			}
 			delete(want, entry.Address)
 		}
 	}
 	if len(want) > 0 {
 		s.t.Fatalf("%s is not told where %v are", name, want)
+		return
 	}
 }
 
@@ -125,10 +135,12 @@ func (s *sim) checkFloating(name string, n *node, f *desired.FloatingIP) {
 		p, _ := entryValue[*desired.Port](n.items[desired.Key{Kind: desired.KindPort, UID: e.port}])
 		if rt == nil || rt.External != f.Network || p == nil || p.State != desired.StateActive {
 			s.t.Fatalf("floating address %s on %s leads to %+v", f.Address, name, e)
+			return
 		}
 	}
 	id := s.cache().ids[f.UID]
 	if len(s.cache().placed[f.Key()]) != 1 || s.cache().accepted[id] == nil {
 		s.t.Fatalf("floating address %s of %s is on %v", f.Address, id, s.cache().placed[f.Key()])
+		return
 	}
 }
