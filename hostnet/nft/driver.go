@@ -152,6 +152,19 @@ func (d *Driver) Ours(context.Context) ([]object.Key, error) {
 	return keys, nil
 }
 
+// OursAmong lists those of the keys that are there: whatever is in our tables is ours.
+func (d *Driver) OursAmong(ctx context.Context, keys []object.Key) ([]object.Key, error) {
+	found, err := d.Observe(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	ours := make([]object.Key, len(found))
+	for i, o := range found {
+		ours[i] = o.Key()
+	}
+	return ours, nil
+}
+
 // Facts adds nothing.
 func (d *Driver) Facts(*object.Facts) {}
 

@@ -185,6 +185,10 @@ add element inet weft forward6 { 2001:db8::1 . udplite . 0 : fd00::1 . 5 }`)
 	if err != nil || len(keys) != 4 {
 		t.Fatalf("ours: %v, %v", keys, err)
 	}
+	among, err := d.OursAmong(context.Background(), append(keys[1:2:2], mapping(ns, "192.0.2.99", "").Key(), routerTable("weft-none").Key()))
+	if err != nil || len(among) != 1 || among[0] != keys[1] {
+		t.Fatalf("ours among: %v, %v", among, err)
+	}
 	remove(t, d, keys[1:]...)
 	same(t, d, routerTable(ns))
 	if out := inside(t, ns, "nft", "list", "table", "inet", "weft"); strings.Contains(out, "192.0.2.1") || strings.Contains(out, "2001:db8::1") {
