@@ -5,6 +5,7 @@ package attack
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -111,10 +112,7 @@ func transfer(ctx context.Context, from, to string, address netip.Addr) error {
 	_ = conn.SetDeadline(deadline)
 	_, err := conn.Write(data)
 	conn.Close()
-	if got := <-received; got != nil {
-		return got
-	}
-	return err
+	return errors.Join(err, <-received)
 }
 
 func receive(l net.Listener, want []byte) error {
