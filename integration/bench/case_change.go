@@ -11,6 +11,12 @@ import (
 	"weft/model"
 )
 
+// addressFlows and portFlows are how many flow modifications another address, and a port with two addresses, are.
+const (
+	addressFlows = 6
+	portFlows    = 16
+)
+
 // changes measures (b) for changes that create no OVS port: another address of a port, and another lease option of a
 // network. The network holds one port on the host, whatever else the host holds.
 func (b *bench) changes(ctx context.Context, n int) error {
@@ -26,7 +32,7 @@ func (b *bench) changes(ctx context.Context, n int) error {
 	if _, _, err := c.journal.awaitProgrammed(ctx, hostMain, project, name, 0); err != nil {
 		return err
 	}
-	var address, option series
+	var address, option, floor series
 	for i := range b.runs {
 		took, err := c.changeAddress(ctx, name, devices[0], i)
 		if err != nil {
@@ -37,8 +43,13 @@ func (b *bench) changes(ctx context.Context, n int) error {
 			return err
 		}
 		option = append(option, took)
+		if took, err = c.oneBundle(ctx, addressFlows); err != nil {
+			return err
+		}
+		floor = append(floor, took)
 	}
 	b.table.add(row{what: "(b) another address", ports: n, p50: address.p50(), p99: address.p99(), goal: "p50 ≤ 40 ms"})
+	b.table.add(row{what: fmt.Sprintf("    floor: a bundle of %d flows", addressFlows), ports: n, p50: floor.p50(), p99: floor.p99()})
 	b.table.add(row{what: "(b) another lease option", ports: n, p50: option.p50(), p99: option.p99(), goal: "p50 ≤ 40 ms"})
 	revision, err := c.remove(ctx, model.ID{Project: project, Kind: model.KindPort, Name: name})
 	if err != nil {

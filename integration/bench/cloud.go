@@ -61,12 +61,12 @@ func (c *cloud) build(ctx context.Context) error {
 		return err
 	}
 	objects := []model.Object{
-		object(model.KindProject, "", project, &model.ProjectSpec{}),
-		object(model.KindPhysicalNetwork, "", physicalNetwork, &model.PhysicalNetworkSpec{
+		declared(model.KindProject, "", project, &model.ProjectSpec{}),
+		declared(model.KindPhysicalNetwork, "", physicalNetwork, &model.PhysicalNetworkSpec{
 			VLANRanges: []model.VLANRange{{Minimum: 100, Maximum: 999}}}),
 	}
 	for _, h := range []string{hostMain, hostPeer} {
-		objects = append(objects, object(model.KindHost, "", h, &model.HostSpec{
+		objects = append(objects, declared(model.KindHost, "", h, &model.HostSpec{
 			PhysicalNetworks: []model.HostPhysicalNetwork{{Name: physicalNetwork, Interface: "eth1"}}}))
 	}
 	objects = append(objects, network(measured, 200))
@@ -98,8 +98,8 @@ func (c *cloud) close() error {
 	return c.bed.Close()
 }
 
-// object makes an intent object.
-func object(kind model.Kind, project, name string, spec model.Spec) model.Object {
+// declared makes an intent object.
+func declared(kind model.Kind, project, name string, spec model.Spec) model.Object {
 	return model.Object{APIVersion: model.APIVersion, Kind: kind,
 		Metadata: model.Metadata{Project: project, Name: name}, Spec: spec}
 }
@@ -108,7 +108,7 @@ func object(kind model.Kind, project, name string, spec model.Spec) model.Object
 func network(name string, n int) model.Object {
 	v4 := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(n), 0, 0}), 16)
 	v6 := netip.MustParsePrefix(fmt.Sprintf("fd00:%x::/64", n))
-	return object(model.KindNetwork, project, name, &model.NetworkSpec{
+	return declared(model.KindNetwork, project, name, &model.NetworkSpec{
 		Type: model.NetworkTypeVLAN, PhysicalNetwork: physicalNetwork,
 		Subnets: []model.Subnet{{CIDR: model.Prefix{Prefix: v4}}, {CIDR: model.Prefix{Prefix: v6}}},
 	})
@@ -116,7 +116,7 @@ func network(name string, n int) model.Object {
 
 // port is a port of the network on the host.
 func port(name, net, host, device string) model.Object {
-	return object(model.KindPort, project, name, &model.PortSpec{Network: net, Host: host, Device: device})
+	return declared(model.KindPort, project, name, &model.PortSpec{Network: net, Host: host, Device: device})
 }
 
 // put writes intent, a hundred objects a transaction, and returns the last revision.
