@@ -68,3 +68,25 @@ func BenchmarkCommitPort(b *testing.B) {
 		})
 	}
 }
+
+// BenchmarkPlanFloating moves one floating address between two guests, beside others on the same host, without etcd.
+func BenchmarkPlanFloating(b *testing.B) {
+	for _, n := range []int{10, 10000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			s := routedRegion(b)
+			s.put(internet, `{"spec":{"type":"vlan","physicalNetwork":"physnet1","external":{},"subnets":[{"cidr":"198.18.0.0/16","gateway":"198.18.0.1"}]}}`)
+			for i := range n {
+				s.put(port(fmt.Sprintf("p%05d", i)), portOnH1)
+				s.put(floating(fmt.Sprintf("f%05d", i)), fmt.Sprintf(`{"spec":{"network":"operator/internet","port":"p%05d"}}`, i))
+			}
+			s.put(port("a"), portOnH1)
+			s.put(port("b"), portOnH1)
+			s.settle()
+			b.ResetTimer()
+			for i := range b.N {
+				s.put(floating("one"), fmt.Sprintf(`{"spec":{"network":"operator/internet","port":"%c"}}`, 'a'+i%2))
+				s.settle()
+			}
+		})
+	}
+}

@@ -52,6 +52,7 @@ func (l *loop) run(ctx context.Context) error {
 	defer l.everyTick()
 	for ctx.Err() == nil {
 		l.turned()
+		l.planner.ripen(l.config.Settings.Now())
 		l.writeAnnouncement(ctx)
 		if l.working() && !l.planner.queue.empty() {
 			l.drain()
@@ -84,10 +85,17 @@ func (l *loop) wait(ctx context.Context, ticker <-chan time.Time) {
 		defer t.Stop()
 		retry = t.C
 	}
+	var ripe <-chan time.Time
+	if at, ok := l.planner.sets.next(); ok {
+		t := time.NewTimer(max(0, at.Sub(l.config.Settings.Now())))
+		defer t.Stop()
+		ripe = t.C
+	}
 	select {
 	case b := <-l.batches:
 		l.takeIn(b)
 		l.drain()
+	case <-ripe:
 	case <-retry:
 	case lead := <-l.leaders:
 		l.takeOver(lead)
@@ -161,7 +169,7 @@ func (l *loop) takeIn(b etcdschema.Batch) {
 
 // idle forgets work that a replica that does not lead has no use for: it looks at everything when it takes over.
 func (p *planner) idle() {
-	p.queue = workQueue{}
+	p.queue, p.sets = workQueue{}, setPace{}
 	clear(p.status)
 	clear(p.foreign)
 	clear(p.verdicts)

@@ -123,7 +123,10 @@ func (p *planner) neighborsOn(r *round, name string, k desired.Key) error {
 		p.removeItem(r, name, k)
 		return nil
 	}
-	_, err := p.putItem(r, name, item)
+	changed, err := p.putItem(r, name, item)
+	if changed {
+		p.sets.wrote(unit{kind: unitItem, node: name, item: k}, p.settings.Now())
+	}
 	return err
 }
 

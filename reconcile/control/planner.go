@@ -25,6 +25,7 @@ type planner struct {
 	spread   bool // after a lost race: choose values where nobody else is looking
 
 	queue    workQueue
+	sets     setPace
 	status   map[etcdschema.Key]struct{} // status keys to be looked at
 	verdicts map[model.ID]*verdict
 	blocked  index[etcdschema.Key, model.ID]   // by claim that stands in the way

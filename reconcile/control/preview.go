@@ -157,6 +157,10 @@ const previewUnits = 1 << 20
 func (p *planner) exhaust(r *round) error {
 	for range previewUnits {
 		u, ok := p.queue.next(p.cache)
+		if at, waits := p.sets.next(); !ok && waits {
+			p.ripen(at.Add(setInterval)) // nothing is written here that could be too often
+			continue
+		}
 		if !ok {
 			return nil
 		}

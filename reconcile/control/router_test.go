@@ -3,6 +3,7 @@ package control
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"weft/etcdschema"
 	"weft/model"
@@ -306,4 +307,38 @@ func TestARoutedChangeWritesOnlyWhatItConcerns(t *testing.T) {
 	wrote("a change of its hostname", 3, func() { s.put(port("one-more"), strings.Replace(portOnH1, `"host"`, `"hostname":"x","host"`, 1)) })
 	// accepted, both device claims, the port here and there, both heads; no neighbour changes
 	wrote("a move of it", 7, func() { s.put(port("one-more"), strings.Replace(portOnH1, "h1", "h2", 1)) })
+}
+
+// Guests that come one after the other are told of together: a set is written at once, and then once in an interval.
+func TestSetsAreWrittenOnceInAnInterval(t *testing.T) {
+	t.Parallel()
+	s := routedRegion(t)
+	s.put(port("far"), `{"spec":{"network":"green","host":"h2"}}`)
+	s.settle()
+	key := etcdschema.DesiredKey("h2", neighborsKey(s.cache().accepted[blue].UID, 0))
+	s.now = s.now.Add(time.Second)
+	written := 0
+	for i := range 50 {
+		var before []byte
+		if e := s.cache().entries[key]; e != nil {
+			before = e.data
+		}
+		s.put(port("p"+pad(i)), portOnH1)
+		for !s.planner.queue.empty() {
+			s.round()
+		}
+		s.now = s.now.Add(10 * time.Millisecond)
+		s.planner.ripen(s.now)
+		for !s.planner.queue.empty() {
+			s.round()
+		}
+		if e := s.cache().entries[key]; e != nil && string(before) != string(e.data) {
+			written++
+		}
+	}
+	if written < 5 || written > 6 {
+		t.Errorf("50 guests in half a second wrote the set %d times, expected once each 100 ms", written)
+	}
+	s.settle()
+	s.check()
 }

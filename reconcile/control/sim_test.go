@@ -79,12 +79,23 @@ func (s *sim) putAll(intent map[model.ID]string) {
 // settle runs rounds until nothing is left to do.
 func (s *sim) settle() {
 	s.t.Helper()
-	for n := 0; !s.planner.queue.empty(); n++ {
+	s.now = s.now.Add(time.Second) // whatever was written before may be written again
+	for n := 0; !s.planner.queue.empty() || s.ripen(); n++ {
 		if n > 10000 {
 			s.t.Fatalf("no end: %d units wait", s.planner.queue.len())
 		}
 		s.round()
 	}
+}
+
+// ripen lets sets wait no longer; false when none waits.
+func (s *sim) ripen() bool {
+	at, waits := s.planner.sets.next()
+	if waits {
+		s.now = at
+		s.planner.ripen(at)
+	}
+	return !s.planner.queue.empty()
 }
 
 func (s *sim) round() {

@@ -181,7 +181,7 @@ func (p *planner) wakeParts(id model.ID, was, is map[member]model.MAC) {
 	}
 	for name := range p.cache.placed[desired.Key{Kind: desired.KindRouter, UID: router.UID}] {
 		for i := range dirty {
-			p.queue.add(unit{kind: unitItem, node: name, item: neighborsKey(network.UID, i)})
+			p.touchSet(unit{kind: unitItem, node: name, item: neighborsKey(network.UID, i)})
 		}
 	}
 }

@@ -1,0 +1,79 @@
+package control
+
+import "time"
+
+// setInterval is how often a set is written at most: what changes in between is written together.
+const setInterval = 100 * time.Millisecond
+
+// setPace holds back sets that have been written a moment ago. The zero value holds back nothing.
+type setPace struct {
+	written map[unit]time.Time // within the last interval, or a little longer
+	waiting map[unit]time.Time // until when
+	pruned  time.Time
+}
+
+// wrote notes that the set was written.
+func (s *setPace) wrote(u unit, now time.Time) {
+	if s.written == nil {
+		s.written = map[unit]time.Time{}
+	}
+	s.written[u] = now
+	if now.Sub(s.pruned) < setInterval {
+		return
+	}
+	s.pruned = now
+	for u, at := range s.written {
+		if now.Sub(at) >= setInterval {
+			delete(s.written, u)
+		}
+	}
+}
+
+// hold says that the set must wait, and remembers it.
+func (s *setPace) hold(u unit, now time.Time) bool {
+	at, recent := s.written[u]
+	if !recent || now.Sub(at) >= setInterval {
+		return false
+	}
+	if s.waiting == nil {
+		s.waiting = map[unit]time.Time{}
+	}
+	s.waiting[u] = at.Add(setInterval)
+	return true
+}
+
+// ripe takes out the sets that have waited long enough.
+func (s *setPace) ripe(now time.Time) []unit {
+	var out []unit
+	for u, until := range s.waiting {
+		if !now.Before(until) {
+			out = append(out, u)
+			delete(s.waiting, u)
+		}
+	}
+	return out
+}
+
+// next is when the first set is ripe; ok is false when none waits.
+func (s *setPace) next() (first time.Time, ok bool) {
+	for _, until := range s.waiting {
+		if !ok || until.Before(first) {
+			first, ok = until, true
+		}
+	}
+	return first, ok
+}
+
+// touchSet looks at a set, now or as soon as its pace allows.
+func (p *planner) touchSet(u unit) {
+	if !p.sets.hold(u, p.settings.Now()) {
+		p.queue.add(u)
+	}
+}
+
+// ripen puts the sets whose time has come into the queue.
+func (p *planner) ripen(now time.Time) {
+	for _, u := range p.sets.ripe(now) {
+		p.queue.add(u)
+	}
+}
