@@ -52,7 +52,9 @@ func openControl() (*control, error) {
 	}
 	port, err := s.GetPid()
 	if err == nil {
+		// An error need not bring the whole request back.
 		err = errors.Join(s.SetReceiveBufferSize(socketBuffer, true),
+			unix.SetsockoptInt(s.GetFd(), unix.SOL_NETLINK, unix.NETLINK_CAP_ACK, 1),
 			unix.SetsockoptInt(s.GetFd(), unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, socketBuffer))
 	}
 	if err != nil {

@@ -231,7 +231,7 @@ func TestNamespaces(t *testing.T) {
 	await(t, events, routerTable(ns).Key())
 }
 
-// TestBadOnesAlone applies good and impossible mappings together.
+// TestBadOnesAlone applies good, impossible and disputed mappings together.
 func TestBadOnesAlone(t *testing.T) {
 	t.Parallel()
 	spaces := newSpaces(t)
@@ -251,6 +251,15 @@ func TestBadOnesAlone(t *testing.T) {
 		t.Errorf("errors: %v", errs)
 	}
 	same(t, d, good, taken)
+	// Among many, too: one transaction of large requests is refused, then each comes alone.
+	nftStdin(t, ns, "add element inet weft floating4 { 198.18.1.7 : 10.9.9.9 }")
+	changes := many(ns, 600)
+	for i, err := range d.Apply(context.Background(), changes) {
+		if err != nil {
+			t.Fatalf("%s: %v", changes[i].Key(), err)
+		}
+	}
+	same(t, d, changes[0].Desired, changes[263].Desired)
 	if _, err := tryRun("ip", "netns", "exec", ns, "nft", "get", "element", "inet", "weft", "floating4", "{ 192.0.2.12 }"); err != nil {
 		t.Error("the taken address is not ours")
 	}
