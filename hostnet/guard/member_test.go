@@ -1,0 +1,128 @@
+package guard
+
+import (
+	"net/netip"
+	"strings"
+	"testing"
+
+	"github.com/google/nftables"
+	"pgregory.net/rapid"
+
+	"weft/hostnet/object"
+)
+
+// drawMember draws an element of any set, with the fields that its key has.
+func drawMember(t *rapid.T) object.GuardMember {
+	m := object.GuardMember{
+		Set:       rapid.SampledFrom(object.GuardSets()).Draw(t, "set"),
+		Interface: rapid.StringMatching(`[a-z][a-z0-9-]{0,14}`).Draw(t, "interface"),
+	}
+	bytes := rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "bytes")
+	switch keyOf(m.Set) {
+	case mac, macData:
+		m.MAC = object.MAC(bytes[:6])
+	case ipv4:
+		m.Address = netip.AddrFrom4([4]byte(bytes[:4]))
+	case ipv6:
+		bytes[0] = 0x20
+		m.Address = netip.AddrFrom16([16]byte(bytes))
+	}
+	return m
+}
+
+func TestMemberRoundTrip(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		m := drawMember(t)
+		e, err := encode("tap1", m)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := decode(m.Set, e); err != nil || got != m || e.Comment != "tap1" {
+			t.Errorf("%v became %v with comment %q, error %v", m, got, e.Comment, err)
+		}
+	})
+}
+
+func TestEncodeRefuses(t *testing.T) {
+	t.Parallel()
+	for _, m := range []object.GuardMember{
+		{Set: object.GuardGuests},
+		{Set: object.GuardGuests, Interface: "sixteen-bytes-xx"},
+		{Set: object.GuardIPv4, Interface: "tap1"},
+		{Set: object.GuardIPv4, Interface: "tap1", Address: netip.MustParseAddr("2001:db8::1")},
+		{Set: object.GuardIPv6, Interface: "tap1", Address: netip.MustParseAddr("10.0.0.1")},
+	} {
+		if e, err := encode("tap1", m); err == nil {
+			t.Errorf("%v became % x", m, e.Key)
+		}
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	f.Add(0, make([]byte, 32), make([]byte, 6))
+	f.Fuzz(func(t *testing.T, set int, key, value []byte) {
+		sets := object.GuardSets()
+		name := sets[uint(set)%uint(len(sets))]
+		if m, err := decode(name, nftables.SetElement{Key: key, Val: value}); err == nil && m.Set != name {
+			t.Errorf("%v is of another set than %s", m, name)
+		}
+	})
+}
+
+// TestRuleText: every rule of every chain has a comment of its own, and nothing else was touched.
+func TestRuleText(t *testing.T) {
+	t.Parallel()
+	text := newRuleText()
+	seen := map[string]bool{}
+	for chain, comments := range text.chains {
+		if len(comments) == 0 {
+			t.Errorf("chain %s has no rule", chain)
+		}
+		for _, c := range comments {
+			if seen[c] || strings.Count(text.text, `"`+c+`"`) != 1 {
+				t.Errorf("comment %q is not there once", c)
+			}
+			seen[c] = true
+		}
+	}
+	if len(seen) < 100 {
+		t.Errorf("only %d rules were found", len(seen))
+	}
+	for _, set := range object.GuardSets() {
+		if !strings.Contains(rules, " bridge weft "+string(set)+" {") {
+			t.Errorf("set %s is not declared", set)
+		}
+	}
+}
+
+// TestJudge: rules that are missing, of another version, in another order, or put in another's place are noticed.
+func TestJudge(t *testing.T) {
+	t.Parallel()
+	right := func(d *Driver) []rule {
+		var found []rule
+		for chain, comments := range d.text.chains {
+			for _, c := range comments {
+				found = append(found, rule{chain, c, uint64(len(found) + 1)})
+			}
+		}
+		return found
+	}
+	for name, change := range map[string]func([]rule) []rule{
+		"missing":        func(r []rule) []rule { return r[1:] },
+		"without ours":   func(r []rule) []rule { r[0].comment = ""; return r },
+		"one more":       func(r []rule) []rule { return append(r, rule{r[0].chain, "", 9999}) },
+		"another's":      func(r []rule) []rule { r[0].handle = 9999; return r },
+		"a chain more":   func(r []rule) []rule { return append(r, rule{"own", "", 9999}) },
+		"nothing at all": func([]rule) []rule { return nil },
+	} {
+		d := &Driver{text: newRuleText()}
+		found := right(d)
+		if why := d.judge(found); why != "" {
+			t.Fatalf("what is right is judged wrong: %s", why)
+		}
+		if d.judge(change(found)) == "" {
+			t.Errorf("%s is judged right", name)
+		}
+	}
+}

@@ -1,0 +1,149 @@
+package linuxbridge_test
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"weft/hostnet/object"
+	"weft/model"
+	"weft/model/desired"
+	"weft/reconcile/compile"
+	"weft/reconcile/compile/linuxbridge"
+)
+
+const (
+	hostUID = "00000000-0000-4000-8000-0000000000ff"
+	netUID  = "aaaaaaaa-0000-4000-8000-000000000001"
+	portUID = "10000000-0000-4000-8000-000000000001"
+)
+
+func address(s string) model.Address { return model.Address{Addr: netip.MustParseAddr(s)} }
+
+// site is a host whose NIC carries an address and the default route, with one network and one port.
+func site() compile.Input {
+	return compile.Input{
+		Fabrics: map[model.Driver]compile.Fabric{model.DriverBridge: linuxbridge.Fabric{}},
+		Slice: &desired.Slice{
+			Host: &desired.Host{UID: hostUID, Name: "h1", Driver: model.DriverBridge,
+				Uplinks: []desired.Uplink{{PhysicalNetwork: "rack", Interface: "eth0", MTU: 1500}}},
+			Networks: map[string]*desired.Network{netUID: {
+				UID: netUID, Project: "alpha", Name: "red", Type: model.NetworkTypeVLAN, PhysicalNetwork: "rack", SegmentationID: 101, MTU: 1450,
+				Subnets: []desired.Subnet{{CIDR: model.Prefix{Prefix: netip.MustParsePrefix("10.1.0.0/24")}, DHCPServer: address("10.1.0.2")}},
+			}},
+			Ports: map[string]*desired.Port{portUID: {
+				UID: portUID, Project: "alpha", Name: "web", Network: netUID, MAC: model.MAC{0xfa, 0x16, 0x3e, 0, 1, 10},
+				Addresses: []model.Address{address("10.1.0.10")}, Device: "tapweb", InterfaceID: "if-web", State: desired.StateActive,
+			}},
+		},
+		Facts: &object.Facts{Links: map[string]object.LinkFacts{
+			"eth0":   {Kind: "device", MTU: 9000, DefaultRoute: true, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.11/24")}},
+			"tapweb": {Kind: "tuntap", MTU: 1500},
+		}},
+	}
+}
+
+// find returns the unit's object of a kind; nil when it has none.
+func find[T object.Object](u compile.Unit) (found T) {
+	for _, o := range u.Objects {
+		if x, ok := o.(T); ok {
+			return x
+		}
+	}
+	return found
+}
+
+func compiled(t *testing.T, in compile.Input, kind desired.Kind, uid string) compile.Unit {
+	t.Helper()
+	u := compile.Compile(in, desired.Key{Kind: kind, UID: uid})
+	if u.Refused != "" {
+		t.Fatalf("%s %s is refused: %s", kind, uid, u.Refused)
+	}
+	return u
+}
+
+func TestHostKeepsItsNIC(t *testing.T) {
+	t.Parallel()
+	u := compiled(t, site(), desired.KindHost, hostUID)
+	l := find[*object.Link](u)
+	if l == nil || l.Name != "eth0" || l.MTU != 9000 || find[*object.Guard](u) == nil || len(u.Objects) != 2 {
+		t.Errorf("the host's objects are %v", u.Objects)
+	}
+}
+
+func TestNetworkIsBridgeAndVLANDevice(t *testing.T) {
+	t.Parallel()
+	u := compiled(t, site(), desired.KindNetwork, netUID)
+	bridge, vlan, port := find[*object.LinuxBridge](u), find[*object.VLANDevice](u), find[*object.BridgePort](u)
+	if u.Pending != "" || bridge == nil || vlan == nil || port == nil {
+		t.Fatalf("pending %q, objects %v", u.Pending, u.Objects)
+	}
+	if vlan.Parent != "eth0" || vlan.ID != 101 || port.Device != vlan.Name || port.Bridge != bridge.Name || len(bridge.Name) != 15 {
+		t.Errorf("%+v, %+v, %+v", bridge, vlan, port)
+	}
+	members := find[*object.GuardMembers](u)
+	if members == nil || !slices.Contains(members.Members, object.GuardMember{Set: object.GuardUplinks, Interface: vlan.Name}) {
+		t.Fatalf("the guard does not know the wire: %+v", members)
+	}
+	if !slices.Contains(port.DependsOn(), members.Key()) || !slices.Contains(bridge.DependsOn(), (&object.Guard{}).Key()) {
+		t.Error("a device is enslaved before the guard knows it")
+	}
+}
+
+func TestNetworkWithoutNICIsLocal(t *testing.T) {
+	t.Parallel()
+	in := site()
+	delete(in.Facts.Links, "eth0")
+	u := compiled(t, in, desired.KindNetwork, netUID)
+	if find[*object.VLANDevice](u) != nil || find[*object.LinuxBridge](u) == nil || !strings.Contains(u.Pending, "only this host") {
+		t.Errorf("pending %q, objects %v", u.Pending, u.Objects)
+	}
+}
+
+func TestPortIsProtectedFirst(t *testing.T) {
+	t.Parallel()
+	u := compiled(t, site(), desired.KindPort, portUID)
+	members, port, link := find[*object.GuardMembers](u), find[*object.BridgePort](u), find[*object.Link](u)
+	if members == nil || port == nil || link == nil || port.Mute || find[*object.DHCPBinding](u) == nil || find[*object.Announcement](u) == nil {
+		t.Fatalf("pending %q, objects %v", u.Pending, u.Objects)
+	}
+	if len(members.Members) != 6 || !slices.Contains(port.DependsOn(), members.Key()) || !slices.Contains(link.DependsOn(), port.Key()) {
+		t.Errorf("members %v; port after %v, link after %v", members.Members, port.DependsOn(), link.DependsOn())
+	}
+	if a := find[*object.Announcement](u); a.Device != "eth0" || a.VLAN != 101 {
+		t.Errorf("it is announced by %s, VLAN %d", a.Device, a.VLAN)
+	}
+}
+
+func TestStandbyIsMute(t *testing.T) {
+	t.Parallel()
+	in := site()
+	in.Slice.Ports[portUID].State = desired.StateStandby
+	u := compiled(t, in, desired.KindPort, portUID)
+	port := find[*object.BridgePort](u)
+	if port == nil || !port.Mute || len(port.MACs) > 0 || find[*object.GuardMembers](u) != nil || find[*object.DHCPBinding](u) != nil {
+		t.Errorf("pending %q, objects %v", u.Pending, u.Objects)
+	}
+}
+
+func TestPortRefusals(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(*compile.Input)
+		want   string
+	}{
+		"the host's own NIC":        {func(in *compile.Input) { in.Slice.Ports[portUID].Device = "eth0" }, "is the uplink"},
+		"in somebody else's bridge": {func(in *compile.Input) { in.Facts.Links["tapweb"] = object.LinkFacts{Kind: "tuntap", Master: "virbr0"} }, "virbr0"},
+	} {
+		in := site()
+		c.change(&in)
+		u := compile.Compile(in, desired.Key{Kind: desired.KindPort, UID: portUID})
+		if !strings.Contains(u.Refused, c.want) || len(u.Objects) > 0 {
+			t.Errorf("%s: refused %q with objects %v", name, u.Refused, u.Objects)
+		}
+	}
+	in := site()
+	in.Facts.Links["tapweb"] = object.LinkFacts{Kind: "tuntap", Master: linuxbridge.BridgeName(netUID)}
+	compiled(t, in, desired.KindPort, portUID)
+}
