@@ -37,9 +37,6 @@ func TestInDirectory(t *testing.T) {
 		if err := dir.Remove(name); err != nil {
 			t.Fatal(err)
 		}
-		await(t, events, routerTable(name).Key())
-		if have := observe(t, d, routerTable(name).Key()); have != nil {
-			t.Fatalf("of a namespace that is gone: %+v", have)
-		}
+		awaitGone(t, d, events, routerTable(name).Key())
 	}
 }

@@ -3,8 +3,8 @@
 //
 // Invariants: only the table "weft" of family inet, in namespaces of ours, is written or removed; the rules of a role never
 // depend on how many mappings there are; each change of one namespace is one transaction of the kernel's; the view is of
-// one generation of the kernel's, and what one notification brings is told once; nothing written by this process is told
-// as an event; a connection ends only if the very mapping it goes through does.
+// one generation of the kernel's; nothing that this process writes once the subscription in a namespace stands is told as
+// an event; a connection ends only if the very mapping it goes through does.
 package nft
 
 import (

@@ -30,6 +30,37 @@ func await(t testing.TB, events <-chan object.Event, k object.Key) object.Event 
 	}
 }
 
+// awaitGone waits for the event after which the object is not there any more. What was written while the subscription in
+// a namespace began may be told before it.
+func awaitGone(t testing.TB, d *Driver, events <-chan object.Event, k object.Key) {
+	t.Helper()
+	for await(t, events, k); observe(t, d, k) != nil; {
+		await(t, events, k)
+	}
+}
+
+// subscribed waits until the subscription in the namespace stands, and forgets what was told before.
+func subscribed(t testing.TB, d *Driver, events <-chan object.Event, namespace string) {
+	t.Helper()
+	s, limit := d.known(namespace), time.After(20*time.Second)
+	for {
+		s.mu.Lock()
+		watched, reached := s.watched, s.reached
+		s.mu.Unlock()
+		if watched {
+			break
+		}
+		select {
+		case <-reached:
+		case <-limit:
+			t.Fatalf("no subscription in %s", namespace)
+		}
+	}
+	for len(events) > 0 {
+		<-events
+	}
+}
+
 func TestMappingsRoundTrip(t *testing.T) {
 	t.Parallel()
 	for _, withWatch := range []bool{false, true} {
@@ -91,6 +122,7 @@ func TestDrift(t *testing.T) {
 	forward := mapping(ns, "192.0.2.30", "", object.NATForward{Protocol: "tcp", First: 80, Last: 80, To: netip.MustParseAddr("10.0.0.9"), ToFirst: 8080})
 	all := []object.Object{table, kept, one, forward}
 	apply(t, d, all...)
+	subscribed(t, d, events, ns)
 	nftStdin(t, ns, "table inet other { chain c { type filter hook input priority 0; ip saddr 192.0.2.99 drop; }; }")
 	other := inside(t, ns, "nft", "list", "table", "inet", "other")
 	handle := func() string {
@@ -206,7 +238,7 @@ func TestNamespaces(t *testing.T) {
 	apply(t, d, routerTable(ns), mapping(ns, "192.0.2.10", "10.0.0.5"))
 	run(t, "ip", "netns", "del", ns)
 	spaces.changes <- ns
-	await(t, events, mapping(ns, "192.0.2.10", "").Key())
+	awaitGone(t, d, events, mapping(ns, "192.0.2.10", "").Key())
 	if have := observe(t, d, routerTable(ns).Key()); have != nil {
 		t.Fatalf("of a namespace that is gone: %+v", have)
 	}
@@ -222,13 +254,13 @@ func TestNamespaces(t *testing.T) {
 	run(t, "ip", "netns", "del", ns)
 	run(t, "ip", "netns", "add", ns)
 	spaces.changes <- ns
-	await(t, events, mapping(ns, "192.0.2.11", "").Key())
+	awaitGone(t, d, events, mapping(ns, "192.0.2.11", "").Key())
 	if have := observe(t, d, routerTable(ns).Key()); have != nil {
 		t.Fatalf("of the namespace before: %+v", have)
 	}
 	apply(t, d, routerTable(ns))
 	nftStdin(t, ns, "delete table inet weft")
-	await(t, events, routerTable(ns).Key())
+	awaitGone(t, d, events, routerTable(ns).Key())
 }
 
 // TestBadOnesAlone applies good, impossible and disputed mappings together.
