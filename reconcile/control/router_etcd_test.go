@@ -1,0 +1,69 @@
+package control
+
+import (
+	"slices"
+	"testing"
+
+	"weft/etcdschema"
+	"weft/model"
+	"weft/model/desired"
+)
+
+// A floating address is moved between guests on two hosts; the status of everything says where it is and as what it is
+// seen; a replica that takes over changes nothing.
+func TestFloatingAddressesOnEtcd(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	_, stop := b.start("one", nil)
+	b.region()
+	for _, node := range []string{"h1", "h2"} {
+		rep := etcdschema.NewTxn()
+		rep.Put(etcdschema.ActualNode(node), etcdschema.NodeReport{Features: allFeatures()})
+		b.commit(rep)
+	}
+	b.put(model.ID{Project: model.ClusterProject, Kind: model.KindProject, Name: "operator"}, `{"spec":{}}`)
+	b.put(internet, internetSpec)
+	b.put(network("green"), greenSpec)
+	b.put(router("edge"), `{"spec":{"networks":["blue","green"],"externalNetwork":"operator/internet"}}`)
+	b.put(port("web-1"), portOnH1)
+	b.put(port("web-2"), `{"spec":{"network":"green","host":"h2"}}`)
+	b.put(floating("web"), `{"spec":{"network":"operator/internet","port":"web-1"}}`)
+	on := func(c *Cache, node, name string) bool {
+		f, ok := itemOn[*desired.FloatingIP](c, node, floating("web"))
+		s := c.statusOf(floating("web"))
+		_, there := s.Nodes[node]
+		return ok && c.accepted[port(name)] != nil && f.Port == c.accepted[port(name)].UID && there && len(s.Nodes) == 1 &&
+			s.Allocated.FixedAddress == f.Fixed && slices.Equal(s.Allocated.Addresses, []model.Address{f.Address}) && c.nodes[node].headMatches()
+	}
+	b.await("the floating address on h1", func(c *Cache) bool { return on(c, "h1", "web-1") })
+	b.await("the router's status names its addresses", func(c *Cache) bool {
+		s := c.statusOf(router("edge"))
+		return s.Phase == etcdschema.PhaseAccepted && len(s.Nodes["h1"].External) == 2 && len(s.Nodes["h2"].External) == 2
+	})
+	b.put(floating("web"), `{"spec":{"network":"operator/internet","port":"web-2"}}`)
+	b.await("the floating address on h2", func(c *Cache) bool { return on(c, "h2", "web-2") })
+	var before map[string]string
+	desiredText := func(c *Cache) map[string]string {
+		out := map[string]string{}
+		for k, e := range c.entries {
+			if area(k) == "desired" {
+				out[k.String()] = string(e.data)
+			}
+		}
+		return out
+	}
+	b.await("what is desired", func(c *Cache) bool { before = desiredText(c); return true })
+	two, _ := b.start("two", nil)
+	<-two.Ready()
+	stop()
+	b.put(floating("spare"), `{"spec":{"network":"operator/internet"}}`)
+	b.await("the second replica leads", func(c *Cache) bool { return len(c.statusOf(floating("spare")).Allocated.Addresses) == 1 })
+	b.await("nothing has changed", func(c *Cache) bool {
+		for k, v := range desiredText(c) {
+			if before[k] != v {
+				return false
+			}
+		}
+		return len(desiredText(c)) == len(before)
+	})
+}
