@@ -118,7 +118,7 @@ func (a *allocation) bind(r *round, k etcdschema.Key) error {
 	if ok && cl.Owner == a.uid && cl.State == etcdschema.ClaimBound {
 		return nil
 	}
-	a.wakeSeen(k.String())
+	a.wakeClaim(k)
 	_, err := r.put(k, etcdschema.Claim{Owner: a.uid, State: etcdschema.ClaimBound, Since: a.now(), For: a.id.String()}, true)
 	return err
 }
@@ -142,11 +142,12 @@ func (p *planner) releaseKeys(r *round, keys []etcdschema.Key) error {
 		case !ok || cl.State == etcdschema.ClaimHeld:
 		case isHeldSpace(k):
 			cl.State, cl.Since = etcdschema.ClaimHeld, p.now()
+			p.wakeClaim(k)
 			if err := r.putHeld(k, cl); err != nil {
 				return err
 			}
 		default:
-			p.wakeSeen(k.String())
+			p.wakeClaim(k)
 			r.remove(k, true)
 		}
 	}

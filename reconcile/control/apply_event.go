@@ -74,7 +74,7 @@ func (p *planner) acceptedChanged(k etcdschema.Key, old, e *entry) {
 
 func (p *planner) claimChanged(k etcdschema.Key, old, e *entry) {
 	p.wakeWaiting(k, e == nil)
-	p.wakeSeen(k.String())
+	p.wakeClaim(k)
 	for _, x := range []*entry{old, e} {
 		if cl, ok := entryValue[*etcdschema.Claim](x); ok {
 			if id, known := p.cache.ids[cl.Owner]; known {

@@ -138,8 +138,9 @@ func resolveNeighbors(c *Cache, network *etcdschema.Accepted, part int) *desired
 		return item
 	}
 	for k, mac := range m.parts[part] {
-		if cl, claimed := c.claim(etcdschema.AddressClaim(network.UID, k.address)); claimed && cl.Owner != k.port {
-			continue
+		cl, claimed := c.claim(etcdschema.AddressClaim(network.UID, k.address))
+		if !claimed || cl.Owner != k.port {
+			continue // it is wired nowhere on the network's present incarnation
 		}
 		item.Entries = append(item.Entries, desired.Neighbor{Address: k.address, MAC: mac})
 	}

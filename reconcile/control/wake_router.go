@@ -38,6 +38,23 @@ func (p *planner) wakeSeen(sight string) {
 	}
 }
 
+// wakeClaim looks at what depends on who has a claim: objects that have looked at it, and who is where on a network.
+func (p *planner) wakeClaim(k etcdschema.Key) {
+	p.wakeSeen(k.String())
+	uid, addr, ok := etcdschema.ParseAddressClaim(k)
+	if !ok {
+		return
+	}
+	router := p.cache.routerOf(uid)
+	if router == nil {
+		return
+	}
+	part := partOf(addr, partsFor(p.cache.memberCount(p.cache.ids[uid])))
+	for name := range p.cache.placed[desired.Key{Kind: desired.KindRouter, UID: router.UID}] {
+		p.touchSet(unit{kind: unitItem, node: name, item: neighborsKey(uid, part)})
+	}
+}
+
 // wakeRouting looks at what routers make of an accepted object that changed; old or now is nil when it came or went.
 func (p *planner) wakeRouting(id model.ID, old, now *etcdschema.Accepted) {
 	switch id.Kind {
