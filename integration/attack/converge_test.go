@@ -22,6 +22,10 @@ func (st *stage) converge(t *testing.T) {
 	for range 6 {
 		objects, missing := st.compile(t)
 		if st.apply(t, objects) == 0 && missing == "" {
+			// Until the revalidators have gone through them, the datapath's cached flows are those of the tables before.
+			if out, err := st.host.AppCtl(t.Context(), "revalidator/wait"); err != nil {
+				t.Fatalf("revalidator/wait: %v: %s", err, out)
+			}
 			return
 		}
 	}
