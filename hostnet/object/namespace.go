@@ -16,6 +16,8 @@ const NamespacePrefix = "weft-"
 type Namespace struct {
 	OwnerUID string
 	Name     string
+	// Deviations of an observed one: what is not as said above ("net.ipv4.ip_forward is 0"). None are ever desired.
+	Deviations []string
 }
 
 // Veth is a pair of devices that Weft makes between two namespaces; both ends are up. "" is the host's own namespace.
@@ -29,6 +31,8 @@ type Veth struct {
 	MTU       int // bytes, of both
 	// After lists what must be in place first.
 	After []Key
+	// Deviations of an observed one: what is not as said above ("n0123 is down"). None are ever desired.
+	Deviations []string
 }
 
 // VethEnd is the other end of a pair.
@@ -147,7 +151,9 @@ func (n *Namespace) DependsOn() []Key { return nil }
 // Diff implements Object.
 func (n *Namespace) Diff(observed Object) []Difference {
 	var d differ
-	d.field("owner", observed.(*Namespace).OwnerUID, n.OwnerUID)
+	o := observed.(*Namespace)
+	d.field("owner", o.OwnerUID, n.OwnerUID)
+	d.set("deviations", o.Deviations, n.Deviations)
 	return d
 }
 
@@ -185,6 +191,7 @@ func (v *Veth) Diff(observed Object) []Difference {
 		d.field("peer mac", o.Peer.MAC, v.Peer.MAC)
 	}
 	d.field("mtu", o.MTU, v.MTU)
+	d.set("deviations", o.Deviations, v.Deviations)
 	return d
 }
 

@@ -1,0 +1,174 @@
+package routing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"weft/hostnet/object"
+)
+
+// applyOrder is that of creates and updates within a batch, deletes go the other way round: what is in a namespace goes
+// before it, what is on a device before the device.
+var applyOrder = []object.Kind{object.KindNamespace, object.KindVeth, object.KindAddresses, object.KindRoute,
+	object.KindNeighbor, object.KindProxy}
+
+// batch is one Apply at work.
+type batch struct {
+	d       *Driver
+	ctx     context.Context
+	changes []object.Change
+	errs    []error
+}
+
+// Apply makes the changes, grouped by kind and namespace into few datagrams. When it returns, the picture holds what the
+// kernel said of them.
+func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
+	b := &batch{d, ctx, changes, make([]error, len(changes))}
+	own := make(map[object.Key]bool, len(changes))
+	for _, c := range changes {
+		own[c.Key()] = true
+	}
+	for _, k := range slices.Backward(applyOrder) {
+		b.run(k, true)
+	}
+	for _, k := range applyOrder {
+		b.run(k, false)
+	}
+	d.tellRest(own)
+	return b.errs
+}
+
+// run makes all changes of one kind, deletes or others.
+func (b *batch) run(kind object.Kind, deletes bool) {
+	var picked []int
+	for i, c := range b.changes {
+		if c.Key().Kind == kind && (c.Op == object.Delete) == deletes {
+			picked = append(picked, i)
+		}
+	}
+	switch kind {
+	case object.KindNamespace:
+		b.each(picked, b.d.applyNamespace)
+	case object.KindVeth:
+		b.each(picked, b.d.applyVeth)
+	default:
+		b.entries(picked)
+	}
+}
+
+// each makes changes one by one.
+func (b *batch) each(picked []int, apply func(object.Change) error) {
+	for _, i := range picked {
+		err := b.ctx.Err()
+		if err == nil {
+			err = apply(b.changes[i])
+		}
+		if err != nil {
+			b.errs[i] = fmt.Errorf("%s: %w", b.changes[i].Key(), err)
+		}
+	}
+}
+
+// order is one request for the change of that number, with the errors that mean it is done already.
+type order struct {
+	change  int
+	request *request
+	fine    []error
+}
+
+// Errors that mean that what was to be removed is not there.
+var (
+	gone     = []error{unix.ENODEV, unix.ENOENT, unix.ESRCH, unix.EADDRNOTAVAIL}
+	noErrors []error
+)
+
+// entries makes changes of addresses, routes, neighbours and proxied addresses, all of a namespace together.
+func (b *batch) entries(picked []int) {
+	orders := map[*space][]order{}
+	for _, i := range picked {
+		c := b.changes[i]
+		s := b.d.space(namespaceOf(c))
+		if s == nil || s.home() {
+			if c.Op != object.Delete {
+				b.errs[i] = fmt.Errorf("%s: there is no namespace %q", c.Key(), namespaceOf(c))
+			}
+			continue
+		}
+		s.mu.Lock()
+		requests, err := s.orders(i, c)
+		s.mu.Unlock()
+		if err != nil {
+			b.errs[i] = fmt.Errorf("%s: %w", c.Key(), err)
+			continue
+		}
+		orders[s] = append(orders[s], requests...)
+	}
+	for s, o := range orders {
+		b.carryOut(s, o)
+	}
+}
+
+// carryOut sends the orders in chunks, and catches up with the kernel after each.
+func (b *batch) carryOut(s *space, orders []order) {
+	for chunk := range slices.Chunk(orders, chunkSize) {
+		requests := make([]*request, len(chunk))
+		for i, o := range chunk {
+			requests[i] = o.request
+		}
+		s.mu.Lock()
+		errs := make([]error, len(chunk))
+		if err := errors.Join(b.ctx.Err(), s.usable()); err != nil {
+			for i := range errs {
+				errs[i] = err
+			}
+		} else {
+			errs = s.conn.do(requests, nil)
+			s.catchUp()
+			s.confirmProxies(b.changes, chunk)
+		}
+		s.mu.Unlock()
+		for i, err := range errs {
+			if err != nil && !slices.ContainsFunc(chunk[i].fine, func(f error) bool { return errors.Is(err, f) }) {
+				n := chunk[i].change
+				b.errs[n] = errors.Join(b.errs[n], fmt.Errorf("%s: %w", b.changes[n].Key(), err))
+			}
+		}
+	}
+}
+
+// usable says why a namespace cannot be worked with. The lock is held.
+func (s *space) usable() error {
+	if s.closed {
+		return errors.New("the namespace is gone")
+	}
+	if s.failure != nil {
+		return fmt.Errorf("the namespace cannot be read: %w", s.failure)
+	}
+	if !s.marked() && !s.home() {
+		return errNotOurs
+	}
+	return nil
+}
+
+// namespaceOf is the namespace that a change is in.
+func namespaceOf(c object.Change) string {
+	o := c.Desired
+	if o == nil {
+		o = c.Observed
+	}
+	switch o := o.(type) {
+	case *object.Addresses:
+		return o.Namespace
+	case *object.Route:
+		return o.Namespace
+	case *object.Neighbor:
+		return o.Namespace
+	case *object.Proxy:
+		return o.Namespace
+	}
+	return ""
+}

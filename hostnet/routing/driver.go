@@ -1,0 +1,176 @@
+// Package routing looks after the network namespaces of ours and what is in them: namespaces with their settings, pairs of
+// devices, addresses, routes, permanent neighbours and proxied addresses.
+//
+// Invariants: nothing is touched but what carries our mark (the alias of a device, the protocol number of a route) or stands
+// in a namespace that does; the picture of a namespace changes only by what its kernel says, also for what we asked for
+// ourselves, so that reading back costs what has changed; one namespace's trouble harms no other; a change of one entry costs
+// one entry.
+package routing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+
+	"weft/hostnet/netns"
+	"weft/hostnet/object"
+)
+
+// Config is what the driver must be told.
+type Config struct {
+	// Dir is where named namespaces are; netns.DefaultDir when empty.
+	Dir    string
+	Logger *slog.Logger // slog.Default when nil
+}
+
+// Driver implements the engine's driver for namespaces and what is in them.
+type Driver struct {
+	log *slog.Logger
+	dir *netns.Directory
+
+	mu     sync.Mutex
+	spaces map[string]*space
+	watch  *follower // while Watch runs
+}
+
+// New opens the calling thread's network namespace as the host's own. Call Close at the end.
+func New(c Config) (*Driver, error) {
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	dir, err := netns.OpenDirectory(c.Dir)
+	if err != nil {
+		return nil, err
+	}
+	home, err := openSpace(dir.Home(), c.Logger)
+	if err != nil {
+		return nil, errors.Join(err, dir.Close())
+	}
+	return &Driver{log: c.Logger, dir: dir, spaces: map[string]*space{"": home}}, nil
+}
+
+// Close closes every socket and lets go of every namespace. Watch must have returned before. Nothing on the host changes.
+func (d *Driver) Close() error {
+	var errs []error
+	for _, s := range d.all() {
+		errs = append(errs, s.close())
+	}
+	return errors.Join(append(errs, d.dir.Close())...)
+}
+
+// Name is "routing".
+func (d *Driver) Name() string { return "routing" }
+
+// Kinds are namespaces and what is in them.
+func (d *Driver) Kinds() []object.Kind {
+	return []object.Kind{object.KindNamespace, object.KindVeth, object.KindAddresses, object.KindRoute, object.KindNeighbor,
+		object.KindProxy}
+}
+
+// Sync reads the host's devices, and every namespace that may be ours, afresh. A namespace that cannot be read is as if it
+// were not there, and harms no other.
+func (d *Driver) Sync(ctx context.Context) error {
+	names, err := d.dir.List(object.NamespacePrefix)
+	if err != nil {
+		return err
+	}
+	for _, s := range d.all() {
+		if !s.home() && (!slices.Contains(names, s.name) || d.replaced(s)) {
+			d.drop(s)
+		}
+	}
+	for _, n := range names {
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("read namespaces: %w", err)
+		}
+		if _, err := d.adopt(n); err != nil {
+			d.log.Warn("a namespace cannot be looked at", "namespace", n, "error", err)
+		}
+	}
+	for _, s := range d.all() {
+		s.mu.Lock()
+		err := s.read()
+		s.mu.Unlock()
+		if err != nil && s.home() {
+			return err
+		}
+		if err != nil {
+			d.log.Warn("a namespace cannot be read", "namespace", s.name, "error", err)
+		}
+	}
+	return nil
+}
+
+// replaced says that the name stands for another namespace now.
+func (d *Driver) replaced(s *space) bool {
+	now, err := d.dir.Open(s.name)
+	if err != nil {
+		return true
+	}
+	other := now.ID() != s.ns.ID()
+	_ = now.Close()
+	return other
+}
+
+// adopt opens a namespace that is not open yet, and begins to follow it. It reads nothing.
+func (d *Driver) adopt(name string) (*space, error) {
+	if s := d.space(name); s != nil {
+		return s, nil
+	}
+	ns, err := d.dir.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	s, err := openSpace(ns, d.log)
+	if err != nil {
+		return nil, err
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.spaces[name] = s
+	if d.watch != nil {
+		d.watch.follow(s)
+	}
+	return s, nil
+}
+
+// drop lets go of a namespace.
+func (d *Driver) drop(s *space) {
+	d.mu.Lock()
+	if d.spaces[s.name] == s {
+		delete(d.spaces, s.name)
+	}
+	d.mu.Unlock()
+	if err := s.close(); err != nil {
+		d.log.Warn("a namespace's sockets", "namespace", s.name, "error", err)
+	}
+}
+
+// space by its name; nil if it is not known.
+func (d *Driver) space(name string) *space {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.spaces[name]
+}
+
+// all known namespaces, in the order of their names: the host's own first.
+func (d *Driver) all() []*space {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out := make([]*space, 0, len(d.spaces))
+	for _, s := range d.spaces {
+		out = append(out, s)
+	}
+	slices.SortFunc(out, func(a, b *space) int { return strings.Compare(a.name, b.name) })
+	return out
+}
+
+// Facts adds nothing: the host's own devices are the rtnl driver's to tell.
+func (d *Driver) Facts(*object.Facts) {}
+
+// DeviceFacts adds nothing.
+func (d *Driver) DeviceFacts([]string, *object.Facts) {}

@@ -1,0 +1,138 @@
+package routing
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"weft/hostnet/object"
+)
+
+var errNoDevice = errors.New("there is no such device in the namespace")
+
+// orders are the requests that make one change. The lock is held.
+func (s *space) orders(n int, c object.Change) ([]order, error) {
+	if c.Op == object.Delete {
+		return s.removals(n, c.Observed), nil
+	}
+	switch want := c.Desired.(type) {
+	case *object.Addresses:
+		return s.addressOrders(n, want)
+	case *object.Route:
+		return s.routeOrders(n, want)
+	case *object.Neighbor:
+		i, ok := s.state.names[want.Device]
+		if !ok {
+			return nil, fmt.Errorf("%w: %s", errNoDevice, want.Device)
+		}
+		return []order{{n, neighbor(unix.RTM_NEWNEIGH, flagsReplace, neighborKey{i, want.Address}, want.MAC, false), noErrors}}, nil
+	case *object.Proxy:
+		i, ok := s.state.names[want.Device]
+		if !ok {
+			return nil, fmt.Errorf("%w: %s", errNoDevice, want.Device)
+		}
+		return []order{{n, neighbor(unix.RTM_NEWNEIGH, flagsReplace, neighborKey{i, want.Address}, object.MAC{}, true), noErrors}}, nil
+	}
+	return nil, fmt.Errorf("not a kind of the routing driver: %T", c.Desired)
+}
+
+// removals remove what was observed; what has gone meanwhile is no error.
+func (s *space) removals(n int, have object.Object) (out []order) {
+	switch have := have.(type) {
+	case *object.Addresses:
+		if i, ok := s.state.names[have.Device]; ok {
+			for _, p := range s.state.prefixes(i) {
+				out = append(out, order{n, address(unix.RTM_DELADDR, i, p), gone})
+			}
+		}
+	case *object.Route:
+		for _, e := range s.state.routes[have.Destination] {
+			out = append(out, order{n, route(unix.RTM_DELROUTE, have.Destination, e), gone})
+		}
+	case *object.Neighbor:
+		if i, ok := s.state.names[have.Device]; ok {
+			out = append(out, order{n, neighbor(unix.RTM_DELNEIGH, flagsAct, neighborKey{i, have.Address}, object.MAC{}, false), gone})
+		}
+	case *object.Proxy:
+		if i, ok := s.state.names[have.Device]; ok {
+			out = append(out, order{n, neighbor(unix.RTM_DELNEIGH, flagsAct, neighborKey{i, have.Address}, object.MAC{}, true), gone})
+		}
+	}
+	return out
+}
+
+// addressOrders add what lacks and then remove what is too much.
+func (s *space) addressOrders(n int, want *object.Addresses) (out []order, err error) {
+	i, ok := s.state.names[want.Device]
+	if !ok {
+		return nil, fmt.Errorf("%w: %s", errNoDevice, want.Device)
+	}
+	for _, p := range want.Prefixes {
+		if !s.state.addresses[i][p] {
+			out = append(out, order{n, address(unix.RTM_NEWADDR, i, p), noErrors})
+		}
+	}
+	for _, p := range s.state.prefixes(i) {
+		if !slices.Contains(want.Prefixes, p) {
+			out = append(out, order{n, address(unix.RTM_DELADDR, i, p), gone})
+		}
+	}
+	return out, nil
+}
+
+// routeOrders put the wanted route in the place of one with its metric, and then remove all others to the destination.
+func (s *space) routeOrders(n int, want *object.Route) (out []order, err error) {
+	i, ok := s.state.names[want.Device]
+	if !ok {
+		return nil, fmt.Errorf("%w: %s", errNoDevice, want.Device)
+	}
+	e := routeEntry{via: want.Via, index: i, kind: unix.RTN_UNICAST}
+	if want.Destination.Addr().Is6() {
+		e.metric = defaultMetricV6
+	}
+	have := s.state.routes[want.Destination]
+	if !slices.Contains(have, e) {
+		out = append(out, order{n, route(unix.RTM_NEWROUTE, want.Destination, e), noErrors})
+	}
+	for _, old := range have {
+		if old != e && (old.metric != e.metric || old.odd) {
+			out = append(out, order{n, route(unix.RTM_DELROUTE, want.Destination, old), gone})
+		}
+	}
+	return out, nil
+}
+
+// confirmProxies asks for each proxied address of the chunk: the kernel does not tell of them. The lock is held.
+func (s *space) confirmProxies(changes []object.Change, chunk []order) {
+	var keys []neighborKey
+	var requests []*request
+	for _, o := range chunk {
+		c := changes[o.change]
+		p, ok := c.Desired.(*object.Proxy)
+		if !ok {
+			if p, ok = c.Observed.(*object.Proxy); !ok {
+				continue
+			}
+		}
+		if i, ok := s.state.names[p.Device]; ok {
+			k := neighborKey{i, p.Address}
+			keys = append(keys, k)
+			requests = append(requests, neighbor(unix.RTM_GETNEIGH, flagsAct, k, object.MAC{}, true))
+		}
+	}
+	if len(requests) == 0 {
+		return
+	}
+	there := make([]bool, len(keys))
+	errs := s.conn.do(requests, func(i int, m message) {
+		k, _, _, proxy, ok, err := parseNeighbor(m)
+		there[i] = err == nil && ok && proxy && k == keys[i]
+	})
+	for i, k := range keys {
+		if errs[i] == nil || errors.Is(errs[i], unix.ENOENT) || errors.Is(errs[i], unix.ESRCH) {
+			s.state.setProxy(k, there[i])
+		}
+	}
+}

@@ -1,0 +1,199 @@
+package routing
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"net/netip"
+
+	"golang.org/x/sys/unix"
+
+	"weft/hostnet/object"
+)
+
+var errShort = errors.New("netlink message is cut off")
+
+// message is one netlink message without its header.
+type message struct {
+	kind, flags uint16
+	sequence    uint32
+	data        []byte
+}
+
+// eachMessage takes a datagram apart.
+func eachMessage(b []byte, fn func(message)) error {
+	for len(b) >= headerSize {
+		size := int(binary.NativeEndian.Uint32(b))
+		if size < headerSize || size > len(b) {
+			return errShort
+		}
+		fn(message{kind: binary.NativeEndian.Uint16(b[4:]), flags: binary.NativeEndian.Uint16(b[6:]),
+			sequence: binary.NativeEndian.Uint32(b[8:]), data: b[headerSize:size]})
+		b = b[min(align(size), len(b)):]
+	}
+	return nil
+}
+
+// eachAttribute goes through the attributes behind a fixed header.
+func eachAttribute(b []byte, fixed int, fn func(kind uint16, value []byte)) error {
+	if len(b) < fixed {
+		return errShort
+	}
+	b = b[fixed:]
+	for len(b) >= unix.SizeofRtAttr {
+		size := int(binary.NativeEndian.Uint16(b))
+		if size < unix.SizeofRtAttr || size > len(b) {
+			return errShort
+		}
+		fn(binary.NativeEndian.Uint16(b[2:])&attributeType, b[unix.SizeofRtAttr:size])
+		b = b[min(align(size), len(b)):]
+	}
+	return nil
+}
+
+// nextHopID is RTA_NH_ID (linux/rtnetlink.h): a route by a next hop object.
+const nextHopID = 30
+
+// attributeType masks the flags in an attribute's type (NLA_TYPE_MASK).
+const attributeType = 0x3fff
+
+func align(n int) int { return (n + unix.NLMSG_ALIGNTO - 1) &^ (unix.NLMSG_ALIGNTO - 1) }
+
+func text(b []byte) string { return string(bytes.TrimRight(b, "\x00")) }
+
+func u32(b []byte) uint32 {
+	if len(b) < 4 {
+		return 0
+	}
+	return binary.NativeEndian.Uint32(b)
+}
+
+// parseLink reads an ifinfomsg. ok is false for messages of other families: those of a bridge tell of a place in it only.
+func parseLink(m message) (index int, l linkState, ok bool, err error) {
+	if len(m.data) < ifInfoMsgSize {
+		return 0, l, false, errShort
+	}
+	if m.data[0] != unix.AF_UNSPEC {
+		return 0, l, false, nil
+	}
+	index = int(u32(m.data[4:]))
+	l.up = u32(m.data[8:])&unix.IFF_UP != 0
+	err = eachAttribute(m.data, ifInfoMsgSize, func(kind uint16, v []byte) {
+		switch kind {
+		case unix.IFLA_IFNAME:
+			l.name = text(v)
+		case unix.IFLA_ADDRESS:
+			if len(v) == len(l.mac) {
+				l.mac = object.MAC(v)
+			}
+		case unix.IFLA_MTU:
+			l.mtu = int(u32(v))
+		case unix.IFLA_IFALIAS:
+			l.alias = text(v)
+		case unix.IFLA_LINK:
+			l.peer = int(u32(v))
+		case unix.IFLA_LINKINFO:
+			_ = eachAttribute(v, 0, func(kind uint16, v []byte) {
+				if kind == unix.IFLA_INFO_KIND {
+					l.veth = text(v) == "veth"
+				}
+			})
+		}
+	})
+	return index, l, err == nil && l.name != "", err
+}
+
+// parseAddress reads an ifaddrmsg. IFA_LOCAL is the device's own address where both are given (a peer's is IFA_ADDRESS).
+func parseAddress(m message) (index int, p netip.Prefix, err error) {
+	var local, any netip.Addr
+	err = eachAttribute(m.data, ifAddrMsgSize, func(kind uint16, v []byte) {
+		switch kind {
+		case unix.IFA_LOCAL:
+			local, _ = netip.AddrFromSlice(v)
+		case unix.IFA_ADDRESS:
+			any, _ = netip.AddrFromSlice(v)
+		}
+	})
+	if err != nil {
+		return 0, p, err
+	}
+	if !local.IsValid() {
+		local = any
+	}
+	if p = netip.PrefixFrom(local, int(m.data[1])); !p.IsValid() {
+		return 0, p, fmt.Errorf("address message: no address with %d bits", m.data[1])
+	}
+	return int(u32(m.data[4:])), p, nil
+}
+
+// parseRoute reads an rtmsg of the main table; ok is false for other tables, cached routes and other families. ours says that
+// it carries our protocol.
+func parseRoute(m message) (dst netip.Prefix, e routeEntry, ours, ok bool, err error) {
+	if len(m.data) < rtMsgSize {
+		return dst, e, false, false, errShort
+	}
+	h := m.data[:rtMsgSize]
+	var to netip.Addr
+	switch h[0] {
+	case unix.AF_INET:
+		to = netip.IPv4Unspecified()
+	case unix.AF_INET6:
+		to = netip.IPv6Unspecified()
+	default:
+		return dst, e, false, false, nil
+	}
+	table := uint32(h[4])
+	e.kind = h[7]
+	e.odd = h[3] != 0 // a type of service
+	err = eachAttribute(m.data, rtMsgSize, func(kind uint16, v []byte) {
+		switch kind {
+		case unix.RTA_DST:
+			to, _ = netip.AddrFromSlice(v)
+		case unix.RTA_GATEWAY:
+			e.via, _ = netip.AddrFromSlice(v)
+		case unix.RTA_OIF:
+			e.index = int(u32(v))
+		case unix.RTA_PRIORITY:
+			e.metric = u32(v)
+		case unix.RTA_TABLE:
+			table = u32(v)
+		case unix.RTA_MULTIPATH, unix.RTA_VIA, unix.RTA_ENCAP, nextHopID, unix.RTA_SRC:
+			e.odd = true
+		}
+	})
+	if err != nil {
+		return dst, e, false, false, err
+	}
+	if table != unix.RT_TABLE_MAIN || u32(h[8:])&unix.RTM_F_CLONED != 0 {
+		return dst, e, false, false, nil
+	}
+	if dst = netip.PrefixFrom(to, int(h[1])); !dst.IsValid() {
+		return dst, e, false, false, fmt.Errorf("route message: no destination with %d bits", h[1])
+	}
+	return dst, e, h[5] == object.RouteProtocol, true, nil
+}
+
+// parseNeighbor reads an ndmsg. permanent says that it is an entry that lasts; ok is false for other families.
+func parseNeighbor(m message) (k neighborKey, mac object.MAC, permanent, proxy, ok bool, err error) {
+	if len(m.data) < ndMsgSize {
+		return k, mac, false, false, false, errShort
+	}
+	if m.data[0] != unix.AF_INET && m.data[0] != unix.AF_INET6 {
+		return k, mac, false, false, false, nil
+	}
+	k.index = int(u32(m.data[4:]))
+	permanent = binary.NativeEndian.Uint16(m.data[8:])&unix.NUD_PERMANENT != 0
+	proxy = m.data[10]&unix.NTF_PROXY != 0
+	err = eachAttribute(m.data, ndMsgSize, func(kind uint16, v []byte) {
+		switch kind {
+		case unix.NDA_DST:
+			k.address, _ = netip.AddrFromSlice(v)
+		case unix.NDA_LLADDR:
+			if len(v) == len(mac) {
+				mac = object.MAC(v)
+			}
+		}
+	})
+	return k, mac, permanent, proxy, err == nil && k.address.IsValid(), err
+}

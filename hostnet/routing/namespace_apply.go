@@ -1,0 +1,112 @@
+package routing
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"weft/hostnet/netns"
+	"weft/hostnet/object"
+)
+
+var errNotOurs = errors.New("a namespace of that name exists and is not ours: remove it (ip netns delete)")
+
+func (d *Driver) applyNamespace(c object.Change) error {
+	if c.Op == object.Delete {
+		return d.removeNamespace(c.Key().Name)
+	}
+	want := c.Desired.(*object.Namespace)
+	if c.Op == object.Create {
+		err := d.makeNamespace(want)
+		if !errors.Is(err, netns.ErrExists) {
+			return err
+		}
+	}
+	return d.mendNamespace(want)
+}
+
+// makeNamespace makes a namespace that is complete before it has its name.
+func (d *Driver) makeNamespace(want *object.Namespace) error {
+	ns, err := d.dir.Make(want.Name, func() error { return prepareNamespace(want.OwnerUID) })
+	if err != nil {
+		return err
+	}
+	if err := ns.Close(); err != nil {
+		return err
+	}
+	if old := d.space(want.Name); old != nil { // it was removed by hand, and that was not told yet
+		d.drop(old)
+	}
+	s, err := d.adopt(want.Name)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.read()
+}
+
+// prepareNamespace marks the calling thread's namespace and settles it.
+func prepareNamespace(owner string) error {
+	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	if err != nil {
+		return fmt.Errorf("open a netlink socket: %w", err)
+	}
+	defer h.Close()
+	lo := &netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: loopbackIndex}}
+	if err := h.LinkSetAlias(lo, ownerMark+owner); err != nil {
+		return fmt.Errorf("mark it: %w", err)
+	}
+	if err := writeSettings(nil); err != nil {
+		return err
+	}
+	if err := h.LinkSetUp(lo); err != nil {
+		return fmt.Errorf("set lo up: %w", err)
+	}
+	return nil
+}
+
+// mendNamespace makes a namespace of ours as it should be.
+func (d *Driver) mendNamespace(want *object.Namespace) error {
+	s, err := d.adopt(want.Name)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err := s.read(); err != nil {
+		return err
+	}
+	if !s.marked() {
+		return errNotOurs
+	}
+	err = s.ns.Do(func() error { return writeSettings(s.state.devices()) })
+	if err != nil {
+		return err
+	}
+	errs := s.conn.do([]*request{setUp(loopbackIndex, true).alias(ownerMark + want.OwnerUID)}, nil)
+	s.resettle = true
+	s.catchUp()
+	return errors.Join(errs...)
+}
+
+// removeNamespace takes the name away and lets go: everything inside ends in the kernel's own time.
+func (d *Driver) removeNamespace(name string) error {
+	s := d.space(name)
+	if s == nil {
+		return nil
+	}
+	s.mu.Lock()
+	ours := s.marked()
+	s.mu.Unlock()
+	if !ours {
+		return errNotOurs
+	}
+	d.drop(s)
+	return d.dir.Remove(name)
+}
+
+// alias appends a mark; the kernel wants no zero at its end.
+func (r *request) alias(mark string) *request { return r.attr(unix.IFLA_IFALIAS, []byte(mark)...) }

@@ -1,0 +1,75 @@
+package routing
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// offload is one that is off on our devices, with its commands (linux/ethtool.h).
+type offload struct {
+	name     string
+	get, set uint32
+}
+
+// offloads in the order in which they are set: the checksum takes others along.
+var offloads = []offload{
+	{"tx-checksum", unix.ETHTOOL_GTXCSUM, unix.ETHTOOL_STXCSUM},
+	{"scatter-gather", unix.ETHTOOL_GSG, unix.ETHTOOL_SSG},
+	{"tcp-segmentation", unix.ETHTOOL_GTSO, unix.ETHTOOL_STSO},
+	{"generic-segmentation", unix.ETHTOOL_GGSO, unix.ETHTOOL_SGSO},
+}
+
+// ethtoolValue is struct ethtool_value.
+type ethtoolValue struct{ command, data uint32 }
+
+// ethtoolRequest is struct ifreq with ifr_data.
+type ethtoolRequest struct {
+	name [unix.IFNAMSIZ]byte
+	data unsafe.Pointer
+	_    [16]byte
+}
+
+// ethtool asks or tells a device, in the namespace that the socket belongs to.
+func ethtool(socket int, device string, v *ethtoolValue) error {
+	if len(device) >= unix.IFNAMSIZ {
+		return fmt.Errorf("device name %q: at most %d bytes", device, unix.IFNAMSIZ-1)
+	}
+	r := ethtoolRequest{data: unsafe.Pointer(v)}
+	copy(r.name[:], device)
+	if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(socket), unix.SIOCETHTOOL, uintptr(unsafe.Pointer(&r))); errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// offloads names those that are on, or says why it is not known; "" is as it should be.
+func (s *space) offloads(device string) string {
+	var on []string
+	for _, o := range offloads {
+		v := ethtoolValue{command: o.get}
+		switch err := ethtool(s.control, device, &v); {
+		case errors.Is(err, unix.ENODEV): // gone meanwhile: its own message follows
+			return ""
+		case err != nil:
+			on = append(on, o.name+" ("+err.Error()+")")
+		case v.data != 0:
+			on = append(on, o.name)
+		}
+	}
+	return strings.Join(on, " ")
+}
+
+// noOffloads switches all of them off.
+func (s *space) noOffloads(device string) error {
+	for _, o := range offloads {
+		v := ethtoolValue{command: o.set}
+		if err := ethtool(s.control, device, &v); err != nil {
+			return fmt.Errorf("device %s: switch offload %s off: %w", device, o.name, err)
+		}
+	}
+	return nil
+}

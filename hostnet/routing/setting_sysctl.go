@@ -1,0 +1,195 @@
+package routing
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+)
+
+// setting is one file below /proc/sys/net, which is that of the thread's namespace, and what must be in it.
+type setting struct {
+	file  string // "%s" stands for "all", "default" and each device, "%n" for "default" and each device
+	value string
+	// optional settings are there only while a kernel module is loaded.
+	optional bool
+}
+
+// settings are those of every namespace of ours, in the order in which they are written: forwarding resets others.
+//
+// Reverse path filtering is off: traffic between networks is routed where it starts, so that a router sees one direction of
+// a connection only, and who may send as whom is decided at the guest's own port already.
+var settings = []setting{
+	{file: "ipv4/ip_forward", value: "1"},
+	{file: "ipv6/conf/%s/forwarding", value: "1"},
+	{file: "ipv4/conf/%s/forwarding", value: "1"},
+	{file: "ipv4/conf/%s/rp_filter", value: "0"},
+	// Redirects would tell guests to go round the gateway, and would be taken from anybody.
+	{file: "ipv4/conf/%s/accept_redirects", value: "0"},
+	{file: "ipv4/conf/%s/secure_redirects", value: "0"},
+	{file: "ipv4/conf/%s/send_redirects", value: "0"},
+	{file: "ipv6/conf/%s/accept_redirects", value: "0"},
+	{file: "ipv4/conf/%s/accept_source_route", value: "0"},
+	{file: "ipv6/conf/%s/accept_source_route", value: "0"},
+	// Each device answers for its own addresses only, and asks with one that its link knows.
+	{file: "ipv4/conf/%s/arp_ignore", value: "1"},
+	{file: "ipv4/conf/%s/arp_announce", value: "2"},
+	// An address that is removed takes no other along, and a device that is down keeps those of IPv6.
+	{file: "ipv4/conf/%s/promote_secondaries", value: "1"},
+	{file: "ipv6/conf/%s/keep_addr_on_down", value: "1"},
+	// Nothing but the link-local address by the MAC comes by itself.
+	{file: "ipv6/conf/%s/disable_ipv6", value: "0"},
+	{file: "ipv6/conf/%s/accept_ra", value: "0"},
+	{file: "ipv6/conf/%s/autoconf", value: "0"},
+	{file: "ipv6/conf/%s/addr_gen_mode", value: "0"},
+	{file: "ipv6/conf/%s/use_tempaddr", value: "0"},
+	{file: "ipv6/conf/%s/router_solicitations", value: "0"},
+	// A gateway's address is the same on every host: a duplicate is no accident.
+	{file: "ipv6/conf/%s/accept_dad", value: "0"},
+	{file: "ipv6/conf/%s/dad_transmits", value: "0"},
+	// Proxied addresses are answered for, at once.
+	{file: "ipv6/conf/%s/proxy_ndp", value: "1"},
+	{file: "ipv4/neigh/%n/proxy_delay", value: "0"},
+	{file: "ipv6/neigh/%n/proxy_delay", value: "0"},
+	// A router that sees one direction only cannot judge TCP windows.
+	{file: "netfilter/nf_conntrack_tcp_be_liberal", value: "1", optional: true},
+}
+
+const settingRoot = "/proc/sys/net"
+
+// maxSetting bounds in bytes what is read of a file.
+const maxSetting = 64
+
+// files are the setting's files, given the devices. There is no "all" among the settings of neighbours.
+func (s setting) files(devices []string) []string {
+	if !strings.Contains(s.file, "%") {
+		return []string{s.file}
+	}
+	names := append([]string{"default"}, devices...)
+	if strings.Contains(s.file, "%s") {
+		names = append([]string{"all"}, names...)
+	}
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = strings.NewReplacer("%s", n, "%n", n).Replace(s.file)
+	}
+	return out
+}
+
+// eachSetting calls fn for every file that is there. It runs on a thread inside the namespace. Devices come and go meanwhile:
+// a file that is not there is nothing to worry about, unless it is the namespace's own.
+func eachSetting(devices []string, fn func(file, have, want string) error) error {
+	for _, s := range settings {
+		for _, f := range s.files(devices) {
+			if err := s.check(f, fn); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// check calls fn if the file holds another value.
+func (s setting) check(file string, fn func(file, have, want string) error) error {
+	have, err := readSetting(file)
+	if errors.Is(err, fs.ErrNotExist) && (s.optional || strings.Contains(s.file, "%")) {
+		return nil
+	}
+	if err == nil && have != s.value {
+		err = fn(file, have, s.value)
+	}
+	if err != nil {
+		return fmt.Errorf("setting %s: %w", dotted(file), err)
+	}
+	return nil
+}
+
+// readSetting reads a file at once: the kernel makes its content anew for each read.
+func readSetting(file string) (string, error) {
+	f, err := os.Open(path.Join(settingRoot, file))
+	if err != nil {
+		return "", err
+	}
+	defer f.Close()
+	b := make([]byte, maxSetting)
+	n, err := f.Read(b)
+	return strings.TrimSpace(string(b[:n])), err
+}
+
+func writeSetting(file, _, value string) error {
+	err := os.WriteFile(path.Join(settingRoot, file), []byte(value), 0)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // the device has gone
+	}
+	return err
+}
+
+// writeSettings makes all settings as they should be. It runs on a thread inside the namespace.
+func writeSettings(devices []string) error { return eachSetting(devices, writeSetting) }
+
+// wrongSettings lists those that are not as they should be. It runs on a thread inside the namespace.
+func wrongSettings(devices []string) (wrong []string, err error) {
+	err = eachSetting(devices, func(file, have, _ string) error {
+		wrong = append(wrong, dotted(file)+" is "+have)
+		return nil
+	})
+	return wrong, err
+}
+
+func dotted(file string) string { return "net." + strings.ReplaceAll(file, "/", ".") }
+
+// readSettings lists the namespace's settings that are not as they should be.
+func (s *space) readSettings(of *state) (wrong []string, err error) {
+	err = s.ns.Do(func() error {
+		var err error
+		wrong, err = wrongSettings(of.devices())
+		return err
+	})
+	return wrong, err
+}
+
+// outerSettings are those of an end of ours in the host's own namespace: the host's stack has no part in what passes there.
+var outerSettings = []setting{
+	{file: "ipv6/conf/%s/disable_ipv6", value: "1"},
+	{file: "ipv4/conf/%s/arp_ignore", value: "8"},
+}
+
+// faults are what is not as it should be with a device of ours by itself: "" is none.
+func (s *space) faults(device string) string {
+	on := s.offloads(device)
+	if !s.home() {
+		return on
+	}
+	wrong := ""
+	err := s.ns.Do(func() error {
+		return eachOf(outerSettings, device, func(file, have, _ string) error {
+			wrong += " " + dotted(file) + " is " + have
+			return nil
+		})
+	})
+	if err != nil {
+		wrong += " " + err.Error()
+	}
+	return strings.TrimSpace(on + wrong)
+}
+
+// noFaults makes a device of ours as it should be by itself.
+func (s *space) noFaults(device string) error {
+	err := s.noOffloads(device)
+	if err != nil || !s.home() {
+		return err
+	}
+	return s.ns.Do(func() error { return eachOf(outerSettings, device, writeSetting) })
+}
+
+// eachOf calls fn for each wrong setting of one device.
+func eachOf(settings []setting, device string, fn func(file, have, want string) error) error {
+	for _, s := range settings {
+		if err := s.check(strings.ReplaceAll(s.file, "%s", device), fn); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,285 @@
+package routing
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"os"
+	"slices"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"weft/hostnet/netns"
+	"weft/hostnet/object"
+)
+
+// space is one network namespace with its sockets and its picture: the host's own (name "") or one of ours.
+type space struct {
+	name string
+	log  *slog.Logger
+	ns   *netns.Space
+
+	mu      sync.Mutex
+	conn    *conn
+	sub     *subscription
+	control int // a socket for ioctl
+	buffer  []byte
+	state   *state
+	closed  bool
+	lost    bool  // notifications were lost: the picture may be wrong until the next read
+	failure error // why the last read failed; the picture is empty then
+	// reread and resettle say that the picture has to be completed, for the kernel does not tell of everything.
+	reread, resettle bool
+	changed          map[object.Key]bool // not told yet
+}
+
+// The groups heard in the host's own namespace, and in ours.
+var (
+	homeGroups = []int{unix.RTNLGRP_LINK}
+	ownGroups  = []int{unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR, unix.RTNLGRP_IPV4_ROUTE,
+		unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_NEIGH, unix.RTNLGRP_IPV4_NETCONF, unix.RTNLGRP_IPV6_NETCONF}
+)
+
+const bufferSize = 64 << 10 // bytes: the kernel's datagrams are at most half as large
+
+// openSpace subscribes, without reading anything yet. It takes ns over, also when it fails.
+func openSpace(ns *netns.Space, log *slog.Logger) (*space, error) {
+	s := &space{name: ns.Name(), log: log, ns: ns, control: -1, buffer: make([]byte, bufferSize), state: newState(),
+		changed: map[object.Key]bool{}}
+	groups := ownGroups
+	if s.home() {
+		groups = homeGroups
+	}
+	var err error
+	if s.sub, err = openSubscription(ns, groups...); err == nil {
+		if s.conn, err = openConn(ns, s.buffer); err == nil {
+			s.control, err = ns.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("namespace %q: %w", ns.Name(), err), s.close())
+	}
+	return s, nil
+}
+
+func (s *space) home() bool { return s.name == "" }
+
+// close ends what the space holds: a namespace without name ends by it.
+func (s *space) close() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil
+	}
+	s.closed = true
+	var errs []error
+	if s.sub != nil {
+		errs = append(errs, s.sub.close())
+	}
+	if s.conn != nil {
+		errs = append(errs, s.conn.close())
+	}
+	if s.control >= 0 {
+		errs = append(errs, unix.Close(s.control))
+	}
+	if !s.home() {
+		errs = append(errs, s.ns.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// follow keeps the picture current until ctx ends or the space is closed; tell is called with what changed, and resync when
+// something was lost.
+func (s *space) follow(ctx context.Context, tell func([]object.Key), resync func()) {
+	if err := s.sub.file.SetReadDeadline(time.Time{}); err != nil { // an earlier follower may have been stopped
+		return // closed
+	}
+	stop := context.AfterFunc(ctx, func() { _ = s.sub.file.SetReadDeadline(pastDeadline) })
+	defer stop()
+	err := s.sub.wait(func(int) bool {
+		keys, lost, closed := s.absorb()
+		if lost {
+			resync()
+		}
+		if len(keys) > 0 {
+			tell(keys)
+		}
+		return closed || ctx.Err() != nil
+	})
+	if err != nil && ctx.Err() == nil && !errors.Is(err, os.ErrClosed) {
+		s.log.Error("a namespace is no longer followed: only the sweep looks at it", "namespace", s.name, "error", err)
+	}
+}
+
+// absorb takes in all there is and returns what changed by it.
+func (s *space) absorb() (keys []object.Key, lost, closed bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, false, true
+	}
+	s.catchUp()
+	lost, s.lost = s.lost, false
+	return s.takeChanged(nil), lost, false
+}
+
+// takeChanged empties what is to be told, but for the keys that somebody looks after anyway.
+func (s *space) takeChanged(but map[object.Key]bool) []object.Key {
+	keys := make([]object.Key, 0, len(s.changed))
+	for k := range s.changed {
+		if !but[k] {
+			keys = append(keys, k)
+		}
+	}
+	clear(s.changed)
+	return keys
+}
+
+// catchUp brings the picture up to everything that the kernel has acknowledged to anybody. The lock is held.
+func (s *space) catchUp() {
+	s.drain()
+	for round := 0; s.reread && round < dumpAttempts; round++ {
+		s.reread = false
+		if err := s.readSilent(); err != nil {
+			s.log.Warn("a namespace cannot be read", "namespace", s.name, "error", err)
+			s.lost = true
+		}
+		s.drain()
+	}
+	if s.resettle {
+		s.resettle = false
+		s.settle()
+	}
+}
+
+func (s *space) drain() {
+	err := s.sub.raw.Control(func(fd uintptr) {
+		lost, err := drain(int(fd), s.buffer, s.absorbOne)
+		if err != nil {
+			s.log.Warn("netlink messages ignored", "namespace", s.name, "error", err)
+		}
+		s.lost = s.lost || lost || err != nil
+	})
+	if err != nil {
+		s.log.Warn("netlink subscription", "namespace", s.name, "error", err)
+	}
+}
+
+// read makes the picture afresh. The lock is held.
+func (s *space) read() error {
+	s.drain() // what is older than the reading must not come after it
+	fresh := newState()
+	err := s.readInto(fresh)
+	s.failure = err
+	if err != nil {
+		fresh = newState()
+	}
+	s.state = fresh
+	clear(s.changed)
+	s.lost, s.reread, s.resettle = false, false, false
+	return err
+}
+
+// readInto reads everything that matters of the namespace.
+func (s *space) readInto(fresh *state) error {
+	err := s.conn.dump("devices", dumpLinks, func() { clear(fresh.links); clear(fresh.names) }, func(m message) {
+		if i, l, ok, err := parseLink(m); ok && err == nil {
+			fresh.setLink(i, l)
+		}
+	})
+	if err != nil {
+		return err
+	}
+	for i, l := range fresh.links {
+		if l.ours() {
+			l.faults = s.faults(l.name)
+			fresh.links[i] = l
+		}
+	}
+	if s.home() {
+		return nil
+	}
+	err = s.conn.dump("addresses", dumpAddresses, func() { clear(fresh.addresses) }, func(m message) {
+		if i, p, err := parseAddress(m); err == nil {
+			fresh.setAddress(i, p, true)
+		}
+	})
+	if err == nil {
+		err = s.readRoutes(fresh)
+	}
+	if err == nil {
+		err = s.readNeighbors(fresh)
+	}
+	if err == nil {
+		fresh.settings, err = s.readSettings(fresh)
+	}
+	return err
+}
+
+func (s *space) readRoutes(fresh *state) error {
+	all := map[byte]map[netip.Prefix][]routeEntry{}
+	for _, family := range []byte{unix.AF_INET, unix.AF_INET6} {
+		err := s.conn.dump("routes", func() *request { return dumpRoutes(family) },
+			func() { all[family] = map[netip.Prefix][]routeEntry{} },
+			func(m message) {
+				if dst, e, ours, ok, err := parseRoute(m); err == nil && ok && ours {
+					all[family][dst] = append(all[family][dst], e)
+				}
+			})
+		if err != nil {
+			return err
+		}
+		for dst, entries := range all[family] {
+			fresh.routes[dst] = entries
+		}
+	}
+	return nil
+}
+
+func (s *space) readNeighbors(fresh *state) error {
+	err := s.conn.dump("neighbours", func() *request { return dumpNeighbors(false) }, func() { clear(fresh.neighbors) }, func(m message) {
+		if k, mac, permanent, proxy, ok, err := parseNeighbor(m); err == nil && ok && permanent && !proxy {
+			fresh.neighbors[k] = mac
+		}
+	})
+	if err != nil {
+		return err
+	}
+	return s.conn.dump("proxied addresses", func() *request { return dumpNeighbors(true) }, func() { clear(fresh.proxies) }, func(m message) {
+		if k, _, _, proxy, ok, err := parseNeighbor(m); err == nil && ok && proxy {
+			fresh.proxies[k] = true
+		}
+	})
+}
+
+// readSilent reads what the kernel changes without a word: IPv4 routes go with an address or when a device goes down, proxied
+// addresses when a device goes down.
+func (s *space) readSilent() error {
+	fresh := newState()
+	if err := s.readRoutes(fresh); err != nil {
+		return err
+	}
+	if err := s.readNeighbors(fresh); err != nil {
+		return err
+	}
+	s.noteDifferent(fresh)
+	s.state.routes, s.state.neighbors, s.state.proxies = fresh.routes, fresh.neighbors, fresh.proxies
+	return nil
+}
+
+// settle reads the settings again, and notes the namespace and its pairs if they are others.
+func (s *space) settle() {
+	settings, err := s.readSettings(s.state)
+	if err != nil {
+		s.log.Warn("the settings of a namespace cannot be read", "namespace", s.name, "error", err)
+		return
+	}
+	if !slices.Equal(settings, s.state.settings) {
+		s.state.settings = settings
+		s.note(object.KindNamespace, s.name)
+	}
+}

@@ -1,0 +1,194 @@
+package routing
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"weft/hostnet/object"
+)
+
+// pastDeadline ends a wait at once.
+var pastDeadline = time.Unix(1, 0)
+
+// absorbOne brings one message into the picture and notes what changed. The lock is held.
+func (s *space) absorbOne(m message) {
+	var err error
+	switch m.kind {
+	case unix.RTM_NEWLINK, unix.RTM_DELLINK:
+		err = s.absorbLink(m)
+	case unix.RTM_NEWADDR, unix.RTM_DELADDR:
+		err = s.absorbAddress(m)
+	case unix.RTM_NEWROUTE, unix.RTM_DELROUTE:
+		err = s.absorbRoute(m)
+	case unix.RTM_NEWNEIGH, unix.RTM_DELNEIGH:
+		err = s.absorbNeighbor(m)
+	case unix.RTM_NEWNETCONF, unix.RTM_DELNETCONF:
+		s.resettle = true
+	}
+	if err != nil {
+		s.log.Warn("netlink message ignored", "namespace", s.name, "type", m.kind, "error", err)
+		s.lost = true
+	}
+}
+
+func (s *space) absorbLink(m message) error {
+	index, l, ok, err := parseLink(m)
+	if err != nil || !ok {
+		return err
+	}
+	old, known := s.state.links[index]
+	if m.kind == unix.RTM_DELLINK {
+		if known {
+			s.noteLink(index, old)
+			s.state.deleteLink(index)
+			s.reread = !s.home()
+		}
+		return nil
+	}
+	if l.ours() {
+		l.faults = s.faults(l.name)
+	}
+	if known && old == l {
+		return nil
+	}
+	s.state.setLink(index, l)
+	if known {
+		s.noteLink(index, old)
+	}
+	s.noteLink(index, l)
+	if !s.home() && (!known || old.up != l.up || old.mac != l.mac || old.name != l.name) {
+		s.reread, s.resettle = true, true
+	}
+	return nil
+}
+
+func (s *space) absorbAddress(m message) error {
+	index, p, err := parseAddress(m)
+	if err != nil {
+		return err
+	}
+	present := m.kind == unix.RTM_NEWADDR
+	if s.state.setAddress(index, p, present) {
+		s.noteAddresses(index)
+		s.reread = s.reread || !present && p.Addr().Is4()
+	}
+	return nil
+}
+
+func (s *space) absorbRoute(m message) error {
+	dst, e, ours, ok, err := parseRoute(m)
+	if err != nil || !ok {
+		return err
+	}
+	replaced := m.kind == unix.RTM_NEWROUTE && m.flags&unix.NLM_F_REPLACE != 0
+	if !ours && !replaced {
+		return nil
+	}
+	if s.state.setRoute(dst, e, replaced, ours, m.kind == unix.RTM_NEWROUTE) {
+		s.note(object.KindRoute, object.RouteName(s.name, dst))
+	}
+	return nil
+}
+
+func (s *space) absorbNeighbor(m message) error {
+	k, mac, permanent, proxy, ok, err := parseNeighbor(m)
+	if err != nil || !ok {
+		return err
+	}
+	present := m.kind == unix.RTM_NEWNEIGH
+	if proxy {
+		if s.state.setProxy(k, present) {
+			s.noteNeighbor(object.KindProxy, k)
+		}
+		return nil
+	}
+	if s.state.setNeighbor(k, mac, permanent && present) {
+		s.noteNeighbor(object.KindNeighbor, k)
+	}
+	return nil
+}
+
+func (s *space) note(kind object.Kind, name string) {
+	s.changed[object.Key{Kind: kind, Name: name}] = true
+}
+
+// noteLink notes everything that hangs on a device as it was or is. Of the host's own only our pairs matter.
+func (s *space) noteLink(index int, l linkState) {
+	if first, ok := strings.CutPrefix(l.alias, peerMark); ok {
+		s.note(object.KindVeth, first)
+	}
+	if !s.home() || l.ours() {
+		s.note(object.KindVeth, s.name+"/"+l.name)
+	}
+	if s.home() {
+		return
+	}
+	if index == loopbackIndex {
+		s.note(object.KindNamespace, s.name)
+	}
+	s.note(object.KindAddresses, s.name+"/"+l.name)
+	for k := range s.state.neighbors {
+		if k.index == index {
+			s.note(object.KindNeighbor, object.NeighborName(s.name, l.name, k.address))
+		}
+	}
+	for k := range s.state.proxies {
+		if k.index == index {
+			s.note(object.KindProxy, object.NeighborName(s.name, l.name, k.address))
+		}
+	}
+	for dst, entries := range s.state.routes {
+		if slices.ContainsFunc(entries, func(e routeEntry) bool { return e.index == index }) {
+			s.note(object.KindRoute, object.RouteName(s.name, dst))
+		}
+	}
+}
+
+// noteAddresses notes the device's addresses, and its pair, of which the link-local address is a part.
+func (s *space) noteAddresses(index int) {
+	l, ok := s.state.links[index]
+	if !ok {
+		return
+	}
+	s.note(object.KindAddresses, s.name+"/"+l.name)
+	if first, ok := strings.CutPrefix(l.alias, peerMark); ok {
+		s.note(object.KindVeth, first)
+	} else {
+		s.note(object.KindVeth, s.name+"/"+l.name)
+	}
+}
+
+func (s *space) noteNeighbor(kind object.Kind, k neighborKey) {
+	if l, ok := s.state.links[k.index]; ok {
+		s.note(kind, object.NeighborName(s.name, l.name, k.address))
+	}
+}
+
+// noteDifferent notes routes, neighbours and proxied addresses that differ from those read afresh.
+func (s *space) noteDifferent(fresh *state) {
+	eachDifferent(s.state.routes, fresh.routes, slices.Equal, func(dst netip.Prefix) {
+		s.note(object.KindRoute, object.RouteName(s.name, dst))
+	})
+	same := func(a, b object.MAC) bool { return a == b }
+	eachDifferent(s.state.neighbors, fresh.neighbors, same, func(k neighborKey) { s.noteNeighbor(object.KindNeighbor, k) })
+	eachDifferent(s.state.proxies, fresh.proxies, func(a, b bool) bool { return a == b },
+		func(k neighborKey) { s.noteNeighbor(object.KindProxy, k) })
+}
+
+// eachDifferent calls fn for every key whose value is another or is in one of the maps only.
+func eachDifferent[K comparable, V any](a, b map[K]V, equal func(V, V) bool, fn func(K)) {
+	for k, v := range a {
+		if w, ok := b[k]; !ok || !equal(v, w) {
+			fn(k)
+		}
+	}
+	for k := range b {
+		if _, ok := a[k]; !ok {
+			fn(k)
+		}
+	}
+}

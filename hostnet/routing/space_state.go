@@ -1,0 +1,203 @@
+package routing
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"weft/hostnet/object"
+)
+
+// Marks in the alias of a device (IFLA_IFALIAS, at most 255 bytes) say that it is ours.
+const (
+	ownerMark = "weft:"      // first ends of pairs, and lo of a namespace: "weft:<owner uid>"
+	peerMark  = "weft-peer:" // second ends: "weft-peer:<namespace of the first end>/<its name>"
+)
+
+// linkState is what is known of one device: what we manage, and nothing that changes by itself. It is comparable.
+type linkState struct {
+	name  string
+	alias string
+	mac   object.MAC
+	mtu   int
+	up    bool
+	veth  bool
+	peer  int // index of the other end, in whatever namespace it is
+	// faults says which offloads are on and, in the host's own namespace, which settings are wrong; known of our own devices
+	// only.
+	faults string
+}
+
+func (l linkState) ours() bool {
+	return l.veth && (strings.HasPrefix(l.alias, ownerMark) || strings.HasPrefix(l.alias, peerMark))
+}
+
+// owner is the uid in the mark of a first end or of lo.
+func (l linkState) owner() (uid string, ok bool) { return strings.CutPrefix(l.alias, ownerMark) }
+
+// routeEntry is one route to a destination. It is comparable.
+type routeEntry struct {
+	via    netip.Addr
+	index  int
+	metric uint32
+	kind   byte // RTN_…
+	odd    bool // something that routes of ours never have: several next hops, a type of service
+}
+
+// plain says that it is a route as we make them. Linux gives IPv6 routes metric 1024 when none is asked for.
+func (e routeEntry) plain(dst netip.Prefix) bool {
+	metric := uint32(0)
+	if dst.Addr().Is6() {
+		metric = defaultMetricV6
+	}
+	return !e.odd && e.kind == unix.RTN_UNICAST && e.metric == metric
+}
+
+// defaultMetricV6 is IP6_RT_PRIO_USER (linux/ipv6_route.h).
+const defaultMetricV6 = 1024
+
+// neighborKey names a neighbour entry or a proxied address.
+type neighborKey struct {
+	index   int
+	address netip.Addr
+}
+
+// state is the picture of one namespace, kept by what the kernel says. Of the host's own it holds the devices only.
+type state struct {
+	links     map[int]linkState
+	names     map[string]int
+	addresses map[int]map[netip.Prefix]bool
+	routes    map[netip.Prefix][]routeEntry
+	neighbors map[neighborKey]object.MAC
+	proxies   map[neighborKey]bool
+	settings  []string // that are not as they should be: "net.ipv4.ip_forward is 0"
+}
+
+func newState() *state {
+	return &state{links: map[int]linkState{}, names: map[string]int{}, addresses: map[int]map[netip.Prefix]bool{},
+		routes: map[netip.Prefix][]routeEntry{}, neighbors: map[neighborKey]object.MAC{}, proxies: map[neighborKey]bool{}}
+}
+
+func (s *state) setLink(index int, l linkState) {
+	if old, ok := s.links[index]; ok && old.name != l.name && s.names[old.name] == index {
+		delete(s.names, old.name)
+	}
+	s.links[index] = l
+	s.names[l.name] = index
+}
+
+// deleteLink forgets a device and everything on it: the kernel does not tell of all of that.
+func (s *state) deleteLink(index int) {
+	if old := s.links[index]; s.names[old.name] == index {
+		delete(s.names, old.name)
+	}
+	delete(s.links, index)
+	delete(s.addresses, index)
+	for k := range s.neighbors {
+		if k.index == index {
+			delete(s.neighbors, k)
+		}
+	}
+	for k := range s.proxies {
+		if k.index == index {
+			delete(s.proxies, k)
+		}
+	}
+}
+
+// setAddress notes an address and says whether that is news.
+func (s *state) setAddress(index int, p netip.Prefix, present bool) bool {
+	if s.addresses[index][p] == present {
+		return false
+	}
+	if !present {
+		delete(s.addresses[index], p)
+		return true
+	}
+	if s.addresses[index] == nil {
+		s.addresses[index] = map[netip.Prefix]bool{}
+	}
+	s.addresses[index][p] = true
+	return true
+}
+
+// setRoute notes a route and says whether that is news. replaced says that it took the place of one with its metric; ours is
+// false when a stranger's route did.
+func (s *state) setRoute(dst netip.Prefix, e routeEntry, replaced, ours, present bool) bool {
+	old := s.routes[dst]
+	entries := slices.DeleteFunc(slices.Clone(old), func(o routeEntry) bool {
+		return o == e || replaced && o.metric == e.metric
+	})
+	if present && ours {
+		entries = append(entries, e)
+	}
+	if slices.Equal(old, entries) {
+		return false
+	}
+	if len(entries) == 0 {
+		delete(s.routes, dst)
+	} else {
+		s.routes[dst] = entries
+	}
+	return true
+}
+
+func (s *state) setNeighbor(k neighborKey, mac object.MAC, permanent bool) bool {
+	old, known := s.neighbors[k]
+	if known == permanent && (!known || old == mac) {
+		return false
+	}
+	if permanent {
+		s.neighbors[k] = mac
+	} else {
+		delete(s.neighbors, k)
+	}
+	return true
+}
+
+func (s *state) setProxy(k neighborKey, present bool) bool {
+	if s.proxies[k] == present {
+		return false
+	}
+	if present {
+		s.proxies[k] = true
+	} else {
+		delete(s.proxies, k)
+	}
+	return true
+}
+
+// loopbackIndex is lo's in every namespace.
+const loopbackIndex = 1
+
+// prefixes are the managed addresses of a device, in order.
+func (s *state) prefixes(index int) []netip.Prefix {
+	var out []netip.Prefix
+	for p := range s.addresses[index] {
+		if !p.Addr().IsLinkLocalUnicast() || p.Addr().Is4() {
+			out = append(out, p)
+		}
+	}
+	slices.SortFunc(out, netip.Prefix.Compare)
+	return out
+}
+
+// linkLocal is the address that a device has by its MAC (RFC 4291 appendix A).
+func linkLocal(m object.MAC) netip.Prefix {
+	a := [16]byte{0xfe, 0x80, 8: m[0] ^ 2, m[1], m[2], 0xff, 0xfe, m[3], m[4], m[5]}
+	return netip.PrefixFrom(netip.AddrFrom16(a), 64)
+}
+
+// devices are the names of all devices but lo, in order.
+func (s *state) devices() []string {
+	out := make([]string, 0, len(s.links))
+	for i, l := range s.links {
+		if i != loopbackIndex {
+			out = append(out, l.name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}

@@ -1,0 +1,95 @@
+package routing
+
+import (
+	"strings"
+
+	"weft/hostnet/object"
+)
+
+// end is one end of a pair as it is.
+type end struct {
+	space *space
+	index int
+	link  linkState
+	// local says that the device has its link-local address, where it should.
+	local bool
+}
+
+// find looks a device up by its name.
+func (s *space) find(name string) (end, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i, ok := s.state.names[name]
+	if !ok || s.failure != nil {
+		return end{}, false
+	}
+	return s.end(i), true
+}
+
+// end of a known index. The lock is held.
+func (s *space) end(index int) end {
+	l := s.state.links[index]
+	return end{s, index, l, s.home() || s.state.addresses[index][linkLocal(l.mac)]}
+}
+
+// observeVeth is the pair whose first end the name is. A device of that name that is none of our pairs has no owner.
+func (d *Driver) observeVeth(name string) object.Object {
+	namespace, device, _ := strings.Cut(name, "/")
+	s := d.space(namespace)
+	if s == nil {
+		return nil
+	}
+	first, ok := s.find(device)
+	if !ok {
+		return nil
+	}
+	v := &object.Veth{Namespace: namespace, Name: device, MAC: first.link.mac, MTU: first.link.mtu}
+	v.OwnerUID, _ = first.link.owner()
+	if !first.link.veth {
+		v.OwnerUID = ""
+		return v
+	}
+	v.Deviations = first.deviations()
+	second, ok := d.peerOf(first)
+	if !ok {
+		return v
+	}
+	v.Peer = object.VethEnd{Namespace: second.space.name, Name: second.link.name, MAC: second.link.mac}
+	v.Deviations = append(v.Deviations, second.deviations()...)
+	if second.link.alias != peerMark+name {
+		v.Deviations = append(v.Deviations, second.link.name+" does not carry the mark of its pair")
+	}
+	if second.link.mtu != first.link.mtu {
+		v.Deviations = append(v.Deviations, second.link.name+" has another mtu than its peer")
+	}
+	return v
+}
+
+// peerOf finds the other end among all known namespaces: the two name each other's index. Where indices coincide by chance,
+// the mark decides.
+func (d *Driver) peerOf(first end) (found end, ok bool) {
+	mark := peerMark + first.space.name + "/" + first.link.name
+	for _, s := range d.all() {
+		s.mu.Lock()
+		l, there := s.state.links[first.link.peer]
+		if there && l.veth && l.peer == first.index && (!ok || l.alias == mark) && (s != first.space || first.link.peer != first.index) {
+			found, ok = s.end(first.link.peer), true
+		}
+		s.mu.Unlock()
+	}
+	return found, ok
+}
+
+// deviations are what is not as every end of ours is.
+func (e end) deviations() (out []string) {
+	if !e.link.up {
+		out = append(out, e.link.name+" is down")
+	}
+	if e.link.faults != "" {
+		out = append(out, e.link.name+": "+e.link.faults)
+	}
+	if !e.local {
+		out = append(out, e.link.name+" has no link-local address")
+	}
+	return out
+}
