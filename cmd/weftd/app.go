@@ -11,6 +11,7 @@ import (
 
 	"weft/cmd/weftd/daemon"
 	"weft/etcdschema"
+	"weft/hostnet/netns"
 	"weft/model/desired"
 )
 
@@ -41,6 +42,7 @@ func flags() []cli.Flag {
 		text("etcd-ca", "WEFT_ETCD_CA", "", "certificates that etcd's is checked with"),
 		text("ovs-rundir", "WEFT_OVS_RUNDIR", "/var/run/openvswitch", "where db.sock and the bridges' sockets are; empty on a host without Open vSwitch"),
 		text("datapath-type", "WEFT_DATAPATH_TYPE", "system", "of the bridges: system (kernel) or netdev (userspace)"),
+		text("netns-dir", "WEFT_NETNS_DIR", netns.DefaultDir, "where network namespaces have their names, an absolute path; ip netns knows only the default"),
 		text("state-dir", "WEFT_STATE_DIR", "/var/lib/weft", "where the last good slice is kept"),
 		text("debug-listen", "WEFT_DEBUG_LISTEN", "unix:/run/weft/weftd.sock",
 			"where /plan, /desired, /observed, /compiled, /healthz, /metrics and /debug/pprof are served: unix:PATH, a loopback address and port, or nothing"),
@@ -66,7 +68,7 @@ func run(c *cli.Context) error {
 		Etcd: etcdschema.Config{Endpoints: c.StringSlice("etcd-endpoints"), Root: c.String("etcd-root"),
 			TLS:    etcdschema.TLSConfig{CertFile: c.String("etcd-cert"), KeyFile: c.String("etcd-key"), CAFile: c.String("etcd-ca")},
 			Logger: log},
-		OVSRundir: c.String("ovs-rundir"), DatapathType: c.String("datapath-type"), StateDir: c.String("state-dir"),
+		OVSRundir: c.String("ovs-rundir"), DatapathType: c.String("datapath-type"), NetnsDir: c.String("netns-dir"), StateDir: c.String("state-dir"),
 		DebugListen: c.String("debug-listen"), SweepInterval: c.Duration("sweep-interval"), Version: version(),
 		Systemd: true, Logger: log,
 	}

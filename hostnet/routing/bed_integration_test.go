@@ -82,12 +82,11 @@ func (h *host) namespace(name string) *netns.Space {
 // start opens a driver and follows it; stop ends it.
 func (h *host) start() (stop func()) {
 	h.t.Helper()
-	must(h.t, h.ns.Do(func() error {
-		var err error
-		h.Driver, err = New(Config{Dir: h.dir})
-		return err
-	}))
-	d := h.Driver
+	var dir *netns.Directory
+	must(h.t, h.ns.Do(func() (err error) { dir, err = netns.OpenDirectory(h.dir); return err }))
+	d, err := New(Config{Directory: dir})
+	must(h.t, err)
+	h.Driver = d
 	h.events = make(chan object.Event, 10000)
 	events := h.events
 	ctx, cancel := context.WithCancel(context.Background())
@@ -100,7 +99,7 @@ func (h *host) start() (stop func()) {
 		}
 		stopped = true
 		cancel()
-		if err := errors.Join(<-done, d.Close()); err != nil {
+		if err := errors.Join(<-done, d.Close(), dir.Close()); err != nil {
 			h.t.Error(err)
 		}
 	}

@@ -22,9 +22,9 @@ import (
 
 // Config is what the driver must be told.
 type Config struct {
-	// Dir is where named namespaces are; netns.DefaultDir when empty.
-	Dir    string
-	Logger *slog.Logger // slog.Default when nil
+	// Directory is where the namespaces have their names, and says which is the host's own. It must be open for longer.
+	Directory *netns.Directory // required
+	Logger    *slog.Logger     // slog.Default when nil
 }
 
 // Driver implements the engine's driver for namespaces and what is in them.
@@ -37,20 +37,19 @@ type Driver struct {
 	watch  *follower // while Watch runs
 }
 
-// New opens the calling thread's network namespace as the host's own. Call Close at the end.
+// New opens sockets in the host's own namespace. Call Close at the end.
 func New(c Config) (*Driver, error) {
+	if c.Directory == nil {
+		return nil, errors.New("routing: Config.Directory is required")
+	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	dir, err := netns.OpenDirectory(c.Dir)
+	home, err := openSpace(c.Directory.Home(), c.Logger)
 	if err != nil {
 		return nil, err
 	}
-	home, err := openSpace(dir.Home(), c.Logger)
-	if err != nil {
-		return nil, errors.Join(err, dir.Close())
-	}
-	return &Driver{log: c.Logger, dir: dir, spaces: map[string]*space{"": home}}, nil
+	return &Driver{log: c.Logger, dir: c.Directory, spaces: map[string]*space{"": home}}, nil
 }
 
 // Close closes every socket and lets go of every namespace. Watch must have returned before. Nothing on the host changes.
@@ -59,7 +58,7 @@ func (d *Driver) Close() error {
 	for _, s := range d.all() {
 		errs = append(errs, s.close())
 	}
-	return errors.Join(append(errs, d.dir.Close())...)
+	return errors.Join(errs...)
 }
 
 // Name is "routing".

@@ -114,6 +114,33 @@ func (d *Driver) Ours(context.Context) ([]object.Key, error) {
 	return keys, nil
 }
 
+// OursAmong lists those of the keys that Ours would list.
+func (d *Driver) OursAmong(_ context.Context, keys []object.Key) (ours []object.Key, err error) {
+	for _, k := range keys {
+		namespace, rest, _ := strings.Cut(k.Name, "/")
+		s := d.space(namespace)
+		o := d.observe(k)
+		if s == nil || o == nil {
+			continue
+		}
+		s.mu.Lock()
+		mine := s.marked()
+		if k.Kind == object.KindVeth {
+			l := s.state.links[s.state.names[rest]]
+			_, mine = l.owner()
+			mine = mine && l.veth
+		}
+		s.mu.Unlock()
+		if a, ok := o.(*object.Addresses); ok && (len(a.Prefixes) == 0 || rest == "lo") {
+			continue
+		}
+		if mine {
+			ours = append(ours, k)
+		}
+	}
+	return ours, nil
+}
+
 // marked says that the namespace is ours.
 func (s *space) marked() bool {
 	_, ok := s.state.links[loopbackIndex].owner()

@@ -208,6 +208,6 @@ func (b *Bed) Close() error {
 		errs = append(errs, namespaces[i].remove())
 	}
 	b.spawn.close()
-	errs = append(errs, os.RemoveAll(b.Dir), b.leftovers(procs))
+	errs = append(errs, removeTree(b.Dir), b.leftovers(procs))
 	return errors.Join(errs...)
 }

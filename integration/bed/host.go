@@ -141,7 +141,7 @@ func (h *Host) weftdArgs(flags []string) ([]string, error) {
 	if h.OVS != nil {
 		args = []string{"--node", h.Name, "--ovs-rundir", h.OVS.Dir, "--datapath-type", string(h.bed.datapath())}
 	}
-	args = append(args, "--state-dir", filepath.Join(h.Dir, "state"), "--debug-listen", "unix:"+h.Debug)
+	args = append(args, "--netns-dir", filepath.Join(h.Dir, "netns"), "--state-dir", filepath.Join(h.Dir, "state"), "--debug-listen", "unix:"+h.Debug)
 	road, err := h.bed.etcd.flags(h.Name)
 	return append(append(args, road...), flags...), err
 }

@@ -114,7 +114,7 @@ func sweepStale(ctx context.Context) error {
 	}
 	for _, d := range dirs {
 		if d.IsDir() && stale(d.Name()) {
-			if err := os.RemoveAll(filepath.Join(os.TempDir(), d.Name())); err != nil {
+			if err := removeTree(filepath.Join(os.TempDir(), d.Name())); err != nil {
 				return fmt.Errorf("bed: stale folder: %w", err)
 			}
 		}

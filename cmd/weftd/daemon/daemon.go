@@ -28,6 +28,7 @@ type Config struct {
 	// OVSRundir holds db.sock and the bridges' management sockets; empty on a host without Open vSwitch.
 	OVSRundir     string
 	DatapathType  string // "system" or "netdev"
+	NetnsDir      string // where network namespaces have their names; netns.DefaultDir when empty
 	StateDir      string // nothing is kept on disk when empty
 	DebugListen   string // "unix:PATH", "LOOPBACK:PORT", or nothing when empty
 	SweepInterval time.Duration

@@ -17,8 +17,11 @@ import (
 	"weft/hostnet/dhcp"
 	"weft/hostnet/frame"
 	"weft/hostnet/guard"
+	"weft/hostnet/netns"
+	"weft/hostnet/nft"
 	"weft/hostnet/ovs"
 	"weft/hostnet/ra"
+	"weft/hostnet/routing"
 	"weft/hostnet/rtnl"
 	"weft/model"
 	"weft/reconcile/compile"
@@ -70,6 +73,10 @@ func openDrivers(ctx context.Context, c Config, registry *prometheus.Registry) (
 	if err != nil {
 		return nil, nil, errors.Join(err, closeAll(), exchange.Close())
 	}
+	routers, closeRouters, err := openRouters(c)
+	if err != nil {
+		return nil, nil, errors.Join(err, closeAll(), exchange.Close())
+	}
 	closeSwitch := func() {}
 	if c.OVSRundir != "" {
 		vswitch := ovs.New(ovs.Config{RunDir: c.OVSRundir, DatapathType: c.DatapathType, Log: c.Logger})
@@ -78,8 +85,26 @@ func openDrivers(ctx context.Context, c Config, registry *prometheus.Registry) (
 	for _, d := range open {
 		drivers = append(drivers, d)
 	}
+	drivers = append(drivers, routers...)
 	closeOpen := closeAll // the named result becomes the function that calls it
-	return drivers, func() error { closeSwitch(); return errors.Join(closeOpen(), exchange.Close()) }, nil
+	return drivers, func() error { closeSwitch(); return errors.Join(closeOpen(), closeRouters(), exchange.Close()) }, nil
+}
+
+// openRouters opens the drivers of what is in network namespaces of ours. Both look into the same directory of names.
+func openRouters(c Config) (drivers []engine.Driver, closeAll func() error, err error) {
+	directory, err := netns.OpenDirectory(c.NetnsDir)
+	if err != nil {
+		return nil, nil, err
+	}
+	inside, err := routing.New(routing.Config{Directory: directory, Logger: c.Logger})
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("driver routing: %w", err), directory.Close())
+	}
+	nat, err := nft.New(nft.Config{Namespaces: nft.InDirectory(directory), Logger: c.Logger})
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("driver nft: %w", err), inside.Close(), directory.Close())
+	}
+	return []engine.Driver{inside, nat}, func() error { return errors.Join(nat.Close(), inside.Close(), directory.Close()) }, nil
 }
 
 // openBridges opens the drivers of the kernel's own bridges; with an error, those opened before it.
