@@ -127,6 +127,9 @@ func (b *batch) carryOut(s *space, orders []order) {
 			}
 		} else {
 			errs = s.conn.do(requests, nil)
+			s.reread = s.reread || slices.ContainsFunc(chunk, func(o order) bool { // new IPv6 addresses are told later
+				return b.changes[o.change].Key().Kind == object.KindAddresses
+			})
 			s.catchUp()
 			s.confirmProxies(b.changes, chunk)
 		}
@@ -143,7 +146,7 @@ func (b *batch) carryOut(s *space, orders []order) {
 // usable says why a namespace cannot be worked with. The lock is held.
 func (s *space) usable() error {
 	if s.closed {
-		return errors.New("the namespace is gone")
+		return errClosed
 	}
 	if s.failure != nil {
 		return fmt.Errorf("the namespace cannot be read: %w", s.failure)

@@ -25,9 +25,9 @@ func TestRouterForwards(t *testing.T) {
 	}
 	a := h.guest("a", "wl1", macA.String(), "10.1.0.1", object.GatewayLinkLocal.String(), "10.1.0.5/24", "fd01::5/64")
 	b := h.guest("b", "wl2", macB.String(), "10.2.0.1", object.GatewayLinkLocal.String(), "10.2.0.5/24", "fd02::5/64")
-	in(t, a, "ping", "-c1", "-W5", "10.2.0.5")
-	in(t, a, "ping", "-c1", "-W5", "fd02::5")
-	in(t, b, "ping", "-c1", "-W5", "10.1.0.5")
+	in(t, a, "ping", "-c1", "-w10", "10.2.0.5")
+	in(t, a, "ping", "-c1", "-w10", "fd02::5")
+	in(t, b, "ping", "-c1", "-w10", "10.1.0.5")
 	for _, address := range []string{"10.2.0.5:9", "[fd02::5]:9"} {
 		h.stream("a", "b", address)
 	}

@@ -177,11 +177,15 @@ func (s *space) faults(device string) string {
 
 // noFaults makes a device of ours as it should be by itself.
 func (s *space) noFaults(device string) error {
-	err := s.noOffloads(device)
-	if err != nil || !s.home() {
+	if err := s.noOffloads(device); err != nil {
 		return err
 	}
-	return s.ns.Do(func() error { return eachOf(outerSettings, device, writeSetting) })
+	return s.ns.Do(func() error {
+		if s.home() {
+			return eachOf(outerSettings, device, writeSetting)
+		}
+		return writeSettings([]string{device}) // not all of them come from "default": those of neighbours do not
+	})
 }
 
 // eachOf calls fn for each wrong setting of one device.

@@ -57,7 +57,12 @@ func openConn(ns *netns.Space, buffer []byte) (*conn, error) {
 	return &conn{fd: fd, buffer: buffer}, nil
 }
 
-func (c *conn) close() error { return unix.Close(c.fd) }
+// close makes every later request fail, whatever the number of the socket is used for then.
+func (c *conn) close() error {
+	fd := c.fd
+	c.fd = -1
+	return unix.Close(fd)
+}
 
 // number gives the requests the next sequence numbers and returns them as one datagram.
 func (c *conn) number(requests []*request) []byte {

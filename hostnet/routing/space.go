@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
-	"os"
 	"slices"
 	"sync"
 	"time"
@@ -66,25 +65,30 @@ func openSpace(ns *netns.Space, log *slog.Logger) (*space, error) {
 	return s, nil
 }
 
+// errClosed is what is left of a namespace that lost its name.
+var errClosed = errors.New("the namespace is gone")
+
 func (s *space) home() bool { return s.name == "" }
 
 // close ends what the space holds: a namespace without name ends by it.
 func (s *space) close() error {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if s.closed {
+		s.mu.Unlock()
 		return nil
 	}
 	s.closed = true
 	var errs []error
-	if s.sub != nil {
-		errs = append(errs, s.sub.close())
-	}
 	if s.conn != nil {
 		errs = append(errs, s.conn.close())
 	}
 	if s.control >= 0 {
 		errs = append(errs, unix.Close(s.control))
+		s.control = -1
+	}
+	s.mu.Unlock()
+	if s.sub != nil { // waits for who is reading, who waits for the lock
+		errs = append(errs, s.sub.close())
 	}
 	if !s.home() {
 		errs = append(errs, s.ns.Close())
@@ -110,7 +114,10 @@ func (s *space) follow(ctx context.Context, tell func([]object.Key), resync func
 		}
 		return closed || ctx.Err() != nil
 	})
-	if err != nil && ctx.Err() == nil && !errors.Is(err, os.ErrClosed) {
+	s.mu.Lock()
+	closed := s.closed
+	s.mu.Unlock()
+	if err != nil && ctx.Err() == nil && !closed {
 		s.log.Error("a namespace is no longer followed: only the sweep looks at it", "namespace", s.name, "error", err)
 	}
 }
@@ -141,6 +148,9 @@ func (s *space) takeChanged(but map[object.Key]bool) []object.Key {
 
 // catchUp brings the picture up to everything that the kernel has acknowledged to anybody. The lock is held.
 func (s *space) catchUp() {
+	if s.closed {
+		return
+	}
 	s.drain()
 	for round := 0; s.reread && round < dumpAttempts; round++ {
 		s.reread = false
@@ -171,6 +181,9 @@ func (s *space) drain() {
 
 // read makes the picture afresh. The lock is held.
 func (s *space) read() error {
+	if s.closed {
+		return errClosed
+	}
 	s.drain() // what is older than the reading must not come after it
 	fresh := newState()
 	err := s.readInto(fresh)
@@ -203,11 +216,7 @@ func (s *space) readInto(fresh *state) error {
 	if s.home() {
 		return nil
 	}
-	err = s.conn.dump("addresses", dumpAddresses, func() { clear(fresh.addresses) }, func(m message) {
-		if i, p, err := parseAddress(m); err == nil {
-			fresh.setAddress(i, p, true)
-		}
-	})
+	err = s.readAddresses(fresh)
 	if err == nil {
 		err = s.readRoutes(fresh)
 	}
@@ -220,6 +229,14 @@ func (s *space) readInto(fresh *state) error {
 	return err
 }
 
+func (s *space) readAddresses(fresh *state) error {
+	return s.conn.dump("addresses", dumpAddresses, func() { clear(fresh.addresses) }, func(m message) {
+		if i, p, err := parseAddress(m); err == nil {
+			fresh.setAddress(i, p, true)
+		}
+	})
+}
+
 func (s *space) readRoutes(fresh *state) error {
 	all := map[byte]map[netip.Prefix][]routeEntry{}
 	for _, family := range []byte{unix.AF_INET, unix.AF_INET6} {
@@ -230,7 +247,7 @@ func (s *space) readRoutes(fresh *state) error {
 					all[family][dst] = append(all[family][dst], e)
 				}
 			})
-		if err != nil {
+		if err != nil && !errors.Is(err, unix.ENOENT) { // the main table is not there before its first route
 			return err
 		}
 		for dst, entries := range all[family] {
@@ -257,9 +274,12 @@ func (s *space) readNeighbors(fresh *state) error {
 }
 
 // readSilent reads what the kernel changes without a word: IPv4 routes go with an address or when a device goes down, proxied
-// addresses when a device goes down.
+// addresses when a device goes down; and what it tells later than it does it: new IPv6 addresses.
 func (s *space) readSilent() error {
 	fresh := newState()
+	if err := s.readAddresses(fresh); err != nil {
+		return err
+	}
 	if err := s.readRoutes(fresh); err != nil {
 		return err
 	}
@@ -267,6 +287,7 @@ func (s *space) readSilent() error {
 		return err
 	}
 	s.noteDifferent(fresh)
+	s.state.addresses = fresh.addresses
 	s.state.routes, s.state.neighbors, s.state.proxies = fresh.routes, fresh.neighbors, fresh.proxies
 	return nil
 }

@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -170,6 +171,7 @@ func (s *space) noteNeighbor(kind object.Kind, k neighborKey) {
 
 // noteDifferent notes routes, neighbours and proxied addresses that differ from those read afresh.
 func (s *space) noteDifferent(fresh *state) {
+	eachDifferent(s.state.addresses, fresh.addresses, maps.Equal, s.noteAddresses)
 	eachDifferent(s.state.routes, fresh.routes, slices.Equal, func(dst netip.Prefix) {
 		s.note(object.KindRoute, object.RouteName(s.name, dst))
 	})

@@ -152,6 +152,8 @@ func (e *end) mend(mac object.MAC, mtu int, mark string) error {
 	if len(requests) > 0 {
 		err = errors.Join(err, errors.Join(s.conn.do(requests, nil)...))
 	}
+	s.resettle = !s.home()
+	s.reread = s.resettle && len(requests) > 0 // new IPv6 addresses are told later
 	s.catchUp()
 	if now, ok := s.state.links[e.index]; ok { // the settings of a device are told by nobody
 		if now.faults = s.faults(now.name); now != s.state.links[e.index] {
