@@ -17,7 +17,7 @@ const (
 
 // Features lists what this version of the host reconciler can do.
 func Features() []Feature {
-	return []Feature{FeatureVLAN, FeatureDHCPv4, FeatureDHCPv6, FeatureRA, FeatureStandby}
+	return []Feature{FeatureVLAN, FeatureDHCPv4, FeatureDHCPv6, FeatureRA, FeatureStandby, FeatureRouter}
 }
 
 // Baseline lists what every node of the layout's version v1 can do.
