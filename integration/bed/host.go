@@ -133,6 +133,7 @@ func (h *Host) registerWeftd(o HostOptions) error {
 		return err
 	}
 	h.Weftd = h.bed.process("weftd "+h.Name, h.Namespace, []string{"NOTIFY_SOCKET=" + notify}, binary, args...)
+	h.Weftd.sharesMounts = true // the names of routers' namespaces are mounts, which live on without weftd
 	return nil
 }
 

@@ -30,13 +30,15 @@ type Process struct {
 	path string
 	args []string
 	env  []string
-	log  string
-	mu   sync.Mutex
-	cmd  *exec.Cmd
-	at   time.Time     // of the last start
-	from int64         // length of the log then
-	done chan struct{} // closed when cmd has been waited for
-	err  error
+	// sharesMounts leaves the program in the mount namespace of the bed's own; ip netns exec would make one that ends with it.
+	sharesMounts bool
+	log          string
+	mu           sync.Mutex
+	cmd          *exec.Cmd
+	at           time.Time     // of the last start
+	from         int64         // length of the log then
+	done         chan struct{} // closed when cmd has been waited for
+	err          error
 }
 
 // process registers a program without starting it. env is added to the bed's own environment.
@@ -69,6 +71,9 @@ func (p *Process) Start() error {
 	}
 	defer log.Close()
 	cmd := exec.CommandContext(p.bed.ctx, "ip", p.ns.execArgs(p.path, p.args)...)
+	if p.sharesMounts {
+		cmd = exec.CommandContext(p.bed.ctx, "nsenter", append([]string{"--net=/run/netns/" + p.ns.Name, p.path}, p.args...)...)
+	}
 	cmd.Env = append(os.Environ(), p.env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	p.at, p.from = time.Now(), 0
