@@ -38,7 +38,8 @@ type Unit struct {
 }
 
 // Compile turns one item of the slice into its unit. An item that is not in the slice becomes a unit without objects:
-// what it had is to be removed. The objects of different units never share a key, but for neighbours that two parts hold.
+// what it had is to be removed. The objects of different units never share a key, but for neighbours that two parts
+// hold, and routed prefixes that two routers have.
 func Compile(in Input, key desired.Key) Unit {
 	c := newCompiler(in)
 	u := Builder{Unit: Unit{Key: key}}

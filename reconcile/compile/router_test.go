@@ -121,6 +121,29 @@ func TestRouterUnits(t *testing.T) {
 	}
 }
 
+// With routed IPv6 the router translates IPv4 alone, and the external namespace knows the way to its prefixes.
+func TestRoutedIPv6(t *testing.T) {
+	t.Parallel()
+	in := routed()
+	in.Slice.Networks[netPublic].Gateway.RoutedIPv6 = true
+	routes := map[string]bool{}
+	for _, o := range compile.Compile(in, key(desired.KindRouter, routerUID)).Objects {
+		switch o := o.(type) {
+		case *object.NATTable:
+			if len(o.Sources) != 1 || !o.Sources[0].Is4() {
+				t.Errorf("traffic leaves as %v, want an IPv4 address alone", o.Sources)
+			}
+		case *object.Route:
+			if o.Namespace == compile.ExternalNamespace(netPublic) {
+				routes[o.Destination.String()] = true
+			}
+		}
+	}
+	if len(routes) != 2 || !routes["fd00:1::/64"] || !routes["fd00:2::/64"] {
+		t.Errorf("the external namespace has routes to %v, want both prefixes", routes)
+	}
+}
+
 // A floating address concerns itself alone, however many there are, and so does a part of the neighbours.
 func TestFloatingConcernsItself(t *testing.T) {
 	t.Parallel()

@@ -80,9 +80,28 @@ func (c compiler) transit(b *Builder, r *desired.Router) {
 	nat := &object.NATTable{OwnerUID: r.UID, Namespace: namespace, Role: object.NATRouter, Outside: transitDevice,
 		Sources: hostParts(ours), After: []object.Key{veth.Key()}}
 	b.Add(nat)
+	if x.Gateway.RoutedIPv6 {
+		nat.Sources = nat.Sources[:1]
+		addRouted(b, r, external, peer, ours[1].Addr())
+	}
 	for _, gateway := range hostParts(theirs) {
 		b.Add(&object.Route{OwnerUID: r.UID, Namespace: namespace, Destination: everything(gateway), Via: gateway,
 			Device: transitDevice, After: []object.Key{addresses.Key(), nat.Key()}})
+	}
+}
+
+// addRouted leads a router's IPv6 prefixes from the external namespace to it: the upstream router knows of them, and nothing is
+// translated. Two routers of a host with the same prefix: the engine gives the route to the first.
+func addRouted(b *Builder, r *desired.Router, external, peer string, via netip.Addr) {
+	seen := map[netip.Prefix]bool{}
+	for _, leg := range r.Legs {
+		for _, p := range leg.Addresses {
+			if prefix := p.Masked(); p.IsValid() && p.Addr().Is6() && !seen[prefix] {
+				seen[prefix] = true
+				b.Add(&object.Route{OwnerUID: r.UID, Namespace: external, Destination: prefix, Via: via, Device: peer,
+					After: []object.Key{{Kind: object.KindAddresses, Name: external + "/" + peer}}})
+			}
+		}
 	}
 }
 
