@@ -58,8 +58,10 @@ type Network struct {
 	MTU             int               `json:"mtu"`
 	Subnets         []Subnet          `json:"subnets,omitempty"`
 	DHCP            DHCP              `json:"dhcp"`
-	// Gateway is set on an external network where the node has a router that leads to it.
+	// Gateway is set on an external network where the node has a distributed router that leads to it.
 	Gateway *NodeGateway `json:"gateway,omitempty"`
+	// CentralMAC is the MAC of the centralized router that the network is on; zero when it is on none.
+	CentralMAC model.MAC `json:"centralMAC,omitzero"`
 }
 
 // Subnet is one address block with its servers resolved. DHCPServer is set on every IPv4 subnet.

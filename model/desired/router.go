@@ -14,9 +14,34 @@ type Router struct {
 	Name    string `json:"name"`
 	// Legs are the networks it routes between, in the order of their uids.
 	Legs []RouterLeg `json:"legs"`
-	// External is the uid of its external network, whose Network in the same slice has a Gateway; empty for none.
+	// External is the uid of its external network, whose Network in the same slice has a Gateway unless the router is
+	// centralized; empty for none.
 	External string `json:"external,omitempty"`
+	// Central is set on a centralized router, which only the nodes among its Peers have.
+	Central *CentralGateway `json:"central,omitempty"`
 }
+
+// CentralGateway is what a centralized router is on the wire, on whichever of its nodes is active.
+type CentralGateway struct {
+	// MAC is the router's own claimed address: all of its legs, the one on the external network included, speak with it.
+	MAC model.MAC `json:"mac"`
+	// External is its place on the external network: claimed by the router, so that it moves with it. Nil for none.
+	External *NodeGateway `json:"external,omitempty"`
+	// Peers are the nodes that have the router, in order of precedence, this one among them: the first that is reachable is
+	// active. At most MaxGatewayPeers.
+	Peers []GatewayPeer `json:"peers"`
+	// Watch is the uid of the network on whose segment the peers watch each other: the external one, else the first leg's.
+	Watch string `json:"watch"`
+}
+
+// GatewayPeer is a node that has a centralized router.
+type GatewayPeer struct {
+	Node string    `json:"node"`
+	MAC  model.MAC `json:"mac"` // its Host.RouterMAC
+}
+
+// MaxGatewayPeers bounds the nodes that have one centralized router.
+const MaxGatewayPeers = 3
 
 // RouterLeg is the router's place on one network.
 type RouterLeg struct {
