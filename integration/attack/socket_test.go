@@ -62,15 +62,16 @@ func openTap(t *testing.T, namespace, link string) *tap {
 	if err != nil {
 		t.Fatalf("raw socket on %s: %v", link, err)
 	}
-	done := make(chan struct{})
+	stop, done := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		p.listen()
+		p.listen(stop)
 	}()
 	t.Cleanup(func() {
-		_ = unix.Shutdown(p.fd, unix.SHUT_RDWR)
-		_ = unix.Close(p.fd)
+		// Closed only when nobody reads any more: the number of a closed descriptor is the next socket's, of another test.
+		close(stop)
 		<-done
+		_ = unix.Close(p.fd)
 	})
 	return p
 }
@@ -91,7 +92,7 @@ func (p *tap) open(link string) error {
 			return os.NewSyscallError("setsockopt", err)
 		}
 	}
-	// A short timeout lets the listener see that the socket was closed.
+	// A short timeout lets the listener see that it shall stop.
 	tv := unix.NsecToTimeval((50 * time.Millisecond).Nanoseconds())
 	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv); err != nil {
 		return os.NewSyscallError("setsockopt", err)
@@ -100,9 +101,14 @@ func (p *tap) open(link string) error {
 	return os.NewSyscallError("bind", unix.Bind(fd, sa))
 }
 
-func (p *tap) listen() {
+func (p *tap) listen(stop <-chan struct{}) {
 	buf, oob := make([]byte, 1<<16), make([]byte, 256)
 	for {
+		select {
+		case <-stop:
+			return
+		default:
+		}
 		n, oobn, _, _, err := unix.Recvmsg(p.fd, buf, oob, 0)
 		if errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EINTR) {
 			continue
