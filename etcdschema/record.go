@@ -26,13 +26,18 @@ type Allocated struct {
 	SegmentationID uint16          `json:"segmentationID,omitempty"`
 	// DHCPServers holds one address for each IPv4 subnet, in the order of the spec's subnets.
 	DHCPServers []model.Address `json:"dhcpServers,omitempty"`
-	// External are a host's own addresses on external networks, in the order of the networks' uids.
+	// External are the addresses on external networks of a host, for the distributed routers on it, or of a centralized
+	// router, in the order of the networks' uids.
 	External []ExternalAddresses `json:"external,omitempty"`
+	// GatewayHosts are the hosts that have a centralized router, in order of precedence: the first that the others reach is
+	// active.
+	GatewayHosts []string `json:"gatewayHosts,omitempty"`
 	// FixedAddress is what a floating address is translated to; known in statuses only.
 	FixedAddress model.Address `json:"fixedAddress,omitzero"`
 }
 
-// ExternalAddresses are what a host has claimed on one external network: at most one address for each family.
+// ExternalAddresses are what a host or a centralized router has claimed on one external network: at most one address for
+// each family.
 type ExternalAddresses struct {
 	UID       string          `json:"uid"`
 	Network   string          `json:"network"` // project/name
@@ -92,6 +97,8 @@ type NodeStatus struct {
 	Reason          string `json:"reason,omitempty"`
 	// External are the addresses that a router's guests on the node leave as.
 	External []model.Address `json:"external,omitempty"`
+	// Gateway says whether the node is the active one of a centralized router, as it last reported.
+	Gateway GatewayState `json:"gateway,omitempty"`
 }
 
 // Head proves a slice: a node removes only what a matching head says is gone.
@@ -134,6 +141,30 @@ func Bucket(uid string) int {
 type BucketReport struct {
 	Ports      map[string]PortReport `json:"ports,omitempty"`
 	Exceptions map[string]Exception  `json:"exceptions,omitempty"`
+	// Gateways are the centralized routers on the node.
+	Gateways map[string]GatewayReport `json:"gateways,omitempty"`
+}
+
+// GatewayState says whether a node lets a centralized router speak.
+type GatewayState string
+
+// The states of a centralized router on a node.
+const (
+	GatewayActive  GatewayState = "active"
+	GatewayStandby GatewayState = "standby" // wired, and mute in both directions
+)
+
+// GatewayReport is what a centralized router is on the node; claims are rebuilt from it after a restore.
+type GatewayReport struct {
+	ID    string       `json:"id"` // project/name
+	State GatewayState `json:"state"`
+	// Reason says why it is in that state ("h1 is reached, which comes before").
+	Reason string    `json:"reason,omitempty"`
+	Since  time.Time `json:"since"`
+	// MAC, External and Addresses are the router's own: its MAC, the uid of its external network and its addresses there.
+	MAC       model.MAC       `json:"mac,omitzero"`
+	External  string          `json:"external,omitempty"`
+	Addresses []model.Address `json:"addresses,omitempty"`
 }
 
 // PortReport is what a port is on the node; claims are rebuilt from it after a restore.

@@ -36,7 +36,8 @@ type Host struct {
 	Driver  model.Driver `json:"driver"`
 	Bridge  string       `json:"bridge"`
 	Uplinks []Uplink     `json:"uplinks,omitempty"`
-	// RouterMAC is the host's own claimed address that routers' frames carry on the wire; zero while it has no router.
+	// RouterMAC is the host's own claimed address that routers' frames carry on the wire; zero while it has no router and
+	// is no gateway host.
 	RouterMAC model.MAC `json:"routerMAC,omitzero"`
 }
 

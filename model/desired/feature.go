@@ -13,6 +13,8 @@ const (
 	FeatureRA      Feature = "ra"      // RFC 4861 router advertisements on the guest's port
 	FeatureStandby Feature = "standby" // ports in StateStandby
 	FeatureRouter  Feature = "router"  // routers, external networks and floating addresses
+	// FeatureCentral: centralized routers on gateway hosts. A node has it besides FeatureRouter.
+	FeatureCentral Feature = "central"
 )
 
 // Features lists what this version of the host reconciler can do.
