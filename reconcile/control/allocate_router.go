@@ -11,12 +11,15 @@ import (
 	"weft/model"
 )
 
-// router claims the networks: each is on one router.
+// router claims the networks: each is on one router; and for a centralized one what it is on the wire.
 func (a *allocation) router(s *model.RouterSpec) {
 	for i, id := range s.NetworkIDs(a.id.Project) {
 		if n := a.cache.accepted[id]; n != nil {
 			a.demand(fmt.Sprintf("spec.networks[%d]", i), etcdschema.RouterNetworkClaim(n.UID), id.String())
 		}
+	}
+	if s.Mode() == model.GatewayCentralized {
+		a.central(s)
 	}
 }
 
@@ -68,10 +71,10 @@ func (a *allocation) keepRouted(s *model.NetworkSpec) {
 // each family on each of their external networks. What cannot be had is not the host's fault: the routers wait for it.
 func (a *allocation) host(s *model.HostSpec) {
 	externals := map[string]*etcdschema.Accepted{}
-	routed := false
+	routed := slices.Contains(s.Roles, model.RoleGateway) && s.Driver != model.DriverBridge // its peers know it by that MAC
 	for uid := range a.cache.node(a.id.Name).networks {
 		router := a.cache.routerOf(uid)
-		if router == nil || unroutable(a.cache, a.id.Name, s, router) != "" {
+		if router == nil || isCentral(router) || unroutable(a.cache, a.id.Name, s, router) != "" {
 			continue
 		}
 		routed = true
@@ -82,27 +85,36 @@ func (a *allocation) host(s *model.HostSpec) {
 	if !routed {
 		return
 	}
-	if a.previous == nil || a.previous.Allocated.MAC.IsZero() {
-		a.previousMAC()
-	}
-	if a.result.MAC.IsZero() && !a.chooseMAC() {
+	if !a.ownMAC() {
 		return
 	}
 	for _, uid := range slices.Sorted(maps.Keys(externals)) {
-		x := externals[uid]
-		at := etcdschema.ExternalAddresses{UID: uid, Network: x.Object.Metadata.Project + "/" + x.Object.Metadata.Name}
-		for _, v6 := range []bool{false, true} {
-			if addr, ok := a.ownAddress(x, v6); ok {
-				at.Addresses = append(at.Addresses, addr)
-			}
-		}
-		if len(at.Addresses) > 0 {
-			a.result.External = append(a.result.External, at)
-		}
+		a.ownAddresses(externals[uid])
 	}
 }
 
-// previousMAC takes back a MAC that the host has let go a short while ago.
+// ownMAC is the MAC of a host or router: the one it has, one it has let go a short while ago, or a free one.
+func (a *allocation) ownMAC() bool {
+	if a.previous == nil || a.previous.Allocated.MAC.IsZero() {
+		a.previousMAC()
+	}
+	return !a.result.MAC.IsZero() || a.chooseMAC()
+}
+
+// ownAddresses are those of a host or router on an external network, as far as there are any to be had.
+func (a *allocation) ownAddresses(x *etcdschema.Accepted) {
+	at := etcdschema.ExternalAddresses{UID: x.UID, Network: x.Object.Metadata.Project + "/" + x.Object.Metadata.Name}
+	for _, v6 := range []bool{false, true} {
+		if addr, ok := a.ownAddress(x, v6); ok {
+			at.Addresses = append(at.Addresses, addr)
+		}
+	}
+	if len(at.Addresses) > 0 {
+		a.result.External = append(a.result.External, at)
+	}
+}
+
+// previousMAC takes back a MAC that was let go a short while ago.
 func (a *allocation) previousMAC() {
 	for _, k := range slices.SortedFunc(maps.Keys(a.cache.owned[a.uid]), compareKeys) {
 		if m, ok := etcdschema.ParseMACClaim(k); ok {
@@ -113,7 +125,7 @@ func (a *allocation) previousMAC() {
 	}
 }
 
-// ownAddress is the host's address of a family on an external network: the one it has, one it has let go a short while
+// ownAddress is a host's or router's address of a family on an external network: the one it has, one it has let go a short while
 // ago, or a free one.
 func (a *allocation) ownAddress(x *etcdschema.Accepted, v6 bool) (model.Address, bool) {
 	subnets := subnetsOf(x.Object.Spec.(*model.NetworkSpec), v6)
@@ -162,13 +174,13 @@ func (c *Cache) externalOf(router *etcdschema.Accepted) *etcdschema.Accepted {
 	return x
 }
 
-// externalAddresses are what the node has on the external network.
-func (c *Cache) externalAddresses(name, network string) []model.Address {
-	h := c.accepted[hostID(name)]
-	if h == nil {
+// externalAddresses are what the host or router has on the external network.
+func (c *Cache) externalAddresses(id model.ID, network string) []model.Address {
+	a := c.accepted[id]
+	if a == nil {
 		return nil
 	}
-	for _, x := range h.Allocated.External {
+	for _, x := range a.Allocated.External {
 		if x.UID == network {
 			return x.Addresses
 		}

@@ -135,6 +135,9 @@ func (p *planner) actualChanged(k etcdschema.Key, old, e *entry) {
 		}
 		p.touch(hostID(name))
 		p.wakeRouters(name)
+		if _, gateway := p.cache.gateways[name]; gateway {
+			p.wakeSeen(gatewaySight)
+		}
 	}
 }
 
@@ -146,6 +149,10 @@ func hostID(name string) model.ID {
 func (p *planner) bucketChanged(b *etcdschema.BucketReport) {
 	for uid := range b.Exceptions {
 		p.statusOfUID(uid)
+	}
+	for uid := range b.Gateways {
+		p.statusOfUID(uid)
+		p.suspect(uid)
 	}
 	for uid, port := range b.Ports {
 		p.suspect(uid)

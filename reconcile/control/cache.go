@@ -32,6 +32,8 @@ type Cache struct {
 	members map[model.ID]*members   // of networks
 	mapped  index[string, model.ID] // hosts by physical network
 
+	gateways map[string]struct{} // names of hosts with the role gateway
+
 	nodes  map[string]*node
 	placed index[desired.Key, string] // nodes that hold an item
 
@@ -46,7 +48,7 @@ func NewCache() *Cache {
 		wanting: index[model.ID, model.ID]{}, using: index[model.ID, model.ID]{},
 		owned: index[string, etcdschema.Key]{}, addresses: map[string]*addressSet{},
 		segments: map[string]*segmentSet{}, members: map[model.ID]*members{}, mapped: index[string, model.ID]{},
-		nodes: map[string]*node{}, placed: index[desired.Key, string]{},
+		gateways: map[string]struct{}{}, nodes: map[string]*node{}, placed: index[desired.Key, string]{},
 	}
 }
 
@@ -92,7 +94,7 @@ func (c *Cache) unindex(k etcdschema.Key, e *entry) {
 		if a, is := e.value.(*etcdschema.Accepted); ok && is {
 			c.refer(c.using, id, a.Object, false)
 			c.indexMembers(a, false)
-			c.indexMapped(id, a, false)
+			c.indexHost(id, a, false)
 			delete(c.accepted, id)
 			if c.ids[a.UID] == id {
 				delete(c.ids, a.UID)
@@ -125,7 +127,7 @@ func (c *Cache) index(k etcdschema.Key, e *entry) {
 			c.ids[a.UID] = id
 			c.refer(c.using, id, a.Object, true)
 			c.indexMembers(a, true)
-			c.indexMapped(id, a, true)
+			c.indexHost(id, a, true)
 		}
 	case "claim":
 		c.indexClaim(k, e, true)
@@ -150,11 +152,18 @@ func (c *Cache) refer(in index[model.ID, model.ID], from model.ID, o model.Objec
 	}
 }
 
-func (c *Cache) indexMapped(id model.ID, a *etcdschema.Accepted, add bool) {
-	if s, ok := a.Object.Spec.(*model.HostSpec); ok {
-		for _, m := range s.PhysicalNetworks {
-			c.mapped.change(m.Name, id, add)
-		}
+func (c *Cache) indexHost(id model.ID, a *etcdschema.Accepted, add bool) {
+	s, ok := a.Object.Spec.(*model.HostSpec)
+	if !ok {
+		return
+	}
+	for _, m := range s.PhysicalNetworks {
+		c.mapped.change(m.Name, id, add)
+	}
+	if add && slices.Contains(s.Roles, model.RoleGateway) {
+		c.gateways[id.Name] = struct{}{}
+	} else {
+		delete(c.gateways, id.Name)
 	}
 }
 

@@ -15,6 +15,7 @@ type node struct {
 	networks map[string]int // ports in the slice by network uid
 	legs     map[string]int // routers in the slice with a leg on the network, by its uid
 	external map[string]int // routers in the slice that lead to the external network, by its uid
+	shared   map[string]int // the distributed ones among these, which leave through the node's own addresses
 	digest   etcdschema.SetDigest
 	head     *entry
 
@@ -28,6 +29,7 @@ func (c *Cache) node(name string) *node {
 	if n == nil {
 		n = &node{
 			items: map[desired.Key]*entry{}, networks: map[string]int{}, legs: map[string]int{}, external: map[string]int{},
+			shared:  map[string]int{},
 			buckets: map[int]*etcdschema.BucketReport{}, waiting: map[desired.Key]struct{}{},
 		}
 		c.nodes[name] = n
@@ -66,6 +68,9 @@ func (c *Cache) indexDesired(k etcdschema.Key, e *entry, add bool) {
 		}
 		if v.External != "" {
 			count(n.external, v.External, add)
+			if v.Central == nil {
+				count(n.shared, v.External, add)
+			}
 		}
 	}
 }
@@ -151,4 +156,12 @@ func (n *node) exception(uid string) (etcdschema.Exception, bool) {
 	}
 	x, ok := b.Exceptions[uid]
 	return x, ok
+}
+
+// gateway is what the node says of a centralized router on it; empty before it says anything.
+func (n *node) gateway(uid string) etcdschema.GatewayState {
+	if b := n.buckets[etcdschema.Bucket(uid)]; b != nil {
+		return b.Gateways[uid].State
+	}
+	return ""
 }

@@ -51,10 +51,13 @@ func drawRouting(t *rapid.T, intent map[model.ID]string) {
 	}
 	intent[model.ID{Project: model.ClusterProject, Kind: model.KindProject, Name: "operator"}] = `{"spec":{}}`
 	intent[internet] = internetSpec
+	for _, host := range []model.ID{hostH1, hostH2} {
+		intent[host] = rapid.SampledFrom([]string{hostSpec, gatewaySpec, gatewaySpec, bridgeSpec}).Draw(t, "host")
+	}
 	for i := range rapid.IntRange(1, 3).Draw(t, "routers") {
 		legs := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{`"n0"`, `"n1"`, `"n2"`, `"blue"`}), 1, 2, rapid.ID).Draw(t, "legs")
 		external := rapid.SampledFrom([]string{"", `,"externalNetwork":"operator/internet"`, `,"externalNetwork":"operator/internet"`}).Draw(t, "external")
-		mode := rapid.SampledFrom([]string{"", "", `,"gateway":"none"`, `,"gateway":"centralized"`}).Draw(t, "gateway")
+		mode := rapid.SampledFrom([]string{"", "", `,"gateway":"none"`, `,"gateway":"centralized"`, `,"gateway":"centralized"`}).Draw(t, "gateway")
 		intent[router(fmt.Sprintf("r%d", i))] = `{"spec":{"networks":[` + strings.Join(legs, ",") + `]` + external + mode + `}}`
 	}
 	for i := range rapid.IntRange(0, 4).Draw(t, "floating") {
@@ -107,8 +110,8 @@ func (s *sim) routing() {
 
 func allFeatures() []desired.Feature {
 	all := desired.Features()
-	if !slices.Contains(all, desired.FeatureRouter) {
-		all = append(all, desired.FeatureRouter)
+	if !slices.Contains(all, desired.FeatureCentral) {
+		all = append(all, desired.FeatureCentral)
 	}
 	return all
 }

@@ -78,40 +78,48 @@ func fixedAddress(port *etcdschema.Accepted, wanted, floating model.Address) (mo
 
 // end is where traffic of a floating address is led to.
 type end struct {
-	node   string
+	node   string // of the guest
 	router string // uid
 	port   string // uid
 	fixed  model.Address
+	// at names where it is translated, which is on hosts: that of the guest, or those of a centralized router.
+	at    string
+	hosts []string
 }
 
-// placeFloating makes the slices hold the floating address: on the node of its guest, or nowhere while it leads to none.
+// placeFloating makes the slices hold the floating address: on the node of its guest or all nodes of its centralized
+// router, or nowhere while it leads to none.
 func (p *planner) placeFloating(r *round, acc *etcdschema.Accepted, v *verdict) error {
-	name, item := p.resolveFloating(acc, v)
+	hosts, item := p.resolveFloating(acc, v)
 	key := desired.Key{Kind: desired.KindFloatingIP, UID: acc.UID}
 	for _, old := range p.placedOn(key) {
-		if item == nil || old != name {
+		if item == nil || !slices.Contains(hosts, old) {
 			p.removeItem(r, old, key)
 		}
 	}
 	if item == nil {
 		return nil
 	}
-	_, err := p.putItem(r, name, item)
-	return err
+	for _, name := range hosts {
+		if _, err := p.putItem(r, name, item); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
-// resolveFloating is the item and its node; nil when the address leads nowhere, and the verdict says why.
-func (p *planner) resolveFloating(acc *etcdschema.Accepted, v *verdict) (string, *desired.FloatingIP) {
+// resolveFloating is the item and its nodes; nil when the address leads nowhere, and the verdict says why.
+func (p *planner) resolveFloating(acc *etcdschema.Accepted, v *verdict) ([]string, *desired.FloatingIP) {
 	s := acc.Object.Spec.(*model.FloatingIPSpec)
 	project := acc.Object.Metadata.Project
 	x := p.cache.accepted[s.NetworkID(project)]
 	if x == nil || len(acc.Allocated.Addresses) == 0 || s.Port == "" && len(s.PortForwards) == 0 {
-		return "", nil
+		return nil, nil
 	}
 	addr := acc.Allocated.Addresses[0]
 	if cl, ok := p.cache.claim(etcdschema.AddressClaim(x.UID, addr)); !ok || cl.Owner != acc.UID {
 		v.pending("spec.address", fmt.Sprintf("is wired nowhere: %s is not its own on the present incarnation of the network", addr))
-		return "", nil
+		return nil, nil
 	}
 	item := &desired.FloatingIP{UID: acc.UID, Project: project, Name: acc.Object.Metadata.Name, Network: x.UID, Address: addr}
 	if s.Port != "" {
@@ -121,35 +129,36 @@ func (p *planner) resolveFloating(acc *etcdschema.Accepted, v *verdict) (string,
 		}
 		if why != "" {
 			v.pending("spec.port", why)
-			return "", nil
+			return nil, nil
 		}
 		item.Router, item.Port, item.Fixed = e.router, e.port, e.fixed
-		return e.node, item
+		return e.hosts, item
 	}
 	return p.resolveForwards(item, s, x, v)
 }
 
-func (p *planner) resolveForwards(item *desired.FloatingIP, s *model.FloatingIPSpec, x *etcdschema.Accepted, v *verdict) (string, *desired.FloatingIP) {
-	node, whole := "", true
+func (p *planner) resolveForwards(item *desired.FloatingIP, s *model.FloatingIPSpec, x *etcdschema.Accepted, v *verdict) ([]string, *desired.FloatingIP) {
+	var first end
+	whole := true
 	for i, f := range s.PortForwards {
 		e, why := p.endOf(model.ID{Project: item.Project, Kind: model.KindPort, Name: f.Target}, f.FixedAddress, item.Address, x, v)
-		if why == "" && node != "" && node != e.node {
-			why = fmt.Sprintf("Port %s/%s is on host %s, that of another forward on host %s: all forwards of one address lead to one host", item.Project, f.Target, e.node, node)
+		if why == "" && first.at != "" && first.at != e.at {
+			why = fmt.Sprintf("Port %s/%s is on %s, that of another forward on %s: all forwards of one address lead to one host, or through one centralized router", item.Project, f.Target, e.at, first.at)
 		}
 		if why != "" {
 			v.pending(fmt.Sprintf("spec.portForwards[%d].target", i), why)
 			whole = false
 			continue
 		}
-		node = e.node
+		first = e
 		item.Forwards = append(item.Forwards, desired.Forward{
 			Protocol: string(f.Protocol), First: f.Port.First, Last: f.Port.Last, Router: e.router, Port: e.port, To: e.fixed, ToFirst: f.To(),
 		})
 	}
 	if !whole {
-		return "", nil
+		return nil, nil
 	}
-	return node, item
+	return first.hosts, item
 }
 
 // sharedFixed says that another floating address stands for the guest's address.
@@ -194,18 +203,30 @@ func (p *planner) endOf(id model.ID, wanted, floating model.Address, x *etcdsche
 		return end{}, fmt.Sprintf("%s has no host", id)
 	}
 	e := end{node: s.Host, router: router.UID, port: port.UID, fixed: fixed}
-	return e, p.endReady(e, id, router, x, v)
+	why := p.endReady(&e, id, router, x, v)
+	return e, why
 }
 
-// endReady says why the guest's node cannot translate for it yet.
-func (p *planner) endReady(e end, id model.ID, router, x *etcdschema.Accepted, v *verdict) string {
-	n := p.cache.node(e.node)
+// endReady fills in where the end is translated, or says why it cannot be yet.
+func (p *planner) endReady(e *end, id model.ID, router, x *etcdschema.Accepted, v *verdict) string {
 	rk, pk := desired.Key{Kind: desired.KindRouter, UID: e.router}, desired.Key{Kind: desired.KindPort, UID: e.port}
-	v.sees = append(v.sees, itemSight(e.node, rk), itemSight(e.node, pk))
-	if item, ok := entryValue[*desired.Router](n.items[rk]); !ok || item.External != x.UID {
-		return fmt.Sprintf("%s is not on host %s: see its status", router.Object.ID(), e.node)
+	hosts, at, missing := []string{e.node}, "host "+e.node, "on host "+e.node
+	if isCentral(router) {
+		hosts, at, missing = router.Allocated.GatewayHosts, router.Object.ID().String(), "on any gateway host"
 	}
-	item, ok := entryValue[*desired.Port](n.items[pk])
+	e.at, e.hosts = at, nil
+	for _, name := range hosts {
+		v.sees = append(v.sees, itemSight(name, rk))
+		item, ok := entryValue[*desired.Router](p.cache.node(name).items[rk])
+		if ok && item.External == x.UID && (item.Central != nil) == isCentral(router) {
+			e.hosts = append(e.hosts, name)
+		}
+	}
+	if len(e.hosts) == 0 {
+		return fmt.Sprintf("%s is not %s: see its status", router.Object.ID(), missing)
+	}
+	v.sees = append(v.sees, itemSight(e.node, pk))
+	item, ok := entryValue[*desired.Port](p.cache.node(e.node).items[pk])
 	if !ok || item.State != desired.StateActive || !slices.Contains(item.Addresses, e.fixed) {
 		return fmt.Sprintf("%s is not on host %s yet: see its status", id, e.node)
 	}

@@ -12,7 +12,7 @@ import (
 	"weft/model/desired"
 )
 
-// route looks at the router on every node that has it or has guests of its networks.
+// route looks at the router on every node that has it, is to have it or has guests of its networks.
 func (p *planner) route(router *etcdschema.Accepted, v *verdict) {
 	s := router.Object.Spec.(*model.RouterSpec)
 	key := desired.Key{Kind: desired.KindRouter, UID: router.UID}
@@ -23,6 +23,9 @@ func (p *planner) route(router *etcdschema.Accepted, v *verdict) {
 	for name := range p.trouble[router.UID] {
 		names[name] = struct{}{}
 	}
+	for _, name := range router.Allocated.GatewayHosts {
+		names[name] = struct{}{}
+	}
 	for _, id := range s.NetworkIDs(router.Object.Metadata.Project) {
 		if n := p.cache.accepted[id]; n != nil {
 			maps.Copy(names, p.cache.placed[desired.Key{Kind: desired.KindNetwork, UID: n.UID}])
@@ -31,8 +34,11 @@ func (p *planner) route(router *etcdschema.Accepted, v *verdict) {
 	for name := range names {
 		p.queue.add(unit{kind: unitItem, node: name, item: key})
 	}
-	if s.Mode() == model.GatewayCentralized {
-		v.pending("spec.gateway", "centralized routers are not wired by this version: use "+string(model.GatewayDistributed))
+	if isCentral(router) {
+		v.sees = append(v.sees, gatewaySight)
+		if field, why := p.cache.centralLacks(router); why != "" {
+			v.pending(field, why)
+		}
 	}
 	if x := p.cache.externalOf(router); x != nil {
 		physical := x.Object.Spec.(*model.NetworkSpec).PhysicalNetwork
@@ -44,12 +50,21 @@ func (p *planner) route(router *etcdschema.Accepted, v *verdict) {
 	}
 }
 
-// wantsRouter says that the node has guests of the router's networks, so that the router belongs there.
+// wantsRouter says that the router belongs on the node: a centralized one on its gateway hosts, a distributed one where
+// its networks have guests.
 func (c *Cache) wantsRouter(name string, router *etcdschema.Accepted) bool {
-	s := router.Object.Spec.(*model.RouterSpec)
-	if s.Mode() != model.GatewayDistributed {
-		return false
+	switch router.Object.Spec.(*model.RouterSpec).Mode() {
+	case model.GatewayCentralized:
+		return slices.Contains(router.Allocated.GatewayHosts, name)
+	case model.GatewayDistributed:
+		return c.hasGuests(name, router)
 	}
+	return false
+}
+
+// hasGuests says that the node has guests of the router's networks.
+func (c *Cache) hasGuests(name string, router *etcdschema.Accepted) bool {
+	s := router.Object.Spec.(*model.RouterSpec)
 	n := c.node(name)
 	for _, id := range s.NetworkIDs(router.Object.Metadata.Project) {
 		if a := c.accepted[id]; a != nil && n.networks[a.UID] > 0 && c.routerOf(a.UID) == router {
@@ -59,7 +74,7 @@ func (c *Cache) wantsRouter(name string, router *etcdschema.Accepted) bool {
 	return false
 }
 
-// unroutable says why the host cannot have the router; empty when it can.
+// unroutable says why the host cannot have the distributed router; empty when it can.
 func unroutable(c *Cache, name string, host *model.HostSpec, router *etcdschema.Accepted) string {
 	s := router.Object.Spec.(*model.RouterSpec)
 	if s.Mode() != model.GatewayDistributed {
@@ -68,19 +83,8 @@ func unroutable(c *Cache, name string, host *model.HostSpec, router *etcdschema.
 	if f, lacks := c.nodes[name].lacks(desired.FeatureRouter); lacks {
 		return fmt.Sprintf("needs feature %s, which host %s does not have: upgrade weftd there", f, name)
 	}
-	ids := s.NetworkIDs(router.Object.Metadata.Project)
-	if s.ExternalNetwork != "" {
-		ids = append(ids, s.ExternalID(router.Object.Metadata.Project))
-	}
-	for _, id := range ids {
-		n := c.accepted[id]
-		if n == nil {
-			return fmt.Sprintf("%s is not accepted", id)
-		}
-		physical := n.Object.Spec.(*model.NetworkSpec).PhysicalNetwork
-		if !slices.ContainsFunc(host.PhysicalNetworks, func(m model.HostPhysicalNetwork) bool { return m.Name == physical }) {
-			return fmt.Sprintf("host %s has no interface on physical network %s, which carries %s", name, physical, id)
-		}
+	if why := unmapped(c, host, s, router.Object.Metadata.Project); why != "" {
+		return fmt.Sprintf("host %s %s", name, why)
 	}
 	return ""
 }
@@ -95,6 +99,11 @@ func (p *planner) routerOn(r *round, name string, k desired.Key, router *etcdsch
 	if router != nil && p.cache.wantsRouter(name, router) {
 		is, why = p.resolveRouter(name, router)
 	}
+	if why != "" {
+		why = fmt.Sprintf("is not on host %s: %s", name, why)
+	} else if router != nil && is == nil {
+		why = p.cache.untold(name, router)
+	}
 	p.noteTrouble(k.UID, name, why)
 	if is == nil {
 		p.removeItem(r, name, k)
@@ -107,11 +116,12 @@ func (p *planner) routerOn(r *round, name string, k desired.Key, router *etcdsch
 	if was != nil || is != nil {
 		p.touchHost(name)
 	}
-	for _, uid := range routedNetworks(was, is) {
+	for _, uid := range p.networksAround(router, was, is) {
 		if err := p.item(r, name, desired.Key{Kind: desired.KindNetwork, UID: uid}); err != nil {
 			return err
 		}
 	}
+	p.wakeCentral(was, is)
 	p.wakeNeighbors(name, was, is)
 	return nil
 }
@@ -123,7 +133,7 @@ func (p *planner) touchHost(name string) {
 	}
 }
 
-// noteTrouble remembers why a router is not on a node, for its status.
+// noteTrouble remembers what keeps a router from a node, or from the guests there, for its status.
 func (p *planner) noteTrouble(uid, name, why string) {
 	switch {
 	case why == "":
@@ -144,13 +154,22 @@ func (p *planner) resolveRouter(name string, router *etcdschema.Accepted) (*desi
 	if host == nil {
 		return nil, fmt.Sprintf("host %s does not exist or is not accepted yet", name)
 	}
-	if why := unroutable(p.cache, name, host.Object.Spec.(*model.HostSpec), router); why != "" {
+	if isCentral(router) {
+		if _, why := p.cache.centralLacks(router); why != "" {
+			return nil, "" // the router's own verdict says so
+		}
+		if why := p.cache.unfit(name, router.Object.Metadata.Project, router.Object.Spec.(*model.RouterSpec), true); why != "" {
+			return nil, why
+		}
+	} else if why := unroutable(p.cache, name, host.Object.Spec.(*model.HostSpec), router); why != "" {
 		return nil, why
 	}
 	item := &desired.Router{UID: router.UID, Project: router.Object.Metadata.Project, Name: router.Object.Metadata.Name}
-	if why := p.hostReady(name, host, router, item); why != "" {
-		p.touchHost(name)
-		return nil, why
+	if !isCentral(router) {
+		if why := p.hostReady(name, host, router, item); why != "" {
+			p.touchHost(name)
+			return nil, why
+		}
 	}
 	s := router.Object.Spec.(*model.RouterSpec)
 	for _, id := range s.NetworkIDs(item.Project) {
@@ -165,6 +184,9 @@ func (p *planner) resolveRouter(name string, router *etcdschema.Accepted) (*desi
 		item.Legs = append(item.Legs, leg)
 	}
 	slices.SortFunc(item.Legs, func(a, b desired.RouterLeg) int { return strings.Compare(a.Network, b.Network) })
+	if isCentral(router) {
+		p.cache.resolveCentral(router, item)
+	}
 	return item, ""
 }
 
@@ -178,15 +200,31 @@ func (p *planner) hostReady(name string, host, router *etcdschema.Accepted, item
 		return ""
 	}
 	item.External = x.UID
-	own := p.cache.externalAddresses(name, x.UID)
-	for _, v6 := range []bool{false, true} {
-		subnets := subnetsOf(x.Object.Spec.(*model.NetworkSpec), v6)
-		has := slices.ContainsFunc(own, func(a model.Address) bool {
-			return slices.ContainsFunc(subnets, func(s model.Subnet) bool { return s.CIDR.Contains(a.Addr) })
-		})
-		if len(subnets) > 0 && !has {
-			return fmt.Sprintf("waits for an address of host %s in %s of %s: when none is free, add a subnet or an allocation pool", name, cidrs(subnets), x.Object.ID())
+	if lack := lacking(x, p.cache.externalAddresses(hostID(name), x.UID)); lack != nil {
+		return fmt.Sprintf("waits for an address of host %s in %s of %s: when none is free, add a subnet or an allocation pool", name, cidrs(lack), x.Object.ID())
+	}
+	return ""
+}
+
+// networksAround are the networks whose items on a node a look at a router concerns: those of its item, old and new, and
+// for guests of a centralized router those of all its legs.
+func (p *planner) networksAround(router *etcdschema.Accepted, was, is *desired.Router) []string {
+	list := routedNetworks(was, is)
+	if router == nil || !isCentral(router) {
+		return list
+	}
+	for _, id := range router.Object.Spec.(*model.RouterSpec).NetworkIDs(router.Object.Metadata.Project) {
+		if a := p.cache.accepted[id]; a != nil && !slices.Contains(list, a.UID) {
+			list = append(list, a.UID)
 		}
+	}
+	return list
+}
+
+// untold says why guests on the node are not told of a centralized router; empty when they are, or there are none.
+func (c *Cache) untold(name string, router *etcdschema.Accepted) string {
+	if f, lacks := c.node(name).lacks(desired.FeatureRouter); lacks && isCentral(router) && c.hasGuests(name, router) {
+		return fmt.Sprintf("guests on host %s have no gateway: needs feature %s, which the host does not have: upgrade weftd there", name, f)
 	}
 	return ""
 }
@@ -234,11 +272,11 @@ func (p *planner) dropNeighbors(name, network string) {
 	}
 }
 
-// nodeGateway is the node's own place on an external network.
-func nodeGateway(c *Cache, name string, network *etcdschema.Accepted) *desired.NodeGateway {
+// gatewayOn is the place on an external network of whoever has the addresses there.
+func gatewayOn(network *etcdschema.Accepted, own []model.Address) *desired.NodeGateway {
 	s := network.Object.Spec.(*model.NetworkSpec)
 	g := &desired.NodeGateway{Addresses: []netip.Prefix{}, RoutedIPv6: s.External.Mode() == model.ExternalIPv6Routed}
-	for _, a := range c.externalAddresses(name, network.UID) {
+	for _, a := range own {
 		if p, sub, ok := prefixIn(s, a); ok {
 			g.Addresses = append(g.Addresses, p)
 			g.NextHops = append(g.NextHops, sub.Gateway)
@@ -260,10 +298,10 @@ func (p *planner) outlook(id model.ID, v *verdict) (etcdschema.Phase, []etcdsche
 	names := slices.Sorted(maps.Keys(p.trouble[acc.UID]))
 	for i, name := range names {
 		if i == troubles {
-			out.pending("", fmt.Sprintf("is not on %d more hosts", len(names)-troubles))
+			out.pending("", fmt.Sprintf("the same or another reason on %d more hosts", len(names)-troubles))
 			break
 		}
-		out.pending("", fmt.Sprintf("is not on host %s: %s", name, p.trouble[acc.UID][name]))
+		out.pending("", p.trouble[acc.UID][name])
 	}
 	return out.phase, out.reasons
 }

@@ -99,7 +99,7 @@ func (p *planner) object(r *round, id model.ID) error {
 				return err
 			}
 			acc = next
-			v.waits, v.spaces = a.verdict.waits, a.verdict.spaces
+			v.waits, v.spaces, v.sees = a.verdict.waits, a.verdict.spaces, a.verdict.sees
 		} else {
 			v = &a.verdict
 		}

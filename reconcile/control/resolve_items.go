@@ -57,10 +57,11 @@ func resolveNetwork(c *Cache, name string, a *etcdschema.Accepted) *desired.Netw
 	if t := s.DHCP.LeaseTime.Duration; t > 0 {
 		n.DHCP.LeaseSeconds = uint32(t.Seconds())
 	}
+	n.CentralMAC = c.centralMAC(name, a.UID)
 	servers := a.Allocated.DHCPServers
 	for _, sub := range s.Subnets {
 		d := desired.Subnet{CIDR: sub.CIDR, Gateway: sub.Gateway}
-		if c.node(name).legs[a.UID] > 0 {
+		if c.node(name).legs[a.UID] > 0 || !n.CentralMAC.IsZero() {
 			d.Gateway = sub.ReservedGateway()
 		}
 		if sub.CIDR.Addr().Is4() && len(servers) > 0 {
@@ -68,8 +69,8 @@ func resolveNetwork(c *Cache, name string, a *etcdschema.Accepted) *desired.Netw
 		}
 		n.Subnets = append(n.Subnets, d)
 	}
-	if s.External != nil && c.node(name).external[a.UID] > 0 {
-		n.Gateway = nodeGateway(c, name, a)
+	if s.External != nil && c.node(name).shared[a.UID] > 0 {
+		n.Gateway = gatewayOn(a, c.externalAddresses(hostID(name), a.UID))
 	}
 	return n
 }

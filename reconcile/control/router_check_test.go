@@ -47,6 +47,9 @@ func (s *sim) checkRouter(name string, n *node, rt *desired.Router) {
 		s.t.Fatalf("router %s on %s, which has no router MAC", rt.Name, name)
 		return
 	}
+	if rt.Central != nil {
+		s.checkCentral(name, n, rt)
+	}
 	guests := 0
 	for _, leg := range rt.Legs {
 		guests += n.networks[leg.Network]
@@ -62,6 +65,9 @@ func (s *sim) checkRouter(name string, n *node, rt *desired.Router) {
 			}
 		}
 		s.checkNeighbors(name, n, leg.Network)
+	}
+	if rt.Central != nil {
+		return
 	}
 	if guests == 0 {
 		s.t.Fatalf("router %s on %s has no guests there", rt.Name, name)
@@ -123,6 +129,7 @@ func (s *sim) checkFloating(name string, n *node, f *desired.FloatingIP) {
 		router, port string
 		to           model.Address
 	}
+	hosts := 1
 	ends := []end{{f.Router, f.Port, f.Fixed}}
 	if len(f.Forwards) > 0 {
 		ends = nil
@@ -133,13 +140,18 @@ func (s *sim) checkFloating(name string, n *node, f *desired.FloatingIP) {
 	for _, e := range ends {
 		rt, _ := entryValue[*desired.Router](n.items[desired.Key{Kind: desired.KindRouter, UID: e.router}])
 		p, _ := entryValue[*desired.Port](n.items[desired.Key{Kind: desired.KindPort, UID: e.port}])
+		if rt != nil && rt.Central != nil {
+			hosts = len(s.cache().placed[rt.Key()])
+			guest := s.cache().accepted[s.cache().ids[e.port]]
+			p, _ = itemOn[*desired.Port](s.cache(), guest.Object.Spec.(*model.PortSpec).Host, guest.Object.ID())
+		}
 		if rt == nil || rt.External != f.Network || p == nil || p.State != desired.StateActive {
 			s.t.Fatalf("floating address %s on %s leads to %+v", f.Address, name, e)
 			return
 		}
 	}
 	id := s.cache().ids[f.UID]
-	if len(s.cache().placed[f.Key()]) != 1 || s.cache().accepted[id] == nil {
+	if len(s.cache().placed[f.Key()]) != hosts || s.cache().accepted[id] == nil {
 		s.t.Fatalf("floating address %s of %s is on %v", f.Address, id, s.cache().placed[f.Key()])
 		return
 	}

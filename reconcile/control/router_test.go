@@ -120,7 +120,7 @@ func TestRouterWaits(t *testing.T) {
 	s.feature("h1", allFeatures()...)
 	wired("weftd is upgraded", true, "")
 	s.put(router("edge"), `{"spec":{"networks":["blue","green"],"externalNetwork":"operator/internet","gateway":"centralized"}}`)
-	wired("centralized", false, "centralized routers are not wired")
+	wired("centralized", false, "no host has the role gateway")
 	s.put(router("edge"), `{"spec":{"networks":["blue","green"],"externalNetwork":"operator/internet","gateway":"none"}}`)
 	wired("none", false, "")
 	s.put(router("edge"), `{"spec":{"networks":["blue","green"],"externalNetwork":"operator/internet"}}`)

@@ -156,6 +156,7 @@ func (s *sim) check() {
 		}
 		s.checkRouting(name, n)
 	}
+	s.checkCentralRouters()
 	s.checkClaims()
 }
 
@@ -179,7 +180,7 @@ func (s *sim) checkClaims() {
 			for _, addr := range a.Allocated.Addresses {
 				own(id, etcdschema.AddressClaim(c.accepted[spec.NetworkID(id.Project)].UID, addr))
 			}
-		case *model.HostSpec:
+		case *model.HostSpec, *model.RouterSpec:
 			if !a.Allocated.MAC.IsZero() {
 				own(id, etcdschema.MACClaim(a.Allocated.MAC))
 			}

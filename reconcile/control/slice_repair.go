@@ -69,11 +69,14 @@ func (p *planner) orphan(r *round, uid string) error {
 	return p.releaseKeys(r, keys)
 }
 
-// reported says that some node still has the port, or a port of the network, with the uid.
+// reported says that some node still has the port, a port of the network, or the centralized router with the uid.
 func (c *Cache) reported(uid string) bool {
 	for _, n := range c.nodes {
 		for _, b := range n.buckets {
 			if _, ok := b.Ports[uid]; ok {
+				return true
+			}
+			if _, ok := b.Gateways[uid]; ok {
 				return true
 			}
 			for _, p := range b.Ports {

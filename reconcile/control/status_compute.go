@@ -63,8 +63,11 @@ func (p *planner) progress(kind model.Kind, uid string) map[string]etcdschema.No
 		if x, has := n.exception(uid); has {
 			s.Programmed, s.Reason = false, string(x.State)+": "+x.Reason
 		}
-		if rt, ok := e.value.(*desired.Router); ok && rt.External != "" {
-			s.External = p.cache.externalAddresses(name, rt.External)
+		if rt, ok := e.value.(*desired.Router); ok {
+			s.External = p.cache.externalAddresses(hostID(name), rt.External)
+			if rt.Central != nil {
+				s.External, s.Gateway = nil, n.gateway(uid)
+			}
 		}
 		nodes[name] = s
 	}

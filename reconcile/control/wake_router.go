@@ -62,6 +62,7 @@ func (p *planner) wakeRouting(id model.ID, old, now *etcdschema.Accepted) {
 		if old == nil || now == nil || !reflect.DeepEqual(old.Object.Spec, now.Object.Spec) || !reflect.DeepEqual(old.Allocated, now.Allocated) {
 			p.wakeRouters(id.Name)
 			p.wakeMapped(old, now)
+			p.wakeGateways(old, now)
 		}
 	case model.KindNetwork:
 		p.wakeHostsOf(old)

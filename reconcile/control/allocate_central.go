@@ -1,0 +1,120 @@
+package control
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"maps"
+	"slices"
+
+	"weft/etcdschema"
+	"weft/model"
+	"weft/model/desired"
+)
+
+func isCentral(router *etcdschema.Accepted) bool {
+	return router.Object.Spec.(*model.RouterSpec).Mode() == model.GatewayCentralized
+}
+
+// central claims what a centralized router is on the wire, and chooses its hosts. What cannot be had makes the router
+// wait, see planner.centralLacks; it is accepted all the same.
+func (a *allocation) central(s *model.RouterSpec) {
+	a.result.GatewayHosts = a.gatewayHosts(s)
+	a.verdict.sees = append(a.verdict.sees, gatewaySight)
+	if !a.ownMAC() || s.ExternalNetwork == "" {
+		return
+	}
+	if x := a.cache.accepted[s.ExternalID(a.id.Project)]; x != nil {
+		a.ownAddresses(x)
+	}
+}
+
+// gatewayHosts are the hosts that have the router: those that had it and still can, in their order, then others by
+// rendezvous hashing, so that routers spread over the hosts. A host that is only silent keeps its place.
+func (a *allocation) gatewayHosts(s *model.RouterSpec) []string {
+	var list []string
+	if a.previous != nil && a.previous.UID == a.uid {
+		for _, name := range a.previous.Allocated.GatewayHosts {
+			if a.cache.unfit(name, a.id.Project, s, true) == "" {
+				list = append(list, name)
+			}
+		}
+	}
+	var fit []string
+	for name := range a.cache.gateways {
+		if !slices.Contains(list, name) && a.cache.unfit(name, a.id.Project, s, false) == "" {
+			fit = append(fit, name)
+		}
+	}
+	slices.SortFunc(fit, func(x, y string) int {
+		return cmp.Or(cmp.Compare(rendezvous(a.uid, y), rendezvous(a.uid, x)), cmp.Compare(x, y))
+	})
+	return append(list, fit[:min(len(fit), desired.MaxGatewayPeers-min(len(list), desired.MaxGatewayPeers))]...)
+}
+
+// rendezvous is the weight of a host for a router; the host with the highest comes first.
+func rendezvous(uid, host string) uint64 {
+	sum := sha256.Sum256([]byte(uid + " " + host))
+	return binary.BigEndian.Uint64(sum[:])
+}
+
+// unfit says why the host cannot be a gateway host of a router; empty when it can. A host that has the router already
+// keeps it while nothing is known of its weftd.
+func (c *Cache) unfit(name, project string, router *model.RouterSpec, has bool) string {
+	host := c.accepted[hostID(name)]
+	if host == nil {
+		return "does not exist"
+	}
+	s, n := host.Object.Spec.(*model.HostSpec), c.nodes[name]
+	switch {
+	case !slices.Contains(s.Roles, model.RoleGateway):
+		return fmt.Sprintf("does not have the role %s: give it spec.roles: [%s]", model.RoleGateway, model.RoleGateway)
+	case s.Driver == model.DriverBridge:
+		return fmt.Sprintf("has driver %s: centralized routers need hosts with driver %s", model.DriverBridge, model.DriverOVS)
+	case host.Allocated.MAC.IsZero():
+		return "waits for a MAC of its own"
+	}
+	if why := unmapped(c, s, router, project); why != "" {
+		return why
+	}
+	if f, lacks := n.lacks(desired.FeatureRouter, desired.FeatureCentral); lacks && (!has || n != nil && n.report != nil) {
+		return fmt.Sprintf("does not have feature %s: start weftd there, or upgrade it", f)
+	}
+	return ""
+}
+
+// unmapped says which of the router's networks the host does not reach; empty when it reaches all.
+func unmapped(c *Cache, host *model.HostSpec, router *model.RouterSpec, project string) string {
+	ids := router.NetworkIDs(project)
+	if router.ExternalNetwork != "" {
+		ids = append(ids, router.ExternalID(project))
+	}
+	for _, id := range ids {
+		n := c.accepted[id]
+		if n == nil {
+			return fmt.Sprintf("%s is not accepted", id)
+		}
+		physical := n.Object.Spec.(*model.NetworkSpec).PhysicalNetwork
+		if !slices.ContainsFunc(host.PhysicalNetworks, func(m model.HostPhysicalNetwork) bool { return m.Name == physical }) {
+			return fmt.Sprintf("has no interface on physical network %s, which carries %s", physical, id)
+		}
+	}
+	return ""
+}
+
+// noGatewayHost says why no host has a centralized router.
+func (c *Cache) noGatewayHost(project string, router *model.RouterSpec) string {
+	if len(c.gateways) == 0 {
+		return fmt.Sprintf("no host has the role %s: give spec.roles: [%s] to hosts that reach the router's networks", model.RoleGateway, model.RoleGateway)
+	}
+	text := ""
+	for i, name := range slices.Sorted(maps.Keys(c.gateways)) {
+		if i == troubles {
+			text += fmt.Sprintf("; and %d more", len(c.gateways)-troubles)
+			break
+		}
+		text += fmt.Sprintf("; host %s %s", name, c.unfit(name, project, router, false))
+	}
+	return fmt.Sprintf("no host with the role %s can have the router%s", model.RoleGateway, text)
+}

@@ -1,0 +1,179 @@
+package control
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"weft/etcdschema"
+	"weft/model"
+	"weft/model/desired"
+)
+
+const (
+	gatewaySpec = `{"spec":{"roles":["gateway"],"physicalNetworks":[{"name":"physnet1","interface":"eth1"}]}}`
+	bridgeSpec  = `{"spec":{"driver":"bridge","roles":["gateway"],"physicalNetworks":[{"name":"physnet1","interface":"eth1"}]}}`
+	centralSpec = `{"spec":{"networks":["blue","green"],"externalNetwork":"operator/internet","gateway":"centralized"}}`
+)
+
+// checkCentralRouters: a centralized router is on exactly its gateway hosts, or on none while it waits.
+func (s *sim) checkCentralRouters() {
+	s.t.Helper()
+	for id, a := range s.cache().accepted {
+		spec, ok := a.Object.Spec.(*model.RouterSpec)
+		if !ok {
+			continue
+		}
+		list := a.Allocated.GatewayHosts
+		if spec.Mode() != model.GatewayCentralized {
+			if len(list) > 0 || !a.Allocated.MAC.IsZero() || len(a.Allocated.External) > 0 {
+				s.t.Fatalf("%s is %s and has %+v", id, spec.Mode(), a.Allocated)
+			}
+			continue
+		}
+		on := s.planner.placedOn(desired.Key{Kind: desired.KindRouter, UID: a.UID})
+		phase, reasons := s.planner.outlook(id, s.planner.verdicts[id])
+		if len(on) == 0 && phase == etcdschema.PhaseAccepted {
+			s.t.Fatalf("%s is %s and nowhere", id, phase)
+			return
+		}
+		if want := slices.Sorted(slices.Values(list)); len(on) > 0 && !slices.Equal(on, want) {
+			s.t.Fatalf("%s is on %v, its gateway hosts are %v: %s %v", id, on, list, phase, reasons)
+			return
+		}
+		s.checkCentralGuests(a, len(on) > 0)
+	}
+}
+
+// checkCentralGuests: every node with guests tells them of the router, once it stands somewhere.
+func (s *sim) checkCentralGuests(router *etcdschema.Accepted, wired bool) {
+	s.t.Helper()
+	spec := router.Object.Spec.(*model.RouterSpec)
+	for _, id := range spec.NetworkIDs(router.Object.Metadata.Project) {
+		a := s.cache().accepted[id]
+		if a == nil || s.cache().routerOf(a.UID) != router {
+			continue
+		}
+		for name, n := range s.cache().nodes {
+			item, ok := entryValue[*desired.Network](n.items[desired.Key{Kind: desired.KindNetwork, UID: a.UID}])
+			if !ok {
+				continue
+			}
+			if _, lacks := n.lacks(desired.FeatureRouter); item.CentralMAC.IsZero() == (wired && !lacks) {
+				s.t.Fatalf("%s on %s has router MAC %s, wired is %v", id, name, item.CentralMAC, wired)
+				return
+			}
+			for _, sub := range item.Subnets {
+				if wired && n.legs[a.UID] > 0 && !sub.Gateway.IsValid() {
+					s.t.Fatalf("guests of %s on %s are told of no gateway", id, name)
+					return
+				}
+			}
+		}
+	}
+}
+
+func (s *sim) checkCentral(name string, n *node, rt *desired.Router) {
+	s.t.Helper()
+	a := s.cache().accepted[s.cache().ids[rt.UID]]
+	g := rt.Central
+	var peers []string
+	for _, p := range g.Peers {
+		peers = append(peers, p.Node)
+		h, _ := itemOn[*desired.Host](s.cache(), p.Node, hostID(p.Node))
+		if h == nil || h.RouterMAC != p.MAC || h.Driver != model.DriverOVS {
+			s.t.Fatalf("router %s on %s has peer %+v, which is %+v", rt.Name, name, p, h)
+			return
+		}
+	}
+	if !slices.Contains(peers, name) || len(peers) > desired.MaxGatewayPeers || !slices.Equal(peers, a.Allocated.GatewayHosts) || g.MAC != a.Allocated.MAC {
+		s.t.Fatalf("router %s on %s is %+v, allocated %+v", rt.Name, name, g, a.Allocated)
+		return
+	}
+	if (rt.External != "") != (g.External != nil) || rt.External != "" && g.Watch != rt.External || rt.External == "" && g.Watch != rt.Legs[0].Network {
+		s.t.Fatalf("router %s on %s leads to %q and is %+v", rt.Name, name, rt.External, g)
+		return
+	}
+	if rt.External == "" {
+		return
+	}
+	x, _ := entryValue[*desired.Network](n.items[desired.Key{Kind: desired.KindNetwork, UID: rt.External}])
+	if x == nil || x.Gateway != nil != (n.shared[rt.External] > 0) || !x.CentralMAC.IsZero() || len(g.External.Addresses) == 0 || len(g.External.NextHops) != len(g.External.Addresses) {
+		s.t.Fatalf("router %s on %s has external network %+v and is there %+v", rt.Name, name, x, g.External)
+		return
+	}
+	for _, p := range g.External.Addresses {
+		if cl, ok := s.cache().claim(etcdschema.AddressClaim(rt.External, model.Address{Addr: p.Addr()})); !ok || cl.Owner != rt.UID {
+			s.t.Fatalf("%s of router %s is claimed by %+v", p, rt.Name, cl)
+			return
+		}
+	}
+}
+
+// centralRegion is two networks on a centralized router; g1 to g4 may have it, h1 and h2 have the guests.
+func centralRegion(t fataler) *sim {
+	s := routedRegion(t)
+	for _, name := range []string{"g1", "g2", "g3", "g4"} {
+		s.feature(name, allFeatures()...)
+		s.put(hostID(name), gatewaySpec)
+	}
+	s.put(router("edge"), centralSpec)
+	s.put(port("web-1"), `{"spec":{"network":"blue","host":"h1","mac":"fa:16:3e:00:00:01"}}`)
+	s.put(port("db-1"), `{"spec":{"network":"green","host":"h2","mac":"fa:16:3e:00:00:02"}}`)
+	s.put(floating("web"), `{"spec":{"network":"operator/internet","port":"web-1"}}`)
+	s.settle()
+	s.check()
+	return s
+}
+
+func (s *sim) gatewayHosts(name string) []string {
+	return s.cache().accepted[router(name)].Allocated.GatewayHosts
+}
+
+func TestCentralSlices(t *testing.T) {
+	t.Parallel()
+	s := centralRegion(t)
+	list := s.gatewayHosts("edge")
+	if len(list) != 3 {
+		t.Fatalf("gateway hosts: %v", list)
+	}
+	golden(t, "central_gateway.golden", s.slice(t, list[1]))
+	golden(t, "central_guest.golden", s.slice(t, "h1"))
+	for id := range s.cache().intents {
+		if v := s.verdict(id); !v.good() {
+			t.Errorf("%s: %+v", id, v)
+		}
+	}
+	if on := s.planner.placedOn(desired.Key{Kind: desired.KindFloatingIP, UID: s.cache().accepted[floating("web")].UID}); len(on) != 3 {
+		t.Errorf("the floating address is on %v", on)
+	}
+	mac, own := s.cache().accepted[router("edge")].Allocated.MAC, s.cache().accepted[router("edge")].Allocated.External[0].Addresses
+	s.put(router("edge"), strings.Replace(centralSpec, "centralized", "distributed", 1))
+	s.settle()
+	s.check()
+	for _, name := range list {
+		if n := len(s.cache().nodes[name].items); n != 1 {
+			t.Errorf("%s keeps %d items, expected the host alone:\n%s", name, n, s.slice(t, name))
+		}
+	}
+	if got := s.item("h1", desired.KindNetwork, blue); strings.Contains(got, "centralMAC") || !strings.Contains(got, `"gateway":"10.0.0.1"`) {
+		t.Errorf("distributed, h1 has %s", got)
+	}
+	for _, k := range []etcdschema.Key{etcdschema.MACClaim(mac), etcdschema.AddressClaim(s.cache().accepted[internet].UID, own[0])} {
+		if cl, ok := s.cache().claim(k); !ok || cl.State != etcdschema.ClaimHeld {
+			t.Errorf("%s is %+v, expected held", k, cl)
+		}
+	}
+	s.put(router("edge"), strings.Replace(centralSpec, "centralized", "none", 1))
+	s.settle()
+	s.check()
+	if got := s.item("h1", desired.KindNetwork, blue); strings.Contains(got, "centralMAC") || strings.Contains(got, `"gateway"`) {
+		t.Errorf("with no gateway h1 has %s", got)
+	}
+	s.put(router("edge"), centralSpec)
+	s.settle()
+	s.check()
+	if a := s.cache().accepted[router("edge")].Allocated; a.MAC != mac || !slices.Equal(a.External[0].Addresses, own) || len(a.GatewayHosts) != 3 {
+		t.Errorf("back again it has %+v, had %s and %v", a, mac, own)
+	}
+}
