@@ -84,7 +84,10 @@ func (e entry) describe(out io.Writer, d detail, now time.Time) error {
 	field("segment", number(a.SegmentationID))
 	field("dhcp servers", join(a.DHCPServers))
 	for _, x := range a.External {
-		field("external", x.Network+": "+join(x.Addresses)+", claimed for the routers on the host")
+		field("external", x.Network+": "+join(x.Addresses)+", "+externalUse(e.id.Kind))
+	}
+	if len(a.GatewayHosts) > 0 {
+		field("gateway hosts", strings.Join(a.GatewayHosts, ", ")+": the first that the others reach is active")
 	}
 	if a.FixedAddress.IsValid() {
 		field("fixed address", a.FixedAddress.String())

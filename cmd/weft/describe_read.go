@@ -17,11 +17,12 @@ type detail struct {
 
 // hostDetail is one host's side of an object.
 type hostDetail struct {
-	silent    bool                  // no weftd answers for the host now: what it reported may be old
-	port      *desired.Port         // what the host is told a port is; nil for other kinds
-	report    etcdschema.NodeReport // the zero value before the first
-	exception *etcdschema.Exception // why the host has not programmed the object; nil when it has
-	around    []trouble             // with what a port stands on there: its network, the host itself
+	silent    bool                     // no weftd answers for the host now: what it reported may be old
+	port      *desired.Port            // what the host is told a port is; nil for other kinds
+	report    etcdschema.NodeReport    // the zero value before the first
+	gateway   etcdschema.GatewayReport // what a centralized router is there; the zero value before it is reported
+	exception *etcdschema.Exception    // why the host has not programmed the object; nil when it has
+	around    []trouble                // with what a port stands on there: its network, the host itself
 }
 
 // trouble is an exception of another object that a port needs.
@@ -62,7 +63,7 @@ func readDetail(ctx context.Context, st store, e entry) (detail, error) {
 		}
 		d.hosts[node] = h
 	}
-	if isPort || isFloating {
+	if isPort || isFloating || e.id.Kind == model.KindRouter {
 		d.claims = r.claims(e, d)
 	}
 	return d, r.err
@@ -100,6 +101,10 @@ func (r *detailReader) host(node string, e entry) hostDetail {
 	h.silent = !live
 	h.report, _ = decodeAt[etcdschema.NodeReport](r, etcdschema.ActualNode(node))
 	h.exception = r.exception(node, e.status.UID)
+	if e.id.Kind == model.KindRouter {
+		b, _ := decodeAt[etcdschema.BucketReport](r, etcdschema.ActualBucket(node, etcdschema.Bucket(e.status.UID)))
+		h.gateway = b.Gateways[e.status.UID]
+	}
 	if e.id.Kind == model.KindPort {
 		if p, ok := decodeAt[desired.Port](r, etcdschema.DesiredKey(node, desired.Key{Kind: desired.KindPort, UID: e.status.UID})); ok {
 			h.port = &p
@@ -133,7 +138,7 @@ func (r *detailReader) around(node string, network *etcdschema.Accepted) (out []
 	return out
 }
 
-// claims are those on the values a port or a floating address uses: MAC, addresses, interface id, and its device on each
+// claims are those on the values a port, a floating address or a router uses: MAC, addresses, interface id, and its device on each
 // host.
 func (r *detailReader) claims(e entry, d detail) []claimDetail {
 	var keys []etcdschema.Key
@@ -144,6 +149,11 @@ func (r *detailReader) claims(e entry, d detail) []claimDetail {
 	if d.network != nil {
 		for _, addr := range a.Addresses {
 			keys = append(keys, etcdschema.AddressClaim(d.network.UID, addr))
+		}
+	}
+	for _, x := range a.External {
+		for _, addr := range x.Addresses {
+			keys = append(keys, etcdschema.AddressClaim(x.UID, addr))
 		}
 	}
 	named := false

@@ -16,6 +16,13 @@ func hostText(n etcdschema.NodeStatus, h hostDetail, now time.Time) []string {
 	if len(n.External) > 0 {
 		lines = append(lines, "guests without a floating address leave as "+join(n.External))
 	}
+	if g := h.gateway; g.State != "" {
+		text := fmt.Sprintf("gateway: %s%s", g.State, since(now, g.Since))
+		if g.Reason != "" {
+			text += ": " + g.Reason
+		}
+		lines = append(lines, text)
+	}
 	if p := h.port; p != nil {
 		what := fmt.Sprintf("%s, device %s, iface-id %s", p.State, p.Device, p.InterfaceID)
 		if p.State == desired.StateStandby {

@@ -143,6 +143,9 @@ func (d difference) print(out io.Writer) {
 		for _, r := range o.Reasons {
 			line("    %s: %s", r.Field, r.Message)
 		}
+		if len(o.Allocated.GatewayHosts) > 0 {
+			line("    gateway hosts: %s", strings.Join(o.Allocated.GatewayHosts, ", "))
+		}
 	}
 	if len(d.Claims) > 0 {
 		line("claims")

@@ -51,12 +51,15 @@ func external(s *model.NetworkSpec) string {
 // routerColumns shows what a router joins and, wide, as what its guests leave from each host.
 func routerColumns(s *model.RouterSpec, e entry, wide bool) (header, cells []string) {
 	header = []string{"NETWORKS", "EXTERNAL", "GATEWAY", "HOSTS"}
-	cells = []string{strings.Join(s.Networks, ","), s.ExternalNetwork, string(s.Mode()), strings.Join(sortedNodes(e.status.Nodes), ",")}
+	cells = []string{strings.Join(s.Networks, ","), s.ExternalNetwork, string(s.Mode()), routerHosts(e, wide)}
 	if n := len(e.status.Nodes); n > maxHosts && !wide {
 		cells[3] = fmt.Sprintf("%d hosts", n)
 	}
 	if wide {
 		var parts []string
+		for _, x := range e.status.Allocated.External {
+			parts = append(parts, join(x.Addresses))
+		}
 		for _, node := range sortedNodes(e.status.Nodes) {
 			if list := e.status.Nodes[node].External; len(list) > 0 {
 				parts = append(parts, node+"="+join(list))
@@ -65,6 +68,31 @@ func routerColumns(s *model.RouterSpec, e entry, wide bool) (header, cells []str
 		header, cells = append(header, "ADDRESSES"), append(cells, strings.Join(parts, " "))
 	}
 	return header, cells
+}
+
+// routerHosts are the hosts that have a router: a centralized one's in order of precedence and, wide, with what each is
+// ("g1=active,g2=standby").
+func routerHosts(e entry, wide bool) string {
+	list := slices.Clone(e.status.Allocated.GatewayHosts)
+	for _, node := range sortedNodes(e.status.Nodes) {
+		if !slices.Contains(list, node) {
+			list = append(list, node)
+		}
+	}
+	for i, node := range list {
+		if state := e.status.Nodes[node].Gateway; wide && state != "" {
+			list[i] = node + "=" + string(state)
+		}
+	}
+	return strings.Join(list, ",")
+}
+
+// externalUse says what a host's or router's own addresses on an external network are for.
+func externalUse(k model.Kind) string {
+	if k == model.KindRouter {
+		return "what guests without a floating address leave as"
+	}
+	return "claimed for the routers on the host"
 }
 
 // maxHosts bounds how many hosts a cell names.

@@ -79,7 +79,7 @@ func (c *Cache) unfit(name, project string, router *model.RouterSpec, has bool) 
 		return why
 	}
 	if f, lacks := n.lacks(desired.FeatureRouter, desired.FeatureCentral); lacks && (!has || n != nil && n.report != nil) {
-		return fmt.Sprintf("does not have feature %s: start weftd there, or upgrade it", f)
+		return fmt.Sprintf("needs feature %s, which it does not have: start weftd there, or upgrade it", f)
 	}
 	return ""
 }

@@ -67,7 +67,7 @@ func (c *Cache) centralMAC(name, network string) model.MAC {
 	if router == nil || !isCentral(router) {
 		return model.MAC{}
 	}
-	if _, lacks := c.node(name).lacks(desired.FeatureRouter); lacks {
+	if _, lacks := c.node(name).lacks(desired.FeatureRouter); lacks && c.node(name).legs[network] == 0 {
 		return model.MAC{}
 	}
 	key := desired.Key{Kind: desired.KindRouter, UID: router.UID}

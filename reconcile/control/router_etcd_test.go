@@ -1,6 +1,7 @@
 package control
 
 import (
+	"maps"
 	"slices"
 	"testing"
 
@@ -43,15 +44,6 @@ func TestFloatingAddressesOnEtcd(t *testing.T) {
 	b.put(floating("web"), `{"spec":{"network":"operator/internet","port":"web-2"}}`)
 	b.await("the floating address on h2", func(c *Cache) bool { return on(c, "h2", "web-2") })
 	var before map[string]string
-	desiredText := func(c *Cache) map[string]string {
-		out := map[string]string{}
-		for k, e := range c.entries {
-			if area(k) == "desired" {
-				out[k.String()] = string(e.data)
-			}
-		}
-		return out
-	}
 	b.await("what is desired", func(c *Cache) bool { before = desiredText(c); return true })
 	two, _ := b.start("two", nil)
 	<-two.Ready()
@@ -66,4 +58,65 @@ func TestFloatingAddressesOnEtcd(t *testing.T) {
 		}
 		return len(desiredText(c)) == len(before)
 	})
+}
+
+// desiredText is all slices as they are.
+func desiredText(c *Cache) map[string]string {
+	out := map[string]string{}
+	for k, e := range c.entries {
+		if area(k) == "desired" {
+			out[k.String()] = string(e.data)
+		}
+	}
+	return out
+}
+
+// A centralized router on etcd: its status names its hosts in order and which of them is active; a host that is only
+// silent keeps its place, also when another replica takes over.
+func TestCentralRouterOnEtcd(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	_, stop := b.start("one", nil)
+	b.region()
+	for _, node := range []string{"g1", "g2", "h1"} {
+		rep := etcdschema.NewTxn()
+		rep.Put(etcdschema.ActualNode(node), etcdschema.NodeReport{Features: allFeatures()})
+		b.commit(rep)
+	}
+	b.put(model.ID{Project: model.ClusterProject, Kind: model.KindProject, Name: "operator"}, `{"spec":{}}`)
+	b.put(internet, internetSpec)
+	b.put(network("green"), greenSpec)
+	b.put(hostID("g1"), gatewaySpec)
+	b.put(hostID("g2"), gatewaySpec)
+	b.put(router("edge"), centralSpec)
+	b.put(port("web-1"), portOnH1)
+	b.put(floating("web"), `{"spec":{"network":"operator/internet","port":"web-1"}}`)
+	var list []string
+	b.await("the router on both", func(c *Cache) bool {
+		st, f := c.statusOf(router("edge")), c.statusOf(floating("web"))
+		list = st.Allocated.GatewayHosts
+		return st.Phase == etcdschema.PhaseAccepted && len(list) == 2 && len(st.Nodes) == 2 && !st.Allocated.MAC.IsZero() &&
+			len(st.Allocated.External) == 1 && len(f.Nodes) == 2 && f.Allocated.FixedAddress.IsValid()
+	})
+	var uid string
+	b.await("its uid", func(c *Cache) bool { uid = c.statusOf(router("edge")).UID; return uid != "" })
+	rep := etcdschema.NewTxn()
+	rep.Put(etcdschema.ActualBucket(list[0], etcdschema.Bucket(uid)), etcdschema.BucketReport{
+		Gateways: map[string]etcdschema.GatewayReport{uid: {ID: "alpha/edge", State: etcdschema.GatewayActive}},
+	})
+	b.commit(rep)
+	b.await("which is active", func(c *Cache) bool {
+		return c.statusOf(router("edge")).Nodes[list[0]].Gateway == etcdschema.GatewayActive
+	})
+	var before map[string]string
+	b.await("what is desired", func(c *Cache) bool { before = desiredText(c); return true })
+	gone := etcdschema.NewTxn()
+	gone.Delete(etcdschema.ActualNode(list[0]))
+	b.commit(gone)
+	two, _ := b.start("two", nil)
+	<-two.Ready()
+	stop()
+	b.put(floating("spare"), `{"spec":{"network":"operator/internet"}}`)
+	b.await("the second replica leads", func(c *Cache) bool { return len(c.statusOf(floating("spare")).Allocated.Addresses) == 1 })
+	b.await("nothing has changed", func(c *Cache) bool { return maps.Equal(desiredText(c), before) })
 }

@@ -1,0 +1,330 @@
+package control
+
+import (
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"weft/etcdschema"
+	"weft/model"
+	"weft/model/desired"
+)
+
+func TestGatewayHostsKeepTheirPlaces(t *testing.T) {
+	t.Parallel()
+	s := centralRegion(t)
+	first := s.gatewayHosts("edge")
+	spare := ""
+	for _, name := range []string{"g1", "g2", "g3", "g4"} {
+		if !slices.Contains(first, name) {
+			spare = name
+		}
+	}
+	expect := func(what string, want ...string) {
+		t.Helper()
+		s.settle()
+		s.check()
+		if got := s.gatewayHosts("edge"); !slices.Equal(got, want) {
+			t.Errorf("%s: gateway hosts %v, expected %v", what, got, want)
+		}
+	}
+	a, b, c := first[0], first[1], first[2]
+	s.event(etcdschema.ActualNode(a), nil)
+	s.put(router("edge"), strings.Replace(centralSpec, `["blue","green"]`, `["green","blue"]`, 1))
+	expect("nothing is known of the first one's weftd", a, b, c)
+	s.feature(a, allFeatures()...)
+	writes := s.writes
+	s.feature(a, allFeatures()...)
+	expect("it reports again", a, b, c)
+	if s.writes != writes {
+		t.Errorf("a report wrote %d keys", s.writes-writes)
+	}
+	s.put(hostID(b), hostSpec)
+	expect("the second loses the role", a, c, spare)
+	if mac := s.cache().accepted[hostID(b)].Allocated.MAC; !mac.IsZero() {
+		t.Errorf("it keeps router MAC %s", mac)
+	}
+	s.put(hostID(b), gatewaySpec)
+	expect("it has it again, and the list is full", a, c, spare)
+	s.remove(hostID(a))
+	expect("the first is deleted", c, spare, b)
+	s.put(hostID(a), gatewaySpec)
+	expect("and declared again", c, spare, b)
+	s.put(hostID(spare), bridgeSpec)
+	expect("one is a bridge host now", c, b, a)
+	s.put(hostID(c), strings.Replace(gatewaySpec, "physnet1", "physnet2", 1))
+	expect("its physical network does not exist, so what was accepted stays", c, b, a)
+	s.put(model.ID{Project: model.ClusterProject, Kind: model.KindPhysicalNetwork, Name: "physnet2"}, physnetSpec)
+	expect("one reaches another physical network", b, a)
+	s.feature(a, desired.FeatureRouter)
+	expect("one has an older weftd", b)
+	s.put(hostID("g5"), gatewaySpec)
+	s.feature("g5", allFeatures()...)
+	expect("a new one comes at the end", b, "g5")
+	s.feature(a, allFeatures()...)
+	expect("and the upgraded one behind it", b, "g5", a)
+}
+
+func TestCentralRouterWaits(t *testing.T) {
+	t.Parallel()
+	s := routedRegion(t)
+	s.put(router("edge"), centralSpec)
+	s.put(port("web-1"), portOnH1)
+	s.put(floating("web"), `{"spec":{"network":"operator/internet","port":"web-1"}}`)
+	expect := func(what, reason string) {
+		t.Helper()
+		s.settle()
+		s.check()
+		phase, reasons := s.planner.outlook(router("edge"), s.planner.verdicts[router("edge")])
+		if reason == "" && phase != etcdschema.PhaseAccepted || reason != "" && (phase != etcdschema.PhasePending || !strings.Contains(reasons[0].Message, reason)) {
+			t.Errorf("%s: %s %+v, expected %q", what, phase, reasons, reason)
+		}
+		if f := s.verdict(floating("web")); reason == "" != f.good() && !strings.Contains(reason, "guests on host") {
+			t.Errorf("%s: floating address %+v", what, f)
+		}
+		told := strings.Contains(s.item("h1", desired.KindNetwork, blue), `"centralMAC"`)
+		if told != (reason == "") {
+			t.Errorf("%s: guests are told of the router: %v", what, told)
+		}
+	}
+	expect("nobody has the role", "no host has the role gateway: give spec.roles: [gateway]")
+	s.put(hostID("g1"), strings.Replace(gatewaySpec, `[{"name":"physnet1","interface":"eth1"}]`, "[]", 1))
+	expect("not connected", "host g1 has no interface on physical network physnet1, which carries Network alpha/blue")
+	s.put(hostID("g1"), bridgeSpec)
+	expect("wrong driver", "host g1 has driver bridge: centralized routers need hosts with driver ovs")
+	s.put(hostID("g1"), gatewaySpec)
+	expect("no weftd", "host g1 needs feature router")
+	s.feature("g1", desired.FeatureVLAN, desired.FeatureRouter)
+	expect("an older weftd", "host g1 needs feature central, which it does not have: start weftd there, or upgrade it")
+	s.feature("g1", allFeatures()...)
+	expect("all is there", "")
+	s.feature("h1", desired.Baseline()...)
+	expect("the guest's host is older", "guests on host h1 have no gateway: needs feature router")
+	s.feature("h1", allFeatures()...)
+	expect("it is upgraded", "")
+	s.remove(hostID("g1"))
+	expect("the host is deleted", "no host has the role gateway")
+	s.put(hostID("g1"), gatewaySpec)
+	expect("and comes back", "")
+}
+
+// A centralized router waits while its external network has no address left for it, and is wired once one is free.
+func TestCentralRouterNeedsAnAddress(t *testing.T) {
+	t.Parallel()
+	s := routedRegion(t)
+	s.put(internet, strings.Replace(internetSpec, "203.0.113.19", "203.0.113.10", 1))
+	s.put(floating("last"), `{"spec":{"network":"operator/internet","address":"203.0.113.10"}}`)
+	s.put(hostID("g1"), gatewaySpec)
+	s.feature("g1", allFeatures()...)
+	s.settle()
+	s.put(router("edge"), centralSpec)
+	s.settle()
+	s.check()
+	if v := s.verdict(router("edge")); v.phase != etcdschema.PhasePending || !strings.Contains(v.reasons[0].Message, "waits for an address of its own in 203.0.113.0/24") {
+		t.Errorf("%+v", v)
+	}
+	s.put(internet, strings.Replace(internetSpec, "203.0.113.19", "203.0.113.11", 1))
+	s.settle()
+	s.check()
+	if v := s.verdict(router("edge")); !v.good() || s.item("g1", desired.KindRouter, router("edge")) == "" {
+		t.Errorf("%+v", v)
+	}
+}
+
+// Forwards of one address may lead to guests on several hosts when one centralized router stands before all of them.
+func TestForwardsThroughOneCentralRouter(t *testing.T) {
+	t.Parallel()
+	s := centralRegion(t)
+	s.put(floating("web"), `{"spec":{"network":"operator/internet","portForwards":[{"protocol":"tcp","port":80,"target":"web-1"},{"protocol":"tcp","port":81,"target":"db-1"}]}}`)
+	s.settle()
+	s.check()
+	for _, name := range s.gatewayHosts("edge") {
+		if got := s.item(name, desired.KindFloatingIP, floating("web")); !strings.Contains(got, `"to":"10.0.0.3"`) || !strings.Contains(got, `"to":"10.8.0.3"`) {
+			t.Errorf("%s holds %s", name, got)
+		}
+	}
+	s.put(network("red"), `{"spec":{"type":"vlan","physicalNetwork":"physnet1","subnets":[{"cidr":"10.0.0.0/24"}]}}`)
+	s.put(router("other"), `{"spec":{"networks":["red"],"externalNetwork":"operator/internet","gateway":"centralized"}}`)
+	s.put(port("red-1"), `{"spec":{"network":"red","host":"h1"}}`)
+	s.put(floating("web"), `{"spec":{"network":"operator/internet","portForwards":[{"protocol":"tcp","port":80,"target":"web-1"},{"protocol":"tcp","port":81,"target":"red-1"}]}}`)
+	s.settle()
+	s.check()
+	if v := s.verdict(floating("web")); v.good() || !strings.Contains(v.reasons[0].Message, "is on Router alpha/other, that of another forward on Router alpha/edge") {
+		t.Errorf("%+v", v)
+	}
+}
+
+// Routers spread over the hosts, as first and as second.
+func TestRoutersSpreadOverGatewayHosts(t *testing.T) {
+	t.Parallel()
+	s := centralRegion(t)
+	first, second := map[string]int{}, map[string]int{}
+	for i := range 80 {
+		n := fmt.Sprintf("n%02d", i)
+		s.put(network(n), `{"spec":{"type":"vlan","physicalNetwork":"physnet1","subnets":[{"cidr":"10.9.0.0/24"}]}}`)
+		s.put(router("r"+n), `{"spec":{"networks":["`+n+`"],"gateway":"centralized"}}`)
+	}
+	s.settle()
+	s.check()
+	for i := range 80 {
+		list := s.gatewayHosts(fmt.Sprintf("rn%02d", i))
+		first[list[0]]++
+		second[list[1]]++
+	}
+	for _, count := range []map[string]int{first, second} {
+		for _, name := range []string{"g1", "g2", "g3", "g4"} {
+			if n := count[name]; n < 8 || n > 36 {
+				t.Errorf("%s is first of %d and second of %d of 80 routers", name, first[name], second[name])
+			}
+		}
+	}
+}
+
+// Whatever becomes of hosts, those that can have the router keep their order and stand before those that come.
+func TestGatewayHostsAreSticky(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		s := centralRegion(t)
+		hosts := []string{"g1", "g2", "g3", "g4", "g5", "h1"}
+		for range rapid.IntRange(1, 12).Draw(t, "edits") {
+			before := slices.Clone(s.gatewayHosts("edge"))
+			name := rapid.SampledFrom(hosts).Draw(t, "host")
+			switch rapid.IntRange(0, 6).Draw(t, "what") {
+			case 0:
+				s.remove(hostID(name))
+			case 1:
+				s.put(hostID(name), hostSpec)
+			case 2:
+				s.put(hostID(name), bridgeSpec)
+			case 3:
+				s.feature(name, desired.Baseline()...)
+			case 4:
+				s.feature(name, allFeatures()...)
+			case 5:
+				s.event(etcdschema.ActualNode(name), nil)
+			default:
+				s.put(hostID(name), gatewaySpec)
+			}
+			s.settle()
+			s.check()
+			s.checkSticky(before)
+		}
+	})
+}
+
+func (s *sim) checkSticky(before []string) {
+	s.t.Helper()
+	spec := s.cache().accepted[router("edge")].Object.Spec.(*model.RouterSpec)
+	now := s.gatewayHosts("edge")
+	var stay []string
+	for _, name := range before {
+		if s.cache().unfit(name, "alpha", spec, true) == "" {
+			stay = append(stay, name)
+		}
+	}
+	if len(now) < len(stay) || !slices.Equal(now[:len(stay)], stay) {
+		s.t.Fatalf("gateway hosts were %v, of which %v can stay, and are %v", before, stay, now)
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.cache().gateways)) {
+		if len(now) < desired.MaxGatewayPeers && !slices.Contains(now, name) && s.cache().unfit(name, "alpha", spec, false) == "" {
+			s.t.Fatalf("%s could be a gateway host, they are %v", name, now)
+			return
+		}
+	}
+}
+
+// A preview tells which hosts would have a centralized router, with what, and writes nothing.
+func TestPreviewOfACentralRouter(t *testing.T) {
+	t.Parallel()
+	s := routedRegion(t)
+	s.put(port("web-1"), portOnH1)
+	s.put(hostID("g1"), gatewaySpec)
+	s.feature("g1", allFeatures()...)
+	s.settle()
+	before := s.snapshot()
+	pv, err := s.cache().Preview([3]byte{}, []model.Object{mustDecode(t, router("edge"), centralSpec)}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(before, s.snapshot()); diff != "" {
+		t.Errorf("the preview left traces: %s", diff)
+	}
+	if a := pv.Objects[0].Allocated; pv.Objects[0].Phase != etcdschema.PhaseAccepted || !slices.Equal(a.GatewayHosts, []string{"g1"}) || a.MAC.IsZero() || len(a.External) != 1 {
+		t.Errorf("it would be %+v", pv.Objects[0])
+	}
+	var items, claims []string
+	for _, i := range pv.Items {
+		items = append(items, string(i.Op)+" "+i.Node+" "+string(i.Key.Kind))
+	}
+	for _, c := range pv.Claims {
+		claims = append(claims, string(c.Op)+" "+spaceOf(c.Key)+" of "+either(c.New, c.Old).For)
+	}
+	slices.Sort(claims)
+	if diff := cmp.Diff([]string{
+		"create g1 neighbors", "create g1 network", "create g1 network", "create g1 network", "create g1 router",
+		"update h1 host", "delete h1 neighbors", "update h1 network", "delete h1 network", "delete h1 network", "delete h1 router",
+	}, items); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff([]string{
+		"create address of Router alpha/edge", "create address of Router alpha/edge", "create mac of Router alpha/edge",
+		"update address of Host h1", "update address of Host h1", "update mac of Host h1",
+	}, claims); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func either(a, b *etcdschema.Claim) *etcdschema.Claim {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+// What nodes report of a centralized router keeps its addresses from others after a restore that has lost it.
+func TestRebuildKeepsWhatGatewaysReport(t *testing.T) {
+	t.Parallel()
+	const uid = "99999999-0000-4000-8000-000000000000"
+	s := routedRegion(t)
+	s.settle()
+	own := model.Address{Addr: netip.MustParseAddr("203.0.113.10")}
+	x := s.cache().accepted[internet].UID
+	for _, c := range []struct {
+		uid    string
+		report etcdschema.GatewayReport
+		want   int
+	}{
+		{"no uid", etcdschema.GatewayReport{ID: "alpha/edge", MAC: model.MAC{0xfa, 0x16, 0x3e, 9, 9, 9}}, 0},
+		{uid, etcdschema.GatewayReport{ID: strings.Repeat("x", 999), MAC: model.MAC{0xfa, 0x16, 0x3e, 9, 9, 9}}, 0},
+		{uid, etcdschema.GatewayReport{ID: "alpha/edge", External: "a/../b", Addresses: []model.Address{own}}, 0},
+		{uid, etcdschema.GatewayReport{ID: "alpha/edge", External: x, Addresses: make([]model.Address, 1000)}, 0},
+		{uid, etcdschema.GatewayReport{ID: "alpha/edge", MAC: model.MAC{0xfa, 0x16, 0x3e, 9, 9, 9}, External: x, Addresses: []model.Address{own}}, 2},
+	} {
+		s.record(etcdschema.ActualBucket("g1", etcdschema.Bucket(uid)), etcdschema.BucketReport{Gateways: map[string]etcdschema.GatewayReport{c.uid: c.report}})
+		got := s.planner.rebuildClaims()
+		if len(got) != c.want {
+			t.Errorf("%s %.20s: %d claims, expected %d", c.uid, c.report.ID, len(got), c.want)
+		}
+		for k, cl := range got {
+			s.record(k, cl)
+		}
+	}
+	s.settle()
+	s.put(floating("web"), `{"spec":{"network":"operator/internet"}}`)
+	s.settle()
+	if got := s.cache().accepted[floating("web")].Allocated.Addresses; len(got) != 1 || got[0] == own {
+		t.Errorf("a floating address was given %v, which the router still has", got)
+	}
+	s.record(etcdschema.ActualBucket("g1", etcdschema.Bucket(uid)), etcdschema.BucketReport{})
+	s.settle()
+	if cl, _ := s.cache().claim(etcdschema.AddressClaim(x, own)); cl.State != etcdschema.ClaimHeld {
+		t.Errorf("no node has the router any more, and the claim is %+v", cl)
+	}
+}
