@@ -153,7 +153,20 @@ func middle(v []float64) float64 {
 
 // iperf is the received bit rate of one TCP stream.
 func (c *cloud) iperf(ctx context.Context, a, z string) (float64, error) {
-	from, to, address, err := c.pair(a, z)
+	_, _, address, err := c.pair(a, z)
+	if err != nil {
+		return 0, err
+	}
+	return c.iperfTo(ctx, a, z, address)
+}
+
+// iperfTo is iperf to an address of the second guest.
+func (c *cloud) iperfTo(ctx context.Context, a, z, address string) (float64, error) {
+	from, err := c.bed.Guest(a)
+	if err != nil {
+		return 0, err
+	}
+	to, err := c.bed.Guest(z)
 	if err != nil {
 		return 0, err
 	}

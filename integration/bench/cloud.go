@@ -39,6 +39,9 @@ type cloud struct {
 	stop    context.CancelFunc
 	filled  int
 	made    int // devices made so far, for names
+
+	pool     int // ports whose guests are off, which floating addresses lead to
+	floating int // floating addresses declared so far, beside the measured ones
 }
 
 // newCloud makes the bed with two hosts, one controller, and the networks' intent.

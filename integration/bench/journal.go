@@ -17,7 +17,11 @@ type journal struct {
 	report map[string]etcdschema.NodeReport
 	ports  map[string]seenPort // desired ports, by node and project/name
 	writes []string            // every key written, in order
-	err    error
+	seen   map[string]int64    // the newest revision of every key
+	// floating counts the floating addresses in each node's slice, and newest is the newest revision of one.
+	floating map[string]int
+	newest   map[string]int64
+	err      error
 }
 
 // seenPort is a desired port and when its key was last seen.
@@ -28,7 +32,8 @@ type seenPort struct {
 }
 
 func newJournal() *journal {
-	return &journal{change: make(chan struct{}), report: map[string]etcdschema.NodeReport{}, ports: map[string]seenPort{}}
+	return &journal{change: make(chan struct{}), report: map[string]etcdschema.NodeReport{}, ports: map[string]seenPort{},
+		seen: map[string]int64{}, floating: map[string]int{}, newest: map[string]int64{}}
 }
 
 // follow runs until ctx ends.
@@ -57,8 +62,21 @@ func (j *journal) follow(ctx context.Context, c *etcdschema.Client) {
 
 // note takes one event in. What cannot be decoded is counted as written and otherwise passed over.
 func (j *journal) note(e etcdschema.Event, now time.Time) {
-	j.writes = append(j.writes, e.Key.String())
+	_, known := j.seen[e.Key.String()]
+	j.writes, j.seen[e.Key.String()] = append(j.writes, e.Key.String()), e.ModRevision
+	if e.Deleted {
+		delete(j.seen, e.Key.String())
+	}
 	node, item, head, ok := etcdschema.ParseDesired(e.Key)
+	if ok && !head && item.Kind == desired.KindFloatingIP {
+		j.newest[node] = e.ModRevision
+		switch {
+		case e.Deleted && known:
+			j.floating[node]--
+		case !e.Deleted && !known:
+			j.floating[node]++
+		}
+	}
 	if ok && !head && item.Kind == desired.KindPort {
 		if e.Deleted {
 			for k, p := range j.ports {

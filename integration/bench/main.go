@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -30,11 +31,16 @@ func main() {
 func run() error {
 	sizes := flag.String("sizes", "1,100,1000", "how many ports the host holds, ascending")
 	runs := flag.Int("runs", 20, "measurements of each kind in each state")
-	only := flag.String("only", "abcdefg", "letters of what to measure")
+	others := flag.String("others", "10,10000", "how many floating addresses the host holds, ascending")
+	only := flag.String("only", "abcdefghik", "letters of what to measure")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	steps, err := parseSizes(*sizes)
+	steps, err := parseSizes("sizes", *sizes)
+	if err != nil {
+		return err
+	}
+	floating, err := parseSizes("others", *others)
 	if err != nil {
 		return err
 	}
@@ -46,25 +52,33 @@ func run() error {
 	if err := bed.Build(ctx, filepath.Join(dir, "bin"), false); err != nil {
 		return err
 	}
-	cloud, err := newCloud(ctx, filepath.Join(dir, "bin"))
-	if err != nil {
-		return err
+	b := &bench{runs: *runs, only: *only, table: &table{}}
+	err = b.hosts(ctx, filepath.Join(dir, "bin"), steps)
+	if err == nil {
+		err = b.gateways(ctx, filepath.Join(dir, "bin"), floating)
 	}
-	b := &bench{cloud: cloud, runs: *runs, only: *only, table: &table{}}
-	err = b.all(ctx, steps)
 	b.table.print(os.Stdout)
-	if cerr := cloud.close(); err == nil {
-		err = cerr
-	}
 	return err
 }
 
-func parseSizes(s string) ([]int, error) {
+// hosts measures everything that has to do with ports, in one cloud.
+func (b *bench) hosts(ctx context.Context, binaries string, sizes []int) error {
+	if !strings.ContainsAny(b.only, "abcdefg") {
+		return nil
+	}
+	var err error
+	if b.cloud, err = newCloud(ctx, binaries); err != nil {
+		return err
+	}
+	return errors.Join(b.all(ctx, sizes), b.cloud.close())
+}
+
+func parseSizes(flag, s string) ([]int, error) {
 	var out []int
 	for f := range strings.SplitSeq(s, ",") {
 		n, err := strconv.Atoi(f)
 		if err != nil || n < 1 || len(out) > 0 && n <= out[len(out)-1] {
-			return nil, fmt.Errorf("-sizes %q: ascending numbers from 1 are needed", s)
+			return nil, fmt.Errorf("-%s %q: ascending numbers from 1 are needed", flag, s)
 		}
 		out = append(out, n)
 	}
@@ -92,7 +106,7 @@ func (b *bench) each(ctx context.Context, n int, all ...measure) error {
 			continue
 		}
 		if err := m.do(ctx, n); err != nil {
-			return fmt.Errorf("(%s) with %d ports: %w", m.letter, n, err)
+			return fmt.Errorf("(%s) with %d: %w", m.letter, n, err)
 		}
 	}
 	return nil

@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strings"
 	"text/tabwriter"
 	"time"
 )
@@ -28,7 +29,7 @@ func (s series) p99() time.Duration { return s.quantile(0.99) }
 // row is one line of the table. Value and Goal are ready to print.
 type row struct {
 	what   string
-	ports  int
+	ports  int // or floating addresses, that the host holds
 	p50    time.Duration
 	p99    time.Duration
 	value  string // instead of p50 and p99
@@ -41,7 +42,7 @@ type table struct{ rows []row }
 
 func (t *table) add(r row) {
 	t.rows = append(t.rows, r)
-	progress("%s, %d ports: %s %s", r.what, r.ports, r.cells(), r.versus)
+	progress("%s, %d: %s %s", r.what, r.ports, r.cells(), r.versus)
 }
 
 func (r row) cells() string {
@@ -69,7 +70,7 @@ func (t *table) growth(sizes []int) {
 }
 
 func growthGoal(what string) string {
-	if len(what) > 3 && what[:3] == "(b)" {
+	if strings.HasPrefix(what, "(b)") || strings.HasPrefix(what, "(h)") {
 		return "≤ 1.5"
 	}
 	return ""
@@ -77,7 +78,7 @@ func growthGoal(what string) string {
 
 func (t *table) print(w io.Writer) {
 	tw := tabwriter.NewWriter(w, 0, 8, 2, ' ', 0)
-	fmt.Fprintln(tw, "WHAT\tPORTS\tP50 / P99\tVERSUS\tGOAL")
+	fmt.Fprintln(tw, "WHAT\tBESIDE\tP50 / P99\tVERSUS\tGOAL")
 	for _, r := range t.rows {
 		fmt.Fprintf(tw, "%s\t%d\t%s\t%s\t%s\n", r.what, r.ports, r.cells(), r.versus, r.goal)
 	}
