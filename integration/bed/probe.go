@@ -40,6 +40,11 @@ func (g *Guest) Unreachable(ctx context.Context, address string, count int) erro
 // TCP sends size bytes from one guest to an address of another over TCP and back, and compares them: a broken checksum
 // or MTU shows here and not in a ping.
 func TCP(ctx context.Context, from, to *Guest, address string, size int) error {
+	return TCPThrough(ctx, from, to, address, address, size)
+}
+
+// TCPThrough is TCP to a guest that listens on one of its addresses and is called at another, which is translated on the way.
+func TCPThrough(ctx context.Context, from, to *Guest, address, called string, size int) error {
 	var l net.Listener
 	err := to.Do(func() (err error) {
 		l, err = net.Listen("tcp", net.JoinHostPort(address, "0"))
@@ -60,11 +65,12 @@ func TCP(ctx context.Context, from, to *Guest, address string, size int) error {
 	}()
 	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(probeTimeout))
 	defer cancel()
-	err = exchange(ctx, from, l.Addr().String(), size)
+	_, port, _ := net.SplitHostPort(l.Addr().String())
+	err = exchange(ctx, from, net.JoinHostPort(called, port), size)
 	l.Close()
 	echo := <-echoed
 	if err != nil {
-		return fmt.Errorf("tcp from %s to %s of %s: %w", from.Name, address, to.Name, errors.Join(err, echo))
+		return fmt.Errorf("tcp from %s to %s of %s: %w", from.Name, called, to.Name, errors.Join(err, echo))
 	}
 	return nil
 }

@@ -4,8 +4,6 @@ import (
 	"context"
 	_ "embed"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 
 	"weft/integration/bed"
@@ -60,12 +58,7 @@ func (s *show) build(ctx context.Context) {
 		})
 	})
 	s.need(ctx, "weft apply: two projects with the same names and addresses on VLANs 101 and 102", func(ctx context.Context) (string, error) {
-		file := filepath.Join(s.bed.Dir, "cloud.yaml")
-		if err := os.WriteFile(file, manifest, 0o644); err != nil {
-			return "", err
-		}
-		_, err := s.bed.Weft(ctx, "apply", "-f", file)
-		return "", err
+		return "", s.apply(ctx, "cloud.yaml", manifest)
 	})
 	s.need(ctx, "six guests are plugged, as their hypervisors would", func(ctx context.Context) (string, error) {
 		for i, g := range guests {

@@ -85,7 +85,7 @@ func (s *show) logs(w io.Writer) {
 // play runs all chapters in order.
 func (s *show) play(ctx context.Context) {
 	for _, chapter := range []func(context.Context){
-		s.build, s.leases, s.inside, s.isolation, s.hostile, s.healing, s.failover, s.outage,
+		s.build, s.leases, s.inside, s.isolation, s.hostile, s.healing, s.gateway, s.failover, s.outage,
 	} {
 		if s.broken || ctx.Err() != nil {
 			return
