@@ -176,6 +176,9 @@ func (b *Bed) Namespace(name string) (*Namespace, error) {
 		return b.phys, nil
 	}
 	if g, err := b.Guest(name); err == nil {
+		if g.machine != nil {
+			return nil, fmt.Errorf("bed: guest %s is a virtual machine: it can only be told what to run", name)
+		}
 		return g.Namespace, nil
 	}
 	h, err := b.Host(name)

@@ -11,9 +11,11 @@ const (
 	childEtcd     = "bed-etcd"
 	childUdhcpc   = "udhcpc-script"
 	childDhclient = "dhclient-script"
+	childExchange = "tcp-exchange"
 )
 
-// Child runs a part of the bed and exits when the program was started as one: an etcd, or the script of a DHCP client.
+// Child runs a part of the bed and exits when the program was started as one: an etcd, the script of a DHCP
+// client, or what is run inside a virtual machine.
 // A program that makes beds calls it first thing in main (a test: in TestMain); otherwise it returns at once.
 func Child() {
 	var err error
@@ -24,6 +26,8 @@ func Child() {
 		err = udhcpcMain(os.Args)
 	case childDhclient:
 		err = dhclientMain(os.Args)
+	case childExchange:
+		err = exchangeMain(os.Args[1:])
 	default:
 		return
 	}

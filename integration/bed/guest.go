@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+
+	"weft/integration/vm"
 )
 
 // Plug says how a guest's device comes to the host.
@@ -37,7 +39,7 @@ type GuestOptions struct {
 	Movable bool
 }
 
-// Guest is a namespace whose eth0 is one end of a veth pair; the other end is a device of its host.
+// Guest is a namespace whose eth0 is one end of a veth pair, the other end being a device of its host; or a virtual machine.
 type Guest struct {
 	*Namespace
 	// Name is what the guest was made with, e.g. "alpha/web-1".
@@ -46,6 +48,7 @@ type Guest struct {
 	dir     string
 	mu      sync.Mutex
 	clients map[string]*Process // DHCP clients by kind
+	machine *vm.Machine         // not nil: the guest is a virtual machine, and Namespace is nil
 }
 
 // AddGuest makes a guest and plugs it.

@@ -66,7 +66,12 @@ func TCPThrough(ctx context.Context, from, to *Guest, address, called string, si
 	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(probeTimeout))
 	defer cancel()
 	_, port, _ := net.SplitHostPort(l.Addr().String())
-	err = exchange(ctx, from, net.JoinHostPort(called, port), size)
+	called = net.JoinHostPort(called, port)
+	if from.machine != nil {
+		err = from.exchange(ctx, called, size)
+	} else {
+		err = exchange(ctx, from.Do, called, size)
+	}
 	l.Close()
 	echo := <-echoed
 	if err != nil {
@@ -75,9 +80,10 @@ func TCPThrough(ctx context.Context, from, to *Guest, address, called string, si
 	return nil
 }
 
-func exchange(ctx context.Context, from *Guest, address string, size int) error {
+// exchange sends and receives over a connection that is opened by a function given to in.
+func exchange(ctx context.Context, in func(func() error) error, address string, size int) error {
 	var c *net.TCPConn
-	err := from.Do(func() error {
+	err := in(func() error {
 		conn, err := (&net.Dialer{}).DialContext(ctx, "tcp", address)
 		if err == nil {
 			c = conn.(*net.TCPConn)

@@ -157,6 +157,11 @@ func restore(ts *testscript.TestScript, neg bool, args []string) {
 func in(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, args, 2, -1, "in guest|host|ctl|phys command argument…")
 	b := of(ts).bed
+	if g, err := b.Guest(args[0]); err == nil {
+		out, err := g.Run(b.Context(), args[1], args[2:]...)
+		outcome(ts, neg, out, err)
+		return
+	}
 	ns, err := b.Namespace(args[0])
 	ts.Check(err)
 	out, err := ns.Run(b.Context(), args[1], args[2:]...)

@@ -24,6 +24,7 @@ func commands() map[string]command {
 		"weft":        weft,
 		"etcdctl":     etcdctl,
 		"guest":       guest,
+		"qemu":        qemu,
 		"unplug":      unplug,
 		"replug":      replug,
 		"move":        move,

@@ -52,6 +52,21 @@ func guestOptions(ts *testscript.TestScript, name, host string, options map[stri
 	return o
 }
 
+// qemu PROJECT/PORT on HOST [memory=MiB]: a virtual machine on a tap of the host, with the port's MAC; its eth0 is up and
+// has no address but its link-local one.
+func qemu(ts *testscript.TestScript, neg bool, args []string) {
+	positive(ts, neg, "qemu")
+	words, options := split(args, "memory")
+	usage(ts, words, 3, 3, "qemu project/port on host [memory=MiB]")
+	o := guestOptions(ts, words[0], words[2], options)
+	memory := 512
+	if options["memory"] != "" {
+		memory = number(ts, options["memory"])
+	}
+	_, err := of(ts).bed.AddMachine(words[0], o, memory)
+	ts.Check(err)
+}
+
 // unplug GUEST: its device goes away. replug GUEST on HOST […]: it comes back, there or elsewhere.
 func unplug(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "unplug")

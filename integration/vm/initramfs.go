@@ -14,10 +14,10 @@ import (
 // guestPackage is the first process inside the virtual machine.
 const guestPackage = "weft/integration/vm/guest"
 
-// buildInitramfs writes what the kernel unpacks at boot: the first process, the modules it needs and what it has to
-// know. The working directory must be in Weft's module, since the first process is built from it; it is linked
+// buildInitramfs writes what the kernel unpacks at boot: the first process, the modules that are named and what
+// it has to know. The working directory must be in Weft's module, since the first process is built from it; it is linked
 // statically, so it needs nothing else. temp receives what is built on the way.
-func buildInitramfs(ctx context.Context, k Kernel, boot agent.Boot, temp string) ([]byte, error) {
+func buildInitramfs(ctx context.Context, k Kernel, names []string, boot agent.Boot, temp string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, buildTimeout)
 	defer cancel()
 	program := filepath.Join(temp, "init")
@@ -31,7 +31,7 @@ func buildInitramfs(ctx context.Context, k Kernel, boot agent.Boot, temp string)
 	}
 	files := []cpioFile{{name: "dev", mode: cpioDirectory}, {name: "modules", mode: cpioDirectory},
 		{name: "init", mode: cpioProgram, data: init}}
-	modules, err := readModules(k)
+	modules, err := readModules(k, names)
 	if err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func buildInitramfs(ctx context.Context, k Kernel, boot agent.Boot, temp string)
 }
 
 // readModules reads the files of the modules that the first process loads, in the order of loading.
-func readModules(k Kernel) ([]cpioFile, error) {
+func readModules(k Kernel, names []string) ([]cpioFile, error) {
 	folder := filepath.Join(k.Root, "lib", "modules", k.Release)
 	dep, err := os.ReadFile(filepath.Join(folder, "modules.dep"))
 	if err != nil {
@@ -57,7 +57,7 @@ func readModules(k Kernel) ([]cpioFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("vm: %w; remove %s to have it fetched again", err, k.Root)
 	}
-	order, err := moduleOrder(string(dep), string(builtin), bootModules[:])
+	order, err := moduleOrder(string(dep), string(builtin), names)
 	if err != nil {
 		return nil, err
 	}

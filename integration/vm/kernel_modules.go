@@ -10,6 +10,9 @@ import (
 // from there, by the kernel itself or by modprobe.
 var bootModules = [...]string{"virtio_pci", "virtio_rng", "virtio_console", "9pnet_virtio", "9p", "overlay"}
 
+// nicModule drives the cards of Config.NICs; nobody inside loads modules for devices that appear.
+const nicModule = "virtio_net"
+
 // moduleOrder lists the files of modules and of what they depend on, each once and after its dependencies. dep is the
 // content of depmod(8)'s modules.dep. A name that is not in it is built in and has no file, if builtin (the content of
 // modules.builtin) says so.

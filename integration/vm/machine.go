@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"sync"
 	"time"
 
@@ -21,8 +22,22 @@ type Config struct {
 	Memory int
 	// CPUs is 2 when 0.
 	CPUs int
+	// Namespace is the file of the network namespace that QEMU runs in; the program's own when empty.
+	Namespace string
+	// NICs are eth0, eth1 … inside.
+	NICs []NIC
 	// Log receives one line for each thing that takes time; may be nil.
 	Log func(format string, args ...any)
+}
+
+// NIC is a virtio network card on a tap that QEMU makes in Config.Namespace and that goes away with it.
+type NIC struct {
+	// Device is the tap's name.
+	Device string
+	MAC    string
+	// NoOffload makes the guest compute every checksum and segment itself: whoever takes its frames from the tap is told
+	// of none that is left to do.
+	NoOffload bool
 }
 
 // Machine is a running virtual machine. Its methods may be called from several goroutines.
@@ -104,7 +119,11 @@ func (m *Machine) start(ctx context.Context, c Config, k Kernel, accelerator str
 	if err := os.Mkdir(m.Share, 0o755); err != nil {
 		return fmt.Errorf("vm: %w", err)
 	}
-	image, err := buildInitramfs(ctx, k, agent.Boot{ModuleFolder: filepath.Join(k.Root, "lib", "modules"), Share: m.Share}, m.dir)
+	modules := bootModules[:]
+	if len(c.NICs) > 0 {
+		modules = append(slices.Clone(modules), nicModule)
+	}
+	image, err := buildInitramfs(ctx, k, modules, agent.Boot{ModuleFolder: filepath.Join(k.Root, "lib", "modules"), Share: m.Share}, m.dir)
 	if err != nil {
 		return err
 	}
@@ -119,7 +138,7 @@ func (m *Machine) start(ctx context.Context, c Config, k Kernel, accelerator str
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	if err := m.startQEMU(qemuArgs(c, k, accelerator, initramfs, socket, m.console(), m.Share)); err != nil {
+	if err := m.startQEMU(c.Namespace, qemuArgs(c, k, accelerator, initramfs, socket, m.console(), m.Share)); err != nil {
 		return err
 	}
 	if err := m.greet(ctx); err != nil {

@@ -19,7 +19,7 @@ const (
 	emulatedScale = 10 // Go without acceleration, measured: maps and channels 10, JSON 15, an exec 35 ms
 )
 
-// qemuArgs is the virtual machine's hardware. Nothing is there but what is asked for: no network card, no disk.
+// qemuArgs is the virtual machine's hardware. Nothing is there but what is asked for: no disk.
 func qemuArgs(c Config, k Kernel, accelerator, initramfs, socket, console, share string) []string {
 	memory, cpus := c.Memory, c.CPUs
 	if memory == 0 {
@@ -33,7 +33,7 @@ func qemuArgs(c Config, k Kernel, accelerator, initramfs, socket, console, share
 		return "local,path=" + strings.ReplaceAll(path, ",", ",,") + ",mount_tag=" + tag +
 			",security_model=none,multidevs=remap" + more
 	}
-	return []string{
+	args := []string{
 		"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
 		"-machine", "q35", "-accel", accelerator, "-cpu", "max", "-smp", strconv.Itoa(cpus), "-m", strconv.Itoa(memory),
 		"-kernel", k.Image, "-initrd", initramfs,
@@ -47,6 +47,20 @@ func qemuArgs(c Config, k Kernel, accelerator, initramfs, socket, console, share
 		"-virtfs", export("/", agent.RootTag, ",readonly=on"),
 		"-virtfs", export(share, agent.ShareTag, ""),
 	}
+	for i, n := range c.NICs {
+		args = append(args, n.args(i)...)
+	}
+	return args
+}
+
+// args is the card's hardware. Without its ROM it cannot be booted from, which nobody wants.
+func (n NIC) args(number int) []string {
+	id := "nic" + strconv.Itoa(number)
+	tap := "tap,id=" + id + ",ifname=" + n.Device + ",script=no,downscript=no"
+	if n.NoOffload {
+		tap += ",vnet_hdr=off"
+	}
+	return []string{"-netdev", tap, "-device", "virtio-net-pci,romfile=,netdev=" + id + ",mac=" + n.MAC}
 }
 
 func (m *Machine) console() string { return filepath.Join(m.dir, "console") }
@@ -61,12 +75,15 @@ func (m *Machine) consoleTail() string {
 
 // startQEMU starts QEMU from a thread that waits for it: the kernel sends the death signal when the thread that forked
 // ends (prctl(2), PR_SET_PDEATHSIG), so that thread must live as long.
-func (m *Machine) startQEMU(args []string) error {
+func (m *Machine) startQEMU(namespace string, args []string) error {
 	path, err := exec.LookPath(qemuProgram)
 	if err != nil {
 		return fmt.Errorf("vm: %w: `make deps` installs it (Debian: qemu-system-x86)", err)
 	}
 	var stderr strings.Builder
+	if namespace != "" {
+		path, args = "nsenter", append([]string{"--net=" + namespace, path}, args...) // it becomes QEMU, with the same pid
+	}
 	cmd := exec.Command(path, args...)
 	cmd.Stdout, cmd.Stderr = &stderr, &stderr
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
