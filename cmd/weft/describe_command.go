@@ -92,6 +92,9 @@ func (e entry) describe(out io.Writer, d detail, now time.Time) error {
 	if a.FixedAddress.IsValid() {
 		field("fixed address", a.FixedAddress.String())
 	}
+	for _, g := range d.gateways {
+		field("gateway of", g.ID+": "+gatewayText(g, now))
+	}
 	for _, c := range d.claims {
 		field("claim", claimText(c, e.status.UID, now))
 	}

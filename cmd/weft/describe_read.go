@@ -2,6 +2,9 @@ package main
 
 import (
 	"context"
+	"maps"
+	"slices"
+	"strings"
 
 	"weft/etcdschema"
 	"weft/model"
@@ -13,6 +16,8 @@ type detail struct {
 	network *etcdschema.Accepted // of a port or a floating address: its network as it is in force; nil when there is none
 	hosts   map[string]hostDetail
 	claims  []claimDetail
+	// gateways are the centralized routers on a host with the role, in the order of their names.
+	gateways []etcdschema.GatewayReport
 }
 
 // hostDetail is one host's side of an object.
@@ -63,6 +68,9 @@ func readDetail(ctx context.Context, st store, e entry) (detail, error) {
 		}
 		d.hosts[node] = h
 	}
+	if h, ok := e.object.Spec.(*model.HostSpec); ok && slices.Contains(h.Roles, model.RoleGateway) {
+		d.gateways = r.gateways(e.id.Name)
+	}
 	if isPort || isFloating || e.id.Kind == model.KindRouter {
 		d.claims = r.claims(e, d)
 	}
@@ -111,6 +119,17 @@ func (r *detailReader) host(node string, e entry) hostDetail {
 		}
 	}
 	return h
+}
+
+// gateways lists what the host reports of centralized routers on it.
+func (r *detailReader) gateways(node string) []etcdschema.GatewayReport {
+	var list []etcdschema.GatewayReport
+	for i := range etcdschema.Buckets {
+		b, _ := decodeAt[etcdschema.BucketReport](r, etcdschema.ActualBucket(node, i))
+		list = slices.AppendSeq(list, maps.Values(b.Gateways))
+	}
+	slices.SortFunc(list, func(a, b etcdschema.GatewayReport) int { return strings.Compare(a.ID, b.ID) })
+	return list
 }
 
 func (r *detailReader) exception(node, uid string) *etcdschema.Exception {

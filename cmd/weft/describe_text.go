@@ -16,12 +16,8 @@ func hostText(n etcdschema.NodeStatus, h hostDetail, now time.Time) []string {
 	if len(n.External) > 0 {
 		lines = append(lines, "guests without a floating address leave as "+join(n.External))
 	}
-	if g := h.gateway; g.State != "" {
-		text := fmt.Sprintf("gateway: %s%s", g.State, since(now, g.Since))
-		if g.Reason != "" {
-			text += ": " + g.Reason
-		}
-		lines = append(lines, text)
+	if h.gateway.State != "" {
+		lines = append(lines, "gateway: "+gatewayText(h.gateway, now))
 	}
 	if p := h.port; p != nil {
 		what := fmt.Sprintf("%s, device %s, iface-id %s", p.State, p.Device, p.InterfaceID)
@@ -38,6 +34,15 @@ func hostText(n etcdschema.NodeStatus, h hostDetail, now time.Time) []string {
 		lines = append(lines, "holds its last good state: "+h.report.Held)
 	}
 	return lines
+}
+
+// gatewayText says whether a host lets a centralized router speak, since when and why.
+func gatewayText(g etcdschema.GatewayReport, now time.Time) string {
+	text := string(g.State) + since(now, g.Since)
+	if g.Reason != "" {
+		text += ": " + g.Reason
+	}
+	return text
 }
 
 // progressText says whether the object is programmed, and if not, why and since when.
