@@ -158,10 +158,15 @@ func (n *node) exception(uid string) (etcdschema.Exception, bool) {
 	return x, ok
 }
 
-// gateway is what the node says of a centralized router on it; empty before it says anything.
+// gateway is what the node says of a centralized router on it; empty before it says anything that there is a word for.
 func (n *node) gateway(uid string) etcdschema.GatewayState {
-	if b := n.buckets[etcdschema.Bucket(uid)]; b != nil {
-		return b.Gateways[uid].State
+	b := n.buckets[etcdschema.Bucket(uid)]
+	if b == nil {
+		return ""
+	}
+	switch s := b.Gateways[uid].State; s {
+	case etcdschema.GatewayActive, etcdschema.GatewayStandby:
+		return s
 	}
 	return ""
 }

@@ -364,3 +364,29 @@ func TestACentralChangeWritesOnlyWhatItConcerns(t *testing.T) {
 	// accepted, both device claims, the port here and there, both heads: the floating address does not move
 	wrote("a move of one with a floating address", 7, func() { s.put(port("p"+pad(8)), strings.Replace(portOnH1, "h1", "a1", 1)) })
 }
+
+// A status tells of each gateway host what it last reported, and repeats nothing else that a node may say.
+func TestStatusTellsWhichGatewayIsActive(t *testing.T) {
+	t.Parallel()
+	s := centralRegion(t)
+	list, uid := s.gatewayHosts("edge"), s.cache().accepted[router("edge")].UID
+	for i, c := range []struct{ says, want etcdschema.GatewayState }{
+		{etcdschema.GatewayActive, etcdschema.GatewayActive},
+		{etcdschema.GatewayStandby, etcdschema.GatewayStandby},
+		{etcdschema.GatewayState(strings.Repeat("x", 1<<16)), ""},
+	} {
+		clear(s.planner.status)
+		s.record(etcdschema.ActualBucket(list[i], etcdschema.Bucket(uid)), etcdschema.BucketReport{Gateways: map[string]etcdschema.GatewayReport{uid: {State: c.says}}})
+		k := etcdschema.StatusKey(router("edge"))
+		if _, due := s.planner.status[k]; !due {
+			t.Errorf("the report of %.20s does not lead to a new status", c.says)
+		}
+		st, _ := s.planner.statusFor(k)
+		if got := st.Nodes[list[i]]; got.Gateway != c.want || len(got.External) > 0 {
+			t.Errorf("%s reports %.20s, the status has %+v", list[i], c.says, got)
+		}
+		if !slices.Equal(st.Allocated.GatewayHosts, list) || len(st.Nodes) != len(list) {
+			t.Errorf("the status has %v on %d nodes, expected %v", st.Allocated.GatewayHosts, len(st.Nodes), list)
+		}
+	}
+}
