@@ -133,17 +133,12 @@ type Connection struct {
 	Greeting string
 }
 
-// connectTimeout bounds how long an answer is waited for; an unanswered datagram is repeated after datagramTimeout.
-const (
-	connectTimeout  = 3 * time.Second
-	datagramTimeout = 300 * time.Millisecond
-)
+// datagramTimeout is after what an unanswered datagram is repeated.
+const datagramTimeout = 300 * time.Millisecond
 
 // Connect begins a connection to the service behind an address and port ("203.0.113.50:80"), "tcp" or "udp", from a port of the
-// guest, or any if that is 0.
+// guest, or any if that is 0. The context bounds how long an answer is waited for.
 func (g *Guest) Connect(ctx context.Context, network, address string, port int) (*Connection, error) {
-	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(connectTimeout))
-	defer cancel()
 	c := &Connection{}
 	var local net.Addr = &net.TCPAddr{Port: port}
 	if network == "udp" {
@@ -158,9 +153,9 @@ func (g *Guest) Connect(ctx context.Context, network, address string, port int) 
 	}
 	c.read = bufio.NewReader(c.conn)
 	if network == "udp" {
-		err = c.Again("")
+		err = c.Again(ctx, "")
 	} else {
-		c.conn.SetReadDeadline(time.Now().Add(timescale.Bound(connectTimeout)))
+		c.until(ctx)
 		c.Greeting, err = c.read.ReadString('\n')
 	}
 	if err != nil {
@@ -170,29 +165,44 @@ func (g *Guest) Connect(ctx context.Context, network, address string, port int) 
 	return c, nil
 }
 
-// Again sends something and wants its answer: over TCP the same text, which is in no line; of UDP a greeting.
-func (c *Connection) Again(text string) error {
-	end := time.Now().Add(timescale.Bound(connectTimeout))
-	_, datagrams := c.conn.(*net.UDPConn)
-	wait := timescale.Bound(connectTimeout)
-	if datagrams {
-		wait = timescale.Bound(datagramTimeout)
+// until bounds reading.
+func (c *Connection) until(ctx context.Context) {
+	end, _ := ctx.Deadline()
+	c.conn.SetReadDeadline(end)
+}
+
+// Again sends something and wants its answer before the context ends: over TCP the same text, which is in no line; of UDP
+// a greeting.
+func (c *Connection) Again(ctx context.Context, text string) error {
+	if _, datagrams := c.conn.(*net.UDPConn); datagrams {
+		return c.ask(ctx)
 	}
+	if _, err := io.WriteString(c.conn, text+"\n"); err != nil {
+		return err
+	}
+	c.until(ctx)
+	line, err := c.read.ReadString('\n')
+	if err == nil && line != text+"\n" {
+		err = fmt.Errorf("sent %q and got %q", text, line)
+	}
+	return err
+}
+
+// ask repeats a datagram until it is answered.
+func (c *Connection) ask(ctx context.Context) error {
 	for {
-		if _, err := io.WriteString(c.conn, text+"\n"); err != nil {
+		if _, err := c.conn.Write([]byte{'?'}); err != nil {
 			return err
 		}
-		c.conn.SetReadDeadline(time.Now().Add(wait))
+		try, cancel := context.WithTimeout(ctx, timescale.Bound(datagramTimeout))
+		c.until(try)
 		line, err := c.read.ReadString('\n')
+		cancel()
 		switch {
-		case err == nil && !datagrams && line != text+"\n":
-			return fmt.Errorf("sent %q and got %q", text, line)
-		case err == nil && datagrams:
+		case err == nil:
 			c.Greeting = line
 			return nil
-		case err == nil:
-			return nil
-		case !datagrams || !time.Now().Before(end) || !timedOut(err):
+		case !timedOut(err) || ctx.Err() != nil:
 			return err
 		}
 	}

@@ -3,13 +3,16 @@
 package scenario
 
 import (
+	"context"
 	"crypto/rand"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"weft/integration/bed"
+	"weft/integration/timescale"
 	"weft/model"
 )
 
@@ -25,6 +28,12 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Defer(s.Close)
 }
 
+// How long an answer may take, and how long none may come.
+const (
+	connectTimeout = 5 * time.Second
+	silentTimeout  = time.Second
+)
+
 const connectUsage = "connect [start name] guest tcp|udp address port [from=port] | connect again name"
 
 // connect GUEST tcp|udp ADDRESS PORT [from=PORT]: a service answers there; who, and whom it takes the guest for, is on stdout. connect
@@ -36,23 +45,29 @@ func connect(ts *testscript.TestScript, neg bool, args []string) {
 	if options["from"] != "" {
 		from = number(ts, options["from"])
 	}
+	wait := connectTimeout
+	if neg {
+		wait = silentTimeout
+	}
+	ctx, cancel := context.WithTimeout(w.bed.Context(), timescale.Bound(wait))
+	defer cancel()
 	var c *bed.Connection
 	var err error
 	switch {
 	case len(args) == 2 && args[0] == "again" && w.connections[args[1]] != nil:
 		c = w.connections[args[1]]
-		err = c.Again(rand.Text())
+		err = c.Again(ctx, rand.Text())
 	case len(args) == 6 && args[0] == "start":
 		positive(ts, neg, "connect start")
-		c, err = dial(ts, args[2:], from)
+		c, err = dial(ctx, ts, args[2:], from)
 		ts.Check(err)
 		ts.Defer(c.Close)
 		w.connections[args[1]] = c
 	case len(args) == 4:
-		if c, err = dial(ts, args, from); err == nil {
+		if c, err = dial(ctx, ts, args, from); err == nil {
 			defer c.Close()
 			if args[1] == "tcp" {
-				err = c.Again(strings.Repeat(rand.Text(), 1000))
+				err = c.Again(ctx, strings.Repeat(rand.Text(), 1000))
 			}
 		}
 	default:
@@ -65,8 +80,8 @@ func connect(ts *testscript.TestScript, neg bool, args []string) {
 	outcome(ts, neg, greeting, err)
 }
 
-func dial(ts *testscript.TestScript, args []string, from int) (*bed.Connection, error) {
-	return guestNamed(ts, args[0]).Connect(of(ts).bed.Context(), args[1], joinPort(args[2], args[3]), from)
+func dial(ctx context.Context, ts *testscript.TestScript, args []string, from int) (*bed.Connection, error) {
+	return guestNamed(ts, args[0]).Connect(ctx, args[1], joinPort(args[2], args[3]), from)
 }
 
 func joinPort(address, port string) string {
