@@ -39,4 +39,5 @@ type InterfaceFacts struct {
 	InterfaceID string // external_ids:iface-id
 	OwnerUID    string // external_ids:weft-owner: set on what Weft created or adopted
 	Created     bool   // Weft created it (external_ids:weft-created)
+	Session     SessionFacts
 }

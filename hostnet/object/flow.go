@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -93,6 +94,11 @@ type MAC [6]byte
 // String writes lower-case hexadecimal separated by colons.
 func (m MAC) String() string { return net.HardwareAddr(m[:]).String() }
 
+// LinkLocal is the link-local address that is made of the MAC (RFC 4291 appendix A).
+func (m MAC) LinkLocal() netip.Addr {
+	return netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80, 8: m[0] ^ 2, 9: m[1], 10: m[2], 11: 0xff, 12: 0xfe, 13: m[3], 14: m[4], 15: m[5]})
+}
+
 // MaskedMAC is an Ethernet address under a mask; a zero Mask is "any".
 type MaskedMAC struct{ Value, Mask MAC }
 
@@ -175,6 +181,17 @@ type SetReg struct {
 	Value uint32
 }
 
+// LoadLive loads into Reg the first of Ports that is live: its link is up, and so is its BFD session if it has one (OVS:
+// bundle_load with active_backup). Ports that are 0 are none; without a live one Reg becomes NoPort. The switch does it anew whenever
+// a port's liveness changes.
+type LoadLive struct {
+	Reg   uint8
+	Ports [3]uint32
+}
+
+// NoPort is what LoadLive loads when no port is live (OFPP_NONE of 16 bits).
+const NoPort = 0xffff
+
 // SetEthSrc rewrites the Ethernet source address.
 type SetEthSrc struct{ MAC MAC }
 
@@ -205,8 +222,23 @@ func (a Resubmit) String() string { return fmt.Sprintf("resubmit:%d", a.Table) }
 func (a LookupTarget) String() string {
 	return fmt.Sprintf("lookup_target:%d", a.Table)
 }
-func (a SetMetadata) String() string  { return fmt.Sprintf("metadata:=%#x", a.Value) }
-func (a SetReg) String() string       { return fmt.Sprintf("reg%d:=%#x", a.Reg, a.Value) }
+func (a SetMetadata) String() string { return fmt.Sprintf("metadata:=%#x", a.Value) }
+func (a SetReg) String() string      { return fmt.Sprintf("reg%d:=%#x", a.Reg, a.Value) }
+func (a LoadLive) String() string {
+	return fmt.Sprintf("reg%d:=live(%s)", a.Reg, joinPorts(a.Ports[:]))
+}
+
+// joinPorts lists port numbers, those that are 0 left out.
+func joinPorts(ports []uint32) string {
+	var texts []string
+	for _, p := range ports {
+		if p != 0 {
+			texts = append(texts, strconv.FormatUint(uint64(p), 10))
+		}
+	}
+	return strings.Join(texts, ",")
+}
+
 func (a SetEthSrc) String() string    { return "eth_src:=" + a.MAC.String() }
 func (a PushVLAN) String() string     { return fmt.Sprintf("push_vlan:%d", a.ID) }
 func (a PopVLAN) String() string      { return "pop_vlan" }

@@ -18,6 +18,7 @@ const (
 	KindBridge      Kind = "bridge"       // an OVS bridge and its settings
 	KindUplink      Kind = "uplink"       // a NIC as a port of the bridge
 	KindOVSPort     Kind = "ovs-port"     // a guest's port and interface in OVS
+	KindSession     Kind = "bfd-session"  // a BFD session with another gateway host
 	KindFlowSet     Kind = "flow-set"     // the flows of one owner and feature
 	KindLink        Kind = "link"         // a netdev's state and MTU
 	KindQdisc       Kind = "qdisc"        // the traffic control of a netdev

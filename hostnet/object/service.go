@@ -64,6 +64,9 @@ type RABinding struct {
 	// Router says that a router of ours is on the network: the advertisements come from GatewayMAC and GatewayLinkLocal and
 	// offer it as default router. Without it they come from Weft's own server and have router lifetime 0.
 	Router bool
+	// RouterMAC is the router's where it has one of its own: then the advertisements come from it, and from the link-local address
+	// that is made of it. Zero is GatewayMAC.
+	RouterMAC MAC
 }
 
 // Announcement tells the physical network that a guest's MAC is reached through this host: when it is created, or
@@ -77,10 +80,17 @@ type Announcement struct {
 	Addresses []netip.Addr
 	// After lists what must be in place first: the flows that let answers reach the guest.
 	After []Key
+	// Part tells the announcements of one owner apart, of which a router has one for each of its networks.
+	Part string
 }
 
 // Key implements Object. A port has one announcement, whatever uplink it leaves by.
-func (a *Announcement) Key() Key { return Key{KindAnnouncement, a.OwnerUID} }
+func (a *Announcement) Key() Key {
+	if a.Part == "" {
+		return Key{KindAnnouncement, a.OwnerUID}
+	}
+	return Key{KindAnnouncement, a.OwnerUID + "/" + a.Part}
+}
 
 // Owner implements Object.
 func (a *Announcement) Owner() string { return a.OwnerUID }
@@ -145,5 +155,6 @@ func (b *RABinding) Diff(observed Object) []Difference {
 	d.field("dns", o.DNS, b.DNS)
 	d.field("domain", o.Domain, b.Domain)
 	d.field("router", o.Router, b.Router)
+	d.field("router mac", o.RouterMAC, b.RouterMAC)
 	return d
 }

@@ -2,6 +2,7 @@ package ovs
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"weft/hostnet/object"
@@ -40,6 +41,8 @@ func renderAction(a object.Action) (string, error) {
 		return fmt.Sprintf("set_field:%#x->metadata", a.Value), nil
 	case object.SetReg:
 		return fmt.Sprintf("set_field:%#x->reg%d", a.Value, a.Reg), nil
+	case object.LoadLive:
+		return renderLoadLive(a), nil
 	case object.SetEthSrc:
 		return fmt.Sprintf("set_field:%s->eth_src", a.MAC), nil
 	case object.PushVLAN:
@@ -63,6 +66,20 @@ const (
 	lookupBefore = "push:NXM_NX_IPV6_SRC[],move:NXM_NX_ND_TARGET[]->NXM_NX_IPV6_SRC[],"
 	lookupAfter  = ",pop:NXM_NX_IPV6_SRC[]"
 )
+
+// renderLoadLive writes bundle_load as ovs-ofctl prints it.
+func renderLoadLive(a object.LoadLive) string {
+	var ports []string
+	for _, p := range a.Ports {
+		if p != 0 {
+			ports = append(ports, strconv.FormatUint(uint64(p), 10))
+		}
+	}
+	return fmt.Sprintf("%sNXM_NX_REG%d[0..15],members:%s)", loadLiveBefore, a.Reg, strings.Join(ports, ","))
+}
+
+// loadLiveBefore begins the one form of bundle_load that is ours.
+const loadLiveBefore = "bundle_load(eth_src,0,active_backup,ofport,"
 
 // renderLearn writes the learn action exactly as ovs-ofctl prints it, so that reading it is comparing text.
 func renderLearn(a object.LearnLinkLocal) string {

@@ -15,6 +15,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"weft/hostnet/object"
 )
@@ -29,13 +30,15 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// Driver implements the engine's driver for the kinds bridge, uplink, ovs-port and flow-set. Sync, Observe, Ours, Facts
+// Driver implements the engine's driver for the kinds bridge, uplink, ovs-port, bfd-session and flow-set. Sync, Observe, Ours, Facts
 // and Apply are called from one goroutine, Watch runs in another; without Watch they work too, only the view is then as
 // of the last Sync or Apply.
 type Driver struct {
 	cfg    Config
 	flows  flowTransport
 	events *eventBox
+	// sessions tells what the BFD sessions' states mean.
+	sessions *settling
 
 	dialing sync.Mutex // held while connecting
 
@@ -49,7 +52,7 @@ func New(cfg Config) *Driver {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	return &Driver{cfg: cfg, flows: newDirect(cfg.RunDir), events: newEventBox(), views: map[string]*flowView{}}
+	return &Driver{cfg: cfg, flows: newDirect(cfg.RunDir), events: newEventBox(), sessions: newSettling(), views: map[string]*flowView{}}
 }
 
 // Close ends the connections to the database and to the switch. Watch must have returned.
@@ -69,7 +72,7 @@ func (d *Driver) Name() string { return "ovs" }
 
 // Kinds implements the engine's driver.
 func (d *Driver) Kinds() []object.Kind {
-	return []object.Kind{object.KindBridge, object.KindUplink, object.KindOVSPort, object.KindFlowSet}
+	return []object.Kind{object.KindBridge, object.KindUplink, object.KindOVSPort, object.KindSession, object.KindFlowSet}
 }
 
 // connected returns the connection to the database, a new one if there is none or the last is lost.
@@ -122,6 +125,13 @@ func (d *Driver) syncBridges(db *database) {
 	}
 }
 
+// database is the connection as it is now, lost or not; nil before the first.
+func (d *Driver) database() *database {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.db
+}
+
 func (d *Driver) flowViewOf(bridge string) *flowView {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -153,7 +163,9 @@ func (d *Driver) Sync(ctx context.Context) error {
 		}
 		if err := errors.Join(d.refreshFlows(ctx, name, v, nil), d.readFragments(ctx, name, v)); err != nil {
 			errs = append(errs, fmt.Errorf("bridge %s: %w", name, err))
+			continue
 		}
+		d.sessions.base(name, len(v.cookies()) > 0, db.read())
 	}
 	return errors.Join(errs...)
 }
@@ -257,22 +269,17 @@ func (d *Driver) Facts(into *object.Facts) {
 	if into.ForeignBridges == nil {
 		into.ForeignBridges = map[string]string{}
 	}
-	d.mu.Lock()
-	db := d.db
-	d.mu.Unlock()
-	if db != nil {
-		db.read().facts(into)
+	if db := d.database(); db != nil {
+		d.sessions.look(db.read(), time.Now())
+		db.read().facts(into, d.sessions)
 	}
 }
 
 // DeviceFacts implements the engine's interface of that name.
 func (d *Driver) DeviceFacts(devices []string, into *object.Facts) {
 	into.DatapathType = d.cfg.DatapathType
-	d.mu.Lock()
-	db := d.db
-	d.mu.Unlock()
-	if db != nil {
-		db.read().deviceFacts(devices, into)
+	if db := d.database(); db != nil {
+		db.read().deviceFacts(devices, into, d.sessions)
 	}
 }
 

@@ -1,6 +1,7 @@
 package ovs
 
 import (
+	"reflect"
 	"sync"
 
 	"github.com/ovn-kubernetes/libovsdb/cache"
@@ -18,11 +19,13 @@ type eventBox struct {
 	resync  bool
 	wake    chan struct{} // holds one
 	bridges chan struct{} // holds one: the set of bridges may have changed
+	// sessions holds one: an interface changed, which may be a session's or an uplink.
+	sessions chan struct{}
 }
 
 func newEventBox() *eventBox {
 	return &eventBox{keys: map[object.Key]struct{}{}, devices: map[string]struct{}{}, wake: make(chan struct{}, 1),
-		bridges: make(chan struct{}, 1)}
+		bridges: make(chan struct{}, 1), sessions: make(chan struct{}, 1)}
 }
 
 // take empties the box.
@@ -91,13 +94,39 @@ func (b *eventBox) rowChanged(all *cache.TableCache, old, new model.Model) {
 	case *portRow:
 		b.put(false, portKeys(r.Name))
 	case *interfaceRow:
-		b.put(false, portKeys(r.Name), r.Name)
+		b.interfaceChanged(r, onlyCarrier(old, new))
 	case *controllerRow:
 		// A controller's target may change in place: only a look at all tells on which bridge.
 		if old != nil && new != nil {
 			b.put(true, nil)
 		}
 	}
+}
+
+// interfaceChanged tells of an interface. Of what only its carrier changed nobody needs to know but who waits for sessions.
+func (b *eventBox) interfaceChanged(r *interfaceRow, carrier bool) {
+	session := id(r.ExternalIDs, idSession)
+	if session != "" || id(r.ExternalIDs, idPhysicalNetwork) != "" {
+		signal(b.sessions)
+	}
+	if carrier {
+		return
+	}
+	keys := portKeys(r.Name)
+	if session != "" {
+		keys = append(keys, object.Key{Kind: object.KindSession, Name: session})
+	}
+	b.put(false, keys, r.Name)
+}
+
+// onlyCarrier says that nothing but the carrier of an interface changed.
+func onlyCarrier(old, new model.Model) bool {
+	if old == nil || new == nil {
+		return false
+	}
+	a, b := *old.(*interfaceRow), *new.(*interfaceRow)
+	a.LinkState, b.LinkState = nil, nil
+	return reflect.DeepEqual(a, b)
 }
 
 // replugged tells of the ports that a bridge got or lost: a port that moved to another bridge does not change itself.

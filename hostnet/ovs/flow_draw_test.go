@@ -124,6 +124,7 @@ func drawActions(t *rapid.T, m object.Match, table uint8) []object.Action {
 	some := []object.Action{object.Output{Port: 1}, object.Output{Port: portLocal}, object.Resubmit{Table: 12},
 		object.SetEthSrc{MAC: object.MAC{2, 0x57, 0, rapid.Byte().Draw(t, "set source"), 0, 9}},
 		object.SetMetadata{Value: rapid.Uint64().Draw(t, "set metadata")}, object.SetMetadata{},
+		object.LoadLive{Reg: rapid.Uint8Range(0, 7).Draw(t, "live reg"), Ports: [3]uint32{rapid.Uint32Range(1, 0xfeff).Draw(t, "live"), 7, 0}},
 		object.SetReg{Reg: rapid.Uint8Range(0, 15).Draw(t, "set reg"), Value: rapid.Uint32().Draw(t, "set value")}}
 	if m.EthType == etherIPv6 {
 		some = append(some, object.LearnLinkLocal{Table: 12, Cookie: rapid.Uint64().Draw(t, "learn cookie"),

@@ -121,6 +121,8 @@ func parseSingleAction(text string) (object.Action, error) {
 		return parseSetField(text[len("set_field:"):])
 	case strings.HasPrefix(text, "learn("):
 		return parseLearn(text)
+	case strings.HasPrefix(text, loadLiveBefore):
+		return parseLoadLive(text)
 	}
 	return nil, errAlien
 }
@@ -168,6 +170,29 @@ func parseLearn(text string) (object.Action, error) {
 		}
 	}
 	if renderLearn(a) != text {
+		return nil, errAlien
+	}
+	return a, nil
+}
+
+// parseLoadLive takes the numbers out of a bundle_load and accepts it only if writing them again gives the same text.
+func parseLoadLive(text string) (object.Action, error) {
+	var a object.LoadLive
+	head, members, ok := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(text, loadLiveBefore+"NXM_NX_REG"), ")"), "[0..15],members:")
+	reg, err := parseUint[uint8](head)
+	ports := strings.Split(members, ",")
+	if !ok || err != nil || len(ports) > len(a.Ports) {
+		return nil, errAlien
+	}
+	a.Reg = reg
+	for i, p := range ports {
+		port, err := parseUint[uint16](p)
+		if err != nil {
+			return nil, errAlien
+		}
+		a.Ports[i] = uint32(port)
+	}
+	if renderLoadLive(a) != text {
 		return nil, errAlien
 	}
 	return a, nil

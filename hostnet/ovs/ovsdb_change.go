@@ -42,6 +42,11 @@ func (t *dbChanges) add(c object.Change) error {
 		u := c.Desired.(*object.Uplink)
 		return t.setPort(wantedPort{device: u.Device, bridge: u.Bridge,
 			ids: map[string]string{idOwner: u.OwnerUID, idPhysicalNetwork: u.PhysicalNetwork}})
+	case object.KindSession:
+		if c.Op == object.Delete {
+			return t.removeSession(c.Key().Name)
+		}
+		return t.setSession(c.Desired.(*object.Session))
 	case object.KindOVSPort:
 		if c.Op == object.Delete {
 			return t.removePort(c.Key().Name)
@@ -57,6 +62,7 @@ type wantedPort struct {
 	adopted        bool
 	tag            *uint16 // nil leaves it alone, or none on a new port
 	ids            map[string]string
+	patch          *patchEnd // nil for a netdev
 }
 
 func guestPortWanted(p *object.OVSPort) wantedPort {
@@ -151,7 +157,12 @@ func (t *dbChanges) createPort(b *bridgeRow, w wantedPort) {
 			ids[k] = v
 		}
 	}
-	i := t.insert(tableInterface, ovsdb.Row{"name": w.device, "external_ids": ovsdb.OvsMap{GoMap: ids}})
+	row := ovsdb.Row{}
+	if w.patch != nil {
+		row = w.patch.row()
+	}
+	row["name"], row["external_ids"] = w.device, ovsdb.OvsMap{GoMap: ids}
+	i := t.insert(tableInterface, row)
 	port := ovsdb.Row{"name": w.device, "interfaces": i, "external_ids": ovsdb.OvsMap{GoMap: owned}}
 	if w.tag != nil {
 		port["tag"] = int(*w.tag)

@@ -45,7 +45,8 @@ func (r *portRow) CloneModelInto(m model.Model) { *m.(*portRow) = *r.CloneModel(
 func (r *interfaceRow) CloneModel() model.Model {
 	c := *r
 	c.OFPort, c.Error, c.ExternalIDs = clonePointer(r.OFPort), clonePointer(r.Error), maps.Clone(r.ExternalIDs)
-	c.MTURequest = clonePointer(r.MTURequest)
+	c.MTURequest, c.LinkState = clonePointer(r.MTURequest), clonePointer(r.LinkState)
+	c.Options, c.BFD, c.BFDStatus = maps.Clone(r.Options), maps.Clone(r.BFD), maps.Clone(r.BFDStatus)
 	return &c
 }
 

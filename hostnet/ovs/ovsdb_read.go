@@ -148,8 +148,14 @@ func (r *rows) object(key object.Key) object.Object {
 			return &object.Uplink{OwnerUID: p.owner(), Bridge: p.bridge.Name, Device: p.port.Name,
 				PhysicalNetwork: id(p.iface.ExternalIDs, idPhysicalNetwork), MTURequest: p.mtuRequest()}
 		}
+	case object.KindSession:
+		if p, ok := r.port(key.Name); ok {
+			if s := r.sessionOf(p); s != nil {
+				return s
+			}
+		}
 	case object.KindOVSPort:
-		if p, ok := r.port(key.Name); ok && !p.local() && !p.uplink() {
+		if p, ok := r.port(key.Name); ok && !p.local() && !p.uplink() && p.session() == "" {
 			return guestPort(p)
 		}
 	}
@@ -193,11 +199,17 @@ func (r *rows) keys() []object.Key {
 		}
 	}
 	for _, p := range r.ports() {
-		if k, ours := p.key(); ours {
+		if k, ours := p.key(); ours && (k.Kind != object.KindSession || k.Name == p.port.Name || !r.carried(k.Name)) {
 			out = append(out, k)
 		}
 	}
 	return out
+}
+
+// carried says that the port that carries a session is there, so that its other port need not be told of beside it.
+func (r *rows) carried(session string) bool {
+	p, ok := r.port(session)
+	return ok && p.session() == session
 }
 
 // key is the object that a port of ours is.
@@ -207,6 +219,8 @@ func (p portView) key() (k object.Key, ours bool) {
 		return k, false
 	case p.uplink():
 		return object.Key{Kind: object.KindUplink, Name: p.port.Name}, true
+	case p.session() != "":
+		return object.Key{Kind: object.KindSession, Name: p.session()}, true
 	}
 	return object.Key{Kind: object.KindOVSPort, Name: p.port.Name}, true
 }
@@ -226,19 +240,19 @@ func (r *rows) owns(k object.Key) bool {
 }
 
 // facts adds every interface, whoever made it, and every bridge that is not ours.
-func (r *rows) facts(into *object.Facts) {
+func (r *rows) facts(into *object.Facts, sessions *settling) {
 	for _, p := range r.ports() {
-		into.Interfaces[p.iface.Name] = p.facts()
+		into.Interfaces[p.iface.Name] = p.facts(sessions)
 	}
 	r.bridgeFacts(into)
 }
 
 // deviceFacts sets the facts of these interfaces, removes what is no interface any more, and looks at all bridges, which
 // are few.
-func (r *rows) deviceFacts(devices []string, into *object.Facts) {
+func (r *rows) deviceFacts(devices []string, into *object.Facts, sessions *settling) {
 	for _, name := range devices {
 		if p, there := r.port(name); there {
-			into.Interfaces[name] = p.facts()
+			into.Interfaces[name] = p.facts(sessions)
 		} else {
 			delete(into.Interfaces, name)
 		}
@@ -247,9 +261,9 @@ func (r *rows) deviceFacts(devices []string, into *object.Facts) {
 	r.bridgeFacts(into)
 }
 
-func (p portView) facts() object.InterfaceFacts {
+func (p portView) facts(sessions *settling) object.InterfaceFacts {
 	f := object.InterfaceFacts{Bridge: p.bridge.Name, Error: p.problem(), InterfaceID: id(p.iface.ExternalIDs, idInterface),
-		OwnerUID: id(p.iface.ExternalIDs, idOwner), Created: p.created()}
+		OwnerUID: id(p.iface.ExternalIDs, idOwner), Created: p.created(), Session: sessions.facts(p)}
 	if n := p.iface.OFPort; n != nil && *n > 0 {
 		f.OFPort = uint32(*n)
 	}

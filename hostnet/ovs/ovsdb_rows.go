@@ -42,6 +42,10 @@ type interfaceRow struct {
 	Error       *string           `ovsdb:"error"`
 	MTURequest  *int              `ovsdb:"mtu_request"`
 	ExternalIDs map[string]string `ovsdb:"external_ids"`
+	Options     map[string]string `ovsdb:"options"`
+	BFD         map[string]string `ovsdb:"bfd"`
+	BFDStatus   map[string]string `ovsdb:"bfd_status"`
+	LinkState   *string           `ovsdb:"link_state"`
 }
 
 type controllerRow struct {

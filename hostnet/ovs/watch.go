@@ -27,6 +27,7 @@ func (d *Driver) Watch(ctx context.Context, notify func(object.Event)) error {
 	defer tasks.Wait()
 	tasks.Go(func() { d.keepDatabase(ctx) })
 	tasks.Go(func() { d.keepMonitors(ctx) })
+	tasks.Go(func() { d.keepSessions(ctx) })
 	for {
 		select {
 		case <-ctx.Done():
@@ -93,10 +94,7 @@ func (d *Driver) keepMonitors(ctx context.Context) {
 			return
 		case <-d.events.bridges:
 		}
-		d.mu.Lock()
-		db := d.db
-		d.mu.Unlock()
-		if db != nil && !db.lost() {
+		if db := d.database(); db != nil && !db.lost() {
 			d.syncBridges(db)
 		}
 	}
@@ -124,6 +122,9 @@ func (d *Driver) keepMonitor(ctx context.Context, bridge string, v *flowView) {
 					}
 					cancel() // without the base the monitor's news are of no use
 					return
+				}
+				if db := d.database(); db != nil {
+					d.sessions.base(bridge, len(v.cookies()) > 0, db.read())
 				}
 				v.setFresh()
 				d.events.put(true, nil)

@@ -92,6 +92,9 @@ func Advertisement(b *object.RABinding) ([]byte, error) {
 	mac, source, router := object.ServerMAC, object.ServerLinkLocal, time.Duration(0)
 	if b.Router {
 		mac, source, router = object.GatewayMAC, object.GatewayLinkLocal, routerLifetime
+		if b.RouterMAC != (object.MAC{}) {
+			mac, source = b.RouterMAC, b.RouterMAC.LinkLocal()
+		}
 	}
 	options := []ndp.Option{&ndp.LinkLayerAddress{Direction: ndp.Source, Addr: mac[:]}}
 	if b.MTU >= minMTU {

@@ -21,6 +21,7 @@ const (
 
 	nicira         = 0x00002320
 	niciraMove     = 6
+	niciraBundleTo = 13 // bundle_load
 	niciraResubmit = 14
 	niciraPush     = 27
 	niciraPop      = 28
@@ -89,6 +90,8 @@ func appendAction(b []byte, a object.Action) ([]byte, error) {
 			return b, fmt.Errorf("action set_field: there is no reg%d", a.Reg)
 		}
 		return appendSetField(b, register(a.Reg), be32(a.Value)), nil
+	case object.LoadLive:
+		return appendLoadLive(b, a)
 	case object.SetEthSrc:
 		return appendSetField(b, fieldEthSrc(), a.MAC[:]), nil
 	case object.PushVLAN:
@@ -103,6 +106,36 @@ func appendAction(b []byte, a object.Action) ([]byte, error) {
 		return appendLearn(b, a), nil
 	}
 	return b, fmt.Errorf("action %T has no bytes here", a)
+}
+
+// appendLoadLive writes NXAST_BUNDLE_LOAD with active_backup (both 0, as are the hashed field eth_src and its basis) into the
+// lower half of a register.
+func appendLoadLive(b []byte, a object.LoadLive) ([]byte, error) {
+	be := binary.BigEndian
+	if a.Reg > 7 {
+		return b, fmt.Errorf("action bundle_load: reg%d has no 16-bit name", a.Reg)
+	}
+	var members []byte
+	for _, p := range a.Ports {
+		if p > 0xffff {
+			return b, fmt.Errorf("action bundle_load: %d is no port of 16 bits", p)
+		}
+		if p != 0 {
+			members = be.AppendUint16(members, uint16(p))
+		}
+	}
+	const fixed = 32
+	length := (fixed + len(members) + 7) &^ 7
+	start := len(b)
+	b = appendNicira(b, niciraBundleTo, uint16(length))
+	b = append(b, make([]byte, 6)...) // algorithm, fields, basis
+	b = be.AppendUint32(b, field{classNXM0, 0, 2}.header())
+	b = be.AppendUint16(b, uint16(len(members)/2))
+	b = be.AppendUint16(b, 16-1) // from bit 0, 16 bits
+	b = be.AppendUint32(b, field{classNXM1, a.Reg, 4}.header())
+	b = append(b, make([]byte, 4)...)
+	b = append(b, members...)
+	return append(b, make([]byte, start+length-len(b))...), nil
 }
 
 func appendActionHeader(b []byte, kind, length uint16) []byte {

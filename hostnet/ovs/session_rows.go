@@ -1,0 +1,115 @@
+package ovs
+
+import (
+	"fmt"
+	"strconv"
+
+	"github.com/ovn-kubernetes/libovsdb/ovsdb"
+
+	"weft/hostnet/object"
+)
+
+// idSession is the key of external_ids, on both ports of a BFD session of ours, that names the one that carries it.
+const idSession = "weft-session"
+
+// Both sides of a session have the same constant addresses, as OVS wants some: they never leave the two hosts' segment, and MACs
+// tell sessions apart. The pair is OVS's own default (RFC 3927 addresses), the second being whom it speaks to.
+const (
+	sessionSource      = "169.254.1.1"
+	sessionDestination = "169.254.1.0"
+)
+
+func (p portView) session() string { return id(p.iface.ExternalIDs, idSession) }
+
+// sessionSettings is the column bfd of a session (ovs-vswitchd.conf.db(5)): local_… is what it sends with, remote_dst_mac what
+// it accepts.
+func sessionSettings(s *object.Session) map[string]string {
+	interval := strconv.FormatInt(object.SessionInterval.Milliseconds(), 10)
+	return map[string]string{
+		"enable": "true", "min_tx": interval, "min_rx": interval, "bfd_src_ip": sessionSource, "bfd_dst_ip": sessionDestination,
+		"bfd_local_src_mac": s.Local.String(), "bfd_local_dst_mac": s.Remote.String(), "bfd_remote_dst_mac": s.Local.String(),
+	}
+}
+
+// sessionOf is the session that a port carries; nil for any other port.
+func (r *rows) sessionOf(p portView) *object.Session {
+	if p.session() != p.port.Name {
+		return nil
+	}
+	s := &object.Session{OwnerUID: p.owner(), Bridge: p.bridge.Name, Device: p.port.Name, Wire: p.iface.Options["peer"]}
+	s.Local, s.Remote = macOrZero(p.iface.BFD["bfd_local_src_mac"]), macOrZero(p.iface.BFD["bfd_local_dst_mac"])
+	deviate := func(format string, args ...any) { s.Deviations = append(s.Deviations, fmt.Sprintf(format, args...)) }
+	if p.iface.Type != "patch" {
+		deviate("%s has type %q", p.port.Name, p.iface.Type)
+	}
+	for k, want := range sessionSettings(s) {
+		if have := p.iface.BFD[k]; have != want {
+			deviate("bfd:%s is %q", k, have)
+		}
+	}
+	wire, there := r.port(s.Wire)
+	switch {
+	case !there || wire.session() != s.Device:
+		deviate("%q is not there, or no port of the session", s.Wire)
+	case wire.bridge.UUID != p.bridge.UUID || wire.iface.Type != "patch" || wire.iface.Options["peer"] != s.Device || len(wire.iface.BFD) > 0:
+		deviate("%s is not the other end of %s", s.Wire, s.Device)
+	}
+	return s
+}
+
+func macOrZero(text string) object.MAC {
+	m, err := parseMAC(text)
+	if err != nil {
+		return object.MAC{}
+	}
+	return m
+}
+
+// setSession makes both ports, or mends them.
+func (t *dbChanges) setSession(s *object.Session) error {
+	if err := t.setPatch(s, s.Device, s.Wire, sessionSettings(s)); err != nil {
+		return err
+	}
+	return t.setPatch(s, s.Wire, s.Device, nil)
+}
+
+func (t *dbChanges) setPatch(s *object.Session, device, peer string, bfd map[string]string) error {
+	tag := uint16(object.DeadVLAN)
+	p, there := t.rows.port(device)
+	if there && p.session() != s.Device {
+		return fmt.Errorf("bfd session: port %s is there already and not the session's", device)
+	}
+	w := wantedPort{device: device, bridge: s.Bridge, tag: &tag, ids: map[string]string{idOwner: s.OwnerUID, idSession: s.Device},
+		patch: &patchEnd{peer: peer, bfd: bfd}}
+	if err := t.setPort(w); err != nil || !there {
+		return err
+	}
+	t.update(tableInterface, p.iface.UUID, w.patch.row())
+	return nil
+}
+
+// patchEnd is what makes an interface an end of a patch.
+type patchEnd struct {
+	peer string
+	bfd  map[string]string
+}
+
+func (e *patchEnd) row() ovsdb.Row {
+	settings := map[any]any{}
+	for k, v := range e.bfd {
+		settings[k] = v
+	}
+	return ovsdb.Row{"type": "patch", "options": ovsdb.OvsMap{GoMap: map[any]any{"peer": e.peer}}, "bfd": ovsdb.OvsMap{GoMap: settings}}
+}
+
+// removeSession deletes both ports.
+func (t *dbChanges) removeSession(device string) error {
+	for _, p := range t.rows.ports() {
+		if p.session() == device {
+			if err := t.removePort(p.port.Name); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,163 @@
+package ovs
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"weft/hostnet/object"
+)
+
+// settling knows of each BFD session whether what the switch says of it means anything yet: a session that has just been made,
+// or whose switch or uplink has just come up, is down whether or not the other host is there.
+type settling struct {
+	mu       sync.Mutex
+	sessions map[string]*sessionState // by device
+	bridges  map[string]bool          // whose flows have been read
+	wake     chan struct{}            // holds one
+}
+
+type sessionState struct {
+	settled bool
+	since   time.Time // when the switch and the uplink were last found there; zero while they are not
+	// doubted: the switch has started anew and may not have written yet that the session is down.
+	doubted bool
+}
+
+func newSettling() *settling {
+	return &settling{sessions: map[string]*sessionState{}, bridges: map[string]bool{}, wake: make(chan struct{}, 1)}
+}
+
+// base takes in that a bridge's flows have been read, and whether there were any of ours. If there were, the switch has gone on
+// by itself, and the sessions are what they were: at the first look they count as settled, for what is open must not be closed by a
+// restart of this program. If there were none the switch has started anew.
+func (s *settling) base(bridge string, flows bool, r *rows) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	first := !s.bridges[bridge]
+	s.bridges[bridge] = true
+	if flows && !first {
+		return
+	}
+	for _, p := range r.sessionPorts() {
+		if p.bridge.Name == bridge {
+			s.sessions[p.port.Name] = &sessionState{settled: flows, doubted: !flows}
+		}
+	}
+	signal(s.wake)
+}
+
+// look brings all sessions up to date. It returns the devices whose facts changed by it, and when to look again; zero for not
+// before something changes.
+func (s *settling) look(r *rows, now time.Time) (changed []string, again time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	there := map[string]bool{}
+	for _, p := range r.sessionPorts() {
+		there[p.port.Name] = true
+		one := s.sessions[p.port.Name]
+		if one == nil {
+			one = &sessionState{}
+			s.sessions[p.port.Name] = one
+		}
+		before := *one
+		one.look(p.iface, r.carrier(p.bridge), now)
+		if one.settled != before.settled || one.doubted != before.doubted {
+			changed = append(changed, p.port.Name)
+		}
+		if at := one.since.Add(object.SessionSettle); !one.since.IsZero() && (!one.settled || one.doubted) && (again.IsZero() || at.Before(again)) {
+			again = at
+		}
+	}
+	for device := range s.sessions {
+		if !there[device] {
+			delete(s.sessions, device)
+		}
+	}
+	return changed, again
+}
+
+func (o *sessionState) look(i *interfaceRow, carrier bool, now time.Time) {
+	if !carrier || i.OFPort == nil || *i.OFPort < 1 || len(i.BFDStatus) == 0 {
+		o.settled, o.since = false, time.Time{}
+		return
+	}
+	if o.since.IsZero() {
+		o.since = now
+	}
+	up, waited := i.BFDStatus["state"] == "up", now.Sub(o.since) >= object.SessionSettle
+	if !up || waited {
+		o.doubted = false
+	}
+	if up && !o.doubted || waited {
+		o.settled = true
+	}
+}
+
+// facts are what is known of a session; the zero value for a port that is none.
+func (s *settling) facts(p portView) object.SessionFacts {
+	if p.session() != p.port.Name {
+		return object.SessionFacts{}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	one := s.sessions[p.port.Name]
+	if one == nil {
+		return object.SessionFacts{Known: true}
+	}
+	return object.SessionFacts{Known: true, Settled: one.settled, Up: p.iface.BFDStatus["state"] == "up" && !one.doubted}
+}
+
+// sessionPorts are the ports that carry a session of ours.
+func (r *rows) sessionPorts() (out []portView) {
+	for _, m := range r.db.rows.Table(tableInterface).RowsShallow() {
+		i := m.(*interfaceRow)
+		if id(i.ExternalIDs, idSession) != i.Name {
+			continue
+		}
+		if p, ok := r.port(i.Name); ok {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// carrier says that none of a bridge's uplinks is without one.
+func (r *rows) carrier(b *bridgeRow) bool {
+	for _, uuid := range b.Ports {
+		row, ok := r.db.rows.Table(tablePort).Row(uuid).(*portRow)
+		if !ok {
+			continue
+		}
+		p, ok := r.view(row, r.db.rows.Table(tableInterface).Row)
+		if ok && p.uplink() && (p.iface.LinkState == nil || *p.iface.LinkState != "up") {
+			return false
+		}
+	}
+	return true
+}
+
+// keepSessions looks at the sessions whenever something of them changed or a wait ends, until ctx does.
+func (d *Driver) keepSessions(ctx context.Context) {
+	timer := time.NewTimer(time.Hour)
+	defer timer.Stop()
+	for {
+		if db := d.database(); db != nil {
+			changed, again := d.sessions.look(db.read(), time.Now())
+			if len(changed) > 0 {
+				d.events.put(false, nil, changed...)
+			}
+			timer.Reset(time.Hour)
+			if !again.IsZero() {
+				timer.Reset(time.Until(again))
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		case <-d.sessions.wake:
+		case <-d.events.sessions:
+		}
+	}
+}

@@ -1,0 +1,59 @@
+package ovs
+
+import (
+	"testing"
+	"time"
+
+	"weft/hostnet/object"
+)
+
+// What a session's state means depends on how long the switch and the uplink have been there.
+func TestSessionSettles(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	port := 3
+	down, up := map[string]string{"state": "down"}, map[string]string{"state": "up"}
+	type step struct {
+		after   time.Duration
+		status  map[string]string
+		carrier bool
+		settled bool
+	}
+	for name, steps := range map[string][]step{
+		"comes up":                {{0, nil, true, false}, {time.Second, down, true, false}, {2 * time.Second, up, true, true}, {9 * time.Second, down, true, true}},
+		"never comes up":          {{0, down, true, false}, {object.SessionSettle - 1, down, true, false}, {object.SessionSettle, down, true, true}},
+		"loses the carrier":       {{0, up, true, true}, {time.Second, up, false, false}, {time.Minute, down, true, false}, {time.Minute + time.Second, up, true, true}},
+		"without carrier no wait": {{0, down, false, false}, {time.Hour, down, false, false}, {time.Hour + 1, down, true, false}},
+	} {
+		s := &sessionState{}
+		for i, at := range steps {
+			s.look(&interfaceRow{OFPort: &port, BFDStatus: at.status}, at.carrier, start.Add(at.after))
+			if s.settled != at.settled {
+				t.Errorf("%s, step %d: settled %v", name, i, s.settled)
+			}
+		}
+	}
+}
+
+// A switch that has started anew still has the old state in the database: it counts only once it has been seen to change, or has
+// stood for the whole wait.
+func TestRestartedSwitchIsDoubted(t *testing.T) {
+	t.Parallel()
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	port := 3
+	look := func(s *sessionState, state string, after time.Duration) bool {
+		s.look(&interfaceRow{OFPort: &port, BFDStatus: map[string]string{"state": state}}, true, start.Add(after))
+		return s.settled
+	}
+	s := &sessionState{doubted: true}
+	if look(s, "up", 0) || look(s, "up", time.Second) {
+		t.Error("the state of the switch before was believed")
+	}
+	if look(s, "down", 2*time.Second) || !look(s, "up", 3*time.Second) {
+		t.Error("a session that came up anew has to count")
+	}
+	s = &sessionState{doubted: true}
+	if look(s, "up", 0); !look(s, "up", object.SessionSettle) {
+		t.Error("a session that has been up for the whole wait has to count")
+	}
+}
