@@ -35,6 +35,14 @@ type Unit struct {
 	// Refused says why the item, or a part of it, cannot be on this host ("uplink eth0 carries the default route"). A
 	// refused port or network has no objects; a host with a refused uplink still has its bridge and its other uplinks.
 	Refused string
+	// Gateway says, of a centralized router, whether it may speak here; nil for all else.
+	Gateway *GatewayRole
+}
+
+// GatewayRole is what a centralized router is on this host, as far as is known here: the switch itself decides.
+type GatewayRole struct {
+	Active bool
+	Reason string // in words
 }
 
 // Compile turns one item of the slice into its unit. An item that is not in the slice becomes a unit without objects:

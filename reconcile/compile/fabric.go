@@ -27,7 +27,7 @@ type Fabric interface {
 	// uplink in either direction: what the leg sends there leaves with the host's own router MAC, groups, ARP and ND not at all.
 	Leg(b *Builder, s Site, n *desired.Network, leg Leg)
 	// ExternalLeg joins the host's end of an external namespace's veth to the external network, like a guest that may use
-	// the leg's MAC and speak for itself. Of the plug Uplink and Announce count: floating addresses are announced there too.
+	// the leg's MAC and speak for itself; with a Gate nothing passes while it is closed. Of the plug Uplink and Announce count: floating addresses are announced there too.
 	ExternalLeg(b *Builder, s Site, n *desired.Network, leg Leg) Plug
 }
 
@@ -55,6 +55,10 @@ type Leg struct {
 	Addresses []netip.Addr
 	// Veth is the pair's key: it is there before its end can be plugged.
 	Veth object.Key
+	// Gate is set on the legs of centralized routers, all of which are joined by ExternalLeg.
+	Gate *Gate
+	// Feature tells the flow sets of one owner's legs apart; empty is FeatureExternalLeg.
+	Feature string
 }
 
 // Site is what a fabric may know while it compiles one item: the desired slice, the host's facts, and the verdicts that do

@@ -23,9 +23,9 @@ func (c compiler) floatingIP(b *Builder, f *desired.FloatingIP) {
 		b.Refuse("%s", why)
 		return
 	}
-	n, wait := c.externalRoad(s.Host, f.Network)
+	n, e, wait := c.externalRoad(s.Host, f.Network, c.slice.Routers[router])
 	if wait == "" {
-		wait = c.floatingWait(f, n, router)
+		wait = c.floatingWait(f, n, e, router)
 	}
 	if wait != "" {
 		b.Pend("%s", wait)
@@ -35,12 +35,12 @@ func (c compiler) floatingIP(b *Builder, f *desired.FloatingIP) {
 	mapping := &object.NATMapping{OwnerUID: f.UID, Namespace: RouterNamespace(router), Floating: address, Fixed: f.Fixed.Addr,
 		Forwards: natForwards(f.Forwards)}
 	b.Add(mapping)
-	c.floatingRoad(b, s, fabric, n, f, router, mapping.Key())
+	c.floatingRoad(b, s, fabric, n, e, f, router, mapping.Key())
 }
 
 // floatingRoad adds how the external network finds the address here.
-func (c compiler) floatingRoad(b *Builder, s Site, fabric Fabric, n *desired.Network, f *desired.FloatingIP, router string, mapping object.Key) {
-	address, external, peer := f.Address.Addr, ExternalNamespace(n.UID), transitPeer(router)
+func (c compiler) floatingRoad(b *Builder, s Site, fabric Fabric, n *desired.Network, e exit, f *desired.FloatingIP, router string, mapping object.Key) {
+	address, external, peer := f.Address.Addr, e.namespace, transitPeer(router)
 	_, ours := transitPair(c.index.transits[router])
 	via := ours[0].Addr()
 	if address.Is6() {
@@ -49,12 +49,12 @@ func (c compiler) floatingRoad(b *Builder, s Site, fabric Fabric, n *desired.Net
 	route := &object.Route{OwnerUID: f.UID, Namespace: external, Destination: single(address), Via: via, Device: peer,
 		After: []object.Key{{Kind: object.KindAddresses, Name: external + "/" + peer}, mapping}}
 	b.Add(route)
-	leg := externalLeg(s.Host, n)
+	leg := e.leg
 	proxy := &object.Proxy{OwnerUID: f.UID, Namespace: external, Device: externalDevice, Address: address,
 		After: []object.Key{leg.Veth, route.Key()}}
 	b.Add(proxy)
 	plug := fabric.ExternalLeg(&Builder{}, s, n, leg)
-	if plug.Uplink != "" {
+	if plug.Uplink != "" && e.active {
 		b.Add(&object.Announcement{OwnerUID: f.UID, Device: plug.Uplink, VLAN: n.SegmentationID, MAC: leg.MAC,
 			Addresses: []netip.Addr{address}, After: append(plug.Announce, proxy.Key())})
 	}
@@ -114,7 +114,7 @@ func (c compiler) floatingRival(f *desired.FloatingIP) string {
 }
 
 // floatingWait says what a floating address waits for on this host; empty when nothing.
-func (c compiler) floatingWait(f *desired.FloatingIP, n *desired.Network, router string) string {
+func (c compiler) floatingWait(f *desired.FloatingIP, n *desired.Network, e exit, router string) string {
 	r := c.slice.Routers[router]
 	switch {
 	case r == nil || routerFault(r) != "" || r.External != n.UID:
@@ -122,7 +122,7 @@ func (c compiler) floatingWait(f *desired.FloatingIP, n *desired.Network, router
 	case !inSubnets(n, f.Address.Addr):
 		return "address " + f.Address.String() + " is in no subnet of the external network"
 	}
-	for _, p := range n.Gateway.Addresses {
+	for _, p := range e.gateway.Addresses {
 		if p.Addr() == f.Address.Addr {
 			return "address " + f.Address.String() + " is this host's own on the external network"
 		}
@@ -136,4 +136,9 @@ func natForwards(in []desired.Forward) []object.NATForward {
 		out = append(out, object.NATForward{Protocol: w.Protocol, First: w.First, Last: w.Last, To: w.To.Addr, ToFirst: w.ToFirst})
 	}
 	return out
+}
+
+func inSubnets(n *desired.Network, a netip.Addr) bool {
+	_, ok := subnetOf(n, a)
+	return ok
 }

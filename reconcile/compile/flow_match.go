@@ -32,12 +32,6 @@ func matchND(kind uint8) object.Match {
 
 func single(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
 
-// eui64 is the link-local address that a host derives from its MAC (RFC 4291 appendix A).
-func eui64(m object.MAC) netip.Addr {
-	return netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80,
-		8: m[0] ^ 2, 9: m[1], 10: m[2], 11: 0xff, 12: 0xfe, 13: m[3], 14: m[4], 15: m[5]})
-}
-
 // flowList collects the flows of one set.
 type flowList []object.Flow
 

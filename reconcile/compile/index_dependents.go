@@ -103,6 +103,12 @@ func (x *Index) concerned(slice *desired.Slice, device, interfaceID string, dirt
 	}
 	if uid, ok := x.legDevices[device]; ok {
 		dirty.add(desired.KindRouter, uid)
+		if x.routers[uid].watch != "" {
+			x.addRouterUsers(uid, dirty)
+		}
+	}
+	if uid, ok := x.sessions[device]; ok {
+		x.addWatchers(uid, dirty)
 	}
 	if uid, ok := x.extDevices[device]; ok {
 		dirty.add(desired.KindNetwork, uid)

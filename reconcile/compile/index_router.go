@@ -22,6 +22,8 @@ type routerIndex struct {
 	byPart        groups[string]      // network uid → neighbours
 	legDevices    map[string]string   // host's end of a leg → router uid
 	extDevices    map[string]string   // host's end of an external leg → network uid
+	byWatch       groups[string]      // network uid → centralized routers whose hosts watch each other on it
+	sessions      map[string]string   // port of a BFD session → network uid
 
 	transits map[string]uint32 // router uid → its slot of transit addresses
 }
@@ -34,6 +36,8 @@ type floatingKey struct {
 type routerRelations struct {
 	networks []string // of its legs
 	external string
+	watch    string // of a centralized router
+	sessions []string
 }
 
 type floatingRelations struct {
@@ -45,7 +49,8 @@ func newRouterIndex() routerIndex {
 	return routerIndex{
 		routers: map[string]routerRelations{}, floatings: map[string]floatingRelations{}, parts: map[string]string{},
 		byLeg: groups[string]{}, byExternal: groups[string]{}, byFloating: groups[floatingKey]{}, byFloatingNet: groups[string]{},
-		byRouter: groups[string]{}, byPart: groups[string]{}, legDevices: map[string]string{}, extDevices: map[string]string{},
+		byRouter: groups[string]{}, byPart: groups[string]{}, legDevices: map[string]string{}, extDevices: map[string]string{}, byWatch: groups[string]{},
+		sessions: map[string]string{},
 		transits: map[string]uint32{},
 	}
 }
@@ -58,6 +63,17 @@ func (x *routerIndex) fileRouter(r *desired.Router) {
 		x.legDevices[LegDevice(r.UID, leg.Network)] = r.UID
 	}
 	x.byExternal.add(rel.external, r.UID)
+	if g := r.Central; g != nil {
+		rel.watch = g.Watch
+		x.byWatch.add(g.Watch, r.UID)
+		x.legDevices[CentralLegDevice(r.UID, r.External)] = r.UID
+		for _, p := range g.Peers[:min(len(g.Peers), desired.MaxGatewayPeers)] {
+			for _, device := range []string{SessionDevice(g.Watch, p.Node), sessionWire(g.Watch, p.Node)} {
+				x.sessions[device] = g.Watch
+				rel.sessions = append(rel.sessions, device)
+			}
+		}
+	}
 	x.routers[r.UID] = rel
 }
 
@@ -69,6 +85,13 @@ func (x *routerIndex) dropRouter(uid string) {
 		delete(x.legDevices, LegDevice(uid, n))
 	}
 	x.byExternal.remove(rel.external, uid)
+	delete(x.legDevices, CentralLegDevice(uid, rel.external))
+	x.byWatch.remove(rel.watch, uid)
+	if len(x.byWatch[rel.watch]) == 0 {
+		for _, device := range rel.sessions {
+			delete(x.sessions, device)
+		}
+	}
 }
 
 func (x *routerIndex) fileFloating(f *desired.FloatingIP) {
@@ -162,8 +185,24 @@ func (x *Index) addRouter(uid string, dirty keySet) {
 	}
 }
 
+// addWatchers adds a network, and the centralized routers whose hosts watch each other on it, with what depends on who is
+// active.
+func (x *Index) addWatchers(network string, dirty keySet) {
+	dirty.add(desired.KindNetwork, network)
+	for uid := range x.byWatch[network] {
+		x.addRouterUsers(uid, dirty)
+	}
+}
+
 func (x *Index) addRouterUsers(uid string, dirty keySet) {
 	dirty.add(desired.KindRouter, uid)
+	if rel := x.routers[uid]; rel.watch != "" { // it stands in its networks' flood lists
+		for _, n := range append([]string{rel.watch, rel.external}, rel.networks...) {
+			if n != "" {
+				dirty.add(desired.KindNetwork, n)
+			}
+		}
+	}
 	for f := range x.byRouter[uid] {
 		dirty.add(desired.KindFloatingIP, f)
 	}

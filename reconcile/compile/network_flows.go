@@ -9,7 +9,7 @@ import (
 
 // networkFlows are the flows of one network: tables 0 and 50 by its VLAN, table 20 by its flood list, and what protects
 // the addresses of its DHCP servers, which every host answers for by itself.
-func networkFlows(n *desired.Network, s networkState, flood []uint32) []object.Flow {
+func networkFlows(n *desired.Network, s networkState, flood []object.Action) []object.Flow {
 	var l flowList
 	meta := object.Exact64(s.number)
 	if s.uplinkPort != 0 {
@@ -18,12 +18,8 @@ func networkFlows(n *desired.Network, s networkState, flood []uint32) []object.F
 		l.add(tableUplink, prioAllow, object.Match{Metadata: meta},
 			object.PushVLAN{ID: n.SegmentationID}, object.Output{Port: s.uplinkPort})
 	}
-	actions := make([]object.Action, 0, len(flood)+1)
-	for _, port := range flood {
-		actions = append(actions, object.Output{Port: port})
-	}
-	actions = append(actions, object.Goto{Table: tableUplink})
-	l.add(tableForward, prioAllow, object.Match{Metadata: meta, EthDst: object.GroupMAC()}, actions...)
+	l.add(tableForward, prioAllow, object.Match{Metadata: meta, EthDst: object.GroupMAC()}, flood...)
+	centralNetworkRules(&l, n, meta)
 	for _, server := range dhcpServers(n) {
 		address := single(server)
 		l.drop(tableForward, prioDrop, object.Match{Metadata: meta, EthType: ethARP, ARPTPA: address})

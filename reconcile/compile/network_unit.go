@@ -20,7 +20,7 @@ func (c compiler) network(b *Builder, n *desired.Network) {
 	}
 	fabric.Network(b, s, n)
 	if n.Gateway != nil {
-		c.external(b, s, fabric, n)
+		c.addExit(b, s, fabric, n, c.exitOf(s.Host, n, nil))
 	}
 }
 

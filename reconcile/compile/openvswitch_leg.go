@@ -1,6 +1,8 @@
 package compile
 
 import (
+	"cmp"
+
 	"weft/hostnet/object"
 	"weft/model/desired"
 )
@@ -26,19 +28,29 @@ func (OpenVSwitch) Leg(b *Builder, s Site, n *desired.Network, leg Leg) {
 func (OpenVSwitch) ExternalLeg(b *Builder, s Site, n *desired.Network, leg Leg) Plug {
 	wire := s.networkState(s.Host, n)
 	plug := Plug{Device: leg.Device, Netdev: true}
-	plug.Open = s.plugLeg(b, leg, FeatureExternalLeg, func(ofport uint32) []object.Flow {
-		return externalLegFlows(wire.number, leg.MAC, ofport)
+	feature := cmp.Or(leg.Feature, FeatureExternalLeg)
+	if leg.Gate != nil && leg.Gate.Closed != "" {
+		s.plugLeg(b, leg, feature, nil)
+		b.Pend("%s", leg.Gate.Closed)
+		return plug
+	}
+	plug.Open = s.plugLeg(b, leg, feature, func(ofport uint32) []object.Flow {
+		if leg.Gate == nil {
+			return externalLegFlows(wire.number, leg.MAC, ofport)
+		}
+		return centralLegFlows(wire.number, leg, ofport)
 	})
 	if wire.uplinkPort != 0 {
 		plug.Uplink = wire.device
 		plug.Announce = []object.Key{
-			flowSetKey(s.Host.Bridge, leg.OwnerUID, FeatureExternalLeg), flowSetKey(s.Host.Bridge, n.UID, FeatureNetwork),
+			flowSetKey(s.Host.Bridge, leg.OwnerUID, feature), flowSetKey(s.Host.Bridge, n.UID, FeatureNetwork),
 		}
 	}
 	return plug
 }
 
-// plugLeg adds the OVS port and the flow set of a leg, and says whether it has a number and so flows.
+// plugLeg adds the OVS port and the flow set of a leg, and says whether it has a number and so flows. Without flows the leg is
+// plugged and mute.
 func (s Site) plugLeg(b *Builder, leg Leg, feature string, flows func(ofport uint32) []object.Flow) bool {
 	h := s.Host
 	if s.bridgeRefusal(h) != "" {
@@ -51,6 +63,9 @@ func (s Site) plugLeg(b *Builder, leg Leg, feature string, flows func(ofport uin
 	ofport := s.legPort(leg.Device)
 	if ofport == 0 {
 		b.Pend("waits for an OpenFlow port number of %s%s", leg.Device, because(s.facts.Interfaces[leg.Device].Error))
+		return false
+	}
+	if flows == nil {
 		return false
 	}
 	b.Add(&object.FlowSet{

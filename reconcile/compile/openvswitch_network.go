@@ -31,8 +31,9 @@ func (OpenVSwitch) Network(b *Builder, s Site, n *desired.Network) {
 	}
 	b.Add(&object.FlowSet{
 		OwnerUID: n.UID, Bridge: h.Bridge, Feature: FeatureNetwork, Cookie: Cookie(n.UID, FeatureNetwork),
-		Flows: networkFlows(n, wire, s.floodPorts(n)), After: after,
+		Flows: networkFlows(n, wire, floodActions(s.floodPorts(n), s.centralLegs(n))), After: after,
 	})
+	s.sessions(b, n, wire)
 }
 
 // networkState finds the uplink of a network's physical network.

@@ -70,7 +70,7 @@ func ipv6SourceFlows(l *flowList, from object.Match, a model.Address) {
 // linkLocalFlows: the address derived from the port's MAC is the port's from the start; any other belongs to the port of
 // the network that used it first, a bounded number per port; tables 11, 15 and 17.
 func linkLocalFlows(l *flowList, p *desired.Port, network uint64, ofport uint32) {
-	derived := object.Match{Metadata: object.Exact64(network), EthType: ethIPv6, IPSrc: single(eui64(object.MAC(p.MAC)))}
+	derived := object.Match{Metadata: object.Exact64(network), EthType: ethIPv6, IPSrc: single(object.MAC(p.MAC).LinkLocal())}
 	l.add(tableLinkLocal, prioAllow, derived, object.SetReg{Reg: 5, Value: ofport})
 
 	free := object.Match{InPort: ofport, EthType: ethIPv6, Reg5: object.Exact32(0)}

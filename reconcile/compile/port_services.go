@@ -10,8 +10,8 @@ import (
 )
 
 // addServices adds what weftd serves on the guest's own device: leases for the port's addresses, and router
-// advertisements where the network has an IPv6 subnet. router says that they offer a router of ours.
-func addServices(u *Builder, n *desired.Network, p *desired.Port, device string, router bool) {
+// advertisements where the network has an IPv6 subnet. router says that they offer a router of ours, and mac is its own if it has one.
+func addServices(u *Builder, n *desired.Network, p *desired.Port, device string, router bool, mac object.MAC) {
 	lease := time.Duration(max(n.DHCP.LeaseSeconds, 60)) * time.Second
 	mtu := n.DHCP.MTU
 	if mtu == 0 {
@@ -41,7 +41,7 @@ func addServices(u *Builder, n *desired.Network, p *desired.Port, device string,
 	}
 	u.Add(&object.RABinding{
 		OwnerUID: p.UID, Device: device, MTU: mtu, Lease: lease, Prefixes: prefixes, DNS: dns, Domain: n.DHCP.Domain,
-		Router: router,
+		Router: router, RouterMAC: mac,
 	})
 }
 

@@ -30,11 +30,12 @@ func (c compiler) port(b *Builder, p *desired.Port) {
 		b.Pend("%s", wait)
 		return
 	}
-	addPlugged(b, usable, p, plug, c.hasGateway6(n.UID))
+	mac, router := c.networkRouterMAC(n)
+	addPlugged(b, usable, p, plug, router, mac)
 }
 
 // addPlugged adds what is built on a guest's device.
-func addPlugged(b *Builder, n *desired.Network, p *desired.Port, plug Plug, router bool) {
+func addPlugged(b *Builder, n *desired.Network, p *desired.Port, plug Plug, router bool, mac object.MAC) {
 	if plug.Netdev {
 		b.Add(&object.Qdisc{OwnerUID: p.UID, Device: plug.Device})
 	}
@@ -50,7 +51,7 @@ func addPlugged(b *Builder, n *desired.Network, p *desired.Port, plug Plug, rout
 		return
 	}
 	if plug.Netdev {
-		addServices(b, n, p, plug.Device, router)
+		addServices(b, n, p, plug.Device, router, mac)
 	}
 	if plug.Uplink != "" {
 		b.Add(&object.Announcement{

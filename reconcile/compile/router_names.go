@@ -40,6 +40,17 @@ func LegInner(networkUID string) string { return digestName("n", networkUID) }
 // ExternalLegDevice is the host's end of an external namespace's veth on its network.
 func ExternalLegDevice(networkUID string) string { return digestName("we", networkUID) }
 
+// CentralLegDevice is the host's end of a centralized router's veth on its external network.
+func CentralLegDevice(routerUID, networkUID string) string {
+	return digestName("we", routerUID+"/"+networkUID)
+}
+
+// SessionDevice is the port that carries the BFD session with a host on a network.
+func SessionDevice(networkUID, node string) string { return digestName("wb", networkUID+"/"+node) }
+
+// sessionWire is the other end of that port, where the session's packets come out and go in.
+func sessionWire(networkUID, node string) string { return digestName("wq", networkUID+"/"+node) }
+
 // transitPeer is the end of a router's transit veth in the external namespace.
 func transitPeer(routerUID string) string { return digestName("t", routerUID) }
 

@@ -17,13 +17,21 @@ func (c compiler) router(b *Builder, r *desired.Router) {
 		b.Refuse("%s", why)
 		return
 	}
+	if r.Central != nil {
+		if why := centralFault(s.Host, r); why != "" {
+			b.Refuse("%s", why)
+			return
+		}
+		g := c.gate(s.Host, r)
+		b.Gateway = &GatewayRole{Active: g.Active, Reason: g.Reason}
+	}
 	namespace := RouterNamespace(r.UID)
 	b.Add(&object.Namespace{OwnerUID: r.UID, Name: namespace})
 	for _, leg := range r.Legs {
 		c.routerLeg(b, s, fabric, r, leg)
 	}
 	if r.External != "" {
-		c.transit(b, r)
+		c.transit(b, s, fabric, r)
 	}
 }
 
@@ -47,16 +55,25 @@ func (c compiler) routerLeg(b *Builder, s Site, fabric Fabric, r *desired.Router
 		return
 	}
 	namespace, inner, outer := RouterNamespace(r.UID), LegInner(n.UID), LegDevice(r.UID, n.UID)
-	veth := &object.Veth{OwnerUID: r.UID, Namespace: namespace, Name: inner, MAC: object.GatewayMAC,
+	veth := &object.Veth{OwnerUID: r.UID, Namespace: namespace, Name: inner, MAC: routerMAC(r),
 		Peer: object.VethEnd{Name: outer}, MTU: n.MTU}
 	b.Add(veth)
-	b.Add(&object.Addresses{OwnerUID: r.UID, Namespace: namespace, Device: inner, Prefixes: leg.Addresses,
-		After: []object.Key{veth.Key()}})
-	fabric.Leg(b, s, n, Leg{OwnerUID: r.UID, Device: outer, MAC: object.GatewayMAC, Addresses: hostParts(leg.Addresses), Veth: veth.Key()})
+	addresses := &object.Addresses{OwnerUID: r.UID, Namespace: namespace, Device: inner, Prefixes: leg.Addresses,
+		After: []object.Key{veth.Key()}}
+	b.Add(addresses)
+	joined := Leg{OwnerUID: r.UID, Device: outer, MAC: routerMAC(r), Addresses: hostParts(leg.Addresses), Veth: veth.Key()}
+	if r.Central == nil {
+		fabric.Leg(b, s, n, joined)
+		return
+	}
+	g := c.gate(s.Host, r)
+	joined.Gate, joined.Feature = &g, FeatureLeg(n.UID)
+	plug := fabric.ExternalLeg(b, s, n, joined)
+	announceLeg(b, n, joined, plug, g.Active, n.UID, addresses.Key())
 }
 
 // transit adds what leads from a router's namespace to its external network's on the same host.
-func (c compiler) transit(b *Builder, r *desired.Router) {
+func (c compiler) transit(b *Builder, s Site, fabric Fabric, r *desired.Router) {
 	x := c.slice.Networks[r.External]
 	switch {
 	case x == nil:
@@ -65,11 +82,16 @@ func (c compiler) transit(b *Builder, r *desired.Router) {
 	case c.networkRefusal(x) != "":
 		b.Pend("external network %s/%s is refused: %s", x.Project, x.Name, c.networkRefusal(x))
 		return
-	case x.Gateway == nil:
+	}
+	e := c.exitOf(s.Host, x, r)
+	if e.gateway == nil {
 		b.Pend("external network %s/%s has no address on this host yet", x.Project, x.Name)
 		return
 	}
-	namespace, external, peer := RouterNamespace(r.UID), ExternalNamespace(x.UID), transitPeer(r.UID)
+	if r.Central != nil {
+		c.addExit(b, s, fabric, x, e)
+	}
+	namespace, external, peer := RouterNamespace(r.UID), e.namespace, transitPeer(r.UID)
 	veth := &object.Veth{OwnerUID: r.UID, Namespace: namespace, Name: transitDevice,
 		Peer: object.VethEnd{Namespace: external, Name: peer}, MTU: x.MTU}
 	b.Add(veth)
@@ -80,7 +102,7 @@ func (c compiler) transit(b *Builder, r *desired.Router) {
 	nat := &object.NATTable{OwnerUID: r.UID, Namespace: namespace, Role: object.NATRouter, Outside: transitDevice,
 		Sources: hostParts(ours), After: []object.Key{veth.Key()}}
 	b.Add(nat)
-	if x.Gateway.RoutedIPv6 {
+	if e.gateway.RoutedIPv6 {
 		nat.Sources = nat.Sources[:1]
 		addRouted(b, r, external, peer, ours[1].Addr())
 	}

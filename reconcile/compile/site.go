@@ -57,7 +57,7 @@ func (s Site) GuestDevice(p *desired.Port) (device, pending, refused string) {
 func (s Site) DHCPServers(n *desired.Network) []netip.Addr { return dhcpServers(n) }
 
 // LinkLocal is the address that a guest derives from its MAC (RFC 4291 appendix A).
-func (s Site) LinkLocal(m model.MAC) netip.Addr { return eui64(object.MAC(m)) }
+func (s Site) LinkLocal(m model.MAC) netip.Addr { return object.MAC(m).LinkLocal() }
 
 // OnlyLocal is the sentence about a network whose guests reach only this host, and why.
 func (s Site) OnlyLocal(why string) string { return onlyLocal + why }

@@ -17,6 +17,8 @@ const (
 	tableGuestARP     uint8 = 19
 	tableForward      uint8 = 20
 	tableFromNetwork  uint8 = 30
+	tableGateFrom     uint8 = 40
+	tableGateTo       uint8 = 41
 	tableUplink       uint8 = 50
 )
 

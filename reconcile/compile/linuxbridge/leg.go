@@ -27,6 +27,10 @@ func (Fabric) Leg(b *compile.Builder, s compile.Site, n *desired.Network, leg co
 // ExternalLeg joins an external namespace's veth to the external network's bridge: it may use its own MAC alone, and any
 // address, for the floating addresses are behind it.
 func (Fabric) ExternalLeg(b *compile.Builder, s compile.Site, n *desired.Network, leg compile.Leg) compile.Plug {
+	if leg.Gate != nil {
+		b.Pend("centralized routers need a host with Open vSwitch, whose BFD sessions decide who is active: give it spec.driver ovs")
+		return compile.Plug{}
+	}
 	bridge := BridgeName(n.UID)
 	port := join(b, bridge, &object.GuardMembers{OwnerUID: leg.OwnerUID, Name: leg.Device, Members: []object.GuardMember{
 		{Set: object.GuardExits, Interface: leg.Device},

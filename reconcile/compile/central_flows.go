@@ -1,0 +1,66 @@
+package compile
+
+import (
+	"weft/hostnet/object"
+	"weft/model/desired"
+)
+
+// gateReg holds the port that LoadLive found: the leg's own when the gate is open.
+const gateReg = 5
+
+// live looks for the first live port among those before this host and the leg itself.
+func (g Gate) live(ofport uint32) object.LoadLive {
+	l := object.LoadLive{Reg: gateReg}
+	copy(l.Ports[:], append(append([]uint32(nil), g.Before...), ofport))
+	return l
+}
+
+// centralLegFlows are the flows of a centralized router's leg: like a guest's that may speak for itself, behind its gate. What is for
+// the router and does not get through goes to the wire, where the active one is.
+func centralLegFlows(number uint64, leg Leg, ofport uint32) []object.Flow {
+	var l flowList
+	meta, open := object.Exact64(number), object.Exact32(ofport)
+	from := object.Match{InPort: ofport, VLAN: object.VLANUntagged(), EthSrc: object.ExactMAC(leg.MAC)}
+	to := object.Match{Metadata: meta, EthDst: object.ExactMAC(leg.MAC)}
+	mark := []object.Action{object.SetReg{Reg: 6, Value: ofport}, object.SetMetadata{Value: number}}
+	if len(leg.Gate.Before) == 0 {
+		l.add(tableClassify, prioAllow, from, append(mark, object.Goto{Table: tableForward})...)
+		l.add(tableForward, prioAllow, to, object.Output{Port: ofport})
+		return l
+	}
+	live := leg.Gate.live(ofport)
+	l.add(tableClassify, prioAllow, from, append(mark, live, object.Goto{Table: tableGateFrom})...)
+	l.add(tableGateFrom, prioAllow, object.Match{Metadata: meta, Reg5: open, Reg6: open}, object.Resubmit{Table: tableForward})
+	l.add(tableForward, prioAllow, to, live, object.Goto{Table: tableGateTo})
+	l.add(tableGateTo, prioAllow, object.Match{Metadata: meta, Reg5: open}, object.Output{Port: ofport})
+	l.add(tableGateTo, prioGeneral, to, object.Goto{Table: tableUplink})
+	return l
+}
+
+// floodActions lead a group frame to the network's guests and legs here. What is behind a gate is asked for anew each time.
+func floodActions(guests []uint32, legs []centralLeg) []object.Action {
+	var actions []object.Action
+	for _, port := range guests {
+		actions = append(actions, object.Output{Port: port})
+	}
+	for _, leg := range legs {
+		if len(leg.gate.Before) == 0 {
+			actions = append(actions, object.Output{Port: leg.ofport})
+			continue
+		}
+		actions = append(actions, leg.gate.live(leg.ofport), object.Resubmit{Table: tableGateTo})
+	}
+	return append(actions, object.Goto{Table: tableUplink})
+}
+
+// centralNetworkRules keep guests from taking the link-local address of the network's centralized router; table 10.
+func centralNetworkRules(l *flowList, n *desired.Network, meta object.Masked64) {
+	if n.CentralMAC.IsZero() {
+		return
+	}
+	own := single(object.MAC(n.CentralMAC).LinkLocal())
+	l.drop(tableGuestSource, prioReserved, object.Match{Metadata: meta, EthType: ethIPv6, IPSrc: own})
+	dad := matchND(icmpv6NeighborSolicitation)
+	dad.Metadata, dad.IPSrc, dad.NDTarget = meta, unspecifiedPrefix, own
+	l.drop(tableGuestSource, prioReserved, dad)
+}

@@ -1,0 +1,134 @@
+package compile_test
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"weft/hostnet/object"
+	"weft/model/desired"
+	"weft/reconcile/compile"
+)
+
+// central is routed with the router centralized on h0, h1 (the host itself) and h2, its sessions there, up and settled.
+func central() compile.Input {
+	in := routed()
+	r := in.Slice.Routers[routerUID]
+	public := in.Slice.Networks[netPublic]
+	r.Central = &desired.CentralGateway{MAC: mac("fa:16:3e:cc:00:01"), External: public.Gateway, Watch: netPublic, Peers: []desired.GatewayPeer{
+		{Node: "h0", MAC: mac("fa:16:3e:ff:00:00")}, {Node: "h1", MAC: mac("fa:16:3e:ff:00:01")}, {Node: "h2", MAC: mac("fa:16:3e:ff:00:02")}}}
+	public.Gateway = nil
+	for _, n := range []string{netRed, netBlue, netPublic} {
+		in.Slice.Networks[n].CentralMAC = r.Central.MAC
+	}
+	plug := func(device string, ofport uint32, s object.SessionFacts) {
+		in.Facts.Interfaces[device] = object.InterfaceFacts{Bridge: "br-int", OFPort: ofport, Created: true, Session: s}
+	}
+	plug(compile.CentralLegDevice(routerUID, netPublic), 22, object.SessionFacts{})
+	for i, node := range []string{"h0", "h2"} {
+		device := compile.SessionDevice(netPublic, node)
+		plug(device, uint32(30+i), object.SessionFacts{Known: true, Up: true, Settled: true})
+		plug("wq"+device[2:], uint32(40+i), object.SessionFacts{})
+	}
+	return in
+}
+
+func TestCentralGolden(t *testing.T) {
+	t.Parallel()
+	in := central()
+	for name, k := range map[string]desired.Key{
+		"central_router": key(desired.KindRouter, routerUID), "central_external": key(desired.KindNetwork, netPublic),
+		"central_floating": key(desired.KindFloatingIP, floatWeb), "central_network": key(desired.KindNetwork, netRed),
+		"central_port": key(desired.KindPort, portWeb),
+	} {
+		golden(t, name, text(compile.Compile(in, k)))
+	}
+}
+
+// What a router may do on a host follows from who is heard: muteness needs no word, speaking needs to know.
+func TestCentralGate(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name        string
+		before      object.SessionFacts // with h0, which comes before
+		after       object.SessionFacts // with h2, which comes after
+		flows, told bool                // the legs have flows; the network is told where they are
+	}{
+		{"heard by both", object.SessionFacts{Known: true, Up: true, Settled: true}, object.SessionFacts{Known: true, Up: true, Settled: true}, true, false},
+		{"who comes before is gone", object.SessionFacts{Known: true, Settled: true}, object.SessionFacts{Known: true, Up: true, Settled: true}, true, true},
+		{"nobody is left", object.SessionFacts{Known: true, Settled: true}, object.SessionFacts{Known: true, Settled: true}, true, true},
+		{"who comes before may be there", object.SessionFacts{Known: true}, object.SessionFacts{Known: true, Settled: true}, false, false},
+		{"who comes after may be active", object.SessionFacts{Known: true, Settled: true}, object.SessionFacts{Known: true}, false, false},
+		{"a session is not there", object.SessionFacts{}, object.SessionFacts{Known: true, Settled: true}, false, false},
+	} {
+		in := central()
+		for node, s := range map[string]object.SessionFacts{"h0": c.before, "h2": c.after} {
+			device := compile.SessionDevice(netPublic, node)
+			i := in.Facts.Interfaces[device]
+			i.Session = s
+			in.Facts.Interfaces[device] = i
+		}
+		u := compile.Compile(in, key(desired.KindRouter, routerUID))
+		kinds := kindsOf(u)
+		if got := slices.Contains(kinds, object.KindFlowSet); got != c.flows {
+			t.Errorf("%s: the legs have flows: %v, pending %q", c.name, got, u.Pending)
+		}
+		f := compile.Compile(in, key(desired.KindFloatingIP, floatWeb))
+		for _, got := range []bool{slices.Contains(kinds, object.KindAnnouncement), slices.Contains(kindsOf(f), object.KindAnnouncement), u.Gateway != nil && u.Gateway.Active} {
+			if got != c.told {
+				t.Errorf("%s: announced or active: %v; %+v", c.name, got, u.Gateway)
+			}
+		}
+		flood := text(compile.Compile(in, key(desired.KindNetwork, netRed)))
+		if got := strings.Contains(flood, "live(30,20)"); got != c.flows {
+			t.Errorf("%s: the leg behind its gate is in the flood list: %v", c.name, got)
+		}
+	}
+}
+
+func kindsOf(u compile.Unit) (kinds []object.Kind) {
+	for _, o := range u.Objects {
+		kinds = append(kinds, o.Key().Kind)
+	}
+	return kinds
+}
+
+// What is wrong with a centralized router's hosts is said, and nothing of it is wired.
+func TestCentralRefused(t *testing.T) {
+	t.Parallel()
+	for want, spoil := range map[string]func(*desired.CentralGateway){
+		"not among its gateway hosts": func(g *desired.CentralGateway) { g.Peers = g.Peers[2:] },
+		"listed twice or has no MAC":  func(g *desired.CentralGateway) { g.Peers[0].Node = "h2" },
+		"more than 3 gateway hosts": func(g *desired.CentralGateway) {
+			g.Peers = append(g.Peers, desired.GatewayPeer{Node: "h3", MAC: mac("fa:16:3e:ff:00:03")})
+		},
+		"reserved or no unicast":      func(g *desired.CentralGateway) { g.MAC = mac(object.GatewayMAC.String()) },
+		"watch each other is none of": func(g *desired.CentralGateway) { g.Watch = "other" },
+	} {
+		in := central()
+		spoil(in.Slice.Routers[routerUID].Central)
+		if u := compile.Compile(in, key(desired.KindRouter, routerUID)); !strings.Contains(u.Refused, want) || len(u.Objects) > 0 {
+			t.Errorf("refused %q with %d objects, want %q", u.Refused, len(u.Objects), want)
+		}
+	}
+}
+
+// A session's news concern its network, the routers whose hosts watch each other there, and their networks and floating addresses.
+func TestSessionConcerns(t *testing.T) {
+	t.Parallel()
+	in := central()
+	got := fmt.Sprint(compile.ByDevice(in, compile.SessionDevice(netPublic, "h0")))
+	for _, k := range []desired.Key{key(desired.KindNetwork, netPublic), key(desired.KindNetwork, netRed), key(desired.KindRouter, routerUID),
+		key(desired.KindFloatingIP, floatWeb)} {
+		if !strings.Contains(got, fmt.Sprint(k)) {
+			t.Errorf("%v is not concerned: %s", k, got)
+		}
+	}
+	in.Slice.Routers[routerUID].External, in.Slice.Routers[routerUID].Central.External = "", nil
+	in.Slice.Routers[routerUID].Central.Watch = netRed
+	in.Index = nil
+	if u := compile.Compile(in, key(desired.KindNetwork, netRed)); !slices.Contains(kindsOf(u), object.KindSession) {
+		t.Errorf("without external network the first leg's has no sessions: %s", text(u))
+	}
+}

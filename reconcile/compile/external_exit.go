@@ -1,0 +1,119 @@
+package compile
+
+import (
+	"weft/hostnet/object"
+	"weft/model/desired"
+)
+
+// exit is a namespace through which routers reach an external network: the host's, which all its distributed routers share,
+// or a centralized router's own, which moves with it.
+type exit struct {
+	owner, namespace string
+	gateway          *desired.NodeGateway
+	leg              Leg
+	// part and active are for what announces it: a centralized router's exit is told of only where it is active.
+	part   string
+	active bool
+}
+
+// exitOf is the way of a router to its external network; r is nil for the host's own.
+func (c compiler) exitOf(h *desired.Host, n *desired.Network, r *desired.Router) exit {
+	if r == nil || r.Central == nil {
+		e := exit{owner: n.UID, namespace: ExternalNamespace(n.UID), gateway: n.Gateway, active: true}
+		e.leg = Leg{OwnerUID: n.UID, Device: ExternalLegDevice(n.UID), MAC: object.MAC(h.RouterMAC)}
+		return e.complete()
+	}
+	g := c.gate(h, r)
+	e := exit{owner: r.UID, namespace: ExternalNamespace(r.UID), gateway: r.Central.External, part: n.UID, active: g.Active}
+	e.leg = Leg{OwnerUID: r.UID, Device: CentralLegDevice(r.UID, n.UID), MAC: routerMAC(r), Gate: &g, Feature: FeatureLeg(n.UID)}
+	return e.complete()
+}
+
+func (e exit) complete() exit {
+	e.leg.Veth = object.Key{Kind: object.KindVeth, Name: e.namespace + "/" + externalDevice}
+	if e.gateway != nil {
+		e.leg.Addresses = hostParts(e.gateway.Addresses)
+	}
+	return e
+}
+
+// addExit adds the namespace, its leg and its own translation.
+func (c compiler) addExit(b *Builder, s Site, fabric Fabric, n *desired.Network, e exit) {
+	if why := exitFault(n, e); why != "" {
+		b.Pend("%s", why)
+		return
+	}
+	b.Add(&object.Namespace{OwnerUID: e.owner, Name: e.namespace})
+	veth := &object.Veth{OwnerUID: e.owner, Namespace: e.namespace, Name: externalDevice, MAC: e.leg.MAC,
+		Peer: object.VethEnd{Name: e.leg.Device}, MTU: n.MTU}
+	b.Add(veth)
+	addresses := &object.Addresses{OwnerUID: e.owner, Namespace: e.namespace, Device: externalDevice, Prefixes: e.gateway.Addresses,
+		After: []object.Key{veth.Key()}}
+	b.Add(addresses)
+	nat := &object.NATTable{OwnerUID: e.owner, Namespace: e.namespace, Role: object.NATExternal, Outside: externalDevice,
+		Sources: e.leg.Addresses, After: []object.Key{veth.Key()}}
+	b.Add(nat)
+	for _, via := range e.gateway.NextHops {
+		b.Add(&object.Route{OwnerUID: e.owner, Namespace: e.namespace, Destination: everything(via.Addr), Via: via.Addr,
+			Device: externalDevice, After: []object.Key{addresses.Key(), nat.Key()}})
+	}
+	plug := fabric.ExternalLeg(b, s, n, e.leg)
+	announceLeg(b, n, e.leg, plug, e.active, e.part, addresses.Key())
+}
+
+// announceLeg tells the network where the leg's addresses are.
+func announceLeg(b *Builder, n *desired.Network, leg Leg, plug Plug, active bool, part string, addresses object.Key) {
+	if plug.Uplink != "" && active && len(leg.Addresses) > 0 {
+		b.Add(&object.Announcement{OwnerUID: leg.OwnerUID, Part: part, Device: plug.Uplink, VLAN: n.SegmentationID, MAC: leg.MAC,
+			Addresses: leg.Addresses, After: append(plug.Announce, addresses)})
+	}
+}
+
+// exitFault says what a way to an external network lacks on this host; empty when nothing.
+func exitFault(n *desired.Network, e exit) string {
+	mac, g := e.leg.MAC, e.gateway
+	switch {
+	case g == nil:
+		return "external network " + n.Project + "/" + n.Name + " has no address on this host yet"
+	case mac == object.MAC{}:
+		return "waits for the host's router MAC"
+	case mac[0]&1 != 0 || mac == object.ServerMAC || mac == object.GatewayMAC:
+		return "the router MAC " + mac.String() + " is reserved or no unicast address"
+	case len(g.Addresses) > 2 || len(g.NextHops) > 2:
+		return "there is more than one address or next hop of a family on the external network"
+	}
+	if why := prefixesFault(n, g.Addresses); why != "" {
+		return why
+	}
+	seen := map[bool]bool{}
+	for _, via := range g.NextHops {
+		if _, ok := subnetOf(n, via.Addr); !ok || seen[via.Is4()] {
+			return "next hop " + quote(via.String()) + " is in no subnet of the external network, or the second of its family"
+		}
+		seen[via.Is4()] = true
+	}
+	seen = map[bool]bool{}
+	for _, p := range g.Addresses {
+		if seen[p.Addr().Is4()] {
+			return "there is more than one address of a family on the external network"
+		}
+		seen[p.Addr().Is4()] = true
+	}
+	return ""
+}
+
+// externalRoad judges a network as the way out for floating addresses of a router: its exit, or why there is none.
+func (c compiler) externalRoad(h *desired.Host, uid string, r *desired.Router) (n *desired.Network, e exit, wait string) {
+	n = c.slice.Networks[uid]
+	switch {
+	case n == nil:
+		return nil, e, "waits for external network " + quote(uid)
+	case c.networkRefusal(n) != "":
+		return nil, e, "external network " + n.Project + "/" + n.Name + " is refused: " + c.networkRefusal(n)
+	}
+	e = c.exitOf(h, n, r)
+	if why := exitFault(n, e); why != "" {
+		return nil, e, why
+	}
+	return n, e, ""
+}
