@@ -19,7 +19,7 @@ const (
 
 // Features lists what this version of the host reconciler can do.
 func Features() []Feature {
-	return []Feature{FeatureVLAN, FeatureDHCPv4, FeatureDHCPv6, FeatureRA, FeatureStandby, FeatureRouter}
+	return []Feature{FeatureVLAN, FeatureDHCPv4, FeatureDHCPv6, FeatureRA, FeatureStandby, FeatureRouter, FeatureCentral}
 }
 
 // Baseline lists what every node of the layout's version v1 can do.

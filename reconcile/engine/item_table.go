@@ -36,6 +36,8 @@ type itemState struct {
 	// since.
 	programmed, changed bool
 	exception           *etcdschema.Exception
+	// gatewaySince is when a centralized router became what it is here.
+	gatewaySince time.Time
 }
 
 // objectState is one desired object.
@@ -76,6 +78,9 @@ func (t *itemTable) get(k desired.Key) *itemState {
 // they wanted.
 func (t *itemTable) set(u compile.Unit) (touched []object.Key, freed []desired.Key) {
 	it := t.get(u.Key)
+	if g := u.Gateway; g != nil && (it.unit.Gateway == nil || it.unit.Gateway.Active != g.Active) {
+		it.gatewaySince = time.Now().UTC()
+	}
 	it.unit, it.conflict = u, ""
 	old := it.keys
 	it.keys = nil

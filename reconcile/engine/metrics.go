@@ -19,6 +19,7 @@ type metrics struct {
 	restarts  prometheus.Counter
 	held      prometheus.Gauge
 	objects   prometheus.Gauge
+	gateways  *prometheus.GaugeVec
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -44,8 +45,10 @@ func newMetrics(r prometheus.Registerer) *metrics {
 			Help: "How often the slice had to be listed again."}),
 		held:    gauge("weft_held", "1 while the node holds its last good state and waits for an accept."),
 		objects: gauge("weft_objects", "Objects compiled from the slice."),
+		gateways: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "weft_gateway_routers",
+			Help: "Centralized routers on this host, by what they are here."}, []string{"state"}),
 	}
-	r.MustRegister(m.duration, m.repaired, m.writes, m.failures, m.damped, m.processed, m.lag, m.cacheAge, m.restarts, m.held, m.objects)
+	r.MustRegister(m.duration, m.repaired, m.writes, m.failures, m.damped, m.processed, m.lag, m.cacheAge, m.restarts, m.held, m.objects, m.gateways)
 	return m
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"weft/etcdschema"
+	"weft/model"
 	"weft/model/desired"
 )
 
@@ -46,22 +47,32 @@ func (e *Engine) nodeReport(now time.Time) etcdschema.NodeReport {
 	if e.slice.head != nil {
 		r.Generation = e.slice.head.Generation
 	}
+	gateways := map[bool]float64{}
 	for _, it := range e.items.items {
 		if it.exception != nil {
 			r.Exceptions++
 		}
+		if g := it.unit.Gateway; g != nil {
+			gateways[g.Active]++
+		}
 	}
+	e.metrics.gateways.WithLabelValues(string(etcdschema.GatewayActive)).Set(gateways[true])
+	e.metrics.gateways.WithLabelValues(string(etcdschema.GatewayStandby)).Set(gateways[false])
 	r.Exceptions += len(e.items.orphans)
 	return r
 }
 
 // bucket is one bucket of the report.
 func (e *Engine) bucket(b int) etcdschema.BucketReport {
-	r := etcdschema.BucketReport{Ports: map[string]etcdschema.PortReport{}, Exceptions: map[string]etcdschema.Exception{}}
+	r := etcdschema.BucketReport{Ports: map[string]etcdschema.PortReport{}, Exceptions: map[string]etcdschema.Exception{},
+		Gateways: map[string]etcdschema.GatewayReport{}}
 	for uid, keys := range e.items.byUID[b] {
 		for k := range keys {
 			if x := e.items.items[k].exception; x != nil {
 				r.Exceptions[uid] = *x
+			}
+			if g, ok := e.gatewayReport(e.items.items[k]); ok {
+				r.Gateways[uid] = g
 			}
 		}
 		if p := e.slice.slice.Ports[uid]; p != nil {
@@ -77,6 +88,25 @@ func (e *Engine) bucket(b int) etcdschema.BucketReport {
 		}
 	}
 	return r
+}
+
+// gatewayReport is what a centralized router is here; false for any other item.
+func (e *Engine) gatewayReport(it *itemState) (g etcdschema.GatewayReport, ok bool) {
+	r := e.slice.slice.Routers[it.key.UID]
+	if it.key.Kind != desired.KindRouter || r == nil || r.Central == nil || it.unit.Gateway == nil {
+		return g, false
+	}
+	g = etcdschema.GatewayReport{ID: r.Project + "/" + r.Name, State: etcdschema.GatewayStandby, Reason: it.unit.Gateway.Reason,
+		Since: it.gatewaySince, MAC: r.Central.MAC, External: r.External}
+	if it.unit.Gateway.Active {
+		g.State = etcdschema.GatewayActive
+	}
+	if x := r.Central.External; x != nil {
+		for _, p := range x.Addresses {
+			g.Addresses = append(g.Addresses, model.Address{Addr: p.Addr()})
+		}
+	}
+	return g, true
 }
 
 func (e *Engine) portReport(p *desired.Port) etcdschema.PortReport {
