@@ -31,6 +31,9 @@ func ParseFrame(text string) ([]byte, error) {
 		if err == nil {
 			err = f.err
 		}
+		if key := f.unread(); err == nil && key != "" {
+			err = fmt.Errorf("has no field %s", key)
+		}
 		if err != nil {
 			return nil, fmt.Errorf("frame layer %d (%s): %w", i+1, f.name, err)
 		}
@@ -87,6 +90,7 @@ func protocolOf(l gopacket.SerializableLayer, otherwise layers.IPProtocol) layer
 type fields struct {
 	name   string
 	values map[string]string
+	read   map[string]bool
 	err    error
 }
 
@@ -95,7 +99,7 @@ func parseLayer(text string) (*fields, error) {
 	if len(words) == 0 {
 		return nil, fmt.Errorf("is empty")
 	}
-	f := &fields{name: words[0], values: map[string]string{}}
+	f := &fields{name: words[0], values: map[string]string{}, read: map[string]bool{}}
 	for _, w := range words[1:] {
 		k, v, ok := strings.Cut(w, "=")
 		if !ok {
@@ -135,15 +139,31 @@ func (f *fields) layer(network gopacket.NetworkLayer) (gopacket.SerializableLaye
 		l := &layers.ICMPv6{TypeCode: layers.CreateICMPv6TypeCode(uint8(f.number("type", 128)), uint8(f.number("code", 0)))}
 		return l, l.SetNetworkLayerForChecksum(network)
 	case "data":
-		data, err := hex.DecodeString(f.values["hex"])
+		data, err := hex.DecodeString(f.value("hex"))
 		return gopacket.Payload(data), err
 	}
 	return nil, fmt.Errorf("is none of eth, vlan, arp, ip, ip6, udp, icmp, icmp6, data")
 }
 
+// value is a field as it was written, "" when it was not.
+func (f *fields) value(key string) string {
+	f.read[key] = true
+	return f.values[key]
+}
+
+// unread names a field that the layer does not have; "" when there is none.
+func (f *fields) unread() string {
+	for _, key := range sortedKeys(f.values) {
+		if !f.read[key] {
+			return key
+		}
+	}
+	return ""
+}
+
 func (f *fields) mac(key string) net.HardwareAddr {
-	s, ok := f.values[key]
-	if !ok {
+	s := f.value(key)
+	if s == "" {
 		return make(net.HardwareAddr, 6)
 	}
 	hw, err := net.ParseMAC(s)
@@ -152,16 +172,16 @@ func (f *fields) mac(key string) net.HardwareAddr {
 }
 
 func (f *fields) ip(key string) net.IP {
-	ip := net.ParseIP(f.values[key])
+	ip := net.ParseIP(f.value(key))
 	if ip == nil {
-		f.note(key, fmt.Errorf("%q is no address", f.values[key]))
+		f.note(key, fmt.Errorf("%q is no address", f.value(key)))
 	}
 	return ip
 }
 
 func (f *fields) number(key string, otherwise uint64) uint64 {
-	s, ok := f.values[key]
-	if !ok {
+	s := f.value(key)
+	if s == "" {
 		return otherwise
 	}
 	n, err := strconv.ParseUint(s, 0, 16)

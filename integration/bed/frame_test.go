@@ -32,7 +32,8 @@ func TestParseFrame(t *testing.T) {
 			}
 		})
 	}
-	for _, text := range []string{"", "eth src", "eth src=x", "what", "udp src=1", "eth src=fa:16:3e:00:00:01 / arp spa=x tpa=y"} {
+	for _, text := range []string{"", "eth src", "eth src=x", "what", "udp src=1", "eth src=fa:16:3e:00:00:01 / arp spa=x tpa=y",
+		"eth src=fa:16:3e:00:00:01 destination=fa:16:3e:00:00:02 / data hex=00"} {
 		if _, err := bed.ParseFrame(text); err == nil {
 			t.Errorf("%q was taken for a frame", text)
 		}
