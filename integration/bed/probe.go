@@ -115,14 +115,23 @@ func exchange(ctx context.Context, in func(func() error) error, address string, 
 // Listening waits until something listens on the TCP port in the guest: programs such as iperf3 do not say when they do,
 // and there is no event to wait for.
 func (g *Guest) Listening(ctx context.Context, port int) error {
+	return g.sockets(ctx, "listening", port, 1)
+}
+
+// Connected waits until so many TCP connections to the port of the guest are established.
+func (g *Guest) Connected(ctx context.Context, port, connections int) error {
+	return g.sockets(ctx, "established", port, connections)
+}
+
+func (g *Guest) sockets(ctx context.Context, state string, port, count int) error {
 	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(probeTimeout))
 	defer cancel()
 	for {
-		out, err := g.Run(ctx, "ss", "-Hltn", "sport", "=", fmt.Sprintf(":%d", port))
+		out, err := g.Run(ctx, "ss", "-Htn", "state", state, "sport", "=", fmt.Sprintf(":%d", port))
 		if err != nil {
-			return fmt.Errorf("%s: nothing listens on port %d: %w", g.Name, port, err)
+			return fmt.Errorf("%s: %d TCP sockets of port %d %s were waited for in vain: %w", g.Name, count, port, state, err)
 		}
-		if out != "" {
+		if strings.Count(out, "\n") >= count {
 			return nil
 		}
 	}

@@ -2,8 +2,10 @@ package bed
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,14 +14,33 @@ import (
 
 // Stream is UDP traffic with sequence numbers from one guest to another and back, to measure what a disturbance costs.
 type Stream struct {
-	client, server net.PacketConn
-	to             net.Addr
-	interval       time.Duration
-	wg             sync.WaitGroup
-	stop           chan struct{}
-	mu             sync.Mutex
-	sent           []time.Time
-	answered       []time.Time // zero: not yet
+	client   net.PacketConn
+	servers  []net.PacketConn
+	names    []string // of the servers' guests
+	to       net.Addr
+	interval time.Duration
+	wg       sync.WaitGroup
+	stop     chan struct{}
+	mu       sync.Mutex
+	sent     []time.Time
+	answered []answer
+	twice    int
+}
+
+// answer to one packet.
+type answer struct {
+	at time.Time // zero: not yet
+	by int       // the server's number
+}
+
+// StreamOptions say where a stream goes. Several guests may wait for it, of which one gets it at a time.
+type StreamOptions struct {
+	// To are the guests that answer, each at its address in At, all at the same port.
+	To []*Guest
+	At []string
+	// Via is where packets are sent to, and from where alone answers count; the first of At when empty.
+	Via      string
+	Interval time.Duration
 }
 
 // StreamResult is what became of a stream.
@@ -27,11 +48,18 @@ type StreamResult struct {
 	Sent, Lost int
 	// Longest is the longest time between two answers that followed each other.
 	Longest time.Duration
+	// By are the guests that answered, each time it was another than before; Twice is how many answers were not the first.
+	By    []string
+	Twice int
 }
 
-// String writes "lost 3 of 1200, longest gap 12ms".
+// String writes "lost 3 of 1200, longest gap 12ms, answered by alpha/web-1".
 func (r StreamResult) String() string {
-	return fmt.Sprintf("lost %d of %d, longest gap %v", r.Lost, r.Sent, r.Longest.Round(time.Millisecond))
+	s := fmt.Sprintf("lost %d of %d, longest gap %v, answered by %s", r.Lost, r.Sent, r.Longest.Round(time.Millisecond), strings.Join(r.By, ", "))
+	if r.Twice > 0 {
+		s += fmt.Sprintf(", %d answers twice", r.Twice)
+	}
+	return s
 }
 
 // drain is how long the last packets may take.
@@ -40,23 +68,20 @@ const drain = 500 * time.Millisecond
 // StartStream begins a stream to the address of the other guest, one packet each interval, once one packet has come
 // back.
 func StartStream(from, to *Guest, address string, interval time.Duration) (*Stream, error) {
-	s := &Stream{interval: interval, stop: make(chan struct{})}
-	listen := func(c *net.PacketConn, addr string) func() error {
-		return func() (err error) {
-			*c, err = net.ListenPacket("udp", addr)
-			return err
-		}
+	return StartStreamTo(from, StreamOptions{To: []*Guest{to}, At: []string{address}, Interval: interval})
+}
+
+// StartStreamTo is StartStream with all there is to choose.
+func StartStreamTo(from *Guest, o StreamOptions) (*Stream, error) {
+	s := &Stream{interval: o.Interval, stop: make(chan struct{})}
+	if err := s.listen(from, o); err != nil {
+		s.close()
+		return nil, err
 	}
-	if err := to.Do(listen(&s.server, net.JoinHostPort(address, "0"))); err != nil {
-		return nil, fmt.Errorf("bed: stream to %s: %w", to.Name, err)
-	}
-	if err := from.Do(listen(&s.client, ":0")); err != nil {
-		s.server.Close()
-		return nil, fmt.Errorf("bed: stream from %s: %w", from.Name, err)
-	}
-	s.to = s.server.LocalAddr()
 	first := make(chan struct{})
-	s.wg.Go(s.echo)
+	for i, c := range s.servers {
+		s.wg.Go(func() { echo(c, byte(i)) })
+	}
 	s.wg.Go(func() { s.receive(first) })
 	s.wg.Go(s.send)
 	select {
@@ -64,18 +89,61 @@ func StartStream(from, to *Guest, address string, interval time.Duration) (*Stre
 		return s, nil
 	case <-time.After(timescale.Bound(probeTimeout)):
 		s.Stop()
-		return nil, fmt.Errorf("bed: stream from %s to %s of %s: nothing came back", from.Name, address, to.Name)
+		return nil, fmt.Errorf("bed: stream from %s to %s: nothing came back", from.Name, s.to)
 	}
 }
 
-func (s *Stream) echo() {
+// listen opens all sockets; the first server's port is that of all.
+func (s *Stream) listen(from *Guest, o StreamOptions) error {
+	port := 0
+	for i, to := range o.To {
+		err := to.Do(func() error {
+			c, err := net.ListenPacket("udp", net.JoinHostPort(o.At[i], fmt.Sprint(port)))
+			if err == nil {
+				s.servers, s.names = append(s.servers, c), append(s.names, to.Name)
+				port = c.LocalAddr().(*net.UDPAddr).Port
+			}
+			return err
+		})
+		if err != nil {
+			return fmt.Errorf("bed: stream to %s: %w", to.Name, err)
+		}
+	}
+	via := o.Via
+	if via == "" {
+		via = o.At[0]
+	}
+	s.to = &net.UDPAddr{IP: net.ParseIP(via), Port: port}
+	err := from.Do(func() (err error) {
+		s.client, err = net.ListenPacket("udp", ":0")
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("bed: stream from %s: %w", from.Name, err)
+	}
+	return nil
+}
+
+func (s *Stream) close() {
+	if s.client != nil {
+		s.client.Close()
+	}
+	for _, c := range s.servers {
+		c.Close()
+	}
+}
+
+// echo sends packets back with the server's number behind them.
+func echo(c net.PacketConn, number byte) {
 	buf := make([]byte, 64)
 	for {
-		n, from, err := s.server.ReadFrom(buf)
-		if err != nil {
+		n, from, err := c.ReadFrom(buf[:63])
+		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		s.server.WriteTo(buf[:n], from) // a lost answer is what is being counted
+		if err == nil {
+			c.WriteTo(append(buf[:n], number), from) // a lost answer is what is being counted
+		}
 	}
 }
 
@@ -91,7 +159,7 @@ func (s *Stream) send() {
 		s.mu.Lock()
 		number := len(s.sent)
 		s.sent = append(s.sent, time.Now())
-		s.answered = append(s.answered, time.Time{})
+		s.answered = append(s.answered, answer{})
 		s.mu.Unlock()
 		s.client.WriteTo(binary.BigEndian.AppendUint64(nil, uint64(number)), s.to)
 	}
@@ -100,19 +168,14 @@ func (s *Stream) send() {
 func (s *Stream) receive(first chan struct{}) {
 	buf := make([]byte, 64)
 	for {
-		n, _, err := s.client.ReadFrom(buf)
-		if err != nil {
+		n, from, err := s.client.ReadFrom(buf)
+		if errors.Is(err, net.ErrClosed) {
 			return
 		}
-		if n != 8 {
+		if err != nil || n != 9 || from.String() != s.to.String() || int(buf[8]) >= len(s.servers) {
 			continue
 		}
-		number := binary.BigEndian.Uint64(buf)
-		s.mu.Lock()
-		if number < uint64(len(s.answered)) && s.answered[number].IsZero() {
-			s.answered[number] = time.Now()
-		}
-		s.mu.Unlock()
+		s.take(binary.BigEndian.Uint64(buf), int(buf[8]))
 		if first != nil {
 			close(first)
 			first = nil
@@ -120,12 +183,23 @@ func (s *Stream) receive(first chan struct{}) {
 	}
 }
 
+func (s *Stream) take(number uint64, by int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case number >= uint64(len(s.answered)):
+	case s.answered[number].at.IsZero():
+		s.answered[number] = answer{time.Now(), by}
+	default:
+		s.twice++
+	}
+}
+
 // Stop ends the stream and says what became of it. Packets before the first answer do not count.
 func (s *Stream) Stop() StreamResult {
 	close(s.stop)
 	time.Sleep(timescale.Bound(drain)) // the answers still under way cannot be told from lost ones
-	s.client.Close()
-	s.server.Close()
+	s.close()
 	s.wg.Wait()
 	return s.result()
 }
@@ -133,10 +207,10 @@ func (s *Stream) Stop() StreamResult {
 func (s *Stream) result() StreamResult {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var r StreamResult
+	r := StreamResult{Twice: s.twice}
 	var last time.Time
 	for i := range s.sent {
-		at := s.answered[i]
+		at, by := s.answered[i].at, s.names[s.answered[i].by]
 		if at.IsZero() {
 			if !last.IsZero() {
 				r.Sent++
@@ -149,6 +223,9 @@ func (s *Stream) result() StreamResult {
 			r.Longest = max(r.Longest, at.Sub(last))
 		}
 		last = at
+		if len(r.By) == 0 || r.By[len(r.By)-1] != by {
+			r.By = append(r.By, by)
+		}
 	}
 	if len(s.sent) > 0 && !last.IsZero() {
 		r.Longest = max(r.Longest, s.sent[len(s.sent)-1].Sub(last))

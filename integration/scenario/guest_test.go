@@ -3,9 +3,13 @@
 package scenario
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
@@ -117,25 +121,42 @@ func clients(words []string) []bed.Client {
 	return list
 }
 
-// lease GUEST [udhcpc|dhclient4|dhclient6…] [request=ADDRESS] [believe=FILE]: runs the clients, both families when none
-// is named, until they have leases; what they were told is on stdout. believe is a lease file dhclient starts from.
+// lease GUEST… [udhcpc|dhclient4|dhclient6…] [request=ADDRESS] [believe=FILE]: runs the clients, both families when none
+// is named, until they have leases, in all guests side by side; what they were told is on stdout. believe is a lease file
+// dhclient starts from.
 func lease(ts *testscript.TestScript, neg bool, args []string) {
 	words, options := split(args, "request", "believe")
-	usage(ts, words, 1, 4, "lease guest [client…] [request=address] [believe=file]")
-	b, g := of(ts).bed, guestNamed(ts, words[0])
-	var out strings.Builder
-	for _, c := range clients(words[1:]) {
-		if f := options["believe"]; f != "" {
-			ts.Check(os.WriteFile(g.LeaseFile(c), []byte(ts.ReadFile(f)), 0o644))
+	n := slices.IndexFunc(words, func(w string) bool { return !strings.Contains(w, "/") })
+	if n < 0 {
+		n = len(words)
+	}
+	usage(ts, words[:n], 1, -1, "lease guest… [client…] [request=address] [believe=file]")
+	outs, errs := make([]string, n), make([]error, n)
+	var wg sync.WaitGroup
+	for i, name := range words[:n] {
+		g, list := guestNamed(ts, name), clients(words[n:])
+		for _, c := range list {
+			if f := options["believe"]; f != "" {
+				ts.Check(os.WriteFile(g.LeaseFile(c), []byte(ts.ReadFile(f)), 0o644))
+			}
 		}
-		e, err := g.Lease(b.Context(), c, options["request"])
+		wg.Go(func() { outs[i], errs[i] = leaseAll(of(ts).bed.Context(), g, list, options["request"]) })
+	}
+	wg.Wait()
+	outcome(ts, neg, strings.Join(outs, ""), errors.Join(errs...))
+}
+
+// leaseAll runs one client after the other in a guest.
+func leaseAll(ctx context.Context, g *bed.Guest, clients []bed.Client, request string) (string, error) {
+	var out strings.Builder
+	for _, c := range clients {
+		e, err := g.Lease(ctx, c, request)
 		if err != nil {
-			outcome(ts, neg, out.String(), fmt.Errorf("lease: %w", err))
-			return
+			return out.String(), fmt.Errorf("lease: %w", err)
 		}
 		out.WriteString(e.String())
 	}
-	outcome(ts, neg, out.String(), nil)
+	return out.String(), nil
 }
 
 // renew GUEST [client…]: the running clients renew.

@@ -26,6 +26,21 @@ func targets(ts *testscript.TestScript, word string) []string {
 	return addresses
 }
 
+// addressLike is the guest's first address of the other one's family, or its first when there is no other.
+func addressLike(ts *testscript.TestScript, guest, other string) string {
+	all := targets(ts, guest)
+	if other == "" {
+		return all[0]
+	}
+	for _, a := range all {
+		if strings.Contains(a, ":") == strings.Contains(other, ":") {
+			return a
+		}
+	}
+	ts.Fatalf("guest %s has no address of the family of %s", guest, other)
+	return ""
+}
+
 // ping GUEST ADDRESS|GUEST [count=3]: every request is answered; with ! none is. A guest means all of its addresses.
 func ping(ts *testscript.TestScript, neg bool, args []string) {
 	words, options := split(args, "count")
@@ -63,23 +78,26 @@ func tcp(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-const streamUsage = "stream start name guest guest|address-of-guest [every=5ms] | stream stop name [lost=n] [gap=duration]"
+const streamUsage = "stream start name guest guest[,guest] [address] [via=address] [every=5ms] | stream stop name [lost=n] [gap=duration]"
 
-// stream start NAME FROM TO [ADDRESS] [every=5ms]: UDP there and back with numbers. stream stop NAME [lost=N]
-// [gap=DURATION]: ends it, says what was lost, and fails if it is more.
+// stream start NAME FROM TO[,TO] [ADDRESS] [via=ADDRESS] [every=5ms]: UDP there and back with numbers. stream stop NAME
+// [lost=N] [gap=DURATION]: ends it, says what was lost and who answered, and fails if more was lost.
 func stream(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "stream")
-	words, options := split(args, "every", "lost", "gap")
+	words, options := split(args, "every", "lost", "gap", "via")
 	usage(ts, words, 2, 5, streamUsage)
 	w := of(ts)
 	switch {
 	case words[0] == "start" && len(words) >= 4:
-		to := guestNamed(ts, words[3])
-		address := targets(ts, words[3])[0]
-		if len(words) == 5 {
-			address = words[4]
+		o := bed.StreamOptions{Via: options["via"], Interval: duration(ts, options["every"], 5*time.Millisecond)}
+		for _, name := range strings.Split(words[3], ",") {
+			o.To = append(o.To, guestNamed(ts, name))
+			o.At = append(o.At, addressLike(ts, name, o.Via))
 		}
-		s, err := bed.StartStream(guestNamed(ts, words[2]), to, address, duration(ts, options["every"], 5*time.Millisecond))
+		if len(words) == 5 {
+			o.At[0] = words[4]
+		}
+		s, err := bed.StartStreamTo(guestNamed(ts, words[2]), o)
 		ts.Check(err)
 		w.streams[words[1]] = s
 	case words[0] == "stop" && w.streams[words[1]] != nil:

@@ -103,9 +103,12 @@ type world struct {
 	// allocators are control planes in this program.
 	allocators map[string]*allocator
 	loads      map[string]*load
-	repaired   map[string]map[string]uint64 // node → driver → counter before the last damage
-	ended      ended
-	damaged    map[string]time.Time // node → when
+	// connections and tables are what connect and forwarding began.
+	connections map[string]*bed.Connection
+	tables      map[string]*bed.ForwardingTable
+	repaired    map[string]map[string]uint64 // node → driver → counter before the last damage
+	ended       ended
+	damaged     map[string]time.Time // node → when
 }
 
 type worldKey struct{}
@@ -124,6 +127,7 @@ func setup(ctx context.Context, e *testscript.Env, binaries string, datapath bed
 		return err
 	}
 	w := &world{bed: b, allocators: map[string]*allocator{}, streams: map[string]*bed.Stream{}, captures: map[string]*bed.Capture{}, loads: map[string]*load{},
+		connections: map[string]*bed.Connection{}, tables: map[string]*bed.ForwardingTable{},
 		repaired: map[string]map[string]uint64{}, damaged: map[string]time.Time{}}
 	e.Values[worldKey{}] = w
 	e.Defer(func() {
@@ -138,6 +142,9 @@ func setup(ctx context.Context, e *testscript.Env, binaries string, datapath bed
 		}
 		for _, l := range w.loads {
 			l.stop()
+		}
+		for _, t := range w.tables {
+			t.Stop()
 		}
 		for _, a := range w.allocators {
 			if err := a.end(); err != nil {
