@@ -17,6 +17,18 @@ type Accepted struct {
 	CreateRevision int64        `json:"createRevision"`
 	Object         model.Object `json:"object"`
 	Allocated      Allocated    `json:"allocated,omitzero"`
+	// Migration of a port that is to move; nil when it is not.
+	Migration *Migration `json:"migration,omitempty"`
+}
+
+// Migration is a port's move from its host to another one, from the intent that asks for it to the one that ends it.
+type Migration struct {
+	From string `json:"from"`
+	To   string `json:"to"`
+	// Number is the mod revision of the intent that first asked for it: a later move between the same hosts is another.
+	Number int64 `json:"number"`
+	// Arrived: the guest has announced itself on the other host, and the port is active there, not here.
+	Arrived bool `json:"arrived,omitempty"`
 }
 
 // Allocated is what claims gave to an object; which fields are set depends on its kind.
@@ -80,6 +92,8 @@ type Status struct {
 	IntentRevision int64     `json:"intentRevision"`
 	Reasons        []Reason  `json:"reasons,omitempty"`
 	Allocated      Allocated `json:"allocated,omitzero"`
+	// Host is where a port's guest is: that of its spec, or the one it has migrated to.
+	Host string `json:"host,omitempty"`
 	// Nodes tells for each node that holds the object how far it is. The revision is that of the desired key.
 	Nodes map[string]NodeStatus `json:"nodes,omitempty"`
 }
@@ -176,6 +190,8 @@ type PortReport struct {
 	SegmentationID uint16          `json:"segmentationID,omitempty"`
 	Physical       string          `json:"physicalNetwork,omitempty"`
 	State          desired.State   `json:"state"`
+	// Arrived is the number of the migration for which the guest has announced itself on this node.
+	Arrived int64 `json:"arrived,omitempty"`
 }
 
 // ExceptionState says what kind of exception it is.

@@ -106,6 +106,9 @@ func (e entry) describe(out io.Writer, d detail, now time.Time) error {
 	if f, ok := e.object.Spec.(*model.FloatingIPSpec); ok && len(targetNames(f)) == 0 {
 		field("leads to", "nothing: the address is reserved; set spec.port or spec.portForwards")
 	}
+	if text := whereabouts(e); text != "" {
+		field("guest on", text)
+	}
 	if p, ok := e.object.Spec.(*model.PortSpec); ok && p.Host == "" {
 		field("host", "none: set spec.host, nothing is programmed before")
 	}

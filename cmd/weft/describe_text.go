@@ -105,3 +105,17 @@ func networkText(a *etcdschema.Accepted) string {
 	}
 	return text + ", uid " + a.UID
 }
+
+// whereabouts says where a port's guest is, and what is left to do when its spec says otherwise.
+func whereabouts(e entry) string {
+	p, ok := e.object.Spec.(*model.PortSpec)
+	switch {
+	case !ok || e.status.Host == "":
+		return ""
+	case e.status.Host != p.Host && e.status.Host == p.MigrateTo:
+		return fmt.Sprintf("%s, where it has arrived from %s: set spec.host to %s and remove spec.migrateTo", e.status.Host, p.Host, e.status.Host)
+	case p.MigrateTo != "":
+		return fmt.Sprintf("%s, about to move to %s: it does when the guest announces itself there, or when spec.host says so", e.status.Host, p.MigrateTo)
+	}
+	return e.status.Host
+}

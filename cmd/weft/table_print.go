@@ -115,6 +115,9 @@ func columns(e entry, wide bool) (header, cells []string) {
 		header, cells = []string{"NETWORK", "HOST", "ADDRESSES"}, []string{s.Network, s.Host, join(addresses)}
 		if s.MigrateTo != "" {
 			cells[1] += " -> " + s.MigrateTo
+			if e.status.Host == s.MigrateTo {
+				cells[1] += " (arrived)"
+			}
 		}
 		if wide {
 			header, cells = append(header, "MAC", "DEVICE"), append(cells, mac.String(), s.Device)

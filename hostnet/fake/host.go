@@ -42,6 +42,7 @@ func New() *Host {
 		newDriver(h, "rtnl", false, object.KindLink, object.KindQdisc),
 		newDriver(h, "dhcp", true, object.KindDHCPBinding),
 		newDriver(h, "ra", true, object.KindRABinding),
+		newDriver(h, "arrival", true, object.KindArrival),
 		newDriver(h, "announce", true, object.KindAnnouncement),
 		newDriver(h, "netns", false, object.KindNamespace, object.KindVeth, object.KindAddresses, object.KindRoute,
 			object.KindNeighbor, object.KindProxy),

@@ -4,8 +4,11 @@ import (
 	"encoding/binary"
 	"fmt"
 	"net/netip"
+	"slices"
 
 	"golang.org/x/net/bpf"
+
+	"weft/hostnet/object"
 )
 
 // Filter says which frames a server wants: untagged ones that pass any of the rules. The kernel runs the rules of all
@@ -28,6 +31,7 @@ type Test struct {
 
 // Offsets in bytes from the beginning of an untagged frame.
 const (
+	offsetSource   = 6
 	offsetType     = 12
 	offsetFragment = ethernetSize + 6
 	offsetIPProto  = ethernetSize + 9
@@ -62,6 +66,19 @@ func UDP6To(port uint16) Rule {
 		equal(1, offsetIP6Next, uint32(ProtocolUDP)),
 		equal(2, offsetIP6Body+2, uint32(port)),
 	}
+}
+
+// RARP passes reverse ARP (RFC 903), by which hypervisors announce a guest that has arrived.
+func RARP() Rule { return Rule{equal(2, offsetType, uint32(EtherTypeRARP))} }
+
+// AnyARP passes every ARP packet.
+func AnyARP() Rule { return Rule{equal(2, offsetType, uint32(EtherTypeARP))} }
+
+// From narrows a rule to frames from the Ethernet address.
+func (r Rule) From(mac object.MAC) Rule {
+	high, low := equal(4, offsetSource, binary.BigEndian.Uint32(mac[:])), equal(2, offsetSource+4, uint32(binary.BigEndian.Uint16(mac[4:])))
+	high.narrow, low.narrow = true, true
+	return append(slices.Clip(r), high, low)
 }
 
 // ICMPv6Type passes ICMPv6 messages of the type that have no extension headers.

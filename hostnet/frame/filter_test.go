@@ -44,6 +44,7 @@ func TestFilter(t *testing.T) {
 	server, target := netip.MustParseAddr("10.0.0.2"), netip.MustParseAddr("fe80::57:45ff:fe46:5401")
 	rules := []Rule{
 		UDP4To(67), UDP6To(547), ICMPv6Type(135).NDTarget(target), ARPRequestFor(server), ARPRequestFor(netip.MustParseAddr("10.1.0.2")),
+		AnyARP().From(macB),
 	}
 	between := Between{Src: macA, Dst: macB}
 	a4, a6 := netip.MustParseAddr("10.0.0.5"), netip.MustParseAddr("fe80::1")
@@ -81,6 +82,7 @@ func TestFilter(t *testing.T) {
 		"solicitation of the server": {solicit(target), false, true},
 		"solicitation of another":    {solicit(a6), false, false},
 		"too short":                  {discover[:13], false, false},
+		"anything from macB":         {ARP{ARPReply, macB, object.MAC{}, a4, a4}.Frame(Between{Src: macB, Dst: macA}), false, true},
 	} {
 		if got := accepts(t, rules, nil, c.tagged, c.frame); got != c.want {
 			t.Errorf("%s: accepted %v, want %v", name, got, c.want)

@@ -17,6 +17,7 @@ import (
 const (
 	EtherTypeIPv4 uint16 = 0x0800
 	EtherTypeARP  uint16 = 0x0806
+	EtherTypeRARP uint16 = 0x8035
 	EtherTypeIPv6 uint16 = 0x86dd
 	EtherTypeVLAN uint16 = 0x8100
 )

@@ -24,6 +24,7 @@ const (
 	KindQdisc       Kind = "qdisc"        // the traffic control of a netdev
 	KindDHCPBinding Kind = "dhcp-binding" // the DHCPv4 and DHCPv6 servers of one guest port
 	KindRABinding   Kind = "ra-binding"   // the router advertisements of one guest port
+	KindArrival     Kind = "arrival"      // the waiting for a guest's own announcement on its standby port
 	// KindAnnouncement is the telling of the physical network where one guest port is now.
 	KindAnnouncement Kind = "announcement"
 

@@ -84,6 +84,36 @@ type Announcement struct {
 	Part string
 }
 
+// Arrival waits on the device of a standby port for the guest to announce itself there (RARP, gratuitous ARP, unsolicited
+// neighbour advertisement from its MAC), as it does when it goes on running after a migration. Only what the device itself
+// sends counts: nobody elsewhere can make a guest arrive.
+type Arrival struct {
+	OwnerUID string
+	Device   string // the netdev on the host side of the guest's interface
+	MAC      MAC    // the guest's
+	// Migration is what is waited for: what was heard during another one does not count.
+	Migration int64
+}
+
+// Key implements Object.
+func (a *Arrival) Key() Key { return Key{KindArrival, a.Device} }
+
+// Owner implements Object.
+func (a *Arrival) Owner() string { return a.OwnerUID }
+
+// DependsOn implements Object.
+func (a *Arrival) DependsOn() []Key { return []Key{{KindLink, a.Device}} }
+
+// Diff implements Object.
+func (a *Arrival) Diff(observed Object) []Difference {
+	o := observed.(*Arrival)
+	var d differ
+	d.field("owner", o.OwnerUID, a.OwnerUID)
+	d.field("mac", o.MAC, a.MAC)
+	d.field("migration", o.Migration, a.Migration)
+	return d
+}
+
 // Key implements Object. A port has one announcement, whatever uplink it leaves by.
 func (a *Announcement) Key() Key {
 	if a.Part == "" {

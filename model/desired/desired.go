@@ -104,6 +104,9 @@ type Port struct {
 	InterfaceID string          `json:"interfaceID"`
 	Hostname    string          `json:"hostname,omitempty"`
 	State       State           `json:"state"`
+	// Migration numbers the move for which the port is on standby here: the node reports it once the guest has announced
+	// itself on its device. 0 when no guest is waited for.
+	Migration int64 `json:"migration,omitempty"`
 }
 
 // Key implements Item.

@@ -63,7 +63,7 @@ func port(uid, network, device string, octet, last int) *desired.Port {
 // has one that nobody plugged.
 func fixture() compile.Input {
 	moving := port(portMove, netRed, "tapmove", 1, 30)
-	moving.State = desired.StateStandby
+	moving.State, moving.Migration = desired.StateStandby, 7
 	return compile.Input{
 		Slice: &desired.Slice{
 			Host: &desired.Host{UID: hostUID, Name: "h1", Driver: model.DriverOVS, Bridge: "br-int",

@@ -48,6 +48,7 @@ func addPlugged(b *Builder, n *desired.Network, p *desired.Port, plug Plug, rout
 		b.Pend("interface %s is no netdev: its MTU cannot be set and nothing is served on it", plug.Device)
 	}
 	if !plug.Open {
+		addArrival(b, p, plug)
 		return
 	}
 	if plug.Netdev {
@@ -58,5 +59,12 @@ func addPlugged(b *Builder, n *desired.Network, p *desired.Port, plug Plug, rout
 			OwnerUID: p.UID, Device: plug.Uplink, VLAN: n.SegmentationID, MAC: object.MAC(p.MAC), Addresses: addresses(p),
 			After: plug.Announce,
 		})
+	}
+}
+
+// addArrival waits for the guest of a standby port: a guest that announces itself on the port's device runs here now.
+func addArrival(b *Builder, p *desired.Port, plug Plug) {
+	if p.State == desired.StateStandby && p.Migration != 0 && plug.Netdev {
+		b.Add(&object.Arrival{OwnerUID: p.UID, Device: plug.Device, MAC: object.MAC(p.MAC), Migration: p.Migration})
 	}
 }

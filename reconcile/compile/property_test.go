@@ -44,6 +44,7 @@ func drawPort(t *rapid.T, i int, nets []string) *desired.Port {
 	p.Device = rapid.SampledFrom([]string{"", "d0", "d1", "d2", "d3", "eth0", "eth1", "br-int", "bad/name"}).Draw(t, "device")
 	p.InterfaceID = rapid.SampledFrom([]string{"", "i0", "i1", "i2"}).Draw(t, "interface id")
 	p.State = rapid.SampledFrom([]desired.State{desired.StateActive, desired.StateActive, desired.StateStandby, "odd"}).Draw(t, "state")
+	p.Migration = rapid.Int64Range(0, 1).Draw(t, "migration")
 	if rapid.IntRange(0, 4).Draw(t, "spoil") == 0 {
 		p.Addresses = append(p.Addresses, address("10.1.0.2"))
 	}

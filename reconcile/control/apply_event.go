@@ -157,6 +157,7 @@ func (p *planner) bucketChanged(b *etcdschema.BucketReport) {
 	for uid, port := range b.Ports {
 		p.suspect(uid)
 		p.suspect(port.Network)
+		p.arrived(uid, port)
 	}
 }
 

@@ -202,7 +202,7 @@ func (p *planner) endOf(id model.ID, wanted, floating model.Address, x *etcdsche
 	case s.Host == "":
 		return end{}, fmt.Sprintf("%s has no host", id)
 	}
-	e := end{node: s.Host, router: router.UID, port: port.UID, fixed: fixed}
+	e := end{node: activeHost(port), router: router.UID, port: port.UID, fixed: fixed}
 	why := p.endReady(&e, id, router, x, v)
 	return e, why
 }

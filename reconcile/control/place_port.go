@@ -16,7 +16,7 @@ import (
 func (p *planner) place(r *round, acc *etcdschema.Accepted, v *verdict) error {
 	spec := acc.Object.Spec.(*model.PortSpec)
 	key := desired.Key{Kind: desired.KindPort, UID: acc.UID}
-	states := placements(spec)
+	states := placements(acc)
 	for _, name := range p.placedOn(key) {
 		if _, stays := states[name]; !stays {
 			p.takeOff(r, name, key)

@@ -94,6 +94,7 @@ func (p *planner) object(r *round, id model.ID) error {
 			next := &etcdschema.Accepted{
 				UID: a.uid, IntentRevision: in.mod, CreateRevision: in.born, Object: in.object, Allocated: a.result,
 			}
+			next.Migration = p.migration(acc, next)
 			r.require(etcdschema.Intent(id))
 			if err := p.accept(r, a, acc, next); err != nil {
 				return err
@@ -127,6 +128,7 @@ func (p *planner) uphold(r *round, acc *etcdschema.Accepted) (*etcdschema.Accept
 	}
 	next := *acc
 	next.Allocated = a.result
+	next.Migration = p.migration(acc, &next)
 	return &next, p.accept(r, a, acc, &next)
 }
 

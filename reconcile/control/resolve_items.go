@@ -83,6 +83,9 @@ func resolvePort(a *etcdschema.Accepted, networkUID string, state desired.State)
 		MAC: a.Allocated.MAC, Addresses: a.Allocated.Addresses, Hostname: s.Hostname, State: state,
 		InterfaceID: interfaceID(s, a.Object.Metadata.Name, a.UID),
 	}
+	if m := a.Migration; m != nil && !m.Arrived && state == desired.StateStandby {
+		p.Migration = m.Number
+	}
 	p.Device = deviceName(s, p.InterfaceID)
 	if p.Hostname == "" {
 		p.Hostname = a.Object.Metadata.Name
@@ -90,14 +93,18 @@ func resolvePort(a *etcdschema.Accepted, networkUID string, state desired.State)
 	return p
 }
 
-// placements are the nodes a port stands on.
-func placements(s *model.PortSpec) map[string]desired.State {
+// placements are the nodes a port stands on. A guest that has arrived elsewhere leaves a standby port behind until its spec
+// says so too: what becomes mute is never held up, as a removal might be.
+func placements(a *etcdschema.Accepted) map[string]desired.State {
+	s := a.Object.Spec.(*model.PortSpec)
 	nodes := map[string]desired.State{}
-	if s.Host != "" {
-		nodes[s.Host] = desired.StateActive
+	for _, name := range []string{s.MigrateTo, s.Host} {
+		if name != "" {
+			nodes[name] = desired.StateStandby
+		}
 	}
-	if s.MigrateTo != "" && s.MigrateTo != s.Host {
-		nodes[s.MigrateTo] = desired.StateStandby
+	if host := activeHost(a); host != "" {
+		nodes[host] = desired.StateActive
 	}
 	return nodes
 }

@@ -29,6 +29,7 @@ func (p *planner) statusFor(k etcdschema.Key) (s *etcdschema.Status, ok bool) {
 		s.UID, s.IntentRevision, s.Allocated = acc.UID, acc.IntentRevision, acc.Allocated
 		s.Nodes = p.progress(id.Kind, acc.UID)
 		p.fixedAddress(id.Kind, s)
+		s.Host = activeHost(acc)
 	}
 	if in != nil {
 		s.IntentRevision = in.mod

@@ -31,7 +31,7 @@ func (p *planner) wakeDependents(id model.ID, old, now *etcdschema.Accepted) {
 			p.wakeUsers(id)
 		}
 	case *model.PortSpec:
-		if !reflect.DeepEqual(old.Object.Spec, s) || !reflect.DeepEqual(old.Allocated, now.Allocated) {
+		if !reflect.DeepEqual(old.Object.Spec, s) || !reflect.DeepEqual(old.Allocated, now.Allocated) || activeHost(old) != activeHost(now) {
 			p.wakeUsers(id)
 		}
 	case *model.NetworkSpec:

@@ -58,6 +58,13 @@ type DeviceFacts interface {
 	DeviceFacts(devices []string, into *object.Facts)
 }
 
+// Arrivals is implemented by the driver that hears guests arrive. Each time it hears one it sends an event with the key of
+// the arrival.
+type Arrivals interface {
+	// Arrived is the number of the migration for which the port's guest has announced itself on this host, or 0.
+	Arrived(uid string) int64
+}
+
 // Currency is implemented by drivers whose view can fall behind the host for a while (a monitor that is being
 // established again).
 type Currency interface {

@@ -231,6 +231,16 @@ func (h *hostState) oursAmong(ctx context.Context, keys []object.Key) (map[objec
 	return out, nil
 }
 
+// arrived is the migration for which a port's guest has announced itself here, or 0.
+func (h *hostState) arrived(uid string) int64 {
+	if d := h.byKind[object.KindArrival]; d != nil {
+		if a, ok := d.Driver.(Arrivals); ok {
+			return a.Arrived(uid)
+		}
+	}
+	return 0
+}
+
 // earliest is the earlier of two times, where zero means never.
 func earliest(a, b time.Time) time.Time {
 	if a.IsZero() || (!b.IsZero() && b.Before(a)) {

@@ -111,6 +111,9 @@ func (e *Engine) gatewayReport(it *itemState) (g etcdschema.GatewayReport, ok bo
 
 func (e *Engine) portReport(p *desired.Port) etcdschema.PortReport {
 	r := etcdschema.PortReport{ID: p.Project + "/" + p.Name, Network: p.Network, MAC: p.MAC, Addresses: p.Addresses, State: p.State}
+	if p.State == desired.StateStandby {
+		r.Arrived = e.host.arrived(p.UID)
+	}
 	if n := e.slice.slice.Networks[p.Network]; n != nil {
 		r.SegmentationID, r.Physical = n.SegmentationID, n.PhysicalNetwork
 	}

@@ -54,6 +54,9 @@ func (e *Engine) collect(ctx context.Context, w *work, in arrived, now time.Time
 	for k, by := range in.keys {
 		w.keys[k] = true
 		w.by[k] = by
+		if st := e.items.objects[k]; k.Kind == object.KindArrival && st != nil {
+			w.uids[st.want.Owner()], w.urgent = true, true // the controllers wait to be told
+		}
 	}
 	for _, d := range e.host.drivers {
 		d.needSync = d.needSync || in.resync[d.Name()]

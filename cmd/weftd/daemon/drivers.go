@@ -13,6 +13,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"weft/hostnet/announce"
+	"weft/hostnet/arrival"
 	"weft/hostnet/bridge"
 	"weft/hostnet/dhcp"
 	"weft/hostnet/frame"
@@ -67,7 +68,7 @@ func openDrivers(ctx context.Context, c Config, registry *prometheus.Registry) (
 		return nil, nil, errors.Join(err, links.Close())
 	}
 	registry.MustRegister(exchangeCounters(exchange)...)
-	open = append(open, links, dhcp.New(exchange.Open, c.Logger), ra.New(exchange.Open, c.Logger), announce.New(nil, c.Logger))
+	open = append(open, links, dhcp.New(exchange.Open, c.Logger), ra.New(exchange.Open, c.Logger), announce.New(nil, c.Logger), arrival.New(exchange.Open, c.Logger))
 	kernel, err := openBridges(c)
 	open = append(open, kernel...)
 	if err != nil {

@@ -1,0 +1,34 @@
+package arrival
+
+import (
+	"weft/hostnet/frame"
+	"weft/hostnet/object"
+)
+
+const (
+	// neighborAdvertisement is the ICMPv6 type (RFC 4861 section 4.4), solicited its flag S, and advertisementSize the
+	// message's size in bytes without options.
+	neighborAdvertisement uint8 = 136
+	solicited             uint8 = 0x40
+	advertisementSize           = 24
+	// discoveryHopLimit proves that a neighbour discovery message crossed no router (RFC 4861 section 7.1.2).
+	discoveryHopLimit = 255
+)
+
+// Announces says whether an untagged frame announces, from the MAC, that the MAC is here: reverse ARP (RFC 903; QEMU and
+// its like send it for a guest that goes on running), ARP about the sender's own address (RFC 5227 section 3), or an
+// unsolicited neighbour advertisement (RFC 4861 section 7.2.6).
+func Announces(received []byte, mac object.MAC) bool {
+	switch frame.EtherType(received) {
+	case frame.EtherTypeRARP:
+		return object.MAC(received[6:12]) == mac
+	case frame.EtherTypeARP:
+		a, between, err := frame.ParseARP(received)
+		return err == nil && between.Src == mac && a.SenderMAC == mac && a.Sender == a.Target && !a.Sender.IsUnspecified()
+	case frame.EtherTypeIPv6:
+		m, err := frame.ParseICMPv6(received)
+		return err == nil && m.EthSrc == mac && m.HopLimit == discoveryHopLimit && len(m.Body) >= advertisementSize &&
+			m.Body[0] == neighborAdvertisement && m.Body[4]&solicited == 0 && frame.WholeOptions(m.Body[advertisementSize:])
+	}
+	return false
+}

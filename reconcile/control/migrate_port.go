@@ -1,0 +1,57 @@
+package control
+
+import (
+	"weft/etcdschema"
+	"weft/model"
+	"weft/model/desired"
+)
+
+// migration is the move that the spec of next asks for, nil when it asks for none. A move that was under way goes on as it
+// is; it ends with the spec that names other hosts. Once the guest has announced itself where it goes it has arrived, which
+// is written down with what follows from it and never looked at again: a node that forgets, or a controller that comes
+// later, changes nothing.
+func (p *planner) migration(previous, next *etcdschema.Accepted) *etcdschema.Migration {
+	s, ok := next.Object.Spec.(*model.PortSpec)
+	if !ok || s.Host == "" || s.MigrateTo == "" {
+		return nil
+	}
+	m := etcdschema.Migration{From: s.Host, To: s.MigrateTo, Number: next.IntentRevision}
+	if previous != nil && previous.UID == next.UID && previous.Migration != nil &&
+		previous.Migration.From == m.From && previous.Migration.To == m.To {
+		m = *previous.Migration
+	}
+	m.Arrived = m.Arrived || p.cache.node(m.To).port(next.UID).Arrived == m.Number
+	return &m
+}
+
+// activeHost is where a port's guest is: that of its spec, or the one at which it has arrived. It is empty for a port
+// without host and for objects of other kinds.
+func activeHost(a *etcdschema.Accepted) string {
+	s, ok := a.Object.Spec.(*model.PortSpec)
+	switch {
+	case !ok:
+		return ""
+	case a.Migration != nil && a.Migration.Arrived:
+		return a.Migration.To
+	}
+	return s.Host
+}
+
+// arrived looks at a port whose guest a node has heard, if it is waited for.
+func (p *planner) arrived(uid string, r etcdschema.PortReport) {
+	if r.Arrived == 0 || r.State != desired.StateStandby {
+		return
+	}
+	id, known := p.cache.ids[uid]
+	if a := p.cache.accepted[id]; known && a.Migration != nil && !a.Migration.Arrived && a.Migration.Number == r.Arrived {
+		p.touch(id)
+	}
+}
+
+// port is what the node reports of a port; zero when it reports nothing.
+func (n *node) port(uid string) etcdschema.PortReport {
+	if b := n.buckets[etcdschema.Bucket(uid)]; b != nil {
+		return b.Ports[uid]
+	}
+	return etcdschema.PortReport{}
+}
