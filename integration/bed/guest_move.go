@@ -51,7 +51,17 @@ func (g *Guest) PrepareMove(ctx context.Context, host string) error {
 	return g.standbyNIC(ctx, h, g.Options.Device)
 }
 
-// FinishMove lets the guest speak through the device of the host it was prepared for, and removes the old one. It keeps
+// ResumeMove lets the guest speak through the device of the host it was prepared for, as a hypervisor does when memory has
+// been copied. Its old device is still there and no longer the guest's: whoever holds it may send through it.
+func (g *Guest) ResumeMove(ctx context.Context, host string) error {
+	if err := g.IP(ctx, "link", "set", nicName(g.Options.Host), "nomaster"); err != nil {
+		return err
+	}
+	return g.IP(ctx, "link", "set", nicName(host), "master", guestLink)
+}
+
+// FinishMove lets the guest speak through the device of the host it was prepared for, and removes the old one, of a
+// guest that was resumed already too. It keeps
 // its addresses, neighbours and connections.
 func (g *Guest) FinishMove(ctx context.Context, host string) error {
 	if err := g.IP(ctx, "link", "set", nicName(host), "master", guestLink); err != nil {

@@ -27,6 +27,7 @@ const awaitUsage = `await programmed object…
 	| await repaired host driver… [within=duration]
 	| await reachable guest guest|address [within=duration]
 	| await waiting object host [reason-regexp]
+	| await at port host
 	| await ready host
 	| await nothing-to-do host
 	| await reported host
@@ -56,6 +57,8 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(h.AwaitReady(ctx))
 	case args[0] == "waiting" && len(rest) >= 2:
 		ts.Check(awaitWaiting(ctx, w, object(ts, rest[0]), rest[1], strings.Join(rest[2:], " ")))
+	case args[0] == "at" && len(rest) == 2:
+		ts.Check(awaitAt(ctx, w, object(ts, rest[0]), rest[1]))
 	case args[0] == "nothing-to-do" && len(rest) == 1:
 		ts.Check(poll(ctx, func() (bool, string) { return idle(w, rest[0]) }))
 	case args[0] == "reported" && len(rest) == 1:
@@ -143,6 +146,14 @@ func awaitWaiting(ctx context.Context, w *world, id model.ID, node, reason strin
 		s, _, ok := bed.Lookup[etcdschema.Status](v, etcdschema.StatusKey(id))
 		n, there := s.Nodes[node]
 		return ok && there && !n.Programmed && re.MatchString(n.Reason), fmt.Sprintf("%s on %s: %+v", id, node, n)
+	})
+}
+
+// awaitAt waits until the port's status says that its guest is on the host.
+func awaitAt(ctx context.Context, w *world, id model.ID, host string) error {
+	return w.bed.Await(ctx, []etcdschema.Prefix{etcdschema.StatusPrefix()}, func(v *bed.View) (bool, string) {
+		s, _, ok := bed.Lookup[etcdschema.Status](v, etcdschema.StatusKey(id))
+		return ok && s.Host == host, fmt.Sprintf("%s is on host %q, not %q", id, s.Host, host)
 	})
 }
 

@@ -85,10 +85,10 @@ func replug(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(guestNamed(ts, words[0]).Replug(of(ts).bed.Context(), guestOptions(ts, words[0], words[2], options)))
 }
 
-const moveUsage = "move prepare|finish guest to host"
+const moveUsage = "move prepare|resume|finish guest to host"
 
-// move prepare GUEST to HOST: a movable guest's device appears on another host. move finish GUEST to HOST: the guest
-// speaks through it, and its old device is gone.
+// move prepare GUEST to HOST: a movable guest's device appears on another host. move resume GUEST to HOST: the guest
+// speaks through it. move finish GUEST to HOST: it does, and its old device is gone.
 func move(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "move")
 	usage(ts, args, 4, 4, moveUsage)
@@ -96,6 +96,8 @@ func move(ts *testscript.TestScript, neg bool, args []string) {
 	switch args[0] {
 	case "prepare":
 		ts.Check(g.PrepareMove(ctx, args[3]))
+	case "resume":
+		ts.Check(g.ResumeMove(ctx, args[3]))
 	case "finish":
 		ts.Check(g.FinishMove(ctx, args[3]))
 	default:
