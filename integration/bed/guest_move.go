@@ -52,12 +52,13 @@ func (g *Guest) PrepareMove(ctx context.Context, host string) error {
 }
 
 // ResumeMove lets the guest speak through the device of the host it was prepared for, as a hypervisor does when memory has
-// been copied. Its old device is still there and no longer the guest's: whoever holds it may send through it.
+// been copied. Its old device is still there and no longer the guest's: whoever holds it may send through it. The guest
+// never sees its link go down, which would make it forget its neighbours.
 func (g *Guest) ResumeMove(ctx context.Context, host string) error {
-	if err := g.IP(ctx, "link", "set", nicName(g.Options.Host), "nomaster"); err != nil {
+	if err := g.IP(ctx, "link", "set", nicName(host), "master", guestLink); err != nil {
 		return err
 	}
-	return g.IP(ctx, "link", "set", nicName(host), "master", guestLink)
+	return g.IP(ctx, "link", "set", nicName(g.Options.Host), "nomaster")
 }
 
 // FinishMove lets the guest speak through the device of the host it was prepared for, and removes the old one, of a
