@@ -107,3 +107,11 @@ func exchangeMain(args []string) error {
 	defer cancel()
 	return exchange(ctx, func(dial func() error) error { return dial() }, args[0], size)
 }
+
+// Announce makes the guest's hypervisor announce it, as after a migration; see vm.Machine.Announce.
+func (g *Guest) Announce(ctx context.Context) error {
+	if g.machine == nil {
+		return fmt.Errorf("bed: guest %s has no hypervisor that announces it: send the frame", g.Name)
+	}
+	return g.machine.Announce(ctx)
+}

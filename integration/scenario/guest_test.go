@@ -85,12 +85,18 @@ func replug(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(guestNamed(ts, words[0]).Replug(of(ts).bed.Context(), guestOptions(ts, words[0], words[2], options)))
 }
 
-const moveUsage = "move prepare|resume|finish guest to host"
+const moveUsage = "move prepare|resume|finish guest to host | move announce guest"
 
 // move prepare GUEST to HOST: a movable guest's device appears on another host. move resume GUEST to HOST: the guest
-// speaks through it. move finish GUEST to HOST: it does, and its old device is gone.
+// speaks through it. move finish GUEST to HOST: it does, and its old device is
+// gone. move announce GUEST: the hypervisor of a virtual machine announces it, as after a migration.
 func move(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "move")
+	usage(ts, args, 2, 4, moveUsage)
+	if args[0] == "announce" && len(args) == 2 {
+		ts.Check(guestNamed(ts, args[1]).Announce(of(ts).bed.Context()))
+		return
+	}
 	usage(ts, args, 4, 4, moveUsage)
 	g, ctx := guestNamed(ts, args[1]), of(ts).bed.Context()
 	switch args[0] {

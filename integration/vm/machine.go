@@ -138,7 +138,7 @@ func (m *Machine) start(ctx context.Context, c Config, k Kernel, accelerator str
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	if err := m.startQEMU(c.Namespace, qemuArgs(c, k, accelerator, initramfs, socket, m.console(), m.Share)); err != nil {
+	if err := m.startQEMU(c.Namespace, m.qemuArgs(c, k, accelerator, initramfs, socket)); err != nil {
 		return err
 	}
 	if err := m.greet(ctx); err != nil {

@@ -20,7 +20,7 @@ const (
 )
 
 // qemuArgs is the virtual machine's hardware. Nothing is there but what is asked for: no disk.
-func qemuArgs(c Config, k Kernel, accelerator, initramfs, socket, console, share string) []string {
+func (m *Machine) qemuArgs(c Config, k Kernel, accelerator, initramfs, socket string) []string {
 	memory, cpus := c.Memory, c.CPUs
 	if memory == 0 {
 		memory = 3072
@@ -39,13 +39,14 @@ func qemuArgs(c Config, k Kernel, accelerator, initramfs, socket, console, share
 		"-kernel", k.Image, "-initrd", initramfs,
 		// A panic ends QEMU, and with it everybody's waiting. Mitigations cost time and protect nothing here.
 		"-append", "console=ttyS0 quiet panic=-1 mitigations=off nokaslr net.ifnames=0",
-		"-serial", "file:" + console,
+		"-serial", "file:" + m.console(),
+		"-qmp", "unix:" + strings.ReplaceAll(m.control(), ",", ",,") + ",server=on,wait=off",
 		"-device", "virtio-rng-pci",
 		"-device", "virtio-serial-pci",
 		"-chardev", "socket,id=agent,path=" + strings.ReplaceAll(socket, ",", ",,"),
 		"-device", "virtserialport,chardev=agent,name=" + agent.Port,
 		"-virtfs", export("/", agent.RootTag, ",readonly=on"),
-		"-virtfs", export(share, agent.ShareTag, ""),
+		"-virtfs", export(m.Share, agent.ShareTag, ""),
 	}
 	for i, n := range c.NICs {
 		args = append(args, n.args(i)...)
