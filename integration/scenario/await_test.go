@@ -28,6 +28,7 @@ const awaitUsage = `await programmed object…
 	| await reachable guest guest|address [within=duration]
 	| await waiting object host [reason-regexp]
 	| await at port host
+	| await gateway router host active|standby
 	| await ready host
 	| await nothing-to-do host
 	| await reported host
@@ -59,6 +60,8 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(awaitWaiting(ctx, w, object(ts, rest[0]), rest[1], strings.Join(rest[2:], " ")))
 	case args[0] == "at" && len(rest) == 2:
 		ts.Check(awaitAt(ctx, w, object(ts, rest[0]), rest[1]))
+	case args[0] == "gateway" && len(rest) == 3:
+		ts.Check(awaitGateway(ctx, w, object(ts, rest[0]), rest[1], etcdschema.GatewayState(rest[2])))
 	case args[0] == "nothing-to-do" && len(rest) == 1:
 		ts.Check(poll(ctx, func() (bool, string) { return idle(w, rest[0]) }))
 	case args[0] == "reported" && len(rest) == 1:
@@ -154,6 +157,15 @@ func awaitAt(ctx context.Context, w *world, id model.ID, host string) error {
 	return w.bed.Await(ctx, []etcdschema.Prefix{etcdschema.StatusPrefix()}, func(v *bed.View) (bool, string) {
 		s, _, ok := bed.Lookup[etcdschema.Status](v, etcdschema.StatusKey(id))
 		return ok && s.Host == host, fmt.Sprintf("%s is on host %q, not %q", id, s.Host, host)
+	})
+}
+
+// awaitGateway follows the router's status until it says of the host what is wanted.
+func awaitGateway(ctx context.Context, w *world, id model.ID, node string, state etcdschema.GatewayState) error {
+	return w.bed.Await(ctx, []etcdschema.Prefix{etcdschema.StatusPrefix()}, func(v *bed.View) (bool, string) {
+		s, _, _ := bed.Lookup[etcdschema.Status](v, etcdschema.StatusKey(id))
+		have := s.Nodes[node].Gateway
+		return have == state, fmt.Sprintf("%s is %q on %s, not %s", id, have, node, state)
 	})
 }
 
