@@ -61,6 +61,16 @@ func TestGuestArrives(t *testing.T) {
 	s.hears("h3", a, number)
 	s.hears("h2", a, number-1)
 	on("heard elsewhere, and for another move", "active", "standby", "h1")
+	later := newSim(t)
+	later.rev, later.uids = s.rev, s.uids
+	later.inherit(s, func(etcdschema.Key) bool { return true })
+	later.hears("h2", a, number)
+	later.planner.queue = workQueue{} // nobody led when it was heard
+	later.planner.wakeAll()
+	later.settle()
+	if !strings.Contains(later.item("h2", desired.KindPort, a), `"state":"active"`) || !strings.Contains(later.item("h1", desired.KindPort, a), `"state":"standby"`) {
+		t.Errorf("heard while nobody led: %s on h1, %s on h2", later.item("h1", desired.KindPort, a), later.item("h2", desired.KindPort, a))
+	}
 	before := s.rounds
 	s.hears("h2", a, number)
 	on("arrived", "standby", "active", "h2")
