@@ -27,6 +27,7 @@ type Host struct {
 	failCall   map[int]error
 	failKey    map[object.Key][]error
 	lateOFPort bool
+	heard      map[string]int64 // migrations whose guest has announced itself, by the port's uid
 }
 
 // New returns a host with OVS but no bridge and no netdev.
@@ -35,7 +36,7 @@ func New() *Host {
 		facts: object.Facts{DatapathType: "netdev", Links: map[string]object.LinkFacts{},
 			Interfaces: map[string]object.InterfaceFacts{}, ForeignBridges: map[string]string{}},
 		objects: map[object.Key]object.Object{}, nextOFPort: 1, writes: map[string]int{},
-		failCall: map[int]error{}, failKey: map[object.Key][]error{},
+		failCall: map[int]error{}, failKey: map[object.Key][]error{}, heard: map[string]int64{},
 	}
 	h.drivers = []*Driver{
 		newDriver(h, "ovs", false, object.KindBridge, object.KindUplink, object.KindOVSPort, object.KindFlowSet),
@@ -58,6 +59,7 @@ func (h *Host) Drivers() []*Driver { return h.drivers }
 func (h *Host) Restart() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
+	clear(h.heard)
 	for _, d := range h.drivers {
 		d.view, d.pending = map[object.Key]object.Object{}, nil
 		if d.inProcess {
@@ -122,6 +124,16 @@ func (h *Host) Unplug(device string) {
 			h.facts.Interfaces[device] = i
 		}
 	}, device)
+}
+
+// Announce is a guest that announces itself on a device; nobody hears it who does not wait for it there.
+func (h *Host) Announce(device string) {
+	k := object.Key{Kind: object.KindArrival, Name: device}
+	h.change([]object.Key{k}, func() {
+		if a, waits := h.objects[k].(*object.Arrival); waits {
+			h.heard[a.OwnerUID] = a.Migration
+		}
+	})
 }
 
 // PlugOVS is what libvirt or os-vif does: a netdev as a port of the bridge with an iface-id.

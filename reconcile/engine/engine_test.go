@@ -130,6 +130,38 @@ func TestStandbyIsMuteAtOnce(t *testing.T) {
 	})
 }
 
+func TestArrivalIsReportedAtOnce(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(b *bed) {
+		report := func() etcdschema.PortReport {
+			return read[etcdschema.BucketReport](b, etcdschema.ActualBucket(node, etcdschema.Bucket(portUID(1)))).Ports[portUID(1)]
+		}
+		p := portItem(1, 1)
+		p.State, p.Migration = desired.StateStandby, 7
+		b.host.Announce("tap1") // nobody waits for it yet
+		b.etcd.put(p)
+		b.settle(time.Second)
+		b.host.Announce("tap2") // another guest
+		b.settle(time.Second)
+		b.converged()
+		if got := report(); got.Arrived != 0 || got.State != desired.StateStandby {
+			b.t.Fatalf("before it arrives, reported %+v", got)
+		}
+		b.host.Announce("tap1")
+		b.settle(time.Millisecond)
+		if got := report(); got.Arrived != 7 {
+			b.t.Fatalf("after it has, reported %+v", got)
+		}
+		active := portItem(1, 1)
+		b.etcd.put(active)
+		b.settle(time.Second)
+		b.converged()
+		if got := report(); got.Arrived != 0 || got.State != desired.StateActive {
+			b.t.Fatalf("active, reported %+v", got)
+		}
+	})
+}
+
 func TestDriftIsRepairedAndCounted(t *testing.T) {
 	t.Parallel()
 	bubble(t, 2, func(b *bed) {
