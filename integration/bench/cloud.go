@@ -40,8 +40,9 @@ type cloud struct {
 	filled  int
 	made    int // devices made so far, for names
 
-	pool     int // ports whose guests are off, which floating addresses lead to
-	floating int // floating addresses declared so far, beside the measured ones
+	pool     int      // ports whose guests are off, which floating addresses lead to
+	order    []string // of the gateway hosts
+	floating int      // floating addresses declared so far, beside the measured ones
 }
 
 // newCloud makes the bed with two hosts, one controller, and the networks' intent.

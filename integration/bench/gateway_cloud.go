@@ -35,7 +35,7 @@ const (
 
 // gateways measures what routers and floating addresses cost, in a cloud of its own.
 func (b *bench) gateways(ctx context.Context, binaries string, others []int) error {
-	if !strings.ContainsAny(b.only, "hijk") {
+	if !strings.ContainsAny(b.only, "hik") {
 		return nil
 	}
 	progress("building the cloud of the gateways")
@@ -67,12 +67,7 @@ func (b *bench) gateways(ctx context.Context, binaries string, others []int) err
 }
 
 func (c *cloud) buildGateway(ctx context.Context) error {
-	outside := network(outsideNet, 0)
-	spec := outside.Spec.(*model.NetworkSpec)
-	spec.External = &model.External{}
-	spec.Subnets = []model.Subnet{{CIDR: prefix("198.18.0.0/15"), Gateway: address(upstream)}}
-	inside := network(insideNet, 200)
-	objects := []model.Object{outside, inside,
+	objects := []model.Object{outsideNetwork(), network(insideNet, 200),
 		declared(model.KindRouter, project, router, &model.RouterSpec{Networks: []string{insideNet}, ExternalNetwork: outsideNet}),
 		placed(inner, insideNet, hostMain, innerMAC, innerAddr),
 		placed(far, outsideNet, hostPeer, farMAC, farAddr), placed(near, outsideNet, hostMain, nearMAC, nearAddr)}
@@ -99,6 +94,15 @@ func (c *cloud) buildGateway(ctx context.Context) error {
 		m, p := c.journal.report[hostMain], c.journal.report[hostPeer]
 		return m.Ports >= 2 && m.Exceptions == c.pool && m.EtcdRevision > revision && p.Ports >= 1 && p.Exceptions == 0
 	})
+}
+
+// outsideNetwork is the external network.
+func outsideNetwork() model.Object {
+	o := network(outsideNet, 0)
+	s := o.Spec.(*model.NetworkSpec)
+	s.External = &model.External{}
+	s.Subnets = []model.Subnet{{CIDR: prefix("198.18.0.0/15"), Gateway: address(upstream)}}
+	return o
 }
 
 // addGuest plugs a guest under the device name that placed gave its port.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"weft/etcdschema"
+	"weft/model"
 	"weft/model/desired"
 )
 
@@ -21,6 +22,9 @@ type journal struct {
 	// floating counts the floating addresses in each node's slice, and newest is the newest revision of one.
 	floating map[string]int
 	newest   map[string]int64
+	// gateways is what the router's status says of each host, and order its hosts in order of precedence.
+	gateways map[string]etcdschema.GatewayState
+	order    []string
 	err      error
 }
 
@@ -67,6 +71,9 @@ func (j *journal) note(e etcdschema.Event, now time.Time) {
 	if e.Deleted {
 		delete(j.seen, e.Key.String())
 	}
+	if e.Key == etcdschema.StatusKey(model.ID{Project: project, Kind: model.KindRouter, Name: router}) && !e.Deleted {
+		j.noteRouter(e)
+	}
 	node, item, head, ok := etcdschema.ParseDesired(e.Key)
 	if ok && !head && item.Kind == desired.KindFloatingIP {
 		j.newest[node] = e.ModRevision
@@ -98,6 +105,25 @@ func (j *journal) note(e etcdschema.Event, now time.Time) {
 			}
 		}
 	}
+}
+
+// noteRouter takes in the router's status.
+func (j *journal) noteRouter(e etcdschema.Event) {
+	s, err := etcdschema.Decode[etcdschema.Status](e.Value)
+	if err != nil {
+		return
+	}
+	j.gateways = map[string]etcdschema.GatewayState{}
+	for name, n := range s.Nodes {
+		j.gateways[name] = n.Gateway
+	}
+	j.order = s.Allocated.GatewayHosts
+}
+
+func (j *journal) gatewayOrder() []string {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.order
 }
 
 func portKey(node, project, name string) string { return node + " " + project + "/" + name }

@@ -32,7 +32,7 @@ func run() error {
 	sizes := flag.String("sizes", "1,100,1000", "how many ports the host holds, ascending")
 	runs := flag.Int("runs", 20, "measurements of each kind in each state")
 	others := flag.String("others", "10,10000", "how many floating addresses the host holds, ascending")
-	only := flag.String("only", "abcdefghik", "letters of what to measure")
+	only := flag.String("only", "abcdefghijk", "letters of what to measure")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -56,6 +56,9 @@ func run() error {
 	err = b.hosts(ctx, filepath.Join(dir, "bin"), steps)
 	if err == nil {
 		err = b.gateways(ctx, filepath.Join(dir, "bin"), floating)
+	}
+	if err == nil {
+		err = b.failovers(ctx, filepath.Join(dir, "bin"))
 	}
 	b.table.print(os.Stdout)
 	return err
