@@ -11,9 +11,10 @@ import (
 )
 
 // How long the monitor may take to report what the switch has committed: some milliseconds are usual, and one per flow set
-// is allowed for large batches. Then the switch is asked.
+// is allowed for large batches. Then the switch is asked. It is not long, for a switch that drops all flows just after it has
+// taken them, as after a change of its fail mode, reports both at once, and guests are cut off until it is asked.
 const (
-	verifyTimeout       = time.Second
+	verifyTimeout       = 150 * time.Millisecond
 	verifyTimeoutPerSet = 2 * time.Millisecond
 	// fewDumps is up to how many flow sets are asked for one by one rather than by reading the whole bridge.
 	fewDumps = 8
