@@ -16,6 +16,7 @@ import (
 
 // TestMain makes the test binary stand in for weft when a script runs it.
 func TestMain(m *testing.M) {
+	shareGlobalFlags()
 	testscript.Main(m, map[string]func(){"weft": func() { os.Exit(run()) }})
 }
 
