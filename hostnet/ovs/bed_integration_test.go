@@ -135,6 +135,24 @@ func (b *bed) awaitStale(bridge string) {
 	}
 }
 
+// appeared waits until the driver's view holds what somebody else made: the database tells it later than who made it.
+func (b *bed) appeared(k object.Key) object.Object {
+	b.t.Helper()
+	var o object.Object
+	b.until(k.String()+" is seen", func() bool { o = b.observe(k); return o != nil })
+	return o
+}
+
+// until waits until the driver's view is as holds wants, looking at every news of the database.
+func (b *bed) until(what string, holds func() bool) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), deadline)
+	defer cancel()
+	if err := b.d.database().await(ctx, holds); err != nil {
+		b.t.Fatalf("waited until %s: %v", what, err)
+	}
+}
+
 func (b *bed) apply(changes ...object.Change) []error {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()

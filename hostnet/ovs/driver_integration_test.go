@@ -84,9 +84,11 @@ func TestForeignThingsStay(t *testing.T) {
 		t.Errorf("taking a foreign bridge: %v", errs[0])
 	}
 	b.ctl("del-br", "br-int")
+	b.until("the foreign bridge is gone", func() bool { return b.d.database().read().bridges["br-int"] == nil })
 	b.must(create(ourBridge()))
 	b.veth("other")
 	b.ctl("add-port", "br-int", "other")
+	b.appeared(guest("other").Key())
 	keys, err := b.d.Ours(t.Context())
 	if err != nil || slices.Contains(keys, guest("other").Key()) {
 		t.Errorf("a stranger's port is ours: %v, %v", keys, err)
@@ -105,8 +107,8 @@ func TestAdoption(t *testing.T) {
 	b.ctl("add-port", "br-int", "tap1", "--", "set", "interface", "tap1", "external_ids:iface-id=abc", "external_ids:vm-uuid=vm")
 	want := guest("tap1")
 	want.Adopted = true
-	observed := b.observe(want.Key())
-	if observed == nil || observed.Owner() != "" || len(want.Diff(observed)) == 0 {
+	observed := b.appeared(want.Key())
+	if observed.Owner() != "" || len(want.Diff(observed)) == 0 {
 		t.Fatalf("before adoption: %+v", observed)
 	}
 	if b.alone(want.Key(), "tap1") {
