@@ -5,7 +5,10 @@ import (
 	"context"
 	"fmt"
 	"os/exec"
+	"regexp"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -16,7 +19,11 @@ import (
 type Capture struct {
 	cmd    *exec.Cmd
 	cancel context.CancelFunc
-	lines  chan []string
+	ended  chan struct{} // closed when tcpdump says no more
+
+	mu    sync.Mutex
+	lines []string
+	more  chan struct{} // closed and made anew with each line
 }
 
 // Capture starts tcpdump on a link of the namespace with a filter (pcap-filter(7)) and returns once it listens. Only
@@ -24,7 +31,7 @@ type Capture struct {
 func (n *Namespace) Capture(ctx context.Context, link, filter string) (*Capture, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	args := n.execArgs("tcpdump", []string{"-n", "-e", "-l", "-p", "-Q", "in", "--immediate-mode", "-i", link, filter})
-	c := &Capture{cmd: exec.CommandContext(ctx, "ip", args...), cancel: cancel, lines: make(chan []string, 1)}
+	c := &Capture{cmd: exec.CommandContext(ctx, "ip", args...), cancel: cancel, ended: make(chan struct{}), more: make(chan struct{})}
 	stdout, err := c.cmd.StdoutPipe()
 	if err != nil {
 		cancel()
@@ -40,13 +47,12 @@ func (n *Namespace) Capture(ctx context.Context, link, filter string) (*Capture,
 		return nil, fmt.Errorf("bed: capture: %w", err)
 	}
 	go func() {
-		var lines []string
+		defer close(c.ended)
 		for s := bufio.NewScanner(stdout); s.Scan(); {
 			if s.Text() != "" {
-				lines = append(lines, s.Text())
+				c.add(s.Text())
 			}
 		}
-		c.lines <- lines
 	}()
 	errs := bufio.NewScanner(stderr)
 	said := ""
@@ -61,7 +67,7 @@ func (n *Namespace) Capture(ctx context.Context, link, filter string) (*Capture,
 		}
 	}
 	cancel()
-	<-c.lines
+	<-c.ended
 	c.cmd.Wait()
 	return nil, fmt.Errorf("bed: tcpdump on %s of %s: %s", link, n.Name, said)
 }
@@ -70,13 +76,51 @@ func (n *Namespace) Capture(ctx context.Context, link, filter string) (*Capture,
 func (c *Capture) Stop() []string {
 	defer c.cancel()
 	syscall.Kill(c.cmd.Process.Pid, syscall.SIGINT)
-	var lines []string
 	select {
-	case lines = <-c.lines:
+	case <-c.ended:
 	case <-time.After(timescale.Bound(stopTimeout)):
 		c.cancel()
-		lines = <-c.lines
+		<-c.ended
 	}
 	c.cmd.Wait() // ended by a signal of ours: its status says nothing
+	lines, _ := c.seen()
 	return lines
+}
+
+// Await returns once a frame has been seen whose line matches the pattern, which may have been before the call. It fails
+// after AwaitTimeout, and when the capture ends without.
+func (c *Capture) Await(ctx context.Context, pattern *regexp.Regexp) error {
+	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(AwaitTimeout))
+	defer cancel()
+	for {
+		lines, more := c.seen()
+		if slices.ContainsFunc(lines, pattern.MatchString) {
+			return nil
+		}
+		select {
+		case <-more:
+		case <-c.ended:
+			if after, _ := c.seen(); len(after) == len(lines) {
+				return fmt.Errorf("bed: capture: it ended after %d frames, none of them %s", len(lines), pattern)
+			}
+		case <-ctx.Done():
+			return fmt.Errorf("bed: capture: no frame that is %s among %q: %w", pattern, lines, ctx.Err())
+		}
+	}
+}
+
+// add keeps a line and wakes who waits for one.
+func (c *Capture) add(line string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lines = append(c.lines, line)
+	close(c.more)
+	c.more = make(chan struct{})
+}
+
+// seen is what was seen so far, and what is closed with the next line.
+func (c *Capture) seen() ([]string, <-chan struct{}) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.lines), c.more
 }

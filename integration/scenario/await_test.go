@@ -28,6 +28,7 @@ const awaitUsage = `await programmed object…
 	| await reachable guest guest|address [within=duration]
 	| await waiting object host [reason-regexp]
 	| await at port host
+	| await captured name regexp
 	| await gateway router host active|standby
 	| await ready host
 	| await nothing-to-do host
@@ -60,6 +61,10 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(awaitWaiting(ctx, w, object(ts, rest[0]), rest[1], strings.Join(rest[2:], " ")))
 	case args[0] == "at" && len(rest) == 2:
 		ts.Check(awaitAt(ctx, w, object(ts, rest[0]), rest[1]))
+	case args[0] == "captured" && len(rest) == 2 && w.captures[rest[0]] != nil:
+		pattern, err := regexp.Compile(rest[1])
+		ts.Check(err)
+		ts.Check(w.captures[rest[0]].Await(ctx, pattern))
 	case args[0] == "gateway" && len(rest) == 3:
 		ts.Check(awaitGateway(ctx, w, object(ts, rest[0]), rest[1], etcdschema.GatewayState(rest[2])))
 	case args[0] == "nothing-to-do" && len(rest) == 1:
