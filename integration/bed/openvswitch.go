@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"weft/integration/need"
 	"weft/integration/timescale"
 )
 
@@ -82,6 +83,11 @@ func (o *OpenVSwitch) StartServer(ctx context.Context) error {
 
 // StartVswitchd starts ovs-vswitchd and waits until it has carried out the database.
 func (o *OpenVSwitch) StartVswitchd(ctx context.Context) error {
+	if o.host.bed.datapath() == DatapathKernel {
+		if err := need.AwaitVswitchd(ctx); err != nil {
+			return err
+		}
+	}
 	if err := o.Vswitchd.Start(); err != nil {
 		return err
 	}

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"weft/integration/need"
 )
 
 // proveKernelDatapath carries TCP from one guest to another through a flow of Open vSwitch's kernel datapath; both keep
@@ -70,6 +72,9 @@ func startSwitch(t *testing.T, ns string) func(args ...string) string {
 	socket := "unix:" + filepath.Join(dir, "db.sock")
 	daemon("ovsdb.ctl", "ovsdb-server", filepath.Join(dir, "conf.db"), "--remote=p"+socket)
 	tool("ovs-vsctl", "--no-wait", "init")
+	if err := need.AwaitVswitchd(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	daemon("vswitchd.ctl", "ovs-vswitchd", socket)
 	return tool
 }
