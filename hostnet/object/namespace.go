@@ -29,6 +29,10 @@ type Veth struct {
 	Peer      VethEnd
 	MAC       MAC // of the first end; zero leaves the kernel's choice
 	MTU       int // bytes, of both
+	// Steered says that packets which the first end receives are worked off by all processors of the host, each connection by
+	// one (receive packet steering, Documentation/networking/scaling.rst): otherwise the thread of a userspace datapath, which
+	// sent them, does the namespace's work too. Another choice of processors than all is left alone.
+	Steered bool
 	// After lists what must be in place first.
 	After []Key
 	// Deviations of an observed one: what is not as said above ("n0123 is down"). None are ever desired.
@@ -191,6 +195,7 @@ func (v *Veth) Diff(observed Object) []Difference {
 		d.field("peer mac", o.Peer.MAC, v.Peer.MAC)
 	}
 	d.field("mtu", o.MTU, v.MTU)
+	d.field("receive packet steering", o.Steered, v.Steered)
 	d.set("deviations", o.Deviations, v.Deviations)
 	return d
 }

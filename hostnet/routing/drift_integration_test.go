@@ -63,6 +63,41 @@ func TestDriftIsToldAndRepaired(t *testing.T) {
 	h.ip(routerName, "link", "show", "stranger") // is still there
 }
 
+// TestPacketSteering: it is on where it is wanted and nowhere else, somebody's narrower choice stands, and one that was switched
+// off is found by reading.
+func TestPacketSteering(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	h.start()
+	objects := router()
+	steered := objects[1].(*object.Veth)
+	steered.Steered = true
+	h.converge(objects...)
+	mask := func(device, set string) string {
+		t.Helper()
+		file := "/sys/class/net/" + device + "/queues/rx-0/rps_cpus"
+		script := "mount -t sysfs sysfs /sys && cat " + file
+		if set != "" {
+			script = "mount -t sysfs sysfs /sys && echo " + set + " >" + file
+		}
+		return strings.Trim(in(t, h.dir+"/"+routerName, "unshare", "--mount", "sh", "-c", script), "0,\n")
+	}
+	if on, off := mask(steered.Name, ""), mask("n2", ""); on == "" || off != "" {
+		t.Errorf("processors: %q where it is wanted, %q where not", on, off)
+	}
+	mask(steered.Name, "1")
+	must(t, h.Sync(t.Context()))
+	if made := h.converge(objects...); made != 0 || mask(steered.Name, "") != "1" {
+		t.Errorf("%d changes; somebody's own choice of processors is %q now", made, mask(steered.Name, ""))
+	}
+	mask(steered.Name, "0")
+	mask("n2", "1")
+	must(t, h.Sync(t.Context()))
+	if h.converge(objects...); mask(steered.Name, "") == "" || mask("n2", "") != "" {
+		t.Errorf("not repaired: %q and %q", mask(steered.Name, ""), mask("n2", ""))
+	}
+}
+
 // TestSettingsAndOffloadsAreRepaired: forwarding, reverse path filters and offloads are told by the kernel; other settings
 // are found when the namespace is read.
 func TestSettingsAndOffloadsAreRepaired(t *testing.T) {

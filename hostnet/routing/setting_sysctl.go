@@ -175,6 +175,31 @@ func (s *space) faults(device string) string {
 	return strings.TrimSpace(on + wrong)
 }
 
+// complete adds to one of our devices what its netlink message does not say.
+func (s *space) complete(l linkState) linkState {
+	l.faults = s.faults(l.name)
+	if s.devices == nil {
+		return l
+	}
+	var err error
+	l.steered, err = s.devices.steered(l.name)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) { // a device that is gone meanwhile: its own message follows
+		l.faults = strings.TrimSpace(l.faults + " packet steering: " + err.Error())
+	}
+	return l
+}
+
+// steer spreads what the device receives over processors, or over none.
+func (s *space) steer(device string, on bool) error {
+	if s.devices == nil {
+		return errClosed
+	}
+	if err := s.devices.steer(device, on); err != nil {
+		return fmt.Errorf("receive packet steering: %w", err)
+	}
+	return nil
+}
+
 // noFaults makes a device of ours as it should be by itself.
 func (s *space) noFaults(device string) error {
 	if err := s.noOffloads(device); err != nil {

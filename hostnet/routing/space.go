@@ -25,7 +25,8 @@ type space struct {
 	mu      sync.Mutex
 	conn    *conn
 	sub     *subscription
-	control int // a socket for ioctl
+	control int    // a socket for ioctl
+	devices *sysfs // nil in the host's own namespace
 	buffer  []byte
 	state   *state
 	closed  bool
@@ -59,6 +60,9 @@ func openSpace(ns *netns.Space, log *slog.Logger) (*space, error) {
 			s.control, err = ns.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
 		}
 	}
+	if err == nil && !s.home() {
+		s.devices, err = openSysfs(ns)
+	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("namespace %q: %w", ns.Name(), err), s.close())
 	}
@@ -85,6 +89,10 @@ func (s *space) close() error {
 	if s.control >= 0 {
 		errs = append(errs, unix.Close(s.control))
 		s.control = -1
+	}
+	if s.devices != nil {
+		errs = append(errs, s.devices.close())
+		s.devices = nil
 	}
 	s.mu.Unlock()
 	if s.sub != nil { // waits for who is reading, who waits for the lock
@@ -209,8 +217,7 @@ func (s *space) readInto(fresh *state) error {
 	}
 	for i, l := range fresh.links {
 		if l.ours() {
-			l.faults = s.faults(l.name)
-			fresh.links[i] = l
+			fresh.links[i] = s.complete(l)
 		}
 	}
 	if s.home() {

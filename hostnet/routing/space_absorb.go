@@ -51,7 +51,7 @@ func (s *space) absorbLink(m message) error {
 		return nil
 	}
 	if l.ours() {
-		l.faults = s.faults(l.name)
+		l = s.complete(l)
 	}
 	if known && old == l {
 		return nil

@@ -31,7 +31,7 @@ func (d *Driver) applyVeth(c object.Change) error {
 		}
 	}
 	mark := want.Namespace + "/" + want.Name
-	return errors.Join(second.mend(want.Peer.MAC, want.MTU, peerMark+mark), first.mend(want.MAC, want.MTU, ownerMark+want.OwnerUID))
+	return errors.Join(second.mend(want.Peer.MAC, want.MTU, peerMark+mark, false), first.mend(want.MAC, want.MTU, ownerMark+want.OwnerUID, want.Steered))
 }
 
 // ends finds the pair if it is there as wanted; nil if it has to be made.
@@ -122,7 +122,7 @@ func (d *Driver) clearName(namespace, name string) error {
 
 // mend makes one end as it should be: offloads off before it is up, its mark, its MAC (which needs it down, and its
 // link-local address with it).
-func (e *end) mend(mac object.MAC, mtu int, mark string) error {
+func (e *end) mend(mac object.MAC, mtu int, mark string, steered bool) error {
 	s, l := e.space, e.link
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -149,6 +149,9 @@ func (e *end) mend(mac object.MAC, mtu int, mark string) error {
 		requests = append(requests, address(unix.RTM_NEWADDR, e.index, linkLocal(l.mac)))
 	}
 	err := s.noFaults(l.name)
+	if !s.home() && l.steered != steered {
+		err = errors.Join(err, s.steer(l.name, steered))
+	}
 	if len(requests) > 0 {
 		err = errors.Join(err, errors.Join(s.conn.do(requests, nil)...))
 	}
@@ -156,7 +159,7 @@ func (e *end) mend(mac object.MAC, mtu int, mark string) error {
 	s.reread = s.resettle && len(requests) > 0 // new IPv6 addresses are told later
 	s.catchUp()
 	if now, ok := s.state.links[e.index]; ok { // the settings of a device are told by nobody
-		if now.faults = s.faults(now.name); now != s.state.links[e.index] {
+		if now = s.complete(now); now != s.state.links[e.index] {
 			s.state.setLink(e.index, now)
 		}
 	}

@@ -21,6 +21,12 @@ func (s Site) UplinkOf(n *desired.Network) (up desired.Uplink, why string, missi
 	return desired.Uplink{}, "it has no uplink to physical network " + quote(n.PhysicalNetwork), true
 }
 
+// datapathUserspace is Open vSwitch's datapath_type of the one that forwards in a thread of ovs-vswitchd.
+const datapathUserspace = "netdev"
+
+// userspace says that one thread of the switch carries every packet of the host.
+func (s Site) userspace() bool { return s.facts.DatapathType == datapathUserspace }
+
 // UplinkFault says what keeps any fabric from using the i-th uplink of the host; empty when nothing does. missing: it only
 // waits for the interface to appear.
 func (s Site) UplinkFault(i int) (why string, missing bool) {
