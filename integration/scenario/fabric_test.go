@@ -8,7 +8,28 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+
+	"weft/integration/bed"
 )
+
+// The conditions of lines that concern one kind of host.
+const (
+	onOpenVSwitch = "ovs"
+	onBridge      = "bridge"
+)
+
+// datapathIs tells which conditions hold.
+func datapathIs(d bed.Datapath) func(string) (bool, error) {
+	return func(condition string) (bool, error) {
+		switch condition {
+		case onOpenVSwitch:
+			return d != bed.DatapathBridge, nil
+		case onBridge:
+			return d == bed.DatapathBridge, nil
+		}
+		return false, fmt.Errorf("condition %q: expected %s or %s", condition, onOpenVSwitch, onBridge)
+	}
+}
 
 // hostSpec is the beginning of a Host's spec in a manifest of ours.
 var hostSpec = regexp.MustCompile(`(?m)^kind: Host\nmetadata: .*\nspec:\n`)

@@ -59,13 +59,13 @@ func (m *machine) run(t *testing.T, s scenario, lacking []need.Need) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(m.ctx, timescale.Bound(15*time.Minute))
+	ctx, cancel := context.WithTimeout(m.ctx, timescale.Bound(25*time.Minute))
 	defer cancel()
 	var out bytes.Buffer
 	lines := &lineLog{log: func(line string) { t.Log("| " + line) }}
 	w := io.MultiWriter(&out, lines)
 	code, err := guest.Run(ctx, vm.Command{Stage: true, Stdout: w, Stderr: w, Env: []string{binariesVariable + "=" + m.binaries},
-		Args: []string{self, "-test.v", "-test.run=^TestScenario$/^" + regexp.QuoteMeta(s.name) + "$", "-test.parallel=2", "-test.timeout=15m"}})
+		Args: []string{self, "-test.v", "-test.run=^TestScenario$/^" + regexp.QuoteMeta(s.name) + "$", "-test.parallel=2", "-test.timeout=25m"}})
 	if err != nil {
 		t.Fatal(err)
 	}
