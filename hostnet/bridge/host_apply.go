@@ -156,6 +156,9 @@ func (d *Driver) makeBridge(want *object.LinuxBridge) error {
 			return err
 		}
 		header.Index = int32(have.index)
+		if err := d.stopSpanningTree(have); err != nil {
+			return err
+		}
 	} else {
 		r.Flags |= unix.NLM_F_CREATE | unix.NLM_F_EXCL
 	}
@@ -164,9 +167,7 @@ func (d *Driver) makeBridge(want *object.LinuxBridge) error {
 		r.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(want.Name)))
 	}
 	r.AddData(nl.NewRtAttr(unix.IFLA_ADDRESS, want.MAC[:]))
-	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
-	info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated("bridge"))
-	data := info.AddRtAttr(nl.IFLA_INFO_DATA, nil)
+	info, data := bridgeInfo()
 	data.AddRtAttr(nl.IFLA_BR_STP_STATE, nl.Uint32Attr(0))
 	data.AddRtAttr(nl.IFLA_BR_FORWARD_DELAY, nl.Uint32Attr(0))
 	for _, off := range []int{nl.IFLA_BR_VLAN_FILTERING, nl.IFLA_BR_MCAST_SNOOPING, nl.IFLA_BR_NF_CALL_IPTABLES,
@@ -189,6 +190,32 @@ func (d *Driver) makeBridge(want *object.LinuxBridge) error {
 			err = errors.Join(err, d.handle.LinkDel(&netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: have.index}}))
 		}
 		return err
+	}
+	return nil
+}
+
+// bridgeInfo is a bridge's IFLA_LINKINFO and, in it, where its settings go.
+func bridgeInfo() (info, data *nl.RtAttr) {
+	info = nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
+	info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated("bridge"))
+	return info, info.AddRtAttr(nl.IFLA_INFO_DATA, nil)
+}
+
+// stopSpanningTree comes before all other settings: the kernel takes the delay of a message first, and a bridge that runs the
+// protocol may have none of less than two seconds (ERANGE).
+func (d *Driver) stopSpanningTree(l link) error {
+	if !l.bridge.stp {
+		return nil
+	}
+	header := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	header.Index = int32(l.index)
+	info, data := bridgeInfo()
+	data.AddRtAttr(nl.IFLA_BR_STP_STATE, nl.Uint32Attr(0))
+	r := d.request(unix.RTM_NEWLINK, unix.NLM_F_ACK)
+	r.AddData(header)
+	r.AddData(info)
+	if _, err := r.Execute(unix.NETLINK_ROUTE, 0); err != nil {
+		return fmt.Errorf("switch the spanning tree protocol off: %w", err)
 	}
 	return nil
 }

@@ -125,6 +125,28 @@ func (p *portSettings) read(kind uint16, value []byte) {
 	}
 }
 
+// parsePort reads the body of a link message of family AF_BRIDGE: which port, and what brings its settings up to date.
+func parsePort(data []byte) (index int, update func(*portSettings) error, err error) {
+	if len(data) < ifInfoMsgSize {
+		return 0, nil, fmt.Errorf("link message of %d bytes: too short", len(data))
+	}
+	attributes, err := nl.ParseRouteAttr(data[ifInfoMsgSize:])
+	if err != nil {
+		return 0, nil, fmt.Errorf("link message: %w", err)
+	}
+	return int(int32(binary.NativeEndian.Uint32(data[4:]))), func(p *portSettings) error {
+		for _, a := range attributes {
+			if a.Attr.Type&^unix.NLA_F_NESTED != unix.IFLA_PROTINFO {
+				continue
+			}
+			if err := each(a.Value, p.read); err != nil {
+				return err
+			}
+		}
+		return nil
+	}, nil
+}
+
 // parseEntry reads the body of a neighbour message; ok is false when it is no entry that somebody made by hand in a bridge's
 // forwarding table (NUD_NOARP: not learnt, not a port's own).
 func parseEntry(data []byte) (e entry, ok bool, err error) {

@@ -84,6 +84,18 @@ func (v *view) setLink(l link) []string {
 	return changed
 }
 
+// setPort brings a port's settings up to date and lists the names whose state changed.
+func (v *view) setPort(index int, update func(*portSettings) error) ([]string, error) {
+	l, known := v.links[index]
+	if !known {
+		return nil, nil // its own message follows
+	}
+	if err := update(&l.port); err != nil {
+		return nil, err
+	}
+	return v.setLink(l), nil
+}
+
 func (v *view) deleteLink(index int) []string {
 	old, known := v.links[index]
 	if !known {

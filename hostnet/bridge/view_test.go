@@ -3,8 +3,10 @@ package bridge
 import (
 	"encoding/binary"
 	"slices"
+	"syscall"
 	"testing"
 
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"weft/hostnet/object"
@@ -98,6 +100,35 @@ func TestViewForgets(t *testing.T) {
 	}
 	if len(v.entries[4]) != 0 {
 		t.Error("the entries of a deleted port stay")
+	}
+}
+
+// TestPortMessage: what the kernel tells of a port's settings, in the family of bridges, is a change of that port, once; of
+// what it does not mention nothing is known anew.
+func TestPortMessage(t *testing.T) {
+	t.Parallel()
+	message := make([]byte, ifInfoMsgSize)
+	message[0] = unix.AF_BRIDGE
+	binary.NativeEndian.PutUint32(message[4:], 4)
+	message = append(message, 12, 0, unix.IFLA_PROTINFO, unix.NLA_F_NESTED>>8, 5, 0, nl.IFLA_BRPORT_LEARNING, 0, 1, 0, 0, 0)
+	d := &Driver{view: town()}
+	told := syscall.NetlinkMessage{Header: syscall.NlMsghdr{Type: unix.RTM_NEWLINK}, Data: message}
+	want := guestPort
+	want.learning = true
+	names, err := d.absorbOne(told)
+	if err != nil || !slices.Equal(names, []string{"tap1"}) || d.view.links[4].port != want {
+		t.Errorf("changed %v, port %+v, error %v", names, d.view.links[4].port, err)
+	}
+	if names, err := d.absorbOne(told); err != nil || names != nil {
+		t.Errorf("said again, it changes %v, error %v", names, err)
+	}
+	told.Header.Type = unix.RTM_DELLINK
+	if names, err := d.absorbOne(told); err != nil || names != nil || d.view.links[4].name == "" {
+		t.Errorf("a port that left its bridge changes %v, error %v", names, err)
+	}
+	told.Header.Type, told.Data = unix.RTM_NEWLINK, message[:3]
+	if _, err := d.absorbOne(told); err == nil {
+		t.Error("three bytes were read")
 	}
 }
 

@@ -90,9 +90,20 @@ func (d *Driver) absorb(messages []syscall.NetlinkMessage) []object.Key {
 	return keys
 }
 
-// absorbOne brings one message into the view. Link messages of family AF_BRIDGE tell of a port's state only.
+// absorbOne brings one message into the view. Link messages of family AF_BRIDGE are about a port's settings, which somebody who
+// changes nothing else is told of by nothing else.
 func (d *Driver) absorbOne(m syscall.NetlinkMessage) (changed []string, err error) {
 	if isLink(m) {
+		if len(m.Data) > 0 && m.Data[0] == unix.AF_BRIDGE {
+			if m.Header.Type == unix.RTM_DELLINK { // it left its bridge: its own message says so
+				return nil, nil
+			}
+			index, settings, err := parsePort(m.Data)
+			if err != nil {
+				return nil, err
+			}
+			return d.view.setPort(index, settings)
+		}
 		if len(m.Data) > 0 && m.Data[0] != unix.AF_UNSPEC {
 			return nil, nil
 		}
