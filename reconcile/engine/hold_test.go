@@ -1,0 +1,133 @@
+package engine
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"weft/etcdschema"
+	"weft/hostnet/object"
+	"weft/model/desired"
+)
+
+func TestForeignDeleteIsHeld(t *testing.T) {
+	t.Parallel()
+	bubble(t, 3, func(b *bed) {
+		key := etcdschema.DesiredKey(node, portKey(1)).String()
+		value := b.etcd.values[key]
+		b.etcd.write(false, map[string][]byte{key: nil})
+		b.settle(time.Second)
+		if n := b.node(); n.Held != "" {
+			b.t.Fatalf("held at once: %+v", n)
+		}
+		b.settle(5 * time.Second)
+		if n := b.node(); !strings.Contains(n.Held, "head") {
+			b.t.Fatalf("reported %+v", n)
+		}
+		if b.host.Objects()[object.Key{Kind: object.KindOVSPort, Name: "tap1"}] == nil {
+			b.t.Fatal("a port went that no head says is gone")
+		}
+		b.etcd.write(false, map[string][]byte{key: value})
+		b.settle(time.Second)
+		b.converged()
+		if n := b.node(); n.Held != "" {
+			b.t.Fatalf("still held: %+v", n)
+		}
+		b.etcd.write(false, map[string][]byte{key: nil})
+		b.settle(5 * time.Second)
+		b.etcd.order("accept")
+		b.settle(time.Second)
+		if b.host.Objects()[object.Key{Kind: object.KindOVSPort, Name: "tap1"}] != nil {
+			b.t.Fatal("an accepted removal was not carried out")
+		}
+	})
+}
+
+func TestMassDeleteIsHeldUntilAccepted(t *testing.T) {
+	t.Parallel()
+	bubble(t, 12, func(b *bed) {
+		var keys []desired.Key
+		for i := range 12 {
+			keys = append(keys, portKey(i+1))
+		}
+		before := b.host.Calls()
+		for i := 0; i < 12; i += 4 { // in pieces, as controllers cut transactions
+			b.etcd.drop(keys[i : i+4]...)
+		}
+		b.settle(time.Minute)
+		if got := len(b.engine.slice.slice.Ports); got != 12 || b.host.Calls() != before {
+			b.t.Fatalf("%d ports are left of 12, %d changes", got, b.host.Calls()-before)
+		}
+		if n := b.node(); !strings.Contains(n.Held, "12 of 12") {
+			b.t.Fatalf("reported %+v", n)
+		}
+		b.restart() // the hold outlives the process
+		b.settle(time.Minute)
+		if n := b.node(); n.Held == "" || n.Ports != 12 {
+			b.t.Fatalf("after a restart: %+v", n)
+		}
+		b.etcd.put(portItem(1, 1)) // a part of it comes back, and others may be added
+		b.settle(time.Second)
+		b.etcd.order("accept")
+		b.settle(time.Second)
+		b.converged()
+		if n := b.node(); n.Held != "" || n.Ports != 1 {
+			b.t.Fatalf("after the accept: %+v", n)
+		}
+		b.etcd.put(portItem(2, 1), portItem(3, 1))
+		b.settle(time.Second)
+		b.etcd.drop(portKey(2), portKey(3)) // few, and what was accepted does not count again
+		b.settle(time.Second)
+		if n := b.node(); n.Held != "" || n.Ports != 1 {
+			b.t.Fatalf("two ports soon after the accept: %+v", n)
+		}
+	})
+}
+
+// TestPortsThatComeAndGoAreNoMassDelete has short-lived guests one after the other on a host with few others.
+func TestPortsThatComeAndGoAreNoMassDelete(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(b *bed) {
+		for i := range 3 * brakePorts {
+			b.host.Plug(fmt.Sprint("tap", 10+i))
+			b.etcd.put(portItem(10+i, 1))
+			b.settle(100 * time.Millisecond)
+			b.etcd.drop(portKey(10 + i))
+			b.settle(100 * time.Millisecond)
+		}
+		b.converged()
+		if n := b.node(); n.Held != "" || n.Ports != 2 {
+			b.t.Fatalf("reported %+v", n)
+		}
+	})
+}
+
+func TestOldEtcdIsHeld(t *testing.T) {
+	t.Parallel()
+	bubble(t, 3, func(b *bed) {
+		b.settle(5 * time.Second) // the state file is written
+		b.stop()
+		restored := newMemoryEtcd()
+		restored.cluster = 8
+		restored.put(hostItem(), networkItem(1), portItem(1, 1))
+		good := b.etcd
+		b.etcd = restored
+		b.host.Restart()
+		b.start()
+		b.settle(time.Minute)
+		n := b.node()
+		if !strings.Contains(n.Held, "older") || n.Ports != 3 || n.ClusterID != "7" || n.EtcdRevision != good.revision {
+			b.t.Fatalf("reported %+v", n)
+		}
+		if len(restored.actual) != etcdschema.Buckets+1 {
+			b.t.Fatalf("%d keys of the report were written", len(restored.actual))
+		}
+		restored.put(portItem(2, 1), portItem(3, 1)) // the controllers rebuild what was lost
+		b.settle(time.Minute)
+		b.converged()
+		if n := b.node(); n.Held != "" || n.ClusterID != "8" || n.ProcessedRevision != restored.revision {
+			b.t.Fatalf("after it was restored: %+v", n)
+		}
+	})
+}
