@@ -18,16 +18,24 @@ const (
 	ndMsgSize     = 12
 )
 
+// linkMessage takes the body of a link message of any family apart.
+func linkMessage(data []byte) (index int, flags uint32, attributes []syscall.NetlinkRouteAttr, err error) {
+	if len(data) < ifInfoMsgSize {
+		return 0, 0, nil, fmt.Errorf("link message of %d bytes: too short", len(data))
+	}
+	if attributes, err = nl.ParseRouteAttr(data[ifInfoMsgSize:]); err != nil {
+		return 0, 0, nil, fmt.Errorf("link message: %w", err)
+	}
+	return int(int32(binary.NativeEndian.Uint32(data[4:]))), binary.NativeEndian.Uint32(data[8:]), attributes, nil
+}
+
 // parseLink reads the body of a link message of family AF_UNSPEC.
 func parseLink(data []byte) (link, error) {
-	if len(data) < ifInfoMsgSize {
-		return link{}, fmt.Errorf("link message of %d bytes: too short", len(data))
-	}
-	l := link{index: int(int32(binary.NativeEndian.Uint32(data[4:]))), up: binary.NativeEndian.Uint32(data[8:])&unix.IFF_UP != 0}
-	attributes, err := nl.ParseRouteAttr(data[ifInfoMsgSize:])
+	index, flags, attributes, err := linkMessage(data)
 	if err != nil {
-		return link{}, fmt.Errorf("link message: %w", err)
+		return link{}, err
 	}
+	l := link{index: index, up: flags&unix.IFF_UP != 0}
 	for _, a := range attributes {
 		switch a.Attr.Type &^ unix.NLA_F_NESTED {
 		case unix.IFLA_IFNAME:
@@ -123,28 +131,6 @@ func (p *portSettings) read(kind uint16, value []byte) {
 	case nl.IFLA_BRPORT_ISOLATED:
 		p.isolated = set
 	}
-}
-
-// parsePort reads the body of a link message of family AF_BRIDGE: which port, and what brings its settings up to date.
-func parsePort(data []byte) (index int, update func(*portSettings) error, err error) {
-	if len(data) < ifInfoMsgSize {
-		return 0, nil, fmt.Errorf("link message of %d bytes: too short", len(data))
-	}
-	attributes, err := nl.ParseRouteAttr(data[ifInfoMsgSize:])
-	if err != nil {
-		return 0, nil, fmt.Errorf("link message: %w", err)
-	}
-	return int(int32(binary.NativeEndian.Uint32(data[4:]))), func(p *portSettings) error {
-		for _, a := range attributes {
-			if a.Attr.Type&^unix.NLA_F_NESTED != unix.IFLA_PROTINFO {
-				continue
-			}
-			if err := each(a.Value, p.read); err != nil {
-				return err
-			}
-		}
-		return nil
-	}, nil
 }
 
 // parseEntry reads the body of a neighbour message; ok is false when it is no entry that somebody made by hand in a bridge's

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"weft/hostnet/object"
 )
 
@@ -84,14 +86,24 @@ func (v *view) setLink(l link) []string {
 	return changed
 }
 
-// setPort brings a port's settings up to date and lists the names whose state changed.
-func (v *view) setPort(index int, update func(*portSettings) error) ([]string, error) {
+// setPort brings the settings of a port up to date by the body of a link message of family AF_BRIDGE, and lists the names whose
+// state changed.
+func (v *view) setPort(data []byte) ([]string, error) {
+	index, _, attributes, err := linkMessage(data)
+	if err != nil {
+		return nil, err
+	}
 	l, known := v.links[index]
 	if !known {
 		return nil, nil // its own message follows
 	}
-	if err := update(&l.port); err != nil {
-		return nil, err
+	for _, a := range attributes {
+		if a.Attr.Type&^unix.NLA_F_NESTED != unix.IFLA_PROTINFO {
+			continue
+		}
+		if err := each(a.Value, l.port.read); err != nil {
+			return nil, err
+		}
 	}
 	return v.setLink(l), nil
 }

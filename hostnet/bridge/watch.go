@@ -98,11 +98,7 @@ func (d *Driver) absorbOne(m syscall.NetlinkMessage) (changed []string, err erro
 			if m.Header.Type == unix.RTM_DELLINK { // it left its bridge: its own message says so
 				return nil, nil
 			}
-			index, settings, err := parsePort(m.Data)
-			if err != nil {
-				return nil, err
-			}
-			return d.view.setPort(index, settings)
+			return d.view.setPort(m.Data)
 		}
 		if len(m.Data) > 0 && m.Data[0] != unix.AF_UNSPEC {
 			return nil, nil
