@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -192,7 +193,7 @@ func (s *space) complete(l linkState) linkState {
 // steer spreads what the device receives over processors, or over none.
 func (s *space) steer(device string, on bool) error {
 	if s.devices == nil {
-		return errClosed
+		return fmt.Errorf("receive packet steering: %w", cmp.Or(s.noDevices, errClosed))
 	}
 	if err := s.devices.steer(device, on); err != nil {
 		return fmt.Errorf("receive packet steering: %w", err)

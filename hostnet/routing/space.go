@@ -22,16 +22,17 @@ type space struct {
 	log  *slog.Logger
 	ns   *netns.Space
 
-	mu      sync.Mutex
-	conn    *conn
-	sub     *subscription
-	control int    // a socket for ioctl
-	devices *sysfs // nil in the host's own namespace
-	buffer  []byte
-	state   *state
-	closed  bool
-	lost    bool  // notifications were lost: the picture may be wrong until the next read
-	failure error // why the last read failed; the picture is empty then
+	mu        sync.Mutex
+	conn      *conn
+	sub       *subscription
+	control   int    // a socket for ioctl
+	devices   *sysfs // nil in the host's own namespace
+	noDevices error  // why devices is nil in a namespace of ours: all but packet steering works without
+	buffer    []byte
+	state     *state
+	closed    bool
+	lost      bool  // notifications were lost: the picture may be wrong until the next read
+	failure   error // why the last read failed; the picture is empty then
 	// reread and resettle say that the picture has to be completed, for the kernel does not tell of everything.
 	reread, resettle bool
 	changed          map[object.Key]bool // not told yet
@@ -61,7 +62,7 @@ func openSpace(ns *netns.Space, log *slog.Logger) (*space, error) {
 		}
 	}
 	if err == nil && !s.home() {
-		s.devices, err = openSysfs(ns)
+		s.devices, s.noDevices = openSysfs(ns)
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("namespace %q: %w", ns.Name(), err), s.close())
