@@ -36,8 +36,13 @@ type bed struct {
 
 func newBed(t testing.TB) *bed {
 	t.Helper()
-	b := &bed{Host: ovstest.Start(t), t: t, came: make(chan struct{})}
-	b.d = New(Config{RunDir: b.RunDir, DatapathType: "netdev", Log: slog.New(slog.DiscardHandler)})
+	return newBedOn(t, ovstest.Start(t), "netdev")
+}
+
+// newBedOn is a bed on daemons that run already, with bridges of the datapath type.
+func newBedOn(t testing.TB, h *ovstest.Host, datapath string) *bed {
+	b := &bed{Host: h, t: t, came: make(chan struct{})}
+	b.d = New(Config{RunDir: b.RunDir, DatapathType: datapath, Log: slog.New(slog.DiscardHandler)})
 	t.Cleanup(b.d.Close)
 	return b
 }

@@ -13,6 +13,8 @@ import (
 
 	"weft/hostnet/object"
 	"weft/hostnet/ovs/openflow"
+	"weft/hostnet/ovs/ovstest"
+	"weft/integration/need"
 )
 
 // BenchmarkOneChange measures one change beside so many ports that are there already: the creation of a port until its
@@ -81,15 +83,34 @@ func benchmarkBeside(b *testing.B, beside int) {
 // switch has reported it back, and beside it one turn of the switch's main loop (a barrier).
 func BenchmarkFlowChange(b *testing.B) {
 	for _, beside := range []int{1, 100, 1000} {
-		b.Run(fmt.Sprintf("beside=%d", beside), func(b *testing.B) { benchmarkFlowChange(b, beside) })
+		b.Run(fmt.Sprintf("beside=%d", beside), func(b *testing.B) { benchmarkFlowChange(b, newBed(b), "netdev", beside) })
 	}
 }
 
-func benchmarkFlowChange(b *testing.B, beside int) {
-	bed := newBed(b)
+// BenchmarkFlowChangeKernelDatapath is BenchmarkFlowChange on the kernel's datapath, whose ports ovs-vswitchd does not poll.
+// It fails where the kernel lacks the openvswitch module: integration/vm/vmexec runs it on one that has it.
+func BenchmarkFlowChangeKernelDatapath(b *testing.B) {
+	for _, beside := range []int{1, 100, 1000} {
+		b.Run(fmt.Sprintf("beside=%d", beside), func(b *testing.B) {
+			if err := need.AwaitVswitchd(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+			h, err := ovstest.Launch(b.Context(), ovstest.Config{KernelDatapath: true})
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.Cleanup(h.Stop)
+			benchmarkFlowChange(b, newBedOn(b, h, "system"), "system", beside)
+		})
+	}
+}
+
+func benchmarkFlowChange(b *testing.B, bed *bed, datapath string, beside int) {
 	bed.sync()
 	bed.watch()
-	bed.must(create(ourBridge()))
+	bridge := ourBridge()
+	bridge.DatapathType = datapath
+	bed.must(create(bridge))
 	bed.live("br-int")
 	bed.veths(beside)
 	var ports, flows []object.Change

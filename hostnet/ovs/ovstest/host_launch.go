@@ -1,5 +1,5 @@
 // Package ovstest starts and stops real Open vSwitch daemons for tests and demonstrations: one network namespace with its
-// own ovsdb-server and ovs-vswitchd (userspace datapath) is one host.
+// own ovsdb-server and ovs-vswitchd (userspace datapath unless asked otherwise) is one host.
 //
 // Invariants: nothing outside the namespace and the run directory is touched; Stop ends only what Launch started, by
 // process, and may be called more than once; no shell runs.
@@ -30,6 +30,8 @@ type Host struct {
 	// Namespace is the name of the network namespace the daemons live in.
 	Namespace string
 
+	kernelDatapath bool
+
 	ownNamespace bool
 	ownRunDir    bool
 
@@ -43,11 +45,14 @@ type Host struct {
 type Config struct {
 	Namespace string // an existing one
 	RunDir    string // an existing, empty directory
+	// KernelDatapath lets bridges have the kernel's datapath: the kernel must have the openvswitch module, and ovs-vswitchd
+	// must not be started within ten seconds of its boot (package need says why).
+	KernelDatapath bool
 }
 
 // Launch starts both daemons and returns when they answer; the caller calls Stop. It needs root and openvswitch-switch.
 func Launch(ctx context.Context, cfg Config) (*Host, error) {
-	h := &Host{RunDir: cfg.RunDir, Namespace: cfg.Namespace}
+	h := &Host{RunDir: cfg.RunDir, Namespace: cfg.Namespace, kernelDatapath: cfg.KernelDatapath}
 	if err := h.launch(ctx); err != nil {
 		h.Stop()
 		return nil, fmt.Errorf("starting Open vSwitch in %s: %w", h.RunDir, err)
@@ -101,7 +106,11 @@ func (h *Host) StartServer(ctx context.Context) error {
 func (h *Host) StartSwitch(ctx context.Context) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	d, err := h.daemon("ovs-vswitchd", "unix:"+h.DBSock(), "--disable-system")
+	args := []string{"ovs-vswitchd", "unix:" + h.DBSock()}
+	if !h.kernelDatapath {
+		args = append(args, "--disable-system")
+	}
+	d, err := h.daemon(args[0], args[1:]...)
 	if err != nil {
 		return err
 	}
