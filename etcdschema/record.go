@@ -157,6 +157,27 @@ type BucketReport struct {
 	Exceptions map[string]Exception  `json:"exceptions,omitempty"`
 	// Gateways are the centralized routers on the node.
 	Gateways map[string]GatewayReport `json:"gateways,omitempty"`
+	// Claimed are by the uid of the item that says so: the host, an external network, a floating address.
+	Claimed map[string]ClaimedReport `json:"claimed,omitempty"`
+}
+
+// ClaimedReport is what the node uses that is neither a port's nor a centralized router's: its own MAC, its own addresses on
+// an external network, a floating address. Claims are rebuilt from it after a restore.
+type ClaimedReport struct {
+	For   string `json:"for"`             // as in Claim: "Host h1", "FloatingIP project/name"
+	Owner string `json:"owner,omitempty"` // uid; empty when it is the item's
+	// Network is the uid of the network that the addresses are of; at most one of each family.
+	Network   string          `json:"network,omitempty"`
+	MAC       model.MAC       `json:"mac,omitzero"`
+	Addresses []model.Address `json:"addresses,omitempty"`
+}
+
+// OwnerOf is the uid of who has claimed what is reported under the item's uid.
+func (r ClaimedReport) OwnerOf(item string) string {
+	if r.Owner != "" {
+		return r.Owner
+	}
+	return item
 }
 
 // GatewayState says whether a node lets a centralized router speak.

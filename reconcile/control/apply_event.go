@@ -154,6 +154,9 @@ func (p *planner) bucketChanged(b *etcdschema.BucketReport) {
 		p.statusOfUID(uid)
 		p.suspect(uid)
 	}
+	for item, c := range b.Claimed {
+		p.suspect(c.OwnerOf(item))
+	}
 	for uid, port := range b.Ports {
 		p.suspect(uid)
 		p.suspect(port.Network)

@@ -23,6 +23,9 @@ func (p *planner) rebuildClaims() map[etcdschema.Key]etcdschema.Claim {
 			for uid, g := range b.Gateways {
 				gatewayClaims(uid, g, add)
 			}
+			for uid, c := range b.Claimed {
+				otherClaims(c.OwnerOf(uid), c, add)
+			}
 		}
 	}
 	return missing
@@ -47,16 +50,20 @@ func portClaims(uid string, port etcdschema.PortReport, add func(k etcdschema.Ke
 }
 
 func gatewayClaims(uid string, g etcdschema.GatewayReport, add func(k etcdschema.Key, owner, name string)) {
-	if !isUID(uid) || len(g.ID) > maxReportedName || len(g.Addresses) > maxGatewayAddresses {
+	otherClaims(uid, etcdschema.ClaimedReport{For: "Router " + g.ID, Network: g.External, MAC: g.MAC, Addresses: g.Addresses}, add)
+}
+
+// otherClaims are those of whoever has a MAC, or an address of each family on one network: a router, a host, a floating address.
+func otherClaims(owner string, c etcdschema.ClaimedReport, add func(k etcdschema.Key, owner, name string)) {
+	if !isUID(owner) || len(c.For) > maxReportedOwner || len(c.Addresses) > maxOwnAddresses {
 		return
 	}
-	name := "Router " + g.ID
-	if !g.MAC.IsZero() {
-		add(etcdschema.MACClaim(g.MAC), uid, name)
+	if !c.MAC.IsZero() {
+		add(etcdschema.MACClaim(c.MAC), owner, c.For)
 	}
-	for _, a := range g.Addresses {
-		if a.IsValid() && isUID(g.External) {
-			add(etcdschema.AddressClaim(g.External, a), uid, name)
+	for _, a := range c.Addresses {
+		if a.IsValid() && isUID(c.Network) {
+			add(etcdschema.AddressClaim(c.Network, a), owner, c.For)
 		}
 	}
 }
@@ -64,8 +71,11 @@ func gatewayClaims(uid string, g etcdschema.GatewayReport, add func(k etcdschema
 // maxReportedName bounds project/name in a report: two DNS labels.
 const maxReportedName = 127
 
-// maxGatewayAddresses bounds a router's own addresses: one of each family.
-const maxGatewayAddresses = 2
+// maxReportedOwner bounds what a report says of an owner: a kind and project/name.
+const maxReportedOwner = len("FloatingIP ") + maxReportedName
+
+// maxOwnAddresses bounds an owner's addresses on one network: one of each family.
+const maxOwnAddresses = 2
 
 // isUID says that a node's report names an incarnation as controllers do.
 func isUID(s string) bool {

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -33,4 +34,82 @@ func TestRebuildTakesNoKeysOfANodesMaking(t *testing.T) {
 			t.Errorf("%.20q %.20q %.20q: %d claims, expected %d", c.uid, c.id, c.network, len(got), c.want)
 		}
 	}
+}
+
+// What nodes report of floating addresses and of their own addresses keeps them from others after a restore that has lost them.
+func TestRebuildKeepsWhatNodesUse(t *testing.T) {
+	t.Parallel()
+	const uid = "99999999-0000-4000-8000-000000000000"
+	s := routedRegion(t)
+	s.settle()
+	x := s.cache().accepted[internet].UID
+	used := model.Address{Addr: netip.MustParseAddr("203.0.113.10")}
+	mac := model.MAC{0xfa, 0x16, 0x3e, 9, 9, 9}
+	bucket := etcdschema.ActualBucket("h2", etcdschema.Bucket(uid))
+	for _, c := range []struct {
+		item   string
+		report etcdschema.ClaimedReport
+		want   int
+	}{
+		{"no uid", etcdschema.ClaimedReport{For: "Host h2", MAC: mac}, 0},
+		{uid, etcdschema.ClaimedReport{For: "Host h2", Owner: "a/../b", MAC: mac}, 0},
+		{uid, etcdschema.ClaimedReport{For: strings.Repeat("x", 999), MAC: mac}, 0},
+		{uid, etcdschema.ClaimedReport{For: "FloatingIP alpha/lost", Network: "a/../b", Addresses: []model.Address{used}}, 0},
+		{uid, etcdschema.ClaimedReport{For: "FloatingIP alpha/lost", Network: x, Addresses: make([]model.Address, 1000)}, 0},
+		{uid, etcdschema.ClaimedReport{For: "Host h9", MAC: mac}, 1},
+		{uid, etcdschema.ClaimedReport{For: "FloatingIP alpha/lost", Network: x, Addresses: []model.Address{used}}, 1},
+	} {
+		s.record(bucket, etcdschema.BucketReport{Claimed: map[string]etcdschema.ClaimedReport{c.item: c.report}})
+		got := s.planner.rebuildClaims()
+		if len(got) != c.want {
+			t.Errorf("%s %+.60v: %d claims, expected %d", c.item, c.report, len(got), c.want)
+		}
+		for k, cl := range got {
+			s.record(k, cl)
+		}
+	}
+	s.planner.wakeAll() // claims of nobody known are let go, but for what is reported
+	s.settle()
+	if cl, _ := s.cache().claim(etcdschema.AddressClaim(x, used)); cl.Owner != uid || cl.State != etcdschema.ClaimBound {
+		t.Errorf("a node has the floating address, and the claim is %+v", cl)
+	}
+	s.put(floating("web"), `{"spec":{"network":"operator/internet"}}`)
+	s.settle()
+	if got := s.cache().accepted[floating("web")].Allocated.Addresses; len(got) != 1 || got[0] == used {
+		t.Errorf("a floating address was given %v, which a node still has for another", got)
+	}
+	s.record(bucket, etcdschema.BucketReport{})
+	s.settle()
+	if cl, _ := s.cache().claim(etcdschema.AddressClaim(x, used)); cl.State != etcdschema.ClaimHeld {
+		t.Errorf("no node has the floating address any more, and the claim is %+v", cl)
+	}
+}
+
+// A host whose own address was lost with a restore goes on with it.
+func TestRebuildGivesHostsTheirOwnBack(t *testing.T) {
+	t.Parallel()
+	s := routedRegion(t)
+	s.settle()
+	x, host := s.cache().accepted[internet].UID, s.cache().accepted[hostID("h1")].UID
+	own := model.Address{Addr: netip.MustParseAddr("203.0.113.77")}
+	mac := model.MAC{0xfa, 0x16, 0x3e, 9, 9, 9}
+	report := func(item string, c etcdschema.ClaimedReport) {
+		s.record(etcdschema.ActualBucket("h1", etcdschema.Bucket(item)), etcdschema.BucketReport{Claimed: map[string]etcdschema.ClaimedReport{item: c}})
+	}
+	report(x, etcdschema.ClaimedReport{For: "Host h1", Owner: host, Network: x, Addresses: []model.Address{own}})
+	report(host, etcdschema.ClaimedReport{For: "Host h1", MAC: mac})
+	got := s.planner.rebuildClaims()
+	if len(got) != 2 {
+		t.Fatalf("%d claims, expected MAC and address: %v", len(got), got)
+	}
+	for k, cl := range got {
+		s.record(k, cl)
+	}
+	s.put(port("web-1"), `{"spec":{"network":"blue","host":"h1","mac":"fa:16:3e:00:00:01"}}`)
+	s.settle()
+	h := s.cache().accepted[hostID("h1")].Allocated
+	if h.MAC != mac || len(h.External) != 1 || len(h.External[0].Addresses) == 0 || h.External[0].Addresses[0] != own {
+		t.Errorf("the host was given %+v, expected %s and %s", h, mac, own)
+	}
+	s.check()
 }

@@ -69,7 +69,8 @@ func (p *planner) orphan(r *round, uid string) error {
 	return p.releaseKeys(r, keys)
 }
 
-// reported says that some node still has the port, a port of the network, or the centralized router with the uid.
+// reported says that some node still has the port, a port of the network, the centralized router or the floating address with
+// the uid, or uses what the host with the uid has claimed.
 func (c *Cache) reported(uid string) bool {
 	for _, n := range c.nodes {
 		for _, b := range n.buckets {
@@ -81,6 +82,11 @@ func (c *Cache) reported(uid string) bool {
 			}
 			for _, p := range b.Ports {
 				if p.Network == uid {
+					return true
+				}
+			}
+			for item, c := range b.Claimed {
+				if c.OwnerOf(item) == uid {
 					return true
 				}
 			}

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -9,6 +10,7 @@ import (
 
 	"weft/etcdschema"
 	"weft/hostnet/object"
+	"weft/model"
 	"weft/model/desired"
 	"weft/reconcile/compile"
 )
@@ -220,5 +222,35 @@ func TestUndeclaredNodeHoldsNothing(t *testing.T) {
 			t.Errorf("a node without a slice reports %q", n.Held)
 		}
 		b.stop()
+	})
+}
+
+// Whoever restores an old etcd needs to know what the node uses besides its ports.
+func TestOwnAndFloatingAddressesAreReported(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(b *bed) {
+		claimed := func(uid string) etcdschema.ClaimedReport {
+			return read[etcdschema.BucketReport](b, etcdschema.ActualBucket(node, etcdschema.Bucket(uid))).Claimed[uid]
+		}
+		host, external, floating := hostItem(), externalItem(), floatingItem(1, 1)
+		b.etcd.put(networkItem(1), external, routerItem(1), floating)
+		b.settle(time.Second)
+		b.converged()
+		want := map[string]etcdschema.ClaimedReport{
+			host.UID: {For: "Host h1", MAC: host.RouterMAC},
+			external.UID: {For: "Host h1", Owner: host.UID, Network: external.UID,
+				Addresses: []model.Address{{Addr: external.Gateway.Addresses[0].Addr()}}},
+			floating.UID: {For: "FloatingIP alpha/floating1", Network: external.UID, Addresses: []model.Address{floating.Address}},
+		}
+		for uid, w := range want {
+			if got := claimed(uid); !reflect.DeepEqual(got, w) {
+				b.t.Errorf("%s: reported %+v, expected %+v", uid, got, w)
+			}
+		}
+		b.etcd.drop(floating.Key())
+		b.settle(time.Second)
+		if got := claimed(floating.UID); got.For != "" {
+			b.t.Errorf("gone, and reported %+v", got)
+		}
 	})
 }

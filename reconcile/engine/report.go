@@ -65,7 +65,7 @@ func (e *Engine) nodeReport(now time.Time) etcdschema.NodeReport {
 // bucket is one bucket of the report.
 func (e *Engine) bucket(b int) etcdschema.BucketReport {
 	r := etcdschema.BucketReport{Ports: map[string]etcdschema.PortReport{}, Exceptions: map[string]etcdschema.Exception{},
-		Gateways: map[string]etcdschema.GatewayReport{}}
+		Gateways: map[string]etcdschema.GatewayReport{}, Claimed: map[string]etcdschema.ClaimedReport{}}
 	for uid, keys := range e.items.byUID[b] {
 		for k := range keys {
 			if x := e.items.items[k].exception; x != nil {
@@ -73,6 +73,9 @@ func (e *Engine) bucket(b int) etcdschema.BucketReport {
 			}
 			if g, ok := e.gatewayReport(e.items.items[k]); ok {
 				r.Gateways[uid] = g
+			}
+			if c, ok := e.claimedReport(k); ok {
+				r.Claimed[uid] = c
 			}
 		}
 		if p := e.slice.slice.Ports[uid]; p != nil {
@@ -107,6 +110,36 @@ func (e *Engine) gatewayReport(it *itemState) (g etcdschema.GatewayReport, ok bo
 		}
 	}
 	return g, true
+}
+
+// claimedReport is what the node uses because of the item, which somebody else must not be given; false for nothing.
+func (e *Engine) claimedReport(k desired.Key) (c etcdschema.ClaimedReport, ok bool) {
+	s := e.slice.slice
+	switch k.Kind {
+	case desired.KindHost:
+		if s.Host == nil || s.Host.RouterMAC.IsZero() {
+			return c, false
+		}
+		return etcdschema.ClaimedReport{For: "Host " + s.Host.Name, MAC: s.Host.RouterMAC}, true
+	case desired.KindNetwork:
+		n := s.Networks[k.UID]
+		if n == nil || n.Gateway == nil || s.Host == nil {
+			return c, false
+		}
+		c = etcdschema.ClaimedReport{For: "Host " + s.Host.Name, Owner: s.Host.UID, Network: n.UID}
+		for _, p := range n.Gateway.Addresses {
+			c.Addresses = append(c.Addresses, model.Address{Addr: p.Addr()})
+		}
+		return c, len(c.Addresses) > 0
+	case desired.KindFloatingIP:
+		f := s.FloatingIPs[k.UID]
+		if f == nil {
+			return c, false
+		}
+		return etcdschema.ClaimedReport{For: "FloatingIP " + f.Project + "/" + f.Name, Network: f.Network,
+			Addresses: []model.Address{f.Address}}, true
+	}
+	return c, false
 }
 
 func (e *Engine) portReport(p *desired.Port) etcdschema.PortReport {
