@@ -29,10 +29,10 @@ type Veth struct {
 	Peer      VethEnd
 	MAC       MAC // of the first end; zero leaves the kernel's choice
 	MTU       int // bytes, of both
-	// Steered says that packets which the first end receives are worked off by all processors of the host, each connection by
-	// one (receive packet steering, Documentation/networking/scaling.rst): otherwise the thread of a userspace datapath, which
-	// sent them, does the namespace's work too. Another choice of processors than all is left alone.
-	Steered bool
+	// Threaded says that a kernel thread of its own works off what the first end receives (threaded NAPI,
+	// Documentation/networking/napi.rst), segments of a connection joined (GRO): otherwise the thread of a userspace datapath,
+	// which sent the packets, does the namespace's work too, packet by packet.
+	Threaded bool
 	// After lists what must be in place first.
 	After []Key
 	// Deviations of an observed one: what is not as said above ("n0123 is down"). None are ever desired.
@@ -195,7 +195,7 @@ func (v *Veth) Diff(observed Object) []Difference {
 		d.field("peer mac", o.Peer.MAC, v.Peer.MAC)
 	}
 	d.field("mtu", o.MTU, v.MTU)
-	d.field("receive packet steering", o.Steered, v.Steered)
+	d.field("threaded NAPI", o.Threaded, v.Threaded)
 	d.set("deviations", o.Deviations, v.Deviations)
 	return d
 }

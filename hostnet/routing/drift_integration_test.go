@@ -63,39 +63,54 @@ func TestDriftIsToldAndRepaired(t *testing.T) {
 	h.ip(routerName, "link", "show", "stranger") // is still there
 }
 
-// TestPacketSteering: it is on where it is wanted and nowhere else, somebody's narrower choice stands, and one that was switched
-// off is found by reading.
-func TestPacketSteering(t *testing.T) {
+// TestThreadedNAPI: a kernel thread works off what is received where that is wanted and nowhere else, through the loss of a
+// device's carrier too; whoever takes it back is found out.
+func TestThreadedNAPI(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
 	h.start()
 	objects := router()
-	steered := objects[1].(*object.Veth)
-	steered.Steered = true
+	threaded := objects[1].(*object.Veth)
+	threaded.Threaded = true
 	h.converge(objects...)
-	mask := func(device, set string) string {
+	device := func(name, script string) string {
 		t.Helper()
-		file := "/sys/class/net/" + device + "/queues/rx-0/rps_cpus"
-		script := "mount -t sysfs sysfs /sys && cat " + file
-		if set != "" {
-			script = "mount -t sysfs sysfs /sys && echo " + set + " >" + file
+		script = "mount -t sysfs sysfs /sys && cd /sys/class/net/" + name + " && " + script
+		return strings.TrimSpace(in(t, h.dir+"/"+routerName, "unshare", "--mount", "sh", "-c", script))
+	}
+	const show = "cat threaded queues/rx-0/rps_cpus | tr -d '\n'; ethtool -k $(basename $PWD) | grep '^generic-receive'"
+	const on, off = "10generic-receive-offload: on", "00generic-receive-offload: off"
+	check := func(when string) {
+		t.Helper()
+		if got := device(threaded.Name, show); got != on {
+			t.Errorf("%s, where it is wanted: %q, want %q", when, got, on)
 		}
-		return strings.Trim(in(t, h.dir+"/"+routerName, "unshare", "--mount", "sh", "-c", script), "0,\n")
+		if got := device("n2", show); got != off {
+			t.Errorf("%s, where it is not wanted: %q, want %q", when, got, off)
+		}
 	}
-	if on, off := mask(steered.Name, ""), mask("n2", ""); on == "" || off != "" {
-		t.Errorf("processors: %q where it is wanted, %q where not", on, off)
+	check("made")
+	for _, damage := range []struct{ name, script string }{
+		{threaded.Name, "echo 0 >threaded"}, {threaded.Name, "echo 1 >queues/rx-0/rps_cpus"},
+		{"n2", "ethtool -K n2 gro on && echo 1 >threaded"},
+	} {
+		device(damage.name, damage.script)
+		must(t, h.Sync(t.Context()))
+		if h.converge(objects...) == 0 {
+			t.Errorf("%s: nothing was repaired", damage.script)
+		}
+		check(damage.script)
 	}
-	mask(steered.Name, "1")
-	must(t, h.Sync(t.Context()))
-	if made := h.converge(objects...); made != 0 || mask(steered.Name, "") != "1" {
-		t.Errorf("%d changes; somebody's own choice of processors is %q now", made, mask(steered.Name, ""))
+	h.forget()
+	device(threaded.Name, "ethtool -K "+threaded.Name+" gro off")
+	h.awaitKey("gro off", key(object.KindVeth, routerName+"/"+threaded.Name))
+	if h.converge(objects...) == 0 {
+		t.Error("gro off: nothing was repaired")
 	}
-	mask(steered.Name, "0")
-	mask("n2", "1")
-	must(t, h.Sync(t.Context()))
-	if h.converge(objects...); mask(steered.Name, "") == "" || mask("n2", "") != "" {
-		t.Errorf("not repaired: %q and %q", mask(steered.Name, ""), mask("n2", ""))
-	}
+	check("gro off")
+	device(threaded.Name, "ip link set "+threaded.Name+" down")
+	h.converge(objects...)
+	check("down and up")
 }
 
 // TestSettingsAndOffloadsAreRepaired: forwarding, reverse path filters and offloads are told by the kernel; other settings

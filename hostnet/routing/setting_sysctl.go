@@ -8,6 +8,8 @@ import (
 	"os"
 	"path"
 	"strings"
+
+	"golang.org/x/sys/unix"
 )
 
 // setting is one file below /proc/sys/net, which is that of the thread's namespace, and what must be in it.
@@ -179,26 +181,46 @@ func (s *space) faults(device string) string {
 // complete adds to one of our devices what its netlink message does not say.
 func (s *space) complete(l linkState) linkState {
 	l.faults = s.faults(l.name)
+	l.threaded = false
 	if s.devices == nil {
 		return l
 	}
-	var err error
-	l.steered, err = s.devices.steered(l.name)
-	if err != nil && !errors.Is(err, fs.ErrNotExist) { // a device that is gone meanwhile: its own message follows
-		l.faults = strings.TrimSpace(l.faults + " packet steering: " + err.Error())
+	joined := ethtoolValue{command: unix.ETHTOOL_GGRO}
+	err := ethtool(s.control, l.name, &joined)
+	if err == nil && joined.data != 0 {
+		l.threaded, err = s.devices.threaded(l.name)
+	}
+	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENODEV) { // gone meanwhile: its own message follows
+		l.faults = strings.TrimSpace(l.faults + " threaded NAPI: " + err.Error())
 	}
 	return l
 }
 
-// steer spreads what the device receives over processors, or over none.
-func (s *space) steer(device string, on bool) error {
+// thread has a kernel thread work off what the device, which is up, receives, or whoever sends it. GRO comes first: a veth
+// has no NAPI without it.
+func (s *space) thread(device string, on bool) error {
 	if s.devices == nil {
-		return fmt.Errorf("receive packet steering: %w", cmp.Or(s.noDevices, errClosed))
+		return fmt.Errorf("threaded NAPI: %w", cmp.Or(s.noDevices, errClosed))
 	}
-	if err := s.devices.steer(device, on); err != nil {
-		return fmt.Errorf("receive packet steering: %w", err)
+	join := func() error { return ethtool(s.control, device, &ethtoolValue{unix.ETHTOOL_SGRO, flag(on)}) }
+	thread := func() error { return s.devices.thread(device, on) }
+	steps := []func() error{join, thread}
+	if !on {
+		steps = []func() error{thread, join}
+	}
+	for _, step := range steps {
+		if err := step(); err != nil {
+			return fmt.Errorf("threaded NAPI: %w", err)
+		}
 	}
 	return nil
+}
+
+func flag(on bool) uint32 {
+	if on {
+		return 1
+	}
+	return 0
 }
 
 // noFaults makes a device of ours as it should be by itself.

@@ -27,7 +27,7 @@ type space struct {
 	sub       *subscription
 	control   int    // a socket for ioctl
 	devices   *sysfs // nil in the host's own namespace
-	noDevices error  // why devices is nil in a namespace of ours: all but packet steering works without
+	noDevices error  // why devices is nil in a namespace of ours: all but threaded NAPI works without
 	buffer    []byte
 	state     *state
 	closed    bool

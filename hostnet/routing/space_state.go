@@ -28,8 +28,9 @@ type linkState struct {
 	// faults says which offloads are on and, in the host's own namespace, which settings are wrong; known of our own devices
 	// only.
 	faults string
-	// steered says that what the device receives is spread over processors; known of our own devices in namespaces of ours.
-	steered bool
+	// threaded says that a kernel thread works off what the device receives, with GRO; known of our own devices in namespaces
+	// of ours.
+	threaded bool
 }
 
 func (l linkState) ours() bool {

@@ -31,7 +31,7 @@ func (d *Driver) applyVeth(c object.Change) error {
 		}
 	}
 	mark := want.Namespace + "/" + want.Name
-	return errors.Join(second.mend(want.Peer.MAC, want.MTU, peerMark+mark, false), first.mend(want.MAC, want.MTU, ownerMark+want.OwnerUID, want.Steered))
+	return errors.Join(second.mend(want.Peer.MAC, want.MTU, peerMark+mark, false), first.mend(want.MAC, want.MTU, ownerMark+want.OwnerUID, want.Threaded))
 }
 
 // ends finds the pair if it is there as wanted; nil if it has to be made.
@@ -121,8 +121,8 @@ func (d *Driver) clearName(namespace, name string) error {
 }
 
 // mend makes one end as it should be: offloads off before it is up, its mark, its MAC (which needs it down, and its
-// link-local address with it).
-func (e *end) mend(mac object.MAC, mtu int, mark string, steered bool) error {
+// link-local address with it); who works off what it receives once it is up.
+func (e *end) mend(mac object.MAC, mtu int, mark string, threaded bool) error {
 	s, l := e.space, e.link
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -149,11 +149,11 @@ func (e *end) mend(mac object.MAC, mtu int, mark string, steered bool) error {
 		requests = append(requests, address(unix.RTM_NEWADDR, e.index, linkLocal(l.mac)))
 	}
 	err := s.noFaults(l.name)
-	if !s.home() && l.steered != steered {
-		err = errors.Join(err, s.steer(l.name, steered))
-	}
 	if len(requests) > 0 {
 		err = errors.Join(err, errors.Join(s.conn.do(requests, nil)...))
+	}
+	if !s.home() && l.threaded != threaded {
+		err = errors.Join(err, s.thread(l.name, threaded))
 	}
 	s.resettle = !s.home()
 	s.reread = s.resettle && len(requests) > 0 // new IPv6 addresses are told later

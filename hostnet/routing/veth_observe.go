@@ -49,7 +49,7 @@ func (d *Driver) observeVeth(name string) object.Object {
 		v.OwnerUID = ""
 		return v
 	}
-	v.Steered, v.Deviations = first.link.steered, first.deviations()
+	v.Threaded, v.Deviations = first.link.threaded, first.deviations()
 	second, ok := d.peerOf(first)
 	if !ok {
 		return v

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"path"
-	"strconv"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -77,7 +76,7 @@ func (s *sysfs) write(name, value string) error {
 	return errors.Join(err, f.Close())
 }
 
-// receiveQueues are the files that say which processors work off what a device receives (rps_cpus).
+// receiveQueues are the files that say over which processors what a device receives is spread (rps_cpus).
 func (s *sysfs) receiveQueues(device string) ([]string, error) {
 	queues := path.Join("class/net", device, "queues")
 	dir, err := s.open(queues, unix.O_RDONLY|unix.O_DIRECTORY)
@@ -98,76 +97,40 @@ func (s *sysfs) receiveQueues(device string) ([]string, error) {
 	return files, nil
 }
 
-// steered says that each queue of the device has processors to choose from, whichever they are: people may have narrowed
-// them down, and the kernel takes those away that are isolated.
-func (s *sysfs) steered(device string) (bool, error) {
+// threaded says that a kernel thread works off what the device receives, and that no packet steering takes it away again.
+func (s *sysfs) threaded(device string) (bool, error) {
+	on, err := s.read(path.Join("class/net", device, "threaded"))
+	if err != nil || on != "1" {
+		return false, err
+	}
 	files, err := s.receiveQueues(device)
 	if err != nil {
 		return false, err
 	}
 	for _, f := range files {
 		mask, err := s.read(f)
-		if err != nil {
+		if err != nil || strings.Trim(mask, "0,") != "" {
 			return false, err
 		}
-		if strings.Trim(mask, "0,") == "" {
-			return false, nil
-		}
 	}
-	return len(files) > 0, nil
+	return true, nil
 }
 
-// steer spreads what the device receives over all processors that are online, by connection, or over none.
-func (s *sysfs) steer(device string, on bool) error {
-	mask := "0"
+// thread has a kernel thread work off what the device receives, or whoever sends it. Linux before 6.17 refuses it for a
+// device that is down, or that has no NAPI yet.
+func (s *sysfs) thread(device string, on bool) error {
+	value := "0"
 	if on {
-		online, err := s.read("devices/system/cpu/online")
+		value = "1"
+		files, err := s.receiveQueues(device)
 		if err != nil {
 			return err
 		}
-		if mask, err = cpuMask(online); err != nil {
-			return err
-		}
-	}
-	files, err := s.receiveQueues(device)
-	if err != nil {
-		return err
-	}
-	for _, f := range files {
-		if err := s.write(f, mask); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// maxCPUs is more than any kernel is built for (NR_CPUS is 8192 at most).
-const maxCPUs = 1 << 16
-
-// cpuMask turns a list of processors ("0-2,7") into a mask as the kernel reads it: groups of 32 bits in hexadecimal, the
-// highest first (bitmap_parse).
-func cpuMask(list string) (string, error) {
-	var words []uint32
-	for _, r := range strings.Split(list, ",") {
-		from, to, isRange := strings.Cut(r, "-")
-		if !isRange {
-			to = from
-		}
-		first, err := strconv.ParseUint(from, 10, 32)
-		last, errLast := strconv.ParseUint(to, 10, 32)
-		if err != nil || errLast != nil || last < first || last >= maxCPUs {
-			return "", fmt.Errorf("list of processors %q: expected numbers and ranges like 0-2,7", list)
-		}
-		for cpu := first; cpu <= last; cpu++ {
-			for uint64(len(words)) <= cpu/32 {
-				words = append(words, 0)
+		for _, f := range files {
+			if err := s.write(f, "0"); err != nil {
+				return err
 			}
-			words[cpu/32] |= 1 << (cpu % 32)
 		}
 	}
-	groups := make([]string, len(words))
-	for i, w := range words {
-		groups[len(words)-1-i] = fmt.Sprintf("%08x", w)
-	}
-	return strings.Join(groups, ","), nil
+	return s.write(path.Join("class/net", device, "threaded"), value)
 }
