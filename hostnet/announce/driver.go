@@ -94,9 +94,6 @@ func (d *Driver) InProcess() bool { return true }
 // Sync has nothing to read: the view is the state itself.
 func (d *Driver) Sync(context.Context) error { return nil }
 
-// Facts adds nothing.
-func (d *Driver) Facts(*object.Facts) {}
-
 // Observe returns what was announced by an uplink that is still the same device.
 func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object, error) {
 	d.mu.Lock()

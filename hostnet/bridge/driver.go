@@ -123,12 +123,6 @@ func (d *Driver) Ours(context.Context) ([]object.Key, error) {
 	return keys, nil
 }
 
-// Facts adds nothing: another driver knows all links.
-func (d *Driver) Facts(*object.Facts) {}
-
-// DeviceFacts changes nothing.
-func (d *Driver) DeviceFacts([]string, *object.Facts) {}
-
 // keysOf are the keys that a device of the name can stand for.
 func keysOf(name string) []object.Key {
 	return []object.Key{{Kind: object.KindVLANDevice, Name: name}, {Kind: object.KindLinuxBridge, Name: name},

@@ -117,13 +117,41 @@ func (d *Driver) Ours(context.Context) ([]object.Key, error) {
 func (d *Driver) Facts(into *object.Facts) {
 	d.host.mu.Lock()
 	defer d.host.mu.Unlock()
+	d.host.factsRead++
 	switch d.name {
 	case "rtnl":
 		into.Links = maps.Clone(d.host.facts.Links)
 	case "ovs":
 		into.Interfaces = maps.Clone(d.host.facts.Interfaces)
-		into.ForeignBridges = maps.Clone(d.host.facts.ForeignBridges)
-		into.DatapathType = d.host.facts.DatapathType
+		d.bridgeFacts(into)
+	}
+}
+
+// DeviceFacts sets the links (rtnl) or interfaces (ovs) of the devices.
+func (d *Driver) DeviceFacts(devices []string, into *object.Facts) {
+	d.host.mu.Lock()
+	defer d.host.mu.Unlock()
+	switch d.name {
+	case "rtnl":
+		copyFacts(into.Links, d.host.facts.Links, devices)
+	case "ovs":
+		copyFacts(into.Interfaces, d.host.facts.Interfaces, devices)
+		d.bridgeFacts(into)
+	}
+}
+
+func (d *Driver) bridgeFacts(into *object.Facts) {
+	into.ForeignBridges = maps.Clone(d.host.facts.ForeignBridges)
+	into.DatapathType = d.host.facts.DatapathType
+}
+
+func copyFacts[F any](into, from map[string]F, devices []string) {
+	for _, name := range devices {
+		if f, there := from[name]; there {
+			into[name] = f
+		} else {
+			delete(into, name)
+		}
 	}
 }
 

@@ -24,6 +24,7 @@ type Host struct {
 	nextOFPort uint32
 	writes     map[string]int
 	calls      int
+	factsRead  int
 	failCall   map[int]error
 	failKey    map[object.Key][]error
 	lateOFPort bool
@@ -80,6 +81,13 @@ func (h *Host) Calls() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.calls
+}
+
+// FactsRead counts how often all facts of a driver were asked for, and not those of single devices.
+func (h *Host) FactsRead() int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.factsRead
 }
 
 // Objects is what the host really holds, by key.

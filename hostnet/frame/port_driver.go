@@ -87,9 +87,6 @@ func (d *PortDriver) InProcess() bool { return true }
 // Sync has nothing to read: the view is the state itself.
 func (d *PortDriver) Sync(context.Context) error { return nil }
 
-// Facts adds nothing.
-func (d *PortDriver) Facts(*object.Facts) {}
-
 // Observe returns the bindings that are being served on the device that has their name now.
 func (d *PortDriver) Observe(_ context.Context, keys []object.Key) ([]object.Object, error) {
 	d.mu.Lock()

@@ -130,9 +130,3 @@ func (d *Driver) Ours(context.Context) ([]object.Key, error) {
 	}
 	return keys, nil
 }
-
-// Facts adds nothing: nothing is compiled from the guard.
-func (d *Driver) Facts(*object.Facts) {}
-
-// DeviceFacts changes nothing.
-func (d *Driver) DeviceFacts([]string, *object.Facts) {}

@@ -165,9 +165,6 @@ func (d *Driver) OursAmong(ctx context.Context, keys []object.Key) ([]object.Key
 	return ours, nil
 }
 
-// Facts adds nothing.
-func (d *Driver) Facts(*object.Facts) {}
-
 // known is the open namespace of the name; nil if there is none.
 func (d *Driver) known(name string) *space {
 	d.mu.Lock()

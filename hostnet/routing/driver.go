@@ -167,9 +167,3 @@ func (d *Driver) all() []*space {
 	slices.SortFunc(out, func(a, b *space) int { return strings.Compare(a.name, b.name) })
 	return out
 }
-
-// Facts adds nothing: the host's own devices are the rtnl driver's to tell.
-func (d *Driver) Facts(*object.Facts) {}
-
-// DeviceFacts adds nothing.
-func (d *Driver) DeviceFacts([]string, *object.Facts) {}

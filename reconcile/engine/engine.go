@@ -37,8 +37,6 @@ type Driver interface {
 	// Ours lists every object of the view that is provably ours, or stands where only ours may stand (an alien flow in
 	// our tables): what is not desired of it is to be removed.
 	Ours(ctx context.Context) ([]object.Key, error)
-	// Facts adds what the view knows to the facts.
-	Facts(into *object.Facts)
 	// Apply makes the changes as one batch, does not return before the host has carried them out, brings the view up to
 	// date from the host, and returns one error (or nil) for each change.
 	Apply(ctx context.Context, changes []object.Change) []error
@@ -51,10 +49,12 @@ type Driver interface {
 // made again at each start, and making them writes nothing to the host.
 type InProcess interface{ InProcess() bool }
 
-// DeviceFacts is implemented by drivers that can bring the facts of single devices up to date, so that a round need not
-// copy the facts of all.
-type DeviceFacts interface {
-	// DeviceFacts sets what the view knows of each device in the facts, and removes what it no longer knows.
+// Facts is implemented by drivers that know what objects are compiled from: devices, interfaces, bridges.
+type Facts interface {
+	// Facts adds what the view knows to the facts.
+	Facts(into *object.Facts)
+	// DeviceFacts sets what the view knows of each of the devices in the facts, and removes what it no longer knows: a round
+	// does not copy the facts of all.
 	DeviceFacts(devices []string, into *object.Facts)
 }
 

@@ -49,6 +49,23 @@ func TestPortIsWiredAndReported(t *testing.T) {
 	})
 }
 
+// TestChangesDoNotReadAllFacts: what a port's change costs does not grow with what the host holds.
+func TestChangesDoNotReadAllFacts(t *testing.T) {
+	t.Parallel()
+	bubble(t, 3, func(b *bed) {
+		before := b.host.FactsRead()
+		b.host.Plug("tap4")
+		b.etcd.put(portItem(4, 1))
+		b.settle(time.Millisecond)
+		b.etcd.drop(portKey(1))
+		b.settle(time.Millisecond)
+		if after := b.host.FactsRead(); after != before {
+			b.t.Errorf("all facts of a driver were read %d times", after-before)
+		}
+		b.converged()
+	})
+}
+
 func TestPortWaitsForItsDevice(t *testing.T) {
 	t.Parallel()
 	bubble(t, 1, func(b *bed) {

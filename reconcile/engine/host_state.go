@@ -118,33 +118,22 @@ func (h *hostState) synced() (bool, string) {
 	return len(waits) == 0, strings.Join(waits, "; ")
 }
 
-// refreshFacts brings the facts up to date: of the devices, or of all when devices is nil.
+// refreshFacts brings the facts up to date: of the devices, in place, or of all when devices is nil.
 func (h *hostState) refreshFacts(devices []string) *object.Facts {
-	if devices != nil && h.deviceFacts(devices) {
-		return h.facts
-	}
-	h.facts = emptyFacts()
-	for _, d := range h.drivers {
-		if d.synced {
-			d.Facts(h.facts)
-		}
-	}
-	return h.facts
-}
-
-// deviceFacts updates the facts in place if every driver can; the drivers of this process's own objects know none.
-func (h *hostState) deviceFacts(devices []string) bool {
-	for _, d := range h.drivers {
-		if _, ok := d.Driver.(DeviceFacts); !ok && !d.inProcess {
-			return false
-		}
+	if devices == nil {
+		h.facts = emptyFacts()
 	}
 	for _, d := range h.drivers {
-		if f, ok := d.Driver.(DeviceFacts); ok && d.synced {
+		f, knows := d.Driver.(Facts)
+		switch {
+		case !knows || !d.synced:
+		case devices == nil:
+			f.Facts(h.facts)
+		default:
 			f.DeviceFacts(devices, h.facts)
 		}
 	}
-	return true
+	return h.facts
 }
 
 // observe returns what the views hold for the keys. A driver that fails is named in failed with its error; nothing is
