@@ -21,13 +21,13 @@ const (
 )
 
 // failovers measures (j), in a cloud of its own.
-func (b *bench) failovers(ctx context.Context, binaries string) error {
+func (b *bench) failovers(ctx context.Context) error {
 	if !strings.Contains(b.only, "j") {
 		return nil
 	}
 	progress("building the cloud of the gateway hosts")
 	var err error
-	if b.cloud, err = newCloud(ctx, binaries); err != nil {
+	if b.cloud, err = newCloud(ctx, b.conf); err != nil {
 		return err
 	}
 	return errors.Join(b.failover(ctx), b.cloud.close())

@@ -46,8 +46,8 @@ type cloud struct {
 }
 
 // newCloud makes the bed with two hosts, one controller, and the networks' intent.
-func newCloud(ctx context.Context, binaries string) (*cloud, error) {
-	b, err := bed.New(ctx, bed.Config{Binaries: binaries})
+func newCloud(ctx context.Context, conf bed.Config) (*cloud, error) {
+	b, err := bed.New(ctx, conf)
 	if err != nil {
 		return nil, err
 	}

@@ -34,13 +34,13 @@ const (
 )
 
 // gateways measures what routers and floating addresses cost, in a cloud of its own.
-func (b *bench) gateways(ctx context.Context, binaries string, others []int) error {
+func (b *bench) gateways(ctx context.Context, others []int) error {
 	if !strings.ContainsAny(b.only, "hik") {
 		return nil
 	}
 	progress("building the cloud of the gateways")
 	var err error
-	if b.cloud, err = newCloud(ctx, binaries); err != nil {
+	if b.cloud, err = newCloud(ctx, b.conf); err != nil {
 		return err
 	}
 	b.cloud.pool = (others[len(others)-1] + perPort - 1) / perPort

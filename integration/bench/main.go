@@ -7,6 +7,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
@@ -32,7 +33,10 @@ func run() error {
 	sizes := flag.String("sizes", "1,100,1000", "how many ports the host holds, ascending")
 	runs := flag.Int("runs", 20, "measurements of each kind in each state")
 	others := flag.String("others", "10,10000", "how many floating addresses the host holds, ascending")
-	only := flag.String("only", "abcdefghijk", "letters of what to measure")
+	only := flag.String("only", "abcdefghijkl", "letters of what to measure")
+	binaries := flag.String("bin", "", "folder of weft, weftd and weft-controller; built when empty")
+	datapath := flag.String("datapath", string(bed.DatapathUser), "the hosts' datapath: netdev, or system where the kernel has Open vSwitch's")
+	asJSON := flag.Bool("json", false, "print what was measured as JSON, for another program")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -44,33 +48,42 @@ func run() error {
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "weft-bench-")
-	if err != nil {
-		return err
+	if *binaries == "" {
+		dir, err := os.MkdirTemp("", "weft-bench-")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir)
+		*binaries = filepath.Join(dir, "bin")
+		if err := bed.Build(ctx, *binaries, false); err != nil {
+			return err
+		}
 	}
-	defer os.RemoveAll(dir)
-	if err := bed.Build(ctx, filepath.Join(dir, "bin"), false); err != nil {
-		return err
-	}
-	b := &bench{runs: *runs, only: *only, table: &table{}}
-	err = b.hosts(ctx, filepath.Join(dir, "bin"), steps)
+	b := &bench{conf: bed.Config{Binaries: *binaries, Datapath: bed.Datapath(*datapath)}, runs: *runs, only: *only, table: &table{}}
+	err = b.hosts(ctx, steps)
 	if err == nil {
-		err = b.gateways(ctx, filepath.Join(dir, "bin"), floating)
+		err = b.gateways(ctx, floating)
 	}
 	if err == nil {
-		err = b.failovers(ctx, filepath.Join(dir, "bin"))
+		err = b.failovers(ctx)
+	}
+	if err == nil {
+		err = b.kernel(ctx, steps)
+	}
+	if *asJSON {
+		return errors.Join(err, json.NewEncoder(os.Stdout).Encode(b.table.figures()))
 	}
 	b.table.print(os.Stdout)
 	return err
 }
 
 // hosts measures everything that has to do with ports, in one cloud.
-func (b *bench) hosts(ctx context.Context, binaries string, sizes []int) error {
+func (b *bench) hosts(ctx context.Context, sizes []int) error {
 	if !strings.ContainsAny(b.only, "abcdefg") {
 		return nil
 	}
 	var err error
-	if b.cloud, err = newCloud(ctx, binaries); err != nil {
+	if b.cloud, err = newCloud(ctx, b.conf); err != nil {
 		return err
 	}
 	return errors.Join(b.all(ctx, sizes), b.cloud.close())
@@ -90,6 +103,7 @@ func parseSizes(flag, s string) ([]int, error) {
 
 // bench is one run: the cloud it measures and the table it fills.
 type bench struct {
+	conf  bed.Config
 	cloud *cloud
 	runs  int
 	only  string

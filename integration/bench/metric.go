@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"weft/integration/bed"
+	"weft/integration/timescale"
 )
 
 // ask gets a page of a host reconciler's debug socket.
@@ -43,6 +44,7 @@ func ask(ctx context.Context, h *bed.Host, path string) (string, error) {
 // event for "nothing to do", so its count of rounds is asked again and again.
 func settled(ctx context.Context, h *bed.Host) error {
 	last, since := "", time.Now()
+	quiet := timescale.Bound(quiet)
 	for time.Since(since) < quiet {
 		page, err := ask(ctx, h, "/metrics")
 		if err != nil {

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"weft/integration/bed"
+	"weft/integration/vm"
+)
+
+const (
+	// kernelRuns are fewer than elsewhere: each waits ten times as long for the host to come to rest.
+	kernelRuns  = 10
+	onKernel    = ", kernel's datapath"
+	kernelLimit = 40 * time.Minute
+)
+
+// figure is one row on its way out of the virtual machine.
+type figure struct {
+	What     string
+	Ports    int
+	P50, P99 time.Duration
+}
+
+// figures are the measured rows; growth is computed where they arrive.
+func (t *table) figures() (out []figure) {
+	for _, r := range t.rows {
+		if r.p50 != 0 {
+			out = append(out, figure{r.what, r.ports, r.p50, r.p99})
+		}
+	}
+	return out
+}
+
+// kernel measures (l): (b) once more with Open vSwitch's kernel datapath, in a virtual machine, where this same program
+// measures it. The processor is emulated, so that only what the host holds makes a difference between two figures.
+func (b *bench) kernel(ctx context.Context, sizes []int) (err error) {
+	if !strings.Contains(b.only, "l") {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, kernelLimit)
+	defer cancel()
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	m, err := vm.Boot(ctx, vm.Config{Log: progress})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, m.Close()) }()
+	ends := []int{sizes[0], sizes[len(sizes)-1]}
+	var out bytes.Buffer
+	code, err := m.Run(ctx, vm.Command{Stage: true, Stdout: &out, Stderr: os.Stderr, Args: []string{self,
+		"-bin", b.conf.Binaries, "-datapath", string(bed.DatapathKernel), "-only", "b", "-json",
+		"-runs", strconv.Itoa(min(b.runs, kernelRuns)), "-sizes", fmt.Sprintf("%d,%d", ends[0], ends[1])}})
+	if err != nil {
+		return err
+	}
+	if code != 0 {
+		return fmt.Errorf("(l): the bench in the virtual machine ended with exit code %d", code)
+	}
+	return b.takeFigures(out.Bytes(), ends)
+}
+
+// takeFigures adds what the virtual machine measured, and its growth.
+func (b *bench) takeFigures(text []byte, sizes []int) error {
+	var figures []figure
+	if err := json.Unmarshal(text, &figures); err != nil {
+		return fmt.Errorf("(l): figures of the virtual machine: %w", err)
+	}
+	inside := &table{}
+	for _, f := range figures {
+		inside.add(row{what: f.What + onKernel, ports: f.Ports, p50: f.P50, p99: f.P99, versus: "emulated processor"})
+	}
+	inside.growth(sizes)
+	b.table.rows = append(b.table.rows, inside.rows...)
+	return nil
+}
