@@ -10,24 +10,28 @@ import (
 	"strings"
 
 	"weft/integration/bed"
+	"weft/integration/timescale"
 )
 
-// The conditions of lines that concern one kind of host.
+// The conditions of lines that concern one kind of host, or not a processor that is emulated, whose latencies say nothing.
 const (
 	onOpenVSwitch = "ovs"
 	onBridge      = "bridge"
+	emulated      = "emulated"
 )
 
-// datapathIs tells which conditions hold.
-func datapathIs(d bed.Datapath) func(string) (bool, error) {
+// holds tells which conditions hold.
+func holds(d bed.Datapath) func(string) (bool, error) {
 	return func(condition string) (bool, error) {
 		switch condition {
+		case emulated:
+			return timescale.Factor() != 1, nil
 		case onOpenVSwitch:
 			return d != bed.DatapathBridge, nil
 		case onBridge:
 			return d == bed.DatapathBridge, nil
 		}
-		return false, fmt.Errorf("condition %q: expected %s or %s", condition, onOpenVSwitch, onBridge)
+		return false, fmt.Errorf("condition %q: expected %s, %s or %s", condition, onOpenVSwitch, onBridge, emulated)
 	}
 }
 

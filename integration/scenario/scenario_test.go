@@ -91,7 +91,7 @@ func (r runner) scripts(t *testing.T, files []string, datapath bed.Datapath) {
 		Files:              files,
 		Setup:              func(e *testscript.Env) error { return setup(r.ctx, e, r.binaries, datapath) },
 		Cmds:               commands(),
-		Condition:          datapathIs(datapath),
+		Condition:          holds(datapath),
 		RequireUniqueNames: true,
 	})
 }
