@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"weft/hostnet/object"
@@ -18,6 +19,13 @@ const (
 	verifyTimeoutPerSet = 2 * time.Millisecond
 	// fewDumps is up to how many flow sets are asked for one by one rather than by reading the whole bridge.
 	fewDumps = 8
+)
+
+// A switch takes at most 50 messages of one connection in a turn of its main loop (OVS, ofproto/connmgr.c, ofconn_run), and a
+// turn polls every port of the userspace datapath: many flows go faster over several connections side by side.
+const (
+	maxParts = 8
+	partMods = 500 // modifications that are worth a connection of their own
 )
 
 // flowChange is one change of a flow set on its way into a bundle.
@@ -70,7 +78,7 @@ func newFlowChange(at int, c object.Change) (flowChange, error) {
 	return f, errors.Join(errs...)
 }
 
-// applyFlows makes the changes of one bridge as one bundle and fills errs.
+// applyFlows makes the changes of one bridge as one bundle (many additions as several) and fills errs.
 func (d *Driver) applyFlows(ctx context.Context, bridge string, changes []flowChange, errs []error) {
 	v := d.flowViewOf(bridge)
 	if v == nil {
@@ -84,8 +92,33 @@ func (d *Driver) applyFlows(ctx context.Context, bridge string, changes []flowCh
 		cookies[i] = c.cookie
 	}
 	v.expect(cookies)
-	d.sendFlows(ctx, bridge, changes, errs)
+	var sending sync.WaitGroup
+	for _, part := range flowParts(changes) {
+		sending.Go(func() { d.sendFlows(ctx, bridge, part, errs) })
+	}
+	sending.Wait()
 	d.verifyFlows(ctx, bridge, v, changes, errs)
+}
+
+// flowParts cuts many changes into parts of about as many modifications, each set whole in one of them. What one set gains may
+// be what another loses, so changes with removals stay together.
+func flowParts(changes []flowChange) (parts [][]flowChange) {
+	total := 0
+	for _, c := range changes {
+		if len(c.deletes) > 0 {
+			return [][]flowChange{changes}
+		}
+		total += len(c.adds)
+	}
+	each := max(partMods, (total+maxParts-1)/maxParts)
+	for first, n, i := 0, 0, 0; i < len(changes); i++ {
+		n += len(changes[i].adds)
+		if n >= each || i == len(changes)-1 {
+			parts = append(parts, changes[first:i+1])
+			first, n = i+1, 0
+		}
+	}
+	return parts
 }
 
 // sendFlows sends all changes in one bundle, all additions before all removals. When the switch refuses, the changes are

@@ -51,6 +51,37 @@ func TestEveryFlowReadsBack(t *testing.T) {
 	}
 }
 
+// TestManyFlowSets: what goes over several connections side by side is all there, and a set that the switch refuses fails alone.
+func TestManyFlowSets(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	b.sync()
+	b.must(create(ourBridge()))
+	b.watch()
+	b.live("br-int")
+	const sets, bad = 1000, 333
+	var changes []object.Change
+	for i := range sets {
+		set := flowSet(uint64(1+i), someFlows(uint32(1+i), 5)...)
+		if i == bad {
+			set.Flows = append(set.Flows, object.Flow{Table: 20, Priority: 77, Actions: []object.Action{object.Goto{Table: 10}}})
+		}
+		changes = append(changes, create(set))
+	}
+	for i, err := range b.d.Apply(t.Context(), changes) {
+		if (err != nil) != (i == bad) {
+			t.Errorf("set %d: %v", i, err)
+		}
+		set := changes[i].Desired.(*object.FlowSet)
+		switch have := b.observe(set.Key()); {
+		case i != bad:
+			same(t, set, have)
+		case have != nil:
+			t.Errorf("a part of the refused set is there: %v", have)
+		}
+	}
+}
+
 func TestFlowDrift(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)

@@ -12,7 +12,8 @@ var errSwitchLost = errors.New("the connection to the switch is lost (is ovs-vsw
 // flowTransport carries flows to and from the switch of one bridge. Bundles
 // go over a long-lived OpenFlow connection, everything else through ovs-ofctl.
 type flowTransport interface {
-	// bundle makes all modifications in order, or none of them. It returns when the switch has committed.
+	// bundle makes all modifications in order, or none of them. It returns when the switch has committed. Bundles may be under
+	// way side by side.
 	bundle(ctx context.Context, bridge string, mods []flowMod) error
 	// dump reads the flows with the cookie, or all of them.
 	dump(ctx context.Context, bridge string, cookie *uint64) ([]switchFlow, error)

@@ -20,7 +20,7 @@ type direct struct {
 	conns map[string]*bridgeConn
 }
 
-// bridgeConn is the connection to one bridge; bundles on it go one after the other.
+// bridgeConn is the connection to one bridge, for one bundle at a time.
 type bridgeConn struct {
 	mu   sync.Mutex
 	conn *openflowConn // nil before the first bundle
@@ -104,8 +104,12 @@ func (d *direct) bundle(ctx context.Context, bridge string, mods []flowMod) erro
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
 	b := d.to(bridge)
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	if b.mu.TryLock() {
+		defer b.mu.Unlock()
+	} else { // another part of the same changes is under way: a connection of its own, for this bundle alone
+		b = &bridgeConn{}
+		defer b.close()
+	}
 	for {
 		c, fresh, err := b.connected(ctx, d.socket(bridge))
 		if errors.Is(err, errOldProtocol) {
