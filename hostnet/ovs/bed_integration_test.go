@@ -34,6 +34,17 @@ type bed struct {
 	came   chan struct{}
 }
 
+// newWatchedBed is a bed with our bridge, whose flow monitor is in place.
+func newWatchedBed(t testing.TB) *bed {
+	t.Helper()
+	b := newBed(t)
+	b.sync()
+	b.must(create(ourBridge()))
+	b.watch()
+	b.live("br-int")
+	return b
+}
+
 func newBed(t testing.TB) *bed {
 	t.Helper()
 	return newBedOn(t, ovstest.Start(t), "netdev")

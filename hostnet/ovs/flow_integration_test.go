@@ -15,11 +15,7 @@ import (
 // Whatever the types can express goes into a real switch and comes back the same, by dump and by monitor.
 func TestEveryFlowReadsBack(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
-	b.sync()
-	b.must(create(ourBridge()))
-	b.watch()
-	b.live("br-int")
+	b := newWatchedBed(t)
 	seen := map[flowID]bool{}
 	set := flowSet(1)
 	gen := rapid.Custom(drawFlow)
@@ -54,11 +50,7 @@ func TestEveryFlowReadsBack(t *testing.T) {
 // TestManyFlowSets: what goes over several connections side by side is all there, and a set that the switch refuses fails alone.
 func TestManyFlowSets(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
-	b.sync()
-	b.must(create(ourBridge()))
-	b.watch()
-	b.live("br-int")
+	b := newWatchedBed(t)
 	const sets, bad = 1000, 333
 	var changes []object.Change
 	for i := range sets {
@@ -84,11 +76,7 @@ func TestManyFlowSets(t *testing.T) {
 
 func TestFlowDrift(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
-	b.sync()
-	b.must(create(ourBridge()))
-	b.watch()
-	b.live("br-int")
+	b := newWatchedBed(t)
 	set, other := flowSet(1, someFlows(1, 5)...), flowSet(2, someFlows(2, 5)...)
 	b.must(create(set), create(other))
 	cookie := "cookie=0x5700000000000001/-1"
@@ -125,11 +113,7 @@ func TestFlowDrift(t *testing.T) {
 
 func TestAlienFlowsGoAndHighTablesStay(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
-	b.sync()
-	b.must(create(ourBridge()))
-	b.watch()
-	b.live("br-int")
+	b := newWatchedBed(t)
 	b.must(create(flowSet(1, someFlows(1, 2)...)))
 	alien := flowSetKey("br-int", 0x77)
 	from := b.seen()
@@ -164,11 +148,7 @@ func TestOneBadFlowSetHarmsNoOther(t *testing.T) {
 
 func TestLearnedFlowsAreState(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
-	b.sync()
-	b.must(create(ourBridge()))
-	b.watch()
-	b.live("br-int")
+	b := newWatchedBed(t)
 	set := flowSet(1, object.Flow{Table: 11, Priority: 1, Match: object.Match{EthType: etherIPv6}, Actions: []object.Action{
 		object.LearnLinkLocal{Table: object.LearnedTable, Cookie: object.CookieOwner | 1, Limit: 8, IdleTimeout: 3600}}},
 		object.Flow{Table: 0, Priority: 1, Actions: []object.Action{object.SetReg{Reg: 6, Value: 1}, object.Goto{Table: 11}}})
