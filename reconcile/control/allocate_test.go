@@ -18,14 +18,11 @@ type step struct {
 	addr   map[model.ID]string // allocated addresses, and VLAN of networks
 }
 
-func TestAllocation(t *testing.T) {
+// TestAddressAllocation: who gets which address, and what becomes of one that is released.
+func TestAddressAllocation(t *testing.T) {
 	t.Parallel()
 	small := `{"spec":{"type":"vlan","physicalNetwork":"physnet1","subnets":[{"cidr":"10.0.0.0/29"}]}}`
-	red := model.ID{Project: "alpha", Kind: model.KindNetwork, Name: "red"}
-	const victim = "aaaaaaaa-bbbb-4000-8000-000000000000"
-	project2 := model.ID{Project: model.ClusterProject, Kind: model.KindProject, Name: "evil"}
-	stranger := func(name string) model.ID { return model.ID{Project: "evil", Kind: model.KindPort, Name: name} }
-	cases := map[string][]step{
+	runSteps(t, map[string][]step{
 		"both families, IPv6 first; the gateway's and the server's addresses are spared": {
 			{put: map[model.ID]string{port("a"): `{"spec":{"network":"blue"}}`}, addr: map[model.ID]string{port("a"): "fd00:1::2 10.0.0.3"}},
 		},
@@ -75,6 +72,14 @@ func TestAllocation(t *testing.T) {
 				want: map[model.ID]string{blue: "Invalid|spec.subnets[0].gateway: gateway address 10.0.0.50 belongs to Port alpha/a"},
 			},
 		},
+	})
+}
+
+// TestNetworkAllocation: subnets and segments.
+func TestNetworkAllocation(t *testing.T) {
+	t.Parallel()
+	red := model.ID{Project: "alpha", Kind: model.KindNetwork, Name: "red"}
+	runSteps(t, map[string][]step{
 		"a subnet in use cannot go": {
 			{put: map[model.ID]string{port("a"): `{"spec":{"network":"blue"}}`}},
 			{
@@ -100,6 +105,14 @@ func TestAllocation(t *testing.T) {
 				addr: map[model.ID]string{blue: "100", red: "150"},
 			},
 		},
+	})
+}
+
+// TestAcceptance: what stands when an object, or what it refers to, is wrong, missing or going.
+func TestAcceptance(t *testing.T) {
+	t.Parallel()
+	red := model.ID{Project: "alpha", Kind: model.KindNetwork, Name: "red"}
+	runSteps(t, map[string][]step{
 		"an invalid overwrite keeps what was accepted": {
 			{put: map[model.ID]string{port("a"): `{"spec":{"network":"blue"}}`}},
 			{
@@ -117,6 +130,25 @@ func TestAllocation(t *testing.T) {
 			{put: map[model.ID]string{port("b"): `{"spec":{"network":"blue"}}`}, want: map[model.ID]string{port("b"): "Invalid|does not exist"}},
 			{remove: []model.ID{port("a")}, want: map[model.ID]string{port("a"): "gone", blue: "gone"}},
 		},
+		"a network that was itself not accepted makes ports wait": {
+			{
+				put: map[model.ID]string{
+					red:       `{"spec":{"type":"vlan","physicalNetwork":"nowhere"}}`,
+					port("a"): `{"spec":{"network":"red"}}`,
+				},
+				want: map[model.ID]string{red: "Invalid|PhysicalNetwork nowhere does not exist", port("a"): "Pending|waits for Network alpha/red"},
+			},
+		},
+	})
+}
+
+// TestDeviceAllocation: devices and interface ids, explicit and by default.
+func TestDeviceAllocation(t *testing.T) {
+	t.Parallel()
+	const victim = "aaaaaaaa-bbbb-4000-8000-000000000000"
+	project2 := model.ID{Project: model.ClusterProject, Kind: model.KindProject, Name: "evil"}
+	stranger := func(name string) model.ID { return model.ID{Project: "evil", Kind: model.KindPort, Name: name} }
+	runSteps(t, map[string][]step{
 		"the same device twice on a host": {
 			{
 				put: map[model.ID]string{
@@ -156,16 +188,12 @@ func TestAllocation(t *testing.T) {
 			},
 			{remove: []model.ID{port("explicit")}, want: map[model.ID]string{stranger("unplaced"): "Accepted"}},
 		},
-		"a network that was itself not accepted makes ports wait": {
-			{
-				put: map[model.ID]string{
-					red:       `{"spec":{"type":"vlan","physicalNetwork":"nowhere"}}`,
-					port("a"): `{"spec":{"network":"red"}}`,
-				},
-				want: map[model.ID]string{red: "Invalid|PhysicalNetwork nowhere does not exist", port("a"): "Pending|waits for Network alpha/red"},
-			},
-		},
-	}
+	})
+}
+
+// runSteps runs each case in a region of its own.
+func runSteps(t *testing.T, cases map[string][]step) {
+	t.Helper()
 	for name, steps := range cases {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
