@@ -25,87 +25,128 @@ func (s *sim) number(id model.ID) int64 {
 	return 0
 }
 
+// move is a simulated region with a port on h1 that is to move to h2.
+type move struct {
+	*sim
+	t      *testing.T
+	port   model.ID
+	number int64
+}
+
+func newMove(t *testing.T) *move {
+	t.Helper()
+	m := &move{sim: newSim(t), t: t, port: port("a")}
+	m.putAll(regionIntent())
+	for _, h := range []string{"h1", "h2", "h3"} {
+		m.put(hostID(h), hostSpec)
+		m.feature(h, desired.Features()...)
+	}
+	m.put(m.port, `{"spec":{"network":"blue","host":"h1","migrateTo":"h2"}}`)
+	m.on("about to move", "active", "standby", "h1")
+	m.number = m.sim.number(m.port)
+	return m
+}
+
+// on checks what the port is on each host, and where the status says that it is.
+func (m *move) on(what, h1, h2, host string) {
+	m.t.Helper()
+	m.settle()
+	m.check()
+	for node, want := range map[string]string{"h1": h1, "h2": h2, "h3": ""} {
+		item := m.item(node, desired.KindPort, m.port)
+		if want == "" && item != "" || want != "" && !strings.Contains(item, fmt.Sprintf(`"state":%q`, want)) {
+			m.t.Errorf("%s: on %s %q, expected %q", what, node, item, want)
+		}
+	}
+	status, _ := m.planner.statusFor(etcdschema.StatusKey(m.port))
+	if status.Host != host || status.Phase != etcdschema.PhaseAccepted {
+		m.t.Errorf("%s: status %+v, expected it on %s", what, status, host)
+	}
+}
+
+// arrive has the guest announce itself on h2, which is one transaction.
+func (m *move) arrive() {
+	m.t.Helper()
+	before := m.rounds
+	m.hears("h2", m.port, m.number)
+	m.on("arrived", "standby", "active", "h2")
+	if m.rounds != before+1 {
+		m.t.Errorf("arriving took %d transactions, expected one", m.rounds-before)
+	}
+}
+
+// replica is another control plane on what of etcd it is given.
+func (m *move) replica(knows func(etcdschema.Key) bool) *sim {
+	other := newSim(m.t)
+	other.rev, other.uids = m.rev, m.uids
+	other.inherit(m.sim, knows)
+	return other
+}
+
 func TestGuestArrives(t *testing.T) {
 	t.Parallel()
-	s := newSim(t)
-	s.putAll(regionIntent())
-	for _, h := range []string{"h1", "h2", "h3"} {
-		s.put(hostID(h), hostSpec)
-		s.feature(h, desired.Features()...)
+	m := newMove(t)
+	if !strings.Contains(m.item("h2", desired.KindPort, m.port), fmt.Sprintf(`"migration":%d`, m.number)) {
+		t.Errorf("h2 is not told whom to wait for: %s", m.item("h2", desired.KindPort, m.port))
 	}
-	a := port("a")
-	on := func(what, h1, h2, host string) {
-		t.Helper()
-		s.settle()
-		s.check()
-		for node, want := range map[string]string{"h1": h1, "h2": h2, "h3": ""} {
-			item := s.item(node, desired.KindPort, a)
-			if want == "" && item != "" || want != "" && !strings.Contains(item, fmt.Sprintf(`"state":%q`, want)) {
-				t.Errorf("%s: on %s %q, expected %q", what, node, item, want)
-			}
-		}
-		status, _ := s.planner.statusFor(etcdschema.StatusKey(a))
-		if status.Host != host || status.Phase != etcdschema.PhaseAccepted {
-			t.Errorf("%s: status %+v, expected it on %s", what, status, host)
-		}
+	m.put(m.port, `{"spec":{"network":"blue","host":"h1","migrateTo":"h2","hostname":"renamed"}}`)
+	m.on("changed while it moves", "active", "standby", "h1")
+	m.hears("h1", m.port, m.number)
+	m.hears("h3", m.port, m.number)
+	m.hears("h2", m.port, m.number-1)
+	m.on("heard elsewhere, and for another move", "active", "standby", "h1")
+	m.arrive()
+	before := m.rounds
+	m.hears("h2", m.port, 0)
+	m.hears("h1", m.port, m.number)
+	m.hears("h2", m.port, m.number)
+	m.on("said again, and forgotten", "standby", "active", "h2")
+	if m.rounds != before {
+		t.Errorf("saying it again took %d transactions", m.rounds-before)
 	}
-	s.put(a, `{"spec":{"network":"blue","host":"h1","migrateTo":"h2"}}`)
-	on("about to move", "active", "standby", "h1")
-	number := s.number(a)
-	if !strings.Contains(s.item("h2", desired.KindPort, a), fmt.Sprintf(`"migration":%d`, number)) {
-		t.Errorf("h2 is not told whom to wait for: %s", s.item("h2", desired.KindPort, a))
-	}
-	s.put(a, `{"spec":{"network":"blue","host":"h1","migrateTo":"h2","hostname":"renamed"}}`)
-	on("changed while it moves", "active", "standby", "h1")
-	s.hears("h1", a, number)
-	s.hears("h3", a, number)
-	s.hears("h2", a, number-1)
-	on("heard elsewhere, and for another move", "active", "standby", "h1")
-	later := newSim(t)
-	later.rev, later.uids = s.rev, s.uids
-	later.inherit(s, func(etcdschema.Key) bool { return true })
-	later.hears("h2", a, number)
+}
+
+// TestReplicasKnowOfArrivals: one that was heard while nobody led is carried out, and one that was carried out is known.
+func TestReplicasKnowOfArrivals(t *testing.T) {
+	t.Parallel()
+	m := newMove(t)
+	later := m.replica(func(etcdschema.Key) bool { return true })
+	later.hears("h2", m.port, m.number)
 	later.planner.queue = workQueue{} // nobody led when it was heard
 	later.planner.wakeAll()
 	later.settle()
-	if !strings.Contains(later.item("h2", desired.KindPort, a), `"state":"active"`) || !strings.Contains(later.item("h1", desired.KindPort, a), `"state":"standby"`) {
-		t.Errorf("heard while nobody led: %s on h1, %s on h2", later.item("h1", desired.KindPort, a), later.item("h2", desired.KindPort, a))
+	if !strings.Contains(later.item("h2", desired.KindPort, m.port), `"state":"active"`) || !strings.Contains(later.item("h1", desired.KindPort, m.port), `"state":"standby"`) {
+		t.Errorf("heard while nobody led: %s on h1, %s on h2", later.item("h1", desired.KindPort, m.port), later.item("h2", desired.KindPort, m.port))
 	}
-	before := s.rounds
-	s.hears("h2", a, number)
-	on("arrived", "standby", "active", "h2")
-	if s.rounds != before+1 {
-		t.Errorf("arriving took %d transactions, expected one", s.rounds-before)
-	}
-	before = s.rounds
-	s.hears("h2", a, 0)
-	s.hears("h1", a, number)
-	s.hears("h2", a, number)
-	on("said again, and forgotten", "standby", "active", "h2")
-	if s.rounds != before {
-		t.Errorf("saying it again took %d transactions", s.rounds-before)
-	}
-	other := newSim(t)
-	other.rev, other.uids = s.rev, s.uids
-	other.inherit(s, func(k etcdschema.Key) bool { return area(k) != "actual" })
+	m.arrive()
+	other := m.replica(func(k etcdschema.Key) bool { return area(k) != "actual" })
 	other.planner.wakeAll()
 	other.settle()
-	if m := other.cache().accepted[a].Migration; m == nil || !m.Arrived || other.writes != 0 {
-		t.Errorf("another replica makes %d writes and of the move %+v", other.writes, m)
+	if now := other.cache().accepted[m.port].Migration; now == nil || !now.Arrived || other.writes != 0 {
+		t.Errorf("another replica makes %d writes and of the move %+v", other.writes, now)
 	}
-	there := s.item("h2", desired.KindPort, a)
-	s.put(a, `{"spec":{"network":"blue","host":"h2","hostname":"renamed"}}`)
-	on("said by the intent too", "", "active", "h2")
-	if now := s.item("h2", desired.KindPort, a); now != there {
+}
+
+// TestIntentAfterArrival: one that says where the guest is changes nothing there, and a later move is another.
+func TestIntentAfterArrival(t *testing.T) {
+	t.Parallel()
+	m := newMove(t)
+	m.put(m.port, `{"spec":{"network":"blue","host":"h1","migrateTo":"h2","hostname":"renamed"}}`)
+	m.on("changed while it moves", "active", "standby", "h1")
+	m.arrive()
+	there := m.item("h2", desired.KindPort, m.port)
+	m.put(m.port, `{"spec":{"network":"blue","host":"h2","hostname":"renamed"}}`)
+	m.on("said by the intent too", "", "active", "h2")
+	if now := m.item("h2", desired.KindPort, m.port); now != there {
 		t.Errorf("the intent that says so changed the item on h2:\n%s\n%s", there, now)
 	}
-	s.put(a, `{"spec":{"network":"blue","host":"h1"}}`)
-	on("back", "active", "", "h1")
-	s.hears("h2", a, number)
-	s.put(a, `{"spec":{"network":"blue","host":"h1","migrateTo":"h2"}}`)
-	on("a later move, and what was heard during the first", "active", "standby", "h1")
-	if s.number(a) <= number {
-		t.Errorf("the later move has number %d, the first had %d", s.number(a), number)
+	m.put(m.port, `{"spec":{"network":"blue","host":"h1"}}`)
+	m.on("back", "active", "", "h1")
+	m.hears("h2", m.port, m.number)
+	m.put(m.port, `{"spec":{"network":"blue","host":"h1","migrateTo":"h2"}}`)
+	m.on("a later move, and what was heard during the first", "active", "standby", "h1")
+	if now := m.sim.number(m.port); now <= m.number {
+		t.Errorf("the later move has number %d, the first had %d", now, m.number)
 	}
 }
 
