@@ -3,13 +3,14 @@
 package vm
 
 import (
+	"bufio"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"weft/integration/need"
 )
@@ -26,13 +27,16 @@ func proveKernelDatapath(t *testing.T) {
 	ovs("ovs-ofctl", "add-flow", "br0", "in_port=oa,actions=output:ob")
 	ovs("ovs-ofctl", "add-flow", "br0", "in_port=ob,actions=output:oa")
 	wantPing(t, "oa", "10.0.0.2", true)
-	server := background(t, "ip", "netns", "exec", "ob", "iperf3", "--server", "--one-off", "--bind", "10.0.0.2")
-	awaitTrue(t, "iperf3 listens", func() bool {
-		out, err := try(t, "ip", "netns", "exec", "ob", "ss", "-Hltn", "sport", "=", ":5201")
-		return err == nil && out != ""
-	})
+	server := exec.CommandContext(t.Context(), "ip", "netns", "exec", "ob", "iperf3", "--server", "--one-off", "--bind", "10.0.0.2",
+		"--forceflush")
+	says, err := server.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := launch(t, server)
+	awaitLine(t, says, "listening")
 	do(t, "ip", "netns", "exec", "oa", "iperf3", "--client", "10.0.0.2", "--bytes", "10M")
-	if err := server(); err != nil {
+	if err := ended(); err != nil {
 		t.Errorf("iperf3's server: %v", err)
 	}
 	if out := ovs("ovs-appctl", "-t", "vswitchd.ctl", "dpctl/dump-flows", "system@ovs-system"); !strings.Contains(out, "eth_type(0x0800)") {
@@ -62,11 +66,14 @@ func startSwitch(t *testing.T, ns string) func(args ...string) string {
 		return string(out)
 	}
 	tool("ovsdb-tool", "create", filepath.Join(dir, "conf.db"), "/usr/share/openvswitch/vswitch.ovsschema")
+	// A daemon that detaches comes back once it listens.
 	daemon := func(control string, args ...string) {
-		cmd := inside(append(args, "--unixctl="+filepath.Join(dir, control), "--no-chdir", "-vconsole:warn", "-vsyslog:off")...)
-		launch(t, cmd)
-		awaitTrue(t, args[0]+" answers", func() bool {
-			return inside("ovs-appctl", "-t", filepath.Join(dir, control), "version").Run() == nil
+		tool(append(args, "--unixctl="+filepath.Join(dir, control), "--no-chdir", "--detach", "--pidfile", "-vconsole:warn", "-vsyslog:off")...)
+		t.Cleanup(func() {
+			exit := exec.Command("ovs-appctl", "--timeout=60", "-t", filepath.Join(dir, control), "exit")
+			if out, err := exit.CombinedOutput(); err != nil {
+				t.Errorf("%s does not end: %v: %s", args[0], err, out)
+			}
 		})
 	}
 	socket := "unix:" + filepath.Join(dir, "db.sock")
@@ -77,12 +84,6 @@ func startSwitch(t *testing.T, ns string) func(args ...string) string {
 	}
 	daemon("vswitchd.ctl", "ovs-vswitchd", socket)
 	return tool
-}
-
-// background starts a command; the function returned waits for its end.
-func background(t *testing.T, name string, args ...string) func() error {
-	t.Helper()
-	return launch(t, exec.CommandContext(t.Context(), name, args...))
 }
 
 // launch starts a command that is gone when the test is.
@@ -106,14 +107,14 @@ func launch(t *testing.T, cmd *exec.Cmd) (wait func() error) {
 	}
 }
 
-// awaitTrue asks until it is so: daemons tell nobody that they listen.
-func awaitTrue(t *testing.T, what string, is func() bool) {
+// awaitLine reads a program's output until a line contains the words; what comes after them fits into the pipe.
+func awaitLine(t *testing.T, says io.Reader, words string) {
 	t.Helper()
-	deadline := time.Now().Add(time.Minute)
-	for !is() {
-		if time.Now().After(deadline) {
-			t.Fatalf("waited a minute in vain: %s", what)
+	lines := bufio.NewScanner(says)
+	for lines.Scan() {
+		if strings.Contains(lines.Text(), words) {
+			return
 		}
-		time.Sleep(20 * time.Millisecond)
 	}
+	t.Fatalf("the program ended before it said %q: %v", words, lines.Err())
 }
