@@ -63,8 +63,8 @@ func TestDriftIsToldAndRepaired(t *testing.T) {
 	h.ip(routerName, "link", "show", "stranger") // is still there
 }
 
-// TestThreadedNAPI: a kernel thread works off what is received where that is wanted and nowhere else, through the loss of a
-// device's carrier too; whoever takes it back is found out.
+// TestThreadedNAPI: a kernel thread works off what is received where that is wanted and nowhere else, after a
+// device was down too; whoever takes it back is found out.
 func TestThreadedNAPI(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)

@@ -73,3 +73,19 @@ func (s *space) noOffloads(device string) error {
 	}
 	return nil
 }
+
+// joined says whether GRO is on: segments of a connection are joined when they are received.
+func (s *space) joined(device string) (bool, error) {
+	v := ethtoolValue{command: unix.ETHTOOL_GGRO}
+	err := ethtool(s.control, device, &v)
+	return v.data != 0, err
+}
+
+// join switches GRO on or off.
+func (s *space) join(device string, on bool) error {
+	v := ethtoolValue{command: unix.ETHTOOL_SGRO}
+	if on {
+		v.data = 1
+	}
+	return ethtool(s.control, device, &v)
+}

@@ -116,8 +116,8 @@ func (s *sysfs) threaded(device string) (bool, error) {
 	return true, nil
 }
 
-// thread has a kernel thread work off what the device receives, or whoever sends it. Linux before 6.17 refuses it for a
-// device that is down, or that has no NAPI yet.
+// thread has a kernel thread work off what the device receives, or whoever sends it. Linux 6.1 refuses it for a device
+// without NAPI, which a veth has only while it is up with GRO.
 func (s *sysfs) thread(device string, on bool) error {
 	value := "0"
 	if on {

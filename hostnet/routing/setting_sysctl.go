@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path"
+	"slices"
 	"strings"
 
 	"golang.org/x/sys/unix"
@@ -185,9 +186,8 @@ func (s *space) complete(l linkState) linkState {
 	if s.devices == nil {
 		return l
 	}
-	joined := ethtoolValue{command: unix.ETHTOOL_GGRO}
-	err := ethtool(s.control, l.name, &joined)
-	if err == nil && joined.data != 0 {
+	joined, err := s.joined(l.name)
+	if err == nil && joined {
 		l.threaded, err = s.devices.threaded(l.name)
 	}
 	if err != nil && !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, unix.ENODEV) { // gone meanwhile: its own message follows
@@ -196,17 +196,18 @@ func (s *space) complete(l linkState) linkState {
 	return l
 }
 
-// thread has a kernel thread work off what the device, which is up, receives, or whoever sends it. GRO comes first: a veth
-// has no NAPI without it.
+// thread has a kernel thread work off what the device, which is up, receives, or whoever sends it. A veth has NAPI, which the
+// thread runs, only with GRO: that comes first and goes last.
 func (s *space) thread(device string, on bool) error {
 	if s.devices == nil {
 		return fmt.Errorf("threaded NAPI: %w", cmp.Or(s.noDevices, errClosed))
 	}
-	join := func() error { return ethtool(s.control, device, &ethtoolValue{unix.ETHTOOL_SGRO, flag(on)}) }
-	thread := func() error { return s.devices.thread(device, on) }
-	steps := []func() error{join, thread}
+	steps := []func() error{
+		func() error { return s.join(device, on) },
+		func() error { return s.devices.thread(device, on) },
+	}
 	if !on {
-		steps = []func() error{thread, join}
+		slices.Reverse(steps)
 	}
 	for _, step := range steps {
 		if err := step(); err != nil {
@@ -214,13 +215,6 @@ func (s *space) thread(device string, on bool) error {
 		}
 	}
 	return nil
-}
-
-func flag(on bool) uint32 {
-	if on {
-		return 1
-	}
-	return 0
 }
 
 // noFaults makes a device of ours as it should be by itself.
