@@ -56,11 +56,14 @@ func (b *bench) kernel(ctx context.Context, sizes []int) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
-	ends := []int{sizes[0], sizes[len(sizes)-1]}
+	ends := sizes[:1:1]
+	if last := sizes[len(sizes)-1]; last != ends[0] {
+		ends = append(ends, last)
+	}
 	var out bytes.Buffer
 	code, err := m.Run(ctx, vm.Command{Stage: true, Stdout: &out, Stderr: os.Stderr, Args: []string{self,
 		"-bin", b.conf.Binaries, "-datapath", string(bed.DatapathKernel), "-only", "b", "-json",
-		"-runs", strconv.Itoa(min(b.runs, kernelRuns)), "-sizes", fmt.Sprintf("%d,%d", ends[0], ends[1])}})
+		"-runs", strconv.Itoa(min(b.runs, kernelRuns)), "-sizes", joinSizes(ends)}})
 	if err != nil {
 		return err
 	}
@@ -77,8 +80,8 @@ func (b *bench) takeFigures(text []byte, sizes []int) error {
 		return fmt.Errorf("(l): figures of the virtual machine: %w", err)
 	}
 	inside := &table{}
-	for _, f := range figures {
-		inside.add(row{what: f.What + onKernel, ports: f.Ports, p50: f.P50, p99: f.P99, versus: "emulated processor"})
+	for _, f := range figures { // told of as they were measured
+		inside.rows = append(inside.rows, row{what: f.What + onKernel, ports: f.Ports, p50: f.P50, p99: f.P99, versus: "emulated processor"})
 	}
 	inside.growth(sizes)
 	b.table.rows = append(b.table.rows, inside.rows...)

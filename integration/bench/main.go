@@ -101,6 +101,15 @@ func parseSizes(flag, s string) ([]int, error) {
 	return out, nil
 }
 
+// joinSizes is what parseSizes reads.
+func joinSizes(sizes []int) string {
+	text := make([]string, len(sizes))
+	for i, n := range sizes {
+		text[i] = strconv.Itoa(n)
+	}
+	return strings.Join(text, ",")
+}
+
 // bench is one run: the cloud it measures and the table it fills.
 type bench struct {
 	conf  bed.Config
