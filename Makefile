@@ -35,7 +35,7 @@ scenarios: deps ## run every scenario (root)
 scenario: deps ## NAME=vlan-isolation: run one scenario and show it (root)
 	@test -n "$(NAME)" || { echo "make scenario NAME=…, one of:"; ls integration/scenario/*.txtar | sed 's,.*/\(.*\)\.txtar,  \1,'; exit 2; }
 	@test -f "integration/scenario/$(NAME).txtar" || { echo "there is no integration/scenario/$(NAME).txtar"; exit 2; }
-	go test $(INTEGRATION) -timeout 30m -v -run '^TestScenario$$/^$(NAME)$$' ./integration/scenario
+	go test $(INTEGRATION) -timeout 30m -v -run '^Test(Machine)?Scenario$$/^$(NAME)$$' ./integration/scenario
 
 demo: deps build ## show the main job end to end; KEEP=1 leaves it up (root)
 	@mkdir -p bin

@@ -9,12 +9,13 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
-	"weft/integration/need"
 	"weft/integration/timescale"
 	"weft/integration/vm"
 )
@@ -22,10 +23,14 @@ import (
 // binariesVariable names the folder with Weft's programs: inside the virtual machine nothing is built.
 const binariesVariable = "WEFT_SCENARIO_BINARIES"
 
+// scenarioLimit is how long one scenario, with all that it repeats one after another, may take inside.
+const scenarioLimit = 35 * time.Minute
+
 // machine is the virtual machine for scenarios whose needs this kernel lacks. The first of them boots it.
 type machine struct {
 	ctx      context.Context
 	binaries string
+	chosen   atomic.Int32 // scenarios to be run inside
 	once     sync.Once
 	vm       *vm.Machine
 	err      error
@@ -46,11 +51,11 @@ func (m *machine) close() error {
 }
 
 // run runs a scenario inside: this same program, told to run that one.
-func (m *machine) run(t *testing.T, s scenario, lacking []need.Need) {
+func (m *machine) run(t *testing.T, s scenario) {
 	if os.Getenv(vm.Variable) != "" {
-		t.Fatalf("%s needs %v, which the virtual machine's kernel lacks too", s.name, lacking)
+		t.Fatalf("%s needs %v, which the virtual machine's kernel lacks too", s.name, s.lacking)
 	}
-	t.Logf("this kernel lacks %v: %s runs in a virtual machine", lacking, s.name)
+	t.Logf("this kernel lacks %v: %s runs in a virtual machine", s.lacking, s.name)
 	guest, err := m.boot(t.Logf)
 	if err != nil {
 		t.Fatal(err)
@@ -59,13 +64,13 @@ func (m *machine) run(t *testing.T, s scenario, lacking []need.Need) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(m.ctx, timescale.Bound(25*time.Minute))
+	ctx, cancel := context.WithTimeout(m.ctx, timescale.Bound(scenarioLimit))
 	defer cancel()
 	var out bytes.Buffer
 	lines := &lineLog{log: func(line string) { t.Log("| " + line) }}
 	w := io.MultiWriter(&out, lines)
 	code, err := guest.Run(ctx, vm.Command{Stage: true, Stdout: w, Stderr: w, Env: []string{binariesVariable + "=" + m.binaries},
-		Args: []string{self, "-test.v", "-test.run=^TestScenario$/^" + regexp.QuoteMeta(s.name) + "$", "-test.parallel=2", "-test.timeout=25m"}})
+		Args: []string{self, "-test.v", "-test.run=^TestScenario$/^" + regexp.QuoteMeta(s.name) + "$", "-test.parallel=" + strconv.Itoa(m.sideBySide()), "-test.timeout=" + scenarioLimit.String()}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -73,6 +78,14 @@ func (m *machine) run(t *testing.T, s scenario, lacking []need.Need) {
 	if passed := fmt.Sprintf("--- PASS: TestScenario/%s ", s.name); code != 0 || !strings.Contains(out.String(), passed) {
 		t.Fatalf("%s did not pass in the virtual machine: exit code %d", s.name, code)
 	}
+}
+
+// sideBySide is how many scripts of one scenario run at a time, so that two run inside: the machine has two processors.
+func (m *machine) sideBySide() int {
+	if m.chosen.Load() > 1 {
+		return 1
+	}
+	return 2
 }
 
 // lineLog hands on whole lines.

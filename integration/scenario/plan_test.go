@@ -18,6 +18,8 @@ type scenario struct {
 	name, file string
 	// needs are the kernel's features that it uses: "# needs kernel-datapath".
 	needs []need.Need
+	// lacking are those of them that this kernel has not.
+	lacking []need.Need
 	// repeats are other scenarios, by name, that are run in its place, under its needs: "# repeats vlan-isolation".
 	repeats []string
 	// bridge says that its hosts have the kernel's VLAN devices and bridges: "# fabric bridge". Its manifests say nothing

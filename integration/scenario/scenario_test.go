@@ -4,6 +4,7 @@ package scenario
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/signal"
@@ -21,43 +22,81 @@ import (
 
 func TestMain(m *testing.M) {
 	bed.Child()
-	os.Exit(m.Run())
+	os.Exit(withPrograms(m))
 }
 
-// TestScenario runs every scenario of the folder, each as a subtest of its name: those whose needs this kernel lacks in
-// one virtual machine, one after another, before all others, so that neither disturbs the other.
-func TestScenario(t *testing.T) {
+// withPrograms builds Weft's programs for all tests, unless they are there already.
+func withPrograms(m *testing.M) int {
+	if os.Getenv(binariesVariable) != "" {
+		return m.Run()
+	}
+	dir, err := os.MkdirTemp("", "weft-scenario-")
+	if err == nil {
+		defer os.RemoveAll(dir)
+		err = errors.Join(bed.Build(context.Background(), dir, false), os.Setenv(binariesVariable, dir))
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return m.Run()
+}
+
+// interruptible is a context that ends with the test, or when the program is told to end.
+func interruptible(t *testing.T) context.Context {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	t.Cleanup(stop)
+	return ctx
+}
+
+// divided is the scenarios of the folder: those that this kernel can run, and those whose needs it lacks.
+func divided(t *testing.T) (here, elsewhere []scenario) {
+	t.Helper()
 	all, err := scenarios()
 	if err != nil {
 		t.Fatal(err)
 	}
-	binaries := os.Getenv(binariesVariable)
-	if binaries == "" {
-		binaries = t.TempDir()
-		if err := bed.Build(ctx, binaries, false); err != nil {
+	for _, s := range all {
+		if s.lacking, err = need.Lacking(s.needs); err != nil {
 			t.Fatal(err)
 		}
+		if len(s.lacking) > 0 {
+			elsewhere = append(elsewhere, s)
+		} else {
+			here = append(here, s)
+		}
 	}
-	m := &machine{ctx: ctx, binaries: binaries}
+	return here, elsewhere
+}
+
+// TestMachineScenario runs the scenarios whose needs this kernel lacks, each as a subtest of its name, in one virtual machine.
+// It ends before TestScenario begins, so that neither disturbs the other.
+func TestMachineScenario(t *testing.T) {
+	_, elsewhere := divided(t)
+	m := &machine{ctx: interruptible(t), binaries: os.Getenv(binariesVariable)}
 	t.Cleanup(func() {
 		if err := m.close(); err != nil {
 			t.Error(err)
 		}
 	})
-	r := runner{ctx: ctx, binaries: binaries}
+	for _, s := range elsewhere {
+		t.Run(s.name, func(t *testing.T) {
+			m.chosen.Add(1)
+			t.Parallel() // from here on all that were chosen are counted
+			m.run(t, s)
+		})
+	}
+}
+
+// TestScenario runs every other scenario of the folder, each as a subtest of its name.
+func TestScenario(t *testing.T) {
+	here, _ := divided(t)
+	r := runner{ctx: interruptible(t), binaries: os.Getenv(binariesVariable)}
 	var plain []string
-	for _, s := range all {
-		lacking, err := need.Lacking(s.needs)
-		switch {
-		case err != nil:
-			t.Fatal(err)
-		case len(lacking) > 0:
-			t.Run(s.name, func(t *testing.T) { m.run(t, s, lacking) })
-		case len(s.needs) > 0 || len(s.repeats) > 0 || s.bridge:
+	for _, s := range here {
+		if len(s.needs) > 0 || len(s.repeats) > 0 || s.bridge {
 			r.special(t, s)
-		default:
+		} else {
 			plain = append(plain, s.file)
 		}
 	}
