@@ -11,7 +11,9 @@ import (
 type FloatingIPSpec struct {
 	// Network is the name of an external network of the same project, or "project/name".
 	Network string `json:"network"`
-	// Address is one of the external network's; allotted when not set.
+	// Pool is the name of the network's allocation pools that the address is of; those without a name when empty.
+	Pool string `json:"pool,omitempty"`
+	// Address is one of the external network's, or of the pool's; allotted when not set.
 	Address Address `json:"address,omitzero"`
 	// Port is the name of a port of the same project, whose network is on a router that leads to Network.
 	Port string `json:"port,omitempty"`

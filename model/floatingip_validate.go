@@ -2,6 +2,9 @@ package model
 
 func (s *FloatingIPSpec) validate(c *checker) {
 	c.networkRef("spec.network", s.Network)
+	if s.Pool != "" {
+		c.name("spec.pool", s.Pool)
+	}
 	if s.Address.IsValid() {
 		c.unicast("spec.address", s.Address)
 	}
@@ -66,6 +69,8 @@ func (s *FloatingIPSpec) validateRefs(c *refChecker) {
 	case !ok:
 	case n.External == nil:
 		c.fail("spec.network", "%s is no external network: give it spec.external, or name one that has it", id)
+	case s.Pool != "" && !n.hasPool(s.Pool):
+		c.fail("spec.pool", "%s has no allocation pool %s: name one that it has, or leave the field out", id, quote(s.Pool))
 	default:
 		s.validateAddress(c, id, n)
 	}
@@ -92,19 +97,24 @@ func (s *FloatingIPSpec) validateAddress(c *refChecker, id ID, n *NetworkSpec) {
 		c.fail("spec.address", "%s is the gateway of %s: use another", a, n.Subnets[i].CIDR)
 	case a == n.Subnets[i].DHCPServer:
 		c.fail("spec.address", "%s is the DHCP server of %s: use another", a, n.Subnets[i].CIDR)
-	case !n.Subnets[i].allots(a):
-		c.fail("spec.address", "%s is outside the allocation pools of %s (%s): use an address of a pool, or leave the field out", a, id, n.Subnets[i].CIDR)
+	case !n.Subnets[i].Allots(s.Pool, a):
+		s.outsidePool(c, id, n.Subnets[i])
 	}
 }
 
-// allots says that the address is in one of the subnet's allocation pools, or that there are none.
-func (s Subnet) allots(a Address) bool {
-	for _, p := range s.AllocationPools {
-		if p.Start.IsValid() && p.End.IsValid() && !a.Less(p.Start.Addr) && !p.End.Less(a.Addr) {
-			return true
+// outsidePool tells of an address that is in none of the pools asked for.
+func (s *FloatingIPSpec) outsidePool(c *refChecker, id ID, sub Subnet) {
+	for _, p := range sub.AllocationPools {
+		if p.Name != "" && p.contains(s.Address) {
+			c.fail("spec.address", "%s is in the pool %s of %s (%s): name it in spec.pool, or use another address", s.Address, p.Name, id, sub.CIDR)
+			return
 		}
 	}
-	return len(s.AllocationPools) == 0
+	if s.Pool != "" {
+		c.fail("spec.address", "%s is outside the pool %s of %s (%s): use an address of the pool, or leave the field out", s.Address, s.Pool, id, sub.CIDR)
+		return
+	}
+	c.fail("spec.address", "%s is outside the allocation pools of %s (%s): use an address of a pool, or leave the field out", s.Address, id, sub.CIDR)
 }
 
 // target checks a port that traffic is led to.

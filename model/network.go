@@ -56,14 +56,8 @@ type Subnet struct {
 	// DHCPServer is the address that Weft's DHCPv4 server goes by, the same on every host (RFC 2131 server
 	// identifier); the first free address after the gateway when not set. IPv4 only.
 	DHCPServer Address `json:"dhcpServer,omitzero"`
-	// AllocationPools limit what is allotted to ports that ask for no address; the whole block when empty.
-	AllocationPools []AddressRange `json:"allocationPools,omitempty"`
-}
-
-// AddressRange is an inclusive range of addresses of one family.
-type AddressRange struct {
-	Start Address `json:"start"`
-	End   Address `json:"end"`
+	// AllocationPools limit what is allotted to whoever asks for no address; the whole block when empty.
+	AllocationPools []AllocationPool `json:"allocationPools,omitempty"`
 }
 
 // DHCP holds what guests are told besides their addresses, by DHCPv4, DHCPv6 and router advertisements alike.

@@ -44,6 +44,7 @@ func (s *NetworkSpec) validate(c *checker) {
 
 func (s *NetworkSpec) validateExternal(c *checker) {
 	if s.External == nil {
+		s.refuseNamedPools(c)
 		return
 	}
 	switch s.External.IPv6 {
@@ -57,6 +58,17 @@ func (s *NetworkSpec) validateExternal(c *checker) {
 	for i, sub := range s.Subnets[:min(len(s.Subnets), MaxSubnets)] {
 		if !sub.Gateway.IsValid() {
 			c.fail(item("spec.subnets", i)+".gateway", "is missing: name the upstream router that the external network leads to")
+		}
+	}
+}
+
+func (s *NetworkSpec) refuseNamedPools(c *checker) {
+	for i, sub := range s.Subnets[:min(len(s.Subnets), MaxSubnets)] {
+		for j, p := range sub.AllocationPools[:min(len(sub.AllocationPools), MaxPools)] {
+			if p.Name != "" {
+				c.fail(fmt.Sprintf("%s.allocationPools[%d].name", item("spec.subnets", i), j),
+					"sets addresses aside for floating addresses, which only an external network has: leave it out, or declare spec.external")
+			}
 		}
 	}
 }

@@ -67,6 +67,9 @@ func genRouter(t *rapid.T) *RouterSpec {
 
 func genFloatingIP(t *rapid.T) *FloatingIPSpec {
 	s := &FloatingIPSpec{Network: "operator/" + genLabel().Draw(t, "network")}
+	if rapid.Bool().Draw(t, "pooled") {
+		s.Pool = genLabel().Draw(t, "pool")
+	}
 	if rapid.Bool().Draw(t, "address") {
 		s.Address = genIn(t, "address", "192.0.2.", 1, 99)
 	}
@@ -104,7 +107,7 @@ func genNetwork(t *rapid.T) *NetworkSpec {
 	if rapid.Bool().Draw(t, "v4") {
 		s.Subnets = append(s.Subnets, Subnet{
 			CIDR: prefix("10.1.0.0/24"), Gateway: genIn(t, "gateway", "10.1.0.", 1, 99), DHCPServer: genIn(t, "server", "10.1.0.", 100, 199),
-			AllocationPools: []AddressRange{{genIn(t, "start", "10.1.0.", 1, 100), genIn(t, "end", "10.1.0.", 101, 254)}},
+			AllocationPools: []AllocationPool{{Start: genIn(t, "start", "10.1.0.", 1, 100), End: genIn(t, "end", "10.1.0.", 101, 254)}},
 		})
 		s.DHCP.Routes = []Route{{prefix("192.168.0.0/16"), address("10.1.0.254")}}
 	}
@@ -114,6 +117,9 @@ func genNetwork(t *rapid.T) *NetworkSpec {
 	}
 	if len(s.Subnets) > 0 && rapid.Bool().Draw(t, "external") {
 		s.External = &External{rapid.SampledFrom([]ExternalIPv6{"", ExternalIPv6Translate, ExternalIPv6Routed}).Draw(t, "ipv6")}
+		for i := range s.Subnets[0].AllocationPools {
+			s.Subnets[0].AllocationPools[i].Name = rapid.SampledFrom([]string{"", "gold"}).Draw(t, "pool")
+		}
 	}
 	s.DHCP.LeaseTime = rapid.SampledFrom([]Duration{{}, {MinLeaseTime}, {MaxLeaseTime}, {DefaultLeaseTime}}).Draw(t, "lease")
 	return s

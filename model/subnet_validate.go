@@ -72,6 +72,9 @@ func (s Subnet) pools(c *checker, field string) {
 	pools := s.AllocationPools[:c.atMost(field, len(s.AllocationPools), MaxPools)]
 	for i, p := range pools {
 		at := fmt.Sprintf("%s[%d]", field, i)
+		if p.Name != "" {
+			c.name(at+".name", p.Name)
+		}
 		if !s.poolEnd(c, at+".start", p.Start) || !s.poolEnd(c, at+".end", p.End) {
 			continue
 		}
