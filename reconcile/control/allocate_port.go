@@ -118,7 +118,7 @@ func (a *allocation) portAddresses(s *model.PortSpec, network *etcdschema.Accept
 			a.demand(fmt.Sprintf("spec.addresses[%d]", i), etcdschema.AddressClaim(network.UID, addr), "address "+addr.String())
 		}
 		if !explicit {
-			a.oneAddress(network.UID, subnetsOf(spec, v6))
+			a.oneAddress("spec.addresses", network.UID, subnetsOf(spec, v6), "")
 		}
 	}
 }
@@ -133,15 +133,18 @@ func subnetsOf(s *model.NetworkSpec, v6 bool) []model.Subnet {
 	return out
 }
 
-// oneAddress keeps the address the port has in one of the subnets, or takes the lowest free one.
-func (a *allocation) oneAddress(network string, subnets []model.Subnet) {
+// oneAddress keeps the address the object has in one of the subnets, and in the pool if one is named, or takes the lowest free
+// one. The field is where it could be asked for.
+func (a *allocation) oneAddress(field, network string, subnets []model.Subnet, pool string) {
 	if len(subnets) == 0 {
 		return
 	}
 	if a.previous != nil {
 		for _, addr := range a.previous.Allocated.Addresses {
 			k := etcdschema.AddressClaim(network, addr)
-			inside := slices.ContainsFunc(subnets, func(s model.Subnet) bool { return s.CIDR.Contains(addr.Addr) })
+			inside := slices.ContainsFunc(subnets, func(s model.Subnet) bool {
+				return s.CIDR.Contains(addr.Addr) && (pool == "" || s.Allots(pool, addr))
+			})
 			if inside && a.keeps(k) {
 				a.take(addr, k)
 				return
@@ -149,13 +152,17 @@ func (a *allocation) oneAddress(network string, subnets []model.Subnet) {
 		}
 	}
 	for _, s := range subnets {
-		if addr, ok := a.freeAddress(network, s); ok {
+		if addr, ok := a.freeAddress(network, s, pool); ok {
 			a.take(addr, etcdschema.AddressClaim(network, addr))
 			return
 		}
 	}
 	a.verdict.spaces = append(a.verdict.spaces, network)
-	a.verdict.pending("spec.addresses", fmt.Sprintf("no free address is left in %s: add a subnet or an allocation pool to the network", cidrs(subnets)))
+	if pool != "" {
+		a.verdict.pending("spec.pool", fmt.Sprintf("no free address is left in the pool %s of %s: add an allocation pool of that name to the network", pool, cidrs(subnets)))
+		return
+	}
+	a.verdict.pending(field, fmt.Sprintf("no free address is left in %s: add a subnet or an allocation pool to the network", cidrs(subnets)))
 }
 
 func (a *allocation) take(addr model.Address, k etcdschema.Key) {
@@ -174,11 +181,11 @@ func cidrs(subnets []model.Subnet) string {
 	return s
 }
 
-// freeAddress is the lowest unclaimed address of the subnet's pools. After a lost race it looks from a random address
+// freeAddress is the lowest unclaimed address of the subnet's pools of the name. After a lost race it looks from a random address
 // on first, so that replicas that allocate at the same time do not meet again.
-func (a *allocation) freeAddress(network string, s model.Subnet) (model.Address, bool) {
+func (a *allocation) freeAddress(network string, s model.Subnet, name string) (model.Address, bool) {
 	used := a.cache.addressesOf(network)
-	for _, pool := range pools(s) {
+	for _, pool := range pools(s, name) {
 		if a.spread {
 			if from := within(pool, a.settings.Random()); from.IsValid() {
 				if addr, ok := used.free(from, pool.last); ok {
@@ -193,13 +200,14 @@ func (a *allocation) freeAddress(network string, s model.Subnet) (model.Address,
 	return model.Address{}, false
 }
 
-// pools are the ranges that guests are given addresses from: without declared ones the block's host addresses.
-func pools(s model.Subnet) []addressRun {
+// pools are the ranges of the name that addresses are given from. Where none at all are declared, those without a name are
+// the block's host addresses.
+func pools(s model.Subnet, name string) []addressRun {
 	var out []addressRun
-	for _, p := range s.AllocationPools {
+	for _, p := range s.Pools(name) {
 		out = append(out, addressRun{p.Start.Addr, p.End.Addr})
 	}
-	if len(out) == 0 {
+	if len(s.AllocationPools) == 0 && name == "" {
 		out = append(out, hosts(s.CIDR.Prefix))
 	}
 	return out

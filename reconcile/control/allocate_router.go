@@ -152,7 +152,7 @@ func (a *allocation) ownAddress(x *etcdschema.Accepted, v6 bool) (model.Address,
 		}
 	}
 	for _, s := range subnets {
-		if addr, ok := a.freeAddress(x.UID, s); ok {
+		if addr, ok := a.freeAddress(x.UID, s, ""); ok {
 			a.want(etcdschema.AddressClaim(x.UID, addr))
 			return addr, true
 		}

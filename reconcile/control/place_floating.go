@@ -45,7 +45,7 @@ func (a *allocation) floating(s *model.FloatingIPSpec) {
 // where there is any.
 func (a *allocation) floatingAddress(s *model.FloatingIPSpec, x *etcdschema.Accepted) {
 	spec := x.Object.Spec.(*model.NetworkSpec)
-	v4, v6 := subnetsOf(spec, false), subnetsOf(spec, true)
+	v4, v6 := pooled(subnetsOf(spec, false), s.Pool), pooled(subnetsOf(spec, true), s.Pool)
 	if spec.External == nil || spec.External.Mode() == model.ExternalIPv6Routed {
 		v6 = nil
 	}
@@ -59,11 +59,23 @@ func (a *allocation) floatingAddress(s *model.FloatingIPSpec, x *etcdschema.Acce
 	if fixed.IsValid() && fixed.Is6() || !fixed.IsValid() && len(v4) == 0 {
 		subnets = v6
 	}
+	if len(subnets) == 0 && s.Pool != "" {
+		a.verdict.invalid("spec.pool", fmt.Sprintf("the pool %s of %s has no floating addresses of the family: use a pool that has some", s.Pool, x.Object.ID()))
+		return
+	}
 	if len(subnets) == 0 {
 		a.verdict.invalid("spec.network", fmt.Sprintf("%s has no subnet for floating addresses of the family: use a network that has one", x.Object.ID()))
 		return
 	}
-	a.oneAddress(x.UID, subnets)
+	a.oneAddress("spec.address", x.UID, subnets, s.Pool)
+}
+
+// pooled leaves the subnets that have a pool of the name; all of them when none is named.
+func pooled(subnets []model.Subnet, pool string) []model.Subnet {
+	if pool == "" {
+		return subnets
+	}
+	return slices.DeleteFunc(subnets, func(s model.Subnet) bool { return len(s.Pools(pool)) == 0 })
 }
 
 // fixedAddress is the port's address that a floating address leads to.

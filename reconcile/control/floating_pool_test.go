@@ -1,0 +1,70 @@
+package control
+
+import (
+	"strings"
+	"testing"
+
+	"weft/model"
+)
+
+// pooledInternet is an external network with a range for everybody and two pools, one of both families.
+const pooledInternet = `{"spec":{"type":"vlan","physicalNetwork":"physnet1","segmentationID":190,"external":{},"subnets":[
+	{"cidr":"203.0.113.0/24","gateway":"203.0.113.1","allocationPools":[{"start":"203.0.113.10","end":"203.0.113.19"},
+		{"name":"gold","start":"203.0.113.20","end":"203.0.113.21"},{"name":"silver","start":"203.0.113.30","end":"203.0.113.31"}]},
+	{"cidr":"2001:db8:ffff::/64","gateway":"2001:db8:ffff::1","allocationPools":[{"name":"gold","start":"2001:db8:ffff::20","end":"2001:db8:ffff::21"}]}]}}`
+
+// TestFloatingPools: a pool's addresses are for those who name it, and for nobody else.
+func TestFloatingPools(t *testing.T) {
+	t.Parallel()
+	a, b, c := floating("a"), floating("b"), floating("c")
+	operator := model.ID{Project: model.ClusterProject, Kind: model.KindProject, Name: "operator"}
+	begin := step{put: map[model.ID]string{operator: `{"spec":{}}`, internet: pooledInternet}, want: map[model.ID]string{internet: "Accepted"}}
+	ask := func(more string) string { return `{"spec":{"network":"operator/internet"` + more + `}}` }
+	runSteps(t, map[string][]step{
+		"each has its own": {begin, {
+			put:  map[model.ID]string{a: ask(`,"pool":"gold"`), b: ask(``), c: ask(`,"pool":"silver"`)},
+			addr: map[model.ID]string{a: "203.0.113.20", b: "203.0.113.10", c: "203.0.113.30"},
+		}},
+		"a full one makes wait, whatever others have": {begin, {
+			put:  map[model.ID]string{a: ask(`,"pool":"gold"`), b: ask(`,"pool":"gold"`), c: ask(`,"pool":"gold"`)},
+			want: map[model.ID]string{a: "Accepted", b: "Accepted", c: "Pending|spec.pool: no free address is left in the pool gold of 203.0.113.0/24"},
+		}},
+		"another pool is another address": {
+			begin, {put: map[model.ID]string{a: ask(`,"pool":"gold"`)}, addr: map[model.ID]string{a: "203.0.113.20"}},
+			{put: map[model.ID]string{a: ask(`,"pool":"silver"`)}, addr: map[model.ID]string{a: "203.0.113.30"}},
+			{put: map[model.ID]string{a: ask(``)}, addr: map[model.ID]string{a: "203.0.113.30"}},
+		},
+		"addresses asked for": {begin, {
+			put: map[model.ID]string{
+				a: ask(`,"address":"203.0.113.20"`), b: ask(`,"pool":"gold","address":"203.0.113.10"`), c: ask(`,"pool":"gold","address":"203.0.113.21"`),
+			},
+			want: map[model.ID]string{
+				a: "Invalid|spec.address: 203.0.113.20 is in the pool gold", b: "Invalid|spec.address: 203.0.113.10 is outside the pool gold", c: "Accepted",
+			},
+		}},
+		"the family of the fixed address": {begin, {
+			put: map[model.ID]string{
+				port("p"): `{"spec":{"network":"blue","addresses":["fd00:1::5"]}}`,
+				a:         ask(`,"pool":"gold","port":"p","fixedAddress":"fd00:1::5"`), b: ask(`,"pool":"silver","port":"p","fixedAddress":"fd00:1::5"`),
+			},
+			want: map[model.ID]string{b: "Invalid|spec.pool: the pool silver of Network operator/internet has no floating addresses of the family"},
+			addr: map[model.ID]string{a: "2001:db8:ffff::20"},
+		}},
+		"one that is not there yet": {
+			{put: map[model.ID]string{operator: `{"spec":{}}`, internet: strings.ReplaceAll(pooledInternet, "gold", "bronze"), a: ask(`,"pool":"gold"`)},
+				want: map[model.ID]string{a: "Invalid|spec.pool: Network operator/internet has no allocation pool"}},
+			{put: map[model.ID]string{internet: pooledInternet}, want: map[model.ID]string{a: "Accepted"}},
+		},
+		"one in use cannot go": {
+			begin, {put: map[model.ID]string{a: ask(`,"pool":"gold"`)}},
+			{
+				put:  map[model.ID]string{internet: strings.ReplaceAll(pooledInternet, "gold", "bronze")},
+				want: map[model.ID]string{internet: "Invalid|would make FloatingIP alpha/a wrong", a: "Accepted"},
+			},
+		},
+		"without a range for everybody": {begin, {
+			put:  map[model.ID]string{internet: strings.Replace(pooledInternet, `{"start"`, `{"name":"copper","start"`, 1), a: ask(``)},
+			want: map[model.ID]string{a: "Pending|spec.address: no free address is left in 203.0.113.0/24"},
+		}},
+	})
+}
