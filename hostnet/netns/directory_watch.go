@@ -22,8 +22,8 @@ var errWatchLost = errors.New("the directory of network namespaces was removed o
 // returns nil. A name comes before the namespace is mounted at it. Names that were lost count as "" (look at everything). An
 // error means that the watch is over and may be begun again.
 func (d *Directory) Watch(ctx context.Context, ready func(), notify func(name string)) error {
-	if err := os.MkdirAll(d.dir, 0o755); err != nil {
-		return fmt.Errorf("directory of network namespaces: %w", err)
+	if err := makeDirectory(d.dir); err != nil {
+		return err
 	}
 	fd, err := unix.InotifyInit1(unix.IN_CLOEXEC | unix.IN_NONBLOCK)
 	if err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -12,11 +13,30 @@ import (
 // maxMounts bounds how many mounts on one another are taken off one name.
 const maxMounts = 16
 
+// makeDirectory makes the directory, if it is missing, with the mode that iproute2 gives it: anybody may look. systemd's units
+// have a umask that would keep others out.
+func makeDirectory(dir string) error {
+	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
+		return fmt.Errorf("directory of network namespaces: %w", err)
+	}
+	err := os.Mkdir(dir, 0o755)
+	switch {
+	case errors.Is(err, fs.ErrExist):
+		return nil
+	case err == nil:
+		err = os.Chmod(dir, 0o755)
+	}
+	if err != nil {
+		return fmt.Errorf("directory of network namespaces: %w", err)
+	}
+	return nil
+}
+
 // shareDirectory makes the directory a shared mount of its own, as iproute2 does (ip-netns(8)): names that one mount namespace
 // makes or removes are then so in all, and no other mount namespace keeps a namespace alive that was removed.
 func shareDirectory(dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("directory of network namespaces: %w", err)
+	if err := makeDirectory(dir); err != nil {
+		return err
 	}
 	err := unix.Mount("", dir, "none", unix.MS_SHARED|unix.MS_REC, "")
 	if errors.Is(err, unix.EINVAL) { // not a mount yet

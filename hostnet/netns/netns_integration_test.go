@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -93,6 +94,30 @@ func TestFailedPreparationLeavesNothing(t *testing.T) {
 	}
 	if entries, err := os.ReadDir(d.dir); err != nil || len(entries) != 0 {
 		t.Errorf("left: %v, %v", entries, err)
+	}
+}
+
+// TestNameWithoutNamespaceIsNotThere: between the file and the mount the name is open to nobody, root without CAP_DAC_OVERRIDE included.
+func TestNameWithoutNamespaceIsNotThere(t *testing.T) {
+	t.Parallel()
+	d := directory(t)
+	must(t, os.MkdirAll(d.dir, 0o755))
+	must(t, os.WriteFile(d.path("weft-half"), nil, 0))
+	t.Cleanup(func() { os.Remove(d.path("weft-half")) })
+	result := make(chan error, 2)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with its rights
+		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+		var data [2]unix.CapUserData
+		err := unix.Capget(&header, &data[0])
+		data[0].Effective &^= 1<<unix.CAP_DAC_OVERRIDE | 1<<unix.CAP_DAC_READ_SEARCH
+		result <- errors.Join(err, unix.Capset(&header, &data[0]))
+		_, err = openSpace("weft-half", d.path("weft-half"))
+		result <- err
+	}()
+	must(t, <-result)
+	if err := <-result; !errors.Is(err, ErrNotFound) {
+		t.Errorf("%v, expected that there is none yet", err)
 	}
 }
 

@@ -28,7 +28,8 @@ type Space struct {
 
 func openSpace(name, path string) (*Space, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
-	if errors.Is(err, fs.ErrNotExist) {
+	// The file below the mount may be read by nobody, and root needs CAP_DAC_OVERRIDE for it, which weftd does without.
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) && !isNamespace(path) {
 		return nil, ErrNotFound
 	}
 	if err != nil {
