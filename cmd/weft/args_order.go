@@ -9,7 +9,8 @@ import (
 
 // intersperse moves a command's flags before its arguments, so that `weft get port web-1 -o yaml` works: the library
 // stops reading flags at the first argument. Settings may stand before the command too (`weft -p alpha get port`): the
-// command gets them, and says so if it has no use for them. Everything after "--" is an argument.
+// command gets them, and says so if it has no use for them. Everything after "--" is an argument. Who asks for help is not asked
+// for anything else: the library would look for help about the first argument.
 func intersperse(app *cli.App, args []string) []string {
 	if len(args) == 0 {
 		return args
@@ -39,6 +40,8 @@ func intersperse(app *cli.App, args []string) []string {
 			i = len(rest)
 		case len(a) < 2 || a[0] != '-':
 			arguments = append(arguments, a)
+		case slices.Contains(cli.HelpFlag.Names(), strings.TrimLeft(a, "-")):
+			return append(out, a)
 		default:
 			options = append(options, a)
 			if !takesValue(flags, a) {

@@ -19,6 +19,11 @@ func TestIntersperse(t *testing.T) {
 		"weft wait port --for=accepted a --all b": "weft wait --for=accepted --all -- port a b",
 		"weft get port --unknown x":               "weft get --unknown -- port x",
 		"weft get port -o":                        "weft get -o",
+		"weft get port web-1 -o yaml --help":      "weft get --help",
+		"weft -h get port":                        "weft -h",
+		"weft wait port -h -o":                    "weft wait -h",
+		"weft describe -- -h":                     "weft describe -- -h",
+		"weft get -p --help":                      "weft get -p --help",
 		"weft nothing -x y":                       "weft -x -- nothing y",
 	} {
 		if got := strings.Join(intersperse(app, strings.Fields(in)), " "); got != want {

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"text/tabwriter"
+	"unicode"
 
 	"weft/model"
 )
@@ -27,12 +28,14 @@ func table(out io.Writer, header []string, rows [][]string) error {
 	return w.Flush()
 }
 
+// printable replaces what a terminal does not show but obeys: control characters, and the format characters of Unicode, which
+// can turn the direction of a line around or hide a part of it (category Cf, UAX #9).
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r >= 0x80 && r < 0xa0 {
-			return '?'
+		if unicode.IsGraphic(r) {
+			return r
 		}
-		return r
+		return '?'
 	}, s)
 }
 
