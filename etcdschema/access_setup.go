@@ -2,11 +2,8 @@ package etcdschema
 
 import (
 	"context"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"os"
 	"slices"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -240,20 +237,12 @@ func (c *Client) isRoot() error {
 	if c.config.TLS.CertFile == "" || c.config.Username != "" {
 		return errors.New(hint)
 	}
-	data, err := os.ReadFile(c.config.TLS.CertFile)
+	name, err := c.config.TLS.CommonName()
 	if err != nil {
 		return err
 	}
-	block, _ := pem.Decode(data)
-	if block == nil {
-		return fmt.Errorf("%s: no PEM certificate", c.config.TLS.CertFile)
-	}
-	cert, err := x509.ParseCertificate(block.Bytes)
-	if err != nil {
-		return fmt.Errorf("%s: %w", c.config.TLS.CertFile, err)
-	}
-	if cert.Subject.CommonName != RootUser {
-		return fmt.Errorf("%s, not %q", hint, cert.Subject.CommonName)
+	if name != RootUser {
+		return fmt.Errorf("%s, not %q", hint, name)
 	}
 	return nil
 }

@@ -3,9 +3,12 @@ package etcdschema
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"time"
 
@@ -53,6 +56,26 @@ type Config struct {
 // TLSConfig names PEM files. CertFile and KeyFile are read again at every handshake, so that a renewed certificate
 // needs no restart.
 type TLSConfig struct{ CertFile, KeyFile, CAFile string }
+
+// CommonName is the name that the client certificate is for, which etcd takes for the user's; empty without a certificate.
+func (c TLSConfig) CommonName() (string, error) {
+	if c.CertFile == "" {
+		return "", nil
+	}
+	data, err := os.ReadFile(c.CertFile)
+	if err != nil {
+		return "", err
+	}
+	block, _ := pem.Decode(data)
+	if block == nil {
+		return "", fmt.Errorf("%s: no PEM certificate", c.CertFile)
+	}
+	cert, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", c.CertFile, err)
+	}
+	return cert.Subject.CommonName, nil
+}
 
 // Client is a connection to the etcd of one region. Its methods may be called from several goroutines.
 type Client struct {

@@ -11,18 +11,16 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"weft/cmd/internal/service"
 	"weft/etcdschema"
 	"weft/reconcile/control"
 )
-
-// version is set by the linker.
-var version = "devel"
 
 func newApp(log io.Writer) *cli.App {
 	return &cli.App{
 		Name:            "weft-controller",
 		Usage:           "one replica of Weft's control plane",
-		Version:         version,
+		Version:         service.Version(),
 		HideHelpCommand: true,
 		Flags:           flags(),
 		Action: func(c *cli.Context) error {
@@ -53,7 +51,7 @@ func flags() []cli.Flag {
 	if err != nil {
 		host = "weft-controller"
 	}
-	return []cli.Flag{
+	return append([]cli.Flag{
 		text("name", host, "name of this replica, for people"),
 		&cli.StringSliceFlag{Name: "etcd-endpoints", Value: cli.NewStringSlice("http://127.0.0.1:2379"),
 			Usage: "URLs of etcd, comma-separated", EnvVars: env("etcd-endpoints")},
@@ -68,7 +66,7 @@ func flags() []cli.Flag {
 		text("debug-listen", "unix:/run/weft-controller/weft-controller.sock",
 			"where /healthz, /metrics and /debug/pprof are served: unix:PATH, a loopback HOST:PORT, or empty for nowhere"),
 		text("log-level", "info", "debug, info, warn or error"),
-	}
+	}, service.MetricsFlags()...)
 }
 
 // settings are the flags, read.
@@ -76,6 +74,7 @@ type settings struct {
 	etcd    etcdschema.Config
 	control control.Config
 	debug   string
+	metrics service.Metrics
 	log     *slog.Logger
 }
 
@@ -101,9 +100,9 @@ func readSettings(c *cli.Context, out io.Writer) (settings, error) {
 		},
 		control: control.Config{
 			Name: c.String("name"), SessionTTL: c.Duration("session-ttl"), AddressHold: c.Duration("address-hold"),
-			StateDir: c.String("state-dir"), Version: version, Logger: log, Settings: control.Settings{MACPrefix: prefix},
+			StateDir: c.String("state-dir"), Version: service.Version(), Logger: log, Settings: control.Settings{MACPrefix: prefix},
 		},
-		debug: c.String("debug-listen"), log: log,
+		debug: c.String("debug-listen"), metrics: service.MetricsOf(c), log: log,
 	}, nil
 }
 

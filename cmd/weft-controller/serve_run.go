@@ -2,14 +2,17 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"net/http"
+	"strings"
 	"time"
 
-	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"golang.org/x/sync/errgroup"
 
+	"weft/cmd/internal/service"
 	"weft/etcdschema"
 	"weft/reconcile/control"
 )
@@ -17,7 +20,7 @@ import (
 // stalled is how long the loop may stand still before the watchdog is no longer fed.
 const stalled = 15 * time.Second
 
-// serve runs the replica, its debug listener and systemd's notifications until ctx ends.
+// serve runs the replica, its listeners and systemd's notifications until ctx ends.
 func serve(ctx context.Context, s settings) error {
 	client, err := etcdschema.Open(ctx, s.etcd)
 	if err != nil {
@@ -31,56 +34,53 @@ func serve(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
-	listener, err := listenDebug(s.debug)
+	listeners, err := service.Listen(s.debug, s.metrics)
 	if err != nil {
-		return fmt.Errorf("--debug-listen: %w", err)
+		return err
 	}
+	notify := service.NewNotifier(s.log)
+	alive := func() bool { return time.Since(ctl.Health().Progress) <= stalled }
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return ctl.Run(ctx) })
-	g.Go(func() error { return notify(ctx, ctl) })
-	if listener != nil {
-		g.Go(func() error { return serveDebug(ctx, listener, debugMux(ctl, registry)) })
-	}
+	g.Go(func() error { return listeners.Serve(ctx, healthMux(ctl, alive), registry) })
+	g.Go(func() error { return notify.Watchdog(ctx, alive) })
+	g.Go(func() error { return notify.Status(ctx, func() string { return state(ctl, s.etcd.Endpoints) }) })
+	g.Go(func() error {
+		select {
+		case <-ctl.Ready():
+			notify.Ready()
+		case <-ctx.Done():
+		}
+		return nil
+	})
 	return g.Wait()
 }
 
-// notify tells systemd when the replica is in sync, feeds the watchdog while its loop turns, and says when it stops.
-func notify(ctx context.Context, ctl *control.Controller) error {
+// state says in one line what the replica does, or what it waits for.
+func state(ctl *control.Controller, endpoints []string) string {
+	h := ctl.Health()
 	select {
 	case <-ctl.Ready():
-	case <-ctx.Done():
-		return nil
+	default:
+		return "waits for etcd at " + strings.Join(endpoints, ", ") + ": not everything is read yet"
 	}
-	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil {
-		return fmt.Errorf("telling systemd READY: %w", err)
+	switch {
+	case h.Leader && h.Brake != nil:
+		return "leads, and writes nothing: " + h.Brake.Reason
+	case h.Leader:
+		return "leads"
 	}
-	interval, err := daemon.SdWatchdogEnabled(false)
-	if err != nil {
-		return fmt.Errorf("systemd's watchdog interval: %w", err)
-	}
-	if interval > 0 {
-		feed(ctx, ctl, interval/2)
-	}
-	<-ctx.Done()
-	if _, err := daemon.SdNotify(false, daemon.SdNotifyStopping); err != nil {
-		return fmt.Errorf("telling systemd STOPPING: %w", err)
-	}
-	return nil
+	return "stands by: another replica leads"
 }
 
-func feed(ctx context.Context, ctl *control.Controller, every time.Duration) {
-	t := time.NewTicker(every)
-	defer t.Stop()
-	for {
-		select {
-		case <-t.C:
-			if time.Since(ctl.Health().Progress) > stalled {
-				continue
-			}
-			// A lost datagram is made up for by the next one.
-			_, _ = daemon.SdNotify(false, daemon.SdNotifyWatchdog)
-		case <-ctx.Done():
-			return
+func healthMux(ctl *control.Controller, alive func() bool) *http.ServeMux {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) {
+		if !alive() {
+			w.WriteHeader(http.StatusServiceUnavailable)
 		}
-	}
+		// The only possible error is a client that went away.
+		_ = json.NewEncoder(w).Encode(ctl.Health())
+	})
+	return mux
 }

@@ -5,10 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"runtime/debug"
 
 	"github.com/urfave/cli/v2"
 
+	"weft/cmd/internal/service"
 	"weft/model"
 )
 
@@ -76,7 +76,7 @@ func newApp(s streams) *cli.App {
 			applyCommand(s), getCommand(s), describeCommand(s), deleteCommand(s), validateCommand(s), waitCommand(s),
 			statusCommand(s), diffCommand(s), acceptCommand(s), hostCommand(s), etcdCommand(s), installUnitsCommand(s), devCommand(s),
 		},
-		Version: version(),
+		Version: service.Version(),
 		Action:  unknownCommand("weft", cli.ShowAppHelp),
 	}
 }
@@ -89,20 +89,6 @@ func unknownCommand(name string, help func(*cli.Context) error) cli.ActionFunc {
 		}
 		return help(c)
 	}
-}
-
-// version is the module's version, or the commit it was built from.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
-	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-			return s.Value[:12]
-		}
-	}
-	return info.Main.Version
 }
 
 // usageError keeps the library from printing the whole help over a mistyped flag.

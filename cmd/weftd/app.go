@@ -4,11 +4,11 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"runtime/debug"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"weft/cmd/internal/service"
 	"weft/cmd/weftd/daemon"
 	"weft/etcdschema"
 	"weft/hostnet/netns"
@@ -20,7 +20,7 @@ func app() *cli.App {
 	return &cli.App{
 		Name:            "weftd",
 		Usage:           "keep this host what etcd says it must be",
-		Version:         version(),
+		Version:         service.Version(),
 		HideHelpCommand: true,
 		Flags:           flags(),
 		Action:          run,
@@ -32,7 +32,7 @@ func flags() []cli.Flag {
 	text := func(name, env, value, usage string) cli.Flag {
 		return &cli.StringFlag{Name: name, EnvVars: []string{env}, Value: value, Usage: usage}
 	}
-	return []cli.Flag{
+	return append([]cli.Flag{
 		text("node", "WEFT_NODE", hostname, "name of this host, as declared by a Host object"),
 		&cli.StringSliceFlag{Name: "etcd-endpoints", EnvVars: []string{"WEFT_ETCD_ENDPOINTS"},
 			Value: cli.NewStringSlice("http://127.0.0.1:2379"), Usage: "etcd's client URLs"},
@@ -51,7 +51,7 @@ func flags() []cli.Flag {
 		text("log-level", "WEFT_LOG_LEVEL", "info", "debug, info, warn or error"),
 		&cli.StringSliceFlag{Name: "disable-feature", EnvVars: []string{"WEFT_DISABLE_FEATURE"},
 			Usage: "do not advertise a feature; may be repeated"},
-	}
+	}, service.MetricsFlags()...)
 }
 
 func run(c *cli.Context) error {
@@ -69,25 +69,28 @@ func run(c *cli.Context) error {
 			TLS:    etcdschema.TLSConfig{CertFile: c.String("etcd-cert"), KeyFile: c.String("etcd-key"), CAFile: c.String("etcd-ca")},
 			Logger: log},
 		OVSRundir: c.String("ovs-rundir"), DatapathType: c.String("datapath-type"), NetnsDir: c.String("netns-dir"), StateDir: c.String("state-dir"),
-		DebugListen: c.String("debug-listen"), SweepInterval: c.Duration("sweep-interval"), Version: version(),
+		DebugListen: c.String("debug-listen"), Metrics: service.MetricsOf(c), SweepInterval: c.Duration("sweep-interval"), Version: service.Version(),
 		Systemd: true, Logger: log,
 	}
 	for _, f := range c.StringSlice("disable-feature") {
 		conf.DisableFeatures = append(conf.DisableFeatures, desired.Feature(f))
 	}
+	if err := certifies(conf.Etcd.TLS, conf.Node); err != nil {
+		return err
+	}
 	return daemon.Run(c.Context, conf)
 }
 
-// version is the module's version, or the commit it was built from.
-func version() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return "unknown"
+// certifies says that etcd will take this host for the node. Without the check a certificate for another name shows as keys that
+// may not be read, again and again.
+func certifies(tls etcdschema.TLSConfig, node string) error {
+	name, err := tls.CommonName()
+	if err != nil {
+		return fmt.Errorf("--etcd-cert: %w", err)
 	}
-	for _, s := range info.Settings {
-		if s.Key == "vcs.revision" && len(s.Value) >= 12 {
-			return s.Value[:12]
-		}
+	if tls.CertFile != "" && name != node {
+		return fmt.Errorf("--node %s: the certificate %s is for %q: set --node (WEFT_NODE) to that name, or --etcd-cert to the certificate of %s",
+			node, tls.CertFile, name, node)
 	}
-	return info.Main.Version
+	return nil
 }

@@ -150,6 +150,7 @@ type Engine struct {
 	reportedAt time.Time
 	carry      *work        // what the last round could not finish
 	beat       atomic.Int64 // Unix nanoseconds of the loop's last turn
+	state      atomic.Pointer[string]
 }
 
 // New makes an engine and reads its state file; a corrupt one is logged and ignored.

@@ -38,6 +38,7 @@ func (e *Engine) loop(ctx context.Context) error {
 		}
 		e.beat.Store(time.Now().UnixNano())
 		e.turn(ctx)
+		e.noteState(time.Now())
 		e.beat.Store(time.Now().UnixNano())
 		timer.Reset(e.wait(time.Now()))
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"golang.org/x/sync/errgroup"
 
+	"weft/cmd/internal/service"
 	"weft/etcdschema"
 	"weft/model/desired"
 	"weft/reconcile/engine"
@@ -31,6 +32,7 @@ type Config struct {
 	NetnsDir      string // where network namespaces have their names; netns.DefaultDir when empty
 	StateDir      string // nothing is kept on disk when empty
 	DebugListen   string // "unix:PATH", "LOOPBACK:PORT", or nothing when empty
+	Metrics       service.Metrics
 	SweepInterval time.Duration
 	// DisableFeatures are not advertised to the controllers.
 	DisableFeatures []desired.Feature
@@ -61,7 +63,10 @@ func Run(ctx context.Context, c Config) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, closeDrivers()) }()
-	notify := newNotifier(c.Systemd, c.Logger)
+	var notify *service.Notifier
+	if c.Systemd {
+		notify = service.NewNotifier(c.Logger)
+	}
 	e, err := engine.New(engine.Config{
 		Node: c.Node, Version: c.Version, Features: features, Drivers: drivers, Fabrics: fabrics(), Store: client, StateDir: c.StateDir,
 		Follow: func(seen etcdschema.Seen) engine.Source {
@@ -70,7 +75,7 @@ func Run(ctx context.Context, c Config) (err error) {
 		},
 		SweepInterval: c.SweepInterval, Registry: registry, Logger: c.Logger,
 		Ready: func() {
-			notify.ready()
+			notify.Ready()
 			if c.Ready != nil {
 				c.Ready()
 			}
@@ -79,15 +84,14 @@ func Run(ctx context.Context, c Config) (err error) {
 	if err != nil {
 		return err
 	}
-	listener, err := listenDebug(c.DebugListen)
+	listeners, err := service.Listen(c.DebugListen, c.Metrics)
 	if err != nil {
 		return err
 	}
 	g, ctx := errgroup.WithContext(ctx)
-	if listener != nil {
-		g.Go(func() error { return serveDebug(ctx, listener, e.Handler(), registry) })
-	}
-	g.Go(func() error { return notify.watchdog(ctx, e.Alive) })
+	g.Go(func() error { return listeners.Serve(ctx, e.Handler(), registry) })
+	g.Go(func() error { return notify.Watchdog(ctx, e.Alive) })
+	g.Go(func() error { return notify.Status(ctx, e.State) })
 	g.Go(func() error { return e.Run(ctx) })
 	return g.Wait()
 }

@@ -1,0 +1,33 @@
+package engine
+
+import (
+	"fmt"
+	"time"
+)
+
+// etcdSilent is how long etcd may be silent before the state says so: a few of the follower's progress intervals.
+const etcdSilent = 30 * time.Second
+
+// State says in one line what the node does, or what it waits for, for whoever starts it. It may be called from any goroutine.
+func (e *Engine) State() string {
+	if s := e.state.Load(); s != nil {
+		return *s
+	}
+	return "starting"
+}
+
+// noteState brings State up to date.
+func (e *Engine) noteState(now time.Time) {
+	state := "follows etcd"
+	switch held := e.slice.held(now); {
+	case !e.wasReady:
+		state = "waits: " + e.incomplete()
+	case held != "":
+		state = "holds its last good state: " + held
+	case e.cacheAge(now) > etcdSilent:
+		state = fmt.Sprintf("etcd has been silent for over %s: works from what it knows", etcdSilent)
+	}
+	if state != e.State() {
+		e.state.Store(&state)
+	}
+}
