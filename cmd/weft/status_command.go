@@ -17,8 +17,9 @@ func statusCommand(s streams) *cli.Command {
 	return command(cli.Command{
 		Name:      "status",
 		Usage:     "show how far every host is, and what is pending and why",
-		UsageText: "weft status [-o table|json]",
-		Flags:     append(connectionFlags(), outputFlag()),
+		UsageText: "weft status [--all] [-o table|json]",
+		Flags: append(connectionFlags(), outputFlag(),
+			&cli.BoolFlag{Name: "all", Usage: "list every object that is pending, however many they are"}),
 		Action: func(c *cli.Context) error {
 			if err := noArguments(c); err != nil {
 				return err
@@ -33,7 +34,7 @@ func statusCommand(s streams) *cli.Command {
 					enc.SetIndent("", "  ")
 					return enc.Encode(o)
 				}
-				return o.print(s.out, time.Now())
+				return o.print(s.out, c.Bool("all"), time.Now())
 			})
 		},
 	})

@@ -12,7 +12,8 @@ import (
 	"weft/etcdschema"
 )
 
-func (o clusterStatus) print(out io.Writer, now time.Time) error {
+// print writes the status for people; all lists every pending object, however many they are.
+func (o clusterStatus) print(out io.Writer, all bool, now time.Time) error {
 	o.printControl(out, now)
 	if len(o.Nodes) == 0 {
 		_, err := fmt.Fprintln(out, "no hosts: declare a Host and start weftd on it")
@@ -34,15 +35,7 @@ func (o clusterStatus) print(out io.Writer, now time.Time) error {
 				printable(n.Name), printable(n.Report.Held), printable(n.Name))
 		}
 	}
-	if len(o.Pending) == 0 {
-		return nil
-	}
-	fmt.Fprintln(out)
-	rows = nil
-	for _, p := range o.Pending {
-		rows = append(rows, []string{p.Object, p.Node, p.State, age(now, p.Since), p.Reason})
-	}
-	return table(out, []string{"OBJECT", "HOST", "STATE", "SINCE", "REASON"}, rows)
+	return printPending(out, o.Pending, all, now)
 }
 
 func (o clusterStatus) printControl(out io.Writer, now time.Time) {

@@ -1,0 +1,85 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// pendingShown is how many pending objects `weft status` lists unless it is asked for all.
+const pendingShown = 10
+
+// printPending lists the objects that are not as declared. Of many it tells how often each reason stands there and lists the
+// first, unless all are asked for.
+func printPending(out io.Writer, pending []pendingItem, all bool, now time.Time) error {
+	if len(pending) == 0 {
+		return nil
+	}
+	fmt.Fprintln(out)
+	shown := pending
+	if !all && len(pending) > pendingShown {
+		shown = pending[:pendingShown]
+		var rows [][]string
+		for _, r := range countReasons(pending) {
+			rows = append(rows, []string{strconv.Itoa(r.count), r.state, r.reason})
+		}
+		if err := table(out, []string{"OBJECTS", "STATE", "REASON"}, rows); err != nil {
+			return err
+		}
+		fmt.Fprintln(out)
+	}
+	var rows [][]string
+	for _, p := range shown {
+		rows = append(rows, []string{p.Object, p.Node, p.State, age(now, p.Since), p.Reason})
+	}
+	if err := table(out, []string{"OBJECT", "HOST", "STATE", "SINCE", "REASON"}, rows); err != nil {
+		return err
+	}
+	if more := len(pending) - len(shown); more > 0 {
+		fmt.Fprintf(out, "%d more: weft status --all\n", more)
+	}
+	return nil
+}
+
+// reasonCount is how many objects are in a state for one kind of reason.
+type reasonCount struct {
+	count         int
+	state, reason string
+}
+
+// countReasons puts reasons together that differ in names and numbers alone; the most frequent come first.
+func countReasons(pending []pendingItem) []reasonCount {
+	counts := make(map[[2]string]int)
+	for _, p := range pending {
+		counts[[2]string{p.State, reasonKind(p.Reason)}]++
+	}
+	var out []reasonCount
+	for k, n := range counts {
+		out = append(out, reasonCount{n, k[0], k[1]})
+	}
+	slices.SortFunc(out, func(a, b reasonCount) int {
+		return cmp.Or(b.count-a.count, cmp.Compare(a.state, b.state), cmp.Compare(a.reason, b.reason))
+	})
+	return out
+}
+
+// reasonKind leaves out the words that name something: those with digits, quotes or the punctuation of names inside. The field at
+// the beginning stays, without its index.
+func reasonKind(reason string) string {
+	words := strings.Fields(reason)
+	for i, w := range words {
+		inner := strings.Trim(w, ",.;:()")
+		switch {
+		case i == 0 && strings.HasPrefix(w, "spec."):
+			words[i], _, _ = strings.Cut(strings.TrimSuffix(w, ":"), "[")
+			words[i] += ":"
+		case strings.ContainsAny(inner, `0123456789/-_."'`):
+			words[i] = strings.Replace(w, inner, "…", 1)
+		}
+	}
+	return strings.Join(words, " ")
+}
