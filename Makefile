@@ -12,14 +12,18 @@ PARALLEL ?= 2
 FUZZTIME ?= 10s
 INTEGRATION := -tags integration -count=1 -parallel $(PARALLEL)
 
-.PHONY: help build unit test integration scenarios scenario demo bench lint golden fuzz deps
+.PHONY: help build etcd unit test integration scenarios scenario demo bench lint golden fuzz deps
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## build weft, weftd and weft-controller into bin/
 	@mkdir -p bin
-	go build -trimpath -o bin/ ./cmd/...
+	go build -trimpath -ldflags "-X weft/cmd/internal/service.linked=$$(git describe --tags --always --dirty --abbrev=12 2>/dev/null || true)" -o bin/ ./cmd/...
+
+etcd: ## build etcd of the version that Weft is tested with into bin/
+	@mkdir -p bin
+	go build -trimpath -o bin/etcd go.etcd.io/etcd/server/v3
 
 unit: ## run the tests that need neither root nor Open vSwitch, with the race detector
 	go test -race ./...

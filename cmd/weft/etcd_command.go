@@ -17,7 +17,7 @@ func etcdCommand(s streams) *cli.Command {
 		Name:        "etcd",
 		Usage:       "prepare etcd for Weft",
 		Action:      unknownCommand("weft etcd", cli.ShowSubcommandHelp),
-		Subcommands: []*cli.Command{etcdSetupCommand(s)},
+		Subcommands: []*cli.Command{etcdSetupCommand(s), etcdCertificatesCommand(s)},
 	})
 }
 

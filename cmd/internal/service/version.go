@@ -7,8 +7,15 @@ package service
 
 import "runtime/debug"
 
-// Version is the module's version, or the commit that the program was built from (12 hex digits).
+// linked is the version that the linker was told (-X), which only a variable can take: `make build` tells it.
+var linked string
+
+// Version is what the program was built from: what `git describe` said, or what the Go tool knows, which is the commit (12 hex
+// digits) or the module's version.
 func Version() string {
+	if linked != "" {
+		return linked
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return "unknown"
