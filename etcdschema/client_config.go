@@ -33,6 +33,9 @@ const (
 	// maxReceiveBytes bounds one answer of etcd; lists then ask for smaller pages. Watches are fragmented far below it.
 	maxReceiveBytes = 64 << 20
 
+	// unaryTries lets etcd's client fetch a new token. It must not try again by itself beyond that: link does.
+	unaryTries = 2
+
 	// gRPC's own bound of 120 s would leave a host blind for two minutes after an outage.
 	reconnectFirst = 100 * time.Millisecond
 	reconnectLast  = 5 * time.Second
@@ -82,8 +85,10 @@ type Client struct {
 	config Config
 	root   string // root and layout, ending in a slash
 	tls    *tls.Config
-	etcd   *clientv3.Client
+	etcd   *link
 	log    *slog.Logger
+	// members are shared by all connections of the client.
+	members *members
 }
 
 // Open makes a client. It does not wait for etcd to be there, unless Username is set: then a token must be fetched.
@@ -115,6 +120,7 @@ func Open(ctx context.Context, c Config) (*Client, error) {
 			return nil, fmt.Errorf("etcd: TLS: %w", err)
 		}
 	}
+	cl.members = newMembers(c.Endpoints, c.Logger)
 	var err error
 	if cl.etcd, err = cl.connect(ctx); err != nil {
 		return nil, err
@@ -123,7 +129,9 @@ func Open(ctx context.Context, c Config) (*Client, error) {
 }
 
 // connect makes a connection of its own to the same etcd. It is independent of ctx's cancellation: Close ends it.
-func (c *Client) connect(ctx context.Context, options ...grpc.DialOption) (*clientv3.Client, error) {
+func (c *Client) connect(ctx context.Context, options ...grpc.DialOption) (*link, error) {
+	l := newLink(c.members, c.root+"_")
+	options = append(options, l.options()...)
 	options = append(options, grpc.WithConnectParams(grpc.ConnectParams{
 		Backoff:           backoff.Config{BaseDelay: reconnectFirst, Multiplier: 1.6, Jitter: 0.5, MaxDelay: reconnectLast},
 		MinConnectTimeout: c.config.DialTimeout,
@@ -138,6 +146,7 @@ func (c *Client) connect(ctx context.Context, options ...grpc.DialOption) (*clie
 		DialKeepAliveTime:     keepAliveTime,
 		DialKeepAliveTimeout:  keepAliveTimeout,
 		MaxCallRecvMsgSize:    c.config.receiveBytes,
+		MaxUnaryRetries:       unaryTries,
 		BackoffWaitBetween:    50 * time.Millisecond,
 		BackoffJitterFraction: 0.5,
 		DialOptions:           options,
@@ -146,7 +155,8 @@ func (c *Client) connect(ctx context.Context, options ...grpc.DialOption) (*clie
 	if err != nil {
 		return nil, fmt.Errorf("etcd %s: %w", strings.Join(c.config.Endpoints, ","), err)
 	}
-	return cl, nil
+	l.made(cl)
+	return l, nil
 }
 
 // Close ends the connection. Followers, leaderships and kept leases have connections of their own and end by their
@@ -157,7 +167,7 @@ func (c *Client) Close() error { return c.etcd.Close() }
 func (c *Client) Root() string { return c.config.Root }
 
 // Etcd is the connection below, for tools that need a call this package does not have. Keys there carry root and layout.
-func (c *Client) Etcd() *clientv3.Client { return c.etcd }
+func (c *Client) Etcd() *clientv3.Client { return c.etcd.Client }
 
 // FullKey is the key as etcd holds it, with root and layout, as people type it for etcdctl.
 func (c *Client) FullKey(k Key) string { return c.root + k.path }

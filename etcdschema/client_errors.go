@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // explain adds what to do to the errors of etcd that stem from one of its rules. errors.Is still finds the original.
@@ -31,6 +33,9 @@ func explain(err error) error {
 		return fmt.Errorf("%w: etcd did not answer: check that it runs at the endpoints and has its quorum, "+
 			"and that certificate and CA are the right ones", err)
 	}
+	if status.Code(err) == codes.Unavailable && !errors.As(rpctypes.Error(err), new(rpctypes.EtcdError)) {
+		return fmt.Errorf("%w: no etcd member can be reached: check that etcd runs at the endpoints, and that certificate and CA are the right ones", err)
+	}
 	if tooLarge(err) {
 		return fmt.Errorf("%w: the request exceeds the server's --max-request-bytes (etcd's default is 1.5 MiB)", err)
 	}
@@ -40,6 +45,24 @@ func explain(err error) error {
 		}
 	}
 	return err
+}
+
+// errLimit marks a transaction that was not sent because it exceeds a limit.
+var errLimit = errors.New("not sent")
+
+// Refused says that etcd, or a limit of this package, has said no to a request: it was not done, and the same request
+// will be refused again until somebody changes something. After any other error nobody knows whether it was done.
+func Refused(err error) bool {
+	var answer rpctypes.EtcdError
+	switch {
+	case err == nil:
+		return false
+	case errors.Is(err, errLimit), tooLarge(err):
+		return true
+	case errors.As(err, &answer):
+		return answer.Code() != codes.Unavailable && answer.Code() != codes.DeadlineExceeded
+	}
+	return false
 }
 
 // watchError finds the error of etcd that a cancelled watch carries only as text.

@@ -13,6 +13,10 @@ import (
 // pageSize bounds the keys of one answer of a list, so that a large prefix does not block etcd.
 const pageSize = 1000
 
+// pagePatience is how long a page may take before another member is asked for it too: long enough that a large one, which
+// is slow to make and to carry, is not asked for twice.
+const pagePatience = 2 * time.Second
+
 // Item is one key with its value as etcd holds it. Lease is 0 for a key without one.
 type Item struct {
 	Key                                  Key
@@ -59,7 +63,7 @@ type header struct {
 }
 
 // list reads the prefix at the revision, or at the newest one when it is 0; head holds the revision that was read.
-func (c *Client) list(ctx context.Context, etcd *clientv3.Client, p Prefix, revision int64) (items []Item, head header, err error) {
+func (c *Client) list(ctx context.Context, etcd *link, p Prefix, revision int64) (items []Item, head header, err error) {
 	from := c.FullPrefix(p)
 	end := clientv3.GetPrefixRangeEnd(from)
 	limit := int64(pageSize)
@@ -86,8 +90,8 @@ func (c *Client) list(ctx context.Context, etcd *clientv3.Client, p Prefix, revi
 	}
 }
 
-func (c *Client) page(ctx context.Context, etcd *clientv3.Client, from, end string, revision, limit int64) (*clientv3.GetResponse, error) {
-	ctx, cancel := withDeadline(ctx)
+func (c *Client) page(ctx context.Context, etcd *link, from, end string, revision, limit int64) (*clientv3.GetResponse, error) {
+	ctx, cancel := withDeadline(patient(ctx, pagePatience))
 	defer cancel()
 	return etcd.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(limit), clientv3.WithRev(revision))
 }

@@ -16,7 +16,7 @@ import (
 type Leadership struct {
 	key            Key
 	createRevision int64
-	conn           *clientv3.Client
+	conn           *link
 	session        *concurrency.Session
 }
 
@@ -79,14 +79,14 @@ func (c *Client) campaignOnce(ctx context.Context, election, candidate string, t
 	return l, nil
 }
 
-func (c *Client) elect(ctx context.Context, conn *clientv3.Client, election, candidate string, ttl time.Duration) (*Leadership, error) {
+func (c *Client) elect(ctx context.Context, conn *link, election, candidate string, ttl time.Duration) (*Leadership, error) {
 	gctx, cancel := withDeadline(ctx)
 	lease, err := conn.Grant(gctx, seconds(ttl))
 	cancel()
 	if err != nil {
 		return nil, err
 	}
-	session, err := concurrency.NewSession(conn, concurrency.WithLease(lease.ID), concurrency.WithTTL(int(seconds(ttl))))
+	session, err := concurrency.NewSession(conn.Client, concurrency.WithLease(lease.ID), concurrency.WithTTL(int(seconds(ttl))))
 	if err != nil {
 		return nil, err
 	}
@@ -101,6 +101,7 @@ func (c *Client) elect(ctx context.Context, conn *clientv3.Client, election, can
 
 // wait campaigns until elected, ctx ends or the session is lost, and fills in the key (as etcd holds it).
 func (l *Leadership) wait(ctx context.Context, prefix, candidate string) error {
+	ctx, _ = repeatable(ctx) // the candidate's key has the lease's number, and is put only where it is not
 	cctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
 	defer cancel()
 	// A lost session takes the candidate's key away: waiting on would end with an election that nobody holds.
@@ -125,7 +126,7 @@ func (l *Leadership) wait(ctx context.Context, prefix, candidate string) error {
 }
 
 // abandon takes a candidate out, as far as etcd can be reached: its key must not hold the others up.
-func abandon(ctx context.Context, conn *clientv3.Client, session *concurrency.Session) {
+func abandon(ctx context.Context, conn *link, session *concurrency.Session) {
 	session.Orphan()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()

@@ -1,16 +1,20 @@
 package etcdschema
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"net/url"
+	"slices"
+	"strings"
 	"time"
 
 	"go.etcd.io/etcd/client/pkg/v3/transport"
 	"go.etcd.io/etcd/server/v3/embed"
 )
 
-// EmbeddedConfig describes an etcd of one member inside this process.
+// EmbeddedConfig describes an etcd of one member inside this process, or one member of several.
 type EmbeddedConfig struct {
 	Dir string // holds all data; a server started on it again continues
 	// ClientURL and PeerURL are where it listens; a free loopback port when empty. A unix:// URL works too.
@@ -19,6 +23,10 @@ type EmbeddedConfig struct {
 	TLS TLSConfig
 	// Token tells clusters apart: it goes into the cluster id, with the peer URL.
 	Token string
+	// Name is this member's among Members, which are the peer URLs of all, by name. A cluster of one needs neither. The
+	// members of a new cluster are started side by side: none is ready before more than half are there.
+	Name    string
+	Members map[string]string
 	// MaxTxnOps and MaxRequestBytes override etcd's limits when not 0.
 	MaxTxnOps, MaxRequestBytes uint
 }
@@ -69,22 +77,27 @@ func (c EmbeddedConfig) embed() (*embed.Config, error) {
 		cfg.ClientTLSInfo = transport.TLSInfo{
 			CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile, TrustedCAFile: c.TLS.CAFile, ClientCertAuth: true,
 		}
-		// A cluster of one has no peers: whoever knocks at the peer port, even with a certificate of ours, is a stranger.
 		cfg.PeerTLSInfo = cfg.ClientTLSInfo
-		cfg.PeerTLSInfo.AllowedCNs = []string{"no peer has this name"}
+		if len(c.Members) == 0 { // no peers: whoever knocks at the peer port, even with a certificate of ours, is a stranger
+			cfg.PeerTLSInfo.AllowedCNs = []string{"no peer has this name"}
+		}
 	}
 	client, err := listenURL(c.ClientURL, scheme)
 	if err != nil {
 		return nil, err
 	}
-	peer, err := listenURL(c.PeerURL, scheme)
+	cfg.Name = cmp.Or(c.Name, "weft")
+	peer, err := listenURL(cmp.Or(c.Members[c.Name], c.PeerURL), scheme)
 	if err != nil {
 		return nil, err
 	}
-	cfg.Name, cfg.Dir = "weft", c.Dir
+	cfg.Dir = c.Dir
 	cfg.ListenClientUrls, cfg.AdvertiseClientUrls = []url.URL{client}, []url.URL{client}
 	cfg.ListenPeerUrls, cfg.AdvertisePeerUrls = []url.URL{peer}, []url.URL{peer}
 	cfg.InitialCluster = cfg.InitialClusterFromName(cfg.Name)
+	if len(c.Members) > 0 {
+		cfg.InitialCluster = initialCluster(c.Members)
+	}
 	if c.Token != "" {
 		cfg.InitialClusterToken = c.Token
 	}
@@ -95,13 +108,23 @@ func (c EmbeddedConfig) embed() (*embed.Config, error) {
 		cfg.MaxRequestBytes = c.MaxRequestBytes
 	}
 	cfg.AutoCompactionMode, cfg.AutoCompactionRetention = embed.CompactorModePeriodic, "1h"
-	// One member elects itself: short ticks only shorten the start.
-	cfg.TickMs, cfg.ElectionMs = 10, 100
+	if len(c.Members) == 0 { // one member elects itself: short ticks only shorten the start
+		cfg.TickMs, cfg.ElectionMs = 10, 100
+	}
 	cfg.EnableGRPCGateway = false // a second door, which does not know users by certificate
 	// A server that is closed logs its own listeners' ends as errors; what matters comes back from StartEmbedded.
 	cfg.LogLevel, cfg.LogOutputs = "fatal", []string{"stderr"}
 	cfg.WarningApplyDuration = time.Second
 	return cfg, nil
+}
+
+// initialCluster is etcd's form of the members.
+func initialCluster(members map[string]string) string {
+	var all []string
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		all = append(all, name+"="+members[name])
+	}
+	return strings.Join(all, ",")
 }
 
 func listenURL(s, scheme string) (url.URL, error) {

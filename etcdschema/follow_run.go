@@ -19,7 +19,7 @@ const relistSpread = time.Second
 type Follower struct {
 	client   *Client
 	config   FollowerConfig
-	conn     *clientv3.Client
+	conn     *link
 	dials    atomic.Int64
 	redialed chan struct{} // holds a token after a connection was made
 	contact  atomic.Int64  // Unix nanoseconds

@@ -152,7 +152,7 @@ func (w *watcher) sound(ctx context.Context, r clientv3.WatchResponse) error {
 		return errWatchEnded
 	}
 	if r.Header.ClusterId != w.seen.ClusterID || r.Header.Revision < w.seen.Revision {
-		w.relist = true
+		// Also said by a member that lags behind: sameHistory finds out, it reads what the cluster has agreed on.
 		return fmt.Errorf("%w: cluster %x at revision %d, seen was %x at %d", errOtherHistory,
 			r.Header.ClusterId, r.Header.Revision, w.seen.ClusterID, w.seen.Revision)
 	}

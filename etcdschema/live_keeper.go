@@ -36,7 +36,7 @@ func (c *Client) KeepLive(ctx context.Context, node string, ttl time.Duration, v
 
 // liveKeeper keeps one key on a connection of its own.
 type liveKeeper struct {
-	conn       *clientv3.Client
+	conn       *link
 	key, value string
 	ttl        time.Duration
 	lease      clientv3.LeaseID
@@ -79,6 +79,7 @@ func (k *liveKeeper) keep(ctx context.Context, made func()) error {
 
 // ensure puts the key unless it is there with the lease.
 func (k *liveKeeper) ensure(ctx context.Context) error {
+	ctx, _ = repeatable(ctx) // the lease is this keeper's alone
 	_, err := call(ctx, func(ctx context.Context) (*clientv3.TxnResponse, error) {
 		return k.conn.Txn(ctx).If(clientv3.Compare(clientv3.LeaseValue(k.key), "=", k.lease)).
 			Else(clientv3.OpPut(k.key, k.value, clientv3.WithLease(k.lease))).Commit()

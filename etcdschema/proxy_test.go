@@ -1,19 +1,21 @@
 package etcdschema
 
 import (
-	"io"
 	"log/slog"
 	"net"
 	"net/url"
 	"sync"
 	"testing"
+	"time"
 )
 
 // proxy is a road to an etcd that can be cut, healed and turned to another etcd.
 type proxy struct {
 	listener net.Listener
 	mu       sync.Mutex
-	target   string // host:port; empty while cut
+	target   string        // host:port; empty while cut
+	thaw     chan struct{} // closed while bytes go through
+	delay    time.Duration // of every answer
 	conns    map[net.Conn]bool
 	running  sync.WaitGroup
 }
@@ -24,12 +26,14 @@ func startProxy(t *testing.T, e *Embedded) *proxy {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := &proxy{listener: l, conns: map[net.Conn]bool{}}
+	p := &proxy{listener: l, conns: map[net.Conn]bool{}, thaw: make(chan struct{})}
+	close(p.thaw)
 	p.turn(t, e)
 	p.running.Go(p.accept)
 	t.Cleanup(func() {
 		l.Close()
 		p.cut()
+		p.flow()
 		p.running.Wait()
 	})
 	return p
@@ -67,6 +71,51 @@ func (p *proxy) cut() {
 	}
 }
 
+// freeze lets connections stand and be made, but nothing through: what a process that is stopped looks like, or a road
+// on which packets are lost.
+func (p *proxy) freeze() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.thaw = make(chan struct{})
+}
+
+// flow ends freeze and slow.
+func (p *proxy) flow() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.delay = 0
+	select {
+	case <-p.thaw:
+	default:
+		close(p.thaw)
+	}
+}
+
+// slow delays all that the server says.
+func (p *proxy) slow(d time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.delay = d
+}
+
+// carry copies until one side ends.
+func (p *proxy) carry(to, from net.Conn, answers bool) {
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := from.Read(buf)
+		p.mu.Lock()
+		thaw, delay := p.thaw, p.delay
+		p.mu.Unlock()
+		<-thaw
+		if answers && delay > 0 {
+			<-time.After(delay)
+		}
+		if _, failed := to.Write(buf[:n]); failed != nil || err != nil {
+			return
+		}
+	}
+}
+
 func (p *proxy) accept() {
 	for {
 		in, err := p.listener.Accept()
@@ -98,9 +147,9 @@ func (p *proxy) join(a, b net.Conn) {
 		return
 	}
 	p.conns[a], p.conns[b] = true, true
-	for _, pair := range [][2]net.Conn{{a, b}, {b, a}} {
+	for i, pair := range [][2]net.Conn{{a, b}, {b, a}} {
 		p.running.Go(func() {
-			io.Copy(pair[0], pair[1])
+			p.carry(pair[0], pair[1], i == 0)
 			pair[0].Close()
 			pair[1].Close()
 			p.mu.Lock()

@@ -1,6 +1,8 @@
 package etcdschema
 
 import (
+	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -162,20 +164,55 @@ func (t *Txn) compare(c compare) {
 }
 
 // Commit runs the transaction. committed is false when a compare did not hold: nothing was written. revision is
-// etcd's revision after it. After an error other than a limit's it is unknown whether the transaction happened: read
-// again before trying again.
+// etcd's revision after it. An error that Refused knows means that nothing was written. After another one it is unknown
+// whether the transaction happened, or still will: read again before trying again.
+//
+// While etcd has several members the transaction may be sent to more than one. One that guards a key it writes (Create,
+// PutIf, DeleteIf) still happens once only. One that only puts may happen twice, some seconds apart: whoever uses it
+// owns the key, and looks at what becomes of it.
 func (c *Client) Commit(ctx context.Context, t *Txn) (revision int64, committed bool, err error) {
 	if err := t.check(); err != nil {
-		return 0, false, fmt.Errorf("transaction: %w", err)
+		return 0, false, fmt.Errorf("transaction: %w: %w", errLimit, err)
 	}
 	ctx, cancel := withDeadline(ctx)
 	defer cancel()
+	ctx, sent := repeatable(ctx)
 	resp, err := c.etcd.Txn(ctx).If(t.cmps(c.root)...).Then(t.ops(c.root)...).Commit()
 	if err != nil {
 		return 0, false, fmt.Errorf("transaction of %d compares and %d operations (%d bytes): %w",
 			len(t.compares), len(t.writes), t.bytes, explain(err))
 	}
+	if !resp.Succeeded && sent.times.Load() > 1 {
+		return c.happened(ctx, t)
+	}
 	return resp.Header.Revision, resp.Succeeded, nil
+}
+
+// happened says whether a transaction that was sent twice, and did not hold, is what its first copy has made of the keys.
+func (c *Client) happened(ctx context.Context, t *Txn) (revision int64, committed bool, err error) {
+	gets := make([]clientv3.Op, len(t.writes))
+	for i, w := range t.writes {
+		gets[i] = clientv3.OpGet(c.root + w.key)
+	}
+	resp, err := c.etcd.Txn(ctx).Then(gets...).Commit()
+	if err != nil {
+		return 0, false, fmt.Errorf("reading whether a transaction happened: %w", explain(err))
+	}
+	for i, w := range t.writes {
+		kvs := resp.Responses[i].GetResponseRange().Kvs
+		if w.delete != (len(kvs) == 0) {
+			return resp.Header.Revision, false, nil
+		}
+		if w.delete {
+			continue
+		}
+		kv := kvs[0]
+		if !bytes.Equal(kv.Value, w.value) || kv.Lease != w.lease || revision != 0 && kv.ModRevision != revision {
+			return resp.Header.Revision, false, nil
+		}
+		revision = kv.ModRevision
+	}
+	return cmp.Or(revision, resp.Header.Revision), len(t.writes) > 0, nil
 }
 
 func (t *Txn) check() error {

@@ -1,0 +1,233 @@
+package etcdschema
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"testing"
+	"time"
+
+	"go.etcd.io/etcd/client/pkg/v3/types"
+)
+
+// cluster is an etcd of three members, each with a proxy before its client port.
+type cluster struct {
+	members []*Embedded
+	roads   []*proxy
+	stop    []func()
+}
+
+func startCluster(t *testing.T) *cluster {
+	t.Helper()
+	const size = 3
+	urls := map[string]string{}
+	for i := range size {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		urls[fmt.Sprint("m", i)] = "http://" + l.Addr().String()
+		l.Close()
+	}
+	c := &cluster{members: make([]*Embedded, size)}
+	errs := make([]error, size)
+	var started sync.WaitGroup
+	for i := range size {
+		dir := t.TempDir()
+		started.Go(func() {
+			c.members[i], errs[i] = StartEmbedded(testContext(t), EmbeddedConfig{Dir: dir, Name: fmt.Sprint("m", i), Members: urls})
+		})
+	}
+	started.Wait()
+	for i, m := range c.members {
+		if errs[i] != nil {
+			t.Fatal(errs[i])
+		}
+		c.stop = append(c.stop, sync.OnceFunc(m.Close))
+		t.Cleanup(c.stop[i])
+		c.roads = append(c.roads, startProxy(t, m))
+	}
+	return c
+}
+
+// open makes a client of all members that begins with the first.
+func (c *cluster) open(t *testing.T) *Client {
+	t.Helper()
+	var endpoints []string
+	for _, p := range c.roads {
+		endpoints = append(endpoints, "http://"+p.listener.Addr().String())
+	}
+	client, err := Open(t.Context(), Config{Endpoints: endpoints, Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	client.members.used = 0
+	return client
+}
+
+// isolate cuts the first member off from its peers, or ends that. Its client port stays open.
+func (c *cluster) isolate(cut bool) {
+	first := c.members[0].etcd.Server
+	for _, m := range c.members[1:] {
+		for from, to := range map[interface {
+			CutPeer(types.ID)
+			MendPeer(types.ID)
+		}]types.ID{first: m.etcd.Server.MemberID(), m.etcd.Server: first.MemberID()} {
+			if cut {
+				from.CutPeer(to)
+			} else {
+				from.MendPeer(to)
+			}
+		}
+	}
+}
+
+// lead makes a member the leader of the cluster.
+func (c *cluster) lead(t *testing.T, i int) {
+	t.Helper()
+	for _, m := range c.members {
+		if s := m.etcd.Server; s.Leader() == s.MemberID() && m != c.members[i] {
+			if err := s.MoveLeader(testContext(t), uint64(s.MemberID()), uint64(c.members[i].etcd.Server.MemberID())); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// Whatever is wrong with the member in use, another one answers: requests, watches, liveness and leadership go on.
+func TestAnotherMemberAnswers(t *testing.T) {
+	t.Parallel()
+	faults := map[string]struct {
+		leads int // which member leads the cluster
+		begin func(*cluster)
+		end   func(*cluster)
+	}{
+		"follower cut off from its peers": {1, func(c *cluster) { c.isolate(true) }, func(c *cluster) { c.isolate(false) }},
+		"leader cut off from its peers":   {0, func(c *cluster) { c.isolate(true) }, func(c *cluster) { c.isolate(false) }},
+		"nothing comes through":           {1, func(c *cluster) { c.roads[0].freeze() }, func(c *cluster) { c.roads[0].flow() }},
+		"slow":                            {1, func(c *cluster) { c.roads[0].slow(3 * time.Second) }, func(c *cluster) { c.roads[0].flow() }},
+		"connections refused":             {1, func(c *cluster) { c.roads[0].cut() }, func(c *cluster) {}},
+		"member gone":                     {0, func(c *cluster) { c.stop[0]() }, func(c *cluster) {}},
+	}
+	for name, f := range faults {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cl := startCluster(t)
+			cl.lead(t, f.leads)
+			c := cl.open(t)
+			ctx, cancel := context.WithCancel(testContext(t))
+			o := observe(t, c, FollowerConfig{Prefixes: []Prefix{AllPrefix()}})
+			lead := <-campaign(t, ctx, c, 5*time.Second)
+			live := make(chan error)
+			go func() { live <- c.KeepLive(ctx, "h1", 10*time.Second, "x") }()
+			defer func() { cancel(); <-live; lead.Resign(t.Context()) }()
+			o.until(t, put(t, c, "event/before", "x"))
+
+			f.begin(cl)
+			for i := range 10 {
+				k := ParseKey(fmt.Sprintf("event/%d", i))
+				tx := NewTxn()
+				tx.Fence(lead)
+				tx.Create(k, []byte("during"))
+				if _, ok, err := c.Commit(t.Context(), tx); err != nil || !ok {
+					t.Fatalf("write %d: %v %v", i, ok, err)
+				}
+				if it, ok, err := c.Get(t.Context(), k); err != nil || !ok || string(it.Value) != "during" {
+					t.Fatalf("read %d: %v %v", i, ok, err)
+				}
+			}
+			if _, err := c.Grant(t.Context(), time.Minute); err != nil {
+				t.Fatal(err)
+			}
+			o.until(t, put(t, c, "event/during", "x"))
+			if o.seen.WentBack || o.state["event/9"] != "during" {
+				t.Errorf("the follower knows %v after %+v", o.state, o.seen)
+			}
+			select {
+			case <-lead.Done():
+				t.Error("the leadership was lost")
+			default:
+			}
+			f.end(cl)
+			o.until(t, put(t, c, "event/after", "x"))
+		})
+	}
+}
+
+// A follower that nobody else keeps company with notices by itself that its watch stands still.
+func TestAWatchGoesOnAtAnotherMember(t *testing.T) {
+	t.Parallel()
+	for name, begin := range map[string]func(*cluster){
+		"nothing comes through":   func(c *cluster) { c.roads[0].freeze() },
+		"cut off from its peers":  func(c *cluster) { c.isolate(true) },
+		"connections are refused": func(c *cluster) { c.roads[0].cut() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cl := startCluster(t)
+			cl.lead(t, 1)
+			c, direct := cl.open(t), openTest(t, cl.members[1])
+			o := observe(t, c, FollowerConfig{Prefixes: []Prefix{AllPrefix()}})
+			o.until(t, put(t, direct, "event/before", "x"))
+			begin(cl)
+			for _, b := range o.until(t, put(t, direct, "event/during", "x")) {
+				if b.Snapshot || b.WentBack {
+					t.Errorf("everything was listed again: %+v", b)
+				}
+			}
+			cl.roads[0].flow()
+		})
+	}
+}
+
+// A transaction whose first copy had an answer that was lost is told from one that lost a race.
+func TestACommitThatWasSentTwiceHappensOnce(t *testing.T) {
+	t.Parallel()
+	cl := startCluster(t)
+	cl.lead(t, 1)
+	c, direct := cl.open(t), openTest(t, cl.members[1])
+	k := ParseKey("event/x")
+	rev := put(t, c, "event/x", "0")
+	cl.roads[0].slow(1500 * time.Millisecond) // requests go through at once, answers come too late
+	tx := NewTxn()
+	tx.PutIf(k, rev, []byte("1"))
+	got, ok, err := c.Commit(t.Context(), tx)
+	it, _, _ := direct.Get(t.Context(), k)
+	if err != nil || !ok || string(it.Value) != "1" || it.ModRevision != got || it.Version != 2 {
+		t.Errorf("commit: %v %v at %d, the key is %q at %d, version %d", ok, err, got, it.Value, it.ModRevision, it.Version)
+	}
+	cl.roads[0].flow()
+	c.members.move(c.members.current(), 0, nil)
+	cl.roads[0].slow(1500 * time.Millisecond)
+	tx = NewTxn()
+	tx.PutIf(k, rev, []byte("2")) // somebody was faster
+	if _, ok, err := c.Commit(t.Context(), tx); err != nil || ok {
+		t.Errorf("a race that was lost: %v %v", ok, err)
+	}
+}
+
+// Without a member that answers the error says so, and does not claim that nothing was written.
+func TestNoMemberAnswers(t *testing.T) {
+	t.Parallel()
+	cl := startCluster(t)
+	c := cl.open(t)
+	put(t, c, "event/x", "0")
+	for _, p := range cl.roads {
+		p.freeze()
+	}
+	tx := NewTxn()
+	tx.Put(ParseKey("event/x"), []byte("1"))
+	ctx, cancel := context.WithTimeout(t.Context(), 2500*time.Millisecond)
+	defer cancel()
+	_, _, err := c.Commit(ctx, tx)
+	if err == nil || Refused(err) {
+		t.Errorf("got %v", err)
+	}
+	for _, p := range cl.roads {
+		p.flow()
+	}
+	put(t, c, "event/x", "2")
+}
