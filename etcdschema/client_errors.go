@@ -50,17 +50,20 @@ func explain(err error) error {
 // errLimit marks a transaction that was not sent because it exceeds a limit.
 var errLimit = errors.New("not sent")
 
-// Refused says that etcd, or a limit of this package, has said no to a request: it was not done, and the same request
-// will be refused again until somebody changes something. After any other error nobody knows whether it was done.
+// Refused says that etcd, or a limit of this package, does not do what a request asks: it was not done, and will be
+// refused again until somebody changes something. After any other error it is unknown whether it was done, or etcd is in
+// no state to do anything (no leader, no space): read again and try again.
 func Refused(err error) bool {
-	var answer rpctypes.EtcdError
-	switch {
-	case err == nil:
-		return false
-	case errors.Is(err, errLimit), tooLarge(err):
+	if errors.Is(err, errLimit) || err != nil && tooLarge(err) {
 		return true
-	case errors.As(err, &answer):
-		return answer.Code() != codes.Unavailable && answer.Code() != codes.DeadlineExceeded
+	}
+	var answer rpctypes.EtcdError
+	if !errors.As(err, &answer) {
+		return false
+	}
+	switch answer.Code() {
+	case codes.InvalidArgument, codes.FailedPrecondition, codes.PermissionDenied, codes.NotFound, codes.OutOfRange, codes.AlreadyExists:
+		return true
 	}
 	return false
 }

@@ -1,6 +1,7 @@
 package control
 
 import (
+	"bytes"
 	"slices"
 
 	"weft/etcdschema"
@@ -37,7 +38,9 @@ func (p *planner) apply(ev etcdschema.Event, own map[etcdschema.Key]int64) {
 	case "claim":
 		p.claimChanged(k, old, e)
 	case "desired":
-		p.foreign[k] = struct{}{}
+		if w := p.doubtful[k]; w == nil || ev.Deleted != (w.data == nil) || !bytes.Equal(w.data, ev.Value) {
+			p.foreign[k] = struct{}{}
+		}
 		for _, u := range repairOf(k) {
 			p.queue.add(u)
 		}

@@ -55,9 +55,10 @@ func (l *loop) writeAnnouncement(ctx context.Context) {
 	l.announced = true
 }
 
-// later makes the loop wait a little before it tries again.
+// later makes the loop wait before it tries again: longer each time that nothing could be written in between.
 func (l *loop) later(ctx context.Context, what string, err error) {
-	l.retryAt = time.Now().Add(retryDelay)
+	l.retryDelay = min(max(retryDelayFirst, 2*l.retryDelay), retryDelayLast)
+	l.retryAt = time.Now().Add(l.retryDelay)
 	if ctx.Err() == nil {
 		l.log.Warn("writing failed, trying again", "what", what, "error", err)
 	}

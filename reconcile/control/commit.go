@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -30,7 +31,8 @@ func (l *loop) work(ctx context.Context) {
 	err := l.commit(ctx, r)
 	switch {
 	case err == nil:
-	case ctx.Err() == nil && (!errors.Is(err, errUnavailable) || l.answers(ctx)):
+		l.planner.finished(units)
+	case ctx.Err() == nil && !errors.Is(err, errUnknown):
 		l.singly(ctx, units)
 	default:
 		l.failed(ctx, units, err)
@@ -49,12 +51,7 @@ func (l *loop) singly(ctx context.Context, units []unit) {
 	}
 }
 
-// answers tells an etcd that refuses one transaction from one that is away.
-func (l *loop) answers(ctx context.Context) bool {
-	_, _, err := l.config.Client.Get(ctx, etcdschema.ControlStatusKey())
-	return err == nil
-}
-
+// failed puts units back whose outcome is unknown. The next try reads again what it finds changed.
 func (l *loop) failed(ctx context.Context, units []unit, err error) {
 	for _, u := range units {
 		l.planner.queue.add(u)
@@ -96,8 +93,9 @@ func (r *round) fits() bool {
 	return r.size() <= etcdschema.MaxTxnOps && r.bytes+len(r.nodes)*256 <= etcdschema.MaxTxnBytes
 }
 
-// stuck notes a unit that cannot be done at all; the object's status says why.
+// stuck notes a unit that cannot be done as things are, and is tried again later; the object's status says why.
 func (p *planner) stuck(u unit, err error) {
+	p.retries.failed(u, p.settings.Now())
 	if u.kind != unitObject {
 		return
 	}
@@ -108,7 +106,19 @@ func (p *planner) stuck(u unit, err error) {
 	p.statusOf(u.id)
 }
 
-var errUnavailable = errors.New("etcd did not answer")
+// finished notes units that have been done.
+func (p *planner) finished(units []unit) {
+	for _, u := range units {
+		p.retries.done(u)
+	}
+}
+
+var (
+	// errUnknown is the error of a transaction that may or may not have happened.
+	errUnknown = errors.New("etcd did not answer")
+	// errRefused is the error of a transaction that etcd will not do.
+	errRefused = errors.New("etcd refuses it")
+)
 
 // commit writes the round, or takes it back.
 func (l *loop) commit(ctx context.Context, r *round) error {
@@ -124,7 +134,7 @@ func (l *loop) commit(ctx context.Context, r *round) error {
 	lease, err := l.leaseFor(ctx, r)
 	if err != nil {
 		r.abandon()
-		return fmt.Errorf("%w: %w", errUnavailable, err)
+		return fmt.Errorf("%w: %w", errUnknown, err)
 	}
 	t := r.txn(lease)
 	t.Fence(l.lead)
@@ -132,10 +142,15 @@ func (l *loop) commit(ctx context.Context, r *round) error {
 	l.metrics.stage("commit", start)
 	switch {
 	case err != nil:
+		doubtful := maps.Clone(r.writes)
 		r.abandon()
 		l.leases = holdLease{} // it may be the lease that is gone
 		l.metrics.transactions.WithLabelValues("failed").Inc()
-		return fmt.Errorf("%w: %w", errUnavailable, err)
+		if etcdschema.Refused(err) {
+			return fmt.Errorf("%w: %w", errRefused, err)
+		}
+		l.planner.doubtful = doubtful
+		return fmt.Errorf("%w: %w", errUnknown, err)
 	case !committed:
 		r.abandon()
 		l.metrics.transactions.WithLabelValues("lost").Inc()
@@ -147,6 +162,7 @@ func (l *loop) commit(ctx context.Context, r *round) error {
 }
 
 func (l *loop) committed(r *round, revision int64) {
+	l.retryDelay = 0
 	l.metrics.committed(r)
 	l.planner.confirmed(r)
 	for k := range r.writes {
@@ -175,11 +191,13 @@ func (l *loop) single(ctx context.Context, u unit) {
 		err := l.commit(ctx, r)
 		switch {
 		case err == nil:
+			l.planner.retries.done(u)
 			return
-		case errors.Is(err, errUnavailable) || ctx.Err() != nil:
-			l.refused(ctx, u, err)
+		case errors.Is(err, errUnknown) || ctx.Err() != nil:
+			l.failed(ctx, []unit{u}, err)
 			return
 		case !errors.Is(err, errLostRace):
+			l.log.Error("what an object needs cannot be written, trying again later", "unit", u.String(), "error", err)
 			l.planner.stuck(u, err)
 			return
 		}
@@ -197,16 +215,6 @@ func (l *loop) single(ctx context.Context, u unit) {
 		}
 	}
 	l.failed(ctx, []unit{u}, errLostRace)
-}
-
-// refused handles a unit whose own transaction has failed.
-func (l *loop) refused(ctx context.Context, u unit, err error) {
-	if l.answers(ctx) {
-		l.log.Error("etcd refuses what an object needs", "object", u.id.String(), "error", err)
-		l.planner.stuck(u, err)
-		return
-	}
-	l.failed(ctx, []unit{u}, err)
 }
 
 // readAgain brings keys up to date without waiting for the watch.

@@ -11,8 +11,9 @@ import (
 const (
 	// tick is how often the loop turns when nothing happens: the brake's window and the state file need no more.
 	tick = 2 * time.Second
-	// retryDelay is how long the loop waits after etcd has refused or failed.
-	retryDelay = 250 * time.Millisecond
+	// retryDelayFirst and retryDelayLast bound how long the loop waits after etcd has failed.
+	retryDelayFirst = 250 * time.Millisecond
+	retryDelayLast  = 4 * time.Second
 )
 
 // loop is the one goroutine that owns cache and planner.
@@ -35,6 +36,7 @@ type loop struct {
 	statusAt    time.Time   // when statuses were last looked at
 	statusTimer *time.Timer // running while statuses are collected
 	retryAt     time.Time   // nothing is tried before
+	retryDelay  time.Duration
 }
 
 func newLoop(c *Controller) *loop {
@@ -86,7 +88,7 @@ func (l *loop) wait(ctx context.Context, ticker <-chan time.Time) {
 		retry = t.C
 	}
 	var ripe <-chan time.Time
-	if at, ok := l.planner.sets.next(); ok {
+	if at, ok := l.planner.next(); ok {
 		t := time.NewTimer(max(0, at.Sub(l.config.Settings.Now())))
 		defer t.Stop()
 		ripe = t.C
@@ -169,7 +171,7 @@ func (l *loop) takeIn(b etcdschema.Batch) {
 
 // idle forgets work that a replica that does not lead has no use for: it looks at everything when it takes over.
 func (p *planner) idle() {
-	p.queue, p.sets = workQueue{}, setPace{}
+	p.queue, p.sets, p.retries, p.doubtful = workQueue{}, setPace{}, retryPace{}, nil
 	clear(p.status)
 	clear(p.foreign)
 	clear(p.verdicts)

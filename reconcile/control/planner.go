@@ -26,6 +26,7 @@ type planner struct {
 
 	queue    workQueue
 	sets     setPace
+	retries  retryPace
 	status   map[etcdschema.Key]struct{} // status keys to be looked at
 	verdicts map[model.ID]*verdict
 	blocked  index[etcdschema.Key, model.ID]   // by claim that stands in the way
@@ -34,6 +35,7 @@ type planner struct {
 	trouble  map[string]map[string]string      // why a router is not on a node, by its uid and the node
 	lost     map[model.ID]*etcdschema.Accepted // deleted by a mistake, to be written again
 	foreign  map[etcdschema.Key]struct{}       // keys of slices that somebody else has changed
+	doubtful map[etcdschema.Key]*write         // what the last transaction of unknown outcome would write
 	rewound  bool                              // events may be older than what the cache holds: etcd went back
 }
 

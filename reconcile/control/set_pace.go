@@ -71,9 +71,18 @@ func (p *planner) touchSet(u unit) {
 	}
 }
 
-// ripen puts the sets whose time has come into the queue.
+// ripen puts the units whose time has come into the queue.
 func (p *planner) ripen(now time.Time) {
-	for _, u := range p.sets.ripe(now) {
+	for _, u := range append(p.sets.ripe(now), p.retries.ripe(now)...) {
 		p.queue.add(u)
 	}
+}
+
+// next is when a unit's time comes; ok is false when none waits.
+func (p *planner) next() (at time.Time, ok bool) {
+	at, ok = p.sets.next()
+	if due, waits := p.retries.next(); waits && (!ok || due.Before(at)) {
+		return due, true
+	}
+	return at, ok
 }

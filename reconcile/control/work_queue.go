@@ -17,6 +17,19 @@ type unit struct {
 	uid  string      // unitOrphan
 }
 
+// String names the unit for logs.
+func (u unit) String() string {
+	switch u.kind {
+	case unitItem:
+		return string(u.item.Kind) + " " + u.item.UID + " of node " + u.node
+	case unitHead:
+		return "head of node " + u.node
+	case unitOrphan:
+		return "claims of " + u.uid
+	}
+	return u.id.String()
+}
+
 type unitKind int
 
 const (
