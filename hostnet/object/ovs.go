@@ -44,6 +44,31 @@ type Uplink struct {
 	// MTURequest is the MTU that somebody asked Open vSwitch to keep on the device; always desired 0 (none), for the
 	// link's MTU is Weft's and the two would overwrite each other without end.
 	MTURequest int
+	// Attachment of an observed one is what is wrong with the switch's hold on the device; always desired "".
+	Attachment Attachment
+}
+
+// Attachment says what is wrong with the switch's hold on the device of one of its ports.
+type Attachment string
+
+const (
+	// AttachmentLost: the switch has another device open, one that had the name before. Whoever makes devices has made it
+	// again, as hypervisors do when a guest starts.
+	AttachmentLost Attachment = "the switch has not opened this device, but one that had its name before"
+	// AttachmentNotPromiscuous: somebody has switched promiscuous mode off, so that a NIC passes its own MAC only.
+	AttachmentNotPromiscuous Attachment = "the device is not promiscuous, though the switch has opened it"
+)
+
+// FieldReplaced is the field of a difference that whoever made a device again has made, and nobody who changed what is Weft's: no drift.
+const FieldReplaced = "replaced device"
+
+// attachment compares: a device that was made again is another field than one that was tampered with.
+func (d *differ) attachment(observed, desired Attachment) {
+	name := "promiscuous"
+	if observed == AttachmentLost {
+		name = FieldReplaced
+	}
+	d.field(name, observed, desired)
 }
 
 // OVSPort is a guest's interface as a port of the bridge.
@@ -58,6 +83,8 @@ type OVSPort struct {
 	InterfaceID string // external_ids:iface-id
 	MAC         string // external_ids:attached-mac
 	MTURequest  int    // as an Uplink's: always desired 0
+	// Attachment as an Uplink's: always desired "".
+	Attachment Attachment
 	// After lists the flow sets that come before the marks and the tag of an adopted port: flows decide what it may do, and a
 	// port without flows is mute. A port that Weft creates has none: its flows need its OpenFlow port number.
 	After []Key
@@ -121,6 +148,7 @@ func (u *Uplink) Diff(observed Object) []Difference {
 	d.field("bridge", o.Bridge, u.Bridge)
 	d.field("external_ids:weft-physical-network", o.PhysicalNetwork, u.PhysicalNetwork)
 	d.field("mtu_request", o.MTURequest, u.MTURequest)
+	d.attachment(o.Attachment, u.Attachment)
 	return d
 }
 
@@ -141,6 +169,7 @@ func (p *OVSPort) Diff(observed Object) []Difference {
 	d.field("tag", o.Tag, p.Tag)
 	d.field("external_ids:weft-owner", o.OwnerUID, p.OwnerUID)
 	d.field("mtu_request", o.MTURequest, p.MTURequest)
+	d.attachment(o.Attachment, p.Attachment)
 	if p.Adopted {
 		return d
 	}

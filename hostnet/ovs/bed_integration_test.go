@@ -53,7 +53,7 @@ func newBed(t testing.TB) *bed {
 // newBedOn is a bed on daemons that run already, with bridges of the datapath type.
 func newBedOn(t testing.TB, h *ovstest.Host, datapath string) *bed {
 	b := &bed{Host: h, t: t, came: make(chan struct{})}
-	b.d = New(Config{RunDir: b.RunDir, DatapathType: datapath, Log: slog.New(slog.DiscardHandler)})
+	b.d = New(Config{RunDir: b.RunDir, DatapathType: datapath, Inside: h.Inside, Log: slog.New(slog.DiscardHandler)})
 	t.Cleanup(b.d.Close)
 	return b
 }

@@ -26,6 +26,8 @@ type Config struct {
 	RunDir string
 	// DatapathType is what bridges of ours use: "system" or "netdev". It is only passed on as a fact.
 	DatapathType string
+	// Inside runs a function in the network namespace of the switch's devices; nil: the caller is there.
+	Inside func(func() error) error
 	// Log gets lost and regained connections; slog's default when nil.
 	Log *slog.Logger
 }
@@ -39,6 +41,8 @@ type Driver struct {
 	events *eventBox
 	// sessions tells what the BFD sessions' states mean.
 	sessions *settling
+	// devices tells which of the ports' devices the switch has open.
+	devices *devices
 
 	dialing sync.Mutex // held while connecting
 
@@ -52,7 +56,8 @@ func New(cfg Config) *Driver {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	return &Driver{cfg: cfg, flows: newDirect(cfg.RunDir), events: newEventBox(), sessions: newSettling(), views: map[string]*flowView{}}
+	return &Driver{cfg: cfg, flows: newDirect(cfg.RunDir), events: newEventBox(), sessions: newSettling(),
+		devices: newDevices(cfg.Inside), views: map[string]*flowView{}}
 }
 
 // Close ends the connections to the database and to the switch. Watch must have returned.
@@ -65,6 +70,7 @@ func (d *Driver) Close() {
 		db.close()
 	}
 	d.flows.close()
+	d.devices.close()
 }
 
 // Name implements the engine's driver.
@@ -156,6 +162,9 @@ func (d *Driver) Sync(ctx context.Context) error {
 		return fmt.Errorf("open vswitch: %w", err)
 	}
 	d.syncBridges(db)
+	if err := d.devices.read(); err != nil {
+		return fmt.Errorf("open vswitch: %w", err)
+	}
 	var errs []error
 	for name, v := range d.flowViews() {
 		if v.takeFresh() { // the look that the monitor's Resync asks for is the one it was told of
@@ -181,17 +190,26 @@ func (d *Driver) readFragments(ctx context.Context, bridge string, v *flowView) 
 	return nil
 }
 
-func (d *Driver) withFragments(o object.Object) object.Object {
-	b, ok := o.(*object.Bridge)
-	if !ok {
-		return o
+// observed is what a key names now with what the database does not say of it, or nil.
+func (d *Driver) observed(r *rows, k object.Key) object.Object {
+	o := r.object(k)
+	switch o := o.(type) {
+	case *object.Bridge:
+		if v := d.flowViewOf(o.Name); v != nil {
+			v.mu.Lock()
+			defer v.mu.Unlock()
+			o.Fragments = v.fragments
+		}
+	case *object.Uplink:
+		if p, ok := r.port(k.Name); ok {
+			o.Attachment = d.attachment(p)
+		}
+	case *object.OVSPort:
+		if p, ok := r.port(k.Name); ok {
+			o.Attachment = d.attachment(p)
+		}
 	}
-	if v := d.flowViewOf(b.Name); v != nil {
-		v.mu.Lock()
-		defer v.mu.Unlock()
-		b.Fragments = v.fragments
-	}
-	return b
+	return o
 }
 
 // Observe implements the engine's driver.
@@ -207,8 +225,8 @@ func (d *Driver) Observe(ctx context.Context, keys []object.Key) ([]object.Objec
 			if o := d.flowSet(r, k); o != nil {
 				out = append(out, o)
 			}
-		} else if o := r.object(k); o != nil {
-			out = append(out, d.withFragments(o))
+		} else if o := d.observed(r, k); o != nil {
+			out = append(out, o)
 		}
 	}
 	return out, nil

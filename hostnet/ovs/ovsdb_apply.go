@@ -33,14 +33,18 @@ func (d *Driver) applyDatabase(ctx context.Context, changes []dbChange, errs []e
 		fail(changes, errs, err)
 		return
 	}
+	ctx, cancel := context.WithTimeout(ctx, settleTimeout+time.Duration(len(changes))*settleTimeoutPerItem)
+	defer cancel()
+	ctx, stop := d.whileAlive(ctx, changes)
+	defer stop()
+	if err := d.reopen(ctx, db, changes); err != nil {
+		fail(changes, errs, err)
+		return
+	}
 	sent, cfg := d.transact(ctx, db, changes, errs)
 	if len(sent) == 0 {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, settleTimeout+time.Duration(len(sent))*settleTimeoutPerItem)
-	defer cancel()
-	ctx, stop := d.whileAlive(ctx, sent)
-	defer stop()
 	if err := db.await(ctx, func() bool { return db.root().CurCfg >= cfg }); err != nil {
 		fail(sent, errs, fmt.Errorf("in the database, but ovs-vswitchd has not carried it out: %w", err))
 		return
@@ -204,7 +208,7 @@ func (d *Driver) verifyDatabase(ctx context.Context, r *rows, c object.Change) e
 	if why := p.problem(); why != "" {
 		return fmt.Errorf("%s: %s", key, why)
 	}
-	return differs(key, c.Desired, r.object(key))
+	return differs(key, c.Desired, d.observed(r, key))
 }
 
 // verifyBridge sets how fragments are seen, which the database has no column for, and compares.
@@ -219,7 +223,7 @@ func (d *Driver) verifyBridge(ctx context.Context, r *rows, b *object.Bridge) er
 			return fmt.Errorf("%s: reading fragments: %w", b.Key(), err)
 		}
 	}
-	return differs(b.Key(), b, d.withFragments(r.object(b.Key())))
+	return differs(b.Key(), b, d.observed(r, b.Key()))
 }
 
 func differs(key object.Key, desired, observed object.Object) error {

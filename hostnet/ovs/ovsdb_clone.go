@@ -45,6 +45,7 @@ func (r *portRow) CloneModelInto(m model.Model) { *m.(*portRow) = *r.CloneModel(
 func (r *interfaceRow) CloneModel() model.Model {
 	c := *r
 	c.OFPort, c.Error, c.ExternalIDs = clonePointer(r.OFPort), clonePointer(r.Error), maps.Clone(r.ExternalIDs)
+	c.OFPortRequest = clonePointer(r.OFPortRequest)
 	c.MTURequest, c.LinkState = clonePointer(r.MTURequest), clonePointer(r.LinkState)
 	c.Options, c.BFD, c.BFDStatus = maps.Clone(r.Options), maps.Clone(r.BFD), maps.Clone(r.BFDStatus)
 	return &c

@@ -82,7 +82,7 @@ func monitored() []client.MonitorOption {
 		client.WithTable(&b, &b.Name, &b.Ports, &b.Controller, &b.DatapathType, &b.FailMode, &b.Protocols, &b.STP, &b.RSTP, &b.OtherConfig,
 			&b.ExternalIDs),
 		client.WithTable(&p, &p.Name, &p.Interfaces, &p.Tag, &p.ExternalIDs),
-		client.WithTable(&i, &i.Name, &i.Type, &i.OFPort, &i.Error, &i.MTURequest, &i.ExternalIDs, &i.Options, &i.BFD,
+		client.WithTable(&i, &i.Name, &i.Type, &i.OFPort, &i.OFPortRequest, &i.Error, &i.MTURequest, &i.ExternalIDs, &i.Options, &i.BFD,
 			&i.BFDStatus, &i.LinkState),
 		client.WithTable(&c, &c.Target),
 	}

@@ -35,17 +35,19 @@ type portRow struct {
 }
 
 type interfaceRow struct {
-	UUID        string            `ovsdb:"_uuid"`
-	Name        string            `ovsdb:"name"`
-	Type        string            `ovsdb:"type"`
-	OFPort      *int              `ovsdb:"ofport"` // -1: could not be opened
-	Error       *string           `ovsdb:"error"`
-	MTURequest  *int              `ovsdb:"mtu_request"`
-	ExternalIDs map[string]string `ovsdb:"external_ids"`
-	Options     map[string]string `ovsdb:"options"`
-	BFD         map[string]string `ovsdb:"bfd"`
-	BFDStatus   map[string]string `ovsdb:"bfd_status"`
-	LinkState   *string           `ovsdb:"link_state"`
+	UUID   string `ovsdb:"_uuid"`
+	Name   string `ovsdb:"name"`
+	Type   string `ovsdb:"type"`
+	OFPort *int   `ovsdb:"ofport"` // -1: could not be opened
+	// OFPortRequest is the number that somebody wants the port to have.
+	OFPortRequest *int              `ovsdb:"ofport_request"`
+	Error         *string           `ovsdb:"error"`
+	MTURequest    *int              `ovsdb:"mtu_request"`
+	ExternalIDs   map[string]string `ovsdb:"external_ids"`
+	Options       map[string]string `ovsdb:"options"`
+	BFD           map[string]string `ovsdb:"bfd"`
+	BFDStatus     map[string]string `ovsdb:"bfd_status"`
+	LinkState     *string           `ovsdb:"link_state"`
 }
 
 type controllerRow struct {

@@ -28,6 +28,7 @@ func (d *Driver) Watch(ctx context.Context, notify func(object.Event)) error {
 	tasks.Go(func() { d.keepDatabase(ctx) })
 	tasks.Go(func() { d.keepMonitors(ctx) })
 	tasks.Go(func() { d.keepSessions(ctx) })
+	tasks.Go(func() { d.keepDevices(ctx) })
 	for {
 		select {
 		case <-ctx.Done():

@@ -53,7 +53,7 @@ type stage struct {
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	st := &stage{host: ovstest.Start(t), links: map[string]object.LinkFacts{}}
-	st.driver = ovs.New(ovs.Config{RunDir: st.host.RunDir, DatapathType: "netdev"})
+	st.driver = ovs.New(ovs.Config{RunDir: st.host.RunDir, DatapathType: "netdev", Inside: st.host.Inside})
 	t.Cleanup(st.driver.Close)
 	st.slice = &desired.Slice{
 		Host: &desired.Host{UID: hostUID, Name: "h1", Driver: model.DriverOVS, Bridge: "br-int",

@@ -199,6 +199,15 @@ func TestDriftIsRepairedAndCounted(t *testing.T) {
 				b.t.Errorf("damage %d was repaired and not counted", i)
 			}
 		}
+		replaced := *b.host.Objects()[object.Key{Kind: object.KindOVSPort, Name: "tap1"}].(*object.OVSPort)
+		replaced.Attachment = object.AttachmentLost
+		before := repairs(b.node())
+		b.host.Alter(&replaced)
+		b.settle(time.Second)
+		b.converged()
+		if repairs(b.node()) != before {
+			b.t.Error("a device that was made again was counted as drift")
+		}
 		foreign := &object.OVSPort{Bridge: "br-int", Device: "vnet7", InterfaceID: "someone-else"}
 		b.host.Alter(foreign)
 		b.settle(2 * time.Minute)

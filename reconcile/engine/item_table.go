@@ -164,12 +164,18 @@ func (t *itemTable) remove(k desired.Key) {
 // drifted says that what has to be changed is somebody else's doing: the host is not what was last read back; or the
 // object is new though its item was programmed and the slice asks for nothing else (a device was removed and made again).
 func (t *itemTable) drifted(st *objectState, c object.Change) bool {
-	if st.good != nil {
-		return c.Observed == nil || len(st.good.Diff(c.Observed)) > 0
+	was := st.good
+	if was == nil {
+		if it := t.items[st.item]; !it.programmed || it.changed {
+			return false
+		}
+		was = c.Desired
 	}
-	it := t.items[st.item]
-	return it.programmed && !it.changed
+	return c.Observed == nil || slices.ContainsFunc(was.Diff(c.Observed), tampered)
 }
+
+// tampered says that a difference is somebody's who changed what is Weft's. A device is its maker's to make again.
+func tampered(d object.Difference) bool { return d.Field != object.FieldReplaced }
 
 // settleGone forgets an object that is to go and need not be removed (any more). One that waits for the proof of the
 // slice is found again by the list of what is ours.

@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"weft/hostnet/netns"
 )
 
 // Schema is where Debian's package puts the schema of the Open_vSwitch database.
@@ -58,6 +60,19 @@ func Launch(ctx context.Context, cfg Config) (*Host, error) {
 		return nil, fmt.Errorf("starting Open vSwitch in %s: %w", h.RunDir, err)
 	}
 	return h, nil
+}
+
+// Inside runs a function in the daemons' network namespace, on a thread of its own.
+func (h *Host) Inside(f func() error) error {
+	names, err := netns.OpenDirectory("")
+	if err != nil {
+		return err
+	}
+	space, err := names.Open(h.Namespace)
+	if err != nil {
+		return errors.Join(err, names.Close())
+	}
+	return errors.Join(space.Do(f), space.Close(), names.Close())
 }
 
 func (h *Host) launch(ctx context.Context) error {
