@@ -22,6 +22,8 @@ type Bridge struct {
 	Fragments string
 	// Settings are the managed keys of other_config (e.g. "mac-table-size"); other keys are left alone.
 	Settings []Setting
+	// LocalConfig is what somebody set by OpenFlow on the bridge's own port (as an Uplink's Config); always desired "".
+	LocalConfig string
 	// Controllers that somebody set on the bridge: always desired empty, for a controller would own our tables.
 	Controllers []string
 	// SpanningTree says that STP or RSTP runs on the bridge: always desired false, for it would block ports that the
@@ -44,6 +46,9 @@ type Uplink struct {
 	// MTURequest is the MTU that somebody asked Open vSwitch to keep on the device; always desired 0 (none), for the
 	// link's MTU is Weft's and the two would overwrite each other without end.
 	MTURequest int
+	// Config names the flags that somebody set on the port by OpenFlow ("no-receive,no-forward": ovs-ofctl mod-port); always desired
+	// "". That it is down is its link's to tell.
+	Config string
 	// Attachment of an observed one is what is wrong with the switch's hold on the device; always desired "".
 	Attachment Attachment
 }
@@ -83,6 +88,7 @@ type OVSPort struct {
 	InterfaceID string // external_ids:iface-id
 	MAC         string // external_ids:attached-mac
 	MTURequest  int    // as an Uplink's: always desired 0
+	Config      string // as an Uplink's: always desired ""
 	// Attachment as an Uplink's: always desired "".
 	Attachment Attachment
 	// After lists the flow sets that come before the marks and the tag of an adopted port: flows decide what it may do, and a
@@ -121,6 +127,7 @@ func (b *Bridge) Diff(observed Object) []Difference {
 		d.field("fragments", o.Fragments, b.Fragments)
 	}
 	d.set("controller", o.Controllers, b.Controllers)
+	d.field("port configuration of "+b.Name, o.LocalConfig, b.LocalConfig)
 	d.field("stp_enable, rstp_enable", o.SpanningTree, b.SpanningTree)
 	have := map[string]string{}
 	for _, s := range o.Settings {
@@ -148,6 +155,7 @@ func (u *Uplink) Diff(observed Object) []Difference {
 	d.field("bridge", o.Bridge, u.Bridge)
 	d.field("external_ids:weft-physical-network", o.PhysicalNetwork, u.PhysicalNetwork)
 	d.field("mtu_request", o.MTURequest, u.MTURequest)
+	d.field("port configuration", o.Config, u.Config)
 	d.attachment(o.Attachment, u.Attachment)
 	return d
 }
@@ -169,6 +177,7 @@ func (p *OVSPort) Diff(observed Object) []Difference {
 	d.field("tag", o.Tag, p.Tag)
 	d.field("external_ids:weft-owner", o.OwnerUID, p.OwnerUID)
 	d.field("mtu_request", o.MTURequest, p.MTURequest)
+	d.field("port configuration", o.Config, p.Config)
 	d.attachment(o.Attachment, p.Attachment)
 	if p.Adopted {
 		return d

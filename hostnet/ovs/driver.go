@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"weft/hostnet/object"
+	"weft/hostnet/ovs/openflow"
 )
 
 // Config says where Open vSwitch is.
@@ -167,6 +168,11 @@ func (d *Driver) Sync(ctx context.Context) error {
 	}
 	var errs []error
 	for name, v := range d.flowViews() {
+		if !v.ports.isLive() {
+			if err := d.readPorts(ctx, name, v, nil); err != nil {
+				errs = append(errs, fmt.Errorf("bridge %s: reading ports: %w", name, err))
+			}
+		}
 		if v.takeFresh() { // the look that the monitor's Resync asks for is the one it was told of
 			continue
 		}
@@ -199,14 +205,21 @@ func (d *Driver) observed(r *rows, k object.Key) object.Object {
 			v.mu.Lock()
 			defer v.mu.Unlock()
 			o.Fragments = v.fragments
+			o.LocalConfig = v.ports.config(openflow.PortLocal)
 		}
 	case *object.Uplink:
 		if p, ok := r.port(k.Name); ok {
-			o.Attachment = d.attachment(p)
+			o.Attachment, o.Config = d.attachment(p), d.portConfig(p)
 		}
 	case *object.OVSPort:
 		if p, ok := r.port(k.Name); ok {
-			o.Attachment = d.attachment(p)
+			o.Attachment, o.Config = d.attachment(p), d.portConfig(p)
+		}
+	case *object.Session:
+		for _, device := range []string{o.Device, o.Wire} {
+			if p, ok := r.port(device); ok && d.portConfig(p) != "" {
+				o.Deviations = append(o.Deviations, device+" is "+d.portConfig(p))
+			}
 		}
 	}
 	return o

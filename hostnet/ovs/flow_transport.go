@@ -3,6 +3,8 @@ package ovs
 import (
 	"context"
 	"errors"
+
+	"weft/hostnet/ovs/openflow"
 )
 
 // errSwitchLost says that the switch of a bridge does not answer: ovs-vswitchd is down, or has no such bridge (yet).
@@ -22,6 +24,10 @@ type flowTransport interface {
 	// fragments and setFragments read and set how fragments are seen (OFPT_GET_CONFIG, OFPT_SET_CONFIG).
 	fragments(ctx context.Context, bridge string) (string, error)
 	setFragments(ctx context.Context, bridge, mode string) error
+	// ports reads the administrative configuration of all ports, after it has taken off what those to clear have.
+	ports(ctx context.Context, bridge string, clear map[uint16]bool) ([]openflow.Port, error)
+	// monitorPorts calls base with all ports once it listens, then on for every change, until the connection is lost or ctx ends.
+	monitorPorts(ctx context.Context, bridge string, base func([]openflow.Port), on func(openflow.PortReason, openflow.Port)) error
 	// alive says whether the switch of the bridge is there, without waiting for it to answer.
 	alive(ctx context.Context, bridge string) bool
 	// close ends what is kept open, and waits for it.

@@ -18,6 +18,7 @@ func idOf(f object.Flow) flowID { return flowID{f.Table, f.Priority, f.Match} }
 // flowView is what is known of one bridge's flows. Dumps give it its base and the monitor keeps it current.
 type flowView struct {
 	bridgeUUID string // of the row of the bridge in the database
+	ports      portTable
 
 	dumping  sync.Mutex // held from beginDump to merge
 	mu       sync.Mutex // of all below

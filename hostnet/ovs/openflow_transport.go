@@ -15,6 +15,7 @@ import (
 // flow that package openflow refuses to write, goes through ovs-ofctl.
 type direct struct {
 	ofctl
+	configuring sync.Mutex // held while the switch's own configuration is set
 
 	mu    sync.Mutex
 	conns map[string]*bridgeConn

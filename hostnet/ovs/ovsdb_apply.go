@@ -51,6 +51,10 @@ func (d *Driver) applyDatabase(ctx context.Context, changes []dbChange, errs []e
 	}
 	d.syncBridges(db)
 	r := db.read()
+	if err := d.clearPorts(ctx, r, sent); err != nil {
+		fail(sent, errs, fmt.Errorf("taking off what somebody set on ports: %w", err))
+		return
+	}
 	for _, c := range sent {
 		errs[c.at] = d.verifyDatabase(ctx, r, c.change)
 	}

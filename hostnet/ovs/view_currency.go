@@ -18,6 +18,8 @@ func (d *Driver) Stale() string {
 	for bridge, v := range d.flowViews() {
 		if reason := v.stale(); reason != "" {
 			why = append(why, "bridge "+bridge+": "+reason)
+		} else if !v.ports.isLive() {
+			why = append(why, "bridge "+bridge+": nobody tells of the ports' configuration")
 		}
 	}
 	slices.Sort(why)

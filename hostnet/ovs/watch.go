@@ -79,6 +79,7 @@ func (d *Driver) keepMonitors(ctx context.Context) {
 				one, cancel := context.WithCancel(ctx)
 				running[v] = cancel
 				tasks.Go(func() { d.keepMonitor(one, bridge, v) })
+				tasks.Go(func() { d.keepPorts(one, bridge, v) })
 			}
 		}
 		for v, cancel := range running {
