@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"time"
 
 	"weft/hostnet/object"
 )
@@ -23,6 +24,7 @@ type PortDriver struct {
 	kind    object.Kind
 	open    Opener
 	service func(Binding) (Service, error)
+	gone    func(device string)
 	log     *slog.Logger
 
 	end  context.CancelFunc
@@ -40,8 +42,10 @@ type PortConfig struct {
 	Name    string
 	Kind    object.Kind
 	Open    Opener                         // Exchange.Open for netdevs
-	Service func(Binding) (Service, error) // pure; refuses a binding that cannot be served
-	Logger  *slog.Logger                   // slog.Default when nil
+	Service func(Binding) (Service, error) // refuses a binding that cannot be served; called by Apply alone
+	// Gone is called by Apply when a binding is removed because its device is there no longer; nil is allowed.
+	Gone   func(device string)
+	Logger *slog.Logger // slog.Default when nil
 }
 
 // NewPortDriver makes a driver that serves nothing yet, and starts its goroutine. Close ends it.
@@ -49,9 +53,12 @@ func NewPortDriver(c PortConfig) *PortDriver {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
+	if c.Gone == nil {
+		c.Gone = func(string) {}
+	}
 	ctx, end := context.WithCancel(context.Background())
 	d := &PortDriver{
-		name: c.Name, kind: c.Kind, open: c.Open, service: c.Service, log: c.Logger.With("server", c.Name), end: end,
+		name: c.Name, kind: c.Kind, open: c.Open, service: c.Service, gone: c.Gone, log: c.Logger.With("server", c.Name), end: end,
 		ports: map[string]*port{}, lost: map[string]bool{},
 		woken: make(chan struct{}, 1), scheduled: make(chan struct{}, 1),
 	}
@@ -118,7 +125,7 @@ func (d *PortDriver) Apply(_ context.Context, changes []object.Change) []error {
 		device := c.Key().Name
 		var err error
 		if c.Op == object.Delete {
-			err = d.stop(device)
+			err = d.remove(device)
 		} else {
 			err = d.serve(device, c.Desired)
 		}
@@ -127,6 +134,17 @@ func (d *PortDriver) Apply(_ context.Context, changes []object.Change) []error {
 		}
 	}
 	return errs
+}
+
+// remove ends the device's server, and says so when that is because the device is gone.
+func (d *PortDriver) remove(device string) error {
+	d.mu.Lock()
+	p := d.ports[device]
+	d.mu.Unlock()
+	if p == nil || !p.transport.Alive() {
+		d.gone(device)
+	}
+	return d.stop(device)
 }
 
 // stop ends the device's server, if there is one.
@@ -165,7 +183,7 @@ func (d *PortDriver) change(p *port, b Binding, service *Service) error {
 	}
 	p.service.Store(service)
 	d.mu.Lock()
-	p.binding = b
+	p.binding, p.sent, p.next = b, 0, time.Time{}
 	d.mu.Unlock()
 	d.speak(p)
 	return nil

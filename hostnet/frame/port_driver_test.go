@@ -61,10 +61,11 @@ type bench struct {
 	pipes  map[string]*pipe
 	opened int
 	events chan object.Event
+	sent   chan int // what the interval was asked with
 }
 
 func newBench(t *testing.T, unsolicited bool) *bench {
-	b := &bench{t: t, pipes: map[string]*pipe{}, events: make(chan object.Event, 10)}
+	b := &bench{t: t, pipes: map[string]*pipe{}, events: make(chan object.Event, 10), sent: make(chan int, 10000)}
 	b.PortDriver = NewPortDriver(PortConfig{
 		Name: "echo", Kind: object.KindRABinding, Logger: slog.New(slog.DiscardHandler),
 		Open: func(device string, _ Filter, r Receiver) (Transport, error) {
@@ -79,8 +80,11 @@ func newBench(t *testing.T, unsolicited bool) *bench {
 			}
 			s := Service{Answer: func(f []byte, _ *slog.Logger) [][]byte { return [][]byte{append(slices.Clone(f), domain...)} }}
 			if unsolicited {
-				s.Unsolicited = [][]byte{[]byte("hello from " + domain)}
-				s.Interval = func() time.Duration { return time.Millisecond }
+				s.Unsolicited = func() [][]byte { return [][]byte{[]byte("hello from " + domain)} }
+				s.Interval = func(sent int) time.Duration {
+					b.sent <- sent
+					return time.Millisecond
+				}
 			}
 			return s, nil
 		},
@@ -225,7 +229,38 @@ func TestPortDriverSpeaksUnasked(t *testing.T) {
 	}
 	for string(<-p.out) != "hello from two" {
 	}
+	last := 0
+	for n := range b.sent { // counted from the beginning, and from the change on
+		if n == 1 && last > 0 {
+			break
+		}
+		if n != last+1 {
+			t.Fatalf("the interval was asked after %d times and then after %d", last, n)
+		}
+		last = n
+	}
 	b.ask(p, "ping ", "ping two") // answers go on in between
+}
+
+func TestPortDriverTellsWhatDevicesAreGone(t *testing.T) {
+	t.Parallel()
+	var gone []string
+	b := newBench(t, false)
+	b.gone = func(device string) { gone = append(gone, device) }
+	for _, device := range []string{"tap1", "tap2"} {
+		if err := b.apply(object.Create, echo(device, "one")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b.pipes["tap2"].kill()
+	for _, device := range []string{"tap1", "tap2", "tap3"} {
+		if err := b.apply(object.Delete, echo(device, "one")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if want := []string{"tap2", "tap3"}; !slices.Equal(gone, want) {
+		t.Errorf("gone: %v, want %v", gone, want)
+	}
 }
 
 func TestPortDriverBoundsAFlood(t *testing.T) {

@@ -25,13 +25,13 @@ type Service struct {
 	// Answer returns the frames to send back for a received one, which it must not keep and which need not have passed
 	// the filter. It is called by one goroutine at a time and does not wait; its work is bounded by the frame's size.
 	Answer func(received []byte, log *slog.Logger) [][]byte
-	// Unsolicited frames are sent when the service begins or is replaced and then again after each Interval; nil sends
-	// none.
-	Unsolicited [][]byte
-	Interval    func() time.Duration
+	// Unsolicited returns the frames that are sent when the service begins or is replaced, and then again after each
+	// Interval, which is told how often they were sent since; nil sends none.
+	Unsolicited func() [][]byte
+	Interval    func(sent int) time.Duration
 }
 
-// port is one device that is served. The driver's lock guards binding and next.
+// port is one device that is served. The driver's lock guards binding, sent and next.
 type port struct {
 	device    string
 	transport Transport // set once, before the driver lists the port
@@ -39,6 +39,7 @@ type port struct {
 	limit     *rate.Limiter
 	log       *slog.Logger
 	binding   Binding
+	sent      int       // how often the service's unsolicited frames were
 	next      time.Time // of the unsolicited frames, zero for never
 }
 
@@ -59,10 +60,10 @@ func (p *port) answer(received []byte) [][]byte {
 // speak sends the port's unsolicited frames and sets the time of the next ones.
 func (d *PortDriver) speak(p *port) {
 	s := p.service.Load()
-	if len(s.Unsolicited) == 0 {
+	if s.Unsolicited == nil {
 		return
 	}
-	for _, f := range s.Unsolicited {
+	for _, f := range s.Unsolicited() {
 		if err := p.transport.Send(f); err != nil {
 			p.log.Debug("frame not sent", "error", err) // a guest whose device is down solicits when it comes up
 		}
@@ -71,7 +72,8 @@ func (d *PortDriver) speak(p *port) {
 		return
 	}
 	d.mu.Lock()
-	p.next = time.Now().Add(s.Interval())
+	p.sent++
+	p.next = time.Now().Add(s.Interval(p.sent))
 	d.mu.Unlock()
 	wake(d.scheduled)
 }

@@ -1,20 +1,20 @@
 // Package ra advertises to each guest, on its own port, what it should know of its network (RFC 4861): that addresses
-// come from DHCPv6, which prefixes are on the link, its MTU and DNS.
+// come from DHCPv6, which prefixes are on the link, its MTU, DNS and the default router.
 //
-// Invariants: what is advertised is a function of the binding alone; the advertiser is a default router only where a router
-// of ours is on the network, and speaks as that one then (else router lifetime 0); no address is made from its prefixes (A=0); a solicitation is answered at once and to all nodes,
-// for there is but one node on a port, within the rate that frame grants a port.
+// Invariants: what is advertised is a function of the binding, and of what the guest was told before; the advertiser is a
+// default router only where a router of ours is on the network, and speaks as that one then (else router lifetime 0); no
+// address is made from its prefixes (A=0); what is true no longer is withdrawn, with lifetime 0 and from the link-local
+// address that told it, for as long as the guest would have believed it; a solicitation is answered at once and to all
+// nodes, for there is but one node on a port, within the rate that frame grants a port.
 package ra
 
 import (
-	"errors"
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
 	"net/netip"
+	"path/filepath"
 	"time"
-
-	"github.com/mdlayher/ndp"
 
 	"weft/hostnet/frame"
 	"weft/hostnet/object"
@@ -27,12 +27,21 @@ const (
 	maxInterval = 600 * time.Second
 )
 
-// minLifetime keeps what was advertised alive over lost advertisements (RFC 8106 section 5.1), however short leases are.
-const minLifetime = 3 * maxInterval
+// The first advertisements after a change come sooner: MAX_INITIAL_RTR_ADVERTISEMENTS of them, at most
+// MAX_INITIAL_RTR_ADVERT_INTERVAL apart (RFC 4861 section 6.2.4) and at least MIN_DELAY_BETWEEN_RAS.
+const (
+	initialAdvertisements = 3
+	minInitialInterval    = 3 * time.Second
+	maxInitialInterval    = 16 * time.Second
+)
 
-// routerLifetime is how long a guest keeps the router without hearing of it again (RFC 4861 section 6.2.1: three times the
-// longest interval).
-const routerLifetime = 3 * maxInterval
+// factLifetime is for how long a guest believes what it was told at least, however short leases are. Guests lose nothing
+// while weftd is away for days, and what becomes wrong is withdrawn.
+const factLifetime = 7 * 24 * time.Hour
+
+// maxRouterLifetime is the most that the header's 16 bits hold; RFC 8319 allows all of it. A host that reads the route
+// option keeps the router for factLifetime.
+const maxRouterLifetime = 65535 * time.Second
 
 // routerSolicitation is the ICMPv6 type of a router solicitation (RFC 4861 section 4.1).
 const routerSolicitation uint8 = 133
@@ -46,35 +55,82 @@ const discoveryHopLimit = 255
 // minMTU is the least MTU of an IPv6 link (RFC 8200 section 5).
 const minMTU = 1280
 
-// New makes the driver of object.KindRABinding, which serves nothing yet. open opens the transports of
-// ports, frame.Exchange's Open for netdevs. Close ends it.
-func New(open frame.Opener, log *slog.Logger) *frame.PortDriver {
+// Config makes the driver.
+type Config struct {
+	Open frame.Opener // opens the transports of ports, frame.Exchange's Open for netdevs
+	// StateDir is where what guests were told is kept, in a folder "ra"; nothing is kept when empty.
+	StateDir string
+	Logger   *slog.Logger // slog.Default when nil
+}
+
+// New makes the driver of object.KindRABinding, which serves nothing yet, in the calling thread's network namespace.
+// Close ends it.
+func New(c Config) *frame.PortDriver {
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	dir := ""
+	if c.StateDir != "" {
+		dir = filepath.Join(c.StateDir, "ra")
+	}
+	a := advertiser{memory: openMemory(dir, c.Logger), now: time.Now}
 	return frame.NewPortDriver(frame.PortConfig{
-		Name: "ra", Kind: object.KindRABinding, Open: open, Service: service, Logger: log,
+		Name: "ra", Kind: object.KindRABinding, Open: c.Open, Service: a.service, Gone: a.memory.forget, Logger: c.Logger,
 	})
 }
 
-func service(b frame.Binding) (frame.Service, error) {
+// advertiser makes services, and remembers what they tell.
+type advertiser struct {
+	memory *memory
+	now    func() time.Time
+}
+
+func (a advertiser) service(b frame.Binding) (frame.Service, error) {
 	binding, ok := b.(*object.RABinding)
 	if !ok {
 		return frame.Service{}, fmt.Errorf("%T is not an RA binding", b)
 	}
-	advertisement, err := Advertisement(binding)
+	s, err := state(binding)
 	if err != nil {
 		return frame.Service{}, err
 	}
-	frames := [][]byte{advertisement}
+	promises := s.renew(a.memory.of(binding.Device, binding.OwnerUID), a.now())
+	a.memory.keep(binding.Device, record{binding.OwnerUID, promises})
+	return a.advertise(binding, s, promises), nil
+}
+
+// advertise serves the statement, with the withdrawals for as long as anybody may believe what they withdraw.
+func (a advertiser) advertise(b *object.RABinding, s statement, promises []promise) frame.Service {
+	withdrawals, until := s.withdraw(promises)
+	plain, whole := s.frames(b.MTU, nil), s.frames(b.MTU, withdrawals)
+	if len(whole) == 0 {
+		return frame.Service{Answer: func([]byte, *slog.Logger) [][]byte { return nil }}
+	}
+	frames := func() [][]byte {
+		if a.now().Before(until) {
+			return whole
+		}
+		return plain
+	}
 	return frame.Service{
 		Filter: frame.Filter{Rules: []frame.Rule{frame.ICMPv6Type(routerSolicitation)}},
 		Answer: func(received []byte, _ *slog.Logger) [][]byte {
 			if IsSolicitation(received) {
-				return frames
+				return frames()
 			}
 			return nil
 		},
 		Unsolicited: frames,
-		Interval:    func() time.Duration { return minInterval + rand.N(maxInterval-minInterval) },
-	}, nil
+		Interval:    interval,
+	}
+}
+
+// interval is the time until the next unsolicited advertisement, after so many.
+func interval(sent int) time.Duration {
+	if sent < initialAdvertisements {
+		return minInitialInterval + rand.N(maxInitialInterval-minInitialInterval)
+	}
+	return minInterval + rand.N(maxInterval-minInterval)
 }
 
 // IsSolicitation says whether the frame is a valid router solicitation (RFC 4861 section 6.1.1).
@@ -86,47 +142,53 @@ func IsSolicitation(received []byte) bool {
 	return len(m.Body) >= solicitationSize && frame.WholeOptions(m.Body[solicitationSize:])
 }
 
-// Advertisement builds the whole frame that advertises the binding.
-func Advertisement(b *object.RABinding) ([]byte, error) {
-	lifetime := max(b.Lease.Truncate(time.Second), minLifetime)
-	mac, source, router := object.ServerMAC, object.ServerLinkLocal, time.Duration(0)
-	if b.Router {
-		mac, source, router = object.GatewayMAC, object.GatewayLinkLocal, routerLifetime
-		if b.RouterMAC != (object.MAC{}) {
-			mac, source = b.RouterMAC, b.RouterMAC.LinkLocal()
-		}
+// state is what the binding wants the guest to know. A binding without prefixes tells nothing: there is no IPv6 on its
+// network, or not any more.
+func state(b *object.RABinding) (statement, error) {
+	s := statement{source: speaker(object.ServerMAC), lifetime: max(b.Lease.Truncate(time.Second), factLifetime)}
+	if len(b.Prefixes) == 0 {
+		return s, nil
 	}
-	options := []ndp.Option{&ndp.LinkLayerAddress{Direction: ndp.Source, Addr: mac[:]}}
-	if b.MTU >= minMTU {
-		options = append(options, ndp.NewMTU(uint32(b.MTU)))
+	if b.Router {
+		s.source, s.facts = speaker(object.GatewayMAC), []fact{{}}
+		if b.RouterMAC != (object.MAC{}) {
+			s.source = speaker(b.RouterMAC)
+		}
 	}
 	for i, p := range b.Prefixes {
 		if !p.IsValid() || !p.Addr().Is6() || p.Addr().Is4In6() {
-			return nil, fmt.Errorf("prefixes[%d] %s: not an IPv6 network", i, p)
+			return statement{}, fmt.Errorf("prefixes[%d] %s: not an IPv6 network", i, p)
 		}
-		options = append(options, &ndp.PrefixInformation{
-			PrefixLength: uint8(p.Bits()), Prefix: p.Masked().Addr(), OnLink: true,
-			ValidLifetime: lifetime, PreferredLifetime: lifetime,
-		})
+		s.facts = append(s.facts, fact{Prefix: p.Masked()})
 	}
-	if servers := family6(b.DNS); len(servers) > 0 {
-		options = append(options, &ndp.RecursiveDNSServer{Lifetime: lifetime, Servers: servers})
+	for _, a := range family6(b.DNS) {
+		s.facts = append(s.facts, fact{DNS: a})
 	}
 	if frame.IsName(b.Domain) {
-		options = append(options, &ndp.DNSSearchList{Lifetime: lifetime, DomainNames: []string{b.Domain}})
+		s.facts = append(s.facts, fact{Domain: b.Domain})
 	}
-	body, err := ndp.MarshalMessage(&ndp.RouterAdvertisement{
-		CurrentHopLimit: 64, ManagedConfiguration: true, OtherConfiguration: true, RouterLifetime: router, Options: options,
-	})
-	if err != nil {
-		return nil, fmt.Errorf("router advertisement: %w", err)
+	return s, nil
+}
+
+// frames builds what is sent: first what is true, with what its speaker takes back, then what other speakers take back.
+// So there is always a router while one takes over from another.
+func (s statement) frames(mtu int, withdrawals []withdrawal) [][]byte {
+	var frames [][]byte
+	own := saying{source: s.source, managed: len(s.facts) > 0}
+	own.tell(s.facts, s.lifetime)
+	for _, w := range withdrawals {
+		said := saying{source: w.source, managed: own.managed}
+		if w.source == s.source {
+			own.tell(w.facts, 0)
+			continue
+		}
+		said.tell(w.facts, 0)
+		frames = append(frames, said.frames(mtu)...)
 	}
-	if b.MTU >= minMTU && len(body)+40 > b.MTU {
-		return nil, errors.New("router advertisement: more prefixes and DNS servers than fit into the MTU")
+	if len(own.options) == 0 {
+		return frames
 	}
-	all := netip.IPv6LinkLocalAllNodes()
-	between := frame.Between{Src: mac, Dst: frame.MulticastMAC(all)}
-	return frame.ICMPv6(between, source, all, body), nil
+	return append(own.frames(mtu), frames...)
 }
 
 // family6 picks the IPv6 addresses.

@@ -41,26 +41,57 @@ func TestAdvertisement(t *testing.T) {
 		name    string
 		binding *object.RABinding
 	}{{"everything", fullBinding()}, {"a short lease, an MTU below IPv6's, no DNS", short}, {"a hostile domain", hostile}, {"a router of ours", routed}} {
-		f, err := Advertisement(c.binding)
-		if err != nil {
-			t.Fatalf("%s: %v", c.name, err)
-		}
-		m, err := frame.ParseICMPv6(f)
-		if err != nil {
-			t.Fatalf("%s: %v", c.name, err)
-		}
-		parsed, err := ndp.ParseMessage(m.Body)
-		if err != nil {
-			t.Fatalf("%s: %v", c.name, err)
-		}
-		ra := parsed.(*ndp.RouterAdvertisement)
-		fmt.Fprintf(&w, "== %s\n%s > %s, %s > %s, hop limit %d\nM=%v O=%v router lifetime %s, hop limit %d\n", c.name,
+		fmt.Fprintf(&w, "== %s\n%s", c.name, describe(t, serve(t, newAdvertiser(t, ""), c.binding)))
+	}
+	checkGolden(t, w.String())
+}
+
+// newAdvertiser has a clock that stands still.
+func newAdvertiser(t testing.TB, dir string) advertiser {
+	t.Helper()
+	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	return advertiser{memory: openMemory(dir, slog.New(slog.DiscardHandler)), now: func() time.Time { return now }}
+}
+
+// serve is what the guest is told without asking, beginning with this binding.
+func serve(t testing.TB, a advertiser, b *object.RABinding) [][]byte {
+	t.Helper()
+	s, err := a.service(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Unsolicited == nil {
+		return nil
+	}
+	return s.Unsolicited()
+}
+
+// describe prints advertisements.
+func describe(t testing.TB, frames [][]byte) string {
+	t.Helper()
+	var w strings.Builder
+	for _, f := range frames {
+		m, ra := parse(t, f)
+		fmt.Fprintf(&w, "%s > %s, %s > %s, hop limit %d\nM=%v O=%v router lifetime %s, hop limit %d\n",
 			m.EthSrc, m.EthDst, m.Src, m.Dst, m.HopLimit, ra.ManagedConfiguration, ra.OtherConfiguration, ra.RouterLifetime, ra.CurrentHopLimit)
 		for _, o := range ra.Options {
 			fmt.Fprintf(&w, "  %+v\n", o)
 		}
 	}
-	checkGolden(t, w.String())
+	return w.String()
+}
+
+func parse(t testing.TB, f []byte) (frame.Message, *ndp.RouterAdvertisement) {
+	t.Helper()
+	m, err := frame.ParseICMPv6(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	parsed, err := ndp.ParseMessage(m.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m, parsed.(*ndp.RouterAdvertisement)
 }
 
 func checkGolden(t *testing.T, got string) {
@@ -88,15 +119,8 @@ func TestAdvertisementRefuses(t *testing.T) {
 	t.Parallel()
 	b := fullBinding()
 	b.Prefixes[1] = netip.MustParsePrefix("10.0.0.0/24")
-	if _, err := service(b); err == nil || !strings.Contains(err.Error(), "prefixes[1]") {
+	if _, err := newAdvertiser(t, "").service(b); err == nil || !strings.Contains(err.Error(), "prefixes[1]") {
 		t.Errorf("an IPv4 prefix: %v, want an error that names the field", err)
-	}
-	b = fullBinding()
-	for i := range 100 {
-		b.Prefixes = append(b.Prefixes, netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, byte(i)}), 64))
-	}
-	if _, err := service(b); err == nil {
-		t.Error("an advertisement larger than the MTU was built")
 	}
 }
 
@@ -112,7 +136,7 @@ func solicit(t testing.TB, src netip.Addr, options ...ndp.Option) []byte {
 
 func TestSolicitationsAreAnswered(t *testing.T) {
 	t.Parallel()
-	s, err := service(fullBinding())
+	s, err := newAdvertiser(t, "").service(fullBinding())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,11 +144,11 @@ func TestSolicitationsAreAnswered(t *testing.T) {
 	guest := netip.MustParseAddr("fe80::1")
 	lla := &ndp.LinkLayerAddress{Direction: ndp.Source, Addr: object.ServerMAC[:]}
 	for name, f := range map[string][]byte{"with an address": solicit(t, guest, lla), "from ::": solicit(t, netip.IPv6Unspecified())} {
-		if got := s.Answer(f, log); len(got) != 1 || cmp.Diff(got, s.Unsolicited) != "" {
+		if got := s.Answer(f, log); len(got) != 1 || cmp.Diff(got, s.Unsolicited()) != "" {
 			t.Errorf("%s: %d answers", name, len(got))
 		}
 	}
-	routed, advertisement := solicit(t, guest), s.Unsolicited[0]
+	routed, advertisement := solicit(t, guest), s.Unsolicited()[0]
 	routed[21] = 64
 	coded := solicit(t, guest)
 	coded[55] = 1
@@ -137,13 +161,16 @@ func TestSolicitationsAreAnswered(t *testing.T) {
 
 func TestIntervalIsSpread(t *testing.T) {
 	t.Parallel()
-	s, err := service(fullBinding())
-	if err != nil {
-		t.Fatal(err)
+	for sent := 1; sent < initialAdvertisements; sent++ {
+		for range 100 {
+			if d := interval(sent); d < minInitialInterval || d > maxInitialInterval {
+				t.Fatalf("interval %s after %d advertisements", d, sent)
+			}
+		}
 	}
 	seen := map[time.Duration]bool{}
 	for range 100 {
-		d := s.Interval()
+		d := interval(initialAdvertisements)
 		if d < minInterval || d >= maxInterval {
 			t.Fatalf("interval %s", d)
 		}
@@ -156,11 +183,7 @@ func TestIntervalIsSpread(t *testing.T) {
 
 func FuzzIsSolicitation(f *testing.F) {
 	f.Add(solicit(f, netip.MustParseAddr("fe80::1"), &ndp.LinkLayerAddress{Direction: ndp.Source, Addr: object.ServerMAC[:]}, ndp.NewNonce()))
-	advertisement, err := Advertisement(fullBinding())
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Add(advertisement)
+	f.Add(serve(f, newAdvertiser(f, ""), fullBinding())[0])
 	f.Fuzz(func(t *testing.T, received []byte) {
 		if IsSolicitation(received) && received[54] != routerSolicitation {
 			t.Error("taken for a solicitation")

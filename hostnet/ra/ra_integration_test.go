@@ -16,7 +16,7 @@ func TestMain(m *testing.M) { frametest.Main(m) }
 
 func TestRdisc6HearsTheAdvertisement(t *testing.T) {
 	g := frametest.NewGuest(t, "tapra1", object.MAC{0xfa, 0x16, 0x3e, 0, 0, 1})
-	d := New(frametest.Exchange(t).Open, slog.New(slog.DiscardHandler))
+	d := New(Config{Open: frametest.Exchange(t).Open, Logger: slog.New(slog.DiscardHandler)})
 	t.Cleanup(func() {
 		if err := d.Close(); err != nil {
 			t.Error(err)

@@ -10,7 +10,7 @@ import (
 )
 
 // addServices adds what weftd serves on the guest's own device: leases for the port's addresses, and router
-// advertisements where the network has an IPv6 subnet. router says that they offer a router of ours, and mac is its own if it has one.
+// advertisements. Where the network has no IPv6 subnet they are silent, but for what they told when it had one. router says that they offer a router of ours, and mac is its own if it has one.
 func addServices(u *Builder, n *desired.Network, p *desired.Port, device string, router bool, mac object.MAC) {
 	lease := time.Duration(max(n.DHCP.LeaseSeconds, 60)) * time.Second
 	mtu := n.DHCP.MTU
@@ -30,9 +30,6 @@ func addServices(u *Builder, n *desired.Network, p *desired.Port, device string,
 			prefixes = append(prefixes, s.CIDR.Prefix)
 		}
 	}
-	if len(prefixes) == 0 {
-		return
-	}
 	var dns []netip.Addr
 	for _, a := range n.DHCP.DNSServers {
 		if a.Is6() {
@@ -41,7 +38,7 @@ func addServices(u *Builder, n *desired.Network, p *desired.Port, device string,
 	}
 	u.Add(&object.RABinding{
 		OwnerUID: p.UID, Device: device, MTU: mtu, Lease: lease, Prefixes: prefixes, DNS: dns, Domain: n.DHCP.Domain,
-		Router: router, RouterMAC: mac,
+		Router: router && len(prefixes) > 0, RouterMAC: mac,
 	})
 }
 

@@ -68,7 +68,9 @@ func openDrivers(ctx context.Context, c Config, registry *prometheus.Registry) (
 		return nil, nil, errors.Join(err, links.Close())
 	}
 	registry.MustRegister(exchangeCounters(exchange)...)
-	open = append(open, links, dhcp.New(exchange.Open, c.Logger), ra.New(exchange.Open, c.Logger), announce.New(nil, c.Logger), arrival.New(exchange.Open, c.Logger))
+	open = append(open, links, dhcp.New(exchange.Open, c.Logger),
+		ra.New(ra.Config{Open: exchange.Open, StateDir: c.StateDir, Logger: c.Logger}),
+		announce.New(nil, c.Logger), arrival.New(exchange.Open, c.Logger))
 	kernel, err := openBridges(c)
 	open = append(open, kernel...)
 	if err != nil {

@@ -1,0 +1,113 @@
+package ra
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"time"
+
+	"weft/hostnet/object"
+)
+
+// maxPromises bounds what is remembered of one port. The oldest go first.
+const maxPromises = 128
+
+// speaker is the MAC that an advertisement comes from. Its link-local address is what guests know it by.
+type speaker object.MAC
+
+// MarshalText implements encoding.TextMarshaler.
+func (s speaker) MarshalText() ([]byte, error) { return []byte(object.MAC(s).String()), nil }
+
+// UnmarshalText implements encoding.TextUnmarshaler.
+func (s *speaker) UnmarshalText(text []byte) error {
+	mac, err := net.ParseMAC(string(text))
+	if err != nil {
+		return err
+	}
+	if len(mac) != len(s) {
+		return fmt.Errorf("%s: not an Ethernet address", text)
+	}
+	copy(s[:], mac)
+	return nil
+}
+
+// fact is one thing that a guest learns from an advertisement and keeps for a lifetime. The zero value means that whoever
+// speaks is a default router.
+type fact struct {
+	Prefix netip.Prefix `json:"prefix,omitzero"`
+	DNS    netip.Addr   `json:"dns,omitzero"`
+	Domain string       `json:"domain,omitempty"`
+}
+
+// router says that the fact is about the speaker itself: another speaker's same fact is another one.
+func (f fact) router() bool { return f == fact{} }
+
+// promise is a fact that a guest was told and may still believe.
+type promise struct {
+	Source speaker `json:"source"`
+	fact
+	// Until is when the guest forgets it by itself, zero while it is told again and again.
+	Until time.Time `json:"until,omitzero"`
+}
+
+// statement is what a port is told now: by whom, what, and for how long a guest believes it.
+type statement struct {
+	source   speaker
+	facts    []fact
+	lifetime time.Duration
+}
+
+// holds says that an older promise is still true.
+func (s statement) holds(p promise) bool {
+	return slices.Contains(s.facts, p.fact) && (!p.router() || p.Source == s.source)
+}
+
+// renew is what the guest may believe after the statement, when it believed old before.
+func (s statement) renew(old []promise, now time.Time) []promise {
+	var out []promise
+	for _, f := range s.facts {
+		out = append(out, promise{Source: s.source, fact: f})
+	}
+	told := len(out)
+	for _, p := range old {
+		if p.Source == s.source && slices.Contains(s.facts, p.fact) {
+			continue
+		}
+		if p.Until.IsZero() {
+			p.Until = now.Add(s.lifetime).UTC().Truncate(time.Second)
+		}
+		if now.Before(p.Until) {
+			out = append(out, p)
+		}
+	}
+	if over := len(out) - max(told, maxPromises); over > 0 {
+		out = slices.Delete(out, told, told+over)
+	}
+	return out
+}
+
+// withdrawal is what one speaker has to take back.
+type withdrawal struct {
+	source speaker
+	facts  []fact
+}
+
+// withdraw lists what of the promises is true no longer, by the speaker who told it, and until when somebody may believe
+// it. What another speaker tells as well is not withdrawn: hosts keep prefixes and DNS servers once, whoever told them.
+func (s statement) withdraw(promises []promise) (list []withdrawal, until time.Time) {
+	for _, p := range promises {
+		if p.Until.IsZero() || s.holds(p) {
+			continue
+		}
+		if p.Until.After(until) {
+			until = p.Until
+		}
+		i := slices.IndexFunc(list, func(w withdrawal) bool { return w.source == p.Source })
+		if i < 0 {
+			i, list = len(list), append(list, withdrawal{source: p.Source})
+		}
+		list[i].facts = append(list[i].facts, p.fact)
+	}
+	return list, until
+}
