@@ -11,6 +11,11 @@ func (h *Host) apply(c object.Change, d *Driver) error {
 	if err := h.fault(k); err != nil {
 		return err
 	}
+	if s, ok := c.Desired.(object.OnDevice); ok && h.vanishing[s.Netdev()] {
+		delete(h.vanishing, s.Netdev())
+		h.unplug(s.Netdev())
+		return refuse(k, "no such device")
+	}
 	_, there := h.objects[k]
 	switch {
 	case !d.has(k):
@@ -114,6 +119,9 @@ func (h *Host) put(want object.Object) {
 	case *object.Uplink:
 		h.wire(o.Device, o.Bridge, o.OwnerUID, "", true)
 	case *object.Veth:
+		if old, ok := h.objects[o.Key()].(*object.Veth); ok && (old.MAC != o.MAC || old.Peer != o.Peer) {
+			h.dropVeth(old) // made anew, or set down for its address: what stood on it is gone
+		}
 		h.plugVeth(o)
 	}
 	h.objects[want.Key()] = want

@@ -167,7 +167,22 @@ func (d *Driver) Apply(_ context.Context, changes []object.Change) []error {
 			d.host.writes[d.name]++
 		}
 	}
+	d.tellTaken()
 	return errs
+}
+
+// tellTaken tells, as a kernel does, of what a change has taken with it. The host's lock is held.
+func (d *Driver) tellTaken() {
+	var e object.Event
+	for k := range d.view {
+		if _, there := d.host.objects[k]; !there {
+			delete(d.view, k)
+			e.Keys = append(e.Keys, k)
+		}
+	}
+	if len(e.Keys) > 0 {
+		d.send(e)
+	}
 }
 
 // Watch hands events to notify until ctx ends.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 
@@ -22,12 +23,14 @@ type Host struct {
 	objects    map[object.Key]object.Object
 	drivers    []*Driver
 	nextOFPort uint32
+	nextIndex  int // of netdevs, and of the rows of OVS interfaces
 	writes     map[string]int
 	calls      int
 	factsRead  int
 	failCall   map[int]error
 	failKey    map[object.Key][]error
 	lateOFPort bool
+	vanishing  map[string]bool  // netdevs that go when they are next to be changed
 	heard      map[string]int64 // migrations whose guest has announced itself, by the port's uid
 }
 
@@ -38,6 +41,7 @@ func New() *Host {
 			Interfaces: map[string]object.InterfaceFacts{}, ForeignBridges: map[string]string{}},
 		objects: map[object.Key]object.Object{}, nextOFPort: 1, writes: map[string]int{},
 		failCall: map[int]error{}, failKey: map[object.Key][]error{}, heard: map[string]int64{},
+		vanishing: map[string]bool{},
 	}
 	h.drivers = []*Driver{
 		newDriver(h, "ovs", false, object.KindBridge, object.KindUplink, object.KindOVSPort, object.KindFlowSet),
@@ -114,24 +118,35 @@ func (h *Host) FailKey(k object.Key, errs ...error) {
 // Plug makes a netdev appear, down and with the kernel's default queueing.
 func (h *Host) Plug(device string) {
 	h.change(nil, func() {
-		h.facts.Links[device] = object.LinkFacts{Index: len(h.facts.Links) + 2, MTU: 1500}
+		h.nextIndex++
+		h.facts.Links[device] = object.LinkFacts{Index: h.nextIndex, MTU: 1500}
 		h.objects[object.Key{Kind: object.KindLink, Name: device}] = &object.Link{Name: device, MTU: 1500}
 		h.objects[object.Key{Kind: object.KindQdisc, Name: device}] = &object.Qdisc{Device: device}
 		h.giveOFPort(device)
 	}, device)
 }
 
+// Vanishing makes a netdev one that vanishes in the moment in which something on it is to be changed.
+func (h *Host) Vanishing(device string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.vanishing[device] = true
+}
+
 // Unplug makes a netdev vanish. OVS keeps the interface, without an OpenFlow port number.
 func (h *Host) Unplug(device string) {
-	h.change(nil, func() {
-		delete(h.facts.Links, device)
-		delete(h.objects, object.Key{Kind: object.KindLink, Name: device})
-		delete(h.objects, object.Key{Kind: object.KindQdisc, Name: device})
-		if i, ok := h.facts.Interfaces[device]; ok {
-			i.OFPort, i.Error = 0, "could not open network device "+device+" (No such device)"
-			h.facts.Interfaces[device] = i
-		}
-	}, device)
+	h.change(nil, func() { h.unplug(device) }, device)
+}
+
+// unplug is Unplug with the lock held.
+func (h *Host) unplug(device string) {
+	delete(h.facts.Links, device)
+	delete(h.objects, object.Key{Kind: object.KindLink, Name: device})
+	delete(h.objects, object.Key{Kind: object.KindQdisc, Name: device})
+	if i, ok := h.facts.Interfaces[device]; ok {
+		i.OFPort, i.Error = 0, "could not open network device "+device+" (No such device)"
+		h.facts.Interfaces[device] = i
+	}
 }
 
 // Announce is a guest that announces itself on a device; nobody hears it who does not wait for it there.
@@ -150,9 +165,16 @@ func (h *Host) PlugOVS(bridge, device, interfaceID string) {
 	h.change([]object.Key{{Kind: object.KindOVSPort, Name: device}}, func() {
 		p := &object.OVSPort{Bridge: bridge, Device: device, Adopted: true, InterfaceID: interfaceID}
 		h.objects[p.Key()] = p
-		h.facts.Interfaces[device] = object.InterfaceFacts{Bridge: bridge, InterfaceID: interfaceID}
+		h.nextIndex++
+		h.facts.Interfaces[device] = object.InterfaceFacts{Bridge: bridge, InterfaceID: interfaceID, Row: strconv.Itoa(h.nextIndex)}
 		h.giveOFPort(device)
 	}, device)
+}
+
+// UnplugOVS is what libvirt or os-vif does when a guest ends: the interface leaves the bridge, and its netdev goes.
+func (h *Host) UnplugOVS(device string) {
+	h.change(nil, func() { h.drop(object.Key{Kind: object.KindOVSPort, Name: device}) })
+	h.Unplug(device)
 }
 
 // LateOFPorts decides whether new OVS ports get their OpenFlow port number at once (false) or only by GiveOFPorts.

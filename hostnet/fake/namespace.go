@@ -61,7 +61,8 @@ func (h *Host) hasDevice(namespace, device string) bool {
 func (h *Host) plugVeth(v *object.Veth) {
 	for _, e := range ends(v) {
 		if e.Namespace == "" {
-			h.facts.Links[e.Name] = object.LinkFacts{Index: len(h.facts.Links) + 2, MTU: v.MTU, Up: true, Kind: "veth"}
+			h.nextIndex++
+			h.facts.Links[e.Name] = object.LinkFacts{Index: h.nextIndex, MTU: v.MTU, Up: true, Kind: "veth"}
 			h.giveOFPort(e.Name)
 		}
 	}

@@ -27,6 +27,9 @@ func (l *Link) Key() Key { return Key{KindLink, l.Name} }
 // Owner implements Object.
 func (l *Link) Owner() string { return l.OwnerUID }
 
+// Netdev implements OnDevice.
+func (l *Link) Netdev() string { return l.Name }
+
 // DependsOn implements Object.
 func (l *Link) DependsOn() []Key { return l.After }
 
@@ -44,6 +47,9 @@ func (q *Qdisc) Key() Key { return Key{KindQdisc, q.Device} }
 
 // Owner implements Object.
 func (q *Qdisc) Owner() string { return q.OwnerUID }
+
+// Netdev implements OnDevice.
+func (q *Qdisc) Netdev() string { return q.Device }
 
 // DependsOn implements Object.
 func (q *Qdisc) DependsOn() []Key { return nil }

@@ -95,6 +95,9 @@ func (p *BridgePort) Key() Key { return Key{KindBridgePort, p.Device} }
 // Owner implements Object.
 func (p *BridgePort) Owner() string { return p.OwnerUID }
 
+// Netdev implements OnDevice.
+func (p *BridgePort) Netdev() string { return p.Device }
+
 // DependsOn implements Object.
 func (p *BridgePort) DependsOn() []Key {
 	return append([]Key{{KindLinuxBridge, p.Bridge}}, p.After...)

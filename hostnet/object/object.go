@@ -76,6 +76,13 @@ type Object interface {
 	Diff(observed Object) []Difference
 }
 
+// OnDevice is implemented by objects that stand on one netdev or OVS interface which somebody else may have made: when it goes
+// and comes back they are gone, or hold what was on another device.
+type OnDevice interface {
+	// Netdev is the name of the device.
+	Netdev() string
+}
+
 // Difference is one managed field that is not as desired.
 type Difference struct {
 	Field    string

@@ -145,6 +145,9 @@ func (u *Uplink) Key() Key { return Key{KindUplink, u.Device} }
 // Owner implements Object.
 func (u *Uplink) Owner() string { return u.OwnerUID }
 
+// Netdev implements OnDevice.
+func (u *Uplink) Netdev() string { return u.Device }
+
 // DependsOn implements Object.
 func (u *Uplink) DependsOn() []Key { return []Key{{KindBridge, u.Bridge}} }
 
@@ -165,6 +168,9 @@ func (p *OVSPort) Key() Key { return Key{KindOVSPort, p.Device} }
 
 // Owner implements Object.
 func (p *OVSPort) Owner() string { return p.OwnerUID }
+
+// Netdev implements OnDevice.
+func (p *OVSPort) Netdev() string { return p.Device }
 
 // DependsOn implements Object.
 func (p *OVSPort) DependsOn() []Key { return append([]Key{{KindBridge, p.Bridge}}, p.After...) }

@@ -92,7 +92,7 @@ func (b *eventBox) rowChanged(all *cache.TableCache, old, new model.Model) {
 			b.replugged(all, old.(*bridgeRow).Ports, new.(*bridgeRow).Ports)
 		}
 	case *portRow:
-		b.put(false, portKeys(r.Name))
+		b.put(false, portKeys(r.Name), r.Name) // whether there is an interface is a fact, and comes with the port
 	case *interfaceRow:
 		b.interfaceChanged(r, onlyCarrier(old, new))
 	case *controllerRow:

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -146,9 +148,11 @@ func differences(d []object.Difference) string {
 	return s
 }
 
-// settle notes what came of the steps, counts repaired drift, and adds to the work what can go on now.
+// settle notes what came of the steps, counts repaired drift, and adds to the work what can go on now. The facts of the
+// devices concerned come first: they tell a device that went away from a change that was refused.
 func (e *Engine) settle(w *work, keys map[object.Key]bool, p plan.Plan, out outcome) {
 	now := time.Now()
+	e.observeTouched(w, out)
 	repaired := map[string]int{}
 	for _, b := range p.Blocked {
 		if st := e.items.objects[b.Key]; st != nil {
@@ -162,88 +166,60 @@ func (e *Engine) settle(w *work, keys map[object.Key]bool, p plan.Plan, out outc
 			w.touched[st.item] = true
 		}
 	}
-	devices := map[string]bool{}
 	for k, c := range out.tried {
-		touchDevices(c, devices)
 		if e.settleOne(w, k, c, out.failed[k], now) {
 			repaired[e.host.byKind[k.Kind].Name()]++
 			e.noteRepair(k, c, w.by[k], now)
 		}
 	}
 	e.settleQuiet(w, keys, p, out)
+	e.takeAlong(w, out)
 	e.wakeDependants(w, keys, out)
 	for d, n := range repaired {
 		e.metrics.repaired.WithLabelValues(d).Add(float64(n))
 		e.repaired[d] += uint64(n)
 		w.repaired = true
 	}
+}
+
+// observeTouched brings the facts of the devices up to date that the steps were about.
+func (e *Engine) observeTouched(w *work, out outcome) {
+	devices := map[string]bool{}
+	for _, c := range out.tried {
+		touchDevices(c, devices)
+	}
 	if len(devices) > 0 {
-		names := make([]string, 0, len(devices))
-		for d := range devices {
-			names = append(names, d)
-		}
-		e.observeFacts(w, names)
+		e.observeFacts(w, slices.Collect(maps.Keys(devices)))
 	}
-}
-
-// noteRepair logs a repair, and once more when it has become a fight.
-func (e *Engine) noteRepair(k object.Key, c object.Change, by string, now time.Time) {
-	e.log.Warn("drift repaired", "object", k, "op", c.Op, "for", e.ownerName(c), "by", by)
-	if !e.damper.repaired(k, by, now) {
-		return
-	}
-	e.metrics.damped.WithLabelValues(e.host.byKind[k.Kind].Name()).Inc()
-	if why := e.damper.waits(k, now); c.Desired != nil && !protects(c) {
-		e.log.Error("repairs are slowed down", "object", k, "for", e.ownerName(c), "reason", why)
-	}
-}
-
-// ownerName names whom an object is for as people know it: flow sets are keyed by a cookie, which says nothing.
-func (e *Engine) ownerName(c object.Change) string {
-	o := c.Desired
-	if o == nil {
-		o = c.Observed
-	}
-	name := o.Owner()
-	if p := e.slice.slice.Ports[name]; p != nil {
-		name = "port " + p.Project + "/" + p.Name
-	} else if n := e.slice.slice.Networks[name]; n != nil {
-		name = "network " + n.Project + "/" + n.Name
-	} else if h := e.slice.slice.Host; h != nil && h.UID == name {
-		name = "host " + h.Name
-	}
-	if f, ok := o.(*object.FlowSet); ok && f.Feature != "" {
-		name += " (" + f.Feature + ")"
-	}
-	return name
 }
 
 // settleOne notes what came of one change and says whether it repaired drift.
 func (e *Engine) settleOne(w *work, k object.Key, c object.Change, failure error, now time.Time) (drift bool) {
 	d := e.host.byKind[k.Kind]
+	delete(w.refused, k)
 	if failure != nil {
-		e.metrics.failures.WithLabelValues(d.Name()).Inc()
-		e.log.Warn("the host refused a change", "object", k, "op", c.Op, "error", failure)
+		w.refused[k] = refusal{c, failure}
 	}
 	st := e.items.objects[k]
 	if st == nil {
 		return e.settleOrphan(w, k, failure, now) && !d.inProcess
 	}
 	w.touched[st.item] = true
-	if failure != nil {
-		st.failure = failure.Error()
+	drift = !d.inProcess && e.drifted(st, c)
+	if failure != nil { // what it has left is ours: only what was there before can be somebody else's
+		st.failure, st.good, st.owed = failure.Error(), nil, drift
 		return false
 	}
-	drift = !d.inProcess && e.items.drifted(st, c)
-	st.failure, st.blocked, st.good = "", "", st.want
+	st.failure, st.blocked = "", ""
+	e.good(st)
 	return drift
 }
 
 // settleOrphan notes what came of a removal and says whether the object was nobody's of this process: an alien.
 func (e *Engine) settleOrphan(w *work, k object.Key, failure error, now time.Time) bool {
-	uid, mine := e.items.leaving[k]
-	if uid != "" {
-		w.uids[uid] = true
+	was, mine := e.items.leaving[k]
+	if mine {
+		w.uids[was.uid] = true
 	}
 	if failure != nil {
 		e.items.orphans[k] = failure.Error()
@@ -289,7 +265,8 @@ func (e *Engine) settleQuiet(w *work, keys map[object.Key]bool, p plan.Plan, out
 			e.items.settleGone(k)
 			e.retries.succeeded(retryKey{object: k})
 		case st != nil && !tried && !skipped && !blocked[k]:
-			st.failure, st.blocked, st.good = "", "", st.want
+			st.failure, st.blocked = "", ""
+			e.good(st)
 			w.touched[st.item] = true
 		}
 	}

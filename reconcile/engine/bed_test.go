@@ -116,8 +116,12 @@ func (b *bed) difference() string {
 	slice := b.etcd.slice()
 	in := compile.Input{Slice: slice, Facts: &facts, Index: compile.NewIndex(slice, &facts)}
 	want := map[object.Key]bool{}
+	compiled := compile.Compile
+	if b.config.Compile != nil {
+		compiled = b.config.Compile
+	}
 	for k := range b.etcd.items() {
-		for _, o := range compile.Compile(in, k).Objects {
+		for _, o := range compiled(in, k).Objects {
 			want[o.Key()] = true
 			have, there := real[o.Key()]
 			if !there {

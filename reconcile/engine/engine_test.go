@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"strings"
@@ -189,7 +190,10 @@ func TestDriftIsRepairedAndCounted(t *testing.T) {
 			func() { b.host.Damage(object.Key{Kind: object.KindOVSPort, Name: "tap1"}) },
 			func() { b.host.Damage(object.Key{Kind: object.KindBridge, Name: "br-int"}) },
 			func() { b.host.RestartSwitch() },
-			func() { b.host.Unplug("tap1"); b.settle(time.Second); b.host.Plug("tap1") },
+			func() { // its repair fails at first, and counts when it succeeds
+				b.host.FailKey(object.Key{Kind: object.KindLink, Name: "tap1"}, errors.New("injected"))
+				b.host.Alter(&object.Link{Name: "tap1", MTU: 1300})
+			},
 		} {
 			before := repairs(b.node())
 			damage()

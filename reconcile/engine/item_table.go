@@ -21,21 +21,22 @@ type itemTable struct {
 	// contested lists the items that want an object which another item has already.
 	contested map[object.Key]map[desired.Key]bool
 	// leaving are objects that were desired by this process and are no more, until they are gone.
-	leaving map[object.Key]string // → uid of the item it was for
+	leaving map[object.Key]leaver
 	orphans map[object.Key]string // removals that failed → why
 	byUID   [etcdschema.Buckets]map[string]map[desired.Key]bool
 }
 
+// leaver is the item that an object was for which is to go.
+type leaver struct{ uid, title string }
+
 // itemState is one item.
 type itemState struct {
-	key      desired.Key
-	unit     compile.Unit
-	keys     []object.Key // of its objects
-	conflict string
-	// programmed says that it was read back as desired at least once; changed that the slice asked for something else
-	// since.
-	programmed, changed bool
-	exception           *etcdschema.Exception
+	key       desired.Key
+	title     string // what people call it, as of the last time it was in the slice
+	unit      compile.Unit
+	keys      []object.Key // of its objects
+	conflict  string
+	exception *etcdschema.Exception
 	// gatewaySince is when a centralized router became what it is here.
 	gatewaySince time.Time
 }
@@ -44,7 +45,9 @@ type itemState struct {
 type objectState struct {
 	want    object.Object
 	item    desired.Key
-	good    object.Object // what was last read back as desired; nil before that
+	good    object.Object // what was last read back as desired; nil before that, and when a change of ours may have taken it along
+	on      incarnation   // what it stood on then
+	owed    bool          // its repair has failed, and counts when it succeeds
 	failure string        // why the last try failed
 	blocked string        // what it waits for
 }
@@ -52,7 +55,7 @@ type objectState struct {
 func newItemTable() *itemTable {
 	t := &itemTable{items: map[desired.Key]*itemState{}, objects: map[object.Key]*objectState{},
 		dependants: map[object.Key]map[object.Key]bool{}, contested: map[object.Key]map[desired.Key]bool{},
-		leaving: map[object.Key]string{}, orphans: map[object.Key]string{}}
+		leaving: map[object.Key]leaver{}, orphans: map[object.Key]string{}}
 	for i := range t.byUID {
 		t.byUID[i] = map[string]map[desired.Key]bool{}
 	}
@@ -97,7 +100,7 @@ func (t *itemTable) set(u compile.Unit) (touched []object.Key, freed []desired.K
 	}
 	for _, k := range old {
 		if !slices.Contains(it.keys, k) {
-			freed = append(freed, t.unwant(k, u.Key.UID)...)
+			freed = append(freed, t.unwant(k, it)...)
 			touched = append(touched, k)
 		}
 	}
@@ -124,10 +127,10 @@ func (t *itemTable) want(k object.Key, o object.Object, item desired.Key) {
 }
 
 // unwant makes an object one that is to go.
-func (t *itemTable) unwant(k object.Key, uid string) (freed []desired.Key) {
+func (t *itemTable) unwant(k object.Key, it *itemState) (freed []desired.Key) {
 	t.unlink(k, t.objects[k].want)
 	delete(t.objects, k)
-	t.leaving[k] = uid
+	t.leaving[k] = leaver{it.key.UID, it.title}
 	for item := range t.contested[k] {
 		freed = append(freed, item)
 	}
@@ -161,22 +164,6 @@ func (t *itemTable) remove(k desired.Key) {
 	}
 }
 
-// drifted says that what has to be changed is somebody else's doing: the host is not what was last read back; or the
-// object is new though its item was programmed and the slice asks for nothing else (a device was removed and made again).
-func (t *itemTable) drifted(st *objectState, c object.Change) bool {
-	was := st.good
-	if was == nil {
-		if it := t.items[st.item]; !it.programmed || it.changed {
-			return false
-		}
-		was = c.Desired
-	}
-	return c.Observed == nil || slices.ContainsFunc(was.Diff(c.Observed), tampered)
-}
-
-// tampered says that a difference is somebody's who changed what is Weft's. A device is its maker's to make again.
-func tampered(d object.Difference) bool { return d.Field != object.FieldReplaced }
-
 // settleGone forgets an object that is to go and need not be removed (any more). One that waits for the proof of the
 // slice is found again by the list of what is ours.
 func (t *itemTable) settleGone(k object.Key) {
@@ -198,22 +185,17 @@ func (t *itemTable) judge(it *itemState, bad string, now time.Time) (retry bool)
 			fail(why)
 		}
 	}
-	whole := true
 	for _, k := range it.keys {
 		o := t.objects[k]
 		switch {
 		case o.failure != "":
 			fail(o.failure)
-			retry, whole = true, false
+			retry = true
 		case o.blocked != "":
-			whole = false
 			if state == etcdschema.ExceptionPending && !strings.Contains(reason, o.blocked) {
 				reason = strings.TrimPrefix(reason+"; "+o.blocked, "; ")
 			}
 		}
-	}
-	if whole && reason == "" {
-		it.programmed, it.changed = true, false
 	}
 	it.except(state, reason, now)
 	return retry

@@ -83,7 +83,7 @@ func (e *Engine) bucket(b int) etcdschema.BucketReport {
 		}
 	}
 	for k, why := range e.items.orphans {
-		if uid := e.items.leaving[k]; uid != "" && etcdschema.Bucket(uid) == b {
+		if uid := e.items.leaving[k].uid; uid != "" && etcdschema.Bucket(uid) == b {
 			if _, worse := r.Exceptions[uid]; !worse {
 				r.Exceptions[uid] = etcdschema.Exception{State: etcdschema.ExceptionFailed,
 					Reason: "cannot be removed: " + why, Since: time.Now().UTC()}

@@ -36,6 +36,7 @@ func (e *Engine) round(ctx context.Context, w *work) {
 		e.settle(w, keys, p, out)
 		e.metrics.since("verify", at)
 	}
+	e.tellRefusals(w)
 	now := time.Now()
 	for k := range w.touched {
 		e.judge(k, now)
@@ -84,9 +85,10 @@ func (e *Engine) compileItem(k desired.Key) (u compile.Unit) {
 	if _, in := e.slice.items[k]; !in {
 		return compile.Unit{Key: k}
 	}
+	e.items.get(k).title = e.title(k)
 	defer func() {
 		if r := recover(); r != nil {
-			e.log.Error("compiling an item panicked", "kind", k.Kind, "uid", k.UID, "panic", r, "stack", string(debug.Stack()))
+			e.log.Error("compiling an item panicked", "item", e.title(k), "uid", k.UID, "panic", r, "stack", string(debug.Stack()))
 			u = compile.Unit{Key: k, Objects: e.wanted(k), Refused: fmt.Sprintf("internal error while compiling: %v", r)}
 		}
 	}()

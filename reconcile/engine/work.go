@@ -14,6 +14,8 @@ type work struct {
 	keys  map[object.Key]bool
 	by    map[object.Key]string // who changed an object, where known
 
+	refused map[object.Key]refusal // what the host has refused last in this round, and not carried out since
+
 	// What the round is about and has come to, for the report.
 	touched      map[desired.Key]bool // items whose state may have changed
 	uids         map[string]bool      // of items gone, or of failed removals
@@ -24,7 +26,7 @@ type work struct {
 }
 
 func newWork() *work {
-	return &work{items: map[desired.Key]bool{}, keys: map[object.Key]bool{}, by: map[object.Key]string{},
+	return &work{items: map[desired.Key]bool{}, keys: map[object.Key]bool{}, by: map[object.Key]string{}, refused: map[object.Key]refusal{},
 		touched: map[desired.Key]bool{}, uids: map[string]bool{}}
 }
 
@@ -105,7 +107,6 @@ func (e *Engine) collectSlice(ctx context.Context, w *work, in arrived, now time
 		w.sliceChanged = true
 		for _, k := range e.index.Update(e.slice.slice, c.key) {
 			w.items[k] = true
-			e.items.get(k).changed = true
 		}
 		if c.after == nil {
 			w.uids[c.key.UID] = true

@@ -1,0 +1,107 @@
+package engine
+
+import (
+	"slices"
+	"time"
+
+	"weft/hostnet/object"
+)
+
+// incarnation tells the netdev and the OVS interface that an object stands on from others of the same names: a tap that
+// goes and comes back is another one. The zero value stands on nothing that somebody else makes.
+type incarnation struct {
+	index int    // of the netdev
+	row   string // of the OVS interface, where somebody else plugged it
+}
+
+// standsOn is the incarnation of what is below an object now.
+func (h *hostState) standsOn(o object.Object) (on incarnation) {
+	s, ok := o.(object.OnDevice)
+	if !ok {
+		return on
+	}
+	on.index = h.facts.Links[s.Netdev()].Index
+	if p, ok := o.(*object.OVSPort); ok && p.Adopted {
+		on.row = h.facts.Interfaces[p.Device].Row
+	}
+	return on
+}
+
+// good notes that the object was read back as desired.
+func (e *Engine) good(st *objectState) {
+	st.good, st.on, st.owed = st.want, e.host.standsOn(st.want), false
+}
+
+// drifted says that what has to be changed is somebody else's doing: the object was read back as desired, it stands on
+// what it stood on then, nothing of ours has touched it since, and the host shows something else. What is desired anew
+// because facts came is none: a hypervisor that stops and starts a guest does its work.
+func (e *Engine) drifted(st *objectState, c object.Change) bool {
+	if st.owed {
+		return true
+	}
+	if st.good == nil || st.on != e.host.standsOn(st.want) {
+		return false
+	}
+	return c.Observed == nil || slices.ContainsFunc(st.good.Diff(c.Observed), tampered)
+}
+
+// tampered says that a difference is somebody's who changed what is Weft's. A device is its maker's to make again.
+func tampered(d object.Difference) bool { return d.Field != object.FieldReplaced }
+
+// takeAlong looks again at what stands on objects that were changed, and forgets what was read back of it: the host
+// removes an address with its device, and a route with its address, so what a change of ours takes with it is no drift.
+// What came later in the same plan was read back after the change.
+func (e *Engine) takeAlong(w *work, out outcome) {
+	seen := map[object.Key]bool{}
+	var from func(k object.Key)
+	from = func(k object.Key) {
+		if k.Kind == object.KindFlowSet { // what comes after flows is not made of them
+			return
+		}
+		for dep := range e.items.dependants[k] {
+			_, later := out.tried[dep]
+			if st := e.items.objects[dep]; st != nil && !later && !seen[dep] {
+				seen[dep] = true
+				st.good = nil
+				w.keys[dep] = true
+				from(dep)
+			}
+		}
+	}
+	for k := range out.tried {
+		from(k)
+	}
+}
+
+// noteRepair logs a repair, and once more when it has become a fight.
+func (e *Engine) noteRepair(k object.Key, c object.Change, by string, now time.Time) {
+	e.log.Warn("drift repaired", "object", k, "op", c.Op, "for", e.ownerName(c), "by", by)
+	if !e.damper.repaired(k, by, now) {
+		return
+	}
+	e.metrics.damped.WithLabelValues(e.host.byKind[k.Kind].Name()).Inc()
+	if why := e.damper.waits(k, now); c.Desired != nil && !protects(c) {
+		e.log.Error("repairs are slowed down", "object", k, "for", e.ownerName(c), "reason", why)
+	}
+}
+
+// refusal is a change that the host did not carry out.
+type refusal struct {
+	change object.Change
+	why    error
+}
+
+// tellRefusals logs and counts what the host has refused in a round and was not overtaken in it: when a hypervisor takes
+// its device away, a change under way fails that nobody wants any more.
+func (e *Engine) tellRefusals(w *work) {
+	for k, r := range w.refused {
+		st, leaving := e.items.objects[k], e.items.orphans[k] != ""
+		if !leaving && (st == nil || st.failure == "") {
+			e.log.Debug("a change failed that is not needed any more", "object", k, "op", r.change.Op, "error", r.why)
+			continue
+		}
+		e.metrics.failures.WithLabelValues(e.host.byKind[k.Kind].Name()).Inc()
+		e.log.Warn("the host refused a change", "object", k, "op", r.change.Op, "for", e.ownerName(r.change), "error", r.why)
+	}
+	clear(w.refused)
+}

@@ -1,0 +1,174 @@
+package engine
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"weft/hostnet/object"
+	"weft/model/desired"
+	"weft/reconcile/compile"
+)
+
+// A hypervisor that stops, starts and moves guests does its work.
+func TestHypervisorsWorkIsNoDrift(t *testing.T) {
+	t.Parallel()
+	vnet := func(n int) string { return fmt.Sprint("vnet", n) }
+	for _, c := range []struct {
+		name string
+		work func(b *bed)
+	}{
+		{"a tap goes and comes back", func(b *bed) { b.host.Unplug("tap1"); b.settle(time.Second); b.host.Plug("tap1") }},
+		{"a tap is made again at once", func(b *bed) { b.host.Unplug("tap1"); b.host.Plug("tap1") }},
+		{"an interface comes back with another name", func(b *bed) {
+			b.host.PlugOVS("br-int", vnet(1), portUID(1))
+			b.settle(time.Second)
+			b.host.UnplugOVS(vnet(1))
+			b.settle(time.Second)
+			b.host.PlugOVS("br-int", vnet(2), portUID(1))
+		}},
+		{"an interface is made again at once", func(b *bed) {
+			b.host.PlugOVS("br-int", vnet(1), portUID(1))
+			b.settle(time.Second)
+			b.host.UnplugOVS(vnet(1))
+			b.host.PlugOVS("br-int", vnet(1), portUID(1))
+		}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			bubble(t, 2, func(b *bed) {
+				for range 5 { // often enough to be a fight, were it drift
+					c.work(b)
+					b.settle(time.Second)
+					b.converged()
+					b.host.UnplugOVS(vnet(1))
+					b.host.UnplugOVS(vnet(2))
+					b.settle(time.Second)
+				}
+				if n := repairs(b.node()); n != 0 {
+					b.t.Errorf("%d repairs counted: %v", n, b.node().Repaired)
+				}
+				b.host.Alter(&object.Link{Name: "tap2", MTU: 1300})
+				b.settle(time.Second)
+				if repairs(b.node()) != 1 {
+					b.t.Errorf("somebody's change beside it: %v", b.node().Repaired)
+				}
+			})
+		})
+	}
+}
+
+// A change that takes other things with it is ours, whoever the kernel tells of them.
+func TestWhatAChangeTakesWithItIsNoDrift(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t)
+		b.config.Compile = macByName
+		b.host.Plug("tap1")
+		b.etcd.put(hostItem(), networkItem(1), externalItem(), portItem(1, 1), routerItem(1), neighborsItem(1, 3))
+		b.start()
+		b.settle(time.Second)
+		b.converged()
+		for n := range 6 {
+			r := routerItem(1)
+			r.Name = strings.Repeat("x", n+1)
+			b.etcd.put(r)
+			b.settle(time.Second)
+			b.converged()
+		}
+		if n := repairs(b.node()); n != 0 {
+			t.Errorf("%d repairs counted: %v", n, b.node().Repaired)
+		}
+		// What somebody else takes away afterwards counts.
+		for k := range b.host.Objects() {
+			if k.Kind == object.KindRoute && strings.HasSuffix(k.Name, "0.0.0.0/0") || k.Kind == object.KindNeighbor {
+				b.host.Damage(k)
+				b.settle(time.Minute)
+			}
+		}
+		b.converged()
+		if n := b.node().Repaired["netns"]; n != 5 {
+			t.Errorf("two routes and three neighbors were taken away, %d repairs counted", n)
+		}
+	})
+}
+
+// macByName gives a router's first device another MAC with each other name of the router: devices are made anew then.
+func macByName(in compile.Input, k desired.Key) compile.Unit {
+	u := compile.Compile(in, k)
+	if r := in.Slice.Routers[k.UID]; k.Kind == desired.KindRouter && r != nil {
+		for i, o := range u.Objects {
+			if v, ok := o.(*object.Veth); ok {
+				other := *v
+				other.MAC = object.MAC{2, 0, 0, 0, 0, byte(len(r.Name))}
+				u.Objects[i] = &other
+			}
+		}
+	}
+	return u
+}
+
+// Only damage is drift, whatever else happens in whatever order.
+func TestIntentAndHypervisorsAloneRepairNothing(t *testing.T) {
+	t.Parallel()
+	harmless := []int{putPort, putStandby, dropPort, putNetwork, putRouter, dropRouter, putFloating, dropFloating,
+		putNeighbors, putExternal, dropExternal, plug, unplug, plugOVS, late, outage, comeBack, passTime}
+	rapid.Check(t, func(r *rapid.T) {
+		n := rapid.IntRange(1, 25).Draw(r, "length")
+		sequence := make([]happening, n)
+		for i := range sequence {
+			sequence[i] = happening{rapid.SampledFrom(harmless).Draw(r, "what"), rapid.IntRange(1, 4).Draw(r, "a"),
+				rapid.IntRange(1, 30).Draw(r, "b")}
+		}
+		why := ""
+		synctest.Test(t, func(t *testing.T) {
+			b := newBed(t)
+			b.config.Compile = macByName
+			b.etcd.put(hostItem(), networkItem(1), networkItem(2))
+			b.start()
+			for _, h := range sequence {
+				b.happen(h)
+				synctest.Wait()
+			}
+			b.etcd.outage(false)
+			b.host.GiveOFPorts()
+			b.settle(time.Minute)
+			if n := b.node(); repairs(n) != 0 {
+				why = fmt.Sprintf("repairs counted: %v", n.Repaired)
+			}
+			b.stop()
+		})
+		if why != "" {
+			r.Fatal(why)
+		}
+	})
+}
+
+// A change that fails because a hypervisor took the device away meanwhile is nobody's refusal.
+func TestOvertakenChangeIsNoRefusal(t *testing.T) {
+	t.Parallel()
+	var log bytes.Buffer
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t)
+		b.config.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		b.etcd.put(hostItem(), networkItem(1), portItem(1, 1), portItem(2, 1))
+		b.start()
+		b.settle(time.Second)
+		b.host.Vanishing("tap1") // it is gone when the first change to it is tried
+		b.host.Plug("tap1")
+		b.host.FailKey(object.Key{Kind: object.KindOVSPort, Name: "tap2"}, fmt.Errorf("no space left"))
+		b.host.Plug("tap2")
+		b.settle(time.Second)
+		b.stop()
+	})
+	if text := log.String(); strings.Contains(text, "refused a change\" object=ovs-port/tap1") || !strings.Contains(text, "object=ovs-port/tap2") ||
+		!strings.Contains(text, `for="Port alpha/port2"`) {
+		t.Errorf("logged:\n%s", text)
+	}
+}

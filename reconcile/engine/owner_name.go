@@ -1,0 +1,43 @@
+package engine
+
+import (
+	"strings"
+
+	"weft/hostnet/object"
+	"weft/model/desired"
+)
+
+// ownerName names whom an object is for as people know it: uids, and the cookies of flow sets, say nothing.
+func (e *Engine) ownerName(c object.Change) string {
+	o, name := c.Desired, ""
+	if o == nil {
+		o = c.Observed
+	}
+	switch st := e.items.objects[c.Key()]; {
+	case st != nil:
+		name = e.title(st.item)
+	case e.items.leaving[c.Key()].uid != "":
+		name = e.items.leaving[c.Key()].title
+	default: // nobody's of this process
+		name = o.Owner()
+	}
+	if f, ok := o.(*object.FlowSet); ok && f.Feature != "" {
+		feature, network, _ := strings.Cut(f.Feature, "/")
+		if n := e.slice.slice.Networks[network]; n != nil {
+			feature += " on " + n.Title()
+		}
+		name += " (" + feature + ")"
+	}
+	return name
+}
+
+// title is what people call an item; its uid where it has no name.
+func (e *Engine) title(k desired.Key) string {
+	switch i := e.slice.items[k].(type) {
+	case desired.Titled:
+		return i.Title()
+	case *desired.Neighbors:
+		return "neighbors of " + e.title(desired.Key{Kind: desired.KindNetwork, UID: i.Network})
+	}
+	return string(k.Kind) + " " + k.UID
+}
