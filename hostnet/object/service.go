@@ -95,6 +95,18 @@ type Arrival struct {
 	Migration int64
 }
 
+// Netdev implements OnDevice.
+func (b *DHCPBinding) Netdev() string { return b.Device }
+
+// Netdev implements OnDevice.
+func (b *RABinding) Netdev() string { return b.Device }
+
+// Netdev implements OnDevice.
+func (a *Announcement) Netdev() string { return a.Device }
+
+// Netdev implements OnDevice.
+func (a *Arrival) Netdev() string { return a.Device }
+
 // Key implements Object.
 func (a *Arrival) Key() Key { return Key{KindArrival, a.Device} }
 

@@ -278,12 +278,8 @@ func touchDevices(c object.Change, devices map[string]bool) {
 		switch o := o.(type) {
 		case *object.Bridge:
 			devices[o.Name] = true
-		case *object.Uplink:
-			devices[o.Device] = true
-		case *object.OVSPort:
-			devices[o.Device] = true
-		case *object.Link:
-			devices[o.Name] = true
+		case object.OnDevice:
+			devices[o.Netdev()] = true
 		case *object.Veth:
 			for _, end := range []object.VethEnd{{Namespace: o.Namespace, Name: o.Name}, o.Peer} {
 				if end.Namespace == "" {
