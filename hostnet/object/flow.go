@@ -42,7 +42,7 @@ type Flow struct {
 type Match struct {
 	InPort   uint32   // OpenFlow port number
 	Metadata Masked64 // OXM_OF_METADATA
-	Reg4     Masked32 // bit 0: LearnLinkLocal remembered the source
+	Reg4     Masked32 // bit 0: LearnLinkLocal remembered the source; bit 1: CheckLarger found more than may be there
 	Reg5     Masked32 // link-local owner found by lookup
 	Reg6     Masked32 // OpenFlow port number of the sending guest
 
@@ -53,6 +53,7 @@ type Match struct {
 
 	IPProto        uint8        // nw_proto; ARP opcode when EthType is ARP
 	IPSrc, IPDst   netip.Prefix // of the family of EthType; a whole address is a /32 or /128
+	TTL            uint8        // nw_ttl: time to live, or hop limit
 	Frag           Frag
 	TCPSrc, TCPDst uint16 // tp_src, tp_dst of TCP
 	UDPSrc, UDPDst uint16 // tp_src, tp_dst of UDP
@@ -86,6 +87,8 @@ const (
 	ZeroUDPDst
 	// ZeroNDTLL (nd_tll=00:00:00:00:00:00): a neighbour advertisement without link-layer address option.
 	ZeroNDTLL
+	// ZeroNDSLL (nd_sll=00:00:00:00:00:00): a neighbour solicitation without one.
+	ZeroNDSLL
 )
 
 // MAC is an Ethernet address; the zero value is "any".
@@ -212,6 +215,14 @@ type LearnLinkLocal struct {
 	IdleTimeout uint16
 }
 
+// CheckLarger writes into Bit of Reg whether the frame has more than Length bytes, its Ethernet header included (OVS:
+// check_pkt_larger). A tag that the flow has taken off may still count: Length leaves room for its four bytes. It comes after
+// every LearnLinkLocal, for the switch goes both ways when it translates the flow.
+type CheckLarger struct {
+	Length   uint16
+	Reg, Bit uint8
+}
+
 // AlienActions is the whole action list in the switch's words when it has something the other types do not. Only
 // observed flows have it.
 type AlienActions struct{ Text string }
@@ -243,6 +254,9 @@ func (a SetEthSrc) String() string    { return "eth_src:=" + a.MAC.String() }
 func (a PushVLAN) String() string     { return fmt.Sprintf("push_vlan:%d", a.ID) }
 func (a PopVLAN) String() string      { return "pop_vlan" }
 func (a AlienActions) String() string { return a.Text }
+func (a CheckLarger) String() string {
+	return fmt.Sprintf("reg%d[%d]:=larger(%d)", a.Reg, a.Bit, a.Length)
+}
 func (a LearnLinkLocal) String() string {
 	return fmt.Sprintf("learn_link_local(table=%d,cookie=%#x,limit=%d,idle=%d)", a.Table, a.Cookie, a.Limit, a.IdleTimeout)
 }

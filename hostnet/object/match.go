@@ -23,6 +23,7 @@ func (m Match) String() string {
 	w.num("nw_proto", uint64(m.IPProto))
 	w.prefix("nw_src", m.IPSrc)
 	w.prefix("nw_dst", m.IPDst)
+	w.num("nw_ttl", uint64(m.TTL))
 	if m.Frag != FragAny {
 		w.add("nw_frag=" + [...]string{"", "no", "yes", "first", "later"}[m.Frag])
 	}
@@ -41,6 +42,7 @@ func (m Match) String() string {
 	w.zero("nw_proto=0", m.Zero&ZeroIPProto)
 	w.zero("udp_dst=0", m.Zero&ZeroUDPDst)
 	w.zero("nd_tll="+MAC{}.String(), m.Zero&ZeroNDTLL)
+	w.zero("nd_sll="+MAC{}.String(), m.Zero&ZeroNDSLL)
 	if m.Alien != "" {
 		w.add(m.Alien)
 	}

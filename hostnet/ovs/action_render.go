@@ -54,9 +54,18 @@ func renderAction(a object.Action) (string, error) {
 		return "pop_vlan", nil
 	case object.LearnLinkLocal:
 		return renderLearn(a), nil
+	case object.CheckLarger:
+		return renderCheckLarger(a), nil
 	}
 	return "", fmt.Errorf("action %s (%T): the Open vSwitch driver does not know this type", a, a)
 }
+
+func renderCheckLarger(a object.CheckLarger) string {
+	return fmt.Sprintf("%s%d)->NXM_NX_REG%d[%d]", checkLargerBefore, a.Length, a.Reg, a.Bit)
+}
+
+// checkLargerBefore begins check_pkt_larger.
+const checkLargerBefore = "check_pkt_larger("
 
 // vlanPresent is OFPVID_PRESENT, the bit of vlan_vid that says that there is a tag.
 const vlanPresent = 0x1000

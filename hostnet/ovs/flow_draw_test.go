@@ -47,6 +47,7 @@ func drawMatch(t *rapid.T) object.Match {
 func drawIP(t *rapid.T, m *object.Match) {
 	v6 := m.EthType == etherIPv6
 	m.IPSrc, m.IPDst = drawPrefix(t, v6), drawPrefix(t, v6)
+	m.TTL = rapid.SampledFrom([]uint8{0, 1, 255}).Draw(t, "ttl")
 	m.Frag = object.Frag(rapid.IntRange(int(object.FragAny), int(object.FragLater)).Draw(t, "frag"))
 	m.IPProto = rapid.SampledFrom([]uint8{0, protoICMP, protoTCP, protoUDP, protoICMPv6, 47, 132}).Draw(t, "protocol")
 	if m.IPProto == 0 && rapid.Bool().Draw(t, "zero protocol") {
@@ -82,6 +83,9 @@ func drawND(t *rapid.T, m *object.Match) {
 	link := rapid.SampledFrom([]object.MAC{{}, {2, 0, 0, 0, 0, 1}}).Draw(t, "link-layer address")
 	if m.ICMPType.Value == 135 {
 		m.NDSLL = link
+		if link == (object.MAC{}) && rapid.Bool().Draw(t, "no source option") {
+			m.Zero |= object.ZeroNDSLL
+		}
 		return
 	}
 	m.NDTLL = link
@@ -125,6 +129,7 @@ func drawActions(t *rapid.T, m object.Match, table uint8) []object.Action {
 		object.SetEthSrc{MAC: object.MAC{2, 0x57, 0, rapid.Byte().Draw(t, "set source"), 0, 9}},
 		object.SetMetadata{Value: rapid.Uint64().Draw(t, "set metadata")}, object.SetMetadata{},
 		object.LoadLive{Reg: rapid.Uint8Range(0, 7).Draw(t, "live reg"), Ports: [3]uint32{rapid.Uint32Range(1, 0xfeff).Draw(t, "live"), 7, 0}},
+		object.CheckLarger{Length: rapid.Uint16().Draw(t, "length"), Reg: rapid.Uint8Range(0, 15).Draw(t, "length reg"), Bit: rapid.Uint8Range(0, 31).Draw(t, "bit")},
 		object.SetReg{Reg: rapid.Uint8Range(0, 15).Draw(t, "set reg"), Value: rapid.Uint32().Draw(t, "set value")}}
 	if m.EthType == etherIPv6 {
 		some = append(some, object.LearnLinkLocal{Table: 12, Cookie: rapid.Uint64().Draw(t, "learn cookie"),

@@ -123,6 +123,8 @@ func parseSingleAction(text string) (object.Action, error) {
 		return parseLearn(text)
 	case strings.HasPrefix(text, loadLiveBefore):
 		return parseLoadLive(text)
+	case strings.HasPrefix(text, checkLargerBefore):
+		return parseCheckLarger(text)
 	}
 	return nil, errAlien
 }
@@ -193,6 +195,21 @@ func parseLoadLive(text string) (object.Action, error) {
 		a.Ports[i] = uint32(port)
 	}
 	if renderLoadLive(a) != text {
+		return nil, errAlien
+	}
+	return a, nil
+}
+
+// parseCheckLarger takes the numbers out of a check_pkt_larger and accepts it only if writing them again gives the same text.
+func parseCheckLarger(text string) (object.Action, error) {
+	var a object.CheckLarger
+	var errs [3]error
+	length, to, _ := strings.Cut(strings.TrimPrefix(text, checkLargerBefore), ")->NXM_NX_REG")
+	reg, bit, _ := strings.Cut(strings.TrimSuffix(to, "]"), "[")
+	a.Length, errs[0] = parseUint[uint16](length)
+	a.Reg, errs[1] = parseUint[uint8](reg)
+	a.Bit, errs[2] = parseUint[uint8](bit)
+	if errors.Join(errs[:]...) != nil || renderCheckLarger(a) != text {
 		return nil, errAlien
 	}
 	return a, nil

@@ -130,6 +130,11 @@ func (p *matchParse) networkField(name, value string) error {
 		p.m.IPSrc, err = parsePrefix(value)
 	case "nw_dst", "ipv6_dst":
 		p.m.IPDst, err = parsePrefix(value)
+	case "nw_ttl":
+		p.m.TTL, err = parseUint[uint8](value)
+		if p.m.TTL == 0 {
+			err = fmt.Errorf("nw_ttl=0 is none of ours")
+		}
 	case "nw_frag":
 		p.m.Frag, err = parseFrag(value)
 	case "tp_src", "tp_dst":
@@ -162,6 +167,10 @@ func (p *matchParse) icmpField(name, value string) error {
 	case "nd_target":
 		p.m.NDTarget, err = parsePrefix(value)
 	case "nd_sll":
+		if value == (object.MAC{}).String() {
+			p.m.Zero |= object.ZeroNDSLL
+			return nil
+		}
 		p.m.NDSLL, err = parseMAC(value)
 	case "nd_tll":
 		if value == (object.MAC{}).String() {

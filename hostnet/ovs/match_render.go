@@ -130,6 +130,10 @@ func (w *matchText) network() {
 	}
 	w.prefix(src, w.m.IPSrc, w.m.EthType == etherIPv4, w.m.EthType == etherIPv6)
 	w.prefix(dst, w.m.IPDst, w.m.EthType == etherIPv4, w.m.EthType == etherIPv6)
+	if w.m.TTL != 0 {
+		w.needs("nw_ttl", w.ip(), "the EtherType of IPv4 or IPv6")
+		w.add("nw_ttl=%d", w.m.TTL)
+	}
 	if w.m.Frag != object.FragAny {
 		w.needs("nw_frag", w.ip(), "the EtherType of IPv4 or IPv6")
 		if w.m.Frag > object.FragLater {
@@ -215,17 +219,18 @@ func (w *matchText) icmp() {
 		}
 	}
 	w.prefix("nd_target", w.m.NDTarget, false, v6)
-	zeroTLL := w.m.Zero&object.ZeroNDTLL != 0
-	if zeroTLL && w.m.NDTLL != (object.MAC{}) {
-		w.refuse("nd_tll: %s and zero at once", w.m.NDTLL)
+	w.linkLayer("nd_sll", w.m.NDSLL, w.m.Zero&object.ZeroNDSLL != 0, v6)
+	w.linkLayer("nd_tll", w.m.NDTLL, w.m.Zero&object.ZeroNDTLL != 0, v6)
+}
+
+// linkLayer writes a link-layer address of ND: one, or that there is none.
+func (w *matchText) linkLayer(name string, mac object.MAC, zero, v6 bool) {
+	if zero && mac != (object.MAC{}) {
+		w.refuse("%s: %s and zero at once", name, mac)
 	}
-	if w.m.NDSLL != (object.MAC{}) {
-		w.needs("nd_sll", v6, "ICMPv6")
-		w.add("nd_sll=%s", w.m.NDSLL)
-	}
-	if w.m.NDTLL != (object.MAC{}) || zeroTLL {
-		w.needs("nd_tll", v6, "ICMPv6")
-		w.add("nd_tll=%s", w.m.NDTLL)
+	if mac != (object.MAC{}) || zero {
+		w.needs(name, v6, "ICMPv6")
+		w.add("%s=%s", name, mac)
 	}
 }
 

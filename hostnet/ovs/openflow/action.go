@@ -26,6 +26,7 @@ const (
 	niciraPush     = 27
 	niciraPop      = 28
 	niciraLearn2   = 45
+	niciraLarger   = 49 // check_pkt_larger
 
 	inPort = 0xfff8 // OFPP_IN_PORT of 16 bits: keep the port
 
@@ -104,6 +105,8 @@ func appendAction(b []byte, a object.Action) ([]byte, error) {
 		return append(appendActionHeader(b, actionPopVLAN, 8), 0, 0, 0, 0), nil
 	case object.LearnLinkLocal:
 		return appendLearn(b, a), nil
+	case object.CheckLarger:
+		return appendCheckLarger(b, a)
 	}
 	return b, fmt.Errorf("action %T has no bytes here", a)
 }
@@ -135,6 +138,20 @@ func appendLoadLive(b []byte, a object.LoadLive) ([]byte, error) {
 	b = be.AppendUint32(b, field{classNXM1, a.Reg, 4}.header())
 	b = append(b, make([]byte, 4)...)
 	b = append(b, members...)
+	return append(b, make([]byte, start+length-len(b))...), nil
+}
+
+// appendCheckLarger writes NXAST_CHECK_PKT_LARGER: the length, the bit, and the register that has it.
+func appendCheckLarger(b []byte, a object.CheckLarger) ([]byte, error) {
+	if a.Reg > 15 || a.Bit > 31 {
+		return b, fmt.Errorf("action check_pkt_larger: there is no bit %d of reg%d", a.Bit, a.Reg)
+	}
+	const length = 24
+	start := len(b)
+	b = appendNicira(b, niciraLarger, length)
+	b = binary.BigEndian.AppendUint16(b, a.Length)
+	b = binary.BigEndian.AppendUint16(b, uint16(a.Bit))
+	b = binary.BigEndian.AppendUint32(b, register(a.Reg).header())
 	return append(b, make([]byte, start+length-len(b))...), nil
 }
 

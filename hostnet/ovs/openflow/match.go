@@ -145,7 +145,7 @@ func (w *oxmWriter) ethernet(m object.Match) {
 func (w *oxmWriter) network(m object.Match) {
 	proto := m.IPProto != 0 || m.Zero&object.ZeroIPProto != 0
 	if m.IPProto != 0 && m.Zero&object.ZeroIPProto != 0 || m.UDPDst != 0 && m.Zero&object.ZeroUDPDst != 0 ||
-		m.NDTLL != (object.MAC{}) && m.Zero&object.ZeroNDTLL != 0 {
+		m.NDTLL != (object.MAC{}) && m.Zero&object.ZeroNDTLL != 0 || m.NDSLL != (object.MAC{}) && m.Zero&object.ZeroNDSLL != 0 {
 		w.refuse("a field has a value and is to be zero")
 	}
 	arp := object.Match{ARPSPA: m.ARPSPA, ARPTPA: m.ARPTPA, ARPSHA: m.ARPSHA} == object.Match{}
@@ -162,6 +162,9 @@ func (w *oxmWriter) network(m object.Match) {
 			w.prefix(oxm(27, 16), m.IPDst)
 		}
 		w.fragment(m.Frag)
+		if m.TTL != 0 {
+			w.exact(field{classNXM1, 29, 1}, m.TTL)
+		}
 		if proto {
 			w.exact(oxm(10, 1), m.IPProto)
 		}
@@ -181,7 +184,7 @@ func (w *oxmWriter) network(m object.Match) {
 			w.refuse("a field of ARP or IP under EtherType %#04x", m.EthType)
 		}
 	}
-	if m.IPSrc.IsValid() || m.IPDst.IsValid() || m.Frag != object.FragAny {
+	if m.IPSrc.IsValid() || m.IPDst.IsValid() || m.Frag != object.FragAny || m.TTL != 0 {
 		w.refuse("a field of IP under EtherType %#04x", m.EthType)
 	}
 	w.transport(m)
@@ -250,14 +253,14 @@ func (w *oxmWriter) icmp6(m object.Match) {
 	w.byte(29, m.ICMPType)
 	w.byte(30, m.ICMPCode)
 	w.prefix(oxm(31, 16), m.NDTarget)
-	if m.NDSLL != (object.MAC{}) {
+	if m.NDSLL != (object.MAC{}) || m.Zero&object.ZeroNDSLL != 0 {
 		w.exact(oxm(32, 6), m.NDSLL[:]...)
 	}
 	if m.NDTLL != (object.MAC{}) || m.Zero&object.ZeroNDTLL != 0 {
 		w.exact(oxm(33, 6), m.NDTLL[:]...)
 	}
 	left := object.Match{TCPSrc: m.TCPSrc, TCPDst: m.TCPDst, UDPSrc: m.UDPSrc, UDPDst: m.UDPDst,
-		Zero: m.Zero &^ (object.ZeroIPProto | object.ZeroNDTLL)}
+		Zero: m.Zero &^ (object.ZeroIPProto | object.ZeroNDTLL | object.ZeroNDSLL)}
 	if left != (object.Match{}) {
 		w.refuse("%s under ICMPv6", left)
 	}
