@@ -20,6 +20,11 @@ var (
 	GatewayLinkLocal = netip.MustParseAddr("fe80::57:45ff:fe46:5402")
 )
 
+// DerivedLinkLocal holds the link-local addresses made of MACs that begin with fa:16:3e (RFC 4291 appendix A), as those do that
+// Weft chooses unless told otherwise. Each is its MAC's alone, wherever that is: a guest's on another host, or a gateway's. An
+// address that a guest draws at random is one of them once in 2^40 times.
+var DerivedLinkLocal = netip.MustParsePrefix("fe80::f816:3eff:fe00:0/104")
+
 // DHCPBinding is everything the DHCPv4 and DHCPv6 servers need to answer one guest on its own port: the reply is a
 // function of the request and this value alone.
 type DHCPBinding struct {

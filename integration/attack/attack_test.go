@@ -176,6 +176,7 @@ func (st *stage) sourceAttempts() []attempt {
 		{"IPv6 source elsewhere", v6(netip.MustParseAddr("2001:db8::9")), v6(a.v6), atPeer},
 		{"IPv6 source ::", v6(any6), v6(a.ll), atPeer},
 		{"link-local address of another", v6(stolen), v6(random), atPeer},
+		{"link-local address of a guest elsewhere", v6(remoteLL), v6(random), atPeer},
 		{"IPv4 header cut off", eth(a.mac, b.mac, 0x0800, ipv4(a.v4, b.v4, 17, nil)[:15]), v4(a.mac, a.v4), atPeer},
 	}
 }
@@ -216,6 +217,8 @@ func (st *stage) neighborAttempts() []attempt {
 		{"NS with a long link-layer address", ns(a.v6, b.v6, append([]byte{1, 2}, make([]byte, 14)...)), ns(a.v6, b.ll, lladdr(1, a.mac)), atBoth},
 		{"NS with a code", icmp6Frame(a.mac, a.v6, 135, 1, nd(0, b.v6, lladdr(1, a.mac))), ns(a.v6, b.v6, lladdr(1, a.mac)), atBoth},
 		{"DAD for another's address", ns(any6, b.v6), ns(any6, a.v6), atBoth},
+		{"DAD for the link-local address of a guest elsewhere", ns(any6, remoteLL), ns(any6, netip.MustParseAddr("fe80::78")), atBoth},
+		{"NA for the link-local address of a guest elsewhere", na(a.ll, remoteLL, lladdr(2, a.mac)), na(a.ll, a.ll, lladdr(2, a.mac)), atBoth},
 		{"DAD for another's link-local address", ns(any6, b.ll), ns(any6, a.ll), atBoth},
 		{"DAD for the server's link-local address", ns(any6, object.ServerLinkLocal), ns(any6, netip.MustParseAddr("fe80::77")), atBoth},
 		{"DAD for the gateway's link-local address", ns(any6, object.GatewayLinkLocal), ns(any6, netip.MustParseAddr("fe80::77")), atBoth},
@@ -226,17 +229,37 @@ func (st *stage) neighborAttempts() []attempt {
 		{"NA for another's, without link-layer address", na(a.v6, b.v6), na(a.v6, a.v6), atBoth},
 		{"NA with two link-layer addresses", na(a.v6, a.v6, lladdr(2, a.mac), lladdr(2, other)), na(a.v6, a.v6), atBoth},
 		{"NA for the server", na(a.v6, object.ServerLinkLocal, lladdr(2, a.mac)), na(a.v6, a.ll, lladdr(2, a.mac)), atBoth},
+		{"NA with a code", icmp6Frame(a.mac, a.v6, 136, 1, nd(0x20, a.v6, lladdr(2, a.mac))), na(a.v6, a.v6, lladdr(2, a.mac)), atBoth},
+		{"NA with a long target option", na(a.v6, a.v6, option(2, 2, make([]byte, 14)...)), na(a.v6, a.v6), atBoth},
+		{"NA with an option without length", na(a.v6, a.v6, option(2, 0, other[:]...)), na(a.v6, a.v6), atBoth},
+		{"NA with an unknown option", na(a.v6, a.v6, option(200, 1, other[:]...)), na(a.v6, a.v6), atBoth},
+		{"NA with an option behind its own", na(a.v6, a.v6, lladdr(2, a.mac), option(200, 1, other[:]...)), na(a.v6, a.v6, lladdr(2, a.mac)), atBoth},
+		{"NA from another hop", icmp6Hops(a.mac, a.v6, 136, 0, 64, nd(0x20, a.v6, lladdr(2, a.mac))), na(a.v6, a.v6, lladdr(2, a.mac)), atBoth},
+		{"NS from another hop", icmp6Hops(a.mac, a.v6, 135, 0, 254, nd(0, b.v6, lladdr(1, a.mac))), ns(a.v6, b.v6, lladdr(1, a.mac), nonce()), atBoth},
+		{"NS with an option without length", ns(a.v6, b.v6, option(1, 0, a.mac[:]...)), ns(a.v6, b.v6, lladdr(1, a.mac)), atBoth},
+		{"NS with three options", ns(a.v6, b.v6, lladdr(1, a.mac), nonce(), nonce()), ns(a.v6, b.v6, lladdr(1, a.mac), nonce()), atBoth},
+		{"DAD with a link-layer address", ns(any6, a.v6, lladdr(1, other)), ns(any6, a.v6, nonce()), atBoth},
+		{"DAD with two options", ns(any6, a.v6, nonce(), nonce()), ns(any6, a.v6, nonce()), atBoth},
+		{"DAD from another hop", icmp6Hops(a.mac, any6, 135, 0, 64, nd(0, a.v6)), ns(any6, a.v6), atBoth},
+		{"DAD for a link-local address, with a link-layer address", ns(any6, a.ll, lladdr(1, other)), ns(any6, a.ll, nonce()), atBoth},
+		{"DAD for a link-local address, with two options", ns(any6, a.ll, nonce(), nonce()), ns(any6, a.ll), atBoth},
+		{"DAD of a length that is not there", cut(ns(any6, b.v6), 4), ns(any6, a.v6), atBoth},
 		// The first frame from an address of the guest's own choice makes it the guest's; then it may be advertised.
 		{"NS for the server", ns(mine, object.ServerLinkLocal, lladdr(1, a.mac)), ns(mine, b.v6, lladdr(1, a.mac)), atBoth},
 		{"NA for another's from an own choice", na(mine, b.ll, lladdr(2, a.mac)), na(mine, mine, lladdr(2, a.mac)), atBoth},
 		{"fragmented NS", icmp6Fragmented(a, 135, nd(0, b.v6, lladdr(1, a.mac))), icmp6Fragmented(a, 128, make([]byte, 28)), atBoth},
 		{"fragmented NA", icmp6Fragmented(a, 136, nd(0, a.v6, lladdr(2, a.mac))), icmp6Fragmented(a, 129, make([]byte, 28)), atBoth},
+		{"NS behind an authentication header", eth(a.mac, allNodesM, 0x86dd, ipv6(a.v6, allNodes, 51, authenticated(58, icmp6(a.v6, allNodes, 135, 0, nd(0, b.v6, lladdr(1, other)))))),
+			eth(a.mac, allNodesM, 0x86dd, ipv6(a.v6, allNodes, 51, authenticated(6, make([]byte, 20)))), atBoth},
 	}
 }
 
+// cut takes bytes off a frame's end.
+func cut(frame []byte, n int) []byte { return frame[:len(frame)-n] }
+
 // icmp6Fragmented is the first fragment of an ICMPv6 message, the message whole in it.
 func icmp6Fragmented(g *guest, kind uint8, body []byte) []byte {
-	return eth(g.mac, allNodesM, 0x86dd, ipv6(g.v6, allNodes, 44, fragment(58, 0, true, icmp6(g.v6, allNodes, kind, 0, body))))
+	return eth(g.mac, allNodesM, 0x86dd, ipv6Hops(g.v6, allNodes, 44, 64, fragment(58, 0, true, icmp6(g.v6, allNodes, kind, 0, body))))
 }
 
 func (st *stage) routerAttempts() []attempt {
@@ -247,6 +270,11 @@ func (st *stage) routerAttempts() []attempt {
 		return eth(a.mac, allNodesM, 0x86dd, ipv6(a.ll, allNodes, next, payload))
 	}
 	v4 := func(payload []byte) []byte { return eth(a.mac, broadcast, 0x0800, ipv4(a.v4, all4, 1, payload)) }
+	// Hosts send pings, put together or not, with other hop limits than ND's and MLD's.
+	pieces := func(hops uint8, payload []byte) []byte {
+		return eth(a.mac, allNodesM, 0x86dd, ipv6Hops(a.ll, allNodes, 44, hops, payload))
+	}
+	ping := pieces(64, fragment(58, 0, true, echo))
 	return []attempt{
 		{"router advertisement", wrap(58, ra), wrap(58, echo), atBoth},
 		{"router advertisement behind destination options", wrap(60, extension(58, ra)), wrap(60, extension(58, echo)), atBoth},
@@ -254,11 +282,14 @@ func (st *stage) routerAttempts() []attempt {
 		{"router advertisement behind many extensions", wrap(60, extension(60, extension(60, extension(58, ra)))),
 			wrap(60, extension(60, extension(60, extension(58, echo)))), atBoth},
 		{"router advertisement in an atomic fragment", wrap(44, fragment(58, 0, false, ra)), wrap(44, fragment(58, 0, false, echo)), atBoth},
-		{"router advertisement in a first fragment", wrap(44, fragment(58, 0, true, ra)), wrap(44, fragment(58, 0, true, echo)), atBoth},
-		{"router advertisement behind options in a first fragment", wrap(44, fragment(60, 0, true, extension(58, ra))),
-			wrap(44, fragment(60, 0, true, extension(58, echo))), atBoth},
-		{"first fragment with nothing behind its options", wrap(44, fragment(60, 0, true, extension(58, nil))), wrap(44, fragment(58, 0, true, echo)), atBoth},
-		{"first fragment that ends inside its options", wrap(44, fragment(60, 0, true, []byte{58, 3, 1, 4, 0, 0, 0, 0})), wrap(44, fragment(58, 0, true, echo)), atBoth},
+		{"router advertisement in a first fragment", wrap(44, fragment(58, 0, true, ra)), ping, atBoth},
+		{"router advertisement in a first fragment, from another hop", pieces(64, fragment(58, 0, true, ra)), ping, atBoth},
+		{"router advertisement behind options in a first fragment", wrap(44, fragment(60, 0, true, extension(58, ra))), ping, atBoth},
+		{"first fragment with nothing behind its options", wrap(44, fragment(60, 0, true, extension(58, nil))), ping, atBoth},
+		{"first fragment that ends inside its options", wrap(44, fragment(60, 0, true, []byte{58, 3, 1, 4, 0, 0, 0, 0})), ping, atBoth},
+		// What a second fragment puts over the echo behind the options is valid with these hop limits alone.
+		{"echo behind options that a router advertisement may overlap", wrap(44, fragment(60, 0, true, extension(58, echo))), ping, atBoth},
+		{"echo behind options that an MLD query may overlap", pieces(1, fragment(60, 0, true, extension(58, echo))), ping, atBoth},
 		{"first fragment of nothing", wrap(44, fragment(58, 0, true, nil)), wrap(44, fragment(58, 3, false, echo)), atBoth},
 		{"ICMPv6 cut off", wrap(58, ra[:3]), wrap(58, echo), atBoth},
 		{"header chain that ends nowhere", wrap(60, []byte{58, 9, 1, 4, 0, 0, 0, 0}), wrap(58, echo), atBoth},
@@ -266,9 +297,32 @@ func (st *stage) routerAttempts() []attempt {
 		{"router solicitation", wrap(58, icmp6(a.ll, allNodes, 133, 0, make([]byte, 4))), wrap(58, echo), atBoth},
 		{"MLD query", wrap(0, extension(58, icmp6(a.ll, allNodes, 130, 0, make([]byte, 20)))),
 			wrap(0, extension(58, icmp6(a.ll, allNodes, 143, 0, make([]byte, 4)))), atBoth},
+		{"router advertisement behind an authentication header", wrap(51, authenticated(58, ra)), wrap(51, authenticated(6, make([]byte, 20))), atBoth},
+		{"multicast router advertisement", multicast(a, 151), multicast(a, 143), atBoth},
+		{"multicast router solicitation", multicast(a, 152), multicast(a, 131), atBoth},
+		{"multicast router termination", multicast(a, 153), multicast(a, 132), atBoth},
+		{"IGMP query", grouped(a, 0x11, "224.0.0.1"), grouped(a, 0x22, "224.0.0.22"), atBoth},
+		{"IGMP query to the guest", eth(a.mac, st.b.mac, 0x0800, igmp(0x11, a.v4, st.b.v4)), grouped(a, 0x16, "239.1.1.1"), atBoth},
+		{"IGMP query in a fragment", eth(a.mac, object.MAC{1, 0, 0x5e, 1, 1, 1}, 0x0800, ipv4Frag(a.v4, netip.MustParseAddr("239.1.1.1"), 2, 0, true, make([]byte, 8))),
+			grouped(a, 0x12, "239.1.1.1"), atBoth},
+		{"multicast router advertisement, IPv4", grouped(a, 0x30, "224.0.0.106"), grouped(a, 0x16, "224.0.0.251"), atBoth},
+		{"multicast router solicitation, IPv4", grouped(a, 0x31, "224.0.0.2"), grouped(a, 0x16, "239.1.1.2"), atBoth},
+		{"multicast router termination, IPv4", grouped(a, 0x32, "224.0.0.106"), grouped(a, 0x12, "239.1.1.2"), atBoth},
 		{"ICMP redirect", v4([]byte{5, 1, 0, 0, 0, 0, 0, 0}), v4([]byte{8, 0, 0, 0, 0, 0, 0, 1}), atBoth},
 		{"ICMP router advertisement", v4([]byte{9, 0, 0, 0, 0, 0, 0, 0}), v4([]byte{8, 0, 0, 0, 0, 0, 0, 2}), atBoth},
 	}
+}
+
+// multicast is a message of MLD or multicast router discovery.
+func multicast(g *guest, kind uint8) []byte {
+	return icmp6Hops(g.mac, g.ll, kind, 0, 1, make([]byte, 20))
+}
+
+// grouped is a message of IGMP or multicast router discovery to a group.
+func grouped(g *guest, kind uint8, group string) []byte {
+	to := netip.MustParseAddr(group)
+	b := to.As4()
+	return eth(g.mac, object.MAC{1, 0, 0x5e, b[1] & 0x7f, b[2], b[3]}, 0x0800, igmp(kind, g.v4, to))
 }
 
 func (st *stage) dhcpAttempts() []attempt {

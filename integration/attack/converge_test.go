@@ -3,18 +3,35 @@
 package attack
 
 import (
+	"context"
 	"errors"
 	"maps"
 	"slices"
 	"testing"
 
 	"weft/hostnet/object"
+	"weft/model"
 	"weft/model/desired"
 	"weft/reconcile/compile"
+	"weft/reconcile/compile/linuxbridge"
 )
 
-// driven are the kinds that the driver looks after, in the order in which they depend on each other.
-var driven = []object.Kind{object.KindBridge, object.KindUplink, object.KindOVSPort, object.KindFlowSet}
+// driver is the part of the engine's driver that a stage needs.
+type driver interface {
+	Sync(ctx context.Context) error
+	Observe(ctx context.Context, keys []object.Key) ([]object.Object, error)
+	Ours(ctx context.Context) ([]object.Key, error)
+	Apply(ctx context.Context, changes []object.Change) []error
+}
+
+// driven are the kinds that the drivers look after, in the order in which they depend on each other.
+var driven = []object.Kind{object.KindBridge, object.KindUplink, object.KindOVSPort, object.KindFlowSet,
+	object.KindGuard, object.KindGuardMembers, object.KindLinuxBridge, object.KindVLANDevice, object.KindBridgePort}
+
+// fabrics are the backends.
+func fabrics() map[model.Driver]compile.Fabric {
+	return map[model.Driver]compile.Fabric{model.DriverOVS: compile.OpenVSwitch{}, model.DriverBridge: linuxbridge.Fabric{}}
+}
 
 // converge compiles and applies until the switch is as desired: OVS numbers its ports only when they are there.
 func (st *stage) converge(t *testing.T) {
@@ -23,9 +40,7 @@ func (st *stage) converge(t *testing.T) {
 		objects, missing := st.compile(t)
 		if st.apply(t, objects) == 0 && missing == "" {
 			// Until the revalidators have gone through them, the datapath's cached flows are those of the tables before.
-			if out, err := st.host.AppCtl(t.Context(), "revalidator/wait"); err != nil {
-				t.Fatalf("revalidator/wait: %v: %s", err, out)
-			}
+			st.revalidate(t, "revalidator/wait")
 			return
 		}
 	}
@@ -40,9 +55,11 @@ func (st *stage) compile(t *testing.T) (objects []object.Object, missing string)
 		t.Fatal(err)
 	}
 	st.facts = &object.Facts{Links: st.links}
-	st.driver.Facts(st.facts)
+	if d, ok := st.driver.(interface{ Facts(*object.Facts) }); ok {
+		d.Facts(st.facts)
+	}
 	for _, k := range st.keys() {
-		u := compile.Compile(compile.Input{Slice: st.slice, Facts: st.facts}, k)
+		u := compile.Compile(compile.Input{Fabrics: fabrics(), Slice: st.slice, Facts: st.facts}, k)
 		missing += u.Pending + u.Refused
 		for _, o := range u.Objects {
 			if slices.Contains(driven, o.Key().Kind) {
@@ -69,10 +86,19 @@ func (st *stage) apply(t *testing.T, objects []object.Object) (changed int) {
 		}
 	}
 	// The datapath's cache follows by itself a little later; the test does not wait for it.
-	if _, err := st.host.AppCtl(t.Context(), "revalidator/purge"); err != nil {
-		t.Fatal(err)
-	}
+	st.revalidate(t, "revalidator/purge")
 	return changed
+}
+
+// revalidate lets Open vSwitch, where there is one, go through what the datapath has cached.
+func (st *stage) revalidate(t *testing.T, command string) {
+	t.Helper()
+	if st.host == nil {
+		return
+	}
+	if out, err := st.host.AppCtl(t.Context(), command); err != nil {
+		t.Fatalf("%s: %v: %s", command, err, out)
+	}
 }
 
 // difference sorts the changes into batches: one for each kind, then one for what is to go.

@@ -84,11 +84,16 @@ func udp(src, dst uint16, payload []byte) []byte {
 	return append(binary.BigEndian.AppendUint16(b, 0), payload...)
 }
 
-// ipv6 wraps a payload whose first header is next.
+// ipv6 wraps a payload whose first header is next, with the hop limit of ND.
 func ipv6(src, dst netip.Addr, next uint8, payload []byte) []byte {
+	return ipv6Hops(src, dst, next, 255, payload)
+}
+
+// ipv6Hops wraps a payload with a hop limit.
+func ipv6Hops(src, dst netip.Addr, next, hops uint8, payload []byte) []byte {
 	h := []byte{0x60, 0, 0, 0}
 	h = binary.BigEndian.AppendUint16(h, uint16(len(payload)))
-	h = append(h, next, 255)
+	h = append(h, next, hops)
 	h = append(append(h, src.AsSlice()...), dst.AsSlice()...)
 	return append(h, payload...)
 }
@@ -96,6 +101,12 @@ func ipv6(src, dst netip.Addr, next uint8, payload []byte) []byte {
 // extension is an IPv6 extension header of 8 bytes (hop-by-hop 0, destination options 60) with a PadN option.
 func extension(next uint8, payload []byte) []byte {
 	return append([]byte{next, 0, 1, 4, 0, 0, 0, 0}, payload...)
+}
+
+// authenticated is an IPv6 authentication header (RFC 4302) with a check value of 12 bytes.
+func authenticated(next uint8, payload []byte) []byte {
+	h := append([]byte{next, 4, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1}, make([]byte, 12)...)
+	return append(h, payload...)
 }
 
 // fragment is an IPv6 fragment header; offset counts 8 bytes.
@@ -132,6 +143,27 @@ func checksum(src, dst netip.Addr, m []byte) uint16 {
 // lladdr is an ND link-layer address option: 1 source, 2 target.
 func lladdr(kind uint8, m object.MAC) []byte { return append([]byte{kind, 1}, m[:]...) }
 
+// option is an ND option of a type that says it has units of 8 bytes, and has its body.
+func option(kind, units uint8, body ...byte) []byte { return append([]byte{kind, units}, body...) }
+
+// nonce is the ND option of RFC 3971 that duplicate address detection carries (RFC 7527).
+func nonce() []byte { return option(14, 1, 1, 2, 3, 4, 5, 6) }
+
+// igmp is a message of IGMP, or of multicast router discovery in IPv4, in a packet as such are sent (RFC 2236: TTL 1).
+func igmp(kind uint8, src, group netip.Addr) []byte {
+	return build(&layers.IPv4{Version: 4, TTL: 1, Protocol: layers.IPProtocolIGMP, SrcIP: ip(src), DstIP: ip(group)},
+		gopacket.Payload([]byte{kind, 0, 0, 0, 0, 0, 0, 0}))
+}
+
+// arpOf is an ARP packet with another hardware type, protocol type, or lengths of addresses than Ethernet and IPv4 have.
+func arpOf(f []byte, htype, ptype uint16, hlen, plen uint8) []byte {
+	f = append([]byte{}, f...)
+	binary.BigEndian.PutUint16(f[14:], htype)
+	binary.BigEndian.PutUint16(f[16:], ptype)
+	f[18], f[19] = hlen, plen
+	return f
+}
+
 // nd is the body of a solicitation or advertisement.
 func nd(flags uint8, target netip.Addr, options ...[]byte) []byte {
 	b := append([]byte{flags, 0, 0, 0}, target.AsSlice()...)
@@ -140,7 +172,12 @@ func nd(flags uint8, target netip.Addr, options ...[]byte) []byte {
 
 // icmp6Frame is an ICMPv6 message to all nodes.
 func icmp6Frame(m object.MAC, src netip.Addr, kind, code uint8, body []byte) []byte {
-	return eth(m, allNodesM, 0x86dd, ipv6(src, allNodes, 58, icmp6(src, allNodes, kind, code, body)))
+	return icmp6Hops(m, src, kind, code, 255, body)
+}
+
+// icmp6Hops is an ICMPv6 message to all nodes with a hop limit.
+func icmp6Hops(m object.MAC, src netip.Addr, kind, code, hops uint8, body []byte) []byte {
+	return eth(m, allNodesM, 0x86dd, ipv6Hops(src, allNodes, 58, hops, icmp6(src, allNodes, kind, code, body)))
 }
 
 // arp is a broadcast ARP packet.

@@ -5,6 +5,7 @@ package attack
 import (
 	"context"
 	"net/netip"
+	"slices"
 	"testing"
 	"time"
 
@@ -27,7 +28,12 @@ var (
 
 func TestHostileNetwork(t *testing.T) {
 	t.Parallel()
-	st := newStage(t)
+	newStage(t).networkAttacks(t)
+}
+
+// networkAttacks sends every attack from the network and what it resembles, and judges what the guests hear.
+func (st *stage) networkAttacks(t *testing.T) {
+	t.Helper()
 	for _, c := range st.fromNetwork() {
 		ctx, cancel := context.WithTimeout(t.Context(), timescale.Bound(10*time.Second))
 		end := closing(&guest{mac: remote, v4: remote4})
@@ -81,8 +87,10 @@ func (st *stage) fromNetwork() []fromNetwork {
 	}
 	udp6 := func(src, dst uint16) []byte { return group(remoteLL, 17, udp(src, dst, data)) }
 	echo := group(remoteLL, 58, message(128, []byte("12345678")))
-	server4 := netip.MustParseAddr("10.1.0.2")
-	return []fromNetwork{
+	pieces := func(next uint8, payload []byte) []byte {
+		return onWire(eth(remote, allNodesM, 0x86dd, ipv6Hops(remoteLL, allNodes, 44, 64, fragment(next, 0, true, payload))))
+	}
+	return slices.Concat(st.arpFromNetwork(), st.neighborsFromNetwork(), []fromNetwork{
 		{"untagged", untagged(to(remote, vidRed)), good},
 		{"another VLAN", to(remote, 103), good},
 		{"priority tag", to(remote, 0), good},
@@ -103,17 +111,103 @@ func (st *stage) fromNetwork() []fromNetwork {
 		{"DHCPv6 server", udp6(547, 546), udp6(5547, 5546)},
 		{"DHCPv6 client", udp6(546, 547), udp6(5546, 5547)},
 		{"router advertisement", group(remoteLL, 58, message(134, make([]byte, 12))), echo},
-		{"router advertisement in a first fragment", group(remoteLL, 44, fragment(58, 0, true, message(134, make([]byte, 12)))),
-			group(remoteLL, 44, fragment(58, 0, true, message(128, make([]byte, 12))))},
+		{"router advertisement in a first fragment", group(remoteLL, 44, fragment(58, 0, true, message(134, make([]byte, 12)))), pieces(58, message(128, make([]byte, 12)))},
+		{"echo behind options that a router advertisement may overlap", group(remoteLL, 44, fragment(60, 0, true, extension(58, message(128, make([]byte, 12))))),
+			pieces(58, message(128, make([]byte, 14)))},
+		{"router advertisement behind an authentication header", group(remoteLL, 51, authenticated(58, message(134, make([]byte, 12)))),
+			group(remoteLL, 51, authenticated(6, make([]byte, 20)))},
 		{"router solicitation", group(remoteLL, 58, message(133, make([]byte, 4))), echo},
 		{"redirect", group(remoteLL, 58, message(137, make([]byte, 36))), echo},
 		{"header chain that ends nowhere", group(remoteLL, 60, []byte{58, 9, 1, 4, 0, 0, 0, 0}), echo},
 		{"from the server's link-local address", group(object.ServerLinkLocal, 58, message(128, make([]byte, 4))), echo},
 		{"NA for the server", group(remoteLL, 58, message(136, nd(0x20, object.ServerLinkLocal, lladdr(2, remote)))),
 			group(remoteLL, 58, message(136, nd(0x20, remoteLL, lladdr(2, remote))))},
-		{"ARP for the DHCP server's address", onWire(arp(remote, 2, remote, server4, a.v4)), onWire(arp(remote, 2, remote, remote4, a.v4))},
-		{"IPv4 from the DHCP server's address", onWire(eth(remote, a.mac, 0x0800, ipv4(server4, a.v4, 17, udp(5000, 5001, data)))), good},
+		{"IPv4 from the DHCP server's address", onWire(eth(remote, a.mac, 0x0800, ipv4(serverIPv4, a.v4, 17, udp(5000, 5001, data)))), good},
 		{"MPLS", onWire(eth(remote, broadcast, 0x8847, make([]byte, 46))), echo},
+	})
+}
+
+// serverIPv4 is the DHCP server of network red.
+var serverIPv4 = netip.MustParseAddr("10.1.0.2")
+
+// arpFromNetwork: ARP is for IPv4 over Ethernet, and a request or a reply. What is not can hide whose address it takes.
+func (st *stage) arpFromNetwork() []fromNetwork {
+	claim := arp(remote, 1, remote, serverIPv4, st.a.v4)
+	good := arp(remote, 1, remote, remote4, st.a.v4)
+	list := []fromNetwork{
+		{"ARP for the DHCP server's address", onWire(arp(remote, 2, remote, serverIPv4, st.a.v4)), onWire(arp(remote, 2, remote, remote4, st.a.v4))},
+		{"gratuitous ARP for the DHCP server's address", onWire(arp(remote, 1, remote, serverIPv4, serverIPv4)), onWire(arp(remote, 1, remote, remote4, remote4))},
+		{"who has the DHCP server's address", onWire(arp(remote, 1, remote, remote4, serverIPv4)), onWire(good)},
+		{"ARP with the opcode of InARP", onWire(arp(remote, 8, remote, remote4, st.a.v4)), onWire(good)},
+		{"ARP with an opcode beyond a byte", onWire(arp(remote, 0x101, remote, remote4, st.a.v4)), onWire(good)},
+		{"ARP cut off", onWire(cut(arp(remote, 1, remote, serverIPv4, st.b.v4), 6)), onWire(good)},
+		{"RARP", onWire(eth(remote, broadcast, 0x8035, good[14:])), onWire(good)},
+	}
+	for name, f := range map[string][]byte{
+		"hardware type of IEEE 802":        arpOf(claim, 6, 0x0800, 6, 4),
+		"hardware type of nothing":         arpOf(claim, 0, 0x0800, 6, 4),
+		"protocol type of IPv6":            arpOf(claim, 1, 0x86dd, 6, 4),
+		"protocol type beyond":             arpOf(claim, 1, 0x1000, 6, 4),
+		"hardware addresses of other size": arpOf(claim, 1, 0x0800, 8, 4),
+		"hardware addresses of no size":    arpOf(claim, 1, 0x0800, 0, 4),
+		"protocol addresses of other size": arpOf(claim, 1, 0x0800, 6, 16),
+	} {
+		list = append(list, fromNetwork{"ARP with a " + name, onWire(f), onWire(good)})
+	}
+	return list
+}
+
+// neighborsFromNetwork: neighbour discovery that cannot be read to its end, and such as takes the server's address.
+func (st *stage) neighborsFromNetwork() []fromNetwork {
+	target := netip.MustParseAddr("fd00:1::ee")
+	message := func(src netip.Addr, kind, code, hops uint8, target netip.Addr, options ...[]byte) []byte {
+		return onWire(icmp6Hops(remote, src, kind, code, hops, nd(0x20, target, options...)))
+	}
+	na := func(target netip.Addr, options ...[]byte) []byte {
+		return message(remoteLL, 136, 0, 255, target, options...)
+	}
+	ns := func(src, target netip.Addr, options ...[]byte) []byte {
+		return message(src, 135, 0, 255, target, options...)
+	}
+	tll, sll := lladdr(2, remote), lladdr(1, remote)
+	unknown := option(200, 1, remote[:]...)
+	naBare, naGood := na(target), na(target, tll)
+	nsBare, nsGood, nsNonce, dad, dadNonce := ns(remoteLL, st.a.v6), ns(remoteLL, st.a.v6, sll), ns(remoteLL, st.a.v6, sll, nonce()), ns(any6, target), ns(any6, target, nonce())
+	server, gateway := object.ServerLinkLocal, object.GatewayLinkLocal
+	return []fromNetwork{
+		{"NA for the server, unsolicited", na(server, tll), naGood},
+		{"NA for the server, without option", na(server), naBare},
+		{"NA for the gateway", na(gateway, tll), naGood},
+		{"NA for the server, option doubled", na(server, tll, tll), naGood},
+		{"NA for the gateway, option doubled", na(gateway, tll, tll), naGood},
+		{"NA with its option doubled", na(target, tll, tll), naGood},
+		{"NA with an unknown option", na(target, unknown), naBare},
+		{"NA with an unknown option behind", na(target, tll, unknown), naGood},
+		{"NA with a long target option", na(target, option(2, 2, make([]byte, 14)...)), naBare},
+		{"NA with an option without length", na(target, option(2, 0, remote[:]...)), naBare},
+		{"NA with a code", message(remoteLL, 136, 1, 255, target, tll), naGood},
+		{"NA for the server with a code", message(remoteLL, 136, 1, 255, server, tll), naGood},
+		{"NA from another hop", message(remoteLL, 136, 0, 64, target, tll), naGood},
+		{"NA cut off", onWire(icmp6Frame(remote, remoteLL, 136, 0, make([]byte, 8))), naBare},
+		{"NA behind an authentication header", onWire(eth(remote, allNodesM, 0x86dd, ipv6(remoteLL, allNodes, 51, authenticated(58, icmp6(remoteLL, allNodes, 136, 0, nd(0x20, server, tll)))))), naGood},
+		{"NA behind options", onWire(eth(remote, allNodesM, 0x86dd, ipv6(remoteLL, allNodes, 60, extension(58, icmp6(remoteLL, allNodes, 136, 0, nd(0x20, server, tll)))))), naGood},
+		{"NS for the server", ns(remoteLL, server, sll), nsGood},
+		{"NS for the gateway without a router", ns(remoteLL, gateway, sll), nsGood},
+		{"NS of the server", ns(server, st.a.v6, sll), nsGood},
+		{"NS of the gateway", ns(gateway, st.a.v6, sll), nsGood},
+		{"DAD for the server", ns(any6, server), dad},
+		{"DAD for the server with a nonce", ns(any6, server, nonce()), dadNonce},
+		{"DAD for the gateway", ns(any6, gateway), dad},
+		{"NS of the server, option doubled", ns(server, st.a.v6, sll, sll), nsNonce},
+		{"NS with its option doubled", ns(remoteLL, st.a.v6, sll, sll), nsNonce},
+		{"NS with an unknown option alone", ns(remoteLL, st.a.v6, unknown), nsBare},
+		{"NS with three options", ns(remoteLL, st.a.v6, sll, nonce(), nonce()), nsGood},
+		{"NS with an option without length", ns(remoteLL, st.a.v6, option(1, 0, remote[:]...)), nsBare},
+		{"NS with a code", message(remoteLL, 135, 1, 255, st.a.v6, sll), nsGood},
+		{"NS from another hop", message(remoteLL, 135, 0, 254, st.a.v6, sll), nsGood},
+		{"DAD with a link-layer address", ns(any6, target, sll), dad},
+		{"DAD with two options", ns(any6, target, nonce(), nonce()), dadNonce},
+		{"DAD of a length that is not there", cut(ns(any6, netip.MustParseAddr("fd00:1::ef")), 4), dad},
 	}
 }
 

@@ -40,8 +40,9 @@ type guest struct {
 // stage is one host: guests a and b on network red, c on blue, s in standby on red, and x, which is plugged and claimed by
 // nobody; wire is the far end of the uplink.
 type stage struct {
-	host          *ovstest.Host
-	driver        *ovs.Driver
+	host          *ovstest.Host // nil on a bridge host
+	namespace     string        // the host's
+	driver        driver
 	slice         *desired.Slice
 	facts         *object.Facts               // as the driver last told
 	links         map[string]object.LinkFacts // of the host's namespace
@@ -52,12 +53,24 @@ type stage struct {
 
 func newStage(t *testing.T) *stage {
 	t.Helper()
-	st := &stage{host: ovstest.Start(t), links: map[string]object.LinkFacts{}}
-	st.driver = ovs.New(ovs.Config{RunDir: st.host.RunDir, DatapathType: "netdev", Inside: st.host.Inside})
-	t.Cleanup(st.driver.Close)
+	host := ovstest.Start(t)
+	switches := ovs.New(ovs.Config{RunDir: host.RunDir, DatapathType: "netdev", Inside: host.Inside})
+	t.Cleanup(switches.Close)
+	st := &stage{host: host, namespace: host.Namespace, driver: switches}
+	st.populate(t, &desired.Host{Driver: model.DriverOVS, Bridge: "br-int"})
+	// Somebody plugs it without a word to anybody.
+	st.vsctl(t, "add-port", "br-int", "tapx")
+	return st
+}
+
+// populate plugs and declares everything, and makes the host so.
+func (st *stage) populate(t *testing.T, host *desired.Host) {
+	t.Helper()
+	host.UID, host.Name = hostUID, "h1"
+	host.Uplinks = []desired.Uplink{{PhysicalNetwork: "rack", Interface: "eth1", MTU: 1500}}
+	st.links = map[string]object.LinkFacts{}
 	st.slice = &desired.Slice{
-		Host: &desired.Host{UID: hostUID, Name: "h1", Driver: model.DriverOVS, Bridge: "br-int",
-			Uplinks: []desired.Uplink{{PhysicalNetwork: "rack", Interface: "eth1", MTU: 1500}}},
+		Host:     host,
 		Networks: map[string]*desired.Network{netRed: network(netRed, vidRed, 1), netBlue: network(netBlue, vidBlue, 2)},
 		Ports:    map[string]*desired.Port{},
 	}
@@ -68,9 +81,6 @@ func newStage(t *testing.T) *stage {
 	st.port(st.s).State = desired.StateStandby
 	delete(st.slice.Ports, portUID("x"))
 	st.converge(t)
-	// Somebody plugs it without a word to anybody.
-	st.vsctl(t, "add-port", "br-int", "tapx")
-	return st
 }
 
 func network(uid string, vid uint16, octet int) *desired.Network {
@@ -118,7 +128,7 @@ func (st *stage) guest(t *testing.T, name, network string, last byte) *guest {
 // plug makes a veth with one end on the host and the other, eth0, in a namespace of its own, silent.
 func (st *stage) plug(t *testing.T, device string) (namespace string) {
 	t.Helper()
-	namespace = st.host.Namespace + "-" + device
+	namespace = st.namespace + "-" + device
 	ipCommand(t, "netns", "add", namespace)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), timescale.Bound(10*time.Second))
@@ -132,10 +142,10 @@ func (st *stage) plug(t *testing.T, device string) (namespace string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ipCommand(t, "-n", st.host.Namespace, "link", "add", device, "type", "veth", "peer", "name", "eth0", "netns", namespace)
-	ipCommand(t, "-n", st.host.Namespace, "link", "set", device, "addrgenmode", "none", "up")
+	ipCommand(t, "-n", st.namespace, "link", "add", device, "type", "veth", "peer", "name", "eth0", "netns", namespace)
+	ipCommand(t, "-n", st.namespace, "link", "set", device, "addrgenmode", "none", "up")
 	ipCommand(t, "-n", namespace, "link", "set", "eth0", "up", "arp", "off")
-	st.links[device] = object.LinkFacts{MTU: 1500, Up: true}
+	st.links[device] = object.LinkFacts{Kind: "veth", MTU: 1500, Up: true}
 	return namespace
 }
 

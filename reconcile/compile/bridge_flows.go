@@ -1,6 +1,10 @@
 package compile
 
-import "weft/hostnet/object"
+import (
+	"net/netip"
+
+	"weft/hostnet/object"
+)
 
 // bridgeFlows are the flows every guest shares: what no guest may say, what the network may not say to a guest, and every
 // table's default. None of them matches a guest's port or a network, so they never meet those of other sets.
@@ -30,8 +34,9 @@ func guestSourceDefaults(l *flowList) {
 	dad := matchND(icmpv6NeighborSolicitation)
 	dad.IPSrc, dad.NDTarget = unspecifiedPrefix, single(object.ServerLinkLocal)
 	l.drop(tableGuestSource, prioReserved, dad)
+	dad = validDAD()
 	dad.NDTarget = linkLocalPrefix
-	l.add(tableGuestSource, prioAllow, dad, object.LookupTarget{Table: tableLinkLocal}, object.Goto{Table: tableNDTargetOwn})
+	l.add(tableGuestSource, prioAllow, dad, object.LookupTarget{Table: tableLinkLocal}, bounded(ndOneOption), object.Goto{Table: tableNDTargetOwn})
 	l.add(tableGuestSource, prioAllow, object.Match{EthType: ethIPv6, IPSrc: linkLocalPrefix},
 		object.Resubmit{Table: tableLinkLocal}, object.Goto{Table: tableLinkLocalOwn})
 	l.drop(tableGuestSource, prioDefault, object.Match{})
@@ -42,9 +47,19 @@ func guestSourceDefaults(l *flowList) {
 	l.drop(tableGuestARP, prioDefault, object.Match{})
 }
 
-// linkLocalDefaults: who a link-local address belongs to, and what follows; tables 11, 15, 16, 17 and 18.
+// validDAD is duplicate address detection (RFC 4862 5.4.2): from no address, so without a link-layer address; its one option may
+// be a nonce (RFC 7527).
+func validDAD() object.Match {
+	m := validND(icmpv6NeighborSolicitation)
+	m.IPSrc, m.Zero = unspecifiedPrefix, object.ZeroNDSLL
+	return m
+}
+
+// linkLocalDefaults: who a link-local address belongs to, and what follows; tables 11, 15, 16, 17 and 18. One that is made from a
+// MAC of Weft's belongs to who has the MAC, on whatever host, and to nobody else here.
 func linkLocalDefaults(l *flowList) {
 	l.add(tableLinkLocal, prioDefault, object.Match{}, object.Resubmit{Table: tableLearned})
+	l.add(tableLinkLocal, prioGeneral, object.Match{EthType: ethIPv6, IPSrc: object.DerivedLinkLocal}, object.SetReg{Reg: 5, Value: object.NoPort})
 	l.drop(tableLinkLocalOwn, prioDefault, object.Match{})
 
 	na := matchND(icmpv6NeighborAdvertisement)
@@ -71,25 +86,33 @@ func guestIPv6Rules(l *flowList) {
 		icmpv6None, icmpv6MLDQuery, icmpv6RouterSolicitation, icmpv6RouterAdvertisement, icmpv6Redirect,
 		// A port's own flows let those with the right link-layer address pass.
 		icmpv6NeighborSolicitation, icmpv6NeighborAdvertisement,
+		icmpv6MulticastRouterAdvertisement, icmpv6MulticastRouterSolicitation, icmpv6MulticastRouterTermination,
 	} {
 		l.drop(tableGuestIPv6, prioDrop, matchICMPv6(kind))
 	}
 	ns := matchND(icmpv6NeighborSolicitation)
 	ns.NDTarget = single(object.ServerLinkLocal)
 	l.drop(tableGuestIPv6, prioReserved, ns)
-	na := matchND(icmpv6NeighborAdvertisement)
+	na := validND(icmpv6NeighborAdvertisement)
 	na.Zero = object.ZeroNDTLL
-	l.add(tableGuestIPv6, prioException, na, object.Goto{Table: tableNDTarget})
+	l.add(tableGuestIPv6, prioException, na, bounded(ndWithoutOption), object.Goto{Table: tableNDTarget})
 	dropUDP(l, tableGuestIPv6, ethIPv6, nil, []uint16{portDHCPv6Server})
 	dropUDP(l, tableGuestIPv6, ethIPv6, []uint16{portDHCPv6Server}, []uint16{portDHCPv6Client})
 	l.add(tableGuestIPv6, prioDefault, object.Match{}, object.Goto{Table: tableForward})
 }
 
 // ipv6Headers drops what hides its upper-layer header: a chain that cannot be followed, and first fragments of ICMPv6
-// other than echo (RFC 6980 forbids fragmented ND; RFC 8200 4.5 wants the whole chain in the first fragment).
+// other than echo (RFC 6980 forbids fragmented ND; RFC 8200 4.5 wants the whole chain in the first fragment). OVS does not show
+// whether options stand before the echo in its fragment, so that a later one could put something else in its place (RFC 5722);
+// but what is put together has the first one's hop limit, and with another than these it is neither ND nor MLD.
 // next is where the exceptions lead.
 func ipv6Headers(l *flowList, table uint8, next object.Action) {
 	l.drop(table, prioReserved, object.Match{EthType: ethIPv6, Zero: object.ZeroIPProto})
+	for _, limit := range []uint8{hopLimitND, hopLimitMLD} {
+		m := matchIPv6(protoICMPv6)
+		m.Frag, m.TTL = object.FragFirst, limit
+		l.drop(table, prioReserved, m)
+	}
 	for _, kind := range []uint8{icmpv6EchoRequest, icmpv6EchoReply} {
 		echo := matchICMPv6(kind)
 		echo.Frag = object.FragFirst
@@ -112,7 +135,27 @@ func guestIPv4Rules(l *flowList) {
 		l.drop(tableGuestIPv4, prioDrop, m)
 	}
 	dropUDP(l, tableGuestIPv4, ethIPv4, []uint16{portDHCPServer}, []uint16{portDHCPServer, portDHCPClient})
+	guestIGMPRules(l)
 	l.add(tableGuestIPv4, prioDefault, object.Match{}, object.Goto{Table: tableForward})
+}
+
+// guestIGMPRules: hosts report groups and ask for nothing. OVS does not show the type, so destinations decide: queries go to all
+// systems, multicast router discovery to all routers or snoopers, and reports to the group itself or 224.0.0.22 (RFC 3376).
+// A query for one group cannot be told from an IGMPv2 report of it.
+func guestIGMPRules(l *flowList) {
+	igmp := matchIPv4(protoIGMP)
+	part := igmp
+	part.Frag = object.FragYes
+	l.drop(tableGuestIPv4, prioException, part)
+	for _, group := range []netip.Prefix{allSystems, allRouters, allSnoopers} {
+		m := igmp
+		m.IPDst = group
+		l.drop(tableGuestIPv4, prioException, m)
+	}
+	report := igmp
+	report.IPDst = multicastIPv4
+	l.add(tableGuestIPv4, prioDrop, report, object.Goto{Table: tableForward})
+	l.drop(tableGuestIPv4, prioAllow, igmp)
 }
 
 // ipv4Headers drops first fragments that hide their UDP header. Later ones pass: without the first nothing is put
@@ -135,6 +178,7 @@ func dropUDP(l *flowList, table uint8, eth uint16, src, dst []uint16) {
 // forwardDefaults: table 20. A guest's frame that no local guest is meant to have goes to the network, one from the
 // network goes nowhere.
 func forwardDefaults(l *flowList) {
+	l.drop(tableForward, prioReserved, object.Match{Reg4: object.Masked32{Value: 1 << tooLongBit, Mask: 1 << tooLongBit}})
 	l.drop(tableForward, prioReserved, object.Match{EthDst: object.ExactMAC(object.ServerMAC)})
 	// IEEE 802.1D reserved addresses are never forwarded.
 	l.drop(tableForward, prioReserved, object.Match{EthDst: object.MaskedMAC{
@@ -157,13 +201,49 @@ func fromNetworkRules(l *flowList) {
 		l.drop(t, prioDrop, matchICMPv6(kind))
 	}
 	l.drop(t, prioReserved, object.Match{EthType: ethIPv6, IPSrc: single(object.ServerLinkLocal)})
-	na := matchND(icmpv6NeighborAdvertisement)
-	na.NDTarget = single(object.ServerLinkLocal)
-	l.drop(t, prioDrop, na)
+	dropTarget(l, object.Match{}, single(object.ServerLinkLocal))
+	neighborsFromNetwork(l, forward)
 	dropUDP(l, t, ethIPv6, []uint16{portDHCPv6Server}, []uint16{portDHCPv6Server, portDHCPv6Client})
 	dropUDP(l, t, ethIPv4, []uint16{portDHCPServer}, []uint16{portDHCPServer, portDHCPClient})
-	for _, eth := range []uint16{ethARP, ethIPv4, ethIPv6} {
+	// OVS gives an opcode to ARP for IPv4 over Ethernet alone; what it could not read has none.
+	for _, op := range []uint8{arpRequest, arpReply} {
+		l.add(t, prioGeneral, object.Match{EthType: ethARP, IPProto: op}, forward)
+	}
+	for _, eth := range []uint16{ethIPv4, ethIPv6} {
 		l.add(t, prioGeneral, object.Match{EthType: eth}, forward)
 	}
 	l.drop(t, prioDefault, object.Match{})
+}
+
+// neighborsFromNetwork lets solicitations and advertisements pass that OVS has read to their end: of a valid form, with a target
+// (which it clears when an option is doubled), and without room for an option that it skipped; table 30.
+func neighborsFromNetwork(l *flowList, forward object.Action) {
+	const t = tableFromNetwork
+	l.drop(t, prioDrop, matchICMPv6(icmpv6NeighborSolicitation))
+	l.drop(t, prioDrop, matchICMPv6(icmpv6NeighborAdvertisement))
+	dropTarget(l, object.Match{}, unspecifiedPrefix)
+
+	l.add(t, prioDAD, validDAD(), bounded(ndOneOption), forward)
+	dad := matchICMPv6(icmpv6NeighborSolicitation)
+	dad.IPSrc = unspecifiedPrefix
+	l.drop(t, prioDADOther, dad)
+	for _, form := range []struct {
+		kind  uint8
+		empty object.Zero
+		most  uint16
+	}{{icmpv6NeighborSolicitation, object.ZeroNDSLL, ndTwoOptions}, {icmpv6NeighborAdvertisement, object.ZeroNDTLL, ndOneOption}} {
+		m := validND(form.kind)
+		l.add(t, prioException, m, bounded(form.most), forward)
+		m.Zero = form.empty
+		l.add(t, prioNDEmpty, m, bounded(ndWithoutOption), forward)
+	}
+}
+
+// dropTarget drops what comes from the network, of those that also match m, and solicits or advertises the target; table 30.
+func dropTarget(l *flowList, m object.Match, target netip.Prefix) {
+	for _, kind := range []uint8{icmpv6NeighborSolicitation, icmpv6NeighborAdvertisement} {
+		nd := matchND(kind)
+		nd.Metadata, nd.NDTarget = m.Metadata, target
+		l.drop(tableFromNetwork, prioReserved, nd)
+	}
 }

@@ -9,7 +9,12 @@ import (
 var (
 	linkLocalPrefix   = netip.MustParsePrefix("fe80::/10")
 	unspecifiedPrefix = netip.PrefixFrom(netip.IPv6Unspecified(), 128)
-	zeroIPv4Prefix    = netip.PrefixFrom(netip.IPv4Unspecified(), 32)
+	// The groups to which routers send IGMP queries, and hosts and routers what is for routers and switches (RFC 2236, RFC 4286).
+	allSystems     = netip.MustParsePrefix("224.0.0.1/32")
+	allRouters     = netip.MustParsePrefix("224.0.0.2/32")
+	allSnoopers    = netip.MustParsePrefix("224.0.0.106/32")
+	multicastIPv4  = netip.MustParsePrefix("224.0.0.0/4")
+	zeroIPv4Prefix = netip.PrefixFrom(netip.IPv4Unspecified(), 32)
 )
 
 // The matches below carry the prerequisites of the fields they set.
@@ -29,6 +34,21 @@ func matchND(kind uint8) object.Match {
 	m.ICMPCode = object.Some8(0)
 	return m
 }
+
+// validND is an ND message that is whole as far as OVS can say: parsed, and not forwarded by a router.
+func validND(kind uint8) object.Match {
+	m := matchND(kind)
+	m.TTL = hopLimitND
+	return m
+}
+
+// bounded marks an ND message in a frame of more than length bytes: it has options that OVS did not read, and table 20 drops it.
+func bounded(length uint16) object.CheckLarger {
+	return object.CheckLarger{Length: length, Reg: 4, Bit: tooLongBit}
+}
+
+// tooLongBit is bit 1 of reg4; bit 0 is LearnLinkLocal's.
+const tooLongBit = 1
 
 func single(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
 

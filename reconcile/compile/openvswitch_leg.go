@@ -36,7 +36,7 @@ func (OpenVSwitch) ExternalLeg(b *Builder, s Site, n *desired.Network, leg Leg) 
 	}
 	plug.Open = s.plugLeg(b, leg, feature, func(ofport uint32) []object.Flow {
 		if leg.Gate == nil {
-			return externalLegFlows(wire.number, leg.MAC, ofport)
+			return externalLegFlows(wire.number, leg, ofport)
 		}
 		return centralLegFlows(wire.number, leg, ofport)
 	})

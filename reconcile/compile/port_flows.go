@@ -58,9 +58,9 @@ func ipv6SourceFlows(l *flowList, from object.Match, a model.Address) {
 	ip.EthType, ip.IPSrc = ethIPv6, single(a.Addr)
 	l.add(tableGuestSource, prioAllow, ip, object.Goto{Table: tableGuestIPv6})
 
-	dad := matchND(icmpv6NeighborSolicitation)
-	dad.InPort, dad.IPSrc, dad.NDTarget = from.InPort, unspecifiedPrefix, single(a.Addr)
-	l.add(tableGuestSource, prioAllow, dad, object.Goto{Table: tableForward})
+	dad := validDAD()
+	dad.InPort, dad.NDTarget = from.InPort, single(a.Addr)
+	l.add(tableGuestSource, prioAllow, dad, bounded(ndOneOption), object.Goto{Table: tableForward})
 
 	na := matchND(icmpv6NeighborAdvertisement)
 	na.InPort, na.NDTarget = from.InPort, single(a.Addr)
@@ -85,11 +85,11 @@ func linkLocalFlows(l *flowList, p *desired.Port, network uint64, ofport uint32)
 
 // neighborFlows: table 13. A link-layer address in ND is the port's own; a solicitation always carries one (RFC 4861 7.2.2).
 func neighborFlows(l *flowList, from object.Match, mac object.MAC) {
-	ns := matchND(icmpv6NeighborSolicitation)
+	ns := validND(icmpv6NeighborSolicitation)
 	ns.InPort, ns.NDSLL = from.InPort, mac
-	l.add(tableGuestIPv6, prioException, ns, object.Goto{Table: tableForward})
+	l.add(tableGuestIPv6, prioException, ns, bounded(ndTwoOptions), object.Goto{Table: tableForward})
 
-	na := matchND(icmpv6NeighborAdvertisement)
+	na := validND(icmpv6NeighborAdvertisement)
 	na.InPort, na.NDTLL = from.InPort, mac
-	l.add(tableGuestIPv6, prioException, na, object.Goto{Table: tableNDTarget})
+	l.add(tableGuestIPv6, prioException, na, bounded(ndOneOption), object.Goto{Table: tableNDTarget})
 }

@@ -20,6 +20,7 @@ func legFlows(n *desired.Network, s networkState, leg Leg, ofport uint32, router
 		gatewayAddressFlows(&l, meta, a, ofport)
 	}
 	gatewaySolicitation(&l, meta, object.GatewayLinkLocal, ofport)
+	// Who asks for it on the wire, and who says there to have it, is dropped on every network (gatewayRules).
 
 	mine := object.Match{Metadata: meta, Reg6: object.Exact32(ofport)}
 	group, arp := mine, mine
@@ -44,9 +45,7 @@ func gatewayAddressFlows(l *flowList, meta object.Masked64, a netip.Addr, ofport
 	if a.Is6() {
 		gatewaySolicitation(l, meta, a, ofport)
 		l.drop(tableFromNetwork, prioReserved, object.Match{Metadata: meta, EthType: ethIPv6, IPSrc: single(a)})
-		na := matchND(icmpv6NeighborAdvertisement)
-		na.Metadata, na.NDTarget = meta, single(a)
-		l.drop(tableFromNetwork, prioDrop, na)
+		dropTarget(l, object.Match{Metadata: meta}, single(a))
 		return
 	}
 	l.add(tableForward, prioException, object.Match{Metadata: meta, EthType: ethARP, IPProto: arpRequest, ARPTPA: single(a)},
@@ -56,24 +55,43 @@ func gatewayAddressFlows(l *flowList, meta object.Masked64, a netip.Addr, ofport
 	l.drop(tableFromNetwork, prioDrop, object.Match{Metadata: meta, EthType: ethIPv4, IPSrc: single(a)})
 }
 
-// gatewaySolicitation leads solicitations for an address of the gateway to the leg; from the wire they lead nowhere.
+// gatewaySolicitation leads solicitations for an address of the gateway to the leg.
 func gatewaySolicitation(l *flowList, meta object.Masked64, a netip.Addr, ofport uint32) {
 	ns := matchND(icmpv6NeighborSolicitation)
 	ns.Metadata, ns.NDTarget = meta, single(a)
 	l.add(tableForward, prioException, ns, object.Output{Port: ofport})
-	l.drop(tableFromNetwork, prioDrop, ns)
 }
 
 // externalLegFlows are the flows of an external namespace's leg: like a guest's that may speak for itself. It stands in the
 // network's flood list.
-func externalLegFlows(number uint64, mac object.MAC, ofport uint32) []object.Flow {
+//
+// Its addresses, the link-local one included, are this host's alone: no guest and nobody on the wire has them.
+func externalLegFlows(number uint64, leg Leg, ofport uint32) []object.Flow {
 	var l flowList
-	meta := object.Exact64(number)
+	mac, meta := leg.MAC, object.Exact64(number)
 	l.add(tableClassify, prioAllow, object.Match{InPort: ofport, VLAN: object.VLANUntagged(), EthSrc: object.ExactMAC(mac)},
 		object.SetReg{Reg: 6, Value: ofport}, object.SetMetadata{Value: number}, object.Goto{Table: tableForward})
 	l.add(tableForward, prioAllow, object.Match{Metadata: meta, EthDst: object.ExactMAC(mac)}, object.Output{Port: ofport})
 	l.drop(tableFromNetwork, prioReserved, object.Match{Metadata: meta, EthSrc: object.ExactMAC(mac)})
+	own := mac.LinkLocal()
+	l.add(tableLinkLocal, prioAllow, object.Match{Metadata: meta, EthType: ethIPv6, IPSrc: single(own)}, object.SetReg{Reg: 5, Value: ofport})
+	for _, a := range append([]netip.Addr{own}, leg.Addresses...) {
+		ownAddressFlows(&l, meta, a)
+	}
 	return l
+}
+
+// ownAddressFlows: nothing on the wire says that it has the address; table 30.
+func ownAddressFlows(l *flowList, meta object.Masked64, a netip.Addr) {
+	if a.Is4() {
+		l.drop(tableFromNetwork, prioDrop, object.Match{Metadata: meta, EthType: ethARP, ARPSPA: single(a)})
+		l.drop(tableFromNetwork, prioDrop, object.Match{Metadata: meta, EthType: ethIPv4, IPSrc: single(a)})
+		return
+	}
+	l.drop(tableFromNetwork, prioReserved, object.Match{Metadata: meta, EthType: ethIPv6, IPSrc: single(a)})
+	na := matchND(icmpv6NeighborAdvertisement)
+	na.Metadata, na.NDTarget = meta, single(a)
+	l.drop(tableFromNetwork, prioReserved, na)
 }
 
 // gatewayRules: nobody but a leg has the gateway's MAC and link-local address, on any network, router or not; tables 10, 30
@@ -88,9 +106,7 @@ func gatewayRules(l *flowList) {
 	l.drop(tableFromNetwork, prioReserved, object.Match{EthSrc: gateway})
 	l.drop(tableFromNetwork, prioReserved, object.Match{EthDst: gateway})
 	l.drop(tableFromNetwork, prioReserved, object.Match{EthType: ethIPv6, IPSrc: single(object.GatewayLinkLocal)})
-	na := matchND(icmpv6NeighborAdvertisement)
-	na.NDTarget = single(object.GatewayLinkLocal)
-	l.drop(tableFromNetwork, prioDrop, na)
+	dropTarget(l, object.Match{}, single(object.GatewayLinkLocal))
 
 	l.drop(tableUplink, prioReserved, object.Match{EthDst: gateway})
 	l.drop(tableUplink, prioGatewaySource, object.Match{EthSrc: gateway})

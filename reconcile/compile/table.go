@@ -28,6 +28,9 @@ const (
 	prioReserved  uint16 = 400 // addresses that belong to Weft's servers
 	prioFragEcho  uint16 = 360 // first fragments of ICMPv6 echo
 	prioFragICMP  uint16 = 350 // first fragments of any other ICMPv6
+	prioDAD       uint16 = 320 // duplicate address detection, which has no link-layer address
+	prioDADOther  uint16 = 315 // what else has no source
+	prioNDEmpty   uint16 = 310 // other ND messages without a link-layer address
 	prioException uint16 = 300
 	prioDrop      uint16 = 200
 	prioLeg       uint16 = 150 // what a router's leg sends to the wire
@@ -45,6 +48,7 @@ const (
 	ethIPv6 uint16 = 0x86dd
 
 	protoICMP   uint8 = 1
+	protoIGMP   uint8 = 2
 	protoUDP    uint8 = 17
 	protoICMPv6 uint8 = 58
 
@@ -63,11 +67,29 @@ const (
 	icmpv6NeighborSolicitation  uint8 = 135
 	icmpv6NeighborAdvertisement uint8 = 136
 	icmpv6Redirect              uint8 = 137
+	// Multicast router discovery (RFC 4286): advertisement, solicitation, termination.
+	icmpv6MulticastRouterAdvertisement uint8 = 151
+	icmpv6MulticastRouterSolicitation  uint8 = 152
+	icmpv6MulticastRouterTermination   uint8 = 153
 
 	portDHCPServer   uint16 = 67
 	portDHCPClient   uint16 = 68
 	portDHCPv6Client uint16 = 546
 	portDHCPv6Server uint16 = 547
+)
+
+// Hop limits: ND is valid with 255 alone (RFC 4861 6.1, 7.1), MLD and multicast router discovery with 1 (RFC 3810 5, RFC 4286).
+const (
+	hopLimitND  uint8 = 255
+	hopLimitMLD uint8 = 1
+)
+
+// The greatest frames with an ND message of neighbours that has no option, one and two of 8 bytes. The messages have 78, 86
+// and 94 bytes; a VLAN tag that was taken off may count or not, so there is room for it, and none for one more option.
+const (
+	ndWithoutOption uint16 = 85
+	ndOneOption     uint16 = 93
+	ndTwoOptions    uint16 = 101
 )
 
 // Bounds on the link-local addresses a guest may claim by using them.
