@@ -80,7 +80,7 @@ func (e *Engine) noteRepair(k object.Key, c object.Change, by string, now time.T
 		return
 	}
 	e.metrics.damped.WithLabelValues(e.host.byKind[k.Kind].Name()).Inc()
-	if why := e.damper.waits(k, now); c.Desired != nil && !protects(c) {
+	if why := e.damper.waits(k, now); c.Desired != nil && !c.Protects() {
 		e.log.Error("repairs are slowed down", "object", k, "for", e.ownerName(c), "reason", why)
 	}
 }

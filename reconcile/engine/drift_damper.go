@@ -116,7 +116,7 @@ func (d *driftDamper) damp(p plan.Plan, now time.Time) plan.Plan {
 					why = "waits for " + dep.String() + ": " + missing[dep]
 				}
 			}
-			if why == "" && !protects(c) {
+			if why == "" && !c.Protects() {
 				why = d.waits(c.Key(), now)
 			}
 		}
@@ -131,16 +131,4 @@ func (d *driftDamper) damp(p plan.Plan, now time.Time) plan.Plan {
 	}
 	p.Steps = steps
 	return p
-}
-
-// The tables that only carry frames on: what passes them was checked before.
-const (
-	tableForward = 20
-	tableUplink  = 50
-)
-
-// protects says that a flow set is part of what keeps guests from harm: any that has a flow outside of forwarding.
-func protects(c object.Change) bool {
-	set, ok := c.Desired.(*object.FlowSet)
-	return ok && slices.ContainsFunc(set.Flows, func(f object.Flow) bool { return f.Table != tableForward && f.Table != tableUplink })
 }

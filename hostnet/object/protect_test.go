@@ -1,0 +1,39 @@
+package object_test
+
+import (
+	"testing"
+
+	"weft/hostnet/object"
+)
+
+func TestProtects(t *testing.T) {
+	t.Parallel()
+	port := &object.BridgePort{Device: "tap1", Bridge: "wfb1"}
+	vlan := &object.VLANDevice{Name: "wfv1", Parent: "eth0", ID: 101, MTU: 1500}
+	for name, c := range map[string]struct {
+		desired, observed object.Object
+		want              bool
+	}{
+		"flows that are gone":               {&object.FlowSet{}, nil, true},
+		"flows that are others":             {&object.FlowSet{}, &object.FlowSet{}, true},
+		"a switch that may forward itself":  {&object.Bridge{FailMode: "secure"}, &object.Bridge{FailMode: "standalone"}, true},
+		"a switch that is gone":             {&object.Bridge{}, nil, false},
+		"rules of bridges that are gone":    {&object.Guard{}, nil, true},
+		"elements that are gone":            {&object.GuardMembers{}, nil, true},
+		"elements that are others":          {&object.GuardMembers{}, &object.GuardMembers{}, true},
+		"translation that is gone":          {&object.NATTable{}, nil, true},
+		"a port that learns":                {port, &object.BridgePort{Device: "tap1", Bridge: "wfb1", Strange: true}, true},
+		"a port that was taken out":         {port, nil, false},
+		"a port of another bridge":          {port, &object.BridgePort{Device: "tap1", Bridge: "br0"}, false},
+		"a VLAN device of another id":       {vlan, &object.VLANDevice{Name: "wfv1", Parent: "eth0", ID: 102, MTU: 1500}, true},
+		"a VLAN device with another MTU":    {vlan, &object.VLANDevice{Name: "wfv1", Parent: "eth0", ID: 101, MTU: 1400}, false},
+		"a VLAN device that is gone":        {vlan, nil, false},
+		"a link that was set down":          {&object.Link{}, &object.Link{}, false},
+		"a server's binding that is gone":   {&object.DHCPBinding{}, nil, false},
+		"removal, which is never held back": {nil, &object.FlowSet{}, false},
+	} {
+		if got := (object.Change{Desired: c.desired, Observed: c.observed}).Protects(); got != c.want {
+			t.Errorf("%s: protects %v, want %v", name, got, c.want)
+		}
+	}
+}
