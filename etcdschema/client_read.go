@@ -23,6 +23,20 @@ type Item struct {
 	Value                                []byte
 	CreateRevision, ModRevision, Version int64
 	Lease                                int64
+
+	refused bool // its value was left out: see valueLimit
+}
+
+// valueLimit is FollowerConfig.Limit.
+type valueLimit func(Key) int
+
+// refuses says that nobody wants what the key holds.
+func (l valueLimit) refuses(it Item) bool {
+	if l == nil {
+		return false
+	}
+	most := l(it.Key)
+	return most < 0 || len(it.Value) > most
 }
 
 func (c *Client) item(kv *mvccpb.KeyValue) Item {
@@ -52,7 +66,7 @@ func (c *Client) Get(ctx context.Context, k Key) (item Item, ok bool, err error)
 
 // List reads all keys under the prefix in key order, in pages, all at the one revision it returns.
 func (c *Client) List(ctx context.Context, p Prefix) (items []Item, revision int64, err error) {
-	items, head, err := c.list(ctx, c.etcd, p, 0)
+	items, head, err := c.list(ctx, c.etcd, p, 0, nil)
 	return items, head.revision, err
 }
 
@@ -62,15 +76,16 @@ type header struct {
 	revision  int64
 }
 
-// list reads the prefix at the revision, or at the newest one when it is 0; head holds the revision that was read.
-func (c *Client) list(ctx context.Context, etcd *link, p Prefix, revision int64) (items []Item, head header, err error) {
+// list reads the prefix at the revision, or at the newest one when it is 0; head holds the revision that was read. Values
+// larger than the limit are dropped page by page, so that they are never in memory all at once.
+func (c *Client) list(ctx context.Context, etcd *link, p Prefix, revision int64, limit valueLimit) (items []Item, head header, err error) {
 	from := c.FullPrefix(p)
 	end := clientv3.GetPrefixRangeEnd(from)
-	limit := int64(pageSize)
+	size := int64(pageSize)
 	for {
-		resp, err := c.page(ctx, etcd, from, end, revision, limit)
-		if err != nil && tooLarge(err) && limit > 1 {
-			limit = max(1, limit/4)
+		resp, err := c.page(ctx, etcd, from, end, revision, size)
+		if err != nil && tooLarge(err) && size > 1 {
+			size = max(1, size/4)
 			continue
 		}
 		if err != nil {
@@ -81,7 +96,11 @@ func (c *Client) list(ctx context.Context, etcd *link, p Prefix, revision int64)
 		}
 		head = header{resp.Header.ClusterId, revision}
 		for _, kv := range resp.Kvs {
-			items = append(items, c.item(kv))
+			it := c.item(kv)
+			if it.refused = limit.refuses(it); it.refused {
+				it.Value = nil
+			}
+			items = append(items, it)
 		}
 		if !resp.More || len(resp.Kvs) == 0 {
 			return items, head, nil

@@ -52,8 +52,18 @@ type ControlStatus struct {
 	// AcceptedRevision is the highest revision that anybody had seen when an accept ended a brake: evidence up to it that
 	// etcd has gone back is known and does not brake again.
 	AcceptedRevision int64 `json:"acceptedRevision,omitempty"`
-	// AcceptedClusters are the clusters, besides the present one, whose reports were known at that accept.
+	// AcceptedClusters are the clusters, besides the present one, that several nodes reported from at that accept.
 	AcceptedClusters []string `json:"acceptedClusters,omitempty"`
+	// AcceptedNodes is what single nodes said beyond that, by name: it is known of them, and proves nothing of others.
+	AcceptedNodes map[string]NodeSeen `json:"acceptedNodes,omitempty"`
+	// Distrusted says, by node, what a node reports that the controllers do not take in or do not believe.
+	Distrusted map[string][]string `json:"distrusted,omitempty"`
+}
+
+// NodeSeen is what a node says that it has seen of an etcd that is ahead of, or another than, this one.
+type NodeSeen struct {
+	Revision  int64  `json:"revision,omitempty"`
+	ClusterID string `json:"clusterID,omitempty"`
 }
 
 // Brake says why the controllers hold.

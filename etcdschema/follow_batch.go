@@ -22,6 +22,9 @@ type Batch struct {
 type Event struct {
 	Item
 	Deleted bool
+	// Refused says that the key holds more than FollowerConfig.Limit allows: Value is nil. Such keys are told again by
+	// every snapshot, and their deletion is not made up.
+	Refused bool
 }
 
 // Follow is NewFollower(prefixes…).Run, for callers that need no more.
@@ -34,6 +37,9 @@ type FollowerConfig struct {
 	Prefixes []Prefix
 	// Seen is what an earlier run remembered (on disk); the zero value means nothing.
 	Seen Seen
+	// Limit is the largest value, in bytes, that is wanted of a key; negative for keys that are not wanted at all. What is
+	// larger is kept nowhere: neither value nor, beyond the event that tells of it, key. Nil wants everything.
+	Limit func(Key) int
 	// ProgressInterval is how often an idle follower asks etcd for its revision; DefaultProgressInterval when 0.
 	ProgressInterval time.Duration
 }

@@ -75,10 +75,10 @@ func (f *Follower) holds(ctx context.Context, m mark) (bool, error) {
 	return m.deleted, nil
 }
 
-// remember notes what the owner is about to be told.
+// remember notes what the owner is about to be told. A key that is refused is as good as absent.
 func (f *Follower) remember(e Event) {
 	s := f.stamp(e.ModRevision, e.Value)
-	if e.Deleted {
+	if e.Deleted || e.Refused {
 		delete(f.known, e.Key.path)
 	} else {
 		f.known[e.Key.path] = s

@@ -11,7 +11,7 @@ func (f *Follower) resync(ctx context.Context) (Batch, error) {
 	var head header
 	for _, p := range f.config.Prefixes {
 		// The first list chooses the revision, the others read at it.
-		page, h, err := f.client.list(ctx, f.conn, p, head.revision)
+		page, h, err := f.client.list(ctx, f.conn, p, head.revision, f.config.Limit)
 		if err != nil {
 			return Batch{}, err
 		}
@@ -30,7 +30,7 @@ func (f *Follower) resync(ctx context.Context) (Batch, error) {
 	}
 	f.last = mark{} // deletes that were missed have no exact revision
 	for _, it := range items {
-		if it.ModRevision > f.last.revision {
+		if it.ModRevision > f.last.revision && !it.refused {
 			f.last = mark{path: it.Key.path, stamp: f.stamp(it.ModRevision, it.Value)}
 		}
 	}
@@ -50,7 +50,7 @@ func (f *Follower) wentBack(head header, items []Item) bool {
 		return false
 	}
 	return slices.ContainsFunc(items, func(it Item) bool {
-		return it.ModRevision <= f.seen.Revision && f.known[it.Key.path] != f.stamp(it.ModRevision, it.Value)
+		return !it.refused && it.ModRevision <= f.seen.Revision && f.known[it.Key.path] != f.stamp(it.ModRevision, it.Value)
 	})
 }
 
@@ -60,6 +60,10 @@ func (f *Follower) difference(items []Item, b Batch) []Event {
 	present := make(map[string]bool, len(items))
 	for _, it := range items {
 		present[it.Key.path] = true
+		if it.refused {
+			events = append(events, Event{Item: it, Refused: true})
+			continue
+		}
 		if b.WentBack || f.known[it.Key.path] != f.stamp(it.ModRevision, it.Value) {
 			events = append(events, Event{Item: it})
 		}

@@ -131,8 +131,13 @@ func (w *watcher) receive(ctx context.Context, a arrival) error {
 		return nil
 	}
 	batch := Batch{Revision: w.low(), ClusterID: w.seen.ClusterID, Events: w.take()}
-	for _, e := range batch.Events {
-		w.remember(e)
+	for i := range batch.Events {
+		e := &batch.Events[i]
+		e.Refused = !e.Deleted && valueLimit(w.config.Limit).refuses(e.Item)
+		w.remember(*e)
+		if e.Refused {
+			e.Value = nil
+		}
 	}
 	w.seen.Revision = batch.Revision
 	if err := w.fn(batch); err != nil {

@@ -8,6 +8,7 @@ package etcdschema
 import (
 	"fmt"
 	"net/netip"
+	"strconv"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -177,13 +178,35 @@ func ParseDesired(k Key) (node string, item desired.Key, head, ok bool) {
 	return "", desired.Key{}, false, false
 }
 
-// Actual keys: "node" is the node's summary, "port.<bucket>" and "exception.<bucket>" hold the ports and exceptions
-// whose uid falls into the bucket (see Bucket).
+// ActualNode is the key of a node's summary; what is on it is in the buckets beside it, by uid (see Bucket).
 func ActualNode(node string) Key { return Key{"actual/" + node + "/node"} }
 
 // ActualBucket is the key of one bucket of a node's report.
 func ActualBucket(node string, bucket int) Key {
 	return Key{fmt.Sprintf("actual/%s/bucket/%02d", node, bucket)}
+}
+
+// The keys of a report and how large their values may be, in bytes. A report with 10,000 ports stays below.
+const (
+	MaxNodeReportBytes   = 32 << 10
+	MaxBucketReportBytes = 128 << 10
+)
+
+// ParseActual reads the node out of a key of actual/, and what of its report the key is: the summary, or a bucket. ok is
+// false for every key that no report has.
+func ParseActual(k Key) (node string, bucket int, summary, ok bool) {
+	parts := strings.SplitN(k.path, "/", 5)
+	switch {
+	case len(parts) < 3 || len(parts) > 4 || parts[0] != "actual" || !nameable(parts[1]):
+		return "", 0, false, false
+	case k == ActualNode(parts[1]):
+		return parts[1], 0, true, true
+	}
+	b, err := strconv.Atoi(parts[len(parts)-1])
+	if err != nil || b < 0 || b >= Buckets || k != ActualBucket(parts[1], b) {
+		return "", 0, false, false
+	}
+	return parts[1], b, false, true
 }
 
 // Live is the key a node keeps alive under a lease.
