@@ -47,6 +47,12 @@ func (o clusterStatus) printControl(out io.Writer, now time.Time) {
 	if b := o.Control.Brake; b != nil {
 		fmt.Fprintf(out, "  nothing is written since %s: %s\n  if this was meant: weft accept\n", age(now, b.Since), printable(b.Reason))
 	}
+	for _, name := range slices.Sorted(maps.Keys(o.Control.Distrusted)) {
+		for _, why := range o.Control.Distrusted[name] {
+			fmt.Fprintf(out, "  %s is not believed: it %s\n", printable(name), printable(why))
+		}
+		fmt.Fprintf(out, "    if its certificate may be in the wrong hands: weft etcd setup --gone-host %s\n", printable(name))
+	}
 	fmt.Fprintln(out)
 }
 

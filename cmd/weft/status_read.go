@@ -28,13 +28,14 @@ func readNodes(ctx context.Context, st store) ([]nodeStatus, error) {
 		}
 		for _, i := range items {
 			parts := strings.Split(i.Key.String(), "/")
+			node, _, summary, isReport := etcdschema.ParseActual(i.Key)
 			switch {
 			case parts[0] == "intent":
 				at(parts[len(parts)-1])
 			case parts[0] == "live":
 				at(parts[1]).Live = true
-			case len(parts) > 2:
-				at(parts[1]).take(i, parts[2])
+			case isReport:
+				at(node).take(i, summary)
 			}
 		}
 	}
@@ -53,8 +54,8 @@ func readNodes(ctx context.Context, st store) ([]nodeStatus, error) {
 }
 
 // take adds one key of actual/<node>/; what cannot be read is left out.
-func (n *nodeStatus) take(i etcdschema.Item, part string) {
-	if part == "node" {
+func (n *nodeStatus) take(i etcdschema.Item, summary bool) {
+	if summary {
 		n.Report, _ = etcdschema.Decode[etcdschema.NodeReport](i.Value)
 		return
 	}

@@ -17,7 +17,7 @@ import (
 )
 
 const holdUsage = `await braked [reason-regexp] | await unbraked | await held host [reason-regexp] | await unheld host
-	| await ports host count`
+	| await ports host count | await distrusted host [reason-regexp] | await trusted host`
 
 // awaitHold waits for what brakes do: the controllers' own (braked), and a node's (held).
 func awaitHold(ts *testscript.TestScript, condition string, rest []string) (known bool) {
@@ -28,6 +28,10 @@ func awaitHold(ts *testscript.TestScript, condition string, rest []string) (know
 		ts.Check(awaitBrake(ctx, w, strings.Join(rest, ""), true))
 	case condition == "unbraked" && len(rest) == 0:
 		ts.Check(awaitBrake(ctx, w, "", false))
+	case condition == "distrusted" && len(rest) >= 1 && len(rest) <= 2:
+		ts.Check(awaitDistrust(ctx, w, rest[0], strings.Join(rest[1:], ""), true))
+	case condition == "trusted" && len(rest) == 1:
+		ts.Check(awaitDistrust(ctx, w, rest[0], "", false))
 	case condition == "held" && len(rest) >= 1 && len(rest) <= 2:
 		re, err := regexp.Compile(strings.Join(rest[1:], ""))
 		ts.Check(err)
@@ -64,6 +68,19 @@ func awaitBrake(ctx context.Context, w *world, reason string, on bool) error {
 			return false, "the controllers' brake is on: " + s.Brake.Reason
 		}
 		return true, ""
+	})
+}
+
+// awaitDistrust waits until the controllers say, for such a reason, that they do not believe a node, or that they do.
+func awaitDistrust(ctx context.Context, w *world, node, reason string, distrusted bool) error {
+	re, err := regexp.Compile(reason)
+	if err != nil {
+		return err
+	}
+	return w.bed.Await(ctx, []etcdschema.Prefix{etcdschema.StatusPrefix()}, func(v *bed.View) (bool, string) {
+		s, _, ok := bed.Lookup[etcdschema.ControlStatus](v, etcdschema.ControlStatusKey())
+		said := strings.Join(s.Distrusted[node], "; ")
+		return ok && distrusted == (said != "") && re.MatchString(said), fmt.Sprintf("%s is distrusted for %q", node, said)
 	})
 }
 

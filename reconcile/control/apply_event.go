@@ -23,7 +23,9 @@ func (p *planner) apply(ev etcdschema.Event, own map[etcdschema.Key]int64) {
 		return // read again since, after a lost race
 	}
 	var e *entry
-	if !ev.Deleted {
+	if area(k) == "actual" {
+		e = p.admit(ev)
+	} else if !ev.Deleted {
 		e = &entry{data: ev.Value, mod: ev.ModRevision, born: ev.CreateRevision}
 	}
 	old := p.cache.set(k, e)

@@ -26,17 +26,16 @@ type brake struct {
 	// what was there: it counts only together with what goes in the same batch.
 	came map[model.ID]time.Time
 
-	// Evidence that people knew of when they accepted.
+	// Evidence that people knew of when they accepted: of everybody, and of single nodes.
 	revision int64
 	clusters []string
+	known    map[string]etcdschema.NodeSeen
+	// witnesses are the nodes whose reports come from another history than etcd's, and what they have seen of it.
+	witnesses map[string]etcdschema.NodeSeen
 }
 
 // watch looks at a batch before any of it is acted on. It returns why the brake goes on, or "".
-func (b *brake) watch(c *Cache, batch etcdschema.Batch, own map[etcdschema.Key]int64, now time.Time) (reason string, restored bool) {
-	if batch.WentBack {
-		return fmt.Sprintf("etcd went back: it is another cluster, or at a revision before the last one seen (now cluster %x at revision %d)",
-			batch.ClusterID, batch.Revision), true
-	}
+func (b *brake) watch(c *Cache, batch etcdschema.Batch, own map[etcdschema.Key]int64, now time.Time) (reason string) {
 	together := map[model.ID]bool{}
 	for _, ev := range batch.Events {
 		if rev, ours := own[ev.Key]; ours && ev.ModRevision <= rev {
@@ -46,17 +45,21 @@ func (b *brake) watch(c *Cache, batch etcdschema.Batch, own map[etcdschema.Key]i
 			b.noteCome(c, ev, now)
 		}
 		b.countGone(c, ev, together, now)
-		if why := b.ahead(ev, batch.ClusterID); why != "" {
-			reason, restored = why, true
-		}
 	}
-	if reason == "" {
-		reason = overThreshold(len(together), len(c.accepted), "went at once")
+	if reason = overThreshold(len(together), len(c.accepted), "went at once"); reason != "" {
+		return reason
 	}
-	if reason == "" {
-		reason = b.tooMany(c, now)
+	return b.tooMany(c, now)
+}
+
+// wentBack looks at a batch that was taken in: why etcd must be taken for another than it was, or "".
+func (b *brake) wentBack(c *Cache, batch etcdschema.Batch) string {
+	b.testify(c, batch)
+	if batch.WentBack {
+		return fmt.Sprintf("etcd went back: it is another cluster, or at a revision before the last one seen (now cluster %x at revision %d)",
+			batch.ClusterID, batch.Revision)
 	}
-	return reason, restored
+	return b.evidence(c)
 }
 
 // noteCome notes objects that are declared for the first time.
@@ -115,43 +118,10 @@ func overThreshold(gone, total int, how string) string {
 	return fmt.Sprintf("%d of %d accepted objects %s, more than %d and a tenth of all", gone, total, how, brakeFloor)
 }
 
-// ahead says whether a node's report comes from a later, or another, history than this etcd's. A report is always
-// written after the revision it tells of.
-func (b *brake) ahead(ev etcdschema.Event, cluster uint64) string {
-	name, ok := nodeOfActual(ev.Key)
-	if ev.Deleted || !ok || ev.Key != etcdschema.ActualNode(name) {
-		return ""
-	}
-	r, err := etcdschema.Decode[etcdschema.NodeReport](ev.Value)
-	if err != nil {
-		return ""
-	}
-	return b.aheadReport(name, &r, ev.ModRevision, cluster)
-}
-
-func (b *brake) aheadReport(name string, r *etcdschema.NodeReport, mod int64, cluster uint64) string {
-	if r.EtcdRevision > mod && r.EtcdRevision > b.revision {
-		return fmt.Sprintf("etcd went back: node %s has seen revision %d, its report stands at %d", name, r.EtcdRevision, mod)
-	}
-	if r.ClusterID != "" && !isCluster(r.ClusterID, cluster) && !slices.Contains(b.clusters, r.ClusterID) {
-		return fmt.Sprintf("etcd is another: node %s has reported from cluster %s, this is %x", name, r.ClusterID, cluster)
-	}
-	return ""
-}
-
-func isCluster(s string, id uint64) bool {
-	return s == fmt.Sprintf("%x", id) || s == fmt.Sprintf("%016x", id) || s == fmt.Sprint(id)
-}
-
 // takeover compares everything at the start of a leadership.
 func (b *brake) takeover(c *Cache) (reason string, restored bool) {
-	for name, n := range c.nodes {
-		if n.report == nil {
-			continue
-		}
-		if why := b.aheadReport(name, n.report, c.mod(etcdschema.ActualNode(name)), c.ClusterID); why != "" {
-			return why, true
-		}
+	if why := b.evidence(c); why != "" {
+		return why, true
 	}
 	gone := 0
 	for id := range c.accepted {
@@ -171,16 +141,7 @@ func (b *brake) takeover(c *Cache) (reason string, restored bool) {
 func (b *brake) release(c *Cache) {
 	b.on, b.gone = nil, nil
 	b.revision = max(b.revision, c.Revision)
-	for _, n := range c.nodes {
-		if n.report == nil {
-			continue
-		}
-		b.revision = max(b.revision, n.report.EtcdRevision)
-		if id := n.report.ClusterID; id != "" && !isCluster(id, c.ClusterID) && !slices.Contains(b.clusters, id) {
-			b.clusters = append(b.clusters, id)
-		}
-	}
-	slices.Sort(b.clusters)
+	b.acceptWitnesses(c)
 }
 
 // learn takes over what an earlier leader has written about its brake. A brake of its counts until an order later than it.
@@ -190,6 +151,9 @@ func (b *brake) learn(s *etcdschema.ControlStatus) {
 		if !slices.Contains(b.clusters, id) {
 			b.clusters = append(b.clusters, id)
 		}
+	}
+	for name, w := range s.AcceptedNodes {
+		b.knowOf(name, w)
 	}
 	if b.on == nil {
 		b.on = s.Brake

@@ -45,7 +45,8 @@ func (l *loop) writeAnnouncement(ctx context.Context) {
 	t.Fence(l.lead)
 	t.Put(etcdschema.ControlStatusKey(), etcdschema.ControlStatus{
 		Leader: l.config.Name, Version: l.config.Version, Since: l.since, Brake: l.brake.on,
-		AcceptedRevision: l.brake.revision, AcceptedClusters: l.brake.clusters,
+		AcceptedRevision: l.brake.revision, AcceptedClusters: l.brake.clusters, AcceptedNodes: l.brake.known,
+		Distrusted: l.distrusted,
 	})
 	_, committed, err := l.config.Client.Commit(ctx, t)
 	if err != nil || !committed {

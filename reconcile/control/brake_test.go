@@ -152,7 +152,7 @@ func TestTheBrakeCountsWhatGoesWithinAMinute(t *testing.T) {
 		for i := from; i < to; i++ {
 			b.Events = append(b.Events, etcdschema.Event{Item: etcdschema.Item{Key: etcdschema.Intent(port(fmt.Sprintf("p%d", i)))}, Deleted: true})
 		}
-		why, _ := br.watch(c, b, nil, now)
+		why := br.watch(c, b, nil, now)
 		return why
 	}
 	if why := gone(0, 40); why != "" {
@@ -167,7 +167,7 @@ func TestTheBrakeCountsWhatGoesWithinAMinute(t *testing.T) {
 		t.Errorf("the first forty are older than a minute: %s", why)
 	}
 	back := etcdschema.Batch{Events: []etcdschema.Event{{Item: etcdschema.Item{Key: etcdschema.Intent(port("p41"))}}}}
-	if why, _ := br.watch(c, back, nil, now); why != "" || len(br.gone) != 39 {
+	if why := br.watch(c, back, nil, now); why != "" || len(br.gone) != 39 {
 		t.Errorf("one came back: %q, %d are counted as gone", why, len(br.gone))
 	}
 }
@@ -182,7 +182,7 @@ func TestWhatComesAndGoesWithinAMinuteIsNoMassDeletion(t *testing.T) {
 		for _, id := range ids {
 			b.Events = append(b.Events, etcdschema.Event{Item: etcdschema.Item{Key: etcdschema.Intent(id)}, Deleted: deleted})
 		}
-		why, _ := br.watch(c, b, nil, now)
+		why := br.watch(c, b, nil, now)
 		for _, id := range ids { // the round that follows accepts or removes them
 			var e *entry
 			if !deleted {

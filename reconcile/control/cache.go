@@ -34,8 +34,9 @@ type Cache struct {
 
 	gateways map[string]struct{} // names of hosts with the role gateway
 
-	nodes  map[string]*node
-	placed index[desired.Key, string] // nodes that hold an item
+	nodes     map[string]*node
+	reporting int                        // nodes whose summary is there
+	placed    index[desired.Key, string] // nodes that hold an item
 
 	journal *journal // not nil while a round may still be taken back
 }
@@ -55,6 +56,9 @@ func NewCache() *Cache {
 // Load fills the cache from a list of everything at one revision.
 func (c *Cache) Load(items []etcdschema.Item, revision int64) {
 	for _, it := range items {
+		if len(it.Value) > reportLimit(it.Key) {
+			continue
+		}
 		c.set(it.Key, &entry{data: it.Value, mod: it.ModRevision, born: it.CreateRevision})
 	}
 	c.Revision = revision
@@ -105,7 +109,7 @@ func (c *Cache) unindex(k etcdschema.Key, e *entry) {
 	case "desired":
 		c.indexDesired(k, e, false)
 	case "actual":
-		c.indexActual(k, nil)
+		c.indexActual(k, e, nil)
 	}
 }
 
@@ -134,7 +138,7 @@ func (c *Cache) index(k etcdschema.Key, e *entry) {
 	case "desired":
 		c.indexDesired(k, e, true)
 	case "actual":
-		c.indexActual(k, e)
+		c.indexActual(k, nil, e)
 	}
 }
 

@@ -33,8 +33,7 @@ func decodeEntry(k etcdschema.Key, e *entry) {
 	if e.value != nil {
 		return
 	}
-	area, rest, _ := strings.Cut(k.String(), "/")
-	switch area {
+	switch area(k) {
 	case "intent":
 		e.value = decodeIntent(k, e)
 	case "accepted":
@@ -44,11 +43,7 @@ func decodeEntry(k etcdschema.Key, e *entry) {
 	case "desired":
 		e.value = decodeDesired(k, e.data)
 	case "actual":
-		if strings.HasSuffix(rest, "/node") {
-			e.value = decoded[etcdschema.NodeReport](e.data)
-		} else {
-			e.value = decoded[etcdschema.BucketReport](e.data)
-		}
+		e.value = decodeReport(k, e.data)
 	case "status":
 		if k == etcdschema.ControlStatusKey() {
 			e.value = decoded[etcdschema.ControlStatus](e.data)

@@ -2,8 +2,6 @@ package control
 
 import (
 	"slices"
-	"strconv"
-	"strings"
 
 	"weft/etcdschema"
 	"weft/model/desired"
@@ -19,9 +17,10 @@ type node struct {
 	digest   etcdschema.SetDigest
 	head     *entry
 
-	report  *etcdschema.NodeReport
-	buckets map[int]*etcdschema.BucketReport
-	waiting map[desired.Key]struct{} // items whose desired revision the node has not processed
+	report      *etcdschema.NodeReport
+	buckets     map[int]*etcdschema.BucketReport
+	reportBytes int                      // of both
+	waiting     map[desired.Key]struct{} // items whose desired revision the node has not processed
 }
 
 func (c *Cache) node(name string) *node {
@@ -89,34 +88,31 @@ func (n *node) needs(network string) bool {
 	return n.networks[network]+n.legs[network]+n.external[network] > 0
 }
 
-// nodeOfActual is the node whose report the key of actual/ is.
-func nodeOfActual(k etcdschema.Key) (string, bool) {
-	parts := strings.Split(k.String(), "/")
-	return parts[min(1, len(parts)-1)], len(parts) >= 3
-}
-
-func (c *Cache) indexActual(k etcdschema.Key, e *entry) {
-	parts := strings.Split(k.String(), "/")
-	switch {
-	case len(parts) == 3 && parts[2] == "node":
-		n := c.node(parts[1])
-		n.report = nil
-		if e != nil {
-			n.report, _ = e.value.(*etcdschema.NodeReport)
+func (c *Cache) indexActual(k etcdschema.Key, old, e *entry) {
+	name, bucket, summary, ok := etcdschema.ParseActual(k)
+	if !ok {
+		return
+	}
+	n := c.node(name)
+	if old != nil {
+		n.reportBytes -= len(old.data)
+	}
+	if e != nil {
+		n.reportBytes += len(e.data)
+	}
+	if !summary {
+		delete(n.buckets, bucket)
+		if r, is := entryValue[*etcdschema.BucketReport](e); is {
+			n.buckets[bucket] = r
 		}
-	case len(parts) == 4 && parts[2] == "bucket":
-		b, err := strconv.Atoi(parts[3])
-		if err != nil || b < 0 || b >= etcdschema.Buckets {
-			return
-		}
-		n := c.node(parts[1])
-		delete(n.buckets, b)
-		if e == nil {
-			return
-		}
-		if r, ok := e.value.(*etcdschema.BucketReport); ok {
-			n.buckets[b] = r
-		}
+		return
+	}
+	if n.report != nil {
+		c.reporting--
+	}
+	n.report, _ = entryValue[*etcdschema.NodeReport](e)
+	if n.report != nil {
+		c.reporting++
 	}
 }
 

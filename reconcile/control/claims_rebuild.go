@@ -1,34 +1,71 @@
 package control
 
 import (
+	"maps"
+	"slices"
+	"strings"
+
 	"github.com/google/uuid"
 
 	"weft/etcdschema"
+	"weft/model"
 )
 
 // rebuildClaims lists the claims that stand behind what nodes report and that etcd does not have, by key: after a
-// restore they keep what guests use from being given out again.
+// restore they keep what guests use from being given out again. Where nodes contradict each other, an owner that etcd
+// knows comes before one that only a node knows.
 func (p *planner) rebuildClaims() map[etcdschema.Key]etcdschema.Claim {
 	missing := map[etcdschema.Key]etcdschema.Claim{}
 	add := func(k etcdschema.Key, owner, name string) {
-		if _, claimed := p.cache.claim(k); !claimed {
-			missing[k] = etcdschema.Claim{Owner: owner, State: etcdschema.ClaimBound, Since: p.now(), For: name}
+		if _, claimed := p.cache.claim(k); claimed {
+			return
 		}
+		_, known := p.cache.ids[owner]
+		if other, twice := missing[k]; twice {
+			if _, otherKnown := p.cache.ids[other.Owner]; otherKnown || !known {
+				return
+			}
+		}
+		missing[k] = etcdschema.Claim{Owner: owner, State: etcdschema.ClaimBound, Since: p.now(), For: name}
 	}
-	for _, n := range p.cache.nodes {
+	for _, name := range slices.Sorted(maps.Keys(p.cache.nodes)) {
+		n := p.cache.nodes[name]
 		for _, b := range n.buckets {
 			for uid, port := range b.Ports {
 				portClaims(uid, port, add)
 			}
 			for uid, g := range b.Gateways {
-				gatewayClaims(uid, g, add)
+				if p.cache.mayBeGateway(name) {
+					gatewayClaims(uid, g, add)
+				}
 			}
 			for uid, c := range b.Claimed {
-				otherClaims(c.OwnerOf(uid), c, add)
+				if p.cache.mayClaim(name, c.OwnerOf(uid), c) {
+					otherClaims(c.OwnerOf(uid), c, add)
+				}
 			}
 		}
 	}
 	return missing
+}
+
+// mayBeGateway says that centralized routers may stand on the node: their MAC and addresses are whatever their claims are.
+func (c *Cache) mayBeGateway(name string) bool {
+	_, gateway := c.gateways[name]
+	return gateway || c.accepted[hostID(name)] == nil
+}
+
+// mayClaim says that what a node reports as claimed may be told by it: a floating address, or what is the host's own. A
+// host is given back what it has claimed, so no node speaks for another.
+func (c *Cache) mayClaim(name, owner string, r etcdschema.ClaimedReport) bool {
+	id, known := c.ids[owner]
+	switch {
+	case known && id.Kind == model.KindHost, strings.HasPrefix(r.For, "Host "):
+		return r.For == hostID(name).String() && (!known || id == hostID(name))
+	case known:
+		return id.Kind == model.KindFloatingIP
+	}
+	return true
 }
 
 func portClaims(uid string, port etcdschema.PortReport, add func(k etcdschema.Key, owner, name string)) {

@@ -56,7 +56,10 @@ func TestRebuildKeepsWhatNodesUse(t *testing.T) {
 		{uid, etcdschema.ClaimedReport{For: strings.Repeat("x", 999), MAC: mac}, 0},
 		{uid, etcdschema.ClaimedReport{For: "FloatingIP alpha/lost", Network: "a/../b", Addresses: []model.Address{used}}, 0},
 		{uid, etcdschema.ClaimedReport{For: "FloatingIP alpha/lost", Network: x, Addresses: make([]model.Address, 1000)}, 0},
-		{uid, etcdschema.ClaimedReport{For: "Host h9", MAC: mac}, 1},
+		{uid, etcdschema.ClaimedReport{For: "Host h9", MAC: mac}, 0}, // h2 speaks for no other
+		{uid, etcdschema.ClaimedReport{For: "FloatingIP alpha/lost", Owner: s.cache().accepted[hostH1].UID, Network: x, Addresses: []model.Address{used}}, 0},
+		{uid, etcdschema.ClaimedReport{For: "FloatingIP alpha/lost", Owner: s.cache().accepted[blue].UID, MAC: mac}, 0},
+		{uid, etcdschema.ClaimedReport{For: "Host h2", MAC: mac}, 1},
 		{uid, etcdschema.ClaimedReport{For: "FloatingIP alpha/lost", Network: x, Addresses: []model.Address{used}}, 1},
 	} {
 		s.record(bucket, etcdschema.BucketReport{Claimed: map[string]etcdschema.ClaimedReport{c.item: c.report}})

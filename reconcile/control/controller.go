@@ -103,7 +103,7 @@ func New(c Config) (*Controller, error) {
 		batches: make(chan etcdschema.Batch, 64), leaders: make(chan *etcdschema.Leadership),
 		statusJobs: make(chan statusJob, 1), statusDone: make(chan statusJob, 1),
 		follower: c.Client.NewFollower(etcdschema.FollowerConfig{
-			Prefixes: []etcdschema.Prefix{etcdschema.AllPrefix()}, Seen: seen,
+			Prefixes: []etcdschema.Prefix{etcdschema.AllPrefix()}, Seen: seen, Limit: reportLimit,
 		}),
 	}
 	ctl.metrics = newMetrics(c.Registry, ctl.cacheAge)

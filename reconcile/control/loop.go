@@ -1,6 +1,7 @@
 package control
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"time"
@@ -32,6 +33,8 @@ type loop struct {
 	rebuild   bool // claims come from what nodes report before anything else is written
 	announced bool // the controllers' status says what is
 
+	distrusted map[string][]string // what was last told of nodes, see distrust
+
 	statusBusy  bool
 	statusAt    time.Time   // when statuses were last looked at
 	statusTimer *time.Timer // running while statuses are collected
@@ -41,10 +44,12 @@ type loop struct {
 
 func newLoop(c *Controller) *loop {
 	cache := NewCache()
-	return &loop{
+	l := &loop{
 		Controller: c, log: c.log, cache: cache, planner: newPlanner(cache, c.config.Settings),
 		own: map[etcdschema.Key]int64{}, statusTimer: time.NewTimer(time.Hour),
 	}
+	l.planner.refused.count = func(node, reason string) { l.metrics.refused.WithLabelValues(node, reason).Inc() }
+	return l
 }
 
 func (l *loop) run(ctx context.Context) error {
@@ -143,7 +148,13 @@ func (l *loop) takeIn(b etcdschema.Batch) {
 		clear(l.own)
 	}
 	l.brake.learnFrom(b)
-	reason, restored := l.brake.watch(l.cache, b, l.own, l.config.Settings.Now())
+	reason := ""
+	if !b.WentBack {
+		reason = l.brake.watch(l.cache, b, l.own, l.config.Settings.Now())
+	}
+	if b.Snapshot {
+		l.planner.refused.clear()
+	}
 	if b.Snapshot && l.synced {
 		l.metrics.restarts.Inc()
 	}
@@ -159,7 +170,8 @@ func (l *loop) takeIn(b etcdschema.Batch) {
 			delete(l.own, k)
 		}
 	}
-	l.judge(reason, restored)
+	restored := l.brake.wentBack(l.cache, b)
+	l.judge(cmp.Or(restored, reason), restored != "")
 	if l.lead == nil {
 		l.planner.idle()
 	}
@@ -182,6 +194,7 @@ func (p *planner) idle() {
 }
 
 func (l *loop) everyTick() {
+	l.watchNodes()
 	if l.brake.on != nil || !l.synced {
 		return
 	}
@@ -198,6 +211,7 @@ func (l *loop) takeOver(lead *etcdschema.Leadership) {
 	l.log.Info("leading", "revision", l.cache.Revision, "accepted", len(l.cache.accepted), "intents", len(l.cache.intents))
 	l.planner.wakeAll()
 	l.judge(l.brake.takeover(l.cache))
+	l.watchNodes()
 	l.announce()
 }
 

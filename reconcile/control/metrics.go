@@ -14,6 +14,8 @@ type metrics struct {
 	drift        prometheus.Counter
 	restarts     prometheus.Counter
 	statuses     prometheus.Counter
+	refused      *prometheus.CounterVec
+	distrusted   prometheus.Gauge
 	brake        prometheus.Gauge
 	leader       prometheus.Gauge
 	queue        prometheus.Gauge
@@ -40,15 +42,19 @@ func newMetrics(r prometheus.Registerer, age func() float64) *metrics {
 		drift:    counter("drift_repaired_total", "Keys of slices that others had changed and that were put right."),
 		restarts: counter("watch_restarts_total", "Times that everything was listed again."),
 		statuses: counter("status_writes_total", "Statuses written."),
-		brake:    gauge("brake", "1 while the brake is on: nothing is written until an accept."),
-		leader:   gauge("leader", "1 while this replica leads."),
-		queue:    gauge("queue_length", "Units of work waiting."),
+		refused: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "weft_controller_reports_refused_total", Help: "Keys that nodes wrote below their prefixes and that were not taken in, by node and reason (unknown, too-large, unreadable).",
+		}, []string{"node", "reason"}),
+		distrusted: gauge("nodes_distrusted", "Nodes that report what is not taken in or not believed; the controllers' status names them."),
+		brake:      gauge("brake", "1 while the brake is on: nothing is written until an accept."),
+		leader:     gauge("leader", "1 while this replica leads."),
+		queue:      gauge("queue_length", "Units of work waiting."),
 	}
 	cacheAge := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "weft_controller_cache_cacheAgeseconds", Help: "Time since etcd was last heard of; -1 before the first time.",
 	}, age)
 	if r != nil {
-		r.MustRegister(m.round, m.allocations, m.transactions, m.drift, m.restarts, m.statuses, m.brake, m.leader, m.queue, cacheAge)
+		r.MustRegister(m.round, m.allocations, m.transactions, m.drift, m.restarts, m.statuses, m.refused, m.distrusted, m.brake, m.leader, m.queue, cacheAge)
 	}
 	return m
 }

@@ -36,6 +36,7 @@ type planner struct {
 	lost     map[model.ID]*etcdschema.Accepted // deleted by a mistake, to be written again
 	foreign  map[etcdschema.Key]struct{}       // keys of slices that somebody else has changed
 	doubtful map[etcdschema.Key]*write         // what the last transaction of unknown outcome would write
+	refused  refusals                          // what nodes write that is no report
 	rewound  bool                              // events may be older than what the cache holds: etcd went back
 }
 
@@ -44,7 +45,7 @@ func newPlanner(c *Cache, s Settings) *planner {
 		cache: c, settings: s, status: map[etcdschema.Key]struct{}{}, verdicts: map[model.ID]*verdict{},
 		blocked: index[etcdschema.Key, model.ID]{}, starved: index[string, model.ID]{},
 		seen: index[string, model.ID]{}, trouble: map[string]map[string]string{},
-		lost: map[model.ID]*etcdschema.Accepted{}, foreign: map[etcdschema.Key]struct{}{},
+		lost: map[model.ID]*etcdschema.Accepted{}, foreign: map[etcdschema.Key]struct{}{}, refused: newRefusals(),
 	}
 }
 

@@ -1,0 +1,96 @@
+package control
+
+import (
+	"strings"
+	"testing"
+
+	"weft/etcdschema"
+)
+
+// court is a brake that hears reports, each written at a revision of its own.
+type court struct {
+	c  *Cache
+	br brake
+	at int64
+}
+
+func newCourt() *court {
+	c := NewCache()
+	c.ClusterID = 0xabc
+	return &court{c: c, at: 100}
+}
+
+// says brings in a node's report, which stands at the next revision, and tells why the brake would go on.
+func (t *court) says(name string, revision int64, cluster string) string {
+	t.at++
+	t.c.Revision = t.at
+	k := etcdschema.ActualNode(name)
+	t.c.set(k, &entry{mod: t.at, value: &etcdschema.NodeReport{EtcdRevision: revision, ClusterID: cluster}})
+	return t.br.wentBack(t.c, etcdschema.Batch{Events: []etcdschema.Event{{Item: etcdschema.Item{Key: k}}}})
+}
+
+func TestOneNodesWordBrakesNothing(t *testing.T) {
+	t.Parallel()
+	const lie = 4_000_000_000
+	ct := newCourt()
+	for _, name := range []string{"h1", "h2", "h3"} {
+		if why := ct.says(name, 90, "abc"); why != "" {
+			t.Fatal(why)
+		}
+	}
+	for _, cluster := range []string{"abc", "deadbeef1"} {
+		if why := ct.says("h1", lie, cluster); why != "" {
+			t.Errorf("one lied: %s", why)
+		}
+	}
+	if said := ct.br.alone(ct.c)["h1"]; !strings.Contains(said, "4000000000") {
+		t.Errorf("the lie is told as %q", said)
+	}
+	if why := ct.says("h2", 90, "feed"); why != "" {
+		t.Errorf("one says this, the other that: %s", why)
+	}
+	// Accepted, a lie blunts nobody's eyes: what several say later is believed.
+	ct.br.release(ct.c)
+	if said := ct.br.alone(ct.c); len(said) != 0 {
+		t.Errorf("known at the accept, and told again: %v", said)
+	}
+	if ct.says("h1", lie+1, "abc") != "" || ct.br.alone(ct.c)["h1"] == "" {
+		t.Error("the next lie is not named")
+	}
+	if why := ct.says("h1", 90, "abc"); why != "" || len(ct.br.alone(ct.c)) != 0 {
+		t.Errorf("it lies no more: %q %v", why, ct.br.alone(ct.c))
+	}
+	if why := ct.says("h2", 500, "abc"); why != "" {
+		t.Errorf("one says so: %s", why)
+	}
+	if why := ct.says("h3", 502, "abc"); !strings.Contains(why, "went back") || !strings.Contains(why, "1 other") {
+		t.Errorf("two nodes have seen more than etcd has: %q", why)
+	}
+	ct.br.release(ct.c)
+	if why := ct.says("h3", 502, "abc") + ct.says("h2", 500, "abc") + ct.says("h1", 499, "abc"); why != "" || len(ct.br.alone(ct.c)) != 0 {
+		t.Errorf("accepted: %q %v", why, ct.br.alone(ct.c))
+	}
+	ct.says("h1", 90, "older")
+	if why := ct.says("h2", 90, "older"); !strings.Contains(why, "etcd is another") {
+		t.Errorf("two nodes come from another cluster: %q", why)
+	}
+	ct.br.release(ct.c)
+	if why := ct.says("h3", 90, "older"); why != "" {
+		t.Errorf("accepted: %q", why)
+	}
+}
+
+func TestWhoIsAloneIsBelieved(t *testing.T) {
+	t.Parallel()
+	ct := newCourt()
+	if why := ct.says("h1", 4_000_000_000, "abc"); why == "" {
+		t.Error("the only node there is was not believed")
+	}
+	ct.br.release(ct.c)
+	s := etcdschema.ControlStatus{AcceptedRevision: ct.br.revision, AcceptedClusters: ct.br.clusters, AcceptedNodes: ct.br.known}
+	next := newCourt()
+	next.br.learn(&s)
+	if why := next.says("h1", 4_000_000_000, "abc"); why != "" {
+		t.Errorf("the next leader does not know what was accepted: %s", why)
+	}
+}

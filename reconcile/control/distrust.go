@@ -1,0 +1,48 @@
+package control
+
+import (
+	"maps"
+	"reflect"
+	"slices"
+)
+
+// maxDistrusted bounds the nodes that the controllers' status names.
+const maxDistrusted = 100
+
+// distrust is what nodes report that is not taken in or not believed, by node.
+func (l *loop) distrust() map[string][]string {
+	all := map[string][]string{}
+	if l.brake.on == nil {
+		for name, why := range l.brake.alone(l.cache) {
+			all[name] = append(all[name], why)
+		}
+	}
+	for name, r := range l.planner.refused.nodes {
+		all[name] = append(all[name], r.String())
+	}
+	if len(all) <= maxDistrusted {
+		return all
+	}
+	some := map[string][]string{}
+	for _, name := range slices.Sorted(maps.Keys(all))[:maxDistrusted] {
+		some[name] = all[name]
+	}
+	return some
+}
+
+// watchNodes tells people of what has changed about the nodes that are distrusted. It is called with every tick, so that
+// a node that writes without pause makes the leader write no more than that.
+func (l *loop) watchNodes() {
+	now := l.distrust()
+	l.metrics.distrusted.Set(float64(len(now)))
+	if reflect.DeepEqual(now, l.distrusted) {
+		return
+	}
+	for name, why := range now {
+		if !slices.Equal(l.distrusted[name], why) && l.lead != nil {
+			l.log.Warn("a node reports what is not taken in or not believed: is its certificate in the wrong hands?", "node", name, "what", why)
+		}
+	}
+	l.distrusted = now
+	l.announce()
+}

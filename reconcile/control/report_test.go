@@ -1,0 +1,127 @@
+package control
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"weft/etcdschema"
+	"weft/model"
+)
+
+// What a node writes below its prefix that is no report, or more than a report can be, costs the controllers nothing.
+func TestJunkOfANodeIsNotTakenIn(t *testing.T) {
+	t.Parallel()
+	s := routedRegion(t)
+	s.settle()
+	counted := map[string]int{}
+	s.planner.refused.count = func(node, reason string) { counted[node+" "+reason]++ }
+	before := len(s.cache().entries)
+	put := func(key, value string) { s.event(etcdschema.ParseKey(key), []byte(value)) }
+	for i := range 150 {
+		put(fmt.Sprintf("actual/h1/junk-%d", i), strings.Repeat("x", 1<<20))
+	}
+	put("actual/h1/bucket/1", `{"ports":{}}`) // would be bucket 01
+	put("actual/h1/bucket/02", `{"exceptions":{"u":{"reason":"`+strings.Repeat("x", etcdschema.MaxBucketReportBytes)+`"}}}`)
+	put("actual/h1/bucket/03", `{"exceptions":`)
+	put("actual/h1/bucket/04", `{"exceptions":{`+manyEntries(maxBucketEntries+1)+`}}`)
+	put("actual/h1/bucket/05", `{"ports":{"u":{"addresses":[`+strings.TrimSuffix(strings.Repeat(`"::1",`, maxReportedAddresses+1), ",")+`]}}}`)
+	put("actual/h3/node", `{"clusterID":"`+strings.Repeat("f", 100)+`"}`)
+	if n := len(s.cache().entries); n != before {
+		t.Errorf("%d keys are kept", n-before)
+	}
+	want := map[string]int{"h1 unknown": 151, "h1 too-large": 1, "h1 unreadable": 3, "h3 unreadable": 1}
+	if fmt.Sprint(counted) != fmt.Sprint(want) {
+		t.Errorf("counted %v, want %v", counted, want)
+	}
+	if said := s.planner.refused.nodes["h1"].String(); !strings.Contains(said, "155 keys") || !strings.Contains(said, "actual/h1/bucket/05") {
+		t.Errorf("told as %q", said)
+	}
+	// A key that goes, or becomes a report, is not counted any more.
+	for i := range 150 {
+		s.event(etcdschema.ParseKey(fmt.Sprintf("actual/h1/junk-%d", i)), nil)
+	}
+	put("actual/h1/bucket/02", `{}`)
+	if said := s.planner.refused.nodes["h1"].String(); !strings.Contains(said, "4 keys") {
+		t.Errorf("told as %q", said)
+	}
+	put("actual/h3/node", `{}`)
+	if s.planner.refused.nodes["h3"] != nil {
+		t.Error("h3 reports as it should, and is named")
+	}
+	s.settle()
+	s.check()
+}
+
+func manyEntries(n int) string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprintf(`"%d":{}`, i)
+	}
+	return strings.Join(list, ",")
+}
+
+// All the buckets of a node together have a bound, and overwriting one does not use it up.
+func TestAReportHasABoundAltogether(t *testing.T) {
+	t.Parallel()
+	s := newSim(t)
+	full := []byte(`{"x":"` + strings.Repeat("x", etcdschema.MaxBucketReportBytes-10) + `"}`)
+	for range 3 {
+		for b := range etcdschema.Buckets {
+			s.event(etcdschema.ActualBucket("h1", b), full)
+		}
+	}
+	if n := s.cache().nodes["h1"].reportBytes; n > maxReportBytes || n < maxReportBytes-len(full) {
+		t.Errorf("%d bytes are kept", n)
+	}
+	for b := range etcdschema.Buckets {
+		s.event(etcdschema.ActualBucket("h1", b), nil)
+	}
+	if n := s.cache().nodes["h1"].reportBytes; n != 0 || len(s.planner.refused.nodes) != 0 {
+		t.Errorf("all is gone, %d bytes are counted", n)
+	}
+}
+
+// A reason of any length on one node does not keep an object's status, which tells of other nodes too, from being written.
+func TestAReasonIsShortened(t *testing.T) {
+	t.Parallel()
+	s := newSim(t)
+	s.putAll(regionIntent())
+	s.put(port("web-1"), portOnH1)
+	s.settle()
+	uid := s.cache().accepted[blue].UID
+	s.record(etcdschema.ActualBucket("h1", etcdschema.Bucket(uid)), etcdschema.BucketReport{Exceptions: map[string]etcdschema.Exception{
+		uid: {State: etcdschema.ExceptionFailed, Reason: strings.Repeat("ä", 50_000)},
+	}})
+	s.settle()
+	st, _ := s.planner.statusFor(etcdschema.StatusKey(blue))
+	if st == nil || len(st.Nodes["h1"].Reason) > 2*maxReportedText || !strings.HasSuffix(st.Nodes["h1"].Reason, "ä…") {
+		t.Errorf("the status is %+v", st)
+	}
+}
+
+// A node speaks for nobody else: not of a host's own MAC and addresses, nor of a router that cannot be on it.
+func TestANodeSpeaksForItself(t *testing.T) {
+	t.Parallel()
+	s := routedRegion(t)
+	s.settle()
+	const uid = "99999999-0000-4000-8000-000000000000"
+	h1 := s.cache().accepted[hostH1].UID
+	mac := model.MAC{0xfa, 0x16, 0x3e, 9, 9, 9}
+	s.record(etcdschema.ActualBucket("h2", etcdschema.Bucket(h1)), etcdschema.BucketReport{
+		Claimed: map[string]etcdschema.ClaimedReport{h1: {For: "Host h1", MAC: mac}},
+	})
+	s.record(etcdschema.ActualBucket("h2", etcdschema.Bucket(uid)), etcdschema.BucketReport{
+		Gateways: map[string]etcdschema.GatewayReport{uid: {ID: "alpha/edge", State: etcdschema.GatewayActive, MAC: mac}},
+	})
+	if got := s.planner.rebuildClaims(); len(got) != 0 {
+		t.Errorf("claims are made of it: %v", got)
+	}
+	// Who tells the same of itself is believed.
+	s.record(etcdschema.ActualBucket("h1", etcdschema.Bucket(h1)), etcdschema.BucketReport{
+		Claimed: map[string]etcdschema.ClaimedReport{h1: {For: "Host h1", MAC: mac}},
+	})
+	if got := s.planner.rebuildClaims(); len(got) != 1 {
+		t.Errorf("claims of what h1 has: %v", got)
+	}
+}
