@@ -52,6 +52,9 @@ type Addresses struct {
 	Namespace string
 	Device    string
 	Prefixes  []netip.Prefix // the address with its prefix length; in order
+	// Deviations of observed ones: routes that the kernel makes for each address and that are not there ("n0123 lacks the
+	// kernel's connected route 10.0.0.0/24"). None are ever desired.
+	Deviations []string
 	// After lists what must be in place first: the Veth that the device is an end of.
 	After []Key
 }
@@ -212,7 +215,9 @@ func (a *Addresses) DependsOn() []Key { return append(namespaceKeys(a.Namespace)
 // Diff implements Object.
 func (a *Addresses) Diff(observed Object) []Difference {
 	var d differ
-	d.set("addresses", texts(observed.(*Addresses).Prefixes), texts(a.Prefixes))
+	o := observed.(*Addresses)
+	d.set("addresses", texts(o.Prefixes), texts(a.Prefixes))
+	d.set("deviations", o.Deviations, a.Deviations)
 	return d
 }
 

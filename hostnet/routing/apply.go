@@ -80,6 +80,33 @@ type order struct {
 	fine    []error
 }
 
+// step is one request, with the errors that mean it is done already.
+type step struct {
+	request *request
+	fine    []error
+}
+
+// take carries steps out. The lock is held.
+func (s *space) take(steps []step) error {
+	var failed []error
+	for chunk := range slices.Chunk(steps, chunkSize) {
+		requests := make([]*request, len(chunk))
+		for i, t := range chunk {
+			requests[i] = t.request
+		}
+		for i, err := range s.conn.do(requests, nil) {
+			if err != nil && !isOneOf(err, chunk[i].fine) {
+				failed = append(failed, err)
+			}
+		}
+	}
+	return errors.Join(failed...)
+}
+
+func isOneOf(err error, fine []error) bool {
+	return slices.ContainsFunc(fine, func(f error) bool { return errors.Is(err, f) })
+}
+
 // Errors that mean that what was to be removed is not there.
 var (
 	gone     = []error{unix.ENODEV, unix.ENOENT, unix.ESRCH, unix.EADDRNOTAVAIL}
@@ -135,9 +162,9 @@ func (b *batch) carryOut(s *space, orders []order) {
 		}
 		s.mu.Unlock()
 		for i, err := range errs {
-			if err != nil && !slices.ContainsFunc(chunk[i].fine, func(f error) bool { return errors.Is(err, f) }) {
+			if err != nil && !isOneOf(err, chunk[i].fine) {
 				n := chunk[i].change
-				b.errs[n] = errors.Join(b.errs[n], fmt.Errorf("%s: %w", b.changes[n].Key(), err))
+				b.errs[n] = errors.Join(b.errs[n], fmt.Errorf("%s: %w%s", b.changes[n].Key(), err, s.whyRefused(b.changes[n].Desired)))
 			}
 		}
 	}

@@ -292,3 +292,25 @@ func (h *host) hasRoute(namespace, destination string) bool {
 	h.t.Helper()
 	return strings.Contains(in(h.t, filepath.Join(h.dir, namespace), "ip", "route"), destination)
 }
+
+func sortedText(lines []string) string {
+	slices.Sort(lines)
+	return strings.TrimSpace(strings.Join(lines, "\n"))
+}
+
+// settled waits until what is shown is as before: the kernel finishes new IPv6 addresses in its own time, and tells.
+func (h *host) settled(before string, show func() string, when string) {
+	h.t.Helper()
+	deadline := time.After(eventDeadline)
+	for {
+		now := show()
+		if now == before {
+			return
+		}
+		select {
+		case <-h.events:
+		case <-deadline:
+			h.t.Fatalf("%s: the kernel keeps\n%s\nbefore it was\n%s", when, now, before)
+		}
+	}
+}

@@ -3,7 +3,9 @@ package routing
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
+	"strings"
 
 	"golang.org/x/sys/unix"
 
@@ -70,9 +72,12 @@ func (s *space) addressOrders(n int, want *object.Addresses) (out []order, err e
 		return nil, fmt.Errorf("%w: %s", errNoDevice, want.Device)
 	}
 	for _, p := range want.Prefixes {
-		if !s.state.addresses[i][p] {
+		if _, there := s.state.addresses[i][p]; !there {
 			out = append(out, order{n, address(unix.RTM_NEWADDR, i, p), noErrors})
 		}
+	}
+	for _, r := range s.state.restore(s.state.lackingManaged(i)) {
+		out = append(out, order{n, r.request, r.fine})
 	}
 	for _, p := range s.state.prefixes(i) {
 		if !slices.Contains(want.Prefixes, p) {
@@ -135,4 +140,36 @@ func (s *space) confirmProxies(changes []object.Change, chunk []order) {
 			s.state.setProxy(k, there[i])
 		}
 	}
+}
+
+// whyRefused says what a route would stand on and does not have, after the kernel's own words, which are the same for all of
+// it ("Nexthop has invalid gateway"); "" for what is no route or lacks nothing. It takes the lock.
+func (s *space) whyRefused(want object.Object) string {
+	r, ok := want.(*object.Route)
+	if !ok {
+		return ""
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i, there := s.state.names[r.Device]
+	l := s.state.links[i]
+	var why []string
+	switch {
+	case !there:
+		why = append(why, "there is no device "+r.Device)
+	case !l.up:
+		why = append(why, r.Device+" is down")
+	case !l.carrier:
+		why = append(why, r.Device+" has no carrier")
+	}
+	onLink := !r.Via.IsValid() || slices.ContainsFunc(s.state.prefixes(i), func(p netip.Prefix) bool { return p.Contains(r.Via) })
+	if there && !onLink {
+		why = append(why, fmt.Sprintf("no address of %s is on the link of next hop %s", r.Device, r.Via))
+	}
+	why = append(why, describeAll(s.state.lackingManaged(i), r.Device)...)
+	why = append(why, s.state.ruleDeviations()...)
+	if len(why) == 0 {
+		return ""
+	}
+	return ": " + strings.Join(why, ", ")
 }

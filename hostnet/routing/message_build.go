@@ -11,11 +11,12 @@ import (
 
 // The sizes of the fixed headers that begin each message (linux/netlink.h, if_link.h, if_addr.h, rtnetlink.h, neighbour.h).
 const (
-	headerSize    = unix.SizeofNlMsghdr
-	ifInfoMsgSize = 16
-	ifAddrMsgSize = 8
-	rtMsgSize     = 12
-	ndMsgSize     = 12
+	headerSize     = unix.SizeofNlMsghdr
+	ifInfoMsgSize  = 16
+	ifAddrMsgSize  = 8
+	rtMsgSize      = 12
+	ndMsgSize      = 12
+	ruleHeaderSize = unix.SizeofRtMsg // struct fib_rule_hdr is laid out like struct rtmsg
 )
 
 // Flags of requests (linux/netlink.h).
@@ -105,6 +106,11 @@ func setUp(index int, up bool) *request {
 	return newRequest(unix.RTM_NEWLINK, flagsAct, ifInfoMsg(index, flags, unix.IFF_UP))
 }
 
+// arpOn has a device ask and answer who has an address.
+func arpOn(index int) *request {
+	return newRequest(unix.RTM_NEWLINK, flagsAct, ifInfoMsg(index, 0, unix.IFF_NOARP))
+}
+
 // setLink changes a device's attributes, which are appended. With index 0 the device is named by IFLA_IFNAME.
 func setLink(index int) *request {
 	return newRequest(unix.RTM_NEWLINK, flagsAct, ifInfoMsg(index, 0, 0))
@@ -114,8 +120,8 @@ func deleteLink(index int) *request {
 	return newRequest(unix.RTM_DELLINK, flagsAct, ifInfoMsg(index, 0, 0))
 }
 
-// address adds or deletes one address of a device. New IPv6 ones are used at once, without duplicate address detection
-// (IFA_F_NODAD): a gateway's address is the same on every host, and every other is claimed.
+// address adds or deletes one address of a device. New IPv6 ones go without duplicate address detection by a setting of the
+// namespace, not by IFA_F_NODAD: the kernel shows an address with that flag as finished before it has its local route.
 func address(kind uint16, index int, p netip.Prefix) *request {
 	fixed := make([]byte, ifAddrMsgSize)
 	fixed[0], fixed[1] = family(p.Addr()), byte(p.Bits())
@@ -123,8 +129,6 @@ func address(kind uint16, index int, p netip.Prefix) *request {
 	flags := uint16(flagsReplace)
 	if kind == unix.RTM_DELADDR {
 		flags = flagsAct
-	} else if p.Addr().Is6() {
-		fixed[2] = unix.IFA_F_NODAD
 	}
 	return newRequest(kind, flags, fixed).attr(unix.IFA_LOCAL, p.Addr().AsSlice()...).attr(unix.IFA_ADDRESS, p.Addr().AsSlice()...)
 }
@@ -184,9 +188,10 @@ func dumpAddresses() *request {
 	return newRequest(unix.RTM_GETADDR, flagsDump, make([]byte, ifAddrMsgSize))
 }
 
+// dumpRoutes is of all tables: routes of ours are in one, the kernel's own in two.
 func dumpRoutes(family byte) *request {
 	fixed := make([]byte, rtMsgSize)
-	fixed[0], fixed[4], fixed[5] = family, unix.RT_TABLE_MAIN, object.RouteProtocol
+	fixed[0] = family
 	return newRequest(unix.RTM_GETROUTE, flagsDump, fixed)
 }
 

@@ -78,7 +78,9 @@ func parseLink(m message) (index int, l linkState, ok bool, err error) {
 		return 0, l, false, nil
 	}
 	index = int(u32(m.data[4:]))
-	l.up = u32(m.data[8:])&unix.IFF_UP != 0
+	flags := u32(m.data[8:])
+	l.up, l.carrier = flags&unix.IFF_UP != 0, flags&unix.IFF_LOWER_UP != 0
+	l.noARP = flags&unix.IFF_NOARP != 0
 	err = eachAttribute(m.data, ifInfoMsgSize, func(kind uint16, v []byte) {
 		switch kind {
 		case unix.IFLA_IFNAME:
@@ -91,6 +93,8 @@ func parseLink(m message) (index int, l linkState, ok bool, err error) {
 			l.mtu = int(u32(v))
 		case unix.IFLA_IFALIAS:
 			l.alias = text(v)
+		case unix.IFLA_MASTER:
+			l.master = int(u32(v))
 		case unix.IFLA_LINK:
 			l.peer = int(u32(v))
 		case unix.IFLA_LINKINFO:
@@ -105,7 +109,7 @@ func parseLink(m message) (index int, l linkState, ok bool, err error) {
 }
 
 // parseAddress reads an ifaddrmsg. IFA_LOCAL is the device's own address where both are given (a peer's is IFA_ADDRESS).
-func parseAddress(m message) (index int, p netip.Prefix, err error) {
+func parseAddress(m message) (index int, p netip.Prefix, a addressEntry, err error) {
 	var local, any netip.Addr
 	err = eachAttribute(m.data, ifAddrMsgSize, func(kind uint16, v []byte) {
 		switch kind {
@@ -116,22 +120,40 @@ func parseAddress(m message) (index int, p netip.Prefix, err error) {
 		}
 	})
 	if err != nil {
-		return 0, p, err
+		return 0, p, a, err
 	}
+	a.tentative = m.data[2]&unix.IFA_F_TENTATIVE != 0
 	if !local.IsValid() {
 		local = any
 	}
 	if p = netip.PrefixFrom(local, int(m.data[1])); !p.IsValid() {
-		return 0, p, fmt.Errorf("address message: no address with %d bits", m.data[1])
+		return 0, p, a, fmt.Errorf("address message: no address with %d bits", m.data[1])
 	}
-	return int(u32(m.data[4:])), p, nil
+	return int(u32(m.data[4:])), p, a, nil
 }
 
-// parseRoute reads an rtmsg of the main table; ok is false for other tables, cached routes and other families. ours says that
-// it carries our protocol.
-func parseRoute(m message) (dst netip.Prefix, e routeEntry, ours, ok bool, err error) {
+// routeMessage is what an rtmsg says.
+type routeMessage struct {
+	routeEntry
+	dst      netip.Prefix
+	table    uint32
+	protocol byte
+}
+
+// ours says that the route is one of ours, or stands where one of ours may; byKernel that the kernel made it for an address.
+func (r routeMessage) ours() bool { return r.main() && r.protocol == object.RouteProtocol }
+func (r routeMessage) main() bool { return r.table == unix.RT_TABLE_MAIN }
+
+func (r routeMessage) byKernel() bool {
+	return r.protocol == unix.RTPROT_KERNEL && (r.main() || r.table == unix.RT_TABLE_LOCAL)
+}
+
+func (r routeMessage) kernelRoute() kernelRoute { return kernelRoute{r.table, r.kind, r.dst, r.index} }
+
+// parseRoute reads an rtmsg; ok is false for cached routes and other families.
+func parseRoute(m message) (r routeMessage, ok bool, err error) {
 	if len(m.data) < rtMsgSize {
-		return dst, e, false, false, errShort
+		return r, false, errShort
 	}
 	h := m.data[:rtMsgSize]
 	var to netip.Addr
@@ -141,37 +163,33 @@ func parseRoute(m message) (dst netip.Prefix, e routeEntry, ours, ok bool, err e
 	case unix.AF_INET6:
 		to = netip.IPv6Unspecified()
 	default:
-		return dst, e, false, false, nil
+		return r, false, nil
 	}
-	table := uint32(h[4])
-	e.kind = h[7]
-	e.odd = h[3] != 0 // a type of service
+	r.table, r.protocol, r.kind = uint32(h[4]), h[5], h[7]
+	r.odd = h[3] != 0 // a type of service
 	err = eachAttribute(m.data, rtMsgSize, func(kind uint16, v []byte) {
 		switch kind {
 		case unix.RTA_DST:
 			to, _ = netip.AddrFromSlice(v)
 		case unix.RTA_GATEWAY:
-			e.via, _ = netip.AddrFromSlice(v)
+			r.via, _ = netip.AddrFromSlice(v)
 		case unix.RTA_OIF:
-			e.index = int(u32(v))
+			r.index = int(u32(v))
 		case unix.RTA_PRIORITY:
-			e.metric = u32(v)
+			r.metric = u32(v)
 		case unix.RTA_TABLE:
-			table = u32(v)
+			r.table = u32(v)
 		case unix.RTA_MULTIPATH, unix.RTA_VIA, unix.RTA_ENCAP, nextHopID, unix.RTA_SRC:
-			e.odd = true
+			r.odd = true
 		}
 	})
-	if err != nil {
-		return dst, e, false, false, err
+	if err != nil || u32(h[8:])&unix.RTM_F_CLONED != 0 {
+		return r, false, err
 	}
-	if table != unix.RT_TABLE_MAIN || u32(h[8:])&unix.RTM_F_CLONED != 0 {
-		return dst, e, false, false, nil
+	if r.dst = netip.PrefixFrom(to, int(h[1])); !r.dst.IsValid() {
+		return r, false, fmt.Errorf("route message: no destination with %d bits", h[1])
 	}
-	if dst = netip.PrefixFrom(to, int(h[1])); !dst.IsValid() {
-		return dst, e, false, false, fmt.Errorf("route message: no destination with %d bits", h[1])
-	}
-	return dst, e, h[5] == object.RouteProtocol, true, nil
+	return r, true, nil
 }
 
 // parseNeighbor reads an ndmsg. permanent says that it is an entry that lasts; ok is false for other families.

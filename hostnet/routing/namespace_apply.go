@@ -86,10 +86,12 @@ func (d *Driver) mendNamespace(want *object.Namespace) error {
 	if err != nil {
 		return err
 	}
-	errs := s.conn.do([]*request{setUp(loopbackIndex, true).alias(ownerMark + want.OwnerUID)}, nil)
-	s.resettle = true
+	steps := append(s.state.mendRules(), step{setUp(loopbackIndex, true).alias(ownerMark + want.OwnerUID), noErrors})
+	steps = append(steps, s.state.restore(s.state.lackingLoopback())...)
+	err = s.take(steps)
+	s.reread, s.resettle = true, true
 	s.catchUp()
-	return errors.Join(errs...)
+	return err
 }
 
 // removeNamespace takes the name away and lets go: everything inside ends in the kernel's own time.

@@ -40,7 +40,8 @@ func (d *Driver) observe(k object.Key) object.Object {
 		return s.namespace()
 	case object.KindAddresses:
 		if i, ok := s.state.names[rest]; ok {
-			return &object.Addresses{Namespace: namespace, Device: rest, Prefixes: s.state.prefixes(i)}
+			return &object.Addresses{Namespace: namespace, Device: rest, Prefixes: s.state.prefixes(i),
+				Deviations: describeAll(s.state.lackingManaged(i), rest)}
 		}
 	case object.KindRoute:
 		if dst, err := netip.ParsePrefix(rest); err == nil {
@@ -61,8 +62,9 @@ func (s *space) namespace() object.Object {
 	if !ok {
 		return nil
 	}
-	n := &object.Namespace{Name: s.name, Deviations: slices.Clone(s.state.settings)}
+	n := &object.Namespace{Name: s.name, Deviations: append(slices.Clone(s.state.settings), s.state.ruleDeviations()...)}
 	n.OwnerUID, _ = lo.owner()
+	n.Deviations = append(n.Deviations, describeAll(s.state.lackingLoopback(), lo.name)...)
 	if !lo.up {
 		n.Deviations = append(n.Deviations, lo.name+" is down")
 	}

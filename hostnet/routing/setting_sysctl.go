@@ -63,6 +63,12 @@ var settings = []setting{
 
 const settingRoot = "/proc/sys/net"
 
+// hasIPv6 says whether the kernel has IPv6: started with ipv6.disable=1 it has none.
+func hasIPv6() bool {
+	_, err := os.Stat(path.Join(settingRoot, "ipv6"))
+	return err == nil
+}
+
 // maxSetting bounds in bytes what is read of a file.
 const maxSetting = 64
 
@@ -182,6 +188,9 @@ func (s *space) faults(device string) string {
 // complete adds to one of our devices what its netlink message does not say.
 func (s *space) complete(l linkState) linkState {
 	l.faults = s.faults(l.name)
+	if s.home() {
+		l.master = 0 // the switch's, or a bridge of ours
+	}
 	l.threaded = false
 	if s.devices == nil {
 		return l

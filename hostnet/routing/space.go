@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"slices"
 	"sync"
 	"time"
@@ -29,6 +28,7 @@ type space struct {
 	devices   *sysfs // nil in the host's own namespace
 	noDevices error  // why devices is nil in a namespace of ours: all but threaded NAPI works without
 	buffer    []byte
+	ipv6      bool // the kernel has it
 	state     *state
 	closed    bool
 	lost      bool  // notifications were lost: the picture may be wrong until the next read
@@ -42,15 +42,17 @@ type space struct {
 var (
 	homeGroups = []int{unix.RTNLGRP_LINK}
 	ownGroups  = []int{unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR, unix.RTNLGRP_IPV4_ROUTE,
-		unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_NEIGH, unix.RTNLGRP_IPV4_NETCONF, unix.RTNLGRP_IPV6_NETCONF}
+		unix.RTNLGRP_IPV6_ROUTE, unix.RTNLGRP_NEIGH, unix.RTNLGRP_IPV4_NETCONF, unix.RTNLGRP_IPV6_NETCONF,
+		unix.RTNLGRP_IPV4_RULE, unix.RTNLGRP_IPV6_RULE}
 )
 
 const bufferSize = 64 << 10 // bytes: the kernel's datagrams are at most half as large
 
 // openSpace subscribes, without reading anything yet. It takes ns over, also when it fails.
 func openSpace(ns *netns.Space, log *slog.Logger) (*space, error) {
-	s := &space{name: ns.Name(), log: log, ns: ns, control: -1, buffer: make([]byte, bufferSize), state: newState(),
+	s := &space{name: ns.Name(), log: log, ns: ns, control: -1, buffer: make([]byte, bufferSize), ipv6: hasIPv6(),
 		changed: map[object.Key]bool{}}
+	s.state = newState(s.ipv6)
 	groups := ownGroups
 	if s.home() {
 		groups = homeGroups
@@ -194,11 +196,11 @@ func (s *space) read() error {
 		return errClosed
 	}
 	s.drain() // what is older than the reading must not come after it
-	fresh := newState()
+	fresh := newState(s.ipv6)
 	err := s.readInto(fresh)
 	s.failure = err
 	if err != nil {
-		fresh = newState()
+		fresh = newState(s.ipv6)
 	}
 	s.state = fresh
 	clear(s.changed)
@@ -232,6 +234,9 @@ func (s *space) readInto(fresh *state) error {
 		err = s.readNeighbors(fresh)
 	}
 	if err == nil {
+		err = s.readRules(fresh)
+	}
+	if err == nil {
 		fresh.settings, err = s.readSettings(fresh)
 	}
 	return err
@@ -239,27 +244,29 @@ func (s *space) readInto(fresh *state) error {
 
 func (s *space) readAddresses(fresh *state) error {
 	return s.conn.dump("addresses", dumpAddresses, func() { clear(fresh.addresses) }, func(m message) {
-		if i, p, err := parseAddress(m); err == nil {
-			fresh.setAddress(i, p, true)
+		if i, p, a, err := parseAddress(m); err == nil {
+			fresh.setAddress(i, p, a, true)
 		}
 	})
 }
 
 func (s *space) readRoutes(fresh *state) error {
-	all := map[byte]map[netip.Prefix][]routeEntry{}
-	for _, family := range []byte{unix.AF_INET, unix.AF_INET6} {
-		err := s.conn.dump("routes", func() *request { return dumpRoutes(family) },
-			func() { all[family] = map[netip.Prefix][]routeEntry{} },
-			func(m message) {
-				if dst, e, ours, ok, err := parseRoute(m); err == nil && ok && ours {
-					all[family][dst] = append(all[family][dst], e)
-				}
-			})
-		if err != nil && !errors.Is(err, unix.ENOENT) { // the main table is not there before its first route
+	for _, family := range fresh.families() {
+		var all []routeMessage
+		err := s.conn.dump("routes", func() *request { return dumpRoutes(family) }, func() { all = all[:0] }, func(m message) {
+			if r, ok, err := parseRoute(m); err == nil && ok && (r.ours() || r.byKernel()) {
+				all = append(all, r)
+			}
+		})
+		if err != nil {
 			return err
 		}
-		for dst, entries := range all[family] {
-			fresh.routes[dst] = entries
+		for _, r := range all {
+			if r.ours() {
+				fresh.routes[r.dst] = append(fresh.routes[r.dst], r.routeEntry)
+			} else {
+				fresh.kernel[r.kernelRoute()] = true
+			}
 		}
 	}
 	return nil
@@ -284,7 +291,7 @@ func (s *space) readNeighbors(fresh *state) error {
 // readSilent reads what the kernel changes without a word: IPv4 routes go with an address or when a device goes down, proxied
 // addresses when a device goes down; and what it tells later than it does it: new IPv6 addresses.
 func (s *space) readSilent() error {
-	fresh := newState()
+	fresh := newState(s.ipv6)
 	if err := s.readAddresses(fresh); err != nil {
 		return err
 	}
@@ -295,20 +302,24 @@ func (s *space) readSilent() error {
 		return err
 	}
 	s.noteDifferent(fresh)
-	s.state.addresses = fresh.addresses
+	s.state.addresses, s.state.kernel = fresh.addresses, fresh.kernel
 	s.state.routes, s.state.neighbors, s.state.proxies = fresh.routes, fresh.neighbors, fresh.proxies
 	return nil
 }
 
-// settle reads the settings again, and notes the namespace and its pairs if they are others.
+// settle reads the settings and the routing rules again, and notes the namespace if they are others.
 func (s *space) settle() {
 	settings, err := s.readSettings(s.state)
+	fresh := newState(s.ipv6)
+	if err == nil {
+		err = s.readRules(fresh)
+	}
 	if err != nil {
 		s.log.Warn("the settings of a namespace cannot be read", "namespace", s.name, "error", err)
 		return
 	}
-	if !slices.Equal(settings, s.state.settings) {
-		s.state.settings = settings
+	if !slices.Equal(settings, s.state.settings) || !slices.Equal(fresh.rules, s.state.rules) {
+		s.state.settings, s.state.rules = settings, fresh.rules
 		s.note(object.KindNamespace, s.name)
 	}
 }

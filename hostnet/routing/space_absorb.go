@@ -27,7 +27,7 @@ func (s *space) absorbOne(m message) {
 		err = s.absorbRoute(m)
 	case unix.RTM_NEWNEIGH, unix.RTM_DELNEIGH:
 		err = s.absorbNeighbor(m)
-	case unix.RTM_NEWNETCONF, unix.RTM_DELNETCONF:
+	case unix.RTM_NEWNETCONF, unix.RTM_DELNETCONF, unix.RTM_NEWRULE, unix.RTM_DELRULE:
 		s.resettle = true
 	}
 	if err != nil {
@@ -61,36 +61,44 @@ func (s *space) absorbLink(m message) error {
 		s.noteLink(index, old)
 	}
 	s.noteLink(index, l)
-	if !s.home() && (!known || old.up != l.up || old.mac != l.mac || old.name != l.name) {
+	if !s.home() && (!known || old.up != l.up || old.carrier != l.carrier || old.mac != l.mac || old.name != l.name) {
 		s.reread, s.resettle = true, true
 	}
 	return nil
 }
 
 func (s *space) absorbAddress(m message) error {
-	index, p, err := parseAddress(m)
+	index, p, a, err := parseAddress(m)
 	if err != nil {
 		return err
 	}
 	present := m.kind == unix.RTM_NEWADDR
-	if s.state.setAddress(index, p, present) {
+	if s.state.setAddress(index, p, a, present) {
 		s.noteAddresses(index)
 		s.reread = s.reread || !present && p.Addr().Is4()
+		s.resettle = s.resettle || !present && p.Addr().Is6() // disable_ipv6 takes them away, and is not told itself
 	}
 	return nil
 }
 
 func (s *space) absorbRoute(m message) error {
-	dst, e, ours, ok, err := parseRoute(m)
+	r, ok, err := parseRoute(m)
 	if err != nil || !ok {
 		return err
 	}
-	replaced := m.kind == unix.RTM_NEWROUTE && m.flags&unix.NLM_F_REPLACE != 0
-	if !ours && !replaced {
+	present := m.kind == unix.RTM_NEWROUTE
+	replaced := present && m.flags&unix.NLM_F_REPLACE != 0
+	if r.byKernel() && s.state.setKernelRoute(r.kernelRoute(), present) {
+		s.noteAddresses(r.index)
+	}
+	if replaced && !r.byKernel() && s.state.hasKernelRoute(r.dst) { // the one that it took the place of is not told
+		s.reread = true
+	}
+	if !r.main() || !r.ours() && !replaced {
 		return nil
 	}
-	if s.state.setRoute(dst, e, replaced, ours, m.kind == unix.RTM_NEWROUTE) {
-		s.note(object.KindRoute, object.RouteName(s.name, dst))
+	if s.state.setRoute(r.dst, r.routeEntry, replaced, r.ours(), present) {
+		s.note(object.KindRoute, object.RouteName(s.name, r.dst))
 	}
 	return nil
 }
@@ -155,6 +163,9 @@ func (s *space) noteAddresses(index int) {
 	if !ok {
 		return
 	}
+	if index == loopbackIndex {
+		s.note(object.KindNamespace, s.name)
+	}
 	s.note(object.KindAddresses, s.name+"/"+l.name)
 	if first, ok := strings.CutPrefix(l.alias, peerMark); ok {
 		s.note(object.KindVeth, first)
@@ -175,6 +186,7 @@ func (s *space) noteDifferent(fresh *state) {
 	eachDifferent(s.state.routes, fresh.routes, slices.Equal, func(dst netip.Prefix) {
 		s.note(object.KindRoute, object.RouteName(s.name, dst))
 	})
+	eachDifferent(s.state.kernel, fresh.kernel, func(a, b bool) bool { return a == b }, func(r kernelRoute) { s.noteAddresses(r.index) })
 	same := func(a, b object.MAC) bool { return a == b }
 	eachDifferent(s.state.neighbors, fresh.neighbors, same, func(k neighborKey) { s.noteNeighbor(object.KindNeighbor, k) })
 	eachDifferent(s.state.proxies, fresh.proxies, func(a, b bool) bool { return a == b },

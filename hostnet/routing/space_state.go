@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"maps"
 	"net/netip"
 	"slices"
 	"strings"
@@ -23,8 +24,12 @@ type linkState struct {
 	mac   object.MAC
 	mtu   int
 	up    bool
-	veth  bool
-	peer  int // index of the other end, in whatever namespace it is
+	// carrier says that the other end is up too: before that the kernel makes no IPv6 routes.
+	carrier bool
+	noARP   bool // neither asks nor answers who has an address
+	master  int  // of a device in a namespace of ours: the device that takes what this one receives
+	veth    bool
+	peer    int // index of the other end, in whatever namespace it is
 	// faults says which offloads are on and, in the host's own namespace, which settings are wrong; known of our own devices
 	// only.
 	faults string
@@ -61,6 +66,12 @@ func (e routeEntry) plain(dst netip.Prefix) bool {
 // defaultMetricV6 is IP6_RT_PRIO_USER (linux/ipv6_route.h).
 const defaultMetricV6 = 1024
 
+// addressEntry is what matters of an address beside itself.
+type addressEntry struct {
+	// tentative says that the kernel has not finished adding it: an IPv6 address without its local route.
+	tentative bool
+}
+
 // neighborKey names a neighbour entry or a proxied address.
 type neighborKey struct {
 	index   int
@@ -71,16 +82,28 @@ type neighborKey struct {
 type state struct {
 	links     map[int]linkState
 	names     map[string]int
-	addresses map[int]map[netip.Prefix]bool
+	addresses map[int]map[netip.Prefix]addressEntry
 	routes    map[netip.Prefix][]routeEntry
 	neighbors map[neighborKey]object.MAC
 	proxies   map[neighborKey]bool
+	kernel    map[kernelRoute]bool
+	rules     []ruleEntry
 	settings  []string // that are not as they should be: "net.ipv4.ip_forward is 0"
+	ipv6      bool     // the kernel has it
 }
 
-func newState() *state {
-	return &state{links: map[int]linkState{}, names: map[string]int{}, addresses: map[int]map[netip.Prefix]bool{},
-		routes: map[netip.Prefix][]routeEntry{}, neighbors: map[neighborKey]object.MAC{}, proxies: map[neighborKey]bool{}}
+func newState(ipv6 bool) *state {
+	return &state{links: map[int]linkState{}, names: map[string]int{}, addresses: map[int]map[netip.Prefix]addressEntry{},
+		routes: map[netip.Prefix][]routeEntry{}, neighbors: map[neighborKey]object.MAC{}, proxies: map[neighborKey]bool{},
+		kernel: map[kernelRoute]bool{}, ipv6: ipv6}
+}
+
+// families are those that the kernel has.
+func (s *state) families() []byte {
+	if s.ipv6 {
+		return []byte{unix.AF_INET, unix.AF_INET6}
+	}
+	return []byte{unix.AF_INET}
 }
 
 func (s *state) setLink(index int, l linkState) {
@@ -98,6 +121,7 @@ func (s *state) deleteLink(index int) {
 	}
 	delete(s.links, index)
 	delete(s.addresses, index)
+	maps.DeleteFunc(s.kernel, func(r kernelRoute, _ bool) bool { return r.index == index })
 	for k := range s.neighbors {
 		if k.index == index {
 			delete(s.neighbors, k)
@@ -111,8 +135,8 @@ func (s *state) deleteLink(index int) {
 }
 
 // setAddress notes an address and says whether that is news.
-func (s *state) setAddress(index int, p netip.Prefix, present bool) bool {
-	if s.addresses[index][p] == present {
+func (s *state) setAddress(index int, p netip.Prefix, a addressEntry, present bool) bool {
+	if old, known := s.addresses[index][p]; known == present && (!known || old == a) {
 		return false
 	}
 	if !present {
@@ -120,9 +144,9 @@ func (s *state) setAddress(index int, p netip.Prefix, present bool) bool {
 		return true
 	}
 	if s.addresses[index] == nil {
-		s.addresses[index] = map[netip.Prefix]bool{}
+		s.addresses[index] = map[netip.Prefix]addressEntry{}
 	}
-	s.addresses[index][p] = true
+	s.addresses[index][p] = a
 	return true
 }
 
@@ -145,6 +169,29 @@ func (s *state) setRoute(dst netip.Prefix, e routeEntry, replaced, ours, present
 		s.routes[dst] = entries
 	}
 	return true
+}
+
+// setKernelRoute notes a route of the kernel's own and says whether that is news.
+func (s *state) setKernelRoute(r kernelRoute, present bool) bool {
+	if s.kernel[r] == present {
+		return false
+	}
+	if present {
+		s.kernel[r] = true
+	} else {
+		delete(s.kernel, r)
+	}
+	return true
+}
+
+// hasKernelRoute says whether the kernel itself has a route to the destination.
+func (s *state) hasKernelRoute(dst netip.Prefix) bool {
+	for r := range s.kernel {
+		if r.dst == dst {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *state) setNeighbor(k neighborKey, mac object.MAC, permanent bool) bool {
@@ -175,11 +222,14 @@ func (s *state) setProxy(k neighborKey, present bool) bool {
 // loopbackIndex is lo's in every namespace.
 const loopbackIndex = 1
 
+// managed says that an address is an object's: the link-local ones of IPv6 are their device's.
+func managed(a netip.Addr) bool { return !a.IsLinkLocalUnicast() || a.Is4() }
+
 // prefixes are the managed addresses of a device, in order.
 func (s *state) prefixes(index int) []netip.Prefix {
 	var out []netip.Prefix
 	for p := range s.addresses[index] {
-		if !p.Addr().IsLinkLocalUnicast() || p.Addr().Is4() {
+		if managed(p.Addr()) {
 			out = append(out, p)
 		}
 	}

@@ -148,15 +148,25 @@ func (e *end) mend(mac object.MAC, mtu int, mark string, threaded bool) error {
 	if !s.home() && (!e.local || !up) {
 		requests = append(requests, address(unix.RTM_NEWADDR, e.index, linkLocal(l.mac)))
 	}
-	err := s.noFaults(l.name)
-	if len(requests) > 0 {
-		err = errors.Join(err, errors.Join(s.conn.do(requests, nil)...))
+	if l.noARP {
+		requests = append(requests, arpOn(e.index))
 	}
+	if l.master != 0 {
+		requests = append(requests, setLink(e.index).u32(unix.IFLA_MASTER, 0))
+	}
+	steps := make([]step, len(requests), len(requests)+len(e.lacking))
+	for i, r := range requests {
+		steps[i].request = r
+	}
+	if up && l.up {
+		steps = append(steps, s.state.restore(e.lacking)...)
+	}
+	err := errors.Join(s.noFaults(l.name), s.take(steps))
 	if !s.home() && l.threaded != threaded {
 		err = errors.Join(err, s.thread(l.name, threaded))
 	}
 	s.resettle = !s.home()
-	s.reread = s.resettle && len(requests) > 0 // new IPv6 addresses are told later
+	s.reread = s.resettle && len(steps) > 0 // new IPv6 addresses are told later
 	s.catchUp()
 	if now, ok := s.state.links[e.index]; ok { // the settings of a device are told by nobody
 		if now = s.complete(now); now != s.state.links[e.index] {

@@ -13,6 +13,8 @@ type end struct {
 	link  linkState
 	// local says that the device has its link-local address, where it should.
 	local bool
+	// lacking are the kernel's routes of its own that it does not have.
+	lacking []kernelRoute
 }
 
 // find looks a device up by its name.
@@ -29,7 +31,11 @@ func (s *space) find(name string) (end, bool) {
 // end of a known index. The lock is held.
 func (s *space) end(index int) end {
 	l := s.state.links[index]
-	return end{s, index, l, s.home() || s.state.addresses[index][linkLocal(l.mac)]}
+	if s.home() {
+		return end{s, index, l, true, nil}
+	}
+	_, local := s.state.addresses[index][linkLocal(l.mac)]
+	return end{s, index, l, local, s.state.lackingOwn(index)}
 }
 
 // observeVeth is the pair whose first end the name is. A device of that name that is none of our pairs has no owner.
@@ -88,6 +94,13 @@ func (e end) deviations() (out []string) {
 	if e.link.faults != "" {
 		out = append(out, e.link.name+": "+e.link.faults)
 	}
+	if e.link.noARP {
+		out = append(out, e.link.name+" has ARP off")
+	}
+	if e.link.master != 0 {
+		out = append(out, e.link.name+" belongs to another device")
+	}
+	out = append(out, describeAll(e.lacking, e.link.name)...)
 	if !e.local {
 		out = append(out, e.link.name+" has no link-local address")
 	}

@@ -1,0 +1,157 @@
+package routing
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"golang.org/x/sys/unix"
+
+	"weft/hostnet/object"
+)
+
+// ruleEntry is one routing rule (linux/fib_rules.h).
+type ruleEntry struct {
+	family   byte
+	priority uint32
+	table    uint32
+	// plain says that it looks every packet up in the table, and does nothing else.
+	plain    bool
+	protocol byte
+	message  string // as the kernel shows it, which is how it is named when it is removed
+}
+
+// kernelRule is one of the rules that the kernel gives to every namespace, and without which nothing is looked up.
+type kernelRule struct {
+	family          byte
+	priority, table uint32
+	name            string
+}
+
+// kernelRules are those of net/ipv4/fib_rules.c and net/ipv6/fib6_rules.c.
+var kernelRules = []kernelRule{
+	{unix.AF_INET, 0, unix.RT_TABLE_LOCAL, "local"},
+	{unix.AF_INET, 0x7ffe, unix.RT_TABLE_MAIN, "main"},
+	{unix.AF_INET, 0x7fff, unix.RT_TABLE_DEFAULT, "default"},
+	{unix.AF_INET6, 0, unix.RT_TABLE_LOCAL, "local"},
+	{unix.AF_INET6, 0x7ffe, unix.RT_TABLE_MAIN, "main"},
+}
+
+func (k kernelRule) is(r ruleEntry) bool {
+	return r.plain && r.family == k.family && r.priority == k.priority && r.table == k.table
+}
+
+func familyName(family byte) string {
+	if family == unix.AF_INET {
+		return "IPv4"
+	}
+	return "IPv6"
+}
+
+// lackingRules are the kernel's that are not there; strangeRules are neither the kernel's nor of our protocol. In a namespace
+// of ours no rule is a stranger's to keep: one rule decides for every packet.
+func (s *state) lackingRules() (out []kernelRule) {
+	for _, k := range kernelRules {
+		if (s.ipv6 || k.family == unix.AF_INET) && !slices.ContainsFunc(s.rules, k.is) {
+			out = append(out, k)
+		}
+	}
+	return out
+}
+
+func (s *state) strangeRules() (out []ruleEntry) {
+	seen := map[kernelRule]bool{}
+	for _, r := range s.rules {
+		i := slices.IndexFunc(kernelRules, func(k kernelRule) bool { return k.is(r) })
+		switch {
+		case i >= 0 && !seen[kernelRules[i]]:
+			seen[kernelRules[i]] = true
+		case r.protocol != object.RouteProtocol:
+			out = append(out, r)
+		}
+	}
+	return out
+}
+
+// ruleDeviations are what is not as it should be with the rules.
+func (s *state) ruleDeviations() (out []string) {
+	for _, k := range s.lackingRules() {
+		out = append(out, fmt.Sprintf("the %s routing rule for table %s is missing", familyName(k.family), k.name))
+	}
+	for _, r := range s.strangeRules() {
+		out = append(out, fmt.Sprintf("a foreign %s routing rule of priority %d", familyName(r.family), r.priority))
+	}
+	return out
+}
+
+// mendRules adds what lacks before it removes what is foreign.
+func (s *state) mendRules() (out []step) {
+	for _, k := range s.lackingRules() {
+		out = append(out, step{k.request(), []error{unix.EEXIST}})
+	}
+	for _, r := range s.strangeRules() {
+		out = append(out, step{newRequest(unix.RTM_DELRULE, flagsAct, []byte(r.message)), gone})
+	}
+	return out
+}
+
+// request adds the rule as the kernel makes it.
+func (k kernelRule) request() *request {
+	fixed := make([]byte, ruleHeaderSize)
+	fixed[0], fixed[4], fixed[7] = k.family, byte(k.table), unix.FR_ACT_TO_TBL
+	return newRequest(unix.RTM_NEWRULE, flagsAct|unix.NLM_F_CREATE|unix.NLM_F_EXCL, fixed).u32(unix.FRA_PRIORITY, k.priority).
+		u32(unix.FRA_TABLE, k.table).attr(unix.FRA_PROTOCOL, unix.RTPROT_KERNEL)
+}
+
+// dumpRules is of one family.
+func dumpRules(family byte) *request {
+	fixed := make([]byte, ruleHeaderSize)
+	fixed[0] = family
+	return newRequest(unix.RTM_GETRULE, flagsDump, fixed)
+}
+
+// parseRule reads a fib_rule_hdr; ok is false for other families.
+func parseRule(m message) (r ruleEntry, ok bool, err error) {
+	if len(m.data) < ruleHeaderSize {
+		return r, false, errShort
+	}
+	h := m.data[:ruleHeaderSize]
+	r = ruleEntry{family: h[0], table: uint32(h[4]), message: strings.Clone(string(m.data))}
+	r.plain = h[1] == 0 && h[2] == 0 && h[3] == 0 && h[7] == unix.FR_ACT_TO_TBL && u32(h[8:]) == 0
+	err = eachAttribute(m.data, ruleHeaderSize, func(kind uint16, v []byte) {
+		switch kind {
+		case unix.FRA_PRIORITY:
+			r.priority = u32(v)
+		case unix.FRA_TABLE:
+			r.table = u32(v)
+		case unix.FRA_PROTOCOL:
+			r.protocol = v[0]
+		case unix.FRA_SUPPRESS_PREFIXLEN, unix.FRA_SUPPRESS_IFGROUP: // -1: nothing is suppressed
+			r.plain = r.plain && u32(v) == ^uint32(0)
+		case unix.FRA_PAD:
+		default:
+			r.plain = false
+		}
+	})
+	return r, err == nil && (r.family == unix.AF_INET || r.family == unix.AF_INET6), err
+}
+
+// readRules reads the rules of every family that the kernel has.
+func (s *space) readRules(fresh *state) error {
+	all := map[byte][]ruleEntry{}
+	for _, family := range fresh.families() {
+		err := s.conn.dump("routing rules", func() *request { return dumpRules(family) }, func() { all[family] = nil }, func(m message) {
+			if r, ok, err := parseRule(m); err == nil && ok && r.family == family {
+				all[family] = append(all[family], r)
+			}
+		})
+		if err != nil {
+			return err
+		}
+	}
+	fresh.rules = nil
+	for _, family := range fresh.families() {
+		fresh.rules = append(fresh.rules, all[family]...)
+	}
+	return nil
+}
