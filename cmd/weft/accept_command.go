@@ -32,12 +32,20 @@ func acceptCommand(s streams) *cli.Command {
 	})
 }
 
-// order writes an order to a node or the controllers; its time makes it a new one.
+// order writes an order to a node or the controllers; its time makes it a new one. It is written over what was read, so
+// that a copy of it that reaches etcd late is no second order.
 func order(ctx context.Context, st store, node, what string, now time.Time, out io.Writer) error {
-	t := etcdschema.NewTxn()
-	t.Put(etcdschema.OrderKey(node, what), etcdschema.Order{By: operator(), At: now.UTC()})
-	if _, _, err := st.Commit(ctx, t); err != nil {
-		return err
+	key := etcdschema.OrderKey(node, what)
+	for done := false; !done; {
+		old, _, err := st.Get(ctx, key)
+		if err != nil {
+			return err
+		}
+		t := etcdschema.NewTxn()
+		t.PutIf(key, old.ModRevision, etcdschema.Order{By: operator(), At: now.UTC()})
+		if _, done, err = st.Commit(ctx, t); err != nil {
+			return err
+		}
 	}
 	to := "host " + node
 	if node == etcdschema.ControlNode {

@@ -433,6 +433,17 @@ func (m *memoryEtcd) Commit(_ context.Context, t *etcdschema.Txn) (int64, bool, 
 	return m.revision, true, nil
 }
 
+// Get implements Store. The compares of transactions are a real etcd's matter.
+func (m *memoryEtcd) Get(_ context.Context, k etcdschema.Key) (etcdschema.Item, bool, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.away {
+		return etcdschema.Item{}, false, fmt.Errorf("etcd is away")
+	}
+	value, ok := m.actual[k.String()]
+	return etcdschema.Item{Key: k, Value: value, ModRevision: m.revision}, ok, nil
+}
+
 // KeepLive implements Store.
 func (m *memoryEtcd) KeepLive(ctx context.Context, _ string, _ time.Duration, _ any) error {
 	<-ctx.Done()

@@ -89,6 +89,7 @@ type Source interface {
 
 // Store is where the node reports.
 type Store interface {
+	Get(ctx context.Context, k etcdschema.Key) (item etcdschema.Item, ok bool, err error)
 	Commit(ctx context.Context, t *etcdschema.Txn) (revision int64, committed bool, err error)
 	KeepLive(ctx context.Context, node string, ttl time.Duration, v any) error
 }

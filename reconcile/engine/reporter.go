@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"log/slog"
 	"maps"
 	"slices"
@@ -25,6 +26,11 @@ type reporter struct {
 	store Store
 	node  string
 	log   *slog.Logger
+
+	// mod is the revision of the node's summary in etcd, known or to be read. Every transaction demands it, so that a copy
+	// of one that comes late changes nothing any more.
+	mod   int64
+	known bool
 
 	mu      sync.Mutex
 	summary *etcdschema.NodeReport
@@ -105,20 +111,41 @@ func (r *reporter) write(ctx context.Context) error {
 	if err != nil {
 		return err // a value that cannot be encoded never can: nothing is put back
 	}
-	for _, t := range txns {
-		if err := r.commit(ctx, t); err != nil {
-			r.putBack(summary, buckets)
-			return err
-		}
+	if err := r.commit(ctx, txns); err != nil {
+		r.known = false
+		r.putBack(summary, buckets)
+		return err
 	}
 	return nil
 }
 
-func (r *reporter) commit(ctx context.Context, t *etcdschema.Txn) error {
-	ctx, cancel := context.WithTimeout(ctx, reportTimeout)
-	defer cancel()
-	_, _, err := r.store.Commit(ctx, t)
-	return err
+var errOtherReport = errors.New("somebody else has written this node's report: is another weftd running in its name?")
+
+// commit writes the transactions one after the other. The last one writes the summary.
+func (r *reporter) commit(ctx context.Context, txns []*etcdschema.Txn) error {
+	summary := etcdschema.ActualNode(r.node)
+	if !r.known {
+		item, _, err := r.store.Get(ctx, summary)
+		if err != nil {
+			return err
+		}
+		r.mod, r.known = item.ModRevision, true
+	}
+	for i, t := range txns {
+		t.Require(summary, r.mod)
+		ctx, cancel := context.WithTimeout(ctx, reportTimeout)
+		revision, done, err := r.store.Commit(ctx, t)
+		cancel()
+		switch {
+		case err != nil:
+			return err
+		case !done:
+			return errOtherReport
+		case i == len(txns)-1:
+			r.mod = revision
+		}
+	}
+	return nil
 }
 
 // transactions encodes a report, in as few transactions as etcd's limits allow.
