@@ -167,13 +167,18 @@ func find[T any](b *Bed, m map[string]T, what, name string) (T, error) {
 	return v, nil
 }
 
-// Namespace finds the namespace that a name means: a guest, a host, "ctl" or "phys".
+// Namespace finds the namespace that a name means: a guest, a host, a member of etcd, "ctl" or "phys".
 func (b *Bed) Namespace(name string) (*Namespace, error) {
 	switch name {
 	case "ctl":
 		return b.ctl, nil
 	case "phys":
 		return b.phys, nil
+	}
+	for _, m := range b.etcd.members {
+		if m.Process.Name == "etcd "+name {
+			return m.Namespace, nil
+		}
 	}
 	if g, err := b.Guest(name); err == nil {
 		if g.machine != nil {

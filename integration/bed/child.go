@@ -8,10 +8,11 @@ import (
 
 // The names under which a bed's program starts itself again.
 const (
-	childEtcd     = "bed-etcd"
-	childUdhcpc   = "udhcpc-script"
-	childDhclient = "dhclient-script"
-	childExchange = "tcp-exchange"
+	childEtcd       = "bed-etcd"
+	childEtcdMember = "bed-etcd-member"
+	childUdhcpc     = "udhcpc-script"
+	childDhclient   = "dhclient-script"
+	childExchange   = "tcp-exchange"
 )
 
 // Child runs a part of the bed and exits when the program was started as one: an etcd, the script of a DHCP
@@ -22,6 +23,8 @@ func Child() {
 	switch filepath.Base(os.Args[0]) {
 	case childEtcd:
 		err = etcdMain(os.Args[1:])
+	case childEtcdMember:
+		err = etcdMemberMain(os.Args[1:])
 	case childUdhcpc:
 		err = udhcpcMain(os.Args)
 	case childDhclient:

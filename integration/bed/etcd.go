@@ -7,13 +7,15 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"strings"
 	"syscall"
 
 	"weft/etcdschema"
 	"weft/etcdschema/pki"
 )
 
-// Etcd is the bed's etcd: one member, a process of its own beside the controllers, on the management network.
+// Etcd is the bed's etcd: one member, a process of its own beside the controllers, on the management network; or several,
+// see Members.
 type Etcd struct {
 	Process *Process
 	bed     *Bed
@@ -22,6 +24,7 @@ type Etcd struct {
 	forward *forwarder
 	// authority has issued all certificates; nil without TLS.
 	authority *pki.Authority
+	members   []*Member // none while there is one
 }
 
 const etcdClientAddress = managementAddress + ":2379"
@@ -61,8 +64,15 @@ func (e *Etcd) Start(ctx context.Context) error {
 // Client is a client with all rights, usable from the bed's own program.
 func (e *Etcd) Client() *etcdschema.Client { return e.client }
 
-// Endpoint is the URL inside the management network.
+// Endpoint is the URL inside the management network, or the URLs of all members, separated by commas.
 func (e *Etcd) Endpoint() string {
+	if len(e.members) > 0 {
+		var urls []string
+		for _, m := range e.members {
+			urls = append(urls, "http://"+m.address)
+		}
+		return strings.Join(urls, ",")
+	}
 	if e.authority != nil {
 		return "https://" + etcdClientAddress
 	}
@@ -71,6 +81,9 @@ func (e *Etcd) Endpoint() string {
 
 // Snapshot stops etcd, copies its data under the name, and starts it again.
 func (e *Etcd) Snapshot(ctx context.Context, name string) error {
+	if len(e.members) > 0 {
+		return errors.New("bed: only an etcd of one member is kept and put back")
+	}
 	if err := e.Process.Stop(); err != nil {
 		return err
 	}

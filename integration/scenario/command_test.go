@@ -54,6 +54,7 @@ func commands() map[string]command {
 		"annotate":    annotate,
 		"as":          as,
 		"secure":      secure,
+		"etcd":        members,
 		"allocate":    allocate,
 		"unique":      unique,
 		"denied":      denied,

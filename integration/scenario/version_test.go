@@ -73,3 +73,11 @@ func secure(ts *testscript.TestScript, neg bool, args []string) {
 	b := of(ts).bed
 	ts.Check(b.Etcd().Secure(b.Context()))
 }
+
+// etcd N: etcd starts anew with N members e1…eN, each in a namespace of its own.
+func members(ts *testscript.TestScript, neg bool, args []string) {
+	positive(ts, neg, "etcd")
+	usage(ts, args, 1, 1, "etcd members")
+	b := of(ts).bed
+	ts.Check(b.Etcd().Members(b.Context(), number(ts, args[0])))
+}
