@@ -33,6 +33,8 @@ type Driver struct {
 	mu     sync.Mutex
 	spaces map[string]*space
 	watch  *watcher // while Watch runs
+	// dropped is what the borders have dropped so far, by the reason.
+	dropped map[string]uint64
 }
 
 // New makes a driver that has opened nothing yet. Call Close at the end.
@@ -43,7 +45,8 @@ func New(c Config) (*Driver, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	d := &Driver{config: c, versions: map[object.NATRole]string{}, spaces: map[string]*space{}}
+	d := &Driver{config: c, versions: map[object.NATRole]string{}, spaces: map[string]*space{},
+		dropped: map[string]uint64{}}
 	for _, role := range []object.NATRole{object.NATRouter, object.NATExternal} {
 		rules, err := ruleSetOf(role)
 		if err == nil {

@@ -102,6 +102,12 @@ func (v *view) deltaOne(floating netip.Addr, t target, d *delta) {
 			d.add = append(d.add, floatingElement(floating, t.fixed))
 		}
 	}
+	switch leads := t.fixed.IsValid() || len(t.ports) > 0; {
+	case leads && !v.leave[floating]:
+		d.add = append(d.add, leaveElement(floating))
+	case !leads && v.leave[floating]:
+		d.remove = append(d.remove, leaveElement(floating))
+	}
 	for s, to := range v.forwards[floating] {
 		if t.ports[s] != to {
 			d.remove = append(d.remove, forwardElement(floating, s, to))

@@ -20,13 +20,41 @@ type family struct {
 	fixedSet            string // map fixed → floating
 	forwardSet          string // map floating . protocol . port → address . port
 	sourceSet           string // map family → the namespace's own address
+	leaveSet            string // floating addresses of the namespace
+	// local are destinations that no router forwards to (RFC 3927 section 2.7), the transit addresses among them.
+	local netip.Prefix
+	// martians are sources that nobody outside can have.
+	martians []netip.Prefix
+	icmp     byte   // IPPROTO_…
+	next     uint32 // offset of the protocol, or next header
+	// errorChecksum is the offset of the checksum that covers the addresses of an ICMP error: the header's own, or ICMPv6's.
+	errorChecksum uint32
+	// errorTypes match the types of ICMP errors, one at a time.
+	errorTypes []icmpMatch
 }
 
 func families() []family {
 	return []family{
-		{"ip", unix.NFPROTO_IPV4, 4, 12, 16, object.TransitV4, "floating4", "fixed4", "forward4", "source4"},
-		{"ip6", unix.NFPROTO_IPV6, 16, 8, 24, object.TransitV6, "floating6", "fixed6", "forward6", "source6"},
+		{name: "ip", proto: unix.NFPROTO_IPV4, size: 4, source: 12, destination: 16, transit: object.TransitV4,
+			floatingSet: "floating4", fixedSet: "fixed4", forwardSet: "forward4", sourceSet: "source4", leaveSet: "leave4",
+			local:    netip.MustParsePrefix("169.254.0.0/16"),
+			martians: prefixes("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"),
+			icmp:     unix.IPPROTO_ICMP, next: 9, errorChecksum: 10,
+			errorTypes: []icmpMatch{{expr.CmpOpEq, 3}, {expr.CmpOpEq, 11}, {expr.CmpOpEq, 12}}},
+		{name: "ip6", proto: unix.NFPROTO_IPV6, size: 16, source: 8, destination: 24, transit: object.TransitV6,
+			floatingSet: "floating6", fixedSet: "fixed6", forwardSet: "forward6", sourceSet: "source6", leaveSet: "leave6",
+			local:    object.TransitV6,
+			martians: prefixes("::/96", "::ffff:0:0/96", "ff00::/8"),
+			icmp:     unix.IPPROTO_ICMPV6, next: 6, errorChecksum: 40 + 2,
+			errorTypes: []icmpMatch{{expr.CmpOpLt, 128}}},
 	}
+}
+
+func prefixes(list ...string) (all []netip.Prefix) {
+	for _, p := range list {
+		all = append(all, netip.MustParsePrefix(p))
+	}
+	return all
 }
 
 func familyOf(a netip.Addr) family {
@@ -77,6 +105,9 @@ func (f family) toOwn() []expr.Any {
 }
 
 func (f family) sourceIn(p netip.Prefix) []expr.Any { return f.inPrefix(f.source, expr.CmpOpEq, p) }
+func (f family) destinationIn(p netip.Prefix) []expr.Any {
+	return f.inPrefix(f.destination, expr.CmpOpEq, p)
+}
 func (f family) destinationNotIn(p netip.Prefix) []expr.Any {
 	return f.inPrefix(f.destination, expr.CmpOpNeq, p)
 }

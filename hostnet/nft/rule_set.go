@@ -31,36 +31,43 @@ type rule struct {
 
 // ruleSet is all of a role that is the same on every host.
 type ruleSet struct {
-	chains []chain
-	sets   []set
-	rules  []rule
+	counters []string
+	chains   []chain
+	sets     []set
+	rules    []rule
 }
 
 // chainsOfAll are the chains of both roles. What would go back to where it came from is dropped before it is translated.
 func chainsOfAll() []chain {
 	return []chain{
+		chainSource,
 		{"prerouting", "nat", unix.NF_INET_PRE_ROUTING, -100},
 		{"forward", "filter", unix.NF_INET_FORWARD, 0},
 		{"postrouting", "nat", unix.NF_INET_POST_ROUTING, 100},
+		chainLeave,
 	}
 }
 
 // ruleSetOf is what the table of a role is made of.
 func ruleSetOf(role object.NATRole) (ruleSet, error) {
-	bounce := rule{"forward", "from outside to outside: drop",
-		join(fromOutside(true), toOutside(true), []expr.Any{&expr.Verdict{Kind: expr.VerdictDrop}})}
+	s := ruleSet{counters: Reasons(), chains: chainsOfAll(), sets: hostSets(), rules: []rule{
+		{"forward", "from outside to outside: drop", join(fromOutside(true), toOutside(true), drop(counterBounce))}}}
 	switch role {
 	case object.NATRouter:
-		s := ruleSet{chains: chainsOfAll(), sets: append(hostSets(), mappingSets()...), rules: []rule{bounce}}
+		s.chains = append(s.chains, chainWithin)
+		s.sets = append(s.sets, mappingSets()...)
+		s.rules = append(s.rules, routerSources()...)
 		for _, f := range families() {
-			s.rules = append(s.rules, routerRules(f)...)
+			s.rules = append(append(s.rules, routerWithin(f)), routerRules(f)...)
 		}
+		s.rules = append(s.rules, routerLeave()...)
 		return s, nil
 	case object.NATExternal:
-		s := ruleSet{chains: chainsOfAll(), sets: hostSets(), rules: []rule{bounce}}
+		s.rules = append(s.rules, externalSources()...)
 		for _, f := range families() {
 			s.rules = append(s.rules, rule{"postrouting", f.name + ": transit address to the host's own",
 				join(f.is(), fromOutside(false), f.sourceIn(f.transit), f.destinationNotIn(f.transit), f.toOwn())})
+			s.rules = append(s.rules, externalLeave(f)...)
 		}
 		return s, nil
 	}
@@ -98,10 +105,7 @@ func fromOutside(yes bool) []expr.Any { return device(expr.MetaKeyIIFNAME, yes) 
 func toOutside(yes bool) []expr.Any   { return device(expr.MetaKeyOIFNAME, yes) }
 
 func device(key expr.MetaKey, yes bool) []expr.Any {
-	return []expr.Any{
-		&expr.Meta{Key: key, Register: unix.NFT_REG_1},
-		&expr.Lookup{SourceRegister: unix.NFT_REG_1, SetName: setOutside, Invert: !yes},
-	}
+	return join([]expr.Any{&expr.Meta{Key: key, Register: unix.NFT_REG_1}}, inSet(setOutside, yes))
 }
 
 // destinationTranslated is "ct status dnat" (IPS_DST_NAT, linux/netfilter/nf_conntrack_common.h).
@@ -124,6 +128,9 @@ func lookup(name string) []expr.Any {
 // requests are the messages that make the rule set in a table that has nothing yet.
 func (s ruleSet) requests() ([]request, error) {
 	var all []request
+	for _, name := range s.counters {
+		all = append(all, counterRequest(name))
+	}
 	for _, v := range s.sets {
 		all = append(all, v.create())
 	}
@@ -151,6 +158,16 @@ func (s ruleSet) version() (string, error) {
 		h.Write(r.append(nil, 0))
 	}
 	return hex.EncodeToString(h.Sum(nil)[:6]), nil
+}
+
+// counterRequest makes a counter of packets and bytes.
+func counterRequest(name string) request {
+	return request{kind: unix.NFT_MSG_NEWOBJ, flags: unix.NLM_F_CREATE, attributes: []attribute{
+		text(unix.NFTA_OBJ_TABLE, tableName),
+		text(unix.NFTA_OBJ_NAME, name),
+		number(unix.NFTA_OBJ_TYPE, unix.NFT_OBJECT_COUNTER),
+		nested(unix.NFTA_OBJ_DATA),
+	}}
 }
 
 func (c chain) create() request {

@@ -12,6 +12,7 @@ import (
 const (
 	tableName  = "weft"
 	setOutside = "outside" // the names of the outside devices
+	setRouted  = "routed"  // the families that are not translated
 	setSeal    = "seal"    // the digest of the table's structure, as the kernel showed it when it had been written
 )
 
@@ -29,6 +30,7 @@ type set struct {
 func hostSets() []set {
 	return []set{
 		{name: setOutside, key: nftables.TypeIFName},
+		{name: setRouted, key: nftables.TypeNFProto},
 		{"source4", nftables.TypeNFProto, nftables.TypeIPAddr},
 		{"source6", nftables.TypeNFProto, nftables.TypeIP6Addr},
 		{name: setSeal, key: nftables.MustConcatSetType(nftables.TypeMark, nftables.TypeMark, nftables.TypeMark, nftables.TypeMark)},
@@ -47,6 +49,7 @@ func mappingSets() []set {
 	return []set{
 		{"floating4", v4, v4}, {"floating6", v6, v6}, {"fixed4", v4, v4}, {"fixed6", v6, v6},
 		{"forward4", key(v4), data(v4)}, {"forward6", key(v6), data(v6)},
+		{name: "leave4", key: v4}, {name: "leave6", key: v6},
 	}
 }
 
@@ -128,6 +131,12 @@ func floatingElement(floating, fixed netip.Addr) element {
 func fixedElement(fixed, floating netip.Addr) element {
 	return element{familyOf(fixed).fixedSet, addressBytes(fixed), addressBytes(floating)}
 }
+
+func leaveElement(floating netip.Addr) element {
+	return element{set: familyOf(floating).leaveSet, key: addressBytes(floating)}
+}
+
+func routedElement(f family) element { return element{set: setRouted, key: string([]byte{f.proto})} }
 
 func sourceElement(a netip.Addr) element {
 	return element{familyOf(a).sourceSet, string([]byte{familyOf(a).proto}), addressBytes(a)}

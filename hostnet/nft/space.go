@@ -29,6 +29,8 @@ type space struct {
 	reached chan struct{} // closed when the view has changed its generation
 	cuts    []cut         // connections still to be cut
 	stop    context.CancelFunc
+
+	counted map[string]uint64 // the counters as last read; of the driver's lock
 }
 
 // openSpace opens a socket in the namespace and reads nothing yet.

@@ -114,7 +114,7 @@ func (s *space) tryRebuild(ctx context.Context, want *object.NATTable, version s
 		elements = append(elements, e)
 	}
 	if want.Role == object.NATRouter {
-		elements = append(elements, before.elements()...)
+		elements = append(elements, before.restored()...)
 	}
 	batch = append(batch, elementRequests(unix.NFT_MSG_NEWSETELEM, elements)...)
 	if err := s.ctl.transact(ctx, before.generation, batch); err != nil {

@@ -33,6 +33,12 @@ func (v *view) table(namespace string, versions map[object.NATRole]string) (*obj
 		switch e.set {
 		case setOutside:
 			outside = append(outside, readText([]byte(e.key)))
+		case setRouted:
+			if e == routedElement(families()[1]) {
+				t.RoutedIPv6 = true
+			} else {
+				outside = append(outside, "(alien routed family)")
+			}
 		case setSeal:
 			seals = append(seals, e.key)
 		case "source4", "source6":
@@ -67,6 +73,9 @@ func hostElements(t *object.NATTable) map[element]bool {
 	all := map[element]bool{outsideElement(t.Outside): true}
 	for _, a := range t.Sources {
 		all[sourceElement(a)] = true
+	}
+	if t.RoutedIPv6 {
+		all[routedElement(families()[1])] = true
 	}
 	return all
 }

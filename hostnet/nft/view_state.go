@@ -20,6 +20,7 @@ type view struct {
 	floating map[netip.Addr]netip.Addr                 // floating → fixed
 	fixed    map[netip.Addr]netip.Addr                 // fixed → floating
 	forwards map[netip.Addr]map[service]netip.AddrPort // floating → …
+	leave    map[netip.Addr]bool                       // floating addresses that packets may leave as
 	// The other way round: all floating addresses of a fixed one, all fixed addresses that leave as a floating one.
 	leadTo   map[netip.Addr]map[netip.Addr]bool
 	leavesAs map[netip.Addr]map[netip.Addr]bool
@@ -29,8 +30,8 @@ func newView() *view {
 	return &view{
 		sets: map[string]string{}, small: map[element]bool{},
 		floating: map[netip.Addr]netip.Addr{}, fixed: map[netip.Addr]netip.Addr{},
-		forwards: map[netip.Addr]map[service]netip.AddrPort{},
-		leadTo:   map[netip.Addr]map[netip.Addr]bool{}, leavesAs: map[netip.Addr]map[netip.Addr]bool{},
+		forwards: map[netip.Addr]map[service]netip.AddrPort{}, leave: map[netip.Addr]bool{},
+		leadTo: map[netip.Addr]map[netip.Addr]bool{}, leavesAs: map[netip.Addr]map[netip.Addr]bool{},
 	}
 }
 
@@ -61,7 +62,9 @@ func (v *view) put(e element, present bool, t *touched) {
 		v.putFixed(readAddress(e.key), readAddress(e.value), present, t)
 	case "forward4", "forward6":
 		v.putForward(e, present, t)
-	case setOutside, setSeal, "source4", "source6":
+	case "leave4", "leave6":
+		v.putLeave(readAddress(e.key), present, t)
+	case setOutside, setRouted, setSeal, "source4", "source6":
 		if v.small[e] == present {
 			return
 		}
@@ -129,6 +132,18 @@ func (v *view) putForward(e element, present bool, t *touched) {
 	}
 }
 
+func (v *view) putLeave(floating netip.Addr, present bool, t *touched) {
+	if !floating.IsValid() || v.leave[floating] == present {
+		return
+	}
+	t.mapping(floating)
+	if present {
+		v.leave[floating] = true
+	} else {
+		delete(v.leave, floating)
+	}
+}
+
 func link(index map[netip.Addr]map[netip.Addr]bool, from, to netip.Addr) {
 	if index[from] == nil {
 		index[from] = map[netip.Addr]bool{}
@@ -161,7 +176,8 @@ func lowestOf(all func(func(netip.Addr) bool)) (low netip.Addr) {
 // the unspecified address as its fixed one, so that it differs from every desired one.
 func (v *view) mapping(namespace string, floating netip.Addr) (*object.NATMapping, bool) {
 	fixed, services, leaves := v.floating[floating], v.forwards[floating], v.leavesAs[floating]
-	if !fixed.IsValid() && len(services) == 0 && len(leaves) == 0 {
+	leads := fixed.IsValid() || len(services) > 0
+	if !leads && len(leaves) == 0 && !v.leave[floating] {
 		return nil, false
 	}
 	m := &object.NATMapping{Namespace: namespace, Floating: floating, Fixed: fixed, Forwards: rangesOf(services)}
@@ -169,7 +185,7 @@ func (v *view) mapping(namespace string, floating netip.Addr) (*object.NATMappin
 	if fixed.IsValid() && v.lowest(fixed) == floating {
 		expected = 1
 	}
-	if len(leaves) != expected || expected == 1 && !leaves[fixed] {
+	if len(leaves) != expected || expected == 1 && !leaves[fixed] || v.leave[floating] != leads {
 		m.Fixed = netip.IPv4Unspecified()
 	}
 	return m, true
@@ -187,12 +203,27 @@ func (v *view) floatings() map[netip.Addr]bool {
 	for a := range v.leavesAs {
 		all[a] = true
 	}
+	maps.Copy(all, v.leave)
 	return all
 }
 
 // elements are all elements of the view that belong to mappings.
-func (v *view) elements() []element {
-	all := make([]element, 0, len(v.floating)+len(v.fixed))
+func (v *view) elements() []element { return v.elementsWith(v.leave) }
+
+// restored are the elements that a table made anew shall have: whatever leads to somebody may leave.
+func (v *view) restored() []element {
+	leave := map[netip.Addr]bool{}
+	for f := range v.floating {
+		leave[f] = true
+	}
+	for f := range v.forwards {
+		leave[f] = true
+	}
+	return v.elementsWith(leave)
+}
+
+func (v *view) elementsWith(leave map[netip.Addr]bool) []element {
+	all := make([]element, 0, len(v.floating)+len(v.fixed)+len(leave))
 	for f, x := range v.floating {
 		all = append(all, floatingElement(f, x))
 	}
@@ -203,6 +234,9 @@ func (v *view) elements() []element {
 		for s, to := range services {
 			all = append(all, forwardElement(f, s, to))
 		}
+	}
+	for f := range leave {
+		all = append(all, leaveElement(f))
 	}
 	return all
 }
@@ -225,6 +259,11 @@ func (v *view) since(old *view) *touched {
 	compare(old.fixed, v.fixed, byFixed)
 	compare(v.fixed, old.fixed, byFixed)
 	for _, pair := range [][2]*view{{old, v}, {v, old}} {
+		for f := range pair[0].leave {
+			if !pair[1].leave[f] {
+				t.mapping(f)
+			}
+		}
 		for f, services := range pair[0].forwards {
 			if !maps.Equal(services, pair[1].forwards[f]) {
 				t.mapping(f)

@@ -115,7 +115,9 @@ type NATTable struct {
 	Outside   string // the device towards the external network: the transit device in a router's namespace
 	// Sources are the addresses that traffic without a floating address leaves as, at most one for each family.
 	Sources []netip.Addr
-	After   []Key
+	// RoutedIPv6 says that IPv6 is not translated: what leaves has a guest's own address.
+	RoutedIPv6 bool
+	After      []Key
 }
 
 // TransitV4 and TransitV6 are where the addresses lie by which the routers' namespaces of a host reach its external ones:
@@ -296,6 +298,7 @@ func (t *NATTable) Diff(observed Object) []Difference {
 	d.field("role", o.Role, t.Role)
 	d.field("outside", o.Outside, t.Outside)
 	d.set("sources", texts(o.Sources), texts(t.Sources))
+	d.field("routed IPv6", o.RoutedIPv6, t.RoutedIPv6)
 	return d
 }
 

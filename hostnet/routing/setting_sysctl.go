@@ -23,8 +23,8 @@ type setting struct {
 
 // settings are those of every namespace of ours, in the order in which they are written: forwarding resets others.
 //
-// Reverse path filtering is off: traffic between networks is routed where it starts, so that a router sees one direction of
-// a connection only, and who may send as whom is decided at the guest's own port already.
+// The kernel's reverse path filter is off: it has none for IPv6, and tells nobody what it dropped. The rules of hostnet/nft
+// have one for both families.
 var settings = []setting{
 	{file: "ipv4/ip_forward", value: "1"},
 	{file: "ipv6/conf/%s/forwarding", value: "1"},

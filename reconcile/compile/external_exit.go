@@ -51,7 +51,7 @@ func (c compiler) addExit(b *Builder, s Site, fabric Fabric, n *desired.Network,
 		After: []object.Key{veth.Key()}}
 	b.Add(addresses)
 	nat := &object.NATTable{OwnerUID: e.owner, Namespace: e.namespace, Role: object.NATExternal, Outside: externalDevice,
-		Sources: e.leg.Addresses, After: []object.Key{veth.Key()}}
+		Sources: e.leg.Addresses, RoutedIPv6: e.gateway.RoutedIPv6, After: []object.Key{veth.Key()}}
 	b.Add(nat)
 	for _, via := range e.gateway.NextHops {
 		b.Add(&object.Route{OwnerUID: e.owner, Namespace: e.namespace, Destination: everything(via.Addr), Via: via.Addr,

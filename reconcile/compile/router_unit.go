@@ -103,7 +103,7 @@ func (c compiler) transit(b *Builder, s Site, fabric Fabric, r *desired.Router) 
 		Sources: hostParts(ours), After: []object.Key{veth.Key()}}
 	b.Add(nat)
 	if e.gateway.RoutedIPv6 {
-		nat.Sources = nat.Sources[:1]
+		nat.Sources, nat.RoutedIPv6 = nat.Sources[:1], true
 		addRouted(b, r, external, peer, ours[1].Addr())
 	}
 	for _, gateway := range hostParts(theirs) {

@@ -76,7 +76,7 @@ func openDrivers(ctx context.Context, c Config, registry *prometheus.Registry) (
 	if err != nil {
 		return nil, nil, errors.Join(err, closeAll(), exchange.Close())
 	}
-	routers, closeRouters, err := openRouters(c)
+	routers, closeRouters, err := openRouters(c, registry)
 	if err != nil {
 		return nil, nil, errors.Join(err, closeAll(), exchange.Close())
 	}
@@ -94,7 +94,7 @@ func openDrivers(ctx context.Context, c Config, registry *prometheus.Registry) (
 }
 
 // openRouters opens the drivers of what is in network namespaces of ours. Both look into the same directory of names.
-func openRouters(c Config) (drivers []engine.Driver, closeAll func() error, err error) {
+func openRouters(c Config, registry *prometheus.Registry) (drivers []engine.Driver, closeAll func() error, err error) {
 	directory, err := netns.OpenDirectory(c.NetnsDir)
 	if err != nil {
 		return nil, nil, err
@@ -107,6 +107,7 @@ func openRouters(c Config) (drivers []engine.Driver, closeAll func() error, err 
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("driver nft: %w", err), inside.Close(), directory.Close())
 	}
+	registry.MustRegister(newBorderCounters(nat.Dropped))
 	return []engine.Driver{inside, nat}, func() error { return errors.Join(nat.Close(), inside.Close(), directory.Close()) }, nil
 }
 

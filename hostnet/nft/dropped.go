@@ -1,0 +1,75 @@
+package nft
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// Attributes of a counter (linux/netfilter/nf_tables.h): NFTA_COUNTER_PACKETS, of eight bytes.
+const counterPackets = 2
+
+// Dropped says how many packets the borders of all namespaces have dropped since the driver began, by the reason. A namespace
+// that goes takes along what was not read of it. A namespace that cannot be read is left out until the next call.
+func (d *Driver) Dropped(ctx context.Context) map[string]uint64 {
+	for _, name := range d.open() {
+		s := d.known(name)
+		if s == nil {
+			continue
+		}
+		now, err := s.ctl.readCounters(ctx)
+		if err != nil {
+			if !isGone(err) && ctx.Err() == nil {
+				d.config.Logger.Debug("counters of a network namespace not read", "namespace", name, "error", err)
+			}
+			continue
+		}
+		d.mu.Lock()
+		for reason, n := range now {
+			d.dropped[reason] += since(s.counted[reason], n)
+		}
+		s.counted = now
+		d.mu.Unlock()
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	all := map[string]uint64{}
+	for _, reason := range Reasons() {
+		all[reason] = d.dropped[reason]
+	}
+	return all
+}
+
+// since is how far a counter has come; one that is lower than before has begun anew with its table.
+func since(before, now uint64) uint64 {
+	if now < before {
+		return now
+	}
+	return now - before
+}
+
+// readCounters reads the packets of each counter of the table; none when there is no table.
+func (c *control) readCounters(ctx context.Context) (map[string]uint64, error) {
+	counts := map[string]uint64{}
+	r := request{kind: unix.NFT_MSG_GETOBJ, flags: unix.NLM_F_DUMP, attributes: []attribute{
+		text(unix.NFTA_OBJ_TABLE, tableName), number(unix.NFTA_OBJ_TYPE, unix.NFT_OBJECT_COUNTER)}}
+	err := c.ask(ctx, r, func(m syscall.NetlinkMessage) error {
+		a, err := attributesOf(m)
+		if err != nil || !ofOurTable(m, a[unix.NFTA_OBJ_TABLE]) {
+			return err
+		}
+		return parseAttributes(a[unix.NFTA_OBJ_DATA], func(kind uint16, b []byte) error {
+			if kind == counterPackets && len(b) == 8 {
+				counts[readText(a[unix.NFTA_OBJ_NAME])] = binary.BigEndian.Uint64(b)
+			}
+			return nil
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read counters: %w", err)
+	}
+	return counts, nil
+}
