@@ -96,15 +96,18 @@ func repeat(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[3]), []byte(out.String()), 0o644))
 }
 
-// remember NAME REGEXP: sets an environment variable to what the first group matches in the last command's stdout.
+// remember NAME… REGEXP: sets environment variables to what the groups match in the last command's stdout, in their order.
 func remember(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "remember")
-	usage(ts, args, 2, 2, "remember variable regexp")
-	re, err := regexp.Compile("(?m)" + args[1])
+	usage(ts, args, 2, 20, "remember variable… regexp")
+	names, pattern := args[:len(args)-1], args[len(args)-1]
+	re, err := regexp.Compile("(?m)" + pattern)
 	ts.Check(err)
 	found := re.FindStringSubmatch(ts.ReadFile("stdout"))
-	if len(found) < 2 {
-		ts.Fatalf("remember: %s is not in the output", fmt.Sprintf("%q", args[1]))
+	if len(found) < 1+len(names) {
+		ts.Fatalf("remember: %s is not in the output", fmt.Sprintf("%q", pattern))
 	}
-	ts.Setenv(args[0], found[1])
+	for i, name := range names {
+		ts.Setenv(name, found[1+i])
+	}
 }
