@@ -82,12 +82,8 @@ func (b *Bed) reserve(name string) (n int, err error) {
 	return b.numbered - 1, nil
 }
 
-// cable makes eth0 and eth1. The userspace datapath takes its frames beside the kernel's own stack, which the kernel
-// datapath would not do: so the host's stack is told to be silent on every other device, else it would answer guests.
+// cable makes eth0 and eth1. Nothing is told to be silent: that is for weftd.
 func (h *Host) cable(n int) error {
-	if err := h.Sysctl("net.ipv6.conf.default.disable_ipv6", "1"); err != nil {
-		return err
-	}
 	b := h.bed
 	if err := b.veth(h.Namespace, "eth0", b.ctl, h.Name); err != nil {
 		return err
@@ -109,10 +105,7 @@ func (h *Host) cable(n int) error {
 			return err
 		}
 	}
-	if err := h.Sysctl("net.ipv4.conf.eth1.arp_ignore", "8"); err != nil {
-		return err
-	}
-	return h.Sysctl("net.ipv4.conf.default.arp_ignore", "8")
+	return nil
 }
 
 // registerWeftd says how the host's weftd is run.

@@ -55,7 +55,7 @@ type change struct {
 	kinds            string // of the objects, in order
 }
 
-const fullPort = "ovs-port flow-set qdisc link dhcp-binding ra-binding announcement"
+const fullPort = "ovs-port flow-set silent-device qdisc link dhcp-binding ra-binding announcement"
 
 func link(in compile.Input, name string, f func(*object.LinkFacts)) {
 	l := in.Facts.Links[name]
@@ -93,40 +93,40 @@ func TestHostUnit(t *testing.T) {
 	k := key(desired.KindHost, hostUID)
 	unplugged := func(in compile.Input) { delete(in.Facts.Interfaces, "eth1") }
 	for _, c := range []change{
-		{name: "as is", make: func(compile.Input) {}, key: k, kinds: "bridge uplink link flow-set"},
-		{name: "address", key: k, refused: "uplink eth1 of physical network rack carries address 203.0.113.5/24", kinds: "bridge flow-set",
+		{name: "as is", make: func(compile.Input) {}, key: k, kinds: "host-filter bridge silent-device uplink silent-device link flow-set"},
+		{name: "address", key: k, refused: "uplink eth1 of physical network rack carries address 203.0.113.5/24", kinds: "host-filter bridge silent-device flow-set",
 			make: func(in compile.Input) {
 				unplugged(in)
 				link(in, "eth1", func(l *object.LinkFacts) { l.Addresses = []netip.Prefix{netip.MustParsePrefix("203.0.113.5/24")} })
 			}},
-		{name: "road to etcd", key: k, refused: "eth0 of physical network rack carries the road to etcd and address 192.0.2.11/24", kinds: "bridge flow-set",
+		{name: "road to etcd", key: k, refused: "eth0 of physical network rack carries the road to etcd and address 192.0.2.11/24", kinds: "host-filter bridge silent-device flow-set",
 			make: func(in compile.Input) { in.Slice.Host.Uplinks[0].Interface = "eth0" }},
-		{name: "default route", key: k, refused: "carries the default route", kinds: "bridge flow-set",
+		{name: "default route", key: k, refused: "carries the default route", kinds: "host-filter bridge silent-device flow-set",
 			make: func(in compile.Input) {
 				unplugged(in)
 				link(in, "eth1", func(l *object.LinkFacts) { l.DefaultRoute = true })
 			}},
-		{name: "enslaved", key: k, refused: "is enslaved to bond0", kinds: "bridge flow-set",
+		{name: "enslaved", key: k, refused: "is enslaved to bond0", kinds: "host-filter bridge silent-device flow-set",
 			make: func(in compile.Input) {
 				unplugged(in)
 				link(in, "eth1", func(l *object.LinkFacts) { l.Master = "bond0" })
 			}},
-		{name: "other bridge", key: k, refused: "is a port of OVS bridge br-ex", kinds: "bridge flow-set",
+		{name: "other bridge", key: k, refused: "is a port of OVS bridge br-ex", kinds: "host-filter bridge silent-device flow-set",
 			make: func(in compile.Input) { iface(in, "eth1", func(i *object.InterfaceFacts) { i.Bridge = "br-ex" }) }},
-		{name: "ours already and addressed", key: k, pending: "is in use by guests but carries address", kinds: "bridge uplink link flow-set",
+		{name: "ours already and addressed", key: k, pending: "is in use by guests but carries address", kinds: "host-filter bridge silent-device uplink link flow-set",
 			make: func(in compile.Input) {
 				link(in, "eth1", func(l *object.LinkFacts) { l.Addresses = []netip.Prefix{netip.MustParsePrefix("203.0.113.5/24")} })
 			}},
-		{name: "not plugged yet", key: k, pending: "waits for an OpenFlow port number", kinds: "bridge uplink link flow-set", make: unplugged},
-		{name: "missing", key: k, pending: "waits for the interface to appear", kinds: "bridge flow-set",
+		{name: "not plugged yet", key: k, pending: "waits for an OpenFlow port number", kinds: "host-filter bridge silent-device uplink silent-device link flow-set", make: unplugged},
+		{name: "missing", key: k, pending: "waits for the interface to appear", kinds: "host-filter bridge silent-device flow-set",
 			make: func(in compile.Input) { delete(in.Facts.Links, "eth1") }},
-		{name: "hostile name", key: k, refused: "no interface name may have", kinds: "bridge flow-set",
+		{name: "hostile name", key: k, refused: "no interface name may have", kinds: "host-filter bridge silent-device flow-set",
 			make: func(in compile.Input) { in.Slice.Host.Uplinks[0].Interface = "eth1;reboot" + "\n" }},
-		{name: "second with the same interface", key: k, refused: "is the uplink of physical network rack already", kinds: "bridge uplink link flow-set",
+		{name: "second with the same interface", key: k, refused: "is the uplink of physical network rack already", kinds: "host-filter bridge silent-device uplink silent-device link flow-set",
 			make: func(in compile.Input) {
 				in.Slice.Host.Uplinks = append(in.Slice.Host.Uplinks, desired.Uplink{PhysicalNetwork: "other", Interface: "eth1"})
 			}},
-		{name: "foreign bridge", key: k, refused: "bridge br-int is not Weft's: made by others", kinds: "",
+		{name: "foreign bridge", key: k, refused: "bridge br-int is not Weft's: made by others", kinds: "host-filter",
 			make: func(in compile.Input) { in.Facts.ForeignBridges = map[string]string{"br-int": "made by others"} }},
 		{name: "unknown driver", key: k, refused: `driver "tokenring"`, kinds: "",
 			make: func(in compile.Input) { in.Slice.Host.Driver = "tokenring" }},
@@ -172,15 +172,15 @@ func TestPortUnit(t *testing.T) {
 	for _, c := range []change{
 		{name: "as is", make: func(compile.Input) {}, key: web, kinds: fullPort},
 		{name: "waits", make: func(compile.Input) {}, key: blue, pending: `waits for device tapblue or an OVS interface with iface-id "if-tapblue"`},
-		{name: "no OpenFlow port yet", key: web, pending: "waits for an OpenFlow port number of tapweb", kinds: "ovs-port qdisc",
+		{name: "no OpenFlow port yet", key: web, pending: "waits for an OpenFlow port number of tapweb", kinds: "ovs-port silent-device qdisc",
 			make: func(in compile.Input) { delete(in.Facts.Interfaces, "tapweb") }},
-		{name: "OVS error", key: web, pending: `OVS says "could not open"`, kinds: "ovs-port qdisc",
+		{name: "OVS error", key: web, pending: `OVS says "could not open"`, kinds: "ovs-port silent-device qdisc",
 			make: func(in compile.Input) {
 				iface(in, "tapweb", func(i *object.InterfaceFacts) { i.OFPort, i.Error = 0, "could not open" })
 			}},
 		{name: "device gone", key: web, pending: "waits for device tapweb", make: func(in compile.Input) { delete(in.Facts.Links, "tapweb") }},
-		{name: "no network", key: web, pending: "waits for network", kinds: "ovs-port", make: func(in compile.Input) { delete(in.Slice.Networks, netRed) }},
-		{name: "no uplink", key: web, kinds: "ovs-port flow-set qdisc link dhcp-binding ra-binding", make: func(in compile.Input) { in.Slice.Host.Uplinks = nil }},
+		{name: "no network", key: web, pending: "waits for network", kinds: "ovs-port silent-device", make: func(in compile.Input) { delete(in.Slice.Networks, netRed) }},
+		{name: "no uplink", key: web, kinds: "ovs-port flow-set silent-device qdisc link dhcp-binding ra-binding", make: func(in compile.Input) { in.Slice.Host.Uplinks = nil }},
 		{name: "adopted", make: func(compile.Input) {}, key: db, kinds: fullPort},
 		{name: "adopted, no netdev", key: db, pending: "vnet7 is no netdev", kinds: "ovs-port flow-set announcement",
 			make: func(in compile.Input) { delete(in.Facts.Links, "vnet7") }},
@@ -204,7 +204,7 @@ func TestPortUnit(t *testing.T) {
 				p(in).Device = "bond0"
 				in.Facts.Links["bond0"] = object.LinkFacts{Kind: "bond"}
 			}},
-		{name: "device is a tap", key: web, pending: "OpenFlow port number", kinds: "ovs-port qdisc",
+		{name: "device is a tap", key: web, pending: "OpenFlow port number", kinds: "ovs-port silent-device qdisc",
 			make: func(in compile.Input) {
 				p(in).Device = "tap9"
 				in.Facts.Links["tap9"] = object.LinkFacts{Kind: "tuntap"}

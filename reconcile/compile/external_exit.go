@@ -45,7 +45,8 @@ func (c compiler) addExit(b *Builder, s Site, fabric Fabric, n *desired.Network,
 	}
 	b.Add(&object.Namespace{OwnerUID: e.owner, Name: e.namespace})
 	veth := &object.Veth{OwnerUID: e.owner, Namespace: e.namespace, Name: externalDevice, MAC: e.leg.MAC,
-		Peer: object.VethEnd{Name: e.leg.Device}, MTU: n.MTU, Threaded: s.userspace()}
+		Peer: object.VethEnd{Name: e.leg.Device}, MTU: n.MTU, Threaded: s.userspace(),
+		After: []object.Key{b.Silence(e.owner, e.leg.Device)}}
 	b.Add(veth)
 	addresses := &object.Addresses{OwnerUID: e.owner, Namespace: e.namespace, Device: externalDevice, Prefixes: e.gateway.Addresses,
 		After: []object.Key{veth.Key()}}

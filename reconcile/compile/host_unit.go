@@ -12,7 +12,15 @@ func (c compiler) host(b *Builder, h *desired.Host) {
 		b.Refuse("driver %s is not known to this version", quote(string(h.Driver)))
 		return
 	}
+	b.Add(&object.HostFilter{OwnerUID: h.UID})
 	f.Host(b, Site{compiler: c, Host: h})
+}
+
+// Silence keeps the host's own stack away from a device, and returns what must be in place before it is brought up.
+func (u *Builder) Silence(owner, device string) object.Key {
+	s := &object.SilentDevice{OwnerUID: owner, Device: device}
+	u.Add(s)
+	return s.Key()
 }
 
 // AddUplinkLink adds the state of an uplink's netdev: up, and with the MTU of its physical network at least. One with a

@@ -28,6 +28,7 @@ func (OpenVSwitch) Host(b *Builder, s Site) {
 		// In-band control would put hidden flows before ours.
 		Settings: []object.Setting{{Key: "disable-in-band", Value: "true"}},
 	})
+	b.Silence(h.UID, h.Bridge)
 	var ports []uint32
 	for i, wanted := range h.Uplinks {
 		up := s.uplink(h, i)
@@ -43,7 +44,12 @@ func (OpenVSwitch) Host(b *Builder, s Site) {
 		}
 		port := &object.Uplink{OwnerUID: h.UID, Bridge: h.Bridge, Device: wanted.Interface, PhysicalNetwork: wanted.PhysicalNetwork}
 		b.Add(port)
-		s.AddUplinkLink(b, wanted, port.Key())
+		after := []object.Key{port.Key()}
+		// An address that somebody put on an uplink of ours since may be what the host is reached by.
+		if uplinkCarries(s.facts.Links[wanted.Interface]) == "" {
+			after = append(after, b.Silence(h.UID, wanted.Interface))
+		}
+		s.AddUplinkLink(b, wanted, after...)
 		if up.ofport != 0 {
 			ports = append(ports, up.ofport)
 		}

@@ -26,6 +26,9 @@ func (c compiler) port(b *Builder, p *desired.Port) {
 	if plug.Device == "" {
 		return
 	}
+	if plug.Netdev {
+		plug.Up = append(plug.Up, b.Silence(p.UID, plug.Device))
+	}
 	if usable == nil {
 		b.Pend("%s", wait)
 		return

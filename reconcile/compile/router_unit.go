@@ -56,7 +56,7 @@ func (c compiler) routerLeg(b *Builder, s Site, fabric Fabric, r *desired.Router
 	}
 	namespace, inner, outer := RouterNamespace(r.UID), LegInner(n.UID), LegDevice(r.UID, n.UID)
 	veth := &object.Veth{OwnerUID: r.UID, Namespace: namespace, Name: inner, MAC: routerMAC(r),
-		Peer: object.VethEnd{Name: outer}, MTU: n.MTU, Threaded: s.userspace()}
+		Peer: object.VethEnd{Name: outer}, MTU: n.MTU, Threaded: s.userspace(), After: []object.Key{b.Silence(r.UID, outer)}}
 	b.Add(veth)
 	addresses := &object.Addresses{OwnerUID: r.UID, Namespace: namespace, Device: inner, Prefixes: leg.Addresses,
 		After: []object.Key{veth.Key()}}

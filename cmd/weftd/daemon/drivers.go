@@ -18,6 +18,7 @@ import (
 	"weft/hostnet/dhcp"
 	"weft/hostnet/frame"
 	"weft/hostnet/guard"
+	"weft/hostnet/hostfilter"
 	"weft/hostnet/netns"
 	"weft/hostnet/nft"
 	"weft/hostnet/ovs"
@@ -111,7 +112,7 @@ func openRouters(c Config, registry *prometheus.Registry) (drivers []engine.Driv
 	return []engine.Driver{inside, nat}, func() error { return errors.Join(nat.Close(), inside.Close(), directory.Close()) }, nil
 }
 
-// openBridges opens the drivers of the kernel's own bridges; with an error, those opened before it.
+// openBridges opens the drivers of the kernel's own bridges, and of what keeps the host's stack from them and from Open vSwitch's; with an error, those opened before it.
 func openBridges(c Config) ([]closer, error) {
 	bridges, err := bridge.New(bridge.Config{Logger: c.Logger})
 	if err != nil {
@@ -121,7 +122,11 @@ func openBridges(c Config) ([]closer, error) {
 	if err != nil {
 		return []closer{bridges}, fmt.Errorf("driver guard: %w", err)
 	}
-	return []closer{bridges, guards}, nil
+	filter, err := hostfilter.New(hostfilter.Config{Logger: c.Logger})
+	if err != nil {
+		return []closer{bridges, guards}, fmt.Errorf("driver hostfilter: %w", err)
+	}
+	return []closer{bridges, guards, filter}, nil
 }
 
 // exchangeCounters tell of what guests send to this host's servers.

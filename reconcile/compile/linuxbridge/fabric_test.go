@@ -67,8 +67,8 @@ func TestHostKeepsItsNIC(t *testing.T) {
 	t.Parallel()
 	u := compiled(t, site(), desired.KindHost, hostUID)
 	l := find[*object.Link](u)
-	if l == nil || l.Name != "eth0" || l.MTU != 9000 || find[*object.Guard](u) == nil || len(u.Objects) != 2 {
-		t.Errorf("the host's objects are %v", u.Objects)
+	if l == nil || l.Name != "eth0" || l.MTU != 9000 || find[*object.Guard](u) == nil || find[*object.HostFilter](u) == nil || len(u.Objects) != 3 {
+		t.Errorf("the host's objects are %v: its NIC must not be silent", u.Objects)
 	}
 }
 

@@ -32,7 +32,7 @@ func (Fabric) Network(b *compile.Builder, s compile.Site, n *desired.Network) {
 	addMembers(b, members)
 	device := &object.VLANDevice{
 		OwnerUID: n.UID, Name: vlan, Parent: w.nic, ID: n.SegmentationID, MTU: n.MTU,
-		After: []object.Key{{Kind: object.KindLink, Name: w.nic}},
+		After: []object.Key{{Kind: object.KindLink, Name: w.nic}, b.Silence(n.UID, vlan)},
 	}
 	b.Add(device)
 	b.Add(&object.BridgePort{

@@ -1,0 +1,119 @@
+// Package hostfilter keeps the host's own stack away from devices that are not its own: two nftables tables in the host's
+// namespace whose rules never change, and a set in each that lists the silent devices.
+//
+// Invariants: tables and sets are loaded as one transaction with all their elements, so there is no moment without; no other
+// table is touched; a restarted process knows what is there with no memory. The calling thread's network namespace is the only
+// one.
+package hostfilter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/google/nftables"
+	"github.com/mdlayher/netlink"
+
+	"weft/hostnet/object"
+)
+
+// Config is what the driver must be told.
+type Config struct {
+	// Program is the nft program's path; "nft" when empty.
+	Program string
+	Logger  *slog.Logger // slog.Default when nil
+}
+
+// Driver implements the engine's driver for object.KindHostFilter and object.KindSilentDevice.
+type Driver struct {
+	config Config
+	conn   *nftables.Conn
+
+	mu   sync.Mutex // of all below: the watch goroutine reads the host too
+	view view
+	// handles are those of our rules as they were last seen right; nil while nothing is known. The kernel never uses one twice.
+	handles  map[ruleID]bool
+	children map[uint32]bool // processes that loaded the tables for us
+}
+
+// receiveBuffer holds the kernel's answers to a large transaction, in bytes.
+const receiveBuffer = 8 << 20
+
+// New opens a netlink socket in the calling thread's network namespace. Call Close at the end.
+func New(c Config) (*Driver, error) {
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	if c.Program == "" {
+		c.Program = "nft"
+	}
+	conn, err := nftables.New(nftables.AsLasting(), nftables.WithSockOptions(func(conn *netlink.Conn) error {
+		return errors.Join(conn.SetReadBuffer(receiveBuffer), conn.SetWriteBuffer(receiveBuffer))
+	}))
+	if err != nil {
+		return nil, fmt.Errorf("open a netlink netfilter socket: %w", err)
+	}
+	return &Driver{config: c, conn: conn, view: view{devices: [2]map[string]bool{{}, {}}}, children: map[uint32]bool{}}, nil
+}
+
+// Close closes the driver's socket. Watch must have returned before.
+func (d *Driver) Close() error { return d.conn.CloseLasting() }
+
+// Name is "hostfilter".
+func (d *Driver) Name() string { return "hostfilter" }
+
+// Kinds are host-filter and silent-device.
+func (d *Driver) Kinds() []object.Kind {
+	return []object.Kind{object.KindHostFilter, object.KindSilentDevice}
+}
+
+// Sync reads tables, rules and sets.
+func (d *Driver) Sync(context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, err := d.refresh()
+	return err
+}
+
+// refresh replaces the view by what the kernel holds and lists the keys that differ. The caller holds the lock.
+func (d *Driver) refresh() ([]object.Key, error) {
+	fresh, err := d.read()
+	if err != nil {
+		return nil, err
+	}
+	changed := d.view.changed(fresh)
+	d.view = fresh
+	return changed, nil
+}
+
+// Observe returns the tables, and the devices that are silent in both.
+func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var found []object.Object
+	for _, k := range keys {
+		switch {
+		case k.Kind == object.KindHostFilter && d.view.exists:
+			found = append(found, &object.HostFilter{Faults: d.view.faults})
+		case k.Kind == object.KindSilentDevice && d.view.silent(k.Name):
+			found = append(found, &object.SilentDevice{Device: k.Name})
+		}
+	}
+	return found, nil
+}
+
+// Ours lists the tables and every device that either knows: nobody else has anything to say in them.
+func (d *Driver) Ours(context.Context) ([]object.Key, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if !d.view.exists {
+		return nil, nil
+	}
+	keys := []object.Key{(&object.HostFilter{}).Key()}
+	for _, name := range d.view.names() {
+		keys = append(keys, (&object.SilentDevice{Device: name}).Key())
+	}
+	return keys, nil
+}
