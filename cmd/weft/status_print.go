@@ -35,6 +35,7 @@ func (o clusterStatus) print(out io.Writer, all bool, now time.Time) error {
 				printable(n.Name), printable(n.Report.Held), printable(n.Name))
 		}
 	}
+	printSilent(out, o.Nodes)
 	return printPending(out, o.Pending, all, now)
 }
 

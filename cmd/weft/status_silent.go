@@ -1,0 +1,41 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+)
+
+// silentNamed is how many hosts are named that say nothing.
+const silentNamed = 5
+
+// printSilent says what is to be done about hosts that are not heard.
+func printSilent(out io.Writer, nodes []nodeStatus) {
+	var silent, never []string
+	for _, n := range nodes {
+		switch {
+		case n.Live:
+		case n.Report.At.IsZero():
+			never = append(never, n.Name)
+		default:
+			silent = append(silent, n.Name)
+		}
+	}
+	if len(silent) > 0 {
+		fmt.Fprintf(out, "\nsilent: %s: weftd does not run there, or does not reach etcd: `systemctl status weftd` there says which.\n"+
+			"  Guests there go on as they were; what is declared since waits.\n", namesOf(silent))
+	}
+	if len(never) > 0 {
+		fmt.Fprintf(out, "\nnever seen: %s: start weftd there with WEFT_NODE set to this name, and with a certificate for it.\n", namesOf(never))
+	}
+}
+
+// namesOf lists the first names, and how many more there are.
+func namesOf(names []string) string {
+	more := ""
+	if len(names) > silentNamed {
+		more = fmt.Sprintf(" and %d more", len(names)-silentNamed)
+		names = names[:silentNamed]
+	}
+	return printable(strings.Join(names, ", ")) + more
+}
