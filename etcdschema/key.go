@@ -150,6 +150,38 @@ func DeviceClaim(host, device string) Key {
 // RouterNetworkClaim is the claim of a network by the one router it is on.
 func RouterNetworkClaim(networkUID string) Key { return Key{"claim/router-network/" + networkUID} }
 
+// RoutedPrefixClaim is the claim of an IPv6 prefix, on an external network that routes IPv6, by the one router it is behind.
+func RoutedPrefixClaim(networkUID string, p netip.Prefix) Key {
+	return Key{"claim/prefix/" + networkUID + "/" + segment(p.Masked().String())}
+}
+
+// RoutedPrefixClaims are the claims of all prefixes on an external network.
+func RoutedPrefixClaims(networkUID string) Prefix { return Prefix{"claim/prefix/" + networkUID + "/"} }
+
+// RoutedPrefixGuard is written with every new claim of a prefix on the external network: keys of prefixes that overlap
+// differ, so only this makes two claims at once meet.
+func RoutedPrefixGuard(networkUID string) Key { return Key{"claim/prefix/" + networkUID + "/_guard"} }
+
+// ParseRoutedPrefixClaim reads the external network's uid and the prefix out of a claim key.
+func ParseRoutedPrefixClaim(k Key) (networkUID string, p netip.Prefix, ok bool) {
+	rest, found := strings.CutPrefix(k.path, "claim/prefix/")
+	if !found {
+		return "", netip.Prefix{}, false
+	}
+	uid, s, _ := strings.Cut(rest, "/")
+	p, err := netip.ParsePrefix(strings.Replace(s, "%2f", "/", 1))
+	if err != nil || RoutedPrefixClaim(uid, p) != k {
+		return "", netip.Prefix{}, false
+	}
+	return uid, p, true
+}
+
+// ParseRoutedPrefixGuard reads the external network's uid out of the guard of its prefixes.
+func ParseRoutedPrefixGuard(k Key) (networkUID string, ok bool) {
+	uid, _, found := strings.Cut(strings.TrimPrefix(k.path, "claim/prefix/"), "/")
+	return uid, found && k == RoutedPrefixGuard(uid)
+}
+
 // FixedClaim is the claim of a guest's address by the one floating address that stands for it.
 func FixedClaim(networkUID string, a model.Address) Key {
 	return Key{"claim/fixed/" + networkUID + "/" + a.String()}

@@ -2,6 +2,7 @@ package etcdschema
 
 import (
 	"hash/fnv"
+	"net/netip"
 	"time"
 
 	"weft/model"
@@ -162,7 +163,7 @@ type BucketReport struct {
 }
 
 // ClaimedReport is what the node uses that is neither a port's nor a centralized router's: its own MAC, its own addresses on
-// an external network, a floating address. Claims are rebuilt from it after a restore.
+// an external network, a floating address, the prefixes behind a router. Claims are rebuilt from it after a restore.
 type ClaimedReport struct {
 	For   string `json:"for"`             // as in Claim: "Host h1", "FloatingIP project/name"
 	Owner string `json:"owner,omitempty"` // uid; empty when it is the item's
@@ -170,6 +171,8 @@ type ClaimedReport struct {
 	Network   string          `json:"network,omitempty"`
 	MAC       model.MAC       `json:"mac,omitzero"`
 	Addresses []model.Address `json:"addresses,omitempty"`
+	// Prefixes of a router on the external network, which routes IPv6.
+	Prefixes []netip.Prefix `json:"prefixes,omitempty"`
 }
 
 // OwnerOf is the uid of who has claimed what is reported under the item's uid.

@@ -25,6 +25,9 @@ type NetworkSpec struct {
 type External struct {
 	// IPv6 says what becomes of guests' IPv6 addresses; ExternalIPv6Translate when empty.
 	IPv6 ExternalIPv6 `json:"ipv6,omitempty"`
+	// RoutedPrefixes limit, where IPv6 is routed, the prefixes of guests' networks and whose they may be; without them every
+	// prefix belongs to whoever declares it first. A prefix is always on one router of the external network only.
+	RoutedPrefixes []RoutedPrefix `json:"routedPrefixes,omitempty"`
 }
 
 // ExternalIPv6 says what becomes of guests' IPv6 addresses on an external network.

@@ -88,6 +88,7 @@ func (s *RouterSpec) validateRefs(c *refChecker) {
 		c.fail("spec.externalNetwork", "%s is no external network: give it spec.external, or name one that has it", id)
 	default:
 		add("spec.externalNetwork", id, n)
+		s.validateRouted(c, id, n)
 	}
 }
 

@@ -17,6 +17,9 @@ const (
 	MaxRoutes         = 27 // with a default route they still fit one DHCP option of 255 bytes (RFC 3442)
 	MaxPortAddresses  = 16
 	MaxRouterNetworks = 24   // with their claims they fit one transaction
+	MaxRouterPrefixes = 32   // of one router where IPv6 is routed; the same
+	MaxRoutedPrefixes = 64   // blocks of an external network
+	MaxRoutedProjects = 256  // per block
 	MaxPortForwards   = 48   // per floating address; the same
 	MaxForwardedPorts = 1024 // per forward: translated ranges become one element for each port
 	MaxVLANRanges     = 64

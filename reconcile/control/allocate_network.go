@@ -24,6 +24,9 @@ func (a *allocation) network(s *model.NetworkSpec) {
 			a.dhcpServer(fmt.Sprintf("spec.subnets[%d].dhcpServer", i), sub)
 		}
 	}
+	if guard := etcdschema.RoutedPrefixGuard(a.uid); !a.unclaimed(guard) {
+		a.want(guard)
+	}
 	a.keepUsed(s)
 	a.keepRouted(s)
 }

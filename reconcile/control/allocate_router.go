@@ -18,6 +18,7 @@ func (a *allocation) router(s *model.RouterSpec) {
 			a.demand(fmt.Sprintf("spec.networks[%d]", i), etcdschema.RouterNetworkClaim(n.UID), id.String())
 		}
 	}
+	a.claimPrefixes(s)
 	if s.Mode() == model.GatewayCentralized {
 		a.central(s)
 	}
@@ -48,6 +49,8 @@ func (a *allocation) keepRouted(s *model.NetworkSpec) {
 	if was := a.previous.Object.Spec.(*model.NetworkSpec); reflect.DeepEqual(was.Subnets, s.Subnets) && reflect.DeepEqual(was.External, s.External) {
 		return
 	}
+	a.claimForRouter(s)
+	a.keepApart(s)
 	lookup := func(id model.ID) (model.Object, bool) {
 		if id == a.id {
 			return a.object, true

@@ -25,6 +25,8 @@ type allocation struct {
 	result   etcdschema.Allocated
 	verdict  verdict
 	wanted   map[etcdschema.Key]struct{}
+	others   map[etcdschema.Key]claimant // of the wanted, those that are for another object
+	requires []etcdschema.Key            // what else must be as it was looked at
 }
 
 // obstacle says who stands in the way of claiming a key, if anybody does.
@@ -70,6 +72,18 @@ func (a *allocation) demand(field string, k etcdschema.Key, value string) {
 
 func (a *allocation) want(k etcdschema.Key) { a.wanted[k] = struct{}{} }
 
+// wantFor claims a key for somebody, perhaps another object.
+func (a *allocation) wantFor(k etcdschema.Key, who claimant) {
+	a.want(k)
+	if who.uid == a.uid {
+		return
+	}
+	if a.others == nil {
+		a.others = map[etcdschema.Key]claimant{}
+	}
+	a.others[k] = who
+}
+
 // keeps says that this incarnation may keep what it was allocated: the claim is its own, or was lost by a mistake and
 // taken by nobody since.
 func (a *allocation) keeps(k etcdschema.Key) bool {
@@ -99,6 +113,9 @@ func (a *allocation) ownerName(cl etcdschema.Claim) string {
 
 // settle makes the claims what the allocation wants: new ones bound, others released.
 func (a *allocation) settle(r *round) error {
+	for _, k := range a.requires {
+		r.require(k)
+	}
 	for k := range a.wanted {
 		if err := a.bind(r, k); err != nil {
 			return err
@@ -114,21 +131,37 @@ func (a *allocation) settle(r *round) error {
 }
 
 func (a *allocation) bind(r *round, k etcdschema.Key) error {
+	who, other := a.others[k]
+	if !other {
+		who = claimant{a.uid, a.id}
+	}
 	cl, ok := a.cache.claim(k)
-	if ok && cl.Owner == a.uid && cl.State == etcdschema.ClaimBound {
+	if ok && cl.Owner == who.uid && cl.State == etcdschema.ClaimBound {
 		return nil
 	}
 	a.wakeClaim(k)
-	_, err := r.put(k, etcdschema.Claim{Owner: a.uid, State: etcdschema.ClaimBound, Since: a.now(), For: a.id.String()}, true)
-	return err
+	if _, err := r.put(k, etcdschema.Claim{Owner: who.uid, State: etcdschema.ClaimBound, Since: a.now(), For: who.id.String()}, true); err != nil {
+		return err
+	}
+	if network, _, is := etcdschema.ParseRoutedPrefixClaim(k); is {
+		return a.guardPrefixes(r, network)
+	}
+	return nil
 }
 
+// release frees what the uid has claimed and is not wanted. Prefixes wait for a transaction of their own, unless the object
+// goes.
 func (a *allocation) release(r *round, uid string) error {
 	var gone []etcdschema.Key
 	for k := range a.cache.owned[uid] {
-		if _, wanted := a.wanted[k]; !wanted {
-			gone = append(gone, k)
+		if _, wanted := a.wanted[k]; wanted {
+			continue
 		}
+		if a.object.Spec != nil && spaceOf(k) == prefixSpace {
+			a.queue.add(unit{kind: unitOrphan, uid: uid})
+			continue
+		}
+		gone = append(gone, k)
 	}
 	return a.releaseKeys(r, gone)
 }
@@ -156,7 +189,7 @@ func (p *planner) releaseKeys(r *round, keys []etcdschema.Key) error {
 
 func isHeldSpace(k etcdschema.Key) bool {
 	switch spaceOf(k) {
-	case "address", "mac", "segment":
+	case "address", "mac", "segment", prefixSpace:
 		return true
 	}
 	return false

@@ -28,6 +28,7 @@ type Cache struct {
 	owned     index[string, etcdschema.Key] // claims by owner uid
 	addresses map[string]*addressSet        // claimed, by network uid
 	segments  map[string]*segmentSet        // claimed, by physical network
+	prefixes  map[string]*prefixSet         // claimed, by the uid of the external network
 
 	members map[model.ID]*members   // of networks
 	mapped  index[string, model.ID] // hosts by physical network
@@ -48,7 +49,7 @@ func NewCache() *Cache {
 		accepted: map[model.ID]*etcdschema.Accepted{}, ids: map[string]model.ID{},
 		wanting: index[model.ID, model.ID]{}, using: index[model.ID, model.ID]{},
 		owned: index[string, etcdschema.Key]{}, addresses: map[string]*addressSet{},
-		segments: map[string]*segmentSet{}, members: map[model.ID]*members{}, mapped: index[string, model.ID]{},
+		segments: map[string]*segmentSet{}, prefixes: map[string]*prefixSet{}, members: map[model.ID]*members{}, mapped: index[string, model.ID]{},
 		gateways: map[string]struct{}{}, nodes: map[string]*node{}, placed: index[desired.Key, string]{},
 	}
 }
@@ -177,6 +178,13 @@ func (c *Cache) indexClaim(k etcdschema.Key, e *entry, add bool) {
 	}
 	if network, a, ok := etcdschema.ParseAddressClaim(k); ok {
 		c.addressesOf(network).change(a.Addr, add)
+		return
+	}
+	if network, p, ok := etcdschema.ParseRoutedPrefixClaim(k); ok {
+		if c.prefixes[network] == nil {
+			c.prefixes[network] = &prefixSet{}
+		}
+		c.prefixes[network].change(p, add)
 		return
 	}
 	if physical, vlan, ok := etcdschema.ParseSegmentClaim(k); ok {

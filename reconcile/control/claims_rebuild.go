@@ -55,13 +55,15 @@ func (c *Cache) mayBeGateway(name string) bool {
 	return gateway || c.accepted[hostID(name)] == nil
 }
 
-// mayClaim says that what a node reports as claimed may be told by it: a floating address, or what is the host's own. A
+// mayClaim says that what a node reports as claimed may be told by it: a floating address, the prefixes behind a router, or what is the host's own. A
 // host is given back what it has claimed, so no node speaks for another.
 func (c *Cache) mayClaim(name, owner string, r etcdschema.ClaimedReport) bool {
 	id, known := c.ids[owner]
 	switch {
 	case known && id.Kind == model.KindHost, strings.HasPrefix(r.For, "Host "):
 		return r.For == hostID(name).String() && (!known || id == hostID(name))
+	case known && id.Kind == model.KindRouter:
+		return r.MAC.IsZero() && len(r.Addresses) == 0
 	case known:
 		return id.Kind == model.KindFloatingIP
 	}
@@ -92,11 +94,16 @@ func gatewayClaims(uid string, g etcdschema.GatewayReport, add func(k etcdschema
 
 // otherClaims are those of whoever has a MAC, or an address of each family on one network: a router, a host, a floating address.
 func otherClaims(owner string, c etcdschema.ClaimedReport, add func(k etcdschema.Key, owner, name string)) {
-	if !isUID(owner) || len(c.For) > maxReportedOwner || len(c.Addresses) > maxOwnAddresses {
+	if !isUID(owner) || len(c.For) > maxReportedOwner || len(c.Addresses) > maxOwnAddresses || len(c.Prefixes) > model.MaxRouterPrefixes {
 		return
 	}
 	if !c.MAC.IsZero() {
 		add(etcdschema.MACClaim(c.MAC), owner, c.For)
+	}
+	for _, p := range c.Prefixes {
+		if p.IsValid() && p.Addr().Is6() && isUID(c.Network) {
+			add(etcdschema.RoutedPrefixClaim(c.Network, p), owner, c.For)
+		}
 	}
 	for _, a := range c.Addresses {
 		if a.IsValid() && isUID(c.Network) {

@@ -221,6 +221,11 @@ func (l *loop) single(ctx context.Context, u unit) {
 func (l *loop) readAgain(ctx context.Context, keys []etcdschema.Key) error {
 	slices.SortFunc(keys, compareKeys)
 	for _, k := range slices.Compact(keys) {
+		if network, ok := etcdschema.ParseRoutedPrefixGuard(k); ok {
+			if err := l.readPrefixes(ctx, network); err != nil {
+				return err
+			}
+		}
 		it, ok, err := l.config.Client.Get(ctx, k)
 		if err != nil {
 			return err
@@ -234,6 +239,20 @@ func (l *loop) readAgain(ctx context.Context, keys []etcdschema.Key) error {
 			ev.Key, ev.ModRevision = k, l.cache.mod(k)
 		}
 		l.planner.apply(ev, l.own)
+	}
+	return nil
+}
+
+// readPrefixes brings all claims of prefixes on an external network up to date: who was faster has claimed another key.
+func (l *loop) readPrefixes(ctx context.Context, network string) error {
+	items, _, err := l.config.Client.List(ctx, etcdschema.RoutedPrefixClaims(network))
+	if err != nil {
+		return err
+	}
+	for _, it := range items {
+		if l.cache.mod(it.Key) != it.ModRevision {
+			l.planner.apply(etcdschema.Event{Item: it}, l.own)
+		}
 	}
 	return nil
 }

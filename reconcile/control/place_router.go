@@ -164,6 +164,9 @@ func (p *planner) resolveRouter(name string, router *etcdschema.Accepted) (*desi
 	} else if why := unroutable(p.cache, name, host.Object.Spec.(*model.HostSpec), router); why != "" {
 		return nil, why
 	}
+	if prefix, lacks := p.cache.unclaimedPrefix(router); lacks {
+		return nil, fmt.Sprintf("the router has no claim of %s", prefix)
+	}
 	item := &desired.Router{UID: router.UID, Project: router.Object.Metadata.Project, Name: router.Object.Metadata.Name}
 	if !isCentral(router) {
 		if why := p.hostReady(name, host, router, item); why != "" {

@@ -51,9 +51,13 @@ func (p *planner) item(r *round, name string, k desired.Key) error {
 	return nil
 }
 
-// orphan releases the claims of an owner that is neither accepted nor reported by any node.
+// orphan releases the claims of an owner that is neither accepted nor reported by any node, and a router's claims of
+// prefixes that are not behind it any more.
 func (p *planner) orphan(r *round, uid string) error {
-	if _, known := p.cache.ids[uid]; known || p.cache.reported(uid) {
+	if id, known := p.cache.ids[uid]; known {
+		return p.releasePrefixes(r, p.cache.accepted[id])
+	}
+	if p.cache.reported(uid) {
 		return nil
 	}
 	for id, a := range p.lost {

@@ -131,6 +131,9 @@ func (e *Engine) claimedReport(k desired.Key) (c etcdschema.ClaimedReport, ok bo
 			c.Addresses = append(c.Addresses, model.Address{Addr: p.Addr()})
 		}
 		return c, len(c.Addresses) > 0
+	case desired.KindRouter:
+		c = routedReport(s, s.Routers[k.UID])
+		return c, len(c.Prefixes) > 0
 	case desired.KindFloatingIP:
 		f := s.FloatingIPs[k.UID]
 		if f == nil {
@@ -140,6 +143,32 @@ func (e *Engine) claimedReport(k desired.Key) (c etcdschema.ClaimedReport, ok bo
 			Addresses: []model.Address{f.Address}}, true
 	}
 	return c, false
+}
+
+// routedReport is what a router has of an external network that routes IPv6: the prefixes of its legs.
+func routedReport(s *desired.Slice, r *desired.Router) (c etcdschema.ClaimedReport) {
+	if r == nil {
+		return c
+	}
+	c = etcdschema.ClaimedReport{For: "Router " + r.Project + "/" + r.Name, Network: r.External}
+	var gateway *desired.NodeGateway
+	if n := s.Networks[r.External]; n != nil {
+		gateway = n.Gateway
+	}
+	if r.Central != nil {
+		gateway = r.Central.External
+	}
+	if gateway == nil || !gateway.RoutedIPv6 {
+		return c
+	}
+	for _, leg := range r.Legs {
+		for _, p := range leg.Addresses {
+			if p.IsValid() && p.Addr().Is6() {
+				c.Prefixes = append(c.Prefixes, p.Masked())
+			}
+		}
+	}
+	return c
 }
 
 func (e *Engine) portReport(p *desired.Port) etcdschema.PortReport {

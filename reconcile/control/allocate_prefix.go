@@ -1,0 +1,196 @@
+package control
+
+import (
+	"fmt"
+	"net/netip"
+	"time"
+
+	"weft/etcdschema"
+	"weft/model"
+)
+
+// claimant is who a claim is made for.
+type claimant struct {
+	uid string
+	id  model.ID
+}
+
+// routedPrefix is an IPv6 prefix that a router brings to its external network, and the field that says so.
+type routedPrefix struct {
+	field  string
+	prefix netip.Prefix
+}
+
+// routedOn is the external network that routes the IPv6 prefixes behind the router; nil when none does.
+func (c *Cache) routedOn(router model.ID, s *model.RouterSpec) *etcdschema.Accepted {
+	if s.ExternalNetwork == "" {
+		return nil
+	}
+	x := c.accepted[s.ExternalID(router.Project)]
+	if x == nil {
+		return nil
+	}
+	if e := x.Object.Spec.(*model.NetworkSpec).External; e == nil || e.Mode() != model.ExternalIPv6Routed {
+		return nil
+	}
+	return x
+}
+
+// prefixesBehind lists the IPv6 prefixes of the router's networks.
+func (c *Cache) prefixesBehind(router model.ID, s *model.RouterSpec) []routedPrefix {
+	var out []routedPrefix
+	for i, id := range s.NetworkIDs(router.Project) {
+		if n := c.accepted[id]; n != nil {
+			out = append(out, prefixesOf(fmt.Sprintf("spec.networks[%d]", i), n.Object.Spec.(*model.NetworkSpec))...)
+		}
+	}
+	return out
+}
+
+func prefixesOf(field string, s *model.NetworkSpec) []routedPrefix {
+	var out []routedPrefix
+	for _, sub := range subnetsOf(s, true) {
+		out = append(out, routedPrefix{field, sub.CIDR.Masked()})
+	}
+	return out
+}
+
+// claimPrefixes claims what is behind the router on an external network that routes IPv6: a prefix leads to one router.
+func (a *allocation) claimPrefixes(s *model.RouterSpec) {
+	if x := a.cache.routedOn(a.id, s); x != nil {
+		for _, p := range a.cache.prefixesBehind(a.id, s) {
+			a.demandPrefix(p, x, claimant{a.uid, a.id})
+		}
+	}
+}
+
+// claimForRouter claims the prefixes that a network adds to those behind its router, in the network's own transaction:
+// accepted alone, they would be behind the router already.
+func (a *allocation) claimForRouter(s *model.NetworkSpec) {
+	router := a.cache.routerOf(a.uid)
+	if router == nil {
+		return
+	}
+	id := router.Object.ID()
+	x := a.cache.routedOn(id, router.Object.Spec.(*model.RouterSpec))
+	if x == nil {
+		return
+	}
+	for i, sub := range s.Subnets {
+		if sub.CIDR.Addr().Is6() {
+			a.demandPrefix(routedPrefix{fmt.Sprintf("spec.subnets[%d].cidr", i), sub.CIDR.Masked()}, x, claimant{router.UID, id})
+		}
+	}
+	a.requires = append(a.requires, etcdschema.AcceptedKey(id), etcdschema.AcceptedKey(x.Object.ID()))
+}
+
+// demandPrefix claims a prefix on an external network, unless somebody has it, a part of it, or what it is a part of.
+func (a *allocation) demandPrefix(p routedPrefix, x *etcdschema.Accepted, who claimant) {
+	free := true
+	for _, other := range a.cache.prefixes[x.UID].overlapping(p.prefix) {
+		k := etcdschema.RoutedPrefixClaim(x.UID, other)
+		cl, _ := a.cache.claim(k)
+		if cl.Owner == who.uid || cl.For == who.id.String() && !a.alive(cl.Owner) || a.previous != nil && a.previous.UID == cl.Owner {
+			continue
+		}
+		free = false
+		a.verdict.waits = append(a.verdict.waits, k)
+		what := fmt.Sprintf("%s on %s", p.prefix, x.Object.ID())
+		if other != p.prefix {
+			what = fmt.Sprintf("%s overlaps %s, which", what, other)
+		}
+		if cl.State == etcdschema.ClaimHeld {
+			a.verdict.pending(p.field, fmt.Sprintf("%s was released by %s a short while ago and is kept from reuse until its hold time has passed",
+				what, a.ownerName(cl)))
+			continue
+		}
+		a.verdict.invalid(p.field, fmt.Sprintf("%s belongs to %s already: a prefix leads to one router; choose another, or change that one first",
+			what, a.ownerName(cl)))
+	}
+	if free {
+		a.wantFor(etcdschema.RoutedPrefixClaim(x.UID, p.prefix), who)
+	}
+}
+
+// guardPrefixes makes two replicas that claim prefixes of one external network at once meet, whatever the prefixes are.
+func (a *allocation) guardPrefixes(r *round, network string) error {
+	k := etcdschema.RoutedPrefixGuard(network)
+	cl, _ := a.cache.claim(k)
+	at := a.now()
+	if !at.After(cl.Since) {
+		at = cl.Since.Add(time.Millisecond) // the value must change
+	}
+	_, err := r.put(k, etcdschema.Claim{Owner: network, State: etcdschema.ClaimBound, Since: at, For: a.cache.ids[network].String()}, true)
+	return err
+}
+
+// unclaimedPrefix is a prefix behind the router that it has no claim of on its external network, so that it must not stand
+// anywhere.
+func (c *Cache) unclaimedPrefix(router *etcdschema.Accepted) (what string, ok bool) {
+	id, s := router.Object.ID(), router.Object.Spec.(*model.RouterSpec)
+	x := c.routedOn(id, s)
+	if x == nil {
+		return "", false
+	}
+	for _, p := range c.prefixesBehind(id, s) {
+		if cl, has := c.claim(etcdschema.RoutedPrefixClaim(x.UID, p.prefix)); !has || cl.Owner != router.UID {
+			return fmt.Sprintf("%s of %s", p.prefix, x.Object.ID()), true
+		}
+	}
+	return "", false
+}
+
+// releasePrefixes releases what a router has claimed of prefixes and has no use for any more. It is not done with what
+// else becomes of the router: claims of both would not fit one transaction.
+func (p *planner) releasePrefixes(r *round, router *etcdschema.Accepted) error {
+	keep := map[etcdschema.Key]bool{}
+	id := router.Object.ID()
+	if s, is := router.Object.Spec.(*model.RouterSpec); is {
+		if x := p.cache.routedOn(id, s); x != nil {
+			for _, pre := range p.cache.prefixesBehind(id, s) {
+				keep[etcdschema.RoutedPrefixClaim(x.UID, pre.prefix)] = true
+			}
+		}
+	}
+	var gone []etcdschema.Key
+	for k := range p.cache.owned[router.UID] {
+		if spaceOf(k) == prefixSpace && !keep[k] {
+			gone = append(gone, k)
+		}
+	}
+	if len(gone) == 0 {
+		return nil
+	}
+	r.require(etcdschema.AcceptedKey(id))
+	return p.releaseKeys(r, gone)
+}
+
+// prefixSpace is the claim space of routed prefixes.
+const prefixSpace = "prefix"
+
+// keepApart refuses to route IPv6 where it was not routed, while two routers have overlapping prefixes.
+func (a *allocation) keepApart(s *model.NetworkSpec) {
+	was := a.previous.Object.Spec.(*model.NetworkSpec)
+	if s.External == nil || s.External.Mode() != model.ExternalIPv6Routed || was.External != nil && was.External.Mode() == model.ExternalIPv6Routed {
+		return
+	}
+	var all prefixSet
+	owners := map[netip.Prefix]model.ID{}
+	for _, id := range sortedIDs(a.cache.using[a.id]) {
+		router, ok := a.cache.accepted[id].Object.Spec.(*model.RouterSpec)
+		if !ok {
+			continue
+		}
+		for _, p := range a.cache.prefixesBehind(id, router) {
+			if other := all.overlapping(p.prefix); len(other) > 0 {
+				a.verdict.invalid("spec.external.ipv6", fmt.Sprintf("%s of %s overlaps %s of %s, and a routed prefix leads to one router: change one of them first",
+					p.prefix, id, other[0], owners[other[0]]))
+				return
+			}
+		}
+		for _, p := range a.cache.prefixesBehind(id, router) {
+			all.change(p.prefix, true)
+			owners[p.prefix] = id
+		}
+	}
+}

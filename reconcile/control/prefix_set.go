@@ -1,0 +1,48 @@
+package control
+
+import (
+	"net/netip"
+	"slices"
+)
+
+// prefixSet holds prefixes, which may contain each other, in the order of netip.Prefix.Compare within a family. The zero
+// value is empty.
+type prefixSet struct{ sorted []netip.Prefix }
+
+func comparePrefixes(a, b netip.Prefix) int {
+	if n := a.Addr().Compare(b.Addr()); n != 0 {
+		return n
+	}
+	return a.Bits() - b.Bits()
+}
+
+func (s *prefixSet) change(p netip.Prefix, add bool) {
+	i, has := slices.BinarySearchFunc(s.sorted, p, comparePrefixes)
+	switch {
+	case add && !has:
+		s.sorted = slices.Insert(s.sorted, i, p)
+	case !add && has:
+		s.sorted = slices.Delete(s.sorted, i, i+1)
+	}
+}
+
+// overlapping lists the prefixes that contain p or are contained in it, p included. It costs what it finds, and a search
+// for each length that is shorter than p.
+func (s *prefixSet) overlapping(p netip.Prefix) []netip.Prefix {
+	if s == nil {
+		return nil
+	}
+	p = p.Masked()
+	var out []netip.Prefix
+	for bits := range p.Bits() {
+		wider := netip.PrefixFrom(p.Addr(), bits).Masked()
+		if _, has := slices.BinarySearchFunc(s.sorted, wider, comparePrefixes); has {
+			out = append(out, wider)
+		}
+	}
+	i, _ := slices.BinarySearchFunc(s.sorted, p, comparePrefixes)
+	for ; i < len(s.sorted) && p.Contains(s.sorted[i].Addr()); i++ {
+		out = append(out, s.sorted[i])
+	}
+	return out
+}

@@ -1,0 +1,256 @@
+package control
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"weft/etcdschema"
+	"weft/model"
+)
+
+// prefixRegion is an external network that routes IPv6, and alpha's router on it with fd00:1::/64 behind it.
+func prefixRegion(t fataler, external string) *sim {
+	s := newSim(t)
+	s.putAll(regionIntent())
+	for _, p := range []string{"operator", "beta"} {
+		s.put(model.ID{Project: model.ClusterProject, Kind: model.KindProject, Name: p}, `{"spec":{}}`)
+	}
+	s.put(internet, strings.Replace(internetSpec, `"external":{}`, `"external":`+external, 1))
+	s.put(router("edge"), `{"spec":{"networks":["blue"],"externalNetwork":"operator/internet"}}`)
+	s.put(port("web-1"), portOnH1)
+	s.routing()
+	s.settle()
+	s.check()
+	return s
+}
+
+var (
+	betaNet    = model.ID{Project: "beta", Kind: model.KindNetwork, Name: "blue"}
+	betaRouter = model.ID{Project: "beta", Kind: model.KindRouter, Name: "edge"}
+)
+
+// beta declares a network with the IPv6 prefix, a guest on h1, and a router to the same external network.
+func (s *sim) beta(cidr string) {
+	s.put(betaNet, fmt.Sprintf(`{"spec":{"type":"vlan","physicalNetwork":"physnet1","subnets":[{"cidr":"10.7.0.0/24"},{"cidr":%q}]}}`, cidr))
+	s.put(model.ID{Project: "beta", Kind: model.KindPort, Name: "guest"}, portOnH1)
+	s.put(betaRouter, `{"spec":{"networks":["blue"],"externalNetwork":"operator/internet"}}`)
+	s.settle()
+	s.check()
+}
+
+func (s *sim) routerOn(node string, id model.ID) bool {
+	a := s.cache().accepted[id]
+	if a == nil {
+		return false
+	}
+	for k := range s.cache().nodes[node].items {
+		if k.UID == a.UID {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *sim) prefixOwner(prefix string) string {
+	x := s.cache().accepted[internet]
+	cl, _ := s.cache().claim(etcdschema.RoutedPrefixClaim(x.UID, netip.MustParsePrefix(prefix)))
+	return strings.TrimSpace(cl.For + " " + string(cl.State))
+}
+
+func TestARoutedPrefixLeadsToOneRouter(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ cidr, said string }{
+		{"fd00:1::/64", "fd00:1::/64 on Network operator/internet belongs to Router alpha/edge already"},
+		{"fd00:1::/48", "overlaps fd00:1::/64, which belongs to Router alpha/edge already"},
+		{"fd00:1::8000:0:0:0/65", "overlaps fd00:1::/64, which belongs to Router alpha/edge already"},
+		{"fd00:2::/64", ""},
+		{"2001:db8:ffff::/72", "operator/internet has 2001:db8:ffff::/64, which overlaps"}, // the external network's own
+		{"2001:db8::/32", "operator/internet has 2001:db8:ffff::/64, which overlaps"},
+	} {
+		s := prefixRegion(t, `{"ipv6":"routed"}`)
+		s.beta(c.cidr)
+		v := s.verdict(betaRouter)
+		if (c.said == "") != v.good() || !strings.Contains(fmt.Sprint(v.reasons), c.said) {
+			t.Errorf("%s: %s %v, expected %q", c.cidr, v.phase, v.reasons, c.said)
+		}
+		if !v.good() && (v.phase != etcdschema.PhaseInvalid || s.routerOn("h1", betaRouter)) {
+			t.Errorf("%s: %s, and on h1 %v", c.cidr, v.phase, s.routerOn("h1", betaRouter))
+		}
+		if s.prefixOwner("fd00:1::/64") != "Router alpha/edge bound" || !s.routerOn("h1", router("edge")) {
+			t.Errorf("%s: alpha has lost its own", c.cidr)
+		}
+	}
+	// Where IPv6 is translated, or the external network is another, everybody may have the same.
+	s := prefixRegion(t, `{}`)
+	s.beta("fd00:1::/64")
+	if v := s.verdict(betaRouter); !v.good() {
+		t.Errorf("translated: %v", v.reasons)
+	}
+}
+
+// What is released is held, and then free; the object that waited is looked at again by itself.
+func TestAReleasedPrefixIsHeld(t *testing.T) {
+	t.Parallel()
+	s := prefixRegion(t, `{"ipv6":"routed"}`)
+	s.beta("fd00:1::/64")
+	s.put(router("edge"), `{"spec":{"networks":["blue"]}}`)
+	s.settle()
+	s.check()
+	if got := s.prefixOwner("fd00:1::/64"); got != "Router alpha/edge held" {
+		t.Errorf("released: %s", got)
+	}
+	if v := s.verdict(betaRouter); v.phase != etcdschema.PhasePending || !strings.Contains(fmt.Sprint(v.reasons), "kept from reuse") {
+		t.Errorf("%s %v", v.phase, v.reasons)
+	}
+	x := s.cache().accepted[internet].UID
+	s.event(etcdschema.RoutedPrefixClaim(x, netip.MustParsePrefix("fd00:1::/64")), nil) // its lease ends
+	s.settle()
+	s.check()
+	if got := s.prefixOwner("fd00:1::/64"); got != "Router beta/edge bound" || !s.routerOn("h1", betaRouter) {
+		t.Errorf("free, and it has %s; on h1 %v", got, s.routerOn("h1", betaRouter))
+	}
+	s.remove(betaRouter)
+	s.settle()
+	s.put(betaRouter, `{"spec":{"networks":["blue"],"externalNetwork":"operator/internet"}}`)
+	s.settle()
+	if v := s.verdict(betaRouter); !v.good() || s.prefixOwner("fd00:1::/64") != "Router beta/edge bound" {
+		t.Errorf("made again under its name: %v", v.reasons)
+	}
+}
+
+// A network that is behind a router claims what it adds, or is refused; what it drops is released.
+func TestANetworkBehindARouterClaimsItsPrefixes(t *testing.T) {
+	t.Parallel()
+	s := prefixRegion(t, `{"ipv6":"routed"}`)
+	s.beta("fd00:2::/64")
+	grow := func(cidr string) verdict {
+		s.put(betaNet, fmt.Sprintf(`{"spec":{"type":"vlan","physicalNetwork":"physnet1","subnets":[{"cidr":"10.7.0.0/24"},{"cidr":"fd00:2::/64"},{"cidr":%q}]}}`, cidr))
+		s.settle()
+		s.check()
+		return s.verdict(betaNet)
+	}
+	if v := grow("fd00:1::/56"); v.phase != etcdschema.PhaseInvalid || !strings.Contains(fmt.Sprint(v.reasons), "spec.subnets[2].cidr") {
+		t.Errorf("%s %v", v.phase, v.reasons)
+	}
+	if !s.routerOn("h1", betaRouter) {
+		t.Error("the router went because of a network that was refused")
+	}
+	if v := grow("fd00:3::/64"); !v.good() || s.prefixOwner("fd00:3::/64") != "Router beta/edge bound" {
+		t.Errorf("%v, %s", v.reasons, s.prefixOwner("fd00:3::/64"))
+	}
+	s.beta("fd00:2::/64")
+	if got := s.prefixOwner("fd00:3::/64"); got != "Router beta/edge held" || s.prefixOwner("fd00:2::/64") != "Router beta/edge bound" {
+		t.Errorf("dropped: %s", got)
+	}
+}
+
+// An external network is not switched to routing while two routers contradict each other, and is once they do not.
+func TestOverlapsKeepAnExternalNetworkFromRouting(t *testing.T) {
+	t.Parallel()
+	s := prefixRegion(t, `{}`)
+	s.beta("fd00:1::/48")
+	s.put(internet, strings.Replace(internetSpec, `"external":{}`, `"external":{"ipv6":"routed"}`, 1))
+	s.settle()
+	s.check()
+	if v := s.verdict(internet); v.phase != etcdschema.PhaseInvalid || !strings.Contains(fmt.Sprint(v.reasons), "overlaps") {
+		t.Errorf("%s %v", v.phase, v.reasons)
+	}
+	s.remove(model.ID{Project: "beta", Kind: model.KindPort, Name: "guest"})
+	s.settle()
+	s.beta("fd00:2::/48")
+	s.put(internet, strings.Replace(internetSpec, `"external":{}`, `"external": {"ipv6":"routed"}`, 1))
+	s.settle()
+	s.check()
+	if s.prefixOwner("fd00:1::/64") != "Router alpha/edge bound" || s.prefixOwner("fd00:2::/48") != "Router beta/edge bound" {
+		t.Errorf("%v: %s, %s", s.verdict(internet).reasons, s.prefixOwner("fd00:1::/64"), s.prefixOwner("fd00:2::/48"))
+	}
+}
+
+// Blocks say whose prefixes may be on the external network.
+func TestRoutedPrefixesAreLimited(t *testing.T) {
+	t.Parallel()
+	const blocks = `{"ipv6":"routed","routedPrefixes":[{"cidr":"fd00::/16"},{"cidr":"fd00:8::/32","projects":["alpha"]}]}`
+	for cidr, said := range map[string]string{
+		"fd00:2::/64":   "",
+		"fd00:8:1::/64": "is in fd00:8::/32, which is for routers of other projects",
+		"fd00::/20":     "takes in fd00:8::/32, which is for routers of other projects",
+		"fd77::/64":     "is in none of its routedPrefixes",
+	} {
+		s := prefixRegion(t, blocks)
+		s.beta(cidr)
+		v := s.verdict(betaRouter)
+		if (said == "") != v.good() || !strings.Contains(fmt.Sprint(v.reasons), said) {
+			t.Errorf("%s: %v, expected %q", cidr, v.reasons, said)
+		}
+	}
+}
+
+// After a restore that has lost a router, its prefix is kept by what the nodes report, and is its own again under its name.
+func TestRebuildKeepsRoutedPrefixes(t *testing.T) {
+	t.Parallel()
+	const lost = "99999999-0000-4000-8000-000000000000"
+	s := prefixRegion(t, `{"ipv6":"routed"}`)
+	x := s.cache().accepted[internet].UID
+	s.record(etcdschema.ActualBucket("h2", etcdschema.Bucket(lost)), etcdschema.BucketReport{Claimed: map[string]etcdschema.ClaimedReport{
+		lost: {For: "Router gamma/edge", Network: x, Prefixes: []netip.Prefix{netip.MustParsePrefix("fd00:2::/64"), netip.MustParsePrefix("fd00:1::/64")}},
+	}})
+	got := s.planner.rebuildClaims()
+	if len(got) != 1 {
+		t.Fatalf("%d claims, expected the one that nobody has: %v", len(got), got)
+	}
+	for k, cl := range got {
+		s.record(k, cl)
+	}
+	s.planner.wakeAll()
+	s.settle()
+	s.beta("fd00:2::/64")
+	if v := s.verdict(betaRouter); !strings.Contains(fmt.Sprint(v.reasons), "belongs to Router gamma/edge already") {
+		t.Errorf("%v", v.reasons)
+	}
+	s.record(etcdschema.ActualBucket("h2", etcdschema.Bucket(lost)), etcdschema.BucketReport{})
+	s.settle()
+	if got := s.prefixOwner("fd00:2::/64"); got != "Router gamma/edge held" {
+		t.Errorf("no node has it any more: %s", got)
+	}
+}
+
+// Two replicas that both lead give overlapping prefixes to one router only.
+func TestTwoLeadersGiveAPrefixToOneRouter(t *testing.T) {
+	t.Parallel()
+	const projects = 24
+	b := newBed(t)
+	b.start("one", func(c *Config) { c.Election = "one" })
+	b.start("two", func(c *Config) { c.Election = "two" })
+	b.region()
+	b.put(model.ID{Project: model.ClusterProject, Kind: model.KindProject, Name: "operator"}, `{"spec":{}}`)
+	b.put(internet, strings.Replace(internetSpec, `"external":{}`, `"external":{"ipv6":"routed"}`, 1))
+	tx := etcdschema.NewTxn()
+	id := func(k model.Kind, i int) model.ID {
+		return model.ID{Project: fmt.Sprintf("p%d", i), Kind: k, Name: "edge"}
+	}
+	for i := range projects { // each overlaps all others, and no two are the same
+		tx.Put(etcdschema.Intent(model.ID{Project: model.ClusterProject, Kind: model.KindProject, Name: fmt.Sprintf("p%d", i)}), []byte(`{"spec":{}}`))
+		tx.Put(etcdschema.Intent(id(model.KindNetwork, i)),
+			[]byte(fmt.Sprintf(`{"spec":{"type":"vlan","physicalNetwork":"physnet1","subnets":[{"cidr":"fd00::/%d"}]}}`, 40+i)))
+		tx.Put(etcdschema.Intent(id(model.KindRouter, i)), []byte(`{"spec":{"networks":["edge"],"externalNetwork":"operator/internet"}}`))
+	}
+	b.commit(tx)
+	b.await("every router has a verdict", func(c *Cache) bool {
+		accepted := 0
+		for i := range projects {
+			s := c.statusOf(id(model.KindRouter, i))
+			if s.Phase == "" {
+				return false
+			}
+			if c.accepted[id(model.KindRouter, i)] != nil {
+				accepted++
+			}
+		}
+		if accepted > 1 {
+			t.Fatalf("%d routers have overlapping prefixes", accepted)
+		}
+		return accepted == 1
+	})
+}
