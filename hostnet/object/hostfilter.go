@@ -45,3 +45,9 @@ func (s *SilentDevice) DependsOn() []Key { return []Key{(&HostFilter{}).Key()} }
 
 // Diff implements Object: there is nothing but that it is there.
 func (s *SilentDevice) Diff(Object) []Difference { return nil }
+
+// Protects implements Protector: without the rules the host's stack hears every guest.
+func (f *HostFilter) Protects(Object) bool { return true }
+
+// Protects implements Protector.
+func (s *SilentDevice) Protects(Object) bool { return true }
