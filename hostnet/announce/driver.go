@@ -34,19 +34,26 @@ type Driver struct {
 
 	mu      sync.Mutex
 	entries map[object.Key]*entry
-	senders map[string]frame.Sender
-	queue   queue
-	woken   chan struct{} // holds one token when the queue got an item
+	senders map[string]frame.Sender // of uplinks
+	heard   listeners
+	wire    queue
+	local   queue
+	woken   chan struct{} // holds one token when the queues got an item
 }
 
 // entry is one announcement. It is not changed after it was made: a change makes another.
 type entry struct {
 	announcement *object.Announcement
-	frames       [][]byte
-	sender       frame.Sender
+	frames       [][]byte     // by the uplink
+	local        [][]byte     // out of devices of this host
+	sender       frame.Sender // of the uplink; nil when there is none
 }
 
-// New makes a driver that announces nothing yet and starts its pacing goroutine. open is frame.OpenSender when nil.
+// alive says that it went out by the uplink that is there now.
+func (e *entry) alive() bool { return e.sender == nil || e.sender.Alive() }
+
+// New makes a driver that announces nothing yet and starts its pacing goroutine. open opens uplinks, once, and devices of
+// this host, each time anew: frame.Exchange's OpenSender, whose devices cost nothing to open; frame.OpenSender when nil.
 // Close ends it.
 func New(open Opener, log *slog.Logger) *Driver {
 	if open == nil {
@@ -58,7 +65,8 @@ func New(open Opener, log *slog.Logger) *Driver {
 	ctx, cancel := context.WithCancel(context.Background())
 	d := &Driver{
 		open: open, log: log.With("server", "announce"), done: make(chan struct{}), stop: cancel,
-		entries: map[object.Key]*entry{}, senders: map[string]frame.Sender{}, woken: make(chan struct{}, 1),
+		entries: map[object.Key]*entry{}, senders: map[string]frame.Sender{}, heard: listeners{},
+		woken: make(chan struct{}, 1),
 	}
 	go func() {
 		defer close(d.done)
@@ -100,7 +108,7 @@ func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object,
 	defer d.mu.Unlock()
 	found := make([]object.Object, 0, len(keys))
 	for _, k := range keys {
-		if e, ok := d.entries[k]; ok && e.sender.Alive() {
+		if e, ok := d.entries[k]; ok && e.alive() {
 			found = append(found, e.announcement)
 		}
 	}
@@ -126,7 +134,7 @@ func (d *Driver) Apply(_ context.Context, changes []object.Change) []error {
 	defer d.mu.Unlock()
 	for i, c := range changes {
 		if c.Op == object.Delete {
-			delete(d.entries, c.Key())
+			d.drop(c.Key())
 			continue
 		}
 		if err := d.announce(c); err != nil {
@@ -146,18 +154,38 @@ func (d *Driver) announce(c object.Change) error {
 	if err != nil {
 		return err
 	}
-	sender, err := d.sender(a.Device)
-	if err != nil {
+	e := &entry{announcement: a, frames: frames}
+	if e.local, err = untagged(a); err != nil {
 		return err
 	}
-	e := &entry{a, frames, sender}
+	if a.Device != "" {
+		if e.sender, err = d.sender(a.Device); err != nil {
+			return err
+		}
+	}
+	d.drop(c.Key())
 	d.entries[c.Key()] = e
-	d.queue.add(e, time.Now())
+	d.heard.add(a)
+	now := time.Now()
+	if e.sender != nil {
+		d.wire.add(e, now)
+	}
+	if len(a.Addresses) > 0 {
+		d.local.add(e, now)
+	}
 	select {
 	case d.woken <- struct{}{}:
 	default:
 	}
 	return nil
+}
+
+// drop forgets an entry; the lock is held.
+func (d *Driver) drop(k object.Key) {
+	if old, ok := d.entries[k]; ok {
+		d.heard.remove(old.announcement)
+		delete(d.entries, k)
+	}
 }
 
 // sender is the open socket of the device, opened anew if the device was made again; the lock is held.
@@ -189,31 +217,82 @@ func (d *Driver) Watch(ctx context.Context, _ func(object.Event)) error {
 func (d *Driver) pace(ctx context.Context) {
 	limit := rate.NewLimiter(framesPerSecond, framesBurst)
 	for {
-		e, wait := d.next()
-		if e == nil {
+		s, wait := d.next()
+		if s.entry == nil {
 			if !d.sleep(ctx, wait) {
 				return
 			}
 			continue
 		}
-		for _, f := range e.frames {
-			if limit.Wait(ctx) != nil {
+		if s.sender != nil && !d.send(ctx, limit, s.entry, s.sender, s.frames) {
+			return
+		}
+		for _, device := range s.devices {
+			if !d.tell(ctx, limit, s.entry, device) {
 				return
-			}
-			if err := e.sender.Send(f); err != nil {
-				d.log.Debug("announcement not sent", "port", e.announcement.OwnerUID, "device", e.announcement.Device, "error", err)
-				break
 			}
 		}
 	}
 }
 
-// next takes the next entry that still stands.
-func (d *Driver) next() (*entry, time.Duration) {
+// tell sends an entry out of one device of this host. A device that is gone has nobody behind it.
+func (d *Driver) tell(ctx context.Context, limit *rate.Limiter, e *entry, device string) bool {
+	s, err := d.open(device)
+	if err != nil {
+		d.log.Debug("announcement not sent", "owner", e.announcement.OwnerUID, "device", device, "error", err)
+		return true
+	}
+	goOn := d.send(ctx, limit, e, s, e.local)
+	if err := s.Close(); err != nil {
+		d.log.Debug("close a socket", "device", device, "error", err)
+	}
+	return goOn
+}
+
+// send sends frames at the common rate, and says whether to go on.
+func (d *Driver) send(ctx context.Context, limit *rate.Limiter, e *entry, s frame.Sender, frames [][]byte) bool {
+	for _, f := range frames {
+		if limit.Wait(ctx) != nil {
+			return false
+		}
+		if err := s.Send(f); err != nil {
+			d.log.Debug("announcement not sent", "owner", e.announcement.OwnerUID, "uplink", e.announcement.Device, "error", err)
+			return true
+		}
+	}
+	return true
+}
+
+// sending is what is due: an entry by its uplink, or out of devices of this host.
+type sending struct {
+	*entry
+	sender  frame.Sender
+	devices []string
+}
+
+// next takes the next entry that still stands, those for uplinks first.
+func (d *Driver) next() (s sending, wait time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	now := time.Now()
+	e, wait := d.standing(&d.wire, now)
+	if e != nil {
+		return sending{entry: e, sender: e.sender}, 0
+	}
+	e, later := d.standing(&d.local, now)
+	if e != nil {
+		return sending{entry: e, devices: d.heard.of(e.announcement)}, 0
+	}
+	if wait == 0 || later > 0 && later < wait {
+		wait = later
+	}
+	return sending{}, wait
+}
+
+// standing takes the next entry of the queue that still stands; the lock is held.
+func (d *Driver) standing(q *queue, now time.Time) (*entry, time.Duration) {
 	for {
-		e, wait := d.queue.next(time.Now())
+		e, wait := q.next(now)
 		if e == nil || d.entries[e.announcement.Key()] == e {
 			return e, wait
 		}

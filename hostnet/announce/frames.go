@@ -1,8 +1,11 @@
-// Package announce tells the physical network where a guest's MAC is, after its port became active on this host:
-// switches relearn a MAC only from frames that come from it, and a guest that was moved need not send any by itself.
+// Package announce tells a network where addresses are, after a port became active on this host or a router's or floating
+// address came here: switches relearn a MAC only from frames that come from it, a guest that was moved need not send any by
+// itself, and who remembers another MAC for an address goes on using it for half a minute.
 //
-// Invariants: frames leave by the uplink only, never towards a guest; all ports together send at a bounded rate, and
-// those announced for the first time go before repetitions; an announcement that was changed or withdrawn is sent no more.
+// Invariants: everybody hears it: who is beyond the uplink, and, straight out of their devices, the guests and routers'
+// interfaces of the network on this host (of a guest's announcement only these); all together send at a bounded rate, the
+// uplink before devices, and what is announced for the first time before repetitions; an announcement that was changed or
+// withdrawn is sent no more.
 package announce
 
 import (
@@ -23,23 +26,32 @@ const etherTypeRARP uint16 = 0x8035
 // address, an unsolicited neighbour advertisement (RFC 4861 section 7.2.6) for each IPv6 address, and a reverse ARP
 // request if there is none of either.
 func Frames(a *object.Announcement) ([][]byte, error) {
+	frames, err := untagged(a)
+	for i, f := range frames {
+		frames[i] = frame.Tagged(f, a.VLAN)
+	}
+	return frames, err
+}
+
+// untagged are the frames as they go out of devices of this host.
+func untagged(a *object.Announcement) ([][]byte, error) {
 	var frames [][]byte
 	for i, address := range a.Addresses {
 		switch {
 		case address.Is4():
-			frames = append(frames, frame.Tagged(announceARP(a.MAC, address), a.VLAN))
+			frames = append(frames, announceARP(a.MAC, address))
 		case address.Is6() && !address.Is4In6():
-			f, err := announceND(a.MAC, address)
+			f, err := announceND(a.MAC, address, a.Router)
 			if err != nil {
 				return nil, fmt.Errorf("addresses[%d] %s: %w", i, address, err)
 			}
-			frames = append(frames, frame.Tagged(f, a.VLAN))
+			frames = append(frames, f)
 		default:
 			return nil, fmt.Errorf("addresses[%d] %q: neither IPv4 nor IPv6", i, address)
 		}
 	}
 	if len(frames) == 0 {
-		frames = append(frames, frame.Tagged(announceMAC(a.MAC), a.VLAN))
+		frames = append(frames, announceMAC(a.MAC))
 	}
 	return frames, nil
 }
@@ -49,9 +61,9 @@ func announceARP(mac object.MAC, address netip.Addr) []byte {
 	return p.Frame(frame.Between{Src: mac, Dst: frame.Broadcast()})
 }
 
-func announceND(mac object.MAC, address netip.Addr) ([]byte, error) {
+func announceND(mac object.MAC, address netip.Addr, router bool) ([]byte, error) {
 	body, err := ndp.MarshalMessage(&ndp.NeighborAdvertisement{
-		Override: true, TargetAddress: address,
+		Router: router, Override: true, TargetAddress: address,
 		Options: []ndp.Option{&ndp.LinkLayerAddress{Direction: ndp.Target, Addr: mac[:]}},
 	})
 	if err != nil {

@@ -2,10 +2,11 @@ package announce
 
 import "time"
 
-// repetitions is how often an announcement is sent, and repetitionDelay what lies between: about a second altogether,
-// for a frame can be lost while the physical network still moves.
+// repetitions is how often an announcement is sent, and repetitionDelay what lies between: more than a second altogether,
+// for a frame can be lost while the physical network still moves, and Linux keeps the neighbour entry that it has just
+// learnt for a second, whatever is announced (net.ipv4.neigh.*.locktime).
 const (
-	repetitions     = 3
+	repetitions     = 4
 	repetitionDelay = 450 * time.Millisecond
 )
 

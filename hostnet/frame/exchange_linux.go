@@ -102,6 +102,15 @@ func (x *Exchange) Open(device string, f Filter, r Receiver) (Transport, error) 
 	return p, nil
 }
 
+// OpenSender is an opener of devices that are only sent to, in the Exchange's network namespace. They share its socket.
+func (x *Exchange) OpenSender(device string) (Sender, error) {
+	index, err := x.socket.indexOf(device)
+	if err != nil {
+		return nil, fmt.Errorf("device %s: find its index: %w", device, err)
+	}
+	return &place{x: x, device: device, index: index}, nil
+}
+
 // attach gives the kernel the filter as it should be now; the lock is held.
 func (x *Exchange) attach() error {
 	raw, err := assemble(x.rules.list(), x.floods.shut())

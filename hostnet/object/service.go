@@ -74,15 +74,23 @@ type RABinding struct {
 	RouterMAC MAC
 }
 
-// Announcement tells the physical network that a guest's MAC is reached through this host: when it is created, or
-// changes, frames from the guest's MAC (gratuitous ARP, unsolicited neighbour advertisements) leave by the uplink, so
-// that switches relearn the MAC after a port became active here. It lasts for as long as the port is active on the host.
+// Announcement tells a network that addresses are at a MAC: when it is created, or changes, frames from the MAC
+// (gratuitous ARP, unsolicited neighbour advertisements) leave by the uplink, so that switches relearn the MAC after a port
+// became active here, and go to those on this host who may remember another MAC. It lasts for as long as it is true here.
 type Announcement struct {
 	OwnerUID  string
-	Device    string // the uplink's netdev
+	Device    string // the uplink's netdev; empty tells this host alone
 	VLAN      uint16 // VLAN id on the wire, 1 to 4094; 0 sends untagged
-	MAC       MAC    // the guest's
+	MAC       MAC    // the guest's, or the router's
 	Addresses []netip.Addr
+	// Network is the network's uid: on one host, its announcements go out of each other's Local device.
+	Network string
+	// Local is the netdev on this host that leads to whom the addresses belong: a guest's interface, or the host's end of a
+	// router's veth. Empty when they are elsewhere.
+	Local string
+	// Router says that the addresses are a router's or floating ones. Guests and routers' interfaces on this host hear of
+	// them. Of guests' addresses, whose MAC stays the same wherever they are, only the routers' interfaces do.
+	Router bool
 	// After lists what must be in place first: the flows that let answers reach the guest.
 	After []Key
 	// Part tells the announcements of one owner apart, of which a router has one for each of its networks.
@@ -153,6 +161,9 @@ func (a *Announcement) Diff(observed Object) []Difference {
 	d.field("vlan", o.VLAN, a.VLAN)
 	d.field("mac", o.MAC, a.MAC)
 	d.field("addresses", o.Addresses, a.Addresses)
+	d.field("network", o.Network, a.Network)
+	d.field("local", o.Local, a.Local)
+	d.field("router", o.Router, a.Router)
 	return d
 }
 

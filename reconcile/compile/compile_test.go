@@ -180,7 +180,7 @@ func TestPortUnit(t *testing.T) {
 			}},
 		{name: "device gone", key: web, pending: "waits for device tapweb", make: func(in compile.Input) { delete(in.Facts.Links, "tapweb") }},
 		{name: "no network", key: web, pending: "waits for network", kinds: "ovs-port silent-device", make: func(in compile.Input) { delete(in.Slice.Networks, netRed) }},
-		{name: "no uplink", key: web, kinds: "ovs-port flow-set silent-device qdisc link dhcp-binding ra-binding", make: func(in compile.Input) { in.Slice.Host.Uplinks = nil }},
+		{name: "no uplink", key: web, kinds: fullPort, make: func(in compile.Input) { in.Slice.Host.Uplinks = nil }},
 		{name: "adopted", make: func(compile.Input) {}, key: db, kinds: fullPort},
 		{name: "adopted, no netdev", key: db, pending: "vnet7 is no netdev", kinds: "ovs-port flow-set announcement",
 			make: func(in compile.Input) { delete(in.Facts.Links, "vnet7") }},

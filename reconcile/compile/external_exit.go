@@ -62,11 +62,12 @@ func (c compiler) addExit(b *Builder, s Site, fabric Fabric, n *desired.Network,
 	announceLeg(b, n, e.leg, plug, e.active, e.part, addresses.Key())
 }
 
-// announceLeg tells the network where the leg's addresses are.
+// announceLeg tells the network where the leg's addresses are: by the uplink if the plug has one, and this host's guests and
+// other legs.
 func announceLeg(b *Builder, n *desired.Network, leg Leg, plug Plug, active bool, part string, addresses object.Key) {
-	if plug.Uplink != "" && active && len(leg.Addresses) > 0 {
+	if plug.Device != "" && active && len(leg.Addresses) > 0 {
 		b.Add(&object.Announcement{OwnerUID: leg.OwnerUID, Part: part, Device: plug.Uplink, VLAN: n.SegmentationID, MAC: leg.MAC,
-			Addresses: leg.Addresses, After: append(plug.Announce, addresses)})
+			Addresses: leg.Addresses, After: append(plug.Announce, addresses), Network: n.UID, Local: leg.Device, Router: true})
 	}
 }
 

@@ -25,7 +25,8 @@ type Fabric interface {
 	Port(b *Builder, s Site, n *desired.Network, p *desired.Port) Plug
 	// Leg joins the host's end of a router's veth to one of its networks. Frames from object.GatewayMAC never cross an
 	// uplink in either direction: what the leg sends there leaves with the host's own router MAC, groups, ARP and ND not at all.
-	Leg(b *Builder, s Site, n *desired.Network, leg Leg)
+	// Of the plug Announce counts: the guests on this host are told of the gateway.
+	Leg(b *Builder, s Site, n *desired.Network, leg Leg) Plug
 	// ExternalLeg joins the host's end of an external namespace's veth to the external network, like a guest that may use
 	// the leg's MAC and speak for itself; with a Gate nothing passes while it is closed. Of the plug Uplink and Announce count: floating addresses are announced there too.
 	ExternalLeg(b *Builder, s Site, n *desired.Network, leg Leg) Plug
@@ -41,7 +42,7 @@ type Plug struct {
 	// Open says that the guest's frames will pass: its servers start, and its place is announced.
 	Open bool
 	// Uplink is the netdev that leads to the network's segment; empty while none does. Announce lists what must be in place
-	// before the segment is told that the guest is here.
+	// before the segment, and whoever is on it here, is told that the guest is here.
 	Uplink   string
 	Announce []object.Key
 }

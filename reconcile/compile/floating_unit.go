@@ -54,9 +54,9 @@ func (c compiler) floatingRoad(b *Builder, s Site, fabric Fabric, n *desired.Net
 		After: []object.Key{leg.Veth, route.Key()}}
 	b.Add(proxy)
 	plug := fabric.ExternalLeg(&Builder{}, s, n, leg)
-	if plug.Uplink != "" && e.active {
+	if plug.Device != "" && e.active {
 		b.Add(&object.Announcement{OwnerUID: f.UID, Device: plug.Uplink, VLAN: n.SegmentationID, MAC: leg.MAC,
-			Addresses: []netip.Addr{address}, After: append(plug.Announce, proxy.Key())})
+			Addresses: []netip.Addr{address}, After: append(plug.Announce, proxy.Key()), Network: n.UID, Local: leg.Device, Router: true})
 	}
 }
 

@@ -1,6 +1,7 @@
 package compile
 
 import (
+	"weft/hostnet/object"
 	"weft/model"
 	"weft/model/desired"
 )
@@ -19,8 +20,29 @@ func (c compiler) network(b *Builder, n *desired.Network) {
 		return
 	}
 	fabric.Network(b, s, n)
+	announceCentral(b, n)
 	if n.Gateway != nil {
 		c.addExit(b, s, fabric, n, c.exitOf(s.Host, n, nil))
+	}
+}
+
+// announceCentral tells this host's guests where the gateway is, of a network whose router stands on gateway hosts. The gateway
+// itself tells the wire, but perhaps before this host has ceased to be the gateway, and such a host hears nobody else.
+func announceCentral(b *Builder, n *desired.Network) {
+	if n.CentralMAC.IsZero() {
+		return
+	}
+	a := &object.Announcement{OwnerUID: n.UID, Part: "central", MAC: object.MAC(n.CentralMAC), Network: n.UID, Router: true}
+	for _, s := range n.Subnets {
+		if s.Gateway.IsValid() {
+			a.Addresses = append(a.Addresses, s.Gateway.Addr)
+		}
+	}
+	for _, o := range b.Objects {
+		a.After = append(a.After, o.Key())
+	}
+	if len(a.Addresses) > 0 {
+		b.Add(a)
 	}
 }
 

@@ -17,11 +17,13 @@ const (
 func FeatureLeg(networkUID string) string { return featureLeg + networkUID }
 
 // Leg joins a router's veth to one of its networks: an OVS port in the dead VLAN, and flows when it has a number.
-func (OpenVSwitch) Leg(b *Builder, s Site, n *desired.Network, leg Leg) {
+func (OpenVSwitch) Leg(b *Builder, s Site, n *desired.Network, leg Leg) Plug {
 	wire := s.networkState(s.Host, n)
-	s.plugLeg(b, leg, FeatureLeg(n.UID), func(ofport uint32) []object.Flow {
+	plug := Plug{Device: leg.Device, Netdev: true, Announce: []object.Key{flowSetKey(s.Host.Bridge, leg.OwnerUID, FeatureLeg(n.UID))}}
+	plug.Open = s.plugLeg(b, leg, FeatureLeg(n.UID), func(ofport uint32) []object.Flow {
 		return legFlows(n, wire, leg, ofport, object.MAC(s.Host.RouterMAC))
 	})
+	return plug
 }
 
 // ExternalLeg joins an external namespace's veth to its network.
@@ -40,11 +42,11 @@ func (OpenVSwitch) ExternalLeg(b *Builder, s Site, n *desired.Network, leg Leg) 
 		}
 		return centralLegFlows(wire.number, leg, ofport)
 	})
+	plug.Announce = []object.Key{
+		flowSetKey(s.Host.Bridge, leg.OwnerUID, feature), flowSetKey(s.Host.Bridge, n.UID, FeatureNetwork),
+	}
 	if wire.uplinkPort != 0 {
 		plug.Uplink = wire.device
-		plug.Announce = []object.Key{
-			flowSetKey(s.Host.Bridge, leg.OwnerUID, feature), flowSetKey(s.Host.Bridge, n.UID, FeatureNetwork),
-		}
 	}
 	return plug
 }

@@ -53,9 +53,9 @@ func (OpenVSwitch) Port(b *Builder, s Site, n *desired.Network, p *desired.Port)
 		flows.After = append(flows.After, port.Key())
 		plug.Up = append(plug.Up, flows.Key())
 	}
+	plug.Announce = []object.Key{flows.Key(), flowSetKey(h.Bridge, n.UID, FeatureNetwork)}
 	if wire.uplinkPort != 0 {
 		plug.Uplink = wire.device
-		plug.Announce = []object.Key{flows.Key(), flowSetKey(h.Bridge, n.UID, FeatureNetwork)}
 	}
 	return plug
 }

@@ -57,12 +57,14 @@ func addPlugged(b *Builder, n *desired.Network, p *desired.Port, plug Plug, rout
 	if plug.Netdev {
 		addServices(b, n, p, plug.Device, router, mac)
 	}
-	if plug.Uplink != "" {
-		b.Add(&object.Announcement{
-			OwnerUID: p.UID, Device: plug.Uplink, VLAN: n.SegmentationID, MAC: object.MAC(p.MAC), Addresses: addresses(p),
-			After: plug.Announce,
-		})
+	a := &object.Announcement{
+		OwnerUID: p.UID, Device: plug.Uplink, VLAN: n.SegmentationID, MAC: object.MAC(p.MAC), Addresses: addresses(p),
+		After: plug.Announce, Network: n.UID,
 	}
+	if plug.Netdev {
+		a.Local = plug.Device
+	}
+	b.Add(a)
 }
 
 // addArrival waits for the guest of a standby port: a guest that announces itself on the port's device runs here now.

@@ -63,7 +63,8 @@ func (c compiler) routerLeg(b *Builder, s Site, fabric Fabric, r *desired.Router
 	b.Add(addresses)
 	joined := Leg{OwnerUID: r.UID, Device: outer, MAC: routerMAC(r), Addresses: hostParts(leg.Addresses), Veth: veth.Key()}
 	if r.Central == nil {
-		fabric.Leg(b, s, n, joined)
+		plug := fabric.Leg(b, s, n, joined)
+		announceLeg(b, n, joined, plug, true, n.UID, addresses.Key())
 		return
 	}
 	g := c.gate(s.Host, r)

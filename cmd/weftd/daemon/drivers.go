@@ -71,7 +71,7 @@ func openDrivers(ctx context.Context, c Config, registry *prometheus.Registry) (
 	registry.MustRegister(exchangeCounters(exchange)...)
 	open = append(open, links, dhcp.New(exchange.Open, c.Logger),
 		ra.New(ra.Config{Open: exchange.Open, StateDir: c.StateDir, Logger: c.Logger}),
-		announce.New(nil, c.Logger), arrival.New(exchange.Open, c.Logger))
+		announce.New(exchange.OpenSender, c.Logger), arrival.New(exchange.Open, c.Logger))
 	kernel, err := openBridges(c)
 	open = append(open, kernel...)
 	if err != nil {

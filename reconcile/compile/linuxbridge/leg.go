@@ -8,7 +8,7 @@ import (
 
 // Leg joins a router's veth to the bridge of one of its networks: frames for object.GatewayMAC go to it, and the guard keeps
 // that MAC off the wire.
-func (Fabric) Leg(b *compile.Builder, s compile.Site, n *desired.Network, leg compile.Leg) {
+func (Fabric) Leg(b *compile.Builder, s compile.Site, n *desired.Network, leg compile.Leg) compile.Plug {
 	bridge := BridgeName(n.UID)
 	members := &object.GuardMembers{OwnerUID: leg.OwnerUID, Name: leg.Device, Members: []object.GuardMember{
 		{Set: object.GuardLegs, Interface: leg.Device},
@@ -21,7 +21,8 @@ func (Fabric) Leg(b *compile.Builder, s compile.Site, n *desired.Network, leg co
 		}
 		members.Members = append(members.Members, object.GuardMember{Set: set, Interface: bridge, Address: a})
 	}
-	join(b, bridge, members, leg)
+	port := join(b, bridge, members, leg)
+	return compile.Plug{Device: leg.Device, Netdev: true, Open: true, Announce: []object.Key{port}}
 }
 
 // ExternalLeg joins an external namespace's veth to the external network's bridge: it may use its own MAC alone, and any
@@ -37,7 +38,7 @@ func (Fabric) ExternalLeg(b *compile.Builder, s compile.Site, n *desired.Network
 		{Set: object.GuardMACs, Interface: leg.Device, MAC: leg.MAC},
 		{Set: object.GuardLocal, Interface: bridge, MAC: leg.MAC},
 	}}, leg)
-	plug := compile.Plug{Device: leg.Device, Netdev: true, Open: true}
+	plug := compile.Plug{Device: leg.Device, Netdev: true, Open: true, Announce: []object.Key{port}}
 	if w := wireOf(s, n); w.nic != "" {
 		plug.Uplink = w.nic
 		plug.Announce = []object.Key{port, {Kind: object.KindBridgePort, Name: VLANName(n.UID)}}

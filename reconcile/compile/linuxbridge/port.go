@@ -34,6 +34,7 @@ func (Fabric) Port(b *compile.Builder, s compile.Site, n *desired.Network, p *de
 	b.Add(members)
 	b.Add(port)
 	plug.Open = true
+	plug.Announce = []object.Key{port.Key()}
 	if w := wireOf(s, n); w.nic != "" {
 		plug.Uplink = w.nic
 		plug.Announce = []object.Key{port.Key(), {Kind: object.KindBridgePort, Name: VLANName(n.UID)}}
