@@ -112,6 +112,8 @@ type NodeStatus struct {
 	Reason          string `json:"reason,omitempty"`
 	// External are the addresses that a router's guests on the node leave as.
 	External []model.Address `json:"external,omitempty"`
+	// Warnings are what looks wrong there though nothing failed.
+	Warnings []Warning `json:"warnings,omitempty"`
 	// Gateway says whether the node is the active one of a centralized router, as it last reported.
 	Gateway GatewayState `json:"gateway,omitempty"`
 }
@@ -136,6 +138,7 @@ type NodeReport struct {
 	ClusterID    string            `json:"clusterID"`
 	Ports        int               `json:"ports"`
 	Exceptions   int               `json:"exceptions"`
+	Warnings     int               `json:"warnings,omitempty"`
 	Repaired     map[string]uint64 `json:"repaired,omitempty"` // drift found and repaired since start, by driver
 	// Held says why the node holds its last good state and waits for an accept; empty when it does not.
 	Held string    `json:"held,omitempty"`
@@ -156,6 +159,8 @@ func Bucket(uid string) int {
 type BucketReport struct {
 	Ports      map[string]PortReport `json:"ports,omitempty"`
 	Exceptions map[string]Exception  `json:"exceptions,omitempty"`
+	// Warnings are what looks wrong though nothing failed; those about the host as a whole are under its own uid.
+	Warnings map[string][]Warning `json:"warnings,omitempty"`
 	// Gateways are the centralized routers on the node.
 	Gateways map[string]GatewayReport `json:"gateways,omitempty"`
 	// Claimed are by the uid of the item that says so: the host, an external network, a floating address.
@@ -214,6 +219,8 @@ type PortReport struct {
 	SegmentationID uint16          `json:"segmentationID,omitempty"`
 	Physical       string          `json:"physicalNetwork,omitempty"`
 	State          desired.State   `json:"state"`
+	// Device is the interface that the port has there ("vnet5"); empty while it has none.
+	Device string `json:"device,omitempty"`
 	// Arrived is the number of the migration for which the guest has announced itself on this node.
 	Arrived int64 `json:"arrived,omitempty"`
 }
@@ -233,6 +240,19 @@ type Exception struct {
 	Reason string         `json:"reason"`
 	Since  time.Time      `json:"since"`
 }
+
+// Warning is something that looks wrong about an item though nothing failed. Reason is one word ("MACMismatch").
+type Warning struct {
+	Reason  string    `json:"reason"`
+	Message string    `json:"message"`
+	Since   time.Time `json:"since"`
+}
+
+// MaxWarnings bounds the warnings about one uid, and MaxWarningMessage their length in bytes: a reader takes no more.
+const (
+	MaxWarnings       = 8
+	MaxWarningMessage = 400
+)
 
 // Order is something people tell a node or the controllers once; a new At is a new order.
 type Order struct {

@@ -27,6 +27,8 @@ type hostDetail struct {
 	report    etcdschema.NodeReport    // the zero value before the first
 	gateway   etcdschema.GatewayReport // what a centralized router is there; the zero value before it is reported
 	exception *etcdschema.Exception    // why the host has not programmed the object; nil when it has
+	warnings  []etcdschema.Warning     // what looks wrong about the object there though nothing failed
+	device    string                   // the interface that a port has there, as its weftd says; empty while it has none
 	around    []trouble                // with what a port stands on there: its network, the host itself
 }
 
@@ -108,11 +110,13 @@ func (r *detailReader) host(node string, e entry) hostDetail {
 	_, live := r.get(etcdschema.Live(node))
 	h.silent = !live
 	h.report, _ = decodeAt[etcdschema.NodeReport](r, etcdschema.ActualNode(node))
-	h.exception = r.exception(node, e.status.UID)
-	if e.id.Kind == model.KindRouter {
-		b, _ := decodeAt[etcdschema.BucketReport](r, etcdschema.ActualBucket(node, etcdschema.Bucket(e.status.UID)))
-		h.gateway = b.Gateways[e.status.UID]
+	b, _ := decodeAt[etcdschema.BucketReport](r, etcdschema.ActualBucket(node, etcdschema.Bucket(e.status.UID)))
+	if x, has := b.Exceptions[e.status.UID]; has {
+		h.exception = &x
 	}
+	h.gateway = b.Gateways[e.status.UID]
+	h.warnings = b.Warnings[e.status.UID]
+	h.device = b.Ports[e.status.UID].Device
 	if e.id.Kind == model.KindPort {
 		if p, ok := decodeAt[desired.Port](r, etcdschema.DesiredKey(node, desired.Key{Kind: desired.KindPort, UID: e.status.UID})); ok {
 			h.port = &p

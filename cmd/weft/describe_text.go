@@ -20,11 +20,14 @@ func hostText(n etcdschema.NodeStatus, h hostDetail, now time.Time) []string {
 		lines = append(lines, "gateway: "+gatewayText(h.gateway, now))
 	}
 	if p := h.port; p != nil {
-		what := fmt.Sprintf("%s, device %s, iface-id %s", p.State, p.Device, p.InterfaceID)
+		what := fmt.Sprintf("%s, %s, iface-id %s", p.State, interfaceText(p, h), p.InterfaceID)
 		if p.State == desired.StateStandby {
 			what += " (wired and mute in both directions, until the port moves here)"
 		}
 		lines = append(lines, what)
+	}
+	for _, w := range h.warnings {
+		lines = append(lines, fmt.Sprintf("WARNING %s%s: %s", w.Reason, since(now, w.Since), w.Message))
 	}
 	for _, t := range h.around {
 		lines = append(lines, fmt.Sprintf("%s there is not as it should be: %s%s: %s", t.id, t.exception.State,
@@ -34,6 +37,17 @@ func hostText(n etcdschema.NodeStatus, h hostDetail, now time.Time) []string {
 		lines = append(lines, "holds its last good state: "+h.report.Held)
 	}
 	return lines
+}
+
+// interfaceText names the interface that a port has on a host, or the one that would be taken.
+func interfaceText(p *desired.Port, h hostDetail) string {
+	switch {
+	case h.device != "":
+		return "interface " + h.device
+	case h.exception == nil: // of a weftd that does not tell yet
+		return "device " + p.Device
+	}
+	return "no interface yet (by default device " + p.Device + ")"
 }
 
 // gatewayText says whether a host lets a centralized router speak, since when and why.

@@ -45,6 +45,8 @@ type clusterStatus struct {
 	Control *etcdschema.ControlStatus `json:"control,omitempty"` // nil when no controller ever led
 	Nodes   []nodeStatus              `json:"nodes"`
 	Pending []pendingItem             `json:"pending"`
+	// Warnings are what looks wrong though nothing failed.
+	Warnings []warningItem `json:"warnings,omitempty"`
 }
 
 // nodeStatus is one host: its report beside its slice.
@@ -55,6 +57,14 @@ type nodeStatus struct {
 	// Behind is the number of changes to the slice that the host has not processed.
 	Behind     int64                           `json:"behind"`
 	Exceptions map[string]etcdschema.Exception `json:"exceptions,omitempty"` // by uid
+	Warnings   map[string][]etcdschema.Warning `json:"warnings,omitempty"`   // by uid
+}
+
+// warningItem is something that looks wrong about one object on one host.
+type warningItem struct {
+	Object string `json:"object"` // as a pendingItem's
+	Node   string `json:"node"`
+	etcdschema.Warning
 }
 
 // pendingItem is one object that is not as declared, with the reason.
@@ -99,14 +109,21 @@ func overview(ctx context.Context, st store) (clusterStatus, error) {
 			o.Pending = append(o.Pending, pendingItem{Object: name, State: string(status.Phase), Reason: e.firstReason()})
 		}
 	}
+	nameOf := func(uid string) string {
+		if name, known := names[uid]; known {
+			return name
+		}
+		return "uid " + uid
+	}
 	for _, n := range nodes {
 		for _, uid := range slices.Sorted(maps.Keys(n.Exceptions)) {
 			ex := n.Exceptions[uid]
-			name, ok := names[uid]
-			if !ok {
-				name = "uid " + uid
+			o.Pending = append(o.Pending, pendingItem{nameOf(uid), n.Name, string(ex.State), ex.Reason, ex.Since})
+		}
+		for _, uid := range slices.Sorted(maps.Keys(n.Warnings)) {
+			for _, w := range n.Warnings[uid] {
+				o.Warnings = append(o.Warnings, warningItem{nameOf(uid), n.Name, w})
 			}
-			o.Pending = append(o.Pending, pendingItem{name, n.Name, string(ex.State), ex.Reason, ex.Since})
 		}
 	}
 	return o, nil

@@ -45,6 +45,29 @@ func printPending(out io.Writer, pending []pendingItem, all bool, now time.Time)
 	return nil
 }
 
+// printWarnings lists what looks wrong though nothing failed, the first of many unless all are asked for.
+func printWarnings(out io.Writer, warnings []warningItem, all bool, now time.Time) error {
+	if len(warnings) == 0 {
+		return nil
+	}
+	shown := warnings
+	if !all {
+		shown = warnings[:min(len(warnings), pendingShown)]
+	}
+	var rows [][]string
+	for _, w := range shown {
+		rows = append(rows, []string{w.Object, w.Node, w.Reason, age(now, w.Since), w.Message})
+	}
+	fmt.Fprintln(out)
+	if err := table(out, []string{"OBJECT", "HOST", "WARNING", "SINCE", "MESSAGE"}, rows); err != nil {
+		return err
+	}
+	if more := len(warnings) - len(shown); more > 0 {
+		fmt.Fprintf(out, "%d more warnings: weft status --all\n", more)
+	}
+	return nil
+}
+
 // reasonCount is how many objects are in a state for one kind of reason.
 type reasonCount struct {
 	count         int

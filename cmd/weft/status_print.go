@@ -23,9 +23,9 @@ func (o clusterStatus) print(out io.Writer, all bool, now time.Time) error {
 	for _, n := range o.Nodes {
 		r := n.Report
 		rows = append(rows, []string{n.Name, n.state(), r.Version, strconv.FormatInt(r.ProcessedRevision, 10),
-			strconv.FormatInt(n.Behind, 10), strconv.Itoa(r.Ports), strconv.Itoa(r.Exceptions), counts(r.Repaired), age(now, r.At)})
+			strconv.FormatInt(n.Behind, 10), strconv.Itoa(r.Ports), strconv.Itoa(r.Exceptions), strconv.Itoa(r.Warnings), counts(r.Repaired), age(now, r.At)})
 	}
-	header := []string{"HOST", "STATE", "VERSION", "REVISION", "LAG", "PORTS", "EXCEPTIONS", "REPAIRED", "REPORTED"}
+	header := []string{"HOST", "STATE", "VERSION", "REVISION", "LAG", "PORTS", "EXCEPTIONS", "WARNINGS", "REPAIRED", "REPORTED"}
 	if err := table(out, header, rows); err != nil {
 		return err
 	}
@@ -36,7 +36,10 @@ func (o clusterStatus) print(out io.Writer, all bool, now time.Time) error {
 		}
 	}
 	printSilent(out, o.Nodes)
-	return printPending(out, o.Pending, all, now)
+	if err := printPending(out, o.Pending, all, now); err != nil {
+		return err
+	}
+	return printWarnings(out, o.Warnings, all, now)
 }
 
 func (o clusterStatus) printControl(out io.Writer, now time.Time) {

@@ -60,11 +60,12 @@ func (n *nodeStatus) take(i etcdschema.Item, summary bool) {
 		return
 	}
 	bucket, err := etcdschema.Decode[etcdschema.BucketReport](i.Value)
-	if err != nil || len(bucket.Exceptions) == 0 {
+	if err != nil {
 		return
 	}
 	if n.Exceptions == nil {
-		n.Exceptions = make(map[string]etcdschema.Exception)
+		n.Exceptions, n.Warnings = make(map[string]etcdschema.Exception), make(map[string][]etcdschema.Warning)
 	}
 	maps.Copy(n.Exceptions, bucket.Exceptions)
+	maps.Copy(n.Warnings, bucket.Warnings)
 }

@@ -25,6 +25,8 @@ const (
 type Outcome struct {
 	Frames [][]byte // to be sent to the guest
 	Note   string   // what an operator should know ("declined 192.0.2.5: …"), usually empty
+	// Declined are addresses that the guest will not use because somebody else has them; they may be anything.
+	Declined []netip.Addr
 }
 
 // Answer decides what a frame that the guest of the binding has sent leads to. It keeps neither argument.

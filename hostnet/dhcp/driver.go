@@ -17,15 +17,7 @@ const (
 	notesBurst   = 3
 )
 
-// New makes the driver of object.KindDHCPBinding, which serves nothing yet. open opens the transports of ports,
-// frame.Exchange's Open for netdevs. Close ends it.
-func New(open frame.Opener, log *slog.Logger) *frame.PortDriver {
-	return frame.NewPortDriver(frame.PortConfig{
-		Name: "dhcp", Kind: object.KindDHCPBinding, Open: open, Service: service, Logger: log,
-	})
-}
-
-func service(b frame.Binding) (frame.Service, error) {
+func (d *Driver) service(b frame.Binding) (frame.Service, error) {
 	binding, ok := b.(*object.DHCPBinding)
 	if !ok {
 		return frame.Service{}, fmt.Errorf("%T is not a DHCP binding", b)
@@ -39,7 +31,10 @@ func service(b frame.Binding) (frame.Service, error) {
 		Answer: func(received []byte, log *slog.Logger) [][]byte {
 			o := Answer(binding, received)
 			if o.Note != "" && notes.Allow() {
-				log.Warn(o.Note, "port", binding.OwnerUID)
+				log.Warn(o.Note, "guest", binding.MAC)
+			}
+			for _, a := range o.Declined {
+				d.hear(binding, a)
 			}
 			return o.Frames
 		},

@@ -46,7 +46,7 @@ func TestFloodingGuestHarmsNobody(t *testing.T) {
 	for i, g := range []*guest{asking, listening, victim} {
 		b := testBinding(g.Device)
 		b.V4[0].Address = netip.AddrFrom4([4]byte{10, 0, 0, byte(5 + i)})
-		apply(t, d, object.Create, b)
+		apply(t, d.PortDriver, object.Create, b)
 	}
 	discover := from4(ask4(dhcpv4.MessageTypeDiscover), "0.0.0.0", "255.255.255.255")
 	arp := frame.ARP{Operation: frame.ARPRequest, SenderMAC: guestMAC, Sender: netip.MustParseAddr("10.0.0.6"), Target: netip.MustParseAddr("10.0.0.2")}

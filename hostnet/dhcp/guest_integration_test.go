@@ -82,7 +82,7 @@ func (g *guest) wants(reason string, want map[string]string) {
 func startDriver(t *testing.T) *frame.PortDriver {
 	d := New(frametest.Exchange(t).Open, slog.New(slog.DiscardHandler))
 	t.Cleanup(func() { must(t, d.Close()) })
-	return d
+	return d.PortDriver
 }
 
 func apply(t *testing.T, d *frame.PortDriver, op object.Op, b *object.DHCPBinding) {

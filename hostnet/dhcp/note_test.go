@@ -12,7 +12,9 @@ import (
 // TestAGuestDoesNotFillTheLog: the rate of answers alone would let every guest write twenty lines a second for ever.
 func TestAGuestDoesNotFillTheLog(t *testing.T) {
 	t.Parallel()
-	s, err := service(fullBinding())
+	d := New(nil, nil)
+	t.Cleanup(func() { d.Close() })
+	s, err := d.service(fullBinding())
 	if err != nil {
 		t.Fatal(err)
 	}

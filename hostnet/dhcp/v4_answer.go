@@ -41,7 +41,8 @@ func answer4(b *object.DHCPBinding, d frame.Datagram) Outcome {
 	case dhcpv4.MessageTypeInform:
 		return answerInform4(b, r)
 	case dhcpv4.MessageTypeDecline:
-		return Outcome{Note: fmt.Sprintf("DHCPv4 client declined %s: something else answers for it", r.requested)}
+		return Outcome{Note: fmt.Sprintf("DHCPv4 client declined %s: something else answers for it", r.requested),
+			Declined: []netip.Addr{r.requested}}
 	}
 	return Outcome{} // RELEASE leaves nothing to do: the address stays the port's
 }

@@ -188,6 +188,8 @@ func TestLastAddress(t *testing.T) {
 }
 
 func TestCheckRefusesBindingsWithoutSense(t *testing.T) {
+	d := New(nil, nil)
+	t.Cleanup(func() { d.Close() })
 	t.Parallel()
 	v4, v6 := netip.MustParseAddr("10.0.0.5"), netip.MustParseAddr("2001:db8::5")
 	for name, change := range map[string]func(*object.DHCPBinding){
@@ -199,11 +201,11 @@ func TestCheckRefusesBindingsWithoutSense(t *testing.T) {
 	} {
 		b := fullBinding()
 		change(b)
-		if _, err := service(b); err == nil || !strings.Contains(err.Error(), name) {
+		if _, err := d.service(b); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v, want an error that names the field", name, err)
 		}
 	}
-	if _, err := service(fullBinding()); err != nil {
+	if _, err := d.service(fullBinding()); err != nil {
 		t.Errorf("a good binding: %v", err)
 	}
 }

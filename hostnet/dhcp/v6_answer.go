@@ -52,7 +52,11 @@ func answer6(b *object.DHCPBinding, d frame.Datagram) Outcome {
 	}
 	src := netip.AddrPortFrom(object.ServerLinkLocal, server6Port)
 	dst := netip.AddrPortFrom(d.Src.Addr(), client6Port)
-	return Outcome{Frames: [][]byte{frame.UDP(toGuest(b), src, dst, reply.ToBytes())}, Note: note}
+	o := Outcome{Frames: [][]byte{frame.UDP(toGuest(b), src, dst, reply.ToBytes())}, Note: note}
+	if r.MessageType == dhcpv6.MessageTypeDecline {
+		o.Declined = listed6(r)
+	}
+	return o
 }
 
 // serverDUID is the same on every host, so that a guest that moved keeps its server (RFC 8415 section 11.4).

@@ -30,7 +30,8 @@ type Host struct {
 	failCall   map[int]error
 	failKey    map[object.Key][]error
 	lateOFPort bool
-	vanishing  map[string]bool  // netdevs that go when they are next to be changed
+	vanishing  map[string]bool // netdevs that go when they are next to be changed
+	warnings   map[object.Key][]object.Warning
 	heard      map[string]int64 // migrations whose guest has announced itself, by the port's uid
 }
 
@@ -41,7 +42,7 @@ func New() *Host {
 			Interfaces: map[string]object.InterfaceFacts{}, ForeignBridges: map[string]string{}},
 		objects: map[object.Key]object.Object{}, nextOFPort: 1, writes: map[string]int{},
 		failCall: map[int]error{}, failKey: map[object.Key][]error{}, heard: map[string]int64{},
-		vanishing: map[string]bool{},
+		vanishing: map[string]bool{}, warnings: map[object.Key][]object.Warning{},
 	}
 	h.drivers = []*Driver{
 		newDriver(h, "ovs", false, object.KindBridge, object.KindUplink, object.KindOVSPort, object.KindFlowSet),

@@ -37,6 +37,7 @@ type InterfaceFacts struct {
 	OFPort      uint32 // OpenFlow port number; 0 while OVS has not given it one
 	Error       string // why OVS could not open the device
 	InterfaceID string // external_ids:iface-id
+	AttachedMAC string // external_ids:attached-mac: the guest's, as its hypervisor says
 	Row         string // of the database: another row is another interface, whatever its name is
 	OwnerUID    string // external_ids:weft-owner: set on what Weft created or adopted
 	Created     bool   // Weft created it (external_ids:weft-created)

@@ -103,6 +103,8 @@ type FlowSet struct {
 	Feature  string // e.g. "bridge", "network", "port"
 	Cookie   uint64
 	Flows    []Flow // order is without meaning; no two have the same table, priority and match
+	// Guest is the MAC of the guest that the set lets in, of a port's set: not compared.
+	Guest MAC
 	// After lists objects whose flows must be in place first (protection before connectivity).
 	After []Key
 }

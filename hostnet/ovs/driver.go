@@ -40,6 +40,8 @@ type Driver struct {
 	cfg    Config
 	flows  flowTransport
 	events *eventBox
+	// sources tells whose guests are not heard.
+	sources *sources
 	// sessions tells what the BFD sessions' states mean.
 	sessions *settling
 	// devices tells which of the ports' devices the switch has open.
@@ -57,7 +59,7 @@ func New(cfg Config) *Driver {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	return &Driver{cfg: cfg, flows: newDirect(cfg.RunDir), events: newEventBox(), sessions: newSettling(),
+	return &Driver{cfg: cfg, flows: newDirect(cfg.RunDir), events: newEventBox(), sessions: newSettling(), sources: newSources(),
 		devices: newDevices(cfg.Inside), views: map[string]*flowView{}}
 }
 
@@ -181,6 +183,9 @@ func (d *Driver) Sync(ctx context.Context) error {
 			continue
 		}
 		d.sessions.base(name, len(v.cookies()) > 0, db.read())
+		if err := d.readSources(ctx, name); err != nil { // nothing stands on it but a warning
+			d.cfg.Log.Warn("open vswitch: counters cannot be read", "bridge", name, "error", err)
+		}
 	}
 	return errors.Join(errs...)
 }

@@ -21,6 +21,8 @@ type flowTransport interface {
 	dump(ctx context.Context, bridge string, cookie *uint64) ([]switchFlow, error)
 	// monitor calls ready once it listens, then on for every batch of changes, until the connection is lost or ctx ends.
 	monitor(ctx context.Context, bridge string, ready func(), on func([]flowEvent)) error
+	// counters reads the flows of table 0 and the ports with their counters, as text.
+	counters(ctx context.Context, bridge string) (flows, ports []byte, err error)
 	// fragments and setFragments read and set how fragments are seen (OFPT_GET_CONFIG, OFPT_SET_CONFIG).
 	fragments(ctx context.Context, bridge string) (string, error)
 	setFragments(ctx context.Context, bridge, mode string) error

@@ -263,7 +263,7 @@ func (r *rows) deviceFacts(devices []string, into *object.Facts, sessions *settl
 
 func (p portView) facts(sessions *settling) object.InterfaceFacts {
 	f := object.InterfaceFacts{Bridge: p.bridge.Name, Error: p.problem(), InterfaceID: id(p.iface.ExternalIDs, idInterface),
-		Row: p.iface.UUID, OwnerUID: id(p.iface.ExternalIDs, idOwner), Created: p.created(), Session: sessions.facts(p)}
+		AttachedMAC: id(p.iface.ExternalIDs, idAttachedMAC), Row: p.iface.UUID, OwnerUID: id(p.iface.ExternalIDs, idOwner), Created: p.created(), Session: sessions.facts(p)}
 	if n := p.iface.OFPort; n != nil && *n > 0 {
 		f.OFPort = uint32(*n)
 	}

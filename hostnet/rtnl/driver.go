@@ -110,6 +110,30 @@ func (d *Driver) Facts(into *object.Facts) { d.view.facts(into) }
 // DeviceFacts brings the facts of these netdevs up to date and removes those of netdevs that are gone.
 func (d *Driver) DeviceFacts(devices []string, into *object.Facts) { d.view.deviceFacts(devices, into) }
 
+// ReadDevices reads the netdevs of these names afresh.
+func (d *Driver) ReadDevices(ctx context.Context, devices []string) error {
+	var errs []error
+	for _, name := range devices {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		l, err := d.handle.LinkByName(name)
+		var gone netlink.LinkNotFoundError
+		known, _, there := d.view.link(name)
+		switch {
+		case err != nil && !errors.As(err, &gone):
+			errs = append(errs, fmt.Errorf("read device %s: %w", name, err))
+			continue
+		case there && (err != nil || l.Attrs().Index != known.index):
+			d.view.deleteLink(known.index)
+		}
+		if err == nil {
+			d.view.setLink(linkStateOf(l))
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // Apply sets MTU and administrative state and removes foreign traffic control, one request each, then reads the
 // touched devices back.
 func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {

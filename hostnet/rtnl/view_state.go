@@ -80,7 +80,7 @@ func (v *view) setLink(l linkState) []string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	old, known := v.links[l.index]
-	if known && old == l {
+	if known && old == l && v.names[l.name] == l.index {
 		return nil
 	}
 	v.links[l.index] = l

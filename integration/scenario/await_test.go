@@ -27,6 +27,8 @@ const awaitUsage = `await programmed object…
 	| await repaired host driver… [within=duration]
 	| await reachable guest guest|address [within=duration]
 	| await waiting object host [reason-regexp]
+	| await warning object host reason [message-regexp]
+	| await no-warning object host
 	| await at port host
 	| await captured name regexp
 	| await gateway router host active|standby
@@ -59,6 +61,10 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(h.AwaitReady(ctx))
 	case args[0] == "waiting" && len(rest) >= 2:
 		ts.Check(awaitWaiting(ctx, w, object(ts, rest[0]), rest[1], strings.Join(rest[2:], " ")))
+	case args[0] == "warning" && len(rest) >= 3:
+		ts.Check(awaitWarning(ctx, w, object(ts, rest[0]), rest[1], rest[2], strings.Join(rest[3:], " ")))
+	case args[0] == "no-warning" && len(rest) == 2:
+		ts.Check(awaitWarning(ctx, w, object(ts, rest[0]), rest[1], "", ""))
 	case args[0] == "at" && len(rest) == 2:
 		ts.Check(awaitAt(ctx, w, object(ts, rest[0]), rest[1]))
 	case args[0] == "captured" && len(rest) == 2 && w.captures[rest[0]] != nil:
@@ -154,6 +160,20 @@ func awaitWaiting(ctx context.Context, w *world, id model.ID, node, reason strin
 		s, _, ok := bed.Lookup[etcdschema.Status](v, etcdschema.StatusKey(id))
 		n, there := s.Nodes[node]
 		return ok && there && !n.Programmed && re.MatchString(n.Reason), fmt.Sprintf("%s on %s: %+v", id, node, n)
+	})
+}
+
+// awaitWarning waits until the object's status has the warning of the node; with an empty reason, until it has none.
+func awaitWarning(ctx context.Context, w *world, id model.ID, node, reason, message string) error {
+	re, err := regexp.Compile(message)
+	if err != nil {
+		return err
+	}
+	return w.bed.Await(ctx, []etcdschema.Prefix{etcdschema.StatusPrefix()}, func(v *bed.View) (bool, string) {
+		s, _, _ := bed.Lookup[etcdschema.Status](v, etcdschema.StatusKey(id))
+		n, there := s.Nodes[node]
+		found := slices.ContainsFunc(n.Warnings, func(w etcdschema.Warning) bool { return w.Reason == reason && re.MatchString(w.Message) })
+		return there && (found || reason == "" && len(n.Warnings) == 0), fmt.Sprintf("%s on %s: warnings %+v", id, node, n.Warnings)
 	})
 }
 

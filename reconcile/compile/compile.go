@@ -35,6 +35,10 @@ type Unit struct {
 	// Refused says why the item, or a part of it, cannot be on this host ("uplink eth0 carries the default route"). A
 	// refused port or network has no objects; a host with a refused uplink still has its bridge and its other uplinks.
 	Refused string
+	// Device is the interface that a port has here; empty while it has none.
+	Device string
+	// Warnings are what looks wrong though nothing is missing.
+	Warnings []object.Warning
 	// Gateway says, of a centralized router, whether it may speak here; nil for all else.
 	Gateway *GatewayRole
 }
@@ -138,6 +142,11 @@ func (u *Builder) Pend(format string, args ...any) {
 // Refuse adds a sentence about why the item, or a part of it, cannot be on this host.
 func (u *Builder) Refuse(format string, args ...any) {
 	u.Refused = joinReason(u.Refused, fmt.Sprintf(format, args...))
+}
+
+// Warn adds what looks wrong though nothing is missing.
+func (u *Builder) Warn(reason object.WarningReason, format string, args ...any) {
+	u.Warnings = append(u.Warnings, object.Warning{Reason: reason, Message: fmt.Sprintf(format, args...)})
 }
 
 func joinReason(have, more string) string {

@@ -27,6 +27,7 @@ type Index struct {
 	bySegment     groups[segment] // → networks
 	byPhysnet     groups[string]  // physical network → networks
 	interfaces    groups[string]  // interface id → OVS interfaces
+	strangers     map[string]bool // OVS interfaces that others made with an interface id which no port has
 	facts         object.Facts    // copies of what Observe saw last
 }
 
@@ -57,7 +58,7 @@ func NewIndex(slice *desired.Slice, facts *object.Facts) *Index {
 		ports: map[string]portRelations{}, networks: map[string]networkRelations{},
 		byNetwork: groups[string]{}, byDevice: groups[string]{}, byInterfaceID: groups[string]{},
 		byMAC: groups[portMAC]{}, byNumber: groups[uint64]{}, bySegment: groups[segment]{}, byPhysnet: groups[string]{},
-		interfaces: groups[string]{}, routerIndex: newRouterIndex(),
+		interfaces: groups[string]{}, strangers: map[string]bool{}, routerIndex: newRouterIndex(),
 		facts: object.Facts{
 			Links: map[string]object.LinkFacts{}, Interfaces: map[string]object.InterfaceFacts{},
 		},
@@ -176,6 +177,7 @@ func (x *Index) fileFacts(facts *object.Facts, device string) {
 	} else {
 		delete(x.facts.Interfaces, device)
 	}
+	x.fileStranger(device)
 }
 
 func deviceNames(all ...*object.Facts) []string {
@@ -203,6 +205,7 @@ func (x *Index) filePort(p *desired.Port) {
 	x.byDevice.add(r.device, p.UID)
 	x.byInterfaceID.add(r.interfaceID, p.UID)
 	x.byMAC.add(portMAC{r.network, r.mac}, p.UID)
+	x.fileStrangers(r.interfaceID)
 }
 
 func (x *Index) dropPort(uid string) {
@@ -212,6 +215,7 @@ func (x *Index) dropPort(uid string) {
 	x.byDevice.remove(r.device, uid)
 	x.byInterfaceID.remove(r.interfaceID, uid)
 	x.byMAC.remove(portMAC{r.network, r.mac}, uid)
+	x.fileStrangers(r.interfaceID)
 }
 
 func (x *Index) fileNetwork(n *desired.Network) {

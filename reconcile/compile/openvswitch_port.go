@@ -40,7 +40,7 @@ func (OpenVSwitch) Port(b *Builder, s Site, n *desired.Network, p *desired.Port)
 	wire := s.networkState(h, n)
 	flows := &object.FlowSet{
 		OwnerUID: p.UID, Bridge: h.Bridge, Feature: FeaturePort, Cookie: Cookie(p.UID, FeaturePort),
-		Flows: portFlows(p, wire.number, a.ofport),
+		Flows: portFlows(p, wire.number, a.ofport), Guest: object.MAC(p.MAC),
 		After: []object.Key{flowSetKey(h.Bridge, h.UID, FeatureBridge)},
 	}
 	b.Add(flows)

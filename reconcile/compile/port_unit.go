@@ -2,6 +2,7 @@ package compile
 
 import (
 	"weft/hostnet/object"
+	"weft/model"
 	"weft/model/desired"
 )
 
@@ -29,12 +30,27 @@ func (c compiler) port(b *Builder, p *desired.Port) {
 	if plug.Netdev {
 		plug.Up = append(plug.Up, b.Silence(p.UID, plug.Device))
 	}
+	b.Device = plug.Device
+	c.warnMAC(b, p, plug.Device)
 	if usable == nil {
 		b.Pend("%s", wait)
 		return
 	}
 	mac, router := c.networkRouterMAC(n)
 	addPlugged(b, usable, p, plug, router, mac)
+}
+
+// warnMAC compares the port's MAC with what the hypervisor says that it gave the guest. OVS has it from libvirt or os-vif; of a
+// tap or a veth nobody says it.
+func (c compiler) warnMAC(b *Builder, p *desired.Port, device string) {
+	i := c.facts.Interfaces[device]
+	if i.Created || i.AttachedMAC == "" {
+		return
+	}
+	if mac, err := model.ParseMAC(i.AttachedMAC); err != nil || mac != p.MAC {
+		b.Warn(object.WarnMACMismatch, "the guest of interface %s has MAC %s (external_ids:attached-mac) and the port has %s: nothing that "+
+			"the guest sends passes; give the domain's <mac> the port's, or the port the domain's", device, quote(i.AttachedMAC), p.MAC)
+	}
 }
 
 // addPlugged adds what is built on a guest's device.

@@ -150,9 +150,12 @@ func hostID(name string) model.ID {
 	return model.ID{Project: model.ClusterProject, Kind: model.KindHost, Name: name}
 }
 
-// bucketChanged looks at the status of what a node has an exception for, or had, and at claims nobody reports any more.
+// bucketChanged looks at the status of what a node has an exception or a warning for, or had, and at claims nobody reports any more.
 func (p *planner) bucketChanged(b *etcdschema.BucketReport) {
 	for uid := range b.Exceptions {
+		p.statusOfUID(uid)
+	}
+	for uid := range b.Warnings {
 		p.statusOfUID(uid)
 	}
 	for uid := range b.Gateways {

@@ -154,6 +154,21 @@ func (n *node) exception(uid string) (etcdschema.Exception, bool) {
 	return x, ok
 }
 
+// warnings are what looks wrong about the item with the uid on the node, as far as one node may say.
+func (n *node) warnings(uid string) []etcdschema.Warning {
+	b := n.buckets[etcdschema.Bucket(uid)]
+	if b == nil {
+		return nil
+	}
+	var out []etcdschema.Warning
+	for _, w := range b.Warnings[uid] {
+		if len(out) < etcdschema.MaxWarnings && len(w.Reason)+len(w.Message) <= 2*etcdschema.MaxWarningMessage {
+			out = append(out, w)
+		}
+	}
+	return out
+}
+
 // gateway is what the node says of a centralized router on it; empty before it says anything that there is a word for.
 func (n *node) gateway(uid string) etcdschema.GatewayState {
 	b := n.buckets[etcdschema.Bucket(uid)]

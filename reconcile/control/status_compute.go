@@ -64,6 +64,7 @@ func (p *planner) progress(kind model.Kind, uid string) map[string]etcdschema.No
 		if x, has := n.exception(uid); has {
 			s.Programmed, s.Reason = false, string(x.State)+": "+x.Reason
 		}
+		s.Warnings = n.warnings(uid)
 		if rt, ok := e.value.(*desired.Router); ok {
 			s.External = p.cache.externalAddresses(hostID(name), rt.External)
 			if rt.Central != nil {

@@ -150,9 +150,9 @@ func differences(d []object.Difference) string {
 
 // settle notes what came of the steps, counts repaired drift, and adds to the work what can go on now. The facts of the
 // devices concerned come first: they tell a device that went away from a change that was refused.
-func (e *Engine) settle(w *work, keys map[object.Key]bool, p plan.Plan, out outcome) {
+func (e *Engine) settle(ctx context.Context, w *work, keys map[object.Key]bool, p plan.Plan, out outcome) {
 	now := time.Now()
-	e.observeTouched(w, out)
+	e.observeTouched(ctx, w, out)
 	repaired := map[string]int{}
 	for _, b := range p.Blocked {
 		if st := e.items.objects[b.Key]; st != nil {
@@ -182,11 +182,19 @@ func (e *Engine) settle(w *work, keys map[object.Key]bool, p plan.Plan, out outc
 	}
 }
 
-// observeTouched brings the facts of the devices up to date that the steps were about.
-func (e *Engine) observeTouched(w *work, out outcome) {
-	devices := map[string]bool{}
-	for _, c := range out.tried {
+// observeTouched brings the facts of the devices up to date that the steps were about. Each driver hears of a device by itself,
+// so before a change is called drift, its device is read afresh: another one of the same name explains it.
+func (e *Engine) observeTouched(ctx context.Context, w *work, out outcome) {
+	devices, doubtful := map[string]bool{}, map[string]bool{}
+	for k, c := range out.tried {
 		touchDevices(c, devices)
+		o, on := c.Desired.(object.OnDevice)
+		if st := e.items.objects[k]; on && st != nil && e.drifted(st, c) {
+			doubtful[o.Netdev()] = true
+		}
+	}
+	if len(doubtful) > 0 {
+		e.host.readDevices(ctx, slices.Collect(maps.Keys(doubtful)), e.log)
 	}
 	if len(devices) > 0 {
 		e.observeFacts(w, slices.Collect(maps.Keys(devices)))
@@ -272,14 +280,14 @@ func (e *Engine) settleQuiet(w *work, keys map[object.Key]bool, p plan.Plan, out
 	}
 }
 
-// touchDevices notes the devices whose facts a change may have changed.
+// touchDevices notes the devices whose facts a change may have changed, or whose coming and going may have made it necessary.
 func touchDevices(c object.Change, devices map[string]bool) {
 	for _, o := range []object.Object{c.Desired, c.Observed} {
 		switch o := o.(type) {
-		case *object.Bridge:
-			devices[o.Name] = true
 		case object.OnDevice:
 			devices[o.Netdev()] = true
+		case *object.Bridge:
+			devices[o.Name] = true
 		case *object.Veth:
 			for _, end := range []object.VethEnd{{Namespace: o.Namespace, Name: o.Name}, o.Peer} {
 				if end.Namespace == "" {

@@ -27,6 +27,28 @@ func (h *hostState) standsOn(o object.Object) (on incarnation) {
 	return on
 }
 
+// deviceSettles is how long after a device came its coming explains what is found on it: each driver hears of it by itself, and
+// one may still show what was on the device before it.
+const deviceSettles = 2 * time.Second
+
+// comesNow says that the device which an object stands on has only just come, or come again.
+func (h *hostState) comesNow(o object.Object, now time.Time) bool {
+	s, ok := o.(object.OnDevice)
+	return ok && now.Sub(h.came[s.Netdev()]) < deviceSettles
+}
+
+// noteComing notes when devices came whose index is another one than before; what was there at the first look came long ago.
+func (h *hostState) noteComing(before map[string]int, devices []string, now time.Time) {
+	for _, d := range devices {
+		switch link, there := h.facts.Links[d]; {
+		case !there:
+			delete(h.came, d)
+		case link.Index != before[d]:
+			h.came[d] = now
+		}
+	}
+}
+
 // good notes that the object was read back as desired.
 func (e *Engine) good(st *objectState) {
 	st.good, st.on, st.owed = st.want, e.host.standsOn(st.want), false
@@ -39,7 +61,7 @@ func (e *Engine) drifted(st *objectState, c object.Change) bool {
 	if st.owed {
 		return true
 	}
-	if st.good == nil || st.on != e.host.standsOn(st.want) {
+	if st.good == nil || st.on != e.host.standsOn(st.want) || e.host.comesNow(st.want, time.Now()) {
 		return false
 	}
 	return c.Observed == nil || slices.ContainsFunc(st.good.Diff(c.Observed), tampered)

@@ -36,7 +36,7 @@ func (e *Engine) serveEarly(ctx context.Context, w *work) {
 	p := e.plan(ctx, keys)
 	out := e.apply(ctx, p)
 	e.verify(ctx, out)
-	e.settle(early, keys, p, out)
+	e.settle(ctx, early, keys, p, out)
 	if n := len(out.tried); n > 0 {
 		e.log.Info("guests are served from the last good slice on disk until etcd answers", "servers", n,
 			"revision", e.slice.slice.Revision)

@@ -58,6 +58,12 @@ type Facts interface {
 	DeviceFacts(devices []string, into *object.Facts)
 }
 
+// DeviceReader is implemented by drivers of Facts that can read single devices afresh: what their Watch has not told yet is
+// known then, and need not be told any more.
+type DeviceReader interface {
+	ReadDevices(ctx context.Context, devices []string) error
+}
+
 // Arrivals is implemented by the driver that hears guests arrive. Each time it hears one it sends an event with the key of
 // the arrival.
 type Arrivals interface {
@@ -149,9 +155,12 @@ type Engine struct {
 	repaired   map[string]uint64 // drift, by driver, since start
 	reported   bool              // every bucket was handed to the reporter at least once
 	reportedAt time.Time
-	carry      *work        // what the last round could not finish
-	beat       atomic.Int64 // Unix nanoseconds of the loop's last turn
-	state      atomic.Pointer[string]
+	carry      *work // what the last round could not finish
+	// strangers are OVS interfaces that belong to no port, and since when; as of strangersAt.
+	strangers   map[string]time.Time
+	strangersAt time.Time
+	beat        atomic.Int64 // Unix nanoseconds of the loop's last turn
+	state       atomic.Pointer[string]
 }
 
 // New makes an engine and reads its state file; a corrupt one is logged and ignored.
@@ -176,7 +185,7 @@ func New(c Config) (*Engine, error) {
 		return nil, err
 	}
 	e := &Engine{c: c, log: c.Logger, metrics: newMetrics(c.Registry), inbox: newInbox(), slice: newSliceState(c.Node),
-		host: host, items: newItemTable(), retries: newBackoffHeap(), damper: newDriftDamper(), asks: make(chan ask), repaired: map[string]uint64{}}
+		host: host, items: newItemTable(), retries: newBackoffHeap(), damper: newDriftDamper(), asks: make(chan ask), repaired: map[string]uint64{}, strangers: map[string]time.Time{}}
 	e.report = newReporter(c.Store, c.Node, e.log)
 	e.disk = newStateFile(c.StateDir, e.log)
 	e.slice.restore(e.disk.load())

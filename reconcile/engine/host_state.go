@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -24,6 +25,7 @@ type hostState struct {
 	drivers []*driverState
 	byKind  map[object.Kind]*driverState
 	facts   *object.Facts
+	came    map[string]time.Time // devices that came since the first look
 }
 
 // driverState is one driver and how far it is.
@@ -38,7 +40,7 @@ type driverState struct {
 }
 
 func newHostState(drivers []Driver) (*hostState, error) {
-	h := &hostState{byKind: map[object.Kind]*driverState{}, facts: emptyFacts()}
+	h := &hostState{byKind: map[object.Kind]*driverState{}, facts: emptyFacts(), came: map[string]time.Time{}}
 	for _, d := range drivers {
 		s := &driverState{Driver: d, needSync: true}
 		if p, ok := d.(InProcess); ok {
@@ -120,6 +122,10 @@ func (h *hostState) synced() (bool, string) {
 
 // refreshFacts brings the facts up to date: of the devices, in place, or of all when devices is nil.
 func (h *hostState) refreshFacts(devices []string) *object.Facts {
+	before := make(map[string]int, len(devices))
+	for _, d := range devices {
+		before[d] = h.facts.Links[d].Index
+	}
 	if devices == nil {
 		h.facts = emptyFacts()
 	}
@@ -133,7 +139,21 @@ func (h *hostState) refreshFacts(devices []string) *object.Facts {
 			f.DeviceFacts(devices, h.facts)
 		}
 	}
+	h.noteComing(before, devices, time.Now())
 	return h.facts
+}
+
+// readDevices has the drivers read these devices afresh. What cannot be read stays as it was known.
+func (h *hostState) readDevices(ctx context.Context, devices []string, log *slog.Logger) {
+	ctx, cancel := context.WithTimeout(ctx, observeTimeout)
+	defer cancel()
+	for _, d := range h.drivers {
+		if r, can := d.Driver.(DeviceReader); can && d.synced {
+			if err := r.ReadDevices(ctx, devices); err != nil {
+				log.Warn("devices cannot be read", "driver", d.Name(), "devices", devices, "error", err)
+			}
+		}
+	}
 }
 
 // observe returns what the views hold for the keys. A driver that fails is named in failed with its error; nothing is

@@ -37,6 +37,7 @@ type itemState struct {
 	keys      []object.Key // of its objects
 	conflict  string
 	exception *etcdschema.Exception
+	warnings  warnings
 	// gatewaySince is when a centralized router became what it is here.
 	gatewaySince time.Time
 }
@@ -204,9 +205,7 @@ func (t *itemTable) judge(it *itemState, bad string, now time.Time) (retry bool)
 // except sets the exception, and keeps its time as long as state and reason stay.
 func (it *itemState) except(state etcdschema.ExceptionState, reason string, now time.Time) {
 	const maxReason = 500
-	if len(reason) > maxReason {
-		reason = strings.ToValidUTF8(reason[:maxReason], "")
-	}
+	reason = bounded(reason, maxReason)
 	switch e := it.exception; {
 	case reason == "":
 		it.exception = nil

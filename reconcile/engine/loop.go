@@ -56,7 +56,7 @@ func (e *Engine) wait(now time.Time) time.Duration {
 		return 0
 	}
 	next := now.Add(heartbeat)
-	for _, t := range []time.Time{e.gate, e.retries.next(), e.damper.next(), e.host.nextSync(), e.nextSweep} {
+	for _, t := range []time.Time{e.gate, e.retries.next(), e.damper.next(), e.host.nextSync(), e.nextSweep, e.nextStranger()} {
 		next = earliest(next, t)
 	}
 	if after := e.started.Add(e.c.CacheAfter); !e.sliceable && after.After(now) {
@@ -76,7 +76,10 @@ func (e *Engine) turn(ctx context.Context) {
 		e.carry = w // nothing to go by yet, but for the guests' servers
 		return
 	}
-	if !w.any() && !batches {
+	if next := e.nextStranger(); !w.any() && !next.IsZero() && !next.After(start) {
+		e.watchStrangers(w, start)
+	}
+	if !w.any() && !batches && len(w.touched) == 0 {
 		e.idle(start)
 		return
 	}

@@ -20,6 +20,7 @@ type metrics struct {
 	held      prometheus.Gauge
 	objects   prometheus.Gauge
 	gateways  *prometheus.GaugeVec
+	warnings  *prometheus.GaugeVec
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -47,8 +48,10 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		objects: gauge("weft_objects", "Objects compiled from the slice."),
 		gateways: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "weft_gateway_routers",
 			Help: "Centralized routers on this host, by what they are here."}, []string{"state"}),
+		warnings: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "weft_warnings",
+			Help: "What looks wrong on this host though nothing failed, by reason."}, []string{"reason"}),
 	}
-	r.MustRegister(m.duration, m.repaired, m.writes, m.failures, m.damped, m.processed, m.lag, m.cacheAge, m.restarts, m.held, m.objects, m.gateways)
+	r.MustRegister(m.duration, m.repaired, m.writes, m.failures, m.damped, m.processed, m.lag, m.cacheAge, m.restarts, m.held, m.objects, m.gateways, m.warnings)
 	return m
 }
 

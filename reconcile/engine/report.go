@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"weft/etcdschema"
+	"weft/hostnet/object"
 	"weft/model"
 	"weft/model/desired"
 )
@@ -48,9 +49,14 @@ func (e *Engine) nodeReport(now time.Time) etcdschema.NodeReport {
 		r.Generation = e.slice.head.Generation
 	}
 	gateways := map[bool]float64{}
+	warned := map[object.WarningReason]float64{}
 	for _, it := range e.items.items {
 		if it.exception != nil {
 			r.Exceptions++
+		}
+		for id := range it.warnings {
+			warned[id.reason]++
+			r.Warnings++
 		}
 		if g := it.unit.Gateway; g != nil {
 			gateways[g.Active]++
@@ -59,17 +65,23 @@ func (e *Engine) nodeReport(now time.Time) etcdschema.NodeReport {
 	e.metrics.gateways.WithLabelValues(string(etcdschema.GatewayActive)).Set(gateways[true])
 	e.metrics.gateways.WithLabelValues(string(etcdschema.GatewayStandby)).Set(gateways[false])
 	r.Exceptions += len(e.items.orphans)
+	for _, reason := range object.WarningReasons() {
+		e.metrics.warnings.WithLabelValues(string(reason)).Set(warned[reason])
+	}
 	return r
 }
 
 // bucket is one bucket of the report.
 func (e *Engine) bucket(b int) etcdschema.BucketReport {
 	r := etcdschema.BucketReport{Ports: map[string]etcdschema.PortReport{}, Exceptions: map[string]etcdschema.Exception{},
-		Gateways: map[string]etcdschema.GatewayReport{}, Claimed: map[string]etcdschema.ClaimedReport{}}
+		Warnings: map[string][]etcdschema.Warning{}, Gateways: map[string]etcdschema.GatewayReport{}, Claimed: map[string]etcdschema.ClaimedReport{}}
 	for uid, keys := range e.items.byUID[b] {
 		for k := range keys {
 			if x := e.items.items[k].exception; x != nil {
 				r.Exceptions[uid] = *x
+			}
+			if w := e.items.items[k].warnings; len(w) > 0 {
+				r.Warnings[uid] = append(r.Warnings[uid], w.list()...)
 			}
 			if g, ok := e.gatewayReport(e.items.items[k]); ok {
 				r.Gateways[uid] = g
@@ -173,6 +185,9 @@ func routedReport(s *desired.Slice, r *desired.Router) (c etcdschema.ClaimedRepo
 
 func (e *Engine) portReport(p *desired.Port) etcdschema.PortReport {
 	r := etcdschema.PortReport{ID: p.Project + "/" + p.Name, Network: p.Network, MAC: p.MAC, Addresses: p.Addresses, State: p.State}
+	if it := e.items.items[p.Key()]; it != nil {
+		r.Device = it.unit.Device
+	}
 	if p.State == desired.StateStandby {
 		r.Arrived = e.host.arrived(p.UID)
 	}

@@ -33,7 +33,7 @@ func (e *Engine) round(ctx context.Context, w *work) {
 		out := e.apply(ctx, p)
 		at = e.metrics.since("apply", at)
 		e.verify(ctx, out)
-		e.settle(w, keys, p, out)
+		e.settle(ctx, w, keys, p, out)
 		e.metrics.since("verify", at)
 	}
 	e.tellRefusals(w)
@@ -41,19 +41,21 @@ func (e *Engine) round(ctx context.Context, w *work) {
 	for k := range w.touched {
 		e.judge(k, now)
 	}
+	e.watchStrangers(w, now)
 	e.carry.addItems(sortedItems(w.items))
 	for k := range w.keys {
 		e.carry.keys[k] = true
 	}
 }
 
-// judge brings an item's exception and its retry up to date.
+// judge brings an item's exception, its warnings and its retry up to date.
 func (e *Engine) judge(k desired.Key, now time.Time) {
 	it := e.items.items[k]
 	if it == nil {
 		e.retries.succeeded(retryKey{item: k})
 		return
 	}
+	e.warn(it, now)
 	if e.items.judge(it, e.slice.bad[k], now) {
 		e.retries.failed(retryKey{item: k}, now)
 		return

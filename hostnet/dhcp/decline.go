@@ -1,0 +1,130 @@
+package dhcp
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/netip"
+	"sync"
+	"time"
+
+	"weft/hostnet/frame"
+	"weft/hostnet/object"
+)
+
+// declineStands is how long a decline is told of after the guest's last one: a client that finds its address taken asks
+// and declines again within minutes.
+const declineStands = 10 * time.Minute
+
+// Driver is the driver of object.KindDHCPBinding. The embedded driver serves; it remembers which guests declined an address.
+type Driver struct {
+	*frame.PortDriver
+	now func() time.Time
+
+	mu       sync.Mutex
+	declined map[string]decline // by device
+	news     []object.Key       // declined since Watch last told
+	woken    chan struct{}      // holds one token when there is news
+}
+
+// decline is the last one of a guest.
+type decline struct {
+	owner   string // uid of the port
+	address netip.Addr
+	at      time.Time
+	told    time.Time // when the engine was told last: a guest that declines without end is no reason to look without end
+}
+
+// New makes the driver, which serves nothing yet. open opens the transports of ports, frame.Exchange's Open for netdevs.
+// Close ends it.
+func New(open frame.Opener, log *slog.Logger) *Driver {
+	d := &Driver{now: time.Now, declined: map[string]decline{}, woken: make(chan struct{}, 1)}
+	d.PortDriver = frame.NewPortDriver(frame.PortConfig{
+		Name: "dhcp", Kind: object.KindDHCPBinding, Open: open, Service: d.service, Logger: log,
+	})
+	return d
+}
+
+// hear remembers that the guest of the binding declined an address of its own. What is none of its own is not worth a word.
+func (d *Driver) hear(b *object.DHCPBinding, address netip.Addr) {
+	if !assigned(b, address) {
+		return
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	last, now := d.declined[b.Device], d.now()
+	told := last.owner == b.OwnerUID && last.address == address && now.Sub(last.told) < noteInterval
+	if told {
+		last.at = now
+		d.declined[b.Device] = last
+		return
+	}
+	d.declined[b.Device] = decline{b.OwnerUID, address, now, now}
+	d.news = append(d.news, b.Key())
+	select {
+	case d.woken <- struct{}{}:
+	default:
+	}
+}
+
+// assigned says that the address is one of the port's.
+func assigned(b *object.DHCPBinding, address netip.Addr) bool {
+	if _, ok := leaseOf(b, address); ok {
+		return true
+	}
+	for _, a := range b.V6 {
+		if a == address {
+			return true
+		}
+	}
+	return false
+}
+
+// Warnings implements the engine's Warner.
+func (d *Driver) Warnings(desired object.Object) []object.Warning {
+	b, ok := desired.(*object.DHCPBinding)
+	if !ok {
+		return nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	last, has := d.declined[b.Device]
+	if !has || last.owner != b.OwnerUID || d.now().Sub(last.at) > declineStands || !assigned(b, last.address) {
+		return nil
+	}
+	return []object.Warning{{Reason: object.WarnAddressDeclined, Message: fmt.Sprintf(
+		"the guest with MAC %s declined %s at %s: another machine on the network uses the address; find it and take the address from it",
+		b.MAC, last.address, last.at.UTC().Format(time.RFC3339))}}
+}
+
+// Apply begins, changes and ends servers. A device that comes anew belongs to a guest that has declined nothing yet.
+func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
+	d.mu.Lock()
+	for _, c := range changes {
+		if c.Op != object.Update {
+			delete(d.declined, c.Key().Name)
+		}
+	}
+	d.mu.Unlock()
+	return d.PortDriver.Apply(ctx, changes)
+}
+
+// Watch also tells of guests that declined an address.
+func (d *Driver) Watch(ctx context.Context, notify func(object.Event)) error {
+	ctx, stop := context.WithCancel(ctx)
+	lost := make(chan error, 1)
+	go func() { lost <- d.PortDriver.Watch(ctx, notify) }()
+	defer func() { stop(); <-lost }()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-d.woken:
+		}
+		d.mu.Lock()
+		news := d.news
+		d.news = nil
+		d.mu.Unlock()
+		notify(object.Event{Keys: news})
+	}
+}

@@ -1,0 +1,25 @@
+package fake
+
+import "weft/hostnet/object"
+
+// Warn makes the warnings about an object those given, with an event.
+func (h *Host) Warn(k object.Key, warnings ...object.Warning) {
+	h.change([]object.Key{k}, func() { h.warnings[k] = warnings })
+}
+
+// Attach is a hypervisor that writes its guest's MAC on an OVS interface that it plugged.
+func (h *Host) Attach(device, mac string) {
+	h.change(nil, func() {
+		if i, there := h.facts.Interfaces[device]; there && !i.Created {
+			i.AttachedMAC = mac
+			h.facts.Interfaces[device] = i
+		}
+	}, device)
+}
+
+// Warnings implements the engine's Warner.
+func (d *Driver) Warnings(desired object.Object) []object.Warning {
+	d.host.mu.Lock()
+	defer d.host.mu.Unlock()
+	return d.host.warnings[desired.Key()]
+}

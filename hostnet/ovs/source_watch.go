@@ -1,0 +1,161 @@
+package ovs
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"sync"
+
+	"weft/hostnet/object"
+)
+
+// sources watches whether anything of what guests send is let in by their ports' own source check: a guest with another MAC
+// than its port's is mute, and nothing has failed. Counters are read with every Sync.
+type sources struct {
+	mu   sync.Mutex
+	seen map[string]map[uint32]*source // by bridge and OpenFlow port number
+}
+
+// source is what is known of one port.
+type source struct {
+	counts sourceCounts
+	// silent are the looks in a row at which the guest had sent frames, and none of them had passed.
+	silent int
+}
+
+// sourceCounts are a port's counters.
+type sourceCounts struct {
+	received uint64 // frames that came in by the port, whatever they are (OFPMP_PORT_STATS)
+	passed   uint64 // those that the port's own flows of table 0 let in (OFPMP_FLOW)
+}
+
+const (
+	// sourceFrames are so many that their silence means something: a guest's kernel sends them within seconds of its start.
+	sourceFrames = 3
+	// sourceLooks is how often in a row nothing may have passed before it is told: the switch counts flows up to a second
+	// later than ports.
+	sourceLooks = 2
+)
+
+func newSources() *sources { return &sources{seen: map[string]map[uint32]*source{}} }
+
+// look compares a bridge's counters with those of the last look.
+func (s *sources) look(bridge string, now map[uint32]sourceCounts) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	before := s.seen[bridge]
+	after := make(map[uint32]*source, len(now))
+	for port, c := range now {
+		p := before[port]
+		if p == nil || c.received < p.counts.received || c.passed < p.counts.passed { // new, or its counters are
+			after[port] = &source{counts: c}
+			continue
+		}
+		switch received := c.received - p.counts.received; {
+		case c.passed > p.counts.passed:
+			p.silent = 0
+		case received >= sourceFrames:
+			p.silent++
+		}
+		p.counts = c
+		after[port] = p
+	}
+	s.seen[bridge] = after
+}
+
+// unheard says that a guest sends frames and none of them passes.
+func (s *sources) unheard(bridge string, port uint32) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.seen[bridge][port]
+	return p != nil && p.silent >= sourceLooks
+}
+
+// readSources reads the counters of a bridge.
+func (d *Driver) readSources(ctx context.Context, bridge string) error {
+	flows, ports, err := d.flows.counters(ctx, bridge)
+	if err != nil {
+		return err
+	}
+	d.sources.look(bridge, parseCounters(flows, ports))
+	return nil
+}
+
+// Warnings implements the engine's Warner: it says of a guest's flows that nothing of what the guest sends passes them.
+func (d *Driver) Warnings(desired object.Object) []object.Warning {
+	set, ok := desired.(*object.FlowSet)
+	if !ok || set.Guest == (object.MAC{}) {
+		return nil
+	}
+	for _, f := range set.Flows {
+		if f.Table != 0 || f.Match.InPort == 0 {
+			continue
+		}
+		if d.sources.unheard(set.Bridge, f.Match.InPort) {
+			return []object.Warning{{Reason: object.WarnForeignSource, Message: fmt.Sprintf(
+				"the guest sends frames and none passes: none is untagged and from the port's MAC %s; see which MAC it uses "+
+					"(tcpdump -e on its device) and give it the port's, or the port its own", set.Guest)}}
+		}
+	}
+	return nil
+}
+
+// counters reads the flows of table 0 and the ports with their counters, as ovs-ofctl writes them.
+func (o ofctl) counters(ctx context.Context, bridge string) (flows, ports []byte, err error) {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	if flows, err = o.run(ctx, nil, "ovs-ofctl", "--no-names", "--read-only", "dump-flows", "-OOpenFlow14", o.target(bridge), "table=0"); err != nil {
+		return nil, nil, fmt.Errorf("reading the counters of flows of bridge %s: %w", bridge, err)
+	}
+	if ports, err = o.run(ctx, nil, "ovs-ofctl", "--no-names", "--read-only", "dump-ports", "-OOpenFlow14", o.target(bridge)); err != nil {
+		return nil, nil, fmt.Errorf("reading the counters of ports of bridge %s: %w", bridge, err)
+	}
+	return flows, ports, nil
+}
+
+var (
+	flowCounter = regexp.MustCompile(`cookie=(0x[0-9a-f]+).*n_packets=(\d+),.*in_port=(\d+).*actions=(\S+)`)
+	portCounter = regexp.MustCompile(`^\s*port\s+(\d+): rx pkts=(\d+),`)
+)
+
+// parseCounters puts together what ovs-ofctl wrote. Ports without a flow of ours that lets something in are left out.
+func parseCounters(flows, ports []byte) map[uint32]sourceCounts {
+	counts := map[uint32]sourceCounts{}
+	eachMatch(flows, flowCounter, func(m []string) {
+		cookie, err := strconv.ParseUint(m[1], 0, 64)
+		if err != nil || cookie&object.CookieMask != object.CookieOwner || strings.HasPrefix(m[4], "drop") {
+			return
+		}
+		port, n := number(m[3]), number(m[2])
+		c := counts[uint32(port)]
+		c.passed += n
+		counts[uint32(port)] = c
+	})
+	eachMatch(ports, portCounter, func(m []string) {
+		port := uint32(number(m[1]))
+		if c, known := counts[port]; known {
+			c.received = number(m[2])
+			counts[port] = c
+		}
+	})
+	return counts
+}
+
+func number(text string) uint64 {
+	n, _ := strconv.ParseUint(text, 10, 64) // digits alone: what does not fit is as good as none
+	return n
+}
+
+func eachMatch(text []byte, pattern *regexp.Regexp, on func(groups []string)) {
+	lines := bufio.NewScanner(bytes.NewReader(text))
+	lines.Buffer(nil, maxLine)
+	for lines.Scan() {
+		if m := pattern.FindStringSubmatch(lines.Text()); m != nil {
+			on(m)
+		}
+	}
+}

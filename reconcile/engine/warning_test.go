@@ -1,0 +1,114 @@
+package engine
+
+import (
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"weft/etcdschema"
+	"weft/hostnet/object"
+	"weft/model/desired"
+)
+
+func (b *bed) warnings(uid string) []etcdschema.Warning {
+	b.t.Helper()
+	return read[etcdschema.BucketReport](b, etcdschema.ActualBucket(node, etcdschema.Bucket(uid))).Warnings[uid]
+}
+
+// What compiling finds and what drivers notice is reported with when it began, until it is over.
+func TestWarningsAreReported(t *testing.T) {
+	t.Parallel()
+	bubble(t, 2, func(b *bed) {
+		began := time.Now().UTC()
+		b.host.Attach("tap1", "fa:16:3e:99:99:99")
+		b.host.Warn(object.Key{Kind: object.KindDHCPBinding, Name: "tap1"}, object.Warning{Reason: object.WarnAddressDeclined, Message: "once"})
+		b.settle(time.Second)
+		b.converged()
+		b.host.Warn(object.Key{Kind: object.KindDHCPBinding, Name: "tap1"}, object.Warning{Reason: object.WarnAddressDeclined, Message: "twice"})
+		b.settle(time.Second)
+		w := b.warnings(portUID(1))
+		if len(w) != 1 || w[0].Reason != string(object.WarnAddressDeclined) || w[0].Message != "twice" || !w[0].Since.Equal(began) {
+			b.t.Fatalf("reported %+v", w)
+		}
+		if n := b.node(); n.Warnings != 1 || n.Exceptions != 0 || len(b.warnings(portUID(2))) != 0 {
+			b.t.Errorf("reported %+v", n)
+		}
+		b.host.Warn(object.Key{Kind: object.KindDHCPBinding, Name: "tap1"})
+		b.settle(time.Second)
+		if w := b.warnings(portUID(1)); len(w) != 0 {
+			b.t.Errorf("over, and reported %+v", w)
+		}
+		b.host.PlugOVS("br-int", "vnet1", portUID(1))
+		b.host.Attach("vnet1", "fa:16:3e:99:99:99")
+		b.settle(time.Second)
+		if w := b.warnings(portUID(1)); len(w) != 1 || w[0].Reason != string(object.WarnMACMismatch) || !strings.Contains(w[0].Message, `"fa:16:3e:99:99:99"`) ||
+			!strings.Contains(w[0].Message, portItem(1, 1).MAC.String()) {
+			b.t.Errorf("reported %+v", w)
+		}
+		b.host.Attach("vnet1", "FA:16:3E:00:00:01")
+		b.settle(time.Second)
+		if w := b.warnings(portUID(1)); len(w) != 0 {
+			b.t.Errorf("the port's own MAC, and reported %+v", w)
+		}
+	})
+}
+
+// An interface of no port is told of when it stays: a hypervisor may be quicker than the controllers.
+func TestStrangersAreReportedWhenTheyStay(t *testing.T) {
+	t.Parallel()
+	bubble(t, 1, func(b *bed) {
+		host := hostItem().UID
+		b.host.PlugOVS("br-int", "vnet7", portUID(7))
+		b.host.PlugOVS("br-int", "vnet8", "of-another-cloud")
+		b.settle(strangerPatience / 2)
+		b.etcd.put(portItem(7, 1))
+		if w := b.warnings(host); len(w) != 0 {
+			b.t.Fatalf("at once, and reported %+v", w)
+		}
+		b.settle(strangerPatience)
+		w := b.warnings(host)
+		if len(w) != 1 || w[0].Reason != string(object.WarnUnknownInterface) || !strings.Contains(w[0].Message, `"of-another-cloud"`) {
+			b.t.Fatalf("reported %+v", w)
+		}
+		b.etcd.drop(desired.Key{Kind: desired.KindPort, UID: portUID(7)})
+		b.settle(2 * strangerPatience)
+		if w := b.warnings(host); len(w) != 2 {
+			b.t.Errorf("its port is gone, and reported %+v", w)
+		}
+		b.host.UnplugOVS("vnet7")
+		b.host.UnplugOVS("vnet8")
+		b.settle(time.Second)
+		if w := b.warnings(host); len(w) != 0 {
+			b.t.Errorf("gone, and reported %+v", w)
+		}
+	})
+}
+
+// The report says which interface a port has.
+func TestInterfaceInUseIsReported(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t)
+		b.etcd.put(hostItem(), networkItem(1), portItem(1, 1))
+		b.start()
+		b.settle(time.Second)
+		device := func() string {
+			return read[etcdschema.BucketReport](b, etcdschema.ActualBucket(node, etcdschema.Bucket(portUID(1)))).Ports[portUID(1)].Device
+		}
+		if d := device(); d != "" {
+			t.Errorf("nothing is plugged, reported %q", d)
+		}
+		b.host.PlugOVS("br-int", "vnet5", portUID(1))
+		b.settle(time.Second)
+		if d := device(); d != "vnet5" {
+			t.Errorf("reported %q", d)
+		}
+		b.host.UnplugOVS("vnet5")
+		b.host.Plug("tap1")
+		b.settle(time.Second)
+		if d := device(); d != "tap1" {
+			t.Errorf("reported %q", d)
+		}
+	})
+}
