@@ -27,6 +27,8 @@ func (c compiler) port(b *Builder, p *desired.Port) {
 	if plug.Device == "" {
 		return
 	}
+	b.Device = plug.Device
+	c.warnMAC(b, p, plug.Device)
 	if plug.Netdev {
 		plug.Up = append(plug.Up, b.Silence(p.UID, plug.Device))
 	}
