@@ -92,8 +92,26 @@ func (a *allocation) host(s *model.HostSpec) {
 		return
 	}
 	for _, uid := range slices.Sorted(maps.Keys(externals)) {
+		if a.unbound() >= hostShare && len(a.cache.externalAddresses(a.id, uid)) == 0 {
+			a.touch(a.id) // the rest in another transaction; routers wait for it
+			continue
+		}
 		a.ownAddresses(externals[uid])
 	}
+}
+
+// hostShare bounds the claims that a host makes in one transaction: it may be on any number of external networks.
+const hostShare = 40
+
+// unbound counts the claims that the allocation wants and the object does not have yet.
+func (a *allocation) unbound() int {
+	n := 0
+	for k := range a.wanted {
+		if _, has := a.cache.owned[a.uid][k]; !has {
+			n++
+		}
+	}
+	return n
 }
 
 // ownMAC is the MAC of a host or router: the one it has, one it has let go a short while ago, or a free one.

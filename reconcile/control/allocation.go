@@ -2,6 +2,7 @@ package control
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"weft/etcdschema"
@@ -121,11 +122,11 @@ func (a *allocation) settle(r *round) error {
 			return err
 		}
 	}
-	if err := a.release(r, a.uid); err != nil {
+	if err := a.release(r, a.uid, unit{kind: unitObject, id: a.id}); err != nil {
 		return err
 	}
 	if a.previous != nil && a.previous.UID != a.uid {
-		return a.release(r, a.previous.UID)
+		return a.release(r, a.previous.UID, unit{kind: unitOrphan, uid: a.previous.UID})
 	}
 	return nil
 }
@@ -149,9 +150,9 @@ func (a *allocation) bind(r *round, k etcdschema.Key) error {
 	return nil
 }
 
-// release frees what the uid has claimed and is not wanted. Prefixes wait for a transaction of their own, unless the object
-// goes.
-func (a *allocation) release(r *round, uid string) error {
+// release frees what the uid owns and the allocation does not want. rest is looked at for what is too much for one
+// transaction. Prefixes wait for a transaction of their own, unless the object goes.
+func (a *allocation) release(r *round, uid string, rest unit) error {
 	var gone []etcdschema.Key
 	for k := range a.cache.owned[uid] {
 		if _, wanted := a.wanted[k]; wanted {
@@ -163,7 +164,25 @@ func (a *allocation) release(r *round, uid string) error {
 		}
 		gone = append(gone, k)
 	}
-	return a.releaseKeys(r, gone)
+	return a.releaseSome(r, gone, rest)
+}
+
+// releaseShare bounds the claims that one transaction frees. The largest object claims 65 (a network of model.MaxSubnets),
+// all of which may be new in the same transaction.
+const releaseShare = 24
+
+// releaseSome frees as many claims as one transaction has room for, and has the others looked at with another unit.
+func (p *planner) releaseSome(r *round, keys []etcdschema.Key, rest unit) error {
+	keys = slices.DeleteFunc(keys, func(k etcdschema.Key) bool {
+		cl, ok := p.cache.claim(k)
+		return !ok || cl.State == etcdschema.ClaimHeld
+	})
+	if len(keys) > releaseShare {
+		slices.SortFunc(keys, compareKeys)
+		keys = keys[:releaseShare]
+		p.queue.add(rest)
+	}
+	return p.releaseKeys(r, keys)
 }
 
 // releaseKeys frees claims. An address, MAC or segment is held, so that whoever still sends to it, or has it cached,

@@ -130,14 +130,14 @@ func (p *planner) dropUnused(r *round, name, network string) {
 	}
 }
 
-// withdraw takes every item with the uid off every node.
+// withdraw takes every item with the uid off every node; those of which there may be many in transactions of their own.
 func (p *planner) withdraw(r *round, kind desired.Kind, uid string) {
 	key := desired.Key{Kind: kind, UID: uid}
 	for _, name := range p.placedOn(key) {
 		switch kind {
 		case desired.KindPort:
 			p.takeOff(r, name, key)
-		case desired.KindRouter: // there may be more nodes than fit one transaction
+		case desired.KindRouter, desired.KindNetwork: // there may be more nodes than fit one transaction
 			p.queue.add(unit{kind: unitItem, node: name, item: key})
 		default:
 			p.removeItem(r, name, key)

@@ -250,7 +250,7 @@ func (p *planner) remove(r *round, id model.ID, acc *etcdschema.Accepted) error 
 		return p.settleSlices(r, id, acc, &verdict{})
 	}
 	a := &allocation{planner: p, id: id, uid: acc.UID}
-	if err := a.release(r, acc.UID); err != nil {
+	if err := a.release(r, acc.UID, unit{kind: unitOrphan, uid: acc.UID}); err != nil {
 		return err
 	}
 	p.withdraw(r, itemKind(id.Kind), acc.UID)

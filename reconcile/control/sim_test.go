@@ -29,7 +29,8 @@ type sim struct {
 	now     time.Time
 	rounds  int
 	writes  int
-	uids    int // given out up to now
+	uids    int  // given out up to now
+	whole   bool // every round, not only the last, must leave slices that can be wired
 }
 
 func newSim(t fataler) *sim {
@@ -118,6 +119,9 @@ func (s *sim) round() {
 	}
 	r.confirm(s.rev)
 	s.planner.confirmed(r)
+	if s.whole {
+		s.checkSlices()
+	}
 }
 
 func (s *sim) cache() *Cache { return s.planner.cache }
@@ -141,11 +145,21 @@ func (s *sim) snapshot() map[string]string {
 	return out
 }
 
-// check holds the state against what must always be so.
+// check holds the state against what must be so when nothing is left to do.
 func (s *sim) check() {
 	s.t.Helper()
-	c := s.cache()
-	for name, n := range c.nodes {
+	s.checkSlices()
+	for name, n := range s.cache().nodes {
+		s.checkRouting(name, n)
+	}
+	s.checkCentralRouters()
+	s.checkClaims()
+}
+
+// checkSlices holds the slices against what must always be so.
+func (s *sim) checkSlices() {
+	s.t.Helper()
+	for name, n := range s.cache().nodes {
 		if !n.headMatches() {
 			s.t.Fatalf("the head of %s does not prove its slice", name)
 		}
@@ -154,10 +168,7 @@ func (s *sim) check() {
 				s.t.Fatalf("port %s on %s has no network beside it", k.UID, name)
 			}
 		}
-		s.checkRouting(name, n)
 	}
-	s.checkCentralRouters()
-	s.checkClaims()
 }
 
 // checkClaims: whatever an accepted object was allocated is claimed by it, so nothing is given out twice.

@@ -20,8 +20,11 @@ func (p *planner) item(r *round, name string, k desired.Key) error {
 		}
 		p.takeOff(r, name, k)
 	case desired.KindNetwork:
-		if !known || !p.cache.node(name).needs(k.UID) {
+		if !p.cache.node(name).needs(k.UID) {
 			p.removeItem(r, name, k)
+			break
+		}
+		if !known { // it goes with the last port or router that is looked at again after the network was made again
 			break
 		}
 		p.statusOf(id)
@@ -70,7 +73,7 @@ func (p *planner) orphan(r *round, uid string) error {
 	for k := range p.cache.owned[uid] {
 		keys = append(keys, k)
 	}
-	return p.releaseKeys(r, keys)
+	return p.releaseSome(r, keys, unit{kind: unitOrphan, uid: uid})
 }
 
 // reported says that some node still has the port, a port of the network, the centralized router or the floating address with

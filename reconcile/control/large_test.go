@@ -1,0 +1,198 @@
+package control
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"weft/etcdschema"
+	"weft/model"
+	"weft/model/desired"
+)
+
+// largeHosts is more nodes than fit one transaction, several times.
+const largeHosts = 240
+
+// largeRegion is a network with a port on each of many hosts, on a router to an external network.
+func largeRegion(t fataler) *sim {
+	s := newSim(t)
+	s.putAll(regionIntent())
+	s.put(model.ID{Project: model.ClusterProject, Kind: model.KindProject, Name: "operator"}, `{"spec":{}}`)
+	s.put(internet, largeExternal(190, 0))
+	s.put(blue, largeNetwork(123, ""))
+	for i := range largeHosts {
+		name := fmt.Sprintf("n%03d", i)
+		spec := hostSpec
+		if i < 5 {
+			spec = gatewaySpec
+		}
+		s.put(hostID(name), spec)
+		s.feature(name, allFeatures()...)
+		s.put(port("p"+name), fmt.Sprintf(`{"spec":{"network":"blue","host":%q,"addresses":["10.0.0.%d"]}}`, name, i+10))
+	}
+	s.put(router("edge"), `{"spec":{"networks":["blue"],"externalNetwork":"operator/internet"}}`)
+	s.put(floating("web"), `{"spec":{"network":"operator/internet","port":"pn007"}}`)
+	s.settle()
+	s.check()
+	return s
+}
+
+func largeNetwork(vlan int, more string) string {
+	return fmt.Sprintf(`{"spec":{"type":"vlan","physicalNetwork":"physnet1","segmentationID":%d,%s"subnets":[{"cidr":"10.0.0.0/23"}]}}`, vlan, more)
+}
+
+func largeExternal(vlan, third int) string {
+	return fmt.Sprintf(`{"spec":{"type":"vlan","physicalNetwork":"physnet1","segmentationID":%d,"external":{},"subnets":[{"cidr":"198.18.%d.0/23","gateway":"198.18.%d.1"}]}}`,
+		vlan, third, third)
+}
+
+// manySubnets is a network of as many subnets as there may be, all others for each from.
+func manySubnets(from int) string {
+	var list []string
+	for i := range model.MaxSubnets {
+		list = append(list, fmt.Sprintf(`{"cidr":"10.%d.%d.0/24"}`, from, i))
+	}
+	return `{"spec":{"type":"vlan","physicalNetwork":"physnet1","segmentationID":140,"subnets":[` + strings.Join(list, ",") + `]}}`
+}
+
+// again deletes an object while others use it, and makes it anew, as somebody does who applies another manifest over a
+// forced deletion.
+func (s *sim) again(id model.ID, spec string) {
+	s.remove(id)
+	s.put(id, spec)
+}
+
+// Whatever concerns many nodes, ports or claims is done in transactions that etcd takes.
+func TestNoUnitIsTooLargeForOneTransaction(t *testing.T) {
+	t.Parallel()
+	many := model.ID{Project: "alpha", Kind: model.KindNetwork, Name: "many"}
+	for name, change := range map[string]func(s *sim){
+		"a network is made again":             func(s *sim) { s.again(blue, largeNetwork(123, "")) },
+		"a network is made again, other VLAN": func(s *sim) { s.again(blue, largeNetwork(124, "")) },
+		"a network is made again later":       func(s *sim) { s.remove(blue); s.settle(); s.put(blue, largeNetwork(123, "")) },
+		"a network is changed":                func(s *sim) { s.put(blue, largeNetwork(123, `"mtu":1400,`)) },
+		"a network is made again with other subnets": func(s *sim) {
+			s.again(blue, strings.ReplaceAll(largeNetwork(123, ""), "10.0.0.0", "10.9.0.0"))
+			s.settle()
+			s.put(blue, largeNetwork(123, ""))
+		},
+		"an external network is made again":                      func(s *sim) { s.again(internet, largeExternal(190, 0)) },
+		"an external network is made again with other addresses": func(s *sim) { s.again(internet, largeExternal(191, 8)) },
+		"a router is made again": func(s *sim) {
+			s.again(router("edge"), `{"spec":{"networks":["blue"],"externalNetwork":"operator/internet"}}`)
+		},
+		"a router is deleted": func(s *sim) { s.remove(router("edge")) },
+		"a router becomes centralized": func(s *sim) {
+			s.put(router("edge"), `{"spec":{"networks":["blue"],"externalNetwork":"operator/internet","gateway":"centralized"}}`)
+			s.settle()
+			s.put(router("edge"), `{"spec":{"networks":["blue"],"externalNetwork":"operator/internet"}}`)
+		},
+		"a floating address moves": func(s *sim) {
+			s.put(floating("web"), `{"spec":{"network":"operator/internet","port":"pn100"}}`)
+		},
+		"a physical network is changed": func(s *sim) {
+			s.put(physnet1, `{"spec":{"vlanRanges":[{"minimum":100,"maximum":199}],"mtu":8000}}`)
+		},
+		"a physical network is made again": func(s *sim) { s.again(physnet1, physnetSpec) },
+		"a project is made again":          func(s *sim) { s.again(projectA, `{"spec":{}}`) },
+		"all ports go": func(s *sim) {
+			for i := range largeHosts {
+				s.remove(port(fmt.Sprintf("pn%03d", i)))
+			}
+		},
+		"all ports move to one host, which is made again": func(s *sim) {
+			for i := range largeHosts {
+				s.put(port(fmt.Sprintf("pn%03d", i)), fmt.Sprintf(`{"spec":{"network":"blue","host":"n009","addresses":["10.0.0.%d"]}}`, i+10))
+			}
+			s.settle()
+			s.check()
+			s.again(hostID("n009"), hostSpec)
+			s.settle()
+			s.again(blue, largeNetwork(123, ""))
+		},
+		"hosts are made again": func(s *sim) {
+			for i := range largeHosts {
+				s.again(hostID(fmt.Sprintf("n%03d", i)), hostSpec)
+			}
+		},
+		"all subnets of a network are others": func(s *sim) {
+			s.put(many, manySubnets(20))
+			s.settle()
+			s.put(many, manySubnets(21))
+			s.settle()
+			s.again(many, manySubnets(22))
+			s.settle()
+			s.remove(many)
+		},
+		"a host is on many external networks": func(s *sim) { s.wideHost() },
+		"a host leaves many external networks": func(s *sim) {
+			s.wideHost()
+			s.remove(hostID("wide"))
+			for i := range wideNetworks {
+				s.remove(port(fmt.Sprint("n", i)))
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := largeRegion(t)
+			s.whole = true
+			change(s)
+			s.settle()
+			s.check()
+			for u := range s.planner.retries.waits {
+				t.Errorf("%s could not be done: %+v", u, s.planner.verdicts[u.id])
+			}
+			s.settled(t)
+		})
+	}
+}
+
+// wideNetworks is more external networks than there can be claims in one transaction.
+const wideNetworks = 120
+
+// wideHost is a host with a guest behind each of many routers, all to other external networks.
+func (s *sim) wideHost() {
+	for i := range wideNetworks {
+		x := model.ID{Project: "operator", Kind: model.KindNetwork, Name: fmt.Sprint("x", i)}
+		s.put(x, strings.Replace(largeExternal(2, 2*i+10), `"segmentationID":2,`, "", 1))
+		n := fmt.Sprint("n", i)
+		s.put(network(n), fmt.Sprintf(`{"spec":{"type":"vlan","physicalNetwork":"physnet2","subnets":[{"cidr":"10.7.%d.0/24"}]}}`, i))
+		s.put(router(n), fmt.Sprintf(`{"spec":{"networks":[%q],"externalNetwork":"operator/x%d"}}`, n, i))
+		s.put(port(n), fmt.Sprintf(`{"spec":{"network":%q,"host":"wide"}}`, n))
+	}
+	s.put(model.ID{Project: model.ClusterProject, Kind: model.KindPhysicalNetwork, Name: "physnet2"}, `{"spec":{"vlanRanges":[{"minimum":1000,"maximum":1999}]}}`)
+	s.put(physnet1, `{"spec":{"vlanRanges":[{"minimum":100,"maximum":1999}]}}`)
+	s.put(hostID("wide"), `{"spec":{"physicalNetworks":[{"name":"physnet1","interface":"eth1"},{"name":"physnet2","interface":"eth2"}]}}`)
+	s.feature("wide", allFeatures()...)
+	s.settle()
+}
+
+// settled holds the slices against what is accepted: a port stands on its host beside its network as it is now, and nothing
+// of what is gone is left.
+func (s *sim) settled(t *testing.T) {
+	t.Helper()
+	c := s.cache()
+	for name, n := range c.nodes {
+		for k := range n.items {
+			if _, known := c.ids[k.UID]; !known && k.Kind != desired.KindNeighbors {
+				t.Errorf("%s %s on %s belongs to nothing", k.Kind, k.UID, name)
+			}
+		}
+	}
+	for k := range c.entries {
+		if cl, ok := c.claim(k); ok && area(k) == "claim" && cl.State == etcdschema.ClaimBound {
+			if _, known := c.ids[cl.Owner]; !known {
+				t.Errorf("%s is still bound to %s, which is gone", k, cl.Owner)
+			}
+		}
+	}
+	for uid, why := range s.planner.trouble {
+		t.Errorf("%s: %v", c.ids[uid], why)
+	}
+	for id, v := range s.planner.verdicts {
+		if !v.good() && c.intents[id] != nil && id.Kind != model.KindFloatingIP { // it may lead nowhere now
+			t.Errorf("%s: %+v", id, v.reasons)
+		}
+	}
+}
