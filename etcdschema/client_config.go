@@ -2,17 +2,16 @@ package etcdschema
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
 	"fmt"
 	"log/slog"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
-	"go.etcd.io/etcd/client/pkg/v3/transport"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.uber.org/zap"
 	"google.golang.org/grpc"
@@ -56,8 +55,8 @@ type Config struct {
 	receiveBytes int // overrides maxReceiveBytes in tests
 }
 
-// TLSConfig names PEM files. CertFile and KeyFile are read again at every handshake, so that a renewed certificate
-// needs no restart.
+// TLSConfig names PEM files. All of them are read again at every handshake, so that a renewed certificate or authority
+// needs no restart. An authority is renewed in two steps: a file that holds both, then one that holds the new one.
 type TLSConfig struct{ CertFile, KeyFile, CAFile string }
 
 // CommonName is the name that the client certificate is for, which etcd takes for the user's; empty without a certificate.
@@ -83,8 +82,8 @@ func (c TLSConfig) CommonName() (string, error) {
 // Client is a connection to the etcd of one region. Its methods may be called from several goroutines.
 type Client struct {
 	config Config
-	root   string // root and layout, ending in a slash
-	tls    *tls.Config
+	root   string     // root and layout, ending in a slash
+	tls    *reloading // nil without TLS
 	etcd   *link
 	log    *slog.Logger
 	// members are shared by all connections of the client.
@@ -114,9 +113,8 @@ func Open(ctx context.Context, c Config) (*Client, error) {
 	}
 	cl := &Client{config: c, root: c.Root + "/" + Layout + "/", log: c.Logger}
 	if c.TLS != (TLSConfig{}) {
-		info := transport.TLSInfo{CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile, TrustedCAFile: c.TLS.CAFile}
 		var err error
-		if cl.tls, err = info.ClientConfig(); err != nil {
+		if cl.tls, err = newReloading(c.TLS, c.Logger); err != nil {
 			return nil, fmt.Errorf("etcd: TLS: %w", err)
 		}
 	}
@@ -136,10 +134,9 @@ func (c *Client) connect(ctx context.Context, options ...grpc.DialOption) (*link
 		Backoff:           backoff.Config{BaseDelay: reconnectFirst, Multiplier: 1.6, Jitter: 0.5, MaxDelay: reconnectLast},
 		MinConnectTimeout: c.config.DialTimeout,
 	}))
-	cl, err := clientv3.New(clientv3.Config{
+	config := clientv3.Config{
 		Context:               context.WithoutCancel(ctx),
 		Endpoints:             c.config.Endpoints,
-		TLS:                   c.tls,
 		Username:              c.config.Username,
 		Password:              c.config.Password,
 		DialTimeout:           c.config.DialTimeout,
@@ -151,7 +148,14 @@ func (c *Client) connect(ctx context.Context, options ...grpc.DialOption) (*link
 		BackoffJitterFraction: 0.5,
 		DialOptions:           options,
 		Logger:                zap.NewNop(), // what matters comes back as an error and is logged where it is handled
-	})
+	}
+	if c.tls != nil {
+		config.TLS = c.tls.config() // with which the client knows that it is to speak TLS
+		if !slices.ContainsFunc(c.config.Endpoints, func(e string) bool { return !encrypted(e) }) {
+			config.DialOptions = append(config.DialOptions, grpc.WithTransportCredentials(c.tls))
+		}
+	}
+	cl, err := clientv3.New(config)
 	if err != nil {
 		return nil, fmt.Errorf("etcd %s: %w", strings.Join(c.config.Endpoints, ","), err)
 	}
