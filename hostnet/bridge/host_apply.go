@@ -86,7 +86,7 @@ func (d *Driver) dropEntries(index int) {
 // foreign refuses a device of our name that is not ours, or of another kind.
 func foreign(l link, kind string) error {
 	if _, ours := l.owner(); !ours {
-		return fmt.Errorf("a device of that name is there and is not Weft's (no alias %q): rename or delete it", aliasPrefix)
+		return fmt.Errorf("a device of that name is there and is not Weft's (no alias %q): rename or delete it", object.AliasPrefix)
 	}
 	if l.kind != kind {
 		return fmt.Errorf("a %s of that name is there: delete it", l.kind)
@@ -131,7 +131,7 @@ func (d *Driver) makeVLAN(want *object.VLANDevice) error {
 // finish gives a device of ours its alias, no addresses, its MTU, and brings it up.
 func (d *Driver) finish(index int, owner string, mtu int) error {
 	device := &netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: index}}
-	if err := d.handle.LinkSetAlias(device, aliasPrefix+owner); err != nil {
+	if err := d.handle.LinkSetAlias(device, object.AliasPrefix+owner); err != nil {
 		return fmt.Errorf("set alias: %w", err)
 	}
 	if err := d.handle.LinkSetIP6AddrGenMode(device, noAddress); err != nil && !errors.Is(err, unix.EAFNOSUPPORT) && !errors.Is(err, unix.EINVAL) {

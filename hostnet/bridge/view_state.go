@@ -10,9 +10,6 @@ import (
 	"weft/hostnet/object"
 )
 
-// aliasPrefix begins the alias (IFLA_IFALIAS) of a device of ours; the owner's uid follows.
-const aliasPrefix = "weft:"
-
 // link is what the view holds of one netdev. It is comparable.
 type link struct {
 	index, master, parent int
@@ -145,7 +142,7 @@ func (v *view) find(name string) (link, bool) {
 }
 
 // owner is the uid in a device's alias; false when the device is not ours.
-func (l link) owner() (string, bool) { return strings.CutPrefix(l.alias, aliasPrefix) }
+func (l link) owner() (string, bool) { return strings.CutPrefix(l.alias, object.AliasPrefix) }
 
 // object is what stands on the host under a key; nil when nothing of ours does.
 func (v *view) object(k object.Key) object.Object {

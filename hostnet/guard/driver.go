@@ -1,5 +1,5 @@
 // Package guard protects bridges of the kernel: one nftables table of family bridge whose rules never change, and sets that
-// say what each device may do.
+// say what each device may do; and a chain for each NIC below them.
 //
 // Invariants: rules and sets are loaded as one transaction, so that there is no moment without protection; a device that no
 // set knows is mute; elements carry in their comments whom they are for, so that a restarted process knows what is
@@ -36,7 +36,7 @@ type Config struct {
 	Logger  *slog.Logger // slog.Default when nil
 }
 
-// Driver implements the engine's driver for object.KindGuard and object.KindGuardMembers.
+// Driver implements the engine's driver for object.KindGuard, object.KindGuardMembers and object.KindGuardUplink.
 type Driver struct {
 	config Config
 	conn   *nftables.Conn
@@ -46,8 +46,9 @@ type Driver struct {
 	mu   sync.Mutex // of all below: the watch goroutine reads the host too
 	view view
 	// handles are those of our rules as they were last seen right; nil while nothing is known. The kernel never uses one twice.
-	handles  map[uint64]bool
-	children map[uint32]bool // processes that loaded the rules for us
+	handles     map[uint64]bool
+	uplinkRules map[string]uint64 // likewise, of an uplink's one rule
+	children    map[uint32]bool   // processes that loaded the rules for us
 }
 
 // New opens a netlink socket in the calling thread's network namespace. Call Close at the end.
@@ -66,7 +67,7 @@ func New(c Config) (*Driver, error) {
 	}
 	return &Driver{
 		config: c, conn: conn, table: &nftables.Table{Name: tableName, Family: nftables.TableFamilyBridge},
-		text: newRuleText(), view: view{}, children: map[uint32]bool{},
+		text: newRuleText(), view: view{}, children: map[uint32]bool{}, uplinkRules: map[string]uint64{},
 	}, nil
 }
 
@@ -76,9 +77,9 @@ func (d *Driver) Close() error { return d.conn.CloseLasting() }
 // Name is "guard".
 func (d *Driver) Name() string { return "guard" }
 
-// Kinds are guard and guard-members.
+// Kinds are guard, guard-members and guard-uplink.
 func (d *Driver) Kinds() []object.Kind {
-	return []object.Kind{object.KindGuard, object.KindGuardMembers}
+	return []object.Kind{object.KindGuard, object.KindGuardMembers, object.KindGuardUplink}
 }
 
 // Sync reads the table, its rules and its sets.
@@ -100,13 +101,16 @@ func (d *Driver) refresh() ([]object.Key, error) {
 	return changed, nil
 }
 
-// Observe returns the guard, and the members of every name that has any.
+// Observe returns the guard, the members of every name that has any, and the uplinks that have a chain.
 func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var found []object.Object
 	for _, k := range keys {
+		rules, filtered := d.view.uplinks[k.Name]
 		switch {
+		case k.Kind == object.KindGuardUplink && filtered:
+			found = append(found, &object.GuardUplink{Device: k.Name, Rules: rules})
 		case !d.view.exists:
 		case k.Kind == object.KindGuard:
 			found = append(found, &object.Guard{Rules: d.view.rules})
@@ -121,10 +125,14 @@ func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object,
 func (d *Driver) Ours(context.Context) ([]object.Key, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !d.view.exists {
-		return nil, nil
+	var keys []object.Key
+	for device := range d.view.uplinks {
+		keys = append(keys, object.Key{Kind: object.KindGuardUplink, Name: device})
 	}
-	keys := []object.Key{(&object.Guard{}).Key()}
+	if !d.view.exists {
+		return keys, nil
+	}
+	keys = append(keys, (&object.Guard{}).Key())
 	for name := range d.view.members {
 		keys = append(keys, object.Key{Kind: object.KindGuardMembers, Name: name})
 	}

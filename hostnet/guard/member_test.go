@@ -96,6 +96,20 @@ func TestRuleText(t *testing.T) {
 	}
 }
 
+func TestUplinkChainNamesItsDevice(t *testing.T) {
+	t.Parallel()
+	for _, device := range []string{"eth0", "bond0.7", "a b/c\"{", "fifteen-bytes-x"} {
+		if got, ours := deviceOf(chainOf(device)); !ours || got != device {
+			t.Errorf("%q became %q, ours %v", device, got, ours)
+		}
+	}
+	for _, chain := range []string{"uplink-", "uplink-zz", "input"} {
+		if device, ours := deviceOf(chain); ours {
+			t.Errorf("chain %q is taken for %q's", chain, device)
+		}
+	}
+}
+
 // TestJudge: rules that are missing, of another version, in another order, or put in another's place are noticed.
 func TestJudge(t *testing.T) {
 	t.Parallel()

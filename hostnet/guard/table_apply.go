@@ -27,6 +27,8 @@ func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
 			errs[i] = fmt.Errorf("%s: %w", c.Key(), err)
 		} else if c.Key().Kind == object.KindGuardMembers {
 			members = append(members, i)
+		} else if c.Key().Kind == object.KindGuardUplink {
+			errs[i] = d.applyUplink(ctx, c)
 		} else {
 			errs[i] = d.applyTable(ctx, c)
 		}

@@ -25,7 +25,12 @@ const dumpAttempts = 20
 // read dumps the whole table.
 func (d *Driver) read() (view, error) {
 	fresh := view{members: map[string]map[object.GuardMember]bool{}}
-	found, err := d.readRules()
+	uplinks, err := d.readUplinks()
+	if err != nil {
+		return fresh, err
+	}
+	fresh.uplinks = uplinks
+	found, err := d.readRules(nftables.TableFamilyBridge)
 	if errors.Is(err, os.ErrNotExist) {
 		return fresh, nil
 	}
@@ -81,24 +86,24 @@ type rule struct {
 	handle         uint64
 }
 
-// readRules dumps the rules of the table in their order; os.ErrNotExist when there is no such table.
-func (d *Driver) readRules() ([]rule, error) {
+// readRules dumps the rules of the family's table in their order; os.ErrNotExist when there is no such table.
+func (d *Driver) readRules(family nftables.TableFamily) ([]rule, error) {
 	for range dumpAttempts {
-		found, err := d.dumpRules()
+		found, err := d.dumpRules(family)
 		if err == nil || !errors.Is(err, unix.EINTR) {
 			return found, err
 		}
 	}
-	return nil, fmt.Errorf("read the rules of table bridge weft: interrupted %d times by changes: will be tried again", dumpAttempts)
+	return nil, fmt.Errorf("read the rules of table weft: interrupted %d times by changes: will be tried again", dumpAttempts)
 }
 
-func (d *Driver) dumpRules() ([]rule, error) {
-	tables, err := d.conn.ListTablesOfFamily(nftables.TableFamilyBridge)
+func (d *Driver) dumpRules(family nftables.TableFamily) ([]rule, error) {
+	tables, err := d.conn.ListTablesOfFamily(family)
 	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EINVAL) {
 		return nil, os.ErrNotExist // a kernel without nftables has no tables; loading rules will say what is missing
 	}
 	if err != nil {
-		return nil, fmt.Errorf("list the tables of family bridge: %w", err)
+		return nil, fmt.Errorf("list the tables of nftables: %w", err)
 	}
 	if !slices.ContainsFunc(tables, func(t *nftables.Table) bool { return t.Name == tableName }) {
 		return nil, os.ErrNotExist
@@ -114,10 +119,10 @@ func (d *Driver) dumpRules() ([]rule, error) {
 	}
 	messages, err := conn.Execute(netlink.Message{
 		Header: netlink.Header{Type: unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_GETRULE, Flags: netlink.Request | netlink.Dump},
-		Data:   append([]byte{byte(nftables.TableFamilyBridge), 0, 0, 0}, attributes...),
+		Data:   append([]byte{byte(family), 0, 0, 0}, attributes...),
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the rules of table bridge weft: %w", err)
+		return nil, fmt.Errorf("read the rules of table weft: %w", err)
 	}
 	found := make([]rule, 0, len(messages))
 	for _, m := range messages {

@@ -12,6 +12,8 @@ type view struct {
 	rules  string // what is wrong with the rules; empty when nothing is
 	// members by the name in their comments; elements without a comment of ours are under "".
 	members map[string]map[object.GuardMember]bool
+	// uplinks are the devices that have a chain, with what is wrong with it.
+	uplinks map[string]string
 }
 
 func (v *view) list(name string) []object.GuardMember {
@@ -44,6 +46,16 @@ func (v *view) changed(fresh view) []object.Key {
 	var keys []object.Key
 	if v.exists != fresh.exists || v.rules != fresh.rules {
 		keys = append(keys, (&object.Guard{}).Key())
+	}
+	for device, rules := range v.uplinks {
+		if now, there := fresh.uplinks[device]; !there || now != rules {
+			keys = append(keys, object.Key{Kind: object.KindGuardUplink, Name: device})
+		}
+	}
+	for device := range fresh.uplinks {
+		if _, known := v.uplinks[device]; !known {
+			keys = append(keys, object.Key{Kind: object.KindGuardUplink, Name: device})
+		}
 	}
 	add := func(name string) {
 		keys = append(keys, object.Key{Kind: object.KindGuardMembers, Name: name})

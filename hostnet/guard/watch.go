@@ -77,9 +77,10 @@ func (d *Driver) subscribe(ctx context.Context, notify func(object.Event)) error
 	}
 }
 
-// touchesOurs says whether a notification is about our table: the first attribute of each kind of message is the table's name.
+// touchesOurs says whether a notification is about a table of ours: the first attribute of each kind of message is the table's name.
 func touchesOurs(m netlink.Message) bool {
-	if m.Header.Type>>8 != unix.NFNL_SUBSYS_NFTABLES || len(m.Data) < 4 || m.Data[0] != byte(nftables.TableFamilyBridge) {
+	if m.Header.Type>>8 != unix.NFNL_SUBSYS_NFTABLES || len(m.Data) < 4 ||
+		m.Data[0] != byte(nftables.TableFamilyBridge) && m.Data[0] != byte(nftables.TableFamilyNetdev) {
 		return false
 	}
 	ad, err := netlink.NewAttributeDecoder(m.Data[4:])

@@ -29,6 +29,8 @@ type LinkFacts struct {
 	// has; empty when it is not known.
 	Kind   string
 	Master string // of a kernel bridge or bond it is enslaved to, if any
+	// MasterOwner is the owner in the master's alias: empty when the master is not one that Weft made.
+	MasterOwner string
 }
 
 // InterfaceFacts describes one OVS interface.

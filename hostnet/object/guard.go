@@ -19,6 +19,7 @@ type GuardSet string
 
 // The sets. Where a key has an Interface it is the port's device, in the sets about a network the bridge's name.
 const (
+	GuardBridges  GuardSet = "bridges"  // bridge: one of ours, whose frames are judged
 	GuardGuests   GuardSet = "guests"   // device: a guest's, that may speak and hear
 	GuardUplinks  GuardSet = "uplinks"  // device: leads to the network's segment
 	GuardMACs     GuardSet = "macs"     // device, MAC: what the guest sends from
@@ -32,14 +33,16 @@ const (
 	GuardExits     GuardSet = "exits"     // device: the leg of an external namespace
 	GuardGateways4 GuardSet = "gateways4" // bridge, IPv4 address: of a gateway that every host has
 	GuardGateways6 GuardSet = "gateways6" // bridge, IPv6 address: likewise
+	GuardOwn4      GuardSet = "own4"      // bridge, IPv4 address: of this host's external namespace, so never seen on the wire
+	GuardOwn6      GuardSet = "own6"      // bridge, IPv6 address: likewise
 	GuardRouters   GuardSet = "routers"   // map: uplink → MAC that routed frames leave with
 )
 
 // GuardSets lists every set whose elements Weft desires.
 func GuardSets() []GuardSet {
 	return []GuardSet{
-		GuardGuests, GuardUplinks, GuardMACs, GuardIPv4, GuardIPv6, GuardLocal, GuardReserved, GuardServers,
-		GuardLegs, GuardExits, GuardGateways4, GuardGateways6, GuardRouters,
+		GuardBridges, GuardGuests, GuardUplinks, GuardMACs, GuardIPv4, GuardIPv6, GuardLocal, GuardReserved, GuardServers,
+		GuardLegs, GuardExits, GuardGateways4, GuardGateways6, GuardOwn4, GuardOwn6, GuardRouters,
 	}
 }
 

@@ -1,7 +1,11 @@
 package object
 
+// AliasPrefix begins the alias (IFLA_IFALIAS) of a bridge or VLAN device that Weft made; the owner's uid follows. It alone says
+// whose a device is: others may have names that begin as ours do.
+const AliasPrefix = "weft:"
+
 // BridgePrefix and VLANPrefix begin the names of the kernel bridges and VLAN devices that Weft makes: 12 hexadecimal
-// digits of the network's follow. Rules know our bridges by that prefix, so nobody else may use it.
+// digits of the network's follow.
 const (
 	BridgePrefix = "wfb"
 	VLANPrefix   = "wfv"

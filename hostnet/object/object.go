@@ -42,6 +42,7 @@ const (
 	KindBridgePort   Kind = "bridge-port"   // a device's place in such a bridge
 	KindGuard        Kind = "guard"         // the nftables rules that protect the kernel's bridges
 	KindGuardMembers Kind = "guard-members" // what those rules know of one port or network
+	KindGuardUplink  Kind = "guard-uplink"  // the nftables rule that keeps strange tags from a NIC
 
 	KindHostFilter   Kind = "host-filter"   // the nftables rules that keep the host's stack from devices not its own
 	KindSilentDevice Kind = "silent-device" // a device that they are about

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strings"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -158,6 +159,9 @@ func linkStateOf(l netlink.Link) linkState {
 	s := linkState{kind: l.Type(), index: a.Index, name: a.Name, mtu: a.MTU, up: a.RawFlags&unix.IFF_UP != 0, master: a.MasterIndex}
 	if len(a.HardwareAddr) == len(s.mac) {
 		s.mac = object.MAC(a.HardwareAddr)
+	}
+	if owner, ours := strings.CutPrefix(a.Alias, object.AliasPrefix); ours {
+		s.owner = owner
 	}
 	return s
 }

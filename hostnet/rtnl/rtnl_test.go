@@ -97,14 +97,14 @@ func TestFacts(t *testing.T) {
 	t.Parallel()
 	v := newView()
 	v.setLink(linkState{index: 2, name: "eth0", mac: object.MAC{2, 0, 0, 0, 0, 1}, mtu: 1500, up: true, master: 3})
-	v.setLink(linkState{index: 3, name: "bond0", kind: "bond"})
+	v.setLink(linkState{index: 3, name: "bond0", kind: "bond", owner: "net"})
 	v.setAddress(addressKey{2, netip.MustParsePrefix("192.0.2.1/24")}, true)
 	v.setAddress(addressKey{2, netip.MustParsePrefix("fe80::1/64")}, true)
 	v.setRoads(roads{defaults: map[int]bool{2: true}, etcd: map[int]bool{3: true}})
 	var got object.Facts
 	v.facts(&got)
 	want := map[string]object.LinkFacts{
-		"eth0": {Index: 2, MAC: object.MAC{2, 0, 0, 0, 0, 1}, MTU: 1500, Up: true, Master: "bond0",
+		"eth0": {Index: 2, MAC: object.MAC{2, 0, 0, 0, 0, 1}, MTU: 1500, Up: true, Master: "bond0", MasterOwner: "net",
 			Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24")}, DefaultRoute: true},
 		"bond0": {Index: 3, Kind: "bond", EtcdRoute: true},
 	}

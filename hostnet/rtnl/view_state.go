@@ -20,6 +20,7 @@ type linkState struct {
 	up     bool // administratively (IFF_UP)
 	master int  // index, 0 for none
 	kind   string
+	owner  string // in the alias of a device that Weft made
 }
 
 // qdiscState is what hangs at a netdev's hooks: the kinds of a root qdisc with a handle of its own, and of an ingress
@@ -265,6 +266,6 @@ func (v *view) linkFacts(l linkState) object.LinkFacts {
 	return object.LinkFacts{
 		Kind: l.kind, Index: l.index, MAC: l.mac, MTU: l.mtu, Up: l.up, Addresses: addresses,
 		DefaultRoute: v.roads.defaults[l.index], EtcdRoute: v.roads.etcd[l.index],
-		Master: v.links[l.master].name,
+		Master: v.links[l.master].name, MasterOwner: v.links[l.master].owner,
 	}
 }

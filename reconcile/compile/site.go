@@ -50,7 +50,7 @@ func (s Site) GuestDevice(p *desired.Port) (device, pending, refused string) {
 	case !exists:
 		return "", "waits for device " + p.Device, ""
 	}
-	if len(link.Master) > len(object.BridgePrefix) && link.Master[:len(object.BridgePrefix)] == object.BridgePrefix {
+	if link.MasterOwner != "" {
 		link.Master = ""
 	}
 	if why := s.linkRefusal(p.Device, link); why != "" {

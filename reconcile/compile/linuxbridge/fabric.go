@@ -18,7 +18,7 @@ import (
 // Fabric implements compile.Fabric.
 type Fabric struct{}
 
-// Host adds the guard's table and the state of the NICs.
+// Host adds the guard's table, what it keeps from the NICs, and their state.
 func (Fabric) Host(b *compile.Builder, s compile.Site) {
 	b.Add(&object.Guard{OwnerUID: s.Host.UID})
 	for i, up := range s.Host.Uplinks {
@@ -29,6 +29,7 @@ func (Fabric) Host(b *compile.Builder, s compile.Site) {
 		case why != "":
 			b.Refuse("%s", why)
 		default:
+			b.Add(&object.GuardUplink{OwnerUID: s.Host.UID, Device: up.Interface})
 			s.AddUplinkLink(b, up)
 		}
 	}

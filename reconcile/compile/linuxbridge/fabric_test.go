@@ -67,7 +67,8 @@ func TestHostKeepsItsNIC(t *testing.T) {
 	t.Parallel()
 	u := compiled(t, site(), desired.KindHost, hostUID)
 	l := find[*object.Link](u)
-	if l == nil || l.Name != "eth0" || l.MTU != 9000 || find[*object.Guard](u) == nil || find[*object.HostFilter](u) == nil || len(u.Objects) != 3 {
+	if l == nil || l.Name != "eth0" || l.MTU != 9000 || find[*object.Guard](u) == nil || find[*object.GuardUplink](u) == nil ||
+		find[*object.HostFilter](u) == nil || len(u.Objects) != 4 {
 		t.Errorf("the host's objects are %v: its NIC must not be silent", u.Objects)
 	}
 }
@@ -82,12 +83,19 @@ func TestNetworkIsBridgeAndVLANDevice(t *testing.T) {
 	if vlan.Parent != "eth0" || vlan.ID != 101 || port.Device != vlan.Name || port.Bridge != bridge.Name || len(bridge.Name) != 15 {
 		t.Errorf("%+v, %+v, %+v", bridge, vlan, port)
 	}
+	if !slices.Contains(vlan.DependsOn(), object.Key{Kind: object.KindGuardUplink, Name: "eth0"}) {
+		t.Errorf("the VLAN device is made after %v", vlan.DependsOn())
+	}
 	members := find[*object.GuardMembers](u)
 	if members == nil || !slices.Contains(members.Members, object.GuardMember{Set: object.GuardUplinks, Interface: vlan.Name}) {
 		t.Fatalf("the guard does not know the wire: %+v", members)
 	}
-	if !slices.Contains(port.DependsOn(), members.Key()) || !slices.Contains(bridge.DependsOn(), (&object.Guard{}).Key()) {
-		t.Error("a device is enslaved before the guard knows it")
+	if !slices.Contains(members.Members, object.GuardMember{Set: object.GuardBridges, Interface: bridge.Name}) {
+		t.Errorf("the guard does not know the bridge: %v", members.Members)
+	}
+	if !slices.Contains(port.DependsOn(), members.Key()) || !slices.Contains(bridge.DependsOn(), members.Key()) ||
+		!slices.Contains(port.DependsOn(), bridge.Key()) || !slices.Contains(members.DependsOn(), (&object.Guard{}).Key()) {
+		t.Error("a device is enslaved before the guard knows it and its bridge")
 	}
 }
 
@@ -96,7 +104,7 @@ func TestNetworkWithoutNICIsLocal(t *testing.T) {
 	in := site()
 	delete(in.Facts.Links, "eth0")
 	u := compiled(t, in, desired.KindNetwork, netUID)
-	if find[*object.VLANDevice](u) != nil || find[*object.LinuxBridge](u) == nil || !strings.Contains(u.Pending, "only this host") {
+	if find[*object.VLANDevice](u) != nil || find[*object.LinuxBridge](u) == nil || find[*object.GuardMembers](u) == nil || !strings.Contains(u.Pending, "only this host") {
 		t.Errorf("pending %q, objects %v", u.Pending, u.Objects)
 	}
 }
@@ -133,7 +141,10 @@ func TestPortRefusals(t *testing.T) {
 		change func(*compile.Input)
 		want   string
 	}{
-		"the host's own NIC":        {func(in *compile.Input) { in.Slice.Ports[portUID].Device = "eth0" }, "is the uplink"},
+		"the host's own NIC": {func(in *compile.Input) { in.Slice.Ports[portUID].Device = "eth0" }, "is the uplink"},
+		"in a bridge that is named as ours are": {func(in *compile.Input) {
+			in.Facts.Links["tapweb"] = object.LinkFacts{Kind: "tuntap", Master: linuxbridge.BridgeName(netUID)}
+		}, linuxbridge.BridgeName(netUID)},
 		"in somebody else's bridge": {func(in *compile.Input) { in.Facts.Links["tapweb"] = object.LinkFacts{Kind: "tuntap", Master: "virbr0"} }, "virbr0"},
 	} {
 		in := site()
@@ -144,6 +155,6 @@ func TestPortRefusals(t *testing.T) {
 		}
 	}
 	in := site()
-	in.Facts.Links["tapweb"] = object.LinkFacts{Kind: "tuntap", Master: linuxbridge.BridgeName(netUID)}
+	in.Facts.Links["tapweb"] = object.LinkFacts{Kind: "tuntap", Master: linuxbridge.BridgeName(netUID), MasterOwner: netUID}
 	compiled(t, in, desired.KindPort, portUID)
 }

@@ -26,18 +26,29 @@ func (Fabric) Leg(b *compile.Builder, s compile.Site, n *desired.Network, leg co
 }
 
 // ExternalLeg joins an external namespace's veth to the external network's bridge: it may use its own MAC alone, and any
-// address, for the floating addresses are behind it.
+// address, for the floating addresses are behind it. Its own addresses, the link-local one included, nobody else has.
 func (Fabric) ExternalLeg(b *compile.Builder, s compile.Site, n *desired.Network, leg compile.Leg) compile.Plug {
 	if leg.Gate != nil {
 		b.Pend("centralized routers need a host with Open vSwitch, whose BFD sessions decide who is active: give it spec.driver ovs")
 		return compile.Plug{}
 	}
 	bridge := BridgeName(n.UID)
-	port := join(b, bridge, &object.GuardMembers{OwnerUID: leg.OwnerUID, Name: leg.Device, Members: []object.GuardMember{
+	own := leg.MAC.LinkLocal()
+	members := &object.GuardMembers{OwnerUID: leg.OwnerUID, Name: leg.Device, Members: []object.GuardMember{
 		{Set: object.GuardExits, Interface: leg.Device},
 		{Set: object.GuardMACs, Interface: leg.Device, MAC: leg.MAC},
 		{Set: object.GuardLocal, Interface: bridge, MAC: leg.MAC},
-	}}, leg)
+		{Set: object.GuardReserved, Interface: bridge, Address: own},
+		{Set: object.GuardOwn6, Interface: bridge, Address: own},
+	}}
+	for _, a := range leg.Addresses {
+		set := object.GuardOwn6
+		if a.Is4() {
+			set = object.GuardOwn4
+		}
+		members.Members = append(members.Members, object.GuardMember{Set: set, Interface: bridge, Address: a})
+	}
+	port := join(b, bridge, members, leg)
 	plug := compile.Plug{Device: leg.Device, Netdev: true, Open: true, Announce: []object.Key{port}}
 	if w := wireOf(s, n); w.nic != "" {
 		plug.Uplink = w.nic

@@ -10,17 +10,19 @@ import (
 // Network adds a network's bridge, and its VLAN device as a port of it.
 func (Fabric) Network(b *compile.Builder, s compile.Site, n *desired.Network) {
 	bridge := BridgeName(n.UID)
+	// The guard knows the bridge before it is there, and until it is gone: no port of it is ever without protection.
+	members := &object.GuardMembers{OwnerUID: n.UID, Name: bridge,
+		Members: []object.GuardMember{{Set: object.GuardBridges, Interface: bridge}}}
 	b.Add(&object.LinuxBridge{
-		OwnerUID: n.UID, Name: bridge, MAC: bridgeMAC(n.UID), MTU: n.MTU, After: []object.Key{(&object.Guard{}).Key()},
+		OwnerUID: n.UID, Name: bridge, MAC: bridgeMAC(n.UID), MTU: n.MTU, After: []object.Key{members.Key()},
 	})
-	members := &object.GuardMembers{OwnerUID: n.UID, Name: bridge}
 	for _, server := range s.DHCPServers(n) {
 		members.Members = append(members.Members, object.GuardMember{Set: object.GuardServers, Interface: bridge, Address: server})
 	}
 	w := wireOf(s, n)
 	if w.nic == "" {
 		b.Pend("%s", w.why)
-		addMembers(b, members)
+		b.Add(members)
 		return
 	}
 	vlan := VLANName(n.UID)
@@ -29,20 +31,13 @@ func (Fabric) Network(b *compile.Builder, s compile.Site, n *desired.Network) {
 		members.Members = append(members.Members,
 			object.GuardMember{Set: object.GuardRouters, Interface: vlan, MAC: object.MAC(s.Host.RouterMAC)})
 	}
-	addMembers(b, members)
+	b.Add(members)
 	device := &object.VLANDevice{
 		OwnerUID: n.UID, Name: vlan, Parent: w.nic, ID: n.SegmentationID, MTU: n.MTU,
-		After: []object.Key{{Kind: object.KindLink, Name: w.nic}, b.Silence(n.UID, vlan)},
+		After: []object.Key{{Kind: object.KindLink, Name: w.nic}, {Kind: object.KindGuardUplink, Name: w.nic}, b.Silence(n.UID, vlan)},
 	}
 	b.Add(device)
 	b.Add(&object.BridgePort{
 		OwnerUID: n.UID, Device: vlan, Bridge: bridge, After: []object.Key{device.Key(), members.Key()},
 	})
-}
-
-// addMembers adds what the guard is to know, if that is anything.
-func addMembers(b *compile.Builder, m *object.GuardMembers) {
-	if len(m.Members) > 0 {
-		b.Add(m)
-	}
 }

@@ -1,0 +1,85 @@
+package guard
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/google/nftables"
+	"golang.org/x/sys/unix"
+
+	"weft/hostnet/object"
+)
+
+// An uplink's chain is named after its device in hexadecimal: chains have no spaces or slashes in their names, devices may.
+const uplinkChain = "uplink-"
+
+// uplinkComment marks the one rule of such a chain; the number changes with the rule.
+const uplinkComment = "weft uplink 1"
+
+func chainOf(device string) string { return uplinkChain + hex.EncodeToString([]byte(device)) }
+
+// deviceOf is the device that a chain is for; false for a chain that is not ours.
+func deviceOf(chain string) (string, bool) {
+	digits, ours := strings.CutPrefix(chain, uplinkChain)
+	name, err := hex.DecodeString(digits)
+	return string(name), ours && err == nil && len(name) > 0
+}
+
+// uplinkText makes an uplink's chain what it should be: whatever else is in it goes. A tag with id 0 (bits 116 to 127 of the
+// frame) before another tag is dropped.
+func uplinkText(device string) string {
+	chain := "netdev " + tableName + " " + chainOf(device)
+	return fmt.Sprintf("add table netdev %s\nadd chain %s { type filter hook ingress device %q priority -500; policy accept; }\n"+
+		"flush chain %s\nadd rule %s @ll,96,16 { 0x8100, 0x88a8 } @ll,116,12 0 @ll,128,16 { 0x8100, 0x88a8 } drop comment %q\n",
+		tableName, chain, device, chain, chain, uplinkComment)
+}
+
+// readUplinks reads which uplinks have their rule, and what is wrong with those that have others.
+func (d *Driver) readUplinks() (map[string]string, error) {
+	found, err := d.readRules(nftables.TableFamilyNetdev)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	uplinks := map[string]string{}
+	for _, r := range found {
+		device, ours := deviceOf(r.chain)
+		if !ours {
+			continue
+		}
+		_, second := uplinks[device]
+		known, seen := d.uplinkRules[device]
+		if r.comment != uplinkComment || second || seen && known != r.handle {
+			uplinks[device] = fmt.Sprintf("a rule (handle %d) is not ours", r.handle)
+			continue
+		}
+		uplinks[device], d.uplinkRules[device] = "", r.handle
+	}
+	return uplinks, nil
+}
+
+// applyUplink makes or removes an uplink's chain. With the last one the table stays, empty.
+func (d *Driver) applyUplink(ctx context.Context, c object.Change) error {
+	device := c.Key().Name
+	delete(d.uplinkRules, device)
+	if c.Op == object.Delete {
+		d.conn.DelChain(&nftables.Chain{Name: chainOf(device), Table: &nftables.Table{Name: tableName, Family: nftables.TableFamilyNetdev}})
+		if err := d.conn.Flush(); err != nil && !errors.Is(err, unix.ENOENT) {
+			return fmt.Errorf("%s: delete its chain: %w", c.Key(), err)
+		}
+	} else if strings.ContainsAny(device, "\"\\\n") {
+		return fmt.Errorf("%s: nft has no words for a device of that name: rename it", c.Key())
+	} else if err := d.nft(ctx, uplinkText(device)); err != nil {
+		return fmt.Errorf("%s: %w", c.Key(), err)
+	}
+	if _, err := d.refresh(); err != nil {
+		return fmt.Errorf("%s: read back: %w", c.Key(), err)
+	}
+	return nil
+}
