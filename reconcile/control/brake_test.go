@@ -2,6 +2,7 @@ package control
 
 import (
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -206,5 +207,29 @@ func TestWhatComesAndGoesWithinAMinuteIsNoMassDeletion(t *testing.T) {
 	}
 	if why := see(together, true); why == "" {
 		t.Error("all of them went at once, however young, and nothing stopped it")
+	}
+}
+
+// TestALostRaceCarriesOutNoDeletion: what a transaction lost a race for is read again, a key at a time. The brake counts deletions by
+// the batches of the watch, so they are not taken from there.
+func TestALostRaceCarriesOutNoDeletion(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	c, err := New(Config{Client: b.client, Name: "one", StateDir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLoop(c)
+	intent, claim := etcdschema.Intent(port("p")), etcdschema.MACClaim(model.MAC{0xfa, 0x16, 0x3e, 9, 9, 9})
+	l.cache.set(intent, &entry{data: []byte(portOnH1), mod: 5, born: 5})
+	l.cache.set(claim, &entry{data: []byte(`{"owner":"u","state":"bound"}`), mod: 5, born: 5})
+	if err := l.readAgain(t.Context(), []etcdschema.Key{intent, claim}); err != nil {
+		t.Fatal(err)
+	}
+	if l.cache.entries[intent] == nil {
+		t.Error("a deleted intent was taken in behind the brake's back")
+	}
+	if l.cache.entries[claim] != nil {
+		t.Error("a claim that is gone was not taken in")
 	}
 }

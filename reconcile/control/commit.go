@@ -217,7 +217,8 @@ func (l *loop) single(ctx context.Context, u unit) {
 	l.failed(ctx, []unit{u}, errLostRace)
 }
 
-// readAgain brings keys up to date without waiting for the watch.
+// readAgain brings keys up to date without waiting for the watch. What was deleted that the brake counts is the watch's to tell:
+// only a whole batch shows a mass deletion, and a key at a time would carry it out behind the brake's back.
 func (l *loop) readAgain(ctx context.Context, keys []etcdschema.Key) error {
 	slices.SortFunc(keys, compareKeys)
 	for _, k := range slices.Compact(keys) {
@@ -232,6 +233,9 @@ func (l *loop) readAgain(ctx context.Context, keys []etcdschema.Key) error {
 		}
 		delete(l.own, k)
 		if have := l.cache.entries[k]; ok && have != nil && have.mod == it.ModRevision || !ok && have == nil {
+			continue
+		}
+		if a := area(k); !ok && (a == "intent" || a == "accepted") {
 			continue
 		}
 		ev := etcdschema.Event{Item: it, Deleted: !ok}
