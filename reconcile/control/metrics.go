@@ -51,7 +51,7 @@ func newMetrics(r prometheus.Registerer, age func() float64) *metrics {
 		queue:      gauge("queue_length", "Units of work waiting."),
 	}
 	cacheAge := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
-		Name: "weft_controller_cache_cacheAgeseconds", Help: "Time since etcd was last heard of; -1 before the first time.",
+		Name: "weft_controller_cache_age_seconds", Help: "Time since etcd was last heard of; -1 before the first time.",
 	}, age)
 	if r != nil {
 		r.MustRegister(m.round, m.allocations, m.transactions, m.drift, m.restarts, m.statuses, m.refused, m.distrusted, m.brake, m.leader, m.queue, cacheAge)
