@@ -45,6 +45,8 @@ type Allocated struct {
 	// GatewayHosts are the hosts that have a centralized router, in order of precedence: the first that the others reach is
 	// active.
 	GatewayHosts []string `json:"gatewayHosts,omitempty"`
+	// Device is a port's netdev where its conventional name is another port's; empty for all others.
+	Device string `json:"device,omitempty"`
 	// FixedAddress is what a floating address is translated to; known in statuses only.
 	FixedAddress model.Address `json:"fixedAddress,omitzero"`
 }

@@ -13,8 +13,8 @@ type PortSpec struct {
 	// Addresses of either family, each in a subnet of the network. A family for which the network has a subnet and no
 	// address is listed here gets one allotted.
 	Addresses []Address `json:"addresses,omitempty"`
-	// Device is the name of the guest's netdev on its host; "tap" and the first 11 characters of the interface id when
-	// empty, as Nova names it.
+	// Device is the name of the guest's netdev on its host. When empty it is "tap" and the first 11 characters of the interface id,
+	// as Nova names it; where another port has that name, "tap" and 11 characters made of the whole id, which the status tells.
 	Device string `json:"device,omitempty"`
 	// InterfaceID is what the hypervisor writes to external_ids:iface-id of an OVS interface it creates; the port's
 	// name when that is a UUID, else the port's uid, when empty.

@@ -81,6 +81,7 @@ func (e entry) describe(out io.Writer, d detail, now time.Time) error {
 	field("network", networkText(d.network))
 	field("mac", a.MAC.String())
 	field("addresses", join(a.Addresses))
+	field("device", a.Device)
 	field("segment", number(a.SegmentationID))
 	field("dhcp servers", join(a.DHCPServers))
 	for _, x := range a.External {

@@ -1,9 +1,12 @@
 package control
 
 import (
+	"crypto/sha256"
+	"encoding/base32"
 	"fmt"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -24,8 +27,7 @@ func (a *allocation) port(s *model.PortSpec) {
 	a.portAddresses(s, network)
 	ifaceID := interfaceID(s, a.id.Name, a.uid)
 	a.demand("spec.interfaceID", etcdschema.InterfaceClaim(ifaceID), fmt.Sprintf("interface id %s", ifaceID))
-	device := deviceName(s, ifaceID)
-	a.defaultDevice(ifaceID, device)
+	device := a.device(s, ifaceID)
 	if s.Host != "" {
 		a.demand("spec.device", etcdschema.DeviceClaim(s.Host, device), fmt.Sprintf("device %s on host %s", device, s.Host))
 	}
@@ -34,15 +36,31 @@ func (a *allocation) port(s *model.PortSpec) {
 	}
 }
 
-// defaultDevice claims on all hosts at once the name that hypervisors give the interface id's netdev: whoever else had it
-// on a host that the guest moves to later would be wired to that guest. A device named in the spec must be nobody else's
-// such name.
-func (a *allocation) defaultDevice(ifaceID, device string) {
-	own := defaultDeviceName(ifaceID)
-	a.demand("spec.interfaceID", etcdschema.DeviceClaim(etcdschema.AnyHost, own), fmt.Sprintf("device %s, the default of interface id %s,", own, ifaceID))
-	if device == own {
-		return
+// device claims on all hosts at once the name of the port's netdev that is the default: whoever else had it on a host that
+// the guest moves to later would be wired to that guest. A port whose conventional name somebody else has gets one that is
+// made of the whole interface id, and keeps it. A device named in the spec must be nobody else's default.
+func (a *allocation) device(s *model.PortSpec, ifaceID string) string {
+	conventional := etcdschema.DeviceClaim(etcdschema.AnyHost, defaultDeviceName(ifaceID))
+	_, taken := a.obstacle(conventional)
+	if s.Device != "" {
+		if !taken {
+			a.want(conventional)
+		}
+		a.refuseOtherDefault(s.Device)
+		return s.Device
 	}
+	name := hashedDeviceName(ifaceID)
+	if kept := a.previous != nil && a.previous.Allocated.Device == name; !taken && !kept {
+		a.want(conventional)
+		return defaultDeviceName(ifaceID)
+	}
+	a.result.Device = name
+	a.demand("spec.interfaceID", etcdschema.DeviceClaim(etcdschema.AnyHost, name), fmt.Sprintf("device %s, the default of interface id %s,", name, ifaceID))
+	return name
+}
+
+// refuseOtherDefault refuses a device named in the spec that is some other port's default.
+func (a *allocation) refuseOtherDefault(device string) {
 	k := etcdschema.DeviceClaim(etcdschema.AnyHost, device)
 	if cl, blocked := a.obstacle(k); blocked {
 		a.verdict.waits = append(a.verdict.waits, k)
@@ -61,17 +79,30 @@ func interfaceID(s *model.PortSpec, name, uid string) string {
 	return uid
 }
 
-// deviceName is the guest's netdev (see model.PortSpec).
-func deviceName(s *model.PortSpec, interfaceID string) string {
-	if s.Device != "" {
+// deviceName is the guest's netdev of an accepted port (see model.PortSpec).
+func deviceName(a *etcdschema.Accepted, interfaceID string) string {
+	s := a.Object.Spec.(*model.PortSpec)
+	switch {
+	case s.Device != "":
 		return s.Device
+	case a.Allocated.Device != "":
+		return a.Allocated.Device
 	}
 	return defaultDeviceName(interfaceID)
 }
 
+// defaultDeviceName is the conventional name, and hashedDeviceName that of a port whose conventional name is taken: 55 bits of
+// the interface id's SHA-256, so that ids which begin alike have nothing in common.
 func defaultDeviceName(interfaceID string) string {
-	return "tap" + interfaceID[:min(11, len(interfaceID))]
+	return devicePrefix + interfaceID[:min(11, len(interfaceID))]
 }
+
+func hashedDeviceName(interfaceID string) string {
+	sum := sha256.Sum256([]byte(interfaceID))
+	return devicePrefix + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:])[:11])
+}
+
+const devicePrefix = "tap"
 
 func (a *allocation) portMAC(s *model.PortSpec) {
 	if !s.MAC.IsZero() {

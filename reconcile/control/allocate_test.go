@@ -8,6 +8,7 @@ import (
 
 	"weft/etcdschema"
 	"weft/model"
+	"weft/model/desired"
 )
 
 // step is one thing that happens, with what must be true of some objects afterwards.
@@ -173,12 +174,14 @@ func TestDeviceAllocation(t *testing.T) {
 					stranger("interface"):                            `{"spec":{"network":"alpha/blue","host":"h2","interfaceID":"` + victim + `","device":"tap7"}}`,
 					stranger("prefix"):                               `{"spec":{"network":"alpha/blue","host":"h2","interfaceID":"aaaaaaaa-bb"}}`,
 					stranger("unplaced"):                             `{"spec":{"network":"alpha/blue","host":"h2","device":"tapcccccccc-11"}}`,
+					stranger("named"):                                `{"spec":{"network":"alpha/blue","host":"h2","interfaceID":"aaaaaaaa-bb-x","device":"tapaaaaaaaa-bb"}}`,
 				},
 				want: map[model.ID]string{
 					stranger("device"): "Invalid|spec.device: device tapaaaaaaaa-bb is on every host the default device of Port alpha/" + victim,
-					stranger("aaaaaaaa-bbbb-4000-8000-000000000001"): "Invalid|spec.interfaceID: device tapaaaaaaaa-bb, the default of interface id aaaaaaaa-bbbb-4000-8000-000000000001, belongs to Port alpha/" + victim,
+					stranger("aaaaaaaa-bbbb-4000-8000-000000000001"): "Accepted",
 					stranger("interface"):                            "Invalid|spec.interfaceID: interface id " + victim + " belongs to Port alpha/" + victim,
-					stranger("prefix"):                               "Invalid|spec.interfaceID: device tapaaaaaaaa-bb",
+					stranger("prefix"):                               "Accepted",
+					stranger("named"):                                "Invalid|spec.device: device tapaaaaaaaa-bb is on every host the default device of Port alpha/" + victim,
 					stranger("unplaced"):                             "Invalid|spec.device: device tapcccccccc-11 is on every host the default device of Port alpha/explicit",
 				},
 			},
@@ -189,6 +192,41 @@ func TestDeviceAllocation(t *testing.T) {
 			{remove: []model.ID{port("explicit")}, want: map[model.ID]string{stranger("unplaced"): "Accepted"}},
 		},
 	})
+}
+
+// TestDefaultDevicesNeverCollide: ids that begin alike, as UUIDs of version 7 made within a fraction of a second do. The first
+// has the conventional name, and keeps it; the other keeps its own even when the first is gone.
+func TestDefaultDevicesNeverCollide(t *testing.T) {
+	t.Parallel()
+	const first, second = "01890a5d-ac96-774b-bcce-b302099a8057", "01890a5d-ac97-7b39-8000-000000000000"
+	s := newSim(t)
+	s.putAll(regionIntent())
+	s.putAll(map[model.ID]string{port(first): `{"spec":{"network":"blue","host":"h1"}}`})
+	s.settle()
+	s.putAll(map[model.ID]string{port(second): `{"spec":{"network":"blue","host":"h1"}}`})
+	s.settle()
+	s.check()
+	device := func(name string) string {
+		a := s.cache().accepted[port(name)]
+		if a == nil {
+			t.Fatalf("%s is %+v", name, s.verdict(port(name)))
+		}
+		return resolvePort(a, "", desired.StateActive).Device
+	}
+	if got := device(first); got != "tap01890a5d-ac" {
+		t.Errorf("the first has device %s", got)
+	}
+	other := device(second)
+	if other == "tap01890a5d-ac" || len(other) != 14 || !strings.HasPrefix(other, "tap") {
+		t.Errorf("the second has device %s", other)
+	}
+	s.remove(port(first))
+	s.putAll(map[model.ID]string{port(second): `{"spec":{"network":"blue","host":"h2","hostname":"moved"}}`})
+	s.settle()
+	s.check()
+	if got := device(second); got != other {
+		t.Errorf("its device was %s and is %s", other, got)
+	}
 }
 
 // runSteps runs each case in a region of its own.

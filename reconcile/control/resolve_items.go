@@ -86,7 +86,7 @@ func resolvePort(a *etcdschema.Accepted, networkUID string, state desired.State)
 	if m := a.Migration; m != nil && !m.Arrived && state == desired.StateStandby {
 		p.Migration = m.Number
 	}
-	p.Device = deviceName(s, p.InterfaceID)
+	p.Device = deviceName(a, p.InterfaceID)
 	if p.Hostname == "" {
 		p.Hostname = a.Object.Metadata.Name
 	}
