@@ -52,7 +52,7 @@ func New() *Host {
 		newDriver(h, "arrival", true, object.KindArrival),
 		newDriver(h, "announce", true, object.KindAnnouncement),
 		newDriver(h, "netns", false, object.KindNamespace, object.KindVeth, object.KindAddresses, object.KindRoute,
-			object.KindNeighbor, object.KindProxy),
+			object.KindRule, object.KindNeighbor, object.KindProxy),
 		newDriver(h, "hostfilter", false, object.KindHostFilter, object.KindSilentDevice),
 		newDriver(h, "nft", false, object.KindNATTable, object.KindNATMapping),
 	}

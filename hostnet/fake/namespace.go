@@ -102,6 +102,10 @@ func (h *Host) dropNamespace(name string) {
 			if k.Name == name || strings.HasPrefix(k.Name, name+"/") {
 				delete(h.objects, k)
 			}
+		case *object.Rule:
+			if o.Namespace == name {
+				delete(h.objects, k)
+			}
 		default:
 			if namespace, _, ok := onDevice(o); ok && namespace == name {
 				delete(h.objects, k)

@@ -62,11 +62,12 @@ type Addresses struct {
 // RouteProtocol is the number that marks routes of ours (rtm_protocol; the kernel keeps it and gives it no meaning).
 const RouteProtocol = 87
 
-// Route is one unicast route of the main table in a namespace of ours; every route of RouteProtocol there is one. There is one
-// object for each destination, so that the cost of a floating address does not depend on the others.
+// Route is one unicast route in a namespace of ours; every route of RouteProtocol there is one. There is one
+// object for each table and destination, so that the cost of a floating address does not depend on the others.
 type Route struct {
 	OwnerUID    string // not in the kernel, not compared
 	Namespace   string
+	Table       uint32       // 0: the main table
 	Destination netip.Prefix // masked
 	Via         netip.Addr   // not valid: the destination is on the link
 	Device      string
@@ -224,8 +225,11 @@ func (a *Addresses) Diff(observed Object) []Difference {
 }
 
 // RouteName is the name in the key of a Route.
-func RouteName(namespace string, destination netip.Prefix) string {
-	return inNamespace(namespace, destination.String())
+func RouteName(namespace string, table uint32, destination netip.Prefix) string {
+	if table == 0 {
+		return inNamespace(namespace, destination.String())
+	}
+	return inNamespace(namespace, fmt.Sprintf("%s%s%d", destination, routeTable, table))
 }
 
 // NeighborName is the name in the key of a Neighbor or a Proxy.
@@ -234,7 +238,7 @@ func NeighborName(namespace, device string, address netip.Addr) string {
 }
 
 // Key implements Object.
-func (r *Route) Key() Key { return Key{KindRoute, RouteName(r.Namespace, r.Destination)} }
+func (r *Route) Key() Key { return Key{KindRoute, RouteName(r.Namespace, r.Table, r.Destination)} }
 
 // Owner implements Object.
 func (r *Route) Owner() string { return r.OwnerUID }

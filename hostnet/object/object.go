@@ -32,6 +32,7 @@ const (
 	KindVeth       Kind = "veth"        // a pair of devices that Weft makes
 	KindAddresses  Kind = "addresses"   // the addresses of a device in a namespace of ours
 	KindRoute      Kind = "route"       // a route of a namespace of ours
+	KindRule       Kind = "rule"        // a routing rule of a namespace of ours
 	KindNeighbor   Kind = "neighbor"    // a permanent neighbour of a device in a namespace of ours
 	KindProxy      Kind = "proxy"       // an address that a device in a namespace of ours answers for without having it
 	KindNATTable   Kind = "nat-table"   // the nftables rules of a namespace of ours

@@ -14,7 +14,7 @@ import (
 // applyOrder is that of creates and updates within a batch, deletes go the other way round: what is in a namespace goes
 // before it, what is on a device before the device.
 var applyOrder = []object.Kind{object.KindNamespace, object.KindVeth, object.KindAddresses, object.KindRoute,
-	object.KindNeighbor, object.KindProxy}
+	object.KindRule, object.KindNeighbor, object.KindProxy}
 
 // batch is one Apply at work.
 type batch struct {
@@ -113,7 +113,7 @@ var (
 	noErrors []error
 )
 
-// entries makes changes of addresses, routes, neighbours and proxied addresses, all of a namespace together.
+// entries makes changes of addresses, routes, rules, neighbours and proxied addresses, all of a namespace together.
 func (b *batch) entries(picked []int) {
 	orders := map[*space][]order{}
 	for _, i := range picked {
@@ -194,6 +194,8 @@ func namespaceOf(c object.Change) string {
 	case *object.Addresses:
 		return o.Namespace
 	case *object.Route:
+		return o.Namespace
+	case *object.Rule:
 		return o.Namespace
 	case *object.Neighbor:
 		return o.Namespace

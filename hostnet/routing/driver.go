@@ -1,5 +1,5 @@
 // Package routing looks after the network namespaces of ours and what is in them: namespaces with their settings, pairs of
-// devices, addresses, routes, permanent neighbours and proxied addresses.
+// devices, addresses, routes, routing rules, permanent neighbours and proxied addresses.
 //
 // Invariants: nothing is touched but what carries our mark (the alias of a device, the protocol number of a route) or stands
 // in a namespace that does; the picture of a namespace changes only by what its kernel says, also for what we asked for
@@ -66,8 +66,8 @@ func (d *Driver) Name() string { return "routing" }
 
 // Kinds are namespaces and what is in them.
 func (d *Driver) Kinds() []object.Kind {
-	return []object.Kind{object.KindNamespace, object.KindVeth, object.KindAddresses, object.KindRoute, object.KindNeighbor,
-		object.KindProxy}
+	return []object.Kind{object.KindNamespace, object.KindVeth, object.KindAddresses, object.KindRoute, object.KindRule,
+		object.KindNeighbor, object.KindProxy}
 }
 
 // Sync reads the host's devices, and every namespace that may be ours, afresh. A namespace that cannot be read is as if it

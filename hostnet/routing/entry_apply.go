@@ -24,6 +24,8 @@ func (s *space) orders(n int, c object.Change) ([]order, error) {
 		return s.addressOrders(n, want)
 	case *object.Route:
 		return s.routeOrders(n, want)
+	case *object.Rule:
+		return s.ruleOrders(n, want), nil
 	case *object.Neighbor:
 		i, ok := s.state.names[want.Device]
 		if !ok {
@@ -50,8 +52,13 @@ func (s *space) removals(n int, have object.Object) (out []order) {
 			}
 		}
 	case *object.Route:
-		for _, e := range s.state.routes[have.Destination] {
-			out = append(out, order{n, route(unix.RTM_DELROUTE, have.Destination, e), gone})
+		k := routeKey{have.Table, have.Destination}
+		for _, e := range s.state.routes[k] {
+			out = append(out, order{n, route(unix.RTM_DELROUTE, k, e), gone})
+		}
+	case *object.Rule:
+		for _, r := range s.state.ownRules(have.Priority, have.From) {
+			out = append(out, order{n, r.removal(), gone})
 		}
 	case *object.Neighbor:
 		if i, ok := s.state.names[have.Device]; ok {
@@ -87,7 +94,7 @@ func (s *space) addressOrders(n int, want *object.Addresses) (out []order, err e
 	return out, nil
 }
 
-// routeOrders put the wanted route in the place of one with its metric, and then remove all others to the destination.
+// routeOrders put the wanted route in the place of one with its metric, and then remove all others of its table to the destination.
 func (s *space) routeOrders(n int, want *object.Route) (out []order, err error) {
 	i, ok := s.state.names[want.Device]
 	if !ok {
@@ -97,13 +104,14 @@ func (s *space) routeOrders(n int, want *object.Route) (out []order, err error) 
 	if want.Destination.Addr().Is6() {
 		e.metric = defaultMetricV6
 	}
-	have := s.state.routes[want.Destination]
+	k := routeKey{want.Table, want.Destination}
+	have := s.state.routes[k]
 	if !slices.Contains(have, e) {
-		out = append(out, order{n, route(unix.RTM_NEWROUTE, want.Destination, e), noErrors})
+		out = append(out, order{n, route(unix.RTM_NEWROUTE, k, e), noErrors})
 	}
 	for _, old := range have {
 		if old != e && (old.metric != e.metric || old.odd) {
-			out = append(out, order{n, route(unix.RTM_DELROUTE, want.Destination, old), gone})
+			out = append(out, order{n, route(unix.RTM_DELROUTE, k, old), gone})
 		}
 	}
 	return out, nil
@@ -163,8 +171,13 @@ func (s *space) whyRefused(want object.Object) string {
 		why = append(why, r.Device+" has no carrier")
 	}
 	onLink := !r.Via.IsValid() || slices.ContainsFunc(s.state.prefixes(i), func(p netip.Prefix) bool { return p.Contains(r.Via) })
+	for k, entries := range s.state.routes {
+		onLink = onLink || k.table == 0 && k.dst.Contains(r.Via) && slices.ContainsFunc(entries, func(e routeEntry) bool {
+			return e.index == i && !e.via.IsValid()
+		})
+	}
 	if there && !onLink {
-		why = append(why, fmt.Sprintf("no address of %s is on the link of next hop %s", r.Device, r.Via))
+		why = append(why, fmt.Sprintf("no address of %s and no route is on the link of next hop %s", r.Device, r.Via))
 	}
 	why = append(why, describeAll(s.state.lackingManaged(i), r.Device)...)
 	why = append(why, s.state.ruleDeviations()...)

@@ -2,6 +2,7 @@ package routing
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"strings"
 
@@ -15,8 +16,11 @@ type ruleEntry struct {
 	family   byte
 	priority uint32
 	table    uint32
-	// plain says that it looks every packet up in the table, and does nothing else.
-	plain    bool
+	from     netip.Prefix // of what sources; without bits: of all
+	// specific says that the table's default routes are left out.
+	specific bool
+	// odd says that it is like none of the kernel's and none of ours.
+	odd      bool
 	protocol byte
 	message  string // as the kernel shows it, which is how it is named when it is removed
 }
@@ -38,7 +42,7 @@ var kernelRules = []kernelRule{
 }
 
 func (k kernelRule) is(r ruleEntry) bool {
-	return r.plain && r.family == k.family && r.priority == k.priority && r.table == k.table
+	return !r.odd && !r.specific && r.from.Bits() == 0 && r.family == k.family && r.priority == k.priority && r.table == k.table
 }
 
 func familyName(family byte) string {
@@ -90,7 +94,7 @@ func (s *state) mendRules() (out []step) {
 		out = append(out, step{k.request(), []error{unix.EEXIST}})
 	}
 	for _, r := range s.strangeRules() {
-		out = append(out, step{newRequest(unix.RTM_DELRULE, flagsAct, []byte(r.message)), gone})
+		out = append(out, step{r.removal(), gone})
 	}
 	return out
 }
@@ -117,7 +121,11 @@ func parseRule(m message) (r ruleEntry, ok bool, err error) {
 	}
 	h := m.data[:ruleHeaderSize]
 	r = ruleEntry{family: h[0], table: uint32(h[4]), message: strings.Clone(string(m.data))}
-	r.plain = h[1] == 0 && h[2] == 0 && h[3] == 0 && h[7] == unix.FR_ACT_TO_TBL && u32(h[8:]) == 0
+	r.odd = h[1] != 0 || h[3] != 0 || h[7] != unix.FR_ACT_TO_TBL || u32(h[8:]) != 0
+	source := netip.IPv4Unspecified()
+	if r.family == unix.AF_INET6 {
+		source = netip.IPv6Unspecified()
+	}
 	err = eachAttribute(m.data, ruleHeaderSize, func(kind uint16, v []byte) {
 		switch kind {
 		case unix.FRA_PRIORITY:
@@ -126,13 +134,19 @@ func parseRule(m message) (r ruleEntry, ok bool, err error) {
 			r.table = u32(v)
 		case unix.FRA_PROTOCOL:
 			r.protocol = v[0]
-		case unix.FRA_SUPPRESS_PREFIXLEN, unix.FRA_SUPPRESS_IFGROUP: // -1: nothing is suppressed
-			r.plain = r.plain && u32(v) == ^uint32(0)
+		case unix.FRA_SRC:
+			source, _ = netip.AddrFromSlice(v)
+		case unix.FRA_SUPPRESS_PREFIXLEN: // -1: nothing is suppressed; 0: prefixes of no bits are
+			r.specific = u32(v) == 0
+			r.odd = r.odd || u32(v) != 0 && u32(v) != ^uint32(0)
+		case unix.FRA_SUPPRESS_IFGROUP:
+			r.odd = r.odd || u32(v) != ^uint32(0)
 		case unix.FRA_PAD:
 		default:
-			r.plain = false
+			r.odd = true
 		}
 	})
+	r.from = netip.PrefixFrom(source, int(h[2]))
 	return r, err == nil && (r.family == unix.AF_INET || r.family == unix.AF_INET6), err
 }
 

@@ -134,9 +134,13 @@ func address(kind uint16, index int, p netip.Prefix) *request {
 }
 
 // route adds (in place of one of the same destination and metric) or deletes one route of ours.
-func route(kind uint16, dst netip.Prefix, e routeEntry) *request {
+func route(kind uint16, k routeKey, e routeEntry) *request {
+	dst, table := k.dst, byte(unix.RT_TABLE_MAIN)
+	if k.table != 0 {
+		table = unix.RT_TABLE_UNSPEC // an attribute says which
+	}
 	fixed := make([]byte, rtMsgSize)
-	fixed[0], fixed[1], fixed[4], fixed[5], fixed[7] = family(dst.Addr()), byte(dst.Bits()), unix.RT_TABLE_MAIN, object.RouteProtocol, e.kind
+	fixed[0], fixed[1], fixed[4], fixed[5], fixed[7] = family(dst.Addr()), byte(dst.Bits()), table, object.RouteProtocol, e.kind
 	flags := uint16(flagsReplace)
 	switch {
 	case kind == unix.RTM_DELROUTE:
@@ -147,6 +151,9 @@ func route(kind uint16, dst netip.Prefix, e routeEntry) *request {
 	r := newRequest(kind, flags, fixed)
 	if dst.Bits() > 0 {
 		r.attr(unix.RTA_DST, dst.Addr().AsSlice()...)
+	}
+	if k.table != 0 {
+		r.u32(unix.RTA_TABLE, k.table)
 	}
 	if e.via.IsValid() {
 		r.attr(unix.RTA_GATEWAY, e.via.AsSlice()...)

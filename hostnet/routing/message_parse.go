@@ -140,12 +140,20 @@ type routeMessage struct {
 	protocol byte
 }
 
-// ours says that the route is one of ours, or stands where one of ours may; byKernel that the kernel made it for an address.
-func (r routeMessage) ours() bool { return r.main() && r.protocol == object.RouteProtocol }
+// ours says that the route is one of ours, byKernel that the kernel made it for an address.
+func (r routeMessage) ours() bool { return r.protocol == object.RouteProtocol }
 func (r routeMessage) main() bool { return r.table == unix.RT_TABLE_MAIN }
 
 func (r routeMessage) byKernel() bool {
 	return r.protocol == unix.RTPROT_KERNEL && (r.main() || r.table == unix.RT_TABLE_LOCAL)
+}
+
+// key is the route's place among ours.
+func (r routeMessage) key() routeKey {
+	if r.main() {
+		return routeKey{0, r.dst}
+	}
+	return routeKey{r.table, r.dst}
 }
 
 func (r routeMessage) kernelRoute() kernelRoute { return kernelRoute{r.table, r.kind, r.dst, r.index} }

@@ -44,9 +44,11 @@ func (d *Driver) observe(k object.Key) object.Object {
 				Deviations: describeAll(s.state.lackingManaged(i), rest)}
 		}
 	case object.KindRoute:
-		if dst, err := netip.ParsePrefix(rest); err == nil {
-			return s.route(dst)
+		if table, dst, err := object.ParseRouteName(rest); err == nil {
+			return s.route(routeKey{table, dst})
 		}
+	case object.KindRule:
+		return s.rule(rest)
 	case object.KindNeighbor, object.KindProxy:
 		device, address, _ := strings.Cut(rest, "/")
 		if a, err := netip.ParseAddr(address); err == nil {
@@ -72,15 +74,15 @@ func (s *space) namespace() object.Object {
 }
 
 // route is the one to a destination. What no route of ours is like shows as a device that no desired one names.
-func (s *space) route(dst netip.Prefix) object.Object {
-	entries := s.state.routes[dst]
+func (s *space) route(k routeKey) object.Object {
+	entries := s.state.routes[k]
 	if len(entries) == 0 {
 		return nil
 	}
-	r := &object.Route{Namespace: s.name, Destination: dst, Via: entries[0].via, Device: s.state.links[entries[0].index].name}
+	r := &object.Route{Namespace: s.name, Table: k.table, Destination: k.dst, Via: entries[0].via, Device: s.state.links[entries[0].index].name}
 	if len(entries) > 1 {
 		r.Device = fmt.Sprintf("%s and %d more routes", r.Device, len(entries)-1)
-	} else if !entries[0].plain(dst) {
+	} else if !entries[0].plain(k.dst) {
 		r.Device += " (a route unlike ours)"
 	}
 	return r
@@ -166,8 +168,11 @@ func (s *space) appendOurs(keys []object.Key) []object.Key {
 		return keys
 	}
 	add(object.KindNamespace, s.name)
-	for dst := range s.state.routes {
-		add(object.KindRoute, object.RouteName(s.name, dst))
+	for k := range s.state.routes {
+		add(object.KindRoute, object.RouteName(s.name, k.table, k.dst))
+	}
+	for r := range ownRules(s.state.rules) {
+		add(object.KindRule, object.RuleName(s.name, r.priority, r.from))
 	}
 	for k := range s.state.neighbors {
 		add(object.KindNeighbor, object.NeighborName(s.name, s.state.links[k.index].name, k.address))

@@ -263,7 +263,7 @@ func (s *space) readRoutes(fresh *state) error {
 		}
 		for _, r := range all {
 			if r.ours() {
-				fresh.routes[r.dst] = append(fresh.routes[r.dst], r.routeEntry)
+				fresh.routes[r.key()] = append(fresh.routes[r.key()], r.routeEntry)
 			} else {
 				fresh.kernel[r.kernelRoute()] = true
 			}
@@ -307,7 +307,7 @@ func (s *space) readSilent() error {
 	return nil
 }
 
-// settle reads the settings and the routing rules again, and notes the namespace if they are others.
+// settle reads the settings and the routing rules again, and notes the namespace, and rules of ours, if they are others.
 func (s *space) settle() {
 	settings, err := s.readSettings(s.state)
 	fresh := newState(s.ipv6)
@@ -318,8 +318,11 @@ func (s *space) settle() {
 		s.log.Warn("the settings of a namespace cannot be read", "namespace", s.name, "error", err)
 		return
 	}
-	if !slices.Equal(settings, s.state.settings) || !slices.Equal(fresh.rules, s.state.rules) {
-		s.state.settings, s.state.rules = settings, fresh.rules
+	eachDifferent(ownRules(s.state.rules), ownRules(fresh.rules), slices.Equal, func(k ruleKey) {
+		s.note(object.KindRule, object.RuleName(s.name, k.priority, k.from))
+	})
+	if !slices.Equal(settings, s.state.settings) || !slices.Equal(otherRules(fresh.rules), otherRules(s.state.rules)) {
 		s.note(object.KindNamespace, s.name)
 	}
+	s.state.settings, s.state.rules = settings, fresh.rules
 }

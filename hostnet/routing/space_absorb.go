@@ -2,7 +2,6 @@ package routing
 
 import (
 	"maps"
-	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -94,11 +93,11 @@ func (s *space) absorbRoute(m message) error {
 	if replaced && !r.byKernel() && s.state.hasKernelRoute(r.dst) { // the one that it took the place of is not told
 		s.reread = true
 	}
-	if !r.main() || !r.ours() && !replaced {
+	if !r.ours() && !replaced {
 		return nil
 	}
-	if s.state.setRoute(r.dst, r.routeEntry, replaced, r.ours(), present) {
-		s.note(object.KindRoute, object.RouteName(s.name, r.dst))
+	if s.state.setRoute(r.key(), r.routeEntry, replaced, r.ours(), present) {
+		s.note(object.KindRoute, object.RouteName(s.name, r.key().table, r.dst))
 	}
 	return nil
 }
@@ -150,9 +149,9 @@ func (s *space) noteLink(index int, l linkState) {
 			s.note(object.KindProxy, object.NeighborName(s.name, l.name, k.address))
 		}
 	}
-	for dst, entries := range s.state.routes {
+	for k, entries := range s.state.routes {
 		if slices.ContainsFunc(entries, func(e routeEntry) bool { return e.index == index }) {
-			s.note(object.KindRoute, object.RouteName(s.name, dst))
+			s.note(object.KindRoute, object.RouteName(s.name, k.table, k.dst))
 		}
 	}
 }
@@ -183,8 +182,8 @@ func (s *space) noteNeighbor(kind object.Kind, k neighborKey) {
 // noteDifferent notes routes, neighbours and proxied addresses that differ from those read afresh.
 func (s *space) noteDifferent(fresh *state) {
 	eachDifferent(s.state.addresses, fresh.addresses, maps.Equal, s.noteAddresses)
-	eachDifferent(s.state.routes, fresh.routes, slices.Equal, func(dst netip.Prefix) {
-		s.note(object.KindRoute, object.RouteName(s.name, dst))
+	eachDifferent(s.state.routes, fresh.routes, slices.Equal, func(k routeKey) {
+		s.note(object.KindRoute, object.RouteName(s.name, k.table, k.dst))
 	})
 	eachDifferent(s.state.kernel, fresh.kernel, func(a, b bool) bool { return a == b }, func(r kernelRoute) { s.noteAddresses(r.index) })
 	same := func(a, b object.MAC) bool { return a == b }

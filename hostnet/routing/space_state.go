@@ -45,6 +45,12 @@ func (l linkState) ours() bool {
 // owner is the uid in the mark of a first end or of lo.
 func (l linkState) owner() (uid string, ok bool) { return strings.CutPrefix(l.alias, ownerMark) }
 
+// routeKey is where routes of ours stand: a table (0 is the main one) and a destination.
+type routeKey struct {
+	table uint32
+	dst   netip.Prefix
+}
+
 // routeEntry is one route to a destination. It is comparable.
 type routeEntry struct {
 	via    netip.Addr
@@ -83,7 +89,7 @@ type state struct {
 	links     map[int]linkState
 	names     map[string]int
 	addresses map[int]map[netip.Prefix]addressEntry
-	routes    map[netip.Prefix][]routeEntry
+	routes    map[routeKey][]routeEntry
 	neighbors map[neighborKey]object.MAC
 	proxies   map[neighborKey]bool
 	kernel    map[kernelRoute]bool
@@ -94,7 +100,7 @@ type state struct {
 
 func newState(ipv6 bool) *state {
 	return &state{links: map[int]linkState{}, names: map[string]int{}, addresses: map[int]map[netip.Prefix]addressEntry{},
-		routes: map[netip.Prefix][]routeEntry{}, neighbors: map[neighborKey]object.MAC{}, proxies: map[neighborKey]bool{},
+		routes: map[routeKey][]routeEntry{}, neighbors: map[neighborKey]object.MAC{}, proxies: map[neighborKey]bool{},
 		kernel: map[kernelRoute]bool{}, ipv6: ipv6}
 }
 
@@ -152,8 +158,8 @@ func (s *state) setAddress(index int, p netip.Prefix, a addressEntry, present bo
 
 // setRoute notes a route and says whether that is news. replaced says that it took the place of one with its metric; ours is
 // false when a stranger's route did.
-func (s *state) setRoute(dst netip.Prefix, e routeEntry, replaced, ours, present bool) bool {
-	old := s.routes[dst]
+func (s *state) setRoute(k routeKey, e routeEntry, replaced, ours, present bool) bool {
+	old := s.routes[k]
 	entries := slices.DeleteFunc(slices.Clone(old), func(o routeEntry) bool {
 		return o == e || replaced && o.metric == e.metric
 	})
@@ -164,9 +170,9 @@ func (s *state) setRoute(dst netip.Prefix, e routeEntry, replaced, ours, present
 		return false
 	}
 	if len(entries) == 0 {
-		delete(s.routes, dst)
+		delete(s.routes, k)
 	} else {
-		s.routes[dst] = entries
+		s.routes[k] = entries
 	}
 	return true
 }

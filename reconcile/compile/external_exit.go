@@ -58,6 +58,7 @@ func (c compiler) addExit(b *Builder, s Site, fabric Fabric, n *desired.Network,
 		b.Add(&object.Route{OwnerUID: e.owner, Namespace: e.namespace, Destination: everything(via.Addr), Via: via.Addr,
 			Device: externalDevice, After: []object.Key{addresses.Key(), nat.Key()}})
 	}
+	subnetRoutes(b, n, e, addresses.Key(), nat.Key())
 	plug := fabric.ExternalLeg(b, s, n, e.leg)
 	announceLeg(b, n, e.leg, plug, e.active, e.part, addresses.Key())
 }

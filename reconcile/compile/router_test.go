@@ -182,3 +182,26 @@ func TestTransitsAreDistinct(t *testing.T) {
 		t.Errorf("%d addresses for 501 routers", len(seen))
 	}
 }
+
+// An external network with several subnets of a family: what each of them needs beside the others.
+func TestExternalSubnets(t *testing.T) {
+	t.Parallel()
+	in := routed()
+	n := in.Slice.Networks[netPublic]
+	for _, s := range []struct{ cidr, gateway string }{{"10.8.0.0/24", "10.8.0.1"}, {"10.7.0.0/24", ""}, {"fd00:8::/64", "fd00:8::1"}} {
+		sub := desired.Subnet{CIDR: model.Prefix{Prefix: netip.MustParsePrefix(s.cidr)}}
+		if s.gateway != "" {
+			sub.Gateway = address(s.gateway)
+		}
+		n.Subnets = append(n.Subnets, sub)
+	}
+	u := compile.Compile(in, key(desired.KindNetwork, netPublic))
+	var b strings.Builder
+	for _, o := range u.Objects {
+		switch o.(type) {
+		case *object.Route, *object.Rule:
+			fmt.Fprintf(&b, "%s %+v\n", o.Key(), o)
+		}
+	}
+	golden(t, "external_subnets", b.String())
+}

@@ -1,0 +1,58 @@
+package object
+
+import (
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// Rule is one routing rule of a namespace of ours: what has a source in From is looked up in a table. Every rule of RouteProtocol
+// there is one. Rules of lower priority numbers come first; the kernel's own for the main table has 32766.
+type Rule struct {
+	OwnerUID  string // not in the kernel, not compared
+	Namespace string
+	Priority  uint32
+	From      netip.Prefix // masked; without bits: every source of its family
+	Table     uint32       // 0: the main table
+	// MoreSpecific leaves the default routes of the table out.
+	MoreSpecific bool
+	// After lists what must be in place first: the routes of the table.
+	After []Key
+}
+
+// routeTable stands before the number of a table in the name of a route.
+const routeTable = " table "
+
+// ParseRouteName reads what RouteName wrote after the namespace.
+func ParseRouteName(rest string) (table uint32, destination netip.Prefix, err error) {
+	prefix, number, other := strings.Cut(rest, routeTable)
+	if destination, err = netip.ParsePrefix(prefix); err != nil || !other {
+		return 0, destination, err
+	}
+	n, err := strconv.ParseUint(number, 10, 32)
+	return uint32(n), destination, err
+}
+
+// RuleName is the name in the key of a Rule.
+func RuleName(namespace string, priority uint32, from netip.Prefix) string {
+	return inNamespace(namespace, fmt.Sprintf("%d/%s", priority, from))
+}
+
+// Key implements Object.
+func (r *Rule) Key() Key { return Key{KindRule, RuleName(r.Namespace, r.Priority, r.From)} }
+
+// Owner implements Object.
+func (r *Rule) Owner() string { return r.OwnerUID }
+
+// DependsOn implements Object.
+func (r *Rule) DependsOn() []Key { return append(namespaceKeys(r.Namespace), r.After...) }
+
+// Diff implements Object.
+func (r *Rule) Diff(observed Object) []Difference {
+	o := observed.(*Rule)
+	var d differ
+	d.field("table", o.Table, r.Table)
+	d.field("more specific", o.MoreSpecific, r.MoreSpecific)
+	return d
+}

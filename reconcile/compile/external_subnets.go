@@ -1,0 +1,54 @@
+package compile
+
+import (
+	"net/netip"
+
+	"weft/hostnet/object"
+	"weft/model/desired"
+)
+
+// Routing tables and rules of an external namespace whose network has several subnets of a family. The rule for what is more
+// specific than a default route comes before those by source, all before the kernel's own rule for the main table (32766).
+const (
+	sourceTable  = 8700 // and a subnet's place in its network
+	prioSpecific = 1000
+	prioBySource = 1001
+)
+
+// subnetRoutes lead to every subnet of an external network on its link, and away from it by the gateway of the subnet that a
+// source belongs to: an upstream router takes no other subnet's. What the namespace's own address is in has its routes with that
+// address, and the default routes of the main table.
+func subnetRoutes(b *Builder, n *desired.Network, e exit, after ...object.Key) {
+	specific := map[netip.Prefix]*object.Rule{}
+	for i, sub := range n.Subnets {
+		cidr := sub.CIDR.Prefix
+		if e.hasAddressIn(cidr) {
+			continue
+		}
+		onLink := &object.Route{OwnerUID: e.owner, Namespace: e.namespace, Destination: cidr, Device: externalDevice, After: after}
+		b.Add(onLink)
+		if !sub.Gateway.IsValid() {
+			continue
+		}
+		all := everything(cidr.Addr())
+		if specific[all] == nil {
+			specific[all] = &object.Rule{OwnerUID: e.owner, Namespace: e.namespace, Priority: prioSpecific, From: all, MoreSpecific: true, After: after}
+			b.Add(specific[all])
+		}
+		away := &object.Route{OwnerUID: e.owner, Namespace: e.namespace, Table: sourceTable + uint32(i), Destination: all,
+			Via: sub.Gateway.Addr, Device: externalDevice, After: append([]object.Key{onLink.Key()}, after...)}
+		b.Add(away)
+		b.Add(&object.Rule{OwnerUID: e.owner, Namespace: e.namespace, Priority: prioBySource, From: cidr, Table: away.Table,
+			After: []object.Key{away.Key(), specific[all].Key()}})
+	}
+}
+
+// hasAddressIn says whether the namespace has an address of its own in the subnet.
+func (e exit) hasAddressIn(cidr netip.Prefix) bool {
+	for _, a := range e.leg.Addresses {
+		if cidr.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
