@@ -47,6 +47,7 @@ func New() *Host {
 	h.drivers = []*Driver{
 		newDriver(h, "ovs", false, object.KindBridge, object.KindUplink, object.KindOVSPort, object.KindFlowSet),
 		newDriver(h, "rtnl", false, object.KindLink, object.KindQdisc),
+		newDriver(h, "tagfilter", false, object.KindTagFilter),
 		newDriver(h, "dhcp", true, object.KindDHCPBinding),
 		newDriver(h, "ra", true, object.KindRABinding),
 		newDriver(h, "arrival", true, object.KindArrival),

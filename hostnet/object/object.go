@@ -43,6 +43,7 @@ const (
 	KindBridgePort   Kind = "bridge-port"   // a device's place in such a bridge
 	KindGuard        Kind = "guard"         // the nftables rules that protect the kernel's bridges
 	KindGuardMembers Kind = "guard-members" // what those rules know of one port or network
+	KindTagFilter    Kind = "tag-filter"    // what keeps tags of 802.1ad from an uplink of Open vSwitch
 	KindGuardUplink  Kind = "guard-uplink"  // the nftables rule that keeps strange tags from a NIC
 
 	KindHostFilter   Kind = "host-filter"   // the nftables rules that keep the host's stack from devices not its own

@@ -3,7 +3,6 @@
 package attack
 
 import (
-	"context"
 	"errors"
 	"maps"
 	"slices"
@@ -16,17 +15,9 @@ import (
 	"weft/reconcile/compile/linuxbridge"
 )
 
-// driver is the part of the engine's driver that a stage needs.
-type driver interface {
-	Sync(ctx context.Context) error
-	Observe(ctx context.Context, keys []object.Key) ([]object.Object, error)
-	Ours(ctx context.Context) ([]object.Key, error)
-	Apply(ctx context.Context, changes []object.Change) []error
-}
-
 // driven are the kinds that the drivers look after, in the order in which they depend on each other.
-var driven = []object.Kind{object.KindBridge, object.KindUplink, object.KindOVSPort, object.KindFlowSet,
-	object.KindGuard, object.KindGuardMembers, object.KindLinuxBridge, object.KindVLANDevice, object.KindBridgePort}
+var driven = []object.Kind{object.KindBridge, object.KindUplink, object.KindOVSPort, object.KindFlowSet, object.KindTagFilter,
+	object.KindGuard, object.KindGuardMembers, object.KindGuardUplink, object.KindLinuxBridge, object.KindVLANDevice, object.KindBridgePort}
 
 // fabrics are the backends.
 func fabrics() map[model.Driver]compile.Fabric {
@@ -55,8 +46,8 @@ func (st *stage) compile(t *testing.T) (objects []object.Object, missing string)
 		t.Fatal(err)
 	}
 	st.facts = &object.Facts{Links: st.links}
-	if d, ok := st.driver.(interface{ Facts(*object.Facts) }); ok {
-		d.Facts(st.facts)
+	if st.switches != nil {
+		st.switches.Facts(st.facts)
 	}
 	for _, k := range st.keys() {
 		u := compile.Compile(compile.Input{Fabrics: fabrics(), Slice: st.slice, Facts: st.facts}, k)

@@ -15,6 +15,7 @@ import (
 	"weft/hostnet/object"
 	"weft/hostnet/ovs"
 	"weft/hostnet/ovs/ovstest"
+	"weft/hostnet/tagfilter"
 	"weft/integration/timescale"
 	"weft/model"
 	"weft/model/desired"
@@ -43,6 +44,7 @@ type stage struct {
 	host          *ovstest.Host // nil on a bridge host
 	namespace     string        // the host's
 	driver        driver
+	switches      *ovs.Driver // nil on a bridge host
 	slice         *desired.Slice
 	facts         *object.Facts               // as the driver last told
 	links         map[string]object.LinkFacts // of the host's namespace
@@ -56,7 +58,18 @@ func newStage(t *testing.T) *stage {
 	host := ovstest.Start(t)
 	switches := ovs.New(ovs.Config{RunDir: host.RunDir, DatapathType: "netdev", Inside: host.Inside})
 	t.Cleanup(switches.Close)
-	st := &stage{host: host, namespace: host.Namespace, driver: switches}
+	d := &drivers{namespace: host.Namespace, parts: []driver{switches}}
+	err := inNamespace(host.Namespace, func() error {
+		tags, err := tagfilter.New(tagfilter.Config{})
+		if err == nil {
+			d.add(t, tags)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := &stage{host: host, namespace: host.Namespace, driver: d, switches: switches}
 	st.populate(t, &desired.Host{Driver: model.DriverOVS, Bridge: "br-int"})
 	// Somebody plugs it without a word to anybody.
 	st.vsctl(t, "add-port", "br-int", "tapx")

@@ -93,7 +93,7 @@ func TestHostUnit(t *testing.T) {
 	k := key(desired.KindHost, hostUID)
 	unplugged := func(in compile.Input) { delete(in.Facts.Interfaces, "eth1") }
 	for _, c := range []change{
-		{name: "as is", make: func(compile.Input) {}, key: k, kinds: "host-filter bridge silent-device uplink silent-device link flow-set"},
+		{name: "as is", make: func(compile.Input) {}, key: k, kinds: "host-filter bridge silent-device uplink tag-filter silent-device link flow-set"},
 		{name: "address", key: k, refused: "uplink eth1 of physical network rack carries address 203.0.113.5/24", kinds: "host-filter bridge silent-device flow-set",
 			make: func(in compile.Input) {
 				unplugged(in)
@@ -113,16 +113,16 @@ func TestHostUnit(t *testing.T) {
 			}},
 		{name: "other bridge", key: k, refused: "is a port of OVS bridge br-ex", kinds: "host-filter bridge silent-device flow-set",
 			make: func(in compile.Input) { iface(in, "eth1", func(i *object.InterfaceFacts) { i.Bridge = "br-ex" }) }},
-		{name: "ours already and addressed", key: k, pending: "is in use by guests but carries address", kinds: "host-filter bridge silent-device uplink link flow-set",
+		{name: "ours already and addressed", key: k, pending: "is in use by guests but carries address", kinds: "host-filter bridge silent-device uplink tag-filter link flow-set",
 			make: func(in compile.Input) {
 				link(in, "eth1", func(l *object.LinkFacts) { l.Addresses = []netip.Prefix{netip.MustParsePrefix("203.0.113.5/24")} })
 			}},
-		{name: "not plugged yet", key: k, pending: "waits for an OpenFlow port number", kinds: "host-filter bridge silent-device uplink silent-device link flow-set", make: unplugged},
+		{name: "not plugged yet", key: k, pending: "waits for an OpenFlow port number", kinds: "host-filter bridge silent-device uplink tag-filter silent-device link flow-set", make: unplugged},
 		{name: "missing", key: k, pending: "waits for the interface to appear", kinds: "host-filter bridge silent-device flow-set",
 			make: func(in compile.Input) { delete(in.Facts.Links, "eth1") }},
 		{name: "hostile name", key: k, refused: "no interface name may have", kinds: "host-filter bridge silent-device flow-set",
 			make: func(in compile.Input) { in.Slice.Host.Uplinks[0].Interface = "eth1;reboot" + "\n" }},
-		{name: "second with the same interface", key: k, refused: "is the uplink of physical network rack already", kinds: "host-filter bridge silent-device uplink silent-device link flow-set",
+		{name: "second with the same interface", key: k, refused: "is the uplink of physical network rack already", kinds: "host-filter bridge silent-device uplink tag-filter silent-device link flow-set",
 			make: func(in compile.Input) {
 				in.Slice.Host.Uplinks = append(in.Slice.Host.Uplinks, desired.Uplink{PhysicalNetwork: "other", Interface: "eth1"})
 			}},

@@ -44,6 +44,7 @@ func (OpenVSwitch) Host(b *Builder, s Site) {
 		}
 		port := &object.Uplink{OwnerUID: h.UID, Bridge: h.Bridge, Device: wanted.Interface, PhysicalNetwork: wanted.PhysicalNetwork}
 		b.Add(port)
+		b.Add(&object.TagFilter{OwnerUID: h.UID, Device: wanted.Interface, Hook: tagFilterHook(s.facts.DatapathType)})
 		after := []object.Key{port.Key()}
 		// An address that somebody put on an uplink of ours since may be what the host is reached by.
 		if uplinkCarries(s.facts.Links[wanted.Interface]) == "" {
@@ -58,6 +59,14 @@ func (OpenVSwitch) Host(b *Builder, s Site) {
 		OwnerUID: h.UID, Bridge: h.Bridge, Feature: FeatureBridge, Cookie: Cookie(h.UID, FeatureBridge),
 		Flows: bridgeFlows(ports),
 	})
+}
+
+// tagFilterHook is where tags are seen before the datapath sees them.
+func tagFilterHook(datapathType string) object.TagFilterHook {
+	if datapathType == "netdev" {
+		return object.TagFilterXDP
+	}
+	return object.TagFilterTC
 }
 
 // bridgeRefusal says why the host cannot have its bridge; empty when it can.

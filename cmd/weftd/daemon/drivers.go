@@ -25,6 +25,7 @@ import (
 	"weft/hostnet/ra"
 	"weft/hostnet/routing"
 	"weft/hostnet/rtnl"
+	"weft/hostnet/tagfilter"
 	"weft/model"
 	"weft/reconcile/compile"
 	"weft/reconcile/compile/linuxbridge"
@@ -72,6 +73,11 @@ func openDrivers(ctx context.Context, c Config, registry *prometheus.Registry) (
 	open = append(open, links, dhcp.New(exchange.Open, c.Logger),
 		ra.New(ra.Config{Open: exchange.Open, StateDir: c.StateDir, Logger: c.Logger}),
 		announce.New(exchange.OpenSender, c.Logger), arrival.New(exchange.Open, c.Logger))
+	tags, err := tagfilter.New(tagfilter.Config{Logger: c.Logger})
+	if err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("driver tagfilter: %w", err), closeAll(), exchange.Close())
+	}
+	open = append(open, tags)
 	kernel, err := openBridges(c)
 	open = append(open, kernel...)
 	if err != nil {

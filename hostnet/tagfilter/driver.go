@@ -1,0 +1,195 @@
+// Package tagfilter keeps tags of 802.1ad from the uplinks of Open vSwitch, by a BPF program at each NIC.
+//
+// Invariants: only programs with our name are replaced or removed; a NIC that has somebody else's XDP program keeps it; a
+// filter outlives the process. The calling thread's network namespace is the only one.
+package tagfilter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"weft/hostnet/object"
+)
+
+// dumpAttempts bounds how often an interrupted dump is repeated: each repetition needs another change during the dump.
+const dumpAttempts = 20
+
+// Config is what the driver must be told.
+type Config struct {
+	Logger *slog.Logger // slog.Default when nil
+}
+
+// Driver implements the engine's driver for object.KindTagFilter.
+type Driver struct {
+	config Config
+	handle *netlink.Handle
+
+	mu   sync.Mutex
+	view map[string]filter // by device
+}
+
+// filter is what the view holds of a device with a program of ours. It is comparable.
+type filter struct {
+	index   int
+	hook    object.TagFilterHook
+	strange string
+}
+
+// New opens a netlink socket in the calling thread's network namespace. Call Close at the end.
+func New(c Config) (*Driver, error) {
+	if c.Logger == nil {
+		c.Logger = slog.Default()
+	}
+	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+	if err != nil {
+		return nil, fmt.Errorf("open a netlink route socket: %w", err)
+	}
+	return &Driver{config: c, handle: h, view: map[string]filter{}}, nil
+}
+
+// Close closes the driver's socket. Watch must have returned before.
+func (d *Driver) Close() error {
+	d.handle.Close()
+	return nil
+}
+
+// Name is "tagfilter".
+func (d *Driver) Name() string { return "tagfilter" }
+
+// Kinds is tag-filter.
+func (d *Driver) Kinds() []object.Kind { return []object.Kind{object.KindTagFilter} }
+
+// Sync reads which links have a program of ours.
+func (d *Driver) Sync(context.Context) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	_, err := d.refresh()
+	return err
+}
+
+// Observe returns the filters that the links have.
+func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	var found []object.Object
+	for _, k := range keys {
+		if f, ok := d.view[k.Name]; ok {
+			found = append(found, &object.TagFilter{Device: k.Name, Hook: f.hook, Strange: f.strange})
+		}
+	}
+	return found, nil
+}
+
+// Ours lists the links with a program of ours.
+func (d *Driver) Ours(context.Context) ([]object.Key, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	keys := make([]object.Key, 0, len(d.view))
+	for device := range d.view {
+		keys = append(keys, object.Key{Kind: object.KindTagFilter, Name: device})
+	}
+	return keys, nil
+}
+
+// Apply puts the programs where they belong and takes away those that nobody wants.
+func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	errs := make([]error, len(changes))
+	for i, c := range changes {
+		if err := ctx.Err(); err != nil {
+			errs[i] = fmt.Errorf("%s: %w", c.Key(), err)
+		} else if err := d.apply(c); err != nil {
+			errs[i] = fmt.Errorf("%s: %w", c.Key(), err)
+		}
+	}
+	if _, err := d.refresh(); err != nil {
+		for i, c := range changes {
+			errs[i] = errors.Join(errs[i], fmt.Errorf("%s: read back: %w", c.Key(), err))
+		}
+	}
+	return errs
+}
+
+func (d *Driver) apply(c object.Change) error {
+	link, err := d.handle.LinkByName(c.Key().Name)
+	if errors.As(err, &netlink.LinkNotFoundError{}) && c.Op == object.Delete {
+		return nil // it went with its filter
+	}
+	if err != nil {
+		return err
+	}
+	want, _ := c.Desired.(*object.TagFilter)
+	have, there := d.view[c.Key().Name]
+	if there && (want == nil || want.Hook != have.hook) {
+		if err := d.detach(link, have.hook); err != nil {
+			return err
+		}
+		there = false
+	}
+	if want == nil {
+		return nil
+	}
+	p, err := load(want.Hook)
+	if err != nil {
+		return err
+	}
+	defer unix.Close(p.fd)
+	return d.attach(link, want.Hook, p, there)
+}
+
+// attach hangs a program at the link. Another's XDP program is never replaced.
+func (d *Driver) attach(link netlink.Link, hook object.TagFilterHook, p program, replace bool) error {
+	if hook == object.TagFilterXDP {
+		flags := unix.XDP_FLAGS_SKB_MODE
+		if !replace {
+			flags |= unix.XDP_FLAGS_UPDATE_IF_NOEXIST
+		}
+		if err := netlink.LinkSetXdpFdWithFlags(link, p.fd, flags); errors.Is(err, unix.EBUSY) || errors.Is(err, unix.EEXIST) {
+			return fmt.Errorf("there is an XDP program of somebody else: tags of 802.1ad pass as long as it is there: %w", err)
+		} else if err != nil {
+			return fmt.Errorf("attach an XDP program: %w", err)
+		}
+		return nil
+	}
+	err := d.handle.QdiscAdd(&netlink.Clsact{QdiscAttrs: netlink.QdiscAttrs{
+		LinkIndex: link.Attrs().Index, Handle: netlink.MakeHandle(0xffff, 0), Parent: netlink.HANDLE_CLSACT}})
+	if err != nil && !errors.Is(err, unix.EEXIST) {
+		return fmt.Errorf("add a clsact qdisc: %w", err)
+	}
+	if err := d.handle.FilterReplace(tcFilter(link, p.fd)); err != nil {
+		return fmt.Errorf("attach a BPF filter: %w", err)
+	}
+	return nil
+}
+
+// Our filter's place among those of a link. Others before it are theirs to decide.
+const (
+	tcHandle   = 0x5746
+	tcPriority = 0x5746
+)
+
+func tcFilter(link netlink.Link, fd int) *netlink.BpfFilter {
+	return &netlink.BpfFilter{Fd: fd, Name: programName, DirectAction: true, FilterAttrs: netlink.FilterAttrs{
+		LinkIndex: link.Attrs().Index, Parent: netlink.HANDLE_MIN_INGRESS, Handle: tcHandle, Priority: tcPriority, Protocol: unix.ETH_P_ALL}}
+}
+
+// detach takes a program of ours away. The clsact qdisc stays: others may hang their filters there.
+func (d *Driver) detach(link netlink.Link, hook object.TagFilterHook) error {
+	var err error
+	if hook == object.TagFilterXDP {
+		err = netlink.LinkSetXdpFdWithFlags(link, -1, unix.XDP_FLAGS_SKB_MODE)
+	} else {
+		err = d.handle.FilterDel(tcFilter(link, 0))
+	}
+	if err != nil && !errors.Is(err, unix.ENOENT) {
+		return fmt.Errorf("detach a BPF program: %w", err)
+	}
+	return nil
+}

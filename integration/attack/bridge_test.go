@@ -1,0 +1,120 @@
+//go:build integration
+
+package attack
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"strings"
+	"testing"
+	"time"
+
+	"weft/hostnet/bridge"
+	"weft/hostnet/guard"
+	"weft/integration/need"
+	"weft/integration/timescale"
+	"weft/integration/vm"
+	"weft/model"
+	"weft/model/desired"
+	"weft/reconcile/compile/linuxbridge"
+)
+
+// machineLimit is how long all tests of bridge hosts may take in the virtual machine.
+const machineLimit = 10 * time.Minute
+
+// TestBridgeHost sends on a bridge host what is sent on one with Open vSwitch. Where the kernel lacks what such hosts need, all
+// of it runs in one virtual machine.
+func TestBridgeHost(t *testing.T) {
+	t.Parallel()
+	lacking, err := need.Lacking([]need.Need{need.VLANDevice})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(lacking) > 0 {
+		inMachine(t, lacking)
+		return
+	}
+	for name, test := range map[string]func(*testing.T, *stage){
+		"guest": bridgeGuest, "network": bridgeNetwork, "mute": bridgeMute,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			test(t, newBridgeStage(t))
+		})
+	}
+}
+
+// inMachine runs this test inside a virtual machine.
+func inMachine(t *testing.T, lacking []need.Need) {
+	if os.Getenv(vm.Variable) != "" {
+		t.Fatalf("the virtual machine's kernel lacks %v too", lacking)
+	}
+	m, err := vm.Boot(t.Context(), vm.Config{Log: t.Logf})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), timescale.Bound(machineLimit))
+	defer cancel()
+	var out strings.Builder
+	code, err := m.Run(ctx, vm.Command{Stage: true, Stdout: &out, Stderr: &out,
+		Args: []string{self, "-test.v", "-test.run=^" + t.Name() + "$", "-test.timeout=" + machineLimit.String()}})
+	// A name that matches nothing is a success for go test.
+	if err != nil || code != 0 || !strings.Contains(out.String(), "--- PASS: "+t.Name()+" ") {
+		t.Fatalf("in the virtual machine: exit code %d, error %v\n%s", code, err, out.String())
+	}
+}
+
+// newBridgeStage is the same host as newStage's, with the kernel's bridges.
+func newBridgeStage(t *testing.T) *stage {
+	t.Helper()
+	namespace := "wb-" + t.Name()[strings.LastIndexByte(t.Name(), '/')+1:]
+	ipCommand(t, "netns", "add", namespace)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), timescale.Bound(10*time.Second))
+		defer cancel()
+		_ = exec.CommandContext(ctx, "ip", "netns", "delete", namespace).Run()
+	})
+	d := &drivers{namespace: namespace}
+	err := inNamespace(namespace, func() error {
+		bridges, err := bridge.New(bridge.Config{})
+		if err != nil {
+			return err
+		}
+		d.add(t, bridges)
+		guards, err := guard.New(guard.Config{})
+		if err != nil {
+			return err
+		}
+		d.add(t, guards)
+		return os.WriteFile("/proc/sys/net/ipv6/conf/default/disable_ipv6", []byte("1"), 0o644)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := &stage{namespace: namespace, driver: d}
+	st.populate(t, &desired.Host{Driver: model.DriverBridge})
+	// Somebody puts it there without a word to anybody.
+	ipCommand(t, "-n", st.namespace, "link", "set", "tapx", "master", linuxbridge.BridgeName(netRed))
+	return st
+}
+
+func bridgeGuest(t *testing.T, st *stage) {
+	for _, c := range st.attempts() {
+		st.try(t, c)
+	}
+	st.nobodyElseHeard(t)
+}
+
+func bridgeMute(t *testing.T, st *stage) { st.whoIsMute(t) }
+
+func bridgeNetwork(t *testing.T, st *stage) { st.networkAttacks(t) }
