@@ -56,8 +56,17 @@ type ControlStatus struct {
 	AcceptedClusters []string `json:"acceptedClusters,omitempty"`
 	// AcceptedNodes is what single nodes said beyond that, by name: it is known of them, and proves nothing of others.
 	AcceptedNodes map[string]NodeSeen `json:"acceptedNodes,omitempty"`
+	// Accepting is the accept that is being carried out; its order is in etcd until then.
+	Accepting *Accepting `json:"accepting,omitempty"`
 	// Distrusted says, by node, what a node reports that the controllers do not take in or do not believe.
 	Distrusted map[string][]string `json:"distrusted,omitempty"`
+}
+
+// Accepting is an accept that is being carried out.
+type Accepting struct {
+	Order int64 `json:"order"` // mod revision
+	// Restored says that claims are rebuilt from what nodes report before anything else is written.
+	Restored bool `json:"restored,omitempty"`
 }
 
 // NodeSeen is what a node says that it has seen of an etcd that is ahead of, or another than, this one.

@@ -247,6 +247,15 @@ func Live(node string) Key { return Key{"live/" + node} }
 // OrderKey is the key of an order ("accept", "resync") to a node or to ControlNode.
 func OrderKey(node, order string) Key { return Key{"order/" + node + "/" + order} }
 
+// DeletionOrder is the key of an order to the controllers that names objects which may go at once; the name tells orders
+// apart.
+func DeletionOrder(name string) Key { return OrderKey(ControlNode, "delete-"+segment(name)) }
+
+// IsDeletionOrder says that a DeletionOrder has the key.
+func IsDeletionOrder(k Key) bool {
+	return strings.HasPrefix(k.path, OrderKey(ControlNode, "delete-").path)
+}
+
 // ParseAddressClaim reads network uid and address out of a claim key.
 func ParseAddressClaim(k Key) (networkUID string, a model.Address, ok bool) {
 	rest, found := strings.CutPrefix(k.path, "claim/address/")

@@ -260,4 +260,6 @@ const (
 type Order struct {
 	By string    `json:"by,omitempty"`
 	At time.Time `json:"at"`
+	// Objects, of a deletion order, are those that may go at once, as project/kind/name.
+	Objects []string `json:"objects,omitempty"`
 }

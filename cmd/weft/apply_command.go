@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"reflect"
 	"slices"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -46,6 +48,8 @@ const (
 	created    outcome = "created"
 	configured outcome = "configured"
 	unchanged  outcome = "unchanged"
+	// overwritten: somebody has changed it after it was read, and it is now as this apply wants it.
+	overwritten outcome = "configured, over what somebody else made of it meanwhile"
 )
 
 // change is one object to be written, if its key is still as it was read.
@@ -109,7 +113,7 @@ func compare(ctx context.Context, st store, o model.Object) (change, error) {
 }
 
 // commit writes the changes in as few transactions as etcd's limits allow. Where somebody else was faster, the changes
-// of that transaction are tried one by one, so that only the object that was touched is left out.
+// of that transaction are done one by one.
 func commit(ctx context.Context, st store, changes []change, out io.Writer) error {
 	var errs []error
 	for len(changes) > 0 {
@@ -126,28 +130,16 @@ func commit(ctx context.Context, st store, changes []change, out io.Writer) erro
 				return errors.Join(append(errs, err)...)
 			}
 		}
-		if !done && n > 1 {
-			errs = append(errs, oneByOne(ctx, st, batch, out))
-			continue
-		}
 		for _, ch := range batch {
-			errs = append(errs, ch.report(done, out))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func oneByOne(ctx context.Context, st store, batch []change, out io.Writer) error {
-	var errs []error
-	for _, ch := range batch {
-		done := ch.outcome == unchanged
-		if !done {
-			var err error
-			if _, done, err = st.Commit(ctx, ch.txn()); err != nil {
-				return errors.Join(append(errs, err)...)
+			if !done {
+				var err error
+				if ch, err = ch.again(ctx, st); err != nil {
+					errs = append(errs, err)
+					continue
+				}
 			}
+			fmt.Fprintf(out, "%s %s\n", ch.object.ID(), ch.outcome)
 		}
-		errs = append(errs, ch.report(done, out))
 	}
 	return errors.Join(errs...)
 }
@@ -160,10 +152,41 @@ func (ch change) txn() *etcdschema.Txn {
 	return t
 }
 
-func (ch change) report(done bool, out io.Writer) error {
-	if !done {
-		return fmt.Errorf("%s: somebody else changed it meanwhile: look at it (weft get) and apply again", ch.object.ID())
+// again brings about what a lost race has left undone. An object that is by now as it is wanted is left alone, whoever
+// made it so.
+func (ch change) again(ctx context.Context, st store) (change, error) {
+	for try := range raceTries {
+		raced(ctx, try)
+		now, err := compare(ctx, st, ch.object)
+		if err != nil || now.outcome == unchanged {
+			return now, err
+		}
+		_, done, err := st.Commit(ctx, now.txn())
+		if err != nil {
+			return now, err
+		}
+		if done {
+			if now.modRevision != ch.modRevision {
+				now.outcome = overwritten
+			}
+			return now, nil
+		}
 	}
-	fmt.Fprintf(out, "%s %s\n", ch.object.ID(), ch.outcome)
-	return nil
+	return ch, fmt.Errorf("%s: others keep changing it: look at it (weft get) and apply again", ch.object.ID())
+}
+
+// raceTries bounds how often a change is tried that others are faster with.
+const raceTries = 20
+
+// raced waits a little before a lost race is run again, the longer the more often it was lost, and never twice the same.
+func raced(ctx context.Context, try int) {
+	if try == 0 {
+		return
+	}
+	t := time.NewTimer(time.Duration(rand.Int64N(int64(min(try, 8)) * int64(20*time.Millisecond))))
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
 }

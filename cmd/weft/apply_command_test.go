@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -69,29 +72,76 @@ func seed(t *testing.T, st store) {
 	}
 }
 
-// TestApplyRace: somebody else's write of one object is neither lost nor does it keep the other objects from being
-// written.
+// TestApplyRace: a race that is lost is run again, for the object alone that it was lost for, and what somebody else made
+// of it is told.
 func TestApplyRace(t *testing.T) {
 	t.Parallel()
 	client := startEtcd(t)
 	seed(t, client)
 	objs := ports(3)
-	st := &racingStore{store: client, key: etcdschema.Intent(objs[1].Object.ID()), times: 1}
+	st := &racingStore{store: client, key: etcdschema.Intent(objs[1].Object.ID()), times: 3}
 	var out bytes.Buffer
-	err := apply(t.Context(), st, objs, nil, &out)
-	if err == nil || !strings.Contains(err.Error(), "Port alpha/p1: somebody else changed it meanwhile") {
+	if err := apply(t.Context(), st, objs, nil, &out); err != nil {
 		t.Errorf("error %v", err)
 	}
-	if got, want := out.String(), "Port alpha/p0 created\nPort alpha/p2 created\n"; got != want {
+	want := "Port alpha/p0 created\nPort alpha/p1 configured, over what somebody else made of it meanwhile\nPort alpha/p2 created\n"
+	if got := out.String(); got != want {
 		t.Errorf("said %q, expected %q", got, want)
 	}
 	item, _, err := client.Get(t.Context(), st.key)
-	if err != nil || string(item.Value) != `{"spec": {"network": "n0"}}` {
-		t.Errorf("the other's write became %s, %v", item.Value, err)
+	if o, wrong := model.DecodeIntent(objs[1].Object.ID(), item.Value); err != nil || wrong != nil || !reflect.DeepEqual(o, objs[1].Object) {
+		t.Errorf("it is %s, %v", item.Value, err)
 	}
-	out.Reset()
-	if err := apply(t.Context(), client, objs, nil, &out); err != nil || !strings.Contains(out.String(), "p1 configured") {
-		t.Errorf("applied again: %s, %v", out.String(), err)
+	st.times, st.key = 1000, etcdschema.Intent(ports(5)[4].Object.ID())
+	if err := apply(t.Context(), st, ports(5), nil, &out); err == nil || !strings.Contains(err.Error(), "others keep changing it") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// TestTenApplyAndDeleteAtOnce: everybody who wants the same gets it, and no error.
+func TestTenApplyAndDeleteAtOnce(t *testing.T) {
+	t.Parallel()
+	client := startEtcd(t)
+	seed(t, client)
+	objs := ports(40)
+	ids := make([]model.ID, len(objs))
+	for i, l := range objs {
+		ids[i] = l.Object.ID()
+	}
+	for _, verb := range []struct {
+		name  string
+		do    func(out *bytes.Buffer) error
+		count string // said by all together exactly once for each object
+	}{
+		{"apply", func(out *bytes.Buffer) error { return apply(t.Context(), client, objs, nil, out) }, "created"},
+		{"delete", func(out *bytes.Buffer) error {
+			d := deletion{st: client, ids: slices.Clone(ids), ignoreMissing: true}
+			return d.run(t.Context(), out, out)
+		}, ""},
+	} {
+		var group sync.WaitGroup
+		outs, errs := make([]bytes.Buffer, 10), make([]error, 10)
+		for i := range outs {
+			group.Go(func() { errs[i] = verb.do(&outs[i]) })
+		}
+		group.Wait()
+		all := ""
+		for i := range outs {
+			if errs[i] != nil {
+				t.Errorf("%s: %v", verb.name, errs[i])
+			}
+			all += outs[i].String()
+		}
+		if n := strings.Count(all, verb.count); verb.count != "" && n != len(objs) {
+			t.Errorf("%s: %q is said %d times", verb.name, verb.count, n)
+		}
+		if strings.Contains(all, "over what somebody") {
+			t.Errorf("%s: the same is said to be another:\n%s", verb.name, all)
+		}
+	}
+	items, _, err := client.List(t.Context(), etcdschema.IntentPrefix().OfKind("alpha", model.KindPort))
+	if err != nil || len(items) != 0 {
+		t.Errorf("%d ports are left, %v", len(items), err)
 	}
 }
 

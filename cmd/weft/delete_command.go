@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"github.com/urfave/cli/v2"
 
@@ -17,18 +18,29 @@ func deleteCommand(s streams) *cli.Command {
 	return command(cli.Command{
 		Name:      "delete",
 		Usage:     "delete objects",
-		UsageText: "weft delete KIND NAME… [-p PROJECT]\nweft delete -f FILE|-|DIR",
+		UsageText: "weft delete KIND NAME… [-p PROJECT] [--yes]\nweft delete -f FILE|-|DIR",
+		Description: "An object is deleted when the controllers have taken back what it has claimed and where it was placed.\n" +
+			"More than they would take for a mistake (20 objects and a tenth of all) is asked about first, and told to them.",
 		Flags: append(connectionFlags(), projectFlag(), fileFlag(),
 			&cli.BoolFlag{Name: "ignore-not-found", Usage: "an object that does not exist is no error"},
-			&cli.BoolFlag{Name: "force", Usage: "delete even what other objects refer to"}),
+			&cli.BoolFlag{Name: "force", Usage: "delete even what other objects refer to"},
+			&cli.BoolFlag{Name: "yes", Usage: "do not ask, however much goes at once"},
+			&cli.BoolFlag{Name: "wait", Value: true, Usage: "wait until the controllers have carried it out"},
+			&cli.DurationFlag{Name: "timeout", Value: time.Minute, Usage: "give up waiting when nothing has happened for this `TIME`"}),
 		Action: func(c *cli.Context) error {
 			return withClient(c, func(ctx context.Context, client *etcdschema.Client, set settings) error {
 				ids, err := named(c, s, set)
 				if err != nil {
 					return err
 				}
-				d := deletion{st: client, ids: ids, force: c.Bool("force"), ignoreMissing: c.Bool("ignore-not-found")}
-				return d.run(ctx, s.out)
+				d := deletion{
+					st: client, ids: ids, force: c.Bool("force"), ignoreMissing: c.Bool("ignore-not-found"),
+					confirm: confirmation(s.in, s.err, c.Bool("yes"), slices.Contains(c.StringSlice("file"), "-")),
+				}
+				if c.Bool("wait") {
+					d.follow, d.patience = client.Follow, c.Duration("timeout")
+				}
+				return d.run(ctx, s.out, s.err)
 			})
 		},
 	})
@@ -66,11 +78,17 @@ type deletion struct {
 	st                   store
 	ids                  []model.ID
 	force, ignoreMissing bool
+	// confirm asks whether so many of so many objects are meant to go; nil for a deletion of any size.
+	confirm func(gone, total int) error
+	// follow is a client's Follow, for waiting until the controllers have carried it out; nil for not waiting. patience is
+	// how long nothing may happen.
+	follow   func(context.Context, []etcdschema.Prefix, func(etcdschema.Batch) error) error
+	patience time.Duration
 }
 
 // run deletes what refers before what is referred to. Nothing is deleted while others refer to it, unless forced: they
-// would become invalid.
-func (d deletion) run(ctx context.Context, out io.Writer) error {
+// would become invalid. told hears of progress.
+func (d deletion) run(ctx context.Context, out, told io.Writer) error {
 	if !d.force {
 		if err := d.inUse(ctx); err != nil {
 			return err
@@ -79,28 +97,48 @@ func (d deletion) run(ctx context.Context, out io.Writer) error {
 	if err := d.missing(ctx); err != nil {
 		return err
 	}
+	if err := d.announce(ctx); err != nil {
+		return err
+	}
 	kinds := model.Kinds()
 	slices.SortStableFunc(d.ids, func(a, b model.ID) int { return slices.Index(kinds, b.Kind) - slices.Index(kinds, a.Kind) })
-	for _, id := range d.ids {
-		item, ok, err := d.st.Get(ctx, etcdschema.Intent(id))
+	show := progress{out: told, what: "to be deleted", total: len(d.ids)}
+	var went []model.ID
+	for i, id := range d.ids {
+		was, err := d.drop(ctx, id)
 		if err != nil {
 			return err
 		}
-		if !ok {
-			continue // by the caller's leave, or somebody else was faster
+		if was {
+			went = append(went, id)
+		}
+		show.at(i + 1)
+	}
+	if d.follow == nil {
+		for _, id := range went {
+			fmt.Fprintf(out, "%s is to be deleted\n", id)
+		}
+		return nil
+	}
+	return d.await(ctx, went, out, told)
+}
+
+// drop deletes one intent; false when it was not there: by the caller's leave, or somebody else was faster.
+func (d deletion) drop(ctx context.Context, id model.ID) (was bool, err error) {
+	for try := range raceTries {
+		raced(ctx, try)
+		item, ok, err := d.st.Get(ctx, etcdschema.Intent(id))
+		if err != nil || !ok {
+			return false, err
 		}
 		t := etcdschema.NewTxn()
 		t.DeleteIf(etcdschema.Intent(id), item.ModRevision)
 		_, done, err := d.st.Commit(ctx, t)
-		if err != nil {
-			return err
+		if err != nil || done {
+			return true, err
 		}
-		if !done {
-			return fmt.Errorf("%s: somebody changed it just now: look at it (weft get) and delete again", id)
-		}
-		fmt.Fprintf(out, "%s deleted\n", id)
 	}
-	return nil
+	return false, fmt.Errorf("%s: others keep changing it: look at it (weft get) and delete again", id)
 }
 
 // missing refuses the whole deletion when a name is wrong: a typing mistake is no half of a deletion.

@@ -17,7 +17,8 @@ import (
 )
 
 const holdUsage = `await braked [reason-regexp] | await unbraked | await held host [reason-regexp] | await unheld host
-	| await ports host count | await distrusted host [reason-regexp] | await trusted host`
+	| await ports host count | await distrusted host [reason-regexp] | await trusted host
+	| await carried-out`
 
 // awaitHold waits for what brakes do: the controllers' own (braked), and a node's (held).
 func awaitHold(ts *testscript.TestScript, condition string, rest []string) (known bool) {
@@ -30,6 +31,10 @@ func awaitHold(ts *testscript.TestScript, condition string, rest []string) (know
 		ts.Check(awaitBrake(ctx, w, "", false))
 	case condition == "distrusted" && len(rest) >= 1 && len(rest) <= 2:
 		ts.Check(awaitDistrust(ctx, w, rest[0], strings.Join(rest[1:], ""), true))
+	case condition == "carried-out" && len(rest) == 0:
+		ts.Check(w.bed.Await(ctx, []etcdschema.Prefix{etcdschema.NodeOrder(etcdschema.ControlNode)}, func(v *bed.View) (bool, string) {
+			return len(v.Items) == 0, "an order to the controllers is not carried out"
+		}))
 	case condition == "trusted" && len(rest) == 1:
 		ts.Check(awaitDistrust(ctx, w, rest[0], "", false))
 	case condition == "held" && len(rest) >= 1 && len(rest) <= 2:

@@ -26,6 +26,12 @@ type brake struct {
 	// what was there: it counts only together with what goes in the same batch.
 	came map[model.ID]time.Time
 
+	// The accept that is carried out, what it permits, and the one that the last leader was carrying out; and deletions that
+	// were announced.
+	accepting, resume *etcdschema.Accepting
+	pardoned          map[model.ID]struct{}
+	deletions         map[etcdschema.Key]*deletion
+
 	// Evidence that people knew of when they accepted: of everybody, and of single nodes.
 	revision int64
 	clusters []string
@@ -81,6 +87,7 @@ func (b *brake) countGone(c *Cache, ev etcdschema.Event, together map[model.ID]b
 	case !ev.Deleted && a == "intent":
 		delete(b.gone, id)
 		delete(together, id)
+	case b.permitted(id):
 	case ev.Deleted && c.accepted[id] != nil && (a == "intent" || c.intents[id] != nil):
 		together[id] = true
 		if came, ok := b.came[id]; ok && now.Sub(came) <= brakeWindow {
@@ -111,8 +118,11 @@ func (b *brake) tooMany(c *Cache, now time.Time) string {
 	return overThreshold(len(b.gone), total, "went within a minute")
 }
 
+// IsMassDeletion says that so many of so many accepted objects going at once would put the brake on.
+func IsMassDeletion(gone, total int) bool { return gone > max(brakeFloor, total/brakeShare) }
+
 func overThreshold(gone, total int, how string) string {
-	if gone <= max(brakeFloor, total/brakeShare) {
+	if !IsMassDeletion(gone, total) {
 		return ""
 	}
 	return fmt.Sprintf("%d of %d accepted objects %s, more than %d and a tenth of all", gone, total, how, brakeFloor)
@@ -125,11 +135,14 @@ func (b *brake) takeover(c *Cache) (reason string, restored bool) {
 	}
 	gone := 0
 	for id := range c.accepted {
-		if c.intents[id] == nil {
+		if c.intents[id] == nil && !b.permitted(id) {
 			gone++
 		}
 	}
 	for k := range c.placed {
+		if b.accepting != nil {
+			break // what is on the way out has no name any more
+		}
 		if _, known := c.ids[k.UID]; !known && k.Kind == itemKind(model.KindPort) {
 			gone++
 		}
@@ -155,6 +168,7 @@ func (b *brake) learn(s *etcdschema.ControlStatus) {
 	for name, w := range s.AcceptedNodes {
 		b.knowOf(name, w)
 	}
+	b.resume = s.Accepting
 	if b.on == nil {
 		b.on = s.Brake
 	}
@@ -170,11 +184,6 @@ func (b *brake) learnFrom(batch etcdschema.Batch) {
 			b.learn(&s)
 		}
 	}
-}
-
-// accepted says that people have told the controllers to go on since the brake was put on.
-func (b *brake) accepted(c *Cache) bool {
-	return b.on != nil && c.mod(acceptOrder()) > b.on.Revision
 }
 
 func acceptOrder() etcdschema.Key { return etcdschema.OrderKey(etcdschema.ControlNode, "accept") }

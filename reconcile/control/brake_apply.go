@@ -19,11 +19,11 @@ func (l *loop) judge(reason string, restored bool) {
 	if restored && l.brake.on != nil {
 		l.brake.on.Restored = true
 	}
-	if l.brake.accepted(l.cache) {
-		rebuild := l.brake.on.Restored
-		l.log.Warn("the brake is off: accepted", "was", l.brake.on.Reason)
-		l.brake.release(l.cache)
-		l.rebuild = l.rebuild || rebuild
+	if was := l.brake.on; l.brake.accept(l.cache) {
+		if was != nil {
+			l.log.Warn("the brake is off: accepted", "was", was.Reason)
+		}
+		l.rebuild = l.rebuild || l.brake.accepting.Restored
 		l.planner.wakeAll()
 		l.announce()
 	}
@@ -46,7 +46,7 @@ func (l *loop) writeAnnouncement(ctx context.Context) {
 	t.Put(etcdschema.ControlStatusKey(), etcdschema.ControlStatus{
 		Leader: l.config.Name, Version: l.config.Version, Since: l.since, Brake: l.brake.on,
 		AcceptedRevision: l.brake.revision, AcceptedClusters: l.brake.clusters, AcceptedNodes: l.brake.known,
-		Distrusted: l.distrusted,
+		Accepting: l.brake.accepting, Distrusted: l.distrusted,
 	})
 	_, committed, err := l.config.Client.Commit(ctx, t)
 	if err != nil || !committed {

@@ -30,8 +30,9 @@ type loop struct {
 	synced  bool
 	leases  holdLease
 
-	rebuild   bool // claims come from what nodes report before anything else is written
-	announced bool // the controllers' status says what is
+	rebuild   bool      // claims come from what nodes report before anything else is written
+	announced bool      // the controllers' status says what is
+	ordersAt  time.Time // when orders were last looked at
 
 	distrusted map[string][]string // what was last told of nodes, see distrust
 
@@ -61,6 +62,7 @@ func (l *loop) run(ctx context.Context) error {
 		l.turned()
 		l.planner.ripen(l.config.Settings.Now())
 		l.writeAnnouncement(ctx)
+		l.finishOrders(ctx)
 		if l.working() && !l.planner.queue.empty() {
 			l.drain()
 			l.work(ctx)
@@ -148,6 +150,7 @@ func (l *loop) takeIn(b etcdschema.Batch) {
 		clear(l.own)
 	}
 	l.brake.learnFrom(b)
+	l.brake.hearDeletions(b, l.config.Settings.Now())
 	reason := ""
 	if !b.WentBack {
 		reason = l.brake.watch(l.cache, b, l.own, l.config.Settings.Now())

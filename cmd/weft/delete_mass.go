@@ -1,0 +1,99 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"weft/etcdschema"
+	"weft/reconcile/control"
+)
+
+// orderNames bounds the objects of one deletion order: with names of any length it fits one value.
+const orderNames = 2000
+
+// announce tells the controllers beforehand of a deletion that they would take for a mistake, once it is confirmed.
+func (d deletion) announce(ctx context.Context) error {
+	if !control.IsMassDeletion(len(d.ids), 0) {
+		return nil // of no number of objects
+	}
+	accepted, _, err := d.st.List(ctx, etcdschema.AcceptedPrefix())
+	if err != nil {
+		return err
+	}
+	if !control.IsMassDeletion(len(d.ids), len(accepted)) {
+		return nil
+	}
+	if d.confirm != nil {
+		if err := d.confirm(len(d.ids), len(accepted)); err != nil {
+			return err
+		}
+	}
+	name, now := rand.Text(), time.Now().UTC()
+	for from := 0; from < len(d.ids); from += orderNames {
+		o := etcdschema.Order{By: operator(), At: now}
+		for _, id := range d.ids[from:min(len(d.ids), from+orderNames)] {
+			o.Objects = append(o.Objects, strings.TrimPrefix(etcdschema.Intent(id).String(), etcdschema.IntentPrefix().String()))
+		}
+		t := etcdschema.NewTxn()
+		t.Put(etcdschema.DeletionOrder(fmt.Sprintf("%s-%d", name, from/orderNames)), o)
+		if _, _, err := d.st.Commit(ctx, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// confirmation asks a person at a terminal; elsewhere, or where manifests come from there, it wants --yes.
+func confirmation(in io.Reader, out io.Writer, yes, manifests bool) func(gone, total int) error {
+	return func(gone, total int) error {
+		if yes {
+			return nil
+		}
+		what := fmt.Sprintf("%d of %d objects would be deleted at once", gone, total)
+		file, ok := in.(*os.File)
+		if ok {
+			_, err := unix.IoctlGetTermios(int(file.Fd()), unix.TCGETS)
+			ok = err == nil
+		}
+		if !ok || manifests {
+			return fmt.Errorf("%s: add --yes if that is meant; nothing was deleted", what)
+		}
+		fmt.Fprintf(out, "%s. Go on? [y/N] ", what)
+		answer, err := bufio.NewReader(in).ReadString('\n')
+		if a := strings.ToLower(strings.TrimSpace(answer)); a == "y" || a == "yes" {
+			return nil
+		}
+		if err != nil && !errors.Is(err, io.EOF) {
+			return err
+		}
+		return errors.New("nothing was deleted")
+	}
+}
+
+// progress says how far a long work is, once a second.
+type progress struct {
+	out   io.Writer
+	what  string
+	total int
+	last  time.Time
+}
+
+func (p *progress) at(n int) {
+	now := time.Now()
+	if p.last.IsZero() {
+		p.last = now
+	}
+	if now.Sub(p.last) >= time.Second {
+		p.last = now
+		fmt.Fprintf(p.out, "%d of %d %s\n", n, p.total, p.what)
+	}
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"weft/etcdschema"
+	"weft/model"
+)
+
+// controlPace is how often it is looked whether the controllers hold a deletion.
+const controlPace = 500 * time.Millisecond
+
+// unfinished is what is left of a deletion.
+type unfinished struct {
+	left    map[model.ID]bool
+	present map[model.ID]bool // among the accepted
+	done    progress
+	total   int
+}
+
+// await waits until the controllers have carried the deletion out, and says of each object when they have. What they hold,
+// or have not come to, is an error.
+func (d deletion) await(ctx context.Context, ids []model.ID, out, told io.Writer) error {
+	u := &unfinished{left: map[model.ID]bool{}, present: map[model.ID]bool{}, total: len(ids),
+		done: progress{out: told, what: "deleted", total: len(ids)}}
+	var prefixes []etcdschema.Prefix
+	for _, id := range ids {
+		u.left[id] = true
+		if p := etcdschema.AcceptedPrefix().OfKind(id.Project, id.Kind); !slices.Contains(prefixes, p) {
+			prefixes = append(prefixes, p)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	moved := make(chan struct{}, 1)
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		d.watchControl(ctx, cancel, moved)
+	}()
+	defer func() { cancel(nil); <-watched }()
+	err := d.follow(ctx, prefixes, func(b etcdschema.Batch) error {
+		if u.take(b, ids, out) {
+			select {
+			case moved <- struct{}{}:
+			default:
+			}
+		}
+		if len(u.left) == 0 {
+			return errReached
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, errReached):
+		return nil
+	case err != nil:
+		return err
+	}
+	return d.notDone(context.WithoutCancel(ctx), u, ids, context.Cause(ctx))
+}
+
+// take looks at a batch of the accepted and tells what has gone; moved says that something has.
+func (u *unfinished) take(b etcdschema.Batch, ids []model.ID, out io.Writer) (moved bool) {
+	for _, ev := range b.Events {
+		if id, ok := etcdschema.ParseID(ev.Key); ok {
+			u.present[id] = !ev.Deleted
+		}
+	}
+	for _, id := range ids {
+		if u.left[id] && !u.present[id] {
+			delete(u.left, id)
+			fmt.Fprintf(out, "%s deleted\n", id)
+			moved = true
+		}
+	}
+	u.done.at(u.total - len(u.left))
+	return moved
+}
+
+// errSlow ends waiting when nothing happens.
+var errSlow = errors.New("the controllers have not carried it out yet: is weft-controller running?")
+
+// watchControl ends the wait when the controllers hold everything, or when nothing moves for too long.
+func (d deletion) watchControl(ctx context.Context, cancel context.CancelCauseFunc, moved <-chan struct{}) {
+	ticker := time.NewTicker(controlPace)
+	defer ticker.Stop()
+	last := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-moved:
+			last = time.Now()
+			continue
+		case <-ticker.C:
+		}
+		if item, ok, err := d.st.Get(ctx, etcdschema.ControlStatusKey()); ok && err == nil {
+			if s, err := etcdschema.Decode[etcdschema.ControlStatus](item.Value); err == nil && s.Brake != nil {
+				cancel(fmt.Errorf("the controllers hold everything: %s; if this was meant: weft accept", s.Brake.Reason))
+				return
+			}
+		}
+		if time.Since(last) > d.patience {
+			cancel(errSlow)
+			return
+		}
+	}
+}
+
+// notDone says what is left, and why.
+func (d deletion) notDone(ctx context.Context, u *unfinished, ids []model.ID, why error) error {
+	var lines []string
+	for _, id := range ids {
+		switch {
+		case !u.left[id]:
+			continue
+		case len(lines) == maxUsers:
+			lines = append(lines, fmt.Sprintf("and %d more", len(u.left)-maxUsers))
+		}
+		if len(lines) > maxUsers {
+			break
+		}
+		line := id.String()
+		if item, ok, err := d.st.Get(ctx, etcdschema.StatusKey(id)); ok && err == nil {
+			e := entry{id: id}
+			e.setStatus(item)
+			if reason := e.firstReason(); reason != "" {
+				line += ": " + reason
+			}
+		}
+		lines = append(lines, line)
+	}
+	return fmt.Errorf("%d of %d are declared deleted, and still there: %w\n%s", len(u.left), u.total, why, strings.Join(lines, "\n"))
+}
