@@ -28,6 +28,8 @@ type External struct {
 	// RoutedPrefixes limit, where IPv6 is routed, the prefixes of guests' networks and whose they may be; without them every
 	// prefix belongs to whoever declares it first. A prefix is always on one router of the external network only.
 	RoutedPrefixes []RoutedPrefix `json:"routedPrefixes,omitempty"`
+	// ConnectionLimits bound each router that leads to the network.
+	ConnectionLimits ConnectionLimits `json:"connectionLimits,omitzero"`
 }
 
 // ExternalIPv6 says what becomes of guests' IPv6 addresses on an external network.

@@ -53,6 +53,7 @@ func (s *NetworkSpec) validateExternal(c *checker) {
 		c.fail("spec.external.ipv6", "%s is not known: write %s or %s", quote(string(s.External.IPv6)), ExternalIPv6Translate, ExternalIPv6Routed)
 	}
 	s.validateRoutedPrefixes(c)
+	s.External.ConnectionLimits.validate(c, "spec.external.connectionLimits")
 	if len(s.Subnets) == 0 {
 		c.fail("spec.subnets", "is missing: an external network needs the upstream's subnet, with its router as gateway")
 	}

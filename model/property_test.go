@@ -116,7 +116,9 @@ func genNetwork(t *rapid.T) *NetworkSpec {
 		s.DHCP.DNSServers = []Address{address("2001:db8::53")}
 	}
 	if len(s.Subnets) > 0 && rapid.Bool().Draw(t, "external") {
-		s.External = &External{IPv6: rapid.SampledFrom([]ExternalIPv6{"", ExternalIPv6Translate, ExternalIPv6Routed}).Draw(t, "ipv6")}
+		s.External = &External{IPv6: rapid.SampledFrom([]ExternalIPv6{"", ExternalIPv6Translate, ExternalIPv6Routed}).Draw(t, "ipv6"),
+			ConnectionLimits: rapid.SampledFrom([]ConnectionLimits{{}, {PerRouter: MinRouterConnections},
+				{PerDestination: MaxDestinationConnections, PerRouter: MaxRouterConnections}, {PerDestination: 1}, {NewPerSecond: MaxNewConnections}}).Draw(t, "limits")}
 		if s.External.Mode() == ExternalIPv6Routed && rapid.Bool().Draw(t, "prefixes") {
 			s.External.RoutedPrefixes = []RoutedPrefix{{CIDR: prefix("2001:db8::/32")}, {CIDR: prefix("2001:db8:a::/48"), Projects: []string{"alpha"}}}
 		}

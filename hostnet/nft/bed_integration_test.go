@@ -221,7 +221,7 @@ func addrs(list ...string) (all []netip.Addr) {
 
 func routerTable(ns string) *object.NATTable {
 	return &object.NATTable{OwnerUID: "router-uid", Namespace: ns, Role: object.NATRouter, Outside: "out",
-		Sources: addrs("169.254.128.2", "fd00:5745:4654::2")}
+		Sources: addrs("169.254.128.2", "fd00:5745:4654::2"), Limits: testLimits}
 }
 
 func mapping(ns, floating, fixed string, forwards ...object.NATForward) *object.NATMapping {

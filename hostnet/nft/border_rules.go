@@ -21,7 +21,8 @@ const (
 
 // Reasons are the names of all counters.
 func Reasons() []string {
-	return []string{counterReversePath, counterMartian, counterTransit, counterUntranslated, counterBounce}
+	return []string{counterReversePath, counterMartian, counterTransit, counterUntranslated, counterBounce,
+		counterConnections, counterRate, counterDestination, counterNoPorts}
 }
 
 // Chains of the border. Before connection tracking: a forged packet must not move the state of somebody's connection. After all

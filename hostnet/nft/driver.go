@@ -28,7 +28,7 @@ type Config struct {
 // Driver implements the engine's driver for object.KindNATTable and object.KindNATMapping.
 type Driver struct {
 	config   Config
-	versions map[object.NATRole]string
+	versions *versions
 
 	mu     sync.Mutex
 	spaces map[string]*space
@@ -45,17 +45,8 @@ func New(c Config) (*Driver, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	d := &Driver{config: c, versions: map[object.NATRole]string{}, spaces: map[string]*space{},
+	d := &Driver{config: c, versions: &versions{}, spaces: map[string]*space{},
 		dropped: map[string]uint64{}}
-	for _, role := range []object.NATRole{object.NATRouter, object.NATExternal} {
-		rules, err := ruleSetOf(role)
-		if err == nil {
-			d.versions[role], err = rules.version()
-		}
-		if err != nil {
-			return nil, fmt.Errorf("nft: %w", err)
-		}
-	}
 	return d, nil
 }
 

@@ -308,9 +308,9 @@ func TestCuts(t *testing.T) {
 	n.seenAs(n.b, "tcp", "203.0.113.1:7", "192.0.2.10")
 }
 
-func TestExternal(t *testing.T) {
-	t.Parallel()
-	// The same wires, but the middle is the host's external namespace: its "guests" are the transit ends of two routers.
+// newExternal has the same wires, but the middle is the host's external namespace: its "guests" are the transit ends of two
+// routers. Each has a floating address, 203.0.113.50 for b and .51 for a.
+func newExternal(t *testing.T, limits object.NATLimits) *network {
 	s := newSpaces(t)
 	n := &network{testSpaces: s, router: s.add(true), a: s.add(false), b: s.add(false), outside: s.add(false)}
 	n.wire(n.a, "ta", "169.254.128.2/31 fd00:5745:4654::2/127", "169.254.128.3/31 fd00:5745:4654::3/127")
@@ -320,16 +320,23 @@ func TestExternal(t *testing.T) {
 		inside(t, ns, "ip", "route", "add", "default", "via", via[0])
 		inside(t, ns, "ip", "-6", "route", "add", "default", "via", via[1])
 	}
-	// Router b has a floating address, which the external namespace only routes.
-	inside(t, n.router, "ip", "route", "add", "203.0.113.50/32", "via", "169.254.128.5")
-	inside(t, n.outside, "ip", "route", "add", "203.0.113.50/32", "via", "203.0.113.2")
-	inside(t, n.b, "ip", "addr", "add", "203.0.113.50/32", "dev", "lo")
+	for floating, at := range map[string][2]string{"203.0.113.50/32": {n.b, "169.254.128.5"}, "203.0.113.51/32": {n.a, "169.254.128.3"}} {
+		inside(t, n.router, "ip", "route", "add", floating, "via", at[1]) // the external namespace only routes it
+		inside(t, n.outside, "ip", "route", "add", floating, "via", "203.0.113.2")
+		inside(t, at[0], "ip", "addr", "add", floating, "dev", "lo")
+	}
 	n.d = newDriver(t, s)
 	if err := n.d.Sync(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	apply(t, n.d, &object.NATTable{OwnerUID: "x", Namespace: n.router, Role: object.NATExternal, Outside: "ext",
-		Sources: addrs("203.0.113.2", "2001:db8:ffff::2")})
+		Sources: addrs("203.0.113.2", "2001:db8:ffff::2"), Limits: limits})
+	return n
+}
+
+func TestExternal(t *testing.T) {
+	t.Parallel()
+	n := newExternal(t, testLimits)
 	for _, ns := range []string{n.b, n.outside} {
 		n.serve(ns, "tcp", 7)
 	}

@@ -104,6 +104,17 @@ func (f family) toOwn() []expr.Any {
 		lookup(f.sourceSet), f.nat(expr.NATTypeSourceNAT, false))
 }
 
+// toShared translates as toOwn does, to a port from 1024 on: toward one destination there are 64,512 of them, while the kernel
+// would choose among 511 for those below 512.
+func (f family) toShared() []expr.Any {
+	const first, last = unix.NFT_REG32_00 + 8, unix.NFT_REG32_00 + 9
+	return join([]expr.Any{&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: unix.NFT_REG_1}}, lookup(f.sourceSet), []expr.Any{
+		&expr.Immediate{Register: first, Data: []byte{1024 >> 8, 0, 0, 0}},
+		&expr.Immediate{Register: last, Data: []byte{0xff, 0xff, 0, 0}},
+		&expr.NAT{Type: expr.NATTypeSourceNAT, Family: uint32(f.proto), RegAddrMin: unix.NFT_REG_1, RegProtoMin: first, RegProtoMax: last},
+	})
+}
+
 func (f family) sourceIn(p netip.Prefix) []expr.Any { return f.inPrefix(f.source, expr.CmpOpEq, p) }
 func (f family) destinationIn(p netip.Prefix) []expr.Any {
 	return f.inPrefix(f.destination, expr.CmpOpEq, p)

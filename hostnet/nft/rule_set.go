@@ -14,10 +14,10 @@ import (
 
 const policyAccept = 1 // NF_ACCEPT
 
-// chain is a base chain of the table.
+// chain is one of the table. One without kind is no base chain: rules lead to it.
 type chain struct {
 	name     string
-	kind     string // "nat" or "filter"
+	kind     string // "nat", "filter" or none
 	hook     uint32
 	priority int32
 }
@@ -34,6 +34,7 @@ type ruleSet struct {
 	counters []string
 	chains   []chain
 	sets     []set
+	meters   []meter
 	rules    []rule
 }
 
@@ -45,33 +46,36 @@ func chainsOfAll() []chain {
 		{"forward", "filter", unix.NF_INET_FORWARD, 0},
 		{"postrouting", "nat", unix.NF_INET_POST_ROUTING, 100},
 		chainLeave,
+		chainLimit,
 	}
 }
 
 // ruleSetOf is what the table of a role is made of.
-func ruleSetOf(role object.NATRole) (ruleSet, error) {
+func ruleSetOf(k ruleKey) (ruleSet, error) {
 	s := ruleSet{counters: Reasons(), chains: chainsOfAll(), sets: hostSets(), rules: []rule{
 		{"forward", "from outside to outside: drop", join(fromOutside(true), toOutside(true), drop(counterBounce))}}}
-	switch role {
+	switch k.role {
 	case object.NATRouter:
-		s.chains = append(s.chains, chainWithin)
+		s.chains = append(s.chains, chainWithin, chainOutbound, chainShared)
+		s.meters = routerMeters()
 		s.sets = append(s.sets, mappingSets()...)
 		s.rules = append(s.rules, routerSources()...)
 		for _, f := range families() {
 			s.rules = append(append(s.rules, routerWithin(f)), routerRules(f)...)
 		}
-		s.rules = append(s.rules, routerLeave()...)
+		s.rules = append(append(s.rules, routerLeave()...), routerLimits(k.limits)...)
 		return s, nil
 	case object.NATExternal:
-		s.rules = append(s.rules, externalSources()...)
+		s.meters = externalMeters()
+		s.rules = append(append(s.rules, externalSources()...), externalLimits(k.limits)...)
 		for _, f := range families() {
 			s.rules = append(s.rules, rule{"postrouting", f.name + ": transit address to the host's own",
-				join(f.is(), fromOutside(false), f.sourceIn(f.transit), f.destinationNotIn(f.transit), f.toOwn())})
+				join(f.is(), fromOutside(false), f.sourceIn(f.transit), f.destinationNotIn(f.transit), f.toShared())})
 			s.rules = append(s.rules, externalLeave(f)...)
 		}
 		return s, nil
 	}
-	return ruleSet{}, fmt.Errorf("role %q: expected %q or %q", role, object.NATRouter, object.NATExternal)
+	return ruleSet{}, fmt.Errorf("role %q: expected %q or %q", k.role, object.NATRouter, object.NATExternal)
 }
 
 // routerRules are the rules of a router for one family. A packet is judged by the first that fits; only the first packet
@@ -134,6 +138,9 @@ func (s ruleSet) requests() ([]request, error) {
 	for _, v := range s.sets {
 		all = append(all, v.create())
 	}
+	for _, m := range s.meters {
+		all = append(all, m.create())
+	}
 	for _, c := range s.chains {
 		all = append(all, c.create())
 	}
@@ -171,6 +178,10 @@ func counterRequest(name string) request {
 }
 
 func (c chain) create() request {
+	if c.kind == "" {
+		return request{kind: unix.NFT_MSG_NEWCHAIN, flags: unix.NLM_F_CREATE, attributes: []attribute{
+			text(unix.NFTA_CHAIN_TABLE, tableName), text(unix.NFTA_CHAIN_NAME, c.name)}}
+	}
 	return request{kind: unix.NFT_MSG_NEWCHAIN, flags: unix.NLM_F_CREATE, attributes: []attribute{
 		text(unix.NFTA_CHAIN_TABLE, tableName),
 		text(unix.NFTA_CHAIN_NAME, c.name),

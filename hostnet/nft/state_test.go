@@ -225,11 +225,31 @@ func TestRulesAreFixed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !maps.Equal(a.versions, b.versions) || a.versions[object.NATRouter] == a.versions[object.NATExternal] {
-		t.Errorf("versions %v and %v", a.versions, b.versions)
+	seen := map[string]ruleKey{}
+	for _, k := range []ruleKey{{object.NATRouter, testLimits}, {object.NATExternal, testLimits}, {object.NATRouter, object.NATLimits{Connections: 7, PerDestination: 1, PerSecond: 1}}} {
+		version := a.versions.of(k)
+		if version == "" || version != b.versions.of(k) || version != a.versions.of(k) || seen[version] != (ruleKey{}) {
+			t.Errorf("%v: versions %q and %q, %v has it already", k, version, b.versions.of(k), seen[version])
+		}
+		seen[version] = k
 	}
-	if _, err := ruleSetOf("bridge"); err == nil {
+	if _, err := ruleSetOf(ruleKey{"bridge", testLimits}); err == nil {
 		t.Error("an unknown role has rules")
+	}
+}
+
+var testLimits = object.NATLimits{Connections: 1000, PerDestination: 100, PerSecond: 1000}
+
+// TestSpread: no limit is spread so thin that it is another.
+func TestSpread(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		limit         int
+		buckets, each uint32
+	}{{1, 1, 1}, {63, 1, 63}, {64, 2, 32}, {100, 2, 50}, {1000, 16, 63}, {4032, 64, 63}, {32768, 64, 512}} {
+		if buckets, each := spread(c.limit); buckets != c.buckets || each != c.each {
+			t.Errorf("%d is spread over %d elements of %d, want %d of %d", c.limit, buckets, each, c.buckets, c.each)
+		}
 	}
 }
 

@@ -12,7 +12,7 @@ import (
 
 // applyTable makes one change of the namespace's table. Where only the host's own values differ, they alone change; a
 // table whose rules are not ours is made anew, with the mappings that it had, in one transaction.
-func (s *space) applyTable(ctx context.Context, c object.Change, versions map[object.NATRole]string) error {
+func (s *space) applyTable(ctx context.Context, c object.Change, versions *versions) error {
 	if c.Op == object.Delete {
 		return s.deleteTable(ctx)
 	}
@@ -34,7 +34,7 @@ func (s *space) applyTable(ctx context.Context, c object.Change, versions map[ob
 		err = s.ctl.transact(ctx, 0, append(elementRequests(unix.NFT_MSG_DELSETELEM, remove), elementRequests(unix.NFT_MSG_NEWSETELEM, add)...))
 	}
 	if !sound || err != nil {
-		err = s.rebuild(ctx, want, versions[want.Role])
+		err = s.rebuild(ctx, want, versions.of(ruleKey{want.Role, want.Limits}))
 	}
 	if err != nil {
 		return fmt.Errorf("%s: %w", want.Key(), err)
@@ -75,7 +75,7 @@ func deleteTableRequest() request {
 // that a later start knows whether somebody changed it. Both steps are for the generation that was read before them: if
 // anybody else writes in between, all of it begins again.
 func (s *space) rebuild(ctx context.Context, want *object.NATTable, version string) error {
-	rules, err := ruleSetOf(want.Role)
+	rules, err := ruleSetOf(ruleKey{want.Role, want.Limits})
 	if err != nil {
 		return err
 	}

@@ -11,22 +11,26 @@ import (
 
 // tableComment is what the table's user data says: whose it is, and which rules are in it.
 func tableComment(t *object.NATTable, version string) string {
-	return fmt.Sprintf("weft %s %s %s", t.Role, version, t.OwnerUID)
+	return fmt.Sprintf("weft %s %s %d/%d/%d %s", t.Role, version, t.Limits.Connections, t.Limits.PerDestination, t.Limits.PerSecond,
+		t.OwnerUID)
 }
 
 // table is the namespace's NAT table. One that somebody damaged is shown with a role that says so: its rules are known by
 // their digest, which the seal keeps as the kernel showed them right after they were written.
-func (v *view) table(namespace string, versions map[object.NATRole]string) (*object.NATTable, bool) {
+func (v *view) table(namespace string, versions *versions) (*object.NATTable, bool) {
 	if !v.exists {
 		return nil, false
 	}
 	t := &object.NATTable{Namespace: namespace}
-	words := strings.SplitN(v.comment, " ", 4)
-	if len(words) != 4 || words[0] != "weft" {
+	words := strings.SplitN(v.comment, " ", 5)
+	if len(words) != 5 || words[0] != "weft" {
 		t.Role = "unknown"
 		return t, true
 	}
-	t.Role, t.OwnerUID = object.NATRole(words[1]), words[3]
+	t.Role, t.OwnerUID = object.NATRole(words[1]), words[4]
+	if _, err := fmt.Sscanf(words[3], "%d/%d/%d", &t.Limits.Connections, &t.Limits.PerDestination, &t.Limits.PerSecond); err != nil {
+		t.Limits = object.NATLimits{}
+	}
 	var outside, seals []string
 	var sources []netip.Addr
 	for e := range v.small {
@@ -54,7 +58,7 @@ func (v *view) table(namespace string, versions map[object.NATRole]string) (*obj
 	slices.SortFunc(sources, netip.Addr.Compare)
 	t.Sources = sources
 	switch {
-	case words[2] != versions[t.Role]:
+	case words[2] != versions.of(ruleKey{t.Role, t.Limits}):
 		t.Role += ", rules of another version"
 	case len(seals) != 1 || seals[0] != v.digest:
 		t.Role += ", rules changed by somebody else"
@@ -63,9 +67,9 @@ func (v *view) table(namespace string, versions map[object.NATRole]string) (*obj
 }
 
 // sound says whether the table has the rules of the wanted one, whatever its elements are.
-func (v *view) sound(want *object.NATTable, versions map[object.NATRole]string) bool {
+func (v *view) sound(want *object.NATTable, versions *versions) bool {
 	have, ok := v.table(want.Namespace, versions)
-	return ok && have.Role == want.Role && have.OwnerUID == want.OwnerUID
+	return ok && have.Role == want.Role && have.OwnerUID == want.OwnerUID && have.Limits == want.Limits
 }
 
 // hostElements are what the table's own sets shall hold, without the seal.
@@ -84,6 +88,9 @@ func hostElements(t *object.NATTable) map[element]bool {
 func checkTable(t *object.NATTable) error {
 	if t.Outside == "" || len(t.Outside) > 15 {
 		return fmt.Errorf("%s: outside %q: expected the name of a device, 1 to 15 bytes", t.Key(), t.Outside)
+	}
+	if err := checkLimits(t.Limits); err != nil {
+		return fmt.Errorf("%s: %w", t.Key(), err)
 	}
 	seen := map[byte]bool{}
 	for _, a := range t.Sources {

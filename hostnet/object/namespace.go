@@ -118,7 +118,21 @@ type NATTable struct {
 	Sources []netip.Addr
 	// RoutedIPv6 says that IPv6 is not translated: what leaves has a guest's own address.
 	RoutedIPv6 bool
+	Limits     NATLimits
 	After      []Key
+}
+
+// NATLimits bound the connections of one router, in its own namespace, and from outside in the external one. All are positive.
+type NATLimits struct {
+	Connections int // at a time
+	// PerDestination is how many without a floating address lead to the same protocol, address and port.
+	PerDestination int
+	PerSecond      int // new ones in a second, twice as many at once
+}
+
+// String is "32768 connections, 4032 to one destination, 2000 a second".
+func (l NATLimits) String() string {
+	return fmt.Sprintf("%d connections, %d to one destination, %d a second", l.Connections, l.PerDestination, l.PerSecond)
 }
 
 // TransitV4 and TransitV6 are where the addresses lie by which the routers' namespaces of a host reach its external ones:
@@ -303,6 +317,7 @@ func (t *NATTable) Diff(observed Object) []Difference {
 	d.field("outside", o.Outside, t.Outside)
 	d.set("sources", texts(o.Sources), texts(t.Sources))
 	d.field("routed IPv6", o.RoutedIPv6, t.RoutedIPv6)
+	d.field("limits", o.Limits, t.Limits)
 	return d
 }
 

@@ -59,6 +59,9 @@ var settings = []setting{
 	{file: "ipv6/neigh/%n/proxy_delay", value: "0"},
 	// A router that sees one direction only cannot judge TCP windows.
 	{file: "netfilter/nf_conntrack_tcp_be_liberal", value: "1", optional: true},
+	// A connection that has ended keeps its port of the shared address for so many seconds, and is in no count of hostnet/nft:
+	// with the kernel's 120 somebody who connects again and again has all ports, at a rate that others may need.
+	{file: "netfilter/nf_conntrack_tcp_timeout_time_wait", value: "30", optional: true},
 }
 
 const settingRoot = "/proc/sys/net"

@@ -59,6 +59,8 @@ type NodeGateway struct {
 	NextHops []model.Address `json:"nextHops,omitempty"`
 	// RoutedIPv6 says that guests' IPv6 addresses are not translated: the upstream router routes their prefixes.
 	RoutedIPv6 bool `json:"routedIPv6,omitempty"`
+	// ConnectionLimits are the external network's; a value that is 0 stands for the default.
+	ConnectionLimits model.ConnectionLimits `json:"connectionLimits,omitzero"`
 }
 
 // FloatingIP is one floating address on the node of the port it leads to.

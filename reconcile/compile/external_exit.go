@@ -52,7 +52,7 @@ func (c compiler) addExit(b *Builder, s Site, fabric Fabric, n *desired.Network,
 		After: []object.Key{veth.Key()}}
 	b.Add(addresses)
 	nat := &object.NATTable{OwnerUID: e.owner, Namespace: e.namespace, Role: object.NATExternal, Outside: externalDevice,
-		Sources: e.leg.Addresses, RoutedIPv6: e.gateway.RoutedIPv6, After: []object.Key{veth.Key()}}
+		Sources: e.leg.Addresses, RoutedIPv6: e.gateway.RoutedIPv6, Limits: natLimits(e.gateway), After: []object.Key{veth.Key()}}
 	b.Add(nat)
 	for _, via := range e.gateway.NextHops {
 		b.Add(&object.Route{OwnerUID: e.owner, Namespace: e.namespace, Destination: everything(via.Addr), Via: via.Addr,
@@ -61,6 +61,12 @@ func (c compiler) addExit(b *Builder, s Site, fabric Fabric, n *desired.Network,
 	subnetRoutes(b, n, e, addresses.Key(), nat.Key())
 	plug := fabric.ExternalLeg(b, s, n, e.leg)
 	announceLeg(b, n, e.leg, plug, e.active, e.part, addresses.Key())
+}
+
+// natLimits are the limits of each router behind the gateway.
+func natLimits(g *desired.NodeGateway) object.NATLimits {
+	l := g.ConnectionLimits.Effective()
+	return object.NATLimits{Connections: l.PerRouter, PerDestination: l.PerDestination, PerSecond: l.NewPerSecond}
 }
 
 // announceLeg tells the network where the leg's addresses are: by the uplink if the plug has one, and this host's guests and

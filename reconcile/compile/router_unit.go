@@ -101,7 +101,7 @@ func (c compiler) transit(b *Builder, s Site, fabric Fabric, r *desired.Router) 
 	addresses := &object.Addresses{OwnerUID: r.UID, Namespace: namespace, Device: transitDevice, Prefixes: ours, After: []object.Key{veth.Key()}}
 	b.Add(addresses)
 	nat := &object.NATTable{OwnerUID: r.UID, Namespace: namespace, Role: object.NATRouter, Outside: transitDevice,
-		Sources: hostParts(ours), After: []object.Key{veth.Key()}}
+		Sources: hostParts(ours), Limits: natLimits(e.gateway), After: []object.Key{veth.Key()}}
 	b.Add(nat)
 	if e.gateway.RoutedIPv6 {
 		nat.Sources, nat.RoutedIPv6 = nat.Sources[:1], true

@@ -278,7 +278,8 @@ func (p *planner) dropNeighbors(name, network string) {
 // gatewayOn is the place on an external network of whoever has the addresses there.
 func gatewayOn(network *etcdschema.Accepted, own []model.Address) *desired.NodeGateway {
 	s := network.Object.Spec.(*model.NetworkSpec)
-	g := &desired.NodeGateway{Addresses: []netip.Prefix{}, RoutedIPv6: s.External.Mode() == model.ExternalIPv6Routed}
+	g := &desired.NodeGateway{Addresses: []netip.Prefix{}, RoutedIPv6: s.External.Mode() == model.ExternalIPv6Routed,
+		ConnectionLimits: s.External.ConnectionLimits}
 	for _, a := range own {
 		if p, sub, ok := prefixIn(s, a); ok {
 			g.Addresses = append(g.Addresses, p)

@@ -1,0 +1,195 @@
+package nft
+
+import (
+	"math/bits"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+
+	"weft/hostnet/object"
+)
+
+// The counters of what the limits refuse, named by the reason.
+const (
+	// counterConnections: the router has as many connections as it may have.
+	counterConnections = "connections"
+	// counterRate: it begins more connections in a second than it may.
+	counterRate = "connection-rate"
+	// counterDestination: it has as many to one protocol, address and port as it may have by the shared address.
+	counterDestination = "connections-to-destination"
+	// counterNoPorts: a protocol that has no ports to tell connections of the shared address apart by.
+	counterNoPorts = "protocol-without-ports"
+)
+
+// Chains of the limits. They come after the chain that drops, and count before anything is translated.
+var (
+	chainLimit    = chain{"limit", "filter", unix.NF_INET_FORWARD, 10}
+	chainOutbound = chain{name: "outbound"}
+	chainShared   = chain{name: "shared"}
+)
+
+// The sets that the kernel itself fills, one element for each thing it counts connections of. A full one lets nothing in. As
+// many elements are needed as there are connections at most.
+const (
+	setConnections = "connections"
+	meterSize      = 1 << 20
+)
+
+// meter is a set whose elements hold a count of connections (nft "ct count").
+type meter struct {
+	name string
+	key  nftables.SetDatatype
+}
+
+func routerMeters() []meter {
+	all := []meter{{setConnections, nftables.TypeMark}}
+	for _, f := range families() {
+		all = append(all, meter{f.meter(), nftables.MustConcatSetType(nftables.TypeInetProto, f.addressType(),
+			nftables.TypeInetService, nftables.TypeMark)})
+	}
+	return all
+}
+
+func externalMeters() []meter {
+	return []meter{{setConnections, nftables.MustConcatSetType(nftables.TypeIFIndex, nftables.TypeMark)}}
+}
+
+func (f family) meter() string { return "destination" + f.sourceSet[len("source"):] }
+
+func (f family) addressType() nftables.SetDatatype {
+	if f.proto == unix.NFPROTO_IPV4 {
+		return nftables.TypeIPAddr
+	}
+	return nftables.TypeIP6Addr
+}
+
+// create makes the set (NFT_SET_EVAL: packets add to it).
+func (m meter) create() request {
+	return request{kind: unix.NFT_MSG_NEWSET, flags: unix.NLM_F_CREATE, attributes: []attribute{
+		text(unix.NFTA_SET_TABLE, tableName),
+		text(unix.NFTA_SET_NAME, m.name),
+		number(unix.NFTA_SET_KEY_TYPE, m.key.GetNFTMagic()),
+		number(unix.NFTA_SET_KEY_LEN, m.key.Bytes),
+		number(unix.NFTA_SET_ID, 1),
+		number(unix.NFTA_SET_FLAGS, unix.NFT_SET_EVAL),
+		nested(unix.NFTA_SET_DESC, number(unix.NFTA_SET_DESC_SIZE, meterSize)),
+	}}
+}
+
+// The kernel looks through all connections of an element for each new one, and forgets few at a time of those that did not
+// become any. So a limit is spread over up to maxBuckets elements, by a number that the kernel draws for each connection: a
+// flood costs the sixty-fourth part.
+const (
+	maxBuckets = 64
+	bucketSize = 32 // connections that an element should hold at least
+)
+
+// spread says over how many elements, a power of two, a limit is spread, and how many each may hold.
+func spread(limit int) (buckets, each uint32) {
+	buckets = 1
+	if n := limit / bucketSize; n > 1 {
+		buckets = min(maxBuckets, uint32(1)<<(bits.Len(uint(n))-1))
+	}
+	return buckets, (uint32(limit) + buckets - 1) / buckets
+}
+
+// ctID is NFT_CT_ID (linux/netfilter/nf_tables.h): a number of the connection's own, from a secret and its tuple.
+const ctID expr.CtKey = 23
+
+// bucket loads the number of the connection's element into the register.
+func bucket(buckets, register uint32) []expr.Any {
+	return []expr.Any{
+		&expr.Ct{Key: ctID, Register: register},
+		&expr.Bitwise{SourceRegister: register, DestRegister: register, Len: 4, Mask: hostNumber(buckets - 1), Xor: make([]byte, 4)},
+	}
+}
+
+// within lets a packet on whose connection fits the count of the element that register 1 and its followers name.
+func within(set string, each uint32) []expr.Any {
+	return []expr.Any{&expr.Dynset{SrcRegKey: unix.NFT_REG_1, SetName: set, Operation: unix.NFT_DYNSET_OP_ADD,
+		Exprs: []expr.Any{&expr.Connlimit{Count: each}}}}
+}
+
+// tooFast matches what exceeds the rate of new connections: two buckets, so that nobody outside takes the guests' share.
+func tooFast(l object.NATLimits) []expr.Any {
+	return []expr.Any{&expr.Limit{Type: expr.LimitTypePkts, Rate: uint64(l.PerSecond), Unit: expr.LimitTimeSecond,
+		Burst: uint32(2 * l.PerSecond), Over: true}}
+}
+
+// refuse counts the packet and tells its sender (RFC 1812 section 5.2.7.1 and RFC 4443 section 3.1: administratively prohibited).
+func refuse(counter string) []expr.Any {
+	const adminProhibited = 3 // NFT_REJECT_ICMPX_ADMIN_PROHIBITED
+	return []expr.Any{&expr.Objref{Type: unix.NFT_OBJECT_COUNTER, Name: counter},
+		&expr.Reject{Type: unix.NFT_REJECT_ICMPX_UNREACH, Code: adminProhibited}}
+}
+
+func goTo(c chain) []expr.Any {
+	return []expr.Any{&expr.Verdict{Kind: expr.VerdictGoto, Chain: c.name}}
+}
+
+// onlyNew lets what is no new connection pass.
+func onlyNew() rule {
+	return rule{chainLimit.name, "no new connection: pass", join(ctState(expr.CtStateBitNEW, false), accept())}
+}
+
+// routerLimits bound all connections of a router, and those that leave as the address which all routers of the host share. From
+// outside nobody is told: who floods has no true address. What is not translated is routed, and shares no address.
+func routerLimits(l object.NATLimits) []rule {
+	buckets, each := spread(l.Connections)
+	all := []rule{onlyNew(),
+		{chainLimit.name, "too many in a second, from outside: drop", join(fromOutside(true), tooFast(l), drop(counterRate))},
+		{chainLimit.name, "too many in a second: refuse", join(fromOutside(false), tooFast(l), refuse(counterRate))},
+		{chainLimit.name, "connections of the router: count", join(bucket(buckets, unix.NFT_REG_1), within(setConnections, each), goTo(chainOutbound))},
+		{chainLimit.name, "too many, from outside: drop", join(fromOutside(true), drop(counterConnections))},
+		{chainLimit.name, "too many: refuse", refuse(counterConnections)},
+		{chainOutbound.name, "from outside: pass", join(fromOutside(true), accept())},
+		{chainOutbound.name, "within the router: pass", join(toOutside(false), accept())},
+	}
+	for _, f := range families() {
+		all = append(all,
+			rule{chainOutbound.name, f.name + ": has a floating address: pass", join(f.is(), f.load(f.source), lookup(f.fixedSet), accept())},
+			rule{chainOutbound.name, f.name + ": as the shared address", join(f.is(),
+				[]expr.Any{&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: unix.NFT_REG_1}}, lookup(f.sourceSet), goTo(chainShared))})
+		all = append(all, f.sharedLimits(l.PerDestination)...)
+	}
+	return append(all, rule{chainShared.name, "too many to one destination: refuse", refuse(counterDestination)})
+}
+
+// sharedLimits are those of connections that need a port of the shared address, or an identifier of ICMP, toward their
+// destination.
+func (f family) sharedLimits(perDestination int) []rule {
+	buckets, each := spread(perDestination)
+	// The key of a meter: protocol, address, port, bucket, each in registers of four bytes.
+	address := uint32(unix.NFT_REG32_00 + 1)
+	port := address + f.size/4
+	count := func(p byte, loadPort expr.Any) rule {
+		return rule{chainShared.name, f.name + ": connections to one destination: count", join(f.is(), protocol(p), []expr.Any{
+			&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: unix.NFT_REG32_00},
+			&expr.Payload{DestRegister: address, Base: expr.PayloadBaseNetworkHeader, Offset: f.destination, Len: f.size},
+			loadPort}, bucket(buckets, port+1), within(f.meter(), each), accept())}
+	}
+	toPort := &expr.Payload{DestRegister: port, Base: expr.PayloadBaseTransportHeader, Offset: 2, Len: 2}
+	noPort := &expr.Immediate{Register: port, Data: make([]byte, 4)}
+	noPorts := []expr.Any{&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: unix.NFT_REG_1}}
+	for _, p := range []byte{unix.IPPROTO_TCP, unix.IPPROTO_UDP, f.icmp} {
+		noPorts = append(noPorts, compare(expr.CmpOpNeq, []byte{p}))
+	}
+	return []rule{
+		{chainShared.name, f.name + ": no ports: refuse", join(f.is(), noPorts, refuse(counterNoPorts))},
+		count(unix.IPPROTO_TCP, toPort), count(unix.IPPROTO_UDP, toPort), count(f.icmp, noPort),
+	}
+}
+
+// externalLimits bound what comes from outside for each router before it has an entry in the connection tracking table here.
+// What comes from a router is bounded in its own namespace.
+func externalLimits(l object.NATLimits) []rule {
+	buckets, each := spread(l.Connections)
+	device := []expr.Any{&expr.Meta{Key: expr.MetaKeyOIF, Register: unix.NFT_REG_1}}
+	return []rule{onlyNew(),
+		{chainLimit.name, "from a router: pass", join(fromOutside(false), accept())},
+		{chainLimit.name, "connections from outside to a router: count",
+			join(device, bucket(buckets, unix.NFT_REG32_01), within(setConnections, each), accept())},
+		{chainLimit.name, "too many: drop", drop(counterConnections)},
+	}
+}

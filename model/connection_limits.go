@@ -1,0 +1,56 @@
+package model
+
+import "cmp"
+
+// ConnectionLimits bound what one router may use of what all routers of a host share: its connection tracking table, and the
+// ports of the address that guests without a floating address leave as.
+type ConnectionLimits struct {
+	// PerRouter is how many connections one router may have on one host at a time; DefaultRouterConnections when 0.
+	PerRouter int `json:"perRouter,omitempty"`
+	// PerDestination is how many of those without a floating address may lead to the same protocol, address and port: each takes
+	// one of the 64,512 ports that the shared address has toward it. DefaultDestinationConnections when 0, or PerRouter if that is less.
+	PerDestination int `json:"perDestination,omitempty"`
+	// NewPerSecond is how many new connections one router may have on one host in a second, twice as many at once;
+	// DefaultNewConnections when 0. What has ended is no connection any more and stays in the table for a while.
+	NewPerSecond int `json:"newPerSecond,omitempty"`
+}
+
+// The defaults and bounds of connection limits.
+const (
+	DefaultRouterConnections = 32768
+	DefaultNewConnections    = 2000 // a second
+	MaxNewConnections        = 1 << 20
+	// DefaultDestinationConnections leaves room for sixteen routers that use all of it.
+	DefaultDestinationConnections = MaxDestinationConnections / 16
+	MinRouterConnections          = 16
+	MaxRouterConnections          = 1 << 20
+	// MaxDestinationConnections is how many ports from 1024 on there are.
+	MaxDestinationConnections = 65536 - 1024
+)
+
+// Effective are the limits with the defaults filled in.
+func (l ConnectionLimits) Effective() ConnectionLimits {
+	l.PerRouter = cmp.Or(l.PerRouter, DefaultRouterConnections)
+	l.PerDestination = cmp.Or(l.PerDestination, min(DefaultDestinationConnections, l.PerRouter))
+	l.NewPerSecond = cmp.Or(l.NewPerSecond, DefaultNewConnections)
+	return l
+}
+
+func (l ConnectionLimits) validate(c *checker, at string) {
+	if l.PerRouter != 0 && (l.PerRouter < MinRouterConnections || l.PerRouter > MaxRouterConnections) {
+		c.fail(at+".perRouter", "%d is out of range: use %d to %d, or leave it out for %d", l.PerRouter, MinRouterConnections,
+			MaxRouterConnections, DefaultRouterConnections)
+	}
+	if l.NewPerSecond < 0 || l.NewPerSecond > MaxNewConnections {
+		c.fail(at+".newPerSecond", "%d is out of range: use 1 to %d, or leave it out for %d", l.NewPerSecond, MaxNewConnections,
+			DefaultNewConnections)
+	}
+	switch e := l.Effective(); {
+	case l.PerDestination < 0 || l.PerDestination > MaxDestinationConnections:
+		c.fail(at+".perDestination", "%d is out of range: use 1 to %d, or leave it out for %d", l.PerDestination,
+			MaxDestinationConnections, DefaultDestinationConnections)
+	case e.PerDestination > e.PerRouter:
+		c.fail(at+".perDestination", "%d is above perRouter (%d): a router cannot have more connections to one destination than at all",
+			e.PerDestination, e.PerRouter)
+	}
+}
