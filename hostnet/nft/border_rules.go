@@ -22,7 +22,7 @@ const (
 // Reasons are the names of all counters.
 func Reasons() []string {
 	return []string{counterReversePath, counterMartian, counterTransit, counterUntranslated, counterBounce,
-		counterConnections, counterRate, counterDestination, counterNoPorts}
+		counterConnections, counterRate, counterDestination, counterNoPorts, counterResolution}
 }
 
 // Chains of the border. Before connection tracking: a forged packet must not move the state of somebody's connection. After all

@@ -36,23 +36,17 @@ const (
 	meterSize      = 1 << 20
 )
 
-// meter is a set whose elements hold a count of connections (nft "ct count").
-type meter struct {
-	name string
-	key  nftables.SetDatatype
-}
-
-func routerMeters() []meter {
-	all := []meter{{setConnections, nftables.TypeMark}}
+func routerMeters() []dynamicSet {
+	all := []dynamicSet{{name: setConnections, key: nftables.TypeMark, size: meterSize}}
 	for _, f := range families() {
-		all = append(all, meter{f.meter(), nftables.MustConcatSetType(nftables.TypeInetProto, f.addressType(),
-			nftables.TypeInetService, nftables.TypeMark)})
+		all = append(all, dynamicSet{name: f.meter(), size: meterSize, key: nftables.MustConcatSetType(nftables.TypeInetProto,
+			f.addressType(), nftables.TypeInetService, nftables.TypeMark)})
 	}
 	return all
 }
 
-func externalMeters() []meter {
-	return []meter{{setConnections, nftables.MustConcatSetType(nftables.TypeIFIndex, nftables.TypeMark)}}
+func externalMeters() []dynamicSet {
+	return []dynamicSet{{name: setConnections, size: meterSize, key: nftables.MustConcatSetType(nftables.TypeIFIndex, nftables.TypeMark)}}
 }
 
 func (f family) meter() string { return "destination" + f.sourceSet[len("source"):] }
@@ -62,19 +56,6 @@ func (f family) addressType() nftables.SetDatatype {
 		return nftables.TypeIPAddr
 	}
 	return nftables.TypeIP6Addr
-}
-
-// create makes the set (NFT_SET_EVAL: packets add to it).
-func (m meter) create() request {
-	return request{kind: unix.NFT_MSG_NEWSET, flags: unix.NLM_F_CREATE, attributes: []attribute{
-		text(unix.NFTA_SET_TABLE, tableName),
-		text(unix.NFTA_SET_NAME, m.name),
-		number(unix.NFTA_SET_KEY_TYPE, m.key.GetNFTMagic()),
-		number(unix.NFTA_SET_KEY_LEN, m.key.Bytes),
-		number(unix.NFTA_SET_ID, 1),
-		number(unix.NFTA_SET_FLAGS, unix.NFT_SET_EVAL),
-		nested(unix.NFTA_SET_DESC, number(unix.NFTA_SET_DESC_SIZE, meterSize)),
-	}}
 }
 
 // The kernel looks through all connections of an element for each new one, and forgets few at a time of those that did not

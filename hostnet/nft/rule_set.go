@@ -34,7 +34,7 @@ type ruleSet struct {
 	counters []string
 	chains   []chain
 	sets     []set
-	meters   []meter
+	dynamic  []dynamicSet
 	rules    []rule
 }
 
@@ -47,6 +47,8 @@ func chainsOfAll() []chain {
 		{"postrouting", "nat", unix.NF_INET_POST_ROUTING, 100},
 		chainLeave,
 		chainLimit,
+		chainResolve,
+		chainNeighbor,
 	}
 }
 
@@ -54,10 +56,12 @@ func chainsOfAll() []chain {
 func ruleSetOf(k ruleKey) (ruleSet, error) {
 	s := ruleSet{counters: Reasons(), chains: chainsOfAll(), sets: hostSets(), rules: []rule{
 		{"forward", "from outside to outside: drop", join(fromOutside(true), toOutside(true), drop(counterBounce))}}}
+	s.dynamic = resolveSets(k.role)
+	s.rules = append(s.rules, resolveRules(k.role)...)
 	switch k.role {
 	case object.NATRouter:
 		s.chains = append(s.chains, chainWithin, chainOutbound, chainShared)
-		s.meters = routerMeters()
+		s.dynamic = append(s.dynamic, routerMeters()...)
 		s.sets = append(s.sets, mappingSets()...)
 		s.rules = append(s.rules, routerSources()...)
 		for _, f := range families() {
@@ -66,7 +70,7 @@ func ruleSetOf(k ruleKey) (ruleSet, error) {
 		s.rules = append(append(s.rules, routerLeave()...), routerLimits(k.limits)...)
 		return s, nil
 	case object.NATExternal:
-		s.meters = externalMeters()
+		s.dynamic = append(s.dynamic, externalMeters()...)
 		s.rules = append(append(s.rules, externalSources()...), externalLimits(k.limits)...)
 		for _, f := range families() {
 			s.rules = append(s.rules, rule{"postrouting", f.name + ": transit address to the host's own",
@@ -138,8 +142,8 @@ func (s ruleSet) requests() ([]request, error) {
 	for _, v := range s.sets {
 		all = append(all, v.create())
 	}
-	for _, m := range s.meters {
-		all = append(all, m.create())
+	for _, d := range s.dynamic {
+		all = append(all, d.create())
 	}
 	for _, c := range s.chains {
 		all = append(all, c.create())
