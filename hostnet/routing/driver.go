@@ -73,7 +73,7 @@ func (d *Driver) Kinds() []object.Kind {
 // Sync reads the host's devices, and every namespace that may be ours, afresh. A namespace that cannot be read is as if it
 // were not there, and harms no other.
 func (d *Driver) Sync(ctx context.Context) error {
-	d.raiseNeighborTables()
+	d.raiseTables()
 	names, err := d.dir.List(object.NamespacePrefix)
 	if err != nil {
 		return err

@@ -7,9 +7,9 @@ import (
 	"testing"
 )
 
-// TestNeighborTablesAreRaised: upward only, by the machine's memory, and where there is none, as in other network namespaces
+// TestSharedTablesAreRaised: upward only, by the machine's memory, and where there is none, as in other network namespaces
 // and on kernels without IPv6, nothing is made.
-func TestNeighborTablesAreRaised(t *testing.T) {
+func TestSharedTablesAreRaised(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name       string
@@ -21,12 +21,16 @@ func TestNeighborTablesAreRaised(t *testing.T) {
 			map[string]string{"ipv4/3": "65536", "ipv4/2": "32768", "ipv4/1": "8192", "ipv6/3": "65536", "ipv6/2": "32768", "ipv6/1": "8192"}, 4 << 30, 6},
 		{"somebody's larger one stays", map[string]string{"ipv4/3": "2000000", "ipv4/2": "512", "ipv4/1": "99999"},
 			map[string]string{"ipv4/3": "2000000", "ipv4/2": "8192", "ipv4/1": "99999"}, 1 << 20, 1},
-		{"a large machine", map[string]string{"ipv4/3": "1024"}, map[string]string{"ipv4/3": "1048576"}, 1 << 40, 1},
+		{"a large machine", map[string]string{"ipv4/3": "1024", "conntrack": "262144"}, map[string]string{"ipv4/3": "1048576", "conntrack": "4194304"}, 1 << 40, 2},
+		{"connections in another namespace", map[string]string{"conntrack": "1"}, map[string]string{"conntrack": "1"}, 4 << 30, 0},
 		{"another namespace", nil, nil, 4 << 30, 0},
 	} {
 		root := t.TempDir()
 		file := func(name string) string {
-			family, n, _ := strings.Cut(name, "/")
+			family, n, found := strings.Cut(name, "/")
+			if !found {
+				return filepath.Join(root, "netfilter", "nf_conntrack_max")
+			}
 			return filepath.Join(root, family, "neigh", "default", "gc_thresh"+n)
 		}
 		for name, value := range c.have {
@@ -37,7 +41,7 @@ func TestNeighborTablesAreRaised(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		raised, err := raiseNeighborTables(root, c.memory)
+		raised, err := raiseTables(root, c.memory)
 		if err != nil || len(raised) != c.raised {
 			t.Errorf("%s: raised %v (%v), want %d", c.name, raised, err, c.raised)
 		}
@@ -46,7 +50,7 @@ func TestNeighborTablesAreRaised(t *testing.T) {
 				t.Errorf("%s: %s holds %q (%v), want %s", c.name, name, b, err, want)
 			}
 		}
-		if again, err := raiseNeighborTables(root, c.memory); err != nil || len(again) != 0 {
+		if again, err := raiseTables(root, c.memory); err != nil || len(again) != 0 {
 			t.Errorf("%s: raised again %v (%v)", c.name, again, err)
 		}
 	}
