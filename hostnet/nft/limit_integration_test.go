@@ -142,6 +142,38 @@ func TestRateOfNewConnections(t *testing.T) {
 	}
 }
 
+// TestOneDirectionIsOneConnection: where a router sees no answers, each packet looks like the first of its connection, and only
+// the first counts.
+func TestOneDirectionIsOneConnection(t *testing.T) {
+	t.Parallel()
+	const packets = 200
+	n := limited(t, object.NATLimits{Connections: 3, PerDestination: 3, PerSecond: 2})
+	var hears net.PacketConn
+	n.in(n.b, func() (err error) { hears, err = net.ListenPacket("udp4", ":9"); return err })
+	defer hears.Close()
+	n.in(n.a, func() error {
+		c, err := net.Dial("udp4", "10.0.1.7:9")
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		for range packets {
+			if _, err := c.Write([]byte("x")); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err := hears.SetReadDeadline(time.Now().Add(10 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	for i := range packets {
+		if _, _, err := hears.ReadFrom(make([]byte, 10)); err != nil {
+			t.Fatalf("%d of %d packets came: %v", i, packets, err)
+		}
+	}
+}
+
 // TestExternalLimits: what comes from outside for one router leaves another's share alone.
 func TestExternalLimits(t *testing.T) {
 	t.Parallel()

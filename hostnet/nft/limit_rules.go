@@ -109,16 +109,21 @@ func goTo(c chain) []expr.Any {
 	return []expr.Any{&expr.Verdict{Kind: expr.VerdictGoto, Chain: c.name}}
 }
 
-// onlyNew lets what is no new connection pass.
-func onlyNew() rule {
-	return rule{chainLimit.name, "no new connection: pass", join(ctState(expr.CtStateBitNEW, false), accept())}
+// onlyNew lets pass what is not the first packet of a connection. Where a router sees one direction only, every packet is of a
+// new connection; the first is the one that has no entry in the table yet (IPS_CONFIRMED, nf_conntrack_common.h).
+func onlyNew() []rule {
+	const confirmed = 1 << 3
+	return []rule{
+		{chainLimit.name, "no new connection: pass", join(ctState(expr.CtStateBitNEW, false), accept())},
+		{chainLimit.name, "not its first packet: pass", join(ctStatus(confirmed), accept())},
+	}
 }
 
 // routerLimits bound all connections of a router, and those that leave as the address which all routers of the host share. From
 // outside nobody is told: who floods has no true address. What is not translated is routed, and shares no address.
 func routerLimits(l object.NATLimits) []rule {
 	buckets, each := spread(l.Connections)
-	all := []rule{onlyNew(),
+	all := append(onlyNew(), []rule{
 		{chainLimit.name, "too many in a second, from outside: drop", join(fromOutside(true), tooFast(l), drop(counterRate))},
 		{chainLimit.name, "too many in a second: refuse", join(fromOutside(false), tooFast(l), refuse(counterRate))},
 		{chainLimit.name, "connections of the router: count", join(bucket(buckets, unix.NFT_REG_1), within(setConnections, each), goTo(chainOutbound))},
@@ -126,7 +131,7 @@ func routerLimits(l object.NATLimits) []rule {
 		{chainLimit.name, "too many: refuse", refuse(counterConnections)},
 		{chainOutbound.name, "from outside: pass", join(fromOutside(true), accept())},
 		{chainOutbound.name, "within the router: pass", join(toOutside(false), accept())},
-	}
+	}...)
 	for _, f := range families() {
 		all = append(all,
 			rule{chainOutbound.name, f.name + ": has a floating address: pass", join(f.is(), f.load(f.source), lookup(f.fixedSet), accept())},
@@ -167,10 +172,10 @@ func (f family) sharedLimits(perDestination int) []rule {
 func externalLimits(l object.NATLimits) []rule {
 	buckets, each := spread(l.Connections)
 	device := []expr.Any{&expr.Meta{Key: expr.MetaKeyOIF, Register: unix.NFT_REG_1}}
-	return []rule{onlyNew(),
+	return append(onlyNew(), []rule{
 		{chainLimit.name, "from a router: pass", join(fromOutside(false), accept())},
 		{chainLimit.name, "connections from outside to a router: count",
 			join(device, bucket(buckets, unix.NFT_REG32_01), within(setConnections, each), accept())},
 		{chainLimit.name, "too many: drop", drop(counterConnections)},
-	}
+	}...)
 }

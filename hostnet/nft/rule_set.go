@@ -2,7 +2,6 @@ package nft
 
 import (
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"fmt"
 
@@ -117,13 +116,14 @@ func device(key expr.MetaKey, yes bool) []expr.Any {
 }
 
 // destinationTranslated is "ct status dnat" (IPS_DST_NAT, linux/netfilter/nf_conntrack_common.h).
-func destinationTranslated() []expr.Any {
-	const dstNAT = 1 << 5
-	mask := binary.NativeEndian.AppendUint32(nil, dstNAT)
+func destinationTranslated() []expr.Any { return ctStatus(1 << 5) }
+
+// ctStatus matches packets whose connection has the bit in its status.
+func ctStatus(bit uint32) []expr.Any {
 	zero := make([]byte, 4)
 	return []expr.Any{
 		&expr.Ct{Key: expr.CtKeySTATUS, Register: unix.NFT_REG_1},
-		&expr.Bitwise{SourceRegister: unix.NFT_REG_1, DestRegister: unix.NFT_REG_1, Len: 4, Mask: mask, Xor: zero},
+		&expr.Bitwise{SourceRegister: unix.NFT_REG_1, DestRegister: unix.NFT_REG_1, Len: 4, Mask: hostNumber(bit), Xor: zero},
 		&expr.Cmp{Op: expr.CmpOpNeq, Register: unix.NFT_REG_1, Data: zero},
 	}
 }

@@ -86,3 +86,30 @@ func TestWhatTheKernelKeepsIsRestored(t *testing.T) {
 		reach(c.script)
 	}
 }
+
+// TestRefusedRouteSaysWhy: the kernel has one sentence for all of it.
+func TestRefusedRouteSaysWhy(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	h.start()
+	h.converge(router()...)
+	path := filepath.Join(h.dir, routerName)
+	for _, c := range []struct{ damage, via, says string }{
+		{"true", "192.0.2.99", "no address of n1 is on the link of next hop 192.0.2.99"},
+		{"true", "2001:db8::99", "no address of n1 is on the link of next hop 2001:db8::99"},
+		{"ip route del 10.1.0.0/24 dev n1", "10.1.0.5", "n1 lacks the kernel's connected route 10.1.0.0/24"},
+		{"ip rule flush", "10.1.0.5", "the IPv4 routing rule for table main is missing"},
+		{"ip link set n1 down", "10.1.0.5", "n1 is down"},
+	} {
+		in(t, path, "sh", "-c", c.damage)
+		r := &object.Route{Namespace: routerName, Destination: prefix("198.18.0.0/15"), Via: addr(c.via), Device: "n1"}
+		if r.Via.Is6() {
+			r.Destination = prefix("2001:db8:99::/48")
+		}
+		errs := h.Apply(t.Context(), []object.Change{{Op: object.Create, Desired: r}})
+		if errs[0] == nil || !strings.Contains(errs[0].Error(), c.says) {
+			t.Errorf("%s: the route is refused with %v, want %q", c.damage, errs[0], c.says)
+		}
+		h.converge(router()...)
+	}
+}
