@@ -71,7 +71,7 @@ func (l *link) ask(ctx context.Context, method string, req, reply any, cc *grpc.
 	case main == nil:
 		return authenticate(ctx, func(ctx context.Context) error { return invoke(ctx, method, req, reply, cc, opts...) })
 	}
-	r := &race{link: l, sent: s, first: l.members.current(), answers: make(chan attempt, len(l.members.endpoints)), out: map[int]bool{}, tried: map[int]bool{}}
+	r := &race{link: l, sent: s, first: l.members.current(), answers: make(chan attempt), out: map[int]int{}, tried: map[int]bool{}}
 	r.invoke = func(ctx context.Context, reply proto.Message, cc *grpc.ClientConn, opts []grpc.CallOption) error {
 		return invoke(ctx, method, req, reply, cc, append(opts, grpc.WaitForReady(false))...)
 	}
@@ -94,7 +94,11 @@ func authenticate(ctx context.Context, invoke func(context.Context) error) error
 	}
 }
 
-// race is one request on its way to members, at most once to each at a time.
+// asksAtOnce bounds how often one member is being asked the same. It is asked anew although it may still answer, because
+// what it has passed on to a leader that is gone is lost without a word.
+const asksAtOnce = 3
+
+// race is one request on its way to members.
 type race struct {
 	link    *link
 	sent    *sent
@@ -103,7 +107,7 @@ type race struct {
 	opts    []grpc.CallOption
 	first   int
 	answers chan attempt
-	out     map[int]bool // members asked that have not answered yet
+	out     map[int]int  // attempts by member that have not been answered yet
 	tried   map[int]bool // members asked in this round
 	last    int          // member asked last
 }
@@ -130,7 +134,7 @@ func (r *race) run(ctx context.Context) error {
 		again := false
 		select {
 		case a := <-r.answers:
-			delete(r.out, a.member)
+			r.out[a.member]--
 			if answered(a.err) {
 				r.link.members.move(r.first, a.member, failed)
 				r.end(cancel)
@@ -146,7 +150,7 @@ func (r *race) run(ctx context.Context) error {
 			late.Reset(min(pause.next(), wait))
 			continue
 		}
-		if next := r.next(); !r.out[next] {
+		if next := r.next(); r.out[next] < asksAtOnce {
 			r.start(attempts, next, r.reply.ProtoReflect().New().Interface())
 		}
 		late.Reset(wait)
@@ -154,16 +158,17 @@ func (r *race) run(ctx context.Context) error {
 	return cmp.Or(failed, status.FromContextError(ctx.Err()).Err())
 }
 
-// next is the member to be asked next: one that is not being asked, if there is one.
+// next is the member to be asked next: in turn, those first that are being asked the least.
 func (r *race) next() int {
 	next := r.link.members.next(r.last)
+	best := next
 	for range r.link.members.endpoints {
-		if !r.out[next] {
-			break
+		if r.out[next] < r.out[best] {
+			best = next
 		}
 		next = r.link.members.next(next)
 	}
-	return next
+	return best
 }
 
 // once asks only the member in use. When it fails the next request goes to another.
@@ -187,7 +192,8 @@ func (r *race) start(ctx context.Context, member int, reply proto.Message) {
 			return false
 		})
 	}
-	r.out[member], r.tried[member], r.last = true, true, member
+	r.out[member]++
+	r.tried[member], r.last = true, member
 	r.sent.times.Add(1)
 	go func() { // end waits for it
 		conn, err := r.link.conn(member)
@@ -201,8 +207,11 @@ func (r *race) start(ctx context.Context, member int, reply proto.Message) {
 // end stops the attempts that are still out and waits for them.
 func (r *race) end(cancel context.CancelFunc) {
 	cancel()
-	for len(r.out) > 0 {
-		delete(r.out, (<-r.answers).member)
+	for member, n := range r.out {
+		for range n {
+			<-r.answers
+		}
+		delete(r.out, member)
 	}
 }
 
