@@ -10,8 +10,8 @@ import (
 	"weft/model/desired"
 )
 
-// largeHosts is more nodes than fit one transaction, several times.
-const largeHosts = 240
+// largeHosts is more nodes than fit one transaction.
+const largeHosts = 150
 
 // largeRegion is a network with a port on each of many hosts, on a router to an external network.
 func largeRegion(t fataler) *sim {
