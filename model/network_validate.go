@@ -2,6 +2,7 @@ package model
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -28,6 +29,9 @@ func (s *NetworkSpec) validate(c *checker) {
 		c.vlan("spec.segmentationID", s.SegmentationID)
 	}
 	c.mtu("spec.mtu", s.MTU, s.hasIPv6())
+	if s.MTU >= MinMTU && s.MTU < MinMTUv4 && s.hasIPv4() {
+		c.fail("spec.mtu", "%d is too small for the IPv4 subnet: DHCP needs %d bytes (RFC 2131)", s.MTU, MinMTUv4)
+	}
 	subnets := s.Subnets[:c.atMost("spec.subnets", len(s.Subnets), MaxSubnets)]
 	for i, sub := range subnets {
 		sub.validate(c, fmt.Sprintf("spec.subnets[%d]", i))
@@ -76,12 +80,11 @@ func (s *NetworkSpec) refuseNamedPools(c *checker) {
 }
 
 func (s *NetworkSpec) hasIPv6() bool {
-	for _, sub := range s.Subnets {
-		if sub.CIDR.IsValid() && sub.CIDR.Addr().Is6() {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(s.Subnets, func(sub Subnet) bool { return sub.CIDR.IsValid() && sub.CIDR.Addr().Is6() })
+}
+
+func (s *NetworkSpec) hasIPv4() bool {
+	return slices.ContainsFunc(s.Subnets, func(sub Subnet) bool { return sub.CIDR.IsValid() && sub.CIDR.Addr().Is4() })
 }
 
 func (d *DHCP) validate(c *checker, n *NetworkSpec) {

@@ -69,6 +69,10 @@ func (s *NetworkSpec) validateRefs(c *refChecker) {
 		c.fail("spec.physicalNetwork", "PhysicalNetwork %s carries %d bytes, too few for the IPv6 subnet: IPv6 needs %d (RFC 8200)",
 			s.PhysicalNetwork, mtu, MinMTUv6)
 	}
+	if s.MTU == 0 && s.hasIPv4() && mtu < MinMTUv4 {
+		c.fail("spec.physicalNetwork", "PhysicalNetwork %s carries %d bytes, too few for the IPv4 subnet: DHCP needs %d (RFC 2131)",
+			s.PhysicalNetwork, mtu, MinMTUv4)
+	}
 }
 
 func (s *PortSpec) validateRefs(c *refChecker) {

@@ -103,6 +103,7 @@ func TestValidateRefs(t *testing.T) {
 	cluster := func(k Kind, name string) ID { return ID{ClusterProject, k, name} }
 	add(cluster(KindProject, "alpha"), ``)
 	add(cluster(KindPhysicalNetwork, "p1"), `"vlanRanges": [{"minimum": 100, "maximum": 199}]`)
+	add(cluster(KindPhysicalNetwork, "tiny"), `"mtu": 575, "vlanRanges": [{"minimum": 100, "maximum": 199}]`)
 	add(cluster(KindPhysicalNetwork, "small"), `"mtu": 1000, "vlanRanges": [{"minimum": 100, "maximum": 199}]`)
 	add(cluster(KindPhysicalNetwork, "bare"), ``)
 	add(cluster(KindHost, "h1"), `"bridge": "br0", "physicalNetworks": [{"name": "p1", "interface": "eth1"}]`)
@@ -139,6 +140,9 @@ func TestValidateRefs(t *testing.T) {
 				"spec.dhcp.mtu: 1600 is above the 1500 bytes that PhysicalNetwork bare carries: lower it"},
 		{net, `"type": "vlan", "physicalNetwork": "small", "subnets": [{"cidr": "2001:db8::/64"}]`,
 			"spec.physicalNetwork: PhysicalNetwork small carries 1000 bytes, too few for the IPv6 subnet: IPv6 needs 1280 (RFC 8200)"},
+		{net, `"type": "vlan", "physicalNetwork": "small", "subnets": [{"cidr": "10.0.0.0/24"}]`, ""},
+		{net, `"type": "vlan", "physicalNetwork": "tiny", "subnets": [{"cidr": "10.0.0.0/24"}]`,
+			"spec.physicalNetwork: PhysicalNetwork tiny carries 575 bytes, too few for the IPv4 subnet: DHCP needs 576 (RFC 2131)"},
 		{net, `"type": "vlan", "physicalNetwork": "gone"`, "spec.physicalNetwork: PhysicalNetwork gone does not exist: create it first, or correct the name"},
 		{cluster(KindHost, "h2"), `"physicalNetworks": [{"name": "gone", "interface": "eth1"}]`,
 			"spec.physicalNetworks[0].name: PhysicalNetwork gone does not exist: create it first, or correct the name"},

@@ -31,6 +31,7 @@ const (
 // The MTUs that can be declared, in bytes.
 const (
 	MinMTU   = 68   // RFC 791
+	MinMTUv4 = 576  // of a network with DHCPv4: every client takes so much (RFC 2131 section 2)
 	MinMTUv6 = 1280 // RFC 8200 section 5
 	MaxMTU   = 65535
 )

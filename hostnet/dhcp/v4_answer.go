@@ -1,14 +1,12 @@
 package dhcp
 
 import (
-	"bytes"
 	"fmt"
 	"net"
 	"net/netip"
 	"slices"
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
-	"github.com/insomniacslk/dhcp/iana"
 
 	"weft/hostnet/frame"
 	"weft/hostnet/object"
@@ -35,7 +33,7 @@ func answer4(b *object.DHCPBinding, d frame.Datagram) Outcome {
 		if l, ok := leaseOf(b, r.requested); ok {
 			lease = l
 		}
-		return Outcome{Frames: [][]byte{reply4(b, r, lease, dhcpv4.MessageTypeOffer)}}
+		return reply4(b, r, lease, dhcpv4.MessageTypeOffer)
 	case dhcpv4.MessageTypeRequest:
 		return answerRequest4(b, r)
 	case dhcpv4.MessageTypeInform:
@@ -45,22 +43,6 @@ func answer4(b *object.DHCPBinding, d frame.Datagram) Outcome {
 			Declined: []netip.Addr{r.requested}}
 	}
 	return Outcome{} // RELEASE leaves nothing to do: the address stays the port's
-}
-
-func parse4(b *object.DHCPBinding, payload []byte) (request4, bool) {
-	m, err := dhcpv4.FromBytes(payload)
-	if err != nil || m.OpCode != dhcpv4.OpcodeBootRequest || m.HWType != iana.HWTypeEthernet {
-		return request4{}, false
-	}
-	if !bytes.Equal(m.ClientHWAddr, b.MAC[:]) || !m.GatewayIPAddr.IsUnspecified() {
-		return request4{}, false
-	}
-	return request4{
-		DHCPv4:    m,
-		client:    addr4(m.ClientIPAddr),
-		requested: addr4(m.RequestedIPAddress()),
-		server:    addr4(m.ServerIdentifier()),
-	}, true
 }
 
 // addr4 is the address, or not valid for none and for 0.0.0.0.
@@ -88,14 +70,14 @@ func answerRequest4(b *object.DHCPBinding, r request4) Outcome {
 	if !ok {
 		return Outcome{Frames: [][]byte{refuse4(b, r, asked)}}
 	}
-	return Outcome{Frames: [][]byte{reply4(b, r, lease, dhcpv4.MessageTypeAck)}}
+	return reply4(b, r, lease, dhcpv4.MessageTypeAck)
 }
 
 // answerInform4 tells a client that has an address what else there is, without a lease (RFC 2131 section 4.3.5).
 func answerInform4(b *object.DHCPBinding, r request4) Outcome {
 	for _, l := range b.V4 {
 		if r.client.IsValid() && l.Prefix.Contains(r.client) {
-			return Outcome{Frames: [][]byte{reply4(b, r, l, dhcpv4.MessageTypeAck)}}
+			return reply4(b, r, l, dhcpv4.MessageTypeAck)
 		}
 	}
 	return Outcome{}
@@ -110,7 +92,7 @@ func leaseOf(b *object.DHCPBinding, a netip.Addr) (object.DHCPv4Lease, bool) {
 }
 
 // reply4 builds an OFFER or ACK as a whole frame.
-func reply4(b *object.DHCPBinding, r request4, l object.DHCPv4Lease, kind dhcpv4.MessageType) []byte {
+func reply4(b *object.DHCPBinding, r request4, l object.DHCPv4Lease, kind dhcpv4.MessageType) Outcome {
 	m := begin4(r, kind, l.Server)
 	inform := r.MessageType() == dhcpv4.MessageTypeInform
 	if !inform {
@@ -119,8 +101,9 @@ func reply4(b *object.DHCPBinding, r request4, l object.DHCPv4Lease, kind dhcpv4
 	if kind == dhcpv4.MessageTypeAck && r.client.IsValid() {
 		m.ClientIPAddr = r.client.AsSlice()
 	}
-	fill4(m, r, options4(b, l, inform))
-	return send4(b, r, l, m)
+	limit := limit4(b, r)
+	left := fill4(m, r, options4(b, l, inform), limit)
+	return Outcome{Frames: [][]byte{send4(b, r, l, m)}, Note: leftOut("DHCPv4", left, limit)}
 }
 
 // refuse4 builds a NAK, which is always broadcast: the client's idea of its network is wrong (RFC 2131 section 4.3.2).

@@ -2,6 +2,7 @@ package dhcp
 
 import (
 	"encoding/binary"
+	"fmt"
 	"net"
 	"net/netip"
 	"slices"
@@ -15,7 +16,7 @@ import (
 )
 
 // Sizes in bytes of messages a client takes (RFC 2131 section 2, RFC 2132 section 9.10). The option counts the IP
-// datagram.
+// datagram. A lease fits the smallest with any client identifier; networks that carry less are refused (model.MinMTUv4).
 const (
 	minMessage4 = 576
 	maxMessage4 = 1500
@@ -74,12 +75,9 @@ func options4(b *object.DHCPBinding, l object.DHCPv4Lease, inform bool) []option
 }
 
 // fill4 puts into the message what is sent always and what the client asked for, or everything but Microsoft's code if
-// it sent no list (RFC 2132 section 9.8), as long as it fits.
-func fill4(m *dhcpv4.DHCPv4, r request4, options []option4) {
-	limit := minMessage4
-	if size, err := r.MaxMessageSize(); err == nil {
-		limit = min(max(int(size), minMessage4), maxMessage4)
-	}
+// it sent no list (RFC 2132 section 9.8), as long as it fits: a reply is never fragmented. It returns the codes that the
+// client asked for by name and does not get.
+func fill4(m *dhcpv4.DHCPv4, r request4, options []option4, limit int) (left []uint16) {
 	list := r.ParameterRequestList()
 	size := len(m.ToBytes()) // 300 bytes of padding at least, of which the options use up some
 	if size <= 300 {
@@ -93,11 +91,33 @@ func fill4(m *dhcpv4.DHCPv4, r request4, options []option4) {
 		length := len(o.Value.ToBytes())
 		need := length + 2*max(1, (length+254)/255) // RFC 3396: long options are split
 		if size+need > limit-headers4 {
+			if list != nil {
+				left = append(left, uint16(o.Code.Code()))
+			}
 			continue
 		}
 		size += need
 		m.UpdateOption(o.Option)
 	}
+	return left
+}
+
+// limit4 is the largest datagram in bytes that the client takes and its network carries.
+func limit4(b *object.DHCPBinding, r request4) int {
+	limit := minMessage4
+	if size, err := r.MaxMessageSize(); err == nil {
+		limit = min(max(int(size), minMessage4), maxMessage4)
+	}
+	return max(min(limit, b.MTU), minMessage4)
+}
+
+// leftOut says which options did not fit; empty for none.
+func leftOut(protocol string, codes []uint16, limit int) string {
+	if len(codes) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s options %v that the client asked for do not fit: it takes %d bytes; give the network fewer servers or routes",
+		protocol, codes, limit)
 }
 
 // asks says whether the code is in the list. Codes are of several types, and only their numbers compare.

@@ -1,6 +1,8 @@
 package dhcp
 
 import (
+	"bytes"
+	"cmp"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -16,19 +18,24 @@ import (
 const (
 	onlyServer    = 255 // preference: the client need not wait for others (RFC 8415 section 18.2.1)
 	minRefresh6   = 10 * time.Minute
-	sntpServers   = dhcpv6.OptionSNTPServerList
-	rapidCommit   = dhcpv6.OptionRapidCommit
 	statusSuccess = iana.StatusSuccess
 )
 
-// request6 is a DHCPv6 message that is well-formed and from the guest.
+// request6 is a DHCPv6 message that is well-formed and from the guest. It keeps parts of the received frame.
 type request6 struct {
-	*dhcpv6.Message
-	clientID dhcpv6.DUID // nil when the client sent none
-	serverID dhcpv6.DUID
-	unicast  bool
-	ia       []association
+	kind        dhcpv6.MessageType
+	transaction dhcpv6.TransactionID
+	clientID    []byte // the DUID as it came; nil when the client sent none
+	serverID    []byte
+	unicast     bool
+	rapidCommit bool
+	listed      bool // the client has listed what it wants, which is asked
+	asked       []dhcpv6.OptionCode
+	ia          []association
 }
+
+// asks says whether the client has asked for the option.
+func (r request6) asks(code dhcpv6.OptionCode) bool { return slices.Contains(r.asked, code) }
 
 // association is one IA_NA as the client sent it (RFC 8415 section 21.4).
 type association struct {
@@ -66,12 +73,12 @@ func serverDUID() dhcpv6.DUID {
 
 // valid6 holds RFC 8415 section 16: which identifiers each message must and must not carry.
 func valid6(r request6) bool {
-	ours := r.serverID != nil && r.serverID.Equal(serverDUID())
-	switch r.MessageType {
+	ours := bytes.Equal(r.serverID, serverDUID().ToBytes())
+	switch r.kind {
 	case dhcpv6.MessageTypeSolicit, dhcpv6.MessageTypeConfirm, dhcpv6.MessageTypeRebind:
-		return r.clientID != nil && r.serverID == nil && !r.unicast
+		return len(r.clientID) > 0 && r.serverID == nil && !r.unicast
 	case dhcpv6.MessageTypeRequest, dhcpv6.MessageTypeRenew, dhcpv6.MessageTypeRelease, dhcpv6.MessageTypeDecline:
-		return r.clientID != nil && ours
+		return len(r.clientID) > 0 && ours
 	case dhcpv6.MessageTypeInformationRequest:
 		return (r.serverID == nil || ours) && len(r.ia) == 0 && !r.unicast
 	}
@@ -79,29 +86,29 @@ func valid6(r request6) bool {
 }
 
 // decide6 builds the reply, or none.
-func decide6(b *object.DHCPBinding, r request6) (*dhcpv6.Message, string) {
-	reply := begin6(r, dhcpv6.MessageTypeReply)
+func decide6(b *object.DHCPBinding, r request6) (reply *dhcpv6.Message, note string) {
+	reply = begin6(r, dhcpv6.MessageTypeReply)
 	if r.unicast { // permitted only where the server has said so (RFC 8415 section 18.4)
 		status6(reply, iana.StatusUseMulticast, "send to All_DHCP_Relay_Agents_and_Servers")
 		return reply, ""
 	}
-	note := ""
-	switch r.MessageType {
+	var left []uint16
+	switch r.kind {
 	case dhcpv6.MessageTypeSolicit:
-		if r.GetOneOption(rapidCommit) != nil {
-			reply.AddOption(&dhcpv6.OptionGeneric{OptionCode: rapidCommit})
+		if r.rapidCommit {
+			reply.AddOption(&dhcpv6.OptionGeneric{OptionCode: dhcpv6.OptionRapidCommit})
 		} else {
 			reply.MessageType = dhcpv6.MessageTypeAdvertise
 		}
 		reply.AddOption(dhcpv6.OptPreference(onlyServer))
 		assign6(b, r, reply)
-		configure6(b, r, reply)
+		left = configure6(b, r, reply)
 	case dhcpv6.MessageTypeRequest:
 		assign6(b, r, reply)
-		configure6(b, r, reply)
+		left = configure6(b, r, reply)
 	case dhcpv6.MessageTypeRenew, dhcpv6.MessageTypeRebind:
 		extend6(b, r, reply)
-		configure6(b, r, reply)
+		left = configure6(b, r, reply)
 	case dhcpv6.MessageTypeConfirm:
 		return confirm6(b, r, reply), ""
 	case dhcpv6.MessageTypeDecline:
@@ -110,19 +117,19 @@ func decide6(b *object.DHCPBinding, r request6) (*dhcpv6.Message, string) {
 	case dhcpv6.MessageTypeRelease:
 		release6(b, r, reply)
 	case dhcpv6.MessageTypeInformationRequest:
-		configure6(b, r, reply)
-		if r.IsOptionRequested(dhcpv6.OptionInformationRefreshTime) {
+		left = configure6(b, r, reply)
+		if r.asks(dhcpv6.OptionInformationRefreshTime) {
 			reply.AddOption(dhcpv6.OptInformationRefreshTime(max(b.Lease, minRefresh6)))
 		}
 	}
-	return reply, note
+	return reply, cmp.Or(note, leftOut("DHCPv6", left, room6(b)+headers6))
 }
 
 // begin6 copies the transaction and the client identifier and adds the server's.
 func begin6(r request6, kind dhcpv6.MessageType) *dhcpv6.Message {
-	m := &dhcpv6.Message{MessageType: kind, TransactionID: r.TransactionID}
+	m := &dhcpv6.Message{MessageType: kind, TransactionID: r.transaction}
 	if r.clientID != nil {
-		m.AddOption(dhcpv6.OptClientID(r.clientID))
+		m.AddOption(&dhcpv6.OptionGeneric{OptionCode: dhcpv6.OptionClientID, OptionData: r.clientID})
 	}
 	m.AddOption(dhcpv6.OptServerID(serverDUID()))
 	return m
@@ -134,7 +141,7 @@ func assign6(b *object.DHCPBinding, r request6, reply *dhcpv6.Message) {
 	for i, ia := range r.ia {
 		out := &dhcpv6.OptIANA{IaId: ia.id}
 		switch {
-		case r.MessageType == dhcpv6.MessageTypeRequest && len(foreign6(b, ia)) > 0:
+		case r.kind == dhcpv6.MessageTypeRequest && len(foreign6(b, ia)) > 0:
 			statusIA6(out, iana.StatusNotOnLink, "not an address of this port")
 		case i > 0 || len(b.V6) == 0:
 			statusIA6(out, iana.StatusNoAddrsAvail, "no address for this IA")
@@ -156,10 +163,13 @@ func extend6(b *object.DHCPBinding, r request6, reply *dhcpv6.Message) {
 			continue
 		}
 		lend6(b, out)
+		reply.AddOption(out)
 		for _, a := range foreign6(b, ia) {
+			if len(reply.ToBytes())+headerOption6+headerAddress > room6(b) {
+				break // the client finds out when it asks again, without those it has given up
+			}
 			out.Options.Add(&dhcpv6.OptIAAddress{IPv6Addr: a.AsSlice()})
 		}
-		reply.AddOption(out)
 	}
 }
 

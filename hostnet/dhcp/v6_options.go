@@ -11,31 +11,51 @@ import (
 	"weft/hostnet/object"
 )
 
-// configure6 adds what the client asked for (RFC 8415 section 18.3), or DNS alone if it sent no list.
-func configure6(b *object.DHCPBinding, r request6, reply *dhcpv6.Message) {
-	asked := func(code dhcpv6.OptionCode) bool { return r.IsOptionRequested(code) }
-	unlisted := r.GetOneOption(dhcpv6.OptionORO) == nil
-	dns, ntp := family6(b.DNS), family6(b.NTP)
-	if len(dns) > 0 && (unlisted || asked(dhcpv6.OptionDNSRecursiveNameServer)) {
-		reply.AddOption(dhcpv6.OptDNS(dns...))
-	}
-	if frame.IsName(b.Domain) && (unlisted || asked(dhcpv6.OptionDomainSearchList)) {
-		reply.AddOption(dhcpv6.OptDomainSearchList(&rfc1035label.Labels{Labels: []string{b.Domain}}))
-	}
-	if len(ntp) == 0 {
-		return
-	}
-	if asked(dhcpv6.OptionNTPServer) { // RFC 5908
-		o := &dhcpv6.OptNTPServer{}
-		for _, a := range ntp {
-			server := dhcpv6.NTPSuboptionSrvAddr(a)
-			o.Suboptions.Add(&server)
+// Sizes in bytes: what every IPv6 link carries (RFC 8200 section 5), and the IPv6 and UDP headers before a message.
+const (
+	minPacket6 = 1280
+	headers6   = 48
+)
+
+// room6 is the size in bytes that a reply may have: it is never fragmented.
+func room6(b *object.DHCPBinding) int { return max(b.MTU, minPacket6) - headers6 }
+
+// configure6 adds what the client asked for (RFC 8415 section 18.3), or DNS and the domain alone if it sent no list, the most
+// important first. It returns the codes of what does not fit.
+func configure6(b *object.DHCPBinding, r request6, reply *dhcpv6.Message) (left []uint16) {
+	for _, o := range options6(b) {
+		code := o.Code()
+		unlisted := !r.listed && (code == dhcpv6.OptionDNSRecursiveNameServer || code == dhcpv6.OptionDomainSearchList)
+		switch {
+		case !unlisted && !r.asks(code):
+		case len(reply.ToBytes())+headerOption6+len(o.ToBytes()) > room6(b):
+			left = append(left, uint16(code))
+		default:
+			reply.AddOption(o)
 		}
-		reply.AddOption(o)
 	}
-	if asked(sntpServers) { // RFC 4075, which older clients still ask for
-		reply.AddOption(dhcpv6.OptSNTP(ntp...))
+	return left
+}
+
+// options6 lists what the binding can tell a client.
+func options6(b *object.DHCPBinding) []dhcpv6.Option {
+	var list []dhcpv6.Option
+	if dns := family6(b.DNS); len(dns) > 0 {
+		list = append(list, dhcpv6.OptDNS(dns...))
 	}
+	if frame.IsName(b.Domain) {
+		list = append(list, dhcpv6.OptDomainSearchList(&rfc1035label.Labels{Labels: []string{b.Domain}}))
+	}
+	ntp := family6(b.NTP)
+	if len(ntp) == 0 {
+		return list
+	}
+	o := &dhcpv6.OptNTPServer{} // RFC 5908
+	for _, a := range ntp {
+		server := dhcpv6.NTPSuboptionSrvAddr(a)
+		o.Suboptions.Add(&server)
+	}
+	return append(list, o, dhcpv6.OptSNTP(ntp...)) // RFC 4075, which older clients still ask for
 }
 
 // family6 picks the IPv6 addresses.

@@ -1,7 +1,8 @@
 package dhcp
 
 import (
-	"errors"
+	"encoding/binary"
+	"iter"
 	"net/netip"
 
 	"github.com/insomniacslk/dhcp/dhcpv6"
@@ -16,72 +17,78 @@ const (
 	maxIAAddress = 16
 )
 
-// Sizes in bytes of what is fixed in a message, an IA_NA and an IA address (RFC 8415 sections 8, 21.4 and 21.6).
+// Sizes in bytes of what is fixed in a message, an option, an IA_NA and an IA address (RFC 8415 sections 8, 21.1, 21.4 and
+// 21.6).
 const (
 	header6       = 4
+	headerOption6 = 4
 	headerIANA    = 12
 	headerAddress = 24
 )
 
-var errTooShort = errors.New("option cut short")
-
 // parse6 reads the options the server has a use for and passes over all others, malformed ones included: what options
-// can nest, domain names with pointers above all, can cost far more to read than it took to send.
+// can nest, domain names with pointers above all, can cost far more to read than it took to send. Options end where the
+// message does, the last one cut short or not.
 func parse6(d frame.Datagram) (request6, bool) {
 	if len(d.Payload) < header6 {
 		return request6{}, false
 	}
-	m := &dhcpv6.Message{MessageType: dhcpv6.MessageType(d.Payload[0])}
-	copy(m.TransactionID[:], d.Payload[1:header6])
-	if err := m.Options.FromBytesWithParser(d.Payload[header6:], parseOption6); err != nil {
-		return request6{}, false
-	}
 	r := request6{
-		Message: m, clientID: m.Options.ClientID(), serverID: m.Options.ServerID(),
+		kind: dhcpv6.MessageType(d.Payload[0]), transaction: dhcpv6.TransactionID(d.Payload[1:header6]),
 		unicast: !d.Dst.Addr().IsMulticast(),
 	}
-	if r.clientID != nil && len(r.clientID.ToBytes()) > maxDUID {
-		return request6{}, false
-	}
-	for _, o := range m.Options.Get(dhcpv6.OptionIANA) {
-		ia, err := parseIANA(o.ToBytes())
-		if err != nil || len(r.ia) == maxIANA || len(ia.addresses) > maxIAAddress {
-			return request6{}, false
+	for code, value := range options6In(d.Payload[header6:]) {
+		switch code {
+		case dhcpv6.OptionClientID:
+			r.clientID = value
+		case dhcpv6.OptionServerID:
+			r.serverID = value
+		case dhcpv6.OptionRapidCommit:
+			r.rapidCommit = true
+		case dhcpv6.OptionORO:
+			r.listed = true
+			for ; len(value) >= 2; value = value[2:] {
+				r.asked = append(r.asked, dhcpv6.OptionCode(binary.BigEndian.Uint16(value)))
+			}
+		case dhcpv6.OptionIANA:
+			ia, ok := parseIANA(value)
+			if !ok || len(r.ia) == maxIANA || len(ia.addresses) > maxIAAddress {
+				return request6{}, false
+			}
+			r.ia = append(r.ia, ia)
 		}
-		r.ia = append(r.ia, ia)
 	}
-	return r, true
-}
-
-func parseOption6(code dhcpv6.OptionCode, data []byte) (dhcpv6.Option, error) {
-	switch code {
-	case dhcpv6.OptionClientID, dhcpv6.OptionServerID, dhcpv6.OptionORO:
-		return dhcpv6.ParseOption(code, data)
-	}
-	return &dhcpv6.OptionGeneric{OptionCode: code, OptionData: data}, nil
+	return r, len(r.clientID) <= maxDUID
 }
 
 // parseIANA reads the identifier and the addresses, and leaves lifetimes and everything nested aside: the server alone
 // decides those.
-func parseIANA(data []byte) (association, error) {
+func parseIANA(data []byte) (association, bool) {
 	if len(data) < headerIANA {
-		return association{}, errTooShort
+		return association{}, false
 	}
 	ia := association{id: [4]byte(data)}
-	var inner dhcpv6.Options
-	if err := inner.FromBytesWithParser(data[headerIANA:], generic6); err != nil {
-		return association{}, err
-	}
-	for _, o := range inner.Get(dhcpv6.OptionIAAddr) {
-		b := o.ToBytes()
-		if len(b) < headerAddress {
-			return association{}, errTooShort
+	for code, value := range options6In(data[headerIANA:]) {
+		if code != dhcpv6.OptionIAAddr {
+			continue
 		}
-		ia.addresses = append(ia.addresses, netip.AddrFrom16([16]byte(b)))
+		if len(value) < headerAddress {
+			return association{}, false
+		}
+		ia.addresses = append(ia.addresses, netip.AddrFrom16([16]byte(value)))
 	}
-	return ia, nil
+	return ia, true
 }
 
-func generic6(code dhcpv6.OptionCode, data []byte) (dhcpv6.Option, error) {
-	return &dhcpv6.OptionGeneric{OptionCode: code, OptionData: data}, nil
+// options6In walks through options (RFC 8415 section 21.1), up to one that is cut short.
+func options6In(b []byte) iter.Seq2[dhcpv6.OptionCode, []byte] {
+	return func(yield func(dhcpv6.OptionCode, []byte) bool) {
+		for len(b) >= headerOption6 {
+			size := headerOption6 + int(binary.BigEndian.Uint16(b[2:]))
+			if len(b) < size || !yield(dhcpv6.OptionCode(binary.BigEndian.Uint16(b)), b[headerOption6:size:size]) {
+				return
+			}
+			b = b[size:]
+		}
+	}
 }
