@@ -37,7 +37,7 @@ type Allocated struct {
 	MAC            model.MAC       `json:"mac,omitzero"`
 	Addresses      []model.Address `json:"addresses,omitempty"`
 	SegmentationID uint16          `json:"segmentationID,omitempty"`
-	// DHCPServers holds one address for each IPv4 subnet, in the order of the spec's subnets.
+	// DHCPServers holds one address for each IPv4 subnet with a DHCP server, in the order of the spec's subnets.
 	DHCPServers []model.Address `json:"dhcpServers,omitempty"`
 	// External are the addresses on external networks of a host, for the distributed routers on it, or of a centralized
 	// router, in the order of the networks' uids.

@@ -59,7 +59,8 @@ type Subnet struct {
 	// are told of it only when there is one.
 	Gateway Address `json:"gateway,omitzero"`
 	// DHCPServer is the address that Weft's DHCPv4 server goes by, the same on every host (RFC 2131 server
-	// identifier); the first free address after the gateway when not set. IPv4 only.
+	// identifier). When not set it is the first free address after the gateway, or where the subnet has allocation pools
+	// the last free one of those without a name. IPv4 only.
 	DHCPServer Address `json:"dhcpServer,omitzero"`
 	// AllocationPools limit what is allotted to whoever asks for no address; the whole block when empty.
 	AllocationPools []AllocationPool `json:"allocationPools,omitempty"`

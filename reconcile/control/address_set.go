@@ -73,6 +73,17 @@ func (s *addressSet) free(first, last netip.Addr) (netip.Addr, bool) {
 	return first, true
 }
 
+// lastFree is the highest address from first to last that is not in the set.
+func (s *addressSet) lastFree(first, last netip.Addr) (netip.Addr, bool) {
+	if i := s.at(last); i < len(s.runs) && !last.Less(s.runs[i].first) {
+		last = s.runs[i].first.Prev()
+	}
+	if !last.IsValid() || last.Less(first) {
+		return netip.Addr{}, false
+	}
+	return last, true
+}
+
 // lastAddr is the highest address of the prefix.
 func lastAddr(p netip.Prefix) netip.Addr {
 	b := p.Addr().AsSlice()

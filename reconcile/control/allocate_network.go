@@ -2,6 +2,7 @@ package control
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 
 	"weft/etcdschema"
@@ -72,7 +73,8 @@ func (p *planner) choice() int {
 // segmentSpace names the VLAN ids of a physical network among the spaces that may be exhausted.
 func segmentSpace(physicalNetwork string) string { return "segment/" + physicalNetwork }
 
-// dhcpServer keeps the server's address, or takes the first free one after the gateway.
+// dhcpServer keeps the server's address, or takes a free one. Unless it is declared it is one that the subnet allots: the others
+// may be those of machines that nobody declares, as an upstream router's own beside its virtual one.
 func (a *allocation) dhcpServer(field string, s model.Subnet) {
 	key := func(addr model.Address) etcdschema.Key { return etcdschema.AddressClaim(a.uid, addr) }
 	if s.DHCPServer.IsValid() {
@@ -83,31 +85,59 @@ func (a *allocation) dhcpServer(field string, s model.Subnet) {
 	if a.previous != nil {
 		for _, addr := range a.previous.Allocated.DHCPServers {
 			_, taken := a.wanted[key(addr)]
-			if s.CIDR.Contains(addr.Addr) && a.keeps(key(addr)) && !taken {
+			if s.CIDR.Contains(addr.Addr) && s.Allots("", addr) && a.keeps(key(addr)) && !taken {
 				a.result.DHCPServers = append(a.result.DHCPServers, addr)
 				a.want(key(addr))
 				return
 			}
 		}
 	}
-	block := hosts(s.CIDR.Prefix)
-	after := addressRun{s.ReservedGateway().Next(), block.last}
-	for _, r := range []addressRun{after, block} {
-		for first := r.first; ; {
-			free, ok := a.cache.addressesOf(a.uid).free(first, r.last)
-			if !ok {
-				break
-			}
-			if addr := (model.Address{Addr: free}); a.unclaimed(key(addr)) {
-				a.result.DHCPServers = append(a.result.DHCPServers, addr)
-				a.want(key(addr))
-				return
-			}
-			first = free.Next() // wanted for a gateway of this very network
-		}
+	if len(s.AllocationPools) > 0 && len(s.Pools("")) == 0 {
+		return // for floating addresses alone: nobody asks for a lease there
+	}
+	if addr, ok := a.freeServer(s); ok {
+		a.result.DHCPServers = append(a.result.DHCPServers, addr)
+		a.want(key(addr))
+		return
 	}
 	a.verdict.spaces = append(a.verdict.spaces, a.uid)
-	a.verdict.pending(field, fmt.Sprintf("no address of %s is free for the DHCP server: remove a port, or name the address of one", s.CIDR))
+	what := s.CIDR.String()
+	if len(s.AllocationPools) > 0 {
+		what = "the allocation pools of " + what
+	}
+	a.verdict.pending(field, fmt.Sprintf("no address of %s is free for the DHCP server: widen the pools, remove a port, or name an address here", what))
+}
+
+// freeServer is a free address for a DHCP server: the first after the gateway, or where the subnet has pools the last of them,
+// because people who choose ports' addresses by hand begin in front.
+func (a *allocation) freeServer(s model.Subnet) (model.Address, bool) {
+	used := a.cache.addressesOf(a.uid)
+	unclaimed := func(addr netip.Addr) bool {
+		return a.unclaimed(etcdschema.AddressClaim(a.uid, model.Address{Addr: addr}))
+	}
+	if len(s.AllocationPools) == 0 {
+		block := hosts(s.CIDR.Prefix)
+		for _, r := range []addressRun{{s.ReservedGateway().Next(), block.last}, block} {
+			addr, ok := used.free(r.first, r.last)
+			for ok && !unclaimed(addr) { // wanted for a gateway of this very network
+				addr, ok = used.free(addr.Next(), r.last)
+			}
+			if ok {
+				return model.Address{Addr: addr}, true
+			}
+		}
+		return model.Address{}, false
+	}
+	for _, r := range slices.Backward(pools(s, "")) {
+		addr, ok := used.lastFree(r.first, r.last)
+		for ok && !unclaimed(addr) {
+			addr, ok = used.lastFree(r.first, addr.Prev())
+		}
+		if ok {
+			return model.Address{Addr: addr}, true
+		}
+	}
+	return model.Address{}, false
 }
 
 // keepUsed refuses to give up a subnet in which ports still have addresses.

@@ -356,6 +356,12 @@ func TestAddressSetFindsTheLowestFree(t *testing.T) {
 			t.Errorf("free from %d to %d: %v %v, expected %d", c.from, c.to, a, ok, c.want)
 		}
 	}
+	for _, c := range []struct{ from, to, want int }{{1, 9, 9}, {1, 7, 6}, {1, 5, 4}, {7, 7, 0}, {1, 3, 0}} {
+		a, ok := s.lastFree(at(c.from), at(c.to))
+		if ok != (c.want != 0) || ok && a != at(c.want) {
+			t.Errorf("last free from %d to %d: %v %v, expected %d", c.from, c.to, a, ok, c.want)
+		}
+	}
 	s.remove(at(2))
 	if a, _ := s.free(at(1), at(9)); a != at(2) || s.has(at(2)) || !s.has(at(3)) {
 		t.Errorf("after removing 2: %v %v", a, s.runs)

@@ -1,6 +1,8 @@
 package control
 
 import (
+	"slices"
+
 	"fmt"
 
 	"weft/etcdschema"
@@ -58,14 +60,13 @@ func resolveNetwork(c *Cache, name string, a *etcdschema.Accepted) *desired.Netw
 		n.DHCP.LeaseSeconds = uint32(t.Seconds())
 	}
 	n.CentralMAC = c.centralMAC(name, a.UID)
-	servers := a.Allocated.DHCPServers
 	for _, sub := range s.Subnets {
 		d := desired.Subnet{CIDR: sub.CIDR, Gateway: sub.Gateway}
 		if c.node(name).legs[a.UID] > 0 || !n.CentralMAC.IsZero() {
 			d.Gateway = sub.ReservedGateway()
 		}
-		if sub.CIDR.Addr().Is4() && len(servers) > 0 {
-			d.DHCPServer, servers = servers[0], servers[1:]
+		if i := slices.IndexFunc(a.Allocated.DHCPServers, func(s model.Address) bool { return sub.CIDR.Contains(s.Addr) }); i >= 0 {
+			d.DHCPServer = a.Allocated.DHCPServers[i]
 		}
 		n.Subnets = append(n.Subnets, d)
 	}
