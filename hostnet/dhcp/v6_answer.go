@@ -60,7 +60,7 @@ func answer6(b *object.DHCPBinding, d frame.Datagram) Outcome {
 	src := netip.AddrPortFrom(object.ServerLinkLocal, server6Port)
 	dst := netip.AddrPortFrom(d.Src.Addr(), client6Port)
 	o := Outcome{Frames: [][]byte{frame.UDP(toGuest(b), src, dst, reply.ToBytes())}, Note: note}
-	if r.MessageType == dhcpv6.MessageTypeDecline {
+	if r.kind == dhcpv6.MessageTypeDecline {
 		o.Declined = listed6(r)
 	}
 	return o

@@ -31,6 +31,8 @@ type LinkFacts struct {
 	Master string // of a kernel bridge or bond it is enslaved to, if any
 	// MasterOwner is the owner in the master's alias: empty when the master is not one that Weft made.
 	MasterOwner string
+	// AltNames are further names that the kernel knows the link by (ip link property; IFLA_ALT_IFNAME).
+	AltNames []string
 }
 
 // InterfaceFacts describes one OVS interface.

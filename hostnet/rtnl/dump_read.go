@@ -156,7 +156,8 @@ func isZeroPrefix(n *net.IPNet) bool {
 
 func linkStateOf(l netlink.Link) linkState {
 	a := l.Attrs()
-	s := linkState{kind: l.Type(), index: a.Index, name: a.Name, mtu: a.MTU, up: a.RawFlags&unix.IFF_UP != 0, master: a.MasterIndex}
+	s := linkState{kind: l.Type(), index: a.Index, name: a.Name, mtu: a.MTU, up: a.RawFlags&unix.IFF_UP != 0, master: a.MasterIndex,
+		alt: strings.Join(a.AltNames, " ")}
 	if len(a.HardwareAddr) == len(s.mac) {
 		s.mac = object.MAC(a.HardwareAddr)
 	}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 
 	"weft/hostnet/object"
@@ -21,6 +22,7 @@ type linkState struct {
 	master int  // index, 0 for none
 	kind   string
 	owner  string // in the alias of a device that Weft made
+	alt    string // alternative names, with a space between
 }
 
 // qdiscState is what hangs at a netdev's hooks: the kinds of a root qdisc with a handle of its own, and of an ingress
@@ -263,9 +265,13 @@ func (v *view) linkFacts(l linkState) object.LinkFacts {
 	slices.SortFunc(addresses, func(a, b netip.Prefix) int {
 		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
 	})
+	var others []string
+	if l.alt != "" {
+		others = strings.Fields(l.alt)
+	}
 	return object.LinkFacts{
 		Kind: l.kind, Index: l.index, MAC: l.mac, MTU: l.mtu, Up: l.up, Addresses: addresses,
 		DefaultRoute: v.roads.defaults[l.index], EtcdRoute: v.roads.etcd[l.index],
-		Master: v.links[l.master].name, MasterOwner: v.links[l.master].owner,
+		Master: v.links[l.master].name, MasterOwner: v.links[l.master].owner, AltNames: others,
 	}
 }

@@ -57,7 +57,7 @@ func Compile(in Input, key desired.Key) Unit {
 	u := Builder{Unit: Unit{Key: key}}
 	switch key.Kind {
 	case desired.KindHost:
-		if h := c.slice.Host; h != nil && h.UID == key.UID {
+		if h := c.declaredHost(); h != nil && h.UID == key.UID {
 			c.host(&u, h)
 		}
 	case desired.KindNetwork:

@@ -100,7 +100,7 @@ func (c compiler) fabric(h *desired.Host) Fabric {
 
 // site is the host's fabric with what it may know; false, with the unit pending, while there is no such host.
 func (c compiler) site(b *Builder) (Site, Fabric, bool) {
-	h := c.slice.Host
+	h := c.declaredHost()
 	if h == nil {
 		b.Pend("waits for the host's bridge")
 		return Site{}, nil, false

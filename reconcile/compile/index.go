@@ -19,16 +19,17 @@ type Index struct {
 	host     *desired.Host
 	routerIndex
 
-	byNetwork     groups[string]  // network uid → ports
-	byDevice      groups[string]  // device → ports
-	byInterfaceID groups[string]  // interface id → ports
-	byMAC         groups[portMAC] // → ports
-	byNumber      groups[uint64]  // host-local network number → networks
-	bySegment     groups[segment] // → networks
-	byPhysnet     groups[string]  // physical network → networks
-	interfaces    groups[string]  // interface id → OVS interfaces
-	strangers     map[string]bool // OVS interfaces that others made with an interface id which no port has
-	facts         object.Facts    // copies of what Observe saw last
+	byNetwork     groups[string]    // network uid → ports
+	byDevice      groups[string]    // device → ports
+	byInterfaceID groups[string]    // interface id → ports
+	byMAC         groups[portMAC]   // → ports
+	byNumber      groups[uint64]    // host-local network number → networks
+	bySegment     groups[segment]   // → networks
+	byPhysnet     groups[string]    // physical network → networks
+	interfaces    groups[string]    // interface id → OVS interfaces
+	strangers     map[string]bool   // OVS interfaces that others made with an interface id which no port has
+	altNames      map[string]string // alternative name → netdev
+	facts         object.Facts      // copies of what Observe saw last
 }
 
 type portMAC struct {
@@ -58,7 +59,7 @@ func NewIndex(slice *desired.Slice, facts *object.Facts) *Index {
 		ports: map[string]portRelations{}, networks: map[string]networkRelations{},
 		byNetwork: groups[string]{}, byDevice: groups[string]{}, byInterfaceID: groups[string]{},
 		byMAC: groups[portMAC]{}, byNumber: groups[uint64]{}, bySegment: groups[segment]{}, byPhysnet: groups[string]{},
-		interfaces: groups[string]{}, strangers: map[string]bool{}, routerIndex: newRouterIndex(),
+		interfaces: groups[string]{}, strangers: map[string]bool{}, altNames: map[string]string{}, routerIndex: newRouterIndex(),
 		facts: object.Facts{
 			Links: map[string]object.LinkFacts{}, Interfaces: map[string]object.InterfaceFacts{},
 		},
@@ -153,6 +154,9 @@ func (x *Index) observe(slice *desired.Slice, facts *object.Facts, device string
 		return
 	}
 	x.concerned(slice, device, iface.InterfaceID, dirty)
+	for _, alt := range append(slices.Clone(oldLink.AltNames), link.AltNames...) {
+		x.concerned(slice, alt, "", dirty)
+	}
 	x.fileFacts(facts, device)
 }
 
@@ -164,6 +168,14 @@ func (x *Index) observeAll(facts *object.Facts) {
 }
 
 func (x *Index) fileFacts(facts *object.Facts, device string) {
+	for _, alt := range x.facts.Links[device].AltNames {
+		if x.altNames[alt] == device {
+			delete(x.altNames, alt)
+		}
+	}
+	for _, alt := range facts.Links[device].AltNames {
+		x.altNames[alt] = device
+	}
 	if link, ok := facts.Links[device]; ok {
 		link.Addresses = slices.Clone(link.Addresses)
 		x.facts.Links[device] = link
@@ -195,7 +207,8 @@ func deviceNames(all ...*object.Facts) []string {
 
 func sameLink(a, b object.LinkFacts) bool {
 	return a.Index == b.Index && a.MAC == b.MAC && a.MTU == b.MTU && a.Up == b.Up && a.DefaultRoute == b.DefaultRoute &&
-		a.EtcdRoute == b.EtcdRoute && a.Master == b.Master && a.Kind == b.Kind && slices.Equal(a.Addresses, b.Addresses)
+		a.EtcdRoute == b.EtcdRoute && a.Master == b.Master && a.Kind == b.Kind && slices.Equal(a.Addresses, b.Addresses) &&
+		slices.Equal(a.AltNames, b.AltNames)
 }
 
 func (x *Index) filePort(p *desired.Port) {

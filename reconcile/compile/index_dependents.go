@@ -120,7 +120,7 @@ func (x *Index) concerned(slice *desired.Slice, device, interfaceID string, dirt
 		dirty.add(desired.KindHost, slice.Host.UID)
 	}
 	for _, u := range slice.Host.Uplinks {
-		if u.Interface != device {
+		if u.Interface != device && x.altNames[u.Interface] != device {
 			continue
 		}
 		dirty.add(desired.KindHost, slice.Host.UID)

@@ -69,7 +69,7 @@ func (c compiler) adopt(h *desired.Host, name string) attachment {
 func (c compiler) attachDevice(h *desired.Host, p *desired.Port) attachment {
 	_, exists := c.facts.Links[p.Device]
 	if p.Device == "" || !exists {
-		return attachment{pending: waitsFor(p)}
+		return attachment{pending: waitsFor(p) + c.otherName(p.Device)}
 	}
 	if why := c.deviceRefusal(h, p.Device); why != "" {
 		return attachment{refused: why}

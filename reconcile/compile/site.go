@@ -48,7 +48,7 @@ func (s Site) GuestDevice(p *desired.Port) (device, pending, refused string) {
 	case p.Device == "":
 		return "", "waits for a device name: an interface id alone says nothing on a host with driver " + quote(string(s.Host.Driver)), ""
 	case !exists:
-		return "", "waits for device " + p.Device, ""
+		return "", "waits for device " + p.Device + s.otherName(p.Device), ""
 	}
 	if link.MasterOwner != "" {
 		link.Master = ""
