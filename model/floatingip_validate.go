@@ -21,6 +21,14 @@ func (s *FloatingIPSpec) validate(c *checker) {
 		s.fixed(c, "spec.fixedAddress", s.FixedAddress)
 	}
 	list := s.PortForwards[:c.atMost("spec.portForwards", len(s.PortForwards), MaxPortForwards)]
+	total := 0
+	for _, f := range list {
+		total += max(0, int(f.Port.Last)-int(f.Port.First)+1)
+	}
+	if total > MaxForwardedTotal {
+		c.fail("spec.portForwards", "forward %d ports in all, at most %d are allowed: forward fewer, or give a port the whole address (spec.port)",
+			total, MaxForwardedTotal)
+	}
 	for i, f := range list {
 		s.forward(c, item("spec.portForwards", i), f)
 		for j, o := range list[:i] {

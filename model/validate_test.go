@@ -33,6 +33,7 @@ func TestBounds(t *testing.T) {
 		{KindNetwork, `"type": "vlan", "physicalNetwork": "p", "subnets": ` + subnets(33), "spec.subnets", "has 33 items, at most 32"},
 		{KindNetwork, `"type": "vlan", "physicalNetwork": "p", "dhcp": {"domain": "` + strings.Repeat("a.", 127) + `"}`, "spec.dhcp.domain", "has 254 characters, at most 253"},
 		{KindPhysicalNetwork, `"vlanRanges": ` + ranges(65), "spec.vlanRanges", "has 65 items, at most 64"},
+		{KindFloatingIP, `"network": "n", "portForwards": ` + forwards(17), "spec.portForwards", "forward 17408 ports in all, at most 16384"},
 		{KindHost, `"physicalNetworks": ` + many(2000, `{"name": "p", "interface": "e"}`), "spec.physicalNetworks", "has 2000 items, at most 1024"},
 	} {
 		id := ID{"alpha", tc.kind, "x"}
@@ -51,6 +52,15 @@ func subnets(n int) string {
 	var list []string
 	for i := range n {
 		list = append(list, fmt.Sprintf(`{"cidr": "10.%d.0.0/24"}`, i))
+	}
+	return "[" + strings.Join(list, ",") + "]"
+}
+
+// forwards are so many of the most ports that one may have.
+func forwards(n int) string {
+	var list []string
+	for i := range n {
+		list = append(list, fmt.Sprintf(`{"protocol": "tcp", "port": "%d-%d", "target": "p"}`, 1024*(i+1), 1024*(i+1)+1023))
 	}
 	return "[" + strings.Join(list, ",") + "]"
 }

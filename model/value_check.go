@@ -22,6 +22,8 @@ const (
 	MaxRoutedProjects = 256  // per block
 	MaxPortForwards   = 48   // per floating address; the same
 	MaxForwardedPorts = 1024 // per forward: translated ranges become one element for each port
+	// MaxForwardedTotal bounds the forwarded ports of one floating address: what a host takes for one.
+	MaxForwardedTotal = 16384
 	MaxVLANRanges     = 64
 	MaxUplinks        = 16
 	MaxRoles          = 8
@@ -102,10 +104,14 @@ func (c *checker) interfaceName(field, s string) {
 		c.fail(field, "%s has %d bytes: Linux takes at most 15", quote(s), len(s))
 	case s == "." || s == ".." || s == "lo" || s == "all" || s == "default":
 		c.fail(field, "%s is reserved by Linux: choose another", quote(s))
-	case s[0] == '-' || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("/:%", r) }):
-		c.fail(field, `%s is no interface name: use printable ASCII without spaces and / : %%, not beginning with "-"`, quote(s))
+	case s[0] == '-' || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(notInNames, r) }):
+		c.fail(field, `%s is no interface name: use printable ASCII without spaces and / : %% \ " ', not beginning with "-"`, quote(s))
 	}
 }
+
+// notInNames are the printable characters that no device of ours has in its name: the kernel or sysctl take the first three
+// for something else, and what quotes names the others.
+const notInNames = "/:%\\\"'"
 
 // mtu checks an MTU that may be left out; v6 says that IPv6 goes over it.
 func (c *checker) mtu(field string, mtu int, v6 bool) {

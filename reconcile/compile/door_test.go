@@ -1,0 +1,50 @@
+package compile_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"weft/model"
+	"weft/model/desired"
+	"weft/reconcile/compile"
+)
+
+// What the door lets in, a host can do: any name of a device, bridge or interface that the model accepts compiles.
+func TestNamesThatTheDoorLetsInCompile(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(r *rapid.T) {
+		name := rapid.OneOf(rapid.StringMatching(`[ -~]{1,16}`), rapid.StringMatching("[-a-z0-9._%/:\"'\\\\`$;&|<>!*?]{1,15}")).Draw(r, "name")
+		id := model.ID{Project: "alpha", Kind: model.KindPort, Name: "p"}
+		spec, err := json.Marshal(map[string]any{"spec": map[string]any{"network": "n", "host": "h", "device": name}})
+		if err != nil {
+			r.Fatal(err)
+		}
+		if _, err := model.DecodeIntent(id, spec); err != nil {
+			return
+		}
+		in := fixture()
+		p := *in.Slice.Ports[sortedUIDs(in.Slice.Ports)[0]]
+		p.Device = name
+		in.Slice.Ports[p.UID] = &p
+		if u := compile.Compile(in, p.Key()); strings.Contains(u.Refused, "interface name") || strings.Contains(u.Refused, "15 bytes") {
+			r.Fatalf("device %q is accepted, and refused by the host: %s", name, u.Refused)
+		}
+		h := *in.Slice.Host
+		h.Uplinks = append([]desired.Uplink{{PhysicalNetwork: "other", Interface: name, MTU: 1500}}, h.Uplinks...)
+		in.Slice.Host = &h
+		if u := compile.Compile(in, h.Key()); strings.Contains(u.Refused, "interface name") || strings.Contains(u.Refused, "15 bytes") {
+			r.Fatalf("uplink %q is accepted, and refused by the host: %s", name, u.Refused)
+		}
+	})
+}
+
+func sortedUIDs(ports map[string]*desired.Port) []string {
+	var uids []string
+	for uid := range ports {
+		uids = append(uids, uid)
+	}
+	return uids
+}
