@@ -48,6 +48,21 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// Names that hosts refuse, or that mean something else to their tools, are refused at the door.
+func TestDeviceNamesThatNoHostTakes(t *testing.T) {
+	t.Parallel()
+	id := ID{"alpha", KindPort, "x"}
+	for _, name := range []string{`tap\"1`, `tap'2`, `tap\\3`, `tap/4`, `tap:5`, `tap%6`, `tap 7`, `-tap8`, `tap\u00e9`, `tap-longer-than-15`, `..`} {
+		_, err := DecodeIntent(id, []byte(`{"spec": {"network": "n", "device": "`+name+`"}}`))
+		if errs, _ := err.(Errors); len(errs) != 1 || errs[0].Field != "spec.device" {
+			t.Errorf("%s: %v, expected one error about spec.device", name, err)
+		}
+	}
+	if _, err := DecodeIntent(id, []byte(`{"spec": {"network": "n", "device": "tap#8=v.~+@!"}}`)); err != nil {
+		t.Errorf("a name that hosts take: %v", err)
+	}
+}
+
 func subnets(n int) string {
 	var list []string
 	for i := range n {
