@@ -113,8 +113,8 @@ func externalSources() []rule {
 		}
 	}
 	return append(all,
-		rule{chainSource.name, "routed, from outside, of an own address: drop", join(fromOutside(true), routed(), sourceLocal(), drop(counterReversePath))},
-		rule{chainSource.name, "routed, from outside: pass", join(fromOutside(true), routed(), accept())},
+		rule{chainSource.name, "routed, from outside, of an own address: drop", join(fromOutside(true), routed(), local(true, true), drop(counterReversePath))},
+		rule{chainSource.name, "routed, from outside to others: pass", join(fromOutside(true), routed(), local(false, false), accept())},
 		reversePath())
 }
 
@@ -175,10 +175,14 @@ func routed() []expr.Any {
 	return join([]expr.Any{&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: unix.NFT_REG_1}}, inSet(setRouted, true))
 }
 
-// sourceLocal matches sources that are the namespace's own.
-func sourceLocal() []expr.Any {
+// local says whether the source, or the destination, is the namespace's own.
+func local(source, yes bool) []expr.Any {
+	op := expr.CmpOpEq
+	if !yes {
+		op = expr.CmpOpNeq
+	}
 	return []expr.Any{
-		&expr.Fib{Register: unix.NFT_REG_1, ResultADDRTYPE: true, FlagSADDR: true},
-		compare(expr.CmpOpEq, hostNumber(unix.RTN_LOCAL)),
+		&expr.Fib{Register: unix.NFT_REG_1, ResultADDRTYPE: true, FlagSADDR: source, FlagDADDR: !source},
+		compare(op, hostNumber(unix.RTN_LOCAL)),
 	}
 }
