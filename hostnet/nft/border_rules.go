@@ -36,12 +36,8 @@ var (
 // loopbackIndex is lo's in every namespace.
 const loopbackIndex = 1
 
-// linkSources and linkDestinations are addresses that routers never forward from or to (RFC 4291 sections 2.5.2, 2.5.6 and 2.7):
-// of neighbour discovery and the like.
-var (
-	linkSources      = prefixes("::/128", "fe80::/10")
-	linkDestinations = prefixes("fe80::/10", "ff02::/16")
-)
+// linkDestinations are addresses that routers never forward to (RFC 4291 sections 2.5.6 and 2.7): of neighbour discovery and the like.
+var linkDestinations = prefixes("fe80::/10", "ff02::/16")
 
 // fromLoopback accepts what the namespace tells itself.
 func fromLoopback() rule {
@@ -52,9 +48,10 @@ func fromLoopback() rule {
 
 // fromLink accepts what stays on the link.
 func fromLink(c chain) (all []rule) {
-	v6 := families()[1]
-	for _, p := range linkSources {
-		all = append(all, rule{c.name, "from " + p.String() + ", which nobody forwards: pass", join(v6.is(), v6.sourceIn(p), accept())})
+	for _, f := range families() {
+		for _, p := range f.linkSources {
+			all = append(all, rule{c.name, "from " + p.String() + ", which nobody forwards: pass", join(f.is(), f.sourceIn(p), accept())})
+		}
 	}
 	return all
 }

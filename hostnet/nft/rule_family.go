@@ -23,6 +23,9 @@ type family struct {
 	leaveSet            string // floating addresses of the namespace
 	// local are destinations that no router forwards to (RFC 3927 section 2.7), the transit addresses among them.
 	local netip.Prefix
+	// linkSources are sources that routers never forward: of hosts without an address yet (RFC 1122 section 3.2.1.3), and of
+	// neighbour discovery (RFC 4291 sections 2.5.2 and 2.5.6).
+	linkSources []netip.Prefix
 	// martians are sources that nobody outside can have.
 	martians []netip.Prefix
 	icmp     byte   // IPPROTO_…
@@ -37,15 +40,17 @@ func families() []family {
 	return []family{
 		{name: "ip", proto: unix.NFPROTO_IPV4, size: 4, source: 12, destination: 16, transit: object.TransitV4,
 			floatingSet: "floating4", fixedSet: "fixed4", forwardSet: "forward4", sourceSet: "source4", leaveSet: "leave4",
-			local:    netip.MustParsePrefix("169.254.0.0/16"),
-			martians: prefixes("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"),
-			icmp:     unix.IPPROTO_ICMP, next: 9, errorChecksum: 10,
+			local:       netip.MustParsePrefix("169.254.0.0/16"),
+			linkSources: prefixes("0.0.0.0/32"),
+			martians:    prefixes("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"),
+			icmp:        unix.IPPROTO_ICMP, next: 9, errorChecksum: 10,
 			errorTypes: []icmpMatch{{expr.CmpOpEq, 3}, {expr.CmpOpEq, 11}, {expr.CmpOpEq, 12}}},
 		{name: "ip6", proto: unix.NFPROTO_IPV6, size: 16, source: 8, destination: 24, transit: object.TransitV6,
 			floatingSet: "floating6", fixedSet: "fixed6", forwardSet: "forward6", sourceSet: "source6", leaveSet: "leave6",
-			local:    object.TransitV6,
-			martians: prefixes("::/96", "::ffff:0:0/96", "ff00::/8"),
-			icmp:     unix.IPPROTO_ICMPV6, next: 6, errorChecksum: 40 + 2,
+			local:       object.TransitV6,
+			linkSources: prefixes("::/128", "fe80::/10"),
+			martians:    prefixes("::/96", "::ffff:0:0/96", "ff00::/8"),
+			icmp:        unix.IPPROTO_ICMPV6, next: 6, errorChecksum: 40 + 2,
 			errorTypes: []icmpMatch{{expr.CmpOpLt, 128}}},
 	}
 }
