@@ -145,29 +145,24 @@ func loadNamed(hook object.TagFilterHook, name string) (program, error) {
 	return program{fd, tag}, nil
 }
 
-// programInfo is the beginning of struct bpf_prog_info.
-type programInfo struct {
-	kind, id            uint32
-	tag                 [8]byte
-	jitedLength, length uint32
-	jited, code, loaded uint64
-	createdBy, mapCount uint32
-	maps                uint64
-	name                [16]byte
-}
+// Offsets in struct bpf_prog_info (linux/bpf.h), and how much of it is asked for.
+const (
+	infoTag, infoTagEnd = 8, 16
+	infoName, infoLen   = 64, 80
+)
 
 // info asks the kernel for a program's name and tag.
 func info(fd int) (name, tag string, err error) {
-	var i programInfo
+	var i [infoLen]byte
 	a := struct {
 		fd, length uint32
 		info       uint64
-	}{uint32(fd), uint32(unsafe.Sizeof(i)), address(&i)}
+	}{uint32(fd), infoLen, address(&i)}
 	if _, err := bpf(bpfObjInfoByFD, unsafe.Pointer(&a), unsafe.Sizeof(a)); err != nil {
 		return "", "", fmt.Errorf("read what a BPF program is: %w", err)
 	}
 	runtime.KeepAlive(&i)
-	return unix.ByteSliceToString(i.name[:]), hex.EncodeToString(i.tag[:]), nil
+	return unix.ByteSliceToString(i[infoName:]), hex.EncodeToString(i[infoTag:infoTagEnd]), nil
 }
 
 // infoOf is info of a program by its id.
