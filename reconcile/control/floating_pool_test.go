@@ -1,9 +1,11 @@
 package control
 
 import (
+	"net/netip"
 	"strings"
 	"testing"
 
+	"weft/etcdschema"
 	"weft/model"
 )
 
@@ -67,4 +69,25 @@ func TestFloatingPools(t *testing.T) {
 			want: map[model.ID]string{a: "Pending|spec.address: no free address is left in 203.0.113.0/24"},
 		}},
 	})
+}
+
+// A network that is made again under its name is another: the floating address stands for the same address on that one.
+func TestAFloatingAddressFollowsANetworkMadeAgain(t *testing.T) {
+	t.Parallel()
+	s := routedRegion(t)
+	s.remove(router("edge")) // nothing else of the network is looked at by the floating address
+	s.put(port("web-1"), `{"spec":{"network":"blue","host":"h1","mac":"fa:16:3e:00:00:01","addresses":["10.0.0.9","fd00:1::9"]}}`)
+	s.put(floating("web"), `{"spec":{"network":"operator/internet","port":"web-1"}}`)
+	s.settle()
+	before := s.cache().accepted[blue].UID
+	s.rev++ // another create revision
+	s.cache().set(etcdschema.Intent(blue), nil)
+	s.put(blue, blueSpec)
+	s.settle()
+	s.check()
+	now := s.cache().accepted[blue].UID
+	a := model.Address{Addr: netip.MustParseAddr("10.0.0.9")}
+	if cl, ok := s.cache().claim(etcdschema.FixedClaim(now, a)); before == now || !ok || cl.Owner != s.cache().accepted[floating("web")].UID {
+		t.Errorf("the network was %s and is %s, the claim there is %+v", before, now, cl)
+	}
 }

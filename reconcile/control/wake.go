@@ -16,6 +16,7 @@ func (p *planner) wakeDependents(id model.ID, old, now *etcdschema.Accepted) {
 	}
 	if old == nil || now == nil || old.UID != now.UID {
 		p.wakeUsers(id)
+		p.wakeBehind(id)
 		p.wakeRouting(id, old, now)
 		return
 	}
@@ -60,6 +61,19 @@ func (p *planner) wakeUsers(id model.ID) {
 	}
 	for user := range p.cache.wanting[id] {
 		p.touchWithItems(user)
+	}
+}
+
+// wakeBehind looks at the floating addresses of a network's ports: what they claim bears the uid of the network, though the
+// ports' own records are what they were.
+func (p *planner) wakeBehind(network model.ID) {
+	if network.Kind != model.KindNetwork {
+		return
+	}
+	for user := range p.cache.using[network] {
+		if user.Kind == model.KindPort {
+			p.wakeUsers(user)
+		}
 	}
 }
 
