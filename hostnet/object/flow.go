@@ -198,6 +198,16 @@ const NoPort = 0xffff
 // SetEthSrc rewrites the Ethernet source address.
 type SetEthSrc struct{ MAC MAC }
 
+// SetIPSrc and SetIPDst rewrite an IPv4 packet's addresses, SetUDPSrc its UDP source port; checksums follow. The flow matches such
+// packets.
+type SetIPSrc struct{ Addr netip.Addr }
+
+// SetIPDst is described at SetIPSrc.
+type SetIPDst struct{ Addr netip.Addr }
+
+// SetUDPSrc is described at SetIPSrc.
+type SetUDPSrc struct{ Port uint16 }
+
 // PushVLAN adds an 802.1Q tag with the id.
 type PushVLAN struct{ ID uint16 }
 
@@ -251,6 +261,9 @@ func joinPorts(ports []uint32) string {
 }
 
 func (a SetEthSrc) String() string    { return "eth_src:=" + a.MAC.String() }
+func (a SetIPSrc) String() string     { return "ip_src:=" + a.Addr.String() }
+func (a SetIPDst) String() string     { return "ip_dst:=" + a.Addr.String() }
+func (a SetUDPSrc) String() string    { return fmt.Sprintf("udp_src:=%d", a.Port) }
 func (a PushVLAN) String() string     { return fmt.Sprintf("push_vlan:%d", a.ID) }
 func (a PopVLAN) String() string      { return "pop_vlan" }
 func (a AlienActions) String() string { return a.Text }

@@ -2,6 +2,7 @@ package ovs
 
 import (
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -45,6 +46,12 @@ func renderAction(a object.Action) (string, error) {
 		return renderLoadLive(a), nil
 	case object.SetEthSrc:
 		return fmt.Sprintf("set_field:%s->eth_src", a.MAC), nil
+	case object.SetIPSrc:
+		return renderAddress(a.Addr, "ip_src")
+	case object.SetIPDst:
+		return renderAddress(a.Addr, "ip_dst")
+	case object.SetUDPSrc:
+		return fmt.Sprintf("set_field:%d->udp_src", a.Port), nil
 	case object.PushVLAN:
 		if a.ID > 4095 {
 			return "", fmt.Errorf("action push_vlan: %d is no VLAN id", a.ID)
@@ -58,6 +65,13 @@ func renderAction(a object.Action) (string, error) {
 		return renderCheckLarger(a), nil
 	}
 	return "", fmt.Errorf("action %s (%T): the Open vSwitch driver does not know this type", a, a)
+}
+
+func renderAddress(a netip.Addr, field string) (string, error) {
+	if !a.Is4() {
+		return "", fmt.Errorf("action set_field: %s is no IPv4 address for %s", a, field)
+	}
+	return fmt.Sprintf("set_field:%s->%s", a, field), nil
 }
 
 func renderCheckLarger(a object.CheckLarger) string {

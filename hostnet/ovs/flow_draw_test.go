@@ -131,6 +131,10 @@ func drawActions(t *rapid.T, m object.Match, table uint8) []object.Action {
 		object.LoadLive{Reg: rapid.Uint8Range(0, 7).Draw(t, "live reg"), Ports: [3]uint32{rapid.Uint32Range(1, 0xfeff).Draw(t, "live"), 7, 0}},
 		object.CheckLarger{Length: rapid.Uint16().Draw(t, "length"), Reg: rapid.Uint8Range(0, 15).Draw(t, "length reg"), Bit: rapid.Uint8Range(0, 31).Draw(t, "bit")},
 		object.SetReg{Reg: rapid.Uint8Range(0, 15).Draw(t, "set reg"), Value: rapid.Uint32().Draw(t, "set value")}}
+	if m.EthType == etherIPv4 && m.IPProto == protoUDP {
+		addr := netip.AddrFrom4([4]byte{rapid.Byte().Draw(t, "set address"), 0, 2, 1})
+		some = append(some, object.SetIPSrc{Addr: addr}, object.SetIPDst{Addr: addr}, object.SetUDPSrc{Port: rapid.Uint16().Draw(t, "set port")})
+	}
 	if m.EthType == etherIPv6 {
 		some = append(some, object.LearnLinkLocal{Table: 12, Cookie: rapid.Uint64().Draw(t, "learn cookie"),
 			Limit: rapid.Uint32Range(0, 9).Draw(t, "limit"), IdleTimeout: rapid.Uint16().Draw(t, "idle")})

@@ -3,6 +3,7 @@ package ovs
 import (
 	"errors"
 	"fmt"
+	"net/netip"
 	"strconv"
 	"strings"
 
@@ -138,6 +139,20 @@ func parseSetField(text string) (object.Action, error) {
 	if field == "eth_src" {
 		mac, err := parseMAC(value)
 		return object.SetEthSrc{MAC: mac}, err
+	}
+	switch field {
+	case "ip_src", "ip_dst":
+		addr, err := netip.ParseAddr(value)
+		if err != nil || !addr.Is4() {
+			return nil, errAlien
+		}
+		if field == "ip_src" {
+			return object.SetIPSrc{Addr: addr}, nil
+		}
+		return object.SetIPDst{Addr: addr}, nil
+	case "udp_src":
+		port, err := parseUint[uint16](value)
+		return object.SetUDPSrc{Port: port}, err
 	}
 	number, ok := strings.CutPrefix(field, "reg")
 	if !ok {

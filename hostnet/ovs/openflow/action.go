@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net/netip"
 
 	"weft/hostnet/object"
 )
@@ -37,6 +38,8 @@ const (
 func fieldIPv6Src() field   { return field{classNXM1, 19, 16} }
 func fieldNDTarget() field  { return field{classNXM1, 23, 16} }
 func fieldEthSrc() field    { return oxm(4, 6) }
+func fieldIPSrc() field     { return oxm(11, 4) }
+func fieldIPDst() field     { return oxm(12, 4) }
 func fieldMetadata() field  { return oxm(2, 8) }
 func fieldEtherType() field { return field{classNXM0, 3, 2} }
 
@@ -95,6 +98,12 @@ func appendAction(b []byte, a object.Action) ([]byte, error) {
 		return appendLoadLive(b, a)
 	case object.SetEthSrc:
 		return appendSetField(b, fieldEthSrc(), a.MAC[:]), nil
+	case object.SetIPSrc:
+		return appendAddress(b, fieldIPSrc(), a.Addr)
+	case object.SetIPDst:
+		return appendAddress(b, fieldIPDst(), a.Addr)
+	case object.SetUDPSrc:
+		return appendSetField(b, oxm(15, 2), be16(a.Port)), nil
 	case object.PushVLAN:
 		if a.ID > 4095 {
 			return b, fmt.Errorf("action push_vlan: %d is no VLAN id", a.ID)
@@ -109,6 +118,13 @@ func appendAction(b []byte, a object.Action) ([]byte, error) {
 		return appendCheckLarger(b, a)
 	}
 	return b, fmt.Errorf("action %T has no bytes here", a)
+}
+
+func appendAddress(b []byte, f field, a netip.Addr) ([]byte, error) {
+	if !a.Is4() {
+		return b, fmt.Errorf("action set_field: %s is no IPv4 address", a)
+	}
+	return appendSetField(b, f, a.AsSlice()), nil
 }
 
 // appendLoadLive writes NXAST_BUNDLE_LOAD with active_backup (both 0, as are the hashed field eth_src and its basis) into the
