@@ -18,6 +18,9 @@ type Accepted struct {
 	CreateRevision int64        `json:"createRevision"`
 	Object         model.Object `json:"object"`
 	Allocated      Allocated    `json:"allocated,omitzero"`
+	// GatewaySecret of a gateway host is 256 random bits in hexadecimal: what its packets to other gateway hosts carry is made of
+	// it. Another is made when it is removed.
+	GatewaySecret string `json:"gatewaySecret,omitempty"`
 	// Migration of a port that is to move; nil when it is not.
 	Migration *Migration `json:"migration,omitempty"`
 }

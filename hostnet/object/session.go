@@ -1,6 +1,9 @@
 package object
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // Session is a BFD session (RFC 5880) that Open vSwitch itself keeps with another gateway host: two patch ports on the bridge
 // whose ends are each other's. Device carries the session: it is live (a member of LoadLive) while the other host is heard.
@@ -23,6 +26,13 @@ const SessionInterval = 200 * time.Millisecond
 // SessionSettle is how long a session that does not come up is waited for before its absence counts: two sides that
 // start speak once a second until they have met (RFC 5880 6.8.3), so it takes up to three such packets.
 const SessionSettle = 4 * time.Second
+
+// Both sides of a session have the same constant addresses, as OVS wants some: MACs tell sessions apart, and flows may rewrite them
+// on the way. The pair is OVS's own default (RFC 3927 addresses), the second being whom it speaks to.
+var (
+	SessionSource      = netip.AddrFrom4([4]byte{169, 254, 1, 1})
+	SessionDestination = netip.AddrFrom4([4]byte{169, 254, 1, 0})
+)
 
 // SessionFacts is what the switch says of a session; the zero value is said of what is none.
 type SessionFacts struct {

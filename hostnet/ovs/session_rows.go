@@ -12,13 +12,6 @@ import (
 // idSession is the key of external_ids, on both ports of a BFD session of ours, that names the one that carries it.
 const idSession = "weft-session"
 
-// Both sides of a session have the same constant addresses, as OVS wants some: they never leave the two hosts' segment, and MACs
-// tell sessions apart. The pair is OVS's own default (RFC 3927 addresses), the second being whom it speaks to.
-const (
-	sessionSource      = "169.254.1.1"
-	sessionDestination = "169.254.1.0"
-)
-
 func (p portView) session() string { return id(p.iface.ExternalIDs, idSession) }
 
 // sessionSettings is the column bfd of a session (ovs-vswitchd.conf.db(5)): local_… is what it sends with, remote_dst_mac what
@@ -26,7 +19,7 @@ func (p portView) session() string { return id(p.iface.ExternalIDs, idSession) }
 func sessionSettings(s *object.Session) map[string]string {
 	interval := strconv.FormatInt(object.SessionInterval.Milliseconds(), 10)
 	return map[string]string{
-		"enable": "true", "min_tx": interval, "min_rx": interval, "bfd_src_ip": sessionSource, "bfd_dst_ip": sessionDestination,
+		"enable": "true", "min_tx": interval, "min_rx": interval, "bfd_src_ip": object.SessionSource.String(), "bfd_dst_ip": object.SessionDestination.String(),
 		"bfd_local_src_mac": s.Local.String(), "bfd_local_dst_mac": s.Remote.String(), "bfd_remote_dst_mac": s.Local.String(),
 	}
 }

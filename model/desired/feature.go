@@ -15,11 +15,13 @@ const (
 	FeatureRouter  Feature = "router"  // routers, external networks and floating addresses
 	// FeatureCentral: centralized routers on gateway hosts. A node has it besides FeatureRouter.
 	FeatureCentral Feature = "central"
+	// FeatureSessionSecret: BFD packets between gateway hosts carry secrets (GatewayPeer.Secret).
+	FeatureSessionSecret Feature = "session-secret"
 )
 
 // Features lists what this version of the host reconciler can do.
 func Features() []Feature {
-	return []Feature{FeatureVLAN, FeatureDHCPv4, FeatureDHCPv6, FeatureRA, FeatureStandby, FeatureRouter, FeatureCentral}
+	return []Feature{FeatureVLAN, FeatureDHCPv4, FeatureDHCPv6, FeatureRA, FeatureStandby, FeatureRouter, FeatureCentral, FeatureSessionSecret}
 }
 
 // Baseline lists what every node of the layout's version v1 can do.

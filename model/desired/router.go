@@ -38,7 +38,13 @@ type CentralGateway struct {
 type GatewayPeer struct {
 	Node string    `json:"node"`
 	MAC  model.MAC `json:"mac"` // its Host.RouterMAC
+	// Secret is what the node's BFD packets on the watched network carry where everybody else's have well-known values:
+	// SessionSecretSize bytes, in hexadecimal. All peers of a router have one, or none has.
+	Secret string `json:"secret,omitempty"`
 }
+
+// SessionSecretSize is the length of a GatewayPeer's Secret, in bytes.
+const SessionSecretSize = 10
 
 // MaxGatewayPeers bounds the nodes that have one centralized router.
 const MaxGatewayPeers = 3

@@ -57,6 +57,9 @@ func centralFault(h *desired.Host, r *desired.Router) string {
 		if p.Node == "" || nodes[p.Node] || !unicast(object.MAC(p.MAC)) {
 			return fmt.Sprintf("gateway host %s is listed twice or has no MAC", quote(p.Node))
 		}
+		if p.Secret != "" && markOf(p.Secret) == wellKnownMark() {
+			return fmt.Sprintf("gateway host %s has a session secret that is not %d bytes in hexadecimal", quote(p.Node), desired.SessionSecretSize)
+		}
 		nodes[p.Node] = true
 	}
 	switch {

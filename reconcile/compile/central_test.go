@@ -17,7 +17,8 @@ func central() compile.Input {
 	r := in.Slice.Routers[routerUID]
 	public := in.Slice.Networks[netPublic]
 	r.Central = &desired.CentralGateway{MAC: mac("fa:16:3e:cc:00:01"), External: public.Gateway, Watch: netPublic, Peers: []desired.GatewayPeer{
-		{Node: "h0", MAC: mac("fa:16:3e:ff:00:00")}, {Node: "h1", MAC: mac("fa:16:3e:ff:00:01")}, {Node: "h2", MAC: mac("fa:16:3e:ff:00:02")}}}
+		{Node: "h0", MAC: mac("fa:16:3e:ff:00:00"), Secret: secretOf(0)}, {Node: "h1", MAC: mac("fa:16:3e:ff:00:01"), Secret: secretOf(1)},
+		{Node: "h2", MAC: mac("fa:16:3e:ff:00:02"), Secret: secretOf(2)}}}
 	public.Gateway = nil
 	for _, n := range []string{netRed, netBlue, netPublic} {
 		in.Slice.Networks[n].CentralMAC = r.Central.MAC
@@ -32,6 +33,69 @@ func central() compile.Input {
 		plug("wq"+device[2:], uint32(40+i), object.SessionFacts{})
 	}
 	return in
+}
+
+// secretOf is the session secret of the n-th gateway host.
+func secretOf(n int) string { return fmt.Sprintf("%02x0102030405060708ff", n) }
+
+// sessionWords are the flows of the session with h0, in words, with the host's packets to it and with what is taken from it.
+func sessionWords(t *testing.T, in compile.Input) (out, back string) {
+	t.Helper()
+	for _, o := range compile.Compile(in, key(desired.KindNetwork, netPublic)).Objects {
+		if f, ok := o.(*object.FlowSet); ok && f.Feature == compile.FeatureSession("h0") {
+			return f.Flows[0].String(), f.Flows[1].String()
+		}
+	}
+	t.Fatal("there is no session with h0")
+	return "", ""
+}
+
+// What is taken from another host is what that host sends, whether it has a secret or not; and nothing else is.
+func TestSessionMarks(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name      string
+		spoil     func(g *desired.CentralGateway)
+		say, hear string
+	}{
+		{"with secrets", func(*desired.CentralGateway) {}, "→ ip_src:=2.1.2.3 ip_dst:=5.5.6.7 udp_src:=51455 metadata:=",
+			"nw_src=1.1.2.3,nw_dst=5.5.6.7,nw_ttl=255,nw_frag=no,udp_src=51455,udp_dst=3784 → ip_src:=169.254.1.1 ip_dst:=169.254.1.0 output:40"},
+		{"without", func(g *desired.CentralGateway) {
+			for i := range g.Peers {
+				g.Peers[i].Secret = ""
+			}
+		}, "udp_dst=3784 → metadata:=", "nw_src=169.254.1.1,nw_dst=169.254.1.0,nw_ttl=255,nw_frag=no,udp_dst=3784 → output:40"},
+	} {
+		in := central()
+		c.spoil(in.Slice.Routers[routerUID].Central)
+		out, back := sessionWords(t, in)
+		if !strings.Contains(out, c.say) || !strings.Contains(back, c.hear) {
+			t.Errorf("%s:\n%s\n%s", c.name, out, back)
+		}
+	}
+}
+
+// Of two routers on the same hosts one has a third host that knows of no secrets: the two hosts still use theirs, whichever router comes
+// first, and both sides of a session say the same.
+func TestSessionMarksOfTwoRouters(t *testing.T) {
+	t.Parallel()
+	for _, uid := range []string{"00000000-0000-4000-8000-000000000001", "ffffffff-0000-4000-8000-000000000001"} {
+		in := central()
+		want, wantBack := sessionWords(t, in)
+		other := *in.Slice.Routers[routerUID]
+		g := *other.Central
+		g.Peers = slices.Clone(g.Peers)
+		for i := range g.Peers {
+			g.Peers[i].Secret = ""
+		}
+		g.Peers[2].Node = "h9"
+		other.UID, other.Central, other.Legs = uid, &g, nil
+		in.Slice.Routers[uid] = &other
+		in.Index = nil
+		if out, back := sessionWords(t, in); out != want || back != wantBack {
+			t.Errorf("beside router %s:\n%s\n%s\nwant\n%s\n%s", uid, out, back, want, wantBack)
+		}
+	}
 }
 
 func TestCentralGolden(t *testing.T) {
@@ -100,6 +164,7 @@ func TestCentralRefused(t *testing.T) {
 	for want, spoil := range map[string]func(*desired.CentralGateway){
 		"not among its gateway hosts": func(g *desired.CentralGateway) { g.Peers = g.Peers[2:] },
 		"listed twice or has no MAC":  func(g *desired.CentralGateway) { g.Peers[0].Node = "h2" },
+		"not 10 bytes in hexadecimal": func(g *desired.CentralGateway) { g.Peers[0].Secret = "00" },
 		"more than 3 gateway hosts": func(g *desired.CentralGateway) {
 			g.Peers = append(g.Peers, desired.GatewayPeer{Node: "h3", MAC: mac("fa:16:3e:ff:00:03")})
 		},

@@ -1,7 +1,10 @@
 package compile
 
 import (
+	"encoding/binary"
+	"encoding/hex"
 	"maps"
+	"net/netip"
 	"slices"
 
 	"weft/hostnet/object"
@@ -10,6 +13,9 @@ import (
 
 // portBFD is the UDP port of BFD's control packets (RFC 5881).
 const portBFD uint16 = 3784
+
+// ttlNeighbor is the time to live of what no router has forwarded (RFC 5082).
+const ttlNeighbor = 255
 
 // FeatureSession is the feature of the flow set of a network's BFD session with a host.
 func FeatureSession(node string) string { return "session/" + node }
@@ -24,7 +30,7 @@ func (s Site) sessions(b *Builder, n *desired.Network, wire networkState) {
 	}
 	for _, node := range slices.Sorted(maps.Keys(peers)) {
 		session := &object.Session{OwnerUID: n.UID, Bridge: s.Host.Bridge, Device: SessionDevice(n.UID, node), Wire: sessionWire(n.UID, node),
-			Local: object.MAC(s.Host.RouterMAC), Remote: peers[node]}
+			Local: object.MAC(s.Host.RouterMAC), Remote: peers[node].mac}
 		b.Add(session)
 		out := s.legPort(session.Wire)
 		if out == 0 || wire.uplinkPort == 0 {
@@ -33,35 +39,85 @@ func (s Site) sessions(b *Builder, n *desired.Network, wire networkState) {
 		}
 		feature := FeatureSession(node)
 		b.Add(&object.FlowSet{OwnerUID: n.UID, Bridge: s.Host.Bridge, Feature: feature, Cookie: Cookie(n.UID, feature),
-			Flows: sessionFlows(session, wire.number, out),
+			Flows: sessionFlows(session, peers[node], wire.number, out),
 			After: []object.Key{session.Key(), flowSetKey(s.Host.Bridge, n.UID, FeatureNetwork)}})
 	}
 }
 
-// peersOn are the other hosts of all centralized routers that watch each other on a network, with their MACs.
-func (s Site) peersOn(n *desired.Network) map[string]object.MAC {
-	peers := map[string]object.MAC{}
+// peer is another host of a centralized router.
+type peer struct {
+	mac object.MAC
+	// say is what this host's packets to it carry, and hear what its own do.
+	say, hear sessionMark
+}
+
+// peersOn are the other hosts of all centralized routers that watch each other on a network. A host's secret is the same in every router
+// that gives one; a router with a host that knows of none gives none.
+func (s Site) peersOn(n *desired.Network) map[string]peer {
+	peers := map[string]peer{}
 	for _, uid := range s.index.byWatch.sorted(n.UID) {
 		r := s.slice.Routers[uid]
 		if r == nil || r.Central == nil || routerFault(r) != "" || centralFault(s.Host, r) != "" {
 			continue
 		}
+		own := slices.IndexFunc(r.Central.Peers, func(p desired.GatewayPeer) bool { return p.Node == s.Host.Name })
+		say := markOf(r.Central.Peers[own].Secret)
 		for _, p := range r.Central.Peers {
-			if _, known := peers[p.Node]; !known && p.Node != s.Host.Name {
-				peers[p.Node] = object.MAC(p.MAC)
+			if known, is := peers[p.Node]; p.Node == s.Host.Name || is && known.hear != wellKnownMark() {
+				continue
 			}
+			peers[p.Node] = peer{object.MAC(p.MAC), say, markOf(p.Secret)}
 		}
 	}
 	return peers
 }
 
-// sessionFlows carry a session's packets to the wire and back; nothing else passes its ports.
-func sessionFlows(session *object.Session, number uint64, wire uint32) []object.Flow {
+// sessionMark is what a host's BFD packets carry on the wire in the fields that say nothing between two neighbours: their
+// addresses and their source port (RFC 5881 4).
+type sessionMark struct {
+	src, dst netip.Addr
+	port     uint16 // 0: any
+}
+
+// wellKnownMark is that of a host without a secret, which Open vSwitch makes itself.
+func wellKnownMark() sessionMark {
+	return sessionMark{src: object.SessionSource, dst: object.SessionDestination}
+}
+
+// markOf spreads a secret over the fields: 76 bits. The addresses are unicast ones, for switches look at no others.
+func markOf(secret string) sessionMark {
+	b, err := hex.DecodeString(secret)
+	if err != nil || len(b) != desired.SessionSecretSize {
+		return wellKnownMark()
+	}
+	address := func(b []byte) netip.Addr { return netip.AddrFrom4([4]byte{1 + b[0]%126, b[1], b[2], b[3]}) }
+	const firstPort = 49152 // RFC 5881 4
+	return sessionMark{address(b), address(b[4:]), firstPort | binary.BigEndian.Uint16(b[8:])&0x3fff}
+}
+
+// sessionFlows carry a session's packets to the wire and back; nothing else passes its ports. From the wire there passes what has the
+// other host's MAC and mark and was never forwarded by anybody (RFC 5881 5): a guest, whose MAC is checked, or another network never gets
+// here, and somebody on the segment has to guess the mark.
+func sessionFlows(session *object.Session, p peer, number uint64, wire uint32) []object.Flow {
 	var l flowList
 	out := object.Match{InPort: wire, VLAN: object.VLANUntagged(), EthSrc: object.ExactMAC(session.Local), EthType: ethIPv4, IPProto: protoUDP, UDPDst: portBFD}
-	l.add(tableClassify, prioAllow, out, object.SetMetadata{Value: number}, object.Goto{Table: tableUplink})
 	in := object.Match{Metadata: object.Exact64(number), EthSrc: object.ExactMAC(session.Remote), EthDst: object.ExactMAC(session.Local),
-		EthType: ethIPv4, IPProto: protoUDP, UDPDst: portBFD}
-	l.add(tableFromNetwork, prioException, in, object.Output{Port: wire})
+		EthType: ethIPv4, IPProto: protoUDP, IPSrc: single(p.hear.src), IPDst: single(p.hear.dst), TTL: ttlNeighbor, Frag: object.FragNo,
+		UDPSrc: p.hear.port, UDPDst: portBFD}
+	plain := wellKnownMark()
+	l.add(tableClassify, prioAllow, out, append(p.say.from(plain), object.SetMetadata{Value: number}, object.Goto{Table: tableUplink})...)
+	l.add(tableFromNetwork, prioException, in, append(plain.from(p.hear), object.Output{Port: wire})...)
 	return l
+}
+
+// from rewrites a packet with another mark to this one. The port of one without a secret is nobody's business.
+func (m sessionMark) from(other sessionMark) (actions []object.Action) {
+	if m == other {
+		return nil
+	}
+	actions = append(actions, object.SetIPSrc{Addr: m.src}, object.SetIPDst{Addr: m.dst})
+	if m.port != 0 {
+		actions = append(actions, object.SetUDPSrc{Port: m.port})
+	}
+	return actions
 }

@@ -84,6 +84,9 @@ func New(c Config) (*Controller, error) {
 	if c.Settings.NewUID == nil {
 		c.Settings.NewUID = defaults.NewUID
 	}
+	if c.Settings.NewSecret == nil {
+		c.Settings.NewSecret = defaults.NewSecret
+	}
 	if c.Settings.Random == nil {
 		c.Settings.Random = defaults.Random
 	}

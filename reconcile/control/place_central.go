@@ -57,6 +57,7 @@ func (c *Cache) resolveCentral(router *etcdschema.Accepted, item *desired.Router
 			g.Peers = append(g.Peers, desired.GatewayPeer{Node: name, MAC: h.Allocated.MAC})
 		}
 	}
+	c.giveSecrets(router.UID, g)
 	item.Central = g
 }
 
@@ -108,7 +109,7 @@ func (p *planner) wakeGateways(old, now *etcdschema.Accepted) {
 		if h == nil || !slices.Contains(h.Object.Spec.(*model.HostSpec).Roles, model.RoleGateway) {
 			continue
 		}
-		if old == nil || now == nil || old.Allocated.MAC != now.Allocated.MAC || !reflect.DeepEqual(old.Object.Spec, now.Object.Spec) {
+		if old == nil || now == nil || old.Allocated.MAC != now.Allocated.MAC || old.GatewaySecret != now.GatewaySecret || !reflect.DeepEqual(old.Object.Spec, now.Object.Spec) {
 			p.wakeSeen(gatewaySight)
 			return
 		}

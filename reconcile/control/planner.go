@@ -16,6 +16,7 @@ type Settings struct {
 	Now       func() time.Time
 	NewUID    func() string
 	Random    func() uint64
+	NewSecret func() string
 }
 
 // planner evaluates units of work against the cache, writing into a round. It is pure but for Settings.
@@ -98,6 +99,7 @@ func (p *planner) object(r *round, id model.ID) error {
 				UID: a.uid, IntentRevision: in.mod, CreateRevision: in.born, Object: in.object, Allocated: a.result,
 			}
 			next.Migration = p.migration(acc, next)
+			next.GatewaySecret = p.gatewaySecret(acc, next)
 			r.require(etcdschema.Intent(id))
 			if err := p.accept(r, a, acc, next); err != nil {
 				return err
@@ -132,6 +134,7 @@ func (p *planner) uphold(r *round, acc *etcdschema.Accepted) (*etcdschema.Accept
 	next := *acc
 	next.Allocated = a.result
 	next.Migration = p.migration(acc, &next)
+	next.GatewaySecret = p.gatewaySecret(acc, &next)
 	return &next, p.accept(r, a, acc, &next)
 }
 

@@ -12,5 +12,5 @@ var defaultMACPrefix = [3]byte{0xfa, 0x16, 0x3e}
 
 // DefaultSettings are random uids and MACs behind fa:16:3e.
 func DefaultSettings() Settings {
-	return Settings{MACPrefix: defaultMACPrefix, Now: time.Now, NewUID: uuid.NewString, Random: rand.Uint64}
+	return Settings{MACPrefix: defaultMACPrefix, Now: time.Now, NewUID: uuid.NewString, Random: rand.Uint64, NewSecret: newSecret}
 }

@@ -38,7 +38,7 @@ func newSim(t fataler) *sim {
 	s.planner = newPlanner(NewCache(), Settings{
 		MACPrefix: defaultMACPrefix, Now: func() time.Time { return s.now },
 		NewUID: func() string { s.uids++; return fmt.Sprintf("%08d-0000-4000-8000-000000000000", s.uids) },
-		Random: rand.New(rand.NewPCG(1, 2)).Uint64,
+		Random: rand.New(rand.NewPCG(1, 2)).Uint64, NewSecret: func() string { return "secret" },
 	})
 	return s
 }

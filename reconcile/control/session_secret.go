@@ -1,0 +1,65 @@
+package control
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"slices"
+
+	"weft/etcdschema"
+	"weft/model"
+	"weft/model/desired"
+)
+
+// newSecret is 256 random bits, in hexadecimal.
+func newSecret() string {
+	b := make([]byte, sha256.Size)
+	_, _ = rand.Read(b) // never fails
+	return hex.EncodeToString(b)
+}
+
+// gatewaySecret is what a gateway host's session secrets are made of: the one that this incarnation has, or a new one. It is no claim,
+// for two that are equal harm nobody.
+func (p *planner) gatewaySecret(previous, next *etcdschema.Accepted) string {
+	s, ok := next.Object.Spec.(*model.HostSpec)
+	if !ok || next.Allocated.MAC.IsZero() || !slices.Contains(s.Roles, model.RoleGateway) {
+		return ""
+	}
+	if previous != nil && previous.UID == next.UID && previous.GatewaySecret != "" {
+		return previous.GatewaySecret
+	}
+	return p.settings.NewSecret()
+}
+
+// sessionSecret is what a gateway host's BFD packets carry on a network. Whichever routers have the host, it is the same; nobody can
+// tell it from that of another network, or from the network's uid.
+func sessionSecret(host *etcdschema.Accepted, network string) string {
+	h := hmac.New(sha256.New, []byte(host.GatewaySecret))
+	h.Write([]byte("bfd\x00" + network))
+	return hex.EncodeToString(h.Sum(nil)[:desired.SessionSecretSize])
+}
+
+// giveSecrets gives every peer of a centralized router its secret, if all of them know what to do with it.
+func (c *Cache) giveSecrets(router string, g *desired.CentralGateway) {
+	for _, peer := range g.Peers {
+		if c.accepted[hostID(peer.Node)].GatewaySecret == "" || !c.knowsSecrets(peer.Node, router) {
+			return
+		}
+	}
+	for i, peer := range g.Peers {
+		g.Peers[i].Secret = sessionSecret(c.accepted[hostID(peer.Node)], g.Watch)
+	}
+}
+
+// knowsSecrets says whether a node makes something of secrets. One of whose weftd nothing is known goes on with what it has: its
+// dataplane does.
+func (c *Cache) knowsSecrets(name, router string) bool {
+	n := c.node(name)
+	if n != nil && n.report != nil {
+		_, lacks := n.lacks(desired.FeatureSessionSecret)
+		return !lacks
+	}
+	item, _ := entryValue[*desired.Router](n.items[desired.Key{Kind: desired.KindRouter, UID: router}])
+	return item != nil && item.Central != nil && slices.ContainsFunc(item.Central.Peers, func(p desired.GatewayPeer) bool { return p.Secret != "" })
+}
