@@ -10,13 +10,6 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// pageSize bounds the keys of one answer of a list, so that a large prefix does not block etcd.
-const pageSize = 1000
-
-// pagePatience is how long a page may take before another member is asked for it too: long enough that a large one, which
-// is slow to make and to carry, is not asked for twice.
-const pagePatience = 2 * time.Second
-
 // Item is one key with its value as etcd holds it. Lease is 0 for a key without one.
 type Item struct {
 	Key                                  Key
@@ -81,9 +74,9 @@ type header struct {
 func (c *Client) list(ctx context.Context, etcd *link, p Prefix, revision int64, limit valueLimit) (items []Item, head header, err error) {
 	from := c.FullPrefix(p)
 	end := clientv3.GetPrefixRangeEnd(from)
-	size := int64(pageSize)
+	size, first := int64(pageFirst), true
 	for {
-		resp, err := c.page(ctx, etcd, from, end, revision, size)
+		resp, err := c.page(ctx, etcd, from, end, revision, size, first)
 		if err != nil && tooLarge(err) && size > 1 {
 			size = max(1, size/4)
 			continue
@@ -106,13 +99,8 @@ func (c *Client) list(ctx context.Context, etcd *link, p Prefix, revision int64,
 			return items, head, nil
 		}
 		from = string(resp.Kvs[len(resp.Kvs)-1].Key) + "\x00"
+		size, first = nextPage(size, resp.Kvs), false
 	}
-}
-
-func (c *Client) page(ctx context.Context, etcd *link, from, end string, revision, limit int64) (*clientv3.GetResponse, error) {
-	ctx, cancel := withDeadline(patient(ctx, pagePatience))
-	defer cancel()
-	return etcd.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(limit), clientv3.WithRev(revision))
 }
 
 // Grant makes a lease of at least ttl, rounded up to whole seconds. Keys put with it go away when it ends; nobody keeps

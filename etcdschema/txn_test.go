@@ -145,7 +145,7 @@ func TestListReadsPagesAtOneRevision(t *testing.T) {
 	t.Parallel()
 	ctx := testContext(t)
 	c := openTest(t, startTest(t, EmbeddedConfig{}))
-	const n = 2*pageSize + 10
+	const n = 2*pageFirst + 10
 	for i := 0; i < n; i += MaxTxnOps {
 		commit(t, c, func(tx *Txn) {
 			for j := i; j < min(n, i+MaxTxnOps); j++ {
