@@ -93,11 +93,12 @@ const (
 
 // Status is what people read about an object.
 type Status struct {
-	UID            string    `json:"uid,omitempty"`
-	Phase          Phase     `json:"phase"`
-	IntentRevision int64     `json:"intentRevision"`
-	Reasons        []Reason  `json:"reasons,omitempty"`
-	Allocated      Allocated `json:"allocated,omitzero"`
+	UID            string `json:"uid,omitempty"`
+	Phase          Phase  `json:"phase"`
+	IntentRevision int64  `json:"intentRevision"`
+	// Reasons say what is wrong or missing; of an accepted object, what it does not do though it may be meant so.
+	Reasons   []Reason  `json:"reasons,omitempty"`
+	Allocated Allocated `json:"allocated,omitzero"`
 	// Host is where a port's guest is: that of its spec, or the one it has migrated to.
 	Host string `json:"host,omitempty"`
 	// Nodes tells for each node that holds the object how far it is. The revision is that of the desired key.

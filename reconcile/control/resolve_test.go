@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"weft/etcdschema"
+	"weft/model"
 	"weft/model/desired"
 )
 
@@ -222,5 +223,23 @@ func TestFieldsOfANewerVersionSurvive(t *testing.T) {
 	s.check()
 	if s.cache().entries[etcdschema.ParseKey("desired/h1/volume/v1")] == nil {
 		t.Error("an item of a kind of a newer version was removed")
+	}
+}
+
+// A port without a host is accepted, and its status says what that means until it has one.
+func TestStatusOfPortWithoutHost(t *testing.T) {
+	t.Parallel()
+	s := newSim(t)
+	s.putAll(regionIntent())
+	for _, c := range []struct {
+		spec string
+		says int
+	}{{`{"spec":{"network":"blue"}}`, 1}, {`{"spec":{"network":"blue","host":"h1"}}`, 0}} {
+		s.putAll(map[model.ID]string{port("bare"): c.spec})
+		s.settle()
+		status, ours := s.planner.statusFor(etcdschema.StatusKey(port("bare")))
+		if !ours || status.Phase != etcdschema.PhaseAccepted || len(status.Reasons) != c.says {
+			t.Errorf("%s: status %+v", c.spec, status)
+		}
 	}
 }

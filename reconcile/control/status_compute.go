@@ -30,11 +30,25 @@ func (p *planner) statusFor(k etcdschema.Key) (s *etcdschema.Status, ok bool) {
 		s.Nodes = p.progress(id.Kind, acc.UID)
 		p.fixedAddress(id.Kind, s)
 		s.Host = activeHost(acc)
+		if s.Phase == etcdschema.PhaseAccepted {
+			s.Reasons = append(s.Reasons, unplaced(acc)...)
+		}
 	}
 	if in != nil {
 		s.IntentRevision = in.mod
 	}
 	return s, true
+}
+
+// unplaced says of a port without a host what that means: it may be meant, for a machine that Weft does not wire.
+func unplaced(acc *etcdschema.Accepted) []etcdschema.Reason {
+	s, ok := acc.Object.Spec.(*model.PortSpec)
+	if !ok || s.Host != "" || s.MigrateTo != "" {
+		return nil
+	}
+	return []etcdschema.Reason{{Field: "spec.host", Message: "is not set: the port has addresses and is wired nowhere. A bare machine in the " +
+		"network's VLAN that uses them is reached by its neighbours there, and not through a distributed router, which answers on hosts " +
+		"with guests of its networks alone"}}
 }
 
 // unreadable is the status of an intent key that names no object.
