@@ -10,6 +10,9 @@ type Facts struct {
 	Interfaces map[string]InterfaceFacts
 	// DatapathType is what bridges of ours use on this host ("system", "netdev").
 	DatapathType string
+	// NoIPv6 says that the kernel has no IPv6 at all (started with ipv6.disable=1). IPv6 that is only switched off on the host's own
+	// devices (net.ipv6.conf.all.disable_ipv6) is no matter: namespaces of ours have settings of their own.
+	NoIPv6 bool
 	// ForeignBridges are OVS bridges and netdevs of a bridge's name that are not ours.
 	ForeignBridges map[string]string // name → why it is not ours
 }

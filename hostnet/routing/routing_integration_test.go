@@ -37,6 +37,20 @@ func TestRouterForwards(t *testing.T) {
 	}
 }
 
+// TestHostWithIPv6SwitchedOff: a host that has IPv6 off on all its devices, those to come included, has routers with IPv6: the
+// namespaces have settings of their own.
+func TestHostWithIPv6SwitchedOff(t *testing.T) {
+	t.Parallel()
+	h := newHost(t)
+	in(t, h.path("host"), "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1")
+	h.start()
+	h.converge(router()...)
+	a := h.guest("a", "wl1", macA.String(), "10.1.0.1", object.GatewayLinkLocal.String(), "10.1.0.5/24", "fd01::5/64")
+	h.guest("b", "wl2", macB.String(), "10.2.0.1", object.GatewayLinkLocal.String(), "10.2.0.5/24", "fd02::5/64")
+	in(t, a, "ping", "-c1", "-w10", "10.2.0.5")
+	in(t, a, "ping", "-c1", "-w10", "fd02::5")
+}
+
 // stream sends a megabyte by TCP.
 func (h *host) stream(from, to, address string) {
 	h.t.Helper()

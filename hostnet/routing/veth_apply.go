@@ -145,7 +145,7 @@ func (e *end) mend(mac object.MAC, mtu int, mark string, threaded bool) error {
 	if !up {
 		requests = append(requests, setUp(e.index, true))
 	}
-	if !s.home() && (!e.local || !up) {
+	if !s.home() && s.ipv6 && (!e.local || !up) {
 		requests = append(requests, address(unix.RTM_NEWADDR, e.index, linkLocal(l.mac)))
 	}
 	if l.noARP {

@@ -31,7 +31,7 @@ func (s *space) find(name string) (end, bool) {
 // end of a known index. The lock is held.
 func (s *space) end(index int) end {
 	l := s.state.links[index]
-	if s.home() {
+	if s.home() || !s.ipv6 {
 		return end{s, index, l, true, nil}
 	}
 	_, local := s.state.addresses[index][linkLocal(l.mac)]

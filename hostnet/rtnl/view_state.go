@@ -2,8 +2,11 @@ package rtnl
 
 import (
 	"cmp"
+	"errors"
+	"io/fs"
 	"maps"
 	"net/netip"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -239,6 +242,13 @@ func (v *view) facts(into *object.Facts) {
 	for _, l := range v.links {
 		into.Links[l.name] = v.linkFacts(l)
 	}
+	into.NoIPv6 = noIPv6()
+}
+
+// noIPv6 says that the kernel was started without IPv6: it has no settings for it then.
+func noIPv6() bool {
+	_, err := os.Stat("/proc/sys/net/ipv6")
+	return errors.Is(err, fs.ErrNotExist)
 }
 
 // deviceFacts writes the links of these names, and removes the names that no link has.

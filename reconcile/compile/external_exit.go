@@ -14,17 +14,22 @@ type exit struct {
 	// part and active are for what announces it: a centralized router's exit is told of only where it is active.
 	part   string
 	active bool
+	// lost says that it has no IPv6 here, though it was given an address.
+	lost   bool
+	noIPv6 bool // the host's kernel has none
 }
 
 // exitOf is the way of a router to its external network; r is nil for the host's own.
 func (c compiler) exitOf(h *desired.Host, n *desired.Network, r *desired.Router) exit {
 	if r == nil || r.Central == nil {
-		e := exit{owner: n.UID, namespace: ExternalNamespace(n.UID), gateway: n.Gateway, active: true}
+		e := exit{owner: n.UID, namespace: ExternalNamespace(n.UID), active: true, noIPv6: c.facts.NoIPv6}
+		e.gateway, e.lost = c.usableGateway(n.Gateway)
 		e.leg = Leg{OwnerUID: n.UID, Device: ExternalLegDevice(n.UID), MAC: object.MAC(h.RouterMAC)}
 		return e.complete()
 	}
 	g := c.gate(h, r)
-	e := exit{owner: r.UID, namespace: ExternalNamespace(r.UID), gateway: r.Central.External, part: n.UID, active: g.Active}
+	e := exit{owner: r.UID, namespace: ExternalNamespace(r.UID), part: n.UID, active: g.Active, noIPv6: c.facts.NoIPv6}
+	e.gateway, e.lost = c.usableGateway(r.Central.External)
 	e.leg = Leg{OwnerUID: r.UID, Device: CentralLegDevice(r.UID, n.UID), MAC: routerMAC(r), Gate: &g, Feature: FeatureLeg(n.UID)}
 	return e.complete()
 }
@@ -42,6 +47,9 @@ func (c compiler) addExit(b *Builder, s Site, fabric Fabric, n *desired.Network,
 	if why := exitFault(n, e); why != "" {
 		b.Pend("%s", why)
 		return
+	}
+	if e.lost {
+		b.Pend("%s", withoutIPv6)
 	}
 	b.Add(&object.Namespace{OwnerUID: e.owner, Name: e.namespace})
 	veth := &object.Veth{OwnerUID: e.owner, Namespace: e.namespace, Name: externalDevice, MAC: e.leg.MAC,

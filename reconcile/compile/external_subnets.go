@@ -22,7 +22,7 @@ func subnetRoutes(b *Builder, n *desired.Network, e exit, after ...object.Key) {
 	specific := map[netip.Prefix]*object.Rule{}
 	for i, sub := range n.Subnets {
 		cidr := sub.CIDR.Prefix
-		if e.hasAddressIn(cidr) {
+		if e.hasAddressIn(cidr) || e.noIPv6 && cidr.Addr().Is6() {
 			continue
 		}
 		onLink := &object.Route{OwnerUID: e.owner, Namespace: e.namespace, Destination: cidr, Device: externalDevice, After: after}

@@ -15,6 +15,10 @@ func (c compiler) floatingIP(b *Builder, f *desired.FloatingIP) {
 	if !ok {
 		return
 	}
+	if c.facts.NoIPv6 && f.Address.Is6() {
+		b.Pend("%s", withoutIPv6)
+		return
+	}
 	router, why := floatingRouter(f)
 	if why == "" {
 		why = c.floatingRival(f)

@@ -34,6 +34,9 @@ func (c compiler) neighbors(b *Builder, part *desired.Neighbors) {
 			continue
 		}
 		seen[a] = true
+		if c.facts.NoIPv6 && a.Is6() {
+			continue // the router says why
+		}
 		b.Add(&object.Neighbor{OwnerUID: part.UID, Namespace: namespace, Device: device, Address: a, MAC: object.MAC(e.MAC), After: after})
 	}
 }
@@ -72,6 +75,9 @@ func (c compiler) gateway(network string) (desired.RouterLeg, bool) {
 // hasGateway6 says that a router of ours is on the network with an IPv6 address.
 func (c compiler) hasGateway6(network string) bool {
 	leg, _ := c.gateway(network)
+	if c.facts.NoIPv6 {
+		return false
+	}
 	for _, p := range leg.Addresses {
 		if p.Addr().Is6() {
 			return true

@@ -13,6 +13,7 @@ func (c compiler) router(b *Builder, r *desired.Router) {
 	if !ok {
 		return
 	}
+	r = c.usableRouter(b, r)
 	if why := routerFault(r); why != "" {
 		b.Refuse("%s", why)
 		return
@@ -97,6 +98,8 @@ func (c compiler) transit(b *Builder, s Site, fabric Fabric, r *desired.Router) 
 		Peer: object.VethEnd{Namespace: external, Name: peer}, MTU: x.MTU}
 	b.Add(veth)
 	theirs, ours := transitPair(c.index.transits[r.UID])
+	theirs, _ = c.usable(theirs)
+	ours, _ = c.usable(ours)
 	b.Add(&object.Addresses{OwnerUID: r.UID, Namespace: external, Device: peer, Prefixes: theirs, After: []object.Key{veth.Key()}})
 	addresses := &object.Addresses{OwnerUID: r.UID, Namespace: namespace, Device: transitDevice, Prefixes: ours, After: []object.Key{veth.Key()}}
 	b.Add(addresses)

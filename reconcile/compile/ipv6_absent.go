@@ -1,0 +1,55 @@
+package compile
+
+import (
+	"net/netip"
+	"slices"
+
+	"weft/model"
+	"weft/model/desired"
+)
+
+// withoutIPv6 is the sentence about what asks for IPv6 on a host whose kernel has none: everything else of it works.
+const withoutIPv6 = "no IPv6 here: this host's kernel was started with ipv6.disable=1"
+
+// usable are the prefixes of the families that the host's kernel has, and whether others were left out.
+func (c compiler) usable(prefixes []netip.Prefix) (usable []netip.Prefix, lost bool) {
+	if !c.facts.NoIPv6 {
+		return prefixes, false
+	}
+	usable = slices.DeleteFunc(slices.Clone(prefixes), func(p netip.Prefix) bool { return p.Addr().Is6() })
+	return usable, len(usable) < len(prefixes)
+}
+
+// usableRouter is the router as far as the host's kernel can have it.
+func (c compiler) usableRouter(b *Builder, r *desired.Router) *desired.Router {
+	if !c.facts.NoIPv6 {
+		return r
+	}
+	out := *r
+	out.Legs = slices.Clone(r.Legs)
+	lost := false
+	for i := range out.Legs {
+		var l bool
+		out.Legs[i].Addresses, l = c.usable(out.Legs[i].Addresses)
+		lost = lost || l
+	}
+	if lost { // a network of IPv6 alone has nothing here
+		out.Legs = slices.DeleteFunc(out.Legs, func(leg desired.RouterLeg) bool { return len(leg.Addresses) == 0 })
+	}
+	if lost {
+		b.Pend("%s", withoutIPv6)
+	}
+	return &out
+}
+
+// usableGateway is the place on an external network as far as the host's kernel can have it.
+func (c compiler) usableGateway(g *desired.NodeGateway) (usable *desired.NodeGateway, lost bool) {
+	if g == nil || !c.facts.NoIPv6 {
+		return g, false
+	}
+	out := *g
+	out.Addresses, lost = c.usable(g.Addresses)
+	out.NextHops = slices.DeleteFunc(slices.Clone(g.NextHops), func(a model.Address) bool { return a.Is6() })
+	out.RoutedIPv6 = false
+	return &out, lost || len(out.NextHops) < len(g.NextHops)
+}

@@ -1,0 +1,51 @@
+package compile_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"weft/hostnet/object"
+	"weft/model/desired"
+	"weft/reconcile/compile"
+)
+
+// TestKernelWithoutIPv6: everything of IPv4 is as on another host, nothing of IPv6 is asked of the kernel, and what somebody
+// wanted of it is named. A cloud without IPv6 hears nothing of it.
+func TestKernelWithoutIPv6(t *testing.T) {
+	t.Parallel()
+	ofKernel := map[object.Kind]bool{object.KindAddresses: true, object.KindRoute: true, object.KindNeighbor: true, object.KindProxy: true,
+		object.KindNATTable: true, object.KindNATMapping: true, object.KindAnnouncement: true}
+	keys := map[desired.Key]bool{ // whether it asks for IPv6
+		key(desired.KindRouter, routerUID): true, key(desired.KindNetwork, netPublic): true, key(desired.KindFloatingIP, floatFwd): true,
+		key(desired.KindFloatingIP, floatWeb): false, key(desired.KindNeighbors, partRed): false, key(desired.KindNetwork, netRed): false,
+	}
+	v4 := func(u compile.Unit) (all []string) {
+		for _, o := range u.Objects {
+			if o := strings.Split(fmt.Sprintf("%s %+v", o.Key(), o), " fd00:")[0]; ofKernel[object.Kind(strings.Split(o, "/")[0])] {
+				all = append(all, strings.Split(o, " ")[0])
+			}
+		}
+		return all
+	}
+	for k, asks := range keys {
+		in := routed()
+		with := compile.Compile(in, k)
+		in.Facts.NoIPv6 = true
+		without := compile.Compile(in, k)
+		if named := strings.Contains(without.Pending, "ipv6.disable=1"); named != asks {
+			t.Errorf("%v: pending %q, want the reason: %v", k, without.Pending, asks)
+		}
+		for _, o := range without.Objects {
+			if s := fmt.Sprintf("%+v", o); ofKernel[o.Key().Kind] && (strings.Contains(s, "fd00:") || strings.Contains(s, "::/0")) {
+				t.Errorf("%v: asks the kernel for IPv6: %s", k, s)
+			}
+		}
+		left := v4(without)
+		for _, name := range v4(with) {
+			if !strings.Contains(name, ":") && !strings.Contains(strings.Join(left, "\n"), name) && k != key(desired.KindFloatingIP, floatFwd) {
+				t.Errorf("%v: %s is missing", k, name)
+			}
+		}
+	}
+}
