@@ -33,7 +33,12 @@ type routedStage struct {
 
 func newRoutedStage(t *testing.T) *routedStage {
 	t.Helper()
-	st := newStage(t)
+	return newStage(t).routed(t)
+}
+
+// routed adds the router to a stage.
+func (st *stage) routed(t *testing.T) *routedStage {
+	t.Helper()
 	st.slice.Host.RouterMAC = model.MAC(routerMAC)
 	st.slice.Routers = map[string]*desired.Router{routerUID: {UID: routerUID, Project: "alpha", Name: "way", Legs: []desired.RouterLeg{
 		{Network: netRed, Addresses: []netip.Prefix{netip.PrefixFrom(gateway4, 24), netip.PrefixFrom(gateway6, 64)}}}}}
@@ -201,8 +206,27 @@ func (r *routedStage) fromWire() []crossing {
 		"wire: NS for the gateway":         icmp(remoteLL, 135, nd(0, gateway6, lladdr(1, remote))),
 		"wire: NS for the gateway's LL":    icmp(remoteLL, 135, nd(0, object.GatewayLinkLocal, lladdr(1, remote))),
 		"wire: RA as the gateway":          icmp(object.GatewayLinkLocal, 134, make([]byte, 12)),
+		"wire: NS of the gateway":          icmp(gateway6, 135, nd(0, a.v6, lladdr(1, remote))),
+		"wire: NS of the gateway's LL":     icmp(object.GatewayLinkLocal, 135, nd(0, a.v6, lladdr(1, remote))),
+		"wire: DAD for the gateway":        icmp(any6, 135, nd(0, gateway6)),
+		"wire: DAD for the gateway's LL":   icmp(any6, 135, nd(0, object.GatewayLinkLocal, nonce())),
+		"wire: ARP of other hardware":      onWire(arpOf(arp(remote, 1, remote, gateway4, a.v4), 6, 0x0800, 6, 4)),
+		"wire: NA with a doubled option":   icmp(remoteLL, 136, nd(0x20, gateway6, lladdr(2, remote), lladdr(2, remote))),
+		"wire: NA without option":          icmp(remoteLL, 136, nd(0x20, gateway6)),
+		"wire: NA with an unknown option":  icmp(remoteLL, 136, nd(0x20, gateway6, option(200, 1, remote[:]...))),
+		"wire: NA with no length":          icmp(remoteLL, 136, nd(0x20, gateway6, option(2, 0, remote[:]...))),
+		"wire: NA behind authentication": onWire(eth(remote, allNodesM, 0x86dd, ipv6(remoteLL, allNodes, 51,
+			authenticated(58, icmp6(remoteLL, allNodes, 136, 0, nd(0x20, gateway6, lladdr(2, remote))))))),
 	} {
 		list = append(list, crossing{name, r.wire, f, nil})
+	}
+	guests := func(f []byte) map[*tap][]byte { return map[*tap][]byte{a.tap: untagged(f), r.b.tap: untagged(f)} }
+	for name, f := range map[string][]byte{
+		"wire: NS of a guest elsewhere":  icmp(remoteLL, 135, nd(0, a.v6, lladdr(1, remote))),
+		"wire: NA of a guest elsewhere":  icmp(remoteLL, 136, nd(0x20, netip.MustParseAddr("fd00:1::ee"), lladdr(2, remote))),
+		"wire: ARP of a guest elsewhere": onWire(arp(remote, 1, remote, remote4, a.v4)),
+	} {
+		list = append(list, crossing{name, r.wire, f, guests(f)})
 	}
 	other := eth(object.MAC{0xfa, 0x16, 0x3e, 0xff, 0, 2}, a.mac, 0x0800, data(remote4))
 	return append(list, crossing{"wire: from another host's router", r.wire, onWire(other), map[*tap][]byte{a.tap: other}})
@@ -210,7 +234,11 @@ func (r *routedStage) fromWire() []crossing {
 
 func TestGatewayStaysOnTheHost(t *testing.T) {
 	t.Parallel()
-	r := newRoutedStage(t)
+	newRoutedStage(t).gatewayStays(t)
+}
+
+func (r *routedStage) gatewayStays(t *testing.T) {
+	t.Helper()
 	for _, c := range r.crossings() {
 		for _, fault := range r.faults(t, c) {
 			t.Errorf("%s: %s", c.name, fault)
