@@ -18,16 +18,18 @@ const MinQuotaBytes = 2 << 30
 // can be lived with. The error is about what cannot. It writes nothing. The client must be root or a controller where
 // authentication is on.
 func Check(ctx context.Context, c *Client) (warnings []string, err error) {
-	for _, endpoint := range c.config.Endpoints {
-		status, err := call(ctx, func(ctx context.Context) (*clientv3.StatusResponse, error) {
-			return c.etcd.Status(ctx, endpoint)
-		})
-		if err != nil {
-			return warnings, fmt.Errorf("etcd %s: %w", endpoint, explain(err))
+	health := Examine(ctx, c)
+	for _, m := range health.Members {
+		if m.Error != "" {
+			return health.Warnings, fmt.Errorf("etcd %s: %s", m.Endpoint, m.Error)
 		}
-		for _, w := range checkStatus(status) {
-			warnings = append(warnings, endpoint+": "+w)
+		if err := tooOld(m.Version); err != nil {
+			return health.Warnings, fmt.Errorf("etcd %s: %w", m.Endpoint, err)
 		}
+	}
+	warnings = health.Warnings
+	if health.Compacted == 0 {
+		warnings = append(warnings, "nothing has been compacted yet, and whether etcd does it by itself cannot be asked: without it "+compactionAdvice)
 	}
 	if err := c.checkTxnOps(ctx); err != nil {
 		return warnings, err
@@ -35,17 +37,14 @@ func Check(ctx context.Context, c *Client) (warnings []string, err error) {
 	return warnings, c.checkRequestBytes(ctx)
 }
 
-func checkStatus(s *clientv3.StatusResponse) (warnings []string) {
-	if w := checkVersion(s.Version); w != "" {
-		warnings = append(warnings, w)
+// tooOld refuses versions that lack what roles and users need.
+func tooOld(version string) error {
+	var major, minor int
+	if _, err := fmt.Sscanf(version, "%d.%d", &major, &minor); err != nil || major > 3 || major == 3 && minor >= 5 {
+		return nil // checkVersion warns of what cannot be read
 	}
-	if q := s.DbSizeQuota; q != 0 && q < MinQuotaBytes {
-		warnings = append(warnings, fmt.Sprintf("the database may hold %d MiB: set --quota-backend-bytes to at least %d", q>>20, int64(MinQuotaBytes)))
-	}
-	for _, e := range s.Errors {
-		warnings = append(warnings, "etcd reports: "+e)
-	}
-	return warnings
+	return fmt.Errorf("version %s is too old: it does not know users without passwords, and cannot say whether authentication is on; "+
+		"upgrade to 3.6.14, 3.7.1 or later, one minor version after the other; nothing was changed", version)
 }
 
 // checkVersion warns of versions whose transactions or watches reach past the permissions of keys.

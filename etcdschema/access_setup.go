@@ -37,6 +37,9 @@ func Setup(ctx context.Context, c *Client, o SetupOptions) (changes []string, er
 			return nil, fmt.Errorf("etcd setup: %w", err)
 		}
 	}
+	if err := c.oldMember(ctx); err != nil {
+		return nil, fmt.Errorf("etcd setup: %w", err)
+	}
 	s := &setup{client: c, dry: o.DryRun}
 	if err := s.run(ctx, accounts, o); err != nil {
 		return s.changes, fmt.Errorf("etcd setup: %w", explain(err))

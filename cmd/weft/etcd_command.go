@@ -24,7 +24,7 @@ func etcdCommand(s streams) *cli.Command {
 func etcdSetupCommand(s streams) *cli.Command {
 	return command(cli.Command{
 		Name:  "setup",
-		Usage: "check etcd's version and limits, and make its roles and users",
+		Usage: "check etcd's members, version, alarms and limits, and make its roles and users",
 		Description: "A user is told by its certificate's common name. Every declared Host gets a user that sees nothing of\n" +
 			"other hosts, beside those named here. What is right already is left alone: run it again for every new host.",
 		UsageText: "weft etcd setup [--host NODE]… [--controller NAME]… [--person NAME]… [--gone-host NODE]… [--enable-auth] [--dry-run]",

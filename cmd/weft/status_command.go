@@ -25,10 +25,13 @@ func statusCommand(s streams) *cli.Command {
 				return err
 			}
 			return withClient(c, func(ctx context.Context, client *etcdschema.Client, _ settings) error {
+				health := etcdschema.Examine(ctx, client)
 				o, err := overview(ctx, client)
 				if err != nil {
+					printEtcd(s.err, health)
 					return err
 				}
+				o.Etcd = &health
 				if c.String("output") == "json" {
 					enc := json.NewEncoder(s.out)
 					enc.SetIndent("", "  ")
@@ -42,6 +45,7 @@ func statusCommand(s streams) *cli.Command {
 
 // clusterStatus is everything `weft status` shows.
 type clusterStatus struct {
+	Etcd    *etcdschema.Health        `json:"etcd,omitempty"`
 	Control *etcdschema.ControlStatus `json:"control,omitempty"` // nil when no controller ever led
 	Nodes   []nodeStatus              `json:"nodes"`
 	Pending []pendingItem             `json:"pending"`

@@ -14,6 +14,9 @@ import (
 
 // print writes the status for people; all lists every pending object, however many they are.
 func (o clusterStatus) print(out io.Writer, all bool, now time.Time) error {
+	if o.Etcd != nil {
+		printEtcd(out, *o.Etcd)
+	}
 	o.printControl(out, now)
 	if len(o.Nodes) == 0 {
 		_, err := fmt.Fprintln(out, "no hosts: declare a Host and start weftd on it")

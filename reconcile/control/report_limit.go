@@ -63,7 +63,7 @@ func decodeReport(k etcdschema.Key, data []byte) any {
 
 // checkBucket bounds what a bucket becomes in memory, which is many times its JSON.
 func checkBucket(r *etcdschema.BucketReport) error {
-	if n := len(r.Ports) + len(r.Exceptions) + len(r.Gateways) + len(r.Claimed); n > maxBucketEntries {
+	if n := len(r.Ports) + len(r.Exceptions) + len(r.Gateways) + len(r.Claimed) + len(r.Warnings); n > maxBucketEntries {
 		return fmt.Errorf("%d entries, at most %d are expected", n, maxBucketEntries)
 	}
 	var err error

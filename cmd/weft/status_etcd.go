@@ -1,0 +1,37 @@
+package main
+
+import (
+	"fmt"
+	"io"
+
+	"weft/etcdschema"
+)
+
+// printEtcd says how etcd does: one line, and one for each thing that is wrong.
+func printEtcd(out io.Writer, h etcdschema.Health) {
+	up, leader := 0, "nobody"
+	var size, quota int64
+	for _, m := range h.Members {
+		if m.Error == "" {
+			up++
+		}
+		if m.Leads {
+			leader = m.Name
+			if leader == "" {
+				leader = m.Endpoint
+			}
+		}
+		if m.Size > size {
+			size, quota = m.Size, m.Quota
+		}
+	}
+	of := ""
+	if quota > 0 {
+		of = fmt.Sprintf(" of %d", quota>>20)
+	}
+	fmt.Fprintf(out, "etcd: %d of %d members answer, %s leads, database %d%s MiB, revision %d\n",
+		up, len(h.Members), printable(leader), size>>20, of, h.Revision)
+	for _, w := range h.Warnings {
+		fmt.Fprintf(out, "  %s\n", printable(w))
+	}
+}
