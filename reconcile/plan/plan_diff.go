@@ -105,8 +105,8 @@ func (b *builder) block(k object.Key, on []object.Key, reason string) {
 // cannot block a removal: its members go in the last stage they reach.
 func (b *builder) orderBreaks(last int) {
 	dependants := map[object.Key][]object.Key{}
-	for k, s := range b.breaks {
-		for _, d := range s.Change.Observed.DependsOn() {
+	for _, k := range sortedKeys(b.breaks) { // in a cycle the order decides about the depth
+		for _, d := range b.breaks[k].Change.Observed.DependsOn() {
 			if _, goes := b.breaks[d]; goes {
 				dependants[d] = append(dependants[d], k)
 			}
