@@ -67,7 +67,7 @@ func (d *Driver) hear(a object.Arrival) {
 	}
 	d.heard[a.OwnerUID] = a
 	d.news = append(d.news, a.Key())
-	d.log.Info("a guest has announced itself on its standby port", "device", a.Device, "port", a.OwnerUID)
+	d.log.Info("a guest has announced itself on its standby port", "device", a.Device, "guest", a.MAC)
 	select {
 	case d.woken <- struct{}{}:
 	default:
