@@ -13,11 +13,13 @@ const (
 	WarnUnknownInterface WarningReason = "UnknownInterface"
 	// WarnAddressDeclined: the guest found that somebody else has its address.
 	WarnAddressDeclined WarningReason = "AddressDeclined"
+	// WarnLinkLocalLimit: the guest has used as many link-local addresses as its port may.
+	WarnLinkLocalLimit WarningReason = "LinkLocalLimit"
 )
 
 // WarningReasons lists the reasons.
 func WarningReasons() []WarningReason {
-	return []WarningReason{WarnMACMismatch, WarnForeignSource, WarnUnknownInterface, WarnAddressDeclined}
+	return []WarningReason{WarnMACMismatch, WarnForeignSource, WarnUnknownInterface, WarnAddressDeclined, WarnLinkLocalLimit}
 }
 
 // Warning is something that looks wrong though nothing failed: everything is programmed, and it will not work.

@@ -40,8 +40,9 @@ type Driver struct {
 	cfg    Config
 	flows  flowTransport
 	events *eventBox
-	// sources tells whose guests are not heard.
+	// sources tells whose guests are not heard, learned whose link-local addresses are used up.
 	sources *sources
+	learned *learnedAddresses
 	// sessions tells what the BFD sessions' states mean.
 	sessions *settling
 	// devices tells which of the ports' devices the switch has open.
@@ -60,6 +61,7 @@ func New(cfg Config) *Driver {
 		cfg.Log = slog.Default()
 	}
 	return &Driver{cfg: cfg, flows: newDirect(cfg.RunDir), events: newEventBox(), sessions: newSettling(), sources: newSources(),
+		learned: newLearnedAddresses(),
 		devices: newDevices(cfg.Inside), views: map[string]*flowView{}}
 }
 
@@ -183,7 +185,7 @@ func (d *Driver) Sync(ctx context.Context) error {
 			continue
 		}
 		d.sessions.base(name, len(v.cookies()) > 0, db.read())
-		if err := d.readSources(ctx, name); err != nil { // nothing stands on it but a warning
+		if err := errors.Join(d.readSources(ctx, name), d.readLearned(ctx, name)); err != nil { // nothing stands on it but a warning
 			d.cfg.Log.Warn("open vswitch: counters cannot be read", "bridge", name, "error", err)
 		}
 	}

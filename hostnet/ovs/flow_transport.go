@@ -23,6 +23,8 @@ type flowTransport interface {
 	monitor(ctx context.Context, bridge string, ready func(), on func([]flowEvent)) error
 	// counters reads the flows of table 0 and the ports with their counters, as text.
 	counters(ctx context.Context, bridge string) (flows, ports []byte, err error)
+	// learned reads the flows of object.LearnedTable, as text.
+	learned(ctx context.Context, bridge string) ([]byte, error)
 	// fragments and setFragments read and set how fragments are seen (OFPT_GET_CONFIG, OFPT_SET_CONFIG).
 	fragments(ctx context.Context, bridge string) (string, error)
 	setFragments(ctx context.Context, bridge, mode string) error

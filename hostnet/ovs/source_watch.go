@@ -85,7 +85,8 @@ func (d *Driver) readSources(ctx context.Context, bridge string) error {
 	return nil
 }
 
-// Warnings implements the engine's Warner: it says of a guest's flows that nothing of what the guest sends passes them.
+// Warnings implements the engine's Warner: it says of a guest's flows that nothing of what the guest sends passes them, or
+// nothing from a further link-local address.
 func (d *Driver) Warnings(desired object.Object) []object.Warning {
 	set, ok := desired.(*object.FlowSet)
 	if !ok || set.Guest == (object.MAC{}) {
@@ -101,7 +102,7 @@ func (d *Driver) Warnings(desired object.Object) []object.Warning {
 					"(tcpdump -e on its device) and give it the port's, or the port its own", set.Guest)}}
 		}
 	}
-	return nil
+	return d.learned.warnings(set)
 }
 
 // counters reads the flows of table 0 and the ports with their counters, as ovs-ofctl writes them.

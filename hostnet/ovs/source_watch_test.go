@@ -30,7 +30,7 @@ func TestGuestWithAnotherMACIsToldOf(t *testing.T) {
 	t.Parallel()
 	set := &object.FlowSet{Bridge: "br-int", Guest: object.MAC{0xfa, 0x16, 0x3e, 0, 1, 0xa},
 		Flows: []object.Flow{{Table: 10}, {Table: 0, Match: object.Match{InPort: 5}}}}
-	d := &Driver{sources: newSources()}
+	d := &Driver{sources: newSources(), learned: newLearnedAddresses()}
 	for i, look := range []struct {
 		passed, received string
 		warns            bool

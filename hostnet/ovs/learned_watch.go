@@ -1,0 +1,83 @@
+package ovs
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strconv"
+	"sync"
+	"time"
+
+	"weft/hostnet/object"
+)
+
+// learnedAddresses watches how many link-local addresses ports have used: beyond the limit the switch drops what a guest sends
+// from a further one, and nothing has failed. They are counted with every Sync.
+type learnedAddresses struct {
+	mu   sync.Mutex
+	seen map[string]map[uint64]int // by bridge and cookie of the learn action
+}
+
+func newLearnedAddresses() *learnedAddresses {
+	return &learnedAddresses{seen: map[string]map[uint64]int{}}
+}
+
+func (l *learnedAddresses) look(bridge string, now map[uint64]int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.seen[bridge] = now
+}
+
+// warnings says of a guest's flows that the addresses which they may learn are used up.
+func (l *learnedAddresses) warnings(set *object.FlowSet) []object.Warning {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, f := range set.Flows {
+		for _, a := range f.Actions {
+			learn, ok := a.(object.LearnLinkLocal)
+			if !ok || learn.Limit == 0 || l.seen[set.Bridge][learn.Cookie] < int(learn.Limit) {
+				continue
+			}
+			idle := time.Duration(learn.IdleTimeout) * time.Second
+			return []object.Warning{{Reason: object.WarnLinkLocalLimit, Message: fmt.Sprintf(
+				"the guest has used %d link-local addresses within %s, as many as a port may: a further one, and with it IPv6, does not "+
+					"work until one has been idle for so long; have the guest keep its address over reboots, or plug its interface anew",
+				learn.Limit, idle)}}
+		}
+	}
+	return nil
+}
+
+// readLearned counts the learned addresses of a bridge.
+func (d *Driver) readLearned(ctx context.Context, bridge string) error {
+	text, err := d.flows.learned(ctx, bridge)
+	if err != nil {
+		return err
+	}
+	d.learned.look(bridge, parseLearned(text))
+	return nil
+}
+
+// learned reads the flows of the table that learn actions write, as ovs-ofctl writes them.
+func (o ofctl) learned(ctx context.Context, bridge string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	text, err := o.run(ctx, nil, "ovs-ofctl", "--no-names", "--read-only", "dump-flows", "-OOpenFlow14", o.target(bridge),
+		fmt.Sprintf("table=%d", object.LearnedTable))
+	if err != nil {
+		return nil, fmt.Errorf("reading the learned link-local addresses of bridge %s: %w", bridge, err)
+	}
+	return text, nil
+}
+
+var flowCookie = regexp.MustCompile(`^\s*cookie=(0x[0-9a-f]+),`)
+
+func parseLearned(text []byte) map[uint64]int {
+	counts := map[uint64]int{}
+	eachMatch(text, flowCookie, func(m []string) {
+		if cookie, err := strconv.ParseUint(m[1], 0, 64); err == nil && cookie&object.CookieMask == object.CookieOwner {
+			counts[cookie]++
+		}
+	})
+	return counts
+}
