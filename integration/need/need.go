@@ -8,6 +8,8 @@ package need
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"runtime"
 	"slices"
 	"strings"
@@ -25,10 +27,11 @@ const (
 	VLANDevice     Need = "vlan-device"     // links of type vlan (802.1Q)
 	VLANFiltering  Need = "vlan-filtering"  // bridges that tell VLANs apart
 	KernelDatapath Need = "kernel-datapath" // Open vSwitch's module
+	NoIPv6         Need = "no-ipv6"         // a kernel started with ipv6.disable=1
 )
 
 // All is every feature known here.
-func All() []Need { return []Need{VLANDevice, VLANFiltering, KernelDatapath} }
+func All() []Need { return []Need{VLANDevice, VLANFiltering, KernelDatapath, NoIPv6} }
 
 // Parse reads a feature's name; the error lists those there are.
 func Parse(s string) (Need, error) {
@@ -91,6 +94,9 @@ func use(n Need) (bool, error) {
 	case KernelDatapath:
 		_, err := netlink.GenlFamilyGet("ovs_datapath") // the kernel loads the module for the asking
 		return worked(err)
+	case NoIPv6:
+		_, err := os.Stat("/proc/sys/net/ipv6")
+		return errors.Is(err, fs.ErrNotExist), nil
 	}
 	return false, errors.New("nobody knows how to use it")
 }

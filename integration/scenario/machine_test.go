@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -16,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"weft/integration/need"
 	"weft/integration/timescale"
 	"weft/integration/vm"
 )
@@ -28,6 +30,7 @@ const scenarioLimit = 35 * time.Minute
 
 // machine is the virtual machine for scenarios whose needs this kernel lacks. The first of them boots it.
 type machine struct {
+	config   vm.Config
 	ctx      context.Context
 	binaries string
 	chosen   atomic.Int32 // scenarios to be run inside
@@ -37,8 +40,25 @@ type machine struct {
 }
 
 func (m *machine) boot(log func(string, ...any)) (*vm.Machine, error) {
-	m.once.Do(func() { m.vm, m.err = vm.Boot(m.ctx, vm.Config{Log: log}) })
+	m.once.Do(func() { m.vm, m.err = m.start(log) })
 	return m.vm, m.err
+}
+
+func (m *machine) start(log func(string, ...any)) (*vm.Machine, error) {
+	c := m.config
+	c.Log = log
+	return vm.Boot(m.ctx, c)
+}
+
+// memoryNoIPv6 is enough for one small cloud, in MiB.
+const memoryNoIPv6 = 2048
+
+// machineOf is how the virtual machine of a scenario is: a kernel without IPv6 is one that was started without.
+func machineOf(s scenario) (c vm.Config) {
+	if slices.Contains(s.lacking, need.NoIPv6) {
+		c.Kernel, c.Memory = "ipv6.disable=1", memoryNoIPv6
+	}
+	return c
 }
 
 // close ends the virtual machine if there is one.

@@ -69,17 +69,26 @@ func divided(t *testing.T) (here, elsewhere []scenario) {
 	return here, elsewhere
 }
 
-// TestMachineScenario runs the scenarios whose needs this kernel lacks, each as a subtest of its name, in one virtual machine.
-// It ends before TestScenario begins, so that neither disturbs the other.
+// TestMachineScenario runs the scenarios whose needs this kernel lacks, each as a subtest of its name, in one virtual machine for
+// each way of starting a kernel. It ends before TestScenario begins, so that neither disturbs the other.
 func TestMachineScenario(t *testing.T) {
 	_, elsewhere := divided(t)
-	m := &machine{ctx: interruptible(t), binaries: os.Getenv(binariesVariable)}
+	ctx := interruptible(t)
+	machines := map[string]*machine{} // by the kernel's command line
 	t.Cleanup(func() {
-		if err := m.close(); err != nil {
-			t.Error(err)
+		for _, m := range machines {
+			if err := m.close(); err != nil {
+				t.Error(err)
+			}
 		}
 	})
 	for _, s := range elsewhere {
+		c := machineOf(s)
+		m := machines[c.Kernel]
+		if m == nil {
+			m = &machine{config: c, ctx: ctx, binaries: os.Getenv(binariesVariable)}
+			machines[c.Kernel] = m
+		}
 		t.Run(s.name, func(t *testing.T) {
 			m.chosen.Add(1)
 			t.Parallel() // from here on all that were chosen are counted

@@ -22,6 +22,8 @@ type Config struct {
 	Memory int
 	// CPUs is 2 when 0.
 	CPUs int
+	// Kernel is what the kernel's command line says besides ("ipv6.disable=1").
+	Kernel string
 	// Namespace is the file of the network namespace that QEMU runs in; the program's own when empty.
 	Namespace string
 	// NICs are eth0, eth1 … inside.

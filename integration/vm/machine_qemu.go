@@ -38,7 +38,7 @@ func (m *Machine) qemuArgs(c Config, k Kernel, accelerator, initramfs, socket st
 		"-machine", "q35", "-accel", accelerator, "-cpu", "max", "-smp", strconv.Itoa(cpus), "-m", strconv.Itoa(memory),
 		"-kernel", k.Image, "-initrd", initramfs,
 		// A panic ends QEMU, and with it everybody's waiting. Mitigations cost time and protect nothing here.
-		"-append", "console=ttyS0 quiet panic=-1 mitigations=off nokaslr net.ifnames=0",
+		"-append", strings.TrimSpace("console=ttyS0 quiet panic=-1 mitigations=off nokaslr net.ifnames=0 " + c.Kernel),
 		"-serial", "file:" + m.console(),
 		"-qmp", "unix:" + strings.ReplaceAll(m.control(), ",", ",,") + ",server=on,wait=off",
 		"-device", "virtio-rng-pci",
