@@ -10,8 +10,9 @@ import (
 	"weft/hostnet/object"
 )
 
-// maxPromises bounds what is remembered of one port. The oldest go first.
-const maxPromises = 128
+// maxPromises bounds what is remembered of one port: many changes of a network with as much as can be declared. The oldest
+// go first.
+const maxPromises = 512
 
 // speaker is the MAC that an advertisement comes from. Its link-local address is what guests know it by.
 type speaker object.MAC
@@ -69,7 +70,7 @@ func (s statement) renew(old []promise, now time.Time) []promise {
 	for _, f := range s.facts {
 		out = append(out, promise{Source: s.source, fact: f})
 	}
-	told := len(out)
+	told := len(out) // what was told last comes first among the old
 	for _, p := range old {
 		if p.Source == s.source && slices.Contains(s.facts, p.fact) {
 			continue
@@ -81,10 +82,7 @@ func (s statement) renew(old []promise, now time.Time) []promise {
 			out = append(out, p)
 		}
 	}
-	if over := len(out) - max(told, maxPromises); over > 0 {
-		out = slices.Delete(out, told, told+over)
-	}
-	return out
+	return out[:min(len(out), max(told, maxPromises))]
 }
 
 // withdrawal is what one speaker has to take back.
