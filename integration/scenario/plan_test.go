@@ -70,10 +70,14 @@ func scenarios() ([]scenario, error) {
 	return all, nil
 }
 
-// expand puts the names in place of repeatsBoth.
+// expand puts the names in place of repeatsBoth, and leaves out those that are named with a "-" before.
 func expand(repeats []string, all []scenario) []string {
-	var names []string
+	var names, without []string
 	for _, r := range repeats {
+		if name, not := strings.CutPrefix(r, "-"); not {
+			without = append(without, name)
+			continue
+		}
 		if r != repeatsBoth {
 			names = append(names, r)
 			continue
@@ -84,7 +88,7 @@ func expand(repeats []string, all []scenario) []string {
 			}
 		}
 	}
-	return names
+	return slices.DeleteFunc(names, func(n string) bool { return slices.Contains(without, n) })
 }
 
 func parseScenario(file, text string) (scenario, error) {
