@@ -30,7 +30,7 @@ const (
 
 func keyOf(set object.GuardSet) second {
 	switch set {
-	case object.GuardMACs, object.GuardLocal:
+	case object.GuardMACs, object.GuardLocal, object.GuardRouterMACs:
 		return mac
 	case object.GuardIPv4, object.GuardServers, object.GuardGateways4, object.GuardOwn4:
 		return ipv4

@@ -36,13 +36,15 @@ const (
 	GuardOwn4      GuardSet = "own4"      // bridge, IPv4 address: of this host's external namespace, so never seen on the wire
 	GuardOwn6      GuardSet = "own6"      // bridge, IPv6 address: likewise
 	GuardRouters   GuardSet = "routers"   // map: uplink → MAC that routed frames leave with
+	// GuardRouterMACs holds the same by uplink and MAC: what leaves with it does not come in with it.
+	GuardRouterMACs GuardSet = "router_macs"
 )
 
 // GuardSets lists every set whose elements Weft desires.
 func GuardSets() []GuardSet {
 	return []GuardSet{
 		GuardBridges, GuardGuests, GuardUplinks, GuardMACs, GuardIPv4, GuardIPv6, GuardLocal, GuardReserved, GuardServers,
-		GuardLegs, GuardExits, GuardGateways4, GuardGateways6, GuardOwn4, GuardOwn6, GuardRouters,
+		GuardLegs, GuardExits, GuardGateways4, GuardGateways6, GuardOwn4, GuardOwn6, GuardRouters, GuardRouterMACs,
 	}
 }
 

@@ -102,7 +102,7 @@ func newBridgeStage(t *testing.T) *stage {
 		t.Fatal(err)
 	}
 	st := &stage{namespace: namespace, driver: d}
-	st.populate(t, &desired.Host{Driver: model.DriverBridge})
+	st.populate(t, &desired.Host{Driver: model.DriverBridge, RouterMAC: model.MAC(routerMAC)})
 	// Somebody puts it there without a word to anybody.
 	ipCommand(t, "-n", st.namespace, "link", "set", "tapx", "master", linuxbridge.BridgeName(netRed))
 	return st
@@ -117,4 +117,7 @@ func bridgeGuest(t *testing.T, st *stage) {
 
 func bridgeMute(t *testing.T, st *stage) { st.whoIsMute(t) }
 
-func bridgeNetwork(t *testing.T, st *stage) { st.networkAttacks(t) }
+func bridgeNetwork(t *testing.T, st *stage) {
+	data := ipv4(remote4, st.a.v4, 17, udp(5000, 5001, []byte("in")))
+	st.networkAttacks(t, fromNetwork{"this host's router MAC", onWire(eth(routerMAC, st.a.mac, 0x0800, data)), onWire(eth(remote, st.a.mac, 0x0800, data))})
+}

@@ -32,9 +32,9 @@ func TestHostileNetwork(t *testing.T) {
 }
 
 // networkAttacks sends every attack from the network and what it resembles, and judges what the guests hear.
-func (st *stage) networkAttacks(t *testing.T) {
+func (st *stage) networkAttacks(t *testing.T, more ...fromNetwork) {
 	t.Helper()
-	for _, c := range st.fromNetwork() {
+	for _, c := range append(st.fromNetwork(), more...) {
 		ctx, cancel := context.WithTimeout(t.Context(), timescale.Bound(10*time.Second))
 		end := closing(&guest{mac: remote, v4: remote4})
 		for _, f := range [][]byte{c.bad, c.good, onWire(end)} {

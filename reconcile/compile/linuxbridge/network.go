@@ -29,7 +29,8 @@ func (Fabric) Network(b *compile.Builder, s compile.Site, n *desired.Network) {
 	members.Members = append(members.Members, object.GuardMember{Set: object.GuardUplinks, Interface: vlan})
 	if s.Host.RouterMAC != (model.MAC{}) {
 		members.Members = append(members.Members,
-			object.GuardMember{Set: object.GuardRouters, Interface: vlan, MAC: object.MAC(s.Host.RouterMAC)})
+			object.GuardMember{Set: object.GuardRouters, Interface: vlan, MAC: object.MAC(s.Host.RouterMAC)},
+			object.GuardMember{Set: object.GuardRouterMACs, Interface: vlan, MAC: object.MAC(s.Host.RouterMAC)})
 	}
 	b.Add(members)
 	device := &object.VLANDevice{
