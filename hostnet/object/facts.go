@@ -13,6 +13,9 @@ type Facts struct {
 	// NoIPv6 says that the kernel has no IPv6 at all (started with ipv6.disable=1). IPv6 that is only switched off on the host's own
 	// devices (net.ipv6.conf.all.disable_ipv6) is no matter: namespaces of ours have settings of their own.
 	NoIPv6 bool
+	// BridgeNetfilter names the settings that are on of those by which br_netfilter hands bridged frames to the host's own iptables,
+	// ip6tables and arptables, with commas between; empty when none is (net/bridge/br_netfilter_hooks.c).
+	BridgeNetfilter string
 	// ForeignBridges are OVS bridges and netdevs of a bridge's name that are not ours.
 	ForeignBridges map[string]string // name → why it is not ours
 }

@@ -15,11 +15,14 @@ const (
 	WarnAddressDeclined WarningReason = "AddressDeclined"
 	// WarnLinkLocalLimit: the guest has used as many link-local addresses as its port may.
 	WarnLinkLocalLimit WarningReason = "LinkLocalLimit"
+	// WarnBridgeNetfilter: what passes the host's bridges is judged by the host's own packet filter too.
+	WarnBridgeNetfilter WarningReason = "BridgeNetfilter"
 )
 
 // WarningReasons lists the reasons.
 func WarningReasons() []WarningReason {
-	return []WarningReason{WarnMACMismatch, WarnForeignSource, WarnUnknownInterface, WarnAddressDeclined, WarnLinkLocalLimit}
+	return []WarningReason{WarnMACMismatch, WarnForeignSource, WarnUnknownInterface, WarnAddressDeclined, WarnLinkLocalLimit,
+		WarnBridgeNetfilter}
 }
 
 // Warning is something that looks wrong though nothing failed: everything is programmed, and it will not work.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/netip"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -243,6 +244,19 @@ func (v *view) facts(into *object.Facts) {
 		into.Links[l.name] = v.linkFacts(l)
 	}
 	into.NoIPv6 = noIPv6()
+	into.BridgeNetfilter = bridgeNetfilter("/proc/sys/net/bridge")
+}
+
+// bridgeNetfilter lists the settings of br_netfilter that are on, below the folder that is there once the module is loaded.
+func bridgeNetfilter(folder string) string {
+	var on []string
+	for _, name := range []string{"bridge-nf-call-arptables", "bridge-nf-call-ip6tables", "bridge-nf-call-iptables"} {
+		value, err := os.ReadFile(filepath.Join(folder, name))
+		if err == nil && strings.TrimSpace(string(value)) != "0" {
+			on = append(on, "net.bridge."+name)
+		}
+	}
+	return strings.Join(on, ", ")
 }
 
 // noIPv6 says that the kernel was started without IPv6: it has no settings for it then.

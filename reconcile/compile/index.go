@@ -136,6 +136,12 @@ func (x *Index) Observe(slice *desired.Slice, facts *object.Facts, devices []str
 		x.facts.DatapathType, x.facts.ForeignBridges = facts.DatapathType, maps.Clone(facts.ForeignBridges)
 		x.everything(slice, dirty)
 	}
+	if facts.BridgeNetfilter != x.facts.BridgeNetfilter {
+		x.facts.BridgeNetfilter = facts.BridgeNetfilter
+		if x.host != nil {
+			dirty.add(desired.KindHost, x.host.UID)
+		}
+	}
 	if devices == nil {
 		devices = deviceNames(facts, &x.facts)
 	}
@@ -162,6 +168,7 @@ func (x *Index) observe(slice *desired.Slice, facts *object.Facts, device string
 
 func (x *Index) observeAll(facts *object.Facts) {
 	x.facts.DatapathType, x.facts.ForeignBridges = facts.DatapathType, maps.Clone(facts.ForeignBridges)
+	x.facts.BridgeNetfilter = facts.BridgeNetfilter
 	for _, d := range deviceNames(facts, &x.facts) {
 		x.fileFacts(facts, d)
 	}

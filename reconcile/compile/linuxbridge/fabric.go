@@ -21,6 +21,10 @@ type Fabric struct{}
 // Host adds the guard's table, what it keeps from the NICs, and their state.
 func (Fabric) Host(b *compile.Builder, s compile.Site) {
 	b.Add(&object.Guard{OwnerUID: s.Host.UID})
+	if on := s.Facts().BridgeNetfilter; on != "" {
+		b.Warn(object.WarnBridgeNetfilter, "the kernel hands bridged frames to the host's own packet filter too (%s): what its rules drop is lost between "+
+			"guests, and connections of all projects share one table; set them to 0, or be sure that the rules let the frames pass", on)
+	}
 	for i, up := range s.Host.Uplinks {
 		why, missing := uplinkFault(s, i)
 		switch {

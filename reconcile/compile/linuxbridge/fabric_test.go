@@ -73,6 +73,28 @@ func TestHostKeepsItsNIC(t *testing.T) {
 	}
 }
 
+// TestBridgeNetfilterIsTold: the host's own rules judge guests' frames then, and only the host's item is compiled again.
+func TestBridgeNetfilterIsTold(t *testing.T) {
+	t.Parallel()
+	in := site()
+	if w := compiled(t, in, desired.KindHost, hostUID).Warnings; len(w) != 0 {
+		t.Errorf("warned of nothing: %v", w)
+	}
+	x := compile.NewIndex(in.Slice, in.Facts)
+	in.Facts.BridgeNetfilter = "net.bridge.bridge-nf-call-iptables"
+	host := desired.Key{Kind: desired.KindHost, UID: hostUID}
+	if dirty := x.Observe(in.Slice, in.Facts, nil); !slices.Equal(dirty, []desired.Key{host}) {
+		t.Errorf("compiled again: %v, expected the host alone", dirty)
+	}
+	if dirty := x.Observe(in.Slice, in.Facts, nil); len(dirty) != 0 {
+		t.Errorf("nothing is new, and compiled again: %v", dirty)
+	}
+	w := compiled(t, in, desired.KindHost, hostUID).Warnings
+	if len(w) != 1 || w[0].Reason != object.WarnBridgeNetfilter || !strings.Contains(w[0].Message, in.Facts.BridgeNetfilter) {
+		t.Errorf("warnings: %v", w)
+	}
+}
+
 func TestNetworkIsBridgeAndVLANDevice(t *testing.T) {
 	t.Parallel()
 	u := compiled(t, site(), desired.KindNetwork, netUID)
