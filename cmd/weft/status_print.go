@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -50,7 +51,8 @@ func (o clusterStatus) printControl(out io.Writer, now time.Time) {
 		fmt.Fprintln(out, "no controller has led yet: is weft-controller running?")
 		return
 	}
-	fmt.Fprintf(out, "controllers: %s leads since %s\n", printable(o.Control.Leader), age(now, o.Control.Since))
+	fmt.Fprintf(out, "controllers: %s leads since %s, version %s\n", printable(o.Control.Leader), age(now, o.Control.Since),
+		printable(cmp.Or(o.Control.Version, "unknown")))
 	if b := o.Control.Brake; b != nil {
 		fmt.Fprintf(out, "  nothing is written since %s: %s\n  if this was meant: weft accept\n", age(now, b.Since), printable(b.Reason))
 	}

@@ -7,10 +7,12 @@ import (
 	"weft/hostnet/object"
 )
 
-// fileStranger notes whether an OVS interface is one that others made for a port which this host is not told of.
+// fileStranger notes whether an OVS interface is one that others made, for a port which this host is not told of or for none at
+// all. A bridge's own interface has its name.
 func (x *Index) fileStranger(device string) {
 	i, there := x.facts.Interfaces[device]
-	if there && !i.Created && i.OwnerUID == "" && i.InterfaceID != "" && len(x.byInterfaceID[i.InterfaceID]) == 0 {
+	others := there && !i.Created && i.OwnerUID == "" && device != i.Bridge
+	if others && (i.InterfaceID == "" || len(x.byInterfaceID[i.InterfaceID]) == 0) {
 		x.strangers[device] = true
 	} else {
 		delete(x.strangers, device)
@@ -26,8 +28,9 @@ func (x *Index) fileStrangers(interfaceID string) {
 // shownStrangers bounds how many interfaces of nobody are told of one by one.
 const shownStrangers = 5
 
-// Strangers are warnings about interfaces on the host's bridge whose interface id no port has here, by the interface's name,
-// in order: a hypervisor that asks for a port of another cloud, or of another host. At most a few are told of.
+// Strangers are warnings about interfaces on the host's bridge that belong to no port here, by the interface's name, in order: a
+// hypervisor that asks for a port of another cloud, or of another host, or somebody else who uses the bridge. At most a few are
+// told of.
 func (x *Index) Strangers() (names []string, warning func(name string) object.Warning) {
 	for _, name := range slices.Sorted(maps.Keys(x.strangers)) {
 		if x.host != nil && x.facts.Interfaces[name].Bridge == x.host.Bridge && len(names) < shownStrangers {
@@ -36,6 +39,12 @@ func (x *Index) Strangers() (names []string, warning func(name string) object.Wa
 	}
 	return names, func(name string) object.Warning {
 		var b Builder
+		if x.facts.Interfaces[name].InterfaceID == "" {
+			b.Warn(object.WarnUnknownInterface, "OVS interface %s on bridge %s belongs to nobody: it has no iface-id and is no uplink of this host, so it neither hears nor says anything; "+
+				"give it the interfaceID of a port, or take it to a bridge of its own",
+				quote(name), x.host.Bridge)
+			return b.Warnings[0]
+		}
 		b.Warn(object.WarnUnknownInterface, "OVS interface %s on bridge %s has iface-id %s, which no port has on this host: its guest has no network; "+
 			"declare the port with that interfaceID and this host, or correct the domain", quote(name), x.host.Bridge, quote(x.facts.Interfaces[name].InterfaceID))
 		return b.Warnings[0]

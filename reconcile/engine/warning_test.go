@@ -61,6 +61,8 @@ func TestStrangersAreReportedWhenTheyStay(t *testing.T) {
 		host := hostItem().UID
 		b.host.PlugOVS("br-int", "vnet7", portUID(7))
 		b.host.PlugOVS("br-int", "vnet8", "of-another-cloud")
+		b.host.PlugOVS("br-int", "vnet9", "")
+		b.host.PlugOVS("br-other", "vnet10", "")
 		b.settle(strangerPatience / 2)
 		b.etcd.put(portItem(7, 1))
 		if w := b.warnings(host); len(w) != 0 {
@@ -68,16 +70,18 @@ func TestStrangersAreReportedWhenTheyStay(t *testing.T) {
 		}
 		b.settle(strangerPatience)
 		w := b.warnings(host)
-		if len(w) != 1 || w[0].Reason != string(object.WarnUnknownInterface) || !strings.Contains(w[0].Message, `"of-another-cloud"`) {
+		if len(w) != 2 || w[0].Reason != string(object.WarnUnknownInterface) || !strings.Contains(w[0].Message+w[1].Message, `"of-another-cloud"`) ||
+			!strings.Contains(w[0].Message+w[1].Message, `"vnet9" on bridge br-int belongs to nobody`) {
 			b.t.Fatalf("reported %+v", w)
 		}
 		b.etcd.drop(desired.Key{Kind: desired.KindPort, UID: portUID(7)})
 		b.settle(2 * strangerPatience)
-		if w := b.warnings(host); len(w) != 2 {
+		if w := b.warnings(host); len(w) != 3 {
 			b.t.Errorf("its port is gone, and reported %+v", w)
 		}
 		b.host.UnplugOVS("vnet7")
 		b.host.UnplugOVS("vnet8")
+		b.host.UnplugOVS("vnet9")
 		b.settle(time.Second)
 		if w := b.warnings(host); len(w) != 0 {
 			b.t.Errorf("gone, and reported %+v", w)
