@@ -95,8 +95,8 @@ func TestRefusedRouteSaysWhy(t *testing.T) {
 	h.converge(router()...)
 	path := filepath.Join(h.dir, routerName)
 	for _, c := range []struct{ damage, via, says string }{
-		{"true", "192.0.2.99", "no address of n1 is on the link of next hop 192.0.2.99"},
-		{"true", "2001:db8::99", "no address of n1 is on the link of next hop 2001:db8::99"},
+		{"true", "192.0.2.99", "no address of n1 and no route is on the link of next hop 192.0.2.99"},
+		{"true", "2001:db8::99", "no address of n1 and no route is on the link of next hop 2001:db8::99"},
 		{"ip route del 10.1.0.0/24 dev n1", "10.1.0.5", "n1 lacks the kernel's connected route 10.1.0.0/24"},
 		{"ip rule flush", "10.1.0.5", "the IPv4 routing rule for table main is missing"},
 		{"ip link set n1 down", "10.1.0.5", "n1 is down"},
