@@ -27,6 +27,7 @@ type Outcome struct {
 	Note   string   // what an operator should know ("declined 192.0.2.5: …"), usually empty
 	// Declined are addresses that the guest will not use because somebody else has them; they may be anything.
 	Declined []netip.Addr
+	leftOut  leftOut
 }
 
 // Answer decides what a frame that the guest of the binding has sent leads to. It keeps neither argument.

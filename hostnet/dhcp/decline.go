@@ -16,15 +16,17 @@ import (
 // and declines again within minutes.
 const declineStands = 10 * time.Minute
 
-// Driver is the driver of object.KindDHCPBinding. The embedded driver serves; it remembers which guests declined an address.
+// Driver is the driver of object.KindDHCPBinding. The embedded driver serves; it remembers which guests declined an
+// address, and which asked for more than fits.
 type Driver struct {
 	*frame.PortDriver
 	now func() time.Time
 
 	mu       sync.Mutex
-	declined map[string]decline // by device
-	news     []object.Key       // declined since Watch last told
-	woken    chan struct{}      // holds one token when there is news
+	declined map[string]decline   // by device
+	omitted  map[string]omissions // by device
+	news     []object.Key         // declined or left out since Watch last told
+	woken    chan struct{}        // holds one token when there is news
 }
 
 // decline is the last one of a guest.
@@ -38,7 +40,7 @@ type decline struct {
 // New makes the driver, which serves nothing yet. open opens the transports of ports, frame.Exchange's Open for netdevs.
 // Close ends it.
 func New(open frame.Opener, log *slog.Logger) *Driver {
-	d := &Driver{now: time.Now, declined: map[string]decline{}, woken: make(chan struct{}, 1)}
+	d := &Driver{now: time.Now, declined: map[string]decline{}, omitted: map[string]omissions{}, woken: make(chan struct{}, 1)}
 	d.PortDriver = frame.NewPortDriver(frame.PortConfig{
 		Name: "dhcp", Kind: object.KindDHCPBinding, Open: open, Service: d.service, Logger: log,
 	})
@@ -60,7 +62,12 @@ func (d *Driver) hear(b *object.DHCPBinding, address netip.Addr) {
 		return
 	}
 	d.declined[b.Device] = decline{b.OwnerUID, address, now, now}
-	d.news = append(d.news, b.Key())
+	d.tell(b.Key())
+}
+
+// tell has Watch say that the object's warnings are others. The lock is held.
+func (d *Driver) tell(key object.Key) {
+	d.news = append(d.news, key)
 	select {
 	case d.woken <- struct{}{}:
 	default:
@@ -88,6 +95,10 @@ func (d *Driver) Warnings(desired object.Object) []object.Warning {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
+	return append(d.declineWarnings(b), d.omissionWarnings(b)...)
+}
+
+func (d *Driver) declineWarnings(b *object.DHCPBinding) []object.Warning {
 	last, has := d.declined[b.Device]
 	if !has || last.owner != b.OwnerUID || d.now().Sub(last.at) > declineStands || !assigned(b, last.address) {
 		return nil
@@ -97,19 +108,20 @@ func (d *Driver) Warnings(desired object.Object) []object.Warning {
 		b.MAC, last.address, last.at.UTC().Format(time.RFC3339))}}
 }
 
-// Apply begins, changes and ends servers. A device that comes anew belongs to a guest that has declined nothing yet.
+// Apply begins, changes and ends servers. A device that comes anew belongs to a guest that has said nothing yet.
 func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
 	d.mu.Lock()
 	for _, c := range changes {
 		if c.Op != object.Update {
 			delete(d.declined, c.Key().Name)
+			delete(d.omitted, c.Key().Name)
 		}
 	}
 	d.mu.Unlock()
 	return d.PortDriver.Apply(ctx, changes)
 }
 
-// Watch also tells of guests that declined an address.
+// Watch also tells of guests that declined an address, and of those that asked for more than fits.
 func (d *Driver) Watch(ctx context.Context, notify func(object.Event)) error {
 	ctx, stop := context.WithCancel(ctx)
 	lost := make(chan error, 1)

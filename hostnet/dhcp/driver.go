@@ -36,6 +36,7 @@ func (d *Driver) service(b frame.Binding) (frame.Service, error) {
 			for _, a := range o.Declined {
 				d.hear(binding, a)
 			}
+			d.omit(binding, received, o.leftOut)
 			return o.Frames
 		},
 	}, nil

@@ -102,8 +102,8 @@ func reply4(b *object.DHCPBinding, r request4, l object.DHCPv4Lease, kind dhcpv4
 		m.ClientIPAddr = r.client.AsSlice()
 	}
 	limit := limit4(b, r)
-	left := fill4(m, r, options4(b, l, inform), limit)
-	return Outcome{Frames: [][]byte{send4(b, r, l, m)}, Note: leftOut("DHCPv4", left, limit)}
+	left := leftOut{"DHCPv4", fill4(m, r, options4(b, l, inform), limit), limit}
+	return Outcome{Frames: [][]byte{send4(b, r, l, m)}, Note: left.String(), leftOut: left}
 }
 
 // refuse4 builds a NAK, which is always broadcast: the client's idea of its network is wrong (RFC 2131 section 4.3.2).

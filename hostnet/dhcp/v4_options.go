@@ -1,6 +1,7 @@
 package dhcp
 
 import (
+	"cmp"
 	"encoding/binary"
 	"fmt"
 	"net"
@@ -75,9 +76,9 @@ func options4(b *object.DHCPBinding, l object.DHCPv4Lease, inform bool) []option
 }
 
 // fill4 puts into the message what is sent always and what the client asked for, or everything but Microsoft's code if
-// it sent no list (RFC 2132 section 9.8), as long as it fits: a reply is never fragmented. It returns the codes that the
-// client asked for by name and does not get.
-func fill4(m *dhcpv4.DHCPv4, r request4, options []option4, limit int) (left []uint16) {
+// it sent no list (RFC 2132 section 9.8), as long as it fits: a reply is never fragmented. It returns the names of what the
+// client asked for and does not get.
+func fill4(m *dhcpv4.DHCPv4, r request4, options []option4, limit int) (left []string) {
 	list := r.ParameterRequestList()
 	size := len(m.ToBytes()) // 300 bytes of padding at least, of which the options use up some
 	if size <= 300 {
@@ -92,7 +93,7 @@ func fill4(m *dhcpv4.DHCPv4, r request4, options []option4, limit int) (left []u
 		need := length + 2*max(1, (length+254)/255) // RFC 3396: long options are split
 		if size+need > limit-headers4 {
 			if list != nil {
-				left = append(left, uint16(o.Code.Code()))
+				left = append(left, name4(o.Code))
 			}
 			continue
 		}
@@ -111,13 +112,11 @@ func limit4(b *object.DHCPBinding, r request4) int {
 	return max(min(limit, b.MTU), minMessage4)
 }
 
-// leftOut says which options did not fit; empty for none.
-func leftOut(protocol string, codes []uint16, limit int) string {
-	if len(codes) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%s options %v that the client asked for do not fit: it takes %d bytes; give the network fewer servers or routes",
-		protocol, codes, limit)
+// name4 is how people know the option.
+func name4(code dhcpv4.OptionCode) string {
+	names := map[uint8]string{3: "router", 6: "DNS", 12: "hostname", 15: "domain", 26: "MTU", 28: "broadcast", 42: "NTP",
+		119: "domain search", 121: "routes", microsoftRoutes.Code(): "Microsoft routes"}
+	return fmt.Sprintf("%s (%d)", cmp.Or(names[code.Code()], code.String()), code.Code())
 }
 
 // asks says whether the code is in the list. Codes are of several types, and only their numbers compare.

@@ -53,13 +53,13 @@ func answer6(b *object.DHCPBinding, d frame.Datagram) Outcome {
 	if !ok || !valid6(r) {
 		return Outcome{}
 	}
-	reply, note := decide6(b, r)
+	reply, note, left := decide6(b, r)
 	if reply == nil {
 		return Outcome{Note: note}
 	}
 	src := netip.AddrPortFrom(object.ServerLinkLocal, server6Port)
 	dst := netip.AddrPortFrom(d.Src.Addr(), client6Port)
-	o := Outcome{Frames: [][]byte{frame.UDP(toGuest(b), src, dst, reply.ToBytes())}, Note: note}
+	o := Outcome{Frames: [][]byte{frame.UDP(toGuest(b), src, dst, reply.ToBytes())}, Note: cmp.Or(note, left.String()), leftOut: left}
 	if r.kind == dhcpv6.MessageTypeDecline {
 		o.Declined = listed6(r)
 	}
@@ -86,13 +86,13 @@ func valid6(r request6) bool {
 }
 
 // decide6 builds the reply, or none.
-func decide6(b *object.DHCPBinding, r request6) (reply *dhcpv6.Message, note string) {
+func decide6(b *object.DHCPBinding, r request6) (reply *dhcpv6.Message, note string, left leftOut) {
 	reply = begin6(r, dhcpv6.MessageTypeReply)
 	if r.unicast { // permitted only where the server has said so (RFC 8415 section 18.4)
 		status6(reply, iana.StatusUseMulticast, "send to All_DHCP_Relay_Agents_and_Servers")
-		return reply, ""
+		return reply, "", left
 	}
-	var left []uint16
+	var names []string
 	switch r.kind {
 	case dhcpv6.MessageTypeSolicit:
 		if r.rapidCommit {
@@ -102,27 +102,27 @@ func decide6(b *object.DHCPBinding, r request6) (reply *dhcpv6.Message, note str
 		}
 		reply.AddOption(dhcpv6.OptPreference(onlyServer))
 		assign6(b, r, reply)
-		left = configure6(b, r, reply)
+		names = configure6(b, r, reply)
 	case dhcpv6.MessageTypeRequest:
 		assign6(b, r, reply)
-		left = configure6(b, r, reply)
+		names = configure6(b, r, reply)
 	case dhcpv6.MessageTypeRenew, dhcpv6.MessageTypeRebind:
 		extend6(b, r, reply)
-		left = configure6(b, r, reply)
+		names = configure6(b, r, reply)
 	case dhcpv6.MessageTypeConfirm:
-		return confirm6(b, r, reply), ""
+		return confirm6(b, r, reply), "", left
 	case dhcpv6.MessageTypeDecline:
 		note = fmt.Sprintf("DHCPv6 client declined %s: something else answers for it", listed6(r))
 		release6(b, r, reply)
 	case dhcpv6.MessageTypeRelease:
 		release6(b, r, reply)
 	case dhcpv6.MessageTypeInformationRequest:
-		left = configure6(b, r, reply)
+		names = configure6(b, r, reply)
 		if r.asks(dhcpv6.OptionInformationRefreshTime) {
 			reply.AddOption(dhcpv6.OptInformationRefreshTime(max(b.Lease, minRefresh6)))
 		}
 	}
-	return reply, cmp.Or(note, leftOut("DHCPv6", left, room6(b)+headers6))
+	return reply, note, leftOut{"DHCPv6", names, room6(b) + headers6}
 }
 
 // begin6 copies the transaction and the client identifier and adds the server's.

@@ -1,6 +1,7 @@
 package dhcp
 
 import (
+	"fmt"
 	"net"
 	"net/netip"
 
@@ -21,20 +22,27 @@ const (
 func room6(b *object.DHCPBinding) int { return max(b.MTU, minPacket6) - headers6 }
 
 // configure6 adds what the client asked for (RFC 8415 section 18.3), or DNS and the domain alone if it sent no list, the most
-// important first. It returns the codes of what does not fit.
-func configure6(b *object.DHCPBinding, r request6, reply *dhcpv6.Message) (left []uint16) {
+// important first. It returns the names of what does not fit.
+func configure6(b *object.DHCPBinding, r request6, reply *dhcpv6.Message) (left []string) {
 	for _, o := range options6(b) {
 		code := o.Code()
 		unlisted := !r.listed && (code == dhcpv6.OptionDNSRecursiveNameServer || code == dhcpv6.OptionDomainSearchList)
 		switch {
 		case !unlisted && !r.asks(code):
 		case len(reply.ToBytes())+headerOption6+len(o.ToBytes()) > room6(b):
-			left = append(left, uint16(code))
+			left = append(left, name6(code))
 		default:
 			reply.AddOption(o)
 		}
 	}
 	return left
+}
+
+// name6 is how people know the option.
+func name6(code dhcpv6.OptionCode) string {
+	names := map[dhcpv6.OptionCode]string{dhcpv6.OptionDNSRecursiveNameServer: "DNS", dhcpv6.OptionDomainSearchList: "domain search",
+		dhcpv6.OptionNTPServer: "NTP", dhcpv6.OptionSNTPServerList: "SNTP"}
+	return fmt.Sprintf("%s (%d)", names[code], code)
 }
 
 // options6 lists what the binding can tell a client.

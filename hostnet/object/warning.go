@@ -17,12 +17,14 @@ const (
 	WarnLinkLocalLimit WarningReason = "LinkLocalLimit"
 	// WarnBridgeNetfilter: what passes the host's bridges is judged by the host's own packet filter too.
 	WarnBridgeNetfilter WarningReason = "BridgeNetfilter"
+	// WarnOptionsLeftOut: not everything that the guest asked for fits into the DHCP answer.
+	WarnOptionsLeftOut WarningReason = "OptionsLeftOut"
 )
 
 // WarningReasons lists the reasons.
 func WarningReasons() []WarningReason {
 	return []WarningReason{WarnMACMismatch, WarnForeignSource, WarnUnknownInterface, WarnAddressDeclined, WarnLinkLocalLimit,
-		WarnBridgeNetfilter}
+		WarnBridgeNetfilter, WarnOptionsLeftOut}
 }
 
 // Warning is something that looks wrong though nothing failed: everything is programmed, and it will not work.

@@ -1,0 +1,72 @@
+package dhcp
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+
+	"weft/hostnet/frame"
+	"weft/hostnet/object"
+)
+
+// leftOut is what an answer does not say because it would not fit.
+type leftOut struct {
+	protocol string
+	options  []string // short names with their codes: two lists and the advice fit a report's message
+	limit    int      // of the packet, in bytes
+}
+
+// String is a sentence for people; empty when nothing is left out.
+func (l leftOut) String() string {
+	if len(l.options) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%s options do not fit %d bytes: %s", l.protocol, l.limit, strings.Join(l.options, ", "))
+}
+
+// omission is the request of a guest whose answer leaves most out, of one protocol. The request is kept, not what its answer
+// lacked, so that the answer of today's binding decides: a network that is given less is told of no more, at once.
+type omission struct {
+	owner   string // uid of the port
+	request []byte
+}
+
+// omissions are those of one device, by frame.EtherType of the protocol.
+type omissions map[uint16]omission
+
+// omit remembers a request whose answer leaves options out. Only one that leaves out more than all before is news: a guest
+// that asks now for this, now for that, changes nothing.
+func (d *Driver) omit(b *object.DHCPBinding, received []byte, left leftOut) {
+	if len(left.options) == 0 {
+		return
+	}
+	protocol := frame.EtherType(received)
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	last := d.omitted[b.Device][protocol]
+	if last.owner == b.OwnerUID && len(left.options) <= len(Answer(b, last.request).leftOut.options) {
+		return
+	}
+	if d.omitted[b.Device] == nil {
+		d.omitted[b.Device] = omissions{}
+	}
+	d.omitted[b.Device][protocol] = omission{b.OwnerUID, bytes.Clone(received)}
+	d.tell(b.Key())
+}
+
+// omissionWarnings says what the binding's answers leave out, in one warning for both protocols.
+func (d *Driver) omissionWarnings(b *object.DHCPBinding) []object.Warning {
+	var said []string
+	for _, protocol := range []uint16{frame.EtherTypeIPv4, frame.EtherTypeIPv6} {
+		if o, has := d.omitted[b.Device][protocol]; has && o.owner == b.OwnerUID {
+			if left := Answer(b, o.request).leftOut.String(); left != "" {
+				said = append(said, left)
+			}
+		}
+	}
+	if len(said) == 0 {
+		return nil
+	}
+	return []object.Warning{{Reason: object.WarnOptionsLeftOut, Message: "the guest is not told all that it asks for; " +
+		"in spec.dhcp of its network give fewer routes, dnsServers or ntpServers, or a shorter domain: " + strings.Join(said, "; ")}}
+}
