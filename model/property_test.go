@@ -89,7 +89,7 @@ func genFloatingIP(t *rapid.T) *FloatingIPSpec {
 }
 
 func genPhysicalNetwork(t *rapid.T) *PhysicalNetworkSpec {
-	s := &PhysicalNetworkSpec{MTU: rapid.SampledFrom([]int{0, 68, 1500, 65535}).Draw(t, "mtu")}
+	s := &PhysicalNetworkSpec{MTU: rapid.SampledFrom([]int{0, MinMTU, 1500, MaxMTU}).Draw(t, "mtu")}
 	next := 1
 	for range rapid.IntRange(0, 4).Draw(t, "ranges") {
 		low := rapid.IntRange(next, next+500).Draw(t, "low")

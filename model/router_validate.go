@@ -75,6 +75,9 @@ func (s *RouterSpec) validateRefs(c *refChecker) {
 			c.fail(item("spec.networks", i), "%s is an external network: name it in spec.externalNetwork instead", id)
 			continue
 		}
+		if len(n.Subnets) == 0 {
+			c.fail(item("spec.networks", i), "%s has no subnet: a router needs an address there; give the network one, or leave it out", id)
+		}
 		add(item("spec.networks", i), id, n)
 	}
 	if s.ExternalNetwork == "" {

@@ -32,6 +32,7 @@ func TestBounds(t *testing.T) {
 		{KindNetwork, `"type": "vlan", "physicalNetwork": "p", "dhcp": {"dnsServers": ` + addresses(17, "10.0.%d.%d") + `}`, "spec.dhcp.dnsServers", "at most 16"},
 		{KindNetwork, `"type": "vlan", "physicalNetwork": "p", "subnets": ` + subnets(33), "spec.subnets", "has 33 items, at most 32"},
 		{KindNetwork, `"type": "vlan", "physicalNetwork": "p", "dhcp": {"domain": "` + strings.Repeat("a.", 127) + `"}`, "spec.dhcp.domain", "has 254 characters, at most 253"},
+		{KindPhysicalNetwork, `"mtu": 65522`, "spec.mtu", "use 68 to 65521 bytes"},
 		{KindPhysicalNetwork, `"vlanRanges": ` + ranges(65), "spec.vlanRanges", "has 65 items, at most 64"},
 		{KindFloatingIP, `"network": "n", "portForwards": ` + forwards(17), "spec.portForwards", "forward 17408 ports in all, at most 16384"},
 		{KindHost, `"physicalNetworks": ` + many(2000, `{"name": "p", "interface": "e"}`), "spec.physicalNetworks", "has 2000 items, at most 1024"},
@@ -52,7 +53,7 @@ func TestBounds(t *testing.T) {
 func TestDeviceNamesThatNoHostTakes(t *testing.T) {
 	t.Parallel()
 	id := ID{"alpha", KindPort, "x"}
-	for _, name := range []string{`tap\"1`, `tap'2`, `tap\\3`, `tap/4`, `tap:5`, `tap%6`, `tap 7`, `-tap8`, `tap\u00e9`, `tap-longer-than-15`, `..`} {
+	for _, name := range []string{`tap*`, `*`, `tap\"1`, `tap'2`, `tap\\3`, `tap/4`, `tap:5`, `tap%6`, `tap 7`, `-tap8`, `tap\u00e9`, `tap-longer-than-15`, `..`} {
 		_, err := DecodeIntent(id, []byte(`{"spec": {"network": "n", "device": "`+name+`"}}`))
 		if errs, _ := err.(Errors); len(errs) != 1 || errs[0].Field != "spec.device" {
 			t.Errorf("%s: %v, expected one error about spec.device", name, err)
@@ -133,6 +134,7 @@ func TestValidateRefs(t *testing.T) {
 	add(cluster(KindPhysicalNetwork, "bare"), ``)
 	add(cluster(KindHost, "h1"), `"bridge": "br0", "physicalNetworks": [{"name": "p1", "interface": "eth1"}]`)
 	add(ID{"alpha", KindNetwork, "blue"}, `"type": "vlan", "physicalNetwork": "p1", "subnets": [{"cidr": "10.1.0.0/24"}, {"cidr": "2001:db8::/64", "gateway": "2001:db8::9"}]`)
+	add(ID{"alpha", KindNetwork, "bare"}, `"type": "vlan", "physicalNetwork": "p1"`)
 	world[ID{"alpha", KindNetwork, "unread"}] = Object{Kind: KindNetwork} // it is there, its spec is not known
 
 	net, port := ID{"alpha", KindNetwork, "n"}, ID{"alpha", KindPort, "p"}
@@ -169,6 +171,9 @@ func TestValidateRefs(t *testing.T) {
 		{net, `"type": "vlan", "physicalNetwork": "tiny", "subnets": [{"cidr": "10.0.0.0/24"}]`,
 			"spec.physicalNetwork: PhysicalNetwork tiny carries 575 bytes, too few for the IPv4 subnet: DHCP needs 576 (RFC 2131)"},
 		{net, `"type": "vlan", "physicalNetwork": "gone"`, "spec.physicalNetwork: PhysicalNetwork gone does not exist: create it first, or correct the name"},
+		{ID{"alpha", KindRouter, "r"}, `"networks": ["blue"]`, ""},
+		{ID{"alpha", KindRouter, "r"}, `"networks": ["blue", "bare"]`,
+			"spec.networks[1]: Network alpha/bare has no subnet: a router needs an address there; give the network one, or leave it out"},
 		{cluster(KindHost, "h2"), `"physicalNetworks": [{"name": "gone", "interface": "eth1"}]`,
 			"spec.physicalNetworks[0].name: PhysicalNetwork gone does not exist: create it first, or correct the name"},
 	} {

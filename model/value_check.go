@@ -32,10 +32,10 @@ const (
 
 // The MTUs that can be declared, in bytes.
 const (
-	MinMTU   = 68   // RFC 791
-	MinMTUv4 = 576  // of a network with DHCPv4: every client takes so much (RFC 2131 section 2)
-	MinMTUv6 = 1280 // RFC 8200 section 5
-	MaxMTU   = 65535
+	MinMTU   = 68    // RFC 791
+	MinMTUv4 = 576   // of a network with DHCPv4: every client takes so much (RFC 2131 section 2)
+	MinMTUv6 = 1280  // RFC 8200 section 5
+	MaxMTU   = 65521 // of a tap: 65,535 with the Ethernet header (linux/tun.c)
 )
 
 // checker collects what is wrong with one object.
@@ -105,13 +105,13 @@ func (c *checker) interfaceName(field, s string) {
 	case s == "." || s == ".." || s == "lo" || s == "all" || s == "default":
 		c.fail(field, "%s is reserved by Linux: choose another", quote(s))
 	case s[0] == '-' || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(notInNames, r) }):
-		c.fail(field, `%s is no interface name: use printable ASCII without spaces and / : %% \ " ', not beginning with "-"`, quote(s))
+		c.fail(field, `%s is no interface name: use printable ASCII without spaces and / : * %% \ " ', not beginning with "-"`, quote(s))
 	}
 }
 
 // notInNames are the printable characters that no device of ours has in its name: the kernel or sysctl take the first three
-// for something else, and what quotes names the others.
-const notInNames = "/:%\\\"'"
+// for something else, nftables a star at the end, and what quotes names the others.
+const notInNames = "/:%*\\\"'"
 
 // mtu checks an MTU that may be left out; v6 says that IPv6 goes over it.
 func (c *checker) mtu(field string, mtu int, v6 bool) {

@@ -38,6 +38,9 @@ func uplinkText(device string) string {
 		tableName, chain, device, chain, chain, uplinkComment)
 }
 
+// wordless says that nft has no words for a device of that name, or takes them for more devices than one.
+func wordless(device string) bool { return strings.ContainsAny(device, "\"\\*\n") }
+
 // readUplinks reads which uplinks have their rule, and what is wrong with those that have others.
 func (d *Driver) readUplinks() (map[string]string, error) {
 	found, err := d.readRules(nftables.TableFamilyNetdev)
@@ -73,7 +76,7 @@ func (d *Driver) applyUplink(ctx context.Context, c object.Change) error {
 		if err := d.conn.Flush(); err != nil && !errors.Is(err, unix.ENOENT) {
 			return fmt.Errorf("%s: delete its chain: %w", c.Key(), err)
 		}
-	} else if strings.ContainsAny(device, "\"\\\n") {
+	} else if wordless(device) {
 		return fmt.Errorf("%s: nft has no words for a device of that name: rename it", c.Key())
 	} else if err := d.nft(ctx, uplinkText(device)); err != nil {
 		return fmt.Errorf("%s: %w", c.Key(), err)

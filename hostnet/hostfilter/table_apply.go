@@ -98,6 +98,9 @@ func (d *Driver) load(ctx context.Context) error {
 func tableText(devices []string) string {
 	quoted := make([]string, len(devices))
 	for i, name := range devices {
+		if stem, star := strings.CutSuffix(name, "*"); star { // else it stands for every name that begins so, which no set takes
+			name = stem + `\*`
+		}
 		quoted[i] = `"` + name + `"`
 	}
 	elements := strings.Join(quoted, ", ")

@@ -3,7 +3,8 @@ package compile
 import "strconv"
 
 // deviceNameFault says what is wrong with the name of a netdev or bridge; empty when nothing is. The kernel takes 15 bytes
-// without slash, space or colon (dev_valid_name); Weft wants printable ASCII besides, for names reach logs and tools.
+// without slash, space or colon (dev_valid_name); Weft wants printable ASCII besides, for names reach logs and tools, and no
+// star, with which a name at its end would stand for many in nftables.
 func deviceNameFault(name string) string {
 	switch {
 	case name == "":
@@ -14,7 +15,7 @@ func deviceNameFault(name string) string {
 		return "is no interface name"
 	}
 	for _, c := range []byte(name) {
-		if c <= ' ' || c > '~' || c == '/' || c == ':' || c == '\\' || c == '"' || c == '\'' {
+		if c <= ' ' || c > '~' || c == '/' || c == ':' || c == '*' || c == '\\' || c == '"' || c == '\'' {
 			return "holds a byte that no interface name may have"
 		}
 	}

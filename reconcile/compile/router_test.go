@@ -144,6 +144,41 @@ func TestRoutedIPv6(t *testing.T) {
 	}
 }
 
+// A kernel has no IPv6 on a device with less than 1,280 bytes: what leads to an external network of such an MTU is IPv4 alone.
+func TestNoIPv6BesideATooSmallMTU(t *testing.T) {
+	t.Parallel()
+	in := routed()
+	public := in.Slice.Networks[netPublic]
+	public.MTU, public.Subnets = model.MinMTUv6-1, public.Subnets[:1]
+	public.Gateway = &desired.NodeGateway{Addresses: public.Gateway.Addresses[:1], NextHops: public.Gateway.NextHops[:1], RoutedIPv6: true}
+	u := compile.Compile(in, key(desired.KindRouter, routerUID))
+	if u.Refused != "" {
+		t.Errorf("refused %q", u.Refused)
+	}
+	four := 0
+	for _, o := range u.Objects {
+		switch o := o.(type) {
+		case *object.Addresses:
+			if o.Device == compile.LegInner(netRed) || o.Device == compile.LegInner(netBlue) {
+				continue
+			}
+			for _, p := range o.Prefixes {
+				if p.Addr().Is6() {
+					t.Errorf("%s has %s on a device of %d bytes", o.Key(), p, public.MTU)
+				}
+			}
+		case *object.Route:
+			if o.Destination.Addr().Is6() {
+				t.Errorf("%s", o.Key())
+			}
+			four++
+		}
+	}
+	if four != 1 {
+		t.Errorf("%d routes of IPv4, expected the default one", four)
+	}
+}
+
 // A floating address concerns itself alone, however many there are, and so does a part of the neighbours.
 func TestFloatingConcernsItself(t *testing.T) {
 	t.Parallel()

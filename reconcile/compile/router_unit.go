@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"weft/hostnet/object"
+	"weft/model"
 	"weft/model/desired"
 )
 
@@ -100,13 +101,16 @@ func (c compiler) transit(b *Builder, s Site, fabric Fabric, r *desired.Router) 
 	theirs, ours := transitPair(c.index.transits[r.UID])
 	theirs, _ = c.usable(theirs)
 	ours, _ = c.usable(ours)
+	if x.MTU < model.MinMTUv6 { // the kernel has no IPv6 on such a device (RFC 8200 section 5), nor has the external network
+		theirs, ours = theirs[:1], ours[:1]
+	}
 	b.Add(&object.Addresses{OwnerUID: r.UID, Namespace: external, Device: peer, Prefixes: theirs, After: []object.Key{veth.Key()}})
 	addresses := &object.Addresses{OwnerUID: r.UID, Namespace: namespace, Device: transitDevice, Prefixes: ours, After: []object.Key{veth.Key()}}
 	b.Add(addresses)
 	nat := &object.NATTable{OwnerUID: r.UID, Namespace: namespace, Role: object.NATRouter, Outside: transitDevice,
 		Sources: hostParts(ours), Limits: natLimits(e.gateway), After: []object.Key{veth.Key()}}
 	b.Add(nat)
-	if e.gateway.RoutedIPv6 {
+	if e.gateway.RoutedIPv6 && len(ours) > 1 {
 		nat.Sources, nat.RoutedIPv6 = nat.Sources[:1], true
 		addRouted(b, r, external, peer, ours[1].Addr())
 	}
