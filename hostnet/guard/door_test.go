@@ -1,0 +1,35 @@
+package guard
+
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"weft/hostnet/object"
+	"weft/integration/limits"
+)
+
+// TestDoor: every element of accepted intent fits its set and is read back as it was; every uplink has its chain.
+func TestDoor(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		for _, o := range limits.Draw(t).Objects() {
+			switch o := o.(type) {
+			case *object.GuardMembers:
+				for _, m := range o.Members {
+					e, err := encode(o.Name, m)
+					if err != nil {
+						t.Fatalf("%s: %v", o.Key(), err)
+					}
+					if back, err := decode(m.Set, e); err != nil || back != m {
+						t.Fatalf("%s: %s is read back as %s: %v", o.Key(), m, back, err)
+					}
+				}
+			case *object.GuardUplink:
+				if wordless(o.Device) {
+					t.Fatalf("%s: nft has no words for it", o.Key())
+				}
+			}
+		}
+	})
+}

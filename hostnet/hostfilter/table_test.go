@@ -1,0 +1,32 @@
+package hostfilter
+
+import (
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"weft/hostnet/object"
+	"weft/integration/limits"
+)
+
+// A star at the end of a name would stand for every name that begins so.
+func TestAStarIsACharacter(t *testing.T) {
+	t.Parallel()
+	text := tableText([]string{"tap0", "tap*"})
+	if want := `elements = { "tap0", "tap\*" }`; strings.Count(text, want) != 2 {
+		t.Errorf("%s is not in both tables:\n%s", want, text)
+	}
+}
+
+// TestDoor: every silent device of accepted intent is an element of the sets, and a word of nft.
+func TestDoor(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		for _, o := range limits.Draw(t).Objects() {
+			if d, is := o.(*object.SilentDevice); is && (len(d.Device) == 0 || len(d.Device) >= nameSize || strings.ContainsAny(d.Device, "\"\\*\n")) {
+				t.Fatalf("nft has no words for device %q", d.Device)
+			}
+		}
+	})
+}

@@ -1,0 +1,260 @@
+// Package limits draws intent at the limits of what model accepts, and brings it to a host as controllers and weftd do: what
+// the door lets in, every driver can do, or the door is wrong. The drivers' tests hold its objects against their own checks.
+package limits
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"strings"
+
+	"pgregory.net/rapid"
+
+	"weft/model"
+)
+
+// Names that are as long as they may be.
+var (
+	longLabel  = strings.Repeat("a", 63)
+	longDomain = longLabel + "." + longLabel + "." + longLabel + "." + longLabel[:61]
+)
+
+const (
+	project  = "alpha"
+	operator = "operator"
+	here     = "h1" // the host that everything is brought to
+	peer     = "h2" // another gateway host
+)
+
+// intent is what was drawn: each object by itself is offered to the door, and stands only if that lets it in.
+type intent struct {
+	t       *rapid.T
+	objects []model.Object
+	offered int
+	mtu     int // of the physical network
+}
+
+// offer declares an object as text, as a user does.
+func (in *intent) offer(project, name string, spec model.Spec) {
+	o := model.Object{APIVersion: model.APIVersion, Kind: spec.Kind(), Metadata: model.Metadata{Project: project, Name: name}, Spec: spec}
+	data, err := json.Marshal(o)
+	if err != nil {
+		in.t.Fatal(err)
+	}
+	in.offered++
+	if read, err := model.DecodeIntent(o.ID(), data); err == nil {
+		in.objects = append(in.objects, read)
+	}
+}
+
+// drawIntent draws a region with one host of the driver that has everything, and another gateway host.
+func drawIntent(t *rapid.T, driver model.Driver) *intent {
+	in := &intent{t: t, mtu: rapid.SampledFrom([]int{model.MaxMTU, 9000, model.DefaultMTU, model.MinMTUv6, model.MinMTUv4}).Draw(t, "physical MTU")}
+	in.offer("", project, &model.ProjectSpec{})
+	in.offer("", operator, &model.ProjectSpec{})
+	in.offer("", longLabel, &model.PhysicalNetworkSpec{VLANRanges: []model.VLANRange{{Minimum: 1, Maximum: model.MaxVLAN}}, MTU: in.mtu})
+	in.drawHost(here, driver)
+	in.drawHost(peer, model.DriverOVS)
+	in.drawNetwork("outside", 0, true)
+	networks := rapid.IntRange(1, 3).Draw(t, "networks")
+	for i := range networks {
+		in.drawNetwork(networkName(i), i+1, false)
+	}
+	for i := range networks {
+		in.drawPort(i)
+	}
+	in.drawRouter(networks)
+	in.drawFloating()
+	return in
+}
+
+// rarely is true where something is to be drawn that the door should not let in: with much of that nothing would be accepted.
+func (in *intent) rarely() bool { return rapid.IntRange(0, 63).Draw(in.t, "refused") == 37 }
+
+// deviceName draws names of devices that are odd, and in most cases accepted.
+func deviceName(t *rapid.T, fallback string) string {
+	return rapid.OneOf(rapid.Just(fallback), rapid.StringMatching(`[a-z][!-~]{0,14}`), rapid.StringMatching(`[a-z0-9._=+#@?$&;,(){}\[\]<>|^~!-]{13,15}`)).Draw(t, "device")
+}
+
+func (in *intent) drawHost(name string, driver model.Driver) {
+	s := &model.HostSpec{Driver: driver, PhysicalNetworks: []model.HostPhysicalNetwork{{Name: longLabel, Interface: deviceName(in.t, "eth1")}}}
+	if driver == model.DriverOVS {
+		s.Roles, s.Bridge = []model.HostRole{model.RoleGateway}, deviceName(in.t, "br-int")
+	}
+	before := len(in.objects)
+	if in.offer("", name, s); len(in.objects) == before { // without a host there is nothing to see
+		s.PhysicalNetworks[0].Interface, s.Bridge = "eth1", ""
+		in.offer("", name, s)
+	}
+}
+
+// networkName is the name of a network, as long as it may be.
+func networkName(i int) string { return fmt.Sprint(longLabel[:61], "-", i) }
+
+// block is the i-th block of a family with that many bits.
+func block(i, bits int, v6 bool) model.Prefix {
+	a := netip.AddrFrom4([4]byte{byte(20 + i), 255, 255, 255})
+	if v6 {
+		a = netip.AddrFrom16([16]byte{byte(0x20 + i), 1, 0xd, 0xb8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff})
+	}
+	return model.Prefix{Prefix: netip.PrefixFrom(a, bits).Masked()}
+}
+
+func (in *intent) drawSubnets(n, mtu int, external bool) (list []model.Subnet) {
+	t := in.t
+	least := 1
+	if in.rarely() {
+		least = 0
+	}
+	for i := range rapid.IntRange(least, 4).Draw(t, "subnets") {
+		v6 := rapid.Bool().Draw(t, "IPv6") && (mtu >= model.MinMTUv6 || in.rarely())
+		bits := rapid.SampledFrom([]int{8, 9, 17, 24, 28, 29})
+		switch {
+		case in.rarely():
+			bits = rapid.SampledFrom([]int{7, 30, 31, 32})
+		case v6:
+			bits = rapid.SampledFrom([]int{8, 33, 64, 65, 96, 119, 126})
+		}
+		sub := model.Subnet{CIDR: block(8*n+i, bits.Draw(t, "bits"), v6)}
+		if external || rapid.Bool().Draw(t, "gateway") {
+			sub.Gateway = nth(sub.CIDR, 2)
+		}
+		if !v6 && rapid.Bool().Draw(t, "server") {
+			sub.DHCPServer = nth(sub.CIDR, 3)
+		}
+		list = append(list, sub)
+	}
+	return list
+}
+
+// nth is the n-th address of a block.
+func nth(p model.Prefix, n int) model.Address {
+	a := p.Addr()
+	for range n {
+		a = a.Next()
+	}
+	return model.Address{Addr: a}
+}
+
+func (in *intent) drawNetwork(name string, n int, external bool) {
+	t := in.t
+	mtu := rapid.SampledFrom([]int{0, in.mtu, min(in.mtu, model.MinMTUv6), min(in.mtu, model.MinMTUv6-1), model.MinMTUv4}).Draw(t, "MTU")
+	if in.rarely() {
+		mtu = rapid.SampledFrom([]int{model.MinMTU, model.MinMTU - 1, model.MaxMTU + 1}).Draw(t, "odd MTU")
+	}
+	s := &model.NetworkSpec{Type: model.NetworkTypeVLAN, PhysicalNetwork: longLabel, MTU: mtu,
+		SegmentationID: rapid.SampledFrom([]uint16{0, uint16(n + 1), model.MaxVLAN - uint16(n)}).Draw(t, "VLAN"),
+		Subnets:        in.drawSubnets(n, cmp.Or(mtu, in.mtu), external)}
+	if external {
+		s.External = in.drawExternal()
+	}
+	in.drawDHCP(s)
+	in.offer(networkProject(external), name, s)
+}
+
+func networkProject(external bool) string {
+	if external {
+		return operator
+	}
+	return project
+}
+
+func (in *intent) drawExternal() *model.External {
+	t := in.t
+	l := rapid.SampledFrom([]model.ConnectionLimits{{}, {PerRouter: model.MinRouterConnections, PerDestination: 1, NewPerSecond: 1},
+		{PerRouter: model.MaxRouterConnections, PerDestination: model.MaxDestinationConnections, NewPerSecond: model.MaxNewConnections}}).Draw(t, "limits")
+	if in.rarely() {
+		l.PerDestination = model.MaxDestinationConnections + 1
+	}
+	return &model.External{ConnectionLimits: l,
+		IPv6: rapid.SampledFrom([]model.ExternalIPv6{"", model.ExternalIPv6Translate, model.ExternalIPv6Routed}).Draw(t, "external IPv6")}
+}
+
+func (in *intent) drawDHCP(s *model.NetworkSpec) {
+	t := in.t
+	s.DHCP.Domain = rapid.SampledFrom([]string{"", longDomain, "A.1.example"}).Draw(t, "domain")
+	s.DHCP.LeaseTime = rapid.SampledFrom([]model.Duration{{}, {Duration: model.MinLeaseTime}, {Duration: model.MaxLeaseTime}}).Draw(t, "lease")
+	if in.rarely() {
+		s.DHCP.MTU = model.MinMTU
+	}
+	for i := range rapid.SampledFrom([]int{0, 3, model.MaxServers}).Draw(t, "servers") {
+		s.DHCP.DNSServers = append(s.DHCP.DNSServers, nth(block(100, 24, i%2 == 0), i+1))
+		s.DHCP.NTPServers = append(s.DHCP.NTPServers, nth(block(101, 24, i%3 == 0), i+1))
+	}
+	for _, sub := range s.Subnets {
+		if sub.CIDR.Addr().Is6() {
+			continue
+		}
+		for i := range rapid.SampledFrom([]int{0, 1, model.MaxRoutes}).Draw(t, "routes") {
+			s.DHCP.Routes = append(s.DHCP.Routes, model.Route{Destination: block(80+i, rapid.SampledFrom([]int{0, 8, 25, 32}).Draw(t, "route"), false), NextHop: nth(sub.CIDR, 4)})
+		}
+		return
+	}
+}
+
+func (in *intent) drawPort(n int) {
+	t := in.t
+	s := &model.PortSpec{Network: networkName(n), Host: here, Device: deviceName(t, ""),
+		MAC:         rapid.SampledFrom([]model.MAC{{}, {0xfe, 0xff, 0xff, 0xff, 0xff, byte(n)}, {0, 0, 0, 0, 0, byte(n + 1)}}).Draw(t, "MAC"),
+		InterfaceID: rapid.SampledFrom([]string{"", strings.Repeat("_", 63) + fmt.Sprint(n)}).Draw(t, "interface id"),
+		Hostname:    rapid.SampledFrom([]string{"", longDomain, longLabel}).Draw(t, "hostname")}
+	if rapid.Bool().Draw(t, "moves") {
+		s.MigrateTo = peer
+	}
+	for _, o := range in.objects {
+		network, is := o.Spec.(*model.NetworkSpec)
+		if !is || o.Metadata.Name != s.Network || len(network.Subnets) == 0 {
+			continue
+		}
+		sub := rapid.SampledFrom(network.Subnets).Draw(t, "of subnet")
+		for i := range rapid.SampledFrom([]int{0, 1, model.MaxPortAddresses}).Draw(t, "addresses") {
+			if a := nth(sub.CIDR, i+5); sub.CIDR.Contains(a.Addr) {
+				s.Addresses = append(s.Addresses, a)
+			}
+		}
+	}
+	in.offer(project, fmt.Sprint("port-", n), s)
+}
+
+func (in *intent) drawRouter(networks int) {
+	t := in.t
+	s := &model.RouterSpec{Gateway: rapid.SampledFrom([]model.GatewayMode{"", model.GatewayCentralized, model.GatewayNone}).Draw(t, "gateway")}
+	if rapid.IntRange(0, 3).Draw(t, "leads outside") > 0 {
+		s.ExternalNetwork = operator + "/outside"
+	}
+	for i := range rapid.IntRange(1, networks).Draw(t, "legs") {
+		s.Networks = append(s.Networks, networkName(i))
+	}
+	in.offer(project, "router", s)
+}
+
+func (in *intent) drawFloating() {
+	t := in.t
+	for i := range rapid.IntRange(0, 2).Draw(t, "floating") {
+		s := &model.FloatingIPSpec{Network: operator + "/outside"}
+		if rapid.Bool().Draw(t, "whole") {
+			s.Port = fmt.Sprint("port-", i)
+		} else {
+			s.PortForwards = in.drawForwards()
+		}
+		in.offer(project, fmt.Sprint("floating-", i), s)
+	}
+}
+
+func (in *intent) drawForwards() (list []model.PortForward) {
+	t := in.t
+	most := [][2]int{{1, model.MaxPortForwards}, {model.MaxForwardedTotal / model.MaxPortForwards, model.MaxPortForwards},
+		{model.MaxForwardedPorts, model.MaxForwardedTotal / model.MaxForwardedPorts}}
+	if in.rarely() {
+		most = [][2]int{{model.MaxForwardedPorts + 1, 1}, {model.MaxForwardedPorts, 17}, {1, model.MaxPortForwards + 1}}
+	}
+	shape := rapid.SampledFrom(most).Draw(t, "ports, forwards")
+	for i := range shape[1] {
+		first := 65536 - (i+1)*shape[0]
+		list = append(list, model.PortForward{Protocol: rapid.SampledFrom([]model.Protocol{model.ProtocolTCP, model.ProtocolUDP}).Draw(t, "protocol"),
+			Port: model.PortRange{First: uint16(first), Last: uint16(first + shape[0] - 1)}, ToPort: rapid.SampledFrom([]uint16{0, 1, uint16(65536 - shape[0])}).Draw(t, "to"),
+			Target: "port-0"})
+	}
+	return list
+}

@@ -1,0 +1,193 @@
+package limits
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"pgregory.net/rapid"
+
+	"weft/etcdschema"
+	"weft/hostnet/object"
+	"weft/model"
+	"weft/model/desired"
+	"weft/reconcile/compile"
+	"weft/reconcile/compile/linuxbridge"
+	"weft/reconcile/control"
+)
+
+// Host is what accepted intent becomes on one host where everything is present.
+type Host struct {
+	Driver model.Driver
+	Units  []compile.Unit
+	// Offered and Accepted count the objects that were drawn, and those that neither the door nor the controllers refused.
+	Offered, Accepted int
+	// Text is what was accepted, for messages.
+	Text string
+}
+
+// Draw draws intent at the limits and brings it to a host with Open vSwitch or with the kernel's bridges.
+func Draw(t *rapid.T) Host {
+	driver := rapid.SampledFrom([]model.Driver{model.DriverOVS, model.DriverBridge}).Draw(t, "driver")
+	in := drawIntent(t, driver)
+	h := Host{Driver: driver, Offered: in.offered}
+	slice := resolve(t, in, &h)
+	c := compile.Input{Slice: slice, Facts: facts(slice),
+		Fabrics: map[model.Driver]compile.Fabric{model.DriverOVS: compile.OpenVSwitch{}, model.DriverBridge: linuxbridge.Fabric{}}}
+	for range 8 {
+		h.Units = compileAll(c)
+		if !appear(c.Facts, h.Units) {
+			return h
+		}
+	}
+	t.Fatal("there is no end to what appears on the host")
+	return h
+}
+
+// Objects are all objects of the host.
+func (h Host) Objects() (all []object.Object) {
+	for _, u := range h.Units {
+		all = append(all, u.Objects...)
+	}
+	return all
+}
+
+// resolve makes the host's slice of the intent, as the controllers do.
+func resolve(t *rapid.T, in *intent, h *Host) *desired.Slice {
+	cache := control.NewCache()
+	var reports []etcdschema.Item
+	for _, name := range []string{here, peer} {
+		report, err := etcdschema.Encode(etcdschema.NodeReport{Features: desired.Features()})
+		if err != nil {
+			t.Fatal(err)
+		}
+		reports = append(reports, etcdschema.Item{Key: etcdschema.ActualNode(name), Value: report, CreateRevision: 1, ModRevision: 1})
+	}
+	cache.Load(reports, 1)
+	p, err := cache.Preview([3]byte{}, in.objects, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var text strings.Builder
+	for i, o := range p.Objects {
+		data, err := json.Marshal(in.objects[i].Spec)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(&text, "%s %s %s %v\n", o.ID, o.Phase, data, o.Reasons)
+		if o.Phase != etcdschema.PhaseInvalid {
+			h.Accepted++
+		}
+	}
+	h.Text = text.String()
+	s := &desired.Slice{Networks: map[string]*desired.Network{}, Ports: map[string]*desired.Port{}, Routers: map[string]*desired.Router{},
+		FloatingIPs: map[string]*desired.FloatingIP{}, Neighbors: map[string]*desired.Neighbors{}}
+	for _, it := range p.Items {
+		if it.Node == here && it.New != nil {
+			put(t, s, it)
+		}
+	}
+	return s
+}
+
+// put brings one item into the slice.
+func put(t *rapid.T, s *desired.Slice, it control.ItemChange) {
+	item := desired.NewItem(it.Key.Kind)
+	if err := json.Unmarshal(it.New, item); err != nil {
+		t.Fatal(err)
+	}
+	switch v := item.(type) {
+	case *desired.Host:
+		s.Host = v
+	case *desired.Network:
+		s.Networks[v.UID] = v
+	case *desired.Port:
+		s.Ports[v.UID] = v
+	case *desired.Router:
+		s.Routers[v.UID] = v
+	case *desired.FloatingIP:
+		s.FloatingIPs[v.UID] = v
+	case *desired.Neighbors:
+		s.Neighbors[v.UID] = v
+	default:
+		t.Fatalf("%s is of a kind that limits does not know", it.Key)
+	}
+}
+
+// facts are those of a host whose NICs and guests' devices are there, and nothing of Weft's.
+func facts(s *desired.Slice) *object.Facts {
+	f := &object.Facts{DatapathType: "netdev", Links: map[string]object.LinkFacts{}, Interfaces: map[string]object.InterfaceFacts{}}
+	if s.Host != nil {
+		for _, up := range s.Host.Uplinks {
+			f.Links[up.Interface] = object.LinkFacts{Kind: "device", MTU: up.MTU, Up: true}
+		}
+	}
+	for _, p := range s.Ports {
+		f.Links[p.Device] = object.LinkFacts{Kind: "tuntap", MTU: 1500}
+	}
+	return f
+}
+
+func compileAll(c compile.Input) (units []compile.Unit) {
+	keys := []desired.Key{}
+	if c.Slice.Host != nil {
+		keys = append(keys, c.Slice.Host.Key())
+	}
+	keys = append(keys, keysOf(c.Slice.Networks)...)
+	keys = append(keys, keysOf(c.Slice.Ports)...)
+	keys = append(keys, keysOf(c.Slice.Routers)...)
+	keys = append(keys, keysOf(c.Slice.FloatingIPs)...)
+	keys = append(keys, keysOf(c.Slice.Neighbors)...)
+	c.Index = compile.NewIndex(c.Slice, c.Facts)
+	for _, k := range keys {
+		units = append(units, compile.Compile(c, k))
+	}
+	return units
+}
+
+func keysOf[T desired.Item](items map[string]T) (keys []desired.Key) {
+	for _, uid := range slices.Sorted(maps.Keys(items)) {
+		keys = append(keys, items[uid].Key())
+	}
+	return keys
+}
+
+// appear brings into the facts what the objects make; false when all of it was there.
+func appear(f *object.Facts, units []compile.Unit) (more bool) {
+	plug := func(bridge, device, owner string, s object.SessionFacts) {
+		if _, there := f.Interfaces[device]; !there {
+			more = true
+			f.Interfaces[device] = object.InterfaceFacts{Bridge: bridge, OFPort: uint32(len(f.Interfaces) + 1), OwnerUID: owner, Created: true, Session: s}
+		}
+	}
+	link := func(name, kind string) {
+		if _, there := f.Links[name]; !there {
+			more = true
+			f.Links[name] = object.LinkFacts{Kind: kind, MTU: 1500, Up: true}
+		}
+	}
+	for _, u := range units {
+		for _, o := range u.Objects {
+			switch o := o.(type) {
+			case *object.Uplink:
+				plug(o.Bridge, o.Device, o.OwnerUID, object.SessionFacts{})
+			case *object.OVSPort:
+				plug(o.Bridge, o.Device, o.OwnerUID, object.SessionFacts{})
+			case *object.Session:
+				plug(o.Bridge, o.Device, o.OwnerUID, object.SessionFacts{Known: true, Up: true, Settled: true})
+				plug(o.Bridge, o.Wire, o.OwnerUID, object.SessionFacts{})
+			case *object.Veth:
+				if o.Peer.Namespace == "" {
+					link(o.Peer.Name, "veth")
+				}
+			case *object.LinuxBridge:
+				link(o.Name, "bridge")
+			case *object.VLANDevice:
+				link(o.Name, "vlan")
+			}
+		}
+	}
+	return more
+}
