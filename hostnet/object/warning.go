@@ -1,5 +1,10 @@
 package object
 
+import (
+	"fmt"
+	"time"
+)
+
 // WarningReason is what is wrong in one word, as conditions and metrics name it.
 type WarningReason string
 
@@ -31,4 +36,24 @@ func WarningReasons() []WarningReason {
 type Warning struct {
 	Reason  WarningReason
 	Message string // a sentence for people: what was seen, what was expected, what to do
+}
+
+// ForeignSource is the warning about a guest whose port has the MAC. First is where the first of its frames came from, the zero
+// value when nobody knows.
+func ForeignSource(port, first MAC) Warning {
+	how := "tcpdump -e on its device"
+	if first != (MAC{}) {
+		how = fmt.Sprintf("the first frame came from %s; %s", first, how)
+	}
+	return Warning{Reason: WarnForeignSource, Message: fmt.Sprintf(
+		"the guest sends frames and none passes: none is untagged and from the port's MAC %s; see which MAC it uses "+
+			"(%s) and give it the port's, or the port its own", port, how)}
+}
+
+// LinkLocalLimit is the warning about a guest that has used as many link-local addresses as it may within a time. Wait says how
+// long a further one does not work, as in "for up to 5m".
+func LinkLocalLimit(limit int, within time.Duration, wait string) Warning {
+	return Warning{Reason: WarnLinkLocalLimit, Message: fmt.Sprintf(
+		"the guest has used %d link-local addresses within %s, as many as a port may: a further one, and with it IPv6, does not "+
+			"work %s; have the guest keep its address over reboots, or plug its interface anew", limit, within, wait)}
 }

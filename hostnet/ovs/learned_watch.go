@@ -39,10 +39,7 @@ func (l *learnedAddresses) warnings(set *object.FlowSet) []object.Warning {
 				continue
 			}
 			idle := time.Duration(learn.IdleTimeout) * time.Second
-			return []object.Warning{{Reason: object.WarnLinkLocalLimit, Message: fmt.Sprintf(
-				"the guest has used %d link-local addresses within %s, as many as a port may: a further one, and with it IPv6, does not "+
-					"work until one has been idle for so long; have the guest keep its address over reboots, or plug its interface anew",
-				learn.Limit, idle)}}
+			return []object.Warning{object.LinkLocalLimit(int(learn.Limit), idle, "until one has been idle for so long")}
 		}
 	}
 	return nil

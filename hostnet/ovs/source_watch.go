@@ -17,14 +17,7 @@ import (
 // than its port's is mute, and nothing has failed. Counters are read with every Sync.
 type sources struct {
 	mu   sync.Mutex
-	seen map[string]map[uint32]*source // by bridge and OpenFlow port number
-}
-
-// source is what is known of one port.
-type source struct {
-	counts sourceCounts
-	// silent are the looks in a row at which the guest had sent frames, and none of them had passed.
-	silent int
+	seen map[string]map[uint32]*object.SourceWatch // by bridge and OpenFlow port number
 }
 
 // sourceCounts are a port's counters.
@@ -33,36 +26,21 @@ type sourceCounts struct {
 	passed   uint64 // those that the port's own flows of table 0 let in (OFPMP_FLOW)
 }
 
-const (
-	// sourceFrames are so many that their silence means something: a guest's kernel sends them within seconds of its start.
-	sourceFrames = 3
-	// sourceLooks is how often in a row nothing may have passed before it is told: the switch counts flows up to a second
-	// later than ports.
-	sourceLooks = 2
-)
-
-func newSources() *sources { return &sources{seen: map[string]map[uint32]*source{}} }
+func newSources() *sources { return &sources{seen: map[string]map[uint32]*object.SourceWatch{}} }
 
 // look compares a bridge's counters with those of the last look.
 func (s *sources) look(bridge string, now map[uint32]sourceCounts) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	before := s.seen[bridge]
-	after := make(map[uint32]*source, len(now))
+	after := make(map[uint32]*object.SourceWatch, len(now))
 	for port, c := range now {
-		p := before[port]
-		if p == nil || c.received < p.counts.received || c.passed < p.counts.passed { // new, or its counters are
-			after[port] = &source{counts: c}
-			continue
+		w := before[port]
+		if w == nil {
+			w = &object.SourceWatch{}
 		}
-		switch received := c.received - p.counts.received; {
-		case c.passed > p.counts.passed:
-			p.silent = 0
-		case received >= sourceFrames:
-			p.silent++
-		}
-		p.counts = c
-		after[port] = p
+		w.Look(c.received, c.passed)
+		after[port] = w
 	}
 	s.seen[bridge] = after
 }
@@ -71,8 +49,8 @@ func (s *sources) look(bridge string, now map[uint32]sourceCounts) {
 func (s *sources) unheard(bridge string, port uint32) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.seen[bridge][port]
-	return p != nil && p.silent >= sourceLooks
+	w := s.seen[bridge][port]
+	return w != nil && w.Unheard()
 }
 
 // readSources reads the counters of a bridge.
@@ -97,9 +75,7 @@ func (d *Driver) Warnings(desired object.Object) []object.Warning {
 			continue
 		}
 		if d.sources.unheard(set.Bridge, f.Match.InPort) {
-			return []object.Warning{{Reason: object.WarnForeignSource, Message: fmt.Sprintf(
-				"the guest sends frames and none passes: none is untagged and from the port's MAC %s; see which MAC it uses "+
-					"(tcpdump -e on its device) and give it the port's, or the port its own", set.Guest)}}
+			return []object.Warning{object.ForeignSource(set.Guest, object.MAC{})}
 		}
 	}
 	return d.learned.warnings(set)
