@@ -89,7 +89,8 @@ func (m *machine) run(t *testing.T, s scenario) {
 	var out bytes.Buffer
 	lines := &lineLog{log: func(line string) { t.Log("| " + line) }}
 	w := io.MultiWriter(&out, lines)
-	code, err := guest.Run(ctx, vm.Command{Stage: true, Stdout: w, Stderr: w, Env: []string{binariesVariable + "=" + m.binaries},
+	// Memory is cheap inside and processors are not: the programs collect their garbage less often.
+	code, err := guest.Run(ctx, vm.Command{Stage: true, Stdout: w, Stderr: w, Env: []string{binariesVariable + "=" + m.binaries, "GOGC=400"},
 		Args: []string{self, "-test.v", "-test.run=^TestScenario$/^" + regexp.QuoteMeta(s.name) + "$", "-test.parallel=" + strconv.Itoa(m.sideBySide()), "-test.timeout=" + scenarioLimit.String()}})
 	if err != nil {
 		t.Fatal(err)
