@@ -53,14 +53,17 @@ func TestBounds(t *testing.T) {
 func TestDeviceNamesThatNoHostTakes(t *testing.T) {
 	t.Parallel()
 	id := ID{"alpha", KindPort, "x"}
-	for _, name := range []string{`tap*`, `*`, `tap\"1`, `tap'2`, `tap\\3`, `tap/4`, `tap:5`, `tap%6`, `tap 7`, `-tap8`, `tap\u00e9`, `tap-longer-than-15`, `..`} {
+	for _, name := range []string{`tap*`, `*`, `tap\"1`, `tap'2`, `tap\\3`, `tap/4`, `tap:5`, `tap%6`, `tap 7`, `-tap8`, `tap\u00e9`, `tap-longer-than-15`, `..`,
+		`ovs-system`, `ovs-netdev`, `vxlan_sys_4789`, `gre_sys`, `genev_sys_6081`, `we0123456789ab`, `wl0123456789ab`, `wfb0123456789ab`} {
 		_, err := DecodeIntent(id, []byte(`{"spec": {"network": "n", "device": "`+name+`"}}`))
 		if errs, _ := err.(Errors); len(errs) != 1 || errs[0].Field != "spec.device" {
 			t.Errorf("%s: %v, expected one error about spec.device", name, err)
 		}
 	}
-	if _, err := DecodeIntent(id, []byte(`{"spec": {"network": "n", "device": "tap#8=v.~+@!"}}`)); err != nil {
-		t.Errorf("a name that hosts take: %v", err)
+	for _, name := range []string{"tap#8=v.~+@!", "ovs-tap", "vxlan4789", "wlan0", "we0123456789", "wlp0s20f3"} {
+		if _, err := DecodeIntent(id, []byte(`{"spec": {"network": "n", "device": "`+name+`"}}`)); err != nil {
+			t.Errorf("a name that hosts take: %v", err)
+		}
 	}
 }
 

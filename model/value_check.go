@@ -94,25 +94,6 @@ func (c *checker) displayName(field, s string) {
 	}
 }
 
-// interfaceName checks a name of a network device: what the kernel's dev_valid_name takes, in printable ASCII, and
-// nothing that a tool or a sysctl path would take for something else.
-func (c *checker) interfaceName(field, s string) {
-	switch {
-	case s == "":
-		c.fail(field, "is missing: name the interface")
-	case len(s) > 15:
-		c.fail(field, "%s has %d bytes: Linux takes at most 15", quote(s), len(s))
-	case s == "." || s == ".." || s == "lo" || s == "all" || s == "default":
-		c.fail(field, "%s is reserved by Linux: choose another", quote(s))
-	case s[0] == '-' || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(notInNames, r) }):
-		c.fail(field, `%s is no interface name: use printable ASCII without spaces and / : * %% \ " ', not beginning with "-"`, quote(s))
-	}
-}
-
-// notInNames are the printable characters that no device of ours has in its name: the kernel or sysctl take the first three
-// for something else, nftables a star at the end, and what quotes names the others.
-const notInNames = "/:%*\\\"'"
-
 // mtu checks an MTU that may be left out; v6 says that IPv6 goes over it.
 func (c *checker) mtu(field string, mtu int, v6 bool) {
 	switch {

@@ -57,11 +57,11 @@ func drawIntent(t *rapid.T, driver model.Driver) *intent {
 	in.drawHost(here, driver)
 	in.drawHost(peer, model.DriverOVS)
 	in.drawNetwork("outside", 0, true)
-	networks := rapid.IntRange(1, 3).Draw(t, "networks")
+	networks := rapid.SampledFrom([]int{1, 1, 2, 2, 3, 3, 3, model.MaxRouterNetworks}).Draw(t, "networks")
 	for i := range networks {
 		in.drawNetwork(networkName(i), i+1, false)
 	}
-	for i := range networks {
+	for i := range min(networks, 3) {
 		in.drawPort(i)
 	}
 	in.drawRouter(networks)
@@ -74,7 +74,7 @@ func (in *intent) rarely() bool { return rapid.IntRange(0, 63).Draw(in.t, "refus
 
 // deviceName draws names of devices that are odd, and in most cases accepted.
 func deviceName(t *rapid.T, fallback string) string {
-	return rapid.OneOf(rapid.Just(fallback), rapid.StringMatching(`[a-z][!-~]{0,14}`), rapid.StringMatching(`[a-z0-9._=+#@?$&;,(){}\[\]<>|^~!-]{13,15}`)).Draw(t, "device")
+	return rapid.OneOf(rapid.Just(fallback), rapid.SampledFrom([]string{"vxlan_sys_4789", "gre_sys", "ovs-netdev", "tap*"}), rapid.Just(fallback), rapid.StringMatching(`[a-z][!-~]{0,14}`), rapid.StringMatching(`[a-z0-9._=+#@?$&;,(){}\[\]<>|^~!-]{13,15}`)).Draw(t, "device")
 }
 
 func (in *intent) drawHost(name string, driver model.Driver) {
@@ -90,13 +90,13 @@ func (in *intent) drawHost(name string, driver model.Driver) {
 }
 
 // networkName is the name of a network, as long as it may be.
-func networkName(i int) string { return fmt.Sprint(longLabel[:61], "-", i) }
+func networkName(i int) string { return fmt.Sprint(longLabel[:60], "-", i) }
 
-// block is the i-th block of a family with that many bits.
+// block is the i-th block of a family, of at least 8 bits: its first byte is its own.
 func block(i, bits int, v6 bool) model.Prefix {
-	a := netip.AddrFrom4([4]byte{byte(20 + i), 255, 255, 255})
+	a := netip.AddrFrom4([4]byte{byte(1 + i), 255, 255, 255})
 	if v6 {
-		a = netip.AddrFrom16([16]byte{byte(0x20 + i), 1, 0xd, 0xb8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff})
+		a = netip.AddrFrom16([16]byte{byte(1 + i), 1, 0xd, 0xb8, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff})
 	}
 	return model.Prefix{Prefix: netip.PrefixFrom(a, bits).Masked()}
 }
@@ -116,12 +116,16 @@ func (in *intent) drawSubnets(n, mtu int, external bool) (list []model.Subnet) {
 		case v6:
 			bits = rapid.SampledFrom([]int{8, 33, 64, 65, 96, 119, 126})
 		}
-		sub := model.Subnet{CIDR: block(8*n+i, bits.Draw(t, "bits"), v6)}
+		sub := model.Subnet{CIDR: block(4*n+i, bits.Draw(t, "bits"), v6)}
 		if external || rapid.Bool().Draw(t, "gateway") {
 			sub.Gateway = nth(sub.CIDR, 2)
 		}
-		if !v6 && rapid.Bool().Draw(t, "server") {
+		if !v6 && !external && rapid.Bool().Draw(t, "server") {
 			sub.DHCPServer = nth(sub.CIDR, 3)
+		}
+		if external && rapid.Bool().Draw(t, "pools") { // one is set aside for floating addresses
+			sub.AllocationPools = []model.AllocationPool{{Name: longLabel, Start: nth(sub.CIDR, 3), End: nth(sub.CIDR, 3)},
+				{Start: nth(sub.CIDR, 4), End: nth(sub.CIDR, 6)}}
 		}
 		list = append(list, sub)
 	}
@@ -179,15 +183,15 @@ func (in *intent) drawDHCP(s *model.NetworkSpec) {
 		s.DHCP.MTU = model.MinMTU
 	}
 	for i := range rapid.SampledFrom([]int{0, 3, model.MaxServers}).Draw(t, "servers") {
-		s.DHCP.DNSServers = append(s.DHCP.DNSServers, nth(block(100, 24, i%2 == 0), i+1))
-		s.DHCP.NTPServers = append(s.DHCP.NTPServers, nth(block(101, 24, i%3 == 0), i+1))
+		s.DHCP.DNSServers = append(s.DHCP.DNSServers, nth(block(210, 24, i%2 == 0), i+1))
+		s.DHCP.NTPServers = append(s.DHCP.NTPServers, nth(block(211, 24, i%3 == 0), i+1))
 	}
 	for _, sub := range s.Subnets {
 		if sub.CIDR.Addr().Is6() {
 			continue
 		}
 		for i := range rapid.SampledFrom([]int{0, 1, model.MaxRoutes}).Draw(t, "routes") {
-			s.DHCP.Routes = append(s.DHCP.Routes, model.Route{Destination: block(80+i, rapid.SampledFrom([]int{0, 8, 25, 32}).Draw(t, "route"), false), NextHop: nth(sub.CIDR, 4)})
+			s.DHCP.Routes = append(s.DHCP.Routes, model.Route{Destination: block(180+i, rapid.SampledFrom([]int{0, 8, 25, 32}).Draw(t, "route"), false), NextHop: nth(sub.CIDR, 4)})
 		}
 		return
 	}
@@ -223,7 +227,7 @@ func (in *intent) drawRouter(networks int) {
 	if rapid.IntRange(0, 3).Draw(t, "leads outside") > 0 {
 		s.ExternalNetwork = operator + "/outside"
 	}
-	for i := range rapid.IntRange(1, networks).Draw(t, "legs") {
+	for i := range rapid.SampledFrom([]int{1, networks, networks, networks}).Draw(t, "legs") {
 		s.Networks = append(s.Networks, networkName(i))
 	}
 	in.offer(project, "router", s)
@@ -232,7 +236,7 @@ func (in *intent) drawRouter(networks int) {
 func (in *intent) drawFloating() {
 	t := in.t
 	for i := range rapid.IntRange(0, 2).Draw(t, "floating") {
-		s := &model.FloatingIPSpec{Network: operator + "/outside"}
+		s := &model.FloatingIPSpec{Network: operator + "/outside", Pool: rapid.SampledFrom([]string{"", "", longLabel}).Draw(t, "pool")}
 		if rapid.Bool().Draw(t, "whole") {
 			s.Port = fmt.Sprint("port-", i)
 		} else {

@@ -2,6 +2,7 @@ package limits_test
 
 import (
 	"net/netip"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -79,6 +80,10 @@ func (w world) fault(o object.Object) string {
 	switch o := o.(type) {
 	case *object.FlowSet:
 		return flowFault(o)
+	case *object.OVSPort:
+		return switchFault(o.Device)
+	case *object.Uplink:
+		return switchFault(o.Device)
 	case *object.Announcement:
 		if _, err := announce.Frames(o); err != nil {
 			return err.Error()
@@ -118,6 +123,19 @@ func flowFault(o *object.FlowSet) string {
 		}
 	}
 	return ""
+}
+
+// switchFault: Open vSwitch opens no device that is named as those that it makes itself (netdev_is_reserved_name).
+func switchFault(name string) string {
+	for _, tunnel := range []string{"genev", "gre", "ip6gre", "erspan", "ip6erspan", "lisp", "stt", "udp", "vxlan", "gtpu"} {
+		if strings.HasPrefix(name, tunnel+"_sys") {
+			return "Open vSwitch keeps the name for a tunnel"
+		}
+	}
+	if name == "ovs-system" || name == "ovs-netdev" {
+		return "Open vSwitch keeps the name for a datapath"
+	}
+	return nameFault(name)
 }
 
 // nameFault: IFNAMSIZ is 16 with the end.

@@ -10,6 +10,7 @@ import (
 	"weft/model"
 	"weft/model/desired"
 	"weft/reconcile/compile"
+	"weft/reconcile/compile/linuxbridge"
 )
 
 // What the door lets in, a host can do: any name of a device, bridge or interface that the model accepts compiles.
@@ -39,6 +40,19 @@ func TestNamesThatTheDoorLetsInCompile(t *testing.T) {
 			r.Fatalf("uplink %q is accepted, and refused by the host: %s", name, u.Refused)
 		}
 	})
+}
+
+// No guest has a device of a name that Weft gives one of its own: whoever knows the uids could stand in a router's place.
+func TestNoGuestHasADeviceOfOurs(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{compile.LegDevice(routerUID, netRed), compile.ExternalLegDevice(netPublic), compile.CentralLegDevice(routerUID, netPublic),
+		compile.SessionDevice(netPublic, "h1"), linuxbridge.BridgeName(netRed), linuxbridge.VLANName(netRed)} {
+		id := model.ID{Project: "alpha", Kind: model.KindPort, Name: "p"}
+		_, err := model.DecodeIntent(id, []byte(`{"spec": {"network": "n", "device": "`+name+`"}}`))
+		if err == nil || !strings.Contains(err.Error(), "its own devices") {
+			t.Errorf("device %s: %v, expected a refusal", name, err)
+		}
+	}
 }
 
 func sortedUIDs(ports map[string]*desired.Port) []string {
