@@ -35,25 +35,30 @@ type intent struct {
 	mtu     int // of the physical network
 }
 
-// offer declares an object as text, as a user does.
-func (in *intent) offer(project, name string, spec model.Spec) {
+// offer declares an object as text, as a user does, and if the door refuses it the plain one, so that what refers to it has something
+// to refer to; nil is none.
+func (in *intent) offer(project, name string, spec, plain model.Spec) {
 	o := model.Object{APIVersion: model.APIVersion, Kind: spec.Kind(), Metadata: model.Metadata{Project: project, Name: name}, Spec: spec}
 	data, err := json.Marshal(o)
 	if err != nil {
 		in.t.Fatal(err)
 	}
 	in.offered++
-	if read, err := model.DecodeIntent(o.ID(), data); err == nil {
+	read, err := model.DecodeIntent(o.ID(), data)
+	switch {
+	case err == nil:
 		in.objects = append(in.objects, read)
+	case plain != nil:
+		in.offer(project, name, plain, nil)
 	}
 }
 
 // drawIntent draws a region with one host of the driver that has everything, and another gateway host.
 func drawIntent(t *rapid.T, driver model.Driver) *intent {
 	in := &intent{t: t, mtu: rapid.SampledFrom([]int{model.MaxMTU, 9000, model.DefaultMTU, model.MinMTUv6, model.MinMTUv4}).Draw(t, "physical MTU")}
-	in.offer("", project, &model.ProjectSpec{})
-	in.offer("", operator, &model.ProjectSpec{})
-	in.offer("", longLabel, &model.PhysicalNetworkSpec{VLANRanges: []model.VLANRange{{Minimum: 1, Maximum: model.MaxVLAN}}, MTU: in.mtu})
+	in.offer("", project, &model.ProjectSpec{}, nil)
+	in.offer("", operator, &model.ProjectSpec{}, nil)
+	in.offer("", longLabel, &model.PhysicalNetworkSpec{VLANRanges: []model.VLANRange{{Minimum: 1, Maximum: model.MaxVLAN}}, MTU: in.mtu}, nil)
 	in.drawHost(here, driver)
 	in.drawHost(peer, model.DriverOVS)
 	in.drawNetwork("outside", 0, true)
@@ -82,11 +87,8 @@ func (in *intent) drawHost(name string, driver model.Driver) {
 	if driver == model.DriverOVS {
 		s.Roles, s.Bridge = []model.HostRole{model.RoleGateway}, deviceName(in.t, "br-int")
 	}
-	before := len(in.objects)
-	if in.offer("", name, s); len(in.objects) == before { // without a host there is nothing to see
-		s.PhysicalNetworks[0].Interface, s.Bridge = "eth1", ""
-		in.offer("", name, s)
-	}
+	in.offer("", name, s, &model.HostSpec{Driver: driver, Roles: s.Roles,
+		PhysicalNetworks: []model.HostPhysicalNetwork{{Name: longLabel, Interface: "eth1"}}})
 }
 
 // networkName is the name of a network, as long as it may be.
@@ -154,7 +156,12 @@ func (in *intent) drawNetwork(name string, n int, external bool) {
 		s.External = in.drawExternal()
 	}
 	in.drawDHCP(s)
-	in.offer(networkProject(external), name, s)
+	plain := &model.NetworkSpec{Type: s.Type, PhysicalNetwork: longLabel,
+		Subnets: []model.Subnet{{CIDR: block(4*n, 24, false), Gateway: nth(block(4*n, 24, false), 1)}}}
+	if external {
+		plain.External = &model.External{}
+	}
+	in.offer(networkProject(external), name, s, plain)
 }
 
 func networkProject(external bool) string {
@@ -203,8 +210,11 @@ func (in *intent) drawPort(n int) {
 		MAC:         rapid.SampledFrom([]model.MAC{{}, {0xfe, 0xff, 0xff, 0xff, 0xff, byte(n)}, {0, 0, 0, 0, 0, byte(n + 1)}}).Draw(t, "MAC"),
 		InterfaceID: rapid.SampledFrom([]string{"", strings.Repeat("_", 63) + fmt.Sprint(n)}).Draw(t, "interface id"),
 		Hostname:    rapid.SampledFrom([]string{"", longDomain, longLabel}).Draw(t, "hostname")}
-	if rapid.Bool().Draw(t, "moves") {
+	switch moves := rapid.IntRange(0, 2).Draw(t, "moves"); {
+	case moves == 1:
 		s.MigrateTo = peer
+	case moves == 2 && n > 0: // the first is what floating addresses lead to
+		s.Host, s.MigrateTo = peer, here
 	}
 	for _, o := range in.objects {
 		network, is := o.Spec.(*model.NetworkSpec)
@@ -218,31 +228,31 @@ func (in *intent) drawPort(n int) {
 			}
 		}
 	}
-	in.offer(project, fmt.Sprint("port-", n), s)
+	in.offer(project, fmt.Sprint("port-", n), s, &model.PortSpec{Network: s.Network, Host: here})
 }
 
 func (in *intent) drawRouter(networks int) {
 	t := in.t
-	s := &model.RouterSpec{Gateway: rapid.SampledFrom([]model.GatewayMode{"", model.GatewayCentralized, model.GatewayNone}).Draw(t, "gateway")}
+	s := &model.RouterSpec{Gateway: rapid.SampledFrom([]model.GatewayMode{"", "", model.GatewayCentralized, model.GatewayCentralized, model.GatewayNone}).Draw(t, "gateway")}
 	if rapid.IntRange(0, 3).Draw(t, "leads outside") > 0 {
 		s.ExternalNetwork = operator + "/outside"
 	}
 	for i := range rapid.SampledFrom([]int{1, networks, networks, networks}).Draw(t, "legs") {
 		s.Networks = append(s.Networks, networkName(i))
 	}
-	in.offer(project, "router", s)
+	in.offer(project, "router", s, nil)
 }
 
 func (in *intent) drawFloating() {
 	t := in.t
-	for i := range rapid.IntRange(0, 2).Draw(t, "floating") {
-		s := &model.FloatingIPSpec{Network: operator + "/outside", Pool: rapid.SampledFrom([]string{"", "", longLabel}).Draw(t, "pool")}
+	for i := range rapid.IntRange(0, 3).Draw(t, "floating") {
+		s := &model.FloatingIPSpec{Network: operator + "/outside", Pool: rapid.SampledFrom([]string{"", "", "", longLabel}).Draw(t, "pool")}
 		if rapid.Bool().Draw(t, "whole") {
-			s.Port = fmt.Sprint("port-", i)
+			s.Port = fmt.Sprint("port-", i%2)
 		} else {
 			s.PortForwards = in.drawForwards()
 		}
-		in.offer(project, fmt.Sprint("floating-", i), s)
+		in.offer(project, fmt.Sprint("floating-", i), s, nil)
 	}
 }
 

@@ -34,7 +34,7 @@ func Draw(t *rapid.T) Host {
 	in := drawIntent(t, driver)
 	h := Host{Driver: driver, Offered: in.offered}
 	slice := resolve(t, in, &h)
-	c := compile.Input{Slice: slice, Facts: facts(slice),
+	c := compile.Input{Slice: slice, Facts: facts(t, slice),
 		Fabrics: map[model.Driver]compile.Fabric{model.DriverOVS: compile.OpenVSwitch{}, model.DriverBridge: linuxbridge.Fabric{}}}
 	for range 8 {
 		h.Units = compileAll(c)
@@ -117,8 +117,8 @@ func put(t *rapid.T, s *desired.Slice, it control.ItemChange) {
 }
 
 // facts are those of a host whose NICs and guests' devices are there, and nothing of Weft's.
-func facts(s *desired.Slice) *object.Facts {
-	f := &object.Facts{DatapathType: "netdev", Links: map[string]object.LinkFacts{}, Interfaces: map[string]object.InterfaceFacts{}}
+func facts(t *rapid.T, s *desired.Slice) *object.Facts {
+	f := &object.Facts{DatapathType: rapid.SampledFrom([]string{"netdev", "system"}).Draw(t, "datapath"), Links: map[string]object.LinkFacts{}, Interfaces: map[string]object.InterfaceFacts{}}
 	if s.Host != nil {
 		for _, up := range s.Host.Uplinks {
 			f.Links[up.Interface] = object.LinkFacts{Kind: "device", MTU: up.MTU, Up: true}
