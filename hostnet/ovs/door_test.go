@@ -1,6 +1,7 @@
 package ovs
 
 import (
+	"fmt"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -24,8 +25,14 @@ func TestDoor(t *testing.T) {
 				if err != nil {
 					t.Fatalf("%s: %v", set.Key(), err)
 				}
-				if m.cookie == 0 || m.actions == "" {
-					t.Fatalf("%s: %s has no words", set.Key(), f)
+				line := fmt.Sprintf(" cookie=%#x, table=%d, priority=%d", m.cookie, f.Table, f.Priority)
+				if m.match != "" {
+					line += "," + m.match
+				}
+				back, err := parseFlow(line + " actions=" + m.actions)
+				missing, extra := object.FlowDelta([]object.Flow{back.Flow}, []object.Flow{f})
+				if err != nil || back.Cookie != set.Cookie || len(missing)+len(extra) > 0 {
+					t.Fatalf("%s: %s is read back as %s: %v", set.Key(), f, back.Flow, err)
 				}
 			}
 		}
