@@ -206,7 +206,7 @@ func (e *Engine) settleOne(w *work, k object.Key, c object.Change, failure error
 	d := e.host.byKind[k.Kind]
 	delete(w.refused, k)
 	if failure != nil {
-		w.refused[k] = refusal{c, failure}
+		w.refused[k] = refusal{c, failure, e.host.standsOn(c.Desired)}
 	}
 	st := e.items.objects[k]
 	if st == nil {

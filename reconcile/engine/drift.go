@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"context"
+	"maps"
 	"slices"
 	"time"
 
@@ -111,14 +113,37 @@ func (e *Engine) noteRepair(k object.Key, c object.Change, by string, now time.T
 type refusal struct {
 	change object.Change
 	why    error
+	on     incarnation // what the object stood on, as far as it was known
+}
+
+// overtaken says that the device which the object stands on is not there any more, or is another one.
+func (h *hostState) overtaken(r refusal) bool {
+	s, ok := r.change.Desired.(object.OnDevice)
+	if !ok {
+		return false
+	}
+	_, there := h.facts.Links[s.Netdev()]
+	return !there || h.standsOn(r.change.Desired) != r.on
 }
 
 // tellRefusals logs and counts what the host has refused in a round and was not overtaken in it: when a hypervisor takes
-// its device away, a change under way fails that nobody wants any more.
-func (e *Engine) tellRefusals(w *work) {
+// its device away, a change under way fails that nobody wants any more. A driver may have met that before the facts tell of it, so
+// the devices are read afresh.
+func (e *Engine) tellRefusals(ctx context.Context, w *work) {
+	devices := map[string]bool{}
+	for _, r := range w.refused {
+		if s, ok := r.change.Desired.(object.OnDevice); ok {
+			devices[s.Netdev()] = true
+		}
+	}
+	if len(devices) > 0 {
+		names := slices.Collect(maps.Keys(devices))
+		e.host.readDevices(ctx, names, e.log)
+		e.observeFacts(w, names)
+	}
 	for k, r := range w.refused {
 		st, leaving := e.items.objects[k], e.items.orphans[k] != ""
-		if !leaving && (st == nil || st.failure == "") {
+		if !leaving && (st == nil || st.failure == "" || e.host.overtaken(r)) {
 			e.log.Debug("a change failed that is not needed any more", "object", k, "op", r.change.Op, "error", r.why)
 			continue
 		}

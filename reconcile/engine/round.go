@@ -36,7 +36,7 @@ func (e *Engine) round(ctx context.Context, w *work) {
 		e.settle(ctx, w, keys, p, out)
 		e.metrics.since("verify", at)
 	}
-	e.tellRefusals(w)
+	e.tellRefusals(ctx, w)
 	now := time.Now()
 	for k := range w.touched {
 		e.judge(k, now)
