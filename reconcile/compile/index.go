@@ -27,7 +27,8 @@ type Index struct {
 	bySegment     groups[segment]   // → networks
 	byPhysnet     groups[string]    // physical network → networks
 	interfaces    groups[string]    // interface id → OVS interfaces
-	strangers     map[string]bool   // OVS interfaces that others made with an interface id which no port has
+	strangers     map[string]bool   // OVS interfaces that others made, and that no port has by their interface id
+	turned        map[string]bool   // those that became strangers, or ceased to be, in the update under way
 	altNames      map[string]string // alternative name → netdev
 	facts         object.Facts      // copies of what Observe saw last
 }
@@ -59,7 +60,7 @@ func NewIndex(slice *desired.Slice, facts *object.Facts) *Index {
 		ports: map[string]portRelations{}, networks: map[string]networkRelations{},
 		byNetwork: groups[string]{}, byDevice: groups[string]{}, byInterfaceID: groups[string]{},
 		byMAC: groups[portMAC]{}, byNumber: groups[uint64]{}, bySegment: groups[segment]{}, byPhysnet: groups[string]{},
-		interfaces: groups[string]{}, strangers: map[string]bool{}, altNames: map[string]string{}, routerIndex: newRouterIndex(),
+		interfaces: groups[string]{}, strangers: map[string]bool{}, turned: map[string]bool{}, altNames: map[string]string{}, routerIndex: newRouterIndex(),
 		facts: object.Facts{
 			Links: map[string]object.LinkFacts{}, Interfaces: map[string]object.InterfaceFacts{},
 		},
@@ -77,6 +78,7 @@ func NewIndex(slice *desired.Slice, facts *object.Facts) *Index {
 	if facts != nil {
 		x.observeAll(facts)
 	}
+	clear(x.turned)
 	return x
 }
 
@@ -92,6 +94,7 @@ func (x *Index) Update(slice *desired.Slice, key desired.Key) []desired.Key {
 			x.addRouterUsers(uid, dirty)
 		}
 	}
+	x.strangersTurned(dirty)
 	return dirty.sorted()
 }
 
@@ -148,6 +151,7 @@ func (x *Index) Observe(slice *desired.Slice, facts *object.Facts, devices []str
 	for _, d := range devices {
 		x.observe(slice, facts, d, dirty)
 	}
+	x.strangersTurned(dirty)
 	return dirty.sorted()
 }
 
@@ -164,6 +168,9 @@ func (x *Index) observe(slice *desired.Slice, facts *object.Facts, device string
 		x.concerned(slice, alt, "", dirty)
 	}
 	x.fileFacts(facts, device)
+	if x.strangers[device] && x.host != nil { // it may carry an address now, or none any more
+		dirty.add(desired.KindHost, x.host.UID)
+	}
 }
 
 func (x *Index) observeAll(facts *object.Facts) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"weft/hostnet/object"
+	"weft/model/desired"
 )
 
 // fileStranger notes whether an OVS interface is one that others made, for a port which this host is not told of or for none at
@@ -12,11 +13,38 @@ import (
 func (x *Index) fileStranger(device string) {
 	i, there := x.facts.Interfaces[device]
 	others := there && !i.Created && i.OwnerUID == "" && device != i.Bridge
-	if others && (i.InterfaceID == "" || len(x.byInterfaceID[i.InterfaceID]) == 0) {
+	is := others && (i.InterfaceID == "" || len(x.byInterfaceID[i.InterfaceID]) == 0)
+	if is == x.strangers[device] {
+		return
+	}
+	if is {
 		x.strangers[device] = true
 	} else {
 		delete(x.strangers, device)
 	}
+	if x.turned[device] { // and back: a port is taken out and put in again with each change
+		delete(x.turned, device)
+	} else {
+		x.turned[device] = true
+	}
+}
+
+// strangersTurned has the host compiled again when interfaces have become strangers, or are none any more.
+func (x *Index) strangersTurned(dirty keySet) {
+	if len(x.turned) > 0 && x.host != nil {
+		dirty.add(desired.KindHost, x.host.UID)
+	}
+	clear(x.turned)
+}
+
+// onBridge lists the strangers on the host's bridge, in order.
+func (x *Index) onBridge() (names []string) {
+	for _, name := range slices.Sorted(maps.Keys(x.strangers)) {
+		if x.host != nil && x.facts.Interfaces[name].Bridge == x.host.Bridge {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func (x *Index) fileStrangers(interfaceID string) {
@@ -32,12 +60,8 @@ const shownStrangers = 5
 // hypervisor that asks for a port of another cloud, or of another host, or somebody else who uses the bridge. At most a few are
 // told of.
 func (x *Index) Strangers() (names []string, warning func(name string) object.Warning) {
-	for _, name := range slices.Sorted(maps.Keys(x.strangers)) {
-		if x.host != nil && x.facts.Interfaces[name].Bridge == x.host.Bridge && len(names) < shownStrangers {
-			names = append(names, name)
-		}
-	}
-	return names, func(name string) object.Warning {
+	names = x.onBridge()
+	return names[:min(len(names), shownStrangers)], func(name string) object.Warning {
 		var b Builder
 		if x.facts.Interfaces[name].InterfaceID == "" {
 			b.Warn(object.WarnUnknownInterface, "OVS interface %s on bridge %s belongs to nobody: it has no iface-id and is no uplink of this host, so it neither hears nor says anything; "+

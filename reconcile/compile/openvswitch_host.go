@@ -1,6 +1,8 @@
 package compile
 
 import (
+	"slices"
+
 	"weft/hostnet/object"
 	"weft/model/desired"
 )
@@ -29,6 +31,7 @@ func (OpenVSwitch) Host(b *Builder, s Site) {
 		Settings: []object.Setting{{Key: "disable-in-band", Value: "true"}},
 	})
 	b.Silence(h.UID, h.Bridge)
+	s.silenceStrangers(b)
 	var ports []uint32
 	for i, wanted := range h.Uplinks {
 		up := s.uplink(h, i)
@@ -83,4 +86,15 @@ func (c compiler) bridgeRefusal(h *desired.Host) string {
 // flowSetKey is the key of an owner's flow set on the bridge.
 func flowSetKey(bridge, ownerUID, feature string) object.Key {
 	return object.Key{Kind: object.KindFlowSet, Name: object.FlowSetName(bridge, Cookie(ownerUID, feature))}
+}
+
+// silenceStrangers keeps the host's own stack away from interfaces on the bridge that no port has: whoever is behind one is as
+// hostile as a guest. What carries an address may be what the host is reached by.
+func (s Site) silenceStrangers(b *Builder) {
+	for _, name := range s.index.onBridge() {
+		isUplink := slices.ContainsFunc(s.Host.Uplinks, func(u desired.Uplink) bool { return u.Interface == name })
+		if link, there := s.facts.Links[name]; there && !isUplink && uplinkCarries(link) == "" {
+			b.Silence(s.Host.UID, name)
+		}
+	}
 }
