@@ -31,10 +31,10 @@ unit: ## run the tests that need neither root nor Open vSwitch, with the race de
 test: deps lint unit integration ## run every test: lint, unit, integration, scenarios (root)
 
 integration: deps ## run the tests on real namespaces, Open vSwitch and etcd, scenarios included (root)
-	go test $(INTEGRATION) -p 1 -timeout 40m $$(git grep -l '^//go:build integration' -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's,^,./,')
+	go test $(INTEGRATION) -p 1 -timeout 70m $$(git grep -l '^//go:build integration' -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's,^,./,')
 
 scenarios: deps ## run every scenario (root)
-	go test $(INTEGRATION) -timeout 40m ./integration/scenario
+	go test $(INTEGRATION) -timeout 70m ./integration/scenario
 
 scenario: deps ## NAME=vlan-isolation: run one scenario and show it (root)
 	@test -n "$(NAME)" || { echo "make scenario NAME=…, one of:"; ls integration/scenario/*.txtar | sed 's,.*/\(.*\)\.txtar,  \1,'; exit 2; }
