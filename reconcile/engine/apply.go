@@ -172,7 +172,10 @@ func (e *Engine) settle(ctx context.Context, w *work, keys map[object.Key]bool, 
 			e.noteRepair(k, c, w.by[k], now)
 		}
 	}
-	e.settleQuiet(w, keys, p, out)
+	for k, c := range e.settleQuiet(w, keys, p, out) {
+		repaired[e.host.byKind[k.Kind].Name()]++
+		e.noteRepair(k, c, w.by[k], now)
+	}
 	e.takeAlong(w, out)
 	e.wakeDependants(w, keys, out)
 	for d, n := range repaired {
@@ -258,7 +261,8 @@ func (e *Engine) wakeDependants(w *work, keys map[object.Key]bool, out outcome) 
 }
 
 // settleQuiet forgets failures of objects that the plan found as they should be.
-func (e *Engine) settleQuiet(w *work, keys map[object.Key]bool, p plan.Plan, out outcome) {
+func (e *Engine) settleQuiet(w *work, keys map[object.Key]bool, p plan.Plan, out outcome) (late map[object.Key]object.Change) {
+	late = map[object.Key]object.Change{}
 	blocked := map[object.Key]bool{}
 	for _, b := range p.Blocked {
 		blocked[b.Key] = true
@@ -273,11 +277,15 @@ func (e *Engine) settleQuiet(w *work, keys map[object.Key]bool, p plan.Plan, out
 			e.items.settleGone(k)
 			e.retries.succeeded(retryKey{object: k})
 		case st != nil && !tried && !skipped && !blocked[k]:
+			if st.owed { // a repair that was reported as failed, because the host was slow with it
+				late[k] = object.Change{Op: object.Update, Desired: st.want}
+			}
 			st.failure, st.blocked = "", ""
 			e.good(st)
 			w.touched[st.item] = true
 		}
 	}
+	return late
 }
 
 // touchDevices notes the devices whose facts a change may have changed, or whose coming and going may have made it necessary.

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -171,4 +172,26 @@ func TestOvertakenChangeIsNoRefusal(t *testing.T) {
 		!strings.Contains(text, `for="Port alpha/port2"`) {
 		t.Errorf("logged:\n%s", text)
 	}
+}
+
+// A host may carry a repair out later than its driver waits for it: it was one all the same.
+func TestRepairThatWasSlowIsCounted(t *testing.T) {
+	t.Parallel()
+	bubble(t, 1, func(b *bed) {
+		b.settle(2 * deviceSettles)
+		key := object.Key{Kind: object.KindLink, Name: "tap1"}
+		right := b.host.Objects()[key]
+		b.host.FailKey(key, errors.New("slow"), errors.New("slow"), errors.New("slow"), errors.New("slow"))
+		b.host.Alter(&object.Link{Name: "tap1", MTU: 1300})
+		b.settle(50 * time.Millisecond)
+		if n := repairs(b.node()); n != 0 {
+			b.t.Fatalf("%d repairs counted before there was one", n)
+		}
+		b.host.Alter(right)
+		b.settle(time.Minute)
+		b.converged()
+		if n := repairs(b.node()); n != 1 {
+			b.t.Errorf("%d repairs counted, expected the slow one: %v", n, b.node().Repaired)
+		}
+	})
 }
