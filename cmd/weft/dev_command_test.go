@@ -18,9 +18,10 @@ func TestDev(t *testing.T) {
 	defer stop()
 	said, out := io.Pipe()
 	done := make(chan int, 1)
+	dir := t.TempDir() // before the clean-up that ends the command: clean-ups run backwards
 	go func() {
 		done <- execute(ctx, streams{strings.NewReader(""), out, io.Discard},
-			[]string{"weft", "dev", "--no-host", "--dir", t.TempDir(), "--listen", "http://127.0.0.1:0"})
+			[]string{"weft", "dev", "--no-host", "--dir", dir, "--listen", "http://127.0.0.1:0"})
 		out.Close()
 	}()
 	t.Cleanup(func() { stop(); go io.Copy(io.Discard, said); <-done })
