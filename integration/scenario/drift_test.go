@@ -92,20 +92,12 @@ func awaitReachable(ts *testscript.TestScript, args []string) {
 	measured(ts, words[1]+": reachable", at, options["within"])
 }
 
-// emulatedSlack is how much longer than a limit something may take where the processor is emulated: each program starts a second
-// later there, and what is measured is the emulation's speed too, on a machine that others may load.
-const emulatedSlack = 3
-
 // measured says how long something took since a damage, and fails if that was longer than the limit.
 func measured(ts *testscript.TestScript, what string, since time.Time, limit string) {
 	took := time.Since(since).Round(time.Millisecond)
 	ts.Logf("%s after %v", what, took)
 	fmt.Fprintf(ts.Stdout(), "after %v\n", took)
-	most := duration(ts, limit, 0)
-	if timescale.Factor() != 1 {
-		most *= emulatedSlack
-	}
-	if most != 0 && took > most {
+	if most := duration(ts, limit, 0); most != 0 && took > most {
 		ts.Fatalf("%s only after %v; at most %v may pass", what, took, most)
 	}
 }
