@@ -166,17 +166,22 @@ func (e *Engine) settle(ctx context.Context, w *work, keys map[object.Key]bool, 
 			w.touched[st.item] = true
 		}
 	}
+	repairs := map[object.Key]bool{} // those that have failed too
 	for k, c := range out.tried {
 		if e.settleOne(w, k, c, out.failed[k], now) {
 			repaired[e.host.byKind[k.Kind].Name()]++
 			e.noteRepair(k, c, w.by[k], now)
+			repairs[k] = true
+		}
+		if st := e.items.objects[k]; st != nil && st.owed {
+			repairs[k] = true
 		}
 	}
 	for k, c := range e.settleQuiet(w, keys, p, out) {
 		repaired[e.host.byKind[k.Kind].Name()]++
 		e.noteRepair(k, c, w.by[k], now)
 	}
-	e.takeAlong(w, out)
+	e.takeAlong(w, out, repairs)
 	e.wakeDependants(w, keys, out)
 	for d, n := range repaired {
 		e.metrics.repaired.WithLabelValues(d).Add(float64(n))

@@ -73,12 +73,13 @@ func (e *Engine) drifted(st *objectState, c object.Change) bool {
 func tampered(d object.Difference) bool { return d.Field != object.FieldReplaced }
 
 // takeAlong looks again at what stands on objects that were changed, and forgets what was read back of it: the host
-// removes an address with its device, and a route with its address, so what a change of ours takes with it is no drift.
+// removes an address with its device, and a route with its address, so what a change of ours takes with it is no drift. A repair
+// takes nothing along: what is wrong then, whoever made it necessary has broken, before it or by it.
 // What came later in the same plan was read back after the change.
-func (e *Engine) takeAlong(w *work, out outcome) {
+func (e *Engine) takeAlong(w *work, out outcome, repairs map[object.Key]bool) {
 	seen := map[object.Key]bool{}
-	var from func(k object.Key)
-	from = func(k object.Key) {
+	var from func(k object.Key, repair bool)
+	from = func(k object.Key, repair bool) {
 		if k.Kind == object.KindFlowSet { // what comes after flows is not made of them
 			return
 		}
@@ -86,14 +87,20 @@ func (e *Engine) takeAlong(w *work, out outcome) {
 			_, later := out.tried[dep]
 			if st := e.items.objects[dep]; st != nil && !later && !seen[dep] {
 				seen[dep] = true
-				st.good = nil
+				if !repair {
+					st.good = nil
+				}
 				w.keys[dep] = true
-				from(dep)
+				from(dep, repair)
 			}
 		}
 	}
-	for k := range out.tried {
-		from(k)
+	for _, repair := range []bool{false, true} { // what hangs on both is taken along
+		for k := range out.tried {
+			if repairs[k] == repair {
+				from(k, repair)
+			}
+		}
 	}
 }
 

@@ -195,3 +195,45 @@ func TestRepairThatWasSlowIsCounted(t *testing.T) {
 		}
 	})
 }
+
+// Somebody changes two things that hang together. A repair of the first, which comes before the second is heard of, does not
+// explain the second.
+func TestARepairTakesNothingAlong(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t)
+		b.host.Plug("tap1")
+		b.etcd.put(hostItem(), networkItem(1), externalItem(), portItem(1, 1), routerItem(1), neighborsItem(1, 3))
+		b.start()
+		b.settle(2 * deviceSettles)
+		b.converged()
+		route, addresses := routeOnAddresses(t, b.host.Objects())
+		b.host.AlterSilently(route, nil)
+		changed := *addresses
+		changed.Prefixes = changed.Prefixes[:len(changed.Prefixes)-1]
+		b.host.Alter(&changed)
+		b.settle(time.Minute)
+		b.converged()
+		if n := b.node().Repaired["netns"]; n != 2 {
+			t.Errorf("addresses of a device and a route were changed, %d repairs counted: %v", n, b.node().Repaired)
+		}
+	})
+}
+
+// routeOnAddresses finds a route, and the addresses without which it cannot be.
+func routeOnAddresses(t *testing.T, objects map[object.Key]object.Object) (object.Key, *object.Addresses) {
+	t.Helper()
+	for k, o := range objects {
+		r, ok := o.(*object.Route)
+		if !ok {
+			continue
+		}
+		for _, dep := range r.DependsOn() {
+			if a, ok := objects[dep].(*object.Addresses); ok {
+				return k, a
+			}
+		}
+	}
+	t.Fatal("no route depends on addresses")
+	return object.Key{}, nil
+}
