@@ -99,22 +99,11 @@ func (b *Bed) build() error {
 	if b.phys, err = b.namespace("phys"); err != nil {
 		return err
 	}
-	for _, args := range [][]string{
-		{"link", "add", managementBridge, "type", "bridge"},
-		{"addr", "add", managementAddress + "/24", "dev", managementBridge},
-		{"link", "set", managementBridge, "up"},
-	} {
-		if err := b.ctl.IP(b.ctx, args...); err != nil {
-			return err
-		}
-	}
-	for _, args := range [][]string{
-		{"link", "add", physicalBridge, "type", "bridge", "mcast_snooping", "0"},
-		{"link", "set", physicalBridge, "mtu", "9000", "up"},
-	} {
-		if err := b.phys.IP(b.ctx, args...); err != nil {
-			return err
-		}
+	err = errors.Join(
+		b.ctl.IPs(b.ctx, "link add "+managementBridge+" up type bridge", "addr add "+managementAddress+"/24 dev "+managementBridge),
+		b.phys.IP(b.ctx, "link", "add", physicalBridge, "up", "mtu", "9000", "type", "bridge", "mcast_snooping", "0"))
+	if err != nil {
+		return err
 	}
 	b.etcd, err = b.startEtcd()
 	return err

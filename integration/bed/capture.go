@@ -30,8 +30,7 @@ type Capture struct {
 // frames that arrive are seen, not those that leave.
 func (n *Namespace) Capture(ctx context.Context, link, filter string) (*Capture, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	args := n.execArgs("tcpdump", []string{"-n", "-e", "-l", "-p", "-Q", "in", "--immediate-mode", "-i", link, filter})
-	c := &Capture{cmd: exec.CommandContext(ctx, "ip", args...), cancel: cancel, ended: make(chan struct{}), more: make(chan struct{})}
+	c := &Capture{cmd: exec.CommandContext(ctx, "tcpdump", "-n", "-e", "-l", "-p", "-Q", "in", "--immediate-mode", "-i", link, filter), cancel: cancel, ended: make(chan struct{}), more: make(chan struct{})}
 	stdout, err := c.cmd.StdoutPipe()
 	if err != nil {
 		cancel()
@@ -42,7 +41,7 @@ func (n *Namespace) Capture(ctx context.Context, link, filter string) (*Capture,
 		cancel()
 		return nil, fmt.Errorf("bed: capture: %w", err)
 	}
-	if err := n.bed.spawn.start(c.cmd); err != nil {
+	if err := n.bed.spawn.start(c.cmd, n.Name); err != nil {
 		cancel()
 		return nil, fmt.Errorf("bed: capture: %w", err)
 	}

@@ -43,10 +43,8 @@ func (e *Etcd) Members(ctx context.Context, n int) error {
 		return err
 	}
 	b := e.bed
-	for _, args := range [][]string{{"link", "add", peerBridge, "type", "bridge"}, {"link", "set", peerBridge, "up"}} {
-		if err := b.ctl.IP(b.ctx, args...); err != nil {
-			return err
-		}
+	if err := b.ctl.IP(b.ctx, "link", "add", peerBridge, "up", "type", "bridge"); err != nil {
+		return err
 	}
 	for i := 1; i <= n; i++ {
 		m, err := e.addMember(i, n)

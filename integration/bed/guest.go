@@ -86,22 +86,19 @@ func (g *Guest) plug(ctx context.Context, o GuestOptions) error {
 	if err := g.nic(ctx, h, o); err != nil {
 		return err
 	}
-	if o.MAC != "" {
-		if err := g.IP(ctx, "link", "set", "eth0", "address", o.MAC); err != nil {
-			return err
-		}
-	}
-	if o.MTU != 0 {
-		if err := g.IP(ctx, "link", "set", "eth0", "mtu", fmt.Sprint(o.MTU)); err != nil {
-			return err
-		}
-	}
 	if g.bed.datapath() == DatapathUser {
 		if _, err := g.Run(ctx, "ethtool", "-K", "eth0", "tx", "off"); err != nil {
 			return err
 		}
 	}
-	if err := g.IP(ctx, "link", "set", "eth0", "up"); err != nil {
+	set := "link set " + guestLink
+	if o.MAC != "" {
+		set += " address " + o.MAC
+	}
+	if o.MTU != 0 {
+		set += fmt.Sprintf(" mtu %d", o.MTU)
+	}
+	if err := g.IPs(ctx, set+" up"); err != nil {
 		return err
 	}
 	if h.OVS == nil {

@@ -2,10 +2,14 @@ package bed
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"time"
+
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
 
 	"weft/etcdschema"
 	"weft/integration/timescale"
@@ -91,21 +95,9 @@ func (h *Host) cable(n int) error {
 	if err := b.veth(h.Namespace, "eth1", b.phys, h.Name); err != nil {
 		return err
 	}
-	for _, step := range []struct {
-		ns   *Namespace
-		args []string
-	}{
-		{b.ctl, []string{"link", "set", h.Name, "master", managementBridge, "up"}},
-		{b.phys, []string{"link", "set", h.Name, "master", physicalBridge, "mtu", "9000", "up"}},
-		{h.Namespace, []string{"addr", "add", fmt.Sprintf("192.0.2.%d/24", 10+n), "dev", "eth0"}},
-		{h.Namespace, []string{"link", "set", "eth0", "up"}},
-		{h.Namespace, []string{"link", "set", "eth1", "up"}},
-	} {
-		if err := step.ns.IP(b.ctx, step.args...); err != nil {
-			return err
-		}
-	}
-	return nil
+	return errors.Join(b.ctl.IP(b.ctx, "link", "set", h.Name, "master", managementBridge, "up"),
+		b.phys.IP(b.ctx, "link", "set", h.Name, "master", physicalBridge, "mtu", "9000", "up"),
+		h.IPs(b.ctx, fmt.Sprintf("addr add 192.0.2.%d/24 dev eth0", 10+n), "link set eth0 up", "link set eth1 up"))
 }
 
 // registerWeftd says how the host's weftd is run.
@@ -126,7 +118,6 @@ func (h *Host) registerWeftd(o HostOptions) error {
 		return err
 	}
 	h.Weftd = h.bed.process("weftd "+h.Name, h.Namespace, []string{"NOTIFY_SOCKET=" + notify}, binary, args...)
-	h.Weftd.sharesMounts = true // the names of routers' namespaces are mounts, which live on without weftd
 	return nil
 }
 
@@ -164,9 +155,29 @@ func (b *Bed) Hosts() []*Host {
 
 // veth makes a pair with one end in each namespace; neither end is ever seen in the machine's own.
 func (b *Bed) veth(a *Namespace, aName string, z *Namespace, zName string) error {
-	_, err := b.output(b.ctx, nil, "ip", "link", "add", aName, "netns", a.Name, "type", "veth",
-		"peer", "name", zName, "netns", z.Name)
-	return err
+	fd := func(n *Namespace) (netns.NsHandle, error) {
+		h, err := netns.GetFromName(n.Name)
+		if err != nil {
+			return h, fmt.Errorf("bed: namespace %s: %w", n.Name, err)
+		}
+		return h, nil
+	}
+	aFD, err := fd(a)
+	if err != nil {
+		return err
+	}
+	defer aFD.Close()
+	zFD, err := fd(z)
+	if err != nil {
+		return err
+	}
+	defer zFD.Close()
+	attrs := netlink.NewLinkAttrs()
+	attrs.Name, attrs.Namespace = aName, netlink.NsFd(aFD)
+	if err := netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: zName, PeerNamespace: netlink.NsFd(zFD)}); err != nil {
+		return fmt.Errorf("bed: veth %s in %s to %s in %s: %w", aName, a.Name, zName, z.Name, err)
+	}
+	return nil
 }
 
 // AddController starts one more replica of weft-controller with the name ("c1").
@@ -208,5 +219,5 @@ func (b *Bed) As(ctx context.Context, user, stdin, program string, args ...strin
 	if err != nil {
 		return "", err
 	}
-	return b.filter(ctx, stdin, env, "ip", b.ctl.execArgs(program, args)...)
+	return b.filter(ctx, command{namespace: b.ctl.Name, stdin: stdin, env: env, name: program, args: args})
 }

@@ -12,12 +12,16 @@ import (
 	"strings"
 	"time"
 
+	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 
 	"weft/integration/timescale"
 )
 
-const commandTimeout = 60 * time.Second // bounds a command whose context has no deadline of its own
+const (
+	commandTimeout = 60 * time.Second // bounds a command whose context has no deadline of its own
+	loopback       = 1                // the index of lo in every namespace (net/core/dev.c, LOOPBACK_IFINDEX)
+)
 
 // Namespace is one network namespace of the bed.
 type Namespace struct {
@@ -30,25 +34,41 @@ type Namespace struct {
 // namespace makes a network namespace with loopback up.
 func (b *Bed) namespace(suffix string) (*Namespace, error) {
 	ns := &Namespace{Name: b.ID + "-" + fileName(suffix), bed: b}
-	if _, err := b.output(b.ctx, nil, "ip", "netns", "add", ns.Name); err != nil {
+	if err := ns.create(); err != nil {
 		return nil, err
 	}
 	b.mu.Lock()
 	b.ns = append(b.ns, ns)
 	b.mu.Unlock()
-	return ns, ns.IP(b.ctx, "link", "set", "lo", "up")
+	return ns, nil
+}
+
+// create makes the namespace, on a thread that is not used again, and sets its loopback up.
+func (n *Namespace) create() error {
+	result := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
+		ns, err := netns.NewNamed(n.Name)
+		if err != nil {
+			result <- fmt.Errorf("bed: make namespace %s: %w", n.Name, err)
+			return
+		}
+		defer ns.Close()
+		if err := netlink.LinkSetUp(&netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: loopback}}); err != nil {
+			result <- fmt.Errorf("bed: %s: set lo up: %w", n.Name, err)
+			return
+		}
+		result <- nil
+	}()
+	return <-result
 }
 
 // remove deletes the namespace, and with it every link in it.
 func (n *Namespace) remove() error {
-	ctx, cancel := context.WithTimeout(context.Background(), timescale.Bound(commandTimeout))
-	defer cancel()
-	_, err := n.bed.output(ctx, nil, "ip", "netns", "delete", n.Name)
-	return err
-}
-
-func (n *Namespace) execArgs(path string, args []string) []string {
-	return append([]string{"netns", "exec", n.Name, path}, args...)
+	if err := netns.DeleteNamed(n.Name); err != nil {
+		return fmt.Errorf("bed: delete namespace %s: %w", n.Name, err)
+	}
+	return nil
 }
 
 // IP runs ip(8) on the namespace.
@@ -57,10 +77,19 @@ func (n *Namespace) IP(ctx context.Context, args ...string) error {
 	return err
 }
 
+// IPs runs ip(8) once for several commands on the namespace, a line each; the first that fails ends it.
+func (n *Namespace) IPs(ctx context.Context, lines ...string) error {
+	_, err := n.bed.filter(ctx, command{stdin: strings.Join(lines, "\n"), name: "ip", args: []string{"-n", n.Name, "-batch", "-"}})
+	if err != nil {
+		return fmt.Errorf("%w, of:\n%s", err, strings.Join(lines, "\n"))
+	}
+	return nil
+}
+
 // Run runs a command inside the namespace and returns what it wrote to standard output. The error holds the command
 // and what it wrote to standard error. On a host's namespace OVS tools find the host's own Open vSwitch.
 func (n *Namespace) Run(ctx context.Context, name string, args ...string) (string, error) {
-	return n.bed.output(ctx, n.env, "ip", n.execArgs(name, args)...)
+	return n.bed.filter(ctx, command{namespace: n.Name, env: n.env, name: name, args: args})
 }
 
 // Sysctl writes a network setting of the namespace, given with dots or slashes ("net.ipv4.conf.all.arp_ignore").
@@ -109,28 +138,37 @@ func (n *Namespace) do(f func() error) (err error, back bool) {
 
 // output runs a command in the program's own namespace and returns its standard output.
 func (b *Bed) output(ctx context.Context, env []string, name string, args ...string) (string, error) {
-	return b.filter(ctx, "", env, name, args...)
+	return b.filter(ctx, command{env: env, name: name, args: args})
 }
 
-// filter is output for a command that reads something.
-func (b *Bed) filter(ctx context.Context, stdin string, env []string, name string, args ...string) (string, error) {
+// command is a program that is run once.
+type command struct {
+	namespace string // of the network; the program's own when empty
+	env       []string
+	stdin     string
+	name      string
+	args      []string
+}
+
+// filter runs a command and returns its standard output.
+func (b *Bed) filter(ctx context.Context, c command) (string, error) {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, timescale.Bound(commandTimeout))
 		defer cancel()
 	}
 	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(ctx, name, args...)
-	cmd.Env = append(os.Environ(), env...)
+	cmd := exec.CommandContext(ctx, c.name, c.args...)
+	cmd.Env = append(os.Environ(), c.env...)
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
-	if stdin != "" {
-		cmd.Stdin = strings.NewReader(stdin)
+	if c.stdin != "" {
+		cmd.Stdin = strings.NewReader(c.stdin)
 	}
-	if err := b.spawn.run(cmd); err != nil {
+	if err := b.spawn.run(cmd, c.namespace); err != nil {
 		if ctx.Err() != nil {
 			err = ctx.Err()
 		}
-		return stdout.String(), fmt.Errorf("%s: %w: %s", strings.Join(append([]string{name}, args...), " "), err,
+		return stdout.String(), fmt.Errorf("%s: %w: %s", strings.Join(append([]string{c.name}, c.args...), " "), err,
 			strings.TrimSpace(stderr.String()))
 	}
 	return stdout.String(), nil

@@ -30,8 +30,6 @@ type Process struct {
 	path string
 	args []string
 	env  []string
-	// sharesMounts leaves the program in the mount namespace of the bed's own; ip netns exec would make one that ends with it.
-	sharesMounts bool
 	log          string
 	mu           sync.Mutex
 	cmd          *exec.Cmd
@@ -70,17 +68,14 @@ func (p *Process) Start() error {
 		return fmt.Errorf("bed: %s: %w", p.Name, err)
 	}
 	defer log.Close()
-	cmd := exec.CommandContext(p.bed.ctx, "ip", p.ns.execArgs(p.path, p.args)...)
-	if p.sharesMounts {
-		cmd = exec.CommandContext(p.bed.ctx, "nsenter", append([]string{"--net=/run/netns/" + p.ns.Name, p.path}, p.args...)...)
-	}
+	cmd := exec.CommandContext(p.bed.ctx, p.path, p.args...)
 	cmd.Env = append(os.Environ(), p.env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	p.at, p.from = time.Now(), 0
 	if info, err := log.Stat(); err == nil {
 		p.from = info.Size()
 	}
-	if err := p.bed.spawn.start(cmd); err != nil {
+	if err := p.bed.spawn.start(cmd, p.ns.Name); err != nil {
 		return fmt.Errorf("bed: start %s: %w", p.Name, err)
 	}
 	p.cmd, p.done, p.err = cmd, make(chan struct{}), nil

@@ -1,24 +1,29 @@
 package bed
 
 import (
+	"errors"
+	"fmt"
 	"os/exec"
 	"runtime"
 	"syscall"
+
+	"github.com/vishvananda/netns"
 
 	"weft/integration/timescale"
 )
 
 // spawner starts every process of a bed from one thread that lives as long as the bed. The kernel sends the death
 // signal when the thread that forked ends, not the program (prctl(2), PR_SET_PDEATHSIG), and Go ends threads that
-// changed their namespace.
+// changed their namespace for good.
 type spawner struct {
 	requests chan spawnRequest
 	done     chan struct{}
 }
 
 type spawnRequest struct {
-	cmd   *exec.Cmd
-	reply chan error
+	cmd       *exec.Cmd
+	namespace string // of the network, by name; empty for the program's own
+	reply     chan error
 }
 
 func newSpawner() *spawner {
@@ -28,25 +33,53 @@ func newSpawner() *spawner {
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		for r := range s.requests {
-			r.reply <- r.cmd.Start()
+			r.reply <- r.start()
 		}
 	}()
 	return s
 }
 
-// start starts the command in a process group of its own that is killed with the context and with the program.
-func (s *spawner) start(cmd *exec.Cmd) error {
+// start starts the command on this thread, whose network namespace it inherits. That costs nothing; `ip netns exec` is a program
+// more for each, which also makes a mount namespace and another /sys.
+func (r spawnRequest) start() error {
+	if r.namespace == "" {
+		return r.cmd.Start()
+	}
+	home, err := netns.Get()
+	if err != nil {
+		return fmt.Errorf("own network namespace: %w", err)
+	}
+	defer home.Close()
+	there, err := netns.GetFromName(r.namespace)
+	if err != nil {
+		return fmt.Errorf("network namespace %s: %w", r.namespace, err)
+	}
+	defer there.Close()
+	if err := netns.Set(there); err != nil {
+		return fmt.Errorf("enter network namespace %s: %w", r.namespace, err)
+	}
+	err = r.cmd.Start()
+	if back := netns.Set(home); back != nil {
+		// Everything later would run in the wrong place.
+		panic(fmt.Sprintf("bed: leave network namespace %s: %v", r.namespace, errors.Join(back, err)))
+	}
+	return err
+}
+
+// start starts the command in the network namespace of that name (the program's own when empty), in a process group of its own that
+// is killed with the context and with the program.
+func (s *spawner) start(cmd *exec.Cmd, namespace string) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 	cmd.WaitDelay = timescale.Bound(waitDelay)
-	r := spawnRequest{cmd, make(chan error, 1)}
+	r := spawnRequest{cmd, namespace, make(chan error, 1)}
 	s.requests <- r
 	return <-r.reply
 }
 
 // run starts the command and waits for it.
-func (s *spawner) run(cmd *exec.Cmd) error {
-	if err := s.start(cmd); err != nil {
+func (s *spawner) run(cmd *exec.Cmd, namespace string) error {
+	if err := s.start(cmd, namespace); err != nil {
 		return err
 	}
 	return cmd.Wait()
