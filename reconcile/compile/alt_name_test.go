@@ -19,23 +19,23 @@ func TestUplinkByAlternativeName(t *testing.T) {
 	declared.Uplinks[0].Interface = alternative
 	want := compile.Compile(in, declared.Key())
 	in.Slice.Host = &declared
-	in.Index = compile.NewIndex(in.Slice, in.Facts)
+	in.Index = indexed(in)
 	if u := compile.Compile(in, declared.Key()); !strings.Contains(u.Pending, alternative) {
 		t.Fatalf("nothing has the name, and the host is %q", u.Pending)
 	}
 	link := in.Facts.Links[first]
 	link.AltNames = []string{"other", alternative}
 	in.Facts.Links[first] = link
-	dirty := in.Index.Observe(in.Slice, in.Facts, []string{first})
+	dirty := in.Index.Observe(in.Facts, []string{first})
 	if !slices.Contains(dirty, declared.Key()) {
 		t.Errorf("the name came, and %v are compiled again", dirty)
 	}
-	if d := same(want, compile.Compile(in, declared.Key())); d != "" {
+	if d := same(want, noted(in, declared.Key())); d != "" {
 		t.Error(d)
 	}
 	link.AltNames = nil
 	in.Facts.Links[first] = link
-	if dirty := in.Index.Observe(in.Slice, in.Facts, []string{first}); !slices.Contains(dirty, declared.Key()) {
+	if dirty := in.Index.Observe(in.Facts, []string{first}); !slices.Contains(dirty, declared.Key()) {
 		t.Errorf("the name went, and %v are compiled again", dirty)
 	}
 	if u := compile.Compile(in, declared.Key()); !strings.Contains(u.Pending, alternative) {

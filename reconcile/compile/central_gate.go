@@ -30,7 +30,7 @@ func (c compiler) gate(h *desired.Host, r *desired.Router) Gate {
 			before = false
 			continue
 		}
-		i, ok := c.facts.Interfaces[SessionDevice(r.Central.Watch, p.Node)]
+		i, ok := c.read.Interface(SessionDevice(r.Central.Watch, p.Node))
 		switch ofport := usableOFPort(i); {
 		case !ok || ofport == 0 || i.Bridge != h.Bridge || !i.Session.Known:
 			g.Closed = joinReason(g.Closed, "waits for the BFD session with host "+quote(p.Node))
@@ -106,10 +106,10 @@ type centralLeg struct {
 
 // centralLegs are the legs of centralized routers on a network that may be open, in the order of the routers' uids.
 func (s Site) centralLegs(n *desired.Network) (legs []centralLeg) {
-	uids := append(s.index.byLeg.sorted(n.UID), s.index.byExternal.sorted(n.UID)...)
+	uids := append(s.read.Sorted(GroupLeg, n.UID), s.read.Sorted(GroupExternal, n.UID)...)
 	slices.Sort(uids)
 	for _, uid := range slices.Compact(uids) {
-		r := s.slice.Routers[uid]
+		r := s.read.Router(uid)
 		if r == nil || r.Central == nil || routerFault(r) != "" || centralFault(s.Host, r) != "" {
 			continue
 		}

@@ -183,7 +183,7 @@ func TestCentralRefused(t *testing.T) {
 func TestSessionConcerns(t *testing.T) {
 	t.Parallel()
 	in := central()
-	got := fmt.Sprint(compile.ByDevice(in, compile.SessionDevice(netPublic, "h0")))
+	got := fmt.Sprint(byDevice(in, compile.SessionDevice(netPublic, "h0")))
 	for _, k := range []desired.Key{key(desired.KindNetwork, netPublic), key(desired.KindNetwork, netRed), key(desired.KindRouter, routerUID),
 		key(desired.KindFloatingIP, floatWeb)} {
 		if !strings.Contains(got, fmt.Sprint(k)) {

@@ -15,7 +15,7 @@ import (
 	"weft/model/desired"
 )
 
-// Input is everything compiling depends on. It is only read. Index is what makes lookups cheap: without one, every call
+// Input is everything compiling depends on. It is only read. Index is what makes lookups cheap, and keeps what several units are made of: without one, every call
 // builds its own from the slice and the facts, which is for tests and one-off printing.
 type Input struct {
 	Slice *desired.Slice
@@ -39,6 +39,8 @@ type Unit struct {
 	Device string
 	// Warnings are what looks wrong though nothing is missing.
 	Warnings []object.Warning
+	// Reads are all that the unit was made of, absence included, in no order: while none of it changes, the unit stays as it is.
+	Reads []Read
 	// Gateway says, of a centralized router, whether it may speak here; nil for all else.
 	Gateway *GatewayRole
 }
@@ -54,76 +56,34 @@ type GatewayRole struct {
 // hold, and routed prefixes that two routers have.
 func Compile(in Input, key desired.Key) Unit {
 	c := newCompiler(in)
-	u := Builder{Unit: Unit{Key: key}}
-	switch key.Kind {
-	case desired.KindHost:
-		if h := c.declaredHost(); h != nil && h.UID == key.UID {
-			c.host(&u, h)
-		}
-	case desired.KindNetwork:
-		if n := c.slice.Networks[key.UID]; n != nil {
-			c.network(&u, n)
-		}
-	case desired.KindPort:
-		if p := c.slice.Ports[key.UID]; p != nil {
-			c.port(&u, p)
-		}
-	case desired.KindRouter:
-		if r := c.slice.Routers[key.UID]; r != nil {
-			c.router(&u, r)
-		}
-	case desired.KindFloatingIP:
-		if f := c.slice.FloatingIPs[key.UID]; f != nil {
-			c.floatingIP(&u, f)
-		}
-	case desired.KindNeighbors:
-		if n := c.slice.Neighbors[key.UID]; n != nil {
-			c.neighbors(&u, n)
-		}
+	b := Builder{Unit: Unit{Key: key}}
+	if k, ok := kindOf(key.Kind); ok {
+		k.compile(c, &b, key.UID)
 	}
-	return u.Unit
-}
-
-// Dependents lists what must be compiled again when the item changes, itself included, sorted: with a network its ports,
-// with a port its network (whose flood list it is in) and the ports it competes with for a device, an interface id or a
-// MAC, with the host everything. It knows the item as the index knows it now: for an item that disappeared or moved ask
-// before and after, or call Index.Update, which does both.
-func Dependents(in Input, changed desired.Key) []desired.Key {
-	c := newCompiler(in)
-	return c.index.dependents(c.slice, changed).sorted()
-}
-
-// ByDevice lists the items whose objects depend on the facts of a netdev or OVS interface, sorted: the ports that wait
-// for the name or for the interface id that the interface has (or had when the index last saw it), and what hangs on
-// them; the host, its networks and their ports when the name is an uplink's or the bridge's.
-func ByDevice(in Input, device string) []desired.Key {
-	c := newCompiler(in)
-	dirty := keySet{}
-	c.index.concerned(c.slice, device, c.facts.Interfaces[device].InterfaceID, dirty)
-	return dirty.sorted()
+	b.Reads = c.read.list()
+	return b.Unit
 }
 
 // compiler is one call's view of its input.
 type compiler struct {
-	slice   *desired.Slice
-	facts   *object.Facts
-	index   *Index
+	read    *Reader
 	fabrics map[model.Driver]Fabric
 }
 
 func newCompiler(in Input) compiler {
-	c := compiler{in.Slice, in.Facts, in.Index, in.Fabrics}
-	if c.slice == nil {
-		c.slice = &desired.Slice{}
+	r := &Reader{in.Slice, in.Facts, in.Index, map[Read]struct{}{}}
+	if r.slice == nil {
+		r.slice = &desired.Slice{}
 	}
-	if c.facts == nil {
-		c.facts = &object.Facts{}
+	if r.facts == nil {
+		r.facts = &object.Facts{}
 	}
+	if r.index == nil {
+		r.index = NewIndex(r.slice, r.facts)
+	}
+	c := compiler{r, in.Fabrics}
 	if c.fabrics == nil {
 		c.fabrics = defaultFabrics()
-	}
-	if c.index == nil {
-		c.index = NewIndex(c.slice, c.facts)
 	}
 	return c
 }

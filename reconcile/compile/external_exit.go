@@ -22,13 +22,13 @@ type exit struct {
 // exitOf is the way of a router to its external network; r is nil for the host's own.
 func (c compiler) exitOf(h *desired.Host, n *desired.Network, r *desired.Router) exit {
 	if r == nil || r.Central == nil {
-		e := exit{owner: n.UID, namespace: ExternalNamespace(n.UID), active: true, noIPv6: c.facts.NoIPv6}
+		e := exit{owner: n.UID, namespace: ExternalNamespace(n.UID), active: true, noIPv6: c.read.NoIPv6()}
 		e.gateway, e.lost = c.usableGateway(n.Gateway)
 		e.leg = Leg{OwnerUID: n.UID, Device: ExternalLegDevice(n.UID), MAC: object.MAC(h.RouterMAC)}
 		return e.complete()
 	}
 	g := c.gate(h, r)
-	e := exit{owner: r.UID, namespace: ExternalNamespace(r.UID), part: n.UID, active: g.Active, noIPv6: c.facts.NoIPv6}
+	e := exit{owner: r.UID, namespace: ExternalNamespace(r.UID), part: n.UID, active: g.Active, noIPv6: c.read.NoIPv6()}
 	e.gateway, e.lost = c.usableGateway(r.Central.External)
 	e.leg = Leg{OwnerUID: r.UID, Device: CentralLegDevice(r.UID, n.UID), MAC: routerMAC(r), Gate: &g, Feature: FeatureLeg(n.UID)}
 	return e.complete()
@@ -121,7 +121,7 @@ func exitFault(n *desired.Network, e exit) string {
 
 // externalRoad judges a network as the way out for floating addresses of a router: its exit, or why there is none.
 func (c compiler) externalRoad(h *desired.Host, uid string, r *desired.Router) (n *desired.Network, e exit, wait string) {
-	n = c.slice.Networks[uid]
+	n = c.read.Network(uid)
 	switch {
 	case n == nil:
 		return nil, e, "waits for external network " + quote(uid)

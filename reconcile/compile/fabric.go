@@ -69,21 +69,8 @@ type Site struct {
 	Host *desired.Host
 }
 
-// Facts is what the host is like.
-func (s Site) Facts() *object.Facts { return s.facts }
-
-// Actives lists the ports of a network that are active here and that nothing but their device may keep from being wired, in
-// the order of their uids. Its cost grows with the network's ports on this host.
-func (s Site) Actives(n *desired.Network) []*desired.Port {
-	var ports []*desired.Port
-	for _, uid := range s.index.byNetwork.sorted(n.UID) {
-		p := s.slice.Ports[uid]
-		if p != nil && p.State == desired.StateActive && s.portRefusal(n, p) == "" {
-			ports = append(ports, p)
-		}
-	}
-	return ports
-}
+// Read is all else that may be known: the items, the facts, and who shares what.
+func (s Site) Read() *Reader { return s.read }
 
 // defaultFabrics are what a compiler without any of its own knows.
 func defaultFabrics() map[model.Driver]Fabric {

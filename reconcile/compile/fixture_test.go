@@ -2,6 +2,7 @@ package compile_test
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"strings"
 
@@ -115,6 +116,42 @@ func text(u compile.Unit) string {
 		}
 	}
 	return b.String()
+}
+
+// noted compiles an item and notes in the index what it was made of.
+func noted(in compile.Input, k desired.Key) compile.Unit {
+	u := compile.Compile(in, k)
+	in.Index.Compiled(u)
+	return u
+}
+
+// indexed is an index that knows what every item was made of.
+func indexed(in compile.Input) *compile.Index {
+	in.Index = compile.NewIndex(in.Slice, in.Facts)
+	for _, k := range everyKey(in.Slice) {
+		noted(in, k)
+	}
+	return in.Index
+}
+
+// dependents lists what has to be compiled again when the item changes.
+func dependents(in compile.Input, k desired.Key) []desired.Key {
+	return indexed(in).Update(in.Slice, k)
+}
+
+// byDevice lists what has to be compiled again when the device's facts change; one that is not there comes.
+func byDevice(in compile.Input, device string) []desired.Key {
+	x := indexed(in)
+	other := *in.Facts
+	other.Links, other.Interfaces = maps.Clone(in.Facts.Links), maps.Clone(in.Facts.Interfaces)
+	link := other.Links[device]
+	link.Index += 999
+	other.Links[device] = link
+	if i, there := other.Interfaces[device]; there {
+		i.OFPort += 999
+		other.Interfaces[device] = i
+	}
+	return x.Observe(&other, []string{device})
 }
 
 // everyKey lists every item of the slice.

@@ -15,7 +15,7 @@ func (c compiler) floatingIP(b *Builder, f *desired.FloatingIP) {
 	if !ok {
 		return
 	}
-	if c.facts.NoIPv6 && f.Address.Is6() {
+	if c.read.NoIPv6() && f.Address.Is6() {
 		b.Pend("%s", withoutIPv6)
 		return
 	}
@@ -27,7 +27,7 @@ func (c compiler) floatingIP(b *Builder, f *desired.FloatingIP) {
 		b.Refuse("%s", why)
 		return
 	}
-	n, e, wait := c.externalRoad(s.Host, f.Network, c.slice.Routers[router])
+	n, e, wait := c.externalRoad(s.Host, f.Network, c.read.Router(router))
 	if wait == "" {
 		wait = c.floatingWait(f, n, e, router)
 	}
@@ -45,7 +45,7 @@ func (c compiler) floatingIP(b *Builder, f *desired.FloatingIP) {
 // floatingRoad adds how the external network finds the address here.
 func (c compiler) floatingRoad(b *Builder, s Site, fabric Fabric, n *desired.Network, e exit, f *desired.FloatingIP, router string, mapping object.Key) {
 	address, external, peer := f.Address.Addr, e.namespace, transitPeer(router)
-	_, ours := transitPair(c.index.transits[router])
+	_, ours := transitPair(c.read.Transit(router))
 	via := ours[0].Addr()
 	if address.Is6() {
 		via = ours[1].Addr()
@@ -109,8 +109,8 @@ func canonical(a netip.Addr) bool {
 
 // floatingRival names the floating address that has this one's before it: the lower uid has it.
 func (c compiler) floatingRival(f *desired.FloatingIP) string {
-	for _, uid := range c.index.byFloating.sorted(floatingKey{f.Network, f.Address}) {
-		if uid < f.UID && c.slice.FloatingIPs[uid] != nil {
+	for _, uid := range c.read.Sorted(GroupFloatingAddress, floatingName(f)) {
+		if uid < f.UID && c.read.FloatingIP(uid) != nil {
 			return "address " + f.Address.String() + " belongs to floating address " + uid + " already"
 		}
 	}
@@ -119,7 +119,7 @@ func (c compiler) floatingRival(f *desired.FloatingIP) string {
 
 // floatingWait says what a floating address waits for on this host; empty when nothing.
 func (c compiler) floatingWait(f *desired.FloatingIP, n *desired.Network, e exit, router string) string {
-	r := c.slice.Routers[router]
+	r := c.read.Router(router)
 	switch {
 	case r == nil || routerFault(r) != "" || r.External != n.UID:
 		return "waits for a router to external network " + n.Project + "/" + n.Name

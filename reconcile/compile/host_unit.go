@@ -26,9 +26,10 @@ func (u *Builder) Silence(owner, device string) object.Key {
 // AddUplinkLink adds the state of an uplink's netdev: up, and with the MTU of its physical network at least. One with a
 // larger MTU keeps it.
 func (s Site) AddUplinkLink(b *Builder, up desired.Uplink, after ...object.Key) {
+	link, _ := s.read.Link(up.Interface)
 	b.Add(&object.Link{
 		OwnerUID: s.Host.UID, Name: up.Interface, Up: true,
-		MTU:   max(up.MTU, s.facts.Links[up.Interface].MTU),
+		MTU:   max(up.MTU, link.MTU),
 		After: after,
 	})
 }

@@ -5,52 +5,32 @@ import (
 	"slices"
 
 	"weft/hostnet/object"
-	"weft/model/desired"
 )
 
 // fileStranger notes whether an OVS interface is one that others made, for a port which this host is not told of or for none at
 // all. A bridge's own interface has its name.
-func (x *Index) fileStranger(device string) {
+func (x *Index) fileStranger(device string, changed readSet) {
+	strangers := Read{GroupStrangers, ""}
 	i, there := x.facts.Interfaces[device]
 	others := there && !i.Created && i.OwnerUID == "" && device != i.Bridge
-	is := others && (i.InterfaceID == "" || len(x.byInterfaceID[i.InterfaceID]) == 0)
-	if is == x.strangers[device] {
-		return
+	_, was := x.groups[strangers][device]
+	is := others && (i.InterfaceID == "" || len(x.groups[Read{GroupInterfaceID, i.InterfaceID}]) == 0)
+	switch {
+	case is && !was:
+		x.share(device, nil, []Read{strangers}, changed)
+	case was && !is:
+		x.share(device, []Read{strangers}, nil, changed)
 	}
-	if is {
-		x.strangers[device] = true
-	} else {
-		delete(x.strangers, device)
-	}
-	if x.turned[device] { // and back: a port is taken out and put in again with each change
-		delete(x.turned, device)
-	} else {
-		x.turned[device] = true
-	}
-}
-
-// strangersTurned has the host compiled again when interfaces have become strangers, or are none any more.
-func (x *Index) strangersTurned(dirty keySet) {
-	if len(x.turned) > 0 && x.host != nil {
-		dirty.add(desired.KindHost, x.host.UID)
-	}
-	clear(x.turned)
 }
 
 // onBridge lists the strangers on the host's bridge, in order.
 func (x *Index) onBridge() (names []string) {
-	for _, name := range slices.Sorted(maps.Keys(x.strangers)) {
+	for _, name := range slices.Sorted(maps.Keys(x.groups[Read{GroupStrangers, ""}])) {
 		if x.host != nil && x.facts.Interfaces[name].Bridge == x.host.Bridge {
 			names = append(names, name)
 		}
 	}
 	return names
-}
-
-func (x *Index) fileStrangers(interfaceID string) {
-	for device := range x.interfaces[interfaceID] {
-		x.fileStranger(device)
-	}
 }
 
 // shownStrangers bounds how many interfaces of nobody are told of one by one.

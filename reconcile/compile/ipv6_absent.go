@@ -13,7 +13,7 @@ const withoutIPv6 = "no IPv6 here: this host's kernel was started with ipv6.disa
 
 // usable are the prefixes of the families that the host's kernel has, and whether others were left out.
 func (c compiler) usable(prefixes []netip.Prefix) (usable []netip.Prefix, lost bool) {
-	if !c.facts.NoIPv6 {
+	if !c.read.NoIPv6() {
 		return prefixes, false
 	}
 	usable = slices.DeleteFunc(slices.Clone(prefixes), func(p netip.Prefix) bool { return p.Addr().Is6() })
@@ -22,7 +22,7 @@ func (c compiler) usable(prefixes []netip.Prefix) (usable []netip.Prefix, lost b
 
 // usableRouter is the router as far as the host's kernel can have it.
 func (c compiler) usableRouter(b *Builder, r *desired.Router) *desired.Router {
-	if !c.facts.NoIPv6 {
+	if !c.read.NoIPv6() {
 		return r
 	}
 	out := *r
@@ -44,7 +44,7 @@ func (c compiler) usableRouter(b *Builder, r *desired.Router) *desired.Router {
 
 // usableGateway is the place on an external network as far as the host's kernel can have it.
 func (c compiler) usableGateway(g *desired.NodeGateway) (usable *desired.NodeGateway, lost bool) {
-	if g == nil || !c.facts.NoIPv6 {
+	if g == nil || !c.read.NoIPv6() {
 		return g, false
 	}
 	out := *g

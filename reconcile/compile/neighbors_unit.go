@@ -14,8 +14,8 @@ func (c compiler) neighbors(b *Builder, part *desired.Neighbors) {
 		b.Refuse("more than 1000 neighbours in one part")
 		return
 	}
-	owner := c.index.legOwner(c.slice, part.Network)
-	n := c.slice.Networks[part.Network]
+	owner := c.read.legOwner(part.Network)
+	n := c.read.Network(part.Network)
 	if owner == "" || n == nil {
 		b.Pend("waits for a router on network %s", quote(part.Network))
 		return
@@ -34,7 +34,7 @@ func (c compiler) neighbors(b *Builder, part *desired.Neighbors) {
 			continue
 		}
 		seen[a] = true
-		if c.facts.NoIPv6 && a.Is6() {
+		if c.read.NoIPv6() && a.Is6() {
 			continue // the router says why
 		}
 		b.Add(&object.Neighbor{OwnerUID: part.UID, Namespace: namespace, Device: device, Address: a, MAC: object.MAC(e.MAC), After: after})
@@ -53,7 +53,7 @@ func (c compiler) isLegAddress(router, network string, a netip.Addr) bool {
 
 // legOf finds a router's leg on a network.
 func (c compiler) legOf(router, network string) (desired.RouterLeg, bool) {
-	if r := c.slice.Routers[router]; r != nil {
+	if r := c.read.Router(router); r != nil {
 		for _, leg := range r.Legs {
 			if leg.Network == network {
 				return leg, true
@@ -65,7 +65,7 @@ func (c compiler) legOf(router, network string) (desired.RouterLeg, bool) {
 
 // gateway is the leg of the router that a network has on this host.
 func (c compiler) gateway(network string) (desired.RouterLeg, bool) {
-	owner := c.index.legOwner(c.slice, network)
+	owner := c.read.legOwner(network)
 	if owner == "" {
 		return desired.RouterLeg{}, false
 	}
@@ -75,7 +75,7 @@ func (c compiler) gateway(network string) (desired.RouterLeg, bool) {
 // hasGateway6 says that a router of ours is on the network with an IPv6 address.
 func (c compiler) hasGateway6(network string) bool {
 	leg, _ := c.gateway(network)
-	if c.facts.NoIPv6 {
+	if c.read.NoIPv6() {
 		return false
 	}
 	for _, p := range leg.Addresses {

@@ -74,13 +74,13 @@ func networkFault(n *desired.Network) string {
 
 // networkRival names the network that has this one's number or VLAN before it: the lower uid has it.
 func (c compiler) networkRival(n *desired.Network) string {
-	r := c.index.networks[n.UID]
-	for _, uid := range c.index.byNumber.sorted(r.number) {
+	number, _ := NetworkNumber(n.UID)
+	for _, uid := range c.read.Sorted(GroupNumber, numberName(number)) {
 		if c.precedes(uid, n.UID) {
 			return "its number on this host (the first half of its uid) belongs to network " + uid
 		}
 	}
-	for _, uid := range c.index.bySegment.sorted(r.segment) {
+	for _, uid := range c.read.Sorted(GroupSegment, segmentName(n)) {
 		if c.precedes(uid, n.UID) {
 			return "its VLAN id on physical network " + quote(n.PhysicalNetwork) + " belongs to network " + uid
 		}
@@ -89,6 +89,6 @@ func (c compiler) networkRival(n *desired.Network) string {
 }
 
 func (c compiler) precedes(rival, uid string) bool {
-	n := c.slice.Networks[rival]
+	n := c.read.Network(rival)
 	return rival < uid && n != nil && networkFault(n) == ""
 }

@@ -25,7 +25,7 @@ func (OpenVSwitch) Host(b *Builder, s Site) {
 		return
 	}
 	b.Add(&object.Bridge{
-		OwnerUID: h.UID, Name: h.Bridge, DatapathType: s.facts.DatapathType, FailMode: "secure",
+		OwnerUID: h.UID, Name: h.Bridge, DatapathType: s.read.DatapathType(), FailMode: "secure",
 		Protocols: object.BridgeProtocols(), Fragments: object.FragmentsNXMatch,
 		// In-band control would put hidden flows before ours.
 		Settings: []object.Setting{{Key: "disable-in-band", Value: "true"}},
@@ -47,10 +47,10 @@ func (OpenVSwitch) Host(b *Builder, s Site) {
 		}
 		port := &object.Uplink{OwnerUID: h.UID, Bridge: h.Bridge, Device: wanted.Interface, PhysicalNetwork: wanted.PhysicalNetwork}
 		b.Add(port)
-		b.Add(&object.TagFilter{OwnerUID: h.UID, Device: wanted.Interface, Hook: tagFilterHook(s.facts.DatapathType)})
+		b.Add(&object.TagFilter{OwnerUID: h.UID, Device: wanted.Interface, Hook: tagFilterHook(s.read.DatapathType())})
 		after := []object.Key{port.Key()}
 		// An address that somebody put on an uplink of ours since may be what the host is reached by.
-		if uplinkCarries(s.facts.Links[wanted.Interface]) == "" {
+		if link, _ := s.read.Link(wanted.Interface); uplinkCarries(link) == "" {
 			after = append(after, b.Silence(h.UID, wanted.Interface))
 		}
 		s.AddUplinkLink(b, wanted, after...)
@@ -77,7 +77,7 @@ func (c compiler) bridgeRefusal(h *desired.Host) string {
 	if why := deviceNameFault(h.Bridge); why != "" {
 		return "bridge " + quote(h.Bridge) + " " + why
 	}
-	if why, foreign := c.facts.ForeignBridges[h.Bridge]; foreign {
+	if why, foreign := c.read.ForeignBridge(h.Bridge); foreign {
 		return "bridge " + h.Bridge + " is not Weft's: " + why
 	}
 	return ""
@@ -91,9 +91,12 @@ func flowSetKey(bridge, ownerUID, feature string) object.Key {
 // silenceStrangers keeps the host's own stack away from interfaces on the bridge that no port has: whoever is behind one is as
 // hostile as a guest. What carries an address may be what the host is reached by.
 func (s Site) silenceStrangers(b *Builder) {
-	for _, name := range s.index.onBridge() {
+	for _, name := range s.read.Sorted(GroupStrangers, "") {
+		if i, _ := s.read.Interface(name); i.Bridge != s.Host.Bridge {
+			continue
+		}
 		isUplink := slices.ContainsFunc(s.Host.Uplinks, func(u desired.Uplink) bool { return u.Interface == name })
-		if link, there := s.facts.Links[name]; there && !isUplink && uplinkCarries(link) == "" {
+		if link, there := s.read.Link(name); there && !isUplink && uplinkCarries(link) == "" {
 			b.Silence(s.Host.UID, name)
 		}
 	}

@@ -64,7 +64,8 @@ func (s Site) plugLeg(b *Builder, leg Leg, feature string, flows func(ofport uin
 	b.Add(port)
 	ofport := s.legPort(leg.Device)
 	if ofport == 0 {
-		b.Pend("waits for an OpenFlow port number of %s%s", leg.Device, because(s.facts.Interfaces[leg.Device].Error))
+		i, _ := s.read.Interface(leg.Device)
+		b.Pend("waits for an OpenFlow port number of %s%s", leg.Device, because(i.Error))
 		return false
 	}
 	if flows == nil {
@@ -79,7 +80,7 @@ func (s Site) plugLeg(b *Builder, leg Leg, feature string, flows func(ofport uin
 
 // legPort is the OpenFlow port number of a leg that Weft plugged into the host's bridge; 0 while there is none.
 func (s Site) legPort(device string) uint32 {
-	i, ok := s.facts.Interfaces[device]
+	i, ok := s.read.Interface(device)
 	if !ok || i.Bridge != s.Host.Bridge || !i.Created {
 		return 0
 	}

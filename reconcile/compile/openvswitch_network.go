@@ -62,6 +62,19 @@ func (c compiler) networkState(h *desired.Host, n *desired.Network) networkState
 	return s
 }
 
+// floodPort is the OpenFlow port of an active guest whom nothing but its device may keep from being wired; 0 for none.
+func (c compiler) floodPort(uid string) uint32 {
+	h, p := c.declaredHost(), c.read.Port(uid)
+	if h == nil || p == nil || p.State != desired.StateActive || c.portRefusal(c.read.Network(p.Network), p) != "" {
+		return 0
+	}
+	a := c.attach(h, p)
+	if a.refused != "" {
+		return 0
+	}
+	return a.ofport
+}
+
 // onlyLocal begins the sentence about a network without a usable uplink.
 const onlyLocal = "guests reach only this host: "
 
@@ -69,9 +82,12 @@ const onlyLocal = "guests reach only this host: "
 // leg. The legs of routers are not there: what they have to hear is sent to them alone.
 func (s Site) floodPorts(n *desired.Network) []uint32 {
 	var ports []uint32
-	for _, p := range s.Actives(n) {
-		if a := s.attach(s.Host, p); a.ofport != 0 && a.refused == "" {
-			ports = append(ports, a.ofport)
+	all := Read{GroupFlood, n.UID}
+	s.read.note(all.Of, all.Name)
+	for _, uid := range s.read.Sorted(GroupNetwork, n.UID) {
+		ofport := s.read.derive(Read{DerivedFlood, uid}, all, func(r *Reader) uint32 { return compiler{r, s.fabrics}.floodPort(uid) })
+		if ofport != 0 {
+			ports = append(ports, ofport)
 		}
 	}
 	if n.Gateway != nil {

@@ -55,8 +55,8 @@ type peer struct {
 // that gives one; a router with a host that knows of none gives none.
 func (s Site) peersOn(n *desired.Network) map[string]peer {
 	peers := map[string]peer{}
-	for _, uid := range s.index.byWatch.sorted(n.UID) {
-		r := s.slice.Routers[uid]
+	for _, uid := range s.read.Sorted(GroupWatch, n.UID) {
+		r := s.read.Router(uid)
 		if r == nil || r.Central == nil || routerFault(r) != "" || centralFault(s.Host, r) != "" {
 			continue
 		}

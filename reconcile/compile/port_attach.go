@@ -34,12 +34,9 @@ func (c compiler) attach(h *desired.Host, p *desired.Port) attachment {
 
 // foreignInterfaces lists, in order, the OVS interfaces that others created with the interface id; at most three.
 func (c compiler) foreignInterfaces(interfaceID string) []string {
-	if len(c.index.interfaces[interfaceID]) == 0 {
-		return nil
-	}
 	var found []string
-	for _, name := range c.index.interfaces.sorted(interfaceID) {
-		i, ok := c.facts.Interfaces[name]
+	for _, name := range c.read.Sorted(GroupPlugged, interfaceID) {
+		i, ok := c.read.Interface(name)
 		if ok && !i.Created && i.InterfaceID == interfaceID && len(found) < 3 {
 			found = append(found, name)
 		}
@@ -49,12 +46,12 @@ func (c compiler) foreignInterfaces(interfaceID string) []string {
 
 // adopt takes over an interface that libvirt or os-vif plugged.
 func (c compiler) adopt(h *desired.Host, name string) attachment {
-	i := c.facts.Interfaces[name]
+	i, _ := c.read.Interface(name)
 	if i.Bridge != h.Bridge {
 		return attachment{pending: fmt.Sprintf("OVS interface %s carries the port's iface-id but is on bridge %s: waits for it on %s",
 			name, quote(i.Bridge), h.Bridge)}
 	}
-	_, netdev := c.facts.Links[name]
+	_, netdev := c.read.Link(name)
 	if why := c.deviceRefusal(h, name); why != "" {
 		return attachment{refused: why}
 	}
@@ -67,14 +64,14 @@ func (c compiler) adopt(h *desired.Host, name string) attachment {
 
 // attachDevice plugs the netdev of the port's device name.
 func (c compiler) attachDevice(h *desired.Host, p *desired.Port) attachment {
-	_, exists := c.facts.Links[p.Device]
+	_, exists := c.read.Link(p.Device)
 	if p.Device == "" || !exists {
 		return attachment{pending: waitsFor(p) + c.otherName(p.Device)}
 	}
 	if why := c.deviceRefusal(h, p.Device); why != "" {
 		return attachment{refused: why}
 	}
-	i, plugged := c.facts.Interfaces[p.Device]
+	i, plugged := c.read.Interface(p.Device)
 	if plugged && !i.Created {
 		return attachment{pending: fmt.Sprintf("device %s is an OVS interface on bridge %s that somebody else made, with iface-id %s: waits for iface-id %s on it",
 			p.Device, quote(i.Bridge), quote(i.InterfaceID), quote(p.InterfaceID))}
@@ -104,10 +101,11 @@ func (c compiler) deviceRefusal(h *desired.Host, name string) string {
 	if name == h.Bridge {
 		return "device " + name + " is the host's bridge"
 	}
-	if _, plugged := c.facts.Interfaces[name]; plugged {
+	if _, plugged := c.read.Interface(name); plugged {
 		return uplinkDevice(h, name)
 	}
-	return Site{c, h}.linkRefusal(name, c.facts.Links[name])
+	link, _ := c.read.Link(name)
+	return Site{c, h}.linkRefusal(name, link)
 }
 
 func uplinkDevice(h *desired.Host, name string) string {
@@ -138,14 +136,14 @@ func (s Site) linkRefusal(name string, link object.LinkFacts) string {
 
 // incumbent says that OVS already has the port plugged under its own name or interface id.
 func (c compiler) incumbent(p *desired.Port) bool {
-	if i, ok := c.facts.Interfaces[p.Device]; ok && i.OwnerUID == p.UID {
+	if i, ok := c.read.Interface(p.Device); ok && i.OwnerUID == p.UID {
 		return true
 	}
 	if p.InterfaceID == "" {
 		return false
 	}
-	for name := range c.index.interfaces[p.InterfaceID] {
-		if c.facts.Interfaces[name].OwnerUID == p.UID {
+	for name := range c.read.Group(GroupPlugged, p.InterfaceID) {
+		if i, _ := c.read.Interface(name); i.OwnerUID == p.UID {
 			return true
 		}
 	}

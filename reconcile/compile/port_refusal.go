@@ -21,13 +21,13 @@ func (c compiler) portRefusal(n *desired.Network, p *desired.Port) string {
 	if why := c.gatewayClash(p); why != "" {
 		return why
 	}
-	if rival := c.firstRival(c.index.byDevice[p.Device], p); rival != "" {
+	if rival := c.firstRival(c.read.Group(GroupDevice, p.Device), p); rival != "" {
 		return "device " + p.Device + " belongs to port " + rival + " already"
 	}
-	if rival := c.firstRival(c.index.byInterfaceID[p.InterfaceID], p); rival != "" {
+	if rival := c.firstRival(c.read.Group(GroupInterfaceID, p.InterfaceID), p); rival != "" {
 		return "interface id " + quote(p.InterfaceID) + " belongs to port " + rival + " already"
 	}
-	if rival := c.firstRival(c.index.byMAC[portMAC{p.Network, p.MAC}], p); rival != "" {
+	if rival := c.firstRival(c.read.Group(GroupMAC, macName(p.Network, p.MAC)), p); rival != "" {
 		return "MAC " + p.MAC.String() + " belongs to port " + rival + " of the same network already"
 	}
 	return ""
@@ -42,13 +42,13 @@ func (c compiler) gatewayClash(p *desired.Port) string {
 			}
 		}
 	}
-	if h := c.slice.Host; h != nil && p.MAC == h.RouterMAC {
+	if h := c.read.Host(); h != nil && p.MAC == h.RouterMAC {
 		return "MAC " + p.MAC.String() + " is the host's own for routers"
 	}
-	if _, leg := c.index.legDevices[p.Device]; leg {
-		return "device " + p.Device + " is a router's"
-	}
-	if _, leg := c.index.extDevices[p.Device]; leg {
+	for uid := range c.read.Group(GroupLegDevice, p.Device) {
+		if c.read.Router(uid) != nil {
+			return "device " + p.Device + " is a router's"
+		}
 		return "device " + p.Device + " is an external network's"
 	}
 	return ""
@@ -68,8 +68,8 @@ func (c compiler) firstRival(group map[string]struct{}, p *desired.Port) string 
 // outranks says that of two ports that want the same thing the rival has it: the one OVS already has plugged, else the one
 // with the lower uid. A rival that has a fault of its own takes nothing from anybody.
 func (c compiler) outranks(rival string, p *desired.Port) bool {
-	r := c.slice.Ports[rival]
-	if r == nil || portFault(c.slice.Networks[r.Network], r) != "" || c.gatewayClash(r) != "" {
+	r := c.read.Port(rival)
+	if r == nil || portFault(c.read.Network(r.Network), r) != "" || c.gatewayClash(r) != "" {
 		return false
 	}
 	theirs, ours := c.incumbent(r), c.incumbent(p)

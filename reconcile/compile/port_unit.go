@@ -12,7 +12,7 @@ func (c compiler) port(b *Builder, p *desired.Port) {
 	if !ok {
 		return
 	}
-	n := c.slice.Networks[p.Network]
+	n := c.read.Network(p.Network)
 	if why := c.portRefusal(n, p); why != "" {
 		b.Refuse("%s", why)
 		return
@@ -45,7 +45,7 @@ func (c compiler) port(b *Builder, p *desired.Port) {
 // warnMAC compares the port's MAC with what the hypervisor says that it gave the guest. OVS has it from libvirt or os-vif; of a
 // tap or a veth nobody says it.
 func (c compiler) warnMAC(b *Builder, p *desired.Port, device string) {
-	i := c.facts.Interfaces[device]
+	i, _ := c.read.Interface(device)
 	if i.Created || i.AttachedMAC == "" {
 		return
 	}

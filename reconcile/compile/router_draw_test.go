@@ -6,6 +6,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"weft/hostnet/object"
 	"weft/model"
 	"weft/model/desired"
 	"weft/reconcile/compile"
@@ -28,6 +29,7 @@ func drawRouters(t *rapid.T, in compile.Input, nets []string) {
 			r.Legs = append(r.Legs, desired.RouterLeg{Network: anyNet.Draw(t, "leg"),
 				Addresses: []netip.Prefix{netip.MustParsePrefix(rapid.SampledFrom([]string{"10.1.0.1/24", "10.1.0.10/24", "fd00:1::1/64"}).Draw(t, "gateway"))}})
 		}
+		drawPlace(t, in, r, i)
 		in.Slice.Routers[r.UID] = r
 		routers = append(routers, r.UID)
 	}
@@ -41,5 +43,29 @@ func drawRouters(t *rapid.T, in compile.Input, nets []string) {
 		n := &desired.Neighbors{UID: fmt.Sprint(uid, "-0"), Network: uid,
 			Entries: []desired.Neighbor{{Address: address(fmt.Sprint("10.1.0.1", i)), MAC: mac("fa:16:3e:00:00:77")}}}
 		in.Slice.Neighbors[n.UID] = n
+	}
+}
+
+// drawPlace draws where a router is: on every host, or on this one and another, which it hears or not; and which of its devices
+// the switch has.
+func drawPlace(t *rapid.T, in compile.Input, r *desired.Router, i int) {
+	devices := []string{compile.CentralLegDevice(r.UID, r.External), compile.ExternalLegDevice(r.External)}
+	for _, leg := range r.Legs {
+		devices = append(devices, compile.LegDevice(r.UID, leg.Network))
+	}
+	if len(r.Legs) > 0 && rapid.Bool().Draw(t, "centralized") {
+		g := &desired.CentralGateway{MAC: mac(fmt.Sprintf("fa:16:3e:cc:00:%02x", i)), Watch: rapid.SampledFrom([]string{r.External, r.Legs[0].Network}).Draw(t, "watch"),
+			Peers: []desired.GatewayPeer{{Node: "h0", MAC: mac("fa:16:3e:ff:00:00"), Secret: secretOf(0)}, {Node: in.Slice.Host.Name, MAC: mac("fa:16:3e:ff:00:01"), Secret: secretOf(1)}}}
+		if n := in.Slice.Networks[r.External]; n != nil {
+			g.External = n.Gateway
+		}
+		r.Central = g
+		devices = append(devices, compile.SessionDevice(g.Watch, "h0"), "wq"+compile.SessionDevice(g.Watch, "h0")[2:])
+	}
+	for j, d := range devices {
+		if rapid.Bool().Draw(t, "plugged") {
+			in.Facts.Interfaces[d] = object.InterfaceFacts{Bridge: "br-int", OFPort: uint32(100 + 10*i + j), Created: true,
+				Session: object.SessionFacts{Known: true, Settled: rapid.Bool().Draw(t, "settled"), Up: rapid.Bool().Draw(t, "up")}}
+		}
 	}
 }

@@ -3,6 +3,7 @@ package compile_test
 import (
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -183,7 +184,7 @@ func TestNoIPv6BesideATooSmallMTU(t *testing.T) {
 func TestFloatingConcernsItself(t *testing.T) {
 	t.Parallel()
 	in := routed()
-	in.Index = compile.NewIndex(in.Slice, in.Facts)
+	in.Index = indexed(in)
 	for _, k := range []desired.Key{key(desired.KindFloatingIP, floatWeb), key(desired.KindNeighbors, partRed)} {
 		if got := in.Index.Update(in.Slice, k); len(got) != 1 || got[0] != k {
 			t.Errorf("%v concerns %v", k, got)
@@ -239,4 +240,38 @@ func TestExternalSubnets(t *testing.T) {
 		}
 	}
 	golden(t, "external_subnets", b.String())
+}
+
+// A router that comes and has the first choice of another one's transit addresses displaces it: that one is compiled again.
+func TestDisplacedRouterIsCompiledAgain(t *testing.T) {
+	t.Parallel()
+	first, second := sameTransits(t)
+	in := routed()
+	in.Slice.Routers = map[string]*desired.Router{second: {UID: second, External: netPublic}}
+	in.Index = indexed(in)
+	in.Slice.Routers[first] = &desired.Router{UID: first, External: netPublic}
+	if dirty := in.Index.Update(in.Slice, key(desired.KindRouter, first)); !slices.Contains(dirty, key(desired.KindRouter, second)) {
+		t.Errorf("%s came, %s has to give way, and compiled again are %v", first, second, dirty)
+	}
+}
+
+// sameTransits finds two uids, the lower one first, whose routers would have the same transit addresses on a host of their own.
+func sameTransits(t *testing.T) (first, second string) {
+	t.Helper()
+	seen := map[string]string{}
+	for i := range 2000 {
+		in := routed()
+		uid := fmt.Sprintf("80000000-0000-4000-8000-%012x", i)
+		in.Slice.Routers = map[string]*desired.Router{uid: {UID: uid, External: netPublic}}
+		for _, o := range compile.Compile(in, key(desired.KindRouter, uid)).Objects {
+			if a, ok := o.(*object.Addresses); ok && a.Device == "transit" {
+				if other := seen[a.Prefixes[0].String()]; other != "" {
+					return other, uid
+				}
+				seen[a.Prefixes[0].String()] = uid
+			}
+		}
+	}
+	t.Fatal("no two of 2000 routers have the same first choice")
+	return "", ""
 }

@@ -39,7 +39,7 @@ func (c compiler) router(b *Builder, r *desired.Router) {
 
 // routerLeg adds one leg, unless its network is not there or is another router's.
 func (c compiler) routerLeg(b *Builder, s Site, fabric Fabric, r *desired.Router, leg desired.RouterLeg) {
-	n := c.slice.Networks[leg.Network]
+	n := c.read.Network(leg.Network)
 	if n == nil {
 		b.Pend("waits for network %s", quote(leg.Network))
 		return
@@ -48,7 +48,7 @@ func (c compiler) routerLeg(b *Builder, s Site, fabric Fabric, r *desired.Router
 		b.Pend("network %s/%s is refused: %s", n.Project, n.Name, why)
 		return
 	}
-	if owner := c.index.legOwner(c.slice, leg.Network); owner != r.UID {
+	if owner := c.read.legOwner(leg.Network); owner != r.UID {
 		b.Refuse("network %s/%s belongs to router %s already", n.Project, n.Name, owner)
 		return
 	}
@@ -77,7 +77,7 @@ func (c compiler) routerLeg(b *Builder, s Site, fabric Fabric, r *desired.Router
 
 // transit adds what leads from a router's namespace to its external network's on the same host.
 func (c compiler) transit(b *Builder, s Site, fabric Fabric, r *desired.Router) {
-	x := c.slice.Networks[r.External]
+	x := c.read.Network(r.External)
 	switch {
 	case x == nil:
 		b.Pend("waits for external network %s", quote(r.External))
@@ -98,7 +98,7 @@ func (c compiler) transit(b *Builder, s Site, fabric Fabric, r *desired.Router) 
 	veth := &object.Veth{OwnerUID: r.UID, Namespace: namespace, Name: transitDevice,
 		Peer: object.VethEnd{Namespace: external, Name: peer}, MTU: x.MTU}
 	b.Add(veth)
-	theirs, ours := transitPair(c.index.transits[r.UID])
+	theirs, ours := transitPair(c.read.Transit(r.UID))
 	theirs, _ = c.usable(theirs)
 	ours, _ = c.usable(ours)
 	if x.MTU < model.MinMTUv6 { // the kernel has no IPv6 on such a device (RFC 8200 section 5), nor has the external network

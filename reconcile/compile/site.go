@@ -25,7 +25,7 @@ func (s Site) UplinkOf(n *desired.Network) (up desired.Uplink, why string, missi
 const datapathUserspace = "netdev"
 
 // userspace says that one thread of the switch carries every packet of the host.
-func (s Site) userspace() bool { return s.facts.DatapathType == datapathUserspace }
+func (s Site) userspace() bool { return s.read.DatapathType() == datapathUserspace }
 
 // UplinkFault says what keeps any fabric from using the i-th uplink of the host; empty when nothing does. missing: it only
 // waits for the interface to appear.
@@ -34,7 +34,7 @@ func (s Site) UplinkFault(i int) (why string, missing bool) {
 		return why, false
 	}
 	up := s.Host.Uplinks[i]
-	if _, ok := s.facts.Links[up.Interface]; !ok {
+	if _, ok := s.read.Link(up.Interface); !ok {
 		return uplinkName(up) + ": waits for the interface to appear", true
 	}
 	return "", false
@@ -43,7 +43,7 @@ func (s Site) UplinkFault(i int) (why string, missing bool) {
 // GuestDevice finds the netdev of a port's device name on a host where nobody but Weft plugs guests. refused says that the
 // device is not for guests, pending what is missing; a device that is a port of a bridge of ours may stay one.
 func (s Site) GuestDevice(p *desired.Port) (device, pending, refused string) {
-	link, exists := s.facts.Links[p.Device]
+	link, exists := s.read.Link(p.Device)
 	switch {
 	case p.Device == "":
 		return "", "waits for a device name: an interface id alone says nothing on a host with driver " + quote(string(s.Host.Driver)), ""

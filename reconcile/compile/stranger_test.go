@@ -7,18 +7,17 @@ import (
 
 	"weft/hostnet/object"
 	"weft/model/desired"
-	"weft/reconcile/compile"
 )
 
 // TestStrangersOnTheBridgeAreSilent: whoever is behind an interface that nobody declared speaks with the host no more than a guest.
 func TestStrangersOnTheBridgeAreSilent(t *testing.T) {
 	t.Parallel()
 	in := fixture()
-	x := compile.NewIndex(in.Slice, in.Facts)
+	x := indexed(in)
 	in.Index = x
 	host := in.Slice.Host.Key()
 	silent := func() (names []string) {
-		for _, o := range compile.Compile(in, host).Objects {
+		for _, o := range noted(in, host).Objects {
 			if s, ok := o.(*object.SilentDevice); ok {
 				names = append(names, s.Device)
 			}
@@ -29,7 +28,7 @@ func TestStrangersOnTheBridgeAreSilent(t *testing.T) {
 	add := func(name, bridge, id string, addresses ...netip.Prefix) bool {
 		in.Facts.Links[name] = object.LinkFacts{Index: 100 + len(in.Facts.Links), Addresses: addresses}
 		in.Facts.Interfaces[name] = object.InterfaceFacts{Bridge: bridge, InterfaceID: id}
-		return slices.Contains(x.Observe(in.Slice, in.Facts, []string{name}), host)
+		return slices.Contains(x.Observe(in.Facts, []string{name}), host)
 	}
 	const bridge = "br-int"
 	if !add("vnet8", bridge, "of-another-cloud") || !add("odd0", bridge, "") {
@@ -43,7 +42,7 @@ func TestStrangersOnTheBridgeAreSilent(t *testing.T) {
 		t.Errorf("silent are %v, expected %v: an address may be what the host is reached by", got, want)
 	}
 	in.Facts.Links["mgmt0"] = object.LinkFacts{Index: in.Facts.Links["mgmt0"].Index}
-	if dirty := x.Observe(in.Slice, in.Facts, []string{"mgmt0"}); !slices.Contains(dirty, host) || !slices.Contains(silent(), "mgmt0") {
+	if dirty := x.Observe(in.Facts, []string{"mgmt0"}); !slices.Contains(dirty, host) || !slices.Contains(silent(), "mgmt0") {
 		t.Errorf("the address is gone: compiled again %v, silent are %v", dirty, silent())
 	}
 	// A port is declared for one of them: the interface is the port's.
@@ -53,6 +52,7 @@ func TestStrangersOnTheBridgeAreSilent(t *testing.T) {
 	if dirty := x.Update(in.Slice, desired.Key{Kind: desired.KindPort, UID: p.UID}); !slices.Contains(dirty, host) || slices.Contains(silent(), "vnet8") {
 		t.Errorf("declared: compiled again %v, of the host silent are %v", dirty, silent())
 	}
+	noted(in, p.Key())
 	if dirty := x.Update(in.Slice, desired.Key{Kind: desired.KindPort, UID: p.UID}); slices.Contains(dirty, host) {
 		t.Error("nothing about strangers changed, and the host was compiled again")
 	}

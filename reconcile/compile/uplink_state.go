@@ -27,11 +27,11 @@ func (c compiler) uplink(h *desired.Host, i int) uplinkState {
 	if up.Interface == h.Bridge {
 		return uplinkState{refused: name + ": it is the bridge itself"}
 	}
-	link, ok := c.facts.Links[up.Interface]
+	link, ok := c.read.Link(up.Interface)
 	if !ok {
 		return uplinkState{missing: true, pending: name + ": waits for the interface to appear"}
 	}
-	iface, plugged := c.facts.Interfaces[up.Interface]
+	iface, plugged := c.read.Interface(up.Interface)
 	carries := uplinkCarries(link)
 	switch {
 	case plugged && iface.Bridge != h.Bridge:

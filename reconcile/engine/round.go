@@ -85,7 +85,9 @@ func (e *Engine) compile(w *work) {
 // compileItem compiles one item. A panic is that item's failure alone: values come from outside.
 func (e *Engine) compileItem(k desired.Key) (u compile.Unit) {
 	if _, in := e.slice.items[k]; !in {
-		return compile.Unit{Key: k}
+		u = compile.Unit{Key: k}
+		e.index.Compiled(u)
+		return u
 	}
 	e.items.get(k).title = e.title(k)
 	defer func() {
@@ -96,6 +98,7 @@ func (e *Engine) compileItem(k desired.Key) (u compile.Unit) {
 	}()
 	u = e.c.Compile(e.input(), k)
 	u.Key = k
+	e.index.Compiled(u)
 	return u
 }
 

@@ -153,7 +153,7 @@ func (e *Engine) collectFacts(ctx context.Context, w *work, in arrived, now time
 // observeFacts brings the facts of devices (of all when nil) up to date and adds the items concerned.
 func (e *Engine) observeFacts(w *work, devices []string) {
 	facts := e.host.refreshFacts(devices)
-	w.addItems(e.index.Observe(e.slice.slice, facts, devices))
+	w.addItems(e.index.Observe(facts, devices))
 }
 
 // allKeys lists what a driver should hold, and what it holds of ours.

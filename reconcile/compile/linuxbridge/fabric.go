@@ -21,7 +21,7 @@ type Fabric struct{}
 // Host adds the guard's table, what it keeps from the NICs, and their state.
 func (Fabric) Host(b *compile.Builder, s compile.Site) {
 	b.Add(&object.Guard{OwnerUID: s.Host.UID})
-	if on := s.Facts().BridgeNetfilter; on != "" {
+	if on := s.Read().BridgeNetfilter(); on != "" {
 		b.Warn(object.WarnBridgeNetfilter, "the kernel hands bridged frames to the host's own packet filter too (%s): what its rules drop is lost between "+
 			"guests, and connections of all projects share one table; set them to 0, or be sure that the rules let the frames pass", on)
 	}
@@ -45,8 +45,8 @@ func uplinkFault(s compile.Site, i int) (why string, missing bool) {
 		return why, missing
 	}
 	up := s.Host.Uplinks[i]
-	if master := s.Facts().Links[up.Interface].Master; master != "" {
-		return "uplink " + up.Interface + " of physical network " + up.PhysicalNetwork + " is enslaved to " + master, false
+	if link, _ := s.Read().Link(up.Interface); link.Master != "" {
+		return "uplink " + up.Interface + " of physical network " + up.PhysicalNetwork + " is enslaved to " + link.Master, false
 	}
 	return "", false
 }

@@ -81,12 +81,19 @@ func TestBridgeNetfilterIsTold(t *testing.T) {
 		t.Errorf("warned of nothing: %v", w)
 	}
 	x := compile.NewIndex(in.Slice, in.Facts)
+	x.Compiled(compiled(t, in, desired.KindHost, hostUID))
+	for uid := range in.Slice.Networks {
+		x.Compiled(compiled(t, in, desired.KindNetwork, uid))
+	}
+	for uid := range in.Slice.Ports {
+		x.Compiled(compiled(t, in, desired.KindPort, uid))
+	}
 	in.Facts.BridgeNetfilter = "net.bridge.bridge-nf-call-iptables"
 	host := desired.Key{Kind: desired.KindHost, UID: hostUID}
-	if dirty := x.Observe(in.Slice, in.Facts, nil); !slices.Equal(dirty, []desired.Key{host}) {
+	if dirty := x.Observe(in.Facts, nil); !slices.Equal(dirty, []desired.Key{host}) {
 		t.Errorf("compiled again: %v, expected the host alone", dirty)
 	}
-	if dirty := x.Observe(in.Slice, in.Facts, nil); len(dirty) != 0 {
+	if dirty := x.Observe(in.Facts, nil); len(dirty) != 0 {
 		t.Errorf("nothing is new, and compiled again: %v", dirty)
 	}
 	w := compiled(t, in, desired.KindHost, hostUID).Warnings

@@ -1,0 +1,152 @@
+package compile
+
+import (
+	"fmt"
+
+	"weft/model"
+	"weft/model/desired"
+)
+
+// kind is what compiling knows of one kind of item.
+type kind struct {
+	of   desired.Kind
+	item Source
+	// compile adds what the item becomes here; an item that is not there becomes nothing.
+	compile func(c compiler, b *Builder, uid string)
+	// shares lists the groups that the item is a member of by its uid; none when it is not there.
+	shares func(s *desired.Slice, uid string) []Read
+}
+
+// kinds is the list of all.
+func kinds() [6]kind {
+	return [...]kind{
+		{desired.KindHost, ReadHost, compileHost, func(*desired.Slice, string) []Read { return nil }},
+		{desired.KindNetwork, ReadNetwork, compileNetwork, networkShares},
+		{desired.KindPort, ReadPort, compilePort, portShares},
+		{desired.KindRouter, ReadRouter, compileRouter, routerShares},
+		{desired.KindFloatingIP, ReadFloatingIP, compileFloatingIP, floatingShares},
+		{desired.KindNeighbors, ReadNeighbors, compileNeighbors, func(*desired.Slice, string) []Read { return nil }},
+	}
+}
+
+// kindOf finds a kind; false when this version has none of that name.
+func kindOf(of desired.Kind) (kind, bool) {
+	for _, k := range kinds() {
+		if k.of == of {
+			return k, true
+		}
+	}
+	return kind{}, false
+}
+
+// read is the item as something that others read. There is one host, whatever its uid.
+func (k kind) read(uid string) Read {
+	if k.item == ReadHost {
+		uid = ""
+	}
+	return Read{k.item, uid}
+}
+
+func compileHost(c compiler, b *Builder, uid string) {
+	if h := c.declaredHost(); h != nil && h.UID == uid {
+		c.host(b, h)
+	}
+}
+
+func compileNetwork(c compiler, b *Builder, uid string) {
+	if n := c.read.Network(uid); n != nil {
+		c.network(b, n)
+	}
+}
+
+func compilePort(c compiler, b *Builder, uid string) {
+	if p := c.read.Port(uid); p != nil {
+		c.port(b, p)
+	}
+}
+
+func compileRouter(c compiler, b *Builder, uid string) {
+	if r := c.read.Router(uid); r != nil {
+		c.router(b, r)
+	}
+}
+
+func compileFloatingIP(c compiler, b *Builder, uid string) {
+	if f := c.read.FloatingIP(uid); f != nil {
+		c.floatingIP(b, f)
+	}
+}
+
+func compileNeighbors(c compiler, b *Builder, uid string) {
+	if n := c.read.Neighbors(uid); n != nil {
+		c.neighbors(b, n)
+	}
+}
+
+func networkShares(s *desired.Slice, uid string) []Read {
+	n := s.Networks[uid]
+	if n == nil {
+		return nil
+	}
+	shares := []Read{{GroupSegment, segmentName(n)}}
+	if number, ok := NetworkNumber(uid); ok {
+		shares = append(shares, Read{GroupNumber, numberName(number)})
+	}
+	if n.Gateway != nil {
+		shares = append(shares, Read{GroupLegDevice, ExternalLegDevice(uid)})
+	}
+	return shares
+}
+
+func segmentName(n *desired.Network) string {
+	return fmt.Sprintf("%s/%d", n.PhysicalNetwork, n.SegmentationID)
+}
+
+func numberName(number uint64) string { return fmt.Sprint(number) }
+
+func portShares(s *desired.Slice, uid string) []Read {
+	p := s.Ports[uid]
+	if p == nil {
+		return nil
+	}
+	return named([]Read{{GroupNetwork, p.Network}, {GroupDevice, p.Device}, {GroupInterfaceID, p.InterfaceID}, {GroupMAC, macName(p.Network, p.MAC)}})
+}
+
+func macName(network string, mac model.MAC) string { return network + "/" + string(mac[:]) }
+
+func routerShares(s *desired.Slice, uid string) []Read {
+	r := s.Routers[uid]
+	if r == nil {
+		return nil
+	}
+	shares := []Read{{GroupRouters, ""}}
+	for _, leg := range r.Legs[:min(len(r.Legs), maxLegs)] {
+		shares = append(shares, named([]Read{{GroupLeg, leg.Network}, {GroupLegDevice, LegDevice(uid, leg.Network)}})...)
+	}
+	shares = append(shares, named([]Read{{GroupExternal, r.External}})...)
+	if r.Central != nil {
+		shares = append(shares, named([]Read{{GroupWatch, r.Central.Watch}, {GroupLegDevice, CentralLegDevice(uid, r.External)}})...)
+	}
+	return shares
+}
+
+func floatingShares(s *desired.Slice, uid string) []Read {
+	f := s.FloatingIPs[uid]
+	if f == nil {
+		return nil
+	}
+	return []Read{{GroupFloatingAddress, floatingName(f)}}
+}
+
+func floatingName(f *desired.FloatingIP) string { return f.Network + "/" + f.Address.String() }
+
+// named leaves out groups without a name: there is nothing to share.
+func named(shares []Read) []Read {
+	out := shares[:0]
+	for _, s := range shares {
+		if s.Name != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}

@@ -1,0 +1,196 @@
+package compile
+
+import (
+	"slices"
+
+	"weft/hostnet/object"
+	"weft/model/desired"
+)
+
+// Read names one thing that an item's unit was made of, whether it was there or not: an item, a fact, or a group of what shares
+// something. When it changes, who has read it is compiled again.
+type Read struct {
+	Of Source
+	// Name is which: an item's uid, a device, what the members of a group share; empty where there is one alone.
+	Name string
+}
+
+// Source is what kind of thing was read.
+type Source uint8
+
+// The items, by uid.
+const (
+	ReadHost Source = iota + 1 // there is one
+	ReadNetwork
+	ReadPort
+	ReadRouter
+	ReadFloatingIP
+	ReadNeighbors
+)
+
+// The facts: of a device by its name, of a bridge by its name, or of the host.
+const (
+	ReadLink Source = iota + 32
+	ReadInterface
+	ReadForeignBridge
+	ReadDatapathType
+	ReadNoIPv6
+	ReadBridgeNetfilter
+	ReadTransit // a router's slot of transit addresses, by its uid
+)
+
+// The groups: who shares what. Items are members by their uids, devices by their names.
+const (
+	GroupNetwork         Source = iota + 64 // network → ports
+	GroupDevice                             // device → ports
+	GroupInterfaceID                        // interface id → ports
+	GroupMAC                                // network and MAC → ports
+	GroupNumber                             // host-local network number → networks
+	GroupSegment                            // physical network and segmentation id → networks
+	GroupLeg                                // network → routers with a leg on it
+	GroupExternal                           // external network → routers
+	GroupWatch                              // network → centralized routers whose hosts watch each other on it
+	GroupLegDevice                          // host's end of a leg → the router or external network
+	GroupFloatingAddress                    // network and address → floating addresses
+	GroupRouters                            // → all routers
+	GroupPlugged                            // interface id → OVS interfaces
+	GroupAltName                            // alternative name → netdev
+	GroupStrangers                          // → OVS interfaces that others made, and that no port has by their interface id
+	GroupFlood                              // network → the OpenFlow ports of its active guests
+	DerivedFlood                            // port → its OpenFlow port, if it is to be flooded to
+)
+
+// Reader gives an item's compiling all that it may know, and notes what was asked for. It serves one item, on one goroutine.
+type Reader struct {
+	slice *desired.Slice
+	facts *object.Facts
+	index *Index
+	reads map[Read]struct{}
+}
+
+func (r *Reader) note(of Source, name string) { r.reads[Read{of, name}] = struct{}{} }
+
+// list is what was read.
+func (r *Reader) list() []Read {
+	reads := make([]Read, 0, len(r.reads))
+	for k := range r.reads {
+		reads = append(reads, k)
+	}
+	return reads
+}
+
+// Host is the host's item; nil when there is none.
+func (r *Reader) Host() *desired.Host {
+	r.note(ReadHost, "")
+	return r.slice.Host
+}
+
+// Network finds a network by its uid; nil when there is none, as with the other items.
+func (r *Reader) Network(uid string) *desired.Network {
+	r.note(ReadNetwork, uid)
+	return r.slice.Networks[uid]
+}
+
+// Port finds a port by its uid.
+func (r *Reader) Port(uid string) *desired.Port {
+	r.note(ReadPort, uid)
+	return r.slice.Ports[uid]
+}
+
+// Router finds a router by its uid.
+func (r *Reader) Router(uid string) *desired.Router {
+	r.note(ReadRouter, uid)
+	return r.slice.Routers[uid]
+}
+
+// FloatingIP finds a floating address by its uid.
+func (r *Reader) FloatingIP(uid string) *desired.FloatingIP {
+	r.note(ReadFloatingIP, uid)
+	return r.slice.FloatingIPs[uid]
+}
+
+// Neighbors finds a part of a network's neighbours by its uid.
+func (r *Reader) Neighbors(uid string) *desired.Neighbors {
+	r.note(ReadNeighbors, uid)
+	return r.slice.Neighbors[uid]
+}
+
+// Link is what the kernel says of a netdev; false when there is none of that name.
+func (r *Reader) Link(device string) (object.LinkFacts, bool) {
+	r.note(ReadLink, device)
+	l, ok := r.facts.Links[device]
+	return l, ok
+}
+
+// Interface is what Open vSwitch says of an interface; false when it has none of that name.
+func (r *Reader) Interface(name string) (object.InterfaceFacts, bool) {
+	r.note(ReadInterface, name)
+	i, ok := r.facts.Interfaces[name]
+	return i, ok
+}
+
+// ForeignBridge says why a bridge is not Weft's; false when nothing speaks against it.
+func (r *Reader) ForeignBridge(name string) (why string, foreign bool) {
+	r.note(ReadForeignBridge, name)
+	why, foreign = r.facts.ForeignBridges[name]
+	return why, foreign
+}
+
+// DatapathType is Open vSwitch's datapath_type.
+func (r *Reader) DatapathType() string {
+	r.note(ReadDatapathType, "")
+	return r.facts.DatapathType
+}
+
+// NoIPv6 says that the host's kernel has no IPv6.
+func (r *Reader) NoIPv6() bool {
+	r.note(ReadNoIPv6, "")
+	return r.facts.NoIPv6
+}
+
+// BridgeNetfilter says how the host's iptables see bridged frames; empty when they do not.
+func (r *Reader) BridgeNetfilter() string {
+	r.note(ReadBridgeNetfilter, "")
+	return r.facts.BridgeNetfilter
+}
+
+// Transit is a router's slot of transit addresses.
+func (r *Reader) Transit(router string) uint32 {
+	r.note(ReadTransit, router)
+	return r.index.transits[router]
+}
+
+// Group is the members of a group, which may not be changed. Nobody shares an empty name.
+func (r *Reader) Group(of Source, name string) map[string]struct{} {
+	r.note(of, name)
+	return r.index.groups[Read{of, name}]
+}
+
+// Sorted lists the members of a group in order.
+func (r *Reader) Sorted(of Source, name string) []string {
+	group := r.Group(of, name)
+	members := make([]string, 0, len(group))
+	for m := range group {
+		members = append(members, m)
+	}
+	slices.Sort(members)
+	return members
+}
+
+// AltName finds the netdev that has an alternative name.
+func (r *Reader) AltName(name string) (device string, ok bool) {
+	for _, device := range r.Sorted(GroupAltName, name) {
+		return device, true
+	}
+	return "", false
+}
+
+// legOwner is the router that has a network: of several the one with the lowest uid that is fit to be wired; empty for none.
+func (r *Reader) legOwner(network string) string {
+	for _, uid := range r.Sorted(GroupLeg, network) {
+		if router := r.Router(uid); router != nil && routerFault(router) == "" {
+			return uid
+		}
+	}
+	return ""
+}

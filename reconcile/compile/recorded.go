@@ -1,0 +1,108 @@
+package compile
+
+import (
+	"maps"
+	"slices"
+
+	"weft/model/desired"
+)
+
+// recorded is who has read what.
+type recorded struct {
+	readers map[Read][]*node // in no order, each once
+	items   map[desired.Key]*node
+	derived map[Read]*node
+}
+
+// node is something that was made of what it has read: an item's unit, or a value that units are made of.
+type node struct {
+	reads []Read
+	item  desired.Key
+	// Of a value: what it is, and what changes with it for those who use it.
+	derived, within Read
+	value           uint32
+}
+
+func newRecorded() recorded {
+	return recorded{map[Read][]*node{}, map[desired.Key]*node{}, map[Read]*node{}}
+}
+
+// Compiled notes what a unit was made of, in place of what its item was made of before. A unit without reads is forgotten.
+func (x *recorded) Compiled(u Unit) {
+	n := x.items[u.Key]
+	if n == nil {
+		n = &node{item: u.Key}
+		x.items[u.Key] = n
+	}
+	x.record(n, u.Reads)
+	if len(u.Reads) == 0 {
+		delete(x.items, u.Key)
+	}
+}
+
+// record notes what a node has read. Most of it is what it read before.
+func (x *recorded) record(n *node, reads []Read) {
+	before := make(map[Read]struct{}, len(n.reads))
+	for _, r := range n.reads {
+		before[r] = struct{}{}
+	}
+	for _, r := range reads {
+		if _, known := before[r]; known {
+			delete(before, r)
+			continue
+		}
+		x.readers[r] = append(x.readers[r], n)
+	}
+	for r := range before {
+		x.forget(n, r)
+	}
+	n.reads = reads
+}
+
+func (x *recorded) forget(n *node, r Read) {
+	left := x.readers[r]
+	i := slices.Index(left, n)
+	last := len(left) - 1
+	left[i], left[last] = left[last], nil
+	if last == 0 {
+		delete(x.readers, r)
+		return
+	}
+	x.readers[r] = left[:last]
+}
+
+// concerned are the items that were made of what has changed, or of a value that was. Such a value is forgotten.
+func (x *recorded) concerned(changed readSet) keySet {
+	dirty := keySet{}
+	for todo := slices.Collect(maps.Keys(changed)); len(todo) > 0; {
+		r := todo[len(todo)-1]
+		todo = todo[:len(todo)-1]
+		for _, n := range slices.Clone(x.readers[r]) {
+			if n.derived == (Read{}) {
+				dirty[n.item] = struct{}{}
+				continue
+			}
+			x.record(n, nil)
+			delete(x.derived, n.derived)
+			if _, had := changed[n.within]; !had {
+				changed[n.within] = struct{}{}
+				todo = append(todo, n.within)
+			}
+		}
+	}
+	return dirty
+}
+
+// derive returns a value that units are made of, computed once until something of what it was made of changes. Who uses several
+// notes what they are within, once for all.
+func (r *Reader) derive(of, within Read, compute func(*Reader) uint32) uint32 {
+	x := &r.index.recorded
+	if n := x.derived[of]; n != nil {
+		return n.value
+	}
+	own := &Reader{r.slice, r.facts, r.index, map[Read]struct{}{}}
+	n := &node{derived: of, within: within, value: compute(own)}
+	x.record(n, own.list())
+	x.derived[of] = n
+	return n.value
+}
