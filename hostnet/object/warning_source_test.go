@@ -25,6 +25,21 @@ func TestSourceWatch(t *testing.T) {
 		{20, 0, false}, // new counters
 		{30, 0, false},
 		{40, 0, true},
+		{0, 0, false}, // new counters; now it sends a frame at a time
+		{1, 0, false},
+		{2, 0, false},
+		{3, 0, false},
+		{4, 0, false},
+		{5, 0, false},
+		{6, 0, true},
+		{7, 1, false}, // heard
+		{9, 1, false},
+		{11, 2, false},
+		{13, 2, false},
+		{15, 2, false},
+		{16, 2, false},
+		{17, 2, false},
+		{18, 2, true},
 	} {
 		if w.Look(look.sent, look.passed); w.Unheard() != look.unheard {
 			t.Errorf("look %d: unheard %v", i, w.Unheard())
