@@ -49,6 +49,8 @@ type Driver struct {
 	handles     map[uint64]bool
 	uplinkRules map[string]uint64 // likewise, of an uplink's one rule
 	children    map[uint32]bool   // processes that loaded the rules for us
+
+	told told
 }
 
 // New opens a netlink socket in the calling thread's network namespace. Call Close at the end.
@@ -82,12 +84,17 @@ func (d *Driver) Kinds() []object.Kind {
 	return []object.Kind{object.KindGuard, object.KindGuardMembers, object.KindGuardUplink}
 }
 
-// Sync reads the table, its rules and its sets.
+// Sync reads the table, its rules and its sets, and what the rules noted of guests.
 func (d *Driver) Sync(context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	_, err := d.refresh()
-	return err
+	if _, err := d.refresh(); err != nil {
+		return err
+	}
+	if err := d.look(); err != nil { // nothing stands on it but a warning
+		d.config.Logger.Warn("what the rules of table bridge weft noted of guests is not known", "error", err)
+	}
+	return nil
 }
 
 // refresh replaces the view by what the kernel holds and lists the keys that differ. The caller holds the lock.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 
 	"github.com/google/nftables"
 	"golang.org/x/sys/unix"
@@ -103,9 +102,7 @@ func (d *Driver) applyMembers(changes []object.Change, which []int, errs []error
 			}
 		}
 	}
-	for _, x := range deltas {
-		d.forget(x)
-	}
+	d.forget(deltas)
 }
 
 // commit sends the deltas as one transaction, what goes before what comes, and brings them into the view.
@@ -158,50 +155,4 @@ func (d *Driver) queue(sets map[object.GuardSet][]nftables.SetElement, send func
 		}
 	}
 	return nil
-}
-
-// forget removes the link-local addresses that a guest claimed by using them, when its device is a guest's no longer. They end by
-// themselves after an hour: an error is only logged.
-func (d *Driver) forget(x delta) {
-	device, bridge := "", ""
-	for _, m := range x.del {
-		switch m.Set {
-		case object.GuardGuests:
-			device = m.Interface
-		case object.GuardLocal:
-			bridge = m.Interface
-		}
-	}
-	if device == "" {
-		return
-	}
-	claimed, err := d.elements("claimed")
-	if err != nil {
-		if !errors.Is(err, os.ErrNotExist) {
-			d.config.Logger.Warn("link-local addresses of a guest stay claimed for up to an hour", "device", device, "error", err)
-		}
-		return
-	}
-	for _, e := range claimed {
-		m, err := decode(object.GuardIPv6, e)
-		if err != nil || m.Interface != device {
-			continue
-		}
-		d.drop("claimed", e.Key)
-		m.Interface = bridge
-		if taken, err := encode("", m); err == nil {
-			d.drop("taken", taken.Key)
-		}
-	}
-}
-
-// drop removes an element that may have ended meanwhile.
-func (d *Driver) drop(set string, key []byte) {
-	err := d.conn.SetDeleteElements(d.handle(set), []nftables.SetElement{{Key: key}})
-	if err == nil {
-		err = d.conn.Flush()
-	}
-	if err != nil && !errors.Is(err, unix.ENOENT) {
-		d.config.Logger.Warn("a claimed link-local address stays for up to an hour", "set", set, "error", err)
-	}
 }

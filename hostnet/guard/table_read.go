@@ -24,7 +24,7 @@ const dumpAttempts = 20
 
 // read dumps the whole table.
 func (d *Driver) read() (view, error) {
-	fresh := view{members: map[string]map[object.GuardMember]bool{}}
+	fresh := view{members: map[string]map[object.GuardMember]bool{}, own: map[string]nftables.SetElement{}}
 	uplinks, err := d.readUplinks()
 	if err != nil {
 		return fresh, err
@@ -55,12 +55,15 @@ func (d *Driver) read() (view, error) {
 				continue
 			}
 			fresh.set(e.Comment, m, true)
+			if name == object.GuardMACs && m.Interface == e.Comment {
+				fresh.own[m.Interface] = e
+			}
 		}
 	}
 	return fresh, nil
 }
 
-// elements dumps one set.
+// elements dumps one set; os.ErrNotExist when there is none.
 func (d *Driver) elements(name string) ([]nftables.SetElement, error) {
 	for range dumpAttempts {
 		elements, err := d.conn.GetSetElements(d.handle(name))
@@ -70,6 +73,10 @@ func (d *Driver) elements(name string) ([]nftables.SetElement, error) {
 		case errors.Is(err, unix.EINTR):
 			continue
 		}
+		// The library does not pass on which error it was.
+		if _, missing := d.conn.GetSetByName(d.table, name); errors.Is(missing, os.ErrNotExist) {
+			err = missing
+		}
 		return nil, fmt.Errorf("read set bridge weft %s: %w", name, err)
 	}
 	return nil, fmt.Errorf("read set bridge weft %s: interrupted %d times by changes: will be tried again", name, dumpAttempts)
@@ -77,7 +84,7 @@ func (d *Driver) elements(name string) ([]nftables.SetElement, error) {
 
 // handle is how the library names a set.
 func (d *Driver) handle(name string) *nftables.Set {
-	return &nftables.Set{Table: d.table, Name: name, IsMap: name == string(object.GuardRouters)}
+	return &nftables.Set{Table: d.table, Name: name, IsMap: name == string(object.GuardRouters) || name == setForeign}
 }
 
 // rule is what is compared of one rule.

@@ -3,6 +3,8 @@ package guard
 import (
 	"maps"
 
+	"github.com/google/nftables"
+
 	"weft/hostnet/object"
 )
 
@@ -14,6 +16,8 @@ type view struct {
 	members map[string]map[object.GuardMember]bool
 	// uplinks are the devices that have a chain, with what is wrong with it.
 	uplinks map[string]string
+	// own are the elements of set macs by device, with their counters where they have any.
+	own map[string]nftables.SetElement
 }
 
 func (v *view) list(name string) []object.GuardMember {

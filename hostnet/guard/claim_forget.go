@@ -1,0 +1,106 @@
+package guard
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/google/nftables"
+	"golang.org/x/sys/unix"
+
+	"weft/hostnet/object"
+)
+
+// The sets that the rules themselves fill. They are state: nobody desires an element of theirs, and none is compared.
+const (
+	setClaimed = "claimed" // device, link-local address: the guest uses it
+	setTaken   = "taken"   // bridge, link-local address: some guest there uses it
+	setRate    = "rate"    // device: how many addresses its guest may still claim
+	setLimited = "limited" // device: its guest claimed more than it may
+	setForeign = "foreign" // map: device → MAC that the first frame came from which was not the guest's own
+)
+
+// forget removes what the rules noted of guests whose devices are guests' no longer: what the next guest there does is its own.
+// All of it ends by itself: an error is only logged.
+func (d *Driver) forget(deltas []delta) {
+	bridges := map[string]string{} // by device
+	for _, x := range deltas {
+		device, bridge := x.guestGone()
+		if device != "" {
+			bridges[device] = bridge
+		}
+	}
+	if len(bridges) == 0 {
+		return
+	}
+	d.told.forget(bridges)
+	for _, set := range []string{setClaimed, setRate, setLimited, setForeign} {
+		elements, err := d.noted(set)
+		if err != nil {
+			d.config.Logger.Warn("what was noted of guests that are gone stays until it ends by itself", "set", set, "error", err)
+			continue
+		}
+		elements = slices.DeleteFunc(elements, func(e nftables.SetElement) bool {
+			_, gone := bridges[deviceOfKey(e.Key)]
+			return !gone
+		})
+		d.drop(set, elements)
+		if set == setClaimed {
+			d.drop(setTaken, takenBy(elements, bridges))
+		}
+	}
+}
+
+// guestGone is the device that ceases to be a guest's, and its bridge.
+func (x delta) guestGone() (device, bridge string) {
+	for _, m := range x.del {
+		switch m.Set {
+		case object.GuardGuests:
+			device = m.Interface
+		case object.GuardLocal:
+			bridge = m.Interface
+		}
+	}
+	return device, bridge
+}
+
+// takenBy are the elements of taken that belong to elements of claimed.
+func takenBy(claimed []nftables.SetElement, bridges map[string]string) []nftables.SetElement {
+	var taken []nftables.SetElement
+	for _, e := range claimed {
+		m, err := decode(object.GuardIPv6, e)
+		if err != nil {
+			continue
+		}
+		m.Interface = bridges[m.Interface]
+		if t, err := encode("", m); err == nil {
+			taken = append(taken, t)
+		}
+	}
+	return taken
+}
+
+// drop removes elements, together or, as some may have ended meanwhile, each by itself.
+func (d *Driver) drop(set string, elements []nftables.SetElement) {
+	for part := range slices.Chunk(elements, maxElements) {
+		err := d.delete(set, part)
+		for i := range part {
+			if err == nil {
+				break
+			}
+			if one := d.delete(set, part[i:i+1]); one != nil && !errors.Is(one, unix.ENOENT) {
+				d.config.Logger.Warn("what was noted of a guest that is gone stays until it ends by itself", "set", set, "error", one)
+			}
+		}
+	}
+}
+
+func (d *Driver) delete(set string, elements []nftables.SetElement) error {
+	keys := make([]nftables.SetElement, 0, len(elements))
+	for _, e := range elements {
+		keys = append(keys, nftables.SetElement{Key: e.Key})
+	}
+	if err := d.conn.SetDeleteElements(d.handle(set), keys); err != nil {
+		return err
+	}
+	return d.conn.Flush()
+}
