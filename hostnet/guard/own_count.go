@@ -2,6 +2,7 @@ package guard
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
@@ -14,6 +15,9 @@ import (
 
 // maxCounted bounds the elements of one message: with counters and comments they are to fit an attribute, which has 65,535 bytes.
 const maxCounted = 250
+
+// countTimeout bounds how long the kernel may take with a transaction; it takes milliseconds.
+const countTimeout = 5 * time.Second
 
 // countOwn gives elements of set macs a counter each. The kernel changes no element: others are put in their place, in one
 // transaction, so that each packet finds the one or the other. The library that writes all other elements cannot write counters.
@@ -32,6 +36,9 @@ func countOwn(elements []nftables.SetElement) error {
 		return fmt.Errorf("open a netlink netfilter socket: %w", err)
 	}
 	defer conn.Close()
+	if err := conn.SetDeadline(time.Now().Add(countTimeout)); err != nil {
+		return fmt.Errorf("bound the counting of guests' frames: %w", err)
+	}
 	if _, err := conn.SendMessages(messages); err != nil {
 		return fmt.Errorf("count the frames of guests: %w", err)
 	}

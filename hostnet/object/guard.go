@@ -26,7 +26,7 @@ const (
 	GuardIPv4     GuardSet = "ipv4"     // device, IPv4 address: likewise
 	GuardIPv6     GuardSet = "ipv6"     // device, IPv6 address: likewise
 	GuardLocal    GuardSet = "local"    // bridge, MAC: of a guest on this host, so never seen on the wire
-	GuardReserved GuardSet = "reserved" // bridge, link-local address: made from the MAC of some guest
+	GuardReserved GuardSet = "reserved" // bridge, link-local address: made from the MAC of some guest or router
 	GuardServers  GuardSet = "servers"  // bridge, IPv4 address: of a DHCP server that every host answers for by itself
 	// The sets of routers' legs.
 	GuardLegs      GuardSet = "legs"      // device: a router's leg

@@ -37,7 +37,13 @@ func TestBridgeHost(t *testing.T) {
 		return
 	}
 	for name, test := range map[string]func(*testing.T, *stage){
-		"guest": bridgeGuest, "network": bridgeNetwork, "mute": bridgeMute, "told": bridgeTold,
+		"guest":   func(t *testing.T, st *stage) { st.tryAll(t, (*stage).attempts) },
+		"network": bridgeNetwork,
+		"mute":    bridgeMute,
+		"told":    bridgeTold,
+		"gateway": func(t *testing.T, st *stage) { st.routed(t).gatewayStays(t) },
+		"outside": func(t *testing.T, st *stage) { x := st.external(t); x.segment().judge(t, x.crossings()) },
+		"central": func(t *testing.T, st *stage) { st.central(t).tryAll(t, (*stage).centralAttempts) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -107,13 +113,6 @@ func newBridgeStage(t *testing.T) *stage {
 	// Somebody puts it there without a word to anybody.
 	ipCommand(t, "-n", st.namespace, "link", "set", "tapx", "master", linuxbridge.BridgeName(netRed))
 	return st
-}
-
-func bridgeGuest(t *testing.T, st *stage) {
-	for _, c := range st.attempts() {
-		st.try(t, c)
-	}
-	st.nobodyElseHeard(t)
 }
 
 func bridgeMute(t *testing.T, st *stage) {

@@ -128,6 +128,19 @@ func TestNetworkIsBridgeAndVLANDevice(t *testing.T) {
 	}
 }
 
+// TestCentralRouterIsReserved: no guest here may take the link-local address of a router that stands elsewhere.
+func TestCentralRouterIsReserved(t *testing.T) {
+	t.Parallel()
+	in := site()
+	mac := object.MAC{0x52, 0x54, 0, 1, 2, 3}
+	in.Slice.Networks[netUID].CentralMAC = model.MAC(mac)
+	members := find[*object.GuardMembers](compiled(t, in, desired.KindNetwork, netUID))
+	want := object.GuardMember{Set: object.GuardReserved, Interface: linuxbridge.BridgeName(netUID), Address: mac.LinkLocal()}
+	if !slices.Contains(members.Members, want) {
+		t.Errorf("members %v lack %v", members.Members, want)
+	}
+}
+
 func TestNetworkWithoutNICIsLocal(t *testing.T) {
 	t.Parallel()
 	in := site()

@@ -19,6 +19,11 @@ func (Fabric) Network(b *compile.Builder, s compile.Site, n *desired.Network) {
 	for _, server := range s.DHCPServers(n) {
 		members.Members = append(members.Members, object.GuardMember{Set: object.GuardServers, Interface: bridge, Address: server})
 	}
+	if !n.CentralMAC.IsZero() {
+		// The router that stands elsewhere is no guest here.
+		members.Members = append(members.Members,
+			object.GuardMember{Set: object.GuardReserved, Interface: bridge, Address: object.MAC(n.CentralMAC).LinkLocal()})
+	}
 	w := wireOf(s, n)
 	if w.nic == "" {
 		b.Pend("%s", w.why)

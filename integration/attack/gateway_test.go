@@ -1,0 +1,121 @@
+//go:build integration
+
+package attack
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+
+	"weft/hostnet/object"
+)
+
+// toGateway: what a guest says to the gateway reaches the leg alone.
+func (r *routedStage) toGateway() (list []crossing) {
+	a := r.a
+	ns := func(target netip.Addr) []byte {
+		return icmp6Frame(a.mac, a.v6, 135, 0, nd(0, target, lladdr(1, a.mac)))
+	}
+	for name, f := range map[string][]byte{
+		"to the gateway": eth(a.mac, object.GatewayMAC, 0x0800,
+			ipv4(a.v4, netip.MustParseAddr("198.51.100.7"), 17, udp(5000, 5001, []byte("out")))),
+		"who has the gateway":                 arp(a.mac, 1, a.mac, a.v4, gateway4),
+		"who has the gateway, IPv6":           ns(gateway6),
+		"who has the gateway's link-local":    ns(object.GatewayLinkLocal),
+		"echo to the gateway's own addresses": eth(a.mac, object.GatewayMAC, 0x0800, ipv4(a.v4, gateway4, 1, []byte{8, 0, 0, 0, 0, 1, 0, 1})),
+	} {
+		list = append(list, crossing{name, a.tap, nil, f, map[*tap][]byte{r.leg: f}})
+	}
+	return list
+}
+
+// asGateway: what a guest says as the gateway nobody hears, and what it says of itself in the same way everybody.
+func (r *routedStage) asGateway() (list []crossing) {
+	a, b := r.a, r.b
+	own4, own6, ll := gateway4, gateway6, object.GatewayLinkLocal
+	v4 := func(mac object.MAC, src netip.Addr) []byte {
+		return eth(mac, b.mac, 0x0800, ipv4(src, b.v4, 17, udp(1, 2, nil)))
+	}
+	v6 := func(src netip.Addr) []byte { return eth(a.mac, b.mac, 0x86dd, ipv6(src, b.v6, 17, udp(1, 2, nil))) }
+	ns := func(src, target netip.Addr, options ...[]byte) []byte {
+		return icmp6Frame(a.mac, src, 135, 0, nd(0, target, options...))
+	}
+	na := func(mac object.MAC, src, target netip.Addr) []byte {
+		return icmp6Frame(a.mac, src, 136, 0, nd(0x20, target, lladdr(2, mac)))
+	}
+	message := func(mac object.MAC, src netip.Addr, kind uint8, size int) []byte {
+		return icmp6Frame(mac, src, kind, 0, make([]byte, size))
+	}
+	redirect := func(src netip.Addr, kind byte) []byte {
+		return eth(a.mac, b.mac, 0x0800, ipv4(src, b.v4, 1, []byte{kind, 1, 0, 0, 0, 0, 0, 0}))
+	}
+	sll, echo := lladdr(1, a.mac), message(a.mac, a.ll, 128, 12)
+	for _, c := range []struct {
+		name      string
+		bad, good []byte
+		alone     bool // guest b alone hears the good one
+	}{
+		{"from the gateway's MAC", v4(object.GatewayMAC, a.v4), v4(a.mac, a.v4), true},
+		{"from the gateway's address", v4(a.mac, own4), v4(a.mac, a.v4), true},
+		{"from the gateway's address, IPv6", v6(own6), v6(a.v6), true},
+		{"from the gateway's link-local", v6(ll), v6(a.ll), true},
+		{"ARP as the gateway", arp(a.mac, 2, a.mac, own4, b.v4), arp(a.mac, 2, a.mac, a.v4, b.v4), false},
+		{"ARP as the gateway with its MAC", arp(a.mac, 2, object.GatewayMAC, own4, b.v4), arp(a.mac, 2, a.mac, a.v4, b.v4), false},
+		{"ARP request as the gateway", arp(a.mac, 1, a.mac, own4, b.v4), arp(a.mac, 1, a.mac, a.v4, b.v4), false},
+		{"ARP announcement of the gateway", arp(a.mac, 1, a.mac, own4, own4), arp(a.mac, 1, a.mac, a.v4, a.v4), false},
+		{"ARP announcement of the gateway, a reply", arp(a.mac, 2, a.mac, own4, own4), arp(a.mac, 2, a.mac, a.v4, a.v4), false},
+		{"ARP probe for the gateway", arp(a.mac, 1, a.mac, any4, own4), arp(a.mac, 1, a.mac, any4, a.v4), false},
+		{"DAD for the gateway's address", ns(any6, own6), ns(any6, a.v6), false},
+		{"DAD for the gateway's address with a nonce", ns(any6, own6, nonce()), ns(any6, a.v6, nonce()), false},
+		{"DAD for the gateway's link-local", ns(any6, ll), ns(any6, a.ll), false},
+		{"DAD for the gateway's link-local with a nonce", ns(any6, ll, nonce()), ns(any6, a.ll, nonce()), false},
+		{"NS of the gateway", ns(own6, b.v6, sll), ns(a.v6, b.v6, sll), false},
+		{"NS of the gateway's link-local", ns(ll, b.v6, sll), ns(a.ll, b.v6, sll), false},
+		{"NA as the gateway", na(a.mac, a.v6, own6), na(a.mac, a.v6, a.v6), false},
+		{"NA as the gateway from its address", na(a.mac, own6, own6), na(a.mac, a.v6, a.v6), false},
+		{"NA as the gateway's link-local", na(a.mac, a.v6, ll), na(a.mac, a.v6, a.ll), false},
+		{"NA as the gateway's link-local from there", na(a.mac, ll, ll), na(a.mac, a.ll, a.ll), false},
+		{"NA as the gateway with its MAC", na(object.GatewayMAC, a.v6, ll), na(a.mac, a.v6, a.ll), false},
+		{"RA as the gateway", message(a.mac, ll, 134, 12), echo, false},
+		{"RA as the gateway, even by its MAC", message(object.GatewayMAC, ll, 134, 12), echo, false},
+		{"redirect as the gateway", message(a.mac, ll, 137, 36), echo, false},
+		{"ICMP redirect as the gateway", redirect(own4, 5), redirect(a.v4, 8), true},
+	} {
+		heard := map[*tap][]byte{b.tap: c.good, r.wire: onWire(c.good)}
+		if c.alone {
+			delete(heard, r.wire)
+		}
+		list = append(list, crossing{c.name, a.tap, c.bad, c.good, heard})
+	}
+	return list
+}
+
+// fromLeg: groups, ARP and ND stay on the host; what leaves has the host's own MAC.
+func (r *routedStage) fromLeg() []crossing {
+	data := func(dst netip.Addr) []byte { return ipv4(remote4, dst, 17, udp(5000, 5001, []byte("in"))) }
+	local := eth(object.GatewayMAC, r.b.mac, 0x0800, data(r.b.v4))
+	out := eth(object.GatewayMAC, remote, 0x0800, data(remote4))
+	left := onWire(eth(routerMAC, remote, 0x0800, data(remote4)))
+	request := arp(object.GatewayMAC, 1, object.GatewayMAC, gateway4, r.b.v4)
+	ns := icmp6Frame(object.GatewayMAC, object.GatewayLinkLocal, 135, 0, nd(0, r.b.v6, lladdr(1, object.GatewayMAC)))
+	guests := func(f []byte) map[*tap][]byte { return map[*tap][]byte{r.a.tap: f, r.b.tap: f} }
+	toB, toWire := map[*tap][]byte{r.b.tap: local}, map[*tap][]byte{r.wire: left}
+	uniARP := append(slices.Concat(remote[:], object.GatewayMAC[:]), request[12:]...)
+	group := eth(object.GatewayMAC, broadcast, 0x0800, data(all4))
+	var list []crossing
+	for kind := range uint8(5) {
+		nd := icmp6Frame(object.GatewayMAC, object.GatewayLinkLocal, 133+kind, 0, nd(0, r.b.v6, lladdr(1, object.GatewayMAC)))
+		list = append(list, crossing{fmt.Sprintf("leg's ND %d to a guest elsewhere", 133+kind), r.leg,
+			append(slices.Concat(remote[:], object.GatewayMAC[:]), nd[12:]...), out, toWire})
+	}
+	return append(list, []crossing{
+		{"leg to a guest here", r.leg, nil, local, toB},
+		{"leg to a guest elsewhere", r.leg, nil, out, toWire},
+		{"leg asks by ARP", r.leg, nil, request, guests(request)},
+		{"leg asks by ND", r.leg, nil, ns, guests(ns)},
+		{"leg speaks to a group", r.leg, nil, group, guests(group)},
+		{"leg's ARP to a guest elsewhere", r.leg, uniARP, out, toWire},
+		{"leg from a MAC that is not its own", r.leg, eth(object.MAC{2, 0, 0, 0, 0, 9}, r.b.mac, 0x0800, data(r.b.v4)), local, toB},
+		{"leg with a tag", r.leg, tagged(local, 0x8100, vidRed), local, toB},
+	}...)
+}
