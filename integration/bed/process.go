@@ -30,13 +30,13 @@ type Process struct {
 	path string
 	args []string
 	env  []string
-	log          string
-	mu           sync.Mutex
-	cmd          *exec.Cmd
-	at           time.Time     // of the last start
-	from         int64         // length of the log then
-	done         chan struct{} // closed when cmd has been waited for
-	err          error
+	log  string
+	mu   sync.Mutex
+	cmd  *exec.Cmd
+	at   time.Time     // of the last start
+	from int64         // length of the log then
+	done chan struct{} // closed when cmd has been waited for
+	err  error
 }
 
 // process registers a program without starting it. env is added to the bed's own environment.
