@@ -13,6 +13,7 @@ import (
 
 	"weft/hostnet/frame"
 	"weft/hostnet/object"
+	"weft/integration/limits"
 )
 
 // largeBinding is one up to the limits of what can be declared: 16 servers of each use, 27 routes, a domain of 253
@@ -119,7 +120,7 @@ func TestEveryAnswerFits6(t *testing.T) {
 }
 
 // one is the datagram of the one answer, whose packet the MTU carries.
-func one(t *rapid.T, o Outcome, mtu int) frame.Datagram {
+func one(t limits.T, o Outcome, mtu int) frame.Datagram {
 	if len(o.Frames) != 1 {
 		t.Fatalf("%d answers", len(o.Frames))
 	}

@@ -3,8 +3,6 @@ package guard
 import (
 	"testing"
 
-	"pgregory.net/rapid"
-
 	"weft/hostnet/object"
 	"weft/integration/limits"
 )
@@ -12,8 +10,8 @@ import (
 // TestDoor: every element of accepted intent fits its set and is read back as it was; every uplink has its chain.
 func TestDoor(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		for _, o := range limits.Draw(t).Objects() {
+	limits.Check(t, func(t limits.T, h limits.Host) {
+		for _, o := range h.Objects() {
 			switch o := o.(type) {
 			case *object.GuardMembers:
 				for _, m := range o.Members {

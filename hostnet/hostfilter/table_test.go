@@ -4,8 +4,6 @@ import (
 	"strings"
 	"testing"
 
-	"pgregory.net/rapid"
-
 	"weft/hostnet/object"
 	"weft/integration/limits"
 )
@@ -22,8 +20,8 @@ func TestAStarIsACharacter(t *testing.T) {
 // TestDoor: every silent device of accepted intent is an element of the sets, and a word of nft.
 func TestDoor(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		for _, o := range limits.Draw(t).Objects() {
+	limits.Check(t, func(t limits.T, h limits.Host) {
+		for _, o := range h.Objects() {
 			if d, is := o.(*object.SilentDevice); is && (len(d.Device) == 0 || len(d.Device) >= nameSize || strings.ContainsAny(d.Device, "\"\\*\n")) {
 				t.Fatalf("nft has no words for device %q", d.Device)
 			}

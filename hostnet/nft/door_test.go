@@ -3,8 +3,6 @@ package nft
 import (
 	"testing"
 
-	"pgregory.net/rapid"
-
 	"weft/hostnet/object"
 	"weft/integration/limits"
 )
@@ -12,8 +10,7 @@ import (
 // TestDoor: every translation of accepted intent has its elements, every table its rules.
 func TestDoor(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		h := limits.Draw(t)
+	limits.Check(t, func(t limits.T, h limits.Host) {
 		for _, o := range h.Objects() {
 			var err error
 			switch o := o.(type) {

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"testing"
 
-	"pgregory.net/rapid"
-
 	"weft/hostnet/object"
 	"weft/integration/limits"
 )
@@ -13,8 +11,7 @@ import (
 // TestDoor: every flow of accepted intent has words of ovs-ofctl, and is read back from them as it was.
 func TestDoor(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		h := limits.Draw(t)
+	limits.Check(t, func(t limits.T, h limits.Host) {
 		for _, o := range h.Objects() {
 			set, is := o.(*object.FlowSet)
 			if !is {

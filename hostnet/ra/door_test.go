@@ -3,8 +3,6 @@ package ra
 import (
 	"testing"
 
-	"pgregory.net/rapid"
-
 	"weft/hostnet/frame"
 	"weft/hostnet/object"
 	"weft/integration/limits"
@@ -13,8 +11,8 @@ import (
 // TestDoor: what accepted intent tells of a network is advertised, in packets that the network carries, and nothing is left out.
 func TestDoor(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		for _, o := range limits.Draw(t).Objects() {
+	limits.Check(t, func(t limits.T, h limits.Host) {
+		for _, o := range h.Objects() {
 			b, is := o.(*object.RABinding)
 			if !is {
 				continue

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"testing"
 
 	"pgregory.net/rapid"
 
@@ -24,8 +25,26 @@ type Host struct {
 	Units  []compile.Unit
 	// Offered and Accepted count the objects that were drawn, and those that neither the door nor the controllers refused.
 	Offered, Accepted int
+	// Slice is what the controllers told the host.
+	Slice *desired.Slice
 	// Text is what was accepted, for messages.
 	Text string
+}
+
+// T is a test, whose host is drawn or not.
+type T interface {
+	Helper()
+	Fatal(args ...any)
+	Fatalf(format string, args ...any)
+}
+
+// Check holds a property against hosts at the limits: those that have most of everything, and drawn ones.
+func Check(t *testing.T, property func(T, Host)) {
+	t.Helper()
+	for _, driver := range []model.Driver{model.DriverOVS, model.DriverBridge} {
+		property(t, Most(t, driver))
+	}
+	rapid.Check(t, func(t *rapid.T) { property(t, Draw(t)) })
 }
 
 // Draw draws intent at the limits and brings it to a host with Open vSwitch or with the kernel's bridges.
@@ -33,17 +52,20 @@ func Draw(t *rapid.T) Host {
 	driver := rapid.SampledFrom([]model.Driver{model.DriverOVS, model.DriverBridge}).Draw(t, "driver")
 	in := drawIntent(t, driver)
 	h := Host{Driver: driver, Offered: in.offered}
-	slice := resolve(t, in, &h)
-	c := compile.Input{Slice: slice, Facts: facts(t, slice),
-		Fabrics: map[model.Driver]compile.Fabric{model.DriverOVS: compile.OpenVSwitch{}, model.DriverBridge: linuxbridge.Fabric{}}}
+	h.Slice = resolve(t, in.objects, &h)
+	h.compile(t, h.Slice, facts(h.Slice, rapid.SampledFrom([]string{"netdev", "system"}).Draw(t, "datapath")))
+	return h
+}
+
+// compile makes the host's objects, as often as something new appears on the host by them.
+func (h *Host) compile(t T, s *desired.Slice, f *object.Facts) {
 	for range 8 {
-		h.Units = compileAll(c)
-		if !appear(c.Facts, h.Units) {
-			return h
+		h.Units = Compile(s, f)
+		if !appear(f, h.Units) {
+			return
 		}
 	}
 	t.Fatal("there is no end to what appears on the host")
-	return h
 }
 
 // Objects are all objects of the host.
@@ -55,7 +77,8 @@ func (h Host) Objects() (all []object.Object) {
 }
 
 // resolve makes the host's slice of the intent, as the controllers do.
-func resolve(t *rapid.T, in *intent, h *Host) *desired.Slice {
+func resolve(t T, objects []model.Object, h *Host) *desired.Slice {
+	t.Helper()
 	cache := control.NewCache()
 	var reports []etcdschema.Item
 	for _, name := range []string{here, peer} {
@@ -66,13 +89,13 @@ func resolve(t *rapid.T, in *intent, h *Host) *desired.Slice {
 		reports = append(reports, etcdschema.Item{Key: etcdschema.ActualNode(name), Value: report, CreateRevision: 1, ModRevision: 1})
 	}
 	cache.Load(reports, 1)
-	p, err := cache.Preview([3]byte{}, in.objects, nil)
+	p, err := cache.Preview([3]byte{}, objects, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var text strings.Builder
 	for i, o := range p.Objects {
-		data, err := json.Marshal(in.objects[i].Spec)
+		data, err := json.Marshal(objects[i].Spec)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -93,7 +116,7 @@ func resolve(t *rapid.T, in *intent, h *Host) *desired.Slice {
 }
 
 // put brings one item into the slice.
-func put(t *rapid.T, s *desired.Slice, it control.ItemChange) {
+func put(t T, s *desired.Slice, it control.ItemChange) {
 	item := desired.NewItem(it.Key.Kind)
 	if err := json.Unmarshal(it.New, item); err != nil {
 		t.Fatal(err)
@@ -117,8 +140,8 @@ func put(t *rapid.T, s *desired.Slice, it control.ItemChange) {
 }
 
 // facts are those of a host whose NICs and guests' devices are there, and nothing of Weft's.
-func facts(t *rapid.T, s *desired.Slice) *object.Facts {
-	f := &object.Facts{DatapathType: rapid.SampledFrom([]string{"netdev", "system"}).Draw(t, "datapath"), Links: map[string]object.LinkFacts{}, Interfaces: map[string]object.InterfaceFacts{}}
+func facts(s *desired.Slice, datapath string) *object.Facts {
+	f := &object.Facts{DatapathType: datapath, Links: map[string]object.LinkFacts{}, Interfaces: map[string]object.InterfaceFacts{}}
 	if s.Host != nil {
 		for _, up := range s.Host.Uplinks {
 			f.Links[up.Interface] = object.LinkFacts{Kind: "device", MTU: up.MTU, Up: true}
@@ -130,7 +153,10 @@ func facts(t *rapid.T, s *desired.Slice) *object.Facts {
 	return f
 }
 
-func compileAll(c compile.Input) (units []compile.Unit) {
+// Compile makes all objects of a host with these facts.
+func Compile(s *desired.Slice, f *object.Facts) (units []compile.Unit) {
+	c := compile.Input{Slice: s, Facts: f,
+		Fabrics: map[model.Driver]compile.Fabric{model.DriverOVS: compile.OpenVSwitch{}, model.DriverBridge: linuxbridge.Fabric{}}}
 	keys := []desired.Key{}
 	if c.Slice.Host != nil {
 		keys = append(keys, c.Slice.Host.Key())

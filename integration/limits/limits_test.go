@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"pgregory.net/rapid"
-
 	"weft/hostnet/announce"
 	"weft/hostnet/object"
 	"weft/hostnet/ovs/openflow"
@@ -20,21 +18,9 @@ func TestNothingThatTheDoorLetsInIsRefused(t *testing.T) {
 	t.Parallel()
 	offered, accepted := 0, 0
 	kinds := map[object.Kind]int{}
-	rapid.Check(t, func(t *rapid.T) {
-		h := limits.Draw(t)
+	limits.Check(t, func(t limits.T, h limits.Host) {
 		offered, accepted = offered+h.Offered, accepted+h.Accepted
-		for _, u := range h.Units {
-			if u.Refused != "" || u.Pending != "" {
-				t.Fatalf("%v on a host with driver %s: refused %q, pending %q:\n%s", u.Key, h.Driver, u.Refused, u.Pending, h.Text)
-			}
-		}
-		n := namespaces(h)
-		for _, o := range h.Objects() {
-			kinds[o.Key().Kind]++
-			if why := n.fault(o); why != "" {
-				t.Fatalf("%s on a host with driver %s: %s:\n%s", o.Key(), h.Driver, why, h.Text)
-			}
-		}
+		nothingRefused(t, h, kinds)
 	})
 	if accepted*2 < offered {
 		t.Errorf("only %d of %d objects were accepted", accepted, offered)
@@ -43,6 +29,21 @@ func TestNothingThatTheDoorLetsInIsRefused(t *testing.T) {
 		object.KindSession, object.KindAnnouncement, object.KindDHCPBinding, object.KindRABinding, object.KindTagFilter, object.KindVLANDevice} {
 		if kinds[k] == 0 {
 			t.Errorf("there was no object of kind %s among %v", k, kinds)
+		}
+	}
+}
+
+func nothingRefused(t limits.T, h limits.Host, kinds map[object.Kind]int) {
+	for _, u := range h.Units {
+		if u.Refused != "" || u.Pending != "" {
+			t.Fatalf("%v on a host with driver %s: refused %q, pending %q:\n%s", u.Key, h.Driver, u.Refused, u.Pending, h.Text)
+		}
+	}
+	n := namespaces(h)
+	for _, o := range h.Objects() {
+		kinds[o.Key().Kind]++
+		if why := n.fault(o); why != "" {
+			t.Fatalf("%s on a host with driver %s: %s:\n%s", o.Key(), h.Driver, why, h.Text)
 		}
 	}
 }
