@@ -2,7 +2,8 @@ package model
 
 import "fmt"
 
-// MaxIntentBytes bounds the value of one intent key; the largest valid object is well below it.
+// MaxIntentBytes bounds the value of one intent key. Only an external network whose routedPrefixes name thousands of projects is larger
+// while each of its lists is within bounds: DecodeManifest refuses it, as DecodeIntent does.
 const MaxIntentBytes = 256 << 10
 
 // DecodeIntent reads the value of an intent key: one object, JSON or YAML, as strictly as a manifest and by the same
@@ -13,7 +14,7 @@ func DecodeIntent(id ID, data []byte) (Object, error) {
 		return Object{}, Errors{{Object: id, Message: fmt.Sprintf(format, args...)}}
 	}
 	if len(data) > MaxIntentBytes {
-		return whole("the value holds %d bytes, at most %d are read", len(data), MaxIntentBytes)
+		return whole("the value holds %d bytes, at most %d are read: shorten the object's lists", len(data), MaxIntentBytes)
 	}
 	docs, errs := parseDocuments(data)
 	if len(errs) == 0 && len(docs) == 0 {

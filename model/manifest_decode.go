@@ -1,6 +1,7 @@
 package model
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 
@@ -58,7 +59,7 @@ func DecodeManifestIn(project, filename string, data []byte) ([]Located, error) 
 	for _, n := range flatten(docs) {
 		o, lines, objErrs := decodeObject(n, ID{Project: project}, false)
 		l := Located{Object: o, File: filename, Line: n.Line, lines: lines}
-		errs = append(errs, l.place(objErrs)...)
+		errs = append(errs, l.place(append(objErrs, tooLarge(o)...))...)
 		if o.Spec != nil && o.Metadata.Name != "" {
 			out = append(out, l)
 		}
@@ -67,6 +68,16 @@ func DecodeManifestIn(project, filename string, data []byte) ([]Located, error) 
 		errs[i].File = filename
 	}
 	return out, errs.sorted().Err()
+}
+
+// tooLarge says that an object is larger than an intent key may be, which only the sum of its lists can make it.
+func tooLarge(o Object) Errors {
+	data, err := json.Marshal(o)
+	if err != nil || len(data) <= MaxIntentBytes {
+		return nil
+	}
+	return Errors{{Object: o.ID(), Field: "spec", Message: fmt.Sprintf("holds %d bytes as it is stored, at most %d are allowed: shorten its lists",
+		len(data), MaxIntentBytes)}}
 }
 
 // flatten opens lists of objects, one level deep.

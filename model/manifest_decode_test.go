@@ -2,6 +2,7 @@ package model
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -35,6 +36,40 @@ func TestManifestGoldens(t *testing.T) {
 			}
 			golden(t, file+".golden", render(t, objs, err))
 		})
+	}
+}
+
+// TestManifestOfTheLargestObject: what no intent key may hold is refused in a manifest too, though no list is too long.
+func TestManifestOfTheLargestObject(t *testing.T) {
+	t.Parallel()
+	external := func(projects int) string {
+		var b strings.Builder
+		b.WriteString("apiVersion: weft/v1\nkind: Network\nmetadata: {project: operator, name: outside}\nspec:\n  type: vlan\n  physicalNetwork: p\n" +
+			"  subnets: [{cidr: 2001:db8::/64, gateway: 2001:db8::1}]\n  external:\n    ipv6: routed\n    routedPrefixes:\n")
+		for i := range MaxRoutedPrefixes {
+			fmt.Fprintf(&b, "    - {cidr: 3f00:%x::/32, projects: [%s%d", i, strings.Repeat("a", 60), 0)
+			for j := 1; j < projects; j++ {
+				fmt.Fprintf(&b, ", %s%d", strings.Repeat("a", 60), j)
+			}
+			b.WriteString("]}\n")
+		}
+		return b.String()
+	}
+	objs, err := DecodeManifest("net.yaml", []byte(external(60)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	stored, err := json.Marshal(objs[0].Object)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := DecodeIntent(objs[0].Object.ID(), stored); err != nil {
+		t.Errorf("a manifest is accepted, and what is stored of it is not: %v", err)
+	}
+	_, err = DecodeManifest("net.yaml", []byte(external(MaxRoutedProjects)))
+	const want = "net.yaml:5: Network operator/outside: spec: holds 1076900 bytes as it is stored, at most 262144 are allowed: shorten its lists"
+	if err == nil || err.Error() != want {
+		t.Errorf("the error is %v, expected %s", err, want)
 	}
 }
 
