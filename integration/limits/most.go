@@ -26,6 +26,19 @@ type region struct {
 // controllers accept all of it.
 func Most(t T, driver model.Driver) Host {
 	t.Helper()
+	objects := MostIntent(t, driver)
+	h := Host{Driver: driver, Offered: len(objects)}
+	h.Slice = resolve(t, objects, &h)
+	if h.Accepted != h.Offered {
+		t.Fatalf("only %d of %d objects were accepted:\n%s", h.Accepted, h.Offered, h.Text)
+	}
+	h.compile(t, h.Slice, facts(h.Slice, "netdev"))
+	return h
+}
+
+// MostIntent is the intent of Most.
+func MostIntent(t T, driver model.Driver) []model.Object {
+	t.Helper()
 	r := &region{t: t}
 	r.declare("", project, &model.ProjectSpec{})
 	r.declare("", operator, &model.ProjectSpec{})
@@ -41,13 +54,7 @@ func Most(t T, driver model.Driver) Host {
 	r.router("central", "outside", model.GatewayCentralized, model.MaxRouterNetworks, centralNetworks)
 	r.router("routed", "routed", model.GatewayDistributed, model.MaxRouterNetworks+centralNetworks, routedNetworks)
 	r.floating()
-	h := Host{Driver: driver, Offered: len(r.objects)}
-	h.Slice = resolve(t, r.objects, &h)
-	if h.Accepted != h.Offered {
-		t.Fatalf("only %d of %d objects were accepted:\n%s", h.Accepted, h.Offered, h.Text)
-	}
-	h.compile(t, h.Slice, facts(h.Slice, "netdev"))
-	return h
+	return r.objects
 }
 
 // declare offers an object to the door, which has to take it.
