@@ -1,0 +1,95 @@
+package routing
+
+import (
+	"encoding/binary"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"weft/hostnet/object"
+	"weft/integration/limits"
+)
+
+// TestDoor: what the kernel is asked for on behalf of accepted intent says what is meant when it is read as the kernel's own
+// messages are, and names and marks have their places.
+func TestDoor(t *testing.T) {
+	t.Parallel()
+	limits.Check(t, func(t limits.T, h limits.Host) {
+		for _, o := range h.Objects() {
+			switch o := o.(type) {
+			case *object.Veth:
+				doorVeth(t, o)
+			case *object.Addresses:
+				for _, p := range o.Prefixes {
+					index, back, _, err := parseAddress(sent(t, o, address(unix.RTM_NEWADDR, doorIndex, p)))
+					same(t, o, err == nil && index == doorIndex && back == p && managed(p.Addr()))
+				}
+			case *object.Route:
+				doorRoute(t, o)
+			case *object.Rule:
+				r, ok, err := parseRule(sent(t, o, newRule(o)))
+				same(t, o, err == nil && ok && !r.odd && r.priority == o.Priority && r.from == o.From && r.specific == o.MoreSpecific &&
+					r.object() == o.Table && r.protocol == object.RouteProtocol)
+			case *object.Neighbor:
+				want := neighborKey{doorIndex, o.Address}
+				k, mac, permanent, proxy, ok, err := parseNeighbor(sent(t, o, neighbor(unix.RTM_NEWNEIGH, flagsReplace, want, o.MAC, false)))
+				same(t, o, err == nil && ok && permanent && !proxy && k == want && mac == o.MAC && mac != object.MAC{})
+			case *object.Proxy:
+				want := neighborKey{doorIndex, o.Address}
+				k, _, _, proxy, ok, err := parseNeighbor(sent(t, o, neighbor(unix.RTM_NEWNEIGH, flagsReplace, want, object.MAC{}, true)))
+				same(t, o, err == nil && ok && proxy && k == want)
+			}
+		}
+	})
+}
+
+// doorIndex stands for a device's.
+const doorIndex = 7
+
+// sent is a request as whoever receives it reads it.
+func sent(t limits.T, o object.Object, r *request) (m message) {
+	t.Helper()
+	binary.NativeEndian.PutUint32(r.b, uint32(len(r.b))) // as when it is sent
+	n := 0
+	err := eachMessage(r.b, func(one message) { m, n = one, n+1 })
+	if err != nil || n != 1 || len(r.b) > 4096 {
+		t.Fatalf("%s: a request of %d bytes is read as %d messages: %v", o.Key(), len(r.b), n, err)
+	}
+	return m
+}
+
+func same(t limits.T, o object.Object, is bool) {
+	t.Helper()
+	if !is {
+		t.Fatalf("%s: what is sent says something else than %+v", o.Key(), o)
+	}
+}
+
+func doorRoute(t limits.T, o *object.Route) {
+	t.Helper()
+	e := routeEntry{via: o.Via, index: doorIndex, kind: unix.RTN_UNICAST}
+	if o.Destination.Addr().Is6() {
+		e.metric = defaultMetricV6
+	}
+	want := routeKey{o.Table, o.Destination}
+	r, ok, err := parseRoute(sent(t, o, route(unix.RTM_NEWROUTE, want, e)))
+	same(t, o, err == nil && ok && r.key() == want && r.routeEntry == e && r.ours() && e.plain(r.dst))
+	table, destination, err := object.ParseRouteName(strings.TrimPrefix(o.Key().Name, o.Namespace+"/"))
+	same(t, o, err == nil && table == o.Table && destination == o.Destination)
+}
+
+// doorVeth: both ends have names and marks that the kernel has room for (IFNAMSIZ, IFALIASZ), and addresses of one station.
+func doorVeth(t limits.T, o *object.Veth) {
+	t.Helper()
+	m := sent(t, o, newVeth(o, 1<<20))
+	index, l, ok, err := parseLink(m)
+	same(t, o, err == nil && ok && index == 0 && l.name == o.Name && l.mac == o.MAC && l.mtu == o.MTU && l.veth)
+	for _, name := range []string{o.Name, o.Peer.Name} {
+		same(t, o, len(name) > 0 && len(name) < unix.IFNAMSIZ)
+	}
+	for _, mark := range []string{ownerMark + o.OwnerUID, peerMark + o.Namespace + "/" + o.Name} {
+		same(t, o, len(mark) < 256)
+	}
+	same(t, o, o.MAC[0]&1 == 0 && o.Peer.MAC[0]&1 == 0)
+}
