@@ -173,13 +173,17 @@ func networkProject(external bool) string {
 
 func (in *intent) drawExternal() *model.External {
 	t := in.t
+	routed := rapid.SampledFrom([]model.ExternalIPv6{"", model.ExternalIPv6Translate, model.ExternalIPv6Routed}).Draw(t, "external IPv6")
 	l := rapid.SampledFrom([]model.ConnectionLimits{{}, {PerRouter: model.MinRouterConnections, PerDestination: 1, NewPerSecond: 1},
 		{PerRouter: model.MaxRouterConnections, PerDestination: model.MaxDestinationConnections, NewPerSecond: model.MaxNewConnections}}).Draw(t, "limits")
 	if in.rarely() {
 		l.PerDestination = model.MaxDestinationConnections + 1
 	}
-	return &model.External{ConnectionLimits: l,
-		IPv6: rapid.SampledFrom([]model.ExternalIPv6{"", model.ExternalIPv6Translate, model.ExternalIPv6Routed}).Draw(t, "external IPv6")}
+	x := &model.External{ConnectionLimits: l, IPv6: routed}
+	if x.Mode() == model.ExternalIPv6Routed && rapid.Bool().Draw(t, "blocks") {
+		x.RoutedPrefixes = routedBlocks()
+	}
+	return x
 }
 
 func (in *intent) drawDHCP(s *model.NetworkSpec) {
@@ -188,6 +192,9 @@ func (in *intent) drawDHCP(s *model.NetworkSpec) {
 	s.DHCP.LeaseTime = rapid.SampledFrom([]model.Duration{{}, {Duration: model.MinLeaseTime}, {Duration: model.MaxLeaseTime}}).Draw(t, "lease")
 	if in.rarely() {
 		s.DHCP.MTU = model.MinMTU
+	}
+	if in.rarely() {
+		s.DHCP.DNSServers = append(s.DHCP.DNSServers, in.oddAddress())
 	}
 	for i := range rapid.SampledFrom([]int{0, 3, model.MaxServers}).Draw(t, "servers") {
 		s.DHCP.DNSServers = append(s.DHCP.DNSServers, nth(block(210, 24, i%2 == 0), i+1))
@@ -198,10 +205,17 @@ func (in *intent) drawDHCP(s *model.NetworkSpec) {
 			continue
 		}
 		for i := range rapid.SampledFrom([]int{0, 1, model.MaxRoutes}).Draw(t, "routes") {
-			s.DHCP.Routes = append(s.DHCP.Routes, model.Route{Destination: block(180+i, rapid.SampledFrom([]int{0, 8, 25, 32}).Draw(t, "route"), false), NextHop: nth(sub.CIDR, 4)})
+			s.DHCP.Routes = append(s.DHCP.Routes, model.Route{Destination: block(180+i, rapid.SampledFrom([]int{0, 8, 25, 31, 32}).Draw(t, "route"), false), NextHop: nth(sub.CIDR, 4)})
 		}
 		return
 	}
+}
+
+// oddAddress is none that a station has, or looks so.
+func (in *intent) oddAddress() model.Address {
+	text := rapid.SampledFrom([]string{"0.0.0.0", "255.255.255.255", "127.0.0.1", "169.254.1.1", "224.0.0.1", "240.0.0.1", "::", "::1", "::192.0.2.1",
+		"::ffff:192.0.2.1", "fe80::1", "febf::1", "fec0::1", "ff02::1", "ff0e::1", "fd00:5745:4654::1", "64:ff9b::1", "2002::1"}).Draw(in.t, "odd address")
+	return model.Address{Addr: netip.MustParseAddr(text)}
 }
 
 func (in *intent) drawPort(n int) {
@@ -222,6 +236,9 @@ func (in *intent) drawPort(n int) {
 			continue
 		}
 		sub := rapid.SampledFrom(network.Subnets).Draw(t, "of subnet")
+		if in.rarely() {
+			s.Addresses = append(s.Addresses, in.oddAddress())
+		}
 		for i := range rapid.SampledFrom([]int{0, 1, model.MaxPortAddresses}).Draw(t, "addresses") {
 			if a := nth(sub.CIDR, i+5); sub.CIDR.Contains(a.Addr) {
 				s.Addresses = append(s.Addresses, a)

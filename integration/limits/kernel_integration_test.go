@@ -6,8 +6,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -15,6 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"weft/hostnet/bridge"
+	"weft/hostnet/guard"
 	"weft/hostnet/hostfilter"
 	"weft/hostnet/netns"
 	"weft/hostnet/nft"
@@ -25,8 +28,11 @@ import (
 	"weft/hostnet/rtnl"
 	"weft/hostnet/tagfilter"
 	"weft/integration/limits"
+	"weft/integration/need"
 	"weft/integration/timescale"
+	"weft/integration/vm"
 	"weft/model"
+	"weft/model/desired"
 	"weft/reconcile/engine"
 	"weft/reconcile/plan"
 )
@@ -34,37 +40,115 @@ import (
 // inProcess are the kinds whose objects the kernel does not hold; their drivers have TestDoor of their own.
 var inProcess = []object.Kind{object.KindDHCPBinding, object.KindRABinding, object.KindAnnouncement, object.KindArrival}
 
-// TestKernel: what one object of each kind may ask of a host at most, the kernel and Open vSwitch take from the drivers; and
-// drivers that begin with it read back exactly what was written.
-func TestKernel(t *testing.T) {
+// machineLimit is how long the test of a bridge host may take in a virtual machine.
+const machineLimit = 5 * time.Minute
+
+// TestKernelOVS: what one object of each kind may ask of a host at most, the kernel and Open vSwitch take from the drivers; drivers
+// that begin with it read back exactly what was written, and take all of it away again.
+func TestKernelOVS(t *testing.T) {
 	t.Parallel()
 	switches := ovstest.Start(t)
-	h := limits.Most(t, model.DriverOVS)
-	k := &kernelHost{t: t, want: h, switches: switches, dir: filepath.Join(t.TempDir(), "netns")}
-	t.Cleanup(k.dismantle)
-	k.plug()
-	k.open()
-	k.converge()
-	k.close()
-	k.open() // another process begins
-	if p := k.plan(k.sync()); !p.Empty() {
-		t.Errorf("what was written is read otherwise:\n%.3000s", p)
+	k := &kernelHost{t: t, want: limits.Most(t, model.DriverOVS), inside: switches.Inside, switches: switches}
+	k.roundTrip()
+}
+
+// TestKernelBridge is the same with the kernel's bridges.
+func TestKernelBridge(t *testing.T) {
+	t.Parallel()
+	lacking, err := need.Lacking([]need.Need{need.VLANDevice})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(lacking) > 0 {
+		inMachine(t, lacking)
+		return
+	}
+	hosts, err := netns.OpenDirectory(filepath.Join(t.TempDir(), "hosts"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(hosts.Dismantle(""), hosts.Close()); err != nil {
+			t.Error(err)
+		}
+	})
+	space, err := hosts.Make("host", func() error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = space.Close() })
+	k := &kernelHost{t: t, want: limits.Most(t, model.DriverBridge), inside: space.Do}
+	k.roundTrip()
+}
+
+// inMachine runs this test inside a virtual machine.
+func inMachine(t *testing.T, lacking []need.Need) {
+	if os.Getenv(vm.Variable) != "" {
+		t.Fatalf("the virtual machine's kernel lacks %v too", lacking)
+	}
+	m, err := vm.Boot(t.Context(), vm.Config{Log: t.Logf})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), timescale.Bound(machineLimit))
+	defer cancel()
+	var out strings.Builder
+	start := time.Now()
+	defer func() { t.Logf("%v in the virtual machine", time.Since(start)) }()
+	code, err := m.Run(ctx, vm.Command{Stage: true, Stdout: &out, Stderr: &out,
+		Args: []string{self, "-test.v", "-test.run=^" + t.Name() + "$", "-test.timeout=" + machineLimit.String()}})
+	// A name that matches nothing is a success for go test.
+	if err != nil || code != 0 || !strings.Contains(out.String(), "--- PASS: "+t.Name()+" ") {
+		t.Fatalf("in the virtual machine: exit code %d, error %v\n%s", code, err, out.String())
 	}
 }
 
-// kernelHost is a network namespace with an Open vSwitch, the NICs and guests' devices that a host needs, and the drivers.
+// kernelHost is a network namespace with the NICs and guests' devices that a host needs, and the drivers.
 type kernelHost struct {
 	t        *testing.T
 	want     limits.Host
-	switches *ovstest.Host
-	dir      string // of the routers' namespaces
+	inside   func(func() error) error
+	switches *ovstest.Host // nil: none
+	dir      string        // of the routers' namespaces
 	drivers  []engine.Driver
 	closers  []func() error
 }
 
-func (k *kernelHost) inside(f func() error) {
+// roundTrip writes all that is wanted, has other drivers read it, and takes it away.
+func (k *kernelHost) roundTrip() {
 	k.t.Helper()
-	if err := k.switches.Inside(f); err != nil {
+	k.dir = filepath.Join(k.t.TempDir(), "netns")
+	k.t.Cleanup(k.dismantle)
+	k.plug()
+	k.open()
+	k.complete(k.converge())
+	k.close()
+	k.open() // another process begins
+	if p := k.plan(k.sync()); !p.Empty() {
+		k.t.Errorf("what was written is read otherwise:\n%.3000s", p)
+	}
+	k.want.Slice = &desired.Slice{}
+	k.converge()
+	k.close()
+	k.open()
+	if p := k.plan(k.sync()); !p.Empty() {
+		k.t.Errorf("what was removed is there:\n%.3000s", p)
+	}
+}
+
+// within runs a function on a thread in the host's namespace.
+func (k *kernelHost) within(f func() error) {
+	k.t.Helper()
+	if err := k.inside(f); err != nil {
 		k.t.Fatal(err)
 	}
 }
@@ -79,7 +163,7 @@ func (k *kernelHost) plug() {
 	for _, p := range k.want.Slice.Ports {
 		names = append(names, p.Device)
 	}
-	k.inside(func() error {
+	k.within(func() error {
 		h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
 		if err != nil {
 			return err
@@ -100,25 +184,31 @@ func (k *kernelHost) plug() {
 func (k *kernelHost) open() {
 	k.t.Helper()
 	k.t.Cleanup(k.close)
-	k.inside(func() error {
+	k.within(func() error {
 		directory, err := netns.OpenDirectory(k.dir)
 		if err != nil {
 			return err
 		}
 		k.closers = append(k.closers, directory.Close)
-		vswitch := ovs.New(ovs.Config{RunDir: k.switches.RunDir, DatapathType: "netdev"})
-		k.drivers, k.closers = append(k.drivers, vswitch), append(k.closers, func() error { vswitch.Close(); return nil })
+		if k.switches != nil {
+			vswitch := ovs.New(ovs.Config{RunDir: k.switches.RunDir, DatapathType: "netdev"})
+			k.drivers, k.closers = append(k.drivers, vswitch), append(k.closers, func() error { vswitch.Close(); return nil })
+		}
 		links, err1 := rtnl.New(rtnl.Config{})
 		inside, err2 := routing.New(routing.Config{Directory: directory})
 		nat, err3 := nft.New(nft.Config{Namespaces: nft.InDirectory(directory)})
 		tags, err4 := tagfilter.New(tagfilter.Config{})
 		filter, err5 := hostfilter.New(hostfilter.Config{})
 		bridges, err6 := bridge.New(bridge.Config{})
-		if err := errors.Join(err1, err2, err3, err4, err5, err6); err != nil {
+		guards, err7 := guard.New(guard.Config{})
+		if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
 			return err
 		}
 		k.drivers = append(k.drivers, links, inside, nat, tags, filter, bridges)
-		k.closers = append(k.closers, links.Close, inside.Close, nat.Close, tags.Close, filter.Close, bridges.Close)
+		k.closers = append(k.closers, links.Close, inside.Close, nat.Close, tags.Close, filter.Close, bridges.Close, guards.Close)
+		if k.switches == nil { // the kernel need not have what this one asks for
+			k.drivers = append(k.drivers, guards)
+		}
 		return nil
 	})
 }
@@ -148,7 +238,7 @@ func (k *kernelHost) dismantle() {
 func (k *kernelHost) sync() map[object.Key]object.Object {
 	k.t.Helper()
 	f := &object.Facts{Links: map[string]object.LinkFacts{}}
-	k.inside(func() error {
+	k.within(func() error {
 		for _, d := range k.drivers {
 			if err := d.Sync(k.t.Context()); err != nil {
 				return fmt.Errorf("driver %s: %w", d.Name(), err)
@@ -178,7 +268,7 @@ func (k *kernelHost) plan(desired map[object.Key]object.Object) plan.Plan {
 	k.t.Helper()
 	observed := map[object.Key]object.Object{}
 	ours := map[object.Key]bool{}
-	k.inside(func() error {
+	k.within(func() error {
 		for _, d := range k.drivers {
 			own, err := d.Ours(k.t.Context())
 			if err != nil {
@@ -205,22 +295,22 @@ func (k *kernelHost) plan(desired map[object.Key]object.Object) plan.Plan {
 	return plan.Diff(desired, observed, func(key object.Key) bool { return ours[key] })
 }
 
-// converge applies plans until there is nothing left to do, as facts appear by what was done.
-func (k *kernelHost) converge() {
+// converge applies plans until there is nothing left to do, as facts appear by what was done, and returns what was desired then.
+func (k *kernelHost) converge() map[object.Key]object.Object {
 	k.t.Helper()
 	const rounds = 8
 	for range rounds {
 		desired := k.sync()
 		p := k.plan(desired)
 		if p.Empty() {
-			k.complete(desired)
-			return
+			return desired
 		}
 		for _, stage := range p.Stages() {
 			k.apply(stage)
 		}
 	}
 	k.t.Fatalf("after %d rounds there is still something to do:\n%.3000s", rounds, k.plan(k.sync()))
+	return nil
 }
 
 // complete says whether all that a host has in the end was desired.
@@ -237,7 +327,7 @@ func (k *kernelHost) apply(stage []plan.Step) {
 	k.t.Helper()
 	ctx, cancel := context.WithTimeout(k.t.Context(), timescale.Bound(time.Minute))
 	defer cancel()
-	k.inside(func() error {
+	k.within(func() error {
 		var errs []error
 		for _, d := range k.drivers {
 			var changes []object.Change
@@ -245,6 +335,13 @@ func (k *kernelHost) apply(stage []plan.Step) {
 				if slices.Contains(d.Kinds(), s.Change.Key().Kind) {
 					changes = append(changes, s.Change)
 				}
+			}
+			if len(changes) == 0 {
+				continue
+			}
+			// Nobody follows the host: what other drivers have done since is read.
+			if err := d.Sync(ctx); err != nil {
+				return fmt.Errorf("driver %s: %w", d.Name(), err)
 			}
 			errs = append(errs, d.Apply(ctx, changes)...)
 		}

@@ -98,9 +98,20 @@ func (w world) fault(o object.Object) string {
 	case *object.Link:
 		return mtuFault(o.MTU) + nameFault(o.Name)
 	case *object.LinuxBridge:
-		return mtuFault(o.MTU) + nameFault(o.Name)
+		return mtuFault(o.MTU) + nameFault(o.Name) + macFault(o.MAC)
 	case *object.VLANDevice:
+		if o.ID < 1 || o.ID > 4094 {
+			return "it has no VLAN id that the kernel takes"
+		}
 		return mtuFault(o.MTU) + nameFault(o.Name)
+	case *object.BridgePort:
+		return macFault(o.MACs...) + nameFault(o.Device) + nameFault(o.Bridge)
+	case *object.Session:
+		return macFault(o.Local, o.Remote) + nameFault(o.Device) + nameFault(o.Wire)
+	case *object.Namespace:
+		if len(o.Name) > 255 || strings.ContainsAny(o.Name, "/\x00") {
+			return "its name is no file name"
+		}
 	case *object.Addresses:
 		for _, p := range o.Prefixes {
 			if why := w.deviceFault(o.Namespace, o.Device, p.Addr()); why != "" {
@@ -143,6 +154,16 @@ func switchFault(name string) string {
 func nameFault(name string) string {
 	if len(name) > 15 {
 		return "device name " + name + " is longer than 15 bytes"
+	}
+	return ""
+}
+
+// macFault: the kernel takes addresses of one station alone (is_valid_ether_addr).
+func macFault(macs ...object.MAC) string {
+	for _, m := range macs {
+		if m == (object.MAC{}) || m[0]&1 != 0 {
+			return m.String() + " is no station's address"
+		}
 	}
 	return ""
 }

@@ -120,8 +120,17 @@ func vlan(n int) uint16 {
 	return uint16(model.MaxVLAN - n + 1)
 }
 
+// oddBlocks are those that some software takes for special and the door does not: of one network.
+var oddBlocks = []string{"1.0.0.0/24", "64:ff9b::/96", "100.64.0.0/24", "64:ff9b:1::/48", "126.255.255.0/24", "100::/64", "128.0.0.0/24", "2002:c0a8:101::/64",
+	"192.0.0.0/24", "fec0::/64", "192.0.2.0/24", "0:0:0:1::/64", "192.88.99.0/24", "2001::/32", "198.18.0.0/24", "::ffff:0:0:0/96",
+	"203.0.113.0/24", "::1:0:0:0/96", "223.255.255.0/24", "5f00::/64", "169.253.255.0/24", "fdff:ffff:ffff:ffff::/64", "169.255.0.0/24", "fc00::/64"}
+
 // subnet is the i-th of the n-th network, one after the other of either family, with each of the lengths in turn.
 func subnet(n, i int) model.Subnet {
+	if n == 1 && i < len(oddBlocks) {
+		p := model.Prefix{Prefix: netip.MustParsePrefix(oddBlocks[i])}
+		return model.Subnet{CIDR: p, Gateway: nth(p, 1)}
+	}
 	var p netip.Prefix
 	if i%2 == 0 {
 		bits := []int{24, 25, 28, 29}[i/2%4]
@@ -191,7 +200,11 @@ func (r *region) port(n int) {
 	s := &model.PortSpec{Network: networkName(n), Host: here, Device: oddName(model.MaxUplinks + n), Hostname: longDomain,
 		InterfaceID: strings.Repeat("_", 62) + fmt.Sprintf("%02d", n), MAC: model.MAC{0xfe, 0xff, 0xff, 0xff, 0xff, byte(n)}}
 	for i := range model.MaxPortAddresses {
-		s.Addresses = append(s.Addresses, nth(subnet(n, i%2).CIDR, 20+i))
+		sub := subnet(n, i%2)
+		if n == 1 {
+			sub = subnet(n, i)
+		}
+		s.Addresses = append(s.Addresses, nth(sub.CIDR, 20+i))
 	}
 	r.declare(project, fmt.Sprint("port-", n), s)
 }
