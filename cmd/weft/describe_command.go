@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
-	"sigs.k8s.io/yaml"
 
 	"weft/etcdschema"
 	"weft/model"
@@ -57,7 +56,7 @@ func (e entry) describe(out io.Writer, d detail, now time.Time) error {
 	fmt.Fprintf(out, "%s\n", e.id)
 	field := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(out, "  %-14s %s\n", name+":", printable(value))
+			fmt.Fprintf(out, "  %-14s %s\n", printable(name)+":", printable(value))
 		}
 	}
 	field("display name", e.object.Metadata.DisplayName)
@@ -126,7 +125,7 @@ func (e entry) describeSpec(out io.Writer) error {
 	if e.invalid != nil {
 		fmt.Fprintf(out, "  the intent is not valid:\n%s", indent(e.invalid.Error()))
 	} else {
-		data, err := yaml.Marshal(e.object.Spec)
+		data, err := yamlText(e.object.Spec)
 		if err != nil {
 			return err
 		}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 
@@ -83,9 +82,7 @@ func preview(ctx context.Context, client *etcdschema.Client, objs []model.Locate
 func showPreview(p control.Preview, d difference, format string, s streams) error {
 	switch format {
 	case "json":
-		enc := json.NewEncoder(s.out)
-		enc.SetIndent("", "  ")
-		if err := enc.Encode(d); err != nil {
+		if err := writeJSON(s.out, d); err != nil {
 			return err
 		}
 	case "table", "wide":

@@ -53,7 +53,7 @@ func etcdSetupCommand(s streams) *cli.Command {
 func etcdSetup(ctx context.Context, client *etcdschema.Client, o etcdschema.SetupOptions, s streams) error {
 	warnings, err := etcdschema.Check(ctx, client)
 	for _, w := range warnings {
-		fmt.Fprintf(s.err, "warning: %s\n", w)
+		fmt.Fprintf(s.err, "warning: %s\n", printable(w))
 	}
 	if err != nil {
 		return err
@@ -78,7 +78,7 @@ func printChanges(out io.Writer, changes []string, dry bool) {
 		prefix = "would "
 	}
 	for _, c := range changes {
-		fmt.Fprintf(out, "%s%s\n", prefix, c)
+		fmt.Fprintf(out, "%s%s\n", prefix, printable(c))
 	}
 	if len(changes) == 0 {
 		fmt.Fprintln(out, "roles and users are as they should be")

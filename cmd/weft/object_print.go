@@ -1,10 +1,7 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
-
-	"sigs.k8s.io/yaml"
 
 	"weft/model"
 )
@@ -27,7 +24,7 @@ func manifests(s streams, entries []entry) []model.Object {
 
 func printYAML(s streams, _ selection, entries []entry) error {
 	for i, o := range manifests(s, entries) {
-		data, err := yaml.Marshal(o)
+		data, err := yamlText(o)
 		if err != nil {
 			return fmt.Errorf("%s: %w", o.ID(), err)
 		}
@@ -44,10 +41,8 @@ func printYAML(s streams, _ selection, entries []entry) error {
 // printJSON writes one object as itself and several as a list; apply reads both.
 func printJSON(s streams, sel selection, entries []entry) error {
 	objs := manifests(s, entries)
-	enc := json.NewEncoder(s.out)
-	enc.SetIndent("", "  ")
 	if len(objs) == 1 && len(sel.names) == 1 {
-		return enc.Encode(objs[0])
+		return writeJSON(s.out, objs[0])
 	}
-	return enc.Encode(objs)
+	return writeJSON(s.out, objs)
 }

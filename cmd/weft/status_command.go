@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -33,9 +32,7 @@ func statusCommand(s streams) *cli.Command {
 				}
 				o.Etcd = &health
 				if c.String("output") == "json" {
-					enc := json.NewEncoder(s.out)
-					enc.SetIndent("", "  ")
-					return enc.Encode(o)
+					return writeJSON(s.out, o)
 				}
 				return o.print(s.out, c.Bool("all"), time.Now())
 			})

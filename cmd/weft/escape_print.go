@@ -1,0 +1,75 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+	"unicode/utf16"
+
+	yamlnode "go.yaml.in/yaml/v3"
+	"sigs.k8s.io/yaml"
+)
+
+// writeJSON writes a value as indented JSON. What a terminal obeys is escaped, which whoever reads JSON takes for the same.
+func writeJSON(out io.Writer, v any) error {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	_, err := io.WriteString(out, escaped(b.String(), func(r rune) string {
+		if hi, lo := utf16.EncodeRune(r); hi != unicode.ReplacementChar {
+			return fmt.Sprintf(`\u%04x\u%04x`, hi, lo)
+		}
+		return fmt.Sprintf(`\u%04x`, r)
+	}))
+	return err
+}
+
+// yamlText is a value as YAML. Texts with what a terminal obeys are quoted, for only quoted ones can be escaped.
+func yamlText(v any) ([]byte, error) {
+	data, err := yaml.Marshal(v)
+	if err != nil || !strings.ContainsFunc(string(data), obeyed) {
+		return data, err
+	}
+	var n yamlnode.Node
+	if err := yamlnode.Unmarshal(data, &n); err != nil {
+		return nil, err
+	}
+	quoteObeyed(&n)
+	var b bytes.Buffer
+	enc := yamlnode.NewEncoder(&b)
+	enc.SetIndent(2)
+	if err := enc.Encode(&n); err != nil {
+		return nil, err
+	}
+	return []byte(escaped(b.String(), func(r rune) string { return fmt.Sprintf(`\U%08x`, r) })), nil
+}
+
+func quoteObeyed(n *yamlnode.Node) {
+	if n.Kind == yamlnode.ScalarNode && strings.ContainsFunc(n.Value, obeyed) {
+		n.Style = yamlnode.DoubleQuotedStyle
+	}
+	for _, inner := range n.Content {
+		quoteObeyed(inner)
+	}
+}
+
+// obeyed says that a terminal does not show the character but obeys it; the end of a line is meant.
+func obeyed(r rune) bool { return r != '\n' && !unicode.IsGraphic(r) }
+
+func escaped(text string, escape func(rune) string) string {
+	var b strings.Builder
+	for _, r := range text {
+		if obeyed(r) {
+			b.WriteString(escape(r))
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
