@@ -33,7 +33,7 @@ func TestControllersWriteIt(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { client.Close() })
-	objects := limits.MostIntent(t, model.DriverOVS)
+	objects := limits.MostIntent(t, model.DriverOVS, model.MaxRouterNetworks)
 	declare(ctx, t, client, objects)
 	run(t, client)
 	statuses := map[string]etcdschema.Status{}

@@ -42,7 +42,7 @@ type T interface {
 func Check(t *testing.T, property func(T, Host)) {
 	t.Helper()
 	for _, driver := range []model.Driver{model.DriverOVS, model.DriverBridge} {
-		property(t, Most(t, driver))
+		property(t, Most(t, driver, model.MaxRouterNetworks))
 	}
 	rapid.Check(t, func(t *rapid.T) { property(t, Draw(t)) })
 }

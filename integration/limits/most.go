@@ -22,11 +22,11 @@ type region struct {
 	objects []model.Object
 }
 
-// Most is a host that has as much of everything as one object of each kind may have of it, under the longest and oddest names. The
-// controllers accept all of it.
-func Most(t T, driver model.Driver) Host {
+// Most is a host that has as much of everything as one object of each kind may have of it, under the longest and oddest names, but
+// for a router's networks, which are so many (two at least). The controllers accept all of it.
+func Most(t T, driver model.Driver, networks int) Host {
 	t.Helper()
-	objects := MostIntent(t, driver)
+	objects := MostIntent(t, driver, networks)
 	h := Host{Driver: driver, Offered: len(objects)}
 	h.Slice = resolve(t, objects, &h)
 	if h.Accepted != h.Offered {
@@ -37,7 +37,7 @@ func Most(t T, driver model.Driver) Host {
 }
 
 // MostIntent is the intent of Most.
-func MostIntent(t T, driver model.Driver) []model.Object {
+func MostIntent(t T, driver model.Driver, networks int) []model.Object {
 	t.Helper()
 	r := &region{t: t}
 	r.declare("", project, &model.ProjectSpec{})
@@ -45,14 +45,17 @@ func MostIntent(t T, driver model.Driver) []model.Object {
 	r.underlay(driver)
 	r.external("outside", 60, &model.External{})
 	r.external("routed", 70, &model.External{IPv6: model.ExternalIPv6Routed, RoutedPrefixes: routedBlocks()})
-	all := model.MaxRouterNetworks + centralNetworks + routedNetworks
-	for i := range all {
-		r.network(i)
+	for i := range networks + centralNetworks + routedNetworks {
+		subnets := model.MaxSubnets
+		if i >= networks+centralNetworks { // where IPv6 is routed a router may have so many prefixes
+			subnets = 2 * model.MaxRouterPrefixes / routedNetworks
+		}
+		r.network(i, subnets)
 		r.port(i)
 	}
-	r.router("distributed", "outside", model.GatewayDistributed, 0, model.MaxRouterNetworks)
-	r.router("central", "outside", model.GatewayCentralized, model.MaxRouterNetworks, centralNetworks)
-	r.router("routed", "routed", model.GatewayDistributed, model.MaxRouterNetworks+centralNetworks, routedNetworks)
+	r.router("distributed", "outside", model.GatewayDistributed, 0, networks)
+	r.router("central", "outside", model.GatewayCentralized, networks, centralNetworks)
+	r.router("routed", "routed", model.GatewayDistributed, networks+centralNetworks, routedNetworks)
 	r.floating()
 	return r.objects
 }
@@ -174,12 +177,8 @@ func routedBlocks() (list []model.RoutedPrefix) {
 }
 
 // network is one of the project's, with all that guests can be told.
-func (r *region) network(n int) {
+func (r *region) network(n, subnets int) {
 	s := &model.NetworkSpec{Type: model.NetworkTypeVLAN, PhysicalNetwork: physicalName(0), SegmentationID: vlan(n)}
-	subnets := model.MaxSubnets
-	if n >= model.MaxRouterNetworks+centralNetworks { // where IPv6 is routed a router may have so many prefixes
-		subnets = 2 * model.MaxRouterPrefixes / routedNetworks
-	}
 	for i := range subnets {
 		s.Subnets = append(s.Subnets, subnet(n, i))
 	}
