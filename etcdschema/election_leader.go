@@ -50,7 +50,7 @@ func (l *Leadership) Resign(ctx context.Context) error {
 // seconds.
 func (c *Client) Campaign(ctx context.Context, election, candidate string, ttl time.Duration) (*Leadership, error) {
 	var wait spread
-	for {
+	for told := false; ; told = true { // an outage may be long: its beginning is told
 		l, err := c.campaignOnce(ctx, election, candidate, ttl)
 		if err == nil {
 			return l, nil
@@ -58,7 +58,9 @@ func (c *Client) Campaign(ctx context.Context, election, candidate string, ttl t
 		if ctx.Err() != nil {
 			return nil, fmt.Errorf("campaign %s: %w", election, ctx.Err())
 		}
-		c.log.Warn("campaign interrupted, trying again", "election", election, "error", err)
+		if !told {
+			c.log.Warn("campaign interrupted, trying on", "election", election, "error", err)
+		}
 		wait.sleep(ctx)
 	}
 }

@@ -22,16 +22,30 @@ func (c *Client) KeepLive(ctx context.Context, node string, ttl time.Duration, v
 	}
 	defer conn.Close()
 	k := &liveKeeper{conn: conn, key: c.FullKey(Live(node)), value: string(value), ttl: ttl}
+	c.keepOn(ctx, k.key, k.keep)
+	return nil
+}
+
+// keepOn calls keep, which returns when the key is lost, again and again until ctx ends. An outage may be long: its beginning and
+// its end are told.
+func (c *Client) keepOn(ctx context.Context, key string, keep func(ctx context.Context, made func()) error) {
 	var wait spread
-	for ctx.Err() == nil {
-		err := k.keep(ctx, wait.reset)
+	for down := false; ctx.Err() == nil; down = true {
+		err := keep(ctx, func() {
+			if down {
+				c.log.Info("liveness key is there again", "key", key)
+			}
+			down = false
+			wait.reset()
+		})
 		if ctx.Err() != nil {
-			break
+			return
 		}
-		c.log.Warn("liveness key lost, making it again", "key", k.key, "error", err)
+		if !down {
+			c.log.Warn("liveness key cannot be kept, trying on", "key", key, "error", err)
+		}
 		wait.sleep(ctx)
 	}
-	return nil
 }
 
 // liveKeeper keeps one key on a connection of its own.
