@@ -1,6 +1,8 @@
 package engine
 
 import (
+	"bytes"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,6 +23,9 @@ func TestWorksFromDiskWhileEtcdIsAway(t *testing.T) {
 		if b.ready != 2 {
 			b.t.Fatal("never ready without etcd")
 		}
+		if s := b.engine.State(); !strings.Contains(s, "has not answered") {
+			b.t.Fatalf("the state is %q, though etcd is away", s)
+		}
 		if got := b.writes(); got != before {
 			b.t.Fatalf("%d writes", got-before)
 		}
@@ -30,7 +35,31 @@ func TestWorksFromDiskWhileEtcdIsAway(t *testing.T) {
 		b.etcd.outage(false)
 		b.settle(10 * time.Second)
 		b.converged()
+		if s := b.engine.State(); s != "follows etcd" {
+			b.t.Fatalf("the state is %q, though etcd is back", s)
+		}
 	})
+}
+
+// TestOutageOfTheReportIsToldOnce: etcd may be away for hours, and every line more says nothing.
+func TestOutageOfTheReportIsToldOnce(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	bubble(t, 3, func(b *bed) {
+		b.config.Logger = slog.New(slog.NewTextHandler(&out, nil))
+		b.restart()
+		b.etcd.outage(true)
+		b.restart()
+		b.settle(time.Minute)
+		b.etcd.outage(false)
+		b.settle(time.Minute)
+		b.stop()
+	})
+	for _, line := range []string{"the report cannot be written", "the report is written again"} {
+		if n := strings.Count(out.String(), line); n != 1 {
+			t.Errorf("%q was told %d times, expected once:\n%s", line, n, out.String())
+		}
+	}
 }
 
 func TestGuestsAreServedFromDiskAtOnce(t *testing.T) {

@@ -121,6 +121,7 @@ func (e *Engine) finish(w *work, batches bool) {
 		e.wasReady = true
 		e.log.Info("first full sync done", "revision", e.slice.slice.Revision, "items", len(e.slice.items),
 			"objects", len(e.items.objects), "fromDisk", !e.slice.synced, "took", now.Sub(e.started))
+		e.noteState(now)
 		if e.c.Ready != nil {
 			e.c.Ready()
 		}

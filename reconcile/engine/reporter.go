@@ -65,7 +65,7 @@ func token(c chan struct{}) {
 
 // run writes until ctx ends.
 func (r *reporter) run(ctx context.Context) error {
-	delay := firstRetry
+	delay, failing := firstRetry, false
 	for {
 		select {
 		case <-ctx.Done():
@@ -79,9 +79,10 @@ func (r *reporter) run(ctx context.Context) error {
 		case <-time.After(reportDelay):
 		}
 		if err := r.write(ctx); err != nil {
-			if ctx.Err() == nil {
-				r.log.Warn("the report cannot be written, trying again", "error", err, "in", delay)
+			if ctx.Err() == nil && !failing { // an outage may be long: its beginning and its end are told
+				r.log.Warn("the report cannot be written, trying on", "error", err)
 			}
+			failing = true
 			select {
 			case <-ctx.Done():
 				return nil
@@ -92,7 +93,10 @@ func (r *reporter) run(ctx context.Context) error {
 			token(r.hurry)
 			continue
 		}
-		delay = firstRetry
+		if failing {
+			r.log.Info("the report is written again")
+		}
+		delay, failing = firstRetry, false
 	}
 }
 

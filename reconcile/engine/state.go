@@ -24,6 +24,8 @@ func (e *Engine) noteState(now time.Time) {
 		state = "waits: " + e.incomplete()
 	case held != "":
 		state = "holds its last good state: " + held
+	case !e.slice.synced:
+		state = "etcd has not answered yet: works from the last good state on disk"
 	case e.cacheAge(now) > etcdSilent:
 		state = fmt.Sprintf("etcd has been silent for over %s: works from what it knows", etcdSilent)
 	}
