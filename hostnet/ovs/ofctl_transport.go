@@ -28,7 +28,11 @@ func (o ofctl) socket(bridge string) string { return filepath.Join(o.rundir, bri
 
 func (o ofctl) target(bridge string) string { return "unix:" + o.socket(bridge) }
 
-func (o ofctl) environ() []string { return append(os.Environ(), "OVS_RUNDIR="+o.rundir) }
+// environ has the tools log nothing themselves (ovs-ofctl(8), --syslog-method): what they complain of is in the errors, and that
+// the monitor is told to end is no warning.
+func (o ofctl) environ() []string {
+	return append(os.Environ(), "OVS_RUNDIR="+o.rundir, "OVS_SYSLOG_METHOD=null")
+}
 
 func (o ofctl) bundle(ctx context.Context, bridge string, mods []flowMod) error {
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
