@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"weft/etcdschema"
 	"weft/hostnet/object"
 )
 
@@ -37,6 +38,24 @@ func TestWorksFromDiskWhileEtcdIsAway(t *testing.T) {
 		b.converged()
 		if s := b.engine.State(); s != "follows etcd" {
 			b.t.Fatalf("the state is %q, though etcd is back", s)
+		}
+	})
+}
+
+// TestStateTellsOfAWrongName: etcd answers, and knows no such node.
+func TestStateTellsOfAWrongName(t *testing.T) {
+	t.Parallel()
+	bubble(t, 3, func(b *bed) {
+		head := etcdschema.HeadKey(node).String()
+		b.etcd.write(false, map[string][]byte{head: nil})
+		b.settle(time.Second)
+		if s := b.engine.State(); !strings.Contains(s, "nothing for node h1") {
+			b.t.Errorf("the state is %q, though etcd has no head for the node", s)
+		}
+		b.etcd.write(true, nil)
+		b.settle(time.Second)
+		if s := b.engine.State(); s != "follows etcd" {
+			b.t.Errorf("the state is %q, though all is there", s)
 		}
 	})
 }

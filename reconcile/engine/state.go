@@ -26,6 +26,8 @@ func (e *Engine) noteState(now time.Time) {
 		state = "holds its last good state: " + held
 	case !e.slice.synced:
 		state = "etcd has not answered yet: works from the last good state on disk"
+	case e.slice.head == nil:
+		state = fmt.Sprintf("follows etcd, which holds nothing for node %s: is there a Host of that name?", e.c.Node)
 	case e.cacheAge(now) > etcdSilent:
 		state = fmt.Sprintf("etcd has been silent for over %s: works from what it knows", etcdSilent)
 	}
