@@ -7,9 +7,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
+
+	"weft/cmd/internal/service"
 )
 
 func main() {
@@ -18,6 +21,7 @@ func main() {
 	stop()
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "weft-controller:", err)
+		service.NewNotifier(slog.Default()).Failed(err)
 		os.Exit(1)
 	}
 }

@@ -48,7 +48,7 @@ func serve(ctx context.Context, s settings) error {
 	g.Go(func() error {
 		select {
 		case <-ctl.Ready():
-			notify.Ready()
+			notify.Ready(state(ctl, s.etcd.Endpoints))
 		case <-ctx.Done():
 		}
 		return nil

@@ -7,9 +7,12 @@ package main
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
+
+	"weft/cmd/internal/service"
 )
 
 func main() {
@@ -17,6 +20,7 @@ func main() {
 	defer stop()
 	if err := app().RunContext(ctx, os.Args); err != nil {
 		fmt.Fprintln(os.Stderr, "weftd:", err)
+		service.NewNotifier(slog.Default()).Failed(err)
 		os.Exit(1)
 	}
 }

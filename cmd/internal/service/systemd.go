@@ -18,8 +18,14 @@ func NewNotifier(log *slog.Logger) *Notifier { return &Notifier{log} }
 // statusInterval is how often the daemon is asked for its state: as often as somebody who waits looks again.
 const statusInterval = time.Second
 
-// Ready says that the daemon does its work.
-func (n *Notifier) Ready() { n.say(daemon.SdNotifyReady) }
+// Ready says that the daemon does its work, and its state with it: whoever has waited for it does not read an older one.
+func (n *Notifier) Ready(state string) { n.say(daemon.SdNotifyReady + "\n" + status(state)) }
+
+// Failed tells why the daemon ends: `systemctl status` shows it until the next start, when the journal's lines about restarts may
+// hide what the daemon wrote.
+func (n *Notifier) Failed(err error) { n.say(status(err.Error())) }
+
+func status(state string) string { return "STATUS=" + strings.ReplaceAll(state, "\n", " ") }
 
 // Status tells what the daemon does or waits for, whenever that has changed, until ctx ends; `systemctl status` shows it. The
 // state is one line.
@@ -33,7 +39,7 @@ func (n *Notifier) Status(ctx context.Context, state func() string) error {
 	for {
 		if now := state(); now != told {
 			told = now
-			n.say("STATUS=" + strings.ReplaceAll(now, "\n", " "))
+			n.say(status(now))
 		}
 		select {
 		case <-ctx.Done():

@@ -2,8 +2,10 @@ package service
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"testing"
 )
@@ -47,9 +49,13 @@ func TestSystemdIsToldWhatIsWaitedFor(t *testing.T) {
 			t.Errorf("systemd was told %q, expected %q", got, want)
 		}
 	}
-	n.Ready()
-	if got := read(); got != "READY=1" {
-		t.Errorf("systemd was told %q, expected READY=1", got)
+	n.Ready("follows etcd")
+	if got := read(); got != "READY=1\nSTATUS=follows etcd" {
+		t.Errorf("systemd was told %q, expected READY=1 and the state", got)
+	}
+	n.Failed(errors.New("no node\nof that name"))
+	if got := read(); got != "STATUS=no node of that name" {
+		t.Errorf("systemd was told %q, expected why the daemon ends", got)
 	}
 	cancel()
 	if err := <-done; err != nil {
@@ -60,5 +66,43 @@ func TestSystemdIsToldWhatIsWaitedFor(t *testing.T) {
 	}
 	if got := read(); got != "STOPPING=1" {
 		t.Errorf("systemd was told %q, expected STOPPING=1", got)
+	}
+}
+
+// TestWatchdogIsFedOnlyByWhatGetsOn sets the process's environment, and so runs by itself.
+func TestWatchdogIsFedOnlyByWhatGetsOn(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "notify")
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	t.Setenv("NOTIFY_SOCKET", path)
+	t.Setenv("WATCHDOG_USEC", "30000")
+	t.Setenv("WATCHDOG_PID", "")
+	os.Unsetenv("WATCHDOG_PID") // t.Setenv puts back what was there
+	ctx, cancel := context.WithCancel(t.Context())
+	asked, done := 0, make(chan error, 1)
+	go func() {
+		done <- NewNotifier(slog.New(slog.DiscardHandler)).Watchdog(ctx, func() bool {
+			asked++
+			if asked == 5 {
+				cancel()
+			}
+			return asked == 2 // stands still, gets on once, stands still again
+		})
+	}()
+	for _, want := range []string{"WATCHDOG=1", "STOPPING=1"} {
+		b := make([]byte, 4096)
+		n, err := conn.Read(b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := string(b[:n]); got != want {
+			t.Errorf("systemd was told %q, expected %q", got, want)
+		}
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
 	}
 }

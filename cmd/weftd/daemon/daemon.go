@@ -67,7 +67,8 @@ func Run(ctx context.Context, c Config) (err error) {
 	if c.Systemd {
 		notify = service.NewNotifier(c.Logger)
 	}
-	e, err := engine.New(engine.Config{
+	var e *engine.Engine
+	e, err = engine.New(engine.Config{
 		Node: c.Node, Version: c.Version, Features: features, Drivers: drivers, Fabrics: fabrics(), Store: client, StateDir: c.StateDir,
 		Follow: func(seen etcdschema.Seen) engine.Source {
 			return client.NewFollower(etcdschema.FollowerConfig{
@@ -75,7 +76,7 @@ func Run(ctx context.Context, c Config) (err error) {
 		},
 		SweepInterval: c.SweepInterval, Registry: registry, Logger: c.Logger,
 		Ready: func() {
-			notify.Ready()
+			notify.Ready(e.State())
 			if c.Ready != nil {
 				c.Ready()
 			}
