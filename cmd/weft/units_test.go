@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -19,11 +20,43 @@ func TestUnitsDoNotHoldUpTheBoot(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, line := range []string{"Restart=always", "StartLimitIntervalSec=0","DefaultDependencies=no", "Requires=sysinit.target", "Conflicts=shutdown.target", "Before=shutdown.target",
+		for _, line := range []string{"Restart=always", "StartLimitIntervalSec=0", "DefaultDependencies=no", "Requires=sysinit.target", "Conflicts=shutdown.target", "Before=shutdown.target",
 			"WantedBy=multi-user.target"} {
 			if !strings.Contains(string(text), "\n"+line+"\n") {
 				t.Errorf("%s lacks %s", e.Name(), line)
 			}
 		}
+	}
+}
+
+// mountNamespace are the settings with which a service gets a mount namespace of its own (systemd.exec(5)), some by implication.
+var mountNamespace = []string{
+	"BindPaths", "BindReadOnlyPaths", "DynamicUser", "ExecPaths", "ExtensionDirectories", "ExtensionImages", "InaccessiblePaths",
+	"LogNamespace", "MountAPIVFS", "MountFlags", "MountImages", "NoExecPaths", "PrivateDevices", "PrivateIPC", "PrivateMounts",
+	"PrivateTmp", "PrivateUsers", "ProcSubset", "ProtectControlGroups", "ProtectHome", "ProtectKernelLogs", "ProtectKernelModules",
+	"ProtectKernelTunables", "ProtectProc", "ProtectSystem", "ReadOnlyPaths", "ReadWritePaths", "RootDirectory", "RootImage",
+	"TemporaryFileSystem",
+}
+
+// TestWeftdSharesTheHostsMounts: the names of routers' namespaces are mounts, which have to outlive weftd.
+func TestWeftdSharesTheHostsMounts(t *testing.T) {
+	t.Parallel()
+	text, err := unitFiles.ReadFile("units/weftd.service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	settings := 0
+	for line := range strings.Lines(string(text)) {
+		name, _, found := strings.Cut(line, "=")
+		if !found || strings.HasPrefix(line, "#") {
+			continue
+		}
+		settings++
+		if slices.Contains(mountNamespace, name) {
+			t.Errorf("%s gives weftd a mount namespace of its own", name)
+		}
+	}
+	if settings < 20 {
+		t.Errorf("%d settings were read: where is the unit?", settings)
 	}
 }
