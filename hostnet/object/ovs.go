@@ -122,6 +122,7 @@ func (b *Bridge) DependsOn() []Key { return nil }
 func (b *Bridge) Diff(observed Object) []Difference {
 	o := observed.(*Bridge)
 	var d differ
+	d.field("external_ids:weft-owner", o.OwnerUID, b.OwnerUID)
 	d.field("datapath_type", o.DatapathType, b.DatapathType)
 	d.field("fail_mode", o.FailMode, b.FailMode)
 	d.set("protocols", o.Protocols, b.Protocols)
@@ -158,6 +159,7 @@ func (u *Uplink) Diff(observed Object) []Difference {
 	o := observed.(*Uplink)
 	var d differ
 	d.field("bridge", o.Bridge, u.Bridge)
+	d.field("external_ids:weft-owner", o.OwnerUID, u.OwnerUID)
 	d.field("external_ids:weft-physical-network", o.PhysicalNetwork, u.PhysicalNetwork)
 	d.field("mtu_request", o.MTURequest, u.MTURequest)
 	d.field("port configuration", o.Config, u.Config)

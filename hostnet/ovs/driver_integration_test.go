@@ -141,7 +141,10 @@ func TestDatabaseDriftIsAnEvent(t *testing.T) {
 	br := ourBridge()
 	b.must(create(br))
 	b.veth("tap1")
-	b.must(create(guest("tap1")))
+	b.veth("eth1")
+	uplink := &object.Uplink{OwnerUID: hostUID, Bridge: "br-int", Device: "eth1", PhysicalNetwork: "physnet1"}
+	b.must(create(guest("tap1")), create(uplink))
+	desiredOf := map[object.Key]object.Object{br.Key(): br, uplink.Key(): uplink, guest("tap1").Key(): guest("tap1")}
 	for _, damage := range []struct {
 		key  object.Key
 		args []string
@@ -151,16 +154,16 @@ func TestDatabaseDriftIsAnEvent(t *testing.T) {
 		{guest("tap1").Key(), []string{"remove", "port", "tap1", "external_ids", "weft-owner"}},
 		{guest("tap1").Key(), []string{"set", "interface", "tap1", "mtu_request=1200"}},
 		{guest("tap1").Key(), []string{"del-port", "tap1"}},
+		{uplink.Key(), []string{"remove", "port", "eth1", "external_ids", "weft-owner"}},
+		{uplink.Key(), []string{"set", "interface", "eth1", "external_ids:weft-owner=another"}},
+		{br.Key(), []string{"set", "bridge", "br-int", "external_ids:weft-owner=another"}},
 		{br.Key(), []string{"set", "bridge", "br-int", "fail_mode=standalone", "other_config:mac-table-size=99"}},
 		{br.Key(), []string{"set-controller", "br-int", "tcp:127.0.0.1:6653"}},
 		{br.Key(), []string{"set", "bridge", "br-int", "stp_enable=true"}},
 	} {
 		from := b.seen()
 		b.ctl(damage.args...)
-		var desired object.Object = guest("tap1")
-		if damage.key == br.Key() {
-			desired = br
-		}
+		desired := desiredOf[damage.key]
 		b.await(from, damage.key.String(), b.drifted(desired))
 		observed := b.observe(damage.key)
 		change := object.Change{Op: object.Update, Desired: desired, Observed: observed}
