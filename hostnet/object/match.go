@@ -17,7 +17,7 @@ func (m Match) String() string {
 	w.maskedMAC("dl_src", m.EthSrc)
 	w.maskedMAC("dl_dst", m.EthDst)
 	if m.EthType != 0 {
-		w.add(fmt.Sprintf("dl_type=%#06x", m.EthType))
+		w.add(fmt.Sprintf("dl_type=%#04x", m.EthType))
 	}
 	w.masked("vlan_tci", uint64(m.VLAN.TCI), uint64(m.VLAN.Mask), 0xffff)
 	w.num("nw_proto", uint64(m.IPProto))
