@@ -50,6 +50,17 @@ const (
 	KindSilentDevice Kind = "silent-device" // a device that they are about
 )
 
+// Kinds lists every kind.
+func Kinds() []Kind {
+	return []Kind{
+		KindBridge, KindUplink, KindOVSPort, KindSession, KindFlowSet, KindLink, KindQdisc, KindDHCPBinding, KindRABinding,
+		KindArrival, KindAnnouncement,
+		KindNamespace, KindVeth, KindAddresses, KindRoute, KindRule, KindNeighbor, KindProxy, KindNATTable, KindNATMapping,
+		KindVLANDevice, KindLinuxBridge, KindBridgePort, KindGuard, KindGuardMembers, KindTagFilter, KindGuardUplink,
+		KindHostFilter, KindSilentDevice,
+	}
+}
+
 // Key names one object on a host. It is comparable.
 type Key struct {
 	Kind Kind

@@ -1,0 +1,224 @@
+package object_test
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+	"unicode"
+
+	"weft/hostnet/object"
+)
+
+// identity are the fields that the key is made of: with another value it is another object.
+var identity = paths(`
+	Bridge.Name Uplink.Device OVSPort.Device Session.Device FlowSet.Bridge FlowSet.Cookie Link.Name Qdisc.Device
+	DHCPBinding.Device RABinding.Device Arrival.Device Announcement.OwnerUID Announcement.Part
+	Namespace.Name Veth.Namespace Veth.Name Addresses.Namespace Addresses.Device Route.Namespace Route.Table Route.Destination
+	Rule.Namespace Rule.Priority Rule.From Neighbor.Namespace Neighbor.Device Neighbor.Address Proxy.Namespace Proxy.Device Proxy.Address
+	NATTable.Namespace NATMapping.Namespace NATMapping.Floating
+	VLANDevice.Name LinuxBridge.Name BridgePort.Device GuardMembers.Name TagFilter.Device GuardUplink.Device SilentDevice.Device`)
+
+// uncompared are the fields that are no difference, and why.
+var uncompared = map[string]string{
+	"OVSPort.Adopted":   "who made the interface is read off the marks that Weft sets on it, which are compared",
+	"FlowSet.OwnerUID":  "the cookie is the owner's",
+	"FlowSet.Feature":   "the cookie is the feature's",
+	"FlowSet.Guest":     "it is for warnings only",
+	"Link.OwnerUID":     "a netdev that somebody else made carries no mark",
+	"Qdisc.OwnerUID":    "a netdev that somebody else made carries no mark",
+	"Route.OwnerUID":    "the kernel holds no owner of a route",
+	"Rule.OwnerUID":     "the kernel holds no owner of a rule",
+	"Neighbor.OwnerUID": "the kernel holds no owner of a neighbour",
+	"Proxy.OwnerUID":    "the kernel holds no owner of a proxy entry",
+
+	"Addresses.OwnerUID":    "the kernel holds no owner of addresses",
+	"NATTable.OwnerUID":     "a table is its namespace's, which has the owner",
+	"NATMapping.OwnerUID":   "elements of maps carry no owner",
+	"BridgePort.OwnerUID":   "the kernel holds no owner of a port",
+	"Guard.OwnerUID":        "the table is the host's",
+	"GuardMembers.OwnerUID": "elements carry the name that they are about",
+	"TagFilter.OwnerUID":    "the program is recognised by its name and content",
+	"GuardUplink.OwnerUID":  "the chain has the device's name",
+	"HostFilter.OwnerUID":   "the tables are the host's",
+	"SilentDevice.OwnerUID": "elements carry no owner",
+}
+
+// words is how Diff names a field whose own name it does not say.
+var words = map[string]string{
+	"Bridge.OwnerUID": "weft-owner", "Bridge.LocalConfig": "port configuration", "Bridge.Settings.Key": "other_config",
+	"Bridge.Settings.Value": "other_config", "Bridge.SpanningTree": "stp_enable", "Bridge.Controllers": "controller",
+	"Uplink.OwnerUID": "weft-owner", "Uplink.Config": "port configuration", "Uplink.Attachment": "promiscuous",
+	"OVSPort.OwnerUID": "weft-owner", "OVSPort.InterfaceID": "iface-id", "OVSPort.Config": "port configuration",
+	"OVSPort.Attachment": "promiscuous",
+	"Session.OwnerUID":   "weft-owner", "Session.Wire": "peer", "Session.Local": "bfd_local_src_mac", "Session.Remote": "bfd_local_dst_mac",
+	"DHCPBinding.V4": "ipv4", "DHCPBinding.V6": "ipv6", "Addresses.Prefixes": "addresses", "BridgePort.Strange": "other settings",
+	"FlowSet.Flows": "flow", "GuardMembers.Members": "element",
+}
+
+func paths(text string) map[string]bool {
+	all := map[string]bool{}
+	for _, p := range strings.Fields(text) {
+		all[p] = true
+	}
+	return all
+}
+
+// compared says whether Diff looks at the field. What comes first (After) is an order, not a state.
+func compared(path string) bool {
+	return !identity[path] && uncompared[path] == "" && !strings.Contains(path+".", ".After.")
+}
+
+// TestEqualObjectsDoNotDiffer takes objects of every kind with all fields filled, and with none.
+func TestEqualObjectsDoNotDiffer(t *testing.T) {
+	t.Parallel()
+	for _, like := range kinds {
+		for _, o := range []object.Object{like, sample(like, 1), sample(like, 2)} {
+			if d := o.Diff(clone(o)); len(d) > 0 {
+				t.Errorf("two equal %s differ: %v", name(like), d)
+			}
+		}
+	}
+}
+
+// TestEachFieldAloneDiffers: a field that alone has another value is another object, is told in one difference that names it and
+// says both values, or stands in the table of those that are none.
+func TestEachFieldAloneDiffers(t *testing.T) {
+	t.Parallel()
+	seen := map[string]bool{}
+	for _, like := range kinds {
+		for _, f := range fieldsOf(like) {
+			seen[f.path] = true
+			want, have := sample(like, 1), sample(like, 1)
+			fill(f.at(reflect.ValueOf(have)), 2)
+			if same := want.Key() == have.Key(); same == identity[f.path] {
+				t.Errorf("%s: the key is the same: %v; correct the table identity, or the key", f.path, same)
+				continue
+			}
+			if !identity[f.path] {
+				differs(t, f.path, want, have)
+				differs(t, f.path, have, want)
+			}
+		}
+	}
+	for _, table := range []map[string]bool{identity, keysOf(uncompared)} {
+		for path := range table {
+			if !seen[path] {
+				t.Errorf("%s is in a table and is no field", path)
+			}
+		}
+	}
+}
+
+func keysOf(table map[string]string) map[string]bool {
+	all := map[string]bool{}
+	for k := range table {
+		all[k] = true
+	}
+	return all
+}
+
+// differs wants the one difference of a compared field, and none of another.
+func differs(t *testing.T, path string, want, have object.Object) {
+	t.Helper()
+	d := want.Diff(have)
+	if !compared(path) {
+		if len(d) > 0 {
+			t.Errorf("%s is no difference, the table says: %v", path, d)
+		}
+		return
+	}
+	if len(d) == 0 {
+		t.Errorf("%s alone differs, and nobody sees it: compare it in Diff, or say in the table uncompared why not", path)
+		return
+	}
+	if len(d) > 1 && !listed(path) {
+		t.Errorf("%s alone differs, and these are told: %v", path, d)
+	}
+	for _, x := range d {
+		if !strings.Contains(plain(x.Field), plain(wordOf(path))) {
+			t.Errorf("%s: the difference %q does not name it", path, x)
+		}
+		if x.Observed == x.Desired || !strings.Contains(x.String(), " → ") || strings.HasSuffix(x.String(), "→ ") {
+			t.Errorf("%s: the difference %q does not say what is and what should be", path, x)
+		}
+	}
+}
+
+// listed are lists whose elements differ each by itself: one is missing, the other too many.
+func listed(path string) bool {
+	return strings.HasPrefix(path, "FlowSet.Flows.") || strings.HasPrefix(path, "GuardMembers.Members.") || path == "Bridge.Settings.Key"
+}
+
+// wordOf is how a difference should name the field: as the table says for it or for what it is part of, else by its own name.
+func wordOf(path string) string {
+	for p := path; p != ""; p = p[:max(strings.LastIndex(p, "."), 0)] {
+		if w, ok := words[p]; ok {
+			return w
+		}
+	}
+	_, fieldName, _ := strings.Cut(path, ".")
+	if strings.HasPrefix(path, "Veth.Peer.MAC") {
+		return "peer mac"
+	}
+	fieldName, _, _ = strings.Cut(fieldName, ".")
+	return strings.TrimSuffix(fieldName, "UID")
+}
+
+// plain leaves letters and digits, so that "peer mac" is PeerMAC and "datapath_type" DatapathType.
+func plain(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, s)
+}
+
+// TestLostFieldDiffers: a value that the host has lost is a difference, in every field but those of which nothing is known then.
+func TestLostFieldDiffers(t *testing.T) {
+	t.Parallel()
+	for _, like := range kinds {
+		v := reflect.ValueOf(like).Elem()
+		for i := range v.NumField() {
+			path := name(like) + "." + v.Type().Field(i).Name
+			want, have := sample(like, 1), sample(like, 1)
+			lost := reflect.ValueOf(have).Elem().Field(i)
+			if lost.IsZero() || identity[path] { // a bool is false as it is
+				continue
+			}
+			lost.SetZero()
+			seen := compared(path) && path != "Bridge.Fragments"
+			if d := want.Diff(have); (len(d) > 0) != seen {
+				t.Errorf("%s is lost: %v", path, d)
+			}
+		}
+	}
+}
+
+// TestOrderOfSetsIsNone: the kernel and OVS give elements back in any order; those that a guest is told have one.
+func TestOrderOfSetsIsNone(t *testing.T) {
+	t.Parallel()
+	ordered := paths(`Announcement.Addresses DHCPBinding.DNS DHCPBinding.NTP DHCPBinding.V4 DHCPBinding.V6 RABinding.Prefixes RABinding.DNS`)
+	for _, like := range kinds {
+		v := reflect.ValueOf(like).Elem()
+		for i := range v.NumField() {
+			path := name(like) + "." + v.Type().Field(i).Name
+			if v.Field(i).Kind() != reflect.Slice || !compared(path) {
+				continue
+			}
+			want, have := sample(like, 1), sample(like, 1)
+			for _, turn := range []struct {
+				o     object.Object
+				first int
+			}{{want, 1}, {have, 2}} {
+				list := reflect.ValueOf(turn.o).Elem().Field(i)
+				list.Set(reflect.MakeSlice(list.Type(), 2, 2))
+				fill(list.Index(0), turn.first)
+				fill(list.Index(1), 3-turn.first)
+			}
+			if d := want.Diff(have); (len(d) > 0) != ordered[path] {
+				t.Errorf("%s in another order differs: %v", path, d)
+			}
+		}
+	}
+}

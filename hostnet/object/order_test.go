@@ -1,0 +1,123 @@
+package object_test
+
+import (
+	"reflect"
+	"slices"
+	"testing"
+
+	"weft/hostnet/object"
+)
+
+// needs is what an object stands on by what it is, beside its After.
+var needs = map[object.Kind]func(o object.Object) []object.Key{
+	object.KindUplink:      func(o object.Object) []object.Key { return bridge(o.(*object.Uplink).Bridge) },
+	object.KindOVSPort:     func(o object.Object) []object.Key { return bridge(o.(*object.OVSPort).Bridge) },
+	object.KindSession:     func(o object.Object) []object.Key { return bridge(o.(*object.Session).Bridge) },
+	object.KindFlowSet:     func(o object.Object) []object.Key { return bridge(o.(*object.FlowSet).Bridge) },
+	object.KindDHCPBinding: func(o object.Object) []object.Key { return link(o.(*object.DHCPBinding).Device) },
+	object.KindRABinding:   func(o object.Object) []object.Key { return link(o.(*object.RABinding).Device) },
+	object.KindArrival:     func(o object.Object) []object.Key { return link(o.(*object.Arrival).Device) },
+	object.KindVeth: func(o object.Object) []object.Key {
+		v := o.(*object.Veth)
+		return append(namespace(v.Namespace), namespace(v.Peer.Namespace)...)
+	},
+	object.KindAddresses: func(o object.Object) []object.Key { return namespace(o.(*object.Addresses).Namespace) },
+	object.KindRoute:     func(o object.Object) []object.Key { return namespace(o.(*object.Route).Namespace) },
+	object.KindRule:      func(o object.Object) []object.Key { return namespace(o.(*object.Rule).Namespace) },
+	object.KindNeighbor:  func(o object.Object) []object.Key { return namespace(o.(*object.Neighbor).Namespace) },
+	object.KindProxy:     func(o object.Object) []object.Key { return namespace(o.(*object.Proxy).Namespace) },
+	object.KindNATTable:  func(o object.Object) []object.Key { return namespace(o.(*object.NATTable).Namespace) },
+	object.KindNATMapping: func(o object.Object) []object.Key {
+		return []object.Key{{Kind: object.KindNATTable, Name: o.(*object.NATMapping).Namespace}}
+	},
+	object.KindBridgePort: func(o object.Object) []object.Key {
+		return []object.Key{{Kind: object.KindLinuxBridge, Name: o.(*object.BridgePort).Bridge}}
+	},
+	object.KindGuardMembers: func(object.Object) []object.Key { return []object.Key{(&object.Guard{}).Key()} },
+	object.KindSilentDevice: func(object.Object) []object.Key { return []object.Key{(&object.HostFilter{}).Key()} },
+}
+
+func bridge(name string) []object.Key { return []object.Key{{Kind: object.KindBridge, Name: name}} }
+func link(name string) []object.Key   { return []object.Key{{Kind: object.KindLink, Name: name}} }
+func namespace(name string) []object.Key {
+	return []object.Key{{Kind: object.KindNamespace, Name: name}}
+}
+
+// TestDependsOn: an object comes after what it stands on and after all that its After names, and after nothing else.
+func TestDependsOn(t *testing.T) {
+	t.Parallel()
+	for _, like := range kinds {
+		o := sample(like, 1)
+		var want []object.Key
+		if f := needs[o.Key().Kind]; f != nil {
+			want = f(o)
+		}
+		if after := reflect.ValueOf(o).Elem().FieldByName("After"); after.IsValid() {
+			want = append(want, after.Interface().([]object.Key)...)
+		}
+		got := o.DependsOn()
+		if !slices.Equal(slices.SortedFunc(slices.Values(got), object.Key.Compare), slices.SortedFunc(slices.Values(want), object.Key.Compare)) {
+			t.Errorf("%s comes after %v, expected %v", name(like), got, want)
+		}
+		if slices.Contains(got, o.Key()) {
+			t.Errorf("%s comes after itself", name(like))
+		}
+	}
+}
+
+// TestHostsOwnNamespaceNeedsNothing: "" is always there.
+func TestHostsOwnNamespaceNeedsNothing(t *testing.T) {
+	t.Parallel()
+	v := &object.Veth{Name: "a", Peer: object.VethEnd{Namespace: "weft-router-1", Name: "b"}}
+	if got := v.DependsOn(); !slices.Equal(got, namespace("weft-router-1")) {
+		t.Errorf("a pair into the host comes after %v", got)
+	}
+}
+
+// TestDependsOnLeavesAfterAlone: who asks twice gets the same, though lists are joined.
+func TestDependsOnLeavesAfterAlone(t *testing.T) {
+	t.Parallel()
+	for _, like := range kinds {
+		o := sample(like, 1)
+		before, first := clone(o), slices.Clone(o.DependsOn())
+		if !slices.Equal(first, o.DependsOn()) || !reflect.DeepEqual(before, o) {
+			t.Errorf("%s is another one after it was asked", name(like))
+		}
+	}
+}
+
+// TestOwnerIsTheUID of the item that the object serves.
+func TestOwnerIsTheUID(t *testing.T) {
+	t.Parallel()
+	for _, like := range kinds {
+		if o := sample(like, 1); o.Owner() != reflect.ValueOf(o).Elem().FieldByName("OwnerUID").String() || o.Owner() == "" {
+			t.Errorf("the owner of a %s is %q", name(like), o.Owner())
+		}
+	}
+}
+
+// TestNetdev: what stands on a device goes with it, and what only speaks of one does not.
+func TestNetdev(t *testing.T) {
+	t.Parallel()
+	on := []object.Kind{object.KindUplink, object.KindOVSPort, object.KindLink, object.KindQdisc, object.KindDHCPBinding, object.KindRABinding,
+		object.KindArrival, object.KindAnnouncement, object.KindBridgePort}
+	for _, like := range kinds {
+		o := sample(like, 1)
+		device, ok := o.(object.OnDevice)
+		if ok != slices.Contains(on, o.Key().Kind) {
+			t.Errorf("%s stands on a device: %v", name(like), ok)
+			continue
+		}
+		if !ok {
+			continue
+		}
+		v := reflect.ValueOf(o).Elem()
+		want := v.FieldByName("Device")
+		if !want.IsValid() {
+			want = v.FieldByName("Name")
+		}
+		if device.Netdev() != want.String() {
+			t.Errorf("%s stands on %q, expected %q", name(like), device.Netdev(), want)
+		}
+	}
+}
