@@ -70,8 +70,14 @@ func (h *Host) possible(c object.Change) error {
 		if !h.has(object.KindLink, o.Device) {
 			return refuse(k, "there is no netdev %s", o.Device)
 		}
+	case *object.TagFilter:
+		if !h.hasDevice("", o.Device) {
+			return refuse(k, "there is no netdev %s", o.Device)
+		}
 	case *object.Addresses, *object.Route, *object.Neighbor, *object.Proxy, *object.Veth:
 		return h.devicesPossible(c)
+	case *object.VLANDevice, *object.LinuxBridge, *object.BridgePort, *object.GuardUplink:
+		return h.bridgingPossible(c)
 	case *object.FlowSet:
 		return h.flowsPossible(o)
 	}
@@ -118,11 +124,15 @@ func (h *Host) put(want object.Object) {
 		h.wire(o.Device, o.Bridge, o.OwnerUID, o.InterfaceID, !o.Adopted)
 	case *object.Uplink:
 		h.wire(o.Device, o.Bridge, o.OwnerUID, "", true)
+	case *object.Session:
+		h.wireSession(o)
 	case *object.Veth:
 		if old, ok := h.objects[o.Key()].(*object.Veth); ok && (old.MAC != o.MAC || old.Peer != o.Peer) {
 			h.dropVeth(old) // made anew, or set down for its address: what stood on it is gone
 		}
 		h.plugVeth(o)
+	case *object.VLANDevice, *object.LinuxBridge, *object.BridgePort, *object.Guard, *object.GuardMembers, *object.GuardUplink:
+		want = h.putBridging(o)
 	}
 	h.objects[want.Key()] = want
 }

@@ -93,7 +93,8 @@ func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object,
 	return out, nil
 }
 
-// Ours lists the objects with an owner, and every flow set, for only ours may stand in our tables.
+// Ours lists the objects with an owner, and what stands where only ours may: flows in our tables, ports of our bridges, and
+// what the guard's tables hold.
 func (d *Driver) Ours(context.Context) ([]object.Key, error) {
 	d.host.mu.Lock()
 	defer d.host.mu.Unlock()
@@ -101,7 +102,7 @@ func (d *Driver) Ours(context.Context) ([]object.Key, error) {
 	for k, o := range d.view {
 		switch k.Kind {
 		case object.KindLink, object.KindQdisc: // never ours to remove
-		case object.KindFlowSet:
+		case object.KindFlowSet, object.KindBridgePort, object.KindGuard, object.KindGuardMembers, object.KindGuardUplink:
 			out = append(out, k)
 		default:
 			if o.Owner() != "" {

@@ -10,7 +10,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 
 	"weft/hostnet/object"
@@ -45,7 +44,8 @@ func New() *Host {
 		vanishing: map[string]bool{}, warnings: map[object.Key][]object.Warning{},
 	}
 	h.drivers = []*Driver{
-		newDriver(h, "ovs", false, object.KindBridge, object.KindUplink, object.KindOVSPort, object.KindFlowSet),
+		newDriver(h, "ovs", false, object.KindBridge, object.KindUplink, object.KindOVSPort, object.KindSession,
+			object.KindFlowSet),
 		newDriver(h, "rtnl", false, object.KindLink, object.KindQdisc),
 		newDriver(h, "tagfilter", false, object.KindTagFilter),
 		newDriver(h, "dhcp", true, object.KindDHCPBinding),
@@ -56,6 +56,8 @@ func New() *Host {
 			object.KindRule, object.KindNeighbor, object.KindProxy),
 		newDriver(h, "hostfilter", false, object.KindHostFilter, object.KindSilentDevice),
 		newDriver(h, "nft", false, object.KindNATTable, object.KindNATMapping),
+		newDriver(h, "bridge", false, object.KindVLANDevice, object.KindLinuxBridge, object.KindBridgePort),
+		newDriver(h, "guard", false, object.KindGuard, object.KindGuardMembers, object.KindGuardUplink),
 	}
 	return h
 }
@@ -143,9 +145,9 @@ func (h *Host) Unplug(device string) {
 
 // unplug is Unplug with the lock held.
 func (h *Host) unplug(device string) {
-	delete(h.facts.Links, device)
 	delete(h.objects, object.Key{Kind: object.KindLink, Name: device})
 	delete(h.objects, object.Key{Kind: object.KindQdisc, Name: device})
+	h.dropDevice(device)
 	if i, ok := h.facts.Interfaces[device]; ok {
 		i.OFPort, i.Error = 0, "could not open network device "+device+" (No such device)"
 		h.facts.Interfaces[device] = i
@@ -206,10 +208,11 @@ func (h *Host) GiveOFPorts() {
 	}, waiting...)
 }
 
-// giveOFPort gives an interface its number if netdev and interface are there. The lock is held.
+// giveOFPort gives an interface its number if netdev and interface are there; a patch port needs no netdev. The lock is held.
 func (h *Host) giveOFPort(device string) {
 	i, there := h.facts.Interfaces[device]
-	if _, plugged := h.facts.Links[device]; !there || !plugged || i.OFPort != 0 || h.lateOFPort {
+	_, plugged := h.facts.Links[device]
+	if !there || !plugged && !h.patchPort(device) || i.OFPort != 0 || h.lateOFPort {
 		return
 	}
 	i.OFPort, i.Error = h.nextOFPort, ""
@@ -258,32 +261,6 @@ func (h *Host) RestartSwitch() {
 	ovs.send(object.Event{Resync: true})
 }
 
-// drop removes an object and what goes with it. The lock is held.
-func (h *Host) drop(k object.Key) {
-	gone := h.objects[k]
-	delete(h.objects, k)
-	switch k.Kind {
-	case object.KindOVSPort, object.KindUplink:
-		delete(h.facts.Interfaces, k.Name)
-	case object.KindBridge:
-		for other, o := range h.objects {
-			if bridgeOf(o) == k.Name {
-				h.drop(other)
-			}
-		}
-	case object.KindNamespace:
-		h.dropNamespace(k.Name)
-	case object.KindVeth:
-		h.dropVeth(gone)
-	case object.KindNATTable:
-		for other := range h.objects {
-			if other.Kind == object.KindNATMapping && strings.HasPrefix(other.Name, k.Name+"/") {
-				h.drop(other)
-			}
-		}
-	}
-}
-
 // change runs fn under the lock, brings the views up to date for the keys and for the devices' links, and sends the
 // events.
 func (h *Host) change(keys []object.Key, fn func(), devices ...string) {
@@ -325,19 +302,6 @@ func (h *Host) change(keys []object.Key, fn func(), devices ...string) {
 	for _, t := range events {
 		t.d.send(t.e)
 	}
-}
-
-// bridgeOf names the bridge that an object is part of.
-func bridgeOf(o object.Object) string {
-	switch o := o.(type) {
-	case *object.Uplink:
-		return o.Bridge
-	case *object.OVSPort:
-		return o.Bridge
-	case *object.FlowSet:
-		return o.Bridge
-	}
-	return ""
 }
 
 // refuse is an order that no host can carry out.

@@ -1,6 +1,7 @@
 package fake
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 
@@ -76,7 +77,7 @@ func (h *Host) dropVeth(gone object.Object) {
 	}
 	for _, e := range ends(v) {
 		if e.Namespace == "" {
-			delete(h.facts.Links, e.Name)
+			h.dropDevice(e.Name)
 			if i, ok := h.facts.Interfaces[e.Name]; ok {
 				i.OFPort = 0
 				h.facts.Interfaces[e.Name] = i
@@ -118,8 +119,8 @@ func (h *Host) dropNamespace(name string) {
 func (h *Host) changedDevices(links map[string]object.LinkFacts, interfaces map[string]object.InterfaceFacts) (names []string) {
 	for _, now := range []map[string]object.LinkFacts{links, h.facts.Links} {
 		for name := range now {
-			_, was := links[name]
-			if _, is := h.facts.Links[name]; was != is {
+			was, known := links[name]
+			if is, there := h.facts.Links[name]; known != there || !reflect.DeepEqual(was, is) {
 				names = append(names, name)
 			}
 		}

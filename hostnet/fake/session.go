@@ -1,0 +1,36 @@
+package fake
+
+import "weft/hostnet/object"
+
+// wireSession gives both patch ports of a session their interfaces. Whether the other host is there nobody knows yet.
+func (h *Host) wireSession(s *object.Session) {
+	if old, ok := h.objects[s.Key()].(*object.Session); ok && old.Wire != s.Wire {
+		delete(h.facts.Interfaces, old.Wire)
+	}
+	h.objects[s.Key()] = s // its ports need no netdev
+	h.wire(s.Wire, s.Bridge, s.OwnerUID, "", true)
+	h.wire(s.Device, s.Bridge, s.OwnerUID, "", true)
+	i := h.facts.Interfaces[s.Device]
+	i.Session.Known = true
+	h.facts.Interfaces[s.Device] = i
+}
+
+// patchPort says that an interface is an end of a session.
+func (h *Host) patchPort(device string) bool {
+	for _, o := range h.objects {
+		if s, ok := o.(*object.Session); ok && (s.Device == device || s.Wire == device) {
+			return true
+		}
+	}
+	return false
+}
+
+// Meet is what the switch finds out of a session: the other host is heard, or has not been for long enough.
+func (h *Host) Meet(device string, up bool) {
+	h.change(nil, func() {
+		if i, there := h.facts.Interfaces[device]; there && i.Session.Known {
+			i.Session = object.SessionFacts{Known: true, Up: up, Settled: true}
+			h.facts.Interfaces[device] = i
+		}
+	}, device)
+}
