@@ -166,23 +166,26 @@ func (d *Driver) Apply(_ context.Context, changes []object.Change) []error {
 		d.refresh(c.Key())
 		if errs[i] == nil {
 			d.host.writes[d.name]++
+			d.host.journal = append(d.host.journal, c)
 		}
 	}
-	d.tellTaken()
+	d.host.tellTaken()
 	return errs
 }
 
-// tellTaken tells, as a kernel does, of what a change has taken with it. The host's lock is held.
-func (d *Driver) tellTaken() {
-	var e object.Event
-	for k := range d.view {
-		if _, there := d.host.objects[k]; !there {
-			delete(d.view, k)
-			e.Keys = append(e.Keys, k)
+// tellTaken tells, as a kernel does, of what a change has taken with it, whoever looks after that. The lock is held.
+func (h *Host) tellTaken() {
+	for _, d := range h.drivers {
+		var e object.Event
+		for k := range d.view {
+			if _, there := h.objects[k]; !there {
+				delete(d.view, k)
+				e.Keys = append(e.Keys, k)
+			}
 		}
-	}
-	if len(e.Keys) > 0 {
-		d.send(e)
+		if len(e.Keys) > 0 {
+			d.send(e)
+		}
 	}
 }
 

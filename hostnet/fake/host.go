@@ -25,6 +25,7 @@ type Host struct {
 	nextIndex  int // of netdevs, and of the rows of OVS interfaces
 	writes     map[string]int
 	calls      int
+	journal    []object.Change
 	factsRead  int
 	failCall   map[int]error
 	failKey    map[object.Key][]error
@@ -83,6 +84,13 @@ func (h *Host) Writes() map[string]int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return maps.Clone(h.writes)
+}
+
+// Journal lists the changes carried out since the host was made, in their order.
+func (h *Host) Journal() []object.Change {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return slices.Clone(h.journal)
 }
 
 // Calls counts the changes asked for, refused and failed ones included.

@@ -65,6 +65,9 @@ func TestFailuresComeAsOrdered(t *testing.T) {
 	if w := h.Writes()["ovs"]; w != 1 {
 		t.Errorf("%d writes", w)
 	}
+	if j := h.Journal(); len(j) != 1 || j[0].Key() != bridge.Key() || h.Calls() != 3 {
+		t.Errorf("%d calls, and carried out was %v", h.Calls(), j)
+	}
 }
 
 func TestSilentDamageIsSeenBySyncOnly(t *testing.T) {

@@ -29,6 +29,8 @@ type bed struct {
 	etcd   *memoryEtcd
 	dir    string
 	config Config
+	// backend is how the host wires guests.
+	backend model.Driver
 
 	engine *Engine
 	cancel context.CancelFunc
@@ -36,8 +38,9 @@ type bed struct {
 	ready  int
 }
 
-func newBed(t testing.TB) *bed {
-	b := &bed{t: t, host: fake.New(), etcd: newMemoryEtcd(), dir: t.TempDir()}
+func newBed(t testing.TB, on model.Driver) *bed {
+	b := &bed{t: t, host: fake.New(), etcd: newMemoryEtcd(), dir: t.TempDir(), backend: on}
+	b.config.Fabrics = fabrics()
 	b.host.Plug("eth1")
 	t.Cleanup(b.stop)
 	return b
@@ -109,38 +112,46 @@ func (b *bed) difference() string {
 		return "a second plan is not empty:\n" + p.Plan.String()
 	}
 	real := b.host.Objects()
-	var facts object.Facts
-	for _, d := range b.host.Drivers() {
-		d.Facts(&facts)
-	}
-	slice := b.etcd.slice()
-	in := compile.Input{Slice: slice, Facts: &facts, Index: compile.NewIndex(slice, &facts)}
-	want := map[object.Key]bool{}
-	compiled := compile.Compile
-	if b.config.Compile != nil {
-		compiled = b.config.Compile
-	}
-	for k := range b.etcd.items() {
-		for _, o := range compiled(in, k).Objects {
-			want[o.Key()] = true
-			have, there := real[o.Key()]
-			if !there {
-				return o.Key().String() + " is not on the host"
-			}
-			if d := o.Diff(have); len(d) > 0 {
-				return fmt.Sprintf("%s: %v", o.Key(), d)
-			}
+	want := b.wanted()
+	for k, o := range want {
+		have, there := real[k]
+		if !there {
+			return k.String() + " is not on the host"
+		}
+		if d := o.Diff(have); len(d) > 0 {
+			return fmt.Sprintf("%s: %v", k, d)
 		}
 	}
 	for _, d := range b.host.Drivers() {
 		ours, _ := d.Ours(context.Background())
 		for _, k := range ours {
-			if !want[k] {
+			if want[k] == nil {
 				return k.String() + " is stale and still there"
 			}
 		}
 	}
 	return ""
+}
+
+// wanted compiles all objects from scratch.
+func (b *bed) wanted() map[object.Key]object.Object {
+	var facts object.Facts
+	for _, d := range b.host.Drivers() {
+		d.Facts(&facts)
+	}
+	slice := b.etcd.slice()
+	in := compile.Input{Slice: slice, Facts: &facts, Index: compile.NewIndex(slice, &facts), Fabrics: fabrics()}
+	compiled := compile.Compile
+	if b.config.Compile != nil {
+		compiled = b.config.Compile
+	}
+	want := map[object.Key]object.Object{}
+	for k := range b.etcd.items() {
+		for _, o := range compiled(in, k).Objects {
+			want[o.Key()] = o
+		}
+	}
+	return want
 }
 
 // node reads what the node reported last.
@@ -168,23 +179,24 @@ func read[T any](b *bed, k etcdschema.Key) T {
 
 // writes counts what was written to the host outside of the reconciler's own process.
 func (b *bed) writes() int {
-	w := b.host.Writes()
-	return w["ovs"] + w["rtnl"] + w["netns"] + w["nft"]
+	sum, by := 0, b.host.Writes()
+	for _, d := range b.host.Drivers() {
+		if !d.InProcess() {
+			sum += by[d.Name()]
+		}
+	}
+	return sum
 }
 
 // uuid is a readable uid that compile takes: its first half differs.
 func uuid(kind, n int) string { return fmt.Sprintf("%04x%04x-0000-4000-8000-000000000000", kind, n) }
 
+var hostUID = uuid(9, 1)
+
 func networkUID(n int) string { return uuid(1, n) }
 func portUID(n int) string    { return uuid(2, n) }
 func portKey(n int) desired.Key {
 	return desired.Key{Kind: desired.KindPort, UID: portUID(n)}
-}
-
-func hostItem() *desired.Host {
-	return &desired.Host{UID: uuid(9, 1), Name: node, Driver: model.DriverOVS, Bridge: "br-int",
-		RouterMAC: model.MAC{0xfa, 0x16, 0x3e, 0xff, 0, 1},
-		Uplinks:   []desired.Uplink{{PhysicalNetwork: "physnet1", Interface: "eth1", MTU: 1500}}}
 }
 
 func networkItem(n int) *desired.Network {

@@ -16,9 +16,9 @@ import (
 func BenchmarkAddressChange(b *testing.B) {
 	for _, n := range []int{1, 100, 1000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			bed := newBed(b)
+			bed := newBed(b, model.DriverOVS)
 			bed.dir = ""
-			items := []desired.Item{hostItem(), networkItem(1)}
+			items := []desired.Item{bed.hostItem(), networkItem(1)}
 			for i := range n {
 				bed.host.Plug(fmt.Sprint("tap", i+1))
 				items = append(items, portItem(i+1, 1))

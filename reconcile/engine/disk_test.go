@@ -15,7 +15,7 @@ import (
 
 func TestWorksFromDiskWhileEtcdIsAway(t *testing.T) {
 	t.Parallel()
-	bubble(t, 3, func(b *bed) {
+	wired(t, 3, func(b *bed) {
 		b.settle(5 * time.Second)
 		b.etcd.outage(true)
 		before := b.writes()
@@ -30,7 +30,7 @@ func TestWorksFromDiskWhileEtcdIsAway(t *testing.T) {
 		if got := b.writes(); got != before {
 			b.t.Fatalf("%d writes", got-before)
 		}
-		b.host.Damage(object.Key{Kind: object.KindOVSPort, Name: "tap2"})
+		b.host.Damage(b.place("tap2"))
 		b.settle(time.Second)
 		b.converged()
 		b.etcd.outage(false)
@@ -83,7 +83,7 @@ func TestOutageOfTheReportIsToldOnce(t *testing.T) {
 
 func TestGuestsAreServedFromDiskAtOnce(t *testing.T) {
 	t.Parallel()
-	bubble(t, 3, func(b *bed) {
+	wired(t, 3, func(b *bed) {
 		b.settle(5 * time.Second)
 		b.etcd.outage(true)
 		b.host.Damage(object.Key{Kind: object.KindLink, Name: "tap3"})
@@ -125,7 +125,7 @@ func TestDamagedStateFileIsIgnored(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			bubble(t, 1, func(b *bed) {
+			wired(t, 1, func(b *bed) {
 				b.settle(5 * time.Second)
 				b.stop()
 				path := filepath.Join(b.dir, stateFileName)

@@ -2,41 +2,20 @@ package engine
 
 import (
 	"errors"
-	"fmt"
 	"reflect"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"weft/etcdschema"
 	"weft/hostnet/object"
 	"weft/model"
 	"weft/model/desired"
-	"weft/reconcile/compile"
 )
-
-// bubble runs a test in a bubble of its own, with a host that has ports tap1…tapN of network 1 wired.
-func bubble(t *testing.T, ports int, fn func(b *bed)) {
-	t.Helper()
-	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t)
-		items := []desired.Item{hostItem(), networkItem(1)}
-		for i := range ports {
-			b.host.Plug(fmt.Sprint("tap", i+1))
-			items = append(items, portItem(i+1, 1))
-		}
-		b.etcd.put(items...)
-		b.start()
-		b.settle(time.Second)
-		b.converged()
-		fn(b)
-	})
-}
 
 func TestPortIsWiredAndReported(t *testing.T) {
 	t.Parallel()
-	bubble(t, 0, func(b *bed) {
+	wired(t, 0, func(b *bed) {
 		b.host.Plug("tap1")
 		b.etcd.put(portItem(1, 1))
 		b.settle(time.Millisecond)
@@ -53,7 +32,7 @@ func TestPortIsWiredAndReported(t *testing.T) {
 // TestChangesDoNotReadAllFacts: what a port's change costs does not grow with what the host holds.
 func TestChangesDoNotReadAllFacts(t *testing.T) {
 	t.Parallel()
-	bubble(t, 3, func(b *bed) {
+	wired(t, 3, func(b *bed) {
 		before := b.host.FactsRead()
 		b.host.Plug("tap4")
 		b.etcd.put(portItem(4, 1))
@@ -69,7 +48,7 @@ func TestChangesDoNotReadAllFacts(t *testing.T) {
 
 func TestPortWaitsForItsDevice(t *testing.T) {
 	t.Parallel()
-	bubble(t, 1, func(b *bed) {
+	wired(t, 1, func(b *bed) {
 		b.etcd.put(portItem(2, 1))
 		b.settle(time.Millisecond)
 		if x := b.exception(portUID(2)); x.State != etcdschema.ExceptionPending || !strings.Contains(x.Reason, "tap2") {
@@ -78,7 +57,7 @@ func TestPortWaitsForItsDevice(t *testing.T) {
 		b.host.LateOFPorts(true)
 		b.host.Plug("tap2")
 		b.settle(time.Second)
-		if x := b.exception(portUID(2)); !strings.Contains(x.Reason, "OpenFlow port number") {
+		if x := b.exception(portUID(2)); strings.Contains(x.Reason, "OpenFlow port number") != b.ovs() {
 			b.t.Fatalf("reported %+v", x)
 		}
 		b.host.GiveOFPorts()
@@ -92,7 +71,7 @@ func TestPortWaitsForItsDevice(t *testing.T) {
 
 func TestRestartAdoptsWithoutWriting(t *testing.T) {
 	t.Parallel()
-	bubble(t, 3, func(b *bed) {
+	wired(t, 3, func(b *bed) {
 		before := b.writes()
 		b.restart()
 		b.settle(time.Second)
@@ -105,14 +84,14 @@ func TestRestartAdoptsWithoutWriting(t *testing.T) {
 
 func TestOnlyTheChangeIsTouched(t *testing.T) {
 	t.Parallel()
-	bubble(t, 20, func(b *bed) {
+	wired(t, 20, func(b *bed) {
 		b.host.Plug("tap21")
 		b.settle(time.Second)
 		before := b.host.Calls()
 		b.etcd.put(portItem(21, 1))
 		b.settle(time.Second)
 		b.converged()
-		// port, its flows, link, DHCP, announcement; the network's flood list
+		// its place, its protection, link, silent device, DHCP, announcement; the network's flood list
 		if got := b.host.Calls() - before; got > 8 {
 			b.t.Fatalf("%d changes for one port beside 20 others", got)
 		}
@@ -121,7 +100,7 @@ func TestOnlyTheChangeIsTouched(t *testing.T) {
 
 func TestPortGoes(t *testing.T) {
 	t.Parallel()
-	bubble(t, 2, func(b *bed) {
+	wired(t, 2, func(b *bed) {
 		b.etcd.drop(portKey(1))
 		b.settle(time.Second)
 		b.converged()
@@ -133,22 +112,24 @@ func TestPortGoes(t *testing.T) {
 
 func TestStandbyIsMuteAtOnce(t *testing.T) {
 	t.Parallel()
-	bubble(t, 2, func(b *bed) {
+	wired(t, 2, func(b *bed) {
 		p := portItem(1, 1)
 		p.State = desired.StateStandby
 		b.etcd.put(p)
 		b.settle(time.Millisecond)
 		b.converged()
-		flows := object.Key{Kind: object.KindFlowSet, Name: object.FlowSetName("br-int", compile.Cookie(portUID(1), compile.FeaturePort))}
-		if _, there := b.host.Objects()[flows]; there {
-			b.t.Fatal("a standby port still has its flows")
+		if _, there := b.host.Objects()[b.protection(1)]; there {
+			b.t.Fatal("a standby port may still speak")
+		}
+		if _, there := b.host.Objects()[b.place("tap1")]; !there {
+			b.t.Fatal("a standby port is not in its place")
 		}
 	})
 }
 
 func TestArrivalIsReportedAtOnce(t *testing.T) {
 	t.Parallel()
-	bubble(t, 2, func(b *bed) {
+	wired(t, 2, func(b *bed) {
 		report := func() etcdschema.PortReport {
 			return read[etcdschema.BucketReport](b, etcdschema.ActualBucket(node, etcdschema.Bucket(portUID(1)))).Ports[portUID(1)]
 		}
@@ -180,16 +161,14 @@ func TestArrivalIsReportedAtOnce(t *testing.T) {
 
 func TestDriftIsRepairedAndCounted(t *testing.T) {
 	t.Parallel()
-	bubble(t, 2, func(b *bed) {
-		flows := object.Key{Kind: object.KindFlowSet, Name: object.FlowSetName("br-int", compile.Cookie(portUID(1), compile.FeaturePort))}
-		alien := &object.FlowSet{Bridge: "br-int", Cookie: 0x99, Flows: []object.Flow{{Table: 0, Priority: 9}}}
+	wired(t, 2, func(b *bed) {
 		for i, damage := range []func(){
-			func() { b.host.Damage(flows) },
-			func() { b.host.Alter(alien) },
+			func() { b.host.Damage(b.protection(1)) },
+			func() { b.host.Alter(b.alien(0x99)) },
 			func() { b.host.Alter(&object.Link{Name: "tap1", MTU: 1500}) },
-			func() { b.host.Damage(object.Key{Kind: object.KindOVSPort, Name: "tap1"}) },
-			func() { b.host.Damage(object.Key{Kind: object.KindBridge, Name: "br-int"}) },
-			func() { b.host.RestartSwitch() },
+			func() { b.host.Damage(b.place("tap1")) },
+			func() { b.host.Damage(b.fabric()) },
+			b.worst,
 			func() { // its repair fails at first, and counts when it succeeds
 				b.host.FailKey(object.Key{Kind: object.KindLink, Name: "tap1"}, errors.New("injected"))
 				b.host.Alter(&object.Link{Name: "tap1", MTU: 1300})
@@ -203,7 +182,19 @@ func TestDriftIsRepairedAndCounted(t *testing.T) {
 				b.t.Errorf("damage %d was repaired and not counted", i)
 			}
 		}
-		replaced := *b.host.Objects()[object.Key{Kind: object.KindOVSPort, Name: "tap1"}].(*object.OVSPort)
+		foreign := b.stranger("vnet7")
+		b.settle(2 * time.Minute)
+		if b.host.Objects()[foreign] == nil {
+			b.t.Error("what is somebody else's was removed")
+		}
+	})
+}
+
+// TestReplacedDeviceIsNoDrift: the switch has to open anew what a hypervisor made again.
+func TestReplacedDeviceIsNoDrift(t *testing.T) {
+	t.Parallel()
+	wiredOVS(t, 2, func(b *bed) {
+		replaced := *b.host.Objects()[b.place("tap1")].(*object.OVSPort)
 		replaced.Attachment = object.AttachmentLost
 		before := repairs(b.node())
 		b.host.Alter(&replaced)
@@ -211,12 +202,6 @@ func TestDriftIsRepairedAndCounted(t *testing.T) {
 		b.converged()
 		if repairs(b.node()) != before {
 			b.t.Error("a device that was made again was counted as drift")
-		}
-		foreign := &object.OVSPort{Bridge: "br-int", Device: "vnet7", InterfaceID: "someone-else"}
-		b.host.Alter(foreign)
-		b.settle(2 * time.Minute)
-		if b.host.Objects()[foreign.Key()] == nil {
-			b.t.Error("somebody else's port was removed")
 		}
 	})
 }
@@ -230,9 +215,8 @@ func repairs(n etcdschema.NodeReport) (sum uint64) {
 
 func TestSweepFindsWhatNoEventTold(t *testing.T) {
 	t.Parallel()
-	bubble(t, 2, func(b *bed) {
-		k := object.Key{Kind: object.KindFlowSet, Name: object.FlowSetName("br-int", compile.Cookie(portUID(2), compile.FeaturePort))}
-		b.host.AlterSilently(k, nil)
+	wired(t, 2, func(b *bed) {
+		b.host.AlterSilently(b.protection(2), nil)
 		b.settle(time.Second)
 		if b.difference() == "" {
 			b.t.Fatal("a silent change was seen without a sweep")
@@ -244,25 +228,23 @@ func TestSweepFindsWhatNoEventTold(t *testing.T) {
 
 func TestUndeclaredNodeHoldsNothing(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t)
+	onEach(t, func(b *bed) {
 		b.start()
 		b.settle(5 * time.Second)
 		if n := b.node(); n.Held != "" {
-			t.Errorf("a node without a slice reports %q", n.Held)
+			b.t.Errorf("a node without a slice reports %q", n.Held)
 		}
-		b.stop()
 	})
 }
 
 // Whoever restores an old etcd needs to know what the node uses besides its ports.
 func TestOwnAndFloatingAddressesAreReported(t *testing.T) {
 	t.Parallel()
-	bubble(t, 2, func(b *bed) {
+	wired(t, 2, func(b *bed) {
 		claimed := func(uid string) etcdschema.ClaimedReport {
 			return read[etcdschema.BucketReport](b, etcdschema.ActualBucket(node, etcdschema.Bucket(uid))).Claimed[uid]
 		}
-		host, external, floating := hostItem(), externalItem(), floatingItem(1, 1)
+		host, external, floating := b.hostItem(), externalItem(), floatingItem(1, 1)
 		b.etcd.put(networkItem(1), external, routerItem(1), floating)
 		b.settle(time.Second)
 		b.converged()

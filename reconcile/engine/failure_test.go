@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"testing/synctest"
 	"time"
 
 	"weft/etcdschema"
@@ -17,11 +16,11 @@ import (
 
 func TestFailureHarmsNobodyElseAndIsRetried(t *testing.T) {
 	t.Parallel()
-	bubble(t, 1, func(b *bed) {
+	wired(t, 1, func(b *bed) {
 		b.host.Plug("tap2")
 		b.host.Plug("tap3")
 		refused := errors.New("no space left")
-		b.host.FailKey(object.Key{Kind: object.KindOVSPort, Name: "tap2"}, refused, refused, refused)
+		b.host.FailKey(b.place("tap2"), refused, refused, refused)
 		b.etcd.put(portItem(2, 1), portItem(3, 1))
 		b.settle(10 * time.Millisecond)
 		x := b.exception(portUID(2))
@@ -46,12 +45,11 @@ func TestFailureHarmsNobodyElseAndIsRetried(t *testing.T) {
 func TestEveryFailureInjected(t *testing.T) {
 	t.Parallel()
 	for n := 1; n <= 24; n++ {
-		synctest.Test(t, func(t *testing.T) {
-			b := newBed(t)
+		onEach(t, func(b *bed) {
 			b.host.Plug("tap1")
 			b.host.Plug("tap2")
 			b.host.FailCall(n, fmt.Errorf("injected failure %d", n))
-			b.etcd.put(hostItem(), networkItem(1), portItem(1, 1), portItem(2, 1))
+			b.etcd.put(b.hostItem(), networkItem(1), portItem(1, 1), portItem(2, 1))
 			b.start()
 			b.settle(5 * time.Second)
 			b.converged()
@@ -60,7 +58,7 @@ func TestEveryFailureInjected(t *testing.T) {
 			b.settle(5 * time.Second)
 			b.converged()
 			if r := b.node(); r.Exceptions != 0 {
-				t.Errorf("call %d: reported %+v", n, r)
+				b.t.Errorf("call %d: reported %+v", n, r)
 			}
 		})
 	}
@@ -68,7 +66,7 @@ func TestEveryFailureInjected(t *testing.T) {
 
 func TestBadItemsHarmNobody(t *testing.T) {
 	t.Parallel()
-	bubble(t, 1, func(b *bed) {
+	wired(t, 1, func(b *bed) {
 		key := func(kind, uid string) string { return "desired/" + node + "/" + kind + "/" + uid }
 		b.etcd.write(true, map[string][]byte{
 			key("port", portUID(1)): []byte(`{"uid":`),
@@ -84,7 +82,7 @@ func TestBadItemsHarmNobody(t *testing.T) {
 		if x := b.exception("r1"); !strings.Contains(x.Reason, "newer weftd") {
 			b.t.Errorf("an unknown kind: reported %+v", x)
 		}
-		if b.host.Objects()[object.Key{Kind: object.KindOVSPort, Name: "tap1"}] == nil {
+		if b.host.Objects()[b.place("tap1")] == nil {
 			b.t.Error("the last good state of a port went with its malformed value")
 		}
 		b.etcd.put(portItem(1, 1))
@@ -99,8 +97,7 @@ func TestBadItemsHarmNobody(t *testing.T) {
 
 func TestPanicWhileCompilingIsOneItemsFailure(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t)
+	onEach(t, func(b *bed) {
 		b.config.Compile = func(in compile.Input, k desired.Key) compile.Unit {
 			if k == portKey(2) {
 				panic("hostile value")
@@ -109,21 +106,21 @@ func TestPanicWhileCompilingIsOneItemsFailure(t *testing.T) {
 		}
 		b.host.Plug("tap1")
 		b.start()
-		b.etcd.put(hostItem(), networkItem(1), portItem(1, 1), portItem(2, 1))
+		b.etcd.put(b.hostItem(), networkItem(1), portItem(1, 1), portItem(2, 1))
 		b.settle(time.Second)
 		if x := b.exception(portUID(2)); !strings.Contains(x.Reason, "internal error") {
-			t.Errorf("reported %+v", x)
+			b.t.Errorf("reported %+v", x)
 		}
 		if x := b.exception(portUID(1)); x.Reason != "" {
-			t.Errorf("its neighbour has %+v", x)
+			b.t.Errorf("its neighbour has %+v", x)
 		}
 	})
 }
 
 func TestFightIsSlowedDownAloneAndNamed(t *testing.T) {
 	t.Parallel()
-	bubble(t, 2, func(b *bed) {
-		flows := object.Key{Kind: object.KindFlowSet, Name: object.FlowSetName("br-int", compile.Cookie(portUID(1), compile.FeaturePort))}
+	wired(t, 2, func(b *bed) {
+		flows := b.protection(1)
 		good := b.host.Objects()[object.Key{Kind: object.KindLink, Name: "tap1"}]
 		fixed := func(k object.Key, o object.Object) bool {
 			have, there := b.host.Objects()[k]
@@ -175,7 +172,7 @@ func (d *staleDriver) Stale() string { return d.why }
 
 func TestPlanSaysWhenItIsNotComplete(t *testing.T) {
 	t.Parallel()
-	bubble(t, 1, func(b *bed) {
+	wired(t, 1, func(b *bed) {
 		waits := func(want string) {
 			b.t.Helper()
 			p, err := b.engine.Propose(b.t.Context())
@@ -205,13 +202,14 @@ func TestPlanSaysWhenItIsNotComplete(t *testing.T) {
 			}
 		}
 		monitor("the flow monitor is not in place")
-		waits("driver ovs: the flow monitor is not in place")
+		waits("driver " + b.engine.host.drivers[0].Name() + ": the flow monitor is not in place")
 		monitor("")
-		b.host.Drivers()[1].FailSync(errors.New("netlink is out of memory"))
+		links := b.driver(object.KindLink)
+		links.FailSync(errors.New("netlink is out of memory"))
 		b.etcd.order("resync")
 		b.settle(time.Millisecond)
 		waits("driver rtnl: the host is to be read afresh: netlink is out of memory")
-		b.host.Drivers()[1].FailSync(nil)
+		links.FailSync(nil)
 		b.settle(time.Minute)
 		waits("")
 		b.etcd.outage(true)
@@ -224,25 +222,33 @@ func TestPlanSaysWhenItIsNotComplete(t *testing.T) {
 
 func TestDriverThatCannotReadTheHost(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t)
+	onEach(t, func(b *bed) {
 		b.host.Plug("tap1")
 		b.host.Alter(&object.OVSPort{OwnerUID: "old", Bridge: "br-int", Device: "tap9"})
-		b.host.Drivers()[0].FailSync(errors.New("ovsdb-server is not there"))
-		b.etcd.put(hostItem(), networkItem(1), portItem(1, 1))
+		b.host.Alter(&object.LinuxBridge{OwnerUID: "old", Name: "wfb9"})
+		d := b.driver(b.fabric().Kind)
+		d.FailSync(errors.New("somebody is not there"))
+		b.etcd.put(b.hostItem(), networkItem(1), portItem(1, 1))
 		b.start()
 		b.settle(time.Minute)
-		if b.ready != 0 || b.writes() != 0 {
-			t.Fatalf("ready %d, %d writes", b.ready, b.writes())
+		if guest := b.host.Objects()[object.Key{Kind: object.KindLink, Name: "tap1"}].(*object.Link); b.ready != 0 || guest.Up {
+			b.t.Fatalf("ready %d, the guest's device %+v", b.ready, guest)
 		}
-		if x := b.exception(hostItem().UID); !strings.Contains(x.Reason, "ovsdb-server") {
-			t.Fatalf("reported %+v", x)
+		if n := b.host.Writes()[d.Name()]; n != 0 {
+			b.t.Fatalf("%d writes of what nobody has read", n)
 		}
-		b.host.Drivers()[0].FailSync(nil)
-		b.settle(time.Minute)
+		uid := networkUID(1)
+		if b.ovs() {
+			uid = hostUID
+		}
+		if x := b.exception(uid); !strings.Contains(x.Reason, "somebody is not there") {
+			b.t.Fatalf("reported %+v", x)
+		}
+		d.FailSync(nil)
+		b.settle(2 * time.Minute) // the sweep finds what other drivers hold
 		b.converged()
 		if b.ready != 1 {
-			t.Fatal("not ready")
+			b.t.Fatal("not ready")
 		}
 	})
 }

@@ -7,13 +7,12 @@ import (
 	"time"
 
 	"weft/etcdschema"
-	"weft/hostnet/object"
 	"weft/model/desired"
 )
 
 func TestForeignDeleteIsHeld(t *testing.T) {
 	t.Parallel()
-	bubble(t, 3, func(b *bed) {
+	wired(t, 3, func(b *bed) {
 		key := etcdschema.DesiredKey(node, portKey(1)).String()
 		value := b.etcd.values[key]
 		b.etcd.write(false, map[string][]byte{key: nil})
@@ -25,7 +24,7 @@ func TestForeignDeleteIsHeld(t *testing.T) {
 		if n := b.node(); !strings.Contains(n.Held, "head") {
 			b.t.Fatalf("reported %+v", n)
 		}
-		if b.host.Objects()[object.Key{Kind: object.KindOVSPort, Name: "tap1"}] == nil {
+		if b.host.Objects()[b.place("tap1")] == nil {
 			b.t.Fatal("a port went that no head says is gone")
 		}
 		b.etcd.write(false, map[string][]byte{key: value})
@@ -38,7 +37,7 @@ func TestForeignDeleteIsHeld(t *testing.T) {
 		b.settle(5 * time.Second)
 		b.etcd.order("accept")
 		b.settle(time.Second)
-		if b.host.Objects()[object.Key{Kind: object.KindOVSPort, Name: "tap1"}] != nil {
+		if b.host.Objects()[b.place("tap1")] != nil {
 			b.t.Fatal("an accepted removal was not carried out")
 		}
 	})
@@ -46,7 +45,7 @@ func TestForeignDeleteIsHeld(t *testing.T) {
 
 func TestMassDeleteIsHeldUntilAccepted(t *testing.T) {
 	t.Parallel()
-	bubble(t, 12, func(b *bed) {
+	wired(t, 12, func(b *bed) {
 		var keys []desired.Key
 		for i := range 12 {
 			keys = append(keys, portKey(i+1))
@@ -88,7 +87,7 @@ func TestMassDeleteIsHeldUntilAccepted(t *testing.T) {
 // TestPortsThatComeAndGoAreNoMassDelete has short-lived guests one after the other on a host with few others.
 func TestPortsThatComeAndGoAreNoMassDelete(t *testing.T) {
 	t.Parallel()
-	bubble(t, 2, func(b *bed) {
+	wired(t, 2, func(b *bed) {
 		for i := range 3 * brakePorts {
 			b.host.Plug(fmt.Sprint("tap", 10+i))
 			b.etcd.put(portItem(10+i, 1))
@@ -105,12 +104,12 @@ func TestPortsThatComeAndGoAreNoMassDelete(t *testing.T) {
 
 func TestOldEtcdIsHeld(t *testing.T) {
 	t.Parallel()
-	bubble(t, 3, func(b *bed) {
+	wired(t, 3, func(b *bed) {
 		b.settle(5 * time.Second) // the state file is written
 		b.stop()
 		restored := newMemoryEtcd()
 		restored.cluster = 8
-		restored.put(hostItem(), networkItem(1), portItem(1, 1))
+		restored.put(b.hostItem(), networkItem(1), portItem(1, 1))
 		good := b.etcd
 		b.etcd = restored
 		b.host.Restart()

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"weft/hostnet/object"
+	"weft/model"
 	"weft/model/desired"
 )
 
@@ -36,7 +37,7 @@ const (
 	damage
 	damageSilently
 	alien
-	restartSwitch
+	worst
 	failCall
 	failKey
 	outage
@@ -55,18 +56,18 @@ func TestAnySequenceConverges(t *testing.T) {
 		sequence := rapid.SliceOfN(rapid.Custom(func(r *rapid.T) happening {
 			return happening{rapid.IntRange(0, happenings-1).Draw(r, "what"), rapid.IntRange(1, 5).Draw(r, "a"), rapid.IntRange(0, 30).Draw(r, "b")}
 		}), 1, 25).Draw(r, "sequence")
-		var why string
-		synctest.Test(t, func(t *testing.T) { why = play(t, sequence) })
+		on, why := rapid.SampledFrom(backends).Draw(r, "backend"), ""
+		synctest.Test(t, func(t *testing.T) { why = play(t, on, sequence) })
 		if why != "" {
 			r.Fatal(why)
 		}
 	})
 }
 
-func play(t *testing.T, sequence []happening) string {
-	b := newBed(t)
+func play(t *testing.T, on model.Driver, sequence []happening) string {
+	b := newBed(t, on)
 	b.config.SweepInterval = 10 * time.Second
-	b.etcd.put(hostItem(), networkItem(1), networkItem(2))
+	b.etcd.put(b.hostItem(), networkItem(1), networkItem(2))
 	b.start()
 	for _, h := range sequence {
 		b.happen(h)
@@ -113,9 +114,9 @@ func (b *bed) happen(h happening) {
 	case damage, damageSilently, failKey:
 		b.happenTo(h)
 	case alien:
-		b.host.Alter(&object.FlowSet{Bridge: "br-int", Cookie: uint64(h.b), Flows: []object.Flow{{Table: 1}}})
-	case restartSwitch:
-		b.host.RestartSwitch()
+		b.host.Alter(b.alien(h.b))
+	case worst:
+		b.worst()
 	case failCall:
 		b.host.FailCall(1+h.b%8, errors.New("injected"))
 	case outage:

@@ -8,6 +8,7 @@ import (
 
 	"weft/etcdschema"
 	"weft/hostnet/object"
+	"weft/model"
 	"weft/model/desired"
 )
 
@@ -19,7 +20,7 @@ func (b *bed) warnings(uid string) []etcdschema.Warning {
 // What compiling finds and what drivers notice is reported with when it began, until it is over.
 func TestWarningsAreReported(t *testing.T) {
 	t.Parallel()
-	bubble(t, 2, func(b *bed) {
+	wiredOVS(t, 2, func(b *bed) {
 		began := time.Now().UTC()
 		b.host.Attach("tap1", "fa:16:3e:99:99:99")
 		b.host.Warn(object.Key{Kind: object.KindDHCPBinding, Name: "tap1"}, object.Warning{Reason: object.WarnAddressDeclined, Message: "once"})
@@ -57,8 +58,8 @@ func TestWarningsAreReported(t *testing.T) {
 // An interface of no port is told of when it stays: a hypervisor may be quicker than the controllers.
 func TestStrangersAreReportedWhenTheyStay(t *testing.T) {
 	t.Parallel()
-	bubble(t, 1, func(b *bed) {
-		host := hostItem().UID
+	wiredOVS(t, 1, func(b *bed) {
+		host := hostUID
 		b.host.PlugOVS("br-int", "vnet7", portUID(7))
 		b.host.PlugOVS("br-int", "vnet8", "of-another-cloud")
 		b.host.PlugOVS("br-int", "vnet9", "")
@@ -93,8 +94,8 @@ func TestStrangersAreReportedWhenTheyStay(t *testing.T) {
 func TestInterfaceInUseIsReported(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t)
-		b.etcd.put(hostItem(), networkItem(1), portItem(1, 1))
+		b := newBed(t, model.DriverOVS)
+		b.etcd.put(b.hostItem(), networkItem(1), portItem(1, 1))
 		b.start()
 		b.settle(time.Second)
 		device := func() string {

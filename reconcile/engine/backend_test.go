@@ -1,0 +1,142 @@
+package engine
+
+import (
+	"fmt"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"weft/hostnet/fake"
+	"weft/hostnet/object"
+	"weft/model"
+	"weft/model/desired"
+	"weft/reconcile/compile"
+	"weft/reconcile/compile/linuxbridge"
+)
+
+// backends are the ways in which a host wires guests. What the engine does is the same on each.
+var backends = []model.Driver{model.DriverOVS, model.DriverBridge}
+
+// fabrics are the backends' compilers.
+func fabrics() map[model.Driver]compile.Fabric {
+	return map[model.Driver]compile.Fabric{model.DriverOVS: compile.OpenVSwitch{}, model.DriverBridge: linuxbridge.Fabric{}}
+}
+
+// onEach runs a test with a host of each backend, which nothing is desired of yet.
+func onEach(t *testing.T, fn func(b *bed)) {
+	t.Helper()
+	for _, on := range backends {
+		t.Run(string(on), func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) { fn(newBed(t, on)) })
+		})
+	}
+}
+
+// wired runs a test on a host of each backend that has ports tap1…tapN of network 1 wired.
+func wired(t *testing.T, ports int, fn func(b *bed)) {
+	t.Helper()
+	onEach(t, func(b *bed) {
+		b.wire(ports)
+		fn(b)
+	})
+}
+
+// wiredOVS runs a test that only Open vSwitch has something to do with.
+func wiredOVS(t *testing.T, ports int, fn func(b *bed)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		b := newBed(t, model.DriverOVS)
+		b.wire(ports)
+		fn(b)
+	})
+}
+
+func (b *bed) wire(ports int) {
+	b.t.Helper()
+	items := []desired.Item{b.hostItem(), networkItem(1)}
+	for i := range ports {
+		b.host.Plug(fmt.Sprint("tap", i+1))
+		items = append(items, portItem(i+1, 1))
+	}
+	b.etcd.put(items...)
+	b.start()
+	b.settle(time.Second)
+	b.converged()
+}
+
+func (b *bed) ovs() bool { return b.backend == model.DriverOVS }
+
+func (b *bed) hostItem() *desired.Host {
+	h := &desired.Host{UID: hostUID, Name: node, Driver: b.backend, RouterMAC: model.MAC{0xfa, 0x16, 0x3e, 0xff, 0, 1},
+		Uplinks: []desired.Uplink{{PhysicalNetwork: "physnet1", Interface: "eth1", MTU: 1500}}}
+	if b.ovs() {
+		h.Bridge = "br-int"
+	}
+	return h
+}
+
+// driver is the fake host's driver of a kind.
+func (b *bed) driver(kind object.Kind) *fake.Driver {
+	for _, d := range b.host.Drivers() {
+		for _, k := range d.Kinds() {
+			if k == kind {
+				return d
+			}
+		}
+	}
+	b.t.Fatalf("no driver has objects of kind %s", kind)
+	return nil
+}
+
+// place is the object that joins a guest's device to its network.
+func (b *bed) place(device string) object.Key {
+	if b.ovs() {
+		return object.Key{Kind: object.KindOVSPort, Name: device}
+	}
+	return object.Key{Kind: object.KindBridgePort, Name: device}
+}
+
+// protection is the object that says what guest n may send and hear.
+func (b *bed) protection(n int) object.Key {
+	if b.ovs() {
+		return object.Key{Kind: object.KindFlowSet, Name: object.FlowSetName("br-int", compile.Cookie(portUID(n), compile.FeaturePort))}
+	}
+	return object.Key{Kind: object.KindGuardMembers, Name: fmt.Sprint("tap", n)}
+}
+
+// fabric is the object that all guests of network 1 stand on.
+func (b *bed) fabric() object.Key {
+	if b.ovs() {
+		return object.Key{Kind: object.KindBridge, Name: "br-int"}
+	}
+	return object.Key{Kind: object.KindLinuxBridge, Name: linuxbridge.BridgeName(networkUID(1))}
+}
+
+// worst happens to the dataplane as a whole: the switch is started again, or somebody flushes nftables.
+func (b *bed) worst() {
+	if b.ovs() {
+		b.host.RestartSwitch()
+		return
+	}
+	b.host.Damage((&object.Guard{}).Key(), object.Key{Kind: object.KindGuardUplink, Name: "eth1"})
+}
+
+// stranger puts an object of somebody else beside ours.
+func (b *bed) stranger(name string) object.Key {
+	var o object.Object = &object.LinuxBridge{Name: name}
+	if b.ovs() {
+		o = &object.OVSPort{Bridge: "br-int", Device: name, InterfaceID: "someone-else"}
+	}
+	b.host.Alter(o)
+	return o.Key()
+}
+
+// alien stands where only ours may.
+func (b *bed) alien(n int) object.Object {
+	if b.ovs() {
+		return &object.FlowSet{Bridge: "br-int", Cookie: uint64(n), Flows: []object.Flow{{Table: 1}}}
+	}
+	device := fmt.Sprint("alien", n)
+	return &object.GuardMembers{Name: device, Members: []object.GuardMember{{Set: object.GuardGuests, Interface: device}}}
+}
