@@ -154,7 +154,7 @@ func (h *host) diff(want []object.Object, remove bool) plan.Plan {
 	for _, o := range found {
 		observed[o.Key()] = o
 	}
-	return plan.Diff(desired, observed, func(object.Key) bool { return remove })
+	return plan.Diff(desired, observed, func(object.Key) bool { return remove }, nil)
 }
 
 // maxPasses bounds how often what hangs on something that was made again has to be looked at again.

@@ -17,18 +17,21 @@ import (
 type outcome struct {
 	tried   map[object.Key]object.Change
 	failed  map[object.Key]error
-	skipped map[object.Key]object.Key // → the dependency that failed
+	skipped map[object.Key]object.Key // → the dependency that failed, or the dependant that could not be removed
+	// kept are what objects depend on whose removal failed or was skipped.
+	kept map[object.Key]object.Key
 }
 
 // apply carries out the plan stage by stage, one batch for each driver, drivers of a stage side by side. A step whose
 // dependency failed is skipped; everything else goes on.
 func (e *Engine) apply(ctx context.Context, p plan.Plan) outcome {
-	out := outcome{map[object.Key]object.Change{}, map[object.Key]error{}, map[object.Key]object.Key{}}
+	out := outcome{map[object.Key]object.Change{}, map[object.Key]error{}, map[object.Key]object.Key{}, map[object.Key]object.Key{}}
 	for _, stage := range p.Stages() {
 		batches := map[*driverState][]object.Change{}
 		for _, s := range stage {
 			if bad, failed := out.brokenDependency(s.Change); failed {
 				out.skipped[s.Change.Key()] = bad
+				e.keepNeeded(&out, s.Change)
 				continue
 			}
 			d := e.host.byKind[s.Change.Key().Kind]
@@ -39,10 +42,21 @@ func (e *Engine) apply(ctx context.Context, p plan.Plan) outcome {
 	return out
 }
 
-// brokenDependency finds a dependency of a create or update that failed or was skipped in this plan.
+// keepNeeded keeps what an object depends on that could not be removed.
+func (e *Engine) keepNeeded(o *outcome, c object.Change) {
+	if c.Op != object.Delete {
+		return
+	}
+	for _, k := range slices.Concat(c.Observed.DependsOn(), e.needed(c.Key())) {
+		o.kept[k] = c.Key()
+	}
+}
+
+// brokenDependency finds a dependency of a create or update that failed or was skipped in this plan, or what stands in a removal's way.
 func (o *outcome) brokenDependency(c object.Change) (object.Key, bool) {
 	if c.Desired == nil {
-		return object.Key{}, false
+		k, kept := o.kept[c.Key()]
+		return k, kept
 	}
 	for _, d := range c.Desired.DependsOn() {
 		if _, failed := o.failed[d]; failed {
@@ -71,6 +85,7 @@ func (e *Engine) applyStage(ctx context.Context, batches map[*driverState][]obje
 				out.tried[c.Key()] = c
 				if err := errorAt(errs, i, len(changes)); err != nil {
 					out.failed[c.Key()] = err
+					e.keepNeeded(out, c)
 					continue
 				}
 				if !d.inProcess {
@@ -164,6 +179,12 @@ func (e *Engine) settle(ctx context.Context, w *work, keys map[object.Key]bool, 
 		if st := e.items.objects[k]; st != nil {
 			st.blocked = "waits for " + dep.String() + ", which failed"
 			w.touched[st.item] = true
+			continue
+		}
+		e.items.orphans[k] = "waits for the removal of " + dep.String() + ", which failed"
+		e.retries.failed(retryKey{object: k}, now)
+		if was, mine := e.items.leaving[k]; mine {
+			w.uids[was.uid] = true
 		}
 	}
 	repairs := map[object.Key]bool{} // those that have failed too
@@ -245,6 +266,11 @@ func (e *Engine) settleOrphan(w *work, k object.Key, failure error, now time.Tim
 	delete(e.items.leaving, k)
 	delete(e.items.orphans, k)
 	e.retries.succeeded(retryKey{object: k})
+	for _, needed := range was.needs {
+		if _, waits := e.items.leaving[needed]; waits {
+			w.keys[needed] = true
+		}
+	}
 	return !mine && e.wasReady
 }
 
@@ -278,7 +304,7 @@ func (e *Engine) settleQuiet(w *work, keys map[object.Key]bool, p plan.Plan, out
 		_, tried := out.tried[k]
 		_, skipped := out.skipped[k]
 		switch {
-		case st == nil && !tried && synced: // gone already, or not ours to remove
+		case st == nil && !tried && !skipped && synced: // gone already, or not ours to remove
 			e.items.settleGone(k)
 			e.retries.succeeded(retryKey{object: k})
 		case st != nil && !tried && !skipped && !blocked[k]:

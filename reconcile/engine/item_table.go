@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -26,8 +27,11 @@ type itemTable struct {
 	byUID   [etcdschema.Buckets]map[string]map[desired.Key]bool
 }
 
-// leaver is the item that an object was for which is to go.
-type leaver struct{ uid, title string }
+// leaver is an object that is to go: the item that it was for, and what it depended on, which is to go after it.
+type leaver struct {
+	uid, title string
+	needs      []object.Key
+}
 
 // itemState is one item.
 type itemState struct {
@@ -129,9 +133,10 @@ func (t *itemTable) want(k object.Key, o object.Object, item desired.Key) {
 
 // unwant makes an object one that is to go.
 func (t *itemTable) unwant(k object.Key, it *itemState) (freed []desired.Key) {
-	t.unlink(k, t.objects[k].want)
+	was := t.objects[k].want
+	t.unlink(k, was)
 	delete(t.objects, k)
-	t.leaving[k] = leaver{it.key.UID, it.title}
+	t.leaving[k] = leaver{it.key.UID, it.title, was.DependsOn()}
 	for item := range t.contested[k] {
 		freed = append(freed, item)
 	}
@@ -144,6 +149,30 @@ func (t *itemTable) unlink(k object.Key, o object.Object) {
 		delete(t.dependants[d], k)
 		if len(t.dependants[d]) == 0 {
 			delete(t.dependants, d)
+		}
+	}
+}
+
+// withDependants adds to the keys the objects that are to go before one of them, for only a plan that has both keeps the order.
+func (t *itemTable) withDependants(keys map[object.Key]bool) {
+	first := map[object.Key][]object.Key{}
+	for k, l := range t.leaving {
+		for _, needed := range l.needs {
+			first[needed] = append(first[needed], k)
+		}
+	}
+	queue := slices.Collect(maps.Keys(keys))
+	for len(queue) > 0 {
+		k := queue[0]
+		queue = queue[1:]
+		if t.objects[k] != nil { // it stays
+			continue
+		}
+		for _, f := range first[k] {
+			if !keys[f] {
+				keys[f] = true
+				queue = append(queue, f)
+			}
 		}
 	}
 }

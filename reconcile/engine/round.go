@@ -28,6 +28,7 @@ func (e *Engine) round(ctx context.Context, w *work) {
 		at = e.metrics.since("compile", at)
 		keys := w.keys
 		w.keys = map[object.Key]bool{}
+		e.items.withDependants(keys)
 		p := e.plan(ctx, keys)
 		at = e.metrics.since("plan", at)
 		out := e.apply(ctx, p)
@@ -160,9 +161,12 @@ func (e *Engine) plan(ctx context.Context, keys map[object.Key]bool) plan.Plan {
 	if undesired = slices.DeleteFunc(undesired, func(k object.Key) bool { return observed[k] == nil }); len(undesired) > 0 {
 		removable = e.removable(ctx, undesired)
 	}
-	d := plan.Diff(want, observed, removable)
+	d := plan.Diff(want, observed, removable, e.needed)
 	return e.damper.damp(plan.Plan{Steps: d.Steps, Blocked: append(p.Blocked, d.Blocked...)}, time.Now())
 }
+
+// needed lists what an object that is to go depended on.
+func (e *Engine) needed(k object.Key) []object.Key { return e.items.leaving[k].needs }
 
 // removable decides what of the objects that nobody wants may be removed: only what is ours; what this process wanted itself and wants no more as soon
 // as all drivers have read the host, and anything else only after the slice has proved complete.

@@ -10,9 +10,10 @@ import (
 // Diff compares the given objects only and orders what has to be done: desired and not observed is created, desired and
 // different is updated, observed and not desired is deleted if removable says so. An observed object that is neither
 // desired nor removable is left alone and satisfies dependencies, so callers hand in what their objects depend on that
-// way. Creates and updates come first, in the order of their dependencies; deletes follow, dependants first.
-func Diff(desired, observed map[object.Key]object.Object, removable func(object.Key) bool) Plan {
-	b := &builder{desired: desired, observed: observed,
+// way. Creates and updates come first, in the order of their dependencies; deletes follow, dependants first. A host does not
+// show all that an object depends on: needed, which may be nil, lists what one that goes depended on when it was desired.
+func Diff(desired, observed map[object.Key]object.Object, removable func(object.Key) bool, needed func(object.Key) []object.Key) Plan {
+	b := &builder{desired: desired, observed: observed, needed: needed,
 		makes: map[object.Key]Step{}, breaks: map[object.Key]Step{}, stage: map[object.Key]int{}}
 	b.collect(removable)
 	last := b.orderMakes()
@@ -23,6 +24,7 @@ func Diff(desired, observed map[object.Key]object.Object, removable func(object.
 // builder holds one Diff at work.
 type builder struct {
 	desired, observed map[object.Key]object.Object
+	needed            func(object.Key) []object.Key
 	makes, breaks     map[object.Key]Step
 	stage             map[object.Key]int
 	blocked           map[object.Key]Blocked
@@ -106,7 +108,7 @@ func (b *builder) block(k object.Key, on []object.Key, reason string) {
 func (b *builder) orderBreaks(last int) {
 	dependants := map[object.Key][]object.Key{}
 	for _, k := range sortedKeys(b.breaks) { // in a cycle the order decides about the depth
-		for _, d := range b.breaks[k].Change.Observed.DependsOn() {
+		for _, d := range b.dependedOn(k) {
 			if _, goes := b.breaks[d]; goes {
 				dependants[d] = append(dependants[d], k)
 			}
@@ -121,6 +123,16 @@ func (b *builder) orderBreaks(last int) {
 	for k := range b.breaks {
 		b.stage[k] = last + w.depth[k]
 	}
+}
+
+// dependedOn lists what an object that goes depends on, as far as the host shows or somebody remembers.
+func (b *builder) dependedOn(k object.Key) []object.Key {
+	all := slices.Clone(b.breaks[k].Change.Observed.DependsOn())
+	if b.needed != nil {
+		all = append(all, b.needed(k)...)
+	}
+	slices.SortFunc(all, object.Key.Compare)
+	return slices.Compact(all)
 }
 
 // plan sorts what was found into its stable form.

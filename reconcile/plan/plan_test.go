@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -67,7 +68,7 @@ func TestDiffGolden(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			p := plan.Diff(c.desired, c.observed, c.removable)
+			p := plan.Diff(c.desired, c.observed, c.removable, nil)
 			js, err := json.MarshalIndent(p, "", "  ")
 			if err != nil {
 				t.Fatal(err)
@@ -75,6 +76,29 @@ func TestDiffGolden(t *testing.T) {
 			golden(t, name+".txt", p.String())
 			golden(t, name+".json", string(js)+"\n")
 		})
+	}
+}
+
+// TestRemembersWhatIsNeeded: what an object depended on when it was desired goes after it, though the host does not show it.
+func TestRemembersWhatIsNeeded(t *testing.T) {
+	t.Parallel()
+	first, second := port("tap1", 1), port("tap2", 1) // the keys alone would have it the other way round
+	observed := index(first, second, bridge("secure"))
+	p := plan.Diff(nil, observed, always, func(k object.Key) []object.Key {
+		if k == second.Key() {
+			return []object.Key{first.Key(), (&object.Namespace{Name: "not there"}).Key()}
+		}
+		return nil
+	})
+	var order []object.Key
+	for _, stage := range p.Stages() {
+		if len(stage) != 1 {
+			t.Fatalf("together: %s", p)
+		}
+		order = append(order, stage[0].Change.Key())
+	}
+	if want := []object.Key{second.Key(), first.Key(), bridge("").Key()}; !slices.Equal(order, want) {
+		t.Errorf("removed in the order %v, expected %v", order, want)
 	}
 }
 
@@ -116,9 +140,9 @@ func TestDiffOrder(t *testing.T) {
 			return m
 		}
 		desired, observed := draw("desired"), draw("observed")
-		p := plan.Diff(desired, observed, always)
+		p := plan.Diff(desired, observed, always, nil)
 		for range 10 { // the order of a map is another one each time
-			if p.String() != plan.Diff(desired, observed, always).String() {
+			if p.String() != plan.Diff(desired, observed, always, nil).String() {
 				t.Fatal("two plans of the same input differ")
 			}
 		}
