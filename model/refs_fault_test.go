@@ -1,0 +1,210 @@
+package model
+
+import (
+	"strings"
+	"testing"
+)
+
+// place is a small cloud: an external network of each kind, a network with a router's subnets, a port on it.
+func place(t *testing.T) Lookup {
+	t.Helper()
+	world := map[ID]Object{}
+	for _, x := range []struct {
+		id   ID
+		spec string
+	}{
+		{ID{ClusterProject, KindProject, "alpha"}, ``},
+		{ID{ClusterProject, KindPhysicalNetwork, "p"}, `"vlanRanges": [{"minimum": 1, "maximum": 9}]`},
+		{ID{ClusterProject, KindHost, "h1"}, `"physicalNetworks": [{"name": "p", "interface": "eth1"}]`},
+		{ID{ClusterProject, KindHost, "h2"}, `"bridge": "br9", "physicalNetworks": [{"name": "p", "interface": "eth2"}]`},
+		{ID{"alpha", KindNetwork, "blue"}, `"type": "vlan", "physicalNetwork": "p", "subnets": [{"cidr": "10.1.0.0/24", "dhcpServer": "10.1.0.2"}, {"cidr": "2001:db8:a::/64"}]`},
+		{ID{"alpha", KindNetwork, "near"}, `"type": "vlan", "physicalNetwork": "p", "subnets": [{"cidr": "10.1.0.0/16"}]`},
+		{ID{"alpha", KindNetwork, "out"}, `"type": "vlan", "physicalNetwork": "p", "subnets": [` +
+			`{"cidr": "192.0.2.0/24", "gateway": "192.0.2.254", "dhcpServer": "192.0.2.2", "allocationPools": [{"start": "192.0.2.2", "end": "192.0.2.20"}, {"name": "gold", "start": "192.0.2.30", "end": "192.0.2.39"}, {"start": "192.0.2.254", "end": "192.0.2.254"}]}, ` +
+			`{"cidr": "2001:db8:f::/64", "gateway": "2001:db8:f::1"}], "external": {}`},
+		{ID{"alpha", KindNetwork, "routed"}, `"type": "vlan", "physicalNetwork": "p", "subnets": [{"cidr": "198.51.100.0/24", "gateway": "198.51.100.1"}, ` +
+			`{"cidr": "2001:db8:e::/64", "gateway": "2001:db8:e::1"}], "external": {"ipv6": "routed", "routedPrefixes": [{"cidr": "2001:db8:b::/48"}]}`},
+		{ID{"alpha", KindPort, "web"}, `"network": "blue"`},
+	} {
+		o, err := DecodeIntent(x.id, []byte(`{"spec": {`+x.spec+`}}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		world[x.id] = o
+	}
+	return func(id ID) (Object, bool) { o, ok := world[id]; return o, ok }
+}
+
+// TestOneFaultAmongOthers: what is right by itself and wrong beside what it refers to is refused for that alone.
+func TestOneFaultAmongOthers(t *testing.T) {
+	t.Parallel()
+	lookup := place(t)
+	for _, c := range []struct {
+		kind Kind
+		fault
+	}{
+		{KindFloatingIP, fault{`"network": "out", "address": "192.0.2.3", "port": "web", "fixedAddress": "10.1.0.5"`, "", ""}},
+		{KindFloatingIP, fault{`"network": "out", "address": "2001:db8:f::9"`, "", ""}},
+		{KindFloatingIP, fault{`"network": "out", "pool": "gold", "address": "192.0.2.39"`, "", ""}},
+		{KindFloatingIP, fault{`"network": "gone"`, "spec.network", "does not exist"}},
+		{KindFloatingIP, fault{`"network": "blue"`, "spec.network", "is no external network"}},
+		{KindFloatingIP, fault{`"network": "out", "pool": "silver"`, "spec.pool", "has no allocation pool"}},
+		{KindFloatingIP, fault{`"network": "out", "address": "198.18.0.1"`, "spec.address", "is in no subnet of Network alpha/out"}},
+		{KindFloatingIP, fault{`"network": "routed", "address": "2001:db8:e::9"`, "spec.address", "guests are reached by their own addresses"}},
+		{KindFloatingIP, fault{`"network": "out", "address": "192.0.2.0"`, "spec.address", "is the network address"}},
+		{KindFloatingIP, fault{`"network": "out", "address": "192.0.2.254"`, "spec.address", "is the gateway of"}},
+		{KindFloatingIP, fault{`"network": "out", "address": "192.0.2.2"`, "spec.address", "is the DHCP server of"}},
+		{KindFloatingIP, fault{`"network": "out", "address": "192.0.2.30"`, "spec.address", "is in the pool gold of"}},
+		{KindFloatingIP, fault{`"network": "out", "pool": "gold", "address": "192.0.2.20"`, "spec.address", "is outside the pool gold of"}},
+		{KindFloatingIP, fault{`"network": "out", "address": "192.0.2.21"`, "spec.address", "is outside the allocation pools of"}},
+		{KindFloatingIP, fault{`"network": "out", "port": "gone"`, "spec.port", "does not exist"}},
+		{KindFloatingIP, fault{`"network": "out", "port": "web", "fixedAddress": "10.2.0.5"`, "spec.fixedAddress", "is in no subnet of Network alpha/blue"}},
+		{KindFloatingIP, fault{`"network": "out", "portForwards": [{"protocol": "tcp", "port": 80, "target": "web", "fixedAddress": "10.2.0.5"}]`, "spec.portForwards[0].fixedAddress", "is in no subnet"}},
+		{KindFloatingIP, fault{`"network": "out", "portForwards": [{"protocol": "tcp", "port": 80, "target": "gone"}]`, "spec.portForwards[0].target", "does not exist"}},
+		{KindPort, fault{`"network": "blue", "host": "h1", "migrateTo": "h2", "device": "tap1"`, "", ""}},
+		{KindPort, fault{`"network": "blue", "addresses": ["10.1.0.2"]`, "spec.addresses[0]", "is the DHCP server of"}},
+		{KindPort, fault{`"network": "blue", "host": "h1", "migrateTo": "h2", "device": "br9"`, "spec.device", "is the bridge of Host h2"}},
+		{KindPort, fault{`"network": "blue", "host": "h1", "device": "br-int"`, "spec.device", "is the bridge of Host h1"}},
+		{KindPort, fault{`"network": "blue", "host": "h1", "migrateTo": "h2", "device": "eth2"`, "spec.device", "is an uplink of Host h2"}},
+		{KindNetwork, fault{`"type": "vlan", "physicalNetwork": "p", "segmentationID": 9`, "", ""}},
+		{KindNetwork, fault{`"type": "vlan", "physicalNetwork": "p", "segmentationID": 10`, "spec.segmentationID", "is outside the VLAN ranges"}},
+		{KindRouter, fault{`"networks": ["blue"], "externalNetwork": "out"`, "", ""}},
+		{KindRouter, fault{`"networks": ["near"], "externalNetwork": "routed"`, "", ""}},
+		{KindRouter, fault{`"networks": ["blue", "gone"]`, "spec.networks[1]", "does not exist"}},
+		{KindRouter, fault{`"networks": ["out"]`, "spec.networks[0]", "name it in spec.externalNetwork instead"}},
+		{KindRouter, fault{`"networks": ["blue", "near"]`, "spec.networks[1]", "overlaps 10.1.0.0/24 of Network alpha/blue"}},
+		{KindRouter, fault{`"networks": ["blue"], "externalNetwork": "near"`, "spec.externalNetwork", "is no external network"}},
+		{KindRouter, fault{`"networks": ["blue"], "externalNetwork": "routed"`, "spec.networks[0]", "is in none of its routedPrefixes"}},
+	} {
+		o, err := DecodeIntent(ID{"alpha", c.kind, "x"}, []byte(`{"spec": {`+c.spec+`}}`))
+		if err != nil {
+			t.Fatalf("%s {%s}: %v", c.kind, c.spec, err)
+		}
+		errs := ValidateRefs(o, lookup)
+		switch {
+		case c.field == "" && len(errs) > 0:
+			t.Errorf("%s {%s} is refused: %v", c.kind, c.spec, errs)
+		case c.field != "" && (len(errs) != 1 || errs[0].Field != c.field || !strings.Contains(errs[0].Message, c.text) || errs[0].Object != o.ID()):
+			t.Errorf("%s {%s}: %v, expected %s: %s", c.kind, c.spec, errs, c.field, c.text)
+		}
+	}
+}
+
+// TestMayRoute: the longest block that a prefix lies in decides who may have it.
+func TestMayRoute(t *testing.T) {
+	t.Parallel()
+	parse := func(s string) Prefix {
+		p, err := ParsePrefix(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	x := External{RoutedPrefixes: []RoutedPrefix{
+		{CIDR: parse("2001:db8::/32")},
+		{CIDR: parse("2001:db8:a::/48"), Projects: []string{"alpha"}},
+		{CIDR: parse("2001:db8:a:1::/64"), Projects: []string{"beta"}},
+		{}, // not read
+	}}
+	for _, c := range []struct{ project, prefix, why string }{
+		{"alpha", "2001:db8:b::/64", ""},
+		{"alpha", "2001:db8:a::/64", ""},
+		{"beta", "2001:db8:a::/64", "is in 2001:db8:a::/48, which is for routers of other projects"},
+		{"beta", "2001:db8:a:1::/64", ""},
+		{"alpha", "2001:db8:a:1::/64", "is in 2001:db8:a:1::/64, which is"},
+		{"alpha", "2001:db8:a::/63", "takes in 2001:db8:a:1::/64, which is"},
+		{"beta", "2001:db8:a:1::/80", ""},
+		{"alpha", "2001:db9::/64", "is in none of its routedPrefixes"},
+		{"alpha", "2001::/16", "takes in 2001:db8:a:1::/64"},
+		{"alpha", "2000::/12", "takes in"},
+	} {
+		if why := x.MayRoute(c.project, parse(c.prefix)); !strings.HasPrefix(why, c.why) || (c.why == "") != (why == "") {
+			t.Errorf("%s for %s: %q, expected %q", c.prefix, c.project, why, c.why)
+		}
+	}
+	if why := (External{}).MayRoute("alpha", parse("2001:db9::/64")); why != "" {
+		t.Errorf("without blocks: %q", why)
+	}
+	if m := (External{}).Mode(); m != ExternalIPv6Translate {
+		t.Errorf("IPv6 goes by %q by itself", m)
+	}
+}
+
+// TestAllots: a pool has its own ranges; addresses without a pool come from the ranges without a name, or from the block.
+func TestAllots(t *testing.T) {
+	t.Parallel()
+	pool := func(name, start, end string) AllocationPool {
+		return AllocationPool{Name: name, Start: address(start), End: address(end)}
+	}
+	whole := Subnet{CIDR: prefix("10.0.0.0/24")}
+	some := Subnet{CIDR: prefix("10.0.0.0/24"), AllocationPools: []AllocationPool{pool("", "10.0.0.5", "10.0.0.6"), pool("gold", "10.0.0.8", "10.0.0.9"), {Name: "gold"}}}
+	for _, c := range []struct {
+		subnet        Subnet
+		pool, address string
+		want          bool
+	}{
+		{whole, "", "10.0.0.1", true}, {whole, "", "10.0.1.1", false}, {whole, "gold", "10.0.0.1", false},
+		{some, "", "10.0.0.4", false}, {some, "", "10.0.0.5", true}, {some, "", "10.0.0.6", true}, {some, "", "10.0.0.7", false},
+		{some, "", "10.0.0.8", false}, {some, "gold", "10.0.0.8", true}, {some, "gold", "10.0.0.9", true}, {some, "gold", "10.0.0.5", false},
+	} {
+		if got := c.subnet.Allots(c.pool, address(c.address)); got != c.want {
+			t.Errorf("%s of pool %q: %v", c.address, c.pool, got)
+		}
+	}
+}
+
+// TestErrorText: whoever reads an error finds the place, whatever of it is known.
+func TestErrorText(t *testing.T) {
+	t.Parallel()
+	id := ID{"alpha", KindPort, "x"}
+	for want, e := range map[string]FieldError{
+		"f:7: Port alpha/x: spec.mac: wrong": {File: "f", Line: 7, Object: id, Field: "spec.mac", Message: "wrong"},
+		"f: Port alpha/x: wrong":             {File: "f", Object: id, Message: "wrong"},
+		"line 7: Port: wrong":                {Line: 7, Object: ID{Kind: KindPort}, Message: "wrong"},
+		"Host h: wrong":                      {Object: ID{Kind: KindHost, Name: "h"}, Message: "wrong"},
+		"wrong":                              {Message: "wrong"},
+	} {
+		if got := e.Error(); got != want {
+			t.Errorf("%q, expected %q", got, want)
+		}
+	}
+	if err := (Errors{}).Err(); err != nil {
+		t.Errorf("no error is %v", err)
+	}
+}
+
+// TestManifestDefaults: a manifest may leave the project out where the command names one, and nothing else.
+func TestManifestDefaults(t *testing.T) {
+	t.Parallel()
+	decode := func(project, text string) ([]Located, string) {
+		l, err := DecodeManifestIn(project, "f", []byte(text))
+		if err == nil {
+			return l, ""
+		}
+		return l, err.Error()
+	}
+	if l, err := decode("alpha", "apiVersion: weft/v1\nkind: Port\nmetadata: {name: x}\nspec: {network: n}\n"); err != "" || l[0].Object.Metadata.Project != "alpha" {
+		t.Errorf("%+v, %s", l, err)
+	}
+	if l, err := decode("alpha", "apiVersion: weft/v1\nkind: Port\nmetadata: {name: x, project: beta}\nspec: {network: n}\n"); err != "" || l[0].Object.Metadata.Project != "beta" {
+		t.Errorf("%+v, %s", l, err)
+	}
+	if l, err := decode("alpha", "apiVersion: weft/v1\nkind: Host\nmetadata: {name: x}\nspec: {}\n"); err != "" || l[0].Object.ID() != (ID{ClusterProject, KindHost, "x"}) {
+		t.Errorf("%+v, %s", l, err)
+	}
+	for text, want := range map[string]string{
+		"apiVersion: weft/v1\nmetadata: {name: x}\n":              "kind: is missing: write one of",
+		"kind: Host\nmetadata: {name: x}\n":                       "apiVersion: is missing: write weft/v1",
+		"just text":                                               "expected fields",
+		"apiVersion: weft/v1\nkind: Port\nmetadata: {name: x}\n":  "metadata.project: is missing",
+		strings.Repeat("#", MaxManifestBytes+1):                   "are read: split it",
+		"apiVersion: weft/v1\nkind: Host\nmetadata: {name: ''}\n": "metadata.name",
+	} {
+		if _, err := decode("", text); !strings.Contains(err, want) {
+			t.Errorf("%.60q: %q, expected %q", text, err, want)
+		}
+	}
+	if _, err := decode("", strings.Repeat("#", MaxManifestBytes)); err != "" {
+		t.Errorf("as large as may be: %s", err)
+	}
+}
