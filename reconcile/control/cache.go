@@ -37,6 +37,7 @@ type Cache struct {
 
 	nodes     map[string]*node
 	reporting int                        // nodes whose summary is there
+	owners    reportedOwners             // of what the nodes report
 	placed    index[desired.Key, string] // nodes that hold an item
 
 	journal *journal // not nil while a round may still be taken back
@@ -51,6 +52,7 @@ func NewCache() *Cache {
 		owned: index[string, etcdschema.Key]{}, addresses: map[string]*addressSet{},
 		segments: map[string]*segmentSet{}, prefixes: map[string]*prefixSet{}, members: map[model.ID]*members{}, mapped: index[string, model.ID]{},
 		gateways: map[string]struct{}{}, nodes: map[string]*node{}, placed: index[desired.Key, string]{},
+		owners: reportedOwners{},
 	}
 }
 

@@ -101,8 +101,12 @@ func (c *Cache) indexActual(k etcdschema.Key, old, e *entry) {
 		n.reportBytes += len(e.data)
 	}
 	if !summary {
+		if was, is := entryValue[*etcdschema.BucketReport](old); is {
+			c.owners.change(was, false)
+		}
 		delete(n.buckets, bucket)
 		if r, is := entryValue[*etcdschema.BucketReport](e); is {
+			c.owners.change(r, true)
 			n.buckets[bucket] = r
 		}
 		return

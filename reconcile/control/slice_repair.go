@@ -76,32 +76,6 @@ func (p *planner) orphan(r *round, uid string) error {
 	return p.releaseSome(r, keys, unit{kind: unitOrphan, uid: uid})
 }
 
-// reported says that some node still has the port, a port of the network, the centralized router or the floating address with
-// the uid, or uses what the host with the uid has claimed.
-func (c *Cache) reported(uid string) bool {
-	for _, n := range c.nodes {
-		for _, b := range n.buckets {
-			if _, ok := b.Ports[uid]; ok {
-				return true
-			}
-			if _, ok := b.Gateways[uid]; ok {
-				return true
-			}
-			for _, p := range b.Ports {
-				if p.Network == uid {
-					return true
-				}
-			}
-			for item, c := range b.Claimed {
-				if c.OwnerOf(item) == uid {
-					return true
-				}
-			}
-		}
-	}
-	return false
-}
-
 // repairOf is the unit that looks at a key of desired/ that somebody else has changed.
 func repairOf(k etcdschema.Key) []unit {
 	name, item, head, ok := etcdschema.ParseDesired(k)

@@ -1,0 +1,114 @@
+package control
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"weft/etcdschema"
+	"weft/model"
+)
+
+// The claims of a deleted port are released by its uid alone. The reports of other nodes are not looked at: they are nil
+// here, and whoever looked into one would crash.
+func TestADeletedPortCostsNoLookAtOtherReports(t *testing.T) {
+	t.Parallel()
+	s := newSim(t)
+	s.putAll(regionIntent())
+	s.put(port("a"), portOnH1)
+	s.settle()
+	uid := s.cache().accepted[port("a")].UID
+	bucket := etcdschema.ActualBucket("h1", etcdschema.Bucket(uid))
+	s.record(bucket, etcdschema.BucketReport{Ports: map[string]etcdschema.PortReport{uid: {ID: "alpha/a"}}})
+	s.record(etcdschema.MACClaim(model.MAC{0xfa, 0x16, 0x3e, 9, 9, 9}), etcdschema.Claim{Owner: uid, State: etcdschema.ClaimBound})
+	s.remove(port("a"))
+	s.settle()
+	for i := range 100 {
+		s.cache().node(fmt.Sprint("other", i)).buckets[0] = nil
+	}
+	s.event(bucket, nil)
+	s.settle()
+	owned := s.cache().owned[uid]
+	if len(owned) == 0 {
+		t.Fatal("nothing is held of the port")
+	}
+	for k := range owned {
+		if cl, _ := s.cache().claim(k); cl.State != etcdschema.ClaimHeld {
+			t.Errorf("%s is %s", k, cl.State)
+		}
+	}
+}
+
+// What nodes report, change by change, comes to the same as looking into all of it, whatever came, changed, was not taken in
+// and went before.
+func TestReportedOwnersAreThoseOfAllBuckets(t *testing.T) {
+	t.Parallel()
+	uids := []string{"", "a", "b", "c", "d", "e"}
+	rapid.Check(t, func(t *rapid.T) {
+		s := newSim(t)
+		uid := func(what string) string { return rapid.SampledFrom(uids[1:]).Draw(t, what) }
+		for range rapid.IntRange(1, 30).Draw(t, "changes") {
+			node := rapid.SampledFrom([]string{"h1", "h2"}).Draw(t, "node")
+			k := etcdschema.ActualBucket(node, rapid.IntRange(0, 2).Draw(t, "bucket"))
+			switch rapid.IntRange(0, 5).Draw(t, "what") {
+			case 0:
+				s.event(k, nil)
+				continue
+			case 1:
+				s.event(k, []byte(`{"ports":`))
+				continue
+			case 2:
+				s.event(k, []byte(`{"exceptions":{"u":{"reason":"`+strings.Repeat("x", etcdschema.MaxBucketReportBytes)+`"}}}`))
+				continue
+			}
+			r := etcdschema.BucketReport{
+				Ports: map[string]etcdschema.PortReport{}, Gateways: map[string]etcdschema.GatewayReport{}, Claimed: map[string]etcdschema.ClaimedReport{},
+			}
+			for range rapid.IntRange(0, 3).Draw(t, "ports") {
+				r.Ports[uid("port")] = etcdschema.PortReport{Network: rapid.SampledFrom(uids).Draw(t, "network")}
+			}
+			for range rapid.IntRange(0, 2).Draw(t, "gateways") {
+				r.Gateways[uid("gateway")] = etcdschema.GatewayReport{}
+			}
+			for range rapid.IntRange(0, 2).Draw(t, "claimed") {
+				r.Claimed[uid("claimed")] = etcdschema.ClaimedReport{Owner: rapid.SampledFrom(uids).Draw(t, "owner")}
+			}
+			s.record(k, r)
+		}
+		for _, u := range uids {
+			if got, want := s.cache().reported(u), mentioned(s.cache(), u); got != want {
+				t.Fatalf("%q is reported: %v, want %v", u, got, want)
+			}
+		}
+		for k := range s.cache().entries {
+			s.event(k, nil)
+		}
+		if n := len(s.cache().owners); n != 0 {
+			t.Fatalf("nothing is reported any more, and %d owners are left", n)
+		}
+	})
+}
+
+// mentioned looks for the uid in all that nodes report.
+func mentioned(c *Cache, uid string) bool {
+	for _, n := range c.nodes {
+		for _, b := range n.buckets {
+			if _, ok := b.Gateways[uid]; ok {
+				return true
+			}
+			for port, r := range b.Ports {
+				if port == uid || r.Network == uid {
+					return true
+				}
+			}
+			for item, r := range b.Claimed {
+				if r.OwnerOf(item) == uid {
+					return true
+				}
+			}
+		}
+	}
+	return false
+}
