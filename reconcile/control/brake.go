@@ -20,11 +20,10 @@ const (
 
 // brake watches for what looks like a disaster in etcd. While it is on, nothing is written and no claim freed.
 type brake struct {
-	on   *etcdschema.Brake
-	gone map[model.ID]time.Time // accepted objects whose intent, or whose record, went within the window
+	on *etcdschema.Brake
 	// came holds objects that were declared within the window. One that comes and goes within it takes nothing from
-	// what was there: it counts only together with what goes in the same batch.
-	came map[model.ID]time.Time
+	// what was there: it counts only together with what goes in the same batch. What went is in Cache.gone.
+	came recent
 
 	// The accept that is carried out, what it permits, and the one that the last leader was carrying out; and deletions that
 	// were announced.
@@ -71,10 +70,7 @@ func (b *brake) wentBack(c *Cache, batch etcdschema.Batch) string {
 // noteCome notes objects that are declared for the first time.
 func (b *brake) noteCome(c *Cache, ev etcdschema.Event, now time.Time) {
 	if id, ok := etcdschema.ParseID(ev.Key); ok && !ev.Deleted && area(ev.Key) == "intent" && c.accepted[id] == nil && c.intents[id] == nil {
-		if b.came == nil {
-			b.came = map[model.ID]time.Time{}
-		}
-		b.came[id] = now
+		b.came.note(id, now)
 	}
 }
 
@@ -85,37 +81,22 @@ func (b *brake) countGone(c *Cache, ev etcdschema.Event, together map[model.ID]b
 	switch {
 	case !ok || a != "intent" && a != "accepted":
 	case !ev.Deleted && a == "intent":
-		delete(b.gone, id)
+		c.gone.forget(id)
 		delete(together, id)
 	case b.permitted(id):
 	case ev.Deleted && c.accepted[id] != nil && (a == "intent" || c.intents[id] != nil):
 		together[id] = true
-		if came, ok := b.came[id]; ok && now.Sub(came) <= brakeWindow {
+		if came, ok := b.came.at[id]; ok && now.Sub(came) <= brakeWindow {
 			return
 		}
-		if b.gone == nil {
-			b.gone = map[model.ID]time.Time{}
-		}
-		b.gone[id] = now
+		c.gone.note(id, now)
 	}
 }
 
 func (b *brake) tooMany(c *Cache, now time.Time) string {
-	total := len(c.accepted)
-	for id, at := range b.came {
-		if now.Sub(at) > brakeWindow {
-			delete(b.came, id)
-		}
-	}
-	for id, at := range b.gone {
-		switch {
-		case now.Sub(at) > brakeWindow:
-			delete(b.gone, id)
-		case c.accepted[id] == nil:
-			total++
-		}
-	}
-	return overThreshold(len(b.gone), total, "went within a minute")
+	b.came.expire(now.Add(-brakeWindow))
+	c.gone.expire(now.Add(-brakeWindow))
+	return overThreshold(len(c.gone.at), len(c.accepted)+len(c.gone.removed), "went within a minute")
 }
 
 // IsMassDeletion says that so many of so many accepted objects going at once would put the brake on.
@@ -152,7 +133,7 @@ func (b *brake) takeover(c *Cache) (reason string, restored bool) {
 
 // release ends the brake and remembers what was known at that moment.
 func (b *brake) release(c *Cache) {
-	b.on, b.gone = nil, nil
+	b.on, c.gone = nil, departures{}
 	b.revision = max(b.revision, c.Revision)
 	b.acceptWitnesses(c)
 }

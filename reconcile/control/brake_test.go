@@ -168,8 +168,8 @@ func TestTheBrakeCountsWhatGoesWithinAMinute(t *testing.T) {
 		t.Errorf("the first forty are older than a minute: %s", why)
 	}
 	back := etcdschema.Batch{Events: []etcdschema.Event{{Item: etcdschema.Item{Key: etcdschema.Intent(port("p41"))}}}}
-	if why := br.watch(c, back, nil, now); why != "" || len(br.gone) != 39 {
-		t.Errorf("one came back: %q, %d are counted as gone", why, len(br.gone))
+	if why := br.watch(c, back, nil, now); why != "" || len(c.gone.at) != 39 {
+		t.Errorf("one came back: %q, %d are counted as gone", why, len(c.gone.at))
 	}
 }
 

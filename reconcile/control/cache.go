@@ -21,6 +21,7 @@ type Cache struct {
 	intents  map[model.ID]*intent
 	accepted map[model.ID]*etcdschema.Accepted
 	ids      map[string]model.ID // by uid of accepted objects
+	gone     departures
 	// wanting and using are the objects whose intent, or accepted spec, refers to an object.
 	wanting index[model.ID, model.ID]
 	using   index[model.ID, model.ID]
@@ -103,6 +104,7 @@ func (c *Cache) unindex(k etcdschema.Key, e *entry) {
 			c.indexMembers(a, false)
 			c.indexHost(id, a, false)
 			delete(c.accepted, id)
+			c.gone.acceptedChanged(id, false)
 			if c.ids[a.UID] == id {
 				delete(c.ids, a.UID)
 			}
@@ -131,6 +133,7 @@ func (c *Cache) index(k etcdschema.Key, e *entry) {
 		id, ok := etcdschema.ParseID(k)
 		if a, is := e.value.(*etcdschema.Accepted); ok && is && a.Object.Spec != nil {
 			c.accepted[id] = a
+			c.gone.acceptedChanged(id, true)
 			c.ids[a.UID] = id
 			c.refer(c.using, id, a.Object, true)
 			c.indexMembers(a, true)
