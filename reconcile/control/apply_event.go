@@ -187,6 +187,9 @@ func (p *planner) statusOfUID(uid string) {
 
 // settleWaiting tells of the uids whose desired revision the node has processed by now.
 func (n *node) settleWaiting(done func(uid string)) {
+	if len(n.waiting) == 0 {
+		return
+	}
 	for k := range n.waiting {
 		e := n.items[k]
 		if e != nil && !n.processed(e.mod) {
@@ -197,6 +200,7 @@ func (n *node) settleWaiting(done func(uid string)) {
 			done(k.UID)
 		}
 	}
+	n.waiting = renewed(n.waiting)
 }
 
 // entryValue is the decoded record behind an entry.

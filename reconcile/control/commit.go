@@ -167,7 +167,7 @@ func (l *loop) committed(r *round, revision int64) {
 	l.planner.confirmed(r)
 	for k := range r.writes {
 		if revision > l.cache.Revision {
-			l.own[k] = revision
+			l.own.note(k, revision)
 		}
 		if _, repaired := l.planner.foreign[k]; repaired {
 			delete(l.planner.foreign, k)
@@ -231,7 +231,7 @@ func (l *loop) readAgain(ctx context.Context, keys []etcdschema.Key) error {
 		if err != nil {
 			return err
 		}
-		delete(l.own, k)
+		l.own.forget(k)
 		if have := l.cache.entries[k]; ok && have != nil && have.mod == it.ModRevision || !ok && have == nil {
 			continue
 		}
@@ -242,7 +242,7 @@ func (l *loop) readAgain(ctx context.Context, keys []etcdschema.Key) error {
 		if !ok {
 			ev.Key, ev.ModRevision = k, l.cache.mod(k)
 		}
-		l.planner.apply(ev, l.own)
+		l.planner.apply(ev, l.own.revisions)
 	}
 	return nil
 }
@@ -255,7 +255,7 @@ func (l *loop) readPrefixes(ctx context.Context, network string) error {
 	}
 	for _, it := range items {
 		if l.cache.mod(it.Key) != it.ModRevision {
-			l.planner.apply(etcdschema.Event{Item: it}, l.own)
+			l.planner.apply(etcdschema.Event{Item: it}, l.own.revisions)
 		}
 	}
 	return nil

@@ -24,9 +24,9 @@ type loop struct {
 	cache   *Cache
 	planner *planner
 	brake   brake
-	own     map[etcdschema.Key]int64 // revisions of our writes whose events have not come back
-	lead    *etcdschema.Leadership   // nil while another leads
-	since   time.Time                // of the leadership
+	own     ownWrites
+	lead    *etcdschema.Leadership // nil while another leads
+	since   time.Time              // of the leadership
 	synced  bool
 	leases  holdLease
 
@@ -47,7 +47,7 @@ func newLoop(c *Controller) *loop {
 	cache := NewCache()
 	l := &loop{
 		Controller: c, log: c.log, cache: cache, planner: newPlanner(cache, c.config.Settings),
-		own: map[etcdschema.Key]int64{}, statusTimer: time.NewTimer(time.Hour),
+		statusTimer: time.NewTimer(time.Hour),
 	}
 	l.planner.refused.count = func(node, reason string) { l.metrics.refused.WithLabelValues(node, reason).Inc() }
 	return l
@@ -72,7 +72,7 @@ func (l *loop) run(ctx context.Context) error {
 			}
 			continue
 		}
-		clear(l.planner.foreign)
+		l.planner.foreign = cleared(l.planner.foreign)
 		if l.wantsStatuses() && !l.statusBusy {
 			l.statusTimer.Reset(statusDelay)
 			l.statusBusy = true // the timer stands for the job to come
@@ -147,13 +147,13 @@ func (l *loop) working() bool {
 func (l *loop) takeIn(b etcdschema.Batch) {
 	l.cache.ClusterID = b.ClusterID
 	if b.WentBack {
-		clear(l.own)
+		l.own = ownWrites{}
 	}
 	l.brake.learnFrom(b)
 	l.brake.hearDeletions(b, l.config.Settings.Now())
 	reason := ""
 	if !b.WentBack {
-		reason = l.brake.watch(l.cache, b, l.own, l.config.Settings.Now())
+		reason = l.brake.watch(l.cache, b, l.own.revisions, l.config.Settings.Now())
 	}
 	if b.Snapshot {
 		l.planner.refused.clear()
@@ -163,16 +163,12 @@ func (l *loop) takeIn(b etcdschema.Batch) {
 	}
 	l.planner.rewound = b.WentBack
 	for _, ev := range b.Events {
-		l.planner.apply(ev, l.own)
+		l.planner.apply(ev, l.own.revisions)
 	}
 	l.planner.rewound = false
 	l.cache.Revision = b.Revision
 	l.revision.Store(b.Revision)
-	for k, rev := range l.own {
-		if rev <= b.Revision {
-			delete(l.own, k)
-		}
-	}
+	l.own.seen(b.Revision)
 	restored := l.brake.wentBack(l.cache, b)
 	l.judge(cmp.Or(restored, reason), restored != "")
 	if l.lead == nil {
@@ -187,13 +183,13 @@ func (l *loop) takeIn(b etcdschema.Batch) {
 // idle forgets work that a replica that does not lead has no use for: it looks at everything when it takes over.
 func (p *planner) idle() {
 	p.queue, p.sets, p.retries, p.doubtful = workQueue{}, setPace{}, retryPace{}, nil
-	clear(p.status)
-	clear(p.foreign)
-	clear(p.verdicts)
-	clear(p.blocked)
-	clear(p.starved)
-	clear(p.seen)
-	clear(p.trouble)
+	p.status = cleared(p.status)
+	p.foreign = cleared(p.foreign)
+	p.verdicts = cleared(p.verdicts)
+	p.blocked = cleared(p.blocked)
+	p.starved = cleared(p.starved)
+	p.seen = cleared(p.seen)
+	p.trouble = cleared(p.trouble)
 }
 
 func (l *loop) everyTick() {

@@ -31,7 +31,13 @@ func (p *retryPace) failed(u unit, now time.Time) {
 }
 
 // done forgets a unit that was done.
-func (p *retryPace) done(u unit) { delete(p.waits, u) }
+func (p *retryPace) done(u unit) {
+	if len(p.waits) == 0 {
+		return
+	}
+	delete(p.waits, u)
+	p.waits = renewed(p.waits)
+}
 
 // ripe takes out the units that are due.
 func (p *retryPace) ripe(now time.Time) []unit {

@@ -14,19 +14,16 @@ type setPace struct {
 
 // wrote notes that the set was written.
 func (s *setPace) wrote(u unit, now time.Time) {
-	if s.written == nil {
-		s.written = map[unit]time.Time{}
+	if now.Sub(s.pruned) >= setInterval {
+		s.pruned = now
+		for u, at := range s.written {
+			if now.Sub(at) >= setInterval {
+				delete(s.written, u)
+			}
+		}
+		s.written = renewed(s.written)
 	}
 	s.written[u] = now
-	if now.Sub(s.pruned) < setInterval {
-		return
-	}
-	s.pruned = now
-	for u, at := range s.written {
-		if now.Sub(at) >= setInterval {
-			delete(s.written, u)
-		}
-	}
 }
 
 // hold says that the set must wait, and remembers it.
@@ -50,6 +47,9 @@ func (s *setPace) ripe(now time.Time) []unit {
 			out = append(out, u)
 			delete(s.waiting, u)
 		}
+	}
+	if len(out) > 0 {
+		s.waiting = renewed(s.waiting)
 	}
 	return out
 }

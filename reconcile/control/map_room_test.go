@@ -1,0 +1,93 @@
+package control
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"weft/etcdschema"
+	"weft/model/desired"
+)
+
+// What is walked again and again does not keep the room that a flood has needed.
+func TestEmptiedMapsGiveTheirRoomBack(t *testing.T) {
+	t.Parallel()
+	const flood = 1000
+	now := time.Unix(1000, 0)
+	later := now.Add(time.Hour)
+	sets, retries := setPace{}, retryPace{}
+	n := NewCache().node("h1")
+	n.report = &etcdschema.NodeReport{ProcessedRevision: 1}
+	p := newPlanner(NewCache(), Settings{})
+	for i := range flood {
+		u := unit{kind: unitHead, node: fmt.Sprint(i)}
+		sets.wrote(u, now)
+		sets.hold(u, now)
+		retries.failed(u, now)
+		k := desired.Key{Kind: desired.KindPort, UID: u.node}
+		n.items[k], n.waiting[k] = &entry{mod: 1}, struct{}{}
+		p.status[etcdschema.HeadKey(u.node)] = struct{}{}
+		p.foreign[etcdschema.HeadKey(u.node)] = struct{}{}
+	}
+	for name, c := range map[string]struct {
+		get   func() any
+		empty func()
+	}{
+		"sets that wait":         {func() any { return sets.waiting }, func() { sets.ripe(later) }},
+		"sets that were written": {func() any { return sets.written }, func() { sets.wrote(unit{kind: unitHead, node: "one"}, later) }},
+		"units that are tried again": {func() any { return retries.waits }, func() {
+			for _, u := range retries.ripe(later) {
+				retries.done(u)
+			}
+		}},
+		"items that a node has not processed": {func() any { return n.waiting }, func() { n.settleWaiting(func(string) {}) }},
+		"statuses of who leads no more":       {func() any { return p.status }, p.idle},
+	} {
+		before := reflect.ValueOf(c.get())
+		room := before.Pointer()
+		if before.Len() < flood {
+			t.Fatalf("%s: %d are there", name, before.Len())
+		}
+		c.empty()
+		if after := reflect.ValueOf(c.get()); after.Len() > 1 || after.Pointer() == room {
+			t.Errorf("%s: %d are left, and the room is the one before: %v", name, after.Len(), after.Pointer() == room)
+		}
+	}
+}
+
+// What of our writes has come back is what a look at all of them says.
+func TestOwnWritesAreForgottenWhenTheirEventsHaveComeBack(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		var own ownWrites
+		want := map[etcdschema.Key]int64{}
+		revision := int64(1)
+		for range rapid.IntRange(1, 60).Draw(t, "steps") {
+			k := etcdschema.HeadKey(fmt.Sprint("h", rapid.IntRange(0, 5).Draw(t, "node")))
+			switch rapid.IntRange(0, 3).Draw(t, "what") {
+			case 0:
+				own.forget(k)
+				delete(want, k)
+			case 1:
+				seen := revision - int64(rapid.IntRange(0, 5).Draw(t, "behind"))
+				own.seen(seen)
+				maps.DeleteFunc(want, func(_ etcdschema.Key, at int64) bool { return at <= seen })
+			default:
+				revision++
+				own.note(k, revision)
+				want[k] = revision
+			}
+			if !maps.Equal(own.revisions, want) {
+				t.Fatalf("%v are on their way, %v say all", own.revisions, want)
+			}
+		}
+		own.seen(revision)
+		if own.revisions != nil || own.order != nil {
+			t.Fatal("what is empty keeps its room")
+		}
+	})
+}
