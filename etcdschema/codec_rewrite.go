@@ -1,6 +1,7 @@
 package etcdschema
 
 import (
+	"bytes"
 	"encoding"
 	"encoding/json"
 	"fmt"
@@ -31,6 +32,13 @@ func Rewrite(old []byte, v any) ([]byte, error) {
 		return nil, fmt.Errorf("rewrite %T: %d bytes with the fields carried over, at most %d are allowed", v, len(out), MaxValueBytes)
 	}
 	return out, nil
+}
+
+// Plain says that a value is its record written out, byte by byte: it holds nothing that the record's type does not know.
+// Rewriting it comes to Encode of the new record, at a fraction of what Rewrite costs.
+func Plain(value []byte, record any) bool {
+	data, err := Encode(record)
+	return err == nil && bytes.Equal(data, value)
 }
 
 // carry returns fresh, the encoding of v, with what only old has and v's type does not know.

@@ -153,6 +153,41 @@ func TestRewriteIsWhatTheNewerVersionWouldHaveWritten(t *testing.T) {
 	})
 }
 
+// What holds nothing unknown can be written anew without looking at it; anything else is told apart.
+func TestRewritingWhatIsPlainIsEncoding(t *testing.T) {
+	t.Parallel()
+	node := rapid.Custom(func(t *rapid.T) NodeStatus {
+		return NodeStatus{DesiredRevision: rapid.Int64().Draw(t, "revision"), Programmed: rapid.Bool().Draw(t, "programmed"),
+			Reason: rapid.String().Draw(t, "reason")}
+	})
+	reason := rapid.Custom(func(t *rapid.T) Reason {
+		return Reason{Field: rapid.StringMatching("[a-c]?").Draw(t, "field"), Message: rapid.String().Draw(t, "message")}
+	})
+	status := rapid.Custom(func(t *rapid.T) Status {
+		return Status{Phase: PhaseAccepted, UID: rapid.StringMatching("[ab]?").Draw(t, "uid"),
+			Reasons: rapid.SliceOfN(reason, 0, 3).Draw(t, "reasons"),
+			Nodes:   rapid.MapOfN(rapid.StringMatching("[a-c]"), node, 0, 3).Draw(t, "nodes")}
+	})
+	rapid.Check(t, func(t *rapid.T) {
+		before, after := status.Draw(t, "before"), status.Draw(t, "after")
+		old := mustEncode(t, before)
+		if !Plain([]byte(old), before) {
+			t.Fatalf("%s is not plain", old)
+		}
+		out, err := Rewrite([]byte(old), after)
+		if want := mustEncode(t, after); err != nil || string(out) != want {
+			t.Fatalf("%s rewritten is %s (%v), want %s", old, out, err, want)
+		}
+		for _, more := range []string{
+			strings.TrimSuffix(old, "}") + `,"unknown":1}`, strings.Replace(old, `"desiredRevision"`, `"unknown":1,"desiredRevision"`, 1),
+		} {
+			if d, err := Decode[Status]([]byte(more)); err != nil || more != old && Plain([]byte(more), d) {
+				t.Fatalf("%s is taken for plain (%v)", more, err)
+			}
+		}
+	})
+}
+
 func mustEncode(t interface{ Fatal(...any) }, v any) string {
 	data, err := Encode(v)
 	if err != nil {

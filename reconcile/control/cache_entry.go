@@ -15,6 +15,12 @@ type entry struct {
 	mod   int64 // mod revision; unconfirmed while only a round has written it
 	born  int64 // create revision
 	value any
+	plain bool // data is known to be value written out, and nothing else
+}
+
+// holdsOnlyItsRecord says that nothing that this version does not know is lost when the entry is written anew.
+func (e *entry) holdsOnlyItsRecord() bool {
+	return e.plain || e.value != nil && etcdschema.Plain(e.data, e.value)
 }
 
 // unconfirmed is the mod revision of what a round has put into the cache and etcd has not confirmed yet.

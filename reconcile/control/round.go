@@ -108,24 +108,26 @@ func (r *round) put(k etcdschema.Key, v any, guard bool) (changed bool, err erro
 	if old != nil && reflect.DeepEqual(old.value, pointer(v)) {
 		return false, nil // the usual case when nothing has changed, and cheaper than writing it out
 	}
-	var data []byte
-	if old == nil {
-		data, err = etcdschema.Encode(v)
+	e := &entry{mod: unconfirmed, born: unconfirmed}
+	if old == nil || old.holdsOnlyItsRecord() {
+		e.data, err = etcdschema.Encode(v)
+		if area(k) != "intent" { // whose entries hold more than the record
+			e.value, e.plain = pointer(v), true
+		}
 	} else {
-		data, err = etcdschema.Rewrite(old.data, v)
+		e.data, err = etcdschema.Rewrite(old.data, v)
 	}
 	if err != nil {
 		return false, err
 	}
-	if old != nil && bytes.Equal(old.data, data) {
-		return false, nil
-	}
-	e := &entry{data: data, mod: unconfirmed, born: unconfirmed}
 	if old != nil {
+		if bytes.Equal(old.data, e.data) {
+			return false, nil
+		}
 		e.born = old.born
 	}
 	r.cache.set(k, e)
-	r.note(k, old, data, guard, false)
+	r.note(k, old, e.data, guard, false)
 	return true, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -154,6 +155,22 @@ func (s *sim) check() {
 	}
 	s.checkCentralRouters()
 	s.checkClaims()
+	s.checkRecords()
+}
+
+// checkRecords: what an entry holds decoded is what it holds encoded, though nobody has read it back.
+func (s *sim) checkRecords() {
+	s.t.Helper()
+	for k, e := range s.cache().entries {
+		if !e.plain {
+			continue
+		}
+		read := &entry{data: e.data}
+		decodeEntry(k, read)
+		if reflect.TypeOf(read.value) != reflect.TypeOf(e.value) || !etcdschema.Plain(e.data, e.value) || !etcdschema.Plain(e.data, read.value) {
+			s.t.Fatalf("%s is %s, held as %T %+v, and read back as %T %+v", k, e.data, e.value, e.value, read.value, read.value)
+		}
+	}
 }
 
 // checkSlices holds the slices against what must always be so.

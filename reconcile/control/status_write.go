@@ -89,11 +89,8 @@ func (l *loop) addStatus(t *etcdschema.Txn, k etcdschema.Key) bool {
 		}
 		return e != nil
 	}
-	var data []byte
-	var err error
-	if e == nil {
-		data, err = etcdschema.Encode(s)
-	} else {
+	data, err := etcdschema.Encode(s)
+	if err == nil && e != nil && !bytes.Equal(e.data, data) && !etcdschema.Plain(e.data, decoded[etcdschema.Status](e.data)) {
 		data, err = etcdschema.Rewrite(e.data, s)
 	}
 	if err != nil {

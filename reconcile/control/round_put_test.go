@@ -1,0 +1,70 @@
+package control
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+
+	"weft/etcdschema"
+	"weft/model"
+	"weft/model/desired"
+)
+
+// A large set of which one entry changes is written out once. Taking the old one apart, or reading back what was written, would
+// cost many times as much, for each node.
+//
+// It counts allocations, which is possible while no other test runs: it is not parallel.
+func TestAChangedSetIsWrittenOutOnce(t *testing.T) {
+	const entries = 200
+	set := func(mac byte) *desired.Neighbors {
+		n := &desired.Neighbors{UID: "u-0", Network: "u"}
+		for i := range entries {
+			a := model.Address{Addr: netip.AddrFrom4([4]byte{10, 0, 0, byte(i)})}
+			n.Entries = append(n.Entries, desired.Neighbor{Address: a, MAC: model.MAC{2, 0, 0, 0, 0, byte(i)}})
+		}
+		n.Entries[0].MAC[5] = mac
+		return n
+	}
+	c := NewCache()
+	r := c.begin()
+	mac := byte(0)
+	write := func() {
+		mac++
+		if changed, err := r.putItem("h1", set(mac)); err != nil || !changed {
+			t.Fatalf("changed: %v %v", changed, err)
+		}
+	}
+	write()
+	written := testing.AllocsPerRun(10, write)
+	encoded := testing.AllocsPerRun(10, func() {
+		if _, err := etcdschema.Encode(set(1)); err != nil {
+			t.Fatal(err)
+		}
+	})
+	if written > 1.5*encoded {
+		t.Errorf("%.0f allocations, and %.0f for writing the set out", written, encoded)
+	}
+}
+
+// What this version does not know survives, in an entry that came from etcd and in one that a round has rewritten.
+func TestUnknownFieldsSurviveAWrite(t *testing.T) {
+	t.Parallel()
+	s := newSim(t)
+	s.putAll(regionIntent())
+	s.put(port("a"), portOnH1)
+	s.settle()
+	p, _ := itemOn[*desired.Port](s.cache(), "h1", port("a"))
+	k := etcdschema.DesiredKey("h1", p.Key())
+	old := string(s.cache().entries[k].data)
+	s.event(k, []byte(strings.TrimSuffix(old, "}")+`,"later":{"x":1}}`))
+	for i := range 3 {
+		s.put(port("a"), fmt.Sprintf(`{"spec":{"network":"blue","host":"h1","hostname":"g%d"}}`, i))
+		s.settle()
+		data := string(s.cache().entries[k].data)
+		if !strings.Contains(data, `"later":{"x":1}`) || !strings.Contains(data, fmt.Sprintf(`"g%d"`, i)) {
+			t.Fatalf("after change %d: %s", i, data)
+		}
+	}
+	s.check()
+}
