@@ -45,7 +45,7 @@ func TestWorksFromDiskWhileEtcdIsAway(t *testing.T) {
 // TestStateTellsOfAWrongName: etcd answers, and knows no such node.
 func TestStateTellsOfAWrongName(t *testing.T) {
 	t.Parallel()
-	bubble(t, 3, func(b *bed) {
+	wiredOVS(t, 3, func(b *bed) {
 		head := etcdschema.HeadKey(node).String()
 		b.etcd.write(false, map[string][]byte{head: nil})
 		b.settle(time.Second)
@@ -64,7 +64,7 @@ func TestStateTellsOfAWrongName(t *testing.T) {
 func TestOutageOfTheReportIsToldOnce(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	bubble(t, 3, func(b *bed) {
+	wiredOVS(t, 3, func(b *bed) {
 		b.config.Logger = slog.New(slog.NewTextHandler(&out, nil))
 		b.restart()
 		b.etcd.outage(true)

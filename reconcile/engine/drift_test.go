@@ -206,14 +206,13 @@ func TestRepairThatWasSlowIsCounted(t *testing.T) {
 // explain the second.
 func TestARepairTakesNothingAlong(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t)
+	onEach(t, func(b *bed) {
 		b.host.Plug("tap1")
-		b.etcd.put(hostItem(), networkItem(1), externalItem(), portItem(1, 1), routerItem(1), neighborsItem(1, 3))
+		b.etcd.put(b.hostItem(), networkItem(1), externalItem(), portItem(1, 1), routerItem(1), neighborsItem(1, 3))
 		b.start()
 		b.settle(2 * deviceSettles)
 		b.converged()
-		route, addresses := routeOnAddresses(t, b.host.Objects())
+		route, addresses := routeOnAddresses(b.t, b.host.Objects())
 		b.host.AlterSilently(route, nil)
 		changed := *addresses
 		changed.Prefixes = changed.Prefixes[:len(changed.Prefixes)-1]
@@ -221,13 +220,13 @@ func TestARepairTakesNothingAlong(t *testing.T) {
 		b.settle(time.Minute)
 		b.converged()
 		if n := b.node().Repaired["netns"]; n != 2 {
-			t.Errorf("addresses of a device and a route were changed, %d repairs counted: %v", n, b.node().Repaired)
+			b.t.Errorf("addresses of a device and a route were changed, %d repairs counted: %v", n, b.node().Repaired)
 		}
 	})
 }
 
 // routeOnAddresses finds a route, and the addresses without which it cannot be.
-func routeOnAddresses(t *testing.T, objects map[object.Key]object.Object) (object.Key, *object.Addresses) {
+func routeOnAddresses(t testing.TB, objects map[object.Key]object.Object) (object.Key, *object.Addresses) {
 	t.Helper()
 	for k, o := range objects {
 		r, ok := o.(*object.Route)
