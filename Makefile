@@ -6,6 +6,7 @@ SHELL       := /bin/bash
 
 # Exact, so that a check says the same today and next year.
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
+GOTESTSUM   := gotest.tools/gotestsum@v1.13.0
 
 # Scenarios run two at a time: each is a small cloud.
 PARALLEL ?= 2
@@ -31,7 +32,10 @@ unit: ## run the tests that need neither root nor Open vSwitch, with the race de
 test: deps lint unit integration ## run every test: lint, unit, integration, scenarios (root)
 
 integration: deps ## run the tests on real namespaces, Open vSwitch and etcd, scenarios included (root)
-	go test $(INTEGRATION) -p 1 -timeout 70m $$(git grep -l '^//go:build integration' -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's,^,./,')
+	@mkdir -p bin
+	@rc=0; go run $(GOTESTSUM) --format pkgname --jsonfile bin/integration.json -- $(INTEGRATION) -p 1 -timeout 70m \
+		$$(git grep -l '^//go:build integration' -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's,^,./,') || rc=$$?; \
+	echo "the ten slowest:"; go run $(GOTESTSUM) tool slowest --num 10 --jsonfile bin/integration.json; exit $$rc
 
 scenarios: deps ## run every scenario (root)
 	go test $(INTEGRATION) -timeout 70m ./integration/scenario
@@ -51,7 +55,8 @@ bench: deps ## measure everything and print one table (root)
 	go build -o bin/bench ./integration/bench
 	bin/bench
 
-lint: ## gofmt, go vet, staticcheck
+lint: ## gofmt, go mod tidy, go vet, staticcheck
+	go mod tidy -diff
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); test -z "$$unformatted" || { echo "gofmt these:"; echo "$$unformatted"; exit 1; }
 	go vet ./... && go vet -tags integration ./...
 	go run $(STATICCHECK) -tags integration ./...

@@ -290,7 +290,7 @@ func (k *kernelHost) plan(desired map[object.Key]object.Object) plan.Plan {
 		}
 		return nil
 	})
-	return plan.Diff(desired, observed, func(key object.Key) bool { return ours[key] })
+	return plan.Diff(desired, observed, func(key object.Key) bool { return ours[key] }, nil)
 }
 
 // converge applies plans until there is nothing left to do, as facts appear by what was done, and returns what was desired then.

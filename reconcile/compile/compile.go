@@ -119,8 +119,6 @@ func joinReason(have, more string) string {
 // keySet is a set of desired keys.
 type keySet map[desired.Key]struct{}
 
-func (s keySet) add(kind desired.Kind, uid string) { s[desired.Key{Kind: kind, UID: uid}] = struct{}{} }
-
 func (s keySet) sorted() []desired.Key {
 	keys := make([]desired.Key, 0, len(s))
 	for k := range s {
