@@ -61,7 +61,7 @@ func flags() []cli.Flag {
 		text("etcd-ca", "", "PEM file of the authority that signed etcd's certificate"),
 		duration("session-ttl", control.DefaultSessionTTL, "how soon another replica takes over from one that vanished"),
 		duration("address-hold", control.DefaultAddressHold, "how long a released address, MAC or segment is kept from reuse"),
-		text("mac-prefix", "fa:16:3e", "first three bytes of MACs that Weft chooses"),
+		text("mac-prefix", "fa:16:3e", "first three bytes of MACs that Weft chooses; hosts keep the link-local addresses made of such MACs for who has them"),
 		text("state-dir", "/var/lib/weft-controller", "where it is remembered which etcd was seen"),
 		text("debug-listen", "unix:/run/weft-controller/weft-controller.sock",
 			"where /healthz, /metrics and /debug/pprof are served: unix:PATH, a loopback HOST:PORT, or empty for nowhere"),

@@ -34,7 +34,7 @@ func keyOf(set object.GuardSet) second {
 		return mac
 	case object.GuardIPv4, object.GuardServers, object.GuardGateways4, object.GuardOwn4:
 		return ipv4
-	case object.GuardIPv6, object.GuardReserved, object.GuardGateways6, object.GuardOwn6:
+	case object.GuardIPv6, object.GuardReserved, object.GuardDerived, object.GuardGateways6, object.GuardOwn6:
 		return ipv6
 	case object.GuardRouters:
 		return macData

@@ -27,7 +27,9 @@ const (
 	GuardIPv6     GuardSet = "ipv6"     // device, IPv6 address: likewise
 	GuardLocal    GuardSet = "local"    // bridge, MAC: of a guest on this host, so never seen on the wire
 	GuardReserved GuardSet = "reserved" // bridge, link-local address: made from the MAC of some guest or router
-	GuardServers  GuardSet = "servers"  // bridge, IPv4 address: of a DHCP server that every host answers for by itself
+	// GuardDerived: bridge, first 104 bits of the link-local addresses made from the MACs that Weft chooses, the rest 0.
+	GuardDerived GuardSet = "derived"
+	GuardServers GuardSet = "servers" // bridge, IPv4 address: of a DHCP server that every host answers for by itself
 	// The sets of routers' legs.
 	GuardLegs      GuardSet = "legs"      // device: a router's leg
 	GuardExits     GuardSet = "exits"     // device: the leg of an external namespace
@@ -43,7 +45,7 @@ const (
 // GuardSets lists every set whose elements Weft desires.
 func GuardSets() []GuardSet {
 	return []GuardSet{
-		GuardBridges, GuardGuests, GuardUplinks, GuardMACs, GuardIPv4, GuardIPv6, GuardLocal, GuardReserved, GuardServers,
+		GuardBridges, GuardGuests, GuardUplinks, GuardMACs, GuardIPv4, GuardIPv6, GuardLocal, GuardReserved, GuardDerived, GuardServers,
 		GuardLegs, GuardExits, GuardGateways4, GuardGateways6, GuardOwn4, GuardOwn6, GuardRouters, GuardRouterMACs,
 	}
 }

@@ -20,10 +20,15 @@ var (
 	GatewayLinkLocal = netip.MustParseAddr("fe80::57:45ff:fe46:5402")
 )
 
-// DerivedLinkLocal holds the link-local addresses made of MACs that begin with fa:16:3e (RFC 4291 appendix A), as those do that
-// Weft chooses unless told otherwise. Each is its MAC's alone, wherever that is: a guest's on another host, or a gateway's. An
-// address that a guest draws at random is one of them once in 2^40 times.
-var DerivedLinkLocal = netip.MustParsePrefix("fe80::f816:3eff:fe00:0/104")
+// DerivedLinkLocal holds the link-local addresses made of MACs that begin with the same three bytes (RFC 4291 appendix A). Of
+// the MACs that Weft chooses each is its MAC's alone, wherever that is: a guest's on another host, or a gateway's. An address
+// that a guest draws at random is one of them once in 2^40 times.
+func (m MAC) DerivedLinkLocal() netip.Prefix {
+	return netip.PrefixFrom(MAC{m[0], m[1], m[2]}.LinkLocal(), 104)
+}
+
+// DefaultMACPrefix begins the MACs that Weft chooses unless told otherwise.
+var DefaultMACPrefix = MAC{0xfa, 0x16, 0x3e}
 
 // DHCPBinding is everything the DHCPv4 and DHCPv6 servers need to answer one guest on its own port: the reply is a
 // function of the request and this value alone.

@@ -182,6 +182,7 @@ func (st *stage) sourceAttempts() []attempt {
 		{"IPv6 source ::", v6(any6), v6(a.ll), atPeer},
 		{"link-local address of another", v6(stolen), v6(random), atPeer},
 		{"link-local address of a guest elsewhere", v6(remoteLL), v6(random), atPeer},
+		{"link-local address of a guest elsewhere whose MAC has the chosen prefix", v6(derived(chosen)), v6(random), atPeer},
 		{"IPv4 header cut off", eth(a.mac, b.mac, 0x0800, ipv4(a.v4, b.v4, 17, nil)[:15]), v4(a.mac, a.v4), atPeer},
 	}
 }
@@ -223,6 +224,8 @@ func (st *stage) neighborAttempts() []attempt {
 		{"NS with a code", icmp6Frame(a.mac, a.v6, 135, 1, nd(0, b.v6, lladdr(1, a.mac))), ns(a.v6, b.v6, lladdr(1, a.mac)), atBoth},
 		{"DAD for another's address", ns(any6, b.v6), ns(any6, a.v6), atBoth},
 		{"DAD for the link-local address of a guest elsewhere", ns(any6, remoteLL), ns(any6, netip.MustParseAddr("fe80::78")), atBoth},
+		{"DAD for the link-local address of a guest elsewhere, by the chosen prefix", ns(any6, derived(chosen)), ns(any6, netip.MustParseAddr("fe80::78")), atBoth},
+		{"NA for the link-local address of a guest elsewhere, by the chosen prefix", na(a.ll, derived(chosen), lladdr(2, a.mac)), na(a.ll, a.ll, lladdr(2, a.mac)), atBoth},
 		{"NA for the link-local address of a guest elsewhere", na(a.ll, remoteLL, lladdr(2, a.mac)), na(a.ll, a.ll, lladdr(2, a.mac)), atBoth},
 		{"DAD for another's link-local address", ns(any6, b.ll), ns(any6, a.ll), atBoth},
 		{"DAD for the server's link-local address", ns(any6, object.ServerLinkLocal), ns(any6, netip.MustParseAddr("fe80::77")), atBoth},

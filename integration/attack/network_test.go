@@ -19,6 +19,9 @@ type fromNetwork struct {
 	bad, good []byte // as on the wire
 }
 
+// chosen is a MAC that begins as the controllers have been told.
+var chosen = object.MAC{0x52, 0x54, 0x01}
+
 // remote is a guest of network red on another host.
 var (
 	remote   = object.MAC{0xfa, 0x16, 0x3e, 0, 1, 0xee}

@@ -79,7 +79,7 @@ func newStage(t *testing.T) *stage {
 // populate plugs and declares everything, and makes the host so.
 func (st *stage) populate(t *testing.T, host *desired.Host) {
 	t.Helper()
-	host.UID, host.Name = hostUID, "h1"
+	host.UID, host.Name, host.MACPrefix = hostUID, "h1", model.MAC(chosen)
 	host.Uplinks = []desired.Uplink{{PhysicalNetwork: "rack", Interface: "eth1", MTU: 1500}}
 	st.links = map[string]object.LinkFacts{}
 	st.slice = &desired.Slice{

@@ -39,6 +39,8 @@ type Host struct {
 	// RouterMAC is the host's own claimed address that routers' frames carry on the wire; zero while it has no router and
 	// is no gateway host.
 	RouterMAC model.MAC `json:"routerMAC,omitzero"`
+	// MACPrefix begins, with its first three bytes, the MACs that the controllers choose; zero when that is fa:16:3e.
+	MACPrefix model.MAC `json:"macPrefix,omitzero"`
 }
 
 // Uplink is the road from the node's bridge to a physical network. MTU is the physical network's, in bytes.

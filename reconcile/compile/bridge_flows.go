@@ -8,10 +8,10 @@ import (
 
 // bridgeFlows are the flows every guest shares: what no guest may say, what the network may not say to a guest, and every
 // table's default. None of them matches a guest's port or a network, so they never meet those of other sets.
-func bridgeFlows(uplinkPorts []uint32) []object.Flow {
+func bridgeFlows(uplinkPorts []uint32, macPrefixes []object.MAC) []object.Flow {
 	var l flowList
 	guestSourceDefaults(&l)
-	linkLocalDefaults(&l)
+	linkLocalDefaults(&l, macPrefixes)
 	guestIPv6Rules(&l)
 	guestIPv4Rules(&l)
 	forwardDefaults(&l)
@@ -57,9 +57,11 @@ func validDAD() object.Match {
 
 // linkLocalDefaults: who a link-local address belongs to, and what follows; tables 11, 15, 16, 17 and 18. One that is made from a
 // MAC of Weft's belongs to who has the MAC, on whatever host, and to nobody else here.
-func linkLocalDefaults(l *flowList) {
+func linkLocalDefaults(l *flowList, macPrefixes []object.MAC) {
 	l.add(tableLinkLocal, prioDefault, object.Match{}, object.Resubmit{Table: tableLearned})
-	l.add(tableLinkLocal, prioGeneral, object.Match{EthType: ethIPv6, IPSrc: object.DerivedLinkLocal}, object.SetReg{Reg: 5, Value: object.NoPort})
+	for _, m := range macPrefixes {
+		l.add(tableLinkLocal, prioGeneral, object.Match{EthType: ethIPv6, IPSrc: m.DerivedLinkLocal()}, object.SetReg{Reg: 5, Value: object.NoPort})
+	}
 	l.drop(tableLinkLocalOwn, prioDefault, object.Match{})
 
 	na := matchND(icmpv6NeighborAdvertisement)

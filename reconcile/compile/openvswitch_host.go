@@ -60,8 +60,18 @@ func (OpenVSwitch) Host(b *Builder, s Site) {
 	}
 	b.Add(&object.FlowSet{
 		OwnerUID: h.UID, Bridge: h.Bridge, Feature: FeatureBridge, Cookie: Cookie(h.UID, FeatureBridge),
-		Flows: bridgeFlows(ports),
+		Flows: bridgeFlows(ports, macPrefixes(h)),
 	})
+}
+
+// macPrefixes begin the MACs that are some guest's or router's, on this host or another: what the controllers choose now, and what
+// they choose unless told otherwise, for MACs stay when the setting changes.
+func macPrefixes(h *desired.Host) []object.MAC {
+	list := []object.MAC{object.DefaultMACPrefix}
+	if m := object.MAC(h.MACPrefix); m != (object.MAC{}) && m != object.DefaultMACPrefix {
+		list = append(list, m)
+	}
+	return list
 }
 
 // tagFilterHook is where tags are seen before the datapath sees them.

@@ -231,7 +231,7 @@ func itemKind(k model.Kind) desired.Kind { return desired.Kind(k.Segment()) }
 func (p *planner) settleSlices(r *round, id model.ID, acc *etcdschema.Accepted, v *verdict) error {
 	switch id.Kind {
 	case model.KindHost:
-		_, err := p.putItem(r, id.Name, resolveHost(p.cache, acc))
+		_, err := p.putItem(r, id.Name, resolveHost(p.cache, p.settings.MACPrefix, acc))
 		return err
 	case model.KindPort:
 		return p.place(r, acc, v)

@@ -81,12 +81,13 @@ func LoadCache(ctx context.Context, client *etcdschema.Client) (*Cache, error) {
 }
 
 // Preview works out what the controllers would do if the objects were declared, and the IDs deleted, at once. The
-// objects are valid by themselves (see model.Validate). The cache is left as it was.
+// objects are valid by themselves (see model.Validate). The cache is left as it was. Without a prefix MACs begin as the nodes'
+// slices say.
 func (c *Cache) Preview(macPrefix [3]byte, declare []model.Object, remove []model.ID) (Preview, error) {
 	s := DefaultSettings()
 	s.Random = rand.New(rand.NewPCG(1, 2)).Uint64
-	if macPrefix != ([3]byte{}) {
-		s.MACPrefix = macPrefix
+	if s.MACPrefix = macPrefix; macPrefix == ([3]byte{}) {
+		s.MACPrefix = c.macPrefix()
 	}
 	p := newPlanner(c, s)
 	r := c.begin()
@@ -113,6 +114,18 @@ func (c *Cache) Preview(macPrefix [3]byte, declare []model.Object, remove []mode
 	}
 	p.outcome(r, &out)
 	return out, nil
+}
+
+// macPrefix is what the controllers last told a node that MACs begin with.
+func (c *Cache) macPrefix() [3]byte {
+	for _, n := range c.nodes {
+		for _, e := range n.items {
+			if h, ok := e.value.(*desired.Host); ok && !h.MACPrefix.IsZero() {
+				return [3]byte(h.MACPrefix[:3])
+			}
+		}
+	}
+	return defaultMACPrefix
 }
 
 func (p *planner) declare(r *round, o model.Object) (ObjectChange, error) {

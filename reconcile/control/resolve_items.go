@@ -10,8 +10,8 @@ import (
 	"weft/model/desired"
 )
 
-// resolveHost is the host's own item.
-func resolveHost(c *Cache, a *etcdschema.Accepted) *desired.Host {
+// resolveHost is the host's own item, where MACs begin with the prefix.
+func resolveHost(c *Cache, prefix [3]byte, a *etcdschema.Accepted) *desired.Host {
 	s := a.Object.Spec.(*model.HostSpec)
 	h := &desired.Host{UID: a.UID, Name: a.Object.Metadata.Name, Driver: s.Driver, Bridge: s.Bridge}
 	if h.Driver == "" {
@@ -21,6 +21,9 @@ func resolveHost(c *Cache, a *etcdschema.Accepted) *desired.Host {
 		h.Bridge = model.DefaultBridge
 	}
 	h.RouterMAC = a.Allocated.MAC
+	if prefix != defaultMACPrefix {
+		copy(h.MACPrefix[:], prefix[:])
+	}
 	for _, p := range s.PhysicalNetworks {
 		h.Uplinks = append(h.Uplinks, desired.Uplink{
 			PhysicalNetwork: p.Name, Interface: p.Interface, MTU: physicalMTU(c, p.Name),

@@ -48,7 +48,7 @@ func (p *planner) item(r *round, name string, k desired.Key) error {
 			break
 		}
 		p.statusOf(id)
-		_, err := p.putItem(r, name, resolveHost(p.cache, acc))
+		_, err := p.putItem(r, name, resolveHost(p.cache, p.settings.MACPrefix, acc))
 		return err
 	}
 	return nil

@@ -141,6 +141,23 @@ func TestCentralRouterIsReserved(t *testing.T) {
 	}
 }
 
+// TestMACPrefixIsKnown: the guard is told of a prefix that is not the default one, on every network, one that the wire does not reach included.
+func TestMACPrefixIsKnown(t *testing.T) {
+	t.Parallel()
+	for _, nic := range []string{"eth0", ""} {
+		in := site()
+		in.Slice.Host.MACPrefix = model.MAC{0x52, 0x54, 1}
+		if nic == "" {
+			delete(in.Facts.Links, "eth0")
+		}
+		members := find[*object.GuardMembers](compiled(t, in, desired.KindNetwork, netUID))
+		want := object.GuardMember{Set: object.GuardDerived, Interface: linuxbridge.BridgeName(netUID), Address: netip.MustParseAddr("fe80::5054:1ff:fe00:0")}
+		if !slices.Contains(members.Members, want) {
+			t.Errorf("members %v lack %v", members.Members, want)
+		}
+	}
+}
+
 func TestNetworkWithoutNICIsLocal(t *testing.T) {
 	t.Parallel()
 	in := site()

@@ -24,6 +24,11 @@ func (Fabric) Network(b *compile.Builder, s compile.Site, n *desired.Network) {
 		members.Members = append(members.Members,
 			object.GuardMember{Set: object.GuardReserved, Interface: bridge, Address: object.MAC(n.CentralMAC).LinkLocal()})
 	}
+	if m := object.MAC(s.Host.MACPrefix); m != (object.MAC{}) {
+		// The rules know the default prefix by themselves.
+		members.Members = append(members.Members,
+			object.GuardMember{Set: object.GuardDerived, Interface: bridge, Address: m.DerivedLinkLocal().Addr()})
+	}
 	w := wireOf(s, n)
 	if w.nic == "" {
 		b.Pend("%s", w.why)

@@ -1,0 +1,39 @@
+package control
+
+import (
+	"testing"
+
+	"weft/etcdschema"
+	"weft/model"
+	"weft/model/desired"
+)
+
+// TestHostsKnowTheMACPrefix: a host is told of a prefix that is not the default one, also when it changes; a preview, which is told
+// of none, takes that for nothing new.
+func TestHostsKnowTheMACPrefix(t *testing.T) {
+	t.Parallel()
+	told := func(s *sim) model.MAC {
+		h, ok := itemOn[*desired.Host](s.cache(), "h1", hostH1)
+		if !ok {
+			t.Fatal("h1 has no slice")
+		}
+		return h.MACPrefix
+	}
+	first, second := newSim(t), newSim(t)
+	first.putAll(regionIntent())
+	first.settle()
+	if m := told(first); !m.IsZero() {
+		t.Errorf("the default prefix is told as %s", m)
+	}
+	second.inherit(first, func(etcdschema.Key) bool { return true })
+	second.planner.settings.MACPrefix = [3]byte{0x52, 0x54, 1}
+	second.planner.wakeAll()
+	second.settle()
+	if m := told(second); m != (model.MAC{0x52, 0x54, 1}) {
+		t.Errorf("the prefix is told as %s", m)
+	}
+	pv, err := second.cache().Preview([3]byte{}, []model.Object{mustDecode(t, hostH1, hostSpec)}, nil)
+	if err != nil || pv.Changes() {
+		t.Errorf("a preview of what is there already: %+v, %v", pv, err)
+	}
+}
