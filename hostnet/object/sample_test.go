@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"net/netip"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strconv"
@@ -139,11 +140,11 @@ func fieldsOf(like object.Object) []field {
 // declared lists the constants of a type that the package's source has, with their values.
 func declared(t *testing.T, typ string) (values []string) {
 	t.Helper()
-	files, err := parser.ParseDir(token.NewFileSet(), ".", nil, 0)
+	names, err := filepath.Glob("*.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	ast.Inspect(files["object"], func(n ast.Node) bool {
+	inspect := func(n ast.Node) bool {
 		spec, ok := n.(*ast.ValueSpec)
 		if !ok {
 			return true
@@ -158,7 +159,14 @@ func declared(t *testing.T, typ string) (values []string) {
 			}
 		}
 		return true
-	})
+	}
+	for _, name := range names {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(file, inspect)
+	}
 	if len(values) == 0 {
 		t.Fatalf("no constant of type %s was found", typ)
 	}
