@@ -133,7 +133,9 @@ func parseRule(m message) (r ruleEntry, ok bool, err error) {
 		case unix.FRA_TABLE:
 			r.table = u32(v)
 		case unix.FRA_PROTOCOL:
-			r.protocol = v[0]
+			if len(v) == 1 {
+				r.protocol = v[0]
+			}
 		case unix.FRA_SRC:
 			source, _ = netip.AddrFromSlice(v)
 		case unix.FRA_SUPPRESS_PREFIXLEN: // -1: nothing is suppressed; 0: prefixes of no bits are

@@ -1,0 +1,294 @@
+package routing
+
+import (
+	"log/slog"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"weft/hostnet/object"
+)
+
+// known is a picture of a namespace that no kernel is behind: lo and n1 with an address of each family, and all that the kernel
+// gives with them.
+func known() *space {
+	s := &space{name: "ns", log: slog.New(slog.DiscardHandler), ipv6: true, state: newState(true), changed: map[object.Key]bool{}}
+	s.state.setLink(1, linkState{name: "lo", alias: "weft:r", up: true, carrier: true})
+	s.state.setLink(3, linkState{name: "n1", mac: object.MAC{2, 0, 0, 0, 0, 1}, mtu: 1500, up: true, carrier: true})
+	for index, prefixes := range map[int][]string{1: {"127.0.0.1/8", "::1/128"}, 3: {"10.0.0.1/24", "2001:db8::1/64", "fe80::ff:fe00:1/64"}} {
+		for _, p := range prefixes {
+			s.hear(unix.RTM_NEWADDR, address(unix.RTM_NEWADDR, index, netip.MustParsePrefix(p)))
+		}
+	}
+	for _, r := range slices.Concat(s.state.lackingLoopback(), s.state.lackingManaged(3), s.state.lackingOwn(3)) {
+		s.hear(unix.RTM_NEWROUTE, r.request(netip.Addr{}))
+	}
+	for _, k := range kernelRules {
+		r, _, _ := parseRule(said(unix.RTM_NEWRULE, k.request()))
+		s.state.rules = append(s.state.rules, r)
+	}
+	s.changed, s.reread, s.resettle = map[object.Key]bool{}, false, false
+	return s
+}
+
+// hear has the picture take in what the kernel tells.
+func (s *space) hear(kind uint16, r *request) { s.absorbOne(said(kind, r)) }
+
+func (s *space) told() string {
+	var keys []string
+	for k := range s.changed {
+		keys = append(keys, k.String())
+	}
+	slices.Sort(keys)
+	return strings.Join(keys, " ")
+}
+
+// TestKernelRoutesOf: what the kernel makes for an address (fib_add_ifaddr, inet6_addr_add).
+func TestKernelRoutesOf(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		index     int
+		address   string
+		tentative bool
+		want      string
+	}{
+		{3, "10.0.0.1/24", false, "local 10.0.0.1/32, connected 10.0.0.0/24, broadcast 10.0.0.255/32"},
+		{3, "10.0.0.9/29", false, "local 10.0.0.9/32, connected 10.0.0.8/29, broadcast 10.0.0.15/32"},
+		{3, "10.0.0.1/31", false, "local 10.0.0.1/32, connected 10.0.0.0/31"},
+		{3, "10.0.0.1/32", false, "local 10.0.0.1/32"},
+		{1, "127.0.0.1/8", false, "local 127.0.0.1/32, local 127.0.0.0/8, broadcast 127.255.255.255/32"},
+		{3, "2001:db8::1/64", false, "local 2001:db8::1/128, connected 2001:db8::/64"},
+		{3, "2001:db8::1/64", true, "connected 2001:db8::/64"},
+		{3, "2001:db8::1/128", false, "local 2001:db8::1/128"},
+	} {
+		var got []string
+		for _, r := range kernelRoutesOf(c.index, netip.MustParsePrefix(c.address), c.tentative) {
+			_, what, _ := strings.Cut(r.describe("n1"), "kernel's ")
+			got = append(got, strings.Replace(what, " route", "", 1))
+			if (r.table == unix.RT_TABLE_MAIN) != (r.kind == unix.RTN_UNICAST) || r.index != c.index {
+				t.Errorf("%s: %+v", c.address, r)
+			}
+		}
+		if text := strings.Join(got, ", "); text != c.want {
+			t.Errorf("%s on %d has %s, expected %s", c.address, c.index, text, c.want)
+		}
+	}
+}
+
+// TestLackingRoutesAreNamedAndRestored: each route of the kernel's that is taken away is missed, by whom it belongs to, and what
+// restores it makes the picture whole.
+func TestLackingRoutesAreNamedAndRestored(t *testing.T) {
+	t.Parallel()
+	whole := known()
+	if n := len(whole.state.kernel); n < 9 {
+		t.Fatalf("only %d routes of the kernel's: %v", n, whole.state.kernel)
+	}
+	lacking := func(s *space) []kernelRoute {
+		return slices.Concat(s.state.lackingLoopback(), s.state.lackingManaged(3), s.state.lackingOwn(3))
+	}
+	if l := lacking(whole); len(l) > 0 {
+		t.Fatalf("whole, and lacks %v", l)
+	}
+	for r := range whole.state.kernel {
+		s := known()
+		s.hear(unix.RTM_DELROUTE, r.request(netip.Addr{}))
+		missed := lacking(s)
+		if len(missed) != 1 || missed[0] != r {
+			t.Errorf("%s was taken away, and missed is %v", r.describe("n"), missed)
+			continue
+		}
+		if told := s.told(); !strings.Contains(told, "addresses/ns/") && !strings.Contains(told, "netns/ns") {
+			t.Errorf("%s was taken away, and told is %s", r.describe("n"), told)
+		}
+		steps := s.state.restore(missed)
+		if len(steps) == 0 {
+			t.Errorf("nothing restores %s", r.describe("n"))
+		}
+		if len(steps) == 1 {
+			s.hear(unix.RTM_NEWROUTE, steps[0].request)
+			if l := lacking(s); len(l) > 0 {
+				t.Errorf("restored, and lacks %v", l)
+			}
+			continue
+		}
+		if r.kind != unix.RTN_LOCAL || !r.dst.Addr().Is6() {
+			t.Errorf("%s is restored in %d steps", r.describe("n"), len(steps))
+		}
+	}
+	down := known()
+	l := down.state.links[3]
+	l.carrier = false
+	down.state.setLink(3, l)
+	clear(down.state.kernel)
+	if m := slices.Concat(down.state.lackingManaged(3), down.state.lackingOwn(3)); len(m) > 0 {
+		t.Errorf("without a carrier no route is missed: %v", m)
+	}
+}
+
+// TestSourceOfIsTheAddress that the kernel's route goes with.
+func TestSourceOfIsTheAddress(t *testing.T) {
+	t.Parallel()
+	s := known()
+	for dst, want := range map[string]string{"10.0.0.0/24": "10.0.0.1", "10.0.0.255/32": "10.0.0.1", "10.9.0.0/24": "invalid IP", "2001:db8::/64": "invalid IP"} {
+		r := kernelRoute{unix.RT_TABLE_MAIN, unix.RTN_UNICAST, netip.MustParsePrefix(dst), 3}
+		if r.dst.Bits() == 32 {
+			r.table, r.kind = unix.RT_TABLE_LOCAL, unix.RTN_BROADCAST
+		}
+		if got := s.state.sourceOf(r); got.String() != want {
+			t.Errorf("%s goes with %s, expected %s", dst, got, want)
+		}
+	}
+}
+
+// TestRuleDeviations: a rule of the kernel's that is missing and one of somebody else's are named and mended; ours are neither.
+func TestRuleDeviations(t *testing.T) {
+	t.Parallel()
+	s := known()
+	ours, _, _ := parseRule(said(unix.RTM_NEWRULE, newRule(&object.Rule{Priority: 9, From: netip.MustParsePrefix("10.0.0.0/24"), Table: 300})))
+	s.state.rules = append(s.state.rules, ours)
+	if d := s.state.ruleDeviations(); len(d) > 0 || len(s.state.mendRules()) > 0 {
+		t.Errorf("deviations of what is right: %v", d)
+	}
+	second := s.state.rules[0]
+	foreign := ours
+	foreign.protocol = 3
+	s.state.rules = append(s.state.rules[1:], foreign)
+	if d := s.state.ruleDeviations(); !slices.Equal(d, []string{"the IPv4 routing rule for table local is missing", "a foreign IPv4 routing rule of priority 9"}) || len(s.state.mendRules()) != 2 {
+		t.Errorf("deviations: %v", d)
+	}
+	s.state.rules = append(s.state.rules, second, second)
+	if d := s.state.ruleDeviations(); !slices.Equal(d, []string{"a foreign IPv4 routing rule of priority 9", "a foreign IPv4 routing rule of priority 0"}) {
+		t.Errorf("one that is there twice: %v", d)
+	}
+	four := newState(false)
+	if n := len(four.lackingRules()); n != 3 {
+		t.Errorf("a kernel without IPv6 lacks %d rules", n)
+	}
+}
+
+// TestWhatIsTold: each message changes what it is about, once, and nothing else; where the kernel says too little, the picture is
+// read again.
+func TestWhatIsTold(t *testing.T) {
+	t.Parallel()
+	mine, via := routeKey{dst: netip.MustParsePrefix("0.0.0.0/0")}, netip.MustParseAddr("10.0.0.254")
+	entry := routeEntry{via: via, index: 3, kind: unix.RTN_UNICAST}
+	host := neighborKey{3, netip.MustParseAddr("10.0.0.7")}
+	mac := object.MAC{2, 0, 0, 0, 0, 7}
+	for name, c := range map[string]struct {
+		kind             uint16
+		r                *request
+		told             string
+		reread, resettle bool
+	}{
+		"a route":       {unix.RTM_NEWROUTE, route(unix.RTM_NEWROUTE, mine, entry), "route/ns/0.0.0.0/0", false, false},
+		"a neighbour":   {unix.RTM_NEWNEIGH, neighbor(unix.RTM_NEWNEIGH, 0, host, mac, false), "neighbor/ns/n1/10.0.0.7", false, false},
+		"a proxy":       {unix.RTM_NEWNEIGH, neighbor(unix.RTM_NEWNEIGH, 0, host, mac, true), "proxy/ns/n1/10.0.0.7", false, false},
+		"an address":    {unix.RTM_NEWADDR, address(unix.RTM_NEWADDR, 3, netip.MustParsePrefix("10.0.0.2/24")), "addresses/ns/n1 veth/ns/n1", false, false},
+		"one goes":      {unix.RTM_DELADDR, address(unix.RTM_DELADDR, 3, netip.MustParsePrefix("10.0.0.1/24")), "addresses/ns/n1 veth/ns/n1", true, false},
+		"IPv6 goes":     {unix.RTM_DELADDR, address(unix.RTM_DELADDR, 3, netip.MustParsePrefix("2001:db8::1/64")), "addresses/ns/n1 veth/ns/n1", false, true},
+		"a device goes": {unix.RTM_DELLINK, setLink(3).text(unix.IFLA_IFNAME, "n1"), "addresses/ns/n1 veth/ns/n1", true, false},
+		"a new device":  {unix.RTM_NEWLINK, setLink(4).text(unix.IFLA_IFNAME, "n2"), "addresses/ns/n2 veth/ns/n2", true, true},
+		"a rule":        {unix.RTM_NEWRULE, newRule(&object.Rule{From: netip.MustParsePrefix("10.0.0.0/8")}), "", false, true},
+		"another's route": {unix.RTM_NEWROUTE, func() *request {
+			r := route(unix.RTM_NEWROUTE, mine, entry)
+			r.b[headerSize+5] = unix.RTPROT_STATIC
+			return r
+		}(), "", false, false},
+	} {
+		s := known()
+		s.hear(c.kind, c.r)
+		if told := s.told(); told != c.told || s.reread != c.reread || s.resettle != c.resettle || s.lost {
+			t.Errorf("%s: told %q, reread %v, resettle %v, lost %v", name, told, s.reread, s.resettle, s.lost)
+		}
+		s.changed = map[object.Key]bool{}
+		if s.hear(c.kind, c.r); len(s.changed) > 0 {
+			t.Errorf("%s: said again, and told %s", name, s.told())
+		}
+	}
+	s := known()
+	s.absorbOne(message{kind: unix.RTM_NEWADDR, data: []byte{1, 2}})
+	if !s.lost {
+		t.Error("a message that nobody understands does not make the picture doubtful")
+	}
+}
+
+// TestObserved: what is on the host otherwise than any desired object can be shows in the object that it stands in place of.
+func TestObserved(t *testing.T) {
+	t.Parallel()
+	dst := netip.MustParsePrefix("10.9.0.0/24")
+	k := routeKey{dst: dst}
+	want := &object.Route{Namespace: "ns", Destination: dst, Device: "n1"}
+	for name, c := range map[string]struct {
+		entries []routeEntry
+		same    bool
+	}{
+		"plain":         {[]routeEntry{{index: 3, kind: unix.RTN_UNICAST}}, true},
+		"a metric":      {[]routeEntry{{index: 3, kind: unix.RTN_UNICAST, metric: 5}}, false},
+		"it drops":      {[]routeEntry{{index: 3, kind: unix.RTN_BLACKHOLE}}, false},
+		"odd":           {[]routeEntry{{index: 3, kind: unix.RTN_UNICAST, odd: true}}, false},
+		"two":           {[]routeEntry{{index: 3, kind: unix.RTN_UNICAST}, {index: 3, kind: unix.RTN_UNICAST, metric: 5}}, false},
+		"by a next hop": {[]routeEntry{{index: 3, kind: unix.RTN_UNICAST, via: netip.MustParseAddr("10.0.0.9")}}, false},
+		"elsewhere":     {[]routeEntry{{index: 1, kind: unix.RTN_UNICAST}}, false},
+	} {
+		s := known()
+		s.state.routes[k] = c.entries
+		if d := want.Diff(s.route(k)); (len(d) == 0) != c.same {
+			t.Errorf("%s: %v", name, d)
+		}
+	}
+	s := known()
+	if s.route(k) != nil || s.neighbor(object.KindNeighbor, "n1", netip.MustParseAddr("10.0.0.7")) != nil || s.rule("5/10.0.0.0/8") != nil || s.rule("x/y") != nil || s.rule("5/y") != nil {
+		t.Error("what is not there is seen")
+	}
+	n := &object.Namespace{OwnerUID: "r", Name: "ns"}
+	if d := n.Diff(s.namespace()); len(d) > 0 {
+		t.Errorf("a namespace that is right: %v", d)
+	}
+	s.state.settings = []string{"net.ipv4.ip_forward is 0"}
+	s.state.rules = s.state.rules[1:]
+	lo := s.state.links[1]
+	lo.up = false
+	s.state.setLink(1, lo)
+	if have := s.namespace().(*object.Namespace); len(have.Deviations) != 3 {
+		t.Errorf("three things are wrong: %v", have.Deviations)
+	}
+}
+
+// TestRuleInPlaceOfOurs: of a rule of ours that was added to or is another, the right one is added before the wrong ones go.
+func TestRuleInPlaceOfOurs(t *testing.T) {
+	t.Parallel()
+	want := &object.Rule{Namespace: "ns", Priority: 5, From: netip.MustParsePrefix("10.0.0.0/24"), Table: 300, MoreSpecific: true}
+	entry := func(change func(*object.Rule)) ruleEntry {
+		r := *want
+		change(&r)
+		e, _, _ := parseRule(said(unix.RTM_NEWRULE, newRule(&r)))
+		return e
+	}
+	same, other := entry(func(*object.Rule) {}), entry(func(r *object.Rule) { r.Table = 301 })
+	general := entry(func(r *object.Rule) { r.MoreSpecific = false })
+	for name, c := range map[string]struct {
+		rules  []ruleEntry
+		orders int
+		right  bool
+	}{
+		"none":            {nil, 1, false},
+		"right":           {[]ruleEntry{same}, 0, true},
+		"another table":   {[]ruleEntry{other}, 2, false},
+		"general":         {[]ruleEntry{general}, 2, false},
+		"one more":        {[]ruleEntry{same, other}, 1, false},
+		"of another name": {[]ruleEntry{same, entry(func(r *object.Rule) { r.Priority++ })}, 0, true},
+	} {
+		s := known()
+		s.state.rules = append(s.state.rules, c.rules...)
+		if n := len(s.ruleOrders(0, want)); n != c.orders {
+			t.Errorf("%s: %d orders", name, n)
+		}
+		have := s.rule("5/10.0.0.0/24")
+		if right := have != nil && len(want.Diff(have)) == 0; right != c.right {
+			t.Errorf("%s: it is right: %v, %+v", name, right, have)
+		}
+	}
+}
