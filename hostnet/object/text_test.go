@@ -116,7 +116,7 @@ func TestLinkLocal(t *testing.T) {
 		}
 	}
 	for mac, derived := range map[object.MAC]bool{{0xfa, 0x16, 0x3e, 0xff, 0xff, 0xff}: true, {0xfa, 0x16, 0x3e}: true, {0xfa, 0x16, 0x3f}: false} {
-		if object.DerivedLinkLocal.Contains(mac.LinkLocal()) != derived {
+		if object.DefaultMACPrefix.DerivedLinkLocal().Contains(mac.LinkLocal()) != derived {
 			t.Errorf("%s: its address %s is among the derived ones: %v", mac, mac.LinkLocal(), !derived)
 		}
 	}
