@@ -109,9 +109,13 @@ func (u *Builder) Warn(reason object.WarningReason, format string, args ...any) 
 	u.Warnings = append(u.Warnings, object.Warning{Reason: reason, Message: fmt.Sprintf(format, args...)})
 }
 
+// joinReason adds a sentence to others, unless it is among them.
 func joinReason(have, more string) string {
-	if have == "" {
+	switch {
+	case have == "":
 		return more
+	case slices.Contains(strings.Split(have, "; "), more):
+		return have
 	}
 	return have + "; " + more
 }

@@ -49,3 +49,30 @@ func TestKernelWithoutIPv6(t *testing.T) {
 		}
 	}
 }
+
+// TestCentralWithoutIPv6: networks inside and outside may ask for IPv6, and the reason is told once; what is left is of IPv4.
+func TestCentralWithoutIPv6(t *testing.T) {
+	t.Parallel()
+	in := central()
+	in.Facts.NoIPv6 = true
+	u := compile.Compile(in, key(desired.KindRouter, routerUID))
+	if n := strings.Count(u.Pending, "ipv6.disable=1"); n != 1 {
+		t.Errorf("the reason is told %d times: %q", n, u.Pending)
+	}
+	addresses := 0
+	for _, o := range u.Objects {
+		a, ok := o.(*object.Addresses)
+		if !ok {
+			continue
+		}
+		addresses++
+		for _, p := range a.Prefixes {
+			if p.Addr().Is6() {
+				t.Errorf("%s has %s", a.Key(), p)
+			}
+		}
+	}
+	if addresses == 0 {
+		t.Error("nothing has an address")
+	}
+}
