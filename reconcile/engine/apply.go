@@ -122,7 +122,7 @@ func (e *Engine) verify(ctx context.Context, out outcome) {
 	var ours map[object.Key]bool
 	if len(deleted) > 0 {
 		var err error
-		if ours, err = e.host.oursAmong(ctx, deleted); err != nil {
+		if ours, err = e.host.oursAmong(ctx, deleted); err != nil && !stopping(ctx) {
 			e.log.Error("removals cannot be verified", "error", err)
 		}
 	}

@@ -149,7 +149,7 @@ func (h *hostState) readDevices(ctx context.Context, devices []string, log *slog
 	defer cancel()
 	for _, d := range h.drivers {
 		if r, can := d.Driver.(DeviceReader); can && d.synced {
-			if err := r.ReadDevices(ctx, devices); err != nil {
+			if err := r.ReadDevices(ctx, devices); err != nil && !stopping(ctx) {
 				log.Warn("devices cannot be read", "driver", d.Name(), "devices", devices, "error", err)
 			}
 		}

@@ -177,7 +177,9 @@ func (e *Engine) removable(ctx context.Context, undesired []object.Key) func(obj
 	}
 	ours, err := e.host.oursAmong(ctx, undesired)
 	if err != nil {
-		e.log.Error("nothing is removed in this round", "error", err)
+		if !stopping(ctx) {
+			e.log.Error("nothing is removed in this round", "error", err)
+		}
 		return func(object.Key) bool { return false }
 	}
 	stale := e.slice.proves()

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"weft/hostnet/object"
@@ -165,7 +166,7 @@ func (e *Engine) allKeys(ctx context.Context, d *driverState) []object.Key {
 		}
 	}
 	ours, err := e.host.ours(ctx, d)
-	if err != nil {
+	if err != nil && !stopping(ctx) {
 		e.log.Error("stale objects cannot be found", "error", err)
 	}
 	for k := range ours {
@@ -201,6 +202,10 @@ func (e *Engine) collectSweep(ctx context.Context, w *work, now time.Time) {
 	}
 }
 
+// stopping says that ctx was ended by whoever runs the engine, and not by a limit of time: what fails then is nobody's fault, and
+// not told.
+func stopping(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
+
 // startSweep reads the host through the next driver and notes what is to be compared.
 func (e *Engine) startSweep(ctx context.Context) {
 	d := e.host.drivers[e.sweepTurn%len(e.host.drivers)]
@@ -208,7 +213,9 @@ func (e *Engine) startSweep(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, syncTimeout)
 	defer cancel()
 	if err := d.Sync(ctx); err != nil {
-		e.log.Warn("the sweep cannot read the host", "driver", d.Name(), "error", err)
+		if !stopping(ctx) {
+			e.log.Warn("the sweep cannot read the host", "driver", d.Name(), "error", err)
+		}
 		return
 	}
 	e.sweepRest = e.allKeys(ctx, d)
