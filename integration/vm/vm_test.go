@@ -34,6 +34,7 @@ func TestMachine(t *testing.T) {
 	t.Run("share", func(t *testing.T) { testShare(t, m) })
 	t.Run("time limit", func(t *testing.T) { testTimeLimit(t, m) })
 	t.Run("root is read only", func(t *testing.T) { testReadOnly(t, m) })
+	t.Run("what is no program", func(t *testing.T) { testInitRefused(t, m) })
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -109,6 +110,18 @@ func testTimeLimit(t *testing.T, m *Machine) {
 	var out bytes.Buffer
 	if code, err := m.Run(t.Context(), Command{Args: []string{"pgrep", "-x", "sleep"}, Stdout: &out}); err != nil || code != 1 {
 		t.Errorf("sleep is still there: %q, exit code %d, error %v", out.String(), code, err)
+	}
+}
+
+// testInitRefused holds that the first process goes on when it cannot become another.
+func testInitRefused(t *testing.T, m *Machine) {
+	for range 2 {
+		if err := m.Init(t.Context(), nil, "/etc/passwd"); err == nil || !strings.Contains(err.Error(), "permission denied") {
+			t.Errorf("error %v, want that it is no program", err)
+		}
+	}
+	if code, err := m.Run(t.Context(), Command{Args: []string{"true"}}); code != 0 || err != nil {
+		t.Errorf("exit code %d, error %v", code, err)
 	}
 }
 

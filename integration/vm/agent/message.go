@@ -21,6 +21,14 @@ type Request struct {
 	Run *Run `json:"run,omitempty"`
 	// Kill ends the Run of the ID with its process group.
 	Kill *struct{} `json:"kill,omitempty"`
+	// Init makes the first process another program, in place. Its answer is an Exit too: of code 0 once that program runs.
+	Init *Init `json:"init,omitempty"`
+}
+
+// Init is the program that the first process becomes.
+type Init struct {
+	Args []string `json:"args"`
+	Env  []string `json:"env"`
 }
 
 // Run is a command to be run.

@@ -1,7 +1,8 @@
 // Command guest is the first process inside a virtual machine of the rig: it makes the machine's files the root, and then
 // runs what the rig asks for. It is no program for a real system.
 //
-// Invariants: it never returns while the kernel runs: it ends by powering off; every orphan is reaped.
+// Invariants: it never returns while the kernel runs: it ends by powering off, unless it became another program; every orphan is
+// reaped.
 package main
 
 import (
@@ -49,11 +50,17 @@ func first() error {
 	if err := mountRoot(boot); err != nil {
 		return err
 	}
+	own, its, err := linePair()
+	if err != nil {
+		return err
+	}
 	pid, err := syscall.ForkExec("/proc/self/exe", []string{serveArg}, &syscall.ProcAttr{
-		Env: os.Environ(), Files: []uintptr{0, 1, 2}})
+		Env: os.Environ(), Files: []uintptr{0, 1, 2, its.Fd()}})
 	if err != nil {
 		return fmt.Errorf("start the agent: %w", err)
 	}
+	its.Close()
+	go become(own) // returns, at the latest, with the agent
 	for {
 		var status syscall.WaitStatus
 		ended, err := syscall.Wait4(-1, &status, 0, nil)

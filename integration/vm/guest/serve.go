@@ -40,7 +40,7 @@ func serve() error {
 	if err := s.replies.Send(agent.Reply{Hello: &agent.Hello{Release: unix.ByteSliceToString(name.Release[:])}}); err != nil {
 		return err
 	}
-	requests := agent.NewReader(port)
+	requests, line := agent.NewReader(port), newInitLine()
 	for {
 		var r agent.Request
 		if err := requests.Decode(&r); err != nil {
@@ -51,6 +51,8 @@ func serve() error {
 			go func() { _ = s.replies.Send(agent.Reply{ID: r.ID, Exit: s.run(r.ID, *r.Run)}) }() // ends with the virtual machine at the latest
 		case r.Kill != nil:
 			s.kill(r.ID)
+		case r.Init != nil:
+			go func() { _ = s.replies.Send(agent.Reply{ID: r.ID, Exit: line.become(*r.Init)}) }()
 		}
 	}
 }
