@@ -75,7 +75,7 @@ fuzz: ## run every fuzz target for FUZZTIME (10s)
 DEPS := ovs-vswitchd:openvswitch-switch ovsdb-server:openvswitch-switch nft:nftables ip:iproute2 tc:iproute2 ping:iputils-ping \
 	arping:iputils-arping udhcpc:udhcpc dhclient:isc-dhcp-client rdisc6:ndisc6 iperf3:iperf3 tcpdump:tcpdump \
 	ethtool:ethtool etcdctl:etcd-client gcc:gcc,libc6-dev \
-	qemu-system-x86_64:qemu-system-x86 depmod:kmod xz:xz-utils
+	qemu-system-x86_64:qemu-system-x86 depmod:kmod xz:xz-utils systemctl:systemd
 
 deps: ## install from Debian what is missing; no daemon is started (root)
 	@missing=; for d in $(DEPS); do \
