@@ -1,0 +1,190 @@
+package guard
+
+import (
+	"encoding/hex"
+	"fmt"
+	"net/netip"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"weft/hostnet/object"
+)
+
+// chainRules are the rules of each chain as they stand in the file.
+func chainRules() map[string][]string {
+	chains, chain := map[string][]string{}, ""
+	for line := range strings.Lines(rules) {
+		words := strings.Fields(line)
+		switch {
+		case len(words) == 3 && words[0] == "chain":
+			chain = words[1]
+			chains[chain] = nil
+		case len(words) == 1 && words[0] == "}":
+			chain = ""
+		case chain != "" && len(words) > 0 && words[0][0] != '#':
+			chains[chain] = append(chains[chain], strings.Join(words, " "))
+		}
+	}
+	return chains
+}
+
+// hooks are the chains that the kernel calls, with how their last rule must end: what no rule before has decided.
+var hooks = map[string]string{
+	"prerouting": "meta ibrname @bridges drop", "forward": "meta obrname @bridges goto towards",
+	"input": "meta ibrname @bridges drop", "output": "meta obrname @bridges drop",
+}
+
+// TestEveryChainEndsInADrop: what no rule names does not pass. Chains are gone to, never called, so nothing comes back.
+func TestEveryChainEndsInADrop(t *testing.T) {
+	t.Parallel()
+	gone := map[string]bool{}
+	chains := chainRules()
+	target := regexp.MustCompile(` goto ([a-z0-9_]+)$`)
+	for name, list := range chains {
+		last := list[len(list)-1]
+		if want, hook := hooks[name]; hook {
+			if last != want || list[0] != "type filter hook "+name+" priority -300; policy accept;" {
+				t.Errorf("hook %s begins %q and ends %q", name, list[0], last)
+			}
+		} else if last != "drop" {
+			t.Errorf("chain %s ends in %q", name, last)
+		}
+		for _, r := range list {
+			if strings.Contains(r, "jump") || strings.Contains(r, "return") || strings.Contains(r, "continue") {
+				t.Errorf("chain %s: %q comes back", name, r)
+			}
+			if m := target.FindStringSubmatch(r); m != nil {
+				gone[m[1]] = true
+				if _, there := chains[m[1]]; !there {
+					t.Errorf("chain %s goes to %s, which is not there", name, m[1])
+				}
+			} else if _, hook := hooks[name]; !hook && !strings.HasSuffix(r, "drop") && !strings.HasSuffix(r, "accept") {
+				t.Errorf("chain %s: %q decides nothing", name, r)
+			}
+		}
+	}
+	for name := range chains {
+		if _, hook := hooks[name]; !hook && !gone[name] {
+			t.Errorf("nothing goes to chain %s", name)
+		}
+	}
+	for hook := range hooks {
+		if chains[hook] == nil {
+			t.Errorf("hook %s is missing", hook)
+		}
+	}
+}
+
+// TestEverySetIsAsked: an element that no rule asks for protects nobody, and its key is of the type that its elements are written in.
+func TestEverySetIsAsked(t *testing.T) {
+	t.Parallel()
+	keys := map[second][]string{
+		nothing: {"type ifname;"},
+		mac:     {"type ifname . ether_addr;", "typeof meta iifname . @th,208,48;"},
+		ipv4:    {"type ifname . ipv4_addr;"},
+		ipv6:    {"typeof meta iifname . @th,64,128;"},
+		macData: {"type ifname : ether_addr;"},
+	}
+	declared := regexp.MustCompile(`(?m)^add (set|map) bridge weft ([a-z0-9_]+) \{ (.*?;) `)
+	types := map[string]string{}
+	for _, m := range declared.FindAllStringSubmatch(rules, -1) {
+		types[m[2]] = m[3]
+		if (m[1] == "map") != (keyOf(object.GuardSet(m[2])) == macData) {
+			t.Errorf("%s is a %s", m[2], m[1])
+		}
+	}
+	asked := map[string]int{}
+	for _, list := range chainRules() {
+		for _, r := range list {
+			for _, m := range regexp.MustCompile(`@([a-z_]+[46]?)\b`).FindAllStringSubmatch(r, -1) {
+				asked[m[1]]++
+			}
+		}
+	}
+	for _, set := range object.GuardSets() {
+		if !slices.Contains(keys[keyOf(set)], types[string(set)]) {
+			t.Errorf("set %s has keys %q", set, types[string(set)])
+		}
+		if asked[string(set)] == 0 {
+			t.Errorf("no rule asks set %s", set)
+		}
+	}
+	for name := range types {
+		if asked[name] == 0 {
+			t.Errorf("no rule asks set %s", name)
+		}
+	}
+}
+
+// TestReservedIdentities: the rules spell the addresses of Weft's servers and gateways as the other side of the program has them.
+func TestReservedIdentities(t *testing.T) {
+	t.Parallel()
+	number := func(a netip.Addr) string { b := a.As16(); return "0x" + hex.EncodeToString(b[:]) }
+	both := fmt.Sprintf("{ %s, %s }", object.ServerMAC, object.GatewayMAC)
+	locals := fmt.Sprintf("{ %s, %s }", object.ServerLinkLocal, object.GatewayLinkLocal)
+	numbers := fmt.Sprintf("{ %s, %s }", number(object.ServerLinkLocal), number(object.GatewayLinkLocal))
+	derived := object.DerivedLinkLocal
+	prefix := number(derived.Addr())[:2+derived.Bits()/4]
+	chains := chainRules()
+	for _, c := range []struct{ chain, rule string }{
+		{"guest", fmt.Sprintf("ether daddr %s drop", object.ServerMAC)},
+		{"leg", fmt.Sprintf("ether saddr != %s drop", object.GatewayMAC)},
+		{"onto_wire", fmt.Sprintf("ether daddr %s drop", object.GatewayMAC)},
+		{"wire", "ether saddr " + both + " drop"},
+		{"wire", "ether daddr " + both + " drop"},
+		{"guest_ipv6", "ip6 saddr " + locals + " drop"},
+		{"wire_ipv6", "ip6 saddr " + locals + " drop"},
+		{"guest_ipv6", fmt.Sprintf("ip6 saddr %s drop", derived)},
+		{"guest_dad", "@th,64,128 " + numbers + " drop"},
+		{"guest_dad", fmt.Sprintf("@th,64,%d %s drop", derived.Bits(), prefix)},
+		{"guest_solicits", "@th,64,128 " + number(object.ServerLinkLocal) + " drop"},
+		{"wire_neighbors", "@th,64,128 " + numbers + " drop"},
+	} {
+		if !slices.Contains(chains[c.chain], c.rule) {
+			t.Errorf("chain %s has no rule %q", c.chain, c.rule)
+		}
+	}
+}
+
+// TestFirstRules: source checks come before everything else that a chain decides.
+func TestFirstRules(t *testing.T) {
+	t.Parallel()
+	chains := chainRules()
+	for chain, first := range map[string]string{
+		"guest": "iifname . @ll,48,48 != @macs drop", "exit": "iifname . @ll,48,48 != @macs drop", "guest_ipv4": "iifname . ip saddr != @ipv4 drop",
+		"guest_arp": "@nh,0,48 != 0x000108000604 drop", "wire_arp": "@nh,0,48 != 0x000108000604 drop",
+		"guest_icmpv6": "frag frag-off != 0 accept", "guest_solicits": "ip6 nexthdr != 58 drop", "wire_neighbors": "ip6 nexthdr != 58 drop",
+		"guest_dad": "ip6 nexthdr != 58 drop",
+	} {
+		if chains[chain][0] != first {
+			t.Errorf("chain %s begins with %q, expected %q", chain, chains[chain][0], first)
+		}
+	}
+	dispatch := []string{"iifname @guests goto guest", "iifname @uplinks goto wire", "iifname @legs goto leg", "iifname @exits goto exit"}
+	if got := chains["prerouting"][1:5]; !slices.Equal(got, dispatch) {
+		t.Errorf("prerouting: %q", got)
+	}
+}
+
+// TestUplinkText: a chain of the device's own at its ingress, emptied before its one rule comes.
+func TestUplinkText(t *testing.T) {
+	t.Parallel()
+	text := uplinkText("eth0.7")
+	lines := strings.Split(strings.TrimSpace(text), "\n")
+	chain := "netdev weft " + chainOf("eth0.7")
+	for i, begin := range []string{"add table netdev weft", "add chain " + chain + ` { type filter hook ingress device "eth0.7" `, "flush chain " + chain, "add rule " + chain + " @ll,96,16 { 0x8100, 0x88a8 } @ll,116,12 0 @ll,128,16 { 0x8100, 0x88a8 } drop"} {
+		if i >= len(lines) || !strings.HasPrefix(lines[i], begin) {
+			t.Fatalf("line %d is not %q:\n%s", i, begin, text)
+		}
+	}
+	if len(lines) != 4 || !strings.HasSuffix(lines[3], fmt.Sprintf("comment %q", uplinkComment)) {
+		t.Errorf("%s", text)
+	}
+	for device, want := range map[string]bool{"eth0": false, "bond0.7": false, `a"b`: true, `a\b`: true, "eth*": true, "a\nb": true} {
+		if wordless(device) != want {
+			t.Errorf("nft has words for %q: %v", device, want)
+		}
+	}
+}

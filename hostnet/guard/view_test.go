@@ -1,0 +1,229 @@
+package guard
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/userdata"
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+
+	"weft/hostnet/object"
+)
+
+func guestMember(device string) object.GuardMember {
+	return object.GuardMember{Set: object.GuardGuests, Interface: device}
+}
+
+// table is a picture of a table that is right, with two names in its sets and an uplink.
+func table() view {
+	v := view{exists: true, uplinks: map[string]string{"eth0": ""}}
+	v.set("tap1", guestMember("tap1"), true)
+	v.set("tap1", object.GuardMember{Set: object.GuardMACs, Interface: "tap1", MAC: object.MAC{2}}, true)
+	v.set("wfb1", object.GuardMember{Set: object.GuardBridges, Interface: "wfb1"}, true)
+	return v
+}
+
+// TestWhatChanged: of two pictures each thing that differs is told by its key, once.
+func TestWhatChanged(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		change func(*view)
+		want   string
+	}{
+		"nothing":              {func(*view) {}, ""},
+		"the table is gone":    {func(v *view) { *v = view{} }, "guard-members/tap1 guard-members/wfb1 guard-uplink/eth0 guard/weft"},
+		"the rules are others": {func(v *view) { v.rules = "one is missing" }, "guard/weft"},
+		"an element goes":      {func(v *view) { v.set("tap1", guestMember("tap1"), false) }, "guard-members/tap1"},
+		"an element comes":     {func(v *view) { v.set("wfb1", guestMember("x"), true) }, "guard-members/wfb1"},
+		"a name goes":          {func(v *view) { delete(v.members, "wfb1") }, "guard-members/wfb1"},
+		"a name comes":         {func(v *view) { v.set("tap2", guestMember("tap2"), true) }, "guard-members/tap2"},
+		"an uplink's chain":    {func(v *view) { v.uplinks = map[string]string{"eth0": "not ours"} }, "guard-uplink/eth0"},
+		"another uplink":       {func(v *view) { v.uplinks = map[string]string{"eth1": ""} }, "guard-uplink/eth0 guard-uplink/eth1"},
+	} {
+		before, after := table(), table()
+		c.change(&after)
+		var got []string
+		for _, k := range before.changed(after) {
+			got = append(got, k.String())
+		}
+		slices.Sort(got)
+		if text := strings.Join(got, " "); text != c.want {
+			t.Errorf("%s: %s, expected %s", name, text, c.want)
+		}
+	}
+	v := table()
+	for _, m := range v.list("tap1") {
+		v.set("tap1", m, false)
+	}
+	if _, there := v.members["tap1"]; there {
+		t.Error("a name without elements stays")
+	}
+}
+
+// TestObserveAndOurs: whatever is in the table is ours, of an uplink's chain too where there is no table.
+func TestObserveAndOurs(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		view view
+		want string
+	}{
+		"a table": {table(), "guard-members/tap1 guard-members/wfb1 guard-uplink/eth0 guard/weft"},
+		"none":    {view{uplinks: map[string]string{"eth0": "not ours"}}, "guard-uplink/eth0"},
+		"nothing": {view{}, ""},
+	} {
+		d := &Driver{view: c.view}
+		keys, err := d.Ours(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked := append(slices.Clone(keys), object.Key{Kind: object.KindGuardMembers, Name: "tap9"}, object.Key{Kind: object.KindGuardUplink, Name: "eth9"}, (&object.Guard{}).Key())
+		slices.SortFunc(asked, object.Key.Compare)
+		found, err := d.Observe(context.Background(), slices.Compact(asked))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var ours, seen []string
+		for _, k := range keys {
+			ours = append(ours, k.String())
+		}
+		for _, o := range found {
+			seen = append(seen, o.Key().String())
+		}
+		slices.Sort(ours)
+		slices.Sort(seen)
+		if strings.Join(ours, " ") != c.want || strings.Join(seen, " ") != c.want {
+			t.Errorf("%s: ours %v, seen %v, expected %s", name, ours, seen, c.want)
+		}
+	}
+}
+
+// TestMembersWithoutATable: nothing can be in it, and removing something from it is done already.
+func TestMembersWithoutATable(t *testing.T) {
+	t.Parallel()
+	d := &Driver{}
+	errs := d.Apply(context.Background(), []object.Change{
+		{Op: object.Create, Desired: &object.GuardMembers{Name: "tap1", Members: []object.GuardMember{guestMember("tap1")}}},
+		{Op: object.Delete, Observed: &object.GuardMembers{Name: "tap2"}},
+	})
+	if len(errs) != 2 || errs[0] == nil || !strings.Contains(errs[0].Error(), "is not there") || errs[1] != nil {
+		t.Errorf("%v", errs)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel()
+	if errs := d.Apply(ctx, []object.Change{{Op: object.Create, Desired: &object.Guard{}}}); errs[0] == nil {
+		t.Error("carried out though nobody waits")
+	}
+}
+
+// TestDeltaIsAgainstWhatIsThere: of a name, and not of what the engine has seen before.
+func TestDeltaIsAgainstWhatIsThere(t *testing.T) {
+	t.Parallel()
+	d := &Driver{view: table()}
+	x := d.deltaOf(object.Change{Op: object.Update, Desired: &object.GuardMembers{Name: "tap1", Members: []object.GuardMember{guestMember("tap1"), guestMember("new")}}})
+	if x.name != "tap1" || !slices.Equal(x.add, []object.GuardMember{guestMember("new")}) || len(x.del) != 1 || x.del[0].Set != object.GuardMACs {
+		t.Errorf("%+v", x)
+	}
+	if x := d.deltaOf(object.Change{Op: object.Delete, Observed: &object.GuardMembers{Name: "tap1"}}); len(x.add) != 0 || len(x.del) != 2 {
+		t.Errorf("%+v", x)
+	}
+}
+
+// TestQueueCutsMessages: no message has more elements than the kernel takes, and none is lost.
+func TestQueueCutsMessages(t *testing.T) {
+	t.Parallel()
+	d := &Driver{table: &nftables.Table{Name: tableName}}
+	var members []object.GuardMember
+	for i := range 2*maxElements + 1 {
+		members = append(members, guestMember(fmt.Sprint("tap", i)))
+	}
+	into := map[object.GuardSet][]nftables.SetElement{}
+	if err := collect(into, "n", append(members, object.GuardMember{Set: object.GuardRouters, Interface: "wfv1", MAC: object.MAC{2}})); err != nil {
+		t.Fatal(err)
+	}
+	var sizes []string
+	err := d.queue(into, func(s *nftables.Set, e []nftables.SetElement) error {
+		sizes = append(sizes, fmt.Sprint(s.Name, " ", s.IsMap, " ", len(e)))
+		return nil
+	})
+	if err != nil || !slices.Equal(sizes, []string{"guests false 500", "guests false 500", "guests false 1", "routers true 1"}) {
+		t.Errorf("%v, %v", sizes, err)
+	}
+	refused := fmt.Errorf("no")
+	if err := d.queue(into, func(*nftables.Set, []nftables.SetElement) error { return refused }); err == nil || !strings.Contains(err.Error(), "guests") {
+		t.Errorf("a refusal is %v", err)
+	}
+	if err := collect(into, "n", []object.GuardMember{{Set: object.GuardGuests}}); err == nil {
+		t.Error("an element without a device was taken")
+	}
+}
+
+func attributes(t *testing.T, list ...netlink.Attribute) []byte {
+	t.Helper()
+	b, err := netlink.MarshalAttributes(list)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// TestParseRule reads where a rule is, which one it is, and what is said of it.
+func TestParseRule(t *testing.T) {
+	t.Parallel()
+	comment := userdata.AppendString(nil, ruleComment, "weft abc 7")
+	data := append([]byte{0, 0, 0, 0}, attributes(t,
+		netlink.Attribute{Type: unix.NFTA_RULE_CHAIN, Data: []byte("guest\x00")},
+		netlink.Attribute{Type: unix.NFTA_RULE_HANDLE, Data: []byte{0, 0, 0, 0, 0, 0, 1, 2}},
+		netlink.Attribute{Type: unix.NFTA_RULE_USERDATA, Data: comment})...)
+	if r, err := parseRule(data); err != nil || r != (rule{"guest", "weft abc 7", 258}) {
+		t.Errorf("%+v, %v", r, err)
+	}
+	for _, bad := range [][]byte{nil, {1, 2, 3}, {0, 0, 0, 0, 9, 0}} {
+		if r, err := parseRule(bad); err == nil {
+			t.Errorf("% x is %+v", bad, r)
+		}
+	}
+}
+
+// TestNotifications: only what is about our tables is looked into, and of whom it is is told.
+func TestNotifications(t *testing.T) {
+	t.Parallel()
+	message := func(kind netlink.HeaderType, family byte, table string) netlink.Message {
+		return netlink.Message{Header: netlink.Header{Type: kind},
+			Data: append([]byte{family, 0, 0, 0}, attributes(t, netlink.Attribute{Type: unix.NFTA_TABLE_NAME, Data: []byte(table + "\x00")})...)}
+	}
+	const nft = unix.NFNL_SUBSYS_NFTABLES << 8
+	for name, c := range map[string]struct {
+		m    netlink.Message
+		want bool
+	}{
+		"a rule":            {message(nft|unix.NFT_MSG_NEWRULE, unix.NFPROTO_BRIDGE, "weft"), true},
+		"an uplink's chain": {message(nft|unix.NFT_MSG_DELCHAIN, unix.NFPROTO_NETDEV, "weft"), true},
+		"another table":     {message(nft|unix.NFT_MSG_NEWRULE, unix.NFPROTO_BRIDGE, "filter"), false},
+		"another family":    {message(nft|unix.NFT_MSG_NEWRULE, unix.NFPROTO_INET, "weft"), false},
+		"another subsystem": {message(unix.NFNL_SUBSYS_CTNETLINK<<8, unix.NFPROTO_BRIDGE, "weft"), false},
+		"cut off":           {netlink.Message{Header: netlink.Header{Type: nft}, Data: []byte{unix.NFPROTO_BRIDGE}}, false},
+	} {
+		if got := touchesOurs(c.m); got != c.want {
+			t.Errorf("%s is about ours: %v", name, got)
+		}
+	}
+	pid, who := author(netlink.Message{Data: append([]byte{0, 0, 0, 0}, attributes(t,
+		netlink.Attribute{Type: unix.NFTA_GEN_PROC_PID, Data: []byte{0, 0, 1, 1}},
+		netlink.Attribute{Type: unix.NFTA_GEN_PROC_NAME, Data: []byte("nft\x00")})...)})
+	if pid != 257 || who != "nft" {
+		t.Errorf("it was %s[%d]", who, pid)
+	}
+	if pid, who := author(netlink.Message{}); pid != 0 || who != "" {
+		t.Errorf("nobody is %s[%d]", who, pid)
+	}
+	d := &Driver{children: map[uint32]bool{257: true}}
+	if !d.ours(257) || d.ours(257) || !d.ours(uint32(os.Getpid())) {
+		t.Error("a child counts once, and this process always")
+	}
+}
