@@ -90,6 +90,14 @@ func TestOneFaultAmongOthers(t *testing.T) {
 	}
 }
 
+// TestNothingIsSaidOfAnUnknownSpec: of an object whose spec is not known its references are not either.
+func TestNothingIsSaidOfAnUnknownSpec(t *testing.T) {
+	t.Parallel()
+	if errs := ValidateRefs(Object{Kind: KindPort, Metadata: Metadata{Project: "gone", Name: "x"}}, place(t)); len(errs) > 0 {
+		t.Errorf("%v", errs)
+	}
+}
+
 // TestMayRoute: the longest block that a prefix lies in decides who may have it.
 func TestMayRoute(t *testing.T) {
 	t.Parallel()

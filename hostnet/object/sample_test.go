@@ -144,7 +144,7 @@ func declared(t *testing.T, typ string) (values []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inspect := func(n ast.Node) bool {
+	collect := func(n ast.Node) bool {
 		spec, ok := n.(*ast.ValueSpec)
 		if !ok {
 			return true
@@ -165,7 +165,7 @@ func declared(t *testing.T, typ string) (values []string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ast.Inspect(file, inspect)
+		ast.Inspect(file, collect)
 	}
 	if len(values) == 0 {
 		t.Fatalf("no constant of type %s was found", typ)
