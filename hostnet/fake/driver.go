@@ -170,7 +170,23 @@ func (d *Driver) Apply(_ context.Context, changes []object.Change) []error {
 		}
 	}
 	d.host.tellTaken()
+	d.tellPatches(changes)
 	return errs
+}
+
+// tellPatches tells, as Open vSwitch does, of the patch ports that came or went with sessions.
+func (d *Driver) tellPatches(changes []object.Change) {
+	var e object.Event
+	for _, c := range changes {
+		for _, o := range []object.Object{c.Desired, c.Observed} {
+			if s, ok := o.(*object.Session); ok {
+				e.Devices = append(e.Devices, s.Device, s.Wire)
+			}
+		}
+	}
+	if len(e.Devices) > 0 {
+		d.send(e)
+	}
 }
 
 // tellTaken tells, as a kernel does, of what a change has taken with it, whoever looks after that. The lock is held.
