@@ -59,6 +59,31 @@ func TestEncodeRefuses(t *testing.T) {
 	}
 }
 
+// TestDecodeRefuses: a key that is not as the set's are is nobody's element.
+func TestDecodeRefuses(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		set   object.GuardSet
+		key   int
+		value int
+	}{
+		"shorter than a name":  {object.GuardGuests, nameSize - 1, 0},
+		"longer than a name":   {object.GuardGuests, nameSize + 4, 0},
+		"without a MAC":        {object.GuardMACs, nameSize, 0},
+		"a MAC cut off":        {object.GuardMACs, nameSize + macSize, 0},
+		"without an address":   {object.GuardIPv4, nameSize, 0},
+		"of the other family":  {object.GuardIPv4, nameSize + 16, 0},
+		"of the one family":    {object.GuardIPv6, nameSize + 4, 0},
+		"a map without a MAC":  {object.GuardRouters, nameSize, macSize - 1},
+		"a map's key too long": {object.GuardRouters, nameSize + 4, macSize},
+	} {
+		e := nftables.SetElement{Key: append([]byte("tap1"), make([]byte, c.key-4)...), Val: make([]byte, c.value)}
+		if m, err := decode(c.set, e); err == nil {
+			t.Errorf("%s: %v", name, m)
+		}
+	}
+}
+
 func FuzzDecode(f *testing.F) {
 	f.Add(0, make([]byte, 32), make([]byte, 6))
 	f.Fuzz(func(t *testing.T, set int, key, value []byte) {
