@@ -47,7 +47,7 @@ func (p *planner) apply(ev etcdschema.Event, own map[etcdschema.Key]int64) {
 			p.queue.add(u)
 		}
 	case "status":
-		p.status[k] = struct{}{}
+		p.lookAtStatus(k)
 	case "actual":
 		p.actualChanged(k, old, e)
 	}
@@ -57,7 +57,7 @@ func (p *planner) intentChanged(k etcdschema.Key) {
 	if id, ok := etcdschema.ParseID(k); ok {
 		p.touch(id)
 	} else if s, ok := etcdschema.StatusOf(k); ok {
-		p.status[s] = struct{}{}
+		p.lookAtStatus(s)
 	}
 }
 

@@ -12,8 +12,11 @@ import (
 )
 
 const (
-	// roundUnits bounds the units of one round, so that news is taken in between.
+	// roundUnits bounds the units of one round, so that news is taken in between; laterUnits does of what can wait.
 	roundUnits = 2000
+	laterUnits = 250
+	// besideUnits is how many sets are written together with what they come from, if that is all of them.
+	besideUnits = 8
 	// raceTries bounds how often one unit is tried again after a lost race.
 	raceTries = 8
 )
@@ -59,11 +62,21 @@ func (l *loop) failed(ctx context.Context, units []unit, err error) {
 	l.later(ctx, "a round", err)
 }
 
-// fill begins a round and does units in it while they fit.
+// fill begins a round and does units of one class in it while they fit, and a few sets beside them.
 func (p *planner) fill() (r *round, units []unit) {
 	r = p.cache.begin()
-	for len(units) < roundUnits {
-		u, ok := p.queue.next(p.cache)
+	class, most := p.queue.turn(), roundUnits
+	if class != classAsked {
+		most = laterUnits
+	}
+	p.queue.comparing = class == classRest
+	defer func() { p.queue.comparing = false }()
+	for len(units) < most {
+		u, ok := p.queue.next(p.cache, class)
+		if !ok && class == classAsked && p.queue.piles[classSets].len() <= besideUnits {
+			class = classSets
+			u, ok = p.queue.next(p.cache, class)
+		}
 		if !ok {
 			break
 		}

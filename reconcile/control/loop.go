@@ -37,7 +37,7 @@ type loop struct {
 	distrusted map[string][]string // what was last told of nodes, see distrust
 
 	statusBusy  bool
-	statusAt    time.Time   // when statuses were last looked at
+	statusPace  statusPace
 	statusTimer *time.Timer // running while statuses are collected
 	retryAt     time.Time   // nothing is tried before
 	retryDelay  time.Duration
@@ -66,7 +66,7 @@ func (l *loop) run(ctx context.Context) error {
 		if l.working() && !l.planner.queue.empty() {
 			l.drain()
 			l.work(ctx)
-			if l.wantsStatuses() && !l.statusBusy && time.Since(l.statusAt) > statusPatience {
+			if l.wantsStatuses() && !l.statusBusy && l.statusPace.due(time.Now()) {
 				l.statusBusy = true
 				l.startStatuses()
 			}
@@ -128,6 +128,8 @@ func (l *loop) drain() {
 			l.takeIn(b)
 		case job := <-l.statusDone:
 			l.statusesDone(job)
+		case <-l.statusTimer.C: // it was set when there was no work
+			l.startStatuses()
 		default:
 			return
 		}
@@ -183,7 +185,7 @@ func (l *loop) takeIn(b etcdschema.Batch) {
 // idle forgets work that a replica that does not lead has no use for: it looks at everything when it takes over.
 func (p *planner) idle() {
 	p.queue, p.sets, p.retries, p.doubtful = workQueue{}, setPace{}, retryPace{}, nil
-	p.status = cleared(p.status)
+	p.status, p.compared = cleared(p.status), cleared(p.compared)
 	p.foreign = cleared(p.foreign)
 	p.verdicts = cleared(p.verdicts)
 	p.blocked = cleared(p.blocked)
@@ -223,11 +225,12 @@ func (l *loop) stepDown() {
 }
 
 func (l *loop) wantsStatuses() bool {
-	return l.lead != nil && l.brake.on == nil && l.synced && len(l.planner.status) > 0
+	return l.lead != nil && l.brake.on == nil && l.synced && l.planner.statusesWait()
 }
 
 func (l *loop) startStatuses() {
-	l.statusAt = time.Now()
+	start := time.Now()
+	defer func() { l.statusPace.looked(start, time.Now()) }()
 	if l.wantsStatuses() {
 		if job, ok := l.statusJob(); ok {
 			l.statusJobs <- job
@@ -241,7 +244,7 @@ func (l *loop) statusesDone(job statusJob) {
 	l.statusBusy = false
 	if !job.ok {
 		for _, k := range job.keys {
-			l.planner.status[k] = struct{}{}
+			l.planner.lookAtStatus(k)
 		}
 	}
 }

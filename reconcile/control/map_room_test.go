@@ -59,6 +59,8 @@ func TestEmptiedMapsGiveTheirRoomBack(t *testing.T) {
 	}
 }
 
+func roomOf[K comparable, V any](m map[K]V) uintptr { return reflect.ValueOf(m).Pointer() }
+
 // What of our writes has come back is what a look at all of them says.
 func TestOwnWritesAreForgottenWhenTheirEventsHaveComeBack(t *testing.T) {
 	t.Parallel()

@@ -28,7 +28,8 @@ type planner struct {
 	queue    workQueue
 	sets     setPace
 	retries  retryPace
-	status   map[etcdschema.Key]struct{} // status keys to be looked at
+	status   map[etcdschema.Key]struct{} // status keys to be looked at, because there is news
+	compared map[etcdschema.Key]struct{} // others, because everything is compared
 	verdicts map[model.ID]*verdict
 	blocked  index[etcdschema.Key, model.ID]   // by claim that stands in the way
 	starved  index[string, model.ID]           // by space with nothing free
@@ -43,15 +44,14 @@ type planner struct {
 
 func newPlanner(c *Cache, s Settings) *planner {
 	return &planner{
-		cache: c, settings: s, status: map[etcdschema.Key]struct{}{}, verdicts: map[model.ID]*verdict{},
+		cache: c, settings: s, status: map[etcdschema.Key]struct{}{}, compared: map[etcdschema.Key]struct{}{}, verdicts: map[model.ID]*verdict{},
 		blocked: index[etcdschema.Key, model.ID]{}, starved: index[string, model.ID]{},
 		seen: index[string, model.ID]{}, trouble: map[string]map[string]string{},
 		lost: map[model.ID]*etcdschema.Accepted{}, foreign: map[etcdschema.Key]struct{}{}, refused: newRefusals(),
 	}
 }
 
-func (p *planner) touch(id model.ID)    { p.queue.add(unit{kind: unitObject, id: id}) }
-func (p *planner) statusOf(id model.ID) { p.status[etcdschema.StatusKey(id)] = struct{}{} }
+func (p *planner) touch(id model.ID) { p.queue.add(unit{kind: unitObject, id: id}) }
 
 // spaceOf is the claim space of a claim key ("address").
 func spaceOf(k etcdschema.Key) string {

@@ -169,7 +169,7 @@ const previewUnits = 1 << 20
 
 func (p *planner) exhaust(r *round) error {
 	for range previewUnits {
-		u, ok := p.queue.next(p.cache)
+		u, ok := p.queue.next(p.cache, p.queue.first())
 		if at, waits := p.sets.next(); !ok && waits {
 			p.ripen(at.Add(setInterval)) // nothing is written here that could be too often
 			continue

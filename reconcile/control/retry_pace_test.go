@@ -60,7 +60,7 @@ func TestEveryKindOfUnitIsTriedAgain(t *testing.T) {
 		p.stuck(u, errRefused)
 		due, ok := p.next()
 		p.ripen(due)
-		if got, there := p.queue.next(p.cache); !ok || !there || got != u {
+		if got, there := p.queue.next(p.cache, p.queue.first()); !ok || !there || got != u {
 			t.Errorf("%s: due %v, in the queue %v %v", u, ok, got, there)
 		}
 	}

@@ -3,7 +3,6 @@ package control
 import (
 	"bytes"
 	"context"
-	"slices"
 	"time"
 
 	"weft/etcdschema"
@@ -12,8 +11,6 @@ import (
 const (
 	// statusDelay is how long statuses are collected before they are written.
 	statusDelay = 25 * time.Millisecond
-	// statusPatience is how long statuses wait for work that does not end.
-	statusPatience = time.Second
 	// statusBatch bounds the statuses of one transaction in number and bytes.
 	statusBatch = 90
 	// statusLook bounds how many waiting statuses are looked at for one transaction.
@@ -52,19 +49,11 @@ func (c *Controller) writeStatuses(ctx context.Context) error {
 // statusJob takes statuses that differ from what etcd holds; ok is false when there are none.
 func (l *loop) statusJob() (job statusJob, ok bool) {
 	t := etcdschema.NewTxn()
-	keys := make([]etcdschema.Key, 0, min(statusLook, len(l.planner.status)))
-	for k := range l.planner.status {
-		if len(keys) == statusLook {
-			break // a random part: whoever floods intent delays others' statuses, but does not go first
-		}
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, compareKeys)
-	for _, k := range keys {
+	for _, k := range l.planner.nextStatuses() {
 		if t.Writes() >= statusBatch || t.Bytes() > statusBatchBytes {
 			break
 		}
-		delete(l.planner.status, k)
+		l.planner.dropStatus(k)
 		if l.addStatus(t, k) {
 			job.keys = append(job.keys, k)
 		}

@@ -15,14 +15,14 @@ func TestAFloodOfOneProjectDoesNotHoldUpAnother(t *testing.T) {
 	for i := range flood {
 		q.add(unit{kind: unitObject, id: model.ID{Project: "evil", Kind: model.KindPort, Name: "p" + strconv.Itoa(i)}})
 	}
-	if _, ok := q.next(c); !ok {
+	if _, ok := q.next(c, q.first()); !ok {
 		t.Fatal("an empty queue")
 	}
 	victim := unit{kind: unitObject, id: port("web-1")}
 	q.add(victim)
 	seen := map[unit]bool{}
 	waited := -1
-	for u, ok := q.next(c); ok; u, ok = q.next(c) {
+	for u, ok := q.next(c, q.first()); ok; u, ok = q.next(c, q.first()) {
 		if seen[u] {
 			t.Fatalf("%v came twice", u)
 		}

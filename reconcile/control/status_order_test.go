@@ -1,0 +1,91 @@
+package control
+
+import (
+	"fmt"
+	"log/slog"
+	"testing"
+	"time"
+
+	"weft/etcdschema"
+)
+
+// Beside work that does not end statuses take their part of the time: not more, however long they take, and no less.
+func TestStatusesTakeTheirPartOfTheTime(t *testing.T) {
+	t.Parallel()
+	for _, took := range []time.Duration{time.Millisecond, 20 * time.Millisecond, time.Second} {
+		var pace statusPace
+		now := time.Unix(1000, 0)
+		var spent, worked time.Duration
+		looks := 0
+		for worked+spent < 100*time.Second {
+			now, worked = now.Add(5*time.Millisecond), worked+5*time.Millisecond // a round
+			if pace.due(now) {
+				pace.looked(now, now.Add(took))
+				now, spent = now.Add(took), spent+took
+				looks++
+			}
+		}
+		if part := spent.Seconds() / (spent + worked).Seconds(); part > 1.1/statusPart {
+			t.Errorf("looks of %s took %.2f of the time", took, part)
+		}
+		if atLeast := min(100*time.Second/(2*statusDelay), 100*time.Second/((statusPart+1)*took)); looks < int(atLeast) {
+			t.Errorf("looks of %s: %d, expected %d", took, looks, atLeast)
+		}
+	}
+}
+
+// Statuses that were about to be collected when work came are collected while it lasts.
+func TestWorkDoesNotStopTheStatusTimer(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	c, err := New(Config{Client: b.client, Name: "one", Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := newLoop(c)
+	l.statusBusy = true
+	l.statusTimer.Reset(0)
+	for start := time.Now(); l.statusBusy; l.drain() {
+		if time.Since(start) > 10*time.Second {
+			t.Fatal("the timer went off, and nobody noticed")
+		}
+	}
+}
+
+// Of what is looked at most is news, and what is only compared is not forgotten.
+func TestNewsOfStatusesGoFirst(t *testing.T) {
+	t.Parallel()
+	p := newPlanner(NewCache(), Settings{})
+	key := func(i int) etcdschema.Key { return etcdschema.StatusKey(port(fmt.Sprint(i))) }
+	const many = 10 * statusLook
+	for i := range many {
+		p.compareStatus(key(i))
+		p.lookAtStatus(key(many + i))
+	}
+	p.lookAtStatus(key(3))
+	p.compareStatus(key(many))
+	seen := map[etcdschema.Key]bool{}
+	for round := 0; p.statusesWait(); round++ {
+		keys := p.nextStatuses()
+		if len(keys) > statusLook || len(keys) == 0 {
+			t.Fatalf("%d keys", len(keys))
+		}
+		compared := 0
+		for _, k := range keys[:min(len(keys), statusBatch)] {
+			if seen[k] {
+				t.Fatalf("%s came twice", k)
+			}
+			seen[k] = true
+			if _, rest := p.compared[k]; rest {
+				compared++
+			}
+			p.dropStatus(k)
+		}
+		if want := statusBatch / comparedPart; round == 0 && (compared < want || compared > want+1) {
+			t.Errorf("%d of the first %d are not news, expected %d", compared, statusBatch, want)
+		}
+	}
+	if len(seen) != 2*many {
+		t.Errorf("%d were looked at, of %d", len(seen), 2*many)
+	}
+}

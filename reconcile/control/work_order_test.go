@@ -1,0 +1,142 @@
+package control
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"weft/etcdschema"
+	"weft/model"
+	"weft/model/desired"
+)
+
+// fanout is a network on a router with a guest on each of many hosts, all of which are told who is on it.
+func fanout(t fataler, hosts int) *sim {
+	s := routedRegion(t)
+	s.put(internet, largeExternal(190, 0))
+	for i := range hosts {
+		name := fmt.Sprintf("n%03d", i)
+		s.put(hostID(name), hostSpec)
+		s.feature(name, allFeatures()...)
+		s.put(port("p"+name), fmt.Sprintf(`{"spec":{"network":"green","host":%q}}`, name))
+	}
+	s.settle()
+	s.check()
+	return s
+}
+
+// setsSince counts the sets that a round has written since the revision.
+func (s *sim) setsSince(revision int64) (n int) {
+	for k, e := range s.cache().entries {
+		if _, item, _, ok := etcdschema.ParseDesired(k); ok && item.Kind == desired.KindNeighbors && e.mod > revision {
+			n++
+		}
+	}
+	return n
+}
+
+// A new port stands on its host after the next round, however many hosts still have to be told of the one before.
+func TestAPortDoesNotWaitForSets(t *testing.T) {
+	t.Parallel()
+	s := fanout(t, 120)
+	s.now = s.now.Add(time.Second) // the sets may be written again
+	onGreen := `{"spec":{"network":"green","host":"n000"}}`
+	s.put(port("first"), onGreen)
+	s.round()
+	if !placed(s.cache(), "n000", "first") {
+		t.Fatal("the first port was not placed by the first round")
+	}
+	s.round()
+	told := s.setsSince(s.rev - 1)
+	if told == 0 || s.planner.queue.empty() {
+		t.Fatalf("%d hosts are told by one round: there is nothing to wait for", told)
+	}
+	s.put(port("second"), onGreen)
+	before := s.rev
+	s.round()
+	if n := s.setsSince(before); n > 0 || !placed(s.cache(), "n000", "second") {
+		t.Errorf("the next round told %d hosts of others; the second port is placed: %v", n, placed(s.cache(), "n000", "second"))
+	}
+	s.settle()
+	s.check()
+}
+
+// Ports that never end do not hold back what hosts are told: that is late, and comes.
+func TestSetsHaveAShare(t *testing.T) {
+	t.Parallel()
+	s := fanout(t, 120)
+	rounds, told := 4*laterShare, 0
+	for i := range rounds {
+		s.put(port(fmt.Sprint("new", i)), `{"spec":{"network":"green","host":"n000"}}`)
+		s.now = s.now.Add(2 * setInterval)
+		s.planner.ripen(s.now)
+		before := s.rev
+		s.round()
+		if s.setsSince(before) > 0 {
+			told++
+		}
+	}
+	if told < 3 || told > rounds/laterShare+1 {
+		t.Errorf("%d of %d rounds told hosts who is on the network, expected one of %d", told, rounds, laterShare)
+	}
+	s.settle()
+	s.check()
+}
+
+// A unit that waits in a later class is brought forward by a change, and comes out once.
+func TestAUnitIsBroughtForward(t *testing.T) {
+	t.Parallel()
+	c := NewCache()
+	var q workQueue
+	p := func(i int) unit { return unit{kind: unitObject, id: port(fmt.Sprint(i))} }
+	for i := range 10 {
+		q.addLater(p(i))
+	}
+	q.add(p(7))
+	q.addLater(p(7))
+	q.comparing = true
+	q.add(p(7))
+	q.add(p(11))
+	q.comparing = false
+	if q.len() != 11 || q.turn() != classAsked {
+		t.Fatalf("%d units, the turn is %d's", q.len(), q.first())
+	}
+	if u, ok := q.next(c, classAsked); !ok || u != p(7) {
+		t.Fatalf("%v came first", u)
+	}
+	if q.turn() != classRest {
+		t.Fatal("there is more that somebody asked for")
+	}
+	for u, ok := q.next(c, classRest); ok; u, ok = q.next(c, classRest) {
+		if u == p(7) {
+			t.Error("it came twice")
+		}
+	}
+	if !q.empty() {
+		t.Errorf("%d are left", q.len())
+	}
+}
+
+// A flood leaves no room behind in the queue and in the statuses.
+func TestTheQueueGivesItsRoomBack(t *testing.T) {
+	t.Parallel()
+	s := newSim(t)
+	for i := range 1000 {
+		id := model.ID{Project: model.ClusterProject, Kind: model.KindProject, Name: fmt.Sprint("p", i)}
+		s.put(id, `{"spec":{}}`)
+	}
+	queue, status := roomOf(s.planner.queue.piles[classAsked].dirty), roomOf(s.planner.status)
+	s.settle()
+	for _, k := range s.planner.nextStatuses() {
+		s.planner.dropStatus(k)
+	}
+	for s.planner.statusesWait() {
+		for _, k := range s.planner.nextStatuses() {
+			s.planner.dropStatus(k)
+		}
+	}
+	s.planner.nextStatuses()
+	if roomOf(s.planner.queue.piles[classAsked].dirty) == queue || roomOf(s.planner.status) == status {
+		t.Error("an emptied map is kept")
+	}
+}
