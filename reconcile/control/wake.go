@@ -102,35 +102,42 @@ func (p *planner) wakeItems(a *etcdschema.Accepted) {
 	}
 }
 
-// wakeAll looks at everything: after a start, a change of leadership or the end of a brake.
+// wakeAll looks at everything: after a start, a change of leadership or the end of a brake. What people have asked for since goes
+// first; the rest, most of which is as it should be, is compared behind whatever is asked.
 func (p *planner) wakeAll() {
-	for id := range p.cache.intents {
-		p.touch(id)
+	for id, in := range p.cache.intents {
+		if acc := p.cache.accepted[id]; acc == nil || acc.IntentRevision != in.mod {
+			p.touch(id)
+		} else {
+			p.queue.addLater(unit{kind: unitObject, id: id})
+		}
 	}
 	for id := range p.cache.accepted {
-		p.touch(id)
+		if p.cache.intents[id] == nil {
+			p.touch(id)
+		}
 	}
 	for name, n := range p.cache.nodes {
 		for k := range n.items {
 			if id, known := p.cache.ids[k.UID]; known && id.Kind == model.KindPort && k.Kind == desired.KindPort {
 				continue // looked at with the port
 			}
-			p.queue.add(unit{kind: unitItem, node: name, item: k})
+			p.queue.addLater(unit{kind: unitItem, node: name, item: k})
 		}
 		if !n.headMatches() {
 			p.queue.add(unit{kind: unitHead, node: name})
 		}
 	}
 	for uid := range p.cache.owned {
-		p.queue.add(unit{kind: unitOrphan, uid: uid})
+		p.queue.addLater(unit{kind: unitOrphan, uid: uid})
 	}
 	for k := range p.cache.entries {
 		switch area(k) {
 		case "status":
-			p.status[k] = struct{}{}
+			p.compareStatus(k)
 		case "intent":
 			if s, ok := etcdschema.StatusOf(k); ok {
-				p.status[s] = struct{}{}
+				p.compareStatus(s)
 			}
 		}
 	}

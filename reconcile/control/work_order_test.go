@@ -2,6 +2,7 @@ package control
 
 import (
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -81,6 +82,58 @@ func TestSetsHaveAShare(t *testing.T) {
 	}
 	s.settle()
 	s.check()
+}
+
+// A replica that takes over does what people have asked for since, and are asking for, before it compares the rest; and in
+// the end it has compared everything.
+func TestATakeoverServesWhatIsAskedFirst(t *testing.T) {
+	t.Parallel()
+	first := fanout(t, 60)
+	for i := range 600 {
+		first.put(port(fmt.Sprintf("p%03d", i)), portOnH1)
+	}
+	first.settle()
+	next := newSim(t)
+	next.uids = first.uids
+	next.inherit(first, func(etcdschema.Key) bool { return true })
+	next.planner.idle()
+	next.put(port("waited"), portOnH1)
+	next.remove(port("p007"))
+	damaged := etcdschema.DesiredKey("n003", desired.Key{Kind: desired.KindPort, UID: first.cache().accepted[port("pn003")].UID})
+	next.cache().set(damaged, nil)
+	next.planner.idle()
+	next.planner.wakeAll()
+	next.put(port("asked"), portOnH1)
+	next.round()
+	for name, want := range map[string]bool{"waited": true, "asked": true, "p007": false} {
+		if c := next.cache(); (c.accepted[port(name)] != nil) != want || want && !placed(c, "h1", name) {
+			t.Errorf("after the first round %s is accepted: %v", name, !want)
+		}
+	}
+	statuses := next.planner.nextStatuses()
+	for _, name := range []string{"waited", "asked", "p007"} {
+		if i := slices.Index(statuses, etcdschema.StatusKey(port(name))); i < 0 || i > 2*comparedPart {
+			t.Errorf("the status of %s is number %d that is looked at", name, i)
+		}
+	}
+	if next.cache().entries[damaged] != nil {
+		t.Error("everything was compared before what was asked for")
+	}
+	next.settle()
+	next.check()
+	if next.cache().entries[damaged] == nil {
+		t.Error("a slice that lacks a port was not compared")
+	}
+	for id := range next.cache().accepted {
+		if next.planner.verdicts[id] == nil {
+			t.Errorf("%s was not looked at", id)
+		}
+		k := etcdschema.StatusKey(id)
+		_, news := next.planner.status[k]
+		if _, compared := next.planner.compared[k]; news == compared {
+			t.Errorf("the status of %s is to be looked at: %v as news, %v as compared", id, news, compared)
+		}
+	}
 }
 
 // A unit that waits in a later class is brought forward by a change, and comes out once.
