@@ -15,7 +15,7 @@ import (
 	"weft/hostnet/guard"
 	"weft/integration/need"
 	"weft/integration/timescale"
-	"weft/integration/vm"
+	"weft/integration/vm/vmtest"
 	"weft/model"
 	"weft/model/desired"
 	"weft/reconcile/compile/linuxbridge"
@@ -28,12 +28,7 @@ const machineLimit = 10 * time.Minute
 // of it runs in one virtual machine.
 func TestBridgeHost(t *testing.T) {
 	t.Parallel()
-	lacking, err := need.Lacking([]need.Need{need.VLANDevice})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(lacking) > 0 {
-		inMachine(t, lacking)
+	if vmtest.Inside(t, machineLimit, need.VLANDevice) {
 		return
 	}
 	for name, test := range map[string]func(*testing.T, *stage){
@@ -49,35 +44,6 @@ func TestBridgeHost(t *testing.T) {
 			t.Parallel()
 			test(t, newBridgeStage(t))
 		})
-	}
-}
-
-// inMachine runs this test inside a virtual machine.
-func inMachine(t *testing.T, lacking []need.Need) {
-	if os.Getenv(vm.Variable) != "" {
-		t.Fatalf("the virtual machine's kernel lacks %v too", lacking)
-	}
-	m, err := vm.Boot(t.Context(), vm.Config{Log: t.Logf})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := m.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), timescale.Bound(machineLimit))
-	defer cancel()
-	var out strings.Builder
-	code, err := m.Run(ctx, vm.Command{Stage: true, Stdout: &out, Stderr: &out,
-		Args: []string{self, "-test.v", "-test.run=^" + t.Name() + "$", "-test.timeout=" + machineLimit.String()}})
-	// A name that matches nothing is a success for go test.
-	if err != nil || code != 0 || !strings.Contains(out.String(), "--- PASS: "+t.Name()+" ") {
-		t.Fatalf("in the virtual machine: exit code %d, error %v\n%s", code, err, out.String())
 	}
 }
 

@@ -1,0 +1,55 @@
+// Package vmtest runs a test inside a virtual machine where the machine's kernel lacks what it needs.
+//
+// Invariants: a test that cannot run fails, none is skipped; the virtual machine ends with the test.
+package vmtest
+
+import (
+	"context"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"weft/integration/need"
+	"weft/integration/timescale"
+	"weft/integration/vm"
+)
+
+// Inside says false where the running kernel has all that is needed: the test goes on by itself. Otherwise it runs the test, and
+// nothing else of the program, in a virtual machine, waits for its end, and says true. limit bounds it, in a machine's own time.
+func Inside(t *testing.T, limit time.Duration, needs ...need.Need) bool {
+	t.Helper()
+	lacking, err := need.Lacking(needs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(lacking) == 0 {
+		return false
+	}
+	if os.Getenv(vm.Variable) != "" {
+		t.Fatalf("the virtual machine's kernel lacks %v too", lacking)
+	}
+	m, err := vm.Boot(t.Context(), vm.Config{Log: t.Logf})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := m.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), timescale.Bound(limit))
+	defer cancel()
+	var out strings.Builder
+	code, err := m.Run(ctx, vm.Command{Stage: true, Stdout: &out, Stderr: &out,
+		Args: []string{self, "-test.v", "-test.run=^" + t.Name() + "$", "-test.timeout=" + limit.String()}})
+	// A name that matches nothing is a success for go test.
+	if err != nil || code != 0 || !strings.Contains(out.String(), "--- PASS: "+t.Name()+" ") {
+		t.Fatalf("in the virtual machine: exit code %d, error %v\n%s", code, err, out.String())
+	}
+	return true
+}
