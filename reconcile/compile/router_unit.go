@@ -52,6 +52,10 @@ func (c compiler) routerLeg(b *Builder, s Site, fabric Fabric, r *desired.Router
 		b.Refuse("network %s/%s belongs to router %s already", n.Project, n.Name, owner)
 		return
 	}
+	if n.Gateway != nil { // the host's own leg there has flows for the same frames
+		b.Refuse("network %s/%s is an external network: a router has no leg on one", n.Project, n.Name)
+		return
+	}
 	if why := legFault(n, leg); why != "" {
 		b.Refuse("network %s/%s: %s", n.Project, n.Name, why)
 		return
