@@ -80,6 +80,9 @@ func (p *planner) fill() (r *round, units []unit) {
 		if !ok {
 			break
 		}
+		if u.class() == classSets && p.sets.hold(u, p.settings.Now()) {
+			continue // its time comes
+		}
 		m := r.mark()
 		err := p.do(r, u)
 		if err == nil && !r.fits() && len(units) > 0 {

@@ -25,7 +25,7 @@ func TestEmptiedMapsGiveTheirRoomBack(t *testing.T) {
 	p := newPlanner(NewCache(), Settings{})
 	for i := range flood {
 		u := unit{kind: unitHead, node: fmt.Sprint(i)}
-		sets.wrote(u, now)
+		sets.wrote(u, 1, now)
 		sets.hold(u, now)
 		retries.failed(u, now)
 		k := desired.Key{Kind: desired.KindPort, UID: u.node}
@@ -38,7 +38,7 @@ func TestEmptiedMapsGiveTheirRoomBack(t *testing.T) {
 		empty func()
 	}{
 		"sets that wait":         {func() any { return sets.waiting }, func() { sets.ripe(later) }},
-		"sets that were written": {func() any { return sets.written }, func() { sets.wrote(unit{kind: unitHead, node: "one"}, later) }},
+		"sets that were written": {func() any { return sets.written }, func() { sets.wrote(unit{kind: unitHead, node: "one"}, 1, later) }},
 		"units that are tried again": {func() any { return retries.waits }, func() {
 			for _, u := range retries.ripe(later) {
 				retries.done(u)

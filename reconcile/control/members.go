@@ -125,7 +125,7 @@ func (p *planner) neighborsOn(r *round, name string, k desired.Key) error {
 	}
 	changed, err := p.putItem(r, name, item)
 	if changed {
-		p.sets.wrote(unit{kind: unitItem, node: name, item: k}, p.settings.Now())
+		p.sets.wrote(unit{kind: unitItem, node: name, item: k}, len(r.cache.entries[etcdschema.DesiredKey(name, k)].data), p.settings.Now())
 	}
 	return err
 }

@@ -2,18 +2,32 @@ package control
 
 import "time"
 
-// setInterval is how often a set is written at most: what changes in between is written together.
-const setInterval = 100 * time.Millisecond
+const (
+	// setInterval is how often a set is written at most: what changes in between is written together.
+	setInterval = 100 * time.Millisecond
+	// setRate is how many bytes a second all sets together may take, once setBurst of them went at once: the history of a set that
+	// is told to hundreds of nodes with every new port fills etcd's quota (2 GiB unless told otherwise) before it is compacted.
+	setRate  = 4 << 20
+	setBurst = 16 << 20
+)
 
-// setPace holds back sets that have been written a moment ago. The zero value holds back nothing.
+// setPace holds back sets that have been written a moment ago, and all of them while too much was. The zero value holds back nothing.
 type setPace struct {
 	written map[unit]time.Time // within the last interval, or a little longer
 	waiting map[unit]time.Time // until when
 	pruned  time.Time
+	debt    int       // bytes that were written and not worked off by the rate, as it was …
+	at      time.Time // … then
 }
 
-// wrote notes that the set was written.
-func (s *setPace) wrote(u unit, now time.Time) {
+// owed is the debt as it is now.
+func (s *setPace) owed(now time.Time) int {
+	return max(0, s.debt-int(now.Sub(s.at).Seconds()*setRate))
+}
+
+// wrote notes that the set was written, with so many bytes.
+func (s *setPace) wrote(u unit, bytes int, now time.Time) {
+	s.debt, s.at = s.owed(now)+bytes, now
 	if now.Sub(s.pruned) >= setInterval {
 		s.pruned = now
 		for u, at := range s.written {
@@ -28,14 +42,23 @@ func (s *setPace) wrote(u unit, now time.Time) {
 
 // hold says that the set must wait, and remembers it.
 func (s *setPace) hold(u unit, now time.Time) bool {
-	at, recent := s.written[u]
-	if !recent || now.Sub(at) >= setInterval {
+	var until time.Time
+	if at, recent := s.written[u]; recent {
+		until = at.Add(setInterval)
+	}
+	if over := s.owed(now) - setBurst; over > 0 {
+		paid := now.Add(time.Duration(over)*time.Second/setRate + time.Millisecond)
+		if paid.After(until) {
+			until = paid
+		}
+	}
+	if !until.After(now) {
 		return false
 	}
 	if s.waiting == nil {
 		s.waiting = map[unit]time.Time{}
 	}
-	s.waiting[u] = at.Add(setInterval)
+	s.waiting[u] = until
 	return true
 }
 

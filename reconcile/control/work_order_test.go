@@ -193,3 +193,31 @@ func TestTheQueueGivesItsRoomBack(t *testing.T) {
 		t.Error("an emptied map is kept")
 	}
 }
+
+// Sets that all change all the time do not fill etcd: beyond what may go at once they keep to a rate, and what somebody has changed
+// does not wait for them.
+func TestSetsKeepToTheirRate(t *testing.T) {
+	t.Parallel()
+	s := fanout(t, 20)
+	s.planner.sets.wrote(unit{kind: unitHead, node: "other"}, setBurst+setRate, s.now)
+	s.put(port("new"), `{"spec":{"network":"green","host":"n000"}}`)
+	before := s.rev
+	for range 3 {
+		s.round()
+	}
+	if n := s.setsSince(before); n != 0 || s.rev == before {
+		t.Errorf("over the rate: %d sets were written, and the port's own node config at revision %d after %d", n, s.rev, before)
+	}
+	at, waits := s.planner.sets.next()
+	if paid := s.now.Add(time.Second); !waits || at.Before(paid.Add(-50*time.Millisecond)) || at.After(paid.Add(50*time.Millisecond)) {
+		t.Errorf("sets wait (%v) until %v, expected %v", waits, at, paid)
+	}
+	s.now = at
+	s.planner.ripen(s.now)
+	s.round()
+	if n := s.setsSince(before); n == 0 {
+		t.Error("the rate allows it again, and no set was written")
+	}
+	s.settle()
+	s.check()
+}
