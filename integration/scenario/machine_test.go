@@ -33,7 +33,7 @@ type machine struct {
 	config   vm.Config
 	ctx      context.Context
 	binaries string
-	chosen   atomic.Int32 // scenarios to be run inside
+	chosen   atomic.Int32 // scenarios to be run inside, side by side
 	once     sync.Once
 	vm       *vm.Machine
 	err      error
@@ -91,7 +91,7 @@ func (m *machine) run(t *testing.T, s scenario) {
 	w := io.MultiWriter(&out, lines)
 	// Memory is cheap inside and processors are not: the programs collect their garbage less often.
 	code, err := guest.Run(ctx, vm.Command{Stage: true, Stdout: w, Stderr: w, Env: []string{binariesVariable + "=" + m.binaries, "GOGC=400"},
-		Args: []string{self, "-test.v", "-test.run=^TestScenario$/^" + regexp.QuoteMeta(s.name) + "$", "-test.parallel=" + strconv.Itoa(m.sideBySide()), "-test.timeout=" + scenarioLimit.String()}})
+		Args: []string{self, "-test.v", "-test.run=^TestScenario$/^" + regexp.QuoteMeta(s.name) + "$", "-test.parallel=" + strconv.Itoa(m.sideBySide(s)), "-test.timeout=" + scenarioLimit.String()}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -102,8 +102,8 @@ func (m *machine) run(t *testing.T, s scenario) {
 }
 
 // sideBySide is how many scripts of one scenario run at a time, so that two run inside: the machine has two processors.
-func (m *machine) sideBySide() int {
-	if m.chosen.Load() > 1 {
+func (m *machine) sideBySide(s scenario) int {
+	if s.alone || m.chosen.Load() > 1 {
 		return 1
 	}
 	return 2

@@ -25,6 +25,8 @@ type scenario struct {
 	// bridge says that its hosts have the kernel's VLAN devices and bridges: "# fabric bridge". Its manifests say nothing
 	// of that. both says that it holds on either kind of host: "# fabric both".
 	bridge, both bool
+	// alone says that nothing else is run while it runs, because it measures: "# alone".
+	alone bool
 }
 
 // Lines that mean something before the first that is no comment.
@@ -32,6 +34,7 @@ const (
 	needsLine   = "# needs "
 	repeatsLine = "# repeats "
 	fabricLine  = "# fabric "
+	aloneLine   = "# alone"
 )
 
 // repeatsBoth stands for all scenarios that hold on either kind of host.
@@ -106,6 +109,7 @@ func parseScenario(file, text string) (scenario, error) {
 				s.needs = append(s.needs, n)
 			}
 		}
+		s.alone = s.alone || strings.TrimSpace(line) == aloneLine
 		if words, ok := strings.CutPrefix(line, repeatsLine); ok {
 			s.repeats = append(s.repeats, strings.Fields(words)...)
 		}
@@ -148,6 +152,9 @@ func TestParseScenario(t *testing.T) {
 	if s, err := parseScenario("x.txtar", "# fabric bridge\n# repeats both\n"); err != nil || !s.bridge || s.both ||
 		!slices.Equal(expand(s.repeats, []scenario{{name: "a", both: true}, {name: "b"}}), []string{"a"}) {
 		t.Errorf("read %+v, error %v", s, err)
+	}
+	if s, err := parseScenario("x.txtar", "# alone\n# repeats other\n"); err != nil || !s.alone {
+		t.Errorf("%+v, %v", s, err)
 	}
 	if _, err := parseScenario("x.txtar", "# fabric brigde\n"); err == nil {
 		t.Error("a fabric that nobody knows was read")
