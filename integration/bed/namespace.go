@@ -3,6 +3,7 @@ package bed
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -43,32 +44,27 @@ func (b *Bed) namespace(suffix string) (*Namespace, error) {
 	return ns, nil
 }
 
-// create makes the namespace, on a thread that is not used again, and sets its loopback up.
+// create makes the namespace and sets its loopback up. ip(8) makes it, as everybody's tools do: the first one that it makes mounts
+// /run/netns onto itself (ip-netns(8)), and what others had mounted there before could not be removed any more.
 func (n *Namespace) create() error {
-	result := make(chan error, 1)
-	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
-		ns, err := netns.NewNamed(n.Name)
-		if err != nil {
-			result <- fmt.Errorf("bed: make namespace %s: %w", n.Name, err)
-			return
-		}
-		defer ns.Close()
-		if err := netlink.LinkSetUp(&netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: loopback}}); err != nil {
-			result <- fmt.Errorf("bed: %s: set lo up: %w", n.Name, err)
-			return
-		}
-		result <- nil
-	}()
-	return <-result
+	if _, err := n.bed.output(n.bed.ctx, nil, "ip", "netns", "add", n.Name); err != nil {
+		return err
+	}
+	err := n.Do(func() error {
+		return netlink.LinkSetUp(&netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: loopback}})
+	})
+	if err != nil {
+		return errors.Join(fmt.Errorf("bed: %s: set lo up: %w", n.Name, err), n.remove())
+	}
+	return nil
 }
 
 // remove deletes the namespace, and with it every link in it.
 func (n *Namespace) remove() error {
-	if err := netns.DeleteNamed(n.Name); err != nil {
-		return fmt.Errorf("bed: delete namespace %s: %w", n.Name, err)
-	}
-	return nil
+	ctx, cancel := context.WithTimeout(context.Background(), timescale.Bound(commandTimeout))
+	defer cancel()
+	_, err := n.bed.output(ctx, nil, "ip", "netns", "delete", n.Name)
+	return err
 }
 
 // IP runs ip(8) on the namespace.
