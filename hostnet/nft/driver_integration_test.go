@@ -5,6 +5,7 @@ package nft
 import (
 	"context"
 	"net/netip"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -294,5 +295,26 @@ func TestBadOnesAlone(t *testing.T) {
 	same(t, d, changes[0].Desired, changes[263].Desired)
 	if _, err := tryRun("ip", "netns", "exec", ns, "nft", "get", "element", "inet", "weft", "floating4", "{ 192.0.2.12 }"); err != nil {
 		t.Error("the taken address is not ours")
+	}
+}
+
+// TestListedNames: nft(8) reads every name in its own listing of our tables; the kernel takes words of nft's language too. Of the
+// rules it lists expressions that it does not read (1.0.6).
+func TestListedNames(t *testing.T) {
+	t.Parallel()
+	spaces := newSpaces(t)
+	ns, external, empty := spaces.add(true), spaces.add(true), spaces.add(true)
+	outer := *routerTable(external)
+	outer.Role = object.NATExternal
+	apply(t, newDriver(t, spaces), &outer, routerTable(ns), mapping(ns, "192.0.2.10", "10.0.0.5"))
+	rules := regexp.MustCompile(`(?m)^\t\t.*\n`)
+	for _, from := range []string{ns, external} {
+		listed := inside(t, from, "nft", "list", "table", "inet", "weft")
+		chains := regexp.MustCompile(`(?m)^\tchain [^\n]* \{\n(?s:.*?)^\t\}\n`)
+		if len(chains.FindAllString(listed, -1)) < 5 {
+			t.Fatalf("few chains:\n%s", listed)
+		}
+		nftStdin(t, empty, chains.ReplaceAllStringFunc(listed, func(c string) string { return rules.ReplaceAllString(c, "") }))
+		inside(t, empty, "nft", "delete", "table", "inet", "weft")
 	}
 }

@@ -24,7 +24,7 @@ const (
 
 // Chains of the limits. They come after the chain that drops, and count before anything is translated.
 var (
-	chainLimit    = chain{"limit", "filter", unix.NF_INET_FORWARD, 10}
+	chainLimit    = chain{"connlimit", "filter", unix.NF_INET_FORWARD, 10}
 	chainOutbound = chain{name: "outbound"}
 	chainShared   = chain{name: "shared"}
 )
