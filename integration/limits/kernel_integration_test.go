@@ -3,11 +3,8 @@
 package limits_test
 
 import (
-	"context"
 	"errors"
-	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 	"time"
 
@@ -16,8 +13,7 @@ import (
 	"weft/hostnet/ovs/ovstest"
 	"weft/integration/limits"
 	"weft/integration/need"
-	"weft/integration/timescale"
-	"weft/integration/vm"
+	"weft/integration/vm/vmtest"
 	"weft/model"
 )
 
@@ -39,12 +35,7 @@ func TestKernelOVS(t *testing.T) {
 // TestKernelBridge is the same with the kernel's bridges, and fewer networks: a virtual machine is slow.
 func TestKernelBridge(t *testing.T) {
 	t.Parallel()
-	lacking, err := need.Lacking([]need.Need{need.VLANDevice})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if len(lacking) > 0 {
-		inMachine(t, lacking)
+	if vmtest.Inside(t, machineLimit, need.VLANDevice) {
 		return
 	}
 	hosts, err := netns.OpenDirectory(filepath.Join(t.TempDir(), "hosts"))
@@ -63,33 +54,4 @@ func TestKernelBridge(t *testing.T) {
 	t.Cleanup(func() { _ = space.Close() })
 	k := &kernelHost{t: t, want: limits.Most(t, model.DriverBridge, 2), inside: space.Do}
 	k.roundTrip()
-}
-
-// inMachine runs this test inside a virtual machine.
-func inMachine(t *testing.T, lacking []need.Need) {
-	if os.Getenv(vm.Variable) != "" {
-		t.Fatalf("the virtual machine's kernel lacks %v too", lacking)
-	}
-	m, err := vm.Boot(t.Context(), vm.Config{Log: t.Logf})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := m.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), timescale.Bound(machineLimit))
-	defer cancel()
-	var out strings.Builder
-	code, err := m.Run(ctx, vm.Command{Stage: true, Stdout: &out, Stderr: &out,
-		Args: []string{self, "-test.v", "-test.run=^" + t.Name() + "$", "-test.timeout=" + machineLimit.String()}})
-	// A name that matches nothing is a success for go test.
-	if err != nil || code != 0 || !strings.Contains(out.String(), "--- PASS: "+t.Name()+" ") {
-		t.Fatalf("in the virtual machine: exit code %d, error %v\n%s", code, err, out.String())
-	}
 }
