@@ -21,11 +21,11 @@ type kind struct {
 func kinds() [6]kind {
 	return [...]kind{
 		{desired.KindHost, ReadHost, compileHost, func(*desired.Slice, string) []Read { return nil }},
-		{desired.KindNetwork, ReadNetwork, compileNetwork, networkShares},
-		{desired.KindPort, ReadPort, compilePort, portShares},
-		{desired.KindRouter, ReadRouter, compileRouter, routerShares},
-		{desired.KindFloatingIP, ReadFloatingIP, compileFloatingIP, floatingShares},
-		{desired.KindNeighbors, ReadNeighbors, compileNeighbors, func(*desired.Slice, string) []Read { return nil }},
+		{desired.KindNetwork, ReadNetwork, compiling((*Reader).Network, compiler.network), networkShares},
+		{desired.KindPort, ReadPort, compiling((*Reader).Port, compiler.port), portShares},
+		{desired.KindRouter, ReadRouter, compiling((*Reader).Router, compiler.router), routerShares},
+		{desired.KindFloatingIP, ReadFloatingIP, compiling((*Reader).FloatingIP, compiler.floatingIP), floatingShares},
+		{desired.KindNeighbors, ReadNeighbors, compiling((*Reader).Neighbors, compiler.neighbors), func(*desired.Slice, string) []Read { return nil }},
 	}
 }
 
@@ -53,33 +53,12 @@ func compileHost(c compiler, b *Builder, uid string) {
 	}
 }
 
-func compileNetwork(c compiler, b *Builder, uid string) {
-	if n := c.read.Network(uid); n != nil {
-		c.network(b, n)
-	}
-}
-
-func compilePort(c compiler, b *Builder, uid string) {
-	if p := c.read.Port(uid); p != nil {
-		c.port(b, p)
-	}
-}
-
-func compileRouter(c compiler, b *Builder, uid string) {
-	if r := c.read.Router(uid); r != nil {
-		c.router(b, r)
-	}
-}
-
-func compileFloatingIP(c compiler, b *Builder, uid string) {
-	if f := c.read.FloatingIP(uid); f != nil {
-		c.floatingIP(b, f)
-	}
-}
-
-func compileNeighbors(c compiler, b *Builder, uid string) {
-	if n := c.read.Neighbors(uid); n != nil {
-		c.neighbors(b, n)
+// compiling is how an item is compiled that is found by its uid.
+func compiling[T any](find func(*Reader, string) *T, add func(compiler, *Builder, *T)) func(compiler, *Builder, string) {
+	return func(c compiler, b *Builder, uid string) {
+		if item := find(c.read, uid); item != nil {
+			add(c, b, item)
+		}
 	}
 }
 
