@@ -238,18 +238,38 @@ func (d *Driver) Observe(ctx context.Context, keys []object.Key) ([]object.Objec
 	if err != nil {
 		return nil, fmt.Errorf("open vswitch: %w", err)
 	}
-	r := db.read()
-	var out []object.Object
+	out, lost := d.look(db.read(), keys)
+	if !lost {
+		return out, nil
+	}
+	if err := db.fence(ctx); err != nil {
+		return nil, fmt.Errorf("open vswitch: %w", err)
+	}
+	out, _ = d.look(db.read(), keys)
+	return out, nil
+}
+
+// look returns what the keys name as far as is known. lost says that the switch does not hold a port's device as it should: of a
+// port that somebody has just removed the device may tell sooner than the database.
+func (d *Driver) look(r *rows, keys []object.Key) (out []object.Object, lost bool) {
 	for _, k := range keys {
 		if k.Kind == object.KindFlowSet {
 			if o := d.flowSet(r, k); o != nil {
 				out = append(out, o)
 			}
-		} else if o := d.observed(r, k); o != nil {
+			continue
+		}
+		switch o := d.observed(r, k).(type) {
+		case nil:
+		case *object.Uplink:
+			out, lost = append(out, o), lost || o.Attachment != ""
+		case *object.OVSPort:
+			out, lost = append(out, o), lost || o.Attachment != ""
+		default:
 			out = append(out, o)
 		}
 	}
-	return out, nil
+	return out, lost
 }
 
 // flowSet returns the flow set of a key (object.FlowSetName), or nil.

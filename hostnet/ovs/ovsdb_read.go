@@ -2,6 +2,7 @@ package ovs
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"maps"
 	"slices"
@@ -74,6 +75,16 @@ func (db *database) read() *rows {
 	}
 	db.last = r
 	return r
+}
+
+// fence returns once the rows show everything that the server had been told before: it answers after the news that it owes.
+func (db *database) fence(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	if err := db.client.Echo(ctx); err != nil {
+		return fmt.Errorf("%w: %w", errDatabaseLost, err)
+	}
+	return nil
 }
 
 // of says whether the look was at exactly these rows of bridges.
