@@ -7,6 +7,8 @@ type Link struct {
 	Name     string
 	MTU      int // bytes
 	Up       bool
+	// NoIPv6 says that the host's own stack has no IPv6 there (net.ipv6.conf.DEVICE.disable_ipv6). Not desired, it stays as it is.
+	NoIPv6 bool
 	// After lists what must be there before the link is brought up: protection before connectivity.
 	After []Key
 }
@@ -38,6 +40,7 @@ func (l *Link) Diff(observed Object) []Difference {
 	o := observed.(*Link)
 	var d differ
 	d.field("mtu", o.MTU, l.MTU)
+	d.field("no-ipv6", o.NoIPv6, o.NoIPv6 || l.NoIPv6)
 	d.field("up", o.Up, l.Up)
 	return d
 }

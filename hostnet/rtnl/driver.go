@@ -1,10 +1,10 @@
-// Package rtnl looks after netdevs that somebody else created: their MTU, their administrative state, and what hangs at
-// their traffic control hooks.
+// Package rtnl looks after netdevs that somebody else created: their MTU, their administrative state, whether the host's
+// stack has IPv6 there, and what hangs at their traffic control hooks.
 //
 // Invariants: no link is ever created, renamed or deleted; a dump that the kernel says was interrupted is repeated,
 // never compared; the view is kept by one netlink subscription and holds only what Weft manages or compiles from, so
 // that statistics and carrier changes wake nobody; nothing is read from sysfs, so that the network namespace of the
-// calling thread is the only one seen.
+// calling thread is the only one seen (/proc/sys/net is that thread's too).
 package rtnl
 
 import (
@@ -87,18 +87,23 @@ func (d *Driver) sync(ctx context.Context) (changed []string, err error) {
 
 // Observe returns the link or the traffic control of every device that exists.
 func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object, error) {
-	found := make([]object.Object, 0, len(keys))
+	found, errs := make([]object.Object, 0, len(keys)), []error(nil)
 	for _, k := range keys {
 		l, q, ok := d.view.link(k.Name)
 		switch {
 		case !ok:
 		case k.Kind == object.KindLink:
-			found = append(found, &object.Link{Name: l.name, MTU: l.mtu, Up: l.up})
+			off, err := noIPv6On(l.name)
+			if err != nil {
+				errs = append(errs, err)
+				continue
+			}
+			found = append(found, &object.Link{Name: l.name, MTU: l.mtu, Up: l.up, NoIPv6: off})
 		case k.Kind == object.KindQdisc:
 			found = append(found, &object.Qdisc{Device: l.name, Root: q.root, Ingress: q.ingress})
 		}
 	}
-	return found, nil
+	return found, errors.Join(errs...)
 }
 
 // Ours lists nothing: every netdev belongs to somebody else.
@@ -134,7 +139,7 @@ func (d *Driver) ReadDevices(ctx context.Context, devices []string) error {
 	return errors.Join(errs...)
 }
 
-// Apply sets MTU and administrative state and removes foreign traffic control, one request each, then reads the
+// Apply sets MTU, IPv6 and administrative state and removes foreign traffic control, one request each, then reads the
 // touched devices back.
 func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
 	errs := make([]error, len(changes))
@@ -187,6 +192,13 @@ func (d *Driver) setLink(have linkState, want *object.Link) error {
 	if want.MTU != have.mtu {
 		if err := d.handle.LinkSetMTU(link, want.MTU); err != nil {
 			return fmt.Errorf("link %s: set mtu %d: %w", want.Name, want.MTU, err)
+		}
+	}
+	// After the MTU: the kernel has no IPv6 on a link of less than 1280 bytes, and begins anew once it has more. Before the link
+	// is up: there is no moment with an address.
+	if want.NoIPv6 {
+		if err := disableIPv6(want.Name); err != nil {
+			return err
 		}
 	}
 	if want.Up == have.up {

@@ -116,7 +116,11 @@ func (d *Driver) absorbOne(m syscall.NetlinkMessage) (changed []string, road boo
 		if !d.view.setAddress(k, m.Header.Type == unix.RTM_NEWADDR) {
 			return nil, false, nil
 		}
+		// Of disable_ipv6 the kernel tells nobody; the address that a link gets by itself says that it was switched on.
 		if k.prefix.Addr().IsLinkLocalUnicast() {
+			if k.prefix.Addr().Is6() && m.Header.Type == unix.RTM_NEWADDR {
+				return d.named(k.index), false, nil
+			}
 			return nil, false, nil
 		}
 		return d.named(k.index), true, nil

@@ -24,12 +24,13 @@ func (u *Builder) Silence(owner, device string) object.Key {
 }
 
 // AddUplinkLink adds the state of an uplink's netdev: up, and with the MTU of its physical network at least. One with a
-// larger MTU keeps it.
-func (s Site) AddUplinkLink(b *Builder, up desired.Uplink, after ...object.Key) {
+// larger MTU keeps it. A silent one is the guests' alone: the host has no IPv6 there.
+func (s Site) AddUplinkLink(b *Builder, up desired.Uplink, silent bool, after ...object.Key) {
 	link, _ := s.read.Link(up.Interface)
 	b.Add(&object.Link{
 		OwnerUID: s.Host.UID, Name: up.Interface, Up: true,
-		MTU:   max(up.MTU, link.MTU),
-		After: after,
+		MTU:    max(up.MTU, link.MTU),
+		NoIPv6: silent,
+		After:  after,
 	})
 }

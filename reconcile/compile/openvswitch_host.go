@@ -50,10 +50,12 @@ func (OpenVSwitch) Host(b *Builder, s Site) {
 		b.Add(&object.TagFilter{OwnerUID: h.UID, Device: wanted.Interface, Hook: tagFilterHook(s.read.DatapathType())})
 		after := []object.Key{port.Key()}
 		// An address that somebody put on an uplink of ours since may be what the host is reached by.
-		if link, _ := s.read.Link(wanted.Interface); uplinkCarries(link) == "" {
+		link, _ := s.read.Link(wanted.Interface)
+		silent := uplinkCarries(link) == ""
+		if silent {
 			after = append(after, b.Silence(h.UID, wanted.Interface))
 		}
-		s.AddUplinkLink(b, wanted, after...)
+		s.AddUplinkLink(b, wanted, silent, after...)
 		if up.ofport != 0 {
 			ports = append(ports, up.ofport)
 		}

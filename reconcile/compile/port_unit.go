@@ -64,7 +64,7 @@ func addPlugged(b *Builder, n *desired.Network, p *desired.Port, plug Plug, rout
 		return
 	}
 	if plug.Netdev {
-		b.Add(&object.Link{OwnerUID: p.UID, Name: plug.Device, MTU: n.MTU, Up: true, After: plug.Up})
+		b.Add(&object.Link{OwnerUID: p.UID, Name: plug.Device, MTU: n.MTU, NoIPv6: true, Up: true, After: plug.Up})
 	} else {
 		b.Pend("interface %s is no netdev: its MTU cannot be set and nothing is served on it", plug.Device)
 	}

@@ -34,7 +34,7 @@ func (Fabric) Host(b *compile.Builder, s compile.Site) {
 			b.Refuse("%s", why)
 		default:
 			b.Add(&object.GuardUplink{OwnerUID: s.Host.UID, Device: up.Interface})
-			s.AddUplinkLink(b, up)
+			s.AddUplinkLink(b, up, false)
 		}
 	}
 }

@@ -1,0 +1,41 @@
+package rtnl
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"strings"
+)
+
+// ipv6Conf holds a folder of IPv6 settings for each device of the thread's network namespace (kernel's ip-sysctl.rst).
+const ipv6Conf = "/proc/sys/net/ipv6/conf"
+
+// disableFile is where IPv6 of one device is switched off. The kernel lets no device have a name that stands for all there.
+func disableFile(device string) string { return path.Join(ipv6Conf, device, "disable_ipv6") }
+
+// noIPv6On says that the host has no IPv6 on a device: it is switched off, the kernel has none at all, or not on a link of so small
+// an MTU.
+func noIPv6On(device string) (bool, error) {
+	value, err := os.ReadFile(disableFile(device))
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("link %s: read whether it has IPv6: %w", device, err)
+	}
+	return strings.TrimSpace(string(value)) != "0", nil
+}
+
+// disableIPv6 switches the host's IPv6 off on a device. Where it has none there is nothing to do.
+func disableIPv6(device string) error {
+	off, err := noIPv6On(device)
+	if err != nil || off {
+		return err
+	}
+	if err := os.WriteFile(disableFile(device), []byte("1"), 0); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("link %s: switch IPv6 off: %w", device, err)
+	}
+	return nil
+}
