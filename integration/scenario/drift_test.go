@@ -97,7 +97,7 @@ func measured(ts *testscript.TestScript, what string, since time.Time, limit str
 	took := time.Since(since).Round(time.Millisecond)
 	ts.Logf("%s after %v", what, took)
 	fmt.Fprintf(ts.Stdout(), "after %v\n", took)
-	if most := duration(ts, limit, 0); most != 0 && took > most {
+	if most := timescale.Within(duration(ts, limit, 0)); most != 0 && took > most {
 		ts.Fatalf("%s only after %v; at most %v may pass", what, took, most)
 	}
 }

@@ -1,7 +1,7 @@
 // Package timescale is the one place that says how much slower than usual the machine is: waits of tests multiply their
 // bounds with it. A virtual machine without acceleration runs Go ten times slower than its host.
 //
-// Invariants: only bounds are scaled, never what is measured nor what a scenario says; without the variable nothing is.
+// Invariants: only bounds are scaled, never what is measured; without the variable nothing is.
 package timescale
 
 import (
@@ -23,6 +23,18 @@ func Factor() float64 {
 	}
 	return f
 }
+
+// Within is the bound of something that is measured, and which a machine of usual speed must keep. Most of what passes meanwhile is
+// processor time, of which a slower machine needs several times as much; what takes longer than that waits for something that it should not.
+func Within(d time.Duration) time.Duration {
+	if Factor() > withinScale {
+		return withinScale * d
+	}
+	return time.Duration(float64(d) * Factor())
+}
+
+// withinScale is the most by which Within scales: a repair that waits for the next look at everything is still seen.
+const withinScale = 3
 
 // Bound is d on a machine of usual speed, longer on a slower one.
 func Bound(d time.Duration) time.Duration { return time.Duration(float64(d) * Factor()) }

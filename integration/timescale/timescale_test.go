@@ -17,3 +17,12 @@ func TestBound(t *testing.T) {
 		}
 	}
 }
+
+func TestWithin(t *testing.T) {
+	for value, want := range map[string]time.Duration{"": time.Second, "2": 2 * time.Second, "3": 3 * time.Second, "10": 3 * time.Second} {
+		t.Setenv(Variable, value)
+		if got := Within(time.Second); got != want {
+			t.Errorf("%s=%q: what must take 1s may take %v, want %v", Variable, value, got, want)
+		}
+	}
+}
