@@ -156,6 +156,9 @@ func find[T any](b *Bed, m map[string]T, what, name string) (T, error) {
 	return v, nil
 }
 
+// AddNamespace makes a network namespace for whatever a test wants to have there; the bed removes it at its end.
+func (b *Bed) AddNamespace(name string) (*Namespace, error) { return b.namespace(name) }
+
 // Namespace finds the namespace that a name means: a guest, a host, a member of etcd, "ctl" or "phys".
 func (b *Bed) Namespace(name string) (*Namespace, error) {
 	switch name {

@@ -5,9 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
-	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -43,6 +40,8 @@ type cloud struct {
 	pool     int      // ports whose guests are off, which floating addresses lead to
 	order    []string // of the gateway hosts
 	floating int      // floating addresses declared so far, beside the measured ones
+
+	farEnds *bed.Namespace // of the guests' devices
 }
 
 // newCloud makes the bed with two hosts, one controller, and the networks' intent.
@@ -61,6 +60,9 @@ func newCloud(ctx context.Context, conf bed.Config) (*cloud, error) {
 }
 
 func (c *cloud) build(ctx context.Context) error {
+	if err := c.addFarEnds(); err != nil {
+		return err
+	}
 	if _, err := c.bed.AddController("c1", "--address-hold", "1s"); err != nil {
 		return err
 	}
@@ -150,23 +152,29 @@ func (c *cloud) commit(ctx context.Context, n int, op func(*etcdschema.Txn, int)
 	return revision, nil
 }
 
-// devices makes veth pairs whose near ends are guests' devices on the main host; the far ends stay there too, up and
+// addFarEnds makes the namespace of all guests. They say nothing: what is measured is not theirs.
+func (c *cloud) addFarEnds() (err error) {
+	if c.farEnds, err = c.bed.AddNamespace("guests"); err != nil {
+		return err
+	}
+	return c.farEnds.Sysctl("net.ipv6.conf.default.disable_ipv6", "1")
+}
+
+// devices makes veth pairs whose near ends are guests' devices on the main host; the far ends are the guests', up and
 // silent. It returns the near ends' names.
 func (c *cloud) devices(ctx context.Context, n int) ([]string, error) {
-	var batch strings.Builder
-	names := make([]string, n)
+	near, up, names := make([]string, n), make([]string, n), make([]string, n)
 	for i := range names {
 		c.made++
 		names[i] = fmt.Sprintf("tap%05d", c.made)
-		peer := fmt.Sprintf("far%05d", c.made)
-		fmt.Fprintf(&batch, "link add %s type veth peer name %s\nlink set %s up\n", names[i], peer, peer)
+		far := fmt.Sprintf("far%05d", c.made)
+		near[i] = fmt.Sprintf("link add %s type veth peer name %s netns %s", names[i], far, c.farEnds.Name)
+		up[i] = fmt.Sprintf("link set %s up", far)
 	}
-	file := filepath.Join(c.bed.Dir, "devices.batch")
-	if err := os.WriteFile(file, []byte(batch.String()), 0o644); err != nil {
+	if err := c.host.IPs(ctx, near...); err != nil {
 		return nil, err
 	}
-	_, err := c.host.Run(ctx, "ip", "-batch", file)
-	return names, err
+	return names, c.farEnds.IPs(ctx, up...)
 }
 
 // unplug removes devices made by devices.
