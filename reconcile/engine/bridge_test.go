@@ -40,6 +40,7 @@ func TestBridgeDriftIsRepairedAndCounted(t *testing.T) {
 	wiredBridge(t, 2, func(b *bed) {
 		bridge, vlan := b.fabric(), object.Key{Kind: object.KindVLANDevice, Name: linuxbridge.VLANName(networkUID(1))}
 		wire := object.Key{Kind: object.KindBridgePort, Name: vlan.Name}
+		b.settle(2 * deviceSettles) // of a device that has only just come nobody else has touched anything
 		for name, damage := range map[string]func(){
 			"a guest learns":        func() { alter(b, b.place("tap1"), func(p *object.BridgePort) { p.Strange = true }) },
 			"a guest is muted":      func() { alter(b, b.place("tap1"), func(p *object.BridgePort) { p.Mute = true }) },

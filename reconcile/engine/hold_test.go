@@ -2,6 +2,7 @@ package engine
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -43,27 +44,29 @@ func TestForeignDeleteIsHeld(t *testing.T) {
 	})
 }
 
+// TestMassDeleteIsHeldUntilAccepted deletes in pieces, as controllers cut transactions: each may come by itself or with others.
 func TestMassDeleteIsHeldUntilAccepted(t *testing.T) {
 	t.Parallel()
-	wired(t, 12, func(b *bed) {
+	const ports, piece = 3 * brakePorts, brakePorts
+	wired(t, ports, func(b *bed) {
 		var keys []desired.Key
-		for i := range 12 {
+		for i := range ports {
 			keys = append(keys, portKey(i+1))
 		}
 		before := b.host.Calls()
-		for i := 0; i < 12; i += 4 { // in pieces, as controllers cut transactions
-			b.etcd.drop(keys[i : i+4]...)
+		for pieces := range slices.Chunk(keys, piece) {
+			b.etcd.drop(pieces...)
 		}
 		b.settle(time.Minute)
-		if got := len(b.engine.slice.slice.Ports); got != 12 || b.host.Calls() != before {
-			b.t.Fatalf("%d ports are left of 12, %d changes", got, b.host.Calls()-before)
+		if got := len(b.engine.slice.slice.Ports); got != ports || b.host.Calls() != before {
+			b.t.Fatalf("%d ports are left of %d, %d changes", got, ports, b.host.Calls()-before)
 		}
-		if n := b.node(); !strings.Contains(n.Held, "12 of 12") {
+		if n := b.node(); !strings.Contains(n.Held, fmt.Sprintf(" of %d ports would go", ports)) {
 			b.t.Fatalf("reported %+v", n)
 		}
 		b.restart() // the hold outlives the process
 		b.settle(time.Minute)
-		if n := b.node(); n.Held == "" || n.Ports != 12 {
+		if n := b.node(); n.Held == "" || n.Ports != ports {
 			b.t.Fatalf("after a restart: %+v", n)
 		}
 		b.etcd.put(portItem(1, 1)) // a part of it comes back, and others may be added
