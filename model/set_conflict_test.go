@@ -1,0 +1,94 @@
+package model
+
+import (
+	"strings"
+	"testing"
+)
+
+// together reads one file of objects, each right by itself, and says what is wrong between them.
+func together(t *testing.T, outside Lookup, objects ...string) Errors {
+	t.Helper()
+	var file strings.Builder
+	for _, o := range objects {
+		head, spec, _ := strings.Cut(o, " ")
+		kind, name, _ := strings.Cut(head, "/")
+		project := "project: alpha, "
+		if Kind(kind).ClusterScoped() {
+			project = ""
+		}
+		file.WriteString("---\napiVersion: weft/v1\nkind: " + kind + "\nmetadata: {" + project + "name: " + name + "}\nspec: {" + spec + "}\n")
+	}
+	objs, err := DecodeManifest("f", []byte(file.String()))
+	if err != nil {
+		t.Fatalf("%v\n%s", err, file.String())
+	}
+	return ValidateSet(objs, outside)
+}
+
+// TestWhatTwoObjectsCannotBothHave: and what they can, because it is another thing by the same name.
+func TestWhatTwoObjectsCannotBothHave(t *testing.T) {
+	t.Parallel()
+	const mac = "mac: '02:00:00:00:00:01'"
+	for _, c := range []struct {
+		first, second string
+		field, text   string // of the second; empty where both can be
+	}{
+		{"Port/a network: n, " + mac, "Port/b network: other, " + mac, "spec.mac", "02:00:00:00:00:01 is wanted already by Port alpha/a (in f line 2): choose another"},
+		{"Port/a network: n, addresses: [10.0.0.5]", "Port/b network: n, addresses: [10.0.0.4, 10.0.0.5]", "spec.addresses[1]", "10.0.0.5 is wanted already"},
+		{"Port/a network: n, addresses: [10.0.0.5]", "Port/b network: alpha/n, addresses: [10.0.0.5]", "spec.addresses[0]", "10.0.0.5 is wanted already"},
+		{"Port/a network: n, addresses: [10.0.0.5]", "Port/b network: beta/n, addresses: [10.0.0.5]", "", ""},
+		{"Port/a network: n, interfaceID: i", "Port/b network: other, interfaceID: i", "spec.interfaceID", "i is wanted already"},
+		{"Port/a network: n, host: h1, device: tap0", "Port/b network: n, host: h1, device: tap0", "spec.device", "tap0 on Host h1 is wanted already"},
+		{"Port/a network: n, host: h1, device: tap0", "Port/b network: n, host: h2, device: tap0", "", ""},
+		{"Port/a network: n, host: h1, device: tap0", "Port/b network: n, host: h2, migrateTo: h1, device: tap0", "spec.device", "tap0 on Host h1 is wanted already"},
+		{"Port/a network: n, device: tap0", "Port/b network: n, device: tap0", "", ""},
+		{"Port/a network: n, host: h1", "Port/b network: n, host: h1", "", ""},
+		{"Network/a type: vlan, physicalNetwork: p, segmentationID: 7", "Network/b type: vlan, physicalNetwork: p, segmentationID: 7", "spec.segmentationID", "VLAN 7 is wanted already by Network alpha/a"},
+		{"Network/a type: vlan, physicalNetwork: p, segmentationID: 7", "Network/b type: vlan, physicalNetwork: q, segmentationID: 7", "", ""},
+		{"Network/a type: vlan, physicalNetwork: p", "Network/b type: vlan, physicalNetwork: p", "", ""},
+		{"Router/a networks: [m, n]", "Router/b networks: [k, n]", "spec.networks[1]", "Network alpha/n is wanted already by Router alpha/a"},
+		{"Router/a networks: [m], externalNetwork: x", "Router/b networks: [n], externalNetwork: x", "", ""},
+		{"FloatingIP/a network: x, address: 192.0.2.9", "FloatingIP/b network: x, address: 192.0.2.9", "spec.address", "192.0.2.9 is wanted already"},
+		{"FloatingIP/a network: x, address: 192.0.2.9", "FloatingIP/b network: y, address: 192.0.2.9", "", ""},
+		{"FloatingIP/a network: x", "FloatingIP/b network: x", "", ""},
+		{"FloatingIP/a network: x, address: 192.0.2.9", "Port/b network: x, addresses: [192.0.2.9]", "spec.addresses[0]", "is wanted already by FloatingIP alpha/a"},
+		{"FloatingIP/a network: x, port: p, fixedAddress: 10.0.0.5", "FloatingIP/b network: y, port: p, fixedAddress: 10.0.0.5",
+			"spec.fixedAddress", "to be reached at 10.0.0.5 of Port p is wanted already"},
+		{"FloatingIP/a network: x, port: p, fixedAddress: 10.0.0.5", "FloatingIP/b network: y, port: q, fixedAddress: 10.0.0.5", "", ""},
+		{"FloatingIP/a network: x, port: p", "FloatingIP/b network: y, port: p", "", ""},
+		{"Host/a driver: ovs", "Host/a driver: bridge", "metadata.name", "is declared already in f line 2: keep one"},
+		{"Project/a", "Host/a driver: ovs", "", ""},
+	} {
+		errs := together(t, nil, c.first, c.second)
+		switch {
+		case c.field == "" && len(errs) > 0:
+			t.Errorf("%s beside %s: %v", c.second, c.first, errs)
+		case c.field != "" && (len(errs) != 1 || errs[0].Field != c.field || !strings.Contains(errs[0].Message, c.text) || errs[0].File != "f" || errs[0].Line < 7):
+			t.Errorf("%s beside %s: %v, expected %s: %s", c.second, c.first, errs, c.field, c.text)
+		}
+	}
+}
+
+// TestReferencesOutOfTheSet: where it is not known what else there is, a name may stand for something; where it is, it may not.
+func TestReferencesOutOfTheSet(t *testing.T) {
+	t.Parallel()
+	const port = "Port/a network: blue, host: h1"
+	if errs := together(t, nil, port); len(errs) > 0 {
+		t.Errorf("nothing is known of what else there is: %v", errs)
+	}
+	asked := map[ID]bool{}
+	errs := together(t, func(id ID) (Object, bool) { asked[id] = true; return Object{}, id.Kind == KindProject }, port, "Host/h1 driver: ovs")
+	if len(errs) != 1 || errs[0].Field != "spec.network" || errs[0].Line != 5 {
+		t.Errorf("the network alone is nowhere: %v", errs)
+	}
+	if !asked[ID{"alpha", KindNetwork, "blue"}] || asked[ID{ClusterProject, KindHost, "h1"}] {
+		t.Errorf("asked outside for %v", asked)
+	}
+	// What an object of the set says counts, not what one of its name says outside.
+	errs = together(t, func(id ID) (Object, bool) {
+		return Object{Kind: KindHost, Metadata: Metadata{Name: "h1"}, Spec: &HostSpec{Bridge: "tap0"}}, true
+	}, port+", device: tap0", "Host/h1 driver: ovs")
+	if len(errs) > 0 {
+		t.Errorf("the host of the set has another bridge: %v", errs)
+	}
+}
