@@ -94,7 +94,7 @@ func (d *DHCP) validate(c *checker, n *NetworkSpec) {
 		c.domain("spec.dhcp.domain", d.Domain)
 	}
 	c.mtu("spec.dhcp.mtu", d.MTU, n.hasIPv6())
-	if n.MTU != 0 && d.MTU > n.MTU {
+	if n.MTU > 0 && d.MTU > n.MTU {
 		c.fail("spec.dhcp.mtu", "%d is above the network's MTU of %d: guests would send what it does not carry", d.MTU, n.MTU)
 	}
 	lease := d.LeaseTime.Duration

@@ -159,6 +159,7 @@ func TestNetworkFaults(t *testing.T) {
 		{n(`"segmentationID": 4095`), "spec.segmentationID", "is no VLAN id"},
 		{n(`"mtu": 68`), "", ""},
 		{n(`"mtu": 67`), "spec.mtu", "is out of range"},
+		{n(`"mtu": -1`), "spec.mtu", "is out of range"},
 		{n(`"mtu": 576, "subnets": [{"cidr": "10.0.0.0/24"}]`), "", ""},
 		{n(`"mtu": 575, "subnets": [{"cidr": "10.0.0.0/24"}]`), "spec.mtu", "is too small for the IPv4 subnet"},
 		{n(`"mtu": 1280, "subnets": [{"cidr": "2001:db8::/64"}]`), "", ""},
