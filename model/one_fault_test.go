@@ -67,6 +67,8 @@ func TestFloatingIPFaults(t *testing.T) {
 		{`"network": "n", "portForwards": [{"protocol": "icmp", "port": 80, "target": "p"}]`, "spec.portForwards[0].protocol", "is not known"},
 		{`"network": "n", "portForwards": [{"protocol": "tcp", "port": "80-90", "target": "p"}, {"protocol": "tcp", "port": "90-99", "target": "p"}]`,
 			"spec.portForwards[1].port", "is forwarded already by spec.portForwards[0]"},
+		{`"network": "n", "portForwards": [{"protocol": "tcp", "port": "90-99", "target": "p"}, {"protocol": "tcp", "port": "80-90", "target": "p"}]`,
+			"spec.portForwards[1].port", "is forwarded already by spec.portForwards[0]"},
 		{`"network": "n", "portForwards": [{"protocol": "tcp", "port": "80-90", "target": "p"}, {"protocol": "tcp", "port": "91-99", "target": "p"}]`, "", ""},
 		{`"network": "n", "portForwards": [{"protocol": "tcp", "port": 80, "target": "p"}, {"protocol": "udp", "port": 80, "target": "p"}]`, "", ""},
 	})
@@ -81,6 +83,11 @@ func TestPortRangeThatNobodyWrote(t *testing.T) {
 		if errs := Validate(o); len(errs) != 1 || errs[0].Field != "spec.portForwards[0].port" || !strings.Contains(errs[0].Message, "is no range") {
 			t.Errorf("%v: %v", r, errs)
 		}
+	}
+	twice := []PortForward{{Protocol: ProtocolTCP, Port: PortRange{0, 5}, Target: "p"}, {Protocol: ProtocolTCP, Port: PortRange{0, 5}, Target: "p"}}
+	if errs := Validate(Object{APIVersion: APIVersion, Kind: KindFloatingIP, Metadata: Metadata{Project: "alpha", Name: "x"},
+		Spec: &FloatingIPSpec{Network: "n", PortForwards: twice}}); len(errs) != 2 || strings.Contains(errs.Error(), "already") {
+		t.Errorf("what is no range is said to be taken: %v", errs)
 	}
 	r := PortRange{1, 2}
 	if err := r.UnmarshalText(nil); err != nil || r != (PortRange{}) {
@@ -111,6 +118,7 @@ func TestHostFaults(t *testing.T) {
 		{uplinks(`{"name": "p"}`), "spec.physicalNetworks[0].interface", "is missing"},
 		{uplinks(`{"name": "p", "interface": "eth1"}, {"name": "p", "interface": "eth2"}`), "spec.physicalNetworks[1].name", "is mapped already"},
 		{uplinks(`{"name": "p", "interface": "eth1"}, {"name": "q", "interface": "eth1"}`), "spec.physicalNetworks[1].interface", "is used already by spec.physicalNetworks[0]"},
+		{uplinks(`{"name": "p", "interface": "eth1"}, {"name": "q", "interface": "eth2"}, {"name": "r", "interface": "eth1"}`), "spec.physicalNetworks[2].interface", "is used already by spec.physicalNetworks[0]"},
 		{uplinks(`{"name": "p", "interface": "br-int"}`), "spec.physicalNetworks[0].interface", "is the host's bridge"},
 		{`"bridge": "br0", ` + uplinks(`{"name": "p", "interface": "br0"}`), "spec.physicalNetworks[0].interface", "is the host's bridge"},
 		{`"bridge": "br0", ` + uplinks(`{"name": "p", "interface": "br-int"}`), "", ""},
@@ -287,6 +295,9 @@ func TestPortFaults(t *testing.T) {
 		{p(`"addresses": ["10.0.0.5", "2001:db8::5", "10.0.0.5"]`), "spec.addresses[2]", "is given already by spec.addresses[0]"},
 		{p(`"addresses": ["169.254.1.1"]`), "spec.addresses[0]", "use a unicast address"},
 		{p(`"device": "lo"`), "spec.device", "is reserved by Linux"},
+		{p(`"device": "."`), "spec.device", "is reserved by Linux"},
+		{p(`"device": "all"`), "spec.device", "is reserved by Linux"},
+		{p(`"device": "default"`), "spec.device", "is reserved by Linux"},
 		{p(`"interfaceID": "-a"`), "spec.interfaceID", "is no interface id"},
 		{p(`"interfaceID": "` + strings.Repeat("a", 64) + `"`), "", ""},
 		{p(`"interfaceID": "` + strings.Repeat("a", 65) + `"`), "spec.interfaceID", "is no interface id"},

@@ -19,12 +19,14 @@ func place(t *testing.T) Lookup {
 		{ID{ClusterProject, KindHost, "h2"}, `"bridge": "br9", "physicalNetworks": [{"name": "p", "interface": "eth2"}]`},
 		{ID{"alpha", KindNetwork, "blue"}, `"type": "vlan", "physicalNetwork": "p", "subnets": [{"cidr": "10.1.0.0/24", "dhcpServer": "10.1.0.2"}, {"cidr": "2001:db8:a::/64"}]`},
 		{ID{"alpha", KindNetwork, "near"}, `"type": "vlan", "physicalNetwork": "p", "subnets": [{"cidr": "10.1.0.0/16"}]`},
+		{ID{"alpha", KindNetwork, "upstream"}, `"type": "vlan", "physicalNetwork": "p", "subnets": [{"cidr": "192.0.2.128/25"}]`},
 		{ID{"alpha", KindNetwork, "out"}, `"type": "vlan", "physicalNetwork": "p", "subnets": [` +
 			`{"cidr": "192.0.2.0/24", "gateway": "192.0.2.254", "dhcpServer": "192.0.2.2", "allocationPools": [{"start": "192.0.2.2", "end": "192.0.2.20"}, {"name": "gold", "start": "192.0.2.30", "end": "192.0.2.39"}, {"start": "192.0.2.254", "end": "192.0.2.254"}]}, ` +
 			`{"cidr": "2001:db8:f::/64", "gateway": "2001:db8:f::1"}], "external": {}`},
 		{ID{"alpha", KindNetwork, "routed"}, `"type": "vlan", "physicalNetwork": "p", "subnets": [{"cidr": "198.51.100.0/24", "gateway": "198.51.100.1"}, ` +
 			`{"cidr": "2001:db8:e::/64", "gateway": "2001:db8:e::1"}], "external": {"ipv6": "routed", "routedPrefixes": [{"cidr": "2001:db8:b::/48"}]}`},
 		{ID{"alpha", KindPort, "web"}, `"network": "blue"`},
+		{ID{"alpha", KindPort, "lost"}, `"network": "nowhere"`},
 	} {
 		o, err := DecodeIntent(x.id, []byte(`{"spec": {`+x.spec+`}}`))
 		if err != nil {
@@ -61,7 +63,9 @@ func TestOneFaultAmongOthers(t *testing.T) {
 		{KindFloatingIP, fault{`"network": "out", "port": "web", "fixedAddress": "10.2.0.5"`, "spec.fixedAddress", "is in no subnet of Network alpha/blue"}},
 		{KindFloatingIP, fault{`"network": "out", "portForwards": [{"protocol": "tcp", "port": 80, "target": "web", "fixedAddress": "10.2.0.5"}]`, "spec.portForwards[0].fixedAddress", "is in no subnet"}},
 		{KindFloatingIP, fault{`"network": "out", "portForwards": [{"protocol": "tcp", "port": 80, "target": "gone"}]`, "spec.portForwards[0].target", "does not exist"}},
+		{KindFloatingIP, fault{`"network": "out", "port": "lost", "fixedAddress": "10.2.0.5"`, "", ""}}, // told of the port already
 		{KindPort, fault{`"network": "blue", "host": "h1", "migrateTo": "h2", "device": "tap1"`, "", ""}},
+		{KindPort, fault{`"network": "blue", "device": "br-int"`, "", ""}}, // nowhere yet
 		{KindPort, fault{`"network": "blue", "addresses": ["10.1.0.2"]`, "spec.addresses[0]", "is the DHCP server of"}},
 		{KindPort, fault{`"network": "blue", "host": "h1", "migrateTo": "h2", "device": "br9"`, "spec.device", "is the bridge of Host h2"}},
 		{KindPort, fault{`"network": "blue", "host": "h1", "device": "br-int"`, "spec.device", "is the bridge of Host h1"}},
@@ -72,6 +76,8 @@ func TestOneFaultAmongOthers(t *testing.T) {
 		{KindRouter, fault{`"networks": ["near"], "externalNetwork": "routed"`, "", ""}},
 		{KindRouter, fault{`"networks": ["blue", "gone"]`, "spec.networks[1]", "does not exist"}},
 		{KindRouter, fault{`"networks": ["out"]`, "spec.networks[0]", "name it in spec.externalNetwork instead"}},
+		{KindRouter, fault{`"networks": ["blue"], "externalNetwork": "gone"`, "spec.externalNetwork", "does not exist"}},
+		{KindRouter, fault{`"networks": ["upstream"], "externalNetwork": "out"`, "spec.externalNetwork", "has 192.0.2.0/24, which overlaps 192.0.2.128/25 of Network alpha/upstream (spec.networks[0])"}},
 		{KindRouter, fault{`"networks": ["blue", "near"]`, "spec.networks[1]", "overlaps 10.1.0.0/24 of Network alpha/blue"}},
 		{KindRouter, fault{`"networks": ["blue"], "externalNetwork": "near"`, "spec.externalNetwork", "is no external network"}},
 		{KindRouter, fault{`"networks": ["blue"], "externalNetwork": "routed"`, "spec.networks[0]", "is in none of its routedPrefixes"}},
@@ -113,6 +119,8 @@ func TestMayRoute(t *testing.T) {
 		{CIDR: parse("2001:db8:a::/48"), Projects: []string{"alpha"}},
 		{CIDR: parse("2001:db8:a:1::/64"), Projects: []string{"beta"}},
 		{}, // not read
+		{CIDR: parse("2001:db8:c:1::/64"), Projects: []string{"beta"}}, // the longer before the shorter
+		{CIDR: parse("2001:db8:c::/48"), Projects: []string{"alpha"}},
 	}}
 	for _, c := range []struct{ project, prefix, why string }{
 		{"alpha", "2001:db8:b::/64", ""},
@@ -122,6 +130,9 @@ func TestMayRoute(t *testing.T) {
 		{"alpha", "2001:db8:a:1::/64", "is in 2001:db8:a:1::/64, which is"},
 		{"alpha", "2001:db8:a::/63", "takes in 2001:db8:a:1::/64, which is"},
 		{"beta", "2001:db8:a:1::/80", ""},
+		{"beta", "2001:db8:c:1::/80", ""},
+		{"alpha", "2001:db8:c:2::/64", ""},
+		{"alpha", "2001:db8:c:1::/80", "is in 2001:db8:c:1::/64, which is for routers of other projects"},
 		{"alpha", "2001:db9::/64", "is in none of its routedPrefixes"},
 		{"alpha", "2001::/16", "takes in 2001:db8:a:1::/64"},
 		{"alpha", "2000::/12", "takes in"},
@@ -145,12 +156,14 @@ func TestAllots(t *testing.T) {
 		return AllocationPool{Name: name, Start: address(start), End: address(end)}
 	}
 	whole := Subnet{CIDR: prefix("10.0.0.0/24")}
+	half := Subnet{CIDR: prefix("10.0.0.0/24"), AllocationPools: []AllocationPool{{Name: "gold", End: address("10.0.0.9")}}}
 	some := Subnet{CIDR: prefix("10.0.0.0/24"), AllocationPools: []AllocationPool{pool("", "10.0.0.5", "10.0.0.6"), pool("gold", "10.0.0.8", "10.0.0.9"), {Name: "gold"}}}
 	for _, c := range []struct {
 		subnet        Subnet
 		pool, address string
 		want          bool
 	}{
+		{half, "gold", "10.0.0.1", false}, // of a pool without a beginning nothing is known
 		{whole, "", "10.0.0.1", true}, {whole, "", "10.0.1.1", false}, {whole, "gold", "10.0.0.1", false},
 		{some, "", "10.0.0.4", false}, {some, "", "10.0.0.5", true}, {some, "", "10.0.0.6", true}, {some, "", "10.0.0.7", false},
 		{some, "", "10.0.0.8", false}, {some, "gold", "10.0.0.8", true}, {some, "gold", "10.0.0.9", true}, {some, "gold", "10.0.0.5", false},
