@@ -109,10 +109,10 @@ func TestStoredObjectsAreReadTolerantly(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		`{"apiVersion": "weft/v1", "kind": "Port", "metadata": {"project": "a", "name": "b", "labels": {}}, "spec": {"network": "n", "colour": 7}, "more": 1}`: "",
-		`{"apiVersion": "weft/v1", "kind": "Port", "metadata": {"project": "a", "name": "b"}}`:                                                                  "",
-		`{"apiVersion": "weft/v1", "kind": "Volume", "metadata": {"name": "b"}, "spec": {}}`:                                                                    `unknown kind "Volume"`,
-		`{"kind": "Port", "spec": {"network": 7}}`:               "spec: json: cannot unmarshal number",
-		`{"kind": "Port", "spec": {"mac": "ff:ff:ff:ff:ff:ff"}}`: "spec: ",
+		`{"apiVersion": "weft/v1", "kind": "Port", "metadata": {"project": "a", "name": "b"}}`:                                                                 "",
+		`{"apiVersion": "weft/v1", "kind": "Volume", "metadata": {"name": "b"}, "spec": {}}`:                                                                   `unknown kind "Volume"`,
+		`{"kind": "Port", "spec": {"network": 7}}`:                                                                                                             "spec: json: cannot unmarshal number",
+		`{"kind": "Port", "spec": {"mac": "ff:ff:ff:ff:ff:ff"}}`:                                                                                               "spec: ",
 		`{"kind": 7}`: "cannot unmarshal number",
 		`[]`:          "cannot unmarshal array",
 	} {
