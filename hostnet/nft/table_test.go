@@ -1,0 +1,255 @@
+package nft
+
+import (
+	"encoding/binary"
+	"errors"
+	"net/netip"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"weft/hostnet/object"
+)
+
+// loaded is the picture of a table as it is when it has just been made.
+func loaded(t *testing.T, want *object.NATTable, known *versions) *view {
+	t.Helper()
+	v := newView()
+	v.exists, v.digest = true, "0123456789abcdef"
+	v.comment = tableComment(want, known.of(ruleKey{want.Role, want.Limits}))
+	for e := range hostElements(want) {
+		v.put(e, true, newTouched())
+	}
+	v.put(element{set: setSeal, key: v.digest}, true, newTouched())
+	return v
+}
+
+func wantedTable() *object.NATTable {
+	return &object.NATTable{OwnerUID: "uid with spaces", Namespace: "n", Role: object.NATExternal, Outside: "we1", Limits: testLimits,
+		Sources: []netip.Addr{netip.MustParseAddr("192.0.2.9"), netip.MustParseAddr("2001:db8::9")}, RoutedIPv6: true}
+}
+
+// TestTableAsItIs: a table as it was made shows as what was wanted, and whatever is otherwise in it shows as a difference.
+func TestTableAsItIs(t *testing.T) {
+	t.Parallel()
+	known := &versions{}
+	want := wantedTable()
+	if have, ok := loaded(t, want, known).table("n", known); !ok || len(want.Diff(have)) > 0 {
+		t.Fatalf("as it was made: %v", want.Diff(have))
+	}
+	if _, ok := newView().table("n", known); ok {
+		t.Error("a table that is not there is seen")
+	}
+	put := func(e element, present bool) func(*view) { return func(v *view) { v.put(e, present, newTouched()) } }
+	for name, c := range map[string]struct {
+		change func(*view)
+		field  string
+		sound  bool
+	}{
+		"the rules were changed":        {func(v *view) { v.digest = "another" }, "role", false},
+		"no seal":                       {put(element{set: setSeal, key: "0123456789abcdef"}, false), "role", false},
+		"two seals":                     {put(element{set: setSeal, key: "another"}, true), "role", false},
+		"rules of another version":      {func(v *view) { v.comment = tableComment(want, "0000") }, "role", false},
+		"no comment":                    {func(v *view) { v.comment = "" }, "role", false},
+		"somebody's comment":            {func(v *view) { v.comment = "other " + strings.TrimPrefix(v.comment, "weft ") }, "role", false},
+		"another owner":                 {func(v *view) { v.comment += "x" }, "", false},
+		"limits that are no numbers":    {func(v *view) { v.comment = strings.Replace(v.comment, "1000/100/1000", "x", 1) }, "limits", false},
+		"one more outside device":       {put(outsideElement("we2"), true), "outside", true},
+		"no outside device":             {put(outsideElement("we1"), false), "outside", true},
+		"IPv6 is translated":            {put(routedElement(families()[1]), false), "routed", true},
+		"IPv4 is not":                   {put(routedElement(families()[0]), true), "outside", true},
+		"a source goes":                 {put(sourceElement(netip.MustParseAddr("192.0.2.9")), false), "sources", true},
+		"a source under another family": {put(element{set: "source4", key: "\x0a", value: string([]byte{192, 0, 2, 8})}, true), "outside", true},
+	} {
+		v := loaded(t, want, known)
+		c.change(v)
+		have, ok := v.table("n", known)
+		var fields []string
+		if ok {
+			for _, d := range want.Diff(have) {
+				fields = append(fields, strings.ToLower(d.Field))
+			}
+		}
+		found := slices.ContainsFunc(fields, func(f string) bool { return strings.Contains(f, c.field) })
+		if found != (c.field != "") || c.field == "" && len(fields) > 0 {
+			t.Errorf("%s: the differences are %v, expected %s", name, fields, c.field)
+		}
+		if v.sound(want, known) != c.sound {
+			t.Errorf("%s: the rules are sound: %v", name, !c.sound)
+		}
+	}
+}
+
+// TestTablesThatTheKernelCouldNotHold are refused before anything is sent.
+func TestTablesThatTheKernelCouldNotHold(t *testing.T) {
+	t.Parallel()
+	for text, change := range map[string]func(*object.NATTable){
+		"":                                      func(*object.NATTable) {},
+		"expected the name of a device":         func(o *object.NATTable) { o.Outside = "" },
+		`"we45678901234567": expected the name`: func(o *object.NATTable) { o.Outside = "we45678901234567" },
+		"expected numbers from 1":               func(o *object.NATTable) { o.Limits.PerSecond = 0 },
+		"numbers from 1 to 1073741824":          func(o *object.NATTable) { o.Limits.Connections = 1<<30 + 1 },
+		"limits":                                func(o *object.NATTable) { o.Limits.PerDestination = -1 },
+		"at most one address for each family":   func(o *object.NATTable) { o.Sources[1] = netip.MustParseAddr("192.0.2.10") },
+		"expected at most one address":          func(o *object.NATTable) { o.Sources[0] = netip.Addr{} },
+		"sources":                               func(o *object.NATTable) { o.Sources[0] = netip.MustParseAddr("::ffff:192.0.2.9") },
+	} {
+		o := wantedTable()
+		change(o)
+		if err := checkTable(o); (err == nil) != (text == "") || err != nil && !strings.Contains(err.Error(), text) {
+			t.Errorf("%v, expected %q", err, text)
+		}
+	}
+	longest := wantedTable()
+	longest.Outside, longest.Limits = "we4567890123456", object.NATLimits{Connections: 1 << 30, PerDestination: 1, PerSecond: 1}
+	if err := checkTable(longest); err != nil {
+		t.Errorf("at the bounds: %v", err)
+	}
+}
+
+// TestTargets: what a change leads to, and which changes lead nowhere.
+func TestTargets(t *testing.T) {
+	t.Parallel()
+	m := mappingOf("192.0.2.1")
+	m.Fixed = netip.MustParseAddr("10.0.0.1")
+	if f, leads, err := targetOf(object.Change{Op: object.Delete, Observed: m}); err != nil || f != m.Floating || leads.fixed.IsValid() || len(leads.ports) > 0 {
+		t.Errorf("a mapping that goes leads to %v %+v, %v", f, leads, err)
+	}
+	if f, leads, err := targetOf(object.Change{Op: object.Create, Desired: m}); err != nil || f != m.Floating || leads.fixed != m.Fixed {
+		t.Errorf("a mapping leads to %v %+v, %v", f, leads, err)
+	}
+	for text, c := range map[string]object.Change{
+		"not a kind of the nft driver":         {Op: object.Create, Desired: &object.Link{Name: "x"}},
+		"x: not a kind of the nft driver":      {Op: object.Delete, Observed: &object.Link{Name: "x"}},
+		"expected a plain IPv4 or IPv6":        {Op: object.Create, Desired: mappingOf("::ffff:192.0.2.1")},
+		"expected a plain":                     {Op: object.Create, Desired: mappingOf("fe80::1%eth0")},
+		"floating address: expected":           {Op: object.Create, Desired: &object.NATMapping{Namespace: "n"}},
+		"one of the floating address's family": {Op: object.Create, Desired: &object.NATMapping{Namespace: "n", Floating: m.Floating, Fixed: netip.MustParseAddr("fd00::1")}},
+	} {
+		if _, _, err := targetOf(c); err == nil || !strings.Contains(err.Error(), text) {
+			t.Errorf("%v, expected %s", err, text)
+		}
+	}
+	for name, want := range map[string]string{"n/192.0.2.1": "n 192.0.2.1", "n/2001:db8::1": "n 2001:db8::1", "n": "", "n/x": "", "/": ""} {
+		ns, f, err := splitKey(object.Key{Kind: object.KindNATMapping, Name: name})
+		if got := ns + " " + f.String(); (err == nil) != (want != "") || err == nil && (got != want || mappingKey(ns, f).Name != name) {
+			t.Errorf("%s is %s, %v", name, got, err)
+		}
+	}
+	if ns, f, err := splitKey(object.Key{Kind: object.KindNATTable, Name: "n"}); err != nil || ns != "n" || f.IsValid() {
+		t.Errorf("a table's key is %s %s, %v", ns, f, err)
+	}
+}
+
+// heard is a message as the kernel would tell of a request.
+func heard(t *testing.T, r request) syscall.NetlinkMessage {
+	t.Helper()
+	m, err := syscall.ParseNetlinkMessage(r.append(nil, 1))
+	if err != nil || len(m) != 1 {
+		t.Fatal(err)
+	}
+	return m[0]
+}
+
+// TestNotifications: those of the next transaction are taken in, of an earlier one they are known, after a gap the table is read again;
+// and so is one whose own structure changed.
+func TestNotifications(t *testing.T) {
+	t.Parallel()
+	floating, fixed := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("10.0.0.1")
+	come := heard(t, elementRequests(unix.NFT_MSG_NEWSETELEM, []element{floatingElement(floating, fixed)})[0])
+	gone := heard(t, elementRequests(unix.NFT_MSG_DELSETELEM, []element{floatingElement(floating, fixed)})[0])
+	part := func(kind uint16, table string) syscall.NetlinkMessage {
+		return heard(t, request{kind: kind, attributes: []attribute{text(unix.NFTA_TABLE_NAME, table), text(2, "x")}})
+	}
+	for name, c := range map[string]struct {
+		changes    []syscall.NetlinkMessage
+		generation uint32
+		complete   bool
+		touched    bool
+		after      uint32
+	}{
+		"the next":                {[]syscall.NetlinkMessage{come}, 11, true, true, 11},
+		"come and gone":           {[]syscall.NetlinkMessage{come, gone}, 11, true, true, 11},
+		"nothing of ours":         {nil, 11, true, false, 11},
+		"in the dump already":     {[]syscall.NetlinkMessage{come}, 10, true, false, 10},
+		"long before":             {[]syscall.NetlinkMessage{come}, 3, true, false, 10},
+		"one is missed":           {[]syscall.NetlinkMessage{come}, 12, false, false, 10},
+		"a rule of ours":          {[]syscall.NetlinkMessage{come, part(unix.NFT_MSG_NEWRULE, tableName)}, 11, false, false, 10},
+		"a chain of ours goes":    {[]syscall.NetlinkMessage{part(unix.NFT_MSG_DELCHAIN, tableName)}, 11, false, false, 10},
+		"our table goes":          {[]syscall.NetlinkMessage{part(unix.NFT_MSG_DELTABLE, tableName)}, 11, false, false, 10},
+		"a set of ours":           {[]syscall.NetlinkMessage{part(unix.NFT_MSG_NEWSET, tableName)}, 11, false, false, 10},
+		"a rule of another table": {[]syscall.NetlinkMessage{part(unix.NFT_MSG_NEWRULE, "filter"), come}, 11, true, true, 11},
+		"of another subsystem":    {[]syscall.NetlinkMessage{{Header: syscall.NlMsghdr{Type: unix.NFT_MSG_DELTABLE}, Data: come.Data}}, 11, true, false, 11},
+	} {
+		s := &space{view: newView(), reached: make(chan struct{})}
+		s.view.generation = 10
+		touched, complete, err := s.absorb(c.changes, c.generation)
+		if err != nil || complete != c.complete || touched.mappings[floating] != c.touched || s.view.generation != c.after {
+			t.Errorf("%s: complete %v, touched %v, generation %d, %v", name, complete, touched.mappings, s.view.generation, err)
+		}
+		if there := s.view.floating[floating] == fixed; there != (c.touched && name != "come and gone") {
+			t.Errorf("%s: the element is in the picture: %v", name, there)
+		}
+	}
+	s := &space{view: newView(), reached: make(chan struct{})}
+	s.view.generation = 1<<32 - 1 // generations begin anew
+	if _, complete, err := s.absorb([]syscall.NetlinkMessage{come}, 0); err != nil || !complete || s.view.floating[floating] != fixed {
+		t.Errorf("after the last generation comes 0: complete %v, %v", complete, err)
+	}
+}
+
+// TestDigest: rules count in their order within their chain, chains and sets however they come; and what is in one list is not taken
+// for what is in another.
+func TestDigest(t *testing.T) {
+	t.Parallel()
+	a, b, r := part{"a", "chain a"}, part{"b", "chain b"}, []part{{"a", "one"}, {"a", "two"}, {"b", "three"}}
+	of := func(chains, sets, rules []part) string {
+		return digestOf(slices.Clone(chains), slices.Clone(sets), slices.Clone(rules))
+	}
+	base := of([]part{a, b}, []part{b}, r)
+	if len(base) != 16 || base != of([]part{b, a}, []part{b}, r) || base != of([]part{a, b}, []part{b}, []part{r[2], r[0], r[1]}) {
+		t.Error("the order of what has none counts")
+	}
+	for name, other := range map[string]string{
+		"rules exchanged":   of([]part{a, b}, []part{b}, []part{r[1], r[0], r[2]}),
+		"a rule less":       of([]part{a, b}, []part{b}, r[:2]),
+		"a set for a chain": of([]part{a}, []part{b, b}, r),
+		"no set":            of([]part{a, b}, nil, r),
+		"joined texts":      of([]part{{"a", "chain achain b"}}, []part{b}, r),
+	} {
+		if other == base {
+			t.Errorf("%s: the digest is the same", name)
+		}
+	}
+}
+
+// TestAnswersOfTheKernel: what is no error, what is, and what is neither.
+func TestAnswersOfTheKernel(t *testing.T) {
+	t.Parallel()
+	answer := func(code int32) syscall.NetlinkMessage {
+		return syscall.NetlinkMessage{Data: binary.NativeEndian.AppendUint32(nil, uint32(code))}
+	}
+	if err := errno(answer(0)); err != nil {
+		t.Errorf("an acknowledgement is %v", err)
+	}
+	if err := errno(answer(-int32(unix.ENOENT))); !errors.Is(err, unix.ENOENT) {
+		t.Errorf("ENOENT is %v", err)
+	}
+	if err := errno(syscall.NetlinkMessage{Data: []byte{1}}); err == nil {
+		t.Error("a message that is cut off is no error")
+	}
+	for _, b := range [][]byte{{3, 0, 1, 0}, {9, 0, 1, 0, 1}, {0, 0, 0, 0}} {
+		if err := parseAttributes(b, func(uint16, []byte) error { return nil }); err == nil {
+			t.Errorf("an attribute longer or shorter than it can be is read: %v", b)
+		}
+	}
+	if _, err := attributesOf(syscall.NetlinkMessage{Data: []byte{2, 0}}); err == nil {
+		t.Error("a message without its head is read")
+	}
+	if readNumber([]byte{0, 0, 1, 2}) != 258 || readNumber([]byte{1}) != 0 {
+		t.Error("a number is read otherwise than in network order, or from too little")
+	}
+}
