@@ -1,0 +1,140 @@
+package guard
+
+import (
+	"net/netip"
+	"slices"
+	"testing"
+
+	"github.com/google/nftables"
+	"github.com/mdlayher/netlink"
+	"golang.org/x/sys/unix"
+
+	"weft/hostnet/object"
+)
+
+// TestGuestThatIsGone: what is noted of a guest goes with the element that makes its device a guest's, and not with any other.
+func TestGuestThatIsGone(t *testing.T) {
+	t.Parallel()
+	mac, address := object.MAC{2, 0, 0, 0, 0, 1}, netip.MustParseAddr("10.0.0.5")
+	guest, local := guestMember("tap1"), object.GuardMember{Set: object.GuardLocal, Interface: "wfb1", MAC: mac}
+	for name, c := range map[string]struct {
+		x              delta
+		device, bridge string
+	}{
+		"a guest goes":         {delta{del: []object.GuardMember{local, guest}}, "tap1", "wfb1"},
+		"without its bridge":   {delta{del: []object.GuardMember{guest}}, "tap1", ""},
+		"an address goes":      {delta{del: []object.GuardMember{{Set: object.GuardIPv4, Interface: "tap1", Address: address}}}, "", ""},
+		"another MAC":          {delta{del: []object.GuardMember{{Set: object.GuardMACs, Interface: "tap1", MAC: mac}}, add: []object.GuardMember{guest}}, "", ""},
+		"a guest comes":        {delta{add: []object.GuardMember{guest, local}}, "", ""},
+		"the MAC on a bridge":  {delta{del: []object.GuardMember{local}}, "", "wfb1"},
+		"a bridge goes itself": {delta{del: []object.GuardMember{{Set: object.GuardBridges, Interface: "wfb1"}}}, "", ""},
+	} {
+		if device, bridge := c.x.guestGone(); device != c.device || bridge != c.bridge {
+			t.Errorf("%s: gone is %q of %q, expected %q of %q", name, device, bridge, c.device, c.bridge)
+		}
+	}
+}
+
+// TestWhatAClaimTook: the address that a guest claimed is free again on its bridge, and no other is.
+func TestWhatAClaimTook(t *testing.T) {
+	t.Parallel()
+	claim := func(device, address string) nftables.SetElement {
+		e, err := encode("", object.GuardMember{Set: object.GuardIPv6, Interface: device, Address: netip.MustParseAddr(address)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return e
+	}
+	broken := claim("tap2", "fe80::7")
+	broken.Key = broken.Key[:20]
+	taken := takenBy([]nftables.SetElement{claim("tap1", "fe80::5"), broken, claim("tap2", "fe80::6"), claim("tap3", "fe80::8")},
+		map[string]string{"tap1": "wfb1", "tap2": "wfb2", "tap3": ""}) // of the last no bridge is known
+	var got []string
+	for _, e := range taken {
+		m, err := decode(object.GuardIPv6, e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, m.Interface+" "+m.Address.String())
+	}
+	if !slices.Equal(got, []string{"wfb1 fe80::5", "wfb2 fe80::6"}) {
+		t.Errorf("free again are %v", got)
+	}
+}
+
+// TestDeviceOfAKey: a device's name ends at its first NUL, or where its field does; what a key says besides is none of it.
+func TestDeviceOfAKey(t *testing.T) {
+	t.Parallel()
+	for key, want := range map[string]string{
+		"tap1\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00": "tap1", "tap1": "tap1", "": "", "\x00tap1": "",
+		"a-name-of-15-by\x00\xfe\x80": "a-name-of-15-by", "sixteen-bytes-xxmore": "sixteen-bytes-xx",
+	} {
+		if got := deviceOfKey([]byte(key)); got != want {
+			t.Errorf("%q is of %q, expected %q", key, got, want)
+		}
+	}
+}
+
+// TestCountingIsOneTransaction: an element goes and comes again with its counter between the same two brackets, and keeps whose it
+// is: between two transactions its guest would be mute.
+func TestCountingIsOneTransaction(t *testing.T) {
+	t.Parallel()
+	e := ownElement(t, "tap1", -1)
+	messages, err := countMessages([]nftables.SetElement{e})
+	if err != nil || len(messages) != 4 {
+		t.Fatalf("%d messages, %v", len(messages), err)
+	}
+	kinds := []netlink.HeaderType{unix.NFNL_MSG_BATCH_BEGIN, unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_DELSETELEM,
+		unix.NFNL_SUBSYS_NFTABLES<<8 | unix.NFT_MSG_NEWSETELEM, unix.NFNL_MSG_BATCH_END}
+	for i, m := range messages {
+		acknowledged := m.Header.Flags&netlink.Acknowledge != 0
+		if m.Header.Type != kinds[i] || acknowledged != (i == 1 || i == 2) || m.Header.Flags&netlink.Request == 0 {
+			t.Errorf("message %d is of type %#x with flags %v", i, m.Header.Type, m.Header.Flags)
+		}
+	}
+	for i, withMore := range map[int]bool{1: false, 2: true} {
+		ad, err := netlink.NewAttributeDecoder(messages[i].Data[4:])
+		if err != nil {
+			t.Fatal(err)
+		}
+		var table, set string
+		var key []byte
+		more := 0
+		for ad.Next() {
+			switch ad.Type() {
+			case unix.NFTA_SET_ELEM_LIST_TABLE:
+				table = ad.String()
+			case unix.NFTA_SET_ELEM_LIST_SET:
+				set = ad.String()
+			case unix.NFTA_SET_ELEM_LIST_ELEMENTS:
+				ad.Nested(func(list *netlink.AttributeDecoder) error {
+					for list.Next() {
+						list.Nested(func(ad *netlink.AttributeDecoder) error {
+							for ad.Next() {
+								switch ad.Type() {
+								case unix.NFTA_SET_ELEM_KEY:
+									ad.Nested(func(data *netlink.AttributeDecoder) error {
+										for data.Next() {
+											key = data.Bytes()
+										}
+										return nil
+									})
+								case unix.NFTA_SET_ELEM_EXPR, unix.NFTA_SET_ELEM_USERDATA:
+									more++
+								}
+							}
+							return nil
+						})
+					}
+					return nil
+				})
+			}
+		}
+		if ad.Err() != nil || table != tableName || set != string(object.GuardMACs) || !slices.Equal(key, e.Key) || more == 2 != withMore {
+			t.Errorf("message %d is about %q of %s %s, with %d things more, %v", i, key, table, set, more, ad.Err())
+		}
+	}
+	if err := countOwn(nil); err != nil {
+		t.Errorf("nothing to count is %v", err)
+	}
+}
