@@ -16,10 +16,21 @@ import (
 	"weft/hostnet/object"
 )
 
+// kindOf is RTM_… of an order's request.
+func kindOf(o order) uint16 { return binary.NativeEndian.Uint16(o.request.b[4:]) }
+
+// wantedMetric is that of routes of ours.
+func wantedMetric(dst netip.Prefix) uint32 {
+	if dst.Addr().Is6() {
+		return defaultMetricV6
+	}
+	return 0
+}
+
 // obey has the picture take in what the kernel tells when it carries orders out.
 func (s *space) obey(orders []order) {
 	for _, o := range orders {
-		s.absorbOne(message{kind: binary.NativeEndian.Uint16(o.request.b[4:]), flags: binary.NativeEndian.Uint16(o.request.b[6:]), data: o.request.b[headerSize:]})
+		s.absorbOne(message{kind: kindOf(o), flags: binary.NativeEndian.Uint16(o.request.b[6:]), data: o.request.b[headerSize:]})
 	}
 }
 
@@ -79,6 +90,11 @@ func TestOrdersLeadToWhatIsWanted(t *testing.T) {
 			if want.Key().Kind == object.KindRule {
 				continue // rules are read again, not told
 			}
+			for _, o := range orders { // what the new one took the place of is gone by that
+				if r, _, err := parseRoute(message{kind: kindOf(o), data: o.request.b[headerSize:]}); kindOf(o) == unix.RTM_DELROUTE && (err != nil || r.metric == wantedMetric(k.dst)) {
+					t.Fatalf("%s: removes %+v, %v", want.Key(), r, err)
+				}
+			}
 			s.obey(orders)
 			got := d.observe(want.Key())
 			if got == nil {
@@ -90,7 +106,8 @@ func TestOrdersLeadToWhatIsWanted(t *testing.T) {
 			if diff := want.Diff(got); len(diff) > 0 {
 				t.Fatalf("%s: %v", want.Key(), diff)
 			}
-			if again, err := s.orders(7, change(got, want)); err != nil || want.Key().Kind == object.KindRoute && len(again) > 0 {
+			again, err := s.orders(7, change(got, want))
+			if err != nil || want.Key().Kind == object.KindRoute && len(again) > 0 || slices.ContainsFunc(again, func(o order) bool { return kindOf(o) == unix.RTM_NEWADDR }) {
 				t.Fatalf("%s: the second time %d orders, %v", want.Key(), len(again), err)
 			}
 			gone, err := s.orders(7, change(got, nil))
@@ -113,14 +130,14 @@ func TestAddressesComeBeforeOthersGo(t *testing.T) {
 	orders, err := s.orders(0, change(nil, &object.Addresses{Namespace: "ns", Device: "n1", Prefixes: []netip.Prefix{netip.MustParsePrefix("10.0.0.9/24")}}))
 	var kinds []uint16
 	for _, o := range orders {
-		kinds = append(kinds, binary.NativeEndian.Uint16(o.request.b[4:]))
+		kinds = append(kinds, kindOf(o))
 	}
 	if err != nil || !slices.Equal(kinds, []uint16{unix.RTM_NEWADDR, unix.RTM_DELADDR, unix.RTM_DELADDR}) {
 		t.Errorf("the orders are %v, %v", kinds, err)
 	}
 	for _, o := range orders { // an address that went by itself is no failure; one that does not come is
-		if isOneOf(unix.EADDRNOTAVAIL, o.fine) != (binary.NativeEndian.Uint16(o.request.b[4:]) == unix.RTM_DELADDR) {
-			t.Errorf("order %d goes with %v", binary.NativeEndian.Uint16(o.request.b[4:]), o.fine)
+		if isOneOf(unix.EADDRNOTAVAIL, o.fine) != (kindOf(o) == unix.RTM_DELADDR) {
+			t.Errorf("order %d goes with %v", kindOf(o), o.fine)
 		}
 	}
 	if !slices.ContainsFunc(s.state.prefixes(3), func(p netip.Prefix) bool { return p.Addr().Is6() }) {
