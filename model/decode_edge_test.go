@@ -140,3 +140,23 @@ func TestTheLargestValue(t *testing.T) {
 		t.Errorf("256 KiB and one: %v", err)
 	}
 }
+
+// TestObjectsOfAFileThatIsWrong: what could be named of it is handed on, for checks across objects; what could not is not, and an
+// unknown kind's spec is not looked into.
+func TestObjectsOfAFileThatIsWrong(t *testing.T) {
+	t.Parallel()
+	objs, err := DecodeManifest("f", []byte("apiVersion: weft/v1\nkind: Volume\nmetadata: {name: a}\nspec: {size: 7, network: n}\n"+
+		"---\napiVersion: weft/v1\nkind: Host\nmetadata: {}\nspec: {driver: ovs}\n"+
+		"---\napiVersion: weft/v1\nkind: Host\nmetadata: {name: h1}\nspec: {driver: x}\n"+
+		"---\n[]\n---\n- 7\n"))
+	if len(objs) != 1 || objs[0].Object.ID() != (ID{ClusterProject, KindHost, "h1"}) || objs[0].Line != 11 {
+		t.Errorf("named are %+v", objs)
+	}
+	const want = "f:2: Volume a: kind: \"Volume\" is not known: write one of Project, PhysicalNetwork, Host, Network, Router, Port, FloatingIP\n" +
+		"f:8: Host: metadata.name: is missing: give it a name\n" +
+		"f:14: Host h1: spec.driver: \"x\" is not known: write ovs or bridge, or leave it out\n" +
+		"f:18: expected fields (name: value), found the number 7"
+	if err == nil || err.Error() != want {
+		t.Errorf("%v\nexpected\n%s", err, want)
+	}
+}

@@ -170,6 +170,7 @@ func TestNetworkFaults(t *testing.T) {
 		{n(`"mtu": -1`), "spec.mtu", "is out of range"},
 		{n(`"mtu": 576, "subnets": [{"cidr": "10.0.0.0/24"}]`), "", ""},
 		{n(`"mtu": 575, "subnets": [{"cidr": "10.0.0.0/24"}]`), "spec.mtu", "is too small for the IPv4 subnet"},
+		{n(`"mtu": 68, "subnets": [{"cidr": "10.0.0.0/24"}]`), "spec.mtu", "is too small for the IPv4 subnet"},
 		{n(`"mtu": 1280, "subnets": [{"cidr": "2001:db8::/64"}]`), "", ""},
 		{n(`"mtu": 1279, "subnets": [{"cidr": "2001:db8::/64"}]`), "spec.mtu", "is too small for the IPv6 subnet"},
 		{n(`"subnets": [{}]`), "spec.subnets[0].cidr", "is missing"},
