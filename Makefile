@@ -13,7 +13,7 @@ PARALLEL ?= 2
 FUZZTIME ?= 10s
 INTEGRATION := -tags integration -count=1 -parallel $(PARALLEL)
 
-.PHONY: help build etcd unit test integration scenarios scenario demo bench lint golden fuzz deps
+.PHONY: help build etcd unit test integration scenarios scenario demo bench lint golden fuzz fuzzpass deps
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,10 @@ fuzz: ## run every fuzz target for FUZZTIME (10s)
 		for f in $$(grep -ho '^func Fuzz[A-Za-z0-9_]*' $$dir/*_test.go | sed 's/func //'); do \
 			echo "fuzz $$dir $$f"; go test ./$$dir -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime=10x; \
 		done; done
+
+fuzzpass: ## run every fuzz target for a moment (2s), as many at once as there are processors
+	@git grep -o '^func Fuzz[A-Za-z0-9_]*' -- '*_test.go' | sed 's,/[^/]*:func , ,' | xargs -P "$$(nproc)" -L 1 sh -c \
+		'out=$$(go test "./$$0" -run "^$$" -fuzz "^$$1$$" -fuzztime 2s -fuzzminimizetime 10x -parallel 1 2>&1) && echo "fuzz $$0 $$1" || { echo "$$out"; exit 1; }'
 
 # What the tests and the demo use, as command and Debian package.
 DEPS := ovs-vswitchd:openvswitch-switch ovsdb-server:openvswitch-switch nft:nftables ip:iproute2 tc:iproute2 ping:iputils-ping \
