@@ -21,6 +21,7 @@ import (
 	"weft/model"
 	"weft/model/desired"
 	"weft/reconcile/compile"
+	"weft/reconcile/engine/report"
 )
 
 // Driver looks after some kinds of objects on the host. It keeps a view of the host that its Watch keeps current, so
@@ -95,8 +96,7 @@ type Source interface {
 
 // Store is where the node reports.
 type Store interface {
-	Get(ctx context.Context, k etcdschema.Key) (item etcdschema.Item, ok bool, err error)
-	Commit(ctx context.Context, t *etcdschema.Txn) (revision int64, committed bool, err error)
+	report.Store
 	KeepLive(ctx context.Context, node string, ttl time.Duration, v any) error
 }
 
@@ -138,7 +138,7 @@ type Engine struct {
 	index   *compile.Index
 	retries *backoffHeap
 	damper  *driftDamper
-	report  *reporter
+	report  *report.Writer
 	disk    *stateFile
 	source  Source
 	asks    chan ask
@@ -186,7 +186,7 @@ func New(c Config) (*Engine, error) {
 	}
 	e := &Engine{c: c, log: c.Logger, metrics: newMetrics(c.Registry), inbox: newInbox(), slice: newSliceState(c.Node),
 		host: host, items: newItemTable(), retries: newBackoffHeap(), damper: newDriftDamper(), asks: make(chan ask), repaired: map[string]uint64{}, strangers: map[string]time.Time{}}
-	e.report = newReporter(c.Store, c.Node, e.log)
+	e.report = report.NewWriter(c.Store, c.Node, e.log)
 	e.disk = newStateFile(c.StateDir, e.log)
 	e.slice.restore(e.disk.load())
 	e.source = c.Follow(e.slice.seen)
@@ -214,7 +214,7 @@ func (e *Engine) Run(ctx context.Context) error {
 	}
 	g.Go(func() error { return e.source.Run(ctx, e.inbox.batch) })
 	g.Go(func() error { return e.c.Store.KeepLive(ctx, e.c.Node, e.c.LiveTTL, e.liveValue()) })
-	g.Go(func() error { return e.report.run(ctx) })
+	g.Go(func() error { return e.report.Run(ctx) })
 	g.Go(func() error { return e.disk.run(ctx) })
 	g.Go(func() error { return e.loop(ctx) })
 	return g.Wait()

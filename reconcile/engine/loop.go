@@ -139,13 +139,13 @@ func (e *Engine) noteHeld(now time.Time) {
 	if held == "" {
 		e.metrics.held.Set(0)
 		e.log.Info("no longer holding: the slice is followed again")
-		e.report.publish(e.nodeReport(now), nil, true)
+		e.report.Publish(e.nodeReport(now), nil, true)
 		e.save()
 		return
 	}
 	e.metrics.held.Set(1)
 	e.log.Error("HOLDING the last good state", "reason", held)
-	e.report.publish(e.nodeReport(now), nil, true)
+	e.report.Publish(e.nodeReport(now), nil, true)
 	e.save()
 }
 

@@ -9,6 +9,7 @@ import (
 	"weft/hostnet/object"
 	"weft/model"
 	"weft/model/desired"
+	"weft/reconcile/engine/report"
 )
 
 // idleReport is how often a node that has nothing to tell renews its summary with the revision it has seen.
@@ -37,7 +38,7 @@ func (e *Engine) publish(w *work, now time.Time) {
 	for b := range dirty {
 		buckets[b] = e.bucket(b)
 	}
-	e.report.publish(e.nodeReport(now), buckets, w.urgent)
+	e.report.Publish(e.nodeReport(now), buckets, w.urgent)
 }
 
 // nodeReport is the node's summary as of now.
@@ -86,7 +87,7 @@ func (e *Engine) bucket(b int) etcdschema.BucketReport {
 			if g, ok := e.gatewayReport(e.items.items[k]); ok {
 				r.Gateways[uid] = g
 			}
-			if c, ok := e.claimedReport(k); ok {
+			if c, ok := report.Claimed(e.slice.slice, k); ok {
 				r.Claimed[uid] = c
 			}
 		}
@@ -124,75 +125,14 @@ func (e *Engine) gatewayReport(it *itemState) (g etcdschema.GatewayReport, ok bo
 	return g, true
 }
 
-// claimedReport is what the node uses because of the item, which somebody else must not be given; false for nothing.
-func (e *Engine) claimedReport(k desired.Key) (c etcdschema.ClaimedReport, ok bool) {
-	s := e.slice.slice
-	switch k.Kind {
-	case desired.KindHost:
-		if s.Host == nil || s.Host.RouterMAC.IsZero() {
-			return c, false
-		}
-		return etcdschema.ClaimedReport{For: "Host " + s.Host.Name, MAC: s.Host.RouterMAC}, true
-	case desired.KindNetwork:
-		n := s.Networks[k.UID]
-		if n == nil || n.Gateway == nil || s.Host == nil {
-			return c, false
-		}
-		c = etcdschema.ClaimedReport{For: "Host " + s.Host.Name, Owner: s.Host.UID, Network: n.UID}
-		for _, p := range n.Gateway.Addresses {
-			c.Addresses = append(c.Addresses, model.Address{Addr: p.Addr()})
-		}
-		return c, len(c.Addresses) > 0
-	case desired.KindRouter:
-		c = routedReport(s, s.Routers[k.UID])
-		return c, len(c.Prefixes) > 0
-	case desired.KindFloatingIP:
-		f := s.FloatingIPs[k.UID]
-		if f == nil {
-			return c, false
-		}
-		return etcdschema.ClaimedReport{For: "FloatingIP " + f.Project + "/" + f.Name, Network: f.Network,
-			Addresses: []model.Address{f.Address}}, true
-	}
-	return c, false
-}
-
-// routedReport is what a router has of an external network that routes IPv6: the prefixes of its legs.
-func routedReport(s *desired.Slice, r *desired.Router) (c etcdschema.ClaimedReport) {
-	if r == nil {
-		return c
-	}
-	c = etcdschema.ClaimedReport{For: "Router " + r.Project + "/" + r.Name, Network: r.External}
-	var gateway *desired.NodeGateway
-	if n := s.Networks[r.External]; n != nil {
-		gateway = n.Gateway
-	}
-	if r.Central != nil {
-		gateway = r.Central.External
-	}
-	if gateway == nil || !gateway.RoutedIPv6 {
-		return c
-	}
-	for _, leg := range r.Legs {
-		for _, p := range leg.Addresses {
-			if p.IsValid() && p.Addr().Is6() {
-				c.Prefixes = append(c.Prefixes, p.Masked())
-			}
-		}
-	}
-	return c
-}
-
+// portReport is what is reported of a port: what the slice says, and what the host has of it.
 func (e *Engine) portReport(p *desired.Port) etcdschema.PortReport {
-	r := etcdschema.PortReport{ID: p.Project + "/" + p.Name, Network: p.Network, MAC: p.MAC, Addresses: p.Addresses, State: p.State}
+	r := report.Port(e.slice.slice, p)
 	if it := e.items.items[p.Key()]; it != nil {
 		r.Device = it.unit.Device
 	}
 	if p.State == desired.StateStandby {
 		r.Arrived = e.host.arrived(p.UID)
-	}
-	if n := e.slice.slice.Networks[p.Network]; n != nil {
-		r.SegmentationID, r.Physical = n.SegmentationID, n.PhysicalNetwork
 	}
 	return r
 }

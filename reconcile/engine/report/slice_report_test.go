@@ -1,4 +1,4 @@
-package engine
+package report
 
 import (
 	"net/netip"
@@ -27,7 +27,7 @@ func TestRoutedPrefixesAreReported(t *testing.T) {
 	} {
 		s := &desired.Slice{Networks: map[string]*desired.Network{"x1": {UID: "x1", Gateway: c.host}}}
 		r := &desired.Router{UID: "r1", Project: "alpha", Name: "edge", External: "x1", Legs: []desired.RouterLeg{leg}, Central: c.central}
-		got := routedReport(s, r)
+		got := prefixesOf(s, r)
 		want := []netip.Prefix{netip.MustParsePrefix("2001:db8:a::/64")}
 		if !c.told {
 			want = nil

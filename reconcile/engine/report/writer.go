@@ -1,4 +1,5 @@
-package engine
+// Package report is what a node tells of itself in etcd: what the report says of a slice, and writing it.
+package report
 
 import (
 	"context"
@@ -18,11 +19,20 @@ const (
 	reportDelay = 100 * time.Millisecond
 	// reportTimeout bounds one transaction; after it the newest report is tried again.
 	reportTimeout = 5 * time.Second
+	// firstRetry and lastRetry are how long a report that cannot be written waits, at first and at most.
+	firstRetry = 100 * time.Millisecond
+	lastRetry  = 5 * time.Second
 )
 
-// reporter writes the node's report to etcd, never in the loop's way: while a transaction is in flight, or etcd is
+// Store is where the node reports.
+type Store interface {
+	Get(ctx context.Context, k etcdschema.Key) (item etcdschema.Item, ok bool, err error)
+	Commit(ctx context.Context, t *etcdschema.Txn) (revision int64, committed bool, err error)
+}
+
+// Writer writes the node's report to etcd, never in the loop's way: while a transaction is in flight, or etcd is
 // away, newer values replace older ones.
-type reporter struct {
+type Writer struct {
 	store Store
 	node  string
 	log   *slog.Logger
@@ -39,13 +49,14 @@ type reporter struct {
 	hurry   chan struct{} // holds one token when that is urgent
 }
 
-func newReporter(store Store, node string, log *slog.Logger) *reporter {
-	return &reporter{store: store, node: node, log: log, buckets: map[int]etcdschema.BucketReport{},
+// NewWriter makes a writer for the node; Run makes it write.
+func NewWriter(store Store, node string, log *slog.Logger) *Writer {
+	return &Writer{store: store, node: node, log: log, buckets: map[int]etcdschema.BucketReport{},
 		ready: make(chan struct{}, 1), hurry: make(chan struct{}, 1)}
 }
 
-// publish takes a summary and the buckets that changed, and does not wait.
-func (r *reporter) publish(summary etcdschema.NodeReport, buckets map[int]etcdschema.BucketReport, urgent bool) {
+// Publish takes a summary and the buckets that changed, and does not wait. An urgent one is written without delay.
+func (r *Writer) Publish(summary etcdschema.NodeReport, buckets map[int]etcdschema.BucketReport, urgent bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.summary = &summary
@@ -63,8 +74,8 @@ func token(c chan struct{}) {
 	}
 }
 
-// run writes until ctx ends.
-func (r *reporter) run(ctx context.Context) error {
+// Run writes until ctx ends.
+func (r *Writer) Run(ctx context.Context) error {
 	delay, failing := firstRetry, false
 	for {
 		select {
@@ -88,7 +99,7 @@ func (r *reporter) run(ctx context.Context) error {
 				return nil
 			case <-time.After(delay):
 			}
-			delay = min(2*delay, 5*time.Second)
+			delay = min(2*delay, lastRetry)
 			token(r.ready)
 			token(r.hurry)
 			continue
@@ -103,7 +114,7 @@ func (r *reporter) run(ctx context.Context) error {
 // write takes what is there and writes it: the buckets first, the summary with the last of them, so that a processed
 // revision never stands without the exceptions that belong to it. What could not be written is put back, unless newer
 // values have come.
-func (r *reporter) write(ctx context.Context) error {
+func (r *Writer) write(ctx context.Context) error {
 	r.mu.Lock()
 	summary, buckets := r.summary, r.buckets
 	r.summary, r.buckets = nil, map[int]etcdschema.BucketReport{}
@@ -126,7 +137,7 @@ func (r *reporter) write(ctx context.Context) error {
 var errOtherReport = errors.New("somebody else has written this node's report: is another weftd running in its name?")
 
 // commit writes the transactions one after the other. The last one writes the summary.
-func (r *reporter) commit(ctx context.Context, txns []*etcdschema.Txn) error {
+func (r *Writer) commit(ctx context.Context, txns []*etcdschema.Txn) error {
 	summary := etcdschema.ActualNode(r.node)
 	if !r.known {
 		item, _, err := r.store.Get(ctx, summary)
@@ -153,7 +164,7 @@ func (r *reporter) commit(ctx context.Context, txns []*etcdschema.Txn) error {
 }
 
 // transactions encodes a report, in as few transactions as etcd's limits allow.
-func (r *reporter) transactions(summary etcdschema.NodeReport, buckets map[int]etcdschema.BucketReport) ([]*etcdschema.Txn, error) {
+func (r *Writer) transactions(summary etcdschema.NodeReport, buckets map[int]etcdschema.BucketReport) ([]*etcdschema.Txn, error) {
 	txns := []*etcdschema.Txn{etcdschema.NewTxn()}
 	put := func(k etcdschema.Key, v any) error {
 		value, err := json.Marshal(v)
@@ -176,7 +187,7 @@ func (r *reporter) transactions(summary etcdschema.NodeReport, buckets map[int]e
 	return txns, put(etcdschema.ActualNode(r.node), summary)
 }
 
-func (r *reporter) putBack(summary *etcdschema.NodeReport, buckets map[int]etcdschema.BucketReport) {
+func (r *Writer) putBack(summary *etcdschema.NodeReport, buckets map[int]etcdschema.BucketReport) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.summary == nil {
