@@ -21,6 +21,9 @@ type Config struct {
 	Binaries string
 	// Datapath of the hosts' Open vSwitch; DatapathUser when empty.
 	Datapath Datapath
+	// EtcdSocket has etcd listen on a Unix socket in the bed's folder instead of the management network: nothing stands between
+	// it and the bed's own program, and hosts of the bed do not reach it. It is for measuring the control plane alone.
+	EtcdSocket bool
 	// Log receives one line for each thing the bed does; may be nil.
 	Log func(format string, args ...any)
 }

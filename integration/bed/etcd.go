@@ -21,7 +21,8 @@ type Etcd struct {
 	bed     *Bed
 	dir     string
 	client  *etcdschema.Client
-	forward *forwarder
+	forward *forwarder // nil with a socket
+	socket  string     // the URL of the Unix socket that it listens on; empty on the management network
 	// authority has issued all certificates; nil without TLS.
 	authority *pki.Authority
 	members   []*Member // none while there is one
@@ -36,13 +37,21 @@ func (b *Bed) startEtcd() (*Etcd, error) {
 	if err := linkSelf(program); err != nil {
 		return nil, err
 	}
-	e.Process = b.process("etcd", b.ctl, nil, program, e.dir)
-	var err error
-	if e.forward, err = b.forward(managementAddress + ":2379"); err != nil {
-		return nil, err
+	args, endpoint := []string{e.dir}, ""
+	if b.conf.EtcdSocket {
+		e.socket = "unix://" + filepath.Join(b.Dir, "etcd.sock")
+		args, endpoint = append(args, e.socket), e.socket
 	}
-	b.atClose(e.forward.close)
-	e.client, err = etcdschema.Open(b.ctx, etcdschema.Config{Endpoints: []string{"http://" + e.forward.address()}})
+	e.Process = b.process("etcd", b.ctl, nil, program, args...)
+	var err error
+	if e.socket == "" {
+		if e.forward, err = b.forward(managementAddress + ":2379"); err != nil {
+			return nil, err
+		}
+		b.atClose(e.forward.close)
+		endpoint = "http://" + e.forward.address()
+	}
+	e.client, err = etcdschema.Open(b.ctx, etcdschema.Config{Endpoints: []string{endpoint}})
 	if err != nil {
 		return nil, err
 	}
@@ -64,8 +73,12 @@ func (e *Etcd) Start(ctx context.Context) error {
 // Client is a client with all rights, usable from the bed's own program.
 func (e *Etcd) Client() *etcdschema.Client { return e.client }
 
-// Endpoint is the URL inside the management network, or the URLs of all members, separated by commas.
+// Endpoint is the URL inside the management network, or the URLs of all members, separated by commas; with a
+// socket it is that.
 func (e *Etcd) Endpoint() string {
+	if e.socket != "" {
+		return e.socket
+	}
 	if len(e.members) > 0 {
 		var urls []string
 		for _, m := range e.members {
@@ -127,15 +140,19 @@ func privateTree(dir string) error {
 	})
 }
 
-// etcdMain is the child: an etcd on the folder until SIGTERM, with TLS when it is given the three files of that.
+// etcdMain is the child: an etcd on the folder until SIGTERM, on a socket when it is given one, with TLS when it is given the
+// three files of that.
 func etcdMain(args []string) error {
-	if len(args) != 1 && len(args) != 4 {
-		return errors.New("bed: etcd needs a folder, and perhaps certificate, key and authority")
+	if len(args) != 1 && len(args) != 2 && len(args) != 4 {
+		return errors.New("bed: etcd needs a folder, and perhaps a socket, or certificate, key and authority")
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	c := etcdschema.EmbeddedConfig{Dir: args[0], ClientURL: "http://" + etcdClientAddress, PeerURL: "http://127.0.0.1:2380"}
-	if len(args) == 4 {
+	switch len(args) {
+	case 2:
+		c.ClientURL = args[1]
+	case 4:
 		c.TLS = etcdschema.TLSConfig{CertFile: args[1], KeyFile: args[2], CAFile: args[3]}
 		c.ClientURL, c.PeerURL = "https://"+etcdClientAddress, "https://127.0.0.1:2380"
 	}

@@ -36,7 +36,7 @@ type Member struct {
 // Members starts etcd anew, empty, with n members e1…en instead of one, and waits until it answers. Nothing may have been
 // started before.
 func (e *Etcd) Members(ctx context.Context, n int) error {
-	if len(e.bed.Hosts()) > 0 || e.authority != nil || len(e.members) > 0 || n < 2 || n > maxMembers {
+	if len(e.bed.Hosts()) > 0 || e.authority != nil || e.socket != "" || len(e.members) > 0 || n < 2 || n > maxMembers {
 		return fmt.Errorf("bed: etcd gets its members once, 2 to %d of them, before certificates and the first host", maxMembers)
 	}
 	if err := e.Process.Stop(); err != nil {

@@ -18,7 +18,7 @@ const certificateLifetime = 24 * time.Hour
 // Secure starts etcd anew, empty, with TLS: from now on it serves nobody without a certificate of the bed's authority.
 // Whoever is started later has one of its own name, and the bed's client is root. Nothing may have been started before.
 func (e *Etcd) Secure(ctx context.Context) error {
-	if len(e.bed.Hosts()) > 0 || e.authority != nil || len(e.members) > 0 {
+	if len(e.bed.Hosts()) > 0 || e.authority != nil || e.socket != "" || len(e.members) > 0 {
 		return errors.New("bed: an etcd of one member gets its certificates once, before the first host")
 	}
 	authority, err := pki.New("bed", certificateLifetime)

@@ -3,18 +3,16 @@ package main
 import (
 	"context"
 	"fmt"
-	"os"
-	"strconv"
 	"strings"
 	"time"
 
 	"weft/integration/bed"
+	"weft/integration/scale"
 	"weft/model"
 )
 
 const (
 	idleTime      = 10 * time.Second
-	clockTick     = 100 // USER_HZ, the unit of /proc/<pid>/stat on every Linux architecture Go runs on
 	coldRuns      = 3
 	streamSpacing = 5 * time.Millisecond
 )
@@ -26,7 +24,7 @@ func (b *bench) idle(ctx context.Context, n int) error {
 		return err
 	}
 	pid := c.host.Weftd.Pid()
-	before, err := cpuTime(pid)
+	before, err := scale.ProcessorTime(pid)
 	if err != nil {
 		return err
 	}
@@ -35,11 +33,11 @@ func (b *bench) idle(ctx context.Context, n int) error {
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	after, err := cpuTime(pid)
+	after, err := scale.ProcessorTime(pid)
 	if err != nil {
 		return err
 	}
-	rss, err := resident(pid)
+	rss, _, err := scale.Memory(pid)
 	if err != nil {
 		return err
 	}
@@ -47,39 +45,6 @@ func (b *bench) idle(ctx context.Context, n int) error {
 	b.table.add(row{what: "(e) weftd idle: processor", ports: n,
 		value: fmt.Sprintf("%.2f %% of one", 100*float64(after-before)/float64(idleTime))})
 	return nil
-}
-
-// cpuTime is the user and system time of a process (proc(5), fields 14 and 15 of stat).
-func cpuTime(pid int) (time.Duration, error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0, err
-	}
-	_, rest, _ := strings.Cut(string(data), ") ")
-	f := strings.Fields(rest)
-	if len(f) < 13 {
-		return 0, fmt.Errorf("/proc/%d/stat has %d fields", pid, len(f))
-	}
-	user, err := strconv.Atoi(f[11])
-	if err != nil {
-		return 0, err
-	}
-	system, err := strconv.Atoi(f[12])
-	return time.Duration(user+system) * time.Second / clockTick, err
-}
-
-// resident is the resident memory of a process in KiB.
-func resident(pid int) (int, error) {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
-	if err != nil {
-		return 0, err
-	}
-	for line := range strings.Lines(string(data)) {
-		if f := strings.Fields(line); len(f) > 1 && f[0] == "VmRSS:" {
-			return strconv.Atoi(f[1])
-		}
-	}
-	return 0, fmt.Errorf("/proc/%d/status has no VmRSS", pid)
 }
 
 // restart measures (d): weftd is killed and started again with nothing to do, under a stream between two guests.

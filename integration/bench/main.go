@@ -9,12 +9,10 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"os"
 	"os/signal"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 
@@ -30,47 +28,36 @@ func main() {
 }
 
 func run() error {
-	sizes := flag.String("sizes", "1,100,1000", "how many ports the host holds, ascending")
-	runs := flag.Int("runs", 20, "measurements of each kind in each state")
-	others := flag.String("others", "10,10000", "how many floating addresses the host holds, ascending")
-	only := flag.String("only", "abcdefghijkl", "letters of what to measure")
-	binaries := flag.String("bin", "", "folder of weft, weftd and weft-controller; built when empty")
-	datapath := flag.String("datapath", string(bed.DatapathUser), "the hosts' datapath: netdev, or system where the kernel has Open vSwitch's")
-	asJSON := flag.Bool("json", false, "print what was measured as JSON, for another program")
-	flag.Parse()
+	o, err := readOptions()
+	if err != nil {
+		return err
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	steps, err := parseSizes("sizes", *sizes)
-	if err != nil {
-		return err
-	}
-	floating, err := parseSizes("others", *others)
-	if err != nil {
-		return err
-	}
-	if *binaries == "" {
+	if o.binaries == "" {
 		dir, err := os.MkdirTemp("", "weft-bench-")
 		if err != nil {
 			return err
 		}
 		defer os.RemoveAll(dir)
-		*binaries = filepath.Join(dir, "bin")
-		if err := bed.Build(ctx, *binaries, false); err != nil {
+		o.binaries = filepath.Join(dir, "bin")
+		if err := bed.Build(ctx, o.binaries, false); err != nil {
 			return err
 		}
 	}
-	b := &bench{conf: bed.Config{Binaries: *binaries, Datapath: bed.Datapath(*datapath)}, runs: *runs, only: *only, table: &table{}}
-	err = b.hosts(ctx, steps)
-	if err == nil {
-		err = b.gateways(ctx, floating)
+	b := &bench{conf: bed.Config{Binaries: o.binaries, Datapath: bed.Datapath(o.datapath)}, runs: o.runs, only: o.only, table: &table{}}
+	for _, section := range []func() error{
+		func() error { return b.hosts(ctx, o.sizes) },
+		func() error { return b.gateways(ctx, o.others) },
+		func() error { return b.failovers(ctx) },
+		func() error { return b.control(ctx, o.regions) },
+		func() error { return b.kernel(ctx, o.sizes) },
+	} {
+		if err = section(); err != nil {
+			break
+		}
 	}
-	if err == nil {
-		err = b.failovers(ctx)
-	}
-	if err == nil {
-		err = b.kernel(ctx, steps)
-	}
-	if *asJSON {
+	if o.asJSON {
 		return errors.Join(err, json.NewEncoder(os.Stdout).Encode(b.table.figures()))
 	}
 	b.table.print(os.Stdout)
@@ -87,27 +74,6 @@ func (b *bench) hosts(ctx context.Context, sizes []int) error {
 		return err
 	}
 	return errors.Join(b.all(ctx, sizes), b.cloud.close())
-}
-
-func parseSizes(flag, s string) ([]int, error) {
-	var out []int
-	for f := range strings.SplitSeq(s, ",") {
-		n, err := strconv.Atoi(f)
-		if err != nil || n < 1 || len(out) > 0 && n <= out[len(out)-1] {
-			return nil, fmt.Errorf("-%s %q: ascending numbers from 1 are needed", flag, s)
-		}
-		out = append(out, n)
-	}
-	return out, nil
-}
-
-// joinSizes is what parseSizes reads.
-func joinSizes(sizes []int) string {
-	text := make([]string, len(sizes))
-	for i, n := range sizes {
-		text[i] = strconv.Itoa(n)
-	}
-	return strings.Join(text, ",")
 }
 
 // bench is one run: the cloud it measures and the table it fills.

@@ -1,0 +1,178 @@
+package scale
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"weft/etcdschema"
+	"weft/integration/bed"
+	"weft/model"
+)
+
+const (
+	// patience bounds every wait: what takes longer is told as an error.
+	patience = 10 * time.Minute
+	// quiet is how long the controllers have to write nothing to count as done.
+	quiet = 300 * time.Millisecond
+	// writeTimeout bounds one transaction of intent.
+	writeTimeout = 30 * time.Second
+)
+
+// Config says what a cloud is made with.
+type Config struct {
+	// Binaries is the folder that holds weft and weft-controller; see bed.Build.
+	Binaries string
+	// Hosts is the number of simulated hosts.
+	Hosts int
+	// Log receives one line for each thing that is done; may be nil.
+	Log func(format string, args ...any)
+}
+
+// Cloud is a region without kernels. Its methods are called one after the other.
+type Cloud struct {
+	conf        Config
+	bed         *bed.Bed
+	client      *etcdschema.Client
+	watch       *observer
+	hosts       []*host
+	controllers []*bed.Process // those that run
+	running     errgroup.Group
+	stop        context.CancelFunc
+	closing     sync.Once
+
+	peers int  // ports of the routed network so far
+	more  int  // ports declared one by one so far
+	idle  rate // what controllers and etcd use when nothing is done
+}
+
+// New starts etcd, a controller and the hosts, and returns when all hosts follow their slices.
+func New(ctx context.Context, conf Config) (*Cloud, error) {
+	if conf.Log == nil {
+		conf.Log = func(string, ...any) {}
+	}
+	b, err := bed.New(ctx, bed.Config{Binaries: conf.Binaries, EtcdSocket: true})
+	if err != nil {
+		return nil, err
+	}
+	c := &Cloud{conf: conf, bed: b, client: b.Etcd().Client(), watch: newObserver()}
+	ctx, c.stop = context.WithCancel(ctx)
+	if err := c.build(ctx); err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	return c, nil
+}
+
+func (c *Cloud) build(ctx context.Context) error {
+	c.running.Go(func() error { return c.watch.follow(ctx, c.client) })
+	if err := c.AddController("c1"); err != nil {
+		return err
+	}
+	if err := c.put(ctx, c.infrastructure()); err != nil {
+		return err
+	}
+	for i := range c.conf.Hosts {
+		client, err := etcdschema.Open(ctx, etcdschema.Config{Endpoints: []string{c.bed.Etcd().Endpoint()},
+			Logger: slog.New(slog.DiscardHandler)})
+		if err != nil {
+			return err
+		}
+		h := newHost(hostName(i), client)
+		c.hosts = append(c.hosts, h)
+		c.running.Go(func() error { return errors.Join(h.run(ctx), client.Close()) })
+	}
+	if err := c.awaitHosts(ctx); err != nil {
+		return err
+	}
+	return c.settle(ctx)
+}
+
+// awaitHosts waits until all hosts have read their slices.
+func (c *Cloud) awaitHosts(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for _, h := range c.hosts {
+		select {
+		case <-h.synced:
+		case <-ctx.Done():
+			return fmt.Errorf("%s has not read its slice: %w", h.slice.node, ctx.Err())
+		}
+	}
+	return nil
+}
+
+// Close ends everything and removes it. It may be called again, and then does nothing.
+func (c *Cloud) Close() (err error) {
+	c.closing.Do(func() {
+		c.stop()
+		err = errors.Join(c.running.Wait(), c.bed.Close())
+	})
+	return err
+}
+
+// AddController starts one more replica.
+func (c *Cloud) AddController(name string) error {
+	p, err := c.bed.AddController(name)
+	if err == nil {
+		c.controllers = append(c.controllers, p)
+	}
+	return err
+}
+
+// Torn is the number of hosts whose slice is not what its head says. All of them match while nothing is written.
+func (c *Cloud) Torn() (n int) {
+	for _, h := range c.hosts {
+		if !h.whole() {
+			n++
+		}
+	}
+	return n
+}
+
+// put writes intent, as many objects a transaction as it takes.
+func (c *Cloud) put(ctx context.Context, objects []model.Object) error {
+	for from := 0; from < len(objects); from += etcdschema.MaxTxnOps {
+		t := etcdschema.NewTxn()
+		for _, o := range objects[from:min(from+etcdschema.MaxTxnOps, len(objects))] {
+			t.Put(etcdschema.Intent(o.ID()), o)
+		}
+		if err := c.commit(ctx, t); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *Cloud) commit(ctx context.Context, t *etcdschema.Txn) error {
+	ctx, cancel := context.WithTimeout(ctx, writeTimeout)
+	defer cancel()
+	_, ok, err := c.client.Commit(ctx, t)
+	if err != nil || !ok {
+		return fmt.Errorf("write intent: committed %v: %w", ok, err)
+	}
+	return nil
+}
+
+// settle waits until the controllers have written nothing for a while.
+func (c *Cloud) settle(ctx context.Context) error { return c.settleFor(ctx, quiet) }
+
+func (c *Cloud) settleFor(ctx context.Context, still time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	for {
+		left := still - time.Since(c.watch.lastWrite())
+		if left <= 0 {
+			return nil
+		}
+		select {
+		case <-time.After(left):
+		case <-ctx.Done():
+			return fmt.Errorf("waited for the controllers to have nothing to write: %w", ctx.Err())
+		}
+	}
+}

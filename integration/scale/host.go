@@ -1,0 +1,83 @@
+package scale
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"weft/etcdschema"
+	"weft/reconcile/engine/report"
+)
+
+const (
+	// liveTTL and idleReport are weftd's.
+	liveTTL    = 15 * time.Second
+	idleReport = 30 * time.Second
+)
+
+// host is a simulated host: everything that it is told of is programmed at once.
+type host struct {
+	client *etcdschema.Client
+	report *report.Writer
+	synced chan struct{} // closed at the first snapshot
+
+	mu       sync.Mutex
+	slice    *slice
+	reported time.Time
+}
+
+func newHost(name string, client *etcdschema.Client) *host {
+	return &host{client: client, report: report.NewWriter(client, name, slog.New(slog.DiscardHandler)),
+		synced: make(chan struct{}), slice: newSlice(name)}
+}
+
+// run follows, reports and keeps the host's key of liveness until ctx ends.
+func (h *host) run(ctx context.Context) error {
+	node := h.slice.node
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() error {
+		return h.client.Follow(ctx, []etcdschema.Prefix{etcdschema.NodeDesired(node), etcdschema.NodeOrder(node)}, h.take)
+	})
+	g.Go(func() error {
+		return h.client.KeepLive(ctx, node, liveTTL, map[string]any{"version": "scale", "since": time.Now().UTC()})
+	})
+	g.Go(func() error { return h.report.Run(ctx) })
+	return g.Wait()
+}
+
+// take takes a batch in and reports it, as the engine does after a round without anything to wait for.
+func (h *host) take(b etcdschema.Batch) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	dirty := h.slice.take(b.Events)
+	first := h.reported.IsZero()
+	if first || b.WentBack {
+		for i := range etcdschema.Buckets {
+			dirty[i] = true
+		}
+	}
+	now := time.Now()
+	urgent := b.Snapshot || len(b.Events) > 0
+	if !urgent && now.Sub(h.reported) < idleReport {
+		return nil
+	}
+	h.reported = now
+	buckets := make(map[int]etcdschema.BucketReport, len(dirty))
+	for i := range dirty {
+		buckets[i] = h.slice.bucket(i)
+	}
+	h.report.Publish(h.slice.summary(b, now), buckets, urgent)
+	if first {
+		close(h.synced)
+	}
+	return nil
+}
+
+func (h *host) whole() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.slice.whole()
+}

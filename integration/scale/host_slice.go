@@ -1,0 +1,122 @@
+package scale
+
+import (
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"weft/etcdschema"
+	"weft/model/desired"
+	"weft/reconcile/engine/report"
+)
+
+// slice is what a node is told, read as weftd reads it.
+type slice struct {
+	node    string
+	items   *desired.Slice
+	raw     map[desired.Key][]byte
+	buckets [etcdschema.Buckets]map[desired.Key]struct{}
+	digest  etcdschema.SetDigest
+	head    etcdschema.Head
+}
+
+func newSlice(node string) *slice {
+	s := &slice{node: node, raw: map[desired.Key][]byte{}, items: &desired.Slice{Networks: map[string]*desired.Network{},
+		Ports: map[string]*desired.Port{}, Routers: map[string]*desired.Router{}, FloatingIPs: map[string]*desired.FloatingIP{}}}
+	for i := range s.buckets {
+		s.buckets[i] = map[desired.Key]struct{}{}
+	}
+	return s
+}
+
+// take takes events in and says which buckets of the report they concern.
+func (s *slice) take(events []etcdschema.Event) map[int]bool {
+	dirty := map[int]bool{}
+	for _, e := range events {
+		_, k, head, ok := etcdschema.ParseDesired(e.Key)
+		switch {
+		case head:
+			s.head = etcdschema.Head{}
+			if !e.Deleted {
+				s.head, _ = etcdschema.Decode[etcdschema.Head](e.Value) // a head that cannot be read matches nothing
+			}
+		case ok:
+			dirty[etcdschema.Bucket(k.UID)] = true
+			s.put(k, e)
+		}
+	}
+	return dirty
+}
+
+func (s *slice) put(k desired.Key, e etcdschema.Event) {
+	bucket := s.buckets[etcdschema.Bucket(k.UID)]
+	if old, there := s.raw[k]; there {
+		s.digest.Remove(e.Key, old)
+		delete(s.raw, k)
+		delete(bucket, k)
+		s.adopt(k, nil)
+	}
+	if e.Deleted {
+		return
+	}
+	s.raw[k] = e.Value
+	bucket[k] = struct{}{}
+	s.digest.Add(e.Key, e.Value)
+	if item := desired.NewItem(k.Kind); item != nil && json.Unmarshal(e.Value, item) == nil {
+		s.adopt(k, item)
+	}
+}
+
+// adopt puts what is reported of into the slice, or takes it out.
+func (s *slice) adopt(k desired.Key, item desired.Item) {
+	switch k.Kind {
+	case desired.KindHost:
+		s.items.Host, _ = item.(*desired.Host)
+	case desired.KindNetwork:
+		set(s.items.Networks, k.UID, item)
+	case desired.KindPort:
+		set(s.items.Ports, k.UID, item)
+	case desired.KindRouter:
+		set(s.items.Routers, k.UID, item)
+	case desired.KindFloatingIP:
+		set(s.items.FloatingIPs, k.UID, item)
+	}
+}
+
+func set[T any](m map[string]*T, uid string, item desired.Item) {
+	if v, ok := any(item).(*T); ok {
+		m[uid] = v
+		return
+	}
+	delete(m, uid)
+}
+
+// whole says that the slice is what its head says. One without a head is empty.
+func (s *slice) whole() bool {
+	if s.head.Digest == "" {
+		return len(s.raw) == 0
+	}
+	return s.digest.Count() == s.head.Count && s.digest.String() == s.head.Digest
+}
+
+// bucket is one bucket of the report.
+func (s *slice) bucket(i int) etcdschema.BucketReport {
+	r := etcdschema.BucketReport{Ports: map[string]etcdschema.PortReport{}, Claimed: map[string]etcdschema.ClaimedReport{}}
+	for k := range s.buckets[i] {
+		if c, ok := report.Claimed(s.items, k); ok {
+			r.Claimed[k.UID] = c
+		}
+		if p := s.items.Ports[k.UID]; p != nil && k.Kind == desired.KindPort {
+			told := report.Port(s.items, p)
+			told.Device = p.Device
+			r.Ports[k.UID] = told
+		}
+	}
+	return r
+}
+
+// summary is the report's summary as of the batch.
+func (s *slice) summary(b etcdschema.Batch, now time.Time) etcdschema.NodeReport {
+	return etcdschema.NodeReport{Version: "scale", Features: desired.Features(), ProcessedRevision: b.Revision, Generation: s.head.Generation,
+		EtcdRevision: b.Revision, ClusterID: strconv.FormatUint(b.ClusterID, 16), Ports: len(s.items.Ports), At: now.UTC()}
+}
