@@ -36,7 +36,7 @@ func (b *bench) control(ctx context.Context, conf regions) error {
 	}
 	for _, n := range conf.ports {
 		progress("starting a region of %d hosts for %d ports", conf.hosts, n)
-		cloud, err := scale.New(ctx, scale.Config{Binaries: b.conf.Binaries, Hosts: conf.hosts, Log: progress})
+		cloud, err := scale.New(ctx, scale.Config{Binaries: b.conf.Binaries, Hosts: conf.hosts})
 		if err != nil {
 			return fmt.Errorf("(m) with %d: %w", n, err)
 		}

@@ -30,8 +30,6 @@ type Config struct {
 	Binaries string
 	// Hosts is the number of simulated hosts.
 	Hosts int
-	// Log receives one line for each thing that is done; may be nil.
-	Log func(format string, args ...any)
 }
 
 // Cloud is a region without kernels. Its methods are called one after the other.
@@ -53,9 +51,6 @@ type Cloud struct {
 
 // New starts etcd, a controller and the hosts, and returns when all hosts follow their slices.
 func New(ctx context.Context, conf Config) (*Cloud, error) {
-	if conf.Log == nil {
-		conf.Log = func(string, ...any) {}
-	}
 	b, err := bed.New(ctx, bed.Config{Binaries: conf.Binaries, EtcdSocket: true})
 	if err != nil {
 		return nil, err
