@@ -10,6 +10,8 @@ import (
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 
 	"weft/etcdschema"
 )
@@ -90,14 +92,34 @@ func (c *Cloud) replay(ctx context.Context, t *Transcript, areas []string) (f Fl
 			continue
 		}
 		f.Transactions++
-		if _, err := c.client.Etcd().Txn(ctx).If(compares...).Then(ops...).Commit(); err != nil {
-			return f, fmt.Errorf("raw transaction: %w", err)
+		if err := c.raw(ctx, compares, ops); err != nil {
+			return f, err
 		}
 	}
 	f.Wall = time.Since(start)
 	after, err := ProcessorTime(etcd)
 	f.Etcd = max(0, after-before-time.Duration(c.idle.etcd*float64(f.Wall)))
 	return f, err
+}
+
+// rawRetry is after what a raw transaction is tried again that etcd did not answer: it says the same again.
+const rawRetry = 100 * time.Millisecond
+
+func (c *Cloud) raw(ctx context.Context, compares []clientv3.Cmp, ops []clientv3.Op) error {
+	for {
+		_, err := c.client.Etcd().Txn(ctx).If(compares...).Then(ops...).Commit()
+		if err == nil {
+			return nil
+		}
+		if status.Code(err) != codes.Unavailable {
+			return fmt.Errorf("raw transaction: %w", err)
+		}
+		select {
+		case <-time.After(rawRetry):
+		case <-ctx.Done():
+			return fmt.Errorf("raw transaction: %w", errors.Join(err, ctx.Err()))
+		}
+	}
 }
 
 // forgetBatch bounds the keys that one request deletes: etcd does nothing else meanwhile.
@@ -114,7 +136,8 @@ func (c *Cloud) Forget(ctx context.Context) error {
 			return fmt.Errorf("remove raw keys: %w", err)
 		}
 		if len(keys.Kvs) == 0 {
-			_, err := etcd.Compact(ctx, keys.Header.Revision)
+			// Physically, so that etcd is not busy with it afterwards.
+			_, err := etcd.Compact(ctx, keys.Header.Revision, clientv3.WithCompactPhysical())
 			if err != nil && !errors.Is(err, rpctypes.ErrCompacted) { // nothing was written since the last time
 				return fmt.Errorf("compact etcd: %w", err)
 			}
