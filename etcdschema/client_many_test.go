@@ -1,0 +1,87 @@
+package etcdschema
+
+import (
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// Many keys are read whatever their number, and those that do not exist are not there.
+func TestManyKeysAreReadAtOnce(t *testing.T) {
+	t.Parallel()
+	c := openTest(t, startTest(t, EmbeddedConfig{}))
+	var keys []Key
+	want := map[string]string{}
+	for i := range 3*MaxTxnOps + 1 {
+		k := ParseKey(fmt.Sprintf("intent/alpha/ports/p%d", i))
+		keys = append(keys, k)
+		if i%3 == 0 {
+			put(t, c, k.String(), fmt.Sprint(i))
+			want[k.String()] = fmt.Sprint(i)
+		}
+	}
+	found, err := c.GetMany(testContext(t), keys)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	for k, it := range found {
+		got[k.String()] = string(it.Value)
+		if it.Key != k || it.ModRevision == 0 {
+			t.Errorf("%s has item %+v", k, it)
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+	if none, err := c.GetMany(testContext(t), nil); err != nil || len(none) != 0 {
+		t.Errorf("no keys: %v, %v", none, err)
+	}
+}
+
+// Values that are too large for one answer come in several.
+func TestManyLargeKeysAreReadInSeveralAnswers(t *testing.T) {
+	t.Parallel()
+	e := startTest(t, EmbeddedConfig{})
+	c, err := Open(t.Context(), Config{Endpoints: e.Endpoints(), Logger: slog.New(slog.DiscardHandler), receiveBytes: 256 << 10})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	var keys []Key
+	for i := range 20 {
+		keys = append(keys, ParseKey(fmt.Sprintf("event/%d", i)))
+		put(t, c, keys[i].String(), strings.Repeat("x", 50<<10))
+	}
+	found, err := c.GetMany(testContext(t), keys)
+	if err != nil || len(found) != len(keys) {
+		t.Errorf("%d keys, %v", len(found), err)
+	}
+}
+
+// Names are listed without reading all keys of one that has many, and none is passed over that sorts close to another.
+func TestNamesBelowAPrefix(t *testing.T) {
+	t.Parallel()
+	c := openTest(t, startTest(t, EmbeddedConfig{}))
+	for i := 0; i < namesPage+MaxTxnOps; i += MaxTxnOps {
+		commit(t, c, func(tx *Txn) {
+			for j := range MaxTxnOps {
+				tx.Put(ParseKey(fmt.Sprintf("intent/b/ports/p%05d", i+j)), []byte("{}"))
+			}
+		})
+	}
+	for _, path := range []string{"a/ports/x", "b-c/ports/x", "b.c/ports/x", "b0/ports/x", "bare", "bare-c/ports/x", "c"} {
+		put(t, c, "intent/"+path, "{}")
+	}
+	put(t, c, "accepted/other/ports/x", "{}")
+	got, err := c.Names(testContext(t), IntentPrefix())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"a", "b", "b-c", "b.c", "b0", "bare", "bare-c", "c"}, got); diff != "" {
+		t.Error(diff)
+	}
+}
