@@ -28,7 +28,7 @@ func applyCommand(s streams) *cli.Command {
 			}
 			return withClient(c, func(ctx context.Context, client *etcdschema.Client, set settings) error {
 				objs, err := readManifests(c.StringSlice("file"), s.in, set.Project)
-				return apply(ctx, client, objs, err, s.out)
+				return apply(ctx, client, objs, err, s.out, s.err)
 			})
 		},
 	})
@@ -60,20 +60,18 @@ type change struct {
 }
 
 // apply writes the objects, referred-to kinds first, and says what became of each. readErr is what reading them
-// brought up: nothing is written if there is any error, and all of them are reported at once.
-func apply(ctx context.Context, st store, objs []model.Located, readErr error, out io.Writer) error {
+// brought up: nothing is written if there is any error, and all of them are reported at once. told hears of progress.
+func apply(ctx context.Context, st store, objs []model.Located, readErr error, out, told io.Writer) error {
 	if err := checkSet(ctx, st, objs, readErr); err != nil {
 		return err
 	}
-	var changes []change
-	for _, l := range inOrder(objs) {
-		ch, err := compare(ctx, st, l.Object)
-		if err != nil {
-			return err
-		}
-		changes = append(changes, ch)
+	changes, err := compareAll(ctx, st, inOrder(objs))
+	if err != nil {
+		return err
 	}
-	return commit(ctx, st, changes, out)
+	show := newProgress(told, "applied", len(changes))
+	defer show.clear()
+	return commit(ctx, st, changes, out, show)
 }
 
 // checkSet adds to the errors of reading those between the objects, and between them and what etcd holds.
@@ -83,6 +81,7 @@ func checkSet(ctx context.Context, st store, objs []model.Located, readErr error
 		return readErr
 	}
 	look := &lookup{ctx: ctx, st: st, known: make(map[model.ID]model.Object)}
+	look.prepare(objs)
 	errs = append(errs, model.ValidateSet(objs, look.find)...)
 	return errors.Join(errs.Err(), look.err)
 }
@@ -97,49 +96,65 @@ func inOrder(objs []model.Located) []model.Located {
 	return sorted
 }
 
-// compare says what writing the object would do. An intent that says the same in other words is left as it is.
-func compare(ctx context.Context, st store, o model.Object) (change, error) {
-	item, ok, err := st.Get(ctx, etcdschema.Intent(o.ID()))
+// compareAll says what writing each of the objects would do.
+func compareAll(ctx context.Context, st store, objs []model.Located) ([]change, error) {
+	keys := make([]etcdschema.Key, len(objs))
+	for i, l := range objs {
+		keys[i] = etcdschema.Intent(l.Object.ID())
+	}
+	items, err := st.GetMany(ctx, keys)
 	if err != nil {
-		return change{}, err
+		return nil, err
 	}
-	if !ok {
-		return change{o, created, 0}, nil
+	changes := make([]change, len(objs))
+	for i, l := range objs {
+		item, ok := items[keys[i]]
+		changes[i] = compareWith(l.Object, item, ok)
 	}
-	if old, err := model.DecodeIntent(o.ID(), item.Value); err == nil && reflect.DeepEqual(old, o) {
-		return change{o, unchanged, item.ModRevision}, nil
-	}
-	return change{o, configured, item.ModRevision}, nil
+	return changes, nil
 }
 
-// commit writes the changes in as few transactions as etcd's limits allow. Where somebody else was faster, the changes
-// of that transaction are done one by one.
-func commit(ctx context.Context, st store, changes []change, out io.Writer) error {
+// compare says what writing the object would do.
+func compare(ctx context.Context, st store, o model.Object) (change, error) {
+	item, ok, err := st.Get(ctx, etcdschema.Intent(o.ID()))
+	return compareWith(o, item, ok), err
+}
+
+// compareWith says what writing the object over its intent would do. An intent that says the same in other words is left as it is.
+func compareWith(o model.Object, item etcdschema.Item, ok bool) change {
+	if !ok {
+		return change{o, created, 0}
+	}
+	if old, err := model.DecodeIntent(o.ID(), item.Value); err == nil && reflect.DeepEqual(old, o) {
+		return change{o, unchanged, item.ModRevision}
+	}
+	return change{o, configured, item.ModRevision}
+}
+
+// commit writes the changes in as few transactions as etcd's limits allow. What somebody else was faster with is done by itself.
+func commit(ctx context.Context, st store, changes []change, out io.Writer, show *progress) error {
 	var errs []error
-	for len(changes) > 0 {
-		t, n := etcdschema.NewTxn(), 0
-		for ; n < len(changes) && (n == 0 || t.Fits(changes[n].txn())); n++ {
-			t.Merge(changes[n].txn())
+	writes := make([]guarded, len(changes))
+	for i, ch := range changes {
+		writes[i] = guarded{ch.object.ID(), ch.modRevision, ch.txn()}
+	}
+	for from := 0; from < len(changes); {
+		to := from + fitting(writes[from:])
+		done, err := commitTogether(ctx, st, writes[from:to])
+		if err != nil {
+			return errors.Join(append(errs, err)...)
 		}
-		batch := changes[:n]
-		changes = changes[n:]
-		done := t.Writes() == 0
-		if !done {
-			var err error
-			if _, done, err = st.Commit(ctx, t); err != nil {
-				return errors.Join(append(errs, err)...)
-			}
-		}
-		for _, ch := range batch {
-			if !done {
-				var err error
+		for i, ch := range changes[from:to] {
+			if !done[i] {
 				if ch, err = ch.again(ctx, st); err != nil {
 					errs = append(errs, err)
 					continue
 				}
 			}
-			fmt.Fprintf(out, "%s %s\n", ch.object.ID(), ch.outcome)
+			show.say(out, "%s %s\n", ch.object.ID(), ch.outcome)
 		}
+		from = to
+		show.at(from)
 	}
 	return errors.Join(errs...)
 }

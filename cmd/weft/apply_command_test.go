@@ -81,7 +81,7 @@ func TestApplyRace(t *testing.T) {
 	objs := ports(3)
 	st := &racingStore{store: client, key: etcdschema.Intent(objs[1].Object.ID()), times: 3}
 	var out bytes.Buffer
-	if err := apply(t.Context(), st, objs, nil, &out); err != nil {
+	if err := apply(t.Context(), st, objs, nil, &out, &out); err != nil {
 		t.Errorf("error %v", err)
 	}
 	want := "Port alpha/p0 created\nPort alpha/p1 configured, over what somebody else made of it meanwhile\nPort alpha/p2 created\n"
@@ -93,7 +93,7 @@ func TestApplyRace(t *testing.T) {
 		t.Errorf("it is %s, %v", item.Value, err)
 	}
 	st.times, st.key = 1000, etcdschema.Intent(ports(5)[4].Object.ID())
-	if err := apply(t.Context(), st, ports(5), nil, &out); err == nil || !strings.Contains(err.Error(), "others keep changing it") {
+	if err := apply(t.Context(), st, ports(5), nil, &out, &out); err == nil || !strings.Contains(err.Error(), "others keep changing it") {
 		t.Errorf("error %v", err)
 	}
 }
@@ -113,7 +113,7 @@ func TestTenApplyAndDeleteAtOnce(t *testing.T) {
 		do    func(out *bytes.Buffer) error
 		count string // said by all together exactly once for each object
 	}{
-		{"apply", func(out *bytes.Buffer) error { return apply(t.Context(), client, objs, nil, out) }, "created"},
+		{"apply", func(out *bytes.Buffer) error { return apply(t.Context(), client, objs, nil, out, out) }, "created"},
 		{"delete", func(out *bytes.Buffer) error {
 			d := deletion{st: client, ids: slices.Clone(ids), ignoreMissing: true}
 			return d.run(t.Context(), out, out)
@@ -151,10 +151,10 @@ func TestApplyMany(t *testing.T) {
 	client := startEtcd(t)
 	seed(t, client)
 	var out bytes.Buffer
-	if err := apply(t.Context(), client, ports(130), nil, &out); err != nil {
+	if err := apply(t.Context(), client, ports(130), nil, &out, &out); err != nil {
 		t.Fatal(err)
 	}
-	if err := apply(t.Context(), client, ports(250), nil, &out); err != nil {
+	if err := apply(t.Context(), client, ports(250), nil, &out, &out); err != nil {
 		t.Fatal(err)
 	}
 	if n := strings.Count(out.String(), "created"); n != 250 || strings.Count(out.String(), "unchanged") != 130 {

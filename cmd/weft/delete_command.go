@@ -89,6 +89,7 @@ type deletion struct {
 // run deletes what refers before what is referred to. Nothing is deleted while others refer to it, unless forced: they
 // would become invalid. told hears of progress.
 func (d deletion) run(ctx context.Context, out, told io.Writer) error {
+	d.ids = eachOnce(d.ids)
 	if !d.force {
 		if err := d.inUse(ctx); err != nil {
 			return err
@@ -102,25 +103,73 @@ func (d deletion) run(ctx context.Context, out, told io.Writer) error {
 	}
 	kinds := model.Kinds()
 	slices.SortStableFunc(d.ids, func(a, b model.ID) int { return slices.Index(kinds, b.Kind) - slices.Index(kinds, a.Kind) })
-	show := progress{out: told, what: "to be deleted", total: len(d.ids)}
-	var went []model.ID
-	for i, id := range d.ids {
-		was, err := d.drop(ctx, id)
-		if err != nil {
-			return err
-		}
-		if was {
-			went = append(went, id)
-		}
-		show.at(i + 1)
-	}
-	if d.follow == nil {
+	went, err := d.dropAll(ctx, told)
+	if d.follow == nil || err != nil {
 		for _, id := range went {
 			fmt.Fprintf(out, "%s is to be deleted\n", id)
 		}
-		return nil
+		return err
 	}
 	return d.await(ctx, went, out, told)
+}
+
+// eachOnce is the list without repetitions.
+func eachOnce(ids []model.ID) []model.ID {
+	set := make(map[model.ID]bool, len(ids))
+	once := make([]model.ID, 0, len(ids))
+	for _, id := range ids {
+		if !set[id] {
+			set[id] = true
+			once = append(once, id)
+		}
+	}
+	return once
+}
+
+// dropAll deletes the intents in as few transactions as etcd's limits allow, and lists those that were there. What somebody else
+// was faster with is done by itself.
+func (d deletion) dropAll(ctx context.Context, told io.Writer) (went []model.ID, err error) {
+	show := newProgress(told, "to be deleted", len(d.ids))
+	defer show.clear()
+	for part := range slices.Chunk(d.ids, etcdschema.MaxTxnOps) {
+		items, err := d.st.GetMany(ctx, intentKeys(part))
+		if err != nil {
+			return went, err
+		}
+		var there []guarded
+		for _, id := range part {
+			if item, ok := items[etcdschema.Intent(id)]; ok {
+				t := etcdschema.NewTxn()
+				t.DeleteIf(item.Key, item.ModRevision)
+				there = append(there, guarded{id, item.ModRevision, t})
+			}
+		}
+		done, err := commitTogether(ctx, d.st, there)
+		if err != nil {
+			return went, err
+		}
+		for i, g := range there {
+			was := done[i]
+			if !was {
+				if was, err = d.drop(ctx, g.id); err != nil {
+					return went, err
+				}
+			}
+			if was {
+				went = append(went, g.id)
+			}
+		}
+		show.at(len(went))
+	}
+	return went, nil
+}
+
+func intentKeys(ids []model.ID) []etcdschema.Key {
+	keys := make([]etcdschema.Key, len(ids))
+	for i, id := range ids {
+		keys[i] = etcdschema.Intent(id)
+	}
+	return keys
 }
 
 // drop deletes one intent; false when it was not there: by the caller's leave, or somebody else was faster.
@@ -146,13 +195,13 @@ func (d deletion) missing(ctx context.Context) error {
 	if d.ignoreMissing {
 		return nil
 	}
+	items, err := d.st.GetMany(ctx, intentKeys(d.ids))
+	if err != nil {
+		return err
+	}
 	var missing []model.ID
 	for _, id := range d.ids {
-		_, ok, err := d.st.Get(ctx, etcdschema.Intent(id))
-		if err != nil {
-			return err
-		}
-		if !ok {
+		if _, ok := items[etcdschema.Intent(id)]; !ok {
 			missing = append(missing, id)
 		}
 	}
@@ -180,10 +229,14 @@ func (d deletion) inUse(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	goes := make(map[model.ID]bool, len(d.ids))
+	for _, id := range d.ids {
+		goes[id] = true
+	}
 	users := make(map[model.ID][]string)
 	for _, i := range items {
 		user, ok := etcdschema.ParseID(i.Key)
-		if !ok || slices.Contains(d.ids, user) {
+		if !ok || goes[user] {
 			continue
 		}
 		o, err := model.DecodeIntent(user, i.Value)
@@ -191,7 +244,7 @@ func (d deletion) inUse(ctx context.Context) error {
 			continue // what is not valid refers to nothing
 		}
 		for _, r := range o.Spec.References(user.Project) {
-			if slices.Contains(d.ids, r.To) && referredTo(r.To.Kind) {
+			if goes[r.To] && referredTo(r.To.Kind) {
 				users[r.To] = append(users[r.To], user.String())
 			}
 		}

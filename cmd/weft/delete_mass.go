@@ -7,11 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strings"
 	"time"
-
-	"golang.org/x/sys/unix"
 
 	"weft/etcdschema"
 	"weft/reconcile/control"
@@ -59,12 +56,7 @@ func confirmation(in io.Reader, out io.Writer, yes, manifests bool) func(gone, t
 			return nil
 		}
 		what := fmt.Sprintf("%d of %d objects would be deleted at once", gone, total)
-		file, ok := in.(*os.File)
-		if ok {
-			_, err := unix.IoctlGetTermios(int(file.Fd()), unix.TCGETS)
-			ok = err == nil
-		}
-		if !ok || manifests {
+		if !isTerminal(in) || manifests {
 			return fmt.Errorf("%s: add --yes if that is meant; nothing was deleted", what)
 		}
 		fmt.Fprintf(out, "%s. Go on? [y/N] ", what)
@@ -76,24 +68,5 @@ func confirmation(in io.Reader, out io.Writer, yes, manifests bool) func(gone, t
 			return err
 		}
 		return errors.New("nothing was deleted")
-	}
-}
-
-// progress says how far a long work is, once a second.
-type progress struct {
-	out   io.Writer
-	what  string
-	total int
-	last  time.Time
-}
-
-func (p *progress) at(n int) {
-	now := time.Now()
-	if p.last.IsZero() {
-		p.last = now
-	}
-	if now.Sub(p.last) >= time.Second {
-		p.last = now
-		fmt.Fprintf(p.out, "%d of %d %s\n", n, p.total, p.what)
 	}
 }

@@ -20,15 +20,15 @@ const controlPace = 500 * time.Millisecond
 type unfinished struct {
 	left    map[model.ID]bool
 	present map[model.ID]bool // among the accepted
-	done    progress
+	show    *progress
 	total   int
 }
 
 // await waits until the controllers have carried the deletion out, and says of each object when they have. What they hold,
 // or have not come to, is an error.
 func (d deletion) await(ctx context.Context, ids []model.ID, out, told io.Writer) error {
-	u := &unfinished{left: map[model.ID]bool{}, present: map[model.ID]bool{}, total: len(ids),
-		done: progress{out: told, what: "deleted", total: len(ids)}}
+	u := &unfinished{left: map[model.ID]bool{}, present: map[model.ID]bool{}, total: len(ids), show: newProgress(told, "deleted", len(ids))}
+	defer u.show.clear()
 	var prefixes []etcdschema.Prefix
 	for _, id := range ids {
 		u.left[id] = true
@@ -79,11 +79,11 @@ func (u *unfinished) take(b etcdschema.Batch, ids []model.ID, out io.Writer) (mo
 	for _, id := range ids {
 		if u.left[id] && !u.present[id] {
 			delete(u.left, id)
-			fmt.Fprintf(out, "%s deleted\n", id)
+			u.show.say(out, "%s deleted\n", id)
 			moved = true
 		}
 	}
-	u.done.at(u.total - len(u.left))
+	u.show.at(u.total - len(u.left))
 	return moved
 }
 

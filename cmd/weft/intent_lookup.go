@@ -15,6 +15,39 @@ type lookup struct {
 	err   error // the first failure to read
 }
 
+// prepare reads at once what the objects refer to outside of their own number.
+func (l *lookup) prepare(objs []model.Located) {
+	ours := make(map[model.ID]bool, len(objs))
+	for _, o := range objs {
+		ours[o.Object.ID()] = true
+	}
+	asked := map[etcdschema.Key]model.ID{}
+	var keys []etcdschema.Key
+	for _, o := range objs {
+		if o.Object.Spec == nil {
+			continue
+		}
+		for _, r := range o.Object.Spec.References(o.Object.Metadata.Project) {
+			if k := etcdschema.Intent(r.To); !ours[r.To] && asked[k] == (model.ID{}) {
+				asked[k] = r.To
+				keys = append(keys, k)
+			}
+		}
+	}
+	items, err := l.st.GetMany(l.ctx, keys)
+	if err != nil {
+		l.err = err
+		return
+	}
+	for k, id := range asked {
+		var o model.Object
+		if item, ok := items[k]; ok {
+			o = l.decode(id, item)
+		}
+		l.known[id] = o
+	}
+}
+
 // find returns what stands in intent, or what was accepted if that is not valid. An object that is there and cannot be
 // read at all is returned without a spec: it exists.
 func (l *lookup) find(id model.ID) (model.Object, bool) {

@@ -106,6 +106,8 @@ func readConfig(file string) (settings, error) {
 // store is what the verbs need of etcd.
 type store interface {
 	Get(context.Context, etcdschema.Key) (etcdschema.Item, bool, error)
+	GetMany(context.Context, []etcdschema.Key) (map[etcdschema.Key]etcdschema.Item, error)
+	Names(context.Context, etcdschema.Prefix) ([]string, error)
 	List(context.Context, etcdschema.Prefix) ([]etcdschema.Item, int64, error)
 	Commit(context.Context, *etcdschema.Txn) (int64, bool, error)
 }

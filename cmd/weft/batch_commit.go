@@ -1,0 +1,84 @@
+package main
+
+import (
+	"context"
+
+	"weft/etcdschema"
+	"weft/model"
+)
+
+// guarded is a change of one object's intent, done only if the key is still as it was read.
+type guarded struct {
+	id          model.ID
+	modRevision int64 // as it was read; 0 for no such key
+	txn         *etcdschema.Txn
+}
+
+// fitting is how many of the changes fit one transaction: one at least.
+func fitting(changes []guarded) int {
+	t := etcdschema.NewTxn()
+	for n, ch := range changes {
+		if n > 0 && !t.Fits(ch.txn) {
+			return n
+		}
+		t.Merge(ch.txn)
+	}
+	return len(changes)
+}
+
+// commitTogether does the changes in one transaction, as far as nobody else was faster, and says of each whether it was done.
+// One object that somebody else has changed does not hold up the others: they are done together without it. That is so for
+// objects of one kind only. Of several kinds none is done then: one may refer to another, and their order matters.
+func commitTogether(ctx context.Context, st store, changes []guarded) (done []bool, err error) {
+	done = make([]bool, len(changes))
+	all := make([]int, len(changes))
+	for i := range all {
+		all[i] = i
+	}
+	if err := commitSome(ctx, st, changes, all, done); err != nil || len(changes) < 2 || done[0] || !ofOneKind(changes) {
+		return done, err
+	}
+	keys := make([]etcdschema.Key, len(changes))
+	for i, ch := range changes {
+		keys[i] = etcdschema.Intent(ch.id)
+	}
+	items, err := st.GetMany(ctx, keys)
+	if err != nil {
+		return done, err
+	}
+	var rest []int
+	for i, ch := range changes {
+		if items[keys[i]].ModRevision == ch.modRevision {
+			rest = append(rest, i)
+		}
+	}
+	return done, commitSome(ctx, st, changes, rest, done)
+}
+
+// commitSome does the chosen changes in one transaction, all of them or none, and notes it in done.
+func commitSome(ctx context.Context, st store, changes []guarded, chosen []int, done []bool) error {
+	t := etcdschema.NewTxn()
+	for _, i := range chosen {
+		t.Merge(changes[i].txn)
+	}
+	committed := t.Writes() == 0 // nothing to be done is done
+	if !committed {
+		var err error
+		if _, committed, err = st.Commit(ctx, t); err != nil {
+			return err
+		}
+	}
+	for _, i := range chosen {
+		done[i] = committed
+	}
+	return nil
+}
+
+func ofOneKind(changes []guarded) bool {
+	for _, ch := range changes {
+		if ch.id.Kind != changes[0].id.Kind {
+			return false
+		}
+	}
+	return true
+}
