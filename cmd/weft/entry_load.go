@@ -85,47 +85,6 @@ func loadOne(ctx context.Context, st store, id model.ID) (entry, bool, error) {
 	return e, ok || has, err
 }
 
-func loadAll(ctx context.Context, st store, sel selection) ([]entry, error) {
-	intents, statuses := etcdschema.IntentPrefix(), etcdschema.StatusPrefix()
-	switch {
-	case sel.kind.ClusterScoped():
-		intents, statuses = intents.OfKind(model.ClusterProject, sel.kind), statuses.OfKind(model.ClusterProject, sel.kind)
-	case sel.all:
-	case sel.project == "":
-		return nil, fmt.Errorf("which project? Name it with -p or WEFT_PROJECT, or list all with -A")
-	default:
-		intents, statuses = intents.OfKind(sel.project, sel.kind), statuses.OfKind(sel.project, sel.kind)
-	}
-	items, _, err := st.List(ctx, intents)
-	if err != nil {
-		return nil, err
-	}
-	states, _, err := st.List(ctx, statuses)
-	if err != nil {
-		return nil, err
-	}
-	byID := make(map[model.ID]etcdschema.Item, len(states))
-	for _, i := range states {
-		if id, ok := etcdschema.ParseID(i.Key); ok {
-			byID[id] = i
-		}
-	}
-	var entries []entry
-	for _, i := range items {
-		id, ok := etcdschema.ParseID(i.Key)
-		if !ok || id.Kind != sel.kind {
-			continue
-		}
-		e := entry{id: id}
-		e.setIntent(i)
-		if state, ok := byID[id]; ok {
-			e.setStatus(state)
-		}
-		entries = append(entries, e)
-	}
-	return entries, nil
-}
-
 func (e *entry) setIntent(i etcdschema.Item) {
 	e.raw, e.revision = append([]byte{}, i.Value...), i.ModRevision // an empty value is there, and wrong
 	e.object, e.invalid = model.DecodeIntent(e.id, i.Value)

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"golang.org/x/sync/errgroup"
+
+	"weft/etcdschema"
+	"weft/model"
+)
+
+const (
+	// loadsAtOnce bounds the projects that are read at the same time.
+	loadsAtOnce = 4
+	// decodesTogether is how many objects are decoded by one goroutine.
+	decodesTogether = 1000
+)
+
+// projects are those whose objects are meant, in the order of their keys.
+func (s selection) projects(ctx context.Context, st store) ([]string, error) {
+	switch {
+	case s.kind.ClusterScoped():
+		return []string{model.ClusterProject}, nil
+	case s.all:
+		names, err := st.Names(ctx, etcdschema.IntentPrefix())
+		slices.SortFunc(names, func(a, b string) int { return strings.Compare(a+"/", b+"/") })
+		return names, err
+	case s.project == "":
+		return nil, errors.New("which project? Name it with -p or WEFT_PROJECT, or list all with -A")
+	}
+	return []string{s.project}, nil
+}
+
+// loadAll reads the kind's objects in each project that is meant, and nothing else of it.
+func loadAll(ctx context.Context, st store, sel selection) ([]entry, error) {
+	projects, err := sel.projects(ctx, st)
+	if err != nil {
+		return nil, err
+	}
+	found := make([][]entry, len(projects))
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(loadsAtOnce)
+	for i, project := range projects {
+		g.Go(func() (err error) {
+			found[i], err = loadProject(ctx, st, sel.kind, project)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return slices.Concat(found...), nil
+}
+
+// loadProject reads the objects of a kind in one project, in the order of their names, with their status.
+func loadProject(ctx context.Context, st store, kind model.Kind, project string) ([]entry, error) {
+	var items, states []etcdschema.Item
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		items, _, err = st.List(ctx, etcdschema.IntentPrefix().OfKind(project, kind))
+		return err
+	})
+	g.Go(func() (err error) {
+		states, _, err = st.List(ctx, etcdschema.StatusPrefix().OfKind(project, kind))
+		return err
+	})
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	byID := make(map[model.ID]etcdschema.Item, len(states))
+	for _, i := range states {
+		if id, ok := etcdschema.ParseID(i.Key); ok {
+			byID[id] = i
+		}
+	}
+	entries := make([]entry, 0, len(items))
+	read := items[:0]
+	for _, i := range items {
+		if id, ok := etcdschema.ParseID(i.Key); ok && id.Kind == kind {
+			entries, read = append(entries, entry{id: id}), append(read, i)
+		}
+	}
+	decodeEntries(entries, read, byID)
+	return entries, nil
+}
+
+// decodeEntries fills in what the items and their statuses say, on all processors where they are many.
+func decodeEntries(entries []entry, items []etcdschema.Item, states map[model.ID]etcdschema.Item) {
+	var g errgroup.Group
+	for from := 0; from < len(entries); from += decodesTogether {
+		g.Go(func() error {
+			for i := from; i < min(from+decodesTogether, len(entries)); i++ {
+				e := &entries[i]
+				e.setIntent(items[i])
+				if state, ok := states[e.id]; ok {
+					e.setStatus(state)
+				}
+			}
+			return nil
+		})
+	}
+	_ = g.Wait() // decoding tells what is wrong in the entry
+}
