@@ -39,6 +39,12 @@ func (p Prefix) String() string { return p.path }
 // Contains says that the key lies under the prefix.
 func (p Prefix) Contains(k Key) bool { return strings.HasPrefix(k.path, p.path) }
 
+// ParentOf is the prefix that ends before the last segment of the key; ok is false for a key of one segment.
+func ParentOf(k Key) (p Prefix, ok bool) {
+	i := strings.LastIndexByte(k.path, '/')
+	return Prefix{k.path[:i+1]}, i >= 0
+}
+
 // OfKind narrows the prefix of intent/, accepted/ or status/ to one kind of one project (model.ClusterProject for kinds
 // that belong to none).
 func (p Prefix) OfKind(project string, k model.Kind) Prefix {
@@ -59,6 +65,11 @@ func ElectionPrefix() Prefix { return Prefix{"election/"} }
 
 // NodeDesired is the slice of one node, its head included.
 func NodeDesired(node string) Prefix { return Prefix{"desired/" + node + "/"} }
+
+// NodeItems is the part of a node's config that holds one kind of items.
+func NodeItems(node string, k desired.Kind) Prefix {
+	return Prefix{"desired/" + node + "/" + string(k) + "/"}
+}
 
 // NodeActual is what one node reports.
 func NodeActual(node string) Prefix { return Prefix{"actual/" + node + "/"} }
@@ -130,6 +141,12 @@ func segment(s string) string {
 func AddressClaim(networkUID string, a model.Address) Key {
 	return Key{"claim/address/" + networkUID + "/" + a.String()}
 }
+
+// AddressClaims are the claims of all addresses within a network.
+func AddressClaims(networkUID string) Prefix { return Prefix{"claim/address/" + networkUID + "/"} }
+
+// FixedClaims are the claims of the network's addresses that floating addresses stand for.
+func FixedClaims(networkUID string) Prefix { return Prefix{"claim/fixed/" + networkUID + "/"} }
 
 // MACClaim is the claim of a MAC within the region.
 func MACClaim(m model.MAC) Key { return Key{"claim/mac/" + m.String()} }

@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"slices"
+
+	"github.com/google/uuid"
 
 	"weft/etcdschema"
 	"weft/model"
@@ -65,8 +68,14 @@ func (p Preview) Changes() bool {
 	return len(p.Claims)+len(p.Items) > 0 || slices.ContainsFunc(p.Objects, func(o ObjectChange) bool { return o.Op != OpNone })
 }
 
-// LoadCache reads everything a preview needs.
-func LoadCache(ctx context.Context, client *etcdschema.Client) (*Cache, error) {
+// Reader is what a preview needs of etcd.
+type Reader interface {
+	GetMany(context.Context, []etcdschema.Key) (map[etcdschema.Key]etcdschema.Item, error)
+	List(context.Context, etcdschema.Prefix) ([]etcdschema.Item, int64, error)
+}
+
+// LoadCache reads everything that any preview needs.
+func LoadCache(ctx context.Context, client Reader) (*Cache, error) {
 	c := NewCache()
 	for _, p := range []etcdschema.Prefix{
 		etcdschema.ClaimPrefix(), etcdschema.AcceptedPrefix(), etcdschema.DesiredPrefix(), etcdschema.ActualPrefix(), etcdschema.IntentPrefix(),
@@ -84,8 +93,20 @@ func LoadCache(ctx context.Context, client *etcdschema.Client) (*Cache, error) {
 // objects are valid by themselves (see model.Validate). The cache is left as it was. Without a prefix MACs begin as the nodes'
 // slices say.
 func (c *Cache) Preview(macPrefix [3]byte, declare []model.Object, remove []model.ID) (Preview, error) {
+	out, _, err := c.preview(macPrefix, declare, remove)
+	return out, err
+}
+
+// trace is what a preview has looked at: the units it did, and the keys it would write.
+type trace struct {
+	units map[unit]struct{}
+	keys  []etcdschema.Key
+}
+
+func (c *Cache) preview(macPrefix [3]byte, declare []model.Object, remove []model.ID) (Preview, trace, error) {
 	s := DefaultSettings()
-	s.Random = rand.New(rand.NewPCG(1, 2)).Uint64
+	random := rand.New(rand.NewPCG(1, 2)).Uint64
+	s.Random, s.NewUID = random, func() string { return previewUID(random) }
 	if s.MACPrefix = macPrefix; macPrefix == ([3]byte{}) {
 		s.MACPrefix = c.macPrefix()
 	}
@@ -93,10 +114,11 @@ func (c *Cache) Preview(macPrefix [3]byte, declare []model.Object, remove []mode
 	r := c.begin()
 	defer r.abandon()
 	var out Preview
+	did := trace{units: map[unit]struct{}{}}
 	for _, o := range declare {
 		change, err := p.declare(r, o)
 		if err != nil {
-			return Preview{}, err
+			return Preview{}, did, err
 		}
 		out.Objects = append(out.Objects, change)
 	}
@@ -109,11 +131,20 @@ func (c *Cache) Preview(macPrefix [3]byte, declare []model.Object, remove []mode
 		p.touch(id)
 		out.Objects = append(out.Objects, change)
 	}
-	if err := p.exhaust(r); err != nil {
-		return Preview{}, err
+	if err := p.exhaust(r, did.units); err != nil {
+		return Preview{}, did, err
 	}
 	p.outcome(r, &out)
-	return out, nil
+	did.keys = r.keys()
+	return out, did, nil
+}
+
+// previewUID is the uid of an object that does not exist yet: the same one whenever the same preview is run again.
+func previewUID(random func() uint64) string {
+	var id uuid.UUID
+	binary.BigEndian.PutUint64(id[:8], random())
+	binary.BigEndian.PutUint64(id[8:], random())
+	return id.String()
 }
 
 // macPrefix is what the controllers last told a node that MACs begin with.
@@ -167,7 +198,7 @@ func sameObject(a, b model.Object) (bool, error) {
 // previewUnits bounds a preview: each unit may wake others, but never for ever.
 const previewUnits = 1 << 20
 
-func (p *planner) exhaust(r *round) error {
+func (p *planner) exhaust(r *round, did map[unit]struct{}) error {
 	for range previewUnits {
 		u, ok := p.queue.next(p.cache, p.queue.first())
 		if at, waits := p.sets.next(); !ok && waits {
@@ -177,6 +208,7 @@ func (p *planner) exhaust(r *round) error {
 		if !ok {
 			return nil
 		}
+		did[u] = struct{}{}
 		if err := p.do(r, u); err != nil {
 			return err
 		}

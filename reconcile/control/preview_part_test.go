@@ -1,0 +1,180 @@
+package control
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	"pgregory.net/rapid"
+
+	"weft/etcdschema"
+	"weft/model"
+)
+
+// simReader is what a sim holds, read as from etcd, with the keys that were read.
+type simReader struct {
+	entries map[etcdschema.Key]*entry
+	read    map[etcdschema.Key]bool
+	listed  []string
+}
+
+func (s *sim) reader() *simReader {
+	return &simReader{entries: s.cache().entries, read: map[etcdschema.Key]bool{}}
+}
+
+func (r *simReader) item(k etcdschema.Key) etcdschema.Item {
+	e := r.entries[k]
+	r.read[k] = true
+	return etcdschema.Item{Key: k, Value: e.data, CreateRevision: e.born, ModRevision: e.mod}
+}
+
+func (r *simReader) GetMany(_ context.Context, keys []etcdschema.Key) (map[etcdschema.Key]etcdschema.Item, error) {
+	found := map[etcdschema.Key]etcdschema.Item{}
+	for _, k := range keys {
+		if r.entries[k] != nil {
+			found[k] = r.item(k)
+		}
+	}
+	return found, nil
+}
+
+func (r *simReader) List(_ context.Context, p etcdschema.Prefix) (items []etcdschema.Item, revision int64, err error) {
+	r.listed = append(r.listed, p.String())
+	for _, k := range slices.SortedFunc(func(yield func(etcdschema.Key) bool) {
+		for k := range r.entries {
+			if p.Contains(k) && !yield(k) {
+				return
+			}
+		}
+	}, compareKeys) {
+		items = append(items, r.item(k))
+	}
+	return items, 1, nil
+}
+
+// drawAsked draws ports and floating addresses that are there, changed or new, to be declared or deleted.
+func drawAsked(t *rapid.T, intent map[model.ID]string) (declare []model.Object, remove []model.ID) {
+	host := func() string {
+		return rapid.SampledFrom([]string{"", `,"host":"h1"`, `,"host":"h2"`, `,"host":"h1","migrateTo":"h2"`}).Draw(t, "to host")
+	}
+	for i := range rapid.IntRange(1, 3).Draw(t, "asked") {
+		id := port(fmt.Sprintf("p%02d", rapid.IntRange(0, 13).Draw(t, "port")))
+		spec := `{"spec":{"network":"` + fmt.Sprintf("n%d", rapid.IntRange(0, 3).Draw(t, "on")) + `"` + host() + `}}`
+		if same, ok := intent[id]; ok && rapid.Bool().Draw(t, "same network") {
+			spec = same
+			if rapid.Bool().Draw(t, "elsewhere") {
+				spec = strings.Replace(strings.Replace(same, `"host":"h1"`, `"host":"h9"`, 1), `"host":"h2"`, `"host":"h1"`, 1)
+				spec = strings.Replace(spec, `"host":"h9"`, `"host":"h2"`, 1)
+				spec = strings.Replace(spec, `,"migrateTo":"h2"`, "", 1)
+			}
+		}
+		if rapid.IntRange(0, 3).Draw(t, "floating?") == 0 {
+			id = floating(fmt.Sprintf("f%d", i))
+			spec = `{"spec":{"network":"operator/internet","port":"p0` + fmt.Sprint(i) + `"}}`
+		}
+		if slices.Contains(remove, id) || slices.ContainsFunc(declare, func(o model.Object) bool { return o.ID() == id }) {
+			continue
+		}
+		if o, err := model.DecodeIntent(id, []byte(spec)); err == nil && rapid.Bool().Draw(t, "declare") {
+			declare = append(declare, o)
+		} else {
+			remove = append(remove, id)
+		}
+	}
+	return declare, remove
+}
+
+// TestAPartOfTheRegionPreviewsTheSame: a preview that reads only what the objects concern says what one says that reads everything.
+func TestAPartOfTheRegionPreviewsTheSame(t *testing.T) {
+	t.Parallel()
+	parts := 0
+	rapid.Check(t, func(t *rapid.T) {
+		s := newSim(t)
+		s.routing()
+		intent := drawRegion(t)
+		s.putAll(intent)
+		s.settle()
+		declare, remove := drawAsked(t, intent)
+		whole, err := LoadCache(t.Context(), s.reader())
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := whole.Preview([3]byte{}, declare, remove)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r := s.reader()
+		got, ok, err := newPart(t.Context(), r).preview([3]byte{}, declare, remove)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !ok {
+			got, err = PreviewOf(t.Context(), r, [3]byte{}, declare, remove)
+			if err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			parts++
+		}
+		// The time of claims is that of the preview.
+		if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(etcdschema.Claim{}, "Since"), cmp.Comparer(func(a, b etcdschema.Key) bool { return a == b }),
+			cmp.Comparer(func(a, b model.Address) bool { return a == b })); diff != "" {
+			t.Fatalf("declare %v, remove %v (-everything +part):\n%s", declare, remove, diff)
+		}
+	})
+	if parts == 0 {
+		t.Error("no preview was had from a part")
+	}
+}
+
+// TestAPreviewOfOnePortReadsItsSurroundings: what is read does not grow with the region.
+func TestAPreviewOfOnePortReadsItsSurroundings(t *testing.T) {
+	t.Parallel()
+	read := map[int]int{}
+	for _, others := range []int{10, 200} {
+		s := newSim(t)
+		s.routing()
+		s.putAll(regionIntent())
+		s.put(model.ID{Project: model.ClusterProject, Kind: model.KindProject, Name: "other"}, `{"spec":{}}`)
+		s.put(model.ID{Project: "other", Kind: model.KindNetwork, Name: "blue"}, blueSpec)
+		for i := range others {
+			id := model.ID{Project: "other", Kind: model.KindPort, Name: fmt.Sprintf("o%d", i)}
+			s.put(id, `{"spec":{"network":"blue","host":"h2"}}`)
+		}
+		s.put(port("web-1"), portOnH1)
+		s.settle()
+		r := s.reader()
+		pv, err := PreviewOf(t.Context(), r, [3]byte{}, []model.Object{mustDecode(t, port("web-2"), portOnH1)}, nil)
+		if err != nil || !pv.Changes() {
+			t.Fatal(pv, err)
+		}
+		read[others] = len(r.read)
+	}
+	if read[10] != read[200] || read[10] > 40 {
+		t.Errorf("keys read, by other ports: %v", read)
+	}
+}
+
+// TestAPreviewOfAnotherKindReadsEverything: what hangs on a network is not told by the network.
+func TestAPreviewOfAnotherKindReadsEverything(t *testing.T) {
+	t.Parallel()
+	s := newSim(t)
+	s.putAll(regionIntent())
+	s.put(port("web-1"), portOnH1)
+	s.settle()
+	r := s.reader()
+	pv, err := PreviewOf(t.Context(), r, [3]byte{}, nil, []model.ID{blue})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Contains(r.listed, etcdschema.AcceptedPrefix().String()) {
+		t.Errorf("listed were %v", r.listed)
+	}
+	if o := pv.Objects[0]; o.Op != OpDelete || o.Phase != etcdschema.PhasePending {
+		t.Errorf("a network with a port would be %+v", o)
+	}
+}
