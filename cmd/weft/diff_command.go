@@ -62,10 +62,6 @@ func preview(ctx context.Context, client *etcdschema.Client, objs []model.Locate
 			return control.Preview{}, err
 		}
 	}
-	cache, err := control.LoadCache(ctx, client)
-	if err != nil {
-		return control.Preview{}, err
-	}
 	var declare []model.Object
 	var remove []model.ID
 	for _, l := range inOrder(objs) {
@@ -75,7 +71,7 @@ func preview(ctx context.Context, client *etcdschema.Client, objs []model.Locate
 		}
 		declare = append(declare, l.Object)
 	}
-	return cache.Preview([3]byte{}, declare, remove)
+	return control.PreviewOf(ctx, client, [3]byte{}, declare, remove)
 }
 
 // showPreview prints the preview and says by its error, which may be silent, with which status to exit.

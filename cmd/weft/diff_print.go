@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"strings"
 
 	"weft/etcdschema"
@@ -40,6 +39,8 @@ type itemDifference struct {
 	Op     control.Op `json:"op"`
 	Object string     `json:"object"`
 	Fields []string   `json:"fields,omitempty"`
+
+	shared bool // many hosts are told the same
 }
 
 // newDifference names what changes, down to fields; declared are the objects as they would be.
@@ -64,6 +65,7 @@ func newDifference(p control.Preview, declared map[model.ID]model.Object) differ
 		}
 		d.Claims = append(d.Claims, cd)
 	}
+	changed := changesOnce()
 	for _, i := range p.Items {
 		name := i.Object.String()
 		if i.Object == (model.ID{}) {
@@ -72,13 +74,27 @@ func newDifference(p control.Preview, declared map[model.ID]model.Object) differ
 		if i.Key.Kind == desired.KindNeighbors {
 			name = "neighbours on " + name
 		}
-		id := itemDifference{Host: i.Node, Op: i.Op, Object: name}
+		id := itemDifference{Host: i.Node, Op: i.Op, Object: name, shared: i.Key.Kind == desired.KindNeighbors}
 		if i.Op == control.OpUpdate {
-			id.Fields = changedFields(i.Old, i.New)
+			id.Fields = changed(i.Old, i.New)
 		}
 		d.Hosts = append(d.Hosts, id)
 	}
 	return d
+}
+
+// changesOnce is changedFields that does not compare again what many hosts are told in the same form.
+func changesOnce() func(old, next []byte) []string {
+	known := map[[2]string][]string{}
+	return func(old, next []byte) []string {
+		pair := [2]string{string(old), string(next)}
+		fields, ok := known[pair]
+		if !ok {
+			fields = changedFields(old, next)
+			known[pair] = fields
+		}
+		return fields
+	}
 }
 
 func encode(o model.Object) []byte {
@@ -125,50 +141,4 @@ func sign(op control.Op) string {
 		return "~"
 	}
 	return "="
-}
-
-func (d difference) print(out io.Writer) {
-	line := func(format string, args ...any) { fmt.Fprintln(out, printable(fmt.Sprintf(format, args...))) }
-	for _, o := range d.Objects {
-		if o.Op == control.OpNone && o.Phase == etcdschema.PhaseAccepted {
-			continue
-		}
-		line("%s %s", sign(o.Op), o.Object)
-		for _, f := range o.Fields {
-			line("    %s", f)
-		}
-		if o.Op != control.OpDelete && o.Phase != etcdschema.PhaseAccepted {
-			line("    %s", o.Phase)
-		}
-		for _, r := range o.Reasons {
-			line("    %s: %s", r.Field, r.Message)
-		}
-		if len(o.Allocated.GatewayHosts) > 0 {
-			line("    gateway hosts: %s", strings.Join(o.Allocated.GatewayHosts, ", "))
-		}
-	}
-	if len(d.Claims) > 0 {
-		line("claims")
-	}
-	for _, c := range d.Claims {
-		text := fmt.Sprintf("  %s %s", sign(c.Op), c.Claim)
-		if c.Owner != "" {
-			text += "  (" + c.Owner + ")"
-		}
-		if c.State == etcdschema.ClaimHeld {
-			text += ", released and kept from reuse for the hold time"
-		}
-		line("%s", text)
-	}
-	host := ""
-	for _, i := range d.Hosts {
-		if i.Host != host {
-			host = i.Host
-			line("host %s", host)
-		}
-		line("  %s %s", sign(i.Op), i.Object)
-		for _, f := range i.Fields {
-			line("      %s", f)
-		}
-	}
 }

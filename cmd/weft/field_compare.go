@@ -40,12 +40,8 @@ func walkChanges(path string, a, b any) []string {
 	}
 	as, aok := a.([]any)
 	bs, bok := b.([]any)
-	if aok && bok && len(as) == len(bs) {
-		var out []string
-		for i := range as {
-			out = append(out, walkChanges(fmt.Sprintf("%s[%d]", path, i), as[i], bs[i])...)
-		}
-		return out
+	if aok && bok {
+		return changedList(path, as, bs)
 	}
 	return []string{fmt.Sprintf("%s: %s -> %s", path, short(a), short(b))}
 }

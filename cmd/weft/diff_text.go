@@ -1,0 +1,143 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"unicode/utf8"
+
+	"weft/etcdschema"
+	"weft/reconcile/control"
+)
+
+const (
+	// screenWidth is how long a line of a diff is at most: that of a terminal unless it was made larger.
+	screenWidth = 80
+	// maxFields is how many changes of one object are shown, and maxSharing how many hosts are named that are told the same.
+	maxFields  = 10
+	maxSharing = 4
+)
+
+// textDiff writes a difference for people: one thing a line, and no line longer than a screen. JSON has everything.
+type textDiff struct{ out io.Writer }
+
+// line writes a line; what does not fit the screen is cut off.
+func (t textDiff) line(format string, args ...any) {
+	text := printable(fmt.Sprintf(format, args...))
+	if utf8.RuneCountInString(text) > screenWidth {
+		text = string([]rune(text)[:screenWidth-1]) + "…"
+	}
+	fmt.Fprintln(t.out, text)
+}
+
+// words writes a text that nothing may be cut from, in as many lines as it needs.
+func (t textDiff) words(indent, text string) {
+	line := indent
+	for _, word := range strings.Fields(text) {
+		if line != indent && utf8.RuneCountInString(line)+utf8.RuneCountInString(word) >= screenWidth {
+			t.line("%s", line)
+			line = indent + "  "
+		}
+		if strings.TrimSpace(line) != "" {
+			line += " "
+		}
+		line += word
+	}
+	t.line("%s", line)
+}
+
+func (t textDiff) fields(indent string, list []string) {
+	for i, f := range list {
+		if i == maxFields {
+			t.line("%sand %d more (-o json shows all)", indent, len(list)-i)
+			return
+		}
+		t.line("%s%s", indent, f)
+	}
+}
+
+func (d difference) print(out io.Writer) {
+	t := textDiff{out}
+	for _, o := range d.Objects {
+		t.object(o)
+	}
+	if len(d.Claims) > 0 {
+		t.line("claims")
+	}
+	for _, c := range d.Claims {
+		t.claim(c)
+	}
+	t.hosts(d.Hosts)
+}
+
+func (t textDiff) object(o objectDifference) {
+	if o.Op == control.OpNone && o.Phase == etcdschema.PhaseAccepted {
+		return
+	}
+	t.line("%s %s", sign(o.Op), o.Object)
+	t.fields("    ", o.Fields)
+	if o.Op != control.OpDelete && o.Phase != etcdschema.PhaseAccepted {
+		t.line("    %s", o.Phase)
+	}
+	for _, r := range o.Reasons {
+		t.words("    ", r.Field+": "+r.Message)
+	}
+	if len(o.Allocated.GatewayHosts) > 0 {
+		t.words("    ", "gateway hosts: "+strings.Join(o.Allocated.GatewayHosts, ", "))
+	}
+}
+
+func (t textDiff) claim(c claimDifference) {
+	text := fmt.Sprintf("%s %s", sign(c.Op), c.Claim)
+	if c.Owner != "" {
+		text += "  (" + c.Owner + ")"
+	}
+	if c.State == etcdschema.ClaimHeld {
+		text += ", released and kept from reuse for the hold time"
+	}
+	t.words("  ", text)
+}
+
+// hosts tells what changes on each host, and then once what many hosts are told in the same form.
+func (t textDiff) hosts(items []itemDifference) {
+	host := ""
+	var shared []itemDifference
+	told := map[string][]string{} // hosts, by what they are told
+	for _, i := range items {
+		if i.shared {
+			same := i.text()
+			if told[same] == nil {
+				shared = append(shared, i)
+			}
+			told[same] = append(told[same], i.Host)
+			continue
+		}
+		if i.Host != host {
+			host = i.Host
+			t.line("host %s", host)
+		}
+		t.item(i)
+	}
+	for _, i := range shared {
+		names := told[i.text()]
+		switch n := len(names); {
+		case n == 1:
+			t.line("host %s", names[0])
+		case n <= maxSharing:
+			t.line("hosts %s", strings.Join(names, ", "))
+		default:
+			t.line("%d hosts: %s and %d more", n, strings.Join(names[:maxSharing], ", "), n-maxSharing)
+		}
+		t.item(i)
+	}
+}
+
+// text is what is said of the item, on whatever host.
+func (i itemDifference) text() string {
+	return string(i.Op) + i.Object + strings.Join(i.Fields, "\n")
+}
+
+func (t textDiff) item(i itemDifference) {
+	t.line("  %s %s", sign(i.Op), i.Object)
+	t.fields("      ", i.Fields)
+}
