@@ -92,10 +92,10 @@ func (t textDiff) claim(c claimDifference) {
 	if c.Owner != "" {
 		text += "  (" + c.Owner + ")"
 	}
+	t.line("  %s", text)
 	if c.State == etcdschema.ClaimHeld {
-		text += ", released and kept from reuse for the hold time"
+		t.line("      released and kept from reuse for the hold time")
 	}
-	t.words("  ", text)
 }
 
 // hosts tells what changes on each host, and then once what many hosts are told in the same form.
