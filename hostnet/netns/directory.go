@@ -42,11 +42,20 @@ func OpenDirectory(dir string) (*Directory, error) {
 	if !filepath.IsAbs(dir) {
 		return nil, fmt.Errorf("directory of network namespaces %q: must be an absolute path", dir)
 	}
-	home, err := openSpace("", threadNamespace)
+	home, err := Here()
 	if err != nil {
-		return nil, fmt.Errorf("the host's own network namespace: %w", err)
+		return nil, err
 	}
 	return &Directory{dir: dir, home: home}, nil
+}
+
+// Here opens the calling thread's own network namespace. The caller closes it.
+func Here() (*Space, error) {
+	s, err := openSpace("", threadNamespace)
+	if err != nil {
+		return nil, fmt.Errorf("the thread's own network namespace: %w", err)
+	}
+	return s, nil
 }
 
 // Home is the host's own namespace; its name is "". It must not be closed.

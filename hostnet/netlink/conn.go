@@ -1,0 +1,197 @@
+// Package netlink is how drivers talk to the kernel's netlink: requests and dumps, subscriptions, and one cache of a namespace's links
+// that all drivers share.
+//
+// Invariants: a socket belongs to one network namespace, whatever thread uses it; a dump that the kernel says was interrupted is
+// repeated, never used; a subscription that may have lost something says so; whatever the kernel has acknowledged to anybody is in a
+// subscription that is brought up to date after it, so that no older news come after newer ones.
+package netlink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"weft/hostnet/netns"
+)
+
+const (
+	// requestTimeout bounds each wait for the kernel's answer.
+	requestTimeout = 10 * time.Second
+	// ChunkSize is how many requests go in one datagram: their answers and notifications fit the buffers many times over.
+	ChunkSize = 256
+	// socketBuffer in bytes, of each socket's receive buffer: a thousand links that come at once fit. The kernel takes no more than is used.
+	socketBuffer = 8 << 20
+	// bufferSize in bytes: the kernel's datagrams are at most half as large.
+	bufferSize = 64 << 10
+)
+
+// Conn asks one namespace's kernel side, one exchange at a time.
+type Conn struct {
+	mu       sync.Mutex
+	fd       int
+	sequence uint32
+	buffer   []byte
+}
+
+// NewBuffer makes what a socket receives into. Sockets that are used under one lock may share one.
+func NewBuffer() []byte { return make([]byte, bufferSize) }
+
+// Open opens a socket of a protocol (unix.NETLINK_ROUTE, unix.NETLINK_NETFILTER) inside the namespace.
+func Open(ns *netns.Space, buffer []byte, protocol int) (*Conn, error) {
+	fd, err := ns.Socket(unix.AF_NETLINK, unix.SOCK_RAW, protocol)
+	if err != nil {
+		return nil, err
+	}
+	return opened(fd, buffer)
+}
+
+// OpenHere is Open in the calling thread's namespace.
+func OpenHere(protocol int) (*Conn, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
+	if err != nil {
+		return nil, fmt.Errorf("open a netlink socket: %w", err)
+	}
+	return opened(fd, NewBuffer())
+}
+
+// opened takes the socket over.
+func opened(fd int, buffer []byte) (*Conn, error) {
+	t := unix.NsecToTimeval(requestTimeout.Nanoseconds())
+	err := errors.Join(
+		unix.SetNonblock(fd, false),
+		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &t),
+		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &t),
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, socketBuffer),
+		unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_EXT_ACK, 1),
+		unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_CAP_ACK, 1),
+		unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_GET_STRICT_CHK, 1),
+		unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}),
+	)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("netlink socket: %w", err), unix.Close(fd))
+	}
+	return &Conn{fd: fd, buffer: buffer}, nil
+}
+
+// Close makes every later request fail, whatever the number of the socket is used for then.
+func (c *Conn) Close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	fd := c.fd
+	c.fd = -1
+	return unix.Close(fd)
+}
+
+// Do sends at most ChunkSize requests as one datagram: the kernel carries all of them out within the one system call, whether
+// some fail or not. It returns an error or nil for each; reply is called with what answers other than an acknowledgement, and must
+// not keep it.
+func (c *Conn) Do(requests []*Request, reply func(i int, m Message)) []error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	errs := make([]error, len(requests))
+	first := c.sequence + 1
+	fail := func(err error) []error {
+		for i := range errs {
+			errs[i] = errors.Join(errs[i], err)
+		}
+		return errs
+	}
+	if err := c.send(requests); err != nil {
+		return fail(err)
+	}
+	for open := len(requests); open > 0; {
+		err := c.receive(func(m Message) {
+			i := int(int32(m.Header.Seq - first))
+			switch {
+			case i < 0 || i >= len(requests): // an answer to a request that was given up
+			case m.Header.Type == unix.NLMSG_ERROR:
+				open--
+				errs[i] = errorOf(m)
+			case reply != nil:
+				reply(i, m)
+			}
+		})
+		if err != nil {
+			return fail(err)
+		}
+	}
+	return errs
+}
+
+// One is Do with one request.
+func (c *Conn) One(r *Request, reply func(m Message)) error {
+	return c.Do([]*Request{r}, func(_ int, m Message) {
+		if reply != nil {
+			reply(m)
+		}
+	})[0]
+}
+
+// Dump calls reset and then fn for each entry, again from the start as long as changes interrupt it. fn must not keep the message.
+func (c *Conn) Dump(ctx context.Context, what string, request func() *Request, reset func(), fn func(Message)) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_, err := Consistent(ctx, what, func() (struct{}, error) {
+		reset()
+		return struct{}{}, c.dumpOnce(request(), fn)
+	})
+	return err
+}
+
+func (c *Conn) dumpOnce(r *Request, fn func(Message)) error {
+	if err := c.send([]*Request{r}); err != nil {
+		return err
+	}
+	interrupted := false
+	for done := false; !done; {
+		var failure error
+		err := c.receive(func(m Message) {
+			if m.Header.Seq != c.sequence {
+				return
+			}
+			interrupted = interrupted || m.Header.Flags&unix.NLM_F_DUMP_INTR != 0
+			switch m.Header.Type {
+			case unix.NLMSG_DONE, unix.NLMSG_ERROR:
+				done, failure = true, errorOf(m)
+			default:
+				fn(m)
+			}
+		})
+		if err = errors.Join(err, failure); err != nil {
+			return err
+		}
+	}
+	if interrupted {
+		return ErrInterrupted
+	}
+	return nil
+}
+
+// send gives the requests the next sequence numbers and sends them as one datagram.
+func (c *Conn) send(requests []*Request) error {
+	var out []byte
+	for _, r := range requests {
+		c.sequence++
+		r.number(c.sequence)
+		out = append(out, r.b...)
+	}
+	if err := unix.Sendto(c.fd, out, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+		return fmt.Errorf("send to netlink: %w", err)
+	}
+	return nil
+}
+
+func (c *Conn) receive(fn func(Message)) error {
+	n, from, err := unix.Recvfrom(c.fd, c.buffer, 0)
+	if err != nil {
+		return fmt.Errorf("receive from netlink: %w", err)
+	}
+	if a, ok := from.(*unix.SockaddrNetlink); !ok || a.Pid != 0 {
+		return nil // not the kernel
+	}
+	return eachMessage(c.buffer[:n], fn)
+}

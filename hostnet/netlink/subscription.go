@@ -1,0 +1,117 @@
+package netlink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"weft/hostnet/netns"
+)
+
+// Subscription hears of one namespace's changes. The kernel puts a change's notification here before it acknowledges the
+// change: whoever reads until nothing is left has seen everything that was acknowledged. One at a time may read.
+type Subscription struct {
+	file   *os.File
+	raw    syscall.RawConn
+	buffer []byte
+}
+
+// Subscribe subscribes to groups of a protocol (unix.NETLINK_ROUTE, unix.NETLINK_NETFILTER) inside the namespace.
+func Subscribe(ns *netns.Space, buffer []byte, protocol int, groups ...int) (*Subscription, error) {
+	fd, err := ns.Socket(unix.AF_NETLINK, unix.SOCK_RAW, protocol)
+	if err != nil {
+		return nil, err
+	}
+	return subscribed(fd, buffer, groups)
+}
+
+// SubscribeHere is Subscribe in the calling thread's namespace.
+func SubscribeHere(protocol int, groups ...int) (*Subscription, error) {
+	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, protocol)
+	if err != nil {
+		return nil, fmt.Errorf("netlink subscription: open a socket: %w", err)
+	}
+	return subscribed(fd, NewBuffer(), groups)
+}
+
+// subscribed takes the socket over.
+func subscribed(fd int, buffer []byte, groups []int) (*Subscription, error) {
+	err := errors.Join(
+		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, socketBuffer),
+		unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}),
+	)
+	for _, g := range groups {
+		err = errors.Join(err, unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_ADD_MEMBERSHIP, g))
+	}
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("netlink subscription: %w", err), unix.Close(fd))
+	}
+	f := os.NewFile(uintptr(fd), "netlink")
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("netlink subscription: %w", err), f.Close())
+	}
+	return &Subscription{f, raw, buffer}, nil
+}
+
+// Close ends Wait, too.
+func (s *Subscription) Close() error { return s.file.Close() }
+
+// Wait calls ready whenever something may be there, until ready says stop, the context ends or the subscription is closed. It may
+// be called again after its context ended.
+func (s *Subscription) Wait(ctx context.Context, ready func() (stop bool)) error {
+	if err := s.file.SetReadDeadline(time.Time{}); err != nil { // an earlier wait may have been stopped
+		return err
+	}
+	stopped := make(chan struct{})
+	cancel := context.AfterFunc(ctx, func() { defer close(stopped); _ = s.file.SetReadDeadline(time.Unix(1, 0)) })
+	defer func() {
+		if !cancel() {
+			<-stopped
+		}
+	}()
+	for stop := false; !stop; {
+		if err := s.raw.Read(func(uintptr) bool { stop = ready() || ctx.Err() != nil; return stop }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Drain reads until nothing is left. fn must not keep the message. lost says that the kernel had to drop something.
+func (s *Subscription) Drain(fn func(Message)) (lost bool, err error) {
+	failed := s.raw.Control(func(fd uintptr) { lost, err = s.drain(int(fd), fn) })
+	return lost, errors.Join(err, failed)
+}
+
+func (s *Subscription) drain(fd int, fn func(Message)) (lost bool, err error) {
+	for {
+		n, from, err := unix.Recvfrom(fd, s.buffer, unix.MSG_DONTWAIT|unix.MSG_TRUNC)
+		switch {
+		case errors.Is(err, unix.EAGAIN):
+			return lost, nil
+		case errors.Is(err, unix.ENOBUFS):
+			lost = true
+			continue
+		case errors.Is(err, unix.EINTR):
+			continue
+		case err != nil:
+			return lost, fmt.Errorf("receive from netlink: %w", err)
+		}
+		if n > len(s.buffer) { // what was cut off is lost; the next of its size will fit
+			lost, s.buffer = true, make([]byte, n)
+			continue
+		}
+		if a, ok := from.(*unix.SockaddrNetlink); !ok || a.Pid != 0 {
+			continue
+		}
+		if err := eachMessage(s.buffer[:n], fn); err != nil {
+			return lost, err
+		}
+	}
+}
