@@ -79,9 +79,12 @@ func takenBy(claimed []nftables.SetElement, bridges map[string]string) []nftable
 	return taken
 }
 
+// maxDropped bounds the elements of one message.
+const maxDropped = 500
+
 // drop removes elements, together or, as some may have ended meanwhile, each by itself.
 func (d *Driver) drop(set string, elements []nftables.SetElement) {
-	for part := range slices.Chunk(elements, maxElements) {
+	for part := range slices.Chunk(elements, maxDropped) {
 		err := d.delete(set, part)
 		for i := range part {
 			if err == nil {

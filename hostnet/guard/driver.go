@@ -8,26 +8,17 @@ package guard
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
-	"time"
 
 	"github.com/google/nftables"
-	"github.com/mdlayher/netlink"
 
+	own "weft/hostnet/nftables"
 	"weft/hostnet/object"
 )
 
-// The table's name, and how long the nft program may take to load it.
-const (
-	tableName   = "weft"
-	loadTimeout = 30 * time.Second
-)
-
-// receiveBuffer holds the kernel's answers to a large transaction, in bytes.
-const receiveBuffer = 8 << 20
+const tableName = "weft"
 
 // Config is what the driver must be told.
 type Config struct {
@@ -38,17 +29,17 @@ type Config struct {
 
 // Driver implements the engine's driver for object.KindGuard, object.KindGuardMembers and object.KindGuardUplink.
 type Driver struct {
-	config Config
-	conn   *nftables.Conn
-	table  *nftables.Table
-	text   ruleText
+	config  Config
+	conn    *own.Conn
+	program *own.Program
+	table   *nftables.Table
+	text    ruleText
 
 	mu   sync.Mutex // of all below: the watch goroutine reads the host too
 	view view
 	// handles are those of our rules as they were last seen right; nil while nothing is known. The kernel never uses one twice.
 	handles     map[uint64]bool
 	uplinkRules map[string]uint64 // likewise, of an uplink's one rule
-	children    map[uint32]bool   // processes that loaded the rules for us
 
 	told told
 }
@@ -58,23 +49,18 @@ func New(c Config) (*Driver, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	if c.Program == "" {
-		c.Program = "nft"
-	}
-	conn, err := nftables.New(nftables.AsLasting(), nftables.WithSockOptions(func(conn *netlink.Conn) error {
-		return errors.Join(conn.SetReadBuffer(receiveBuffer), conn.SetWriteBuffer(receiveBuffer))
-	}))
+	conn, err := own.Open()
 	if err != nil {
-		return nil, fmt.Errorf("open a netlink netfilter socket: %w", err)
+		return nil, fmt.Errorf("guard: %w", err)
 	}
 	return &Driver{
-		config: c, conn: conn, table: &nftables.Table{Name: tableName, Family: nftables.TableFamilyBridge},
-		text: newRuleText(), view: view{}, children: map[uint32]bool{}, uplinkRules: map[string]uint64{},
+		config: c, conn: conn, program: own.NewProgram(c.Program), table: &nftables.Table{Name: tableName, Family: nftables.TableFamilyBridge},
+		text: newRuleText(), view: view{}, uplinkRules: map[string]uint64{},
 	}, nil
 }
 
 // Close closes the driver's socket. Watch must have returned before.
-func (d *Driver) Close() error { return d.conn.CloseLasting() }
+func (d *Driver) Close() error { return d.conn.Close() }
 
 // Name is "guard".
 func (d *Driver) Name() string { return "guard" }
@@ -85,10 +71,10 @@ func (d *Driver) Kinds() []object.Kind {
 }
 
 // Sync reads the table, its rules and its sets, and what the rules noted of guests.
-func (d *Driver) Sync(context.Context) error {
+func (d *Driver) Sync(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if _, err := d.refresh(); err != nil {
+	if _, err := d.refresh(ctx); err != nil {
 		return err
 	}
 	if err := d.look(); err != nil { // nothing stands on it but a warning
@@ -98,8 +84,8 @@ func (d *Driver) Sync(context.Context) error {
 }
 
 // refresh replaces the view by what the kernel holds and lists the keys that differ. The caller holds the lock.
-func (d *Driver) refresh() ([]object.Key, error) {
-	fresh, err := d.read()
+func (d *Driver) refresh(ctx context.Context) ([]object.Key, error) {
+	fresh, err := d.read(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -122,7 +122,7 @@ func (d *Driver) look() error {
 
 // noted are the elements of a set that the rules fill: none before the rules are loaded.
 func (d *Driver) noted(set string) ([]nftables.SetElement, error) {
-	elements, err := d.elements(set)
+	elements, err := d.conn.Elements(d.handle(set))
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/google/nftables"
 	"pgregory.net/rapid"
 
+	own "weft/hostnet/nftables"
 	"weft/hostnet/object"
 )
 
@@ -138,22 +139,22 @@ func TestUplinkChainNamesItsDevice(t *testing.T) {
 // TestJudge: rules that are missing, of another version, in another order, or put in another's place are noticed.
 func TestJudge(t *testing.T) {
 	t.Parallel()
-	right := func(d *Driver) []rule {
-		var found []rule
+	right := func(d *Driver) []own.Rule {
+		var found []own.Rule
 		for chain, comments := range d.text.chains {
 			for _, c := range comments {
-				found = append(found, rule{chain, c, uint64(len(found) + 1)})
+				found = append(found, own.Rule{Chain: chain, Comment: c, Handle: uint64(len(found) + 1)})
 			}
 		}
 		return found
 	}
-	for name, change := range map[string]func([]rule) []rule{
-		"missing":        func(r []rule) []rule { return r[1:] },
-		"without ours":   func(r []rule) []rule { r[0].comment = ""; return r },
-		"one more":       func(r []rule) []rule { return append(r, rule{r[0].chain, "", 9999}) },
-		"another's":      func(r []rule) []rule { r[0].handle = 9999; return r },
-		"a chain more":   func(r []rule) []rule { return append(r, rule{"own", "", 9999}) },
-		"nothing at all": func([]rule) []rule { return nil },
+	for name, change := range map[string]func([]own.Rule) []own.Rule{
+		"missing":        func(r []own.Rule) []own.Rule { return r[1:] },
+		"without ours":   func(r []own.Rule) []own.Rule { r[0].Comment = ""; return r },
+		"one more":       func(r []own.Rule) []own.Rule { return append(r, own.Rule{Chain: r[0].Chain, Handle: 9999}) },
+		"another's":      func(r []own.Rule) []own.Rule { r[0].Handle = 9999; return r },
+		"a chain more":   func(r []own.Rule) []own.Rule { return append(r, own.Rule{Chain: "own", Handle: 9999}) },
+		"nothing at all": func([]own.Rule) []own.Rule { return nil },
 	} {
 		d := &Driver{text: newRuleText()}
 		found := right(d)

@@ -1,19 +1,17 @@
 package guard
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	_ "embed" // the rules are a file of their own
 	"encoding/hex"
-	"errors"
 	"fmt"
-	"os/exec"
 	"strings"
 
-	"github.com/vishvananda/netlink"
+	vnl "github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"weft/hostnet/netlink"
 	"weft/hostnet/object"
 )
 
@@ -57,20 +55,15 @@ func newRuleText() ruleText {
 
 // knownBridges are commands that put every bridge of ours that stands on the host into the set of bridges: after somebody has
 // deleted the table, no bridge is without protection until its members come again.
-func knownBridges() (string, error) {
-	handle, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+func knownBridges(ctx context.Context) (string, error) {
+	handle, err := vnl.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
 		return "", fmt.Errorf("guard: open a netlink route socket: %w", err)
 	}
 	defer handle.Close()
-	var links []netlink.Link
-	for range dumpAttempts {
-		if links, err = handle.LinkList(); !errors.Is(err, netlink.ErrDumpInterrupted) {
-			break
-		}
-	}
+	links, err := netlink.Consistent(ctx, "the host's bridges", handle.LinkList)
 	if err != nil {
-		return "", fmt.Errorf("guard: list the host's bridges: %w", err)
+		return "", fmt.Errorf("guard: %w", err)
 	}
 	var b strings.Builder
 	for _, l := range links {
@@ -84,32 +77,12 @@ func knownBridges() (string, error) {
 
 // load makes the rules what they should be, in one transaction that keeps the elements of the sets.
 func (d *Driver) load(ctx context.Context) error {
-	known, err := knownBridges()
+	known, err := knownBridges(ctx)
 	if err != nil {
 		return err
 	}
-	if err := d.nft(ctx, d.text.text+known); err != nil {
+	if err := d.program.Load(ctx, d.text.text+known); err != nil {
 		return fmt.Errorf("guard: load the rules of table bridge weft: %w", err)
-	}
-	return nil
-}
-
-// nft gives commands to the nft program, which carries them out as one transaction.
-func (d *Driver) nft(ctx context.Context, commands string) error {
-	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, d.config.Program, "-f", "-")
-	cmd.Stdin = strings.NewReader(commands)
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("start %s: %w: install nftables", d.config.Program, err)
-	}
-	d.children[uint32(cmd.Process.Pid)] = true
-	if err := cmd.Wait(); err != nil {
-		const bound = 500
-		said := strings.TrimSpace(stderr.String())
-		return fmt.Errorf("%w: %s", err, said[:min(len(said), bound)])
 	}
 	return nil
 }

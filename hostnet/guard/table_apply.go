@@ -8,11 +8,9 @@ import (
 	"github.com/google/nftables"
 	"golang.org/x/sys/unix"
 
+	own "weft/hostnet/nftables"
 	"weft/hostnet/object"
 )
-
-// maxElements bounds the elements of one netlink message.
-const maxElements = 500
 
 // Apply loads the rules where they are not right, then changes all elements in one transaction. One that the kernel refuses
 // is taken apart, so that only the change at fault fails.
@@ -32,7 +30,7 @@ func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
 			errs[i] = d.applyTable(ctx, c)
 		}
 	}
-	d.applyMembers(changes, members, errs)
+	d.applyMembers(ctx, changes, members, errs)
 	return errs
 }
 
@@ -46,7 +44,7 @@ func (d *Driver) applyTable(ctx context.Context, c object.Change) error {
 		return err
 	}
 	d.handles = nil
-	if _, err := d.refresh(); err != nil {
+	if _, err := d.refresh(ctx); err != nil {
 		return fmt.Errorf("guard: read back: %w", err)
 	}
 	if c.Op != object.Delete && d.view.rules != "" {
@@ -71,7 +69,7 @@ func (d *Driver) deltaOf(c object.Change) delta {
 	return x
 }
 
-func (d *Driver) applyMembers(changes []object.Change, which []int, errs []error) {
+func (d *Driver) applyMembers(ctx context.Context, changes []object.Change, which []int, errs []error) {
 	if len(which) == 0 {
 		return
 	}
@@ -89,7 +87,7 @@ func (d *Driver) applyMembers(changes []object.Change, which []int, errs []error
 	}
 	if d.commit(deltas) != nil {
 		// Somebody changed an element at the same moment, or the kernel takes one of them not: each by itself, from what is there.
-		if _, err := d.refresh(); err != nil {
+		if _, err := d.refresh(ctx); err != nil {
 			for _, i := range which {
 				errs[i] = fmt.Errorf("%s: read back: %w", changes[i].Key(), err)
 			}
@@ -146,12 +144,8 @@ func collect(into map[object.GuardSet][]nftables.SetElement, name string, member
 
 func (d *Driver) queue(sets map[object.GuardSet][]nftables.SetElement, send func(*nftables.Set, []nftables.SetElement) error) error {
 	for _, name := range object.GuardSets() {
-		for elements := sets[name]; len(elements) > 0; {
-			n := min(len(elements), maxElements)
-			if err := send(d.handle(string(name)), elements[:n]); err != nil {
-				return fmt.Errorf("set %s: %w", name, err)
-			}
-			elements = elements[n:]
+		if err := own.Queue(d.handle(string(name)), sets[name], send); err != nil {
+			return err
 		}
 	}
 	return nil

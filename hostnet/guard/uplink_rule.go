@@ -42,8 +42,8 @@ func uplinkText(device string) string {
 func wordless(device string) bool { return strings.ContainsAny(device, "\"\\*\n") }
 
 // readUplinks reads which uplinks have their rule, and what is wrong with those that have others.
-func (d *Driver) readUplinks() (map[string]string, error) {
-	found, err := d.readRules(nftables.TableFamilyNetdev)
+func (d *Driver) readUplinks(ctx context.Context) (map[string]string, error) {
+	found, err := d.rules(ctx, nftables.TableFamilyNetdev)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, nil
 	}
@@ -52,17 +52,17 @@ func (d *Driver) readUplinks() (map[string]string, error) {
 	}
 	uplinks := map[string]string{}
 	for _, r := range found {
-		device, ours := deviceOf(r.chain)
+		device, ours := deviceOf(r.Chain)
 		if !ours {
 			continue
 		}
 		_, second := uplinks[device]
 		known, seen := d.uplinkRules[device]
-		if r.comment != uplinkComment || second || seen && known != r.handle {
-			uplinks[device] = fmt.Sprintf("a rule (handle %d) is not ours", r.handle)
+		if r.Comment != uplinkComment || second || seen && known != r.Handle {
+			uplinks[device] = fmt.Sprintf("a rule (handle %d) is not ours", r.Handle)
 			continue
 		}
-		uplinks[device], d.uplinkRules[device] = "", r.handle
+		uplinks[device], d.uplinkRules[device] = "", r.Handle
 	}
 	return uplinks, nil
 }
@@ -78,10 +78,10 @@ func (d *Driver) applyUplink(ctx context.Context, c object.Change) error {
 		}
 	} else if wordless(device) {
 		return fmt.Errorf("%s: nft has no words for a device of that name: rename it", c.Key())
-	} else if err := d.nft(ctx, uplinkText(device)); err != nil {
+	} else if err := d.program.Load(ctx, uplinkText(device)); err != nil {
 		return fmt.Errorf("%s: %w", c.Key(), err)
 	}
-	if _, err := d.refresh(); err != nil {
+	if _, err := d.refresh(ctx); err != nil {
 		return fmt.Errorf("%s: read back: %w", c.Key(), err)
 	}
 	return nil

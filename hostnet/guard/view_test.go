@@ -3,15 +3,11 @@ package guard
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/nftables"
-	"github.com/google/nftables/userdata"
-	"github.com/mdlayher/netlink"
-	"golang.org/x/sys/unix"
 
 	"weft/hostnet/object"
 )
@@ -137,6 +133,7 @@ func TestDeltaIsAgainstWhatIsThere(t *testing.T) {
 // TestQueueCutsMessages: no message has more elements than the kernel takes, and none is lost.
 func TestQueueCutsMessages(t *testing.T) {
 	t.Parallel()
+	const maxElements = 500
 	d := &Driver{table: &nftables.Table{Name: tableName}}
 	var members []object.GuardMember
 	for i := range 2*maxElements + 1 {
@@ -160,70 +157,5 @@ func TestQueueCutsMessages(t *testing.T) {
 	}
 	if err := collect(into, "n", []object.GuardMember{{Set: object.GuardGuests}}); err == nil {
 		t.Error("an element without a device was taken")
-	}
-}
-
-func attributes(t *testing.T, list ...netlink.Attribute) []byte {
-	t.Helper()
-	b, err := netlink.MarshalAttributes(list)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
-
-// TestParseRule reads where a rule is, which one it is, and what is said of it.
-func TestParseRule(t *testing.T) {
-	t.Parallel()
-	comment := userdata.AppendString(nil, ruleComment, "weft abc 7")
-	data := append([]byte{0, 0, 0, 0}, attributes(t,
-		netlink.Attribute{Type: unix.NFTA_RULE_CHAIN, Data: []byte("guest\x00")},
-		netlink.Attribute{Type: unix.NFTA_RULE_HANDLE, Data: []byte{0, 0, 0, 0, 0, 0, 1, 2}},
-		netlink.Attribute{Type: unix.NFTA_RULE_USERDATA, Data: comment})...)
-	if r, err := parseRule(data); err != nil || r != (rule{"guest", "weft abc 7", 258}) {
-		t.Errorf("%+v, %v", r, err)
-	}
-	for _, bad := range [][]byte{nil, {1, 2, 3}, {0, 0, 0, 0, 9, 0}} {
-		if r, err := parseRule(bad); err == nil {
-			t.Errorf("% x is %+v", bad, r)
-		}
-	}
-}
-
-// TestNotifications: only what is about our tables is looked into, and of whom it is is told.
-func TestNotifications(t *testing.T) {
-	t.Parallel()
-	message := func(kind netlink.HeaderType, family byte, table string) netlink.Message {
-		return netlink.Message{Header: netlink.Header{Type: kind},
-			Data: append([]byte{family, 0, 0, 0}, attributes(t, netlink.Attribute{Type: unix.NFTA_TABLE_NAME, Data: []byte(table + "\x00")})...)}
-	}
-	const nft = unix.NFNL_SUBSYS_NFTABLES << 8
-	for name, c := range map[string]struct {
-		m    netlink.Message
-		want bool
-	}{
-		"a rule":            {message(nft|unix.NFT_MSG_NEWRULE, unix.NFPROTO_BRIDGE, "weft"), true},
-		"an uplink's chain": {message(nft|unix.NFT_MSG_DELCHAIN, unix.NFPROTO_NETDEV, "weft"), true},
-		"another table":     {message(nft|unix.NFT_MSG_NEWRULE, unix.NFPROTO_BRIDGE, "filter"), false},
-		"another family":    {message(nft|unix.NFT_MSG_NEWRULE, unix.NFPROTO_INET, "weft"), false},
-		"another subsystem": {message(unix.NFNL_SUBSYS_CTNETLINK<<8, unix.NFPROTO_BRIDGE, "weft"), false},
-		"cut off":           {netlink.Message{Header: netlink.Header{Type: nft}, Data: []byte{unix.NFPROTO_BRIDGE}}, false},
-	} {
-		if got := touchesOurs(c.m); got != c.want {
-			t.Errorf("%s is about ours: %v", name, got)
-		}
-	}
-	pid, who := author(netlink.Message{Data: append([]byte{0, 0, 0, 0}, attributes(t,
-		netlink.Attribute{Type: unix.NFTA_GEN_PROC_PID, Data: []byte{0, 0, 1, 1}},
-		netlink.Attribute{Type: unix.NFTA_GEN_PROC_NAME, Data: []byte("nft\x00")})...)})
-	if pid != 257 || who != "nft" {
-		t.Errorf("it was %s[%d]", who, pid)
-	}
-	if pid, who := author(netlink.Message{}); pid != 0 || who != "" {
-		t.Errorf("nobody is %s[%d]", who, pid)
-	}
-	d := &Driver{children: map[uint32]bool{257: true}}
-	if !d.ours(257) || d.ours(257) || !d.ours(uint32(os.Getpid())) {
-		t.Error("a child counts once, and this process always")
 	}
 }

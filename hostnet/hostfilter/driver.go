@@ -8,14 +8,11 @@ package hostfilter
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
 
-	"github.com/google/nftables"
-	"github.com/mdlayher/netlink"
-
+	own "weft/hostnet/nftables"
 	"weft/hostnet/object"
 )
 
@@ -28,38 +25,30 @@ type Config struct {
 
 // Driver implements the engine's driver for object.KindHostFilter and object.KindSilentDevice.
 type Driver struct {
-	config Config
-	conn   *nftables.Conn
+	config  Config
+	conn    *own.Conn
+	program *own.Program
 
 	mu   sync.Mutex // of all below: the watch goroutine reads the host too
 	view view
 	// handles are those of our rules as they were last seen right; nil while nothing is known. The kernel never uses one twice.
-	handles  map[ruleID]bool
-	children map[uint32]bool // processes that loaded the tables for us
+	handles map[ruleID]bool
 }
-
-// receiveBuffer holds the kernel's answers to a large transaction, in bytes.
-const receiveBuffer = 8 << 20
 
 // New opens a netlink socket in the calling thread's network namespace. Call Close at the end.
 func New(c Config) (*Driver, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	if c.Program == "" {
-		c.Program = "nft"
-	}
-	conn, err := nftables.New(nftables.AsLasting(), nftables.WithSockOptions(func(conn *netlink.Conn) error {
-		return errors.Join(conn.SetReadBuffer(receiveBuffer), conn.SetWriteBuffer(receiveBuffer))
-	}))
+	conn, err := own.Open()
 	if err != nil {
-		return nil, fmt.Errorf("open a netlink netfilter socket: %w", err)
+		return nil, fmt.Errorf("host filter: %w", err)
 	}
-	return &Driver{config: c, conn: conn, view: view{devices: [2]map[string]bool{{}, {}}}, children: map[uint32]bool{}}, nil
+	return &Driver{config: c, conn: conn, program: own.NewProgram(c.Program), view: view{devices: [2]map[string]bool{{}, {}}}}, nil
 }
 
 // Close closes the driver's socket. Watch must have returned before.
-func (d *Driver) Close() error { return d.conn.CloseLasting() }
+func (d *Driver) Close() error { return d.conn.Close() }
 
 // Name is "hostfilter".
 func (d *Driver) Name() string { return "hostfilter" }
@@ -70,16 +59,16 @@ func (d *Driver) Kinds() []object.Kind {
 }
 
 // Sync reads tables, rules and sets.
-func (d *Driver) Sync(context.Context) error {
+func (d *Driver) Sync(ctx context.Context) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	_, err := d.refresh()
+	_, err := d.refresh(ctx)
 	return err
 }
 
 // refresh replaces the view by what the kernel holds and lists the keys that differ. The caller holds the lock.
-func (d *Driver) refresh() ([]object.Key, error) {
-	fresh, err := d.read()
+func (d *Driver) refresh(ctx context.Context) ([]object.Key, error) {
+	fresh, err := d.read(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -1,20 +1,18 @@
 package hostfilter
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	_ "embed" // the rules are a file of their own
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"os/exec"
 	"strings"
-	"time"
 
 	"github.com/google/nftables"
 	"golang.org/x/sys/unix"
 
+	own "weft/hostnet/nftables"
 	"weft/hostnet/object"
 )
 
@@ -26,12 +24,6 @@ var version = func() string {
 	sum := sha256.Sum256([]byte(rules))
 	return hex.EncodeToString(sum[:6])
 }()
-
-// loadTimeout bounds a run of the nft program; maxElements the elements of one netlink message.
-const (
-	loadTimeout = 30 * time.Second
-	maxElements = 500
-)
 
 // Apply loads the tables where they are not right, then changes all elements in one transaction.
 func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
@@ -49,7 +41,7 @@ func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
 			errs[i] = d.applyTables(ctx, c)
 		}
 	}
-	d.applyDevices(changes, devices, errs)
+	d.applyDevices(ctx, changes, devices, errs)
 	return errs
 }
 
@@ -65,7 +57,7 @@ func (d *Driver) applyTables(ctx context.Context, c object.Change) error {
 		return err
 	}
 	d.handles = nil
-	if _, err := d.refresh(); err != nil {
+	if _, err := d.refresh(ctx); err != nil {
 		return fmt.Errorf("host filter: read back: %w", err)
 	}
 	if c.Op != object.Delete && d.view.faults != "" {
@@ -76,20 +68,8 @@ func (d *Driver) applyTables(ctx context.Context, c object.Change) error {
 
 // load makes both tables anew with the devices they have, in one transaction.
 func (d *Driver) load(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, d.config.Program, "-f", "-")
-	cmd.Stdin = strings.NewReader(tableText(d.view.names()))
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("host filter: start %s: %w: install nftables", d.config.Program, err)
-	}
-	d.children[uint32(cmd.Process.Pid)] = true
-	if err := cmd.Wait(); err != nil {
-		const bound = 500
-		said := strings.TrimSpace(stderr.String())
-		return fmt.Errorf("host filter: load tables inet weft and arp weft: %w: %s", err, said[:min(len(said), bound)])
+	if err := d.program.Load(ctx, tableText(d.view.names())); err != nil {
+		return fmt.Errorf("host filter: load tables inet weft and arp weft: %w", err)
 	}
 	return nil
 }
@@ -116,14 +96,14 @@ func tableText(devices []string) string {
 }
 
 // applyDevices changes the sets. If the kernel refuses all together, each is tried by itself from what is there.
-func (d *Driver) applyDevices(changes []object.Change, which []int, errs []error) {
+func (d *Driver) applyDevices(ctx context.Context, changes []object.Change, which []int, errs []error) {
 	if len(which) == 0 {
 		return
 	}
 	if d.commit(changes, which) == nil {
 		return
 	}
-	if _, err := d.refresh(); err != nil {
+	if _, err := d.refresh(ctx); err != nil {
 		for _, i := range which {
 			errs[i] = fmt.Errorf("%s: read back: %w", changes[i].Key(), err)
 		}
@@ -155,7 +135,7 @@ func (d *Driver) commit(changes []object.Change, which []int) error {
 			}
 		}
 		set := &nftables.Set{Table: t, Name: setName}
-		if err := errors.Join(queue(set, gone, d.conn.SetDeleteElements), queue(set, come, d.conn.SetAddElements)); err != nil {
+		if err := errors.Join(own.Queue(set, gone, d.conn.SetDeleteElements), own.Queue(set, come, d.conn.SetAddElements)); err != nil {
 			return err
 		}
 	}
@@ -170,17 +150,6 @@ func (d *Driver) commit(changes []object.Change, which []int) error {
 				set[changes[i].Key().Name] = true
 			}
 		}
-	}
-	return nil
-}
-
-func queue(set *nftables.Set, elements []nftables.SetElement, send func(*nftables.Set, []nftables.SetElement) error) error {
-	for len(elements) > 0 {
-		n := min(len(elements), maxElements)
-		if err := send(set, elements[:n]); err != nil {
-			return err
-		}
-		elements = elements[n:]
 	}
 	return nil
 }

@@ -2,16 +2,16 @@ package hostfilter
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/google/nftables"
-	"github.com/google/nftables/userdata"
 	"golang.org/x/sys/unix"
 
+	own "weft/hostnet/nftables"
 	"weft/hostnet/object"
 )
 
@@ -81,20 +81,16 @@ type ruleID struct {
 	handle uint64
 }
 
-// dumpAttempts bounds how often a dump that the kernel says was interrupted is repeated.
-const dumpAttempts = 20
-
-func uninterrupted[T any](read func() (T, error)) (found T, err error) {
-	for range dumpAttempts {
-		if found, err = read(); !errors.Is(err, unix.EINTR) {
-			return found, err
-		}
-	}
-	return found, err
+// read dumps both tables, as they were at one moment. The caller holds the lock.
+func (d *Driver) read(ctx context.Context) (v view, err error) {
+	err = d.conn.Consistent(ctx, "tables inet weft and arp weft", func() (err error) {
+		v, err = d.dump(ctx)
+		return err
+	})
+	return v, err
 }
 
-// read dumps both tables. The caller holds the lock.
-func (d *Driver) read() (view, error) {
+func (d *Driver) dump(ctx context.Context) (view, error) {
 	v := view{devices: [2]map[string]bool{{}, {}}}
 	handles := map[ruleID]bool{}
 	fault := func(format string, args ...any) {
@@ -103,7 +99,7 @@ func (d *Driver) read() (view, error) {
 		}
 	}
 	for i, t := range tables {
-		there, err := d.table(t)
+		there, err := d.conn.Table(t)
 		if err != nil {
 			return v, fmt.Errorf("read table %s: %w", title(t), err)
 		}
@@ -115,7 +111,7 @@ func (d *Driver) read() (view, error) {
 		if there.Flags != 0 {
 			fault("table %s has flags %#x", title(t), there.Flags)
 		}
-		if err := d.readChains(t, hooks[i], handles, fault); err != nil {
+		if err := d.readChains(ctx, t, hooks[i], handles, fault); err != nil {
 			return v, fmt.Errorf("read the chains of table %s: %w", title(t), err)
 		}
 		if err := d.readSet(t, v.devices[i], fault); err != nil {
@@ -132,24 +128,14 @@ func title(t *nftables.Table) string {
 	return map[nftables.TableFamily]string{nftables.TableFamilyINet: "inet ", nftables.TableFamilyARP: "arp "}[t.Family] + t.Name
 }
 
-// table finds a table; nil when it is not there. A kernel without nftables has none: loading will say what is missing.
-func (d *Driver) table(t *nftables.Table) (*nftables.Table, error) {
-	all, err := uninterrupted(func() ([]*nftables.Table, error) { return d.conn.ListTablesOfFamily(t.Family) })
-	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EAFNOSUPPORT) {
-		return nil, nil
-	}
-	for _, one := range all {
-		if one.Name == t.Name {
-			return one, err
-		}
-	}
-	return nil, err
-}
-
 // readChains compares chains and rules with ours. Comments say which version a rule is, and since all were seen right once, handles say
 // that nobody has put others in their place.
-func (d *Driver) readChains(t *nftables.Table, want [2]hook, handles map[ruleID]bool, fault func(string, ...any)) error {
-	chains, err := uninterrupted(func() ([]*nftables.Chain, error) { return d.conn.ListChainsOfTableFamily(t.Family) })
+func (d *Driver) readChains(ctx context.Context, t *nftables.Table, want [2]hook, handles map[ruleID]bool, fault func(string, ...any)) error {
+	chains, err := d.conn.ListChainsOfTableFamily(t.Family)
+	if err != nil {
+		return err
+	}
+	rules, err := d.conn.Rules(ctx, t)
 	if err != nil {
 		return err
 	}
@@ -164,9 +150,7 @@ func (d *Driver) readChains(t *nftables.Table, want [2]hook, handles map[ruleID]
 			continue
 		}
 		found++
-		if err := d.readRules(t, c, handles, fault); err != nil {
-			return err
-		}
+		d.judge(t, c.Name, rules, handles, fault)
 	}
 	if found != len(want) {
 		fault("table %s has %d of our %d chains", title(t), found, len(want))
@@ -182,28 +166,22 @@ func ours(c *nftables.Chain, want hook) bool {
 		c.Priority != nil && *c.Priority == priority && c.Policy != nil && *c.Policy == nftables.ChainPolicyAccept
 }
 
-func (d *Driver) readRules(t *nftables.Table, c *nftables.Chain, handles map[ruleID]bool, fault func(string, ...any)) error {
-	rules, err := uninterrupted(func() ([]*nftables.Rule, error) { return d.conn.GetRules(t, c) })
-	if err != nil && !errors.Is(err, os.ErrNotExist) {
-		return err
-	}
+// judge says what is wrong with the rules of a chain.
+func (d *Driver) judge(t *nftables.Table, chain string, rules []own.Rule, handles map[ruleID]bool, fault func(string, ...any)) {
+	rules = slices.DeleteFunc(slices.Clone(rules), func(r own.Rule) bool { return r.Chain != chain })
 	if len(rules) != 1 {
-		fault("chain %s of table %s has %d rules and not 1", c.Name, title(t), len(rules))
-		return nil
+		fault("chain %s of table %s has %d rules and not 1", chain, title(t), len(rules))
+		return
 	}
 	id := ruleID{t.Family, rules[0].Handle}
 	handles[id] = true
-	comment, _ := userdata.GetString(rules[0].UserData, userdata.TypeComment)
-	if strings.TrimRight(comment, "\x00") != "weft "+version || d.handles != nil && !d.handles[id] {
-		fault("the rule of chain %s of table %s is not ours", c.Name, title(t))
+	if rules[0].Comment != "weft "+version || d.handles != nil && !d.handles[id] {
+		fault("the rule of chain %s of table %s is not ours", chain, title(t))
 	}
-	return nil
 }
 
 func (d *Driver) readSet(t *nftables.Table, into map[string]bool, fault func(string, ...any)) error {
-	elements, err := uninterrupted(func() ([]nftables.SetElement, error) {
-		return d.conn.GetSetElements(&nftables.Set{Table: t, Name: setName})
-	})
+	elements, err := d.conn.Elements(&nftables.Set{Table: t, Name: setName})
 	if errors.Is(err, os.ErrNotExist) {
 		fault("set %s of table %s is missing", setName, title(t))
 		return nil

@@ -28,7 +28,6 @@ const (
 	batchGeneration    = 1 // NFNL_BATCH_GENID: the generation that the transaction is for
 	tableUserData      = 6 // NFTA_TABLE_USERDATA
 	dumpInterrupted    = unix.NLM_F_DUMP_INTR
-	groupNFTables      = unix.NFNLGRP_NFTABLES
 	firstBatchSequence = 1
 )
 

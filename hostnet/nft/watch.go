@@ -2,20 +2,19 @@ package nft
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"syscall"
 	"time"
 
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
+	"weft/hostnet/netlink"
+	"weft/hostnet/nftables"
 	"weft/hostnet/object"
 )
 
-// resubscribeDelay keeps a subscription that fails at once from spinning.
-const resubscribeDelay = 200 * time.Millisecond
+// watchAgain keeps a watch of names that fails at once from spinning.
+const watchAgain = 200 * time.Millisecond
 
 // watcher follows the namespaces while Watch runs.
 type watcher struct {
@@ -61,7 +60,7 @@ func pause(ctx context.Context) bool {
 	select {
 	case <-ctx.Done():
 		return false
-	case <-time.After(resubscribeDelay):
+	case <-time.After(watchAgain):
 		return true
 	}
 }
@@ -98,29 +97,31 @@ func (d *Driver) reopenOurs(name string) (*space, error) {
 	return d.reopen(name)
 }
 
-// follow starts the subscription in one namespace. The driver's lock is held.
+// follow starts the watch of one namespace. The driver's lock is held.
 func (w *watcher) follow(s *space) {
 	ctx, stop := context.WithCancel(w.ctx)
 	s.stop = stop
 	w.group.Go(func() error {
 		defer stop()
-		for {
-			err := w.subscribe(ctx, s)
-			if ctx.Err() != nil || isGone(err) {
-				return nil
-			}
-			w.driver.config.Logger.Warn("nf_tables subscription lost: subscribing again", "namespace", s.name, "error", err)
-			if !pause(ctx) {
-				return nil
-			}
+		defer s.setWatched(false)
+		err := nftables.Watch(ctx, nftables.Watcher{
+			Name: "namespace " + s.name, Logger: w.driver.config.Logger, All: true,
+			Tables:    []nftables.Table{{Family: unix.NFPROTO_INET, Name: tableName}},
+			Open:      func() (*netlink.Subscription, error) { return w.subscribe(s) },
+			Lost:      func(ctx context.Context) error { return w.begin(ctx, s) },
+			Committed: func(ctx context.Context, t nftables.Transaction) error { return w.absorb(ctx, s, t) },
+		})
+		if isGone(err) {
+			return nil
 		}
+		return err
 	})
 }
 
-// subscribe runs one subscription until it fails or ctx ends.
-func (w *watcher) subscribe(ctx context.Context, s *space) error {
-	var socket *nl.NetlinkSocket
-	err := w.driver.config.Namespaces.Inside(s.name, func() error {
+// subscribe hears of nftables inside, if the namespace of that name is the one that is meant.
+func (w *watcher) subscribe(s *space) (sub *netlink.Subscription, err error) {
+	s.setWatched(false)
+	err = w.driver.config.Namespaces.Inside(s.name, func() error {
 		inode, err := currentInode()
 		if err != nil {
 			return err
@@ -128,64 +129,19 @@ func (w *watcher) subscribe(ctx context.Context, s *space) error {
 		if inode != s.inode {
 			return fmt.Errorf("network namespace %s is another one now: %w", s.name, unix.ENOENT)
 		}
-		if socket, err = nl.Subscribe(unix.NETLINK_NETFILTER, groupNFTables); err != nil {
-			return fmt.Errorf("subscribe to nf_tables: %w", err)
-		}
-		return nil
-	})
-	if err != nil {
+		sub, err = nftables.Subscribe()
 		return err
-	}
-	closed := make(chan struct{})
-	cancel := context.AfterFunc(ctx, func() { defer close(closed); socket.Close() })
-	defer func() {
-		if cancel() {
-			socket.Close()
-			return
-		}
-		<-closed
-	}()
-	if err := socket.SetReceiveBufferSize(socketBuffer, true); err != nil {
-		w.driver.config.Logger.Warn("nf_tables subscription keeps the default buffer", "namespace", s.name, "error", err)
-	}
-	return w.receive(ctx, s, socket)
+	})
+	return sub, err
 }
 
-// receive brings notifications into the view, transaction by transaction.
-func (w *watcher) receive(ctx context.Context, s *space, socket *nl.NetlinkSocket) error {
-	defer s.setWatched(false)
-	// What happened before this subscription is not in it.
+// begin brings the view to what is there: what happened before the subscription, or was lost, is in no notification.
+func (w *watcher) begin(ctx context.Context, s *space) error {
 	if err := w.reload(ctx, s, ""); err != nil {
 		return err
 	}
 	s.setWatched(true)
-	var changes []syscall.NetlinkMessage
-	for {
-		messages, from, err := socket.Receive()
-		if errors.Is(err, unix.ENOBUFS) {
-			changes = nil
-			if err := w.reload(ctx, s, ""); err != nil {
-				return err
-			}
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("receive from nf_tables: %w", err)
-		}
-		if from.Pid != nl.PidKernel {
-			continue
-		}
-		for _, m := range messages {
-			if messageOf(m) != unix.NFT_MSG_NEWGEN {
-				changes = append(changes, m)
-				continue
-			}
-			if err := w.absorb(ctx, s, changes, m); err != nil {
-				return err
-			}
-			changes = nil
-		}
-	}
+	return nil
 }
 
 // reload dumps the table and tells what was different.
@@ -205,27 +161,18 @@ func (w *watcher) tell(s *space, t *touched, by string) {
 }
 
 // absorb brings one transaction into the view, and tells what changed by it unless it was ours.
-func (w *watcher) absorb(ctx context.Context, s *space, changes []syscall.NetlinkMessage, end syscall.NetlinkMessage) error {
-	a, err := attributesOf(end)
+func (w *watcher) absorb(ctx context.Context, s *space, committed nftables.Transaction) error {
+	t, complete, err := s.absorb(committed.Changes, committed.Generation)
 	if err != nil {
 		return err
 	}
-	generation := readNumber(a[unix.NFTA_GEN_ID])
-	by := fmt.Sprintf("%s[%d]", readText(a[unix.NFTA_GEN_PROC_NAME]), readNumber(a[unix.NFTA_GEN_PROC_PID]))
-	t, complete, err := s.absorb(changes, generation)
-	if err != nil {
-		return err
-	}
-	own := end.Header.Pid == s.ctl.port
 	if !complete {
-		fresh, err := s.load(ctx)
-		if err != nil {
+		if t, err = s.load(ctx); err != nil {
 			return err
 		}
-		t = fresh
 	}
-	if !own {
-		w.tell(s, t, by)
+	if committed.Port != s.ctl.port {
+		w.tell(s, t, committed.By())
 	}
 	return nil
 }

@@ -1,18 +1,15 @@
-// Package nftables hears who changes nftables' tables, for drivers that have one of their own.
-//
-// Invariants: nothing is read or written but notifications; the calling thread's network namespace is the only one.
 package nftables
 
 import (
 	"context"
-	"errors"
+	"encoding/binary"
 	"fmt"
-	"os"
+	"log/slog"
 	"slices"
-	"strings"
 
-	"github.com/mdlayher/netlink"
 	"golang.org/x/sys/unix"
+
+	"weft/hostnet/netlink"
 )
 
 // Table names a table: its family (NFPROTO_INET …) and its name.
@@ -21,101 +18,121 @@ type Table struct {
 	Name   string
 }
 
-// receiveBuffer holds the notifications of a large transaction, in bytes. What does not fit is lost, and told.
-const receiveBuffer = 8 << 20
-
-// Watcher is what a Follow needs to know and whom it tells.
-type Watcher struct {
-	Tables []Table
-	// Ours says whether a transaction of this thread or process is to be passed over.
-	Ours func(pid uint32) bool
-	// Changed is called after a transaction of somebody else that touched one of the tables; by is "program[pid]".
-	Changed func(by string)
-	// Lost is called when notifications may have been missed, and once at the beginning.
-	Lost func()
+// Transaction is what somebody committed.
+type Transaction struct {
+	// Changes are the notifications about the tables that are watched, in their order.
+	Changes []netlink.Message
+	// Generation is the number that the namespace's tables have since.
+	Generation uint32
+	// Port is the netlink socket that it came by.
+	Port uint32
+	// Thread and Program are who committed it.
+	Thread  uint32
+	Program string
 }
 
-// Follow listens until ctx ends or the subscription is lost, which it returns.
-func Follow(ctx context.Context, w Watcher) error {
-	conn, err := netlink.Dial(unix.NETLINK_NETFILTER, &netlink.Config{Groups: 1 << (unix.NFNLGRP_NFTABLES - 1)})
-	if err != nil {
-		return fmt.Errorf("subscribe to nftables: %w", err)
+// By is who committed it, as "program[thread]".
+func (t Transaction) By() string { return fmt.Sprintf("%s[%d]", t.Program, t.Thread) }
+
+// Watcher is what a watch needs to know and whom it tells.
+type Watcher struct {
+	// Name is what is watched, for the log.
+	Name   string
+	Logger *slog.Logger
+	// Open subscribes; Subscribe when nil. An error that wraps fs.ErrNotExist ends the watch: the namespace is no more.
+	Open   func() (*netlink.Subscription, error)
+	Tables []Table
+	// Committed is called for each transaction that touched one of the tables, or for every one with All.
+	Committed func(context.Context, Transaction) error
+	All       bool
+	// Lost is called when notifications may have been missed, and once at the beginning.
+	Lost func(context.Context) error
+
+	changes []netlink.Message // of the transaction that is being told
+	done    []Transaction     // not handed over yet
+}
+
+// Subscribe hears of nftables in the calling thread's network namespace.
+func Subscribe() (*netlink.Subscription, error) {
+	return netlink.SubscribeHere(unix.NETLINK_NETFILTER, unix.NFNLGRP_NFTABLES)
+}
+
+// Watch tells of transactions until ctx ends, which returns nil. It subscribes again by itself, and so it does after an error of
+// Committed or Lost.
+func Watch(ctx context.Context, w Watcher) error {
+	if w.Open == nil {
+		w.Open = Subscribe
 	}
-	_ = conn.SetReadBuffer(receiveBuffer) // a smaller one loses notifications sooner, which is told
-	closed := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() { defer close(closed); conn.Close() })
-	defer func() {
-		if stop() {
-			conn.Close()
-			return
-		}
-		<-closed
-	}()
-	w.Lost()
-	touched := false
-	for {
-		messages, err := conn.Receive()
-		if errors.Is(err, unix.ENOBUFS) {
-			w.Lost()
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("receive from nftables: %w", err)
-		}
-		for _, m := range messages {
-			if m.Header.Type != unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_NEWGEN {
-				touched = touched || w.touches(m)
-				continue
-			}
-			if pid, name := author(m); touched && !w.Ours(pid) {
-				w.Changed(fmt.Sprintf("%s[%d]", name, pid))
-			}
-			touched = false
+	feed := netlink.NewFeed(netlink.FeedConfig{Name: "nftables: " + w.Name, Logger: w.Logger, Open: w.Open, Absorb: w.absorb, Changed: w.changed})
+	return feed.Run(ctx)
+}
+
+// changed hands over what was heard. Nobody else brings this feed up to date, so nothing is absorbed meanwhile.
+func (w *Watcher) changed(ctx context.Context, lost bool) error {
+	done := w.done
+	w.done = nil
+	if lost { // parts of any of them may be missing
+		w.changes = nil
+		return w.Lost(ctx)
+	}
+	for _, t := range done {
+		if err := w.Committed(ctx, t); err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+// absorb takes in one notification. The last of a transaction is about the new generation.
+func (w *Watcher) absorb(m netlink.Message) {
+	if m.Header.Type != unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_NEWGEN {
+		if w.touches(m) {
+			m.Data = slices.Clone(m.Data)
+			w.changes = append(w.changes, m)
+		}
+		return
+	}
+	if w.All || len(w.changes) > 0 {
+		t := committed(m)
+		t.Changes = w.changes
+		w.done = append(w.done, t)
+	}
+	w.changes = nil
 }
 
 // touches says whether a notification is about one of the tables: the first attribute of each kind of message is the table's name.
-func (w Watcher) touches(m netlink.Message) bool {
-	if m.Header.Type>>8 != unix.NFNL_SUBSYS_NFTABLES || len(m.Data) < 4 {
+func (w *Watcher) touches(m netlink.Message) (yes bool) {
+	if m.Header.Type>>8 != unix.NFNL_SUBSYS_NFTABLES || len(m.Data) < genericHeader {
 		return false
 	}
-	ad, err := netlink.NewAttributeDecoder(m.Data[4:])
-	if err != nil {
-		return false
-	}
-	for ad.Next() {
-		if ad.Type() == unix.NFTA_TABLE_NAME {
-			return slices.Contains(w.Tables, Table{m.Data[0], ad.String()})
-		}
-	}
-	return false
+	_ = netlink.EachAttribute(m.Data, genericHeader, func(kind uint16, value []byte) {
+		yes = yes || kind == unix.NFTA_TABLE_NAME && slices.Contains(w.Tables, Table{m.Data[0], netlink.Text(value)})
+	})
+	return yes
 }
 
-// author reads who committed a generation: the kernel gives the thread's id and name.
-func author(m netlink.Message) (pid uint32, name string) {
-	if len(m.Data) < 4 {
-		return 0, ""
-	}
-	ad, err := netlink.NewAttributeDecoder(m.Data[4:])
-	if err != nil {
-		return 0, ""
-	}
-	for ad.Next() {
-		switch ad.Type() {
+const genericHeader = 4 // struct nfgenmsg: family, version, res_id
+
+// committed reads a notification about a generation: its number, and the thread's id and name.
+func committed(m netlink.Message) (t Transaction) {
+	t.Port = m.Header.Pid
+	_ = netlink.EachAttribute(m.Data, genericHeader, func(kind uint16, value []byte) {
+		switch kind {
+		case unix.NFTA_GEN_ID:
+			t.Generation = number(value)
 		case unix.NFTA_GEN_PROC_PID:
-			for _, b := range ad.Bytes() {
-				pid = pid<<8 | uint32(b)
-			}
+			t.Thread = number(value)
 		case unix.NFTA_GEN_PROC_NAME:
-			name = strings.TrimRight(ad.String(), "\x00")
+			t.Program = netlink.Text(value)
 		}
-	}
-	return pid, name
+	})
+	return t
 }
 
-// OwnThread says whether a thread is one of this process.
-func OwnThread(pid uint32) bool {
-	_, err := os.Stat(fmt.Sprintf("/proc/self/task/%d", pid))
-	return err == nil
+// number reads a number of nfnetlink, which is big-endian; 0 for what is none.
+func number(value []byte) uint32 {
+	if len(value) != 4 {
+		return 0
+	}
+	return binary.BigEndian.Uint32(value)
 }

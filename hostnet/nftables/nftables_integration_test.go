@@ -1,0 +1,121 @@
+//go:build integration
+
+package nftables
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/google/nftables"
+
+	"weft/hostnet/netns"
+	"weft/hostnet/object"
+)
+
+// deadline bounds every wait of a test.
+const deadline = 10 * time.Second
+
+var inet = &nftables.Table{Name: "weft", Family: nftables.TableFamilyINet}
+
+// inside runs the rest of the test in a network namespace of its own.
+func inside(t *testing.T, test func(c *Conn, space *netns.Space)) {
+	t.Helper()
+	names, err := netns.OpenDirectory(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer names.Close()
+	space, err := names.Make("tables", func() error { return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { space.Close(); _ = names.Dismantle("tables") }()
+	var c *Conn
+	if err := space.Do(func() (err error) { c, err = Open(); return err }); err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	test(c, space)
+}
+
+// load runs the nft program inside.
+func load(t *testing.T, space *netns.Space, p *Program, commands string) {
+	t.Helper()
+	if err := space.Do(func() error { return p.Load(t.Context(), commands) }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestReadingIsOfOneGeneration: what was read while somebody committed is never used.
+func TestReadingIsOfOneGeneration(t *testing.T) {
+	t.Parallel()
+	inside(t, func(c *Conn, space *netns.Space) {
+		p := NewProgram("")
+		if there, err := c.Table(inet); there != nil || err != nil {
+			t.Fatalf("before it is made: %v, %v", there, err)
+		}
+		load(t, space, p, "add table inet weft\nadd set inet weft silent { type ifname; }\n")
+		set := &nftables.Set{Table: inet, Name: "silent"}
+		var found []nftables.SetElement
+		tries := 0
+		err := c.Consistent(t.Context(), "set silent", func() (err error) {
+			tries++
+			found, err = c.Elements(set)
+			if tries == 1 {
+				load(t, space, p, "add element inet weft silent { tap1 }\n")
+			}
+			return err
+		})
+		if err != nil || tries != 2 || len(found) != 1 {
+			t.Errorf("%d elements after %d tries, %v", len(found), tries, err)
+		}
+		if _, err := c.Elements(&nftables.Set{Table: inet, Name: "other"}); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("a set that is not there: %v", err)
+		}
+		load(t, space, p, "add chain inet weft c\nadd rule inet weft c counter comment \"one\"\nadd rule inet weft c counter\n")
+		rules, err := c.Rules(t.Context(), inet)
+		if err != nil || len(rules) != 2 || rules[0].Comment != "one" || rules[1].Handle == 0 {
+			t.Errorf("%+v, %v", rules, err)
+		}
+	})
+}
+
+// TestFollowTellsOfOthers: a stranger's transaction is told with who did it, and one of ours not.
+func TestFollowTellsOfOthers(t *testing.T) {
+	t.Parallel()
+	inside(t, func(c *Conn, space *netns.Space) {
+		ctx, cancel := context.WithCancel(t.Context())
+		events, done := make(chan object.Event, 16), make(chan error, 1)
+		ours, key := NewProgram(""), object.Key{Kind: object.KindHostFilter}
+		f := Follower{Name: "test", Logger: slog.New(slog.DiscardHandler), Program: ours, Tables: []Table{{byte(inet.Family), inet.Name}},
+			Refresh: func(context.Context) ([]object.Key, error) { return []object.Key{key}, nil }}
+		go func() { done <- space.Do(func() error { return Follow(ctx, f, func(e object.Event) { events <- e }) }) }()
+		next := func() object.Event {
+			t.Helper()
+			select {
+			case e := <-events:
+				return e
+			case <-time.After(deadline):
+				t.Fatal("no event")
+			}
+			return object.Event{}
+		}
+		if e := next(); !e.Resync {
+			t.Errorf("the first is %+v", e)
+		}
+		load(t, space, ours, "add table inet weft\n")
+		load(t, space, NewProgram(""), "add table inet other\n")
+		load(t, space, NewProgram(""), "add chain inet weft c\n")
+		if e := next(); len(e.Keys) != 1 || e.By == "" || e.Resync {
+			t.Errorf("told is %+v", e)
+		}
+		cancel()
+		if err := <-done; err != nil || len(events) > 0 {
+			t.Errorf("%v, and %d events more", err, len(events))
+		}
+	})
+}
