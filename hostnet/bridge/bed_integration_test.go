@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	own "weft/hostnet/netlink"
 	"weft/hostnet/netns"
 	"weft/hostnet/object"
 	"weft/integration/timescale"
@@ -58,8 +59,14 @@ func newBed(t *testing.T) *bed {
 func (b *bed) open() *Driver {
 	b.t.Helper()
 	var d *Driver
-	err := b.space.Do(func() (err error) {
-		d, err = New(Config{Logger: slog.New(slog.DiscardHandler)})
+	err := b.space.Do(func() error {
+		log := slog.New(slog.DiscardHandler)
+		links, err := own.OpenLinks(log)
+		if err != nil {
+			return err
+		}
+		b.t.Cleanup(func() { links.Close() })
+		d, err = New(Config{Links: links, Logger: log})
 		return err
 	})
 	if err != nil {

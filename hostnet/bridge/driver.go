@@ -1,21 +1,22 @@
 // Package bridge makes VLAN devices and bridges of the kernel, and looks after the ports of those bridges.
 //
 // Invariants: only devices with our alias, and ports of bridges with our alias, are ever changed or removed; the NIC below a
-// VLAN device is not touched; the view is kept by one netlink subscription; nothing is read from sysfs, so that the
-// network namespace of the calling thread is the only one seen.
+// VLAN device is not touched; links are those of the one cache, and static entries are kept by a subscription, so that no news from
+// before a change of ours undo it; nothing is read from sysfs, so that the network namespace of the calling thread is the only one
+// seen.
 package bridge
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
-	"sync"
 	"time"
 
 	"github.com/vishvananda/netlink"
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
+	own "weft/hostnet/netlink"
 	"weft/hostnet/object"
 )
 
@@ -24,17 +25,24 @@ const requestTimeout = 10 * time.Second
 
 // Config is what the driver must be told.
 type Config struct {
+	// Links is the cache of the host's links. It is in the calling thread's network namespace.
+	Links  *own.Links
 	Logger *slog.Logger // slog.Default when nil
 }
 
 // Driver implements the engine's driver for object.KindVLANDevice, KindLinuxBridge and KindBridgePort.
 type Driver struct {
-	config Config
-	handle *netlink.Handle
-	socket map[int]*nl.SocketHandle
+	config   Config
+	handle   *netlink.Handle
+	conn     *own.Conn
+	listener *own.Listener
+	feed     *own.Feed
+	notify   func(object.Event)
 
-	mu   sync.Mutex
-	view *view
+	// Of the feed's lock.
+	entries entries
+	mine    *entry // what the driver itself changes now
+	heard   []int  // ports of which others changed entries since they were last looked at
 }
 
 // New opens a netlink socket in the calling thread's network namespace. Call Close at the end.
@@ -46,33 +54,26 @@ func New(c Config) (*Driver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open a netlink route socket: %w", err)
 	}
-	s, err := nl.GetNetlinkSocketAt(-1, -1, unix.NETLINK_ROUTE)
+	if err := h.SetSocketTimeout(requestTimeout); err != nil {
+		h.Close()
+		return nil, fmt.Errorf("set the timeout of the netlink socket: %w", err)
+	}
+	conn, err := own.Open(c.Links.Space(), own.NewBuffer(), unix.NETLINK_ROUTE)
 	if err != nil {
 		h.Close()
-		return nil, fmt.Errorf("open a netlink route socket: %w", err)
+		return nil, err
 	}
-	d := &Driver{config: c, handle: h, socket: map[int]*nl.SocketHandle{unix.NETLINK_ROUTE: {Socket: s}}, view: newView()}
-	timeout := unix.NsecToTimeval(requestTimeout.Nanoseconds())
-	for _, set := range []func() error{
-		func() error { return h.SetSocketTimeout(requestTimeout) },
-		func() error { return s.SetReceiveTimeout(&timeout) },
-		func() error { return s.SetSendTimeout(&timeout) },
-	} {
-		if err := set(); err != nil {
-			_ = d.Close()
-			return nil, fmt.Errorf("set the timeout of the netlink socket: %w", err)
-		}
-	}
+	d := &Driver{config: c, handle: h, conn: conn, entries: entries{}}
+	d.listener = c.Links.Listen(func(was, is own.Link) bool { return seen(was) != seen(is) })
+	d.feed = d.newFeed()
 	return d, nil
 }
 
 // Close closes the driver's sockets. Watch must have returned before.
 func (d *Driver) Close() error {
+	d.listener.Close()
 	d.handle.Close()
-	for _, s := range d.socket {
-		s.Close()
-	}
-	return nil
+	return d.conn.Close()
 }
 
 // Name is "bridge".
@@ -85,41 +86,40 @@ func (d *Driver) Kinds() []object.Kind {
 
 // Sync reads all links and the static entries of all forwarding tables.
 func (d *Driver) Sync(ctx context.Context) error {
-	fresh, err := d.read(ctx)
-	if err != nil {
-		return err
-	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.view = fresh
-	return nil
+	return errors.Join(d.listener.Read(ctx), d.readEntries(ctx))
+}
+
+// look shows links and entries as they are now.
+func (d *Driver) look(show func(view)) {
+	d.feed.Locked(func(bool) {
+		d.config.Links.View(func(c own.Cache) { show(view{c, d.entries}) })
+	})
 }
 
 // Observe returns the devices with our alias, and the ports of our bridges.
 func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
 	found := make([]object.Object, 0, len(keys))
-	for _, k := range keys {
-		if o := d.view.object(k); o != nil {
-			found = append(found, o)
+	d.look(func(v view) {
+		for _, k := range keys {
+			if o := v.object(k); o != nil {
+				found = append(found, o)
+			}
 		}
-	}
+	})
 	return found, nil
 }
 
 // Ours lists the devices with our alias, and all ports of our bridges, whoever put them there.
-func (d *Driver) Ours(context.Context) ([]object.Key, error) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	var keys []object.Key
-	for _, l := range d.view.links {
-		for _, k := range keysOf(l.name) {
-			if d.view.object(k) != nil {
-				keys = append(keys, k)
+func (d *Driver) Ours(context.Context) (keys []object.Key, err error) {
+	d.look(func(v view) {
+		for _, l := range v.All() {
+			for _, k := range keysOf(l.Name) {
+				if v.object(k) != nil {
+					keys = append(keys, k)
+				}
 			}
 		}
-	}
+	})
 	return keys, nil
 }
 

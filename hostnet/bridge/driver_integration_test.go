@@ -97,14 +97,14 @@ func vlanDevices(t *testing.T) {
 	if err := b.apply(create(vlan))[0]; !strings.Contains(fmt.Sprint(err), "set it up") {
 		t.Errorf("on a NIC that is down: %v", err)
 	}
-	if nic, _ := b.d.find("eth1"); nic.up || b.observe(b.d, vlan.Key()) != nil {
+	if nic, _ := b.d.find("eth1"); nic.Up || b.observe(b.d, vlan.Key()) != nil {
 		t.Error("the NIC was set up, or what could not be finished was left")
 	}
 	b.run("ip", "link", "set", "eth1", "up")
 	b.run("ip", "link", "set", "eth2", "up")
 	b.must(create(vlan))
 	b.same(vlan)
-	index := func() int { l, _ := b.d.find("wfv1"); return l.index }
+	index := func() int { l, _ := b.d.find("wfv1"); return l.Index }
 	for _, c := range []struct {
 		cmd   string
 		anew  bool
@@ -230,9 +230,11 @@ func refusals(t *testing.T) {
 	}
 	b.sync(b.d)
 	for name, master := range map[string]string{"virbr0": "", "wfb1": "", "vnet0": "virbr0"} {
-		if l, there := b.d.find(name); !there || b.d.view.links[l.master].name != master {
-			t.Errorf("%s: there %v, enslaved to %q", name, there, b.d.view.links[l.master].name)
-		}
+		b.d.look(func(v view) {
+			if l, there := v.Named(name); !there || v.name(l.Master) != master {
+				t.Errorf("%s: there %v, enslaved to %q", name, there, v.name(l.Master))
+			}
+		})
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"slices"
 
@@ -11,6 +12,7 @@ import (
 	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
+	own "weft/hostnet/netlink"
 	"weft/hostnet/object"
 )
 
@@ -25,7 +27,7 @@ func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
 			errs[i] = fmt.Errorf("%s: %w", c.Key(), err)
 			continue
 		}
-		if err := errors.Join(d.apply(c), d.readLink(c.Key().Name)); err != nil {
+		if err := errors.Join(d.apply(c), d.listener.ReadLink(c.Key().Name)); err != nil {
 			errs[i] = fmt.Errorf("%s: %w", c.Key(), err)
 		}
 	}
@@ -47,27 +49,25 @@ func (d *Driver) apply(c object.Change) error {
 	return errors.New("not a kind of the bridge driver")
 }
 
-func (d *Driver) find(name string) (link, bool) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.view.find(name)
-}
+func (d *Driver) find(name string) (own.Link, bool) { return d.config.Links.Named(name) }
 
 // remove deletes a device of ours, or takes a port out of our bridge.
 func (d *Driver) remove(k object.Key) error {
-	d.mu.Lock()
-	l, ok := d.view.find(k.Name)
-	ours := ok && d.view.object(k) != nil
-	d.mu.Unlock()
+	var l own.Link
+	ours := false
+	d.look(func(v view) {
+		l, _ = v.Named(k.Name)
+		ours = v.object(k) != nil
+	})
 	if !ours {
 		return nil
 	}
-	device := &netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: l.index, Name: l.name}}
+	device := &netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: l.Index, Name: l.Name}}
 	if k.Kind == object.KindBridgePort {
 		if err := d.handle.LinkSetNoMaster(device); err != nil && !errors.Is(err, unix.ENODEV) {
 			return fmt.Errorf("take it out of its bridge: %w", err)
 		}
-		d.dropEntries(l.index)
+		d.dropEntries(l.Index)
 		return nil
 	}
 	if err := d.handle.LinkDel(device); err != nil && !errors.Is(err, unix.ENODEV) {
@@ -78,18 +78,16 @@ func (d *Driver) remove(k object.Key) error {
 
 // dropEntries forgets the static entries of a port that left its bridge: the kernel did.
 func (d *Driver) dropEntries(index int) {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	delete(d.view.entries, index)
+	d.feed.Locked(func(bool) { delete(d.entries, index) })
 }
 
 // foreign refuses a device of our name that is not ours, or of another kind.
-func foreign(l link, kind string) error {
-	if _, ours := l.owner(); !ours {
+func foreign(l own.Link, kind string) error {
+	if _, ours := l.Owner(); !ours {
 		return fmt.Errorf("a device of that name is there and is not Weft's (no alias %q): rename or delete it", object.AliasPrefix)
 	}
-	if l.kind != kind {
-		return fmt.Errorf("a %s of that name is there: delete it", l.kind)
+	if l.Kind != kind {
+		return fmt.Errorf("a %s of that name is there: delete it", l.Kind)
 	}
 	return nil
 }
@@ -105,8 +103,8 @@ func (d *Driver) makeVLAN(want *object.VLANDevice) error {
 		if err := foreign(have, "vlan"); err != nil {
 			return err
 		}
-		if have.parent != parent.index || have.vlanID != want.ID {
-			if err := d.handle.LinkDel(&netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: have.index}}); err != nil {
+		if have.Parent != parent.Index || have.VLAN != want.ID {
+			if err := d.handle.LinkDel(&netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: have.Index}}); err != nil {
 				return fmt.Errorf("delete the device of the old VLAN: %w", err)
 			}
 			exists = false
@@ -114,7 +112,7 @@ func (d *Driver) makeVLAN(want *object.VLANDevice) error {
 	}
 	if !exists {
 		attributes := netlink.NewLinkAttrs()
-		attributes.Name, attributes.ParentIndex, attributes.MTU = want.Name, parent.index, want.MTU
+		attributes.Name, attributes.ParentIndex, attributes.MTU = want.Name, parent.Index, want.MTU
 		device := &netlink.Vlan{LinkAttrs: attributes, VlanId: int(want.ID), VlanProtocol: netlink.VLAN_PROTOCOL_8021Q}
 		if err := d.handle.LinkAdd(device); err != nil {
 			return fmt.Errorf("create VLAN %d on %s: %w", want.ID, want.Parent, err)
@@ -125,7 +123,7 @@ func (d *Driver) makeVLAN(want *object.VLANDevice) error {
 		}
 		return nil
 	}
-	return d.finish(have.index, want.OwnerUID, want.MTU)
+	return d.finish(have.Index, want.OwnerUID, want.MTU)
 }
 
 // finish gives a device of ours its alias, no addresses, its MTU, and brings it up.
@@ -149,72 +147,64 @@ func (d *Driver) finish(index int, owner string, mtu int) error {
 // makeBridge creates a bridge or sets it right, all settings in one message.
 func (d *Driver) makeBridge(want *object.LinuxBridge) error {
 	have, exists := d.find(want.Name)
-	r := d.request(unix.RTM_NEWLINK, unix.NLM_F_ACK)
-	header := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	index, flags := 0, uint16(own.FlagsMake)
 	if exists {
 		if err := foreign(have, "bridge"); err != nil {
 			return err
 		}
-		header.Index = int32(have.index)
+		index, flags = have.Index, own.FlagsAct
 		if err := d.stopSpanningTree(have); err != nil {
 			return err
 		}
-	} else {
-		r.Flags |= unix.NLM_F_CREATE | unix.NLM_F_EXCL
 	}
-	r.AddData(header)
+	r := own.NewRequest(unix.RTM_NEWLINK, flags, own.LinkInfo(unix.AF_UNSPEC, index, 0, 0))
 	if !exists {
-		r.AddData(nl.NewRtAttr(unix.IFLA_IFNAME, nl.ZeroTerminated(want.Name)))
+		r.Text(unix.IFLA_IFNAME, want.Name)
 	}
-	r.AddData(nl.NewRtAttr(unix.IFLA_ADDRESS, want.MAC[:]))
-	info, data := bridgeInfo()
-	data.AddRtAttr(nl.IFLA_BR_STP_STATE, nl.Uint32Attr(0))
-	data.AddRtAttr(nl.IFLA_BR_FORWARD_DELAY, nl.Uint32Attr(0))
-	for _, off := range []int{nl.IFLA_BR_VLAN_FILTERING, nl.IFLA_BR_MCAST_SNOOPING, nl.IFLA_BR_NF_CALL_IPTABLES,
-		nl.IFLA_BR_NF_CALL_IP6TABLES, nl.IFLA_BR_NF_CALL_ARPTABLES} {
-		data.AddRtAttr(off, nl.Uint8Attr(0))
-	}
-	r.AddData(info)
-	if _, err := r.Execute(unix.NETLINK_ROUTE, 0); err != nil {
+	r.Attr(unix.IFLA_ADDRESS, want.MAC[:]...)
+	bridgeInfo(r, func() {
+		r.Uint32(nl.IFLA_BR_STP_STATE, 0).Uint32(nl.IFLA_BR_FORWARD_DELAY, 0)
+		for _, off := range []uint16{nl.IFLA_BR_VLAN_FILTERING, nl.IFLA_BR_MCAST_SNOOPING, nl.IFLA_BR_NF_CALL_IPTABLES,
+			nl.IFLA_BR_NF_CALL_IP6TABLES, nl.IFLA_BR_NF_CALL_ARPTABLES} {
+			r.Attr(off, 0)
+		}
+	})
+	if err := d.conn.One(r, nil); err != nil {
 		return fmt.Errorf("create the bridge or change its settings: %w", err)
 	}
-	if err := d.readLink(want.Name); err != nil {
+	if err := d.listener.ReadLink(want.Name); err != nil {
 		return err
 	}
 	have, ok := d.find(want.Name)
 	if !ok {
 		return errors.New("the bridge was created and is not there")
 	}
-	if err := d.finish(have.index, want.OwnerUID, want.MTU); err != nil {
+	if err := d.finish(have.Index, want.OwnerUID, want.MTU); err != nil {
 		if !exists {
-			err = errors.Join(err, d.handle.LinkDel(&netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: have.index}}))
+			err = errors.Join(err, d.handle.LinkDel(&netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: have.Index}}))
 		}
 		return err
 	}
 	return nil
 }
 
-// bridgeInfo is a bridge's IFLA_LINKINFO and, in it, where its settings go.
-func bridgeInfo() (info, data *nl.RtAttr) {
-	info = nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
-	info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated("bridge"))
-	return info, info.AddRtAttr(nl.IFLA_INFO_DATA, nil)
+// bridgeInfo appends a bridge's IFLA_LINKINFO, with the settings that fill appends.
+func bridgeInfo(r *own.Request, fill func()) {
+	r.Nest(unix.IFLA_LINKINFO, nil, func() {
+		r.Text(nl.IFLA_INFO_KIND, "bridge")
+		r.Nest(nl.IFLA_INFO_DATA, nil, fill)
+	})
 }
 
 // stopSpanningTree comes before all other settings: the kernel takes the delay of a message first, and a bridge that runs the
 // protocol may have none of less than two seconds (ERANGE).
-func (d *Driver) stopSpanningTree(l link) error {
-	if !l.bridge.stp {
+func (d *Driver) stopSpanningTree(l own.Link) error {
+	if !l.Bridge.SpanningTree {
 		return nil
 	}
-	header := nl.NewIfInfomsg(unix.AF_UNSPEC)
-	header.Index = int32(l.index)
-	info, data := bridgeInfo()
-	data.AddRtAttr(nl.IFLA_BR_STP_STATE, nl.Uint32Attr(0))
-	r := d.request(unix.RTM_NEWLINK, unix.NLM_F_ACK)
-	r.AddData(header)
-	r.AddData(info)
-	if _, err := r.Execute(unix.NETLINK_ROUTE, 0); err != nil {
+	r := own.NewRequest(unix.RTM_NEWLINK, own.FlagsAct, own.LinkInfo(unix.AF_UNSPEC, l.Index, 0, 0))
+	bridgeInfo(r, func() { r.Uint32(nl.IFLA_BR_STP_STATE, 0) })
+	if err := d.conn.One(r, nil); err != nil {
 		return fmt.Errorf("switch the spanning tree protocol off: %w", err)
 	}
 	return nil
@@ -233,58 +223,54 @@ func (d *Driver) makePort(want *object.BridgePort) error {
 	if err := foreign(master, "bridge"); err != nil {
 		return fmt.Errorf("bridge %s: %w", want.Bridge, err)
 	}
-	device := &netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: l.index, Name: l.name}}
-	if l.master != master.index {
+	device := &netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: l.Index, Name: l.Name}}
+	if l.Master != master.Index {
 		if err := d.release(l); err != nil {
 			return err
 		}
-		if err := d.handle.LinkSetMasterByIndex(device, master.index); err != nil {
+		if err := d.handle.LinkSetMasterByIndex(device, master.Index); err != nil {
 			return fmt.Errorf("enslave it to %s: %w", want.Bridge, err)
 		}
-		d.dropEntries(l.index)
+		d.dropEntries(l.Index)
 	}
-	if err := d.setPort(l.index, settingsOf(want)); err != nil {
+	if err := d.setPort(l.Index, settingsOf(want)); err != nil {
 		return err
 	}
-	return d.setEntries(l.index, want.MACs)
+	return d.setEntries(l.Index, want.MACs)
 }
 
 // release refuses to take a device out of a bridge that is not ours.
-func (d *Driver) release(l link) error {
-	if l.master == 0 {
+func (d *Driver) release(l own.Link) error {
+	if l.Master == 0 {
 		return nil
 	}
-	d.mu.Lock()
-	master := d.view.links[l.master]
-	d.mu.Unlock()
-	if _, ours := master.owner(); !ours {
-		return fmt.Errorf("it is enslaved to %s, which is not Weft's: take it out of there", master.name)
+	var master own.Link
+	d.config.Links.View(func(c own.Cache) { master, _ = c.Link(l.Master) })
+	if _, ours := master.Owner(); !ours {
+		return fmt.Errorf("it is enslaved to %s, which is not Weft's: take it out of there", master.Name)
 	}
 	return nil
 }
 
 // setPort sets all settings of a port in one message.
-func (d *Driver) setPort(index int, s portSettings) error {
-	r := d.request(unix.RTM_SETLINK, unix.NLM_F_ACK)
-	header := nl.NewIfInfomsg(unix.AF_BRIDGE)
-	header.Index = int32(index)
-	r.AddData(header)
-	info := nl.NewRtAttr(unix.IFLA_PROTINFO|unix.NLA_F_NESTED, nil)
-	for _, a := range []struct {
-		kind int
-		on   bool
-	}{
-		{nl.IFLA_BRPORT_LEARNING, s.learning}, {nl.IFLA_BRPORT_UNICAST_FLOOD, s.unicast}, {nl.IFLA_BRPORT_MCAST_FLOOD, s.multicast},
-		{nl.IFLA_BRPORT_BCAST_FLOOD, s.broadcast}, {nl.IFLA_BRPORT_MODE, s.hairpin}, {nl.IFLA_BRPORT_ISOLATED, s.isolated},
-	} {
-		value := uint8(0)
-		if a.on {
-			value = 1
+func (d *Driver) setPort(index int, s own.PortSettings) error {
+	r := own.NewRequest(unix.RTM_SETLINK, own.FlagsAct, own.LinkInfo(unix.AF_BRIDGE, index, 0, 0))
+	r.Nest(unix.IFLA_PROTINFO|unix.NLA_F_NESTED, nil, func() {
+		for _, a := range []struct {
+			kind uint16
+			on   bool
+		}{
+			{nl.IFLA_BRPORT_LEARNING, s.Learning}, {nl.IFLA_BRPORT_UNICAST_FLOOD, s.Unicast}, {nl.IFLA_BRPORT_MCAST_FLOOD, s.Multicast},
+			{nl.IFLA_BRPORT_BCAST_FLOOD, s.Broadcast}, {nl.IFLA_BRPORT_MODE, s.Hairpin}, {nl.IFLA_BRPORT_ISOLATED, s.Isolated},
+		} {
+			value := byte(0)
+			if a.on {
+				value = 1
+			}
+			r.Attr(a.kind, value)
 		}
-		info.AddRtAttr(a.kind, nl.Uint8Attr(value))
-	}
-	r.AddData(info)
-	if _, err := r.Execute(unix.NETLINK_ROUTE, 0); err != nil {
+	})
+	if err := d.conn.One(r, nil); err != nil {
 		return fmt.Errorf("set what the bridge does with it: %w", err)
 	}
 	return nil
@@ -292,12 +278,8 @@ func (d *Driver) setPort(index int, s portSettings) error {
 
 // setEntries makes the static entries of a port those wanted: new ones first.
 func (d *Driver) setEntries(index int, want []object.MAC) error {
-	d.mu.Lock()
-	have := make([]object.MAC, 0, len(d.view.entries[index]))
-	for m := range d.view.entries[index] {
-		have = append(have, m)
-	}
-	d.mu.Unlock()
+	var have []object.MAC
+	d.feed.Locked(func(bool) { have = slices.Collect(maps.Keys(d.entries[index])) })
 	for _, m := range want {
 		// Always: one that was learnt elsewhere meanwhile would stand in the way.
 		if err := d.setEntry(entry{index, m}, d.handle.NeighSet, true); err != nil {
@@ -315,16 +297,22 @@ func (d *Driver) setEntries(index int, want []object.MAC) error {
 	return nil
 }
 
+// setEntry adds or removes one entry. What the kernel tells of it is taken in before anything else is done; without a subscription it
+// is taken for done.
 func (d *Driver) setEntry(e entry, do func(*netlink.Neigh) error, present bool) error {
+	d.feed.Locked(func(bool) { d.mine = &e })
 	err := do(&netlink.Neigh{
 		LinkIndex: e.index, Family: unix.AF_BRIDGE, State: unix.NUD_NOARP, Flags: unix.NTF_MASTER,
 		HardwareAddr: net.HardwareAddr(e.mac[:]),
 	})
-	if err != nil && (present || !errors.Is(err, unix.ENOENT)) {
+	done := err == nil || !present && errors.Is(err, unix.ENOENT)
+	d.feed.Locked(func(current bool) {
+		if d.mine = nil; done && !current {
+			d.entries.set(e, present)
+		}
+	})
+	if !done {
 		return fmt.Errorf("static entry of %s: %w", e.mac, err)
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	d.view.setEntry(e, present)
 	return nil
 }

@@ -3,45 +3,19 @@ package bridge
 import (
 	"bytes"
 	"slices"
-	"strings"
 
-	"golang.org/x/sys/unix"
-
+	own "weft/hostnet/netlink"
 	"weft/hostnet/object"
 )
 
-// link is what the view holds of one netdev. It is comparable.
-type link struct {
-	index, master, parent int
-	name, kind, alias     string
-	mac                   object.MAC
-	mtu                   int
-	up                    bool
-	vlanID                uint16
-	bridge                bridgeSettings
-	port                  portSettings
-}
-
-// bridgeSettings are those of a bridge that Weft fixes.
-type bridgeSettings struct {
-	stp, filtering, snooping, iptables bool
-	forwardDelay                       uint32
-}
-
-// portSettings are those of a bridge's port that Weft fixes.
-type portSettings struct {
-	learning, unicast, multicast, broadcast bool
-	hairpin, isolated                       bool
-}
-
 // The settings of ports by what they are.
 var (
-	wirePort  = portSettings{learning: true, unicast: true, multicast: true, broadcast: true}
-	guestPort = portSettings{multicast: true, broadcast: true}
-	mutePort  = portSettings{}
+	wirePort  = own.PortSettings{Learning: true, Unicast: true, Multicast: true, Broadcast: true}
+	guestPort = own.PortSettings{Multicast: true, Broadcast: true}
+	mutePort  = own.PortSettings{}
 )
 
-func settingsOf(p *object.BridgePort) portSettings {
+func settingsOf(p *object.BridgePort) own.PortSettings {
 	switch {
 	case p.Mute:
 		return mutePort
@@ -57,136 +31,89 @@ type entry struct {
 	mac   object.MAC
 }
 
-// view is the driver's picture of the namespace.
+// entries are static entries by port.
+type entries map[int]map[object.MAC]bool
+
+// set adds or removes one and says whether that changed anything.
+func (s entries) set(e entry, present bool) bool {
+	if s[e.index][e.mac] == present {
+		return false
+	}
+	if !present {
+		delete(s[e.index], e.mac)
+		if len(s[e.index]) == 0 {
+			delete(s, e.index)
+		}
+		return true
+	}
+	if s[e.index] == nil {
+		s[e.index] = map[object.MAC]bool{}
+	}
+	s[e.index][e.mac] = true
+	return true
+}
+
+// view is the links and the static entries as they are at one moment.
 type view struct {
-	links   map[int]link
-	names   map[string]int
-	entries map[int]map[object.MAC]bool // by port
+	own.Cache
+	entries entries
 }
 
-func newView() *view {
-	return &view{links: map[int]link{}, names: map[string]int{}, entries: map[int]map[object.MAC]bool{}}
+// seen is what the driver compares of a link.
+func seen(l own.Link) own.Link {
+	l.Promiscuous, l.XDP, l.AltNames = false, 0, ""
+	return l
 }
-
-// setLink stores a link and lists the names whose state changed.
-func (v *view) setLink(l link) []string {
-	old, known := v.links[l.index]
-	if known && old == l {
-		return nil
-	}
-	changed := []string{l.name}
-	if known && old.name != l.name {
-		delete(v.names, old.name)
-		changed = append(changed, old.name)
-	}
-	v.links[l.index], v.names[l.name] = l, l.index
-	return changed
-}
-
-// setPort brings the settings of a port up to date by the body of a link message of family AF_BRIDGE, and lists the names whose
-// state changed.
-func (v *view) setPort(data []byte) ([]string, error) {
-	index, _, attributes, err := linkMessage(data)
-	if err != nil {
-		return nil, err
-	}
-	l, known := v.links[index]
-	if !known {
-		return nil, nil // its own message follows
-	}
-	for _, a := range attributes {
-		if a.Attr.Type&^unix.NLA_F_NESTED != unix.IFLA_PROTINFO {
-			continue
-		}
-		if err := each(a.Value, l.port.read); err != nil {
-			return nil, err
-		}
-	}
-	return v.setLink(l), nil
-}
-
-func (v *view) deleteLink(index int) []string {
-	old, known := v.links[index]
-	if !known {
-		return nil
-	}
-	delete(v.links, index)
-	delete(v.entries, index)
-	if v.names[old.name] == index {
-		delete(v.names, old.name)
-	}
-	return []string{old.name}
-}
-
-func (v *view) setEntry(e entry, present bool) []string {
-	if v.entries[e.index][e.mac] == present {
-		return nil
-	}
-	if present {
-		if v.entries[e.index] == nil {
-			v.entries[e.index] = map[object.MAC]bool{}
-		}
-		v.entries[e.index][e.mac] = true
-	} else {
-		delete(v.entries[e.index], e.mac)
-	}
-	if l, ok := v.links[e.index]; ok {
-		return []string{l.name}
-	}
-	return nil
-}
-
-func (v *view) find(name string) (link, bool) {
-	l, ok := v.links[v.names[name]]
-	return l, ok && l.name == name
-}
-
-// owner is the uid in a device's alias; false when the device is not ours.
-func (l link) owner() (string, bool) { return strings.CutPrefix(l.alias, object.AliasPrefix) }
 
 // object is what stands on the host under a key; nil when nothing of ours does.
-func (v *view) object(k object.Key) object.Object {
-	l, ok := v.find(k.Name)
+func (v view) object(k object.Key) object.Object {
+	l, ok := v.Named(k.Name)
 	if !ok {
 		return nil
 	}
-	owner, ours := l.owner()
+	owner, ours := l.Owner()
 	switch {
-	case k.Kind == object.KindVLANDevice && l.kind == "vlan" && ours:
-		return &object.VLANDevice{OwnerUID: owner, Name: l.name, Parent: v.links[l.parent].name, ID: l.vlanID, MTU: l.mtu, Down: !l.up}
-	case k.Kind == object.KindLinuxBridge && l.kind == "bridge" && ours:
-		return &object.LinuxBridge{OwnerUID: owner, Name: l.name, MAC: l.mac, MTU: l.mtu, Strange: l.strange()}
-	case k.Kind == object.KindBridgePort && l.master != 0:
+	case k.Kind == object.KindVLANDevice && l.Kind == "vlan" && ours:
+		return &object.VLANDevice{OwnerUID: owner, Name: l.Name, Parent: v.name(l.Parent), ID: l.VLAN, MTU: l.MTU, Down: !l.Up}
+	case k.Kind == object.KindLinuxBridge && l.Kind == "bridge" && ours:
+		return &object.LinuxBridge{OwnerUID: owner, Name: l.Name, MAC: l.MAC, MTU: l.MTU, Strange: strange(l)}
+	case k.Kind == object.KindBridgePort && l.Master != 0:
 		return v.port(l)
 	}
 	return nil
 }
 
+// name is a link's; empty when there is none.
+func (v view) name(index int) string {
+	l, _ := v.Link(index)
+	return l.Name
+}
+
 // port is a device as a port of a bridge of ours; nil when it is none.
-func (v *view) port(l link) object.Object {
-	master, ok := v.links[l.master]
-	if _, ours := master.owner(); !ok || !ours || master.kind != "bridge" {
+func (v view) port(l own.Link) object.Object {
+	master, ok := v.Link(l.Master)
+	if _, ours := master.Owner(); !ok || !ours || master.Kind != "bridge" {
 		return nil
 	}
-	p := &object.BridgePort{Device: l.name, Bridge: master.name, Mute: l.port == mutePort}
-	for m := range v.entries[l.index] {
+	p := &object.BridgePort{Device: l.Name, Bridge: master.Name, Mute: l.Port == mutePort}
+	for m := range v.entries[l.Index] {
 		p.MACs = append(p.MACs, m)
 	}
 	slices.SortFunc(p.MACs, func(a, b object.MAC) int { return bytes.Compare(a[:], b[:]) })
-	p.Strange = l.port != settingsOf(p)
+	p.Strange = l.Port != settingsOf(p)
 	return p
 }
 
 // strange says in words what of a bridge is not as Weft makes it.
-func (l link) strange() []string {
+func strange(l own.Link) []string {
 	var s []string
 	for _, c := range []struct {
 		is   bool
 		word string
 	}{
-		{l.bridge.stp, "spanning tree runs"}, {l.bridge.filtering, "VLAN filtering"},
-		{l.bridge.snooping, "multicast snooping"}, {l.bridge.iptables, "frames pass iptables"},
-		{l.bridge.forwardDelay != 0, "forward delay"}, {!l.up, "down"},
+		{l.Bridge.SpanningTree, "spanning tree runs"}, {l.Bridge.Filtering, "VLAN filtering"},
+		{l.Bridge.Snooping, "multicast snooping"}, {l.Bridge.Netfilter, "frames pass iptables"},
+		{l.Bridge.ForwardDelay != 0, "forward delay"}, {!l.Up, "down"},
 	} {
 		if c.is {
 			s = append(s, c.word)

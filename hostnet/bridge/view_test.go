@@ -3,36 +3,35 @@ package bridge
 import (
 	"encoding/binary"
 	"slices"
-	"syscall"
 	"testing"
 
-	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
+	own "weft/hostnet/netlink"
 	"weft/hostnet/object"
 )
 
 var guestMAC = object.MAC{0xfa, 0x16, 0x3e, 0, 0, 1}
 
-// town is a namespace with a bridge of ours with three ports, and one of somebody else's with one.
-func town() *view {
-	v := newView()
-	for _, l := range []link{
-		{index: 1, name: "eth1", kind: "", mtu: 9000, up: true},
-		{index: 2, name: "wfb1", kind: "bridge", alias: "weft:net", mtu: 1500, up: true},
-		{index: 3, name: "wfv1", kind: "vlan", alias: "weft:net", parent: 1, vlanID: 101, mtu: 1500, up: true, master: 2, port: wirePort},
-		{index: 4, name: "tap1", kind: "tuntap", master: 2, up: true, port: guestPort},
-		{index: 5, name: "tap2", kind: "tuntap", master: 2, up: true, port: mutePort},
-		{index: 6, name: "virbr0", kind: "bridge", up: true},
-		{index: 7, name: "vnet0", kind: "tuntap", master: 6, up: true, port: wirePort},
-	} {
-		v.setLink(l)
+// town is a namespace with a bridge of ours with three ports, and one of somebody else's with one. The link of an index is changed
+// first.
+func town(index int, change func(*own.Link)) view {
+	links := []own.Link{
+		{Index: 1, Name: "eth1", MTU: 9000, Up: true},
+		{Index: 2, Name: "wfb1", Kind: "bridge", Alias: "weft:net", MTU: 1500, Up: true},
+		{Index: 3, Name: "wfv1", Kind: "vlan", Alias: "weft:net", Parent: 1, VLAN: 101, MTU: 1500, Up: true, Master: 2, Port: wirePort},
+		{Index: 4, Name: "tap1", Kind: "tun", Master: 2, Up: true, Port: guestPort},
+		{Index: 5, Name: "tap2", Kind: "tun", Master: 2, Up: true, Port: mutePort},
+		{Index: 6, Name: "virbr0", Kind: "bridge", Up: true},
+		{Index: 7, Name: "vnet0", Kind: "tun", Master: 6, Up: true, Port: wirePort},
 	}
-	v.setEntry(entry{4, guestMAC}, true)
-	return v
+	if change != nil {
+		change(&links[index-1])
+	}
+	return view{own.NewCache(links, nil), entries{4: {guestMAC: true}}}
 }
 
-func diff(t *testing.T, v *view, want object.Object) []object.Difference {
+func diff(t *testing.T, v view, want object.Object) []object.Difference {
 	t.Helper()
 	o := v.object(want.Key())
 	if o == nil {
@@ -43,7 +42,7 @@ func diff(t *testing.T, v *view, want object.Object) []object.Difference {
 
 func TestViewSeesWhatIsOurs(t *testing.T) {
 	t.Parallel()
-	v := town()
+	v := town(0, nil)
 	for _, want := range []object.Object{
 		&object.VLANDevice{OwnerUID: "net", Name: "wfv1", Parent: "eth1", ID: 101, MTU: 1500},
 		&object.LinuxBridge{OwnerUID: "net", Name: "wfb1", MTU: 1500},
@@ -64,71 +63,24 @@ func TestViewSeesWhatIsOurs(t *testing.T) {
 
 func TestViewSeesDrift(t *testing.T) {
 	t.Parallel()
+	ours := &object.LinuxBridge{OwnerUID: "net", Name: "wfb1", MTU: 1500}
 	for name, c := range map[string]struct {
-		change func(*view)
-		want   object.Object
+		view view
+		want object.Object
 	}{
-		"spanning tree": {func(v *view) { l := v.links[2]; l.bridge.stp = true; v.setLink(l) },
-			&object.LinuxBridge{OwnerUID: "net", Name: "wfb1", MTU: 1500}},
-		"bridge down": {func(v *view) { l := v.links[2]; l.up = false; v.setLink(l) },
-			&object.LinuxBridge{OwnerUID: "net", Name: "wfb1", MTU: 1500}},
-		"vlan down": {func(v *view) { l := v.links[3]; l.up = false; v.setLink(l) },
+		"spanning tree": {town(2, func(l *own.Link) { l.Bridge.SpanningTree = true }), ours},
+		"bridge down":   {town(2, func(l *own.Link) { l.Up = false }), ours},
+		"vlan down": {town(3, func(l *own.Link) { l.Up = false }),
 			&object.VLANDevice{OwnerUID: "net", Name: "wfv1", Parent: "eth1", ID: 101, MTU: 1500}},
-		"guest learns": {func(v *view) { l := v.links[4]; l.port.learning = true; v.setLink(l) },
+		"guest learns": {town(4, func(l *own.Link) { l.Port.Learning = true }),
 			&object.BridgePort{Device: "tap1", Bridge: "wfb1", MACs: []object.MAC{guestMAC}}},
-		"entry gone": {func(v *view) { v.setEntry(entry{4, guestMAC}, false) },
-			&object.BridgePort{Device: "tap1", Bridge: "wfb1", MACs: []object.MAC{guestMAC}}},
-		"entry too many": {func(v *view) { v.setEntry(entry{5, guestMAC}, true) },
+		"entry gone": {view{town(0, nil).Cache, entries{}}, &object.BridgePort{Device: "tap1", Bridge: "wfb1", MACs: []object.MAC{guestMAC}}},
+		"entry too many": {view{town(0, nil).Cache, entries{5: {guestMAC: true}}},
 			&object.BridgePort{Device: "tap2", Bridge: "wfb1", Mute: true}},
 	} {
-		v := town()
-		c.change(v)
-		if d := diff(t, v, c.want); len(d) == 0 {
+		if d := diff(t, c.view, c.want); len(d) == 0 {
 			t.Errorf("%s is no difference", name)
 		}
-	}
-}
-
-func TestViewForgets(t *testing.T) {
-	t.Parallel()
-	v := town()
-	if names := v.setLink(link{index: 4, name: "tap9", kind: "tuntap", master: 2, port: guestPort}); !slices.Equal(names, []string{"tap9", "tap1"}) {
-		t.Errorf("a rename changes %v", names)
-	}
-	if names := v.deleteLink(4); !slices.Equal(names, []string{"tap9"}) || v.deleteLink(4) != nil {
-		t.Errorf("a deletion changes %v", names)
-	}
-	if len(v.entries[4]) != 0 {
-		t.Error("the entries of a deleted port stay")
-	}
-}
-
-// TestPortMessage: what the kernel tells of a port's settings, in the family of bridges, is a change of that port, once; of
-// what it does not mention nothing is known anew.
-func TestPortMessage(t *testing.T) {
-	t.Parallel()
-	message := make([]byte, ifInfoMsgSize)
-	message[0] = unix.AF_BRIDGE
-	binary.NativeEndian.PutUint32(message[4:], 4)
-	message = append(message, 12, 0, unix.IFLA_PROTINFO, unix.NLA_F_NESTED>>8, 5, 0, nl.IFLA_BRPORT_LEARNING, 0, 1, 0, 0, 0)
-	d := &Driver{view: town()}
-	told := syscall.NetlinkMessage{Header: syscall.NlMsghdr{Type: unix.RTM_NEWLINK}, Data: message}
-	want := guestPort
-	want.learning = true
-	names, err := d.absorbOne(told)
-	if err != nil || !slices.Equal(names, []string{"tap1"}) || d.view.links[4].port != want {
-		t.Errorf("changed %v, port %+v, error %v", names, d.view.links[4].port, err)
-	}
-	if names, err := d.absorbOne(told); err != nil || names != nil {
-		t.Errorf("said again, it changes %v, error %v", names, err)
-	}
-	told.Header.Type = unix.RTM_DELLINK
-	if names, err := d.absorbOne(told); err != nil || names != nil || d.view.links[4].name == "" {
-		t.Errorf("a port that left its bridge changes %v, error %v", names, err)
-	}
-	told.Header.Type, told.Data = unix.RTM_NEWLINK, message[:3]
-	if _, err := d.absorbOne(told); err == nil {
-		t.Error("three bytes were read")
 	}
 }
 
@@ -136,7 +88,7 @@ func TestPortMessage(t *testing.T) {
 func TestParseEntry(t *testing.T) {
 	t.Parallel()
 	message := func(family byte, state uint16) []byte {
-		m := make([]byte, ndMsgSize)
+		m := make([]byte, own.NeighborHeader)
 		m[0] = family
 		binary.NativeEndian.PutUint32(m[4:], 4)
 		binary.NativeEndian.PutUint16(m[8:], state)
@@ -157,9 +109,6 @@ func TestParseEntry(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add(make([]byte, 40))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if l, err := parseLink(data); err == nil && l.index == 0 && len(data) < ifInfoMsgSize {
-			t.Error("a link was read from too few bytes")
-		}
 		if _, ok, err := parseEntry(data); ok && err != nil {
 			t.Error("an entry with an error")
 		}

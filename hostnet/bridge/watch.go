@@ -2,125 +2,84 @@ package bridge
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"syscall"
-	"time"
+	"slices"
 
-	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
+	own "weft/hostnet/netlink"
 	"weft/hostnet/object"
 )
 
-// subscriptionBuffer is the socket's receive buffer in bytes; what does not fit becomes a Resync.
-const subscriptionBuffer = 8 << 20
+// newFeed makes the subscription to forwarding tables. Nothing is heard before Watch.
+func (d *Driver) newFeed() *own.Feed {
+	return own.NewFeed(own.FeedConfig{
+		Name: "forwarding tables", Logger: d.config.Logger, Absorb: d.absorb, Changed: d.fed,
+		Open: func() (*own.Subscription, error) {
+			return own.Subscribe(d.config.Links.Space(), own.NewBuffer(), unix.NETLINK_ROUTE, unix.RTNLGRP_NEIGH)
+		},
+	})
+}
 
-// resubscribeDelay keeps a subscription that fails at once from spinning.
-const resubscribeDelay = 200 * time.Millisecond
-
-// Watch subscribes to links and forwarding tables. It keeps the view and reports every change of it; it resubscribes by itself.
+// Watch listens to the cache of links, and subscribes to forwarding tables. It reports every change; it subscribes again by itself.
 func (d *Driver) Watch(ctx context.Context, notify func(object.Event)) error {
-	for {
-		err := d.subscribe(ctx, notify)
-		if ctx.Err() != nil {
-			return nil
-		}
-		d.config.Logger.Warn("netlink subscription lost: subscribing again", "error", err)
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(resubscribeDelay):
-		}
-	}
+	d.notify = notify
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		d.listener.Follow(ctx, d.linksChanged)
+		return nil
+	})
+	group.Go(func() error { return d.feed.Run(ctx) })
+	return group.Wait()
 }
 
-func (d *Driver) subscribe(ctx context.Context, notify func(object.Event)) error {
-	s, err := nl.Subscribe(unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_NEIGH)
-	if err != nil {
-		return fmt.Errorf("subscribe to netlink route groups: %w", err)
-	}
-	if err := s.SetReceiveBufferSize(subscriptionBuffer, true); err != nil {
-		d.config.Logger.Warn("netlink subscription keeps the default buffer", "error", err)
-	}
-	closed := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() { defer close(closed); s.Close() })
-	defer func() {
-		if stop() {
-			s.Close()
-			return
-		}
-		<-closed
-	}()
-	// What happened before this subscription is not in it.
-	notify(object.Event{Resync: true})
-	for {
-		messages, from, err := s.Receive()
-		if errors.Is(err, unix.ENOBUFS) {
-			notify(object.Event{Resync: true})
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("receive from netlink: %w", err)
-		}
-		if from.Pid != nl.PidKernel {
-			continue
-		}
-		if keys := d.absorb(messages); len(keys) > 0 {
-			notify(object.Event{Keys: keys})
+func (d *Driver) linksChanged(changes []own.Change, lost bool) {
+	var names []string
+	for _, c := range changes {
+		if c.Link {
+			names = append(names, c.Name)
 		}
 	}
+	d.tell(names, lost)
 }
 
-// absorb brings the messages of one datagram into the view and returns the keys of what is or was ours and changed by them.
-func (d *Driver) absorb(messages []syscall.NetlinkMessage) []object.Key {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	var keys []object.Key
-	for _, m := range messages {
-		names, err := d.absorbOne(m)
-		if err != nil {
-			d.config.Logger.Warn("netlink message ignored", "type", m.Header.Type, "error", err)
-			continue
-		}
-		for _, n := range names {
-			keys = append(keys, keysOf(n)...)
-		}
-	}
-	return keys
-}
-
-// absorbOne brings one message into the view. Link messages of family AF_BRIDGE are about a port's settings, which somebody who
-// changes nothing else is told of by nothing else.
-func (d *Driver) absorbOne(m syscall.NetlinkMessage) (changed []string, err error) {
-	if isLink(m) {
-		if len(m.Data) > 0 && m.Data[0] == unix.AF_BRIDGE {
-			if m.Header.Type == unix.RTM_DELLINK { // it left its bridge: its own message says so
-				return nil, nil
-			}
-			return d.view.setPort(m.Data)
-		}
-		if len(m.Data) > 0 && m.Data[0] != unix.AF_UNSPEC {
-			return nil, nil
-		}
-		l, err := parseLink(m.Data)
-		if err != nil {
-			return nil, err
-		}
-		if m.Header.Type == unix.RTM_DELLINK {
-			return d.view.deleteLink(l.index), nil
-		}
-		return d.view.setLink(l), nil
-	}
-	if m.Header.Type != unix.RTM_NEWNEIGH && m.Header.Type != unix.RTM_DELNEIGH {
-		return nil, nil
-	}
-	if len(m.Data) == 0 || m.Data[0] != unix.AF_BRIDGE {
-		return nil, nil
+// absorb takes in one message about a forwarding table. The feed's lock is held.
+func (d *Driver) absorb(m own.Message) {
+	if m.Header.Type != unix.RTM_NEWNEIGH && m.Header.Type != unix.RTM_DELNEIGH || len(m.Data) == 0 || m.Data[0] != unix.AF_BRIDGE {
+		return
 	}
 	e, ok, err := parseEntry(m.Data)
-	if err != nil || !ok {
-		return nil, err
+	if err != nil {
+		d.config.Logger.Warn("netlink message ignored", "type", m.Header.Type, "error", err)
 	}
-	return d.view.setEntry(e, m.Header.Type == unix.RTM_NEWNEIGH), nil
+	if ok && d.entries.set(e, m.Header.Type == unix.RTM_NEWNEIGH) && (d.mine == nil || *d.mine != e) {
+		d.heard = append(d.heard, e.index)
+	}
+}
+
+// fed tells of what was absorbed. A port is in the cache before it has entries.
+func (d *Driver) fed(_ context.Context, lost bool) error {
+	var names []string
+	d.look(func(v view) {
+		for _, index := range d.heard {
+			if name := v.name(index); name != "" {
+				names = append(names, name)
+			}
+		}
+		d.heard = nil
+	})
+	d.tell(names, lost)
+	return nil
+}
+
+// tell reports what devices of these names can stand for.
+func (d *Driver) tell(names []string, lost bool) {
+	slices.Sort(names)
+	e := object.Event{Resync: lost}
+	for _, n := range slices.Compact(names) {
+		e.Keys = append(e.Keys, keysOf(n)...)
+	}
+	if lost || len(e.Keys) > 0 {
+		d.notify(e)
+	}
 }

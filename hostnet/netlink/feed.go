@@ -113,13 +113,17 @@ func (f *Feed) end() {
 }
 
 func (f *Feed) catchUp(ctx context.Context) error {
-	f.mu.Lock()
-	err := f.drain()
-	lost := f.lost
-	f.lost = false
-	f.mu.Unlock()
-	if err != nil {
-		return err
+	for {
+		f.mu.Lock()
+		err := f.drain()
+		lost := f.lost
+		f.lost = false
+		f.mu.Unlock()
+		if err == nil {
+			err = f.config.Changed(ctx, lost)
+		}
+		if err != nil || !lost { // a loss that was found while one was told is told, too
+			return err
+		}
 	}
-	return f.config.Changed(ctx, lost)
 }

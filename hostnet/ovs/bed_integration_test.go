@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"weft/hostnet/netlink"
 	"weft/hostnet/object"
 	"weft/hostnet/ovs/ovstest"
 )
@@ -53,7 +54,16 @@ func newBed(t testing.TB) *bed {
 // newBedOn is a bed on daemons that run already, with bridges of the datapath type.
 func newBedOn(t testing.TB, h *ovstest.Host, datapath string) *bed {
 	b := &bed{Host: h, t: t, came: make(chan struct{})}
-	b.d = New(Config{RunDir: b.RunDir, DatapathType: datapath, Inside: h.Inside, Log: slog.New(slog.DiscardHandler)})
+	var links *netlink.Links
+	err := h.Inside(func() (err error) {
+		links, err = netlink.OpenLinks(slog.New(slog.DiscardHandler))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { links.Close() })
+	b.d = New(Config{Links: links, RunDir: b.RunDir, DatapathType: datapath, Inside: h.Inside, Log: slog.New(slog.DiscardHandler)})
 	t.Cleanup(b.d.Close)
 	return b
 }

@@ -2,27 +2,16 @@ package ovs
 
 import (
 	"bufio"
-	"errors"
+	"context"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
 	"sync"
 
-	"github.com/vishvananda/netlink"
-	"golang.org/x/sys/unix"
-
+	"weft/hostnet/netlink"
 	"weft/hostnet/object"
 )
-
-// device is what the kernel says of one netdev, as far as it tells who reads it.
-type device struct {
-	index int
-	// promisc is IFF_PROMISC: only somebody who sets the flag itself shows in it, packet sockets that ask for it do not.
-	promisc bool
-	// enslaved: a port of the kernel's datapath is enslaved to it.
-	enslaved bool
-}
 
 // devices knows whether the switch has each of its ports' devices open. The database does not say: its ifindex follows the name, and
 // a userspace datapath goes on with a socket on a device that is gone when another of that name is made.
@@ -31,152 +20,74 @@ type device struct {
 // lib/netdev-linux.c, netdev_linux_rxq_construct; lib/dpif-netdev.c, port_create). The kernel unbinds the socket for ever when
 // the device goes. Both are asked for: somebody else may have either.
 type devices struct {
-	inside func(func() error) error // runs a function in the devices' namespace
+	links    *netlink.Links
+	listener *netlink.Listener
+	inside   func(func() error) error // runs a function in the devices' namespace
 
 	mu      sync.Mutex
-	handle  *netlink.Handle // nil before the first use
-	links   map[string]device
 	readers map[int]bool // devices, by index, with a packet socket for all protocols
-	stale   bool         // devices came after the readers were read
+	known   map[int]bool // devices that were there when the readers were read
 }
 
-func newDevices(inside func(func() error) error) *devices {
+func newDevices(links *netlink.Links, inside func(func() error) error) *devices {
 	if inside == nil {
 		inside = func(f func() error) error { return f() }
 	}
-	return &devices{inside: inside, links: map[string]device{}, stale: true}
-}
-
-func (d *devices) close() {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.handle != nil {
-		d.handle.Close()
-		d.handle = nil
-	}
+	return &devices{links: links, inside: inside, listener: links.Listen(func(was, is netlink.Link) bool {
+		return was.Name != is.Name || was.Promiscuous != is.Promiscuous || (was.Master != 0) != (is.Master != 0)
+	})}
 }
 
 // attachment says what is wrong with the switch's hold on a device; empty when nothing is, and of a device that is not
-// there. What the view has against it is asked of the kernel again: its news may still be on their way.
+// there. What is known against it is asked of the kernel again.
 func (d *devices) attachment(name string, userspace bool) object.Attachment {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if a, err := d.judge(name, userspace); err == nil && a == "" {
 		return ""
 	}
-	d.stale = true
-	if err := d.refresh(name); err != nil {
+	d.known = nil
+	if err := d.listener.ReadLink(name); err != nil {
 		return "" // not known
 	}
 	a, _ := d.judge(name, userspace)
 	return a
 }
 
-// judge says what the view has against a device; the lock is held, as in all below.
+// judge says what is known against a device; the lock is held, as in all below.
 func (d *devices) judge(name string, userspace bool) (object.Attachment, error) {
-	link, there := d.links[name]
+	link, there := d.links.Named(name)
 	if !there {
 		return "", nil
 	}
 	if !userspace {
-		if !link.enslaved {
+		if link.Master == 0 { // a port of the kernel's datapath is enslaved to it
 			return object.AttachmentLost, nil
 		}
 		return "", nil
 	}
-	if d.stale {
+	if !d.known[link.Index] {
 		if err := d.readReaders(); err != nil {
 			return "", err
 		}
 	}
 	switch {
-	case !d.readers[link.index]:
+	case !d.readers[link.Index]:
 		return object.AttachmentLost, nil
-	case !link.promisc:
+	case !link.Promiscuous: // only somebody who sets the flag himself shows in it, packet sockets that ask for it do not
 		return object.AttachmentNotPromiscuous, nil
 	}
 	return "", nil
 }
 
-// open makes the netlink handle at the first use.
-func (d *devices) open() (*netlink.Handle, error) {
-	if d.handle != nil {
-		return d.handle, nil
-	}
-	err := d.inside(func() (err error) {
-		d.handle, err = netlink.NewHandle(unix.NETLINK_ROUTE)
-		return err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("open a netlink route socket: %w", err)
-	}
-	return d.handle, d.handle.SetSocketTimeout(connectTimeout)
-}
-
-// maxDumps bounds how often an interrupted dump is repeated.
-const maxDumps = 20
-
 // read takes in all devices anew.
-func (d *devices) read() error {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	h, err := d.open()
-	if err != nil {
+func (d *devices) read(ctx context.Context) error {
+	if err := d.listener.Read(ctx); err != nil {
 		return err
 	}
-	links, err := h.LinkList()
-	for n := 1; errors.Is(err, netlink.ErrDumpInterrupted) && n < maxDumps; n++ {
-		links, err = h.LinkList()
-	}
-	if err != nil {
-		return fmt.Errorf("read netdevs: %w", err)
-	}
-	clear(d.links)
-	for _, l := range links {
-		d.links[l.Attrs().Name] = deviceOf(l)
-	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	return d.readReaders()
-}
-
-// refresh takes in one device anew.
-func (d *devices) refresh(name string) error {
-	h, err := d.open()
-	if err != nil {
-		return err
-	}
-	l, err := h.LinkByName(name)
-	var gone netlink.LinkNotFoundError
-	switch {
-	case errors.As(err, &gone):
-		delete(d.links, name)
-	case err != nil:
-		return fmt.Errorf("read netdev %s: %w", name, err)
-	default:
-		d.links[name] = deviceOf(l)
-	}
-	return nil
-}
-
-func deviceOf(l netlink.Link) device {
-	a := l.Attrs()
-	return device{index: a.Index, promisc: a.RawFlags&unix.IFF_PROMISC != 0, enslaved: a.MasterIndex != 0}
-}
-
-// absorb takes in a link's message, and says whether anything changed that counts here.
-func (d *devices) absorb(l netlink.Link, gone bool) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	name, is := l.Attrs().Name, deviceOf(l)
-	was, known := d.links[name]
-	if gone {
-		if known && was.index == is.index {
-			delete(d.links, name)
-		}
-		return false
-	}
-	d.links[name] = is
-	d.stale = d.stale || !known || was.index != is.index
-	return !known || was != is
 }
 
 // packetSockets lists the packet sockets of the thread's namespace (packet(7), net/packet/af_packet.c, packet_seq_show).
@@ -184,6 +95,12 @@ const packetSockets = "/proc/thread-self/net/packet"
 
 // readReaders finds the devices that a packet socket for all protocols reads.
 func (d *devices) readReaders() error {
+	known := map[int]bool{}
+	d.links.View(func(c netlink.Cache) {
+		for _, l := range c.All() {
+			known[l.Index] = true
+		}
+	})
 	var readers map[int]bool
 	err := d.inside(func() error {
 		f, err := os.Open(packetSockets)
@@ -197,7 +114,7 @@ func (d *devices) readReaders() error {
 	if err != nil {
 		return fmt.Errorf("read packet sockets: %w", err)
 	}
-	d.readers, d.stale = readers, false
+	d.readers, d.known = readers, known
 	return nil
 }
 

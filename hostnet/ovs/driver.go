@@ -17,6 +17,7 @@ import (
 	"sync"
 	"time"
 
+	"weft/hostnet/netlink"
 	"weft/hostnet/object"
 	"weft/hostnet/ovs/openflow"
 )
@@ -27,6 +28,8 @@ type Config struct {
 	RunDir string
 	// DatapathType is what bridges of ours use: "system" or "netdev". It is only passed on as a fact.
 	DatapathType string
+	// Links is the cache of the switch's devices. The caller closes it after the driver.
+	Links *netlink.Links
 	// Inside runs a function in the network namespace of the switch's devices; nil: the caller is there.
 	Inside func(func() error) error
 	// Log gets lost and regained connections; slog's default when nil.
@@ -62,7 +65,7 @@ func New(cfg Config) *Driver {
 	}
 	return &Driver{cfg: cfg, flows: newDirect(cfg.RunDir), events: newEventBox(), sessions: newSettling(), sources: newSources(),
 		learned: newLearnedAddresses(),
-		devices: newDevices(cfg.Inside), views: map[string]*flowView{}}
+		devices: newDevices(cfg.Links, cfg.Inside), views: map[string]*flowView{}}
 }
 
 // Close ends the connections to the database and to the switch. Watch must have returned.
@@ -75,7 +78,7 @@ func (d *Driver) Close() {
 		db.close()
 	}
 	d.flows.close()
-	d.devices.close()
+	d.devices.listener.Close()
 }
 
 // Name implements the engine's driver.
@@ -167,7 +170,7 @@ func (d *Driver) Sync(ctx context.Context) error {
 		return fmt.Errorf("open vswitch: %w", err)
 	}
 	d.syncBridges(db)
-	if err := d.devices.read(); err != nil {
+	if err := d.devices.read(ctx); err != nil {
 		return fmt.Errorf("open vswitch: %w", err)
 	}
 	var errs []error

@@ -1,10 +1,9 @@
 // Package rtnl looks after netdevs that somebody else created: their MTU, their administrative state, whether the host's
 // stack has IPv6 there, and what hangs at their traffic control hooks.
 //
-// Invariants: no link is ever created, renamed or deleted; a dump that the kernel says was interrupted is repeated,
-// never compared; the view is kept by one netlink subscription and holds only what Weft manages or compiles from, so
-// that statistics and carrier changes wake nobody; nothing is read from sysfs, so that the network namespace of the
-// calling thread is the only one seen (/proc/sys/net is that thread's too).
+// Invariants: no link is ever created, renamed or deleted; links are those of the one cache, and what hangs at them is kept by a
+// subscription; both hold only what Weft manages or compiles from, so that statistics and carrier changes wake nobody; nothing is read
+// from sysfs, so that the network namespace of the calling thread is the only one seen (/proc/sys/net is that thread's too).
 package rtnl
 
 import (
@@ -13,11 +12,13 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"sync"
 	"time"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	own "weft/hostnet/netlink"
 	"weft/hostnet/object"
 )
 
@@ -26,6 +27,8 @@ const requestTimeout = 10 * time.Second
 
 // Config is what the driver must be told.
 type Config struct {
+	// Links is the cache of the host's links. It is in the calling thread's network namespace.
+	Links *own.Links
 	// EtcdAddresses are the addresses of the etcd endpoints: the link by which each is reached is marked in the facts.
 	EtcdAddresses []netip.Addr
 	Logger        *slog.Logger // slog.Default when nil
@@ -33,9 +36,14 @@ type Config struct {
 
 // Driver implements the engine's driver for object.KindLink and object.KindQdisc.
 type Driver struct {
-	config Config
-	handle *netlink.Handle // its own lock makes it safe for the engine's and the watch goroutine
-	view   *view
+	config   Config
+	handle   *netlink.Handle // its own lock makes it safe for the engine's and the watch goroutine
+	listener *own.Listener
+	feed     *own.Feed
+	view     *view
+	heard    heard // of the feed's lock
+	roads    sync.Mutex
+	notify   func(object.Event)
 }
 
 // New opens a netlink socket in the calling thread's network namespace. Call Close at the end.
@@ -51,11 +59,15 @@ func New(c Config) (*Driver, error) {
 		h.Close()
 		return nil, fmt.Errorf("set the timeout of the netlink socket: %w", err)
 	}
-	return &Driver{config: c, handle: h, view: newView()}, nil
+	d := &Driver{config: c, handle: h, view: newView()}
+	d.listener = c.Links.Listen(func(was, is own.Link) bool { return seen(was) != seen(is) })
+	d.feed = d.newFeed()
+	return d, nil
 }
 
 // Close closes the driver's socket. Watch must have returned before.
 func (d *Driver) Close() error {
+	d.listener.Close()
 	d.handle.Close()
 	return nil
 }
@@ -68,39 +80,38 @@ func (d *Driver) Kinds() []object.Kind { return []object.Kind{object.KindLink, o
 
 // Sync reads all links, addresses, qdiscs and roads.
 func (d *Driver) Sync(ctx context.Context) error {
-	_, err := d.sync(ctx)
+	if err := d.listener.Read(ctx); err != nil {
+		return err
+	}
+	if err := d.refreshQdiscs(ctx); err != nil {
+		return err
+	}
+	_, err := d.refreshRoads(ctx)
 	return err
 }
 
-func (d *Driver) sync(ctx context.Context) (changed []string, err error) {
-	fresh, err := d.read(ctx)
-	if err != nil {
-		return nil, err
-	}
-	r, err := d.readRoads(ctx)
-	if err != nil {
-		return nil, err
-	}
-	changed = d.view.replace(fresh)
-	return append(changed, d.view.setRoads(r)...), nil
+// find is a link with what hangs at it.
+func (d *Driver) find(name string) (own.Link, qdiscState, bool) {
+	l, there := d.config.Links.Named(name)
+	return l, d.view.qdisc(l.Index), there
 }
 
 // Observe returns the link or the traffic control of every device that exists.
 func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object, error) {
 	found, errs := make([]object.Object, 0, len(keys)), []error(nil)
 	for _, k := range keys {
-		l, q, ok := d.view.link(k.Name)
+		l, q, ok := d.find(k.Name)
 		switch {
 		case !ok:
 		case k.Kind == object.KindLink:
-			off, err := noIPv6On(l.name)
+			off, err := noIPv6On(l.Name)
 			if err != nil {
 				errs = append(errs, err)
 				continue
 			}
-			found = append(found, &object.Link{Name: l.name, MTU: l.mtu, Up: l.up, NoIPv6: off})
+			found = append(found, &object.Link{Name: l.Name, MTU: l.MTU, Up: l.Up, NoIPv6: off})
 		case k.Kind == object.KindQdisc:
-			found = append(found, &object.Qdisc{Device: l.name, Root: q.root, Ingress: q.ingress})
+			found = append(found, &object.Qdisc{Device: l.Name, Root: q.root, Ingress: q.ingress})
 		}
 	}
 	return found, errors.Join(errs...)
@@ -110,10 +121,16 @@ func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object,
 func (d *Driver) Ours(context.Context) ([]object.Key, error) { return nil, nil }
 
 // Facts adds every netdev.
-func (d *Driver) Facts(into *object.Facts) { d.view.facts(into) }
+func (d *Driver) Facts(into *object.Facts) {
+	d.config.Links.View(func(c own.Cache) { d.view.facts(c, into) })
+	into.NoIPv6 = noIPv6()
+	into.BridgeNetfilter = bridgeNetfilter("/proc/sys/net/bridge")
+}
 
 // DeviceFacts brings the facts of these netdevs up to date and removes those of netdevs that are gone.
-func (d *Driver) DeviceFacts(devices []string, into *object.Facts) { d.view.deviceFacts(devices, into) }
+func (d *Driver) DeviceFacts(devices []string, into *object.Facts) {
+	d.config.Links.View(func(c own.Cache) { d.view.deviceFacts(c, devices, into) })
+}
 
 // ReadDevices reads the netdevs of these names afresh.
 func (d *Driver) ReadDevices(ctx context.Context, devices []string) error {
@@ -122,19 +139,7 @@ func (d *Driver) ReadDevices(ctx context.Context, devices []string) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		l, err := d.handle.LinkByName(name)
-		var gone netlink.LinkNotFoundError
-		known, _, there := d.view.link(name)
-		switch {
-		case err != nil && !errors.As(err, &gone):
-			errs = append(errs, fmt.Errorf("read device %s: %w", name, err))
-			continue
-		case there && (err != nil || l.Attrs().Index != known.index):
-			d.view.deleteLink(known.index)
-		}
-		if err == nil {
-			d.view.setLink(linkStateOf(l))
-		}
+		errs = append(errs, d.listener.ReadLink(name))
 	}
 	return errors.Join(errs...)
 }
@@ -174,22 +179,22 @@ func (d *Driver) apply(c object.Change) error {
 	if c.Op == object.Delete {
 		return nil
 	}
-	l, q, ok := d.view.link(c.Key().Name)
+	l, q, ok := d.find(c.Key().Name)
 	if !ok {
 		return fmt.Errorf("%s: no such device: it is for the hypervisor to create", c.Key())
 	}
 	switch want := c.Desired.(type) {
 	case *object.Link:
-		return errors.Join(d.setLink(l, want), d.refreshLink(l.index))
+		return errors.Join(d.setLink(l, want), d.listener.ReadLink(l.Name))
 	case *object.Qdisc:
 		return d.clearQdiscs(l, q, want)
 	}
 	return fmt.Errorf("%s: not a kind of the rtnl driver", c.Key())
 }
 
-func (d *Driver) setLink(have linkState, want *object.Link) error {
-	link := &netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: have.index}}
-	if want.MTU != have.mtu {
+func (d *Driver) setLink(have own.Link, want *object.Link) error {
+	link := &netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: have.Index}}
+	if want.MTU != have.MTU {
 		if err := d.handle.LinkSetMTU(link, want.MTU); err != nil {
 			return fmt.Errorf("link %s: set mtu %d: %w", want.Name, want.MTU, err)
 		}
@@ -201,7 +206,7 @@ func (d *Driver) setLink(have linkState, want *object.Link) error {
 			return err
 		}
 	}
-	if want.Up == have.up {
+	if want.Up == have.Up {
 		return nil
 	}
 	set, state := d.handle.LinkSetUp, "up"
@@ -215,7 +220,7 @@ func (d *Driver) setLink(have linkState, want *object.Link) error {
 }
 
 // clearQdiscs removes what somebody attached. A qdisc is only ever desired empty.
-func (d *Driver) clearQdiscs(l linkState, have qdiscState, want *object.Qdisc) error {
+func (d *Driver) clearQdiscs(l own.Link, have qdiscState, want *object.Qdisc) error {
 	if want.Root != "" || want.Ingress != "" {
 		return fmt.Errorf("qdisc %s: root %q, ingress %q: only the kernel's defaults can be set", want.Device, want.Root, want.Ingress)
 	}
@@ -225,17 +230,17 @@ func (d *Driver) clearQdiscs(l linkState, have qdiscState, want *object.Qdisc) e
 	)
 }
 
-func (d *Driver) deleteQdisc(l linkState, hook qdiscHook, kind string) error {
+func (d *Driver) deleteQdisc(l own.Link, hook qdiscHook, kind string) error {
 	if kind == "" {
 		return nil
 	}
 	err := d.handle.QdiscDel(&netlink.GenericQdisc{
-		QdiscAttrs: netlink.QdiscAttrs{LinkIndex: l.index, Parent: uint32(hook)},
+		QdiscAttrs: netlink.QdiscAttrs{LinkIndex: l.Index, Parent: uint32(hook)},
 		QdiscType:  kind,
 	})
 	// Somebody else may have removed or replaced it meanwhile: the view is read back after this, and tells.
 	if err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EINVAL) {
-		return fmt.Errorf("qdisc %s: remove %s: %w", l.name, kind, err)
+		return fmt.Errorf("qdisc %s: remove %s: %w", l.Name, kind, err)
 	}
 	return nil
 }

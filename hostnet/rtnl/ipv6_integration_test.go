@@ -9,6 +9,7 @@ import (
 
 	"github.com/vishvananda/netlink"
 
+	own "weft/hostnet/netlink"
 	"weft/hostnet/object"
 )
 
@@ -39,7 +40,7 @@ func TestIPv6IsOffBeforeTheLinkIsUp(t *testing.T) {
 	h := startHost(t, Config{})
 	l := addVeth(t, "tap6")
 	must(t, netlink.LinkSetMTU(l, 1000))
-	h.awaitDevice("tap6", "the device with its MTU", func(l linkState, _ qdiscState, ok bool) bool { return ok && l.mtu == 1000 })
+	h.awaitDevice("tap6", "the device with its MTU", func(l own.Link, _ qdiscState, ok bool) bool { return ok && l.MTU == 1000 })
 	if !h.observedLink("tap6").NoIPv6 {
 		t.Error("a link with an MTU of 1000 is observed with IPv6")
 	}

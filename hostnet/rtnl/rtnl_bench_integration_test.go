@@ -21,7 +21,7 @@ func BenchmarkThousandPorts(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	d, err := New(Config{})
+	d, err := New(Config{Links: openLinks(b)})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -5,6 +5,7 @@ package rtnl
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"os"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/vishvananda/netlink"
 
+	own "weft/hostnet/netlink"
 	"weft/hostnet/object"
 )
 
@@ -45,11 +47,25 @@ type host struct {
 	events chan object.Event
 }
 
-func startHost(t *testing.T, c Config) *host {
-	d, err := New(c)
+// openLinks opens a cache of links until the test ends.
+func openLinks(t testing.TB) *own.Links {
+	t.Helper()
+	links, err := own.OpenLinks(slog.Default())
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		if err := links.Close(); err != nil {
+			t.Errorf("close the cache of links: %v", err)
+		}
+	})
+	return links
+}
+
+func startHost(t *testing.T, c Config) *host {
+	c.Links = openLinks(t)
+	d, err := New(c)
+	must(t, err)
 	h := &host{d, t, make(chan object.Event, 1000)}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -85,11 +101,11 @@ func (h *host) await(what string, satisfies func(object.Event) bool) {
 }
 
 // awaitDevice takes events for the device until the view satisfies.
-func (h *host) awaitDevice(name, what string, satisfies func(l linkState, q qdiscState, ok bool) bool) {
+func (h *host) awaitDevice(name, what string, satisfies func(l own.Link, q qdiscState, ok bool) bool) {
 	h.t.Helper()
 	h.await(what, func(e object.Event) bool {
 		key := object.Key{Kind: object.KindLink, Name: name}
-		return slices.Contains(e.Devices, name) && slices.Contains(e.Keys, key) && satisfies(h.view.link(name))
+		return slices.Contains(e.Devices, name) && slices.Contains(e.Keys, key) && satisfies(h.find(name))
 	})
 }
 
@@ -115,22 +131,22 @@ func must(t *testing.T, err error) {
 func TestLinkIsFollowedAndRepaired(t *testing.T) {
 	h := startHost(t, Config{})
 	first := addVeth(t, "tap1")
-	h.awaitDevice("tap1", "the device that appeared", func(_ linkState, _ qdiscState, ok bool) bool { return ok })
+	h.awaitDevice("tap1", "the device that appeared", func(_ own.Link, _ qdiscState, ok bool) bool { return ok })
 
 	want := &object.Link{Name: "tap1", MTU: 1450, Up: true}
 	h.repair(want)
 	must(t, netlink.LinkSetMTU(first, 1400))
-	h.awaitDevice("tap1", "the changed mtu", func(l linkState, _ qdiscState, _ bool) bool { return l.mtu == 1400 })
+	h.awaitDevice("tap1", "the changed mtu", func(l own.Link, _ qdiscState, _ bool) bool { return l.MTU == 1400 })
 	h.repair(want)
 	must(t, netlink.LinkSetDown(first))
-	h.awaitDevice("tap1", "the link that went down", func(l linkState, _ qdiscState, _ bool) bool { return !l.up })
+	h.awaitDevice("tap1", "the link that went down", func(l own.Link, _ qdiscState, _ bool) bool { return !l.Up })
 	h.repair(want)
 
 	must(t, netlink.LinkDel(first))
-	h.awaitDevice("tap1", "the device that vanished", func(_ linkState, _ qdiscState, ok bool) bool { return !ok })
+	h.awaitDevice("tap1", "the device that vanished", func(_ own.Link, _ qdiscState, ok bool) bool { return !ok })
 	second := addVeth(t, "tap1")
-	h.awaitDevice("tap1", "the device that came back", func(l linkState, _ qdiscState, ok bool) bool {
-		return ok && l.index == second.Attrs().Index && l.index != first.Attrs().Index
+	h.awaitDevice("tap1", "the device that came back", func(l own.Link, _ qdiscState, ok bool) bool {
+		return ok && l.Index == second.Attrs().Index && l.Index != first.Attrs().Index
 	})
 }
 
@@ -162,18 +178,18 @@ func TestForeignQdiscsAreRemoved(t *testing.T) {
 	h := startHost(t, Config{})
 	l := addVeth(t, "tap1")
 	must(t, netlink.LinkSetUp(l))
-	h.awaitDevice("tap1", "the device", func(l linkState, _ qdiscState, _ bool) bool { return l.up })
+	h.awaitDevice("tap1", "the device", func(l own.Link, _ qdiscState, _ bool) bool { return l.Up })
 	index := l.Attrs().Index
 	want := &object.Qdisc{Device: "tap1"}
 
 	must(t, netlink.QdiscAdd(netlink.NewHtb(netlink.QdiscAttrs{LinkIndex: index,
 		Handle: netlink.MakeHandle(1, 0), Parent: netlink.HANDLE_ROOT})))
-	h.awaitDevice("tap1", "the root qdisc", func(_ linkState, q qdiscState, _ bool) bool { return q.root == "htb" })
+	h.awaitDevice("tap1", "the root qdisc", func(_ own.Link, q qdiscState, _ bool) bool { return q.root == "htb" })
 	h.repair(want)
 
 	must(t, netlink.QdiscAdd(&netlink.Clsact{QdiscAttrs: netlink.QdiscAttrs{LinkIndex: index,
 		Handle: netlink.MakeHandle(0xffff, 0), Parent: netlink.HANDLE_CLSACT}}))
-	h.awaitDevice("tap1", "clsact", func(_ linkState, q qdiscState, _ bool) bool { return q.ingress == "clsact" })
+	h.awaitDevice("tap1", "clsact", func(_ own.Link, q qdiscState, _ bool) bool { return q.ingress == "clsact" })
 	h.repair(want)
 }
 
@@ -221,9 +237,25 @@ func TestLeavingABridgeIsNotVanishing(t *testing.T) {
 		return f.Links["tap1"].Master
 	}
 	must(t, netlink.LinkSetMaster(l, bridge))
-	h.awaitDevice("tap1", "the bridge", func(linkState, qdiscState, bool) bool { return master() == "br9" })
+	h.awaitDevice("tap1", "the bridge", func(own.Link, qdiscState, bool) bool { return master() == "br9" })
 	must(t, netlink.LinkSetNoMaster(l))
-	h.awaitDevice("tap1", "no bridge", func(_ linkState, _ qdiscState, ok bool) bool { return ok && master() == "" })
+	h.awaitDevice("tap1", "no bridge", func(_ own.Link, _ qdiscState, ok bool) bool { return ok && master() == "" })
 	must(t, netlink.LinkSetMTU(l, 1400)) // comes after everything the kernel had to say of the bridge
-	h.awaitDevice("tap1", "the mtu", func(l linkState, _ qdiscState, ok bool) bool { return ok && l.mtu == 1400 })
+	h.awaitDevice("tap1", "the mtu", func(l own.Link, _ qdiscState, ok bool) bool { return ok && l.MTU == 1400 })
+}
+
+func TestApplyRefusesWhatItCannotDo(t *testing.T) {
+	h := startHost(t, Config{})
+	addVeth(t, "tap1")
+	for name, c := range map[string]object.Change{
+		"device that is not there": {Op: object.Create, Desired: &object.Link{Name: "tap2"}},
+		"a limit":                  {Op: object.Update, Desired: &object.Qdisc{Device: "tap1", Root: "tbf"}},
+	} {
+		if err := h.apply(c); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+	if err := h.apply(object.Change{Op: object.Delete, Observed: &object.Link{Name: "tap1"}}); err != nil {
+		t.Errorf("managing a device no longer: %v", err)
+	}
 }

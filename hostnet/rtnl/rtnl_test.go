@@ -1,122 +1,83 @@
 package rtnl
 
 import (
-	"context"
 	"encoding/binary"
-	"errors"
 	"net/netip"
+	"slices"
 	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	own "weft/hostnet/netlink"
 	"weft/hostnet/object"
 )
 
-func TestDumpRepeatsWhatWasInterrupted(t *testing.T) {
-	t.Parallel()
-	calls := 0
-	got, err := dump(t.Context(), "links", func() ([]int, error) {
-		calls++
-		if calls < 3 {
-			return []int{1}, netlink.ErrDumpInterrupted
-		}
-		return []int{1, 2}, nil
-	})
-	if err != nil || len(got) != 2 {
-		t.Fatalf("dump = %v, %v; want the complete list", got, err)
-	}
-	_, err = dump(t.Context(), "links", func() ([]int, error) { return []int{1}, netlink.ErrDumpInterrupted })
-	if err == nil {
-		t.Fatal("a dump that is always interrupted was taken for complete")
-	}
-	boom := errors.New("boom")
-	if _, err = dump(t.Context(), "links", func() ([]int, error) { return nil, boom }); !errors.Is(err, boom) {
-		t.Fatalf("err = %v, want it to wrap boom", err)
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err = dump(ctx, "links", func() ([]int, error) { return nil, nil }); !errors.Is(err, context.Canceled) {
-		t.Fatalf("err = %v, want it to end with the context", err)
-	}
-}
-
-func TestViewReportsOnlyWhatChanged(t *testing.T) {
+func TestRoadsAreTold(t *testing.T) {
 	t.Parallel()
 	v := newView()
-	a := linkState{index: 7, name: "tap1", mtu: 1500}
-	check := func(step string, got []string, want ...string) {
-		t.Helper()
-		if d := cmp.Diff(want, got); d != "" {
-			t.Errorf("%s (-want +got):\n%s", step, d)
-		}
+	if got := v.setRoads(roads{defaults: map[int]bool{9: true}}); !slices.Equal(got, []int{9}) || !v.carriesRoad(9) || v.carriesRoad(7) {
+		t.Errorf("a default route: %v", got)
 	}
-	check("new link", v.setLink(a), "tap1")
-	check("same link", v.setLink(a))
-	a.up = true
-	check("link came up", v.setLink(a), "tap1")
-	a.name = "tap2"
-	check("renamed", v.setLink(a), "tap2", "tap1")
-	again := linkState{index: 9, name: "tap2", mtu: 1500}
-	check("same name, new index, before the old one is said to be gone", v.setLink(again), "tap2")
-	check("the old one gone", v.deleteLink(7), "tap2")
-	if l, _, ok := v.link("tap2"); !ok || l.index != 9 {
-		t.Errorf("tap2 is %+v, %v; want the new one", l, ok)
+	if got := v.setRoads(roads{defaults: map[int]bool{9: true}}); len(got) != 0 {
+		t.Errorf("same roads: %v", got)
 	}
-	check("unknown link gone", v.deleteLink(7))
-	check("default route", v.setRoads(roads{defaults: map[int]bool{9: true}}), "tap2")
-	check("same roads", v.setRoads(roads{defaults: map[int]bool{9: true}}))
+	got := v.setRoads(roads{etcd: map[int]bool{7: true}})
+	if slices.Sort(got); !slices.Equal(slices.Compact(got), []int{7, 9}) {
+		t.Errorf("other roads: %v", got)
+	}
 }
 
-func TestReplaceNamesEveryDifference(t *testing.T) {
+// TestSeen: what drivers of Open vSwitch and bridges look at wakes nobody here.
+func TestSeen(t *testing.T) {
 	t.Parallel()
-	fill := func(links ...linkState) *view {
-		v := newView()
-		for _, l := range links {
-			v.setLink(l)
+	was := own.Link{Index: 2, Name: "tap1", Alias: "somebody's", MTU: 1500}
+	for name, c := range map[string]struct {
+		change func(*own.Link)
+		wakes  bool
+	}{
+		"promiscuous":    {func(l *own.Link) { l.Promiscuous = true }, false},
+		"another's text": {func(l *own.Link) { l.Alias = "another's" }, false},
+		"a port's":       {func(l *own.Link) { l.Port.Learning = true }, false},
+		"a program":      {func(l *own.Link) { l.XDP = 7 }, false},
+		"ours":           {func(l *own.Link) { l.Alias = object.AliasPrefix + "net" }, true},
+		"mtu":            {func(l *own.Link) { l.MTU = 1400 }, true},
+		"up":             {func(l *own.Link) { l.Up = true }, true},
+		"master":         {func(l *own.Link) { l.Master = 3 }, true},
+		"another name":   {func(l *own.Link) { l.AltNames = "enp1s0" }, true},
+	} {
+		is := was
+		c.change(&is)
+		if got := seen(was) != seen(is); got != c.wakes {
+			t.Errorf("%s wakes: %v", name, got)
 		}
-		return v
-	}
-	gone, same, changed, made := linkState{index: 1, name: "gone"}, linkState{index: 2, name: "same"},
-		linkState{index: 3, name: "changed"}, linkState{index: 4, name: "made"}
-	v := fill(gone, same, changed)
-	changed.mtu = 9000
-	fresh := fill(same, changed, made)
-	fresh.setQdisc(2, hookRoot, "tbf")
-	if d := cmp.Diff([]string{"changed", "gone", "made", "same"}, v.replace(fresh)); d != "" {
-		t.Error(d)
-	}
-	if got := v.replace(fresh); len(got) != 0 {
-		t.Errorf("replacing by the same names %v", got)
 	}
 }
 
 func TestFacts(t *testing.T) {
 	t.Parallel()
 	v := newView()
-	v.setLink(linkState{index: 2, name: "eth0", mac: object.MAC{2, 0, 0, 0, 0, 1}, mtu: 1500, up: true, master: 3})
-	v.setLink(linkState{index: 3, name: "bond0", kind: "bond", owner: "net"})
-	v.setAddress(addressKey{2, netip.MustParsePrefix("192.0.2.1/24")}, true)
-	v.setAddress(addressKey{2, netip.MustParsePrefix("fe80::1/64")}, true)
+	bond := own.Link{Index: 3, Name: "bond0", Kind: "bond", Alias: object.AliasPrefix + "net"}
+	eth := own.Link{Index: 2, Name: "eth0", MAC: object.MAC{2, 0, 0, 0, 0, 1}, MTU: 1500, Up: true, Master: 3}
+	address := netip.MustParsePrefix("192.0.2.1/24")
+	cache := own.NewCache([]own.Link{eth, bond}, map[int][]netip.Prefix{2: {address, netip.MustParsePrefix("fe80::1/64")}})
 	v.setRoads(roads{defaults: map[int]bool{2: true}, etcd: map[int]bool{3: true}})
 	var got object.Facts
-	v.facts(&got)
+	v.facts(cache, &got)
 	want := map[string]object.LinkFacts{
-		"eth0": {Index: 2, MAC: object.MAC{2, 0, 0, 0, 0, 1}, MTU: 1500, Up: true, Master: "bond0", MasterOwner: "net",
-			Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24")}, DefaultRoute: true},
+		"eth0": {Index: 2, Kind: "device", MAC: object.MAC{2, 0, 0, 0, 0, 1}, MTU: 1500, Up: true, Master: "bond0", MasterOwner: "net",
+			Addresses: []netip.Prefix{address}, DefaultRoute: true},
 		"bond0": {Index: 3, Kind: "bond", EtcdRoute: true},
 	}
 	samePrefix := cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })
 	if d := cmp.Diff(want, got.Links, samePrefix); d != "" {
 		t.Error(d)
 	}
-	v.deleteLink(3)
-	v.setAddress(addressKey{2, netip.MustParsePrefix("192.0.2.1/24")}, false)
-	v.deviceFacts([]string{"eth0", "bond0"}, &got)
+	cache = own.NewCache([]own.Link{eth}, nil)
+	v.deviceFacts(cache, []string{"eth0", "bond0"}, &got)
 	var whole object.Facts
-	v.facts(&whole)
+	v.facts(cache, &whole)
 	if d := cmp.Diff(whole, got, samePrefix); d != "" || len(got.Links) != 1 || len(got.Links["eth0"].Addresses) != 0 {
 		t.Errorf("facts of single devices differ from the whole: %s", d)
 	}
@@ -136,7 +97,7 @@ func attribute(kind uint16, value ...byte) []byte {
 func TestRouteMatters(t *testing.T) {
 	t.Parallel()
 	route := func(bits, table, kind byte, attributes ...[]byte) []byte {
-		b := make([]byte, rtMsgSize)
+		b := make([]byte, own.RouteHeader)
 		b[1], b[4], b[7] = bits, table, kind
 		for _, a := range attributes {
 			b = append(b, a...)
@@ -161,26 +122,10 @@ func TestRouteMatters(t *testing.T) {
 	}
 }
 
-func TestParseAddressPrefersTheLocalOne(t *testing.T) {
-	t.Parallel()
-	data := make([]byte, ifAddrMsgSize)
-	data[1] = 30
-	binary.NativeEndian.PutUint32(data[4:], 7)
-	data = append(data, attribute(unix.IFA_ADDRESS, 192, 0, 2, 2)...) // the peer
-	data = append(data, attribute(unix.IFA_LOCAL, 192, 0, 2, 1)...)
-	got, err := parseAddress(syscall.NetlinkMessage{Data: data})
-	if want := (addressKey{7, netip.MustParsePrefix("192.0.2.1/30")}); err != nil || got != want {
-		t.Errorf("parseAddress = %v, %v; want %v", got, err, want)
-	}
-	for n := range data {
-		_, _ = parseAddress(syscall.NetlinkMessage{Data: data[:n]}) // never panics
-	}
-}
-
 func TestParseQdisc(t *testing.T) {
 	t.Parallel()
 	message := func(parent, handle uint32) syscall.NetlinkMessage {
-		data := make([]byte, tcMsgSize)
+		data := make([]byte, own.QdiscHeader)
 		binary.NativeEndian.PutUint32(data[4:], 7)
 		binary.NativeEndian.PutUint32(data[8:], handle)
 		binary.NativeEndian.PutUint32(data[12:], parent)
@@ -192,22 +137,5 @@ func TestParseQdisc(t *testing.T) {
 	}
 	if _, ok, _ = parseQdisc(message(0x10001, 0)); ok {
 		t.Error("a leaf was taken for a root")
-	}
-}
-
-func TestApplyRefusesWhatItCannotDo(t *testing.T) {
-	t.Parallel()
-	d := &Driver{view: newView()}
-	d.view.setLink(linkState{index: 1, name: "tap1"})
-	for name, c := range map[string]object.Change{
-		"device that is not there": {Op: object.Create, Desired: &object.Link{Name: "tap2"}},
-		"a limit":                  {Op: object.Update, Desired: &object.Qdisc{Device: "tap1", Root: "tbf"}},
-	} {
-		if err := d.apply(c); err == nil {
-			t.Errorf("%s: no error", name)
-		}
-	}
-	if err := d.apply(object.Change{Op: object.Delete, Observed: &object.Link{Name: "tap1"}}); err != nil {
-		t.Errorf("managing a device no longer: %v", err)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"errors"
 	"io/fs"
-	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -12,51 +11,13 @@ import (
 	"strings"
 	"sync"
 
+	own "weft/hostnet/netlink"
 	"weft/hostnet/object"
 )
-
-// linkState is what the view holds of one netdev: the fields Weft manages or compiles from, and nothing that changes by
-// itself (statistics, carrier), so that two equal states mean "nothing happened". It is comparable.
-type linkState struct {
-	index  int
-	name   string
-	mac    object.MAC
-	mtu    int
-	up     bool // administratively (IFF_UP)
-	master int  // index, 0 for none
-	kind   string
-	owner  string // in the alias of a device that Weft made
-	alt    string // alternative names, with a space between
-}
 
 // qdiscState is what hangs at a netdev's hooks: the kinds of a root qdisc with a handle of its own, and of an ingress
 // or clsact one. It is comparable; the zero value is the kernel's default.
 type qdiscState struct{ root, ingress string }
-
-// addressKey is one configured address: the kernel allows an address once per link.
-type addressKey struct {
-	index  int
-	prefix netip.Prefix
-}
-
-// addressSet is the configured addresses by link.
-type addressSet map[int]map[netip.Prefix]bool
-
-func (s addressSet) has(k addressKey) bool { return s[k.index][k.prefix] }
-
-func (s addressSet) add(k addressKey) {
-	if s[k.index] == nil {
-		s[k.index] = map[netip.Prefix]bool{}
-	}
-	s[k.index][k.prefix] = true
-}
-
-func (s addressSet) remove(k addressKey) {
-	delete(s[k.index], k.prefix)
-	if len(s[k.index]) == 0 {
-		delete(s, k.index)
-	}
-}
 
 // roads says by which links the host reaches what it must not lose.
 type roads struct {
@@ -64,78 +25,15 @@ type roads struct {
 	etcd     map[int]bool // links that carry the road to an etcd endpoint
 }
 
-// view is the driver's picture of the namespace. The watch goroutine and the engine's goroutine share it.
+// view is what the driver knows beside the links: what hangs at them, and which carry a road. The watch goroutine and the engine's
+// goroutine share it.
 type view struct {
-	mu        sync.Mutex
-	links     map[int]linkState
-	names     map[string]int
-	addresses addressSet
-	qdiscs    map[int]qdiscState
-	roads     roads
+	mu     sync.Mutex
+	qdiscs map[int]qdiscState
+	roads  roads
 }
 
-func newView() *view {
-	return &view{
-		links: map[int]linkState{}, names: map[string]int{},
-		addresses: addressSet{}, qdiscs: map[int]qdiscState{},
-	}
-}
-
-// setLink stores a link and returns the device names whose state is another now: none when nothing changed, two when
-// the link was renamed.
-func (v *view) setLink(l linkState) []string {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	old, known := v.links[l.index]
-	if known && old == l && v.names[l.name] == l.index {
-		return nil
-	}
-	v.links[l.index] = l
-	changed := []string{l.name}
-	if known && old.name != l.name {
-		v.forgetName(old.name, l.index)
-		changed = append(changed, old.name)
-	}
-	v.names[l.name] = l.index
-	return changed
-}
-
-// deleteLink forgets a link with everything on it and returns its name, or nothing if it was not known.
-func (v *view) deleteLink(index int) []string {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	old, known := v.links[index]
-	if !known {
-		return nil
-	}
-	delete(v.links, index)
-	delete(v.qdiscs, index)
-	delete(v.addresses, index)
-	v.forgetName(old.name, index)
-	return []string{old.name}
-}
-
-// forgetName drops the name unless another link took it meanwhile.
-func (v *view) forgetName(name string, index int) {
-	if v.names[name] == index {
-		delete(v.names, name)
-	}
-}
-
-// setAddress adds or removes an address and says whether that changed anything.
-func (v *view) setAddress(k addressKey, present bool) bool {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	if v.addresses.has(k) == present {
-		return false
-	}
-	if present {
-		v.addresses.add(k)
-	} else {
-		v.addresses.remove(k)
-	}
-	return true
-}
+func newView() *view { return &view{qdiscs: map[int]qdiscState{}} }
 
 // setQdisc changes what hangs at one hook of a link and says whether that changed anything. An empty kind is the
 // kernel's default.
@@ -160,18 +58,18 @@ func (q *qdiscState) set(hook qdiscHook, kind string) {
 	}
 }
 
-// setRoads stores the roads and returns the names of links that carry another set of them now.
-func (v *view) setRoads(r roads) []string {
+// setRoads stores the roads and returns the links that carry another set of them now.
+func (v *view) setRoads(r roads) (changed []int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	var changed []string
-	for index, l := range v.links {
-		if v.roads.defaults[index] != r.defaults[index] || v.roads.etcd[index] != r.etcd[index] {
-			changed = append(changed, l.name)
+	for _, of := range []map[int]bool{v.roads.defaults, v.roads.etcd, r.defaults, r.etcd} {
+		for index := range of {
+			if v.roads.defaults[index] != r.defaults[index] || v.roads.etcd[index] != r.etcd[index] {
+				changed = append(changed, index)
+			}
 		}
 	}
 	v.roads = r
-	slices.Sort(changed)
 	return changed
 }
 
@@ -182,69 +80,31 @@ func (v *view) carriesRoad(index int) bool {
 	return v.roads.defaults[index] || v.roads.etcd[index]
 }
 
-// name of the link, or "".
-func (v *view) name(index int) string {
+// qdisc is what hangs at a link.
+func (v *view) qdisc(index int) qdiscState {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return v.links[index].name
+	return v.qdiscs[index]
 }
 
-// link by name.
-func (v *view) link(name string) (linkState, qdiscState, bool) {
+// forget is about a link that is gone.
+func (v *view) forget(index int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	index, ok := v.names[name]
-	return v.links[index], v.qdiscs[index], ok
-}
-
-// replace takes over everything that was read afresh and returns the names of links that differ from before. Roads are
-// left as they are.
-func (v *view) replace(fresh *view) []string {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	changed := map[string]bool{}
-	for index, l := range v.links {
-		if fresh.links[index] != l || fresh.qdiscs[index] != v.qdiscs[index] {
-			changed[l.name] = true
-		}
-	}
-	for index, l := range fresh.links {
-		if v.links[index] != l {
-			changed[l.name] = true
-		}
-	}
-	for index, set := range v.addresses {
-		if !maps.Equal(set, fresh.addresses[index]) {
-			changed[v.links[index].name] = true
-		}
-	}
-	for index := range fresh.addresses {
-		if v.addresses[index] == nil {
-			changed[fresh.links[index].name] = true
-		}
-	}
-	delete(changed, "")
-	v.links, v.names, v.addresses, v.qdiscs = fresh.links, fresh.names, fresh.addresses, fresh.qdiscs
-	names := make([]string, 0, len(changed))
-	for n := range changed {
-		names = append(names, n)
-	}
-	slices.Sort(names)
-	return names
+	delete(v.qdiscs, index)
 }
 
 // facts writes every link into the facts.
-func (v *view) facts(into *object.Facts) {
+func (v *view) facts(c own.Cache, into *object.Facts) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	all := c.All()
 	if into.Links == nil {
-		into.Links = make(map[string]object.LinkFacts, len(v.links))
+		into.Links = make(map[string]object.LinkFacts, len(all))
 	}
-	for _, l := range v.links {
-		into.Links[l.name] = v.linkFacts(l)
+	for _, l := range all {
+		into.Links[l.Name] = v.linkFacts(c, l)
 	}
-	into.NoIPv6 = noIPv6()
-	into.BridgeNetfilter = bridgeNetfilter("/proc/sys/net/bridge")
 }
 
 // bridgeNetfilter lists the settings of br_netfilter that are on, below the folder that is there once the module is loaded.
@@ -266,12 +126,12 @@ func noIPv6() bool {
 }
 
 // deviceFacts writes the links of these names, and removes the names that no link has.
-func (v *view) deviceFacts(devices []string, into *object.Facts) {
+func (v *view) deviceFacts(c own.Cache, devices []string, into *object.Facts) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	for _, name := range devices {
-		if index, there := v.names[name]; there {
-			into.Links[name] = v.linkFacts(v.links[index])
+		if l, there := c.Named(name); there {
+			into.Links[name] = v.linkFacts(c, l)
 		} else {
 			delete(into.Links, name)
 		}
@@ -279,9 +139,9 @@ func (v *view) deviceFacts(devices []string, into *object.Facts) {
 }
 
 // linkFacts is what the facts say of one link. The lock is held.
-func (v *view) linkFacts(l linkState) object.LinkFacts {
+func (v *view) linkFacts(c own.Cache, l own.Link) object.LinkFacts {
 	var addresses []netip.Prefix
-	for p := range v.addresses[l.index] {
+	for _, p := range c.Addresses(l.Index) {
 		if !p.Addr().IsLinkLocalUnicast() {
 			addresses = append(addresses, p)
 		}
@@ -290,12 +150,37 @@ func (v *view) linkFacts(l linkState) object.LinkFacts {
 		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
 	})
 	var others []string
-	if l.alt != "" {
-		others = strings.Fields(l.alt)
+	if l.AltNames != "" {
+		others = strings.Fields(l.AltNames)
+	}
+	master, _ := c.Link(l.Master)
+	owner, ours := master.Owner()
+	if !ours {
+		owner = ""
 	}
 	return object.LinkFacts{
-		Kind: l.kind, Index: l.index, MAC: l.mac, MTU: l.mtu, Up: l.up, Addresses: addresses,
-		DefaultRoute: v.roads.defaults[l.index], EtcdRoute: v.roads.etcd[l.index],
-		Master: v.links[l.master].name, MasterOwner: v.links[l.master].owner, AltNames: others,
+		Kind: kindOf(l), Index: l.Index, MAC: l.MAC, MTU: l.MTU, Up: l.Up, Addresses: addresses,
+		DefaultRoute: v.roads.defaults[l.Index], EtcdRoute: v.roads.etcd[l.Index],
+		Master: master.Name, MasterOwner: owner, AltNames: others,
 	}
+}
+
+// kindOf is how the facts call what a link is: the kernel gives hardware no kind, and has one for taps and tuns.
+func kindOf(l own.Link) string {
+	switch l.Kind {
+	case "":
+		return "device"
+	case "tun":
+		return "tuntap"
+	}
+	return l.Kind
+}
+
+// seen is what the driver compares of a link.
+func seen(l own.Link) own.Link {
+	owner, ours := l.Owner()
+	if !ours {
+		owner = ""
+	}
+	return own.Link{Index: l.Index, Name: l.Name, MAC: l.MAC, MTU: l.MTU, Up: l.Up, Master: l.Master, Kind: l.Kind, Alias: owner, AltNames: l.AltNames}
 }

@@ -2,171 +2,130 @@ package rtnl
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"slices"
-	"syscall"
-	"time"
 
-	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
+	own "weft/hostnet/netlink"
 	"weft/hostnet/object"
 )
 
-// subscriptionBuffer is the socket's receive buffer in bytes: a thousand links that come up at once fit. The kernel
-// reports what does not fit as ENOBUFS, which becomes a Resync.
-const subscriptionBuffer = 8 << 20
+// heard is what the subscription to routes and traffic control has told since it was last looked at.
+type heard struct {
+	links []int // of which other qdiscs hang now
+	moved bool  // whether a road may have
+}
 
-// resubscribeDelay keeps a subscription that fails at once from spinning.
-const resubscribeDelay = 200 * time.Millisecond
+// newFeed makes the subscription to what hangs at links and to routes. Nothing is heard before Watch.
+func (d *Driver) newFeed() *own.Feed {
+	return own.NewFeed(own.FeedConfig{
+		Name: "routes and traffic control", Logger: d.config.Logger, Absorb: d.absorb, Changed: d.fed,
+		Open: func() (*own.Subscription, error) {
+			return own.Subscribe(d.config.Links.Space(), own.NewBuffer(), unix.NETLINK_ROUTE, unix.RTNLGRP_TC, unix.RTNLGRP_IPV4_ROUTE,
+				unix.RTNLGRP_IPV6_ROUTE)
+		},
+	})
+}
 
-// Watch subscribes to links, addresses, routes and traffic control on one socket, so that their order is the kernel's.
-// It keeps the view and reports every change of it; it resubscribes by itself.
+// Watch listens to the cache of links, and subscribes to routes and traffic control. It reports every change of what the driver
+// knows; it subscribes again by itself.
 func (d *Driver) Watch(ctx context.Context, notify func(object.Event)) error {
-	for {
-		err := d.subscribe(ctx, notify)
-		if ctx.Err() != nil {
-			return nil
-		}
-		d.config.Logger.Warn("netlink subscription lost: subscribing again", "error", err)
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(resubscribeDelay):
-		}
-	}
+	d.notify = notify
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		d.listener.Follow(ctx, func(changes []own.Change, lost bool) { d.linksChanged(ctx, changes, lost) })
+		return nil
+	})
+	group.Go(func() error { return d.feed.Run(ctx) })
+	return group.Wait()
 }
 
-// subscribe runs one subscription until it fails or ctx ends.
-func (d *Driver) subscribe(ctx context.Context, notify func(object.Event)) error {
-	s, err := nl.Subscribe(unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_TC,
-		unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR, unix.RTNLGRP_IPV4_ROUTE, unix.RTNLGRP_IPV6_ROUTE)
-	if err != nil {
-		return fmt.Errorf("subscribe to netlink route groups: %w", err)
+// linksChanged tells of links. The kernel removes IPv4 routes of a link that goes down, or of an address that is removed, without a
+// word about them.
+func (d *Driver) linksChanged(ctx context.Context, changes []own.Change, lost bool) {
+	if lost {
+		d.notify(object.Event{Resync: true})
 	}
-	if err := s.SetReceiveBufferSize(subscriptionBuffer, true); err != nil {
-		d.config.Logger.Warn("netlink subscription keeps the default buffer", "error", err)
-	}
-	closed := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() { defer close(closed); s.Close() })
-	defer func() {
-		if stop() {
-			s.Close()
-			return
-		}
-		<-closed
-	}()
-	// What happened before this subscription is not in it.
-	notify(object.Event{Resync: true})
-	for {
-		messages, from, err := s.Receive()
-		if errors.Is(err, unix.ENOBUFS) {
-			notify(object.Event{Resync: true})
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("receive from netlink: %w", err)
-		}
-		if from.Pid != nl.PidKernel {
-			continue
-		}
-		if names := d.absorb(ctx, messages); len(names) > 0 {
-			notify(eventFor(names))
-		}
-	}
-}
-
-// absorb brings the messages of one datagram into the view and returns the devices that changed by them.
-func (d *Driver) absorb(ctx context.Context, messages []syscall.NetlinkMessage) []string {
 	var names []string
-	moved := false // whether a road may have
-	for _, m := range messages {
-		changed, road, err := d.absorbOne(m)
-		if err != nil {
-			d.config.Logger.Warn("netlink message ignored", "type", m.Header.Type, "error", err)
-			continue
-		}
-		names = append(names, changed...)
-		moved = moved || road
+	moved := false
+	for _, c := range changes {
+		// Of disable_ipv6 the kernel tells nobody; the link-local address that a link gets by itself says that it was switched on.
+		names = append(names, c.Name)
+		moved = moved || c.Address || c.Link && d.view.carriesRoad(c.Index)
 	}
-	if moved {
-		r, err := d.readRoads(ctx)
-		if err != nil {
-			d.config.Logger.Warn("roads not read: what was known stands", "error", err)
-		} else {
-			names = append(names, d.view.setRoads(r)...)
+	d.config.Links.View(func(links own.Cache) {
+		for _, c := range changes {
+			if _, there := links.Link(c.Index); !there {
+				d.view.forget(c.Index)
+			}
 		}
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
+	})
+	d.tell(ctx, names, moved)
 }
 
-// absorbOne brings one message into the view. road says that a default route or the road to etcd may have moved: the
-// kernel removes IPv4 routes of a link that goes down, or of an address that is removed, without a word about them.
-func (d *Driver) absorbOne(m syscall.NetlinkMessage) (changed []string, road bool, err error) {
+// absorb takes in a message about a route or a qdisc. The feed's lock is held.
+func (d *Driver) absorb(m own.Message) {
 	switch m.Header.Type {
-	case unix.RTM_NEWLINK, unix.RTM_DELLINK:
-		return d.absorbLink(m)
-	case unix.RTM_NEWADDR, unix.RTM_DELADDR:
-		k, err := parseAddress(m)
-		if err != nil {
-			return nil, false, err
-		}
-		if !d.view.setAddress(k, m.Header.Type == unix.RTM_NEWADDR) {
-			return nil, false, nil
-		}
-		// Of disable_ipv6 the kernel tells nobody; the address that a link gets by itself says that it was switched on.
-		if k.prefix.Addr().IsLinkLocalUnicast() {
-			if k.prefix.Addr().Is6() && m.Header.Type == unix.RTM_NEWADDR {
-				return d.named(k.index), false, nil
-			}
-			return nil, false, nil
-		}
-		return d.named(k.index), true, nil
 	case unix.RTM_NEWROUTE, unix.RTM_DELROUTE:
-		return nil, routeMatters(m), nil
+		d.heard.moved = d.heard.moved || routeMatters(m)
 	case unix.RTM_NEWQDISC, unix.RTM_DELQDISC:
 		q, ok, err := parseQdisc(m)
+		if err != nil {
+			d.config.Logger.Warn("netlink message ignored", "type", m.Header.Type, "error", err)
+		}
 		if err != nil || !ok {
-			return nil, false, err
+			return
 		}
-		kind := q.kind
 		if m.Header.Type == unix.RTM_DELQDISC || q.handle == 0 {
-			kind = ""
+			q.kind = ""
 		}
-		if !d.view.setQdisc(q.index, q.hook, kind) {
-			return nil, false, nil
+		if d.view.setQdisc(q.index, q.hook, q.kind) {
+			d.heard.links = append(d.heard.links, q.index)
 		}
-		return d.named(q.index), false, nil
 	}
-	return nil, false, nil
 }
 
-// absorbLink brings a link message into the view. Messages of the bridge family tell of a link's place in a bridge
-// only: a RTM_DELLINK there does not mean that the link is gone.
-func (d *Driver) absorbLink(m syscall.NetlinkMessage) (changed []string, road bool, err error) {
-	if len(m.Data) > 0 && m.Data[0] != unix.AF_UNSPEC {
-		return nil, false, nil
+// fed tells of what was absorbed. A link is in the cache before anything hangs at it.
+func (d *Driver) fed(ctx context.Context, lost bool) error {
+	if lost {
+		d.notify(object.Event{Resync: true})
 	}
-	l, err := parseLink(m)
-	if err != nil {
-		return nil, false, err
-	}
-	carried := d.view.carriesRoad(l.index)
-	if m.Header.Type == unix.RTM_DELLINK {
-		changed = d.view.deleteLink(l.index)
-	} else {
-		changed = d.view.setLink(l)
-	}
-	return changed, carried && len(changed) > 0, nil
-}
-
-func (d *Driver) named(index int) []string {
-	if n := d.view.name(index); n != "" {
-		return []string{n}
+	var h heard
+	d.feed.Locked(func(bool) { h, d.heard = d.heard, heard{} })
+	if len(h.links) > 0 || h.moved {
+		d.tell(ctx, d.named(h.links), h.moved)
 	}
 	return nil
+}
+
+// named are the names of the links that are there; what hung at others is forgotten.
+func (d *Driver) named(indexes []int) (names []string) {
+	d.config.Links.View(func(links own.Cache) {
+		for _, index := range indexes {
+			if l, there := links.Link(index); there {
+				names = append(names, l.Name)
+			} else {
+				d.view.forget(index)
+			}
+		}
+	})
+	return names
+}
+
+// tell reports the links, and those that carry other roads now if some may have moved.
+func (d *Driver) tell(ctx context.Context, names []string, moved bool) {
+	if moved {
+		links, err := d.refreshRoads(ctx)
+		if err != nil && ctx.Err() == nil {
+			d.config.Logger.Warn("roads not read: what was known stands", "error", err)
+		}
+		names = append(names, d.named(links)...)
+	}
+	if len(names) > 0 {
+		slices.Sort(names)
+		d.notify(eventFor(slices.Compact(names)))
+	}
 }
 
 // eventFor names the objects and the devices.

@@ -14,21 +14,22 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	own "weft/hostnet/netlink"
 	"weft/hostnet/object"
 )
 
-// dumpAttempts bounds how often an interrupted dump is repeated: each repetition needs another change during the dump.
-const dumpAttempts = 20
-
 // Config is what the driver must be told.
 type Config struct {
+	// Links is the cache of the host's links. It is in the calling thread's network namespace.
+	Links  *own.Links
 	Logger *slog.Logger // slog.Default when nil
 }
 
 // Driver implements the engine's driver for object.KindTagFilter.
 type Driver struct {
-	config Config
-	handle *netlink.Handle
+	config   Config
+	handle   *netlink.Handle
+	listener *own.Listener
 
 	mu   sync.Mutex
 	view map[string]filter // by device
@@ -50,11 +51,14 @@ func New(c Config) (*Driver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open a netlink route socket: %w", err)
 	}
-	return &Driver{config: c, handle: h, view: map[string]filter{}}, nil
+	d := &Driver{config: c, handle: h, view: map[string]filter{}}
+	d.listener = c.Links.Listen(func(was, is own.Link) bool { return was.Name != is.Name || was.XDP != is.XDP })
+	return d, nil
 }
 
 // Close closes the driver's socket. Watch must have returned before.
 func (d *Driver) Close() error {
+	d.listener.Close()
 	d.handle.Close()
 	return nil
 }
@@ -66,10 +70,13 @@ func (d *Driver) Name() string { return "tagfilter" }
 func (d *Driver) Kinds() []object.Kind { return []object.Kind{object.KindTagFilter} }
 
 // Sync reads which links have a program of ours.
-func (d *Driver) Sync(context.Context) error {
+func (d *Driver) Sync(ctx context.Context) error {
+	if err := d.listener.Read(ctx); err != nil {
+		return err
+	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	_, err := d.refresh()
+	_, err := d.refresh(ctx)
 	return err
 }
 
@@ -105,11 +112,11 @@ func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
 	for i, c := range changes {
 		if err := ctx.Err(); err != nil {
 			errs[i] = fmt.Errorf("%s: %w", c.Key(), err)
-		} else if err := d.apply(c); err != nil {
+		} else if err := errors.Join(d.apply(c), d.listener.ReadLink(c.Key().Name)); err != nil {
 			errs[i] = fmt.Errorf("%s: %w", c.Key(), err)
 		}
 	}
-	if _, err := d.refresh(); err != nil {
+	if _, err := d.refresh(ctx); err != nil {
 		for i, c := range changes {
 			errs[i] = errors.Join(errs[i], fmt.Errorf("%s: read back: %w", c.Key(), err))
 		}
@@ -118,17 +125,18 @@ func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
 }
 
 func (d *Driver) apply(c object.Change) error {
-	link, err := d.handle.LinkByName(c.Key().Name)
-	if errors.As(err, &netlink.LinkNotFoundError{}) && c.Op == object.Delete {
+	have, exists := d.config.Links.Named(c.Key().Name)
+	if !exists && c.Op == object.Delete {
 		return nil // it went with its filter
 	}
-	if err != nil {
-		return err
+	if !exists {
+		return errors.New("no such device")
 	}
+	link := deviceOf(have)
 	want, _ := c.Desired.(*object.TagFilter)
-	have, there := d.view[c.Key().Name]
-	if there && (want == nil || want.Hook != have.hook) {
-		if err := d.detach(link, have.hook); err != nil {
+	old, there := d.view[c.Key().Name]
+	if there && (want == nil || want.Hook != old.hook) {
+		if err := d.detach(link, old.hook); err != nil {
 			return err
 		}
 		there = false

@@ -1,18 +1,20 @@
 package tagfilter
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	own "weft/hostnet/netlink"
 	"weft/hostnet/object"
 )
 
 // refresh replaces the view by what the links have and lists the keys that differ. The caller holds the lock.
-func (d *Driver) refresh() ([]object.Key, error) {
-	fresh, err := d.read()
+func (d *Driver) refresh(ctx context.Context) ([]object.Key, error) {
+	fresh, err := d.read(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -31,14 +33,10 @@ func (d *Driver) refresh() ([]object.Key, error) {
 	return changed, nil
 }
 
-func (d *Driver) read() (map[string]filter, error) {
-	links, err := dumped(d.handle.LinkList)
+func (d *Driver) read(ctx context.Context) (map[string]filter, error) {
+	qdiscs, err := own.Consistent(ctx, "qdiscs", func() ([]netlink.Qdisc, error) { return d.handle.QdiscList(nil) })
 	if err != nil {
-		return nil, fmt.Errorf("list links: %w", err)
-	}
-	qdiscs, err := dumped(func() ([]netlink.Qdisc, error) { return d.handle.QdiscList(nil) })
-	if err != nil {
-		return nil, fmt.Errorf("list qdiscs: %w", err)
+		return nil, err
 	}
 	classified := map[int]bool{}
 	for _, q := range qdiscs {
@@ -46,24 +44,26 @@ func (d *Driver) read() (map[string]filter, error) {
 			classified[q.Attrs().LinkIndex] = true
 		}
 	}
+	var links []own.Link
+	d.config.Links.View(func(c own.Cache) { links = c.All() })
 	fresh := map[string]filter{}
 	for _, l := range links {
-		f, ours, err := d.readLink(l, classified[l.Attrs().Index])
+		f, ours, err := d.readLink(ctx, l, classified[l.Index])
 		if err != nil {
-			return nil, fmt.Errorf("link %s: %w", l.Attrs().Name, err)
+			return nil, fmt.Errorf("link %s: %w", l.Name, err)
 		}
 		if ours {
-			f.index = l.Attrs().Index
-			fresh[l.Attrs().Name] = f
+			f.index = l.Index
+			fresh[l.Name] = f
 		}
 	}
 	return fresh, nil
 }
 
 // readLink finds a program of ours at a link. One that went meanwhile is none.
-func (d *Driver) readLink(l netlink.Link, classified bool) (f filter, ours bool, err error) {
-	if x := l.Attrs().Xdp; x != nil && x.Attached {
-		name, tag, err := infoOf(x.ProgId)
+func (d *Driver) readLink(ctx context.Context, l own.Link, classified bool) (f filter, ours bool, err error) {
+	if l.XDP != 0 {
+		name, tag, err := infoOf(l.XDP)
 		if err != nil && !errors.Is(err, unix.ENOENT) {
 			return f, false, err
 		}
@@ -76,12 +76,14 @@ func (d *Driver) readLink(l netlink.Link, classified bool) (f filter, ours bool,
 	if !classified {
 		return f, false, nil
 	}
-	filters, err := dumped(func() ([]netlink.Filter, error) { return d.handle.FilterList(l, netlink.HANDLE_MIN_INGRESS) })
+	filters, err := own.Consistent(ctx, "filters", func() ([]netlink.Filter, error) {
+		return d.handle.FilterList(deviceOf(l), netlink.HANDLE_MIN_INGRESS)
+	})
 	if errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EINVAL) {
 		return f, false, nil
 	}
 	if err != nil {
-		return f, false, fmt.Errorf("list filters: %w", err)
+		return f, false, err
 	}
 	for _, x := range filters {
 		if b, ok := x.(*netlink.BpfFilter); ok && b.Name == programName {
@@ -91,6 +93,11 @@ func (d *Driver) readLink(l netlink.Link, classified bool) (f filter, ours bool,
 		}
 	}
 	return f, false, nil
+}
+
+// deviceOf is a link as the library takes it.
+func deviceOf(l own.Link) netlink.Link {
+	return &netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: l.Index, Name: l.Name}}
 }
 
 // strangeness says whether a program with our name is the one that would be loaded now.
@@ -104,14 +111,4 @@ func strangeness(hook object.TagFilterHook, tag string) (string, error) {
 		return "another program (" + tag + ")", nil
 	}
 	return "", nil
-}
-
-// dumped repeats a dump that changes have interrupted.
-func dumped[T any](list func() ([]T, error)) (found []T, err error) {
-	for range dumpAttempts {
-		if found, err = list(); !errors.Is(err, netlink.ErrDumpInterrupted) {
-			return found, err
-		}
-	}
-	return found, err
 }

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"os/exec"
@@ -18,6 +19,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	own "weft/hostnet/netlink"
 	"weft/hostnet/object"
 )
 
@@ -57,7 +59,12 @@ func run(t *testing.T, command string) {
 
 func newHost(t *testing.T, name string) *host {
 	t.Helper()
-	d, err := New(Config{})
+	links, err := own.OpenLinks(slog.Default())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { links.Close() })
+	d, err := New(Config{Links: links})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,96 +2,59 @@ package tagfilter
 
 import (
 	"context"
-	"encoding/binary"
-	"errors"
-	"fmt"
-	"time"
+	"slices"
 
-	"github.com/vishvananda/netlink/nl"
+	"golang.org/x/sync/errgroup"
 	"golang.org/x/sys/unix"
 
+	own "weft/hostnet/netlink"
 	"weft/hostnet/object"
 )
 
-// resubscribeDelay keeps a subscription that fails at once from spinning.
-const resubscribeDelay = 200 * time.Millisecond
-
-// indexAt is where ifinfomsg and tcmsg have the link's index, and how long both are at least with it.
-const (
-	indexAt  = 4
-	indexEnd = 8
-)
-
-// Watch subscribes to links and traffic control. What happens to a link that has a filter of ours makes the driver read anew; it
-// resubscribes by itself.
+// Watch listens to the cache of links, and subscribes to traffic control. What happens to a link that has a filter of ours makes the
+// driver read anew; it subscribes again by itself.
 func (d *Driver) Watch(ctx context.Context, notify func(object.Event)) error {
-	for {
-		err := d.subscribe(ctx, notify)
-		if ctx.Err() != nil {
-			return nil
-		}
-		d.config.Logger.Warn("netlink subscription lost: subscribing again", "error", err)
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(resubscribeDelay):
-		}
-	}
-}
-
-func (d *Driver) subscribe(ctx context.Context, notify func(object.Event)) error {
-	s, err := nl.Subscribe(unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_TC)
-	if err != nil {
-		return fmt.Errorf("subscribe to netlink route groups: %w", err)
-	}
-	closed := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() { defer close(closed); s.Close() })
-	defer func() {
-		if stop() {
-			s.Close()
-			return
-		}
-		<-closed
-	}()
-	// What happened before this subscription is not in it.
-	notify(object.Event{Resync: true})
-	for {
-		messages, from, err := s.Receive()
-		if errors.Is(err, unix.ENOBUFS) {
-			notify(object.Event{Resync: true})
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("receive from netlink: %w", err)
-		}
-		if from.Pid != nl.PidKernel {
-			continue
-		}
-		for _, m := range messages {
-			if len(m.Data) >= indexEnd && d.concerns(int(binary.NativeEndian.Uint32(m.Data[indexAt:]))) {
-				d.look(notify)
-				break
+	group, ctx := errgroup.WithContext(ctx)
+	group.Go(func() error {
+		d.listener.Follow(ctx, func(changes []own.Change, lost bool) {
+			var touched []int
+			for _, c := range changes {
+				touched = append(touched, c.Index)
 			}
-		}
-	}
+			d.look(ctx, touched, lost, notify)
+		})
+		return nil
+	})
+	var touched []int // of the feed's lock
+	var feed *own.Feed
+	feed = own.NewFeed(own.FeedConfig{
+		Name: "traffic control", Logger: d.config.Logger,
+		Open: func() (*own.Subscription, error) {
+			return own.Subscribe(d.config.Links.Space(), own.NewBuffer(), unix.NETLINK_ROUTE, unix.RTNLGRP_TC)
+		},
+		Absorb: func(m own.Message) { touched = append(touched, own.Index(m.Data)) },
+		Changed: func(ctx context.Context, lost bool) error {
+			var links []int
+			feed.Locked(func(bool) { links, touched = touched, nil })
+			d.look(ctx, links, lost, notify)
+			return nil
+		},
+	})
+	group.Go(func() error { return feed.Run(ctx) })
+	return group.Wait()
 }
 
-// concerns says whether a link has a filter of ours.
-func (d *Driver) concerns(index int) bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	for _, f := range d.view {
-		if f.index == index {
-			return true
-		}
+// look reads anew if one of the links has a filter of ours, and reports what differs.
+func (d *Driver) look(ctx context.Context, links []int, lost bool, notify func(object.Event)) {
+	if lost {
+		notify(object.Event{Resync: true})
 	}
-	return false
-}
-
-// look reads anew and reports what differs.
-func (d *Driver) look(notify func(object.Event)) {
 	d.mu.Lock()
-	changed, err := d.refresh()
+	var changed []object.Key
+	var err error
+	if d.concerned(links) {
+		changed, err = d.refresh(ctx)
+	}
 	d.mu.Unlock()
 	switch {
 	case err != nil:
@@ -100,4 +63,14 @@ func (d *Driver) look(notify func(object.Event)) {
 	case len(changed) > 0:
 		notify(object.Event{Keys: changed})
 	}
+}
+
+// concerned says whether one of the links has a filter of ours. The lock is held.
+func (d *Driver) concerned(links []int) bool {
+	for _, f := range d.view {
+		if slices.Contains(links, f.index) {
+			return true
+		}
+	}
+	return false
 }

@@ -4,6 +4,7 @@ package attack
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"os/exec"
 	"slices"
@@ -13,6 +14,7 @@ import (
 
 	"weft/hostnet/bridge"
 	"weft/hostnet/guard"
+	own "weft/hostnet/netlink"
 	"weft/integration/need"
 	"weft/integration/timescale"
 	"weft/integration/vm/vmtest"
@@ -59,7 +61,12 @@ func newBridgeStage(t *testing.T) *stage {
 	})
 	d := &drivers{namespace: namespace}
 	err := inNamespace(namespace, func() error {
-		bridges, err := bridge.New(bridge.Config{})
+		links, err := own.OpenLinks(slog.Default())
+		if err != nil {
+			return err
+		}
+		t.Cleanup(func() { links.Close() })
+		bridges, err := bridge.New(bridge.Config{Links: links})
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ package attack
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -12,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	own "weft/hostnet/netlink"
 	"weft/hostnet/object"
 	"weft/hostnet/ovs"
 	"weft/hostnet/ovs/ovstest"
@@ -56,11 +58,17 @@ type stage struct {
 func newStage(t *testing.T) *stage {
 	t.Helper()
 	host := ovstest.Start(t)
-	switches := ovs.New(ovs.Config{RunDir: host.RunDir, DatapathType: "netdev", Inside: host.Inside})
+	var links *own.Links
+	err := host.Inside(func() (err error) { links, err = own.OpenLinks(slog.Default()); return err })
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { links.Close() })
+	switches := ovs.New(ovs.Config{Links: links, RunDir: host.RunDir, DatapathType: "netdev", Inside: host.Inside})
 	t.Cleanup(switches.Close)
 	d := &drivers{namespace: host.Namespace, parts: []driver{switches}}
-	err := inNamespace(host.Namespace, func() error {
-		tags, err := tagfilter.New(tagfilter.Config{})
+	err = inNamespace(host.Namespace, func() error {
+		tags, err := tagfilter.New(tagfilter.Config{Links: links})
 		if err == nil {
 			d.add(t, tags)
 		}

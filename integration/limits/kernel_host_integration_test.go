@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"weft/hostnet/bridge"
 	"weft/hostnet/guard"
 	"weft/hostnet/hostfilter"
+	own "weft/hostnet/netlink"
 	"weft/hostnet/netns"
 	"weft/hostnet/nft"
 	"weft/hostnet/object"
@@ -110,22 +112,27 @@ func (k *kernelHost) open() {
 			return err
 		}
 		k.closers = append(k.closers, directory.Close)
+		links, err := own.OpenLinks(slog.Default())
+		if err != nil {
+			return err
+		}
+		k.closers = append(k.closers, links.Close)
 		if k.switches != nil {
-			vswitch := ovs.New(ovs.Config{RunDir: k.switches.RunDir, DatapathType: "netdev"})
+			vswitch := ovs.New(ovs.Config{Links: links, RunDir: k.switches.RunDir, DatapathType: "netdev"})
 			k.drivers, k.closers = append(k.drivers, vswitch), append(k.closers, func() error { vswitch.Close(); return nil })
 		}
-		links, err1 := rtnl.New(rtnl.Config{})
+		netdevs, err1 := rtnl.New(rtnl.Config{Links: links})
 		inside, err2 := routing.New(routing.Config{Directory: directory})
 		nat, err3 := nft.New(nft.Config{Namespaces: nft.InDirectory(directory)})
-		tags, err4 := tagfilter.New(tagfilter.Config{})
+		tags, err4 := tagfilter.New(tagfilter.Config{Links: links})
 		filter, err5 := hostfilter.New(hostfilter.Config{})
-		bridges, err6 := bridge.New(bridge.Config{})
+		bridges, err6 := bridge.New(bridge.Config{Links: links})
 		guards, err7 := guard.New(guard.Config{})
 		if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
 			return err
 		}
-		k.drivers = append(k.drivers, links, inside, nat, tags, filter, bridges)
-		k.closers = append(k.closers, links.Close, inside.Close, nat.Close, tags.Close, filter.Close, bridges.Close, guards.Close)
+		k.drivers = append(k.drivers, netdevs, inside, nat, tags, filter, bridges)
+		k.closers = append(k.closers, netdevs.Close, inside.Close, nat.Close, tags.Close, filter.Close, bridges.Close, guards.Close)
 		if k.switches == nil { // the kernel need not have what this one asks for
 			k.drivers = append(k.drivers, guards)
 		}

@@ -19,6 +19,7 @@ import (
 	"weft/hostnet/frame"
 	"weft/hostnet/guard"
 	"weft/hostnet/hostfilter"
+	"weft/hostnet/netlink"
 	"weft/hostnet/netns"
 	"weft/hostnet/nft"
 	"weft/hostnet/ovs"
@@ -61,24 +62,33 @@ func openDrivers(ctx context.Context, c Config, registry *prometheus.Registry) (
 		}
 		return errors.Join(errs...)
 	}
-	links, err := rtnl.New(rtnl.Config{EtcdAddresses: etcdAddresses(ctx, c), Logger: c.Logger})
+	links, err := netlink.OpenLinks(c.Logger) // closed after all that use it
+	if err != nil {
+		return nil, nil, fmt.Errorf("cache of the host's links: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, links.Close())
+		}
+	}()
+	netdevs, err := rtnl.New(rtnl.Config{Links: links, EtcdAddresses: etcdAddresses(ctx, c), Logger: c.Logger})
 	if err != nil {
 		return nil, nil, fmt.Errorf("driver rtnl: %w", err)
 	}
 	exchange, err := frame.OpenExchange(c.Logger)
 	if err != nil {
-		return nil, nil, errors.Join(err, links.Close())
+		return nil, nil, errors.Join(err, netdevs.Close())
 	}
 	registry.MustRegister(exchangeCounters(exchange)...)
-	open = append(open, links, dhcp.New(exchange.Open, c.Logger),
+	open = append(open, netdevs, dhcp.New(exchange.Open, c.Logger),
 		ra.New(ra.Config{Open: exchange.Open, StateDir: c.StateDir, Logger: c.Logger}),
 		announce.New(exchange.OpenSender, c.Logger), arrival.New(exchange.Open, c.Logger))
-	tags, err := tagfilter.New(tagfilter.Config{Logger: c.Logger})
+	tags, err := tagfilter.New(tagfilter.Config{Links: links, Logger: c.Logger})
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("driver tagfilter: %w", err), closeAll(), exchange.Close())
 	}
 	open = append(open, tags)
-	kernel, err := openBridges(c)
+	kernel, err := openBridges(c, links)
 	open = append(open, kernel...)
 	if err != nil {
 		return nil, nil, errors.Join(err, closeAll(), exchange.Close())
@@ -89,7 +99,7 @@ func openDrivers(ctx context.Context, c Config, registry *prometheus.Registry) (
 	}
 	closeSwitch := func() {}
 	if c.OVSRundir != "" {
-		vswitch := ovs.New(ovs.Config{RunDir: c.OVSRundir, DatapathType: c.DatapathType, Log: c.Logger})
+		vswitch := ovs.New(ovs.Config{Links: links, RunDir: c.OVSRundir, DatapathType: c.DatapathType, Log: c.Logger})
 		drivers, closeSwitch = append(drivers, vswitch), vswitch.Close
 	}
 	for _, d := range open {
@@ -97,7 +107,10 @@ func openDrivers(ctx context.Context, c Config, registry *prometheus.Registry) (
 	}
 	drivers = append(drivers, routers...)
 	closeOpen := closeAll // the named result becomes the function that calls it
-	return drivers, func() error { closeSwitch(); return errors.Join(closeOpen(), closeRouters(), exchange.Close()) }, nil
+	return drivers, func() error {
+		closeSwitch()
+		return errors.Join(closeOpen(), closeRouters(), exchange.Close(), links.Close())
+	}, nil
 }
 
 // openRouters opens the drivers of what is in network namespaces of ours. Both look into the same directory of names.
@@ -119,8 +132,8 @@ func openRouters(c Config, registry *prometheus.Registry) (drivers []engine.Driv
 }
 
 // openBridges opens the drivers of the kernel's own bridges, and of what keeps the host's stack from them and from Open vSwitch's; with an error, those opened before it.
-func openBridges(c Config) ([]closer, error) {
-	bridges, err := bridge.New(bridge.Config{Logger: c.Logger})
+func openBridges(c Config, links *netlink.Links) ([]closer, error) {
+	bridges, err := bridge.New(bridge.Config{Links: links, Logger: c.Logger})
 	if err != nil {
 		return nil, fmt.Errorf("driver bridge: %w", err)
 	}

@@ -1,0 +1,221 @@
+package netlink
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/netip"
+	"slices"
+
+	"golang.org/x/sys/unix"
+
+	"weft/hostnet/netns"
+)
+
+// Links is the one cache of a namespace's links and their addresses. It is kept by one subscription; drivers read it, listen to it,
+// and bring it up to date after what they did.
+type Links struct {
+	space *netns.Space
+	log   *slog.Logger
+	whole *Conn // for dumps, which take long
+	conn  *Conn
+	feed  *Feed
+	stop  context.CancelFunc
+	done  chan struct{}
+
+	// Of the feed's lock.
+	state    *linkState
+	journals map[*journal]bool
+}
+
+// OpenLinks subscribes in the calling thread's network namespace. Nothing is known before the first Read. Call Close at the end.
+func OpenLinks(log *slog.Logger) (*Links, error) {
+	space, err := netns.Here()
+	if err != nil {
+		return nil, err
+	}
+	l := &Links{space: space, log: log, state: newLinkState(), journals: map[*journal]bool{}, done: make(chan struct{})}
+	first, err := l.open()
+	if err != nil {
+		return nil, errors.Join(err, l.closeSockets())
+	}
+	l.feed = NewFeed(FeedConfig{Name: "links", Logger: log, Absorb: l.absorb, Changed: l.changed, Open: func() (*Subscription, error) {
+		if s := first; s != nil {
+			first = nil
+			return s, nil
+		}
+		return l.subscribe()
+	}})
+	ctx, stop := context.WithCancel(context.Background())
+	l.stop = stop
+	go func() {
+		defer close(l.done)
+		_ = l.feed.Run(ctx) // nil: it ends with ctx
+	}()
+	return l, nil
+}
+
+// Space is the namespace that the links are in. It is the cache's own and valid until Close.
+func (l *Links) Space() *netns.Space { return l.space }
+
+// Close ends the subscription and waits for it. No driver may use the cache any more.
+func (l *Links) Close() error {
+	l.stop()
+	<-l.done
+	return l.closeSockets()
+}
+
+// open opens the sockets, and returns the first subscription.
+func (l *Links) open() (s *Subscription, err error) {
+	if l.whole, err = Open(l.space, NewBuffer(), unix.NETLINK_ROUTE); err != nil {
+		return nil, err
+	}
+	if l.conn, err = Open(l.space, NewBuffer(), unix.NETLINK_ROUTE); err != nil {
+		return nil, err
+	}
+	return l.subscribe()
+}
+
+func (l *Links) closeSockets() error {
+	var errs []error
+	for _, c := range []*Conn{l.whole, l.conn} {
+		if c != nil {
+			errs = append(errs, c.Close())
+		}
+	}
+	return errors.Join(append(errs, l.space.Close())...)
+}
+
+func (l *Links) subscribe() (*Subscription, error) {
+	return Subscribe(l.space, NewBuffer(), unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR)
+}
+
+// Listen begins to keep what changes for one driver. differs says whether a link that is there is another for it.
+func (l *Links) Listen(differs func(was, is Link) bool) *Listener {
+	s := &Listener{links: l, differs: differs, wake: make(chan struct{}, 1), changed: map[changeKey]Change{}}
+	l.feed.Locked(func(bool) { l.state.listeners[s] = true })
+	return s
+}
+
+// changed passes a loss on; everything else is told while it is absorbed.
+func (l *Links) changed(_ context.Context, lost bool) error {
+	if lost {
+		l.feed.Locked(func(bool) {
+			for s := range l.state.listeners {
+				s.lost = true
+				s.stir()
+			}
+		})
+	}
+	return nil
+}
+
+// Cache is the links as they are at one moment. It is valid during View only.
+type Cache struct{ state *linkState }
+
+// NewCache makes a cache of what is given: drivers' tests use it.
+func NewCache(links []Link, addresses map[int][]netip.Prefix) Cache {
+	c := Cache{newLinkState()}
+	for _, l := range links {
+		c.state.set(l)
+	}
+	for index, all := range addresses {
+		for _, p := range all {
+			c.state.setAddress(index, p, true)
+		}
+	}
+	return c
+}
+
+// View brings the cache up to date and shows it.
+func (l *Links) View(show func(Cache)) {
+	l.feed.Locked(func(bool) { show(Cache{l.state}) })
+}
+
+// Named finds a link by its name.
+func (c Cache) Named(name string) (Link, bool) { return c.state.named(name) }
+
+// Link finds a link by its index.
+func (c Cache) Link(index int) (Link, bool) {
+	l, ok := c.state.links[index]
+	return l, ok
+}
+
+// All are the links, in no order.
+func (c Cache) All() []Link { return slices.Collect(maps.Values(c.state.links)) }
+
+// Addresses are those configured on a link, in no order.
+func (c Cache) Addresses(index int) []netip.Prefix {
+	return slices.Collect(maps.Keys(c.state.addresses[index]))
+}
+
+// Named finds a link by its name.
+func (l *Links) Named(name string) (found Link, ok bool) {
+	l.View(func(c Cache) { found, ok = c.Named(name) })
+	return found, ok
+}
+
+// absorb brings one message into the cache. The lock is held.
+func (l *Links) absorb(m Message) {
+	for j := range l.journals {
+		kept := m
+		kept.Data = slices.Clone(m.Data)
+		j.messages = append(j.messages, kept)
+	}
+	l.bring(m)
+}
+
+func (l *Links) bring(m Message) {
+	if err := l.absorbOne(m); err != nil {
+		l.log.Warn("netlink message ignored", "type", m.Header.Type, "error", err)
+	}
+}
+
+func (l *Links) absorbOne(m Message) error {
+	switch m.Header.Type {
+	case unix.RTM_NEWLINK, unix.RTM_DELLINK:
+		return l.state.absorbLink(m)
+	case unix.RTM_NEWADDR, unix.RTM_DELADDR:
+		index, prefix, err := parseAddress(m.Data)
+		if err != nil {
+			return err
+		}
+		l.state.setAddress(index, prefix, m.Header.Type == unix.RTM_NEWADDR)
+	}
+	return nil
+}
+
+// absorbLink brings a link's message into the state. Messages of the bridge family tell of a link's place in a bridge: their
+// RTM_DELLINK does not mean that the link is gone, and who changes a port's settings alone is told of by nothing else.
+func (s *linkState) absorbLink(m Message) error {
+	if len(m.Data) < LinkHeader {
+		return fmt.Errorf("link message: %w", ErrShort)
+	}
+	gone := m.Header.Type == unix.RTM_DELLINK
+	switch m.Data[0] {
+	case unix.AF_BRIDGE:
+		old, known := s.links[Index(m.Data)]
+		if gone || !known {
+			return nil // its own message says so, or follows
+		}
+		err := old.readPort(m.Data)
+		if err == nil {
+			s.set(old)
+		}
+		return err
+	case unix.AF_UNSPEC:
+	default:
+		return nil
+	}
+	if gone {
+		s.remove(Index(m.Data))
+		return nil
+	}
+	link, ok, err := parseLink(m.Data)
+	if err == nil && ok {
+		s.set(link)
+	}
+	return err
+}
