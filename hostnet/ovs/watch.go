@@ -150,8 +150,9 @@ func (d *Driver) keepMonitor(ctx context.Context, bridge string, v *flowView) {
 }
 
 // quietFailures is how often a monitor may fail that was never in place: a switch that is still making the bridge refuses
-// the first attempts, and nothing is wrong with that. With the pauses between it is some four seconds.
-const quietFailures = 10
+// the first attempts, and nothing is wrong with that. A slow machine with a busy switch takes more than ten seconds for
+// it; with the pauses between it is half a minute. Who waits for flows or ports meanwhile is told by their own errors.
+const quietFailures = int(30 * time.Second / retryLongest)
 
 // alarming says that a failed monitor is worth a warning.
 func alarming(established bool, failures int) bool { return established || failures > quietFailures }
