@@ -18,6 +18,7 @@ import (
 
 	"weft/integration/bed"
 	"weft/integration/need"
+	"weft/integration/vm"
 )
 
 func TestMain(m *testing.M) {
@@ -70,11 +71,11 @@ func divided(t *testing.T) (here, elsewhere []scenario) {
 }
 
 // TestMachineScenario runs the scenarios whose needs this kernel lacks, each as a subtest of its name, in one virtual machine for
-// each way of starting a kernel. It ends before TestScenario begins, so that neither disturbs the other.
+// each kind of kernel and way of starting it, or a few that are alike. It ends before TestScenario begins, so that neither disturbs the other.
 func TestMachineScenario(t *testing.T) {
 	_, elsewhere := divided(t)
 	ctx := interruptible(t)
-	machines := map[string]*machine{} // by the kernel's command line
+	machines := map[[2]string]*machine{} // by kind and the kernel's command line
 	t.Cleanup(func() {
 		for _, m := range machines {
 			if err := m.close(); err != nil {
@@ -84,13 +85,16 @@ func TestMachineScenario(t *testing.T) {
 	})
 	for _, s := range elsewhere {
 		c := machineOf(s)
-		m := machines[c.Kernel]
+		key := [2]string{string(c.Kind), c.Kernel}
+		m := machines[key]
 		if m == nil {
 			m = &machine{config: c, ctx: ctx, binaries: os.Getenv(binariesVariable)}
-			machines[c.Kernel] = m
+			machines[key] = m
 		}
 		t.Run(s.name, func(t *testing.T) {
-			if !s.alone { // one that is goes before all others, which begin when all are chosen
+			// One that is alone goes before all others, which begin when all are chosen; and so does one that keeps all processors
+			// busy by itself.
+			if !s.alone && c.Kind == vm.QEMU {
 				m.chosen.Add(1)
 				t.Parallel()
 			}

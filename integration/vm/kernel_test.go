@@ -3,6 +3,8 @@ package vm
 import (
 	"bytes"
 	"encoding/binary"
+	"os"
+	"path/filepath"
 	"slices"
 	"testing"
 )
@@ -82,5 +84,40 @@ func TestCpioArchive(t *testing.T) {
 		"00000000000000000000000000000000" + "0000000b" + "00000000" + "TRAILER!!!\x00\x00\x00\x00"
 	if got != want {
 		t.Errorf("archive:\n%q\nwant\n%q", got, want)
+	}
+}
+
+func TestSourcePackage(t *testing.T) {
+	t.Parallel()
+	got, err := sourcePackage("binutils (= 2.40-2), linux (= 6.1.176-1)")
+	if want := "linux-source-6.1=6.1.176-1"; err != nil || got != want {
+		t.Errorf("%q, error %v, want %q", got, err, want)
+	}
+	for _, bad := range []string{"", "linux", "linux (= six)", "user-mode-linux (= 6.1um4)"} {
+		if got, err := sourcePackage(bad); err == nil {
+			t.Errorf("%q gave %q", bad, got)
+		}
+	}
+}
+
+func TestCachedUserModeIsWhole(t *testing.T) {
+	t.Parallel()
+	cache := t.TempDir()
+	root := filepath.Join(cache, userModePrefix+"6.1um4+b13")
+	if err := os.MkdirAll(filepath.Join(root, "lib/modules/6.1.176"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if k, ok := cachedUserMode(cache); ok {
+		t.Errorf("a folder without the kernel is taken for whole: %+v", k)
+	}
+	image := filepath.Join(root, userModeImage)
+	if err := os.WriteFile(image, nil, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if k, ok := cachedUserMode(cache); !ok || k != (Kernel{Release: "6.1.176", Image: image, Root: root}) {
+		t.Errorf("the cache has %+v, %v", k, ok)
+	}
+	if k, ok := cachedKernel(cache); ok {
+		t.Errorf("QEMU would boot %+v", k)
 	}
 }

@@ -2,12 +2,10 @@ package vm
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"sync"
 	"time"
@@ -18,10 +16,15 @@ import (
 
 // Config says how a virtual machine is made. The zero value is a good one.
 type Config struct {
+	// Kind is what runs the kernel; QEMU when empty.
+	Kind Kind
 	// Memory in MiB, which QEMU takes from the machine as it is used; 3072 when 0.
 	Memory int
-	// CPUs is 2 when 0.
+	// CPUs is 2 when 0. User-mode Linux has one.
 	CPUs int
+	// Processor, counted from 1, is the only one of the machine's that user-mode Linux may use; any when 0. Its processes hand over
+	// to each other at every system call, which costs half where that never is from one processor to another.
+	Processor int
 	// Kernel is what the kernel's command line says besides ("ipv6.disable=1").
 	Kernel string
 	// Namespace is the file of the network namespace that QEMU runs in; the program's own when empty.
@@ -31,6 +34,17 @@ type Config struct {
 	// Log receives one line for each thing that takes time; may be nil.
 	Log func(format string, args ...any)
 }
+
+// Kind is what runs a virtual machine's kernel.
+type Kind string
+
+// The kinds.
+const (
+	QEMU Kind = "qemu" // Debian's standard kernel, on hardware that QEMU emulates unless KVM is there
+	// UserMode is user-mode Linux: a kernel that is a program of the machine and whose programs run on the machine's own processor.
+	// It has one processor, and no hardware.
+	UserMode Kind = "user-mode"
+)
 
 // NIC is a virtio network card on a tap that QEMU makes in Config.Namespace and that goes away with it.
 type NIC struct {
@@ -54,9 +68,8 @@ type Machine struct {
 
 	dir      string
 	listener net.Listener
-	qemu     *exec.Cmd
-	ended    chan struct{} // closed when QEMU has been waited for
-	qemuErr  error
+	process  *exec.Cmd     // QEMU, or the kernel itself
+	ended    chan struct{} // closed when it has been waited for
 	conn     net.Conn
 	requests *agent.Writer[agent.Request]
 	readers  sync.WaitGroup
@@ -64,6 +77,8 @@ type Machine struct {
 	last     int // ID of the last Run
 	runs     map[int]*pending
 	lost     error // why no more replies come
+
+	processErr error
 }
 
 // The bounds of a boot: measured 3 to 4 s without acceleration on an idle machine of two cores.
@@ -79,11 +94,14 @@ func Boot(ctx context.Context, c Config) (*Machine, error) {
 	if c.Log == nil {
 		c.Log = func(string, ...any) {}
 	}
-	k, err := FindKernel(ctx, c.Log)
-	if err != nil {
+	if err := sweepStale(); err != nil {
 		return nil, err
 	}
-	if err := sweepStale(); err != nil {
+	if c.Kind == UserMode {
+		return bootUserMode(ctx, c)
+	}
+	k, err := FindKernel(ctx, c.Log)
+	if err != nil {
 		return nil, err
 	}
 	tried := mayAccelerate(k)
@@ -101,79 +119,20 @@ func Boot(ctx context.Context, c Config) (*Machine, error) {
 	return m, err
 }
 
-// boot makes a virtual machine that has to come up within the limit.
+// boot makes a virtual machine under QEMU that has to come up within the limit.
 func boot(ctx context.Context, c Config, k Kernel, accelerator string, limit time.Duration) (*Machine, error) {
-	dir, err := os.MkdirTemp("", fmt.Sprintf("%s%d-", folderPrefix, os.Getpid()))
-	if err != nil {
-		return nil, fmt.Errorf("vm: %w", err)
-	}
-	m := &Machine{dir: dir, Share: filepath.Join(dir, "share"), TimeScale: 1, runs: map[int]*pending{}}
-	if accelerator != "kvm" {
-		m.TimeScale = emulatedScale
-	}
-	if err := m.start(ctx, c, k, accelerator, limit); err != nil {
-		return nil, errors.Join(err, m.Close())
-	}
-	return m, nil
-}
-
-func (m *Machine) start(ctx context.Context, c Config, k Kernel, accelerator string, limit time.Duration) error {
-	if err := os.Mkdir(m.Share, 0o755); err != nil {
-		return fmt.Errorf("vm: %w", err)
-	}
 	modules := bootModules[:]
 	if len(c.NICs) > 0 {
 		modules = append(slices.Clone(modules), nicModule)
 	}
-	image, err := buildInitramfs(ctx, k, modules, agent.Boot{ModuleFolder: filepath.Join(k.Root, "lib", "modules"), Share: m.Share}, m.dir)
-	if err != nil {
-		return err
+	scale := float64(1)
+	if accelerator != "kvm" {
+		scale = emulatedScale
 	}
-	initramfs := filepath.Join(m.dir, "initramfs")
-	if err := os.WriteFile(initramfs, image, 0o644); err != nil {
-		return fmt.Errorf("vm: %w", err)
+	start := func(ctx context.Context, m *Machine, initramfs string) (net.Conn, error) {
+		return m.startQEMU(ctx, c, k, accelerator, initramfs)
 	}
-	socket := filepath.Join(m.dir, "agent.sock")
-	if m.listener, err = net.Listen("unix", socket); err != nil {
-		return fmt.Errorf("vm: %w", err)
-	}
-	began := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, limit)
-	defer cancel()
-	if err := m.startQEMU(c.Namespace, m.qemuArgs(c, k, accelerator, initramfs, socket)); err != nil {
-		return err
-	}
-	if err := m.greet(ctx); err != nil {
-		return fmt.Errorf("%w; the virtual machine's console:\n%s", err, m.consoleTail())
-	}
-	c.Log("kernel %s is up after %v (%s)", m.Release, time.Since(began).Round(10*time.Millisecond), accelerator)
-	return nil
-}
-
-// greet waits for QEMU's end of the port and then for the first process's greeting.
-func (m *Machine) greet(ctx context.Context) error {
-	stop := context.AfterFunc(ctx, func() { m.listener.Close() })
-	defer stop()
-	go func() { // who waits for QEMU in vain is told
-		<-m.ended
-		m.listener.Close()
-	}()
-	conn, err := m.listener.Accept()
-	if err != nil {
-		return fmt.Errorf("vm: QEMU does not come up: %w", errors.Join(ctx.Err(), m.qemuFailure()))
-	}
-	m.conn = conn
-	stopRead := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Now()) })
-	defer stopRead()
-	replies := agent.NewReader(conn)
-	var first agent.Reply
-	if err := replies.Decode(&first); err != nil || first.Hello == nil {
-		return fmt.Errorf("vm: the virtual machine does not come up: %w", errors.Join(ctx.Err(), err, m.qemuFailure()))
-	}
-	m.Release = first.Hello.Release
-	m.requests = agent.NewWriter[agent.Request](conn)
-	m.readers.Go(func() { m.read(replies) })
-	return nil
+	return assemble(ctx, c, k, plan{accelerator, scale, limit, modules, agent.Boot{}, start})
 }
 
 // Close ends the virtual machine and removes its folder. What runs inside is gone with it. It may be called again.

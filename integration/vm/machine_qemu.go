@@ -1,15 +1,15 @@
 package vm
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strconv"
 	"strings"
-	"syscall"
 
 	"weft/integration/vm/agent"
 )
@@ -81,72 +81,34 @@ func (n NIC) args(number int) []string {
 	return []string{"-netdev", tap, "-device", "virtio-net-pci,romfile=,netdev=" + id + ",mac=" + n.MAC}
 }
 
-func (m *Machine) console() string { return filepath.Join(m.dir, "console") }
-
-func (m *Machine) consoleTail() string {
-	data, err := os.ReadFile(m.console())
-	if err != nil {
-		return err.Error()
-	}
-	return tail(string(data), 4000)
-}
-
-// startQEMU starts QEMU from a thread that waits for it: the kernel sends the death signal when the thread that forked
-// ends (prctl(2), PR_SET_PDEATHSIG), so that thread must live as long.
-func (m *Machine) startQEMU(namespace string, args []string) error {
+// startQEMU starts the virtual machine and waits for QEMU's end of the port.
+func (m *Machine) startQEMU(ctx context.Context, c Config, k Kernel, accelerator, initramfs string) (net.Conn, error) {
 	path, err := exec.LookPath(qemuProgram)
 	if err != nil {
-		return fmt.Errorf("vm: %w: `make deps` installs it (Debian: qemu-system-x86)", err)
+		return nil, fmt.Errorf("vm: %w: `make deps` installs it (Debian: qemu-system-x86)", err)
 	}
-	var stderr strings.Builder
-	if namespace != "" {
-		path, args = "nsenter", append([]string{"--net=" + namespace, path}, args...) // it becomes QEMU, with the same pid
+	socket := filepath.Join(m.dir, "agent.sock")
+	if m.listener, err = net.Listen("unix", socket); err != nil {
+		return nil, fmt.Errorf("vm: %w", err)
 	}
-	cmd := exec.Command(path, args...)
-	cmd.Stdout, cmd.Stderr = &stderr, &stderr
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
-	m.ended = make(chan struct{})
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			m.qemuErr = cmd.Wait()
-			if stderr.Len() > 0 {
-				m.qemuErr = errors.Join(m.qemuErr, errors.New(tail(stderr.String(), 2000)))
-			}
-		}
-		close(m.ended)
+	args := m.qemuArgs(c, k, accelerator, initramfs, socket)
+	if c.Namespace != "" {
+		path, args = "nsenter", append([]string{"--net=" + c.Namespace, path}, args...) // it becomes QEMU, with the same pid
+	}
+	if err := m.startProcess(exec.Command(path, args...), 0); err != nil {
+		return nil, err
+	}
+	stop := context.AfterFunc(ctx, func() { m.listener.Close() })
+	defer stop()
+	go func() { // who waits for QEMU in vain is told
+		<-m.ended
+		m.listener.Close()
 	}()
-	if err := <-started; err != nil {
-		return fmt.Errorf("vm: %w", err)
+	conn, err := m.listener.Accept()
+	if err != nil {
+		return nil, fmt.Errorf("vm: QEMU does not come up: %w", errors.Join(ctx.Err(), m.failure()))
 	}
-	m.qemu = cmd
-	return nil
-}
-
-// kill ends QEMU and waits for it.
-func (m *Machine) kill() {
-	if m.qemu == nil {
-		return
-	}
-	_ = m.qemu.Process.Kill() // it may have ended by itself
-	<-m.ended
-}
-
-// qemuFailure is how QEMU ended, nil while it runs.
-func (m *Machine) qemuFailure() error {
-	select {
-	case <-m.ended:
-		if m.qemuErr == nil {
-			return errors.New("QEMU ended")
-		}
-		return fmt.Errorf("QEMU ended: %w", m.qemuErr)
-	default:
-		return nil
-	}
+	return conn, nil
 }
 
 // accelerationMark is a file that says that KVM was tried since the machine was booted, and failed.

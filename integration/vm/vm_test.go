@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -24,13 +25,24 @@ func TestMachine(t *testing.T) {
 		}
 		return
 	}
-	m, err := Boot(t.Context(), Config{Log: t.Logf})
+	testMachine(t, Config{})
+}
+
+// TestUserMode holds the same of user-mode Linux.
+func TestUserMode(t *testing.T) {
+	testMachine(t, Config{Kind: UserMode, Processor: 1})
+}
+
+func testMachine(t *testing.T, c Config) {
+	c.Log = t.Logf
+	m, err := Boot(t.Context(), c)
 	if err != nil {
 		t.Fatal(err)
 	}
-	pid := m.qemu.Process.Pid
+	pid := m.process.Process.Pid
 	t.Cleanup(func() { closed(t, m, pid) })
 	t.Run("exit code and output", func(t *testing.T) { testOutput(t, m) })
+	t.Run("much output", func(t *testing.T) { testMuchOutput(t, m) })
 	t.Run("share", func(t *testing.T) { testShare(t, m) })
 	t.Run("time limit", func(t *testing.T) { testTimeLimit(t, m) })
 	t.Run("root is read only", func(t *testing.T) { testReadOnly(t, m) })
@@ -50,7 +62,16 @@ func closed(t *testing.T, m *Machine, pid int) {
 		t.Error(err)
 	}
 	if err := unix.Kill(pid, 0); !errors.Is(err, unix.ESRCH) {
-		t.Errorf("QEMU (process %d) is still there: %v", pid, err)
+		t.Errorf("process %d is still there: %v", pid, err)
+	}
+	commands, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Error(err)
+	}
+	for _, c := range commands { // programs of user-mode Linux have the kernel's arguments
+		if line, err := os.ReadFile(c); err == nil && bytes.Contains(line, []byte(m.dir)) {
+			t.Errorf("%s is left: %q", c, line)
+		}
 	}
 	if _, err := os.Stat(m.dir); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("%s is still there: %v", m.dir, err)
@@ -85,6 +106,20 @@ func testOutput(t *testing.T, m *Machine) {
 	}
 	if _, err := m.Run(t.Context(), Command{Args: []string{"/nowhere"}}); err == nil {
 		t.Error("a program that is not there was run")
+	}
+}
+
+// testMuchOutput holds that the line loses nothing: two streams at once, of a megabyte each.
+func testMuchOutput(t *testing.T, m *Machine) {
+	var want bytes.Buffer
+	for i := range 150000 {
+		fmt.Fprintln(&want, i)
+	}
+	var out, errOut bytes.Buffer
+	code, err := m.Run(t.Context(), Command{Stdout: &out, Stderr: &errOut,
+		Args: []string{"sh", "-c", "seq 0 149999 & seq 0 149999 >&2; wait"}})
+	if err != nil || code != 0 || !bytes.Equal(out.Bytes(), want.Bytes()) || !bytes.Equal(errOut.Bytes(), want.Bytes()) {
+		t.Errorf("exit code %d, error %v, %d and %d bytes, want %d alike", code, err, out.Len(), errOut.Len(), want.Len())
 	}
 }
 

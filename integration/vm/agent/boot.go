@@ -12,12 +12,20 @@ const (
 // ScratchFolder is in memory inside the virtual machine: its TMPDIR.
 const ScratchFolder = "/run/tmp"
 
+// UserModeLine is the device file of the line to the rig under user-mode Linux.
+const UserModeLine = "/dev/ttyS0"
+
 // Boot is what the first process has to know.
 type Boot struct {
 	// Modules are files to load, in this order.
 	Modules []string `json:"modules"`
 	// ModuleFolder is the machine's folder that becomes /lib/modules.
 	ModuleFolder string `json:"moduleFolder"`
-	// Share is the path at which the writable 9p file system is mounted: the one it has on the machine.
+	// Share is the path at which the writable file system is mounted: the one it has on the machine.
 	Share string `json:"share"`
+	// UserMode says that the kernel is user-mode Linux: the machine's files come by hostfs and not by 9p, and the line to the rig
+	// is UserModeLine and not the virtio serial port.
+	UserMode bool `json:"userMode,omitempty"`
+	// Load are modules, by name, that are loaded once the root is made: what the command line says of them counts.
+	Load []string `json:"load,omitempty"`
 }

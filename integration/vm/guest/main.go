@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -16,12 +17,12 @@ import (
 	"weft/integration/vm/agent"
 )
 
-// serveArg tells the program that it is the second process, the one that serves.
+// serveArg tells the program that it is the second process, the one that serves. The line's device file may follow.
 const serveArg = "weft-agent"
 
 func main() {
 	if len(os.Args) > 0 && os.Args[0] == serveArg {
-		if err := serve(); err != nil {
+		if err := serve(os.Args[1:]); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}
@@ -54,7 +55,11 @@ func first() error {
 	if err != nil {
 		return err
 	}
-	pid, err := syscall.ForkExec("/proc/self/exe", []string{serveArg}, &syscall.ProcAttr{
+	args := []string{serveArg}
+	if boot.UserMode {
+		args = append(args, agent.UserModeLine)
+	}
+	pid, err := syscall.ForkExec("/proc/self/exe", args, &syscall.ProcAttr{
 		Env: os.Environ(), Files: []uintptr{0, 1, 2, its.Fd()}})
 	if err != nil {
 		return fmt.Errorf("start the agent: %w", err)
@@ -81,6 +86,16 @@ func readBoot() (agent.Boot, error) {
 		return b, err
 	}
 	return b, json.Unmarshal(data, &b)
+}
+
+// loadByName has modprobe load modules, under the root that the first process has by now.
+func loadByName(names []string) error {
+	for _, name := range names {
+		if out, err := exec.Command("/sbin/modprobe", name).CombinedOutput(); err != nil {
+			return fmt.Errorf("load module %s: %w: %s", name, err, out)
+		}
+	}
+	return nil
 }
 
 func loadModules(files []string) error {

@@ -30,10 +30,13 @@ const p9 = "trans=virtio,version=9p2000.L,msize=262144"
 // mountRoot makes the machine's files, under a layer in memory, the root of every process and of the kernel itself: it
 // loads modules by running modprobe under the root that the first process has, so a mere chroot of a child would not do.
 func mountRoot(b agent.Boot) error {
-	layers := []mount{
-		{agent.RootTag, lower, "9p", unix.MS_RDONLY, p9 + ",cache=loose"},
-		{"tmpfs", upper, "tmpfs", 0, "size=75%"},
+	machine := mount{agent.RootTag, lower, "9p", unix.MS_RDONLY, p9 + ",cache=loose"}
+	share := mount{agent.ShareTag, root + b.Share, "9p", 0, p9}
+	if b.UserMode {
+		machine = mount{"machine", lower, "hostfs", unix.MS_RDONLY, "/"}
+		share = mount{"share", root + b.Share, "hostfs", 0, b.Share}
 	}
+	layers := []mount{machine, {"tmpfs", upper, "tmpfs", 0, "size=75%"}}
 	if err := mountAll(layers); err != nil {
 		return err
 	}
@@ -52,7 +55,7 @@ func mountRoot(b agent.Boot) error {
 		{"tmpfs", root + "/dev/shm", "tmpfs", 0, ""},
 		{"tmpfs", root + "/run", "tmpfs", 0, "size=50%,mode=755"},
 		{root + b.ModuleFolder, root + "/usr/lib/modules", "", unix.MS_BIND, ""},
-		{agent.ShareTag, root + b.Share, "9p", 0, p9},
+		share,
 	}
 	if err := mountAll(system); err != nil {
 		return err
@@ -60,7 +63,7 @@ func mountRoot(b agent.Boot) error {
 	if err := switchRoot(); err != nil {
 		return err
 	}
-	return settle()
+	return settle(b)
 }
 
 func mountAll(mounts []mount) error {
@@ -95,7 +98,7 @@ func switchRoot() error {
 }
 
 // settle makes what programs expect to find: a folder for temporary files, links in /dev, /run/lock.
-func settle() error {
+func settle(b agent.Boot) error {
 	for _, dir := range []string{agent.ScratchFolder, "/run/lock", "/run/netns"} {
 		if err := os.MkdirAll(dir, 0o1777); err != nil {
 			return err
@@ -107,6 +110,9 @@ func settle() error {
 		}
 	}
 	if err := makeNodes(); err != nil {
+		return err
+	}
+	if err := loadByName(b.Load); err != nil {
 		return err
 	}
 	if err := loopbackUp(); err != nil {

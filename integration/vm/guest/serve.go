@@ -26,9 +26,9 @@ type server struct {
 	groups  map[int]int // request → process group
 }
 
-// serve answers until the rig goes away.
-func serve() error {
-	port, err := openPort()
+// serve answers until the rig goes away. line is the device file to it, if it is not the virtio serial port.
+func serve(line []string) error {
+	port, err := openLine(line)
 	if err != nil {
 		return err
 	}
@@ -40,7 +40,7 @@ func serve() error {
 	if err := s.replies.Send(agent.Reply{Hello: &agent.Hello{Release: unix.ByteSliceToString(name.Release[:])}}); err != nil {
 		return err
 	}
-	requests, line := agent.NewReader(port), newInitLine()
+	requests, orders := agent.NewReader(port), newInitLine()
 	for {
 		var r agent.Request
 		if err := requests.Decode(&r); err != nil {
@@ -52,9 +52,31 @@ func serve() error {
 		case r.Kill != nil:
 			s.kill(r.ID)
 		case r.Init != nil:
-			go func() { _ = s.replies.Send(agent.Reply{ID: r.ID, Exit: line.become(*r.Init)}) }()
+			go func() { _ = s.replies.Send(agent.Reply{ID: r.ID, Exit: orders.become(*r.Init)}) }()
 		}
 	}
+}
+
+func openLine(line []string) (*os.File, error) {
+	if len(line) == 0 {
+		return openPort()
+	}
+	return openRaw(line[0])
+}
+
+// openRaw opens a serial line that hands on every byte as it is.
+func openRaw(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		return nil, fmt.Errorf("guest: %w", err)
+	}
+	raw := &unix.Termios{Cflag: unix.CS8 | unix.CREAD | unix.CLOCAL}
+	raw.Cc[unix.VMIN] = 1
+	if err := unix.IoctlSetTermios(int(f.Fd()), unix.TCSETS, raw); err != nil {
+		f.Close()
+		return nil, fmt.Errorf("guest: %s: %w", path, err)
+	}
+	return f, nil
 }
 
 // openPort opens the rig's serial port; the kernel names it by place, sysfs by the name QEMU gave it.

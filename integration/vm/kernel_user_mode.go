@@ -1,0 +1,149 @@
+package vm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+)
+
+const (
+	userModePackage = "user-mode-linux"
+	userModePrefix  = "user-mode-" // of its folder in the cache; the package's version follows
+	userModeImage   = "linux"      // a folder has it only when it is whole: it is renamed to its place
+)
+
+// userModeBuildTimeout is for the download of 180 MB and the making of the modules: a minute and a half on two processors.
+const userModeBuildTimeout = 20 * time.Minute
+
+// findUserMode returns user-mode Linux from the cache folder, and makes it when it is not there: Debian's package, unpacked and
+// never installed, with the modules for nftables that it lacks.
+func findUserMode(ctx context.Context, log func(format string, args ...any)) (Kernel, error) {
+	if runtime.GOARCH != "amd64" {
+		return Kernel{}, fmt.Errorf("vm: the rig knows amd64 only, this is %s", runtime.GOARCH)
+	}
+	cache, err := cacheFolder()
+	if err != nil {
+		return Kernel{}, err
+	}
+	if k, ok := cachedUserMode(cache); ok {
+		return k, nil
+	}
+	log("fetching user-mode Linux into %s and building its modules for nftables (180 MB and a few minutes, once)", cache)
+	ctx, cancel := context.WithTimeout(ctx, userModeBuildTimeout)
+	defer cancel()
+	return fetchUserMode(ctx, cache)
+}
+
+func cachedUserMode(cache string) (Kernel, bool) {
+	images, _ := filepath.Glob(filepath.Join(cache, userModePrefix+"*", userModeImage)) // the pattern is right
+	if len(images) == 0 {
+		return Kernel{}, false
+	}
+	newest := slices.MaxFunc(images, func(a, b string) int { return modified(a).Compare(modified(b)) })
+	root := filepath.Dir(newest)
+	releases, _ := filepath.Glob(filepath.Join(root, "lib", "modules", "[0-9]*"))
+	if len(releases) != 1 {
+		return Kernel{}, false
+	}
+	return Kernel{Release: filepath.Base(releases[0]), Image: newest, Root: root}, true
+}
+
+// fetchUserMode makes the cache's folder as fetchKernel does: it is there whole or not at all.
+func fetchUserMode(ctx context.Context, cache string) (Kernel, error) {
+	if err := sweepFetches(cache); err != nil {
+		return Kernel{}, err
+	}
+	temp, err := os.MkdirTemp(cache, fetchPrefix)
+	if err != nil {
+		return Kernel{}, fmt.Errorf("vm: %w", err)
+	}
+	defer os.RemoveAll(temp)
+	root := filepath.Join(temp, "root")
+	version, err := makeUserMode(ctx, temp, root)
+	if err != nil {
+		return Kernel{}, fmt.Errorf("vm: make user-mode Linux: %w", err)
+	}
+	final := filepath.Join(cache, userModePrefix+version)
+	if err := os.Rename(root, final); err != nil && !errors.Is(err, os.ErrExist) {
+		return Kernel{}, fmt.Errorf("vm: keep user-mode Linux: %w", err)
+	}
+	k, ok := cachedUserMode(cache)
+	if !ok {
+		return k, fmt.Errorf("vm: %s is there and is not whole: remove it", final)
+	}
+	return k, nil
+}
+
+// makeUserMode makes root, from the package and from the source that the package says it was built of.
+func makeUserMode(ctx context.Context, temp, root string) (version string, err error) {
+	unpacked, tree := filepath.Join(temp, "package"), filepath.Join(temp, "source")
+	deb, err := download(ctx, temp, userModePackage)
+	if err != nil {
+		return "", err
+	}
+	fields, err := run(ctx, temp, nil, "dpkg-deb", "--show", "--showformat=${Version}\n${Built-Using}", deb)
+	if err != nil {
+		return "", err
+	}
+	version, built, _ := strings.Cut(string(fields), "\n")
+	source, err := sourcePackage(built)
+	if err != nil {
+		return "", err
+	}
+	if _, err := run(ctx, temp, nil, "dpkg-deb", "--extract", deb, unpacked); err != nil {
+		return "", err
+	}
+	for _, part := range [][2]string{{"usr/bin/linux.uml", userModeImage}, {"usr/lib/uml/modules", "lib/modules"}} {
+		to := filepath.Join(root, part[1])
+		if err := os.MkdirAll(filepath.Dir(to), 0o755); err != nil {
+			return "", err
+		}
+		if err := os.Rename(filepath.Join(unpacked, part[0]), to); err != nil {
+			return "", fmt.Errorf("%s %s: %w", userModePackage, version, err)
+		}
+	}
+	release, err := onlyEntry(filepath.Join(root, "lib", "modules"))
+	if err != nil {
+		return "", err
+	}
+	config := filepath.Join(unpacked, "usr/share/doc", userModePackage, "config.gz")
+	if err := unpackSource(ctx, temp, tree, source); err != nil {
+		return "", err
+	}
+	if err := buildModules(ctx, tree, config, filepath.Join(root, "lib", "modules", release, "kernel")); err != nil {
+		return "", err
+	}
+	_, err = run(ctx, temp, nil, "depmod", "--basedir", root, release)
+	return version, err
+}
+
+// builtUsing is the field of that name of the package's: "linux (= 6.1.176-1)".
+var builtUsing = regexp.MustCompile(`(?:^|[ ,])linux \(= (([0-9]+\.[0-9]+)[^ )]*)\)`)
+
+// sourcePackage is the package, with its version, of the source that user-mode Linux was built of: modules of any other might
+// disagree with the kernel about its structures.
+func sourcePackage(field string) (string, error) {
+	m := builtUsing.FindStringSubmatch(field)
+	if m == nil {
+		return "", fmt.Errorf("package %s says it was built of %q: want linux (= version)", userModePackage, field)
+	}
+	return "linux-source-" + m[2] + "=" + m[1], nil
+}
+
+func onlyEntry(dir string) (string, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return "", err
+	}
+	if len(entries) != 1 {
+		return "", fmt.Errorf("%s holds %d entries, want one", dir, len(entries))
+	}
+	return entries[0].Name(), nil
+}
