@@ -79,7 +79,7 @@ fuzzpass: ## run every fuzz target for a moment (2s), as many at once as there a
 DEPS := ovs-vswitchd:openvswitch-switch ovsdb-server:openvswitch-switch nft:nftables ip:iproute2 tc:iproute2 ping:iputils-ping \
 	arping:iputils-arping udhcpc:udhcpc dhclient:isc-dhcp-client rdisc6:ndisc6 iperf3:iperf3 tcpdump:tcpdump \
 	ethtool:ethtool etcdctl:etcd-client gcc:gcc,libc6-dev \
-	qemu-system-x86_64:qemu-system-x86 depmod:kmod xz:xz-utils systemctl:systemd
+	qemu-system-x86_64:qemu-system-x86 depmod:kmod xz:xz-utils systemctl:systemd make:make flex:flex bison:bison bc:bc
 
 deps: ## install from Debian what is missing; no daemon is started (root)
 	@missing=; for d in $(DEPS); do \

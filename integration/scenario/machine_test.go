@@ -47,6 +47,9 @@ var userModeHas = []need.Need{need.KernelDatapath, need.NoIPv6}
 // userModes is how many user-mode Linux run side by side: each has one processor.
 const userModes = 2
 
+// scriptLimit is how long one script may take in user-mode Linux, five times what the longest takes with another beside it.
+const scriptLimit = 15 * time.Minute
+
 // userModeScripts is how many scripts run in each at a time: one alone waits a third of its time.
 const userModeScripts = 2
 
@@ -151,8 +154,13 @@ func (m *machine) spread(ctx context.Context, t *testing.T, s scenario) {
 		all.Go(func() {
 			defer func() { room <- v }()
 			var said strings.Builder
+			ctx, cancel := context.WithTimeout(ctx, timescale.Bound(scriptLimit))
+			defer cancel()
 			err := m.runOne(ctx, v, func(line ...any) { fmt.Fprintln(&said, line...) }, s.name+"/"+r, 1)
 			t.Log(said.String())
+			if errors.Is(err, context.DeadlineExceeded) { // it hangs: what is left for it fails at once
+				err = errors.Join(err, v.Close())
+			}
 			if err != nil {
 				t.Error(err)
 			}
@@ -193,6 +201,25 @@ func (m *machine) sideBySide(s scenario) int {
 		return 1
 	}
 	return 2
+}
+
+// TestMachineOf holds which kernel a scenario gets.
+func TestMachineOf(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		needs  []need.Need
+		kind   vm.Kind
+		kernel string
+	}{
+		{[]need.Need{need.KernelDatapath}, vm.UserMode, ""},
+		{[]need.Need{need.KernelDatapath, need.NoIPv6}, vm.UserMode, "ipv6.disable=1"},
+		{[]need.Need{need.VLANDevice}, vm.QEMU, ""},
+		{[]need.Need{need.KernelDatapath, need.VLANFiltering}, vm.QEMU, ""},
+	} {
+		if got := machineOf(scenario{needs: c.needs, lacking: c.needs}); got.Kind != c.kind || got.Kernel != c.kernel {
+			t.Errorf("needs %v: %q with %q, want %q with %q", c.needs, got.Kind, got.Kernel, c.kind, c.kernel)
+		}
+	}
 }
 
 // lineLog hands on whole lines.

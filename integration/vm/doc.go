@@ -3,5 +3,6 @@
 // machine is there, read only; what is written stays in the virtual machine's memory.
 //
 // Invariants: nothing is installed and nothing outside the cache folder and the virtual machine's own folder is written;
-// the cache is made whole or not at all; QEMU dies with its Machine, with the context and with the program.
+// the cache is made whole or not at all; QEMU, and user-mode Linux with all of its programs, dies with its Machine, with the context and
+// with the program.
 package vm
