@@ -56,10 +56,11 @@ const userModeScripts = 2
 // memoryNoIPv6 is enough for one small cloud, in MiB.
 const memoryNoIPv6 = 2048
 
-// machineOf is how the virtual machine of a scenario is: a kernel without IPv6 is one that was started without.
+// machineOf is how the virtual machine of a scenario is: a kernel without IPv6 is one that was started without. What measures stays
+// with QEMU's two processors: on user-mode Linux's one the programs that repair wait for each other.
 func machineOf(s scenario) (c vm.Config) {
 	c.Kind = vm.QEMU
-	if !slices.ContainsFunc(s.needs, func(n need.Need) bool { return !slices.Contains(userModeHas, n) }) {
+	if !s.alone && !slices.ContainsFunc(s.needs, func(n need.Need) bool { return !slices.Contains(userModeHas, n) }) {
 		c.Kind = vm.UserMode
 	}
 	if slices.Contains(s.lacking, need.NoIPv6) {
@@ -143,9 +144,6 @@ func (m *machine) run(t *testing.T, s scenario) {
 func (m *machine) spread(ctx context.Context, t *testing.T, s scenario) {
 	room := make(chan *vm.Machine, userModes*userModeScripts)
 	for i := range cap(room) {
-		if s.alone && i > 0 {
-			break
-		}
 		room <- m.vms[i%len(m.vms)]
 	}
 	var all sync.WaitGroup
@@ -208,15 +206,17 @@ func TestMachineOf(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		needs  []need.Need
+		alone  bool
 		kind   vm.Kind
 		kernel string
 	}{
-		{[]need.Need{need.KernelDatapath}, vm.UserMode, ""},
-		{[]need.Need{need.KernelDatapath, need.NoIPv6}, vm.UserMode, "ipv6.disable=1"},
-		{[]need.Need{need.VLANDevice}, vm.QEMU, ""},
-		{[]need.Need{need.KernelDatapath, need.VLANFiltering}, vm.QEMU, ""},
+		{[]need.Need{need.KernelDatapath}, false, vm.UserMode, ""},
+		{[]need.Need{need.KernelDatapath}, true, vm.QEMU, ""},
+		{[]need.Need{need.KernelDatapath, need.NoIPv6}, false, vm.UserMode, "ipv6.disable=1"},
+		{[]need.Need{need.VLANDevice}, false, vm.QEMU, ""},
+		{[]need.Need{need.KernelDatapath, need.VLANFiltering}, false, vm.QEMU, ""},
 	} {
-		if got := machineOf(scenario{needs: c.needs, lacking: c.needs}); got.Kind != c.kind || got.Kernel != c.kernel {
+		if got := machineOf(scenario{needs: c.needs, alone: c.alone, lacking: c.needs}); got.Kind != c.kind || got.Kernel != c.kernel {
 			t.Errorf("needs %v: %q with %q, want %q with %q", c.needs, got.Kind, got.Kernel, c.kind, c.kernel)
 		}
 	}
