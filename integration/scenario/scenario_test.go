@@ -18,7 +18,6 @@ import (
 
 	"weft/integration/bed"
 	"weft/integration/need"
-	"weft/integration/vm"
 )
 
 func TestMain(m *testing.M) {
@@ -85,6 +84,12 @@ func TestMachineScenario(t *testing.T) {
 	})
 	for _, s := range elsewhere {
 		c := machineOf(s)
+		if s.alone { // nothing else runs, neither then nor in that machine
+			t.Run(s.name, func(t *testing.T) {
+				runAlone(t, &machine{config: c, ctx: ctx, binaries: os.Getenv(binariesVariable)}, s)
+			})
+			continue
+		}
 		key := [2]string{string(c.Kind), c.Kernel}
 		m := machines[key]
 		if m == nil {
@@ -92,15 +97,20 @@ func TestMachineScenario(t *testing.T) {
 			machines[key] = m
 		}
 		t.Run(s.name, func(t *testing.T) {
-			// One that is alone goes before all others, which begin when all are chosen; and so does one that keeps all processors
-			// busy by itself.
-			if !s.alone && c.Kind == vm.QEMU {
-				m.chosen.Add(1)
-				t.Parallel()
-			}
+			m.chosen.Add(int32(len(s.inside())))
+			t.Parallel() // it begins when all are chosen
 			m.run(t, s)
 		})
 	}
+}
+
+func runAlone(t *testing.T, m *machine, s scenario) {
+	t.Cleanup(func() {
+		if err := m.close(); err != nil {
+			t.Error(err)
+		}
+	})
+	m.run(t, s)
 }
 
 // TestScenario runs every other scenario of the folder, each as a subtest of its name.

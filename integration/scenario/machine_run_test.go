@@ -1,0 +1,126 @@
+//go:build integration
+
+package scenario
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"weft/integration/vm"
+)
+
+// binariesVariable names the folder with Weft's programs: inside the virtual machine nothing is built.
+const binariesVariable = "WEFT_SCENARIO_BINARIES"
+
+const (
+	// machineLimit is how long one scenario, with all that it repeats, may take from the choice of it on.
+	machineLimit = 60 * time.Minute
+	// scriptLimit is how long one script may take inside, five times what the longest takes with others beside it.
+	scriptLimit = 15 * time.Minute
+)
+
+// run runs a scenario inside: what it repeats, each by itself, in whichever virtual machine has room. One that is alone runs as a
+// whole, one script after the other.
+func (m *machine) run(t *testing.T, s scenario) {
+	if os.Getenv(vm.Variable) != "" {
+		t.Fatalf("%s needs %v, which the virtual machine's kernel lacks too", s.name, s.lacking)
+	}
+	t.Logf("this kernel lacks %v: %s runs in a virtual machine", s.lacking, s.name)
+	if err := m.boot(t.Logf); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(m.ctx, machineLimit)
+	defer cancel()
+	var all sync.WaitGroup
+	defer all.Wait()
+	for _, name := range s.inside() {
+		select {
+		case v := <-m.places:
+			all.Go(func() {
+				defer func() { m.places <- v }()
+				m.runIn(ctx, t, v, name)
+			})
+		case <-ctx.Done():
+			t.Errorf("%s did not begin: %v", name, ctx.Err())
+		}
+	}
+}
+
+// inside are the names of the tests that a scenario is inside a virtual machine.
+func (s scenario) inside() []string {
+	if s.alone || len(s.repeats) == 0 {
+		return []string{s.name}
+	}
+	var names []string
+	for _, r := range s.repeats {
+		names = append(names, s.name+"/"+r)
+	}
+	return names
+}
+
+// runIn runs one script. What it says is kept together.
+func (m *machine) runIn(ctx context.Context, t *testing.T, v *vm.Machine, name string) {
+	ctx, cancel := context.WithTimeout(ctx, scriptLimit)
+	defer cancel()
+	var said strings.Builder
+	err := m.runTest(ctx, v, &said, name)
+	t.Log(said.String())
+	if errors.Is(err, context.DeadlineExceeded) { // it hangs: what is left for it fails at once
+		err = errors.Join(err, v.Close())
+	}
+	if err != nil {
+		t.Error(err)
+	}
+}
+
+// runTest runs this same program, told to run one test. An error is a failure.
+func (m *machine) runTest(ctx context.Context, v *vm.Machine, said *strings.Builder, name string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return err
+	}
+	pattern := "^TestScenario$"
+	for _, part := range strings.Split(name, "/") {
+		pattern += "/^" + regexp.QuoteMeta(part) + "$"
+	}
+	var out bytes.Buffer
+	w := io.MultiWriter(&out, &lineLog{log: func(line string) { fmt.Fprintln(said, "| "+line) }})
+	// Memory is cheap inside and processors are not: the programs collect their garbage less often.
+	code, err := v.Run(ctx, vm.Command{Stage: true, Stdout: w, Stderr: w, Env: []string{binariesVariable + "=" + m.binaries, "GOGC=400"},
+		Args: []string{self, "-test.v", "-test.run=" + pattern, "-test.parallel=1", "-test.timeout=" + scriptLimit.String()}})
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	// A name that matches nothing is a success for go test.
+	if passed := fmt.Sprintf("--- PASS: TestScenario/%s ", name); code != 0 || !strings.Contains(out.String(), passed) {
+		return fmt.Errorf("%s did not pass in the virtual machine: exit code %d", name, code)
+	}
+	return nil
+}
+
+// lineLog hands on whole lines.
+type lineLog struct {
+	log  func(line string)
+	rest []byte
+}
+
+func (l *lineLog) Write(p []byte) (int, error) {
+	l.rest = append(l.rest, p...)
+	for {
+		line, rest, ok := bytes.Cut(l.rest, []byte("\n"))
+		if !ok {
+			return len(p), nil
+		}
+		l.log(string(line))
+		l.rest = rest
+	}
+}
