@@ -34,6 +34,7 @@ const awaitUsage = `await programmed object…
 	| await gateway router host active|standby
 	| await ready host
 	| await nothing-to-do host
+	| await settled host
 	| await reported host
 	| await leader [other-than]
 	| await takeover [within=duration]`
@@ -75,6 +76,10 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(awaitGateway(ctx, w, object(ts, rest[0]), rest[1], etcdschema.GatewayState(rest[2])))
 	case args[0] == "nothing-to-do" && len(rest) == 1:
 		ts.Check(poll(ctx, func() (bool, string) { return idle(w, rest[0]) }))
+	case args[0] == "settled" && len(rest) == 1:
+		h, err := w.bed.Host(rest[0])
+		ts.Check(err)
+		ts.Check(poll(ctx, func() (bool, string) { return settled(ctx, h) }))
 	case args[0] == "reported" && len(rest) == 1:
 		ts.Check(awaitReport(ctx, w, rest[0], "has reported nothing", func(etcdschema.NodeReport) bool { return true }))
 	case args[0] == "takeover":
@@ -88,6 +93,15 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("usage: %s\n\t| %s", awaitUsage, holdUsage)
 		}
 	}
+}
+
+// settled says that duplicate address detection (RFC 4862 section 5.4) is over for all addresses of the host.
+func settled(ctx context.Context, h *bed.Host) (bool, string) {
+	out, err := h.Run(ctx, "ip", "-6", "-o", "addr", "show", "tentative")
+	if err != nil {
+		return false, err.Error()
+	}
+	return len(out) == 0, "tentative: " + string(out)
 }
 
 func objects(ts *testscript.TestScript, words []string) []model.ID {
