@@ -21,7 +21,6 @@ func isCentral(router *etcdschema.Accepted) bool {
 // wait, see planner.centralLacks; it is accepted all the same.
 func (a *allocation) central(s *model.RouterSpec) {
 	a.result.GatewayHosts = a.gatewayHosts(s)
-	a.verdict.sees = append(a.verdict.sees, gatewaySight)
 	if !a.ownMAC() || s.ExternalNetwork == "" {
 		return
 	}
@@ -42,7 +41,7 @@ func (a *allocation) gatewayHosts(s *model.RouterSpec) []string {
 		}
 	}
 	var fit []string
-	for name := range a.cache.gateways {
+	for name := range a.reader.gateways() {
 		if !slices.Contains(list, name) && a.cache.unfit(name, a.id.Project, s, false) == "" {
 			fit = append(fit, name)
 		}
@@ -62,36 +61,41 @@ func rendezvous(uid, host string) uint64 {
 // unfit says why the host cannot be a gateway host of a router; empty when it can. A host that has the router already
 // keeps it while nothing is known of its weftd.
 func (c *Cache) unfit(name, project string, router *model.RouterSpec, has bool) string {
-	host := c.accepted[hostID(name)]
+	return (&reader{cache: c}).unfit(name, project, router, has)
+}
+
+func (s *reader) unfit(name, project string, router *model.RouterSpec, has bool) string {
+	host := s.accepted(hostID(name))
 	if host == nil {
 		return "does not exist"
 	}
-	s, n := host.Object.Spec.(*model.HostSpec), c.nodes[name]
+	spec := host.Object.Spec.(*model.HostSpec)
 	switch {
-	case !slices.Contains(s.Roles, model.RoleGateway):
+	case !slices.Contains(spec.Roles, model.RoleGateway):
 		return fmt.Sprintf("does not have the role %s: give it spec.roles: [%s]", model.RoleGateway, model.RoleGateway)
-	case s.Driver == model.DriverBridge:
+	case spec.Driver == model.DriverBridge:
 		return fmt.Sprintf("has driver %s: centralized routers need hosts with driver %s", model.DriverBridge, model.DriverOVS)
 	case host.Allocated.MAC.IsZero():
 		return "waits for a MAC of its own"
 	}
-	if why := unmapped(c, s, router, project); why != "" {
+	if why := s.unmapped(spec, router, project); why != "" {
 		return why
 	}
-	if f, lacks := n.lacks(desired.FeatureRouter, desired.FeatureCentral); lacks && (!has || n != nil && n.report != nil) {
+	n := s.cache.nodes[name]
+	if f, lacks := s.lacks(name, desired.FeatureRouter, desired.FeatureCentral); lacks && (!has || n != nil && n.report != nil) {
 		return fmt.Sprintf("needs feature %s, which it does not have: start weftd there, or upgrade it", f)
 	}
 	return ""
 }
 
 // unmapped says which of the router's networks the host does not reach; empty when it reaches all.
-func unmapped(c *Cache, host *model.HostSpec, router *model.RouterSpec, project string) string {
+func (s *reader) unmapped(host *model.HostSpec, router *model.RouterSpec, project string) string {
 	ids := router.NetworkIDs(project)
 	if router.ExternalNetwork != "" {
 		ids = append(ids, router.ExternalID(project))
 	}
 	for _, id := range ids {
-		n := c.accepted[id]
+		n := s.accepted(id)
 		if n == nil {
 			return fmt.Sprintf("%s is not accepted", id)
 		}
@@ -104,17 +108,18 @@ func unmapped(c *Cache, host *model.HostSpec, router *model.RouterSpec, project 
 }
 
 // noGatewayHost says why no host has a centralized router.
-func (c *Cache) noGatewayHost(project string, router *model.RouterSpec) string {
-	if len(c.gateways) == 0 {
+func (s *reader) noGatewayHost(project string, router *model.RouterSpec) string {
+	names := s.gateways()
+	if len(names) == 0 {
 		return fmt.Sprintf("no host has the role %s: give spec.roles: [%s] to hosts that reach the router's networks", model.RoleGateway, model.RoleGateway)
 	}
 	text := ""
-	for i, name := range slices.Sorted(maps.Keys(c.gateways)) {
+	for i, name := range slices.Sorted(maps.Keys(names)) {
 		if i == troubles {
-			text += fmt.Sprintf("; and %d more", len(c.gateways)-troubles)
+			text += fmt.Sprintf("; and %d more", len(names)-troubles)
 			break
 		}
-		text += fmt.Sprintf("; host %s %s", name, c.unfit(name, project, router, false))
+		text += fmt.Sprintf("; host %s %s", name, s.cache.unfit(name, project, router, false)) // the group says when that changes
 	}
 	return fmt.Sprintf("no host with the role %s can have the router%s", model.RoleGateway, text)
 }

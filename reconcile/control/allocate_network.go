@@ -54,7 +54,7 @@ func (a *allocation) segment(s *model.NetworkSpec, physical *model.PhysicalNetwo
 		}
 	}
 	if len(free) == 0 {
-		a.verdict.spaces = append(a.verdict.spaces, segmentSpace(s.PhysicalNetwork))
+		a.reader.exhausted(segmentSpace(s.PhysicalNetwork))
 		a.verdict.pending("spec.segmentationID", fmt.Sprintf("physical network %s has no free VLAN id left: widen its vlanRanges", s.PhysicalNetwork))
 		return
 	}
@@ -100,7 +100,7 @@ func (a *allocation) dhcpServer(field string, s model.Subnet) {
 		a.want(key(addr))
 		return
 	}
-	a.verdict.spaces = append(a.verdict.spaces, a.uid)
+	a.reader.exhausted(a.uid)
 	what := s.CIDR.String()
 	if len(s.AllocationPools) > 0 {
 		what = "the allocation pools of " + what

@@ -63,7 +63,7 @@ func (a *allocation) device(s *model.PortSpec, ifaceID string) string {
 func (a *allocation) refuseOtherDefault(device string) {
 	k := etcdschema.DeviceClaim(etcdschema.AnyHost, device)
 	if cl, blocked := a.obstacle(k); blocked {
-		a.verdict.waits = append(a.verdict.waits, k)
+		a.reader.inTheWay(k)
 		a.verdict.invalid("spec.device", fmt.Sprintf("device %s is on every host the default device of %s: choose another name", device, a.ownerName(cl)))
 	}
 }
@@ -188,7 +188,7 @@ func (a *allocation) oneAddress(field, network string, subnets []model.Subnet, p
 			return
 		}
 	}
-	a.verdict.spaces = append(a.verdict.spaces, network)
+	a.reader.exhausted(network)
 	if pool != "" {
 		a.verdict.pending("spec.pool", fmt.Sprintf("no free address is left in the pool %s of %s: add an allocation pool of that name to the network", pool, cidrs(subnets)))
 		return

@@ -22,11 +22,11 @@ type routedPrefix struct {
 }
 
 // routedOn is the external network that routes the IPv6 prefixes behind the router; nil when none does.
-func (c *Cache) routedOn(router model.ID, s *model.RouterSpec) *etcdschema.Accepted {
-	if s.ExternalNetwork == "" {
+func (s *reader) routedOn(router model.ID, spec *model.RouterSpec) *etcdschema.Accepted {
+	if spec.ExternalNetwork == "" {
 		return nil
 	}
-	x := c.accepted[s.ExternalID(router.Project)]
+	x := s.accepted(spec.ExternalID(router.Project))
 	if x == nil {
 		return nil
 	}
@@ -37,10 +37,10 @@ func (c *Cache) routedOn(router model.ID, s *model.RouterSpec) *etcdschema.Accep
 }
 
 // prefixesBehind lists the IPv6 prefixes of the router's networks.
-func (c *Cache) prefixesBehind(router model.ID, s *model.RouterSpec) []routedPrefix {
+func (s *reader) prefixesBehind(router model.ID, spec *model.RouterSpec) []routedPrefix {
 	var out []routedPrefix
-	for i, id := range s.NetworkIDs(router.Project) {
-		if n := c.accepted[id]; n != nil {
+	for i, id := range spec.NetworkIDs(router.Project) {
+		if n := s.accepted(id); n != nil {
 			out = append(out, prefixesOf(fmt.Sprintf("spec.networks[%d]", i), n.Object.Spec.(*model.NetworkSpec))...)
 		}
 	}
@@ -57,8 +57,8 @@ func prefixesOf(field string, s *model.NetworkSpec) []routedPrefix {
 
 // claimPrefixes claims what is behind the router on an external network that routes IPv6: a prefix leads to one router.
 func (a *allocation) claimPrefixes(s *model.RouterSpec) {
-	if x := a.cache.routedOn(a.id, s); x != nil {
-		for _, p := range a.cache.prefixesBehind(a.id, s) {
+	if x := a.reader.routedOn(a.id, s); x != nil {
+		for _, p := range a.reader.prefixesBehind(a.id, s) {
 			a.demandPrefix(p, x, claimant{a.uid, a.id})
 		}
 	}
@@ -72,7 +72,7 @@ func (a *allocation) claimForRouter(s *model.NetworkSpec) {
 		return
 	}
 	id := router.Object.ID()
-	x := a.cache.routedOn(id, router.Object.Spec.(*model.RouterSpec))
+	x := a.reader.routedOn(id, router.Object.Spec.(*model.RouterSpec))
 	if x == nil {
 		return
 	}
@@ -94,7 +94,7 @@ func (a *allocation) demandPrefix(p routedPrefix, x *etcdschema.Accepted, who cl
 			continue
 		}
 		free = false
-		a.verdict.waits = append(a.verdict.waits, k)
+		a.reader.inTheWay(k)
 		what := fmt.Sprintf("%s on %s", p.prefix, x.Object.ID())
 		if other != p.prefix {
 			what = fmt.Sprintf("%s overlaps %s, which", what, other)
@@ -126,14 +126,14 @@ func (a *allocation) guardPrefixes(r *round, network string) error {
 
 // unclaimedPrefix is a prefix behind the router that it has no claim of on its external network, so that it must not stand
 // anywhere.
-func (c *Cache) unclaimedPrefix(router *etcdschema.Accepted) (what string, ok bool) {
-	id, s := router.Object.ID(), router.Object.Spec.(*model.RouterSpec)
-	x := c.routedOn(id, s)
+func (s *reader) unclaimedPrefix(router *etcdschema.Accepted) (what string, ok bool) {
+	id, spec := router.Object.ID(), router.Object.Spec.(*model.RouterSpec)
+	x := s.routedOn(id, spec)
 	if x == nil {
 		return "", false
 	}
-	for _, p := range c.prefixesBehind(id, s) {
-		if cl, has := c.claim(etcdschema.RoutedPrefixClaim(x.UID, p.prefix)); !has || cl.Owner != router.UID {
+	for _, p := range s.prefixesBehind(id, spec) {
+		if cl, has := s.claim(etcdschema.RoutedPrefixClaim(x.UID, p.prefix)); !has || cl.Owner != router.UID {
 			return fmt.Sprintf("%s of %s", p.prefix, x.Object.ID()), true
 		}
 	}
@@ -146,8 +146,8 @@ func (p *planner) releasePrefixes(r *round, router *etcdschema.Accepted) error {
 	keep := map[etcdschema.Key]bool{}
 	id := router.Object.ID()
 	if s, is := router.Object.Spec.(*model.RouterSpec); is {
-		if x := p.cache.routedOn(id, s); x != nil {
-			for _, pre := range p.cache.prefixesBehind(id, s) {
+		if x := p.reader.routedOn(id, s); x != nil {
+			for _, pre := range p.reader.prefixesBehind(id, s) {
 				keep[etcdschema.RoutedPrefixClaim(x.UID, pre.prefix)] = true
 			}
 		}
@@ -181,14 +181,14 @@ func (a *allocation) keepApart(s *model.NetworkSpec) {
 		if !ok {
 			continue
 		}
-		for _, p := range a.cache.prefixesBehind(id, router) {
+		for _, p := range a.reader.prefixesBehind(id, router) {
 			if other := all.overlapping(p.prefix); len(other) > 0 {
 				a.verdict.invalid("spec.external.ipv6", fmt.Sprintf("%s of %s overlaps %s of %s, and a routed prefix leads to one router: change one of them first",
 					p.prefix, id, other[0], owners[other[0]]))
 				return
 			}
 		}
-		for _, p := range a.cache.prefixesBehind(id, router) {
+		for _, p := range a.reader.prefixesBehind(id, router) {
 			all.change(p.prefix, true)
 			owners[p.prefix] = id
 		}

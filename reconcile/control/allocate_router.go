@@ -75,13 +75,13 @@ func (a *allocation) keepRouted(s *model.NetworkSpec) {
 func (a *allocation) host(s *model.HostSpec) {
 	externals := map[string]*etcdschema.Accepted{}
 	routed := slices.Contains(s.Roles, model.RoleGateway) && s.Driver != model.DriverBridge // its peers know it by that MAC
-	for uid := range a.cache.node(a.id.Name).networks {
-		router := a.cache.routerOf(uid)
-		if router == nil || isCentral(router) || unroutable(a.cache, a.id.Name, s, router) != "" {
+	for uid := range a.reader.guests(a.id.Name) {
+		router := a.reader.routerOf(uid)
+		if router == nil || isCentral(router) || a.reader.unroutable(a.id.Name, s, router) != "" {
 			continue
 		}
 		routed = true
-		if x := a.cache.externalOf(router); x != nil {
+		if x := a.reader.externalOf(router); x != nil {
 			externals[x.UID] = x
 		}
 	}
@@ -178,17 +178,17 @@ func (a *allocation) ownAddress(x *etcdschema.Accepted, v6 bool) (model.Address,
 			return addr, true
 		}
 	}
-	a.verdict.spaces = append(a.verdict.spaces, x.UID)
+	a.reader.exhausted(x.UID)
 	return model.Address{}, false
 }
 
 // externalOf is the router's external network; nil when it has none, or none that is accepted.
-func (c *Cache) externalOf(router *etcdschema.Accepted) *etcdschema.Accepted {
-	s := router.Object.Spec.(*model.RouterSpec)
-	if s.ExternalNetwork == "" {
+func (s *reader) externalOf(router *etcdschema.Accepted) *etcdschema.Accepted {
+	spec := router.Object.Spec.(*model.RouterSpec)
+	if spec.ExternalNetwork == "" {
 		return nil
 	}
-	x := c.accepted[s.ExternalID(router.Object.Metadata.Project)]
+	x := s.accepted(spec.ExternalID(router.Object.Metadata.Project))
 	if x == nil || x.Object.Spec.(*model.NetworkSpec).External == nil {
 		return nil
 	}

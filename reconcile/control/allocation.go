@@ -62,7 +62,7 @@ func (a *allocation) demand(field string, k etcdschema.Key, value string) {
 		a.want(k)
 		return
 	}
-	a.verdict.waits = append(a.verdict.waits, k)
+	a.reader.inTheWay(k)
 	if cl.State == etcdschema.ClaimHeld {
 		a.verdict.pending(field, fmt.Sprintf("%s was released by %s a short while ago and is kept from reuse until its hold time has passed",
 			value, a.ownerName(cl)))
@@ -140,7 +140,6 @@ func (a *allocation) bind(r *round, k etcdschema.Key) error {
 	if ok && cl.Owner == who.uid && cl.State == etcdschema.ClaimBound {
 		return nil
 	}
-	a.wakeClaim(k)
 	if _, err := r.put(k, etcdschema.Claim{Owner: who.uid, State: etcdschema.ClaimBound, Since: a.now(), For: who.id.String()}, true); err != nil {
 		return err
 	}
@@ -194,12 +193,10 @@ func (p *planner) releaseKeys(r *round, keys []etcdschema.Key) error {
 		case !ok || cl.State == etcdschema.ClaimHeld:
 		case isHeldSpace(k):
 			cl.State, cl.Since = etcdschema.ClaimHeld, p.now()
-			p.wakeClaim(k)
 			if err := r.putHeld(k, cl); err != nil {
 				return err
 			}
 		default:
-			p.wakeClaim(k)
 			r.remove(k, true)
 		}
 	}

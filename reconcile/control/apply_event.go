@@ -38,7 +38,7 @@ func (p *planner) apply(ev etcdschema.Event, own map[etcdschema.Key]int64) {
 	case "accepted":
 		p.acceptedChanged(k, old, e)
 	case "claim":
-		p.claimChanged(k, old, e)
+		p.claimChanged(old, e)
 	case "desired":
 		if w := p.doubtful[k]; w == nil || ev.Deleted != (w.data == nil) || !bytes.Equal(w.data, ev.Value) {
 			p.foreign[k] = struct{}{}
@@ -77,9 +77,8 @@ func (p *planner) acceptedChanged(k etcdschema.Key, old, e *entry) {
 	p.wakeDependents(id, was, now)
 }
 
-func (p *planner) claimChanged(k etcdschema.Key, old, e *entry) {
-	p.wakeWaiting(k, e == nil)
-	p.wakeClaim(k)
+// claimChanged looks at those whose claim it is, or was.
+func (p *planner) claimChanged(old, e *entry) {
 	for _, x := range []*entry{old, e} {
 		if cl, ok := entryValue[*etcdschema.Claim](x); ok {
 			if id, known := p.cache.ids[cl.Owner]; known {
@@ -89,32 +88,12 @@ func (p *planner) claimChanged(k etcdschema.Key, old, e *entry) {
 	}
 }
 
-// confirmed wakes whoever waits for claims that a round of ours has released.
+// confirmed tells of claims that a round of ours has released: nobody takes what may still be taken back.
 func (p *planner) confirmed(r *round) {
 	for k, w := range r.writes {
 		if area(k) == "claim" && (w.data == nil || w.held) {
-			p.wakeWaiting(k, w.data == nil)
+			p.cache.freed(k, w.data == nil)
 		}
-	}
-}
-
-// wakeWaiting looks again at objects that a claim stands in the way of, and, when it is free, at those that found
-// nothing free in its space.
-func (p *planner) wakeWaiting(k etcdschema.Key, free bool) {
-	for id := range p.blocked[k] {
-		p.touch(id)
-	}
-	if !free {
-		return
-	}
-	space := ""
-	if network, _, ok := etcdschema.ParseAddressClaim(k); ok {
-		space = network
-	} else if physical, _, ok := etcdschema.ParseSegmentClaim(k); ok {
-		space = segmentSpace(physical)
-	}
-	for id := range p.starved[space] {
-		p.touch(id)
 	}
 }
 
@@ -139,10 +118,6 @@ func (p *planner) actualChanged(k etcdschema.Key, old, e *entry) {
 			p.touch(user)
 		}
 		p.touch(hostID(name))
-		p.wakeRouters(name)
-		if _, gateway := p.cache.gateways[name]; gateway {
-			p.wakeSeen(gatewaySight)
-		}
 	}
 }
 

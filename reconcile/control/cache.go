@@ -42,6 +42,7 @@ type Cache struct {
 	placed    index[desired.Key, string] // nodes that hold an item
 
 	journal *journal // not nil while a round may still be taken back
+	record  *record  // not nil while a planner evaluates units against the cache
 }
 
 // NewCache returns an empty cache.
@@ -68,8 +69,18 @@ func (c *Cache) Load(items []etcdschema.Item, revision int64) {
 	c.Revision = revision
 }
 
-// set makes the cache hold e, or nothing when e is nil, under the key, and returns what it held.
+// set makes the cache hold e, or nothing when e is nil, under the key, and returns what it held. Who has read what changes with that is
+// woken.
 func (c *Cache) set(k etcdschema.Key, e *entry) *entry {
+	old := c.swap(k, e)
+	if old != nil || e != nil {
+		c.changed(k, old, e)
+	}
+	return old
+}
+
+// swap is set that wakes nobody.
+func (c *Cache) swap(k etcdschema.Key, e *entry) *entry {
 	old := c.entries[k]
 	if c.journal != nil {
 		c.journal.note(k, old)

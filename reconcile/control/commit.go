@@ -115,10 +115,9 @@ func (p *planner) stuck(u unit, err error) {
 	if u.kind != unitObject {
 		return
 	}
-	p.forget(u.id)
 	v := &verdict{phase: etcdschema.PhasePending}
 	v.pending("", "cannot be written: "+err.Error())
-	p.remember(u.id, v)
+	p.verdicts[u.id] = v
 	p.statusOf(u.id)
 }
 

@@ -188,9 +188,7 @@ func (p *planner) idle() {
 	p.status, p.compared = cleared(p.status), cleared(p.compared)
 	p.foreign = cleared(p.foreign)
 	p.verdicts = cleared(p.verdicts)
-	p.blocked = cleared(p.blocked)
-	p.starved = cleared(p.starved)
-	p.seen = cleared(p.seen)
+	p.cache.record.clear()
 	p.trouble = cleared(p.trouble)
 }
 

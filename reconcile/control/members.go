@@ -112,32 +112,60 @@ func parseNeighbors(k desired.Key) (network string, part int, ok bool) {
 
 // neighborsOn makes one part on a node what it must be: there while a router of the node leads to the network.
 func (p *planner) neighborsOn(r *round, name string, k desired.Key) error {
+	return p.reading(unit{kind: unitItem, node: name, item: k}, func() error {
+		network, part := p.partOn(name, k)
+		if network == nil {
+			r.removeItem(name, k)
+			return nil
+		}
+		item := resolveNeighbors(p.cache, network, part, p.reader.members(network, part))
+		if len(item.Entries) == 0 {
+			r.removeItem(name, k)
+			return nil
+		}
+		changed, err := r.putItem(name, item)
+		if changed {
+			p.sets.wrote(unit{kind: unitItem, node: name, item: k}, len(r.cache.entries[etcdschema.DesiredKey(name, k)].data), p.settings.Now())
+		}
+		return err
+	})
+}
+
+// partOn is the part that an item of a node stands for; nil while no router of the node leads to the network, whose own look at the
+// node is what begins with the item again.
+func (p *planner) partOn(name string, k desired.Key) (network *etcdschema.Accepted, part int) {
 	uid, part, ok := parseNeighbors(k)
-	network := p.cache.accepted[p.cache.ids[uid]]
-	if !ok || network == nil || p.cache.node(name).legs[uid] == 0 {
-		p.removeItem(r, name, k)
-		return nil
+	if !ok || !p.reader.leads(name, uid) {
+		p.reader.forget()
+		return nil, 0
 	}
-	item := resolveNeighbors(p.cache, network, part)
-	if len(item.Entries) == 0 {
-		p.removeItem(r, name, k)
-		return nil
+	if network = p.reader.withUID(uid); network == nil {
+		return nil, 0
 	}
-	changed, err := p.putItem(r, name, item)
-	if changed {
-		p.sets.wrote(unit{kind: unitItem, node: name, item: k}, len(r.cache.entries[etcdschema.DesiredKey(name, k)].data), p.settings.Now())
+	if parts := p.reader.parts(network); part == 0 {
+		for i := 1; i < parts; i++ {
+			p.begin(unit{kind: unitItem, node: name, item: neighborsKey(uid, i)})
+		}
 	}
-	return err
+	p.reader.members(network, part)
+	return network, part
+}
+
+// readNeighbors notes what the neighbours that are there are made of, as if each had been looked at.
+func (p *planner) readNeighbors() {
+	for name, n := range p.cache.nodes {
+		for k := range n.items {
+			if k.Kind == desired.KindNeighbors {
+				_ = p.reading(unit{kind: unitItem, node: name, item: k}, func() error { p.partOn(name, k); return nil })
+			}
+		}
+	}
 }
 
 // resolveNeighbors is one part of who is on the network.
-func resolveNeighbors(c *Cache, network *etcdschema.Accepted, part int) *desired.Neighbors {
+func resolveNeighbors(c *Cache, network *etcdschema.Accepted, part int, in map[member]model.MAC) *desired.Neighbors {
 	item := &desired.Neighbors{UID: neighborsKey(network.UID, part).UID, Network: network.UID}
-	m := c.members[network.Object.ID()]
-	if m == nil || part >= len(m.parts) {
-		return item
-	}
-	for k, mac := range m.parts[part] {
+	for k, mac := range in {
 		cl, claimed := c.claim(etcdschema.AddressClaim(network.UID, k.address))
 		if !claimed || cl.Owner != k.port {
 			continue // it is wired nowhere on the network's present incarnation
@@ -154,4 +182,12 @@ func (c *Cache) memberCount(network model.ID) int {
 		return m.count
 	}
 	return 0
+}
+
+// membersIn is one part of them; nil when it is none of the parts.
+func (c *Cache) membersIn(network model.ID, part int) map[member]model.MAC {
+	if m := c.members[network]; m != nil && part < len(m.parts) {
+		return m.parts[part]
+	}
+	return nil
 }

@@ -35,7 +35,7 @@ func (a *allocation) floating(s *model.FloatingIPSpec) {
 	}
 	k := etcdschema.FixedClaim(network.UID, fixed)
 	if _, blocked := a.obstacle(k); blocked {
-		a.verdict.waits = append(a.verdict.waits, k)
+		a.reader.inTheWay(k)
 		return
 	}
 	a.want(k)
@@ -106,14 +106,14 @@ func (p *planner) placeFloating(r *round, acc *etcdschema.Accepted, v *verdict) 
 	key := desired.Key{Kind: desired.KindFloatingIP, UID: acc.UID}
 	for _, old := range p.placedOn(key) {
 		if item == nil || !slices.Contains(hosts, old) {
-			p.removeItem(r, old, key)
+			r.removeItem(old, key)
 		}
 	}
 	if item == nil {
 		return nil
 	}
 	for _, name := range hosts {
-		if _, err := p.putItem(r, name, item); err != nil {
+		if _, err := r.putItem(name, item); err != nil {
 			return err
 		}
 	}
@@ -187,7 +187,7 @@ func (p *planner) sharedFixed(acc *etcdschema.Accepted, e end) string {
 	return fmt.Sprintf("%s is what %s stands for: use another address of the port, or change that one first", e.fixed, other)
 }
 
-// endOf finds where a guest is, or why no traffic can be led there. Whatever it looks at wakes the object again.
+// endOf finds where a guest is, or why no traffic can be led there.
 func (p *planner) endOf(id model.ID, wanted, floating model.Address, x *etcdschema.Accepted, v *verdict) (end, string) {
 	port := p.cache.accepted[id]
 	if port == nil {
@@ -204,12 +204,11 @@ func (p *planner) endOf(id model.ID, wanted, floating model.Address, x *etcdsche
 	case network == nil:
 		return end{}, fmt.Sprintf("the network of %s is not accepted", id)
 	}
-	v.sees = append(v.sees, networkSight(network.UID))
-	router := p.cache.routerOf(network.UID)
+	router := p.reader.routerOf(network.UID)
 	switch {
 	case router == nil:
 		return end{}, fmt.Sprintf("%s of %s is on no router: put it on one that leads to %s", network.Object.ID(), id, x.Object.ID())
-	case p.cache.externalOf(router) != x:
+	case p.reader.externalOf(router) != x:
 		return end{}, fmt.Sprintf("%s, on which %s of %s is, does not lead to %s", router.Object.ID(), network.Object.ID(), id, x.Object.ID())
 	case s.Host == "":
 		return end{}, fmt.Sprintf("%s has no host", id)
@@ -228,8 +227,7 @@ func (p *planner) endReady(e *end, id model.ID, router, x *etcdschema.Accepted, 
 	}
 	e.at, e.hosts = at, nil
 	for _, name := range hosts {
-		v.sees = append(v.sees, itemSight(name, rk))
-		item, ok := entryValue[*desired.Router](p.cache.node(name).items[rk])
+		item, ok := entryValue[*desired.Router](p.reader.item(name, rk))
 		if ok && item.External == x.UID && (item.Central != nil) == isCentral(router) {
 			e.hosts = append(e.hosts, name)
 		}
@@ -237,8 +235,7 @@ func (p *planner) endReady(e *end, id model.ID, router, x *etcdschema.Accepted, 
 	if len(e.hosts) == 0 {
 		return fmt.Sprintf("%s is not %s: see its status", router.Object.ID(), missing)
 	}
-	v.sees = append(v.sees, itemSight(e.node, pk))
-	item, ok := entryValue[*desired.Port](p.cache.node(e.node).items[pk])
+	item, ok := entryValue[*desired.Port](p.reader.item(e.node, pk))
 	if !ok || item.State != desired.StateActive || !slices.Contains(item.Addresses, e.fixed) {
 		return fmt.Sprintf("%s is not on host %s yet: see its status", id, e.node)
 	}

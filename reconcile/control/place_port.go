@@ -84,15 +84,17 @@ func (p *planner) placedOn(k desired.Key) []string {
 
 func (p *planner) putOn(r *round, name string, item *desired.Port, network *etcdschema.Accepted) error {
 	before := p.networkOn(name, item.Key())
-	if changed, err := p.putItem(r, name, resolveNetwork(p.cache, name, network)); err != nil {
+	quiet := &reader{cache: p.cache} // the network is looked at by itself, and then it notes what it is made of
+	if changed, err := r.putItem(name, quiet.network(name, network)); err != nil {
 		return err
 	} else if changed {
 		p.statusOf(network.Object.ID())
 	}
-	if _, err := p.putItem(r, name, item); err != nil {
+	if _, err := r.putItem(name, item); err != nil {
 		return err
 	}
-	p.routeNetwork(name, network.UID)
+	p.begin(unit{kind: unitItem, node: name, item: desired.Key{Kind: desired.KindNetwork, UID: network.UID}})
+	p.beginRouter(name, network.UID)
 	if before != "" && before != network.UID {
 		p.dropUnused(r, name, before)
 	}
@@ -102,7 +104,7 @@ func (p *planner) putOn(r *round, name string, item *desired.Port, network *etcd
 // takeOff removes a port from a node's slice, and its network when it was the last of it.
 func (p *planner) takeOff(r *round, name string, key desired.Key) {
 	network := p.networkOn(name, key)
-	p.removeItem(r, name, key)
+	r.removeItem(name, key)
 	p.dropUnused(r, name, network)
 }
 
@@ -118,12 +120,12 @@ func (p *planner) networkOn(name string, key desired.Key) string {
 
 func (p *planner) dropUnused(r *round, name, network string) {
 	if network != "" {
-		p.routeNetwork(name, network)
+		p.beginRouter(name, network)
 	}
 	if network == "" || p.cache.node(name).needs(network) {
 		return
 	}
-	if p.removeItem(r, name, desired.Key{Kind: desired.KindNetwork, UID: network}) {
+	if r.removeItem(name, desired.Key{Kind: desired.KindNetwork, UID: network}) {
 		if id, ok := p.cache.ids[network]; ok {
 			p.statusOf(id)
 		}
@@ -140,7 +142,7 @@ func (p *planner) withdraw(r *round, kind desired.Kind, uid string) {
 		case desired.KindRouter, desired.KindNetwork: // there may be more nodes than fit one transaction
 			p.queue.add(unit{kind: unitItem, node: name, item: key})
 		default:
-			p.removeItem(r, name, key)
+			r.removeItem(name, key)
 		}
 	}
 }

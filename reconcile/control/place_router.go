@@ -12,7 +12,7 @@ import (
 	"weft/model/desired"
 )
 
-// route looks at the router on every node that has it, is to have it or has guests of its networks.
+// route begins with the router on every node that has it, is to have it or has guests of its networks.
 func (p *planner) route(router *etcdschema.Accepted, v *verdict) {
 	s := router.Object.Spec.(*model.RouterSpec)
 	key := desired.Key{Kind: desired.KindRouter, UID: router.UID}
@@ -32,42 +32,60 @@ func (p *planner) route(router *etcdschema.Accepted, v *verdict) {
 		}
 	}
 	for name := range names {
-		p.queue.add(unit{kind: unitItem, node: name, item: key})
+		p.begin(unit{kind: unitItem, node: name, item: key})
 	}
 	if isCentral(router) {
-		v.sees = append(v.sees, gatewaySight)
-		if field, why := p.cache.centralLacks(router); why != "" {
+		p.reader.gateways()
+		if field, why := p.reader.centralLacks(router); why != "" {
 			v.pending(field, why)
 		}
 	}
-	if x := p.cache.externalOf(router); x != nil {
+	if x := p.reader.externalOf(router); x != nil {
 		physical := x.Object.Spec.(*model.NetworkSpec).PhysicalNetwork
-		v.sees = append(v.sees, mappedSight(physical))
-		if len(p.cache.mapped[physical]) == 0 {
+		if !p.reader.mapped(physical) {
 			v.pending("spec.externalNetwork", fmt.Sprintf("no host has an interface on physical network %s, which carries %s: map it in spec.physicalNetworks of the hosts",
 				physical, x.Object.ID()))
 		}
 	}
 }
 
+// beginRouters begins with every router that concerns the node.
+func (p *planner) beginRouters(name string) {
+	n := p.cache.node(name)
+	for uid := range n.networks {
+		p.beginRouter(name, uid)
+	}
+	for k := range n.items {
+		if k.Kind == desired.KindRouter {
+			p.begin(unit{kind: unitItem, node: name, item: k})
+		}
+	}
+}
+
+// beginRouter begins with the router of a network on a node.
+func (p *planner) beginRouter(name, network string) {
+	if router := p.cache.routerOf(network); router != nil {
+		p.begin(unit{kind: unitItem, node: name, item: desired.Key{Kind: desired.KindRouter, UID: router.UID}})
+	}
+}
+
 // wantsRouter says that the router belongs on the node: a centralized one on its gateway hosts, a distributed one where
 // its networks have guests.
-func (c *Cache) wantsRouter(name string, router *etcdschema.Accepted) bool {
+func (s *reader) wantsRouter(name string, router *etcdschema.Accepted) bool {
 	switch router.Object.Spec.(*model.RouterSpec).Mode() {
 	case model.GatewayCentralized:
 		return slices.Contains(router.Allocated.GatewayHosts, name)
 	case model.GatewayDistributed:
-		return c.hasGuests(name, router)
+		return s.guestsOf(name, router)
 	}
 	return false
 }
 
-// hasGuests says that the node has guests of the router's networks.
-func (c *Cache) hasGuests(name string, router *etcdschema.Accepted) bool {
-	s := router.Object.Spec.(*model.RouterSpec)
-	n := c.node(name)
-	for _, id := range s.NetworkIDs(router.Object.Metadata.Project) {
-		if a := c.accepted[id]; a != nil && n.networks[a.UID] > 0 && c.routerOf(a.UID) == router {
+// guestsOf says that the node has guests of the router's networks.
+func (s *reader) guestsOf(name string, router *etcdschema.Accepted) bool {
+	spec := router.Object.Spec.(*model.RouterSpec)
+	for _, id := range spec.NetworkIDs(router.Object.Metadata.Project) {
+		if a := s.accepted(id); a != nil && s.hasGuests(name, a.UID) && s.routerOf(a.UID) == router {
 			return true
 		}
 	}
@@ -75,61 +93,75 @@ func (c *Cache) hasGuests(name string, router *etcdschema.Accepted) bool {
 }
 
 // unroutable says why the host cannot have the distributed router; empty when it can.
-func unroutable(c *Cache, name string, host *model.HostSpec, router *etcdschema.Accepted) string {
-	s := router.Object.Spec.(*model.RouterSpec)
-	if s.Mode() != model.GatewayDistributed {
-		return "has gateway " + string(s.Mode())
+func (s *reader) unroutable(name string, host *model.HostSpec, router *etcdschema.Accepted) string {
+	spec := router.Object.Spec.(*model.RouterSpec)
+	if spec.Mode() != model.GatewayDistributed {
+		return "has gateway " + string(spec.Mode())
 	}
-	if f, lacks := c.nodes[name].lacks(desired.FeatureRouter); lacks {
+	if f, lacks := s.lacks(name, desired.FeatureRouter); lacks {
 		return fmt.Sprintf("needs feature %s, which host %s does not have: upgrade weftd there", f, name)
 	}
-	if why := unmapped(c, host, s, router.Object.Metadata.Project); why != "" {
+	if why := s.unmapped(host, spec, router.Object.Metadata.Project); why != "" {
 		return fmt.Sprintf("host %s %s", name, why)
 	}
 	return ""
 }
 
-// routerOn makes the router on a node what it must be, with the networks and neighbours it needs there; router is nil
-// when the item stands for nothing.
-func (p *planner) routerOn(r *round, name string, k desired.Key, router *etcdschema.Accepted) error {
-	n := p.cache.node(name)
-	was, _ := entryValue[*desired.Router](n.items[k])
-	var is *desired.Router
-	why := ""
-	if router != nil && p.cache.wantsRouter(name, router) {
-		is, why = p.resolveRouter(name, router)
-	}
-	if why != "" {
-		why = fmt.Sprintf("is not on host %s: %s", name, why)
-	} else if router != nil && is == nil {
-		why = p.cache.untold(name, router)
-	}
+// routerOn makes the router on a node what it must be, with the networks it needs there, and begins with the neighbours.
+func (p *planner) routerOn(r *round, name string, k desired.Key) error {
+	return p.reading(unit{kind: unitItem, node: name, item: k}, func() error { return p.routerItem(r, name, k) })
+}
+
+func (p *planner) routerItem(r *round, name string, k desired.Key) error {
+	was, _ := entryValue[*desired.Router](p.cache.node(name).items[k])
+	router, is, why := p.routerFor(name, k)
 	p.noteTrouble(k.UID, name, why)
 	if is == nil {
-		p.removeItem(r, name, k)
-	} else if _, err := p.putItem(r, name, is); err != nil {
+		r.removeItem(name, k)
+	} else if _, err := r.putItem(name, is); err != nil {
 		return err
 	}
 	if id, ok := p.cache.ids[k.UID]; ok {
 		p.statusOf(id)
 	}
 	if was != nil || is != nil {
-		p.touchHost(name)
+		p.beginHost(name)
 	}
 	for _, uid := range p.networksAround(router, was, is) {
 		if err := p.item(r, name, desired.Key{Kind: desired.KindNetwork, UID: uid}); err != nil {
 			return err
 		}
 	}
-	p.wakeCentral(was, is)
-	p.wakeNeighbors(name, was, is)
+	p.tellNeighbors(name, is)
 	return nil
 }
 
-// touchHost looks at the host's own claims, which depend on the routers on it.
-func (p *planner) touchHost(name string) {
+// routerFor is the router of an item of a node and what the item must be; nil while there is none, and why if that is not as it should
+// be.
+func (p *planner) routerFor(name string, k desired.Key) (router *etcdschema.Accepted, is *desired.Router, why string) {
+	router = p.reader.withUID(k.UID)
+	if router == nil || router.Object.ID().Kind != model.KindRouter {
+		p.reader.forget() // the router begins with it when it comes
+		return nil, nil, ""
+	}
+	p.reader.accepted(router.Object.ID())
+	if !p.reader.wantsRouter(name, router) {
+		return router, nil, p.reader.untold(name, router)
+	}
+	is, why = p.resolveRouter(name, router)
+	if why != "" {
+		return router, is, fmt.Sprintf("is not on host %s: %s", name, why)
+	}
+	if is == nil {
+		why = p.reader.untold(name, router)
+	}
+	return router, is, why
+}
+
+// beginHost begins with the host, whose own claims are made for the routers on it.
+func (p *planner) beginHost(name string) {
 	if p.cache.accepted[hostID(name)] != nil {
-		p.touch(hostID(name))
+		p.begin(unit{kind: unitObject, id: hostID(name)})
 	}
 }
 
@@ -150,34 +182,34 @@ func (p *planner) noteTrouble(uid, name, why string) {
 
 // resolveRouter is the router's item on a node, or why there is none.
 func (p *planner) resolveRouter(name string, router *etcdschema.Accepted) (*desired.Router, string) {
-	host := p.cache.accepted[hostID(name)]
+	host := p.reader.accepted(hostID(name))
 	if host == nil {
 		return nil, fmt.Sprintf("host %s does not exist or is not accepted yet", name)
 	}
 	if isCentral(router) {
-		if _, why := p.cache.centralLacks(router); why != "" {
+		if _, why := p.reader.centralLacks(router); why != "" {
 			return nil, "" // the router's own verdict says so
 		}
-		if why := p.cache.unfit(name, router.Object.Metadata.Project, router.Object.Spec.(*model.RouterSpec), true); why != "" {
+		if why := p.reader.unfit(name, router.Object.Metadata.Project, router.Object.Spec.(*model.RouterSpec), true); why != "" {
 			return nil, why
 		}
-	} else if why := unroutable(p.cache, name, host.Object.Spec.(*model.HostSpec), router); why != "" {
+	} else if why := p.reader.unroutable(name, host.Object.Spec.(*model.HostSpec), router); why != "" {
 		return nil, why
 	}
-	if prefix, lacks := p.cache.unclaimedPrefix(router); lacks {
+	if prefix, lacks := p.reader.unclaimedPrefix(router); lacks {
 		return nil, fmt.Sprintf("the router has no claim of %s", prefix)
 	}
 	item := &desired.Router{UID: router.UID, Project: router.Object.Metadata.Project, Name: router.Object.Metadata.Name}
 	if !isCentral(router) {
 		if why := p.hostReady(name, host, router, item); why != "" {
-			p.touchHost(name)
+			p.beginHost(name)
 			return nil, why
 		}
 	}
 	s := router.Object.Spec.(*model.RouterSpec)
 	for _, id := range s.NetworkIDs(item.Project) {
-		a := p.cache.accepted[id]
-		if p.cache.routerOf(a.UID) != router {
+		a := p.reader.accepted(id)
+		if p.reader.routerOf(a.UID) != router {
 			return nil, fmt.Sprintf("%s is not its own on its present incarnation", id)
 		}
 		leg := desired.RouterLeg{Network: a.UID, Addresses: []netip.Prefix{}}
@@ -188,7 +220,7 @@ func (p *planner) resolveRouter(name string, router *etcdschema.Accepted) (*desi
 	}
 	slices.SortFunc(item.Legs, func(a, b desired.RouterLeg) int { return strings.Compare(a.Network, b.Network) })
 	if isCentral(router) {
-		p.cache.resolveCentral(router, item)
+		p.reader.resolveCentral(router, item)
 	}
 	return item, ""
 }
@@ -198,12 +230,12 @@ func (p *planner) hostReady(name string, host, router *etcdschema.Accepted, item
 	if host.Allocated.MAC.IsZero() {
 		return fmt.Sprintf("waits for a MAC of host %s", name)
 	}
-	x := p.cache.externalOf(router)
+	x := p.reader.externalOf(router)
 	if x == nil {
 		return ""
 	}
 	item.External = x.UID
-	if lack := lacking(x, p.cache.externalAddresses(hostID(name), x.UID)); lack != nil {
+	if lack := lacking(x, p.reader.externalAddresses(hostID(name), x.UID)); lack != nil {
 		return fmt.Sprintf("waits for an address of host %s in %s of %s: when none is free, add a subnet or an allocation pool", name, cidrs(lack), x.Object.ID())
 	}
 	return ""
@@ -225,8 +257,11 @@ func (p *planner) networksAround(router *etcdschema.Accepted, was, is *desired.R
 }
 
 // untold says why guests on the node are not told of a centralized router; empty when they are, or there are none.
-func (c *Cache) untold(name string, router *etcdschema.Accepted) string {
-	if f, lacks := c.node(name).lacks(desired.FeatureRouter); lacks && isCentral(router) && c.hasGuests(name, router) {
+func (s *reader) untold(name string, router *etcdschema.Accepted) string {
+	if !isCentral(router) {
+		return ""
+	}
+	if f, lacks := s.lacks(name, desired.FeatureRouter); lacks && s.guestsOf(name, router) {
 		return fmt.Sprintf("guests on host %s have no gateway: needs feature %s, which the host does not have: upgrade weftd there", name, f)
 	}
 	return ""
@@ -249,29 +284,14 @@ func routedNetworks(items ...*desired.Router) []string {
 	return slices.Sorted(maps.Keys(set))
 }
 
-// wakeNeighbors looks at all parts of the neighbours of the router's networks on the node.
-func (p *planner) wakeNeighbors(name string, was, is *desired.Router) {
-	for _, it := range []*desired.Router{was, is} {
-		if it == nil {
-			continue
-		}
-		for _, leg := range it.Legs {
-			for i := range partsFor(p.cache.memberCount(p.cache.ids[leg.Network])) {
-				p.queue.add(unit{kind: unitItem, node: name, item: neighborsKey(leg.Network, i)})
-			}
-			if p.cache.node(name).legs[leg.Network] == 0 {
-				p.dropNeighbors(name, leg.Network)
-			}
-		}
+// tellNeighbors begins with the neighbours of a router's networks on a node where they have not been looked at. What becomes of them is
+// theirs to see.
+func (p *planner) tellNeighbors(name string, router *desired.Router) {
+	if router == nil {
+		return
 	}
-}
-
-// dropNeighbors looks at every part that the node holds of a network, however many there once were.
-func (p *planner) dropNeighbors(name, network string) {
-	for k := range p.cache.node(name).items {
-		if uid, _, ok := parseNeighbors(k); ok && k.Kind == desired.KindNeighbors && uid == network {
-			p.queue.add(unit{kind: unitItem, node: name, item: k})
-		}
+	for _, leg := range router.Legs {
+		p.begin(unit{kind: unitItem, node: name, item: neighborsKey(leg.Network, 0)})
 	}
 }
 

@@ -31,9 +31,8 @@ type planner struct {
 	status   map[etcdschema.Key]struct{} // status keys to be looked at, because there is news
 	compared map[etcdschema.Key]struct{} // others, because everything is compared
 	verdicts map[model.ID]*verdict
-	blocked  index[etcdschema.Key, model.ID]   // by claim that stands in the way
-	starved  index[string, model.ID]           // by space with nothing free
-	seen     index[string, model.ID]           // by what it was looked at for: an item of a slice, the router of a network
+	reader   *reader                           // of the unit that is evaluated
+	spare    map[read]struct{}                 // for the next one
 	trouble  map[string]map[string]string      // why a router is not on a node, by its uid and the node
 	lost     map[model.ID]*etcdschema.Accepted // deleted by a mistake, to be written again
 	foreign  map[etcdschema.Key]struct{}       // keys of slices that somebody else has changed
@@ -43,11 +42,27 @@ type planner struct {
 }
 
 func newPlanner(c *Cache, s Settings) *planner {
-	return &planner{
-		cache: c, settings: s, status: map[etcdschema.Key]struct{}{}, compared: map[etcdschema.Key]struct{}{}, verdicts: map[model.ID]*verdict{},
-		blocked: index[etcdschema.Key, model.ID]{}, starved: index[string, model.ID]{},
-		seen: index[string, model.ID]{}, trouble: map[string]map[string]string{},
-		lost: map[model.ID]*etcdschema.Accepted{}, foreign: map[etcdschema.Key]struct{}{}, refused: newRefusals(),
+	p := &planner{
+		cache: c, reader: &reader{cache: c}, settings: s,
+		status: map[etcdschema.Key]struct{}{}, compared: map[etcdschema.Key]struct{}{}, verdicts: map[model.ID]*verdict{},
+		trouble: map[string]map[string]string{},
+		lost:    map[model.ID]*etcdschema.Accepted{}, foreign: map[etcdschema.Key]struct{}{}, refused: newRefusals(),
+	}
+	c.record = newRecord(p.wake)
+	return p
+}
+
+// wake has a unit evaluated again, a set as soon as its pace allows.
+func (p *planner) wake(u unit) {
+	if u.class() != classSets || !p.sets.hold(u, p.settings.Now()) {
+		p.queue.add(u)
+	}
+}
+
+// begin has a unit evaluated that has not been yet. From then on it is woken by what it reads.
+func (p *planner) begin(u unit) {
+	if !p.cache.record.knows(u) {
+		p.wake(u)
 	}
 }
 
@@ -79,12 +94,16 @@ func (p *planner) do(r *round, u unit) error {
 
 // object brings one intent object as far as it can go.
 func (p *planner) object(r *round, id model.ID) error {
+	return p.reading(unit{kind: unitObject, id: id}, func() error { return p.advance(r, id) })
+}
+
+func (p *planner) advance(r *round, id model.ID) error {
 	in, acc := p.cache.intents[id], p.cache.accepted[id]
 	if acc == nil {
 		acc = p.lost[id]
 	}
 	p.statusOf(id)
-	p.forget(id)
+	delete(p.verdicts, id)
 	if in == nil {
 		return p.remove(r, id, acc)
 	}
@@ -105,7 +124,6 @@ func (p *planner) object(r *round, id model.ID) error {
 				return err
 			}
 			acc = next
-			v.waits, v.spaces, v.sees = a.verdict.waits, a.verdict.spaces, a.verdict.sees
 		} else {
 			v = &a.verdict
 		}
@@ -121,7 +139,7 @@ func (p *planner) object(r *round, id model.ID) error {
 			return err
 		}
 	}
-	p.remember(id, v)
+	p.verdicts[id] = v
 	return nil
 }
 
@@ -231,10 +249,16 @@ func itemKind(k model.Kind) desired.Kind { return desired.Kind(k.Segment()) }
 func (p *planner) settleSlices(r *round, id model.ID, acc *etcdschema.Accepted, v *verdict) error {
 	switch id.Kind {
 	case model.KindHost:
-		_, err := p.putItem(r, id.Name, resolveHost(p.cache, p.settings.MACPrefix, acc))
+		p.beginRouters(id.Name)
+		_, err := r.putItem(id.Name, p.reader.host(p.settings.MACPrefix, acc))
 		return err
 	case model.KindPort:
 		return p.place(r, acc, v)
+	case model.KindNetwork:
+		key := desired.Key{Kind: desired.KindNetwork, UID: acc.UID}
+		for name := range p.cache.placed[key] {
+			p.begin(unit{kind: unitItem, node: name, item: key})
+		}
 	case model.KindRouter:
 		p.route(acc, v)
 	case model.KindFloatingIP:
@@ -249,7 +273,7 @@ func (p *planner) remove(r *round, id model.ID, acc *etcdschema.Accepted) error 
 		return nil
 	}
 	if users := p.cache.using[id]; len(users) > 0 && id.Kind != model.KindPort {
-		p.remember(id, stillUsed(sortedIDs(users)))
+		p.verdicts[id] = stillUsed(sortedIDs(users))
 		return p.settleSlices(r, id, acc, &verdict{})
 	}
 	a := &allocation{planner: p, id: id, uid: acc.UID}
@@ -272,35 +296,4 @@ func stillUsed(users []model.ID) *verdict {
 	}
 	v.pending("", fmt.Sprintf("is deleted, but still used by %s%s: it goes when they are gone", users[0], more))
 	return v
-}
-
-// forget drops what was made of the object, and remember keeps it.
-func (p *planner) forget(id model.ID) {
-	v := p.verdicts[id]
-	if v == nil {
-		return
-	}
-	for _, k := range v.waits {
-		p.blocked.change(k, id, false)
-	}
-	for _, s := range v.spaces {
-		p.starved.change(s, id, false)
-	}
-	for _, s := range v.sees {
-		p.seen.change(s, id, false)
-	}
-	delete(p.verdicts, id)
-}
-
-func (p *planner) remember(id model.ID, v *verdict) {
-	p.verdicts[id] = v
-	for _, k := range v.waits {
-		p.blocked.change(k, id, true)
-	}
-	for _, s := range v.spaces {
-		p.starved.change(s, id, true)
-	}
-	for _, s := range v.sees {
-		p.seen.change(s, id, true)
-	}
 }

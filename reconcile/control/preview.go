@@ -97,10 +97,11 @@ func (c *Cache) Preview(macPrefix [3]byte, declare []model.Object, remove []mode
 	return out, err
 }
 
-// trace is what a preview has looked at: the units it did, and the keys it would write.
+// trace is what a preview has looked at: the units it did, the keys it would write, and what would be another for whoever reads it.
 type trace struct {
-	units map[unit]struct{}
-	keys  []etcdschema.Key
+	units   map[unit]struct{}
+	keys    []etcdschema.Key
+	changed map[read]struct{}
 }
 
 func (c *Cache) preview(macPrefix [3]byte, declare []model.Object, remove []model.ID) (Preview, trace, error) {
@@ -110,11 +111,15 @@ func (c *Cache) preview(macPrefix [3]byte, declare []model.Object, remove []mode
 	if s.MACPrefix = macPrefix; macPrefix == ([3]byte{}) {
 		s.MACPrefix = c.macPrefix()
 	}
+	before := c.record
+	defer func() { c.record = before }()
 	p := newPlanner(c, s)
+	p.readNeighbors()
 	r := c.begin()
 	defer r.abandon()
 	var out Preview
-	did := trace{units: map[unit]struct{}{}}
+	did := trace{units: map[unit]struct{}{}, changed: map[read]struct{}{}}
+	c.record.trace = did.changed
 	for _, o := range declare {
 		change, err := p.declare(r, o)
 		if err != nil {

@@ -44,6 +44,7 @@ type part struct {
 	routers  map[string]bool            // and routers, by their uids
 	later    []etcdschema.Key           // keys to be read when all units are prepared
 	grew     bool                       // something was read that had not been
+	recut    bool                       // a network's members fall into other parts, so that everything about them is written again
 	whole    bool                       // a part is not enough
 	err      error
 }
@@ -70,13 +71,16 @@ func (p *part) preview(macPrefix [3]byte, declare []model.Object, remove []model
 		if err != nil {
 			return Preview{}, false, err
 		}
-		p.grew = false
+		p.grew, p.recut = false, false
 		for u := range did.units {
 			p.prepare(u)
 		}
+		for r := range did.changed {
+			p.readers(r)
+		}
 		p.get(append(did.keys, p.later...)...)
 		if !p.grew && !p.whole && p.err == nil {
-			return out, true, nil
+			return out, !p.recut, nil
 		}
 	}
 	return Preview{}, false, p.err

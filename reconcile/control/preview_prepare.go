@@ -243,6 +243,24 @@ func (p *part) everywhere(item desired.Key) {
 	p.get(keys...)
 }
 
+// readers reads the items of other nodes that are made of what has changed. Those of the nodes that a unit looks at are read with it.
+func (p *part) readers(r read) {
+	if r.of != groupMembers && r.of != groupParts {
+		return
+	}
+	p.members(p.cache.ids[r.name])
+	router := p.cache.routerOf(r.name)
+	switch {
+	case router == nil:
+	case r.of == groupParts:
+		p.recut = true
+	default:
+		for name := range p.cache.placed[desired.Key{Kind: desired.KindRouter, UID: router.UID}] {
+			p.later = append(p.later, etcdschema.DesiredKey(name, neighborsKey(r.name, r.part)))
+		}
+	}
+}
+
 // members reads the ports that have addresses on a network.
 func (p *part) members(id model.ID) {
 	p.network(id)

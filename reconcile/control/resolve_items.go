@@ -10,10 +10,10 @@ import (
 	"weft/model/desired"
 )
 
-// resolveHost is the host's own item, where MACs begin with the prefix.
-func resolveHost(c *Cache, prefix [3]byte, a *etcdschema.Accepted) *desired.Host {
-	s := a.Object.Spec.(*model.HostSpec)
-	h := &desired.Host{UID: a.UID, Name: a.Object.Metadata.Name, Driver: s.Driver, Bridge: s.Bridge}
+// host is the host's own item, where MACs begin with the prefix.
+func (s *reader) host(prefix [3]byte, a *etcdschema.Accepted) *desired.Host {
+	spec := a.Object.Spec.(*model.HostSpec)
+	h := &desired.Host{UID: a.UID, Name: a.Object.Metadata.Name, Driver: spec.Driver, Bridge: spec.Bridge}
 	if h.Driver == "" {
 		h.Driver = model.DriverOVS
 	}
@@ -24,57 +24,57 @@ func resolveHost(c *Cache, prefix [3]byte, a *etcdschema.Accepted) *desired.Host
 	if prefix != defaultMACPrefix {
 		copy(h.MACPrefix[:], prefix[:])
 	}
-	for _, p := range s.PhysicalNetworks {
+	for _, p := range spec.PhysicalNetworks {
 		h.Uplinks = append(h.Uplinks, desired.Uplink{
-			PhysicalNetwork: p.Name, Interface: p.Interface, MTU: physicalMTU(c, p.Name),
+			PhysicalNetwork: p.Name, Interface: p.Interface, MTU: s.physicalMTU(p.Name),
 		})
 	}
 	return h
 }
 
-func physicalMTU(c *Cache, name string) int {
-	a := c.accepted[model.ID{Project: model.ClusterProject, Kind: model.KindPhysicalNetwork, Name: name}]
+func (s *reader) physicalMTU(name string) int {
+	a := s.accepted(model.ID{Project: model.ClusterProject, Kind: model.KindPhysicalNetwork, Name: name})
 	if a == nil || a.Object.Spec.(*model.PhysicalNetworkSpec).MTU == 0 {
 		return model.DefaultMTU
 	}
 	return a.Object.Spec.(*model.PhysicalNetworkSpec).MTU
 }
 
-// resolveNetwork is the network's item on a node, with every default filled in. It differs only by the routers there.
-func resolveNetwork(c *Cache, name string, a *etcdschema.Accepted) *desired.Network {
-	s := a.Object.Spec.(*model.NetworkSpec)
+// network is the network's item on a node, with every default filled in. It differs only by the routers there.
+func (s *reader) network(name string, a *etcdschema.Accepted) *desired.Network {
+	spec := a.Object.Spec.(*model.NetworkSpec)
 	n := &desired.Network{
-		UID: a.UID, Project: a.Object.Metadata.Project, Name: a.Object.Metadata.Name, Type: s.Type,
-		PhysicalNetwork: s.PhysicalNetwork, SegmentationID: a.Allocated.SegmentationID,
-		MTU: physicalMTU(c, s.PhysicalNetwork),
+		UID: a.UID, Project: a.Object.Metadata.Project, Name: a.Object.Metadata.Name, Type: spec.Type,
+		PhysicalNetwork: spec.PhysicalNetwork, SegmentationID: a.Allocated.SegmentationID,
+		MTU: s.physicalMTU(spec.PhysicalNetwork),
 		DHCP: desired.DHCP{
-			DNSServers: s.DHCP.DNSServers, NTPServers: s.DHCP.NTPServers, Domain: s.DHCP.Domain, Routes: s.DHCP.Routes,
+			DNSServers: spec.DHCP.DNSServers, NTPServers: spec.DHCP.NTPServers, Domain: spec.DHCP.Domain, Routes: spec.DHCP.Routes,
 			LeaseSeconds: uint32(model.DefaultLeaseTime.Seconds()),
 		},
 	}
-	if s.MTU != 0 {
-		n.MTU = min(n.MTU, s.MTU)
+	if spec.MTU != 0 {
+		n.MTU = min(n.MTU, spec.MTU)
 	}
 	n.DHCP.MTU = n.MTU
-	if s.DHCP.MTU != 0 {
-		n.DHCP.MTU = min(n.MTU, s.DHCP.MTU)
+	if spec.DHCP.MTU != 0 {
+		n.DHCP.MTU = min(n.MTU, spec.DHCP.MTU)
 	}
-	if t := s.DHCP.LeaseTime.Duration; t > 0 {
+	if t := spec.DHCP.LeaseTime.Duration; t > 0 {
 		n.DHCP.LeaseSeconds = uint32(t.Seconds())
 	}
-	n.CentralMAC = c.centralMAC(name, a.UID)
-	for _, sub := range s.Subnets {
+	n.CentralMAC = s.centralMAC(name, a.UID)
+	for _, sub := range spec.Subnets {
 		d := desired.Subnet{CIDR: sub.CIDR, Gateway: sub.Gateway}
-		if c.node(name).legs[a.UID] > 0 || !n.CentralMAC.IsZero() {
+		if s.leads(name, a.UID) || !n.CentralMAC.IsZero() {
 			d.Gateway = sub.ReservedGateway()
 		}
-		if i := slices.IndexFunc(a.Allocated.DHCPServers, func(s model.Address) bool { return sub.CIDR.Contains(s.Addr) }); i >= 0 {
+		if i := slices.IndexFunc(a.Allocated.DHCPServers, func(d model.Address) bool { return sub.CIDR.Contains(d.Addr) }); i >= 0 {
 			d.DHCPServer = a.Allocated.DHCPServers[i]
 		}
 		n.Subnets = append(n.Subnets, d)
 	}
-	if s.External != nil && c.node(name).shared[a.UID] > 0 {
-		n.Gateway = gatewayOn(a, c.externalAddresses(hostID(name), a.UID))
+	if spec.External != nil && s.shares(name, a.UID) {
+		n.Gateway = gatewayOn(a, s.externalAddresses(hostID(name), a.UID))
 	}
 	return n
 }

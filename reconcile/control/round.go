@@ -64,12 +64,13 @@ func (r *round) mark() mark {
 	return m
 }
 
-// rollback takes back everything since the mark, newest first.
+// rollback takes back everything since the mark, newest first. It tells nobody: who has read what is taken back was evaluated in this
+// very round, and is tried again like all of it.
 func (r *round) rollback(m mark) {
 	j := r.cache.journal
 	r.cache.journal = nil
 	for _, u := range slices.Backward(j.undo[m.undo:]) {
-		r.cache.set(u.key, u.old)
+		r.cache.swap(u.key, u.old)
 	}
 	j.undo = j.undo[:m.undo]
 	r.cache.journal = j

@@ -41,25 +41,23 @@ func sessionSecret(host *etcdschema.Accepted, network string) string {
 }
 
 // giveSecrets gives every peer of a centralized router its secret, if all of them know what to do with it.
-func (c *Cache) giveSecrets(router string, g *desired.CentralGateway) {
+func (s *reader) giveSecrets(router string, g *desired.CentralGateway) {
 	for _, peer := range g.Peers {
-		if c.accepted[hostID(peer.Node)].GatewaySecret == "" || !c.knowsSecrets(peer.Node, router) {
+		if s.accepted(hostID(peer.Node)).GatewaySecret == "" || !s.knowsSecrets(peer.Node, router) {
 			return
 		}
 	}
 	for i, peer := range g.Peers {
-		g.Peers[i].Secret = sessionSecret(c.accepted[hostID(peer.Node)], g.Watch)
+		g.Peers[i].Secret = sessionSecret(s.accepted(hostID(peer.Node)), g.Watch)
 	}
 }
 
 // knowsSecrets says whether a node makes something of secrets. One of whose weftd nothing is known goes on with what it has: its
 // dataplane does.
-func (c *Cache) knowsSecrets(name, router string) bool {
-	n := c.node(name)
-	if n != nil && n.report != nil {
-		_, lacks := n.lacks(desired.FeatureSessionSecret)
+func (s *reader) knowsSecrets(name, router string) bool {
+	if _, lacks := s.lacks(name, desired.FeatureSessionSecret); s.cache.node(name).report != nil {
 		return !lacks
 	}
-	item, _ := entryValue[*desired.Router](n.items[desired.Key{Kind: desired.KindRouter, UID: router}])
+	item, _ := entryValue[*desired.Router](s.item(name, desired.Key{Kind: desired.KindRouter, UID: router}))
 	return item != nil && item.Central != nil && slices.ContainsFunc(item.Central.Peers, func(p desired.GatewayPeer) bool { return p.Secret != "" })
 }

@@ -87,13 +87,6 @@ func (s *setPace) next() (first time.Time, ok bool) {
 	return first, ok
 }
 
-// touchSet looks at a set, now or as soon as its pace allows.
-func (p *planner) touchSet(u unit) {
-	if !p.sets.hold(u, p.settings.Now()) {
-		p.queue.add(u)
-	}
-}
-
 // ripen puts the units whose time has come into the queue.
 func (p *planner) ripen(now time.Time) {
 	for _, u := range append(p.sets.ripe(now), p.retries.ripe(now)...) {

@@ -2,6 +2,7 @@ package control
 
 import (
 	"weft/etcdschema"
+	"weft/model"
 	"weft/model/desired"
 )
 
@@ -20,38 +21,43 @@ func (p *planner) item(r *round, name string, k desired.Key) error {
 		}
 		p.takeOff(r, name, k)
 	case desired.KindNetwork:
-		if !p.cache.node(name).needs(k.UID) {
-			p.removeItem(r, name, k)
-			break
-		}
-		if !known { // it goes with the last port or router that is looked at again after the network was made again
-			break
-		}
-		p.statusOf(id)
-		_, err := p.putItem(r, name, resolveNetwork(p.cache, name, acc))
-		return err
+		return p.reading(unit{kind: unitItem, node: name, item: k}, func() error { return p.networkItem(r, name, k) })
 	case desired.KindRouter:
-		if !known {
-			acc = nil
-		}
-		return p.routerOn(r, name, k, acc)
+		return p.routerOn(r, name, k)
 	case desired.KindNeighbors:
 		return p.neighborsOn(r, name, k)
 	case desired.KindFloatingIP:
 		if known {
 			return p.object(r, id)
 		}
-		p.removeItem(r, name, k)
+		r.removeItem(name, k)
 	case desired.KindHost:
 		if !known || id.Name != name {
-			p.removeItem(r, name, k)
+			r.removeItem(name, k)
 			break
 		}
 		p.statusOf(id)
-		_, err := p.putItem(r, name, resolveHost(p.cache, p.settings.MACPrefix, acc))
+		_, err := r.putItem(name, p.reader.host(p.settings.MACPrefix, acc))
 		return err
 	}
 	return nil
+}
+
+// networkItem is there while something in the slice refers to the network; whoever does so first begins with it.
+func (p *planner) networkItem(r *round, name string, k desired.Key) error {
+	if !p.reader.needs(name, k.UID) {
+		p.reader.forget()
+		r.removeItem(name, k)
+		return nil
+	}
+	network := p.reader.withUID(k.UID)
+	if network == nil || network.Object.ID().Kind != model.KindNetwork {
+		return nil // it goes with the last port or router that is looked at again after the network was made again
+	}
+	id := network.Object.ID()
+	p.statusOf(id)
+	_, err := r.putItem(name, p.reader.network(name, p.reader.accepted(id)))
+	return err
 }
 
 // orphan releases the claims of an owner that is neither accepted nor reported by any node, and a router's claims of

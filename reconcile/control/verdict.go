@@ -7,13 +7,10 @@ import (
 	"weft/model"
 )
 
-// verdict is what the controllers make of an intent object, and what may change their mind.
+// verdict is what the controllers make of an intent object.
 type verdict struct {
 	phase   etcdschema.Phase
 	reasons []etcdschema.Reason
-	waits   []etcdschema.Key // claims that stand in the way
-	spaces  []string         // spaces with nothing free
-	sees    []string         // what else was looked at, see planner.seen
 }
 
 func (v *verdict) invalid(field, message string) { v.add(etcdschema.PhaseInvalid, field, message) }

@@ -17,11 +17,9 @@ func (p *planner) wakeDependents(id model.ID, old, now *etcdschema.Accepted) {
 	if old == nil || now == nil || old.UID != now.UID {
 		p.wakeUsers(id)
 		p.wakeBehind(id)
-		p.wakeRouting(id, old, now)
 		return
 	}
 	p.wakeUnhappy(id)
-	p.wakeRouting(id, old, now)
 	switch s := now.Object.Spec.(type) {
 	case *model.PhysicalNetworkSpec:
 		if !reflect.DeepEqual(old.Object.Spec, now.Object.Spec) {
@@ -36,7 +34,6 @@ func (p *planner) wakeDependents(id model.ID, old, now *etcdschema.Accepted) {
 			p.wakeUsers(id)
 		}
 	case *model.NetworkSpec:
-		p.wakeItems(now)
 		was := old.Object.Spec.(*model.NetworkSpec)
 		if !reflect.DeepEqual(was.Subnets, s.Subnets) || !reflect.DeepEqual(was.External, s.External) || was.PhysicalNetwork != s.PhysicalNetwork || was.Type != s.Type {
 			p.wakeUsers(id)
@@ -57,10 +54,10 @@ func (p *planner) wakeLeaving(old *etcdschema.Accepted) {
 
 func (p *planner) wakeUsers(id model.ID) {
 	for user := range p.cache.using[id] {
-		p.touchWithItems(user)
+		p.touch(user)
 	}
 	for user := range p.cache.wanting[id] {
-		p.touchWithItems(user)
+		p.touch(user)
 	}
 }
 
@@ -77,28 +74,12 @@ func (p *planner) wakeBehind(network model.ID) {
 	}
 }
 
-// touchWithItems also looks at what stands for the object in the slices.
-func (p *planner) touchWithItems(id model.ID) {
-	p.touch(id)
-	if a := p.cache.accepted[id]; a != nil && id.Kind == model.KindNetwork {
-		p.wakeItems(a)
-	}
-}
-
 // wakeUnhappy looks again at objects that were not accepted and refer to this one.
 func (p *planner) wakeUnhappy(id model.ID) {
 	for user := range p.cache.wanting[id] {
 		if v := p.verdicts[user]; v == nil || !v.good() {
 			p.touch(user)
 		}
-	}
-}
-
-// wakeItems looks at the network's item on every node that holds it.
-func (p *planner) wakeItems(a *etcdschema.Accepted) {
-	k := desired.Key{Kind: itemKind(a.Object.Kind), UID: a.UID}
-	for name := range p.cache.placed[k] {
-		p.queue.add(unit{kind: unitItem, node: name, item: k})
 	}
 }
 
@@ -128,6 +109,7 @@ func (p *planner) wakeAll() {
 			p.queue.add(unit{kind: unitHead, node: name})
 		}
 	}
+	p.readNeighbors()
 	for uid := range p.cache.owned {
 		p.queue.addLater(unit{kind: unitOrphan, uid: uid})
 	}

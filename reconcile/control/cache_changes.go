@@ -1,0 +1,222 @@
+package control
+
+import (
+	"reflect"
+	"slices"
+
+	"weft/etcdschema"
+	"weft/model"
+	"weft/model/desired"
+)
+
+// changed tells the record of everything that is another for whoever has read it, now that the key holds e and not old.
+func (c *Cache) changed(k etcdschema.Key, old, e *entry) {
+	if c.record == nil {
+		return
+	}
+	c.record.changed(read{of: readEntry, name: k.String()})
+	switch area(k) {
+	case "accepted":
+		was, _ := entryValue[*etcdschema.Accepted](old)
+		is, _ := entryValue[*etcdschema.Accepted](e)
+		c.recordChanged(was, is)
+	case "claim":
+		c.ownerChanged(k, old, e)
+		if c.journal == nil { // a round may be taken back, and tells when it is confirmed
+			c.freed(k, e == nil)
+		}
+	case "desired":
+		c.itemChanged(k, old, e)
+	case "actual":
+		c.reportChanged(k, old, e)
+	}
+}
+
+// freed tells of a claim that has another owner, or none, or is only held; and of the space that it was in when it is gone.
+func (c *Cache) freed(k etcdschema.Key, gone bool) {
+	c.record.changed(read{of: readFree, name: k.String()})
+	if !gone {
+		return
+	}
+	if network, _, ok := etcdschema.ParseAddressClaim(k); ok {
+		c.record.changed(read{of: readFree, name: network})
+	} else if physical, _, ok := etcdschema.ParseSegmentClaim(k); ok {
+		c.record.changed(read{of: readFree, name: segmentSpace(physical)})
+	}
+}
+
+// recordChanged tells of an accepted object; was or is is nil when it came or went.
+func (c *Cache) recordChanged(was, is *etcdschema.Accepted) {
+	if was != nil && (is == nil || is.UID != was.UID) {
+		c.record.changed(read{of: readUID, name: was.UID})
+	}
+	if is != nil && (was == nil || is.UID != was.UID) {
+		c.record.changed(read{of: readUID, name: is.UID})
+	}
+	switch specOf(was, is).(type) {
+	case *model.HostSpec:
+		c.hostChanged(was, is)
+	case *model.PortSpec:
+		c.membersChanged(was, is)
+	}
+}
+
+// specOf is the spec of the first that is there: of one key all are of one kind.
+func specOf(records ...*etcdschema.Accepted) model.Spec {
+	for _, a := range records {
+		if a != nil {
+			return a.Object.Spec
+		}
+	}
+	return nil
+}
+
+// hostChanged tells when a physical network is reached by a first host, or by none any more, and when a gateway host is another.
+func (c *Cache) hostChanged(was, is *etcdschema.Accepted) {
+	gateway := false
+	for _, h := range []*etcdschema.Accepted{was, is} {
+		if h == nil {
+			continue
+		}
+		s, ok := h.Object.Spec.(*model.HostSpec)
+		if !ok {
+			continue
+		}
+		gateway = gateway || slices.Contains(s.Roles, model.RoleGateway)
+		for _, m := range s.PhysicalNetworks {
+			if len(c.mapped[m.Name]) <= 1 {
+				c.record.changed(read{of: groupMapped, name: m.Name})
+			}
+		}
+	}
+	same := was != nil && is != nil && was.Allocated.MAC == is.Allocated.MAC && was.GatewaySecret == is.GatewaySecret &&
+		reflect.DeepEqual(was.Object.Spec, is.Object.Spec)
+	if gateway && !same {
+		c.record.changed(read{of: groupGateways})
+	}
+}
+
+// membersChanged tells of the parts of a network's members in which a port is another.
+func (c *Cache) membersChanged(was, is *etcdschema.Accepted) {
+	before, wasOn := membersOf(was)
+	after, isOn := membersOf(is)
+	if wasOn == isOn {
+		c.partsChanged(isOn, before, after)
+		return
+	}
+	c.partsChanged(wasOn, before, nil)
+	c.partsChanged(isOn, nil, after)
+}
+
+// membersOf are the addresses that a port adds to a network.
+func membersOf(a *etcdschema.Accepted) (map[member]model.MAC, model.ID) {
+	if a == nil {
+		return nil, model.ID{}
+	}
+	s, ok := a.Object.Spec.(*model.PortSpec)
+	if !ok {
+		return nil, model.ID{}
+	}
+	network := s.NetworkID(a.Object.Metadata.Project)
+	if s.Host == "" {
+		return nil, network
+	}
+	out := make(map[member]model.MAC, len(a.Allocated.Addresses))
+	for _, addr := range a.Allocated.Addresses {
+		out[member{addr, a.UID}] = a.Allocated.MAC
+	}
+	return out, network
+}
+
+// partsChanged tells of the parts that hold what differs, and of their number.
+func (c *Cache) partsChanged(id model.ID, was, is map[member]model.MAC) {
+	network := c.accepted[id]
+	if network == nil || len(was)+len(is) == 0 {
+		return
+	}
+	count := c.memberCount(id)
+	parts := partsFor(count)
+	for _, m := range []map[member]model.MAC{was, is} {
+		for k, mac := range m {
+			if was[k] != mac || is[k] != mac {
+				c.record.changed(read{of: groupMembers, name: network.UID, part: partOf(k.address, parts)})
+			}
+		}
+	}
+	if parts != partsFor(count-len(is)+len(was)) {
+		c.record.changed(read{of: groupParts, name: network.UID})
+	}
+}
+
+// ownerChanged tells of the part of a network's members in which the owner of an address is another.
+func (c *Cache) ownerChanged(k etcdschema.Key, old, e *entry) {
+	network, addr, ok := etcdschema.ParseAddressClaim(k)
+	if !ok {
+		return
+	}
+	was, _ := entryValue[*etcdschema.Claim](old)
+	is, _ := entryValue[*etcdschema.Claim](e)
+	if was != nil && is != nil && was.Owner == is.Owner {
+		return
+	}
+	part := partOf(addr, partsFor(c.memberCount(c.ids[network])))
+	c.record.changed(read{of: groupMembers, name: network, part: part})
+}
+
+// itemChanged tells of what others on a node make of a port or router in its slice.
+func (c *Cache) itemChanged(k etcdschema.Key, old, e *entry) {
+	name, item, head, ok := etcdschema.ParseDesired(k)
+	switch {
+	case !ok || head:
+	case item.Kind == desired.KindPort:
+		was, _ := entryValue[*desired.Port](old)
+		is, _ := entryValue[*desired.Port](e)
+		c.guestsChanged(name, was, is)
+		c.guestsChanged(name, is, was)
+	case item.Kind == desired.KindRouter:
+		was, _ := entryValue[*desired.Router](old)
+		is, _ := entryValue[*desired.Router](e)
+		c.legsChanged(name, was, is)
+		c.legsChanged(name, is, was)
+	}
+}
+
+// guestsChanged tells when a port that is there in the one of two states, and not in the other, is the only one on its network.
+func (c *Cache) guestsChanged(name string, one, other *desired.Port) {
+	if one != nil && (other == nil || other.Network != one.Network) && c.node(name).networks[one.Network] <= 1 {
+		c.record.changed(read{of: groupGuests, node: name, name: one.Network})
+		c.record.changed(read{of: groupGuests, node: name})
+	}
+}
+
+// legsChanged tells of the networks that a router leads to in the one of two states, and not in the other.
+func (c *Cache) legsChanged(name string, one, other *desired.Router) {
+	if one == nil {
+		return
+	}
+	for _, leg := range one.Legs {
+		if other == nil || !hasLeg(other, leg.Network) {
+			c.record.changed(read{of: groupLegs, node: name, name: leg.Network})
+		}
+	}
+	if one.External != "" && (other == nil || other.External != one.External || (other.Central == nil) != (one.Central == nil)) {
+		c.record.changed(read{of: groupOutside, node: name, name: one.External})
+	}
+}
+
+// reportChanged tells when a node's weftd has other features.
+func (c *Cache) reportChanged(k etcdschema.Key, old, e *entry) {
+	name, _, summary, ok := etcdschema.ParseActual(k)
+	if !ok || !summary {
+		return
+	}
+	was, _ := entryValue[*etcdschema.NodeReport](old)
+	is, _ := entryValue[*etcdschema.NodeReport](e)
+	if was != nil && is != nil && slices.Equal(was.Features, is.Features) {
+		return
+	}
+	c.record.changed(read{of: groupFeatures, node: name})
+	if _, gateway := c.gateways[name]; gateway {
+		c.record.changed(read{of: groupGateways})
+	}
+}

@@ -1,0 +1,156 @@
+package control
+
+import (
+	"weft/etcdschema"
+	"weft/model"
+	"weft/model/desired"
+)
+
+// reader answers what a unit of work asks of the cache, and notes what that was. Outside a unit it notes nothing.
+type reader struct {
+	cache *Cache
+	notes bool
+	reads map[read]struct{}
+}
+
+func (s *reader) note(r read) {
+	if !s.notes {
+		return
+	}
+	if s.reads == nil {
+		s.reads = map[read]struct{}{}
+	}
+	s.reads[r] = struct{}{}
+}
+
+// forget drops what was noted: the unit stands for nothing, and whoever has a use for it begins with it.
+func (s *reader) forget() { clear(s.reads) }
+
+// reading evaluates a unit and records what it has read, whether it comes to an end or not: what was written is taken back then, and
+// what was read is what it failed with. One unit may be evaluated within another.
+func (p *planner) reading(u unit, evaluate func() error) error {
+	outer := p.reader
+	p.reader = &reader{cache: p.cache, notes: true, reads: p.spare}
+	p.spare = nil
+	err := evaluate()
+	large := len(p.reader.reads) > spareReads
+	p.cache.record.noted(u, p.reader.reads)
+	if !large {
+		clear(p.reader.reads)
+		p.spare = p.reader.reads
+	}
+	p.reader = outer
+	return err
+}
+
+// spareReads is how many reads a set may have held that is used again for the next unit.
+const spareReads = 64
+
+// accepted is the accepted object with the ID.
+func (s *reader) accepted(id model.ID) *etcdschema.Accepted {
+	s.note(read{of: readEntry, name: etcdschema.AcceptedKey(id).String()})
+	return s.cache.accepted[id]
+}
+
+// withUID is the accepted object with the uid.
+func (s *reader) withUID(uid string) *etcdschema.Accepted {
+	s.note(read{of: readUID, name: uid})
+	return s.cache.accepted[s.cache.ids[uid]]
+}
+
+// claim is the claim under the key, see Cache.claim.
+func (s *reader) claim(k etcdschema.Key) (etcdschema.Claim, bool) {
+	s.note(read{of: readEntry, name: k.String()})
+	return s.cache.claim(k)
+}
+
+// item is an item of a node's slice.
+func (s *reader) item(name string, k desired.Key) *entry {
+	s.note(read{of: readEntry, name: etcdschema.DesiredKey(name, k).String()})
+	return s.cache.node(name).items[k]
+}
+
+// inTheWay notes a claim of somebody else: what is done once it can be had.
+func (s *reader) inTheWay(k etcdschema.Key) { s.note(read{of: readFree, name: k.String()}) }
+
+// exhausted notes a space in which nothing is free.
+func (s *reader) exhausted(space string) { s.note(read{of: readFree, name: space}) }
+
+// routerOf is the accepted router that the network is on; nil when it is on none.
+func (s *reader) routerOf(network string) *etcdschema.Accepted {
+	cl, ok := s.claim(etcdschema.RouterNetworkClaim(network))
+	if !ok {
+		return nil
+	}
+	if owner := s.withUID(cl.Owner); owner != nil {
+		s.accepted(owner.Object.ID())
+	}
+	return s.cache.routerOf(network)
+}
+
+// leads says that a router on the node leads to the network.
+func (s *reader) leads(name, network string) bool {
+	s.note(read{of: groupLegs, node: name, name: network})
+	return s.cache.node(name).legs[network] > 0
+}
+
+// needs says that something in the node's slice refers to the network.
+func (s *reader) needs(name, network string) bool {
+	s.note(read{of: groupGuests, node: name, name: network})
+	s.note(read{of: groupOutside, node: name, name: network})
+	return s.leads(name, network) || s.cache.node(name).needs(network)
+}
+
+// guests are the networks that ports in the node's slice are on, by uid.
+func (s *reader) guests(name string) map[string]int {
+	s.note(read{of: groupGuests, node: name})
+	return s.cache.node(name).networks
+}
+
+// hasGuests says that a port in the node's slice is on the network.
+func (s *reader) hasGuests(name, network string) bool {
+	s.note(read{of: groupGuests, node: name, name: network})
+	return s.cache.node(name).networks[network] > 0
+}
+
+// shares says that a distributed router on the node leaves through the external network, with the host's own addresses.
+func (s *reader) shares(name, network string) bool {
+	s.note(read{of: groupOutside, node: name, name: network})
+	return s.cache.node(name).shared[network] > 0
+}
+
+// lacks is the first of the features that the node does not have.
+func (s *reader) lacks(name string, features ...desired.Feature) (desired.Feature, bool) {
+	s.note(read{of: groupFeatures, node: name})
+	return s.cache.nodes[name].lacks(features...)
+}
+
+// externalAddresses are what the host or router has on the external network.
+func (s *reader) externalAddresses(id model.ID, network string) []model.Address {
+	s.accepted(id)
+	return s.cache.externalAddresses(id, network)
+}
+
+// parts is into how many parts the members of a network are cut.
+func (s *reader) parts(network *etcdschema.Accepted) int {
+	s.note(read{of: groupParts, name: network.UID})
+	return partsFor(s.cache.memberCount(network.Object.ID()))
+}
+
+// members is one part of who is on a network.
+func (s *reader) members(network *etcdschema.Accepted, part int) map[member]model.MAC {
+	s.note(read{of: groupMembers, name: network.UID, part: part})
+	return s.cache.membersIn(network.Object.ID(), part)
+}
+
+// mapped says that some host reaches the physical network.
+func (s *reader) mapped(physical string) bool {
+	s.note(read{of: groupMapped, name: physical})
+	return len(s.cache.mapped[physical]) > 0
+}
+
+// gateways are the names of the hosts with the role gateway.
+func (s *reader) gateways() map[string]struct{} {
+	s.note(read{of: groupGateways})
+	return s.cache.gateways
+}
