@@ -24,7 +24,7 @@ func (a *allocation) central(s *model.RouterSpec) {
 	if !a.ownMAC() || s.ExternalNetwork == "" {
 		return
 	}
-	if x := a.cache.accepted[s.ExternalID(a.id.Project)]; x != nil {
+	if x := a.reader.accepted(s.ExternalID(a.id.Project)); x != nil {
 		a.ownAddresses(x)
 	}
 }

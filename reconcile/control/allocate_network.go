@@ -11,7 +11,7 @@ import (
 
 // network claims the segment and, in each subnet, the gateway's and the DHCP server's address.
 func (a *allocation) network(s *model.NetworkSpec) {
-	physical := a.cache.accepted[model.ID{Project: model.ClusterProject, Kind: model.KindPhysicalNetwork, Name: s.PhysicalNetwork}]
+	physical := a.reader.accepted(model.ID{Project: model.ClusterProject, Kind: model.KindPhysicalNetwork, Name: s.PhysicalNetwork})
 	if physical == nil {
 		return // reported with the references
 	}
@@ -25,7 +25,7 @@ func (a *allocation) network(s *model.NetworkSpec) {
 			a.dhcpServer(fmt.Sprintf("spec.subnets[%d].dhcpServer", i), sub)
 		}
 	}
-	if guard := etcdschema.RoutedPrefixGuard(a.uid); !a.unclaimed(guard) {
+	if guard := etcdschema.RoutedPrefixGuard(a.uid); a.reader.owns(a.uid, guard) {
 		a.want(guard)
 	}
 	a.keepUsed(s)
@@ -162,8 +162,8 @@ func covers(n, old model.Subnet) bool {
 
 // userOf finds a port or a floating address with an address in the subnet that the new spec has no place for.
 func (a *allocation) userOf(sub model.Subnet, now *model.NetworkSpec) (model.ID, model.Address, bool) {
-	for id := range a.cache.using[a.id] {
-		p := a.cache.accepted[id]
+	for id := range a.reader.users(a.id) {
+		p := a.reader.accepted(id)
 		switch spec := p.Object.Spec.(type) {
 		case *model.PortSpec:
 			if spec.NetworkID(id.Project) != a.id {

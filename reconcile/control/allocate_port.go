@@ -19,7 +19,7 @@ const macTries = 64
 
 // port claims MAC, addresses, interface id and the device's name on each host.
 func (a *allocation) port(s *model.PortSpec) {
-	network := a.cache.accepted[s.NetworkID(a.id.Project)]
+	network := a.reader.accepted(s.NetworkID(a.id.Project))
 	if network == nil {
 		return // reported with the references
 	}

@@ -67,7 +67,7 @@ func (a *allocation) claimPrefixes(s *model.RouterSpec) {
 // claimForRouter claims the prefixes that a network adds to those behind its router, in the network's own transaction:
 // accepted alone, they would be behind the router already.
 func (a *allocation) claimForRouter(s *model.NetworkSpec) {
-	router := a.cache.routerOf(a.uid)
+	router := a.reader.routerOf(a.uid)
 	if router == nil {
 		return
 	}
@@ -90,7 +90,7 @@ func (a *allocation) demandPrefix(p routedPrefix, x *etcdschema.Accepted, who cl
 	for _, other := range a.cache.prefixes[x.UID].overlapping(p.prefix) {
 		k := etcdschema.RoutedPrefixClaim(x.UID, other)
 		cl, _ := a.cache.claim(k)
-		if cl.Owner == who.uid || cl.For == who.id.String() && !a.alive(cl.Owner) || a.previous != nil && a.previous.UID == cl.Owner {
+		if cl.Owner == who.uid || cl.For == who.id.String() && !a.reader.alive(cl.Owner) || a.previous != nil && a.previous.UID == cl.Owner {
 			continue
 		}
 		free = false
@@ -176,8 +176,8 @@ func (a *allocation) keepApart(s *model.NetworkSpec) {
 	}
 	var all prefixSet
 	owners := map[netip.Prefix]model.ID{}
-	for _, id := range sortedIDs(a.cache.using[a.id]) {
-		router, ok := a.cache.accepted[id].Object.Spec.(*model.RouterSpec)
+	for _, id := range sortedIDs(a.reader.users(a.id)) {
+		router, ok := a.reader.accepted(id).Object.Spec.(*model.RouterSpec)
 		if !ok {
 			continue
 		}

@@ -14,7 +14,7 @@ import (
 // router claims the networks: each is on one router; and for a centralized one what it is on the wire.
 func (a *allocation) router(s *model.RouterSpec) {
 	for i, id := range s.NetworkIDs(a.id.Project) {
-		if n := a.cache.accepted[id]; n != nil {
+		if n := a.reader.accepted(id); n != nil {
 			a.demand(fmt.Sprintf("spec.networks[%d]", i), etcdschema.RouterNetworkClaim(n.UID), id.String())
 		}
 	}
@@ -55,16 +55,16 @@ func (a *allocation) keepRouted(s *model.NetworkSpec) {
 		if id == a.id {
 			return a.object, true
 		}
-		if acc := a.cache.accepted[id]; acc != nil {
+		if acc := a.reader.accepted(id); acc != nil {
 			return acc.Object, true
 		}
 		return model.Object{}, true
 	}
-	for _, id := range sortedIDs(a.cache.using[a.id]) {
+	for _, id := range sortedIDs(a.reader.users(a.id)) {
 		if id.Kind != model.KindRouter && id.Kind != model.KindFloatingIP {
 			continue
 		}
-		if errs := model.ValidateRefs(a.cache.accepted[id].Object, lookup); len(errs) > 0 {
+		if errs := model.ValidateRefs(a.reader.accepted(id).Object, lookup); len(errs) > 0 {
 			a.verdict.invalid("spec", fmt.Sprintf("would make %s wrong (%s: %s): change that one first", id, errs[0].Field, errs[0].Message))
 		}
 	}
@@ -107,7 +107,7 @@ const hostShare = 40
 func (a *allocation) unbound() int {
 	n := 0
 	for k := range a.wanted {
-		if _, has := a.cache.owned[a.uid][k]; !has {
+		if _, has := a.reader.owned(a.uid)[k]; !has {
 			n++
 		}
 	}
@@ -137,7 +137,7 @@ func (a *allocation) ownAddresses(x *etcdschema.Accepted) {
 
 // previousMAC takes back a MAC that was let go a short while ago.
 func (a *allocation) previousMAC() {
-	for _, k := range slices.SortedFunc(maps.Keys(a.cache.owned[a.uid]), compareKeys) {
+	for _, k := range slices.SortedFunc(maps.Keys(a.reader.owned(a.uid)), compareKeys) {
 		if m, ok := etcdschema.ParseMACClaim(k); ok {
 			a.result.MAC = m
 			a.want(k)
@@ -165,7 +165,7 @@ func (a *allocation) ownAddress(x *etcdschema.Accepted, v6 bool) (model.Address,
 			}
 		}
 	}
-	for _, k := range slices.SortedFunc(maps.Keys(a.cache.owned[a.uid]), compareKeys) {
+	for _, k := range slices.SortedFunc(maps.Keys(a.reader.owned(a.uid)), compareKeys) {
 		uid, addr, ok := etcdschema.ParseAddressClaim(k)
 		if ok && uid == x.UID && slices.ContainsFunc(subnets, func(s model.Subnet) bool { return s.CIDR.Contains(addr.Addr) }) {
 			a.want(k)

@@ -32,22 +32,17 @@ type allocation struct {
 
 // obstacle says who stands in the way of claiming a key, if anybody does.
 func (a *allocation) obstacle(k etcdschema.Key) (cl etcdschema.Claim, blocked bool) {
+	own := a.reader.owns(a.uid, k)
 	cl, ok := a.cache.claim(k)
 	switch {
-	case !ok, cl.Owner == a.uid:
+	case !ok, own:
 		return cl, false
 	case a.previous != nil && cl.Owner == a.previous.UID:
 		return cl, false
-	case cl.For == a.id.String() && !a.alive(cl.Owner):
+	case cl.For == a.id.String() && !a.reader.alive(cl.Owner):
 		return cl, false
 	}
 	return cl, true
-}
-
-// alive says that an accepted object has the uid.
-func (a *allocation) alive(uid string) bool {
-	_, ok := a.cache.ids[uid]
-	return ok
 }
 
 // demand claims a value that the spec names. When somebody has it, the object is invalid, or pending while it is only
@@ -88,11 +83,11 @@ func (a *allocation) wantFor(k etcdschema.Key, who claimant) {
 // keeps says that this incarnation may keep what it was allocated: the claim is its own, or was lost by a mistake and
 // taken by nobody since.
 func (a *allocation) keeps(k etcdschema.Key) bool {
-	cl, ok := a.cache.claim(k)
-	if !ok {
-		return a.previous.UID == a.uid
+	if a.reader.owns(a.uid, k) {
+		return true
 	}
-	return cl.Owner == a.uid
+	_, claimed := a.cache.claim(k)
+	return !claimed && a.previous.UID == a.uid
 }
 
 // unclaimed says that nobody has the key and the object does not want it for something else.
@@ -136,6 +131,9 @@ func (a *allocation) bind(r *round, k etcdschema.Key) error {
 	if !other {
 		who = claimant{a.uid, a.id}
 	}
+	if !other {
+		a.reader.bound(a.uid, k)
+	}
 	cl, ok := a.cache.claim(k)
 	if ok && cl.Owner == who.uid && cl.State == etcdschema.ClaimBound {
 		return nil
@@ -153,7 +151,7 @@ func (a *allocation) bind(r *round, k etcdschema.Key) error {
 // transaction. Prefixes wait for a transaction of their own, unless the object goes.
 func (a *allocation) release(r *round, uid string, rest unit) error {
 	var gone []etcdschema.Key
-	for k := range a.cache.owned[uid] {
+	for k := range a.reader.owned(uid) {
 		if _, wanted := a.wanted[k]; wanted {
 			continue
 		}

@@ -2,7 +2,6 @@ package control
 
 import (
 	"bytes"
-	"slices"
 
 	"weft/etcdschema"
 	"weft/model"
@@ -37,8 +36,6 @@ func (p *planner) apply(ev etcdschema.Event, own map[etcdschema.Key]int64) {
 		p.intentChanged(k)
 	case "accepted":
 		p.acceptedChanged(k, old, e)
-	case "claim":
-		p.claimChanged(old, e)
 	case "desired":
 		if w := p.doubtful[k]; w == nil || ev.Deleted != (w.data == nil) || !bytes.Equal(w.data, ev.Value) {
 			p.foreign[k] = struct{}{}
@@ -74,18 +71,6 @@ func (p *planner) acceptedChanged(k etcdschema.Key, old, e *entry) {
 		p.lost[id] = was
 	}
 	p.touch(id)
-	p.wakeDependents(id, was, now)
-}
-
-// claimChanged looks at those whose claim it is, or was.
-func (p *planner) claimChanged(old, e *entry) {
-	for _, x := range []*entry{old, e} {
-		if cl, ok := entryValue[*etcdschema.Claim](x); ok {
-			if id, known := p.cache.ids[cl.Owner]; known {
-				p.touch(id)
-			}
-		}
-	}
 }
 
 // confirmed tells of claims that a round of ours has released: nobody takes what may still be taken back.
@@ -113,12 +98,6 @@ func (p *planner) actualChanged(k etcdschema.Key, old, e *entry) {
 		return
 	}
 	p.cache.node(name).settleWaiting(p.statusOfUID)
-	if was, _ := entryValue[*etcdschema.NodeReport](old); was == nil || !slices.Equal(was.Features, now.Features) {
-		for user := range p.cache.using[hostID(name)] {
-			p.touch(user)
-		}
-		p.touch(hostID(name))
-	}
 }
 
 func hostID(name string) model.ID {
@@ -143,7 +122,6 @@ func (p *planner) bucketChanged(b *etcdschema.BucketReport) {
 	for uid, port := range b.Ports {
 		p.suspect(uid)
 		p.suspect(port.Network)
-		p.arrived(uid, port)
 	}
 }
 

@@ -16,6 +16,10 @@ func (c *Cache) changed(k etcdschema.Key, old, e *entry) {
 	}
 	c.record.changed(read{of: readEntry, name: k.String()})
 	switch area(k) {
+	case "intent":
+		if id, ok := etcdschema.ParseID(k); ok && (old == nil) != (e == nil) {
+			c.record.changed(read{of: groupDeclared, name: id.String()})
+		}
 	case "accepted":
 		was, _ := entryValue[*etcdschema.Accepted](old)
 		is, _ := entryValue[*etcdschema.Accepted](e)
@@ -53,11 +57,29 @@ func (c *Cache) recordChanged(was, is *etcdschema.Accepted) {
 	if is != nil && (was == nil || is.UID != was.UID) {
 		c.record.changed(read{of: readUID, name: is.UID})
 	}
+	c.usersChanged(was, is)
+	c.usersChanged(is, was)
 	switch specOf(was, is).(type) {
 	case *model.HostSpec:
 		c.hostChanged(was, is)
 	case *model.PortSpec:
 		c.membersChanged(was, is)
+	}
+}
+
+// usersChanged tells of the objects that one of two states of an object refers to, and the other does not.
+func (c *Cache) usersChanged(one, other *etcdschema.Accepted) {
+	if one == nil {
+		return
+	}
+	var others []model.Reference
+	if other != nil {
+		others = other.Object.Spec.References(other.Object.Metadata.Project)
+	}
+	for _, r := range one.Object.Spec.References(one.Object.Metadata.Project) {
+		if !slices.ContainsFunc(others, func(o model.Reference) bool { return o.To == r.To }) {
+			c.record.changed(read{of: groupUsers, name: r.To.String()})
+		}
 	}
 }
 
@@ -148,15 +170,19 @@ func (c *Cache) partsChanged(id model.ID, was, is map[member]model.MAC) {
 	}
 }
 
-// ownerChanged tells of the part of a network's members in which the owner of an address is another.
+// ownerChanged tells the owners of a claim, and of the part of a network's members in which the owner of an address is another.
 func (c *Cache) ownerChanged(k etcdschema.Key, old, e *entry) {
-	network, addr, ok := etcdschema.ParseAddressClaim(k)
-	if !ok {
-		return
-	}
 	was, _ := entryValue[*etcdschema.Claim](old)
 	is, _ := entryValue[*etcdschema.Claim](e)
-	if was != nil && is != nil && was.Owner == is.Owner {
+	same := was != nil && is != nil && was.Owner == is.Owner
+	if was != nil {
+		c.record.changed(read{of: groupOwned, name: was.Owner})
+	}
+	if is != nil && !same {
+		c.record.changed(read{of: groupOwned, name: is.Owner})
+	}
+	network, addr, ok := etcdschema.ParseAddressClaim(k)
+	if !ok || same {
 		return
 	}
 	part := partOf(addr, partsFor(c.memberCount(c.ids[network])))
@@ -204,10 +230,17 @@ func (c *Cache) legsChanged(name string, one, other *desired.Router) {
 	}
 }
 
-// reportChanged tells when a node's weftd has other features.
+// reportChanged tells when a node's weftd has other features, and of ports that it has seen arrive.
 func (c *Cache) reportChanged(k etcdschema.Key, old, e *entry) {
 	name, _, summary, ok := etcdschema.ParseActual(k)
-	if !ok || !summary {
+	if !ok {
+		return
+	}
+	if !summary {
+		was, _ := entryValue[*etcdschema.BucketReport](old)
+		is, _ := entryValue[*etcdschema.BucketReport](e)
+		c.arrivalsChanged(was, is)
+		c.arrivalsChanged(is, was)
 		return
 	}
 	was, _ := entryValue[*etcdschema.NodeReport](old)
@@ -218,5 +251,17 @@ func (c *Cache) reportChanged(k etcdschema.Key, old, e *entry) {
 	c.record.changed(read{of: groupFeatures, node: name})
 	if _, gateway := c.gateways[name]; gateway {
 		c.record.changed(read{of: groupGateways})
+	}
+}
+
+// arrivalsChanged tells of the ports that a node has seen arrive by one of two reports, and not by the other.
+func (c *Cache) arrivalsChanged(one, other *etcdschema.BucketReport) {
+	if one == nil {
+		return
+	}
+	for uid, port := range one.Ports {
+		if port.Arrived != 0 && (other == nil || other.Ports[uid].Arrived != port.Arrived) {
+			c.record.changed(read{of: groupArrived, name: uid})
+		}
 	}
 }

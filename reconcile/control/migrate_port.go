@@ -3,7 +3,6 @@ package control
 import (
 	"weft/etcdschema"
 	"weft/model"
-	"weft/model/desired"
 )
 
 // migration is the move that the spec of next asks for, nil when it asks for none. A move that was under way goes on as it
@@ -20,7 +19,7 @@ func (p *planner) migration(previous, next *etcdschema.Accepted) *etcdschema.Mig
 		previous.Migration.From == m.From && previous.Migration.To == m.To {
 		m = *previous.Migration
 	}
-	m.Arrived = m.Arrived || p.cache.node(m.To).port(next.UID).Arrived == m.Number
+	m.Arrived = m.Arrived || p.reader.arrived(m.To, next.UID) == m.Number
 	return &m
 }
 
@@ -35,17 +34,6 @@ func activeHost(a *etcdschema.Accepted) string {
 		return a.Migration.To
 	}
 	return s.Host
-}
-
-// arrived looks at a port whose guest a node has heard, if it is waited for.
-func (p *planner) arrived(uid string, r etcdschema.PortReport) {
-	if r.Arrived == 0 || r.State != desired.StateStandby {
-		return
-	}
-	id, known := p.cache.ids[uid]
-	if a := p.cache.accepted[id]; known && a.Migration != nil && !a.Migration.Arrived && a.Migration.Number == r.Arrived {
-		p.touch(id)
-	}
 }
 
 // port is what the node reports of a port; zero when it reports nothing.

@@ -11,7 +11,7 @@ import (
 
 // floating claims the address, and the guest's address that it stands for unless another floating address does.
 func (a *allocation) floating(s *model.FloatingIPSpec) {
-	x := a.cache.accepted[s.NetworkID(a.id.Project)]
+	x := a.reader.accepted(s.NetworkID(a.id.Project))
 	if x == nil {
 		return // reported with the references
 	}
@@ -24,11 +24,11 @@ func (a *allocation) floating(s *model.FloatingIPSpec) {
 	if s.Port == "" || len(a.result.Addresses) == 0 {
 		return
 	}
-	port := a.cache.accepted[model.ID{Project: a.id.Project, Kind: model.KindPort, Name: s.Port}]
+	port := a.reader.accepted(model.ID{Project: a.id.Project, Kind: model.KindPort, Name: s.Port})
 	if port == nil {
 		return
 	}
-	network := a.cache.accepted[port.Object.Spec.(*model.PortSpec).NetworkID(a.id.Project)]
+	network := a.reader.accepted(port.Object.Spec.(*model.PortSpec).NetworkID(a.id.Project))
 	fixed, ok := fixedAddress(port, s.FixedAddress, a.result.Addresses[0])
 	if network == nil || !ok {
 		return
@@ -124,12 +124,12 @@ func (p *planner) placeFloating(r *round, acc *etcdschema.Accepted, v *verdict) 
 func (p *planner) resolveFloating(acc *etcdschema.Accepted, v *verdict) ([]string, *desired.FloatingIP) {
 	s := acc.Object.Spec.(*model.FloatingIPSpec)
 	project := acc.Object.Metadata.Project
-	x := p.cache.accepted[s.NetworkID(project)]
+	x := p.reader.accepted(s.NetworkID(project))
 	if x == nil || len(acc.Allocated.Addresses) == 0 || s.Port == "" && len(s.PortForwards) == 0 {
 		return nil, nil
 	}
 	addr := acc.Allocated.Addresses[0]
-	if cl, ok := p.cache.claim(etcdschema.AddressClaim(x.UID, addr)); !ok || cl.Owner != acc.UID {
+	if !p.reader.owns(acc.UID, etcdschema.AddressClaim(x.UID, addr)) {
 		v.pending("spec.address", fmt.Sprintf("is wired nowhere: %s is not its own on the present incarnation of the network", addr))
 		return nil, nil
 	}
@@ -176,10 +176,11 @@ func (p *planner) resolveForwards(item *desired.FloatingIP, s *model.FloatingIPS
 // sharedFixed says that another floating address stands for the guest's address.
 func (p *planner) sharedFixed(acc *etcdschema.Accepted, e end) string {
 	item, _ := entryValue[*desired.Port](p.cache.node(e.node).items[desired.Key{Kind: desired.KindPort, UID: e.port}])
-	cl, ok := p.cache.claim(etcdschema.FixedClaim(item.Network, e.fixed))
-	if ok && cl.Owner == acc.UID {
+	k := etcdschema.FixedClaim(item.Network, e.fixed)
+	if p.reader.owns(acc.UID, k) {
 		return ""
 	}
+	cl, _ := p.cache.claim(k)
 	other := "another floating address"
 	if id, known := p.cache.ids[cl.Owner]; known {
 		other = id.String()
@@ -189,12 +190,12 @@ func (p *planner) sharedFixed(acc *etcdschema.Accepted, e end) string {
 
 // endOf finds where a guest is, or why no traffic can be led there.
 func (p *planner) endOf(id model.ID, wanted, floating model.Address, x *etcdschema.Accepted, v *verdict) (end, string) {
-	port := p.cache.accepted[id]
+	port := p.reader.accepted(id)
 	if port == nil {
 		return end{}, fmt.Sprintf("%s does not exist or is not accepted yet", id)
 	}
 	s := port.Object.Spec.(*model.PortSpec)
-	network := p.cache.accepted[s.NetworkID(id.Project)]
+	network := p.reader.accepted(s.NetworkID(id.Project))
 	fixed, has := fixedAddress(port, wanted, floating)
 	switch {
 	case !has && wanted.IsValid():

@@ -22,7 +22,7 @@ func (p *planner) place(r *round, acc *etcdschema.Accepted, v *verdict) error {
 			p.takeOff(r, name, key)
 		}
 	}
-	network := p.cache.accepted[spec.NetworkID(acc.Object.Metadata.Project)]
+	network := p.reader.accepted(spec.NetworkID(acc.Object.Metadata.Project))
 	if network == nil {
 		return nil
 	}
@@ -34,7 +34,7 @@ func (p *planner) place(r *round, acc *etcdschema.Accepted, v *verdict) error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(states)) {
 		item := resolvePort(acc, network.UID, states[name])
-		if why := unplaceable(p.cache, name, item, network); why != "" {
+		if why := p.reader.unplaceable(name, item, network); why != "" {
 			field := "spec.host"
 			if name != spec.Host {
 				field = "spec.migrateTo"
@@ -71,7 +71,7 @@ func (p *planner) harmless(name string, now *desired.Port) bool {
 func (p *planner) unowned(acc, network *etcdschema.Accepted) (etcdschema.Key, bool) {
 	for _, a := range acc.Allocated.Addresses {
 		k := etcdschema.AddressClaim(network.UID, a)
-		if cl, ok := p.cache.claim(k); !ok || cl.Owner != acc.UID {
+		if !p.reader.owns(acc.UID, k) {
 			return k, true
 		}
 	}

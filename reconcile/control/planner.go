@@ -52,8 +52,11 @@ func newPlanner(c *Cache, s Settings) *planner {
 	return p
 }
 
-// wake has a unit evaluated again, a set as soon as its pace allows.
+// wake has a unit evaluated again, a set as soon as its pace allows. What the unit that is being evaluated writes is no news to it.
 func (p *planner) wake(u unit) {
+	if p.reader.notes && p.reader.unit == u {
+		return
+	}
 	if u.class() != classSets || !p.sets.hold(u, p.settings.Now()) {
 		p.queue.add(u)
 	}
@@ -191,16 +194,17 @@ func (p *planner) allocate(o model.Object, born int64, acc *etcdschema.Accepted)
 // so may the port that a floating address leads to.
 func (p *planner) references(a *allocation) {
 	lookup := func(id model.ID) (model.Object, bool) {
-		if acc := p.cache.accepted[id]; acc != nil && (p.cache.intents[id] != nil || p.refers(a.previous, id)) {
+		declared := p.reader.declared(id)
+		if acc := p.reader.accepted(id); acc != nil && (declared || p.refers(a.previous, id)) {
 			return acc.Object, true
 		}
-		return model.Object{}, mayComeLater(id.Kind) || p.cache.intents[id] != nil
+		return model.Object{}, mayComeLater(id.Kind) || declared
 	}
 	for _, e := range model.ValidateRefs(a.object, lookup) {
 		a.verdict.invalid(e.Field, e.Message)
 	}
 	for _, ref := range a.object.Spec.References(a.id.Project) {
-		if p.cache.accepted[ref.To] == nil && p.cache.intents[ref.To] != nil && !mayComeLater(ref.To.Kind) {
+		if p.reader.accepted(ref.To) == nil && p.reader.declared(ref.To) && !mayComeLater(ref.To.Kind) {
 			a.verdict.pending(ref.Field, fmt.Sprintf("waits for %s, which is not accepted: see its status", ref.To))
 		}
 	}
@@ -221,7 +225,7 @@ func (p *planner) refers(acc *etcdschema.Accepted, to model.ID) bool {
 	return false
 }
 
-// accept writes the accepted record and its claims, and wakes whoever depends on what changed.
+// accept writes the accepted record and its claims.
 func (p *planner) accept(r *round, a *allocation, old, next *etcdschema.Accepted) error {
 	for _, ref := range next.Object.Spec.References(a.id.Project) {
 		if p.cache.accepted[ref.To] != nil {
@@ -235,12 +239,8 @@ func (p *planner) accept(r *round, a *allocation, old, next *etcdschema.Accepted
 		p.withdraw(r, itemKind(a.id.Kind), old.UID)
 	}
 	delete(p.lost, a.id)
-	changed, err := r.put(etcdschema.AcceptedKey(a.id), next, true)
-	if err != nil || !changed {
-		return err
-	}
-	p.wakeDependents(a.id, old, next)
-	return nil
+	_, err := r.put(etcdschema.AcceptedKey(a.id), next, true)
+	return err
 }
 
 func itemKind(k model.Kind) desired.Kind { return desired.Kind(k.Segment()) }
@@ -272,7 +272,7 @@ func (p *planner) remove(r *round, id model.ID, acc *etcdschema.Accepted) error 
 	if acc == nil {
 		return nil
 	}
-	if users := p.cache.using[id]; len(users) > 0 && id.Kind != model.KindPort {
+	if users := p.reader.users(id); len(users) > 0 && id.Kind != model.KindPort {
 		p.verdicts[id] = stillUsed(sortedIDs(users))
 		return p.settleSlices(r, id, acc, &verdict{})
 	}
@@ -284,7 +284,7 @@ func (p *planner) remove(r *round, id model.ID, acc *etcdschema.Accepted) error 
 	delete(p.lost, id)
 	r.require(etcdschema.Intent(id))
 	r.remove(etcdschema.AcceptedKey(id), true)
-	p.wakeDependents(id, acc, nil)
+	p.reader.forget() // it is no more
 	return nil
 }
 

@@ -114,6 +114,7 @@ func (c *Cache) preview(macPrefix [3]byte, declare []model.Object, remove []mode
 	before := c.record
 	defer func() { c.record = before }()
 	p := newPlanner(c, s)
+	p.expectObjects()
 	p.readNeighbors()
 	r := c.begin()
 	defer r.abandon()

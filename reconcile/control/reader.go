@@ -10,6 +10,7 @@ import (
 type reader struct {
 	cache *Cache
 	notes bool
+	unit  unit
 	reads map[read]struct{}
 }
 
@@ -30,7 +31,7 @@ func (s *reader) forget() { clear(s.reads) }
 // what was read is what it failed with. One unit may be evaluated within another.
 func (p *planner) reading(u unit, evaluate func() error) error {
 	outer := p.reader
-	p.reader = &reader{cache: p.cache, notes: true, reads: p.spare}
+	p.reader = &reader{cache: p.cache, notes: true, unit: u, reads: p.spare}
 	p.spare = nil
 	err := evaluate()
 	large := len(p.reader.reads) > spareReads
@@ -68,6 +69,54 @@ func (s *reader) claim(k etcdschema.Key) (etcdschema.Claim, bool) {
 func (s *reader) item(name string, k desired.Key) *entry {
 	s.note(read{of: readEntry, name: etcdschema.DesiredKey(name, k).String()})
 	return s.cache.node(name).items[k]
+}
+
+// owns says that the claim under the key is there, and whose it is. What is one's own is noted as a whole.
+func (s *reader) owns(uid string, k etcdschema.Key) bool {
+	cl, ok := s.cache.claim(k)
+	if ok && cl.Owner == uid {
+		s.note(read{of: groupOwned, name: uid})
+		return true
+	}
+	s.note(read{of: readEntry, name: k.String()})
+	return false
+}
+
+// bound forgets that a key was looked at that is the unit's own by now.
+func (s *reader) bound(uid string, k etcdschema.Key) {
+	delete(s.reads, read{of: readEntry, name: k.String()})
+	s.note(read{of: groupOwned, name: uid})
+}
+
+// owned are the claims of an owner.
+func (s *reader) owned(uid string) map[etcdschema.Key]struct{} {
+	s.note(read{of: groupOwned, name: uid})
+	return s.cache.owned[uid]
+}
+
+// declared says that there is an intent of the object.
+func (s *reader) declared(id model.ID) bool {
+	s.note(read{of: groupDeclared, name: id.String()})
+	return s.cache.intents[id] != nil
+}
+
+// users are the accepted objects that refer to the object.
+func (s *reader) users(id model.ID) map[model.ID]struct{} {
+	s.note(read{of: groupUsers, name: id.String()})
+	return s.cache.using[id]
+}
+
+// alive says that an accepted object has the uid.
+func (s *reader) alive(uid string) bool {
+	s.note(read{of: readUID, name: uid})
+	_, ok := s.cache.ids[uid]
+	return ok
+}
+
+// arrived is the number of the move whose guest a node has seen arrive; zero for none.
+func (s *reader) arrived(name, uid string) int64 {
+	s.note(read{of: groupArrived, name: uid})
+	return s.cache.node(name).port(uid).Arrived
 }
 
 // inTheWay notes a claim of somebody else: what is done once it can be had.

@@ -29,6 +29,10 @@ const (
 	groupMembers                     // network's uid and part → who is on it
 	groupParts                       // network's uid → into how many parts that is cut
 	groupMapped                      // physical network → whether any host reaches it
+	groupDeclared                    // an object → whether there is an intent of it
+	groupUsers                       // an object → which accepted ones refer to it
+	groupOwned                       // uid → the claims that it owns
+	groupArrived                     // a port's uid → the move that a node has seen the end of
 	groupGateways                    // → hosts with the role gateway, and what decides whether they can have a centralized router
 )
 
@@ -47,10 +51,11 @@ type thing struct {
 	readers []*reading // in no order, each once
 }
 
-// reading is what a unit has read.
+// reading is what a unit has read. One that is only expected has not been evaluated yet, and is known to read this at least.
 type reading struct {
-	unit  unit
-	reads []*thing
+	unit     unit
+	reads    []*thing
+	expected bool
 }
 
 func newRecord(wake func(unit)) *record {
@@ -70,6 +75,7 @@ func (x *record) noted(u unit, reads map[read]struct{}) {
 		n = &reading{unit: u}
 		x.units[u] = n
 	}
+	n.expected = false
 	kept := n.reads[:0]
 	for _, t := range n.reads {
 		if _, again := reads[t.read]; again {
@@ -101,8 +107,21 @@ func (x *record) forget(n *reading, t *thing) {
 	}
 }
 
+// expect says what a unit will read that has not been evaluated: it is woken when that changes.
+func (x *record) expect(u unit, reads map[read]struct{}) {
+	if x.units[u] == nil {
+		x.noted(u, reads)
+		if n := x.units[u]; n != nil {
+			n.expected = true
+		}
+	}
+}
+
 // knows says that the unit has been evaluated, and is woken when what it read changes.
-func (x *record) knows(u unit) bool { return x.units[u] != nil }
+func (x *record) knows(u unit) bool {
+	n := x.units[u]
+	return n != nil && !n.expected
+}
 
 // changed wakes who has read it.
 func (x *record) changed(r read) {

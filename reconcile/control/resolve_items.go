@@ -114,20 +114,20 @@ func placements(a *etcdschema.Accepted) map[string]desired.State {
 }
 
 // unplaceable says why the port cannot be written to a node's slice; empty when it can.
-func unplaceable(c *Cache, host string, p *desired.Port, network *etcdschema.Accepted) string {
-	a := c.accepted[model.ID{Project: model.ClusterProject, Kind: model.KindHost, Name: host}]
+func (s *reader) unplaceable(host string, p *desired.Port, network *etcdschema.Accepted) string {
+	a := s.accepted(hostID(host))
 	if a == nil {
 		return fmt.Sprintf("host %s does not exist or is not accepted yet", host)
 	}
-	s := network.Object.Spec.(*model.NetworkSpec)
+	spec := network.Object.Spec.(*model.NetworkSpec)
 	mapped := false
 	for _, m := range a.Object.Spec.(*model.HostSpec).PhysicalNetworks {
-		mapped = mapped || m.Name == s.PhysicalNetwork
+		mapped = mapped || m.Name == spec.PhysicalNetwork
 	}
 	if !mapped {
-		return fmt.Sprintf("host %s has no interface on physical network %s", host, s.PhysicalNetwork)
+		return fmt.Sprintf("host %s has no interface on physical network %s", host, spec.PhysicalNetwork)
 	}
-	if f, lacks := c.nodes[host].lacks(features(p, s)...); lacks {
+	if f, lacks := s.lacks(host, features(p, spec)...); lacks {
 		return fmt.Sprintf("needs feature %s, which host %s does not have: upgrade weftd there", f, host)
 	}
 	return ""

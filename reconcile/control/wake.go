@@ -1,87 +1,10 @@
 package control
 
 import (
-	"reflect"
-
 	"weft/etcdschema"
 	"weft/model"
 	"weft/model/desired"
 )
-
-// wakeDependents marks what must be looked at again after an accepted object changed; old or now is nil when it came or
-// went.
-func (p *planner) wakeDependents(id model.ID, old, now *etcdschema.Accepted) {
-	if old != nil {
-		p.wakeLeaving(old)
-	}
-	if old == nil || now == nil || old.UID != now.UID {
-		p.wakeUsers(id)
-		p.wakeBehind(id)
-		return
-	}
-	p.wakeUnhappy(id)
-	switch s := now.Object.Spec.(type) {
-	case *model.PhysicalNetworkSpec:
-		if !reflect.DeepEqual(old.Object.Spec, now.Object.Spec) {
-			p.wakeUsers(id)
-		}
-	case *model.HostSpec:
-		if !reflect.DeepEqual(old.Object.Spec, now.Object.Spec) {
-			p.wakeUsers(id)
-		}
-	case *model.PortSpec:
-		if !reflect.DeepEqual(old.Object.Spec, s) || !reflect.DeepEqual(old.Allocated, now.Allocated) || activeHost(old) != activeHost(now) {
-			p.wakeUsers(id)
-		}
-	case *model.NetworkSpec:
-		was := old.Object.Spec.(*model.NetworkSpec)
-		if !reflect.DeepEqual(was.Subnets, s.Subnets) || !reflect.DeepEqual(was.External, s.External) || was.PhysicalNetwork != s.PhysicalNetwork || was.Type != s.Type {
-			p.wakeUsers(id)
-		}
-	}
-}
-
-// wakeLeaving looks again at objects that are deleted and wait for the last reference to them to go, and at those whose
-// newest intent was refused, which may have been because of what refers to them.
-func (p *planner) wakeLeaving(old *etcdschema.Accepted) {
-	for _, ref := range old.Object.Spec.References(old.Object.Metadata.Project) {
-		v := p.verdicts[ref.To]
-		if p.cache.accepted[ref.To] != nil && (p.cache.intents[ref.To] == nil || v != nil && !v.good()) {
-			p.touch(ref.To)
-		}
-	}
-}
-
-func (p *planner) wakeUsers(id model.ID) {
-	for user := range p.cache.using[id] {
-		p.touch(user)
-	}
-	for user := range p.cache.wanting[id] {
-		p.touch(user)
-	}
-}
-
-// wakeBehind looks at the floating addresses of a network's ports: what they claim bears the uid of the network, though the
-// ports' own records are what they were.
-func (p *planner) wakeBehind(network model.ID) {
-	if network.Kind != model.KindNetwork {
-		return
-	}
-	for user := range p.cache.using[network] {
-		if user.Kind == model.KindPort {
-			p.wakeUsers(user)
-		}
-	}
-}
-
-// wakeUnhappy looks again at objects that were not accepted and refer to this one.
-func (p *planner) wakeUnhappy(id model.ID) {
-	for user := range p.cache.wanting[id] {
-		if v := p.verdicts[user]; v == nil || !v.good() {
-			p.touch(user)
-		}
-	}
-}
 
 // wakeAll looks at everything: after a start, a change of leadership or the end of a brake. What people have asked for since goes
 // first; the rest, most of which is as it should be, is compared behind whatever is asked.
@@ -98,6 +21,7 @@ func (p *planner) wakeAll() {
 			p.touch(id)
 		}
 	}
+	p.expectObjects()
 	for name, n := range p.cache.nodes {
 		for k := range n.items {
 			if id, known := p.cache.ids[k.UID]; known && id.Kind == model.KindPort && k.Kind == desired.KindPort {
@@ -121,6 +45,47 @@ func (p *planner) wakeAll() {
 			if s, ok := etcdschema.StatusOf(k); ok {
 				p.compareStatus(s)
 			}
+		}
+	}
+}
+
+// expectObjects notes what every object will read of others when it is evaluated, so that what is asked meanwhile finds it.
+func (p *planner) expectObjects() {
+	for id, in := range p.cache.intents {
+		p.expect(id, in.object, p.cache.accepted[id])
+	}
+	for id, acc := range p.cache.accepted {
+		if p.cache.intents[id] == nil {
+			p.expect(id, acc.Object, acc)
+		}
+	}
+}
+
+// expect notes what an object refers to by its intent and as it is accepted; of a floating address also what its ports are on.
+func (p *planner) expect(id model.ID, o model.Object, acc *etcdschema.Accepted) {
+	s := &reader{cache: p.cache, notes: true}
+	s.refersTo(id, o)
+	if acc != nil {
+		s.refersTo(id, acc.Object)
+	}
+	if p.cache.intents[id] == nil {
+		s.users(id)
+	}
+	p.cache.record.expect(unit{kind: unitObject, id: id}, s.reads)
+}
+
+func (s *reader) refersTo(id model.ID, o model.Object) {
+	if o.Spec == nil {
+		return
+	}
+	for _, r := range o.Spec.References(id.Project) {
+		s.declared(r.To)
+		to := s.accepted(r.To)
+		switch {
+		case r.To.Kind == model.KindHost:
+			s.lacks(r.To.Name)
+		case id.Kind == model.KindFloatingIP && r.To.Kind == model.KindPort && to != nil:
+			s.accepted(to.Object.Spec.(*model.PortSpec).NetworkID(id.Project))
 		}
 	}
 }
