@@ -23,7 +23,9 @@ func (c *Cache) changed(k etcdschema.Key, old, e *entry) {
 	case "accepted":
 		was, _ := entryValue[*etcdschema.Accepted](old)
 		is, _ := entryValue[*etcdschema.Accepted](e)
-		c.recordChanged(was, is)
+		if id, ok := etcdschema.ParseID(k); ok {
+			c.recordChanged(id, was, is)
+		}
 	case "claim":
 		c.ownerChanged(k, old, e)
 		if c.journal == nil { // a round may be taken back, and tells when it is confirmed
@@ -50,12 +52,15 @@ func (c *Cache) freed(k etcdschema.Key, gone bool) {
 }
 
 // recordChanged tells of an accepted object; was or is is nil when it came or went.
-func (c *Cache) recordChanged(was, is *etcdschema.Accepted) {
+func (c *Cache) recordChanged(id model.ID, was, is *etcdschema.Accepted) {
 	if was != nil && (is == nil || is.UID != was.UID) {
 		c.record.changed(read{of: readUID, name: was.UID})
 	}
 	if is != nil && (was == nil || is.UID != was.UID) {
 		c.record.changed(read{of: readUID, name: is.UID})
+	}
+	if !sameToOthers(was, is) {
+		c.record.changed(read{of: groupAccepted, name: id.String()})
 	}
 	c.usersChanged(was, is)
 	c.usersChanged(is, was)
@@ -65,6 +70,24 @@ func (c *Cache) recordChanged(was, is *etcdschema.Accepted) {
 	case *model.PortSpec:
 		c.membersChanged(was, is)
 	}
+}
+
+// sameToOthers says that nobody who refers to an object makes anything else of it. Of a network that is but for its own item on
+// nodes, which is looked at by itself: a thousand ports have no use for another lease time.
+func sameToOthers(was, is *etcdschema.Accepted) bool {
+	if was == nil || is == nil {
+		return was == is
+	}
+	if is.UID != was.UID {
+		return false
+	}
+	now, network := is.Object.Spec.(*model.NetworkSpec)
+	if before, same := was.Object.Spec.(*model.NetworkSpec); network && same {
+		return reflect.DeepEqual(before.Subnets, now.Subnets) && reflect.DeepEqual(before.External, now.External) &&
+			before.PhysicalNetwork == now.PhysicalNetwork && before.Type == now.Type
+	}
+	return reflect.DeepEqual(was.Object.Spec, is.Object.Spec) && reflect.DeepEqual(was.Allocated, is.Allocated) &&
+		reflect.DeepEqual(was.Migration, is.Migration) && was.GatewaySecret == is.GatewaySecret
 }
 
 // usersChanged tells of the objects that one of two states of an object refers to, and the other does not.

@@ -301,3 +301,92 @@ func TestAnyHistoryKeepsTheInvariants(t *testing.T) {
 		}
 	})
 }
+
+// disturb does to a region what people do not: a weftd is upgraded (what one that is set back cannot have stays there, if it does no harm), a guest arrives, keys go or are written by hand, a round is refused.
+func (s *sim) disturb(t *rapid.T) {
+	switch rapid.IntRange(0, 4).Draw(t, "disturbance") {
+	case 0:
+		s.feature(rapid.SampledFrom([]string{"h1", "h2"}).Draw(t, "upgraded"), allFeatures()...)
+	case 1:
+		for _, id := range sortedKeys(s.cache().accepted) {
+			if n := s.number(id); n != 0 && rapid.Bool().Draw(t, "arrives") {
+				s.hears("h2", id, n)
+			}
+		}
+	case 2:
+		if keys := s.keysIn("claim"); len(keys) > 0 {
+			s.event(rapid.SampledFrom(keys).Draw(t, "claim gone"), nil)
+		}
+	case 3:
+		if keys := s.keysIn("desired"); len(keys) > 0 {
+			value := rapid.SampledFrom([][]byte{nil, []byte(`garbage`)}).Draw(t, "written by hand")
+			s.event(rapid.SampledFrom(keys).Draw(t, "item"), value)
+		}
+	case 4:
+		r, units := s.planner.fill()
+		r.abandon()
+		for _, u := range units {
+			s.planner.queue.add(u)
+		}
+	}
+}
+
+func sortedKeys(accepted map[model.ID]*etcdschema.Accepted) []model.ID {
+	return slices.SortedFunc(maps.Keys(accepted), compareIDs)
+}
+
+func (s *sim) keysIn(of string) []etcdschema.Key {
+	var keys []etcdschema.Key
+	for k := range s.cache().entries {
+		if area(k) == of {
+			keys = append(keys, k)
+		}
+	}
+	slices.SortFunc(keys, compareKeys)
+	return keys
+}
+
+// Whatever happens, in whatever order: what is worked out change by change is what is worked out from nothing, byte by byte.
+func TestAnyHistoryEqualsAFreshLook(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		s := newSim(t)
+		s.feature("h1", desired.Baseline()...)
+		for range rapid.IntRange(1, 3).Draw(t, "edits") {
+			for _, d := range ordered(drawRegion(t)) {
+				if rapid.IntRange(0, 4).Draw(t, "what") == 0 {
+					s.remove(d.id)
+				} else {
+					s.put(d.id, d.spec)
+				}
+				if rapid.IntRange(0, 3).Draw(t, "disturbed") == 0 {
+					s.disturb(t)
+				}
+				if rapid.IntRange(0, 3).Draw(t, "settled") == 0 {
+					s.settle()
+				}
+			}
+		}
+		s.settle()
+		writes := s.writes
+		s.planner.wakeAll()
+		s.settle()
+		if s.writes != writes {
+			t.Fatalf("a second look wrote %d keys", s.writes-writes)
+		}
+		fresh := newSim(t)
+		fresh.inherit(s, func(k etcdschema.Key) bool { return area(k) != "desired" })
+		fresh.planner.wakeAll()
+		fresh.settle()
+		if diff := cmp.Diff(fresh.slices(), s.slices()); diff != "" {
+			t.Fatalf("(-from nothing +change by change)\n%s", diff)
+		}
+	})
+}
+
+// slices is what nodes are told, without the heads, which count writes.
+func (s *sim) slices() map[string]string {
+	out := s.snapshot()
+	maps.DeleteFunc(out, func(k, _ string) bool { return !strings.HasPrefix(k, "desired/") || strings.HasSuffix(k, "/_head") })
+	return out
+}

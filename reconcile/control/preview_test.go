@@ -77,3 +77,33 @@ func TestPreviewOfWhatIsSoAlreadyChangesNothing(t *testing.T) {
 		t.Errorf("changes: %+v %v", pv, err)
 	}
 }
+
+// TestPreviewTellsWhoFollows: what hangs on an object is in its preview, though a preview begins without having evaluated anything.
+func TestPreviewTellsWhoFollows(t *testing.T) {
+	t.Parallel()
+	s := routedRegion(t)
+	s.put(port("web-1"), portOnH1)
+	s.put(floating("web"), `{"spec":{"network":"operator/internet","port":"web-1"}}`)
+	s.put(port("last"), `{"spec":{"network":"green","host":"h1"}}`)
+	s.settle()
+	s.remove(network("green"))
+	s.settle()
+	pv, err := s.planner.cache.Preview([3]byte{}, []model.Object{mustDecode(t, port("web-1"), `{"spec":{"network":"blue","host":"h2"}}`)},
+		[]model.ID{port("last"), router("edge")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ops := map[string]Op{}
+	for _, o := range pv.Objects {
+		ops[o.ID.String()] = o.Op
+	}
+	for _, i := range pv.Items {
+		ops[i.Node+" "+i.Object.String()] = i.Op
+	}
+	if op := ops["h1 FloatingIP alpha/web"]; op != OpDelete {
+		t.Errorf("the floating address of a guest that leaves h1: %q", op)
+	}
+	if _, told := ops["Network alpha/green"]; !told {
+		t.Errorf("the network that waits for its last port is not in %v", ops)
+	}
+}

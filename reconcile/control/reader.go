@@ -31,6 +31,9 @@ func (s *reader) forget() { clear(s.reads) }
 // what was read is what it failed with. One unit may be evaluated within another.
 func (p *planner) reading(u unit, evaluate func() error) error {
 	outer := p.reader
+	if outer.notes && p.cache.journal != nil {
+		p.cache.journal.nested = append(p.cache.journal.nested, u)
+	}
 	p.reader = &reader{cache: p.cache, notes: true, unit: u, reads: p.spare}
 	p.spare = nil
 	err := evaluate()
@@ -47,8 +50,14 @@ func (p *planner) reading(u unit, evaluate func() error) error {
 // spareReads is how many reads a set may have held that is used again for the next unit.
 const spareReads = 64
 
-// accepted is the accepted object with the ID.
+// accepted is the accepted object with the ID, as far as it matters to others (see sameToOthers).
 func (s *reader) accepted(id model.ID) *etcdschema.Accepted {
+	s.note(read{of: groupAccepted, name: id.String()})
+	return s.cache.accepted[id]
+}
+
+// whole is the accepted object with the ID, every field of it.
+func (s *reader) whole(id model.ID) *etcdschema.Accepted {
 	s.note(read{of: readEntry, name: etcdschema.AcceptedKey(id).String()})
 	return s.cache.accepted[id]
 }

@@ -29,6 +29,7 @@ const (
 	groupMembers                     // network's uid and part → who is on it
 	groupParts                       // network's uid → into how many parts that is cut
 	groupMapped                      // physical network → whether any host reaches it
+	groupAccepted                    // an object → what others make of it as it is accepted
 	groupDeclared                    // an object → whether there is an intent of it
 	groupUsers                       // an object → which accepted ones refer to it
 	groupOwned                       // uid → the claims that it owns

@@ -11,7 +11,10 @@ import (
 )
 
 // journal remembers what the cache held, so that a round that etcd refused can be taken back.
-type journal struct{ undo []undo }
+type journal struct {
+	undo   []undo
+	nested []unit // evaluated within others
+}
 
 type undo struct {
 	key etcdschema.Key
@@ -50,6 +53,7 @@ func (c *Cache) begin() *round {
 // mark is a point that a round can be taken back to.
 type mark struct {
 	undo     int
+	nested   int
 	writes   map[etcdschema.Key]write
 	requires map[etcdschema.Key]int64
 	nodes    map[string]struct{}
@@ -57,7 +61,7 @@ type mark struct {
 }
 
 func (r *round) mark() mark {
-	m := mark{len(r.cache.journal.undo), make(map[etcdschema.Key]write, len(r.writes)), maps.Clone(r.requires), maps.Clone(r.nodes), r.bytes}
+	m := mark{len(r.cache.journal.undo), len(r.cache.journal.nested), make(map[etcdschema.Key]write, len(r.writes)), maps.Clone(r.requires), maps.Clone(r.nodes), r.bytes}
 	for k, w := range r.writes {
 		m.writes[k] = *w
 	}
@@ -65,7 +69,7 @@ func (r *round) mark() mark {
 }
 
 // rollback takes back everything since the mark, newest first. It tells nobody: who has read what is taken back was evaluated in this
-// very round, and is tried again like all of it.
+// very round, and is tried again like all of it. Units within others are woken, since the others may do without them next time.
 func (r *round) rollback(m mark) {
 	j := r.cache.journal
 	r.cache.journal = nil
@@ -73,6 +77,12 @@ func (r *round) rollback(m mark) {
 		r.cache.swap(u.key, u.old)
 	}
 	j.undo = j.undo[:m.undo]
+	if r.cache.record != nil {
+		for _, u := range j.nested[m.nested:] {
+			r.cache.record.wake(u)
+		}
+	}
+	j.nested = j.nested[:m.nested]
 	r.cache.journal = j
 	clear(r.writes)
 	for k, w := range m.writes {

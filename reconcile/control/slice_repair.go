@@ -56,7 +56,7 @@ func (p *planner) networkItem(r *round, name string, k desired.Key) error {
 	}
 	id := network.Object.ID()
 	p.statusOf(id)
-	_, err := r.putItem(name, p.reader.network(name, p.reader.accepted(id)))
+	_, err := r.putItem(name, p.reader.network(name, p.reader.whole(id)))
 	return err
 }
 

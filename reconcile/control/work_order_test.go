@@ -221,3 +221,28 @@ func TestSetsKeepToTheirRate(t *testing.T) {
 	s.settle()
 	s.check()
 }
+
+// What hangs on what somebody asks for right after a takeover does not wait until everything has been compared.
+func TestWhoFollowsDoesNotWaitForTheRest(t *testing.T) {
+	t.Parallel()
+	first := routedRegion(t)
+	first.put(port("web-1"), portOnH1)
+	first.put(floating("web"), `{"spec":{"network":"operator/internet","port":"web-1"}}`)
+	for i := range 3 * laterUnits {
+		first.put(port(fmt.Sprintf("other-%d", i)), portOnH1)
+	}
+	first.settle()
+	s := newSim(t)
+	s.inherit(first, func(etcdschema.Key) bool { return true })
+	s.planner.wakeAll()
+	s.put(port("web-1"), `{"spec":{"network":"blue","host":"h2"}}`)
+	s.round()
+	s.round()
+	f := desired.Key{Kind: desired.KindFloatingIP, UID: s.cache().accepted[floating("web")].UID}
+	if s.cache().nodes["h1"].items[f] != nil {
+		t.Errorf("the floating address is where its guest has gone from, and %d units wait", s.planner.queue.len())
+	}
+	if s.planner.queue.len() < laterUnits {
+		t.Errorf("%d units wait: there was nothing to wait for", s.planner.queue.len())
+	}
+}
