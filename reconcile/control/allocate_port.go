@@ -62,6 +62,7 @@ func (a *allocation) device(s *model.PortSpec, ifaceID string) string {
 // refuseOtherDefault refuses a device named in the spec that is some other port's default.
 func (a *allocation) refuseOtherDefault(device string) {
 	k := etcdschema.DeviceClaim(etcdschema.AnyHost, device)
+	a.reader.owns(a.uid, k)
 	if cl, blocked := a.obstacle(k); blocked {
 		a.reader.inTheWay(k)
 		a.verdict.invalid("spec.device", fmt.Sprintf("device %s is on every host the default device of %s: choose another name", device, a.ownerName(cl)))

@@ -30,12 +30,12 @@ type allocation struct {
 	requires []etcdschema.Key            // what else must be as it was looked at
 }
 
-// obstacle says who stands in the way of claiming a key, if anybody does.
+// obstacle says who stands in the way of claiming a key, if anybody does. That nobody does is a read of those that are wanted and not
+// had, see missed.
 func (a *allocation) obstacle(k etcdschema.Key) (cl etcdschema.Claim, blocked bool) {
-	own := a.reader.owns(a.uid, k)
 	cl, ok := a.cache.claim(k)
 	switch {
-	case !ok, own:
+	case !ok, a.reader.owns(a.uid, k):
 		return cl, false
 	case a.previous != nil && cl.Owner == a.previous.UID:
 		return cl, false
@@ -83,11 +83,17 @@ func (a *allocation) wantFor(k etcdschema.Key, who claimant) {
 // keeps says that this incarnation may keep what it was allocated: the claim is its own, or was lost by a mistake and
 // taken by nobody since.
 func (a *allocation) keeps(k etcdschema.Key) bool {
-	if a.reader.owns(a.uid, k) {
-		return true
+	if _, claimed := a.cache.claim(k); !claimed {
+		return a.previous.UID == a.uid
 	}
-	_, claimed := a.cache.claim(k)
-	return !claimed && a.previous.UID == a.uid
+	return a.reader.owns(a.uid, k)
+}
+
+// missed notes what the object wants and does not get, since something else is wrong with it.
+func (a *allocation) missed() {
+	for k := range a.wanted {
+		a.reader.owns(a.uid, k)
+	}
 }
 
 // unclaimed says that nobody has the key and the object does not want it for something else.
@@ -130,9 +136,6 @@ func (a *allocation) bind(r *round, k etcdschema.Key) error {
 	who, other := a.others[k]
 	if !other {
 		who = claimant{a.uid, a.id}
-	}
-	if !other {
-		a.reader.bound(a.uid, k)
 	}
 	cl, ok := a.cache.claim(k)
 	if ok && cl.Owner == who.uid && cl.State == etcdschema.ClaimBound {

@@ -128,6 +128,7 @@ func (p *planner) advance(r *round, id model.ID) error {
 			}
 			acc = next
 		} else {
+			a.missed()
 			v = &a.verdict
 		}
 	}
@@ -150,6 +151,7 @@ func (p *planner) advance(r *round, id model.ID) error {
 func (p *planner) uphold(r *round, acc *etcdschema.Accepted) (*etcdschema.Accepted, error) {
 	a := p.allocate(acc.Object, acc.CreateRevision, acc)
 	if !a.verdict.good() {
+		a.missed()
 		return acc, nil
 	}
 	next := *acc

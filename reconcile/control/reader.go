@@ -91,12 +91,6 @@ func (s *reader) owns(uid string, k etcdschema.Key) bool {
 	return false
 }
 
-// bound forgets that a key was looked at that is the unit's own by now.
-func (s *reader) bound(uid string, k etcdschema.Key) {
-	delete(s.reads, read{of: readEntry, name: k.String()})
-	s.note(read{of: groupOwned, name: uid})
-}
-
 // owned are the claims of an owner.
 func (s *reader) owned(uid string) map[etcdschema.Key]struct{} {
 	s.note(read{of: groupOwned, name: uid})
