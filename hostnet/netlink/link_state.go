@@ -26,12 +26,15 @@ func (s addressSet) remove(index int, p netip.Prefix) {
 type linkState struct {
 	links     map[int]Link
 	names     map[string]int
+	came      map[int]uint64 // which of all links that came a link is
+	coming    uint64
 	addresses addressSet
 	listeners map[*Listener]bool
 }
 
 func newLinkState() *linkState {
-	return &linkState{links: map[int]Link{}, names: map[string]int{}, addresses: addressSet{}, listeners: map[*Listener]bool{}}
+	return &linkState{links: map[int]Link{}, names: map[string]int{}, came: map[int]uint64{}, addresses: addressSet{},
+		listeners: map[*Listener]bool{}}
 }
 
 // set stores a link.
@@ -41,6 +44,10 @@ func (s *linkState) set(l Link) {
 		return
 	}
 	s.links[l.Index] = l
+	if !known {
+		s.coming++
+		s.came[l.Index] = s.coming
+	}
 	if known && old.Name != l.Name {
 		s.forgetName(old.Name, l.Index)
 	}
@@ -63,6 +70,7 @@ func (s *linkState) remove(index int) {
 		return
 	}
 	delete(s.links, index)
+	delete(s.came, index)
 	delete(s.addresses, index)
 	s.forgetName(old.Name, index)
 	s.tell(Change{Index: index, Name: old.Name, Link: true})

@@ -246,3 +246,25 @@ func FuzzParse(f *testing.F) {
 		_, _, _ = parseAddress(data)
 	})
 }
+
+// TestALinkThatCameBackIsAnotherOne: index, name and settings are what they were, and whoever was bound to it is not any more.
+func TestALinkThatCameBackIsAnotherOne(t *testing.T) {
+	t.Parallel()
+	c := NewCache([]Link{{Index: 5, Name: "tap1"}, {Index: 6, Name: "tap2"}}, nil)
+	first := c.Came(5)
+	if first == 0 || first == c.Came(6) || c.Came(7) != 0 {
+		t.Fatalf("came: %d, %d and %d of one that is not there", first, c.Came(6), c.Came(7))
+	}
+	c.state.set(Link{Index: 5, Name: "tap1", Up: true})
+	if c.Came(5) != first {
+		t.Error("a link that is only set up counts as another")
+	}
+	c.state.remove(5)
+	if c.Came(5) != 0 {
+		t.Error("a link that is gone has a number")
+	}
+	c.state.set(Link{Index: 5, Name: "tap1", Up: true})
+	if again := c.Came(5); again == 0 || again == first {
+		t.Errorf("it came as %d, and again as %d", first, again)
+	}
+}

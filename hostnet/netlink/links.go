@@ -143,6 +143,10 @@ func (c Cache) Link(index int) (Link, bool) {
 	return l, ok
 }
 
+// Came is a number that no other link has or had. A link that went to another namespace and came back has its index, its name and
+// its settings, and another number: whoever was bound to it is not any more. It is zero for a link that is not there.
+func (c Cache) Came(index int) uint64 { return c.state.came[index] }
+
 // All are the links, in no order.
 func (c Cache) All() []Link { return slices.Collect(maps.Values(c.state.links)) }
 

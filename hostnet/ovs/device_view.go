@@ -25,8 +25,8 @@ type devices struct {
 	inside   func(func() error) error // runs a function in the devices' namespace
 
 	mu      sync.Mutex
-	readers map[int]bool // devices, by index, with a packet socket for all protocols
-	known   map[int]bool // devices that were there when the readers were read
+	readers map[int]bool   // devices, by index, with a packet socket for all protocols
+	known   map[int]uint64 // devices that were there when the readers were read, each with the number that it came with
 }
 
 func newDevices(links *netlink.Links, inside func(func() error) error) *devices {
@@ -56,7 +56,13 @@ func (d *devices) attachment(name string, userspace bool) object.Attachment {
 
 // judge says what is known against a device; the lock is held, as in all below.
 func (d *devices) judge(name string, userspace bool) (object.Attachment, error) {
-	link, there := d.links.Named(name)
+	var link netlink.Link
+	var there bool
+	var came uint64
+	d.links.View(func(c netlink.Cache) {
+		link, there = c.Named(name)
+		came = c.Came(link.Index)
+	})
 	if !there {
 		return "", nil
 	}
@@ -66,7 +72,7 @@ func (d *devices) judge(name string, userspace bool) (object.Attachment, error) 
 		}
 		return "", nil
 	}
-	if !d.known[link.Index] {
+	if d.known[link.Index] != came {
 		if err := d.readReaders(); err != nil {
 			return "", err
 		}
@@ -95,10 +101,10 @@ const packetSockets = "/proc/thread-self/net/packet"
 
 // readReaders finds the devices that a packet socket for all protocols reads.
 func (d *devices) readReaders() error {
-	known := map[int]bool{}
+	known := map[int]uint64{}
 	d.links.View(func(c netlink.Cache) {
 		for _, l := range c.All() {
-			known[l.Index] = true
+			known[l.Index] = c.Came(l.Index)
 		}
 	})
 	var readers map[int]bool
