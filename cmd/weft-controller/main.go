@@ -1,7 +1,7 @@
 // Command weft-controller is one replica of the control plane. It turns intent into accepted, claims, desired and
-// status; see reconcile/control.
+// status (package reconcile/control).
 //
-// Invariants: any number of replicas run at once, one leads; nothing is written after SIGTERM but the resignation.
+// Invariants: any number of replicas run at once, and one leads. After SIGTERM it writes only its resignation.
 package main
 
 import (

@@ -1,7 +1,9 @@
-// Command weft is what people use: it writes intent, shows what became of it, and says what a host would do.
+// Command weft is the command line for people. It writes intent, shows its status, and shows what a host would do.
 //
-// Invariants: it writes intent, orders and, for `etcd setup`, users and roles, nothing else; results go to stdout,
-// errors and hints to stderr; one file per verb, and what a verb does is a function that tests call.
+// Invariants:
+//   - It writes intent and orders, and with `etcd setup` users and roles. It writes nothing else to etcd.
+//   - Results go to stdout, errors and hints to stderr.
+//   - Each verb has one file. The work of a verb is a function that tests call.
 package main
 
 import (

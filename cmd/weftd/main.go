@@ -1,7 +1,8 @@
-// Command weftd is the host reconciler: it keeps the kernel and Open vSwitch of one node what etcd says they must be.
+// Command weftd is the host reconciler: it keeps the kernel and Open vSwitch of one node as etcd says.
 //
-// Invariants: it reads desired/<node>/ and order/<node>/, writes actual/<node>/ and live/<node>, and nothing else;
-// ending it removes nothing from the host.
+// Invariants:
+//   - It reads desired/<node>/ and order/<node>/, writes actual/<node>/ and live/<node>, and uses no other keys.
+//   - When it ends, it removes nothing from the host.
 package main
 
 import (

@@ -1,6 +1,6 @@
-// Package attack proves with frames what the compiled flows and the rules of bridge hosts let through and what they stop: each
-// attack of a hostile guest or network is sent on a real Open vSwitch and on real bridges of the kernel, next to a legitimate
-// frame of the same kind that has to arrive. Bridge hosts are tried in a virtual machine where the kernel lacks what they need.
+// Package attack sends frames to prove what the compiled flows and the rules of bridge hosts let through and what they drop.
+// Each attack of a hostile guest or network is sent on a real Open vSwitch and on real bridges of the kernel. Next to it, a legitimate
+// frame of the same kind is sent, which must arrive. If the kernel lacks what bridge hosts need, they are tested in a virtual machine.
 //
-// Invariants: a frame counts as stopped only when a later one, sent the same way, has arrived everywhere it should.
+// Invariants: a frame counts as dropped only when a later one, sent the same way, has arrived everywhere it should.
 package attack

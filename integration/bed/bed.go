@@ -1,8 +1,10 @@
-// Package bed builds a small cloud out of network namespaces, for scenarios, benchmarks and the demo: hosts with an Open
-// vSwitch of their own, guests, a physical network, etcd and controllers, all of them real programs.
+// Package bed builds a testbed, which is a small cloud of network namespaces, for scenarios, benchmarks and the demo. It has hosts with
+// an Open vSwitch each, guests, a physical network, etcd and controllers. All of them are real programs.
 //
-// Invariants: nothing outside the bed's own namespaces, processes and folder is touched; every process is ended by its
-// own pid and dies with the program that made the bed; after Close nothing of the bed is left, whatever failed before.
+// Invariants:
+//   - It touches nothing outside its own namespaces, processes and folder.
+//   - It ends every process by its pid, and every process dies with the program that made the bed.
+//   - After Close nothing of the bed is left, even if something failed before.
 package bed
 
 import (

@@ -1,7 +1,7 @@
-// Command bench measures Weft on real namespaces, Open vSwitch and etcd, and prints one table, all of it from one run.
+// Command bench measures Weft on real namespaces, Open vSwitch and etcd. It prints one table, and all of it comes from one run.
 //
-// Every figure that can be is a ratio to something measured beside it in the same run and the same state of the host:
-// the raw floor (the same objects through one OVSDB transaction and one flow bundle) or the same thing with fewer
+// Where possible, a figure is a ratio to something else that was measured in the same run and the same state of the host. That is the
+// raw floor (the same objects through one OVSDB transaction and one flow bundle), or the same thing with fewer
 // ports. README.md in this folder says how each is timed.
 package main
 

@@ -1,8 +1,10 @@
-// Command demo shows Weft's main job on this machine: three hosts as network namespaces with an Open vSwitch each, an
-// etcd, two controllers and six guests; then it breaks things and shows what happens.
+// Command demo shows Weft's main job on this machine. It makes three hosts as network namespaces with an Open vSwitch each, an
+// etcd, two controllers and six guests. Then it breaks things and shows what happens.
 //
-// Invariants: exit 0 only if everything held; everything it made is removed, whatever happens, unless -keep is given;
-// nothing outside its own namespaces and folder is touched.
+// Invariants:
+//   - It exits with 0 only if everything held.
+//   - It removes everything that it made, whatever happens, unless -keep is given.
+//   - It touches nothing outside its own namespaces and folder.
 package main
 
 import (

@@ -1,5 +1,6 @@
-// Package limits draws intent at the limits of what model accepts, and brings it to a host as controllers and weftd do: what
-// the door lets in, every driver can do, or the door is wrong. The drivers' tests hold its objects against their own checks.
+// Package limits draws intent at the limits of what model accepts, and brings it to a host as controllers and weftd do.
+// What model accepts, every driver must be able to do; otherwise model is wrong. The drivers' tests check these objects with
+// the drivers' own checks.
 package limits
 
 import (

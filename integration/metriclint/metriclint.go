@@ -1,5 +1,4 @@
-// Package metriclint holds a package's metrics against what Prometheus expects of names, types and help texts, as promtool
-// check metrics does.
+// Package metriclint checks a package's metrics as promtool check metrics does: names, types and help texts.
 package metriclint
 
 import (

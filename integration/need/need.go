@@ -1,8 +1,10 @@
-// Package need says what of the kernel's features the running kernel has, by using each once. Tests name what they need,
-// and are run inside a virtual machine (package vm) where the machine's kernel lacks it.
+// Package need says which features the running kernel has, by using each once. Tests name the features that they need.
+// If the machine's kernel lacks one, the test runs inside a virtual machine (package vm).
 //
-// Invariants: a feature is there only if using it worked; everything happens in a network namespace that is gone
-// afterwards; an error is never taken for a lack.
+// Invariants:
+//   - A feature is there only if using it worked.
+//   - Everything happens in a network namespace that is gone afterwards.
+//   - An error is never reported as a missing feature.
 package need
 
 import (

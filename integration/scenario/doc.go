@@ -1,6 +1,6 @@
-// Package scenario holds the scenarios: readable text in <name>.txtar that declares, converges, proves with packets,
-// breaks, restarts and proves again, on real namespaces, Open vSwitch, etcd and DHCP clients. Its tests run them; the
-// commands they are written in are listed in integration/README.md.
+// Package scenario holds the scenarios: readable text in <name>.txtar. A scenario declares objects, waits until they are
+// programmed, proves them with packets, breaks and restarts things, and proves again. It uses real namespaces, Open vSwitch, etcd and DHCP
+// clients. The tests of this package run the scenarios. integration/README.md lists their commands.
 //
-// Invariants: a scenario waits for events, never for time to pass; it runs alone in a bed of its own and leaves nothing.
+// Invariants: a scenario waits for events, never for time to pass. It runs in a bed of its own, and leaves nothing behind.
 package scenario

@@ -1,7 +1,7 @@
-// Package timescale is the one place that says how much slower than usual the machine is: waits of tests multiply their
-// bounds with it. A virtual machine without acceleration runs Go ten times slower than its host.
+// Package timescale says how much slower than usual the machine is. Waits of tests multiply their limits with it. A virtual machine
+// without acceleration runs Go ten times slower than its host.
 //
-// Invariants: only bounds are scaled, never what is measured; without the variable nothing is.
+// Invariants: only limits are scaled, never what is measured. Without the environment variable nothing is scaled.
 package timescale
 
 import (

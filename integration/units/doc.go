@@ -1,5 +1,5 @@
-// Package units tests the systemd units of weftd and weft-controller as they are shipped, under a systemd that is the first process
-// of a virtual machine.
+// Package units tests the systemd units of weftd and weft-controller as they are shipped. They run under a systemd that is the first
+// process of a virtual machine.
 //
-// Invariants: nothing of the units is changed but where the programs are; the machine's own settings play no part.
+// Invariants: the only change to the units is the path of the programs. The machine's own settings have no effect.
 package units

@@ -1,8 +1,9 @@
-// Package service is what every daemon of Weft does alike: it tells its version, serves what it knows to debuggers and to
-// Prometheus, and talks to systemd.
+// Package service is what all daemons of Weft have in common: the version, the debug and metrics listeners, and systemd.
 //
-// Invariants: a debug listener is reachable by its owner alone; a metrics listener serves metrics and nothing else; no file is
-// replaced but a socket that nobody listens on.
+// Invariants:
+//   - Only the owner of a debug listener reaches it.
+//   - A metrics listener serves metrics and nothing else.
+//   - The only file that is ever replaced is a socket on which nobody listens.
 package service
 
 import "runtime/debug"

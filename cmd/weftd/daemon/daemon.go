@@ -1,7 +1,7 @@
-// Package daemon puts a host reconciler together: the drivers of this host, the engine, the road to etcd, the debug
-// listener and systemd. weftd runs one, and so does whoever wants a node in its own process.
+// Package daemon assembles a host reconciler: the drivers of this host, the engine, the connection to etcd, the debug
+// listener and systemd. weftd runs one. So does every other program that has a node in its own process.
 //
-// Invariants: everything that is started is waited for; ending removes nothing from the host.
+// Invariants: it waits for everything that it starts. When it ends, it removes nothing from the host.
 package daemon
 
 import (

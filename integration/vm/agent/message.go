@@ -1,7 +1,7 @@
-// Package agent is what the rig and the first process inside the virtual machine say to each other: JSON values, one
-// after another, over one virtio serial port.
+// Package agent defines the messages between this rig (package vm) and the first process inside the virtual machine: JSON values, one
+// after another, over one virtio serial port, or over the first serial line of user-mode Linux.
 //
-// Invariants: only the rig begins; every Run is answered by exactly one Exit of its ID, after all of its output.
+// Invariants: only the rig starts an exchange. Every Run is answered by exactly one Exit with its ID, after all of its output.
 package agent
 
 import (

@@ -1,8 +1,8 @@
-// Command guest is the first process inside a virtual machine of the rig: it makes the machine's files the root, and then
-// runs what the rig asks for. It is no program for a real system.
+// Command guest is the first process inside a virtual machine of package vm. It makes the machine's files the root, and then
+// runs what package vm asks for. Do not run it on a real system.
 //
-// Invariants: it never returns while the kernel runs: it ends by powering off, unless it became another program; every orphan is
-// reaped.
+// Invariants: it never returns while the kernel runs. It ends by powering off, unless it became another program. It reaps every
+// orphan.
 package main
 
 import (

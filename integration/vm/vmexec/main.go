@@ -1,9 +1,9 @@
 // Command vmexec runs a program inside a virtual machine with Debian's own kernel, in the same working directory, and
-// exits with its exit code. It is made for go test:
+// exits with the program's exit code. It is made for go test:
 //
 //	go test -tags integration -exec "$PWD/bin/vmexec" ./hostnet/rtnl
 //
-// Files that the program writes stay in the virtual machine's memory and vanish, a profile or an updated golden too.
+// Files that the program writes stay in the virtual machine's memory and are lost. That includes profiles and updated goldens.
 package main
 
 import (

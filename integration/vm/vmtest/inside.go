@@ -1,6 +1,6 @@
-// Package vmtest runs a test inside a virtual machine where the machine's kernel lacks what it needs.
+// Package vmtest runs a test inside a virtual machine if the machine's kernel lacks what the test needs.
 //
-// Invariants: a test that cannot run fails, none is skipped; the virtual machine ends with the test.
+// Invariants: a test that cannot run fails, and none is skipped. The virtual machine ends with the test.
 package vmtest
 
 import (
