@@ -17,7 +17,7 @@ import (
 	"weft/reconcile/control"
 )
 
-// stalled is how long the loop may stand still before the watchdog is no longer fed.
+// stalled is how long the loop may make no progress before the watchdog is no longer fed.
 const stalled = 15 * time.Second
 
 // serve runs the replica, its listeners and systemd's notifications until ctx ends.

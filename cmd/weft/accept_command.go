@@ -32,8 +32,8 @@ func acceptCommand(s streams) *cli.Command {
 	})
 }
 
-// order writes an order to a node or the controllers; its time makes it a new one. It is written over what was read, so
-// that a copy of it that reaches etcd late is no second order.
+// order writes an order to a node or to the controllers. Its time makes it a new order. The write compares with what was read, so that a
+// copy of it that reaches etcd late is not a second order.
 func order(ctx context.Context, st store, node, what string, now time.Time, out io.Writer) error {
 	key := etcdschema.OrderKey(node, what)
 	for done := false; !done; {
@@ -55,7 +55,7 @@ func order(ctx context.Context, st store, node, what string, now time.Time, out 
 	return nil
 }
 
-// operator is who gives an order, for the record only.
+// operator is the user who gives an order. It is only recorded.
 func operator() string {
 	name := "unknown"
 	if u, err := user.Current(); err == nil {

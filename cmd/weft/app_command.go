@@ -18,7 +18,7 @@ type streams struct {
 	out, err io.Writer
 }
 
-// exitError is an error with the process's exit status. A nil err says nothing on stderr.
+// exitError is an error with the process's exit status. With a nil err nothing is written to stderr.
 type exitError struct {
 	code int
 	err  error
@@ -49,7 +49,7 @@ func execute(ctx context.Context, s streams, args []string) int {
 	return code
 }
 
-// report writes an error. What is wrong with manifests comes first, one line each, in the form that editors read.
+// report writes an error. Errors in manifests come first, one on each line, in the form that editors read.
 func report(out io.Writer, err error) {
 	var wrong model.Errors
 	switch {
@@ -81,7 +81,7 @@ func newApp(s streams) *cli.App {
 	}
 }
 
-// unknownCommand is what a command with subcommands does by itself.
+// unknownCommand is the action of a command that has subcommands.
 func unknownCommand(name string, help func(*cli.Context) error) cli.ActionFunc {
 	return func(c *cli.Context) error {
 		if arg := c.Args().First(); arg != "" {
@@ -91,7 +91,7 @@ func unknownCommand(name string, help func(*cli.Context) error) cli.ActionFunc {
 	}
 }
 
-// usageError keeps the library from printing the whole help over a mistyped flag.
+// usageError keeps the library from printing the whole help for a mistyped flag.
 func usageError(c *cli.Context, err error, _ bool) error {
 	name := "weft"
 	if c.Command != nil && c.Command.HelpName != "" {
@@ -100,7 +100,7 @@ func usageError(c *cli.Context, err error, _ bool) error {
 	return fmt.Errorf("%w: see `%s --help`", err, name)
 }
 
-// command makes a verb: flags in any place, no help over mistakes.
+// command makes a verb: flags may stand in any place, and a mistake does not print the help.
 func command(c cli.Command) *cli.Command {
 	c.OnUsageError = usageError
 	c.HideHelpCommand = true

@@ -48,19 +48,19 @@ const (
 	created    outcome = "created"
 	configured outcome = "configured"
 	unchanged  outcome = "unchanged"
-	// overwritten: somebody has changed it after it was read, and it is now as this apply wants it.
+	// overwritten: somebody changed the object after it was read, and apply has replaced that change.
 	overwritten outcome = "configured, over what somebody else made of it meanwhile"
 )
 
-// change is one object to be written, if its key is still as it was read.
+// change is one object to be written. It is written only if its key is still as it was read.
 type change struct {
 	object      model.Object
 	outcome     outcome
 	modRevision int64 // of the intent it replaces; 0 for none
 }
 
-// apply writes the objects, referred-to kinds first, and says what became of each. readErr is what reading them
-// brought up: nothing is written if there is any error, and all of them are reported at once. told hears of progress.
+// apply writes the objects and prints the outcome of each. Kinds that others refer to are written first. readErr holds the errors of
+// reading the manifests. If there is any error, nothing is written, and all errors are reported at once. Progress goes to told.
 func apply(ctx context.Context, st store, objs []model.Located, readErr error, out, told io.Writer) error {
 	if err := checkSet(ctx, st, objs, readErr); err != nil {
 		return err
@@ -74,7 +74,7 @@ func apply(ctx context.Context, st store, objs []model.Located, readErr error, o
 	return commit(ctx, st, changes, out, show)
 }
 
-// checkSet adds to the errors of reading those between the objects, and between them and what etcd holds.
+// checkSet adds conflicts between the objects, and between them and what etcd holds, to the errors of reading.
 func checkSet(ctx context.Context, st store, objs []model.Located, readErr error) error {
 	var errs model.Errors
 	if readErr != nil && !errors.As(readErr, &errs) {
@@ -120,7 +120,7 @@ func compare(ctx context.Context, st store, o model.Object) (change, error) {
 	return compareWith(o, item, ok), err
 }
 
-// compareWith says what writing the object over its intent would do. An intent that says the same in other words is left as it is.
+// compareWith says what writing the object over its intent would do. An intent with the same meaning in another form is left as it is.
 func compareWith(o model.Object, item etcdschema.Item, ok bool) change {
 	if !ok {
 		return change{o, created, 0}
@@ -131,7 +131,7 @@ func compareWith(o model.Object, item etcdschema.Item, ok bool) change {
 	return change{o, configured, item.ModRevision}
 }
 
-// commit writes the changes in as few transactions as etcd's limits allow. What somebody else was faster with is done by itself.
+// commit writes the changes in as few transactions as etcd's limits allow. A change that loses a race is done by itself.
 func commit(ctx context.Context, st store, changes []change, out io.Writer, show *progress) error {
 	var errs []error
 	writes := make([]guarded, len(changes))
@@ -167,8 +167,7 @@ func (ch change) txn() *etcdschema.Txn {
 	return t
 }
 
-// again brings about what a lost race has left undone. An object that is by now as it is wanted is left alone, whoever
-// made it so.
+// again retries a change that lost a race. If the object is already as wanted, it is left alone, whoever changed it.
 func (ch change) again(ctx context.Context, st store) (change, error) {
 	for try := range raceTries {
 		raced(ctx, try)
@@ -190,10 +189,10 @@ func (ch change) again(ctx context.Context, st store) (change, error) {
 	return ch, fmt.Errorf("%s: others keep changing it: look at it (weft get) and apply again", ch.object.ID())
 }
 
-// raceTries bounds how often a change is tried that others are faster with.
+// raceTries bounds how often a change is tried if others change the object each time.
 const raceTries = 20
 
-// raced waits a little before a lost race is run again, the longer the more often it was lost, and never twice the same.
+// raced waits a little before the next try after a lost race. The wait is random, and its limit grows with the tries.
 func raced(ctx context.Context, try int) {
 	if try == 0 {
 		return

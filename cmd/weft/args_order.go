@@ -7,10 +7,10 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// intersperse moves a command's flags before its arguments, so that `weft get port web-1 -o yaml` works: the library
-// stops reading flags at the first argument. Settings may stand before the command too (`weft -p alpha get port`): the
-// command gets them, and says so if it has no use for them. Everything after "--" is an argument. Who asks for help is not asked
-// for anything else: the library would look for help about the first argument.
+// intersperse moves a command's flags before its arguments, because the library stops reading flags at the first argument. So `weft get
+// port web-1 -o yaml` works. Settings may also stand before the command (`weft -p alpha get port`): the command gets them, and reports
+// those that it does not know. Everything after "--" is an argument. With a help flag the arguments are dropped, because the library
+// would look for help about the first one.
 func intersperse(app *cli.App, args []string) []string {
 	if len(args) == 0 {
 		return args
@@ -47,7 +47,7 @@ func intersperse(app *cli.App, args []string) []string {
 			if !takesValue(flags, a) {
 				continue
 			}
-			if i++; i == len(rest) { // the library says what is missing; "--" would be taken for it
+			if i++; i == len(rest) { // the library reports the missing value; it would take "--" as the value
 				return append(out, options...)
 			}
 			options = append(options, rest[i])
@@ -60,7 +60,7 @@ func intersperse(app *cli.App, args []string) []string {
 	return out
 }
 
-// leading is how many words the flag at the start of the words takes up; 0 if it is none of the flags, or lacks its value.
+// leading is how many words the flag at the start of the words has, with its value. It is 0 if the flag is unknown or lacks its value.
 func leading(flags []cli.Flag, words []string) int {
 	name, _, whole := strings.Cut(strings.TrimLeft(words[0], "-"), "=")
 	known := slices.ContainsFunc(flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), name) })
@@ -84,7 +84,7 @@ func find(commands []*cli.Command, name string) *cli.Command {
 	return nil
 }
 
-// takesValue says that the flag's value is the next argument. A flag nobody knows takes none; the library reports it.
+// takesValue says that the flag's value is the next argument. An unknown flag takes none; the library reports it.
 func takesValue(flags []cli.Flag, arg string) bool {
 	name := strings.TrimLeft(arg, "-")
 	if strings.Contains(name, "=") {

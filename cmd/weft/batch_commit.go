@@ -7,14 +7,14 @@ import (
 	"weft/model"
 )
 
-// guarded is a change of one object's intent, done only if the key is still as it was read.
+// guarded is a change of one object's intent. It is done only if the key is still as it was read.
 type guarded struct {
 	id          model.ID
 	modRevision int64 // as it was read; 0 for no such key
 	txn         *etcdschema.Txn
 }
 
-// fitting is how many of the changes fit one transaction: one at least.
+// fitting is how many of the changes fit into one transaction. It is at least one.
 func fitting(changes []guarded) int {
 	t := etcdschema.NewTxn()
 	for n, ch := range changes {
@@ -26,9 +26,9 @@ func fitting(changes []guarded) int {
 	return len(changes)
 }
 
-// commitTogether does the changes in one transaction, as far as nobody else was faster, and says of each whether it was done.
-// One object that somebody else has changed does not hold up the others: they are done together without it. That is so for
-// objects of one kind only. Of several kinds none is done then: one may refer to another, and their order matters.
+// commitTogether does the changes in one transaction, and says for each whether it was done. If somebody else has changed one of the
+// objects, the others are done together without it. This holds only if all objects are of one kind. With several kinds none is done then,
+// because one may refer to another, and their order matters.
 func commitTogether(ctx context.Context, st store, changes []guarded) (done []bool, err error) {
 	done = make([]bool, len(changes))
 	all := make([]int, len(changes))
@@ -55,13 +55,13 @@ func commitTogether(ctx context.Context, st store, changes []guarded) (done []bo
 	return done, commitSome(ctx, st, changes, rest, done)
 }
 
-// commitSome does the chosen changes in one transaction, all of them or none, and notes it in done.
+// commitSome does the chosen changes in one transaction, all of them or none, and records that in done.
 func commitSome(ctx context.Context, st store, changes []guarded, chosen []int, done []bool) error {
 	t := etcdschema.NewTxn()
 	for _, i := range chosen {
 		t.Merge(changes[i].txn)
 	}
-	committed := t.Writes() == 0 // nothing to be done is done
+	committed := t.Writes() == 0 // no writes: already done
 	if !committed {
 		var err error
 		if _, committed, err = st.Commit(ctx, t); err != nil {

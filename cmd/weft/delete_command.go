@@ -46,7 +46,7 @@ func deleteCommand(s streams) *cli.Command {
 	})
 }
 
-// named are the IDs that arguments or manifests name; of manifests only kind and name matter here.
+// named are the IDs that arguments or manifests name. In manifests it uses only the kind and the name.
 func named(c *cli.Context, s streams, set settings) ([]model.ID, error) {
 	if files := c.StringSlice("file"); len(files) > 0 {
 		objs, err := readManifests(files, s.in, set.Project)
@@ -78,16 +78,16 @@ type deletion struct {
 	st                   store
 	ids                  []model.ID
 	force, ignoreMissing bool
-	// confirm asks whether so many of so many objects are meant to go; nil for a deletion of any size.
+	// confirm asks whether this many of all objects are to be deleted; nil allows a deletion of any size.
 	confirm func(gone, total int) error
-	// follow is a client's Follow, for waiting until the controllers have carried it out; nil for not waiting. patience is
-	// how long nothing may happen.
+	// follow is a client's Follow, to wait until the controllers have carried out the deletion; nil for not waiting. patience is how long
+	// nothing may happen.
 	follow   func(context.Context, []etcdschema.Prefix, func(etcdschema.Batch) error) error
 	patience time.Duration
 }
 
-// run deletes what refers before what is referred to. Nothing is deleted while others refer to it, unless forced: they
-// would become invalid. told hears of progress.
+// run deletes objects that refer to others first. It deletes nothing that other objects refer to, unless forced, because they would
+// become invalid. Progress goes to told.
 func (d deletion) run(ctx context.Context, out, told io.Writer) error {
 	d.ids = eachOnce(d.ids)
 	if !d.force {
@@ -126,8 +126,8 @@ func eachOnce(ids []model.ID) []model.ID {
 	return once
 }
 
-// dropAll deletes the intents in as few transactions as etcd's limits allow, and lists those that were there. What somebody else
-// was faster with is done by itself.
+// dropAll deletes the intents in as few transactions as etcd's limits allow, and lists those that were there. A deletion that loses a
+// race is done by itself.
 func (d deletion) dropAll(ctx context.Context, told io.Writer) (went []model.ID, err error) {
 	show := newProgress(told, "to be deleted", len(d.ids))
 	defer show.clear()
@@ -172,7 +172,7 @@ func intentKeys(ids []model.ID) []etcdschema.Key {
 	return keys
 }
 
-// drop deletes one intent; false when it was not there: by the caller's leave, or somebody else was faster.
+// drop deletes one intent. It returns false if the intent was not there.
 func (d deletion) drop(ctx context.Context, id model.ID) (was bool, err error) {
 	for try := range raceTries {
 		raced(ctx, try)
@@ -190,7 +190,7 @@ func (d deletion) drop(ctx context.Context, id model.ID) (was bool, err error) {
 	return false, fmt.Errorf("%s: others keep changing it: look at it (weft get) and delete again", id)
 }
 
-// missing refuses the whole deletion when a name is wrong: a typing mistake is no half of a deletion.
+// missing refuses the whole deletion if a name does not exist, so that a typing mistake does not delete a part.
 func (d deletion) missing(ctx context.Context) error {
 	if d.ignoreMissing {
 		return nil
@@ -214,13 +214,14 @@ func (d deletion) missing(ctx context.Context) error {
 // maxUsers bounds how many users of an object are named.
 const maxUsers = 5
 
-// referredTo says that references keep objects of the kind from going. A floating address keeps no port: it waits for
-// another.
+// referredTo says that objects of the kind are not deleted while others refer to them. A floating address does not keep its port: it
+// waits for another port.
 func referredTo(k model.Kind) bool {
 	return k != model.KindPort && k != model.KindRouter && k != model.KindFloatingIP
 }
 
-// inUse says who refers to the objects and is not deleted with them. Only kinds that others refer to cost a list.
+// inUse names the objects that refer to those to be deleted and are not deleted with them. It lists all intent only if a kind is among
+// them that others refer to.
 func (d deletion) inUse(ctx context.Context) error {
 	if !slices.ContainsFunc(d.ids, func(id model.ID) bool { return referredTo(id.Kind) }) {
 		return nil
@@ -241,7 +242,7 @@ func (d deletion) inUse(ctx context.Context) error {
 		}
 		o, err := model.DecodeIntent(user, i.Value)
 		if err != nil {
-			continue // what is not valid refers to nothing
+			continue // an invalid intent refers to nothing
 		}
 		for _, r := range o.Spec.References(user.Project) {
 			if goes[r.To] && referredTo(r.To.Kind) {

@@ -14,13 +14,14 @@ import (
 	"weft/reconcile/control"
 )
 
-// orderNames bounds the objects of one deletion order: with names of any length it fits one value.
+// orderNames bounds the objects of one deletion order. So many fit into one value, however long their names are.
 const orderNames = 2000
 
-// announce tells the controllers beforehand of a deletion that they would take for a mistake, once it is confirmed.
+// announce tells the controllers beforehand of a deletion that is so large that they would hold it. It does so once the deletion is
+// confirmed.
 func (d deletion) announce(ctx context.Context) error {
 	if !control.IsMassDeletion(len(d.ids), 0) {
-		return nil // of no number of objects
+		return nil // this many are never a mass deletion
 	}
 	accepted, _, err := d.st.List(ctx, etcdschema.AcceptedPrefix())
 	if err != nil {
@@ -49,7 +50,7 @@ func (d deletion) announce(ctx context.Context) error {
 	return nil
 }
 
-// confirmation asks a person at a terminal; elsewhere, or where manifests come from there, it wants --yes.
+// confirmation asks a person at a terminal. If stdin is no terminal, or the manifests come from it, it requires --yes.
 func confirmation(in io.Reader, out io.Writer, yes, manifests bool) func(gone, total int) error {
 	return func(gone, total int) error {
 		if yes {

@@ -13,10 +13,10 @@ import (
 	"weft/model"
 )
 
-// controlPace is how often it is looked whether the controllers hold a deletion.
+// controlPace is how often delete checks whether the controllers hold the deletion.
 const controlPace = 500 * time.Millisecond
 
-// unfinished is what is left of a deletion.
+// unfinished is the part of a deletion that is not carried out yet.
 type unfinished struct {
 	left    map[model.ID]bool
 	present map[model.ID]bool // among the accepted
@@ -24,8 +24,8 @@ type unfinished struct {
 	total   int
 }
 
-// await waits until the controllers have carried the deletion out, and says of each object when they have. What they hold,
-// or have not come to, is an error.
+// await waits until the controllers have carried out the deletion, and prints each object when they have. If they hold it or do not get
+// to it, that is an error.
 func (d deletion) await(ctx context.Context, ids []model.ID, out, told io.Writer) error {
 	u := &unfinished{left: map[model.ID]bool{}, present: map[model.ID]bool{}, total: len(ids), show: newProgress(told, "deleted", len(ids))}
 	defer u.show.clear()
@@ -69,7 +69,7 @@ func (d deletion) await(ctx context.Context, ids []model.ID, out, told io.Writer
 	return d.notDone(context.WithoutCancel(ctx), u, ids, context.Cause(ctx))
 }
 
-// take looks at a batch of the accepted and tells what has gone; moved says that something has.
+// take reads a batch of accepted objects and prints those that are gone; moved says that there were some.
 func (u *unfinished) take(b etcdschema.Batch, ids []model.ID, out io.Writer) (moved bool) {
 	for _, ev := range b.Events {
 		if id, ok := etcdschema.ParseID(ev.Key); ok {
@@ -90,7 +90,7 @@ func (u *unfinished) take(b etcdschema.Batch, ids []model.ID, out io.Writer) (mo
 // errSlow ends waiting when nothing happens.
 var errSlow = errors.New("the controllers have not carried it out yet: is weft-controller running?")
 
-// watchControl ends the wait when the controllers hold everything, or when nothing moves for too long.
+// watchControl ends the wait when the controllers hold everything, or when nothing has happened for too long.
 func (d deletion) watchControl(ctx context.Context, cancel context.CancelCauseFunc, moved <-chan struct{}) {
 	ticker := time.NewTicker(controlPace)
 	defer ticker.Stop()

@@ -115,7 +115,7 @@ func (e entry) describe(out io.Writer, d detail, now time.Time) error {
 	return e.describeSpec(out)
 }
 
-// describeSpec shows what was declared, as YAML; what is not valid is shown as it stands, with what is wrong.
+// describeSpec shows what was declared, as YAML. An invalid intent is shown as it is in etcd, with the errors.
 func (e entry) describeSpec(out io.Writer) error {
 	if e.raw == nil {
 		_, err := fmt.Fprintln(out, "  deleted; the controllers have not finished with it")

@@ -13,7 +13,7 @@ import (
 
 // detail is what describe shows of an object beyond its intent and status.
 type detail struct {
-	network *etcdschema.Accepted // of a port or a floating address: its network as it is in force; nil when there is none
+	network *etcdschema.Accepted // of a port or a floating address: its accepted network; nil when there is none
 	hosts   map[string]hostDetail
 	claims  []claimDetail
 	// gateways are the centralized routers on a host with the role, in the order of their names.
@@ -23,13 +23,13 @@ type detail struct {
 // hostDetail is one host's side of an object.
 type hostDetail struct {
 	silent    bool                     // no weftd answers for the host now: what it reported may be old
-	port      *desired.Port            // what the host is told a port is; nil for other kinds
+	port      *desired.Port            // the port's item in the host's node config; nil for other kinds
 	report    etcdschema.NodeReport    // the zero value before the first
-	gateway   etcdschema.GatewayReport // what a centralized router is there; the zero value before it is reported
-	exception *etcdschema.Exception    // why the host has not programmed the object; nil when it has
-	warnings  []etcdschema.Warning     // what looks wrong about the object there though nothing failed
-	device    string                   // the interface that a port has there, as its weftd says; empty while it has none
-	around    []trouble                // with what a port stands on there: its network, the host itself
+	gateway   etcdschema.GatewayReport // the state of a centralized router there; the zero value before it is reported
+	exception *etcdschema.Exception    // why the host has not programmed the object; nil if it has
+	warnings  []etcdschema.Warning     // what looks wrong about the object there, although nothing failed
+	device    string                   // the port's interface there, as weftd reports it; empty while there is none
+	around    []trouble                // problems of what the port depends on there: its network, the host itself
 }
 
 // trouble is an exception of another object that a port needs.
@@ -38,7 +38,7 @@ type trouble struct {
 	exception etcdschema.Exception
 }
 
-// claimDetail is the claim on a value that the object uses; found is false when nobody has claimed it.
+// claimDetail is the claim on a value that the object uses; found is false if nobody has claimed it.
 type claimDetail struct {
 	key   etcdschema.Key
 	claim etcdschema.Claim
@@ -95,7 +95,7 @@ func (r *detailReader) get(k etcdschema.Key) (etcdschema.Item, bool) {
 	return item, ok && err == nil
 }
 
-// decodeAt reads one value tolerantly; one that cannot be read is taken as not there.
+// decodeAt reads one value. A value that cannot be decoded counts as missing.
 func decodeAt[T any](r *detailReader, k etcdschema.Key) (v T, ok bool) {
 	item, there := r.get(k)
 	if !there {
@@ -144,7 +144,7 @@ func (r *detailReader) exception(node, uid string) *etcdschema.Exception {
 	return nil
 }
 
-// around lists the exceptions of what a port stands on: without its uplink the best port reaches nobody elsewhere.
+// around lists the exceptions of what a port depends on, because without the uplink a port reaches nothing outside its host.
 func (r *detailReader) around(node string, network *etcdschema.Accepted) (out []trouble) {
 	add := func(a etcdschema.Accepted) {
 		if x := r.exception(node, a.UID); x != nil {
@@ -161,8 +161,8 @@ func (r *detailReader) around(node string, network *etcdschema.Accepted) (out []
 	return out
 }
 
-// claims are those on the values a port, a floating address or a router uses: MAC, addresses, interface id, and its device on each
-// host.
+// claims are the claims on the values that a port, a floating address or a router uses: MAC, addresses, interface id, and the device on
+// each host.
 func (r *detailReader) claims(e entry, d detail) []claimDetail {
 	var keys []etcdschema.Key
 	a := e.status.Allocated

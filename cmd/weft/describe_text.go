@@ -10,7 +10,7 @@ import (
 	"weft/model/desired"
 )
 
-// hostText says in lines how far one host is with an object: what stands in the way first, then as what it holds it.
+// hostText says in lines how far one host is with an object: first what is wrong, then what it holds.
 func hostText(n etcdschema.NodeStatus, h hostDetail, now time.Time) []string {
 	lines := []string{progressText(n, h, now)}
 	if len(n.External) > 0 {
@@ -44,13 +44,13 @@ func interfaceText(p *desired.Port, h hostDetail) string {
 	switch {
 	case h.device != "":
 		return "interface " + h.device
-	case h.exception == nil: // of a weftd that does not tell yet
+	case h.exception == nil: // of an older weftd that does not report it
 		return "device " + p.Device
 	}
 	return "no interface yet (by default device " + p.Device + ")"
 }
 
-// gatewayText says whether a host lets a centralized router speak, since when and why.
+// gatewayText says which state a host has as gateway of a centralized router, since when and why.
 func gatewayText(g etcdschema.GatewayReport, now time.Time) string {
 	text := string(g.State) + since(now, g.Since)
 	if g.Reason != "" {
@@ -66,7 +66,7 @@ func progressText(n etcdschema.NodeStatus, h hostDetail, now time.Time) string {
 		text = fmt.Sprintf("not programmed at revision %d", n.DesiredRevision)
 	}
 	switch x := h.exception; {
-	case x != nil: // newer than what the controllers have made of it
+	case x != nil: // newer than the object's status
 		text = fmt.Sprintf("not programmed at revision %d: %s%s: %s", n.DesiredRevision, x.State, since(now, x.Since), x.Reason)
 	case n.Reason != "":
 		text += ": " + n.Reason
@@ -93,7 +93,7 @@ func since(now, t time.Time) string {
 	return fmt.Sprintf(" since %s (%s)", t.UTC().Format(time.RFC3339), age(now, t))
 }
 
-// claimText says who has a value that the object uses: anybody else, or nobody, is what an operator looks for.
+// claimText says who has claimed a value that the object uses. An operator looks for another owner, or for none.
 func claimText(c claimDetail, uid string, now time.Time) string {
 	value := strings.TrimPrefix(c.key.String(), etcdschema.ClaimPrefix().String())
 	switch {
@@ -105,7 +105,7 @@ func claimText(c claimDetail, uid string, now time.Time) string {
 	return fmt.Sprintf("%s: %s%s", value, c.claim.State, since(now, c.claim.Since))
 }
 
-// networkText says what a port is on; empty when there is no such network in force.
+// networkText describes a port's network; empty if there is no accepted network of that name.
 func networkText(a *etcdschema.Accepted) string {
 	if a == nil {
 		return ""
@@ -120,7 +120,7 @@ func networkText(a *etcdschema.Accepted) string {
 	return text + ", uid " + a.UID
 }
 
-// whereabouts says where a port's guest is, and what is left to do when its spec says otherwise.
+// whereabouts says where a port's guest is, and what is left to do if its spec names another host.
 func whereabouts(e entry) string {
 	p, ok := e.object.Spec.(*model.PortSpec)
 	switch {

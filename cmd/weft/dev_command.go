@@ -18,7 +18,7 @@ import (
 )
 
 func devCommand(s streams) *cli.Command {
-	host, _ := os.Hostname() // none: --node is needed
+	host, _ := os.Hostname() // empty if it fails: then --node is needed
 	return command(cli.Command{
 		Name:  "dev",
 		Usage: "run an etcd, a controller and this host's reconciler in the foreground, for trying things on one machine",
@@ -59,7 +59,7 @@ type devConfig struct {
 	out                                    io.Writer
 }
 
-// dev runs everything until ctx ends, and etcd longest.
+// dev runs everything until ctx ends. It stops etcd last.
 func dev(ctx context.Context, d devConfig) (err error) {
 	if d.dir == "" {
 		if d.dir, err = os.MkdirTemp("", "weft-dev-"); err != nil {

@@ -74,7 +74,7 @@ func preview(ctx context.Context, client *etcdschema.Client, objs []model.Locate
 	return control.PreviewOf(ctx, client, [3]byte{}, declare, remove)
 }
 
-// showPreview prints the preview and says by its error, which may be silent, with which status to exit.
+// showPreview prints the preview. Its error holds the exit status, and may have no text.
 func showPreview(p control.Preview, d difference, format string, s streams) error {
 	switch format {
 	case "json":

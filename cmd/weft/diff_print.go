@@ -31,7 +31,7 @@ type claimDifference struct {
 	Op    control.Op            `json:"op"`
 	Claim string                `json:"claim"` // "address 10.1.0.7"
 	Owner string                `json:"owner,omitempty"`
-	State etcdschema.ClaimState `json:"state,omitempty"` // that it would be in
+	State etcdschema.ClaimState `json:"state,omitempty"` // the state that the claim would have
 }
 
 type itemDifference struct {
@@ -40,7 +40,7 @@ type itemDifference struct {
 	Object string     `json:"object"`
 	Fields []string   `json:"fields,omitempty"`
 
-	shared bool // many hosts are told the same
+	shared bool // many hosts get the same change
 }
 
 // newDifference names what changes, down to fields; declared are the objects as they would be.
@@ -83,7 +83,7 @@ func newDifference(p control.Preview, declared map[model.ID]model.Object) differ
 	return d
 }
 
-// changesOnce is changedFields that does not compare again what many hosts are told in the same form.
+// changesOnce is changedFields with a cache: many hosts get the same change, and it is compared once.
 func changesOnce() func(old, next []byte) []string {
 	known := map[[2]string][]string{}
 	return func(old, next []byte) []string {
@@ -105,7 +105,7 @@ func encode(o model.Object) []byte {
 	return data
 }
 
-// claimName reads "address 10.1.0.7", "segment physnet1/101" out of a claim's key.
+// claimName makes "address 10.1.0.7" or "segment physnet1/101" from a claim's key.
 func claimName(k etcdschema.Key) string {
 	if _, a, ok := etcdschema.ParseAddressClaim(k); ok {
 		return "address " + a.String()

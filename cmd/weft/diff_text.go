@@ -11,14 +11,14 @@ import (
 )
 
 const (
-	// screenWidth is how long a line of a diff is at most: that of a terminal unless it was made larger.
+	// screenWidth is the longest line of a diff: the usual width of a terminal.
 	screenWidth = 80
-	// maxFields is how many changes of one object are shown, and maxSharing how many hosts are named that are told the same.
+	// maxFields is how many changes of one object are shown. maxSharing is how many hosts are named that get the same change.
 	maxFields  = 10
 	maxSharing = 4
 )
 
-// textDiff writes a difference for people: one thing a line, and no line longer than a screen. JSON has everything.
+// textDiff writes a difference for people. Each line has one change, and no line is longer than a screen. JSON has everything.
 type textDiff struct{ out io.Writer }
 
 // line writes a line; what does not fit the screen is cut off.
@@ -30,7 +30,7 @@ func (t textDiff) line(format string, args ...any) {
 	fmt.Fprintln(t.out, text)
 }
 
-// words writes a text that nothing may be cut from, in as many lines as it needs.
+// words writes a text without cutting it, in as many lines as it needs.
 func (t textDiff) words(indent, text string) {
 	line := indent
 	for _, word := range strings.Fields(text) {
@@ -98,11 +98,11 @@ func (t textDiff) claim(c claimDifference) {
 	}
 }
 
-// hosts tells what changes on each host, and then once what many hosts are told in the same form.
+// hosts prints what changes on each host. A change that many hosts get in the same form is printed once, at the end.
 func (t textDiff) hosts(items []itemDifference) {
 	host := ""
 	var shared []itemDifference
-	told := map[string][]string{} // hosts, by what they are told
+	told := map[string][]string{} // hosts, by the change that they get
 	for _, i := range items {
 		if i.shared {
 			same := i.text()
@@ -132,7 +132,7 @@ func (t textDiff) hosts(items []itemDifference) {
 	}
 }
 
-// text is what is said of the item, on whatever host.
+// text describes the item's change without naming the host.
 func (i itemDifference) text() string {
 	return string(i.Op) + i.Object + strings.Join(i.Fields, "\n")
 }

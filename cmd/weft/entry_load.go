@@ -9,7 +9,7 @@ import (
 	"weft/model"
 )
 
-// selection says which objects of a kind are meant: those named, or all of the project or of all projects.
+// selection says which objects of a kind are selected: the named ones, all of one project, or all of all projects.
 type selection struct {
 	kind    model.Kind
 	names   []string
@@ -21,7 +21,7 @@ type selection struct {
 type entry struct {
 	id       model.ID
 	object   model.Object // its spec is nil when the intent is not valid
-	raw      []byte       // the intent as it stands in etcd; nil when there is none
+	raw      []byte       // the intent as it is in etcd; nil when there is none
 	revision int64        // of the intent
 	status   etcdschema.Status
 	invalid  error // why the intent cannot be decoded
@@ -86,16 +86,16 @@ func loadOne(ctx context.Context, st store, id model.ID) (entry, bool, error) {
 }
 
 func (e *entry) setIntent(i etcdschema.Item) {
-	e.raw, e.revision = append([]byte{}, i.Value...), i.ModRevision // an empty value is there, and wrong
+	e.raw, e.revision = append([]byte{}, i.Value...), i.ModRevision // an empty value exists, and is invalid
 	e.object, e.invalid = model.DecodeIntent(e.id, i.Value)
 }
 
-// setStatus takes a status that cannot be read as none: it is shown, nothing is decided by it.
+// setStatus treats a status that cannot be decoded as missing. It is only shown, and nothing is decided by it.
 func (e *entry) setStatus(i etcdschema.Item) {
 	e.status, _ = etcdschema.Decode[etcdschema.Status](i.Value)
 }
 
-// phase is the status in one word. A status of an older intent is no status of this one.
+// phase is the status in one word. A status of an older intent does not count.
 func (e entry) phase() string {
 	switch {
 	case e.raw == nil:
@@ -108,7 +108,7 @@ func (e entry) phase() string {
 	return string(e.status.Phase)
 }
 
-// programmed is "2/3" for an object that two of its three nodes have programmed; empty without nodes.
+// programmed is "2/3" if two of the object's three nodes have programmed it; empty without nodes.
 func (e entry) programmed() string {
 	done := 0
 	for _, n := range e.status.Nodes {

@@ -19,7 +19,7 @@ const (
 	decodesTogether = 1000
 )
 
-// projects are those whose objects are meant, in the order of their keys.
+// projects are those whose objects are selected, in the order of their keys.
 func (s selection) projects(ctx context.Context, st store) ([]string, error) {
 	switch {
 	case s.kind.ClusterScoped():
@@ -34,7 +34,7 @@ func (s selection) projects(ctx context.Context, st store) ([]string, error) {
 	return []string{s.project}, nil
 }
 
-// loadAll reads the kind's objects in each project that is meant, and nothing else of it.
+// loadAll reads the kind's objects in each selected project, and no other kind.
 func loadAll(ctx context.Context, st store, sel selection) ([]entry, error) {
 	projects, err := sel.projects(ctx, st)
 	if err != nil {
@@ -87,7 +87,7 @@ func loadProject(ctx context.Context, st store, kind model.Kind, project string)
 	return entries, nil
 }
 
-// decodeEntries fills in what the items and their statuses say, on all processors where they are many.
+// decodeEntries decodes the items and their statuses, on all processors if there are many.
 func decodeEntries(entries []entry, items []etcdschema.Item, states map[model.ID]etcdschema.Item) {
 	var g errgroup.Group
 	for from := 0; from < len(entries); from += decodesTogether {
@@ -102,5 +102,5 @@ func decodeEntries(entries []entry, items []etcdschema.Item, states map[model.ID
 			return nil
 		})
 	}
-	_ = g.Wait() // decoding tells what is wrong in the entry
+	_ = g.Wait() // an error of decoding is kept in the entry
 }

@@ -13,7 +13,7 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// writeJSON writes a value as indented JSON. What a terminal obeys is escaped, which whoever reads JSON takes for the same.
+// writeJSON writes a value as indented JSON. Characters that control a terminal are escaped. A JSON reader gets the same value.
 func writeJSON(out io.Writer, v any) error {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -30,7 +30,7 @@ func writeJSON(out io.Writer, v any) error {
 	return err
 }
 
-// yamlText is a value as YAML. Texts with what a terminal obeys are quoted, for only quoted ones can be escaped.
+// yamlText is a value as YAML. Texts with characters that control a terminal are quoted, because only quoted texts can be escaped.
 func yamlText(v any) ([]byte, error) {
 	data, err := yaml.Marshal(v)
 	if err != nil || !strings.ContainsFunc(string(data), obeyed) {
@@ -59,7 +59,7 @@ func quoteObeyed(n *yamlnode.Node) {
 	}
 }
 
-// obeyed says that a terminal does not show the character but obeys it; the end of a line is meant.
+// obeyed says that the character controls a terminal and is not shown. The end of a line does not count, because it is wanted.
 func obeyed(r rune) bool { return r != '\n' && !unicode.IsGraphic(r) }
 
 func escaped(text string, escape func(rune) string) string {

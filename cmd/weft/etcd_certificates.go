@@ -19,7 +19,8 @@ import (
 // authorityFile is the name of the authority's own files.
 const authorityFile = "ca"
 
-// defaultLifetime is how long certificates hold: long enough not to be forgotten every month, short enough to be practised.
+// defaultLifetime is how long certificates are valid. It is long enough to be no monthly task, and short enough that renewing is
+// practised.
 const defaultLifetime = 365 * 24 * time.Hour
 
 func etcdCertificatesCommand(s streams) *cli.Command {
@@ -32,7 +33,7 @@ func etcdCertificatesCommand(s streams) *cli.Command {
 		UsageText: "weft etcd certificates --dir DIR [--server NAME=ADDRESS,…]… [--client NAME]… [--lifetime 8760h] [--renew]",
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "dir", Required: true, Usage: "keep them in `DIR`"},
-			// Addresses are separated by commas, which the library would take for the next certificate.
+			// Addresses are separated by commas. The library would split there and read the rest as the next certificate.
 			&cli.GenericFlag{Name: "server", Value: &textList{}, Usage: "an etcd member's certificate: `NAME=ADDRESS,…`, the addresses and DNS names that clients and members dial; may be repeated"},
 			&cli.StringSliceFlag{Name: "client", Usage: "a client's certificate: its `NAME` is its user (a host's is its node's name); may be repeated"},
 			&cli.DurationFlag{Name: "lifetime", Value: defaultLifetime, Usage: "how long new certificates hold"},
@@ -55,7 +56,7 @@ func etcdCertificatesCommand(s streams) *cli.Command {
 	})
 }
 
-// textList is a flag that may be repeated, and whose values may hold commas.
+// textList is a flag that may be repeated and whose values may contain commas.
 type textList []string
 
 // Set implements cli.Generic.
@@ -78,7 +79,7 @@ type serverOrder struct {
 	hosts []string
 }
 
-// make writes what is missing and says what became of each file.
+// make writes the missing files and prints what it did with each.
 func (o certificateOrder) make(out io.Writer) error {
 	if o.lifetime < time.Hour {
 		return fmt.Errorf("--lifetime %s: give at least 1h: clocks differ", o.lifetime)
@@ -113,7 +114,8 @@ func (o certificateOrder) make(out io.Writer) error {
 	return nil
 }
 
-// authority is the one of the directory, made if there is none. Its own certificate holds ten times as long as the others.
+// authority is the certificate authority of the directory. It is made if there is none. Its own certificate is valid ten times as long as
+// the others.
 func (o certificateOrder) authority(out io.Writer) (*pki.Authority, error) {
 	certificate, err := os.ReadFile(filepath.Join(o.dir, authorityFile+".crt"))
 	if errors.Is(err, fs.ErrNotExist) {

@@ -15,7 +15,7 @@ type lookup struct {
 	err   error // the first failure to read
 }
 
-// prepare reads at once what the objects refer to outside of their own number.
+// prepare reads at once what the objects refer to and is not among them.
 func (l *lookup) prepare(objs []model.Located) {
 	ours := make(map[model.ID]bool, len(objs))
 	for _, o := range objs {
@@ -48,15 +48,15 @@ func (l *lookup) prepare(objs []model.Located) {
 	}
 }
 
-// find returns what stands in intent, or what was accepted if that is not valid. An object that is there and cannot be
-// read at all is returned without a spec: it exists.
+// find returns the object's intent, or the accepted object if the intent is invalid. If neither can be decoded, the object is returned
+// without a spec, because it exists.
 func (l *lookup) find(id model.ID) (model.Object, bool) {
 	if o, ok := l.known[id]; ok {
 		return o, o.Kind != ""
 	}
 	var o model.Object
 	if l.err != nil {
-		return o, true // an etcd that does not answer is waited for once, not once per object
+		return o, true // wait once for an etcd that does not answer, not once for each object
 	}
 	item, ok, err := l.st.Get(l.ctx, etcdschema.Intent(id))
 	if err != nil {

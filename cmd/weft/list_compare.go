@@ -4,8 +4,8 @@ import (
 	"fmt"
 )
 
-// changedList compares two lists of JSON values. What has another length, or has little in its old place, is told by what was added
-// and removed: whoever reads it does not have to find that in two long lists.
+// changedList compares two lists of JSON values. If the length differs, or few values are in their old place, it lists what was added and
+// removed, so that nobody has to compare two long lists.
 func changedList(path string, old, next []any) []string {
 	removed, added := without(old, next), without(next, old)
 	differ := 0
@@ -17,7 +17,7 @@ func changedList(path string, old, next []any) []string {
 	switch {
 	case len(old) != len(next) || differ > max(len(removed), 1):
 	case len(removed) == 0 && differ > 0:
-	default: // changed where they stand
+	default: // values changed in place
 		var out []string
 		for i := range old {
 			out = append(out, walkChanges(fmt.Sprintf("%s[%d]", path, i), old[i], next[i])...)
@@ -40,10 +40,10 @@ func changedList(path string, old, next []any) []string {
 	return out
 }
 
-// shortLine is up to how many characters two lists are shown side by side.
+// shortLine is the length, in characters, up to which two lists are shown side by side.
 const shortLine = 60
 
-// without is what of a list is not in the other, as often as it is there more often.
+// without is the list without the values of the other list. It counts repetitions.
 func without(list, other []any) (out []any) {
 	count := map[string]int{}
 	for _, v := range other {

@@ -18,8 +18,8 @@ func fileFlag() cli.Flag {
 	return &cli.StringSliceFlag{Name: "file", Aliases: []string{"f"}, Usage: "read manifests from `FILE`, a directory, or - for stdin; may be repeated"}
 }
 
-// readManifests reads everything that the -f arguments name. The error is a model.Errors with everything wrong in all
-// files, or says which file could not be read; objects are returned with the former too.
+// readManifests reads everything that the -f arguments name. The error is a model.Errors with all errors in all files, and then objects
+// are returned too. Or it says which file could not be read.
 func readManifests(paths []string, stdin io.Reader, project string) ([]model.Located, error) {
 	if len(paths) == 0 {
 		return nil, errors.New("nothing to read: name a file, a directory or - for stdin with -f")
@@ -59,7 +59,7 @@ func display(file string) string {
 	return file
 }
 
-// expand lists the manifests of a directory, not of those below it, in the order of their names.
+// expand lists the manifests of a directory in the order of their names. It does not read directories below.
 func expand(path string) ([]string, error) {
 	if path == "-" {
 		return []string{path}, nil
@@ -87,7 +87,7 @@ func expand(path string) ([]string, error) {
 	return files, nil
 }
 
-// readBounded reads one more byte than a manifest may have: the decoder says that it is too large.
+// readBounded reads at most one byte more than a manifest may have, so that the decoder reports that it is too large.
 func readBounded(file string, stdin io.Reader) ([]byte, error) {
 	r := stdin
 	if file != "-" {

@@ -6,7 +6,7 @@ import (
 	"weft/model"
 )
 
-// manifests are the objects as they can be applied again. What cannot be decoded is named on stderr.
+// manifests are the objects in a form that can be applied again. Objects that cannot be decoded are named on stderr.
 func manifests(s streams, entries []entry) []model.Object {
 	objs := make([]model.Object, 0, len(entries))
 	for _, e := range entries {

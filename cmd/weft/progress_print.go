@@ -10,13 +10,13 @@ import (
 )
 
 const (
-	// progressAfter is how long a work takes before its progress is shown, and progressPace how often it is shown then.
+	// progressAfter is how long work takes before its progress is shown. progressPace is how often it is shown then.
 	progressAfter = 300 * time.Millisecond
 	progressPace  = 100 * time.Millisecond
 )
 
-// progress says on a terminal how far a long work is. It has one line, which is gone when the work ends (clear) and while
-// something else is said (say). Elsewhere than on a terminal it says nothing.
+// progress shows on a terminal how far long work is. It has one line. The line is erased when the work ends (clear) and before other
+// output (say). If the output is no terminal, it writes nothing.
 type progress struct {
 	out   io.Writer // nil when it is no terminal
 	what  string
@@ -26,7 +26,7 @@ type progress struct {
 	shown bool // the line is there
 }
 
-// newProgress is the progress of work on so many objects; what follows the numbers: "written".
+// newProgress is the progress of work on total objects. The word what follows the numbers: "written".
 func newProgress(told io.Writer, what string, total int) *progress {
 	p := &progress{what: what, total: total, began: time.Now()}
 	if isTerminal(told) {
@@ -35,7 +35,7 @@ func newProgress(told io.Writer, what string, total int) *progress {
 	return p
 }
 
-// at tells that n of all are done.
+// at says that n objects are done.
 func (p *progress) at(n int) { p.draw(n, time.Now()) }
 
 func (p *progress) draw(n int, now time.Time) {
@@ -47,10 +47,10 @@ func (p *progress) draw(n int, now time.Time) {
 	fmt.Fprintf(p.out, "%d of %d %s", n, p.total, p.what)
 }
 
-// eraseLine brings the cursor to the beginning of its line and erases the line (ECMA-48: CR, EL).
+// eraseLine moves the cursor to the beginning of its line and erases the line (ECMA-48: CR, EL).
 const eraseLine = "\r\x1b[K"
 
-// clear takes the line away.
+// clear erases the line.
 func (p *progress) clear() {
 	if p.shown {
 		fmt.Fprint(p.out, eraseLine)
@@ -58,7 +58,7 @@ func (p *progress) clear() {
 	}
 }
 
-// say writes to out what may appear on the same terminal.
+// say writes to out, which may be the same terminal.
 func (p *progress) say(out io.Writer, format string, args ...any) {
 	p.clear()
 	fmt.Fprintf(out, format, args...)

@@ -34,7 +34,7 @@ type settings struct {
 
 const defaultEndpoint = "http://127.0.0.1:2379"
 
-// connectionFlags say where etcd is. There is no flag for the password: command lines are readable by everybody.
+// connectionFlags say where etcd is. There is no flag for the password, because everybody can read command lines.
 func connectionFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "config", EnvVars: []string{"WEFT_CONFIG"}, Usage: "read settings from `FILE` (default: ~/.config/weft/config.yaml)"},
@@ -51,7 +51,7 @@ func projectFlag() cli.Flag {
 	return &cli.StringFlag{Name: "project", Aliases: []string{"p"}, EnvVars: []string{"WEFT_PROJECT"}, Usage: "the `PROJECT` of objects that name none"}
 }
 
-// loadSettings merges flags and environment (which the library has merged already), file and defaults.
+// loadSettings merges flags, environment, file and defaults. The library has merged flags and environment already.
 func loadSettings(c *cli.Context) (settings, error) {
 	s, err := readConfig(c.String("config"))
 	if err != nil {
@@ -135,7 +135,7 @@ func withClient(c *cli.Context, do func(context.Context, *etcdschema.Client, set
 	return errors.Join(unreachable(s, err), client.Close())
 }
 
-// unreachable adds what to look at when etcd did not answer.
+// unreachable adds what to check when etcd did not answer.
 func unreachable(s settings, err error) error {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		return err

@@ -46,16 +46,16 @@ type clusterStatus struct {
 	Control *etcdschema.ControlStatus `json:"control,omitempty"` // nil when no controller ever led
 	Nodes   []nodeStatus              `json:"nodes"`
 	Pending []pendingItem             `json:"pending"`
-	// Warnings are what looks wrong though nothing failed.
+	// Warnings are what looks wrong although nothing failed.
 	Warnings []warningItem `json:"warnings,omitempty"`
 }
 
-// nodeStatus is one host: its report beside its slice.
+// nodeStatus is one host: its report, compared with its node config.
 type nodeStatus struct {
 	Name   string                `json:"name"`
 	Live   bool                  `json:"live"`
 	Report etcdschema.NodeReport `json:"report"`
-	// Behind is the number of changes to the slice that the host has not processed.
+	// Behind is the number of changes to the node config that the host has not processed.
 	Behind     int64                           `json:"behind"`
 	Exceptions map[string]etcdschema.Exception `json:"exceptions,omitempty"` // by uid
 	Warnings   map[string][]etcdschema.Warning `json:"warnings,omitempty"`   // by uid
@@ -100,7 +100,7 @@ func overview(ctx context.Context, st store) (clusterStatus, error) {
 		if err != nil {
 			continue
 		}
-		name := strings.TrimPrefix(i.Key.String(), etcdschema.StatusPrefix().String()) // of what is no object
+		name := strings.TrimPrefix(i.Key.String(), etcdschema.StatusPrefix().String()) // for a key that is not an object's
 		if id, ok := etcdschema.ParseID(i.Key); ok {
 			name = id.String()
 		}

@@ -7,7 +7,7 @@ import (
 	"weft/etcdschema"
 )
 
-// printEtcd says how etcd does: one line, and one for each thing that is wrong.
+// printEtcd prints etcd's health: one line, and one more for each problem.
 func printEtcd(out io.Writer, h etcdschema.Health) {
 	up, leader := 0, "nobody"
 	var size, quota int64

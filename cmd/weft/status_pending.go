@@ -13,8 +13,8 @@ import (
 // pendingShown is how many pending objects `weft status` lists unless it is asked for all.
 const pendingShown = 10
 
-// printPending lists the objects that are not as declared. Of many it tells how often each reason stands there and lists the
-// first, unless all are asked for.
+// printPending lists the objects that are not as declared. If there are many, it counts the objects of each reason and lists the first
+// ones, unless all are asked for.
 func printPending(out io.Writer, pending []pendingItem, all bool, now time.Time) error {
 	if len(pending) == 0 {
 		return nil
@@ -45,7 +45,7 @@ func printPending(out io.Writer, pending []pendingItem, all bool, now time.Time)
 	return nil
 }
 
-// printWarnings lists what looks wrong though nothing failed, the first of many unless all are asked for.
+// printWarnings lists what looks wrong although nothing failed. If there are many, it lists the first ones, unless all are asked for.
 func printWarnings(out io.Writer, warnings []warningItem, all bool, now time.Time) error {
 	if len(warnings) == 0 {
 		return nil
@@ -74,7 +74,7 @@ type reasonCount struct {
 	state, reason string
 }
 
-// countReasons puts reasons together that differ in names and numbers alone; the most frequent come first.
+// countReasons counts reasons that differ only in names and numbers as one. The most frequent come first.
 func countReasons(pending []pendingItem) []reasonCount {
 	counts := make(map[[2]string]int)
 	for _, p := range pending {
@@ -90,8 +90,8 @@ func countReasons(pending []pendingItem) []reasonCount {
 	return out
 }
 
-// reasonKind leaves out the words that name something: those with digits, quotes or the punctuation of names inside. The field at
-// the beginning stays, without its index.
+// reasonKind replaces the words that name something: words with digits, quotes or the punctuation of names inside. The field at the
+// beginning stays, without its index.
 func reasonKind(reason string) string {
 	words := strings.Fields(reason)
 	for i, w := range words {

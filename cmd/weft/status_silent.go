@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// silentNamed is how many hosts are named that say nothing.
+// silentNamed is how many silent hosts are named.
 const silentNamed = 5
 
-// printSilent says what is to be done about hosts that are not heard.
+// printSilent says what to do about hosts that do not report.
 func printSilent(out io.Writer, nodes []nodeStatus) {
 	var silent, never []string
 	for _, n := range nodes {

@@ -11,8 +11,8 @@ import (
 	"weft/model"
 )
 
-// table writes rows with aligned columns. Cells hold no control characters: what a guest or an operator named must not
-// reach the terminal as an escape sequence.
+// table writes rows with aligned columns. It replaces control characters in cells, because a name that a guest or an operator chose must
+// not reach the terminal as an escape sequence.
 func table(out io.Writer, header []string, rows [][]string) error {
 	w := tabwriter.NewWriter(out, 0, 8, 3, ' ', 0)
 	for _, row := range append([][]string{header}, rows...) {
@@ -28,8 +28,8 @@ func table(out io.Writer, header []string, rows [][]string) error {
 	return w.Flush()
 }
 
-// printable replaces what a terminal does not show but obeys: control characters, and the format characters of Unicode, which
-// can turn the direction of a line around or hide a part of it (category Cf, UAX #9).
+// printable replaces characters that control a terminal: control characters, and the format characters of Unicode, which can reverse the
+// direction of a line or hide a part of it (category Cf, UAX #9).
 func printable(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsGraphic(r) {
@@ -88,7 +88,7 @@ func (e entry) firstReason() string {
 	return r.Field + ": " + r.Message
 }
 
-// columns are the kind's own columns; what was allocated is shown where the spec leaves it open.
+// columns are the kind's own columns. They show what was allocated where the spec does not say it.
 func columns(e entry, wide bool) (header, cells []string) {
 	a := e.status.Allocated
 	switch s := e.object.Spec.(type) {

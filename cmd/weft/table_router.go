@@ -10,7 +10,7 @@ import (
 	"weft/model"
 )
 
-// hostColumns shows how a host wires its guests, and, wide, what it has claimed for routers.
+// hostColumns shows how a host connects its guests, and, wide, what it has claimed for routers.
 func hostColumns(s *model.HostSpec, a etcdschema.Allocated, wide bool) (header, cells []string) {
 	driver, bridge := s.Driver, s.BridgeName()
 	switch driver {
@@ -40,7 +40,7 @@ func externalText(list []etcdschema.ExternalAddresses) string {
 	return strings.Join(parts, " ")
 }
 
-// external says how IPv6 goes on an external network; empty for others.
+// external says how IPv6 works on an external network; empty for other networks.
 func external(s *model.NetworkSpec) string {
 	if s.External == nil {
 		return ""
@@ -48,7 +48,7 @@ func external(s *model.NetworkSpec) string {
 	return "ipv6 " + string(s.External.Mode())
 }
 
-// routerColumns shows what a router joins and, wide, as what its guests leave from each host.
+// routerColumns shows the networks of a router and, wide, the address with which its guests leave from each host.
 func routerColumns(s *model.RouterSpec, e entry, wide bool) (header, cells []string) {
 	header = []string{"NETWORKS", "EXTERNAL", "GATEWAY", "HOSTS"}
 	cells = []string{strings.Join(s.Networks, ","), s.ExternalNetwork, string(s.Mode()), routerHosts(e, wide)}
@@ -70,7 +70,7 @@ func routerColumns(s *model.RouterSpec, e entry, wide bool) (header, cells []str
 	return header, cells
 }
 
-// routerHosts are the hosts that have a router: a centralized one's in order of precedence and, wide, with what each is
+// routerHosts are the hosts that have a router. Those of a centralized router are in order of precedence and, wide, with their state
 // ("g1=active,g2=standby").
 func routerHosts(e entry, wide bool) string {
 	list := slices.Clone(e.status.Allocated.GatewayHosts)
@@ -98,7 +98,7 @@ func externalUse(k model.Kind) string {
 // maxHosts bounds how many hosts a cell names.
 const maxHosts = 4
 
-// floatingColumns shows where a floating address leads to, and on which host it is translated.
+// floatingColumns shows the ports that a floating address leads to, and the host that translates it.
 func floatingColumns(s *model.FloatingIPSpec, e entry) (header, cells []string) {
 	address := join(e.status.Allocated.Addresses)
 	if address == "" && s.Address.IsValid() {
@@ -116,7 +116,7 @@ func floatingColumns(s *model.FloatingIPSpec, e entry) (header, cells []string) 
 		[]string{s.Network, address, targets(s), text, strings.Join(sortedNodes(e.status.Nodes), ",")}
 }
 
-// targets names the guests' ports: the one that takes all, or for each forward "tcp/8080->web-1:80".
+// targets names the ports: the one that gets everything, or for each port forward "tcp/8080->web-1:80".
 func targets(s *model.FloatingIPSpec) string {
 	if s.Port != "" {
 		return s.Port

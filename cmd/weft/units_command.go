@@ -44,8 +44,8 @@ func installUnitsCommand(s streams) *cli.Command {
 	})
 }
 
-// binDir is the absolute directory that units start the programs from. systemd has rules of its own for spaces,
-// quotes, $ and %: such a directory is refused.
+// binDir is the absolute directory from which the units start the programs. A directory with spaces, quotes, $ or % is refused, because
+// systemd has its own rules for them.
 func binDir(dir string) (string, error) {
 	if dir == "" {
 		self, err := os.Executable()
@@ -64,7 +64,7 @@ func binDir(dir string) (string, error) {
 	return abs, nil
 }
 
-// installUnits writes the units into dir, or to out if it is empty, and says what became of each.
+// installUnits writes the units into dir and prints what it did with each. If dir is empty, it writes them to out.
 func installUnits(dir, bin string, out io.Writer) error {
 	entries, err := unitFiles.ReadDir("units")
 	if err != nil {

@@ -27,7 +27,7 @@ func validateCommand(s streams) *cli.Command {
 	})
 }
 
-// validate reports everything wrong with the manifests, or how many objects are right.
+// validate reports all errors in the manifests, or else how many objects are valid.
 func validate(objs []model.Located, readErr error, complete bool, out io.Writer) error {
 	var errs model.Errors
 	if readErr != nil && !errors.As(readErr, &errs) {

@@ -40,7 +40,7 @@ func waitCommand(s streams) *cli.Command {
 	})
 }
 
-// waiting is one call of wait: what has been seen of the objects, and what is waited for.
+// waiting is one call of wait: what is known of the objects, and the state to wait for.
 type waiting struct {
 	until   goal
 	ids     []model.ID
@@ -70,7 +70,7 @@ func newWaiting(ctx context.Context, st store, c *cli.Context, set settings) (*w
 	return w, nil
 }
 
-// waitedFor resolves the selection; only when deletion is waited for may a named object be gone already.
+// waitedFor resolves the selection. A named object may be missing only if deletion is waited for.
 func waitedFor(ctx context.Context, st store, sel selection, goneIsFine bool) ([]model.ID, error) {
 	found, missing, err := load(ctx, st, sel)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"weft/model"
 )
 
-// goal says whether an entry is where it should be; err ends the wait: it will not get there by itself.
+// goal says whether an entry has reached the state. An err ends the wait, because the entry will not reach it by itself.
 type goal func(e entry) (reached bool, err error)
 
 func goals() map[string]goal {
@@ -46,7 +46,7 @@ func (e entry) why() string {
 	return fmt.Sprintf("%s: %s", e.id, e.phase())
 }
 
-// looked says that the status speaks of the intent that stands. An invalid intent does not get better by waiting.
+// looked says that the status is of the current intent. It fails for an invalid intent, because waiting does not help.
 func (e entry) looked() (bool, error) {
 	if e.raw == nil || e.status.IntentRevision < e.revision || e.status.Phase == "" {
 		return false, nil
@@ -62,7 +62,7 @@ func isAccepted(e entry) (bool, error) {
 	return looked && e.status.Phase == etcdschema.PhaseAccepted, err
 }
 
-// isProgrammed: every node that holds the object has read it back. A port needs a host for that.
+// isProgrammed says that every node that holds the object has read it back. A port needs a host for that.
 func isProgrammed(e entry) (bool, error) {
 	looked, err := e.looked()
 	if !looked || err != nil {

@@ -28,7 +28,7 @@ func app() *cli.App {
 }
 
 func flags() []cli.Flag {
-	hostname, _ := os.Hostname() // none: --node is needed, and asked for
+	hostname, _ := os.Hostname() // empty if it fails: then --node is needed, and weftd asks for it
 	text := func(name, env, value, usage string) cli.Flag {
 		return &cli.StringFlag{Name: name, EnvVars: []string{env}, Value: value, Usage: usage}
 	}
@@ -81,8 +81,8 @@ func run(c *cli.Context) error {
 	return daemon.Run(c.Context, conf)
 }
 
-// certifies says that etcd will take this host for the node. Without the check a certificate for another name shows as keys that
-// may not be read, again and again.
+// certifies checks that the certificate is for this node. Without the check, a certificate for another name would show only as repeated
+// permission errors.
 func certifies(tls etcdschema.TLSConfig, node string) error {
 	name, err := tls.CommonName()
 	if err != nil {

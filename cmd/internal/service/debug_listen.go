@@ -13,8 +13,8 @@ import (
 )
 
 // listenDebug opens a debug listener: "unix:PATH", with a socket that only its owner may use, or a loopback address with port.
-// Anything else is refused, because the listener tells everything about the guests and asks nobody who they are. It returns nil
-// for an empty address.
+// It refuses anything else, because the listener tells everything about the guests and authenticates nobody. It returns nil for an empty
+// address.
 func listenDebug(address string) (net.Listener, error) {
 	if address == "" {
 		return nil, nil
@@ -28,7 +28,7 @@ func listenDebug(address string) (net.Listener, error) {
 	}
 	at := strings.TrimPrefix(address, "tcp:")
 	host, port, err := net.SplitHostPort(at)
-	if host == "localhost" { // whatever the name leads to
+	if host == "localhost" { // whatever the name resolves to
 		at = net.JoinHostPort("127.0.0.1", port)
 	}
 	to, parseErr := netip.ParseAddrPort(at)
@@ -38,7 +38,7 @@ func listenDebug(address string) (net.Listener, error) {
 	return net.Listen("tcp", to.String())
 }
 
-// listenSocket listens on a unix socket of mode 0600, in the place of one that nobody listens on any more.
+// listenSocket listens on a unix socket of mode 0600. It replaces a socket on which nobody listens any more.
 func listenSocket(path string) (net.Listener, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
@@ -46,7 +46,7 @@ func listenSocket(path string) (net.Listener, error) {
 	if err := clearSocket(path); err != nil {
 		return nil, err
 	}
-	// The socket is made under a name that nobody knows, so that it never has another mode under its own.
+	// The socket is created under a name that nobody knows and then renamed, so that it never has another mode under its final name.
 	dir, err := os.MkdirTemp(filepath.Dir(path), ".listen-")
 	if err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func listenSocket(path string) (net.Listener, error) {
 	return &namedListener{l, path}, nil
 }
 
-// clearSocket makes sure that nothing is lost when the name is used: it may be free, or be a socket that nobody listens on.
+// clearSocket frees the name. It fails if something would be lost: the name may be free, or a socket on which nobody listens.
 func clearSocket(path string) error {
 	info, err := os.Lstat(path)
 	switch {

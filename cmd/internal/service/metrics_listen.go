@@ -9,16 +9,16 @@ import (
 	"github.com/urfave/cli/v2"
 )
 
-// Metrics says where a Prometheus on another machine reads the metrics. Nothing else is served there, so the address may be any.
+// Metrics says where a Prometheus on another machine reads the metrics. Nothing else is served there, so any address is allowed.
 type Metrics struct {
 	// Listen is an address with port ("192.0.2.10:9470", ":9470"); empty for nowhere.
 	Listen string
-	// CertFile and KeyFile are PEM files; TLS is spoken when they are given. They are read at every handshake, so that a renewed
+	// CertFile and KeyFile are PEM files. If they are given, the listener uses TLS. They are read at every handshake, so that a renewed
 	// certificate needs no restart.
 	CertFile, KeyFile string
 }
 
-// MetricsFlags are the flags that say it, each with an environment variable WEFT_….
+// MetricsFlags are the flags of the metrics listener, each with an environment variable WEFT_….
 func MetricsFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "metrics-listen", EnvVars: []string{"WEFT_METRICS_LISTEN"},

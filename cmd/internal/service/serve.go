@@ -21,11 +21,11 @@ const (
 	metricsWriteTimeout = 30 * time.Second
 )
 
-// Listeners are where a daemon is asked: its debug listener and its metrics listener, either of which may be missing.
+// Listeners are a daemon's debug listener and metrics listener. Either may be missing.
 type Listeners struct{ debug, metrics net.Listener }
 
-// Listen opens the listeners: for debugging at "unix:PATH", at a loopback address with port, or nowhere when empty; for metrics as
-// m says. With an error neither is open.
+// Listen opens the listeners. The debug listener is at "unix:PATH" or at a loopback address with port, and there is none if the address
+// is empty. The metrics listener is as m says. After an error neither is open.
 func Listen(debug string, m Metrics) (l Listeners, err error) {
 	if l.debug, err = listenDebug(debug); err != nil {
 		return Listeners{}, err
@@ -39,8 +39,8 @@ func Listen(debug string, m Metrics) (l Listeners, err error) {
 	return l, nil
 }
 
-// Serve serves until ctx ends, which returns nil: for debugging what the daemon knows (own), its metrics and its profiles; at the
-// metrics listener its metrics and nothing else.
+// Serve serves until ctx ends, and then returns nil. The debug listener serves the daemon's own pages (own), its metrics and its
+// profiles. The metrics listener serves only its metrics.
 func (l Listeners) Serve(ctx context.Context, own http.Handler, registry *prometheus.Registry) error {
 	g, ctx := errgroup.WithContext(ctx)
 	if l.debug != nil {
@@ -76,7 +76,7 @@ func serve(ctx context.Context, what string, l net.Listener, s *http.Server) err
 	go func() {
 		defer close(stopped)
 		<-ctx.Done()
-		_ = s.Close() // whoever asks now is told nothing more
+		_ = s.Close() // requests that come now get no answer
 	}()
 	err := s.Serve(l)
 	if errors.Is(err, http.ErrServerClosed) {

@@ -9,26 +9,26 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 )
 
-// Notifier talks to systemd, where systemd asked for it (NOTIFY_SOCKET, WATCHDOG_USEC; sd_notify(3)). A nil one is silent.
+// Notifier notifies systemd, if systemd asked for it (NOTIFY_SOCKET, WATCHDOG_USEC; sd_notify(3)). A nil Notifier does nothing.
 type Notifier struct{ log *slog.Logger }
 
-// NewNotifier makes one.
+// NewNotifier makes a Notifier.
 func NewNotifier(log *slog.Logger) *Notifier { return &Notifier{log} }
 
-// statusInterval is how often the daemon is asked for its state: as often as somebody who waits looks again.
+// statusInterval is how often the daemon is asked for its state. A person who waits looks about as often.
 const statusInterval = time.Second
 
-// Ready says that the daemon does its work, and its state with it: whoever has waited for it does not read an older one.
+// Ready says that the daemon does its work, and sends its state too, so that nobody who waited for READY reads an older state.
 func (n *Notifier) Ready(state string) { n.say(daemon.SdNotifyReady + "\n" + status(state)) }
 
-// Failed tells why the daemon ends: `systemctl status` shows it until the next start, when the journal's lines about restarts may
-// hide what the daemon wrote.
+// Failed says why the daemon ends. `systemctl status` shows it until the next start. In the journal, lines about restarts may hide what
+// the daemon wrote.
 func (n *Notifier) Failed(err error) { n.say(status(err.Error())) }
 
 func status(state string) string { return "STATUS=" + strings.ReplaceAll(state, "\n", " ") }
 
-// Status tells what the daemon does or waits for, whenever that has changed, until ctx ends; `systemctl status` shows it. The
-// state is one line.
+// Status sends what the daemon does or waits for, whenever that has changed, until ctx ends. `systemctl status` shows it. The state is
+// one line.
 func (n *Notifier) Status(ctx context.Context, state func() string) error {
 	if n == nil {
 		return nil
@@ -58,7 +58,7 @@ func (n *Notifier) say(state string) {
 	}
 }
 
-// Watchdog feeds systemd's watchdog as long as alive says so, until ctx ends; then it says that the daemon stops.
+// Watchdog feeds systemd's watchdog while alive returns true, until ctx ends. Then it says that the daemon stops.
 func (n *Notifier) Watchdog(ctx context.Context, alive func() bool) error {
 	if n == nil {
 		return nil

@@ -8,10 +8,10 @@ package service
 
 import "runtime/debug"
 
-// linked is the version that the linker was told (-X), which only a variable can take: `make build` tells it.
+// linked is the version that `make build` gives to the linker (-X). It is a variable because -X sets only variables.
 var linked string
 
-// Version is what the program was built from: what `git describe` said, or what the Go tool knows, which is the commit (12 hex
+// Version is what the program was built from: the output of `git describe`, or else what the Go tool knows, which is the commit (12 hex
 // digits) or the module's version.
 func Version() string {
 	if linked != "" {

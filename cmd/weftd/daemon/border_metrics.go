@@ -10,7 +10,7 @@ import (
 // borderTimeout bounds the reading of all namespaces' counters for one scrape.
 const borderTimeout = 2 * time.Second
 
-// borderCounters tell what the borders between routers, this host and its external networks have dropped.
+// borderCounters count what was dropped at the borders between routers, this host and its external networks.
 type borderCounters struct {
 	read func(ctx context.Context) map[string]uint64
 	desc *prometheus.Desc
@@ -24,7 +24,7 @@ func newBorderCounters(read func(ctx context.Context) map[string]uint64) borderC
 // Describe implements prometheus.Collector.
 func (b borderCounters) Describe(c chan<- *prometheus.Desc) { c <- b.desc }
 
-// Collect implements prometheus.Collector. The kernel counts: it is asked once a scrape.
+// Collect implements prometheus.Collector. The kernel counts, and is read once for each scrape.
 func (b borderCounters) Collect(c chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), borderTimeout)
 	defer cancel()

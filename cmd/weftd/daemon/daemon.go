@@ -21,7 +21,7 @@ import (
 	"weft/reconcile/engine"
 )
 
-// Config is everything a host reconciler must be told.
+// Config is the configuration of a host reconciler.
 type Config struct {
 	Node    string
 	Version string
@@ -36,14 +36,14 @@ type Config struct {
 	SweepInterval time.Duration
 	// DisableFeatures are not advertised to the controllers.
 	DisableFeatures []desired.Feature
-	// Systemd says READY, and feeds the watchdog, through the socket systemd gave.
+	// Systemd sends READY, and feeds the watchdog, through the socket that systemd gave.
 	Systemd bool
 	// Ready is called once after the first full sync; nil is allowed.
 	Ready  func()
 	Logger *slog.Logger // slog.Default() when nil
 }
 
-// Run reconciles the host until ctx ends, which returns nil.
+// Run reconciles the host until ctx ends, and then returns nil.
 func Run(ctx context.Context, c Config) (err error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()

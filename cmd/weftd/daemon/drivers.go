@@ -33,7 +33,7 @@ import (
 	"weft/reconcile/engine"
 )
 
-// resolveTimeout bounds the look-up of etcd's host names, of which only the marking of uplinks depends.
+// resolveTimeout bounds the lookup of etcd's host names. Only the check of uplinks depends on it.
 const resolveTimeout = 3 * time.Second
 
 // closer is a driver that holds sockets.
@@ -42,7 +42,7 @@ type closer interface {
 	Close() error
 }
 
-// fabrics are the ways of wiring guests that Host.driver chooses between.
+// fabrics are the network backends that Host.driver chooses between.
 func fabrics() map[model.Driver]compile.Fabric {
 	return map[model.Driver]compile.Fabric{
 		model.DriverOVS:    compile.OpenVSwitch{},
@@ -113,7 +113,7 @@ func openDrivers(ctx context.Context, c Config, registry *prometheus.Registry) (
 	}, nil
 }
 
-// openRouters opens the drivers of what is in network namespaces of ours. Both look into the same directory of names.
+// openRouters opens the drivers of Weft's network namespaces. They use the same directory of names.
 func openRouters(c Config, registry *prometheus.Registry) (drivers []engine.Driver, closeAll func() error, err error) {
 	directory, err := netns.OpenDirectory(c.NetnsDir)
 	if err != nil {
@@ -131,7 +131,8 @@ func openRouters(c Config, registry *prometheus.Registry) (drivers []engine.Driv
 	return []engine.Driver{inside, nat}, func() error { return errors.Join(nat.Close(), inside.Close(), directory.Close()) }, nil
 }
 
-// openBridges opens the drivers of the kernel's own bridges, and of what keeps the host's stack from them and from Open vSwitch's; with an error, those opened before it.
+// openBridges opens the drivers of the kernel's own bridges, and the driver that keeps the host's own stack off these bridges and off
+// Open vSwitch's. After an error it returns those that it opened before.
 func openBridges(c Config, links *netlink.Links) ([]closer, error) {
 	bridges, err := bridge.New(bridge.Config{Links: links, Logger: c.Logger})
 	if err != nil {
@@ -148,7 +149,7 @@ func openBridges(c Config, links *netlink.Links) ([]closer, error) {
 	return []closer{bridges, guards, filter}, nil
 }
 
-// exchangeCounters tell of what guests send to this host's servers.
+// exchangeCounters count what guests send to this host's servers.
 func exchangeCounters(x *frame.Exchange) []prometheus.Collector {
 	counter := func(name, help string, value func(frame.Stats) uint64) prometheus.Collector {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(value(x.Stats())) })
@@ -165,8 +166,8 @@ func exchangeCounters(x *frame.Exchange) []prometheus.Collector {
 	}
 }
 
-// etcdAddresses are the addresses of etcd's endpoints: the link that leads to one is never taken as an uplink. A name
-// that cannot be resolved now is logged and left out.
+// etcdAddresses are the addresses of etcd's endpoints. The link that leads to one is never used as an uplink. A name that cannot be
+// resolved now is logged and left out.
 func etcdAddresses(ctx context.Context, c Config) []netip.Addr {
 	ctx, cancel := context.WithTimeout(ctx, resolveTimeout)
 	defer cancel()
