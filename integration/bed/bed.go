@@ -17,14 +17,14 @@ import (
 	"sync"
 )
 
-// Config says what a bed is made with.
+// Config is the configuration of a bed.
 type Config struct {
 	// Binaries is the folder that holds weftd, weft-controller and weft; see Build.
 	Binaries string
 	// Datapath of the hosts' Open vSwitch; DatapathUser when empty.
 	Datapath Datapath
-	// EtcdSocket has etcd listen on a Unix socket in the bed's folder instead of the management network: nothing stands between
-	// it and the bed's own program, and hosts of the bed do not reach it. It is for measuring the control plane alone.
+	// EtcdSocket makes etcd listen on a Unix socket in the bed's folder instead of the management network. Then nothing is between etcd
+	// and the bed's own program, and hosts of the bed do not reach etcd. It is for measuring the control plane alone.
 	EtcdSocket bool
 	// Log receives one line for each thing the bed does; may be nil.
 	Log func(format string, args ...any)
@@ -32,9 +32,9 @@ type Config struct {
 
 // Bed is one cloud. Its methods may be called from several goroutines unless they say otherwise.
 type Bed struct {
-	// ID begins every namespace name of the bed and names its folder.
+	// ID is the beginning of the bed's namespace names, and is in the name of its folder.
 	ID string
-	// Dir holds sockets, databases, leases and logs; it goes away with Close.
+	// Dir holds sockets, databases, leases and logs. Close removes it.
 	Dir string
 
 	ctx      context.Context
@@ -75,7 +75,7 @@ func New(ctx context.Context, c Config) (*Bed, error) {
 	return b, nil
 }
 
-// folder makes the bed's folder and takes the ID from it: the program's pid, and a letter for each of its beds.
+// folder makes the bed's folder and derives the ID: the program's pid, and a letter for each of its beds.
 func (b *Bed) folder() error {
 	for letter := 'a'; letter <= 'z'; letter++ {
 		id := fmt.Sprintf("wb%d%c", os.Getpid(), letter)
@@ -114,7 +114,7 @@ func (b *Bed) build() error {
 	return err
 }
 
-// The management network is TEST-NET-1 (RFC 5737): etcd and the controllers live at managementAddress.
+// The management network is TEST-NET-1 (RFC 5737). etcd and the controllers have managementAddress.
 const (
 	managementBridge  = "mgmt0"
 	managementAddress = "192.0.2.1"
@@ -161,10 +161,10 @@ func find[T any](b *Bed, m map[string]T, what, name string) (T, error) {
 	return v, nil
 }
 
-// AddNamespace makes a network namespace for whatever a test wants to have there; the bed removes it at its end.
+// AddNamespace makes a network namespace for a test's own use. Close removes it.
 func (b *Bed) AddNamespace(name string) (*Namespace, error) { return b.namespace(name) }
 
-// Namespace finds the namespace that a name means: a guest, a host, a member of etcd, "ctl" or "phys".
+// Namespace finds the namespace of a guest, a host, a member of etcd, "ctl" or "phys".
 func (b *Bed) Namespace(name string) (*Namespace, error) {
 	switch name {
 	case "ctl":
@@ -190,8 +190,8 @@ func (b *Bed) Namespace(name string) (*Namespace, error) {
 	return h.Namespace, nil
 }
 
-// Close ends every process, removes every namespace and the folder, and then looks whether anything is left. It may be
-// called again, and then does nothing.
+// Close ends every process, removes every namespace and the folder, and then checks whether anything is left. It may be called again, and
+// then does nothing.
 func (b *Bed) Close() error {
 	b.mu.Lock()
 	if b.closed {

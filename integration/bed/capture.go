@@ -19,15 +19,15 @@ import (
 type Capture struct {
 	cmd    *exec.Cmd
 	cancel context.CancelFunc
-	ended  chan struct{} // closed when tcpdump says no more
+	ended  chan struct{} // closed when tcpdump writes no more
 
 	mu    sync.Mutex
 	lines []string
-	more  chan struct{} // closed and made anew with each line
+	more  chan struct{} // closed and replaced with each line
 }
 
-// Capture starts tcpdump on a link of the namespace with a filter (pcap-filter(7)) and returns once it listens. Only
-// frames that arrive are seen, not those that leave.
+// Capture starts tcpdump on a link of the namespace with a filter (pcap-filter(7)) and returns once it listens. It captures only frames
+// that arrive, not those that leave.
 func (n *Namespace) Capture(ctx context.Context, link, filter string) (*Capture, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	c := &Capture{cmd: exec.CommandContext(ctx, "tcpdump", "-n", "-e", "-l", "-p", "-Q", "in", "--immediate-mode", "-i", link, filter), cancel: cancel, ended: make(chan struct{}), more: make(chan struct{})}
@@ -71,7 +71,7 @@ func (n *Namespace) Capture(ctx context.Context, link, filter string) (*Capture,
 	return nil, fmt.Errorf("bed: tcpdump on %s of %s: %s", link, n.Name, said)
 }
 
-// Stop ends the capture and returns what was seen, one line for each frame.
+// Stop ends the capture and returns one line for each captured frame.
 func (c *Capture) Stop() []string {
 	defer c.cancel()
 	syscall.Kill(c.cmd.Process.Pid, syscall.SIGINT)
@@ -81,13 +81,13 @@ func (c *Capture) Stop() []string {
 		c.cancel()
 		<-c.ended
 	}
-	c.cmd.Wait() // ended by a signal of ours: its status says nothing
+	c.cmd.Wait() // we ended it with a signal: its status has no meaning
 	lines, _ := c.seen()
 	return lines
 }
 
-// Await returns once a frame has been seen whose line matches the pattern, which may have been before the call. It fails
-// after AwaitTimeout, and when the capture ends without.
+// Await returns once a captured frame's line matches the pattern. The frame may have come before the call. Await fails after
+// AwaitTimeout, and when the capture ends without such a frame.
 func (c *Capture) Await(ctx context.Context, pattern *regexp.Regexp) error {
 	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(AwaitTimeout))
 	defer cancel()
@@ -108,7 +108,7 @@ func (c *Capture) Await(ctx context.Context, pattern *regexp.Regexp) error {
 	}
 }
 
-// add keeps a line and wakes who waits for one.
+// add keeps a line and wakes those who wait for one.
 func (c *Capture) add(line string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -117,7 +117,7 @@ func (c *Capture) add(line string) {
 	c.more = make(chan struct{})
 }
 
-// seen is what was seen so far, and what is closed with the next line.
+// seen returns the lines so far, and the channel that is closed with the next line.
 func (c *Capture) seen() ([]string, <-chan struct{}) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 )
 
-// The names under which a bed's program starts itself again.
+// The names under which a program that makes beds starts itself again.
 const (
 	childEtcd       = "bed-etcd"
 	childEtcdMember = "bed-etcd-member"
@@ -15,9 +15,8 @@ const (
 	childExchange   = "tcp-exchange"
 )
 
-// Child runs a part of the bed and exits when the program was started as one: an etcd, the script of a DHCP
-// client, or what is run inside a virtual machine.
-// A program that makes beds calls it first thing in main (a test: in TestMain); otherwise it returns at once.
+// Child runs a part of the bed and exits, if the program was started under such a name: an etcd, the script of a DHCP client, or a
+// program inside a virtual machine. Otherwise it returns at once. A program that makes beds calls it first in main (a test: in TestMain).
 func Child() {
 	var err error
 	switch filepath.Base(os.Args[0]) {
@@ -41,7 +40,7 @@ func Child() {
 	os.Exit(0)
 }
 
-// linkSelf makes path a link to the running program, so that executing path is executing a child of that name.
+// linkSelf makes path a link to the running program. To execute path is to start a child of that name.
 func linkSelf(path string) error {
 	self, err := os.Executable()
 	if err != nil {

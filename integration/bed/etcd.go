@@ -14,8 +14,7 @@ import (
 	"weft/etcdschema/pki"
 )
 
-// Etcd is the bed's etcd: one member, a process of its own beside the controllers, on the management network; or several,
-// see Members.
+// Etcd is the bed's etcd. It has one member, a process beside the controllers on the management network, or several (see Members).
 type Etcd struct {
 	Process *Process
 	bed     *Bed
@@ -23,9 +22,9 @@ type Etcd struct {
 	client  *etcdschema.Client
 	forward *forwarder // nil with a socket
 	socket  string     // the URL of the Unix socket that it listens on; empty on the management network
-	// authority has issued all certificates; nil without TLS.
+	// authority issues all certificates; nil without TLS.
 	authority *pki.Authority
-	members   []*Member // none while there is one
+	members   []*Member // empty while there is only one
 }
 
 const etcdClientAddress = managementAddress + ":2379"
@@ -73,8 +72,7 @@ func (e *Etcd) Start(ctx context.Context) error {
 // Client is a client with all rights, usable from the bed's own program.
 func (e *Etcd) Client() *etcdschema.Client { return e.client }
 
-// Endpoint is the URL inside the management network, or the URLs of all members, separated by commas; with a
-// socket it is that.
+// Endpoint is the URL inside the management network, or the URLs of all members, separated by commas, or the URL of the socket.
 func (e *Etcd) Endpoint() string {
 	if e.socket != "" {
 		return e.socket
@@ -110,8 +108,7 @@ func (e *Etcd) Snapshot(ctx context.Context, name string) error {
 	return e.Start(ctx)
 }
 
-// Restore stops etcd, puts a copy made by Snapshot in the place of its data, as somebody who restores a backup does,
-// and starts it again.
+// Restore stops etcd, replaces its data by a copy that Snapshot made, as an operator restores a backup, and starts it again.
 func (e *Etcd) Restore(ctx context.Context, name string) error {
 	e.Process.Kill()
 	if err := os.RemoveAll(e.dir); err != nil {
@@ -130,7 +127,7 @@ func (e *Etcd) snapshot(name string) string {
 	return filepath.Join(e.bed.Dir, "etcd-snapshot-"+fileName(name))
 }
 
-// privateTree gives the folders of a copied data dir the mode etcd insists on.
+// privateTree gives the folders of a copied data dir the mode that etcd requires.
 func privateTree(dir string) error {
 	return filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 		if err == nil && d.IsDir() {
@@ -140,8 +137,8 @@ func privateTree(dir string) error {
 	})
 }
 
-// etcdMain is the child: an etcd on the folder until SIGTERM, on a socket when it is given one, with TLS when it is given the
-// three files of that.
+// etcdMain is the child: an etcd on the folder until SIGTERM. It listens on a socket if it gets one, and uses TLS if it gets the three
+// files for it.
 func etcdMain(args []string) error {
 	if len(args) != 1 && len(args) != 2 && len(args) != 4 {
 		return errors.New("bed: etcd needs a folder, and perhaps a socket, or certificate, key and authority")

@@ -13,19 +13,18 @@ import (
 	"weft/etcdschema"
 )
 
-// The network between members of etcd is TEST-NET-2 (RFC 5737), apart from the management network: what cuts a member off
-// from its peers leaves its client port open.
+// The network between members of etcd is TEST-NET-2 (RFC 5737). It is separate from the management network, so that a member can be cut
+// off from its peers while its client port stays open.
 const (
 	peerBridge     = "peers0"
-	memberClients  = "192.0.2.2%02d" // of the management network: 201 and on
+	memberClients  = "192.0.2.2%02d" // on the management network, from 201
 	memberPeers    = "198.51.100.%d" // between members
 	memberClientIf = "eth0"          // of a member's namespace, to the management network
 	memberPeerIf   = "eth1"          // to its peers
 	maxMembers     = 9
 )
 
-// Member is one of several members of etcd: a process in a namespace of its own, whose eth0 is its road to clients and eth1
-// that to its peers.
+// Member is one of several members of etcd: a process in a namespace of its own. eth0 leads to its clients, and eth1 to its peers.
 type Member struct {
 	*Namespace
 	Process *Process
@@ -33,8 +32,7 @@ type Member struct {
 	forward *forwarder
 }
 
-// Members starts etcd anew, empty, with n members e1…en instead of one, and waits until it answers. Nothing may have been
-// started before.
+// Members replaces the etcd by an empty one with n members e1…en, and waits until it answers. Call it before anything else is started.
 func (e *Etcd) Members(ctx context.Context, n int) error {
 	if len(e.bed.Hosts()) > 0 || e.authority != nil || e.socket != "" || len(e.members) > 0 || n < 2 || n > maxMembers {
 		return fmt.Errorf("bed: etcd gets its members once, 2 to %d of them, before certificates and the first host", maxMembers)
@@ -56,7 +54,7 @@ func (e *Etcd) Members(ctx context.Context, n int) error {
 	return e.meet(ctx)
 }
 
-// meet starts all members and makes the bed's client one of all of them.
+// meet starts all members, and connects the bed's client to all of them.
 func (e *Etcd) meet(ctx context.Context) error {
 	var endpoints []string
 	for _, m := range e.members {
@@ -80,7 +78,7 @@ func (e *Etcd) meet(ctx context.Context) error {
 	})
 }
 
-// addMember makes a member's namespace and says how it is run.
+// addMember makes a member's namespace and registers its process.
 func (e *Etcd) addMember(i, n int) (*Member, error) {
 	b, name := e.bed, fmt.Sprintf("e%d", i)
 	ns, err := b.namespace(name)

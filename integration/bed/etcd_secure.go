@@ -12,11 +12,11 @@ import (
 	"weft/etcdschema/pki"
 )
 
-// certificateLifetime outlives every bed.
+// certificateLifetime is longer than any bed lives.
 const certificateLifetime = 24 * time.Hour
 
-// Secure starts etcd anew, empty, with TLS: from now on it serves nobody without a certificate of the bed's authority.
-// Whoever is started later has one of its own name, and the bed's client is root. Nothing may have been started before.
+// Secure replaces the etcd by an empty one with TLS. It serves only clients with a certificate of the bed's authority. Each program that
+// is started later has a certificate with its own name, and the bed's client is root. Call it before anything else is started.
 func (e *Etcd) Secure(ctx context.Context) error {
 	if len(e.bed.Hosts()) > 0 || e.authority != nil || e.socket != "" || len(e.members) > 0 {
 		return errors.New("bed: an etcd of one member gets its certificates once, before the first host")
@@ -66,7 +66,7 @@ func (e *Etcd) Secure(ctx context.Context) error {
 
 func (e *Etcd) certificates() string { return filepath.Join(e.bed.Dir, "certificates") }
 
-// credentials are the files of a user's certificate, which is issued when it is asked for first; none without TLS.
+// credentials are the files of a user's certificate. It is issued on the first call. There are none without TLS.
 func (e *Etcd) credentials(user string) (etcdschema.TLSConfig, error) {
 	if e.authority == nil {
 		return etcdschema.TLSConfig{}, nil
@@ -87,7 +87,7 @@ func (e *Etcd) credentials(user string) (etcdschema.TLSConfig, error) {
 	return files, nil
 }
 
-// flags make a daemon reach etcd as the user.
+// flags are the flags with which a daemon reaches etcd as the user.
 func (e *Etcd) flags(user string) ([]string, error) {
 	files, err := e.credentials(user)
 	flags := []string{"--etcd-endpoints", e.Endpoint()}
@@ -97,7 +97,7 @@ func (e *Etcd) flags(user string) ([]string, error) {
 	return flags, err
 }
 
-// env makes weft and etcdctl reach etcd as the user.
+// env is the environment with which weft and etcdctl reach etcd as the user.
 func (e *Etcd) env(user string) ([]string, error) {
 	files, err := e.credentials(user)
 	env := []string{"WEFT_ENDPOINTS=" + e.Endpoint(), "HOME=" + e.bed.Dir, "ETCDCTL_API=3", "ETCDCTL_ENDPOINTS=" + e.Endpoint()}

@@ -11,8 +11,8 @@ import (
 	"weft/integration/timescale"
 )
 
-// forwarder brings connections from the machine's loopback to an address inside the management network, so that the
-// bed's own program reaches etcd without being in a namespace.
+// forwarder forwards connections from the machine's loopback to an address inside the management network. So the bed's own program
+// reaches etcd from outside of the namespaces.
 type forwarder struct {
 	listener net.Listener
 	bed      *Bed
@@ -73,7 +73,8 @@ func (f *forwarder) serve(near net.Conn) {
 	<-done
 }
 
-// hold remembers a connection to be closed with the forwarder; it says no, and closes, when that is closed already.
+// hold records a connection, which is closed with the forwarder. If the forwarder is closed already, hold closes the connection and
+// returns false.
 func (f *forwarder) hold(c net.Conn) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()

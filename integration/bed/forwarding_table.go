@@ -13,17 +13,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// ForwardingTable records which ports of the physical network's bridge every MAC was learnt at.
+// ForwardingTable records at which ports of the physical network's bridge every MAC was learnt.
 type ForwardingTable struct {
 	done  chan struct{}
 	wg    sync.WaitGroup
 	links map[int]string
 	mu    sync.Mutex
-	at    map[string][]string // "MAC" or "MAC vlan N" → ports, each time it changed
+	at    map[string][]string // "MAC" or "MAC vlan N" → ports, one entry for each change
 	err   error
 }
 
-// RecordForwarding begins to record. What the bridge had learnt before counts too.
+// RecordForwarding starts to record. It includes what the bridge learnt before.
 func (b *Bed) RecordForwarding(ctx context.Context) (*ForwardingTable, error) {
 	ns, err := netns.GetFromName(b.phys.Name)
 	if err != nil {
@@ -92,7 +92,7 @@ func (t *ForwardingTable) fail(err error) {
 	}
 }
 
-// Stop ends the record: one line for each MAC, "fa:16:3e:aa:00:11 at h1", the ports in the order in which it was there.
+// Stop ends the record. It returns one line for each MAC, "fa:16:3e:aa:00:11 at h1", with the ports in the order of time.
 func (t *ForwardingTable) Stop() ([]string, error) {
 	t.mu.Lock()
 	close(t.done)

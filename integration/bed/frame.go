@@ -145,7 +145,7 @@ func (f *fields) layer(network gopacket.NetworkLayer) (gopacket.SerializableLaye
 	return nil, fmt.Errorf("is none of eth, vlan, arp, ip, ip6, udp, icmp, icmp6, data")
 }
 
-// value is a field as it was written, "" when it was not.
+// value is a field as it was written, or "" if it is missing.
 func (f *fields) value(key string) string {
 	f.read[key] = true
 	return f.values[key]

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Send puts a frame on a link of the namespace as it is, past the kernel's own protocols (packet(7)).
+// Send sends a frame on a link of the namespace unchanged, without the kernel's own protocols (packet(7)).
 func (n *Namespace) Send(link string, frame []byte) error {
 	return n.Do(func() error {
 		ifc, err := net.InterfaceByName(link)

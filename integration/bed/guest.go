@@ -11,12 +11,12 @@ import (
 	"weft/integration/vm"
 )
 
-// Plug says how a guest's device comes to the host.
+// Plug says how a guest's device is plugged on the host.
 type Plug string
 
 // The ways in which hypervisors plug a guest.
 const (
-	// PlugDevice makes the netdev and leaves the rest to Weft.
+	// PlugDevice makes the netdev. Weft does the rest.
 	PlugDevice Plug = "device"
 	// PlugInterface also puts the netdev on the bridge, as an OVS interface with the port's iface-id.
 	PlugInterface Plug = "interface"
@@ -34,12 +34,11 @@ type GuestOptions struct {
 	Bridge, InterfaceID string
 	// MTU of the guest's eth0; 1500 when 0.
 	MTU int
-	// Movable makes eth0 a bridge over the veth, so that the guest keeps running while another takes its place; see
-	// PrepareMove.
+	// Movable makes eth0 a bridge over the veth, so that the guest keeps running while another veth replaces it; see PrepareMove.
 	Movable bool
 }
 
-// Guest is a namespace whose eth0 is one end of a veth pair, the other end being a device of its host; or a virtual machine.
+// Guest is a virtual machine, or a namespace whose eth0 is one end of a veth pair. The other end is a device of its host.
 type Guest struct {
 	*Namespace
 	// Name is what the guest was made with, e.g. "alpha/web-1".
@@ -73,8 +72,8 @@ func (b *Bed) AddGuest(name string, o GuestOptions) (*Guest, error) {
 	return g, nil
 }
 
-// plug makes the veth pair. Before the userspace datapath the guest's checksum offload is off, since that hands partial
-// checksums on as they are.
+// plug makes the veth pair. With the userspace datapath the guest's checksum offload is off, because that datapath forwards partial
+// checksums as they are.
 func (g *Guest) plug(ctx context.Context, o GuestOptions) error {
 	h, err := g.bed.Host(o.Host)
 	if err != nil {
@@ -129,7 +128,7 @@ func (g *Guest) Unplug(ctx context.Context) error {
 	return g.IP(ctx, "link", "delete", "eth0")
 }
 
-// Replug plugs an unplugged guest again, on another host if o says so, as after a migration: its addresses are gone.
+// Replug plugs an unplugged guest again, on another host if o says so. As after a migration, its addresses are gone.
 func (g *Guest) Replug(ctx context.Context, o GuestOptions) error { return g.plug(ctx, o) }
 
 // Addresses lists the guest's global addresses of both families, IPv4 first.

@@ -13,10 +13,10 @@ import (
 	"weft/integration/vm"
 )
 
-// AddMachine boots a guest that is a virtual machine with Debian's own kernel, plugged as hypervisors do it: QEMU makes
-// the tap o.Device in the host's namespace and gives the guest's card o.MAC. Every program of the machine that runs the
-// bed is inside too. Memory is in MiB. Before the userspace datapath the guest is offered no checksum offload, since that
-// hands partial checksums on as they are.
+// AddMachine boots a guest that is a virtual machine with Debian's own kernel, plugged as hypervisors do it. QEMU makes the tap o.Device
+// in the host's namespace and gives the guest's card o.MAC. Every program of the machine that runs the bed is inside too. Memory is in
+// MiB. With the userspace datapath the guest is offered no checksum offload, because that datapath forwards partial checksums as they
+// are.
 func (b *Bed) AddMachine(name string, o GuestOptions, memory int) (*Guest, error) {
 	if _, err := b.Guest(name); err == nil {
 		return nil, fmt.Errorf("bed: guest %s exists already", name)
@@ -43,8 +43,8 @@ func (b *Bed) AddMachine(name string, o GuestOptions, memory int) (*Guest, error
 	return g, g.awaitLinkLocal(b.ctx)
 }
 
-// awaitLinkLocal waits until the guest may use its link-local address, which nobody else has defended (RFC 4862 5.4).
-// dhclient does not wait for that.
+// awaitLinkLocal waits until duplicate address detection of the guest's link-local address is over (RFC 4862 5.4). dhclient does not wait
+// for that.
 func (g *Guest) awaitLinkLocal(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(probeTimeout))
 	defer cancel()
@@ -84,7 +84,7 @@ func (g *Guest) Do(f func() error) error {
 	return g.Namespace.Do(f)
 }
 
-// exchange is the function of that name, in a program of its own inside the virtual machine.
+// exchange is the function exchange, run as a program inside the virtual machine.
 func (g *Guest) exchange(ctx context.Context, address string, size int) error {
 	program := filepath.Join(g.dir, childExchange)
 	if err := linkSelf(program); err != nil {

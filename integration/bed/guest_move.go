@@ -38,8 +38,8 @@ func (g *Guest) standbyNIC(ctx context.Context, h *Host, device string) error {
 	return g.IP(ctx, "link", "set", name, "up")
 }
 
-// PrepareMove makes the guest's device on the host it is about to move to, as a hypervisor does before it copies memory:
-// the device is there, the guest does not speak through it yet.
+// PrepareMove makes the guest's device on the host that it is about to move to, as a hypervisor does before it copies memory. The guest
+// does not send through the device yet.
 func (g *Guest) PrepareMove(ctx context.Context, host string) error {
 	h, err := g.bed.Host(host)
 	if err != nil {
@@ -51,9 +51,9 @@ func (g *Guest) PrepareMove(ctx context.Context, host string) error {
 	return g.standbyNIC(ctx, h, g.Options.Device)
 }
 
-// ResumeMove lets the guest speak through the device of the host it was prepared for, as a hypervisor does when memory has
-// been copied. Its old device is still there and no longer the guest's: whoever holds it may send through it. The guest
-// never sees its link go down, which would make it forget its neighbours.
+// ResumeMove lets the guest send through the device of the host that it was prepared for, as a hypervisor does when memory is copied. Its
+// old device still exists, but is no longer the guest's: its owner may send through it. The guest's link never goes down, because then
+// the guest would lose its neighbor entries.
 func (g *Guest) ResumeMove(ctx context.Context, host string) error {
 	if err := g.IP(ctx, "link", "set", nicName(host), "master", guestLink); err != nil {
 		return err
@@ -61,9 +61,8 @@ func (g *Guest) ResumeMove(ctx context.Context, host string) error {
 	return g.IP(ctx, "link", "set", nicName(g.Options.Host), "nomaster")
 }
 
-// FinishMove lets the guest speak through the device of the host it was prepared for, and removes the old one, of a
-// guest that was resumed already too. It keeps
-// its addresses, neighbours and connections.
+// FinishMove lets the guest send through the device of the host that it was prepared for, if ResumeMove did not do so already, and
+// removes the old device. The guest keeps its addresses, neighbor entries and connections.
 func (g *Guest) FinishMove(ctx context.Context, host string) error {
 	if err := g.IP(ctx, "link", "set", nicName(host), "master", guestLink); err != nil {
 		return err

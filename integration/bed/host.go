@@ -15,8 +15,8 @@ import (
 	"weft/integration/timescale"
 )
 
-// Host is one hypervisor: a namespace with eth0 (management, the road to etcd), eth1 (uplink to the physical network),
-// an Open vSwitch of its own and one weftd.
+// Host is one hypervisor: a namespace with eth0 (management, the path to etcd), eth1 (uplink to the physical network), an Open vSwitch of
+// its own and one weftd.
 type Host struct {
 	*Namespace
 	// Name is the node's name.
@@ -24,7 +24,7 @@ type Host struct {
 	// Dir holds the host's Open vSwitch and weftd's state.
 	Dir string
 	OVS *OpenVSwitch // nil on a host with the kernel's bridges
-	// Weftd is the host reconciler; it is started by AddHost only if the options say so.
+	// Weftd is the host reconciler. AddHost starts it, unless HostOptions.NoWeftd is set.
 	Weftd *Process
 	// Debug is the path of weftd's debug socket.
 	Debug string
@@ -37,7 +37,7 @@ type HostOptions struct {
 	NoWeftd bool
 	// Flags are added to weftd's.
 	Flags []string
-	// Binary is another weftd than the bed's.
+	// Binary is a weftd that is not the bed's.
 	Binary string
 }
 
@@ -75,7 +75,7 @@ func (b *Bed) AddHost(name string, o HostOptions) (*Host, error) {
 	return h, h.Weftd.Start()
 }
 
-// reserve counts one more host; hosts may be made side by side.
+// reserve counts one more host. Several goroutines may make hosts at the same time.
 func (b *Bed) reserve(name string) (n int, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -86,7 +86,7 @@ func (b *Bed) reserve(name string) (n int, err error) {
 	return b.numbered - 1, nil
 }
 
-// cable makes eth0 and eth1. Nothing is told to be silent: that is for weftd.
+// cable makes eth0 and eth1. It does not keep the host's own stack off the uplink: weftd does that.
 func (h *Host) cable(n int) error {
 	b := h.bed
 	if err := b.veth(h.Namespace, "eth0", b.ctl, h.Name); err != nil {
@@ -100,7 +100,7 @@ func (h *Host) cable(n int) error {
 		h.IPs(b.ctx, fmt.Sprintf("addr add 192.0.2.%d/24 dev eth0", 10+n), "link set eth0 up", "link set eth1 up"))
 }
 
-// registerWeftd says how the host's weftd is run.
+// registerWeftd registers the process of the host's weftd.
 func (h *Host) registerWeftd(o HostOptions) error {
 	notify := filepath.Join(h.Dir, "notify.sock")
 	var err error
@@ -153,7 +153,7 @@ func (b *Bed) Hosts() []*Host {
 	return hosts
 }
 
-// veth makes a pair with one end in each namespace; neither end is ever seen in the machine's own.
+// veth makes a pair with one end in each namespace. Neither end is ever in the machine's own namespace.
 func (b *Bed) veth(a *Namespace, aName string, z *Namespace, zName string) error {
 	fd := func(n *Namespace) (netns.NsHandle, error) {
 		h, err := netns.GetFromName(n.Name)
@@ -197,18 +197,18 @@ func (b *Bed) AddController(name string, flags ...string) (*Process, error) {
 	return p, p.Start()
 }
 
-// Weft runs the CLI beside etcd, with all rights, and returns its standard output.
+// Weft runs the CLI in etcd's namespace, with all rights, and returns its standard output.
 func (b *Bed) Weft(ctx context.Context, args ...string) (string, error) {
 	return b.As(ctx, etcdschema.RootUser, "", "weft", args...)
 }
 
-// Etcdctl runs etcdctl beside etcd, with all rights, and returns its standard output.
+// Etcdctl runs etcdctl in etcd's namespace, with all rights, and returns its standard output.
 func (b *Bed) Etcdctl(ctx context.Context, args ...string) (string, error) {
 	return b.As(ctx, etcdschema.RootUser, "", "etcdctl", args...)
 }
 
-// As runs weft or etcdctl beside etcd with the certificate of the user, if etcd asks for any, gives it stdin to read, and
-// returns its standard output.
+// As runs weft or etcdctl in etcd's namespace, with the user's certificate if etcd has TLS. It gives it stdin to read, and returns its
+// standard output.
 func (b *Bed) As(ctx context.Context, user, stdin, program string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(2*time.Minute))
 	defer cancel()

@@ -41,8 +41,8 @@ func (c Client) script() string {
 	return childDhclient
 }
 
-// Lease starts the client in the guest and waits for its lease. The client stays and renews. requested is the IPv4
-// address that udhcpc asks for, or empty.
+// Lease starts the client in the guest and waits for its lease. The client keeps running and renews. requested is the IPv4 address that
+// udhcpc asks for, or empty.
 func (g *Guest) Lease(ctx context.Context, c Client, requested string) (LeaseEvent, error) {
 	path, args, err := g.clientArgs(c, requested)
 	if err != nil {
@@ -92,7 +92,7 @@ func (g *Guest) clientArgs(c Client, requested string) (path string, args []stri
 		"-pf", filepath.Join(g.dir, string(c)+".pid"), guestLink}, nil
 }
 
-// LeaseFile is where dhclient keeps its leases; what is written there before Lease is what the client believes to have.
+// LeaseFile is where dhclient keeps its leases. A lease that is written there before Lease is taken by the client as its own.
 func (g *Guest) LeaseFile(c Client) string { return filepath.Join(g.dir, string(c)+".leases") }
 
 // onFile says that dhclient's lease file ends in a whole lease.
@@ -101,15 +101,15 @@ func (g *Guest) onFile(c Client) bool {
 	return err == nil && strings.HasSuffix(strings.TrimSpace(string(data)), "}")
 }
 
-// Renew makes the running client renew and waits for the answer. udhcpc is told to (RENEWING); dhclient is killed and
-// started again, and confirms the lease on file (INIT-REBOOT, or Confirm or Rebind).
+// Renew makes the running client renew and waits for the answer. udhcpc gets a signal (RENEWING). dhclient is killed and started again,
+// and confirms the lease on file (INIT-REBOOT, or Confirm or Rebind).
 func (g *Guest) Renew(ctx context.Context, c Client) (LeaseEvent, error) {
 	p, err := g.client(c)
 	if err != nil {
 		return LeaseEvent{}, err
 	}
 	if c != Udhcpc {
-		// dhclient writes the lease after its script has told of it.
+		// dhclient writes the lease after its script has sent the event.
 		if err := p.alive(ctx, func() bool { return g.onFile(c) }); err != nil {
 			return LeaseEvent{}, err
 		}

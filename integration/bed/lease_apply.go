@@ -15,8 +15,8 @@ import (
 	"weft/integration/timescale"
 )
 
-// setIPv4 gives the guest's link what a lease says: the address with its mask ("10.0.0.5", "24" or "255.255.255.0"), the MTU, the
-// default gateway and the routes (destination, gateway, …), as far as they are there.
+// setIPv4 sets on the guest's link what a lease contains: the address with its mask ("10.0.0.5", "24" or "255.255.255.0"), the MTU, the
+// default gateway and the routes (destination, gateway, …). Each may be missing.
 func setIPv4(address, mask, mtu, router string, routes []string) error {
 	link, err := netlink.LinkByName(guestLink)
 	if err != nil {
@@ -77,7 +77,7 @@ func setRoute(link netlink.Link, destination, gateway string) error {
 	return nil
 }
 
-// flushIPv4 takes every IPv4 address from the guest's link, and with them the routes.
+// flushIPv4 removes every IPv4 address from the guest's link. The routes go with them.
 func flushIPv4() error {
 	link, err := netlink.LinkByName(guestLink)
 	if err != nil {
@@ -95,7 +95,7 @@ func flushIPv4() error {
 	return nil
 }
 
-// setIPv6 gives the guest's link a leased address with its lifetimes in seconds, and waits until no duplicate was found.
+// setIPv6 sets a leased address on the guest's link, with its lifetimes in seconds, and waits until duplicate address detection is over.
 func setIPv6(address, valid, preferred string) error {
 	link, err := netlink.LinkByName(guestLink)
 	if err != nil {
@@ -146,8 +146,8 @@ func ipNet(prefix string) (*net.IPNet, error) {
 	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}, nil
 }
 
-// awaitDAD waits until at least one of the chosen IPv6 addresses of the guest's link is there and none is tentative. What comes
-// between the listing and the event is not missed: the kernel tells of changes from before the listing on.
+// awaitDAD waits until at least one of the chosen IPv6 addresses of the guest's link is there and none is tentative. It misses no change,
+// because it subscribes before it lists.
 func awaitDAD(chosen func(netip.Addr) bool) error {
 	ctx, cancel := context.WithTimeout(context.Background(), timescale.Bound(15*time.Second))
 	defer cancel()

@@ -11,11 +11,11 @@ import (
 	"sync"
 )
 
-// LeaseEvent is what a DHCP client told its script, after the script has carried it out.
+// LeaseEvent is an event that a DHCP client gave to its script. It is sent after the script has carried it out.
 type LeaseEvent struct {
 	Guest  string // the name of the guest's folder
 	Client string // childUdhcpc or childDhclient
-	Reason string // in the client's words: "bound", "BOUND6" …
+	Reason string // the client's own word: "bound", "BOUND6" …
 	Values map[string]string
 }
 
@@ -74,15 +74,15 @@ func (l *leaseListener) close() error {
 	return err
 }
 
-// mark is the number of events so far: wait looks at later ones only.
+// mark is the number of events so far. wait looks only at later ones.
 func (l *leaseListener) mark() int {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return len(l.events)
 }
 
-// wait returns the first event of the guest and client after the mark whose reason is one of those given. It gives up
-// when the client's process ends.
+// wait returns the guest's and client's first event after the mark with one of the given reasons. It gives up when the client's process
+// ends.
 func (l *leaseListener) wait(ctx context.Context, mark int, guest, client string, p *Process, reasons ...string) (LeaseEvent, error) {
 	exited := p.Exited()
 	for {
@@ -112,7 +112,7 @@ func (l *leaseListener) wait(ctx context.Context, mark int, guest, client string
 	}
 }
 
-// send is the other side: a client's script tells the bed.
+// send is the other side: a client's script sends an event to the bed.
 func (e LeaseEvent) send(path string) error {
 	data, err := json.Marshal(e)
 	if err != nil {

@@ -51,7 +51,7 @@ func dhclientMain(args []string) error {
 	return errors.Join(err, e.send(leaseSocket(args[0])))
 }
 
-// scriptEvent reads the event out of the environment, leaving out what is not the lease's.
+// scriptEvent reads the event from the environment, without variables that do not belong to the lease.
 func scriptEvent(path, reason string) LeaseEvent {
 	e := LeaseEvent{Guest: filepath.Base(filepath.Dir(path)), Client: filepath.Base(path), Reason: reason,
 		Values: map[string]string{}}

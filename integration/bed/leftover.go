@@ -40,8 +40,8 @@ func (b *Bed) leftovers(procs []*Process) error {
 	return errors.Join(errs...)
 }
 
-// groupEnds waits until no process of a killed group runs any more: children of the bed's programs end a moment after
-// their parents, and are waited for by init.
+// groupEnds waits until no process of a killed group runs any more. Children of the bed's programs end a moment after their parents, and
+// init reaps them.
 func groupEnds(group int) bool {
 	deadline := time.Now().Add(timescale.Bound(waitDelay))
 	for groupRuns(group) {
@@ -53,7 +53,7 @@ func groupEnds(group int) bool {
 	return true
 }
 
-// groupRuns says that some process of the group is there and not only waits to be waited for (proc_pid_stat(5)).
+// groupRuns says that some process of the group is there and is not a zombie (proc_pid_stat(5)).
 func groupRuns(group int) bool {
 	if errors.Is(syscall.Kill(-group, 0), syscall.ESRCH) {
 		return false
@@ -67,7 +67,7 @@ func groupRuns(group int) bool {
 		if err != nil {
 			continue // it has just ended
 		}
-		_, rest, _ := strings.Cut(string(data), ") ") // the name before may hold anything
+		_, rest, _ := strings.Cut(string(data), ") ") // the name before it may contain anything
 		if f := strings.Fields(rest); len(f) > 2 && f[0] != "Z" && f[2] == strconv.Itoa(group) {
 			return true
 		}
@@ -93,8 +93,8 @@ func namespaceNames() ([]string, error) {
 
 var bedName = regexp.MustCompile(`^wb([0-9]+)[a-z]+(-.*)?$`)
 
-// sweepStale removes what a bed left whose program was killed before it could close: its processes died with it, its
-// namespaces and folder did not.
+// sweepStale removes the leftovers of beds whose program was killed before it could close them. Their processes died with the program,
+// but their namespaces and folders did not.
 func sweepStale(ctx context.Context) error {
 	names, err := namespaceNames()
 	if err != nil {
@@ -103,7 +103,7 @@ func sweepStale(ctx context.Context) error {
 	for _, name := range names {
 		if stale(name) {
 			out, err := exec.CommandContext(ctx, "ip", "netns", "delete", name).CombinedOutput()
-			if err != nil && !strings.Contains(string(out), "No such file") { // another program swept it
+			if err != nil && !strings.Contains(string(out), "No such file") { // another program has removed it
 				return fmt.Errorf("bed: stale namespace %s: %w: %s", name, err, out)
 			}
 		}
@@ -122,7 +122,7 @@ func sweepStale(ctx context.Context) error {
 	return nil
 }
 
-// stale says that the name is a bed's whose program is gone.
+// stale says that the name belongs to a bed whose program is gone.
 func stale(name string) bool {
 	m := bedName.FindStringSubmatch(name)
 	if m == nil {

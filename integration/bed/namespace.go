@@ -44,8 +44,8 @@ func (b *Bed) namespace(suffix string) (*Namespace, error) {
 	return ns, nil
 }
 
-// create makes the namespace and sets its loopback up. ip(8) makes it, as everybody's tools do: the first one that it makes mounts
-// /run/netns onto itself (ip-netns(8)), and what others had mounted there before could not be removed any more.
+// create makes the namespace and sets its loopback up. It uses ip(8), as other tools do. The first namespace that ip(8) makes mounts
+// /run/netns onto itself (ip-netns(8)). A namespace that another way had mounted there before could not be removed any more.
 func (n *Namespace) create() error {
 	if _, err := n.bed.output(n.bed.ctx, nil, "ip", "netns", "add", n.Name); err != nil {
 		return err
@@ -73,7 +73,7 @@ func (n *Namespace) IP(ctx context.Context, args ...string) error {
 	return err
 }
 
-// IPs runs ip(8) once for several commands on the namespace, a line each; the first that fails ends it.
+// IPs runs ip(8) once for several commands on the namespace, one on each line. It stops at the first that fails.
 func (n *Namespace) IPs(ctx context.Context, lines ...string) error {
 	_, err := n.bed.filter(ctx, command{stdin: strings.Join(lines, "\n"), name: "ip", args: []string{"-n", n.Name, "-batch", "-"}})
 	if err != nil {
@@ -99,8 +99,8 @@ func (n *Namespace) Sysctl(key, value string) error {
 	})
 }
 
-// Do runs f on a thread inside the namespace: sockets that f opens itself, not through another goroutine, are the
-// namespace's for ever. A thread that cannot switch back is not used again.
+// Do runs f on a thread inside the namespace. Sockets that f opens itself, not in another goroutine, stay in that namespace. A thread
+// that cannot switch back is not used again.
 func (n *Namespace) Do(f func() error) error {
 	result := make(chan error, 1)
 	go func() {
@@ -139,7 +139,7 @@ func (b *Bed) output(ctx context.Context, env []string, name string, args ...str
 
 // command is a program that is run once.
 type command struct {
-	namespace string // of the network; the program's own when empty
+	namespace string // the network namespace; the program's own when empty
 	env       []string
 	stdin     string
 	name      string

@@ -11,7 +11,7 @@ import (
 	"weft/integration/timescale"
 )
 
-// readiness listens where systemd would (sd_notify(3)) and remembers when a daemon last said that it is ready.
+// readiness listens in the place of systemd (sd_notify(3)) and records when a daemon last said that it is ready.
 type readiness struct {
 	conn    *net.UnixConn
 	done    chan struct{}
@@ -55,7 +55,7 @@ func (r *readiness) close() error {
 	return err
 }
 
-// AwaitReady waits until the weftd that runs now has said that it is ready: after its first full sync.
+// AwaitReady waits until the weftd that runs now has said that it is ready. It says so after its first full sync.
 func (h *Host) AwaitReady(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(startTimeout))
 	defer cancel()

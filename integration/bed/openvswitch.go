@@ -12,14 +12,14 @@ import (
 	"weft/integration/timescale"
 )
 
-// Datapath is what forwards a host's frames, as OVS's datapath_type says it.
+// Datapath is what forwards a host's frames, with the names of OVS's datapath_type.
 type Datapath string
 
 // The datapaths. The kernel has one for each network namespace, so every host has its own.
 const (
 	DatapathUser   Datapath = "netdev" // ovs-vswitchd itself; needs nothing of the kernel
 	DatapathKernel Datapath = "system" // the kernel's module openvswitch
-	// DatapathBridge is none of Open vSwitch's: the hosts have VLAN devices and bridges of the kernel.
+	// DatapathBridge is not a datapath of Open vSwitch: the hosts have VLAN devices and bridges of the kernel.
 	DatapathBridge Datapath = "bridge"
 )
 
@@ -33,7 +33,7 @@ func (b *Bed) datapath() Datapath {
 
 // OpenVSwitch is a host's own ovsdb-server and ovs-vswitchd, with the bed's datapath.
 type OpenVSwitch struct {
-	// Dir is the rundir: db.sock and <bridge>.mgmt are in it, and the database.
+	// Dir is the rundir. It holds db.sock, <bridge>.mgmt and the database.
 	Dir      string
 	Server   *Process // ovsdb-server
 	Vswitchd *Process
@@ -60,7 +60,7 @@ func (h *Host) startOpenVSwitch() error {
 		"--unixctl="+filepath.Join(dir, "ovsdb.ctl"), "--no-chdir", "-vconsole:warn", "-vsyslog:off")
 	args := []string{socket, "--unixctl=" + filepath.Join(dir, "vswitchd.ctl"), "--no-chdir", "-vconsole:warn", "-vsyslog:off"}
 	if b.datapath() == DatapathUser {
-		args = append(args, "--disable-system") // it looks for the kernel's module even where it is not used
+		args = append(args, "--disable-system") // otherwise it looks for the kernel's module even if it is not used
 	}
 	o.Vswitchd = b.process("vswitchd "+h.Name, h.Namespace, env, "ovs-vswitchd", args...)
 	h.OVS = o
@@ -81,7 +81,7 @@ func (o *OpenVSwitch) StartServer(ctx context.Context) error {
 	return o.Server.alive(ctx, func() bool { return o.answers(ctx, "ovsdb.ctl") })
 }
 
-// StartVswitchd starts ovs-vswitchd and waits until it has carried out the database.
+// StartVswitchd starts ovs-vswitchd and waits until it has applied the database.
 func (o *OpenVSwitch) StartVswitchd(ctx context.Context) error {
 	if o.host.bed.datapath() == DatapathKernel {
 		if err := need.AwaitVswitchd(ctx); err != nil {
@@ -113,8 +113,8 @@ func (o *OpenVSwitch) vsctl(ctx context.Context, args ...string) error {
 	return err
 }
 
-// PlugInterface puts a netdev of the host on the bridge the way libvirt does: an OVS interface without a tag, with the
-// port's interface id. The bridge is waited for, since a hypervisor starts guests only once it is there.
+// PlugInterface puts a netdev of the host on the bridge as libvirt does: an OVS interface without a tag, with the port's interface id. It
+// waits for the bridge, because a hypervisor starts guests only once the bridge exists.
 func (o *OpenVSwitch) PlugInterface(ctx context.Context, bridge, device, interfaceID, mac string) error {
 	if err := o.vsctl(ctx, "wait-until", "Bridge", bridge); err != nil {
 		return err
@@ -124,5 +124,5 @@ func (o *OpenVSwitch) PlugInterface(ctx context.Context, bridge, device, interfa
 		"external_ids:iface-status=active", "external_ids:vm-uuid="+interfaceID)
 }
 
-// quoteOVS quotes a value that holds colons for the OVS tools.
+// quoteOVS quotes a value that contains colons for the OVS tools.
 func quoteOVS(s string) string { return `"` + strings.ReplaceAll(s, `"`, `\"`) + `"` }

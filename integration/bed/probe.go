@@ -16,7 +16,7 @@ import (
 
 const probeTimeout = 10 * time.Second
 
-// Ping sends count echo requests, a fifth of a second apart, and wants every one answered.
+// Ping sends count echo requests, a fifth of a second apart. Every one must be answered.
 func (g *Guest) Ping(ctx context.Context, address string, count int) error {
 	out, err := g.Run(ctx, "ping", "-n", "-i", "0.2", "-W", "2", "-c", fmt.Sprint(count), address)
 	if err != nil {
@@ -28,7 +28,7 @@ func (g *Guest) Ping(ctx context.Context, address string, count int) error {
 	return nil
 }
 
-// Unreachable sends count echo requests and wants none answered.
+// Unreachable sends count echo requests. None must be answered.
 func (g *Guest) Unreachable(ctx context.Context, address string, count int) error {
 	out, err := g.Run(ctx, "ping", "-n", "-i", "0.2", "-W", "1", "-c", fmt.Sprint(count), address)
 	if err == nil || strings.Contains(out, "bytes from") {
@@ -37,13 +37,13 @@ func (g *Guest) Unreachable(ctx context.Context, address string, count int) erro
 	return nil
 }
 
-// TCP sends size bytes from one guest to an address of another over TCP and back, and compares them: a broken checksum
-// or MTU shows here and not in a ping.
+// TCP sends size bytes from one guest to an address of another over TCP and back, and compares them. It detects a broken checksum or MTU,
+// which a ping does not.
 func TCP(ctx context.Context, from, to *Guest, address string, size int) error {
 	return TCPThrough(ctx, from, to, address, address, size)
 }
 
-// TCPThrough is TCP to a guest that listens on one of its addresses and is called at another, which is translated on the way.
+// TCPThrough is TCP to a guest that listens on one address. The sender connects to another address, which is translated on the way.
 func TCPThrough(ctx context.Context, from, to *Guest, address, called string, size int) error {
 	var l net.Listener
 	err := to.Do(func() (err error) {
@@ -80,7 +80,7 @@ func TCPThrough(ctx context.Context, from, to *Guest, address, called string, si
 	return nil
 }
 
-// exchange sends and receives over a connection that is opened by a function given to in.
+// exchange sends and receives over a connection. The function given to in opens it.
 func exchange(ctx context.Context, in func(func() error) error, address string, size int) error {
 	var c *net.TCPConn
 	err := in(func() error {
@@ -112,13 +112,13 @@ func exchange(ctx context.Context, in func(func() error) error, address string, 
 	return nil
 }
 
-// Listening waits until something listens on the TCP port in the guest: programs such as iperf3 do not say when they do,
-// and there is no event to wait for.
+// Listening waits until something listens on the TCP port in the guest. It polls, because programs such as iperf3 do not say when they
+// listen.
 func (g *Guest) Listening(ctx context.Context, port int) error {
 	return g.sockets(ctx, "listening", port, 1)
 }
 
-// Connected waits until so many TCP connections to the port of the guest are established.
+// Connected waits until this many TCP connections to the guest's port are established.
 func (g *Guest) Connected(ctx context.Context, port, connections int) error {
 	return g.sockets(ctx, "established", port, connections)
 }

@@ -202,8 +202,8 @@ func (p *Process) Tail(n int) string {
 	return string(data)
 }
 
-// alive waits until ready says so, the program ends, or ctx does. ready is asked again every few milliseconds: there
-// is no event to wait for where this is used.
+// alive waits until ready returns true, the program ends, or ctx ends. It polls ready every few milliseconds, because its callers have no
+// event to wait for.
 func (p *Process) alive(ctx context.Context, ready func() bool) error {
 	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(startTimeout))
 	defer cancel()

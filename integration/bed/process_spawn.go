@@ -12,9 +12,9 @@ import (
 	"weft/integration/timescale"
 )
 
-// spawner starts every process of a bed from one thread that lives as long as the bed. The kernel sends the death
-// signal when the thread that forked ends, not the program (prctl(2), PR_SET_PDEATHSIG), and Go ends threads that
-// changed their namespace for good.
+// spawner starts every process of a bed from one thread that lives as long as the bed. The kernel sends the parent-death signal when the
+// thread that forked ends, not when the program ends (prctl(2), PR_SET_PDEATHSIG). Go ends threads that cannot switch back to their
+// namespace.
 type spawner struct {
 	requests chan spawnRequest
 	done     chan struct{}
@@ -22,7 +22,7 @@ type spawner struct {
 
 type spawnRequest struct {
 	cmd       *exec.Cmd
-	namespace string // of the network, by name; empty for the program's own
+	namespace string // name of the network namespace; empty for the program's own
 	reply     chan error
 }
 
@@ -39,8 +39,8 @@ func newSpawner() *spawner {
 	return s
 }
 
-// start starts the command on this thread, whose network namespace it inherits. That costs nothing; `ip netns exec` is a program
-// more for each, which also makes a mount namespace and another /sys.
+// start starts the command on this thread, whose network namespace it inherits. That costs nothing. `ip netns exec` would be one more
+// program for each command, and would also make a mount namespace and another /sys.
 func (r spawnRequest) start() error {
 	if r.namespace == "" {
 		return r.cmd.Start()
@@ -60,14 +60,14 @@ func (r spawnRequest) start() error {
 	}
 	err = r.cmd.Start()
 	if back := netns.Set(home); back != nil {
-		// Everything later would run in the wrong place.
+		// Later commands would run in the wrong namespace.
 		panic(fmt.Sprintf("bed: leave network namespace %s: %v", r.namespace, errors.Join(back, err)))
 	}
 	return err
 }
 
-// start starts the command in the network namespace of that name (the program's own when empty), in a process group of its own that
-// is killed with the context and with the program.
+// start starts the command in the network namespace of that name (the program's own when empty). The command has a process group of its
+// own, which is killed with the context and with the program.
 func (s *spawner) start(cmd *exec.Cmd, namespace string) error {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }

@@ -13,8 +13,7 @@ import (
 	"weft/integration/timescale"
 )
 
-// Service answers on transport ports of a guest, and says to everybody who asks which guest and port that was and whom it
-// took the asker for.
+// Service answers on transport ports of a guest. Its answer says which guest and port it is, and from which address it saw the request.
 type Service struct {
 	guest   *Guest
 	wg      sync.WaitGroup
@@ -23,7 +22,7 @@ type Service struct {
 	closers map[io.Closer]bool
 }
 
-// Serve answers on ports first to last, "tcp" or "udp", of every address that the guest has now.
+// Serve answers on ports first to last, "tcp" or "udp", on every address that the guest has now.
 func (g *Guest) Serve(ctx context.Context, network string, first, last int) (*Service, error) {
 	addresses, err := g.Addresses(ctx)
 	if err != nil {
@@ -72,7 +71,7 @@ func (s *Service) answer(c net.PacketConn) {
 			return
 		}
 		if err == nil {
-			c.WriteTo([]byte(s.greeting(c.LocalAddr(), from)), from) // whoever asked asks again
+			c.WriteTo([]byte(s.greeting(c.LocalAddr(), from)), from) // if it is lost, the client asks again
 		}
 	}
 }
@@ -89,13 +88,13 @@ func (s *Service) accept(l net.Listener) {
 		s.wg.Go(func() {
 			defer s.drop(c)
 			if _, err := io.WriteString(c, s.greeting(c.LocalAddr(), c.RemoteAddr())); err == nil {
-				io.Copy(c, c) // a broken connection is for the other side to see
+				io.Copy(c, c) // the other side reports a broken connection
 			}
 		})
 	}
 }
 
-// hold remembers what Close closes; it says no, and closes, when that was called already.
+// hold records what Close closes. If Close was called already, hold closes it and returns false.
 func (s *Service) hold(c io.Closer) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -125,19 +124,19 @@ func (s *Service) Close() {
 	s.wg.Wait()
 }
 
-// Connection is one from a guest to a Service.
+// Connection is a connection from a guest to a Service.
 type Connection struct {
 	conn net.Conn
 	read *bufio.Reader
-	// Greeting is what the service said last.
+	// Greeting is the service's last greeting.
 	Greeting string
 }
 
-// datagramTimeout is after what an unanswered datagram is repeated.
+// datagramTimeout is the time after which an unanswered datagram is repeated.
 const datagramTimeout = 300 * time.Millisecond
 
-// Connect begins a connection to the service behind an address and port ("203.0.113.50:80"), "tcp" or "udp", from a port of the
-// guest, or any if that is 0. The context bounds how long an answer is waited for.
+// Connect connects to the service behind an address and port ("203.0.113.50:80"), by "tcp" or "udp". It uses the given source port of the
+// guest, or any if that is 0. The context bounds how long it waits for an answer.
 func (g *Guest) Connect(ctx context.Context, network, address string, port int) (*Connection, error) {
 	c := &Connection{}
 	var local net.Addr = &net.TCPAddr{Port: port}
@@ -165,14 +164,14 @@ func (g *Guest) Connect(ctx context.Context, network, address string, port int) 
 	return c, nil
 }
 
-// until bounds reading.
+// until sets the deadline for reading.
 func (c *Connection) until(ctx context.Context) {
 	end, _ := ctx.Deadline()
 	c.conn.SetReadDeadline(end)
 }
 
-// Again sends something and wants its answer before the context ends: over TCP the same text, which is in no line; of UDP
-// a greeting.
+// Again sends a text and waits for its answer until the context ends. Over TCP the answer is the same text, which must have no line end.
+// Over UDP it is a greeting.
 func (c *Connection) Again(ctx context.Context, text string) error {
 	if _, datagrams := c.conn.(*net.UDPConn); datagrams {
 		return c.ask(ctx)

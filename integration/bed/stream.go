@@ -12,11 +12,11 @@ import (
 	"weft/integration/timescale"
 )
 
-// Stream is UDP traffic with sequence numbers from one guest to another and back, to measure what a disturbance costs.
+// Stream is UDP traffic with sequence numbers from one guest to another and back. It measures how many packets a disturbance loses.
 type Stream struct {
 	client   net.PacketConn
 	servers  []net.PacketConn
-	names    []string // of the servers' guests
+	names    []string // the names of the servers' guests
 	to       net.Addr
 	interval time.Duration
 	wg       sync.WaitGroup
@@ -27,28 +27,28 @@ type Stream struct {
 	twice    int
 }
 
-// answer to one packet.
+// answer is the answer to one packet.
 type answer struct {
 	at time.Time // zero: not yet
 	by int       // the server's number
 }
 
-// StreamOptions say where a stream goes. Several guests may wait for it, of which one gets it at a time.
+// StreamOptions say where a stream goes. Several guests may listen for it, and one of them gets it at a time.
 type StreamOptions struct {
-	// To are the guests that answer, each at its address in At, all at the same port.
+	// To are the guests that answer. Each listens at its address in At, and all at the same port.
 	To []*Guest
 	At []string
-	// Via is where packets are sent to, and from where alone answers count; the first of At when empty.
+	// Via is the address that packets are sent to. Only answers from it count. It is the first of At when empty.
 	Via      string
 	Interval time.Duration
 }
 
-// StreamResult is what became of a stream.
+// StreamResult is the result of a stream.
 type StreamResult struct {
 	Sent, Lost int
-	// Longest is the longest time between two answers that followed each other.
+	// Longest is the longest time between two consecutive answers.
 	Longest time.Duration
-	// By are the guests that answered, each time it was another than before; Twice is how many answers were not the first.
+	// By are the guests that answered, with a new entry each time it was another guest. Twice is how many answers were repeated ones.
 	By    []string
 	Twice int
 }
@@ -62,16 +62,16 @@ func (r StreamResult) String() string {
 	return s
 }
 
-// drain is how long the last packets may take.
+// drain is how long Stop waits for the last packets.
 const drain = 500 * time.Millisecond
 
-// StartStream begins a stream to the address of the other guest, one packet each interval, once one packet has come
+// StartStream starts a stream to the address of the other guest, with one packet in each interval. It returns once one packet has come
 // back.
 func StartStream(from, to *Guest, address string, interval time.Duration) (*Stream, error) {
 	return StartStreamTo(from, StreamOptions{To: []*Guest{to}, At: []string{address}, Interval: interval})
 }
 
-// StartStreamTo is StartStream with all there is to choose.
+// StartStreamTo is StartStream with all options.
 func StartStreamTo(from *Guest, o StreamOptions) (*Stream, error) {
 	s := &Stream{interval: o.Interval, stop: make(chan struct{})}
 	if err := s.listen(from, o); err != nil {
@@ -93,7 +93,7 @@ func StartStreamTo(from *Guest, o StreamOptions) (*Stream, error) {
 	}
 }
 
-// listen opens all sockets; the first server's port is that of all.
+// listen opens all sockets. All servers use the first one's port.
 func (s *Stream) listen(from *Guest, o StreamOptions) error {
 	port := 0
 	for i, to := range o.To {
@@ -142,7 +142,7 @@ func echo(c net.PacketConn, number byte) {
 			return
 		}
 		if err == nil {
-			c.WriteTo(append(buf[:n], number), from) // a lost answer is what is being counted
+			c.WriteTo(append(buf[:n], number), from) // an answer that is lost is counted as lost
 		}
 	}
 }
@@ -195,10 +195,10 @@ func (s *Stream) take(number uint64, by int) {
 	}
 }
 
-// Stop ends the stream and says what became of it. Packets before the first answer do not count.
+// Stop ends the stream and returns the result. Packets before the first answer do not count.
 func (s *Stream) Stop() StreamResult {
 	close(s.stop)
-	time.Sleep(timescale.Bound(drain)) // the answers still under way cannot be told from lost ones
+	time.Sleep(timescale.Bound(drain)) // answers on their way must not count as lost
 	s.close()
 	s.wg.Wait()
 	return s.result()

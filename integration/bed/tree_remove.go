@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// removeTree removes a folder with everything in it. The hosts' network namespaces are mounted there: they are unmounted
-// first, those on top of others before these, and end when nobody is in them.
+// removeTree removes a folder with everything in it. The hosts' network namespaces are mounted there. It unmounts them first, the topmost
+// mount before those below it. A namespace ends when no process is in it.
 func removeTree(folder string) error {
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {

@@ -16,14 +16,14 @@ import (
 // AwaitTimeout bounds Await when its context has no deadline, on a machine of usual speed (see timescale).
 const AwaitTimeout = 60 * time.Second
 
-// View is what etcd holds under some prefixes, by key without root and layout.
+// View is the content of etcd under some prefixes, by key without root and layout.
 type View struct {
 	Items map[string]etcdschema.Item
 	// Revision up to which the view is.
 	Revision int64
 }
 
-// Lookup decodes the value of a key, tolerantly; ok is false when it is not there or cannot be read.
+// Lookup decodes the value of a key; ok is false if the key is missing or cannot be decoded.
 func Lookup[T any](v *View, k etcdschema.Key) (value T, item etcdschema.Item, ok bool) {
 	item, ok = v.Items[k.String()]
 	if !ok {
@@ -33,7 +33,7 @@ func Lookup[T any](v *View, k etcdschema.Key) (value T, item etcdschema.Item, ok
 	return value, item, err == nil
 }
 
-// DesiredPort is a port in a node's slice.
+// DesiredPort is a port in a node's config.
 type DesiredPort struct {
 	Node     string
 	Port     *desired.Port
@@ -57,8 +57,8 @@ func (v *View) Ports(project, name string) []DesiredPort {
 	return ports
 }
 
-// Programmed says whether the newest intent of an object is accepted, resolved and programmed on every node concerned,
-// and if not, why. The view must hold intent, status, desired and actual.
+// Programmed says whether the newest intent of an object is accepted, resolved and programmed on every node that it concerns, and if not,
+// why. The view must hold intent, status, desired and actual.
 func (v *View) Programmed(id model.ID) (ok bool, why string) {
 	intent, there := v.Items[etcdschema.Intent(id).String()]
 	if !there {
@@ -83,11 +83,11 @@ func (v *View) Programmed(id model.ID) (ok bool, why string) {
 	return true, ""
 }
 
-// errMet ends a Follow whose condition holds.
+// errMet ends a Follow when the condition holds.
 var errMet = errors.New("met")
 
-// Await follows the prefixes until the condition holds. The condition says why it does not hold yet; the last reason is
-// in the error.
+// Await follows the prefixes until the condition holds. The condition says why it does not hold yet, and the error contains the last
+// reason.
 func (b *Bed) Await(ctx context.Context, prefixes []etcdschema.Prefix, cond func(*View) (ok bool, why string)) error {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
@@ -117,7 +117,7 @@ func (b *Bed) Await(ctx context.Context, prefixes []etcdschema.Prefix, cond func
 	return fmt.Errorf("waited in vain: %s: %w", why, errors.Join(err, ctx.Err()))
 }
 
-// AwaitProgrammed waits until every object's newest intent is programmed on every node concerned.
+// AwaitProgrammed waits until every object's newest intent is programmed on every node that it concerns.
 func (b *Bed) AwaitProgrammed(ctx context.Context, ids ...model.ID) error {
 	prefixes := []etcdschema.Prefix{etcdschema.IntentPrefix(), etcdschema.StatusPrefix()}
 	return b.Await(ctx, prefixes, func(v *View) (bool, string) {
@@ -130,7 +130,7 @@ func (b *Bed) AwaitProgrammed(ctx context.Context, ids ...model.ID) error {
 	})
 }
 
-// AwaitDesired waits until the port is in the node's slice and returns it, as a hypervisor learns MAC and device.
+// AwaitDesired waits until the port is in the node's config and returns it. A hypervisor gets MAC and device in the same way.
 func (b *Bed) AwaitDesired(ctx context.Context, node, project, name string) (*desired.Port, error) {
 	var found *desired.Port
 	err := b.Await(ctx, []etcdschema.Prefix{etcdschema.NodeDesired(node)}, func(v *View) (bool, string) {
@@ -143,8 +143,8 @@ func (b *Bed) AwaitDesired(ctx context.Context, node, project, name string) (*de
 	return found, err
 }
 
-// Leader is the name of the controller that leads: of the candidates' keys the oldest one is the leader's. It is empty
-// when there is none. The view must hold etcdschema.ElectionPrefix.
+// Leader is the name of the controller that leads, or empty. The oldest of the candidates' keys is the leader's. The view must hold
+// etcdschema.ElectionPrefix.
 func (v *View) Leader() string {
 	var oldest etcdschema.Item
 	for _, item := range v.Items {
@@ -156,7 +156,7 @@ func (v *View) Leader() string {
 	return string(oldest.Value)
 }
 
-// AwaitLeader waits until some controller other than the one named leads, and returns its name.
+// AwaitLeader waits until a controller leads that is not the named one, and returns its name.
 func (b *Bed) AwaitLeader(ctx context.Context, other string) (string, error) {
 	var leader string
 	err := b.Await(ctx, []etcdschema.Prefix{etcdschema.ElectionPrefix()}, func(v *View) (bool, string) {
@@ -166,8 +166,7 @@ func (b *Bed) AwaitLeader(ctx context.Context, other string) (string, error) {
 	return leader, err
 }
 
-// AwaitReport waits until the condition holds for what the node reports, and returns that report. what names the
-// condition in the error.
+// AwaitReport waits until the condition holds for the node's report, and returns that report. what describes the condition in the error.
 func (b *Bed) AwaitReport(ctx context.Context, node, what string, cond func(etcdschema.NodeReport) bool) (r etcdschema.NodeReport, err error) {
 	err = b.Await(ctx, []etcdschema.Prefix{etcdschema.NodeActual(node)}, func(v *View) (bool, string) {
 		var ok bool
