@@ -11,7 +11,7 @@ import (
 	"weft/model"
 )
 
-// addressFlows and portFlows are how many flow modifications another address, and a port with two addresses, are.
+// addressFlows and portFlows are the numbers of flow modifications for another address, and for a port with two addresses.
 const (
 	addressFlows = 6
 	portFlows    = 16
@@ -61,7 +61,7 @@ func (b *bench) changes(ctx context.Context, n int) error {
 	return c.unplug(ctx, devices[0])
 }
 
-// changeAddress gives the port one more address, never the same twice.
+// changeAddress gives the port another address, a new one each time.
 func (c *cloud) changeAddress(ctx context.Context, name, device string, i int) (time.Duration, error) {
 	if err := c.settle(ctx); err != nil {
 		return 0, err
@@ -101,7 +101,7 @@ func (c *cloud) changeOption(ctx context.Context, i int) (time.Duration, error) 
 	return time.Since(committed), err
 }
 
-// keys measures (f): the keys written for one port's birth, by area, and the nodes concerned.
+// keys measures (f): the keys written for one new port, by area, and the nodes that they concern.
 func (b *bench) keys(ctx context.Context, n int) error {
 	c := b.cloud
 	name := fmt.Sprintf("keys-%d", n)

@@ -11,10 +11,11 @@ import (
 )
 
 const (
-	// routedPeers are the ports of the routed network when one more is measured, after fewPeers: what it costs must not depend on that.
+	// routedPeers are the ports of the routed network when one more is measured, after fewPeers. The cost must not depend on their
+	// number.
 	routedPeers = 1000
 	fewPeers    = 300
-	// fanOutRuns are fewer than elsewhere: each is told to all hosts.
+	// fanOutRuns are fewer than other runs, because each goes to all hosts.
 	fanOutRuns = 10
 )
 
@@ -51,7 +52,7 @@ func (b *bench) control(ctx context.Context, conf regions) error {
 	return nil
 }
 
-// all measures everything of one region, in an order in which nothing depends on what came before but the number of ports.
+// all measures everything in one region. The order is such that a measurement depends on earlier ones only by the number of ports.
 func (r *region) all(ctx context.Context) error {
 	for _, step := range []func(context.Context) error{
 		r.load, r.idle, r.onePort, r.routedPort, r.storm, r.apply, r.reads, r.remove, r.coldStart, r.takeovers,
@@ -92,7 +93,7 @@ func (r *region) load(ctx context.Context) error {
 	return r.memory("(m) controller's memory")
 }
 
-// processor tells what the controllers' writes cost, for each of n ports.
+// processor adds rows of the processor time for the controllers' writes, for each of n ports.
 func (r *region) processor(c scale.Cost, n int) {
 	each := func(d time.Duration) string { return ms(d / time.Duration(n)) }
 	r.add(row{what: "    processor for each port, controller", value: each(c.Controller), goal: "≤ 2 × floor",
@@ -128,7 +129,7 @@ func (r *region) onePort(ctx context.Context) (err error) {
 	return nil
 }
 
-// single tells of ports that were declared one by one.
+// single adds rows of ports that were declared one by one.
 func (r *region) single(what string, p scale.Ports) {
 	placed, programmed := series(p.Placed), series(p.Programmed)
 	n := len(programmed)

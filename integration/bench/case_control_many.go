@@ -8,7 +8,7 @@ import (
 	"weft/integration/scale"
 )
 
-// routedPort measures one more port on a network that every host is a gateway of, with few neighbours and with many.
+// routedPort measures one more port on a network for which every host is a gateway, with few other ports on it and with many.
 func (r *region) routedPort(ctx context.Context) error {
 	runs := min(r.runs, fanOutRuns)
 	if err := r.Peers(ctx, fewPeers); err != nil {
@@ -39,7 +39,7 @@ func (r *region) routedPort(ctx context.Context) error {
 }
 
 func (r *region) storm(ctx context.Context) error {
-	if _, _, err := r.ControllerMemory(); err != nil { // the peak begins here
+	if _, _, err := r.ControllerMemory(); err != nil { // resets the peak
 		return err
 	}
 	n := r.bulk * 4 / 5
@@ -52,7 +52,7 @@ func (r *region) storm(ctx context.Context) error {
 	return r.memory("    controller's memory")
 }
 
-// command tells of a run of the CLI.
+// command adds the row of a run of the CLI.
 func (r *region) command(what string, c scale.Command, goal string) {
 	r.add(row{what: what, value: fmt.Sprintf("%.2f s, %s", c.Took.Seconds(), mib(c.Peak)), goal: goal,
 		versus: fmt.Sprintf("floor %.2f s: %.1f×; %d lines", c.Floor.Seconds(), ratio(c.Took, c.Floor), c.Lines)})
@@ -68,7 +68,7 @@ func (r *region) apply(ctx context.Context) error {
 	return nil
 }
 
-// carriedOut tells how long the controllers took for what the CLI wrote.
+// carriedOut adds the row of how long the controllers took for what the CLI wrote.
 func (r *region) carriedOut(what string, b scale.Bulk) {
 	floor := b.Cost.Floor
 	r.add(row{what: what, value: fmt.Sprintf("%.1f s", b.Done.Seconds()),

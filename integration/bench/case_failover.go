@@ -12,7 +12,7 @@ import (
 	"weft/model"
 )
 
-// The hosts of the cloud of (j): hostMain and hostPeer are gateway hosts, the guest and the outside are elsewhere.
+// The hosts of the cloud of (j). hostMain and hostPeer are gateway hosts. The guest and the outside are on other hosts.
 const (
 	hostGuest    = "h3"
 	hostOutside  = "h4"
@@ -33,8 +33,8 @@ func (b *bench) failovers(ctx context.Context) error {
 	return errors.Join(b.failover(ctx), b.cloud.close())
 }
 
-// failover kills the switch of the active gateway host under a stream from outside to a floating address, and measures how long
-// nothing is answered; then the host comes back and takes over again, which is measured too.
+// failover kills the switch of the active gateway host under a stream from outside to a floating address, and measures how long no answer
+// comes. Then the host comes back and takes over again, which is measured too.
 func (b *bench) failover(ctx context.Context) error {
 	c := b.cloud
 	if err := c.buildFailover(ctx); err != nil {
@@ -76,7 +76,8 @@ func (b *bench) failover(ctx context.Context) error {
 	return nil
 }
 
-// turn kills the switch of the first gateway host or starts it again, and waits until the other one, or it, is active.
+// turn kills the switch of the first gateway host, and waits until the other host is active. Or it starts the switch again, and waits
+// until the first host is active.
 func (c *cloud) turn(ctx context.Context, dies bool) error {
 	first, second := c.order[0], c.order[1]
 	p, err := c.bed.Process("vswitchd " + first)

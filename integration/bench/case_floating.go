@@ -23,8 +23,8 @@ const (
 	reloadRuns = 3
 )
 
-// associate measures (h): a floating address that exists is given to a port; the time until somebody outside, who asks all
-// the while, gets the guest's first answer.
+// associate measures (h): an existing floating address is given to a port. The figure is the time until somebody outside, who asks all
+// the time, gets the guest's first answer.
 func (b *bench) associate(ctx context.Context, n int) error {
 	c := b.cloud
 	echo, err := c.serveEcho()
@@ -48,8 +48,8 @@ func (b *bench) associate(ctx context.Context, n int) error {
 	return nil
 }
 
-// impatient is the guest outside, which asks for an unknown neighbour every 10 ms rather than every second: what is
-// measured is Weft, not the patience of who asks.
+// impatient makes the guest outside ask for an unknown neighbor every 10 ms instead of every second, so that the figure does not contain
+// that interval.
 func (c *cloud) impatient() (*bed.Guest, error) {
 	g, err := c.bed.Guest(far)
 	if err != nil {
@@ -58,7 +58,7 @@ func (c *cloud) impatient() (*bed.Guest, error) {
 	return g, errors.Join(g.Sysctl("net.ipv4.neigh.eth0.retrans_time_ms", "10"), g.Sysctl("net.ipv4.neigh.eth0.mcast_solicit", "1000"))
 }
 
-// associateOnce associates the k-th address, which is then free for ever.
+// associateOnce associates the k-th address, and frees it afterwards. It is not used again.
 func (c *cloud) associateOnce(ctx context.Context, outside *bed.Guest, k int) (time.Duration, error) {
 	name := fmt.Sprintf("measured-%d", k)
 	free := floating(name, k+20000, "", model.Address{})
@@ -97,7 +97,7 @@ func (c *cloud) accepted(ctx context.Context, id model.ID, revision int64) error
 	return c.journal.await(ctx, id.String()+" to be accepted", func() bool { return c.journal.seen[key] > revision })
 }
 
-// reload measures (i): the router's whole nftables table is deleted by hand and comes back, beside nft -f of the same maps.
+// reload measures (i): the router's whole nftables table is deleted by hand and restored. The floor is nft -f of the same maps.
 func (b *bench) reload(ctx context.Context, n int) error {
 	c := b.cloud
 	namespace, err := c.routerNamespace()
@@ -151,8 +151,8 @@ func (c *cloud) routerNamespace() (string, error) {
 // chainBlock is a chain in nft's listing of a table.
 var chainBlock = regexp.MustCompile(`(?m)^\tchain [^\n]* \{\n(?s:.*?)^\t\}\n`)
 
-// rawTable loads the same table into an empty namespace with nft -f, but for its chains: nft(8) lists some of their expressions in
-// words that it does not read, and their rules are a hundredth of the table.
+// rawTable loads the same table into an empty namespace with nft -f, without its chains. nft(8) lists some of their expressions in a form
+// that it cannot read, and their rules are a hundredth of the table.
 func (c *cloud) rawTable(ctx context.Context, table string) (time.Duration, error) {
 	file := filepath.Join(c.bed.Dir, "table.nft")
 	if err := os.WriteFile(file, []byte(chainBlock.ReplaceAllString(table, "")), 0o600); err != nil {
@@ -171,8 +171,8 @@ func (c *cloud) rawTable(ctx context.Context, table string) (time.Duration, erro
 	return took, err
 }
 
-// lostTable deletes the router's table and waits until the reconciler has counted every mapping as repaired, which it does
-// once they have been read back.
+// lostTable deletes the router's table and waits until the reconciler has counted every mapping as repaired. It counts them once they are
+// read back.
 func (c *cloud) lostTable(ctx context.Context, namespace string, n int) (time.Duration, error) {
 	before, err := c.repaired(ctx)
 	if err != nil {

@@ -7,13 +7,13 @@ import (
 	"weft/integration/bed"
 )
 
-// The plain way that (k) is compared with: two guests on a NORMAL bridge of the same switch process, in two of its VLANs, and a
-// namespace between them that does nothing but forward.
+// The plain router that (k) is compared with: two guests on a NORMAL bridge of the same switch process, in two of its VLANs, and a
+// namespace between them that only forwards.
 const (
 	plainRouter  = "plain-router"
 	plainInside  = "10.251.0.5"
 	plainOutside = "10.252.0.5"
-	// routedRuns are many: which processor a connection is worked off by is the draw of a hash.
+	// routedRuns are many, because a hash decides which processor handles a connection.
 	routedRuns = 9
 )
 
@@ -67,7 +67,7 @@ func (c *cloud) plainRouted(ctx context.Context) error {
 	return c.plainRouter(ctx)
 }
 
-// plainRouter is a guest with a second leg that forwards.
+// plainRouter is a guest with a second interface that forwards.
 func (c *cloud) plainRouter(ctx context.Context) error {
 	r, err := c.bed.AddGuest(plainRouter, bed.GuestOptions{Host: hostMain, Device: plainDevice + "-r0", MAC: "02:00:00:00:01:10",
 		Plug: bed.PlugInterface, Bridge: plainBridge, InterfaceID: plainRouter})

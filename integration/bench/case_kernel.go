@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// kernelRuns are fewer than elsewhere: each waits ten times as long for the host to come to rest.
+	// kernelRuns are fewer than other runs, because each waits ten times as long until the host has nothing to do.
 	kernelRuns  = 10
 	onKernel    = ", kernel's datapath"
 	kernelLimit = 40 * time.Minute
@@ -29,7 +29,7 @@ type figure struct {
 	P50, P99 time.Duration
 }
 
-// figures are the measured rows; growth is computed where they arrive.
+// figures are the measured rows. The receiver computes the growth.
 func (t *table) figures() (out []figure) {
 	for _, r := range t.rows {
 		if r.p50 != 0 {
@@ -39,8 +39,8 @@ func (t *table) figures() (out []figure) {
 	return out
 }
 
-// kernel measures (l): (b) once more with Open vSwitch's kernel datapath, in a virtual machine, where this same program
-// measures it. The processor is emulated, so that only what the host holds makes a difference between two figures.
+// kernel measures (l): (b) with Open vSwitch's kernel datapath. The same program measures it in a virtual machine. Its processor is
+// emulated: only the growth with the number of ports has a meaning.
 func (b *bench) kernel(ctx context.Context, sizes []int) (err error) {
 	if !strings.Contains(b.only, "l") {
 		return nil
@@ -80,7 +80,7 @@ func (b *bench) takeFigures(text []byte, sizes []int) error {
 		return fmt.Errorf("(l): figures of the virtual machine: %w", err)
 	}
 	inside := &table{}
-	for _, f := range figures { // told of as they were measured
+	for _, f := range figures { // already printed when they were measured
 		inside.rows = append(inside.rows, row{what: f.What + onKernel, ports: f.Ports, p50: f.P50, p99: f.P99, versus: "emulated processor"})
 	}
 	inside.growth(sizes)

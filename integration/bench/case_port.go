@@ -9,8 +9,8 @@ import (
 	"weft/model"
 )
 
-// newPort measures (a): the commit of a port's intent until the port is programmed, for a port whose OVS interface Weft
-// creates; beside each measurement stands one of the raw floor.
+// newPort measures (a): the time from the commit of a port's intent until the port is programmed, for a port whose OVS interface Weft
+// creates. Each measurement is followed by one of the raw floor.
 func (b *bench) newPort(ctx context.Context, n int) error {
 	c := b.cloud
 	var whole, resolve, host, raw, open series
@@ -54,7 +54,7 @@ func (b *bench) newPort(ctx context.Context, n int) error {
 	return nil
 }
 
-// onePort makes a device, commits the port, waits, and takes both away again.
+// onePort makes a device, commits the port, waits, and removes both again.
 func (c *cloud) onePort(ctx context.Context, name string) (whole, resolve time.Duration, err error) {
 	devices, err := c.devices(ctx, 1)
 	if err != nil {
@@ -81,7 +81,7 @@ func (c *cloud) onePort(ctx context.Context, name string) (whole, resolve time.D
 	return programmed.Sub(committed), resolved.Sub(committed), c.unplug(ctx, devices[0])
 }
 
-// oneFloor adds one port and its flows to the same bridge, raw, and takes them away again.
+// oneFloor adds one port and its flows to the same bridge, raw, and removes them again.
 func (c *cloud) oneFloor(ctx context.Context) (time.Duration, error) {
 	flows, from, err := c.referenceFlows(ctx)
 	if err != nil {
@@ -219,5 +219,5 @@ func (b *bench) latePlug(ctx context.Context, n int) error {
 	return nil
 }
 
-// settle waits until the main host has nothing left to do, so that one measurement does not pay for the one before.
+// settle waits until the main host has nothing left to do, so that a measurement does not contain work of the one before.
 func (c *cloud) settle(ctx context.Context) error { return settled(ctx, c.host) }

@@ -20,11 +20,11 @@ const (
 	plainDevice    = "plain" // begins the names of its devices
 )
 
-// plainAddress holds the addresses on the plain bridge, which leads nowhere.
+// plainAddress holds the guests' addresses on the plain bridge, which has no uplink.
 var plainAddress = map[string]string{"plain-1": "10.250.0.1", "plain-2": "10.250.0.2"}
 
-// guests makes two guests on Weft's ports of the main host and two on a NORMAL bridge beside it, once. Both bridges share
-// one switch process, whose loop looks at every port of the host.
+// guests makes two guests on Weft's ports of the main host and two on a NORMAL bridge beside it, once. Both bridges are in one switch
+// process, whose loop polls every port of the host.
 func (c *cloud) guests(ctx context.Context) error {
 	if _, err := c.bed.Guest("weft-1"); err == nil {
 		return nil
@@ -99,8 +99,8 @@ func (c *cloud) pair(a, z string) (from, to *bed.Guest, address string, err erro
 	return nil, nil, "", fmt.Errorf("port %s has no IPv4 address", z)
 }
 
-// throughput measures (g): TCP between two guests of the main host and the time of a first packet, in turn with the
-// same between two guests of a bridge that does nothing but NORMAL.
+// throughput measures (g): TCP between two guests of the main host, and the time of a first packet. In turn with it, it measures the same
+// between two guests of a bridge that does only NORMAL.
 func (b *bench) throughput(ctx context.Context, n int) error {
 	c := b.cloud
 	if err := c.guests(ctx); err != nil {

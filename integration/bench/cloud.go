@@ -13,7 +13,7 @@ import (
 	"weft/model"
 )
 
-// The bench's hosts: hostMain is filled and measured, hostPeer is its neighbour.
+// The bench's hosts: hostMain is filled and measured, and hostPeer is the other one.
 const (
 	hostMain = "h1"
 	hostPeer = "h2"
@@ -125,7 +125,7 @@ func port(name, net, host, device string) model.Object {
 	return declared(model.KindPort, project, name, &model.PortSpec{Network: net, Host: host, Device: device})
 }
 
-// put writes intent, a hundred objects a transaction, and returns the last revision.
+// put writes intent, a hundred objects in each transaction, and returns the last revision.
 func (c *cloud) put(ctx context.Context, objects ...model.Object) (int64, error) {
 	return c.commit(ctx, len(objects), func(t *etcdschema.Txn, i int) { t.Put(etcdschema.Intent(objects[i].ID()), objects[i]) })
 }
@@ -152,7 +152,7 @@ func (c *cloud) commit(ctx context.Context, n int, op func(*etcdschema.Txn, int)
 	return revision, nil
 }
 
-// addFarEnds makes the namespace of all guests. They say nothing: what is measured is not theirs.
+// addFarEnds makes the namespace of all guests. The guests send nothing, because their traffic is not measured.
 func (c *cloud) addFarEnds() (err error) {
 	if c.farEnds, err = c.bed.AddNamespace("guests"); err != nil {
 		return err
@@ -160,8 +160,8 @@ func (c *cloud) addFarEnds() (err error) {
 	return c.farEnds.Sysctl("net.ipv6.conf.default.disable_ipv6", "1")
 }
 
-// devices makes veth pairs whose near ends are guests' devices on the main host; the far ends are the guests', up and
-// silent. It returns the near ends' names.
+// devices makes veth pairs. The near ends are guests' devices on the main host. The far ends are the guests': up and silent. It returns
+// the names of the near ends.
 func (c *cloud) devices(ctx context.Context, n int) ([]string, error) {
 	near, up, names := make([]string, n), make([]string, n), make([]string, n)
 	for i := range names {

@@ -43,8 +43,8 @@ type interfaceRow struct {
 	OFPort *int   `ovsdb:"ofport"`
 }
 
-// floor is the raw way to do what Weft does: OVSDB transactions and flow bundles, and nothing else. It works on the
-// host that is measured, in tables that are not Weft's.
+// floor does the same work as Weft, raw: OVSDB transactions and flow bundles, and nothing else. It works on the host that is measured, in
+// tables that are not Weft's.
 type floor struct {
 	dir string
 	db  client.Client
@@ -70,7 +70,7 @@ func newFloor(ctx context.Context, rundir string) (*floor, error) {
 		AddFunc:    func(_ string, m ovsmodel.Model) { f.see(m) },
 		UpdateFunc: func(_ string, _, m ovsmodel.Model) { f.see(m) },
 	})
-	// Every column is listed: the server would send all of them, and libovsdb refuses one that has no field.
+	// The columns are listed, because otherwise the server sends all of them, and libovsdb refuses a column that has no field.
 	var root rootRow
 	var bridge bridgeRow
 	var port portRow
@@ -131,7 +131,7 @@ func (f *floor) transact(ctx context.Context, ops []ovsdb.Operation) error {
 	}
 }
 
-// addPorts puts netdevs on a bridge in one transaction; ofports, if given, are asked for.
+// addPorts puts netdevs on a bridge in one transaction. It requests the ofports, if given.
 func (f *floor) addPorts(ctx context.Context, bridge string, devices []string, ofports map[string]int) error {
 	ops, ports := portOps(devices, ofports)
 	set, err := ovsdb.NewOvsSet(ports)
@@ -198,7 +198,7 @@ func (f *floor) ofports(ctx context.Context) (map[string]int, error) {
 	return out, nil
 }
 
-// vsctl is for what is not measured.
+// vsctl runs ovs-vsctl, for what is not measured.
 func (f *floor) vsctl(ctx context.Context, args ...string) error {
 	out, err := exec.CommandContext(ctx, "ovs-vsctl", append([]string{"--db=unix:" + f.dir + "/db.sock"}, args...)...).CombinedOutput()
 	if err != nil {
@@ -220,7 +220,7 @@ func (f *floor) ofctl(ctx context.Context, bridge, stdin, command string, args .
 	return stdout.String(), nil
 }
 
-// flows dumps a bridge's flows as add-flows takes them; filter is an ovs-ofctl match, e.g. "cookie=0x1/-1".
+// flows dumps a bridge's flows in the form that add-flows reads. filter is an ovs-ofctl match, e.g. "cookie=0x1/-1".
 func (f *floor) flows(ctx context.Context, bridge, filter string) ([]string, error) {
 	args := []string{}
 	if filter != "" {
@@ -250,7 +250,7 @@ var (
 	cookieWord = regexp.MustCompile(`cookie=0x[0-9a-f]+`)
 )
 
-// transplant rewrites a port's flows for another port number, in tables that are not Weft's.
+// transplant rewrites a port's flows for another port number, and for tables that are not Weft's.
 func transplant(flows []string, from, to int) []string {
 	number := regexp.MustCompile(fmt.Sprintf(`\b(in_port=|output:)%d\b`, from))
 	out := make([]string, len(flows))
@@ -269,7 +269,7 @@ func transplant(flows []string, from, to int) []string {
 // foreignTables is added to table numbers: object.LastTable is 99.
 const foreignTables = 100
 
-// purge drops the datapath's flows, so that the next packet is a first packet.
+// purge removes the datapath's flows, so that the next packet is a first packet.
 func purge(ctx context.Context, rundir string) error {
 	out, err := exec.CommandContext(ctx, "ovs-appctl", "-t", rundir+"/vswitchd.ctl", "dpctl/del-flows").CombinedOutput()
 	if err != nil {
@@ -278,11 +278,11 @@ func purge(ctx context.Context, rundir string) error {
 	return nil
 }
 
-// everyRow is a condition that the one row of Open_vSwitch always meets: an operation without a condition is not sent
-// as ovsdb-server wants it.
+// everyRow is a condition that the one row of Open_vSwitch always meets. It is needed, because an operation without a condition is not
+// sent in the form that ovsdb-server wants.
 func everyRow() []ovsdb.Condition {
 	return []ovsdb.Condition{ovsdb.NewCondition("next_cfg", ovsdb.ConditionGreaterThanOrEqual, 0)}
 }
 
-// lastOFPort is the highest number OVS gives a port (OFPP_MAX is 0xff00); above it stand reserved ones, LOCAL among them.
+// lastOFPort is the highest number that OVS gives a port (OFPP_MAX is 0xff00). Higher numbers are reserved, such as LOCAL.
 const lastOFPort = 0xfeff

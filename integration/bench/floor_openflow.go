@@ -15,15 +15,15 @@ import (
 	"weft/model"
 )
 
-// rawSwitch is one open OpenFlow 1.4 connection to a bridge: what a flow change costs at least in the switch's present
-// state. It sends a whole bundle with its commit in one write, trusting that nothing is refused.
+// rawSwitch is one open OpenFlow 1.4 connection to a bridge. It measures the least time of a flow change in the switch's present state.
+// It sends a whole bundle with its commit in one write, and expects that nothing is refused.
 type rawSwitch struct {
 	conn net.Conn
 	in   *bufio.Reader
 	xid  uint32
 }
 
-// openSwitch connects and shakes hands.
+// openSwitch connects and does the handshake.
 func openSwitch(ctx context.Context, rundir, bridge string) (*rawSwitch, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", rundir+"/"+bridge+".mgmt")
 	if err != nil {
@@ -98,7 +98,7 @@ func (s *rawSwitch) bundle(mods []openflow.FlowMod) error {
 	}
 }
 
-// rawFlows are n flows of a guest's kind, in a table that is not Weft's.
+// rawFlows are n flows like those of a guest, in a table that is not Weft's.
 func rawFlows(n int, command openflow.Command) []openflow.FlowMod {
 	mods := make([]openflow.FlowMod, n)
 	for i := range mods {
@@ -111,10 +111,10 @@ func rawFlows(n int, command openflow.Command) []openflow.FlowMod {
 	return mods
 }
 
-// rawCookie is no cookie of Weft's, and the one that floors' flows are removed by.
+// rawCookie is a cookie that Weft does not use. The floor's flows are removed by it.
 const rawCookie = 0x1
 
-// oneBundle measures the floor of a change of n flows beside what the host holds: one bundle on an open connection.
+// oneBundle measures the floor of a change of n flows in the host's present state: one bundle on an open connection.
 func (c *cloud) oneBundle(ctx context.Context, n int) (time.Duration, error) {
 	if err := c.settle(ctx); err != nil {
 		return 0, err

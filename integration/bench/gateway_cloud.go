@@ -11,8 +11,8 @@ import (
 	"weft/model"
 )
 
-// The cloud of the measurements of gateways: a guest behind a router on the main host, somebody outside on the external
-// network on the other one and another on the main host, and ports that the other floating addresses lead to.
+// The cloud for the measurements of gateways. It has a guest behind a router on the main host. Outside, on the external network, it has
+// one guest on the other host and one on the main host. It also has ports that the other floating addresses lead to.
 const (
 	insideNet  = "inside"
 	outsideNet = "outside"
@@ -21,16 +21,16 @@ const (
 	far        = "far"                  // outside, on hostPeer
 	near       = "near"                 // outside, on hostMain
 	perPort    = model.MaxPortAddresses // addresses of each port that the other floating addresses lead to
-	unplugged  = "off"                  // begins the device names of those ports: their guests are off
+	unplugged  = "off"                  // prefix of the device names of those ports; their guests are off
 	innerAddr  = "10.200.0.5"
 	innerGate  = "10.200.0.1"
 	farAddr    = "198.19.0.5"
 	nearAddr   = "198.19.0.6"
-	upstream   = "198.19.0.1" // named as the external network's gateway; nobody is there
+	upstream   = "198.19.0.1" // the external network's gateway; nobody has this address
 	innerMAC   = "fa:16:3e:0b:00:05"
 	farMAC     = "fa:16:3e:0b:01:05"
 	nearMAC    = "fa:16:3e:0b:01:06"
-	floatingOf = "198.18.0.0" // the addresses that are measured and the others are from here on
+	floatingOf = "198.18.0.0" // the first of all floating addresses
 )
 
 // gateways measures what routers and floating addresses cost, in a cloud of its own.
@@ -120,7 +120,7 @@ func (c *cloud) addGuest(ctx context.Context, name, host, mac, address, via stri
 	return g.IP(ctx, "route", "add", "default", "via", via)
 }
 
-// placed is a port with a MAC and an address of its own.
+// placed is a port with a given MAC and address.
 func placed(name, net, host, mac, at string) model.Object {
 	o := port(name, net, host, "g-"+name)
 	s := o.Spec.(*model.PortSpec)

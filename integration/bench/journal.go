@@ -11,7 +11,7 @@ import (
 	"weft/model/desired"
 )
 
-// journal follows everything under the root and remembers when what was seen: the clock that commits are measured by.
+// journal follows all keys under the root and records when each was seen. Commits are timed by this clock.
 type journal struct {
 	mu     sync.Mutex
 	change chan struct{} // closed and replaced at every batch
@@ -19,7 +19,7 @@ type journal struct {
 	ports  map[string]seenPort // desired ports, by node and project/name
 	writes []string            // every key written, in order
 	seen   map[string]int64    // the newest revision of every key
-	// floating counts the floating addresses in each node's slice, and newest is the newest revision of one.
+	// floating counts the floating addresses in each node's config, and newest is the newest revision of one.
 	floating map[string]int
 	newest   map[string]int64
 	// gateways is what the router's status says of each host, and order its hosts in order of precedence.
@@ -64,7 +64,7 @@ func (j *journal) follow(ctx context.Context, c *etcdschema.Client) {
 	j.change = make(chan struct{})
 }
 
-// note takes one event in. What cannot be decoded is counted as written and otherwise passed over.
+// note records one event. A value that cannot be decoded is counted as written and otherwise ignored.
 func (j *journal) note(e etcdschema.Event, now time.Time) {
 	_, known := j.seen[e.Key.String()]
 	j.writes, j.seen[e.Key.String()] = append(j.writes, e.Key.String()), e.ModRevision
@@ -107,7 +107,7 @@ func (j *journal) note(e etcdschema.Event, now time.Time) {
 	}
 }
 
-// noteRouter takes in the router's status.
+// noteRouter records the router's status.
 func (j *journal) noteRouter(e etcdschema.Event) {
 	s, err := etcdschema.Decode[etcdschema.Status](e.Value)
 	if err != nil {
@@ -128,7 +128,7 @@ func (j *journal) gatewayOrder() []string {
 
 func portKey(node, project, name string) string { return node + " " + project + "/" + name }
 
-// await waits until the condition holds, which is asked at every batch and under the lock.
+// await waits until the condition holds. The condition is checked at every batch, under the lock.
 func (j *journal) await(ctx context.Context, what string, cond func() bool) error {
 	ctx, cancel := context.WithTimeout(ctx, 3*time.Minute)
 	defer cancel()
@@ -150,8 +150,8 @@ func (j *journal) await(ctx context.Context, what string, cond func() bool) erro
 	}
 }
 
-// awaitProgrammed waits until the host has processed the port's key of the revision after, or a newer one, and
-// returns when its key was seen and when the report was.
+// awaitProgrammed waits until the host has processed the port's key of the revision after, or a newer one. It returns when the key was
+// seen and when the report was seen.
 func (j *journal) awaitProgrammed(ctx context.Context, node, project, name string, after int64) (resolved, programmed time.Time, err error) {
 	err = j.await(ctx, "port "+project+"/"+name+" to be programmed on "+node, func() bool {
 		p, ok := j.ports[portKey(node, project, name)]
@@ -164,7 +164,7 @@ func (j *journal) awaitProgrammed(ctx context.Context, node, project, name strin
 	return resolved, time.Now(), err
 }
 
-// awaitGone waits until the port is in no slice of the node and the node has processed that.
+// awaitGone waits until the port is not in the node's config any more and the node has processed that.
 func (j *journal) awaitGone(ctx context.Context, node, project, name string, revision int64) error {
 	return j.await(ctx, "port "+project+"/"+name+" to be gone from "+node, func() bool {
 		_, there := j.ports[portKey(node, project, name)]

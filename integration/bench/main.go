@@ -91,7 +91,7 @@ type measure struct {
 	do     func(context.Context, int) error
 }
 
-// each runs those of the measurements that are asked for.
+// each runs the measurements that are asked for.
 func (b *bench) each(ctx context.Context, n int, all ...measure) error {
 	for _, m := range all {
 		if !strings.Contains(b.only, m.letter) {

@@ -40,8 +40,8 @@ func ask(ctx context.Context, h *bed.Host, path string) (string, error) {
 	return string(body), err
 }
 
-// settled waits until the reconciler has answered between two rounds and no round has begun for a while: there is no
-// event for "nothing to do", so its count of rounds is asked again and again.
+// settled waits until the reconciler is between two reconcile passes and has started none for a while. It polls the count of passes,
+// because there is no event for "nothing to do".
 func settled(ctx context.Context, h *bed.Host) error {
 	last, since := "", time.Now()
 	quiet := timescale.Bound(quiet)
@@ -65,7 +65,7 @@ func settled(ctx context.Context, h *bed.Host) error {
 // quiet is how long a reconciler has to do nothing to count as settled.
 const quiet = 300 * time.Millisecond
 
-// stages is the sum and count of each stage of reconciling, as the reconciler's histogram tells.
+// stages is the sum and count of each stage of reconciling, from the reconciler's histogram.
 type stages map[string]stageTime
 
 type stageTime struct {
@@ -106,7 +106,7 @@ func (c *cloud) stages(ctx context.Context) (stages, error) {
 	return stagesOf(page), err
 }
 
-// since lists the stages that were gone through since before, each with its mean.
+// since lists the stages that ran since before, each with its mean.
 func (s stages) since(before stages) []stageTime {
 	var out []stageTime
 	for name, now := range s {

@@ -20,7 +20,7 @@ type options struct {
 	asJSON             bool
 }
 
-// regions are what the control plane is measured with.
+// regions are the regions in which the control plane is measured.
 type regions struct {
 	ports []int // of each region, ascending
 	hosts int
@@ -50,7 +50,7 @@ func readOptions() (o options, err error) {
 	return o, errors.Join(errs[:]...)
 }
 
-// leastBulk is what makes a storm of one second.
+// leastBulk is the number that makes a storm of one second.
 const leastBulk = 250
 
 func parseSizes(flag, s string) ([]int, error) {
@@ -65,7 +65,7 @@ func parseSizes(flag, s string) ([]int, error) {
 	return out, nil
 }
 
-// joinSizes is what parseSizes reads.
+// joinSizes writes sizes in the form that parseSizes reads.
 func joinSizes(sizes []int) string {
 	text := make([]string, len(sizes))
 	for i, n := range sizes {

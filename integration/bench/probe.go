@@ -11,7 +11,7 @@ import (
 	"weft/integration/bed"
 )
 
-// echo answers every datagram in the inner guest, with what it says.
+// echo answers every datagram in the inner guest with the same content.
 type echo struct {
 	conn net.PacketConn
 	wg   sync.WaitGroup
@@ -78,7 +78,7 @@ func (p *probe) send() {
 		case <-p.stop:
 			return
 		case <-tick.C:
-			_, _ = p.conn.Write([]byte("weft")) // refused and unreachable are what it is to find out
+			_, _ = p.conn.Write([]byte("weft")) // refused and unreachable are expected at first
 		}
 	}
 }

@@ -29,11 +29,11 @@ func (s series) p99() time.Duration { return s.quantile(0.99) }
 // row is one line of the table. Value and Goal are ready to print.
 type row struct {
 	what   string
-	ports  int // or floating addresses, that the host holds
+	ports  int // on the host; or floating addresses
 	p50    time.Duration
 	p99    time.Duration
 	value  string // instead of p50 and p99
-	versus string // the ratio or difference to what was measured beside it
+	versus string // the ratio or difference to the floor
 	goal   string
 }
 
