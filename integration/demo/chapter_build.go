@@ -13,7 +13,7 @@ import (
 //go:embed cloud.yaml
 var manifest []byte
 
-// guests are the ports of the manifest and where they run: each project has the same three names.
+// guests are the ports of the manifest, with their hosts. Each project has the same three names.
 var guests = []struct{ name, host string }{
 	{"alpha/web", "h1"}, {"alpha/db", "h2"}, {"alpha/cache", "h3"},
 	{"beta/web", "h1"}, {"beta/db", "h2"}, {"beta/cache", "h3"},
@@ -77,7 +77,7 @@ func (s *show) build(ctx context.Context) {
 	})
 }
 
-// plug makes the guest of a port that is in the host's slice.
+// plug makes the guest of a port that is in the host's node config.
 func (s *show) plug(ctx context.Context, name, host string, device bool) error {
 	project, port, _ := strings.Cut(name, "/")
 	p, err := s.bed.AwaitDesired(ctx, host, project, port)

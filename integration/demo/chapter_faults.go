@@ -133,7 +133,7 @@ func (s *show) outage(ctx context.Context) {
 	})
 }
 
-// renewAll renews both families' leases of a guest on each host, and wants the same addresses.
+// renewAll renews both families' leases of a guest on each host. The addresses must stay the same.
 func (s *show) renewAll(ctx context.Context) error {
 	for _, name := range []string{"alpha/web", "alpha/db", "beta/cache"} {
 		before, err := s.guest(name).Addresses(ctx)

@@ -19,7 +19,7 @@ import (
 //go:embed gateway.yaml
 var gatewayManifest []byte
 
-// What gateway.yaml gives: alpha's and beta's floating addresses lead to guests of the same address.
+// Addresses from gateway.yaml. alpha's and beta's floating addresses lead to guests that have the same address.
 const (
 	outside       = "ops/outside"
 	outsideV4     = "203.0.113.99"
@@ -29,7 +29,7 @@ const (
 	webV4, webV6  = "10.0.0.11", "2001:db8::11"
 )
 
-// gateway shows the way out of the projects and into them.
+// gateway shows traffic out of the projects and into them.
 func (s *show) gateway(ctx context.Context) {
 	s.chapter("A way out and a way in")
 	s.need(ctx, "weft apply: an external network, a router for each project, floating addresses for alpha/web and beta/web, which have the same address",
@@ -84,7 +84,7 @@ func floatingID(name string) model.ID {
 	return model.ID{Project: project, Kind: model.KindFloatingIP, Name: floating}
 }
 
-// renew tells the guests of their new default route: it came with the routers, after their first lease.
+// renew gives the guests their new default route. It came with the routers, after their first lease.
 func (s *show) renew(ctx context.Context) error {
 	for _, g := range guests {
 		if _, err := s.guest(g.name).Lease(ctx, bed.Udhcpc, ""); err != nil {
@@ -94,7 +94,7 @@ func (s *show) renew(ctx context.Context) error {
 	return nil
 }
 
-// outward pings the outside from alpha/cache, and looks there at who asks.
+// outward pings the outside from alpha/cache, and checks there which source address arrives.
 func (s *show) outward(ctx context.Context) (string, error) {
 	c, err := s.guest(outside).Capture(ctx, "eth0", "icmp[icmptype] == icmp-echo")
 	if err != nil {

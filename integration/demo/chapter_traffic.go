@@ -50,7 +50,7 @@ func (s *show) isolation(ctx context.Context) {
 	})
 	s.step(ctx, "no frame of alpha/web is heard in beta, broadcasts and multicasts included", func(ctx context.Context) (string, error) {
 		return s.silence(ctx, []string{"beta/web", "beta/db", "beta/cache"}, "", func(web *bed.Guest) error {
-			if err := web.Unreachable(ctx, "10.0.0.99", 2); err != nil { // its ARP requests are broadcasts
+			if err := web.Unreachable(ctx, "10.0.0.99", 2); err != nil { // the ARP requests for it are broadcasts
 				return err
 			}
 			return web.Unreachable(ctx, "2001:db8::99", 2)
@@ -58,7 +58,7 @@ func (s *show) isolation(ctx context.Context) {
 	})
 }
 
-// silence runs f while every listener listens for frames of alpha/web, and wants none. filter narrows what counts.
+// silence runs f while every listener captures frames of alpha/web. There must be none. filter restricts which frames count.
 func (s *show) silence(ctx context.Context, listeners []string, filter string, f func(web *bed.Guest) error) (string, error) {
 	web := s.guest("alpha/web")
 	expr := "ether src " + web.Options.MAC
@@ -113,14 +113,14 @@ func (s *show) hostile(ctx context.Context) {
 				if err := web.Send("eth0", frame); err != nil {
 					return err
 				}
-				// A ping after the frame, over the same ports: when it is answered, the frame would have come.
+				// Ping after the frame, over the same ports. When the ping is answered, the frame would have arrived.
 				return web.Ping(ctx, "10.0.0.12", 2)
 			})
 		})
 	}
 }
 
-// through runs f while packets go from one guest to another, and wants no more lost than the longest gap allowed.
+// through runs f while packets go from one guest to another. The longest gap must not be longer than gap; 0 allows any.
 func (s *show) through(from, to string, address string, gap time.Duration, f func() (string, error)) (string, error) {
 	stream, err := bed.StartStream(s.guest(from), s.guest(to), address, 5*time.Millisecond)
 	if err != nil {

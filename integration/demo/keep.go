@@ -10,11 +10,11 @@ import (
 	"syscall"
 )
 
-// statusFile is the descriptor on which a holder tells that the show is over.
+// statusFile is the descriptor on which a holder reports that the show is over.
 const statusFile = 3
 
-// detach runs the demo in a process of its own that outlives this one and holds the cloud, whose programs die with
-// their parent. It returns when the show is over, with the demo's exit code.
+// detach runs the demo in a process of its own that outlives this one and keeps the cloud, because the cloud's programs die with their
+// parent. It returns when the show is over, with the demo's exit code.
 func detach(binaries string) int {
 	self, err := os.Executable()
 	if err != nil {
@@ -43,7 +43,7 @@ func detach(binaries string) int {
 	}()
 	var status [1]byte
 	if _, err := io.ReadFull(r, status[:]); err != nil {
-		cmd.Wait() // it ended without holding anything, and has said why
+		cmd.Wait() // it ended without keeping anything, and has said why
 		return 1
 	}
 	return int(status[0])
@@ -52,7 +52,7 @@ func detach(binaries string) int {
 // keepStatusFile makes sure that no program of the bed holds the parent's pipe open.
 func keepStatusFile() { syscall.CloseOnExec(statusFile) }
 
-// release tells the waiting parent how the show went and lets go of its terminal.
+// release reports the result to the waiting parent and gives up its terminal.
 func release(held bool) {
 	status := []byte{1}
 	if held {
@@ -68,7 +68,7 @@ func release(held bool) {
 	f.Close()
 }
 
-// whatToTry prints commands for somebody who looks around, and the one that takes everything down.
+// whatToTry prints commands to look around, and the command that removes everything.
 func (s *show) whatToTry(w io.Writer, binaries string) {
 	bin, err := filepath.Abs(binaries)
 	if err != nil {

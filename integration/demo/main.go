@@ -36,7 +36,7 @@ func main() {
 	os.Exit(code)
 }
 
-// run builds the cloud, shows everything and takes the cloud down again; a holder first waits to be told so.
+// run builds the cloud, shows everything and removes the cloud. A holder waits for a signal before it removes the cloud.
 func run(ctx context.Context, binaries string, holder bool) (code int) {
 	if os.Geteuid() != 0 {
 		fmt.Fprintln(os.Stderr, "demo: it makes network namespaces: run it as root")

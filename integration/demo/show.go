@@ -10,20 +10,20 @@ import (
 	"weft/integration/bed"
 )
 
-// show runs steps one after the other and keeps what became of them.
+// show runs steps one after the other and keeps their results.
 type show struct {
 	out    io.Writer
 	bed    *bed.Bed
 	passed int
 	failed []string
-	broken bool // a step failed that the following ones are built on
+	broken bool // a step failed that the following steps need
 }
 
 func newShow(out io.Writer, b *bed.Bed) *show { return &show{out: out, bed: b} }
 
 func (s *show) chapter(title string) { fmt.Fprintf(s.out, "\n%s\n", title) }
 
-// step runs one thing and prints a line with a tick and the time it took. detail is what there is to tell besides.
+// step runs one thing and prints a line with a tick and the time it took. detail is printed too.
 func (s *show) step(ctx context.Context, title string, f func(ctx context.Context) (detail string, err error)) {
 	if s.broken || ctx.Err() != nil {
 		return
@@ -34,7 +34,7 @@ func (s *show) step(ctx context.Context, title string, f func(ctx context.Contex
 	detail, err := f(ctx)
 	took := time.Since(began).Seconds()
 	if s.bed.Context().Err() != nil {
-		return // interrupted: it neither held nor failed
+		return // interrupted: the step neither held nor failed
 	}
 	if err != nil {
 		s.failed = append(s.failed, title)
@@ -48,7 +48,7 @@ func (s *show) step(ctx context.Context, title string, f func(ctx context.Contex
 	fmt.Fprintf(s.out, "  ✓ %6.2f s  %s\n", took, title)
 }
 
-// need is a step without which the rest means nothing.
+// need is a step that all later steps need.
 func (s *show) need(ctx context.Context, title string, f func(ctx context.Context) (string, error)) {
 	before := len(s.failed)
 	s.step(ctx, title, f)
@@ -73,7 +73,7 @@ func (s *show) summary() bool {
 	return true
 }
 
-// logs writes the end of every program's log, for the one who looks for the cause.
+// logs writes the end of every program's log, to help find the cause.
 func (s *show) logs(w io.Writer) {
 	for _, p := range s.bed.Processes() {
 		if tail := p.Tail(3000); tail != "" {
@@ -94,7 +94,7 @@ func (s *show) play(ctx context.Context) {
 	}
 }
 
-// nothing turns a capture that should be empty into an error.
+// nothing returns an error if a capture is not empty.
 func nothing(c *bed.Capture, what string) error {
 	if lines := c.Stop(); len(lines) > 0 {
 		return fmt.Errorf("%s: %d frames, first: %s", what, len(lines), lines[0])
