@@ -15,7 +15,7 @@ import (
 	"weft/model"
 )
 
-// Names that are as long as they may be.
+// Names of the greatest length allowed.
 var (
 	longLabel  = strings.Repeat("a", 63)
 	longDomain = longLabel + "." + longLabel + "." + longLabel + "." + longLabel[:61]
@@ -24,11 +24,11 @@ var (
 const (
 	project  = "alpha"
 	operator = "operator"
-	here     = "h1" // the host that everything is brought to
+	here     = "h1" // the host for which the objects are compiled
 	peer     = "h2" // another gateway host
 )
 
-// intent is what was drawn: each object by itself is offered to the door, and stands only if that lets it in.
+// intent is what was drawn. Each object is validated by itself (model.DecodeIntent), and is kept only if it is valid.
 type intent struct {
 	t       *rapid.T
 	objects []model.Object
@@ -36,8 +36,8 @@ type intent struct {
 	mtu     int // of the physical network
 }
 
-// offer declares an object as text, as a user does, and if the door refuses it the plain one, so that what refers to it has something
-// to refer to; nil is none.
+// offer declares an object as text, as a user does. If validation refuses it, offer declares the plain one, so that references to it
+// still have an object. A nil plain means none.
 func (in *intent) offer(project, name string, spec, plain model.Spec) {
 	o := model.Object{APIVersion: model.APIVersion, Kind: spec.Kind(), Metadata: model.Metadata{Project: project, Name: name}, Spec: spec}
 	data, err := json.Marshal(o)
@@ -75,10 +75,11 @@ func drawIntent(t *rapid.T, driver model.Driver) *intent {
 	return in
 }
 
-// rarely is true where something is to be drawn that the door should not let in: with much of that nothing would be accepted.
+// rarely is true when something is to be drawn that validation should refuse. It must be rare, because otherwise nothing would be
+// accepted.
 func (in *intent) rarely() bool { return rapid.IntRange(0, 63).Draw(in.t, "refused") == 37 }
 
-// deviceName draws names of devices that are odd, and in most cases accepted.
+// deviceName draws unusual names of devices. Most of them are accepted.
 func deviceName(t *rapid.T, fallback string) string {
 	return rapid.OneOf(rapid.Just(fallback), rapid.SampledFrom([]string{"vxlan_sys_4789", "gre_sys", "ovs-netdev", "tap*"}), rapid.Just(fallback), rapid.StringMatching(`[a-z][!-~]{0,14}`), rapid.StringMatching(`[a-z0-9._=+#@?$&;,(){}\[\]<>|^~!-]{13,15}`)).Draw(t, "device")
 }
@@ -92,10 +93,10 @@ func (in *intent) drawHost(name string, driver model.Driver) {
 		PhysicalNetworks: []model.HostPhysicalNetwork{{Name: longLabel, Interface: "eth1"}}})
 }
 
-// networkName is the name of a network, as long as it may be.
+// networkName is a network's name of the greatest length allowed.
 func networkName(i int) string { return fmt.Sprint(longLabel[:60], "-", i) }
 
-// block is the i-th block of a family, of at least 8 bits: its first byte is its own.
+// block is the i-th block of a family, with at least 8 bits. No other block has its first byte.
 func block(i, bits int, v6 bool) model.Prefix {
 	a := netip.AddrFrom4([4]byte{byte(1 + i), 255, 255, 255})
 	if v6 {
@@ -126,7 +127,7 @@ func (in *intent) drawSubnets(n, mtu int, external bool) (list []model.Subnet) {
 		if !v6 && !external && rapid.Bool().Draw(t, "server") {
 			sub.DHCPServer = nth(sub.CIDR, 3)
 		}
-		if external && rapid.Bool().Draw(t, "pools") { // one is set aside for floating addresses
+		if external && rapid.Bool().Draw(t, "pools") { // one pool is reserved for floating addresses
 			sub.AllocationPools = []model.AllocationPool{{Name: longLabel, Start: nth(sub.CIDR, 3), End: nth(sub.CIDR, 3)},
 				{Start: nth(sub.CIDR, 4), End: nth(sub.CIDR, 6)}}
 		}
@@ -212,7 +213,7 @@ func (in *intent) drawDHCP(s *model.NetworkSpec) {
 	}
 }
 
-// oddAddress is none that a station has, or looks so.
+// oddAddress is an address that no station has, or that looks so.
 func (in *intent) oddAddress() model.Address {
 	text := rapid.SampledFrom([]string{"0.0.0.0", "255.255.255.255", "127.0.0.1", "169.254.1.1", "224.0.0.1", "240.0.0.1", "::", "::1", "::192.0.2.1",
 		"::ffff:192.0.2.1", "fe80::1", "febf::1", "fec0::1", "ff02::1", "ff0e::1", "fd00:5745:4654::1", "64:ff9b::1", "2002::1"}).Draw(in.t, "odd address")
@@ -228,7 +229,7 @@ func (in *intent) drawPort(n int) {
 	switch moves := rapid.IntRange(0, 2).Draw(t, "moves"); {
 	case moves == 1:
 		s.MigrateTo = peer
-	case moves == 2 && n > 0: // the first is what floating addresses lead to
+	case moves == 2 && n > 0: // floating addresses lead to the first
 		s.Host, s.MigrateTo = peer, here
 	}
 	for _, o := range in.objects {

@@ -19,26 +19,26 @@ import (
 	"weft/reconcile/control"
 )
 
-// Host is what accepted intent becomes on one host where everything is present.
+// Host is the result of accepted intent on one host where every device is present.
 type Host struct {
 	Driver model.Driver
 	Units  []compile.Unit
-	// Offered and Accepted count the objects that were drawn, and those that neither the door nor the controllers refused.
+	// Offered counts the objects that were drawn. Accepted counts those that neither validation nor the controllers refused.
 	Offered, Accepted int
-	// Slice is what the controllers told the host.
+	// Slice is the host's node config from the controllers.
 	Slice *desired.Slice
-	// Text is what was accepted, for messages.
+	// Text lists the accepted objects, for messages.
 	Text string
 }
 
-// T is a test, whose host is drawn or not.
+// T is a test, with a drawn host or without.
 type T interface {
 	Helper()
 	Fatal(args ...any)
 	Fatalf(format string, args ...any)
 }
 
-// Check holds a property against hosts at the limits: those that have most of everything, and drawn ones.
+// Check checks a property on hosts at the limits: hosts that have the most of everything, and drawn ones.
 func Check(t *testing.T, property func(T, Host)) {
 	t.Helper()
 	for _, driver := range []model.Driver{model.DriverOVS, model.DriverBridge} {
@@ -47,7 +47,7 @@ func Check(t *testing.T, property func(T, Host)) {
 	rapid.Check(t, func(t *rapid.T) { property(t, Draw(t)) })
 }
 
-// Draw draws intent at the limits and brings it to a host with Open vSwitch or with the kernel's bridges.
+// Draw draws intent at the limits and compiles it for a host with Open vSwitch or with the kernel's bridges.
 func Draw(t *rapid.T) Host {
 	driver := rapid.SampledFrom([]model.Driver{model.DriverOVS, model.DriverBridge}).Draw(t, "driver")
 	in := drawIntent(t, driver)
@@ -57,7 +57,7 @@ func Draw(t *rapid.T) Host {
 	return h
 }
 
-// compile makes the host's objects, as often as something new appears on the host by them.
+// compile makes the host's objects. It repeats that while the objects make something new appear on the host.
 func (h *Host) compile(t T, s *desired.Slice, f *object.Facts) {
 	for range 8 {
 		h.Units = Compile(s, f)
@@ -76,7 +76,7 @@ func (h Host) Objects() (all []object.Object) {
 	return all
 }
 
-// resolve makes the host's slice of the intent, as the controllers do.
+// resolve makes the host's node config from the intent, as the controllers do.
 func resolve(t T, objects []model.Object, h *Host) *desired.Slice {
 	t.Helper()
 	cache := control.NewCache()
@@ -115,7 +115,7 @@ func resolve(t T, objects []model.Object, h *Host) *desired.Slice {
 	return s
 }
 
-// put brings one item into the slice.
+// put puts one item into the node config.
 func put(t T, s *desired.Slice, it control.ItemChange) {
 	item := desired.NewItem(it.Key.Kind)
 	if err := json.Unmarshal(it.New, item); err != nil {
@@ -139,7 +139,7 @@ func put(t T, s *desired.Slice, it control.ItemChange) {
 	}
 }
 
-// facts are those of a host whose NICs and guests' devices are there, and nothing of Weft's.
+// facts are the facts of a host that has its NICs and guests' devices, and nothing that Weft makes.
 func facts(s *desired.Slice, datapath string) *object.Facts {
 	f := &object.Facts{DatapathType: datapath, Links: map[string]object.LinkFacts{}, Interfaces: map[string]object.InterfaceFacts{}}
 	if s.Host != nil {
@@ -180,7 +180,7 @@ func keysOf[T desired.Item](items map[string]T) (keys []desired.Key) {
 	return keys
 }
 
-// appear brings into the facts what the objects make; false when all of it was there.
+// appear adds to the facts what the objects make. It returns false if nothing was new.
 func appear(f *object.Facts, units []compile.Unit) (more bool) {
 	plug := func(bridge, device, owner string, s object.SessionFacts) {
 		if _, there := f.Interfaces[device]; !there {

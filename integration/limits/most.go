@@ -8,21 +8,21 @@ import (
 	"weft/model"
 )
 
-// Of everything as much as model accepts of it.
+// The greatest numbers that model accepts.
 const (
 	centralNetworks = 2  // of the second router
 	routedNetworks  = 4  // of the third
 	wholeForwards   = 16 // of 1,024 ports each
 )
 
-// region is declared object by object: what the door refuses of it is an error of the test.
+// region is declared object by object. If validation refuses one, the test fails.
 type region struct {
 	t       T
 	objects []model.Object
 }
 
-// Most is a host that has as much of everything as one object of each kind may have of it, under the longest and oddest names, but
-// for a router's networks, which are so many (two at least). The controllers accept all of it.
+// Most is a host where each object has as much of everything as it may have, with the longest and most unusual names. Only the number of
+// a router's networks is given (at least two). The controllers accept all of it.
 func Most(t T, driver model.Driver, networks int) Host {
 	t.Helper()
 	objects := MostIntent(t, driver, networks)
@@ -46,7 +46,7 @@ func MostIntent(t T, driver model.Driver, networks int) []model.Object {
 	r.external("routed", 70, &model.External{IPv6: model.ExternalIPv6Routed, RoutedPrefixes: routedBlocks()})
 	for i := range networks + centralNetworks + routedNetworks {
 		subnets := model.MaxSubnets
-		if i >= networks+centralNetworks { // where IPv6 is routed a router may have so many prefixes
+		if i >= networks+centralNetworks { // where IPv6 is routed, this many prefixes are allowed for a router
 			subnets = 2 * model.MaxRouterPrefixes / routedNetworks
 		}
 		r.network(i, subnets)
@@ -60,7 +60,7 @@ func MostIntent(t T, driver model.Driver, networks int) []model.Object {
 	return r.objects
 }
 
-// declare offers an object to the door, which has to take it.
+// declare validates an object. It must be valid.
 func (r *region) declare(project, name string, spec model.Spec) {
 	r.t.Helper()
 	o := model.Object{APIVersion: model.APIVersion, Kind: spec.Kind(), Metadata: model.Metadata{Project: project, Name: name,
@@ -76,7 +76,7 @@ func (r *region) declare(project, name string, spec model.Spec) {
 	r.objects = append(r.objects, read)
 }
 
-// oddName is a device name of 15 bytes; those of all n together have every character that a device name may have.
+// oddName is a device name of 15 bytes. The names of all n together contain every character that a device name may have.
 func oddName(n int) string {
 	var allowed []byte
 	for c := byte('!'); c <= '~'; c++ {
@@ -84,7 +84,7 @@ func oddName(n int) string {
 			allowed = append(allowed, c)
 		}
 	}
-	name := []byte{'z', byte('a' + n/26), byte('a' + n%26)} // distinct, and nobody's prefix
+	name := []byte{'z', byte('a' + n/26), byte('a' + n%26)} // distinct, and not the prefix of another name
 	for i := range 15 - len(name) {
 		name = append(name, allowed[(n*(15-len(name))+i)%len(allowed)])
 	}
@@ -93,8 +93,8 @@ func oddName(n int) string {
 
 func physicalName(i int) string { return fmt.Sprintf("%s-%02d", longLabel[:60], i) }
 
-// underlay is one host with all uplinks there may be, a second gateway host, and as many physical networks, of which the
-// first carries everything.
+// underlay is one host with the greatest number of uplinks, a second gateway host, and a physical network for each uplink. The first
+// physical network carries everything.
 func (r *region) underlay(driver model.Driver) {
 	s := &model.HostSpec{Driver: driver}
 	if driver == model.DriverOVS {
@@ -136,7 +136,8 @@ func (r *region) router(name, external string, mode model.GatewayMode, first, ne
 	r.declare(project, name, s)
 }
 
-// floating leads to the first port whole for each of its addresses, and to the second in every transport port that may be forwarded.
+// floating makes a floating address for each address of the first port. It also forwards to the second port as many transport ports as
+// may be forwarded.
 func (r *region) floating() {
 	network := operator + "/outside"
 	for i := range model.MaxPortAddresses {

@@ -17,12 +17,12 @@ func vlan(n int) uint16 {
 // Networks of one family.
 const onlyIPv6, onlyIPv4 = 2, 3
 
-// oddBlocks are those that some software takes for special and the door does not: of one network.
+// oddBlocks are the blocks of one network. Some software treats them as special, and validation does not.
 var oddBlocks = []string{"1.0.0.0/24", "64:ff9b::/96", "100.64.0.0/24", "64:ff9b:1::/48", "126.255.255.0/24", "100::/64", "128.0.0.0/24", "2002:c0a8:101::/64",
 	"192.0.0.0/24", "fec0::/64", "192.0.2.0/24", "0:0:0:1::/64", "192.88.99.0/24", "2001::/32", "198.18.0.0/24", "::ffff:0:0:0/96",
 	"203.0.113.0/24", "::1:0:0:0/96", "223.255.255.0/24", "5f00::/64", "169.253.255.0/24", "fdff:ffff:ffff:ffff::/64", "169.255.0.0/24", "fc00::/64"}
 
-// subnet is the i-th of the n-th network, one after the other of either family in most, with each of the lengths in turn.
+// subnet is the i-th subnet of the n-th network. In most networks IPv4 and IPv6 alternate. The prefix lengths are used in turn.
 func subnet(n, i int) model.Subnet {
 	if n == 1 && i < len(oddBlocks) {
 		p := model.Prefix{Prefix: netip.MustParsePrefix(oddBlocks[i])}
@@ -36,13 +36,13 @@ func subnet(n, i int) model.Subnet {
 		bits := []int{64, 48, 119, 126}[i/2%4]
 		p = netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, byte(n), 0xff, byte(i), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}), bits).Masked()
 	}
-	if n == 0 && i < 2 { // the largest there are
+	if n == 0 && i < 2 { // the largest blocks that are allowed
 		p = netip.PrefixFrom([]netip.Addr{netip.MustParseAddr("200.0.0.0"), netip.MustParseAddr("3f00::")}[i], 8)
 	}
 	return model.Subnet{CIDR: model.Prefix{Prefix: p}, Gateway: nth(model.Prefix{Prefix: p}, 1)}
 }
 
-// external is an external network; its VLAN is free of those of vlan.
+// external is an external network. No other network has its VLAN.
 func (r *region) external(name string, n int, x *model.External) {
 	x.ConnectionLimits = model.ConnectionLimits{PerRouter: model.MaxRouterConnections, PerDestination: model.MaxDestinationConnections,
 		NewPerSecond: model.MaxNewConnections}
@@ -61,7 +61,8 @@ func (r *region) external(name string, n int, x *model.External) {
 	r.declare(operator, name, s)
 }
 
-// routedBlocks are as many blocks as an external network may have, of every length that an IPv6 subnet may have or lie in.
+// routedBlocks are the greatest number of blocks that an external network may have. They have every length that an IPv6 subnet may have
+// or be part of.
 func routedBlocks() (list []model.RoutedPrefix) {
 	for i := range model.MaxRoutedPrefixes {
 		a := netip.AddrFrom16([16]byte{0x24, byte(i), 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff})
@@ -70,7 +71,7 @@ func routedBlocks() (list []model.RoutedPrefix) {
 	return append(list[1:], model.RoutedPrefix{CIDR: model.Prefix{Prefix: netip.MustParsePrefix("::/0")}, Projects: []string{project}})
 }
 
-// network is one of the project's, with all that guests can be told.
+// network is one of the project's networks, with every option that guests can get.
 func (r *region) network(n, subnets int) {
 	s := &model.NetworkSpec{Type: model.NetworkTypeVLAN, PhysicalNetwork: physicalName(0), SegmentationID: vlan(n)}
 	for i := range subnets {
@@ -92,7 +93,7 @@ func (r *region) network(n, subnets int) {
 	r.declare(project, networkName(n), s)
 }
 
-// small are networks of the least MTUs: one that carries frames alone, and one of IPv4.
+// small are networks with the smallest MTUs: one that only carries frames, and one of IPv4.
 func (r *region) small() {
 	cidr := model.Prefix{Prefix: netip.MustParsePrefix("172.31.255.248/29")}
 	for i, subnets := range [][]model.Subnet{nil, {{CIDR: cidr, Gateway: nth(cidr, 6), DHCPServer: nth(cidr, 5)}}} {
