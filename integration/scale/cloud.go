@@ -16,15 +16,15 @@ import (
 )
 
 const (
-	// patience bounds every wait: what takes longer is told as an error.
+	// patience bounds every wait. A longer wait is an error.
 	patience = 10 * time.Minute
-	// quiet is how long the controllers have to write nothing to count as done.
+	// quiet is how long the controllers must write nothing to count as done.
 	quiet = 300 * time.Millisecond
 	// writeTimeout bounds one transaction of intent.
 	writeTimeout = 30 * time.Second
 )
 
-// Config says what a cloud is made with.
+// Config is the configuration of a cloud.
 type Config struct {
 	// Binaries is the folder that holds weft and weft-controller; see bed.Build.
 	Binaries string
@@ -46,10 +46,10 @@ type Cloud struct {
 
 	peers int  // ports of the routed network so far
 	more  int  // ports declared one by one so far
-	idle  rate // what controllers and etcd use when nothing is done
+	idle  rate // processor time of controllers and etcd when nothing is done
 }
 
-// New starts etcd, a controller and the hosts, and returns when all hosts follow their slices.
+// New starts etcd, a controller and the hosts, and returns when all hosts follow their node configs.
 func New(ctx context.Context, conf Config) (*Cloud, error) {
 	b, err := bed.New(ctx, bed.Config{Binaries: conf.Binaries, EtcdSocket: true})
 	if err != nil {
@@ -87,7 +87,7 @@ func (c *Cloud) build(ctx context.Context) error {
 	return c.settle(ctx)
 }
 
-// awaitHosts waits until all hosts have read their slices.
+// awaitHosts waits until all hosts have read their node configs.
 func (c *Cloud) awaitHosts(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -119,7 +119,7 @@ func (c *Cloud) AddController(name string) error {
 	return err
 }
 
-// Torn is the number of hosts whose slice is not what its head says. All of them match while nothing is written.
+// Torn is the number of hosts whose node config does not match its head. While nothing is written, all must match.
 func (c *Cloud) Torn() (n int) {
 	for _, h := range c.hosts {
 		if !h.whole() {
@@ -129,7 +129,7 @@ func (c *Cloud) Torn() (n int) {
 	return n
 }
 
-// put writes intent, as many objects a transaction as it takes.
+// put writes intent, with as many objects in a transaction as fit.
 func (c *Cloud) put(ctx context.Context, objects []model.Object) error {
 	for from := 0; from < len(objects); from += etcdschema.MaxTxnOps {
 		t := etcdschema.NewTxn()

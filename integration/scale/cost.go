@@ -12,17 +12,17 @@ type Tally struct{ Keys, Bytes int64 }
 func (t Tally) plus(o Tally) Tally  { return Tally{t.Keys + o.Keys, t.Bytes + o.Bytes} }
 func (t Tally) minus(o Tally) Tally { return Tally{t.Keys - o.Keys, t.Bytes - o.Bytes} }
 
-// Cost is what was used between two moments.
+// Cost is what was used between two points in time.
 type Cost struct {
 	Wall time.Duration
-	// Controller, Etcd and Own are processor time: of all controllers, of etcd, and of the simulated hosts with what measures. Of
-	// Controller and Etcd what they use when nothing is done is taken off.
+	// Controller, Etcd and Own are processor time: of all controllers, of etcd, and of this process (the simulated hosts and the
+	// measurement). From Controller and Etcd, what they use when nothing is done is subtracted.
 	Controller, Etcd, Own time.Duration
 	// Areas are the writes to each area of keys ("desired").
 	Areas map[string]Tally
 	// Revisions is the number of transactions that wrote them.
 	Revisions int
-	// Floor is the same for the controllers' transactions written raw, one after the other.
+	// Floor is the cost of the controllers' transactions, written raw, one after the other.
 	Floor Floor
 }
 
@@ -34,13 +34,13 @@ func (c Cost) Written() (t Tally) {
 	return t
 }
 
-// controllerAreas are those that controllers alone write.
+// controllerAreas are the areas that only controllers write.
 func controllerAreas() []string { return []string{"accepted", "claim", "desired", "status"} }
 
 // rate is processor time for each second in which nothing is done.
 type rate struct{ controller, etcd float64 }
 
-// usage is what was used up to a moment.
+// usage is what was used up to a point in time.
 type usage struct {
 	at                    time.Time
 	controller, etcd, own time.Duration
@@ -72,7 +72,7 @@ func (c *Cloud) usage() (u usage, err error) {
 	return u, nil
 }
 
-// measure is what doing something costs, until the controllers have nothing to write any more, and the raw floor of it.
+// measure returns the cost of doing something, until the controllers have nothing to write any more, and its raw floor.
 func (c *Cloud) measure(ctx context.Context, do func() error) (Cost, error) {
 	before, err := c.usage()
 	if err != nil {
@@ -96,7 +96,7 @@ func (c *Cloud) measure(ctx context.Context, do func() error) (Cost, error) {
 	return cost, err
 }
 
-// between takes off what is used when nothing is done.
+// between subtracts what is used when nothing is done.
 func (c *Cloud) between(a, b usage) Cost {
 	wall := b.at.Sub(a.at)
 	idle := func(perSecond float64) time.Duration { return time.Duration(perSecond * float64(wall)) }
@@ -110,8 +110,8 @@ func (c *Cloud) between(a, b usage) Cost {
 	return cost
 }
 
-// Idle measures what controllers and etcd use while nothing is declared, in percent of one processor, and takes it off all that
-// is measured later.
+// Idle measures what controllers and etcd use while nothing is declared, in percent of one processor. It is subtracted from all later
+// measurements.
 func (c *Cloud) Idle(ctx context.Context) (controller, etcd float64, err error) {
 	c.idle = rate{}
 	before, err := c.usage()

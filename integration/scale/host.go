@@ -13,12 +13,12 @@ import (
 )
 
 const (
-	// liveTTL and idleReport are weftd's.
+	// liveTTL and idleReport have weftd's values.
 	liveTTL    = 15 * time.Second
 	idleReport = 30 * time.Second
 )
 
-// host is a simulated host: everything that it is told of is programmed at once.
+// host is a simulated host. Everything in its node config counts as programmed at once.
 type host struct {
 	client *etcdschema.Client
 	report *report.Writer
@@ -34,7 +34,7 @@ func newHost(name string, client *etcdschema.Client) *host {
 		synced: make(chan struct{}), slice: newSlice(name)}
 }
 
-// run follows, reports and keeps the host's key of liveness until ctx ends.
+// run follows the host's prefixes, reports, and keeps the host's key in live/, until ctx ends.
 func (h *host) run(ctx context.Context) error {
 	node := h.slice.node
 	g, ctx := errgroup.WithContext(ctx)
@@ -48,7 +48,7 @@ func (h *host) run(ctx context.Context) error {
 	return g.Wait()
 }
 
-// take takes a batch in and reports it, as the engine does after a round without anything to wait for.
+// take applies a batch and reports it, as the engine does after a reconcile pass that has nothing to wait for.
 func (h *host) take(b etcdschema.Batch) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -10,7 +10,7 @@ import (
 	"weft/reconcile/engine/report"
 )
 
-// slice is what a node is told, read as weftd reads it.
+// slice is a node config, read as weftd reads it.
 type slice struct {
 	node    string
 	items   *desired.Slice
@@ -29,7 +29,7 @@ func newSlice(node string) *slice {
 	return s
 }
 
-// take takes events in and says which buckets of the report they concern.
+// take applies events and returns the buckets of the report that they concern.
 func (s *slice) take(events []etcdschema.Event) map[int]bool {
 	dirty := map[int]bool{}
 	for _, e := range events {
@@ -38,7 +38,7 @@ func (s *slice) take(events []etcdschema.Event) map[int]bool {
 		case head:
 			s.head = etcdschema.Head{}
 			if !e.Deleted {
-				s.head, _ = etcdschema.Decode[etcdschema.Head](e.Value) // a head that cannot be read matches nothing
+				s.head, _ = etcdschema.Decode[etcdschema.Head](e.Value) // a head that cannot be decoded matches nothing
 			}
 		case ok:
 			dirty[etcdschema.Bucket(k.UID)] = true
@@ -67,7 +67,7 @@ func (s *slice) put(k desired.Key, e etcdschema.Event) {
 	}
 }
 
-// adopt puts what is reported of into the slice, or takes it out.
+// adopt puts an item of a kind that is reported into the node config, or removes it.
 func (s *slice) adopt(k desired.Key, item desired.Item) {
 	switch k.Kind {
 	case desired.KindHost:
@@ -91,7 +91,7 @@ func set[T any](m map[string]*T, uid string, item desired.Item) {
 	delete(m, uid)
 }
 
-// whole says that the slice is what its head says. One without a head is empty.
+// whole says that the node config matches its head. Without a head it must be empty.
 func (s *slice) whole() bool {
 	if s.head.Digest == "" {
 		return len(s.raw) == 0

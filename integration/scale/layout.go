@@ -7,15 +7,15 @@ import (
 	"weft/model"
 )
 
-// The shape of the region: networks of portsPerNetwork ports, projects of networksPerProject networks. Each routedEvery-th project has
-// a router over its first routedNetworks networks, where each floatingEvery-th port has a floating address.
+// The shape of the region. A network has portsPerNetwork ports, and a project has networksPerProject networks. Each routedEvery-th
+// project has a router over its first routedNetworks networks. There, each floatingEvery-th port has a floating address.
 const (
 	portsPerNetwork    = 60
 	networksPerProject = 10
 	routedEvery        = 10
 	routedNetworks     = 3
 	floatingEvery      = 10
-	// leastNetworks are there whatever the number of ports: the last of them is on no router.
+	// leastNetworks are there for any number of ports. The last of them is on no router.
 	leastNetworks = routedNetworks + 1
 
 	physicalNetwork = "physnet1"
@@ -30,7 +30,7 @@ func hostName(i int) string    { return fmt.Sprintf("h%04d", i) }
 func projectName(p int) string { return fmt.Sprintf("p%03d", p) }
 func networkName(k int) string { return fmt.Sprintf("n%d", k) }
 
-// spread gives the i-th port its host: neighbours by number are not neighbours by host.
+// spread gives the i-th port its host. Ports with consecutive numbers are not on consecutive hosts.
 func (c *Cloud) spread(i int) string { return hostName(i * 7919 % c.conf.Hosts) }
 
 func declared(kind model.Kind, project, name string, spec model.Spec) model.Object {
@@ -57,7 +57,7 @@ func port(project, name, network, host string) model.Object {
 	return declared(model.KindPort, project, name, &model.PortSpec{Network: network, Host: host})
 }
 
-// infrastructure is what is there before any guest: hosts, the physical and the external network, and the routed project.
+// infrastructure is declared before any guest: hosts, the physical and the external network, and the routed project.
 func (c *Cloud) infrastructure() []model.Object {
 	outside := declared(model.KindNetwork, operator, "internet", &model.NetworkSpec{Type: model.NetworkTypeVLAN,
 		PhysicalNetwork: physicalNetwork, External: &model.External{},
@@ -97,7 +97,7 @@ func tenants(n int) []model.Object {
 	return objects
 }
 
-// guests are n ports on the tenants' networks, and floatings the floating addresses of them.
+// guests are n ports on the tenants' networks, and floatings are their floating addresses.
 func (c *Cloud) guests(n int) (ports, floatings []model.Object) {
 	for i := range n {
 		k := i / portsPerNetwork

@@ -25,7 +25,7 @@ type Command struct {
 	Floor time.Duration
 }
 
-// weft runs the CLI against etcd. exit lists the exit statuses that are no error.
+// weft runs the CLI on etcd. exit lists the exit statuses that are not an error.
 func (c *Cloud) weft(ctx context.Context, exit int, args ...string) (r Command, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -48,7 +48,7 @@ func (c *Cloud) weft(ctx context.Context, exit int, args ...string) (r Command, 
 	return r, nil
 }
 
-// Bulk is what becomes of a manifest.
+// Bulk is the result of applying or deleting a manifest.
 type Bulk struct {
 	Command Command
 	// Done is from the start of the command until everything in it is programmed, or gone.
@@ -70,7 +70,7 @@ func (c *Cloud) Apply(ctx context.Context, n int) (b Bulk, err error) {
 	}, &b)
 }
 
-// Delete deletes what Apply made, as an operator does: the command ends when the controllers have carried it out.
+// Delete deletes what Apply made, as an operator does. The command ends when the controllers have carried out the deletion.
 func (c *Cloud) Delete(ctx context.Context, n int) (b Bulk, err error) {
 	known, _, _, wired := c.watch.counts()
 	return c.bulk(ctx, func() error {
@@ -102,14 +102,14 @@ func (c *Cloud) bulk(ctx context.Context, do func() error, b *Bulk) (Bulk, error
 	return *b, err
 }
 
-// recording is the transcript that is being recorded.
+// recording is the transcript of the current recording.
 func (o *observer) recording() *Transcript {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.record
 }
 
-// Diff asks what one more port would change.
+// Diff runs weft diff for one more port.
 func (c *Cloud) Diff(ctx context.Context) (Command, error) {
 	file := filepath.Join(c.bed.Dir, "one.yaml")
 	text := portManifest(projectName(0), "asked-for", networkName(routedNetworks), hostName(0))
@@ -137,7 +137,7 @@ func (c *Cloud) Get(ctx context.Context) (Command, error) {
 
 func (c *Cloud) manifestFile() string { return filepath.Join(c.bed.Dir, "bulk.yaml") }
 
-// manifest is a project with n ports, as people write it.
+// manifest is a project with n ports, in the form that people write.
 func (c *Cloud) manifest(n int) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "apiVersion: weft/v1\nkind: Project\nmetadata: {name: %s}\nspec: {}\n", bulkProject)

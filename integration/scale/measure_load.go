@@ -45,17 +45,17 @@ func (c *Cloud) Load(ctx context.Context, n int) (l Loaded, err error) {
 	return l, err
 }
 
-// awaitPlaced waits until so many ports have a status that names a node and addresses.
+// awaitPlaced waits until this many ports have a status that names a node and addresses.
 func (c *Cloud) awaitPlaced(ctx context.Context, n int) error {
 	return c.watch.await(ctx, fmt.Sprintf("%d ports to be placed", n), func() bool { return c.watch.placed >= n })
 }
 
-// awaitProgrammed waits until so many ports are programmed.
+// awaitProgrammed waits until this many ports are programmed.
 func (c *Cloud) awaitProgrammed(ctx context.Context, n int) error {
 	return c.watch.await(ctx, fmt.Sprintf("%d ports to be programmed", n), func() bool { return c.watch.programmed >= n })
 }
 
-// Peers brings the routed network to n ports, spread over all hosts.
+// Peers adds ports to the routed network until it has n, spread over all hosts.
 func (c *Cloud) Peers(ctx context.Context, n int) error {
 	var ports []model.Object
 	for ; c.peers < n; c.peers++ {
@@ -71,7 +71,7 @@ func (c *Cloud) Peers(ctx context.Context, n int) error {
 	return c.settleFor(ctx, 4*quiet)
 }
 
-// ControllerMemory is the leader's resident memory in KiB, now and at most since it was asked last.
+// ControllerMemory is the leader's resident memory in KiB: now, and the peak since the last call.
 func (c *Cloud) ControllerMemory() (resident, peak int, err error) {
 	pid := c.controllers[0].Pid()
 	if resident, peak, err = Memory(pid); err != nil {

@@ -15,7 +15,7 @@ import (
 // Ports are single ports, each with how long it took from etcd's answer to the transaction that writes its intent.
 type Ports struct {
 	Placed, Programmed []time.Duration
-	// Cost is that of all of them.
+	// Cost is the cost of all ports together.
 	Cost Cost
 }
 
@@ -24,7 +24,7 @@ func (c *Cloud) OnePort(ctx context.Context, runs int) (Ports, error) {
 	return c.single(ctx, projectName(0), networkName(routedNetworks), runs)
 }
 
-// OneRoutedPort declares single ports on the network that all hosts are gateways of.
+// OneRoutedPort declares single ports on the network for which all hosts are gateways.
 func (c *Cloud) OneRoutedPort(ctx context.Context, runs int) (Ports, error) {
 	return c.single(ctx, routedProject, routedNetwork, runs)
 }
@@ -54,13 +54,13 @@ func (c *Cloud) single(ctx context.Context, project, network string, runs int) (
 	return p, err
 }
 
-// note takes one port's times in. The observer may have heard before the answer was read.
+// note records one port's times. The observer may see a port before etcd's answer is read.
 func (p *Ports) note(committed time.Time, s portState) {
 	p.Placed = append(p.Placed, max(0, s.placed.Sub(committed)))
 	p.Programmed = append(p.Programmed, max(0, s.programmed.Sub(committed)))
 }
 
-// another is a port that was not there yet.
+// another is a new port.
 func (c *Cloud) another(project, network string) model.Object {
 	c.more++
 	return port(project, fmt.Sprintf("more-%05d", c.more), network, c.spread(c.more))
@@ -69,11 +69,11 @@ func (c *Cloud) another(project, network string) model.Object {
 const (
 	// StormRate is the number of ports that a storm declares each second.
 	StormRate = 200
-	// stormWriters bounds the transactions in flight, so that an etcd that answers late is not buried.
+	// stormWriters bounds the transactions in flight, so that an etcd that answers late is not overloaded.
 	stormWriters = 64
 )
 
-// Storm declares n ports at StormRate, a transaction each, on the tenants' networks without a router.
+// Storm declares n ports at StormRate, each in a transaction, on the tenants' networks without a router.
 func (c *Cloud) Storm(ctx context.Context, n int) (p Ports, err error) {
 	if err := c.settle(ctx); err != nil {
 		return p, err
@@ -97,7 +97,7 @@ func (c *Cloud) Storm(ctx context.Context, n int) (p Ports, err error) {
 	return p, err
 }
 
-// storm writes the objects at StormRate and tells when each was committed, by project/name.
+// storm writes the objects at StormRate and returns when each was committed, by project/name.
 func (c *Cloud) storm(ctx context.Context, objects []model.Object) (map[string]time.Time, error) {
 	var mu sync.Mutex
 	committed := map[string]time.Time{}

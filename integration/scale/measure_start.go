@@ -19,7 +19,7 @@ import (
 // Started says how long a port waited for a controller.
 type Started struct {
 	Placed, Programmed time.Duration
-	// List is how long the raw list of everything takes, which a controller begins with.
+	// List is how long the raw list of everything takes. A controller starts with such a list.
 	List time.Duration
 	Keys int
 }
@@ -63,8 +63,8 @@ func (c *Cloud) list(ctx context.Context, prefixes ...etcdschema.Prefix) (took t
 	return time.Since(start), keys, nil
 }
 
-// Takeover adds a replica, waits until it has read everything, ends the leader, killed or told to go, and measures from its end
-// until a port that is declared then is placed and programmed.
+// Takeover adds a replica and waits until it has read everything. Then it ends the leader, by SIGKILL or SIGTERM. It measures from the
+// leader's end until a port that is declared then is placed and programmed.
 func (c *Cloud) Takeover(ctx context.Context, kill bool) (s Started, err error) {
 	leader := c.controllers[0]
 	standby := fmt.Sprintf("c%d", len(c.bed.Processes())) // etcd is one of them
@@ -93,7 +93,7 @@ func (c *Cloud) Takeover(ctx context.Context, kill bool) (s Started, err error) 
 	return s, err
 }
 
-// standbyPoll is how often a replica is asked whether it has read everything: there is no event for that outside of it.
+// standbyPoll is how often a replica is asked whether it has read everything. Outside of the replica there is no event for it.
 const standbyPoll = 50 * time.Millisecond
 
 // awaitStandby waits until the replica has read everything.
@@ -115,7 +115,7 @@ func (c *Cloud) awaitStandby(ctx context.Context, name string) error {
 	}
 }
 
-// health asks a replica at its debug socket how it does.
+// health reads a replica's health from its debug socket.
 func health(ctx context.Context, socket string) (h control.Health, err error) {
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
@@ -132,7 +132,7 @@ func health(ctx context.Context, socket string) (h control.Health, err error) {
 	return h, json.NewDecoder(res.Body).Decode(&h)
 }
 
-// Log is the end of what the processes of the cloud have written, for an error that they know more about.
+// Log is the end of the logs of the cloud's processes, to explain an error.
 func (c *Cloud) Log() string {
 	var b strings.Builder
 	for _, p := range c.bed.Processes() {
@@ -143,5 +143,5 @@ func (c *Cloud) Log() string {
 
 const logTail = 2000
 
-// SessionTTL is how long after its death a leader's session ends, and another takes over.
+// SessionTTL is the time after a leader's death when its session ends and another replica takes over.
 const SessionTTL = control.DefaultSessionTTL

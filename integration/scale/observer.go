@@ -12,10 +12,10 @@ import (
 	"weft/model/desired"
 )
 
-// portState is when a port's status first said so.
+// portState is when a port's status first said each state.
 type portState struct{ placed, programmed time.Time }
 
-// observer follows everything and remembers when what was seen: the clock that is measured by.
+// observer follows all keys and records when each was seen. Times are measured with this clock.
 type observer struct {
 	mu         sync.Mutex
 	change     chan struct{} // closed and replaced at every batch
@@ -23,7 +23,7 @@ type observer struct {
 	areas      map[string]Tally
 	revisions  int
 	ports      map[string]portState    // by project/name
-	wired      map[etcdschema.Key]bool // ports in slices
+	wired      map[etcdschema.Key]bool // ports in node configs
 	placed     int
 	programmed int
 	control    etcdschema.ControlStatus
@@ -65,7 +65,7 @@ func (o *observer) wake() {
 	o.change = make(chan struct{})
 }
 
-// note takes one event in. What cannot be decoded is counted as written and otherwise passed over.
+// note records one event. A value that cannot be decoded is counted as written and otherwise ignored.
 func (o *observer) note(e etcdschema.Event, now time.Time) {
 	area, _, _ := strings.Cut(e.Key.String(), "/")
 	o.areas[area] = o.areas[area].plus(Tally{Keys: 1, Bytes: int64(len(e.Key.String()) + len(e.Value))})
@@ -109,7 +109,8 @@ func (o *observer) noteStatus(name string, e etcdschema.Event, now time.Time) {
 	}
 }
 
-// stateOf is the state after a status: placed when it names a node and addresses, programmed when every node says so.
+// stateOf is the state after a status. The port is placed if the status names a node and addresses. It is programmed if every node says
+// so.
 func stateOf(s etcdschema.Status, was portState, now time.Time) (is portState) {
 	if len(s.Nodes) == 0 || len(s.Allocated.Addresses) == 0 {
 		return is
@@ -138,7 +139,7 @@ func count(at time.Time) int {
 	return 1
 }
 
-// await waits until the condition holds, which is asked at every batch and under the lock.
+// await waits until the condition holds. The condition is checked at every batch, under the lock.
 func (o *observer) await(ctx context.Context, what string, holds func() bool) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -179,7 +180,7 @@ func (o *observer) awaitPort(ctx context.Context, port string) (portState, error
 	return o.state(port), err
 }
 
-// counts are of ports: with a status, placed, programmed, in slices.
+// counts are numbers of ports: with a status, placed, programmed, in node configs.
 func (o *observer) counts() (known, placed, programmed, wired int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()

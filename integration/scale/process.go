@@ -30,7 +30,7 @@ func ProcessorTime(pid int) (time.Duration, error) {
 	return time.Duration(user+system) * time.Second / clockTick, err
 }
 
-// Memory is the resident memory of a process in KiB, now and at most since the last call of ForgetPeak, or its start.
+// Memory is the resident memory of a process in KiB: now, and the peak since the last call of ForgetPeak or since the start.
 func Memory(pid int) (resident, peak int, err error) {
 	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
@@ -52,7 +52,7 @@ func Memory(pid int) (resident, peak int, err error) {
 	return resident, peak, nil
 }
 
-// ForgetPeak lets the peak begin anew (proc(5), clear_refs).
+// ForgetPeak resets the peak (proc(5), clear_refs).
 func ForgetPeak(pid int) error {
 	return os.WriteFile(fmt.Sprintf("/proc/%d/clear_refs", pid), []byte("5"), 0)
 }

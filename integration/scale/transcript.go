@@ -16,7 +16,7 @@ import (
 	"weft/etcdschema"
 )
 
-// Transcript is the transactions of a time, without their values.
+// Transcript is the list of transactions in a period, without their values.
 type Transcript struct{ txns []transaction }
 
 type transaction struct {
@@ -51,7 +51,7 @@ func (o *observer) stopRecord() {
 	o.record = nil
 }
 
-// Floor is what etcd alone takes for transactions.
+// Floor is what etcd alone needs for transactions.
 type Floor struct {
 	Wall         time.Duration
 	Etcd         time.Duration // processor time
@@ -61,8 +61,8 @@ type Floor struct {
 // floorRoot is where raw transactions write, on the same etcd.
 const floorRoot = "/floor/"
 
-// replay writes transactions of the same number and size raw: the same keys at another root, a compare for each, one transaction
-// after the other.
+// replay writes transactions of the same number and size raw. It writes the same keys at another root, with a compare for each, one
+// transaction after the other.
 func (c *Cloud) replay(ctx context.Context, t *Transcript, areas []string) (f Floor, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -102,7 +102,7 @@ func (c *Cloud) replay(ctx context.Context, t *Transcript, areas []string) (f Fl
 	return f, err
 }
 
-// rawRetry is after what a raw transaction is tried again that etcd did not answer: it says the same again.
+// rawRetry is the time after which a raw transaction without an answer from etcd is tried again, unchanged.
 const rawRetry = 100 * time.Millisecond
 
 func (c *Cloud) raw(ctx context.Context, compares []clientv3.Cmp, ops []clientv3.Op) error {
@@ -122,10 +122,10 @@ func (c *Cloud) raw(ctx context.Context, compares []clientv3.Cmp, ops []clientv3
 	}
 }
 
-// forgetBatch bounds the keys that one request deletes: etcd does nothing else meanwhile.
+// forgetBatch bounds the keys that one request deletes, because etcd does nothing else during the request.
 const forgetBatch = 5000
 
-// Forget removes what floors wrote and what etcd keeps of the past, as its compaction does each hour elsewhere.
+// Forget removes what floors wrote, and etcd's history, as its compaction does each hour elsewhere.
 func (c *Cloud) Forget(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
@@ -136,7 +136,7 @@ func (c *Cloud) Forget(ctx context.Context) error {
 			return fmt.Errorf("remove raw keys: %w", err)
 		}
 		if len(keys.Kvs) == 0 {
-			// Physically, so that etcd is not busy with it afterwards.
+			// Compact physically, so that etcd is not busy with it afterwards.
 			_, err := etcd.Compact(ctx, keys.Header.Revision, clientv3.WithCompactPhysical())
 			if err != nil && !errors.Is(err, rpctypes.ErrCompacted) { // nothing was written since the last time
 				return fmt.Errorf("compact etcd: %w", err)
