@@ -14,9 +14,9 @@ import (
 // guestPackage is the first process inside the virtual machine.
 const guestPackage = "weft/integration/vm/guest"
 
-// buildInitramfs writes what the kernel unpacks at boot: the first process, the modules that are named and what
-// it has to know. The working directory must be in Weft's module, since the first process is built from it; it is linked
-// statically, so it needs nothing else. temp receives what is built on the way.
+// buildInitramfs writes what the kernel unpacks at boot: the first process, the named modules and the Boot. The working directory must be
+// in Weft's module, because the first process is built from it. The first process is linked statically, so it needs nothing else. temp
+// receives intermediate files.
 func buildInitramfs(ctx context.Context, k Kernel, names []string, boot agent.Boot, temp string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, buildTimeout)
 	defer cancel()

@@ -23,9 +23,9 @@ type Kernel struct {
 
 const fetchTimeout = 10 * time.Minute // 70 MB by a slow line
 
-// FindKernel returns the newest kernel of the cache folder, and fetches Debian's standard one when there is none: it is
-// downloaded and unpacked, never installed. Remove the folder (os.UserCacheDir()/weft/vm) to get a newer one. log
-// receives a line when something takes time; may be nil.
+// FindKernel returns the newest kernel of the cache folder. If there is none, it fetches Debian's standard kernel: it downloads and
+// unpacks it, and never installs it. Remove the folder (os.UserCacheDir()/weft/vm) to get a newer one. log receives a line when something
+// takes time; may be nil.
 func FindKernel(ctx context.Context, log func(format string, args ...any)) (Kernel, error) {
 	if runtime.GOARCH != "amd64" {
 		return Kernel{}, fmt.Errorf("vm: the rig knows amd64 only, this is %s", runtime.GOARCH)
@@ -57,7 +57,7 @@ func cacheFolder() (string, error) {
 	return cache, nil
 }
 
-// imageName is written last, so a folder that has it is whole.
+// imageName is written last, so a folder that has it is complete.
 const imageName = "vmlinux"
 
 func cachedKernel(cache string) (Kernel, bool) {
@@ -78,8 +78,8 @@ func modified(path string) time.Time {
 	return info.ModTime()
 }
 
-// fetchKernel makes the cache's folder of a kernel: beside its place first, then renamed, so that it is there whole or
-// not at all, and whoever comes second uses the first one's.
+// fetchKernel makes the cache's folder of a kernel. It makes the folder under another name and then renames it, so that the folder is
+// there complete or not at all. If two programs fetch at once, the second uses the folder of the first.
 func fetchKernel(ctx context.Context, cache string) (Kernel, error) {
 	if err := sweepFetches(cache); err != nil {
 		return Kernel{}, err

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// metaPackage is the one that always depends on the newest standard kernel. The cloud flavour has no 9p.
+// metaPackage is the package that always depends on the newest standard kernel. The cloud flavour has no 9p.
 const metaPackage = "linux-image-amd64"
 
 // A kernel's package in a Depends line: "linux-image-6.1.0-56-amd64 (= 6.1.192-2)".
@@ -25,7 +25,7 @@ func unpackKernel(ctx context.Context, temp, root string) (release string, err e
 	if err != nil {
 		return "", err
 	}
-	// apt's own download user may not write here; as root apt then downloads by itself.
+	// apt's own download user may not write here, so apt downloads as root.
 	if _, err := run(ctx, temp, nil, "apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", name); err != nil {
 		return "", fmt.Errorf("%w; is a Debian mirror reachable?", err)
 	}
@@ -43,7 +43,7 @@ func unpackKernel(ctx context.Context, temp, root string) (release string, err e
 	if err != nil {
 		return "", fmt.Errorf("vm: %s: %w", name, err)
 	}
-	for _, unused := range []string{"boot", "usr"} { // the image has been read; documentation
+	for _, unused := range []string{"boot", "usr"} { // boot: the image has been read; usr: documentation
 		if err := os.RemoveAll(filepath.Join(root, unused)); err != nil {
 			return "", fmt.Errorf("vm: %w", err)
 		}
@@ -51,7 +51,7 @@ func unpackKernel(ctx context.Context, temp, root string) (release string, err e
 	return release, writeImage(ctx, filepath.Join(root, imageName), image)
 }
 
-// writeImage writes the kernel as QEMU boots it soonest.
+// writeImage writes the kernel in the form that QEMU boots fastest.
 func writeImage(ctx context.Context, path string, image []byte) error {
 	p, err := cutPayload(image)
 	if err != nil {
@@ -70,7 +70,7 @@ func writeImage(ctx context.Context, path string, image []byte) error {
 	return nil
 }
 
-// kernelPackageName asks apt; a machine that has no package lists yet gets them once.
+// kernelPackageName asks apt. If the machine has no package lists yet, it fetches them once.
 func kernelPackageName(ctx context.Context) (name, release string, err error) {
 	for _, update := range []bool{false, true} {
 		if update {

@@ -6,11 +6,11 @@ import (
 	"strings"
 )
 
-// bootModules are what the first process needs to reach the machine's files and the rig; everything else is loaded
-// from there, by the kernel itself or by modprobe.
+// bootModules are the modules that the first process needs to reach the machine's files and package vm. Everything else is loaded from
+// the machine's files, by the kernel itself or by modprobe.
 var bootModules = [...]string{"virtio_pci", "virtio_rng", "virtio_console", "9pnet_virtio", "9p", "overlay"}
 
-// nicModule drives the cards of Config.NICs; nobody inside loads modules for devices that appear.
+// nicModule drives the cards of Config.NICs. It is loaded here, because nothing inside loads modules for devices that appear.
 const nicModule = "virtio_net"
 
 // moduleOrder lists the files of modules and of what they depend on, each once and after its dependencies. dep is the
@@ -46,7 +46,7 @@ func moduleOrder(dep, builtin string, names []string) ([]string, error) {
 			}
 			return nil, fmt.Errorf("vm: the kernel has no module %s: it must be Debian's standard kernel, not the cloud flavour", name)
 		}
-		// modules.dep lists everything needed, what is needed first of all last.
+		// modules.dep lists all dependencies. The one that is needed first is last.
 		for i := len(needs[f]) - 1; i >= 0; i-- {
 			add(needs[f][i])
 		}

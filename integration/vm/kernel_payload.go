@@ -24,8 +24,8 @@ const (
 	sector         = 512
 )
 
-// cutPayload finds the compressed kernel in a bzImage. A virtual machine that boots the kernel itself need not
-// decompress it, which takes seconds without acceleration.
+// cutPayload finds the compressed kernel in a bzImage. It is decompressed once, because a virtual machine that boots the bzImage
+// decompresses it each time, which takes seconds without acceleration.
 func cutPayload(image []byte) (payload, error) {
 	if len(image) < setupHeaderEnd || string(image[setupMagic:setupMagic+4]) != "HdrS" {
 		return payload{}, errors.New("vm: the kernel image is no bzImage: it has no setup header")

@@ -15,15 +15,15 @@ import (
 
 const (
 	userModePackage = "user-mode-linux"
-	userModePrefix  = "user-mode-" // of its folder in the cache; the package's version follows
-	userModeImage   = "linux"      // a folder has it only when it is whole: it is renamed to its place
+	userModePrefix  = "user-mode-" // prefix of its folder in the cache; the package's version follows
+	userModeImage   = "linux"      // a folder that has it is complete, because it is renamed to its place
 )
 
-// userModeBuildTimeout is for the download of 180 MB and the making of the modules: a minute and a half on two processors.
+// userModeBuildTimeout bounds the download of 180 MB and the build of the modules. They take a minute and a half on two processors.
 const userModeBuildTimeout = 20 * time.Minute
 
-// findUserMode returns user-mode Linux from the cache folder, and makes it when it is not there: Debian's package, unpacked and
-// never installed, with the modules for nftables that it lacks.
+// findUserMode returns user-mode Linux from the cache folder. If it is not there, it makes it: Debian's package, unpacked and never
+// installed, with the nftables modules that the package lacks.
 func findUserMode(ctx context.Context, log func(format string, args ...any)) (Kernel, error) {
 	if runtime.GOARCH != "amd64" {
 		return Kernel{}, fmt.Errorf("vm: the rig knows amd64 only, this is %s", runtime.GOARCH)
@@ -55,7 +55,7 @@ func cachedUserMode(cache string) (Kernel, bool) {
 	return Kernel{Release: filepath.Base(releases[0]), Image: newest, Root: root}, true
 }
 
-// fetchUserMode makes the cache's folder as fetchKernel does: it is there whole or not at all.
+// fetchUserMode makes the cache's folder as fetchKernel does: it is there complete or not at all.
 func fetchUserMode(ctx context.Context, cache string) (Kernel, error) {
 	if err := sweepFetches(cache); err != nil {
 		return Kernel{}, err
@@ -81,7 +81,7 @@ func fetchUserMode(ctx context.Context, cache string) (Kernel, error) {
 	return k, nil
 }
 
-// makeUserMode makes root, from the package and from the source that the package says it was built of.
+// makeUserMode makes root from the package, and from the source that the package says it was built from.
 func makeUserMode(ctx context.Context, temp, root string) (version string, err error) {
 	unpacked, tree := filepath.Join(temp, "package"), filepath.Join(temp, "source")
 	deb, err := download(ctx, temp, userModePackage)
@@ -124,10 +124,10 @@ func makeUserMode(ctx context.Context, temp, root string) (version string, err e
 	return version, err
 }
 
-// builtUsing is the field of that name of the package's: "linux (= 6.1.176-1)".
+// builtUsing matches the package's field Built-Using: "linux (= 6.1.176-1)".
 var builtUsing = regexp.MustCompile(`(?:^|[ ,])linux \(= (([0-9]+\.[0-9]+)[^ )]*)\)`)
 
-// sourcePackage is the package, with its version, of the source that user-mode Linux was built of: modules of any other might
+// sourcePackage is the package, with its version, of the source that user-mode Linux was built from. Modules from another source might
 // disagree with the kernel about its structures.
 func sourcePackage(field string) (string, error) {
 	m := builtUsing.FindStringSubmatch(field)

@@ -14,8 +14,9 @@ import (
 	"strings"
 )
 
-// userModeOptions are set beside those that user-mode Linux was built with, which knows nftables for bridges alone. None of them
-// changes the layout of a structure that the kernel shares with its modules. Debugging information would only take time.
+// userModeOptions are added to the options that user-mode Linux was built with, because it knows nftables only for bridges. None of them
+// changes the layout of a structure that the kernel shares with its modules. Debugging information is off, because it would only take
+// time.
 const userModeOptions = `
 CONFIG_NF_TABLES_INET=y
 CONFIG_NF_TABLES_NETDEV=y
@@ -37,7 +38,7 @@ CONFIG_DEBUG_INFO_NONE=y
 CONFIG_LOCALVERSION_AUTO=n
 `
 
-// userModeModules are those that the options make, and those of the package that they change.
+// userModeModules are the modules that the options add, and the package's modules that they change.
 var userModeModules = [...]string{
 	"net/netfilter/nf_tables.ko", "net/netfilter/nf_nat.ko", "net/netfilter/nft_nat.ko", "net/netfilter/nft_chain_nat.ko",
 	"net/netfilter/nft_masq.ko", "net/netfilter/nft_redir.ko", "net/netfilter/nft_socket.ko", "net/netfilter/nft_tproxy.ko",
@@ -46,7 +47,7 @@ var userModeModules = [...]string{
 	"net/ipv6/netfilter/nft_reject_ipv6.ko", "net/bridge/netfilter/nft_meta_bridge.ko", "net/bridge/netfilter/nft_reject_bridge.ko",
 }
 
-// unpackSource makes tree of a package of the kernel's source; what is large and not needed is left out.
+// unpackSource unpacks a package of the kernel's source into tree, without large parts that are not needed.
 func unpackSource(ctx context.Context, temp, tree, name string) error {
 	deb, err := download(ctx, temp, name)
 	if err != nil {
@@ -69,8 +70,8 @@ func unpackSource(ctx context.Context, temp, tree, name string) error {
 	return err
 }
 
-// buildModules builds the modules for user-mode Linux as its package is configured, and puts them into folder. The kernel that they
-// are for is not built: whether a symbol is there is seen when a module is loaded.
+// buildModules builds the modules for user-mode Linux with the package's configuration, and puts them into folder. It does not build the
+// kernel itself. Therefore a missing symbol shows only when a module is loaded.
 func buildModules(ctx context.Context, tree, config, folder string) error {
 	text, err := readGzip(config)
 	if err != nil {

@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// folderPrefix begins the name of a virtual machine's folder; the pid of its program follows.
+// folderPrefix is the beginning of the name of a virtual machine's folder. The pid of its program follows.
 const folderPrefix = "weftvm"
 
 var folderName = regexp.MustCompile(`^` + folderPrefix + `([0-9]+)-`)
 
-// sweepStale removes the folders of virtual machines whose program was killed before it could close them: QEMU died with
-// it, the folder did not.
+// sweepStale removes the folders of virtual machines whose program was killed before it could close them. QEMU died with the program, but
+// the folder did not.
 func sweepStale() error {
 	folders, err := filepath.Glob(filepath.Join(os.TempDir(), folderPrefix+"*"))
 	if err != nil {
@@ -39,10 +39,10 @@ func sweepStale() error {
 	return nil
 }
 
-// fetchPrefix begins the name of a folder in the cache in which a kernel is being made.
+// fetchPrefix is the beginning of the name of a folder in the cache in which a kernel is being made.
 const fetchPrefix = "fetch-"
 
-// sweepFetches removes what a fetch left that was killed: none takes so long.
+// sweepFetches removes the leftovers of killed fetches: folders that are older than any fetch takes.
 func sweepFetches(cache string) error {
 	folders, err := filepath.Glob(filepath.Join(cache, fetchPrefix+"*"))
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"weft/integration/vm/agent"
 )
 
-// Config says how a virtual machine is made. The zero value is a good one.
+// Config is the configuration of a virtual machine. The zero value can be used.
 type Config struct {
 	// Kind is what runs the kernel; QEMU when empty.
 	Kind Kind
@@ -22,10 +22,10 @@ type Config struct {
 	Memory int
 	// CPUs is 2 when 0. User-mode Linux has one.
 	CPUs int
-	// Processor, counted from 1, is the only one of the machine's that user-mode Linux may use; any when 0. Its processes hand over
-	// to each other at every system call, which costs half where that never is from one processor to another.
+	// Processor, counted from 1, is the only processor of the machine that user-mode Linux may use; any when 0. Its processes switch to
+	// each other at every system call. On one processor such a switch costs half.
 	Processor int
-	// Kernel is what the kernel's command line says besides ("ipv6.disable=1").
+	// Kernel is added to the kernel's command line ("ipv6.disable=1").
 	Kernel string
 	// Namespace is the file of the network namespace that QEMU runs in; the program's own when empty.
 	Namespace string
@@ -41,8 +41,8 @@ type Kind string
 // The kinds.
 const (
 	QEMU Kind = "qemu" // Debian's standard kernel, on hardware that QEMU emulates unless KVM is there
-	// UserMode is user-mode Linux: a kernel that is a program of the machine and whose programs run on the machine's own processor.
-	// It has one processor, and no hardware.
+	// UserMode is user-mode Linux: a kernel that is a program of the machine. Its programs run on the machine's own processor. It has one
+	// processor, and no hardware.
 	UserMode Kind = "user-mode"
 )
 
@@ -51,19 +51,17 @@ type NIC struct {
 	// Device is the tap's name.
 	Device string
 	MAC    string
-	// NoOffload makes the guest compute every checksum and segment itself: whoever takes its frames from the tap is told
-	// of none that is left to do.
+	// NoOffload makes the guest compute every checksum and segment itself, so that its frames on the tap are complete.
 	NoOffload bool
 }
 
 // Machine is a running virtual machine. Its methods may be called from several goroutines.
 type Machine struct {
-	// Share is a folder that the machine and the virtual machine both see, and write, under this same path. It goes
-	// away with Close.
+	// Share is a folder that the machine and the virtual machine both read and write, under this same path. Close removes it.
 	Share string
 	// Release of the virtual machine's kernel, as uname -r shows it.
 	Release string
-	// TimeScale is how much slower than the machine it is: what WEFT_TIME_SCALE is set to inside.
+	// TimeScale is how much slower than the machine it is. WEFT_TIME_SCALE has this value inside.
 	TimeScale float64
 
 	dir      string
@@ -81,15 +79,15 @@ type Machine struct {
 	processErr error
 }
 
-// The bounds of a boot: measured 3 to 4 s without acceleration on an idle machine of two cores.
+// The limits of a boot. Measured: 3 to 4 s without acceleration on an idle machine with two cores.
 const (
 	bootTimeout  = 2 * time.Minute
 	kvmTimeout   = 20 * time.Second
 	buildTimeout = 5 * time.Minute // for the first process, when nothing of it is in Go's build cache
 )
 
-// Boot starts a virtual machine and waits until it takes commands. The program's working directory must be in Weft's
-// module. Acceleration is used if it works, which only trying shows. Everything ends with ctx, but Close removes it.
+// Boot starts a virtual machine and waits until it takes commands. The program's working directory must be in Weft's module. Boot uses
+// acceleration if it works, which it finds out by trying. Everything ends with ctx, but Close removes the folder.
 func Boot(ctx context.Context, c Config) (*Machine, error) {
 	if c.Log == nil {
 		c.Log = func(string, ...any) {}
@@ -119,7 +117,7 @@ func Boot(ctx context.Context, c Config) (*Machine, error) {
 	return m, err
 }
 
-// boot makes a virtual machine under QEMU that has to come up within the limit.
+// boot makes a virtual machine under QEMU, which must start within the limit.
 func boot(ctx context.Context, c Config, k Kernel, accelerator string, limit time.Duration) (*Machine, error) {
 	modules := bootModules[:]
 	if len(c.NICs) > 0 {

@@ -22,7 +22,7 @@ type plan struct {
 	start   func(ctx context.Context, m *Machine, initramfs string) (net.Conn, error)
 }
 
-// assemble makes a machine and leaves nothing of it if it does not come up.
+// assemble makes a machine. If the machine does not start, nothing of it is left.
 func assemble(ctx context.Context, c Config, k Kernel, p plan) (*Machine, error) {
 	dir, err := os.MkdirTemp("", fmt.Sprintf("%s%d-", folderPrefix, os.Getpid()))
 	if err != nil {

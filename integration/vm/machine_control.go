@@ -12,16 +12,16 @@ import (
 
 const controlTimeout = 10 * time.Second
 
-// control is the socket at which QEMU takes orders (QEMU Machine Protocol).
+// control is the socket on which QEMU takes commands (QEMU Machine Protocol).
 func (m *Machine) control() string { return filepath.Join(m.dir, "qmp.sock") }
 
-// Announce makes QEMU tell the network where the guest is, on every card, as it does when a guest goes on running after a
-// migration: five times within a second or so, and the guest's kernel is told to do the same.
+// Announce makes QEMU announce the guest on every card, as it does when a guest continues after a migration. It does so five times within
+// about a second, and tells the guest's kernel to do the same.
 func (m *Machine) Announce(ctx context.Context) error {
 	return m.order(ctx, "announce-self", map[string]int{"initial": 50, "max": 550, "rounds": 5, "step": 100})
 }
 
-// order has QEMU carry out one command.
+// order makes QEMU carry out one command.
 func (m *Machine) order(ctx context.Context, command string, arguments any) error {
 	ctx, cancel := context.WithTimeout(ctx, controlTimeout)
 	defer cancel()
@@ -51,7 +51,7 @@ func (m *Machine) order(ctx context.Context, command string, arguments any) erro
 	return nil
 }
 
-// answer reads up to the answer to an order; events may come before it.
+// answer reads until the answer to a command. Events may come before it.
 func answer(in *json.Decoder) error {
 	for {
 		var a struct {

@@ -8,9 +8,9 @@ import (
 	"weft/integration/vm/agent"
 )
 
-// Init makes the first process the program: systemd, say, which then runs as on any machine. It finds the file systems mounted
-// and the loopback up, and its environment is env and nothing else. Run works as before: its commands run beside what the program
-// starts. What the machine's own /etc asks for is asked for inside too: whoever does not want that changes it first, by Run.
+// Init replaces the first process by the program, for example systemd, which then runs as on any machine. The file systems are mounted
+// and the loopback is up. The program's environment is env and nothing else. Run works as before: its commands run beside what the
+// program starts. The program reads the machine's own /etc. If that must differ, change it first, by Run.
 func (m *Machine) Init(ctx context.Context, env []string, args ...string) error {
 	if len(args) == 0 {
 		return errors.New("vm: the first process needs a program")

@@ -23,9 +23,9 @@ func (m *Machine) consoleTail() string {
 	return tail(string(data), 4000)
 }
 
-// startProcess starts the program that is the virtual machine from a thread that waits for it: the kernel sends the death signal
-// when the thread that forked ends (prctl(2), PR_SET_PDEATHSIG), so that thread must live as long. processor pins it to one of the
-// processors that this program may use, counted from 1; 0 lets it have all.
+// startProcess starts the virtual machine's program from a thread that waits for it. The thread must live as long as the program, because
+// the kernel sends the parent-death signal when the thread that forked ends (prctl(2), PR_SET_PDEATHSIG). processor pins the program to
+// one of the processors that this process may use, counted from 1; 0 allows all.
 func (m *Machine) startProcess(cmd *exec.Cmd, processor int) error {
 	var stderr strings.Builder
 	cmd.Stdout, cmd.Stderr = &stderr, &stderr
@@ -58,7 +58,7 @@ func (m *Machine) startProcess(cmd *exec.Cmd, processor int) error {
 	return nil
 }
 
-// pin lets a process run on one processor only. Where that is not allowed it runs on any: slower, and not otherwise.
+// pin lets a process run on one processor only. If that is not allowed, it runs on any, which is only slower.
 func pin(pid, number int) {
 	var all, one unix.CPUSet
 	if number == 0 || unix.SchedGetaffinity(0, &all) != nil || all.Count() == 0 {
@@ -86,7 +86,7 @@ func (m *Machine) kill() {
 	<-m.ended
 }
 
-// failure is how the process ended, nil while it runs.
+// failure is the error with which the process ended; nil while it runs.
 func (m *Machine) failure() error {
 	select {
 	case <-m.ended:

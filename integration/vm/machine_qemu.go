@@ -19,17 +19,17 @@ const (
 	emulatedScale = 10 // Go without acceleration, measured: maps and channels 10, JSON 15, an exec 35 ms
 )
 
-// kernelCommandLine: a panic ends QEMU, and with it everybody's waiting. Mitigations, zeroed pages (init_on_alloc) and the shifted
-// stack cost time and protect nothing here; nor do security modules and audit, of which no test speaks. Without tsc=reliable the
-// kernel takes the emulated processors' counters for unsynchronized (arch/x86/kernel/tsc.c, unsynchronized_tsc) and reads the time
-// from a device, which is five times slower; QEMU gives all processors the same counter. Namespaces and links come and go all the
-// time: expedited grace periods (rcupdate.rcu_expedited) let nobody wait for them.
+// kernelCommandLine: a panic ends QEMU, and with it every wait. Mitigations, zeroed pages (init_on_alloc) and the randomized stack cost
+// time and protect nothing here. Security modules and audit are off, because no test uses them. Without tsc=reliable the kernel treats
+// the emulated processors' counters as unsynchronized (arch/x86/kernel/tsc.c, unsynchronized_tsc). Then it reads the time from a device,
+// which is five times slower. QEMU gives all processors the same counter. Tests make and remove namespaces and links all the time, and
+// expedited grace periods (rcupdate.rcu_expedited) make that faster.
 const kernelCommandLine = "console=ttyS0 quiet panic=-1 mitigations=off nokaslr tsc=reliable net.ifnames=0 " +
 	"init_on_alloc=0 randomize_kstack_offset=off lsm=capability audit=0 cgroup_disable=memory rcupdate.rcu_expedited=1"
 
-// processor is what the guest sees. An emulated one goes without the instructions that QEMU carries out byte by byte (ERMS, FSRM:
-// with them the kernel clears a page eight times slower) or by calls for each (AVX, AES, SHA): whoever finds none takes a plainer
-// way that is faster here. A scenario needed a fifth less of the processors' time without them.
+// processor is the processor model of the guest. An emulated processor lacks the instructions that QEMU carries out byte by byte (ERMS,
+// FSRM: with them the kernel clears a page eight times slower) or by a call for each (AVX, AES, SHA). Without them programs use plainer
+// code, which is faster here: a scenario needed a fifth less processor time.
 func processor(accelerator string) string {
 	if accelerator == "kvm" {
 		return "max"
@@ -37,7 +37,7 @@ func processor(accelerator string) string {
 	return "max,erms=off,fsrm=off,avx=off,avx2=off,aes=off,sha-ni=off"
 }
 
-// qemuArgs is the virtual machine's hardware. Nothing is there but what is asked for: no disk.
+// qemuArgs is the virtual machine's hardware. It has only what is asked for, and no disk.
 func (m *Machine) qemuArgs(c Config, k Kernel, accelerator, initramfs, socket string) []string {
 	memory, cpus := c.Memory, c.CPUs
 	if memory == 0 {
@@ -71,7 +71,7 @@ func (m *Machine) qemuArgs(c Config, k Kernel, accelerator, initramfs, socket st
 	return args
 }
 
-// args is the card's hardware. Without its ROM it cannot be booted from, which nobody wants.
+// args is the card's hardware. It has no ROM, because no virtual machine boots from it.
 func (n NIC) args(number int) []string {
 	id := "nic" + strconv.Itoa(number)
 	tap := "tap,id=" + id + ",ifname=" + n.Device + ",script=no,downscript=no"
@@ -100,7 +100,7 @@ func (m *Machine) startQEMU(ctx context.Context, c Config, k Kernel, accelerator
 	}
 	stop := context.AfterFunc(ctx, func() { m.listener.Close() })
 	defer stop()
-	go func() { // who waits for QEMU in vain is told
+	go func() { // if QEMU ends early, those who wait for it get an error
 		<-m.ended
 		m.listener.Close()
 	}()
@@ -113,7 +113,7 @@ func (m *Machine) startQEMU(ctx context.Context, c Config, k Kernel, accelerator
 
 // accelerationMark is a file that says that KVM was tried since the machine was booted, and failed.
 func accelerationMark(k Kernel) string {
-	id, _ := os.ReadFile("/proc/sys/kernel/random/boot_id") // without it the mark holds for ever
+	id, _ := os.ReadFile("/proc/sys/kernel/random/boot_id") // without it the mark never expires
 	return filepath.Join(k.Root, "no-kvm-"+strings.TrimSpace(string(id)))
 }
 
@@ -131,7 +131,7 @@ func mayAccelerate(k Kernel) bool {
 func rememberNoAcceleration(k Kernel) {
 	old, _ := filepath.Glob(filepath.Join(k.Root, "no-kvm-*"))
 	for _, o := range old {
-		_ = os.Remove(o) // of an earlier boot
+		_ = os.Remove(o) // a mark of an earlier boot
 	}
-	_ = os.WriteFile(accelerationMark(k), nil, 0o644) // without it, it is tried again
+	_ = os.WriteFile(accelerationMark(k), nil, 0o644) // if this fails, KVM is tried again
 }

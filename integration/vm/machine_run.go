@@ -17,7 +17,7 @@ import (
 	"weft/integration/vm/agent"
 )
 
-// Command is a program to be run inside a virtual machine, where every file of the machine has the path it has outside.
+// Command is a program to be run inside a virtual machine. Every file of the machine has the same path there.
 type Command struct {
 	// Args begin with the program.
 	Args []string
@@ -25,16 +25,16 @@ type Command struct {
 	Env []string
 	// Dir is the working directory; the program's own when empty.
 	Dir string
-	// Stage copies the program to the virtual machine's memory first, from where a large one runs faster.
+	// Stage first copies the program to the virtual machine's memory. A large program runs faster from there.
 	Stage bool
-	// Stdout and Stderr receive what it writes, as it comes; nil throws it away.
+	// Stdout and Stderr receive what it writes, as it comes; nil discards it.
 	Stdout, Stderr io.Writer
 }
 
 // Variable is set to 1 in the environment of every program inside a virtual machine.
 const Variable = "WEFT_VM"
 
-// pending is a command whose end has not come yet.
+// pending is a command that has not ended yet.
 type pending struct {
 	command Command
 	done    chan agent.Exit
@@ -83,7 +83,7 @@ func (m *Machine) Run(ctx context.Context, c Command) (code int, err error) {
 	return 0, fmt.Errorf("vm: %s: %w", c.Args[0], ctx.Err())
 }
 
-// findProgram finds a program as a shell would: every file of the machine is inside too.
+// findProgram finds a program as a shell does. It searches on the machine, because every file of the machine is inside too.
 func findProgram(name string) (string, error) {
 	if strings.Contains(name, "/") {
 		return filepath.Abs(name)
@@ -109,7 +109,7 @@ func (m *Machine) outcome(c Command, exit agent.Exit) (int, error) {
 	return exit.Code, nil
 }
 
-// codeLost stands for the end of a command whose virtual machine is gone.
+// codeLost is the exit code of a command whose virtual machine is gone.
 const codeLost = -1
 
 func (m *Machine) register(p *pending) (int, error) {
@@ -129,7 +129,7 @@ func (m *Machine) forget(id int) {
 	delete(m.runs, id)
 }
 
-// read hands replies to their commands until the virtual machine is gone.
+// read passes replies to their commands until the virtual machine is gone.
 func (m *Machine) read(replies *json.Decoder) {
 	for {
 		var r agent.Reply
@@ -153,11 +153,11 @@ func (m *Machine) read(replies *json.Decoder) {
 
 func write(w io.Writer, data []byte) {
 	if w != nil && len(data) > 0 {
-		_, _ = w.Write(data) // who cannot take it loses it; the command goes on
+		_, _ = w.Write(data) // if the writer fails, the output is lost; the command continues
 	}
 }
 
-// lose ends every waiting.
+// lose ends every wait.
 func (m *Machine) lose(why error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -170,7 +170,7 @@ func (m *Machine) lose(why error) {
 	}
 }
 
-// environment is the program's own, but for what is different inside, and more.
+// environment is the program's own environment, with more variables and without those that are different inside.
 func (m *Machine) environment(more []string) []string {
 	own := []string{"TMPDIR=" + agent.ScratchFolder, "PATH=" + searchPath(), Variable + "=1"}
 	if os.Getenv(timescale.Variable) == "" {

@@ -17,14 +17,14 @@ import (
 	"weft/integration/vm/agent"
 )
 
-// userModeScale is how much slower user-mode Linux is where it hurts most. Programs compute at the machine's own speed there, but a
-// system call costs 50 times as much, a page fault 30 times and an exec 20 times.
+// userModeScale is how much longer waits are under user-mode Linux. Programs compute at the machine's own speed there, but a system call
+// costs 50 times as much, a page fault 30 times and an exec 20 times.
 const userModeScale = 10
 
 const userModeTimeout = bootTimeout // two seconds on an idle machine
 
-// userModeCommandLine: noreboot ends the program after a panic. The first serial line is the line to the rig, file 3 of the program;
-// the console's output is file 4. Neither security modules nor audit are what tests speak of.
+// userModeCommandLine: noreboot ends the program after a panic. The first serial line is the connection to this package, on file
+// descriptor 3. The console's output is on file descriptor 4. Security modules and audit are off, because no test uses them.
 const userModeCommandLine = "quiet noreboot panic=-1 con=null con0=null,fd:4 ssl0=fd:3 lsm=capability audit=0"
 
 // bootUserMode makes a virtual machine whose kernel is a program.
@@ -36,7 +36,7 @@ func bootUserMode(ctx context.Context, c Config) (*Machine, error) {
 	if err != nil {
 		return nil, err
 	}
-	// IPv6 is a module that nobody loads by itself when a file of /proc is looked for. modprobe hands on "ipv6.disable=1".
+	// IPv6 is a module, and opening a file of /proc does not load it. modprobe passes "ipv6.disable=1" to it.
 	boot := agent.Boot{UserMode: true, Load: []string{"ipv6"}}
 	start := func(_ context.Context, m *Machine, initramfs string) (net.Conn, error) {
 		return m.startUserMode(c, k, initramfs)
@@ -44,9 +44,9 @@ func bootUserMode(ctx context.Context, c Config) (*Machine, error) {
 	return assemble(ctx, c, k, plan{string(UserMode), userModeScale, timescale.Bound(userModeTimeout), []string{"overlay"}, boot, start})
 }
 
-// startUserMode starts the kernel. Its programs are processes of the machine that the kernel traces. Were the kernel killed alone,
-// they would go on, untraced, and their system calls would be the machine's: so it is the first process of a PID namespace, whose
-// end ends all of them, whoever kills it.
+// startUserMode starts the kernel. Its programs are processes of the machine that the kernel traces. If only the kernel were killed, they
+// would continue untraced, and the machine would carry out their system calls. Therefore the kernel is the first process of a PID
+// namespace: when it ends, all of them end.
 func (m *Machine) startUserMode(c Config, k Kernel, initramfs string) (net.Conn, error) {
 	own, its, err := userModeLine()
 	if err != nil {
@@ -73,8 +73,8 @@ func (m *Machine) startUserMode(c Config, k Kernel, initramfs string) (net.Conn,
 	return own, nil
 }
 
-// memoryFolder is where the file that is the virtual machine's memory lies, without a name: in the machine's memory where there is
-// room for all of it, since a full file system would end the kernel.
+// memoryFolder is the folder of the unnamed file that is the virtual machine's memory. It is in the machine's memory if all of it fits
+// there, because a full file system would end the kernel.
 func (m *Machine) memoryFolder(megabytes int) string {
 	const shared = "/dev/shm"
 	var s unix.Statfs_t
@@ -84,7 +84,7 @@ func (m *Machine) memoryFolder(megabytes int) string {
 	return m.dir
 }
 
-// userModeLine is the line to the first process; the other end is the kernel's.
+// userModeLine is the connection to the first process. The other end is the kernel's.
 func userModeLine() (net.Conn, *os.File, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

@@ -12,10 +12,10 @@ const (
 // ScratchFolder is in memory inside the virtual machine: its TMPDIR.
 const ScratchFolder = "/run/tmp"
 
-// UserModeLine is the device file of the line to the rig under user-mode Linux.
+// UserModeLine is the device file of the connection to package vm under user-mode Linux.
 const UserModeLine = "/dev/ttyS0"
 
-// Boot is what the first process has to know.
+// Boot is the configuration of the first process.
 type Boot struct {
 	// Modules are files to load, in this order.
 	Modules []string `json:"modules"`
@@ -23,9 +23,9 @@ type Boot struct {
 	ModuleFolder string `json:"moduleFolder"`
 	// Share is the path at which the writable file system is mounted: the one it has on the machine.
 	Share string `json:"share"`
-	// UserMode says that the kernel is user-mode Linux: the machine's files come by hostfs and not by 9p, and the line to the rig
-	// is UserModeLine and not the virtio serial port.
+	// UserMode says that the kernel is user-mode Linux. Then the machine's files come by hostfs and not by 9p, and the connection to
+	// package vm is UserModeLine and not the virtio serial port.
 	UserMode bool `json:"userMode,omitempty"`
-	// Load are modules, by name, that are loaded once the root is made: what the command line says of them counts.
+	// Load are modules, by name, that are loaded once the root is made. Their parameters on the kernel's command line apply.
 	Load []string `json:"load,omitempty"`
 }

@@ -21,7 +21,7 @@ type Request struct {
 	Run *Run `json:"run,omitempty"`
 	// Kill ends the Run of the ID with its process group.
 	Kill *struct{} `json:"kill,omitempty"`
-	// Init makes the first process another program, in place. Its answer is an Exit too: of code 0 once that program runs.
+	// Init replaces the first process by another program. Its answer is an Exit too, with code 0 once that program runs.
 	Init *Init `json:"init,omitempty"`
 }
 
@@ -36,7 +36,7 @@ type Run struct {
 	Args []string `json:"args"`
 	Env  []string `json:"env"`
 	Dir  string   `json:"dir"`
-	// Stage is copied to memory and run instead of Args[0]: large programs run faster from there.
+	// Stage is copied to memory and run instead of Args[0], because large programs run faster from there.
 	Stage bool `json:"stage,omitempty"`
 }
 
@@ -62,7 +62,7 @@ type Exit struct {
 	Error string `json:"error,omitempty"`
 }
 
-// Writer sends values; it may be used by several goroutines.
+// Writer sends values. Several goroutines may use it.
 type Writer[T any] struct {
 	mu sync.Mutex
 	w  io.Writer

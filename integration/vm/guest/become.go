@@ -14,11 +14,12 @@ import (
 	"weft/integration/vm/agent"
 )
 
-// lineFile is the agent's end of the line to the first process.
+// lineFile is the agent's end of the socket pair to the first process.
 const lineFile = 3
 
-// linePair makes the line between the first process and the agent: what the first process is to become goes down, and why it
-// could not comes up. Both ends close when a program is started, so the end of the line says that the first process became one.
+// linePair makes the socket pair between the first process and the agent. The agent sends the program that the first process is to
+// become. The first process answers with the reason if it could not. Both ends close when a program is started, so a closed socket means
+// that the first process became that program.
 func linePair() (own, its *os.File, err error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_STREAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
@@ -27,7 +28,7 @@ func linePair() (own, its *os.File, err error) {
 	return os.NewFile(uintptr(pair[0]), "line"), os.NewFile(uintptr(pair[1]), "line"), nil
 }
 
-// become makes the first process, which it runs in, the program that comes down the line.
+// become replaces the first process, in which it runs, by the program that the agent sends.
 func become(line *os.File) {
 	orders, answers := json.NewDecoder(line), json.NewEncoder(line)
 	for {
@@ -42,7 +43,7 @@ func become(line *os.File) {
 	}
 }
 
-// initLine is the agent's end. One order at a time is on it.
+// initLine is the agent's end. It carries one order at a time.
 type initLine struct {
 	mu   sync.Mutex
 	line *os.File
@@ -53,7 +54,7 @@ func newInitLine() *initLine {
 	return &initLine{line: os.NewFile(lineFile, "line")}
 }
 
-// become has the first process become a program, and returns once it has.
+// become makes the first process become a program, and returns once it has.
 func (l *initLine) become(i agent.Init) *agent.Exit {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -33,13 +33,13 @@ func main() {
 		os.Exit(2)
 	}
 	if err := first(); err != nil {
-		fmt.Fprintln(os.Stderr, "guest:", err) // the console, which the rig shows
+		fmt.Fprintln(os.Stderr, "guest:", err) // the console, which package vm shows
 	}
 	unix.Sync()
 	_ = unix.Reboot(unix.LINUX_REBOOT_CMD_POWER_OFF) // returns only without the right to do it, which the first process has
 }
 
-// first boots and then waits for all children, its own one and every orphan, until its own one ends.
+// first boots. Then it waits for all children, which are its own child and every orphan, until its own child ends.
 func first() error {
 	boot, err := readBoot()
 	if err != nil {
@@ -65,7 +65,7 @@ func first() error {
 		return fmt.Errorf("start the agent: %w", err)
 	}
 	its.Close()
-	go become(own) // returns, at the latest, with the agent
+	go become(own) // returns when the agent ends, or earlier
 	for {
 		var status syscall.WaitStatus
 		ended, err := syscall.Wait4(-1, &status, 0, nil)
@@ -88,7 +88,7 @@ func readBoot() (agent.Boot, error) {
 	return b, json.Unmarshal(data, &b)
 }
 
-// loadByName has modprobe load modules, under the root that the first process has by now.
+// loadByName loads modules with modprobe, under the new root of the first process.
 func loadByName(names []string) error {
 	for _, name := range names {
 		if out, err := exec.Command("/sbin/modprobe", name).CombinedOutput(); err != nil {

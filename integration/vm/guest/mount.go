@@ -10,7 +10,7 @@ import (
 	"weft/integration/vm/agent"
 )
 
-// Where the new root is put together, in the initramfs.
+// The folders in the initramfs from which the new root is made.
 const (
 	lower = "/lower" // the machine's files
 	upper = "/upper" // what is written
@@ -24,11 +24,11 @@ type mount struct {
 	data                 string
 }
 
-// p9 is the options of both 9p file systems; a long message size saves round trips.
+// p9 is the options of both 9p file systems. A large message size saves round trips.
 const p9 = "trans=virtio,version=9p2000.L,msize=262144"
 
-// mountRoot makes the machine's files, under a layer in memory, the root of every process and of the kernel itself: it
-// loads modules by running modprobe under the root that the first process has, so a mere chroot of a child would not do.
+// mountRoot makes the machine's files, under an overlay in memory, the root of every process and of the kernel itself. A chroot of a
+// child would not be enough, because the kernel loads modules by running modprobe under the first process's root.
 func mountRoot(b agent.Boot) error {
 	machine := mount{agent.RootTag, lower, "9p", unix.MS_RDONLY, p9 + ",cache=loose"}
 	share := mount{agent.ShareTag, root + b.Share, "9p", 0, p9}
@@ -78,7 +78,7 @@ func mountAll(mounts []mount) error {
 	return nil
 }
 
-// switchRoot moves the new root over the initramfs, which must not be left in memory.
+// switchRoot moves the new root over the initramfs. It removes the initramfs's files first, so that they do not stay in memory.
 func switchRoot() error {
 	for _, path := range []string{"/init", "/modules", agent.BootFile} {
 		if err := os.RemoveAll(path); err != nil {
@@ -97,7 +97,7 @@ func switchRoot() error {
 	return os.Chdir("/")
 }
 
-// settle makes what programs expect to find: a folder for temporary files, links in /dev, /run/lock.
+// settle makes what programs expect: a folder for temporary files, links in /dev, /run/lock.
 func settle(b agent.Boot) error {
 	for _, dir := range []string{agent.ScratchFolder, "/run/lock", "/run/netns"} {
 		if err := os.MkdirAll(dir, 0o1777); err != nil {
@@ -121,7 +121,7 @@ func settle(b agent.Boot) error {
 	return unix.Sethostname([]byte("weft-vm"))
 }
 
-// loopbackUp sets the only link that there is up (netdevice(7)).
+// loopbackUp sets the only link up (netdevice(7)).
 func loopbackUp() error {
 	s, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// node is a device file whose opening loads its module, e.g. /dev/net/tun.
+// node is a device file. Opening it loads its module, e.g. /dev/net/tun.
 type node struct {
 	path         string
 	mode         uint32

@@ -19,14 +19,14 @@ import (
 
 const portTimeout = 30 * time.Second // for the serial port to appear
 
-// server runs what the rig asks for.
+// server runs what package vm asks for.
 type server struct {
 	replies *agent.Writer[agent.Reply]
 	mu      sync.Mutex
 	groups  map[int]int // request → process group
 }
 
-// serve answers until the rig goes away. line is the device file to it, if it is not the virtio serial port.
+// serve answers until package vm closes the connection. line is the connection's device file, if it is not the virtio serial port.
 func serve(line []string) error {
 	port, err := openLine(line)
 	if err != nil {
@@ -64,7 +64,7 @@ func openLine(line []string) (*os.File, error) {
 	return openRaw(line[0])
 }
 
-// openRaw opens a serial line that hands on every byte as it is.
+// openRaw opens a serial line in raw mode: every byte passes unchanged.
 func openRaw(path string) (*os.File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -79,7 +79,7 @@ func openRaw(path string) (*os.File, error) {
 	return f, nil
 }
 
-// openPort opens the rig's serial port; the kernel names it by place, sysfs by the name QEMU gave it.
+// openPort opens the serial port to package vm. The kernel names it by its place, and sysfs has the name that QEMU gave it.
 func openPort() (*os.File, error) {
 	for deadline := time.Now().Add(portTimeout); time.Now().Before(deadline); {
 		names, err := filepath.Glob("/sys/class/virtio-ports/*/name")
@@ -91,7 +91,7 @@ func openPort() (*os.File, error) {
 				return os.OpenFile(filepath.Join("/dev", filepath.Base(filepath.Dir(n))), os.O_RDWR, 0)
 			}
 		}
-		time.Sleep(10 * time.Millisecond) // sysfs tells nobody but udev, which is not here
+		time.Sleep(10 * time.Millisecond) // sysfs sends events only to udev, which does not run here
 	}
 	return nil, fmt.Errorf("guest: no serial port %s", agent.Port)
 }
@@ -112,7 +112,7 @@ func (s *server) run(id int, r agent.Run) *agent.Exit {
 	cmd.Stdout = output(func(p []byte) error { return s.replies.Send(agent.Reply{ID: id, Stdout: p}) })
 	cmd.Stderr = output(func(p []byte) error { return s.replies.Send(agent.Reply{ID: id, Stderr: p}) })
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.WaitDelay = 10 * time.Second // a child that holds the output open does not hold the answer
+	cmd.WaitDelay = 10 * time.Second // a child that keeps the output open does not delay the answer
 	if err := cmd.Start(); err != nil {
 		return &agent.Exit{Error: err.Error()}
 	}

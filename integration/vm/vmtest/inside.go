@@ -15,8 +15,8 @@ import (
 	"weft/integration/vm"
 )
 
-// Inside says false where the running kernel has all that is needed: the test goes on by itself. Otherwise it runs the test, and
-// nothing else of the program, in a virtual machine, waits for its end, and says true. limit bounds it, in a machine's own time.
+// Inside returns false if the running kernel has all that is needed. Then the test continues. Otherwise Inside runs the test, and no
+// other test, in a virtual machine, waits for its end, and returns true. limit bounds it, for a machine of usual speed.
 func Inside(t *testing.T, limit time.Duration, needs ...need.Need) bool {
 	t.Helper()
 	lacking, err := need.Lacking(needs)
@@ -47,7 +47,7 @@ func Inside(t *testing.T, limit time.Duration, needs ...need.Need) bool {
 	var out strings.Builder
 	code, err := m.Run(ctx, vm.Command{Stage: true, Stdout: &out, Stderr: &out,
 		Args: []string{self, "-test.v", "-test.run=^" + t.Name() + "$", "-test.timeout=" + limit.String()}})
-	// A name that matches nothing is a success for go test.
+	// For go test, a name that matches nothing is a success.
 	if err != nil || code != 0 || !strings.Contains(out.String(), "--- PASS: "+t.Name()+" ") {
 		t.Fatalf("in the virtual machine: exit code %d, error %v\n%s", code, err, out.String())
 	}
