@@ -8,8 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 )
 
-// Check fails the test for every metric that register adds and that promtool would complain about, or that does not begin
-// with prefix. Metrics with labels are given values first: what was never counted is not shown.
+// Check fails the test for every metric from register that promtool would complain about, or that does not begin with prefix. It first
+// gives values to metrics with labels, because a metric that was never counted is not shown.
 func Check(t testing.TB, prefix string, register func(prometheus.Registerer)) {
 	t.Helper()
 	r := &recorder{Registry: prometheus.NewRegistry()}
@@ -38,7 +38,7 @@ func Check(t testing.TB, prefix string, register func(prometheus.Registerer)) {
 	}
 }
 
-// recorder is a registry that knows what was registered.
+// recorder is a registry that records what was registered.
 type recorder struct {
 	*prometheus.Registry
 	collectors []prometheus.Collector
@@ -59,14 +59,14 @@ func (r *recorder) MustRegister(all ...prometheus.Collector) {
 	}
 }
 
-// maxLabels is more than any metric of ours has.
+// maxLabels is more than any of Weft's metrics has.
 const maxLabels = 5
 
 // use gives a value to a metric with labels, however many it has.
 func use(c prometheus.Collector) {
 	for n := range maxLabels {
 		values := make([]string, n)
-		switch v := c.(type) { // a wrong number of values is an error, and no metric
+		switch v := c.(type) { // a wrong number of values is an error, and makes no metric
 		case *prometheus.CounterVec:
 			_, _ = v.GetMetricWithLabelValues(values...)
 		case *prometheus.GaugeVec:

@@ -27,12 +27,12 @@ type Need string
 // The features.
 const (
 	VLANDevice     Need = "vlan-device"     // links of type vlan (802.1Q)
-	VLANFiltering  Need = "vlan-filtering"  // bridges that tell VLANs apart
+	VLANFiltering  Need = "vlan-filtering"  // bridges that filter by VLAN
 	KernelDatapath Need = "kernel-datapath" // Open vSwitch's module
 	NoIPv6         Need = "no-ipv6"         // a kernel started with ipv6.disable=1
 )
 
-// All is every feature known here.
+// All lists every feature.
 func All() []Need { return []Need{VLANDevice, VLANFiltering, KernelDatapath, NoIPv6} }
 
 // Parse reads a feature's name; the error lists those there are.
@@ -47,7 +47,7 @@ func Parse(s string) (Need, error) {
 	return "", fmt.Errorf("need: no feature %q; there are: %s", s, strings.Join(names, " "))
 }
 
-// Lacking returns those of the features that the running kernel lacks. It needs root.
+// Lacking returns the given features that the running kernel lacks. It needs root.
 func Lacking(needs []Need) ([]Need, error) {
 	var lacking []Need
 	for _, n := range needs {
@@ -94,7 +94,7 @@ func use(n Need) (bool, error) {
 		on := true
 		return worked(netlink.LinkAdd(&netlink.Bridge{LinkAttrs: attrs("b"), VlanFiltering: &on}))
 	case KernelDatapath:
-		_, err := netlink.GenlFamilyGet("ovs_datapath") // the kernel loads the module for the asking
+		_, err := netlink.GenlFamilyGet("ovs_datapath") // asking makes the kernel load the module
 		return worked(err)
 	case NoIPv6:
 		_, err := os.Stat("/proc/sys/net/ipv6")
@@ -109,7 +109,7 @@ func attrs(name string) netlink.LinkAttrs {
 	return a
 }
 
-// worked tells a lack, which the kernel says in one of these ways, from any other error.
+// worked distinguishes a missing feature, which the kernel reports with one of these errors, from any other error.
 func worked(err error) (bool, error) {
 	for _, lack := range []unix.Errno{unix.EOPNOTSUPP, unix.ENOENT, unix.EPROTONOSUPPORT, unix.EAFNOSUPPORT} {
 		if errors.Is(err, lack) {

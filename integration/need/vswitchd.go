@@ -8,14 +8,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// vswitchdCounts is the time since boot before which ovs-vswitchd takes the machine to have no processor: it counts
-// processors again when this long has passed since it last did, and takes the clock's zero for the last time (Open vSwitch
-// 3.1, count_cpu_cores in lib/ovs-thread.c). With the kernel's datapath it then starts no handler threads, and every packet
-// that the kernel hands up is lost, for good.
+// vswitchdCounts is the time since boot before which ovs-vswitchd counts no processors. It counts them when this time has passed since
+// the last count, and it treats the clock's zero as the last count (Open vSwitch 3.1, count_cpu_cores in lib/ovs-thread.c). If it starts
+// earlier with the kernel's datapath, it starts no handler threads. Then every packet that the kernel hands up is lost, and this does not
+// recover.
 const vswitchdCounts = 10 * time.Second
 
-// AwaitVswitchd waits until the kernel has run for long enough for an ovs-vswitchd with the kernel's datapath to be started;
-// virtual machines are quicker than that, hypervisors are not. It returns the context's error if that ends first.
+// AwaitVswitchd waits until the kernel has run long enough to start an ovs-vswitchd with the kernel's datapath. Virtual machines boot
+// faster than that, hypervisors do not. It returns the context's error if the context ends first.
 func AwaitVswitchd(ctx context.Context) error {
 	var up unix.Timespec
 	if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &up); err != nil {

@@ -15,7 +15,7 @@ const Variable = "WEFT_TIME_SCALE"
 
 const most = 1000
 
-// Factor is what bounds are multiplied with: 1 when the variable is not set or no number of 1 to 1000.
+// Factor is the factor for limits. It is 1 if the variable is not set or is not a number from 1 to 1000.
 func Factor() float64 {
 	f, err := strconv.ParseFloat(os.Getenv(Variable), 64)
 	if err != nil || !(f >= 1 && f <= most) {
@@ -24,8 +24,8 @@ func Factor() float64 {
 	return f
 }
 
-// Within is the bound of something that is measured, and which a machine of usual speed must keep. Most of what passes meanwhile is
-// processor time, of which a slower machine needs several times as much; what takes longer than that waits for something that it should not.
+// Within is the limit of a measured time that a machine of usual speed must keep. Most of that time is processor time, and a slower
+// machine needs several times as much. If it takes even longer, the program waits for something that it should not wait for.
 func Within(d time.Duration) time.Duration {
 	if Factor() > withinScale {
 		return withinScale * d
@@ -33,8 +33,8 @@ func Within(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * Factor())
 }
 
-// withinScale is the most by which Within scales: a repair that waits for the next look at everything is still seen.
+// withinScale is the greatest factor of Within. It is so small that a repair which waits for the next full comparison still fails.
 const withinScale = 3
 
-// Bound is d on a machine of usual speed, longer on a slower one.
+// Bound is the limit of a wait: d on a machine of usual speed, longer on a slower one.
 func Bound(d time.Duration) time.Duration { return time.Duration(float64(d) * Factor()) }
