@@ -33,7 +33,7 @@ func startEtcd(t *testing.T) *etcdschema.Client {
 	return client
 }
 
-// racingStore lets somebody else write a key just before each of our transactions, n times.
+// racingStore writes a key, as somebody else would, just before each of our transactions, n times.
 type racingStore struct {
 	store
 	key   etcdschema.Key
@@ -72,8 +72,7 @@ func seed(t *testing.T, st store) {
 	}
 }
 
-// TestApplyRace: a race that is lost is run again, for the object alone that it was lost for, and what somebody else made
-// of it is told.
+// TestApplyRace: after a lost race apply tries again, only for the object that lost it, and says that it overwrote another change.
 func TestApplyRace(t *testing.T) {
 	t.Parallel()
 	client := startEtcd(t)
@@ -98,7 +97,7 @@ func TestApplyRace(t *testing.T) {
 	}
 }
 
-// TestTenApplyAndDeleteAtOnce: everybody who wants the same gets it, and no error.
+// TestTenApplyAndDeleteAtOnce: all who want the same get it, without an error.
 func TestTenApplyAndDeleteAtOnce(t *testing.T) {
 	t.Parallel()
 	client := startEtcd(t)
@@ -111,7 +110,7 @@ func TestTenApplyAndDeleteAtOnce(t *testing.T) {
 	for _, verb := range []struct {
 		name  string
 		do    func(out *bytes.Buffer) error
-		count string // said by all together exactly once for each object
+		count string // all together print it exactly once for each object
 	}{
 		{"apply", func(out *bytes.Buffer) error { return apply(t.Context(), client, objs, nil, out, out) }, "created"},
 		{"delete", func(out *bytes.Buffer) error {

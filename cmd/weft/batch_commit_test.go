@@ -13,7 +13,7 @@ import (
 	"weft/model"
 )
 
-// countingStore counts reads of one key and transactions on intent, and lets one of these fail.
+// countingStore counts reads of one key and transactions on intent, and makes one of these transactions fail.
 type countingStore struct {
 	store
 	asked, commits atomic.Int64
@@ -26,7 +26,7 @@ func (c *countingStore) Get(ctx context.Context, k etcdschema.Key) (etcdschema.I
 }
 
 func (c *countingStore) Commit(ctx context.Context, t *etcdschema.Txn) (int64, bool, error) {
-	intents := false // and no order to the controllers
+	intents := false // it writes intent, not an order to the controllers
 	t.Each(func(k etcdschema.Key, _ []byte) { intents = intents || etcdschema.IntentPrefix().Contains(k) })
 	if intents {
 		if n := c.commits.Add(1); n == c.failAt {
@@ -44,7 +44,7 @@ func idsOf(objs []model.Located) []model.ID {
 	return ids
 }
 
-// TestManyObjectsTakeFewTransactions: what is asked of etcd does not grow with every object.
+// TestManyObjectsTakeFewTransactions: the requests to etcd do not grow with every object.
 func TestManyObjectsTakeFewTransactions(t *testing.T) {
 	t.Parallel()
 	client := startEtcd(t)
@@ -74,7 +74,7 @@ func TestOneRacedObjectDoesNotHoldUpTheOthers(t *testing.T) {
 	t.Parallel()
 	client := startEtcd(t)
 	seed(t, client)
-	objs := ports(20) // no mass deletion
+	objs := ports(20) // too few for a mass deletion
 	raced := objs[7].Object.ID()
 	for _, verb := range []struct {
 		name string
@@ -91,7 +91,7 @@ func TestOneRacedObjectDoesNotHoldUpTheOthers(t *testing.T) {
 		if err := verb.do(st, &out); err != nil {
 			t.Fatal(verb.name, err)
 		}
-		if n := st.commits.Load(); n != 3 { // the one that is lost, the others together, and the raced one
+		if n := st.commits.Load(); n != 3 { // the lost one, the others together, and the raced object
 			t.Errorf("%s: %d transactions", verb.name, n)
 		}
 		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
@@ -106,7 +106,7 @@ func TestOneRacedObjectDoesNotHoldUpTheOthers(t *testing.T) {
 	}
 }
 
-// TestALostRaceKeepsTheOrderOfKinds: where what is referred to was lost, nothing that refers to it is written before it.
+// TestALostRaceKeepsTheOrderOfKinds: if an object loses a race, nothing that refers to it is written before it.
 func TestALostRaceKeepsTheOrderOfKinds(t *testing.T) {
 	t.Parallel()
 	client := startEtcd(t)
@@ -119,12 +119,12 @@ func TestALostRaceKeepsTheOrderOfKinds(t *testing.T) {
 	if err := apply(t.Context(), st, objs, nil, &out, &out); err != nil {
 		t.Fatal(err)
 	}
-	if n := st.commits.Load(); n != 4 { // the one that is lost, and three objects by themselves
+	if n := st.commits.Load(); n != 4 { // the lost one, and three objects by themselves
 		t.Errorf("%d transactions", n)
 	}
 }
 
-// TestAFailureTellsWhatWasDone: whoever reads the output knows what has been written when etcd went away.
+// TestAFailureTellsWhatWasDone: the output says what was written before etcd failed.
 func TestAFailureTellsWhatWasDone(t *testing.T) {
 	t.Parallel()
 	client := startEtcd(t)
@@ -152,7 +152,7 @@ func TestAFailureTellsWhatWasDone(t *testing.T) {
 	}
 }
 
-// TestLargeObjectsAreCutByTheirBytes: a transaction holds fewer objects where they are large.
+// TestLargeObjectsAreCutByTheirBytes: a transaction holds fewer objects if they are large.
 func TestLargeObjectsAreCutByTheirBytes(t *testing.T) {
 	t.Parallel()
 	var changes []guarded

@@ -11,7 +11,7 @@ import (
 	"weft/etcdschema/pki"
 )
 
-// TestCredentials sets up an etcd that knows everybody by certificate, and tries what each may do.
+// TestCredentials sets up an etcd that authenticates everybody by certificate, and tests what each may do.
 func TestCredentials(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)

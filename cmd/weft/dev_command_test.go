@@ -10,15 +10,14 @@ import (
 	"time"
 )
 
-// TestDev runs the control plane in the foreground and sends intent through it: what it allots is what get shows, and
-// deleting frees it.
+// TestDev runs the control plane in the foreground and sends intent through it. get shows what was allocated, and deleting frees it.
 func TestDev(t *testing.T) {
 	t.Parallel()
 	ctx, stop := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer stop()
 	said, out := io.Pipe()
 	done := make(chan int, 1)
-	dir := t.TempDir() // before the clean-up that ends the command: clean-ups run backwards
+	dir := t.TempDir() // before the cleanup that ends the command, because cleanups run in reverse order
 	go func() {
 		done <- execute(ctx, streams{strings.NewReader(""), out, io.Discard},
 			[]string{"weft", "dev", "--no-host", "--dir", dir, "--listen", "http://127.0.0.1:0"})

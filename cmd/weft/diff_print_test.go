@@ -35,7 +35,7 @@ func TestChangedFields(t *testing.T) {
 	}
 }
 
-// neighborsJSON is a list of so many neighbours from some number on, as a node is told.
+// neighborsJSON is a list of n neighbors from a given number on, as in a node config.
 func neighborsJSON(t *testing.T, from, to int) []byte {
 	t.Helper()
 	n := desired.Neighbors{UID: "u-0", Network: "u"}
@@ -53,7 +53,7 @@ func neighborsJSON(t *testing.T, from, to int) []byte {
 	return data
 }
 
-// TestLongListsAreToldByWhatChanged: by what was added and removed, with their numbers, wherever in the list that is.
+// TestLongListsAreToldByWhatChanged: diff shows what was added and removed, with the numbers, at any place in the list.
 func TestLongListsAreToldByWhatChanged(t *testing.T) {
 	t.Parallel()
 	for _, tc := range []struct {
@@ -81,8 +81,8 @@ func TestLongListsAreToldByWhatChanged(t *testing.T) {
 	}
 }
 
-// TestADiffFitsTheScreen: hundreds of hosts that are told the same are told of once, no line is longer than a screen, and nothing is
-// cut from what a person must read.
+// TestADiffFitsTheScreen: a change that hundreds of hosts get is shown once, no line is longer than a screen, and nothing that a person
+// must read is cut.
 func TestADiffFitsTheScreen(t *testing.T) {
 	t.Parallel()
 	network := model.ID{Project: "alpha", Kind: model.KindNetwork, Name: "blue"}

@@ -25,8 +25,8 @@ func (l *listingStore) List(ctx context.Context, p etcdschema.Prefix) ([]etcdsch
 	return items, revision, err
 }
 
-// TestOfAllProjectsOnlyTheKindIsRead: the networks of all projects cost no look at the ports, and come in the order of their keys,
-// each with its own status.
+// TestOfAllProjectsOnlyTheKindIsRead: to list the networks of all projects, no ports are read. The networks come in the order of their
+// keys, each with its own status.
 func TestOfAllProjectsOnlyTheKindIsRead(t *testing.T) {
 	t.Parallel()
 	client := startEtcd(t)
@@ -60,7 +60,7 @@ func TestOfAllProjectsOnlyTheKindIsRead(t *testing.T) {
 	}
 }
 
-// TestManyObjectsAreDecodedWithTheirOwnStatus: several goroutines share the work, and none mixes anything up.
+// TestManyObjectsAreDecodedWithTheirOwnStatus: several goroutines share the work, and each object gets its own status.
 func TestManyObjectsAreDecodedWithTheirOwnStatus(t *testing.T) {
 	t.Parallel()
 	n := 3*decodesTogether + 7

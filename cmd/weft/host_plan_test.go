@@ -17,7 +17,7 @@ import (
 	"weft/reconcile/plan"
 )
 
-// TestHostPlan prints, over a unix socket, what weftd says, with what keeps its plan from being whole.
+// TestHostPlan prints weftd's plan, read over a unix socket, with what keeps the plan from being complete.
 func TestHostPlan(t *testing.T) {
 	t.Parallel()
 	bridge := &object.Bridge{Name: "br-int"}

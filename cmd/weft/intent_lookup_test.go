@@ -9,7 +9,7 @@ import (
 	"weft/model"
 )
 
-// silentStore answers nothing and counts how often it was asked; what it does not implement is not called.
+// silentStore does not answer, and counts the requests. The methods that it does not implement are not called.
 type silentStore struct {
 	store
 	asked int

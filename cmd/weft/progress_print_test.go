@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// onScreen is what a terminal shows in the end of what was written to it, as far as progress uses one.
+// onScreen is what a terminal shows in the end. It knows only the control sequences that progress uses.
 func onScreen(written string) string {
 	var done []string
 	line := ""
@@ -28,7 +28,7 @@ func onScreen(written string) string {
 	return strings.Join(append(done, line), "\n")
 }
 
-// TestProgressLeavesNothingBehind: its line is redrawn at a pace, makes room for what is said, and is gone in the end.
+// TestProgressLeavesNothingBehind: the line is redrawn at a pace, is erased before other output, and is gone at the end.
 func TestProgressLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	var screen bytes.Buffer
@@ -56,7 +56,7 @@ func TestProgressLeavesNothingBehind(t *testing.T) {
 	}
 }
 
-// TestProgressIsForTerminals: a file, a pipe or a buffer gets none, a terminal does.
+// TestProgressIsForTerminals: a file, a pipe or a buffer gets no progress, and a terminal does.
 func TestProgressIsForTerminals(t *testing.T) {
 	t.Parallel()
 	file, err := os.CreateTemp(t.TempDir(), "")

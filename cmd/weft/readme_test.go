@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestReadmeExampleWorksWhenPasted: it is complete, nothing it refers to stands elsewhere.
+// TestReadmeExampleWorksWhenPasted: the example is complete. It contains everything that it refers to.
 func TestReadmeExampleWorksWhenPasted(t *testing.T) {
 	t.Parallel()
 	text, err := os.ReadFile("../../README.md")

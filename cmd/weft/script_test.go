@@ -14,14 +14,14 @@ import (
 	"weft/etcdschema"
 )
 
-// TestMain makes the test binary stand in for weft when a script runs it.
+// TestMain makes the test binary act as weft when a script runs it.
 func TestMain(m *testing.M) {
 	shareGlobalFlags()
 	testscript.Main(m, map[string]func(){"weft": func() { os.Exit(run()) }})
 }
 
-// TestScripts runs testdata/script: each against keys of its own in one embedded etcd. Besides weft, scripts have
-// `etcdput KEY TEXT` and `etcdget KEY`; keys are relative to root and layout.
+// TestScripts runs testdata/script. Each script has keys of its own in one embedded etcd. Besides weft, scripts have `etcdput KEY TEXT`
+// and `etcdget KEY`. Keys are relative to root and layout.
 func TestScripts(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

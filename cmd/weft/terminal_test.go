@@ -17,11 +17,11 @@ import (
 	"weft/model"
 )
 
-// foulText holds a character of each class that a terminal obeys, or that turns around or hides what stands beside it: C0 with ESC,
-// DEL, C1, marks of direction, separators of lines and paragraphs, what has no width, and a byte that is no UTF-8.
+// foulText holds a character of each class that controls a terminal, or that reverses or hides text beside it: C0 with ESC, DEL, C1,
+// direction marks, line and paragraph separators, characters without width, and a byte that is not UTF-8.
 const foulText = "x\x1b]0;\x07\b\r\t\x7f\u009b\u0085\u202e\u2066\u200f\u2028\u2029\u200b\ufeff\U000e0041\xff"
 
-// foul sets every text of a value, at any depth, that is not set already; maps get the key beside a fouled one.
+// foul sets every text of a value, at any depth, that is not set already. Maps get an entry for the key, and one for a fouled key.
 func foul(v reflect.Value, key string) {
 	switch v.Kind() {
 	case reflect.Pointer:
@@ -53,7 +53,7 @@ func foul(v reflect.Value, key string) {
 	}
 }
 
-// fouled is a value whose texts are all foul, but for those that set gave.
+// fouled is a value whose texts are all foul, except those that set gave.
 func fouled[T any](key string, set func(*T)) T {
 	var v T
 	if set != nil {
@@ -74,7 +74,7 @@ var regionOfKinds = map[model.Kind]string{
 	model.KindFloatingIP:      `{"network": "x", "port": "x"}`,
 }
 
-// TestNothingForTheTerminal: whatever texts stand in etcd or in a manifest, all that reaches the terminal is text.
+// TestNothingForTheTerminal: for any text in etcd or in a manifest, only plain text reaches the terminal.
 func TestNothingForTheTerminal(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -136,7 +136,7 @@ func TestNothingForTheTerminal(t *testing.T) {
 	weft("get", "port", "--"+foulText)
 }
 
-// TestEscapedTextIsTheSame: what was escaped for the terminal is read as it was.
+// TestEscapedTextIsTheSame: a text that was escaped for the terminal reads back unchanged.
 func TestEscapedTextIsTheSame(t *testing.T) {
 	t.Parallel()
 	const odd = "\u202eab\u2066: \u200d'\"\\ c\U000e0041 d\u00fc"
@@ -158,7 +158,7 @@ func TestEscapedTextIsTheSame(t *testing.T) {
 	}
 }
 
-// clean says what of a text is none.
+// clean reports the characters of a text that are not plain text.
 func clean(t *testing.T, what, text string) {
 	t.Helper()
 	for _, line := range strings.Split(text, "\n") {
@@ -171,7 +171,7 @@ func clean(t *testing.T, what, text string) {
 	}
 }
 
-// fillFoul writes an object of each kind, once as it should be and once not, and all that controllers and nodes say, fouled.
+// fillFoul writes an object of each kind, one valid and one invalid, and everything that controllers and nodes write, fouled.
 func fillFoul(ctx context.Context, t *testing.T, client *etcdschema.Client) {
 	t.Helper()
 	put := func(k etcdschema.Key, v any) {
@@ -211,7 +211,7 @@ func fillFoul(ctx context.Context, t *testing.T, client *etcdschema.Client) {
 	put(etcdschema.Live("x"), []byte(`{}`))
 }
 
-// foulManifests have foul texts in their fields, as names of fields, and where no text belongs.
+// foulManifests have foul texts in fields, as names of fields, and where no text is allowed.
 func foulManifests() []string {
 	quoted := `"x\e]0;\a\b\r\t\x7f\x9b\x85\u202e\u2066\u200f\u2028\u2029\u200b\ufeff\U000e0041"`
 	var list []string

@@ -6,9 +6,9 @@ import (
 	"testing"
 )
 
-// TestUnitsDoNotHoldUpTheBoot: a target is ordered after what it wants, unless that goes without default dependencies
-// (systemd.target(5)), and a daemon that waits for etcd may start for hours. One that cannot start is tried for ever
-// (systemd.unit(5), StartLimitIntervalSec=: by default five times in ten seconds).
+// TestUnitsDoNotHoldUpTheBoot: a target is ordered after the units that it wants, except those without default dependencies
+// (systemd.target(5)). A daemon that waits for etcd may take hours to start, so it must not delay the target. A daemon that cannot start
+// is tried again without end (systemd.unit(5), StartLimitIntervalSec=: by default five times in ten seconds).
 func TestUnitsDoNotHoldUpTheBoot(t *testing.T) {
 	t.Parallel()
 	entries, err := unitFiles.ReadDir("units")
@@ -29,7 +29,7 @@ func TestUnitsDoNotHoldUpTheBoot(t *testing.T) {
 	}
 }
 
-// mountNamespace are the settings with which a service gets a mount namespace of its own (systemd.exec(5)), some by implication.
+// mountNamespace are the settings that give a service a mount namespace of its own (systemd.exec(5)), some of them implicitly.
 var mountNamespace = []string{
 	"BindPaths", "BindReadOnlyPaths", "DynamicUser", "ExecPaths", "ExtensionDirectories", "ExtensionImages", "InaccessiblePaths",
 	"LogNamespace", "MountAPIVFS", "MountFlags", "MountImages", "NoExecPaths", "PrivateDevices", "PrivateIPC", "PrivateMounts",
@@ -38,7 +38,7 @@ var mountNamespace = []string{
 	"TemporaryFileSystem",
 }
 
-// TestWeftdSharesTheHostsMounts: the names of routers' namespaces are mounts, which have to outlive weftd.
+// TestWeftdSharesTheHostsMounts: the names of routers' namespaces are mounts that must outlive weftd.
 func TestWeftdSharesTheHostsMounts(t *testing.T) {
 	t.Parallel()
 	text, err := unitFiles.ReadFile("units/weftd.service")

@@ -11,7 +11,7 @@ import (
 	"weft/etcdschema/pki"
 )
 
-// TestCertificateForAnotherNode: etcd would refuse every key without saying why.
+// TestCertificateForAnotherNode: weftd must refuse the certificate, because etcd would refuse every key without a reason.
 func TestCertificateForAnotherNode(t *testing.T) {
 	t.Parallel()
 	authority, err := pki.New("test", time.Hour)

@@ -34,7 +34,7 @@ const (
 	networkUID = "00000001-0000-4000-8000-000000000001"
 )
 
-// node is one host with a weftd of its own, whose slice the test writes by hand.
+// node is one host with a weftd. The test writes its node config by hand.
 type node struct {
 	*bed.Bed
 	host       *bed.Host
@@ -105,7 +105,7 @@ func (n *node) put(t *testing.T, items ...desired.Item) {
 	n.revision = revision
 }
 
-// processed waits until the node has processed what was put, without exceptions.
+// processed waits until the node has processed what was written, without exceptions.
 func (n *node) processed(t *testing.T) etcdschema.NodeReport {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -170,7 +170,7 @@ func guest(t *testing.T, n *node, i int) *bed.Guest {
 	return g
 }
 
-// TestSliceToLease follows one slice from etcd to guests with leases of both families, through a restart of weftd.
+// TestSliceToLease follows one node config from etcd to guests with leases of both families, and through a restart of weftd.
 func TestSliceToLease(t *testing.T) {
 	n := newNode(t)
 	g1, g2 := guest(t, n, 1), guest(t, n, 2)
@@ -254,9 +254,8 @@ func TestDriftHeals(t *testing.T) {
 	}
 }
 
-// healed waits until more was repaired than before and nothing is left to do, and returns the last plan. Both are asked
-// of weftd itself: a report comes later than what it tells of, and may be about the damage before, for one damage can take
-// several repairs.
+// healed waits until more was repaired than before and nothing is left to do, and returns the last plan. It asks weftd itself for both. A
+// report comes later than the repair, and may be about the damage before, because one damage can take several repairs.
 func (n *node) healed(t *testing.T, before uint64) (plan string) {
 	t.Helper()
 	timeout, tick := time.After(30*time.Second), time.NewTicker(20*time.Millisecond)
@@ -273,7 +272,7 @@ func (n *node) healed(t *testing.T, before uint64) (plan string) {
 	}
 }
 
-// repaired is how much drift weftd has repaired until now, by its metrics.
+// repaired is how much drift weftd has repaired so far, from its metrics.
 func (n *node) repaired(t *testing.T) (sum uint64) {
 	t.Helper()
 	for _, line := range strings.Split(n.debug(t, "metrics"), "\n") {
@@ -290,7 +289,7 @@ func (n *node) repaired(t *testing.T) (sum uint64) {
 	return sum
 }
 
-// TestPlanIsJSONToo checks the debug listener's other form and that the socket is root's alone.
+// TestPlanIsJSONToo checks the JSON form of the debug listener, and that only root may use the socket.
 func TestPlanIsJSONToo(t *testing.T) {
 	n := newNode(t)
 	n.put(t, base()...)

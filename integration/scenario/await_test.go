@@ -164,7 +164,7 @@ func awaitPhase(ctx context.Context, w *world, id model.ID, phase, reason string
 	})
 }
 
-// awaitWaiting waits until the object's status says that the node has not programmed it, for such a reason.
+// awaitWaiting waits until the object's status says that the node has not programmed it, for a reason that matches.
 func awaitWaiting(ctx context.Context, w *world, id model.ID, node, reason string) error {
 	re, err := regexp.Compile(reason)
 	if err != nil {
@@ -177,7 +177,7 @@ func awaitWaiting(ctx context.Context, w *world, id model.ID, node, reason strin
 	})
 }
 
-// awaitWarning waits until the object's status has the warning of the node; with an empty reason, until it has none.
+// awaitWarning waits until the object's status has the warning from the node. With an empty reason it waits until there is none.
 func awaitWarning(ctx context.Context, w *world, id model.ID, node, reason, message string) error {
 	re, err := regexp.Compile(message)
 	if err != nil {
@@ -199,7 +199,7 @@ func awaitAt(ctx context.Context, w *world, id model.ID, host string) error {
 	})
 }
 
-// awaitGateway follows the router's status until it says of the host what is wanted.
+// awaitGateway follows the router's status until the host has the wanted state.
 func awaitGateway(ctx context.Context, w *world, id model.ID, node string, state etcdschema.GatewayState) error {
 	return w.bed.Await(ctx, []etcdschema.Prefix{etcdschema.StatusPrefix()}, func(v *bed.View) (bool, string) {
 		s, _, _ := bed.Lookup[etcdschema.Status](v, etcdschema.StatusKey(id))
@@ -213,7 +213,7 @@ func awaitReport(ctx context.Context, w *world, node, why string, cond func(etcd
 	return err
 }
 
-// debug HOST PATH: asks weftd's debug socket ("/plan"); the answer is on stdout.
+// debug HOST PATH: reads a path ("/plan") from weftd's debug socket. The answer is on stdout.
 func debug(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, args, 2, 2, "debug host path")
 	b := of(ts).bed

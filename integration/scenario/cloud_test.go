@@ -12,7 +12,7 @@ import (
 	"weft/integration/bed"
 )
 
-// hosts NAME… [--flag…]: hosts with an Open vSwitch and a weftd each; flags are weftd's.
+// hosts NAME… [--flag…]: starts hosts, each with an Open vSwitch and a weftd. The flags are weftd's.
 func hosts(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "hosts")
 	var names, flags []string
@@ -30,7 +30,7 @@ func hosts(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// controllers N [--flag…]: replicas c1…cN; returns when one leads.
+// controllers N [--flag…]: starts replicas c1…cN, and returns when one leads.
 func controllers(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "controllers")
 	usage(ts, args, 1, -1, "controllers count [--flag…]")
@@ -53,14 +53,14 @@ func apply(ts *testscript.TestScript, neg bool, args []string) {
 	weft(ts, neg, cli)
 }
 
-// weft ARGS…: the CLI beside etcd.
+// weft ARGS…: runs the CLI in etcd's namespace.
 func weft(ts *testscript.TestScript, neg bool, args []string) {
 	b := of(ts).bed
 	out, err := b.Weft(b.Context(), args...)
 	outcome(ts, neg, out, err)
 }
 
-// etcdctl ARGS…: etcdctl beside etcd. "@file" as last argument stands for the file's content.
+// etcdctl ARGS…: runs etcdctl in etcd's namespace. "@file" as last argument is replaced by the file's content.
 func etcdctl(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, args, 1, -1, "etcdctl argument…")
 	b := of(ts).bed
@@ -68,8 +68,9 @@ func etcdctl(ts *testscript.TestScript, neg bool, args []string) {
 	outcome(ts, neg, out, err)
 }
 
-// process kill|stop|start|restart NAME…: one of the bed's programs: "weftd h1", "vswitchd h1", "ovsdb h1",
-// "controller c1", "leader" (the controller that leads), "last" (the one ended last), "etcd". stop is SIGTERM, restart is kill and start.
+// process kill|stop|start|restart|pause|resume NAME…: acts on one of the bed's programs: "weftd h1", "vswitchd h1", "ovsdb h1",
+// "controller c1", "leader" (the controller that leads), "last" (the one ended last), "etcd", "etcd e1". stop is SIGTERM. restart is kill
+// and start. pause is SIGSTOP.
 func process(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "process")
 	usage(ts, args, 2, 3, "process kill|stop|start|restart|pause|resume name [host]")
@@ -110,7 +111,7 @@ func process(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// start starts a program and waits until it serves, where somebody else depends on that.
+// start starts a program. If other programs depend on it, start waits until it serves.
 func start(b *bed.Bed, p *bed.Process) error {
 	if p == b.Etcd().Process {
 		return b.Etcd().Start(b.Context())
@@ -138,7 +139,7 @@ func logOf(ts *testscript.TestScript, neg bool, args []string) {
 	fmt.Fprint(ts.Stdout(), p.Output())
 }
 
-// snapshot NAME keeps a copy of etcd's data, restore NAME puts it back.
+// snapshot NAME keeps a copy of etcd's data. restore NAME puts it back.
 func snapshot(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "snapshot")
 	usage(ts, args, 1, 1, "snapshot name")
@@ -153,7 +154,7 @@ func restore(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(b.Etcd().Restore(b.Context(), args[0]))
 }
 
-// in NAME CMD ARGS…: a command in the namespace of a guest, a host, "ctl" or "phys".
+// in NAME CMD ARGS…: runs a command in the namespace of a guest, a host, a member of etcd, "ctl" or "phys".
 func in(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, args, 2, -1, "in guest|host|ctl|phys command argument…")
 	b := of(ts).bed

@@ -15,7 +15,7 @@ import (
 
 type command = func(ts *testscript.TestScript, neg bool, args []string)
 
-// commands are the words scenarios are written in beside testscript's own; integration/README.md explains them.
+// commands are the commands of scenarios, besides testscript's own. integration/README.md explains them.
 func commands() map[string]command {
 	all := map[string]command{
 		"hosts":       hosts,
@@ -62,7 +62,7 @@ func commands() map[string]command {
 	}
 	for name, run := range all {
 		all[name] = func(ts *testscript.TestScript, neg bool, args []string) {
-			ts.Stdout() // so that what an earlier command wrote is not taken for this one's
+			ts.Stdout() // so that earlier output is not taken for this command's
 			run(ts, neg, args)
 		}
 	}
@@ -71,7 +71,7 @@ func commands() map[string]command {
 
 func of(ts *testscript.TestScript) *world { return ts.Value(worldKey{}).(*world) }
 
-// usage fails unless between least and most arguments were given; a negative most is no limit.
+// usage fails unless the number of arguments is between least and most. A negative most means no limit.
 func usage(ts *testscript.TestScript, args []string, least, most int, text string) {
 	if len(args) < least || (most >= 0 && len(args) > most) {
 		ts.Fatalf("usage: %s", text)
@@ -85,7 +85,7 @@ func positive(ts *testscript.TestScript, neg bool, name string) {
 	}
 }
 
-// outcome checks the error of something that may be wanted to fail, and keeps what it wrote.
+// outcome checks the error of a command, which must fail if neg is set, and keeps its output.
 func outcome(ts *testscript.TestScript, neg bool, out string, err error) {
 	fmt.Fprint(ts.Stdout(), out)
 	if err != nil {
@@ -99,7 +99,7 @@ func outcome(ts *testscript.TestScript, neg bool, out string, err error) {
 	}
 }
 
-// split parts words from key=value options. Only the keys given are options; a word such as "a=b" is none.
+// split separates words from key=value options. Only the given keys are options; any other "a=b" is a word.
 func split(args []string, keys ...string) (words []string, options map[string]string) {
 	options = map[string]string{}
 	for _, a := range args {

@@ -17,14 +17,14 @@ import (
 	"weft/integration/timescale"
 )
 
-// refusals are how etcd says that somebody may not.
+// refusals are the texts with which etcd refuses for lack of permission.
 var refusals = []string{"permission denied", "user is not found", "invalid user", "user name not found", "user name is empty"}
 
-// deniedTimeout is when a command that etcd has not refused is taken for one that it lets go on, e.g. a watch.
+// deniedTimeout is the time after which a command counts as permitted if etcd has not refused it, e.g. a watch.
 const deniedTimeout = 15 * time.Second
 
-// denied USER ARG…: etcdctl with the user's certificate, which etcd must refuse for want of permission, having told
-// nothing. A last argument "<file" is what etcdctl reads.
+// denied USER ARG…: runs etcdctl with the user's certificate. etcd must refuse it for lack of permission, without output. A last argument
+// "<file" is etcdctl's stdin.
 func denied(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "denied")
 	usage(ts, args, 2, -1, "denied user etcdctl-argument…")
@@ -52,8 +52,8 @@ func denied(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Fatalf("%s failed, but for another reason than permission: %v", args[0], err)
 }
 
-// dump FILE: what etcd holds, a line for each key with the digest of its value, but for what hosts and controllers write
-// by themselves in the course of time.
+// dump FILE: writes the content of etcd, with a line for each key and the digest of its value. It leaves out what hosts and controllers
+// write by themselves over time.
 func dump(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "dump")
 	usage(ts, args, 1, 1, "dump file")
@@ -66,7 +66,7 @@ func dump(ts *testscript.TestScript, neg bool, args []string) {
 	for _, kv := range resp.Kvs {
 		key := string(kv.Key)
 		if strings.HasPrefix(key, "/weft/v1/actual/") && strings.HasSuffix(key, "/node") || strings.HasPrefix(key, "/weft/v1/election/") ||
-			key == "/weft/v1/status/_control" { // names nodes that write what is no report
+			key == "/weft/v1/status/_control" { // names nodes that write something other than a report
 			continue
 		}
 		fmt.Fprintf(&out, "%s %x\n", key, sha256.Sum256(kv.Value))

@@ -16,7 +16,7 @@ import (
 	"weft/integration/timescale"
 )
 
-// damage HOST COMMAND…: breaks something by hand, after remembering what the host had repaired before.
+// damage HOST COMMAND…: records what the host has repaired so far, and then breaks something by hand.
 func damage(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "damage")
 	usage(ts, args, 2, -1, "damage host command…")
@@ -24,7 +24,7 @@ func damage(ts *testscript.TestScript, neg bool, args []string) {
 	in(ts, false, args)
 }
 
-// hurt remembers what the host has repaired until now.
+// hurt records what the host has repaired so far.
 func hurt(ts *testscript.TestScript, host string) {
 	w := of(ts)
 	before, err := counters(w, host, repairedCounter)
@@ -35,8 +35,8 @@ func hurt(ts *testscript.TestScript, host string) {
 
 const repairedCounter = "weft_drift_repaired_total"
 
-// awaitRepaired waits until the host has counted more repairs of each driver than before its last damage and has nothing
-// left to do; then until its report counts them too.
+// awaitRepaired waits until the host has counted more repairs of each driver than before its last damage, and has nothing left to do.
+// Then it waits until the host's report counts them too.
 func awaitRepaired(ts *testscript.TestScript, args []string) {
 	w := of(ts)
 	words, options := split(args, "within")
@@ -69,7 +69,7 @@ func awaitRepaired(ts *testscript.TestScript, args []string) {
 	}))
 }
 
-// awaitReachable pings until the target answers at every address. The time counts from the last damage.
+// awaitReachable pings until the target answers at every address. The time starts at the last damage.
 func awaitReachable(ts *testscript.TestScript, args []string) {
 	w := of(ts)
 	words, options := split(args, "within")
@@ -92,7 +92,7 @@ func awaitReachable(ts *testscript.TestScript, args []string) {
 	measured(ts, words[1]+": reachable", at, options["within"])
 }
 
-// measured says how long something took since a damage, and fails if that was longer than the limit.
+// measured prints how long something took since a damage, and fails if that was longer than the limit.
 func measured(ts *testscript.TestScript, what string, since time.Time, limit string) {
 	took := time.Since(since).Round(time.Millisecond)
 	ts.Logf("%s after %v", what, took)
@@ -142,7 +142,7 @@ func counters(w *world, node, name string) (map[string]uint64, error) {
 	return all, nil
 }
 
-// poll asks until it is done, for at most a minute: of what weftd tells on its debug socket there are no events.
+// poll asks until it is done, for at most a minute. It polls, because weftd's debug socket has no events.
 func poll(ctx context.Context, cond func() (done bool, why string)) error {
 	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(bed.AwaitTimeout))
 	defer cancel()

@@ -13,14 +13,14 @@ import (
 	"weft/integration/timescale"
 )
 
-// The conditions of lines that concern one kind of host, or not a processor that is emulated, whose latencies say nothing.
+// The conditions of lines: for one kind of host, or not for an emulated processor, because its latencies have no meaning.
 const (
 	onOpenVSwitch = "ovs"
 	onBridge      = "bridge"
 	emulated      = "emulated"
 )
 
-// holds tells which conditions hold.
+// holds says which conditions hold.
 func holds(d bed.Datapath) func(string) (bool, error) {
 	return func(condition string) (bool, error) {
 		switch condition {
@@ -35,11 +35,11 @@ func holds(d bed.Datapath) func(string) (bool, error) {
 	}
 }
 
-// hostSpec is the beginning of a Host's spec in a manifest of ours.
+// hostSpec matches the beginning of a Host's spec in a scenario's manifest.
 var hostSpec = regexp.MustCompile(`(?m)^kind: Host\nmetadata: .*\nspec:\n`)
 
-// declareBridges gives every Host in the scenario's manifests the driver of the kernel's bridges, so that the same text
-// declares hosts of either kind.
+// declareBridges gives every Host in the scenario's manifests the driver of the kernel's bridges. So the same text declares hosts of
+// either kind.
 func declareBridges(dir string) error {
 	files, err := filepath.Glob(filepath.Join(dir, "*.yaml"))
 	if err != nil {

@@ -15,7 +15,7 @@ type ended struct {
 	at   time.Time
 }
 
-// ending notes that a program is about to be ended; for Open vSwitch's that is damage to the host.
+// ending records that a program is about to be ended. For a program of Open vSwitch this counts as damage to the host.
 func ending(ts *testscript.TestScript, name string) {
 	w := of(ts)
 	w.ended = ended{name, time.Now()}
@@ -24,7 +24,7 @@ func ending(ts *testscript.TestScript, name string) {
 	}
 }
 
-// awaitTakeover waits until another controller leads than the one that was ended last; its name is on stdout.
+// awaitTakeover waits until a controller leads that is not the one ended last. Its name is on stdout.
 func awaitTakeover(ts *testscript.TestScript, args []string) {
 	w := of(ts)
 	words, options := split(args, "within")

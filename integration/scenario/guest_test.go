@@ -18,8 +18,8 @@ import (
 
 const guestUsage = "guest project/port on host [device=name] [mac=address] [plug=device|interface] [iface-id=id] [bridge=name] [movable=yes]"
 
-// guest PROJECT/PORT on HOST: a guest as a hypervisor makes it. Device, MAC and interface id that are not given are
-// learnt from the port in the host's slice, which is waited for.
+// guest PROJECT/PORT on HOST: makes a guest as a hypervisor does. If device, MAC or interface id are not given, they come from the port
+// in the host's node config. The command waits for that port.
 func guest(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "guest")
 	words, options := split(args, "device", "mac", "plug", "iface-id", "bridge", "mtu", "movable")
@@ -56,8 +56,8 @@ func guestOptions(ts *testscript.TestScript, name, host string, options map[stri
 	return o
 }
 
-// qemu PROJECT/PORT on HOST [memory=MiB]: a virtual machine on a tap of the host, with the port's MAC; its eth0 is up and
-// has no address but its link-local one.
+// qemu PROJECT/PORT on HOST [memory=MiB]: boots a virtual machine on a tap of the host, with the port's MAC. Its eth0 is up and has only
+// a link-local address.
 func qemu(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "qemu")
 	words, options := split(args, "memory")
@@ -71,7 +71,7 @@ func qemu(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 }
 
-// unplug GUEST: its device goes away. replug GUEST on HOST […]: it comes back, there or elsewhere.
+// unplug GUEST: removes the guest's device. replug GUEST on HOST […]: the device comes back on that host.
 func unplug(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "unplug")
 	usage(ts, args, 1, 1, "unplug guest")
@@ -87,9 +87,9 @@ func replug(ts *testscript.TestScript, neg bool, args []string) {
 
 const moveUsage = "move prepare|resume|finish guest to host | move announce guest"
 
-// move prepare GUEST to HOST: a movable guest's device appears on another host. move resume GUEST to HOST: the guest
-// speaks through it. move finish GUEST to HOST: it does, and its old device is
-// gone. move announce GUEST: the hypervisor of a virtual machine announces it, as after a migration.
+// move prepare GUEST to HOST: a movable guest's device appears on another host. move resume GUEST to HOST: the guest sends through that
+// device. move finish GUEST to HOST: the guest sends through that device, and its old device is gone. move announce GUEST: the hypervisor
+// of a virtual machine announces it, as after a migration.
 func move(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "move")
 	usage(ts, args, 2, 4, moveUsage)
@@ -117,7 +117,7 @@ func guestNamed(ts *testscript.TestScript, name string) *bed.Guest {
 	return g
 }
 
-// clients reads the clients named; none means one of each family.
+// clients reads the names of clients. No names mean one client of each family.
 func clients(words []string) []bed.Client {
 	if len(words) == 0 {
 		return []bed.Client{bed.Udhcpc, bed.Dhclient6}
@@ -129,9 +129,9 @@ func clients(words []string) []bed.Client {
 	return list
 }
 
-// lease GUEST… [udhcpc|dhclient4|dhclient6…] [request=ADDRESS] [believe=FILE]: runs the clients, both families when none
-// is named, until they have leases, in all guests side by side; what they were told is on stdout. believe is a lease file
-// dhclient starts from.
+// lease GUEST… [udhcpc|dhclient4|dhclient6…] [request=ADDRESS] [believe=FILE]: runs the clients in all guests at once until they have
+// leases. If no client is named, it runs one of each family. What the clients received is on stdout. believe is the lease file with which
+// dhclient starts.
 func lease(ts *testscript.TestScript, neg bool, args []string) {
 	words, options := split(args, "request", "believe")
 	n := slices.IndexFunc(words, func(w string) bool { return !strings.Contains(w, "/") })

@@ -20,7 +20,7 @@ const holdUsage = `await braked [reason-regexp] | await unbraked | await held ho
 	| await ports host count | await distrusted host [reason-regexp] | await trusted host
 	| await carried-out`
 
-// awaitHold waits for what brakes do: the controllers' own (braked), and a node's (held).
+// awaitHold waits for mass-change protection: the controllers' (braked), and a node's (held).
 func awaitHold(ts *testscript.TestScript, condition string, rest []string) (known bool) {
 	w := of(ts)
 	ctx := w.bed.Context()
@@ -54,7 +54,7 @@ func awaitHold(ts *testscript.TestScript, condition string, rest []string) (know
 	return true
 }
 
-// awaitBrake waits until the controllers say that they write nothing, for such a reason, or that they do again.
+// awaitBrake waits until the controllers say that they write nothing, for a reason that matches, or that they write again.
 func awaitBrake(ctx context.Context, w *world, reason string, on bool) error {
 	re, err := regexp.Compile(reason)
 	if err != nil {
@@ -76,7 +76,8 @@ func awaitBrake(ctx context.Context, w *world, reason string, on bool) error {
 	})
 }
 
-// awaitDistrust waits until the controllers say, for such a reason, that they do not believe a node, or that they do.
+// awaitDistrust waits until the controllers say that they do not believe a node, for a reason that matches, or that they believe it
+// again.
 func awaitDistrust(ctx context.Context, w *world, node, reason string, distrusted bool) error {
 	re, err := regexp.Compile(reason)
 	if err != nil {
@@ -89,7 +90,7 @@ func awaitDistrust(ctx context.Context, w *world, node, reason string, distruste
 	})
 }
 
-// repeat FROM TO FILE INTO: writes FILE once for each number, {n} being the number.
+// repeat FROM TO FILE INTO: writes FILE into INTO once for each number. {n} in it becomes the number.
 func repeat(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "repeat")
 	usage(ts, args, 4, 4, "repeat from to file into")
@@ -101,7 +102,7 @@ func repeat(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[3]), []byte(out.String()), 0o644))
 }
 
-// remember NAME… REGEXP: sets environment variables to what the groups match in the last command's stdout, in their order.
+// remember NAME… REGEXP: sets environment variables, in order, to what the expression's groups match in the last command's stdout.
 func remember(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "remember")
 	usage(ts, args, 2, 20, "remember variable… regexp")

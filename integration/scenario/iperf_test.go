@@ -25,7 +25,7 @@ type loadResult struct {
 	err error
 }
 
-// report is what of iperf3's JSON matters (iperf3(1), --json).
+// report is the part of iperf3's JSON that is used (iperf3(1), --json).
 type report struct {
 	Intervals []struct {
 		Sum struct {
@@ -45,10 +45,9 @@ const iperfPort = 5201
 
 const iperfUsage = "iperf start name guest guest [seconds=10] [via=address] | iperf stop name"
 
-// iperf start NAME FROM TO [seconds=10] [via=ADDRESS]: TCP at full speed to the other guest's first address, or to an address
-// that leads there. iperf stop NAME: waits
-// for its end and fails if the connection broke or stood still for standstill seconds: a shorter halt is what TCP's own
-// retransmission timer does when several connections share a busy switch.
+// iperf start NAME FROM TO [seconds=10] [via=ADDRESS]: starts TCP at full speed to the other guest's first address, or to an address that
+// leads there. iperf stop NAME: waits for its end, and fails if the connection broke or stalled for standstill seconds. A shorter stall
+// can come from TCP's own retransmission timer, when several connections share a busy switch.
 func iperf(ts *testscript.TestScript, neg bool, args []string) {
 	words, options := split(args, "seconds", "via")
 	w := of(ts)
@@ -108,7 +107,7 @@ func (l *load) stop() {
 // standstill is how many seconds in a row without a byte count as a broken connection.
 const standstill = 3
 
-// steady wants bytes to arrive, and no standstill; the rate is on stdout.
+// steady fails if no bytes arrived, or if the connection stalled. The rate is on stdout.
 func steady(ts *testscript.TestScript, out string) error {
 	var r report
 	if err := json.Unmarshal([]byte(out), &r); err != nil {

@@ -18,18 +18,18 @@ import (
 	"weft/integration/vm"
 )
 
-// binariesVariable names the folder with Weft's programs: inside the virtual machine nothing is built.
+// binariesVariable names the folder with Weft's programs, because nothing is built inside the virtual machine.
 const binariesVariable = "WEFT_SCENARIO_BINARIES"
 
 const (
-	// machineLimit is how long one scenario, with all that it repeats, may take from the choice of it on.
+	// machineLimit is how long one scenario, with all that it repeats, may take, including the wait for a virtual machine.
 	machineLimit = 60 * time.Minute
-	// scriptLimit is how long one script may take inside, five times what the longest takes with others beside it.
+	// scriptLimit is how long one script may take inside. It is five times what the longest takes beside others.
 	scriptLimit = 15 * time.Minute
 )
 
-// run runs a scenario inside: what it repeats, each by itself, in whichever virtual machine has room. One that is alone runs as a
-// whole, one script after the other.
+// run runs a scenario inside. Each scenario that it repeats runs by itself, in any virtual machine that has room. A scenario that is
+// alone runs as a whole, one script after the other.
 func (m *machine) run(t *testing.T, s scenario) {
 	if os.Getenv(vm.Variable) != "" {
 		t.Fatalf("%s needs %v, which the virtual machine's kernel lacks too", s.name, s.lacking)
@@ -55,7 +55,7 @@ func (m *machine) run(t *testing.T, s scenario) {
 	}
 }
 
-// inside are the names of the tests that a scenario is inside a virtual machine.
+// inside are the names of a scenario's tests inside a virtual machine.
 func (s scenario) inside() []string {
 	if s.alone || len(s.repeats) == 0 {
 		return []string{s.name}
@@ -67,14 +67,14 @@ func (s scenario) inside() []string {
 	return names
 }
 
-// runIn runs one script. What it says is kept together.
+// runIn runs one script. Its output is logged in one piece.
 func (m *machine) runIn(ctx context.Context, t *testing.T, v *vm.Machine, name string) {
 	ctx, cancel := context.WithTimeout(ctx, scriptLimit)
 	defer cancel()
 	var said strings.Builder
 	err := m.runTest(ctx, v, &said, name)
 	t.Log(said.String())
-	if errors.Is(err, context.DeadlineExceeded) { // it hangs: what is left for it fails at once
+	if errors.Is(err, context.DeadlineExceeded) { // the virtual machine hangs: what is left for it fails at once
 		err = errors.Join(err, v.Close())
 	}
 	if err != nil {
@@ -94,20 +94,20 @@ func (m *machine) runTest(ctx context.Context, v *vm.Machine, said *strings.Buil
 	}
 	var out bytes.Buffer
 	w := io.MultiWriter(&out, &lineLog{log: func(line string) { fmt.Fprintln(said, "| "+line) }})
-	// Memory is cheap inside and processors are not: the programs collect their garbage less often.
+	// Inside there is more memory than processor time, so the programs collect garbage less often.
 	code, err := v.Run(ctx, vm.Command{Stage: true, Stdout: w, Stderr: w, Env: []string{binariesVariable + "=" + m.binaries, "GOGC=400"},
 		Args: []string{self, "-test.v", "-test.run=" + pattern, "-test.parallel=1", "-test.timeout=" + scriptLimit.String()}})
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	// A name that matches nothing is a success for go test.
+	// For go test, a name that matches nothing is a success.
 	if passed := fmt.Sprintf("--- PASS: TestScenario/%s ", name); code != 0 || !strings.Contains(out.String(), passed) {
 		return fmt.Errorf("%s did not pass in the virtual machine: exit code %d", name, code)
 	}
 	return nil
 }
 
-// lineLog hands on whole lines.
+// lineLog logs whole lines.
 type lineLog struct {
 	log  func(line string)
 	rest []byte

@@ -14,7 +14,7 @@ import (
 	"weft/integration/vm"
 )
 
-// machine is where scenarios run whose needs this kernel lacks: virtual machines that are all alike. The first scenario boots them.
+// machine is a set of equal virtual machines. Scenarios whose needs this kernel lacks run there. The first scenario boots them.
 type machine struct {
 	config   vm.Config
 	ctx      context.Context
@@ -22,14 +22,14 @@ type machine struct {
 	chosen   atomic.Int32 // scripts to be run inside
 	once     sync.Once
 	vms      []*vm.Machine
-	places   chan *vm.Machine // as many times each as scripts may run in it at a time
+	places   chan *vm.Machine // each machine as often as scripts may run in it at a time
 	err      error
 }
 
 const (
-	// userModes is how many user-mode Linux run side by side: each has one processor.
+	// userModes is how many user-mode Linux run in parallel. Each has one processor.
 	userModes = 2
-	// userModeScripts is how many scripts run in each at a time: one alone waits a third of its time.
+	// userModeScripts is how many scripts run in each at a time. One script alone waits a third of its time.
 	userModeScripts = 2
 	// emulatedScripts is how many run at a time under QEMU, which has two processors.
 	emulatedScripts = 2
@@ -38,9 +38,9 @@ const (
 // memoryNoIPv6 is enough for one small cloud, in MiB.
 const memoryNoIPv6 = 2048
 
-// machineOf is how the virtual machine of a scenario is: a kernel without IPv6 is one that was started without. User-mode Linux has
-// all that scenarios need, boots ten times as fast as QEMU and takes a third of its time. What measures stays with QEMU's two
-// processors: on user-mode Linux's one the programs that repair wait for each other.
+// machineOf is the configuration of a scenario's virtual machine. For no-ipv6 the kernel is started without IPv6. User-mode Linux has all
+// that scenarios need, boots ten times as fast as QEMU and takes a third of its time. Scenarios that measure use QEMU's two processors,
+// because on one processor the programs that repair wait for each other.
 func machineOf(s scenario) (c vm.Config) {
 	c.Kind = vm.UserMode
 	if s.alone {
@@ -52,7 +52,7 @@ func machineOf(s scenario) (c vm.Config) {
 	return c
 }
 
-// boot starts the virtual machines. Where user-mode Linux cannot be made or started, QEMU has all that it has.
+// boot starts the virtual machines. If user-mode Linux cannot be made or started, QEMU replaces it.
 func (m *machine) boot(log func(string, ...any)) error {
 	m.once.Do(func() { m.err = m.start(log) })
 	return m.err
@@ -80,8 +80,8 @@ func (m *machine) start(log func(string, ...any)) error {
 	return err
 }
 
-// startUserModes starts one user-mode Linux after the other, each for a processor of its own, and no more than there are scripts.
-// None is left if one fails.
+// startUserModes starts one user-mode Linux after the other, each on a processor of its own, and not more than there are scripts. If one
+// fails, none is left.
 func (m *machine) startUserModes(log func(string, ...any)) error {
 	for i := range min(userModes, int(m.chosen.Load())) {
 		if err := m.startOne(log, i+1); err != nil {
@@ -116,7 +116,7 @@ func (m *machine) end() error {
 	return errors.Join(errs...)
 }
 
-// TestMachineOf holds which kernel a scenario gets.
+// TestMachineOf checks which kernel a scenario gets.
 func TestMachineOf(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -13,7 +13,7 @@ import (
 	"weft/integration/bed"
 )
 
-// targets are the addresses a word means: an address, or all global ones of a guest.
+// targets are the addresses that a word means: an address, or all global addresses of a guest.
 func targets(ts *testscript.TestScript, word string) []string {
 	if _, err := netip.ParseAddr(word); err == nil {
 		return []string{word}
@@ -26,7 +26,7 @@ func targets(ts *testscript.TestScript, word string) []string {
 	return addresses
 }
 
-// addressLike is the guest's first address of the other one's family, or its first when there is no other.
+// addressLike is the guest's first address of the same family as another address, or its first address if there is no other.
 func addressLike(ts *testscript.TestScript, guest, other string) string {
 	all := targets(ts, guest)
 	if other == "" {
@@ -58,7 +58,8 @@ func ping(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// tcp GUEST GUEST [bytes=N]: a megabyte there and back over every address of the second, compared; with ! none goes.
+// tcp GUEST GUEST [bytes=N]: sends a megabyte there and back over every address of the second guest, and compares it. With ! every
+// address must fail.
 func tcp(ts *testscript.TestScript, neg bool, args []string) {
 	words, options := split(args, "bytes")
 	usage(ts, words, 2, 2, "tcp guest guest [bytes=n]")
@@ -80,8 +81,8 @@ func tcp(ts *testscript.TestScript, neg bool, args []string) {
 
 const streamUsage = "stream start name guest guest[,guest] [address] [via=address] [every=5ms] | stream stop name [lost=n] [gap=duration]"
 
-// stream start NAME FROM TO[,TO] [ADDRESS] [via=ADDRESS] [every=5ms]: UDP there and back with numbers. stream stop NAME
-// [lost=N] [gap=DURATION]: ends it, says what was lost and who answered, and fails if more was lost.
+// stream start NAME FROM TO[,TO] [ADDRESS] [via=ADDRESS] [every=5ms]: starts numbered UDP packets there and back. stream stop NAME
+// [lost=N] [gap=DURATION]: ends them, prints what was lost and who answered, and fails if more was lost than allowed.
 func stream(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "stream")
 	words, options := split(args, "every", "lost", "gap", "via")
@@ -125,8 +126,8 @@ func duration(ts *testscript.TestScript, s string, otherwise time.Duration) time
 	return d
 }
 
-// capture start NAME GUEST|HOST [link=eth0] FILTER…: listens for frames that arrive. capture stop NAME: what arrived is
-// on stdout, one line a frame.
+// capture start NAME GUEST|HOST [link=eth0] FILTER…: captures frames that arrive. capture stop NAME: prints them on stdout, one line for
+// each frame.
 func capture(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "capture")
 	words, options := split(args, "link")
@@ -154,7 +155,7 @@ func capture(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// send GUEST|HOST [link=eth0] [times=1] FRAME: a frame as written, see bed.ParseFrame.
+// send GUEST|HOST [link=eth0] [times=1] FRAME: sends a frame as written, see bed.ParseFrame.
 func send(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "send")
 	usage(ts, args, 2, -1, "send guest|host [link=name] [times=n] layer field=value… / layer …")

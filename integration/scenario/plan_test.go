@@ -18,18 +18,18 @@ type scenario struct {
 	name, file string
 	// needs are the kernel's features that it uses: "# needs kernel-datapath".
 	needs []need.Need
-	// lacking are those of them that this kernel has not.
+	// lacking are those of them that this kernel lacks.
 	lacking []need.Need
-	// repeats are other scenarios, by name, that are run in its place, under its needs: "# repeats vlan-isolation".
+	// repeats are the names of other scenarios that run in its place, with its needs: "# repeats vlan-isolation".
 	repeats []string
-	// bridge says that its hosts have the kernel's VLAN devices and bridges: "# fabric bridge". Its manifests say nothing
-	// of that. both says that it holds on either kind of host: "# fabric both".
+	// bridge says that its hosts have the kernel's VLAN devices and bridges: "# fabric bridge". Its manifests do not say that. both says
+	// that it holds on either kind of host: "# fabric both".
 	bridge, both bool
-	// alone says that nothing else is run while it runs, because it measures: "# alone".
+	// alone says that nothing else runs at the same time, because it measures: "# alone".
 	alone bool
 }
 
-// Lines that mean something before the first that is no comment.
+// Prefixes of comment lines that have a meaning before the first line that is not a comment.
 const (
 	needsLine   = "# needs "
 	repeatsLine = "# repeats "
@@ -40,7 +40,7 @@ const (
 // repeatsBoth stands for all scenarios that hold on either kind of host.
 const repeatsBoth = "both"
 
-// The fabrics of a scenario.
+// The backends of a scenario.
 const (
 	fabricBridge = "bridge"
 	fabricBoth   = "both"
@@ -73,7 +73,7 @@ func scenarios() ([]scenario, error) {
 	return all, nil
 }
 
-// expand puts the names in place of repeatsBoth, and leaves out those that are named with a "-" before.
+// expand replaces repeatsBoth by the names, and leaves out those that have a "-" before their name.
 func expand(repeats []string, all []scenario) []string {
 	var names, without []string
 	for _, r := range repeats {
@@ -139,7 +139,7 @@ func (s scenario) scripts() []string {
 	return files
 }
 
-// TestParseScenario holds what first lines mean, and that a misspelt need is no scenario without needs.
+// TestParseScenario checks the meaning of first lines, and that a misspelt need is an error.
 func TestParseScenario(t *testing.T) {
 	t.Parallel()
 	s, err := parseScenario("x.txtar", "# needs vlan-device kernel-datapath\n# repeats a b\n# words\n\nhosts h1\n# needs nothing\n")

@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 	os.Exit(withPrograms(m))
 }
 
-// withPrograms builds Weft's programs for all tests, unless they are there already.
+// withPrograms builds Weft's programs for all tests, unless they exist already.
 func withPrograms(m *testing.M) int {
 	if os.Getenv(binariesVariable) != "" {
 		return m.Run()
@@ -49,7 +49,7 @@ func interruptible(t *testing.T) context.Context {
 	return ctx
 }
 
-// divided is the scenarios of the folder: those that this kernel can run, and those whose needs it lacks.
+// divided returns the scenarios of the folder: those that this kernel can run, and those whose needs it lacks.
 func divided(t *testing.T) (here, elsewhere []scenario) {
 	t.Helper()
 	all, err := scenarios()
@@ -69,8 +69,8 @@ func divided(t *testing.T) (here, elsewhere []scenario) {
 	return here, elsewhere
 }
 
-// TestMachineScenario runs the scenarios whose needs this kernel lacks, each as a subtest of its name, in one virtual machine for
-// each kind of kernel and way of starting it, or a few that are alike. It ends before TestScenario begins, so that neither disturbs the other.
+// TestMachineScenario runs the scenarios whose needs this kernel lacks, each as a subtest with its name. It has one virtual machine, or a
+// few equal ones, for each kind of kernel and command line. It ends before TestScenario begins, so that neither disturbs the other.
 func TestMachineScenario(t *testing.T) {
 	_, elsewhere := divided(t)
 	ctx := interruptible(t)
@@ -84,7 +84,7 @@ func TestMachineScenario(t *testing.T) {
 	})
 	for _, s := range elsewhere {
 		c := machineOf(s)
-		if s.alone { // nothing else runs, neither then nor in that machine
+		if s.alone { // nothing else runs at that time, or in that machine
 			t.Run(s.name, func(t *testing.T) {
 				runAlone(t, &machine{config: c, ctx: ctx, binaries: os.Getenv(binariesVariable)}, s)
 			})
@@ -113,7 +113,7 @@ func runAlone(t *testing.T, m *machine, s scenario) {
 	m.run(t, s)
 }
 
-// TestScenario runs every other scenario of the folder, each as a subtest of its name.
+// TestScenario runs every other scenario of the folder, each as a subtest with its name.
 func TestScenario(t *testing.T) {
 	here, _ := divided(t)
 	r := runner{ctx: interruptible(t), binaries: os.Getenv(binariesVariable)}
@@ -134,7 +134,7 @@ type runner struct {
 	binaries string
 }
 
-// special runs a scenario that says something about how.
+// special runs a scenario whose first lines say how to run it.
 func (r runner) special(t *testing.T, s scenario) {
 	datapath := bed.DatapathUser
 	if slices.Contains(s.needs, need.KernelDatapath) {
@@ -165,10 +165,10 @@ type world struct {
 	bed      *bed.Bed
 	streams  map[string]*bed.Stream
 	captures map[string]*bed.Capture
-	// allocators are control planes in this program.
+	// allocators are control planes that run in this program.
 	allocators map[string]*allocator
 	loads      map[string]*load
-	// connections and tables are what connect and forwarding began.
+	// connections and tables are what the commands connect and forwarding started.
 	connections map[string]*bed.Connection
 	tables      map[string]*bed.ForwardingTable
 	repaired    map[string]map[string]uint64 // node → driver → counter before the last damage
@@ -223,7 +223,7 @@ func setup(ctx context.Context, e *testscript.Env, binaries string, datapath bed
 	return nil
 }
 
-// logs is the end of every program's log, for the one who looks for the cause of a failure.
+// logs is the end of every program's log, to help find the cause of a failure.
 func (w *world) logs() string {
 	var s strings.Builder
 	for _, p := range w.bed.Processes() {

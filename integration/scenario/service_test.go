@@ -16,7 +16,7 @@ import (
 	"weft/model"
 )
 
-// serve GUEST tcp|udp PORT|FIRST-LAST: the guest answers there, on all addresses it has, until the scenario ends.
+// serve GUEST tcp|udp PORT|FIRST-LAST: the guest answers on these ports, on all its addresses, until the scenario ends.
 func serve(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "serve")
 	usage(ts, args, 3, 3, "serve guest tcp|udp port|first-last")
@@ -28,7 +28,7 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Defer(s.Close)
 }
 
-// How long an answer may take, and how long none may come.
+// connectTimeout is how long an answer may take. silentTimeout is how long no answer must come with !.
 const (
 	connectTimeout = 5 * time.Second
 	silentTimeout  = time.Second
@@ -36,8 +36,8 @@ const (
 
 const connectUsage = "connect [start name] guest tcp|udp address port [from=port] | connect again name"
 
-// connect GUEST tcp|udp ADDRESS PORT [from=PORT]: a service answers there; who, and whom it takes the guest for, is on stdout. connect
-// start NAME …: the connection stays; connect again NAME: it still works, or with ! does not.
+// connect GUEST tcp|udp ADDRESS PORT [from=PORT]: a service answers there. On stdout: who answered, and from which address it saw the
+// guest. connect start NAME …: the connection stays. connect again NAME: it still works, or with ! it does not.
 func connect(ts *testscript.TestScript, neg bool, args []string) {
 	w := of(ts)
 	args, options := split(args, "from")
@@ -91,8 +91,8 @@ func joinPort(address, port string) string {
 	return address + ":" + port
 }
 
-// forwarding start NAME: records where the physical network's bridge learns MACs. forwarding stop NAME: none was learnt at
-// two ports, or with ! one was; the table is on stdout.
+// forwarding start NAME: records where the physical network's bridge learns MACs. forwarding stop NAME: no MAC was learnt at two ports,
+// or with ! one was. The table is on stdout.
 func forwarding(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, args, 2, 2, "forwarding start|stop name")
 	w := of(ts)

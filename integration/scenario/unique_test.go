@@ -19,14 +19,14 @@ import (
 	"weft/reconcile/control"
 )
 
-// allocator is a control plane in the scenario's own program: the allocation code as any replica may run it.
+// allocator is a control plane in the scenario's own program. It runs the allocation code as a replica does.
 type allocator struct {
 	stop context.CancelFunc
 	work errgroup.Group
 }
 
-// allocate start NAME: runs the allocation code beside the controllers, as one that leads too: it stands in an election
-// of its own. allocate stop NAME ends it.
+// allocate start NAME: runs the allocation code beside the controllers, as a second leader, because it has an election of its own.
+// allocate stop NAME ends it.
 func allocate(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "allocate")
 	usage(ts, args, 2, 2, "allocate start|stop name")
@@ -54,7 +54,7 @@ func (a *allocator) end() error {
 	return a.work.Wait()
 }
 
-// awaitLeading waits until the controller leads. Only its own health tells, so it is asked again.
+// awaitLeading waits until the controller leads. It polls the controller's health, because nothing else says so.
 func awaitLeading(ctx context.Context, c *control.Controller) error {
 	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(bed.AwaitTimeout))
 	defer cancel()
@@ -70,8 +70,8 @@ func awaitLeading(ctx context.Context, c *control.Controller) error {
 	return nil
 }
 
-// unique PORTS NETWORKS: waits until so many ports and networks are accepted, and fails if an address of a network, a
-// MAC, or a segment of a physical network is had twice, or is not claimed by who has it.
+// unique PORTS NETWORKS: waits until this many ports and networks are accepted. It fails if an address of a network, a MAC, or a segment
+// of a physical network is used twice, or is not claimed by its user.
 func unique(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "unique")
 	usage(ts, args, 2, 2, "unique ports networks")
@@ -96,7 +96,7 @@ func unique(ts *testscript.TestScript, neg bool, args []string) {
 	fmt.Fprintln(ts.Stdout(), found)
 }
 
-// allocations are what is accepted, by value.
+// allocations are the accepted objects, by allocated value.
 type allocations struct {
 	ports, networks, addresses, unclaimed int
 	owners                                map[string]string
@@ -163,7 +163,7 @@ func families(addresses []model.Address) bool {
 	return four == 1
 }
 
-// has notes that an object has the value of the claim key.
+// has records that an object uses the value of the claim key.
 func (a *allocations) has(key etcdschema.Key, id model.ID, uid string) {
 	if other, twice := a.owners[key.String()]; twice {
 		a.faults = append(a.faults, fmt.Sprintf("%s is had by %s and %s", key, other, id))

@@ -20,7 +20,7 @@ func weftd(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(h.AwaitReady(of(ts).bed.Context()))
 }
 
-// annotate KEY JSON: puts the fields of the JSON object into the one that stands under the key, by etcdctl.
+// annotate KEY JSON: adds the fields of the JSON object to the JSON object at the key, with etcdctl.
 func annotate(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "annotate")
 	usage(ts, args, 2, 2, "annotate key json-object")
@@ -39,8 +39,8 @@ func annotate(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 }
 
-// as USER weft|etcdctl ARG…: the command with the certificate of that user. "@file" as last argument stands for the
-// file's content, "<file" is what the command reads.
+// as USER weft|etcdctl ARG…: runs the command with that user's certificate. "@file" as last argument is replaced by the file's content.
+// "<file" is the command's stdin.
 func as(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, args, 3, -1, "as user weft|etcdctl argument…")
 	if args[1] != "weft" && args[1] != "etcdctl" {
@@ -55,7 +55,7 @@ func as(ts *testscript.TestScript, neg bool, args []string) {
 	outcome(ts, neg, out, err)
 }
 
-// fileArgument puts a file's content in the place of a last argument "@file".
+// fileArgument replaces a last argument "@file" by the file's content.
 func fileArgument(ts *testscript.TestScript, args []string) []string {
 	if len(args) == 0 {
 		return args
@@ -66,7 +66,7 @@ func fileArgument(ts *testscript.TestScript, args []string) []string {
 	return args
 }
 
-// secure: etcd starts anew with TLS; everybody who comes later has a certificate of their own.
+// secure: replaces etcd by one with TLS. Every program that is started later has a certificate of its own.
 func secure(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "secure")
 	usage(ts, args, 0, 0, "secure")
@@ -74,7 +74,7 @@ func secure(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(b.Etcd().Secure(b.Context()))
 }
 
-// etcd N: etcd starts anew with N members e1…eN, each in a namespace of its own.
+// etcd N: replaces etcd by one with N members e1…eN, each in a namespace of its own.
 func members(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "etcd")
 	usage(ts, args, 1, 1, "etcd members")

@@ -27,16 +27,16 @@ type host struct {
 	data string // the folder of this test's files
 }
 
-// The bounds, without emulation.
+// The limits, without emulation.
 const (
 	commandTimeout = 20 * time.Second
 	awaitTimeout   = 6 * time.Second
 )
 
-// installed is where the programs are inside: not below /tmp, which services with PrivateTmp= do not see.
+// installed is the folder of the programs inside. It is not below /tmp, because services with PrivateTmp= do not see that.
 const installed = "/opt/weft"
 
-// boot makes the host. Its weftd has the settings given, its units are enabled, its etcd is not.
+// boot makes the host. Its weftd has the given settings. Weft's units are enabled, and etcd's unit is not.
 func boot(t *testing.T, settings ...string) *host {
 	t.Helper()
 	data, err := filepath.Abs("testdata")
@@ -132,24 +132,24 @@ func (h *host) must(args ...string) string {
 	return out
 }
 
-// property is one of systemd's of a unit.
+// property is a systemd property of a unit.
 func (h *host) property(unit, name string) string {
 	h.Helper()
 	return strings.TrimSpace(h.must("systemctl", "show", "--value", "--property", name, unit))
 }
 
-// await asks again and again until it holds: systemd's own ways to wait for a status need D-Bus.
+// await polls until the condition holds, because systemd's own ways to wait for a status need D-Bus.
 func (h *host) await(what string, holds func() bool) {
 	h.Helper()
 	for end := time.Now().Add(h.bound(awaitTimeout)); !holds(); {
 		if time.Now().After(end) {
 			h.Fatalf("in vain: %s", what)
 		}
-		time.Sleep(100 * time.Millisecond) // asking costs the time of what is waited for
+		time.Sleep(100 * time.Millisecond) // each request takes processor time from what is waited for
 	}
 }
 
-// awaitStatus waits until the unit says the words.
+// awaitStatus waits until the unit's status contains the words.
 func (h *host) awaitStatus(unit, words string) {
 	h.Helper()
 	h.await(unit+" says "+words, func() bool { return strings.Contains(h.property(unit, "StatusText"), words) })

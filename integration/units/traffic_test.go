@@ -10,7 +10,7 @@ import (
 	"weft/integration/vm"
 )
 
-// traffic is a ping from one namespace to an address that goes on until it is stopped.
+// traffic is a ping from one namespace to an address, until it is stopped.
 type traffic struct {
 	host *host
 	out  output
@@ -31,14 +31,14 @@ func (h *host) startTraffic(namespace, to string) *traffic {
 	return tr
 }
 
-// more waits until more is answered.
+// more waits until more requests are answered.
 func (tr *traffic) more() {
 	tr.host.Helper()
 	had := strings.Count(tr.out.String(), " bytes from ")
 	tr.host.await("pings are answered", func() bool { return strings.Count(tr.out.String(), " bytes from ") > had })
 }
 
-// unbroken ends it and holds that every request was answered.
+// unbroken ends the ping and checks that every request was answered.
 func (tr *traffic) unbroken() {
 	tr.host.Helper()
 	tr.more()

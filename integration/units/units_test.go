@@ -16,7 +16,7 @@ import (
 	"weft/etcdschema"
 )
 
-// etcdVariable is the folder of the etcd that this program is, when it is set.
+// etcdVariable is the folder of etcd's data. If it is set, this program runs as an etcd.
 const etcdVariable = "WEFT_UNITS_ETCD"
 
 func TestMain(m *testing.M) {
@@ -42,17 +42,17 @@ func serveEtcd(dir string) error {
 	return nil
 }
 
-// TestUnits is a host's life under systemd: it is booted with a wrong name and without etcd, gets both, wires guests, and its daemons
-// are restarted and stopped.
+// TestUnits runs a host under systemd. The host boots with a wrong name and without etcd, gets both, connects guests, and its daemons are
+// restarted and stopped.
 func TestUnits(t *testing.T) {
 	h := boot(t, "WEFT_NODE=h2", "WEFT_ETCD_CERT=/run/pki/h1.crt", "WEFT_ETCD_KEY=/run/pki/h1.key")
 	h.await("multi-user.target is reached", func() bool { code, _ := h.try("systemctl", "start", "multi-user.target"); return code == 0 })
 	h.awaitStatus("weftd", `is for "h1"`)
 	h.awaitStatus("weft-controller", "waits for etcd at http://127.0.0.1:2379")
-	h.must("cp", h.write("weftd.env", "WEFT_NODE=h1"), "/etc/weft/weftd.env") // nobody tells systemd
+	h.must("cp", h.write("weftd.env", "WEFT_NODE=h1"), "/etc/weft/weftd.env") // without a systemctl command
 	h.awaitStatus("weftd", "no slice yet: etcd has not answered")
 	h.must("systemctl", "start", "etcd")
-	h.must("systemctl", "start", "weftd", "weft-controller") // which waits
+	h.must("systemctl", "start", "weftd", "weft-controller") // it waits
 	if s := h.property("weftd", "StatusText"); !strings.Contains(s, "nothing for node h1") {
 		t.Errorf("weftd is ready, no Host is declared, and it says %q", s)
 	}
@@ -83,7 +83,7 @@ func TestUnits(t *testing.T) {
 	h.quiet()
 }
 
-// confined holds that the units give the daemons what they are said to, and not less: the mounts that weftd makes are everybody's.
+// confined checks that the units confine the daemons as they say, and no further: everybody must see the mounts that weftd makes.
 func (h *host) confined() {
 	h.Helper()
 	weftd, controller := h.property("weftd", "MainPID"), h.property("weft-controller", "MainPID")
@@ -114,7 +114,7 @@ func (h *host) confined() {
 	}
 }
 
-// resigns holds that a controller that is stopped gives its leadership away: it does not end with the session only.
+// resigns checks that a controller that is stopped gives up its leadership, and that it does not last until the session ends.
 func (h *host) resigns() {
 	h.Helper()
 	h.must("systemctl", "stop", "weft-controller")
@@ -123,10 +123,10 @@ func (h *host) resigns() {
 	}
 }
 
-// complaint is of the daemons, or of the programs of Open vSwitch that they run.
+// complaint matches messages of the daemons, or of the Open vSwitch programs that they run.
 var complaint = regexp.MustCompile(`level=(?:WARN|ERROR) msg="[^"]*"(?: prefix=\S*)?|.*(?:\|WARN\||\|ERR\||permission denied).*`)
 
-// quiet holds that the journal warned of nothing but what was done to the host: each once, however long it lasted.
+// quiet checks that the journal has warnings only about what was done to the host, and each only once, however long it lasted.
 func (h *host) quiet() {
 	h.Helper()
 	told := map[string]int{}
@@ -142,7 +142,7 @@ func (h *host) quiet() {
 		case strings.Contains(line, "following etcd was interrupted"), strings.Contains(line, "liveness key cannot be kept"),
 			strings.Contains(line, "report cannot be written"):
 		case h.m.TimeScale > 1 && (strings.Contains(line, "cannot follow the ports' configuration") || strings.Contains(line, "flow monitor lost")):
-			// An emulated switch takes longer to make a bridge than any other would.
+			// An emulated switch takes longer to make a bridge.
 		default:
 			h.Errorf("what is wrong? %s", line)
 		}

@@ -9,11 +9,11 @@ import (
 	"strings"
 )
 
-// wiring is what a host forwards with.
+// wiring is everything that a host forwards with.
 type wiring struct {
 	namespaces string   // with their inodes, by name
-	rules      string   // of the router, without what its sets learn
-	flows      []string // without what counts
+	rules      string   // the router's rules, without learnt elements of sets
+	flows      []string // without counters
 	youngest   float64  // age of a flow, in seconds
 }
 
@@ -21,7 +21,7 @@ func (w wiring) String() string { return w.namespaces + w.rules + strings.Join(w
 
 var counting = regexp.MustCompile(`(duration|n_packets|n_bytes|idle_age|hard_age)=[^, ]+,? ?`)
 
-// wiring reads it as anybody on the host would.
+// wiring reads it with the host's usual tools.
 func (h *host) wiring() wiring {
 	h.Helper()
 	router := regexp.MustCompile(`(?m)^weft-router-\S+`).FindString(h.must("ip", "netns", "list"))
@@ -53,7 +53,7 @@ func (h *host) wiring() wiring {
 	return w
 }
 
-// undisturbed holds that all is as it was, and nothing was made anew.
+// undisturbed checks that everything is as before, and that nothing was made again.
 func (h *host) undisturbed(what string, before wiring) {
 	h.Helper()
 	now := h.wiring()

@@ -39,7 +39,7 @@ func TestDebugListenerRefusesTheNetwork(t *testing.T) {
 	}
 }
 
-// TestDebugSocketReplacesNothingButADeadSocket: a path that holds anything else is somebody's.
+// TestDebugSocketReplacesNothingButADeadSocket: any other file at the path belongs to somebody, and is not replaced.
 func TestDebugSocketReplacesNothingButADeadSocket(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -88,7 +88,7 @@ func TestDebugSocketReplacesNothingButADeadSocket(t *testing.T) {
 	}
 }
 
-// TestMetricsListenerTellsMetricsAlone: over plain HTTP and over TLS, with a certificate that was renewed meanwhile.
+// TestMetricsListenerTellsMetricsAlone: over plain HTTP, and over TLS with a certificate that is renewed during the test.
 func TestMetricsListenerTellsMetricsAlone(t *testing.T) {
 	t.Parallel()
 	authority, err := pki.New("test", time.Hour)

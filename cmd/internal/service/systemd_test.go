@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// TestSystemdIsToldWhatIsWaitedFor sets the process's environment, and so runs by itself.
+// TestSystemdIsToldWhatIsWaitedFor sets the process's environment, so it does not run in parallel.
 func TestSystemdIsToldWhatIsWaitedFor(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "notify")
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
@@ -31,7 +31,7 @@ func TestSystemdIsToldWhatIsWaitedFor(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	states := make(chan string, 3)
 	states <- "waits:\netcd"
-	states <- "waits:\netcd" // nothing new: not told
+	states <- "waits:\netcd" // nothing new: not sent
 	states <- "follows etcd"
 	done := make(chan error, 1)
 	go func() {
@@ -69,7 +69,7 @@ func TestSystemdIsToldWhatIsWaitedFor(t *testing.T) {
 	}
 }
 
-// TestWatchdogIsFedOnlyByWhatGetsOn sets the process's environment, and so runs by itself.
+// TestWatchdogIsFedOnlyByWhatGetsOn sets the process's environment, so it does not run in parallel.
 func TestWatchdogIsFedOnlyByWhatGetsOn(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "notify")
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
@@ -89,7 +89,7 @@ func TestWatchdogIsFedOnlyByWhatGetsOn(t *testing.T) {
 			if asked == 5 {
 				cancel()
 			}
-			return asked == 2 // stands still, gets on once, stands still again
+			return asked == 2 // no progress, progress once, no progress again
 		})
 	}()
 	for _, want := range []string{"WATCHDOG=1", "STOPPING=1"} {
