@@ -19,7 +19,7 @@ const root = ".." // of the module
 var topLevel = []string{
 	"LICENSE", "Makefile", "README.md", "go.mod", "go.sum",
 	"cmd", "etcdschema", "hostnet", "integration", "model", "reconcile",
-	"bin", // what make builds; not kept
+	"bin", // what make builds; not in the repository
 }
 
 func TestTopLevelHoldsNothingElse(t *testing.T) {
@@ -35,8 +35,8 @@ func TestTopLevelHoldsNothingElse(t *testing.T) {
 	}
 }
 
-// arrows says which of Weft's packages a package may import, by the longest prefix of its path. "…/" allows everything
-// below. Tests are free.
+// arrows says which of Weft's packages a package may import. The longest prefix of the package's path applies. "…/" allows everything
+// below. Tests may import anything.
 var arrows = []struct {
 	of  string
 	may []string
@@ -57,7 +57,7 @@ var arrows = []struct {
 	{"integration", []string{"model", "model/", "etcdschema", "etcdschema/", "hostnet/", "reconcile/", "integration/"}},
 }
 
-// TestImportsFollowTheArrows holds the direction of the design: nothing below knows what is above it.
+// TestImportsFollowTheArrows checks the direction of imports: no package imports one above it.
 func TestImportsFollowTheArrows(t *testing.T) {
 	t.Parallel()
 	seen := 0
@@ -81,7 +81,7 @@ func TestImportsFollowTheArrows(t *testing.T) {
 	}
 }
 
-// TestPurePackagesDoNoInput holds that what must be pure imports nothing that reaches out of the process.
+// TestPurePackagesDoNoInput checks that pure packages import nothing that does input or output.
 func TestPurePackagesDoNoInput(t *testing.T) {
 	t.Parallel()
 	impure := []string{"os", "os/exec", "net/http", "syscall", "log/slog", "io/fs"}
@@ -106,7 +106,7 @@ func allowed(pkg string) (may []string, ok bool) {
 	return may, ok
 }
 
-// matches says that the package is one of the patterns, or below one that ends in a slash or is "integration".
+// matches says that the package is one of the patterns, or is below a pattern that ends in a slash or is "integration".
 func matches(patterns []string, pkg string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool {
 		return pkg == p || strings.HasPrefix(pkg, strings.TrimSuffix(p, "/")+"/") && (strings.HasSuffix(p, "/") || p == "integration")

@@ -17,7 +17,7 @@ import (
 	"weft/reconcile/compile"
 )
 
-// where a legitimate frame has to arrive.
+// where says where a legitimate frame must arrive.
 type where uint8
 
 const (
@@ -26,7 +26,7 @@ const (
 	atBoth = atPeer | atWire
 )
 
-// attempt is one attack and the legitimate frame nearest to it, both sent by guest a.
+// attempt is one attack and the most similar legitimate frame. Guest a sends both.
 type attempt struct {
 	name string
 	bad  []byte
@@ -36,7 +36,7 @@ type attempt struct {
 
 var serial atomic.Uint32
 
-// closing is a frame that is always allowed to a guest and differs each time.
+// closing is a frame that a guest is always allowed to send. It differs each time.
 func closing(g *guest) []byte {
 	var mark [18]byte
 	binary.BigEndian.PutUint32(mark[:], serial.Add(1))
@@ -51,7 +51,7 @@ func (st *stage) try(t *testing.T, c attempt) {
 	}
 }
 
-// faults sends the attack, the legitimate frame and a closing frame, and judges what arrived before the last.
+// faults sends the attack, the legitimate frame and a closing frame, and checks what arrived before the closing frame.
 func (st *stage) faults(t *testing.T, c attempt) (faults []string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), timescale.Bound(10*time.Second))
@@ -86,7 +86,7 @@ func (st *stage) faults(t *testing.T, c attempt) (faults []string) {
 
 func plain(frame []byte) []byte { return frame }
 
-// onWire is a frame of network red as the uplink carries it.
+// onWire is a frame of network red as it is on the uplink.
 func onWire(frame []byte) []byte { return tagged(frame, 0x8100, vidRed) }
 
 func holds(frames [][]byte, sent []byte) bool {
@@ -103,7 +103,7 @@ func TestHostileGuest(t *testing.T) {
 	newStage(t).tryAll(t, (*stage).attempts)
 }
 
-// tryAll tries every attempt of a list; who has nothing to do with them hears nothing.
+// tryAll tries every attempt of a list. Ports that are not concerned must receive nothing.
 func (st *stage) tryAll(t *testing.T, list func(*stage) []attempt) {
 	t.Helper()
 	for _, c := range list(st) {
@@ -117,7 +117,8 @@ func (st *stage) attempts() []attempt {
 		st.dhcpAttempts(), st.tagAttempts(), st.reservedAttempts())
 }
 
-// Without any single rule that drops what a guest says, some attack gets through: no rule is idle, no attack harmless.
+// For each rule that drops a guest's frames: without the rule some attack gets through. So every rule is needed, and the attacks find its
+// absence.
 func TestEveryGuestRuleStopsAnAttack(t *testing.T) {
 	t.Parallel()
 	st := newStage(t)
@@ -129,7 +130,7 @@ func TestEveryGuestRuleStopsAnAttack(t *testing.T) {
 			continue
 		}
 		for j, f := range set.Flows {
-			// A table's default and the uplink's tables are proven elsewhere; so is what concerns the other network.
+			// Other tests prove the tables' defaults, the uplink's tables, and the rules of the other network.
 			own := f.Match.Metadata.Mask == 0 || f.Match.Metadata.Value == red
 			if len(f.Actions) > 0 || f.Priority <= 50 || f.Table >= 30 || !own {
 				continue
@@ -144,7 +145,7 @@ func TestEveryGuestRuleStopsAnAttack(t *testing.T) {
 	}
 }
 
-// nobodyElseHeard: another network, a standby port and a port nobody claimed have heard nothing of all this.
+// nobodyElseHeard checks that another network, a standby port and a port without intent have received nothing.
 func (st *stage) nobodyElseHeard(t *testing.T) {
 	t.Helper()
 	for _, g := range []*guest{st.c, st.s, st.x} {
@@ -252,7 +253,7 @@ func (st *stage) neighborAttempts() []attempt {
 		{"DAD for a link-local address, with a link-layer address", ns(any6, a.ll, lladdr(1, other)), ns(any6, a.ll, nonce()), atBoth},
 		{"DAD for a link-local address, with two options", ns(any6, a.ll, nonce(), nonce()), ns(any6, a.ll), atBoth},
 		{"DAD of a length that is not there", cut(ns(any6, b.v6), 4), ns(any6, a.v6), atBoth},
-		// The first frame from an address of the guest's own choice makes it the guest's; then it may be advertised.
+		// The first frame from a link-local address of the guest's choice makes it the guest's. Then the guest may advertise it.
 		{"NS for the server", ns(mine, object.ServerLinkLocal, lladdr(1, a.mac)), ns(mine, b.v6, lladdr(1, a.mac)), atBoth},
 		{"NA for another's from an own choice", na(mine, b.ll, lladdr(2, a.mac)), na(mine, mine, lladdr(2, a.mac)), atBoth},
 		{"fragmented NS", icmp6Fragmented(a, 135, nd(0, b.v6, lladdr(1, a.mac))), icmp6Fragmented(a, 128, make([]byte, 28)), atBoth},
@@ -262,10 +263,10 @@ func (st *stage) neighborAttempts() []attempt {
 	}
 }
 
-// cut takes bytes off a frame's end.
+// cut removes bytes at a frame's end.
 func cut(frame []byte, n int) []byte { return frame[:len(frame)-n] }
 
-// icmp6Fragmented is the first fragment of an ICMPv6 message, the message whole in it.
+// icmp6Fragmented is the first fragment of an ICMPv6 message. It contains the whole message.
 func icmp6Fragmented(g *guest, kind uint8, body []byte) []byte {
 	return eth(g.mac, allNodesM, 0x86dd, ipv6Hops(g.v6, allNodes, 44, 64, fragment(58, 0, true, icmp6(g.v6, allNodes, kind, 0, body))))
 }
@@ -278,7 +279,7 @@ func (st *stage) routerAttempts() []attempt {
 		return eth(a.mac, allNodesM, 0x86dd, ipv6(a.ll, allNodes, next, payload))
 	}
 	v4 := func(payload []byte) []byte { return eth(a.mac, broadcast, 0x0800, ipv4(a.v4, all4, 1, payload)) }
-	// Hosts send pings, put together or not, with other hop limits than ND's and MLD's.
+	// Hosts send pings, fragmented or not, with hop limits that differ from those of ND and MLD.
 	pieces := func(hops uint8, payload []byte) []byte {
 		return eth(a.mac, allNodesM, 0x86dd, ipv6Hops(a.ll, allNodes, 44, hops, payload))
 	}
@@ -295,7 +296,7 @@ func (st *stage) routerAttempts() []attempt {
 		{"router advertisement behind options in a first fragment", wrap(44, fragment(60, 0, true, extension(58, ra))), ping, atBoth},
 		{"first fragment with nothing behind its options", wrap(44, fragment(60, 0, true, extension(58, nil))), ping, atBoth},
 		{"first fragment that ends inside its options", wrap(44, fragment(60, 0, true, []byte{58, 3, 1, 4, 0, 0, 0, 0})), ping, atBoth},
-		// What a second fragment puts over the echo behind the options is valid with these hop limits alone.
+		// A second fragment may overwrite the echo request behind the options. What it writes there is valid only with these hop limits.
 		{"echo behind options that a router advertisement may overlap", wrap(44, fragment(60, 0, true, extension(58, echo))), ping, atBoth},
 		{"echo behind options that an MLD query may overlap", pieces(1, fragment(60, 0, true, extension(58, echo))), ping, atBoth},
 		{"first fragment of nothing", wrap(44, fragment(58, 0, true, nil)), wrap(44, fragment(58, 3, false, echo)), atBoth},

@@ -26,7 +26,7 @@ import (
 // machineLimit is how long all tests of bridge hosts may take in the virtual machine.
 const machineLimit = 10 * time.Minute
 
-// TestBridgeHost sends on a bridge host what is sent on one with Open vSwitch. Where the kernel lacks what such hosts need, all
+// TestBridgeHost sends the same frames on a bridge host as on a host with Open vSwitch. If the kernel lacks what bridge hosts need, all
 // of it runs in one virtual machine.
 func TestBridgeHost(t *testing.T) {
 	t.Parallel()
@@ -83,14 +83,14 @@ func newBridgeStage(t *testing.T) *stage {
 	}
 	st := &stage{namespace: namespace, driver: d}
 	st.populate(t, &desired.Host{Driver: model.DriverBridge, RouterMAC: model.MAC(routerMAC)})
-	// Somebody puts it there without a word to anybody.
+	// Somebody plugs it without an intent.
 	ipCommand(t, "-n", st.namespace, "link", "set", "tapx", "master", linuxbridge.BridgeName(netRed))
 	return st
 }
 
 func bridgeMute(t *testing.T, st *stage) {
 	st.whoIsMute(t)
-	// What an older version may have left: a table that lacks sets.
+	// An older version may have left a table that lacks sets.
 	for _, command := range []string{"delete table bridge weft", "add table bridge weft", "add set bridge weft guests { type ifname; }"} {
 		ipCommand(t, slices.Concat([]string{"netns", "exec", st.namespace, "nft"}, strings.Fields(command))...)
 	}

@@ -15,22 +15,23 @@ import (
 	"weft/reconcile/compile/linuxbridge"
 )
 
-// driven are the kinds that the drivers look after, in the order in which they depend on each other.
+// driven are the kinds of objects of the drivers, in the order of their dependencies.
 var driven = []object.Kind{object.KindBridge, object.KindUplink, object.KindOVSPort, object.KindFlowSet, object.KindTagFilter,
 	object.KindGuard, object.KindGuardMembers, object.KindGuardUplink, object.KindLinuxBridge, object.KindVLANDevice, object.KindBridgePort}
 
-// fabrics are the backends.
+// fabrics are the network backends.
 func fabrics() map[model.Driver]compile.Fabric {
 	return map[model.Driver]compile.Fabric{model.DriverOVS: compile.OpenVSwitch{}, model.DriverBridge: linuxbridge.Fabric{}}
 }
 
-// converge compiles and applies until the switch is as desired: OVS numbers its ports only when they are there.
+// converge compiles and applies until the switch is as desired. It needs several passes, because OVS numbers its ports only when they
+// exist.
 func (st *stage) converge(t *testing.T) {
 	t.Helper()
 	for range 6 {
 		objects, missing := st.compile(t)
 		if st.apply(t, objects) == 0 && missing == "" {
-			// Until the revalidators have gone through them, the datapath's cached flows are those of the tables before.
+			// Until the revalidators have run, the datapath's cached flows are those of the old tables.
 			st.revalidate(t, "revalidator/wait")
 			return
 		}
@@ -39,7 +40,7 @@ func (st *stage) converge(t *testing.T) {
 	t.Fatalf("the switch is not as desired after six rounds: %s", missing)
 }
 
-// compile lists the driver's objects of the whole slice, and what an item is pending or refused for.
+// compile lists the driver's objects of the whole node config, and the reasons why items are pending or refused.
 func (st *stage) compile(t *testing.T) (objects []object.Object, missing string) {
 	t.Helper()
 	if err := st.driver.Sync(t.Context()); err != nil {
@@ -61,7 +62,7 @@ func (st *stage) compile(t *testing.T) (objects []object.Object, missing string)
 	return objects, missing
 }
 
-// apply makes the difference, removals last, and says how many changes that took.
+// apply applies the difference, removals last, and returns the number of changes.
 func (st *stage) apply(t *testing.T, objects []object.Object) (changed int) {
 	t.Helper()
 	if err := st.driver.Sync(t.Context()); err != nil {
@@ -76,12 +77,12 @@ func (st *stage) apply(t *testing.T, objects []object.Object) (changed int) {
 			t.Fatal(err)
 		}
 	}
-	// The datapath's cache follows by itself a little later; the test does not wait for it.
+	// The datapath's cache follows by itself a little later. The test does not want to wait for that.
 	st.revalidate(t, "revalidator/purge")
 	return changed
 }
 
-// revalidate lets Open vSwitch, where there is one, go through what the datapath has cached.
+// revalidate makes Open vSwitch, if there is one, revalidate the datapath's cached flows.
 func (st *stage) revalidate(t *testing.T, command string) {
 	t.Helper()
 	if st.host == nil {
@@ -92,7 +93,7 @@ func (st *stage) revalidate(t *testing.T, command string) {
 	}
 }
 
-// difference sorts the changes into batches: one for each kind, then one for what is to go.
+// difference sorts the changes into batches: one for each kind, and then one for removals.
 func (st *stage) difference(t *testing.T, objects []object.Object) [][]object.Change {
 	t.Helper()
 	ours, err := st.driver.Ours(t.Context())

@@ -12,7 +12,8 @@ import (
 	"weft/integration/timescale"
 )
 
-// crossing is an attack, and the legitimate frame nearest to it with who hears that, in which form. Either may be missing.
+// crossing is an attack and the most similar legitimate frame. Either may be missing. heard says which taps receive the legitimate frame,
+// and in which form.
 type crossing struct {
 	name      string
 	from      *tap
@@ -20,16 +21,17 @@ type crossing struct {
 	heard     map[*tap][]byte
 }
 
-// segment is who hears each other, and who is attacked there.
+// segment is a network segment: the taps on it, and the attacked party.
 type segment struct {
 	taps []*tap
-	// closing is a frame that tells that all the tap sent before has been dealt with, and the taps that hear it, in which form.
+	// closing returns a frame to send after others, and the taps that receive it, with its form there. When it arrives, all earlier
+	// frames of the sending tap have been handled.
 	closing func(from *tap) (sent []byte, heard map[*tap][]byte)
-	// answers are the faults of who is attacked when asked for its addresses.
+	// answers asks the attacked party for its addresses, and returns the faults.
 	answers func(*testing.T, context.Context) []string
 }
 
-// judge reports the faults of every crossing, after who is attacked has answered for the first time.
+// judge reports the faults of every crossing. Before that, the attacked party must answer once.
 func (s segment) judge(t *testing.T, list []crossing) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), timescale.Bound(10*time.Second))
@@ -44,15 +46,15 @@ func (s segment) judge(t *testing.T, list []crossing) {
 	}
 }
 
-// question is asked by one tap for an address that is at another, which answers.
+// question is a request from one tap for an address of another tap, which answers.
 type question struct {
 	address     string
 	from, to    *tap
 	ask, answer []byte
-	asked, told []byte // as they arrive
+	asked, told []byte // ask and answer as they arrive
 }
 
-// answered asks, answers, and says what did not arrive.
+// answered sends the requests and the answers, and returns what did not arrive.
 func answered(t *testing.T, ctx context.Context, questions ...question) (faults []string) {
 	t.Helper()
 	for _, q := range questions {
@@ -69,8 +71,8 @@ func answered(t *testing.T, ctx context.Context, questions ...question) (faults 
 	return faults
 }
 
-// faults sends both frames and says who heard what they should not, or did not hear what they should, and whether who is
-// attacked answers afterwards.
+// faults sends both frames. It returns which taps received a frame that they should not, or missed one, and whether the attacked party
+// does not answer afterwards.
 func (s segment) faults(t *testing.T, c crossing) (faults []string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), timescale.Bound(10*time.Second))
@@ -89,7 +91,7 @@ func (s segment) faults(t *testing.T, c crossing) (faults []string) {
 	return append(faults, s.answers(t, ctx)...)
 }
 
-// exchange sends frames from a tap, nil none, and returns what was heard until they had been dealt with.
+// exchange sends frames from a tap, except nil ones, and returns what was received until the frames had been handled.
 func (s segment) exchange(t *testing.T, ctx context.Context, from *tap, frames ...[]byte) (heard map[*tap][][]byte, err error) {
 	t.Helper()
 	for _, f := range frames {
@@ -98,7 +100,7 @@ func (s segment) exchange(t *testing.T, ctx context.Context, from *tap, frames .
 		}
 	}
 	heard = map[*tap][][]byte{}
-	for range 2 { // the second leaves when the switch is through with all that came with the first
+	for range 2 { // the second is sent when the switch has handled everything that came with the first
 		sent, ends := s.closing(from)
 		from.send(t, sent)
 		for tap, end := range ends {
@@ -115,13 +117,13 @@ func (s segment) exchange(t *testing.T, ctx context.Context, from *tap, frames .
 	return heard, nil
 }
 
-// misheard says what of what a tap should have heard it has not, and what else it has.
+// misheard returns which wanted frames a tap has not received, and which other frames it has.
 func (p *tap) misheard(ctx context.Context, frames, want [][]byte) (faults []string) {
 	for _, w := range want {
 		if holds(frames, w) {
 			continue
 		}
-		// On its way still, from a processor to another.
+		// The frame may still be on its way from one processor to another.
 		patience, done := context.WithTimeout(ctx, timescale.Bound(time.Second))
 		late, err := p.until(patience, w)
 		done()

@@ -20,13 +20,13 @@ type driver interface {
 	Apply(ctx context.Context, changes []object.Change) []error
 }
 
-// drivers are a host's drivers, which are called one after another, in the host's namespace.
+// drivers are a host's drivers. They are called one after another, in the host's namespace.
 type drivers struct {
 	namespace string
 	parts     []driver
 }
 
-// add takes in a driver, which is closed at the end.
+// add adds a driver. It is closed at the end.
 func (d *drivers) add(t *testing.T, part interface {
 	driver
 	Close() error

@@ -14,7 +14,7 @@ import (
 	"weft/reconcile/compile"
 )
 
-// The host's own addresses on network blue, when that is an external one.
+// The host's own addresses on network blue, when it is an external network.
 var (
 	outside4 = netip.MustParseAddr("10.2.0.1")
 	outside6 = netip.MustParseAddr("fd00:2::1")
@@ -22,13 +22,13 @@ var (
 	stranger = guest{mac: object.MAC{0xfa, 0x16, 0x3e, 0, 2, 0xee}, v4: netip.MustParseAddr("10.2.0.238"), v6: netip.MustParseAddr("fd00:2::ee")}
 )
 
-// externalStage is a stage whose network blue leads outside. The leg's inner end is a tap.
+// externalStage is a stage whose network blue is external. The inner end of the external gateway port is a tap.
 type externalStage struct {
 	*stage
 	leg *tap
 }
 
-// external makes network blue an external one.
+// external makes network blue an external network.
 func (st *stage) external(t *testing.T) *externalStage {
 	t.Helper()
 	st.slice.Host.RouterMAC = model.MAC(routerMAC)
@@ -54,7 +54,7 @@ func (x *externalStage) segment() segment {
 	return segment{taps: []*tap{x.c.tap, x.leg, x.wire}, closing: closingOf, answers: x.answers}
 }
 
-// answers asks for each of the host's addresses on the wire, and answers.
+// answers sends a request for each of the host's addresses from the uplink, and the answers.
 func (x *externalStage) answers(t *testing.T, ctx context.Context) (faults []string) {
 	t.Helper()
 	to := func(f []byte) []byte { return append(slices.Concat(stranger.mac[:], routerMAC[:]), f[12:]...) }
@@ -68,7 +68,7 @@ func (x *externalStage) answers(t *testing.T, ctx context.Context) (faults []str
 			to(icmp6Frame(routerMAC, target, 136, 0, nd(0xe0, target, lladdr(2, routerMAC))))))
 	}
 	faults = answered(t, ctx, questions...)
-	// Guest c hears the questions too.
+	// Guest c receives the requests too.
 	if _, err := x.c.until(ctx, questions[len(questions)-1].asked); err != nil {
 		faults = append(faults, err.Error())
 	}
@@ -99,7 +99,7 @@ func (x *externalStage) crossings() (list []crossing) {
 		map[*tap][]byte{x.wire: onBlue(to(stranger.mac))}})
 }
 
-// gatewayElsewhere is what nobody on the wire is on a network without a gateway either.
+// gatewayElsewhere are claims to be the gateway. Nobody on the uplink may make them, even on a network without a gateway.
 func gatewayElsewhere() []fromNetwork {
 	g, ll := stranger, object.GatewayLinkLocal
 	na := func(target netip.Addr) []byte {
@@ -114,7 +114,8 @@ func gatewayElsewhere() []fromNetwork {
 	}
 }
 
-// claims are what somebody says who takes the host's MAC or one of its addresses, beside the same with its own.
+// claims are frames of somebody who uses the host's MAC or one of its addresses. The legitimate frames are the same with the sender's
+// own.
 func claims(g *guest) []fromNetwork {
 	v4 := func(mac object.MAC, src netip.Addr) []byte {
 		return eth(mac, broadcast, 0x0800, ipv4(src, all4, 17, udp(1, 2, []byte("claim"))))
@@ -145,17 +146,17 @@ func claims(g *guest) []fromNetwork {
 	return list
 }
 
-// The host's own addresses on an external network are nobody else's.
+// Nobody else may use the host's own addresses on an external network.
 func TestOutsideIsTheHosts(t *testing.T) {
 	t.Parallel()
 	x := newStage(t).external(t)
 	x.segment().judge(t, x.crossings())
 }
 
-// centralMAC is of a router that stands elsewhere, and begins with no prefix that Weft knows.
+// centralMAC is the MAC of a router on another host. Its prefix is not one that Weft knows.
 var centralMAC = object.MAC{0x52, 0x54, 0, 0xaa, 0xbb, 0xcc}
 
-// central gives network red a router on gateway hosts elsewhere.
+// central gives network red a centralized router on other hosts.
 func (st *stage) central(t *testing.T) *stage {
 	t.Helper()
 	red := st.slice.Networks[netRed]
@@ -165,7 +166,7 @@ func (st *stage) central(t *testing.T) *stage {
 	return st
 }
 
-// centralAttempts: no guest is the router that stands elsewhere; its questions for it go there.
+// centralAttempts: no guest may act as the centralized router on another host. A guest's requests for that router go there.
 func (st *stage) centralAttempts() []attempt {
 	a, ll := st.a, centralMAC.LinkLocal()
 	said := func(src netip.Addr, kind uint8, target netip.Addr, options ...[]byte) []byte {
@@ -188,7 +189,7 @@ func (st *stage) centralAttempts() []attempt {
 	}
 }
 
-// A router that stands elsewhere is no guest here.
+// No guest here may act as a router that is on another host.
 func TestCentralGatewayIsElsewhere(t *testing.T) {
 	t.Parallel()
 	newStage(t).central(t).tryAll(t, (*stage).centralAttempts)

@@ -75,7 +75,7 @@ func ipv4Frag(src, dst netip.Addr, proto uint8, offset uint16, more bool, payloa
 	return build(h, gopacket.Payload(payload))
 }
 
-// udp is a datagram with a checksum for neither family: 0 in IPv4; IPv6 receivers would drop it, bridges do not look.
+// udp is a datagram without checksum. This is valid in IPv4. IPv6 receivers would drop it, but bridges do not check it.
 func udp(src, dst uint16, payload []byte) []byte {
 	var b []byte
 	b = binary.BigEndian.AppendUint16(b, src)
@@ -143,13 +143,13 @@ func checksum(src, dst netip.Addr, m []byte) uint16 {
 // lladdr is an ND link-layer address option: 1 source, 2 target.
 func lladdr(kind uint8, m object.MAC) []byte { return append([]byte{kind, 1}, m[:]...) }
 
-// option is an ND option of a type that says it has units of 8 bytes, and has its body.
+// option is an ND option with the given type, the length that it claims in units of 8 bytes, and its body.
 func option(kind, units uint8, body ...byte) []byte { return append([]byte{kind, units}, body...) }
 
 // nonce is the ND option of RFC 3971 that duplicate address detection carries (RFC 7527).
 func nonce() []byte { return option(14, 1, 1, 2, 3, 4, 5, 6) }
 
-// igmp is a message of IGMP, or of multicast router discovery in IPv4, in a packet as such are sent (RFC 2236: TTL 1).
+// igmp is a message of IGMP, or of multicast router discovery in IPv4, with TTL 1 (RFC 2236).
 func igmp(kind uint8, src, group netip.Addr) []byte {
 	return build(&layers.IPv4{Version: 4, TTL: 1, Protocol: layers.IPProtocolIGMP, SrcIP: ip(src), DstIP: ip(group)},
 		gopacket.Payload([]byte{kind, 0, 0, 0, 0, 0, 0, 0}))
@@ -188,7 +188,7 @@ func arp(ethSrc object.MAC, op uint16, sha object.MAC, spa netip.Addr, tpa netip
 	return eth(ethSrc, broadcast, 0x0806, append(b, mark...))
 }
 
-// contains says that a received frame is the sent one, whatever padding or tag it got on its way.
+// contains says that a received frame is the sent one. It may have got padding or a tag on its way.
 func contains(received, sent []byte) bool {
 	return bytes.Contains(received, sent[12:]) && bytes.HasPrefix(received, sent[:12])
 }

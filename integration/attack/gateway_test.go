@@ -10,7 +10,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// toGateway: what a guest says to the gateway reaches the leg alone.
+// toGateway: what a guest sends to the gateway reaches only the router interface.
 func (r *routedStage) toGateway() (list []crossing) {
 	a := r.a
 	ns := func(target netip.Addr) []byte {
@@ -29,7 +29,7 @@ func (r *routedStage) toGateway() (list []crossing) {
 	return list
 }
 
-// asGateway: what a guest says as the gateway nobody hears, and what it says of itself in the same way everybody.
+// asGateway: nobody receives what a guest sends as the gateway. Everybody receives the same frames about the guest itself.
 func (r *routedStage) asGateway() (list []crossing) {
 	a, b := r.a, r.b
 	own4, own6, ll := gateway4, gateway6, object.GatewayLinkLocal
@@ -53,7 +53,7 @@ func (r *routedStage) asGateway() (list []crossing) {
 	for _, c := range []struct {
 		name      string
 		bad, good []byte
-		alone     bool // guest b alone hears the good one
+		alone     bool // only guest b receives the good one
 	}{
 		{"from the gateway's MAC", v4(object.GatewayMAC, a.v4), v4(a.mac, a.v4), true},
 		{"from the gateway's address", v4(a.mac, own4), v4(a.mac, a.v4), true},
@@ -90,7 +90,7 @@ func (r *routedStage) asGateway() (list []crossing) {
 	return list
 }
 
-// fromLeg: groups, ARP and ND stay on the host; what leaves has the host's own MAC.
+// fromLeg: multicast, ARP and ND from the router interface stay on the host. What leaves the host has the host's own MAC.
 func (r *routedStage) fromLeg() []crossing {
 	data := func(dst netip.Addr) []byte { return ipv4(remote4, dst, 17, udp(5000, 5001, []byte("in"))) }
 	local := eth(object.GatewayMAC, r.b.mac, 0x0800, data(r.b.v4))

@@ -8,8 +8,8 @@ import (
 	"weft/hostnet/object"
 )
 
-// fromWire: nothing there is the gateway or asks for it. What says the same of somebody else is heard by both guests, and what is
-// for guest a by guest a.
+// fromWire: nothing from the uplink may act as the gateway or ask for it. Both guests receive the same frames about somebody else, and
+// guest a receives what is for guest a.
 func (r *routedStage) fromWire() (list []crossing) {
 	for _, c := range append(r.groupsFromWire(), r.ndFromWire()...) {
 		good := untagged(c.good)
@@ -43,7 +43,7 @@ func (r *routedStage) dataFromWire() []fromNetwork {
 	}
 }
 
-// groupsFromWire: ARP, and what a router alone says.
+// groupsFromWire: ARP, and messages that only a router sends.
 func (r *routedStage) groupsFromWire() []fromNetwork {
 	a := r.a
 	said := func(op uint16, sha object.MAC, spa, tpa netip.Addr) []byte {

@@ -13,7 +13,7 @@ import (
 	"weft/integration/timescale"
 )
 
-// A guest holds as many link-local addresses of its own choice as it is allowed, and those it holds are nobody else's.
+// A guest may hold a limited number of link-local addresses of its own choice, and nobody else may use those.
 func TestLinkLocalAddressesAreBounded(t *testing.T) {
 	t.Parallel()
 	st := newStage(t)
@@ -42,7 +42,7 @@ func TestLinkLocalAddressesAreBounded(t *testing.T) {
 	}
 }
 
-// What a guest claimed survives drift and its repair, and goes when its interface gets another number.
+// A guest's claimed addresses survive drift and its repair. They are removed when its interface gets another port number.
 func TestLearnedAddressesGoWithTheInterface(t *testing.T) {
 	t.Parallel()
 	st := newStage(t)
@@ -56,7 +56,7 @@ func TestLearnedAddressesGoWithTheInterface(t *testing.T) {
 	old := st.facts.Interfaces["tapa"].OFPort
 	st.vsctl(t, "del-port", "tapa")
 	st.converge(t)
-	// Open vSwitch does not hand a number out again at once.
+	// Open vSwitch does not reuse a port number at once.
 	if now := st.facts.Interfaces["tapa"].OFPort; now == old {
 		t.Fatalf("tapa got port number %d again", now)
 	}

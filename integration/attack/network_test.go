@@ -13,13 +13,13 @@ import (
 	"weft/integration/timescale"
 )
 
-// fromNetwork is what the physical network sends, and the legitimate frame nearest to it, which guest a gets.
+// fromNetwork is an attack from the physical network, and the most similar legitimate frame, which guest a receives.
 type fromNetwork struct {
 	name      string
 	bad, good []byte // as on the wire
 }
 
-// chosen is a MAC that begins as the controllers have been told.
+// chosen is a MAC with the prefix that the controllers are configured with.
 var chosen = object.MAC{0x52, 0x54, 0x01}
 
 // remote is a guest of network red on another host.
@@ -34,7 +34,7 @@ func TestHostileNetwork(t *testing.T) {
 	newStage(t).networkAttacks(t)
 }
 
-// networkAttacks sends every attack from the network and what it resembles, and judges what the guests hear.
+// networkAttacks sends every attack from the network and its legitimate frame, and checks what the guests receive.
 func (st *stage) networkAttacks(t *testing.T, more ...fromNetwork) {
 	t.Helper()
 	for _, c := range append(st.fromNetwork(), more...) {
@@ -48,7 +48,7 @@ func (st *stage) networkAttacks(t *testing.T, more ...fromNetwork) {
 			if err != nil {
 				t.Fatalf("%s: %v", c.name, err)
 			}
-			// The attack may arrive as it was, or without any of its tags.
+			// The attack might arrive unchanged, or without some or all of its tags.
 			for attack, last := c.bad, []byte(nil); len(attack) != len(last); attack, last = untagged(attack), attack {
 				if holds(got, attack) {
 					t.Errorf("%s: it arrived at guest %s", c.name, g.name)
@@ -66,7 +66,7 @@ func (st *stage) networkAttacks(t *testing.T, more ...fromNetwork) {
 	}
 }
 
-// untagged takes the outer tag off.
+// untagged removes the outer tag.
 func untagged(frame []byte) []byte {
 	if len(frame) < 16 || frame[12] != 0x81 && frame[12] != 0x88 || frame[13] != 0 && frame[13] != 0xa8 {
 		return frame
@@ -79,7 +79,7 @@ func (st *stage) fromNetwork() []fromNetwork {
 	data := []byte("from elsewhere")
 	serial := byte(0)
 	to := func(src object.MAC, vid uint16) []byte {
-		serial++ // no two are alike, whatever their tags
+		serial++ // no two frames are equal, with any tags
 		return tagged(eth(src, a.mac, 0x0800, ipv4(remote4, a.v4, 17, udp(5000, 5001, append([]byte{serial}, data...)))), 0x8100, vid)
 	}
 	good := to(remote, vidRed)
@@ -141,7 +141,7 @@ func (st *stage) fromNetwork() []fromNetwork {
 // serverIPv4 is the DHCP server of network red.
 var serverIPv4 = netip.MustParseAddr("10.1.0.2")
 
-// arpFromNetwork: ARP is for IPv4 over Ethernet, and a request or a reply. What is not can hide whose address it takes.
+// arpFromNetwork: only ARP for IPv4 over Ethernet passes, and only requests and replies. Other ARP could hide whose address it uses.
 func (st *stage) arpFromNetwork() []fromNetwork {
 	claim := arp(remote, 1, remote, serverIPv4, st.a.v4)
 	good := arp(remote, 1, remote, remote4, st.a.v4)
@@ -168,7 +168,7 @@ func (st *stage) arpFromNetwork() []fromNetwork {
 	return list
 }
 
-// neighborsFromNetwork: neighbour discovery that cannot be read to its end, and such as takes the server's address.
+// neighborsFromNetwork: neighbor discovery that cannot be parsed to its end, and neighbor discovery that uses the server's address.
 func (st *stage) neighborsFromNetwork() []fromNetwork {
 	target := netip.MustParseAddr("fd00:1::ee")
 	message := func(src netip.Addr, kind, code, hops uint8, target netip.Addr, options ...[]byte) []byte {
@@ -222,10 +222,11 @@ func (st *stage) neighborsFromNetwork() []fromNetwork {
 	}
 }
 
-// The switch polls its ports in turn: what was sent on one port before a frame on another is through when a second frame
-// on the other, sent after the first arrived, arrives. That is why closing frames are sent twice below.
+// The switch polls its ports in turn. Suppose that one port sends a frame, and then another port sends a closing frame. When the closing
+// frame has arrived, a second one is sent. When the second has arrived, the switch has handled the first port's frame too. Therefore
+// closing frames are sent twice below.
 
-// A port nobody claimed and a port in standby say nothing to anybody; another network stays on its own VLAN.
+// Nobody receives frames from a port without intent or from a standby port. Another network stays on its own VLAN.
 func TestWhoIsMute(t *testing.T) {
 	t.Parallel()
 	newStage(t).whoIsMute(t)
@@ -262,7 +263,7 @@ func (st *stage) whoIsMute(t *testing.T) {
 	}
 }
 
-// What becomes active speaks at once, what goes to standby is mute at once.
+// A port that becomes active can send at once. A port that goes to standby can send nothing at once.
 func TestStandbyBecomesActive(t *testing.T) {
 	t.Parallel()
 	st := newStage(t)

@@ -23,7 +23,7 @@ var (
 	routerMAC = object.MAC{0xfa, 0x16, 0x3e, 0xff, 0, 1}
 )
 
-// routedStage is a stage with a router on network red, whose leg's inner end is a tap.
+// routedStage is a stage with a router on network red. The inner end of the router interface is a tap.
 type routedStage struct {
 	*stage
 	leg *tap
@@ -46,7 +46,8 @@ func (st *stage) routed(t *testing.T) *routedStage {
 	return &routedStage{st, leg}
 }
 
-// closingOf is a frame that tells that all the tap sent before has been dealt with, and the taps that hear it, in which form.
+// closingOf returns a frame to send after others, and the taps that receive it, with its form there. When it arrives, all earlier frames
+// of the tap have been handled.
 func (r *routedStage) closingOf(from *tap) (sent []byte, heard map[*tap][]byte) {
 	switch from {
 	case r.leg:
@@ -96,7 +97,7 @@ func (r *routedStage) gatewayStays(t *testing.T) {
 	r.nobodyElseHeard(t)
 }
 
-// Without any single rule about gateways, some frame goes where it may not or does not where it should.
+// For each rule about gateways: without it, some frame arrives where it must not, or does not arrive where it should.
 func TestEveryGatewayRuleIsNeeded(t *testing.T) {
 	t.Parallel()
 	r := newRoutedStage(t)
@@ -120,7 +121,7 @@ func TestEveryGatewayRuleIsNeeded(t *testing.T) {
 	}
 }
 
-// namesGateway says that a rule that all networks share is about gateways.
+// namesGateway says that a rule that all networks share concerns gateways.
 func namesGateway(f object.Flow) bool {
 	mac, ll := object.ExactMAC(object.GatewayMAC), netip.PrefixFrom(object.GatewayLinkLocal, 128)
 	return f.Match.EthSrc == mac || f.Match.EthDst == mac || f.Match.IPSrc == ll || f.Match.NDTarget == ll

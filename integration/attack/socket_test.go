@@ -17,7 +17,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// inNamespace runs f on a thread inside the named namespace. The thread is given up if it cannot switch back.
+// inNamespace runs f on a thread inside the named namespace. If the thread cannot switch back, it is not used again.
 func inNamespace(name string, f func() error) error {
 	result := make(chan error, 1)
 	go func() {
@@ -47,7 +47,7 @@ func inNamespace(name string, f func() error) error {
 	return <-result
 }
 
-// tap is a raw socket on one link: it sends frames and hears every frame that comes in, tags put back in place.
+// tap is a raw socket on one link. It sends frames and receives every incoming frame, with its VLAN tag restored.
 type tap struct {
 	name   string
 	fd     int
@@ -68,7 +68,7 @@ func openTap(t *testing.T, namespace, link string) *tap {
 		p.listen(stop)
 	}()
 	t.Cleanup(func() {
-		// Closed only when nobody reads any more: the number of a closed descriptor is the next socket's, of another test.
+		// Close it only when nothing reads from it any more, because another test's socket may get the number of a closed descriptor.
 		close(stop)
 		<-done
 		_ = unix.Close(p.fd)
@@ -92,7 +92,7 @@ func (p *tap) open(link string) error {
 			return os.NewSyscallError("setsockopt", err)
 		}
 	}
-	// A short timeout lets the listener see that it shall stop.
+	// The short timeout lets the listener notice that it must stop.
 	tv := unix.NsecToTimeval((50 * time.Millisecond).Nanoseconds())
 	if err := unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &tv); err != nil {
 		return os.NewSyscallError("setsockopt", err)
@@ -118,7 +118,7 @@ func (p *tap) listen(stop <-chan struct{}) {
 		}
 		select {
 		case p.frames <- retag(buf[:n], oob[:oobn]):
-		default: // nobody looks any more
+		default: // nobody reads any more
 		}
 	}
 }
@@ -150,7 +150,7 @@ func (p *tap) send(t *testing.T, frame []byte) {
 	}
 }
 
-// until collects frames up to and including the first that the marker is in.
+// until collects frames up to and including the first that contains the marker.
 func (p *tap) until(ctx context.Context, marker []byte) ([][]byte, error) {
 	var got [][]byte
 	for {

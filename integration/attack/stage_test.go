@@ -31,7 +31,7 @@ const (
 	vidBlue = 102
 )
 
-// guest is one guest of the stage: a namespace with the far end of a veth whose near end is a port of the bridge.
+// guest is one guest of the stage: a namespace with the far end of a veth. The near end is a port of the bridge.
 type guest struct {
 	*tap
 	namespace string
@@ -40,15 +40,15 @@ type guest struct {
 	ll        netip.Addr // derived from the MAC
 }
 
-// stage is one host: guests a and b on network red, c on blue, s in standby on red, and x, which is plugged and claimed by
-// nobody; wire is the far end of the uplink.
+// stage is one host. Guests a and b are on network red, c is on blue, s is in standby on red, and x is plugged but has no intent. wire is
+// the far end of the uplink.
 type stage struct {
 	host          *ovstest.Host // nil on a bridge host
 	namespace     string        // the host's
 	driver        driver
 	switches      *ovs.Driver // nil on a bridge host
 	slice         *desired.Slice
-	facts         *object.Facts               // as the driver last told
+	facts         *object.Facts               // the driver's last facts
 	links         map[string]object.LinkFacts // of the host's namespace
 	a, b, c, s, x *guest
 	wire          *tap
@@ -79,12 +79,12 @@ func newStage(t *testing.T) *stage {
 	}
 	st := &stage{host: host, namespace: host.Namespace, driver: d, switches: switches}
 	st.populate(t, &desired.Host{Driver: model.DriverOVS, Bridge: "br-int"})
-	// Somebody plugs it without a word to anybody.
+	// Somebody plugs it without an intent.
 	st.vsctl(t, "add-port", "br-int", "tapx")
 	return st
 }
 
-// populate plugs and declares everything, and makes the host so.
+// populate plugs and declares everything, and converges the host.
 func (st *stage) populate(t *testing.T, host *desired.Host) {
 	t.Helper()
 	host.UID, host.Name, host.MACPrefix = hostUID, "h1", model.MAC(chosen)
@@ -146,7 +146,7 @@ func (st *stage) guest(t *testing.T, name, network string, last byte) *guest {
 	return g
 }
 
-// plug makes a veth with one end on the host and the other, eth0, in a namespace of its own, silent.
+// plug makes a veth with one end on the host. The other end, eth0, is in a namespace of its own, and sends nothing by itself.
 func (st *stage) plug(t *testing.T, device string) (namespace string) {
 	t.Helper()
 	namespace = st.namespace + "-" + device
@@ -157,7 +157,7 @@ func (st *stage) plug(t *testing.T, device string) (namespace string) {
 		_ = exec.CommandContext(ctx, "ip", "netns", "delete", namespace).Run()
 	})
 	err := inNamespace(namespace, func() error {
-		// What the kernel would say by itself is not part of the test.
+		// Frames that the kernel sends by itself are not part of the test.
 		return os.WriteFile("/proc/sys/net/ipv6/conf/default/disable_ipv6", []byte("1"), 0o644)
 	})
 	if err != nil {
@@ -170,7 +170,7 @@ func (st *stage) plug(t *testing.T, device string) (namespace string) {
 	return namespace
 }
 
-// ipCommand runs ip(8) outside of every namespace: one that it adds inside would be seen by nobody else.
+// ipCommand runs ip(8) outside of every namespace. A namespace that it adds inside of another would not be visible outside.
 func ipCommand(t *testing.T, args ...string) {
 	t.Helper()
 	if out, err := exec.CommandContext(t.Context(), "ip", args...).CombinedOutput(); err != nil {

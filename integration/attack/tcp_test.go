@@ -19,8 +19,8 @@ import (
 	"weft/integration/timescale"
 )
 
-// TCP of both families runs between two guests with the kernel's own ARP and ND, and between a guest and a machine on the
-// network's VLAN only if that machine is there: what protection stops must not stop this.
+// TCP of both families runs between two guests with the kernel's own ARP and ND. It also runs between a guest and a machine on the
+// network's VLAN, if that machine is there. Port security must not stop this.
 func TestTCPBothFamilies(t *testing.T) {
 	t.Parallel()
 	st := newStage(t)

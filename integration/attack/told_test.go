@@ -19,8 +19,8 @@ import (
 	"weft/integration/timescale"
 )
 
-// bridgeTold: of a guest that is not heard although it sends, a bridge host says why; of others it says nothing. A hostile guest
-// can fill its own entry alone, and what was noted of a guest goes with its device.
+// bridgeTold: if a guest's frames are dropped, a bridge host warns and says why. It has no warnings about other guests. A hostile guest
+// can fill only its own entry, and the entry is removed with the guest's device.
 func bridgeTold(t *testing.T, st *stage) {
 	told := newListener(t, st)
 	told.ofNobody(t)
@@ -31,7 +31,7 @@ func bridgeTold(t *testing.T, st *stage) {
 	told.nothingAfterReplug(t)
 }
 
-// listener hears what a bridge host's guard has to say of its guests.
+// listener reads the warnings of a bridge host's guard about its guests.
 type listener struct {
 	*stage
 	guard   *guard.Driver
@@ -55,7 +55,7 @@ func newListener(t *testing.T, st *stage) *listener {
 	return l
 }
 
-// look is a sweep: it has the guard read what was noted.
+// look is a sweep: the guard reads its sets.
 func (l *listener) look(t *testing.T) {
 	t.Helper()
 	if err := l.driver.Sync(t.Context()); err != nil {
@@ -63,7 +63,7 @@ func (l *listener) look(t *testing.T) {
 	}
 }
 
-// wants is what guest a is to be told of, and no other guest of anything.
+// wants checks the warnings about guest a, and that there are none about other guests.
 func (l *listener) wants(t *testing.T, when string, ofA ...object.WarningReason) {
 	t.Helper()
 	for device, want := range map[string][]object.WarningReason{"tapa": ofA, "tapb": nil, "tapc": nil} {
@@ -91,7 +91,7 @@ func (l *listener) noted(t *testing.T, set string) string {
 	return string(out)
 }
 
-// frames is what the counter of a device's element says; -1 when it has none.
+// frames is the counter of a device's element; -1 if it has none.
 func (l *listener) frames(t *testing.T, set, device string) int {
 	t.Helper()
 	m := regexp.MustCompile(`"` + device + `"[^,}]* packets (\d+)`).FindStringSubmatch(l.noted(t, set))
@@ -105,7 +105,7 @@ func (l *listener) frames(t *testing.T, set, device string) int {
 	return n
 }
 
-// says has a guest send frames, and waits until the counter of the set has counted them.
+// says makes a guest send frames, and waits until the counter of the set has counted them.
 func (l *listener) says(t *testing.T, g *guest, set string, frames ...[]byte) {
 	t.Helper()
 	device := "tap" + g.name
@@ -123,12 +123,12 @@ func (l *listener) says(t *testing.T, g *guest, set string, frames ...[]byte) {
 		select {
 		case <-ctx.Done():
 			t.Fatalf("set %s counted %d frames of %s, want %d", set, got, device, want)
-		case <-time.After(10 * time.Millisecond): // a counter tells nobody
+		case <-time.After(10 * time.Millisecond): // a counter has no events
 		}
 	}
 }
 
-// foreign are frames of a guest from so many MACs that are not its own.
+// foreign are frames of a guest from n MACs that are not its own.
 func foreign(g *guest, n int) (frames [][]byte) {
 	for i := range n {
 		frames = append(frames, arp(object.MAC{2, 0, 0, 0, byte(i >> 8), byte(i)}, 1, g.mac, g.v4, netip.AddrFrom4([4]byte{10, 1, 0, 98})))
@@ -142,7 +142,7 @@ func (l *listener) honest(t *testing.T) {
 	l.try(t, attempt{"what a guest says from its own MAC", nil, good, atPeer})
 }
 
-// ofNobody: guests that are honest, quiet, mute or nobody's.
+// ofNobody: no warnings about guests that send only allowed frames or none, that are in standby, or that have no intent.
 func (l *listener) ofNobody(t *testing.T) {
 	for range 3 {
 		for _, g := range []*guest{l.s, l.x} {
@@ -162,7 +162,7 @@ func (l *listener) ofNobody(t *testing.T) {
 	}
 }
 
-// ofForeignSource: only another MAC, not another one too.
+// ofForeignSource: a guest is warned about only if it sends with another MAC alone, not if it also uses its own.
 func (l *listener) ofForeignSource(t *testing.T) {
 	l.says(t, l.b, "foreign", foreign(l.b, 1)...)
 	l.says(t, l.a, "foreign", foreign(l.a, 3)...)
@@ -194,8 +194,8 @@ func (l *listener) ofForeignSource(t *testing.T) {
 	}
 }
 
-// startToCount is the first look after foreign frames: other elements are put in the place of the guests' while b speaks, and
-// nothing that it says is lost, and there is nothing to repair.
+// startToCount is the first sweep after foreign frames. It replaces the guests' elements while b sends. None of b's frames is lost, and
+// there is nothing to repair.
 func (l *listener) startToCount(t *testing.T) {
 	t.Helper()
 	const many = 200
@@ -227,7 +227,7 @@ func (l *listener) startToCount(t *testing.T) {
 	}
 }
 
-// ofTags: what is tagged is not heard, what else is no IP is.
+// ofTags: tagged frames are dropped and warned about. Other frames that are not IP are not.
 func (l *listener) ofTags(t *testing.T) {
 	own := eth(l.a.mac, broadcast, 0x0800, ipv4(l.a.v4, all4, 17, udp(5000, 5001, []byte("tag"))))
 	for range 2 {

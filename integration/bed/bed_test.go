@@ -37,8 +37,8 @@ func open(t *testing.T) *bed.Bed {
 	return b
 }
 
-// TestGuestsOnPlainBridges proves the bed itself: two hosts whose bridges simply switch, with guests that reach each
-// other over the physical network with checksums intact.
+// TestGuestsOnPlainBridges proves the bed itself. It has two hosts with plain bridges. Their guests reach each other over the physical
+// network with correct checksums.
 func TestGuestsOnPlainBridges(t *testing.T) {
 	t.Parallel()
 	b := open(t)
@@ -87,7 +87,7 @@ func TestGuestsOnPlainBridges(t *testing.T) {
 	}
 }
 
-// TestEtcdIsKilledStoppedAndRestored proves that etcd is a process of its own whose data can be put back.
+// TestEtcdIsKilledStoppedAndRestored proves that etcd is a process of its own and that its data can be restored.
 func TestEtcdIsKilledStoppedAndRestored(t *testing.T) {
 	t.Parallel()
 	b := open(t)
@@ -118,7 +118,7 @@ func TestEtcdIsKilledStoppedAndRestored(t *testing.T) {
 	}
 }
 
-// TestCloseAfterFailure proves that a bed whose context ends in the middle leaves nothing: Close looks by itself.
+// TestCloseAfterFailure proves that a bed leaves nothing if its context ends in the middle. Close itself checks for leftovers.
 func TestCloseAfterFailure(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())

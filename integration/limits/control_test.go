@@ -17,8 +17,8 @@ import (
 	"weft/reconcile/control"
 )
 
-// TestControllersWriteIt: what one object of each kind may ask for at most, the controllers bring into etcd, whose transactions
-// are bounded, and nothing of it stays pending.
+// TestControllersWriteIt: objects of each kind at their limits. The controllers write all of it to etcd, whose transactions are bounded,
+// and nothing stays pending.
 func TestControllersWriteIt(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), timescale.Bound(time.Minute))
@@ -54,7 +54,7 @@ func TestControllersWriteIt(t *testing.T) {
 	}
 }
 
-// lacking tells of the objects that are not accepted, or that no host is told of though one should be.
+// lacking lists the objects that are not accepted, or that are in no host's node config although they should be.
 func lacking(objects []model.Object, statuses map[string]etcdschema.Status) (out []string) {
 	for _, o := range objects {
 		s := statuses[etcdschema.StatusKey(o.ID()).String()]
@@ -66,7 +66,7 @@ func lacking(objects []model.Object, statuses map[string]etcdschema.Status) (out
 	return out
 }
 
-// declare writes the intent, and that both hosts have all features.
+// declare writes the intent, and reports that both hosts have all features.
 func declare(ctx context.Context, t *testing.T, client *etcdschema.Client, objects []model.Object) {
 	t.Helper()
 	put := func(k etcdschema.Key, v any) {

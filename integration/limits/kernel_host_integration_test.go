@@ -45,7 +45,7 @@ type kernelHost struct {
 	closers  []func() error
 }
 
-// roundTrip writes all that is wanted, has other drivers read it, and takes it away.
+// roundTrip writes everything that is desired, makes other drivers read it, and removes it.
 func (k *kernelHost) roundTrip() {
 	k.t.Helper()
 	k.dir = filepath.Join(k.t.TempDir(), "netns")
@@ -54,7 +54,7 @@ func (k *kernelHost) roundTrip() {
 	k.open()
 	k.complete(k.converge())
 	k.close()
-	k.open() // another process begins
+	k.open() // as a new process
 	if p := k.plan(k.sync()); !p.Empty() {
 		k.t.Errorf("what was written is read otherwise:\n%.3000s", p)
 	}
@@ -75,7 +75,7 @@ func (k *kernelHost) within(f func() error) {
 	}
 }
 
-// plug makes the devices that others make on a host; none of them has carrier.
+// plug makes the devices that others make on a host. None of them has carrier.
 func (k *kernelHost) plug() {
 	k.t.Helper()
 	var names []string
@@ -133,14 +133,14 @@ func (k *kernelHost) open() {
 		}
 		k.drivers = append(k.drivers, netdevs, inside, nat, tags, filter, bridges)
 		k.closers = append(k.closers, netdevs.Close, inside.Close, nat.Close, tags.Close, filter.Close, bridges.Close, guards.Close)
-		if k.switches == nil { // the kernel need not have what this one asks for
+		if k.switches == nil { // this driver needs features that the kernel may lack
 			k.drivers = append(k.drivers, guards)
 		}
 		return nil
 	})
 }
 
-// close closes the drivers, the last first; nothing on the host changes.
+// close closes the drivers, the last first. Nothing on the host changes.
 func (k *kernelHost) close() {
 	for _, f := range slices.Backward(k.closers) {
 		if err := f(); err != nil {
@@ -161,7 +161,7 @@ func (k *kernelHost) dismantle() {
 	}
 }
 
-// sync has all drivers read the host, and compiles what it must be.
+// sync makes all drivers read the host, and compiles the desired objects.
 func (k *kernelHost) sync() map[object.Key]object.Object {
 	k.t.Helper()
 	f := &object.Facts{Links: map[string]object.LinkFacts{}}
@@ -190,7 +190,7 @@ func (k *kernelHost) sync() map[object.Key]object.Object {
 	return desired
 }
 
-// plan compares what is desired, and what is there of ours, with what the drivers see.
+// plan compares the desired objects with those that the drivers observe.
 func (k *kernelHost) plan(desired map[object.Key]object.Object) plan.Plan {
 	k.t.Helper()
 	observed := map[object.Key]object.Object{}
@@ -222,7 +222,8 @@ func (k *kernelHost) plan(desired map[object.Key]object.Object) plan.Plan {
 	return plan.Diff(desired, observed, func(key object.Key) bool { return ours[key] }, nil)
 }
 
-// converge applies plans until there is nothing left to do, as facts appear by what was done, and returns what was desired then.
+// converge applies plans until there is nothing left to do, because applying makes new facts appear. It returns what was desired at the
+// end.
 func (k *kernelHost) converge() map[object.Key]object.Object {
 	k.t.Helper()
 	const rounds = 8
@@ -240,7 +241,7 @@ func (k *kernelHost) converge() map[object.Key]object.Object {
 	return nil
 }
 
-// complete says whether all that a host has in the end was desired.
+// complete says whether the desired objects include all that a host has in the end.
 func (k *kernelHost) complete(desired map[object.Key]object.Object) {
 	k.t.Helper()
 	for _, o := range k.want.Objects() {
@@ -266,7 +267,7 @@ func (k *kernelHost) apply(stage []plan.Step) {
 			if len(changes) == 0 {
 				continue
 			}
-			// Nobody follows the host: what other drivers have done since is read.
+			// No subscription runs, so read what other drivers have done since.
 			if err := d.Sync(ctx); err != nil {
 				return fmt.Errorf("driver %s: %w", d.Name(), err)
 			}

@@ -17,14 +17,14 @@ import (
 	"weft/model"
 )
 
-// inProcess are the kinds whose objects the kernel does not hold; their drivers have TestDoor of their own.
+// inProcess are the kinds whose objects the kernel does not hold. Their drivers have a TestDoor of their own.
 var inProcess = []object.Kind{object.KindDHCPBinding, object.KindRABinding, object.KindAnnouncement, object.KindArrival}
 
 // machineLimit is how long the test of a bridge host may take in a virtual machine.
 const machineLimit = 5 * time.Minute
 
-// TestKernelOVS: what one object of each kind may ask of a host at most, the kernel and Open vSwitch take from the drivers; drivers
-// that begin with it read back exactly what was written, and take all of it away again.
+// TestKernelOVS: objects of each kind at their limits. The kernel and Open vSwitch accept all of them from the drivers. New drivers read
+// back exactly what was written, and remove all of it again.
 func TestKernelOVS(t *testing.T) {
 	t.Parallel()
 	switches := ovstest.Start(t)
@@ -32,7 +32,7 @@ func TestKernelOVS(t *testing.T) {
 	k.roundTrip()
 }
 
-// TestKernelBridge is the same with the kernel's bridges, and fewer networks: a virtual machine is slow.
+// TestKernelBridge is the same with the kernel's bridges. It has fewer networks, because a virtual machine is slow.
 func TestKernelBridge(t *testing.T) {
 	t.Parallel()
 	if vmtest.Inside(t, machineLimit, need.VLANDevice) {

@@ -12,8 +12,8 @@ import (
 	"weft/model"
 )
 
-// TestNothingThatTheDoorLetsInIsRefused: no host refuses what model and controllers accepted, or waits for ever on it, and what
-// it becomes is what kernel and switch take. A fair share of what is drawn is accepted: else nothing would be shown.
+// TestNothingThatTheDoorLetsInIsRefused: no host refuses what model and controllers accepted, or waits for it without end, and kernel and
+// switch accept the resulting objects. Enough of what is drawn must be accepted, because otherwise the test would show nothing.
 func TestNothingThatTheDoorLetsInIsRefused(t *testing.T) {
 	t.Parallel()
 	offered, accepted := 0, 0
@@ -48,7 +48,7 @@ func nothingRefused(t limits.T, h limits.Host, kinds map[object.Kind]int) {
 	}
 }
 
-// world is what the objects of a host say of devices: by namespace and name.
+// world is what the objects of a host say about devices, by namespace and name.
 type world struct {
 	mtus      map[[2]string]int
 	addresses map[[2]string][]netip.Prefix
@@ -76,7 +76,7 @@ func namespaces(h limits.Host) world {
 	return w
 }
 
-// fault says what of an object kernel or switch would not take; empty when nothing.
+// fault says what in an object the kernel or the switch would not accept; empty if nothing.
 func (w world) fault(o object.Object) string {
 	switch o := o.(type) {
 	case *object.FlowSet:
@@ -137,7 +137,7 @@ func flowFault(o *object.FlowSet) string {
 	return ""
 }
 
-// switchFault: Open vSwitch opens no device that is named as those that it makes itself (netdev_is_reserved_name).
+// switchFault: Open vSwitch does not open a device that has a name which it reserves for its own (netdev_is_reserved_name).
 func switchFault(name string) string {
 	for _, tunnel := range []string{"genev", "gre", "ip6gre", "erspan", "ip6erspan", "lisp", "stt", "udp", "vxlan", "gtpu"} {
 		if strings.HasPrefix(name, tunnel+"_sys") {
@@ -150,7 +150,7 @@ func switchFault(name string) string {
 	return nameFault(name)
 }
 
-// nameFault: IFNAMSIZ is 16 with the end.
+// nameFault: IFNAMSIZ is 16, including the terminating zero.
 func nameFault(name string) string {
 	if len(name) > 15 {
 		return "device name " + name + " is longer than 15 bytes"
@@ -158,7 +158,7 @@ func nameFault(name string) string {
 	return ""
 }
 
-// macFault: the kernel takes addresses of one station alone (is_valid_ether_addr).
+// macFault: the kernel accepts only unicast addresses (is_valid_ether_addr).
 func macFault(macs ...object.MAC) string {
 	for _, m := range macs {
 		if m == (object.MAC{}) || m[0]&1 != 0 {
@@ -168,7 +168,7 @@ func macFault(macs ...object.MAC) string {
 	return ""
 }
 
-// mtuFault: what veths take at least (ETH_MIN_MTU) and taps at most (linux/tun.c: MAX_MTU less the Ethernet header).
+// mtuFault: the least MTU of veths (ETH_MIN_MTU), and the greatest of taps (linux/tun.c: MAX_MTU less the Ethernet header).
 func mtuFault(mtu int) string {
 	if mtu < 68 || mtu > 65521 {
 		return "its MTU is none that a device of any kind takes"
@@ -176,7 +176,7 @@ func mtuFault(mtu int) string {
 	return ""
 }
 
-// deviceFault: a device in a namespace of ours has addresses of a family that the kernel has on it.
+// deviceFault: a device in one of Weft's namespaces may have only addresses of a family that the kernel has on it.
 func (w world) deviceFault(namespace, device string, a netip.Addr) string {
 	mtu, made := w.mtus[[2]string{namespace, device}]
 	switch {
@@ -188,7 +188,7 @@ func (w world) deviceFault(namespace, device string, a netip.Addr) string {
 	return ""
 }
 
-// routeFault: the kernel takes a next hop that is on the link of the device.
+// routeFault: the kernel accepts only a next hop that is on the device's link.
 func (w world) routeFault(r *object.Route) string {
 	if why := w.deviceFault(r.Namespace, r.Device, r.Destination.Addr()); why != "" || !r.Via.IsValid() {
 		return why

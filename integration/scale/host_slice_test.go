@@ -9,7 +9,7 @@ import (
 	"weft/model/desired"
 )
 
-// A simulated host holds what its head says, reports the ports it has, and no others.
+// A simulated host holds what its head says, and reports exactly the ports that it has.
 func TestSliceFollowsItsHead(t *testing.T) {
 	t.Parallel()
 	s := newSlice("h1")
@@ -49,7 +49,7 @@ func TestSliceFollowsItsHead(t *testing.T) {
 	}
 }
 
-// A port is placed once its status names a node and addresses, and programmed once every node says so; both stay when they were first.
+// A port is placed once its status names a node and addresses, and programmed once every node says so. The first time of each stays.
 func TestStateOfAStatus(t *testing.T) {
 	t.Parallel()
 	before, now := time.Unix(1, 0), time.Unix(2, 0)

@@ -18,8 +18,8 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// A small region is measured from its first port to a takeover: what was written is counted, hosts hold what they are told, and
-// nothing is left.
+// A small region is measured from its first port to a takeover. The writes are counted, hosts hold their node configs, and nothing is
+// left.
 func TestRegionIsMeasured(t *testing.T) {
 	t.Parallel()
 	const hosts, ports = 3, 30

@@ -23,8 +23,8 @@ var refusals = []string{"permission denied", "user is not found", "invalid user"
 // deniedTimeout is the time after which a command counts as permitted if etcd has not refused it, e.g. a watch.
 const deniedTimeout = 15 * time.Second
 
-// denied USER ARG…: runs etcdctl with the user's certificate. etcd must refuse it for lack of permission, without output. A last argument
-// "<file" is etcdctl's stdin.
+// denied USER ARG…: runs etcdctl with the user's certificate. etcd must refuse it for lack of permission, and show no key. A last
+// argument "<file" is etcdctl's stdin.
 func denied(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "denied")
 	usage(ts, args, 2, -1, "denied user etcdctl-argument…")

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// The environment belongs to the whole program, so this test runs alone.
+// The environment belongs to the whole program, so this test does not run in parallel.
 func TestBound(t *testing.T) {
 	for value, want := range map[string]time.Duration{
 		"": time.Second, "1": time.Second, "10": 10 * time.Second, "2.5": 2500 * time.Millisecond,

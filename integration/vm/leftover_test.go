@@ -48,7 +48,7 @@ func TestCachedKernelIsTheNewestWholeOne(t *testing.T) {
 			t.Fatal(err)
 		}
 		if i == 2 {
-			continue // it has no image: it is not whole
+			continue // it has no image: it is not complete
 		}
 		image := filepath.Join(dir, imageName)
 		if err := os.WriteFile(image, nil, 0o644); err != nil {

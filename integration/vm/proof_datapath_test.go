@@ -15,8 +15,8 @@ import (
 	"weft/integration/need"
 )
 
-// proveKernelDatapath carries TCP from one guest to another through a flow of Open vSwitch's kernel datapath; both keep
-// their checksum offload.
+// proveKernelDatapath sends TCP from one guest to another through a flow of Open vSwitch's kernel datapath. Both keep their checksum
+// offload.
 func proveKernelDatapath(t *testing.T) {
 	namespaces(t, "oh", "oa", "ob")
 	plug(t, "oa", "10.0.0.1", "oh")
@@ -44,7 +44,7 @@ func proveKernelDatapath(t *testing.T) {
 	}
 }
 
-// startSwitch starts Open vSwitch's daemons in a namespace; the function returned runs its tools there.
+// startSwitch starts Open vSwitch's daemons in a namespace. The returned function runs its tools there.
 func startSwitch(t *testing.T, ns string) func(args ...string) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -66,7 +66,7 @@ func startSwitch(t *testing.T, ns string) func(args ...string) string {
 		return string(out)
 	}
 	tool("ovsdb-tool", "create", filepath.Join(dir, "conf.db"), "/usr/share/openvswitch/vswitch.ovsschema")
-	// A daemon that detaches comes back once it listens.
+	// A daemon with --detach returns once it listens.
 	daemon := func(control string, args ...string) {
 		tool(append(args, "--unixctl="+filepath.Join(dir, control), "--no-chdir", "--detach", "--pidfile", "-vconsole:warn", "-vsyslog:off")...)
 		t.Cleanup(func() {
@@ -86,7 +86,7 @@ func startSwitch(t *testing.T, ns string) func(args ...string) string {
 	return tool
 }
 
-// launch starts a command that is gone when the test is.
+// launch starts a command. It is gone when the test ends.
 func launch(t *testing.T, cmd *exec.Cmd) (wait func() error) {
 	t.Helper()
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -107,7 +107,7 @@ func launch(t *testing.T, cmd *exec.Cmd) (wait func() error) {
 	}
 }
 
-// awaitLine reads a program's output until a line contains the words; what comes after them fits into the pipe.
+// awaitLine reads a program's output until a line contains the words. The output after that must fit into the pipe.
 func awaitLine(t *testing.T, says io.Reader, words string) {
 	t.Helper()
 	lines := bufio.NewScanner(says)

@@ -16,7 +16,7 @@ import (
 	"weft/integration/need"
 )
 
-// proofs are run inside: each uses what machines' kernels may lack, and holds that it does what it is for.
+// proofs run inside. Each uses a feature that the machine's kernel may lack, and checks that the feature works.
 func proofs() map[string]func(*testing.T) {
 	return map[string]func(*testing.T){
 		"modules": proveModules, "needs": proveNeeds, "vlan-device": proveVLANDevice, "vlan-filtering": proveVLANFiltering,
@@ -88,7 +88,7 @@ func wantPing(t *testing.T, from, address string, want bool) {
 	}
 }
 
-// proveModules loads what is asked for, and what the kernel asks for itself.
+// proveModules loads modules by name, and modules that the kernel itself requests.
 func proveModules(t *testing.T) {
 	if f, err := os.OpenFile("/dev/net/tun", os.O_RDWR, 0); err != nil {
 		t.Errorf("the kernel does not load the module of a device file that is opened: %v", err)
@@ -100,8 +100,8 @@ func proveModules(t *testing.T) {
 	}
 }
 
-// proveNeeds holds that the virtual machine lacks nothing that a test may name, but the want of IPv6, which is a machine started
-// with another command line.
+// proveNeeds checks that the virtual machine has every feature that a test may name, except no-ipv6, which needs another kernel command
+// line.
 func proveNeeds(t *testing.T) {
 	needs := slices.DeleteFunc(need.All(), func(n need.Need) bool { return n == need.NoIPv6 })
 	if lacking, err := need.Lacking(needs); err != nil || len(lacking) > 0 {
@@ -109,7 +109,7 @@ func proveNeeds(t *testing.T) {
 	}
 }
 
-// proveVLANDevice pings through tags, and shows that they were there: another tag hears nothing.
+// proveVLANDevice pings through VLAN tags. To show that the tags are used, it checks that another tag receives nothing.
 func proveVLANDevice(t *testing.T) {
 	namespaces(t, "va", "vb")
 	steps(t, "link add eth0 netns va type veth peer name eth0 netns vb", "-n va link set eth0 up", "-n vb link set eth0 up",
@@ -136,8 +136,8 @@ func proveVLANFiltering(t *testing.T) {
 	wantPing(t, "fa", "10.0.0.3", false)
 }
 
-// proveBridgeConntrack lets one guest of a bridge begin, and the other only answer. The priority must be filter (-200 in
-// this family): where br_netfilter is loaded, it takes IPv4 frames out at priority 0, and chains at 0 may never see them.
+// proveBridgeConntrack lets one guest of a bridge open connections, and the other only answer. The priority must be filter (-200 in this
+// family). If br_netfilter is loaded, it takes IPv4 frames out at priority 0, and chains at 0 may never see them.
 func proveBridgeConntrack(t *testing.T) {
 	namespaces(t, "ch", "ca", "cb")
 	steps(t, "-n ch link add br0 type bridge", "-n ch link set br0 up")

@@ -16,8 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestMachine boots once, checks what the rig promises, and then runs every proof inside: this same program again, which
-// finds itself there by the variable.
+// TestMachine boots once, checks what package vm promises, and then runs every proof inside. For that it runs this same program again,
+// which sees the environment variable there.
 func TestMachine(t *testing.T) {
 	if os.Getenv(Variable) != "" {
 		for name, prove := range proofs() {
@@ -28,7 +28,7 @@ func TestMachine(t *testing.T) {
 	testMachine(t, Config{})
 }
 
-// TestUserMode holds the same of user-mode Linux.
+// TestUserMode checks the same for user-mode Linux.
 func TestUserMode(t *testing.T) {
 	testMachine(t, Config{Kind: UserMode, Processor: 1})
 }
@@ -56,7 +56,7 @@ func testMachine(t *testing.T, c Config) {
 	}
 }
 
-// closed holds that nothing of a machine is left.
+// closed checks that nothing of a machine is left.
 func closed(t *testing.T, m *Machine, pid int) {
 	if err := m.Close(); err != nil {
 		t.Error(err)
@@ -109,7 +109,7 @@ func testOutput(t *testing.T, m *Machine) {
 	}
 }
 
-// testMuchOutput holds that the line loses nothing: two streams at once, of a megabyte each.
+// testMuchOutput checks that the connection loses nothing: two streams at once, of a megabyte each.
 func testMuchOutput(t *testing.T, m *Machine) {
 	var want bytes.Buffer
 	for i := range 150000 {
@@ -148,7 +148,7 @@ func testTimeLimit(t *testing.T, m *Machine) {
 	}
 }
 
-// testInitRefused holds that the first process goes on when it cannot become another.
+// testInitRefused checks that the first process continues if it cannot become another program.
 func testInitRefused(t *testing.T, m *Machine) {
 	for range 2 {
 		if err := m.Init(t.Context(), nil, "/etc/passwd"); err == nil || !strings.Contains(err.Error(), "permission denied") {
