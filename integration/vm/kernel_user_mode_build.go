@@ -125,7 +125,7 @@ func download(ctx context.Context, dir, name string) (deb string, err error) {
 				return "", err
 			}
 		}
-		// apt's own download user may not write here; as root apt then downloads by itself.
+		// apt's own download user may not write here, so apt downloads as root.
 		if _, err = run(ctx, dir, nil, "apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", name); err == nil {
 			break
 		}

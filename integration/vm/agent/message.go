@@ -1,7 +1,7 @@
-// Package agent defines the messages between this rig (package vm) and the first process inside the virtual machine: JSON values, one
-// after another, over one virtio serial port, or over the first serial line of user-mode Linux.
+// Package agent defines the messages between package vm and the first process inside the virtual machine: JSON values, one after another,
+// over one virtio serial port, or over the first serial line of user-mode Linux.
 //
-// Invariants: only the rig starts an exchange. Every Run is answered by exactly one Exit with its ID, after all of its output.
+// Invariants: only package vm starts an exchange. Every Run is answered by exactly one Exit with its ID, after all of its output.
 package agent
 
 import (
@@ -14,9 +14,9 @@ import (
 // Port is the name of the virtio serial port.
 const Port = "weft.agent"
 
-// Request is sent by the rig. Exactly one of the pointers is set.
+// Request is sent by package vm. Exactly one of the pointers is set.
 type Request struct {
-	// ID is chosen by the rig, once for each Run.
+	// ID is chosen by package vm, once for each Run.
 	ID  int  `json:"id"`
 	Run *Run `json:"run,omitempty"`
 	// Kill ends the Run of the ID with its process group.

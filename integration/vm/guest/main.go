@@ -17,7 +17,7 @@ import (
 	"weft/integration/vm/agent"
 )
 
-// serveArg tells the program that it is the second process, the one that serves. The line's device file may follow.
+// serveArg says that the program is the second process, which serves. The connection's device file may follow.
 const serveArg = "weft-agent"
 
 func main() {
