@@ -9,8 +9,8 @@ import (
 	"weft/hostnet/object"
 )
 
-// Apply makes the changes: for each namespace its table first, then all mappings in one transaction, then what is deleted of
-// the table; connections through mappings that ended are cut. The view is what the kernel holds when it returns.
+// Apply makes the changes of each namespace in this order: its table, then all mappings in one transaction, then what is deleted
+// of the table. It cuts connections through mappings that ended. When it returns, the view is what the kernel holds.
 func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
 	errs := make([]error, len(changes))
 	var order []string
@@ -40,7 +40,7 @@ func (d *Driver) applyIn(ctx context.Context, name string, changes []object.Chan
 	}
 	if err != nil {
 		for _, i := range which {
-			// With the namespace went all that was in it.
+			// The namespace is gone, and everything in it is gone too.
 			if errs[i] = fmt.Errorf("%s: %w", changes[i].Key(), err); isGone(err) && changes[i].Op == object.Delete {
 				errs[i] = nil
 			}

@@ -21,10 +21,10 @@ import (
 	"weft/hostnet/object"
 )
 
-// names hands out names of namespaces; the process id keeps them apart from those of other runs.
+// names makes names of namespaces. The process id in them keeps them apart from those of other test runs.
 var names atomic.Int64
 
-// testSpaces are the namespaces of one test, made by iproute2.
+// testSpaces are the namespaces of one test. iproute2 makes them.
 type testSpaces struct {
 	t       testing.TB
 	made    []string
@@ -35,7 +35,7 @@ func newSpaces(t testing.TB) *testSpaces {
 	return &testSpaces{t: t, changes: make(chan string, 16)}
 }
 
-// add makes a namespace; one of ours with ours set, and then forwarding.
+// add makes a namespace. With ours set it is one of Weft's, with forwarding on.
 func (s *testSpaces) add(ours bool) string {
 	s.t.Helper()
 	name := fmt.Sprintf("nft-%d-%d", os.Getpid(), names.Add(1))
@@ -105,7 +105,7 @@ func inside(t testing.TB, name string, args ...string) string {
 	return run(t, append([]string{"ip", "netns", "exec", name}, args...)...)
 }
 
-// nftStdin runs nft in a namespace with a script.
+// nftStdin runs nft with a script in a namespace.
 func nftStdin(t testing.TB, name, script string) {
 	t.Helper()
 	cmd := exec.Command("ip", "netns", "exec", name, "nft", "-f", "-")
@@ -127,7 +127,7 @@ func newDriver(t testing.TB, s Namespaces) *Driver {
 	return d
 }
 
-// watched runs Watch and returns its events; the first is the resync that says that it runs.
+// watched runs Watch and returns its events. The first is the resync that says that Watch runs.
 func watched(t testing.TB, d *Driver) <-chan object.Event {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
@@ -147,7 +147,7 @@ func watched(t testing.TB, d *Driver) <-chan object.Event {
 	return events
 }
 
-// apply brings the objects about from what is observed, and checks that they then are as desired.
+// apply brings about the objects, starting from what is observed. Then it checks that they are as desired.
 func apply(t testing.TB, d *Driver, desired ...object.Object) {
 	t.Helper()
 	var changes []object.Change

@@ -14,7 +14,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// many are n mappings of addresses of their own.
+// many are n mappings, each with its own addresses.
 func many(ns string, n int) []object.Change {
 	changes := make([]object.Change, n)
 	for i := range changes {
@@ -25,8 +25,8 @@ func many(ns string, n int) []object.Change {
 	return changes
 }
 
-// BenchmarkAssociate is one floating address that comes, from Apply to what is read back, beside n others. The connections
-// of the namespace are few: removing one looks through them all.
+// BenchmarkAssociate measures adding one floating address beside n others, from Apply to reading it back. The namespace has few
+// connections, because removing an address walks through all of them.
 func BenchmarkAssociate(b *testing.B) {
 	for _, n := range []int{10, 10000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
@@ -51,7 +51,8 @@ func BenchmarkAssociate(b *testing.B) {
 	}
 }
 
-// BenchmarkLoad brings 10,000 mappings into an empty table, and nft the same elements into one without a watcher.
+// BenchmarkLoad adds 10,000 mappings to an empty table. It compares that with nft, which adds the same elements to a table
+// without a watcher.
 func BenchmarkLoad(b *testing.B) {
 	const n = 10000
 	var ours, floor time.Duration
@@ -93,7 +94,7 @@ func BenchmarkLoad(b *testing.B) {
 	b.ReportMetric(ours.Seconds()/floor.Seconds(), "ratio")
 }
 
-// BenchmarkAdopt reads a table of 10,000 mappings at a start.
+// BenchmarkAdopt reads a table of 10,000 mappings at the start.
 func BenchmarkAdopt(b *testing.B) {
 	spaces := newSpaces(b)
 	ns := spaces.add(true)

@@ -5,17 +5,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The counters of what the border drops, named by the reason.
+// The counters of what the border drops. Each is named by the reason.
 const (
-	// counterReversePath: the source does not belong to where the packet came from.
+	// counterReversePath: the source does not belong to the device that the packet came from.
 	counterReversePath = "reverse-path"
-	// counterMartian: the source can be nobody's outside (RFC 1122 section 3.2.1.3, RFC 3927 section 2.7, RFC 4291 section 2.7).
+	// counterMartian: nobody outside can have this source (RFC 1122 section 3.2.1.3, RFC 3927 section 2.7, RFC 4291 section 2.7).
 	counterMartian = "martian"
-	// counterTransit: from or to the transit addresses, which are the namespaces' own.
+	// counterTransit: the packet is from or to a transit address. Only the namespaces use those.
 	counterTransit = "transit"
-	// counterUntranslated: on its way outside with an address that nobody outside may see.
+	// counterUntranslated: the packet is on its way outside with a source that nobody outside may see.
 	counterUntranslated = "untranslated"
-	// counterBounce: back to where it came from.
+	// counterBounce: the packet would go back to where it came from.
 	counterBounce = "bounce"
 )
 
@@ -25,28 +25,29 @@ func Reasons() []string {
 		counterConnections, counterRate, counterDestination, counterNoPorts, counterResolution}
 }
 
-// Chains of the border. Before connection tracking: a forged packet must not move the state of somebody's connection. After all
-// translation: what counts is what leaves.
+// Chains of the border. source is before connection tracking, because a forged packet must not change the state of somebody's
+// connection. within is after it, because its rules match that state. leave is after all translation, because it judges what leaves.
 var (
 	chainSource = chain{"source", "filter", unix.NF_INET_PRE_ROUTING, -300}
 	chainWithin = chain{"within", "filter", unix.NF_INET_PRE_ROUTING, -150}
 	chainLeave  = chain{"leave", "filter", unix.NF_INET_POST_ROUTING, 300}
 )
 
-// loopbackIndex is lo's in every namespace.
+// loopbackIndex is the index of lo in every namespace.
 const loopbackIndex = 1
 
-// linkDestinations are addresses that routers never forward to (RFC 4291 sections 2.5.6 and 2.7): of neighbour discovery and the like.
+// linkDestinations are link-local destinations, for example of neighbour discovery. Routers never forward to them (RFC 4291
+// sections 2.5.6 and 2.7).
 var linkDestinations = prefixes("fe80::/10", "ff02::/16")
 
-// fromLoopback accepts what the namespace tells itself.
+// fromLoopback accepts what the namespace sends to itself.
 func fromLoopback() rule {
 	return rule{chainSource.name, "from itself: pass", join([]expr.Any{
 		&expr.Meta{Key: expr.MetaKeyIIF, Register: unix.NFT_REG_1}, compare(expr.CmpOpEq, hostNumber(loopbackIndex)),
 	}, accept())}
 }
 
-// fromLink accepts what stays on the link.
+// fromLink accepts packets whose source is valid on one link only.
 func fromLink(c chain) (all []rule) {
 	for _, f := range families() {
 		for _, p := range f.linkSources {
@@ -56,8 +57,8 @@ func fromLink(c chain) (all []rule) {
 	return all
 }
 
-// reversePath drops a packet whose source the namespace would not lead to where the packet came from (RFC 3704 section 2.2).
-// The namespace's own addresses come from nowhere.
+// reversePath drops a packet if the route back to its source does not use the device that the packet came from (RFC 3704
+// section 2.2). It also drops a packet whose source is an address of the namespace itself, because that comes from no device.
 func reversePath() rule {
 	return rule{chainSource.name, "source does not belong where it comes from: drop", join([]expr.Any{
 		&expr.Fib{Register: unix.NFT_REG_1, ResultOIF: true, FlagSADDR: true, FlagIIF: true, FlagPRESENT: true},
@@ -70,15 +71,16 @@ func routerSources() []rule {
 	return append(append([]rule{fromLoopback()}, fromLink(chainSource)...), reversePath())
 }
 
-// routerWithin keeps guests from the transit addresses. Answers to what hairpins carry one until they are translated back.
+// routerWithin keeps guests from the transit addresses. Answers to hairpin connections may carry one until they are translated
+// back.
 func routerWithin(f family) rule {
 	const begun = expr.CtStateBitESTABLISHED | expr.CtStateBitRELATED
 	return rule{chainWithin.name, f.name + ": from inside to a link's addresses: drop",
 		join(f.is(), fromOutside(false), f.destinationIn(f.local), ctState(begun, false), drop(counterTransit))}
 }
 
-// routerLeave lets outside what has the router's own transit address, one of its floating addresses, or a family that is not
-// translated: then the sources were judged where they came in.
+// routerLeave says what may leave to outside: packets with the router's own transit address, with one of its floating addresses,
+// or of a family that is not translated. The sources of the last were judged where the packets came in.
 func routerLeave() (all []rule) {
 	for _, f := range families() {
 		out := join(f.is(), toOutside(true))
@@ -93,8 +95,8 @@ func routerLeave() (all []rule) {
 }
 
 // externalSources are the rules about who may send to an external namespace, from outside and from each router. Guests of a
-// network that is routed are on other hosts too: their prefixes come from outside as well, and the router that has them
-// judges.
+// routed network may be on other hosts, so packets with their prefixes come from outside too. The router that has such a prefix
+// judges them.
 func externalSources() []rule {
 	all := []rule{fromLoopback(), betweenNeighbors()}
 	for _, f := range families() {
@@ -115,7 +117,7 @@ func externalSources() []rule {
 		reversePath())
 }
 
-// betweenNeighbors accepts neighbour discovery between the two ends of a transit link: nobody else can send a hop limit of 255
+// betweenNeighbors accepts neighbour discovery between the two ends of a transit link. Nobody else can send a hop limit of 255
 // there (RFC 4861 section 11.2).
 func betweenNeighbors() rule {
 	v6 := families()[1]
@@ -125,8 +127,8 @@ func betweenNeighbors() rule {
 			compare(expr.CmpOpEq, []byte{255})}, accept())}
 }
 
-// externalLeave shows errors that the namespaces themselves send with the host's own address: transit addresses mean nothing to
-// anybody else. Nothing else leaves with one.
+// externalLeave gives ICMP errors of the namespaces the host's own address as source, because transit addresses mean nothing
+// outside. Nothing else leaves with a transit address.
 func externalLeave(f family) (all []rule) {
 	for _, t := range f.errorTypes {
 		all = append(all, rule{chainLeave.name, f.name + ": own error as the host's own address",
@@ -147,21 +149,21 @@ const (
 	hopLimitOffset  = 7
 )
 
-// icmpMatch is a comparison of ICMP's type.
+// icmpMatch is a comparison of the ICMP type.
 type icmpMatch struct {
 	op    expr.CmpOp
 	value byte
 }
 
-// rewriteSource puts the namespace's own address of the family, if it has one, into the header, and mends the checksum that covers
-// it. What conntrack takes for an error of somebody's connection comes to no nat chain.
+// rewriteSource writes the namespace's own address of the family, if there is one, into the header. It also corrects the checksum
+// that covers the address. This is not done in a nat chain, because an ICMP error about a known connection reaches none.
 func (f family) rewriteSource() []expr.Any {
 	return join([]expr.Any{&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: unix.NFT_REG_1}}, lookup(f.sourceSet), []expr.Any{
 		&expr.Payload{OperationType: expr.PayloadWrite, SourceRegister: unix.NFT_REG_1, Base: expr.PayloadBaseNetworkHeader,
 			Offset: f.source, Len: f.size, CsumType: expr.CsumTypeInet, CsumOffset: f.errorChecksum}})
 }
 
-// icmpNext matches packets whose header is followed by ICMP at once, as errors of the kernel's own are.
+// icmpNext matches packets whose IP header is directly followed by ICMP. The kernel's own errors are like that.
 func (f family) icmpNext() []expr.Any {
 	return []expr.Any{&expr.Payload{DestRegister: unix.NFT_REG_1, Base: expr.PayloadBaseNetworkHeader, Offset: f.next, Len: 1},
 		compare(expr.CmpOpEq, []byte{f.icmp})}
@@ -172,7 +174,7 @@ func routed() []expr.Any {
 	return join([]expr.Any{&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: unix.NFT_REG_1}}, inSet(setRouted, true))
 }
 
-// local says whether the source, or the destination, is the namespace's own.
+// local matches on whether the source, or the destination, is an address of the namespace.
 func local(source, yes bool) []expr.Any {
 	op := expr.CmpOpEq
 	if !yes {

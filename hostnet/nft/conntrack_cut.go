@@ -10,19 +10,19 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// cutTries bounds how often connections are looked through while others change them.
+// cutTries bounds how often the connections are dumped again because others changed them meanwhile.
 const cutTries = 5
 
-// cut is a mapping, or the part of one, that is no more: connections through it are to end.
+// cut is a mapping, or a part of one, that was removed. The connections through it have to end.
 type cut struct {
 	floating netip.Addr
-	fixed    netip.Addr                 // valid: everything between the two, both ways
-	ports    map[service]netip.AddrPort // forwards that are no more
+	fixed    netip.Addr                 // if valid: everything between the two addresses, in both directions
+	ports    map[service]netip.AddrPort // forwards that were removed
 }
 
 func (c cut) empty() bool { return !c.fixed.IsValid() && len(c.ports) == 0 }
 
-// cutFilter picks the connections of many cuts by one look-up for each.
+// cutFilter finds the connections of many cuts with one map look-up for each connection.
 type cutFilter struct {
 	whole map[[2]netip.Addr]bool // floating, fixed
 	ports map[netip.Addr]map[service]netip.AddrPort
@@ -44,8 +44,8 @@ func newCutFilter(cuts []cut) cutFilter {
 	return f
 }
 
-// MatchConntrackFlow implements netlink's filter. A connection that was begun from outside went to the floating address
-// and is answered by the fixed one; one that was begun inside comes from the fixed address and is answered to the floating.
+// MatchConntrackFlow implements netlink's filter. A connection from outside went to the floating address, and the fixed address
+// answers. A connection from inside comes from the fixed address, and the answer goes to the floating address.
 func (f cutFilter) MatchConntrackFlow(flow *netlink.ConntrackFlow) bool {
 	begunFrom, begunTo := address(flow.Forward.SrcIP), address(flow.Forward.DstIP)
 	answeredFrom, answeredTo := address(flow.Reverse.SrcIP), address(flow.Reverse.DstIP)

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestConnectionsThatEnd: with a mapping end the connections through it, whichever side began them, and no other of the same guest
-// or of the same floating address.
+// TestConnectionsThatEnd: when a mapping ends, the connections through it end, whichever side began them. Other connections of
+// the same guest or of the same floating address go on.
 func TestConnectionsThatEnd(t *testing.T) {
 	t.Parallel()
 	const (
@@ -54,7 +54,8 @@ func TestConnectionsThatEnd(t *testing.T) {
 	}
 }
 
-// TestCountersThatBeginAnew: a counter that is lower than it was was made anew with its table; what it counts since then is told.
+// TestCountersThatBeginAnew: a counter that is lower than before was made again with its table. What it has counted since then is
+// reported.
 func TestCountersThatBeginAnew(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ before, now, want uint64 }{{0, 5, 5}, {5, 5, 0}, {5, 7, 2}, {7, 3, 3}, {7, 0, 0}} {

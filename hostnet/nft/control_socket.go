@@ -17,9 +17,9 @@ import (
 const (
 	// requestTimeout bounds each exchange with the kernel.
 	requestTimeout = 20 * time.Second
-	// socketBuffer in bytes: a transaction is one datagram, and 100,000 elements are about 8 MB of it.
+	// socketBuffer is in bytes. A transaction is one datagram, and 100,000 elements need about 8 MB of it.
 	socketBuffer = 64 << 20
-	// dumpTries bounds how often a dump is repeated that others changed the tables under.
+	// dumpTries bounds how often a dump is repeated because others changed the tables meanwhile.
 	dumpTries = 20
 )
 
@@ -31,14 +31,14 @@ const (
 	firstBatchSequence = 1
 )
 
-// errGeneration says that the tables of the namespace changed since they were read.
+// errGeneration says that the namespace's tables changed since they were read.
 var errGeneration = errors.New("nf_tables changed meanwhile")
 
-// control is the socket of one namespace for requests, one at a time.
+// control is a socket in one namespace. It handles one request at a time.
 type control struct {
 	mu     sync.Mutex
 	socket *nl.NetlinkSocket
-	port   uint32 // this socket, as notifications name who caused them
+	port   uint32 // the port of this socket; notifications name it as their sender
 	seq    uint32
 	closed bool
 }
@@ -51,7 +51,7 @@ func openControl() (*control, error) {
 	}
 	port, err := s.GetPid()
 	if err == nil {
-		// An error need not bring the whole request back.
+		// An error message need not contain the whole request.
 		err = errors.Join(s.SetReceiveBufferSize(socketBuffer, true),
 			unix.SetsockoptInt(s.GetFd(), unix.SOL_NETLINK, unix.NETLINK_CAP_ACK, 1),
 			unix.SetsockoptInt(s.GetFd(), unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, socketBuffer))
@@ -63,7 +63,7 @@ func openControl() (*control, error) {
 	return &control{socket: s, port: port, seq: firstBatchSequence}, nil
 }
 
-// close waits for an exchange under way: the number of a closed descriptor may be another's at once.
+// close waits until the current exchange has ended, because the number of a closed descriptor may be used again at once.
 func (c *control) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -71,7 +71,7 @@ func (c *control) close() {
 	c.socket.Close()
 }
 
-// send writes one datagram. The kernel handles it before it returns.
+// send writes one datagram. The kernel has handled it when send returns.
 func (c *control) send(b []byte) error {
 	if c.closed {
 		return fmt.Errorf("send to nf_tables: %w", net.ErrClosed)
@@ -83,7 +83,7 @@ func (c *control) send(b []byte) error {
 	return nil
 }
 
-// receive hands the answers with sequence numbers from first on to fn until it says that it has them all.
+// receive passes each answer whose sequence number is at least first to fn, until fn says that the answers are complete.
 func (c *control) receive(ctx context.Context, first uint32, fn func(syscall.NetlinkMessage) (done bool, err error)) error {
 	limit := time.Now().Add(requestTimeout)
 	if d, ok := ctx.Deadline(); ok && d.Before(limit) {
@@ -102,7 +102,7 @@ func (c *control) receive(ctx context.Context, first uint32, fn func(syscall.Net
 		}
 		for _, m := range messages {
 			if int32(m.Header.Seq-first) < 0 {
-				continue // of an exchange that was given up
+				continue // an answer to an exchange that was given up
 			}
 			if done, err := fn(m); done || err != nil {
 				return err
@@ -111,7 +111,7 @@ func (c *control) receive(ctx context.Context, first uint32, fn func(syscall.Net
 	}
 }
 
-// errno is the error of an NLMSG_ERROR message; nil for an acknowledgement.
+// errno is the error in an NLMSG_ERROR message. It is nil for an acknowledgement.
 func errno(m syscall.NetlinkMessage) error {
 	if len(m.Data) < 4 {
 		return fmt.Errorf("netlink error message of %d bytes", len(m.Data))
@@ -122,8 +122,8 @@ func errno(m syscall.NetlinkMessage) error {
 	return nil
 }
 
-// transact carries out the requests as one transaction: all of them or none. A generation other than 0 is the one it
-// is for: errGeneration says that it is not the kernel's any more.
+// transact carries out the requests as one transaction: all of them or none. If generation is not 0, the kernel must still be at
+// that generation. Otherwise the result is errGeneration.
 func (c *control) transact(ctx context.Context, generation uint32, requests []request) error {
 	if len(requests) == 0 {
 		return nil
@@ -161,13 +161,13 @@ func (c *control) transact(ctx context.Context, generation uint32, requests []re
 		if err != nil && failed == nil {
 			failed = fmt.Errorf("request %d of %d: %w", m.Header.Seq-first, len(requests), err)
 		}
-		// An error of the whole transaction is told as one of its beginning, and then alone.
+		// The kernel reports an error of the whole transaction as an error of its first message, and sends nothing more.
 		return m.Header.Seq == last || m.Header.Seq == first, nil
 	})
 	return errors.Join(err, failed)
 }
 
-// generation asks for the number of the last transaction of the namespace.
+// generation asks for the number of the namespace's last transaction.
 func (c *control) generation(ctx context.Context) (uint32, error) {
 	var found uint32
 	err := c.ask(ctx, request{kind: unix.NFT_MSG_GETGEN}, func(m syscall.NetlinkMessage) error {
@@ -181,7 +181,7 @@ func (c *control) generation(ctx context.Context) (uint32, error) {
 	return found, nil
 }
 
-// ask sends one request for information, with NLM_F_DUMP for many answers, and hands each answer to fn.
+// ask sends one request for information and passes each answer to fn. NLM_F_DUMP asks for many answers.
 func (c *control) ask(ctx context.Context, r request, fn func(syscall.NetlinkMessage) error) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -193,7 +193,7 @@ func (c *control) ask(ctx context.Context, r request, fn func(syscall.NetlinkMes
 	}
 	interrupted := false
 	return c.receive(ctx, seq, func(m syscall.NetlinkMessage) (bool, error) {
-		// An interrupted dump is read to its end: the socket takes no other before.
+		// An interrupted dump is read to its end, because the socket accepts no other request before.
 		interrupted = interrupted || dump && m.Header.Flags&dumpInterrupted != 0
 		switch {
 		case m.Header.Type == unix.NLMSG_DONE && interrupted:

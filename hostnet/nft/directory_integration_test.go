@@ -9,7 +9,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// TestInDirectory drives the namespaces that Weft makes itself.
+// TestInDirectory drives namespaces that Weft makes itself.
 func TestInDirectory(t *testing.T) {
 	t.Parallel()
 	dir, err := netns.OpenDirectory(t.TempDir())

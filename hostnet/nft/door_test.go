@@ -11,8 +11,8 @@ import (
 	"weft/integration/limits"
 )
 
-// TestDoor: every translation of accepted intent has its elements, every table its rules; the kernel is told of all of them, in
-// attributes that have room for what is in them.
+// TestDoor: every translation of accepted intent has its elements, and every table has its rules. The kernel is told about all of
+// them, in attributes that are large enough.
 func TestDoor(t *testing.T) {
 	t.Parallel()
 	limits.Check(t, func(t limits.T, h limits.Host) {
@@ -43,7 +43,7 @@ func TestDoor(t *testing.T) {
 	})
 }
 
-// told holds the elements of one mapping against what is read of them.
+// told compares the elements of one mapping with what is read from them.
 func told(t limits.T, o *object.NATMapping, leads target) {
 	t.Helper()
 	elements := []element{leaveElement(o.Floating)}
@@ -61,7 +61,7 @@ func told(t limits.T, o *object.NATMapping, leads target) {
 	arrives(t, o, elements)
 }
 
-// arrives takes the requests apart that add the elements, as the kernel does.
+// arrives parses the requests that add the elements, as the kernel does.
 func arrives(t limits.T, o object.Object, elements []element) {
 	t.Helper()
 	want, have := map[element]bool{}, map[element]bool{}

@@ -1,10 +1,13 @@
-// Package nft looks after network address translation in the network namespaces of ours: one nftables table each, with
-// fixed rules, and maps that hold the floating addresses.
+// Package nft does network address translation in Weft's network namespaces. Each namespace has one nftables table with fixed
+// rules, and with maps that hold the floating addresses.
 //
-// Invariants: only the table "weft" of family inet, in namespaces of ours, is written or removed; the rules of a role never
-// depend on how many mappings there are; each change of one namespace is one transaction of the kernel's; the view is of
-// one generation of the kernel's; nothing that this process writes once the subscription in a namespace stands is told as
-// an event; a connection ends only if the very mapping it goes through does.
+// Invariants:
+//   - The driver writes and removes only the table "weft" of family inet, and only in namespaces of ours.
+//   - The rules of a role do not depend on how many mappings there are.
+//   - Each change of one namespace is one transaction of the kernel.
+//   - The view is of one generation of the kernel.
+//   - What this process writes is never reported as an event once the subscription in that namespace works.
+//   - A connection is ended only if the mapping that it goes through ends.
 package nft
 
 import (
@@ -33,7 +36,7 @@ type Driver struct {
 	mu     sync.Mutex
 	spaces map[string]*space
 	watch  *watcher // while Watch runs
-	// dropped is what the borders have dropped so far, by the reason.
+	// dropped is how many packets the borders have dropped so far, by reason.
 	dropped map[string]uint64
 }
 
@@ -69,7 +72,7 @@ func (d *Driver) Kinds() []object.Kind {
 	return []object.Kind{object.KindNATTable, object.KindNATMapping}
 }
 
-// Sync dumps the table of every namespace. A namespace whose table cannot be read fails only itself.
+// Sync dumps the table of every namespace. If one table cannot be read, the other namespaces are not affected.
 func (d *Driver) Sync(ctx context.Context) error {
 	names, err := d.config.Namespaces.List()
 	if err != nil {
@@ -122,7 +125,7 @@ func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object,
 	return found, nil
 }
 
-// splitKey takes the name of a key apart: "namespace" or "namespace/floating address".
+// splitKey splits the name of a key: "namespace" or "namespace/floating address".
 func splitKey(k object.Key) (namespace string, floating netip.Addr, err error) {
 	if k.Kind == object.KindNATTable {
 		return k.Name, floating, nil
@@ -146,7 +149,7 @@ func (d *Driver) Ours(context.Context) ([]object.Key, error) {
 	return keys, nil
 }
 
-// OursAmong lists those of the keys that are there: whatever is in our tables is ours.
+// OursAmong lists those of the keys that exist: everything in our tables is ours.
 func (d *Driver) OursAmong(ctx context.Context, keys []object.Key) ([]object.Key, error) {
 	found, err := d.Observe(ctx, keys)
 	if err != nil {
@@ -159,7 +162,7 @@ func (d *Driver) OursAmong(ctx context.Context, keys []object.Key) ([]object.Key
 	return ours, nil
 }
 
-// known is the open namespace of the name; nil if there is none.
+// known is the open namespace of that name. It is nil if there is none.
 func (d *Driver) known(name string) *space {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -177,7 +180,7 @@ func (d *Driver) open() []string {
 	return names
 }
 
-// reopen returns the namespace of the name as it is now: another one of the same name takes the place of the old.
+// reopen returns the namespace that has the name now. If a new namespace got the name, it replaces the old one.
 func (d *Driver) reopen(name string) (*space, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

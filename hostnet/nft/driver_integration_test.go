@@ -31,8 +31,8 @@ func await(t testing.TB, events <-chan object.Event, k object.Key) object.Event 
 	}
 }
 
-// awaitGone waits for the event after which the object is not there any more. What was written while the subscription in
-// a namespace began may be told before it.
+// awaitGone waits for the event after which the object does not exist any more. Changes from the time when the subscription in a
+// namespace began may be reported before that event.
 func awaitGone(t testing.TB, d *Driver, events <-chan object.Event, k object.Key) {
 	t.Helper()
 	for await(t, events, k); observe(t, d, k) != nil; {
@@ -40,7 +40,7 @@ func awaitGone(t testing.TB, d *Driver, events <-chan object.Event, k object.Key
 	}
 }
 
-// subscribed waits until the subscription in the namespace stands, and forgets what was told before.
+// subscribed waits until the subscription in the namespace works, and drops what was reported before.
 func subscribed(t testing.TB, d *Driver, events <-chan object.Event, namespace string) {
 	t.Helper()
 	s, limit := d.known(namespace), time.After(20*time.Second)
@@ -110,8 +110,8 @@ func TestMappingsRoundTrip(t *testing.T) {
 	}
 }
 
-// TestDrift damages the table by hand in every way: each is an event that names who did it, shows as a difference, and is
-// repaired without harm to what was right.
+// TestDrift damages the table by hand in every way. Each damage is an event that names who did it, and shows as a difference. The
+// repair does not harm what was right.
 func TestDrift(t *testing.T) {
 	t.Parallel()
 	spaces := newSpaces(t)
@@ -185,7 +185,7 @@ func TestDrift(t *testing.T) {
 	for len(events) > 0 {
 		<-events
 	}
-	// What we write ourselves is no event, and what others write in tables of their own neither.
+	// What we write ourselves is no event. What others write in their own tables is no event either.
 	apply(t, d, mapping(ns, "192.0.2.40", "10.0.0.44"))
 	nftStdin(t, ns, "table inet other { set s { type ipv4_addr; elements = { 192.0.2.10 }; }; }")
 	nftStdin(t, ns, "delete element inet weft floating4 { 192.0.2.40 }")
@@ -201,7 +201,7 @@ func handleIf(script string, handle func() string) string {
 	return ""
 }
 
-// TestAlien removes what nobody desired.
+// TestAlien removes what is not desired.
 func TestAlien(t *testing.T) {
 	t.Parallel()
 	spaces := newSpaces(t)
@@ -229,7 +229,7 @@ add element inet weft forward6 { 2001:db8::1 . udplite . 0 : fd00::1 . 5 }`)
 	}
 }
 
-// TestNamespaces follows namespaces as they go and come again under the same name.
+// TestNamespaces follows namespaces that are removed and made again with the same name.
 func TestNamespaces(t *testing.T) {
 	t.Parallel()
 	spaces := newSpaces(t)
@@ -249,7 +249,7 @@ func TestNamespaces(t *testing.T) {
 	if errs := d.Apply(context.Background(), []object.Change{{Op: object.Create, Desired: routerTable(ns)}}); errs[0] == nil {
 		t.Error("a table in a namespace that is gone was made")
 	}
-	// The next of the name is another.
+	// The next namespace with this name is a different one.
 	run(t, "ip", "netns", "add", ns)
 	apply(t, d, routerTable(ns), mapping(ns, "192.0.2.11", "10.0.0.6"))
 	run(t, "ip", "netns", "del", ns)
@@ -264,7 +264,7 @@ func TestNamespaces(t *testing.T) {
 	awaitGone(t, d, events, routerTable(ns).Key())
 }
 
-// TestBadOnesAlone applies good, impossible and disputed mappings together.
+// TestBadOnesAlone applies good, impossible and conflicting mappings together.
 func TestBadOnesAlone(t *testing.T) {
 	t.Parallel()
 	spaces := newSpaces(t)
@@ -276,7 +276,7 @@ func TestBadOnesAlone(t *testing.T) {
 		t.Errorf("without a table: %v", errs[0])
 	}
 	apply(t, d, routerTable(ns))
-	// Somebody took the key, and the driver, which does not watch, has not seen it.
+	// Somebody else took the key. The driver does not watch, so it has not seen that.
 	nftStdin(t, ns, "add element inet weft floating4 { 192.0.2.12 : 10.9.9.9 }")
 	taken := mapping(ns, "192.0.2.12", "10.0.0.7")
 	errs := d.Apply(context.Background(), []object.Change{create(good), create(mapping(ns, "192.0.2.11", "fd00::1")), create(taken)})
@@ -284,7 +284,7 @@ func TestBadOnesAlone(t *testing.T) {
 		t.Errorf("errors: %v", errs)
 	}
 	same(t, d, good, taken)
-	// Among many, too: one transaction of large requests is refused, then each comes alone.
+	// The same among many mappings: the one transaction of large requests is refused, then each mapping is applied alone.
 	nftStdin(t, ns, "add element inet weft floating4 { 198.18.1.7 : 10.9.9.9 }")
 	changes := many(ns, 600)
 	for i, err := range d.Apply(context.Background(), changes) {
@@ -298,8 +298,8 @@ func TestBadOnesAlone(t *testing.T) {
 	}
 }
 
-// TestListedNames: nft(8) reads every name in its own listing of our tables; the kernel takes words of nft's language too. Of the
-// rules it lists expressions that it does not read (1.0.6).
+// TestListedNames: nft(8) can read every name in its own listing of our tables. The kernel also accepts names that are words of
+// nft's language. nft lists some expressions of the rules that it cannot read (1.0.6).
 func TestListedNames(t *testing.T) {
 	t.Parallel()
 	spaces := newSpaces(t)

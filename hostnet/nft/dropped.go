@@ -9,11 +9,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Attributes of a counter (linux/netfilter/nf_tables.h): NFTA_COUNTER_PACKETS, of eight bytes.
+// The attribute of a counter (linux/netfilter/nf_tables.h): NFTA_COUNTER_PACKETS, eight bytes.
 const counterPackets = 2
 
-// Dropped says how many packets the borders of all namespaces have dropped since the driver began, by the reason. A namespace
-// that goes takes along what was not read of it. A namespace that cannot be read is left out until the next call.
+// Dropped says how many packets the borders of all namespaces have dropped since the driver started, by reason. When a namespace
+// is removed, the packets since its last reading are lost. A namespace that cannot be read is left out until the next call.
 func (d *Driver) Dropped(ctx context.Context) map[string]uint64 {
 	for _, name := range d.open() {
 		s := d.known(name)
@@ -43,7 +43,7 @@ func (d *Driver) Dropped(ctx context.Context) map[string]uint64 {
 	return all
 }
 
-// since is how far a counter has come; one that is lower than before has begun anew with its table.
+// since is how much a counter has grown. A counter that is lower than before was made again with its table and started at zero.
 func since(before, now uint64) uint64 {
 	if now < before {
 		return now
@@ -51,7 +51,7 @@ func since(before, now uint64) uint64 {
 	return now - before
 }
 
-// readCounters reads the packets of each counter of the table; none when there is no table.
+// readCounters reads the packets of each counter of the table. The result is empty if there is no table.
 func (c *control) readCounters(ctx context.Context) (map[string]uint64, error) {
 	counts := map[string]uint64{}
 	r := request{kind: unix.NFT_MSG_GETOBJ, flags: unix.NLM_F_DUMP, attributes: []attribute{

@@ -8,7 +8,7 @@ import (
 	"weft/model"
 )
 
-// What may be declared of port forwards fits a host, and nothing more does.
+// TestForwardsThatMayBeDeclaredFit: the port forwards that may be declared fit on a host. One more does not fit.
 func TestForwardsThatMayBeDeclaredFit(t *testing.T) {
 	t.Parallel()
 	m := &object.NATMapping{Namespace: "weft-router-r", Floating: netip.MustParseAddr("203.0.113.50")}

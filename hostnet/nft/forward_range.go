@@ -11,8 +11,8 @@ import (
 	"weft/hostnet/object"
 )
 
-// forwardLimit bounds the ports that one floating address forwards. A map cannot shift a range of ports (it would send
-// all to the first), so each port is an element of its own.
+// forwardLimit bounds how many ports one floating address forwards. Each port is an element of its own, because a map cannot
+// shift a range of ports: it would send all of them to the first port.
 const forwardLimit = 16384
 
 // portsOf expands the forwards of a mapping.
@@ -45,7 +45,7 @@ func portsOf(m *object.NATMapping) (map[service]netip.AddrPort, error) {
 	return all, nil
 }
 
-// rangesOf is the shortest list of forwards that portsOf expands to the ports, in order.
+// rangesOf is the shortest list of forwards, in order, that portsOf expands to these ports.
 func rangesOf(ports map[service]netip.AddrPort) []object.NATForward {
 	if len(ports) == 0 {
 		return nil
@@ -80,7 +80,7 @@ func protocolOf(name string) (byte, error) {
 	return 0, fmt.Errorf("protocol %q: expected tcp or udp", name)
 }
 
-// protocolName also names what a stranger put into a map.
+// protocolName also names protocols that somebody else put into a map.
 func protocolName(protocol byte) string {
 	switch protocol {
 	case unix.IPPROTO_TCP:

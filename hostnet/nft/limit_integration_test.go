@@ -18,7 +18,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// limited is a router's namespace whose limits are small, and somebody who serves outside.
+// limited is a router's namespace with small limits, and a server outside.
 func limited(t *testing.T, limits object.NATLimits) *network {
 	n := newNetwork(t)
 	table := routerTable(n.router)
@@ -29,7 +29,7 @@ func limited(t *testing.T, limits object.NATLimits) *network {
 	return n
 }
 
-// flood opens connections until one is refused or there are so many; they stay open.
+// flood opens connections until one is refused or there are most of them. They stay open.
 func (n *network) flood(ns, address string, most int) (open int, err error) {
 	n.t.Helper()
 	n.in(ns, func() error {
@@ -46,7 +46,7 @@ func (n *network) flood(ns, address string, most int) (open int, err error) {
 	return open, err
 }
 
-// refused says whether the sender was told that it may not, at once.
+// refused says whether the sender was told at once that the connection is prohibited.
 func refused(err error) bool {
 	return errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.EACCES)
 }
@@ -56,8 +56,9 @@ func (n *network) counted(reason string) uint64 {
 	return n.d.Dropped(context.Background())[reason]
 }
 
-// TestConnectionsToOneDestination: so many go to one port of one address, others elsewhere, in each family; one that ends makes
-// room; who has a floating address needs no port of the shared one; a change of the limit holds at once.
+// TestConnectionsToOneDestination: in each family, the limit holds for one port of one address, and connections to others pass. A
+// connection that ends makes room. A guest with a floating address needs no port of the shared address. A change of the limit
+// takes effect at once.
 func TestConnectionsToOneDestination(t *testing.T) {
 	t.Parallel()
 	n := limited(t, object.NATLimits{Connections: 1000, PerDestination: 20, PerSecond: 1000})
@@ -88,7 +89,7 @@ func TestConnectionsToOneDestination(t *testing.T) {
 	same(t, n.d, mapping(n.router, "192.0.2.10", "10.0.1.7"))
 }
 
-// TestAllConnectionsOfARouter: between its networks, to outside and from there: all are counted.
+// TestAllConnectionsOfARouter: connections between its networks, to outside and from outside all count.
 func TestAllConnectionsOfARouter(t *testing.T) {
 	t.Parallel()
 	n := limited(t, object.NATLimits{Connections: 40, PerDestination: 40, PerSecond: 1000})
@@ -123,7 +124,7 @@ func TestAllConnectionsOfARouter(t *testing.T) {
 	}
 }
 
-// TestRateOfNewConnections: those that have ended count too, and who comes from outside takes nothing from those inside.
+// TestRateOfNewConnections: connections that have ended count too. Senders outside do not use up the share of those inside.
 func TestRateOfNewConnections(t *testing.T) {
 	t.Parallel()
 	n := limited(t, object.NATLimits{Connections: 1000, PerDestination: 1000, PerSecond: 1})
@@ -142,8 +143,8 @@ func TestRateOfNewConnections(t *testing.T) {
 	}
 }
 
-// TestOneDirectionIsOneConnection: where a router sees no answers, each packet looks like the first of its connection, and only
-// the first counts.
+// TestOneDirectionIsOneConnection: where a router sees no answers, each packet looks like the first of its connection. Only the
+// first one counts.
 func TestOneDirectionIsOneConnection(t *testing.T) {
 	t.Parallel()
 	const packets = 200
@@ -174,7 +175,7 @@ func TestOneDirectionIsOneConnection(t *testing.T) {
 	}
 }
 
-// TestExternalLimits: what comes from outside for one router leaves another's share alone.
+// TestExternalLimits: connections from outside to one router do not use up the share of another router.
 func TestExternalLimits(t *testing.T) {
 	t.Parallel()
 	n := newExternal(t, object.NATLimits{Connections: 20, PerDestination: 20, PerSecond: 1000})
@@ -191,7 +192,8 @@ func TestExternalLimits(t *testing.T) {
 	}
 }
 
-// TestSharedAddressGivesNoLowPorts: there are few, and a guest chooses its own; so all have a port of the many.
+// TestSharedAddressGivesNoLowPorts: there are few low ports and a guest chooses its source port. So every connection gets a port
+// from 1024 on.
 func TestSharedAddressGivesNoLowPorts(t *testing.T) {
 	t.Parallel()
 	n := newExternal(t, testLimits)
@@ -216,7 +218,7 @@ func TestSharedAddressGivesNoLowPorts(t *testing.T) {
 	}
 }
 
-// TestProtocolsWithoutPorts: only a floating address carries them; everything else has its way, echo included.
+// TestProtocolsWithoutPorts: only a floating address carries protocols without ports. Everything else passes, echo included.
 func TestProtocolsWithoutPorts(t *testing.T) {
 	t.Parallel()
 	n := limited(t, object.NATLimits{Connections: 1000, PerDestination: 100, PerSecond: 1000})
@@ -243,7 +245,7 @@ func TestProtocolsWithoutPorts(t *testing.T) {
 	inside(t, n.a, "ping", "-c1", "-w10", "2001:db8:ffff::1")
 }
 
-// raw sends one packet of the protocol, and says whether it came: one that should is waited for.
+// raw sends one packet of the protocol and says whether it arrived. With awaited set, it waits for the packet.
 func (n *network) raw(from, to string, protocol int, awaited bool) bool {
 	n.t.Helper()
 	rawWait := 300 * time.Millisecond

@@ -10,27 +10,28 @@ import (
 	"weft/hostnet/object"
 )
 
-// The counters of what the limits refuse, named by the reason.
+// The counters of what the limits refuse. Each is named by the reason.
 const (
-	// counterConnections: the router has as many connections as it may have.
+	// counterConnections: the router already has as many connections as it may have.
 	counterConnections = "connections"
-	// counterRate: it begins more connections in a second than it may.
+	// counterRate: the router begins more connections in a second than it may.
 	counterRate = "connection-rate"
-	// counterDestination: it has as many to one protocol, address and port as it may have by the shared address.
+	// counterDestination: by the shared address, the router has as many connections to one protocol, address and port as it may
+	// have.
 	counterDestination = "connections-to-destination"
-	// counterNoPorts: a protocol that has no ports to tell connections of the shared address apart by.
+	// counterNoPorts: the protocol has no ports, so connections of the shared address cannot be told apart.
 	counterNoPorts = "protocol-without-ports"
 )
 
-// Chains of the limits. They come after the chain that drops, and count before anything is translated.
+// Chains of the limits. They come after the chain that drops, and they count before translation.
 var (
 	chainLimit    = chain{"connlimit", "filter", unix.NF_INET_FORWARD, 10}
 	chainOutbound = chain{name: "outbound"}
 	chainShared   = chain{name: "shared"}
 )
 
-// The sets that the kernel itself fills, one element for each thing it counts connections of. A full one lets nothing in. As
-// many elements are needed as there are connections at most.
+// The sets that the kernel fills. Each element counts the connections of one thing. A full set lets nothing in. At most one
+// element is needed for each connection.
 const (
 	setConnections = "connections"
 	meterSize      = 1 << 20
@@ -58,15 +59,15 @@ func (f family) addressType() nftables.SetDatatype {
 	return nftables.TypeIP6Addr
 }
 
-// The kernel looks through all connections of an element for each new one, and forgets few at a time of those that did not
-// become any. So a limit is spread over up to maxBuckets elements, by a number that the kernel draws for each connection: a
-// flood costs the sixty-fourth part.
+// For each new connection the kernel walks through all connections of the element, and in one walk it removes only few entries of
+// connections that were never established. So a limit is spread over up to maxBuckets elements, by a number that the kernel draws
+// for each connection. A flood then costs a sixty-fourth.
 const (
 	maxBuckets = 64
 	bucketSize = 32 // connections that an element should hold at least
 )
 
-// spread says over how many elements, a power of two, a limit is spread, and how many each may hold.
+// spread says over how many elements a limit is spread (a power of two), and how many connections each element may hold.
 func spread(limit int) (buckets, each uint32) {
 	buckets = 1
 	if n := limit / bucketSize; n > 1 {
@@ -75,7 +76,7 @@ func spread(limit int) (buckets, each uint32) {
 	return buckets, (uint32(limit) + buckets - 1) / buckets
 }
 
-// ctID is NFT_CT_ID (linux/netfilter/nf_tables.h): a number of the connection's own, from a secret and its tuple.
+// ctID is NFT_CT_ID (linux/netfilter/nf_tables.h): a number for each connection, made from a secret and the connection's tuple.
 const ctID expr.CtKey = 23
 
 // bucket loads the number of the connection's element into the register.
@@ -86,19 +87,20 @@ func bucket(buckets, register uint32) []expr.Any {
 	}
 }
 
-// within lets a packet on whose connection fits the count of the element that register 1 and its followers name.
+// within lets a packet continue if its connection fits the count of the element. Register 1 and those after it name the element.
 func within(set string, each uint32) []expr.Any {
 	return []expr.Any{&expr.Dynset{SrcRegKey: unix.NFT_REG_1, SetName: set, Operation: unix.NFT_DYNSET_OP_ADD,
 		Exprs: []expr.Any{&expr.Connlimit{Count: each}}}}
 }
 
-// tooFast matches what exceeds the rate of new connections: two buckets, so that nobody outside takes the guests' share.
+// tooFast matches new connections above the rate. Packets from outside have a separate bucket, so they cannot use up the guests'
+// share.
 func tooFast(l object.NATLimits) []expr.Any {
 	return []expr.Any{&expr.Limit{Type: expr.LimitTypePkts, Rate: uint64(l.PerSecond), Unit: expr.LimitTimeSecond,
 		Burst: uint32(2 * l.PerSecond), Over: true}}
 }
 
-// refuse counts the packet and tells its sender (RFC 1812 section 5.2.7.1 and RFC 4443 section 3.1: administratively prohibited).
+// refuse counts the packet and tells the sender (RFC 1812 section 5.2.7.1 and RFC 4443 section 3.1: administratively prohibited).
 func refuse(counter string) []expr.Any {
 	const adminProhibited = 3 // NFT_REJECT_ICMPX_ADMIN_PROHIBITED
 	return []expr.Any{&expr.Objref{Type: unix.NFT_OBJECT_COUNTER, Name: counter},
@@ -109,8 +111,9 @@ func goTo(c chain) []expr.Any {
 	return []expr.Any{&expr.Verdict{Kind: expr.VerdictGoto, Chain: c.name}}
 }
 
-// onlyNew lets pass what is not the first packet of a connection. Where a router sees one direction only, every packet is of a
-// new connection; the first is the one that has no entry in the table yet (IPS_CONFIRMED, nf_conntrack_common.h).
+// onlyNew lets every packet pass that is not the first of its connection. Where a router sees only one direction, every packet is
+// of a new connection. The first packet is then the one that has no entry in the table yet (IPS_CONFIRMED,
+// nf_conntrack_common.h).
 func onlyNew() []rule {
 	const confirmed = 1 << 3
 	return []rule{
@@ -119,8 +122,9 @@ func onlyNew() []rule {
 	}
 }
 
-// routerLimits bound all connections of a router, and those that leave as the address which all routers of the host share. From
-// outside nobody is told: who floods has no true address. What is not translated is routed, and shares no address.
+// routerLimits bound all connections of a router, and those that leave with the address that all routers of the host share.
+// Senders outside are not told, because a flood has forged sources. A family that is not translated is routed and does not use
+// the shared address.
 func routerLimits(l object.NATLimits) []rule {
 	buckets, each := spread(l.Connections)
 	all := append(onlyNew(), []rule{
@@ -142,11 +146,10 @@ func routerLimits(l object.NATLimits) []rule {
 	return append(all, rule{chainShared.name, "too many to one destination: refuse", refuse(counterDestination)})
 }
 
-// sharedLimits are those of connections that need a port of the shared address, or an identifier of ICMP, toward their
-// destination.
+// sharedLimits bound the connections that need a port (for ICMP: an identifier) of the shared address toward their destination.
 func (f family) sharedLimits(perDestination int) []rule {
 	buckets, each := spread(perDestination)
-	// The key of a meter: protocol, address, port, bucket, each in registers of four bytes.
+	// The key of a meter is protocol, address, port and bucket. Each part starts at a register of four bytes.
 	address := uint32(unix.NFT_REG32_00 + 1)
 	port := address + f.size/4
 	count := func(p byte, loadPort expr.Any) rule {
@@ -167,8 +170,8 @@ func (f family) sharedLimits(perDestination int) []rule {
 	}
 }
 
-// externalLimits bound what comes from outside for each router before it has an entry in the connection tracking table here.
-// What comes from a router is bounded in its own namespace.
+// externalLimits bound the connections from outside to each router, before they have an entry in the connection tracking table
+// here. Packets from a router were bounded in the router's own namespace.
 func externalLimits(l object.NATLimits) []rule {
 	buckets, each := spread(l.Connections)
 	device := []expr.Any{&expr.Meta{Key: expr.MetaKeyOIF, Register: unix.NFT_REG_1}}

@@ -11,13 +11,13 @@ import (
 	"weft/hostnet/object"
 )
 
-// target is what one floating address shall be translated to; nothing at all when it goes.
+// target is what one floating address shall be translated to. It is empty when the mapping is removed.
 type target struct {
 	fixed netip.Addr
 	ports map[service]netip.AddrPort
 }
 
-// targetOf checks a change and says what it leads to.
+// targetOf checks a change and returns the target that it leads to.
 func targetOf(c object.Change) (floating netip.Addr, t target, err error) {
 	if c.Op == object.Delete {
 		m, ok := c.Observed.(*object.NATMapping)
@@ -40,13 +40,13 @@ func targetOf(c object.Change) (floating netip.Addr, t target, err error) {
 	return m.Floating, target{m.Fixed, ports}, err
 }
 
-// delta is what a set of changes does to the maps, and the connections that it ends.
+// delta is what a set of changes does to the maps, and which connections it ends.
 type delta struct {
 	remove, add []element
 	cuts        []cut
 }
 
-// delta compares the targets with the view. Its size is that of the changes.
+// delta compares the targets with the view. Its size depends on the changes only.
 func (v *view) delta(targets map[netip.Addr]target) delta {
 	var d delta
 	affected := map[netip.Addr]bool{} // fixed addresses whose way out may change
@@ -90,7 +90,7 @@ func (v *view) delta(targets map[netip.Addr]target) delta {
 	return d
 }
 
-// deltaOne is the part of delta about the ways in.
+// deltaOne is the part of delta for the maps that lead in.
 func (v *view) deltaOne(floating netip.Addr, t target, d *delta) {
 	gone := cut{floating: floating, ports: map[service]netip.AddrPort{}}
 	if have := v.floating[floating]; have != t.fixed {
@@ -124,7 +124,7 @@ func (v *view) deltaOne(floating netip.Addr, t target, d *delta) {
 	}
 }
 
-// applyMappings makes the targets true in one transaction, or none of them.
+// applyMappings brings about all targets in one transaction, or none of them.
 func (s *space) applyMappings(ctx context.Context, targets map[netip.Addr]target) error {
 	var d delta
 	exists, maps := false, true
@@ -150,7 +150,7 @@ func (s *space) applyMappings(ctx context.Context, targets map[netip.Addr]target
 	return nil
 }
 
-// withoutMaps is the answer where no mapping can be: all that shall go are gone.
+// withoutMaps is the result if the table cannot hold mappings. Targets that shall be removed succeed, because they do not exist.
 func (s *space) withoutMaps(targets map[netip.Addr]target) error {
 	for _, t := range targets {
 		if t.fixed.IsValid() || len(t.ports) > 0 {
@@ -160,7 +160,7 @@ func (s *space) withoutMaps(targets map[netip.Addr]target) error {
 	return nil
 }
 
-// applyAlone tries each target by itself, so that one bad one harms no other.
+// applyAlone tries each target separately, so that a bad one does not harm the others.
 func (s *space) applyAlone(ctx context.Context, targets map[netip.Addr]target) map[netip.Addr]error {
 	failed := map[netip.Addr]error{}
 	for floating, t := range maps.All(targets) {
@@ -175,7 +175,7 @@ func (s *space) applyAlone(ctx context.Context, targets map[netip.Addr]target) m
 	return failed
 }
 
-// cutPending ends the connections that are still to be cut. What fails is tried again with the next batch.
+// cutPending ends the connections that still have to be cut. A failed cut is tried again with the next batch.
 func (s *space) cutPending(namespaces Namespaces) error {
 	s.mu.Lock()
 	cuts := s.cuts

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// attribute is one netlink attribute (struct nlattr): a type and its bytes. Numbers in nfnetlink are big-endian, lengths
-// and types in the host's order.
+// attribute is one netlink attribute (struct nlattr): a type and its bytes. Numbers in nfnetlink are big-endian. Lengths and
+// types are in the host's byte order.
 type attribute struct {
 	kind uint16
 	data []byte
@@ -38,7 +38,7 @@ func appendAttributes(b []byte, attributes []attribute) []byte {
 	return b
 }
 
-// parseAttributes calls fn for each attribute of a message or of a nested one, without the flags of its type.
+// parseAttributes calls fn for each attribute of a message or of a nested attribute. The flags are removed from the type.
 func parseAttributes(b []byte, fn func(kind uint16, data []byte) error) error {
 	for len(b) >= unix.SizeofNlAttr {
 		size := int(binary.NativeEndian.Uint16(b))
@@ -54,7 +54,7 @@ func parseAttributes(b []byte, fn func(kind uint16, data []byte) error) error {
 	return nil
 }
 
-// attributesOf collects the attributes of a message of nf_tables, each of which occurs once.
+// attributesOf collects the attributes of an nf_tables message. Each type occurs once.
 func attributesOf(m syscall.NetlinkMessage) (map[uint16][]byte, error) {
 	if len(m.Data) < sizeofNfgenmsg {
 		return nil, fmt.Errorf("nf_tables message of %d bytes", len(m.Data))
@@ -67,7 +67,7 @@ func attributesOf(m syscall.NetlinkMessage) (map[uint16][]byte, error) {
 	return found, err
 }
 
-// readText is a text of the kernel: it ends at the first NUL.
+// readText is a text from the kernel. It ends at the first NUL.
 func readText(b []byte) string { return unix.ByteSliceToString(b) }
 
 func readNumber(b []byte) uint32 {
@@ -87,17 +87,17 @@ type request struct {
 	attributes []attribute
 }
 
-// append adds the message as it is on the wire.
+// append adds the message in its wire format.
 func (r request) append(b []byte, seq uint32) []byte {
 	start, kind, family, resource := len(b), r.kind|unix.NFNL_SUBSYS_NFTABLES<<8, byte(unix.NFPROTO_INET), uint16(0)
 	if r.batch {
 		kind, family, resource = r.kind, unix.AF_UNSPEC, unix.NFNL_SUBSYS_NFTABLES
 	}
-	b = append(b, make([]byte, 4)...) // the length, below
+	b = append(b, make([]byte, 4)...) // the length is set below
 	b = binary.NativeEndian.AppendUint16(b, kind)
 	b = binary.NativeEndian.AppendUint16(b, r.flags|unix.NLM_F_REQUEST)
 	b = binary.NativeEndian.AppendUint32(b, seq)
-	b = append(b, 0, 0, 0, 0) // the port: the kernel knows it
+	b = append(b, 0, 0, 0, 0) // the port: the kernel fills it in
 	b = append(b, family, unix.NFNETLINK_V0)
 	b = binary.BigEndian.AppendUint16(b, resource)
 	b = appendAttributes(b, r.attributes)
@@ -105,7 +105,7 @@ func (r request) append(b []byte, seq uint32) []byte {
 	return b
 }
 
-// messageOf is the NFT_MSG_… of a message, or -1 when it is not one of nf_tables.
+// messageOf is the NFT_MSG_… of a message, or -1 if the message is not from nf_tables.
 func messageOf(m syscall.NetlinkMessage) int {
 	if m.Header.Type>>8 != unix.NFNL_SUBSYS_NFTABLES {
 		return -1

@@ -10,7 +10,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// InDirectory makes Namespaces of those of ours in a directory.
+// InDirectory makes Namespaces from the namespaces of ours in a directory.
 func InDirectory(d *netns.Directory) Namespaces { return directory{d} }
 
 type directory struct{ d *netns.Directory }

@@ -2,14 +2,15 @@ package nft
 
 import "context"
 
-// Namespaces is the way into the network namespaces of ours. Its methods may be called by any goroutine.
+// Namespaces gives access to Weft's network namespaces. Any goroutine may call its methods.
 type Namespaces interface {
-	// List names the namespaces there are.
+	// List names the namespaces that exist.
 	List() ([]string, error)
-	// Inside runs fn on a thread that is in the namespace; a socket that fn opens stays there. An error that wraps
+	// Inside runs fn on a thread that is in the namespace. A socket that fn opens stays in the namespace. An error that wraps
 	// fs.ErrNotExist says that there is no such namespace.
 	Inside(name string, fn func() error) error
-	// Watch calls ready when it watches, then changed with the name of each namespace that came or went, "" for any, until
-	// ctx ends, which returns nil. An error means that it is over and may be begun again.
+	// Watch calls ready when it has started. Then it calls changed with the name of each namespace that was added or removed, or
+	// with "" if any may have changed. It returns nil when ctx ends. An error means that the watch has ended and may be started
+	// again.
 	Watch(ctx context.Context, ready func(), changed func(name string)) error
 }

@@ -48,7 +48,7 @@ func newNetwork(t testing.TB) *network {
 	return n
 }
 
-// wire joins a namespace's eth0 to a device of the router.
+// wire connects a namespace's eth0 to a device of the router.
 func (n *network) wire(ns, device, routers, own string) {
 	n.t.Helper()
 	run(n.t, "ip", "-n", n.router, "link", "add", device, "type", "veth", "peer", "name", "eth0", "netns", ns)
@@ -64,8 +64,8 @@ func (n *network) wire(ns, device, routers, own string) {
 	}
 }
 
-// serve answers each line by who sent it, on the port of all addresses or of one, TCP or UDP. A UDP server on all of them
-// answers from the one that the route prefers.
+// serve answers each line with the address of its sender. It listens on the port of all addresses, or of one, by TCP or UDP. A
+// UDP server on all addresses answers from the one that the route prefers.
 func (n *network) serve(ns, protocol string, port int, of ...string) {
 	n.t.Helper()
 	address := net.JoinHostPort(strings.Join(of, ""), fmt.Sprint(port))
@@ -117,7 +117,7 @@ func (n *network) in(ns string, fn func() error) {
 	}
 }
 
-// dial connects, and closes at the end of the test.
+// dial connects. The connection is closed at the end of the test.
 func (n *network) dial(ns, protocol, to string) net.Conn {
 	n.t.Helper()
 	var c net.Conn
@@ -126,7 +126,7 @@ func (n *network) dial(ns, protocol, to string) net.Conn {
 	return c
 }
 
-// ask sends a line and returns the answer: who the other side says it comes from.
+// ask sends a line and returns the answer: the address that the other side sees.
 func ask(c net.Conn) (string, error) {
 	if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
 		return "", err
@@ -139,7 +139,7 @@ func ask(c net.Conn) (string, error) {
 	return strings.TrimSpace(string(b[:size])), err
 }
 
-// seenAs checks by whom the server at the address is seen to be asked.
+// seenAs checks which address the server at the other end sees.
 func (n *network) seenAs(ns, protocol, to, want string) net.Conn {
 	n.t.Helper()
 	c := n.dial(ns, protocol, to)
@@ -161,11 +161,11 @@ func TestFloatingAddress(t *testing.T) {
 		n.serve(n.b, protocol, 7)
 		n.serve(n.outside, protocol, 7, "203.0.113.1")
 		n.serve(n.outside, protocol, 7, "2001:db8:ffff::1")
-		// In: the client is seen as it is, by each of the addresses.
+		// In: the server sees the client's own address, through each of the floating addresses.
 		n.seenAs(n.outside, protocol, "192.0.2.10:7", "169.254.128.1")
 		n.seenAs(n.outside, protocol, "192.0.2.20:7", "169.254.128.1")
 		n.seenAs(n.outside, protocol, "[2001:db8::10]:7", "fd00:5745:4654::1")
-		// Out: with the lowest floating address, or with the router's own.
+		// Out: the source is the lowest floating address, or the router's own address.
 		n.seenAs(n.a, protocol, "203.0.113.1:7", "192.0.2.10")
 		n.seenAs(n.a, protocol, "[2001:db8:ffff::1]:7", "2001:db8::10")
 		n.seenAs(n.b, protocol, "203.0.113.1:7", "169.254.128.2")
@@ -192,7 +192,7 @@ func TestErrorsComeThrough(t *testing.T) {
 	t.Parallel()
 	n := newNetwork(t)
 	apply(t, n.d, routerTable(n.router), mapping(n.router, "192.0.2.10", "10.0.0.5"), mapping(n.router, "2001:db8::10", "fd00:a::5"))
-	// Nobody listens: the ICMP error must find its way to the socket that asked.
+	// Nobody listens on the port. The ICMP error must reach the socket that sent.
 	for _, c := range [][2]string{{n.outside, "192.0.2.10:9"}, {n.outside, "[2001:db8::10]:9"}, {n.a, "203.0.113.1:9"},
 		{n.a, "[2001:db8:ffff::1]:9"}, {n.b, "203.0.113.1:9"}, {n.b, "192.0.2.10:9"}} {
 		if _, err := ask(n.dial(c[0], "udp", c[1])); !errors.Is(err, syscall.ECONNREFUSED) {
@@ -219,9 +219,9 @@ func TestForwards(t *testing.T) {
 	n.seenAs(n.outside, "tcp", "[2001:db8::10]:8002", "fd00:5745:4654::1")
 	n.seenAs(n.outside, "udp", "192.0.2.10:8000", "169.254.128.1")
 	n.seenAs(n.b, "tcp", "192.0.2.10:8002", "169.254.128.2")
-	// A forward is no way out.
+	// A forwarded port does not change the source of outgoing connections.
 	n.seenAs(n.a, "tcp", "203.0.113.1:7", "169.254.128.2")
-	// Port 8001 leads to 91, where nobody listens; 8003 leads nowhere and circles nowhere.
+	// Port 8001 leads to port 91, where nobody listens. Port 8003 leads nowhere, and its packets do not circle.
 	n.in(n.outside, func() error {
 		_, err := net.DialTimeout("tcp", "192.0.2.10:8001", 20*time.Second)
 		if !errors.Is(err, syscall.ECONNREFUSED) {
@@ -287,7 +287,7 @@ func TestCuts(t *testing.T) {
 			t.Fatalf("%s: not tracked", c.RemoteAddr())
 		}
 	}
-	// One moves to another guest, one goes, one loses a port.
+	// One mapping moves to another guest, one is removed, one loses a port.
 	apply(t, n.d, mapping(n.router, "192.0.2.10", "10.0.1.7"), mapping(n.router, "192.0.2.40", "", forward(81)))
 	remove(t, n.d, goes.Key())
 	for _, c := range []net.Conn{inMoved, outMoved, inGone, portGone} {
@@ -300,7 +300,7 @@ func TestCuts(t *testing.T) {
 			t.Errorf("%s → %s: %v", c.LocalAddr(), c.RemoteAddr(), err)
 		}
 	}
-	// The other guest knows nothing of the connection.
+	// The other guest does not know the connection.
 	if _, err := ask(inMoved); !errors.Is(err, syscall.ECONNRESET) {
 		t.Errorf("connection through the moved address: %v, expected a reset", err)
 	}
@@ -308,8 +308,8 @@ func TestCuts(t *testing.T) {
 	n.seenAs(n.b, "tcp", "203.0.113.1:7", "192.0.2.10")
 }
 
-// newExternal has the same wires, but the middle is the host's external namespace: its "guests" are the transit ends of two
-// routers. Each has a floating address, 203.0.113.50 for b and .51 for a.
+// newExternal has the same wires, but in the middle is the host's external namespace. Its "guests" are the transit ends of two
+// routers. Each has a floating address: 203.0.113.50 for b and .51 for a.
 func newExternal(t *testing.T, limits object.NATLimits) *network {
 	s := newSpaces(t)
 	n := &network{testSpaces: s, router: s.add(true), a: s.add(false), b: s.add(false), outside: s.add(false)}
@@ -344,7 +344,7 @@ func TestExternal(t *testing.T) {
 	n.seenAs(n.a, "tcp", "[2001:db8:ffff::1]:7", "2001:db8:ffff::2")
 	n.seenAs(n.a, "tcp", "203.0.113.50:7", "203.0.113.2")
 	n.seenAs(n.outside, "tcp", "203.0.113.50:7", "203.0.113.1")
-	// From a floating address: as it is.
+	// From a floating address: the source is not changed.
 	var c net.Conn
 	n.in(n.b, func() (err error) {
 		d := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP("203.0.113.50")}, Timeout: 20 * time.Second}

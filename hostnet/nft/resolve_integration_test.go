@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// TestOneRouterFillsNoNeighborTable: whoever walks a prefix behind a router makes it ask for few, in each family and in each role;
-// who is known already stays reachable, and what was not asked for is counted.
+// TestOneRouterFillsNoNeighborTable: a sender that scans a prefix behind a router makes the router resolve only few neighbours,
+// in each family and in each role. Known neighbours stay reachable. What is not resolved is counted.
 func TestOneRouterFillsNoNeighborTable(t *testing.T) {
 	t.Parallel()
 	const walk, most = 3000, 520 // of 1,024 entries that a table has by default
@@ -52,7 +52,7 @@ func TestOneRouterFillsNoNeighborTable(t *testing.T) {
 	}
 }
 
-// knock sends one datagram each to so many addresses, the last two parts of which the format is given.
+// knock sends one datagram to each of so many addresses. The format gets the last two parts of the address.
 func knock(format string, addresses int) error {
 	c, err := net.ListenPacket("udp", ":0")
 	if err != nil {
@@ -61,7 +61,7 @@ func knock(format string, addresses int) error {
 	defer c.Close()
 	for i := range addresses {
 		to := net.ParseIP(fmt.Sprintf(format, 1+i/250, 1+i%250))
-		_, _ = c.WriteTo([]byte("x"), &net.UDPAddr{IP: to, Port: 9}) // errors are those of earlier ones
+		_, _ = c.WriteTo([]byte("x"), &net.UDPAddr{IP: to, Port: 9}) // an error here is from an earlier datagram
 	}
 	return nil
 }

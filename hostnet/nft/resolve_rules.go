@@ -10,29 +10,29 @@ import (
 	"weft/hostnet/object"
 )
 
-// counterResolution: it asks for more neighbours that nobody knows yet than it may.
+// counterResolution: the sender needs more new neighbours resolved than it may.
 const counterResolution = "neighbor-resolution"
 
-// chainResolve comes after the limits of connections: what they refuse asks for nobody.
+// chainResolve comes after the connection limits, because a refused packet needs no neighbour.
 var chainResolve = chain{"resolve", "filter", unix.NF_INET_FORWARD, 20}
 
-// All namespaces of a machine share the kernel's two neighbour tables. An entry that waits for an answer cannot be thrown out
-// for three seconds (neigh_forced_gc in net/core/neighbour.c), so what begins in that time must not fill a table: with these
-// bounds a router's guests hold 500 entries at most in its own namespace and as many in the external one, of the 1,024 that a
-// table has by default. Somebody outside has a bucket of its own.
+// All namespaces of a machine share the kernel's two neighbour tables. An entry that waits for an answer cannot be evicted for
+// three seconds (neigh_forced_gc in net/core/neighbour.c). So the entries that begin within three seconds must not fill a table.
+// With these bounds the guests of a router hold at most 500 entries in the router's namespace and 500 in the external one. A
+// table has 1,024 by default. Senders outside have a separate bucket.
 const (
 	newNeighbors         = 100 // a second
 	neighborBurst        = 200
 	newNeighborsOutside  = 30
 	neighborBurstOutside = 30
-	// neighborKnown is how long a neighbour once let through is no new one: about as long as the kernel keeps one that is not
-	// used any more (gc_stale_time).
+	// neighborKnown is how long a neighbour that was let through counts as known. The kernel keeps an unused entry for about the
+	// same time (gc_stale_time).
 	neighborKnown = time.Minute
-	// neighborRouters bounds the routers whose rates an external namespace keeps; as many as have transit addresses.
+	// neighborRouters bounds for how many routers an external namespace keeps rates. It is the number of transit addresses.
 	neighborRouters = 1 << 14
 )
 
-const setResolving = "resolving" // by the router's device: its rate
+const setResolving = "resolving" // key: the router's device; value: its rate
 
 func (f family) neighbors() string { return "neighbor" + f.sourceSet[len("source"):] }
 
@@ -46,8 +46,8 @@ func resolveSets(role object.NATRole) (all []dynamicSet) {
 	return all
 }
 
-// resolveRules let packets on to neighbours that were asked for lately, and bound how many new ones somebody asks for. A
-// neighbour is what the kernel would resolve: the next hop, be it a gateway or the destination itself.
+// resolveRules let packets pass to neighbours that were let through lately, and bound the rate of new ones. A neighbour is what
+// the kernel would resolve: the next hop, which is a gateway or the destination itself.
 func resolveRules(role object.NATRole) []rule {
 	const answered = expr.CtStateBitESTABLISHED | expr.CtStateBitRELATED
 	all := []rule{{chainResolve.name, "of a connection both ways: pass", join(ctState(answered, true), accept())}}
@@ -65,7 +65,8 @@ func resolveRules(role object.NATRole) []rule {
 	return append(all, rule{chainNeighbor.name, "no room for more: drop", drop(counterResolution)})
 }
 
-// guestRate is that of a router's guests: of all of them in its own namespace, by the router's device in an external one.
+// guestRate is the rate of a router's guests. In the router's namespace it is one rate for all of them. In an external namespace
+// it is one rate for each router, by the router's device.
 func guestRate(role object.NATRole) []expr.Any {
 	limit := rate(newNeighbors, neighborBurst)
 	if role == object.NATRouter {
@@ -75,12 +76,12 @@ func guestRate(role object.NATRole) []expr.Any {
 		&expr.Dynset{SrcRegKey: unix.NFT_REG_1, SetName: setResolving, Operation: unix.NFT_DYNSET_OP_UPDATE, Exprs: limit}}
 }
 
-// rate lets so many packets a second on, and so many at once.
+// rate lets perSecond packets pass in a second, and burst packets at once.
 func rate(perSecond uint64, burst uint32) []expr.Any {
 	return []expr.Any{&expr.Limit{Type: expr.LimitTypePkts, Rate: perSecond, Unit: expr.LimitTimeSecond, Burst: burst}}
 }
 
-// noteNeighbor keeps the neighbour in register 1 among those known.
+// noteNeighbor adds the neighbour in register 1 to the known ones.
 func (f family) noteNeighbor(operation uint32) []expr.Any {
 	return []expr.Any{&expr.Dynset{SrcRegKey: unix.NFT_REG_1, SetName: f.neighbors(), Operation: operation, Timeout: neighborKnown}}
 }
@@ -88,7 +89,7 @@ func (f family) noteNeighbor(operation uint32) []expr.Any {
 // chainNeighbor notes a new neighbour.
 var chainNeighbor = chain{name: "neighbor"}
 
-// neighbor loads device and next hop into register 1 and those that follow.
+// neighbor loads the device and the next hop into register 1 and those after it.
 func (f family) neighbor() []expr.Any {
 	key := expr.RtNexthop4
 	if f.proto == unix.NFPROTO_IPV6 {

@@ -9,7 +9,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// family is one of IPv4 and IPv6, as rules need it.
+// family is IPv4 or IPv6, with what the rules need to know of it.
 type family struct {
 	name                string
 	proto               byte   // NFPROTO_…
@@ -20,19 +20,20 @@ type family struct {
 	fixedSet            string // map fixed → floating
 	forwardSet          string // map floating . protocol . port → address . port
 	sourceSet           string // map family → the namespace's own address
-	leaveSet            string // floating addresses of the namespace
-	// local are destinations that no router forwards to (RFC 3927 section 2.7), the transit addresses among them.
+	leaveSet            string // floating addresses that may leave
+	// local are destinations that no router forwards to (RFC 3927 section 2.7). They include the transit addresses.
 	local netip.Prefix
-	// linkSources are sources that routers never forward: of hosts without an address yet (RFC 1122 section 3.2.1.3), and of
+	// linkSources are sources that routers never forward: of hosts that have no address yet (RFC 1122 section 3.2.1.3), and of
 	// neighbour discovery (RFC 4291 sections 2.5.2 and 2.5.6).
 	linkSources []netip.Prefix
 	// martians are sources that nobody outside can have.
 	martians []netip.Prefix
 	icmp     byte   // IPPROTO_…
 	next     uint32 // offset of the protocol, or next header
-	// errorChecksum is the offset of the checksum that covers the addresses of an ICMP error: the header's own, or ICMPv6's.
+	// errorChecksum is the offset of the checksum that covers the addresses of an ICMP error: the one of the IPv4 header, or that
+	// of ICMPv6.
 	errorChecksum uint32
-	// errorTypes match the types of ICMP errors, one at a time.
+	// errorTypes match the types of ICMP errors. Each needs a rule of its own.
 	errorTypes []icmpMatch
 }
 
@@ -69,7 +70,7 @@ func familyOf(a netip.Addr) family {
 	return families()[1]
 }
 
-// is lets only packets of the family on.
+// is matches packets of the family.
 func (f family) is() []expr.Any {
 	return []expr.Any{
 		&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: unix.NFT_REG_1},
@@ -85,8 +86,8 @@ func (f family) load(offset uint32) []expr.Any {
 // after is the 32-bit register that follows an address in register 1.
 func (f family) after() uint32 { return unix.NFT_REG32_00 + f.size/4 }
 
-// loadService reads destination . protocol . destination port into register 1 and those that follow. TCP and UDP have
-// their destination port at the same place.
+// loadService loads destination . protocol . destination port into register 1 and those after it. TCP and UDP have their
+// destination port at the same offset.
 func (f family) loadService() []expr.Any {
 	return append(f.load(f.destination),
 		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: f.after()},
@@ -94,7 +95,7 @@ func (f family) loadService() []expr.Any {
 	)
 }
 
-// nat translates to the address in register 1 and, if asked, to the port that follows it.
+// nat translates to the address in register 1. With port it also translates to the port in the register after the address.
 func (f family) nat(kind expr.NATType, port bool) []expr.Any {
 	n := &expr.NAT{Type: kind, Family: uint32(f.proto), RegAddrMin: unix.NFT_REG_1}
 	if port {
@@ -103,14 +104,14 @@ func (f family) nat(kind expr.NATType, port bool) []expr.Any {
 	return []expr.Any{n}
 }
 
-// toOwn translates the source to the namespace's own address of the family, if it has one.
+// toOwn translates the source to the namespace's own address of the family, if there is one.
 func (f family) toOwn() []expr.Any {
 	return join([]expr.Any{&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: unix.NFT_REG_1}},
 		lookup(f.sourceSet), f.nat(expr.NATTypeSourceNAT, false))
 }
 
-// toShared translates as toOwn does, to a port from 1024 on: toward one destination there are 64,512 of them, while the kernel
-// would choose among 511 for those below 512.
+// toShared translates as toOwn does, but only to ports from 1024 on. These are 64,512 toward one destination. Without that, the
+// kernel would choose among only 511 ports for source ports below 512.
 func (f family) toShared() []expr.Any {
 	const first, last = unix.NFT_REG32_00 + 8, unix.NFT_REG32_00 + 9
 	return join([]expr.Any{&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: unix.NFT_REG_1}}, lookup(f.sourceSet), []expr.Any{

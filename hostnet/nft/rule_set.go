@@ -13,7 +13,7 @@ import (
 
 const policyAccept = 1 // NF_ACCEPT
 
-// chain is one of the table. One without kind is no base chain: rules lead to it.
+// chain is a chain of the table. One without kind is not a base chain: other rules jump to it.
 type chain struct {
 	name     string
 	kind     string // "nat", "filter" or none
@@ -21,14 +21,14 @@ type chain struct {
 	priority int32
 }
 
-// rule is one rule of a role; title is kept in its user data as a comment, for people.
+// rule is one rule of a role. Its title is stored in the user data as a comment for people.
 type rule struct {
 	chain string
 	title string
 	exprs []expr.Any
 }
 
-// ruleSet is all of a role that is the same on every host.
+// ruleSet is everything of a role that is the same on every host.
 type ruleSet struct {
 	counters []string
 	chains   []chain
@@ -37,7 +37,7 @@ type ruleSet struct {
 	rules    []rule
 }
 
-// chainsOfAll are the chains of both roles. What would go back to where it came from is dropped before it is translated.
+// chainsOfAll are the chains of both roles. A packet that would go back to where it came from is dropped before it is translated.
 func chainsOfAll() []chain {
 	return []chain{
 		chainSource,
@@ -51,7 +51,7 @@ func chainsOfAll() []chain {
 	}
 }
 
-// ruleSetOf is what the table of a role is made of.
+// ruleSetOf is the content of the table of a role.
 func ruleSetOf(k ruleKey) (ruleSet, error) {
 	s := ruleSet{counters: Reasons(), chains: chainsOfAll(), sets: hostSets(), rules: []rule{
 		{"forward", "from outside to outside: drop", join(fromOutside(true), toOutside(true), drop(counterBounce))}}}
@@ -81,8 +81,8 @@ func ruleSetOf(k ruleKey) (ruleSet, error) {
 	return ruleSet{}, fmt.Errorf("role %q: expected %q or %q", k.role, object.NATRouter, object.NATExternal)
 }
 
-// routerRules are the rules of a router for one family. A packet is judged by the first that fits; only the first packet
-// of a connection comes here, the rest and its errors follow it.
+// routerRules are the rules of a router for one family. The first matching rule decides. Only the first packet of a connection
+// comes here. The other packets and the ICMP errors of the connection follow it.
 func routerRules(f family) []rule {
 	hairpin := join(f.is(), fromOutside(false), toOutside(false), destinationTranslated())
 	out := join(f.is(), fromOutside(false), toOutside(true))
@@ -107,7 +107,7 @@ func join(parts ...[]expr.Any) (all []expr.Any) {
 	return all
 }
 
-// fromOutside and toOutside compare a packet's device with the set of outside devices.
+// fromOutside and toOutside check whether the packet's device is in the set of outside devices.
 func fromOutside(yes bool) []expr.Any { return device(expr.MetaKeyIIFNAME, yes) }
 func toOutside(yes bool) []expr.Any   { return device(expr.MetaKeyOIFNAME, yes) }
 
@@ -118,7 +118,7 @@ func device(key expr.MetaKey, yes bool) []expr.Any {
 // destinationTranslated is "ct status dnat" (IPS_DST_NAT, linux/netfilter/nf_conntrack_common.h).
 func destinationTranslated() []expr.Any { return ctStatus(1 << 5) }
 
-// ctStatus matches packets whose connection has the bit in its status.
+// ctStatus matches packets whose connection has the status bit.
 func ctStatus(bit uint32) []expr.Any {
 	zero := make([]byte, 4)
 	return []expr.Any{
@@ -128,12 +128,12 @@ func ctStatus(bit uint32) []expr.Any {
 	}
 }
 
-// lookup replaces the key in register 1 by the map's value, and ends the rule when there is none.
+// lookup replaces the key in register 1 by the map's value. If there is no value, the rule does not match.
 func lookup(name string) []expr.Any {
 	return []expr.Any{&expr.Lookup{SourceRegister: unix.NFT_REG_1, DestRegister: unix.NFT_REG_1, IsDestRegSet: true, SetName: name}}
 }
 
-// requests are the messages that make the rule set in a table that has nothing yet.
+// requests are the messages that make the rule set in an empty table.
 func (s ruleSet) requests() ([]request, error) {
 	var all []request
 	for _, name := range s.counters {
@@ -158,7 +158,7 @@ func (s ruleSet) requests() ([]request, error) {
 	return all, nil
 }
 
-// version changes with every change of the rule set's source.
+// version changes whenever the rules in the source change.
 func (s ruleSet) version() (string, error) {
 	all, err := s.requests()
 	if err != nil {
@@ -212,13 +212,13 @@ func (r rule) create() (request, error) {
 	}}, nil
 }
 
-// comment is user data as nft shows it beside a rule or a table: type 0, length, text with its NUL.
+// comment is user data in the form that nft shows beside a rule or a table: type 0, length, text with its NUL.
 func comment(s string) []byte {
 	s = s[:min(len(s), 127)]
 	return append([]byte{0, byte(len(s) + 1)}, append([]byte(s), 0)...)
 }
 
-// commentOf reads what comment wrote; "" when it is not there.
+// commentOf reads what comment wrote. It is "" if there is no comment.
 func commentOf(b []byte) string {
 	for len(b) >= 2 && len(b) >= 2+int(b[1]) {
 		if b[0] == 0 {

@@ -7,19 +7,19 @@ import (
 	"weft/hostnet/object"
 )
 
-// ruleKey is all that the rules of a table depend on.
+// ruleKey is everything that the rules of a table depend on.
 type ruleKey struct {
 	role   object.NATRole
 	limits object.NATLimits
 }
 
-// versions knows the version of each rule set that was asked for.
+// versions keeps the version of each rule set that was asked for.
 type versions struct {
 	mu    sync.Mutex
 	known map[ruleKey]string
 }
 
-// of is the version of the rules; "" for a role or limits that have none.
+// of is the version of the rules. It is "" for a role or limits without rules.
 func (v *versions) of(k ruleKey) string {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -40,7 +40,7 @@ func (v *versions) of(k ruleKey) string {
 	return version
 }
 
-// checkLimits refuses what would let nothing in, or cannot be counted.
+// checkLimits refuses limits that would let nothing in, or that cannot be counted.
 func checkLimits(l object.NATLimits) error {
 	const most = 1 << 30
 	if min(l.Connections, l.PerDestination, l.PerSecond) < 1 || max(l.Connections, l.PerDestination, l.PerSecond) > most {

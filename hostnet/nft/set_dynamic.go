@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dynamicSet is a set that packets fill: its elements end by themselves, or hold a rate.
+// dynamicSet is a set that packets fill. Its elements expire, or hold a rate or a count.
 type dynamicSet struct {
 	name    string
 	key     nftables.SetDatatype
@@ -15,7 +15,7 @@ type dynamicSet struct {
 	size    uint32
 }
 
-// create makes the set (NFT_SET_EVAL: packets add to it).
+// create makes the set. NFT_SET_EVAL says that packets add elements.
 func (d dynamicSet) create() request {
 	flags := uint32(unix.NFT_SET_EVAL)
 	if d.timeout > 0 {

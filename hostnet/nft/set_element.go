@@ -13,20 +13,20 @@ const (
 	tableName  = "weft"
 	setOutside = "outside" // the names of the outside devices
 	setRouted  = "routed"  // the families that are not translated
-	setSeal    = "seal"    // the digest of the table's structure, as the kernel showed it when it had been written
+	setSeal    = "seal"    // the digest of the table's structure as the kernel showed it after it was written
 )
 
-// elementsPerRequest keeps the list of a request within the 65,535 bytes of an attribute, the widest key and value (40
-// bytes) included.
+// elementsPerRequest keeps the list of a request within the 65,535 bytes of an attribute, also with the widest key and value (40
+// bytes).
 const elementsPerRequest = 512
 
-// set is a set of the table, or a map when data is given.
+// set is a set of the table. It is a map if data is given.
 type set struct {
 	name      string
 	key, data nftables.SetDatatype
 }
 
-// hostSets hold what differs from one namespace to the next.
+// hostSets are the sets for what differs between namespaces.
 func hostSets() []set {
 	return []set{
 		{name: setOutside, key: nftables.TypeIFName},
@@ -37,7 +37,7 @@ func hostSets() []set {
 	}
 }
 
-// mappingSets hold the mappings.
+// mappingSets are the sets and maps for the mappings.
 func mappingSets() []set {
 	key := func(address nftables.SetDatatype) nftables.SetDatatype {
 		return nftables.MustConcatSetType(address, nftables.TypeInetProto, nftables.TypeInetService)
@@ -53,7 +53,7 @@ func mappingSets() []set {
 	}
 }
 
-// create makes the set. Its number within the transaction is of no use: rules name it.
+// create makes the set. The set's number within the transaction is not used, because rules refer to the set by name.
 func (s set) create() request {
 	flags := uint32(0)
 	attributes := []attribute{
@@ -74,8 +74,8 @@ func (s set) create() request {
 	return request{kind: unix.NFT_MSG_NEWSET, flags: unix.NLM_F_CREATE, attributes: attributes}
 }
 
-// hostOrder is user data that tells nft that keys are in the host's order (NFTNL_UDATA_SET_KEYBYTEORDER 0, of four bytes:
-// 1), without which it does not show names of devices.
+// hostOrder is user data that tells nft that keys are in the host's byte order (NFTNL_UDATA_SET_KEYBYTEORDER 0, four bytes: 1).
+// Without it nft does not show device names.
 func hostOrder() []byte { return binary.NativeEndian.AppendUint32([]byte{0, 4}, 1) }
 
 // element is one entry of a set, or of a map when it has a value.
@@ -85,8 +85,8 @@ type element struct {
 	value string
 }
 
-// elementRequests adds or deletes elements, many by one request. The kernel refuses to delete what is not there, and to
-// add a key that stands for something else: a race with somebody else is an error, not a mixture.
+// elementRequests add or delete elements, many in one request. The kernel refuses to delete an element that does not exist, and
+// to add a key that has another value. So a race with somebody else is an error and never a mixture of both.
 func elementRequests(kind uint16, elements []element) []request {
 	bySet, names := map[string][]attribute{}, []string(nil)
 	for _, e := range elements {
@@ -148,7 +148,7 @@ func outsideElement(device string) element {
 	return element{set: setOutside, key: string(name)}
 }
 
-// forwardElement pads each part of key and value to four bytes, as registers are.
+// forwardElement pads each part of key and value to four bytes, because registers have four bytes.
 func forwardElement(floating netip.Addr, s service, to netip.AddrPort) element {
 	key := append(floating.AsSlice(), s.protocol, 0, 0, 0)
 	key = append(binary.BigEndian.AppendUint16(key, s.port), 0, 0)
@@ -156,13 +156,13 @@ func forwardElement(floating netip.Addr, s service, to netip.AddrPort) element {
 	return element{familyOf(floating).forwardSet, string(key), string(value)}
 }
 
-// readAddress is the address of four or sixteen bytes; not valid for other lengths.
+// readAddress is the address of four or sixteen bytes. For other lengths it is not valid.
 func readAddress(b string) netip.Addr {
 	a, _ := netip.AddrFromSlice([]byte(b))
 	return a
 }
 
-// readForward reverses forwardElement.
+// readForward is the inverse of forwardElement.
 func readForward(e element) (floating netip.Addr, s service, to netip.AddrPort, ok bool) {
 	n := len(e.value) - 4
 	if n != 4 && n != 16 || len(e.key) != n+8 {

@@ -13,10 +13,10 @@ import (
 	"weft/hostnet/object"
 )
 
-// reachTimeout bounds the wait for the notifications of a transaction of our own; after it the table is dumped.
+// reachTimeout bounds how long we wait for the notifications of our own transaction. After it the table is dumped.
 const reachTimeout = 5 * time.Second
 
-// space is one namespace: a socket inside, and the view of its table.
+// space is one namespace: a socket inside it, and the view of its table.
 type space struct {
 	name  string
 	inode uint64
@@ -25,15 +25,15 @@ type space struct {
 	mu      sync.Mutex
 	view    *view
 	loaded  bool
-	watched bool          // notifications are coming in
-	reached chan struct{} // closed when the view has changed its generation
-	cuts    []cut         // connections still to be cut
+	watched bool          // notifications arrive
+	reached chan struct{} // closed when the view reaches another generation
+	cuts    []cut         // connections that still have to be cut
 	stop    context.CancelFunc
 
-	counted map[string]uint64 // the counters as last read; of the driver's lock
+	counted map[string]uint64 // the counters as last read; protected by the driver's lock
 }
 
-// openSpace opens a socket in the namespace and reads nothing yet.
+// openSpace opens a socket in the namespace. It reads nothing yet.
 func openSpace(namespaces Namespaces, name string) (*space, error) {
 	s := &space{name: name, view: newView(), reached: make(chan struct{})}
 	err := namespaces.Inside(name, func() (err error) {
@@ -49,7 +49,7 @@ func openSpace(namespaces Namespaces, name string) (*space, error) {
 	return s, nil
 }
 
-// currentInode identifies the calling thread's network namespace among those that exist.
+// currentInode identifies the network namespace of the calling thread among the existing ones.
 func currentInode() (uint64, error) {
 	var st unix.Stat_t
 	if err := unix.Stat("/proc/thread-self/ns/net", &st); err != nil {
@@ -58,7 +58,7 @@ func currentInode() (uint64, error) {
 	return st.Ino, nil
 }
 
-// load dumps the table into the view and returns what was different.
+// load dumps the table into the view and returns what differed.
 func (s *space) load(ctx context.Context) (*touched, error) {
 	fresh, err := s.ctl.readView(ctx)
 	if err != nil {
@@ -67,7 +67,7 @@ func (s *space) load(ctx context.Context) (*touched, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.loaded && int32(fresh.generation-s.view.generation) < 0 {
-		return newTouched(), nil // notifications have brought the view further meanwhile
+		return newTouched(), nil // notifications have already brought the view further
 	}
 	t := fresh.since(s.view)
 	s.replace(fresh)
@@ -80,7 +80,7 @@ func (s *space) replace(fresh *view) {
 	s.advance()
 }
 
-// advance tells who waits that the view is of another generation; it is called with mu held.
+// advance tells those who wait that the view has another generation. mu must be held.
 func (s *space) advance() {
 	close(s.reached)
 	s.reached = make(chan struct{})
@@ -93,7 +93,7 @@ func (s *space) current(read func(v *view)) {
 	read(s.view)
 }
 
-// ensure loads the view if nothing has yet.
+// ensure loads the view if it was never loaded.
 func (s *space) ensure(ctx context.Context) error {
 	s.mu.Lock()
 	loaded := s.loaded
@@ -105,7 +105,7 @@ func (s *space) ensure(ctx context.Context) error {
 	return err
 }
 
-// settle brings the view to what the kernel holds now: by the notifications under way, or by a dump when none come.
+// settle brings the view to what the kernel holds now. It waits for notifications, or dumps the table if none arrive.
 func (s *space) settle(ctx context.Context) error {
 	generation, err := s.ctl.generation(ctx)
 	if err != nil {
@@ -135,7 +135,7 @@ func (s *space) settle(ctx context.Context) error {
 	}
 }
 
-// close ends the sockets, so that a namespace without a name may end.
+// close closes the sockets, because an open socket would keep a namespace that has no name.
 func (s *space) close() {
 	if s.stop != nil {
 		s.stop()

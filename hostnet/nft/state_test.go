@@ -15,7 +15,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// drawTargets draws mappings of few floating and fixed addresses, so that they meet.
+// drawTargets draws mappings from few floating and fixed addresses, so that they collide.
 func drawTargets(t *rapid.T) map[netip.Addr]target {
 	address := func(name string, third byte) netip.Addr {
 		last := byte(rapid.IntRange(0, 5).Draw(t, name))
@@ -41,7 +41,7 @@ func drawTargets(t *rapid.T) map[netip.Addr]target {
 	return all
 }
 
-// carryOut does what the kernel would, and refuses what it would refuse.
+// carryOut does what the kernel would do, and refuses what the kernel would refuse.
 func carryOut(t *rapid.T, v *view, d delta) {
 	have := map[element]bool{}
 	keys := map[element]bool{}
@@ -67,8 +67,8 @@ func carryOut(t *rapid.T, v *view, d delta) {
 	}
 }
 
-// TestDeltaLeadsToTargets: from whatever state, also a damaged one, one delta for all addresses that are there leads to
-// exactly the targets; a second one is empty.
+// TestDeltaLeadsToTargets: from any state, also a damaged one, one delta for all addresses that exist leads to exactly the
+// targets. A second delta is empty.
 func TestDeltaLeadsToTargets(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -111,8 +111,8 @@ func TestDeltaLeadsToTargets(t *testing.T) {
 	})
 }
 
-// TestTouchedNamesAllThatChanged: whatever element comes or goes, each mapping that is observed otherwise is named, by the
-// notification and by the comparison of two dumps.
+// TestTouchedNamesAllThatChanged: when any element is added or removed, each mapping that is then observed differently is named,
+// both by the notification and by the comparison of two dumps.
 func TestTouchedNamesAllThatChanged(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -214,7 +214,7 @@ func TestBadForwards(t *testing.T) {
 	}
 }
 
-// TestRulesAreFixed: the version is the same for the same source, and another for each role.
+// TestRulesAreFixed: the version is the same for the same source, and differs between the roles.
 func TestRulesAreFixed(t *testing.T) {
 	t.Parallel()
 	a, err := New(Config{Namespaces: noSpaces{}})
@@ -240,7 +240,7 @@ func TestRulesAreFixed(t *testing.T) {
 
 var testLimits = object.NATLimits{Connections: 1000, PerDestination: 100, PerSecond: 1000}
 
-// TestSpread: no limit is spread so thin that it is another.
+// TestSpread: a limit that is spread over elements stays about the same.
 func TestSpread(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -270,7 +270,7 @@ func TestComments(t *testing.T) {
 	}
 }
 
-// FuzzMessages feeds bytes to all that reads messages of the kernel.
+// FuzzMessages gives random bytes to everything that parses messages of the kernel.
 func FuzzMessages(f *testing.F) {
 	elements := []element{floatingElement(netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("10.0.0.1")),
 		forwardElement(netip.MustParseAddr("2001:db8::1"), service{6, 80}, netip.MustParseAddrPort("[fd00::1]:8080"))}
@@ -296,7 +296,7 @@ func FuzzMessages(f *testing.F) {
 	})
 }
 
-// TestElementsRoundTrip: what is sent is read back the same, in pieces that fit an attribute.
+// TestElementsRoundTrip: elements are read back as they were sent, in pieces that fit an attribute.
 func TestElementsRoundTrip(t *testing.T) {
 	t.Parallel()
 	var sent []element

@@ -10,8 +10,8 @@ import (
 	"weft/hostnet/object"
 )
 
-// applyTable makes one change of the namespace's table. Where only the host's own values differ, they alone change; a
-// table whose rules are not ours is made anew, with the mappings that it had, in one transaction.
+// applyTable makes one change of the namespace's table. If only the namespace's own values differ, only those change. If the
+// rules differ from ours, the table is made again together with its mappings, in one transaction.
 func (s *space) applyTable(ctx context.Context, c object.Change, versions *versions) error {
 	if c.Op == object.Delete {
 		return s.deleteTable(ctx)
@@ -42,8 +42,8 @@ func (s *space) applyTable(ctx context.Context, c object.Change, versions *versi
 	return nil
 }
 
-// hostDelta is what differs between the namespace's own sets and the wanted ones. A map's key cannot be added while it
-// stands for something else, so removals come first; others see neither step alone.
+// hostDelta is the difference between the namespace's own sets and the desired ones. Removals come first, because a key of a map
+// cannot be added while it has another value. Both are in one transaction, so nobody sees one without the other.
 func (v *view) hostDelta(want *object.NATTable) (remove, add []element) {
 	wanted := hostElements(want)
 	for e := range v.small {
@@ -71,9 +71,9 @@ func deleteTableRequest() request {
 	return request{kind: unix.NFT_MSG_DELTABLE, attributes: []attribute{text(unix.NFTA_TABLE_NAME, tableName)}}
 }
 
-// rebuild makes the table anew, then seals it: the digest of what the kernel shows of it goes into the table itself, so
-// that a later start knows whether somebody changed it. Both steps are for the generation that was read before them: if
-// anybody else writes in between, all of it begins again.
+// rebuild makes the table again and then seals it: it puts the digest of what the kernel shows of the table into the table. A
+// later start uses the seal to see whether somebody changed the table. Each step is only valid for the generation that was read
+// before it. If somebody else writes meanwhile, both steps are repeated.
 func (s *space) rebuild(ctx context.Context, want *object.NATTable, version string) error {
 	rules, err := ruleSetOf(ruleKey{want.Role, want.Limits})
 	if err != nil {

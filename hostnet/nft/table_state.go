@@ -9,14 +9,14 @@ import (
 	"weft/hostnet/object"
 )
 
-// tableComment is what the table's user data says: whose it is, and which rules are in it.
+// tableComment is the text in the table's user data: the owner, and which rules are in the table.
 func tableComment(t *object.NATTable, version string) string {
 	return fmt.Sprintf("weft %s %s %d/%d/%d %s", t.Role, version, t.Limits.Connections, t.Limits.PerDestination, t.Limits.PerSecond,
 		t.OwnerUID)
 }
 
-// table is the namespace's NAT table. One that somebody damaged is shown with a role that says so: its rules are known by
-// their digest, which the seal keeps as the kernel showed them right after they were written.
+// table is the namespace's NAT table. If somebody changed its rules, the role says so. The rules are compared by their digest,
+// which the seal keeps as the kernel showed it right after the rules were written.
 func (v *view) table(namespace string, versions *versions) (*object.NATTable, bool) {
 	if !v.exists {
 		return nil, false
@@ -66,13 +66,13 @@ func (v *view) table(namespace string, versions *versions) (*object.NATTable, bo
 	return t, true
 }
 
-// sound says whether the table has the rules of the wanted one, whatever its elements are.
+// sound says whether the table has the desired rules, independent of its elements.
 func (v *view) sound(want *object.NATTable, versions *versions) bool {
 	have, ok := v.table(want.Namespace, versions)
 	return ok && have.Role == want.Role && have.OwnerUID == want.OwnerUID && have.Limits == want.Limits
 }
 
-// hostElements are what the table's own sets shall hold, without the seal.
+// hostElements are the desired elements of the namespace's own sets, without the seal.
 func hostElements(t *object.NATTable) map[element]bool {
 	all := map[element]bool{outsideElement(t.Outside): true}
 	for _, a := range t.Sources {
@@ -84,7 +84,7 @@ func hostElements(t *object.NATTable) map[element]bool {
 	return all
 }
 
-// checkTable refuses what the kernel could not hold.
+// checkTable refuses a table that the kernel cannot hold.
 func checkTable(t *object.NATTable) error {
 	if t.Outside == "" || len(t.Outside) > 15 {
 		return fmt.Errorf("%s: outside %q: expected the name of a device, 1 to 15 bytes", t.Key(), t.Outside)

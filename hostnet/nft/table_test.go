@@ -14,7 +14,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// loaded is the picture of a table as it is when it has just been made.
+// loaded is the view of a table that has just been made.
 func loaded(t *testing.T, want *object.NATTable, known *versions) *view {
 	t.Helper()
 	v := newView()
@@ -32,7 +32,7 @@ func wantedTable() *object.NATTable {
 		Sources: []netip.Addr{netip.MustParseAddr("192.0.2.9"), netip.MustParseAddr("2001:db8::9")}, RoutedIPv6: true}
 }
 
-// TestTableAsItIs: a table as it was made shows as what was wanted, and whatever is otherwise in it shows as a difference.
+// TestTableAsItIs: a table that was just made shows as desired. Anything else in it shows as a difference.
 func TestTableAsItIs(t *testing.T) {
 	t.Parallel()
 	known := &versions{}
@@ -83,7 +83,7 @@ func TestTableAsItIs(t *testing.T) {
 	}
 }
 
-// TestTablesThatTheKernelCouldNotHold are refused before anything is sent.
+// TestTablesThatTheKernelCouldNotHold: such tables are refused before anything is sent.
 func TestTablesThatTheKernelCouldNotHold(t *testing.T) {
 	t.Parallel()
 	for text, change := range map[string]func(*object.NATTable){
@@ -110,7 +110,7 @@ func TestTablesThatTheKernelCouldNotHold(t *testing.T) {
 	}
 }
 
-// TestTargets: what a change leads to, and which changes lead nowhere.
+// TestTargets: which target a change leads to, and which changes are refused.
 func TestTargets(t *testing.T) {
 	t.Parallel()
 	m := mappingOf("192.0.2.1")
@@ -144,7 +144,7 @@ func TestTargets(t *testing.T) {
 	}
 }
 
-// heard is a message as the kernel would tell of a request.
+// heard is the message that the kernel would send about a request.
 func heard(t *testing.T, r request) syscall.NetlinkMessage {
 	t.Helper()
 	m, err := syscall.ParseNetlinkMessage(r.append(nil, 1))
@@ -154,8 +154,8 @@ func heard(t *testing.T, r request) syscall.NetlinkMessage {
 	return m[0]
 }
 
-// TestNotifications: those of the next transaction are taken in, of an earlier one they are known, after a gap the table is read again;
-// and so is one whose own structure changed.
+// TestNotifications: those of the next transaction are applied. Those of an earlier one are known already. After a gap the table
+// is read again, and also after a change of its own structure.
 func TestNotifications(t *testing.T) {
 	t.Parallel()
 	floating, fixed := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("10.0.0.1")
@@ -195,14 +195,14 @@ func TestNotifications(t *testing.T) {
 		}
 	}
 	s := &space{view: newView(), reached: make(chan struct{})}
-	s.view.generation = 1<<32 - 1 // generations begin anew
+	s.view.generation = 1<<32 - 1 // generations start again from 0
 	if _, complete, err := s.absorb([]syscall.NetlinkMessage{come}, 0); err != nil || !complete || s.view.floating[floating] != fixed {
 		t.Errorf("after the last generation comes 0: complete %v, %v", complete, err)
 	}
 }
 
-// TestDigest: rules count in their order within their chain, chains and sets however they come; and what is in one list is not taken
-// for what is in another.
+// TestDigest: rules count in their order within their chain. The order of chains and sets does not count. An item in one list is
+// not taken for the same item in another list.
 func TestDigest(t *testing.T) {
 	t.Parallel()
 	a, b, r := part{"a", "chain a"}, part{"b", "chain b"}, []part{{"a", "one"}, {"a", "two"}, {"b", "three"}}
@@ -226,7 +226,7 @@ func TestDigest(t *testing.T) {
 	}
 }
 
-// TestAnswersOfTheKernel: what is no error, what is, and what is neither.
+// TestAnswersOfTheKernel: an acknowledgement, an error, and a message that is too short to be either.
 func TestAnswersOfTheKernel(t *testing.T) {
 	t.Parallel()
 	answer := func(code int32) syscall.NetlinkMessage {

@@ -10,17 +10,17 @@ func (s *space) setWatched(yes bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.watched = yes
-	s.advance() // who waits for notifications looks again
+	s.advance() // those who wait for notifications look again
 }
 
-// absorb brings the notifications of the transaction that led to the generation into the view. It is not complete when
-// the table must be dumped: its structure changed, or a transaction was missed.
+// absorb applies the notifications of one transaction, which led to the given generation, to the view. If complete is false, the
+// table must be dumped, because its structure changed or a transaction was missed.
 func (s *space) absorb(changes []syscall.NetlinkMessage, generation uint32) (t *touched, complete bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t = newTouched()
 	if int32(generation-s.view.generation) <= 0 {
-		return t, true, nil // in a dump already
+		return t, true, nil // a dump has shown it already
 	}
 	if generation != s.view.generation+1 {
 		return t, false, nil
@@ -48,8 +48,8 @@ func (s *space) absorb(changes []syscall.NetlinkMessage, generation uint32) (t *
 	return t, true, nil
 }
 
-// structural says whether a notification is about the table itself or its chains, sets and rules: the name of the table
-// is the first attribute of all of them.
+// structural says whether a notification is about our table itself or about its chains, sets and rules. In all these messages the
+// table's name is the first attribute.
 func structural(m syscall.NetlinkMessage) (bool, error) {
 	switch messageOf(m) {
 	case unix.NFT_MSG_NEWTABLE, unix.NFT_MSG_DELTABLE, unix.NFT_MSG_NEWCHAIN, unix.NFT_MSG_DELCHAIN,

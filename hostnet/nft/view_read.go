@@ -12,8 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// readView dumps the namespace's table. What changed during the dump is dumped again, so that the view is of one
-// generation.
+// readView dumps the namespace's table. If it changes during the dump, it is dumped again, so that the view is of one generation.
 func (c *control) readView(ctx context.Context) (*view, error) {
 	for range dumpTries {
 		v, err := c.tryReadView(ctx)
@@ -52,8 +51,8 @@ func (c *control) tryReadView(ctx context.Context) (*view, error) {
 	return v, err
 }
 
-// readStructure reads whether the table is there, its comment, and the digest of its chains, sets and rules as the kernel
-// shows them. Counters, handles and reference counts are left out: they are no part of what the table does.
+// readStructure reads whether the table exists, its comment, and the digest of its chains, sets and rules as the kernel shows
+// them. Counters, handles and reference counts are left out, because they do not change what the table does.
 func (c *control) readStructure(ctx context.Context, v *view) error {
 	err := c.ask(ctx, request{kind: unix.NFT_MSG_GETTABLE, attributes: []attribute{text(unix.NFTA_TABLE_NAME, tableName)}},
 		func(m syscall.NetlinkMessage) error {
@@ -89,10 +88,10 @@ func (c *control) readStructure(ctx context.Context, v *view) error {
 	return nil
 }
 
-// part is a chain, a set or a rule: its name (of a rule, its chain's) and everything about it that counts.
+// part is a chain, a set or a rule: its name and everything in it that counts. The name of a rule is its chain's name.
 type part struct{ name, text string }
 
-// digestOf is what the seal holds. Rules count in their order; that of chains and sets means nothing.
+// digestOf is the content of the seal. The order of rules counts. The order of chains and sets does not.
 func digestOf(chains, sets, rules []part) string {
 	byText := func(a, b part) int { return strings.Compare(a.text, b.text) }
 	slices.SortFunc(chains, byText)
@@ -108,14 +107,14 @@ func digestOf(chains, sets, rules []part) string {
 	return string(h.Sum(nil)[:16])
 }
 
-// readParts dumps one kind of part of the table. The first attribute is the table's name, the second the part's; all but
-// the first count.
+// readParts dumps one kind of part of the table. The attribute table holds the table's name, the attribute name holds the part's
+// name. The digest covers name and the attributes in more.
 func (c *control) readParts(ctx context.Context, kind uint16, table, name uint16, more ...uint16) ([]part, error) {
 	var all []part
 	r := request{kind: kind, flags: unix.NLM_F_DUMP, attributes: []attribute{text(table, tableName)}}
 	err := c.ask(ctx, r, func(m syscall.NetlinkMessage) error {
 		a, err := attributesOf(m)
-		// A dump of chains is of all tables of the family.
+		// A dump of chains contains those of all tables of the family.
 		if err != nil || readText(a[table]) != tableName {
 			return err
 		}
@@ -146,7 +145,7 @@ func (c *control) readElements(ctx context.Context, set string, v *view) error {
 	return nil
 }
 
-// elementsOf are the elements of a message; none when they are of another table.
+// elementsOf are the elements in a message. There are none if the message is about another table.
 func elementsOf(m syscall.NetlinkMessage) ([]element, error) {
 	a, err := attributesOf(m)
 	if err != nil || !ofOurTable(m, a[unix.NFTA_SET_ELEM_LIST_TABLE]) {
@@ -180,7 +179,7 @@ func dataValue(b []byte, into *string) error {
 	})
 }
 
-// ofOurTable says whether a message is about a table of the family and name of ours.
+// ofOurTable says whether a message is about a table with our family and name.
 func ofOurTable(m syscall.NetlinkMessage, name []byte) bool {
 	return len(m.Data) > 0 && m.Data[0] == unix.NFPROTO_INET && readText(name) == tableName
 }

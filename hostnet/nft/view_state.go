@@ -8,20 +8,20 @@ import (
 	"weft/hostnet/object"
 )
 
-// view is what a namespace's table holds, as of one generation of the kernel's.
+// view is the content of a namespace's table at one generation of the kernel.
 type view struct {
 	generation uint32
 	exists     bool
 	comment    string            // of the table
 	digest     string            // of the structure: chains, sets, rules
-	sets       map[string]string // the sets there are and what each is like
+	sets       map[string]string // the sets that exist, and the attributes of each
 	small      map[element]bool  // the elements of hostSets
 
 	floating map[netip.Addr]netip.Addr                 // floating → fixed
 	fixed    map[netip.Addr]netip.Addr                 // fixed → floating
 	forwards map[netip.Addr]map[service]netip.AddrPort // floating → …
 	leave    map[netip.Addr]bool                       // floating addresses that packets may leave as
-	// The other way round: all floating addresses of a fixed one, all fixed addresses that leave as a floating one.
+	// The reverse maps: all floating addresses that lead to a fixed one, and all fixed addresses that leave as a floating one.
 	leadTo   map[netip.Addr]map[netip.Addr]bool
 	leavesAs map[netip.Addr]map[netip.Addr]bool
 }
@@ -35,7 +35,7 @@ func newView() *view {
 	}
 }
 
-// touched collects what a change of the view may have changed for an observer.
+// touched collects which objects a change of the view may have changed for an observer.
 type touched struct {
 	table    bool
 	mappings map[netip.Addr]bool // by floating address
@@ -53,7 +53,7 @@ func (t *touched) mapping(addresses ...netip.Addr) {
 
 func (t *touched) empty() bool { return !t.table && len(t.mappings) == 0 }
 
-// put adds or removes an element, and notes who is touched by it if it was a change.
+// put adds or removes an element. If that changed something, it notes which objects are concerned.
 func (v *view) put(e element, present bool, t *touched) {
 	switch e.set {
 	case "floating4", "floating6":
@@ -158,7 +158,7 @@ func unlink(index map[netip.Addr]map[netip.Addr]bool, from, to netip.Addr) {
 	}
 }
 
-// lowest is the floating address that a fixed address should leave as: the lowest of those that lead to it.
+// lowest is the floating address that a fixed address should leave with: the lowest of those that lead to it.
 func (v *view) lowest(fixed netip.Addr) netip.Addr {
 	return lowestOf(maps.Keys(v.leadTo[fixed]))
 }
@@ -172,8 +172,8 @@ func lowestOf(all func(func(netip.Addr) bool)) (low netip.Addr) {
 	return low
 }
 
-// mapping is what a floating address is translated to. One whose way back is not what it should be is shown with
-// the unspecified address as its fixed one, so that it differs from every desired one.
+// mapping is what a floating address is translated to. If the way back is wrong, the fixed address is shown as the unspecified
+// address, so that the mapping differs from every desired one.
 func (v *view) mapping(namespace string, floating netip.Addr) (*object.NATMapping, bool) {
 	fixed, services, leaves := v.floating[floating], v.forwards[floating], v.leavesAs[floating]
 	leads := fixed.IsValid() || len(services) > 0
@@ -210,7 +210,7 @@ func (v *view) floatings() map[netip.Addr]bool {
 // elements are all elements of the view that belong to mappings.
 func (v *view) elements() []element { return v.elementsWith(v.leave) }
 
-// restored are the elements that a table made anew shall have: whatever leads to somebody may leave.
+// restored are the mapping elements for a table that is made again. Every floating address that leads somewhere may leave.
 func (v *view) restored() []element {
 	leave := map[netip.Addr]bool{}
 	for f := range v.floating {
@@ -273,7 +273,7 @@ func (v *view) since(old *view) *touched {
 	return t
 }
 
-// keys names the objects.
+// keys are the keys of the objects.
 func (t *touched) keys(namespace string) []object.Key {
 	var keys []object.Key
 	if t.table {

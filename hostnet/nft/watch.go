@@ -13,7 +13,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// watchAgain keeps a watch of names that fails at once from spinning.
+// watchAgain is the pause before a failed watch of names starts again, so that it does not spin.
 const watchAgain = 200 * time.Millisecond
 
 // watcher follows the namespaces while Watch runs.
@@ -24,7 +24,7 @@ type watcher struct {
 	notify func(object.Event)
 }
 
-// Watch subscribes in every namespace, and follows namespaces as they come and go.
+// Watch subscribes in every namespace. It follows namespaces that are added and removed.
 func (d *Driver) Watch(ctx context.Context, notify func(object.Event)) error {
 	group, ctx := errgroup.WithContext(ctx)
 	w := &watcher{ctx, group, d, notify}
@@ -65,8 +65,8 @@ func pause(ctx context.Context) bool {
 	}
 }
 
-// changed looks at a namespace that came or went. One that came is read and told of; its name may come before itself,
-// then applying to it opens it.
+// changed handles a namespace that was added or removed. An added one is opened, so it is read and reported. The name may appear
+// before the namespace can be opened. Then the first Apply to it opens it.
 func (w *watcher) changed(name string) {
 	if name == "" {
 		if err := w.driver.Sync(w.ctx); err != nil && w.ctx.Err() == nil {
@@ -89,7 +89,7 @@ func (w *watcher) changed(name string) {
 	}
 }
 
-// reopenOurs is reopen for names of ours; nil for others.
+// reopenOurs is reopen for names of ours. For other names it returns nil.
 func (d *Driver) reopenOurs(name string) (*space, error) {
 	if len(name) < len(object.NamespacePrefix) || name[:len(object.NamespacePrefix)] != object.NamespacePrefix {
 		return nil, nil
@@ -97,7 +97,7 @@ func (d *Driver) reopenOurs(name string) (*space, error) {
 	return d.reopen(name)
 }
 
-// follow starts the watch of one namespace. The driver's lock is held.
+// follow starts the watch of one namespace. The driver's lock must be held.
 func (w *watcher) follow(s *space) {
 	ctx, stop := context.WithCancel(w.ctx)
 	s.stop = stop
@@ -118,7 +118,7 @@ func (w *watcher) follow(s *space) {
 	})
 }
 
-// subscribe hears of nftables inside, if the namespace of that name is the one that is meant.
+// subscribe subscribes to nftables inside the namespace, if the name still belongs to the same namespace.
 func (w *watcher) subscribe(s *space) (sub *netlink.Subscription, err error) {
 	s.setWatched(false)
 	err = w.driver.config.Namespaces.Inside(s.name, func() error {
@@ -135,7 +135,8 @@ func (w *watcher) subscribe(s *space) (sub *netlink.Subscription, err error) {
 	return sub, err
 }
 
-// begin brings the view to what is there: what happened before the subscription, or was lost, is in no notification.
+// begin brings the view to what the kernel holds now. No notification tells what happened before the subscription or what was
+// lost.
 func (w *watcher) begin(ctx context.Context, s *space) error {
 	if err := w.reload(ctx, s, ""); err != nil {
 		return err
@@ -144,7 +145,7 @@ func (w *watcher) begin(ctx context.Context, s *space) error {
 	return nil
 }
 
-// reload dumps the table and tells what was different.
+// reload dumps the table and reports what differed.
 func (w *watcher) reload(ctx context.Context, s *space, by string) error {
 	t, err := s.load(ctx)
 	if err != nil {
@@ -160,7 +161,7 @@ func (w *watcher) tell(s *space, t *touched, by string) {
 	}
 }
 
-// absorb brings one transaction into the view, and tells what changed by it unless it was ours.
+// absorb applies one transaction to the view. It reports what changed, unless the transaction was ours.
 func (w *watcher) absorb(ctx context.Context, s *space, committed nftables.Transaction) error {
 	t, complete, err := s.absorb(committed.Changes, committed.Generation)
 	if err != nil {
