@@ -9,7 +9,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// renderActions writes an action list in the words of ovs-ofctl (ovs-actions(7)), in the form ovs-ofctl prints itself.
+// renderActions writes an action list in the words of ovs-ofctl (ovs-actions(7)), in the form that ovs-ofctl prints.
 func renderActions(actions []object.Action) (string, error) {
 	if len(actions) == 0 {
 		return "drop", nil
@@ -84,7 +84,7 @@ const checkLargerBefore = "check_pkt_larger("
 // vlanPresent is OFPVID_PRESENT, the bit of vlan_vid that says that there is a tag.
 const vlanPresent = 0x1000
 
-// A lookup with the neighbour discovery target in the place of the source, which is put back afterwards.
+// LookupTarget is a resubmit with the neighbour discovery target in place of the IPv6 source. The source is restored afterwards.
 const (
 	lookupBefore = "push:NXM_NX_IPV6_SRC[],move:NXM_NX_ND_TARGET[]->NXM_NX_IPV6_SRC[],"
 	lookupAfter  = ",pop:NXM_NX_IPV6_SRC[]"
@@ -101,10 +101,10 @@ func renderLoadLive(a object.LoadLive) string {
 	return fmt.Sprintf("%sNXM_NX_REG%d[0..15],members:%s)", loadLiveBefore, a.Reg, strings.Join(ports, ","))
 }
 
-// loadLiveBefore begins the one form of bundle_load that is ours.
+// loadLiveBefore begins the only form of bundle_load that Weft writes.
 const loadLiveBefore = "bundle_load(eth_src,0,active_backup,ofport,"
 
-// renderLearn writes the learn action exactly as ovs-ofctl prints it, so that reading it is comparing text.
+// renderLearn writes the learn action exactly as ovs-ofctl prints it. So parseLearn can compare texts.
 func renderLearn(a object.LearnLinkLocal) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "learn(table=%d", a.Table)

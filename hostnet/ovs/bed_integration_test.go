@@ -35,7 +35,7 @@ type bed struct {
 	came   chan struct{}
 }
 
-// newWatchedBed is a bed with our bridge, whose flow monitor is in place.
+// newWatchedBed is a bed with our bridge, whose flow monitor works.
 func newWatchedBed(t testing.TB) *bed {
 	t.Helper()
 	b := newBed(t)
@@ -51,7 +51,7 @@ func newBed(t testing.TB) *bed {
 	return newBedOn(t, ovstest.Start(t), "netdev")
 }
 
-// newBedOn is a bed on daemons that run already, with bridges of the datapath type.
+// newBedOn is a bed on running daemons, with bridges of the given datapath type.
 func newBedOn(t testing.TB, h *ovstest.Host, datapath string) *bed {
 	b := &bed{Host: h, t: t, came: make(chan struct{})}
 	var links *netlink.Links
@@ -68,7 +68,7 @@ func newBedOn(t testing.TB, h *ovstest.Host, datapath string) *bed {
 	return b
 }
 
-// watch starts Watch and ends it with the test.
+// watch starts Watch. It ends with the test.
 func (b *bed) watch() {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -89,7 +89,7 @@ func (b *bed) note(e object.Event) {
 	b.came = make(chan struct{})
 }
 
-// await waits for an event that wants accepts, from the given position on.
+// await waits for an event that wants accepts. It starts at the given position.
 func (b *bed) await(from int, what string, wants func(object.Event) bool) {
 	b.t.Helper()
 	timeout := time.After(deadline)
@@ -131,7 +131,7 @@ func (b *bed) drifted(desired object.Object) func(object.Event) bool {
 
 func resync(e object.Event) bool { return e.Resync }
 
-// live waits until the flow monitor of the bridge is in place.
+// live waits until the flow monitor of the bridge works.
 func (b *bed) live(bridge string) {
 	b.t.Helper()
 	b.await(0, "resync", func(e object.Event) bool {
@@ -161,7 +161,7 @@ func (b *bed) awaitStale(bridge string) {
 	}
 }
 
-// appeared waits until the driver's view holds what somebody else made: the database tells it later than who made it.
+// appeared waits until the driver's view holds what somebody else made. The database reports it later to us than to its maker.
 func (b *bed) appeared(k object.Key) object.Object {
 	b.t.Helper()
 	var o object.Object
@@ -169,7 +169,7 @@ func (b *bed) appeared(k object.Key) object.Object {
 	return o
 }
 
-// until waits until the driver's view is as holds wants, looking at every news of the database.
+// until waits until holds is true of the driver's view. It checks at every change of the database.
 func (b *bed) until(what string, holds func() bool) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
@@ -185,7 +185,7 @@ func (b *bed) apply(changes ...object.Change) []error {
 	return b.d.Apply(ctx, changes)
 }
 
-// must applies changes that have to succeed.
+// must applies changes that must succeed.
 func (b *bed) must(changes ...object.Change) {
 	b.t.Helper()
 	for i, err := range b.apply(changes...) {
@@ -233,7 +233,7 @@ func (b *bed) flows(bridge, command string, args ...string) string {
 	return out
 }
 
-// veth makes a pair of which one end carries the name.
+// veth makes a pair. One end has the name.
 func (b *bed) veth(name string) {
 	b.t.Helper()
 	if _, err := b.Exec(b.t.Context(), "ip", "link", "add", name, "type", "veth", "peer", "name", "p"+name); err != nil {

@@ -17,16 +17,16 @@ import (
 	"weft/integration/need"
 )
 
-// BenchmarkOneChange measures one change beside so many ports that are there already: the creation of a port until its
-// OpenFlow number is known, its flows until the switch has reported them back, and a flow deleted by a stranger until
-// the event. Run it with -benchtime 20x.
+// BenchmarkOneChange measures one change beside a number of existing ports: creating a port until its OpenFlow number is known,
+// its flows until the switch has reported them back, and a flow that somebody else deletes until the event. Run it with
+// -benchtime 20x.
 func BenchmarkOneChange(b *testing.B) {
 	for _, beside := range []int{1, 100, 1000} {
 		b.Run(fmt.Sprintf("beside=%d", beside), func(b *testing.B) { benchmarkBeside(b, beside) })
 	}
 }
 
-// maxRounds is how many devices are made beforehand to be plugged one by one.
+// maxRounds is the number of devices that are made beforehand and then plugged one by one.
 const maxRounds = 50
 
 func benchmarkBeside(b *testing.B, beside int) {
@@ -79,8 +79,8 @@ func benchmarkBeside(b *testing.B, beside int) {
 	}
 }
 
-// BenchmarkFlowChange measures a change of one flow set of 20 flows that creates no port, on a host at rest: until the
-// switch has reported it back, and beside it one turn of the switch's main loop (a barrier).
+// BenchmarkFlowChange measures a change of one flow set of 20 flows that creates no port, on a host at rest. It measures the time
+// until the switch has reported it back, and for comparison one turn of the switch's main loop (a barrier).
 func BenchmarkFlowChange(b *testing.B) {
 	for _, beside := range []int{1, 100, 1000} {
 		b.Run(fmt.Sprintf("beside=%d", beside), func(b *testing.B) { benchmarkFlowChange(b, newBed(b), "netdev", beside) })

@@ -10,7 +10,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// replaced are the ways in which a port's device becomes another, or one that its maker has changed.
+// replaced are the ways in which a port's device is replaced or changed by its maker.
 var replaced = []struct {
 	name string
 	want object.Attachment
@@ -30,7 +30,7 @@ var replaced = []struct {
 	{"not promiscuous", object.AttachmentNotPromiscuous, func(b *bed, device string) { b.ip("-n", b.Namespace, "link", "set", device, "promisc", "off") }},
 }
 
-// ip runs ip as the test itself: inside of "ip netns exec" names of namespaces are another mount namespace's.
+// ip runs ip in the test's own process tree, because "ip netns exec" has its own mount namespace with other names of namespaces.
 func (b *bed) ip(args ...string) {
 	b.t.Helper()
 	if out, err := exec.CommandContext(b.t.Context(), "ip", args...).CombinedOutput(); err != nil {
@@ -38,7 +38,7 @@ func (b *bed) ip(args ...string) {
 	}
 }
 
-// remake makes a device again, as a hypervisor does when its guest starts anew.
+// remake makes a device again, as a hypervisor does when its guest restarts.
 func (b *bed) remake(device string) {
 	b.t.Helper()
 	b.ip("-n", b.Namespace, "link", "del", device)
@@ -84,7 +84,7 @@ func TestReplacedDeviceIsOpenedAnew(t *testing.T) {
 	}
 }
 
-// Nothing has told of it: what a sync reads is enough.
+// TestDeviceReplacedWhileNobodyLooked: no event has reported it. A sync finds it.
 func TestDeviceReplacedWhileNobodyLooked(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -102,5 +102,5 @@ func TestDeviceReplacedWhileNobodyLooked(t *testing.T) {
 	same(t, guest("tap1"), b.observe(guest("tap1").Key()))
 	b.ip("-n", b.Namespace, "link", "del", "tap1")
 	b.sync()
-	same(t, guest("tap1"), b.observe(guest("tap1").Key())) // a device that is not there is its link's to tell
+	same(t, guest("tap1"), b.observe(guest("tap1").Key())) // the link reports a device that does not exist
 }

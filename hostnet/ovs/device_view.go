@@ -13,20 +13,20 @@ import (
 	"weft/hostnet/object"
 )
 
-// devices knows whether the switch has each of its ports' devices open. The database does not say: its ifindex follows the name, and
-// a userspace datapath goes on with a socket on a device that is gone when another of that name is made.
+// devices knows whether the switch has the device of each port open. The database does not say: its ifindex follows the name. If
+// a device is removed and another one gets its name, a userspace datapath keeps its socket on the old device.
 //
 // The userspace datapath opens a device with a packet socket for all protocols that is bound to it, and sets IFF_PROMISC (OVS,
-// lib/netdev-linux.c, netdev_linux_rxq_construct; lib/dpif-netdev.c, port_create). The kernel unbinds the socket for ever when
-// the device goes. Both are asked for: somebody else may have either.
+// lib/netdev-linux.c, netdev_linux_rxq_construct; lib/dpif-netdev.c, port_create). When the device is removed, the kernel unbinds
+// the socket for ever. Both are checked, because somebody else may have either.
 type devices struct {
 	links    *netlink.Links
 	listener *netlink.Listener
 	inside   func(func() error) error // runs a function in the devices' namespace
 
 	mu      sync.Mutex
-	readers map[int]bool   // devices, by index, with a packet socket for all protocols
-	known   map[int]uint64 // devices that were there when the readers were read, each with the number that it came with
+	readers map[int]bool   // devices, by index, that have a packet socket for all protocols
+	known   map[int]uint64 // devices that existed when readers was read, each with the number that it came with
 }
 
 func newDevices(links *netlink.Links, inside func(func() error) error) *devices {
@@ -38,8 +38,8 @@ func newDevices(links *netlink.Links, inside func(func() error) error) *devices 
 	})}
 }
 
-// attachment says what is wrong with the switch's hold on a device; empty when nothing is, and of a device that is not
-// there. What is known against it is asked of the kernel again.
+// attachment says what is wrong with the switch's hold on a device. It is empty if nothing is wrong, and for a device that does
+// not exist. If the cache says that something is wrong, the kernel is asked again.
 func (d *devices) attachment(name string, userspace bool) object.Attachment {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -54,7 +54,7 @@ func (d *devices) attachment(name string, userspace bool) object.Attachment {
 	return a
 }
 
-// judge says what is known against a device; the lock is held, as in all below.
+// judge says what the cache knows against a device. The lock is held, as in the functions below.
 func (d *devices) judge(name string, userspace bool) (object.Attachment, error) {
 	var link netlink.Link
 	var there bool
@@ -67,7 +67,7 @@ func (d *devices) judge(name string, userspace bool) (object.Attachment, error) 
 		return "", nil
 	}
 	if !userspace {
-		if link.Master == 0 { // a port of the kernel's datapath is enslaved to it
+		if link.Master == 0 { // the kernel's datapath enslaves its ports
 			return object.AttachmentLost, nil
 		}
 		return "", nil
@@ -80,13 +80,13 @@ func (d *devices) judge(name string, userspace bool) (object.Attachment, error) 
 	switch {
 	case !d.readers[link.Index]:
 		return object.AttachmentLost, nil
-	case !link.Promiscuous: // only somebody who sets the flag himself shows in it, packet sockets that ask for it do not
+	case !link.Promiscuous: // only a flag that was set explicitly shows here, not one that a packet socket asked for
 		return object.AttachmentNotPromiscuous, nil
 	}
 	return "", nil
 }
 
-// read takes in all devices anew.
+// read reads all devices again.
 func (d *devices) read(ctx context.Context) error {
 	if err := d.listener.Read(ctx); err != nil {
 		return err
@@ -96,7 +96,7 @@ func (d *devices) read(ctx context.Context) error {
 	return d.readReaders()
 }
 
-// packetSockets lists the packet sockets of the thread's namespace (packet(7), net/packet/af_packet.c, packet_seq_show).
+// packetSockets lists the packet sockets of the thread's namespace (packet(7); net/packet/af_packet.c, packet_seq_show).
 const packetSockets = "/proc/thread-self/net/packet"
 
 // readReaders finds the devices that a packet socket for all protocols reads.
@@ -124,11 +124,12 @@ func (d *devices) readReaders() error {
 	return nil
 }
 
-// parseReaders reads lines of: sk RefCnt Type Proto Iface R Rmem User Inode. Proto is hexadecimal, Iface -1 on a device that is gone.
+// parseReaders reads lines of: sk RefCnt Type Proto Iface R Rmem User Inode. Proto is hexadecimal. Iface is -1 if the device was
+// removed.
 func parseReaders(lines *bufio.Scanner) (map[int]bool, error) {
 	const protocol, iface, all = 3, 4, "0003" // ETH_P_ALL
 	readers := map[int]bool{}
-	lines.Scan() // the head
+	lines.Scan() // the header line
 	for lines.Scan() {
 		f := strings.Fields(lines.Text())
 		if len(f) <= iface || f[protocol] != all {

@@ -6,9 +6,9 @@ import (
 	"weft/hostnet/netlink"
 )
 
-// keepDevices tells of the ports on netdevs that changed, until ctx ends.
+// keepDevices reports the ports whose netdev changed, until ctx ends.
 func (d *Driver) keepDevices(ctx context.Context) {
-	d.events.put(true, nil) // what happened before is not told
+	d.events.put(true, nil) // earlier changes were not reported
 	d.devices.listener.Follow(ctx, func(changes []netlink.Change, lost bool) {
 		if lost {
 			d.events.put(true, nil)
@@ -21,7 +21,7 @@ func (d *Driver) keepDevices(ctx context.Context) {
 	})
 }
 
-// deviceChanged tells of the port on a device that is there.
+// deviceChanged reports the port of a device that exists.
 func (d *Driver) deviceChanged(name string) {
 	if _, there := d.devices.links.Named(name); !there {
 		return

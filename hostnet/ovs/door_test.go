@@ -8,7 +8,7 @@ import (
 	"weft/integration/limits"
 )
 
-// TestDoor: every flow of accepted intent has words of ovs-ofctl, and is read back from them as it was.
+// TestDoor: every flow of accepted intent can be written in ovs-ofctl's words, and is read back unchanged.
 func TestDoor(t *testing.T) {
 	t.Parallel()
 	limits.Check(t, func(t limits.T, h limits.Host) {

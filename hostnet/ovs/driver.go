@@ -1,10 +1,12 @@
-// Package ovs is the driver for Open vSwitch: bridges, uplinks and guest ports in its database (OVSDB, RFC 7047), flow
-// sets in its OpenFlow tables.
+// Package ovs is the driver for Open vSwitch. Bridges, uplinks, guest ports and BFD sessions are in its database (OVSDB, RFC
+// 7047). Flow sets are in its OpenFlow tables.
 //
-// Invariants: what carries external_ids:weft-owner, or a flow cookie of ours, is ours, and nothing else is changed or
-// removed; a batch is one database transaction and one flow bundle per bridge; nothing counts as done before the switch
-// itself has reported it; observing reads a view that the database's and the flows' monitors keep current, and never asks
-// the switch.
+// Invariants:
+//   - What carries external_ids:weft-owner or a flow cookie of ours is ours. Foreign cookies in our tables are removed too.
+//     Nothing else is changed or removed.
+//   - A batch is one database transaction, and one flow bundle per bridge (several if it only adds many flows).
+//   - Nothing counts as done before the switch itself has reported it.
+//   - Observe reads a view that the monitors of the database and of the flows keep current. It does not ask the switch.
 package ovs
 
 import (
@@ -26,39 +28,39 @@ import (
 type Config struct {
 	// RunDir is its run directory with db.sock and <bridge>.mgmt (usually /var/run/openvswitch).
 	RunDir string
-	// DatapathType is what bridges of ours use: "system" or "netdev". It is only passed on as a fact.
+	// DatapathType is what our bridges use: "system" or "netdev". The driver only passes it on as a fact.
 	DatapathType string
-	// Links is the cache of the switch's devices. The caller closes it after the driver.
+	// Links is the cache of the switch's devices. The caller closes it after it has closed the driver.
 	Links *netlink.Links
-	// Inside runs a function in the network namespace of the switch's devices; nil: the caller is there.
+	// Inside runs a function in the network namespace of the switch's devices. If nil, the caller is in that namespace.
 	Inside func(func() error) error
-	// Log gets lost and regained connections; slog's default when nil.
+	// Log gets lost and regained connections. If nil, slog's default is used.
 	Log *slog.Logger
 }
 
-// Driver implements the engine's driver for the kinds bridge, uplink, ovs-port, bfd-session and flow-set. Sync, Observe, Ours, Facts
-// and Apply are called from one goroutine, Watch runs in another; without Watch they work too, only the view is then as
-// of the last Sync or Apply.
+// Driver implements the engine's driver for the kinds bridge, uplink, ovs-port, bfd-session and flow-set. One goroutine calls
+// Sync, Observe, Ours, Facts and Apply. Watch runs in another. Without Watch they work too, but the view is then as of the last
+// Sync or Apply.
 type Driver struct {
 	cfg    Config
 	flows  flowTransport
 	events *eventBox
-	// sources tells whose guests are not heard, learned whose link-local addresses are used up.
+	// sources knows which guests' frames are all dropped. learned knows which ports have used up their link-local addresses.
 	sources *sources
 	learned *learnedAddresses
-	// sessions tells what the BFD sessions' states mean.
+	// sessions knows whether the states of the BFD sessions are meaningful yet.
 	sessions *settling
-	// devices tells which of the ports' devices the switch has open.
+	// devices knows which of the ports' devices the switch has open.
 	devices *devices
 
 	dialing sync.Mutex // held while connecting
 
 	mu    sync.Mutex
 	db    *database            // nil before the first connection
-	views map[string]*flowView // of every bridge of ours
+	views map[string]*flowView // one for every bridge of ours
 }
 
-// New makes a driver; it connects at the first use. Close ends it.
+// New makes a driver. It connects at its first use. Close ends it.
 func New(cfg Config) *Driver {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
@@ -89,7 +91,7 @@ func (d *Driver) Kinds() []object.Kind {
 	return []object.Kind{object.KindBridge, object.KindUplink, object.KindOVSPort, object.KindSession, object.KindFlowSet}
 }
 
-// connected returns the connection to the database, a new one if there is none or the last is lost.
+// connected returns the connection to the database. It makes a new one if there is none or the last one is lost.
 func (d *Driver) connected(ctx context.Context) (*database, error) {
 	d.dialing.Lock()
 	defer d.dialing.Unlock()
@@ -113,8 +115,8 @@ func (d *Driver) connected(ctx context.Context) (*database, error) {
 	return db, nil
 }
 
-// syncBridges makes the set of flow views that of the bridges that are ours. A bridge made again is another: it has another
-// row, and none of the flows it had.
+// syncBridges keeps one flow view for each bridge of ours. A bridge that was deleted and made again gets a new view, because it
+// has another row and none of its old flows.
 func (d *Driver) syncBridges(db *database) {
 	own := map[string]string{}
 	for name, b := range db.read().bridges {
@@ -139,7 +141,7 @@ func (d *Driver) syncBridges(db *database) {
 	}
 }
 
-// database is the connection as it is now, lost or not; nil before the first.
+// database is the current connection, lost or not. It is nil before the first one.
 func (d *Driver) database() *database {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -162,8 +164,8 @@ func (d *Driver) flowViews() map[string]*flowView {
 	return out
 }
 
-// Sync implements the engine's driver: it reads every flow of our bridges, but for those that Watch has just read and told
-// of by Resync; the database's rows are complete whenever there is a connection.
+// Sync implements the engine's driver. It reads every flow of our bridges, except of those bridges that Watch has just read and
+// reported by Resync. The rows of the database are complete whenever there is a connection.
 func (d *Driver) Sync(ctx context.Context) error {
 	db, err := d.connected(ctx)
 	if err != nil {
@@ -180,7 +182,7 @@ func (d *Driver) Sync(ctx context.Context) error {
 				errs = append(errs, fmt.Errorf("bridge %s: reading ports: %w", name, err))
 			}
 		}
-		if v.takeFresh() { // the look that the monitor's Resync asks for is the one it was told of
+		if v.takeFresh() { // Watch has just read this bridge, and its Resync asked for this Sync
 			continue
 		}
 		if err := errors.Join(d.refreshFlows(ctx, name, v, nil), d.readFragments(ctx, name, v)); err != nil {
@@ -188,7 +190,7 @@ func (d *Driver) Sync(ctx context.Context) error {
 			continue
 		}
 		d.sessions.base(name, len(v.cookies()) > 0, db.read())
-		if err := errors.Join(d.readSources(ctx, name), d.readLearned(ctx, name)); err != nil { // nothing stands on it but a warning
+		if err := errors.Join(d.readSources(ctx, name), d.readLearned(ctx, name)); err != nil { // only a warning depends on it
 			d.cfg.Log.Warn("open vswitch: counters cannot be read", "bridge", name, "error", err)
 		}
 	}
@@ -206,7 +208,7 @@ func (d *Driver) readFragments(ctx context.Context, bridge string, v *flowView) 
 	return nil
 }
 
-// observed is what a key names now with what the database does not say of it, or nil.
+// observed is the object that the key names, or nil. It includes what the database does not contain.
 func (d *Driver) observed(r *rows, k object.Key) object.Object {
 	o := r.object(k)
 	switch o := o.(type) {
@@ -252,8 +254,8 @@ func (d *Driver) Observe(ctx context.Context, keys []object.Key) ([]object.Objec
 	return out, nil
 }
 
-// look returns what the keys name as far as is known. lost says that the switch does not hold a port's device as it should: of a
-// port that somebody has just removed the device may tell sooner than the database.
+// look returns the objects of the keys as far as they are known. lost says that the switch does not have a port's device open as
+// it should. If somebody has just removed a port, the device's change may arrive before the database's.
 func (d *Driver) look(r *rows, keys []object.Key) (out []object.Object, lost bool) {
 	for _, k := range keys {
 		if k.Kind == object.KindFlowSet {
@@ -290,7 +292,7 @@ func (d *Driver) flowSet(r *rows, k object.Key) *object.FlowSet {
 	return &object.FlowSet{Bridge: bridge, Cookie: cookie, Flows: flows}
 }
 
-// Ours implements the engine's driver. A cookie in our tables that is not ours is among them.
+// Ours implements the engine's driver. It includes foreign cookies in our tables.
 func (d *Driver) Ours(ctx context.Context) ([]object.Key, error) {
 	db, err := d.connected(ctx)
 	if err != nil {
@@ -305,7 +307,7 @@ func (d *Driver) Ours(ctx context.Context) ([]object.Key, error) {
 	return keys, nil
 }
 
-// OursAmong implements the engine's OwnerOf: it lists those of the keys that are ours, without looking at anything else.
+// OursAmong implements the engine's OwnerOf. It lists those of the keys that are ours and looks at nothing else.
 func (d *Driver) OursAmong(ctx context.Context, keys []object.Key) ([]object.Key, error) {
 	db, err := d.connected(ctx)
 	if err != nil {
@@ -321,7 +323,7 @@ func (d *Driver) OursAmong(ctx context.Context, keys []object.Key) ([]object.Key
 	return out, nil
 }
 
-// Facts implements the engine's driver. Without a connection it adds nothing of the interfaces.
+// Facts implements the engine's driver. Without a connection it adds no interfaces.
 func (d *Driver) Facts(into *object.Facts) {
 	into.DatapathType = d.cfg.DatapathType
 	if into.Interfaces == nil {
@@ -344,8 +346,8 @@ func (d *Driver) DeviceFacts(devices []string, into *object.Facts) {
 	}
 }
 
-// Apply implements the engine's driver: the database's changes as one transaction, then the flows' as one bundle per
-// bridge.
+// Apply implements the engine's driver. It first makes the database's changes in one transaction, then the flows' changes in one
+// bundle per bridge.
 func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
 	errs := make([]error, len(changes))
 	var rows []dbChange

@@ -57,7 +57,7 @@ func TestOneBadPortHarmsNoOther(t *testing.T) {
 	b.must(create(ourBridge()))
 	b.veth("tap1")
 	long := guest("tap2")
-	long.Tag = 5000 // the schema refuses it, and with it the whole transaction
+	long.Tag = 5000 // the schema refuses it, so the whole transaction fails
 	elsewhere := guest("tap3")
 	elsewhere.Bridge = "br-none"
 	errs := b.apply(create(long), create(guest("tap1")), create(elsewhere), create(guest("tapmissing")))
@@ -180,7 +180,7 @@ func TestDatabaseDriftIsAnEvent(t *testing.T) {
 	}
 }
 
-// alone asks of one object whether it is ours, and checks that this and the facts of single devices are as in the whole.
+// alone asks whether one object is ours. It checks that this and the facts of single devices agree with the full lists.
 func (b *bed) alone(k object.Key, devices ...string) bool {
 	b.t.Helper()
 	all, err := b.d.Ours(b.t.Context())

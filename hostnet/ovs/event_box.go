@@ -10,16 +10,16 @@ import (
 	"weft/hostnet/object"
 )
 
-// eventBox collects what happened until Watch takes it, so that neither monitor ever waits for the engine. It is as large
-// as the number of different things that changed.
+// eventBox collects what happened until Watch takes it, so that the monitors never wait for the engine. Its size is the number of
+// different things that changed.
 type eventBox struct {
 	mu      sync.Mutex
 	keys    map[object.Key]struct{}
 	devices map[string]struct{}
 	resync  bool
-	wake    chan struct{} // holds one
-	bridges chan struct{} // holds one: the set of bridges may have changed
-	// sessions holds one: an interface changed, which may be a session's or an uplink.
+	wake    chan struct{} // has room for one
+	bridges chan struct{} // has room for one: the set of bridges may have changed
+	// sessions has room for one: an interface changed that may belong to a session or be an uplink.
 	sessions chan struct{}
 }
 
@@ -67,7 +67,7 @@ func signal(c chan struct{}) {
 	}
 }
 
-// flowsChanged tells of flow sets by their cookies.
+// flowsChanged reports flow sets by their cookies.
 func (b *eventBox) flowsChanged(bridge string, cookies []uint64) {
 	keys := make([]object.Key, len(cookies))
 	for i, c := range cookies {
@@ -76,7 +76,7 @@ func (b *eventBox) flowsChanged(bridge string, cookies []uint64) {
 	b.put(false, keys)
 }
 
-// rowChanged tells of a row of the database; old or new is nil when it came or went.
+// rowChanged reports a row of the database. old is nil if the row is new, new is nil if it was deleted.
 func (b *eventBox) rowChanged(all *cache.TableCache, old, new model.Model) {
 	row := new
 	if row == nil {
@@ -92,18 +92,18 @@ func (b *eventBox) rowChanged(all *cache.TableCache, old, new model.Model) {
 			b.replugged(all, old.(*bridgeRow).Ports, new.(*bridgeRow).Ports)
 		}
 	case *portRow:
-		b.put(false, portKeys(r.Name), r.Name) // whether there is an interface is a fact, and comes with the port
+		b.put(false, portKeys(r.Name), r.Name) // whether an interface exists is a fact and changes with the port
 	case *interfaceRow:
 		b.interfaceChanged(r, onlyCarrier(old, new))
 	case *controllerRow:
-		// A controller's target may change in place: only a look at all tells on which bridge.
+		// A controller's target may change in place. Only a full look tells which bridge it belongs to.
 		if old != nil && new != nil {
 			b.put(true, nil)
 		}
 	}
 }
 
-// interfaceChanged tells of an interface. Of what only its carrier changed nobody needs to know but who waits for sessions.
+// interfaceChanged reports an interface. If only its carrier changed, only those who wait for sessions are told.
 func (b *eventBox) interfaceChanged(r *interfaceRow, carrier bool) {
 	session := id(r.ExternalIDs, idSession)
 	if session != "" || id(r.ExternalIDs, idPhysicalNetwork) != "" {
@@ -119,7 +119,7 @@ func (b *eventBox) interfaceChanged(r *interfaceRow, carrier bool) {
 	b.put(false, keys, r.Name)
 }
 
-// onlyCarrier says that nothing but the carrier of an interface changed.
+// onlyCarrier says that only the carrier of an interface changed.
 func onlyCarrier(old, new model.Model) bool {
 	if old == nil || new == nil {
 		return false
@@ -129,7 +129,7 @@ func onlyCarrier(old, new model.Model) bool {
 	return reflect.DeepEqual(a, b)
 }
 
-// replugged tells of the ports that a bridge got or lost: a port that moved to another bridge does not change itself.
+// replugged reports the ports that a bridge got or lost. The row of a port that moved to another bridge does not change.
 func (b *eventBox) replugged(all *cache.TableCache, old, new []string) {
 	sides := make(map[string]int, len(new))
 	for _, uuid := range old {
@@ -142,7 +142,7 @@ func (b *eventBox) replugged(all *cache.TableCache, old, new []string) {
 		if n == 0 {
 			continue
 		}
-		if p, ok := all.Table(tablePort).Row(uuid).(*portRow); ok { // else it is gone, which is told by its own row
+		if p, ok := all.Table(tablePort).Row(uuid).(*portRow); ok { // otherwise the port was deleted, and its own row reports that
 			b.put(false, portKeys(p.Name), p.Name)
 		}
 	}

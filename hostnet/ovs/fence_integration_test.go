@@ -14,8 +14,8 @@ import (
 	"weft/hostnet/object"
 )
 
-// slowDatabase stands before ovsdb-server. While it is held, what the server tells of its own accord arrives only when the client
-// asks for something.
+// slowDatabase stands in front of ovsdb-server. While it is held, the server's updates arrive only when the client asks for
+// something.
 type slowDatabase struct {
 	mu     sync.Mutex
 	held   bool
@@ -23,7 +23,7 @@ type slowDatabase struct {
 	behind string        // the server's own socket
 }
 
-// slowDown puts a slow database in the place of the host's. Its own socket stays open for ovs-vswitchd.
+// slowDown puts a slow database in the place of the host's. The server's own socket stays open for ovs-vswitchd.
 func (b *bed) slowDown() *slowDatabase {
 	b.t.Helper()
 	front := filepath.Join(b.RunDir, "db.sock")
@@ -93,7 +93,7 @@ func (s *slowDatabase) serve(ctx context.Context, client net.Conn) {
 	up.Wait()
 }
 
-// carry hands on what one side says, after looking at it.
+// carry copies from one side to the other and passes the bytes to look.
 func carry(from, to net.Conn, look func([]byte)) {
 	p := make([]byte, 64<<10)
 	for {
@@ -108,8 +108,8 @@ func carry(from, to net.Conn, look func([]byte)) {
 	}
 }
 
-// A port that somebody removes is gone, not one whose device was made again: the kernel may tell of the device before the database
-// tells of the port.
+// TestRemovedPortIsNoReplacedDevice: a port that somebody removes is reported as removed, not as one whose device was made again.
+// The kernel may report the device before the database reports the port.
 func TestRemovedPortIsNoReplacedDevice(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)

@@ -11,24 +11,25 @@ import (
 	"weft/hostnet/object"
 )
 
-// How long the monitor may take to report what the switch has committed: some milliseconds are usual, and one per flow set
-// is allowed for large batches. Then the switch is asked. It is not long, for a switch that drops all flows just after it has
-// taken them, as after a change of its fail mode, reports both at once, and guests are cut off until it is asked.
+// How long the monitor may take to report what the switch has committed. Some milliseconds are usual; large batches get some time
+// more per flow set. After that the switch is asked. The time is short for this case: if a switch drops all flows just after it
+// has committed them, for example after a change of its fail mode, it reports both at once. Guests are then cut off until the
+// switch is asked.
 const (
 	verifyTimeout       = 150 * time.Millisecond
 	verifyTimeoutPerSet = 2 * time.Millisecond
-	// fewDumps is up to how many flow sets are asked for one by one rather than by reading the whole bridge.
+	// fewDumps is the largest number of flow sets that are dumped one by one. For more the whole bridge is read.
 	fewDumps = 8
 )
 
-// A switch takes at most 50 messages of one connection in a turn of its main loop (OVS, ofproto/connmgr.c, ofconn_run), and a
-// turn polls every port of the userspace datapath: many flows go faster over several connections side by side.
+// A switch reads at most 50 messages of one connection in a turn of its main loop (OVS, ofproto/connmgr.c, ofconn_run). A turn
+// polls every port of the userspace datapath. So many flows are faster over several parallel connections.
 const (
 	maxParts = 8
-	partMods = 500 // modifications that are worth a connection of their own
+	partMods = 500 // modifications that are worth a separate connection
 )
 
-// flowChange is one change of a flow set on its way into a bundle.
+// flowChange is one change of a flow set, prepared for a bundle.
 type flowChange struct {
 	at      int // index of its error
 	bridge  string
@@ -38,7 +39,7 @@ type flowChange struct {
 	deletes []flowMod
 }
 
-// newFlowChange computes the modifications from observed to desired, and nothing else: it reads no view.
+// newFlowChange computes the modifications that lead from observed to desired. It does not read a view.
 func newFlowChange(at int, c object.Change) (flowChange, error) {
 	var observed, desired []object.Flow
 	var set *object.FlowSet
@@ -78,7 +79,7 @@ func newFlowChange(at int, c object.Change) (flowChange, error) {
 	return f, errors.Join(errs...)
 }
 
-// applyFlows makes the changes of one bridge as one bundle (many additions as several) and fills errs.
+// applyFlows makes the changes of one bridge in one bundle (many additions in several) and fills errs.
 func (d *Driver) applyFlows(ctx context.Context, bridge string, changes []flowChange, errs []error) {
 	v := d.flowViewOf(bridge)
 	if v == nil {
@@ -100,8 +101,8 @@ func (d *Driver) applyFlows(ctx context.Context, bridge string, changes []flowCh
 	d.verifyFlows(ctx, bridge, v, changes, errs)
 }
 
-// flowParts cuts many changes into parts of about as many modifications, each set whole in one of them. What one set gains may
-// be what another loses, so changes with removals stay together.
+// flowParts splits many changes into parts with about the same number of modifications. Each flow set is whole in one part.
+// Changes with removals stay together, because one set may gain a flow that another set loses.
 func flowParts(changes []flowChange) (parts [][]flowChange) {
 	total := 0
 	for _, c := range changes {
@@ -121,8 +122,8 @@ func flowParts(changes []flowChange) (parts [][]flowChange) {
 	return parts
 }
 
-// sendFlows sends all changes in one bundle, all additions before all removals. When the switch refuses, the changes are
-// halved until those that it refuses stand alone: one bad flow set costs logarithmically many bundles and harms no other.
+// sendFlows sends all changes in one bundle, all additions before all removals. If the switch refuses, the changes are halved
+// until the refused ones are alone. So one bad flow set costs logarithmically many bundles and harms no other.
 func (d *Driver) sendFlows(ctx context.Context, bridge string, changes []flowChange, errs []error) {
 	var mods []flowMod
 	for _, c := range changes {
@@ -149,8 +150,8 @@ func (d *Driver) sendFlows(ctx context.Context, bridge string, changes []flowCha
 	d.sendFlows(ctx, bridge, changes[half:], errs)
 }
 
-// verifyFlows waits until the switch itself has reported what was sent. The monitor reports in the order of the bundle, so
-// the changes are checked in order and each wake-up costs one check. What it does not report in time is asked for.
+// verifyFlows waits until the switch itself has reported what was sent. The monitor reports in the order of the bundle. So the
+// changes are checked in that order, and each wake-up costs one check. What is not reported in time is dumped.
 func (d *Driver) verifyFlows(ctx context.Context, bridge string, v *flowView, changes []flowChange, errs []error) {
 	wait, cancel := context.WithTimeout(ctx, verifyTimeout+time.Duration(len(changes))*verifyTimeoutPerSet)
 	defer cancel()
@@ -181,7 +182,7 @@ func (d *Driver) verifyFlows(ctx context.Context, bridge string, v *flowView, ch
 	}
 }
 
-// awaitFlows waits until the view has the flows of the change; without a monitor it does not wait.
+// awaitFlows waits until the view has the flows of the change. Without a monitor it does not wait.
 func (v *flowView) awaitFlows(ctx context.Context, c flowChange) bool {
 	for {
 		live, changed := v.state()
@@ -199,7 +200,7 @@ func (v *flowView) awaitFlows(ctx context.Context, c flowChange) bool {
 	}
 }
 
-// right compares what the switch holds with what it should.
+// right compares what the switch holds with what it should hold.
 func (c flowChange) right(flows []object.Flow) error {
 	missing, extra := object.FlowDelta(flows, c.desired)
 	switch {
@@ -211,7 +212,7 @@ func (c flowChange) right(flows []object.Flow) error {
 	return nil
 }
 
-// refreshFlows reads the flows of the cookie, or all, from the switch into the view.
+// refreshFlows reads the flows of the cookie, or all flows, from the switch into the view.
 func (d *Driver) refreshFlows(ctx context.Context, bridge string, v *flowView, cookie *uint64) error {
 	v.dumping.Lock()
 	defer v.dumping.Unlock()

@@ -2,7 +2,7 @@ package ovs
 
 import "testing"
 
-// TestFlowParts: parts are about as large, hold everything once and in order, and changes with removals are one part.
+// TestFlowParts: the parts have about the same size and hold every change once and in order. Changes with removals are one part.
 func TestFlowParts(t *testing.T) {
 	t.Parallel()
 	changes := func(n, adds int) (out []flowChange) {

@@ -8,7 +8,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// drawFlow draws any flow that the types can express and OVS takes.
+// drawFlow draws any flow that the types can express and OVS accepts.
 func drawFlow(t *rapid.T) object.Flow {
 	f := object.Flow{
 		Table:    rapid.Uint8Range(0, object.LastTable-1).Draw(t, "table"),
@@ -53,7 +53,7 @@ func drawIP(t *rapid.T, m *object.Match) {
 	if m.IPProto == 0 && rapid.Bool().Draw(t, "zero protocol") {
 		m.Zero |= object.ZeroIPProto
 	}
-	if m.Frag == object.FragLater { // has no upper-layer header to match
+	if m.Frag == object.FragLater { // it has no upper-layer header to match
 		return
 	}
 	ports := rapid.SampledFrom([]uint16{0, 67, 547, 65535})
@@ -123,7 +123,7 @@ func drawOptional(t *rapid.T) object.Optional8 {
 	return object.Some8(rapid.Uint8().Draw(t, "byte"))
 }
 
-// drawActions draws a list that is consistent with the match: ND actions only on ND, VLAN ones outside of IP.
+// drawActions draws a list that is consistent with the match: ND actions only on ND, VLAN actions only outside IP.
 func drawActions(t *rapid.T, m object.Match, table uint8) []object.Action {
 	some := []object.Action{object.Output{Port: 1}, object.Output{Port: portLocal}, object.Resubmit{Table: 12},
 		object.SetEthSrc{MAC: object.MAC{2, 0x57, 0, rapid.Byte().Draw(t, "set source"), 0, 9}},

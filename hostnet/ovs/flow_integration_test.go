@@ -12,7 +12,8 @@ import (
 	"weft/hostnet/object"
 )
 
-// Whatever the types can express goes into a real switch and comes back the same, by dump and by monitor.
+// TestEveryFlowReadsBack: everything that the types can express is added to a real switch and read back unchanged, by dump and by
+// monitor.
 func TestEveryFlowReadsBack(t *testing.T) {
 	t.Parallel()
 	b := newWatchedBed(t)
@@ -37,7 +38,7 @@ func TestEveryFlowReadsBack(t *testing.T) {
 	all, _ := dumped.flows(set.Cookie)
 	same(t, set, &object.FlowSet{Bridge: "br-int", Cookie: set.Cookie, Flows: all})
 
-	// Removing half of them by strict deletes leaves the other half.
+	// Half of the flows are removed by strict deletes. The other half stays.
 	half := flowSet(1, set.Flows[:len(set.Flows)/2]...)
 	b.must(object.Change{Op: object.Update, Desired: half, Observed: b.observe(set.Key())})
 	same(t, half, b.observe(set.Key()))
@@ -47,7 +48,7 @@ func TestEveryFlowReadsBack(t *testing.T) {
 	}
 }
 
-// TestManyFlowSets: what goes over several connections side by side is all there, and a set that the switch refuses fails alone.
+// TestManyFlowSets: flows that are sent over several parallel connections all arrive. A set that the switch refuses fails alone.
 func TestManyFlowSets(t *testing.T) {
 	t.Parallel()
 	b := newWatchedBed(t)
@@ -180,7 +181,7 @@ func TestRestarts(t *testing.T) {
 		t.Errorf("with everything in place: stale %q", why)
 	}
 	b.must(create(set))
-	// The switch is killed: its flows and the mode of fragments are gone.
+	// The switch is killed. Its flows and its fragment mode are lost.
 	b.KillSwitch()
 	b.awaitStale("br-int")
 	if errs := b.apply(create(flowSet(2, someFlows(2, 1)...))); !strings.Contains(errorText(errs[0]), errSwitchLost.Error()) {
@@ -199,7 +200,7 @@ func TestRestarts(t *testing.T) {
 		t.Errorf("flows %v, bridge %v after a restart", o, br.Diff(b.observe(br.Key())))
 	}
 	b.must(object.Change{Op: object.Update, Desired: br, Observed: b.observe(br.Key())}, create(set))
-	// The database is restarted: it and the switch's flows are as they were.
+	// The database is restarted. Its content and the switch's flows are unchanged.
 	from = b.seen()
 	b.KillServer()
 	if err := b.StartServer(t.Context()); err != nil {
@@ -209,7 +210,7 @@ func TestRestarts(t *testing.T) {
 	b.sync()
 	same(t, br, b.observe(br.Key()))
 	same(t, set, b.observe(set.Key()))
-	// The bridge is deleted by hand and made again.
+	// Somebody deletes the bridge and makes it again.
 	from = b.seen()
 	b.ctl("del-br", "br-int")
 	b.await(from, "bridge", about(br.Key()))

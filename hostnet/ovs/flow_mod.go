@@ -14,7 +14,7 @@ import (
 type modOp uint8
 
 const (
-	// modAdd adds the flow, or replaces the one with the same table, priority and match, whatever its cookie.
+	// modAdd adds the flow. It replaces a flow with the same table, priority and match, whatever its cookie.
 	modAdd modOp = iota
 	// modDelete removes exactly this flow (table, priority, match), if it carries the cookie.
 	modDelete
@@ -31,7 +31,7 @@ type flowMod struct {
 	match, actions string // as rendered
 }
 
-// newFlowMod renders a modification; what cannot be rendered is refused here, before it can harm a bundle.
+// newFlowMod renders a modification. It refuses what cannot be rendered, before it can harm a bundle.
 func newFlowMod(op modOp, cookie uint64, f object.Flow) (flowMod, error) {
 	m := flowMod{op: op, cookie: cookie, flow: f}
 	if op == modDeleteCookie {
@@ -51,7 +51,7 @@ func newFlowMod(op modOp, cookie uint64, f object.Flow) (flowMod, error) {
 	return m, nil
 }
 
-// wire is the modification as package openflow writes it.
+// wire is the modification in the form that package openflow writes.
 func (m flowMod) wire() openflow.FlowMod {
 	command := openflow.Add
 	switch m.op {
@@ -63,7 +63,7 @@ func (m flowMod) wire() openflow.FlowMod {
 	return openflow.FlowMod{Command: command, Cookie: m.cookie, Flow: m.flow}
 }
 
-// push gives the modification to a bundle of go-openvswitch.
+// push adds the modification to a bundle of go-openvswitch.
 func (m flowMod) push(tx *govs.FlowTransaction) error {
 	switch m.op {
 	case modAdd:
@@ -88,7 +88,7 @@ func (m flowMod) push(tx *govs.FlowTransaction) error {
 	return nil
 }
 
-// ofctlText is a match or an action list in ovs-ofctl's words, for which go-openvswitch has no type of its own.
+// ofctlText is a match or an action list in ovs-ofctl's words. go-openvswitch has no type for some of them.
 type ofctlText string
 
 // MarshalText implements go-openvswitch's Match and Action.

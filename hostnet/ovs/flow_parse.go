@@ -10,17 +10,17 @@ import (
 	"weft/hostnet/object"
 )
 
-// defaultPriority is what OVS leaves out when it prints a flow (OFP_DEFAULT_PRIORITY).
+// defaultPriority is the priority that OVS leaves out when it prints a flow (OFP_DEFAULT_PRIORITY).
 const defaultPriority = 32768
 
-// switchFlow is a flow as the switch holds it: the typed value and the cookie, which tells whose it is.
+// switchFlow is a flow as the switch holds it: the typed value, and the cookie that tells whose it is.
 type switchFlow struct {
 	Cookie uint64
 	Flow   object.Flow
 }
 
-// parseFlow reads one line of "ovs-ofctl --no-stats --no-names dump-flows". What the typed flow has no words for is
-// kept as Alien match or AlienActions; only a line that is no flow at all is an error.
+// parseFlow reads one line of "ovs-ofctl --no-stats --no-names dump-flows". What the typed flow cannot express is kept as an
+// Alien match or as AlienActions. Only a line that is not a flow is an error.
 func parseFlow(line string) (switchFlow, error) {
 	head, actions, ok := strings.Cut(line, "actions=")
 	if !ok {
@@ -52,8 +52,8 @@ func parseFlow(line string) (switchFlow, error) {
 	return f, nil
 }
 
-// parseFlowActions reads the actions; a flow that expires or reports by itself is not one that Weft wrote, even if all
-// else is right, and is told by its actions.
+// parseFlowActions reads the actions. A flow that expires or reports by itself was not written by Weft, even if everything else
+// is right. Its actions are then alien.
 func parseFlowActions(extra []string, actions string) []object.Action {
 	if len(extra) > 0 {
 		return []object.Action{object.AlienActions{Text: strings.Join(extra, ",") + ",actions=" + actions}}
@@ -61,7 +61,7 @@ func parseFlowActions(extra []string, actions string) []object.Action {
 	return parseActions(strings.TrimSpace(actions))
 }
 
-// parseActions reads an action list as ovs-ofctl prints it.
+// parseActions reads an action list in the form that ovs-ofctl prints.
 func parseActions(text string) []object.Action {
 	if text == "drop" || text == "" {
 		return nil
@@ -79,7 +79,8 @@ func parseActions(text string) []object.Action {
 
 var errAlien = errors.New("not an action of ours")
 
-// parseAction reads the first action and returns what follows its comma. Forms of several OVS actions are tried first.
+// parseAction reads the first action and returns what follows its comma. It first tries the forms that consist of several OVS
+// actions.
 func parseAction(text string) (object.Action, string, error) {
 	if inner, ok := strings.CutPrefix(text, lookupBefore); ok {
 		a, rest, err := parseAction(inner)
@@ -166,7 +167,7 @@ func parseSetField(text string) (object.Action, error) {
 	return object.SetReg{Reg: reg, Value: v}, err
 }
 
-// parseLearn takes the numbers out of a learn action and accepts it only if writing them again gives the same text.
+// parseLearn reads the numbers of a learn action. It accepts the action only if rendering it gives the same text.
 func parseLearn(text string) (object.Action, error) {
 	var a object.LearnLinkLocal
 	for _, arg := range strings.Split(strings.TrimPrefix(text, "learn("), ",") {
@@ -192,7 +193,7 @@ func parseLearn(text string) (object.Action, error) {
 	return a, nil
 }
 
-// parseLoadLive takes the numbers out of a bundle_load and accepts it only if writing them again gives the same text.
+// parseLoadLive reads the numbers of a bundle_load. It accepts the action only if rendering it gives the same text.
 func parseLoadLive(text string) (object.Action, error) {
 	var a object.LoadLive
 	head, members, ok := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(text, loadLiveBefore+"NXM_NX_REG"), ")"), "[0..15],members:")
@@ -215,7 +216,7 @@ func parseLoadLive(text string) (object.Action, error) {
 	return a, nil
 }
 
-// parseCheckLarger takes the numbers out of a check_pkt_larger and accepts it only if writing them again gives the same text.
+// parseCheckLarger reads the numbers of a check_pkt_larger. It accepts the action only if rendering it gives the same text.
 func parseCheckLarger(text string) (object.Action, error) {
 	var a object.CheckLarger
 	var errs [3]error

@@ -97,7 +97,7 @@ func FuzzParseFlow(f *testing.F) {
 		if err != nil {
 			return
 		}
-		// Whatever was read can be written, and reads the same again.
+		// Everything that was read can be written, and is then read back the same.
 		match, err := renderMatch(parsed.Flow.Match)
 		if err != nil {
 			t.Fatalf("%q: %v", line, err)

@@ -15,9 +15,9 @@ type flowID struct {
 
 func idOf(f object.Flow) flowID { return flowID{f.Table, f.Priority, f.Match} }
 
-// flowView is what is known of one bridge's flows. Dumps give it its base and the monitor keeps it current.
+// flowView is what is known of one bridge's flows. A dump fills it and the monitor keeps it current.
 type flowView struct {
-	bridgeUUID string // of the row of the bridge in the database
+	bridgeUUID string // of the bridge's row in the database
 	ports      portTable
 
 	dumping  sync.Mutex // held from beginDump to merge
@@ -25,14 +25,14 @@ type flowView struct {
 	byID     map[flowID]*switchFlow
 	byCookie map[uint64]map[*switchFlow]struct{}
 	synced   bool // a dump was merged since the view was made
-	live     bool // the monitor is in place: every change on the switch arrives here
-	// touched are the flows the monitor told of while a dump was under way: what it says is newer than the dump.
+	live     bool // the monitor works: every change on the switch arrives here
+	// touched are the flows that the monitor reported while a dump was running. These reports are newer than the dump.
 	touched map[flowID]struct{}
-	// expecting holds the cookies whose flows are being changed by Apply, which tells for itself what came of it.
+	// expecting holds the cookies whose flows Apply is changing. Apply itself reports the result.
 	expecting map[uint64]struct{}
 	changed   chan struct{} // closed at the next change
-	fresh     bool          // read whole since the monitor is in place, and nobody has asked for that since
-	based     bool          // read whole since the monitor is in place
+	fresh     bool          // all was read since the monitor works, and takeFresh was not called since
+	based     bool          // all was read since the monitor works
 	fragments string
 }
 
@@ -41,7 +41,7 @@ func newFlowView(bridgeUUID string) *flowView {
 		expecting: map[uint64]struct{}{}, changed: make(chan struct{})}
 }
 
-// put and drop change the view; the caller holds the lock. They return the cookies concerned.
+// put and forget change the view. The caller holds the lock. put returns the cookie of the flow that it replaced.
 func (v *flowView) put(f switchFlow) (old uint64, replaced bool) {
 	id := idOf(f.Flow)
 	if o := v.byID[id]; o != nil {
@@ -68,7 +68,7 @@ func (v *flowView) forget(id flowID, f *switchFlow) {
 	}
 }
 
-// apply takes the monitor's events and returns the cookies of ours or in our tables that changed and are not expected.
+// apply applies the monitor's events. It returns the cookies that are ours or in our tables, changed, and are not expected.
 func (v *flowView) apply(events []flowEvent) []uint64 {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -102,8 +102,8 @@ func (v *flowView) apply(events []flowEvent) []uint64 {
 	return out
 }
 
-// shown says whether a flow is part of a flow set: it is in our tables, and not state that we learned. What was learned is
-// nobody's to remove: it carries the cookie of the learn action, and the switch removes it with the last flow that has it.
+// shown says whether a flow is part of a flow set: it is in our tables and is not learned state. Nobody has to remove learned
+// flows: they carry the cookie of the learn action, and the switch removes them with the last flow that has it.
 func shown(cookie uint64, table uint8) bool {
 	if table > object.LastTable {
 		return false
@@ -116,8 +116,8 @@ func (v *flowView) wake() {
 	v.changed = make(chan struct{})
 }
 
-// beginDump is called before the switch is asked, merge with its answer (flows of the cookie, or all of them when it is
-// nil), dumpFailed when there is none. What the monitor reported in between wins. One dump at a time.
+// beginDump is called before the switch is asked. merge takes the answer: the flows of the cookie, or all flows if it is nil.
+// dumpFailed is called if there is no answer. What the monitor reports in between wins. Only one dump runs at a time.
 func (v *flowView) beginDump() {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -155,7 +155,7 @@ func (v *flowView) merge(cookie *uint64, flows []switchFlow) {
 	v.wake()
 }
 
-// flows returns the flow set of a cookie; ok is false when there is none.
+// flows returns the flow set of a cookie. ok is false if there is none.
 func (v *flowView) flows(cookie uint64) (flows []object.Flow, ok bool) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -188,7 +188,7 @@ func (v *flowView) cookies() []uint64 {
 	return out
 }
 
-// expect silences events of the cookies until accept.
+// expect suppresses events of the cookies until accept.
 func (v *flowView) expect(cookies []uint64) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -197,8 +197,8 @@ func (v *flowView) expect(cookies []uint64) {
 	}
 }
 
-// accept checks a cookie's flows and, when they are right or the caller gives up waiting, lets events through again: both
-// under one lock, so that no change falls between.
+// accept checks a cookie's flows. If they are right, or if the caller gives up, it allows events again. Both happen under one
+// lock, so that no change is missed between.
 func (v *flowView) accept(cookie uint64, right func([]object.Flow) error, giveUp bool) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -210,7 +210,7 @@ func (v *flowView) accept(cookie uint64, right func([]object.Flow) error, giveUp
 	return err
 }
 
-// state returns whether the monitor is in place and a channel closed at the next change.
+// state returns whether the monitor works, and a channel that is closed at the next change.
 func (v *flowView) state() (live bool, changed <-chan struct{}) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -224,7 +224,7 @@ func (v *flowView) setLive(live bool) {
 	v.wake()
 }
 
-// setFresh notes that all was read while the monitor is in place, takeFresh asks for that once.
+// setFresh notes that all was read while the monitor works. takeFresh returns that and resets it.
 func (v *flowView) setFresh() {
 	v.mu.Lock()
 	defer v.mu.Unlock()

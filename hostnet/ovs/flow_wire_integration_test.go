@@ -24,7 +24,7 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/flow_mods.txt from what ovs-ofctl sends")
 
-// What ovs-ofctl sends for a bundle of flows is, byte for byte, what package openflow writes for them.
+// TestSameBytesAsOfctl: for a bundle of flows, package openflow writes the same bytes that ovs-ofctl sends.
 func TestSameBytesAsOfctl(t *testing.T) {
 	t.Parallel()
 	gen := rapid.Custom(drawFlow)
@@ -55,7 +55,7 @@ func TestSameBytesAsOfctl(t *testing.T) {
 	}
 }
 
-// drawnMod makes every fifth a strict delete, the others additions.
+// drawnMod makes every fifth modification a strict delete. The others are additions.
 func drawnMod(t *testing.T, f object.Flow, i int) flowMod {
 	op := modAdd
 	if i%5 == 4 {
@@ -68,7 +68,7 @@ func drawnMod(t *testing.T, f object.Flow, i int) flowMod {
 	return m
 }
 
-// captureBundle lets ovs-ofctl send a bundle to a listener that agrees to everything, and returns the bundle's parts.
+// captureBundle lets ovs-ofctl send a bundle to a listener that accepts everything. It returns the parts of the bundle.
 func captureBundle(t *testing.T, mods []flowMod) [][]byte {
 	dir := t.TempDir()
 	l, err := net.Listen("unix", filepath.Join(dir, "s"))
@@ -98,7 +98,7 @@ func captureBundle(t *testing.T, mods []flowMod) [][]byte {
 		if err != nil {
 			err = fmt.Errorf("%w: %.500s", err, out)
 		}
-		l.Close() // when it never came
+		l.Close() // if it never connected
 		done <- err
 	}()
 	sent, acceptErr := agree(l)
@@ -127,7 +127,7 @@ func agree(l net.Listener) (sent [][]byte, err error) {
 		case openflow.TypeBarrierRequest:
 			reply = openflow.AppendMessage(nil, h.Type+1, h.XID, body)
 		case openflow.TypeBundleControl:
-			body[5]++ // the reply to a step is the next number
+			body[5]++ // the number of the reply is the step's plus one
 			reply = openflow.AppendMessage(nil, h.Type, h.XID, body)
 		case openflow.TypeBundleAdd:
 			sent = append(sent, openflow.AppendMessage(nil, h.Type, h.XID, body))
@@ -138,7 +138,7 @@ func agree(l net.Listener) (sent [][]byte, err error) {
 	}
 }
 
-// The driver's bundles take the open connection, also after the switch, or the bridge, was made again.
+// TestBundlesTakeTheConnection: the driver's bundles use the open connection, also after the switch or the bridge was made again.
 func TestBundlesTakeTheConnection(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -162,7 +162,7 @@ func TestBundlesTakeTheConnection(t *testing.T) {
 	if err := b.StartSwitch(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	b.ctl("--timeout=10", "set", "bridge", "br-int", "external_ids:awaited=1") // returns when the switch has its bridges
+	b.ctl("--timeout=10", "set", "bridge", "br-int", "external_ids:awaited=1") // returns when the switch has made its bridges
 	b.must(create(flowSet(4, someFlows(4, 3)...)))
 	if c := conn(); c == nil || c == first {
 		t.Error("no new connection after a restart")
@@ -173,7 +173,7 @@ func TestBundlesTakeTheConnection(t *testing.T) {
 	same(t, flowSet(5, someFlows(5, 3)...), b.observe(flowSet(5).Key()))
 }
 
-// A refused flow is named, and nothing of its bundle is done.
+// TestRefusedBundleDoesNothing: the error names the refused flow, and nothing of its bundle is carried out.
 func TestRefusedBundleDoesNothing(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)

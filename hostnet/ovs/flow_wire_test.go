@@ -17,7 +17,8 @@ import (
 	"weft/hostnet/ovs/openflow"
 )
 
-// testdata/flow_mods.txt is what ovs-ofctl 3.1 sent for the flows it names; the integration test writes it with -update.
+// TestWireGolden: testdata/flow_mods.txt is what ovs-ofctl 3.1 sent for the flows that it names. The integration test writes it
+// with -update.
 func TestWireGolden(t *testing.T) {
 	t.Parallel()
 	file, err := os.Open("testdata/flow_mods.txt")
@@ -50,7 +51,8 @@ func TestWireGolden(t *testing.T) {
 	}
 }
 
-// Every flow that can be rendered can be written, and what cannot be is refused without harm to what stands before it.
+// TestWireWritesWhatRenders: every flow that can be rendered can be written. A flow that cannot is refused, and the bytes before
+// it are unchanged.
 func TestWireWritesWhatRenders(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -70,7 +72,8 @@ func TestWireWritesWhatRenders(t *testing.T) {
 	})
 }
 
-// scriptedSwitch listens as the switch of br-int and answers every message by the function, which ends a connection with false.
+// scriptedSwitch listens as the switch of br-int. It answers every message with the function. If that returns false, the
+// connection ends.
 func scriptedSwitch(t *testing.T, answer func(c net.Conn, h openflow.Header, body []byte) bool) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "br-int.mgmt")
@@ -113,7 +116,8 @@ func oneMod(t *testing.T) []flowMod {
 	return []flowMod{m}
 }
 
-// A connection that ends after the commit was sent has an unknown outcome: an error, and no second attempt.
+// TestLostCommitIsNotDone: if a connection ends after the commit was sent, the outcome is unknown. That is an error, and there is
+// no second attempt.
 func TestLostCommitIsNotDone(t *testing.T) {
 	t.Parallel()
 	commits := make(chan struct{}, 8)
@@ -139,7 +143,7 @@ func TestLostCommitIsNotDone(t *testing.T) {
 	}
 }
 
-// The switch's probes are answered, and messages nobody asked for are dropped, while a bundle is under way and before.
+// TestProbesAreAnswered: before and during a bundle, the switch's probes are answered and unrequested messages are dropped.
 func TestProbesAreAnswered(t *testing.T) {
 	t.Parallel()
 	probed := make(chan string, 1)
@@ -170,7 +174,7 @@ func TestProbesAreAnswered(t *testing.T) {
 	}
 }
 
-// A refused modification is named, the bundle is discarded and never committed.
+// TestRefusalDiscards: a refused modification is named. Its bundle is discarded and never committed.
 func TestRefusalDiscards(t *testing.T) {
 	t.Parallel()
 	steps := make(chan byte, 8)
@@ -200,7 +204,7 @@ func TestRefusalDiscards(t *testing.T) {
 	}
 }
 
-// A switch that says nothing is given up when the caller's time is over.
+// TestSilentSwitch: a switch that does not answer is given up when the caller's time is over.
 func TestSilentSwitch(t *testing.T) {
 	t.Parallel()
 	dir := scriptedSwitch(t, func(c net.Conn, h openflow.Header, body []byte) bool {

@@ -11,8 +11,8 @@ import (
 	"weft/hostnet/object"
 )
 
-// learnedAddresses watches how many link-local addresses ports have used: beyond the limit the switch drops what a guest sends
-// from a further one, and nothing has failed. They are counted with every Sync.
+// learnedAddresses watches how many link-local addresses the ports have used. Beyond the limit the switch drops what a guest
+// sends from one more address, although nothing has failed. The addresses are counted with every Sync.
 type learnedAddresses struct {
 	mu   sync.Mutex
 	seen map[string]map[uint64]int // by bridge and cookie of the learn action
@@ -28,7 +28,7 @@ func (l *learnedAddresses) look(bridge string, now map[uint64]int) {
 	l.seen[bridge] = now
 }
 
-// warnings says of a guest's flows that the addresses which they may learn are used up.
+// warnings says that a guest has used up the addresses that its flows may learn.
 func (l *learnedAddresses) warnings(set *object.FlowSet) []object.Warning {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -55,7 +55,7 @@ func (d *Driver) readLearned(ctx context.Context, bridge string) error {
 	return nil
 }
 
-// learned reads the flows of the table that learn actions write, as ovs-ofctl writes them.
+// learned reads the flows of the table that learn actions write, as ovs-ofctl prints them.
 func (o ofctl) learned(ctx context.Context, bridge string) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()

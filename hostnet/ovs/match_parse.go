@@ -9,8 +9,8 @@ import (
 	"weft/hostnet/object"
 )
 
-// parseMatch reads a match as ovs-ofctl prints it (fields joined by commas). One that has anything the typed match does
-// not is kept whole as Alien.
+// parseMatch reads a match as ovs-ofctl prints it (fields joined by commas). If it has a field that the typed match does not
+// have, the whole match is kept as Alien.
 func parseMatch(text string) object.Match {
 	if text == "" {
 		return object.Match{}
@@ -29,7 +29,7 @@ func parseMatch(text string) object.Match {
 	if !p.ports() {
 		return object.Match{Alien: text}
 	}
-	// What does not render would not be the same flow when written back; it is alien as well.
+	// A match that cannot be rendered would not be the same flow when it is written back. So it is alien too.
 	if _, err := renderMatch(p.m); err != nil {
 		return object.Match{Alien: text}
 	}
@@ -38,11 +38,11 @@ func parseMatch(text string) object.Match {
 
 type matchParse struct {
 	m object.Match
-	// tp holds tp_src and tp_dst, whose meaning the protocol decides.
+	// tp holds tp_src and tp_dst. Their meaning depends on the protocol.
 	tp map[string]uint16
 }
 
-// protocol reads OVS's short names, which stand for an EtherType and an IP protocol.
+// protocol reads OVS's short names. Each stands for an EtherType and an IP protocol.
 func (p *matchParse) protocol(name string) bool {
 	switch name {
 	case "ip", "icmp", "tcp", "udp":
@@ -184,7 +184,7 @@ func (p *matchParse) icmpField(name, value string) error {
 	return err
 }
 
-// ports gives tp_src and tp_dst their meaning and reports whether they have one.
+// ports gives tp_src and tp_dst their meaning. It returns false if they have none.
 func (p *matchParse) ports() bool {
 	for name, v := range p.tp {
 		switch {
@@ -219,7 +219,7 @@ func parsePort(text string) (uint32, error) {
 	return v, err
 }
 
-// parseMasked reads value or value/mask; without a mask all bits count.
+// parseMasked reads value or value/mask. Without a mask all bits count.
 func parseMasked[T uint8 | uint16 | uint32 | uint64](text string) (value, mask T, err error) {
 	v, m, masked := strings.Cut(text, "/")
 	if value, err = parseUint[T](v); err != nil || !masked {
@@ -254,7 +254,7 @@ func parseMaskedMAC(text string) (object.MaskedMAC, error) {
 	return object.MaskedMAC{Value: object.MAC(hw), Mask: mask}, err
 }
 
-// parsePrefix reads an address or an address with a prefix length; other masks are alien.
+// parsePrefix reads an address, or an address with a prefix length. Other masks are alien.
 func parsePrefix(text string) (netip.Prefix, error) {
 	if strings.Contains(text, "/") {
 		return netip.ParsePrefix(text)

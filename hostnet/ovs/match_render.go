@@ -8,10 +8,10 @@ import (
 	"weft/hostnet/object"
 )
 
-// portLocal is the OpenFlow number of a bridge's own port (OFPP_LOCAL), which ovs-ofctl only takes by name.
+// portLocal is the OpenFlow number of a bridge's own port (OFPP_LOCAL). ovs-ofctl accepts it only by name.
 const portLocal = 65534
 
-// etherTypes and ipProtocols of the fields whose names depend on them.
+// EtherTypes and IP protocols of the fields whose names depend on them.
 const (
 	etherIPv4 = 0x0800
 	etherARP  = 0x0806
@@ -23,9 +23,9 @@ const (
 	protoICMPv6 = 58
 )
 
-// renderMatch writes a match in the words of ovs-ofctl (ovs-fields(7)), "" for one that matches everything. A match that
-// OVS would widen or change silently (bits outside a mask, a prefix of length 0, an IP field without its EtherType) is
-// an error, for it could never be read back as it was meant.
+// renderMatch writes a match in the words of ovs-ofctl (ovs-fields(7)). It is "" for a match of everything. If OVS would silently
+// widen or change a match (bits outside a mask, a prefix of length 0, an IP field without its EtherType), it is an error, because
+// it could not be read back as it was meant.
 func renderMatch(m object.Match) (string, error) {
 	if m.Alien != "" {
 		return m.Alien, nil
@@ -43,7 +43,7 @@ func renderMatch(m object.Match) (string, error) {
 	return strings.Join(w.fields, ","), nil
 }
 
-// matchText collects fields and the first thing wrong with them.
+// matchText collects the fields and the first error.
 type matchText struct {
 	m      object.Match
 	fields []string
@@ -157,7 +157,7 @@ func (w *matchText) needs(field string, ok bool, what string) {
 	}
 }
 
-// prefix writes an address field that the EtherType allows in one of the families.
+// prefix writes an address field. The EtherType must allow the address's family.
 func (w *matchText) prefix(name string, p netip.Prefix, v4, v6 bool) {
 	if p == (netip.Prefix{}) {
 		return
@@ -223,7 +223,7 @@ func (w *matchText) icmp() {
 	w.linkLayer("nd_tll", w.m.NDTLL, w.m.Zero&object.ZeroNDTLL != 0, v6)
 }
 
-// linkLayer writes a link-layer address of ND: one, or that there is none.
+// linkLayer writes a link-layer address of ND, or zero for "there is none".
 func (w *matchText) linkLayer(name string, mac object.MAC, zero, v6 bool) {
 	if zero && mac != (object.MAC{}) {
 		w.refuse("%s: %s and zero at once", name, mac)

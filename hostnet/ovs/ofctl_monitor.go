@@ -16,11 +16,10 @@ import (
 	"time"
 )
 
-// monitor runs "ovs-ofctl monitor" as one long-lived child process. Its text leaves out a flow's priority, so it is asked
-// (by -mmmmm) to print the bytes of every message below the text, and both are read: match and actions from the text,
-// the priority from the bytes.
+// monitor runs "ovs-ofctl monitor" as one long-lived child process. Its text leaves out a flow's priority. So -mmmmm makes it
+// print the bytes of every message below the text. Match and actions are read from the text, the priority from the bytes.
 func (o ofctl) monitor(ctx context.Context, bridge string, ready func(), on func([]flowEvent)) error {
-	// The child ends with the thread that started it (PR_SET_PDEATHSIG): it must not outlive a killed weftd.
+	// The child ends with the thread that started it (PR_SET_PDEATHSIG), because it must not outlive a killed weftd.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	r, w, err := os.Pipe()
@@ -42,7 +41,7 @@ func (o ofctl) monitor(ctx context.Context, bridge string, ready func(), on func
 	m := monitorReader{ready: ready, on: on}
 	readErr := m.read(r)
 	if readErr != nil {
-		_ = cmd.Cancel() // it is of no use any more
+		_ = cmd.Cancel() // it is not needed any more
 	}
 	waitErr := cmd.Wait()
 	switch {
@@ -62,10 +61,10 @@ const (
 	multipartLen       = 16
 	updatePriority     = 10 // in a full flow update
 	updateFullLen      = 24
-	monitorXID         = 2 // of ovs-ofctl's own request: the reply to it says that the monitor is in place
+	monitorXID         = 2 // of ovs-ofctl's own request: its reply says that the monitor works
 )
 
-// monitorReader puts together what ovs-ofctl prints for one message: lines of text, then its bytes in hexadecimal.
+// monitorReader joins what ovs-ofctl prints for one message: lines of text, then the bytes in hexadecimal.
 type monitorReader struct {
 	ready func()
 	on    func([]flowEvent)
@@ -74,7 +73,7 @@ type monitorReader struct {
 	bytes []byte
 }
 
-// maxMonitorLines bounds the text of one message of at most 64 KiB, whose smallest part is an update of 8 bytes.
+// maxMonitorLines bounds the text of one message. A message has at most 64 KiB, and its smallest part is an update of 8 bytes.
 const maxMonitorLines = 16384
 
 func (m *monitorReader) read(r io.Reader) error {
@@ -130,7 +129,7 @@ func (m *monitorReader) hexLine(line string) error {
 	return nil
 }
 
-// message acts on one complete message; others than flow updates are of no interest.
+// message handles one complete message. Messages other than flow updates are ignored.
 func (m *monitorReader) message() error {
 	if len(m.bytes) < multipartLen || m.bytes[1] != ofptMultipartReply ||
 		binary.BigEndian.Uint16(m.bytes[headerLen:]) != ofpmpFlowMonitor {
@@ -180,8 +179,8 @@ func (m *monitorReader) events() ([]flowEvent, error) {
 	return events, nil
 }
 
-// parseUpdate reads one update; ok is false for those that tell nothing of a flow (the monitor paused or resumed, after
-// which everything missed is reported).
+// parseUpdate reads one update. ok is false for updates without a flow (the monitor paused or resumed; after that, everything
+// missed is reported).
 func parseUpdate(text string, update []byte) (e flowEvent, ok bool, err error) {
 	name, rest, _ := strings.Cut(text, " ")
 	switch name {

@@ -36,7 +36,7 @@ func TestMonitorReader(t *testing.T) {
 	if strings.Join(lines, "\n") != strings.Join(want, "\n") || ready != 1 {
 		t.Errorf("ready %d times, events:\n%s", ready, strings.Join(lines, "\n"))
 	}
-	// Cut anywhere, it never makes up an event.
+	// If the text is cut anywhere, the reader never invents an event.
 	for cut := 0; cut < len(text); cut += 7 {
 		n := 0
 		m := monitorReader{ready: func() {}, on: func(e []flowEvent) { n += len(e) }}
@@ -66,7 +66,7 @@ func TestViewMergesDumpAndMonitor(t *testing.T) {
 	v := newFlowView("")
 	v.merge(nil, []switchFlow{flow(1, 1), flow(2, 1), flow(3, 1)})
 	v.beginDump()
-	// While the switch is asked, the monitor tells of a change, a removal and an addition; the dump is older.
+	// While the switch is asked, the monitor reports a change, a removal and an addition. The dump is older.
 	v.apply([]flowEvent{{flow: flow(1, 9)}, {deleted: true, flow: flow(2, 1)}, {flow: flow(4, 9)}})
 	v.merge(nil, []switchFlow{flow(1, 1), flow(2, 1)})
 	got, _ := v.flows(object.CookieOwner | 1)
@@ -84,7 +84,7 @@ func TestViewSilencesExpectedCookies(t *testing.T) {
 	if told := v.apply([]flowEvent{{flow: switchFlow{mine, f}}}); len(told) != 0 {
 		t.Errorf("told of %#x, which Apply expects", told)
 	}
-	// A flow that takes another's place is news for both cookies.
+	// A flow that replaces another one is reported for both cookies.
 	if told := v.apply([]flowEvent{{flow: switchFlow{other, f}}}); len(told) != 1 || told[0] != other {
 		t.Errorf("told of %#x", told)
 	}

@@ -15,21 +15,21 @@ import (
 	govs "github.com/digitalocean/go-openvswitch/ovs"
 )
 
-// commandTimeout bounds every single run of ovs-ofctl; a bundle of 25,000 flows takes 0.3 s.
+// commandTimeout bounds each run of ovs-ofctl. A bundle of 25,000 flows takes 0.3 s.
 const commandTimeout = 30 * time.Second
 
-// ofctl carries flows by running ovs-ofctl. Bundles go through go-openvswitch.
+// ofctl carries flows by running ovs-ofctl. Its bundles use go-openvswitch.
 type ofctl struct {
 	rundir string
 }
 
-// socket is where the switch of a bridge listens.
+// socket is the path where the switch of a bridge listens.
 func (o ofctl) socket(bridge string) string { return filepath.Join(o.rundir, bridge+".mgmt") }
 
 func (o ofctl) target(bridge string) string { return "unix:" + o.socket(bridge) }
 
-// environ has the tools log nothing themselves (ovs-ofctl(8), --syslog-method): what they complain of is in the errors, and that
-// the monitor is told to end is no warning.
+// environ stops the tools from logging to syslog (ovs-ofctl(8), --syslog-method). Their complaints are in the errors, and the
+// normal end of the monitor is no warning.
 func (o ofctl) environ() []string {
 	return append(os.Environ(), "OVS_RUNDIR="+o.rundir, "OVS_SYSLOG_METHOD=null")
 }
@@ -65,8 +65,8 @@ func (o ofctl) bundle(ctx context.Context, bridge string, mods []flowMod) error 
 	return nil
 }
 
-// strictDeletes makes deletes that name a priority strict: ovs-ofctl takes delete_strict in the same file, but
-// go-openvswitch has no word for it. A priority in a delete has no other meaning.
+// strictDeletes makes deletes that name a priority strict. ovs-ofctl accepts delete_strict in the same file, but go-openvswitch
+// cannot write it. A priority in a delete has no other meaning.
 func strictDeletes(in io.Reader) (io.Reader, error) {
 	text, err := io.ReadAll(in)
 	if err != nil {
@@ -102,7 +102,7 @@ func (o ofctl) dump(ctx context.Context, bridge string, cookie *uint64) ([]switc
 	return flows, lines.Err()
 }
 
-// maxLine bounds one line of ovs-ofctl: an OpenFlow message has at most 64 KiB, its text is a few times that.
+// maxLine bounds one line of ovs-ofctl. An OpenFlow message has at most 64 KiB, and its text is a few times longer.
 const maxLine = 1 << 20
 
 func (o ofctl) fragments(ctx context.Context, bridge string) (string, error) {
@@ -119,7 +119,7 @@ func (o ofctl) setFragments(ctx context.Context, bridge, mode string) error {
 	return err
 }
 
-// run executes a program and returns what it wrote to standard output; on failure the error has what it complained of.
+// run executes a program and returns its standard output. On failure the error contains the complaint of the program.
 func (o ofctl) run(ctx context.Context, stdin io.Reader, name string, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	var out, complaint bytes.Buffer
@@ -142,7 +142,7 @@ func (o ofctl) run(ctx context.Context, stdin io.Reader, name string, args ...st
 	return nil, fmt.Errorf("%s: %w: %.1000s", name, err, text)
 }
 
-// isLost tells a switch that is not there from one that refuses.
+// isLost distinguishes a switch that does not run from one that refuses.
 func isLost(complaint string) bool {
 	for _, s := range []string{"Connection refused", "No such file or directory", "Connection reset", "connection closed by peer",
 		"Broken pipe", "End of file", "is not a bridge or a socket"} {

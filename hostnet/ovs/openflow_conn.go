@@ -13,14 +13,14 @@ import (
 	"weft/hostnet/ovs/openflow"
 )
 
-// How long the switch may take to greet, and how long the answer to its probe may take to be written.
+// How long the switch may take for its hello, and how long writing the answer to its probe may take.
 const (
 	helloTimeout = 5 * time.Second
 	echoTimeout  = 5 * time.Second
 )
 
-// openflowConn is one OpenFlow 1.4 connection to a bridge's management socket (a service connection: the switch sends no
-// packets and no news on it). A goroutine reads it until it is lost or closed; close waits for that.
+// openflowConn is one OpenFlow 1.4 connection to a bridge's management socket. It is a service connection: the switch sends no
+// packets and no status messages on it. A goroutine reads it until it is lost or closed. close waits for that goroutine.
 type openflowConn struct {
 	conn net.Conn
 	gone chan struct{} // closed when the reader has ended
@@ -28,14 +28,14 @@ type openflowConn struct {
 	writing sync.Mutex
 
 	mu   sync.Mutex // of all below
-	xid  uint32     // the last one given out
-	wait *exchange  // what is under way
+	xid  uint32     // the last one used
+	wait *exchange  // the exchange that is running
 	err  error      // why the reader ended
 }
 
-// exchange is a request whose answer is awaited, with the messages before it that are only answered when refused.
+// exchange is a request that waits for its answer. The messages before it are only answered if the switch refuses them.
 type exchange struct {
-	first, last uint32 // the ids of all messages whose refusal counts
+	first, last uint32 // the ids of all messages that may be refused
 	end         uint32 // the id whose answer ends it
 	refused     error  // the first refusal
 	refusedXID  uint32
@@ -45,7 +45,7 @@ type exchange struct {
 // errOldProtocol says that the bridge does not speak OpenFlow 1.4 (its protocols do not list it).
 var errOldProtocol = errors.New("the bridge does not offer OpenFlow 1.4")
 
-// dialOpenflow connects and shakes hands. The error wraps errSwitchLost when nobody answers.
+// dialOpenflow connects and exchanges hellos. The error wraps errSwitchLost if nobody answers.
 func dialOpenflow(ctx context.Context, socket string) (*openflowConn, error) {
 	ctx, cancel := context.WithTimeout(ctx, helloTimeout)
 	defer cancel()
@@ -66,7 +66,7 @@ func dialOpenflow(ctx context.Context, socket string) (*openflowConn, error) {
 	return c, nil
 }
 
-// greet exchanges hellos; the switch's is the first message.
+// greet exchanges hellos. The switch's hello is its first message.
 func (c *openflowConn) greet(in io.Reader) error {
 	if _, err := c.conn.Write(openflow.AppendHello(nil, c.xid)); err != nil {
 		return fmt.Errorf("%w: %w", errSwitchLost, err)
@@ -94,7 +94,7 @@ func readMessage(in io.Reader) (h openflow.Header, body []byte, err error) {
 	return h, body, err
 }
 
-// read takes in messages until the connection ends. Messages that nobody waits for are dropped, so nothing piles up.
+// read receives messages until the connection ends. It drops messages that nobody waits for, so nothing piles up.
 func (c *openflowConn) read(in io.Reader) {
 	defer close(c.gone)
 	defer c.conn.Close()
@@ -114,7 +114,7 @@ func (c *openflowConn) read(in io.Reader) {
 	}
 }
 
-// answer gives a message to the exchange it belongs to.
+// answer passes a message to the exchange that it belongs to.
 func (c *openflowConn) answer(h openflow.Header, body []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -135,7 +135,7 @@ func (c *openflowConn) answer(h openflow.Header, body []byte) {
 	}
 }
 
-// write sends everything by the deadline; after an error the connection is of no use any more.
+// write sends everything before the deadline. After an error the connection cannot be used any more.
 func (c *openflowConn) write(deadline time.Time, b []byte) error {
 	c.writing.Lock()
 	defer c.writing.Unlock()
@@ -146,8 +146,8 @@ func (c *openflowConn) write(deadline time.Time, b []byte) error {
 	return err
 }
 
-// exchange sends the bytes and waits until x.end is answered; x.refused is then complete. After an error the connection is
-// closed: what the switch has made of it is unknown.
+// exchange sends the bytes and waits until x.end is answered. x.refused is then complete. After an error the connection is
+// closed, because it is unknown what the switch has done.
 func (c *openflowConn) exchange(ctx context.Context, b []byte, x *exchange) error {
 	x.done = make(chan struct{})
 	c.mu.Lock()
@@ -170,7 +170,7 @@ func (c *openflowConn) exchange(ctx context.Context, b []byte, x *exchange) erro
 	case <-c.gone:
 	}
 	select {
-	case <-x.done: // answered before it went
+	case <-x.done: // it was answered before the connection ended
 		return nil
 	default:
 	}
@@ -179,7 +179,7 @@ func (c *openflowConn) exchange(ctx context.Context, b []byte, x *exchange) erro
 	return fmt.Errorf("%w: %w", errSwitchLost, c.err)
 }
 
-// ids reserves n message ids in a row and returns the first.
+// ids reserves n consecutive message ids and returns the first.
 func (c *openflowConn) ids(n int) uint32 {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -10,9 +10,9 @@ import (
 	"weft/hostnet/ovs/openflow"
 )
 
-// direct is the flowTransport that keeps an OpenFlow connection to each bridge for its bundles: running ovs-ofctl costs five
-// turns of the switch's main loop, each of which polls every port; an open connection costs two. Everything else, and a
-// flow that package openflow refuses to write, goes through ovs-ofctl.
+// direct is the flowTransport that keeps an OpenFlow connection to each bridge for its bundles. A run of ovs-ofctl costs five
+// turns of the switch's main loop, an open connection costs two, and each turn polls every port. ovs-ofctl is still used for
+// everything else but ports, and for flows that package openflow refuses to write.
 type direct struct {
 	ofctl
 	configuring sync.Mutex // held while the switch's own configuration is set
@@ -21,7 +21,7 @@ type direct struct {
 	conns map[string]*bridgeConn
 }
 
-// bridgeConn is the connection to one bridge, for one bundle at a time.
+// bridgeConn is the connection to one bridge. It carries one bundle at a time.
 type bridgeConn struct {
 	mu   sync.Mutex
 	conn *openflowConn // nil before the first bundle
@@ -60,7 +60,7 @@ func (b *bridgeConn) close() {
 	}
 }
 
-// connected returns the open connection, or a new one when there is none or it is lost.
+// connected returns the open connection. If there is none or it is lost, it makes a new one.
 func (b *bridgeConn) connected(ctx context.Context, socket string) (c *openflowConn, fresh bool, err error) {
 	if b.conn != nil && !b.conn.lost() {
 		return b.conn, false, nil
@@ -73,8 +73,8 @@ func (b *bridgeConn) connected(ctx context.Context, socket string) (c *openflowC
 	return c, true, err
 }
 
-// alive implements flowTransport: an open connection is proof enough, else a new one is tried. A busy switch is alive: the
-// kernel takes the connection for it.
+// alive implements flowTransport. An open connection is enough; otherwise it tries to connect. A busy switch counts as alive,
+// because the kernel accepts the connection for it.
 func (d *direct) alive(ctx context.Context, bridge string) bool {
 	b := d.to(bridge)
 	b.mu.Lock()
@@ -90,7 +90,7 @@ func (d *direct) alive(ctx context.Context, bridge string) bool {
 	return true
 }
 
-// errUncommitted says that a bundle was lost before its commit was asked for: the switch has dropped it.
+// errUncommitted says that the connection was lost before the commit was sent. The switch has then dropped the bundle.
 var errUncommitted = errors.New("lost before the commit")
 
 func (d *direct) bundle(ctx context.Context, bridge string, mods []flowMod) error {
@@ -98,7 +98,7 @@ func (d *direct) bundle(ctx context.Context, bridge string, mods []flowMod) erro
 	for i, m := range mods {
 		wire[i] = m.wire()
 	}
-	// Written once with provisional ids, to know before anything is sent whether all can be written.
+	// The bundle is first written with provisional ids, to know whether all of it can be written before anything is sent.
 	if _, err := appendBundle(nil, 1, wire); err != nil {
 		return d.ofctl.bundle(ctx, bridge, mods)
 	}
@@ -107,7 +107,7 @@ func (d *direct) bundle(ctx context.Context, bridge string, mods []flowMod) erro
 	b := d.to(bridge)
 	if b.mu.TryLock() {
 		defer b.mu.Unlock()
-	} else { // another part of the same changes is under way: a connection of its own, for this bundle alone
+	} else { // another part of the same changes uses the connection: use a separate one for this bundle
 		b = &bridgeConn{}
 		defer b.close()
 	}
@@ -120,7 +120,7 @@ func (d *direct) bundle(ctx context.Context, bridge string, mods []flowMod) erro
 			err = c.bundle(ctx, wire)
 		}
 		if errors.Is(err, errUncommitted) && !fresh && ctx.Err() == nil {
-			continue // an open connection may have died unnoticed: a new one shows whether the switch is there
+			continue // an open connection may have died unnoticed; a new one shows whether the switch runs
 		}
 		if err != nil {
 			return fmt.Errorf("flow bundle for bridge %s: %w", bridge, err)
@@ -129,8 +129,8 @@ func (d *direct) bundle(ctx context.Context, bridge string, mods []flowMod) erro
 	}
 }
 
-// appendBundle writes a bundle up to the barrier that makes the switch tell of every modification it refuses. Ids count
-// from first: the opening, the modifications, the barrier.
+// appendBundle writes a bundle up to the barrier. The barrier makes the switch report every modification that it refuses. Ids
+// count from first: the opening, the modifications, the barrier.
 func appendBundle(b []byte, first uint32, mods []openflow.FlowMod) ([]byte, error) {
 	b = openflow.AppendBundleControl(b, first, openflow.BundleOpen)
 	for i, m := range mods {
@@ -142,8 +142,8 @@ func appendBundle(b []byte, first uint32, mods []openflow.FlowMod) ([]byte, erro
 	return openflow.AppendBarrier(b, first+1+uint32(len(mods))), nil
 }
 
-// bundle sends all modifications at once and commits them when none was refused: a switch commits what is left of a bundle
-// of which it has refused a part, so the commit has to wait for the barrier.
+// bundle sends all modifications at once. It commits them if none was refused. The commit must wait for the barrier, because a
+// switch that refuses a part of a bundle commits the rest.
 func (c *openflowConn) bundle(ctx context.Context, mods []openflow.FlowMod) error {
 	n := uint32(len(mods))
 	first := c.ids(len(mods) + 3) // opening, barrier, end
@@ -157,7 +157,7 @@ func (c *openflowConn) bundle(ctx context.Context, mods []openflow.FlowMod) erro
 		return fmt.Errorf("%w: %w", errUncommitted, err)
 	}
 	if x.refused != nil {
-		// Whether the switch still has something to discard is of no interest.
+		// It does not matter whether the switch still has something to discard.
 		_ = c.exchange(ctx, openflow.AppendBundleControl(nil, end, openflow.BundleDiscard), &exchange{end: end})
 		return refusedMod(x, first, mods)
 	}
@@ -171,7 +171,7 @@ func (c *openflowConn) bundle(ctx context.Context, mods []openflow.FlowMod) erro
 	return nil
 }
 
-// refusedMod names the flow that the switch refused; a refusal of the opening or of the commit has none.
+// refusedMod names the flow that the switch refused. If the opening or the commit was refused, there is no flow to name.
 func refusedMod(x *exchange, first uint32, mods []openflow.FlowMod) error {
 	if i := x.refusedXID - first - 1; x.refusedXID > first && i < uint32(len(mods)) {
 		return fmt.Errorf("flow %s: %w", mods[i].Flow, x.refused)

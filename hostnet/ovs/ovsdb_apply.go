@@ -13,20 +13,20 @@ import (
 	"weft/hostnet/object"
 )
 
-// How long the switch may take to carry out a transaction: creating one port takes it up to 0.4 s beside 1,000 others.
+// How long the switch may take to carry out a transaction. Creating one port takes up to 0.4 s beside 1,000 others.
 const (
 	settleTimeout        = 15 * time.Second
 	settleTimeoutPerItem = 500 * time.Millisecond
 )
 
-// dbChange is one change with the place of its error.
+// dbChange is one change and the index of its error.
 type dbChange struct {
 	at     int
 	change object.Change
 }
 
-// applyDatabase makes the changes in one transaction, waits until the switch has carried out what it must, and verifies each from
-// what the database then holds.
+// applyDatabase makes the changes in one transaction and waits until the switch has carried out what it must. Then it verifies
+// each change against the database.
 func (d *Driver) applyDatabase(ctx context.Context, changes []dbChange, errs []error) {
 	db, err := d.connected(ctx)
 	if err != nil {
@@ -60,15 +60,16 @@ func (d *Driver) applyDatabase(ctx context.Context, changes []dbChange, errs []e
 	}
 }
 
-// A switch that is not there is given up after so many looks, this far apart: other work of the same round need not wait
-// until a slow switch would be given up.
+// A switch that does not run is given up after this many checks at this interval. So other work of the same pass need not wait as
+// long as for a slow switch.
 const (
 	aliveEvery  = 500 * time.Millisecond
 	aliveMisses = 4
 )
 
-// whileAlive returns a context that ends with errSwitchLost when the switch is gone. A batch that changes bridges, and a
-// host without a bridge of ours, have no socket to tell by. The caller must call stop, which waits.
+// whileAlive returns a context that ends with errSwitchLost when the switch is gone. There is no check for a batch that changes
+// bridges, and on a host without a bridge of ours, because there is no socket to check then. The caller must call stop, which
+// waits.
 func (d *Driver) whileAlive(ctx context.Context, changes []dbChange) (alive context.Context, stop func()) {
 	bridge := ""
 	for name := range d.flowViews() {
@@ -106,8 +107,8 @@ func fail(changes []dbChange, errs []error, err error) {
 	}
 }
 
-// transact commits the changes, halving them when the server refuses until what it refuses stands alone. It returns those
-// that were committed and the next_cfg to wait for, 0 when the switch has nothing to carry out.
+// transact commits the changes. If the server refuses, it halves them until the refused ones are alone. It returns the committed
+// changes and the next_cfg to wait for. That is 0 if the switch has nothing to carry out.
 func (d *Driver) transact(ctx context.Context, db *database, changes []dbChange, errs []error) (sent []dbChange, cfg int) {
 	t := newDBChanges(db.read())
 	for _, c := range changes {
@@ -135,8 +136,8 @@ func (d *Driver) transact(ctx context.Context, db *database, changes []dbChange,
 	return slices.Concat(first, second), max(a, b)
 }
 
-// commit runs a transaction and waits until the cache holds what it wrote (the server sends the monitor's news before the
-// reply). With readsCfg its last operation reads next_cfg, which is returned.
+// commit runs a transaction and waits until the cache holds what it wrote. The server sends the monitor's updates before the
+// reply. With readsCfg the last operation reads next_cfg, and commit returns it.
 func (db *database) commit(ctx context.Context, ops []ovsdb.Operation, readsCfg bool) (int, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
@@ -161,7 +162,7 @@ func (db *database) commit(ctx context.Context, ops []ovsdb.Operation, readsCfg 
 	return int(cfg), nil
 }
 
-// root is the one row of the table Open_vSwitch, an empty one when the database was never initialised.
+// root is the only row of the table Open_vSwitch. It is empty if the database was never initialised.
 func (db *database) root() *rootRow {
 	for _, m := range db.rows.Table(tableRoot).RowsShallow() {
 		return m.(*rootRow)
@@ -169,7 +170,7 @@ func (db *database) root() *rootRow {
 	return &rootRow{}
 }
 
-// await waits until the condition holds, looking again at every change of a row.
+// await waits until the condition holds. It checks again at every change of a row.
 func (db *database) await(ctx context.Context, holds func() bool) error {
 	for {
 		changed := db.next()
@@ -215,7 +216,7 @@ func (d *Driver) verifyDatabase(ctx context.Context, r *rows, c object.Change) e
 	return differs(key, c.Desired, d.observed(r, key))
 }
 
-// verifyBridge sets how fragments are seen, which the database has no column for, and compares.
+// verifyBridge sets the fragment mode, which is not in the database, and compares.
 func (d *Driver) verifyBridge(ctx context.Context, r *rows, b *object.Bridge) error {
 	if b.Fragments != "" {
 		if err := d.flows.setFragments(ctx, b.Name, b.Fragments); err != nil {

@@ -14,11 +14,12 @@ import (
 type dbChanges struct {
 	rows *rows
 	ops  []ovsdb.Operation
-	// plug and unplug are the ports by bridge UUID, so that a bridge's port column changes once.
+	// plug and unplug are the ports by the bridge's UUID, so that the port column of a bridge changes once.
 	plug, unplug map[string][]any
 	names        int
-	// carried says that the switch has to carry something out before anybody can rely on it: a port or bridge made, changed
-	// or gone, an uplink, a requested MTU. Marks and the tag of a guest's port are not: flows decide what it may do.
+	// carried says that the switch has to carry something out before anybody can rely on the change: a port or bridge that is
+	// made, changed or removed, an uplink, a session, a requested MTU. Marks and the tag of a guest's port do not count, because
+	// flows decide what the port may do.
 	carried bool
 }
 
@@ -26,7 +27,7 @@ func newDBChanges(r *rows) *dbChanges {
 	return &dbChanges{rows: r, plug: map[string][]any{}, unplug: map[string][]any{}}
 }
 
-// add appends the operations of one change, or nothing and an error.
+// add appends the operations of one change. On an error it appends nothing.
 func (t *dbChanges) add(c object.Change) error {
 	t.carried = t.carried || c.Key().Kind != object.KindOVSPort
 	switch c.Key().Kind {
@@ -60,7 +61,7 @@ func (t *dbChanges) add(c object.Change) error {
 type wantedPort struct {
 	device, bridge string
 	adopted        bool
-	tag            *uint16 // nil leaves it alone, or none on a new port
+	tag            *uint16 // if nil: left alone, or none on a new port
 	ids            map[string]string
 	patch          *patchEnd // nil for a netdev
 }
@@ -108,7 +109,7 @@ func (t *dbChanges) setPort(w wantedPort) error {
 	return nil
 }
 
-// setIDs writes the keys that differ, and nothing when none does; an empty value is no key.
+// setIDs writes only the keys that differ. An empty value means that the key shall not exist.
 func (t *dbChanges) setIDs(table, uuid string, have, want map[string]string) {
 	var stale []any
 	set := map[any]any{}
@@ -170,8 +171,8 @@ func (t *dbChanges) createPort(b *bridgeRow, w wantedPort) {
 	t.plug[b.UUID] = append(t.plug[b.UUID], t.insert(tablePort, port))
 }
 
-// removePort deletes a port that Weft created, and takes its marks off one that it adopted. What is not there, or not
-// ours, needs nothing.
+// removePort deletes a port that Weft created. From a port that Weft adopted it removes only the marks. A port that does not
+// exist or is not ours needs nothing.
 func (t *dbChanges) removePort(device string) error {
 	p, there := t.rows.port(device)
 	switch {
@@ -224,11 +225,11 @@ func (t *dbChanges) setBridge(b *object.Bridge) error {
 	return nil
 }
 
-// deleteBridge removes a bridge of ours, unless others have ports on it.
+// deleteBridge removes a bridge of ours, unless it has ports that Weft did not create.
 func (t *dbChanges) deleteBridge(name string) error {
 	b, err := t.rows.ownBridge(name)
 	if err != nil {
-		return nil // gone, or not ours: nothing to do
+		return nil // it is gone or not ours: nothing to do
 	}
 	var strangers []string
 	for _, uuid := range b.Ports {
@@ -256,9 +257,9 @@ func (t *dbChanges) mutateRoot(column string, how ovsdb.Mutator, value any) {
 		Mutations: []ovsdb.Mutation{{Column: column, Mutator: how, Value: value}}})
 }
 
-// finish returns the whole transaction: the changes and the ports' places on bridges. When the switch has something to carry
-// out it also raises next_cfg, which is read back as the last result: raising it alone makes the switch go through all
-// ports.
+// finish returns the whole transaction: the changes, and the lists of ports on bridges. If the switch has something to carry out,
+// the transaction also raises next_cfg and reads it back as the last result. It is not raised otherwise, because raising it makes
+// the switch go through all ports.
 func (t *dbChanges) finish() []ovsdb.Operation {
 	for _, m := range []struct {
 		how   ovsdb.Mutator
@@ -289,7 +290,7 @@ func stringSet(texts []string) ovsdb.OvsSet {
 	return set
 }
 
-// transactionError is what of a transaction's results was refused.
+// transactionError is the error of those operations that were refused.
 func transactionError(results []ovsdb.OperationResult, ops []ovsdb.Operation) error {
 	failed, err := ovsdb.CheckOperationResults(results, ops)
 	if err == nil {

@@ -7,8 +7,8 @@ import (
 	"github.com/ovn-kubernetes/libovsdb/model"
 )
 
-// The cache copies a row at every look-up and change; without these it does so through JSON, which at a bridge of 1,000
-// ports costs more than the change.
+// The cache copies a row at every look-up and change. Without these methods it copies through JSON. With a bridge of 1,000 ports
+// that costs more than the change itself.
 
 // CloneModel implements libovsdb's CloneableModel.
 func (r *rootRow) CloneModel() model.Model {

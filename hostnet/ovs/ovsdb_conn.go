@@ -20,8 +20,8 @@ const connectTimeout = 10 * time.Second
 // errDatabaseLost says that ovsdb-server does not answer.
 var errDatabaseLost = errors.New("the connection to ovsdb-server is lost (is it running?)")
 
-// database is one connection to ovsdb-server with a cache of the monitored rows. It is never reconnected: a lost one is
-// replaced by a new one, whose rows are all new.
+// database is one connection to ovsdb-server with a cache of the monitored rows. It never reconnects. A lost connection is
+// replaced by a new one, and all its rows are new.
 type database struct {
 	client client.Client
 	rows   *cache.TableCache
@@ -29,10 +29,11 @@ type database struct {
 
 	mu      sync.Mutex
 	changed chan struct{} // closed at the next change of a row
-	last    *rows         // what read found last; nil before that
+	last    *rows         // what read found last; nil before the first time
 }
 
-// dialDatabase connects, and calls on for every change of a row from then on (old or new is nil for what came or went).
+// dialDatabase connects. From then on it calls on for every change of a row. old is nil for a new row, new is nil for a deleted
+// one.
 func dialDatabase(ctx context.Context, rundir string, on func(all *cache.TableCache, old, new model.Model)) (*database, error) {
 	m, err := databaseModel()
 	if err != nil {
@@ -49,7 +50,7 @@ func dialDatabase(ctx context.Context, rundir string, on func(all *cache.TableCa
 		return nil, fmt.Errorf("%w: %w", errDatabaseLost, err)
 	}
 	db := &database{client: c, rows: c.Cache(), gone: make(chan struct{}), changed: make(chan struct{})}
-	go func() { // ends with the connection, for which close waits
+	go func() { // ends with the connection; close waits for that
 		defer close(db.gone)
 		<-c.DisconnectNotify()
 	}()
@@ -69,8 +70,8 @@ func dialDatabase(ctx context.Context, rundir string, on func(all *cache.TableCa
 	return db, nil
 }
 
-// monitored lists every column of the row types: without a list the server sends all columns, and libovsdb gives up on a
-// row with one that it has no field for.
+// monitored lists every column of the row types. Without a list the server sends all columns, and libovsdb fails at a row with a
+// column that has no field.
 func monitored() []client.MonitorOption {
 	var o rootRow
 	var b bridgeRow
@@ -110,7 +111,7 @@ func (db *database) wake() {
 	db.changed = make(chan struct{})
 }
 
-// next returns a channel that is closed at the next change; take it before looking at rows.
+// next returns a channel that is closed at the next change. The caller must take it before it looks at rows.
 func (db *database) next() <-chan struct{} {
 	db.mu.Lock()
 	defer db.mu.Unlock()

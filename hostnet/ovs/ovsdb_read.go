@@ -19,7 +19,7 @@ type portView struct {
 	iface  *interfaceRow
 }
 
-// owner is the uid that both rows carry; "" when one of them lacks it, so that it is set again.
+// owner is the uid that both rows carry. It is "" if one of them lacks it, so that it is set again.
 func (p portView) owner() string {
 	if o := id(p.iface.ExternalIDs, idOwner); o == id(p.port.ExternalIDs, idOwner) {
 		return o
@@ -38,7 +38,7 @@ func (p portView) created() bool {
 
 func (p portView) uplink() bool { return id(p.iface.ExternalIDs, idPhysicalNetwork) != "" }
 
-// mtuRequest is the MTU that the switch was asked to keep on the device; 0 is none.
+// mtuRequest is the MTU that the switch was asked to keep on the device. 0 means none.
 func (p portView) mtuRequest() int {
 	if p.iface.MTURequest == nil {
 		return 0
@@ -48,16 +48,16 @@ func (p portView) mtuRequest() int {
 
 func (p portView) local() bool { return p.bridge.Name == p.port.Name }
 
-// rows is a look at the database: which ports are on which bridge is as of read, ports and interfaces are as of each
-// question. The rows are shared with the cache and only read.
+// rows is a look at the database. Which ports are on which bridge is as of read. Ports and interfaces are as of each question.
+// The rows are shared with the cache and only read.
 type rows struct {
 	bridges map[string]*bridgeRow // by name
 	byPort  map[string]*bridgeRow // by the port's UUID
 	db      *database
 }
 
-// read looks at the bridges. A row of the cache is never changed but replaced, so an unchanged set of bridges is known by its
-// rows, and who is on which bridge need not be found out again at each look.
+// read looks at the bridges. The cache never changes a row but replaces it. So the bridges are unchanged if their rows are the
+// same, and then the last look is used again.
 func (db *database) read() *rows {
 	all := db.rows.Table(tableBridge).RowsShallow()
 	db.mu.Lock()
@@ -77,7 +77,8 @@ func (db *database) read() *rows {
 	return r
 }
 
-// fence returns once the rows show everything that the server had been told before: it answers after the news that it owes.
+// fence returns when the rows show everything that the server knew before the call. The server sends pending updates before its
+// answer.
 func (db *database) fence(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
@@ -87,7 +88,7 @@ func (db *database) fence(ctx context.Context) error {
 	return nil
 }
 
-// of says whether the look was at exactly these rows of bridges.
+// of says whether this look was made from exactly these rows of bridges.
 func (r *rows) of(all map[string]model.Model) bool {
 	if len(all) != len(r.bridges) {
 		return false
@@ -112,7 +113,7 @@ func (r *rows) ownBridge(name string) (*bridgeRow, error) {
 	return b, nil
 }
 
-// port finds a port with exactly one interface of the same name (bonds are nobody's guest).
+// port finds a port with exactly one interface of the same name. So bonds are never guest ports.
 func (r *rows) port(name string) (portView, bool) {
 	_, m, err := r.db.rows.Table(tablePort).RowByModel(&portRow{Name: name})
 	if err != nil || m == nil {
@@ -121,7 +122,7 @@ func (r *rows) port(name string) (portView, bool) {
 	return r.view(m.(*portRow), r.db.rows.Table(tableInterface).Row)
 }
 
-// view completes a port with its bridge and its interface.
+// view adds the bridge and the interface to a port.
 func (r *rows) view(p *portRow, iface func(uuid string) model.Model) (portView, bool) {
 	b := r.byPort[p.UUID]
 	if b == nil || len(p.Interfaces) != 1 {
@@ -147,7 +148,7 @@ func (r *rows) ports() []portView {
 	return out
 }
 
-// object is what the key names now, or nil. An OVS port that nobody marked is found too: it may have to be adopted.
+// object is what the key names now, or nil. An OVS port without marks is found too, because it may have to be adopted.
 func (r *rows) object(key object.Key) object.Object {
 	switch key.Kind {
 	case object.KindBridge:
@@ -177,7 +178,7 @@ func guestPort(p portView) *object.OVSPort {
 	o := &object.OVSPort{OwnerUID: p.owner(), Bridge: p.bridge.Name, Device: p.port.Name, Adopted: !p.created(),
 		InterfaceID: id(p.iface.ExternalIDs, idInterface), MAC: id(p.iface.ExternalIDs, idAttachedMAC), MTURequest: p.mtuRequest()}
 	if p.port.Tag != nil {
-		o.Tag = uint16(*p.port.Tag) // the schema bounds it to 4095
+		o.Tag = uint16(*p.port.Tag) // the schema limits it to 4095
 	}
 	return o
 }
@@ -217,13 +218,13 @@ func (r *rows) keys() []object.Key {
 	return out
 }
 
-// carried says that the port that carries a session is there, so that its other port need not be told of beside it.
+// carried says that the port that carries a session exists. Then the session's other port need not be listed too.
 func (r *rows) carried(session string) bool {
 	p, ok := r.port(session)
 	return ok && p.session() == session
 }
 
-// key is the object that a port of ours is.
+// key is the key of the object that a port of ours belongs to.
 func (p portView) key() (k object.Key, ours bool) {
 	switch {
 	case !p.ours() || p.local():
@@ -258,8 +259,8 @@ func (r *rows) facts(into *object.Facts, sessions *settling) {
 	r.bridgeFacts(into)
 }
 
-// deviceFacts sets the facts of these interfaces, removes what is no interface any more, and looks at all bridges, which
-// are few.
+// deviceFacts sets the facts of these interfaces and removes those that do not exist any more. It looks at all bridges, because
+// they are few.
 func (r *rows) deviceFacts(devices []string, into *object.Facts, sessions *settling) {
 	for _, name := range devices {
 		if p, there := r.port(name); there {
@@ -292,7 +293,7 @@ func (r *rows) bridgeFacts(into *object.Facts) {
 // maxProblem bounds an error text of the switch.
 const maxProblem = 500
 
-// problem is why the switch could not open the device; "" while it is open or not tried yet.
+// problem says why the switch could not open the device. It is "" if the device is open or was not tried yet.
 func (p portView) problem() string {
 	switch {
 	case p.iface.Error != nil && *p.iface.Error != "":
@@ -303,5 +304,5 @@ func (p portView) problem() string {
 	return ""
 }
 
-// settled says that the switch has opened the device or given up.
+// settled says that the switch has opened the device or has given up.
 func (p portView) settled() bool { return p.iface.OFPort != nil || p.problem() != "" }

@@ -2,13 +2,13 @@ package ovs
 
 import "github.com/ovn-kubernetes/libovsdb/model"
 
-// The rows hold only the columns that are needed: a column that is not here is neither read, compared nor sent by the
-// server when it changes (statistics change all the time).
+// The row types have only the columns that are needed. The server sends no other column, so those are neither read nor compared.
+// Statistics, for example, change all the time.
 
 type rootRow struct {
 	UUID    string   `ovsdb:"_uuid"`
 	Bridges []string `ovsdb:"bridges"`
-	NextCfg int      `ovsdb:"next_cfg"` // raised by whoever wants to know when the switch is done
+	NextCfg int      `ovsdb:"next_cfg"` // raised by those who want to know when the switch is done
 	CurCfg  int      `ovsdb:"cur_cfg"`  // the NextCfg that the switch has carried out
 }
 
@@ -38,8 +38,8 @@ type interfaceRow struct {
 	UUID   string `ovsdb:"_uuid"`
 	Name   string `ovsdb:"name"`
 	Type   string `ovsdb:"type"`
-	OFPort *int   `ovsdb:"ofport"` // -1: could not be opened
-	// OFPortRequest is the number that somebody wants the port to have.
+	OFPort *int   `ovsdb:"ofport"` // -1 if the device could not be opened
+	// OFPortRequest is the requested OpenFlow port number.
 	OFPortRequest *int              `ovsdb:"ofport_request"`
 	Error         *string           `ovsdb:"error"`
 	MTURequest    *int              `ovsdb:"mtu_request"`
@@ -79,10 +79,10 @@ const (
 	idAttachedMAC     = "attached-mac"
 )
 
-// maxID bounds what is taken from external_ids, which anybody on the host can write.
+// maxID bounds a value from external_ids, because anybody on the host can write them.
 const maxID = 255
 
-// id reads a key of external_ids; what is too long is none.
+// id reads a key of external_ids. A value that is too long counts as none.
 func id(ids map[string]string, key string) string {
 	if v := ids[key]; len(v) <= maxID {
 		return v

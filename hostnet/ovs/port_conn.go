@@ -11,15 +11,15 @@ import (
 	"weft/hostnet/ovs/openflow"
 )
 
-// portConn is one OpenFlow 1.0 connection to a bridge's management socket, for what concerns ports. One goroutine uses it.
+// portConn is one OpenFlow 1.0 connection to a bridge's management socket, for port configuration. Only one goroutine uses it.
 type portConn struct {
 	conn net.Conn
 	in   *bufio.Reader
 	xid  uint32
-	on   func(openflow.PortReason, openflow.Port) // what the switch tells by itself; nil: nobody listens
+	on   func(openflow.PortReason, openflow.Port) // gets port status messages; nil if nobody listens
 }
 
-// dialPorts connects and shakes hands. The connection ends with ctx. The error wraps errSwitchLost when nobody answers.
+// dialPorts connects and exchanges hellos. The connection ends with ctx. The error wraps errSwitchLost if nobody answers.
 func dialPorts(ctx context.Context, socket string) (c *portConn, closeConn func(), err error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "unix", socket)
 	if err != nil {
@@ -47,7 +47,7 @@ func (c *portConn) write(b []byte) error {
 	return err
 }
 
-// next reads one message that is neither an echo request nor a port's status: these are answered and told here.
+// next reads one message. It handles echo requests and port status messages itself and returns the first other message.
 func (c *portConn) next() (h openflow.Header, body []byte, err error) {
 	for {
 		h, body, err := readMessage(c.in)
@@ -73,7 +73,7 @@ func (c *portConn) next() (h openflow.Header, body []byte, err error) {
 	}
 }
 
-// ask sends orders, which are only answered when they are refused, and a question, and returns the answer's parts.
+// ask sends orders and then a question. It returns the parts of the answer. Orders are only answered if they are refused.
 func (c *portConn) ask(b []byte, question, answer openflow.Type, part func(body []byte) (more bool, err error)) error {
 	if question == openflow.TypeStatsRequest10 {
 		b = openflow.AppendPortsRequest(b, c.xid)
@@ -107,7 +107,7 @@ func (c *portConn) ask(b []byte, question, answer openflow.Type, part func(body 
 	}
 }
 
-// ports asks for all ports; orders go before.
+// ports asks for all ports. The orders are sent before.
 func (c *portConn) ports(orders []byte) (all []openflow.Port, err error) {
 	c.xid++
 	err = c.ask(orders, openflow.TypeStatsRequest10, openflow.TypeStatsReply10, func(body []byte) (bool, error) {
@@ -118,7 +118,7 @@ func (c *portConn) ports(orders []byte) (all []openflow.Port, err error) {
 	return all, err
 }
 
-// flags are the switch's own, among them how fragments are handled.
+// flags are the flags of the switch. The fragment mode is one of them.
 func (c *portConn) flags() (flags uint16, err error) {
 	c.xid++
 	err = c.ask(nil, openflow.TypeGetConfigRequest10, openflow.TypeGetConfigReply10, func(body []byte) (bool, error) {
@@ -142,7 +142,7 @@ func (d *direct) ports(ctx context.Context, bridge string, clear map[uint16]bool
 		return all, err
 	}
 	var orders []byte
-	for _, p := range all { // with the MACs that they have now
+	for _, p := range all { // with their current MACs
 		if clear[p.Number] {
 			orders = openflow.AppendPortMod(orders, 0, p)
 		}
@@ -160,7 +160,7 @@ func (d *direct) monitorPorts(ctx context.Context, bridge string, base func([]op
 	if err := d.hearPorts(c); err != nil {
 		return err
 	}
-	all, err := c.ports(nil) // what is told before the answer is in it
+	all, err := c.ports(nil) // it includes what was reported before the answer
 	if err != nil {
 		return err
 	}
@@ -173,7 +173,8 @@ func (d *direct) monitorPorts(ctx context.Context, bridge string, base func([]op
 	}
 }
 
-// hearPorts makes the switch tell of ports. The flags that go with it are read before; nobody here may set them meanwhile.
+// hearPorts makes the switch send port status messages. The same message sets the flags, so they are read before. The lock keeps
+// others from setting them meanwhile.
 func (d *direct) hearPorts(c *portConn) error {
 	d.configuring.Lock()
 	defer d.configuring.Unlock()
@@ -184,7 +185,7 @@ func (d *direct) hearPorts(c *portConn) error {
 	if err := c.write(openflow.AppendHearPorts(nil, c.xid, flags)); err != nil {
 		return fmt.Errorf("%w: %w", errSwitchLost, err)
 	}
-	_, err = c.flags() // answered when it is done
+	_, err = c.flags() // answered when the request before it is done
 	return err
 }
 

@@ -9,7 +9,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// portOrders are all that ovs-ofctl mod-port knows but "down", which is the link's.
+// portOrders are all flags of ovs-ofctl mod-port except "down", which follows the link.
 var portOrders = []string{"no-receive", "no-forward", "no-flood", "no-packet-in", "no-stp", "no-receive-stp"}
 
 func TestPortConfigurationIsSeenAndTakenOff(t *testing.T) {
@@ -39,7 +39,7 @@ func TestPortConfigurationIsSeenAndTakenOff(t *testing.T) {
 	b.frags("nx-match")
 }
 
-// frags checks how fragments are handled: listening to ports sends it along.
+// frags checks the fragment mode, because listening to ports sends it too.
 func (b *bed) frags(want string) {
 	b.t.Helper()
 	if got := strings.TrimSpace(b.flows("br-int", "get-frags")); got != want {

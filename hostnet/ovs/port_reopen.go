@@ -10,8 +10,8 @@ import (
 	"weft/hostnet/object"
 )
 
-// attachment says what is wrong with the switch's hold on a port's device. Ports without a device of the kernel's that the switch
-// opens by its name, and those that it has not opened at all, which is told otherwise, have nothing wrong.
+// attachment says what is wrong with the switch's hold on a port's device. It is empty for ports that are no netdev which the
+// switch opens by its name. It is also empty for ports that the switch has not opened, because problem reports those.
 func (d *Driver) attachment(p portView) object.Attachment {
 	if !p.system() || p.iface.OFPort == nil || *p.iface.OFPort < 1 {
 		return ""
@@ -27,12 +27,12 @@ func (p portView) system() bool {
 	return !p.local() && (p.iface.Type == "" || p.iface.Type == "system")
 }
 
-// reopen makes the switch open the devices again of those ports that are to be changed and that it has lost.
+// reopen makes the switch open the devices again of those changed ports whose device it has lost.
 //
-// A port whose requested OpenFlow port number is another one is closed and opened anew, under that number (OVS, vswitchd/bridge.c,
-// bridge_delete_or_reconfigure_ports): its row stays, and with it everything that whoever plugged it wrote there. The request is
-// then put back as it was. Nothing else that a row can say does it: a changed MTU, queue or affinity leaves the socket as it is,
-// and a port that is taken off and put back in one transaction was never away.
+// If the requested OpenFlow port number of a port changes, OVS closes the port and opens it under the new number (OVS,
+// vswitchd/bridge.c, bridge_delete_or_reconfigure_ports). The row stays, with everything that the one who plugged the port wrote
+// there. Then the request is restored. No other change of a row has this effect: a changed MTU, queue or affinity does not touch
+// the socket, and removing and adding a port in one transaction does nothing.
 func (d *Driver) reopen(ctx context.Context, db *database, changes []dbChange) error {
 	lost := d.lostPorts(db.read(), changes)
 	if len(lost) == 0 {
@@ -90,14 +90,14 @@ func (d *Driver) lostPorts(r *rows, changes []dbChange) (lost []portView) {
 	return lost
 }
 
-// The numbers that ports are opened anew with: the switch itself counts from 1, so these are far from those that a port had which has
-// just gone, and flows of it may still be there.
+// The numbers for ports that are opened again. The switch itself counts from 1. These numbers are far from that range, because
+// there may still be flows for the number of a port that was just removed.
 const (
 	firstNumber = 0x8000
 	lastNumber  = 0xfeff // OFPP_MAX - 1 (OpenFlow 1.0)
 )
 
-// freeNumber draws one that is not taken, and takes it. A bridge has far fewer ports than there are numbers.
+// freeNumber draws a number that is not taken, and marks it as taken. A bridge has far fewer ports than there are numbers.
 func freeNumber(taken map[int]bool) int {
 	for {
 		if n := firstNumber + rand.IntN(lastNumber-firstNumber+1); !taken[n] {
@@ -107,7 +107,7 @@ func freeNumber(taken map[int]bool) int {
 	}
 }
 
-// requestNumber asks for an OpenFlow port number; nil for any.
+// requestNumber asks for an OpenFlow port number. nil means any number.
 func requestNumber(p portView, number *int) ovsdb.Operation {
 	set := ovsdb.OvsSet{GoSet: []any{}}
 	if number != nil {

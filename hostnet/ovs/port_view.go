@@ -9,14 +9,14 @@ import (
 	"weft/hostnet/ovs/openflow"
 )
 
-// portTable is what is known of the administrative configuration of one bridge's ports, by OpenFlow port number.
+// portTable is the administrative configuration of one bridge's ports, by OpenFlow port number.
 type portTable struct {
 	mu    sync.Mutex
-	ports map[uint16]openflow.Port // nil before it was read
+	ports map[uint16]openflow.Port // nil before the first reading
 	live  bool                     // every change arrives here
 }
 
-// replace takes in all ports anew, and returns those whose configuration is another than was known.
+// replace replaces all ports. It returns those whose configuration differs from what was known.
 func (t *portTable) replace(all []openflow.Port) (changed []openflow.Port) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -31,12 +31,12 @@ func (t *portTable) replace(all []openflow.Port) (changed []openflow.Port) {
 	return changed
 }
 
-// set takes in what the switch tells of one port, and says whether its configuration changed.
+// set applies what the switch reports of one port. It says whether the configuration changed.
 func (t *portTable) set(reason openflow.PortReason, p openflow.Port) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.ports == nil {
-		return false // all are still to be read
+		return false // they are all read later
 	}
 	old := t.ports[p.Number]
 	if reason == openflow.PortDeleted {
@@ -47,7 +47,7 @@ func (t *portTable) set(reason openflow.PortReason, p openflow.Port) bool {
 	return old.Config.String() != p.Config.String()
 }
 
-// config names the flags of a port that nobody should have set; empty for none, and for a port that is not known.
+// config names the flags of a port that should not be set. It is empty if there are none, and for an unknown port.
 func (t *portTable) config(number uint16) string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -66,7 +66,7 @@ func (t *portTable) isLive() bool {
 	return t.live
 }
 
-// portConfig names the flags of a port that nobody should have set.
+// portConfig names the flags of a port that should not be set.
 func (d *Driver) portConfig(p portView) string {
 	v := d.flowViewOf(p.bridge.Name)
 	if number := p.number(); v != nil && v.bridgeUUID == p.bridge.UUID && number != 0 {
@@ -75,7 +75,7 @@ func (d *Driver) portConfig(p portView) string {
 	return ""
 }
 
-// number is the OpenFlow port number; 0 while there is none.
+// number is the OpenFlow port number. It is 0 if there is none.
 func (p portView) number() uint16 {
 	if n := p.iface.OFPort; n != nil && *n > 0 && *n <= 0xffff {
 		return uint16(*n)
@@ -111,7 +111,7 @@ func (d *Driver) keepPorts(ctx context.Context, bridge string, v *flowView) {
 	}
 }
 
-// portConfigChanged tells of the object that a port is.
+// portConfigChanged reports the object that the port belongs to.
 func (d *Driver) portConfigChanged(bridge string, p openflow.Port) {
 	if p.Number == openflow.PortLocal {
 		d.events.put(false, []object.Key{{Kind: object.KindBridge, Name: bridge}})
@@ -137,7 +137,7 @@ func (d *Driver) readPorts(ctx context.Context, bridge string, v *flowView, clea
 	return err
 }
 
-// clearPorts takes off what somebody has set on the ports of objects that are to be changed.
+// clearPorts clears the flags that somebody has set on the ports of changed objects.
 func (d *Driver) clearPorts(ctx context.Context, r *rows, changes []dbChange) error {
 	clear := map[string]map[uint16]bool{}
 	note := func(bridge string, number uint16) {

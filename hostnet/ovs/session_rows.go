@@ -9,13 +9,13 @@ import (
 	"weft/hostnet/object"
 )
 
-// idSession is the key of external_ids, on both ports of a BFD session of ours, that names the one that carries it.
+// idSession is a key of external_ids on both ports of a BFD session of ours. It names the port that carries the session.
 const idSession = "weft-session"
 
 func (p portView) session() string { return id(p.iface.ExternalIDs, idSession) }
 
-// sessionSettings is the column bfd of a session (ovs-vswitchd.conf.db(5)): local_… is what it sends with, remote_dst_mac what
-// it accepts.
+// sessionSettings is the column bfd of a session (ovs-vswitchd.conf.db(5)). The keys local_… are what it sends with.
+// remote_dst_mac is what it accepts.
 func sessionSettings(s *object.Session) map[string]string {
 	interval := strconv.FormatInt(object.SessionInterval.Milliseconds(), 10)
 	return map[string]string{
@@ -24,7 +24,7 @@ func sessionSettings(s *object.Session) map[string]string {
 	}
 }
 
-// sessionOf is the session that a port carries; nil for any other port.
+// sessionOf is the session that a port carries. It is nil for any other port.
 func (r *rows) sessionOf(p portView) *object.Session {
 	if p.session() != p.port.Name {
 		return nil
@@ -58,7 +58,7 @@ func macOrZero(text string) object.MAC {
 	return m
 }
 
-// setSession makes both ports, or mends them.
+// setSession makes or repairs both ports.
 func (t *dbChanges) setSession(s *object.Session) error {
 	if err := t.setPatch(s, s.Device, s.Wire, sessionSettings(s)); err != nil {
 		return err
@@ -81,7 +81,7 @@ func (t *dbChanges) setPatch(s *object.Session, device, peer string, bfd map[str
 	return nil
 }
 
-// patchEnd is what makes an interface an end of a patch.
+// patchEnd is what makes an interface one end of a patch.
 type patchEnd struct {
 	peer string
 	bfd  map[string]string

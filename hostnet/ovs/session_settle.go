@@ -8,19 +8,19 @@ import (
 	"weft/hostnet/object"
 )
 
-// settling knows of each BFD session whether what the switch says of it means anything yet: a session that has just been made,
-// or whose switch or uplink has just come up, is down whether or not the other host is there.
+// settling knows for each BFD session whether its state is meaningful yet. A session that was just made, or whose switch or
+// uplink has just come up, is down whether the other host is there or not.
 type settling struct {
 	mu       sync.Mutex
 	sessions map[string]*sessionState // by device
-	bridges  map[string]bool          // whose flows have been read
-	wake     chan struct{}            // holds one
+	bridges  map[string]bool          // the bridges whose flows have been read
+	wake     chan struct{}            // has room for one
 }
 
 type sessionState struct {
 	settled bool
-	since   time.Time // when the switch and the uplink were last found there; zero while they are not
-	// doubted: the switch has started anew and may not have written yet that the session is down.
+	since   time.Time // since when the switch and the uplink are there; zero if they are not
+	// doubted: the switch has restarted, and may not have written yet that the session is down.
 	doubted bool
 }
 
@@ -28,9 +28,9 @@ func newSettling() *settling {
 	return &settling{sessions: map[string]*sessionState{}, bridges: map[string]bool{}, wake: make(chan struct{}, 1)}
 }
 
-// base takes in that a bridge's flows have been read, and whether there were any of ours. If there were, the switch has gone on
-// by itself, and the sessions are what they were: at the first look they count as settled, for what is open must not be closed by a
-// restart of this program. If there were none the switch has started anew.
+// base notes that a bridge's flows have been read, and whether any were ours. If there were, the switch has run on, and the
+// sessions are as they were. At the first look they then count as settled, because a restart of this program must not close what
+// is open. If there were none, the switch has restarted.
 func (s *settling) base(bridge string, flows bool, r *rows) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -47,7 +47,7 @@ func (s *settling) base(bridge string, flows bool, r *rows) {
 	signal(s.wake)
 }
 
-// look brings all sessions up to date. It returns the devices whose facts changed by it, and when to look again; zero for not
+// look brings all sessions up to date. It returns the devices whose facts changed, and when to look again. A zero time means: not
 // before something changes.
 func (s *settling) look(r *rows, now time.Time) (changed []string, again time.Time) {
 	s.mu.Lock()
@@ -94,7 +94,7 @@ func (o *sessionState) look(i *interfaceRow, carrier bool, now time.Time) {
 	}
 }
 
-// facts are what is known of a session; the zero value for a port that is none.
+// facts are what is known of a session. They are the zero value for a port that carries no session.
 func (s *settling) facts(p portView) object.SessionFacts {
 	if p.session() != p.port.Name {
 		return object.SessionFacts{}
@@ -122,7 +122,7 @@ func (r *rows) sessionPorts() (out []portView) {
 	return out
 }
 
-// carrier says that none of a bridge's uplinks is without one.
+// carrier says whether every uplink of a bridge has carrier.
 func (r *rows) carrier(b *bridgeRow) bool {
 	for _, uuid := range b.Ports {
 		row, ok := r.db.rows.Table(tablePort).Row(uuid).(*portRow)
@@ -137,7 +137,7 @@ func (r *rows) carrier(b *bridgeRow) bool {
 	return true
 }
 
-// keepSessions looks at the sessions whenever something of them changed or a wait ends, until ctx does.
+// keepSessions looks at the sessions whenever one of them changed or a waiting time ends, until ctx ends.
 func (d *Driver) keepSessions(ctx context.Context) {
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()

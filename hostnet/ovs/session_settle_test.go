@@ -7,7 +7,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// What a session's state means depends on how long the switch and the uplink have been there.
+// TestSessionSettles: what a session's state means depends on how long the switch and the uplink have been there.
 func TestSessionSettles(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
@@ -35,8 +35,8 @@ func TestSessionSettles(t *testing.T) {
 	}
 }
 
-// A switch that has started anew still has the old state in the database: it counts only once it has been seen to change, or has
-// stood for the whole wait.
+// TestRestartedSwitchIsDoubted: after a restart of the switch the database still has the old state. It counts only once it was
+// seen to change, or was unchanged for the whole wait.
 func TestRestartedSwitchIsDoubted(t *testing.T) {
 	t.Parallel()
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)

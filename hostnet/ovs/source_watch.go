@@ -13,8 +13,8 @@ import (
 	"weft/hostnet/object"
 )
 
-// sources watches whether anything of what guests send is let in by their ports' own source check: a guest with another MAC
-// than its port's is mute, and nothing has failed. Counters are read with every Sync.
+// sources watches whether each port's own source check lets in anything of what its guest sends. A guest that uses another MAC
+// than its port's is mute, although nothing has failed. The counters are read with every Sync.
 type sources struct {
 	mu   sync.Mutex
 	seen map[string]map[uint32]*object.SourceWatch // by bridge and OpenFlow port number
@@ -22,8 +22,8 @@ type sources struct {
 
 // sourceCounts are a port's counters.
 type sourceCounts struct {
-	received uint64 // frames that came in by the port, whatever they are (OFPMP_PORT_STATS)
-	passed   uint64 // those that the port's own flows of table 0 let in (OFPMP_FLOW)
+	received uint64 // all frames that came in by the port (OFPMP_PORT_STATS)
+	passed   uint64 // frames that the port's own flows of table 0 let in (OFPMP_FLOW)
 }
 
 func newSources() *sources { return &sources{seen: map[string]map[uint32]*object.SourceWatch{}} }
@@ -63,8 +63,8 @@ func (d *Driver) readSources(ctx context.Context, bridge string) error {
 	return nil
 }
 
-// Warnings implements the engine's Warner: it says of a guest's flows that nothing of what the guest sends passes them, or
-// nothing from a further link-local address.
+// Warnings implements the engine's Warner. It says of a guest's flows that nothing of what the guest sends passes them, or that
+// nothing passes from one more link-local address.
 func (d *Driver) Warnings(desired object.Object) []object.Warning {
 	set, ok := desired.(*object.FlowSet)
 	if !ok || set.Guest == (object.MAC{}) {
@@ -81,7 +81,7 @@ func (d *Driver) Warnings(desired object.Object) []object.Warning {
 	return d.learned.warnings(set)
 }
 
-// counters reads the flows of table 0 and the ports with their counters, as ovs-ofctl writes them.
+// counters reads the flows of table 0 and the ports with their counters, as ovs-ofctl prints them.
 func (o ofctl) counters(ctx context.Context, bridge string) (flows, ports []byte, err error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
@@ -99,7 +99,7 @@ var (
 	portCounter = regexp.MustCompile(`^\s*port\s+(\d+): rx pkts=(\d+),`)
 )
 
-// parseCounters puts together what ovs-ofctl wrote. Ports without a flow of ours that lets something in are left out.
+// parseCounters joins both texts. It leaves out ports without a flow of ours that lets something in.
 func parseCounters(flows, ports []byte) map[uint32]sourceCounts {
 	counts := map[uint32]sourceCounts{}
 	eachMatch(flows, flowCounter, func(m []string) {
@@ -123,7 +123,7 @@ func parseCounters(flows, ports []byte) map[uint32]sourceCounts {
 }
 
 func number(text string) uint64 {
-	n, _ := strconv.ParseUint(text, 10, 64) // digits alone: what does not fit is as good as none
+	n, _ := strconv.ParseUint(text, 10, 64) // only digits get here, and counters fit into 64 bits
 	return n
 }
 

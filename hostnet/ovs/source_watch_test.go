@@ -35,21 +35,21 @@ func TestGuestWithAnotherMACIsToldOf(t *testing.T) {
 		passed, received string
 		warns            bool
 	}{
-		{"7", "10", false},  // the first look knows no difference
+		{"7", "10", false},  // the first look has nothing to compare with
 		{"8", "20", false},  // heard
-		{"8", "22", false},  // two frames say nothing
-		{"8", "40", false},  // once may be the switch's delay
+		{"8", "22", false},  // two frames are too few
+		{"8", "40", false},  // one look may be the switch's delay
 		{"8", "40", false},  // nothing was sent
 		{"8", "50", true},   // again nothing passed
-		{"8", "50", true},   // and nothing was sent since
+		{"8", "50", true},   // nothing was sent since
 		{"9", "60", false},  // heard
-		{"9", "70", false},  // not
-		{"0", "80", false},  // its flows are new: so are their counters
-		{"0", "90", false},  // not
-		{"0", "100", true},  // not
+		{"9", "70", false},  // not heard
+		{"0", "80", false},  // its flows are new, and so are their counters
+		{"0", "90", false},  // not heard
+		{"0", "100", true},  // not heard
 		{"0", "3", false},   // its device is new
-		{"0", "13", false},  // not
-		{"0", "23", true},   // not
+		{"0", "13", false},  // not heard
+		{"0", "23", true},   // not heard
 		{"9", "100", false}, // heard
 	} {
 		d.sources.look("br-int", counters(look.passed, look.received))

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Stale says why the view may be behind the switch: a connection that is lost, a flow monitor that is not in place, flows
-// not read since it is. Empty when the view is current. It may be called from any goroutine while Watch runs.
+// Stale says why the view may be behind the switch: a connection is lost, a flow monitor does not work, or the flows were not
+// read since it works. It is empty if the view is current. Any goroutine may call it while Watch runs.
 func (d *Driver) Stale() string {
 	d.mu.Lock()
 	db := d.db
@@ -26,7 +26,7 @@ func (d *Driver) Stale() string {
 	return strings.Join(why, "; ")
 }
 
-// stale says why the flows of one bridge may be others than the view holds.
+// stale says why the flows of one bridge may differ from the view.
 func (v *flowView) stale() string {
 	v.mu.Lock()
 	defer v.mu.Unlock()

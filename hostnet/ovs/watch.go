@@ -10,16 +10,16 @@ import (
 	"weft/hostnet/object"
 )
 
-// Waits between attempts to reach ovsdb-server or a switch: doubled up to the longest while they fail.
+// Pauses between attempts to reach ovsdb-server or a switch. They are doubled up to the longest while the attempts fail.
 const (
 	retryFirst   = 50 * time.Millisecond
 	retryLongest = 500 * time.Millisecond
-	// steadyAfter is how long a connection has to last for the next wait to be the first again.
+	// steadyAfter is how long a connection must last so that the next pause is the shortest again.
 	steadyAfter = 5 * time.Second
 )
 
-// Watch implements the engine's driver. It owns the connection to the database and one flow monitor per bridge of ours,
-// and has waited for all of them when it returns.
+// Watch implements the engine's driver. It owns the connection to the database, and monitors for each bridge of ours. When it
+// returns, all of them have ended.
 func (d *Driver) Watch(ctx context.Context, notify func(object.Event)) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -66,7 +66,7 @@ func (d *Driver) keepDatabase(ctx context.Context) {
 	}
 }
 
-// keepMonitors runs one flow monitor for each flow view, and ends those whose view is gone.
+// keepMonitors runs the monitors for each flow view. It ends those whose view is gone.
 func (d *Driver) keepMonitors(ctx context.Context) {
 	var tasks sync.WaitGroup
 	defer tasks.Wait()
@@ -102,8 +102,8 @@ func (d *Driver) keepMonitors(ctx context.Context) {
 	}
 }
 
-// keepMonitor follows one bridge's flows until ctx ends. Each time the monitor is in place all flows are read once, which
-// closes the gap before it; then the engine is told to look at everything.
+// keepMonitor follows one bridge's flows until ctx ends. Each time the monitor starts to work, all flows are read once, because
+// changes before that were missed. Then the engine is told to look at everything.
 func (d *Driver) keepMonitor(ctx context.Context, bridge string, v *flowView) {
 	log := d.cfg.Log.With("bridge", bridge)
 	var wait retryWait
@@ -116,13 +116,13 @@ func (d *Driver) keepMonitor(ctx context.Context, bridge string, v *flowView) {
 			established.Store(true)
 			v.setLive(true)
 			wait.begin()
-			// The monitor must be read while the flows are: the switch waits for neither.
+			// The monitor must be read while the flows are read, because the switch waits for neither.
 			base.Go(func() {
 				if err := errors.Join(d.refreshFlows(one, bridge, v, nil), d.readFragments(one, bridge, v)); err != nil {
 					if ctx.Err() == nil {
 						log.Warn("open vswitch: cannot read flows", "error", err)
 					}
-					cancel() // without the base the monitor's news are of no use
+					cancel() // without the dump the monitor's reports are useless
 					return
 				}
 				if db := d.database(); db != nil {
@@ -149,15 +149,15 @@ func (d *Driver) keepMonitor(ctx context.Context, bridge string, v *flowView) {
 	}
 }
 
-// quietFailures is how often a monitor may fail that was never in place: a switch that is still making the bridge refuses
-// the first attempts, and nothing is wrong with that. A slow machine with a busy switch takes more than ten seconds for
-// it; with the pauses between it is half a minute. Who waits for flows or ports meanwhile is told by their own errors.
+// quietFailures is how often a monitor that never worked may fail without a warning. A switch that is still making the bridge
+// refuses the first attempts, which is normal. On a slow machine with a busy switch that takes more than ten seconds. With the
+// pauses this is half a minute. Those who wait for flows or ports get their own errors meanwhile.
 const quietFailures = int(30 * time.Second / retryLongest)
 
 // alarming says that a failed monitor is worth a warning.
 func alarming(established bool, failures int) bool { return established || failures > quietFailures }
 
-// retryWait spaces attempts and keeps complaints to the first of a row.
+// retryWait sets the pauses between attempts. It logs only the first complaint of a series.
 type retryWait struct {
 	mu       sync.Mutex
 	next     time.Duration

@@ -2,7 +2,8 @@ package ovs
 
 import "testing"
 
-// A new bridge's monitor fails until the switch has made the bridge: no warning. A lost one, or one that never comes, is.
+// TestOnlyAnEstablishedMonitorIsMissedAtOnce: the monitor of a new bridge fails until the switch has made the bridge, without a
+// warning. A monitor that is lost, or that never works, is a warning.
 func TestOnlyAnEstablishedMonitorIsMissedAtOnce(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -9,7 +9,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// Numbers of instructions (openflow-spec 1.4, 7.2.4), actions (7.2.5) and Nicira's actions (OVS, lib/ofp-actions.c).
+// Numbers of instructions (openflow-spec 1.4, 7.2.4), of actions (7.2.5) and of Nicira actions (OVS, lib/ofp-actions.c).
 const (
 	instructionGoto  = 1
 	instructionApply = 4
@@ -34,7 +34,7 @@ const (
 	vlanPresent = 0x1000 // OFPVID_PRESENT
 )
 
-// The fields that actions name, under the headers that ovs-ofctl uses there.
+// The fields that actions name, with the headers that ovs-ofctl uses for them.
 func fieldIPv6Src() field   { return field{classNXM1, 19, 16} }
 func fieldNDTarget() field  { return field{classNXM1, 23, 16} }
 func fieldEthSrc() field    { return oxm(4, 6) }
@@ -43,7 +43,8 @@ func fieldIPDst() field     { return oxm(12, 4) }
 func fieldMetadata() field  { return oxm(2, 8) }
 func fieldEtherType() field { return field{classNXM0, 3, 2} }
 
-// appendInstructions writes what a flow does: actions at once, then perhaps a later table. No actions drop.
+// appendInstructions writes what a flow does: actions that apply at once, then possibly a later table. A flow without actions
+// drops.
 func appendInstructions(b []byte, actions []object.Action) ([]byte, error) {
 	be := binary.BigEndian
 	var next *object.Goto
@@ -127,8 +128,8 @@ func appendAddress(b []byte, f field, a netip.Addr) ([]byte, error) {
 	return appendSetField(b, f, a.AsSlice()), nil
 }
 
-// appendLoadLive writes NXAST_BUNDLE_LOAD with active_backup (both 0, as are the hashed field eth_src and its basis) into the
-// lower half of a register.
+// appendLoadLive writes NXAST_BUNDLE_LOAD with active_backup into the lower half of a register. The algorithm is 0. The hashed
+// field (eth_src) and its basis are 0 too.
 func appendLoadLive(b []byte, a object.LoadLive) ([]byte, error) {
 	be := binary.BigEndian
 	if a.Reg > 7 {
@@ -157,7 +158,7 @@ func appendLoadLive(b []byte, a object.LoadLive) ([]byte, error) {
 	return append(b, make([]byte, start+length-len(b))...), nil
 }
 
-// appendCheckLarger writes NXAST_CHECK_PKT_LARGER: the length, the bit, and the register that has it.
+// appendCheckLarger writes NXAST_CHECK_PKT_LARGER: the length, the bit, and the register of the bit.
 func appendCheckLarger(b []byte, a object.CheckLarger) ([]byte, error) {
 	if a.Reg > 15 || a.Bit > 31 {
 		return b, fmt.Errorf("action check_pkt_larger: there is no bit %d of reg%d", a.Bit, a.Reg)
@@ -186,7 +187,7 @@ func appendResubmit(b []byte, table uint8) []byte {
 	return append(b, table, 0, 0, 0)
 }
 
-// appendStack pushes a whole field on the stack, or pops one.
+// appendStack pushes a whole field on the stack, or pops it.
 func appendStack(b []byte, subtype uint16, f field) []byte {
 	b = append(appendNicira(b, subtype, 24), 0, 0) // from bit 0 on
 	b = binary.BigEndian.AppendUint32(b, f.header())
@@ -211,7 +212,7 @@ func appendSetField(b []byte, f field, value []byte) []byte {
 	return pad(append(b, value...), start)
 }
 
-// Parts of NXAST_LEARN2: flags, and the headers of what a learned flow matches and does.
+// Parts of NXAST_LEARN2: flags, and headers for what a learned flow matches and does.
 const (
 	learnDeleteLearned = 2
 	learnWriteResult   = 4
@@ -221,8 +222,8 @@ const (
 	learnLen           = 96
 )
 
-// appendLearn writes NXAST_LEARN2: a learned flow matches metadata, EtherType and IPv6 source of the packet and loads reg6
-// into reg5; whether it could be learned goes to bit 0 of reg4.
+// appendLearn writes NXAST_LEARN2. A learned flow matches metadata, EtherType and IPv6 source of the packet, and loads reg6 into
+// reg5. Bit 0 of reg4 says whether the flow could be learned.
 func appendLearn(b []byte, a object.LearnLinkLocal) []byte {
 	be := binary.BigEndian
 	start := len(b)
@@ -245,7 +246,8 @@ func appendLearn(b []byte, a object.LearnLinkLocal) []byte {
 	return pad(b, start)
 }
 
-// appendSpec writes one part of a learned flow: a whole field of the packet, and the field it is matched with or loaded to.
+// appendSpec writes one part of a learned flow: a whole field of the packet, and the field that it is matched with or loaded
+// into.
 func appendSpec(b []byte, kind uint16, from, to field) []byte {
 	b = binary.BigEndian.AppendUint16(b, kind|from.bits())
 	b = append(binary.BigEndian.AppendUint32(b, from.header()), 0, 0)

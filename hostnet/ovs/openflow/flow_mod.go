@@ -19,7 +19,7 @@ const (
 	DeleteStrict Command = 4
 )
 
-// FlowMod is one flow modification. Of the flow, Delete takes only the table, DeleteStrict all but the actions.
+// FlowMod is one flow modification. Delete uses only the table of the flow. DeleteStrict uses everything but the actions.
 type FlowMod struct {
 	Command Command
 	Cookie  uint64
@@ -33,7 +33,8 @@ const (
 	anyGroup        = 0xffffffff
 )
 
-// append writes the message. Prerequisites of fields that the types allow to be missing are the switch's to refuse.
+// append writes the message. It does not check prerequisites of fields that the types allow to be missing, because the switch
+// refuses those.
 func (m FlowMod) append(b []byte, xid uint32) ([]byte, error) {
 	start := len(b)
 	be := binary.BigEndian

@@ -8,7 +8,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// field is an OXM or NXM field: class and number as in a header without mask bit, and its length in bytes.
+// field is an OXM or NXM field: class and number as in a header without the mask bit, and the length in bytes.
 type field struct {
 	class  uint16
 	number uint8
@@ -31,10 +31,10 @@ const (
 
 func oxm(number, length uint8) field { return field{classOXM, number, length} }
 
-// register is NXM_NX_REG0 and the following.
+// register is NXM_NX_REG0 or one of the following registers.
 func register(n uint8) field { return field{classNXM1, n, 4} }
 
-// header is the field's header of a match without mask, as actions use it.
+// header is the field's header in a match without mask. Actions use the same header.
 func (f field) header() uint32 {
 	return uint32(f.class)<<16 | uint32(f.number)<<9 | uint32(f.length)
 }
@@ -56,7 +56,7 @@ func (w *oxmWriter) exact(f field, value ...byte) {
 	w.b = append(w.b, value...)
 }
 
-// masked appends a field under a mask: nothing when the mask is zero, no mask when it is all ones.
+// masked appends a field with a mask. It appends nothing if the mask is zero, and no mask if it is all ones.
 func (w *oxmWriter) masked(f field, value, mask []byte) {
 	none, all := true, true
 	for i := range mask {
@@ -94,7 +94,7 @@ func be16(v uint16) []byte { return binary.BigEndian.AppendUint16(nil, v) }
 func be32(v uint32) []byte { return binary.BigEndian.AppendUint32(nil, v) }
 func be64(v uint64) []byte { return binary.BigEndian.AppendUint64(nil, v) }
 
-// appendMatch writes the match in ovs-ofctl's order of fields; prerequisites come before what needs them.
+// appendMatch writes the match in ovs-ofctl's order of fields. Prerequisites come before the fields that need them.
 func appendMatch(b []byte, m object.Match) ([]byte, error) {
 	if m.Alien != "" {
 		return b, fmt.Errorf("match: %.100q is only known as text", m.Alien)
@@ -126,7 +126,7 @@ func (w *oxmWriter) ethernet(m object.Match) {
 	if m.VLAN.Mask == 0 && m.VLAN.TCI == 0 {
 		return
 	}
-	// OXM_OF_VLAN_VID has the id and the "present" bit, and no priority.
+	// OXM_OF_VLAN_VID has the id and the "present" bit, but not the priority.
 	const vid, present = 0x1fff, 0x1000
 	switch m.VLAN.Mask {
 	case vid:
@@ -141,7 +141,7 @@ func (w *oxmWriter) ethernet(m object.Match) {
 	}
 }
 
-// network writes what is above Ethernet; what the EtherType does not carry must not be set.
+// network writes the fields above Ethernet. Fields that do not belong to the EtherType must not be set.
 func (w *oxmWriter) network(m object.Match) {
 	proto := m.IPProto != 0 || m.Zero&object.ZeroIPProto != 0
 	if m.IPProto != 0 && m.Zero&object.ZeroIPProto != 0 || m.UDPDst != 0 && m.Zero&object.ZeroUDPDst != 0 ||
@@ -190,7 +190,7 @@ func (w *oxmWriter) network(m object.Match) {
 	w.transport(m)
 }
 
-// fragment writes NXM_NX_IP_FRAG: bit 0 is a fragment, bit 1 one with an offset.
+// fragment writes NXM_NX_IP_FRAG. Bit 0 is set for any fragment, bit 1 for one with an offset.
 func (w *oxmWriter) fragment(f object.Frag) {
 	frag := field{classNXM1, 26, 1}
 	switch f {
@@ -208,7 +208,7 @@ func (w *oxmWriter) fragment(f object.Frag) {
 	}
 }
 
-// transport writes ports and ICMP; each set of fields only under its own protocol.
+// transport writes ports and ICMP fields. Each is only allowed with its own protocol.
 func (w *oxmWriter) transport(m object.Match) {
 	ip := m.EthType == etherIPv4 || m.EthType == etherIPv6
 	if ip && m.IPProto == protoTCP {
@@ -266,7 +266,7 @@ func (w *oxmWriter) icmp6(m object.Match) {
 	}
 }
 
-// widePort gives the reserved ports of OVS's 16 bits (from OFPP_IN_PORT 0xfff8 on) OpenFlow's 32.
+// widePort converts the reserved 16-bit ports of OVS (from 0xff00 on) to 32-bit OpenFlow ports.
 func widePort(p uint32) uint32 {
 	if p >= 0xff00 && p <= 0xffff {
 		return 0xffff0000 | p

@@ -1,8 +1,12 @@
-// Package openflow writes and reads the few OpenFlow 1.4 messages that Weft sends to a switch itself: flow modifications
-// in bundles (openflow-spec 1.4, 7.3.4 and 7.3.9), with the extensions of Open vSwitch (class NXM_NX, vendor Nicira).
+// Package openflow writes and reads the few OpenFlow messages that Weft itself exchanges with a switch. OpenFlow 1.4 is used for
+// flow modifications in bundles (openflow-spec 1.4, 7.3.4 and 7.3.9), with the extensions of Open vSwitch (class NXM_NX, vendor
+// Nicira). OpenFlow 1.0 is used for the configuration of ports.
 //
-// Invariants: pure, no I/O; bytes are those that ovs-ofctl 3.1 sends for the same flow; what cannot be written exactly is
-// refused, never approximated; nothing that is read makes it panic.
+// Invariants:
+//   - The package is pure and does no I/O.
+//   - The bytes are those that ovs-ofctl 3.1 sends for the same flow.
+//   - What cannot be written exactly is refused, never approximated.
+//   - No input causes a panic.
 package openflow
 
 import (
@@ -14,7 +18,7 @@ import (
 // Version is OpenFlow 1.4 on the wire.
 const Version = 5
 
-// HeaderLen is the length of every message's header; MaxLen is what its length field can say.
+// HeaderLen is the length of every message's header. MaxLen is the largest value of its length field.
 const (
 	HeaderLen = 8
 	MaxLen    = 0xffff
@@ -23,7 +27,7 @@ const (
 // Type is a message's type.
 type Type uint8
 
-// The types that are written or looked at.
+// The types that are written or read.
 const (
 	TypeHello          Type = 0
 	TypeError          Type = 1
@@ -43,7 +47,7 @@ type Header struct {
 	XID     uint32
 }
 
-// ParseHeader reads a header; a length shorter than the header is an error.
+// ParseHeader reads a header. A length shorter than the header is an error.
 func ParseHeader(b [HeaderLen]byte) (Header, error) {
 	h := Header{b[0], Type(b[1]), binary.BigEndian.Uint16(b[2:]), binary.BigEndian.Uint32(b[4:])}
 	if h.Length < HeaderLen {
@@ -63,13 +67,13 @@ func appendHeader(b []byte, t Type, length int, xid uint32) []byte {
 	return binary.BigEndian.AppendUint32(b, xid)
 }
 
-// AppendHello appends the first message of a connection, which offers OpenFlow 1.4 and nothing else.
+// AppendHello appends the first message of a connection. It offers OpenFlow 1.4 and nothing else.
 func AppendHello(b []byte, xid uint32) []byte {
 	const elementBitmap = 1
 	return AppendMessage(b, TypeHello, xid, []byte{0, elementBitmap, 0, 8, 0, 0, 0, 1 << Version})
 }
 
-// HelloSpeaks says whether the sender of a hello speaks OpenFlow 1.4: its bitmap decides, without one its version
+// HelloSpeaks says whether the sender of a hello speaks OpenFlow 1.4. The bitmap decides, or without a bitmap the version
 // (openflow-spec 1.4, 6.3.1).
 func HelloSpeaks(version uint8, body []byte) bool {
 	const elementBitmap = 1
@@ -101,7 +105,7 @@ const (
 	bundleFlags = 1 | 2 // atomic, ordered
 )
 
-// AppendBundleControl appends one step of the connection's bundle, which is atomic and ordered.
+// AppendBundleControl appends one step of the connection's bundle. The bundle is atomic and ordered.
 func AppendBundleControl(b []byte, xid uint32, step BundleStep) []byte {
 	b = appendHeader(b, TypeBundleControl, HeaderLen+8, xid)
 	b = binary.BigEndian.AppendUint32(b, bundleID)
@@ -109,12 +113,12 @@ func AppendBundleControl(b []byte, xid uint32, step BundleStep) []byte {
 	return binary.BigEndian.AppendUint16(b, bundleFlags)
 }
 
-// AppendBarrier appends a request that the switch answers after everything before it.
+// AppendBarrier appends a request that the switch answers after it has handled everything before it.
 func AppendBarrier(b []byte, xid uint32) []byte {
 	return AppendMessage(b, TypeBarrierRequest, xid, nil)
 }
 
-// AppendBundleAdd appends a flow modification as a part of the connection's bundle. After an error b is as it was.
+// AppendBundleAdd appends a flow modification as a part of the connection's bundle. After an error b is unchanged.
 func AppendBundleAdd(b []byte, xid uint32, m FlowMod) ([]byte, error) {
 	start := len(b)
 	b = appendHeader(b, TypeBundleAdd, 0, xid)

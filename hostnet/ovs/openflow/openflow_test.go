@@ -59,7 +59,7 @@ func TestHelloSpeaks(t *testing.T) {
 	}
 }
 
-// What a switch sends is read without panic, whatever it is.
+// FuzzParse: whatever a switch sends is read without a panic.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte{5, 1, 0, 12, 0, 0, 0, 1, 0, 4, 0, 9})
 	f.Add([]byte{5, 0, 0, 16, 0, 0, 0, 1, 0, 1, 0, 8, 0, 0, 0, 32})

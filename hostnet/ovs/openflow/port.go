@@ -7,11 +7,10 @@ import (
 	"strings"
 )
 
-// Version10 is OpenFlow 1.0 on the wire. It is spoken for what concerns ports: later versions do not show all of a port's
-// configuration.
+// Version10 is OpenFlow 1.0 on the wire. It is used for port configuration, because later versions do not show all of it.
 const Version10 = 1
 
-// The types of OpenFlow 1.0 that are written or looked at (openflow-spec 1.0, 5.1); TypeHello to TypeEchoReply are the same.
+// The types of OpenFlow 1.0 that are written or read (openflow-spec 1.0, 5.1). TypeHello to TypeEchoReply are the same as in 1.4.
 const (
 	TypeVendor10           Type = 4
 	TypeGetConfigRequest10 Type = 7
@@ -26,13 +25,13 @@ const (
 // PortConfig is the administrative part of a port's state (openflow-spec 1.0, 5.2.1, enum ofp_port_config).
 type PortConfig uint32
 
-// PortDown is the one flag that follows the device: it is down.
+// PortDown is the only flag that follows the device: the device is down.
 const PortDown PortConfig = 1
 
-// portFlags are the others, as ovs-ofctl mod-port calls them, from the lowest bit up.
+// portFlags are the other flags, from the lowest bit up, with the names that ovs-ofctl mod-port uses.
 var portFlags = []string{"no-stp", "no-receive", "no-receive-stp", "no-flood", "no-forward", "no-packet-in"}
 
-// String lists the flags but PortDown; empty for none.
+// String lists the flags without PortDown. It is empty if none is set.
 func (c PortConfig) String() string {
 	var set []string
 	for i, name := range portFlags {
@@ -46,7 +45,7 @@ func (c PortConfig) String() string {
 // PortLocal is the number of the bridge's own port.
 const PortLocal = 0xfffe
 
-// Port is what a switch says of a port.
+// Port is what a switch reports of a port.
 type Port struct {
 	Number uint16
 	MAC    [6]byte
@@ -54,16 +53,16 @@ type Port struct {
 	Config PortConfig
 }
 
-// PortReason is why a port's status is told.
+// PortReason is why a port status is sent.
 type PortReason uint8
 
-// PortDeleted says that the port is gone; other reasons that it is there, as told.
+// PortDeleted says that the port was removed. With any other reason the port exists as described.
 const PortDeleted PortReason = 1
 
 const (
 	portLen    = 48
 	portName   = 8  // where the name begins in a port
-	portConfig = 24 // where its configuration does
+	portConfig = 24 // where its configuration begins
 	statusHead = 8  // reason and padding
 	statsHead  = 4  // type and flags
 	statsPorts = 13 // OFPST_PORT_DESC, which Open vSwitch answers in OpenFlow 1.0 too
@@ -78,12 +77,12 @@ func AppendMessage10(b []byte, t Type, xid uint32, body []byte) []byte {
 	return b
 }
 
-// AppendPortsRequest appends the question for all ports.
+// AppendPortsRequest appends the request for all ports.
 func AppendPortsRequest(b []byte, xid uint32) []byte {
 	return AppendMessage10(b, TypeStatsRequest10, xid, []byte{0, statsPorts, 0, 0})
 }
 
-// ParsePorts reads the body of one answer to it; more says that others follow.
+// ParsePorts reads the body of one answer to that request. more says that other answers follow.
 func ParsePorts(body []byte) (ports []Port, more bool, err error) {
 	if len(body) < statsHead || binary.BigEndian.Uint16(body) != statsPorts {
 		return nil, false, fmt.Errorf("openflow: an answer of %d bytes is none about ports", len(body))
@@ -106,7 +105,7 @@ func parsePort(b []byte) Port {
 	return p
 }
 
-// ParsePortStatus reads the body of a port's status.
+// ParsePortStatus reads the body of a port status message.
 func ParsePortStatus(body []byte) (PortReason, Port, error) {
 	if len(body) != statusHead+portLen {
 		return 0, Port{}, fmt.Errorf("openflow: a port's status has %d bytes: expected %d", len(body), statusHead+portLen)
@@ -114,16 +113,16 @@ func ParsePortStatus(body []byte) (PortReason, Port, error) {
 	return PortReason(body[0]), parsePort(body[statusHead:]), nil
 }
 
-// AppendPortMod appends the order to take all flags but PortDown off a port. The switch refuses it if the MAC is not the port's.
+// AppendPortMod appends the order to clear all flags of a port but PortDown. The switch refuses it if the MAC is not the port's.
 func AppendPortMod(b []byte, xid uint32, p Port) []byte {
 	body := binary.BigEndian.AppendUint16(nil, p.Number)
 	body = append(body, p.MAC[:]...)
 	body = binary.BigEndian.AppendUint32(body, 0)
 	body = binary.BigEndian.AppendUint32(body, (1<<(len(portFlags)+1)-1)&^uint32(PortDown))
-	return AppendMessage10(b, TypePortMod10, xid, append(body, make([]byte, 8)...)) // what to advertise: as it is
+	return AppendMessage10(b, TypePortMod10, xid, append(body, make([]byte, 8)...)) // what the port advertises: unchanged
 }
 
-// ParseSwitchConfig reads the body of an answer to TypeGetConfigRequest10: how fragments are handled, among others.
+// ParseSwitchConfig reads the body of an answer to TypeGetConfigRequest10. The flags include the fragment mode.
 func ParseSwitchConfig(body []byte) (flags uint16, err error) {
 	if len(body) != 4 {
 		return 0, fmt.Errorf("openflow: a switch's configuration has %d bytes: expected 4", len(body))
@@ -131,9 +130,9 @@ func ParseSwitchConfig(body []byte) (flags uint16, err error) {
 	return binary.BigEndian.Uint16(body), nil
 }
 
-// AppendHearPorts appends what makes a switch tell of ports on this connection, and of nothing else. Open vSwitch tells service
-// connections nothing unless they want to see bytes of packets (ofproto/connmgr.c, ofconn_receives_async_msg), so they
-// are wanted, and packets are not. flags are the switch's own as they are: the message would set them.
+// AppendHearPorts appends the messages that make a switch send port status on this connection, and nothing else. Open vSwitch
+// sends nothing to a service connection that asks for no bytes of packets (ofproto/connmgr.c, ofconn_receives_async_msg). So the
+// messages ask for such bytes and switch packets off. flags must be the switch's current flags, because the message sets them.
 func AppendHearPorts(b []byte, xid uint32, flags uint16) []byte {
 	const missSendLen, nicira, setAsync = 128, 0x2320, 19
 	config := binary.BigEndian.AppendUint16(nil, flags)

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// What ovs-ofctl 3.1 and ovs-vswitchd 3.1 said of a port "t1" with number 1: an answer, a status, an order.
+// What ovs-ofctl 3.1 and ovs-vswitchd 3.1 sent about a port "t1" with number 1: an answer, a status, an order.
 const (
 	onePort = "0001" + "d6fb49d8da6e" + "74310000000000000000000000000000" + "00000024" + "00000000" + "00000040" + "00000000" + "00000000" + "00000000"
 	portMod = "010f002000000009" + "0001" + "d6fb49d8da6e" + "00000000" + "0000007e" + "00000000" + "00000000"

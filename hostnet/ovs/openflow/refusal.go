@@ -8,7 +8,7 @@ import (
 // Refusal is the switch's error for one message (openflow-spec 1.4, 7.5.4).
 type Refusal struct {
 	Type, Code uint16
-	// Vendor and VendorCode are set when Type says experimenter; Open vSwitch has errors of its own.
+	// Vendor and VendorCode are set if Type is experimenter. Open vSwitch has its own errors of that type.
 	Vendor     uint32
 	VendorCode uint16
 }

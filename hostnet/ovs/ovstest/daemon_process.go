@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// daemon is one child process in the foreground. "ip netns exec" replaces itself by the program, so the process is the
-// daemon's own.
+// daemon is one child process in the foreground. "ip netns exec" replaces itself by the program, so the process is the daemon
+// itself.
 type daemon struct {
 	cmd  *exec.Cmd
 	done chan struct{} // closed when the process was waited for
@@ -38,7 +38,7 @@ func (h *Host) daemon(name string, args ...string) (*daemon, error) {
 	return d, nil
 }
 
-// answers waits until the daemon listens on the socket; nothing announces that, so it is asked.
+// answers waits until the daemon listens on the socket. Nothing announces that, so it asks again and again.
 func (d *daemon) answers(ctx context.Context, socket string) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -59,7 +59,7 @@ func (d *daemon) answers(ctx context.Context, socket string) error {
 	}
 }
 
-// kill ends the process and waits for it; a nil daemon is already gone.
+// kill ends the process and waits for it. A nil daemon has already ended.
 func (d *daemon) kill() {
 	if d == nil {
 		return

@@ -1,8 +1,10 @@
-// Package ovstest starts and stops real Open vSwitch daemons for tests and demonstrations: one network namespace with its
-// own ovsdb-server and ovs-vswitchd (userspace datapath unless asked otherwise) is one host.
+// Package ovstest starts and stops real Open vSwitch daemons for tests and demonstrations. One host is a network namespace with
+// its own ovsdb-server and ovs-vswitchd. They use the userspace datapath unless asked otherwise.
 //
-// Invariants: nothing outside the namespace and the run directory is touched; Stop ends only what Launch started, by
-// process, and may be called more than once; no shell runs.
+// Invariants:
+//   - Nothing outside the namespace and the run directory is touched.
+//   - Stop ends only the processes that Launch started. It may be called more than once.
+//   - No shell runs.
 package ovstest
 
 import (
@@ -19,17 +21,17 @@ import (
 	"weft/hostnet/netns"
 )
 
-// Schema is where Debian's package puts the schema of the Open_vSwitch database.
+// Schema is where the Debian package puts the schema of the Open_vSwitch database.
 const Schema = "/usr/share/openvswitch/vswitch.ovsschema"
 
-// startTimeout bounds every wait for a daemon: half a second is usual, a loaded machine takes longer.
+// startTimeout bounds every wait for a daemon. Half a second is usual; a loaded machine takes longer.
 const startTimeout = 30 * time.Second
 
 // Host is one running pair of daemons.
 type Host struct {
 	// RunDir holds db.sock, the daemons' control sockets and logs, and <bridge>.mgmt of every bridge.
 	RunDir string
-	// Namespace is the name of the network namespace the daemons live in.
+	// Namespace is the name of the network namespace where the daemons run.
 	Namespace string
 
 	kernelDatapath bool
@@ -42,17 +44,17 @@ type Host struct {
 	vswd   *daemon
 }
 
-// Config says where the host lives. Empty fields are made and removed again: a namespace with a random name, a
-// directory under the system's temporary one (keep it short, socket paths have 108 bytes).
+// Config says where the host runs. What an empty field stands for is made and later removed: a namespace with a random name, a
+// directory under the system's temporary one. Keep the directory's path short, because socket paths have at most 108 bytes.
 type Config struct {
 	Namespace string // an existing one
 	RunDir    string // an existing, empty directory
-	// KernelDatapath lets bridges have the kernel's datapath: the kernel must have the openvswitch module, and ovs-vswitchd
-	// must not be started within ten seconds of its boot (package need says why).
+	// KernelDatapath lets bridges use the kernel's datapath. The kernel must have the openvswitch module, and ovs-vswitchd must
+	// not start within ten seconds of the boot (package need says why).
 	KernelDatapath bool
 }
 
-// Launch starts both daemons and returns when they answer; the caller calls Stop. It needs root and openvswitch-switch.
+// Launch starts both daemons and returns when they answer. The caller must call Stop. It needs root and openvswitch-switch.
 func Launch(ctx context.Context, cfg Config) (*Host, error) {
 	h := &Host{RunDir: cfg.RunDir, Namespace: cfg.Namespace, kernelDatapath: cfg.KernelDatapath}
 	if err := h.launch(ctx); err != nil {
@@ -62,7 +64,7 @@ func Launch(ctx context.Context, cfg Config) (*Host, error) {
 	return h, nil
 }
 
-// Inside runs a function in the daemons' network namespace, on a thread of its own.
+// Inside runs a function in the daemons' network namespace, on a separate thread.
 func (h *Host) Inside(f func() error) error {
 	names, err := netns.OpenDirectory("")
 	if err != nil {
@@ -130,12 +132,12 @@ func (h *Host) StartSwitch(ctx context.Context) error {
 		return err
 	}
 	h.vswd = d
-	// A value that differs each time: ovs-vsctl waits for the switch only when it changed something.
+	// The value differs each time, because ovs-vsctl waits for the switch only if it changed something.
 	_, err = h.VSCtl(ctx, "set", "Open_vSwitch", ".", fmt.Sprintf("external_ids:started=%d", d.cmd.Process.Pid))
 	return err
 }
 
-// KillServer and KillSwitch kill a daemon with SIGKILL and return when it is gone.
+// KillServer kills ovsdb-server with SIGKILL and returns when it has ended.
 func (h *Host) KillServer() { h.kill(&h.server) }
 
 // KillSwitch is KillServer for ovs-vswitchd. veth devices stay, flows do not.
@@ -171,7 +173,7 @@ func (h *Host) Exec(ctx context.Context, args ...string) (string, error) {
 	return h.run(ctx, append([]string{"ip", "netns", "exec", h.Namespace}, args...)...)
 }
 
-// VSCtl runs ovs-vsctl on the host's database; without --no-wait it waits for the switch.
+// VSCtl runs ovs-vsctl on the host's database. Without --no-wait it waits for the switch.
 func (h *Host) VSCtl(ctx context.Context, args ...string) (string, error) {
 	return h.run(ctx, append([]string{"ovs-vsctl", "--db=unix:" + h.DBSock(), "--retry",
 		fmt.Sprintf("--timeout=%.0f", startTimeout.Seconds())}, args...)...)

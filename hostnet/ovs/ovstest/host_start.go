@@ -2,7 +2,7 @@ package ovstest
 
 import "context"
 
-// TB is what Start needs of a test (testing.TB has it).
+// TB is what Start needs of a test. testing.TB implements it.
 type TB interface {
 	Helper()
 	Fatalf(format string, args ...any)
