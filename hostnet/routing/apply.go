@@ -11,12 +11,12 @@ import (
 	"weft/hostnet/object"
 )
 
-// applyOrder is that of creates and updates within a batch, deletes go the other way round: what is in a namespace goes
-// before it, what is on a device before the device.
+// applyOrder is the order of creates and updates within a batch. Deletes use the reverse order: what is in a namespace is deleted
+// before the namespace, and what is on a device before the device.
 var applyOrder = []object.Kind{object.KindNamespace, object.KindVeth, object.KindAddresses, object.KindRoute,
 	object.KindRule, object.KindNeighbor, object.KindProxy}
 
-// batch is one Apply at work.
+// batch is one running Apply.
 type batch struct {
 	d       *Driver
 	ctx     context.Context
@@ -24,8 +24,8 @@ type batch struct {
 	errs    []error
 }
 
-// Apply makes the changes, grouped by kind and namespace into few datagrams. When it returns, the picture holds what the
-// kernel said of them.
+// Apply makes the changes. It groups them by kind and namespace into few datagrams. When it returns, the picture holds what the
+// kernel said about them.
 func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
 	b := &batch{d, ctx, changes, make([]error, len(changes))}
 	own := make(map[object.Key]bool, len(changes))
@@ -42,7 +42,7 @@ func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
 	return b.errs
 }
 
-// run makes all changes of one kind, deletes or others.
+// run makes all changes of one kind, either the deletes or the others.
 func (b *batch) run(kind object.Kind, deletes bool) {
 	var picked []int
 	for i, c := range b.changes {
@@ -73,20 +73,20 @@ func (b *batch) each(picked []int, apply func(object.Change) error) {
 	}
 }
 
-// order is one request for the change of that number, with the errors that mean it is done already.
+// order is one request for the change with that number. fine are the errors that mean that it is done already.
 type order struct {
 	change  int
 	request *request
 	fine    []error
 }
 
-// step is one request, with the errors that mean it is done already.
+// step is one request. fine are the errors that mean that it is done already.
 type step struct {
 	request *request
 	fine    []error
 }
 
-// take carries steps out. The lock is held.
+// take carries out the steps. The lock is held.
 func (s *space) take(steps []step) error {
 	var failed []error
 	for chunk := range slices.Chunk(steps, chunkSize) {
@@ -107,13 +107,14 @@ func isOneOf(err error, fine []error) bool {
 	return slices.ContainsFunc(fine, func(f error) bool { return errors.Is(err, f) })
 }
 
-// Errors that mean that what was to be removed is not there.
+// Errors that mean that what is to be removed does not exist.
 var (
 	gone     = []error{unix.ENODEV, unix.ENOENT, unix.ESRCH, unix.EADDRNOTAVAIL}
 	noErrors []error
 )
 
-// entries makes changes of addresses, routes, rules, neighbours and proxied addresses, all of a namespace together.
+// entries makes changes of addresses, routes, rules, neighbours and proxied addresses. All changes of one namespace are made
+// together.
 func (b *batch) entries(picked []int) {
 	orders := map[*space][]order{}
 	for _, i := range picked {
@@ -139,7 +140,7 @@ func (b *batch) entries(picked []int) {
 	}
 }
 
-// carryOut sends the orders in chunks, and catches up with the kernel after each.
+// carryOut sends the orders in chunks. After each chunk it brings the picture up to date.
 func (b *batch) carryOut(s *space, orders []order) {
 	for chunk := range slices.Chunk(orders, chunkSize) {
 		requests := make([]*request, len(chunk))
@@ -154,7 +155,7 @@ func (b *batch) carryOut(s *space, orders []order) {
 			}
 		} else {
 			errs = s.conn.do(requests, nil)
-			s.reread = s.reread || slices.ContainsFunc(chunk, func(o order) bool { // new IPv6 addresses are told later
+			s.reread = s.reread || slices.ContainsFunc(chunk, func(o order) bool { // new IPv6 addresses are reported later
 				return b.changes[o.change].Key().Kind == object.KindAddresses
 			})
 			s.catchUp()
@@ -170,7 +171,7 @@ func (b *batch) carryOut(s *space, orders []order) {
 	}
 }
 
-// usable says why a namespace cannot be worked with. The lock is held.
+// usable says why the driver cannot work with a namespace. The lock is held.
 func (s *space) usable() error {
 	if s.closed {
 		return errClosed
@@ -184,7 +185,7 @@ func (s *space) usable() error {
 	return nil
 }
 
-// namespaceOf is the namespace that a change is in.
+// namespaceOf is the namespace that a change belongs to.
 func namespaceOf(c object.Change) string {
 	o := c.Desired
 	if o == nil {

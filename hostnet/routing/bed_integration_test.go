@@ -33,7 +33,7 @@ func must(t testing.TB, err error) {
 	}
 }
 
-// host is a network namespace that plays a host, with a driver that takes it for its own.
+// host is a network namespace that plays a host. Its driver takes it for the host's own namespace.
 type host struct {
 	*Driver
 	t      testing.TB
@@ -43,7 +43,7 @@ type host struct {
 	events chan object.Event
 }
 
-// newHost makes a host without driver; everything of it ends with the test.
+// newHost makes a host without a driver. All of it ends with the test.
 func newHost(t testing.TB) *host {
 	t.Helper()
 	root := t.TempDir()
@@ -63,7 +63,7 @@ func newHost(t testing.TB) *host {
 	return h
 }
 
-// namespace makes another one, of a guest or of the world outside.
+// namespace makes another namespace, for a guest or for the world outside.
 func (h *host) namespace(name string) *netns.Space {
 	h.t.Helper()
 	s, err := h.names.Make(name, func() error {
@@ -79,7 +79,7 @@ func (h *host) namespace(name string) *netns.Space {
 	return s
 }
 
-// start opens a driver and follows it; stop ends it.
+// start opens a driver and follows it. stop ends it.
 func (h *host) start() (stop func()) {
 	h.t.Helper()
 	var dir *netns.Directory
@@ -109,7 +109,7 @@ func (h *host) start() (stop func()) {
 	return stop
 }
 
-// await takes events until one satisfies.
+// await takes events until one satisfies the function.
 func (h *host) await(what string, satisfies func(object.Event) bool) {
 	h.t.Helper()
 	deadline := time.After(eventDeadline)
@@ -125,7 +125,7 @@ func (h *host) await(what string, satisfies func(object.Event) bool) {
 	}
 }
 
-// forget drops the events of what the driver did itself.
+// forget drops the events of the driver's own changes.
 func (h *host) forget() {
 	for len(h.events) > 0 {
 		<-h.events
@@ -137,7 +137,7 @@ func (h *host) awaitKey(what string, k object.Key) {
 	h.await(what+": "+k.String(), func(e object.Event) bool { return slices.Contains(e.Keys, k) })
 }
 
-// diff plans the way from what the picture holds to what is wanted.
+// diff plans the steps from what the picture holds to what is desired.
 func (h *host) diff(want []object.Object, remove bool) plan.Plan {
 	h.t.Helper()
 	desired := map[object.Key]object.Object{}
@@ -157,10 +157,11 @@ func (h *host) diff(want []object.Object, remove bool) plan.Plan {
 	return plan.Diff(desired, observed, func(object.Key) bool { return remove }, nil)
 }
 
-// maxPasses bounds how often what hangs on something that was made again has to be looked at again.
+// maxPasses bounds how often the host is planned again, because things depend on others that were made again.
 const maxPasses = 5
 
-// converge makes the host what is wanted, removes the rest of ours, and looks at it afresh. It returns the changes made.
+// converge makes the host as desired, removes everything else of ours, and reads the host again. It returns the number of
+// changes.
 func (h *host) converge(want ...object.Object) (made int) {
 	h.t.Helper()
 	for range maxPasses {
@@ -214,7 +215,7 @@ func (h *host) ip(namespace string, args ...string) {
 
 func (h *host) path(name string) string { return filepath.Join(filepath.Dir(h.dir), "hosts", name) }
 
-// guest is a namespace whose eth0 is joined to the device of the host by a bridge.
+// guest is a namespace whose eth0 is connected to the device of the host by a bridge.
 func (h *host) guest(name, device, mac, gateway4, gateway6 string, addresses ...string) string {
 	h.t.Helper()
 	h.namespace(name)
@@ -257,7 +258,7 @@ func leg(namespace, outer, inner string, prefixes ...netip.Prefix) []object.Obje
 		&object.Addresses{Namespace: namespace, Device: inner, Prefixes: prefixes, After: []object.Key{v.Key()}}}
 }
 
-// router is a namespace with two legs, a route, and the guests' entries.
+// router is a namespace with two router interfaces, a route, and the guests' entries.
 func router() []object.Object {
 	out := []object.Object{&object.Namespace{OwnerUID: "r1", Name: routerName}}
 	out = append(out, leg(routerName, "wl1", "n1", prefix("10.1.0.1/24"), prefix("fd01::1/64"))...)
@@ -278,7 +279,7 @@ func router() []object.Object {
 
 func words(s string) []string { return strings.Fields(s) }
 
-// somebody is the directory of the driver's namespaces, as somebody else opens it.
+// somebody is the directory of the driver's namespaces, opened by somebody else.
 func (h *host) somebody() *netns.Directory {
 	h.t.Helper()
 	d, err := netns.OpenDirectory(h.dir)
@@ -298,7 +299,7 @@ func sortedText(lines []string) string {
 	return strings.TrimSpace(strings.Join(lines, "\n"))
 }
 
-// settled waits until what is shown is as before: the kernel finishes new IPv6 addresses in its own time, and tells.
+// settled waits until show returns the same as before. The kernel finishes and reports new IPv6 addresses in its own time.
 func (h *host) settled(before string, show func() string, when string) {
 	h.t.Helper()
 	deadline := time.After(eventDeadline)

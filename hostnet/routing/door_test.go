@@ -11,8 +11,8 @@ import (
 	"weft/integration/limits"
 )
 
-// TestDoor: what the kernel is asked for on behalf of accepted intent says what is meant when it is read as the kernel's own
-// messages are, and names and marks have their places.
+// TestDoor: what the kernel is asked for on behalf of accepted intent has the intended meaning when it is parsed like the
+// kernel's own messages. Names and marks are in the right places.
 func TestDoor(t *testing.T) {
 	t.Parallel()
 	limits.Check(t, func(t limits.T, h limits.Host) {
@@ -44,10 +44,10 @@ func TestDoor(t *testing.T) {
 	})
 }
 
-// doorIndex stands for a device's.
+// doorIndex stands for the index of a device.
 const doorIndex = 7
 
-// sent is a request as whoever receives it reads it.
+// sent is a request as its receiver reads it.
 func sent(t limits.T, o object.Object, r *request) (m message) {
 	t.Helper()
 	binary.NativeEndian.PutUint32(r.b, uint32(len(r.b))) // as when it is sent
@@ -79,7 +79,7 @@ func doorRoute(t limits.T, o *object.Route) {
 	same(t, o, err == nil && table == o.Table && destination == o.Destination)
 }
 
-// doorVeth: both ends have names and marks that the kernel has room for (IFNAMSIZ, IFALIASZ), and addresses of one station.
+// doorVeth: both ends have names and marks that fit (IFNAMSIZ, IFALIASZ), and the MACs are unicast.
 func doorVeth(t limits.T, o *object.Veth) {
 	t.Helper()
 	m := sent(t, o, newVeth(o, 1<<20))

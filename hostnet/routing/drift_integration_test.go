@@ -12,14 +12,14 @@ import (
 
 func key(kind object.Kind, name string) object.Key { return object.Key{Kind: kind, Name: name} }
 
-// TestDriftIsToldAndRepaired: each damage by hand is an event that names the object, and is gone after one repair. What is
-// beside it is left alone.
+// TestDriftIsToldAndRepaired: each manual damage is an event that names the object, and one repair mends it. Everything beside it
+// is left alone.
 func TestDriftIsToldAndRepaired(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
 	h.start()
 	h.converge(router()...)
-	h.ip(routerName, "route", "add", "203.0.113.0/24", "via", "10.2.0.5") // not our protocol: a stranger's
+	h.ip(routerName, "route", "add", "203.0.113.0/24", "via", "10.2.0.5") // not our protocol: a foreign route
 	h.ip(routerName, "link", "add", "stranger", "type", "veth", "peer", "name", "stranger2")
 	veth := key(object.KindVeth, routerName+"/n1")
 	for _, c := range []struct {
@@ -61,11 +61,11 @@ func TestDriftIsToldAndRepaired(t *testing.T) {
 			t.Errorf("%s: the stranger's route went", c.name)
 		}
 	}
-	h.ip(routerName, "link", "show", "stranger") // is still there
+	h.ip(routerName, "link", "show", "stranger") // it still exists
 }
 
-// TestThreadedNAPI: a kernel thread works off what is received where that is wanted and nowhere else, after a
-// device was down too; whoever takes it back is found out.
+// TestThreadedNAPI: a kernel thread handles what is received where that is desired and nowhere else, also after a device was
+// down. If somebody switches it off, that is noticed.
 func TestThreadedNAPI(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
@@ -114,8 +114,8 @@ func TestThreadedNAPI(t *testing.T) {
 	check("down and up")
 }
 
-// TestSettingsAndOffloadsAreRepaired: forwarding, reverse path filters and offloads are told by the kernel; other settings
-// are found when the namespace is read.
+// TestSettingsAndOffloadsAreRepaired: the kernel reports changes of forwarding, reverse path filters and offloads. Changes of
+// other settings are found when the namespace is read.
 func TestSettingsAndOffloadsAreRepaired(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
@@ -124,7 +124,7 @@ func TestSettingsAndOffloadsAreRepaired(t *testing.T) {
 	namespace, veth := key(object.KindNamespace, routerName), key(object.KindVeth, routerName+"/n1")
 	path := h.dir + "/" + routerName
 	for _, c := range []struct {
-		told    object.Key // or found by reading
+		told    object.Key // otherwise it is found by reading
 		where   string
 		command []string
 	}{
@@ -150,7 +150,8 @@ func TestSettingsAndOffloadsAreRepaired(t *testing.T) {
 	}
 }
 
-// TestNamespaceRemovedByHandIsMadeAgain: it ends although the driver had it open, and comes back with all that was inside.
+// TestNamespaceRemovedByHandIsMadeAgain: the namespace ends although the driver had it open. It is made again with everything
+// inside.
 func TestNamespaceRemovedByHandIsMadeAgain(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
@@ -161,7 +162,7 @@ func TestNamespaceRemovedByHandIsMadeAgain(t *testing.T) {
 	h.converge(want...)
 	must(t, h.somebody().Remove(routerName))
 	gone := key(object.KindNamespace, routerName)
-	h.await("the namespace removed", func(e object.Event) bool { // the one of its making may still come
+	h.await("the namespace removed", func(e object.Event) bool { // the event of its making may still arrive
 		if !slices.Contains(e.Keys, gone) {
 			return false
 		}
@@ -174,8 +175,8 @@ func TestNamespaceRemovedByHandIsMadeAgain(t *testing.T) {
 	}
 }
 
-// TestRestartAdopts: another driver finds all as it should be, removes what was not wanted meanwhile, and a stranger's
-// namespace of our prefix is neither taken nor touched.
+// TestRestartAdopts: a new driver finds everything as it should be. It removes what is not desired any more. It neither takes nor
+// touches a foreign namespace with our prefix.
 func TestRestartAdopts(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
@@ -203,7 +204,8 @@ func TestRestartAdopts(t *testing.T) {
 	}
 }
 
-// TestProxiedAddressesAreAnsweredFor: by ARP and by neighbour advertisements, at once, and no others are.
+// TestProxiedAddressesAreAnsweredFor: they are answered for by ARP and by neighbour advertisements, at once. Other addresses are
+// not.
 func TestProxiedAddressesAreAnsweredFor(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
@@ -216,7 +218,7 @@ func TestProxiedAddressesAreAnsweredFor(t *testing.T) {
 	a := h.guest("a", "wl1", macA.String(), "10.1.0.1", object.GatewayLinkLocal.String(), "10.1.0.5/24", "fd01::5/64")
 	in(t, a, "arping", "-f", "-w", "10", "-I", "eth0", "198.51.100.7")
 	in(t, a, "ip", "route", "add", "fd99::7/128", "dev", "eth0")
-	_, _ = try(a, "ping", "-c1", "-W2", "fd99::7") // nobody is there; what matters is who answers for it
+	_, _ = try(a, "ping", "-c1", "-W2", "fd99::7") // nobody has the address; only the neighbour entry matters
 	if out := in(t, a, "ip", "neigh", "show", "fd99::7"); !strings.Contains(out, object.GatewayMAC.String()) {
 		t.Errorf("nobody answered for the IPv6 address: %s", out)
 	}
@@ -226,14 +228,14 @@ func TestProxiedAddressesAreAnsweredFor(t *testing.T) {
 	if out, err := try(a, "arping", "-f", "-w", "1", "-I", "eth0", "10.2.0.1"); err == nil {
 		t.Errorf("another leg's address was answered for: %s", out)
 	}
-	// Proxied addresses go without a word when their device goes down: the whole is right again nevertheless.
+	// The kernel does not report that proxied addresses are lost when their device goes down. They are repaired nevertheless.
 	h.ip(routerName, "link", "set", "n1", "down")
 	h.awaitKey("the device down", key(object.KindVeth, routerName+"/n1"))
 	h.converge(want...)
 	in(t, a, "arping", "-f", "-w", "10", "-I", "eth0", "198.51.100.7")
 }
 
-// TestOneNamespaceHarmsNoOther: changes in a namespace that is not there fail alone.
+// TestOneNamespaceHarmsNoOther: only changes in a missing namespace fail.
 func TestOneNamespaceHarmsNoOther(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)

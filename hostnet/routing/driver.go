@@ -1,10 +1,13 @@
-// Package routing looks after the network namespaces of ours and what is in them: namespaces with their settings, pairs of
-// devices, addresses, routes, routing rules, permanent neighbours and proxied addresses.
+// Package routing manages Weft's network namespaces and their content: namespaces with their settings, pairs of devices,
+// addresses, routes, routing rules, permanent neighbours and proxied addresses.
 //
-// Invariants: nothing is touched but what carries our mark (the alias of a device, the protocol number of a route) or stands
-// in a namespace that does; the picture of a namespace changes only by what its kernel says, also for what we asked for
-// ourselves, so that reading back costs what has changed; one namespace's trouble harms no other; a change of one entry costs
-// one entry.
+// Invariants:
+//   - The driver changes only what carries our mark (the alias of a device, the protocol number of a route) or is in a namespace
+//     that does.
+//   - The picture of a namespace changes only by what its kernel says, also for our own requests. So reading back costs what has
+//     changed.
+//   - A problem of one namespace does not affect others.
+//   - A change of one entry costs one entry.
 package routing
 
 import (
@@ -22,12 +25,13 @@ import (
 
 // Config is what the driver must be told.
 type Config struct {
-	// Directory is where the namespaces have their names, and says which is the host's own. It must be open for longer.
+	// Directory is where the namespaces have their names. It also knows the host's own namespace. It must stay open longer than
+	// the driver.
 	Directory *netns.Directory // required
 	Logger    *slog.Logger     // slog.Default when nil
 }
 
-// Driver implements the engine's driver for namespaces and what is in them.
+// Driver implements the engine's driver for namespaces and their content.
 type Driver struct {
 	log *slog.Logger
 	dir *netns.Directory
@@ -52,7 +56,7 @@ func New(c Config) (*Driver, error) {
 	return &Driver{log: c.Logger, dir: c.Directory, spaces: map[string]*space{"": home}}, nil
 }
 
-// Close closes every socket and lets go of every namespace. Watch must have returned before. Nothing on the host changes.
+// Close closes every socket and every namespace. Watch must have returned before. Nothing on the host changes.
 func (d *Driver) Close() error {
 	var errs []error
 	for _, s := range d.all() {
@@ -70,8 +74,8 @@ func (d *Driver) Kinds() []object.Kind {
 		object.KindNeighbor, object.KindProxy}
 }
 
-// Sync reads the host's devices, and every namespace that may be ours, afresh. A namespace that cannot be read is as if it
-// were not there, and harms no other.
+// Sync reads the host's devices and every namespace that may be ours again. A namespace that cannot be read is treated as
+// missing, and does not affect others.
 func (d *Driver) Sync(ctx context.Context) error {
 	d.raiseTables()
 	names, err := d.dir.List(object.NamespacePrefix)
@@ -105,7 +109,7 @@ func (d *Driver) Sync(ctx context.Context) error {
 	return nil
 }
 
-// replaced says that the name stands for another namespace now.
+// replaced says that the name belongs to another namespace now.
 func (d *Driver) replaced(s *space) bool {
 	now, err := d.dir.Open(s.name)
 	if err != nil {
@@ -116,7 +120,7 @@ func (d *Driver) replaced(s *space) bool {
 	return other
 }
 
-// adopt opens a namespace that is not open yet, and begins to follow it. It reads nothing.
+// adopt opens a namespace that is not open yet, and starts to follow it. It reads nothing.
 func (d *Driver) adopt(name string) (*space, error) {
 	if s := d.space(name); s != nil {
 		return s, nil
@@ -138,7 +142,7 @@ func (d *Driver) adopt(name string) (*space, error) {
 	return s, nil
 }
 
-// drop lets go of a namespace.
+// drop closes a namespace.
 func (d *Driver) drop(s *space) {
 	d.mu.Lock()
 	if d.spaces[s.name] == s {
@@ -150,14 +154,14 @@ func (d *Driver) drop(s *space) {
 	}
 }
 
-// space by its name; nil if it is not known.
+// space is the namespace of that name. It is nil if the name is unknown.
 func (d *Driver) space(name string) *space {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.spaces[name]
 }
 
-// all known namespaces, in the order of their names: the host's own first.
+// all are the known namespaces, ordered by name. The host's own comes first.
 func (d *Driver) all() []*space {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -42,7 +42,7 @@ func (s *space) orders(n int, c object.Change) ([]order, error) {
 	return nil, fmt.Errorf("not a kind of the routing driver: %T", c.Desired)
 }
 
-// removals remove what was observed; what has gone meanwhile is no error.
+// removals remove what was observed. It is no error if something was removed meanwhile.
 func (s *space) removals(n int, have object.Object) (out []order) {
 	switch have := have.(type) {
 	case *object.Addresses:
@@ -72,7 +72,7 @@ func (s *space) removals(n int, have object.Object) (out []order) {
 	return out
 }
 
-// addressOrders add what lacks and then remove what is too much.
+// addressOrders first add what is missing and then remove what is not desired.
 func (s *space) addressOrders(n int, want *object.Addresses) (out []order, err error) {
 	i, ok := s.state.names[want.Device]
 	if !ok {
@@ -94,7 +94,8 @@ func (s *space) addressOrders(n int, want *object.Addresses) (out []order, err e
 	return out, nil
 }
 
-// routeOrders put the wanted route in the place of one with its metric, and then remove all others of its table to the destination.
+// routeOrders replace a route of the same metric by the desired one. Then they remove all other routes of the table to this
+// destination.
 func (s *space) routeOrders(n int, want *object.Route) (out []order, err error) {
 	i, ok := s.state.names[want.Device]
 	if !ok {
@@ -117,7 +118,7 @@ func (s *space) routeOrders(n int, want *object.Route) (out []order, err error) 
 	return out, nil
 }
 
-// confirmProxies asks for each proxied address of the chunk: the kernel does not tell of them. The lock is held.
+// confirmProxies asks for each proxied address of the chunk, because the kernel does not report them. The lock is held.
 func (s *space) confirmProxies(changes []object.Change, chunk []order) {
 	var keys []neighborKey
 	var requests []*request
@@ -150,8 +151,8 @@ func (s *space) confirmProxies(changes []object.Change, chunk []order) {
 	}
 }
 
-// whyRefused says what a route would stand on and does not have, after the kernel's own words, which are the same for all of
-// it ("Nexthop has invalid gateway"); "" for what is no route or lacks nothing. It takes the lock.
+// whyRefused says what the route needs and does not have. The kernel has the same words for all these cases ("Nexthop has invalid
+// gateway"). It is "" for anything but a route, and if nothing is missing. It takes the lock.
 func (s *space) whyRefused(want object.Object) string {
 	r, ok := want.(*object.Route)
 	if !ok {

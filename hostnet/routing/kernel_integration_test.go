@@ -10,8 +10,8 @@ import (
 	"weft/hostnet/object"
 )
 
-// TestWhatTheKernelKeepsIsRestored: rules and routes that the kernel itself made, and on which all of ours stands, come back
-// after whoever took them away, and guests reach each other again. What it keeps is the same as before.
+// TestWhatTheKernelKeepsIsRestored: somebody removes rules and routes that the kernel itself made and on which ours depend. They
+// are restored, and guests reach each other again. The result is the same as before.
 func TestWhatTheKernelKeepsIsRestored(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
@@ -25,7 +25,7 @@ func TestWhatTheKernelKeepsIsRestored(t *testing.T) {
 		var all []string
 		for _, show := range []string{"-4 rule", "-6 rule", "-4 route show table all proto kernel", "-6 route show table all proto kernel"} {
 			for _, line := range strings.Split(in(t, path, append([]string{"ip"}, words(show)...)...), "\n") {
-				// Nobody of ours needs anycast, and lo's address has a second route once it was added by hand.
+				// We need no anycast routes, and lo's address has a second route after it was added by hand.
 				if !strings.Contains(line, "anycast") && !strings.HasPrefix(line, "::1 dev lo") {
 					all = append(all, strings.Join(words(line), " "))
 				}
@@ -87,7 +87,7 @@ func TestWhatTheKernelKeepsIsRestored(t *testing.T) {
 	}
 }
 
-// TestRefusedRouteSaysWhy: the kernel has one sentence for all of it.
+// TestRefusedRouteSaysWhy: the kernel's own text is the same for all these cases.
 func TestRefusedRouteSaysWhy(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// kernelRoute is a route that the kernel itself makes for an address or a device (RTPROT_KERNEL). Everything of ours stands on
-// them: without a connected route no next hop is valid, without a local one nobody answers for an address.
+// kernelRoute is a route that the kernel itself makes for an address or a device (RTPROT_KERNEL). Our objects depend on these
+// routes: without a connected route no next hop is valid, without a local one nobody answers for an address.
 type kernelRoute struct {
 	table uint32 // main or local
 	kind  byte   // RTN_…
@@ -18,14 +18,14 @@ type kernelRoute struct {
 	index int
 }
 
-// multicastV6 is the one route without which a device hears no neighbour solicitation.
+// multicastV6 is the route that a device needs to receive neighbour solicitations.
 var multicastV6 = netip.MustParsePrefix("ff00::/8")
 
-// kernelMetricV6 is IP6_RT_PRIO_ADDRCONF (net/ip6_route.h), which the kernel gives its connected routes.
+// kernelMetricV6 is IP6_RT_PRIO_ADDRCONF (net/ip6_route.h), the metric of the kernel's connected routes.
 const kernelMetricV6 = 256
 
-// kernelRoutesOf are the routes that go with one address of a device (fib_add_ifaddr in net/ipv4/fib_frontend.c,
-// inet6_addr_add in net/ipv6/addrconf.c). An IPv6 address has its local route once it is tentative no more.
+// kernelRoutesOf are the routes that belong to one address of a device (fib_add_ifaddr in net/ipv4/fib_frontend.c, inet6_addr_add
+// in net/ipv6/addrconf.c). An IPv6 address has its local route as soon as it is not tentative any more.
 func kernelRoutesOf(index int, p netip.Prefix, tentative bool) (out []kernelRoute) {
 	a, single := p.Addr(), p.Addr().BitLen()
 	if !tentative {
@@ -53,8 +53,8 @@ func lastOf(p netip.Prefix) netip.Addr {
 	return netip.AddrFrom4(a)
 }
 
-// lacking are the kernel's routes that a device's addresses for which pick says yes should have and do not. A device that
-// is down or has no carrier has none of them, and says so itself.
+// lacking are the missing kernel routes of those addresses of a device that pick selects. A device that is down or has no carrier
+// has none of these routes, and its own state says so.
 func (s *state) lacking(index int, pick func(netip.Addr) bool) (out []kernelRoute) {
 	if l := s.links[index]; !l.up || !l.carrier {
 		return nil
@@ -69,17 +69,16 @@ func (s *state) lacking(index int, pick func(netip.Addr) bool) (out []kernelRout
 			}
 		}
 	}
-	slices.SortFunc(out, func(a, b kernelRoute) int { // those that make an address one of ours first: others have it as their source
+	slices.SortFunc(out, func(a, b kernelRoute) int { // local routes first, because others have the address as their source
 		return cmp.Or(cmp.Compare(b.dst.Bits(), a.dst.Bits()), cmp.Compare(a.kind, b.kind), a.dst.Compare(b.dst))
 	})
 	return out
 }
 
-// lackingManaged are those of the addresses that are objects, lackingOwn those of a device by itself: of its link-local address,
-// and the one for multicast.
+// lackingManaged are the missing routes of the addresses that are objects.
 func (s *state) lackingManaged(index int) []kernelRoute { return s.lacking(index, managed) }
 
-// lackingLoopback are those of lo.
+// lackingLoopback are the missing routes of lo.
 func (s *state) lackingLoopback() []kernelRoute {
 	return s.lacking(loopbackIndex, func(netip.Addr) bool { return true })
 }
@@ -103,7 +102,7 @@ func (s *state) hasV6(index int) bool {
 	return false
 }
 
-// describe is a deviation as people read it.
+// describe is the deviation as a text for people.
 func (r kernelRoute) describe(device string) string {
 	what := map[byte]string{unix.RTN_LOCAL: "local", unix.RTN_UNICAST: "connected", unix.RTN_BROADCAST: "broadcast",
 		unix.RTN_MULTICAST: "multicast"}[r.kind]
@@ -117,8 +116,8 @@ func describeAll(lacking []kernelRoute, device string) (out []string) {
 	return out
 }
 
-// restore are the requests that bring the routes back as the kernel makes them, so that it takes them away itself when the
-// address goes. A local route of IPv6 belongs to its address and comes back only with it.
+// restore are the requests that make the routes as the kernel makes them, so that the kernel removes them together with the
+// address. A local route of IPv6 belongs to its address, so it is only restored together with it.
 func (s *state) restore(lacking []kernelRoute) (out []step) {
 	for _, r := range lacking {
 		a := r.dst.Addr()
@@ -135,7 +134,7 @@ func (s *state) restore(lacking []kernelRoute) (out []step) {
 	return out
 }
 
-// sourceOf is the address that the kernel's IPv4 route goes with.
+// sourceOf is the address that the kernel's IPv4 route belongs to.
 func (s *state) sourceOf(r kernelRoute) (source netip.Addr) {
 	if r.dst.Addr().Is6() {
 		return source
@@ -148,8 +147,8 @@ func (s *state) sourceOf(r kernelRoute) (source netip.Addr) {
 	return source
 }
 
-// request adds the route. In IPv4 it takes the place of a stranger's to the same destination; in IPv6, where every device
-// has one to fe80::/64, it stands beside others.
+// request adds the route. In IPv4 it replaces a foreign route to the same destination. In IPv6 it does not replace, because every
+// device has a route to fe80::/64.
 func (r kernelRoute) request(source netip.Addr) *request {
 	fixed := make([]byte, rtMsgSize)
 	fixed[0], fixed[1], fixed[4], fixed[5], fixed[7] = family(r.dst.Addr()), byte(r.dst.Bits()), byte(r.table), unix.RTPROT_KERNEL, r.kind

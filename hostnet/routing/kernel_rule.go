@@ -16,23 +16,23 @@ type ruleEntry struct {
 	family   byte
 	priority uint32
 	table    uint32
-	from     netip.Prefix // of what sources; without bits: of all
-	// specific says that the table's default routes are left out.
+	from     netip.Prefix // the sources; a length of 0 means all sources
+	// specific says that default routes of the table are ignored.
 	specific bool
-	// odd says that it is like none of the kernel's and none of ours.
+	// odd says that the rule has something that neither the kernel's rules nor ours have.
 	odd      bool
 	protocol byte
-	message  string // as the kernel shows it, which is how it is named when it is removed
+	message  string // as the kernel shows it; a removal names the rule this way
 }
 
-// kernelRule is one of the rules that the kernel gives to every namespace, and without which nothing is looked up.
+// kernelRule is one of the rules that the kernel makes in every namespace. Without them nothing is looked up.
 type kernelRule struct {
 	family          byte
 	priority, table uint32
 	name            string
 }
 
-// kernelRules are those of net/ipv4/fib_rules.c and net/ipv6/fib6_rules.c.
+// kernelRules are the rules of net/ipv4/fib_rules.c and net/ipv6/fib6_rules.c.
 var kernelRules = []kernelRule{
 	{unix.AF_INET, 0, unix.RT_TABLE_LOCAL, "local"},
 	{unix.AF_INET, 0x7ffe, unix.RT_TABLE_MAIN, "main"},
@@ -52,8 +52,8 @@ func familyName(family byte) string {
 	return "IPv6"
 }
 
-// lackingRules are the kernel's that are not there; strangeRules are neither the kernel's nor of our protocol. In a namespace
-// of ours no rule is a stranger's to keep: one rule decides for every packet.
+// lackingRules are the kernel's rules that are missing. strangeRules are rules that are neither the kernel's nor of our protocol.
+// No foreign rule stays in a namespace of ours, because one rule decides for every packet.
 func (s *state) lackingRules() (out []kernelRule) {
 	for _, k := range kernelRules {
 		if (s.ipv6 || k.family == unix.AF_INET) && !slices.ContainsFunc(s.rules, k.is) {
@@ -77,7 +77,7 @@ func (s *state) strangeRules() (out []ruleEntry) {
 	return out
 }
 
-// ruleDeviations are what is not as it should be with the rules.
+// ruleDeviations are the deviations of the rules.
 func (s *state) ruleDeviations() (out []string) {
 	for _, k := range s.lackingRules() {
 		out = append(out, fmt.Sprintf("the %s routing rule for table %s is missing", familyName(k.family), k.name))
@@ -88,7 +88,7 @@ func (s *state) ruleDeviations() (out []string) {
 	return out
 }
 
-// mendRules adds what lacks before it removes what is foreign.
+// mendRules adds missing rules before it removes foreign ones.
 func (s *state) mendRules() (out []step) {
 	for _, k := range s.lackingRules() {
 		out = append(out, step{k.request(), []error{unix.EEXIST}})
@@ -107,14 +107,14 @@ func (k kernelRule) request() *request {
 		u32(unix.FRA_TABLE, k.table).attr(unix.FRA_PROTOCOL, unix.RTPROT_KERNEL)
 }
 
-// dumpRules is of one family.
+// dumpRules reads the rules of one family.
 func dumpRules(family byte) *request {
 	fixed := make([]byte, ruleHeaderSize)
 	fixed[0] = family
 	return newRequest(unix.RTM_GETRULE, flagsDump, fixed)
 }
 
-// parseRule reads a fib_rule_hdr; ok is false for other families.
+// parseRule reads a fib_rule_hdr. ok is false for other families.
 func parseRule(m message) (r ruleEntry, ok bool, err error) {
 	if len(m.data) < ruleHeaderSize {
 		return r, false, errShort
@@ -138,7 +138,7 @@ func parseRule(m message) (r ruleEntry, ok bool, err error) {
 			}
 		case unix.FRA_SRC:
 			source, _ = netip.AddrFromSlice(v)
-		case unix.FRA_SUPPRESS_PREFIXLEN: // -1: nothing is suppressed; 0: prefixes of no bits are
+		case unix.FRA_SUPPRESS_PREFIXLEN: // -1: nothing is suppressed; 0: prefixes of length 0 are suppressed
 			r.specific = u32(v) == 0
 			r.odd = r.odd || u32(v) != 0 && u32(v) != ^uint32(0)
 		case unix.FRA_SUPPRESS_IFGROUP:

@@ -30,7 +30,7 @@ const (
 // vethInfoPeer is VETH_INFO_PEER (linux/veth.h).
 const vethInfoPeer = 1
 
-// request is one netlink message in the making. Its sequence number is given when it is sent.
+// request is a netlink message that is being built. It gets its sequence number when it is sent.
 type request struct{ b []byte }
 
 func newRequest(kind, flags uint16, fixed []byte) *request {
@@ -57,7 +57,7 @@ func (r *request) u32(kind uint16, v uint32) *request {
 	return r.attr(kind, binary.NativeEndian.AppendUint32(nil, v)...)
 }
 
-// nest appends an attribute of attributes; fixed begins its value.
+// nest appends an attribute that contains attributes. Its value begins with fixed.
 func (r *request) nest(kind uint16, fixed []byte, fill func()) *request {
 	start := len(r.b)
 	r.attr(kind, fixed...)
@@ -66,7 +66,8 @@ func (r *request) nest(kind uint16, fixed []byte, fill func()) *request {
 	return r
 }
 
-// link is the change of one device by its index; flags are IFF_… that change to what up says.
+// ifInfoMsg is the fixed header for a change of one device by its index. change says which IFF_ flags to change, flags are their
+// new values.
 func ifInfoMsg(index int, flags, change uint32) []byte {
 	b := make([]byte, ifInfoMsgSize)
 	binary.NativeEndian.PutUint32(b[4:], uint32(index))
@@ -75,7 +76,7 @@ func ifInfoMsg(index int, flags, change uint32) []byte {
 	return b
 }
 
-// newVeth makes a pair: the first end in the socket's namespace, the other in the one that peerFD stands for.
+// newVeth makes a pair. The first end is in the socket's namespace, the other in the namespace of peerFD.
 func newVeth(v *object.Veth, peerFD int) *request {
 	r := newRequest(unix.RTM_NEWLINK, flagsMake, ifInfoMsg(0, 0, 0)).text(unix.IFLA_IFNAME, v.Name).u32(unix.IFLA_MTU, uint32(v.MTU))
 	r.mac(unix.IFLA_ADDRESS, v.MAC)
@@ -90,14 +91,14 @@ func newVeth(v *object.Veth, peerFD int) *request {
 	})
 }
 
-// mac appends an address, or nothing for the kernel's choice.
+// mac appends a MAC. For the zero MAC it appends nothing, and the kernel chooses.
 func (r *request) mac(kind uint16, m object.MAC) {
 	if m != (object.MAC{}) {
 		r.attr(kind, m[:]...)
 	}
 }
 
-// setUp sets a device's administrative state; other attributes may be appended.
+// setUp sets a device's administrative state. Other attributes may be appended.
 func setUp(index int, up bool) *request {
 	flags := uint32(0)
 	if up {
@@ -106,12 +107,12 @@ func setUp(index int, up bool) *request {
 	return newRequest(unix.RTM_NEWLINK, flagsAct, ifInfoMsg(index, flags, unix.IFF_UP))
 }
 
-// arpOn has a device ask and answer who has an address.
+// arpOn makes a device send and answer ARP requests.
 func arpOn(index int) *request {
 	return newRequest(unix.RTM_NEWLINK, flagsAct, ifInfoMsg(index, 0, unix.IFF_NOARP))
 }
 
-// setLink changes a device's attributes, which are appended. With index 0 the device is named by IFLA_IFNAME.
+// setLink changes the attributes of a device that the caller appends. With index 0 IFLA_IFNAME names the device.
 func setLink(index int) *request {
 	return newRequest(unix.RTM_NEWLINK, flagsAct, ifInfoMsg(index, 0, 0))
 }
@@ -120,8 +121,8 @@ func deleteLink(index int) *request {
 	return newRequest(unix.RTM_DELLINK, flagsAct, ifInfoMsg(index, 0, 0))
 }
 
-// address adds or deletes one address of a device. New IPv6 ones go without duplicate address detection by a setting of the
-// namespace, not by IFA_F_NODAD: the kernel shows an address with that flag as finished before it has its local route.
+// address adds or deletes one address of a device. New IPv6 addresses skip duplicate address detection by a setting of the
+// namespace and not by IFA_F_NODAD. The kernel shows an address with that flag as finished before it has its local route.
 func address(kind uint16, index int, p netip.Prefix) *request {
 	fixed := make([]byte, ifAddrMsgSize)
 	fixed[0], fixed[1] = family(p.Addr()), byte(p.Bits())
@@ -133,18 +134,18 @@ func address(kind uint16, index int, p netip.Prefix) *request {
 	return newRequest(kind, flags, fixed).attr(unix.IFA_LOCAL, p.Addr().AsSlice()...).attr(unix.IFA_ADDRESS, p.Addr().AsSlice()...)
 }
 
-// route adds (in place of one of the same destination and metric) or deletes one route of ours.
+// route adds or deletes one route of ours. When it adds, it replaces a route with the same destination and metric.
 func route(kind uint16, k routeKey, e routeEntry) *request {
 	dst, table := k.dst, byte(unix.RT_TABLE_MAIN)
 	if k.table != 0 {
-		table = unix.RT_TABLE_UNSPEC // an attribute says which
+		table = unix.RT_TABLE_UNSPEC // an attribute names the table
 	}
 	fixed := make([]byte, rtMsgSize)
 	fixed[0], fixed[1], fixed[4], fixed[5], fixed[7] = family(dst.Addr()), byte(dst.Bits()), table, object.RouteProtocol, e.kind
 	flags := uint16(flagsReplace)
 	switch {
 	case kind == unix.RTM_DELROUTE:
-		flags, fixed[6] = flagsAct, unix.RT_SCOPE_NOWHERE // any
+		flags, fixed[6] = flagsAct, unix.RT_SCOPE_NOWHERE // any scope
 	case dst.Addr().Is4() && !e.via.IsValid():
 		fixed[6] = unix.RT_SCOPE_LINK
 	}
@@ -167,7 +168,7 @@ func route(kind uint16, k routeKey, e routeEntry) *request {
 	return r
 }
 
-// neighbor adds (or changes), deletes or gets one permanent entry, or a proxied address if proxy says so.
+// neighbor adds (or changes), deletes or gets one permanent entry. If proxy is set, it is a proxied address.
 func neighbor(kind, flags uint16, k neighborKey, mac object.MAC, proxy bool) *request {
 	fixed := make([]byte, ndMsgSize)
 	fixed[0] = family(k.address)
@@ -185,7 +186,7 @@ func neighbor(kind, flags uint16, k neighborKey, mac object.MAC, proxy bool) *re
 	return r
 }
 
-// The dumps. The kernel itself leaves out what is not asked for (NETLINK_GET_STRICT_CHK).
+// The dumps. The kernel itself leaves out what is not requested (NETLINK_GET_STRICT_CHK).
 
 func dumpLinks() *request {
 	return newRequest(unix.RTM_GETLINK, flagsDump, ifInfoMsg(0, 0, 0))
@@ -195,7 +196,7 @@ func dumpAddresses() *request {
 	return newRequest(unix.RTM_GETADDR, flagsDump, make([]byte, ifAddrMsgSize))
 }
 
-// dumpRoutes is of all tables: routes of ours are in one, the kernel's own in two.
+// dumpRoutes reads the routes of all tables, because routes of ours may be in any table and the kernel's own are in two.
 func dumpRoutes(family byte) *request {
 	fixed := make([]byte, rtMsgSize)
 	fixed[0] = family

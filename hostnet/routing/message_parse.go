@@ -21,7 +21,7 @@ type message struct {
 	data        []byte
 }
 
-// eachMessage takes a datagram apart.
+// eachMessage splits a datagram into messages.
 func eachMessage(b []byte, fn func(message)) error {
 	for len(b) >= headerSize {
 		size := int(binary.NativeEndian.Uint32(b))
@@ -35,7 +35,7 @@ func eachMessage(b []byte, fn func(message)) error {
 	return nil
 }
 
-// eachAttribute goes through the attributes behind a fixed header.
+// eachAttribute calls fn for each attribute after a fixed header.
 func eachAttribute(b []byte, fixed int, fn func(kind uint16, value []byte)) error {
 	if len(b) < fixed {
 		return errShort
@@ -52,7 +52,7 @@ func eachAttribute(b []byte, fixed int, fn func(kind uint16, value []byte)) erro
 	return nil
 }
 
-// nextHopID is RTA_NH_ID (linux/rtnetlink.h): a route by a next hop object.
+// nextHopID is RTA_NH_ID (linux/rtnetlink.h): the route uses a next hop object.
 const nextHopID = 30
 
 // attributeType masks the flags in an attribute's type (NLA_TYPE_MASK).
@@ -69,7 +69,7 @@ func u32(b []byte) uint32 {
 	return binary.NativeEndian.Uint32(b)
 }
 
-// parseLink reads an ifinfomsg. ok is false for messages of other families: those of a bridge tell of a place in it only.
+// parseLink reads an ifinfomsg. ok is false for other families: a bridge's messages are only about a port of it.
 func parseLink(m message) (index int, l linkState, ok bool, err error) {
 	if len(m.data) < ifInfoMsgSize {
 		return 0, l, false, errShort
@@ -108,7 +108,8 @@ func parseLink(m message) (index int, l linkState, ok bool, err error) {
 	return index, l, err == nil && l.name != "", err
 }
 
-// parseAddress reads an ifaddrmsg. IFA_LOCAL is the device's own address where both are given (a peer's is IFA_ADDRESS).
+// parseAddress reads an ifaddrmsg. If both attributes are given, IFA_LOCAL is the device's own address and IFA_ADDRESS is its
+// peer's.
 func parseAddress(m message) (index int, p netip.Prefix, a addressEntry, err error) {
 	var local, any netip.Addr
 	err = eachAttribute(m.data, ifAddrMsgSize, func(kind uint16, v []byte) {
@@ -132,7 +133,7 @@ func parseAddress(m message) (index int, p netip.Prefix, a addressEntry, err err
 	return int(u32(m.data[4:])), p, a, nil
 }
 
-// routeMessage is what an rtmsg says.
+// routeMessage is the content of an rtmsg.
 type routeMessage struct {
 	routeEntry
 	dst      netip.Prefix
@@ -140,7 +141,7 @@ type routeMessage struct {
 	protocol byte
 }
 
-// ours says that the route is one of ours, byKernel that the kernel made it for an address.
+// ours says that the route is one of ours.
 func (r routeMessage) ours() bool { return r.protocol == object.RouteProtocol }
 func (r routeMessage) main() bool { return r.table == unix.RT_TABLE_MAIN }
 
@@ -148,7 +149,7 @@ func (r routeMessage) byKernel() bool {
 	return r.protocol == unix.RTPROT_KERNEL && (r.main() || r.table == unix.RT_TABLE_LOCAL)
 }
 
-// key is the route's place among ours.
+// key is the key of the route in the picture.
 func (r routeMessage) key() routeKey {
 	if r.main() {
 		return routeKey{0, r.dst}
@@ -158,7 +159,7 @@ func (r routeMessage) key() routeKey {
 
 func (r routeMessage) kernelRoute() kernelRoute { return kernelRoute{r.table, r.kind, r.dst, r.index} }
 
-// parseRoute reads an rtmsg; ok is false for cached routes and other families.
+// parseRoute reads an rtmsg. ok is false for cached routes and other families.
 func parseRoute(m message) (r routeMessage, ok bool, err error) {
 	if len(m.data) < rtMsgSize {
 		return r, false, errShort
@@ -200,7 +201,7 @@ func parseRoute(m message) (r routeMessage, ok bool, err error) {
 	return r, true, nil
 }
 
-// parseNeighbor reads an ndmsg. permanent says that it is an entry that lasts; ok is false for other families.
+// parseNeighbor reads an ndmsg. ok is false for other families.
 func parseNeighbor(m message) (k neighborKey, mac object.MAC, permanent, proxy, ok bool, err error) {
 	if len(m.data) < ndMsgSize {
 		return k, mac, false, false, false, errShort

@@ -10,12 +10,12 @@ import (
 	"weft/hostnet/object"
 )
 
-// said is a request as the kernel would tell of it afterwards.
+// said is the notification that the kernel would send after a request.
 func said(kind uint16, r *request) message {
 	return message{kind: kind, flags: 0, data: r.b[headerSize:]}
 }
 
-// drawAddress draws an address of either family; drawPrefix one with a length.
+// drawAddress draws an address of either family. drawPrefix draws one with a length.
 func drawAddress(t *rapid.T, label string) netip.Addr {
 	b := [16]byte(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, label))
 	if rapid.Bool().Draw(t, label+" is IPv4") {
@@ -30,7 +30,7 @@ func drawPrefix(t *rapid.T, label string) netip.Prefix {
 	return netip.PrefixFrom(a, rapid.IntRange(0, a.BitLen()).Draw(t, label+" bits"))
 }
 
-// TestRequestsReadBack: what the driver asks the kernel for is what it reads of it, whatever the values.
+// TestRequestsReadBack: every request of the driver is read back from its notification with the same values.
 func TestRequestsReadBack(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -79,7 +79,7 @@ func drawnRule(t *rapid.T) {
 	}
 }
 
-// TestKernelRulesReadBack: the rules that every namespace has are known again, and one that differs in anything is not taken for one.
+// TestKernelRulesReadBack: the rules that every namespace has are recognised. A rule with any difference is not.
 func TestKernelRulesReadBack(t *testing.T) {
 	t.Parallel()
 	for _, k := range kernelRules {
@@ -104,7 +104,7 @@ func TestKernelRulesReadBack(t *testing.T) {
 	}
 }
 
-// TestOddMessages: what routes, rules and entries of ours never have is noticed, and what is not theirs is left out.
+// TestOddMessages: properties that our routes, rules and entries never have are noticed. Messages about other things are ignored.
 func TestOddMessages(t *testing.T) {
 	t.Parallel()
 	k := routeKey{dst: netip.MustParsePrefix("10.0.0.0/24")}
@@ -155,7 +155,7 @@ func TestOddMessages(t *testing.T) {
 	}
 }
 
-// FuzzMessages: whatever comes, nothing is read beyond its end.
+// FuzzMessages: no input is read beyond its end.
 func FuzzMessages(f *testing.F) {
 	f.Add(route(unix.RTM_NEWROUTE, routeKey{dst: netip.MustParsePrefix("10.0.0.0/24")}, routeEntry{index: 3}).b[headerSize:])
 	f.Add(newRule(&object.Rule{From: netip.MustParsePrefix("10.0.0.0/24")}).b[headerSize:])

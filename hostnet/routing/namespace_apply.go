@@ -27,7 +27,7 @@ func (d *Driver) applyNamespace(c object.Change) error {
 	return d.mendNamespace(want)
 }
 
-// makeNamespace makes a namespace that is complete before it has its name.
+// makeNamespace makes a namespace. The namespace is complete before it gets its name.
 func (d *Driver) makeNamespace(want *object.Namespace) error {
 	ns, err := d.dir.Make(want.Name, func() error { return prepareNamespace(want.OwnerUID) })
 	if err != nil {
@@ -36,7 +36,7 @@ func (d *Driver) makeNamespace(want *object.Namespace) error {
 	if err := ns.Close(); err != nil {
 		return err
 	}
-	if old := d.space(want.Name); old != nil { // it was removed by hand, and that was not told yet
+	if old := d.space(want.Name); old != nil { // somebody removed it, and that was not reported yet
 		d.drop(old)
 	}
 	s, err := d.adopt(want.Name)
@@ -48,7 +48,7 @@ func (d *Driver) makeNamespace(want *object.Namespace) error {
 	return s.read()
 }
 
-// prepareNamespace marks the calling thread's namespace and settles it.
+// prepareNamespace marks the calling thread's namespace and writes its settings.
 func prepareNamespace(owner string) error {
 	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
@@ -68,7 +68,7 @@ func prepareNamespace(owner string) error {
 	return nil
 }
 
-// mendNamespace makes a namespace of ours as it should be.
+// mendNamespace repairs a namespace of ours.
 func (d *Driver) mendNamespace(want *object.Namespace) error {
 	s, err := d.adopt(want.Name)
 	if err != nil {
@@ -94,7 +94,7 @@ func (d *Driver) mendNamespace(want *object.Namespace) error {
 	return err
 }
 
-// removeNamespace takes the name away and lets go: everything inside ends in the kernel's own time.
+// removeNamespace removes the name and closes the namespace. The kernel removes everything inside in its own time.
 func (d *Driver) removeNamespace(name string) error {
 	s := d.space(name)
 	if s == nil {
@@ -110,5 +110,5 @@ func (d *Driver) removeNamespace(name string) error {
 	return d.dir.Remove(name)
 }
 
-// alias appends a mark; the kernel wants no zero at its end.
+// alias appends a mark. The kernel wants no NUL at its end.
 func (r *request) alias(mark string) *request { return r.attr(unix.IFLA_IFALIAS, []byte(mark)...) }

@@ -10,7 +10,8 @@ import (
 	"weft/hostnet/object"
 )
 
-// Observe returns what the picture holds for the keys. A device's addresses are there, if only as none, when the device is.
+// Observe returns what the picture holds for the keys. If a device exists, its addresses object exists too, possibly without
+// addresses.
 func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object, error) {
 	found := make([]object.Object, 0, len(keys))
 	for _, k := range keys {
@@ -58,7 +59,7 @@ func (d *Driver) observe(k object.Key) object.Object {
 	return nil
 }
 
-// namespace is the namespace itself. One without our mark has no owner.
+// namespace is the namespace object. Without our mark it has no owner.
 func (s *space) namespace() object.Object {
 	lo, ok := s.state.links[loopbackIndex]
 	if !ok {
@@ -73,7 +74,8 @@ func (s *space) namespace() object.Object {
 	return n
 }
 
-// route is the one to a destination. What no route of ours is like shows as a device that no desired one names.
+// route is the route to a destination. If it differs from what our routes can be, its device has a name that no desired route
+// has.
 func (s *space) route(k routeKey) object.Object {
 	entries := s.state.routes[k]
 	if len(entries) == 0 {
@@ -88,7 +90,7 @@ func (s *space) route(k routeKey) object.Object {
 	return r
 }
 
-// neighbor is an entry of a device, or an address it answers for.
+// neighbor is a neighbour entry of a device, or an address that the device answers for.
 func (s *space) neighbor(kind object.Kind, device string, a netip.Addr) object.Object {
 	i, ok := s.state.names[device]
 	if !ok {
@@ -107,7 +109,7 @@ func (s *space) neighbor(kind object.Kind, device string, a netip.Addr) object.O
 	return nil
 }
 
-// Ours lists the namespaces and pairs that carry our mark, and all that ours alone may be in our namespaces.
+// Ours lists the namespaces and pairs that carry our mark. In our namespaces it lists everything that only we may have there.
 func (d *Driver) Ours(context.Context) ([]object.Key, error) {
 	var keys []object.Key
 	for _, s := range d.all() {

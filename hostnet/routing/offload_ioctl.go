@@ -9,13 +9,13 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// offload is one that is off on our devices, with its commands (linux/ethtool.h).
+// offload is an offload that must be off on our devices, with its commands (linux/ethtool.h).
 type offload struct {
 	name     string
 	get, set uint32
 }
 
-// offloads in the order in which they are set: the checksum takes others along.
+// offloads are in the order in which they are set, because the checksum offload switches others off too.
 var offloads = []offload{
 	{"tx-checksum", unix.ETHTOOL_GTXCSUM, unix.ETHTOOL_STXCSUM},
 	{"scatter-gather", unix.ETHTOOL_GSG, unix.ETHTOOL_SSG},
@@ -33,7 +33,7 @@ type ethtoolRequest struct {
 	_    [16]byte
 }
 
-// ethtool asks or tells a device, in the namespace that the socket belongs to.
+// ethtool sends a command to a device in the namespace of the socket.
 func ethtool(socket int, device string, v *ethtoolValue) error {
 	if len(device) >= unix.IFNAMSIZ {
 		return fmt.Errorf("device name %q: at most %d bytes", device, unix.IFNAMSIZ-1)
@@ -46,13 +46,13 @@ func ethtool(socket int, device string, v *ethtoolValue) error {
 	return nil
 }
 
-// offloads names those that are on, or says why it is not known; "" is as it should be.
+// offloads names the offloads that are on, or says why that is unknown. "" means that all are off.
 func (s *space) offloads(device string) string {
 	var on []string
 	for _, o := range offloads {
 		v := ethtoolValue{command: o.get}
 		switch err := ethtool(s.control, device, &v); {
-		case errors.Is(err, unix.ENODEV): // gone meanwhile: its own message follows
+		case errors.Is(err, unix.ENODEV): // the device was removed meanwhile: its own message follows
 			return ""
 		case err != nil:
 			on = append(on, o.name+" ("+err.Error()+")")
@@ -74,7 +74,7 @@ func (s *space) noOffloads(device string) error {
 	return nil
 }
 
-// joined says whether GRO is on: segments of a connection are joined when they are received.
+// joined says whether GRO is on, which joins received segments of a connection.
 func (s *space) joined(device string) (bool, error) {
 	v := ethtoolValue{command: unix.ETHTOOL_GGRO}
 	err := ethtool(s.control, device, &v)

@@ -16,10 +16,10 @@ import (
 	"weft/hostnet/object"
 )
 
-// kindOf is RTM_… of an order's request.
+// kindOf is the RTM_… of an order's request.
 func kindOf(o order) uint16 { return binary.NativeEndian.Uint16(o.request.b[4:]) }
 
-// wantedMetric is that of routes of ours.
+// wantedMetric is the metric of our routes.
 func wantedMetric(dst netip.Prefix) uint32 {
 	if dst.Addr().Is6() {
 		return defaultMetricV6
@@ -27,14 +27,14 @@ func wantedMetric(dst netip.Prefix) uint32 {
 	return 0
 }
 
-// obey has the picture take in what the kernel tells when it carries orders out.
+// obey makes the picture as the kernel's notifications would after it carried out the orders.
 func (s *space) obey(orders []order) {
 	for _, o := range orders {
 		s.absorbOne(message{kind: kindOf(o), flags: binary.NativeEndian.Uint16(o.request.b[6:]), data: o.request.b[headerSize:]})
 	}
 }
 
-// change is that which leads from what is observed to what is wanted; nil is nothing.
+// change is the change from the observed to the desired object. nil means that there is none.
 func change(have, want object.Object) object.Change {
 	switch {
 	case want == nil:
@@ -45,8 +45,8 @@ func change(have, want object.Object) object.Change {
 	return object.Change{Op: object.Update, Observed: have, Desired: want}
 }
 
-// TestOrdersLeadToWhatIsWanted: from whatever stands there the orders of one change lead to what is wanted, a second time there are
-// none, and those of a deletion leave nothing.
+// TestOrdersLeadToWhatIsWanted: from any state the orders of one change lead to what is desired. A second time there are no
+// orders. The orders of a deletion leave nothing.
 func TestOrdersLeadToWhatIsWanted(t *testing.T) {
 	t.Parallel()
 	dst := rapid.SampledFrom([]netip.Prefix{netip.MustParsePrefix("0.0.0.0/0"), netip.MustParsePrefix("10.9.0.0/24"), netip.MustParsePrefix("2001:db8:9::/48")})
@@ -88,9 +88,9 @@ func TestOrdersLeadToWhatIsWanted(t *testing.T) {
 				t.Fatalf("%s: %v, %+v", want.Key(), err, orders)
 			}
 			if want.Key().Kind == object.KindRule {
-				continue // rules are read again, not told
+				continue // rules are read again, not reported
 			}
-			for _, o := range orders { // what the new one took the place of is gone by that
+			for _, o := range orders { // the new route has replaced the old one
 				if r, _, err := parseRoute(message{kind: kindOf(o), data: o.request.b[headerSize:]}); kindOf(o) == unix.RTM_DELROUTE && (err != nil || r.metric == wantedMetric(k.dst)) {
 					t.Fatalf("%s: removes %+v, %v", want.Key(), r, err)
 				}
@@ -101,7 +101,7 @@ func TestOrdersLeadToWhatIsWanted(t *testing.T) {
 				t.Fatalf("%s is not there", want.Key())
 			}
 			if x, ok := got.(*object.Addresses); ok {
-				x.Deviations = nil // the kernel makes the routes of new addresses, which nobody played here
+				x.Deviations = nil // the kernel makes the routes of new addresses; nobody simulates that here
 			}
 			if diff := want.Diff(got); len(diff) > 0 {
 				t.Fatalf("%s: %v", want.Key(), diff)
@@ -123,7 +123,7 @@ func TestOrdersLeadToWhatIsWanted(t *testing.T) {
 	})
 }
 
-// TestAddressesComeBeforeOthersGo: while addresses are exchanged a device is never without one.
+// TestAddressesComeBeforeOthersGo: a device is never without an address while its addresses are exchanged.
 func TestAddressesComeBeforeOthersGo(t *testing.T) {
 	t.Parallel()
 	s := known()
@@ -135,7 +135,7 @@ func TestAddressesComeBeforeOthersGo(t *testing.T) {
 	if err != nil || !slices.Equal(kinds, []uint16{unix.RTM_NEWADDR, unix.RTM_DELADDR, unix.RTM_DELADDR}) {
 		t.Errorf("the orders are %v, %v", kinds, err)
 	}
-	for _, o := range orders { // an address that went by itself is no failure; one that does not come is
+	for _, o := range orders { // it is fine if an address is already gone, but not if one cannot be added
 		if isOneOf(unix.EADDRNOTAVAIL, o.fine) != (kindOf(o) == unix.RTM_DELADDR) {
 			t.Errorf("order %d goes with %v", kindOf(o), o.fine)
 		}
@@ -145,7 +145,7 @@ func TestAddressesComeBeforeOthersGo(t *testing.T) {
 	}
 }
 
-// TestOrdersWithoutADevice: what stands on a device that is not there is refused, and its removal is done.
+// TestOrdersWithoutADevice: a change on a missing device is refused. Its removal succeeds.
 func TestOrdersWithoutADevice(t *testing.T) {
 	t.Parallel()
 	a, p := netip.MustParseAddr("10.0.0.7"), netip.MustParsePrefix("10.9.0.0/24")
@@ -169,7 +169,7 @@ func TestOrdersWithoutADevice(t *testing.T) {
 	}
 }
 
-// TestWhyRefused: a route that the kernel refuses is told with what it would stand on.
+// TestWhyRefused: the error of a refused route says what the route lacks.
 func TestWhyRefused(t *testing.T) {
 	t.Parallel()
 	link := func(s *space, change func(*linkState)) {
@@ -219,7 +219,7 @@ func TestWhyRefused(t *testing.T) {
 	}
 }
 
-// TestSettingFiles: a setting is for the namespace, for all devices there are and will be, or for each device.
+// TestSettingFiles: a setting is for the namespace, for all present and future devices, or for each device.
 func TestSettingFiles(t *testing.T) {
 	t.Parallel()
 	for file, want := range map[string]string{

@@ -11,7 +11,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// strangeTable is the table of no desired rule.
+// strangeTable is a table that no desired rule has.
 const strangeTable = ^uint32(0)
 
 // ruleKey names one routing rule of ours.
@@ -20,7 +20,7 @@ type ruleKey struct {
 	from     netip.Prefix
 }
 
-// ownRules are the rules of ours among those of a namespace, more than one of a key when somebody added to them.
+// ownRules are our rules in a namespace, by key. A key has more than one rule if somebody added rules.
 func ownRules(rules []ruleEntry) map[ruleKey][]ruleEntry {
 	own := map[ruleKey][]ruleEntry{}
 	for _, r := range rules {
@@ -32,7 +32,7 @@ func ownRules(rules []ruleEntry) map[ruleKey][]ruleEntry {
 	return own
 }
 
-// otherRules are the rest.
+// otherRules are the rules that are not ours.
 func otherRules(rules []ruleEntry) []ruleEntry {
 	return slices.DeleteFunc(slices.Clone(rules), func(r ruleEntry) bool { return r.protocol == object.RouteProtocol })
 }
@@ -41,7 +41,7 @@ func (s *state) ownRules(priority uint32, from netip.Prefix) []ruleEntry {
 	return ownRules(s.rules)[ruleKey{priority, from}]
 }
 
-// rule is the one of a name. What no rule of ours is like shows with a table that no desired one has.
+// rule is the rule with this name. If it differs from what our rules can be, it has a table that no desired rule has.
 func (s *space) rule(name string) object.Object {
 	number, prefix, _ := strings.Cut(name, "/")
 	priority, err := strconv.ParseUint(number, 10, 32)
@@ -63,7 +63,7 @@ func (s *space) rule(name string) object.Object {
 	return r
 }
 
-// object is the rule's table as objects name it.
+// object is the rule's table in the form that objects use.
 func (r ruleEntry) object() uint32 {
 	if r.table == unix.RT_TABLE_MAIN {
 		return 0
@@ -71,7 +71,7 @@ func (r ruleEntry) object() uint32 {
 	return r.table
 }
 
-// ruleOrders add the wanted rule if it lacks, and then remove all others of its place.
+// ruleOrders add the desired rule if it is missing. Then they remove all other rules with its key.
 func (s *space) ruleOrders(n int, want *object.Rule) (out []order) {
 	is := func(r ruleEntry) bool {
 		return !r.odd && r.object() == want.Table && r.specific == want.MoreSpecific
@@ -88,7 +88,7 @@ func (s *space) ruleOrders(n int, want *object.Rule) (out []order) {
 	return out
 }
 
-// removal removes the rule that the kernel showed.
+// removal removes the rule exactly as the kernel showed it.
 func (r ruleEntry) removal() *request {
 	return newRequest(unix.RTM_DELRULE, flagsAct, []byte(r.message))
 }

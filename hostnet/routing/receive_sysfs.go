@@ -12,8 +12,8 @@ import (
 	"weft/hostnet/netns"
 )
 
-// sysfs is the directory of one namespace's devices. It is a mount that has no place in any tree of files, and goes with the
-// file: the thread that makes it decides whose devices it shows.
+// sysfs is the directory of one namespace's devices. It is a mount that is not in any file tree, and it ends with the file. The
+// thread that makes the mount determines whose devices it shows.
 type sysfs struct{ root *os.File }
 
 func openSysfs(ns *netns.Space) (*sysfs, error) {
@@ -47,7 +47,7 @@ func mountSysfs() (int, error) {
 
 func (s *sysfs) close() error { return s.root.Close() }
 
-// open opens a file or directory below.
+// open opens a file or directory in it.
 func (s *sysfs) open(name string, flags int) (*os.File, error) {
 	fd, err := unix.Openat(int(s.root.Fd()), name, flags|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -62,7 +62,7 @@ func (s *sysfs) read(name string) (string, error) {
 		return "", err
 	}
 	defer f.Close()
-	b := make([]byte, 4096) // the kernel gives a page at most
+	b := make([]byte, 4096) // the kernel returns a page at most
 	n, err := f.Read(b)
 	return strings.TrimSpace(string(b[:n])), err
 }
@@ -76,7 +76,7 @@ func (s *sysfs) write(name, value string) error {
 	return errors.Join(err, f.Close())
 }
 
-// receiveQueues are the files that say over which processors what a device receives is spread (rps_cpus).
+// receiveQueues are the files that say on which processors received packets are handled (rps_cpus).
 func (s *sysfs) receiveQueues(device string) ([]string, error) {
 	queues := path.Join("class/net", device, "queues")
 	dir, err := s.open(queues, unix.O_RDONLY|unix.O_DIRECTORY)
@@ -97,7 +97,8 @@ func (s *sysfs) receiveQueues(device string) ([]string, error) {
 	return files, nil
 }
 
-// threaded says that a kernel thread works off what the device receives, and that no packet steering takes it away again.
+// threaded says that a kernel thread handles what the device receives, and that packet steering does not move that work
+// elsewhere.
 func (s *sysfs) threaded(device string) (bool, error) {
 	on, err := s.read(path.Join("class/net", device, "threaded"))
 	if err != nil || on != "1" {
@@ -116,8 +117,8 @@ func (s *sysfs) threaded(device string) (bool, error) {
 	return true, nil
 }
 
-// thread has a kernel thread work off what the device receives, or whoever sends it. Linux 6.1 refuses it for a device
-// without NAPI, which a veth has only while it is up with GRO.
+// thread makes a kernel thread handle what the device receives, or switches that off. Linux 6.1 refuses it for a device without
+// NAPI. A veth has NAPI only while it is up with GRO.
 func (s *sysfs) thread(device string, on bool) error {
 	value := "0"
 	if on {

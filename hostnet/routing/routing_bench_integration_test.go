@@ -11,14 +11,14 @@ import (
 	"weft/hostnet/object"
 )
 
-// The size of the host that is measured.
+// The size of the measured host.
 const (
 	benchRouters   = 50
 	benchLegs      = 4
 	benchNeighbors = 2000 // of one network
 )
 
-// benchHost is what a host with many routers holds.
+// benchHost is the content of a host with many routers.
 func benchHost() (want []object.Object) {
 	for r := range benchRouters {
 		namespace := fmt.Sprintf("weft-router-%d", r)
@@ -41,8 +41,8 @@ func benchNeighbor(n int, mac object.MAC) *object.Neighbor {
 		After: []object.Key{{Kind: object.KindVeth, Name: "weft-router-0/n0"}}}
 }
 
-// BenchmarkHost measures, with 50 routers of 4 legs and 2,000 neighbours: making all of it, reading it afresh, and changing
-// one neighbour.
+// BenchmarkHost measures a host with 50 routers of 4 interfaces and 2,000 neighbours: making all of it, reading it again, and
+// changing one neighbour.
 func BenchmarkHost(b *testing.B) {
 	h := newHost(b)
 	h.start()

@@ -12,7 +12,8 @@ import (
 	"weft/hostnet/object"
 )
 
-// TestRouterForwards: two guests on two networks reach each other through the namespace, pings and streams of both families.
+// TestRouterForwards: two guests on two networks reach each other through the namespace, with pings and TCP streams of both
+// families.
 func TestRouterForwards(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
@@ -37,8 +38,8 @@ func TestRouterForwards(t *testing.T) {
 	}
 }
 
-// TestHostWithIPv6SwitchedOff: a host that has IPv6 off on all its devices, those to come included, has routers with IPv6: the
-// namespaces have settings of their own.
+// TestHostWithIPv6SwitchedOff: a host has IPv6 off on all its present and future devices. Its routers still have IPv6, because
+// namespaces have their own settings.
 func TestHostWithIPv6SwitchedOff(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)

@@ -10,7 +10,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// bySource is the router with rules by which what comes from 10.1.0.0/24 and fd01::/64 leaves by other next hops.
+// bySource is the router with rules that send what comes from 10.1.0.0/24 and fd01::/64 to other next hops.
 func bySource() []object.Object {
 	want := router()
 	for _, f := range []struct{ all, from, via, inside string }{
@@ -25,8 +25,8 @@ func bySource() []object.Object {
 	return want
 }
 
-// TestRulesBySource: the kernel leads what comes from a source by the route of its table, but for destinations that it knows
-// better; each damage is told, repaired and leaves nothing behind.
+// TestRulesBySource: the kernel routes packets from a source by the table of its rule, except to destinations with a more
+// specific route. Each damage is reported and repaired, and leaves nothing behind.
 func TestRulesBySource(t *testing.T) {
 	t.Parallel()
 	h := newHost(t)
@@ -74,7 +74,7 @@ func TestRulesBySource(t *testing.T) {
 		}
 		leads(c.script)
 	}
-	// Without them all of it goes.
+	// Without the rules everything of them is removed.
 	h.converge(router()...)
 	if out := in(t, path, "sh", "-c", "ip rule; ip -6 rule; ip route show table all; ip -6 route show table all"); strings.Contains(out, "8701") || strings.Contains(out, "suppress") {
 		t.Errorf("left behind: %s", out)

@@ -11,13 +11,13 @@ import (
 	"strings"
 )
 
-// All namespaces of a machine share the kernel's two tables of neighbours, one for each family, and its table of tracked connections.
+// All namespaces of a machine share the kernel's two neighbour tables, one for each family, and its table of tracked connections.
 //
-// Those of neighbours hold 1,024 entries by default, which is made for a single host: gc_thresh3 bounds the entries, above
-// gc_thresh2 they are thrown out after five seconds, below gc_thresh1 never (Documentation/networking/ip-sysctl.rst). Permanent entries
-// do not count. That of connections holds 262,144, of which each connection of a router takes two.
+// By default a neighbour table holds 1,024 entries, which is meant for a single host. gc_thresh3 bounds the entries. Above
+// gc_thresh2 entries are evicted after five seconds, below gc_thresh1 never (Documentation/networking/ip-sysctl.rst). Permanent
+// entries do not count. The connection table holds 262,144 entries. Each connection of a router takes two of them.
 const (
-	// Bytes of the machine's memory for each entry that a table may hold: the entries take less than a twentieth of it.
+	// Bytes of the machine's memory for each possible entry of a table. The entries take less than a twentieth of that memory.
 	memoryPerNeighbor   = 64 << 10
 	memoryPerConnection = 8 << 10
 
@@ -25,7 +25,7 @@ const (
 	minConnectionTable, maxConnectionTable = 256 << 10, 4 << 20
 )
 
-// sharedTables are the files that bound the tables, and what should be in them at least, in the order in which they are raised.
+// sharedTables are the files that bound the tables, with their minimum values, in the order in which they are raised.
 func sharedTables(memory uint64) []setting {
 	var all []setting
 	add := func(file string, n uint64) { all = append(all, setting{file: file, value: strconv.FormatUint(n, 10)}) }
@@ -39,15 +39,15 @@ func sharedTables(memory uint64) []setting {
 	return all
 }
 
-// raiseTables makes the tables as large as the machine's memory allows. What somebody made larger stays. It returns what it
-// changed. Only the machine's initial network namespace can: thresholds of neighbours are there and in no other.
+// raiseTables makes the tables as large as the machine's memory allows. A larger value stays. It returns what it changed. Only
+// the machine's initial network namespace has the neighbour thresholds.
 func raiseTables(root string, memory uint64) (raised []string, err error) {
 	for i, s := range sharedTables(memory) {
 		b, err := os.ReadFile(path.Join(root, s.file))
 		if errors.Is(err, fs.ErrNotExist) && i == 0 {
 			return nil, nil
 		}
-		if errors.Is(err, fs.ErrNotExist) { // no IPv6, or nothing has been tracked yet
+		if errors.Is(err, fs.ErrNotExist) { // the kernel has no IPv6, or has not tracked any connection yet
 			continue
 		}
 		var have, want uint64
@@ -68,7 +68,7 @@ func raiseTables(root string, memory uint64) (raised []string, err error) {
 	return raised, nil
 }
 
-// memorySize is the machine's memory in bytes, as /proc/meminfo says.
+// memorySize is the machine's memory in bytes, from /proc/meminfo.
 func memorySize() (uint64, error) {
 	f, err := os.Open("/proc/meminfo")
 	if err != nil {
@@ -84,7 +84,7 @@ func memorySize() (uint64, error) {
 	return 0, errors.New("/proc/meminfo does not say how much memory there is")
 }
 
-// raiseTables looks after the tables once for each reading of the host, and says what it changed.
+// raiseTables checks the tables at each reading of the host, and logs what it changed.
 func (d *Driver) raiseTables() {
 	var raised []string
 	memory, err := memorySize()

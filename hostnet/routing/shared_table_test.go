@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestSharedTablesAreRaised: upward only, by the machine's memory, and where there is none, as in other network namespaces
-// and on kernels without IPv6, nothing is made.
+// TestSharedTablesAreRaised: the bounds are only raised, depending on the machine's memory. Where the files do not exist (in
+// other network namespaces, on kernels without IPv6), none is made.
 func TestSharedTablesAreRaised(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -16,11 +16,12 @@ import (
 const (
 	// requestTimeout bounds each wait for the kernel's answer.
 	requestTimeout = 10 * time.Second
-	// chunkSize is how many requests go in one datagram: their answers and notifications fit the buffers many times over.
+	// chunkSize is how many requests are in one datagram. Their answers and notifications fit into the buffers many times.
 	chunkSize = 256
-	// dumpAttempts bounds how often an interrupted dump is repeated: each repetition needs another change during the dump.
+	// dumpAttempts bounds how often an interrupted dump is repeated. Each repetition means that something changed during the
+	// dump.
 	dumpAttempts = 20
-	// socketBuffer in bytes, of each socket's receive buffer; the kernel takes no more than is used.
+	// socketBuffer is the size of each socket's receive buffer in bytes. The kernel allocates only what is used.
 	socketBuffer = 8 << 20
 	datagramSize = 256 << 10
 )
@@ -28,7 +29,7 @@ const (
 // errInterrupted is a dump during which something changed (NLM_F_DUMP_INTR).
 var errInterrupted = errors.New("interrupted by a change")
 
-// conn asks one namespace's kernel side. It is used under its space's lock.
+// conn sends requests to the kernel in one namespace. The space's lock protects it.
 type conn struct {
 	fd       int
 	sequence uint32
@@ -57,14 +58,14 @@ func openConn(ns *netns.Space, buffer []byte) (*conn, error) {
 	return &conn{fd: fd, buffer: buffer}, nil
 }
 
-// close makes every later request fail, whatever the number of the socket is used for then.
+// close makes every later request fail, even if the number of the socket is used again.
 func (c *conn) close() error {
 	fd := c.fd
 	c.fd = -1
 	return unix.Close(fd)
 }
 
-// number gives the requests the next sequence numbers and returns them as one datagram.
+// number gives the requests the next sequence numbers. It returns them as one datagram.
 func (c *conn) number(requests []*request) []byte {
 	var out []byte
 	for _, r := range requests {
@@ -76,8 +77,8 @@ func (c *conn) number(requests []*request) []byte {
 	return out
 }
 
-// do sends at most chunkSize requests as one datagram: the kernel carries all of them out within the one system call, whether
-// some fail or not. It returns an error or nil for each; reply is called with what answers other than an acknowledgement.
+// do sends at most chunkSize requests as one datagram. The kernel carries out all of them within that system call, even if some
+// fail. do returns an error or nil for each. It calls reply with every answer but acknowledgements.
 func (c *conn) do(requests []*request, reply func(i int, m message)) []error {
 	errs := make([]error, len(requests))
 	first := c.sequence + 1
@@ -109,7 +110,7 @@ func (c *conn) do(requests []*request, reply func(i int, m message)) []error {
 	return errs
 }
 
-// dump calls reset and then fn for each entry, again from the start as long as changes interrupt it.
+// dump calls reset and then fn for each entry. It starts again as long as changes interrupt the dump.
 func (c *conn) dump(what string, request func() *request, reset func(), fn func(message)) error {
 	for range dumpAttempts {
 		reset()
@@ -159,12 +160,12 @@ func (c *conn) receive(fn func(message)) error {
 		return fmt.Errorf("receive from netlink: %w", err)
 	}
 	if a, ok := from.(*unix.SockaddrNetlink); !ok || a.Pid != 0 {
-		return nil // not the kernel
+		return nil // not from the kernel
 	}
 	return eachMessage(c.buffer[:n], fn)
 }
 
-// errorOf is what an NLMSG_ERROR or NLMSG_DONE says: an errno, and with NETLINK_EXT_ACK a sentence.
+// errorOf is the error of an NLMSG_ERROR or NLMSG_DONE: an errno, and with NETLINK_EXT_ACK a text.
 func errorOf(m message) error {
 	if len(m.data) < 4 {
 		return nil
@@ -175,7 +176,7 @@ func errorOf(m message) error {
 	}
 	err := error(syscall.Errno(errno))
 	if m.kind == unix.NLMSG_ERROR && m.flags&unix.NLM_F_ACK_TLVS != 0 && len(m.data) >= 4+headerSize {
-		_ = eachAttribute(m.data, 4+headerSize, func(kind uint16, v []byte) { // NETLINK_CAP_ACK: the header alone is echoed
+		_ = eachAttribute(m.data, 4+headerSize, func(kind uint16, v []byte) { // NETLINK_CAP_ACK: only the header of the request is echoed
 			if kind == unix.NLMSGERR_ATTR_MSG {
 				err = fmt.Errorf("%w (%s)", err, text(v))
 			}
@@ -184,8 +185,8 @@ func errorOf(m message) error {
 	return err
 }
 
-// subscription hears of one namespace's changes. The kernel puts a change's notification here before it acknowledges the
-// change: whoever reads until nothing is left has seen everything that was acknowledged.
+// subscription receives the changes of one namespace. The kernel puts the notification of a change here before it acknowledges
+// the change. So after reading until nothing is left, one has seen every acknowledged change.
 type subscription struct {
 	file *os.File
 	raw  syscall.RawConn
@@ -216,7 +217,7 @@ func openSubscription(ns *netns.Space, groups ...int) (*subscription, error) {
 
 func (s *subscription) close() error { return s.file.Close() }
 
-// wait calls drain whenever something may be there, until drain says stop or the subscription is closed.
+// wait calls drain whenever there may be something to read, until drain returns true or the subscription is closed.
 func (s *subscription) wait(drain func(fd int) (stop bool)) error {
 	stop := false
 	for !stop {

@@ -15,7 +15,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// space is one network namespace with its sockets and its picture: the host's own (name "") or one of ours.
+// space is one network namespace with its sockets and its picture. It is the host's own (name "") or one of ours.
 type space struct {
 	name string
 	log  *slog.Logger
@@ -26,19 +26,19 @@ type space struct {
 	sub       *subscription
 	control   int    // a socket for ioctl
 	devices   *sysfs // nil in the host's own namespace
-	noDevices error  // why devices is nil in a namespace of ours: all but threaded NAPI works without
+	noDevices error  // why devices is nil in a namespace of ours; only threaded NAPI needs it
 	buffer    []byte
 	ipv6      bool // the kernel has it
 	state     *state
 	closed    bool
 	lost      bool  // notifications were lost: the picture may be wrong until the next read
-	failure   error // why the last read failed; the picture is empty then
-	// reread and resettle say that the picture has to be completed, for the kernel does not tell of everything.
+	failure   error // why the last read failed; the picture is then empty
+	// reread and resettle say that something must be read again, because the kernel does not report everything.
 	reread, resettle bool
-	changed          map[object.Key]bool // not told yet
+	changed          map[object.Key]bool // not reported yet
 }
 
-// The groups heard in the host's own namespace, and in ours.
+// The multicast groups in the host's own namespace, and in ours.
 var (
 	homeGroups = []int{unix.RTNLGRP_LINK}
 	ownGroups  = []int{unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR, unix.RTNLGRP_IPV4_ROUTE,
@@ -48,7 +48,7 @@ var (
 
 const bufferSize = 64 << 10 // bytes: the kernel's datagrams are at most half as large
 
-// openSpace subscribes, without reading anything yet. It takes ns over, also when it fails.
+// openSpace subscribes and reads nothing yet. It owns ns from then on, also if it fails.
 func openSpace(ns *netns.Space, log *slog.Logger) (*space, error) {
 	s := &space{name: ns.Name(), log: log, ns: ns, control: -1, buffer: make([]byte, bufferSize), ipv6: hasIPv6(),
 		changed: map[object.Key]bool{}}
@@ -72,12 +72,12 @@ func openSpace(ns *netns.Space, log *slog.Logger) (*space, error) {
 	return s, nil
 }
 
-// errClosed is what is left of a namespace that lost its name.
+// errClosed is the error of a namespace that lost its name.
 var errClosed = errors.New("the namespace is gone")
 
 func (s *space) home() bool { return s.name == "" }
 
-// close ends what the space holds: a namespace without name ends by it.
+// close closes everything that the space holds. A namespace without a name ends then.
 func (s *space) close() error {
 	s.mu.Lock()
 	if s.closed {
@@ -98,7 +98,7 @@ func (s *space) close() error {
 		s.devices = nil
 	}
 	s.mu.Unlock()
-	if s.sub != nil { // waits for who is reading, who waits for the lock
+	if s.sub != nil { // it waits for the reader, and the reader waits for the lock
 		errs = append(errs, s.sub.close())
 	}
 	if !s.home() {
@@ -107,7 +107,7 @@ func (s *space) close() error {
 	return errors.Join(errs...)
 }
 
-// follow keeps the picture current until ctx ends or the space is closed; tell is called with what changed, and resync when
+// follow keeps the picture current until ctx ends or the space is closed. It calls tell with what changed, and resync if
 // something was lost.
 func (s *space) follow(ctx context.Context, tell func([]object.Key), resync func()) {
 	if err := s.sub.file.SetReadDeadline(time.Time{}); err != nil { // an earlier follower may have been stopped
@@ -133,7 +133,7 @@ func (s *space) follow(ctx context.Context, tell func([]object.Key), resync func
 	}
 }
 
-// absorb takes in all there is and returns what changed by it.
+// absorb applies everything that has arrived and returns what changed.
 func (s *space) absorb() (keys []object.Key, lost, closed bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -145,7 +145,7 @@ func (s *space) absorb() (keys []object.Key, lost, closed bool) {
 	return s.takeChanged(nil), lost, false
 }
 
-// takeChanged empties what is to be told, but for the keys that somebody looks after anyway.
+// takeChanged empties the list of what is to be reported. It leaves out the keys that somebody else handles.
 func (s *space) takeChanged(but map[object.Key]bool) []object.Key {
 	keys := make([]object.Key, 0, len(s.changed))
 	for k := range s.changed {
@@ -157,7 +157,7 @@ func (s *space) takeChanged(but map[object.Key]bool) []object.Key {
 	return keys
 }
 
-// catchUp brings the picture up to everything that the kernel has acknowledged to anybody. The lock is held.
+// catchUp brings the picture up to date with everything that the kernel has acknowledged to anybody. The lock is held.
 func (s *space) catchUp() {
 	if s.closed {
 		return
@@ -190,12 +190,12 @@ func (s *space) drain() {
 	}
 }
 
-// read makes the picture afresh. The lock is held.
+// read makes the picture again. The lock is held.
 func (s *space) read() error {
 	if s.closed {
 		return errClosed
 	}
-	s.drain() // what is older than the reading must not come after it
+	s.drain() // older notifications must not be applied after the reading
 	fresh := newState(s.ipv6)
 	err := s.readInto(fresh)
 	s.failure = err
@@ -208,7 +208,7 @@ func (s *space) read() error {
 	return err
 }
 
-// readInto reads everything that matters of the namespace.
+// readInto reads everything that matters in the namespace.
 func (s *space) readInto(fresh *state) error {
 	err := s.conn.dump("devices", dumpLinks, func() { clear(fresh.links); clear(fresh.names) }, func(m message) {
 		if i, l, ok, err := parseLink(m); ok && err == nil {
@@ -288,8 +288,8 @@ func (s *space) readNeighbors(fresh *state) error {
 	})
 }
 
-// readSilent reads what the kernel changes without a word: IPv4 routes go with an address or when a device goes down, proxied
-// addresses when a device goes down; and what it tells later than it does it: new IPv6 addresses.
+// readSilent reads what the kernel does not report, or reports late. It does not report IPv4 routes that go with an address or
+// with a device that goes down, nor proxied addresses of a device that goes down. It reports new IPv6 addresses late.
 func (s *space) readSilent() error {
 	fresh := newState(s.ipv6)
 	if err := s.readAddresses(fresh); err != nil {
@@ -307,7 +307,7 @@ func (s *space) readSilent() error {
 	return nil
 }
 
-// settle reads the settings and the routing rules again, and notes the namespace, and rules of ours, if they are others.
+// settle reads the settings and the routing rules again. It notes the namespace and our rules if they changed.
 func (s *space) settle() {
 	settings, err := s.readSettings(s.state)
 	fresh := newState(s.ipv6)

@@ -14,7 +14,7 @@ import (
 // pastDeadline ends a wait at once.
 var pastDeadline = time.Unix(1, 0)
 
-// absorbOne brings one message into the picture and notes what changed. The lock is held.
+// absorbOne applies one message to the picture and notes what changed. The lock is held.
 func (s *space) absorbOne(m message) {
 	var err error
 	switch m.kind {
@@ -75,7 +75,7 @@ func (s *space) absorbAddress(m message) error {
 	if s.state.setAddress(index, p, a, present) {
 		s.noteAddresses(index)
 		s.reread = s.reread || !present && p.Addr().Is4()
-		s.resettle = s.resettle || !present && p.Addr().Is6() // disable_ipv6 takes them away, and is not told itself
+		s.resettle = s.resettle || !present && p.Addr().Is6() // disable_ipv6 removes them and is not reported itself
 	}
 	return nil
 }
@@ -90,7 +90,7 @@ func (s *space) absorbRoute(m message) error {
 	if r.byKernel() && s.state.setKernelRoute(r.kernelRoute(), present) {
 		s.noteAddresses(r.index)
 	}
-	if replaced && !r.byKernel() && s.state.hasKernelRoute(r.dst) { // the one that it took the place of is not told
+	if replaced && !r.byKernel() && s.state.hasKernelRoute(r.dst) { // the replaced route is not reported
 		s.reread = true
 	}
 	if !r.ours() && !replaced {
@@ -124,7 +124,7 @@ func (s *space) note(kind object.Kind, name string) {
 	s.changed[object.Key{Kind: kind, Name: name}] = true
 }
 
-// noteLink notes everything that hangs on a device as it was or is. Of the host's own only our pairs matter.
+// noteLink notes everything that depends on a device, with its old or new state. Of the host's own devices only our pairs matter.
 func (s *space) noteLink(index int, l linkState) {
 	if first, ok := strings.CutPrefix(l.alias, peerMark); ok {
 		s.note(object.KindVeth, first)
@@ -156,7 +156,7 @@ func (s *space) noteLink(index int, l linkState) {
 	}
 }
 
-// noteAddresses notes the device's addresses, and its pair, of which the link-local address is a part.
+// noteAddresses notes the device's addresses and its pair. The link-local address is a part of the pair.
 func (s *space) noteAddresses(index int) {
 	l, ok := s.state.links[index]
 	if !ok {
@@ -179,7 +179,8 @@ func (s *space) noteNeighbor(kind object.Kind, k neighborKey) {
 	}
 }
 
-// noteDifferent notes routes, neighbours and proxied addresses that differ from those read afresh.
+// noteDifferent notes what differs from the fresh reading: addresses, routes, routes of the kernel, neighbours and proxied
+// addresses.
 func (s *space) noteDifferent(fresh *state) {
 	eachDifferent(s.state.addresses, fresh.addresses, maps.Equal, s.noteAddresses)
 	eachDifferent(s.state.routes, fresh.routes, slices.Equal, func(k routeKey) {
@@ -192,7 +193,7 @@ func (s *space) noteDifferent(fresh *state) {
 		func(k neighborKey) { s.noteNeighbor(object.KindProxy, k) })
 }
 
-// eachDifferent calls fn for every key whose value is another or is in one of the maps only.
+// eachDifferent calls fn for every key whose values differ or that is in only one of the maps.
 func eachDifferent[K comparable, V any](a, b map[K]V, equal func(V, V) bool, fn func(K)) {
 	for k, v := range a {
 		if w, ok := b[k]; !ok || !equal(v, w) {

@@ -24,17 +24,17 @@ type linkState struct {
 	mac   object.MAC
 	mtu   int
 	up    bool
-	// carrier says that the other end is up too: before that the kernel makes no IPv6 routes.
+	// carrier says that the other end is up too. Before that the kernel makes no IPv6 routes.
 	carrier bool
-	noARP   bool // neither asks nor answers who has an address
-	master  int  // of a device in a namespace of ours: the device that takes what this one receives
+	noARP   bool // does not use ARP
+	master  int  // for a device in a namespace of ours: the device that takes its received packets
 	veth    bool
-	peer    int // index of the other end, in whatever namespace it is
-	// faults says which offloads are on and, in the host's own namespace, which settings are wrong; known of our own devices
-	// only.
+	peer    int // index of the other end, in whichever namespace it is
+	// faults says which offloads are on and, in the host's own namespace, which settings are wrong. It is only known for our own
+	// devices.
 	faults string
-	// threaded says that a kernel thread works off what the device receives, with GRO; known of our own devices in namespaces
-	// of ours.
+	// threaded says that a kernel thread handles what the device receives, with GRO. It is only known for our own devices in
+	// namespaces of ours.
 	threaded bool
 }
 
@@ -45,7 +45,7 @@ func (l linkState) ours() bool {
 // owner is the uid in the mark of a first end or of lo.
 func (l linkState) owner() (uid string, ok bool) { return strings.CutPrefix(l.alias, ownerMark) }
 
-// routeKey is where routes of ours stand: a table (0 is the main one) and a destination.
+// routeKey names routes of ours: a table (0 is the main one) and a destination.
 type routeKey struct {
 	table uint32
 	dst   netip.Prefix
@@ -57,10 +57,10 @@ type routeEntry struct {
 	index  int
 	metric uint32
 	kind   byte // RTN_…
-	odd    bool // something that routes of ours never have: several next hops, a type of service
+	odd    bool // it has something that our routes never have, such as several next hops or a type of service
 }
 
-// plain says that it is a route as we make them. Linux gives IPv6 routes metric 1024 when none is asked for.
+// plain says that the route is as we make it. Linux gives IPv6 routes metric 1024 if none is requested.
 func (e routeEntry) plain(dst netip.Prefix) bool {
 	metric := uint32(0)
 	if dst.Addr().Is6() {
@@ -72,9 +72,9 @@ func (e routeEntry) plain(dst netip.Prefix) bool {
 // defaultMetricV6 is IP6_RT_PRIO_USER (linux/ipv6_route.h).
 const defaultMetricV6 = 1024
 
-// addressEntry is what matters of an address beside itself.
+// addressEntry is what matters of an address besides the prefix.
 type addressEntry struct {
-	// tentative says that the kernel has not finished adding it: an IPv6 address without its local route.
+	// tentative says that the kernel is still adding it: an IPv6 address without its local route.
 	tentative bool
 }
 
@@ -84,7 +84,7 @@ type neighborKey struct {
 	address netip.Addr
 }
 
-// state is the picture of one namespace, kept by what the kernel says. Of the host's own it holds the devices only.
+// state is the picture of one namespace, as the kernel reported it. For the host's own namespace it holds only the devices.
 type state struct {
 	links     map[int]linkState
 	names     map[string]int
@@ -94,8 +94,8 @@ type state struct {
 	proxies   map[neighborKey]bool
 	kernel    map[kernelRoute]bool
 	rules     []ruleEntry
-	settings  []string // that are not as they should be: "net.ipv4.ip_forward is 0"
-	ipv6      bool     // the kernel has it
+	settings  []string // settings with wrong values: "net.ipv4.ip_forward is 0"
+	ipv6      bool     // the kernel has IPv6
 }
 
 func newState(ipv6 bool) *state {
@@ -104,7 +104,7 @@ func newState(ipv6 bool) *state {
 		kernel: map[kernelRoute]bool{}, ipv6: ipv6}
 }
 
-// families are those that the kernel has.
+// families are the address families that the kernel has.
 func (s *state) families() []byte {
 	if s.ipv6 {
 		return []byte{unix.AF_INET, unix.AF_INET6}
@@ -120,7 +120,7 @@ func (s *state) setLink(index int, l linkState) {
 	s.names[l.name] = index
 }
 
-// deleteLink forgets a device and everything on it: the kernel does not tell of all of that.
+// deleteLink removes a device and everything on it, because the kernel does not report all of that.
 func (s *state) deleteLink(index int) {
 	if old := s.links[index]; s.names[old.name] == index {
 		delete(s.names, old.name)
@@ -140,7 +140,7 @@ func (s *state) deleteLink(index int) {
 	}
 }
 
-// setAddress notes an address and says whether that is news.
+// setAddress notes an address and says whether anything changed.
 func (s *state) setAddress(index int, p netip.Prefix, a addressEntry, present bool) bool {
 	if old, known := s.addresses[index][p]; known == present && (!known || old == a) {
 		return false
@@ -156,8 +156,8 @@ func (s *state) setAddress(index int, p netip.Prefix, a addressEntry, present bo
 	return true
 }
 
-// setRoute notes a route and says whether that is news. replaced says that it took the place of one with its metric; ours is
-// false when a stranger's route did.
+// setRoute notes a route and says whether anything changed. replaced says that it replaced a route with the same metric. ours is
+// false if the new route is a foreign one.
 func (s *state) setRoute(k routeKey, e routeEntry, replaced, ours, present bool) bool {
 	old := s.routes[k]
 	entries := slices.DeleteFunc(slices.Clone(old), func(o routeEntry) bool {
@@ -177,7 +177,7 @@ func (s *state) setRoute(k routeKey, e routeEntry, replaced, ours, present bool)
 	return true
 }
 
-// setKernelRoute notes a route of the kernel's own and says whether that is news.
+// setKernelRoute notes a route of the kernel and says whether anything changed.
 func (s *state) setKernelRoute(r kernelRoute, present bool) bool {
 	if s.kernel[r] == present {
 		return false
@@ -225,13 +225,13 @@ func (s *state) setProxy(k neighborKey, present bool) bool {
 	return true
 }
 
-// loopbackIndex is lo's in every namespace.
+// loopbackIndex is the index of lo in every namespace.
 const loopbackIndex = 1
 
-// managed says that an address is an object's: the link-local ones of IPv6 are their device's.
+// managed says that the address belongs to an addresses object. Link-local IPv6 addresses belong to their device.
 func managed(a netip.Addr) bool { return !a.IsLinkLocalUnicast() || a.Is4() }
 
-// prefixes are the managed addresses of a device, in order.
+// prefixes are the managed addresses of a device, sorted.
 func (s *state) prefixes(index int) []netip.Prefix {
 	var out []netip.Prefix
 	for p := range s.addresses[index] {
@@ -243,13 +243,13 @@ func (s *state) prefixes(index int) []netip.Prefix {
 	return out
 }
 
-// linkLocal is the address that a device has by its MAC (RFC 4291 appendix A).
+// linkLocal is the link-local address that a device has from its MAC (RFC 4291 appendix A).
 func linkLocal(m object.MAC) netip.Prefix {
 	a := [16]byte{0xfe, 0x80, 8: m[0] ^ 2, m[1], m[2], 0xff, 0xfe, m[3], m[4], m[5]}
 	return netip.PrefixFrom(netip.AddrFrom16(a), 64)
 }
 
-// devices are the names of all devices but lo, in order.
+// devices are the names of all devices but lo, sorted.
 func (s *state) devices() []string {
 	out := make([]string, 0, len(s.links))
 	for i, l := range s.links {

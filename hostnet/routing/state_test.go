@@ -12,8 +12,8 @@ import (
 	"weft/hostnet/object"
 )
 
-// known is a picture of a namespace that no kernel is behind: lo and n1 with an address of each family, and all that the kernel
-// gives with them.
+// known is the picture of a namespace without a kernel: lo, n1 with an address of each family, and everything that the kernel
+// makes for them.
 func known() *space {
 	s := &space{name: "ns", log: slog.New(slog.DiscardHandler), ipv6: true, state: newState(true), changed: map[object.Key]bool{}}
 	s.state.setLink(1, linkState{name: "lo", alias: "weft:r", up: true, carrier: true})
@@ -34,7 +34,7 @@ func known() *space {
 	return s
 }
 
-// hear has the picture take in what the kernel tells.
+// hear applies a notification of the kernel to the picture.
 func (s *space) hear(kind uint16, r *request) { s.absorbOne(said(kind, r)) }
 
 func (s *space) told() string {
@@ -46,7 +46,7 @@ func (s *space) told() string {
 	return strings.Join(keys, " ")
 }
 
-// TestKernelRoutesOf: what the kernel makes for an address (fib_add_ifaddr, inet6_addr_add).
+// TestKernelRoutesOf: the routes that the kernel makes for an address (fib_add_ifaddr, inet6_addr_add).
 func TestKernelRoutesOf(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -78,8 +78,8 @@ func TestKernelRoutesOf(t *testing.T) {
 	}
 }
 
-// TestLackingRoutesAreNamedAndRestored: each route of the kernel's that is taken away is missed, by whom it belongs to, and what
-// restores it makes the picture whole.
+// TestLackingRoutesAreNamedAndRestored: each removed kernel route is noticed by the object that it belongs to. The requests that
+// restore it complete the picture.
 func TestLackingRoutesAreNamedAndRestored(t *testing.T) {
 	t.Parallel()
 	whole := known()
@@ -106,7 +106,7 @@ func TestLackingRoutesAreNamedAndRestored(t *testing.T) {
 		steps := s.state.restore(missed)
 		want := 1
 		if r.kind == unix.RTN_LOCAL && r.dst.Addr().Is6() {
-			want = 2 // it comes back with its address alone
+			want = 2 // it is only restored together with its address
 		}
 		if len(steps) != want {
 			t.Errorf("%s is restored in %d steps", r.describe("n"), len(steps))
@@ -129,7 +129,7 @@ func TestLackingRoutesAreNamedAndRestored(t *testing.T) {
 	}
 }
 
-// TestSourceOfIsTheAddress that the kernel's route goes with.
+// TestSourceOfIsTheAddress: sourceOf is the address that the kernel's route belongs to.
 func TestSourceOfIsTheAddress(t *testing.T) {
 	t.Parallel()
 	s := known()
@@ -144,7 +144,7 @@ func TestSourceOfIsTheAddress(t *testing.T) {
 	}
 }
 
-// TestRuleDeviations: a rule of the kernel's that is missing and one of somebody else's are named and mended; ours are neither.
+// TestRuleDeviations: a missing kernel rule and a foreign rule are named and repaired. Our rules are left alone.
 func TestRuleDeviations(t *testing.T) {
 	t.Parallel()
 	s := known()
@@ -170,8 +170,8 @@ func TestRuleDeviations(t *testing.T) {
 	}
 }
 
-// TestWhatIsTold: each message changes what it is about, once, and nothing else; where the kernel says too little, the picture is
-// read again.
+// TestWhatIsTold: each message changes only what it is about, once. Where the kernel reports too little, the picture is read
+// again.
 func TestWhatIsTold(t *testing.T) {
 	t.Parallel()
 	mine, via := routeKey{dst: netip.MustParsePrefix("0.0.0.0/0")}, netip.MustParseAddr("10.0.0.254")
@@ -216,7 +216,7 @@ func TestWhatIsTold(t *testing.T) {
 	}
 }
 
-// TestObserved: what is on the host otherwise than any desired object can be shows in the object that it stands in place of.
+// TestObserved: if the host has something that no desired object can be, the object in its place shows a difference.
 func TestObserved(t *testing.T) {
 	t.Parallel()
 	dst := netip.MustParsePrefix("10.9.0.0/24")
@@ -258,7 +258,8 @@ func TestObserved(t *testing.T) {
 	}
 }
 
-// TestRuleInPlaceOfOurs: of a rule of ours that was added to or is another, the right one is added before the wrong ones go.
+// TestRuleInPlaceOfOurs: if a rule of ours was changed or others were added, the right one is added before the wrong ones are
+// removed.
 func TestRuleInPlaceOfOurs(t *testing.T) {
 	t.Parallel()
 	want := &object.Rule{Namespace: "ns", Priority: 5, From: netip.MustParsePrefix("10.0.0.0/24"), Table: 300, MoreSpecific: true}
@@ -294,7 +295,8 @@ func TestRuleInPlaceOfOurs(t *testing.T) {
 	}
 }
 
-// TestKernelRouteRequests: a route of the kernel's is asked for as the kernel makes it, or it would not go with its address.
+// TestKernelRouteRequests: a kernel route is requested exactly as the kernel makes it. Otherwise it would not be removed with its
+// address.
 func TestKernelRouteRequests(t *testing.T) {
 	t.Parallel()
 	source := netip.MustParseAddr("10.0.0.1")

@@ -15,7 +15,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// furnished is known with one of everything on n1.
+// furnished is known plus one of everything on n1.
 func furnished() *space {
 	s := known()
 	a := neighborKey{3, netip.MustParseAddr("10.0.0.7")}
@@ -26,7 +26,7 @@ func furnished() *space {
 	return s
 }
 
-// TestAllOnADeviceIsTold: when a device changes, all that hangs on it is looked at again, and nothing of another device.
+// TestAllOnADeviceIsTold: when a device changes, everything on it is looked at again, and nothing of other devices.
 func TestAllOnADeviceIsTold(t *testing.T) {
 	t.Parallel()
 	s := furnished()
@@ -61,7 +61,7 @@ func TestAllOnADeviceIsTold(t *testing.T) {
 	}
 }
 
-// TestADeviceGoesWithAllOnIt: the kernel does not tell of what goes with a device.
+// TestADeviceGoesWithAllOnIt: the kernel does not report what is removed with a device.
 func TestADeviceGoesWithAllOnIt(t *testing.T) {
 	t.Parallel()
 	s := furnished()
@@ -87,7 +87,7 @@ func TestADeviceGoesWithAllOnIt(t *testing.T) {
 	s.state.deleteLink(9)
 }
 
-// TestANameGoesFromDeviceToDevice: two devices that exchange names through a third one keep their indices apart.
+// TestANameGoesFromDeviceToDevice: two devices exchange names through a third one. Their indices stay correct.
 func TestANameGoesFromDeviceToDevice(t *testing.T) {
 	t.Parallel()
 	s := newState(true)
@@ -100,13 +100,13 @@ func TestANameGoesFromDeviceToDevice(t *testing.T) {
 	if !maps.Equal(s.names, map[string]int{"a": 4, "b": 3}) {
 		t.Errorf("the names are %v", s.names)
 	}
-	s.setLink(5, linkState{name: "a"}) // told before the old one's end
+	s.setLink(5, linkState{name: "a"}) // reported before the old device's end
 	if s.deleteLink(4); s.names["a"] != 5 {
 		t.Errorf("the end of the old one takes the name from the new: %v", s.names)
 	}
 }
 
-// TestWhatDiffersFromAFreshReadingIsTold: after a reading afresh each thing that is another than it was is told, and nothing else.
+// TestWhatDiffersFromAFreshReadingIsTold: after a fresh reading everything that changed is reported, and nothing else.
 func TestWhatDiffersFromAFreshReadingIsTold(t *testing.T) {
 	t.Parallel()
 	k, n := routeKey{300, netip.MustParsePrefix("10.9.0.0/24")}, neighborKey{3, netip.MustParseAddr("10.0.0.7")}
@@ -132,7 +132,7 @@ func TestWhatDiffersFromAFreshReadingIsTold(t *testing.T) {
 	} {
 		for _, fresh := range []bool{true, false} {
 			s, other := furnished(), furnished().state
-			if c.change(other); !fresh { // what went instead of what came
+			if c.change(other); !fresh { // removed instead of added
 				s.state, other = other, s.state
 			}
 			s.noteDifferent(other)
@@ -147,8 +147,8 @@ func TestWhatDiffersFromAFreshReadingIsTold(t *testing.T) {
 	}
 }
 
-// TestRoutesOfOnePlace: what a picture holds of one destination is what the kernel would: a replacing route takes the place of those
-// of its metric, and a stranger's takes ours away without being shown.
+// TestRoutesOfOnePlace: the picture's routes to one destination are those that the kernel has. A replacing route takes the place
+// of routes with its metric. A foreign one removes ours and is not shown.
 func TestRoutesOfOnePlace(t *testing.T) {
 	t.Parallel()
 	k := routeKey{dst: netip.MustParsePrefix("10.9.0.0/24")}
@@ -181,7 +181,7 @@ func TestRoutesOfOnePlace(t *testing.T) {
 	})
 }
 
-// pair is a driver with a pair of ours between the host's own namespace and ns, and one of somebody else's with the same indices.
+// pair is a driver with a pair of ours between the host's own namespace and ns, and a foreign pair with the same indices.
 func pair() *Driver {
 	home := &space{state: newState(true), ipv6: true, changed: map[object.Key]bool{}}
 	home.state.setLink(8, linkState{name: "v0", alias: "weft-peer:ns/n1", mac: object.MAC{2, 9}, mtu: 1500, veth: true, peer: 3, up: true})
@@ -196,7 +196,7 @@ func pair() *Driver {
 	return &Driver{log: slog.New(slog.DiscardHandler), spaces: map[string]*space{"": home, "ns": ns, "other": other}}
 }
 
-// TestPairAsItIs: both ends of a pair show in it, whatever is wrong with either, and an end of somebody else's is none of it.
+// TestPairAsItIs: a pair shows what is wrong with either end. A foreign end is not part of it.
 func TestPairAsItIs(t *testing.T) {
 	t.Parallel()
 	key := object.Key{Kind: object.KindVeth, Name: "ns/n1"}
@@ -245,7 +245,7 @@ func TestPairAsItIs(t *testing.T) {
 	}
 }
 
-// TestOurs: what carries our mark, and all in our namespaces that ours alone may be; OursAmong says the same of single keys.
+// TestOurs: Ours lists what carries our mark, and what only we may have in our namespaces. OursAmong agrees for single keys.
 func TestOurs(t *testing.T) {
 	t.Parallel()
 	d := pair()

@@ -9,7 +9,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// applyVeth makes, mends or removes one pair.
+// applyVeth makes, repairs or removes one pair.
 func (d *Driver) applyVeth(c object.Change) error {
 	if c.Op == object.Delete {
 		have := c.Observed.(*object.Veth)
@@ -34,7 +34,7 @@ func (d *Driver) applyVeth(c object.Change) error {
 	return errors.Join(second.mend(want.Peer.MAC, want.MTU, peerMark+mark, false), first.mend(want.MAC, want.MTU, ownerMark+want.OwnerUID, want.Threaded))
 }
 
-// ends finds the pair if it is there as wanted; nil if it has to be made.
+// ends returns both ends if the pair exists as desired. It returns nil if the pair has to be made.
 func (d *Driver) ends(want *object.Veth) (first, second *end, err error) {
 	for _, n := range []string{want.Namespace, want.Peer.Namespace} {
 		s := d.space(n)
@@ -59,8 +59,8 @@ func (d *Driver) ends(want *object.Veth) (first, second *end, err error) {
 	return &f, &p, nil
 }
 
-// makeVeth makes a pair in place of whatever of ours has one of its names. Both names and the first mark come in one system
-// call: a pair without mark is never left behind. The second mark says nothing about who made it, only whose peer it is.
+// makeVeth makes a pair. It first removes devices of ours that have one of the names. One system call sets both names and the
+// first mark, so that no pair stays without a mark. The second mark only says whose peer the device is.
 func (d *Driver) makeVeth(want *object.Veth) (first, second *end, err error) {
 	if err := errors.Join(d.clearName(want.Namespace, want.Name), d.clearName(want.Peer.Namespace, want.Peer.Name)); err != nil {
 		return nil, nil, err
@@ -88,7 +88,7 @@ func (d *Driver) makeVeth(want *object.Veth) (first, second *end, err error) {
 	return &f, &p, nil
 }
 
-// clearName removes a device of ours that has the name, and with it its peer. A stranger's is an error.
+// clearName removes a device of ours that has this name, together with its peer. A foreign device is an error.
 func (d *Driver) clearName(namespace, name string) error {
 	s := d.space(namespace)
 	if s == nil {
@@ -107,7 +107,7 @@ func (d *Driver) clearName(namespace, name string) error {
 		s.catchUp()
 	}
 	s.mu.Unlock()
-	for _, other := range d.all() { // the peer may have been anywhere
+	for _, other := range d.all() { // the peer may be in any namespace
 		if other != s {
 			other.mu.Lock()
 			other.catchUp()
@@ -120,8 +120,8 @@ func (d *Driver) clearName(namespace, name string) error {
 	return err
 }
 
-// mend makes one end as it should be: offloads off before it is up, its mark, its MAC (which needs it down, and its
-// link-local address with it); who works off what it receives once it is up.
+// mend corrects one end: the offloads before the device is up, its mark and its MAC. A change of the MAC needs the device down
+// and changes the link-local address. Threaded NAPI is set when the device is up.
 func (e *end) mend(mac object.MAC, mtu int, mark string, threaded bool) error {
 	s, l := e.space, e.link
 	s.mu.Lock()
@@ -166,9 +166,9 @@ func (e *end) mend(mac object.MAC, mtu int, mark string, threaded bool) error {
 		err = errors.Join(err, s.thread(l.name, threaded))
 	}
 	s.resettle = !s.home()
-	s.reread = s.resettle && len(steps) > 0 // new IPv6 addresses are told later
+	s.reread = s.resettle && len(steps) > 0 // new IPv6 addresses are reported later
 	s.catchUp()
-	if now, ok := s.state.links[e.index]; ok { // the settings of a device are told by nobody
+	if now, ok := s.state.links[e.index]; ok { // nobody reports the settings of a device
 		if now = s.complete(now); now != s.state.links[e.index] {
 			s.state.setLink(e.index, now)
 		}

@@ -6,18 +6,18 @@ import (
 	"weft/hostnet/object"
 )
 
-// end is one end of a pair as it is.
+// end is the present state of one end of a pair.
 type end struct {
 	space *space
 	index int
 	link  linkState
-	// local says that the device has its link-local address, where it should.
+	// local says that the device has its link-local address, or needs none.
 	local bool
-	// lacking are the kernel's routes of its own that it does not have.
+	// lacking are the device's own kernel routes that are missing.
 	lacking []kernelRoute
 }
 
-// find looks a device up by its name.
+// find looks up a device by its name.
 func (s *space) find(name string) (end, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -28,7 +28,7 @@ func (s *space) find(name string) (end, bool) {
 	return s.end(i), true
 }
 
-// end of a known index. The lock is held.
+// end is the end with a known index. The lock is held.
 func (s *space) end(index int) end {
 	l := s.state.links[index]
 	if s.home() || !s.ipv6 {
@@ -38,7 +38,7 @@ func (s *space) end(index int) end {
 	return end{s, index, l, local, s.state.lackingOwn(index)}
 }
 
-// observeVeth is the pair whose first end the name is. A device of that name that is none of our pairs has no owner.
+// observeVeth is the pair whose first end has this name. A device of that name that is not a pair of ours has no owner.
 func (d *Driver) observeVeth(name string) object.Object {
 	namespace, device, _ := strings.Cut(name, "/")
 	s := d.space(namespace)
@@ -71,8 +71,8 @@ func (d *Driver) observeVeth(name string) object.Object {
 	return v
 }
 
-// peerOf finds the other end among all known namespaces: the two name each other's index. Where indices coincide by chance,
-// the mark decides.
+// peerOf finds the other end in all known namespaces. The two ends name each other's index. If indices are equal by chance, the
+// mark decides.
 func (d *Driver) peerOf(first end) (found end, ok bool) {
 	mark := peerMark + first.space.name + "/" + first.link.name
 	for _, s := range d.all() {
@@ -86,7 +86,7 @@ func (d *Driver) peerOf(first end) (found end, ok bool) {
 	return found, ok
 }
 
-// deviations are what is not as every end of ours is.
+// deviations are the differences from what every end of ours must be.
 func (e end) deviations() (out []string) {
 	if !e.link.up {
 		out = append(out, e.link.name+" is down")

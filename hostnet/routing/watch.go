@@ -8,17 +8,17 @@ import (
 	"weft/hostnet/object"
 )
 
-// watchAgain keeps a watch that fails at once from spinning.
+// watchAgain is the pause before a failed watch starts again, so that it does not spin.
 const watchAgain = 200 * time.Millisecond
 
-// follower is a running Watch: it owns one goroutine for each namespace.
+// follower is a running Watch. It has one goroutine for each namespace.
 type follower struct {
 	ctx    context.Context
 	notify func(object.Event)
 	group  sync.WaitGroup
 }
 
-// follow begins to follow a namespace.
+// follow starts to follow a namespace.
 func (f *follower) follow(s *space) {
 	f.group.Go(func() {
 		s.follow(f.ctx, func(keys []object.Key) { f.notify(object.Event{Keys: keys}) },
@@ -26,7 +26,7 @@ func (f *follower) follow(s *space) {
 	})
 }
 
-// Watch follows every known namespace and the directory of names. It begins again by itself.
+// Watch follows every known namespace and the directory of names. After a failure it starts again by itself.
 func (d *Driver) Watch(ctx context.Context, notify func(object.Event)) error {
 	f := &follower{ctx: ctx, notify: notify}
 	d.mu.Lock()
@@ -42,7 +42,7 @@ func (d *Driver) Watch(ctx context.Context, notify func(object.Event)) error {
 		f.group.Wait()
 	}()
 	for {
-		// What happened before is not told.
+		// Changes before this moment were not reported.
 		err := d.dir.Watch(ctx, func() { notify(object.Event{Resync: true}) }, func(name string) { d.nameChanged(name, notify) })
 		if ctx.Err() != nil {
 			return nil
@@ -56,7 +56,7 @@ func (d *Driver) Watch(ctx context.Context, notify func(object.Event)) error {
 	}
 }
 
-// nameChanged lets go of a namespace that lost its name, so that it ends, and tells of it.
+// nameChanged closes a namespace that lost its name, so that it ends, and reports it.
 func (d *Driver) nameChanged(name string, notify func(object.Event)) {
 	if name == "" {
 		notify(object.Event{Resync: true})
@@ -73,7 +73,7 @@ func (d *Driver) nameChanged(name string, notify func(object.Event)) {
 	notify(object.Event{Keys: keys})
 }
 
-// tellRest tells of what Apply saw beside its own changes.
+// tellRest reports what Apply saw besides its own changes.
 func (d *Driver) tellRest(own map[object.Key]bool) {
 	d.mu.Lock()
 	f := d.watch
