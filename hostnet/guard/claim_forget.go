@@ -10,17 +10,17 @@ import (
 	"weft/hostnet/object"
 )
 
-// The sets that the rules themselves fill. They are state: nobody desires an element of theirs, and none is compared.
+// The sets that the rules fill. Their elements are state: they are neither desired nor compared.
 const (
 	setClaimed = "claimed" // device, link-local address: the guest uses it
 	setTaken   = "taken"   // bridge, link-local address: some guest there uses it
 	setRate    = "rate"    // device: how many addresses its guest may still claim
-	setLimited = "limited" // device: its guest claimed more than it may
-	setForeign = "foreign" // map: device → MAC that the first frame came from which was not the guest's own
+	setLimited = "limited" // device: its guest tried to claim more than it may
+	setForeign = "foreign" // map: device → source MAC of the first frame that was not from the guest's own MAC
 )
 
-// forget removes what the rules noted of guests whose devices are guests' no longer: what the next guest there does is its own.
-// All of it ends by itself: an error is only logged.
+// forget removes what the rules noted of guests whose device is not a guest's any more, so that the next guest there starts anew.
+// All notes also expire, so an error is only logged.
 func (d *Driver) forget(deltas []delta) {
 	bridges := map[string]string{} // by device
 	for _, x := range deltas {
@@ -50,7 +50,7 @@ func (d *Driver) forget(deltas []delta) {
 	}
 }
 
-// guestGone is the device that ceases to be a guest's, and its bridge.
+// guestGone is the device that is not a guest's any more, and its bridge.
 func (x delta) guestGone() (device, bridge string) {
 	for _, m := range x.del {
 		switch m.Set {
@@ -82,7 +82,7 @@ func takenBy(claimed []nftables.SetElement, bridges map[string]string) []nftable
 // maxDropped bounds the elements of one message.
 const maxDropped = 500
 
-// drop removes elements, together or, as some may have ended meanwhile, each by itself.
+// drop removes elements together. If that fails, it removes each alone, because some may have expired meanwhile.
 func (d *Driver) drop(set string, elements []nftables.SetElement) {
 	for part := range slices.Chunk(elements, maxDropped) {
 		err := d.delete(set, part)

@@ -12,7 +12,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// TestGuestThatIsGone: what is noted of a guest goes with the element that makes its device a guest's, and not with any other.
+// TestGuestThatIsGone: a guest's notes are removed with the element that makes its device a guest's, and with no other element.
 func TestGuestThatIsGone(t *testing.T) {
 	t.Parallel()
 	mac, address := object.MAC{2, 0, 0, 0, 0, 1}, netip.MustParseAddr("10.0.0.5")
@@ -35,7 +35,7 @@ func TestGuestThatIsGone(t *testing.T) {
 	}
 }
 
-// TestWhatAClaimTook: the address that a guest claimed is free again on its bridge, and no other is.
+// TestWhatAClaimTook: the address that a guest claimed is free again on its bridge. Other addresses are not.
 func TestWhatAClaimTook(t *testing.T) {
 	t.Parallel()
 	claim := func(device, address string) nftables.SetElement {
@@ -48,7 +48,7 @@ func TestWhatAClaimTook(t *testing.T) {
 	broken := claim("tap2", "fe80::7")
 	broken.Key = broken.Key[:20]
 	taken := takenBy([]nftables.SetElement{claim("tap1", "fe80::5"), broken, claim("tap2", "fe80::6"), claim("tap3", "fe80::8")},
-		map[string]string{"tap1": "wfb1", "tap2": "wfb2", "tap3": ""}) // of the last no bridge is known
+		map[string]string{"tap1": "wfb1", "tap2": "wfb2", "tap3": ""}) // the bridge of the last is unknown
 	var got []string
 	for _, e := range taken {
 		m, err := decode(object.GuardIPv6, e)
@@ -62,7 +62,7 @@ func TestWhatAClaimTook(t *testing.T) {
 	}
 }
 
-// TestDeviceOfAKey: a device's name ends at its first NUL, or where its field does; what a key says besides is none of it.
+// TestDeviceOfAKey: the name of a device ends at its first NUL or at the end of its field. The rest of the key is not part of it.
 func TestDeviceOfAKey(t *testing.T) {
 	t.Parallel()
 	for key, want := range map[string]string{
@@ -75,8 +75,8 @@ func TestDeviceOfAKey(t *testing.T) {
 	}
 }
 
-// TestCountingIsOneTransaction: an element goes and comes again with its counter between the same two brackets, and keeps whose it
-// is: between two transactions its guest would be mute.
+// TestCountingIsOneTransaction: an element is removed and added again with its counter in one transaction, and keeps its comment.
+// Between two transactions its guest would be mute.
 func TestCountingIsOneTransaction(t *testing.T) {
 	t.Parallel()
 	e := ownElement(t, "tap1", -1)

@@ -7,7 +7,7 @@ import (
 	"weft/integration/limits"
 )
 
-// TestDoor: every element of accepted intent fits its set and is read back as it was; every uplink has its chain.
+// TestDoor: every element of accepted intent fits its set and is read back unchanged. Every uplink has its chain.
 func TestDoor(t *testing.T) {
 	t.Parallel()
 	limits.Check(t, func(t limits.T, h limits.Host) {

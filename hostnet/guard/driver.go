@@ -1,9 +1,12 @@
-// Package guard protects bridges of the kernel: one nftables table of family bridge whose rules never change, and sets that
-// say what each device may do; and a chain for each NIC below them.
+// Package guard is port security for bridges of the kernel. It has one nftables table of family bridge, whose rules never change,
+// and sets that say what each device may do. It also has a chain for each NIC that is an uplink.
 //
-// Invariants: rules and sets are loaded as one transaction, so that there is no moment without protection; a device that no
-// set knows is mute; elements carry in their comments whom they are for, so that a restarted process knows what is
-// ours with no memory; no other table is touched. The calling thread's network namespace is the only one.
+// Invariants:
+//   - Rules and sets are loaded as one transaction, so that there is no moment without protection.
+//   - A device that no set knows is mute.
+//   - Elements say in their comments whom they are for, so that a restarted process knows what is ours.
+//   - No other table is touched.
+//   - The driver works in the calling thread's network namespace.
 package guard
 
 import (
@@ -35,11 +38,11 @@ type Driver struct {
 	table   *nftables.Table
 	text    ruleText
 
-	mu   sync.Mutex // of all below: the watch goroutine reads the host too
+	mu   sync.Mutex // of all below; the goroutine of Watch also reads the kernel
 	view view
-	// handles are those of our rules as they were last seen right; nil while nothing is known. The kernel never uses one twice.
+	// handles are the handles of our rules when they were last right; nil while unknown. The kernel never uses a handle twice.
 	handles     map[uint64]bool
-	uplinkRules map[string]uint64 // likewise, of an uplink's one rule
+	uplinkRules map[string]uint64 // the same for the one rule of each uplink
 
 	told told
 }
@@ -77,13 +80,13 @@ func (d *Driver) Sync(ctx context.Context) error {
 	if _, err := d.refresh(ctx); err != nil {
 		return err
 	}
-	if err := d.look(); err != nil { // nothing stands on it but a warning
+	if err := d.look(); err != nil { // only a warning depends on it
 		d.config.Logger.Warn("what the rules of table bridge weft noted of guests is not known", "error", err)
 	}
 	return nil
 }
 
-// refresh replaces the view by what the kernel holds and lists the keys that differ. The caller holds the lock.
+// refresh replaces the view by what the kernel holds. It returns the keys that differ. The caller holds the lock.
 func (d *Driver) refresh(ctx context.Context) ([]object.Key, error) {
 	fresh, err := d.read(ctx)
 	if err != nil {
@@ -94,7 +97,7 @@ func (d *Driver) refresh(ctx context.Context) ([]object.Key, error) {
 	return changed, nil
 }
 
-// Observe returns the guard, the members of every name that has any, and the uplinks that have a chain.
+// Observe returns the guard, the members of every name that has members, and the uplinks that have a chain.
 func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -114,7 +117,7 @@ func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object,
 	return found, nil
 }
 
-// Ours lists the table and the names that its sets know: nobody else has anything to say in it.
+// Ours lists the table and the names in its sets. Everything in the table is ours.
 func (d *Driver) Ours(context.Context) ([]object.Key, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -12,27 +12,27 @@ import (
 	"weft/hostnet/object"
 )
 
-// What the rules let a guest claim of link-local addresses: so many at once, and so many in a time (set rate).
+// How many link-local addresses the rules let a guest claim: so many at once, and so many in that time (set rate).
 const (
 	linkLocalBurst  = 8
 	linkLocalWithin = time.Hour
 )
 
-// told is what the rules noted of guests whose frames do not pass, though nothing failed: it is read with every Sync.
+// told is what the rules noted of guests whose frames are dropped although nothing failed. It is read with every Sync.
 type told struct {
 	mu      sync.Mutex
 	sources map[string]source // by device
 	limited map[string]bool   // devices
 }
 
-// source is a guest that sent frames from elsewhere than its MAC.
+// source is a guest that sent frames from another MAC than its own.
 type source struct {
 	watch object.SourceWatch
-	first object.MAC // where the first of them came from
+	first object.MAC // the source MAC of the first such frame
 }
 
-// look compares what was noted with the last look. Returned are the elements of set macs that have no counter, of guests of whom
-// foreign frames were noted: as long as their own frames are not counted, each look is their first.
+// look compares the notes with the last look. It returns the elements of set macs without a counter, of guests that sent foreign
+// frames. As long as a guest's own frames are not counted, each look is its first.
 func (t *told) look(foreign, limited []nftables.SetElement, own map[string]nftables.SetElement) (uncounted []nftables.SetElement) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -60,7 +60,7 @@ func (t *told) look(foreign, limited []nftables.SetElement, own map[string]nftab
 	return uncounted
 }
 
-// warnings are those about a guest's elements.
+// warnings are the warnings about a guest's elements.
 func (t *told) warnings(m *object.GuardMembers) (found []object.Warning) {
 	var port object.MAC
 	guest := false
@@ -87,7 +87,7 @@ func (t *told) warnings(m *object.GuardMembers) (found []object.Warning) {
 	return found
 }
 
-// forget is about devices that are a guest's no longer.
+// forget removes what is known of devices that are not a guest's any more.
 func (t *told) forget(devices map[string]string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -97,8 +97,8 @@ func (t *told) forget(devices map[string]string) {
 	}
 }
 
-// Warnings implements the engine's Warner: it says of a guest's elements that nothing of what it sends is from the port's MAC,
-// or that it has claimed as many link-local addresses as it may.
+// Warnings implements the engine's Warner. It says of a guest's elements that nothing of what it sends is from the port's MAC, or
+// that the guest has claimed as many link-local addresses as it may.
 func (d *Driver) Warnings(desired object.Object) []object.Warning {
 	if m, ok := desired.(*object.GuardMembers); ok {
 		return d.told.warnings(m)
@@ -106,8 +106,8 @@ func (d *Driver) Warnings(desired object.Object) []object.Warning {
 	return nil
 }
 
-// look reads what the rules noted. The own frames of guests are counted only after foreign ones were noted: what an honest
-// guest sends costs nothing more. The caller holds the lock, and the view is fresh.
+// look reads what the rules noted. A guest's own frames are counted only after foreign ones were noted, so that honest guests
+// cost nothing. The caller holds the lock, and the view is fresh.
 func (d *Driver) look() error {
 	foreign, err := d.noted(setForeign)
 	if err != nil {
@@ -120,7 +120,7 @@ func (d *Driver) look() error {
 	return countOwn(d.told.look(foreign, limited, d.view.own))
 }
 
-// noted are the elements of a set that the rules fill: none before the rules are loaded.
+// noted are the elements of a set that the rules fill. There are none before the rules are loaded.
 func (d *Driver) noted(set string) ([]nftables.SetElement, error) {
 	elements, err := d.conn.Elements(d.handle(set))
 	if errors.Is(err, os.ErrNotExist) {
@@ -129,7 +129,7 @@ func (d *Driver) noted(set string) ([]nftables.SetElement, error) {
 	return elements, err
 }
 
-// deviceOfKey is the device that a key begins with.
+// deviceOfKey is the device at the beginning of a key.
 func deviceOfKey(key []byte) string {
 	name, _, _ := bytes.Cut(key[:min(len(key), nameSize)], []byte{0})
 	return string(name)

@@ -18,7 +18,7 @@ var (
 		{Set: object.GuardGuests, Interface: "tap1"}, {Set: object.GuardMACs, Interface: "tap1", MAC: portMAC}}}
 )
 
-// ownElement is a guest's element of set macs, with a counter unless frames are negative.
+// ownElement is a guest's element of set macs. It has a counter unless frames is negative.
 func ownElement(t *testing.T, device string, frames int) nftables.SetElement {
 	t.Helper()
 	e, err := encode(device, object.GuardMember{Set: object.GuardMACs, Interface: device, MAC: portMAC})
@@ -52,11 +52,11 @@ func TestGuestThatIsHeardFromAnotherMACAlone(t *testing.T) {
 		{20, 0, false, false},
 		{25, 0, false, true},
 		{25, 1, false, false}, // heard
-		{30, 2, false, false}, // both
+		{30, 2, false, false}, // both are counted
 		{35, 3, false, false},
 		{40, 3, false, false},
 		{45, 3, false, true},
-		{50, -1, true, false}, // its element was put there anew
+		{50, -1, true, false}, // its element was added again
 	} {
 		own := map[string]nftables.SetElement{"tap1": ownElement(t, "tap1", look.own), "tap2": ownElement(t, "tap2", -1)}
 		uncounted := seen.look([]nftables.SetElement{foreignElement("tap1", look.foreign), foreignElement("gone", 99)}, nil, own)
@@ -99,7 +99,8 @@ func TestGuestThatClaimedAsManyAddressesAsItMay(t *testing.T) {
 	}
 }
 
-// TestCountedElementsFit: a message's worth of elements with the longest names fits into one attribute, and more are left for later.
+// TestCountedElementsFit: the elements of one message fit into one attribute, also with the longest names. The rest is left for
+// later.
 func TestCountedElementsFit(t *testing.T) {
 	t.Parallel()
 	var elements []nftables.SetElement

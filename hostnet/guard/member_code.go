@@ -10,14 +10,14 @@ import (
 	"weft/hostnet/object"
 )
 
-// The sizes of the fields in a key: each begins at a multiple of four bytes.
+// The sizes of the fields in a key. Each field begins at a multiple of four bytes.
 const (
 	nameSize = 16 // IFNAMSIZ
 	macSize  = 6
 	macField = 8
 )
 
-// second is what follows the interface in a set's key.
+// second is the field that follows the interface in a set's key.
 type second int
 
 const (
@@ -25,7 +25,7 @@ const (
 	mac
 	ipv4
 	ipv6
-	macData // of a map
+	macData // the value of a map
 )
 
 func keyOf(set object.GuardSet) second {
@@ -42,7 +42,7 @@ func keyOf(set object.GuardSet) second {
 	return nothing
 }
 
-// encode writes an element; its comment says whom it is for.
+// encode writes an element. Its comment says whom it is for.
 func encode(name string, m object.GuardMember) (nftables.SetElement, error) {
 	if len(m.Interface) == 0 || len(m.Interface) >= nameSize {
 		return nftables.SetElement{}, fmt.Errorf("element %s: the interface's name has not 1 to %d bytes", m, nameSize-1)

@@ -12,7 +12,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// drawMember draws an element of any set, with the fields that its key has.
+// drawMember draws an element of any set, with the fields of its key.
 func drawMember(t *rapid.T) object.GuardMember {
 	m := object.GuardMember{
 		Set:       rapid.SampledFrom(object.GuardSets()).Draw(t, "set"),
@@ -60,7 +60,7 @@ func TestEncodeRefuses(t *testing.T) {
 	}
 }
 
-// TestDecodeRefuses: a key that is not as the set's are is nobody's element.
+// TestDecodeRefuses: a key that differs from the set's form is refused.
 func TestDecodeRefuses(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -96,7 +96,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// TestRuleText: every rule of every chain has a comment of its own, and nothing else was touched.
+// TestRuleText: every rule of every chain has its own comment, and nothing else was changed.
 func TestRuleText(t *testing.T) {
 	t.Parallel()
 	text := newRuleText()
@@ -136,7 +136,7 @@ func TestUplinkChainNamesItsDevice(t *testing.T) {
 	}
 }
 
-// TestJudge: rules that are missing, of another version, in another order, or put in another's place are noticed.
+// TestJudge: rules that are missing, of another version, in another order or replaced are noticed.
 func TestJudge(t *testing.T) {
 	t.Parallel()
 	right := func(d *Driver) []own.Rule {

@@ -13,16 +13,17 @@ import (
 	"weft/hostnet/object"
 )
 
-// maxCounted bounds the elements of one message: with counters and comments they are to fit an attribute, which has 65,535 bytes.
+// maxCounted bounds the elements of one message. With counters and comments they must fit into an attribute, which has 65,535
+// bytes.
 const maxCounted = 250
 
 // countTimeout bounds how long the kernel may take with a transaction; it takes milliseconds.
 const countTimeout = 5 * time.Second
 
-// countOwn gives elements of set macs a counter each. The kernel changes no element: others are put in their place, in one
-// transaction, so that each packet finds the one or the other. The library that writes all other elements cannot write counters.
+// countOwn adds a counter to elements of set macs. The kernel cannot change an element. So one transaction replaces the elements,
+// and each packet finds either the old or the new one. The library that writes all other elements cannot write counters.
 func countOwn(elements []nftables.SetElement) error {
-	// More than one message's worth are for the next look.
+	// The rest waits for the next look.
 	elements = elements[:min(len(elements), maxCounted)]
 	if len(elements) == 0 {
 		return nil
@@ -53,7 +54,7 @@ func countOwn(elements []nftables.SetElement) error {
 	return nil
 }
 
-// countMessages are the transaction: begin, removal, addition, end.
+// countMessages are the messages of the transaction: begin, removal, addition, end.
 func countMessages(elements []nftables.SetElement) ([]netlink.Message, error) {
 	gone, err := elementList(elements, nil)
 	if err != nil {
@@ -77,7 +78,7 @@ func countMessages(elements []nftables.SetElement) ([]netlink.Message, error) {
 	}, nil
 }
 
-// elementList is a message about elements of set macs: their keys and, if they are to be added with one, a counter and their comments.
+// elementList is a message about elements of set macs: their keys and, if a counter is given, the counter and their comments.
 func elementList(elements []nftables.SetElement, counter []byte) ([]byte, error) {
 	ae := netlink.NewAttributeEncoder()
 	ae.String(unix.NFTA_SET_ELEM_LIST_TABLE, tableName)

@@ -18,15 +18,15 @@ import (
 //go:embed rules.nft
 var rules string
 
-// ruleText is the ruleset with a comment on each rule, by which it is recognised: the version of the whole set and the
-// rule's number in it.
+// ruleText is the ruleset with a comment on each rule: the version of the whole set and the rule's number in it. The comment
+// identifies the rule.
 type ruleText struct {
 	text string
-	// chains holds, for each chain, the comments of its rules in order.
+	// chains holds the comments of each chain's rules in order.
 	chains map[string][]string
 }
 
-// newRuleText numbers the rules: they are the lines within chains that are neither braces, comments nor hooks.
+// newRuleText numbers the rules. Rules are the lines within chains that are neither braces, comments nor hooks.
 func newRuleText() ruleText {
 	sum := sha256.Sum256([]byte(rules))
 	version := hex.EncodeToString(sum[:6])
@@ -53,8 +53,8 @@ func newRuleText() ruleText {
 	return t
 }
 
-// knownBridges are commands that put every bridge of ours that stands on the host into the set of bridges: after somebody has
-// deleted the table, no bridge is without protection until its members come again.
+// knownBridges are commands that add every existing bridge of ours to the set of bridges. So if somebody has deleted the table,
+// no bridge is without protection until its members are added again.
 func knownBridges(ctx context.Context) (string, error) {
 	handle, err := vnl.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
@@ -68,14 +68,14 @@ func knownBridges(ctx context.Context) (string, error) {
 	var b strings.Builder
 	for _, l := range links {
 		if name := l.Attrs().Name; l.Type() == "bridge" && strings.HasPrefix(l.Attrs().Alias, object.AliasPrefix) {
-			// The comment is the name of whose the element is, as in encode.
+			// The comment says whom the element is for, as in encode.
 			fmt.Fprintf(&b, "add element bridge %s %s { %q comment %q }\n", tableName, object.GuardBridges, name, name)
 		}
 	}
 	return b.String(), nil
 }
 
-// load makes the rules what they should be, in one transaction that keeps the elements of the sets.
+// load loads the rules in one transaction that keeps the elements of the sets.
 func (d *Driver) load(ctx context.Context) error {
 	known, err := knownBridges(ctx)
 	if err != nil {

@@ -12,7 +12,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// chainRules are the rules of each chain as they stand in the file.
+// chainRules are the rules of each chain as they are in the file.
 func chainRules() map[string][]string {
 	chains, chain := map[string][]string{}, ""
 	for line := range strings.Lines(rules) {
@@ -30,19 +30,19 @@ func chainRules() map[string][]string {
 	return chains
 }
 
-// hooks are the chains that the kernel calls, with how their last rule must end: what no rule before has decided.
+// hooks are the chains that the kernel calls. The value is how their last rule must end.
 var hooks = map[string]string{
 	"prerouting": "meta ibrname @bridges drop", "forward": "meta obrname @bridges goto towards",
 	"input": "meta ibrname @bridges drop", "output": "meta obrname @bridges drop",
 }
 
-// TestEveryChainEndsInADrop: what no rule names does not pass. Chains are gone to, never called, so nothing comes back.
+// TestEveryChainEndsInADrop: what no rule names does not pass. Rules use goto and never jump, so no chain returns.
 func TestEveryChainEndsInADrop(t *testing.T) {
 	t.Parallel()
 	gone := map[string]bool{}
 	chains := chainRules()
 	target := regexp.MustCompile(` goto ([a-z0-9_]+)$`)
-	notes := regexp.MustCompile(`^update @[a-z]+ \{[^{}]*\}$`) // says why, before the drop
+	notes := regexp.MustCompile(`^update @[a-z]+ \{[^{}]*\}$`) // it notes why, before the drop
 	for name, list := range chains {
 		last := list[len(list)-1]
 		if want, hook := hooks[name]; hook {
@@ -78,7 +78,8 @@ func TestEveryChainEndsInADrop(t *testing.T) {
 	}
 }
 
-// TestEverySetIsAsked: an element that no rule asks for protects nobody, and its key is of the type that its elements are written in.
+// TestEverySetIsAsked: every set is used by a rule, because an unused element protects nobody. Its key has the type that the
+// driver writes.
 func TestEverySetIsAsked(t *testing.T) {
 	t.Parallel()
 	keys := map[second][]string{
@@ -119,7 +120,7 @@ func TestEverySetIsAsked(t *testing.T) {
 	}
 }
 
-// TestReservedIdentities: the rules spell the addresses of Weft's servers and gateways as the other side of the program has them.
+// TestReservedIdentities: the rules and the rest of the program have the same addresses for Weft's servers and gateways.
 func TestReservedIdentities(t *testing.T) {
 	t.Parallel()
 	number := func(a netip.Addr) string { b := a.As16(); return "0x" + hex.EncodeToString(b[:]) }
@@ -149,7 +150,7 @@ func TestReservedIdentities(t *testing.T) {
 	}
 }
 
-// TestFirstRules: source checks come before everything else that a chain decides.
+// TestFirstRules: source checks come before everything else in a chain.
 func TestFirstRules(t *testing.T) {
 	t.Parallel()
 	chains := chainRules()
@@ -163,7 +164,7 @@ func TestFirstRules(t *testing.T) {
 			t.Errorf("chain %s begins with %q, expected %q", chain, chains[chain][0], first)
 		}
 	}
-	for _, r := range chains["guest"] { // drops, and notes what it drops, but for what is from the guest's own MAC
+	for _, r := range chains["guest"] { // the chain drops and notes everything but frames from the guest's own MAC
 		if !strings.HasSuffix(r, " drop") && r != "drop" && !strings.HasPrefix(r, "update ") && !strings.Contains(r, " iifname . @ll,48,48 @macs goto ") {
 			t.Errorf("chain guest lets something pass whoever it is from: %q", r)
 		}
@@ -174,7 +175,7 @@ func TestFirstRules(t *testing.T) {
 	}
 }
 
-// TestUplinkText: a chain of the device's own at its ingress, emptied before its one rule comes.
+// TestUplinkText: each device has its own chain at its ingress, which is emptied before its one rule is added.
 func TestUplinkText(t *testing.T) {
 	t.Parallel()
 	text := uplinkText("eth0.7")

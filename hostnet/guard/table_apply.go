@@ -12,8 +12,8 @@ import (
 	"weft/hostnet/object"
 )
 
-// Apply loads the rules where they are not right, then changes all elements in one transaction. One that the kernel refuses
-// is taken apart, so that only the change at fault fails.
+// Apply loads the rules if they are wrong, then changes all elements in one transaction. If the kernel refuses that, each change
+// is applied alone, so that only the wrong one fails.
 func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -86,7 +86,8 @@ func (d *Driver) applyMembers(ctx context.Context, changes []object.Change, whic
 		deltas = append(deltas, d.deltaOf(changes[i]))
 	}
 	if d.commit(deltas) != nil {
-		// Somebody changed an element at the same moment, or the kernel takes one of them not: each by itself, from what is there.
+		// Somebody changed an element at the same moment, or the kernel refuses one of them. Apply each change alone, from the
+		// present state.
 		if _, err := d.refresh(ctx); err != nil {
 			for _, i := range which {
 				errs[i] = fmt.Errorf("%s: read back: %w", changes[i].Key(), err)
@@ -103,7 +104,7 @@ func (d *Driver) applyMembers(ctx context.Context, changes []object.Change, whic
 	d.forget(deltas)
 }
 
-// commit sends the deltas as one transaction, what goes before what comes, and brings them into the view.
+// commit sends the deltas as one transaction, removals first, and updates the view.
 func (d *Driver) commit(deltas []delta) error {
 	gone, come := map[object.GuardSet][]nftables.SetElement{}, map[object.GuardSet][]nftables.SetElement{}
 	for _, x := range deltas {

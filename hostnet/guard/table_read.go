@@ -14,7 +14,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// read dumps the tables, as they were at one moment.
+// read dumps the tables as they were at one moment.
 func (d *Driver) read(ctx context.Context) (fresh view, err error) {
 	err = d.conn.Consistent(ctx, "tables bridge weft and netdev weft", func() (err error) {
 		fresh, err = d.dump(ctx)
@@ -63,12 +63,12 @@ func (d *Driver) dump(ctx context.Context) (view, error) {
 	return fresh, nil
 }
 
-// handle is how the library names a set.
+// handle identifies a set for the library.
 func (d *Driver) handle(name string) *nftables.Set {
 	return &nftables.Set{Table: d.table, Name: name, IsMap: name == string(object.GuardRouters) || name == setForeign}
 }
 
-// rules reads the rules of the family's table in their order; os.ErrNotExist when there is no such table.
+// rules reads the rules of the family's table in order. The error is os.ErrNotExist if there is no such table.
 func (d *Driver) rules(ctx context.Context, family nftables.TableFamily) ([]own.Rule, error) {
 	t, err := d.conn.Table(&nftables.Table{Name: tableName, Family: family})
 	if err == nil && t == nil {
@@ -80,8 +80,8 @@ func (d *Driver) rules(ctx context.Context, family nftables.TableFamily) ([]own.
 	return d.conn.Rules(ctx, t)
 }
 
-// judge compares the rules with ours: their comments say which version they are, and since they were seen right once, their
-// handles that nobody put others in their place. The caller holds the lock.
+// judge compares the rules with ours. The comments say which version they are. After the rules were right once, their handles
+// show whether somebody replaced them. The caller holds the lock.
 func (d *Driver) judge(found []own.Rule) string {
 	have, handles := map[string][]string{}, make(map[uint64]bool, len(found))
 	for _, r := range found {

@@ -14,23 +14,24 @@ import (
 	"weft/hostnet/object"
 )
 
-// An uplink's chain is named after its device in hexadecimal: chains have no spaces or slashes in their names, devices may.
+// The name of an uplink's chain contains the device's name in hexadecimal, because a device's name may have characters that a
+// chain's name must not have.
 const uplinkChain = "uplink-"
 
-// uplinkComment marks the one rule of such a chain; the number changes with the rule.
+// uplinkComment marks the one rule of such a chain. The number must change when the rule changes.
 const uplinkComment = "weft uplink 1"
 
 func chainOf(device string) string { return uplinkChain + hex.EncodeToString([]byte(device)) }
 
-// deviceOf is the device that a chain is for; false for a chain that is not ours.
+// deviceOf is the device that a chain is for. It is false for a chain that is not ours.
 func deviceOf(chain string) (string, bool) {
 	digits, ours := strings.CutPrefix(chain, uplinkChain)
 	name, err := hex.DecodeString(digits)
 	return string(name), ours && err == nil && len(name) > 0
 }
 
-// uplinkText makes an uplink's chain what it should be: whatever else is in it goes. A tag with id 0 (bits 116 to 127 of the
-// frame) before another tag is dropped.
+// uplinkText makes an uplink's chain and removes everything else from it. The rule drops frames with a tag of id 0 (bits 116 to
+// 127 of the frame) before another tag.
 func uplinkText(device string) string {
 	chain := "netdev " + tableName + " " + chainOf(device)
 	return fmt.Sprintf("add table netdev %s\nadd chain %s { type filter hook ingress device %q priority -500; policy accept; }\n"+
@@ -38,10 +39,10 @@ func uplinkText(device string) string {
 		tableName, chain, device, chain, chain, uplinkComment)
 }
 
-// wordless says that nft has no words for a device of that name, or takes them for more devices than one.
+// wordless says that nft cannot name such a device, or would match several devices.
 func wordless(device string) bool { return strings.ContainsAny(device, "\"\\*\n") }
 
-// readUplinks reads which uplinks have their rule, and what is wrong with those that have others.
+// readUplinks reads which uplinks have their rule, and what is wrong with the others.
 func (d *Driver) readUplinks(ctx context.Context) (map[string]string, error) {
 	found, err := d.rules(ctx, nftables.TableFamilyNetdev)
 	if errors.Is(err, os.ErrNotExist) {
@@ -67,7 +68,7 @@ func (d *Driver) readUplinks(ctx context.Context) (map[string]string, error) {
 	return uplinks, nil
 }
 
-// applyUplink makes or removes an uplink's chain. With the last one the table stays, empty.
+// applyUplink makes or removes an uplink's chain. The table stays when its last chain is removed.
 func (d *Driver) applyUplink(ctx context.Context, c object.Change) error {
 	device := c.Key().Name
 	delete(d.uplinkRules, device)

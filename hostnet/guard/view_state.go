@@ -8,15 +8,15 @@ import (
 	"weft/hostnet/object"
 )
 
-// view is the driver's picture of the table.
+// view is what the driver knows of the tables.
 type view struct {
 	exists bool
-	rules  string // what is wrong with the rules; empty when nothing is
-	// members by the name in their comments; elements without a comment of ours are under "".
+	rules  string // what is wrong with the rules; empty if nothing is
+	// members by the name in their comments. Elements without a comment of ours are under "".
 	members map[string]map[object.GuardMember]bool
 	// uplinks are the devices that have a chain, with what is wrong with it.
 	uplinks map[string]string
-	// own are the elements of set macs by device, with their counters where they have any.
+	// own are the elements of set macs by device, with their counters if they have any.
 	own map[string]nftables.SetElement
 }
 

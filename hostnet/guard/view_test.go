@@ -16,7 +16,7 @@ func guestMember(device string) object.GuardMember {
 	return object.GuardMember{Set: object.GuardGuests, Interface: device}
 }
 
-// table is a picture of a table that is right, with two names in its sets and an uplink.
+// table is a view of a correct table, with two names in its sets and an uplink.
 func table() view {
 	v := view{exists: true, uplinks: map[string]string{"eth0": ""}}
 	v.set("tap1", guestMember("tap1"), true)
@@ -25,7 +25,7 @@ func table() view {
 	return v
 }
 
-// TestWhatChanged: of two pictures each thing that differs is told by its key, once.
+// TestWhatChanged: each thing that differs between two views is reported by its key, once.
 func TestWhatChanged(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -62,7 +62,7 @@ func TestWhatChanged(t *testing.T) {
 	}
 }
 
-// TestObserveAndOurs: whatever is in the table is ours, of an uplink's chain too where there is no table.
+// TestObserveAndOurs: everything in the table is ours. An uplink's chain is ours too, also without the table.
 func TestObserveAndOurs(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
@@ -99,7 +99,7 @@ func TestObserveAndOurs(t *testing.T) {
 	}
 }
 
-// TestMembersWithoutATable: nothing can be in it, and removing something from it is done already.
+// TestMembersWithoutATable: without a table nothing can be added. A removal succeeds.
 func TestMembersWithoutATable(t *testing.T) {
 	t.Parallel()
 	d := &Driver{}
@@ -117,7 +117,7 @@ func TestMembersWithoutATable(t *testing.T) {
 	}
 }
 
-// TestDeltaIsAgainstWhatIsThere: of a name, and not of what the engine has seen before.
+// TestDeltaIsAgainstWhatIsThere: a delta is computed from the present elements of the name, not from what the engine saw before.
 func TestDeltaIsAgainstWhatIsThere(t *testing.T) {
 	t.Parallel()
 	d := &Driver{view: table()}
@@ -130,7 +130,7 @@ func TestDeltaIsAgainstWhatIsThere(t *testing.T) {
 	}
 }
 
-// TestQueueCutsMessages: no message has more elements than the kernel takes, and none is lost.
+// TestQueueCutsMessages: no message has more elements than the kernel accepts, and none is lost.
 func TestQueueCutsMessages(t *testing.T) {
 	t.Parallel()
 	const maxElements = 500
