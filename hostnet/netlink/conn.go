@@ -1,9 +1,12 @@
-// Package netlink is how drivers talk to the kernel's netlink: requests and dumps, subscriptions, and one cache of a namespace's links
-// that all drivers share.
+// Package netlink is how drivers use the kernel's netlink: requests and dumps, subscriptions, and one cache of a namespace's
+// links that all drivers share.
 //
-// Invariants: a socket belongs to one network namespace, whatever thread uses it; a dump that the kernel says was interrupted is
-// repeated, never used; a subscription that may have lost something says so; whatever the kernel has acknowledged to anybody is in a
-// subscription that is brought up to date after it, so that no older news come after newer ones.
+// Invariants:
+//   - A socket belongs to one network namespace, whichever thread uses it.
+//   - An interrupted dump is repeated and never used.
+//   - A subscription that may have lost something says so.
+//   - If a subscription is brought up to date after a change was acknowledged, it contains that change. So older notifications
+//     never come after newer ones.
 package netlink
 
 import (
@@ -21,15 +24,16 @@ import (
 const (
 	// requestTimeout bounds each wait for the kernel's answer.
 	requestTimeout = 10 * time.Second
-	// ChunkSize is how many requests go in one datagram: their answers and notifications fit the buffers many times over.
+	// ChunkSize is how many requests are in one datagram. Their answers and notifications fit into the buffers many times.
 	ChunkSize = 256
-	// socketBuffer in bytes, of each socket's receive buffer: a thousand links that come at once fit. The kernel takes no more than is used.
+	// socketBuffer is the size of each socket's receive buffer in bytes. A thousand links that are added at once fit. The kernel
+	// allocates only what is used.
 	socketBuffer = 8 << 20
-	// bufferSize in bytes: the kernel's datagrams are at most half as large.
+	// bufferSize is in bytes. The kernel's datagrams are at most half as large.
 	bufferSize = 64 << 10
 )
 
-// Conn asks one namespace's kernel side, one exchange at a time.
+// Conn sends requests to the kernel in one namespace, one exchange at a time.
 type Conn struct {
 	mu       sync.Mutex
 	fd       int
@@ -37,7 +41,7 @@ type Conn struct {
 	buffer   []byte
 }
 
-// NewBuffer makes what a socket receives into. Sockets that are used under one lock may share one.
+// NewBuffer makes a receive buffer. Sockets that are used under one lock may share one.
 func NewBuffer() []byte { return make([]byte, bufferSize) }
 
 // Open opens a socket of a protocol (unix.NETLINK_ROUTE, unix.NETLINK_NETFILTER) inside the namespace.
@@ -58,7 +62,7 @@ func OpenHere(protocol int) (*Conn, error) {
 	return opened(fd, NewBuffer())
 }
 
-// opened takes the socket over.
+// opened sets up the socket and owns it from then on.
 func opened(fd int, buffer []byte) (*Conn, error) {
 	t := unix.NsecToTimeval(requestTimeout.Nanoseconds())
 	err := errors.Join(
@@ -77,7 +81,7 @@ func opened(fd int, buffer []byte) (*Conn, error) {
 	return &Conn{fd: fd, buffer: buffer}, nil
 }
 
-// Close makes every later request fail, whatever the number of the socket is used for then.
+// Close makes every later request fail, even if the number of the socket is used again.
 func (c *Conn) Close() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -86,9 +90,9 @@ func (c *Conn) Close() error {
 	return unix.Close(fd)
 }
 
-// Do sends at most ChunkSize requests as one datagram: the kernel carries all of them out within the one system call, whether
-// some fail or not. It returns an error or nil for each; reply is called with what answers other than an acknowledgement, and must
-// not keep it.
+// Do sends at most ChunkSize requests as one datagram. The kernel carries out all of them within that system call, even if some
+// fail. Do returns an error or nil for each. It calls reply with every answer but acknowledgements. reply must not keep the
+// message.
 func (c *Conn) Do(requests []*Request, reply func(i int, m Message)) []error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -131,7 +135,8 @@ func (c *Conn) One(r *Request, reply func(m Message)) error {
 	})[0]
 }
 
-// Dump calls reset and then fn for each entry, again from the start as long as changes interrupt it. fn must not keep the message.
+// Dump calls reset and then fn for each entry. It starts again as long as changes interrupt the dump. fn must not keep the
+// message.
 func (c *Conn) Dump(ctx context.Context, what string, request func() *Request, reset func(), fn func(Message)) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -191,7 +196,7 @@ func (c *Conn) receive(fn func(Message)) error {
 		return fmt.Errorf("receive from netlink: %w", err)
 	}
 	if a, ok := from.(*unix.SockaddrNetlink); !ok || a.Pid != 0 {
-		return nil // not the kernel
+		return nil // not from the kernel
 	}
 	return eachMessage(c.buffer[:n], fn)
 }

@@ -8,14 +8,14 @@ import (
 	"github.com/vishvananda/netlink"
 )
 
-// dumpAttempts bounds how often an interrupted dump is repeated: each repetition needs another change during the dump.
+// dumpAttempts bounds how often an interrupted dump is repeated. Each repetition means that something changed during the dump.
 const dumpAttempts = 20
 
 // ErrInterrupted is a dump during which something changed (NLM_F_DUMP_INTR).
 var ErrInterrupted = errors.New("interrupted by a change")
 
-// Consistent calls read until the kernel says that nothing changed while it was reading. What an interrupted dump found is never
-// used. read says so by ErrInterrupted, or is a function of vishvananda/netlink.
+// Consistent calls read until nothing changed while it was reading. The result of an interrupted dump is never used. read reports
+// an interruption by ErrInterrupted, or is a function of vishvananda/netlink.
 func Consistent[T any](ctx context.Context, what string, read func() (T, error)) (found T, err error) {
 	var none T
 	for range dumpAttempts {

@@ -9,21 +9,21 @@ import (
 	"time"
 )
 
-// resubscribeDelay keeps a subscription that fails at once from spinning.
+// resubscribeDelay is the pause before a failed subscription is made again, so that it does not spin.
 const resubscribeDelay = 200 * time.Millisecond
 
 // FeedConfig is what a feed must be told.
 type FeedConfig struct {
-	// Name is what is heard, for the log.
+	// Name says in the log what is received.
 	Name   string
 	Logger *slog.Logger
-	// Open subscribes, in the goroutine that runs the feed. An error that wraps fs.ErrNotExist ends the feed: what was to be heard is
-	// no more.
+	// Open subscribes, in the goroutine that runs the feed. An error that wraps fs.ErrNotExist ends the feed, because its subject
+	// does not exist any more.
 	Open func() (*Subscription, error)
-	// Absorb takes in one message, under the feed's lock; it must not keep it.
+	// Absorb applies one message, under the feed's lock. It must not keep the message.
 	Absorb func(Message)
-	// Changed is called without the lock, whenever messages may have been absorbed. lost says that more happened than was absorbed:
-	// so it is once after each subscribing. With an error the feed subscribes again.
+	// Changed is called without the lock whenever messages may have been absorbed. lost says that more happened than was
+	// absorbed. This is also the case once after each subscribing. After an error the feed subscribes again.
 	Changed func(ctx context.Context, lost bool) error
 }
 
@@ -33,14 +33,14 @@ type Feed struct {
 
 	mu   sync.Mutex    // of all below, and of what Absorb changes
 	sub  *Subscription // nil while there is none
-	lost bool          // not told yet
+	lost bool          // not reported yet
 }
 
-// NewFeed makes a feed that nobody runs yet.
+// NewFeed makes a feed. It does not run yet.
 func NewFeed(c FeedConfig) *Feed { return &Feed{config: c} }
 
-// Locked runs f under the lock that Absorb runs under, after everything that the kernel has acknowledged to anybody was absorbed.
-// current is false when that cannot be said, because nobody runs the feed or because something was lost.
+// Locked runs f under the lock of Absorb, after everything that the kernel has acknowledged to anybody was absorbed. current is
+// false if that is not certain, because the feed does not run or something was lost.
 func (f *Feed) Locked(run func(current bool)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -48,7 +48,7 @@ func (f *Feed) Locked(run func(current bool)) {
 	run(err == nil && f.sub != nil && !f.lost)
 }
 
-// drain is called with the lock held.
+// drain must be called with the lock held.
 func (f *Feed) drain() error {
 	if f.sub == nil {
 		return nil
@@ -58,7 +58,7 @@ func (f *Feed) drain() error {
 	return err
 }
 
-// Run keeps the feed until ctx ends, which returns nil.
+// Run runs the feed until ctx ends. Then it returns nil.
 func (f *Feed) Run(ctx context.Context) error {
 	for {
 		err := f.runOnce(ctx)
@@ -96,7 +96,7 @@ func (f *Feed) runOnce(ctx context.Context) error {
 	return errors.Join(failure, err)
 }
 
-// begin: what happened before the subscription is not in it.
+// begin starts with a loss, because the subscription does not contain what happened before.
 func (f *Feed) begin(s *Subscription) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -122,7 +122,7 @@ func (f *Feed) catchUp(ctx context.Context) error {
 		if err == nil {
 			err = f.config.Changed(ctx, lost)
 		}
-		if err != nil || !lost { // a loss that was found while one was told is told, too
+		if err != nil || !lost { // if something was lost while a loss was reported, that is reported too
 			return err
 		}
 	}

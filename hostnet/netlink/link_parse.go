@@ -19,7 +19,7 @@ const (
 	xdpProgramID = 4
 )
 
-// parseLink reads a link message of family AF_UNSPEC. ok is false for an event of a radio, which says nothing else of its link.
+// parseLink reads a link message of family AF_UNSPEC. ok is false for a wireless event, which says nothing else about the link.
 func parseLink(data []byte) (l Link, ok bool, err error) {
 	if len(data) < LinkHeader {
 		return l, false, fmt.Errorf("link message: %w", ErrShort)
@@ -45,7 +45,7 @@ func parseLink(data []byte) (l Link, ok bool, err error) {
 	return l, ok, nil
 }
 
-// read takes in one attribute of a link.
+// read reads one attribute of a link.
 func (l *Link) read(kind uint16, v []byte) {
 	switch kind {
 	case unix.IFLA_IFNAME:
@@ -89,7 +89,7 @@ func (l *Link) readXDP(data []byte) error {
 	return err
 }
 
-// readInfo reads IFLA_LINKINFO: what the link is, and what it is as the slave of its master.
+// readInfo reads IFLA_LINKINFO: the kind and settings of the link, and its settings as a port of its master.
 func (l *Link) readInfo(data []byte) error {
 	var own, slave []byte
 	slaveKind := ""
@@ -155,7 +155,7 @@ func (p *PortSettings) read(kind uint16, value []byte) {
 	}
 }
 
-// readPort takes in the settings of a bridge's port from a link message of family AF_BRIDGE.
+// readPort reads the settings of a bridge port from a link message of family AF_BRIDGE.
 func (l *Link) readPort(data []byte) error {
 	var inside error
 	err := EachAttribute(data, LinkHeader, func(kind uint16, v []byte) {
@@ -169,7 +169,8 @@ func (l *Link) readPort(data []byte) error {
 	return nil
 }
 
-// parseAddress reads an ifaddrmsg. IFA_LOCAL is the link's own address where both are given (a peer's is IFA_ADDRESS).
+// parseAddress reads an ifaddrmsg. If both attributes are given, IFA_LOCAL is the link's own address and IFA_ADDRESS is its
+// peer's.
 func parseAddress(data []byte) (index int, prefix netip.Prefix, err error) {
 	var local, any netip.Addr
 	err = EachAttribute(data, AddressHeader, func(kind uint16, v []byte) {

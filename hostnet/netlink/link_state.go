@@ -5,7 +5,7 @@ import (
 	"net/netip"
 )
 
-// addressSet is the configured addresses by link: the kernel allows an address once per link.
+// addressSet is the configured addresses by link. The kernel allows an address only once per link.
 type addressSet map[int]map[netip.Prefix]bool
 
 func (s addressSet) add(index int, p netip.Prefix) {
@@ -63,7 +63,7 @@ func (s *linkState) set(l Link) {
 	}
 }
 
-// remove forgets a link with everything on it.
+// remove removes a link and everything on it.
 func (s *linkState) remove(index int) {
 	old, known := s.links[index]
 	if !known {
@@ -76,7 +76,7 @@ func (s *linkState) remove(index int) {
 	s.tell(Change{Index: index, Name: old.Name, Link: true})
 }
 
-// forgetName drops the name unless another link took it meanwhile.
+// forgetName removes the name, unless another link took it meanwhile.
 func (s *linkState) forgetName(name string, index int) {
 	if s.names[name] == index {
 		delete(s.names, name)
@@ -107,7 +107,7 @@ func (s *linkState) tell(c Change) {
 	}
 }
 
-// replace takes over what was read afresh, and tells what differs.
+// replace takes over a fresh reading and reports what differs.
 func (s *linkState) replace(fresh *linkState) {
 	for index := range s.links {
 		if _, there := fresh.links[index]; !there {

@@ -30,7 +30,7 @@ func linkBody(family byte, index int, flags uint32, attributes ...*nl.RtAttr) []
 
 func attr(kind int, value []byte) *nl.RtAttr { return nl.NewRtAttr(kind, value) }
 
-// nested is an attribute of attributes.
+// nested is an attribute that contains attributes.
 func nested(kind int, children ...*nl.RtAttr) *nl.RtAttr {
 	a := nl.NewRtAttr(kind, nil)
 	for _, c := range children {
@@ -43,7 +43,7 @@ var guestMAC = object.MAC{0xfa, 0x16, 0x3e, 0, 0, 1}
 
 func on(kind int) *nl.RtAttr { return attr(kind, nl.Uint8Attr(1)) }
 
-// TestParseLink reads each attribute into its place, and each setting that Weft fixes into its own.
+// TestParseLink: each attribute and each setting that Weft fixes is read into its field.
 func TestParseLink(t *testing.T) {
 	t.Parallel()
 	kind := func(name string, data ...*nl.RtAttr) *nl.RtAttr {
@@ -99,7 +99,7 @@ func TestParseLink(t *testing.T) {
 	}
 }
 
-// TestParseAddress: of an address and its peer's, the link's own counts.
+// TestParseAddress: if a message has the link's own address and its peer's, the own one counts.
 func TestParseAddress(t *testing.T) {
 	t.Parallel()
 	data := make([]byte, AddressHeader)
@@ -115,7 +115,7 @@ func TestParseAddress(t *testing.T) {
 	}
 }
 
-// news are a listener's, by name.
+// news are the names of the changes that a listener has collected.
 func news(s *Listener) (names []string) {
 	for k := range s.changed {
 		names = append(names, k.name)
@@ -125,7 +125,7 @@ func news(s *Listener) (names []string) {
 	return names
 }
 
-// heard is a state with two links and somebody who listens to all but whether they are promiscuous.
+// heard is a state with two links, and a listener that ignores the promiscuous mode.
 func heard() (*linkState, *Listener) {
 	s := newLinkState()
 	s.set(Link{Index: 4, Name: "tap1", Kind: "tun", Master: 2})
@@ -138,7 +138,7 @@ func heard() (*linkState, *Listener) {
 	return s, l
 }
 
-// TestAbsorbLink: a notification is told to who listens to what it is about, and others are not.
+// TestAbsorbLink: a notification is reported only to listeners that it concerns.
 func TestAbsorbLink(t *testing.T) {
 	t.Parallel()
 	named := func(family byte, index int, flags uint32, name string) []byte {
@@ -180,7 +180,8 @@ func TestAbsorbLink(t *testing.T) {
 	}
 }
 
-// TestReplaceTellsEveryDifference: and a link that took another's name before the other is said to be gone keeps it.
+// TestReplaceTellsEveryDifference: a link may take another link's name before that link is reported as removed. It keeps the
+// name.
 func TestReplaceTellsEveryDifference(t *testing.T) {
 	t.Parallel()
 	s, l := heard()
@@ -210,7 +211,7 @@ func TestReplaceTellsEveryDifference(t *testing.T) {
 	}
 }
 
-// TestConsistent: what changes have interrupted is read again, and never used.
+// TestConsistent: an interrupted reading is repeated and never used.
 func TestConsistent(t *testing.T) {
 	t.Parallel()
 	calls := 0

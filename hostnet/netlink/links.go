@@ -14,8 +14,8 @@ import (
 	"weft/hostnet/netns"
 )
 
-// Links is the one cache of a namespace's links and their addresses. It is kept by one subscription; drivers read it, listen to it,
-// and bring it up to date after what they did.
+// Links is the one cache of a namespace's links and their addresses. One subscription keeps it current. Drivers read it, listen
+// to it, and bring it up to date after their own changes.
 type Links struct {
 	space *netns.Space
 	log   *slog.Logger
@@ -25,7 +25,7 @@ type Links struct {
 	stop  context.CancelFunc
 	done  chan struct{}
 
-	// Of the feed's lock.
+	// Protected by the feed's lock.
 	state    *linkState
 	journals map[*journal]bool
 }
@@ -57,17 +57,17 @@ func OpenLinks(log *slog.Logger) (*Links, error) {
 	return l, nil
 }
 
-// Space is the namespace that the links are in. It is the cache's own and valid until Close.
+// Space is the namespace of the links. It belongs to the cache and is valid until Close.
 func (l *Links) Space() *netns.Space { return l.space }
 
-// Close ends the subscription and waits for it. No driver may use the cache any more.
+// Close ends the subscription and waits for it. No driver may use the cache after that.
 func (l *Links) Close() error {
 	l.stop()
 	<-l.done
 	return l.closeSockets()
 }
 
-// open opens the sockets, and returns the first subscription.
+// open opens the sockets. It returns the first subscription.
 func (l *Links) open() (s *Subscription, err error) {
 	if l.whole, err = Open(l.space, NewBuffer(), unix.NETLINK_ROUTE); err != nil {
 		return nil, err
@@ -92,14 +92,14 @@ func (l *Links) subscribe() (*Subscription, error) {
 	return Subscribe(l.space, NewBuffer(), unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR)
 }
 
-// Listen begins to keep what changes for one driver. differs says whether a link that is there is another for it.
+// Listen starts to collect changes for one driver. differs says whether a change of an existing link matters to the driver.
 func (l *Links) Listen(differs func(was, is Link) bool) *Listener {
 	s := &Listener{links: l, differs: differs, wake: make(chan struct{}, 1), changed: map[changeKey]Change{}}
 	l.feed.Locked(func(bool) { l.state.listeners[s] = true })
 	return s
 }
 
-// changed passes a loss on; everything else is told while it is absorbed.
+// changed reports a loss. Everything else is reported while it is absorbed.
 func (l *Links) changed(_ context.Context, lost bool) error {
 	if lost {
 		l.feed.Locked(func(bool) {
@@ -112,10 +112,10 @@ func (l *Links) changed(_ context.Context, lost bool) error {
 	return nil
 }
 
-// Cache is the links as they are at one moment. It is valid during View only.
+// Cache is the state of the links at one moment. It is valid only during View.
 type Cache struct{ state *linkState }
 
-// NewCache makes a cache of what is given: drivers' tests use it.
+// NewCache makes a cache from its arguments, for tests of drivers.
 func NewCache(links []Link, addresses map[int][]netip.Prefix) Cache {
 	c := Cache{newLinkState()}
 	for _, l := range links {
@@ -143,14 +143,14 @@ func (c Cache) Link(index int) (Link, bool) {
 	return l, ok
 }
 
-// Came is a number that no other link has or had. A link that went to another namespace and came back has its index, its name and
-// its settings, and another number: whoever was bound to it is not any more. It is zero for a link that is not there.
+// Came returns a number that no other link has or had, and zero for a link that does not exist. A link that was moved to another
+// namespace and back has the same index, name and settings, and a new number: sockets that were bound to it are unbound.
 func (c Cache) Came(index int) uint64 { return c.state.came[index] }
 
-// All are the links, in no order.
+// All are all links, in no order.
 func (c Cache) All() []Link { return slices.Collect(maps.Values(c.state.links)) }
 
-// Addresses are those configured on a link, in no order.
+// Addresses are the addresses configured on a link, in no order.
 func (c Cache) Addresses(index int) []netip.Prefix {
 	return slices.Collect(maps.Keys(c.state.addresses[index]))
 }
@@ -161,7 +161,7 @@ func (l *Links) Named(name string) (found Link, ok bool) {
 	return found, ok
 }
 
-// absorb brings one message into the cache. The lock is held.
+// absorb applies one message to the cache. The lock is held.
 func (l *Links) absorb(m Message) {
 	for j := range l.journals {
 		kept := m
@@ -191,8 +191,8 @@ func (l *Links) absorbOne(m Message) error {
 	return nil
 }
 
-// absorbLink brings a link's message into the state. Messages of the bridge family tell of a link's place in a bridge: their
-// RTM_DELLINK does not mean that the link is gone, and who changes a port's settings alone is told of by nothing else.
+// absorbLink applies a link message to the state. Messages of the bridge family are about a link as a bridge port. Their
+// RTM_DELLINK does not mean that the link was removed. A change of port settings alone is reported only by them.
 func (s *linkState) absorbLink(m Message) error {
 	if len(m.Data) < LinkHeader {
 		return fmt.Errorf("link message: %w", ErrShort)
@@ -202,7 +202,7 @@ func (s *linkState) absorbLink(m Message) error {
 	case unix.AF_BRIDGE:
 		old, known := s.links[Index(m.Data)]
 		if gone || !known {
-			return nil // its own message says so, or follows
+			return nil // the link's own message says so, or follows
 		}
 		err := old.readPort(m.Data)
 		if err == nil {

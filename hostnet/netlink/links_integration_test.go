@@ -20,7 +20,7 @@ import (
 // deadline bounds every wait of a test.
 const deadline = 10 * time.Second
 
-// bed is a network namespace with a cache of its links, and a handle as somebody else's hand.
+// bed is a network namespace with a cache of its links, and a handle for changes by somebody else.
 type bed struct {
 	t     *testing.T
 	links *Links
@@ -52,7 +52,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// add makes a device that is down.
+// add makes a device. It is down.
 func (b *bed) add(name string) vnl.Link {
 	b.t.Helper()
 	a := vnl.NewLinkAttrs()
@@ -65,7 +65,7 @@ func (b *bed) add(name string) vnl.Link {
 
 func everything(was, is Link) bool { return was != is }
 
-// await takes what is told until a change of the name comes that satisfies.
+// await reads changes until one with the name satisfies the function.
 func (b *bed) await(s *Listener, name string, satisfies func(Change) bool) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.t.Context(), deadline)
@@ -82,7 +82,7 @@ func (b *bed) await(s *Listener, name string, satisfies func(Change) bool) {
 	}
 }
 
-// TestWhatIsAcknowledgedIsKnown: after a change is made, the cache has it, and no older news undo it.
+// TestWhatIsAcknowledgedIsKnown: after a change is made, the cache has it, and no older notification undoes it.
 func TestWhatIsAcknowledgedIsKnown(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -91,7 +91,7 @@ func TestWhatIsAcknowledgedIsKnown(t *testing.T) {
 	l := b.add("tap1")
 	for i := range 500 {
 		mtu := 1400 + i%7
-		must(t, b.hand.LinkSetMTU(l, 1300)) // the news that are older
+		must(t, b.hand.LinkSetMTU(l, 1300)) // the older notifications
 		must(t, b.hand.LinkSetMTU(l, mtu))
 		if i%2 == 0 {
 			must(t, driver.ReadLink("tap1"))
@@ -108,7 +108,7 @@ func TestWhatIsAcknowledgedIsKnown(t *testing.T) {
 	}
 }
 
-// TestSilentChangesAreRead: of the alias of a link that is down the kernel tells nobody.
+// TestSilentChangesAreRead: the kernel does not report the alias of a link that is down.
 func TestSilentChangesAreRead(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -132,7 +132,7 @@ func TestSilentChangesAreRead(t *testing.T) {
 	b.await(reader, "tap1", func(c Change) bool { return c.Link })
 }
 
-// TestAddressesAreFollowed: those that are configured are told, link-local ones apart.
+// TestAddressesAreFollowed: configured addresses are reported. Link-local ones are reported separately.
 func TestAddressesAreFollowed(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -158,8 +158,8 @@ func TestAddressesAreFollowed(t *testing.T) {
 	})
 }
 
-// TestLossIsTold: when more happens than the subscription holds, everybody who listens is told so, and a reading brings the cache up
-// to date.
+// TestLossIsTold: when more happens than the subscription can hold, every listener is told. A reading brings the cache up to
+// date.
 func TestLossIsTold(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -190,7 +190,7 @@ func TestLossIsTold(t *testing.T) {
 	}
 }
 
-// TestFeedSubscribesAgain: after a failure it is told that something was lost, and what is no more ends it.
+// TestFeedSubscribesAgain: after a failure a loss is reported. The feed ends if its subject does not exist any more.
 func TestFeedSubscribesAgain(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -228,7 +228,7 @@ func TestFeedSubscribesAgain(t *testing.T) {
 	}
 }
 
-// TestRequestsFailOneByOne: of many in one datagram each has its own answer.
+// TestRequestsFailOneByOne: each of many requests in one datagram has its own answer.
 func TestRequestsFailOneByOne(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)

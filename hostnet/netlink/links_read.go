@@ -9,22 +9,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// readAttempts bounds how often one link is read again because news of it came in meanwhile.
+// readAttempts bounds how often one link is read again because notifications of it arrived meanwhile.
 const readAttempts = 20
 
-// journal is what was absorbed since a reading began. The reading goes on without the lock, and what it found may be older or newer
-// than the news: they are absorbed once more after it. As the last news say how things are, the order among the older ones is no
+// journal is what was absorbed since a reading began. The reading runs without the lock, so its result may be older or newer than
+// these messages. They are absorbed once more after it. The last message says how things are, so the order of older ones does not
 // matter.
 type journal struct{ messages []Message }
 
-// begin starts a journal after everything that the kernel has acknowledged.
+// begin starts a journal after everything that the kernel has acknowledged was absorbed.
 func (l *Links) begin() *journal {
 	j := &journal{}
 	l.feed.Locked(func(bool) { l.journals[j] = true })
 	return j
 }
 
-// finish runs merge under the lock, after the last news that may be older than what was read.
+// finish runs merge under the lock, after every notification that may be older than the reading was absorbed.
 func (l *Links) finish(j *journal, merge func()) {
 	l.feed.Locked(func(bool) {
 		delete(l.journals, j)
@@ -32,7 +32,7 @@ func (l *Links) finish(j *journal, merge func()) {
 	})
 }
 
-// read takes all links and addresses in afresh.
+// read reads all links and addresses again.
 func (l *Links) read(ctx context.Context, reader *Listener) error {
 	j := l.begin()
 	fresh, err := l.dump(ctx)
@@ -77,8 +77,8 @@ func (l *Links) dump(ctx context.Context) (*linkState, error) {
 	return fresh, errors.Join(err, failure)
 }
 
-// readLink asks for one link. The kernel tells nobody of some changes of a link that is down, its alias for one, so the news cannot
-// stand for the answer. If there are any of that link meanwhile it is asked again.
+// readLink asks for one link. The kernel does not report some changes of a link that is down, for example its alias. So
+// notifications cannot replace the answer. If notifications of that link arrive meanwhile, it is asked for again.
 func (l *Links) readLink(name string, reader *Listener) error {
 	for range readAttempts {
 		j := l.begin()
@@ -94,10 +94,10 @@ func (l *Links) readLink(name string, reader *Listener) error {
 			return err
 		}
 	}
-	return nil // so many news of it say enough
+	return nil // so many notifications say enough
 }
 
-// ask returns nil for a link that is not there.
+// ask returns nil if the link does not exist.
 func (l *Links) ask(name string) (found *Link, err error) {
 	var failure error
 	r := NewRequest(unix.RTM_GETLINK, FlagsAct, LinkInfo(unix.AF_UNSPEC, 0, 0, 0)).Text(unix.IFLA_IFNAME, name)
@@ -116,7 +116,8 @@ func (l *Links) ask(name string) (found *Link, err error) {
 	return found, nil
 }
 
-// merge takes an answer in, and then the news once more that came in since it was asked for. again says that some were about the link.
+// merge applies an answer, and then once more the notifications that arrived since the question. again says that some were about
+// this link.
 func (l *Links) merge(name string, found *Link, j *journal) (again bool) {
 	old, known := l.state.named(name)
 	if known && (found == nil || found.Index != old.Index) {

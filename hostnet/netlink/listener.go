@@ -2,25 +2,25 @@ package netlink
 
 import "context"
 
-// Listener is one driver's way to the cache of links: what differs for it is kept until it is told. What the driver reads back itself
-// is not told to it.
+// Listener is one driver's access to the cache of links. It collects what changed for the driver until it is reported. What the
+// driver reads back itself is not reported to it.
 type Listener struct {
 	links   *Links
 	differs func(was, is Link) bool
 	wake    chan struct{}
 
-	// Of the cache's lock.
+	// Protected by the cache's lock.
 	changed map[changeKey]Change
 	lost    bool
 }
 
-// changeKey keeps a link apart from another one that had its name.
+// changeKey distinguishes a link from another one that had the same name.
 type changeKey struct {
 	index int
 	name  string
 }
 
-// note is called with the cache's lock held.
+// note must be called with the cache's lock held.
 func (s *Listener) note(c Change) {
 	k := changeKey{c.Index, c.Name}
 	old := s.changed[k]
@@ -29,7 +29,7 @@ func (s *Listener) note(c Change) {
 	s.stir()
 }
 
-// stir wakes who follows. It never waits.
+// stir wakes the follower. It never waits.
 func (s *Listener) stir() {
 	select {
 	case s.wake <- struct{}{}:
@@ -37,7 +37,7 @@ func (s *Listener) stir() {
 	}
 }
 
-// Follow calls tell with what changed until ctx ends. lost says that more changed than is told: the links must be read.
+// Follow calls tell with what changed, until ctx ends. lost says that more changed than is reported, so the links must be read.
 func (s *Listener) Follow(ctx context.Context, tell func(changes []Change, lost bool)) {
 	for {
 		select {
@@ -67,14 +67,14 @@ func (s *Listener) Close() {
 	s.links.feed.Locked(func(bool) { delete(s.links.state.listeners, s) })
 }
 
-// Read reads all links and addresses afresh. What differs is told to all but this listener.
+// Read reads all links and addresses again. What differs is reported to all other listeners.
 func (s *Listener) Read(ctx context.Context) error { return s.links.read(ctx, s) }
 
-// ReadLink reads the link of that name afresh. What differs of it is told to all but this listener. A link that is not there is
-// no error.
+// ReadLink reads the link of that name again. What differs is reported to all other listeners. A missing link is no error.
 func (s *Listener) ReadLink(name string) error { return s.links.readLink(name, s) }
 
-// knows takes back what was noted of a link that the driver has just read. Addresses are not read with it. The lock is held.
+// knows removes the noted change of a link that the driver has just read. Changes of addresses stay, because they were not read.
+// The lock is held.
 func (s *Listener) knows(name string) {
 	for k, c := range s.changed {
 		if k.name != name {
@@ -88,7 +88,7 @@ func (s *Listener) knows(name string) {
 	}
 }
 
-// passOver runs read, of whose changes the listener is not told. The lock is held.
+// passOver runs read. The changes of read are not reported to this listener. The lock is held.
 func (s *Listener) passOver(read func()) {
 	before := s.changed
 	s.changed = map[changeKey]Change{}

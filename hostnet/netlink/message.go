@@ -10,10 +10,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Message is one netlink message: its header, and what follows it.
+// Message is one netlink message: its header and the data after it.
 type Message = syscall.NetlinkMessage
 
-// ErrShort says that a message ends before what it promises.
+// ErrShort says that a message is shorter than it declares.
 var ErrShort = errors.New("netlink message is cut off")
 
 // The sizes of the fixed headers that begin each message (linux/netlink.h, if_link.h, if_addr.h, rtnetlink.h, neighbour.h).
@@ -29,7 +29,7 @@ const (
 // attributeType masks the flags in an attribute's type (NLA_TYPE_MASK).
 const attributeType = 0x3fff
 
-// eachMessage takes a datagram apart. What fn is handed lies in the datagram.
+// eachMessage splits a datagram into messages. The messages passed to fn refer to the datagram.
 func eachMessage(b []byte, fn func(Message)) error {
 	for len(b) >= HeaderSize {
 		size := int(binary.NativeEndian.Uint32(b))
@@ -43,7 +43,7 @@ func eachMessage(b []byte, fn func(Message)) error {
 	return nil
 }
 
-// EachAttribute goes through the attributes behind a fixed header, without the flags of their types.
+// EachAttribute calls fn for each attribute after a fixed header. The flags are removed from the type.
 func EachAttribute(b []byte, fixed int, fn func(kind uint16, value []byte)) error {
 	if len(b) < fixed {
 		return ErrShort
@@ -62,10 +62,10 @@ func EachAttribute(b []byte, fixed int, fn func(kind uint16, value []byte)) erro
 
 func align(n int) int { return (n + unix.NLMSG_ALIGNTO - 1) &^ (unix.NLMSG_ALIGNTO - 1) }
 
-// Text is an attribute's value without the zeros at its end.
+// Text is an attribute's value without the NULs at its end.
 func Text(value []byte) string { return string(bytes.TrimRight(value, "\x00")) }
 
-// Number reads a value of one, two or four bytes in the machine's order; 0 for any other.
+// Number reads a value of one, two or four bytes in the machine's byte order. It is 0 for other lengths.
 func Number(value []byte) uint32 {
 	switch len(value) {
 	case 1:
@@ -78,7 +78,8 @@ func Number(value []byte) uint32 {
 	return 0
 }
 
-// Index is the device that a message of links, addresses, neighbours or traffic control is about: all have it in the same place.
+// Index is the index of the device that a message of links, addresses, neighbours or traffic control is about. All have it at the
+// same offset.
 func Index(data []byte) int {
 	if len(data) < 8 {
 		return 0
@@ -86,7 +87,7 @@ func Index(data []byte) int {
 	return int(int32(binary.NativeEndian.Uint32(data[4:])))
 }
 
-// errorOf is what an NLMSG_ERROR or NLMSG_DONE says: an errno, and with NETLINK_EXT_ACK a sentence.
+// errorOf is the error of an NLMSG_ERROR or NLMSG_DONE: an errno, and with NETLINK_EXT_ACK a text.
 func errorOf(m Message) error {
 	if len(m.Data) < 4 {
 		return nil
@@ -97,7 +98,7 @@ func errorOf(m Message) error {
 	}
 	err := error(syscall.Errno(errno))
 	if m.Header.Type == unix.NLMSG_ERROR && m.Header.Flags&unix.NLM_F_ACK_TLVS != 0 {
-		_ = EachAttribute(m.Data, 4+HeaderSize, func(kind uint16, v []byte) { // NETLINK_CAP_ACK: the header alone is echoed
+		_ = EachAttribute(m.Data, 4+HeaderSize, func(kind uint16, v []byte) { // NETLINK_CAP_ACK: only the header of the request is echoed
 			if kind == unix.NLMSGERR_ATTR_MSG {
 				err = fmt.Errorf("%w (%s)", err, Text(v))
 			}

@@ -14,7 +14,7 @@ const (
 	FlagsDump    = unix.NLM_F_REQUEST | unix.NLM_F_DUMP
 )
 
-// Request is one message to the kernel in the making. Its sequence number is given when it is sent.
+// Request is a message to the kernel that is being built. It gets its sequence number when it is sent.
 type Request struct{ b []byte }
 
 // NewRequest begins a message with the fixed header of its kind.
@@ -39,15 +39,15 @@ func (r *Request) Attr(kind uint16, value ...byte) *Request {
 	return r
 }
 
-// Text appends a text that ends with a zero.
+// Text appends a text that ends with a NUL.
 func (r *Request) Text(kind uint16, s string) *Request { return r.Attr(kind, append([]byte(s), 0)...) }
 
-// Uint32 appends a number in the machine's order.
+// Uint32 appends a number in the machine's byte order.
 func (r *Request) Uint32(kind uint16, v uint32) *Request {
 	return r.Attr(kind, binary.NativeEndian.AppendUint32(nil, v)...)
 }
 
-// Nest appends an attribute of attributes; fixed begins its value.
+// Nest appends an attribute that contains attributes. Its value begins with fixed.
 func (r *Request) Nest(kind uint16, fixed []byte, fill func()) *Request {
 	start := len(r.b)
 	r.Attr(kind, fixed...)
@@ -56,7 +56,8 @@ func (r *Request) Nest(kind uint16, fixed []byte, fill func()) *Request {
 	return r
 }
 
-// LinkInfo is the fixed header of a link's message (struct ifinfomsg). flags are IFF_… of which those in change are to be so.
+// LinkInfo is the fixed header of a link message (struct ifinfomsg). change says which IFF_ flags to change, flags are their new
+// values.
 func LinkInfo(family byte, index int, flags, change uint32) []byte {
 	b := make([]byte, LinkHeader)
 	b[0] = family

@@ -13,8 +13,9 @@ import (
 	"weft/hostnet/netns"
 )
 
-// Subscription hears of one namespace's changes. The kernel puts a change's notification here before it acknowledges the
-// change: whoever reads until nothing is left has seen everything that was acknowledged. One at a time may read.
+// Subscription receives the changes of one namespace. The kernel puts the notification of a change here before it acknowledges
+// the change. So after reading until nothing is left, one has seen every acknowledged change. Only one goroutine may read at a
+// time.
 type Subscription struct {
 	file   *os.File
 	raw    syscall.RawConn
@@ -39,7 +40,7 @@ func SubscribeHere(protocol int, groups ...int) (*Subscription, error) {
 	return subscribed(fd, NewBuffer(), groups)
 }
 
-// subscribed takes the socket over.
+// subscribed sets up the socket and owns it from then on.
 func subscribed(fd int, buffer []byte, groups []int) (*Subscription, error) {
 	err := errors.Join(
 		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, socketBuffer),
@@ -59,11 +60,11 @@ func subscribed(fd int, buffer []byte, groups []int) (*Subscription, error) {
 	return &Subscription{f, raw, buffer}, nil
 }
 
-// Close ends Wait, too.
+// Close also ends Wait.
 func (s *Subscription) Close() error { return s.file.Close() }
 
-// Wait calls ready whenever something may be there, until ready says stop, the context ends or the subscription is closed. It may
-// be called again after its context ended.
+// Wait calls ready whenever there may be something to read, until ready returns true, ctx ends or the subscription is closed. It
+// may be called again after its context ended.
 func (s *Subscription) Wait(ctx context.Context, ready func() (stop bool)) error {
 	if err := s.file.SetReadDeadline(time.Time{}); err != nil { // an earlier wait may have been stopped
 		return err
@@ -103,7 +104,7 @@ func (s *Subscription) drain(fd int, fn func(Message)) (lost bool, err error) {
 		case err != nil:
 			return lost, fmt.Errorf("receive from netlink: %w", err)
 		}
-		if n > len(s.buffer) { // what was cut off is lost; the next of its size will fit
+		if n > len(s.buffer) { // the part that was cut off is lost; the next message of this size will fit
 			lost, s.buffer = true, make([]byte, n)
 			continue
 		}
