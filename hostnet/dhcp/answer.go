@@ -1,9 +1,11 @@
 // Package dhcp serves DHCPv4 and DHCPv6 to each guest on its own port.
 //
-// Invariants: an answer is a function of the binding and the received frame alone: no lease database, no clock, no
-// network but the port, so that every host gives the same answer and renewals need nobody else; only the port's own
-// MAC is answered, only on its own port; a frame costs bounded work and never a panic; what a guest asks never decides
-// what it is given, only whether it is told yes or no.
+// Invariants:
+//   - An answer depends only on the binding and the received frame: there is no lease database, no clock, and no network but the
+//     port. So every host gives the same answer, and renewals need nobody else.
+//   - Only the port's own MAC is answered, and only on its own port.
+//   - A frame costs bounded work and never causes a panic.
+//   - What a guest asks for never decides what it gets, only whether the answer is yes or no.
 package dhcp
 
 import (
@@ -21,16 +23,16 @@ const (
 	server6Port uint16 = 547
 )
 
-// Outcome is what a received frame leads to.
+// Outcome is the result of a received frame.
 type Outcome struct {
 	Frames [][]byte // to be sent to the guest
-	Note   string   // what an operator should know ("declined 192.0.2.5: …"), usually empty
-	// Declined are addresses that the guest will not use because somebody else has them; they may be anything.
+	Note   string   // what an operator should know ("declined 192.0.2.5: …"); usually empty
+	// Declined are addresses that the guest will not use, because somebody else has them. They may be any addresses.
 	Declined []netip.Addr
 	leftOut  leftOut
 }
 
-// Answer decides what a frame that the guest of the binding has sent leads to. It keeps neither argument.
+// Answer decides what a frame from the guest of the binding leads to. It keeps neither argument.
 func Answer(b *object.DHCPBinding, received []byte) Outcome {
 	switch frame.EtherType(received) {
 	case frame.EtherTypeARP:
@@ -59,7 +61,7 @@ func answerUDP(b *object.DHCPBinding, d frame.Datagram) Outcome {
 	return Outcome{}
 }
 
-// toGuest is the pair of Ethernet addresses of a frame to the guest alone.
+// toGuest is the pair of Ethernet addresses of a frame to the guest only.
 func toGuest(b *object.DHCPBinding) frame.Between {
 	return frame.Between{Src: object.ServerMAC, Dst: b.MAC}
 }
@@ -67,7 +69,7 @@ func toGuest(b *object.DHCPBinding) frame.Between {
 // toAll is the pair of Ethernet addresses of a broadcast frame on the guest's port.
 func toAll() frame.Between { return frame.Between{Src: object.ServerMAC, Dst: frame.Broadcast()} }
 
-// filter lets through what Answer may answer.
+// filter passes the frames that Answer may answer.
 func filter(b *object.DHCPBinding) frame.Filter {
 	f := frame.Filter{Rules: []frame.Rule{
 		frame.UDP4To(server4Port),

@@ -12,12 +12,12 @@ import (
 	"weft/hostnet/object"
 )
 
-// declineStands is how long a decline is told of after the guest's last one: a client that finds its address taken asks
-// and declines again within minutes.
+// declineStands is how long a decline is reported after the guest's last one. A client whose address is taken asks and declines
+// again within minutes.
 const declineStands = 10 * time.Minute
 
-// Driver is the driver of object.KindDHCPBinding. The embedded driver serves; it remembers which guests declined an
-// address, and which asked for more than fits.
+// Driver is the driver of object.KindDHCPBinding. The embedded driver serves. Driver remembers which guests declined an address,
+// and which asked for more than fits.
 type Driver struct {
 	*frame.PortDriver
 	now func() time.Time
@@ -25,20 +25,20 @@ type Driver struct {
 	mu       sync.Mutex
 	declined map[string]decline   // by device
 	omitted  map[string]omissions // by device
-	news     []object.Key         // declined or left out since Watch last told
-	woken    chan struct{}        // holds one token when there is news
+	news     []object.Key         // declined or left out since Watch last reported
+	woken    chan struct{}        // holds one token if there is news
 }
 
-// decline is the last one of a guest.
+// decline is the last decline of a guest.
 type decline struct {
 	owner   string // uid of the port
 	address netip.Addr
 	at      time.Time
-	told    time.Time // when the engine was told last: a guest that declines without end is no reason to look without end
+	told    time.Time // when the engine was last told; a guest that declines without end must not cause work without end
 }
 
-// New makes the driver, which serves nothing yet. open opens the transports of ports, frame.Exchange's Open for netdevs.
-// Close ends it.
+// New makes the driver. It serves nothing yet. open opens the transports of ports; for netdevs it is Exchange.Open. Close ends
+// the driver.
 func New(open frame.Opener, log *slog.Logger) *Driver {
 	d := &Driver{now: time.Now, declined: map[string]decline{}, omitted: map[string]omissions{}, woken: make(chan struct{}, 1)}
 	d.PortDriver = frame.NewPortDriver(frame.PortConfig{
@@ -47,7 +47,7 @@ func New(open frame.Opener, log *slog.Logger) *Driver {
 	return d
 }
 
-// hear remembers that the guest of the binding declined an address of its own. What is none of its own is not worth a word.
+// hear remembers that the guest of the binding declined an address of its own. Other addresses are ignored.
 func (d *Driver) hear(b *object.DHCPBinding, address netip.Addr) {
 	if !assigned(b, address) {
 		return
@@ -65,7 +65,7 @@ func (d *Driver) hear(b *object.DHCPBinding, address netip.Addr) {
 	d.tell(b.Key())
 }
 
-// tell has Watch say that the object's warnings are others. The lock is held.
+// tell makes Watch report that the object's warnings have changed. The lock is held.
 func (d *Driver) tell(key object.Key) {
 	d.news = append(d.news, key)
 	select {
@@ -108,7 +108,7 @@ func (d *Driver) declineWarnings(b *object.DHCPBinding) []object.Warning {
 		b.MAC, last.address, last.at.UTC().Format(time.RFC3339))}}
 }
 
-// Apply begins, changes and ends servers. A device that comes anew belongs to a guest that has said nothing yet.
+// Apply starts, changes and ends servers. A new device belongs to a guest that has not sent anything yet.
 func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
 	d.mu.Lock()
 	for _, c := range changes {
@@ -121,7 +121,7 @@ func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
 	return d.PortDriver.Apply(ctx, changes)
 }
 
-// Watch also tells of guests that declined an address, and of those that asked for more than fits.
+// Watch also reports guests that declined an address, and guests that asked for more than fits.
 func (d *Driver) Watch(ctx context.Context, notify func(object.Event)) error {
 	ctx, stop := context.WithCancel(ctx)
 	lost := make(chan error, 1)

@@ -13,7 +13,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// A guest that finds its address taken is told of until it has not said so for a while.
+// TestDeclineIsAWarning: a decline is reported until the guest has not repeated it for some time.
 func TestDeclineIsAWarning(t *testing.T) {
 	t.Parallel()
 	d := New(nil, nil)

@@ -13,8 +13,8 @@ import (
 	"weft/integration/limits"
 )
 
-// TestDoor: every port of accepted intent is served: the client has its address, in a packet that every client takes, and names
-// are such as are told.
+// TestDoor: every port of accepted intent is served. The client gets its address in a packet that every client accepts, and the
+// names are valid.
 func TestDoor(t *testing.T) {
 	t.Parallel()
 	limits.Check(t, func(t limits.T, h limits.Host) {
@@ -39,7 +39,7 @@ func TestDoor(t *testing.T) {
 	})
 }
 
-// offered asks for everything as the guest of the binding.
+// offered requests everything as the guest of the binding.
 func offered(t limits.T, b *object.DHCPBinding) {
 	m := ask4(dhcpv4.MessageTypeDiscover)
 	m.ClientHWAddr = slices.Clone(b.MAC[:])
@@ -52,7 +52,7 @@ func offered(t limits.T, b *object.DHCPBinding) {
 	}
 }
 
-// advertised asks for all addresses of IPv6 as the guest of the binding.
+// advertised requests all IPv6 addresses as the guest of the binding.
 func advertised(t limits.T, b *object.DHCPBinding) {
 	f := from6(ask6(dhcpv6.MessageTypeSolicit, ia(1)), "ff02::1:2")
 	copy(f[6:12], b.MAC[:])

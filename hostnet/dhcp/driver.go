@@ -11,7 +11,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// What a guest does is written to the log this often at most: the log is not its to fill.
+// What a guest does is logged at most this often, because a guest must not fill the log.
 const (
 	noteInterval = time.Minute
 	notesBurst   = 3
@@ -42,7 +42,7 @@ func (d *Driver) service(b frame.Binding) (frame.Service, error) {
 	}, nil
 }
 
-// check refuses a binding that replies cannot be built from.
+// check refuses a binding from which no replies can be built.
 func check(b *object.DHCPBinding) error {
 	for i, l := range b.V4 {
 		switch {

@@ -13,7 +13,7 @@ import (
 	"weft/hostnet/frame"
 )
 
-// raw4 is a DISCOVER as firmware sends it: fixed fields, cookie, options as given, and nothing else.
+// raw4 is a DISCOVER as firmware sends it: fixed fields, cookie and the given options, nothing else.
 func raw4(options string, change ...func(m []byte)) []byte {
 	m := make([]byte, at4Options)
 	m[0], m[1], m[2] = 1, 1, 6
@@ -52,7 +52,7 @@ func TestFirmware4(t *testing.T) {
 		"no end, padding":                    {raw4(discover + list + strings.Repeat("00", 60)), true},
 		"padding between":                    {raw4(discover + "0000" + list + "ff"), true},
 		"an option without a value":          {raw4(discover + "0c00" + list + "ff"), true},
-		"a list without a value":             {raw4(discover + "3700" + "ff"), true}, // as if there were none
+		"a list without a value":             {raw4(discover + "3700" + "ff"), true}, // as if there were no list
 		"a list in two parts":                {raw4(discover + "37020103" + "370206 0f" + "ff"), true},
 		"something behind the end":           {raw4(discover + list + "ff" + "3501ff"), true},
 		"the last option cut short":          {raw4(discover + list + "3d07fa16"), true},

@@ -16,8 +16,8 @@ import (
 	"weft/integration/limits"
 )
 
-// largeBinding is one up to the limits of what can be declared: 16 servers of each use, 27 routes, a domain of 253
-// characters, 16 addresses, and an MTU that is no smaller than its families need.
+// largeBinding is a binding up to the limits of what can be declared: 16 servers of each kind, 27 routes, a domain of 253
+// characters, 16 addresses, and an MTU that is large enough for its families.
 func largeBinding(t *rapid.T) *object.DHCPBinding {
 	label := strings.Repeat("a", 63)
 	b := &object.DHCPBinding{
@@ -49,8 +49,8 @@ func largeBinding(t *rapid.T) *object.DHCPBinding {
 	return b
 }
 
-// TestEveryAnswerFits: whatever a network may declare and a client may ask, there is an answer, its packet is no larger than
-// the MTU, it says what a client cannot do without, and what it leaves out is told.
+// TestEveryAnswerFits: whatever a network may declare and a client may request, there is an answer. Its packet is no larger than
+// the MTU. It contains what a client needs, and what it leaves out is reported.
 func TestEveryAnswerFits(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -76,7 +76,7 @@ func TestEveryAnswerFits(t *testing.T) {
 	})
 }
 
-// TestEveryAnswerFits6 is the same of DHCPv6, with a client that remembers foreign addresses.
+// TestEveryAnswerFits6 is the same for DHCPv6, with a client that remembers foreign addresses.
 func TestEveryAnswerFits6(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -119,7 +119,7 @@ func TestEveryAnswerFits6(t *testing.T) {
 	})
 }
 
-// one is the datagram of the one answer, whose packet the MTU carries.
+// one is the datagram of the only answer. The MTU must carry its packet.
 func one(t limits.T, o Outcome, mtu int) frame.Datagram {
 	if len(o.Frames) != 1 {
 		t.Fatalf("%d answers", len(o.Frames))

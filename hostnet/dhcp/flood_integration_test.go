@@ -16,7 +16,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// flood sends the frame as fast as the kernel takes it until stop is called, which returns how many were sent.
+// flood sends the frame as fast as the kernel accepts it. stop ends that and returns how many were sent.
 func flood(t *testing.T, s frame.Sender, f []byte) (stop func() int) {
 	end, sent := make(chan struct{}), 0
 	var wait sync.WaitGroup
@@ -36,8 +36,8 @@ func flood(t *testing.T, s frame.Sender, f []byte) (stop func() int) {
 	return func() int { once(); return sent }
 }
 
-// TestFloodingGuestHarmsNobody: two guests flood, one with what the server answers to and one with what it only hears,
-// while a third one gets its lease; the kernel shuts the two out, and they are served again when they have ended.
+// TestFloodingGuestHarmsNobody: two guests flood, one with frames that the server answers and one with frames that it ignores,
+// while a third one gets its lease. The kernel shuts the two out. They are served again after the flood.
 func TestFloodingGuestHarmsNobody(t *testing.T) {
 	x := frametest.Exchange(t)
 	d := New(x.Open, slog.New(slog.DiscardHandler))

@@ -12,8 +12,8 @@ import (
 	"weft/hostnet/object"
 )
 
-// checkAnswers holds what is true of every answer, whatever was asked: from the server's addresses, to the guest or to
-// all, with right checksums, few and small.
+// checkAnswers checks what is true of every answer: it comes from the server's addresses, goes to the guest or to all, has
+// correct checksums, and answers are few and small.
 func checkAnswers(t *testing.T, o Outcome) {
 	t.Helper()
 	if len(o.Frames) > 1 || len(o.Note) > 4096 {
@@ -64,7 +64,7 @@ func FuzzAnswer6(f *testing.F) {
 	})
 }
 
-// FuzzAnswer takes whole frames: Ethernet, IP, ARP and neighbour discovery headers included.
+// FuzzAnswer takes whole frames, with Ethernet, IP, ARP and neighbour discovery headers.
 func FuzzAnswer(f *testing.F) {
 	f.Add(from4(ask4(dhcpv4.MessageTypeDiscover), "0.0.0.0", "255.255.255.255"))
 	f.Add(from6(ask6(dhcpv6.MessageTypeSolicit, ia(1)), "ff02::1:2"))

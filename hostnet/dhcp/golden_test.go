@@ -72,7 +72,7 @@ func checkGolden(t *testing.T, name, got string) {
 	}
 }
 
-// describe writes an outcome as text, taken apart by another implementation than built it.
+// describe writes an outcome as text. It parses it with another implementation than the one that built it.
 func describe(t *testing.T, o Outcome) string {
 	t.Helper()
 	var w strings.Builder
@@ -118,7 +118,7 @@ func describePayload(t *testing.T, u *layers.UDP) string {
 	return "  " + strings.ReplaceAll(strings.TrimSpace(strings.ReplaceAll(text, "\t", "  ")), "\n", "\n  ") + "\n"
 }
 
-// verifyChecksums sums as receivers do.
+// verifyChecksums computes the sums as receivers do.
 func verifyChecksums(t *testing.T, f []byte) {
 	t.Helper()
 	sum := func(parts ...[]byte) uint16 {

@@ -21,7 +21,7 @@ import (
 
 func TestMain(m *testing.M) { frametest.Main(m) }
 
-// guest is a namespace whose clients record what they are told.
+// guest is a namespace whose clients record what they receive.
 type guest struct {
 	t *testing.T
 	*frametest.Guest
@@ -39,8 +39,8 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// script writes a client script: it records its environment in <dir>/<reason> and then runs body. reason is the shell
-// expression for what happened.
+// script writes a client script. It records its environment in <dir>/<reason> and then runs body. reason is the shell expression
+// for what happened.
 func (g *guest) script(reason, body string) string {
 	path := filepath.Join(g.Dir, "script")
 	text := fmt.Sprintf("#!/bin/sh\nenv > %s/env.$$\n%s\nmv %s/env.$$ %s/%s\n", g.Dir, body, g.Dir, g.Dir, reason)
@@ -48,7 +48,7 @@ func (g *guest) script(reason, body string) string {
 	return path
 }
 
-// recorded is what the script saw for the reason; nothing if it was never called for it.
+// recorded is what the script saw for the reason. It is empty if the script was never called for it.
 func (g *guest) recorded(reason string) map[string]string {
 	data, err := os.ReadFile(filepath.Join(g.Dir, reason))
 	if err != nil {
@@ -78,7 +78,7 @@ func (g *guest) wants(reason string, want map[string]string) {
 	}
 }
 
-// startDriver serves nothing yet.
+// startDriver starts a driver that serves nothing yet.
 func startDriver(t *testing.T) *frame.PortDriver {
 	d := New(frametest.Exchange(t).Open, slog.New(slog.DiscardHandler))
 	t.Cleanup(func() { must(t, d.Close()) })

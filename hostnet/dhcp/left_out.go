@@ -9,14 +9,14 @@ import (
 	"weft/hostnet/object"
 )
 
-// leftOut is what an answer does not say because it would not fit.
+// leftOut is what an answer does not contain because it would not fit.
 type leftOut struct {
 	protocol string
-	options  []string // short names with their codes: two lists and the advice fit a report's message
+	options  []string // short names with their codes, so that two lists and the advice fit into a report's message
 	limit    int      // of the packet, in bytes
 }
 
-// String is a sentence for people; empty when nothing is left out.
+// String is a sentence for people. It is empty if nothing is left out.
 func (l leftOut) String() string {
 	if len(l.options) == 0 {
 		return ""
@@ -24,18 +24,18 @@ func (l leftOut) String() string {
 	return fmt.Sprintf("%s options do not fit %d bytes: %s", l.protocol, l.limit, strings.Join(l.options, ", "))
 }
 
-// omission is the request of a guest whose answer leaves most out, of one protocol. The request is kept, not what its answer
-// lacked, so that the answer of today's binding decides: a network that is given less is told of no more, at once.
+// omission is the request of one protocol whose answer leaves out most. The request is kept and not what its answer lacked, so
+// that today's binding decides. If the network is given fewer options, the warning changes at once.
 type omission struct {
 	owner   string // uid of the port
 	request []byte
 }
 
-// omissions are those of one device, by frame.EtherType of the protocol.
+// omissions are the omissions of one device, by frame.EtherType of the protocol.
 type omissions map[uint16]omission
 
-// omit remembers a request whose answer leaves options out. Only one that leaves out more than all before is news: a guest
-// that asks now for this, now for that, changes nothing.
+// omit remembers a request whose answer leaves out options. Only a request that leaves out more than all before is reported. So a
+// guest that varies its requests changes nothing.
 func (d *Driver) omit(b *object.DHCPBinding, received []byte, left leftOut) {
 	if len(left.options) == 0 {
 		return
@@ -54,7 +54,7 @@ func (d *Driver) omit(b *object.DHCPBinding, received []byte, left leftOut) {
 	d.tell(b.Key())
 }
 
-// omissionWarnings says what the binding's answers leave out, in one warning for both protocols.
+// omissionWarnings says what the binding's answers leave out. It is one warning for both protocols.
 func (d *Driver) omissionWarnings(b *object.DHCPBinding) []object.Warning {
 	var said []string
 	for _, protocol := range []uint16{frame.EtherTypeIPv4, frame.EtherTypeIPv6} {

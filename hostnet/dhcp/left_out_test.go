@@ -13,7 +13,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// crowdedBinding tells more than the smallest packets of either protocol carry.
+// crowdedBinding has more options than the smallest packets of either protocol carry.
 func crowdedBinding() *object.DHCPBinding {
 	b := fullBinding()
 	b.MTU = minPacket6
@@ -31,7 +31,7 @@ func crowdedBinding() *object.DHCPBinding {
 	return b
 }
 
-// everything4 asks for what a client can ask for and takes the smallest packets.
+// everything4 requests everything that a client can request, and accepts only the smallest packets.
 func everything4() []byte {
 	m := ask4(dhcpv4.MessageTypeDiscover)
 	m.UpdateOption(dhcpv4.OptParameterRequestList(dhcpv4.OptionDomainNameServer, dhcpv4.OptionRouter, dhcpv4.OptionNTPServers,
@@ -40,7 +40,7 @@ func everything4() []byte {
 	return from4(m, "0.0.0.0", "255.255.255.255")
 }
 
-// everything6 is the same of DHCPv6.
+// everything6 is the same for DHCPv6.
 func everything6() []byte {
 	p := []byte{byte(dhcpv6.MessageTypeSolicit), 1, 2, 3, 0, 1, 0, 4, 0, 3, 0, 1} // client identifier
 	p = append(p, 0, 3, 0, 12, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0)                // IA_NA
@@ -48,7 +48,8 @@ func everything6() []byte {
 	return heard("[fe80::1]:546", "[ff02::1:2]:547", p)
 }
 
-// What does not fit is told of with what to do, stays whatever the guest asks next, and goes when it fits.
+// TestOptionsLeftOutAreAWarning: the warning says what to do. It stays whatever the guest requests next, and ends when everything
+// fits.
 func TestOptionsLeftOutAreAWarning(t *testing.T) {
 	t.Parallel()
 	d := New(nil, nil)
@@ -99,7 +100,7 @@ func TestOptionsLeftOutAreAWarning(t *testing.T) {
 	}
 }
 
-// A request that loses more than the one before is news, and takes its place.
+// TestTheGreatestOmissionStands: a request that loses more than the one before is reported and takes its place.
 func TestTheGreatestOmissionStands(t *testing.T) {
 	t.Parallel()
 	d := New(nil, nil)

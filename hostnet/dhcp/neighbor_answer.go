@@ -13,14 +13,14 @@ import (
 // neighborSolicitation is the ICMPv6 type of a neighbour solicitation (RFC 4861 section 4.3).
 const neighborSolicitation uint8 = 135
 
-// solicitationSize is its size in bytes without options.
+// solicitationSize is the size of a neighbour solicitation in bytes, without options.
 const solicitationSize = 24
 
 // discoveryHopLimit proves that a neighbour discovery message crossed no router (RFC 4861 section 7.1.1).
 const discoveryHopLimit = 255
 
-// answerARP answers requests for the port's DHCPv4 server identifiers, probes (RFC 5227) included: the address is ours
-// on every port, and no guest may take it.
+// answerARP answers requests for the port's DHCPv4 server identifiers, also probes (RFC 5227). The address is ours on every port,
+// and no guest may take it.
 func answerARP(b *object.DHCPBinding, received []byte) Outcome {
 	a, between, err := frame.ParseARP(received)
 	if err != nil || between.Src != b.MAC || a.SenderMAC != b.MAC || a.Operation != frame.ARPRequest {
@@ -37,8 +37,8 @@ func answerARP(b *object.DHCPBinding, received []byte) Outcome {
 	return Outcome{Frames: [][]byte{reply.Frame(toGuest(b))}}
 }
 
-// answerNeighbor answers neighbour solicitations for the servers' link-local address. One from the unspecified address
-// is duplicate address detection, and is answered to all nodes (RFC 4861 section 7.2.4): the address is taken.
+// answerNeighbor answers neighbour solicitations for the servers' link-local address. A solicitation from the unspecified address
+// is duplicate address detection. It is answered to all nodes (RFC 4861 section 7.2.4), because the address is taken.
 func answerNeighbor(b *object.DHCPBinding, m frame.Message) Outcome {
 	if m.EthSrc != b.MAC || m.HopLimit != discoveryHopLimit || m.Body[0] != neighborSolicitation || m.Body[1] != 0 {
 		return Outcome{}

@@ -9,7 +9,7 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv4"
 )
 
-// TestAGuestDoesNotFillTheLog: the rate of answers alone would let every guest write twenty lines a second for ever.
+// TestAGuestDoesNotFillTheLog: with the rate of answers alone every guest could write twenty lines a second for ever.
 func TestAGuestDoesNotFillTheLog(t *testing.T) {
 	t.Parallel()
 	d := New(nil, nil)

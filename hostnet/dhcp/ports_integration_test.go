@@ -15,7 +15,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// BenchmarkPorts measures what a thousand served ports cost: time to begin and to end them all, and memory of this
+// BenchmarkPorts measures what a thousand served ports cost: the time to start and to end them all, and the memory of this
 // process for each.
 func BenchmarkPorts(b *testing.B) {
 	const ports = 1000
@@ -49,7 +49,7 @@ func BenchmarkPorts(b *testing.B) {
 	}
 }
 
-// memory is what the process uses of heap and stacks, in bytes, after everything unused was given back.
+// memory is the heap and stack memory of the process in bytes, after unused memory was given back.
 func memory() uint64 {
 	runtime.GC()
 	var m runtime.MemStats

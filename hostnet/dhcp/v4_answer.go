@@ -12,16 +12,16 @@ import (
 	"weft/hostnet/object"
 )
 
-// request4 is a DHCPv4 message that is well-formed and from the guest.
+// request4 is a well-formed DHCPv4 message from the guest.
 type request4 struct {
 	*dhcpv4.DHCPv4
-	client    netip.Addr // ciaddr; not valid when 0.0.0.0
+	client    netip.Addr // ciaddr; not valid if it is 0.0.0.0
 	requested netip.Addr // option 50
 	server    netip.Addr // option 54
 }
 
-// answer4 answers a DHCPv4 message as RFC 2131 section 4.3 says. The server is the only one, and knows all of the
-// port's addresses: whatever else the guest claims to have is refused rather than ignored.
+// answer4 answers a DHCPv4 message as RFC 2131 section 4.3 says. The server is the only one and knows all addresses of the port.
+// So any other address that the guest claims is refused and not ignored.
 func answer4(b *object.DHCPBinding, d frame.Datagram) Outcome {
 	r, ok := parse4(b, d.Payload)
 	if !ok || len(b.V4) == 0 {
@@ -42,10 +42,10 @@ func answer4(b *object.DHCPBinding, d frame.Datagram) Outcome {
 		return Outcome{Note: fmt.Sprintf("DHCPv4 client declined %s: something else answers for it", r.requested),
 			Declined: []netip.Addr{r.requested}}
 	}
-	return Outcome{} // RELEASE leaves nothing to do: the address stays the port's
+	return Outcome{} // RELEASE needs nothing, because the address stays the port's
 }
 
-// addr4 is the address, or not valid for none and for 0.0.0.0.
+// addr4 is the address. It is not valid for none and for 0.0.0.0.
 func addr4(ip net.IP) netip.Addr {
 	a, ok := netip.AddrFromSlice(ip.To4())
 	if !ok || a.IsUnspecified() {
@@ -54,7 +54,7 @@ func addr4(ip net.IP) netip.Addr {
 	return a
 }
 
-// answerRequest4 tells the states of RFC 2131 section 4.3.2 apart by what is filled in.
+// answerRequest4 distinguishes the states of RFC 2131 section 4.3.2 by the fields that are filled in.
 func answerRequest4(b *object.DHCPBinding, r request4) Outcome {
 	asked := r.requested // SELECTING and INIT-REBOOT
 	switch {
@@ -73,7 +73,7 @@ func answerRequest4(b *object.DHCPBinding, r request4) Outcome {
 	return reply4(b, r, lease, dhcpv4.MessageTypeAck)
 }
 
-// answerInform4 tells a client that has an address what else there is, without a lease (RFC 2131 section 4.3.5).
+// answerInform4 sends options without a lease to a client that has an address (RFC 2131 section 4.3.5).
 func answerInform4(b *object.DHCPBinding, r request4) Outcome {
 	for _, l := range b.V4 {
 		if r.client.IsValid() && l.Prefix.Contains(r.client) {
@@ -106,7 +106,7 @@ func reply4(b *object.DHCPBinding, r request4, l object.DHCPv4Lease, kind dhcpv4
 	return Outcome{Frames: [][]byte{send4(b, r, l, m)}, Note: left.String(), leftOut: left}
 }
 
-// refuse4 builds a NAK, which is always broadcast: the client's idea of its network is wrong (RFC 2131 section 4.3.2).
+// refuse4 builds a NAK. It is always broadcast, because the client is wrong about its network (RFC 2131 section 4.3.2).
 func refuse4(b *object.DHCPBinding, r request4, asked netip.Addr) []byte {
 	server := b.V4[0].Server
 	if r.server.IsValid() {
@@ -117,7 +117,7 @@ func refuse4(b *object.DHCPBinding, r request4, asked netip.Addr) []byte {
 	return frame.UDP(toAll(), netip.AddrPortFrom(server, server4Port), broadcast4(), m.ToBytes())
 }
 
-// begin4 fills in what every reply has: the server identifier, and the client identifier as it came (RFC 6842).
+// begin4 fills in what every reply has: the server identifier, and the client identifier as it was received (RFC 6842).
 func begin4(r request4, kind dhcpv4.MessageType, server netip.Addr) *dhcpv4.DHCPv4 {
 	m := &dhcpv4.DHCPv4{
 		OpCode: dhcpv4.OpcodeBootReply, HWType: r.HWType, TransactionID: r.TransactionID, Flags: r.Flags,
@@ -133,8 +133,8 @@ func begin4(r request4, kind dhcpv4.MessageType, server netip.Addr) *dhcpv4.DHCP
 	return m
 }
 
-// send4 addresses a reply as RFC 2131 section 4.1 says: to the address the client has, else broadcast if it asked for
-// that, else to the address it is about to have.
+// send4 addresses a reply as RFC 2131 section 4.1 says: to the client's address if it has one, else to broadcast if it asked for
+// that, else to the address that it will get.
 func send4(b *object.DHCPBinding, r request4, l object.DHCPv4Lease, m *dhcpv4.DHCPv4) []byte {
 	between, dst := toGuest(b), netip.AddrPortFrom(l.Address, client4Port)
 	switch {

@@ -19,7 +19,7 @@ import (
 
 const configure4 = `case "$1" in bound|renew) ip address replace "$ip/$mask" dev "$interface";; esac`
 
-// configureISC4 also takes its address away, as a client must after a NAK.
+// configureISC4 also removes its address, as a client must after a NAK.
 const configureISC4 = `case "$reason" in
 	BOUND|RENEW|REBIND|REBOOT) ip address replace "$new_ip_address/24" dev "$interface";;
 	EXPIRE|FAIL|STOP|RELEASE) ip -4 address flush dev "$interface";; esac`
@@ -35,7 +35,7 @@ func TestUdhcpcGetsItsLease(t *testing.T) {
 		"domain": "alpha.example", "hostname": "web-1", "mtu": "1450", "ntpsrv": "192.0.2.123", "lease": "3600",
 		"staticroutes": "0.0.0.0/0 10.0.0.1 192.168.7.0/24 10.0.0.9", "search": "alpha.example",
 	})
-	// The server identifier answers ARP on this port, by the servers' MAC.
+	// The servers' MAC answers ARP for the server identifier on this port.
 	if out := g.Run("arping", "-c", "1", "-w", "5", "-I", "eth0", "10.0.0.2"); !strings.Contains(strings.ToLower(out), object.ServerMAC.String()) {
 		t.Errorf("arping 10.0.0.2:\n%s", out)
 	}
@@ -44,8 +44,8 @@ func TestUdhcpcGetsItsLease(t *testing.T) {
 	}
 }
 
-// TestUdhcpcRenewsByUnicast asks the running client to renew: the request goes to the server identifier, whose MAC the
-// client's kernel finds by ARP.
+// TestUdhcpcRenewsByUnicast asks the running client to renew. The request goes to the server identifier, and the client's kernel
+// finds its MAC by ARP.
 func TestUdhcpcRenewsByUnicast(t *testing.T) {
 	g := newGuest(t, "tap4b", guestMAC)
 	d := startDriver(t)
@@ -104,7 +104,7 @@ func TestDhclientRebootsRenewsAndIsRefused(t *testing.T) {
 	}
 }
 
-// TestTaggedRequestIsNotAnswered: the kernel strips the tag and hands the frame over as if it had none.
+// TestTaggedRequestIsNotAnswered: the kernel removes the tag and delivers the frame as if it had none.
 func TestTaggedRequestIsNotAnswered(t *testing.T) {
 	g := newGuest(t, "tap4d", guestMAC)
 	received := make(chan []byte, 10)
@@ -118,7 +118,7 @@ func TestTaggedRequestIsNotAnswered(t *testing.T) {
 	marked := from4(ask4(dhcpv4.MessageTypeDiscover), "0.0.0.1", "255.255.255.255")
 	must(t, capture.Send(frame.Tagged(marked, 7)))
 	must(t, capture.Send(frame.Tagged(frame.Tagged(marked, 7), 8)))
-	must(t, transport.Send(marked)) // what goes to the guest is not heard either
+	must(t, transport.Send(marked)) // a frame to the guest is not received either
 	must(t, capture.Send(plain))
 	if got := frametest.Receive(t, "the frame without a tag", received); string(got) != string(plain) {
 		t.Errorf("heard %x\nwant  %x", got, plain)
@@ -132,7 +132,7 @@ func TestDeviceMadeAgain(t *testing.T) {
 	events := watch(t, d)
 	b := testBinding(g.Device)
 	apply(t, d, object.Create, b)
-	frametest.Run(t, "ip", "link", "set", g.Device, "down") // down is not away
+	frametest.Run(t, "ip", "link", "set", g.Device, "down") // a device that is down still exists
 	frametest.Run(t, "ip", "link", "set", g.Device, "up")
 	g.lease4("before")
 	old, err := netlink.LinkByName(g.Device)

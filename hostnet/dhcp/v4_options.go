@@ -16,8 +16,9 @@ import (
 	"weft/hostnet/object"
 )
 
-// Sizes in bytes of messages a client takes (RFC 2131 section 2, RFC 2132 section 9.10). The option counts the IP
-// datagram. A lease fits the smallest with any client identifier; networks that carry less are refused (model.MinMTUv4).
+// Sizes in bytes of messages that a client accepts (RFC 2131 section 2, RFC 2132 section 9.10). The option counts the IP
+// datagram. A lease fits into the smallest message with any client identifier. Networks that carry less are refused
+// (model.MinMTUv4).
 const (
 	minMessage4 = 576
 	maxMessage4 = 1500
@@ -27,14 +28,14 @@ const (
 // microsoftRoutes is the code under which older Windows asks for classless static routes.
 const microsoftRoutes dhcpv4.GenericOptionCode = 249
 
-// option4 is one option of a reply. Always is set on those that are sent whether asked for or not.
+// option4 is one option of a reply. always is set if the option is sent even if it was not requested.
 type option4 struct {
 	dhcpv4.Option
 	always bool
 }
 
-// options4 lists what the lease can tell a client, the most important first: what does not fit into the client's
-// largest message is left out from the end.
+// options4 lists what the lease can tell a client, the most important first. What does not fit into the client's largest message
+// is left out from the end.
 func options4(b *object.DHCPBinding, l object.DHCPv4Lease, inform bool) []option4 {
 	var list []option4
 	always := func(o dhcpv4.Option) { list = append(list, option4{o, true}) }
@@ -75,12 +76,12 @@ func options4(b *object.DHCPBinding, l object.DHCPv4Lease, inform bool) []option
 	return list
 }
 
-// fill4 puts into the message what is sent always and what the client asked for, or everything but Microsoft's code if
-// it sent no list (RFC 2132 section 9.8), as long as it fits: a reply is never fragmented. It returns the names of what the
-// client asked for and does not get.
+// fill4 adds the options that are always sent and those that the client requested, as long as they fit, because a reply is never
+// fragmented. If the client sent no list (RFC 2132 section 9.8), it gets everything but Microsoft's code. fill4 returns the names
+// of requested options that do not fit.
 func fill4(m *dhcpv4.DHCPv4, r request4, options []option4, limit int) (left []string) {
 	list := r.ParameterRequestList()
-	size := len(m.ToBytes()) // 300 bytes of padding at least, of which the options use up some
+	size := len(m.ToBytes()) // at least 300 bytes with padding, and options may take the place of padding
 	if size <= 300 {
 		size = 240 + len(m.Options.ToBytes()) + 1
 	}
@@ -103,7 +104,7 @@ func fill4(m *dhcpv4.DHCPv4, r request4, options []option4, limit int) (left []s
 	return left
 }
 
-// limit4 is the largest datagram in bytes that the client takes and its network carries.
+// limit4 is the largest datagram in bytes that the client accepts and its network carries.
 func limit4(b *object.DHCPBinding, r request4) int {
 	limit := minMessage4
 	if size, err := r.MaxMessageSize(); err == nil {
@@ -112,20 +113,20 @@ func limit4(b *object.DHCPBinding, r request4) int {
 	return max(min(limit, b.MTU), minMessage4)
 }
 
-// name4 is how people know the option.
+// name4 is the name of the option for people.
 func name4(code dhcpv4.OptionCode) string {
 	names := map[uint8]string{3: "router", 6: "DNS", 12: "hostname", 15: "domain", 26: "MTU", 28: "broadcast", 42: "NTP",
 		119: "domain search", 121: "routes", microsoftRoutes.Code(): "Microsoft routes"}
 	return fmt.Sprintf("%s (%d)", cmp.Or(names[code.Code()], code.String()), code.Code())
 }
 
-// asks says whether the code is in the list. Codes are of several types, and only their numbers compare.
+// asks says whether the code is in the list. Codes have several types, so only their numbers are compared.
 func asks(list dhcpv4.OptionCodeList, code dhcpv4.OptionCode) bool {
 	return slices.ContainsFunc(list, func(c dhcpv4.OptionCode) bool { return c.Code() == code.Code() })
 }
 
-// routes4 encodes the lease's routes as RFC 3442 says, with the default route first: a client that takes this option
-// ignores the router option. Routes without a next hop are on the link.
+// routes4 encodes the lease's routes as RFC 3442 says. The default route is first, because a client that uses this option ignores
+// the router option. Routes without a next hop are on the link.
 func routes4(l object.DHCPv4Lease) []byte {
 	if len(l.Routes) == 0 {
 		return nil
@@ -157,7 +158,7 @@ func appendRoute4(b []byte, r object.DHCPRoute) []byte {
 	return append(b, via[:]...)
 }
 
-// family4 picks the IPv4 addresses.
+// family4 selects the IPv4 addresses.
 func family4(all []netip.Addr) []net.IP {
 	var list []net.IP
 	for _, a := range all {

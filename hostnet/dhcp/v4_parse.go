@@ -27,15 +27,15 @@ const (
 // magicCookie begins the options (RFC 2131 section 3).
 var magicCookie = []byte{99, 130, 83, 99}
 
-// What option 52 says of the fields that options go on in (RFC 2132 section 9.3), file first.
+// The values of option 52: which other fields contain options (RFC 2132 section 9.3). file is read first.
 const (
 	overloadFile = 1
 	overloadName = 2
 )
 
-// parse4 reads a request of the guest itself. Firmware sends messages that are not quite as RFC 2131 wants them, so only
-// what the answer needs must be right: options end where the message does if nothing else ends them, one that is cut short
-// is passed over, and neither padding nor the length of the hardware address matters.
+// parse4 reads a request of the guest itself. Messages of firmware are not always as RFC 2131 requires, so only what the answer
+// needs must be correct. Options end with the message if nothing else ends them. An option that is cut short is ignored. Padding
+// and the length of the hardware address do not matter.
 func parse4(b *object.DHCPBinding, payload []byte) (request4, bool) {
 	if len(payload) < at4Options || !bytes.Equal(payload[at4Cookie:at4Options], magicCookie) {
 		return request4{}, false
@@ -72,7 +72,7 @@ func parse4(b *object.DHCPBinding, payload []byte) (request4, bool) {
 	}, true
 }
 
-// options4In adds the options of a field. Several of one code are one value (RFC 3396).
+// options4In adds the options of a field. Several options of one code are joined to one value (RFC 3396).
 func options4In(options dhcpv4.Options, field []byte) {
 	for len(field) > 0 {
 		code := field[0]

@@ -16,7 +16,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// ask4 builds a request of a kind.
+// ask4 builds a request of the given type.
 func ask4(kind dhcpv4.MessageType, modifiers ...dhcpv4.Modifier) *dhcpv4.DHCPv4 {
 	m := &dhcpv4.DHCPv4{
 		OpCode: dhcpv4.OpcodeBootRequest, HWType: 1, TransactionID: dhcpv4.TransactionID{1, 2, 3, 4}, ClientHWAddr: clientMAC[:],
@@ -90,7 +90,7 @@ func spoofed(f []byte) []byte {
 	return f
 }
 
-// TestMessageSize4 lets the least important go first when not everything fits.
+// TestMessageSize4: if not everything fits, the least important options are left out first.
 func TestMessageSize4(t *testing.T) {
 	t.Parallel()
 	b := fullBinding()
@@ -133,7 +133,7 @@ func TestMessageSize4(t *testing.T) {
 	}
 }
 
-// TestHostileNames4: names that a client's script could run are not told.
+// TestHostileNames4: names that a client's script could execute are not sent.
 func TestHostileNames4(t *testing.T) {
 	t.Parallel()
 	b := fullBinding()

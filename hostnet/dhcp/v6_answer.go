@@ -21,20 +21,20 @@ const (
 	statusSuccess = iana.StatusSuccess
 )
 
-// request6 is a DHCPv6 message that is well-formed and from the guest. It keeps parts of the received frame.
+// request6 is a well-formed DHCPv6 message from the guest. It keeps parts of the received frame.
 type request6 struct {
 	kind        dhcpv6.MessageType
 	transaction dhcpv6.TransactionID
-	clientID    []byte // the DUID as it came; nil when the client sent none
+	clientID    []byte // the DUID as received; nil if the client sent none
 	serverID    []byte
 	unicast     bool
 	rapidCommit bool
-	listed      bool // the client has listed what it wants, which is asked
+	listed      bool // the client sent a list of requested options, which is in asked
 	asked       []dhcpv6.OptionCode
 	ia          []association
 }
 
-// asks says whether the client has asked for the option.
+// asks says whether the client requested the option.
 func (r request6) asks(code dhcpv6.OptionCode) bool { return slices.Contains(r.asked, code) }
 
 // association is one IA_NA as the client sent it (RFC 8415 section 21.4).
@@ -43,8 +43,8 @@ type association struct {
 	addresses []netip.Addr
 }
 
-// answer6 answers a DHCPv6 message as RFC 8415 section 18.3 says. The server is the only one and knows the port's
-// addresses; they belong to the first IA_NA of a message, for one address cannot be in two.
+// answer6 answers a DHCPv6 message as RFC 8415 section 18.3 says. The server is the only one and knows the port's addresses. They
+// belong to the first IA_NA of a message, because one address cannot be in two.
 func answer6(b *object.DHCPBinding, d frame.Datagram) Outcome {
 	if !d.Src.Addr().IsLinkLocalUnicast() {
 		return Outcome{}
@@ -66,12 +66,12 @@ func answer6(b *object.DHCPBinding, d frame.Datagram) Outcome {
 	return o
 }
 
-// serverDUID is the same on every host, so that a guest that moved keeps its server (RFC 8415 section 11.4).
+// serverDUID is the same on every host, so that a migrated guest keeps its server (RFC 8415 section 11.4).
 func serverDUID() dhcpv6.DUID {
 	return &dhcpv6.DUIDLL{HWType: iana.HWTypeEthernet, LinkLayerAddr: object.ServerMAC[:]}
 }
 
-// valid6 holds RFC 8415 section 16: which identifiers each message must and must not carry.
+// valid6 checks RFC 8415 section 16: which identifiers each message must and must not carry.
 func valid6(r request6) bool {
 	ours := bytes.Equal(r.serverID, serverDUID().ToBytes())
 	switch r.kind {
@@ -85,10 +85,10 @@ func valid6(r request6) bool {
 	return false
 }
 
-// decide6 builds the reply, or none.
+// decide6 builds the reply. It is nil if there is none.
 func decide6(b *object.DHCPBinding, r request6) (reply *dhcpv6.Message, note string, left leftOut) {
 	reply = begin6(r, dhcpv6.MessageTypeReply)
-	if r.unicast { // permitted only where the server has said so (RFC 8415 section 18.4)
+	if r.unicast { // permitted only if the server has allowed it (RFC 8415 section 18.4)
 		status6(reply, iana.StatusUseMulticast, "send to All_DHCP_Relay_Agents_and_Servers")
 		return reply, "", left
 	}
@@ -135,8 +135,8 @@ func begin6(r request6, kind dhcpv6.MessageType) *dhcpv6.Message {
 	return m
 }
 
-// assign6 answers SOLICIT and REQUEST: the port's addresses go into the first IA_NA. A REQUEST for another address
-// than those means that the client remembers a life it no longer has.
+// assign6 answers SOLICIT and REQUEST. The port's addresses go into the first IA_NA. A REQUEST for other addresses means that the
+// client remembers an earlier configuration.
 func assign6(b *object.DHCPBinding, r request6, reply *dhcpv6.Message) {
 	for i, ia := range r.ia {
 		out := &dhcpv6.OptIANA{IaId: ia.id}
@@ -152,8 +152,8 @@ func assign6(b *object.DHCPBinding, r request6, reply *dhcpv6.Message) {
 	}
 }
 
-// extend6 answers RENEW and REBIND: the port's addresses live on, whatever else the client lists ends at once (RFC 8415
-// sections 18.3.4 and 18.3.5).
+// extend6 answers RENEW and REBIND. The port's addresses are extended. Other addresses that the client lists end at once (RFC
+// 8415 sections 18.3.4 and 18.3.5).
 func extend6(b *object.DHCPBinding, r request6, reply *dhcpv6.Message) {
 	for i, ia := range r.ia {
 		out := &dhcpv6.OptIANA{IaId: ia.id}
@@ -166,14 +166,14 @@ func extend6(b *object.DHCPBinding, r request6, reply *dhcpv6.Message) {
 		reply.AddOption(out)
 		for _, a := range foreign6(b, ia) {
 			if len(reply.ToBytes())+headerOption6+headerAddress > room6(b) {
-				break // the client finds out when it asks again, without those it has given up
+				break // the client learns about the rest when it asks again
 			}
 			out.Options.Add(&dhcpv6.OptIAAddress{IPv6Addr: a.AsSlice()})
 		}
 	}
 }
 
-// lend6 puts the port's addresses with their lifetimes into the IA_NA.
+// lend6 adds the port's addresses with their lifetimes to the IA_NA.
 func lend6(b *object.DHCPBinding, out *dhcpv6.OptIANA) {
 	lease := b.Lease.Truncate(time.Second)
 	out.T1, out.T2 = (lease / 2).Truncate(time.Second), (lease * 4 / 5).Truncate(time.Second)
@@ -182,7 +182,7 @@ func lend6(b *object.DHCPBinding, out *dhcpv6.OptIANA) {
 	}
 }
 
-// confirm6 says whether all listed addresses are still right here; a message that lists none is not answered (RFC 8415
+// confirm6 says whether all listed addresses are still correct here. A message without addresses is not answered (RFC 8415
 // section 18.3.3).
 func confirm6(b *object.DHCPBinding, r request6, reply *dhcpv6.Message) *dhcpv6.Message {
 	if len(listed6(r)) == 0 {
@@ -198,7 +198,7 @@ func confirm6(b *object.DHCPBinding, r request6, reply *dhcpv6.Message) *dhcpv6.
 	return reply
 }
 
-// release6 answers RELEASE and DECLINE: there is nothing to forget, the addresses stay the port's.
+// release6 answers RELEASE and DECLINE. The addresses stay the port's, so there is nothing to do.
 func release6(b *object.DHCPBinding, r request6, reply *dhcpv6.Message) {
 	status6(reply, statusSuccess, "")
 	for _, ia := range r.ia {

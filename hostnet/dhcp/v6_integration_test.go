@@ -15,20 +15,20 @@ import (
 const configure6Script = `case "$reason" in BOUND6|RENEW6|REBIND6)
 	ip -6 address replace "$new_ip6_address/$new_ip6_prefixlen" dev "$interface";; esac`
 
-// dhclient6 runs ISC's client, which records its environment by $reason.
+// dhclient runs ISC's client, which records its environment by $reason.
 func (g *guest) dhclient(args ...string) (string, error) {
 	g.t.Helper()
 	base := []string{"dhclient", "-v", "-1", "-lf", filepath.Join(g.Dir, "leases"), "-pf", filepath.Join(g.Dir, "pid")}
 	return g.Try(append(append(base, args...), "eth0")...)
 }
 
-// endDhclient ends the client that went to the background, if one did, when the test ends. A client that was asked to
-// end politely can outlive its device.
+// endDhclient ends the client at the end of the test if it went to the background. A client that is asked to end politely can
+// outlive its device.
 func (g *guest) endDhclient() {
 	g.t.Cleanup(func() {
 		pid, err := os.ReadFile(filepath.Join(g.Dir, "pid"))
 		if err != nil {
-			return // it ended by itself
+			return // it has ended by itself
 		}
 		if out, err := g.Try("kill", "-KILL", strings.TrimSpace(string(pid))); err != nil {
 			g.t.Logf("end dhclient: %v %s", err, out)
@@ -73,7 +73,7 @@ func TestDhclient6RebindsAndReleases(t *testing.T) {
 	g.wants("BOUND6", map[string]string{"new_ip6_address": "2001:db8:1::5"})
 	_, _ = g.Try("dhclient", "-6", "-x", "-pf", filepath.Join(g.Dir, "pid"), "-sf", "/bin/true", "eth0")
 
-	// A client that remembers its address asks whether it still holds (CONFIRM), and takes another when it does not.
+	// A client that remembers its address asks whether it is still valid (CONFIRM). If not, it takes another.
 	if out := lease(); !strings.Contains(out, "Confirm on eth0") || !strings.Contains(out, "message status code Success") {
 		t.Errorf("an address that still holds was not confirmed:\n%s", out)
 	}

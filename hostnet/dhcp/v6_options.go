@@ -18,11 +18,11 @@ const (
 	headers6   = 48
 )
 
-// room6 is the size in bytes that a reply may have: it is never fragmented.
+// room6 is the largest size of a reply in bytes. A reply is never fragmented.
 func room6(b *object.DHCPBinding) int { return max(b.MTU, minPacket6) - headers6 }
 
-// configure6 adds what the client asked for (RFC 8415 section 18.3), or DNS and the domain alone if it sent no list, the most
-// important first. It returns the names of what does not fit.
+// configure6 adds the requested options (RFC 8415 section 18.3), the most important first. If the client sent no list, it adds
+// only DNS and the domain. It returns the names of options that do not fit.
 func configure6(b *object.DHCPBinding, r request6, reply *dhcpv6.Message) (left []string) {
 	for _, o := range options6(b) {
 		code := o.Code()
@@ -38,7 +38,7 @@ func configure6(b *object.DHCPBinding, r request6, reply *dhcpv6.Message) (left 
 	return left
 }
 
-// name6 is how people know the option.
+// name6 is the name of the option for people.
 func name6(code dhcpv6.OptionCode) string {
 	names := map[dhcpv6.OptionCode]string{dhcpv6.OptionDNSRecursiveNameServer: "DNS", dhcpv6.OptionDomainSearchList: "domain search",
 		dhcpv6.OptionNTPServer: "NTP", dhcpv6.OptionSNTPServerList: "SNTP"}
@@ -63,10 +63,10 @@ func options6(b *object.DHCPBinding) []dhcpv6.Option {
 		server := dhcpv6.NTPSuboptionSrvAddr(a)
 		o.Suboptions.Add(&server)
 	}
-	return append(list, o, dhcpv6.OptSNTP(ntp...)) // RFC 4075, which older clients still ask for
+	return append(list, o, dhcpv6.OptSNTP(ntp...)) // RFC 4075; older clients still request it
 }
 
-// family6 picks the IPv6 addresses.
+// family6 selects the IPv6 addresses.
 func family6(all []netip.Addr) []net.IP {
 	var list []net.IP
 	for _, a := range all {

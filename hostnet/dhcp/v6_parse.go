@@ -10,14 +10,14 @@ import (
 	"weft/hostnet/frame"
 )
 
-// Bounds on what is looked at in one message.
+// Bounds on what is read of one message.
 const (
 	maxDUID      = 130 // bytes, type included (RFC 8415 section 11.1)
 	maxIANA      = 8
 	maxIAAddress = 16
 )
 
-// Sizes in bytes of what is fixed in a message, an option, an IA_NA and an IA address (RFC 8415 sections 8, 21.1, 21.4 and
+// Sizes in bytes of the fixed parts of a message, an option, an IA_NA and an IA address (RFC 8415 sections 8, 21.1, 21.4 and
 // 21.6).
 const (
 	header6       = 4
@@ -26,9 +26,8 @@ const (
 	headerAddress = 24
 )
 
-// parse6 reads the options the server has a use for and passes over all others, malformed ones included: what options
-// can nest, domain names with pointers above all, can cost far more to read than it took to send. Options end where the
-// message does, the last one cut short or not.
+// parse6 reads the options that the server needs and ignores all others, also malformed ones. Nested options, above all domain
+// names with pointers, can cost far more to read than to send. Options end with the message, even if the last one is cut short.
 func parse6(d frame.Datagram) (request6, bool) {
 	if len(d.Payload) < header6 {
 		return request6{}, false
@@ -61,8 +60,8 @@ func parse6(d frame.Datagram) (request6, bool) {
 	return r, len(r.clientID) <= maxDUID
 }
 
-// parseIANA reads the identifier and the addresses, and leaves lifetimes and everything nested aside: the server alone
-// decides those.
+// parseIANA reads the identifier and the addresses. It ignores lifetimes and everything nested, because only the server decides
+// those.
 func parseIANA(data []byte) (association, bool) {
 	if len(data) < headerIANA {
 		return association{}, false
@@ -80,7 +79,7 @@ func parseIANA(data []byte) (association, bool) {
 	return ia, true
 }
 
-// options6In walks through options (RFC 8415 section 21.1), up to one that is cut short.
+// options6In iterates over options (RFC 8415 section 21.1), up to one that is cut short.
 func options6In(b []byte) iter.Seq2[dhcpv6.OptionCode, []byte] {
 	return func(yield func(dhcpv6.OptionCode, []byte) bool) {
 		for len(b) >= headerOption6 {

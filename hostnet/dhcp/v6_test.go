@@ -99,7 +99,7 @@ func TestAnswer6(t *testing.T) {
 	checkGolden(t, "v6", w.String())
 }
 
-// TestBounds6: what is longer than any honest message is not looked at.
+// TestBounds6: messages that are larger than any honest message are ignored.
 func TestBounds6(t *testing.T) {
 	t.Parallel()
 	b := fullBinding()
@@ -119,7 +119,7 @@ func TestBounds6(t *testing.T) {
 	}
 }
 
-// TestSameServerEverywhere: a guest that moved must find the server it knows.
+// TestSameServerEverywhere: a migrated guest must find the server that it knows.
 func TestSameServerEverywhere(t *testing.T) {
 	t.Parallel()
 	if got := fmt.Sprintf("%x", serverDUID().ToBytes()); got != "00030001025745465401" {
