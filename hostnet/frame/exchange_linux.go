@@ -10,9 +10,8 @@ import (
 	"time"
 )
 
-// Exchange is the one packet socket through which all servers of a host speak with all guests; README.md says why it is
-// one. Every frame is handed to the servers that have opened its device, by one goroutine; a frame of a device that
-// nobody opened costs a look-up.
+// Exchange is the one packet socket of all servers of a host for all guests. README.md says why there is only one. One goroutine
+// passes every frame to the servers that have opened its device. A frame of a device that nobody opened costs one look-up.
 type Exchange struct {
 	socket *packetSocket
 	links  *linkWatch
@@ -26,10 +25,10 @@ type Exchange struct {
 	counted Stats
 }
 
-// Stats counts what an Exchange has seen since it was opened.
+// Stats counts what an Exchange has received since it was opened.
 type Stats struct {
 	Frames   uint64 // received
-	Unserved uint64 // of a device that nobody serves
+	Unserved uint64 // on a device that nobody serves
 	Overruns uint64 // lost by the kernel because the receive buffer was full
 	Floods   uint64 // times that a port was shut out
 }
@@ -43,8 +42,8 @@ type place struct {
 	receiver Receiver
 }
 
-// OpenExchange opens the socket in the calling thread's network namespace; log is slog.Default when nil. Close ends it,
-// after the drivers that use it.
+// OpenExchange opens the socket in the calling thread's network namespace. If log is nil, slog.Default is used. Close ends the
+// Exchange; call it after the drivers that use it are closed.
 func OpenExchange(log *slog.Logger) (*Exchange, error) {
 	if log == nil {
 		log = slog.Default()
@@ -73,7 +72,7 @@ func (x *Exchange) Close() error {
 	return err
 }
 
-// Stats returns the counts up to now.
+// Stats returns the present counts.
 func (x *Exchange) Stats() Stats {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -96,13 +95,13 @@ func (x *Exchange) Open(device string, f Filter, r Receiver) (Transport, error) 
 		}
 	}
 	x.places[index] = append(x.places[index], p)
-	if !p.Alive() { // was removed meanwhile, which follow may have heard before the place was there
+	if !p.Alive() { // it was removed meanwhile; follow may have heard that before the place existed
 		return nil, errors.Join(fmt.Errorf("device %s: was removed while it was opened", device), x.close(p))
 	}
 	return p, nil
 }
 
-// OpenSender is an opener of devices that are only sent to, in the Exchange's network namespace. They share its socket.
+// OpenSender opens devices that are only sent to, in the Exchange's network namespace. They share its socket.
 func (x *Exchange) OpenSender(device string) (Sender, error) {
 	index, err := x.socket.indexOf(device)
 	if err != nil {
@@ -111,7 +110,7 @@ func (x *Exchange) OpenSender(device string) (Sender, error) {
 	return &place{x: x, device: device, index: index}, nil
 }
 
-// attach gives the kernel the filter as it should be now; the lock is held.
+// attach sets the kernel's filter to the present rules. The lock is held.
 func (x *Exchange) attach() error {
 	raw, err := assemble(x.rules.list(), x.floods.shut())
 	if err != nil {
@@ -155,7 +154,7 @@ func (p *place) Close() error {
 	return p.x.close(p)
 }
 
-// close removes the place and the rules that only it wanted; the lock is held.
+// close removes the place and the rules that only it needed. The lock is held.
 func (x *Exchange) close(p *place) error {
 	all := x.places[p.index]
 	i := slices.Index(all, p)
@@ -172,7 +171,7 @@ func (x *Exchange) close(p *place) error {
 	return nil
 }
 
-// follow tells the servers of devices that were removed.
+// follow tells the servers about removed devices.
 func (x *Exchange) follow() {
 	for {
 		index, err := x.links.next()
@@ -185,7 +184,7 @@ func (x *Exchange) follow() {
 	}
 }
 
-// removed lists the places on the device with the index, or on any for 0, if it is there no longer.
+// removed lists the places on the device with this index that was removed. With index 0 it checks all devices.
 func (x *Exchange) removed(index int) []*place {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -203,7 +202,7 @@ func (x *Exchange) removed(index int) []*place {
 	return gone
 }
 
-// receive hands over frames until the socket is closed.
+// receive passes on frames until the socket is closed.
 func (x *Exchange) receive() {
 	buf := make([]byte, receiveSize)
 	for {
@@ -214,7 +213,7 @@ func (x *Exchange) receive() {
 	}
 }
 
-// deliver hands one frame of the device with the index to its servers.
+// deliver passes one frame of the device with this index to its servers.
 func (x *Exchange) deliver(index int, frame []byte) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
@@ -239,14 +238,14 @@ func (x *Exchange) deliver(index int, frame []byte) {
 	for _, p := range places {
 		for _, answer := range p.receiver.Frame(frame) {
 			if err := p.Send(answer); err != nil {
-				// A guest whose device is down or full asks again; there is nobody to give the error to.
+				// A guest whose device is down or full asks again. Nobody else needs the error.
 				x.log.Debug("answer not sent", "device", p.device, "error", err)
 			}
 		}
 	}
 }
 
-// name is the served device's name, "" if it is not served; the lock is held.
+// name is the served device's name. It is "" if the device is not served. The lock is held.
 func (x *Exchange) name(index int) string {
 	if all := x.places[index]; len(all) > 0 {
 		return all[0].device
@@ -254,7 +253,7 @@ func (x *Exchange) name(index int) string {
 	return ""
 }
 
-// tick does what is due by time, and returns when something is due next, the zero time for not before the next frame.
+// tick does what is due and returns when something is due next. A zero time means: not before the next frame.
 func (x *Exchange) tick(now time.Time) time.Time {
 	x.mu.Lock()
 	defer x.mu.Unlock()

@@ -11,22 +11,21 @@ import (
 	"weft/hostnet/object"
 )
 
-// Filter says which frames a server wants: untagged ones that pass any of the rules. The kernel runs the rules of all
-// servers as one filter, so that what is for none of them costs no more than that. A server may be handed what another
-// one on its port wants.
+// Filter says which frames a server wants: untagged frames that pass any of the rules. The kernel runs the rules of all servers
+// as one filter, so that frames for none of them are cheap. A server may also receive what another server on its port wants.
 type Filter struct {
 	Rules []Rule
 }
 
-// Rule is passed by a frame that passes all of its tests, tried in order.
+// Rule passes a frame that passes all of its tests, in this order.
 type Rule []Test
 
-// Test loads a value of the frame and compares it.
+// Test loads a value from the frame and compares it.
 type Test struct {
 	load   []bpf.Instruction
 	cond   bpf.JumpTest
 	value  uint32
-	narrow bool // can be left out when there are too many rules
+	narrow bool // left out if there are too many rules
 }
 
 // Offsets in bytes from the beginning of an untagged frame.
@@ -46,7 +45,7 @@ func equal(size int, offset uint32, value uint32) Test {
 	return Test{load: []bpf.Instruction{bpf.LoadAbsolute{Off: offset, Size: size}}, cond: bpf.JumpEqual, value: value}
 }
 
-// UDP4To passes whole IPv4 datagrams and first fragments to the UDP port, wherever the IP header's options end.
+// UDP4To passes whole IPv4 datagrams and first fragments to the UDP port, with any length of IP options.
 func UDP4To(port uint16) Rule {
 	return Rule{
 		equal(2, offsetType, uint32(EtherTypeIPv4)),
@@ -59,7 +58,7 @@ func UDP4To(port uint16) Rule {
 	}
 }
 
-// UDP6To passes IPv6 datagrams to the UDP port that have no extension headers.
+// UDP6To passes IPv6 datagrams without extension headers to the UDP port.
 func UDP6To(port uint16) Rule {
 	return Rule{
 		equal(2, offsetType, uint32(EtherTypeIPv6)),
@@ -68,20 +67,20 @@ func UDP6To(port uint16) Rule {
 	}
 }
 
-// RARP passes reverse ARP (RFC 903), by which hypervisors announce a guest that has arrived.
+// RARP passes reverse ARP (RFC 903). Hypervisors use it to announce a guest that has arrived.
 func RARP() Rule { return Rule{equal(2, offsetType, uint32(EtherTypeRARP))} }
 
 // AnyARP passes every ARP packet.
 func AnyARP() Rule { return Rule{equal(2, offsetType, uint32(EtherTypeARP))} }
 
-// From narrows a rule to frames from the Ethernet address.
+// From narrows a rule to frames from this Ethernet address.
 func (r Rule) From(mac object.MAC) Rule {
 	high, low := equal(4, offsetSource, binary.BigEndian.Uint32(mac[:])), equal(2, offsetSource+4, uint32(binary.BigEndian.Uint16(mac[4:])))
 	high.narrow, low.narrow = true, true
 	return append(slices.Clip(r), high, low)
 }
 
-// ICMPv6Type passes ICMPv6 messages of the type that have no extension headers.
+// ICMPv6Type passes ICMPv6 messages of this type without extension headers.
 func ICMPv6Type(icmpType uint8) Rule {
 	return Rule{
 		equal(2, offsetType, uint32(EtherTypeIPv6)),
@@ -90,7 +89,7 @@ func ICMPv6Type(icmpType uint8) Rule {
 	}
 }
 
-// NDTarget narrows ICMPv6Type to neighbour discovery about the address.
+// NDTarget narrows ICMPv6Type to neighbour discovery about this address.
 func (r Rule) NDTarget(address netip.Addr) Rule {
 	a := address.As16()
 	for i := range uint32(4) {
@@ -99,7 +98,7 @@ func (r Rule) NDTarget(address netip.Addr) Rule {
 	return r
 }
 
-// ARPRequestFor passes ARP requests for the IPv4 address, and all others where there are too many such rules.
+// ARPRequestFor passes ARP requests for the IPv4 address. If there are too many rules, it passes all ARP requests.
 func ARPRequestFor(address netip.Addr) Rule {
 	a := address.As4()
 	target := equal(4, offsetARPTPA, binary.BigEndian.Uint32(a[:]))
@@ -111,9 +110,9 @@ func ARPRequestFor(address netip.Addr) Rule {
 	}
 }
 
-// program passes frames that pass any of the rules, but none of the devices that are shut out. A frame that came with a
-// VLAN tag has it beside its data, not in it (the kernel strips it), so that the tag's presence has to be asked for:
-// else a tagged frame would pass for an untagged one.
+// program passes frames that pass any of the rules, except from devices that are shut out. The kernel removes a VLAN tag and
+// stores it beside the frame's data. So the program must ask whether there is a tag. Otherwise a tagged frame would look
+// untagged.
 func program(rules []Rule, shut []int) []bpf.Instruction {
 	always := Rule{{load: []bpf.Instruction{bpf.LoadExtension{Num: bpf.ExtVLANTagPresent}}, cond: bpf.JumpEqual}}
 	for _, index := range shut {
@@ -128,8 +127,8 @@ func program(rules []Rule, shut []int) []bpf.Instruction {
 	return append(p, bpf.RetConstant{Val: 0})
 }
 
-// compile makes a block that ends in verdict: when all tests pass, or, inverted, when one of them does not. Otherwise
-// the block is left at its end.
+// compile makes a block that ends in the verdict if all tests pass, or, inverted, if one of them does not. Otherwise the program
+// goes on after the block.
 func (r Rule) compile(verdict bpf.Instruction, inverted bool) []bpf.Instruction {
 	size := 1
 	for _, t := range r {
@@ -151,7 +150,7 @@ func (r Rule) compile(verdict bpf.Instruction, inverted bool) []bpf.Instruction 
 	return append(block, verdict)
 }
 
-// assemble turns the program into what the kernel takes: at most 4,096 instructions, some hundreds of rules.
+// assemble converts the program for the kernel. The kernel accepts at most 4,096 instructions, which is some hundreds of rules.
 func assemble(rules []Rule, shut []int) ([]bpf.RawInstruction, error) {
 	raw, err := bpf.Assemble(program(rules, shut))
 	if err != nil {

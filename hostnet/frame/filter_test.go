@@ -10,7 +10,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// accepts runs the program in the portable virtual machine, which knows no extensions: the tag's presence and the
+// accepts runs the program in the portable virtual machine. That machine knows no extensions, so the tag's presence and the
 // device's index are given.
 func accepts(t *testing.T, rules []Rule, shut []int, tagged bool, frame []byte) bool {
 	t.Helper()
@@ -96,7 +96,7 @@ func TestFilter(t *testing.T) {
 	}
 }
 
-// TestFilterAtItsLargest: as many rules and devices as there may be make a program the kernel can take.
+// TestFilterAtItsLargest: the largest number of rules and devices makes a program that the kernel accepts.
 func TestFilterAtItsLargest(t *testing.T) {
 	t.Parallel()
 	var rules []Rule

@@ -2,45 +2,45 @@ package frame
 
 import "time"
 
-// What makes a flood: far more frames in a window than any guest has reason to send.
+// What counts as a flood: far more frames in a window than any guest needs to send.
 const (
 	floodWindow = time.Second
 	floodFrames = 1000
 )
 
 const (
-	// shutTime is for how long a flooding device is shut out.
+	// shutTime is how long a flooding device is shut out.
 	shutTime = 5 * time.Second
-	// shutMost bounds how many devices are: each costs the kernel two instructions for every frame.
+	// shutMost bounds how many devices are shut out. Each costs the kernel two instructions for every frame.
 	shutMost = 64
-	// episodeGap is how long a device must have been quiet after it was let in again, for its next flood to be another.
+	// episodeGap is how long a device must be quiet after it was let in again, so that its next flood is a new episode.
 	episodeGap = 2 * shutTime
 )
 
-// floodMeter counts frames by device, and says which devices the kernel is to shut out. It is pure: time is given, and
-// never goes back.
+// floodMeter counts frames by device and says which devices the kernel must shut out. It is pure: the caller gives the time,
+// which never goes back.
 type floodMeter struct {
-	window time.Time // began then; zero if nothing was counted since the last one ended
+	window time.Time // its beginning; zero if nothing was counted since the last window ended
 	seen   map[int]int
 	floods map[int]flood
 }
 
-// flood is one device's.
+// flood is the flood of one device.
 type flood struct {
 	shut  bool
 	first bool          // seen for the first time in this episode
 	until time.Time     // shut until then
-	took  time.Duration // to send floodFrames: the less, the worse
+	took  time.Duration // the time for floodFrames frames: the less, the worse
 }
 
 func newFloodMeter() floodMeter { return floodMeter{seen: map[int]int{}, floods: map[int]flood{}} }
 
-// count counts one frame of the device. changed says that shut now lists other devices.
+// count counts one frame of the device. changed says that the result of shut changed.
 func (m *floodMeter) count(index int, now time.Time) (f flood, changed bool) {
 	old, known := m.floods[index]
 	if old.shut {
 		old.first = false
-		return old, false // it was still queued
+		return old, false // the frame was still queued
 	}
 	if m.window.IsZero() {
 		m.window = now
@@ -58,7 +58,7 @@ func (m *floodMeter) count(index int, now time.Time) (f flood, changed bool) {
 	return f, true
 }
 
-// room says whether a flood may be shut out, and lets the mildest in for a worse one when there are too many.
+// room says whether a flood may be shut out. If there are too many, it lets the mildest one in for a worse one.
 func (m *floodMeter) room(took time.Duration) bool {
 	mildest, shut := 0, 0
 	for index, f := range m.floods {
@@ -87,7 +87,7 @@ func (m *floodMeter) admit(index int) {
 	delete(m.seen, index)
 }
 
-// shut lists the devices to be shut out, in no order.
+// shut lists the devices that must be shut out, in no order.
 func (m *floodMeter) shut() []int {
 	var list []int
 	for index, f := range m.floods {
@@ -98,8 +98,8 @@ func (m *floodMeter) shut() []int {
 	return list
 }
 
-// tick ends windows and floods. next is when it must be called again, zero for not before the next count; changed says
-// that shut lists other devices; ended that a window ended.
+// tick ends windows and floods. next is when it must be called again; zero means not before the next count. changed says that the
+// result of shut changed. ended says that a window ended.
 func (m *floodMeter) tick(now time.Time) (next time.Time, changed, ended bool) {
 	if !m.window.IsZero() && now.Sub(m.window) >= floodWindow {
 		m.window, ended = time.Time{}, true
@@ -126,7 +126,7 @@ func (m *floodMeter) tick(now time.Time) (next time.Time, changed, ended bool) {
 	return next, changed, ended
 }
 
-// earlier is the earlier one of two times, of which zero means never.
+// earlier is the earlier of two times. Zero means never.
 func earlier(a, b time.Time) time.Time {
 	if a.IsZero() || b.Before(a) {
 		return b

@@ -8,8 +8,8 @@ import (
 
 var floodBegin = time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// flooded counts n frames of the device, evenly over d, and returns how often the meter asked for another filter and
-// for a line in the log.
+// flooded counts n frames of the device, evenly over d. It returns how often the meter asked for another filter and for a log
+// line.
 func flooded(m *floodMeter, index, n int, begin time.Time, d time.Duration) (changes, logged int) {
 	for i := range n {
 		f, changed := m.count(index, begin.Add(d*time.Duration(i)/time.Duration(n)))
@@ -43,7 +43,7 @@ func TestFloodMeterShutsOutAFloodOnce(t *testing.T) {
 	if got := m.shut(); !slices.Equal(got, []int{1}) {
 		t.Errorf("shut out: %v, want 1 alone", got)
 	}
-	for episode := range 3 { // goes on each time it is let in again
+	for episode := range 3 { // the flood goes on each time the device is let in again
 		now = now.Add(shutTime + floodWindow)
 		next, changed, _ := m.tick(now)
 		if !changed || len(m.shut()) != 0 || next.IsZero() {

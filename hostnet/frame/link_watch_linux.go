@@ -11,11 +11,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// linkBuffer in bytes holds the news of thousands of devices that are removed at once.
+// linkBuffer is in bytes. It holds the notifications of thousands of devices that are removed at once.
 const linkBuffer = 4 << 20
 
-// linkWatch hears of devices that are removed from a network namespace, by rtnetlink: a packet socket that is bound to
-// no device is not told.
+// linkWatch reports devices that are removed from a network namespace, by rtnetlink. A packet socket that is bound to no device
+// is not told.
 type linkWatch struct{ rawSocket }
 
 // openLinkWatch watches the calling thread's network namespace.
@@ -43,7 +43,7 @@ func openLinkWatch() (*linkWatch, error) {
 	return w, nil
 }
 
-// onlyRemovals passes RTM_DELLINK: a thousand devices that come up tell of themselves many thousand times.
+// onlyRemovals passes only RTM_DELLINK, because a thousand devices that come up send many thousand notifications.
 func onlyRemovals() ([]bpf.RawInstruction, error) {
 	kind := binary.NativeEndian.AppendUint16(nil, unix.RTM_DELLINK)
 	raw, err := bpf.Assemble([]bpf.Instruction{
@@ -58,8 +58,9 @@ func onlyRemovals() ([]bpf.RawInstruction, error) {
 	return raw, nil
 }
 
-// next waits for a device to be removed and returns its index, or 0 when news were lost: then any may have been. A
-// device that is still there may be named, too: one that left a bridge is. It fails when the socket was closed.
+// next waits for a device to be removed and returns its index. It returns 0 if notifications were lost, because then any device
+// may have been removed. It may also return a device that still exists, for example one that left a bridge. It fails when the
+// socket was closed.
 func (w *linkWatch) next() (int, error) {
 	buf := make([]byte, unix.SizeofNlMsghdr+unix.SizeofIfInfomsg)
 	n := 0

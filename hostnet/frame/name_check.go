@@ -1,7 +1,7 @@
 package frame
 
-// IsName says whether the name can be told to a client: dot-separated labels of letters, digits and inner hyphens,
-// each at most 63 long, 253 together (RFC 1123 section 2.1). Clients pass names on to shell scripts.
+// IsName says whether the name may be sent to a client: labels of letters, digits and inner hyphens, separated by dots, each at
+// most 63 long, 253 together (RFC 1123 section 2.1). Clients pass names to shell scripts.
 func IsName(s string) bool {
 	if s == "" || len(s) > 253 {
 		return false

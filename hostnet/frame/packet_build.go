@@ -1,9 +1,12 @@
-// Package frame speaks raw Ethernet on guests' ports: it builds and takes apart the few kinds of packets Weft's own
-// servers deal in, carries them over a Transport, of which all share one socket (Exchange), and runs one server per port.
+// Package frame sends and receives raw Ethernet frames on guests' ports. It builds and parses the few kinds of packets that
+// Weft's own servers use, carries them over a Transport (all transports share one socket, the Exchange), and runs one server per
+// port.
 //
-// Invariants: nothing received is trusted (every length is checked, nothing panics, work per frame is bounded and
-// frames per second too); checksums of received UDP are not verified, because veth and virtio leave them to be filled
-// in by hardware that is not there; those of sent packets are always complete.
+// Invariants:
+//   - Nothing that is received is trusted. Every length is checked, nothing panics, and both the work per frame and the frames
+//     per second are bounded.
+//   - Checksums of received UDP are not verified, because veth and virtio leave them to hardware that does not exist.
+//   - Checksums of sent packets are always complete.
 package frame
 
 import (
@@ -50,7 +53,7 @@ func MulticastMAC(group netip.Addr) object.MAC {
 // Between is the pair of Ethernet addresses of a frame to be sent.
 type Between struct{ Src, Dst object.MAC }
 
-// header begins a frame with room for size more bytes.
+// header starts a frame with room for size more bytes.
 func (b Between) header(etherType uint16, size int) []byte {
 	f := make([]byte, 0, ethernetSize+size)
 	f = append(f, b.Dst[:]...)
@@ -58,8 +61,8 @@ func (b Between) header(etherType uint16, size int) []byte {
 	return binary.BigEndian.AppendUint16(f, etherType)
 }
 
-// UDP builds a whole frame with an IPv4 or IPv6 datagram, by the family of src, which must be that of dst. Payloads
-// are at most 65,000 bytes.
+// UDP builds a whole frame with an IPv4 or IPv6 datagram. src and dst must be of the same family. The payload has at most 65,000
+// bytes.
 func UDP(between Between, src, dst netip.AddrPort, payload []byte) []byte {
 	u := make([]byte, 0, udpSize+len(payload))
 	u = binary.BigEndian.AppendUint16(u, src.Port())
@@ -78,8 +81,8 @@ func UDP(between Between, src, dst netip.AddrPort, payload []byte) []byte {
 	return ipv6(between, src.Addr(), dst.Addr(), ProtocolUDP, 64, u)
 }
 
-// ICMPv6 builds a whole frame with a neighbour discovery message: message begins with the ICMPv6 type, its checksum is
-// filled in, and the hop limit is 255 as RFC 4861 demands.
+// ICMPv6 builds a whole frame with a neighbour discovery message. message starts with the ICMPv6 type. The checksum is filled in,
+// and the hop limit is 255, as RFC 4861 requires.
 func ICMPv6(between Between, src, dst netip.Addr, message []byte) []byte {
 	m := append([]byte(nil), message...)
 	m[2], m[3] = 0, 0
@@ -148,15 +151,15 @@ func ipv6(between Between, src, dst netip.Addr, next uint8, hopLimit uint8, payl
 	return append(f, payload...)
 }
 
-// transportChecksum covers the pseudo-header (RFC 768, RFC 8200 section 8.1) and the segment, whose own checksum field
-// is still 0.
+// transportChecksum covers the pseudo-header (RFC 768, RFC 8200 section 8.1) and the segment. The segment's checksum field must
+// still be 0.
 func transportChecksum(src, dst netip.Addr, protocol uint8, segment []byte) uint16 {
 	s := sum(0, src.AsSlice())
 	s = sum(s, dst.AsSlice())
 	return fold(sum(s+uint32(protocol)+uint32(len(segment)), segment))
 }
 
-// sum adds 16-bit words, an odd last byte padded with 0 (RFC 1071). Up to 128 KiB fit before the sum overflows.
+// sum adds 16-bit words. An odd last byte is padded with 0 (RFC 1071). Up to 128 KiB fit before the sum overflows.
 func sum(s uint32, b []byte) uint32 {
 	for ; len(b) >= 2; b = b[2:] {
 		s += uint32(b[0])<<8 | uint32(b[1])

@@ -8,7 +8,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// ErrNotOurs says that a frame is not of the kind that was asked for, or is cut short or malformed.
+// ErrNotOurs says that a frame is not of the requested kind, is cut short, or is malformed.
 var ErrNotOurs = errors.New("not a well-formed packet of this kind")
 
 // Datagram is a received UDP datagram of either family. Payload points into the frame.
@@ -26,7 +26,7 @@ type Message struct {
 	Body           []byte
 }
 
-// EtherType of an untagged frame; 0 if there is none.
+// EtherType is the type of an untagged frame. It is 0 if there is none.
 func EtherType(f []byte) uint16 {
 	if len(f) < ethernetSize {
 		return 0
@@ -34,8 +34,8 @@ func EtherType(f []byte) uint16 {
 	return binary.BigEndian.Uint16(f[12:])
 }
 
-// ParseUDP takes apart an untagged frame with a whole UDP datagram. IPv4 options are skipped, fragments refused, IPv6
-// extension headers refused. The UDP checksum is not verified; see the package comment.
+// ParseUDP parses an untagged frame with a whole UDP datagram. IPv4 options are skipped. Fragments and IPv6 extension headers are
+// refused. The UDP checksum is not verified; see the package comment.
 func ParseUDP(f []byte) (Datagram, error) {
 	var d Datagram
 	var src, dst netip.Addr
@@ -70,8 +70,7 @@ func ParseUDP(f []byte) (Datagram, error) {
 	return d, nil
 }
 
-// ParseICMPv6 takes apart an untagged frame with an ICMPv6 message that follows the IPv6 header at once, as neighbour
-// discovery does.
+// ParseICMPv6 parses an untagged frame with an ICMPv6 message that follows the IPv6 header directly, as in neighbour discovery.
 func ParseICMPv6(f []byte) (Message, error) {
 	if EtherType(f) != EtherTypeIPv6 {
 		return Message{}, ErrNotOurs
@@ -85,7 +84,7 @@ func ParseICMPv6(f []byte) (Message, error) {
 	return m, nil
 }
 
-// ParseARP takes apart an untagged frame with an IPv4-over-Ethernet ARP packet.
+// ParseARP parses an untagged frame with an IPv4-over-Ethernet ARP packet.
 func ParseARP(f []byte) (ARP, Between, error) {
 	if EtherType(f) != EtherTypeARP || len(f) < ethernetSize+arpSize {
 		return ARP{}, Between{}, ErrNotOurs
@@ -103,8 +102,8 @@ func ParseARP(f []byte) (ARP, Between, error) {
 	return a, Between{Src: src, Dst: dst}, nil
 }
 
-// WholeOptions says whether neighbour discovery options (RFC 4861 section 4.6) fill b exactly, none of length 0. It
-// looks at their lengths only, so that its cost is bounded whatever stands in them.
+// WholeOptions says whether neighbour discovery options (RFC 4861 section 4.6) fill b exactly, none of length 0. It reads only
+// their lengths, so its cost is bounded for any content.
 func WholeOptions(b []byte) bool {
 	for len(b) >= 2 {
 		n := int(b[1]) * 8

@@ -18,7 +18,7 @@ var (
 	macB = object.MAC{0x02, 0x57, 0x45, 0x46, 0x54, 1}
 )
 
-// serialize builds a frame with an implementation that is not ours.
+// serialize builds a frame with a foreign implementation.
 func serialize(t interface{ Fatal(...any) }, all ...gopacket.SerializableLayer) []byte {
 	b := gopacket.NewSerializeBuffer()
 	if err := gopacket.SerializeLayers(b, gopacket.SerializeOptions{FixLengths: true, ComputeChecksums: true}, all...); err != nil {
@@ -56,7 +56,7 @@ func TestUDPIsWhatAnotherImplementationBuilds(t *testing.T) {
 		from, to := netip.AddrPortFrom(src, 67), netip.AddrPortFrom(dst, 68)
 		got := UDP(Between{Src: macA, Dst: macB}, from, to, payload)
 		want = want[:min(len(want), len(got))] // gopacket pads to 60 bytes, as NICs do
-		// It leaves a checksum that comes out as 0 as it is, which would say that there is none.
+		// gopacket leaves a checksum of 0 unchanged, which would mean that there is none.
 		if sum := got[len(got)-len(payload)-2:]; sum[0] == 0xff && sum[1] == 0xff {
 			want[len(want)-len(payload)-2], want[len(want)-len(payload)-1] = 0xff, 0xff
 		}
@@ -73,7 +73,7 @@ func TestUDPIsWhatAnotherImplementationBuilds(t *testing.T) {
 func TestICMPv6ChecksumAndHopLimit(t *testing.T) {
 	t.Parallel()
 	src, dst := netip.MustParseAddr("fe80::1"), netip.MustParseAddr("ff02::1")
-	body := []byte{134, 0, 0xde, 0xad, 1, 2, 3, 4, 5} // what stands in the checksum's place does not count
+	body := []byte{134, 0, 0xde, 0xad, 1, 2, 3, 4, 5} // what is in the checksum's place does not matter
 	f := ICMPv6(Between{Src: macA, Dst: macB}, src, dst, body)
 	p := gopacket.NewPacket(f, layers.LayerTypeEthernet, gopacket.Default)
 	ip, ok := p.Layer(layers.LayerTypeIPv6).(*layers.IPv6)
@@ -121,7 +121,7 @@ func TestTagged(t *testing.T) {
 	}
 }
 
-// TestParseRefuses takes a good frame apart byte by byte.
+// TestParseRefuses damages a good frame byte by byte.
 func TestParseRefuses(t *testing.T) {
 	t.Parallel()
 	src, dst := netip.MustParseAddrPort("10.0.0.1:68"), netip.MustParseAddrPort("10.0.0.2:67")

@@ -13,12 +13,11 @@ import (
 	"weft/hostnet/object"
 )
 
-// Binding is an object that is served on one device, which is its key's name.
+// Binding is an object that is served on one device. The name of its key is the device.
 type Binding = object.Object
 
-// PortDriver serves one kind of binding, each on its own device, in this process. It implements the engine's driver:
-// what it observes are the bindings being served, so that a binding whose device went away or was made again is not
-// observed, and is created again.
+// PortDriver serves one kind of binding, each on its own device, in this process. It implements the engine's driver. It observes
+// the bindings that are being served. So a binding whose device was removed or made again is not observed, and is created again.
 type PortDriver struct {
 	name    string
 	kind    object.Kind
@@ -33,8 +32,8 @@ type PortDriver struct {
 	mu        sync.Mutex
 	ports     map[string]*port
 	lost      map[string]bool
-	woken     chan struct{} // holds one token when lost has names
-	scheduled chan struct{} // holds one token when a port's next time was set
+	woken     chan struct{} // holds one token if lost has names
+	scheduled chan struct{} // holds one token if a port's next time was set
 }
 
 // PortConfig makes a PortDriver.
@@ -42,13 +41,13 @@ type PortConfig struct {
 	Name    string
 	Kind    object.Kind
 	Open    Opener                         // Exchange.Open for netdevs
-	Service func(Binding) (Service, error) // refuses a binding that cannot be served; called by Apply alone
-	// Gone is called by Apply when a binding is removed because its device is there no longer; nil is allowed.
+	Service func(Binding) (Service, error) // refuses a binding that cannot be served; only Apply calls it
+	// Apply calls Gone when a binding is removed because its device does not exist any more. It may be nil.
 	Gone   func(device string)
 	Logger *slog.Logger // slog.Default when nil
 }
 
-// NewPortDriver makes a driver that serves nothing yet, and starts its goroutine. Close ends it.
+// NewPortDriver makes a driver that serves nothing yet, and starts its goroutine. Close ends both.
 func NewPortDriver(c PortConfig) *PortDriver {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
@@ -87,14 +86,14 @@ func (d *PortDriver) Name() string { return d.name }
 // Kinds implements the engine's driver.
 func (d *PortDriver) Kinds() []object.Kind { return []object.Kind{d.kind} }
 
-// InProcess says that what the driver holds lives and dies with this process: creating it again after a restart writes
-// nothing to the host.
+// InProcess says that what the driver holds exists only in this process. Creating it again after a restart writes nothing to the
+// host.
 func (d *PortDriver) InProcess() bool { return true }
 
-// Sync has nothing to read: the view is the state itself.
+// Sync has nothing to read, because the driver itself is the state.
 func (d *PortDriver) Sync(context.Context) error { return nil }
 
-// Observe returns the bindings that are being served on the device that has their name now.
+// Observe returns the bindings that are served on the device that has their name now.
 func (d *PortDriver) Observe(_ context.Context, keys []object.Key) ([]object.Object, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -118,7 +117,7 @@ func (d *PortDriver) Ours(context.Context) ([]object.Key, error) {
 	return keys, nil
 }
 
-// Apply begins, changes and ends servers.
+// Apply starts, changes and ends servers.
 func (d *PortDriver) Apply(_ context.Context, changes []object.Change) []error {
 	errs := make([]error, len(changes))
 	for i, c := range changes {
@@ -136,7 +135,7 @@ func (d *PortDriver) Apply(_ context.Context, changes []object.Change) []error {
 	return errs
 }
 
-// remove ends the device's server, and says so when that is because the device is gone.
+// remove ends the device's server. It calls gone if the device does not exist any more.
 func (d *PortDriver) remove(device string) error {
 	d.mu.Lock()
 	p := d.ports[device]
@@ -159,7 +158,7 @@ func (d *PortDriver) stop(device string) error {
 	return p.transport.Close()
 }
 
-// serve begins to serve the binding, or serves it instead of the device's last one without a gap.
+// serve starts to serve the binding. If the device is served already, the new binding replaces the old one without a gap.
 func (d *PortDriver) serve(device string, b Binding) error {
 	service, err := d.service(b)
 	if err != nil {
@@ -203,7 +202,7 @@ func (d *PortDriver) begin(device string, b Binding, service *Service) error {
 	return nil
 }
 
-// forget drops a server whose device was lost and wakes Watch.
+// forget removes a server whose device was lost and wakes Watch.
 func (d *PortDriver) forget(p *port) {
 	d.mu.Lock()
 	held := d.ports[p.device] == p
@@ -221,7 +220,7 @@ func (d *PortDriver) forget(p *port) {
 	}
 }
 
-// wake puts the token into the channel, if it is not there.
+// wake puts the token into the channel unless it is there.
 func wake(c chan struct{}) {
 	select {
 	case c <- struct{}{}:
@@ -229,7 +228,7 @@ func wake(c chan struct{}) {
 	}
 }
 
-// Watch reports bindings that are served no longer because their device went away.
+// Watch reports bindings that are not served any more because their device was removed.
 func (d *PortDriver) Watch(ctx context.Context, notify func(object.Event)) error {
 	for {
 		select {

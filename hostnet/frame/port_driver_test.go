@@ -32,7 +32,7 @@ func newPipe(r Receiver) *pipe {
 	return &pipe{receiver: r, out: make(chan []byte, 1000), closed: make(chan struct{})}
 }
 
-// hear hands over a frame as if the guest had sent it.
+// hear passes on a frame as if the guest had sent it.
 func (p *pipe) hear(f string) {
 	for _, answer := range p.receiver.Frame([]byte(f)) {
 		p.out <- answer
@@ -54,14 +54,14 @@ func (p *pipe) kill() { p.mu.Lock(); defer p.mu.Unlock(); p.dead = true }
 
 func (p *pipe) Close() error { p.once.Do(func() { close(p.closed) }); return nil }
 
-// bench is a driver of echo servers: each answers a frame with itself and its binding's domain.
+// bench is a driver of echo servers. Each answers a frame with the frame itself and its binding's domain.
 type bench struct {
 	*PortDriver
 	t      *testing.T
 	pipes  map[string]*pipe
 	opened int
 	events chan object.Event
-	sent   chan int // what the interval was asked with
+	sent   chan int // the arguments of Interval
 }
 
 func newBench(t *testing.T, unsolicited bool) *bench {

@@ -9,29 +9,29 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// The token bucket of a port: how many frames per second are looked at, and how many at once. A booting guest sends
-// fewer than ten; what is beyond is dropped unread, and clients ask again.
+// The token bucket of a port: how many frames per second are read, and how many at once. A booting guest sends fewer than ten.
+// More are dropped unread, and clients ask again.
 const (
 	framesPerSecond = 20
 	framesBurst     = 40
 )
 
-// receiveSize is the largest frame in bytes that is looked at; longer ones arrive cut and fail to parse.
+// receiveSize is the size in bytes of the largest frame that is read. Longer frames are cut and then fail to parse.
 const receiveSize = 2048
 
-// Service is what is served on one port. It is not changed after it is handed over.
+// Service is what is served on one port. It must not be changed after it was passed on.
 type Service struct {
 	Filter Filter
-	// Answer returns the frames to send back for a received one, which it must not keep and which need not have passed
-	// the filter. It is called by one goroutine at a time and does not wait; its work is bounded by the frame's size.
+	// Answer returns the frames to send back for a received one. It must not keep the received frame, which may not have passed
+	// the filter. One goroutine at a time calls it. It does not wait, and its work is bounded by the frame's size.
 	Answer func(received []byte, log *slog.Logger) [][]byte
-	// Unsolicited returns the frames that are sent when the service begins or is replaced, and then again after each
-	// Interval, which is told how often they were sent since; nil sends none.
+	// Unsolicited returns the frames that are sent when the service starts or is replaced, and then again after each Interval.
+	// Interval gets the number of times that they were sent since. If Unsolicited is nil, none are sent.
 	Unsolicited func() [][]byte
 	Interval    func(sent int) time.Duration
 }
 
-// port is one device that is served. The driver's lock guards binding, sent and next.
+// port is one served device. The driver's lock protects binding, sent and next.
 type port struct {
 	device    string
 	transport Transport // set once, before the driver lists the port
@@ -39,8 +39,8 @@ type port struct {
 	limit     *rate.Limiter
 	log       *slog.Logger
 	binding   Binding
-	sent      int       // how often the service's unsolicited frames were
-	next      time.Time // of the unsolicited frames, zero for never
+	sent      int       // how often the service's unsolicited frames were sent
+	next      time.Time // when the unsolicited frames are due; zero for never
 }
 
 func newPort(device string, b Binding, s *Service, log *slog.Logger) *port {
@@ -49,7 +49,7 @@ func newPort(device string, b Binding, s *Service, log *slog.Logger) *port {
 	return p
 }
 
-// answer looks at a received frame, if the bucket has a token.
+// answer reads a received frame if the bucket has a token.
 func (p *port) answer(received []byte) [][]byte {
 	if !p.limit.Allow() {
 		return nil
@@ -65,7 +65,7 @@ func (d *PortDriver) speak(p *port) {
 	}
 	for _, f := range s.Unsolicited() {
 		if err := p.transport.Send(f); err != nil {
-			p.log.Debug("frame not sent", "error", err) // a guest whose device is down solicits when it comes up
+			p.log.Debug("frame not sent", "error", err) // a guest whose device is down sends a solicitation when it comes up
 		}
 	}
 	if s.Interval == nil {
@@ -99,7 +99,7 @@ func (d *PortDriver) repeat(ctx context.Context) {
 	}
 }
 
-// due lists the ports whose time has come, and when that of the next one does, zero for never.
+// due lists the ports that are due, and when the next one is due. A zero time means never.
 func (d *PortDriver) due(now time.Time) (due []*port, next time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -8,13 +8,13 @@ import (
 	"golang.org/x/net/bpf"
 )
 
-// rulesMost bounds how many rules the kernel tries on a frame. Beyond it the rules are widened.
+// rulesMost bounds how many rules the kernel tries on a frame. With more rules the rules are widened.
 const rulesMost = 64
 
-// ruleSet is what all servers of a host want to hear, each rule once.
+// ruleSet is what all servers of a host want to receive, each rule once.
 type ruleSet struct{ fine, wide ruleCounts }
 
-// ruleCounts holds rules by their instructions, with the number of those who want them.
+// ruleCounts holds rules by their instructions, with the number of their users.
 type ruleCounts map[string]*ruleCount
 
 type ruleCount struct {
@@ -24,7 +24,7 @@ type ruleCount struct {
 
 func newRuleSet() ruleSet { return ruleSet{ruleCounts{}, ruleCounts{}} }
 
-// add adds the filter's rules, and says whether list is another now.
+// add adds the filter's rules and says whether list changed.
 func (s ruleSet) add(f Filter) (changed bool) {
 	before := len(s.fine)
 	fine, wide := false, false
@@ -35,7 +35,7 @@ func (s ruleSet) add(f Filter) (changed bool) {
 	return wide || fine && before <= rulesMost
 }
 
-// remove removes the rules of a filter that was added, and says whether list is another now.
+// remove removes the rules of a filter that was added, and says whether list changed.
 func (s ruleSet) remove(f Filter) (changed bool) {
 	fine, wide := false, false
 	for _, r := range f.Rules {
@@ -45,8 +45,8 @@ func (s ruleSet) remove(f Filter) (changed bool) {
 	return wide || fine && len(s.fine) <= rulesMost
 }
 
-// list is at most rulesMost rules, as long as there are no more kinds of them, that pass everything wanted; always in
-// the same order.
+// list is a list of rules that pass everything wanted, always in the same order. It has at most rulesMost rules unless there are
+// more kinds of rules.
 func (s ruleSet) list() []Rule {
 	from := s.fine
 	if len(from) > rulesMost {
@@ -87,7 +87,7 @@ func (r Rule) key() string {
 	return fmt.Sprintf("%#v", r.compile(bpf.RetConstant{}, false))
 }
 
-// widened is the rule without the tests that serve only to spare the server frames it has no answer to.
+// widened is the rule without the tests that only spare the server frames it would ignore.
 func (r Rule) widened() Rule {
 	return slices.DeleteFunc(slices.Clone(r), func(t Test) bool { return t.narrow })
 }

@@ -10,7 +10,7 @@ func arpFilter(i int) Filter {
 	return Filter{Rules: []Rule{UDP4To(67), ARPRequestFor(netip.AddrFrom4([4]byte{10, byte(i >> 8), byte(i), 2}))}}
 }
 
-// TestRuleSetSaysWhenItsListChanges adds and removes many filters and compares the list before and after each.
+// TestRuleSetSaysWhenItsListChanges adds and removes many filters, and compares the list before and after each.
 func TestRuleSetSaysWhenItsListChanges(t *testing.T) {
 	t.Parallel()
 	s := newRuleSet()

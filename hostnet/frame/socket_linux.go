@@ -13,30 +13,30 @@ import (
 )
 
 const (
-	// receiveBuffer in bytes holds what a thousand guests that boot at once send; the kernel books 0.7 to 2 KiB a frame
-	// and doubles the number.
+	// receiveBuffer is in bytes. It holds what a thousand guests send when they boot at once. The kernel counts 0.7 to 2 KiB for
+	// a frame and doubles the number.
 	receiveBuffer = 4 << 20
-	// sendBuffer in bytes is shared by all guests: what waits in the queueing discipline of one whose rate is limited
-	// must not leave the others without.
+	// sendBuffer is in bytes. All guests share it. The frames that wait in the queueing discipline of a rate-limited guest must
+	// not use it up.
 	sendBuffer = 4 << 20
-	// batchFrames bounds how many frames are taken before time is looked at.
+	// batchFrames bounds how many frames are received before the time is checked.
 	batchFrames = 256
 )
 
-// packetSocket is a packet socket of all devices of its network namespace, and not in a blocking mode.
+// packetSocket is a non-blocking packet socket for all devices of its network namespace.
 type packetSocket struct{ rawSocket }
 
-// rawSocket is a socket that the runtime waits for.
+// rawSocket is a socket that the Go runtime polls.
 type rawSocket struct {
 	file   *os.File
-	closed *atomic.Bool // a closed file does not say so by os.ErrClosed
+	closed *atomic.Bool // reading a closed file does not return os.ErrClosed
 }
 
-// openPacketSocket opens a socket that passes nothing until it is given a filter. It is bound to ETH_P_ALL: one bound to
-// a single protocol sees nothing of a device that is a bridge's or Open vSwitch's port. What the host itself sends to a
-// guest is not received.
+// openPacketSocket opens a socket that passes nothing until it gets a filter. It is bound to ETH_P_ALL, because a socket for a
+// single protocol receives nothing from a port of a bridge or of Open vSwitch. Frames that the host itself sends to a guest are
+// not received.
 func openPacketSocket() (*packetSocket, error) {
-	raw, err := openRaw(unix.AF_PACKET, 0) // hears nothing before it is bound
+	raw, err := openRaw(unix.AF_PACKET, 0) // it receives nothing before it is bound
 	if err != nil {
 		return nil, err
 	}
@@ -69,7 +69,7 @@ func openRaw(family, protocol int) (rawSocket, error) {
 	return rawSocket{os.NewFile(uintptr(fd), "socket"), new(atomic.Bool)}, nil
 }
 
-// networkOrder is the number as the kernel wants it in a link-layer address.
+// networkOrder is the number in the byte order of a link-layer address.
 func networkOrder(v uint16) uint16 {
 	return binary.NativeEndian.Uint16(binary.BigEndian.AppendUint16(nil, v))
 }
@@ -93,8 +93,8 @@ func (s rawSocket) control(fn func(fd int) error) error {
 	return inner
 }
 
-// read runs fn when the socket has something to be read, until it returns another error than EAGAIN; none after the
-// deadline, if that is not zero. The error is os.ErrClosed after Close, os.ErrDeadlineExceeded, or that of fn.
+// read runs fn when the socket has something to read, until fn returns another error than EAGAIN. It ends at the deadline, unless
+// that is zero. The error is os.ErrClosed after Close, os.ErrDeadlineExceeded, or that of fn.
 func (s rawSocket) read(deadline time.Time, fn func(fd int) error) (err error) {
 	defer func() {
 		if s.closed.Load() {
@@ -119,8 +119,7 @@ func (s rawSocket) read(deadline time.Time, fn func(fd int) error) (err error) {
 	return inner
 }
 
-// receive waits for frames until the deadline, unless that is zero, and hands over some. It fails when the socket was
-// closed.
+// receive waits for frames until the deadline, unless that is zero, and passes some on. It fails when the socket was closed.
 func (s *packetSocket) receive(buf []byte, deadline time.Time, deliver func(index int, frame []byte)) error {
 	err := s.read(deadline, func(fd int) error {
 		for taken := range batchFrames {
@@ -140,7 +139,7 @@ func (s *packetSocket) receive(buf []byte, deadline time.Time, deliver func(inde
 	if errors.Is(err, os.ErrClosed) {
 		return err
 	}
-	return nil // the deadline, or an error of one device (ENETDOWN), which concerns no other
+	return nil // the deadline, or an error of one device (ENETDOWN) that does not affect others
 }
 
 // sendTo sends one frame out of the device with the index. It does not wait for room.
@@ -162,7 +161,7 @@ func (s *packetSocket) setFilter(raw []bpf.RawInstruction) error {
 	})
 }
 
-// overruns is how many frames the kernel had no room for since the last call.
+// overruns is how many frames the kernel dropped for lack of room since the last call.
 func (s *packetSocket) overruns() uint64 {
 	lost := uint64(0)
 	_ = s.control(func(fd int) error { // fails only after Close
@@ -175,8 +174,8 @@ func (s *packetSocket) overruns() uint64 {
 	return lost
 }
 
-// indexOf asks for one device's index; listing all of them, as the standard library does, grows with their number. It
-// asks in the socket's own network namespace.
+// indexOf asks for one device's index, in the socket's network namespace. Listing all devices, as the standard library does,
+// costs more the more there are.
 func (s rawSocket) indexOf(device string) (int, error) {
 	request, err := unix.NewIfreq(device)
 	if err != nil {
@@ -189,15 +188,15 @@ func (s rawSocket) indexOf(device string) (int, error) {
 	return int(request.Uint32()), nil
 }
 
-// sender is a device's Sender with a socket of its own.
+// sender is a device's Sender with its own socket.
 type sender struct {
 	*packetSocket
 	device string
 	index  int
 }
 
-// OpenSender opens a socket of its own, in the calling thread's network namespace, that only sends: bound to no
-// protocol, it costs received frames nothing.
+// OpenSender opens a separate socket in the calling thread's network namespace that only sends. It is bound to no protocol, so
+// received frames cost nothing.
 func OpenSender(device string) (Sender, error) {
 	raw, err := openRaw(unix.AF_PACKET, 0)
 	if err != nil {

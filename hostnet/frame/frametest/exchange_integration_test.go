@@ -18,7 +18,7 @@ func TestMain(m *testing.M) { frametest.Main(m) }
 
 var mac = object.MAC{0xfa, 0x16, 0x3e, 0, 0, 1}
 
-// server hears on one device.
+// server receives on one device.
 type server struct {
 	heard chan []byte
 	lost  chan struct{}
@@ -67,8 +67,8 @@ func check(t *testing.T, err error) {
 	}
 }
 
-// TestExchangeHandsFramesToTheirOwnServers: two servers on one device hear it both, one on another device does not, and
-// what is on a device that nobody opened is dropped and counted.
+// TestExchangeHandsFramesToTheirOwnServers: two servers on one device both receive a frame, a server on another device does not.
+// A frame on a device that nobody opened is dropped and counted.
 func TestExchangeHandsFramesToTheirOwnServers(t *testing.T) {
 	x := frametest.Exchange(t)
 	one, other, alien := frametest.NewGuest(t, "tapx1", mac), frametest.NewGuest(t, "tapx2", mac), frametest.NewGuest(t, "tapx3", mac)
@@ -103,7 +103,7 @@ func TestExchangeHandsFramesToTheirOwnServers(t *testing.T) {
 	}
 }
 
-// TestExchangeTellsOfRemovedDevices: only of the one that was removed, not of one that left a bridge or was down.
+// TestExchangeTellsOfRemovedDevices: only a removed device is reported, not one that left a bridge or was down.
 func TestExchangeTellsOfRemovedDevices(t *testing.T) {
 	x := frametest.Exchange(t)
 	stays, goes := frametest.NewGuest(t, "tapx4", mac), frametest.NewGuest(t, "tapx5", mac)

@@ -1,6 +1,6 @@
-// Package frametest gives tests of the guests' servers a network namespace of their own, and guests in it.
+// Package frametest gives tests of the guests' servers their own network namespace with guests in it.
 //
-// Invariants: everything ends with the test, at the latest with the test process; nothing has a name outside of it.
+// Invariants: everything ends with the test, at the latest with the test process. Nothing has a name outside.
 package frametest
 
 import (
@@ -24,10 +24,10 @@ import (
 	"weft/hostnet/object"
 )
 
-// insideNamespace marks the process that runs the tests: the first one only makes a network namespace for it.
+// insideNamespace marks the process that runs the tests. The first process only makes a network namespace for it.
 const insideNamespace = "WEFT_TEST_INSIDE_NAMESPACE"
 
-// Main runs the package's tests in a network namespace of their own; TestMain calls it.
+// Main runs the package's tests in their own network namespace. TestMain calls it.
 func Main(m *testing.M) {
 	if os.Getenv(insideNamespace) != "" {
 		os.Exit(m.Run())
@@ -50,7 +50,7 @@ type Guest struct {
 	pid    string
 }
 
-// NewGuest starts a process that does nothing but hold the guest's namespace.
+// NewGuest starts a process that only holds the guest's namespace.
 func NewGuest(t *testing.T, device string, mac object.MAC) *Guest {
 	t.Helper()
 	keeper := exec.Command("sleep", "infinity")
@@ -74,7 +74,7 @@ func (g *Guest) Plug(mac object.MAC) {
 	Run(g.t, "ip", "link", "set", g.Device, "up")
 	g.Run("ip", "link", "set", "eth0", "up")
 	g.Run("ip", "link", "set", "lo", "up")
-	// The kernel tells of a carrier up to a second later, and until then drops what is sent without a word.
+	// The kernel reports a carrier up to a second late. Until then it silently drops what is sent.
 	WaitFor(g.t, "the carrier of "+g.Device, func() bool {
 		return strings.Contains(Run(g.t, "ip", "link", "show", "dev", g.Device), "state UP") &&
 			strings.Contains(g.Run("ip", "link", "show", "dev", "eth0"), "state UP")
@@ -119,7 +119,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// WaitFor polls for what no event tells of.
+// WaitFor polls for something that no event reports.
 func WaitFor(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	deadline := time.Now().Add(20 * time.Second)
@@ -131,7 +131,7 @@ func WaitFor(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// Receive takes the next value from the channel, which must come within 20 s: what says what it is.
+// Receive takes the next value from the channel. It must come within 20 s. what names it in the error.
 func Receive[T any](t *testing.T, what string, from <-chan T) T {
 	t.Helper()
 	late := time.NewTimer(20 * time.Second)
@@ -145,7 +145,7 @@ func Receive[T any](t *testing.T, what string, from <-chan T) T {
 	}
 }
 
-// AwaitLinkLocal waits until the guest has a link-local address that duplicate address detection is done with.
+// AwaitLinkLocal waits until the guest has a link-local address and duplicate address detection has ended.
 func (g *Guest) AwaitLinkLocal() {
 	g.t.Helper()
 	WaitFor(g.t, "a link-local address", func() bool {
@@ -166,7 +166,7 @@ func (g *Guest) Start(args ...string) Client {
 	return g.StartTo(io.Discard, args...)
 }
 
-// StartTo is Start with what the command says going to out.
+// StartTo is Start with the command's output going to out.
 func (g *Guest) StartTo(out io.Writer, args ...string) Client {
 	g.t.Helper()
 	c := exec.Command("nsenter", append([]string{"-t", g.pid, "-n"}, args...)...)
@@ -213,8 +213,8 @@ func (g *Guest) Sender() frame.Sender {
 	return r.t
 }
 
-// openInside opens the socket and brings the thread back. A thread that could not come back ends with its goroutine,
-// which holds it, and with it every process that was started from it.
+// openInside opens the socket and moves the thread back. If a thread cannot go back, it ends with its goroutine, and every
+// process that was started from it ends too.
 func (g *Guest) openInside() (frame.Sender, error) {
 	runtime.LockOSThread()
 	home, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
