@@ -1,9 +1,11 @@
-// Package hostfilter keeps the host's own stack away from devices that are not its own: two nftables tables in the host's
-// namespace whose rules never change, and a set in each that lists the silent devices.
+// Package hostfilter keeps the host's own stack away from devices that are not its own. It has two nftables tables in the host's
+// namespace whose rules never change. A set in each table lists the silent devices.
 //
-// Invariants: tables and sets are loaded as one transaction with all their elements, so there is no moment without; no other
-// table is touched; a restarted process knows what is there with no memory. The calling thread's network namespace is the only
-// one.
+// Invariants:
+//   - Tables and sets are loaded as one transaction with all their elements, so that there is no moment without them.
+//   - No other table is touched.
+//   - A restarted process learns everything from the tables.
+//   - The driver works in the calling thread's network namespace.
 package hostfilter
 
 import (
@@ -29,9 +31,9 @@ type Driver struct {
 	conn    *own.Conn
 	program *own.Program
 
-	mu   sync.Mutex // of all below: the watch goroutine reads the host too
+	mu   sync.Mutex // of all below; the goroutine of Watch also reads the kernel
 	view view
-	// handles are those of our rules as they were last seen right; nil while nothing is known. The kernel never uses one twice.
+	// handles are the handles of our rules when they were last right; nil while unknown. The kernel never uses a handle twice.
 	handles map[ruleID]bool
 }
 
@@ -66,7 +68,7 @@ func (d *Driver) Sync(ctx context.Context) error {
 	return err
 }
 
-// refresh replaces the view by what the kernel holds and lists the keys that differ. The caller holds the lock.
+// refresh replaces the view by what the kernel holds. It returns the keys that differ. The caller holds the lock.
 func (d *Driver) refresh(ctx context.Context) ([]object.Key, error) {
 	fresh, err := d.read(ctx)
 	if err != nil {
@@ -93,7 +95,7 @@ func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object,
 	return found, nil
 }
 
-// Ours lists the tables and every device that either knows: nobody else has anything to say in them.
+// Ours lists the tables and every device in either of them. Everything in the tables is ours.
 func (d *Driver) Ours(context.Context) ([]object.Key, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -27,7 +27,7 @@ type bed struct {
 	events chan object.Event
 }
 
-// newBed makes a namespace without a name: it ends with the test.
+// newBed makes a namespace without a name. It ends with the test.
 func newBed(t *testing.T) *bed {
 	t.Helper()
 	names, err := netns.OpenDirectory(t.TempDir())
@@ -88,7 +88,7 @@ func (b *bed) sync() {
 	}
 }
 
-// apply runs inside, so that the nft program is started there.
+// apply runs inside the namespace, so that the nft program is started there.
 func (b *bed) apply(changes ...object.Change) {
 	b.t.Helper()
 	var errs []error
@@ -103,7 +103,7 @@ func (b *bed) apply(changes ...object.Change) {
 	}
 }
 
-// nft is somebody else's hand.
+// nft runs nft as somebody else would.
 func (b *bed) nft(args ...string) string {
 	b.t.Helper()
 	var out []byte
@@ -156,7 +156,7 @@ func TestTablesAndDevices(t *testing.T) {
 	if b.silent("tap1") || !b.silent("tap2") {
 		t.Error("tap1 was to go, and tap2 to stay")
 	}
-	b.start() // another process finds everything as it is
+	b.start() // a new process finds everything as it is
 	if got := b.faults(); got != "" || !b.silent("tap2") {
 		t.Errorf("after a restart: %q, tap2 %v", got, b.silent("tap2"))
 	}
@@ -215,7 +215,7 @@ func TestManyDevicesInOneTransaction(t *testing.T) {
 		changes = append(changes, create(device(fmt.Sprintf("tap%d", i))))
 	}
 	b.apply(changes...)
-	b.apply(object.Change{Op: object.Update, Desired: &object.HostFilter{}}) // made anew with all of them
+	b.apply(object.Change{Op: object.Update, Desired: &object.HostFilter{}}) // the tables are made again with all of them
 	if !b.silent("tap0") || !b.silent("tap1199") || len(b.d.view.names()) != 1200 {
 		t.Errorf("%d of 1200 devices are silent", len(b.d.view.names()))
 	}

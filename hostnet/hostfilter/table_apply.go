@@ -19,13 +19,13 @@ import (
 //go:embed rules.nft
 var rules string
 
-// version tells one set of rules from another.
+// version distinguishes versions of the rules.
 var version = func() string {
 	sum := sha256.Sum256([]byte(rules))
 	return hex.EncodeToString(sum[:6])
 }()
 
-// Apply loads the tables where they are not right, then changes all elements in one transaction.
+// Apply loads the tables if they are wrong, then changes all elements in one transaction.
 func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -66,7 +66,7 @@ func (d *Driver) applyTables(ctx context.Context, c object.Change) error {
 	return nil
 }
 
-// load makes both tables anew with the devices they have, in one transaction.
+// load makes both tables again, with the devices that they have, in one transaction.
 func (d *Driver) load(ctx context.Context) error {
 	if err := d.program.Load(ctx, tableText(d.view.names())); err != nil {
 		return fmt.Errorf("host filter: load tables inet weft and arp weft: %w", err)
@@ -74,11 +74,11 @@ func (d *Driver) load(ctx context.Context) error {
 	return nil
 }
 
-// tableText is the transaction that replaces the tables, whatever is in them.
+// tableText is the transaction that replaces the tables, whatever their content.
 func tableText(devices []string) string {
 	quoted := make([]string, len(devices))
 	for i, name := range devices {
-		if stem, star := strings.CutSuffix(name, "*"); star { // else it stands for every name that begins so, which no set takes
+		if stem, star := strings.CutSuffix(name, "*"); star { // otherwise it would mean every name with this prefix, which no set accepts
 			name = stem + `\*`
 		}
 		quoted[i] = `"` + name + `"`
@@ -95,7 +95,7 @@ func tableText(devices []string) string {
 	return head.String() + text
 }
 
-// applyDevices changes the sets. If the kernel refuses all together, each is tried by itself from what is there.
+// applyDevices changes the sets. If the kernel refuses all changes together, each is tried alone, from the present state.
 func (d *Driver) applyDevices(ctx context.Context, changes []object.Change, which []int, errs []error) {
 	if len(which) == 0 {
 		return
@@ -116,7 +116,7 @@ func (d *Driver) applyDevices(ctx context.Context, changes []object.Change, whic
 	}
 }
 
-// commit sends changes of devices as one transaction, and brings them into the view.
+// commit sends changes of devices as one transaction and updates the view.
 func (d *Driver) commit(changes []object.Change, which []int) error {
 	for n, t := range tables {
 		var come, gone []nftables.SetElement

@@ -8,7 +8,7 @@ import (
 	"weft/integration/limits"
 )
 
-// A star at the end of a name would stand for every name that begins so.
+// TestAStarIsACharacter: a star at the end of a name would mean every name with that prefix.
 func TestAStarIsACharacter(t *testing.T) {
 	t.Parallel()
 	text := tableText([]string{"tap0", "tap*"})
@@ -17,7 +17,7 @@ func TestAStarIsACharacter(t *testing.T) {
 	}
 }
 
-// TestDoor: every silent device of accepted intent is an element of the sets, and a word of nft.
+// TestDoor: every silent device of accepted intent is an element of the sets, in a form that nft reads.
 func TestDoor(t *testing.T) {
 	t.Parallel()
 	limits.Check(t, func(t limits.T, h limits.Host) {

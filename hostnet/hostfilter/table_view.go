@@ -21,13 +21,13 @@ const (
 	nameSize  = 16 // IFNAMSIZ
 )
 
-// tables are ours, in the order of view.devices.
+// tables are our tables, in the order of view.devices.
 var tables = [2]*nftables.Table{
 	{Name: tableName, Family: nftables.TableFamilyINet},
 	{Name: tableName, Family: nftables.TableFamilyARP},
 }
 
-// hook is where a chain of ours is. Their names are the same in both tables.
+// hook says where one of our chains is. The chains have the same names in both tables.
 type hook struct {
 	chain  string
 	number uint32
@@ -41,8 +41,8 @@ var hooks = [2][2]hook{
 
 // view is what is known of the tables.
 type view struct {
-	exists  bool   // one of them does
-	faults  string // what is wrong with them; empty when nothing is
+	exists  bool   // at least one table exists
+	faults  string // what is wrong with them; empty if nothing is
 	devices [2]map[string]bool
 }
 
@@ -50,7 +50,7 @@ func (v *view) silent(device string) bool {
 	return v.devices[0][device] && v.devices[1][device]
 }
 
-// names are the devices that either table knows, in order.
+// names are the devices in either table, sorted.
 func (v *view) names() []string {
 	var names []string
 	for _, set := range v.devices {
@@ -75,13 +75,13 @@ func (v *view) changed(fresh view) (keys []object.Key) {
 	return keys
 }
 
-// ruleID is a rule that is there, among all tables.
+// ruleID identifies an existing rule among all tables.
 type ruleID struct {
 	family nftables.TableFamily
 	handle uint64
 }
 
-// read dumps both tables, as they were at one moment. The caller holds the lock.
+// read dumps both tables as they were at one moment. The caller holds the lock.
 func (d *Driver) read(ctx context.Context) (v view, err error) {
 	err = d.conn.Consistent(ctx, "tables inet weft and arp weft", func() (err error) {
 		v, err = d.dump(ctx)
@@ -128,8 +128,8 @@ func title(t *nftables.Table) string {
 	return map[nftables.TableFamily]string{nftables.TableFamilyINet: "inet ", nftables.TableFamilyARP: "arp "}[t.Family] + t.Name
 }
 
-// readChains compares chains and rules with ours. Comments say which version a rule is, and since all were seen right once, handles say
-// that nobody has put others in their place.
+// readChains compares chains and rules with ours. The comments say which version a rule is. After the rules were right once,
+// their handles show whether somebody replaced them.
 func (d *Driver) readChains(ctx context.Context, t *nftables.Table, want [2]hook, handles map[ruleID]bool, fault func(string, ...any)) error {
 	chains, err := d.conn.ListChainsOfTableFamily(t.Family)
 	if err != nil {
@@ -158,7 +158,7 @@ func (d *Driver) readChains(ctx context.Context, t *nftables.Table, want [2]hook
 	return nil
 }
 
-// priority is that of our chains: before connection tracking and the reassembly of fragments.
+// priority is the priority of our chains: before connection tracking and the reassembly of fragments.
 const priority nftables.ChainPriority = -450
 
 func ours(c *nftables.Chain, want hook) bool {

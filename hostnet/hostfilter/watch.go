@@ -7,8 +7,8 @@ import (
 	"weft/hostnet/object"
 )
 
-// Watch listens to nftables' notifications. After a transaction of somebody else that touched our tables, they are read and what
-// changed is reported, with who did it.
+// Watch listens to nftables' notifications. After somebody else's transaction on our tables, it reads the tables and reports what
+// changed and who changed it.
 func (d *Driver) Watch(ctx context.Context, notify func(object.Event)) error {
 	f := own.Follower{Name: "host filter", Logger: d.config.Logger, Program: d.program, Refresh: func(ctx context.Context) ([]object.Key, error) {
 		d.mu.Lock()
