@@ -9,16 +9,16 @@ import (
 
 // Follower is what Follow must be told.
 type Follower struct {
-	Name    string // what is followed, for the log
+	Name    string // what is followed; for the log
 	Logger  *slog.Logger
 	Tables  []Table
 	Program *Program
-	// Refresh reads the tables anew and lists the keys that differ.
+	// Refresh reads the tables again and lists the keys that differ.
 	Refresh func(context.Context) ([]object.Key, error)
 }
 
-// Follow tells of what others do to tables in the calling thread's network namespace, with who did it, until ctx ends. What this
-// process and its program do is passed over: their drivers read it back.
+// Follow reports what others do to tables in the calling thread's network namespace, with the author, until ctx ends. It ignores
+// what this process and its program do, because their drivers read that back.
 func Follow(ctx context.Context, f Follower, notify func(object.Event)) error {
 	return Watch(ctx, Watcher{
 		Name: f.Name, Logger: f.Logger, Tables: f.Tables,

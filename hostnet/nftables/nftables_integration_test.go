@@ -21,7 +21,7 @@ const deadline = 10 * time.Second
 
 var inet = &nftables.Table{Name: "weft", Family: nftables.TableFamilyINet}
 
-// inside runs the rest of the test in a network namespace of its own.
+// inside runs the rest of the test in its own network namespace.
 func inside(t *testing.T, test func(c *Conn, space *netns.Space)) {
 	t.Helper()
 	names, err := netns.OpenDirectory(t.TempDir())
@@ -50,7 +50,7 @@ func load(t *testing.T, space *netns.Space, p *Program, commands string) {
 	}
 }
 
-// TestReadingIsOfOneGeneration: what was read while somebody committed is never used.
+// TestReadingIsOfOneGeneration: a reading during which somebody committed is never used.
 func TestReadingIsOfOneGeneration(t *testing.T) {
 	t.Parallel()
 	inside(t, func(c *Conn, space *netns.Space) {
@@ -84,7 +84,7 @@ func TestReadingIsOfOneGeneration(t *testing.T) {
 	})
 }
 
-// TestFollowTellsOfOthers: a stranger's transaction is told with who did it, and one of ours not.
+// TestFollowTellsOfOthers: a foreign transaction is reported with its author. One of ours is not reported.
 func TestFollowTellsOfOthers(t *testing.T) {
 	t.Parallel()
 	inside(t, func(c *Conn, space *netns.Space) {

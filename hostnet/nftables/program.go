@@ -14,15 +14,15 @@ import (
 // loadTimeout bounds a run of the nft program.
 const loadTimeout = 30 * time.Second
 
-// Program loads rules as text by the nft program, and knows its own transactions again.
+// Program loads rules as text with the nft program, and recognises its own transactions.
 type Program struct {
 	path string
 
 	mu       sync.Mutex
-	children map[uint32]bool // processes whose transactions have not been heard of yet
+	children map[uint32]bool // processes whose transactions were not received yet
 }
 
-// NewProgram uses the program of that path; "nft" when it is empty.
+// NewProgram uses the program at that path. If the path is empty, it uses "nft".
 func NewProgram(path string) *Program {
 	if path == "" {
 		path = "nft"
@@ -30,7 +30,7 @@ func NewProgram(path string) *Program {
 	return &Program{path: path, children: map[uint32]bool{}}
 }
 
-// Load gives commands to the program, which carries them out as one transaction.
+// Load gives commands to the program. The program carries them out as one transaction.
 func (p *Program) Load(ctx context.Context, commands string) error {
 	ctx, cancel := context.WithTimeout(ctx, loadTimeout)
 	defer cancel()
@@ -42,7 +42,7 @@ func (p *Program) Load(ctx context.Context, commands string) error {
 		return fmt.Errorf("start %s: %w: install nftables", p.path, err)
 	}
 	if err := cmd.Wait(); err != nil {
-		p.forget(uint32(cmd.Process.Pid)) // nothing of it will be heard
+		p.forget(uint32(cmd.Process.Pid)) // nothing of it will be received
 		const bound = 500
 		said := strings.TrimSpace(stderr.String())
 		return fmt.Errorf("%w: %s", err, said[:min(len(said), bound)])
@@ -67,8 +67,8 @@ func (p *Program) forget(pid uint32) {
 	delete(p.children, pid)
 }
 
-// Ours says whether a transaction is of this process, or of a run of the program. The latter is asked for once: another process may
-// have its number later.
+// Ours says whether a transaction is from this process or from a run of the program. For a run it is true only once, because
+// another process may have the same number later.
 func (p *Program) Ours(thread uint32) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()

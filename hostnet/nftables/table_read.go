@@ -16,7 +16,7 @@ import (
 )
 
 const (
-	// receiveBuffer holds the kernel's answers to a large transaction, in bytes.
+	// receiveBuffer is in bytes. It holds the kernel's answers to a large transaction.
 	receiveBuffer = 8 << 20
 	// maxElements bounds the elements of one message.
 	maxElements = 500
@@ -25,7 +25,7 @@ const (
 // Conn reads the tables of one namespace, and sends changes as transactions.
 type Conn struct {
 	*nftables.Conn
-	ask *netlink.Conn // for what the library cannot
+	ask *netlink.Conn // for what the library cannot do
 }
 
 // Open opens a lasting connection in the calling thread's network namespace. Close ends it.
@@ -46,8 +46,8 @@ func Open() (*Conn, error) {
 // Close closes the sockets.
 func (c *Conn) Close() error { return errors.Join(c.CloseLasting(), c.ask.Close()) }
 
-// Consistent calls read until nobody has committed anything meanwhile. The library does not look whether the kernel says that a dump
-// was interrupted, and dumps that follow one another are to be of one generation, too.
+// Consistent calls read until nobody commits anything meanwhile. The library ignores when the kernel says that a dump was
+// interrupted. Successive dumps must also be of one generation.
 func (c *Conn) Consistent(ctx context.Context, what string, read func() error) error {
 	_, err := netlink.Consistent(ctx, what, func() (struct{}, error) {
 		before, err := c.generation()
@@ -77,7 +77,7 @@ func (c *Conn) generation() (found uint32, err error) {
 	return found, nil
 }
 
-// Table finds a table; nil when it is not there. A kernel without nftables has none: loading rules will say what is missing.
+// Table finds a table. It is nil if there is none. A kernel without nftables has none; loading rules then says what is missing.
 func (c *Conn) Table(t *nftables.Table) (*nftables.Table, error) {
 	all, err := c.ListTablesOfFamily(t.Family)
 	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EAFNOSUPPORT) {
@@ -94,13 +94,13 @@ func (c *Conn) Table(t *nftables.Table) (*nftables.Table, error) {
 	return nil, nil
 }
 
-// Rule is what is compared of one rule: where it is, what its comment says, and its handle, which the kernel never uses twice.
+// Rule is what is compared of one rule: its chain, its comment, and its handle, which the kernel never uses twice.
 type Rule struct {
 	Chain, Comment string
 	Handle         uint64
 }
 
-// Rules reads the rules of a table in their order. The library would read their expressions, and knows not all of them.
+// Rules reads the rules of a table in order. The library would read their expressions, and does not know all of them.
 func (c *Conn) Rules(ctx context.Context, t *nftables.Table) (found []Rule, err error) {
 	var failure error
 	err = c.ask.Dump(ctx, "the rules of table "+t.Name, func() *netlink.Request {
@@ -117,7 +117,7 @@ func (c *Conn) Rules(ctx context.Context, t *nftables.Table) (found []Rule, err 
 // ruleComment is the type of a comment in the user data of a rule (libnftnl, NFTNL_UDATA_RULE_COMMENT).
 const ruleComment userdata.Type = 0
 
-// parseRule reads a rule message: nfgenmsg, then attributes in network order.
+// parseRule reads a rule message: nfgenmsg, then attributes in network byte order.
 func parseRule(data []byte) (r Rule, err error) {
 	err = netlink.EachAttribute(data, genericHeader, func(kind uint16, value []byte) {
 		switch kind {
@@ -138,20 +138,20 @@ func parseRule(data []byte) (r Rule, err error) {
 	return r, nil
 }
 
-// Elements reads a set back. The error wraps os.ErrNotExist when there is none.
+// Elements reads a set. The error wraps os.ErrNotExist if there is none.
 func (c *Conn) Elements(set *nftables.Set) ([]nftables.SetElement, error) {
 	elements, err := c.GetSetElements(set)
 	if err == nil {
 		return elements, nil
 	}
-	// The library does not pass on which error it was.
+	// The library does not return which error it was.
 	if _, missing := c.GetSetByName(set.Table, set.Name); errors.Is(missing, os.ErrNotExist) {
 		err = missing
 	}
 	return nil, fmt.Errorf("read set %s of table %s: %w", set.Name, set.Table.Name, err)
 }
 
-// Queue hands the elements of one set to send, in messages that the kernel takes.
+// Queue passes the elements of one set to send, in messages that the kernel accepts.
 func Queue(set *nftables.Set, elements []nftables.SetElement, send func(*nftables.Set, []nftables.SetElement) error) error {
 	for len(elements) > 0 {
 		n := min(len(elements), maxElements)

@@ -18,47 +18,48 @@ type Table struct {
 	Name   string
 }
 
-// Transaction is what somebody committed.
+// Transaction is what one author committed.
 type Transaction struct {
-	// Changes are the notifications about the tables that are watched, in their order.
+	// Changes are the notifications about the watched tables, in order.
 	Changes []netlink.Message
-	// Generation is the number that the namespace's tables have since.
+	// Generation is the number of the namespace's tables since this transaction.
 	Generation uint32
-	// Port is the netlink socket that it came by.
+	// Port is the netlink socket that sent it.
 	Port uint32
-	// Thread and Program are who committed it.
+	// Thread and Program identify its author.
 	Thread  uint32
 	Program string
 }
 
-// By is who committed it, as "program[thread]".
+// By names the author as "program[thread]".
 func (t Transaction) By() string { return fmt.Sprintf("%s[%d]", t.Program, t.Thread) }
 
-// Watcher is what a watch needs to know and whom it tells.
+// Watcher is what a watch needs to know and whom it calls.
 type Watcher struct {
-	// Name is what is watched, for the log.
+	// Name says in the log what is watched.
 	Name   string
 	Logger *slog.Logger
-	// Open subscribes; Subscribe when nil. An error that wraps fs.ErrNotExist ends the watch: the namespace is no more.
+	// Open subscribes. If nil, Subscribe is used. An error that wraps fs.ErrNotExist ends the watch, because the namespace does
+	// not exist any more.
 	Open   func() (*netlink.Subscription, error)
 	Tables []Table
-	// Committed is called for each transaction that touched one of the tables, or for every one with All.
+	// Committed is called for each transaction that touched one of the tables. With All it is called for every transaction.
 	Committed func(context.Context, Transaction) error
 	All       bool
 	// Lost is called when notifications may have been missed, and once at the beginning.
 	Lost func(context.Context) error
 
-	changes []netlink.Message // of the transaction that is being told
-	done    []Transaction     // not handed over yet
+	changes []netlink.Message // of the current transaction
+	done    []Transaction     // not passed on yet
 }
 
-// Subscribe hears of nftables in the calling thread's network namespace.
+// Subscribe subscribes to nftables in the calling thread's network namespace.
 func Subscribe() (*netlink.Subscription, error) {
 	return netlink.SubscribeHere(unix.NETLINK_NETFILTER, unix.NFNLGRP_NFTABLES)
 }
 
-// Watch tells of transactions until ctx ends, which returns nil. It subscribes again by itself, and so it does after an error of
-// Committed or Lost.
+// Watch reports transactions until ctx ends. Then it returns nil. It subscribes again by itself, also after an error of Committed
+// or Lost.
 func Watch(ctx context.Context, w Watcher) error {
 	if w.Open == nil {
 		w.Open = Subscribe
@@ -67,11 +68,11 @@ func Watch(ctx context.Context, w Watcher) error {
 	return feed.Run(ctx)
 }
 
-// changed hands over what was heard. Nobody else brings this feed up to date, so nothing is absorbed meanwhile.
+// changed passes on what was received. Nobody else brings this feed up to date, so nothing is absorbed meanwhile.
 func (w *Watcher) changed(ctx context.Context, lost bool) error {
 	done := w.done
 	w.done = nil
-	if lost { // parts of any of them may be missing
+	if lost { // parts of any transaction may be missing
 		w.changes = nil
 		return w.Lost(ctx)
 	}
@@ -83,7 +84,7 @@ func (w *Watcher) changed(ctx context.Context, lost bool) error {
 	return nil
 }
 
-// absorb takes in one notification. The last of a transaction is about the new generation.
+// absorb applies one notification. The last one of a transaction is about the new generation.
 func (w *Watcher) absorb(m netlink.Message) {
 	if m.Header.Type != unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_NEWGEN {
 		if w.touches(m) {
@@ -100,7 +101,8 @@ func (w *Watcher) absorb(m netlink.Message) {
 	w.changes = nil
 }
 
-// touches says whether a notification is about one of the tables: the first attribute of each kind of message is the table's name.
+// touches says whether a notification is about one of the tables. The first attribute of each kind of message is the table's
+// name.
 func (w *Watcher) touches(m netlink.Message) (yes bool) {
 	if m.Header.Type>>8 != unix.NFNL_SUBSYS_NFTABLES || len(m.Data) < genericHeader {
 		return false
@@ -113,7 +115,7 @@ func (w *Watcher) touches(m netlink.Message) (yes bool) {
 
 const genericHeader = 4 // struct nfgenmsg: family, version, res_id
 
-// committed reads a notification about a generation: its number, and the thread's id and name.
+// committed reads a notification about a generation: its number, and the id and name of the author's thread.
 func committed(m netlink.Message) (t Transaction) {
 	t.Port = m.Header.Pid
 	_ = netlink.EachAttribute(m.Data, genericHeader, func(kind uint16, value []byte) {
@@ -129,7 +131,7 @@ func committed(m netlink.Message) (t Transaction) {
 	return t
 }
 
-// number reads a number of nfnetlink, which is big-endian; 0 for what is none.
+// number reads a number of nfnetlink, which is big-endian. It is 0 if the length is wrong.
 func number(value []byte) uint32 {
 	if len(value) != 4 {
 		return 0

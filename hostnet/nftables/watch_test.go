@@ -19,7 +19,7 @@ import (
 
 const subsystem = unix.NFNL_SUBSYS_NFTABLES << 8
 
-// notification is one as the kernel writes it.
+// notification is a notification as the kernel writes it.
 func notification(kind uint16, family byte, fill func(*netlink.Request)) netlink.Message {
 	r := netlink.NewRequest(kind, 0, []byte{family, 0, 0, 0})
 	fill(r)
@@ -36,7 +36,7 @@ func newGeneration() netlink.Message {
 	})
 }
 
-// TestTransactions: only what is about the tables is kept, and of whom it is is told.
+// TestTransactions: only notifications about the tables are kept. The author is reported.
 func TestTransactions(t *testing.T) {
 	t.Parallel()
 	tables := []Table{{unix.NFPROTO_BRIDGE, "weft"}, {unix.NFPROTO_NETDEV, "weft"}}
@@ -69,7 +69,7 @@ func TestTransactions(t *testing.T) {
 	}
 }
 
-// TestLossForgetsHalfTransactions: of what was heard before a loss nothing is told, for parts of it may be missing.
+// TestLossForgetsHalfTransactions: nothing that was received before a loss is reported, because parts of it may be missing.
 func TestLossForgetsHalfTransactions(t *testing.T) {
 	t.Parallel()
 	lost, told, refused := 0, 0, errors.New("refused")
@@ -96,7 +96,7 @@ func TestLossForgetsHalfTransactions(t *testing.T) {
 	}
 }
 
-// TestParseRule reads where a rule is, which one it is, and what is said of it.
+// TestParseRule reads a rule's chain, its handle and its comment.
 func TestParseRule(t *testing.T) {
 	t.Parallel()
 	comment := userdata.AppendString(nil, ruleComment, "weft abc 7")
@@ -113,7 +113,7 @@ func TestParseRule(t *testing.T) {
 	}
 }
 
-// TestOurs: a run of the program counts once, this process always, and a run that failed not at all.
+// TestOurs: a run of the program counts once, this process always, and a failed run never.
 func TestOurs(t *testing.T) {
 	t.Parallel()
 	p := NewProgram("/bin/false")
@@ -129,7 +129,7 @@ func TestOurs(t *testing.T) {
 	}
 }
 
-// TestQueueCutsMessages: no message has more elements than the kernel takes, and none is lost.
+// TestQueueCutsMessages: no message has more elements than the kernel accepts, and none is lost.
 func TestQueueCutsMessages(t *testing.T) {
 	t.Parallel()
 	var sizes []int
