@@ -29,7 +29,7 @@ type bed struct {
 	events chan object.Event
 }
 
-// newBed makes a namespace without a name: it ends with the test.
+// newBed makes a namespace without a name. It ends with the test.
 func newBed(t *testing.T) *bed {
 	t.Helper()
 	names, err := netns.OpenDirectory(t.TempDir())
@@ -55,7 +55,7 @@ func newBed(t *testing.T) *bed {
 	return b
 }
 
-// open makes a driver as a new process does.
+// open makes a driver, as a new process would.
 func (b *bed) open() *Driver {
 	b.t.Helper()
 	var d *Driver
@@ -98,7 +98,7 @@ func (b *bed) await(wants func(object.Event) bool) {
 	}
 }
 
-// run is somebody else's hand.
+// run runs a command as somebody else would.
 func (b *bed) run(args ...string) {
 	b.t.Helper()
 	err := b.space.Do(func() error {
@@ -113,14 +113,14 @@ func (b *bed) run(args ...string) {
 	}
 }
 
-// device makes a guest's device, and lets the driver hear of it.
+// device makes a guest's device and lets the driver see it.
 func (b *bed) device(name string) {
 	b.t.Helper()
 	b.run("ip", "link", "add", name, "type", "dummy")
 	b.until("device "+name, func() bool { _, there := b.d.find(name); return there })
 }
 
-// until waits for what the driver comes to know by events.
+// until waits for what the driver learns from events.
 func (b *bed) until(what string, holds func() bool) {
 	b.t.Helper()
 	timeout := time.After(timescale.Bound(deadline))
@@ -159,8 +159,8 @@ func (b *bed) observe(d *Driver, k object.Key) object.Object {
 	return found[0]
 }
 
-// same wants the object to be what a new process finds, and what the driver that applied it sees as soon as it has heard of all that
-// happened before.
+// same checks that the object is what a new process finds. It also checks that the driver that applied it sees the same, as soon
+// as it has received everything that happened before.
 func (b *bed) same(want object.Object) {
 	b.t.Helper()
 	fresh := b.open()

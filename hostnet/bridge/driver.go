@@ -1,9 +1,11 @@
-// Package bridge makes VLAN devices and bridges of the kernel, and looks after the ports of those bridges.
+// Package bridge makes VLAN devices and bridges of the kernel, and manages the ports of those bridges.
 //
-// Invariants: only devices with our alias, and ports of bridges with our alias, are ever changed or removed; the NIC below a
-// VLAN device is not touched; links are those of the one cache, and static entries are kept by a subscription, so that no news from
-// before a change of ours undo it; nothing is read from sysfs, so that the network namespace of the calling thread is the only one
-// seen.
+// Invariants:
+//   - Only devices with our alias and ports of bridges with our alias are changed or removed. The NIC below a VLAN device is not
+//     touched.
+//   - Links come from the one cache. A subscription keeps the static entries, so that no notification from before our own change
+//     undoes it.
+//   - Nothing is read from sysfs. So only the calling thread's network namespace matters.
 package bridge
 
 import (
@@ -25,7 +27,7 @@ const requestTimeout = 10 * time.Second
 
 // Config is what the driver must be told.
 type Config struct {
-	// Links is the cache of the host's links. It is in the calling thread's network namespace.
+	// Links is the cache of the host's links. It must be in the calling thread's network namespace.
 	Links  *own.Links
 	Logger *slog.Logger // slog.Default when nil
 }
@@ -39,10 +41,10 @@ type Driver struct {
 	feed     *own.Feed
 	notify   func(object.Event)
 
-	// Of the feed's lock.
+	// Protected by the feed's lock.
 	entries entries
-	mine    *entry // what the driver itself changes now
-	heard   []int  // ports of which others changed entries since they were last looked at
+	mine    *entry // the entry that the driver itself is changing
+	heard   []int  // ports whose entries others changed since they were last reported
 }
 
 // New opens a netlink socket in the calling thread's network namespace. Call Close at the end.
@@ -89,7 +91,7 @@ func (d *Driver) Sync(ctx context.Context) error {
 	return errors.Join(d.listener.Read(ctx), d.readEntries(ctx))
 }
 
-// look shows links and entries as they are now.
+// look shows the present links and entries.
 func (d *Driver) look(show func(view)) {
 	d.feed.Locked(func(bool) {
 		d.config.Links.View(func(c own.Cache) { show(view{c, d.entries}) })
@@ -109,7 +111,7 @@ func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object,
 	return found, nil
 }
 
-// Ours lists the devices with our alias, and all ports of our bridges, whoever put them there.
+// Ours lists the devices with our alias, and all ports of our bridges, whoever added them.
 func (d *Driver) Ours(context.Context) (keys []object.Key, err error) {
 	d.look(func(v view) {
 		for _, l := range v.All() {
@@ -123,7 +125,7 @@ func (d *Driver) Ours(context.Context) (keys []object.Key, err error) {
 	return keys, nil
 }
 
-// keysOf are the keys that a device of the name can stand for.
+// keysOf are the keys that a device of this name may have.
 func keysOf(name string) []object.Key {
 	return []object.Key{{Kind: object.KindVLANDevice, Name: name}, {Kind: object.KindLinuxBridge, Name: name},
 		{Kind: object.KindBridgePort, Name: name}}

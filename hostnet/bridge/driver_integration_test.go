@@ -19,7 +19,7 @@ var otherMAC = object.MAC{0xfa, 0x16, 0x3e, 0, 0, 2}
 // machineLimit is how long the tests of the driver may take in a virtual machine.
 const machineLimit = 5 * time.Minute
 
-// TestDriver runs the driver on the kernel's own devices, in a virtual machine where the machine's kernel lacks them.
+// TestDriver runs the driver on the kernel's devices. If the machine's kernel lacks them, it runs in a virtual machine.
 func TestDriver(t *testing.T) {
 	t.Parallel()
 	if vmtest.Inside(t, machineLimit, need.VLANDevice, need.VLANFiltering) {
@@ -35,7 +35,7 @@ func TestDriver(t *testing.T) {
 	}
 }
 
-// bridgesAndPorts: what is made is what is read back, by whoever looks; and nothing is left when it is removed.
+// bridgesAndPorts: what was made is read back, by any process. Nothing is left when it is removed.
 func bridgesAndPorts(t *testing.T) {
 	b := newBed(t)
 	b.must(create(ourBridge()))
@@ -88,7 +88,7 @@ func anotherBridge(t *testing.T) {
 	b.same(moved)
 }
 
-// vlanDevices: a VLAN device is made anew where its id or its parent is another, and set right otherwise; its NIC is left as it is.
+// vlanDevices: a VLAN device is made again if its id or parent differs, and corrected otherwise. Its NIC is not changed.
 func vlanDevices(t *testing.T) {
 	b := newBed(t)
 	b.device("eth1")
@@ -145,7 +145,7 @@ func vlanDevices(t *testing.T) {
 	}
 }
 
-// driftIsAnEvent: every setting that Weft fixes is seen when somebody changes it, and is put right.
+// driftIsAnEvent: if somebody changes any setting that Weft fixes, that is seen and corrected.
 func driftIsAnEvent(t *testing.T) {
 	b := newBed(t)
 	guest, wire := guestPortOf("tap1", guestMAC), guestPortOf("wire")
@@ -190,7 +190,7 @@ func driftIsAnEvent(t *testing.T) {
 	}
 }
 
-// refusals: what is somebody else's stays as it is, and what is not there is said.
+// refusals: foreign things stay as they are. Missing things are reported.
 func refusals(t *testing.T) {
 	b := newBed(t)
 	b.run("ip", "link", "add", "virbr0", "type", "bridge")
@@ -238,7 +238,7 @@ func refusals(t *testing.T) {
 	}
 }
 
-// madeAgain: what a guest leaves when its device goes is not taken for the next one's.
+// madeAgain: the entries of a guest whose device was removed are not taken for those of the next guest.
 func madeAgain(t *testing.T) {
 	b := newBed(t)
 	b.device("tap1")

@@ -12,8 +12,8 @@ import (
 	"weft/hostnet/object"
 )
 
-// readEntries takes in the static entries of all forwarding tables. News that are older are absorbed before it, and those that came in
-// meanwhile after it.
+// readEntries reads the static entries of all forwarding tables. Older notifications are absorbed before it, and those that
+// arrived meanwhile after it.
 func (d *Driver) readEntries(ctx context.Context) (err error) {
 	d.feed.Locked(func(bool) {
 		fresh := entries{}
@@ -37,8 +37,8 @@ func (d *Driver) readEntries(ctx context.Context) (err error) {
 	return err
 }
 
-// parseEntry reads the body of a neighbour message; ok is false when it is no entry that somebody made by hand in a bridge's
-// forwarding table (NUD_NOARP: not learnt, not a port's own).
+// parseEntry reads the body of a neighbour message. ok is true only for an entry that somebody added to a bridge's forwarding
+// table (NUD_NOARP: it was not learned and is not a port's own).
 func parseEntry(data []byte) (e entry, ok bool, err error) {
 	if len(data) < own.NeighborHeader {
 		return e, false, fmt.Errorf("neighbour message: %w", own.ErrShort)

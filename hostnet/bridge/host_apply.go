@@ -16,10 +16,10 @@ import (
 	"weft/hostnet/object"
 )
 
-// noAddress is IN6_ADDR_GEN_MODE_NONE: no link-local address by itself (linux/if_link.h).
+// noAddress is IN6_ADDR_GEN_MODE_NONE: no automatic link-local address (linux/if_link.h).
 const noAddress = 1
 
-// Apply makes the changes one by one, in their order, and reads each device back.
+// Apply makes the changes one by one, in order, and reads each device back.
 func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
 	errs := make([]error, len(changes))
 	for i, c := range changes {
@@ -51,7 +51,7 @@ func (d *Driver) apply(c object.Change) error {
 
 func (d *Driver) find(name string) (own.Link, bool) { return d.config.Links.Named(name) }
 
-// remove deletes a device of ours, or takes a port out of our bridge.
+// remove deletes a device of ours, or removes a port from our bridge.
 func (d *Driver) remove(k object.Key) error {
 	var l own.Link
 	ours := false
@@ -76,12 +76,12 @@ func (d *Driver) remove(k object.Key) error {
 	return nil
 }
 
-// dropEntries forgets the static entries of a port that left its bridge: the kernel did.
+// dropEntries forgets the static entries of a port that left its bridge, because the kernel removed them.
 func (d *Driver) dropEntries(index int) {
 	d.feed.Locked(func(bool) { delete(d.entries, index) })
 }
 
-// foreign refuses a device of our name that is not ours, or of another kind.
+// foreign refuses a device with our name that is not ours or is of another kind.
 func foreign(l own.Link, kind string) error {
 	if _, ours := l.Owner(); !ours {
 		return fmt.Errorf("a device of that name is there and is not Weft's (no alias %q): rename or delete it", object.AliasPrefix)
@@ -92,7 +92,7 @@ func foreign(l own.Link, kind string) error {
 	return nil
 }
 
-// makeVLAN creates a VLAN device or sets it right. What cannot be changed (parent, id) is made anew.
+// makeVLAN creates a VLAN device or corrects it. If its parent or id must change, the device is made again.
 func (d *Driver) makeVLAN(want *object.VLANDevice) error {
 	parent, ok := d.find(want.Parent)
 	if !ok {
@@ -117,7 +117,7 @@ func (d *Driver) makeVLAN(want *object.VLANDevice) error {
 		if err := d.handle.LinkAdd(device); err != nil {
 			return fmt.Errorf("create VLAN %d on %s: %w", want.ID, want.Parent, err)
 		}
-		// A failure from here on leaves a device without alias: it is taken away again.
+		// A failure from here on would leave a device without alias. So the device is deleted again.
 		if err := d.finish(device.Index, want.OwnerUID, want.MTU); err != nil {
 			return errors.Join(err, d.handle.LinkDel(device))
 		}
@@ -126,7 +126,7 @@ func (d *Driver) makeVLAN(want *object.VLANDevice) error {
 	return d.finish(have.Index, want.OwnerUID, want.MTU)
 }
 
-// finish gives a device of ours its alias, no addresses, its MTU, and brings it up.
+// finish gives a device of ours its alias and MTU, switches off automatic addresses, and sets it up.
 func (d *Driver) finish(index int, owner string, mtu int) error {
 	device := &netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: index}}
 	if err := d.handle.LinkSetAlias(device, object.AliasPrefix+owner); err != nil {
@@ -144,7 +144,7 @@ func (d *Driver) finish(index int, owner string, mtu int) error {
 	return nil
 }
 
-// makeBridge creates a bridge or sets it right, all settings in one message.
+// makeBridge creates a bridge or corrects it, with all settings in one message.
 func (d *Driver) makeBridge(want *object.LinuxBridge) error {
 	have, exists := d.find(want.Name)
 	index, flags := 0, uint16(own.FlagsMake)
@@ -188,7 +188,7 @@ func (d *Driver) makeBridge(want *object.LinuxBridge) error {
 	return nil
 }
 
-// bridgeInfo appends a bridge's IFLA_LINKINFO, with the settings that fill appends.
+// bridgeInfo appends a bridge's IFLA_LINKINFO with the settings that fill appends.
 func bridgeInfo(r *own.Request, fill func()) {
 	r.Nest(unix.IFLA_LINKINFO, nil, func() {
 		r.Text(nl.IFLA_INFO_KIND, "bridge")
@@ -196,8 +196,8 @@ func bridgeInfo(r *own.Request, fill func()) {
 	})
 }
 
-// stopSpanningTree comes before all other settings: the kernel takes the delay of a message first, and a bridge that runs the
-// protocol may have none of less than two seconds (ERANGE).
+// stopSpanningTree must come before all other settings. The kernel applies the delay of a message first, and a bridge that runs
+// the protocol may not have a delay of less than two seconds (ERANGE).
 func (d *Driver) stopSpanningTree(l own.Link) error {
 	if !l.Bridge.SpanningTree {
 		return nil
@@ -210,7 +210,7 @@ func (d *Driver) stopSpanningTree(l own.Link) error {
 	return nil
 }
 
-// makePort enslaves a device and sets what the bridge does with it. A device in somebody else's bridge is left there.
+// makePort enslaves a device and sets its port settings. A device in a foreign bridge is left there.
 func (d *Driver) makePort(want *object.BridgePort) error {
 	l, ok := d.find(want.Device)
 	if !ok {
@@ -239,7 +239,7 @@ func (d *Driver) makePort(want *object.BridgePort) error {
 	return d.setEntries(l.Index, want.MACs)
 }
 
-// release refuses to take a device out of a bridge that is not ours.
+// release refuses to move a device out of a bridge that is not ours.
 func (d *Driver) release(l own.Link) error {
 	if l.Master == 0 {
 		return nil
@@ -276,12 +276,12 @@ func (d *Driver) setPort(index int, s own.PortSettings) error {
 	return nil
 }
 
-// setEntries makes the static entries of a port those wanted: new ones first.
+// setEntries makes the static entries of a port those desired. It adds new ones first.
 func (d *Driver) setEntries(index int, want []object.MAC) error {
 	var have []object.MAC
 	d.feed.Locked(func(bool) { have = slices.Collect(maps.Keys(d.entries[index])) })
 	for _, m := range want {
-		// Always: one that was learnt elsewhere meanwhile would stand in the way.
+		// Always set it, because the MAC may have been learned elsewhere meanwhile.
 		if err := d.setEntry(entry{index, m}, d.handle.NeighSet, true); err != nil {
 			return err
 		}
@@ -297,8 +297,8 @@ func (d *Driver) setEntries(index int, want []object.MAC) error {
 	return nil
 }
 
-// setEntry adds or removes one entry. What the kernel tells of it is taken in before anything else is done; without a subscription it
-// is taken for done.
+// setEntry adds or removes one entry. The kernel's notification of it is absorbed before anything else is done. Without a
+// subscription the entry is noted directly.
 func (d *Driver) setEntry(e entry, do func(*netlink.Neigh) error, present bool) error {
 	d.feed.Locked(func(bool) { d.mine = &e })
 	err := do(&netlink.Neigh{

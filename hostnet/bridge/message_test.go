@@ -12,7 +12,8 @@ import (
 	"weft/hostnet/object"
 )
 
-// TestStrangeIsNamed: each setting of a bridge that is not as Weft makes it is said in words, and each of a port makes it strange.
+// TestStrangeIsNamed: each setting of a bridge that differs from Weft's is named. Each such setting of a port makes the port
+// strange.
 func TestStrangeIsNamed(t *testing.T) {
 	t.Parallel()
 	for word, change := range map[string]func(*own.Link){
@@ -45,7 +46,7 @@ func TestStrangeIsNamed(t *testing.T) {
 	}
 }
 
-// TestAbsorb: a notification is about the port of its entry, and what the driver does itself is not told.
+// TestAbsorb: a notification is about the port of its entry. The driver's own changes are not reported.
 func TestAbsorb(t *testing.T) {
 	t.Parallel()
 	neighbour := func(state uint16) []byte {

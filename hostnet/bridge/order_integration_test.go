@@ -12,8 +12,8 @@ import (
 	"weft/hostnet/object"
 )
 
-// TestOlderNewsUndoNothing: what the driver has set is seen at once and stays, though somebody removed it just before: the news of that
-// are older.
+// TestOlderNewsUndoNothing: what the driver has set is seen at once and stays, although somebody removed it just before. The
+// notifications of that removal are older.
 func TestOlderNewsUndoNothing(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -23,7 +23,7 @@ func TestOlderNewsUndoNothing(t *testing.T) {
 	}
 	defer hand.Close()
 	b.run("ip", "link", "add", "tap1", "type", "veth", "peer", "name", "far1")
-	// Not by the driver: this kernel need not have all that a bridge of ours is given.
+	// The driver does not make the bridge, because this kernel may lack some settings of our bridges.
 	b.run("ip", "link", "add", "wfb1", "type", "bridge")
 	b.run("ip", "link", "set", "wfb1", "up", "alias", object.AliasPrefix+networkUID)
 	b.sync(b.d)

@@ -8,7 +8,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// The settings of ports by what they are.
+// The settings of the kinds of ports.
 var (
 	wirePort  = own.PortSettings{Learning: true, Unicast: true, Multicast: true, Broadcast: true}
 	guestPort = own.PortSettings{Multicast: true, Broadcast: true}
@@ -31,10 +31,10 @@ type entry struct {
 	mac   object.MAC
 }
 
-// entries are static entries by port.
+// entries are the static entries by port.
 type entries map[int]map[object.MAC]bool
 
-// set adds or removes one and says whether that changed anything.
+// set adds or removes one entry and says whether that changed anything.
 func (s entries) set(e entry, present bool) bool {
 	if s[e.index][e.mac] == present {
 		return false
@@ -53,7 +53,7 @@ func (s entries) set(e entry, present bool) bool {
 	return true
 }
 
-// view is the links and the static entries as they are at one moment.
+// view is the links and the static entries at one moment.
 type view struct {
 	own.Cache
 	entries entries
@@ -65,7 +65,7 @@ func seen(l own.Link) own.Link {
 	return l
 }
 
-// object is what stands on the host under a key; nil when nothing of ours does.
+// object is the object on the host for a key. It is nil if there is none of ours.
 func (v view) object(k object.Key) object.Object {
 	l, ok := v.Named(k.Name)
 	if !ok {
@@ -83,13 +83,13 @@ func (v view) object(k object.Key) object.Object {
 	return nil
 }
 
-// name is a link's; empty when there is none.
+// name is the name of a link. It is empty if the link does not exist.
 func (v view) name(index int) string {
 	l, _ := v.Link(index)
 	return l.Name
 }
 
-// port is a device as a port of a bridge of ours; nil when it is none.
+// port is a device as a port of a bridge of ours. It is nil if it is no such port.
 func (v view) port(l own.Link) object.Object {
 	master, ok := v.Link(l.Master)
 	if _, ours := master.Owner(); !ok || !ours || master.Kind != "bridge" {
@@ -104,7 +104,7 @@ func (v view) port(l own.Link) object.Object {
 	return p
 }
 
-// strange says in words what of a bridge is not as Weft makes it.
+// strange names the settings of a bridge that differ from what Weft sets.
 func strange(l own.Link) []string {
 	var s []string
 	for _, c := range []struct {

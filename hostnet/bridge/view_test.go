@@ -13,8 +13,8 @@ import (
 
 var guestMAC = object.MAC{0xfa, 0x16, 0x3e, 0, 0, 1}
 
-// town is a namespace with a bridge of ours with three ports, and one of somebody else's with one. The link of an index is changed
-// first.
+// town is a namespace with a bridge of ours with three ports, and a foreign bridge with one. The link with the given index is
+// changed first.
 func town(index int, change func(*own.Link)) view {
 	links := []own.Link{
 		{Index: 1, Name: "eth1", MTU: 9000, Up: true},
@@ -84,7 +84,7 @@ func TestViewSeesDrift(t *testing.T) {
 	}
 }
 
-// TestParseEntry: only entries that somebody made count, not those that were learnt or are a port's own.
+// TestParseEntry: only entries that somebody added count, not those that were learned or are a port's own.
 func TestParseEntry(t *testing.T) {
 	t.Parallel()
 	message := func(family byte, state uint16) []byte {

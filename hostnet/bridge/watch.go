@@ -11,7 +11,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// newFeed makes the subscription to forwarding tables. Nothing is heard before Watch.
+// newFeed makes the subscription to forwarding tables. It receives nothing before Watch.
 func (d *Driver) newFeed() *own.Feed {
 	return own.NewFeed(own.FeedConfig{
 		Name: "forwarding tables", Logger: d.config.Logger, Absorb: d.absorb, Changed: d.fed,
@@ -21,7 +21,7 @@ func (d *Driver) newFeed() *own.Feed {
 	})
 }
 
-// Watch listens to the cache of links, and subscribes to forwarding tables. It reports every change; it subscribes again by itself.
+// Watch follows the cache of links and subscribes to forwarding tables. It reports every change, and subscribes again by itself.
 func (d *Driver) Watch(ctx context.Context, notify func(object.Event)) error {
 	d.notify = notify
 	group, ctx := errgroup.WithContext(ctx)
@@ -43,7 +43,7 @@ func (d *Driver) linksChanged(changes []own.Change, lost bool) {
 	d.tell(names, lost)
 }
 
-// absorb takes in one message about a forwarding table. The feed's lock is held.
+// absorb applies one message about a forwarding table. The feed's lock is held.
 func (d *Driver) absorb(m own.Message) {
 	if m.Header.Type != unix.RTM_NEWNEIGH && m.Header.Type != unix.RTM_DELNEIGH || len(m.Data) == 0 || m.Data[0] != unix.AF_BRIDGE {
 		return
@@ -57,7 +57,7 @@ func (d *Driver) absorb(m own.Message) {
 	}
 }
 
-// fed tells of what was absorbed. A port is in the cache before it has entries.
+// fed reports what was absorbed. A port is in the cache before it has entries.
 func (d *Driver) fed(_ context.Context, lost bool) error {
 	var names []string
 	d.look(func(v view) {
@@ -72,7 +72,7 @@ func (d *Driver) fed(_ context.Context, lost bool) error {
 	return nil
 }
 
-// tell reports what devices of these names can stand for.
+// tell reports the objects that devices with these names may be.
 func (d *Driver) tell(names []string, lost bool) {
 	slices.Sort(names)
 	e := object.Event{Resync: lost}
