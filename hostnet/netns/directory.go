@@ -1,9 +1,10 @@
-// Package netns is the only way to network namespaces: it makes, removes, lists, opens and watches them, and runs code inside.
+// Package netns is the only way to network namespaces. It makes, removes, lists, opens and watches them, and runs code inside.
 //
-// Invariants: code runs inside on a thread that is locked for as long, and a thread that could not switch back is never used
-// again; a namespace appears under its name complete, or not at all; nothing that is not a namespace is ever unmounted, and no
-// file is removed but an empty one or a namespace's own; nothing reads /sys/class/net, which shows the namespace that sysfs was
-// mounted in and not the calling thread's.
+// Invariants:
+//   - Code inside runs on a locked thread. A thread that could not switch back is never used again.
+//   - A namespace appears under its name complete, or not at all.
+//   - Only namespaces are unmounted. Only empty files and the files of namespaces are removed.
+//   - Nothing reads /sys/class/net, because it shows the namespace that sysfs was mounted in and not the calling thread's.
 package netns
 
 import (
@@ -17,24 +18,24 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// DefaultDir is where iproute2 keeps named namespaces: what is made there is there for `ip netns`.
+// DefaultDir is where iproute2 keeps named namespaces. `ip netns` shows what is made there.
 const DefaultDir = "/run/netns"
 
-// ErrNotFound is wrapped by errors about a namespace that is not there.
+// ErrNotFound is wrapped by errors about a namespace that does not exist.
 var ErrNotFound = errors.New("no such network namespace")
 
 // ErrExists is wrapped by Make's error when the name is taken.
 var ErrExists = errors.New("a network namespace of that name exists already")
 
-// Directory is the namespaces that have a name: files below one directory with namespaces mounted on them. Its methods may be
-// called by any goroutine; two calls for the same name at the same time must not be.
+// Directory is the namespaces with names: files in one directory with namespaces mounted on them. Any goroutine may call its
+// methods. Two calls for the same name must not run at the same time.
 type Directory struct {
 	dir  string
 	home *Space
 }
 
-// OpenDirectory remembers the calling thread's network namespace as the host's own (Home). The directory is made when the
-// first namespace is, or when it is watched. Call Close at the end.
+// OpenDirectory remembers the calling thread's network namespace as the host's own (Home). The directory is made together with
+// the first namespace, or when it is watched. Call Close at the end.
 func OpenDirectory(dir string) (*Directory, error) {
 	if dir == "" {
 		dir = DefaultDir
@@ -58,13 +59,13 @@ func Here() (*Space, error) {
 	return s, nil
 }
 
-// Home is the host's own namespace; its name is "". It must not be closed.
+// Home is the host's own namespace. Its name is "". It must not be closed.
 func (d *Directory) Home() *Space { return d.home }
 
 // Close closes Home. Namespaces stay as they are.
 func (d *Directory) Close() error { return d.home.Close() }
 
-// List names the namespaces that begin with the prefix, in order. What is not a namespace is left out.
+// List lists the namespaces whose names have the prefix, in order. It leaves out what is not a namespace.
 func (d *Directory) List(prefix string) ([]string, error) {
 	entries, err := os.ReadDir(d.dir)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -94,8 +95,8 @@ func (d *Directory) Open(name string) (*Space, error) {
 	return s, nil
 }
 
-// Make makes a namespace, runs prepare inside, and only then gives it its name. prepare must not start goroutines that are to
-// run inside. The error wraps ErrExists if the name is taken. The caller closes what is returned.
+// Make makes a namespace, runs prepare inside, and only then gives it its name. prepare must not start goroutines that have to
+// run inside. The error wraps ErrExists if the name is taken. The caller closes the result.
 func (d *Directory) Make(name string, prepare func() error) (*Space, error) {
 	if err := checkName(name); err != nil {
 		return nil, err
@@ -113,7 +114,7 @@ func (d *Directory) Make(name string, prepare func() error) (*Space, error) {
 	return d.Open(name)
 }
 
-// makeHere moves the calling thread into a new namespace, mounts it, and comes back; back is false if it could not.
+// makeHere moves the calling thread into a new namespace, mounts it, and moves the thread back. back is false if that failed.
 func (d *Directory) makeHere(name string, prepare func() error) (err error, back bool) {
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
 		return fmt.Errorf("make: %w", err), true
@@ -126,8 +127,8 @@ func (d *Directory) makeHere(name string, prepare func() error) (err error, back
 	return err, unix.Setns(d.home.fd(), unix.CLONE_NEWNET) == nil
 }
 
-// Remove takes the name away. The namespace itself ends with everything in it when nobody has it open any more; the kernel
-// does that in its own time. A namespace that is not there is no error.
+// Remove removes the name. The namespace ends with everything in it when nobody has it open any more. The kernel does that in its
+// own time. It is no error if the namespace does not exist.
 func (d *Directory) Remove(name string) error {
 	if err := checkName(name); err != nil {
 		return err
@@ -138,8 +139,8 @@ func (d *Directory) Remove(name string) error {
 	return nil
 }
 
-// Dismantle removes every namespace that begins with the prefix, and the directory's own mount if that leaves it empty: what
-// takes Weft off a host calls it.
+// Dismantle removes every namespace whose name has the prefix. If the directory is then empty, it also removes the directory's
+// own mount. It is called when Weft is removed from a host.
 func (d *Directory) Dismantle(prefix string) error {
 	names, err := d.List(prefix)
 	if err != nil {
@@ -158,7 +159,7 @@ func (d *Directory) Dismantle(prefix string) error {
 
 func (d *Directory) path(name string) string { return filepath.Join(d.dir, name) }
 
-// checkName refuses what is not one file name.
+// checkName refuses anything but one file name.
 func checkName(name string) error {
 	if name == "" || name == "." || name == ".." || len(name) > unix.NAME_MAX || strings.ContainsAny(name, "/\x00") {
 		return fmt.Errorf("network namespace %q: must be one file name of at most %d bytes", name, unix.NAME_MAX)

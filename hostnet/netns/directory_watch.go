@@ -11,16 +11,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// watchMask is what changes the names in the directory, and what ends the directory itself.
+// watchMask are the events that change names in the directory or end the directory itself.
 const watchMask = unix.IN_CREATE | unix.IN_DELETE | unix.IN_MOVED_FROM | unix.IN_MOVED_TO | unix.IN_DELETE_SELF |
 	unix.IN_MOVE_SELF | unix.IN_ONLYDIR
 
-// errWatchLost says that the directory itself went away.
+// errWatchLost says that the directory itself was removed or moved.
 var errWatchLost = errors.New("the directory of network namespaces was removed or moved")
 
-// Watch makes the directory if need be, calls ready, and then notify for each name that came or went, until ctx ends, which
-// returns nil. A name comes before the namespace is mounted at it. Names that were lost count as "" (look at everything). An
-// error means that the watch is over and may be begun again.
+// Watch makes the directory if it is missing and calls ready. Then it calls notify for each name that was added or removed, until
+// ctx ends. Then it returns nil. A name appears before the namespace is mounted on it. If names were lost, notify gets "" (look
+// at everything). An error means that the watch has ended and may be started again.
 func (d *Directory) Watch(ctx context.Context, ready func(), notify func(name string)) error {
 	if err := makeDirectory(d.dir); err != nil {
 		return err
@@ -55,7 +55,7 @@ func (d *Directory) Watch(ctx context.Context, ready func(), notify func(name st
 	}
 }
 
-// eachName takes inotify events apart (inotify(7)): wd, mask, cookie, length, name padded with zeros.
+// eachName parses inotify events (inotify(7)): wd, mask, cookie, length, name padded with NULs.
 func eachName(b []byte, notify func(string)) error {
 	for len(b) >= unix.SizeofInotifyEvent {
 		mask, size := binary.NativeEndian.Uint32(b[4:]), int(binary.NativeEndian.Uint32(b[12:]))

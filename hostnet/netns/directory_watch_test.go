@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// event is one as the kernel writes it.
+// event is an event as the kernel writes it.
 func event(mask uint32, name string) []byte {
 	b := make([]byte, unix.SizeofInotifyEvent)
 	binary.NativeEndian.PutUint32(b[4:], mask)

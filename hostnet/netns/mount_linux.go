@@ -10,11 +10,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// maxMounts bounds how many mounts on one another are taken off one name.
+// maxMounts bounds how many stacked mounts are removed from one name.
 const maxMounts = 16
 
-// makeDirectory makes the directory, if it is missing, with the mode that iproute2 gives it: anybody may look. systemd's units
-// have a umask that would keep others out.
+// makeDirectory makes the directory if it is missing. Its mode is the one that iproute2 uses, so everybody may read it. Without
+// chmod the umask of a systemd unit would keep others out.
 func makeDirectory(dir string) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o755); err != nil {
 		return fmt.Errorf("directory of network namespaces: %w", err)
@@ -32,8 +32,8 @@ func makeDirectory(dir string) error {
 	return nil
 }
 
-// shareDirectory makes the directory a shared mount of its own, as iproute2 does (ip-netns(8)): names that one mount namespace
-// makes or removes are then so in all, and no other mount namespace keeps a namespace alive that was removed.
+// shareDirectory makes the directory a shared mount of its own, as iproute2 does (ip-netns(8)). Names that one mount namespace
+// adds or removes are then added or removed in all. So no other mount namespace keeps a removed namespace alive.
 func shareDirectory(dir string) error {
 	if err := makeDirectory(dir); err != nil {
 		return err
@@ -50,7 +50,7 @@ func shareDirectory(dir string) error {
 	return nil
 }
 
-// unshareDirectory takes the directory's own mount off, if it is one.
+// unshareDirectory removes the directory's own mount, if it is one.
 func unshareDirectory(dir string) error {
 	err := unix.Unmount(dir, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW)
 	if err != nil && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.ENOENT) {
@@ -59,8 +59,8 @@ func unshareDirectory(dir string) error {
 	return nil
 }
 
-// makeMountPoint makes the empty file that a namespace is mounted on. One that is left from a maker that was killed half way
-// is used again; a namespace is ErrExists.
+// makeMountPoint makes the empty file that a namespace is mounted on. A file that is left from a maker that was killed half way
+// is used again. If a namespace is mounted there, the error is ErrExists.
 func makeMountPoint(path string) error {
 	f, err := os.OpenFile(path, os.O_RDONLY|os.O_CREATE|os.O_EXCL, 0)
 	if err == nil {
@@ -82,7 +82,7 @@ func makeMountPoint(path string) error {
 	return nil
 }
 
-// unmountNamespace takes all namespaces off the path, and removes the empty file below.
+// unmountNamespace unmounts all namespaces from the path and removes the empty file below.
 func unmountNamespace(path string) error {
 	for range maxMounts {
 		if !isNamespace(path) {

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestNames: a name is one file below the directory, whoever says it.
+// TestNames: a name is exactly one file in the directory.
 func TestNames(t *testing.T) {
 	t.Parallel()
 	d := &Directory{dir: t.TempDir()}
@@ -35,7 +35,8 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestMountPoints: the empty file of a maker that was killed half way is used again and removed; what is anything else is somebody's.
+// TestMountPoints: the empty file of a maker that was killed half way is used again and removed. Anything else belongs to
+// somebody else.
 func TestMountPoints(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
@@ -68,7 +69,7 @@ func TestMountPoints(t *testing.T) {
 	}
 }
 
-// TestWhatIsListed: files that are no namespaces are none, and a directory that is not there has none.
+// TestWhatIsListed: files that are not namespaces are not listed. A directory that does not exist has no namespaces.
 func TestWhatIsListed(t *testing.T) {
 	t.Parallel()
 	d := &Directory{dir: t.TempDir()}

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TestDirectoryIsForEverybodyToSee runs by itself: a umask is the whole process's.
+// TestDirectoryIsForEverybodyToSee does not run in parallel, because a umask belongs to the whole process.
 func TestDirectoryIsForEverybodyToSee(t *testing.T) {
 	defer unix.Umask(unix.Umask(0o077))
 	dir := filepath.Join(t.TempDir(), "netns")

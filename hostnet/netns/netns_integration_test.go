@@ -27,7 +27,7 @@ func must(t *testing.T, err error) {
 	}
 }
 
-// directory is one of the test's own, with everything removed at the end.
+// directory is the test's own directory. Everything in it is removed at the end.
 func directory(t *testing.T) *Directory {
 	t.Helper()
 	d, err := OpenDirectory(filepath.Join(t.TempDir(), "netns"))
@@ -97,7 +97,8 @@ func TestFailedPreparationLeavesNothing(t *testing.T) {
 	}
 }
 
-// TestNameWithoutNamespaceIsNotThere: between the file and the mount the name is open to nobody, root without CAP_DAC_OVERRIDE included.
+// TestNameWithoutNamespaceIsNotThere: before the mount nobody can open the file at the name, not even root without
+// CAP_DAC_OVERRIDE.
 func TestNameWithoutNamespaceIsNotThere(t *testing.T) {
 	t.Parallel()
 	d := directory(t)
@@ -106,7 +107,7 @@ func TestNameWithoutNamespaceIsNotThere(t *testing.T) {
 	t.Cleanup(func() { os.Remove(d.path("weft-half")) })
 	result := make(chan error, 2)
 	go func() {
-		runtime.LockOSThread() // never unlocked: the thread ends with its rights
+		runtime.LockOSThread() // never unlocked: the thread ends with its changed rights
 		header := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
 		var data [2]unix.CapUserData
 		err := unix.Capget(&header, &data[0])
@@ -154,7 +155,7 @@ func TestWhatIsNoNamespaceIsLeftAlone(t *testing.T) {
 	}
 }
 
-// TestProgramsInsideSeeTheNamespace: what iproute2 mounts is what we make, and the other way round.
+// TestProgramsInsideSeeTheNamespace: iproute2 sees what we make, and we see what iproute2 makes.
 func TestProgramsInsideSeeTheNamespace(t *testing.T) {
 	t.Parallel()
 	d := directory(t)

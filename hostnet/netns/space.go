@@ -12,14 +12,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// threadNamespace is the calling thread's own; /proc/self would be the first thread's.
+// threadNamespace is the namespace of the calling thread. /proc/self would be that of the first thread.
 const threadNamespace = "/proc/thread-self/ns/net"
 
-// ID tells one namespace from every other that is there at the same time: a name that was removed and made again has another.
+// ID distinguishes a namespace from all others that exist at the same time. If a name is removed and made again, its namespace
+// has another ID.
 type ID struct{ Device, Inode uint64 }
 
-// Space is one namespace, held open: it lasts at least until Close, with or without its name. Its methods may be called by
-// any goroutine.
+// Space is one open namespace. It exists at least until Close, with or without its name. Any goroutine may call its methods.
 type Space struct {
 	name string
 	id   ID
@@ -28,7 +28,7 @@ type Space struct {
 
 func openSpace(name, path string) (*Space, error) {
 	f, err := os.OpenFile(path, os.O_RDONLY|unix.O_CLOEXEC|unix.O_NONBLOCK, 0)
-	// The file below the mount may be read by nobody, and root needs CAP_DAC_OVERRIDE for it, which weftd does without.
+	// The file below the mount may be readable by nobody. Root then needs CAP_DAC_OVERRIDE, which weftd does not have.
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) && !isNamespace(path) {
 		return nil, ErrNotFound
 	}
@@ -47,18 +47,18 @@ func openSpace(name, path string) (*Space, error) {
 	return &Space{name: name, id: ID{uint64(s.Dev), s.Ino}, file: f}, nil
 }
 
-// Name is the name it was opened by; "" is the host's own.
+// Name is the name that it was opened by. "" is the host's own namespace.
 func (s *Space) Name() string { return s.name }
 
 // ID identifies the namespace.
 func (s *Space) ID() ID { return s.id }
 
-// FD is the descriptor of the namespace, for attributes such as IFLA_NET_NS_FD; it is Space's own and valid until Close.
+// FD is the descriptor of the namespace, for attributes such as IFLA_NET_NS_FD. It belongs to the Space and is valid until Close.
 func (s *Space) FD() int { return s.fd() }
 
 func (s *Space) fd() int { return int(s.file.Fd()) }
 
-// Close lets go of the namespace. Sockets that were opened inside stay inside, and keep it.
+// Close closes the namespace. Sockets that were opened inside stay inside and keep it alive.
 func (s *Space) Close() error {
 	if err := s.file.Close(); err != nil {
 		return fmt.Errorf("network namespace %s: close: %w", s.name, err)
@@ -66,8 +66,8 @@ func (s *Space) Close() error {
 	return nil
 }
 
-// Do runs f on a thread inside and waits for it: sockets that f opens itself are the namespace's for ever, and /proc/sys/net
-// is the namespace's. f must not hand work to other goroutines that is to be done inside.
+// Do runs f on a thread inside and waits for it. Sockets that f opens stay in the namespace for ever. /proc/sys/net is the
+// namespace's. f must not start goroutines that have to run inside.
 func (s *Space) Do(f func() error) error {
 	return onOwnThread(func() (error, bool) {
 		home, err := os.Open(threadNamespace)
@@ -82,7 +82,8 @@ func (s *Space) Do(f func() error) error {
 	})
 }
 
-// onOwnThread runs f on a locked thread of its own. A thread that is not back is left locked: it ends with its goroutine.
+// onOwnThread runs f on a separate locked thread. If f could not switch back, the thread stays locked and ends with its
+// goroutine.
 func onOwnThread(f func() (err error, back bool)) error {
 	result := make(chan error, 1)
 	go func() {
@@ -96,7 +97,7 @@ func onOwnThread(f func() (err error, back bool)) error {
 	return <-result
 }
 
-// Socket opens a socket inside (socket(2)), close-on-exec and not blocking.
+// Socket opens a socket inside (socket(2)). It is close-on-exec and non-blocking.
 func (s *Space) Socket(domain, kind, protocol int) (fd int, err error) {
 	err = s.Do(func() error {
 		var err error
@@ -120,7 +121,7 @@ func (s *Space) Netlink(families ...int) (h *netlink.Handle, err error) {
 	return h, err
 }
 
-// NFTables opens a lasting nftables connection inside; the caller ends it with CloseLasting.
+// NFTables opens a lasting nftables connection inside. The caller ends it with CloseLasting.
 func (s *Space) NFTables(options ...nftables.ConnOption) (c *nftables.Conn, err error) {
 	err = s.Do(func() error {
 		var err error
