@@ -10,8 +10,8 @@ const (
 	Delete Op = "delete"
 )
 
-// Change is one object's way from observed to desired, as drivers are asked to apply it. Desired is nil for Delete,
-// Observed is nil for Create.
+// Change is what a driver has to apply to bring one object from observed to desired. Desired is nil for Delete. Observed is nil
+// for Create.
 type Change struct {
 	Op       Op
 	Desired  Object
@@ -26,14 +26,14 @@ func (c Change) Key() Key {
 	return c.Observed.Key()
 }
 
-// Event is what a driver saw happen on the host, sent after its own view already holds it.
+// Event is what a driver saw on the host. It is sent after the driver's own view holds it.
 type Event struct {
-	// Keys of objects that changed or may have. An object of ours that a stranger made is among them.
+	// Keys of objects that changed or may have changed. They include objects in our tables that somebody else made.
 	Keys []Key
-	// Devices whose facts changed (appeared, vanished, got an OpenFlow port number).
+	// Devices whose facts changed: they were added, were removed, or got an OpenFlow port number.
 	Devices []string
-	// Resync says that anything of the driver may have changed: everything must be observed and compared again.
+	// Resync says that anything of the driver may have changed. Everything must be observed and compared again.
 	Resync bool
-	// By names who did it ("nft[1234]"), where the kernel says so; else empty.
+	// By names who did it ("nft[1234]") if the kernel says so. Otherwise it is empty.
 	By string
 }

@@ -7,7 +7,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// TestWhatIsNoDifference: of what is somebody else's, or not known, nothing is told; of what is beside it, all.
+// TestWhatIsNoDifference: foreign or unknown things are no difference. Everything else is.
 func TestWhatIsNoDifference(t *testing.T) {
 	t.Parallel()
 	adopted := object.OVSPort{OwnerUID: "p", Bridge: "br", Device: "tap1", Adopted: true, Tag: object.DeadVLAN}
@@ -51,7 +51,7 @@ func TestWhatIsNoDifference(t *testing.T) {
 	}
 }
 
-// TestReplacedDeviceIsAnotherField: the engine takes the one for somebody's change, and the other for a hypervisor's work.
+// TestReplacedDeviceIsAnotherField: the engine counts one as somebody's change and the other as a hypervisor's normal work.
 func TestReplacedDeviceIsAnotherField(t *testing.T) {
 	t.Parallel()
 	for _, like := range []func(object.Attachment) object.Object{
@@ -66,8 +66,8 @@ func TestReplacedDeviceIsAnotherField(t *testing.T) {
 	}
 }
 
-// TestFlowDelta: what is missing is to be added, which replaces a flow with other actions; what is too many is to be deleted, in an
-// order that does not change.
+// TestFlowDelta: missing flows have to be added, which replaces a flow with other actions. Extra flows have to be deleted, in a
+// stable order.
 func TestFlowDelta(t *testing.T) {
 	t.Parallel()
 	flow := func(table uint8, priority uint16, port uint32, out ...uint32) object.Flow {
@@ -106,7 +106,7 @@ func expect(t *testing.T, what string, got []string, want ...string) {
 	}
 }
 
-// TestGuardDelta: an element is added once however often it is wanted, and removed when nobody wants it.
+// TestGuardDelta: an element is added once even if it is desired twice. It is removed if it is not desired.
 func TestGuardDelta(t *testing.T) {
 	t.Parallel()
 	guest := object.GuardMember{Set: object.GuardGuests, Interface: "tap1"}

@@ -9,7 +9,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// identity are the fields that the key is made of: with another value it is another object.
+// identity are the fields that make up the key. With another value it is another object.
 var identity = paths(`
 	Bridge.Name Uplink.Device OVSPort.Device Session.Device FlowSet.Bridge FlowSet.Cookie Link.Name Qdisc.Device
 	DHCPBinding.Device RABinding.Device Arrival.Device Announcement.OwnerUID Announcement.Part
@@ -18,7 +18,7 @@ var identity = paths(`
 	NATTable.Namespace NATMapping.Namespace NATMapping.Floating
 	VLANDevice.Name LinuxBridge.Name BridgePort.Device GuardMembers.Name TagFilter.Device GuardUplink.Device SilentDevice.Device`)
 
-// uncompared are the fields that are no difference, and why.
+// uncompared are the fields that are never a difference, and why.
 var uncompared = map[string]string{
 	"OVSPort.Adopted":   "who made the interface is read off the marks that Weft sets on it, which are compared",
 	"FlowSet.OwnerUID":  "the cookie is the owner's",
@@ -43,12 +43,12 @@ var uncompared = map[string]string{
 	"SilentDevice.OwnerUID": "elements carry no owner",
 }
 
-// oneSided are the fields that are a difference only where they are desired, and why.
+// oneSided are the fields that are a difference only if they are desired, and why.
 var oneSided = map[string]string{
 	"Link.NoIPv6": "where Weft does not want IPv6 off, it is the operator's to switch off or on",
 }
 
-// words is how Diff names a field whose own name it does not say.
+// words is how Diff names a field if it does not use the field's own name.
 var words = map[string]string{
 	"Bridge.OwnerUID": "weft-owner", "Bridge.LocalConfig": "port configuration", "Bridge.Settings.Key": "other_config",
 	"Bridge.Settings.Value": "other_config", "Bridge.SpanningTree": "stp_enable", "Bridge.Controllers": "controller",
@@ -68,12 +68,12 @@ func paths(text string) map[string]bool {
 	return all
 }
 
-// compared says whether Diff looks at the field. What comes first (After) is an order, not a state.
+// compared says whether Diff compares the field. After is an order and not a state.
 func compared(path string) bool {
 	return !identity[path] && uncompared[path] == "" && !strings.Contains(path+".", ".After.")
 }
 
-// TestEqualObjectsDoNotDiffer takes objects of every kind with all fields filled, and with none.
+// TestEqualObjectsDoNotDiffer takes objects of every kind, with all fields filled and with none.
 func TestEqualObjectsDoNotDiffer(t *testing.T) {
 	t.Parallel()
 	for _, like := range kinds {
@@ -85,8 +85,8 @@ func TestEqualObjectsDoNotDiffer(t *testing.T) {
 	}
 }
 
-// TestEachFieldAloneDiffers: a field that alone has another value is another object, is told in one difference that names it and
-// says both values, or stands in the table of those that are none.
+// TestEachFieldAloneDiffers: if a single field has another value, it is another object, or there is one difference that names the
+// field and both values, or the field is in the table of uncompared fields.
 func TestEachFieldAloneDiffers(t *testing.T) {
 	t.Parallel()
 	seen := map[string]bool{}
@@ -126,7 +126,7 @@ func keysOf(table map[string]string) map[string]bool {
 	return all
 }
 
-// differs wants the one difference of a compared field, and none of another.
+// differs expects one difference for a compared field, and none for another.
 func differs(t *testing.T, path string, want, have object.Object) {
 	t.Helper()
 	d := want.Diff(have)
@@ -153,7 +153,7 @@ func differs(t *testing.T, path string, want, have object.Object) {
 	}
 }
 
-// differsOnce wants a one-sided field to be a difference where it is desired, and only there.
+// differsOnce expects a one-sided field to be a difference if it is desired, and only then.
 func differsOnce(t *testing.T, path string, a, b object.Object) {
 	t.Helper()
 	if len(a.Diff(b)) == 0 {
@@ -165,12 +165,12 @@ func differsOnce(t *testing.T, path string, a, b object.Object) {
 	}
 }
 
-// listed are lists whose elements differ each by itself: one is missing, the other too many.
+// listed are lists whose elements differ separately: one is missing, another is extra.
 func listed(path string) bool {
 	return strings.HasPrefix(path, "FlowSet.Flows.") || strings.HasPrefix(path, "GuardMembers.Members.") || path == "Bridge.Settings.Key"
 }
 
-// wordOf is how a difference should name the field: as the table says for it or for what it is part of, else by its own name.
+// wordOf is how a difference should name the field: by the word in the table for it or its parent, else by its own name.
 func wordOf(path string) string {
 	for p := path; p != ""; p = p[:max(strings.LastIndex(p, "."), 0)] {
 		if w, ok := words[p]; ok {
@@ -185,7 +185,7 @@ func wordOf(path string) string {
 	return strings.TrimSuffix(fieldName, "UID")
 }
 
-// plain leaves letters and digits, so that "peer mac" is PeerMAC and "datapath_type" DatapathType.
+// plain keeps only letters and digits, so that "peer mac" equals PeerMAC and "datapath_type" equals DatapathType.
 func plain(s string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsLetter(r) || unicode.IsDigit(r) {
@@ -195,7 +195,7 @@ func plain(s string) string {
 	}, s)
 }
 
-// TestLostFieldDiffers: a value that the host has lost is a difference, in every field but those of which nothing is known then.
+// TestLostFieldDiffers: a value that the host has lost is a difference, except in fields where that means "unknown".
 func TestLostFieldDiffers(t *testing.T) {
 	t.Parallel()
 	for _, like := range kinds {
@@ -204,7 +204,7 @@ func TestLostFieldDiffers(t *testing.T) {
 			path := name(like) + "." + v.Type().Field(i).Name
 			want, have := sample(like, 1), sample(like, 1)
 			lost := reflect.ValueOf(have).Elem().Field(i)
-			if lost.IsZero() || identity[path] { // a bool is false as it is
+			if lost.IsZero() || identity[path] { // a bool is false anyway
 				continue
 			}
 			lost.SetZero()
@@ -216,7 +216,7 @@ func TestLostFieldDiffers(t *testing.T) {
 	}
 }
 
-// TestOrderOfSetsIsNone: the kernel and OVS give elements back in any order; those that a guest is told have one.
+// TestOrderOfSetsIsNone: the kernel and OVS return elements in any order. Lists that are sent to a guest have an order.
 func TestOrderOfSetsIsNone(t *testing.T) {
 	t.Parallel()
 	ordered := paths(`Announcement.Addresses DHCPBinding.DNS DHCPBinding.NTP DHCPBinding.V4 DHCPBinding.V6 RABinding.Prefixes RABinding.DNS`)

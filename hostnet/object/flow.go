@@ -10,22 +10,21 @@ import (
 	"strings"
 )
 
-// CookieOwner is the top byte of every cookie of ours, and CookieMask selects it: a flow in our tables with another is
-// alien.
+// CookieOwner is the top byte of all our cookies, and CookieMask selects it. A flow in our tables with another top byte is alien.
 const (
 	CookieOwner uint64 = 0x57 << 56
 	CookieMask  uint64 = 0xff << 56
 )
 
-// LearnedTable is the OpenFlow table that only LearnLinkLocal writes: what it holds is the dataplane's own state, never
-// desired, never compared and never alien. Its flows carry LearnLinkLocal's Cookie and go with the last flow that has that
+// LearnedTable is the OpenFlow table that only LearnLinkLocal writes. Its content is state of the dataplane. It is never desired,
+// never compared and never alien. Its flows carry LearnLinkLocal's Cookie, and are removed with the last flow that has that
 // action.
 const LearnedTable = 12
 
-// LastTable is the highest OpenFlow table that is ours; flows in higher tables are not touched.
+// LastTable is the highest of our OpenFlow tables. Flows in higher tables are not touched.
 const LastTable = 99
 
-// FlowSetName is the Key name of the flow set with the cookie on the bridge.
+// FlowSetName is the name in the Key of the flow set with this cookie on the bridge.
 func FlowSetName(bridge string, cookie uint64) string { return fmt.Sprintf("%s/%#x", bridge, cookie) }
 
 // Flow is one OpenFlow flow as a typed value. Two flows of a bridge with the same Table, Priority and Match are the
@@ -37,13 +36,13 @@ type Flow struct {
 	Actions  []Action // none drops
 }
 
-// Match holds what a flow matches; a zero field is a wildcard. It is comparable. Prerequisites (EthType for IP fields,
-// IPProto for ports) are set explicitly by whoever builds the match.
+// Match holds what a flow matches. A zero field is a wildcard. It is comparable. The builder of a match must set prerequisites
+// explicitly (EthType for IP fields, IPProto for ports).
 type Match struct {
 	InPort   uint32   // OpenFlow port number
 	Metadata Masked64 // OXM_OF_METADATA
-	Reg4     Masked32 // bit 0: LearnLinkLocal remembered the source; bit 1: CheckLarger found more than may be there
-	Reg5     Masked32 // link-local owner found by lookup
+	Reg4     Masked32 // bit 0: LearnLinkLocal remembered the source; bit 1: CheckLarger found a frame that is too large
+	Reg5     Masked32 // owner of the link-local address, found by lookup
 	Reg6     Masked32 // OpenFlow port number of the sending guest
 
 	EthSrc, EthDst MaskedMAC
@@ -67,42 +66,42 @@ type Match struct {
 	NDSLL    MAC
 	NDTLL    MAC
 
-	// Zero matches fields that must be zero, which their own zero value cannot say.
+	// Zero matches fields that must be zero. A zero value of the field itself cannot express that.
 	Zero Zero
 
-	// Alien is the whole match in the switch's words when it has fields this type does not; all other fields are zero
-	// then. Only observed flows have it: it is never equal to a desired match, and it is enough to delete the flow.
+	// Alien is the whole match in the switch's words if it has fields that this type does not have. All other fields are then
+	// zero. Only observed flows have it. It is never equal to a desired match, and it is enough to delete the flow.
 	Alien string
 }
 
-// Zero is a set of fields that a match wants to be zero. Open vSwitch leaves a field zero when the packet does not carry
-// it, so this is how "absent" is matched.
+// Zero is a set of fields that must be zero. Open vSwitch leaves a field zero if the packet does not have it. So this matches
+// "absent".
 type Zero uint8
 
 // The fields that can be matched to be zero.
 const (
-	// ZeroIPProto (nw_proto=0): an IPv6 header chain that could not be followed to its end. EthType is 0x86dd.
+	// ZeroIPProto (nw_proto=0): an IPv6 header chain that could not be followed to its end. EthType must be 0x86dd.
 	ZeroIPProto Zero = 1 << iota
-	// ZeroUDPDst (udp_dst=0, tp_dst of IPProto 17): the UDP header is cut off, or hidden because of Bridge.Fragments.
+	// ZeroUDPDst (udp_dst=0, tp_dst of IPProto 17): the UDP header is cut off, or Bridge.Fragments hides it.
 	ZeroUDPDst
-	// ZeroNDTLL (nd_tll=00:00:00:00:00:00): a neighbour advertisement without link-layer address option.
+	// ZeroNDTLL (nd_tll=00:00:00:00:00:00): a neighbour advertisement without a link-layer address option.
 	ZeroNDTLL
-	// ZeroNDSLL (nd_sll=00:00:00:00:00:00): a neighbour solicitation without one.
+	// ZeroNDSLL (nd_sll=00:00:00:00:00:00): a neighbour solicitation without a link-layer address option.
 	ZeroNDSLL
 )
 
-// MAC is an Ethernet address; the zero value is "any".
+// MAC is an Ethernet address. The zero value means "any".
 type MAC [6]byte
 
 // String writes lower-case hexadecimal separated by colons.
 func (m MAC) String() string { return net.HardwareAddr(m[:]).String() }
 
-// LinkLocal is the link-local address that is made of the MAC (RFC 4291 appendix A).
+// LinkLocal is the link-local address that is made from the MAC (RFC 4291 appendix A).
 func (m MAC) LinkLocal() netip.Addr {
 	return netip.AddrFrom16([16]byte{0: 0xfe, 1: 0x80, 8: m[0] ^ 2, 9: m[1], 10: m[2], 11: 0xff, 12: 0xfe, 13: m[3], 14: m[4], 15: m[5]})
 }
 
-// MaskedMAC is an Ethernet address under a mask; a zero Mask is "any".
+// MaskedMAC is an Ethernet address with a mask. A zero Mask means "any".
 type MaskedMAC struct{ Value, Mask MAC }
 
 // ExactMAC matches the whole address.
@@ -113,19 +112,19 @@ func ExactMAC(m MAC) MaskedMAC {
 // GroupMAC matches every broadcast and multicast address (IEEE 802 I/G bit).
 func GroupMAC() MaskedMAC { return MaskedMAC{MAC{1}, MAC{1}} }
 
-// Masked64 is a value under a mask; a zero Mask is "any".
+// Masked64 is a value with a mask. A zero Mask means "any".
 type Masked64 struct{ Value, Mask uint64 }
 
 // Exact64 matches the whole value.
 func Exact64(v uint64) Masked64 { return Masked64{v, ^uint64(0)} }
 
-// Masked32 is a value under a mask; a zero Mask is "any".
+// Masked32 is a value with a mask. A zero Mask means "any".
 type Masked32 struct{ Value, Mask uint32 }
 
 // Exact32 matches the whole value.
 func Exact32(v uint32) Masked32 { return Masked32{v, ^uint32(0)} }
 
-// Optional8 is a byte for which 0 is a value of its own.
+// Optional8 is a byte whose value 0 is different from "not set".
 type Optional8 struct {
 	Set   bool
 	Value uint8
@@ -134,16 +133,16 @@ type Optional8 struct {
 // Some8 is a set Optional8.
 func Some8(v uint8) Optional8 { return Optional8{true, v} }
 
-// VLANMatch is a match on vlan_tci (0x1000 is the "present" bit); a zero Mask is "any".
+// VLANMatch is a match on vlan_tci (0x1000 is the "present" bit). A zero Mask means "any".
 type VLANMatch struct{ TCI, Mask uint16 }
 
-// VLANUntagged matches frames with no tag at all.
+// VLANUntagged matches frames without a tag.
 func VLANUntagged() VLANMatch { return VLANMatch{0, 0x1fff} }
 
-// VLANID matches frames tagged with the VLAN id, whatever their priority.
+// VLANID matches frames tagged with the VLAN id, with any priority.
 func VLANID(vid uint16) VLANMatch { return VLANMatch{0x1000 | vid, 0x1fff} }
 
-// VLANTagged matches frames with a tag of any id, priority tags included.
+// VLANTagged matches frames with a tag of any id, also priority tags.
 func VLANTagged() VLANMatch { return VLANMatch{0x1000, 0x1000} }
 
 // Frag is a match on IP fragments (nw_frag).
@@ -158,21 +157,21 @@ const (
 	FragLater             // any but the first
 )
 
-// Action is one step of a flow's action list: exactly the types of this package.
+// Action is one step of a flow's action list. Only types of this package implement it.
 type Action interface{ fmt.Stringer }
 
-// Output sends the packet to an OpenFlow port, or back out of none if it came from there.
+// Output sends the packet to an OpenFlow port. It does not send it back to the port that it came from.
 type Output struct{ Port uint32 }
 
 // Goto continues in a later table.
 type Goto struct{ Table uint8 }
 
-// Resubmit looks the packet up in a table and comes back for the next action.
+// Resubmit looks the packet up in a table and then continues with the next action.
 type Resubmit struct{ Table uint8 }
 
-// LookupTarget looks the packet up in a table as Resubmit does, but as if its neighbour discovery target were its IPv6
-// source; afterwards the packet is as before, but for registers (OVS: push, move, resubmit, pop). The flow matches
-// ICMPv6 type 135 or 136 and code 0.
+// LookupTarget looks the packet up in a table as Resubmit does, but with its neighbour discovery target in place of its IPv6
+// source. Afterwards the packet is unchanged, except for registers (OVS: push, move, resubmit, pop). The flow must match ICMPv6
+// type 135 or 136 and code 0.
 type LookupTarget struct{ Table uint8 }
 
 // SetMetadata loads the host-local network number.
@@ -184,22 +183,22 @@ type SetReg struct {
 	Value uint32
 }
 
-// LoadLive loads into Reg the first of Ports that is live: its link is up, and so is its BFD session if it has one (OVS:
-// bundle_load with active_backup). Ports that are 0 are none; without a live one Reg becomes NoPort. The switch does it anew whenever
-// a port's liveness changes.
+// LoadLive loads into Reg the first of Ports that is live: its link is up, and its BFD session if it has one (OVS: bundle_load
+// with active_backup). Ports that are 0 are ignored. If none is live, Reg becomes NoPort. The switch repeats this whenever a
+// port's liveness changes.
 type LoadLive struct {
 	Reg   uint8
 	Ports [3]uint32
 }
 
-// NoPort is what LoadLive loads when no port is live (OFPP_NONE of 16 bits).
+// NoPort is what LoadLive loads if no port is live (OFPP_NONE of 16 bits).
 const NoPort = 0xffff
 
 // SetEthSrc rewrites the Ethernet source address.
 type SetEthSrc struct{ MAC MAC }
 
-// SetIPSrc and SetIPDst rewrite an IPv4 packet's addresses, SetUDPSrc its UDP source port; checksums follow. The flow matches such
-// packets.
+// SetIPSrc rewrites an IPv4 packet's source address. SetIPDst rewrites its destination, SetUDPSrc its UDP source port. The switch
+// updates the checksums. The flow must match such packets.
 type SetIPSrc struct{ Addr netip.Addr }
 
 // SetIPDst is described at SetIPSrc.
@@ -214,10 +213,10 @@ type PushVLAN struct{ ID uint16 }
 // PopVLAN removes the outer tag.
 type PopVLAN struct{}
 
-// LearnLinkLocal remembers the packet's IPv6 source in Table for the packet's network (metadata) as belonging to the
-// sending port (reg6, found again in reg5), at most Limit addresses per Cookie, each forgotten after IdleTimeout seconds,
-// all of them when the last flow with this action and Cookie goes (OVS: learn with limit, result_dst and
-// delete_learned). Bit 0 of reg4 becomes 1 when the address is remembered, and 0 when the limit forbids it.
+// LearnLinkLocal remembers in Table that the packet's IPv6 source belongs to the sending port (reg6, returned in reg5) on the
+// packet's network (metadata). It remembers at most Limit addresses per Cookie. Each is forgotten after IdleTimeout seconds, and
+// all when the last flow with this action and Cookie is removed (OVS: learn with limit, result_dst and delete_learned). Bit 0 of
+// reg4 becomes 1 if the address is remembered, and 0 if the limit forbids it.
 type LearnLinkLocal struct {
 	Table       uint8
 	Cookie      uint64
@@ -225,15 +224,15 @@ type LearnLinkLocal struct {
 	IdleTimeout uint16
 }
 
-// CheckLarger writes into Bit of Reg whether the frame has more than Length bytes, its Ethernet header included (OVS:
-// check_pkt_larger). A tag that the flow has taken off may still count: Length leaves room for its four bytes. It comes after
-// every LearnLinkLocal, for the switch goes both ways when it translates the flow.
+// CheckLarger writes into Bit of Reg whether the frame has more than Length bytes, including its Ethernet header (OVS:
+// check_pkt_larger). A tag that the flow has removed may still count, so Length must leave room for its four bytes. CheckLarger
+// must come after every LearnLinkLocal, because the switch follows both branches when it translates the flow.
 type CheckLarger struct {
 	Length   uint16
 	Reg, Bit uint8
 }
 
-// AlienActions is the whole action list in the switch's words when it has something the other types do not. Only
+// AlienActions is the whole action list in the switch's words if it has something that the other types do not express. Only
 // observed flows have it.
 type AlienActions struct{ Text string }
 
@@ -249,7 +248,7 @@ func (a LoadLive) String() string {
 	return fmt.Sprintf("reg%d:=live(%s)", a.Reg, joinPorts(a.Ports[:]))
 }
 
-// joinPorts lists port numbers, those that are 0 left out.
+// joinPorts lists port numbers without those that are 0.
 func joinPorts(ports []uint32) string {
 	var texts []string
 	for _, p := range ports {
@@ -274,7 +273,7 @@ func (a LearnLinkLocal) String() string {
 	return fmt.Sprintf("learn_link_local(table=%d,cookie=%#x,limit=%d,idle=%d)", a.Table, a.Cookie, a.Limit, a.IdleTimeout)
 }
 
-// String writes the flow for people; drivers have their own form.
+// String writes the flow for people. Drivers have their own forms.
 func (f Flow) String() string {
 	acts := make([]string, len(f.Actions))
 	for i, a := range f.Actions {
@@ -286,7 +285,7 @@ func (f Flow) String() string {
 	return fmt.Sprintf("table=%d priority=%d %s → %s", f.Table, f.Priority, f.Match, strings.Join(acts, " "))
 }
 
-// ID is what makes two flows the same flow: table, priority and match.
+// flowID is what makes two flows the same flow: table, priority and match.
 type flowID struct {
 	table    uint8
 	priority uint16
@@ -295,8 +294,8 @@ type flowID struct {
 
 func (f Flow) id() flowID { return flowID{f.Table, f.Priority, f.Match} }
 
-// FlowDelta compares flows by identity and actions: missing are desired but absent or different, extra are observed but
-// not desired at all (a flow with other actions is only missing: adding it replaces the old one in place).
+// FlowDelta compares flows by identity and actions. missing are desired flows that are absent or have other actions. extra are
+// observed flows that are not desired. A flow with other actions is only in missing, because adding it replaces the old one.
 func FlowDelta(observed, desired []Flow) (missing, extra []Flow) {
 	have := make(map[flowID]Flow, len(observed))
 	for _, f := range observed {

@@ -5,44 +5,44 @@ import (
 	"strings"
 )
 
-// Guard is the nftables table "weft" of family bridge: the chains and rules that protect every bridge of ours, and the sets
-// they ask. The rules are the same for all ports, so their number never grows.
+// Guard is the nftables table "weft" of family bridge: the chains and rules that protect every bridge of ours, and the sets that
+// they use. The rules are the same for all ports, so their number never grows.
 type Guard struct {
 	OwnerUID string
-	// Rules is the fingerprint of the rules: the driver's own, or what it found instead. The compiler leaves it empty, and
-	// the driver says "" for its own.
+	// Rules says what is wrong with the rules. It is "" if nothing is, and always desired "".
 	Rules string
 }
 
 // GuardSet names a set of the guard's table.
 type GuardSet string
 
-// The sets. Where a key has an Interface it is the port's device, in the sets about a network the bridge's name.
+// The sets. If a key has an Interface, it is the port's device. In sets about a network it is the bridge's name.
 const (
 	GuardBridges  GuardSet = "bridges"  // bridge: one of ours, whose frames are judged
-	GuardGuests   GuardSet = "guests"   // device: a guest's, that may speak and hear
+	GuardGuests   GuardSet = "guests"   // device: of a guest that may send and receive
 	GuardUplinks  GuardSet = "uplinks"  // device: leads to the network's segment
-	GuardMACs     GuardSet = "macs"     // device, MAC: what the guest sends from
-	GuardIPv4     GuardSet = "ipv4"     // device, IPv4 address: likewise
-	GuardIPv6     GuardSet = "ipv6"     // device, IPv6 address: likewise
-	GuardLocal    GuardSet = "local"    // bridge, MAC: of a guest on this host, so never seen on the wire
-	GuardReserved GuardSet = "reserved" // bridge, link-local address: made from the MAC of some guest or router
-	// GuardDerived: bridge, first 104 bits of the link-local addresses made from the MACs that Weft chooses, the rest 0.
+	GuardMACs     GuardSet = "macs"     // device, MAC: source address of the guest
+	GuardIPv4     GuardSet = "ipv4"     // device, IPv4 address: source address of the guest
+	GuardIPv6     GuardSet = "ipv6"     // device, IPv6 address: source address of the guest
+	GuardLocal    GuardSet = "local"    // bridge, MAC: of a guest on this host, so it never comes from the wire
+	GuardReserved GuardSet = "reserved" // bridge, link-local address: made from the MAC of a guest or router
+	// GuardDerived: bridge, first 104 bits of the link-local addresses made from MACs that Weft chooses; the remaining bits are
+	// 0.
 	GuardDerived GuardSet = "derived"
-	GuardServers GuardSet = "servers" // bridge, IPv4 address: of a DHCP server that every host answers for by itself
-	// The sets of routers' legs.
-	GuardLegs      GuardSet = "legs"      // device: a router's leg
-	GuardExits     GuardSet = "exits"     // device: the leg of an external namespace
-	GuardGateways4 GuardSet = "gateways4" // bridge, IPv4 address: of a gateway that every host has
-	GuardGateways6 GuardSet = "gateways6" // bridge, IPv6 address: likewise
-	GuardOwn4      GuardSet = "own4"      // bridge, IPv4 address: of this host's external namespace, so never seen on the wire
-	GuardOwn6      GuardSet = "own6"      // bridge, IPv6 address: likewise
-	GuardRouters   GuardSet = "routers"   // map: uplink → MAC that routed frames leave with
-	// GuardRouterMACs holds the same by uplink and MAC: what leaves with it does not come in with it.
+	GuardServers GuardSet = "servers" // bridge, IPv4 address: of a DHCP server; every host answers for it itself
+	// The sets of router interfaces.
+	GuardLegs      GuardSet = "legs"      // device: a router interface
+	GuardExits     GuardSet = "exits"     // device: the interface of an external namespace
+	GuardGateways4 GuardSet = "gateways4" // bridge, IPv4 address: of a gateway; every host has it
+	GuardGateways6 GuardSet = "gateways6" // bridge, IPv6 address: of a gateway; every host has it
+	GuardOwn4      GuardSet = "own4"      // bridge, IPv4 address: of this host's external namespace, so it never comes from the wire
+	GuardOwn6      GuardSet = "own6"      // bridge, IPv6 address: of this host's external namespace, so it never comes from the wire
+	GuardRouters   GuardSet = "routers"   // map: uplink → source MAC of routed frames that leave by it
+	// GuardRouterMACs holds the same by uplink and MAC. A frame that leaves with this MAC must not come in with it.
 	GuardRouterMACs GuardSet = "router_macs"
 )
 
-// GuardSets lists every set whose elements Weft desires.
+// GuardSets lists every set that has desired elements.
 func GuardSets() []GuardSet {
 	return []GuardSet{
 		GuardBridges, GuardGuests, GuardUplinks, GuardMACs, GuardIPv4, GuardIPv6, GuardLocal, GuardReserved, GuardDerived, GuardServers,
@@ -50,7 +50,7 @@ func GuardSets() []GuardSet {
 	}
 }
 
-// GuardMember is one element of one set: of the fields that the set's key has not, the zero value. It is comparable.
+// GuardMember is one element of one set. Fields that the set's key does not have are zero. It is comparable.
 type GuardMember struct {
 	Set       GuardSet
 	Interface string
@@ -58,13 +58,13 @@ type GuardMember struct {
 	Address   netip.Addr
 }
 
-// GuardMembers are all elements that one port or network has in the guard's sets. When it goes, what guests claimed through
-// its device goes too.
+// GuardMembers are all elements of one port or network in the guard's sets. When it is removed, what guests claimed through its
+// device is removed too.
 type GuardMembers struct {
 	OwnerUID string
-	// Name is the device or bridge that the elements are about. The elements carry it in their comments.
+	// Name is the device or bridge that the elements are for. The elements carry it in their comments.
 	Name    string
-	Members []GuardMember // without order
+	Members []GuardMember // in no order
 }
 
 // Key implements Object.
@@ -76,7 +76,7 @@ func (g *Guard) Owner() string { return g.OwnerUID }
 // DependsOn implements Object.
 func (g *Guard) DependsOn() []Key { return nil }
 
-// Diff implements Object. The owner is not in the kernel and not compared.
+// Diff implements Object. The owner is not in the kernel and is not compared.
 func (g *Guard) Diff(observed Object) []Difference {
 	var d differ
 	d.field("rules", observed.(*Guard).Rules, g.Rules)
@@ -92,7 +92,7 @@ func (g *GuardMembers) Owner() string { return g.OwnerUID }
 // DependsOn implements Object.
 func (g *GuardMembers) DependsOn() []Key { return []Key{(&Guard{}).Key()} }
 
-// Diff implements Object. It lists missing and extra elements. The owner is not in the kernel and not compared.
+// Diff implements Object. It lists missing and extra elements. The owner is not in the kernel and is not compared.
 func (g *GuardMembers) Diff(observed Object) []Difference {
 	missing, extra := GuardDelta(observed.(*GuardMembers).Members, g.Members)
 	var d differ
@@ -105,7 +105,7 @@ func (g *GuardMembers) Diff(observed Object) []Difference {
 	return d
 }
 
-// GuardDelta lists the elements that are wanted and not there, and those that are there and not wanted, in the order given.
+// GuardDelta lists the elements that are desired but missing, and those that exist but are not desired, in the given order.
 func GuardDelta(observed, wanted []GuardMember) (missing, extra []GuardMember) {
 	have, want := map[GuardMember]bool{}, map[GuardMember]bool{}
 	for _, m := range observed {
@@ -125,7 +125,7 @@ func GuardDelta(observed, wanted []GuardMember) (missing, extra []GuardMember) {
 	return missing, extra
 }
 
-// String is "set: key", as nft writes it.
+// String is "set: key", in the form that nft writes.
 func (m GuardMember) String() string {
 	var key []string
 	if m.Interface != "" {

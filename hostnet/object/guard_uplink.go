@@ -1,12 +1,12 @@
 package object
 
-// GuardUplink is what keeps frames with a priority tag before another tag from a NIC of a bridge host: the kernel takes the
-// priority tag off and gives the rest to the VLAN device of the other's id (net/core/dev.c). It is a chain of the nftables table
-// "weft" of family netdev, for the bridge's chains see neither tag.
+// GuardUplink drops frames on a NIC of a bridge host that have a priority tag before another tag. The kernel would remove the
+// priority tag and give the frame to the VLAN device of the second tag (net/core/dev.c). GuardUplink is a chain of the nftables
+// table "weft" of family netdev, because the bridge's chains see neither tag.
 type GuardUplink struct {
 	OwnerUID string
 	Device   string
-	// Rules is what is wrong with the chain; the compiler leaves it empty.
+	// Rules says what is wrong with the chain. It is always desired "".
 	Rules string
 }
 
@@ -19,7 +19,7 @@ func (g *GuardUplink) Owner() string { return g.OwnerUID }
 // DependsOn implements Object.
 func (g *GuardUplink) DependsOn() []Key { return nil }
 
-// Diff implements Object. The owner is not in the kernel and not compared.
+// Diff implements Object. The owner is not in the kernel and is not compared.
 func (g *GuardUplink) Diff(observed Object) []Difference {
 	var d differ
 	d.field("rules", observed.(*GuardUplink).Rules, g.Rules)

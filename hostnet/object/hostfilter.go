@@ -1,18 +1,18 @@
 package object
 
-// HostFilter is the nftables tables "weft" of families inet and arp in the host's own namespace: on silent devices the host's stack
-// neither hears nor says anything. Their number of rules does not grow; silent devices are a set's.
+// HostFilter is the nftables tables "weft" of families inet and arp in the host's own namespace. On silent devices the host's
+// stack neither receives nor sends. The number of rules does not grow, because the silent devices are in a set.
 type HostFilter struct {
 	OwnerUID string
-	// Faults of an observed one is what is wrong with the tables; always desired "".
+	// Faults says what is wrong with the observed tables. It is always desired "".
 	Faults string
 }
 
-// SilentDevice is a device that the host's own stack has no part in: a guest's, an uplink of Open vSwitch, the host's end of a router
-// interface. It need not be there yet.
+// SilentDevice is a device that the host's own stack must not use: a guest's device, an uplink of Open vSwitch, the host's end of
+// a router interface. It need not exist yet.
 //
-// Open vSwitch's userspace datapath reads frames beside the kernel's stack, which gets them too. A device of the kernel's datapath
-// or of a bridge does so until it is a port.
+// Open vSwitch's userspace datapath reads frames, but the kernel's stack receives them too. The stack also receives the frames of
+// a device of the kernel's datapath or of a bridge until the device is a port.
 type SilentDevice struct {
 	OwnerUID string
 	Device   string
@@ -27,7 +27,7 @@ func (f *HostFilter) Owner() string { return f.OwnerUID }
 // DependsOn implements Object.
 func (f *HostFilter) DependsOn() []Key { return nil }
 
-// Diff implements Object. The owner is not in the kernel and not compared.
+// Diff implements Object. The owner is not in the kernel and is not compared.
 func (f *HostFilter) Diff(observed Object) []Difference {
 	var d differ
 	d.field("faults", observed.(*HostFilter).Faults, f.Faults)
@@ -43,10 +43,10 @@ func (s *SilentDevice) Owner() string { return s.OwnerUID }
 // DependsOn implements Object.
 func (s *SilentDevice) DependsOn() []Key { return []Key{(&HostFilter{}).Key()} }
 
-// Diff implements Object: there is nothing but that it is there.
+// Diff implements Object. A silent device has nothing but its key.
 func (s *SilentDevice) Diff(Object) []Difference { return nil }
 
-// Protects implements Protector: without the rules the host's stack hears every guest.
+// Protects implements Protector. Without the rules the host's stack receives the frames of every guest.
 func (f *HostFilter) Protects(Object) bool { return true }
 
 // Protects implements Protector.

@@ -1,21 +1,22 @@
 package object
 
-// Link is the managed state of a netdev that somebody else created: a guest's device or an uplink. Weft never creates,
-// renames or deletes one.
+// Link is the managed state of a netdev that somebody else created: a guest's device or an uplink. Weft never creates, renames or
+// deletes it.
 type Link struct {
 	OwnerUID string
 	Name     string
 	MTU      int // bytes
 	Up       bool
-	// NoIPv6 says that the host's own stack has no IPv6 there (net.ipv6.conf.DEVICE.disable_ipv6). Not desired, it stays as it is.
+	// NoIPv6 says that the host's own stack has no IPv6 on it (net.ipv6.conf.DEVICE.disable_ipv6). If it is not desired, the
+	// setting stays as it is.
 	NoIPv6 bool
-	// After lists what must be there before the link is brought up: protection before connectivity.
+	// After lists what must exist before the link is set up: protection before connectivity.
 	After []Key
 }
 
-// Qdisc is the traffic control of a guest's device. Root is the kind of a root queueing discipline that somebody
-// attached by hand, and Ingress that of an ingress or clsact one; empty is the kernel's default (handle 0), which is
-// what is desired until a port has limits.
+// Qdisc is the traffic control of a guest's device. Root is the kind of a root queueing discipline that somebody attached by
+// hand, Ingress the kind of an ingress or clsact one. Empty means the kernel's default (handle 0). That is desired until a port
+// has limits.
 type Qdisc struct {
 	OwnerUID string
 	Device   string

@@ -1,18 +1,18 @@
 package object
 
-// AliasPrefix begins the alias (IFLA_IFALIAS) of a bridge or VLAN device that Weft made; the owner's uid follows. It alone says
-// whose a device is: others may have names that begin as ours do.
+// AliasPrefix begins the alias (IFLA_IFALIAS) of a bridge or VLAN device that Weft made. The owner's uid follows. Only the alias
+// says whose a device is, because other devices may have similar names.
 const AliasPrefix = "weft:"
 
-// BridgePrefix and VLANPrefix begin the names of the kernel bridges and VLAN devices that Weft makes: 12 hexadecimal
-// digits of the network's follow.
+// BridgePrefix and VLANPrefix begin the names of the kernel bridges and VLAN devices that Weft makes. 12 hexadecimal digits of
+// the network follow.
 const (
 	BridgePrefix = "wfb"
 	VLANPrefix   = "wfv"
 )
 
-// VLANDevice is a VLAN sub-interface (802.1Q) of a NIC, recognised by its alias. It is up, has no addresses, not even
-// link-local ones, and is a port of a bridge of ours at most. The NIC and its addresses are left alone.
+// VLANDevice is a VLAN sub-interface (802.1Q) of a NIC, recognised by its alias. It is up and has no addresses, not even
+// link-local ones. It may only be a port of a bridge of ours. The NIC and its addresses are left alone.
 type VLANDevice struct {
 	OwnerUID string
 	Name     string
@@ -20,35 +20,35 @@ type VLANDevice struct {
 	ID       uint16 // 1 to 4094
 	MTU      int    // bytes; at most the parent's
 	Down     bool   // always desired false
-	// After lists what must be in place first: the parent's MTU.
+	// After lists what must exist first: the parent's MTU.
 	After []Key
 }
 
-// LinuxBridge is a bridge of the kernel, recognised by its alias. What all of ours have in common is not said here: STP off,
-// forward delay 0, no VLAN filtering, no multicast snooping (a group frame goes to all), no addresses, up.
+// LinuxBridge is a bridge of the kernel, recognised by its alias. All our bridges have these settings: STP off, forward delay 0,
+// no VLAN filtering, no multicast snooping (a group frame goes to all ports), no addresses, up.
 type LinuxBridge struct {
 	OwnerUID string
 	Name     string
-	MAC      MAC // fixed: else it would be that of some port, and change with the ports
+	MAC      MAC // fixed; otherwise it would be the MAC of a port and change with the ports
 	MTU      int // bytes
-	// Settings that differ from what all of ours have in common, in words; always desired empty.
+	// Strange names the settings that differ from those of all our bridges. It is always desired empty.
 	Strange []string
-	// After lists what must be in place first: the rules that protect it.
+	// After lists what must exist first: the rules that protect it.
 	After []Key
 }
 
-// BridgePort is a device's place in a bridge of ours. A port with MACs is a guest's: frames for these go to it, nothing is learnt
-// from what it sends, and frames for unknown MACs do not reach it. One without is the wire, where the bridge learns, or,
-// when Mute, a guest that is not to be heard: it gets no floods.
+// BridgePort is a device as a port of a bridge of ours. A port with MACs is a guest's: frames for these MACs go to it, the bridge
+// learns nothing from it, and frames for unknown MACs do not reach it. A port without MACs is the wire, where the bridge learns.
+// If Mute is set, it is a guest that must not be heard, and it gets no flooded frames.
 type BridgePort struct {
 	OwnerUID string
 	Device   string
 	Bridge   string
 	MACs     []MAC // in order
 	Mute     bool
-	// Strange says that some setting is not what such a port's is; always desired false.
+	// Strange says that a setting differs from that of such a port. It is always desired false.
 	Strange bool
-	// After lists what must be in place before the device is enslaved: its protection.
+	// After lists what must exist before the device is enslaved: its protection.
 	After []Key
 }
 
@@ -107,7 +107,7 @@ func (p *BridgePort) DependsOn() []Key {
 	return append([]Key{{KindLinuxBridge, p.Bridge}}, p.After...)
 }
 
-// Diff implements Object. The owner is not in the kernel and not compared.
+// Diff implements Object. The owner is not in the kernel and is not compared.
 func (p *BridgePort) Diff(observed Object) []Difference {
 	o := observed.(*BridgePort)
 	var d differ

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// String writes the set fields in OVS's words, comma-separated, in a fixed order; "any" when nothing is matched.
+// String writes the set fields in OVS's words, separated by commas, in a fixed order. It is "any" if nothing is matched.
 func (m Match) String() string {
 	var w matchWriter
 	w.num("in_port", uint64(m.InPort))

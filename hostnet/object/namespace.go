@@ -7,21 +7,22 @@ import (
 	"slices"
 )
 
-// NamespacePrefix begins the name of every network namespace of ours (/run/netns/weft-…). The rest is the kind of thing it
-// is for and the uid: "weft-router-<uid of the router>", "weft-external-<uid of the external network>".
+// NamespacePrefix begins the name of every network namespace of ours (/run/netns/weft-…). The rest is the kind of thing that the
+// namespace is for, and its uid: "weft-router-<uid of the router>", "weft-external-<uid of the external network>".
 const NamespacePrefix = "weft-"
 
-// Namespace is a network namespace that Weft makes: forwarding on for both families, router advertisements and redirects
-// neither heard nor sent, no automatic IPv6 addresses but the link-local ones, lo up. Its lo carries the owner in its alias.
+// Namespace is a network namespace that Weft makes. Forwarding is on for both families. Router advertisements and redirects are
+// not accepted, and IPv4 redirects are not sent. There are no automatic IPv6 addresses but link-local ones. lo is up, and its
+// alias carries the owner.
 type Namespace struct {
 	OwnerUID string
 	Name     string
-	// Deviations of an observed one: what is not as said above ("net.ipv4.ip_forward is 0"). None are ever desired.
+	// Deviations of an observed namespace are the differences from that ("net.ipv4.ip_forward is 0"). None are ever desired.
 	Deviations []string
 }
 
-// Veth is a pair of devices that Weft makes between two namespaces; both ends are up. "" is the host's own namespace.
-// Checksum and segmentation offloads are off on both ends: what a userspace datapath hands on must be whole.
+// Veth is a pair of devices that Weft makes between two namespaces. Both ends are up. "" is the host's own namespace. Checksum
+// and segmentation offloads are off on both ends, because a userspace datapath must get complete packets.
 type Veth struct {
 	OwnerUID  string
 	Namespace string // of the first end
@@ -29,13 +30,13 @@ type Veth struct {
 	Peer      VethEnd
 	MAC       MAC // of the first end; zero leaves the kernel's choice
 	MTU       int // bytes, of both
-	// Threaded says that a kernel thread of its own works off what the first end receives (threaded NAPI,
-	// Documentation/networking/napi.rst), segments of a connection joined (GRO): otherwise the thread of a userspace datapath,
-	// which sent the packets, does the namespace's work too, packet by packet.
+	// Threaded says that a separate kernel thread processes what the first end receives (threaded NAPI,
+	// Documentation/networking/napi.rst), and that GRO joins segments of a connection. Otherwise the thread of a userspace
+	// datapath that sent the packets also does the namespace's work, packet by packet.
 	Threaded bool
-	// After lists what must be in place first.
+	// After lists what must exist first.
 	After []Key
-	// Deviations of an observed one: what is not as said above ("n0123 is down"). None are ever desired.
+	// Deviations of an observed pair are the differences from that ("n0123 is down"). None are ever desired.
 	Deviations []string
 }
 
@@ -46,36 +47,36 @@ type VethEnd struct {
 	MAC       MAC // zero leaves the kernel's choice
 }
 
-// Addresses are all addresses of one device in a namespace of ours, but for automatic link-local ones.
+// Addresses are all addresses of one device in a namespace of ours, without automatic link-local ones.
 type Addresses struct {
 	OwnerUID  string
 	Namespace string
 	Device    string
 	Prefixes  []netip.Prefix // the address with its prefix length; in order
-	// Deviations of observed ones: routes that the kernel makes for each address and that are not there ("n0123 lacks the
-	// kernel's connected route 10.0.0.0/24"). None are ever desired.
+	// Deviations of observed addresses are missing routes that the kernel makes for each address ("n0123 lacks the kernel's
+	// connected route 10.0.0.0/24"). None are ever desired.
 	Deviations []string
-	// After lists what must be in place first: the Veth that the device is an end of.
+	// After lists what must exist first: the Veth of the device.
 	After []Key
 }
 
-// RouteProtocol is the number that marks routes of ours (rtm_protocol; the kernel keeps it and gives it no meaning).
+// RouteProtocol is the number that marks routes of ours (rtm_protocol). The kernel keeps it and gives it no meaning.
 const RouteProtocol = 87
 
-// Route is one unicast route in a namespace of ours; every route of RouteProtocol there is one. There is one
-// object for each table and destination, so that the cost of a floating address does not depend on the others.
+// Route is one unicast route in a namespace of ours. Every route of RouteProtocol there is a Route. There is one object for each
+// table and destination, so that the cost of a floating address does not depend on the others.
 type Route struct {
 	OwnerUID    string // not in the kernel, not compared
 	Namespace   string
 	Table       uint32       // 0: the main table
 	Destination netip.Prefix // masked
-	Via         netip.Addr   // not valid: the destination is on the link
+	Via         netip.Addr   // not valid if the destination is on the link
 	Device      string
-	// After lists what must be in place first: the device, and its address that Via is on the link of.
+	// After lists what must exist first: the device, and its address whose link Via is on.
 	After []Key
 }
 
-// Neighbor is one permanent neighbour entry of a device in a namespace of ours; every permanent entry there is one.
+// Neighbor is one permanent neighbour entry of a device in a namespace of ours. Every permanent entry there is a Neighbor.
 type Neighbor struct {
 	OwnerUID  string // not in the kernel, not compared
 	Namespace string
@@ -85,8 +86,8 @@ type Neighbor struct {
 	After     []Key
 }
 
-// Proxy is one address that a device in a namespace of ours answers ARP requests or neighbour solicitations for, without having
-// it (NTF_PROXY); every proxy entry there is one.
+// Proxy is one address for which a device in a namespace of ours answers ARP requests or neighbour solicitations without having
+// it (NTF_PROXY). Every proxy entry there is a Proxy.
 type Proxy struct {
 	OwnerUID  string // not in the kernel, not compared
 	Namespace string
@@ -95,39 +96,40 @@ type Proxy struct {
 	After     []Key
 }
 
-// NATRole is what a namespace's nftables table of ours does. The rules of a role are fixed; what differs from host to host is
-// in its maps and sets, so their number never grows.
+// NATRole is what a namespace's nftables table of ours does. The rules of a role are fixed. What differs between hosts is in maps
+// and sets, so the number of rules never grows.
 type NATRole string
 
 // The roles.
 const (
-	// NATRouter: translates floating addresses 1:1 and port forwards, both ways, hairpin included; what leaves by Outside and
-	// has no floating address leaves as the transit address.
+	// NATRouter translates floating addresses 1:1, and port forwards, in both directions, including hairpin. What leaves by
+	// Outside without a floating address leaves as the transit address.
 	NATRouter NATRole = "router"
-	// NATExternal: what came from a transit address leaves by Outside as the host's own external address.
+	// NATExternal: packets from a transit address leave by Outside as the host's own external address.
 	NATExternal NATRole = "external"
 )
 
-// NATTable is the nftables table "weft" (family inet) of a namespace of ours: chains and rules, and empty maps.
+// NATTable is the nftables table "weft" (family inet) of a namespace of ours: chains, rules, and empty maps.
 type NATTable struct {
 	OwnerUID  string
 	Namespace string
 	Role      NATRole
 	Outside   string // the device towards the external network: the transit device in a router's namespace
-	// Sources are the addresses that traffic without a floating address leaves as, at most one for each family.
+	// Sources are the addresses that traffic without a floating address leaves with, at most one for each family.
 	Sources []netip.Addr
-	// RoutedIPv6 says that IPv6 is not translated: what leaves has a guest's own address.
+	// RoutedIPv6 says that IPv6 is not translated: packets leave with a guest's own address.
 	RoutedIPv6 bool
 	Limits     NATLimits
 	After      []Key
 }
 
-// NATLimits bound the connections of one router, in its own namespace, and from outside in the external one. All are positive.
+// NATLimits bound the connections of one router in its own namespace, and those from outside in the external one. All are
+// positive.
 type NATLimits struct {
 	Connections int // at a time
-	// PerDestination is how many without a floating address lead to the same protocol, address and port.
+	// PerDestination is how many connections without a floating address may go to the same protocol, address and port.
 	PerDestination int
-	PerSecond      int // new ones in a second, twice as many at once
+	PerSecond      int // new ones in a second; the burst is twice as many
 }
 
 // String is "32768 connections, 4032 to one destination, 2000 a second".
@@ -135,16 +137,16 @@ func (l NATLimits) String() string {
 	return fmt.Sprintf("%d connections, %d to one destination, %d a second", l.Connections, l.PerDestination, l.PerSecond)
 }
 
-// TransitV4 and TransitV6 are where the addresses lie by which the routers' namespaces of a host reach its external ones:
-// they never leave a host.
+// TransitV4 and TransitV6 contain the addresses by which the routers' namespaces of a host reach its external namespaces. They
+// never leave a host.
 var (
 	TransitV4 = netip.MustParsePrefix("169.254.128.0/17")
 	TransitV6 = netip.MustParsePrefix("fd00:5745:4654::/64")
 )
 
 // NATMapping is what one floating address is translated to, as elements of the maps of a router's NATTable. Fixed translates
-// every packet, both ways; Forwards only the named ports. When it is removed or changed, connections through it are cut
-// (conntrack entries of exactly that mapping), others live on.
+// every packet, in both directions. Forwards translate only the named ports. When a mapping is removed or changed, connections
+// through it are cut (conntrack entries of exactly that mapping). Others go on.
 type NATMapping struct {
 	OwnerUID  string
 	Namespace string
@@ -153,7 +155,7 @@ type NATMapping struct {
 	Forwards  []NATForward // in order
 }
 
-// NATForward is one port forward; Last - First ports follow ToFirst.
+// NATForward is one port forward. The ports First to Last lead to ToFirst and the ports after it.
 type NATForward struct {
 	Protocol    string // "tcp" or "udp"
 	First, Last uint16
@@ -181,7 +183,7 @@ func (n *Namespace) Diff(observed Object) []Difference {
 	return d
 }
 
-// namespaceKeys are the namespaces among the names: the host's own needs nothing.
+// namespaceKeys are the keys of the named namespaces. The host's own namespace ("") needs none.
 func namespaceKeys(names ...string) (keys []Key) {
 	for _, n := range names {
 		if n != "" {
@@ -191,7 +193,7 @@ func namespaceKeys(names ...string) (keys []Key) {
 	return keys
 }
 
-// Key implements Object: the first end names the pair.
+// Key implements Object. The first end names the pair.
 func (v *Veth) Key() Key { return Key{KindVeth, inNamespace(v.Namespace, v.Name)} }
 
 // Owner implements Object.
@@ -332,7 +334,7 @@ func (m *NATMapping) Owner() string { return m.OwnerUID }
 // DependsOn implements Object.
 func (m *NATMapping) DependsOn() []Key { return []Key{{KindNATTable, m.Namespace}} }
 
-// Diff implements Object. The owner is not in the kernel and not compared.
+// Diff implements Object. The owner is not in the kernel and is not compared.
 func (m *NATMapping) Diff(observed Object) []Difference {
 	o := observed.(*NATMapping)
 	var d differ
@@ -341,7 +343,7 @@ func (m *NATMapping) Diff(observed Object) []Difference {
 	return d
 }
 
-// joined makes one forward of those that continue each other: a map of the kernel does not show where one ended.
+// joined joins forwards that continue each other, because a map of the kernel does not show where one ended.
 func joined(forwards []NATForward) (all []NATForward) {
 	order := slices.SortedFunc(slices.Values(forwards), func(a, b NATForward) int {
 		return cmp.Or(cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(a.First, b.First))
@@ -356,7 +358,7 @@ func joined(forwards []NATForward) (all []NATForward) {
 	return all
 }
 
-// continuedBy says whether o begins where f ends, at both sides.
+// continuedBy says whether o begins where f ends, on both sides.
 func (f NATForward) continuedBy(o NATForward) bool {
 	return f.Protocol == o.Protocol && f.To == o.To && int(f.Last)+1 == int(o.First) &&
 		int(f.ToFirst)+int(o.First)-int(f.First) == int(o.ToFirst)

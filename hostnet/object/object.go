@@ -1,7 +1,10 @@
-// Package object holds the things a kernel, Open vSwitch or a server of ours can hold, as pure data.
+// Package object holds, as pure data, the things that a kernel, Open vSwitch or a server of ours can hold.
 //
-// Invariants: no syscalls; two objects with the same Key describe the same thing; Diff compares managed fields only, so
-// what a kernel adds by itself is never a difference; dependencies name Keys, never order.
+// Invariants:
+//   - There are no system calls.
+//   - Two objects with the same Key describe the same thing.
+//   - Diff compares only managed fields, so what a kernel adds by itself is never a difference.
+//   - Dependencies name Keys and never an order.
 package object
 
 import (
@@ -10,7 +13,7 @@ import (
 	"strings"
 )
 
-// Kind is the type of an object and belongs to exactly one driver.
+// Kind is the type of an object. It belongs to exactly one driver.
 type Kind string
 
 // The kinds of objects.
@@ -24,8 +27,8 @@ const (
 	KindQdisc       Kind = "qdisc"        // the traffic control of a netdev
 	KindDHCPBinding Kind = "dhcp-binding" // the DHCPv4 and DHCPv6 servers of one guest port
 	KindRABinding   Kind = "ra-binding"   // the router advertisements of one guest port
-	KindArrival     Kind = "arrival"      // the waiting for a guest's own announcement on its standby port
-	// KindAnnouncement is the telling of the physical network where one guest port is now.
+	KindArrival     Kind = "arrival"      // listening for a guest's own announcement on its standby port
+	// KindAnnouncement announces to the physical network where one guest port is now.
 	KindAnnouncement Kind = "announcement"
 
 	KindNamespace  Kind = "netns"       // a network namespace
@@ -40,14 +43,14 @@ const (
 
 	KindVLANDevice   Kind = "vlan-device"   // a VLAN sub-interface that Weft makes
 	KindLinuxBridge  Kind = "linux-bridge"  // a bridge of the kernel that Weft makes
-	KindBridgePort   Kind = "bridge-port"   // a device's place in such a bridge
+	KindBridgePort   Kind = "bridge-port"   // a device as a port of such a bridge
 	KindGuard        Kind = "guard"         // the nftables rules that protect the kernel's bridges
 	KindGuardMembers Kind = "guard-members" // what those rules know of one port or network
-	KindTagFilter    Kind = "tag-filter"    // what keeps tags of 802.1ad from an uplink of Open vSwitch
-	KindGuardUplink  Kind = "guard-uplink"  // the nftables rule that keeps strange tags from a NIC
+	KindTagFilter    Kind = "tag-filter"    // the filter that keeps 802.1ad tags from an uplink of Open vSwitch
+	KindGuardUplink  Kind = "guard-uplink"  // the nftables rule that keeps wrong tags from a NIC
 
-	KindHostFilter   Kind = "host-filter"   // the nftables rules that keep the host's stack from devices not its own
-	KindSilentDevice Kind = "silent-device" // a device that they are about
+	KindHostFilter   Kind = "host-filter"   // the nftables rules that keep the host's stack from devices that are not its own
+	KindSilentDevice Kind = "silent-device" // a device that these rules are for
 )
 
 // Kinds lists every kind.
@@ -78,29 +81,29 @@ func (k Key) Compare(o Key) int {
 	return strings.Compare(k.Name, o.Name)
 }
 
-// Object is one thing on a host, desired or observed. Implementations are pointers to plain structs and are not changed
-// after they are handed over.
+// Object is one thing on a host, desired or observed. Implementations are pointers to plain structs. They must not be changed
+// after they were passed on.
 type Object interface {
 	// Key names the object.
 	Key() Key
-	// Owner is the uid of the desired item the object serves. An observed object whose owner cannot be told has "".
+	// Owner is the uid of the desired item that the object serves. It is "" for an observed object whose owner is unknown.
 	Owner() string
-	// DependsOn lists objects that must be programmed before this one is created or updated, and that may be removed
-	// only after it is.
+	// DependsOn lists objects that must be programmed before this one is created or updated. They may be removed only after it is
+	// removed.
 	DependsOn() []Key
-	// Diff compares the managed fields with an observed object of the same Key and lists the differences; none means
+	// Diff compares the managed fields with an observed object of the same Key and lists the differences. No difference means
 	// equal. It is called on the desired object.
 	Diff(observed Object) []Difference
 }
 
-// OnDevice is implemented by objects that stand on one netdev or OVS interface which somebody else may have made: when it goes
-// and comes back they are gone, or hold what was on another device.
+// OnDevice is implemented by objects on one netdev or OVS interface that somebody else may have made. If that device is removed
+// and made again, these objects are gone or belong to the old device.
 type OnDevice interface {
 	// Netdev is the name of the device.
 	Netdev() string
 }
 
-// Difference is one managed field that is not as desired.
+// Difference is one managed field that differs from the desired one.
 type Difference struct {
 	Field    string
 	Observed string

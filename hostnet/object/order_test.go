@@ -8,7 +8,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// needs is what an object stands on by what it is, beside its After.
+// needs is what an object depends on because of its kind, besides its After.
 var needs = map[object.Kind]func(o object.Object) []object.Key{
 	object.KindUplink:      func(o object.Object) []object.Key { return bridge(o.(*object.Uplink).Bridge) },
 	object.KindOVSPort:     func(o object.Object) []object.Key { return bridge(o.(*object.OVSPort).Bridge) },
@@ -43,7 +43,7 @@ func namespace(name string) []object.Key {
 	return []object.Key{{Kind: object.KindNamespace, Name: name}}
 }
 
-// TestDependsOn: an object comes after what it stands on and after all that its After names, and after nothing else.
+// TestDependsOn: an object comes after what it needs and after everything in its After, and after nothing else.
 func TestDependsOn(t *testing.T) {
 	t.Parallel()
 	for _, like := range kinds {
@@ -65,7 +65,7 @@ func TestDependsOn(t *testing.T) {
 	}
 }
 
-// TestHostsOwnNamespaceNeedsNothing: "" is always there.
+// TestHostsOwnNamespaceNeedsNothing: "" always exists.
 func TestHostsOwnNamespaceNeedsNothing(t *testing.T) {
 	t.Parallel()
 	v := &object.Veth{Name: "a", Peer: object.VethEnd{Namespace: "weft-router-1", Name: "b"}}
@@ -74,7 +74,7 @@ func TestHostsOwnNamespaceNeedsNothing(t *testing.T) {
 	}
 }
 
-// TestDependsOnLeavesAfterAlone: who asks twice gets the same, though lists are joined.
+// TestDependsOnLeavesAfterAlone: a second call returns the same, although lists are joined.
 func TestDependsOnLeavesAfterAlone(t *testing.T) {
 	t.Parallel()
 	for _, like := range kinds {
@@ -86,7 +86,7 @@ func TestDependsOnLeavesAfterAlone(t *testing.T) {
 	}
 }
 
-// TestOwnerIsTheUID of the item that the object serves.
+// TestOwnerIsTheUID: the owner is the uid of the item that the object serves.
 func TestOwnerIsTheUID(t *testing.T) {
 	t.Parallel()
 	for _, like := range kinds {
@@ -96,7 +96,7 @@ func TestOwnerIsTheUID(t *testing.T) {
 	}
 }
 
-// TestNetdev: what stands on a device goes with it, and what only speaks of one does not.
+// TestNetdev: what is on a device is removed with it. What only names a device is not.
 func TestNetdev(t *testing.T) {
 	t.Parallel()
 	on := []object.Kind{object.KindUplink, object.KindOVSPort, object.KindLink, object.KindQdisc, object.KindDHCPBinding, object.KindRABinding,

@@ -1,37 +1,37 @@
 package object
 
-// BridgeProtocols are the OpenFlow versions every bridge of ours speaks: 1.0 for the tools' defaults, 1.3 for meters,
-// 1.4 for bundles.
+// BridgeProtocols are the OpenFlow versions of all our bridges: 1.0 for the tools' defaults, 1.3 for meters, 1.4 for bundles.
 func BridgeProtocols() []string { return []string{"OpenFlow10", "OpenFlow13", "OpenFlow14"} }
 
-// DeadVLAN is the tag of every guest port. Flows decide alone; the tag keeps a port mute should NORMAL ever run.
+// DeadVLAN is the tag of every guest port. Only flows decide. The tag keeps a port mute if NORMAL ever runs.
 const DeadVLAN = 4095
 
-// Bridge is an OVS bridge that Weft owns, recognised by its external_ids:weft-owner. fail_mode is always secure, and
-// the protocols are BridgeProtocols; a foreign bridge of the same name is never touched.
+// Bridge is an OVS bridge that Weft owns, recognised by external_ids:weft-owner. fail_mode is always secure, and the protocols
+// are BridgeProtocols. A foreign bridge with the same name is never touched.
 type Bridge struct {
 	OwnerUID string
 	Name     string
-	// DatapathType is "system" or "netdev"; a host fact, not intent.
+	// DatapathType is "system" or "netdev". It is a host fact, not intent.
 	DatapathType string
 	FailMode     string
 	Protocols    []string
-	// Fragments is how the tables see IP fragments (OFPT_SET_CONFIG; ovs-ofctl set-frags, get-frags). It is
-	// FragmentsNXMatch: in the default mode "normal" the ports of first fragments are hidden, and so is a fragmented DHCP
-	// reply. It is lost when ovs-vswitchd restarts. An observed "" is "not known" and no difference.
+	// Fragments is how the tables see IP fragments (OFPT_SET_CONFIG; ovs-ofctl set-frags, get-frags). It is FragmentsNXMatch. The
+	// default mode "normal" hides the ports of first fragments, and so a fragmented DHCP reply. The mode is lost when
+	// ovs-vswitchd restarts. An observed "" means "not known" and is no difference.
 	Fragments string
-	// Settings are the managed keys of other_config (e.g. "mac-table-size"); other keys are left alone.
+	// Settings are the managed keys of other_config (for example "mac-table-size"). Other keys are left alone.
 	Settings []Setting
-	// LocalConfig is what somebody set by OpenFlow on the bridge's own port (as an Uplink's Config); always desired "".
+	// LocalConfig names flags that somebody set by OpenFlow on the bridge's own port, as in an Uplink's Config. It is always
+	// desired "".
 	LocalConfig string
-	// Controllers that somebody set on the bridge: always desired empty, for a controller would own our tables.
+	// Controllers that somebody set on the bridge. It is always desired empty, because a controller would own our tables.
 	Controllers []string
-	// SpanningTree says that STP or RSTP runs on the bridge: always desired false, for it would block ports that the
+	// SpanningTree says that STP or RSTP runs on the bridge. It is always desired false, because it would block ports that the
 	// flows send to.
 	SpanningTree bool
 }
 
-// FragmentsNXMatch shows first fragments with their ports, and nw_frag.
+// FragmentsNXMatch makes the ports of first fragments and nw_frag visible.
 const FragmentsNXMatch = "nx-match"
 
 // Setting is one key of an OVSDB map column.
@@ -43,13 +43,13 @@ type Uplink struct {
 	Bridge          string
 	Device          string
 	PhysicalNetwork string
-	// MTURequest is the MTU that somebody asked Open vSwitch to keep on the device; always desired 0 (none), for the
-	// link's MTU is Weft's and the two would overwrite each other without end.
+	// MTURequest is the MTU that somebody asked Open vSwitch to keep on the device. It is always desired 0 (none), because Weft
+	// manages the link's MTU, and both would overwrite each other without end.
 	MTURequest int
-	// Config names the flags that somebody set on the port by OpenFlow ("no-receive,no-forward": ovs-ofctl mod-port); always desired
-	// "". That it is down is its link's to tell.
+	// Config names the flags that somebody set on the port by OpenFlow ("no-receive,no-forward": ovs-ofctl mod-port). It is
+	// always desired "". The flag "down" is not in it, because it follows the link.
 	Config string
-	// Attachment of an observed one is what is wrong with the switch's hold on the device; always desired "".
+	// Attachment says what is wrong with the switch's hold on the observed device. It is always desired "".
 	Attachment Attachment
 }
 
@@ -57,17 +57,18 @@ type Uplink struct {
 type Attachment string
 
 const (
-	// AttachmentLost: the switch has another device open, one that had the name before. Whoever makes devices has made it
-	// again, as hypervisors do when a guest starts.
+	// AttachmentLost: the switch has another device open, which had the name before. Somebody has made the device again, as
+	// hypervisors do when a guest starts.
 	AttachmentLost Attachment = "the switch has not opened this device, but one that had its name before"
-	// AttachmentNotPromiscuous: somebody has switched promiscuous mode off, so that a NIC passes its own MAC only.
+	// AttachmentNotPromiscuous: somebody has switched promiscuous mode off. A NIC then passes only its own MAC.
 	AttachmentNotPromiscuous Attachment = "the device is not promiscuous, though the switch has opened it"
 )
 
-// FieldReplaced is the field of a difference that whoever made a device again has made, and nobody who changed what is Weft's: no drift.
+// FieldReplaced is the field of a difference that arises when a device is made again. Nobody changed what is Weft's, so it is no
+// drift.
 const FieldReplaced = "replaced device"
 
-// attachment compares: a device that was made again is another field than one that was tampered with.
+// attachment compares the attachment. The field of a device that was made again differs from that of one that somebody changed.
 func (d *differ) attachment(observed, desired Attachment) {
 	name := "promiscuous"
 	if observed == AttachmentLost {
@@ -81,31 +82,31 @@ type OVSPort struct {
 	OwnerUID string
 	Bridge   string
 	Device   string // name of port, interface and netdev
-	// Adopted says that somebody else (libvirt, os-vif) created the interface: Weft sets Tag on it and its own
-	// external_ids, and never creates or deletes it.
+	// Adopted says that somebody else (libvirt, os-vif) created the interface. Weft sets Tag and its own external_ids on it, and
+	// never creates or deletes it.
 	Adopted     bool
 	Tag         uint16
 	InterfaceID string // external_ids:iface-id
 	MAC         string // external_ids:attached-mac
-	MTURequest  int    // as an Uplink's: always desired 0
-	Config      string // as an Uplink's: always desired ""
-	// Attachment as an Uplink's: always desired "".
+	MTURequest  int    // as in Uplink: always desired 0
+	Config      string // as in Uplink: always desired ""
+	// Attachment is as in Uplink: always desired "".
 	Attachment Attachment
-	// After lists the flow sets that come before the marks and the tag of an adopted port: flows decide what it may do, and a
-	// port without flows is mute. A port that Weft creates has none: its flows need its OpenFlow port number.
+	// After lists the flow sets that come before the marks and the tag of an adopted port. Flows decide what the port may do, and
+	// a port without flows is mute. A port that Weft creates has no After, because its flows need its OpenFlow port number.
 	After []Key
 }
 
-// FlowSet is all flows of one owner and feature. Every flow carries Cookie, and nothing else does.
+// FlowSet is all flows of one owner and feature. All of them and no other flows carry Cookie.
 type FlowSet struct {
 	OwnerUID string
 	Bridge   string
 	Feature  string // e.g. "bridge", "network", "port"
 	Cookie   uint64
-	Flows    []Flow // order is without meaning; no two have the same table, priority and match
-	// Guest is the MAC of the guest that the set lets in, of a port's set: not compared.
+	Flows    []Flow // in no order; no two have the same table, priority and match
+	// Guest is the MAC of the guest that a port's set lets in. It is not compared.
 	Guest MAC
-	// After lists objects whose flows must be in place first (protection before connectivity).
+	// After lists objects whose flows must exist first (protection before connectivity).
 	After []Key
 }
 
@@ -179,7 +180,7 @@ func (p *OVSPort) Netdev() string { return p.Device }
 // DependsOn implements Object.
 func (p *OVSPort) DependsOn() []Key { return append([]Key{{KindBridge, p.Bridge}}, p.After...) }
 
-// Diff implements Object. Of an adopted port only what Weft sets is compared: the rest belongs to whoever plugged it.
+// Diff implements Object. Of an adopted port only what Weft sets is compared, because the rest belongs to the one who plugged it.
 func (p *OVSPort) Diff(observed Object) []Difference {
 	o := observed.(*OVSPort)
 	var d differ

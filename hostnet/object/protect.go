@@ -1,10 +1,10 @@
 package object
 
-// Protector is an object that keeps guests from harm, or others from guests. When somebody changes it again and again, its
-// repair does not wait as that of other objects does. It is a method of the object, so no list of kinds stands anywhere.
+// Protector is an object that protects guests from others, or others from guests. If somebody changes it again and again, its
+// repair is not delayed as that of other objects is. It is a method of the object, so no list of kinds is needed.
 type Protector interface {
-	// Protects says whether what the host has instead can let something pass that must not. observed has the same key and is
-	// nil when the host has nothing. It is called on the desired object.
+	// Protects says whether the host's present state can let something pass that must not. observed has the same key. It is nil
+	// if the host has nothing. Protects is called on the desired object.
 	Protects(observed Object) bool
 }
 
@@ -14,30 +14,30 @@ func (c Change) Protects() bool {
 	return ok && p.Protects(c.Observed)
 }
 
-// Protects implements Protector: every set says what may be said or where it may go.
+// Protects implements Protector. Every flow set decides what may be sent or where it may go.
 func (f *FlowSet) Protects(Object) bool { return true }
 
-// Protects implements Protector. A bridge that is not there carries nothing; one that stands may forward by itself, obey a
-// controller or hide what is in fragments.
+// Protects implements Protector. A missing bridge carries nothing. An existing one may forward by itself, obey a controller, or
+// hide what is in fragments.
 func (b *Bridge) Protects(observed Object) bool { return observed != nil }
 
-// Protects implements Protector: without the rules everything passes.
+// Protects implements Protector. Without the rules everything passes.
 func (g *Guard) Protects(Object) bool { return true }
 
-// Protects implements Protector: elements that are missing or too many decide what passes.
+// Protects implements Protector. Missing or extra elements change what passes.
 func (g *GuardMembers) Protects(Object) bool { return true }
 
-// Protects implements Protector: without the rules what is not translated leaves as it is.
+// Protects implements Protector. Without the rules packets leave untranslated.
 func (n *NATTable) Protects(Object) bool { return true }
 
-// Protects implements Protector. A port that learns, or to which frames for others are flooded, hears what is not for it; one in
-// another bridge, or in none, hears and says nothing in ours.
+// Protects implements Protector. A port that learns, or that gets flooded frames, receives what is not for it. A port in another
+// bridge, or in none, neither sends nor receives in ours.
 func (p *BridgePort) Protects(observed Object) bool {
 	o, there := observed.(*BridgePort)
 	return there && o.Bridge == p.Bridge
 }
 
-// Protects implements Protector. A device with another id or parent joins the network to somebody else's segment.
+// Protects implements Protector. A device with another id or parent connects the network to a foreign segment.
 func (v *VLANDevice) Protects(observed Object) bool {
 	o, there := observed.(*VLANDevice)
 	return there && (o.Parent != v.Parent || o.ID != v.ID)

@@ -7,24 +7,24 @@ import (
 	"strings"
 )
 
-// Rule is one routing rule of a namespace of ours: what has a source in From is looked up in a table. Every rule of RouteProtocol
-// there is one. Rules of lower priority numbers come first; the kernel's own for the main table has 32766.
+// Rule is one routing rule of a namespace of ours: packets with a source in From are looked up in a table. Every rule of
+// RouteProtocol there is a Rule. Lower priority numbers come first. The kernel's own rule for the main table has 32766.
 type Rule struct {
 	OwnerUID  string // not in the kernel, not compared
 	Namespace string
 	Priority  uint32
-	From      netip.Prefix // masked; without bits: every source of its family
+	From      netip.Prefix // masked; a length of 0 means every source of its family
 	Table     uint32       // 0: the main table
-	// MoreSpecific leaves the default routes of the table out.
+	// MoreSpecific ignores the default routes of the table.
 	MoreSpecific bool
-	// After lists what must be in place first: the routes of the table.
+	// After lists what must exist first: the routes of the table.
 	After []Key
 }
 
-// routeTable stands before the number of a table in the name of a route.
+// routeTable precedes the number of a table in the name of a route.
 const routeTable = " table "
 
-// ParseRouteName reads what RouteName wrote after the namespace.
+// ParseRouteName reads what RouteName writes after the namespace.
 func ParseRouteName(rest string) (table uint32, destination netip.Prefix, err error) {
 	prefix, number, other := strings.Cut(rest, routeTable)
 	if destination, err = netip.ParsePrefix(prefix); err != nil || !other {

@@ -26,7 +26,7 @@ var kinds = []object.Object{
 	&object.GuardUplink{}, &object.HostFilter{}, &object.SilentDevice{},
 }
 
-// fill gives every field a value that is not zero; another n gives every field but a bool another one. Bools are n > 1.
+// fill gives every field a value that is not zero. Another n gives every field but a bool another value. Bools are n > 1.
 func fill(v reflect.Value, n int) {
 	if x := leaf(v.Type(), n); x.IsValid() {
 		v.Set(x)
@@ -57,7 +57,7 @@ func fill(v reflect.Value, n int) {
 	}
 }
 
-// leaf is a value of a type that is one value though it has parts; not valid for other types.
+// leaf is a value of a type that counts as one value although it has parts. It is not valid for other types.
 func leaf(t reflect.Type, n int) reflect.Value {
 	switch t {
 	case reflect.TypeFor[object.MAC]():
@@ -81,7 +81,7 @@ func sample(like object.Object, n int) object.Object {
 	return o.Interface().(object.Object)
 }
 
-// clone shares no memory with the object.
+// clone shares no memory with the original.
 func clone[T any](o T) T {
 	return deepCopy(reflect.ValueOf(&o).Elem()).Interface().(T)
 }
@@ -108,14 +108,14 @@ func deepCopy(v reflect.Value) reflect.Value {
 	return out
 }
 
-// field is one value within an object. Its path goes from the type's name ("Veth.Peer.MAC"; an element of a list has its list's
-// path).
+// field is one value within an object. Its path starts with the type's name ("Veth.Peer.MAC"). An element of a list has its
+// list's path.
 type field struct {
 	path string
 	at   func(o reflect.Value) reflect.Value
 }
 
-// fields walks down to the values that have no parts.
+// fields walks down to the values without parts.
 func fields(path string, v reflect.Value, at func(reflect.Value) reflect.Value) (all []field) {
 	switch {
 	case leaf(v.Type(), 1).IsValid():
@@ -137,7 +137,7 @@ func fieldsOf(like object.Object) []field {
 	return fields(name(like), reflect.ValueOf(sample(like, 1)).Elem(), func(o reflect.Value) reflect.Value { return o.Elem() })
 }
 
-// declared lists the constants of a type that the package's source has, with their values.
+// declared lists the constants of a type in the package's source, with their values.
 func declared(t *testing.T, typ string) (values []string) {
 	t.Helper()
 	names, err := filepath.Glob("*.go")
@@ -182,7 +182,7 @@ func sorted[T ~string](values []T) []string {
 	return out
 }
 
-// TestListsAreWhole: what lists all constants of a type has each of them, once.
+// TestListsAreWhole: every list of all constants of a type contains each of them once.
 func TestListsAreWhole(t *testing.T) {
 	t.Parallel()
 	for typ, list := range map[string][]string{
@@ -194,7 +194,7 @@ func TestListsAreWhole(t *testing.T) {
 	}
 }
 
-// TestEveryKindIsTried: a kind that has no object in this package's tests fails here.
+// TestEveryKindIsTried: fails for a kind that has no object in this package's tests.
 func TestEveryKindIsTried(t *testing.T) {
 	t.Parallel()
 	var have []object.Kind
@@ -207,8 +207,8 @@ func TestEveryKindIsTried(t *testing.T) {
 	}
 }
 
-// TestKeys: objects of different kinds, and of one kind with another name, are told apart; a key is written with its kind, and keys
-// are in the order of their kinds.
+// TestKeys: objects of different kinds, or of one kind with different names, have different keys. A key is written with its kind.
+// Keys are ordered by kind.
 func TestKeys(t *testing.T) {
 	t.Parallel()
 	seen := map[object.Key]string{}

@@ -5,33 +5,33 @@ import (
 	"time"
 )
 
-// ServerMAC is the Ethernet address Weft's own servers (DHCP, router advertisements) speak from on every guest's port,
-// and ServerLinkLocal their IPv6 address: the same on every host, so that a guest that moved keeps its server. Both are
-// reserved: no guest may use them. The address is locally administered (IEEE 802 U/L bit), the other its modified EUI-64.
+// ServerMAC is the Ethernet address of Weft's own servers (DHCP, router advertisements) on every guest port. ServerLinkLocal is
+// their IPv6 address. Both are the same on every host, so that a migrated guest keeps its server. Both are reserved: no guest may
+// use them. The MAC is locally administered (IEEE 802 U/L bit), and the IPv6 address is made from its modified EUI-64.
 var (
 	ServerMAC       = MAC{0x02, 0x57, 0x45, 0x46, 0x54, 0x01}
 	ServerLinkLocal = netip.MustParseAddr("fe80::57:45ff:fe46:5401")
 )
 
-// GatewayMAC is the Ethernet address of every router of ours on every network, and GatewayLinkLocal its IPv6 address: the
-// same on every host, for each host is the gateway of its own guests. Frames from it never leave a host. Both are reserved.
+// GatewayMAC is the Ethernet address of every router of ours on every network. GatewayLinkLocal is its IPv6 address. Both are the
+// same on every host, because each host is the gateway of its own guests. Frames from it never leave a host. Both are reserved.
 var (
 	GatewayMAC       = MAC{0x02, 0x57, 0x45, 0x46, 0x54, 0x02}
 	GatewayLinkLocal = netip.MustParseAddr("fe80::57:45ff:fe46:5402")
 )
 
-// DerivedLinkLocal holds the link-local addresses made of MACs that begin with the same three bytes (RFC 4291 appendix A). Of
-// the MACs that Weft chooses each is its MAC's alone, wherever that is: a guest's on another host, or a gateway's. An address
-// that a guest draws at random is one of them once in 2^40 times.
+// DerivedLinkLocal holds the link-local addresses made from MACs with the same first three bytes (RFC 4291 appendix A). For the
+// MACs that Weft chooses, each such address belongs only to its MAC, wherever that is: a guest's on another host, or a gateway's.
+// An address that a guest draws at random is in this prefix with a probability of 2^-40.
 func (m MAC) DerivedLinkLocal() netip.Prefix {
 	return netip.PrefixFrom(MAC{m[0], m[1], m[2]}.LinkLocal(), 104)
 }
 
-// DefaultMACPrefix begins the MACs that Weft chooses unless told otherwise.
+// DefaultMACPrefix begins the MACs that Weft chooses if no other prefix is configured.
 var DefaultMACPrefix = MAC{0xfa, 0x16, 0x3e}
 
-// DHCPBinding is everything the DHCPv4 and DHCPv6 servers need to answer one guest on its own port: the reply is a
-// function of the request and this value alone.
+// DHCPBinding is everything that the DHCPv4 and DHCPv6 servers need to answer one guest on its own port. The reply depends only
+// on the request and this value.
 type DHCPBinding struct {
 	OwnerUID string
 	Device   string // the netdev on the host side of the guest's interface
@@ -45,13 +45,14 @@ type DHCPBinding struct {
 	V6       []netip.Addr // IA_NA addresses
 }
 
-// DHCPv4Lease is one IPv4 address of a port. The first of a binding is offered; the others are accepted when asked for.
+// DHCPv4Lease is one IPv4 address of a port. The first one of a binding is offered. The others are accepted if the guest asks for
+// them.
 type DHCPv4Lease struct {
 	Address netip.Addr
 	Prefix  netip.Prefix
-	// Server is the server identifier (RFC 2132 9.7); ARP for it is answered on the guest's port by ServerMAC.
+	// Server is the server identifier (RFC 2132 9.7). ServerMAC answers ARP for it on the guest's port.
 	Server netip.Addr
-	Router netip.Addr  // not valid: none is announced
+	Router netip.Addr  // not valid if none is announced
 	Routes []DHCPRoute // classless static routes (RFC 3442)
 }
 
@@ -61,7 +62,7 @@ type DHCPRoute struct {
 	NextHop     netip.Addr
 }
 
-// RABinding is what is advertised to one guest on its own port (RFC 4861): managed addresses (M=1), prefixes on-link
+// RABinding is what is advertised to one guest on its own port (RFC 4861): managed addresses (M=1), and prefixes that are on-link
 // but not for autoconfiguration (A=0).
 type RABinding struct {
 	OwnerUID string
@@ -71,45 +72,45 @@ type RABinding struct {
 	Prefixes []netip.Prefix
 	DNS      []netip.Addr // RFC 8106 RDNSS, IPv6 only
 	Domain   string       // RFC 8106 DNSSL
-	// Router says that a router of ours is on the network: the advertisements come from GatewayMAC and GatewayLinkLocal and
+	// Router says that a router of ours is on the network. The advertisements then come from GatewayMAC and GatewayLinkLocal and
 	// offer it as default router. Without it they come from Weft's own server and have router lifetime 0.
 	Router bool
-	// RouterMAC is the router's where it has one of its own: then the advertisements come from it, and from the link-local address
-	// that is made of it. Zero is GatewayMAC.
+	// RouterMAC is the MAC of a router that has its own. The advertisements then come from it and from its link-local address.
+	// Zero means GatewayMAC.
 	RouterMAC MAC
 }
 
-// Announcement tells a network that addresses are at a MAC: when it is created, or changes, frames from the MAC
-// (gratuitous ARP, unsolicited neighbour advertisements) leave by the uplink, so that switches relearn the MAC after a port
-// became active here, and go to those on this host who may remember another MAC. It lasts for as long as it is true here.
+// Announcement announces to a network that addresses are at a MAC. When it is created or changed, frames from the MAC (gratuitous
+// ARP, unsolicited neighbour advertisements) leave by the uplink, so that switches relearn the MAC after a port became active
+// here. They also go to those on this host who may remember another MAC. The object exists as long as the addresses are here.
 type Announcement struct {
 	OwnerUID  string
-	Device    string // the uplink's netdev; empty tells this host alone
+	Device    string // the uplink's netdev; if empty, only this host is told
 	VLAN      uint16 // VLAN id on the wire, 1 to 4094; 0 sends untagged
-	MAC       MAC    // the guest's, or the router's
+	MAC       MAC    // of the guest or the router
 	Addresses []netip.Addr
-	// Network is the network's uid: on one host, its announcements go out of each other's Local device.
+	// Network is the network's uid. On one host the announcements of a network are sent out of each other's Local device.
 	Network string
-	// Local is the netdev on this host that leads to whom the addresses belong: a guest's interface, or the host's end of a
-	// router's veth. Empty when they are elsewhere.
+	// Local is the netdev on this host that leads to the owner of the addresses: a guest's interface, or the host's end of a
+	// router's veth. It is empty if the owner is elsewhere.
 	Local string
-	// Router says that the addresses are a router's or floating ones. Guests and routers' interfaces on this host hear of
-	// them. Of guests' addresses, whose MAC stays the same wherever they are, only the routers' interfaces do.
+	// Router says that the addresses are a router's or floating ones. Guests and router interfaces on this host are told about
+	// those. About guests' addresses only router interfaces are told, because a guest's MAC is the same everywhere.
 	Router bool
-	// After lists what must be in place first: the flows that let answers reach the guest.
+	// After lists what must exist first: the flows that let answers reach the guest.
 	After []Key
-	// Part tells the announcements of one owner apart, of which a router has one for each of its networks.
+	// Part distinguishes the announcements of one owner. A router has one for each of its networks.
 	Part string
 }
 
-// Arrival waits on the device of a standby port for the guest to announce itself there (RARP, gratuitous ARP, unsolicited
-// neighbour advertisement from its MAC), as it does when it goes on running after a migration. Only what the device itself
-// sends counts: nobody elsewhere can make a guest arrive.
+// Arrival listens on the device of a standby port for the guest's own announcement (RARP, gratuitous ARP or unsolicited neighbour
+// advertisement from its MAC). The guest announces itself when it continues to run after a migration. Only what the device itself
+// sends counts, so nobody elsewhere can fake it.
 type Arrival struct {
 	OwnerUID string
 	Device   string // the netdev on the host side of the guest's interface
 	MAC      MAC    // the guest's
-	// Migration is what is waited for: what was heard during another one does not count.
+	// Migration is the migration that is waited for. An announcement during another one does not count.
 	Migration int64
 }
 
@@ -144,7 +145,7 @@ func (a *Arrival) Diff(observed Object) []Difference {
 	return d
 }
 
-// Key implements Object. A port has one announcement, whatever uplink it leaves by.
+// Key implements Object. A port has one announcement, whichever uplink it uses.
 func (a *Announcement) Key() Key {
 	if a.Part == "" {
 		return Key{KindAnnouncement, a.OwnerUID}

@@ -1,23 +1,24 @@
 package object
 
-// TagFilter keeps frames with a tag of 802.1ad from a NIC that is an uplink of Open vSwitch: OpenFlow has no field for a tag's type,
-// and a flow that matches a VLAN id takes either type. It is a BPF program at the device, recognised by its name and content.
+// TagFilter keeps frames with an 802.1ad tag from a NIC that is an uplink of Open vSwitch. OpenFlow has no field for a tag's
+// type, and a flow that matches a VLAN id matches both types. TagFilter is a BPF program on the device, recognised by its name
+// and content.
 type TagFilter struct {
 	OwnerUID string
 	Device   string
-	// Hook is where the program is: before packet sockets hear a frame, or before Open vSwitch's kernel datapath does.
+	// Hook is where the program runs: before packet sockets receive a frame, or before Open vSwitch's kernel datapath does.
 	Hook TagFilterHook
-	// Strange is what stands in its place; always desired empty.
+	// Strange is what is in its place. It is always desired empty.
 	Strange string
-	// After lists what must be in place first.
+	// After lists what must exist first.
 	After []Key
 }
 
-// TagFilterHook is a place in the kernel's way of a frame.
+// TagFilterHook is a place on a frame's way through the kernel.
 type TagFilterHook string
 
-// The hooks. Generic XDP is the only one before packet sockets, by which the userspace datapath reads a NIC; it copies large
-// frames that the kernel has put together, so the kernel's datapath has the other.
+// The hooks. Generic XDP is the only one before packet sockets, by which the userspace datapath reads a NIC. It copies large
+// frames that the kernel has joined, so the kernel's datapath uses the other hook.
 const (
 	TagFilterXDP TagFilterHook = "xdp"
 	TagFilterTC  TagFilterHook = "tc"
@@ -32,7 +33,7 @@ func (f *TagFilter) Owner() string { return f.OwnerUID }
 // DependsOn implements Object.
 func (f *TagFilter) DependsOn() []Key { return f.After }
 
-// Diff implements Object. The owner is not in the kernel and not compared.
+// Diff implements Object. The owner is not in the kernel and is not compared.
 func (f *TagFilter) Diff(observed Object) []Difference {
 	o := observed.(*TagFilter)
 	var d differ

@@ -11,7 +11,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// TestMatchTextShowsEachField: two matches that differ in one field are written differently, and one that wants nothing is "any".
+// TestMatchTextShowsEachField: two matches that differ in one field are written differently. An empty match is "any".
 func TestMatchTextShowsEachField(t *testing.T) {
 	t.Parallel()
 	if got := (object.Match{}).String(); got != "any" {
@@ -64,7 +64,7 @@ func TestMatchText(t *testing.T) {
 	}
 }
 
-// TestActionTextShowsEachField: people see of an action what it does with what.
+// TestActionTextShowsEachField: the text of an action shows what it does and with which values.
 func TestActionTextShowsEachField(t *testing.T) {
 	t.Parallel()
 	seen := map[string]reflect.Type{}
@@ -97,7 +97,7 @@ func TestActionTextShowsEachField(t *testing.T) {
 	}
 }
 
-// TestLinkLocal: RFC 4291 appendix A, and the two addresses that are written out.
+// TestLinkLocal: RFC 4291 appendix A, and the two constant addresses.
 func TestLinkLocal(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -122,7 +122,7 @@ func TestLinkLocal(t *testing.T) {
 	}
 }
 
-// TestRouteNames: the driver reads back from a key which route it is.
+// TestRouteNames: the driver can read from a key which route it is.
 func TestRouteNames(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -146,7 +146,7 @@ func TestRouteNames(t *testing.T) {
 	}
 }
 
-// TestDifferenceText: people read what is, and what should be.
+// TestDifferenceText: the text shows the present and the desired value.
 func TestDifferenceText(t *testing.T) {
 	t.Parallel()
 	for want, d := range map[string]object.Difference{

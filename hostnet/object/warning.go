@@ -5,24 +5,24 @@ import (
 	"time"
 )
 
-// WarningReason is what is wrong in one word, as conditions and metrics name it.
+// WarningReason says in one word what is wrong, as conditions and metrics name it.
 type WarningReason string
 
 // The reasons.
 const (
 	// WarnMACMismatch: the hypervisor gave the guest another MAC than the port has.
 	WarnMACMismatch WarningReason = "MACMismatch"
-	// WarnForeignSource: frames come from the guest, and none of them from the port's MAC.
+	// WarnForeignSource: the guest sends frames, and none of them comes from the port's MAC.
 	WarnForeignSource WarningReason = "ForeignSource"
 	// WarnUnknownInterface: an OVS interface on the bridge has an interface id that no port has.
 	WarnUnknownInterface WarningReason = "UnknownInterface"
-	// WarnAddressDeclined: the guest found that somebody else has its address.
+	// WarnAddressDeclined: the guest found that another machine has its address.
 	WarnAddressDeclined WarningReason = "AddressDeclined"
 	// WarnLinkLocalLimit: the guest has used as many link-local addresses as its port may.
 	WarnLinkLocalLimit WarningReason = "LinkLocalLimit"
-	// WarnBridgeNetfilter: what passes the host's bridges is judged by the host's own packet filter too.
+	// WarnBridgeNetfilter: the host's own packet filter also judges what passes the host's bridges.
 	WarnBridgeNetfilter WarningReason = "BridgeNetfilter"
-	// WarnOptionsLeftOut: not everything that the guest asked for fits into the DHCP answer.
+	// WarnOptionsLeftOut: not everything that the guest requested fits into the DHCP answer.
 	WarnOptionsLeftOut WarningReason = "OptionsLeftOut"
 )
 
@@ -32,14 +32,14 @@ func WarningReasons() []WarningReason {
 		WarnBridgeNetfilter, WarnOptionsLeftOut}
 }
 
-// Warning is something that looks wrong though nothing failed: everything is programmed, and it will not work.
+// Warning is something that looks wrong although nothing failed: everything is programmed, but it will not work.
 type Warning struct {
 	Reason  WarningReason
 	Message string // a sentence for people: what was seen, what was expected, what to do
 }
 
-// ForeignSource is the warning about a guest whose port has the MAC. First is where the first of its frames came from, the zero
-// value when nobody knows.
+// ForeignSource is the warning about a guest whose port has the given MAC. first is the source of the first foreign frame. It is
+// zero if unknown.
 func ForeignSource(port, first MAC) Warning {
 	how := "tcpdump -e on its device"
 	if first != (MAC{}) {
@@ -50,8 +50,8 @@ func ForeignSource(port, first MAC) Warning {
 			"(%s) and give it the port's, or the port its own", port, how)}
 }
 
-// LinkLocalLimit is the warning about a guest that has used as many link-local addresses as it may within a time. Wait says how
-// long a further one does not work, as in "for up to 5m".
+// LinkLocalLimit is the warning about a guest that has used as many link-local addresses as it may within a time. wait says how
+// long another address does not work, as in "for up to 5m".
 func LinkLocalLimit(limit int, within time.Duration, wait string) Warning {
 	return Warning{Reason: WarnLinkLocalLimit, Message: fmt.Sprintf(
 		"the guest has used %d link-local addresses within %s, as many as a port may: a further one, and with it IPv6, does not "+

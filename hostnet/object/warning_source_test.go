@@ -13,9 +13,9 @@ func TestSourceWatch(t *testing.T) {
 		sent, passed uint64
 		unheard      bool
 	}{
-		{10, 7, false}, // the first look knows no difference
-		{20, 7, false}, // once says nothing yet
-		{22, 7, false}, // two frames say nothing
+		{10, 7, false}, // the first look has nothing to compare with
+		{20, 7, false}, // one look is too few
+		{22, 7, false}, // two frames are too few
 		{25, 7, true},
 		{25, 7, true},  // nothing was sent since
 		{30, 8, false}, // heard
@@ -25,7 +25,7 @@ func TestSourceWatch(t *testing.T) {
 		{20, 0, false}, // new counters
 		{30, 0, false},
 		{40, 0, true},
-		{0, 0, false}, // new counters; now it sends a frame at a time
+		{0, 0, false}, // new counters; now it sends one frame at a time
 		{1, 0, false},
 		{2, 0, false},
 		{3, 0, false},
@@ -47,7 +47,7 @@ func TestSourceWatch(t *testing.T) {
 	}
 }
 
-// TestWarningTexts: a warning says what was seen, and what to do, whether all of it is known or not.
+// TestWarningTexts: a warning says what was seen and what to do, also if not everything is known.
 func TestWarningTexts(t *testing.T) {
 	t.Parallel()
 	port, other := MAC{0xfa, 0x16, 0x3e, 0, 1, 0xa}, MAC{2, 0, 0, 0, 0, 1}
