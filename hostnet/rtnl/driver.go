@@ -1,9 +1,12 @@
-// Package rtnl looks after netdevs that somebody else created: their MTU, their administrative state, whether the host's
-// stack has IPv6 there, and what hangs at their traffic control hooks.
+// Package rtnl manages netdevs that somebody else created: their MTU, their administrative state, whether the host's stack has
+// IPv6 on them, and their traffic control hooks.
 //
-// Invariants: no link is ever created, renamed or deleted; links are those of the one cache, and what hangs at them is kept by a
-// subscription; both hold only what Weft manages or compiles from, so that statistics and carrier changes wake nobody; nothing is read
-// from sysfs, so that the network namespace of the calling thread is the only one seen (/proc/sys/net is that thread's too).
+// Invariants:
+//   - No link is ever created, renamed or deleted.
+//   - Links come from the one cache. A subscription keeps the qdiscs. Both hold only what Weft manages or compiles from, so that
+//     statistics and carrier changes wake nobody.
+//   - Nothing is read from sysfs. So only the calling thread's network namespace matters (/proc/sys/net belongs to that thread
+//     too).
 package rtnl
 
 import (
@@ -27,9 +30,9 @@ const requestTimeout = 10 * time.Second
 
 // Config is what the driver must be told.
 type Config struct {
-	// Links is the cache of the host's links. It is in the calling thread's network namespace.
+	// Links is the cache of the host's links. It must be in the calling thread's network namespace.
 	Links *own.Links
-	// EtcdAddresses are the addresses of the etcd endpoints: the link by which each is reached is marked in the facts.
+	// EtcdAddresses are the addresses of the etcd endpoints. The facts mark the link by which each is reached.
 	EtcdAddresses []netip.Addr
 	Logger        *slog.Logger // slog.Default when nil
 }
@@ -37,11 +40,11 @@ type Config struct {
 // Driver implements the engine's driver for object.KindLink and object.KindQdisc.
 type Driver struct {
 	config   Config
-	handle   *netlink.Handle // its own lock makes it safe for the engine's and the watch goroutine
+	handle   *netlink.Handle // it has its own lock, so the engine's and the watch goroutine may both use it
 	listener *own.Listener
 	feed     *own.Feed
 	view     *view
-	heard    heard // of the feed's lock
+	heard    heard // protected by the feed's lock
 	roads    sync.Mutex
 	notify   func(object.Event)
 }
@@ -78,7 +81,7 @@ func (d *Driver) Name() string { return "rtnl" }
 // Kinds are link and qdisc.
 func (d *Driver) Kinds() []object.Kind { return []object.Kind{object.KindLink, object.KindQdisc} }
 
-// Sync reads all links, addresses, qdiscs and roads.
+// Sync reads all links, addresses, qdiscs, and the routes to default and etcd.
 func (d *Driver) Sync(ctx context.Context) error {
 	if err := d.listener.Read(ctx); err != nil {
 		return err
@@ -90,7 +93,7 @@ func (d *Driver) Sync(ctx context.Context) error {
 	return err
 }
 
-// find is a link with what hangs at it.
+// find is a link and its qdiscs.
 func (d *Driver) find(name string) (own.Link, qdiscState, bool) {
 	l, there := d.config.Links.Named(name)
 	return l, d.view.qdisc(l.Index), there
@@ -127,12 +130,12 @@ func (d *Driver) Facts(into *object.Facts) {
 	into.BridgeNetfilter = bridgeNetfilter("/proc/sys/net/bridge")
 }
 
-// DeviceFacts brings the facts of these netdevs up to date and removes those of netdevs that are gone.
+// DeviceFacts updates the facts of these netdevs and removes those of netdevs that do not exist any more.
 func (d *Driver) DeviceFacts(devices []string, into *object.Facts) {
 	d.config.Links.View(func(c own.Cache) { d.view.deviceFacts(c, devices, into) })
 }
 
-// ReadDevices reads the netdevs of these names afresh.
+// ReadDevices reads the netdevs with these names again.
 func (d *Driver) ReadDevices(ctx context.Context, devices []string) error {
 	var errs []error
 	for _, name := range devices {
@@ -144,8 +147,8 @@ func (d *Driver) ReadDevices(ctx context.Context, devices []string) error {
 	return errors.Join(errs...)
 }
 
-// Apply sets MTU, IPv6 and administrative state and removes foreign traffic control, one request each, then reads the
-// touched devices back.
+// Apply sets MTU, IPv6 and administrative state and removes foreign traffic control, with one request each. Then it reads the
+// changed devices back.
 func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
 	errs := make([]error, len(changes))
 	qdiscs := false
@@ -165,7 +168,7 @@ func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
 	return errs
 }
 
-// fillErrors gives every change of the kind that had none the error.
+// fillErrors gives the error to every change of the kind that has none.
 func fillErrors(errs []error, changes []object.Change, kind object.Kind, err error) {
 	for i, c := range changes {
 		if errs[i] == nil && c.Key().Kind == kind {
@@ -174,7 +177,7 @@ func fillErrors(errs []error, changes []object.Change, kind object.Kind, err err
 	}
 }
 
-// apply makes one change. A delete means that Weft manages the device no longer: it stays as it is.
+// apply makes one change. A delete means that Weft does not manage the device any more. The device stays as it is.
 func (d *Driver) apply(c object.Change) error {
 	if c.Op == object.Delete {
 		return nil
@@ -199,8 +202,8 @@ func (d *Driver) setLink(have own.Link, want *object.Link) error {
 			return fmt.Errorf("link %s: set mtu %d: %w", want.Name, want.MTU, err)
 		}
 	}
-	// After the MTU: the kernel has no IPv6 on a link of less than 1280 bytes, and begins anew once it has more. Before the link
-	// is up: there is no moment with an address.
+	// This comes after the MTU, because the kernel has no IPv6 on a link of less than 1280 bytes and starts it again once the
+	// link has more. It comes before the link is up, so that there is no moment with an address.
 	if want.NoIPv6 {
 		if err := disableIPv6(want.Name); err != nil {
 			return err
@@ -238,7 +241,7 @@ func (d *Driver) deleteQdisc(l own.Link, hook qdiscHook, kind string) error {
 		QdiscAttrs: netlink.QdiscAttrs{LinkIndex: l.Index, Parent: uint32(hook)},
 		QdiscType:  kind,
 	})
-	// Somebody else may have removed or replaced it meanwhile: the view is read back after this, and tells.
+	// Somebody else may have removed or replaced it meanwhile. The view is read back after this and shows that.
 	if err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EINVAL) {
 		return fmt.Errorf("qdisc %s: remove %s: %w", l.Name, kind, err)
 	}

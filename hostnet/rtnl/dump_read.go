@@ -29,7 +29,8 @@ func (d *Driver) readQdiscs(ctx context.Context) (map[int]qdiscState, error) {
 	return states, nil
 }
 
-// refreshQdiscs takes in what hangs at all links. News that are older are absorbed before it, and those that came in meanwhile after it.
+// refreshQdiscs reads the qdiscs of all links. Older notifications are absorbed before it, and those that arrived meanwhile after
+// it.
 func (d *Driver) refreshQdiscs(ctx context.Context) (err error) {
 	d.feed.Locked(func(bool) {
 		var fresh map[int]qdiscState
@@ -44,7 +45,8 @@ func (d *Driver) refreshQdiscs(ctx context.Context) (err error) {
 	return err
 }
 
-// refreshRoads reads the roads and returns the links that carry others now. One at a time: what was read first is stored first.
+// refreshRoads reads the routes and returns the links whose roads changed. Only one reading runs at a time, so results are stored
+// in the order of reading.
 func (d *Driver) refreshRoads(ctx context.Context) (links []int, err error) {
 	d.roads.Lock()
 	defer d.roads.Unlock()
@@ -55,8 +57,8 @@ func (d *Driver) refreshRoads(ctx context.Context) (links []int, err error) {
 	return d.view.setRoads(r), nil
 }
 
-// readRoads finds the links that carry a default route of either family, and those by which etcd is reached. An
-// endpoint without a route is reached by no link.
+// readRoads finds the links of the default routes of either family, and the links by which etcd is reached. An endpoint without a
+// route is reached by no link.
 func (d *Driver) readRoads(ctx context.Context) (roads, error) {
 	r := roads{defaults: map[int]bool{}, etcd: map[int]bool{}}
 	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {

@@ -35,7 +35,7 @@ func (h *host) observedLink(name string) *object.Link {
 	return found[0].(*object.Link)
 }
 
-// A device whose MTU is too small for IPv6 has none until Weft sets the MTU.
+// TestIPv6IsOffBeforeTheLinkIsUp: a device whose MTU is too small for IPv6 has none until Weft sets the MTU.
 func TestIPv6IsOffBeforeTheLinkIsUp(t *testing.T) {
 	h := startHost(t, Config{})
 	l := addVeth(t, "tap6")

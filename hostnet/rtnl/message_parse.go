@@ -11,7 +11,7 @@ import (
 	own "weft/hostnet/netlink"
 )
 
-// qdiscHook is the parent of a qdisc that hangs at one of a device's hooks (linux/pkt_sched.h).
+// qdiscHook is the parent of a qdisc on one of a device's hooks (linux/pkt_sched.h).
 type qdiscHook uint32
 
 const (
@@ -19,8 +19,8 @@ const (
 	hookIngress qdiscHook = 0xfffffff1 // TC_H_INGRESS, which is TC_H_CLSACT too
 )
 
-// routeMatters says whether a route message can move a road: those of the local table, of multicast and of link-local
-// destinations, which every link that comes up brings along, cannot.
+// routeMatters says whether a route message can change a default route or a route to etcd. Routes of the local table, of
+// multicast and of link-local destinations cannot. Every link that comes up brings some of those.
 func routeMatters(m own.Message) bool {
 	if len(m.Data) < own.RouteHeader {
 		return true
@@ -42,7 +42,7 @@ func routeMatters(m own.Message) bool {
 	return matters || err != nil
 }
 
-// qdiscMessage is what a qdisc message says of a hook.
+// qdiscMessage is what a qdisc message says about a hook.
 type qdiscMessage struct {
 	index  int
 	hook   qdiscHook
@@ -50,7 +50,7 @@ type qdiscMessage struct {
 	kind   string
 }
 
-// parseQdisc reads a tcmsg; ok is false when the qdisc hangs at no hook.
+// parseQdisc reads a tcmsg. ok is false if the qdisc is on no hook.
 func parseQdisc(m own.Message) (q qdiscMessage, ok bool, err error) {
 	if len(m.Data) < own.QdiscHeader {
 		return q, false, fmt.Errorf("qdisc message: %w", own.ErrShort)

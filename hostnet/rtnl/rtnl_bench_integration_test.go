@@ -11,8 +11,8 @@ import (
 	"weft/hostnet/object"
 )
 
-// BenchmarkThousandPorts measures, beside a thousand guests' devices: reading the whole host afresh, writing the facts,
-// and changing one device and reading it back.
+// BenchmarkThousandPorts measures, beside a thousand guests' devices, reading the whole host again, writing the facts, and
+// changing one device and reading it back.
 func BenchmarkThousandPorts(b *testing.B) {
 	for i := range 1000 {
 		a := netlink.NewLinkAttrs()

@@ -21,7 +21,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// insideNamespace marks the process that runs the tests: the first one only makes a network namespace for it.
+// insideNamespace marks the process that runs the tests. The first process only makes a network namespace for it.
 const insideNamespace = "WEFT_TEST_INSIDE_NAMESPACE"
 
 func TestMain(m *testing.M) {
@@ -150,7 +150,7 @@ func TestLinkIsFollowedAndRepaired(t *testing.T) {
 	})
 }
 
-// repair applies what is desired as the engine would and checks that nothing is left to do, by a fresh reading.
+// repair applies what is desired as the engine would. It checks by a fresh reading that nothing is left to do.
 func (h *host) repair(want object.Object) {
 	h.t.Helper()
 	observe := func() object.Object {
@@ -217,12 +217,12 @@ func TestRoadsAreMarked(t *testing.T) {
 	}
 	must(t, netlink.RouteAdd(&netlink.Route{LinkIndex: l.Attrs().Index, Gw: net.IPv4(192, 0, 2, 254)}))
 	h.await("the roads", func(e object.Event) bool { return inEvent(e) && facts().DefaultRoute && facts().EtcdRoute })
-	// The kernel says nothing of the routes that go with a link that is set down.
+	// The kernel does not report the routes that are removed when a link is set down.
 	must(t, netlink.LinkSetDown(l))
 	h.await("the lost roads", func(e object.Event) bool { return inEvent(e) && !facts().DefaultRoute && !facts().EtcdRoute })
 }
 
-// TestLeavingABridgeIsNotVanishing: the kernel says RTM_DELLINK, in the bridge family, of a device that leaves a bridge.
+// TestLeavingABridgeIsNotVanishing: when a device leaves a bridge, the kernel sends RTM_DELLINK in the bridge family.
 func TestLeavingABridgeIsNotVanishing(t *testing.T) {
 	h := startHost(t, Config{})
 	l := addVeth(t, "tap1")
@@ -240,7 +240,7 @@ func TestLeavingABridgeIsNotVanishing(t *testing.T) {
 	h.awaitDevice("tap1", "the bridge", func(own.Link, qdiscState, bool) bool { return master() == "br9" })
 	must(t, netlink.LinkSetNoMaster(l))
 	h.awaitDevice("tap1", "no bridge", func(_ own.Link, _ qdiscState, ok bool) bool { return ok && master() == "" })
-	must(t, netlink.LinkSetMTU(l, 1400)) // comes after everything the kernel had to say of the bridge
+	must(t, netlink.LinkSetMTU(l, 1400)) // this comes after all notifications about the bridge
 	h.awaitDevice("tap1", "the mtu", func(l own.Link, _ qdiscState, ok bool) bool { return ok && l.MTU == 1400 })
 }
 

@@ -29,7 +29,7 @@ func TestRoadsAreTold(t *testing.T) {
 	}
 }
 
-// TestSeen: what drivers of Open vSwitch and bridges look at wakes nobody here.
+// TestSeen: what only the drivers of Open vSwitch and bridges compare wakes nobody here.
 func TestSeen(t *testing.T) {
 	t.Parallel()
 	was := own.Link{Index: 2, Name: "tap1", Alias: "somebody's", MTU: 1500}

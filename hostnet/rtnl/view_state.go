@@ -15,18 +15,18 @@ import (
 	"weft/hostnet/object"
 )
 
-// qdiscState is what hangs at a netdev's hooks: the kinds of a root qdisc with a handle of its own, and of an ingress
-// or clsact one. It is comparable; the zero value is the kernel's default.
+// qdiscState is what is on a netdev's hooks: the kind of a root qdisc with its own handle, and the kind of an ingress or clsact
+// one. It is comparable. The zero value is the kernel's default.
 type qdiscState struct{ root, ingress string }
 
 // roads says by which links the host reaches what it must not lose.
 type roads struct {
-	defaults map[int]bool // links that carry a default route
+	defaults map[int]bool // links that carry the route to an etcd endpoint
 	etcd     map[int]bool // links that carry the road to an etcd endpoint
 }
 
-// view is what the driver knows beside the links: what hangs at them, and which carry a road. The watch goroutine and the engine's
-// goroutine share it.
+// view is what the driver knows besides the links: their qdiscs, and which of them carry a default route or a route to etcd. The
+// watch goroutine and the engine's goroutine share it.
 type view struct {
 	mu     sync.Mutex
 	qdiscs map[int]qdiscState
@@ -35,8 +35,7 @@ type view struct {
 
 func newView() *view { return &view{qdiscs: map[int]qdiscState{}} }
 
-// setQdisc changes what hangs at one hook of a link and says whether that changed anything. An empty kind is the
-// kernel's default.
+// setQdisc sets what is on one hook of a link and says whether that changed anything. An empty kind is the kernel's default.
 func (v *view) setQdisc(index int, hook qdiscHook, kind string) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -58,7 +57,7 @@ func (q *qdiscState) set(hook qdiscHook, kind string) {
 	}
 }
 
-// setRoads stores the roads and returns the links that carry another set of them now.
+// setRoads stores the roads and returns the links whose roads changed.
 func (v *view) setRoads(r roads) (changed []int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -73,21 +72,21 @@ func (v *view) setRoads(r roads) (changed []int) {
 	return changed
 }
 
-// carriesRoad says whether the link carries a default route or the road to etcd.
+// carriesRoad says whether the link carries a default route or the route to etcd.
 func (v *view) carriesRoad(index int) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.roads.defaults[index] || v.roads.etcd[index]
 }
 
-// qdisc is what hangs at a link.
+// qdisc is what is on the hooks of a link.
 func (v *view) qdisc(index int) qdiscState {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	return v.qdiscs[index]
 }
 
-// forget is about a link that is gone.
+// forget removes what is known of a link that does not exist any more.
 func (v *view) forget(index int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -107,7 +106,7 @@ func (v *view) facts(c own.Cache, into *object.Facts) {
 	}
 }
 
-// bridgeNetfilter lists the settings of br_netfilter that are on, below the folder that is there once the module is loaded.
+// bridgeNetfilter lists the settings of br_netfilter that are on. The directory exists only while the module is loaded.
 func bridgeNetfilter(folder string) string {
 	var on []string
 	for _, name := range []string{"bridge-nf-call-arptables", "bridge-nf-call-ip6tables", "bridge-nf-call-iptables"} {
@@ -119,13 +118,13 @@ func bridgeNetfilter(folder string) string {
 	return strings.Join(on, ", ")
 }
 
-// noIPv6 says that the kernel was started without IPv6: it has no settings for it then.
+// noIPv6 says that the kernel was started without IPv6. It then has no IPv6 settings.
 func noIPv6() bool {
 	_, err := os.Stat("/proc/sys/net/ipv6")
 	return errors.Is(err, fs.ErrNotExist)
 }
 
-// deviceFacts writes the links of these names, and removes the names that no link has.
+// deviceFacts writes the links with these names, and removes the names without a link.
 func (v *view) deviceFacts(c own.Cache, devices []string, into *object.Facts) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
@@ -138,7 +137,7 @@ func (v *view) deviceFacts(c own.Cache, devices []string, into *object.Facts) {
 	}
 }
 
-// linkFacts is what the facts say of one link. The lock is held.
+// linkFacts are the facts of one link. The lock is held.
 func (v *view) linkFacts(c own.Cache, l own.Link) object.LinkFacts {
 	var addresses []netip.Prefix
 	for _, p := range c.Addresses(l.Index) {
@@ -165,7 +164,7 @@ func (v *view) linkFacts(c own.Cache, l own.Link) object.LinkFacts {
 	}
 }
 
-// kindOf is how the facts call what a link is: the kernel gives hardware no kind, and has one for taps and tuns.
+// kindOf is the kind of a link in the facts. The kernel gives hardware no kind, and has one kind for taps and tuns.
 func kindOf(l own.Link) string {
 	switch l.Kind {
 	case "":
@@ -176,7 +175,7 @@ func kindOf(l own.Link) string {
 	return l.Kind
 }
 
-// seen is what the driver compares of a link.
+// seen is the part of a link that the driver compares.
 func seen(l own.Link) own.Link {
 	owner, ours := l.Owner()
 	if !ours {

@@ -11,13 +11,13 @@ import (
 	"weft/hostnet/object"
 )
 
-// heard is what the subscription to routes and traffic control has told since it was last looked at.
+// heard is what the subscription to routes and traffic control has reported since the last look.
 type heard struct {
-	links []int // of which other qdiscs hang now
-	moved bool  // whether a road may have
+	links []int // links whose qdiscs changed
+	moved bool  // whether a default route or a route to etcd may have changed
 }
 
-// newFeed makes the subscription to what hangs at links and to routes. Nothing is heard before Watch.
+// newFeed makes the subscription to qdiscs and routes. It receives nothing before Watch.
 func (d *Driver) newFeed() *own.Feed {
 	return own.NewFeed(own.FeedConfig{
 		Name: "routes and traffic control", Logger: d.config.Logger, Absorb: d.absorb, Changed: d.fed,
@@ -28,8 +28,8 @@ func (d *Driver) newFeed() *own.Feed {
 	})
 }
 
-// Watch listens to the cache of links, and subscribes to routes and traffic control. It reports every change of what the driver
-// knows; it subscribes again by itself.
+// Watch follows the cache of links, and subscribes to routes and traffic control. It reports every change of what the driver
+// knows, and subscribes again by itself.
 func (d *Driver) Watch(ctx context.Context, notify func(object.Event)) error {
 	d.notify = notify
 	group, ctx := errgroup.WithContext(ctx)
@@ -41,8 +41,8 @@ func (d *Driver) Watch(ctx context.Context, notify func(object.Event)) error {
 	return group.Wait()
 }
 
-// linksChanged tells of links. The kernel removes IPv4 routes of a link that goes down, or of an address that is removed, without a
-// word about them.
+// linksChanged reports links. The kernel does not report the IPv4 routes that it removes when a link goes down or an address is
+// removed.
 func (d *Driver) linksChanged(ctx context.Context, changes []own.Change, lost bool) {
 	if lost {
 		d.notify(object.Event{Resync: true})
@@ -50,7 +50,8 @@ func (d *Driver) linksChanged(ctx context.Context, changes []own.Change, lost bo
 	var names []string
 	moved := false
 	for _, c := range changes {
-		// Of disable_ipv6 the kernel tells nobody; the link-local address that a link gets by itself says that it was switched on.
+		// The kernel does not report disable_ipv6. But the link-local address that a link then gets by itself shows that IPv6 was
+		// switched on.
 		names = append(names, c.Name)
 		moved = moved || c.Address || c.Link && d.view.carriesRoad(c.Index)
 	}
@@ -64,7 +65,7 @@ func (d *Driver) linksChanged(ctx context.Context, changes []own.Change, lost bo
 	d.tell(ctx, names, moved)
 }
 
-// absorb takes in a message about a route or a qdisc. The feed's lock is held.
+// absorb applies a message about a route or a qdisc. The feed's lock is held.
 func (d *Driver) absorb(m own.Message) {
 	switch m.Header.Type {
 	case unix.RTM_NEWROUTE, unix.RTM_DELROUTE:
@@ -86,7 +87,7 @@ func (d *Driver) absorb(m own.Message) {
 	}
 }
 
-// fed tells of what was absorbed. A link is in the cache before anything hangs at it.
+// fed reports what was absorbed. A link is in the cache before anything is on it.
 func (d *Driver) fed(ctx context.Context, lost bool) error {
 	if lost {
 		d.notify(object.Event{Resync: true})
@@ -99,7 +100,7 @@ func (d *Driver) fed(ctx context.Context, lost bool) error {
 	return nil
 }
 
-// named are the names of the links that are there; what hung at others is forgotten.
+// named are the names of the existing links. What was on other links is forgotten.
 func (d *Driver) named(indexes []int) (names []string) {
 	d.config.Links.View(func(links own.Cache) {
 		for _, index := range indexes {
@@ -113,7 +114,7 @@ func (d *Driver) named(indexes []int) (names []string) {
 	return names
 }
 
-// tell reports the links, and those that carry other roads now if some may have moved.
+// tell reports the links. If routes may have changed, it also reports the links whose roads changed.
 func (d *Driver) tell(ctx context.Context, names []string, moved bool) {
 	if moved {
 		links, err := d.refreshRoads(ctx)
@@ -128,7 +129,7 @@ func (d *Driver) tell(ctx context.Context, names []string, moved bool) {
 	}
 }
 
-// eventFor names the objects and the devices.
+// eventFor is the event with the objects and the devices.
 func eventFor(names []string) object.Event {
 	e := object.Event{Devices: names, Keys: make([]object.Key, 0, 2*len(names))}
 	for _, n := range names {
