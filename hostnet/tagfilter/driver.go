@@ -1,7 +1,9 @@
-// Package tagfilter keeps tags of 802.1ad from the uplinks of Open vSwitch, by a BPF program at each NIC.
+// Package tagfilter keeps 802.1ad tags from the uplinks of Open vSwitch, by a BPF program on each NIC.
 //
-// Invariants: only programs with our name are replaced or removed; a NIC that has somebody else's XDP program keeps it; a
-// filter outlives the process. The calling thread's network namespace is the only one.
+// Invariants:
+//   - Only programs with our name are replaced or removed. A NIC with a foreign XDP program keeps it.
+//   - A filter outlives the process.
+//   - The driver works in the calling thread's network namespace.
 package tagfilter
 
 import (
@@ -20,7 +22,7 @@ import (
 
 // Config is what the driver must be told.
 type Config struct {
-	// Links is the cache of the host's links. It is in the calling thread's network namespace.
+	// Links is the cache of the host's links. It must be in the calling thread's network namespace.
 	Links  *own.Links
 	Logger *slog.Logger // slog.Default when nil
 }
@@ -104,7 +106,7 @@ func (d *Driver) Ours(context.Context) ([]object.Key, error) {
 	return keys, nil
 }
 
-// Apply puts the programs where they belong and takes away those that nobody wants.
+// Apply attaches the desired programs and removes those that are not desired.
 func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -127,7 +129,7 @@ func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
 func (d *Driver) apply(c object.Change) error {
 	have, exists := d.config.Links.Named(c.Key().Name)
 	if !exists && c.Op == object.Delete {
-		return nil // it went with its filter
+		return nil // the filter was removed with the device
 	}
 	if !exists {
 		return errors.New("no such device")
@@ -152,7 +154,7 @@ func (d *Driver) apply(c object.Change) error {
 	return d.attach(link, want.Hook, p, there)
 }
 
-// attach hangs a program at the link. Another's XDP program is never replaced.
+// attach attaches a program to the link. It never replaces a foreign XDP program.
 func (d *Driver) attach(link netlink.Link, hook object.TagFilterHook, p program, replace bool) error {
 	if hook == object.TagFilterXDP {
 		flags := unix.XDP_FLAGS_SKB_MODE
@@ -177,7 +179,7 @@ func (d *Driver) attach(link netlink.Link, hook object.TagFilterHook, p program,
 	return nil
 }
 
-// Our filter's place among those of a link. Others before it are theirs to decide.
+// The position of our filter among the filters of a link. Foreign filters may run before it and decide.
 const (
 	tcHandle   = 0x5746
 	tcPriority = 0x5746
@@ -188,7 +190,7 @@ func tcFilter(link netlink.Link, fd int) *netlink.BpfFilter {
 		LinkIndex: link.Attrs().Index, Parent: netlink.HANDLE_MIN_INGRESS, Handle: tcHandle, Priority: tcPriority, Protocol: unix.ETH_P_ALL}}
 }
 
-// detach takes a program of ours away. The clsact qdisc stays: others may hang their filters there.
+// detach removes a program of ours. The clsact qdisc stays, because others may have filters on it.
 func (d *Driver) detach(link netlink.Link, hook object.TagFilterHook) error {
 	var err error
 	if hook == object.TagFilterXDP {

@@ -12,7 +12,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// programName is what the kernel shows of our programs (bpftool prog, ip link).
+// programName is the name of our programs that the kernel shows (bpftool prog, ip link).
 const programName = "weft_tagfilter"
 
 // The numbers of linux/bpf.h that are used here.
@@ -25,7 +25,7 @@ const (
 	progTypeXDP      = 6
 )
 
-// instruction is one of BPF: operation, destination and source register, offset, immediate value.
+// instruction is one BPF instruction: operation, destination and source register, offset, immediate value.
 type instruction struct {
 	op       byte
 	dst, src byte
@@ -60,10 +60,10 @@ const (
 	etherLen            = 14
 )
 
-// serviceTag is the EtherType of a tag of 802.1ad (0x88a8), as this host reads it from a frame.
+// serviceTag is the EtherType of an 802.1ad tag (0x88a8), as this host reads it from a frame.
 func serviceTag() int32 { return int32(binary.NativeEndian.Uint16([]byte{0x88, 0xa8})) }
 
-// xdpProgram drops a frame whose type is a tag of 802.1ad.
+// xdpProgram drops a frame whose type is an 802.1ad tag.
 func xdpProgram() []instruction {
 	return []instruction{
 		{opLoadWord, 2, 1, xdpDataEnd, 0},
@@ -80,7 +80,7 @@ func xdpProgram() []instruction {
 	}
 }
 
-// tcProgram drops a frame whose tag, which the kernel has taken off by then, was one of 802.1ad.
+// tcProgram drops a frame with an 802.1ad tag. The kernel has removed the tag from the frame before.
 func tcProgram() []instruction {
 	return []instruction{
 		{opLoadWord, 2, 1, skbVLANPresent, 0},
@@ -145,7 +145,7 @@ func loadNamed(hook object.TagFilterHook, name string) (program, error) {
 	return program{fd, tag}, nil
 }
 
-// Offsets in struct bpf_prog_info (linux/bpf.h), and how much of it is asked for.
+// Offsets in struct bpf_prog_info (linux/bpf.h), and the length that is requested.
 const (
 	infoTag, infoTagEnd = 8, 16
 	infoName, infoLen   = 64, 80

@@ -12,7 +12,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// refresh replaces the view by what the links have and lists the keys that differ. The caller holds the lock.
+// refresh replaces the view by what the links have. It returns the keys that differ. The caller holds the lock.
 func (d *Driver) refresh(ctx context.Context) ([]object.Key, error) {
 	fresh, err := d.read(ctx)
 	if err != nil {
@@ -60,7 +60,7 @@ func (d *Driver) read(ctx context.Context) (map[string]filter, error) {
 	return fresh, nil
 }
 
-// readLink finds a program of ours at a link. One that went meanwhile is none.
+// readLink finds a program of ours on a link. A program that was removed meanwhile counts as none.
 func (d *Driver) readLink(ctx context.Context, l own.Link, classified bool) (f filter, ours bool, err error) {
 	if l.XDP != 0 {
 		name, tag, err := infoOf(l.XDP)
@@ -95,12 +95,12 @@ func (d *Driver) readLink(ctx context.Context, l own.Link, classified bool) (f f
 	return f, false, nil
 }
 
-// deviceOf is a link as the library takes it.
+// deviceOf is a link in the form that the library needs.
 func deviceOf(l own.Link) netlink.Link {
 	return &netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: l.Index, Name: l.Name}}
 }
 
-// strangeness says whether a program with our name is the one that would be loaded now.
+// strangeness says whether a program with our name differs from the one that would be loaded now.
 func strangeness(hook object.TagFilterHook, tag string) (string, error) {
 	p, err := load(hook)
 	if err != nil {

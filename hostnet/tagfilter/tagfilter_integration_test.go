@@ -23,7 +23,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// insideNamespace marks the process that runs the tests: the first one only makes a network namespace for it.
+// insideNamespace marks the process that runs the tests. The first process only makes a network namespace for it.
 const insideNamespace = "WEFT_TEST_INSIDE_NAMESPACE"
 
 func TestMain(m *testing.M) {
@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 	}
 }
 
-// host is a NIC in a bridge, the wire at its other end, and a guest of the bridge.
+// host is a NIC in a bridge, the physical network at its other end, and a guest of the bridge.
 type host struct {
 	*Driver
 	t           *testing.T
@@ -120,7 +120,7 @@ func rawSocket(t *testing.T, device string) int {
 	return fd
 }
 
-// heard sends a frame with each tag and one without, and lists those that reach the guest; the untagged one comes last.
+// heard sends a frame with each tag and one without. It lists those that reach the guest. The untagged one is sent last.
 func (h *host) heard() (names []string) {
 	h.t.Helper()
 	for _, f := range []struct {
@@ -165,7 +165,7 @@ func (h *host) do(op object.Op, hook object.TagFilterHook) error {
 	return h.Apply(h.t.Context(), []object.Change{c})[0]
 }
 
-// observed is what the driver says of the NIC; nil for nothing.
+// observed is the observed filter of the NIC. It is nil if there is none.
 func (h *host) observed() *object.TagFilter {
 	h.t.Helper()
 	found, err := h.Observe(h.t.Context(), []object.Key{{Kind: object.KindTagFilter, Name: h.nic}})
@@ -194,7 +194,7 @@ func (h *host) await(what string) {
 	}
 }
 
-// TestFilter: tags of 802.1ad stay out and nothing else does; what somebody takes away is told and comes back.
+// TestFilter: 802.1ad tags are dropped and nothing else is. If somebody removes the filter, that is reported and repaired.
 func TestFilter(t *testing.T) {
 	for hook, damage := range map[object.TagFilterHook]string{
 		object.TagFilterXDP: "ip link set NIC xdpgeneric off", object.TagFilterTC: "tc filter del dev NIC ingress",
@@ -241,7 +241,7 @@ func TestFilter(t *testing.T) {
 	}
 }
 
-// TestForeignProgramStays: what somebody else has at the NIC is neither taken for ours nor replaced.
+// TestForeignProgramStays: a foreign program on the NIC is neither taken for ours nor replaced.
 func TestForeignProgramStays(t *testing.T) {
 	h := newHost(t, "own")
 	foreign, err := loadNamed(object.TagFilterXDP, "somebody")

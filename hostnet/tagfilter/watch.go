@@ -11,8 +11,8 @@ import (
 	"weft/hostnet/object"
 )
 
-// Watch listens to the cache of links, and subscribes to traffic control. What happens to a link that has a filter of ours makes the
-// driver read anew; it subscribes again by itself.
+// Watch follows the cache of links and subscribes to traffic control. If something happens to a link with a filter of ours, the
+// driver reads again. It subscribes again by itself.
 func (d *Driver) Watch(ctx context.Context, notify func(object.Event)) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error {
@@ -44,7 +44,7 @@ func (d *Driver) Watch(ctx context.Context, notify func(object.Event)) error {
 	return group.Wait()
 }
 
-// look reads anew if one of the links has a filter of ours, and reports what differs.
+// look reads again if one of the links has a filter of ours, and reports what differs.
 func (d *Driver) look(ctx context.Context, links []int, lost bool, notify func(object.Event)) {
 	if lost {
 		notify(object.Event{Resync: true})
