@@ -1,11 +1,15 @@
-// Package ra advertises to each guest, on its own port, what it should know of its network (RFC 4861): that addresses
-// come from DHCPv6, which prefixes are on the link, its MTU, DNS and the default router.
+// Package ra advertises to each guest, on its own port, what it should know of its network (RFC 4861): that addresses come from
+// DHCPv6, which prefixes are on the link, its MTU, DNS and the default router.
 //
-// Invariants: what is advertised is a function of the binding, and of what the guest was told before; the advertiser is a
-// default router only where a router of ours is on the network, and speaks as that one then (else router lifetime 0); no
-// address is made from its prefixes (A=0); what is true no longer is withdrawn, with lifetime 0 and from the link-local
-// address that told it, for as long as the guest would have believed it; a solicitation is answered at once and to all
-// nodes, for there is but one node on a port, within the rate that frame grants a port.
+// Invariants:
+//   - What is advertised depends only on the binding and on what the guest was told before.
+//   - The advertiser is a default router only if a router of ours is on the network, and then uses that router's addresses.
+//     Otherwise the router lifetime is 0.
+//   - No address is made from its prefixes (A=0).
+//   - What is not true any more is withdrawn, with lifetime 0 and from the link-local address that told it, for as long as the
+//     guest could believe it.
+//   - A solicitation is answered at once and to all nodes, because there is only one node on a port. The rate is the one that
+//     package frame allows a port.
 package ra
 
 import (
@@ -20,14 +24,14 @@ import (
 	"weft/hostnet/object"
 )
 
-// The unsolicited advertisements' interval is drawn between these (RFC 4861 section 6.2.1), so that a thousand ports
-// do not speak at once.
+// The interval of unsolicited advertisements is drawn between these (RFC 4861 section 6.2.1), so that a thousand ports do not
+// send at once.
 const (
 	minInterval = 200 * time.Second
 	maxInterval = 600 * time.Second
 )
 
-// The first advertisements after a change come sooner: MAX_INITIAL_RTR_ADVERTISEMENTS of them, at most
+// The first advertisements after a change come sooner. There are MAX_INITIAL_RTR_ADVERTISEMENTS of them, at most
 // MAX_INITIAL_RTR_ADVERT_INTERVAL apart (RFC 4861 section 6.2.4) and at least MIN_DELAY_BETWEEN_RAS.
 const (
 	initialAdvertisements = 3
@@ -35,36 +39,35 @@ const (
 	maxInitialInterval    = 16 * time.Second
 )
 
-// factLifetime is for how long a guest believes what it was told at least, however short leases are. Guests lose nothing
-// while weftd is away for days, and what becomes wrong is withdrawn.
+// factLifetime is the shortest time for which a guest believes what it was told, even if leases are shorter. Guests lose nothing
+// if weftd is away for days, and what becomes wrong is withdrawn.
 const factLifetime = 7 * 24 * time.Hour
 
-// maxRouterLifetime is the most that the header's 16 bits hold; RFC 8319 allows all of it. A host that reads the route
-// option keeps the router for factLifetime.
+// maxRouterLifetime is the largest value of the header's 16 bits. RFC 8319 allows all of it. A host that reads the route option
+// keeps the router for factLifetime.
 const maxRouterLifetime = 65535 * time.Second
 
 // routerSolicitation is the ICMPv6 type of a router solicitation (RFC 4861 section 4.1).
 const routerSolicitation uint8 = 133
 
-// solicitationSize is its size in bytes without options.
+// solicitationSize is the size of a router solicitation in bytes, without options.
 const solicitationSize = 8
 
 // discoveryHopLimit proves that a neighbour discovery message crossed no router (RFC 4861 section 6.1.1).
 const discoveryHopLimit = 255
 
-// minMTU is the least MTU of an IPv6 link (RFC 8200 section 5).
+// minMTU is the smallest MTU of an IPv6 link (RFC 8200 section 5).
 const minMTU = 1280
 
 // Config makes the driver.
 type Config struct {
-	Open frame.Opener // opens the transports of ports, frame.Exchange's Open for netdevs
-	// StateDir is where what guests were told is kept, in a folder "ra"; nothing is kept when empty.
+	Open frame.Opener // opens the transports of ports; for netdevs frame.Exchange's Open
+	// StateDir is where it is kept what guests were told, in a directory "ra". If it is empty, nothing is kept.
 	StateDir string
 	Logger   *slog.Logger // slog.Default when nil
 }
 
-// New makes the driver of object.KindRABinding, which serves nothing yet, in the calling thread's network namespace.
-// Close ends it.
+// New makes the driver of object.KindRABinding, in the calling thread's network namespace. It serves nothing yet. Close ends it.
 func New(c Config) *frame.PortDriver {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
@@ -79,7 +82,7 @@ func New(c Config) *frame.PortDriver {
 	})
 }
 
-// advertiser makes services, and remembers what they tell.
+// advertiser makes services and remembers what they tell.
 type advertiser struct {
 	memory *memory
 	now    func() time.Time
@@ -99,7 +102,7 @@ func (a advertiser) service(b frame.Binding) (frame.Service, error) {
 	return a.advertise(binding, s, promises), nil
 }
 
-// advertise serves the statement, with the withdrawals for as long as anybody may believe what they withdraw.
+// advertise serves the statement. It adds the withdrawals for as long as anybody may believe what they withdraw.
 func (a advertiser) advertise(b *object.RABinding, s statement, promises []promise) frame.Service {
 	withdrawals, until := s.withdraw(promises)
 	plain, whole := s.frames(b.MTU, nil), s.frames(b.MTU, withdrawals)
@@ -125,7 +128,7 @@ func (a advertiser) advertise(b *object.RABinding, s statement, promises []promi
 	}
 }
 
-// interval is the time until the next unsolicited advertisement, after so many.
+// interval is the time until the next unsolicited advertisement, after the given number of them.
 func interval(sent int) time.Duration {
 	if sent < initialAdvertisements {
 		return minInitialInterval + rand.N(maxInitialInterval-minInitialInterval)
@@ -142,8 +145,8 @@ func IsSolicitation(received []byte) bool {
 	return len(m.Body) >= solicitationSize && frame.WholeOptions(m.Body[solicitationSize:])
 }
 
-// state is what the binding wants the guest to know. A binding without prefixes tells nothing: there is no IPv6 on its
-// network, or not any more.
+// state is what the guest should know according to the binding. A binding without prefixes tells nothing, because its network has
+// no IPv6, or has none any more.
 func state(b *object.RABinding) (statement, error) {
 	s := statement{source: speaker(object.ServerMAC), lifetime: max(b.Lease.Truncate(time.Second), factLifetime)}
 	if len(b.Prefixes) == 0 {
@@ -170,8 +173,8 @@ func state(b *object.RABinding) (statement, error) {
 	return s, nil
 }
 
-// frames builds what is sent: first what is true, with what its speaker takes back, then what other speakers take back.
-// So there is always a router while one takes over from another.
+// frames builds the frames to send. First comes what is true, together with what the same speaker withdraws. Then comes what
+// other speakers withdraw. So there is always a router while one takes over from another.
 func (s statement) frames(mtu int, withdrawals []withdrawal) [][]byte {
 	var frames [][]byte
 	own := saying{source: s.source, managed: len(s.facts) > 0}
@@ -191,7 +194,7 @@ func (s statement) frames(mtu int, withdrawals []withdrawal) [][]byte {
 	return append(own.frames(mtu), frames...)
 }
 
-// family6 picks the IPv6 addresses.
+// family6 selects the IPv6 addresses.
 func family6(all []netip.Addr) []netip.Addr {
 	var list []netip.Addr
 	for _, a := range all {

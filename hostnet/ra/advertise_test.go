@@ -46,14 +46,14 @@ func TestAdvertisement(t *testing.T) {
 	checkGolden(t, w.String())
 }
 
-// newAdvertiser has a clock that stands still.
+// newAdvertiser has a clock that does not move.
 func newAdvertiser(t testing.TB, dir string) advertiser {
 	t.Helper()
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	return advertiser{memory: openMemory(dir, slog.New(slog.DiscardHandler)), now: func() time.Time { return now }}
 }
 
-// serve is what the guest is told without asking, beginning with this binding.
+// serve is what the guest is told unasked, starting with this binding.
 func serve(t testing.TB, a advertiser, b *object.RABinding) [][]byte {
 	t.Helper()
 	s, err := a.service(b)

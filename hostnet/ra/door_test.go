@@ -8,7 +8,7 @@ import (
 	"weft/integration/limits"
 )
 
-// TestDoor: what accepted intent tells of a network is advertised, in packets that the network carries, and nothing is left out.
+// TestDoor: everything that accepted intent says of a network is advertised, in packets that the network carries.
 func TestDoor(t *testing.T) {
 	t.Parallel()
 	limits.Check(t, func(t limits.T, h limits.Host) {

@@ -27,14 +27,14 @@ const (
 )
 
 const (
-	hopLimit       = 64   // for what guests send
+	hopLimit       = 64   // for packets that guests send
 	flagsManaged   = 0xc0 // M and O: addresses and the rest come from DHCPv6
 	flagOnLink     = 0x80
-	serversAnOther = 8 // DNS servers in one option: 136 bytes, and two of them fit the smallest MTU beside the rest
+	serversAnOther = 8 // DNS servers in one option: 136 bytes; two such options fit into the smallest MTU beside the rest
 	ipv6Header     = 40
 )
 
-// saying is what one advertisement says, before it is cut into frames.
+// saying is the content of one advertisement, before it is split into frames.
 type saying struct {
 	source  speaker
 	managed bool
@@ -42,8 +42,8 @@ type saying struct {
 	options [][]byte
 }
 
-// frames builds the whole frames to all nodes. What does not fit one packet of the MTU goes on in another one with the
-// same header (RFC 4861 section 6.2.3). No option is larger than the smallest MTU.
+// frames builds the frames to all nodes. What does not fit into one packet of the MTU continues in another one with the same
+// header (RFC 4861 section 6.2.3). No option is larger than the smallest MTU.
 func (s saying) frames(mtu int) [][]byte {
 	header := s.header(mtu)
 	room := max(mtu, minMTU) - ipv6Header
@@ -65,7 +65,7 @@ func (s saying) frame(body []byte) []byte {
 	return frame.ICMPv6(frame.Between{Src: mac, Dst: frame.MulticastMAC(all)}, mac.LinkLocal(), all, body)
 }
 
-// header is what each frame begins with.
+// header is the beginning of each frame.
 func (s saying) header(mtu int) []byte {
 	b := make([]byte, advertisementSize, 128)
 	b[0], b[4] = routerAdvertisement, hopLimit
@@ -80,7 +80,7 @@ func (s saying) header(mtu int) []byte {
 	return b
 }
 
-// tell adds the facts with a lifetime, 0 to withdraw them.
+// tell adds the facts with a lifetime. 0 withdraws them.
 func (s *saying) tell(facts []fact, lifetime time.Duration) {
 	var servers []netip.Addr
 	for _, f := range facts {
@@ -114,13 +114,13 @@ func option(kind uint8, value []byte) []byte {
 
 func seconds(d time.Duration) uint32 { return uint32(min(d/time.Second, 1<<32-1)) }
 
-// defaultRoute says the router's lifetime again, in 32 bits: a host that reads it (RFC 4191 section 3.1) takes it instead of
-// the header's, which ends after 18 hours at most.
+// defaultRoute repeats the router's lifetime in 32 bits. A host that reads it (RFC 4191 section 3.1) uses it instead of the
+// header's lifetime, which ends after at most 18 hours.
 func defaultRoute(lifetime time.Duration) []byte {
 	return option(optionRoute, binary.BigEndian.AppendUint32([]byte{0, 0}, seconds(lifetime)))
 }
 
-// prefixOption says that a prefix is on the link, and no address is to be made from it.
+// prefixOption says that a prefix is on the link and that no address may be made from it.
 func prefixOption(p netip.Prefix, lifetime time.Duration) []byte {
 	v := []byte{byte(p.Bits()), flagOnLink}
 	v = binary.BigEndian.AppendUint32(v, seconds(lifetime)) // valid
@@ -138,7 +138,7 @@ func dnsOption(servers []netip.Addr, lifetime time.Duration) []byte {
 	return option(optionDNS, v)
 }
 
-// domainOption holds one name, which frame.IsName has passed.
+// domainOption holds one name. frame.IsName must have accepted it.
 func domainOption(name string, lifetime time.Duration) []byte {
 	v := binary.BigEndian.AppendUint32([]byte{0, 0}, seconds(lifetime))
 	for label := range strings.SplitSeq(name, ".") {

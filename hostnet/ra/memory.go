@@ -20,10 +20,10 @@ type record struct {
 	Promises []promise `json:"promises"`
 }
 
-// memory keeps a record for each device, and a file beside it, so that a weftd that is started again takes back what the
-// last one told. It dies with the host without harm: the guests die too, so that files are not synced.
+// memory keeps a record for each device, and a file with it, so that a restarted weftd can withdraw what the previous one told.
+// Files are not synced: if the host crashes, the guests are gone too.
 type memory struct {
-	dir string // nothing is kept on disk when empty
+	dir string // if empty, nothing is kept on disk
 	log *slog.Logger
 
 	mu      sync.Mutex
@@ -32,7 +32,8 @@ type memory struct {
 
 const recordSuffix = ".json"
 
-// openMemory reads what is in the directory. Records of devices that are gone are removed: their guests are, too.
+// openMemory reads the records in the directory. It removes records of devices that do not exist any more, because their guests
+// are gone too.
 func openMemory(dir string, log *slog.Logger) *memory {
 	m := &memory{dir: dir, log: log, records: map[string]record{}}
 	if dir == "" {
@@ -100,8 +101,8 @@ func (m *memory) of(device, owner string) []promise {
 	return nil
 }
 
-// keep replaces what is remembered of the device, on disk first: what a guest is told is never unknown to the next
-// process. A disk that fails is only logged, because the guest matters more.
+// keep replaces what is remembered of the device. The file is written before the guest is told, so that the next process always
+// knows. A disk error is only logged, because the guest matters more.
 func (m *memory) keep(device string, r record) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -122,7 +123,7 @@ func (m *memory) keep(device string, r record) {
 	}
 }
 
-// forget drops what is remembered of the device.
+// forget removes what is remembered of the device.
 func (m *memory) forget(device string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -130,7 +131,7 @@ func (m *memory) forget(device string) {
 	m.drop(device, known)
 }
 
-// drop removes a record; the lock is held.
+// drop removes a record. The lock is held.
 func (m *memory) drop(device string, known bool) {
 	if !known {
 		return
@@ -144,7 +145,7 @@ func (m *memory) drop(device string, known bool) {
 	}
 }
 
-// write replaces the file in one step.
+// write replaces the file atomically.
 func (m *memory) write(device string, r record) error {
 	data, err := json.Marshal(r)
 	if err != nil {

@@ -10,11 +10,11 @@ import (
 	"weft/hostnet/object"
 )
 
-// maxPromises bounds what is remembered of one port: many changes of a network with as much as can be declared. The oldest
-// go first.
+// maxPromises bounds what is remembered of one port. It is enough for many changes of a network with as much as can be declared.
+// The oldest are dropped first.
 const maxPromises = 512
 
-// speaker is the MAC that an advertisement comes from. Its link-local address is what guests know it by.
+// speaker is the MAC that an advertisement comes from. Guests identify it by its link-local address.
 type speaker object.MAC
 
 // MarshalText implements encoding.TextMarshaler.
@@ -33,26 +33,26 @@ func (s *speaker) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// fact is one thing that a guest learns from an advertisement and keeps for a lifetime. The zero value means that whoever
-// speaks is a default router.
+// fact is one thing that a guest learns from an advertisement and keeps for a lifetime. The zero value means that the speaker is
+// a default router.
 type fact struct {
 	Prefix netip.Prefix `json:"prefix,omitzero"`
 	DNS    netip.Addr   `json:"dns,omitzero"`
 	Domain string       `json:"domain,omitempty"`
 }
 
-// router says that the fact is about the speaker itself: another speaker's same fact is another one.
+// router says that the fact is about the speaker itself. The same fact from another speaker is a different one.
 func (f fact) router() bool { return f == fact{} }
 
 // promise is a fact that a guest was told and may still believe.
 type promise struct {
 	Source speaker `json:"source"`
 	fact
-	// Until is when the guest forgets it by itself, zero while it is told again and again.
+	// Until is when the guest forgets the fact by itself. It is zero while the fact is repeated.
 	Until time.Time `json:"until,omitzero"`
 }
 
-// statement is what a port is told now: by whom, what, and for how long a guest believes it.
+// statement is what a port is told now: by which speaker, which facts, and for how long a guest believes them.
 type statement struct {
 	source   speaker
 	facts    []fact
@@ -64,13 +64,13 @@ func (s statement) holds(p promise) bool {
 	return slices.Contains(s.facts, p.fact) && (!p.router() || p.Source == s.source)
 }
 
-// renew is what the guest may believe after the statement, when it believed old before.
+// renew is what the guest may believe after the statement, if it believed old before.
 func (s statement) renew(old []promise, now time.Time) []promise {
 	var out []promise
 	for _, f := range s.facts {
 		out = append(out, promise{Source: s.source, fact: f})
 	}
-	told := len(out) // what was told last comes first among the old
+	told := len(out) // among the old ones, what was told last comes first
 	for _, p := range old {
 		if p.Source == s.source && slices.Contains(s.facts, p.fact) {
 			continue
@@ -85,14 +85,14 @@ func (s statement) renew(old []promise, now time.Time) []promise {
 	return out[:min(len(out), max(told, maxPromises))]
 }
 
-// withdrawal is what one speaker has to take back.
+// withdrawal is what one speaker has to withdraw.
 type withdrawal struct {
 	source speaker
 	facts  []fact
 }
 
-// withdraw lists what of the promises is true no longer, by the speaker who told it, and until when somebody may believe
-// it. What another speaker tells as well is not withdrawn: hosts keep prefixes and DNS servers once, whoever told them.
+// withdraw lists the promises that are not true any more, by the speaker who told them, and until when a guest may believe them.
+// A fact that another speaker tells too is not withdrawn, because hosts keep each prefix and DNS server once, whoever told it.
 func (s statement) withdraw(promises []promise) (list []withdrawal, until time.Time) {
 	for _, p := range promises {
 		if p.Until.IsZero() || s.holds(p) {

@@ -17,7 +17,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// device is one that every network namespace has, so that its records outlive a start.
+// device exists in every network namespace, so its records survive a restart.
 const device = "lo"
 
 func routed(prefixes ...string) *object.RABinding {
@@ -28,7 +28,7 @@ func routed(prefixes ...string) *object.RABinding {
 	return b
 }
 
-// told says in one line a frame what a guest is told, lifetimes other than 0 left out.
+// told describes in one line what frames tell a guest, without lifetimes other than 0.
 func told(t testing.TB, frames [][]byte) string {
 	t.Helper()
 	var lines []string
@@ -121,7 +121,7 @@ func TestWhatIsTrueNoLongerIsWithdrawn(t *testing.T) {
 			server + ": no router 2001:db8:a::",
 		},
 	} {
-		// The same in one process, and with a process of its own for each binding.
+		// The same in one process, and with a separate process for each binding.
 		a, dir := newAdvertiser(t, ""), t.TempDir()
 		var frames, after [][]byte
 		for _, b := range c.bindings {
@@ -179,8 +179,8 @@ func TestRecordsOfDevicesThatAreGone(t *testing.T) {
 	}
 }
 
-// TestEveryBindingFits: whatever a network may declare, and however often that changed, every frame fits the MTU, everything
-// is told once, and what is told by nobody any more is withdrawn by whoever told it.
+// TestEveryBindingFits: whatever a network may declare, and however often that changed, every frame fits the MTU and everything
+// is told once. What nobody tells any more is withdrawn by the speaker that told it.
 func TestEveryBindingFits(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -251,7 +251,7 @@ func said(source speaker, f fact) string {
 	return string(source[:]) + f.Domain
 }
 
-// believe reads a frame as a host does that keeps facts for each speaker, by the bytes alone.
+// believe reads the bytes of a frame like a host that keeps facts for each speaker.
 func believe(believed map[string]bool, f []byte) {
 	source, body := speaker(f[6:12]), f[54:]
 	believed[said(source, fact{})] = body[6] != 0 || body[7] != 0

@@ -48,7 +48,7 @@ func TestRdisc6HearsTheAdvertisement(t *testing.T) {
 	if a := g.Run("ip", "-6", "address", "show", "dev", "eth0", "scope", "global"); strings.Contains(a, "inet6") {
 		t.Errorf("the guest made an address of its own from a prefix:\n%s", a)
 	}
-	// A change is told at once, unasked: the guest's kernel takes the prefix's route from it.
+	// A change is sent at once and unasked. The guest's kernel gets the prefix's route from it.
 	more := *b
 	more.Prefixes = append(more.Prefixes[:1:1], netip.MustParsePrefix("2001:db8:3::/64"))
 	b = &more
