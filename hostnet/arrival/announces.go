@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	// neighborAdvertisement is the ICMPv6 type (RFC 4861 section 4.4), solicited its flag S, and advertisementSize the
+	// neighborAdvertisement is the ICMPv6 type (RFC 4861 section 4.4). solicited is its flag S. advertisementSize is the
 	// message's size in bytes without options.
 	neighborAdvertisement uint8 = 136
 	solicited             uint8 = 0x40
@@ -15,9 +15,9 @@ const (
 	discoveryHopLimit = 255
 )
 
-// Announces says whether an untagged frame announces, from the MAC, that the MAC is here: reverse ARP (RFC 903; QEMU and
-// its like send it for a guest that goes on running), ARP about the sender's own address (RFC 5227 section 3), or an
-// unsolicited neighbour advertisement (RFC 4861 section 7.2.6).
+// Announces says whether an untagged frame from the MAC announces that the MAC is here. It may be reverse ARP (RFC 903; QEMU and
+// others send it for a guest that continues to run), ARP about the sender's own address (RFC 5227 section 3), or an unsolicited
+// neighbour advertisement (RFC 4861 section 7.2.6).
 func Announces(received []byte, mac object.MAC) bool {
 	switch frame.EtherType(received) {
 	case frame.EtherTypeRARP:

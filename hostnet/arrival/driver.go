@@ -1,8 +1,10 @@
-// Package arrival hears, on the device of a standby port, the guest announce itself that was moved there: its hypervisor
-// sends reverse ARP for it, or it sends gratuitous ARP and unsolicited neighbour advertisements itself.
+// Package arrival listens on the device of a standby port for the announcement of the migrated guest. Its hypervisor sends
+// reverse ARP for it, or the guest itself sends gratuitous ARP and unsolicited neighbour advertisements.
 //
-// Invariants: only a frame that the device itself sends, from the port's own MAC, counts; nothing is ever sent; what was
-// heard is kept until the port is no longer waited for, and belongs to one migration alone.
+// Invariants:
+//   - Only a frame that the device itself sends, from the port's own MAC, counts.
+//   - Nothing is ever sent.
+//   - What was heard is kept until the port is not waited for any more. It belongs to one migration only.
 package arrival
 
 import (
@@ -16,19 +18,19 @@ import (
 	"weft/hostnet/object"
 )
 
-// Driver is the driver of object.KindArrival. What the embedded driver serves is the listening.
+// Driver is the driver of object.KindArrival. The service of the embedded driver is the listening.
 type Driver struct {
 	*frame.PortDriver
 	log *slog.Logger
 
 	mu    sync.Mutex
 	heard map[string]object.Arrival // by the port's uid
-	news  []object.Key              // heard since Watch last told
-	woken chan struct{}             // holds one token when there is news
+	news  []object.Key              // heard since Watch last reported
+	woken chan struct{}             // holds one token if there is news
 }
 
-// New makes the driver, which listens nowhere yet. open opens the transports of ports, frame.Exchange's Open for netdevs.
-// Close ends it.
+// New makes the driver. It listens nowhere yet. open opens the transports of ports; for netdevs it is frame.Exchange's Open.
+// Close ends the driver.
 func New(open frame.Opener, log *slog.Logger) *Driver {
 	if log == nil {
 		log = slog.Default()
@@ -58,7 +60,7 @@ func (d *Driver) service(b frame.Binding) (frame.Service, error) {
 	}, nil
 }
 
-// hear keeps what was heard and tells it once.
+// hear keeps what was heard and reports it once.
 func (d *Driver) hear(a object.Arrival) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -74,15 +76,14 @@ func (d *Driver) hear(a object.Arrival) {
 	}
 }
 
-// Arrived is the number of the migration for which the port's guest has announced itself, or 0. It may be called by any
-// goroutine.
+// Arrived is the number of the migration for which the port's guest has announced itself, or 0. Any goroutine may call it.
 func (d *Driver) Arrived(uid string) int64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.heard[uid].Migration
 }
 
-// Apply begins and ends the listening. Who is no longer waited for is forgotten.
+// Apply starts and ends the listening. A port that is not waited for any more is forgotten.
 func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
 	errs := d.PortDriver.Apply(ctx, changes)
 	d.mu.Lock()

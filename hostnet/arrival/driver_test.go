@@ -14,7 +14,7 @@ var (
 	alien = object.MAC{0xfa, 0x16, 0x3e, 0, 0, 2}
 )
 
-// rarp is what QEMU sends for a guest that goes on running.
+// rarp is what QEMU sends for a guest that continues to run.
 func rarp(mac object.MAC) []byte {
 	own := netip.IPv4Unspecified()
 	f := frame.ARP{Operation: 3, SenderMAC: mac, TargetMAC: mac, Sender: own, Target: own}.Frame(frame.Between{Src: mac, Dst: frame.Broadcast()})
@@ -78,7 +78,7 @@ func FuzzAnnounces(f *testing.F) {
 	})
 }
 
-// line is a device's transport whose guest is the test.
+// line is the transport of a device. The test plays the guest.
 type line struct {
 	frame.Transport
 	receiver frame.Receiver
