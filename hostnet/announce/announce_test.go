@@ -214,12 +214,12 @@ func TestWithdrawnIsSentNoMore(t *testing.T) {
 	}
 }
 
-// TestThoseOnThisHostHearIt: whatever the order in which they came, guests hear of routers, routers of all, and nobody of another
-// network or of himself.
+// TestThoseOnThisHostHearIt: in whatever order they were added, guests are told about routers, and routers about all. Nobody is
+// told about other networks or about themselves.
 func TestThoseOnThisHostHearIt(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
-	sent := map[string][]string{} // device → MAC of what was heard
+	sent := map[string][]string{} // device → MAC of what was received
 	wake := make(chan struct{}, 1000)
 	d := New(func(device string) (frame.Sender, error) {
 		if device == "gone" {
@@ -235,7 +235,7 @@ func TestThoseOnThisHostHearIt(t *testing.T) {
 			wake <- struct{}{}
 		}), nil
 	}, slog.New(slog.DiscardHandler))
-	var changes []object.Change // at once: what is told depends on who is there then
+	var changes []object.Change // all at once, because what is sent depends on who is there then
 	add := func(network, local string, last byte, router bool) {
 		changes = append(changes, object.Change{Op: object.Create, Desired: &object.Announcement{
 			OwnerUID: network + local, MAC: object.MAC{2, 0, 0, 0, 0, last}, Network: network, Local: local, Router: router,
@@ -252,7 +252,8 @@ func TestThoseOnThisHostHearIt(t *testing.T) {
 	if err := errors.Join(d.Apply(t.Context(), changes)...); err != nil {
 		t.Fatal(err)
 	}
-	// Each repetition: three guests to the leg, the leg to two that are there, the router elsewhere to one guest.
+	// Each repetition has six sendings: three guests to the router interface, the router interface to the two guests that are
+	// there, the router elsewhere to one guest.
 	for range repetitions * 6 {
 		<-wake
 	}
@@ -270,7 +271,7 @@ func TestThoseOnThisHostHearIt(t *testing.T) {
 	}
 }
 
-// senderFunc is a Sender that never goes away.
+// senderFunc is a Sender whose device always exists.
 type senderFunc func([]byte)
 
 func (s senderFunc) Send(f []byte) error { s(f); return nil }

@@ -14,8 +14,8 @@ import (
 	"weft/hostnet/object"
 )
 
-// The rate of all ports' frames together: a thousand ports that become active at once are told of within a few seconds
-// and take a fraction of a percent of a link.
+// The rate of all ports' frames together. A thousand ports that become active at once are announced within a few seconds. They
+// use a fraction of a percent of a link.
 const (
 	framesPerSecond = 2000
 	framesBurst     = 200
@@ -24,8 +24,8 @@ const (
 // Opener opens a device for sending.
 type Opener func(device string) (frame.Sender, error)
 
-// Driver implements the engine's driver for object.KindAnnouncement. It observes what it has announced since the
-// process began, as long as the uplink is the one it was announced by.
+// Driver implements the engine's driver for object.KindAnnouncement. It observes what it has announced since the process started,
+// as long as the uplink is still the device that it was announced by.
 type Driver struct {
 	open Opener
 	log  *slog.Logger
@@ -38,23 +38,23 @@ type Driver struct {
 	heard   listeners
 	wire    queue
 	local   queue
-	woken   chan struct{} // holds one token when the queues got an item
+	woken   chan struct{} // holds one token if the queues got an item
 }
 
-// entry is one announcement. It is not changed after it was made: a change makes another.
+// entry is one announcement. It is never changed: a change makes a new entry.
 type entry struct {
 	announcement *object.Announcement
-	frames       [][]byte     // by the uplink
-	local        [][]byte     // out of devices of this host
-	sender       frame.Sender // of the uplink; nil when there is none
+	frames       [][]byte     // for the uplink
+	local        [][]byte     // for devices of this host
+	sender       frame.Sender // of the uplink; nil if there is none
 }
 
-// alive says that it went out by the uplink that is there now.
+// alive says that the entry was sent by the uplink that exists now.
 func (e *entry) alive() bool { return e.sender == nil || e.sender.Alive() }
 
-// New makes a driver that announces nothing yet and starts its pacing goroutine. open opens uplinks, once, and devices of
-// this host, each time anew: frame.Exchange's OpenSender, whose devices cost nothing to open; frame.OpenSender when nil.
-// Close ends it.
+// New makes a driver that announces nothing yet, and starts its pacing goroutine. open opens an uplink once, and a device of this
+// host for each sending. It is frame.Exchange's OpenSender, whose devices cost nothing to open. If it is nil, frame.OpenSender is
+// used. Close ends the driver.
 func New(open Opener, log *slog.Logger) *Driver {
 	if open == nil {
 		open = frame.OpenSender
@@ -95,11 +95,11 @@ func (d *Driver) Name() string { return "announce" }
 // Kinds implements the engine's driver.
 func (d *Driver) Kinds() []object.Kind { return []object.Kind{object.KindAnnouncement} }
 
-// InProcess says that what the driver holds lives and dies with this process: creating it again after a restart writes
-// nothing to the host.
+// InProcess says that what the driver holds exists only in this process. Creating it again after a restart writes nothing to the
+// host.
 func (d *Driver) InProcess() bool { return true }
 
-// Sync has nothing to read: the view is the state itself.
+// Sync has nothing to read, because the driver itself is the state.
 func (d *Driver) Sync(context.Context) error { return nil }
 
 // Observe returns what was announced by an uplink that is still the same device.
@@ -126,8 +126,8 @@ func (d *Driver) Ours(context.Context) ([]object.Key, error) {
 	return keys, nil
 }
 
-// Apply queues announcements, and forgets those that are desired no longer. It does not wait for them to be sent: the
-// port works without, only later.
+// Apply queues announcements and forgets those that are not desired any more. It does not wait until they are sent. Without them
+// the port works too, only later.
 func (d *Driver) Apply(_ context.Context, changes []object.Change) []error {
 	errs := make([]error, len(changes))
 	d.mu.Lock()
@@ -144,7 +144,7 @@ func (d *Driver) Apply(_ context.Context, changes []object.Change) []error {
 	return errs
 }
 
-// announce makes the entry and queues it; the lock is held.
+// announce makes the entry and queues it. The lock is held.
 func (d *Driver) announce(c object.Change) error {
 	a, ok := c.Desired.(*object.Announcement)
 	if !ok {
@@ -180,7 +180,7 @@ func (d *Driver) announce(c object.Change) error {
 	return nil
 }
 
-// drop forgets an entry; the lock is held.
+// drop forgets an entry. The lock is held.
 func (d *Driver) drop(k object.Key) {
 	if old, ok := d.entries[k]; ok {
 		d.heard.remove(old.announcement)
@@ -188,7 +188,7 @@ func (d *Driver) drop(k object.Key) {
 	}
 }
 
-// sender is the open socket of the device, opened anew if the device was made again; the lock is held.
+// sender is the open socket of the device. It is opened again if the device was made again. The lock is held.
 func (d *Driver) sender(device string) (frame.Sender, error) {
 	if s, ok := d.senders[device]; ok {
 		if s.Alive() {
@@ -207,7 +207,7 @@ func (d *Driver) sender(device string) (frame.Sender, error) {
 	return s, nil
 }
 
-// Watch has nothing to report that the engine would not hear from rtnl: an uplink that was made again.
+// Watch has nothing to report, because rtnl reports an uplink that was made again.
 func (d *Driver) Watch(ctx context.Context, _ func(object.Event)) error {
 	<-ctx.Done()
 	return nil
@@ -235,7 +235,7 @@ func (d *Driver) pace(ctx context.Context) {
 	}
 }
 
-// tell sends an entry out of one device of this host. A device that is gone has nobody behind it.
+// tell sends an entry out of one device of this host. If the device does not exist any more, there is nobody to tell.
 func (d *Driver) tell(ctx context.Context, limit *rate.Limiter, e *entry, device string) bool {
 	s, err := d.open(device)
 	if err != nil {
@@ -249,7 +249,7 @@ func (d *Driver) tell(ctx context.Context, limit *rate.Limiter, e *entry, device
 	return goOn
 }
 
-// send sends frames at the common rate, and says whether to go on.
+// send sends frames at the common rate. It says whether to continue.
 func (d *Driver) send(ctx context.Context, limit *rate.Limiter, e *entry, s frame.Sender, frames [][]byte) bool {
 	for _, f := range frames {
 		if limit.Wait(ctx) != nil {
@@ -263,14 +263,14 @@ func (d *Driver) send(ctx context.Context, limit *rate.Limiter, e *entry, s fram
 	return true
 }
 
-// sending is what is due: an entry by its uplink, or out of devices of this host.
+// sending is what is due: an entry for its uplink, or for devices of this host.
 type sending struct {
 	*entry
 	sender  frame.Sender
 	devices []string
 }
 
-// next takes the next entry that still stands, those for uplinks first.
+// next takes the next entry that is still valid. Entries for uplinks come first.
 func (d *Driver) next() (s sending, wait time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -289,7 +289,7 @@ func (d *Driver) next() (s sending, wait time.Duration) {
 	return sending{}, wait
 }
 
-// standing takes the next entry of the queue that still stands; the lock is held.
+// standing takes the next entry of the queue that is still valid. The lock is held.
 func (d *Driver) standing(q *queue, now time.Time) (*entry, time.Duration) {
 	for {
 		e, wait := q.next(now)
@@ -299,7 +299,7 @@ func (d *Driver) standing(q *queue, now time.Time) (*entry, time.Duration) {
 	}
 }
 
-// sleep waits for something new, or for the time if it is not 0, and says whether to go on.
+// sleep waits for something new, or until the time is over if it is not 0. It says whether to continue.
 func (d *Driver) sleep(ctx context.Context, wait time.Duration) bool {
 	var timer <-chan time.Time
 	if wait > 0 {

@@ -1,11 +1,13 @@
-// Package announce tells a network where addresses are, after a port became active on this host or a router's or floating
-// address came here: switches relearn a MAC only from frames that come from it, a guest that was moved need not send any by
-// itself, and who remembers another MAC for an address goes on using it for half a minute.
+// Package announce announces to a network where addresses are, after a port became active on this host, or after a router's or
+// floating address moved here. It is needed for three reasons: switches relearn a MAC only from frames that come from it, a
+// migrated guest need not send any by itself, and a neighbour that remembers another MAC for an address uses it for half a
+// minute.
 //
-// Invariants: everybody hears it: who is beyond the uplink, and, straight out of their devices, the guests and routers'
-// interfaces of the network on this host (of a guest's announcement only these); all together send at a bounded rate, the
-// uplink before devices, and what is announced for the first time before repetitions; an announcement that was changed or
-// withdrawn is sent no more.
+// Invariants:
+//   - Everybody concerned receives it: those beyond the uplink, and the guests and router interfaces of the network on this host,
+//     directly out of their devices. A guest's announcement goes only to router interfaces on this host.
+//   - The rate of all announcements together is bounded. Uplinks come before devices, and first announcements before repetitions.
+//   - An announcement that was changed or withdrawn is not sent any more.
 package announce
 
 import (
@@ -19,12 +21,12 @@ import (
 	"weft/hostnet/object"
 )
 
-// etherTypeRARP is the Ethernet type of reverse ARP (RFC 903), which hosts ignore and switches learn from.
+// etherTypeRARP is the Ethernet type of reverse ARP (RFC 903). Hosts ignore it, and switches learn from it.
 const etherTypeRARP uint16 = 0x8035
 
-// Frames builds what is sent for the announcement, each time: an ARP announcement (RFC 5227 section 3) for each IPv4
-// address, an unsolicited neighbour advertisement (RFC 4861 section 7.2.6) for each IPv6 address, and a reverse ARP
-// request if there is none of either.
+// Frames builds the frames of one sending of the announcement: an ARP announcement (RFC 5227 section 3) for each IPv4 address,
+// and an unsolicited neighbour advertisement (RFC 4861 section 7.2.6) for each IPv6 address. If there are no addresses, it is a
+// reverse ARP request.
 func Frames(a *object.Announcement) ([][]byte, error) {
 	frames, err := untagged(a)
 	for i, f := range frames {
@@ -33,7 +35,7 @@ func Frames(a *object.Announcement) ([][]byte, error) {
 	return frames, err
 }
 
-// untagged are the frames as they go out of devices of this host.
+// untagged are the frames for devices of this host.
 func untagged(a *object.Announcement) ([][]byte, error) {
 	var frames [][]byte
 	for i, address := range a.Addresses {
@@ -73,7 +75,7 @@ func announceND(mac object.MAC, address netip.Addr, router bool) ([]byte, error)
 	return frame.ICMPv6(frame.Between{Src: mac, Dst: frame.MulticastMAC(all)}, address, all, body), nil
 }
 
-// announceMAC asks for the address of the MAC, as an ARP packet of operation 3 (RFC 903) with no IPv4 addresses.
+// announceMAC asks for the address of the MAC. It is an ARP packet of operation 3 (RFC 903) without IPv4 addresses.
 func announceMAC(mac object.MAC) []byte {
 	none := netip.IPv4Unspecified()
 	p := frame.ARP{Operation: 3, SenderMAC: mac, Sender: none, TargetMAC: mac, Target: none}

@@ -2,10 +2,10 @@ package announce
 
 import "weft/hostnet/object"
 
-// listeners are the devices of this host that lead to guests and routers' interfaces, by network.
+// listeners are the devices of this host that lead to guests and router interfaces, by network.
 type listeners map[string]map[string]*listener
 
-// listener is one such device. Several announcements may be made by who is behind it.
+// listener is one such device. The one behind it may have several announcements.
 type listener struct {
 	announcements int
 	router        bool
@@ -40,7 +40,7 @@ func (l listeners) remove(a *object.Announcement) {
 	}
 }
 
-// of lists who on this host has to hear the announcement, in no order.
+// of lists the devices of this host that must receive the announcement, in no order.
 func (l listeners) of(a *object.Announcement) []string {
 	var devices []string
 	for device, who := range l[a.Network] {

@@ -2,29 +2,28 @@ package announce
 
 import "time"
 
-// repetitions is how often an announcement is sent, and repetitionDelay what lies between: more than a second altogether,
-// for a frame can be lost while the physical network still moves, and Linux keeps the neighbour entry that it has just
-// learnt for a second, whatever is announced (net.ipv4.neigh.*.locktime).
+// repetitions is how often an announcement is sent, and repetitionDelay is the time between. Together this is more than a second,
+// for two reasons. A frame can be lost while the physical network still changes. And Linux keeps a neighbour entry that it has
+// just learned for a second, whatever is announced (net.ipv4.neigh.*.locktime).
 const (
 	repetitions     = 4
 	repetitionDelay = 450 * time.Millisecond
 )
 
-// item is one announcement that is due at a time.
+// item is one announcement and the time when it is due.
 type item struct {
 	entry *entry
 	due   time.Time
 }
 
-// queue holds announcements by how often they were sent. Each row is in the order of due, because every row adds the
-// same delay.
+// queue holds announcements by how often they were sent. Each row is ordered by due, because every row adds the same delay.
 type queue [repetitions][]item
 
 // add queues the first sending.
 func (q *queue) add(e *entry, now time.Time) { q[0] = append(q[0], item{e, now}) }
 
-// next takes the first item that is due, of the least often sent, and queues its repetition. If there is none it says
-// how long until one is, and 0 when nothing waits.
+// next takes the first due item of those that were sent least often, and queues its repetition. If none is due, it says how long
+// until one is. 0 means that nothing waits.
 func (q *queue) next(now time.Time) (e *entry, wait time.Duration) {
 	for row := range q {
 		if len(q[row]) == 0 {
