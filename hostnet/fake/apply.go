@@ -34,7 +34,7 @@ func (h *Host) apply(c object.Change, d *Driver) error {
 	return nil
 }
 
-// fault takes the failure somebody asked for, if any.
+// fault takes the failure that a test requested, if any.
 func (h *Host) fault(k object.Key) error {
 	if err, ok := h.failCall[h.calls]; ok {
 		delete(h.failCall, h.calls)
@@ -84,7 +84,7 @@ func (h *Host) possible(c object.Change) error {
 	return nil
 }
 
-// flowsPossible refuses flows that mention an OpenFlow port nobody has.
+// flowsPossible refuses flows with an OpenFlow port that does not exist.
 func (h *Host) flowsPossible(f *object.FlowSet) error {
 	have := map[uint32]bool{}
 	for _, i := range h.facts.Interfaces {
@@ -103,7 +103,7 @@ func (h *Host) has(kind object.Kind, name string) bool {
 	return ok
 }
 
-// put stores the object as a driver would read it back: without what a host does not hold.
+// put stores the object as a driver would read it back, without what a host does not hold.
 func (h *Host) put(want object.Object) {
 	switch o := want.(type) {
 	case *object.FlowSet:
@@ -128,7 +128,7 @@ func (h *Host) put(want object.Object) {
 		h.wireSession(o)
 	case *object.Veth:
 		if old, ok := h.objects[o.Key()].(*object.Veth); ok && (old.MAC != o.MAC || old.Peer != o.Peer) {
-			h.dropVeth(old) // made anew, or set down for its address: what stood on it is gone
+			h.dropVeth(old) // made again, or set down for its address: what was on it is gone
 		}
 		h.plugVeth(o)
 	case *object.VLANDevice, *object.LinuxBridge, *object.BridgePort, *object.Guard, *object.GuardMembers, *object.GuardUplink:
@@ -144,7 +144,7 @@ func (h *Host) wire(device, bridge, owner, interfaceID string, created bool) {
 	h.giveOFPort(device)
 }
 
-// remove deletes an object if a real host could.
+// remove deletes an object if a real host could do so.
 func (h *Host) remove(k object.Key) error {
 	switch o := h.objects[k].(type) {
 	case *object.Link, *object.Qdisc:

@@ -9,7 +9,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// Driver looks after some kinds of the host's objects as the reconciler asks.
+// Driver manages some kinds of the host's objects, as the reconciler asks.
 type Driver struct {
 	host      *Host
 	name      string
@@ -93,15 +93,15 @@ func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object,
 	return out, nil
 }
 
-// Ours lists the objects with an owner, and what stands where only ours may: flows in our tables, ports of our bridges, and
-// what the guard's tables hold.
+// Ours lists the objects with an owner, and what is where only ours may be: flows in our tables, ports of our bridges, and the
+// content of the guard's tables.
 func (d *Driver) Ours(context.Context) ([]object.Key, error) {
 	d.host.mu.Lock()
 	defer d.host.mu.Unlock()
 	var out []object.Key
 	for k, o := range d.view {
 		switch k.Kind {
-		case object.KindLink, object.KindQdisc: // never ours to remove
+		case object.KindLink, object.KindQdisc: // never removed by us
 		case object.KindFlowSet, object.KindBridgePort, object.KindGuard, object.KindGuardMembers, object.KindGuardUplink:
 			out = append(out, k)
 		default:
@@ -174,7 +174,7 @@ func (d *Driver) Apply(_ context.Context, changes []object.Change) []error {
 	return errs
 }
 
-// tellPatches tells, as Open vSwitch does, of the patch ports that came or went with sessions.
+// tellPatches reports, as Open vSwitch does, the patch ports that were added or removed with sessions.
 func (d *Driver) tellPatches(changes []object.Change) {
 	var e object.Event
 	for _, c := range changes {
@@ -189,7 +189,7 @@ func (d *Driver) tellPatches(changes []object.Change) {
 	}
 }
 
-// tellTaken tells, as a kernel does, of what a change has taken with it, whoever looks after that. The lock is held.
+// tellTaken reports, as a kernel does, what a change has removed with it, to the driver of that kind. The lock is held.
 func (h *Host) tellTaken() {
 	for _, d := range h.drivers {
 		var e object.Event
@@ -205,7 +205,7 @@ func (h *Host) tellTaken() {
 	}
 }
 
-// Watch hands events to notify until ctx ends.
+// Watch passes events to notify until ctx ends.
 func (d *Driver) Watch(ctx context.Context, notify func(object.Event)) error {
 	d.mu.Lock()
 	d.notify = notify

@@ -6,7 +6,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// drop removes an object and what goes with it. The lock is held.
+// drop removes an object and what is removed with it. The lock is held.
 func (h *Host) drop(k object.Key) {
 	gone := h.objects[k]
 	delete(h.objects, k)
@@ -41,7 +41,7 @@ func (h *Host) drop(k object.Key) {
 	}
 }
 
-// dropAll drops the objects that go with another one. The lock is held.
+// dropAll drops the objects for which goes is true. The lock is held.
 func (h *Host) dropAll(goes func(object.Object) bool) {
 	for k, o := range h.objects {
 		if goes(o) {

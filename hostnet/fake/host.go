@@ -1,8 +1,9 @@
-// Package fake is a host in memory for tests: it holds every kind of object, refuses orders that a real host could not
-// carry out, fails when told to, and tells about changes as real drivers do.
+// Package fake is a host in memory for tests. It holds every kind of object, refuses orders that a real host could not carry out,
+// fails when it is told to, and reports changes as real drivers do.
 //
-// Invariants: an impossible order is an error and changes nothing; a driver's view changes by Sync, Apply and events
-// only, so that a silent change stays unseen as on a real host.
+// Invariants:
+//   - An impossible order is an error and changes nothing.
+//   - A driver's view changes only by Sync, Apply and events. So a silent change stays unseen, as on a real host.
 package fake
 
 import (
@@ -15,7 +16,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// Host is one host in memory. All methods may be called from any goroutine.
+// Host is one host in memory. Any goroutine may call its methods.
 type Host struct {
 	mu         sync.Mutex
 	facts      object.Facts
@@ -30,7 +31,7 @@ type Host struct {
 	failCall   map[int]error
 	failKey    map[object.Key][]error
 	lateOFPort bool
-	vanishing  map[string]bool // netdevs that go when they are next to be changed
+	vanishing  map[string]bool // netdevs that vanish when they are next to be changed
 	warnings   map[object.Key][]object.Warning
 	heard      map[string]int64 // migrations whose guest has announced itself, by the port's uid
 }
@@ -66,7 +67,7 @@ func New() *Host {
 // Drivers are the host's drivers, the same on each call. A restarted reconciler calls Restart first.
 func (h *Host) Drivers() []*Driver { return h.drivers }
 
-// Restart forgets what only lives as long as the reconciler's process: views, and the objects of in-process drivers.
+// Restart forgets what exists only as long as the reconciler's process: views, and the objects of in-process drivers.
 func (h *Host) Restart() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -79,28 +80,28 @@ func (h *Host) Restart() {
 	}
 }
 
-// Writes counts the changes carried out by driver since the host was made.
+// Writes counts the changes that were carried out since the host was made, by driver.
 func (h *Host) Writes() map[string]int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return maps.Clone(h.writes)
 }
 
-// Journal lists the changes carried out since the host was made, in their order.
+// Journal lists the changes that were carried out since the host was made, in order.
 func (h *Host) Journal() []object.Change {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return slices.Clone(h.journal)
 }
 
-// Calls counts the changes asked for, refused and failed ones included.
+// Calls counts the requested changes, including refused and failed ones.
 func (h *Host) Calls() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.calls
 }
 
-// FactsRead counts how often all facts of a driver were asked for, and not those of single devices.
+// FactsRead counts how often all facts of a driver were requested. Requests for single devices do not count.
 func (h *Host) FactsRead() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -114,14 +115,14 @@ func (h *Host) Objects() map[object.Key]object.Object {
 	return maps.Clone(h.objects)
 }
 
-// FailCall makes the nth change from now (1 is the next) fail with err, whatever it is about.
+// FailCall makes the nth change from now fail with err, whatever it is about. 1 is the next one.
 func (h *Host) FailCall(n int, err error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.failCall[h.calls+n] = err
 }
 
-// FailKey makes the next changes of an object fail, one for each error.
+// FailKey makes the next changes of an object fail. Each error is used for one change.
 func (h *Host) FailKey(k object.Key, errs ...error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -139,14 +140,14 @@ func (h *Host) Plug(device string) {
 	}, device)
 }
 
-// Vanishing makes a netdev one that vanishes in the moment in which something on it is to be changed.
+// Vanishing makes a netdev vanish at the moment when something on it is to be changed.
 func (h *Host) Vanishing(device string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.vanishing[device] = true
 }
 
-// Unplug makes a netdev vanish. OVS keeps the interface, without an OpenFlow port number.
+// Unplug makes a netdev vanish. OVS keeps the interface without an OpenFlow port number.
 func (h *Host) Unplug(device string) {
 	h.change(nil, func() { h.unplug(device) }, device)
 }
@@ -162,7 +163,7 @@ func (h *Host) unplug(device string) {
 	}
 }
 
-// Announce is a guest that announces itself on a device; nobody hears it who does not wait for it there.
+// Announce plays a guest that announces itself on a device. It is heard only if somebody waits for it there.
 func (h *Host) Announce(device string) {
 	k := object.Key{Kind: object.KindArrival, Name: device}
 	h.change([]object.Key{k}, func() {
@@ -172,7 +173,7 @@ func (h *Host) Announce(device string) {
 	})
 }
 
-// PlugOVS is what libvirt or os-vif does: a netdev as a port of the bridge with an iface-id.
+// PlugOVS does what libvirt or os-vif does: it makes a netdev a port of the bridge with an iface-id.
 func (h *Host) PlugOVS(bridge, device, interfaceID string) {
 	h.Plug(device)
 	h.change([]object.Key{{Kind: object.KindOVSPort, Name: device}}, func() {
@@ -184,20 +185,20 @@ func (h *Host) PlugOVS(bridge, device, interfaceID string) {
 	}, device)
 }
 
-// UnplugOVS is what libvirt or os-vif does when a guest ends: the interface leaves the bridge, and its netdev goes.
+// UnplugOVS does what libvirt or os-vif does when a guest ends: the interface leaves the bridge, and its netdev is removed.
 func (h *Host) UnplugOVS(device string) {
 	h.change(nil, func() { h.drop(object.Key{Kind: object.KindOVSPort, Name: device}) })
 	h.Unplug(device)
 }
 
-// LateOFPorts decides whether new OVS ports get their OpenFlow port number at once (false) or only by GiveOFPorts.
+// LateOFPorts decides whether new OVS ports get their OpenFlow port number at once (false) or only from GiveOFPorts.
 func (h *Host) LateOFPorts(late bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.lateOFPort = late
 }
 
-// GiveOFPorts gives every interface that waits for one its OpenFlow port number, with events.
+// GiveOFPorts gives every waiting interface its OpenFlow port number, with events.
 func (h *Host) GiveOFPorts() {
 	h.mu.Lock()
 	var waiting []string
@@ -216,7 +217,7 @@ func (h *Host) GiveOFPorts() {
 	}, waiting...)
 }
 
-// giveOFPort gives an interface its number if netdev and interface are there; a patch port needs no netdev. The lock is held.
+// giveOFPort gives an interface its number if netdev and interface exist. A patch port needs no netdev. The lock is held.
 func (h *Host) giveOFPort(device string) {
 	i, there := h.facts.Interfaces[device]
 	_, plugged := h.facts.Links[device]
@@ -228,7 +229,7 @@ func (h *Host) giveOFPort(device string) {
 	h.facts.Interfaces[device] = i
 }
 
-// Damage removes objects behind the reconciler's back, with events.
+// Damage removes objects without the reconciler, with events.
 func (h *Host) Damage(keys ...object.Key) {
 	h.change(keys, func() {
 		for _, k := range keys {
@@ -237,12 +238,12 @@ func (h *Host) Damage(keys ...object.Key) {
 	})
 }
 
-// Alter puts an object behind the reconciler's back, with an event.
+// Alter puts an object without the reconciler, with an event.
 func (h *Host) Alter(o object.Object) {
 	h.change([]object.Key{o.Key()}, func() { h.objects[o.Key()] = o })
 }
 
-// AlterSilently puts an object, or removes it if o is nil, without an event: only Sync finds out.
+// AlterSilently puts an object, or removes it if o is nil, without an event. Only Sync finds out.
 func (h *Host) AlterSilently(k object.Key, o object.Object) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -253,8 +254,8 @@ func (h *Host) AlterSilently(k object.Key, o object.Object) {
 	h.objects[k] = o
 }
 
-// RestartSwitch is what a restart of ovs-vswitchd does under fail_mode=secure: no flow is left and OpenFlow port
-// numbers are new. The ovs driver says Resync.
+// RestartSwitch does what a restart of ovs-vswitchd does with fail_mode=secure: all flows are lost, and OpenFlow port numbers are
+// new. The ovs driver reports Resync.
 func (h *Host) RestartSwitch() {
 	h.mu.Lock()
 	maps.DeleteFunc(h.objects, func(k object.Key, _ object.Object) bool { return k.Kind == object.KindFlowSet })
@@ -269,8 +270,7 @@ func (h *Host) RestartSwitch() {
 	ovs.send(object.Event{Resync: true})
 }
 
-// change runs fn under the lock, brings the views up to date for the keys and for the devices' links, and sends the
-// events.
+// change runs fn under the lock, updates the views for the keys and for the devices' links, and sends the events.
 func (h *Host) change(keys []object.Key, fn func(), devices ...string) {
 	h.mu.Lock()
 	before, links, interfaces := maps.Clone(h.objects), maps.Clone(h.facts.Links), maps.Clone(h.facts.Interfaces)
@@ -312,7 +312,7 @@ func (h *Host) change(keys []object.Key, fn func(), devices ...string) {
 	}
 }
 
-// refuse is an order that no host can carry out.
+// refuse is the error for an order that no host can carry out.
 func refuse(k object.Key, format string, args ...any) error {
 	return fmt.Errorf("%s: %s", k, fmt.Sprintf(format, args...))
 }

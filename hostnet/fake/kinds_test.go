@@ -13,7 +13,8 @@ import (
 
 const space = "weft-router-1"
 
-// examples has an object of each kind and what it becomes, in an order in which a host can hold them; eth1, eth2 and tap1 are plugged.
+// examples has an object of each kind and another state of it, in an order in which a host can hold them. eth1, eth2 and tap1 are
+// plugged.
 func examples() []example {
 	address := netip.MustParseAddr("10.0.0.1")
 	return []example{
@@ -49,7 +50,7 @@ func examples() []example {
 	}
 }
 
-// example is an object, and another state of it; nil of a kind that has but one.
+// example is an object and another state of it. The second is nil if the kind has only one state.
 type example struct{ first, then object.Object }
 
 func plugged() *Host {
@@ -60,8 +61,8 @@ func plugged() *Host {
 	return h
 }
 
-// TestEveryKindIsHeld takes each kind through its life: a driver has it, it is read back as it was applied, counts as ours, changes,
-// and goes.
+// TestEveryKindIsHeld takes each kind through its life: a driver has it, it is read back as it was applied, counts as ours, is
+// changed, and is removed.
 func TestEveryKindIsHeld(t *testing.T) {
 	t.Parallel()
 	h := plugged()
@@ -74,7 +75,7 @@ func TestEveryKindIsHeld(t *testing.T) {
 	}
 	for _, x := range examples() {
 		kind := x.first.Key().Kind
-		made := kind == object.KindLink || kind == object.KindQdisc // with the netdev, by others
+		made := kind == object.KindLink || kind == object.KindQdisc // made by others, together with the netdev
 		if !made {
 			must(t, h, object.Change{Op: object.Create, Desired: x.first})
 		}
@@ -149,7 +150,7 @@ func holds(t *testing.T, h *Host, want object.Object, ours bool) {
 	}
 }
 
-// TestWhatGoesAlong: what an object carries goes with it, as on a real host, and its driver tells of it.
+// TestWhatGoesAlong: what an object carries is removed with it, as on a real host, and its driver reports that.
 func TestWhatGoesAlong(t *testing.T) {
 	t.Parallel()
 	damage := func(kind object.Kind, name string) func(*Host) {
@@ -212,7 +213,7 @@ func missing(before, after map[object.Key]object.Object) (gone []string) {
 	return gone
 }
 
-// TestFactsFollow: what is made of the kernel's devices and of sessions is among the facts, and is not when it has gone.
+// TestFactsFollow: what is made of kernel devices and sessions is in the facts, and is not after its removal.
 func TestFactsFollow(t *testing.T) {
 	t.Parallel()
 	h := furnished(t)
@@ -233,7 +234,7 @@ func TestFactsFollow(t *testing.T) {
 		t.Errorf("a session is %+v", i)
 	}
 	h.Meet("ps1", true)
-	h.Meet("tap1", true) // no session
+	h.Meet("tap1", true) // not a session
 	h.Enslave("tap1", "virbr0")
 	read()
 	if s := facts.Interfaces["ps1"].Session; !s.Up || !s.Settled || facts.Interfaces["tap1"].Session.Known {
@@ -256,7 +257,7 @@ func TestFactsFollow(t *testing.T) {
 	}
 }
 
-// TestBridgingIsRefused: orders for the kernel's own bridges that no kernel would carry out.
+// TestBridgingIsRefused: orders for the kernel's bridges that no kernel would carry out.
 func TestBridgingIsRefused(t *testing.T) {
 	t.Parallel()
 	vlan := &object.VLANDevice{OwnerUID: "n", Name: "wfv1", Parent: "eth2", ID: 101, MTU: 1500}

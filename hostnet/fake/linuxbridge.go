@@ -30,7 +30,7 @@ func (h *Host) bridgingPossible(c object.Change) error {
 	return nil
 }
 
-// vlanPossible refuses a VLAN device whose parent is not there or too small, or whose name or id is taken.
+// vlanPossible refuses a VLAN device if its parent does not exist or has a smaller MTU, or if its name or id is taken.
 func (h *Host) vlanPossible(c object.Change, v *object.VLANDevice) error {
 	parent, there := h.facts.Links[v.Parent]
 	switch {
@@ -49,12 +49,13 @@ func (h *Host) vlanPossible(c object.Change, v *object.VLANDevice) error {
 	return nil
 }
 
-// putBridging does what the kernel does with the object, and returns it as it is read back: in what has no alias no owner is found.
+// putBridging does what the kernel does with the object. It returns the object as it is read back. Without an alias it has no
+// owner.
 func (h *Host) putBridging(want object.Object) object.Object {
 	switch o := want.(type) {
 	case *object.VLANDevice:
 		if old, ok := h.objects[o.Key()].(*object.VLANDevice); ok && (old.Parent != o.Parent || old.ID != o.ID) {
-			h.drop(o.Key()) // made anew: what stood on it is gone
+			h.drop(o.Key()) // made again: what was on it is gone
 		}
 		h.showLink(o.Name, "vlan", o.MTU, !o.Down)
 		seen := *o
@@ -84,7 +85,7 @@ func (h *Host) putBridging(want object.Object) object.Object {
 	return want
 }
 
-// showLink shows a device that Weft made, or changed, among the host's links.
+// showLink adds a device that Weft made or changed to the host's links.
 func (h *Host) showLink(name, kind string, mtu int, up bool) {
 	l, there := h.facts.Links[name]
 	if !there {
@@ -95,7 +96,7 @@ func (h *Host) showLink(name, kind string, mtu int, up bool) {
 	h.facts.Links[name] = l
 }
 
-// setMaster shows among the host's links which bridge a device is a port of.
+// setMaster sets in the host's links which bridge a device is a port of.
 func (h *Host) setMaster(device, bridge, owner string) {
 	if l, there := h.facts.Links[device]; there {
 		l.Master, l.MasterOwner = bridge, owner
@@ -103,8 +104,8 @@ func (h *Host) setMaster(device, bridge, owner string) {
 	}
 }
 
-// dropDevice takes a netdev away with what stands on it: its place in a bridge, VLAN devices, filters; and, of a bridge, its ports. The
-// lock is held.
+// dropDevice removes a netdev and what is on it: its port of a bridge, VLAN devices, filters, and the ports of a bridge. The lock
+// is held.
 func (h *Host) dropDevice(name string) {
 	delete(h.facts.Links, name)
 	h.dropAll(func(o object.Object) bool {
@@ -124,7 +125,7 @@ func (h *Host) dropDevice(name string) {
 	})
 }
 
-// Enslave is somebody who puts a netdev into a bridge of his own, with an event.
+// Enslave plays somebody who adds a netdev to a foreign bridge, with an event.
 func (h *Host) Enslave(device, bridge string) {
 	h.change(nil, func() {
 		delete(h.objects, object.Key{Kind: object.KindBridgePort, Name: device})

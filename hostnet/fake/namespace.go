@@ -8,7 +8,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// onDevice is the device that an object stands on: its namespace and name; false for objects that are not on one.
+// onDevice is the device that an object is on: its namespace and name. It is false for objects that are not on a device.
 func onDevice(o object.Object) (namespace, device string, ok bool) {
 	switch o := o.(type) {
 	case *object.Addresses:
@@ -28,7 +28,7 @@ func ends(v *object.Veth) [2]object.VethEnd {
 	return [2]object.VethEnd{{Namespace: v.Namespace, Name: v.Name}, {Namespace: v.Peer.Namespace, Name: v.Peer.Name}}
 }
 
-// devicesPossible refuses what stands on a device that is not there, and a pair whose name is taken.
+// devicesPossible refuses objects on a missing device, and a pair whose name is taken.
 func (h *Host) devicesPossible(c object.Change) error {
 	if v, ok := c.Desired.(*object.Veth); ok {
 		for _, e := range ends(v) {
@@ -58,7 +58,7 @@ func (h *Host) hasDevice(namespace, device string) bool {
 	return namespace == "" && there
 }
 
-// plugVeth shows a pair's end in the host's own namespace among its links. A real driver says so by an event.
+// plugVeth adds a pair's end in the host's own namespace to the host's links. A real driver reports that by an event.
 func (h *Host) plugVeth(v *object.Veth) {
 	for _, e := range ends(v) {
 		if e.Namespace == "" {
@@ -69,7 +69,7 @@ func (h *Host) plugVeth(v *object.Veth) {
 	}
 }
 
-// dropVeth takes away what stands on a pair that is gone.
+// dropVeth removes what is on a pair that was removed.
 func (h *Host) dropVeth(gone object.Object) {
 	v, ok := gone.(*object.Veth)
 	if !ok {
@@ -91,7 +91,7 @@ func (h *Host) dropVeth(gone object.Object) {
 	}
 }
 
-// dropNamespace takes away all that was in a namespace.
+// dropNamespace removes everything in a namespace.
 func (h *Host) dropNamespace(name string) {
 	for k, o := range h.objects {
 		switch o := o.(type) {
@@ -115,7 +115,7 @@ func (h *Host) dropNamespace(name string) {
 	}
 }
 
-// changedDevices lists devices that are other than they were, for events.
+// changedDevices lists devices that have changed, for events.
 func (h *Host) changedDevices(links map[string]object.LinkFacts, interfaces map[string]object.InterfaceFacts) (names []string) {
 	for _, now := range []map[string]object.LinkFacts{links, h.facts.Links} {
 		for name := range now {

@@ -2,7 +2,7 @@ package fake
 
 import "weft/hostnet/object"
 
-// wireSession gives both patch ports of a session their interfaces. Whether the other host is there nobody knows yet.
+// wireSession gives both patch ports of a session their interfaces. It is not known yet whether the other host is there.
 func (h *Host) wireSession(s *object.Session) {
 	if old, ok := h.objects[s.Key()].(*object.Session); ok && old.Wire != s.Wire {
 		delete(h.facts.Interfaces, old.Wire)
@@ -15,7 +15,7 @@ func (h *Host) wireSession(s *object.Session) {
 	h.facts.Interfaces[s.Device] = i
 }
 
-// patchPort says that an interface is an end of a session.
+// patchPort says that an interface is one end of a session.
 func (h *Host) patchPort(device string) bool {
 	for _, o := range h.objects {
 		if s, ok := o.(*object.Session); ok && (s.Device == device || s.Wire == device) {
@@ -25,7 +25,7 @@ func (h *Host) patchPort(device string) bool {
 	return false
 }
 
-// Meet is what the switch finds out of a session: the other host is heard, or has not been for long enough.
+// Meet sets what the switch finds out about a session: the other host is heard, or has not been heard for long enough.
 func (h *Host) Meet(device string, up bool) {
 	h.change(nil, func() {
 		if i, there := h.facts.Interfaces[device]; there && i.Session.Known {

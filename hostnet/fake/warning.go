@@ -2,12 +2,12 @@ package fake
 
 import "weft/hostnet/object"
 
-// Warn makes the warnings about an object those given, with an event.
+// Warn sets the warnings about an object, with an event.
 func (h *Host) Warn(k object.Key, warnings ...object.Warning) {
 	h.change([]object.Key{k}, func() { h.warnings[k] = warnings })
 }
 
-// Attach is a hypervisor that writes its guest's MAC on an OVS interface that it plugged.
+// Attach plays a hypervisor that writes its guest's MAC on an OVS interface that it plugged.
 func (h *Host) Attach(device, mac string) {
 	h.change(nil, func() {
 		if i, there := h.facts.Interfaces[device]; there && !i.Created {
