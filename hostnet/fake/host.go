@@ -229,7 +229,7 @@ func (h *Host) giveOFPort(device string) {
 	h.facts.Interfaces[device] = i
 }
 
-// Damage removes objects without the reconciler, with events.
+// Damage removes objects as somebody else would, with events.
 func (h *Host) Damage(keys ...object.Key) {
 	h.change(keys, func() {
 		for _, k := range keys {
@@ -238,12 +238,12 @@ func (h *Host) Damage(keys ...object.Key) {
 	})
 }
 
-// Alter puts an object without the reconciler, with an event.
+// Alter puts an object as somebody else would, with an event.
 func (h *Host) Alter(o object.Object) {
 	h.change([]object.Key{o.Key()}, func() { h.objects[o.Key()] = o })
 }
 
-// AlterSilently puts an object, or removes it if o is nil, without an event. Only Sync finds out.
+// AlterSilently puts an object as somebody else would, or removes it if o is nil. There is no event, so only Sync finds out.
 func (h *Host) AlterSilently(k object.Key, o object.Object) {
 	h.mu.Lock()
 	defer h.mu.Unlock()

@@ -24,7 +24,7 @@ type batch struct {
 	errs    []error
 }
 
-// Apply makes the changes. It groups them by kind and namespace into few datagrams. When it returns, the picture holds what the
+// Apply makes the changes. It groups them by kind and namespace into few datagrams. When it returns, the cache holds what the
 // kernel said about them.
 func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
 	b := &batch{d, ctx, changes, make([]error, len(changes))}
@@ -140,7 +140,7 @@ func (b *batch) entries(picked []int) {
 	}
 }
 
-// carryOut sends the orders in chunks. After each chunk it brings the picture up to date.
+// carryOut sends the orders in chunks. After each chunk it brings the cache up to date.
 func (b *batch) carryOut(s *space, orders []order) {
 	for chunk := range slices.Chunk(orders, chunkSize) {
 		requests := make([]*request, len(chunk))

@@ -137,7 +137,7 @@ func (h *host) awaitKey(what string, k object.Key) {
 	h.await(what+": "+k.String(), func(e object.Event) bool { return slices.Contains(e.Keys, k) })
 }
 
-// diff plans the steps from what the picture holds to what is desired.
+// diff plans the steps from what the cache holds to what is desired.
 func (h *host) diff(want []object.Object, remove bool) plan.Plan {
 	h.t.Helper()
 	desired := map[object.Key]object.Object{}

@@ -4,7 +4,7 @@
 // Invariants:
 //   - The driver changes only what carries our mark (the alias of a device, the protocol number of a route) or is in a namespace
 //     that does.
-//   - The picture of a namespace changes only by what its kernel says, also for our own requests. So reading back costs what has
+//   - The cache of a namespace changes only by what its kernel says, also for our own requests. So reading back costs what has
 //     changed.
 //   - A problem of one namespace does not affect others.
 //   - A change of one entry costs one entry.

@@ -149,7 +149,7 @@ func (r routeMessage) byKernel() bool {
 	return r.protocol == unix.RTPROT_KERNEL && (r.main() || r.table == unix.RT_TABLE_LOCAL)
 }
 
-// key is the key of the route in the picture.
+// key is the key of the route in the cache.
 func (r routeMessage) key() routeKey {
 	if r.main() {
 		return routeKey{0, r.dst}

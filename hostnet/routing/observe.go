@@ -10,7 +10,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// Observe returns what the picture holds for the keys. If a device exists, its addresses object exists too, possibly without
+// Observe returns what the cache holds for the keys. If a device exists, its addresses object exists too, possibly without
 // addresses.
 func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object, error) {
 	found := make([]object.Object, 0, len(keys))

@@ -27,7 +27,7 @@ func wantedMetric(dst netip.Prefix) uint32 {
 	return 0
 }
 
-// obey makes the picture as the kernel's notifications would after it carried out the orders.
+// obey makes the cache as the kernel's notifications would after it carried out the orders.
 func (s *space) obey(orders []order) {
 	for _, o := range orders {
 		s.absorbOne(message{kind: kindOf(o), flags: binary.NativeEndian.Uint16(o.request.b[6:]), data: o.request.b[headerSize:]})

@@ -15,7 +15,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// space is one network namespace with its sockets and its picture. It is the host's own (name "") or one of ours.
+// space is one network namespace with its sockets and its cache. It is the host's own (name "") or one of ours.
 type space struct {
 	name string
 	log  *slog.Logger
@@ -31,8 +31,8 @@ type space struct {
 	ipv6      bool // the kernel has it
 	state     *state
 	closed    bool
-	lost      bool  // notifications were lost: the picture may be wrong until the next read
-	failure   error // why the last read failed; the picture is then empty
+	lost      bool  // notifications were lost: the cache may be wrong until the next read
+	failure   error // why the last read failed; the cache is then empty
 	// reread and resettle say that something must be read again, because the kernel does not report everything.
 	reread, resettle bool
 	changed          map[object.Key]bool // not reported yet
@@ -107,7 +107,7 @@ func (s *space) close() error {
 	return errors.Join(errs...)
 }
 
-// follow keeps the picture current until ctx ends or the space is closed. It calls tell with what changed, and resync if
+// follow keeps the cache current until ctx ends or the space is closed. It calls tell with what changed, and resync if
 // something was lost.
 func (s *space) follow(ctx context.Context, tell func([]object.Key), resync func()) {
 	if err := s.sub.file.SetReadDeadline(time.Time{}); err != nil { // an earlier follower may have been stopped
@@ -157,7 +157,7 @@ func (s *space) takeChanged(but map[object.Key]bool) []object.Key {
 	return keys
 }
 
-// catchUp brings the picture up to date with everything that the kernel has acknowledged to anybody. The lock is held.
+// catchUp brings the cache up to date with everything that the kernel has acknowledged to anybody. The lock is held.
 func (s *space) catchUp() {
 	if s.closed {
 		return
@@ -190,7 +190,7 @@ func (s *space) drain() {
 	}
 }
 
-// read makes the picture again. The lock is held.
+// read makes the cache again. The lock is held.
 func (s *space) read() error {
 	if s.closed {
 		return errClosed

@@ -14,7 +14,7 @@ import (
 // pastDeadline ends a wait at once.
 var pastDeadline = time.Unix(1, 0)
 
-// absorbOne applies one message to the picture and notes what changed. The lock is held.
+// absorbOne applies one message to the cache and notes what changed. The lock is held.
 func (s *space) absorbOne(m message) {
 	var err error
 	switch m.kind {

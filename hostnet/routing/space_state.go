@@ -84,7 +84,7 @@ type neighborKey struct {
 	address netip.Addr
 }
 
-// state is the picture of one namespace, as the kernel reported it. For the host's own namespace it holds only the devices.
+// state is the cache of one namespace, as the kernel reported it. For the host's own namespace it holds only the devices.
 type state struct {
 	links     map[int]linkState
 	names     map[string]int

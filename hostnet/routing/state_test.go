@@ -12,7 +12,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// known is the picture of a namespace without a kernel: lo, n1 with an address of each family, and everything that the kernel
+// known is the cache of a namespace without a kernel: lo, n1 with an address of each family, and everything that the kernel
 // makes for them.
 func known() *space {
 	s := &space{name: "ns", log: slog.New(slog.DiscardHandler), ipv6: true, state: newState(true), changed: map[object.Key]bool{}}
@@ -34,7 +34,7 @@ func known() *space {
 	return s
 }
 
-// hear applies a notification of the kernel to the picture.
+// hear applies a notification of the kernel to the cache.
 func (s *space) hear(kind uint16, r *request) { s.absorbOne(said(kind, r)) }
 
 func (s *space) told() string {
@@ -79,7 +79,7 @@ func TestKernelRoutesOf(t *testing.T) {
 }
 
 // TestLackingRoutesAreNamedAndRestored: each removed kernel route is noticed by the object that it belongs to. The requests that
-// restore it complete the picture.
+// restore it complete the cache.
 func TestLackingRoutesAreNamedAndRestored(t *testing.T) {
 	t.Parallel()
 	whole := known()
@@ -170,7 +170,7 @@ func TestRuleDeviations(t *testing.T) {
 	}
 }
 
-// TestWhatIsTold: each message changes only what it is about, once. Where the kernel reports too little, the picture is read
+// TestWhatIsTold: each message changes only what it is about, once. Where the kernel reports too little, the cache is read
 // again.
 func TestWhatIsTold(t *testing.T) {
 	t.Parallel()

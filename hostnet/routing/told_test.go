@@ -147,7 +147,7 @@ func TestWhatDiffersFromAFreshReadingIsTold(t *testing.T) {
 	}
 }
 
-// TestRoutesOfOnePlace: the picture's routes to one destination are those that the kernel has. A replacing route takes the place
+// TestRoutesOfOnePlace: the cache's routes to one destination are those that the kernel has. A replacing route takes the place
 // of routes with its metric. A foreign one removes ours and is not shown.
 func TestRoutesOfOnePlace(t *testing.T) {
 	t.Parallel()
