@@ -31,8 +31,8 @@ type flowView struct {
 	// expecting holds the cookies whose flows Apply is changing. Apply itself reports the result.
 	expecting map[uint64]struct{}
 	changed   chan struct{} // closed at the next change
-	fresh     bool          // all was read since the monitor works, and takeFresh was not called since
-	based     bool          // all was read since the monitor works
+	fresh     bool          // all was read since the monitor started, and takeFresh was not called since
+	based     bool          // all was read since the monitor started
 	fragments string
 }
 

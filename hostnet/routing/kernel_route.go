@@ -83,6 +83,7 @@ func (s *state) lackingLoopback() []kernelRoute {
 	return s.lacking(loopbackIndex, func(netip.Addr) bool { return true })
 }
 
+// lackingOwn are the missing routes of the device itself: of its link-local address, and the one for multicast.
 func (s *state) lackingOwn(index int) []kernelRoute {
 	out := s.lacking(index, func(a netip.Addr) bool { return !managed(a) })
 	l := s.links[index]

@@ -145,6 +145,7 @@ type routeMessage struct {
 func (r routeMessage) ours() bool { return r.protocol == object.RouteProtocol }
 func (r routeMessage) main() bool { return r.table == unix.RT_TABLE_MAIN }
 
+// byKernel says that the kernel made the route for an address.
 func (r routeMessage) byKernel() bool {
 	return r.protocol == unix.RTPROT_KERNEL && (r.main() || r.table == unix.RT_TABLE_LOCAL)
 }
