@@ -14,9 +14,8 @@ import (
 // MinQuotaBytes is the smallest database quota without a warning; it is also etcd's default.
 const MinQuotaBytes = 2 << 30
 
-// Check looks whether etcd's version and limits are good enough, and returns a warning for each thing that is not but
-// can be lived with. The error is about what cannot. It writes nothing. The client must be root or a controller where
-// authentication is on.
+// Check checks etcd's version and limits. It returns a warning for each problem that Weft can work with, and an error for one that
+// it cannot. It writes nothing. Where authentication is on, the client must be root or a controller.
 func Check(ctx context.Context, c *Client) (warnings []string, err error) {
 	health := Examine(ctx, c)
 	for _, m := range health.Members {
@@ -41,13 +40,13 @@ func Check(ctx context.Context, c *Client) (warnings []string, err error) {
 func tooOld(version string) error {
 	var major, minor int
 	if _, err := fmt.Sscanf(version, "%d.%d", &major, &minor); err != nil || major > 3 || major == 3 && minor >= 5 {
-		return nil // checkVersion warns of what cannot be read
+		return nil // checkVersion warns of a version that cannot be read
 	}
 	return fmt.Errorf("version %s is too old: it does not know users without passwords, and cannot say whether authentication is on; "+
 		"upgrade to 3.6.14, 3.7.1 or later, one minor version after the other; nothing was changed", version)
 }
 
-// checkVersion warns of versions whose transactions or watches reach past the permissions of keys.
+// checkVersion warns of versions whose transactions or watches reach keys beyond the permissions.
 func checkVersion(version string) string {
 	const advice = "run 3.6.14 or 3.7.1 or later: older ones let transactions and watches past the permissions of keys"
 	parts := strings.SplitN(strings.SplitN(version, "-", 2)[0], ".", 3)
@@ -69,7 +68,7 @@ func checkVersion(version string) string {
 	return fmt.Sprintf("version %s: %s", version, advice)
 }
 
-// never is a compare that no key fulfils: the transaction is judged, but writes nothing.
+// never is a compare that no key fulfils. etcd checks the limits of the transaction, but writes nothing.
 func (c *Client) never() clientv3.Cmp {
 	return clientv3.Compare(clientv3.CreateRevision(c.root+"event/_check"), "=", -1)
 }

@@ -7,7 +7,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// Permission allows reading, or also writing, one key (End empty) or the range of keys from Key up to End. Keys carry
+// Permission allows to read, to write, or both. It covers one key (End empty) or the range of keys from Key up to End. Keys include
 // root and layout.
 type Permission struct {
 	Key, End    string

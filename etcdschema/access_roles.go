@@ -8,7 +8,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// The names of etcd's own superuser and of the roles of this layout.
+// The names of etcd's superuser and of the roles of this layout.
 const (
 	RootUser       = "root" // etcd's own name for user and role
 	ControllerRole = "weft-controller"
@@ -25,7 +25,7 @@ type Role struct {
 	Permissions []Permission
 }
 
-// NodeRoleOf is what one node may: read what it must be and what it is told, write what it is and that it lives.
+// NodeRoleOf is what one node may do. It reads its desired state and its orders. It writes its report and its liveness key.
 func (c *Client) NodeRoleOf(node string) Role {
 	return newRole(NodeRole(node),
 		c.allow(NodeDesired(node), true, false),
@@ -34,12 +34,12 @@ func (c *Client) NodeRoleOf(node string) Role {
 		Permission{Key: c.FullKey(Live(node)), Read: true, Write: true})
 }
 
-// ControllerRoleOf is what controllers may: everything below root and layout.
+// ControllerRoleOf is what controllers may do: read and write everything below root and layout.
 func (c *Client) ControllerRoleOf() Role {
 	return newRole(ControllerRole, c.allow(Prefix{}, true, true))
 }
 
-// PeopleRoleOf is what people may: declare and order, and see everything else.
+// PeopleRoleOf is what people may do: write intent and orders, and read everything else except elections.
 func (c *Client) PeopleRoleOf() Role {
 	return newRole(PeopleRole,
 		c.allow(IntentPrefix(), true, true),
@@ -71,7 +71,7 @@ var (
 	userName = regexp.MustCompile(`^[A-Za-z0-9]([-._@A-Za-z0-9]{0,62})$`)
 )
 
-// accounts checks the names: one certificate must never be two things.
+// accounts checks the names. One certificate must never belong to two users.
 func (o SetupOptions) accounts() ([]account, error) {
 	var all []account
 	taken := map[string]string{RootUser: "etcd's superuser"}

@@ -10,23 +10,26 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// SetupOptions name the users, each the common name of a certificate. A name may occur once.
+// SetupOptions name the users. Each name is the common name of a certificate, and may occur once.
 type SetupOptions struct {
 	Hosts       []string // node names
 	Controllers []string
 	People      []string
-	// GoneHosts lose their users and roles; certificates of theirs then open nothing.
+	// GoneHosts lose their users and roles. Their certificates then give no access.
 	GoneHosts []string
-	// EnableAuth turns authentication on in the end. The client must then be root itself, by certificate or by name.
+	// EnableAuth turns authentication on at the end. The client must then be root, by certificate or by name.
 	EnableAuth bool
 	// DryRun only tells what would be done.
 	DryRun bool
 }
 
-// Setup makes roles and users in etcd as they should be, root included, and says what it changed, one line each. What is
-// right already is left alone, so that it can be run again for every new host. Users that are not named are left alone;
-// a host's user has no role but its own, and a role of this layout no permission but its own. The client must be root
-// where authentication is on.
+// Setup creates or corrects the roles and users in etcd, root included. It returns what it changed, one line each. What is right
+// already is not changed, so Setup can be run again for every new host.
+//
+//   - Users that are not named are left alone.
+//   - The user of a host keeps no role but its own.
+//   - A role of this layout keeps no permission but its own.
+//   - Where authentication is on, the client must be root.
 func Setup(ctx context.Context, c *Client, o SetupOptions) (changes []string, err error) {
 	accounts, err := o.accounts()
 	if err != nil {
@@ -89,7 +92,7 @@ func (s *setup) run(ctx context.Context, accounts []account, o SetupOptions) err
 	})
 }
 
-// remove takes away user and role of a host, if they are there.
+// remove deletes the user and the role of a host, if they exist.
 func (s *setup) remove(ctx context.Context, host string) error {
 	etcd := s.client.etcd
 	_, err := call(ctx, func(ctx context.Context) (*clientv3.AuthUserGetResponse, error) { return etcd.UserGet(ctx, host) })
@@ -119,7 +122,7 @@ func (s *setup) remove(ctx context.Context, host string) error {
 	})
 }
 
-// call gives one request of etcd its deadline.
+// call runs one request to etcd with the deadline of this package.
 func call[T any](ctx context.Context, request func(context.Context) (T, error)) (T, error) {
 	ctx, cancel := withDeadline(ctx)
 	defer cancel()
@@ -158,7 +161,7 @@ func (s *setup) role(ctx context.Context, want Role) error {
 			permissions = append(permissions, permissionOf(p))
 		}
 	}
-	if want.Name == RootUser { // it may everything by its name
+	if want.Name == RootUser { // etcd lets root do everything because of its name
 		return nil
 	}
 	return s.permissions(ctx, want, permissions)
@@ -230,7 +233,7 @@ func (s *setup) user(ctx context.Context, a account) error {
 	})
 }
 
-// isRoot says why the client would lock itself out by turning authentication on.
+// isRoot returns an error if the client is not root: it would lock itself out by turning authentication on.
 func (c *Client) isRoot() error {
 	if c.config.Username == RootUser {
 		return nil

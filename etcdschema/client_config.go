@@ -19,23 +19,23 @@ import (
 )
 
 const (
-	// DefaultDialTimeout bounds the authentication exchange of a client that names a user.
+	// DefaultDialTimeout bounds the authentication of a client that names a user.
 	DefaultDialTimeout = 5 * time.Second
 	// RequestTimeout bounds every request whose context has no earlier deadline.
 	RequestTimeout = 5 * time.Second
 
-	// A silent connection is given up after the sum of the two. gRPC servers refuse pings more often than each 5 s
-	// (etcd's grpc-keepalive-min-time), and gRPC clients never send them more often than each 10 s.
+	// A silent connection is closed after the sum of the two. gRPC servers refuse pings that come more often than every 5 s (etcd's
+	// grpc-keepalive-min-time). gRPC clients never send them more often than every 10 s.
 	keepAliveTime    = 10 * time.Second
 	keepAliveTimeout = 5 * time.Second
 
-	// maxReceiveBytes bounds one answer of etcd; lists then ask for smaller pages. Watches are fragmented far below it.
+	// maxReceiveBytes bounds one answer of etcd. A list then asks for smaller pages. Watches are fragmented far below it.
 	maxReceiveBytes = 64 << 20
 
-	// unaryTries lets etcd's client fetch a new token. It must not try again by itself beyond that: link does.
+	// unaryTries lets etcd's client fetch a new token. It must not retry for other reasons, because link does that.
 	unaryTries = 2
 
-	// gRPC's own bound of 120 s would leave a host blind for two minutes after an outage.
+	// gRPC's own bound of 120 s would leave a host without etcd for two minutes after an outage.
 	reconnectFirst = 100 * time.Millisecond
 	reconnectLast  = 5 * time.Second
 )
@@ -44,10 +44,10 @@ const (
 type Config struct {
 	// Endpoints are URLs ("https://etcd1:2379", "unix:///run/etcd.sock").
 	Endpoints []string
-	// Root is the root of all keys; DefaultRoot when empty. It begins with a slash and does not end in one.
+	// Root is the root of all keys; DefaultRoot when empty. It begins with a slash and does not end with one.
 	Root string
 	TLS  TLSConfig
-	// Username and Password are for people without a certificate; with a certificate its common name is the user.
+	// Username and Password are for people without a certificate. With a certificate its common name is the user.
 	Username, Password string
 	DialTimeout        time.Duration // DefaultDialTimeout when 0
 	Logger             *slog.Logger  // slog.Default() when nil
@@ -55,11 +55,11 @@ type Config struct {
 	receiveBytes int // overrides maxReceiveBytes in tests
 }
 
-// TLSConfig names PEM files. All of them are read again at every handshake, so that a renewed certificate or authority
-// needs no restart. An authority is renewed in two steps: a file that holds both, then one that holds the new one.
+// TLSConfig names PEM files. All of them are read again at every handshake, so that a renewed certificate or CA needs no restart.
+// Renew a CA in two steps: first a file with the old and the new one, later a file with the new one.
 type TLSConfig struct{ CertFile, KeyFile, CAFile string }
 
-// CommonName is the name that the client certificate is for, which etcd takes for the user's; empty without a certificate.
+// CommonName is the common name of the client certificate, which etcd takes as the user. It is empty without a certificate.
 func (c TLSConfig) CommonName() (string, error) {
 	if c.CertFile == "" {
 		return "", nil
@@ -90,8 +90,8 @@ type Client struct {
 	members *members
 }
 
-// Open makes a client. It does not wait for etcd to be there, unless Username is set: then a token must be fetched.
-// Errors are about the configuration.
+// Open makes a client. It does not wait for etcd, unless Username is set: then it must fetch a token. An error means that the
+// configuration is wrong.
 func Open(ctx context.Context, c Config) (*Client, error) {
 	if len(c.Endpoints) == 0 {
 		return nil, errors.New("etcd: no endpoints: give at least one, e.g. https://127.0.0.1:2379")
@@ -126,7 +126,7 @@ func Open(ctx context.Context, c Config) (*Client, error) {
 	return cl, nil
 }
 
-// connect makes a connection of its own to the same etcd. It is independent of ctx's cancellation: Close ends it.
+// connect makes another connection to the same etcd. It does not end with ctx; Close ends it.
 func (c *Client) connect(ctx context.Context, options ...grpc.DialOption) (*link, error) {
 	l := newLink(c.members, c.root+"_")
 	options = append(options, l.options()...)
@@ -147,10 +147,10 @@ func (c *Client) connect(ctx context.Context, options ...grpc.DialOption) (*link
 		BackoffWaitBetween:    50 * time.Millisecond,
 		BackoffJitterFraction: 0.5,
 		DialOptions:           options,
-		Logger:                zap.NewNop(), // what matters comes back as an error and is logged where it is handled
+		Logger:                zap.NewNop(), // important failures come back as errors and are logged there
 	}
 	if c.tls != nil {
-		config.TLS = c.tls.config() // with which the client knows that it is to speak TLS
+		config.TLS = c.tls.config() // tells the client to use TLS
 		if !slices.ContainsFunc(c.config.Endpoints, func(e string) bool { return !encrypted(e) }) {
 			config.DialOptions = append(config.DialOptions, grpc.WithTransportCredentials(c.tls))
 		}
@@ -163,27 +163,26 @@ func (c *Client) connect(ctx context.Context, options ...grpc.DialOption) (*link
 	return l, nil
 }
 
-// Close ends the connection. Followers, leaderships and kept leases have connections of their own and end by their
-// contexts.
+// Close ends the connection. Followers, leaderships and kept leases have connections of their own. They end with their contexts.
 func (c *Client) Close() error { return c.etcd.Close() }
 
 // Root is the root of all keys, without the layout.
 func (c *Client) Root() string { return c.config.Root }
 
-// Etcd is the connection below, for tools that need a call this package does not have. Keys there carry root and layout.
+// Etcd is etcd's own client, for tools that need a call which this package does not have. Its keys include root and layout.
 func (c *Client) Etcd() *clientv3.Client { return c.etcd.Client }
 
-// FullKey is the key as etcd holds it, with root and layout, as people type it for etcdctl.
+// FullKey is the key as etcd stores it, with root and layout. People type it for etcdctl.
 func (c *Client) FullKey(k Key) string { return c.root + k.path }
 
-// FullPrefix is the prefix as etcd holds it, with root and layout.
+// FullPrefix is the prefix as etcd stores it, with root and layout.
 func (c *Client) FullPrefix(p Prefix) string { return c.root + p.path }
 
 func withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, RequestTimeout)
 }
 
-// dialTarget turns what gRPC hands to a dialer into a network and an address.
+// dialTarget turns the target that gRPC gives to a dialer into a network and an address.
 func dialTarget(target string) (network, address string) {
 	for _, scheme := range []string{"unix://", "unix:"} {
 		if path, ok := strings.CutPrefix(target, scheme); ok {

@@ -11,7 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// explain adds what to do to the errors of etcd that stem from one of its rules. errors.Is still finds the original.
+// explain adds to etcd's errors what to do about them. errors.Is still finds the original error.
 func explain(err error) error {
 	if err == nil {
 		return nil
@@ -50,9 +50,9 @@ func explain(err error) error {
 // errLimit marks a transaction that was not sent because it exceeds a limit.
 var errLimit = errors.New("not sent")
 
-// Refused says that etcd, or a limit of this package, does not do what a request asks: it was not done, and will be
-// refused again until somebody changes something. After any other error it is unknown whether it was done, or etcd is in
-// no state to do anything (no leader, no space): read again and try again.
+// Refused says that etcd, or a limit of this package, has refused a request. The request was not done, and is refused again until
+// somebody changes something. After any other error the outcome is unknown, or etcd cannot do anything at the moment (no leader, no
+// space): read again and try again.
 func Refused(err error) bool {
 	if errors.Is(err, errLimit) || err != nil && tooLarge(err) {
 		return true
@@ -68,7 +68,7 @@ func Refused(err error) bool {
 	return false
 }
 
-// watchError finds the error of etcd that a cancelled watch carries only as text.
+// watchError finds the etcd error of a cancelled watch, which has it only as text.
 func watchError(err error) error {
 	if _, text, ok := strings.Cut(err.Error(), " desc = "); ok {
 		return rpctypes.Error(errors.New(text))
@@ -76,7 +76,7 @@ func watchError(err error) error {
 	return rpctypes.Error(err)
 }
 
-// tooLarge finds both refusals of a large request: etcd's own, and that of gRPC below it.
+// tooLarge recognizes both refusals of a large request: etcd's own, and that of gRPC below it.
 func tooLarge(err error) bool {
 	return errors.Is(rpctypes.Error(err), rpctypes.ErrRequestTooLarge) || strings.Contains(err.Error(), "message larger than max")
 }

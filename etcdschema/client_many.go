@@ -12,14 +12,14 @@ import (
 )
 
 const (
-	// manyAtOnce bounds the requests that are under way for one call of GetMany.
+	// manyAtOnce bounds the concurrent requests of one call of GetMany.
 	manyAtOnce = 4
 	// namesPage is how many keys one request of Names reads.
 	namesPage = 1000
 )
 
-// GetMany reads many keys in few requests, MaxTxnOps keys in each. The map has the keys that exist. Keys of one request are read at
-// one revision, those of different requests at different ones.
+// GetMany reads many keys in few requests, MaxTxnOps keys in each. The map has the keys that exist. The keys of one request are
+// read at one revision. Different requests may read at different revisions.
 func (c *Client) GetMany(ctx context.Context, keys []Key) (map[Key]Item, error) {
 	found := make(map[Key]Item, len(keys))
 	var mu sync.Mutex
@@ -39,7 +39,7 @@ func (c *Client) GetMany(ctx context.Context, keys []Key) (map[Key]Item, error) 
 	return found, g.Wait()
 }
 
-// getPart reads keys that fit one transaction. An answer that is too large is asked for in two halves.
+// getPart reads keys that fit into one transaction. If the answer is too large, it asks for two halves.
 func (c *Client) getPart(ctx context.Context, keys []Key) ([]Item, error) {
 	gets := make([]clientv3.Op, len(keys))
 	for i, k := range keys {
@@ -69,8 +69,8 @@ func (c *Client) getPart(ctx context.Context, keys []Key) ([]Item, error) {
 	return items, nil
 }
 
-// Names lists what comes next after the prefix in its keys, each once and in order: the projects of intent/, the nodes of desired/.
-// It reads keys only, and not all of them: after each page it goes on behind the last name of it.
+// Names lists the segments that follow the prefix in its keys, each once and in order: the projects of intent/, the nodes of
+// desired/. It reads keys only, and not all of them: after each page it continues behind the last name of the page.
 func (c *Client) Names(ctx context.Context, p Prefix) ([]string, error) {
 	base := c.FullPrefix(p)
 	from, end := base, clientv3.GetPrefixRangeEnd(base)
@@ -89,7 +89,7 @@ func (c *Client) Names(ctx context.Context, p Prefix) ([]string, error) {
 			}
 		}
 		if !resp.More || len(resp.Kvs) == 0 {
-			slices.Sort(names) // a name that begins another one comes after it where the next character sorts before the slash
+			slices.Sort(names) // "a/" sorts after "a-b/"
 			return slices.Compact(names), nil
 		}
 		last := string(resp.Kvs[len(resp.Kvs)-1].Key)

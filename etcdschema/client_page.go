@@ -9,22 +9,22 @@ import (
 )
 
 const (
-	// pageFirst is how many keys the first page of a list asks for, when nothing is known of their size.
+	// pageFirst is the number of keys that the first page of a list asks for, because the size of the values is not known yet.
 	pageFirst = 1000
-	// pageKeys and pageBytes bound the others. etcd walks the rest of the range for each page, so that few large pages of
-	// small values cost much less than many small ones; large values would block etcd, and fill memory.
+	// pageKeys and pageBytes bound the other pages. etcd walks the rest of the range for each page. Therefore few large pages of
+	// small values cost much less than many small pages. Large values would block etcd and fill memory.
 	pageKeys  = 20000
 	pageBytes = 16 << 20
-	// pageGrowth bounds how much larger than the last one a page may be: values of one prefix differ.
+	// pageGrowth bounds how much larger than the last page a page may be, because the values of one prefix differ in size.
 	pageGrowth = 5
 
-	// pageTimeout and pagePatience are for pages after the first, which are slow to make and to carry. The first one, which
-	// is small, has found a member that answers.
+	// pageTimeout and pagePatience are for the pages after the first one. They take long to make and to transfer. The small first
+	// page has already found a member that answers.
 	pageTimeout  = 20 * time.Second
 	pagePatience = 4 * time.Second
 )
 
-// nextPage is how many keys to ask for after a page of so many, with these answers.
+// nextPage is the number of keys to ask for after a page of this size with these keys.
 func nextPage(size int64, kvs []*mvccpb.KeyValue) int64 {
 	bytes := int64(1)
 	for _, kv := range kvs {

@@ -10,7 +10,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// Item is one key with its value as etcd holds it. Lease is 0 for a key without one.
+// Item is one key with its value as etcd stores it. Lease is 0 for a key without a lease.
 type Item struct {
 	Key                                  Key
 	Value                                []byte
@@ -23,7 +23,7 @@ type Item struct {
 // valueLimit is FollowerConfig.Limit.
 type valueLimit func(Key) int
 
-// refuses says that nobody wants what the key holds.
+// refuses says that the value is larger than the limit, or that the key is not wanted at all.
 func (l valueLimit) refuses(it Item) bool {
 	if l == nil {
 		return false
@@ -63,14 +63,14 @@ func (c *Client) List(ctx context.Context, p Prefix) (items []Item, revision int
 	return items, head.revision, err
 }
 
-// header is what every answer of etcd says about its origin.
+// header is the origin of an answer: etcd's cluster and revision.
 type header struct {
 	clusterID uint64
 	revision  int64
 }
 
-// list reads the prefix at the revision, or at the newest one when it is 0; head holds the revision that was read. Values
-// larger than the limit are dropped page by page, so that they are never in memory all at once.
+// list reads the prefix at the revision, or at the newest one when it is 0. head has the revision that was read. Values larger than
+// the limit are dropped page by page, so that they are never all in memory.
 func (c *Client) list(ctx context.Context, etcd *link, p Prefix, revision int64, limit valueLimit) (items []Item, head header, err error) {
 	from := c.FullPrefix(p)
 	end := clientv3.GetPrefixRangeEnd(from)
@@ -103,8 +103,8 @@ func (c *Client) list(ctx context.Context, etcd *link, p Prefix, revision int64,
 	}
 }
 
-// Grant makes a lease of at least ttl, rounded up to whole seconds. Keys put with it go away when it ends; nobody keeps
-// it alive.
+// Grant makes a lease of at least ttl, rounded up to whole seconds. Keys that are put with it are deleted when it ends. Nobody
+// keeps it alive.
 func (c *Client) Grant(ctx context.Context, ttl time.Duration) (lease int64, err error) {
 	ctx, cancel := withDeadline(ctx)
 	defer cancel()
@@ -115,5 +115,5 @@ func (c *Client) Grant(ctx context.Context, ttl time.Duration) (lease int64, err
 	return int64(resp.ID), nil
 }
 
-// seconds rounds up: etcd counts leases in whole seconds.
+// seconds rounds up, because etcd counts leases in whole seconds.
 func seconds(d time.Duration) int64 { return max(1, int64((d+time.Second-1)/time.Second)) }

@@ -13,9 +13,8 @@ const (
 	MaxValueBytes = 1 << 20
 )
 
-// DecodeIntent reads the value of an intent key strictly: JSON or YAML, no unknown fields, validated. The key says
-// project, kind and name; metadata, where present, must say the same. The error is a model.Errors, except for a key
-// that names no object.
+// DecodeIntent reads the value of an intent key strictly: JSON or YAML, no unknown fields, validated. The key determines project,
+// kind and name. Metadata in the value must not contradict it. The error is a model.Errors, except for a key that names no object.
 func DecodeIntent(k Key, value []byte) (model.Object, error) {
 	id, ok := ParseID(k)
 	if !ok {

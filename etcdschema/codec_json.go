@@ -5,7 +5,7 @@ import (
 	"fmt"
 )
 
-// Encode writes a record as compact JSON. []byte is taken to be encoded already.
+// Encode writes a record as compact JSON. A []byte counts as encoded already.
 func Encode(v any) ([]byte, error) {
 	if raw, ok := v.([]byte); ok {
 		return raw, nil

@@ -9,10 +9,10 @@ import (
 	"strings"
 )
 
-// Rewrite encodes v and carries over those fields of old that v's type does not know, so that a newer version's fields
-// survive an older version's write. It goes into nested objects and maps; elements of lists keep theirs if the rest of
-// the element is unchanged (nothing else says which element is which). An old value that is no JSON object has nothing
-// to carry over.
+// Rewrite encodes v and keeps the fields of old that v's type does not know. Therefore the fields of a newer version survive a
+// write by an older version. This includes nested objects and maps. An element of a list keeps its unknown fields only if the rest
+// of the element is unchanged, because nothing else says which element is which. An old value that is no JSON object has nothing to
+// keep.
 func Rewrite(old []byte, v any) ([]byte, error) {
 	fresh, err := Encode(v)
 	if err != nil {
@@ -34,14 +34,14 @@ func Rewrite(old []byte, v any) ([]byte, error) {
 	return out, nil
 }
 
-// Plain says that a value is its record written out, byte by byte: it holds nothing that the record's type does not know.
-// Rewriting it comes to Encode of the new record, at a fraction of what Rewrite costs.
+// Plain says that a value is exactly the encoding of its record: it holds nothing that the record's type does not know. For such a
+// value Encode of the new record gives the same result as Rewrite, and costs much less.
 func Plain(value []byte, record any) bool {
 	data, err := Encode(record)
 	return err == nil && bytes.Equal(data, value)
 }
 
-// carry returns fresh, the encoding of v, with what only old has and v's type does not know.
+// carry returns fresh, the encoding of v, with the fields of old that v's type does not know.
 func carry(old, fresh json.RawMessage, v reflect.Value) (json.RawMessage, error) {
 	for v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface {
 		if v.IsNil() || opaque(v.Type()) {
@@ -63,7 +63,7 @@ func carry(old, fresh json.RawMessage, v reflect.Value) (json.RawMessage, error)
 	return fresh, nil
 }
 
-// opaque says that a type writes itself: what is inside is not ours to look at.
+// opaque says that a type encodes itself. What is inside of it is not compared.
 func opaque(t reflect.Type) bool {
 	return t.Implements(reflect.TypeFor[json.Marshaler]()) || t.Implements(reflect.TypeFor[encoding.TextMarshaler]())
 }
@@ -84,7 +84,7 @@ func carryStruct(old, fresh json.RawMessage, v reflect.Value) (json.RawMessage, 
 		value, present := now.get(name)
 		if !present {
 			if field.Kind() != reflect.Struct {
-				continue // left out because it is empty now: what was in it is gone
+				continue // omitted because it is empty now: its old content is gone
 			}
 			value = json.RawMessage("{}")
 		}
@@ -132,7 +132,7 @@ func carryList(old, fresh json.RawMessage, v reflect.Value) (json.RawMessage, er
 	if elem.Kind() != reflect.Struct || opaque(elem) {
 		return fresh, nil
 	}
-	byKnown := map[string]json.RawMessage{} // old elements by the encoding of what is known of them
+	byKnown := map[string]json.RawMessage{} // old elements by the encoding of their known fields
 	for _, e := range was {
 		p := reflect.New(elem)
 		if json.Unmarshal(e, p.Interface()) == nil {
@@ -154,7 +154,7 @@ func carryList(old, fresh json.RawMessage, v reflect.Value) (json.RawMessage, er
 	return json.Marshal(now)
 }
 
-// structFields collects the fields of a struct by their JSON names, those of embedded structs included.
+// structFields collects the fields of a struct by their JSON names, including those of embedded structs.
 func structFields(v reflect.Value, into map[string]reflect.Value) map[string]reflect.Value {
 	for i := range v.NumField() {
 		f := v.Type().Field(i)
@@ -173,7 +173,7 @@ func structFields(v reflect.Value, into map[string]reflect.Value) map[string]ref
 	return into
 }
 
-// lookupField finds a field as encoding/json does: by its name, else without regard to case.
+// lookupField finds a field as encoding/json does: by its exact name, otherwise ignoring case.
 func lookupField(fields map[string]reflect.Value, name string) (string, reflect.Value, bool) {
 	if f, ok := fields[name]; ok {
 		return name, f, true

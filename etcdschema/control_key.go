@@ -8,12 +8,12 @@ import (
 	"weft/model"
 )
 
-// AllPrefix is everything below root and layout, for followers that need one order over all areas (controllers). No
-// role but theirs may read it.
+// AllPrefix is everything below root and layout. It is for followers that need one order over all areas (controllers). No other
+// role may read it.
 func AllPrefix() Prefix { return Prefix{""} }
 
-// StatusOf is the status key for a key of intent/, even one that names no object (an unknown kind, a bad project), so
-// that whoever wrote it can read why. ok is false when no such key can be made.
+// StatusOf is the status key for a key of intent/. It also exists for a key that names no object (an unknown kind, a bad project),
+// so that its author can read why. ok is false when no such key can be made.
 func StatusOf(intent Key) (Key, bool) {
 	rest, ok := strings.CutPrefix(intent.path, "intent/")
 	if !ok || strings.Count(rest, "/") != 2 || len(rest) > maxStatusPath {
@@ -22,7 +22,7 @@ func StatusOf(intent Key) (Key, bool) {
 	return Key{"status/" + rest}, true
 }
 
-// maxStatusPath bounds the keys that garbage under intent/ can bring about.
+// maxStatusPath bounds the status keys that garbage below intent/ can cause.
 const maxStatusPath = 512
 
 // ParseSegmentClaim reads physical network and VLAN id out of a claim key.
@@ -42,50 +42,51 @@ func ParseSegmentClaim(k Key) (physicalNetwork string, vlan uint16, ok bool) {
 // ControlStatusKey is the key of the controllers' own status.
 func ControlStatusKey() Key { return Key{"status/" + ControlNode} }
 
-// ControlStatus is what the leading controller says about itself.
+// ControlStatus is what the leader says about itself.
 type ControlStatus struct {
 	Leader  string    `json:"leader"`
 	Version string    `json:"version,omitempty"`
 	Since   time.Time `json:"since"` // of the leadership
-	// Brake says why nothing is written and no claim freed until an order "accept" comes; nil while work goes on.
+	// Brake says why nothing is written and no claim is freed until an order "accept". It is nil while work goes on.
 	Brake *Brake `json:"brake,omitempty"`
-	// AcceptedRevision is the highest revision that anybody had seen when an accept ended a brake: evidence up to it that
-	// etcd has gone back is known and does not brake again.
+	// AcceptedRevision is the highest revision that anybody had seen when an accept ended a brake. Evidence up to this revision
+	// that etcd went back is known, and does not put the brake on again.
 	AcceptedRevision int64 `json:"acceptedRevision,omitempty"`
-	// AcceptedClusters are the clusters, besides the present one, that several nodes reported from at that accept.
+	// AcceptedClusters are the clusters, other than the present one, from which several nodes had reported at that accept.
 	AcceptedClusters []string `json:"acceptedClusters,omitempty"`
-	// AcceptedNodes is what single nodes said beyond that, by name: it is known of them, and proves nothing of others.
+	// AcceptedNodes is what single nodes reported beyond that, by node name. It is known for these nodes only, and proves nothing
+	// about others.
 	AcceptedNodes map[string]NodeSeen `json:"acceptedNodes,omitempty"`
-	// Accepting is the accept that is being carried out; its order is in etcd until then.
+	// Accepting is the accept that is being carried out. Its order stays in etcd until then.
 	Accepting *Accepting `json:"accepting,omitempty"`
-	// Distrusted says, by node, what a node reports that the controllers do not take in or do not believe.
+	// Distrusted says, by node, which of its reports the controllers refuse or do not believe.
 	Distrusted map[string][]string `json:"distrusted,omitempty"`
 }
 
 // Accepting is an accept that is being carried out.
 type Accepting struct {
 	Order int64 `json:"order"` // mod revision
-	// Restored says that claims are rebuilt from what nodes report before anything else is written.
+	// Restored says that claims are rebuilt from the nodes' reports before anything else is written.
 	Restored bool `json:"restored,omitempty"`
 }
 
-// NodeSeen is what a node says that it has seen of an etcd that is ahead of, or another than, this one.
+// NodeSeen is a revision or a cluster that a node reports and that this etcd does not have.
 type NodeSeen struct {
 	Revision  int64  `json:"revision,omitempty"`
 	ClusterID string `json:"clusterID,omitempty"`
 }
 
-// Brake says why the controllers hold.
+// Brake says why the controllers write nothing.
 type Brake struct {
 	Reason string    `json:"reason"`
 	Since  time.Time `json:"since"`
-	// Revision is etcd's when the brake was put on: an order of a later mod revision ends it.
+	// Revision is etcd's revision when the brake was put on. An order with a later mod revision takes it off.
 	Revision int64 `json:"revision"`
-	// Restored says that etcd went back: claims are rebuilt from what the nodes report before work goes on.
+	// Restored says that etcd went back. Claims are then rebuilt from the nodes' reports before work goes on.
 	Restored bool `json:"restored,omitempty"`
 }
 
-// IntentOf is the key of intent/ that a status key made by StatusOf or StatusKey is about.
+// IntentOf is the key of intent/ for a status key that StatusOf or StatusKey made.
 func IntentOf(status Key) (Key, bool) {
 	rest, ok := strings.CutPrefix(status.path, "status/")
 	if !ok || strings.Count(rest, "/") != 2 {

@@ -12,7 +12,7 @@ import (
 	"go.etcd.io/etcd/client/v3/concurrency"
 )
 
-// Leadership is an election won. Whoever got it must Resign it in the end, also after it was lost.
+// Leadership is an election that this candidate has won. Its owner must call Resign in the end, also after the leadership was lost.
 type Leadership struct {
 	key            Key
 	createRevision int64
@@ -20,8 +20,8 @@ type Leadership struct {
 	session        *concurrency.Session
 }
 
-// Done is closed when the leadership is lost or resigned. It may be closed a little after another has been elected:
-// what only a leader may write is fenced (Txn.Fence).
+// Done is closed when the leadership is lost or resigned. It may be closed a little after another candidate was elected. Therefore
+// writes that only a leader may do are fenced (Txn.Fence).
 func (l *Leadership) Done() <-chan struct{} { return l.session.Done() }
 
 // Key is the leader's key in etcd.
@@ -30,8 +30,8 @@ func (l *Leadership) Key() Key { return l.key }
 // Revision is the create revision of Key. Every later leader has a higher one.
 func (l *Leadership) Revision() int64 { return l.createRevision }
 
-// Resign gives the leadership up at once, so that the next candidate need not wait for the ttl, and closes its
-// connection. When etcd does not answer the leadership ends with the ttl, and the error says so.
+// Resign ends the leadership at once and closes its connection. The next candidate need not wait for the TTL. When etcd does not
+// answer, the leadership ends with the TTL, and the error says so.
 func (l *Leadership) Resign(ctx context.Context) error {
 	defer l.conn.Close()
 	l.session.Orphan()
@@ -44,13 +44,12 @@ func (l *Leadership) Resign(ctx context.Context) error {
 	return nil
 }
 
-// Campaign waits until this candidate leads the election, or ctx ends, which is its only error. It survives every
-// outage of etcd. The leadership outlives ctx: it ends by Resign, or about ttl after etcd was last reached. All
-// candidates of one election name the same election; candidate is for people to read. ttl is rounded up to whole
-// seconds.
+// Campaign waits until this candidate leads the election. It survives every outage of etcd; its only error is the end of ctx. The
+// leadership outlives ctx: it ends with Resign, or about one TTL after etcd was last reached. All candidates of one election use
+// the same election name. candidate is for people to read. ttl is rounded up to whole seconds.
 func (c *Client) Campaign(ctx context.Context, election, candidate string, ttl time.Duration) (*Leadership, error) {
 	var wait spread
-	for told := false; ; told = true { // an outage may be long: its beginning is told
+	for told := false; ; told = true { // an outage may be long: only its beginning is logged
 		l, err := c.campaignOnce(ctx, election, candidate, ttl)
 		if err == nil {
 			return l, nil
@@ -67,7 +66,7 @@ func (c *Client) Campaign(ctx context.Context, election, candidate string, ttl t
 
 var errSessionLost = errors.New("the session ended while waiting")
 
-// campaignOnce campaigns with one session, on a connection of its own: keepalives wait behind nothing else.
+// campaignOnce campaigns with one session on a connection of its own, so that keepalives wait behind nothing else.
 func (c *Client) campaignOnce(ctx context.Context, election, candidate string, ttl time.Duration) (*Leadership, error) {
 	conn, err := c.connect(ctx)
 	if err != nil {
@@ -101,14 +100,14 @@ func (c *Client) elect(ctx context.Context, conn *link, election, candidate stri
 	return l, nil
 }
 
-// wait campaigns until elected, ctx ends or the session is lost, and fills in the key (as etcd holds it).
+// wait campaigns until elected, ctx ends or the session is lost. It fills in the key as etcd stores it.
 func (l *Leadership) wait(ctx context.Context, prefix, candidate string) error {
-	ctx, _ = repeatable(ctx) // the candidate's key has the lease's number, and is put only where it is not
+	ctx, _ = repeatable(ctx) // the candidate's key contains the lease's number and is only created
 	cctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
 	defer cancel()
-	// A lost session takes the candidate's key away: waiting on would end with an election that nobody holds.
+	// A lost session deletes the candidate's key. Without this, waiting would end with an election that nobody holds.
 	defer context.AfterFunc(l.session.Ctx(), cancel)()
-	// Election.Campaign cleans up after its context without a deadline: closing the connection ends that too.
+	// When its context ends, Election.Campaign cleans up without a deadline. Closing the connection ends that too.
 	defer context.AfterFunc(cctx, func() {
 		time.AfterFunc(RequestTimeout, func() { l.conn.Close() })
 	})()
@@ -127,10 +126,10 @@ func (l *Leadership) wait(ctx context.Context, prefix, candidate string) error {
 	return nil
 }
 
-// abandon takes a candidate out, as far as etcd can be reached: its key must not hold the others up.
+// abandon removes a candidate, if etcd can be reached, because its key must not block the others.
 func abandon(ctx context.Context, conn *link, session *concurrency.Session) {
 	session.Orphan()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
 	defer cancel()
-	conn.Revoke(ctx, session.Lease()) // else the lease expires
+	conn.Revoke(ctx, session.Lease()) // if it fails, the lease expires
 }

@@ -17,14 +17,14 @@ import (
 // EmbeddedConfig describes an etcd of one member inside this process, or one member of several.
 type EmbeddedConfig struct {
 	Dir string // holds all data; a server started on it again continues
-	// ClientURL and PeerURL are where it listens; a free loopback port when empty. A unix:// URL works too.
+	// ClientURL and PeerURL are the URLs on which it listens; a free loopback port when empty. A unix:// URL works too.
 	ClientURL, PeerURL string
-	// TLS turns on TLS with client certificates, which CAFile must have signed; both URLs are then https.
+	// TLS turns TLS on, with client certificates that CAFile must have signed. Both URLs are then https.
 	TLS TLSConfig
-	// Token tells clusters apart: it goes into the cluster id, with the peer URL.
+	// Token distinguishes clusters. The cluster id is made of it and of the peer URL.
 	Token string
-	// Name is this member's among Members, which are the peer URLs of all, by name. A cluster of one needs neither. The
-	// members of a new cluster are started side by side: none is ready before more than half are there.
+	// Name is this member's name in Members, which has the peer URLs of all members by name. A cluster of one member needs neither.
+	// Start the members of a new cluster at the same time: none is ready before more than half of them run.
 	Name    string
 	Members map[string]string
 	// MaxTxnOps and MaxRequestBytes override etcd's limits when not 0.
@@ -37,7 +37,7 @@ type Embedded struct {
 	endpoint string
 }
 
-// StartEmbedded starts a server and waits until it serves, or ctx ends. It outlives ctx: Close ends it.
+// StartEmbedded starts a server and waits until it serves, or ctx ends. The server outlives ctx; Close ends it.
 func StartEmbedded(ctx context.Context, c EmbeddedConfig) (*Embedded, error) {
 	cfg, err := c.embed()
 	if err != nil {
@@ -78,7 +78,7 @@ func (c EmbeddedConfig) embed() (*embed.Config, error) {
 			CertFile: c.TLS.CertFile, KeyFile: c.TLS.KeyFile, TrustedCAFile: c.TLS.CAFile, ClientCertAuth: true,
 		}
 		cfg.PeerTLSInfo = cfg.ClientTLSInfo
-		if len(c.Members) == 0 { // no peers: whoever knocks at the peer port, even with a certificate of ours, is a stranger
+		if len(c.Members) == 0 { // no peers: nobody may connect to the peer port, even with a valid certificate
 			cfg.PeerTLSInfo.AllowedCNs = []string{"no peer has this name"}
 		}
 	}
@@ -108,17 +108,17 @@ func (c EmbeddedConfig) embed() (*embed.Config, error) {
 		cfg.MaxRequestBytes = c.MaxRequestBytes
 	}
 	cfg.AutoCompactionMode, cfg.AutoCompactionRetention = embed.CompactorModePeriodic, "1h"
-	if len(c.Members) == 0 { // one member elects itself: short ticks only shorten the start
+	if len(c.Members) == 0 { // one member elects itself: short ticks only make the start faster
 		cfg.TickMs, cfg.ElectionMs = 10, 100
 	}
-	cfg.EnableGRPCGateway = false // a second door, which does not know users by certificate
-	// A server that is closed logs its own listeners' ends as errors; what matters comes back from StartEmbedded.
+	cfg.EnableGRPCGateway = false // it does not know users by certificate
+	// A server that is closed logs the end of its own listeners as errors. Real failures come back from StartEmbedded.
 	cfg.LogLevel, cfg.LogOutputs = "fatal", []string{"stderr"}
 	cfg.WarningApplyDuration = time.Second
 	return cfg, nil
 }
 
-// initialCluster is etcd's form of the members.
+// initialCluster writes the members as etcd's option initial-cluster.
 func initialCluster(members map[string]string) string {
 	var all []string
 	for _, name := range slices.Sorted(maps.Keys(members)) {

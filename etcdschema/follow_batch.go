@@ -5,29 +5,29 @@ import (
 	"time"
 )
 
-// Batch is what a follower learns at once.
+// Batch is one set of changes that a follower reports together.
 type Batch struct {
-	Revision  int64  // everything up to here is included, for all prefixes
+	Revision  int64  // the batch includes everything up to this revision, for all prefixes
 	ClusterID uint64 // of the etcd it came from
-	// Snapshot marks the first batch, and each after a new list: Events hold the puts that bring the follower up to
-	// date and the deletes it missed.
+	// Snapshot marks the first batch, and each batch after a new list. Events then hold the puts that bring the follower up to
+	// date, and the deletes that it missed.
 	Snapshot bool
-	// WentBack says that etcd is not the one seen before, or lost revisions that were seen (it was restored).
+	// WentBack says that etcd was restored: it is another cluster than before, or it lost revisions that were seen.
 	WentBack bool
-	// Events of whole revisions, in order of revision and key; none when only Revision advanced.
+	// Events of whole revisions, in order of revision and key. There are none when only Revision advanced.
 	Events []Event
 }
 
-// Event is one change of a key. Of a deleted key only Key and ModRevision are set.
+// Event is one change of a key. For a deleted key only Key and ModRevision are set.
 type Event struct {
 	Item
 	Deleted bool
-	// Refused says that the key holds more than FollowerConfig.Limit allows: Value is nil. Such keys are told again by
-	// every snapshot, and their deletion is not made up.
+	// Refused says that the value is larger than FollowerConfig.Limit allows; Value is nil. Every snapshot reports such keys again.
+	// Their deletion during an interruption is not reported.
 	Refused bool
 }
 
-// Follow is NewFollower(prefixes…).Run, for callers that need no more.
+// Follow is NewFollower(prefixes…).Run, for callers that need nothing else.
 func (c *Client) Follow(ctx context.Context, prefixes []Prefix, fn func(Batch) error) error {
 	return c.NewFollower(FollowerConfig{Prefixes: prefixes}).Run(ctx, fn)
 }
@@ -35,16 +35,16 @@ func (c *Client) Follow(ctx context.Context, prefixes []Prefix, fn func(Batch) e
 // FollowerConfig says what to follow.
 type FollowerConfig struct {
 	Prefixes []Prefix
-	// Seen is what an earlier run remembered (on disk); the zero value means nothing.
+	// Seen is what an earlier run has seen and kept on disk. The zero value means nothing.
 	Seen Seen
-	// Limit is the largest value, in bytes, that is wanted of a key; negative for keys that are not wanted at all. What is
-	// larger is kept nowhere: neither value nor, beyond the event that tells of it, key. Nil wants everything.
+	// Limit is the largest wanted value of a key, in bytes. It is negative for keys that are not wanted at all. Nothing of a larger
+	// value is kept, except the event that reports its key. Nil accepts everything.
 	Limit func(Key) int
 	// ProgressInterval is how often an idle follower asks etcd for its revision; DefaultProgressInterval when 0.
 	ProgressInterval time.Duration
 }
 
-// Seen is the etcd and the revision a follower has seen. Of a Batch: Seen{b.ClusterID, b.Revision}.
+// Seen is the cluster and the revision that a follower has seen. For a Batch it is Seen{b.ClusterID, b.Revision}.
 type Seen struct {
 	ClusterID uint64
 	Revision  int64

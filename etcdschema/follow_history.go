@@ -10,8 +10,8 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// stamp is a key's state at a glance: its mod revision, and a hash of its value, for in two histories the same revision
-// may hold different values.
+// stamp identifies the state of a key: its mod revision and a hash of its value. The hash is needed because two histories may have
+// different values at the same revision.
 type stamp struct {
 	revision int64
 	hash     uint64
@@ -21,16 +21,16 @@ func (f *Follower) stamp(modRevision int64, value []byte) stamp {
 	return stamp{modRevision, maphash.Bytes(f.seed, value)}
 }
 
-// mark is a change at an exact revision. Two histories of etcd that both hold it are the same up to it.
+// mark is a change at an exact revision. Two histories of etcd that both have it are the same up to it.
 type mark struct {
 	path string
 	stamp
 	deleted bool
 }
 
-// sameHistory asks etcd, after the connection was lost, whether it is the one followed so far: same cluster, revision
-// no lower, and the last change still where it was. If it is not, or cannot be told, a new list is needed, which finds
-// out for certain.
+// sameHistory asks etcd, after the connection was lost, whether it is the etcd that was followed so far. The cluster must be the
+// same, the revision must not be lower, and the last change must still be there. If this is not so, or cannot be decided, a new
+// list is needed, which decides it.
 func (f *Follower) sameHistory(ctx context.Context) error {
 	f.relist = true
 	if f.last == (mark{}) {
@@ -50,8 +50,8 @@ func (f *Follower) sameHistory(ctx context.Context) error {
 	return nil
 }
 
-// holds says whether etcd is the one followed and its history has the change. A put that is still the newest of its key
-// proves it even where its revision has been compacted.
+// holds says whether this is the etcd that is followed, and its history has the change. A put that is still the newest of its key
+// proves it even if its revision has been compacted.
 func (f *Follower) holds(ctx context.Context, m mark) (bool, error) {
 	at := []int64{0, m.revision} // 0 is now
 	if m.deleted {
@@ -66,7 +66,7 @@ func (f *Follower) holds(ctx context.Context, m mark) (bool, error) {
 		switch {
 		case resp.Header.ClusterId != f.seen.ClusterID || resp.Header.Revision < f.seen.Revision:
 			return false, nil
-		case m.deleted && there != (i == 1): // gone at its revision, there at the one before
+		case m.deleted && there != (i == 1): // deleted at its revision, present at the one before
 			return false, nil
 		case !m.deleted && there && f.stamp(resp.Kvs[0].ModRevision, resp.Kvs[0].Value) == m.stamp:
 			return true, nil
@@ -75,7 +75,7 @@ func (f *Follower) holds(ctx context.Context, m mark) (bool, error) {
 	return m.deleted, nil
 }
 
-// remember notes what the owner is about to be told. A key that is refused is as good as absent.
+// remember records what is about to be reported to the owner. A refused key counts as absent.
 func (f *Follower) remember(e Event) {
 	s := f.stamp(e.ModRevision, e.Value)
 	if e.Deleted || e.Refused {

@@ -6,10 +6,10 @@ import (
 	"strings"
 )
 
-// merger joins the watches of several prefixes: events wait until every lane is known to be complete up to their
-// revision, so that whole revisions come out.
+// merger joins the watches of several prefixes; each prefix is a lane. Events wait until every lane is known to be complete up to
+// their revision, so that only whole revisions come out.
 type merger struct {
-	known  []int64 // by lane: everything up to here has arrived
+	known  []int64 // by lane: everything up to this revision has arrived
 	events []Event // not given out yet
 }
 

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// resync lists everything at one revision and turns the difference from what is known into a batch.
+// resync lists everything at one revision. It returns the difference to what is known as a batch.
 func (f *Follower) resync(ctx context.Context) (Batch, error) {
 	var items []Item
 	var head header
@@ -28,7 +28,7 @@ func (f *Follower) resync(ctx context.Context) (Batch, error) {
 	for _, e := range batch.Events {
 		f.remember(e)
 	}
-	f.last = mark{} // deletes that were missed have no exact revision
+	f.last = mark{} // the exact revisions of missed deletes are unknown
 	for _, it := range items {
 		if it.ModRevision > f.last.revision && !it.refused {
 			f.last = mark{path: it.Key.path, stamp: f.stamp(it.ModRevision, it.Value)}
@@ -38,15 +38,15 @@ func (f *Follower) resync(ctx context.Context) (Batch, error) {
 	return batch, nil
 }
 
-// wentBack compares a list with what was seen. Revisions only grow: a key below the revision seen then that is not
-// known as it is now was not there before, so the history is another.
+// wentBack compares a list with what was seen. Revisions only grow. A key at or below the last revision seen that does not match
+// what is known was not there before. So the history is another one.
 func (f *Follower) wentBack(head header, items []Item) bool {
 	switch {
 	case f.seen == Seen{}:
 		return false
 	case f.seen.ClusterID != head.clusterID, head.revision < f.seen.Revision:
 		return true
-	case !f.listed: // what was seen is remembered from an earlier run, the keys are not
+	case !f.listed: // only the revision is known from an earlier run, the keys are not
 		return false
 	}
 	return slices.ContainsFunc(items, func(it Item) bool {
@@ -54,7 +54,7 @@ func (f *Follower) wentBack(head header, items []Item) bool {
 	})
 }
 
-// difference makes the events that lead from the known keys to the items. Of another history everything is told again.
+// difference makes the events that lead from the known keys to the items. When etcd went back, every item is reported again.
 func (f *Follower) difference(items []Item, b Batch) []Event {
 	var events []Event
 	present := make(map[string]bool, len(items))

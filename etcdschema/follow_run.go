@@ -12,10 +12,10 @@ import (
 	"google.golang.org/grpc"
 )
 
-// relistSpread is how far the new lists of many followers are spread.
+// relistSpread is the time over which the new lists of many followers are distributed.
 const relistSpread = time.Second
 
-// Follower keeps its owner up to date about some prefixes, on a connection of its own.
+// Follower reports the changes of some prefixes to its owner, on a connection of its own.
 type Follower struct {
 	client   *Client
 	config   FollowerConfig
@@ -26,8 +26,8 @@ type Follower struct {
 	restarts atomic.Int64
 
 	// Only the goroutine of Run touches these.
-	known  map[string]stamp // by relative key: what the owner has been told
-	last   mark             // the newest change told; the zero value when unknown
+	known  map[string]stamp // by relative key: what was reported to the owner
+	last   mark             // the newest change reported; the zero value when unknown
 	seed   maphash.Seed
 	seen   Seen
 	listed bool // known is complete up to seen
@@ -43,8 +43,8 @@ func (c *Client) NewFollower(config FollowerConfig) *Follower {
 		seed: maphash.MakeSeed(), seen: config.Seen, relist: true}
 }
 
-// LastContact is when etcd last answered, about the prefixes or with its revision: the cache is at most this old. It
-// is the zero time before the first answer. It may be called from any goroutine.
+// LastContact is when etcd last answered, with events or with its revision. The cache is at most this old. It is the zero time
+// before the first answer. It may be called from any goroutine.
 func (f *Follower) LastContact() time.Time {
 	if n := f.contact.Load(); n != 0 {
 		return time.Unix(0, n)
@@ -55,9 +55,9 @@ func (f *Follower) LastContact() time.Time {
 // Restarts counts how often the watch had to be made again. It may be called from any goroutine.
 func (f *Follower) Restarts() int64 { return f.restarts.Load() }
 
-// Run lists the prefixes at one revision, then watches from the next, until ctx ends (which returns nil) or fn fails
-// (whose error it returns). It survives compaction, loss of quorum and of the connection. fn is called from one
-// goroutine, Run's own. Run may be called once.
+// Run lists the prefixes at one revision, then watches from the next one. It ends when ctx ends and returns nil, or when fn fails
+// and returns its error. It survives compaction, loss of the quorum and loss of the connection. fn is called from one goroutine,
+// that of Run. Run may be called once.
 func (f *Follower) Run(ctx context.Context, fn func(Batch) error) error {
 	if len(f.config.Prefixes) == 0 {
 		return errors.New("follow: no prefixes")
@@ -86,7 +86,7 @@ func (f *Follower) Run(ctx context.Context, fn func(Batch) error) error {
 			f.client.log.Warn("following etcd was interrupted", "prefix", f.config.Prefixes[0].path, "error", err)
 		}
 		f.restarts.Add(1)
-		if f.relist && f.listed { // whatever makes one follower list again makes all of them
+		if f.relist && f.listed { // what makes one follower list again makes all of them do so
 			wait.widen(relistSpread)
 		}
 		wait.sleep(ctx)
@@ -96,7 +96,7 @@ func (f *Follower) Run(ctx context.Context, fn func(Batch) error) error {
 // ownerError is an error of fn, which ends Run.
 type ownerError struct{ error }
 
-// dial counts connections: behind a new one there may be another, older etcd.
+// dial counts connections, because a new connection may lead to another, older etcd.
 func (f *Follower) dial(ctx context.Context, address string) (net.Conn, error) {
 	network, address := dialTarget(address)
 	conn, err := (&net.Dialer{}).DialContext(ctx, network, address)
@@ -112,7 +112,7 @@ func (f *Follower) dial(ctx context.Context, address string) (net.Conn, error) {
 
 func (f *Follower) touch() { f.contact.Store(time.Now().UnixNano()) }
 
-// follow lists if it must, and watches. It returns when watching cannot go on; ready is called once it goes on.
+// follow lists if needed, and watches. It returns when watching cannot go on. It calls ready when the watch works again.
 func (f *Follower) follow(ctx context.Context, fn func(Batch) error, ready func()) error {
 	if !f.relist {
 		if err := f.sameHistory(ctx); err != nil {

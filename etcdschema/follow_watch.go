@@ -17,7 +17,7 @@ var (
 	errWatchEnded   = errors.New("the watch ended")
 )
 
-// barrierInterval is how soon progress is asked for again while events of one prefix wait for the others.
+// barrierInterval is the interval at which progress is requested while events of one prefix wait for the other prefixes.
 const barrierInterval = 20 * time.Millisecond
 
 // arrival is one answer of one prefix's watch.
@@ -33,14 +33,14 @@ type watcher struct {
 	dials    int64 // connections made when the history was last checked
 	arrivals chan arrival
 	tick     *time.Timer
-	asked    bool // progress was asked for because events wait, and has not come
+	asked    bool // progress was requested because events wait, and has not come
 	ready    func()
 	fn       func(Batch) error
 }
 
-// watch follows all prefixes from the revision seen until something is in the way. It begins with that revision, not
-// the one after it, and leaves out what was told: etcd answers no question about progress before the revision a watch
-// begins with exists, and a quiet etcd would look like an absent one.
+// watch follows all prefixes from the last revision seen until it must stop. It begins with that revision, not with the one after
+// it, and skips what was reported already. The reason: etcd answers no progress request before the start revision of a watch
+// exists. A quiet etcd would look like an absent one.
 func (f *Follower) watch(ctx context.Context, dials int64, fn func(Batch) error, ready func()) error {
 	ctx, cancel := context.WithCancel(clientv3.WithRequireLeader(ctx))
 	w := &watcher{Follower: f, merger: merger{known: make([]int64, len(f.config.Prefixes))}, dials: dials,
@@ -62,7 +62,7 @@ func (f *Follower) watch(ctx context.Context, dials int64, fn func(Batch) error,
 	}
 }
 
-// step handles one answer, or asks for progress when it is time to.
+// step handles one answer, or requests progress when it is time.
 func (w *watcher) step(ctx context.Context) error {
 	select {
 	case a := <-w.arrivals:
@@ -90,7 +90,7 @@ func (w *watcher) step(ctx context.Context) error {
 	return nil
 }
 
-// pump hands one watch's answers over until it ends; the last arrival carries the end.
+// pump passes on the answers of one watch until it ends. The last arrival reports the end.
 func pump(ctx context.Context, lane int, ch clientv3.WatchChan, out chan<- arrival) {
 	for {
 		resp, ok := <-ch
@@ -108,7 +108,7 @@ func pump(ctx context.Context, lane int, ch clientv3.WatchChan, out chan<- arriv
 	}
 }
 
-// receive takes in one answer and gives out what has become whole.
+// receive takes in one answer. It reports to the owner the events that are complete now.
 func (w *watcher) receive(ctx context.Context, a arrival) error {
 	if err := w.sound(ctx, a.resp); err != nil {
 		return err
@@ -146,7 +146,7 @@ func (w *watcher) receive(ctx context.Context, a arrival) error {
 	return nil
 }
 
-// sound says why an answer cannot be taken in: the watch ended, or it comes from another etcd than the one followed.
+// sound says why an answer cannot be used: the watch ended, or the answer comes from another etcd.
 func (w *watcher) sound(ctx context.Context, r clientv3.WatchResponse) error {
 	if err := r.Err(); err != nil {
 		err = watchError(err)
@@ -157,15 +157,16 @@ func (w *watcher) sound(ctx context.Context, r clientv3.WatchResponse) error {
 		return errWatchEnded
 	}
 	if r.Header.ClusterId != w.seen.ClusterID || r.Header.Revision < w.seen.Revision {
-		// Also said by a member that lags behind: sameHistory finds out, it reads what the cluster has agreed on.
+		// A member that lags behind also answers like this. sameHistory decides it, because it reads what the cluster has agreed
+		// on.
 		return fmt.Errorf("%w: cluster %x at revision %d, seen was %x at %d", errOtherHistory,
 			r.Header.ClusterId, r.Header.Revision, w.seen.ClusterID, w.seen.Revision)
 	}
 	return w.check(ctx)
 }
 
-// check makes sure that behind a connection made since the last check there is the same etcd. An answer of the watch may
-// never tell: an etcd that went back says nothing until it has caught up with the revision that is watched.
+// check makes sure that a connection made since the last check leads to the same etcd. The watch alone may not show it: an etcd
+// that went back sends nothing until it has reached the watched revision again.
 func (w *watcher) check(ctx context.Context) error {
 	dials := w.Follower.dials.Load()
 	if dials == w.dials {

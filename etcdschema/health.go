@@ -14,22 +14,23 @@ import (
 )
 
 const (
-	// memberPatience is how long a member may take to tell about itself.
+	// memberPatience is how long a member may take to answer.
 	memberPatience = 2 * time.Second
-	// fullShare is the part of the quota, in percent, beyond which the database is nearly full.
+	// fullShare is the share of the quota, in percent, from which on the database counts as nearly full.
 	fullShare = 75
-	// longHistory is how many revisions without compaction are worth a warning.
+	// longHistory is the number of revisions without compaction from which on a warning is given.
 	longHistory = 200_000
 
 	compactionAdvice = "history grows until the quota is reached; start etcd with --auto-compaction-mode=periodic --auto-compaction-retention=1h"
 )
 
-// Health is how etcd does.
+// Health is the state of etcd.
 type Health struct {
 	Members []MemberHealth `json:"members"` // by endpoint, in the order configured
-	// Alarms are raised by etcd itself ("NOSPACE of member m1"); with one of NOSPACE it takes no writes.
+	// Alarms are raised by etcd itself ("NOSPACE of member m1"). With NOSPACE it accepts no writes.
 	Alarms []string `json:"alarms,omitempty"`
-	// Revision is the newest, Compacted the oldest that is still there; 0 when nothing was ever compacted, or it is not known.
+	// Revision is the newest revision. Compacted is the oldest one that is still there; 0 when nothing was ever compacted, or it is
+	// not known.
 	Revision  int64 `json:"revision"`
 	Compacted int64 `json:"compacted,omitempty"`
 	// Warnings say what is wrong and what to do.
@@ -42,11 +43,11 @@ type MemberHealth struct {
 	Name     string `json:"name,omitempty"`
 	Version  string `json:"version,omitempty"`
 	Leads    bool   `json:"leads,omitempty"`
-	// Size, InUse and Quota of its database in bytes; the quota is 0 where it is not told (before 3.6).
+	// Size, InUse and Quota of its database in bytes. The quota is 0 when etcd does not report it (before 3.6).
 	Size  int64 `json:"size"`
 	InUse int64 `json:"inUse"`
 	Quota int64 `json:"quota,omitempty"`
-	// Error says why it did not answer.
+	// Error says why the member did not answer.
 	Error string `json:"error,omitempty"`
 
 	id, leader uint64
@@ -54,8 +55,8 @@ type MemberHealth struct {
 	errors     []string
 }
 
-// Examine asks every configured member how it does, within a few seconds whatever state etcd is in. It writes nothing, and
-// works for any user.
+// Examine asks every configured member for its state. It takes a few seconds at most, whatever state etcd is in. It writes nothing,
+// and works for any user.
 func Examine(ctx context.Context, c *Client) Health {
 	h := Health{Members: make([]MemberHealth, len(c.config.Endpoints))}
 	var asked sync.WaitGroup
@@ -112,7 +113,7 @@ func (c *Client) examine(ctx context.Context, endpoint string) MemberHealth {
 	return m
 }
 
-// oldMember refuses a cluster with a member that is too old, before anything is made.
+// oldMember refuses a cluster with a member that is too old, before anything is changed.
 func (c *Client) oldMember(ctx context.Context) error {
 	for _, endpoint := range c.config.Endpoints {
 		m := c.examine(ctx, endpoint)
@@ -123,7 +124,7 @@ func (c *Client) oldMember(ctx context.Context) error {
 	return nil
 }
 
-// compacted is the oldest revision that is there, 0 when all are: a watch from the first one is told.
+// compacted is the oldest revision that is still there, 0 when all are. etcd reports it to a watch from the first revision.
 func (c *Client) compacted(ctx context.Context) int64 {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()

@@ -16,7 +16,7 @@ type jsonMember struct {
 	value json.RawMessage
 }
 
-// parseObject reads a JSON object; of members with the same name the last counts, as for encoding/json.
+// parseObject reads a JSON object. When members have the same name, the last one counts, as in encoding/json.
 func parseObject(data json.RawMessage) (*jsonObject, bool) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	if t, err := d.Token(); err != nil || t != json.Delim('{') {
@@ -43,7 +43,7 @@ func (o *jsonObject) get(name string) (json.RawMessage, bool) {
 	return o.members[i].value, true
 }
 
-// set replaces a member where it stands, or adds it at the end.
+// set replaces a member in its place, or adds it at the end.
 func (o *jsonObject) set(name string, value json.RawMessage) {
 	if i, ok := o.at[name]; ok {
 		o.members[i].value = value

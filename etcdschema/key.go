@@ -1,8 +1,11 @@
-// Package etcdschema is the only code that knows a key or a codec of Weft's etcd: typed keys, records, snapshot and
-// watch, transactions, election, the embedded server, roles and users.
+// Package etcdschema is the only code that knows a key or a codec of Weft's etcd. It has typed keys, records, snapshot and watch,
+// transactions, election, the embedded server, roles and users.
 //
-// Invariants: one object per key; intent is decoded strictly, everything else tolerantly, and unknown fields survive a
-// rewrite; a prefix that is watched or granted always ends after a slash.
+// Invariants:
+//
+//   - Each object has one key.
+//   - Intent is decoded strictly, everything else tolerantly. Unknown fields survive a rewrite.
+//   - A prefix that is watched or granted always ends after a slash.
 package etcdschema
 
 import (
@@ -23,14 +26,14 @@ const DefaultRoot = "/weft"
 // Layout is the version of the layout; it is the segment after the root.
 const Layout = "v1"
 
-// Key is one key below root and layout, e.g. "intent/alpha/port/web-1". It is made by the constructors of this package
-// only, so that no malformed value becomes a key. The zero value is no key.
+// Key is one key below root and layout, e.g. "intent/alpha/port/web-1". Only the constructors of this package make keys, so that no
+// malformed value becomes a key. The zero value is no key.
 type Key struct{ path string }
 
 // String is the key without root and layout.
 func (k Key) String() string { return k.path }
 
-// Prefix is a range of keys that ends in a slash. It is made by the constructors of this package only.
+// Prefix is a range of keys that ends in a slash. Only the constructors of this package make it.
 type Prefix struct{ path string }
 
 // String is the prefix without root and layout.
@@ -45,8 +48,8 @@ func ParentOf(k Key) (p Prefix, ok bool) {
 	return Prefix{k.path[:i+1]}, i >= 0
 }
 
-// OfKind narrows the prefix of intent/, accepted/ or status/ to one kind of one project (model.ClusterProject for kinds
-// that belong to none).
+// OfKind narrows the prefix of intent/, accepted/ or status/ to one kind of one project. The project is model.ClusterProject for
+// cluster-wide kinds.
 func (p Prefix) OfKind(project string, k model.Kind) Prefix {
 	return Prefix{p.path + project + "/" + k.Segment() + "/"}
 }
@@ -63,7 +66,7 @@ func OrderPrefix() Prefix    { return Prefix{"order/"} }
 func EventPrefix() Prefix    { return Prefix{"event/"} }
 func ElectionPrefix() Prefix { return Prefix{"election/"} }
 
-// NodeDesired is the slice of one node, its head included.
+// NodeDesired is the slice of one node: its desired items and their head.
 func NodeDesired(node string) Prefix { return Prefix{"desired/" + node + "/"} }
 
 // NodeItems is the part of a node's config that holds one kind of items.
@@ -93,11 +96,11 @@ func AcceptedKey(id model.ID) Key { return idPath("accepted", id) }
 // StatusKey is the key of an object's status.
 func StatusKey(id model.ID) Key { return idPath("status", id) }
 
-// maxNameBytes bounds project and name in a key that is read as an ID; valid ones are far shorter.
+// maxNameBytes bounds project and name in a key that is read as an ID. Valid names are far shorter.
 const maxNameBytes = 253
 
-// ParseID reads the ID out of a key of intent/, accepted/ or status/. ok is false for anything else there: an unknown
-// kind, an empty, overlong or unprintable name. Whether the name is a valid one is model's to say.
+// ParseID reads the ID out of a key of intent/, accepted/ or status/. ok is false for every other key there: one with an unknown
+// kind, or with an empty, too long or unprintable name. Package model decides whether the name is valid.
 func ParseID(k Key) (id model.ID, ok bool) {
 	parts := strings.SplitN(k.path, "/", 5)
 	if len(parts) != 4 || !nameable(parts[1]) || !nameable(parts[3]) {
@@ -122,8 +125,8 @@ func nameable(s string) bool {
 	})
 }
 
-// segment writes a free value as one segment of a key: whatever could end the segment, or make it unreadable, is
-// percent-encoded, so that no value reaches another's key.
+// segment writes a free value as one segment of a key. Bytes that could end the segment or make it unreadable are percent-encoded,
+// so that no value leads to the key of another value.
 func segment(s string) string {
 	var b strings.Builder
 	for i := range len(s) {
@@ -145,7 +148,7 @@ func AddressClaim(networkUID string, a model.Address) Key {
 // AddressClaims are the claims of all addresses within a network.
 func AddressClaims(networkUID string) Prefix { return Prefix{"claim/address/" + networkUID + "/"} }
 
-// FixedClaims are the claims of the network's addresses that floating addresses stand for.
+// FixedClaims are the claims of the network's addresses that floating addresses lead to.
 func FixedClaims(networkUID string) Prefix { return Prefix{"claim/fixed/" + networkUID + "/"} }
 
 // MACClaim is the claim of a MAC within the region.
@@ -167,7 +170,8 @@ func DeviceClaim(host, device string) Key {
 // RouterNetworkClaim is the claim of a network by the one router it is on.
 func RouterNetworkClaim(networkUID string) Key { return Key{"claim/router-network/" + networkUID} }
 
-// RoutedPrefixClaim is the claim of an IPv6 prefix, on an external network that routes IPv6, by the one router it is behind.
+// RoutedPrefixClaim is the claim of an IPv6 prefix on an external network that routes IPv6. Its owner is the one router that the
+// prefix is behind.
 func RoutedPrefixClaim(networkUID string, p netip.Prefix) Key {
 	return Key{"claim/prefix/" + networkUID + "/" + segment(p.Masked().String())}
 }
@@ -175,8 +179,8 @@ func RoutedPrefixClaim(networkUID string, p netip.Prefix) Key {
 // RoutedPrefixClaims are the claims of all prefixes on an external network.
 func RoutedPrefixClaims(networkUID string) Prefix { return Prefix{"claim/prefix/" + networkUID + "/"} }
 
-// RoutedPrefixGuard is written with every new claim of a prefix on the external network: keys of prefixes that overlap
-// differ, so only this makes two claims at once meet.
+// RoutedPrefixGuard is written with every new claim of a prefix on the external network. Overlapping prefixes have different keys.
+// Only the guard makes two transactions collide that claim them at the same time.
 func RoutedPrefixGuard(networkUID string) Key { return Key{"claim/prefix/" + networkUID + "/_guard"} }
 
 // ParseRoutedPrefixClaim reads the external network's uid and the prefix out of a claim key.
@@ -199,7 +203,7 @@ func ParseRoutedPrefixGuard(k Key) (networkUID string, ok bool) {
 	return uid, found && k == RoutedPrefixGuard(uid)
 }
 
-// FixedClaim is the claim of a guest's address by the one floating address that stands for it.
+// FixedClaim is the claim of a guest's address by the one floating address that leads to it.
 func FixedClaim(networkUID string, a model.Address) Key {
 	return Key{"claim/fixed/" + networkUID + "/" + a.String()}
 }
@@ -227,7 +231,7 @@ func ParseDesired(k Key) (node string, item desired.Key, head, ok bool) {
 	return "", desired.Key{}, false, false
 }
 
-// ActualNode is the key of a node's summary; what is on it is in the buckets beside it, by uid (see Bucket).
+// ActualNode is the key of a node's summary. The details are in the buckets, by uid (see Bucket).
 func ActualNode(node string) Key { return Key{"actual/" + node + "/node"} }
 
 // ActualBucket is the key of one bucket of a node's report.
@@ -235,14 +239,14 @@ func ActualBucket(node string, bucket int) Key {
 	return Key{fmt.Sprintf("actual/%s/bucket/%02d", node, bucket)}
 }
 
-// The keys of a report and how large their values may be, in bytes. A report with 10,000 ports stays below.
+// The largest values of a report's keys, in bytes. A report with 10,000 ports stays below them.
 const (
 	MaxNodeReportBytes   = 32 << 10
 	MaxBucketReportBytes = 128 << 10
 )
 
-// ParseActual reads the node out of a key of actual/, and what of its report the key is: the summary, or a bucket. ok is
-// false for every key that no report has.
+// ParseActual reads the node out of a key of actual/, and which key of its report it is: the summary or a bucket. ok is false for a
+// key that belongs to no report.
 func ParseActual(k Key) (node string, bucket int, summary, ok bool) {
 	parts := strings.SplitN(k.path, "/", 5)
 	switch {
@@ -264,8 +268,8 @@ func Live(node string) Key { return Key{"live/" + node} }
 // OrderKey is the key of an order ("accept", "resync") to a node or to ControlNode.
 func OrderKey(node, order string) Key { return Key{"order/" + node + "/" + order} }
 
-// DeletionOrder is the key of an order to the controllers that names objects which may go at once; the name tells orders
-// apart.
+// DeletionOrder is the key of an order to the controllers that names objects which may be deleted at once. The name distinguishes
+// such orders.
 func DeletionOrder(name string) Key { return OrderKey(ControlNode, "delete-"+segment(name)) }
 
 // IsDeletionOrder says that a DeletionOrder has the key.
@@ -287,9 +291,9 @@ func ParseAddressClaim(k Key) (networkUID string, a model.Address, ok bool) {
 	return uid, model.Address{Addr: addr.Unmap()}, true
 }
 
-// ParseKey is the key with the path relative to root and layout, for code that reads keys it did not make (etcdctl
-// dumps, tests). Nothing is checked: parse it with ParseID, ParseDesired and the like.
+// ParseKey returns the key with this path, relative to root and layout. It is for code that reads keys it did not make (etcdctl
+// dumps, tests). It checks nothing: use ParseID, ParseDesired and the like for that.
 func ParseKey(path string) Key { return Key{path} }
 
-// Election is the prefix under which the candidates of one election stand.
+// Election is the prefix of the keys of one election's candidates.
 func Election(name string) Prefix { return Prefix{"election/" + name + "/"} }

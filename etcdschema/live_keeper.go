@@ -8,9 +8,9 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// KeepLive keeps live/<node> there with the value v under a lease of ttl until ctx ends, which returns nil. It
-// survives every outage of etcd, and puts the key back within ttl if somebody deletes it. The lease is left to expire
-// at the end: a restarted node takes the key over in time, and nobody sees it gone.
+// KeepLive keeps the key live/<node> with the value v under a lease of ttl. It returns nil when ctx ends. It survives every outage
+// of etcd. If somebody deletes the key, it is put back within ttl. At the end the lease is left to expire, so that a restarted node
+// can take the key over before anybody sees it gone.
 func (c *Client) KeepLive(ctx context.Context, node string, ttl time.Duration, v any) error {
 	value, err := Encode(v)
 	if err != nil {
@@ -26,8 +26,8 @@ func (c *Client) KeepLive(ctx context.Context, node string, ttl time.Duration, v
 	return nil
 }
 
-// keepOn calls keep, which returns when the key is lost, again and again until ctx ends. An outage may be long: its beginning and
-// its end are told.
+// keepOn calls keep again and again until ctx ends; keep returns when the key is lost. An outage may be long, so only its beginning
+// and its end are logged.
 func (c *Client) keepOn(ctx context.Context, key string, keep func(ctx context.Context, made func()) error) {
 	var wait spread
 	for down := false; ctx.Err() == nil; down = true {
@@ -56,7 +56,7 @@ type liveKeeper struct {
 	lease      clientv3.LeaseID
 }
 
-// keep puts the key under a new lease and looks after both until the lease is lost.
+// keep puts the key under a new lease. It keeps key and lease until the lease is lost.
 func (k *liveKeeper) keep(ctx context.Context, made func()) error {
 	resp, err := call(ctx, func(ctx context.Context) (*clientv3.LeaseGrantResponse, error) {
 		return k.conn.Grant(ctx, seconds(k.ttl))
@@ -69,7 +69,7 @@ func (k *liveKeeper) keep(ctx context.Context, made func()) error {
 		return err
 	}
 	made()
-	kctx, cancel := context.WithCancel(ctx) // ends the keepalives of a lease that is given up
+	kctx, cancel := context.WithCancel(ctx) // ends the keepalives of a lease that is abandoned
 	defer cancel()
 	alive, err := k.conn.KeepAlive(kctx, k.lease)
 	if err != nil {
@@ -91,9 +91,9 @@ func (k *liveKeeper) keep(ctx context.Context, made func()) error {
 	}
 }
 
-// ensure puts the key unless it is there with the lease.
+// ensure puts the key unless it exists with this lease.
 func (k *liveKeeper) ensure(ctx context.Context) error {
-	ctx, _ = repeatable(ctx) // the lease is this keeper's alone
+	ctx, _ = repeatable(ctx) // nobody else uses this lease
 	_, err := call(ctx, func(ctx context.Context) (*clientv3.TxnResponse, error) {
 		return k.conn.Txn(ctx).If(clientv3.Compare(clientv3.LeaseValue(k.key), "=", k.lease)).
 			Else(clientv3.OpPut(k.key, k.value, clientv3.WithLease(k.lease))).Commit()

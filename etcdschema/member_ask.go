@@ -16,14 +16,14 @@ import (
 	"google.golang.org/protobuf/proto"
 )
 
-// sent is what the caller of a request learns about how it was sent, and the leave to send it more than once.
+// sent tells the caller of a request how often it was sent. Its presence allows to send the request more than once.
 type sent struct{ times atomic.Int32 }
 
 type sentKey struct{}
 type patienceKey struct{}
 
-// repeatable gives leave to send requests of the context to several members, although they write: whoever asks has seen
-// to it that doing it twice does no harm.
+// repeatable allows to send requests of the context to several members although they write. The caller guarantees that doing them
+// twice is harmless.
 func repeatable(ctx context.Context) (context.Context, *sent) {
 	s := &sent{}
 	return context.WithValue(ctx, sentKey{}, s), s
@@ -34,13 +34,13 @@ func patient(ctx context.Context, d time.Duration) context.Context {
 	return context.WithValue(ctx, patienceKey{}, d)
 }
 
-// harmless are the methods that may be done twice: they only read, or leave no more than a lease that ends by itself.
+// harmless are the methods that may be done twice. They only read, or leave at most a lease that ends by itself.
 var harmless = []string{
 	"KV/Range", "Lease/LeaseGrant", "Lease/LeaseRevoke", "Lease/LeaseTimeToLive", "Lease/LeaseLeases", "Cluster/MemberList",
 	"Auth/Authenticate", "Auth/AuthStatus", "Auth/UserGet", "Auth/UserList", "Auth/RoleGet", "Auth/RoleList",
 }
 
-// answered says that a member has answered, be it with a refusal. What is no answer may have been done nevertheless.
+// answered says that a member has answered, even if with a refusal. A request without answer may nevertheless have been done.
 func answered(err error) bool {
 	switch status.Code(err) {
 	case codes.Unavailable, codes.DeadlineExceeded, codes.Canceled, codes.Internal, codes.Unknown:
@@ -49,12 +49,12 @@ func answered(err error) bool {
 	return rpctypes.ErrorDesc(err) != rpctypes.ErrorDesc(rpctypes.ErrGRPCNotSupportedForLearner)
 }
 
-// ask is the interceptor of requests. The member in use is asked first. When it fails, or has not answered in time, the
-// next one is asked as well, and so on, until one has answered or the context ends.
+// ask is the interceptor of requests. It asks the member in use first. When that fails or has not answered in time, it asks the
+// next member as well, and so on, until one has answered or the context ends.
 func (l *link) ask(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn, invoke grpc.UnaryInvoker, opts ...grpc.CallOption) error {
 	main := l.main.Load()
 	if main != nil && cc != main {
-		return invoke(ctx, method, req, reply, cc, opts...) // the client asks one member by its name
+		return invoke(ctx, method, req, reply, cc, opts...) // etcd's client asks one particular member
 	}
 	short := strings.TrimPrefix(method, "/etcdserverpb.")
 	if !strings.HasPrefix(short, "Maintenance/") {
@@ -82,7 +82,8 @@ func (l *link) ask(ctx context.Context, method string, req, reply any, cc *grpc.
 	return r.once(ctx)
 }
 
-// authenticate asks for a token while the client is being made, when only gRPC chooses members: a new one each time.
+// authenticate asks for a token while the client is being made. At that time only gRPC chooses the member, and it chooses another
+// one each time.
 func authenticate(ctx context.Context, invoke func(context.Context) error) error {
 	for {
 		try, cancel := context.WithTimeout(ctx, patience)
@@ -94,16 +95,16 @@ func authenticate(ctx context.Context, invoke func(context.Context) error) error
 	}
 }
 
-// asksAtOnce bounds how often one member is being asked the same. It is asked anew although it may still answer, because
-// what it has passed on to a leader that is gone is lost without a word.
+// asksAtOnce bounds how often one member is asked the same at the same time. It is asked anew although it may still answer: a
+// request that it has forwarded to a leader that is gone is lost without an error.
 const asksAtOnce = 3
 
-// race is one request on its way to members.
+// race is one request that may be sent to several members.
 type race struct {
 	link    *link
 	sent    *sent
 	invoke  func(context.Context, proto.Message, *grpc.ClientConn, []grpc.CallOption) error
-	reply   proto.Message // the caller's; only the first attempt writes it by itself
+	reply   proto.Message // the caller's; only the first attempt writes it directly
 	opts    []grpc.CallOption
 	first   int
 	answers chan attempt
@@ -145,7 +146,7 @@ func (r *race) run(ctx context.Context) error {
 		case <-late.C:
 			failed = cmp.Or(failed, status.Error(codes.DeadlineExceeded, "no answer within "+wait.String()))
 		}
-		if again { // all have been asked: another round
+		if again { // all have been asked: ask them again
 			clear(r.tried)
 			late.Reset(min(pause.next(), wait))
 			continue
@@ -158,7 +159,7 @@ func (r *race) run(ctx context.Context) error {
 	return cmp.Or(failed, status.FromContextError(ctx.Err()).Err())
 }
 
-// next is the member to be asked next: in turn, those first that are being asked the least.
+// next is the member to be asked next: in turn, but first those with the fewest unanswered attempts.
 func (r *race) next() int {
 	next := r.link.members.next(r.last)
 	best := next
@@ -171,7 +172,7 @@ func (r *race) next() int {
 	return best
 }
 
-// once asks only the member in use. When it fails the next request goes to another.
+// once asks only the member in use. When that fails, the next request goes to another member.
 func (r *race) once(ctx context.Context) error {
 	r.start(ctx, r.first, r.reply)
 	a := <-r.answers
@@ -183,7 +184,7 @@ func (r *race) once(ctx context.Context) error {
 
 func (r *race) start(ctx context.Context, member int, reply proto.Message) {
 	opts := slices.Clone(r.opts)
-	if reply != r.reply { // these are written to by the first attempt
+	if reply != r.reply { // only the first attempt may write to these
 		opts = slices.DeleteFunc(opts, func(o grpc.CallOption) bool {
 			switch o.(type) {
 			case grpc.PeerCallOption, grpc.HeaderCallOption, grpc.TrailerCallOption:
@@ -204,7 +205,7 @@ func (r *race) start(ctx context.Context, member int, reply proto.Message) {
 	}()
 }
 
-// end stops the attempts that are still out and waits for them.
+// end stops the unanswered attempts and waits for them.
 func (r *race) end(cancel context.CancelFunc) {
 	cancel()
 	for member, n := range r.out {

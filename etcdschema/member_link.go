@@ -10,13 +10,12 @@ import (
 	"google.golang.org/grpc"
 )
 
-// link is a client of etcd with a gRPC connection for each member, made when it is first needed. Every request and
-// stream of the client goes to the member in use, by the interceptors ask and open, so that whatever is asked through it
-// is answered by a healthy member.
+// link is a client of etcd with one gRPC connection for each member, made when it is first needed. The interceptors ask and open
+// send every request and stream to the member in use, so that a healthy member answers it.
 type link struct {
 	*clientv3.Client
 	members *members
-	probe   string                          // the key that is read to see whether a member answers
+	probe   string                          // the key that is read to check whether a member answers
 	main    atomic.Pointer[grpc.ClientConn] // the client's own connection; nil while the client is being made
 
 	mu     sync.Mutex
@@ -29,7 +28,7 @@ func newLink(m *members, probe string) *link {
 	return &link{members: m, probe: probe, conns: make([]*grpc.ClientConn, len(m.endpoints))}
 }
 
-// options put the interceptors into the client to be made.
+// options are the dial options with the interceptors.
 func (l *link) options() []grpc.DialOption {
 	return []grpc.DialOption{grpc.WithChainUnaryInterceptor(l.ask), grpc.WithChainStreamInterceptor(l.open)}
 }
@@ -58,7 +57,7 @@ func (l *link) conn(i int) (*grpc.ClientConn, error) {
 	return l.conns[i], nil
 }
 
-// check asks etcd something small. When the member in use does not answer, asking moves on to one that does.
+// check sends etcd a small request. When the member in use does not answer, the interceptor switches to one that does.
 func (l *link) check() {
 	l.mu.Lock()
 	if l.closed {
@@ -73,7 +72,7 @@ func (l *link) check() {
 	l.Get(ctx, l.probe, clientv3.WithKeysOnly()) // a refusal is an answer too
 }
 
-// Close ends the connection and waits for what goes on in it.
+// Close ends the connections and waits for the checks that are running.
 func (l *link) Close() error {
 	l.mu.Lock()
 	l.closed = true
@@ -83,11 +82,11 @@ func (l *link) Close() error {
 	err := l.Client.Close()
 	for _, c := range conns {
 		if c != nil {
-			c.Close() // its only error is that it was closed before
+			c.Close() // its only error is that it is closed already
 		}
 	}
 	l.checks.Wait()
-	if errors.Is(err, context.Canceled) { // what clientv3 says after it has closed
+	if errors.Is(err, context.Canceled) { // clientv3 returns this after a normal close
 		return nil
 	}
 	return err

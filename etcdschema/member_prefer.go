@@ -7,11 +7,12 @@ import (
 	"time"
 )
 
-// patience is how long an etcd member may take to answer before another is asked the same.
+// patience is how long an etcd member may take to answer before another one is asked the same.
 const patience = time.Second
 
-// members are the endpoints of one Client. All its connections use one of them, until another has answered what that one
-// did not: then all of them go there at once. A Client begins with a random one, so that many share the load.
+// members are the endpoints of one Client. All its connections use the same one. When another member has answered a request that
+// this one did not, all connections switch to it at once. A Client begins with a random member, so that many clients share the
+// load.
 type members struct {
 	endpoints []string
 	log       *slog.Logger
@@ -27,7 +28,7 @@ func newMembers(endpoints []string, log *slog.Logger) *members {
 	}
 }
 
-// single says that there is nowhere else to go.
+// single says that there is no other member to ask.
 func (m *members) single() bool { return len(m.endpoints) == 1 }
 
 func (m *members) next(i int) int { return (i + 1) % len(m.endpoints) }
@@ -39,8 +40,8 @@ func (m *members) current() int {
 	return m.used
 }
 
-// move goes from one member to another, unless somebody else was faster. Streams to the old one end: a watch on a member
-// that is cut off from its peers looks well, and says nothing.
+// move switches from one member to another, unless somebody else has switched already. Streams to the old member end. This is
+// needed because a watch on a member that is cut off from its peers looks healthy and receives nothing.
 func (m *members) move(from, to int, why error) {
 	if from == to {
 		return
@@ -59,10 +60,10 @@ func (m *members) move(from, to int, why error) {
 	m.log.Info("an etcd member does not answer, another is used", "member", m.endpoints[from], "used", m.endpoints[to], "error", why)
 }
 
-// leave moves on from a member that has failed.
+// leave switches away from a member that has failed.
 func (m *members) leave(i int, why error) { m.move(i, m.next(i), why) }
 
-// hold makes a stream end when its member is left. It stays until release.
+// hold registers a stream, so that it ends when its member is left. It is registered until release.
 func (m *members) hold(s *memberStream) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -11,9 +11,9 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// memberStream is a watch or a stream of keepalives to the member in use. It ends when its member is left, or fails, with
-// an error that makes the client open it anew, at the member in use then. When something was sent and nothing comes back
-// the member is checked: a process that stands still, or a connection that is only half there, ends no stream.
+// memberStream is a watch or a stream of keepalives to the member in use. It ends when its member is left or fails. Its error makes
+// the client open it again, at the member in use then. When something was sent and nothing comes back, the member is checked,
+// because neither a stopped process nor a half-open connection ends a stream.
 type memberStream struct {
 	grpc.ClientStream
 	link   *link
@@ -35,7 +35,7 @@ func (l *link) open(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientC
 	s := &memberStream{link: l, ctx: ctx}
 	ctx, s.cancel = context.WithCancel(ctx)
 	l.members.hold(s)
-	s.asked() // a connection that does not come about is no answer either
+	s.asked() // a connection that is never established is no answer either
 	conn, err := l.conn(s.member)
 	if err == nil {
 		s.ClientStream, err = streamer(ctx, desc, conn, method, append(opts, grpc.WaitForReady(false))...)
@@ -65,13 +65,13 @@ func (s *memberStream) RecvMsg(m any) error {
 	return nil
 }
 
-// leave ends the stream because another member is used.
+// leave ends the stream because another member is in use now.
 func (s *memberStream) leave() {
 	s.left.Store(true)
 	s.cancel()
 }
 
-// end releases the stream and makes the error one that the client tries again after.
+// end releases the stream. It returns an error after which the client tries again.
 func (s *memberStream) end(err error) error {
 	s.mu.Lock()
 	s.done = true
@@ -90,13 +90,13 @@ func (s *memberStream) end(err error) error {
 	return err
 }
 
-// asked notes that an answer is due.
+// asked notes that an answer is expected.
 func (s *memberStream) asked() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.waiting == nil && !s.done {
 		s.waiting = time.AfterFunc(patience, func() {
-			s.heard() // what is sent next is waited for anew
+			s.heard() // the next message starts a new wait
 			s.link.check()
 		})
 	}

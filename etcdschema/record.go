@@ -9,53 +9,53 @@ import (
 	"weft/model/desired"
 )
 
-// Accepted is the last valid state of an intent object and what was allocated to it. All computation starts here.
+// Accepted is the last valid state of an intent object, with the values that were allocated to it. All computation starts from it.
 type Accepted struct {
 	UID string `json:"uid"`
-	// IntentRevision is the mod revision of the intent it was taken from, and CreateRevision the create revision: an
-	// intent with another create revision is another incarnation and gets another uid.
+	// IntentRevision is the mod revision of the intent that was accepted, and CreateRevision its create revision. An intent with
+	// another create revision is another incarnation and gets another uid.
 	IntentRevision int64        `json:"intentRevision"`
 	CreateRevision int64        `json:"createRevision"`
 	Object         model.Object `json:"object"`
 	Allocated      Allocated    `json:"allocated,omitzero"`
-	// GatewaySecret of a gateway host is 256 random bits in hexadecimal: what its packets to other gateway hosts carry is made of
-	// it. Another is made when it is removed.
+	// GatewaySecret of a gateway host is 256 random bits in hexadecimal. The secrets in its packets to other gateway hosts are
+	// derived from it. When it is removed, a new one is made.
 	GatewaySecret string `json:"gatewaySecret,omitempty"`
-	// Migration of a port that is to move; nil when it is not.
+	// Migration is the current migration of a port; nil when there is none.
 	Migration *Migration `json:"migration,omitempty"`
 }
 
-// Migration is a port's move from its host to another one, from the intent that asks for it to the one that ends it.
+// Migration is the move of a port from one host to another. It lasts from the intent that asks for it to the intent that ends it.
 type Migration struct {
 	From string `json:"from"`
 	To   string `json:"to"`
-	// Number is the mod revision of the intent that first asked for it: a later move between the same hosts is another.
+	// Number is the mod revision of the intent that first asked for it. It distinguishes a later move between the same hosts.
 	Number int64 `json:"number"`
-	// Arrived: the guest has announced itself on the other host, and the port is active there, not here.
+	// Arrived says that the guest has announced itself on the host To. The port is active there and not on From.
 	Arrived bool `json:"arrived,omitempty"`
 }
 
-// Allocated is what claims gave to an object; which fields are set depends on its kind.
+// Allocated has the values that an object got by its claims. Which fields are set depends on its kind.
 type Allocated struct {
 	MAC            model.MAC       `json:"mac,omitzero"`
 	Addresses      []model.Address `json:"addresses,omitempty"`
 	SegmentationID uint16          `json:"segmentationID,omitempty"`
-	// DHCPServers holds one address for each IPv4 subnet with a DHCP server, in the order of the spec's subnets.
+	// DHCPServers has one address for each IPv4 subnet with a DHCP server, in the order of the spec's subnets.
 	DHCPServers []model.Address `json:"dhcpServers,omitempty"`
-	// External are the addresses on external networks of a host, for the distributed routers on it, or of a centralized
-	// router, in the order of the networks' uids.
+	// External has addresses on external networks, in the order of the networks' uids: those of a host, for the distributed routers
+	// on it, or those of a centralized router.
 	External []ExternalAddresses `json:"external,omitempty"`
-	// GatewayHosts are the hosts that have a centralized router, in order of precedence: the first that the others reach is
+	// GatewayHosts are the hosts that have a centralized router, in order of precedence. The first one that the others reach is
 	// active.
 	GatewayHosts []string `json:"gatewayHosts,omitempty"`
-	// Device is a port's netdev where its conventional name is another port's; empty for all others.
+	// Device is a port's netdev if another port has its conventional name; empty for all other ports.
 	Device string `json:"device,omitempty"`
-	// FixedAddress is what a floating address is translated to; known in statuses only.
+	// FixedAddress is the address that a floating address is translated to. It is set in statuses only.
 	FixedAddress model.Address `json:"fixedAddress,omitzero"`
 }
 
-// ExternalAddresses are what a host or a centralized router has claimed on one external network: at most one address for
-// each family.
+// ExternalAddresses are the addresses that a host or a centralized router has claimed on one external network, at most one for each
+// family.
 type ExternalAddresses struct {
 	UID       string          `json:"uid"`
 	Network   string          `json:"network"` // project/name
@@ -68,27 +68,27 @@ type ClaimState string
 // The states of a claim.
 const (
 	ClaimBound ClaimState = "bound"
-	ClaimHeld  ClaimState = "held" // released; the key goes away with its lease after the hold time
+	ClaimHeld  ClaimState = "held" // released; the key is deleted with its lease after the hold time
 )
 
-// Claim is the value of a claim key: who has the thing the key names.
+// Claim is the value of a claim key. It says who has what the key names.
 type Claim struct {
 	Owner string     `json:"owner"` // uid
 	State ClaimState `json:"state"`
 	Since time.Time  `json:"since"`
-	// For is the owner as people read it ("Port alpha/web-1"). A later incarnation of the same name may ask for a value
-	// that is still held after the earlier one.
+	// For is the owner as people read it ("Port alpha/web-1"). A later incarnation of the same name may take a value that is held
+	// after the earlier one.
 	For string `json:"for,omitempty"`
 }
 
-// Phase says what the controllers make of an intent object.
+// Phase is the result of validating and placing an intent object.
 type Phase string
 
 // The phases of an intent object.
 const (
 	PhaseAccepted Phase = "Accepted"
-	PhaseInvalid  Phase = "Invalid" // the newest intent is not valid; what was accepted before stays in force
-	PhasePending  Phase = "Pending" // valid, waiting for what Reasons names
+	PhaseInvalid  Phase = "Invalid" // the newest intent is not valid; the accepted spec stays in force
+	PhasePending  Phase = "Pending" // valid; it waits for what Reasons names
 )
 
 // Status is what people read about an object.
@@ -96,12 +96,12 @@ type Status struct {
 	UID            string `json:"uid,omitempty"`
 	Phase          Phase  `json:"phase"`
 	IntentRevision int64  `json:"intentRevision"`
-	// Reasons say what is wrong or missing; of an accepted object, what it does not do though it may be meant so.
+	// Reasons say what is wrong or missing. For an accepted object they say what it does not do although this may be intended.
 	Reasons   []Reason  `json:"reasons,omitempty"`
 	Allocated Allocated `json:"allocated,omitzero"`
-	// Host is where a port's guest is: that of its spec, or the one it has migrated to.
+	// Host is the host on which a port's guest runs: that of its spec, or the one to which it has migrated.
 	Host string `json:"host,omitempty"`
-	// Nodes tells for each node that holds the object how far it is. The revision is that of the desired key.
+	// Nodes has the progress on each node that holds the object.
 	Nodes map[string]NodeStatus `json:"nodes,omitempty"`
 }
 
@@ -116,15 +116,15 @@ type NodeStatus struct {
 	DesiredRevision int64  `json:"desiredRevision"`
 	Programmed      bool   `json:"programmed"`
 	Reason          string `json:"reason,omitempty"`
-	// External are the addresses that a router's guests on the node leave as.
+	// External are the source addresses with which traffic of a router's guests leaves this node.
 	External []model.Address `json:"external,omitempty"`
-	// Warnings are what looks wrong there though nothing failed.
+	// Warnings say what looks wrong there although nothing failed.
 	Warnings []Warning `json:"warnings,omitempty"`
-	// Gateway says whether the node is the active one of a centralized router, as it last reported.
+	// Gateway says whether the node is the active one of a centralized router, according to its last report.
 	Gateway GatewayState `json:"gateway,omitempty"`
 }
 
-// Head proves a slice: a node removes only what a matching head says is gone.
+// Head proves that a slice is complete. A node removes something only if a matching head shows that it is gone.
 type Head struct {
 	Generation int64  `json:"generation"`
 	Count      int    `json:"count"`
@@ -135,18 +135,18 @@ type Head struct {
 type NodeReport struct {
 	Version  string            `json:"version"`
 	Features []desired.Feature `json:"features"`
-	// ProcessedRevision: everything in the slice up to this revision is programmed or listed as an exception.
+	// ProcessedRevision is the revision up to which everything in the slice is programmed or listed as an exception.
 	ProcessedRevision int64 `json:"processedRevision"`
 	Generation        int64 `json:"generation"` // of the head that was processed
-	// EtcdRevision and ClusterID are the highest revision the node has seen and of which cluster; a controller that
-	// meets an etcd behind it knows that etcd has gone back.
+	// EtcdRevision is the highest revision that the node has seen, and ClusterID the cluster where it has seen it. A controller
+	// whose etcd is behind it knows that etcd went back.
 	EtcdRevision int64             `json:"etcdRevision"`
 	ClusterID    string            `json:"clusterID"`
 	Ports        int               `json:"ports"`
 	Exceptions   int               `json:"exceptions"`
 	Warnings     int               `json:"warnings,omitempty"`
-	Repaired     map[string]uint64 `json:"repaired,omitempty"` // drift found and repaired since start, by driver
-	// Held says why the node holds its last good state and waits for an accept; empty when it does not.
+	Repaired     map[string]uint64 `json:"repaired,omitempty"` // repairs of drift since start, by driver
+	// Held says why the node keeps its last good state and waits for an accept. It is empty when the node does not.
 	Held string    `json:"held,omitempty"`
 	At   time.Time `json:"at"`
 }
@@ -154,7 +154,7 @@ type NodeReport struct {
 // Buckets is the number of buckets of a node's report.
 const Buckets = 64
 
-// Bucket tells in which bucket a uid is reported.
+// Bucket is the bucket in which a uid is reported.
 func Bucket(uid string) int {
 	h := fnv.New32a()
 	h.Write([]byte(uid))
@@ -165,28 +165,29 @@ func Bucket(uid string) int {
 type BucketReport struct {
 	Ports      map[string]PortReport `json:"ports,omitempty"`
 	Exceptions map[string]Exception  `json:"exceptions,omitempty"`
-	// Warnings are what looks wrong though nothing failed; those about the host as a whole are under its own uid.
+	// Warnings say what looks wrong although nothing failed. Those about the whole host are under the host's own uid.
 	Warnings map[string][]Warning `json:"warnings,omitempty"`
 	// Gateways are the centralized routers on the node.
 	Gateways map[string]GatewayReport `json:"gateways,omitempty"`
-	// Claimed are by the uid of the item that says so: the host, an external network, a floating address.
+	// Claimed is by the uid of the item from which the claim follows: the host, an external network, a router, a floating address.
 	Claimed map[string]ClaimedReport `json:"claimed,omitempty"`
 }
 
-// ClaimedReport is what the node uses that is neither a port's nor a centralized router's: its own MAC, its own addresses on
-// an external network, a floating address, the prefixes behind a router. Claims are rebuilt from it after a restore.
+// ClaimedReport is a claimed value that the node uses for something other than a port or the MAC and addresses of a centralized
+// router. It is the node's own MAC, its own addresses on an external network, a floating address, or the prefixes behind a router.
+// Claims are rebuilt from it after a restore.
 type ClaimedReport struct {
 	For   string `json:"for"`             // as in Claim: "Host h1", "FloatingIP project/name"
-	Owner string `json:"owner,omitempty"` // uid; empty when it is the item's
-	// Network is the uid of the network that the addresses are of; at most one of each family.
+	Owner string `json:"owner,omitempty"` // uid; empty when it is the uid of the item
+	// Network is the uid of the network of the addresses, at most one address of each family.
 	Network   string          `json:"network,omitempty"`
 	MAC       model.MAC       `json:"mac,omitzero"`
 	Addresses []model.Address `json:"addresses,omitempty"`
-	// Prefixes of a router on the external network, which routes IPv6.
+	// Prefixes are those of a router on the external network, which routes IPv6.
 	Prefixes []netip.Prefix `json:"prefixes,omitempty"`
 }
 
-// OwnerOf is the uid of who has claimed what is reported under the item's uid.
+// OwnerOf is the uid of the owner of the claims that are reported under the item's uid.
 func (r ClaimedReport) OwnerOf(item string) string {
 	if r.Owner != "" {
 		return r.Owner
@@ -194,29 +195,29 @@ func (r ClaimedReport) OwnerOf(item string) string {
 	return item
 }
 
-// GatewayState says whether a node lets a centralized router speak.
+// GatewayState says whether a node lets a centralized router send and receive.
 type GatewayState string
 
 // The states of a centralized router on a node.
 const (
 	GatewayActive  GatewayState = "active"
-	GatewayStandby GatewayState = "standby" // wired, and mute in both directions
+	GatewayStandby GatewayState = "standby" // wired, but it neither sends nor receives
 )
 
-// GatewayReport is what a centralized router is on the node; claims are rebuilt from it after a restore.
+// GatewayReport is the state of a centralized router on the node. Claims are rebuilt from it after a restore.
 type GatewayReport struct {
 	ID    string       `json:"id"` // project/name
 	State GatewayState `json:"state"`
-	// Reason says why it is in that state ("h1 is reached, which comes before").
+	// Reason says why it is in that state (host "h1" is heard, which comes before).
 	Reason string    `json:"reason,omitempty"`
 	Since  time.Time `json:"since"`
-	// MAC, External and Addresses are the router's own: its MAC, the uid of its external network and its addresses there.
+	// MAC, External and Addresses belong to the router: its MAC, the uid of its external network and its addresses there.
 	MAC       model.MAC       `json:"mac,omitzero"`
 	External  string          `json:"external,omitempty"`
 	Addresses []model.Address `json:"addresses,omitempty"`
 }
 
-// PortReport is what a port is on the node; claims are rebuilt from it after a restore.
+// PortReport is the state of a port on the node. Claims are rebuilt from it after a restore.
 type PortReport struct {
 	ID             string          `json:"id"` // project/name
 	Network        string          `json:"network"`
@@ -225,9 +226,9 @@ type PortReport struct {
 	SegmentationID uint16          `json:"segmentationID,omitempty"`
 	Physical       string          `json:"physicalNetwork,omitempty"`
 	State          desired.State   `json:"state"`
-	// Device is the interface that the port has there ("vnet5"); empty while it has none.
+	// Device is the port's interface on the node ("vnet5"); empty while there is none.
 	Device string `json:"device,omitempty"`
-	// Arrived is the number of the migration for which the guest has announced itself on this node.
+	// Arrived is the number of the migration for which the guest has announced itself on this node; 0 for none.
 	Arrived int64 `json:"arrived,omitempty"`
 }
 
@@ -237,33 +238,34 @@ type ExceptionState string
 // The states of an exception.
 const (
 	ExceptionPending ExceptionState = "Pending" // waits for what Reason names
-	ExceptionFailed  ExceptionState = "Failed"  // was tried and is retried with backoff
+	ExceptionFailed  ExceptionState = "Failed"  // failed, and is retried with backoff
 )
 
-// Exception is why an item of the slice is not programmed.
+// Exception says why an item of the slice is not programmed.
 type Exception struct {
 	State  ExceptionState `json:"state"`
 	Reason string         `json:"reason"`
 	Since  time.Time      `json:"since"`
 }
 
-// Warning is something that looks wrong about an item though nothing failed. Reason is one word ("MACMismatch").
+// Warning is something that looks wrong about an item although nothing failed. Reason is one word ("MACMismatch").
 type Warning struct {
 	Reason  string    `json:"reason"`
 	Message string    `json:"message"`
 	Since   time.Time `json:"since"`
 }
 
-// MaxWarnings bounds the warnings about one uid, and MaxWarningMessage their length in bytes: a reader takes no more.
+// MaxWarnings bounds the number of warnings about one uid. MaxWarningMessage bounds their length in bytes. A reader ignores what is
+// beyond.
 const (
 	MaxWarnings       = 8
 	MaxWarningMessage = 400
 )
 
-// Order is something people tell a node or the controllers once; a new At is a new order.
+// Order is something that people tell a node or the controllers once. A new At makes it a new order.
 type Order struct {
 	By string    `json:"by,omitempty"`
 	At time.Time `json:"at"`
-	// Objects, of a deletion order, are those that may go at once, as project/kind/name.
+	// Objects, in a deletion order, are the objects that may be deleted at once, as project/kind/name.
 	Objects []string `json:"objects,omitempty"`
 }

@@ -11,8 +11,8 @@ const (
 	spreadLast  = 10 * time.Second
 )
 
-// spread paces retries: each wait is drawn evenly from zero to a bound that doubles, so that thousands of clients
-// that lost the same server do not come back together. The zero value is ready.
+// spread paces retries. Each wait is a random time between zero and a bound that doubles, so that thousands of clients that lost
+// the same server do not come back together. The zero value is ready.
 type spread struct{ bound time.Duration }
 
 func (b *spread) reset() { b.bound = 0 }
@@ -22,7 +22,7 @@ func (b *spread) next() time.Duration {
 	return rand.N(b.bound) + time.Millisecond
 }
 
-// widen makes the next wait one of up to twice the bound.
+// widen makes the next wait a random time of up to twice this bound, and at most spreadLast.
 func (b *spread) widen(bound time.Duration) { b.bound = max(b.bound, bound) }
 
 // sleep waits for the next duration or for ctx.

@@ -6,15 +6,15 @@ import (
 	"encoding/hex"
 )
 
-// SetDigest is the digest of a set of keys with their values: the sum of the SHA-256 of each, lane by lane modulo
-// 2^64. It does not depend on order, and an element costs the same whatever the set holds. The zero value is the
-// empty set. It proves that a slice is whole, not who wrote it.
+// SetDigest is the digest of a set of keys with their values. It is the sum of the SHA-256 of each element, in four lanes modulo
+// 2^64. It does not depend on the order. Adding or removing an element costs the same however large the set is. The zero value is
+// the empty set. The digest proves that a slice is complete, not who wrote it.
 type SetDigest struct {
 	lanes [4]uint64
 	count int
 }
 
-// Add puts an element in. Adding what is in already makes another set.
+// Add adds an element. Adding an element twice gives another digest.
 func (d *SetDigest) Add(k Key, value []byte) {
 	for i, v := range elementHash(k, value) {
 		d.lanes[i] += v
@@ -22,7 +22,7 @@ func (d *SetDigest) Add(k Key, value []byte) {
 	d.count++
 }
 
-// Remove takes out an element with exactly the value it was added with.
+// Remove removes an element. The value must be the one with which it was added.
 func (d *SetDigest) Remove(k Key, value []byte) {
 	for i, v := range elementHash(k, value) {
 		d.lanes[i] -= v

@@ -14,10 +14,10 @@ import (
 	"google.golang.org/grpc/credentials"
 )
 
-// reloading are TLS credentials whose files are read at every handshake: certificate and key, and the authorities that
-// are trusted. While a file cannot be read, or holds no certificate, what was read last counts.
+// reloading are TLS credentials that read their files at every handshake: certificate, key and trusted CAs. While a file cannot be
+// read or holds no certificate, they use what was read last.
 type reloading struct {
-	credentials.TransportCredentials // of the first read: for what says nothing of files
+	credentials.TransportCredentials // of the first read: for methods that need no files
 	info                             transport.TLSInfo
 	last                             *atomic.Pointer[tls.Config]
 	log                              *slog.Logger
@@ -45,7 +45,7 @@ func (r *reloading) read() (*tls.Config, error) {
 	return config, err
 }
 
-// config is what the files say now, or said last.
+// config is the content of the files now, or as read last.
 func (r *reloading) config() *tls.Config {
 	config, err := r.read()
 	if err != nil {
@@ -68,6 +68,6 @@ func (r *reloading) Clone() credentials.TransportCredentials {
 	return &c
 }
 
-// encrypted says that the endpoint is spoken to with TLS. etcd's client speaks plainly where the URL says http, whatever
-// certificates there are.
+// encrypted says that the client uses TLS with the endpoint. etcd's client uses no TLS where the URL says http, even if there are
+// certificates.
 func encrypted(endpoint string) bool { return !strings.HasPrefix(endpoint, "http://") }

@@ -17,9 +17,9 @@ const (
 	MaxTxnBytes = 1 << 20
 )
 
-// Txn collects compares and operations of one etcd transaction: all operations happen if all compares hold, else
-// none. Values are encoded by Encode; []byte is put as it is. The first mistake (a value that cannot be encoded, a key
-// written twice) is kept and returned by Commit.
+// Txn collects the compares and operations of one etcd transaction. All operations are done if all compares hold, otherwise none.
+// Values are encoded by Encode; []byte is put as it is. The first mistake (a value that cannot be encoded, a key written twice) is
+// kept, and Commit returns it.
 type Txn struct {
 	compares []compare
 	writes   []write
@@ -30,8 +30,7 @@ type Txn struct {
 
 type compare struct {
 	key string // relative to root and layout
-	// create says that revision is compared with the create revision, else with the mod revision. A key that does not
-	// exist has 0 for both.
+	// create says that the create revision is compared, otherwise the mod revision. A key that does not exist has 0 for both.
 	create   bool
 	revision int64
 }
@@ -58,40 +57,40 @@ func (t *Txn) CreateLeased(k Key, v any, lease int64) {
 	t.put(k, v, lease)
 }
 
-// Put writes a key, whatever it held.
+// Put writes a key unconditionally.
 func (t *Txn) Put(k Key, v any) { t.put(k, v, 0) }
 
-// PutIf writes a key that must still be at the mod revision; 0 means that it must not exist.
+// PutIf writes a key that must still have this mod revision; 0 means that it must not exist.
 func (t *Txn) PutIf(k Key, modRevision int64, v any) {
 	t.Require(k, modRevision)
 	t.put(k, v, 0)
 }
 
-// PutLeased writes a key, whatever it held, that goes away with the lease (see Grant).
+// PutLeased writes a key unconditionally, with a lease (see Grant). The key is deleted when the lease ends.
 func (t *Txn) PutLeased(k Key, v any, lease int64) { t.put(k, v, lease) }
 
-// PutIfLeased is PutIf with a lease; lease 0 takes a lease off the key.
+// PutIfLeased is PutIf with a lease; 0 removes the lease of the key.
 func (t *Txn) PutIfLeased(k Key, modRevision int64, v any, lease int64) {
 	t.Require(k, modRevision)
 	t.put(k, v, lease)
 }
 
-// Delete removes a key, if it exists.
+// Delete deletes a key, if it exists.
 func (t *Txn) Delete(k Key) { t.write(write{key: k.path, delete: true}) }
 
-// DeleteIf removes a key that must still be at the mod revision.
+// DeleteIf deletes a key that must still have this mod revision.
 func (t *Txn) DeleteIf(k Key, modRevision int64) {
 	t.Require(k, modRevision)
 	t.Delete(k)
 }
 
-// Require demands that a key is still at the mod revision; 0 means that it must not exist.
+// Require demands that a key still has this mod revision; 0 means that it must not exist.
 func (t *Txn) Require(k Key, modRevision int64) { t.compare(compare{k.path, false, modRevision}) }
 
-// Fence demands that the leadership still stands: its election key has the create revision it was won with.
+// Fence demands that the leadership still exists: the create revision of its election key is unchanged.
 func (t *Txn) Fence(l *Leadership) { t.compare(compare{l.key.path, true, l.createRevision}) }
 
-// Merge adds everything of o, which stays as it is. A compare both have is kept once.
+// Merge adds everything of o, and does not change o. A compare that both have is kept once.
 func (t *Txn) Merge(o *Txn) {
 	t.fail(o.err)
 	for _, c := range o.compares {
@@ -102,7 +101,7 @@ func (t *Txn) Merge(o *Txn) {
 	}
 }
 
-// Len is the number that counts against MaxTxnOps: of compares or of operations, whichever is greater.
+// Len is the number that counts against MaxTxnOps: that of the compares or of the operations, whichever is greater.
 func (t *Txn) Len() int { return max(len(t.compares), len(t.writes)) }
 
 // Writes is the number of operations.
@@ -111,7 +110,7 @@ func (t *Txn) Writes() int { return len(t.writes) }
 // Bytes is the size that counts against MaxTxnBytes: all keys and values.
 func (t *Txn) Bytes() int { return t.bytes }
 
-// Fits says that o can be merged without exceeding the limits, so that a set of changes can be cut into transactions.
+// Fits says that o can be merged within the limits. It is used to divide a set of changes into transactions.
 func (t *Txn) Fits(o *Txn) bool {
 	return len(t.compares)+len(o.compares) <= MaxTxnOps && len(t.writes)+len(o.writes) <= MaxTxnOps &&
 		t.bytes+o.bytes <= MaxTxnBytes
@@ -163,13 +162,13 @@ func (t *Txn) compare(c compare) {
 	t.bytes += len(c.key)
 }
 
-// Commit runs the transaction. committed is false when a compare did not hold: nothing was written. revision is
-// etcd's revision after it. An error that Refused knows means that nothing was written. After another one it is unknown
-// whether the transaction happened, or still will: read again before trying again.
+// Commit runs the transaction. committed is false when a compare did not hold; nothing was written then. revision is etcd's
+// revision after it. An error for which Refused is true means that nothing was written. After any other error it is unknown whether
+// the transaction happened, or will still happen: read again before you try again.
 //
-// While etcd has several members the transaction may be sent to more than one. One that guards a key it writes (Create,
-// PutIf, DeleteIf) still happens once only. One that only puts may happen twice, some seconds apart: whoever uses it
-// owns the key, and looks at what becomes of it.
+// When etcd has several members, the transaction may be sent to more than one. If it guards a key that it writes (Create, PutIf,
+// DeleteIf), it still happens once only. If it only puts, it may happen twice, some seconds apart. Only the owner of a key, who
+// sees what the key holds later, may do this.
 func (c *Client) Commit(ctx context.Context, t *Txn) (revision int64, committed bool, err error) {
 	if err := t.check(); err != nil {
 		return 0, false, fmt.Errorf("transaction: %w: %w", errLimit, err)
@@ -188,7 +187,8 @@ func (c *Client) Commit(ctx context.Context, t *Txn) (revision int64, committed 
 	return resp.Header.Revision, resp.Succeeded, nil
 }
 
-// happened says whether a transaction that was sent twice, and did not hold, is what its first copy has made of the keys.
+// happened says whether the keys are as the first copy of the transaction would have written them. It is called when the
+// transaction was sent more than once and its compares did not hold.
 func (c *Client) happened(ctx context.Context, t *Txn) (revision int64, committed bool, err error) {
 	gets := make([]clientv3.Op, len(t.writes))
 	for i, w := range t.writes {

@@ -1,7 +1,7 @@
 package etcdschema
 
-// Each calls fn for every write of the transaction, in the order they were added, with the encoded value; value is nil
-// for a deletion. It is for callers that show or test a transaction instead of committing it.
+// Each calls fn for every write of the transaction with the encoded value, in the order in which they were added. value is nil for
+// a deletion. It is for callers that show or test a transaction instead of committing it.
 func (t *Txn) Each(fn func(k Key, value []byte)) {
 	for _, w := range t.writes {
 		if w.delete {

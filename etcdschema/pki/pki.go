@@ -1,7 +1,11 @@
-// Package pki is a small certificate authority for an etcd of one's own: development, tests, small installations.
+// Package pki is a small certificate authority for an etcd of your own: for development, tests and small installations.
 //
-// Invariants: ECDSA P-256 keys; a server's certificate serves only and a client's only asks; a client's common name is
-// its etcd user; private keys are written for their owner alone.
+// Invariants:
+//
+//   - Keys are ECDSA P-256.
+//   - A server's certificate is for servers only, a client's certificate for clients only.
+//   - The common name of a client's certificate is its etcd user.
+//   - Private keys are readable by their owner only.
 package pki
 
 import (
@@ -20,7 +24,7 @@ import (
 	"time"
 )
 
-// clockSkew is how far clocks may differ before a fresh certificate is refused as not yet valid.
+// clockSkew is how much clocks may differ without a fresh certificate being refused as not yet valid.
 const clockSkew = 5 * time.Minute
 
 // Pair is a certificate with its key, both PEM.
@@ -78,7 +82,7 @@ func decode[T any](data []byte, kind string, parse func([]byte) (T, error)) (T, 
 	return parse(block.Bytes)
 }
 
-// Server issues a server's certificate for the hosts: IP addresses and DNS names as clients dial them.
+// Server issues a server's certificate for the hosts: the IP addresses and DNS names that clients use.
 func (a *Authority) Server(commonName string, hosts []string, lifetime time.Duration) (Pair, error) {
 	template := x509.Certificate{
 		Subject:     pkix.Name{CommonName: commonName},
@@ -95,7 +99,7 @@ func (a *Authority) Server(commonName string, hosts []string, lifetime time.Dura
 	return a.issue(&template, lifetime)
 }
 
-// Client issues a client's certificate; commonName is its etcd user (a node's is its name).
+// Client issues a client's certificate. commonName is the etcd user; for a node it is the node's name.
 func (a *Authority) Client(commonName string, lifetime time.Duration) (Pair, error) {
 	return a.issue(&x509.Certificate{
 		Subject:     pkix.Name{CommonName: commonName},
