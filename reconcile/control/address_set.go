@@ -8,11 +8,11 @@ import (
 // addressRun is an inclusive range of addresses of one family.
 type addressRun struct{ first, last netip.Addr }
 
-// addressSet holds addresses as sorted runs that neither overlap nor touch. Finding the lowest free address of a range
-// is a binary search whatever the set holds. The zero value is empty.
+// addressSet holds addresses as sorted runs that neither overlap nor touch. The lowest free address of a range is found with a
+// binary search, however many addresses the set has. The zero value is empty.
 type addressSet struct{ runs []addressRun }
 
-// at is the index of the first run that ends at a or above.
+// at is the index of the first run whose end is not below a.
 func (s *addressSet) at(a netip.Addr) int {
 	i, _ := slices.BinarySearchFunc(s.runs, a, func(r addressRun, a netip.Addr) int { return r.last.Compare(a) })
 	return i

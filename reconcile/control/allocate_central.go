@@ -17,8 +17,8 @@ func isCentral(router *etcdschema.Accepted) bool {
 	return router.Object.Spec.(*model.RouterSpec).Mode() == model.GatewayCentralized
 }
 
-// central claims what a centralized router is on the wire, and chooses its hosts. What cannot be had makes the router
-// wait, see planner.centralLacks; it is accepted all the same.
+// central claims the MAC and the external addresses of a centralized router, and chooses its hosts. When something is not
+// available, the router is accepted nevertheless, and waits (see reader.centralLacks).
 func (a *allocation) central(s *model.RouterSpec) {
 	a.result.GatewayHosts = a.gatewayHosts(s)
 	if !a.ownMAC() || s.ExternalNetwork == "" {
@@ -29,8 +29,8 @@ func (a *allocation) central(s *model.RouterSpec) {
 	}
 }
 
-// gatewayHosts are the hosts that have the router: those that had it and still can, in their order, then others by
-// rendezvous hashing, so that routers spread over the hosts. A host that is only silent keeps its place.
+// gatewayHosts are the hosts that have the router. First come those that had it and still can have it, in their order. Then come
+// others by rendezvous hashing, so that routers are distributed over the hosts. A host that is only silent keeps its place.
 func (a *allocation) gatewayHosts(s *model.RouterSpec) []string {
 	var list []string
 	if a.previous != nil && a.previous.UID == a.uid {
@@ -52,14 +52,14 @@ func (a *allocation) gatewayHosts(s *model.RouterSpec) []string {
 	return append(list, fit[:min(len(fit), desired.MaxGatewayPeers-min(len(list), desired.MaxGatewayPeers))]...)
 }
 
-// rendezvous is the weight of a host for a router; the host with the highest comes first.
+// rendezvous is the weight of a host for a router. The host with the highest weight comes first.
 func rendezvous(uid, host string) uint64 {
 	sum := sha256.Sum256([]byte(uid + " " + host))
 	return binary.BigEndian.Uint64(sum[:])
 }
 
-// unfit says why the host cannot be a gateway host of a router; empty when it can. A host that has the router already
-// keeps it while nothing is known of its weftd.
+// unfit says why the host cannot be a gateway host of a router; empty when it can. A host that has the router already keeps it
+// while it has reported nothing.
 func (c *Cache) unfit(name, project string, router *model.RouterSpec, has bool) string {
 	return (&reader{cache: c}).unfit(name, project, router, has)
 }
@@ -88,7 +88,7 @@ func (s *reader) unfit(name, project string, router *model.RouterSpec, has bool)
 	return ""
 }
 
-// unmapped says which of the router's networks the host does not reach; empty when it reaches all.
+// unmapped says which of the router's networks the host does not reach; empty when it reaches all of them.
 func (s *reader) unmapped(host *model.HostSpec, router *model.RouterSpec, project string) string {
 	ids := router.NetworkIDs(project)
 	if router.ExternalNetwork != "" {
@@ -119,7 +119,7 @@ func (s *reader) noGatewayHost(project string, router *model.RouterSpec) string 
 			text += fmt.Sprintf("; and %d more", len(names)-troubles)
 			break
 		}
-		text += fmt.Sprintf("; host %s %s", name, s.cache.unfit(name, project, router, false)) // the group says when that changes
+		text += fmt.Sprintf("; host %s %s", name, s.cache.unfit(name, project, router, false)) // a change of the group evaluates this again
 	}
 	return fmt.Sprintf("no host with the role %s can have the router%s", model.RoleGateway, text)
 }

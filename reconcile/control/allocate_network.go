@@ -9,11 +9,11 @@ import (
 	"weft/model"
 )
 
-// network claims the segment and, in each subnet, the gateway's and the DHCP server's address.
+// network claims the segment and, in each subnet, the addresses of the gateway and of the DHCP server.
 func (a *allocation) network(s *model.NetworkSpec) {
 	physical := a.reader.accepted(model.ID{Project: model.ClusterProject, Kind: model.KindPhysicalNetwork, Name: s.PhysicalNetwork})
 	if physical == nil {
-		return // reported with the references
+		return // the check of the references reports it
 	}
 	a.segment(s, physical.Object.Spec.(*model.PhysicalNetworkSpec))
 	for i, sub := range s.Subnets {
@@ -62,7 +62,8 @@ func (a *allocation) segment(s *model.NetworkSpec, physical *model.PhysicalNetwo
 	a.want(key(a.result.SegmentationID))
 }
 
-// choice is among how many free values one is chosen at random: only one, the lowest, but after a lost race.
+// choice is the number of free values from which one is chosen at random. Normally it is 1, the lowest value. After a lost race it
+// is larger.
 func (p *planner) choice() int {
 	if p.spread {
 		return 64
@@ -70,11 +71,11 @@ func (p *planner) choice() int {
 	return 1
 }
 
-// segmentSpace names the VLAN ids of a physical network among the spaces that may be exhausted.
+// segmentSpace names the VLAN ids of a physical network, as a space that may be exhausted.
 func segmentSpace(physicalNetwork string) string { return "segment/" + physicalNetwork }
 
-// dhcpServer keeps the server's address, or takes a free one. Unless it is declared it is one that the subnet allots: the others
-// may be those of machines that nobody declares, as an upstream router's own beside its virtual one.
+// dhcpServer keeps the server's address, or chooses a free one. An address that is not declared must be one that the subnet allots.
+// Others may belong to machines that nobody declares, for example the own address of an upstream router beside its virtual one.
 func (a *allocation) dhcpServer(field string, s model.Subnet) {
 	key := func(addr model.Address) etcdschema.Key { return etcdschema.AddressClaim(a.uid, addr) }
 	if s.DHCPServer.IsValid() {
@@ -93,7 +94,7 @@ func (a *allocation) dhcpServer(field string, s model.Subnet) {
 		}
 	}
 	if len(s.AllocationPools) > 0 && len(s.Pools("")) == 0 {
-		return // for floating addresses alone: nobody asks for a lease there
+		return // the pools are for floating addresses only: nobody asks for a lease there
 	}
 	if addr, ok := a.freeServer(s); ok {
 		a.result.DHCPServers = append(a.result.DHCPServers, addr)
@@ -108,8 +109,8 @@ func (a *allocation) dhcpServer(field string, s model.Subnet) {
 	a.verdict.pending(field, fmt.Sprintf("no address of %s is free for the DHCP server: widen the pools, remove a port, or name an address here", what))
 }
 
-// freeServer is a free address for a DHCP server: the first after the gateway, or where the subnet has pools the last of them,
-// because people who choose ports' addresses by hand begin in front.
+// freeServer is a free address for a DHCP server. In a subnet without pools it is the first one after the gateway. In a subnet with
+// pools it is the last one of them, because people who choose the addresses of ports by hand start at the beginning.
 func (a *allocation) freeServer(s model.Subnet) (model.Address, bool) {
 	used := a.cache.addressesOf(a.uid)
 	unclaimed := func(addr netip.Addr) bool {
@@ -119,7 +120,7 @@ func (a *allocation) freeServer(s model.Subnet) (model.Address, bool) {
 		block := hosts(s.CIDR.Prefix)
 		for _, r := range []addressRun{{s.ReservedGateway().Next(), block.last}, block} {
 			addr, ok := used.free(r.first, r.last)
-			for ok && !unclaimed(addr) { // wanted for a gateway of this very network
+			for ok && !unclaimed(addr) { // this network wants it for a gateway
 				addr, ok = used.free(addr.Next(), r.last)
 			}
 			if ok {
@@ -140,7 +141,7 @@ func (a *allocation) freeServer(s model.Subnet) (model.Address, bool) {
 	return model.Address{}, false
 }
 
-// keepUsed refuses to give up a subnet in which ports still have addresses.
+// keepUsed refuses to remove a subnet in which ports or floating addresses still have addresses.
 func (a *allocation) keepUsed(s *model.NetworkSpec) {
 	if a.previous == nil || a.previous.UID != a.uid {
 		return
@@ -160,7 +161,7 @@ func covers(n, old model.Subnet) bool {
 	return n.CIDR.Bits() <= old.CIDR.Bits() && n.CIDR.Contains(old.CIDR.Addr())
 }
 
-// userOf finds a port or a floating address with an address in the subnet that the new spec has no place for.
+// userOf finds a port or a floating address whose address in the subnet is in no subnet of the new spec.
 func (a *allocation) userOf(sub model.Subnet, now *model.NetworkSpec) (model.ID, model.Address, bool) {
 	for id := range a.reader.users(a.id) {
 		p := a.reader.accepted(id)

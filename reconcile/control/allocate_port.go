@@ -14,10 +14,11 @@ import (
 	"weft/model"
 )
 
-// macTries bounds the search for a free MAC: with 2^24 values behind a prefix even 100,000 ports leave one try in 170.
+// macTries bounds the search for a free MAC. There are 2^24 values behind a prefix. Even with 100,000 ports only one try in 170
+// meets a MAC that is taken.
 const macTries = 64
 
-// port claims MAC, addresses, interface id and the device's name on each host.
+// port claims the MAC, the addresses, the interface id, and the name of the device on each host.
 func (a *allocation) port(s *model.PortSpec) {
 	network := a.reader.accepted(s.NetworkID(a.id.Project))
 	if network == nil {
@@ -36,9 +37,11 @@ func (a *allocation) port(s *model.PortSpec) {
 	}
 }
 
-// device claims on all hosts at once the name of the port's netdev that is the default: whoever else had it on a host that
-// the guest moves to later would be wired to that guest. A port whose conventional name somebody else has gets one that is
-// made of the whole interface id, and keeps it. A device named in the spec must be nobody else's default.
+// device chooses the name of the port's netdev and claims it. The default name is claimed on all hosts at once. Otherwise another
+// port could have it on a host to which the guest moves later, and would be connected to that guest.
+//
+//   - If another port has the conventional name, the port gets a name that is made of the whole interface id, and keeps it.
+//   - A device that the spec names must not be the default device of another port.
 func (a *allocation) device(s *model.PortSpec, ifaceID string) string {
 	conventional := etcdschema.DeviceClaim(etcdschema.AnyHost, defaultDeviceName(ifaceID))
 	_, taken := a.obstacle(conventional)
@@ -59,7 +62,7 @@ func (a *allocation) device(s *model.PortSpec, ifaceID string) string {
 	return name
 }
 
-// refuseOtherDefault refuses a device named in the spec that is some other port's default.
+// refuseOtherDefault refuses a device that the spec names and that is the default device of another port.
 func (a *allocation) refuseOtherDefault(device string) {
 	k := etcdschema.DeviceClaim(etcdschema.AnyHost, device)
 	a.reader.owns(a.uid, k)
@@ -92,8 +95,8 @@ func deviceName(a *etcdschema.Accepted, interfaceID string) string {
 	return defaultDeviceName(interfaceID)
 }
 
-// defaultDeviceName is the conventional name, and hashedDeviceName that of a port whose conventional name is taken: 55 bits of
-// the interface id's SHA-256, so that ids which begin alike have nothing in common.
+// defaultDeviceName is the conventional name. hashedDeviceName is the name for a port whose conventional name is taken. It is made
+// of 55 bits of the SHA-256 of the interface id, so that ids with the same beginning get different names.
 func defaultDeviceName(interfaceID string) string {
 	return devicePrefix + interfaceID[:min(11, len(interfaceID))]
 }
@@ -136,7 +139,8 @@ func (a *allocation) chooseMAC() bool {
 	return false
 }
 
-// portAddresses gives the port what its spec lists, and for a family of which it lists none one address, IPv6 first.
+// portAddresses gives the port the addresses that its spec lists. For a family without a listed address it chooses one. IPv6 comes
+// first.
 func (a *allocation) portAddresses(s *model.PortSpec, network *etcdschema.Accepted) {
 	spec := network.Object.Spec.(*model.NetworkSpec)
 	for _, v6 := range []bool{true, false} {
@@ -165,8 +169,8 @@ func subnetsOf(s *model.NetworkSpec, v6 bool) []model.Subnet {
 	return out
 }
 
-// oneAddress keeps the address the object has in one of the subnets, and in the pool if one is named, or takes the lowest free
-// one. The field is where it could be asked for.
+// oneAddress keeps the address that the object has in one of the subnets (and in the pool, if one is named), or takes the lowest
+// free one. field is the field in which the address could be declared.
 func (a *allocation) oneAddress(field, network string, subnets []model.Subnet, pool string) {
 	if len(subnets) == 0 {
 		return
@@ -213,8 +217,8 @@ func cidrs(subnets []model.Subnet) string {
 	return s
 }
 
-// freeAddress is the lowest unclaimed address of the subnet's pools of the name. After a lost race it looks from a random address
-// on first, so that replicas that allocate at the same time do not meet again.
+// freeAddress is the lowest unclaimed address of the subnet's pools with this name. After a lost race it first searches from a
+// random address on, so that replicas that allocate at the same time do not collide again.
 func (a *allocation) freeAddress(network string, s model.Subnet, name string) (model.Address, bool) {
 	used := a.cache.addressesOf(network)
 	for _, pool := range pools(s, name) {
@@ -232,8 +236,8 @@ func (a *allocation) freeAddress(network string, s model.Subnet, name string) (m
 	return model.Address{}, false
 }
 
-// pools are the ranges of the name that addresses are given from. Where none at all are declared, those without a name are
-// the block's host addresses.
+// pools are the ranges with this name from which addresses are given. When a subnet declares no ranges at all, the range without a
+// name is all host addresses of the block.
 func pools(s model.Subnet, name string) []addressRun {
 	var out []addressRun
 	for _, p := range s.Pools(name) {
@@ -254,10 +258,10 @@ func hosts(p netip.Prefix) addressRun {
 	return r
 }
 
-// spreadSpan bounds how far from the start of a pool a random address is looked for.
+// spreadSpan bounds the distance of the random address from the start of a pool.
 const spreadSpan = 1 << 12
 
-// within is an address of the run, at most spreadSpan from its start; the zero Addr when it falls outside.
+// within is a random address of the run, at most spreadSpan from its start; the zero Addr when that is outside of the run.
 func within(r addressRun, random uint64) netip.Addr {
 	b := r.first.As16()
 	v := uint32(b[12])<<24 | uint32(b[13])<<16 | uint32(b[14])<<8 | uint32(b[15])

@@ -9,19 +9,19 @@ import (
 	"weft/model"
 )
 
-// claimant is who a claim is made for.
+// claimant is the future owner of a claim.
 type claimant struct {
 	uid string
 	id  model.ID
 }
 
-// routedPrefix is an IPv6 prefix that a router brings to its external network, and the field that says so.
+// routedPrefix is an IPv6 prefix behind a router, with the field that declares it.
 type routedPrefix struct {
 	field  string
 	prefix netip.Prefix
 }
 
-// routedOn is the external network that routes the IPv6 prefixes behind the router; nil when none does.
+// routedOn is the router's external network if it routes the IPv6 prefixes behind the router; nil otherwise.
 func (s *reader) routedOn(router model.ID, spec *model.RouterSpec) *etcdschema.Accepted {
 	if spec.ExternalNetwork == "" {
 		return nil
@@ -55,7 +55,7 @@ func prefixesOf(field string, s *model.NetworkSpec) []routedPrefix {
 	return out
 }
 
-// claimPrefixes claims what is behind the router on an external network that routes IPv6: a prefix leads to one router.
+// claimPrefixes claims the prefixes behind the router on an external network that routes IPv6. A prefix belongs to one router.
 func (a *allocation) claimPrefixes(s *model.RouterSpec) {
 	if x := a.reader.routedOn(a.id, s); x != nil {
 		for _, p := range a.reader.prefixesBehind(a.id, s) {
@@ -64,8 +64,8 @@ func (a *allocation) claimPrefixes(s *model.RouterSpec) {
 	}
 }
 
-// claimForRouter claims the prefixes that a network adds to those behind its router, in the network's own transaction:
-// accepted alone, they would be behind the router already.
+// claimForRouter claims the prefixes that a network adds to those behind its router. It does so in the transaction of the network:
+// as soon as the network is accepted, the prefixes are behind the router.
 func (a *allocation) claimForRouter(s *model.NetworkSpec) {
 	router := a.reader.routerOf(a.uid)
 	if router == nil {
@@ -84,7 +84,7 @@ func (a *allocation) claimForRouter(s *model.NetworkSpec) {
 	a.requires = append(a.requires, etcdschema.AcceptedKey(id), etcdschema.AcceptedKey(x.Object.ID()))
 }
 
-// demandPrefix claims a prefix on an external network, unless somebody has it, a part of it, or what it is a part of.
+// demandPrefix claims a prefix on an external network, unless another owner has a claim of a prefix that overlaps it.
 func (a *allocation) demandPrefix(p routedPrefix, x *etcdschema.Accepted, who claimant) {
 	free := true
 	for _, other := range a.cache.prefixes[x.UID].overlapping(p.prefix) {
@@ -112,7 +112,8 @@ func (a *allocation) demandPrefix(p routedPrefix, x *etcdschema.Accepted, who cl
 	}
 }
 
-// guardPrefixes makes two replicas that claim prefixes of one external network at once meet, whatever the prefixes are.
+// guardPrefixes makes the transactions of two replicas collide that claim prefixes of one external network at the same time,
+// whatever the prefixes are.
 func (a *allocation) guardPrefixes(r *round, network string) error {
 	k := etcdschema.RoutedPrefixGuard(network)
 	cl, _ := a.cache.claim(k)
@@ -124,8 +125,8 @@ func (a *allocation) guardPrefixes(r *round, network string) error {
 	return err
 }
 
-// unclaimedPrefix is a prefix behind the router that it has no claim of on its external network, so that it must not stand
-// anywhere.
+// unclaimedPrefix is a prefix behind the router of which the router has no claim on its external network. Such a router must not be
+// on any node.
 func (s *reader) unclaimedPrefix(router *etcdschema.Accepted) (what string, ok bool) {
 	id, spec := router.Object.ID(), router.Object.Spec.(*model.RouterSpec)
 	x := s.routedOn(id, spec)
@@ -140,8 +141,8 @@ func (s *reader) unclaimedPrefix(router *etcdschema.Accepted) (what string, ok b
 	return "", false
 }
 
-// releasePrefixes releases what a router has claimed of prefixes and has no use for any more. It is not done with what
-// else becomes of the router: claims of both would not fit one transaction.
+// releasePrefixes releases the prefix claims that a router does not need any more. It has a transaction of its own, because both
+// sets of claims would not fit into one.
 func (p *planner) releasePrefixes(r *round, router *etcdschema.Accepted) error {
 	keep := map[etcdschema.Key]bool{}
 	id := router.Object.ID()
@@ -168,7 +169,7 @@ func (p *planner) releasePrefixes(r *round, router *etcdschema.Accepted) error {
 // prefixSpace is the claim space of routed prefixes.
 const prefixSpace = "prefix"
 
-// keepApart refuses to route IPv6 where it was not routed, while two routers have overlapping prefixes.
+// keepApart refuses to switch an external network to routed IPv6 while two of its routers have overlapping prefixes.
 func (a *allocation) keepApart(s *model.NetworkSpec) {
 	was := a.previous.Object.Spec.(*model.NetworkSpec)
 	if s.External == nil || s.External.Mode() != model.ExternalIPv6Routed || was.External != nil && was.External.Mode() == model.ExternalIPv6Routed {

@@ -11,7 +11,8 @@ import (
 	"weft/model"
 )
 
-// router claims the networks: each is on one router; and for a centralized one what it is on the wire.
+// router claims its networks, because each is on one router only. For a centralized router it also claims its MAC and external
+// addresses.
 func (a *allocation) router(s *model.RouterSpec) {
 	for i, id := range s.NetworkIDs(a.id.Project) {
 		if n := a.reader.accepted(id); n != nil {
@@ -40,8 +41,8 @@ func (c *Cache) routerOf(network string) *etcdschema.Accepted {
 	return a
 }
 
-// keepRouted refuses what would make routers and floating addresses of the network wrong: they were accepted beside it
-// as it was.
+// keepRouted refuses changes that would make routers or floating addresses of the network invalid. They were accepted with the
+// network as it was.
 func (a *allocation) keepRouted(s *model.NetworkSpec) {
 	if a.previous == nil || a.previous.UID != a.uid {
 		return
@@ -70,11 +71,12 @@ func (a *allocation) keepRouted(s *model.NetworkSpec) {
 	}
 }
 
-// host claims what the host needs for the routers on it: a MAC that their frames carry on the wire, and an address of
-// each family on each of their external networks. What cannot be had is not the host's fault: the routers wait for it.
+// host claims what the host needs for the distributed routers on it: a MAC for their frames on the physical network, and an address
+// of each family on each of their external networks. When something is not available, the host is accepted nevertheless, and the
+// routers wait.
 func (a *allocation) host(s *model.HostSpec) {
 	externals := map[string]*etcdschema.Accepted{}
-	routed := slices.Contains(s.Roles, model.RoleGateway) && s.Driver != model.DriverBridge // its peers know it by that MAC
+	routed := slices.Contains(s.Roles, model.RoleGateway) && s.Driver != model.DriverBridge // its peers identify it by this MAC
 	for uid := range a.reader.guests(a.id.Name) {
 		router := a.reader.routerOf(uid)
 		if router == nil || isCentral(router) || a.reader.unroutable(a.id.Name, s, router) != "" {
@@ -93,17 +95,17 @@ func (a *allocation) host(s *model.HostSpec) {
 	}
 	for _, uid := range slices.Sorted(maps.Keys(externals)) {
 		if a.unbound() >= hostShare && len(a.cache.externalAddresses(a.id, uid)) == 0 {
-			a.touch(a.id) // the rest in another transaction; routers wait for it
+			a.touch(a.id) // the rest follows in another transaction; the routers wait
 			continue
 		}
 		a.ownAddresses(externals[uid])
 	}
 }
 
-// hostShare bounds the claims that a host makes in one transaction: it may be on any number of external networks.
+// hostShare bounds the claims that a host makes in one transaction, because it may be on any number of external networks.
 const hostShare = 40
 
-// unbound counts the claims that the allocation wants and the object does not have yet.
+// unbound counts the claims that the allocation wants and that the object does not have yet.
 func (a *allocation) unbound() int {
 	n := 0
 	for k := range a.wanted {
@@ -114,7 +116,7 @@ func (a *allocation) unbound() int {
 	return n
 }
 
-// ownMAC is the MAC of a host or router: the one it has, one it has let go a short while ago, or a free one.
+// ownMAC chooses the MAC of a host or router: the one it has, one that it released a short while ago, or a free one.
 func (a *allocation) ownMAC() bool {
 	if a.previous == nil || a.previous.Allocated.MAC.IsZero() {
 		a.previousMAC()
@@ -122,7 +124,7 @@ func (a *allocation) ownMAC() bool {
 	return !a.result.MAC.IsZero() || a.chooseMAC()
 }
 
-// ownAddresses are those of a host or router on an external network, as far as there are any to be had.
+// ownAddresses chooses the addresses of a host or router on an external network, as far as any are available.
 func (a *allocation) ownAddresses(x *etcdschema.Accepted) {
 	at := etcdschema.ExternalAddresses{UID: x.UID, Network: x.Object.Metadata.Project + "/" + x.Object.Metadata.Name}
 	for _, v6 := range []bool{false, true} {
@@ -135,7 +137,7 @@ func (a *allocation) ownAddresses(x *etcdschema.Accepted) {
 	}
 }
 
-// previousMAC takes back a MAC that was let go a short while ago.
+// previousMAC takes back a MAC that was released a short while ago.
 func (a *allocation) previousMAC() {
 	for _, k := range slices.SortedFunc(maps.Keys(a.reader.owned(a.uid)), compareKeys) {
 		if m, ok := etcdschema.ParseMACClaim(k); ok {
@@ -146,8 +148,8 @@ func (a *allocation) previousMAC() {
 	}
 }
 
-// ownAddress is a host's or router's address of a family on an external network: the one it has, one it has let go a short while
-// ago, or a free one.
+// ownAddress chooses the address of one family of a host or router on an external network: the one it has, one that it released a
+// short while ago, or a free one.
 func (a *allocation) ownAddress(x *etcdschema.Accepted, v6 bool) (model.Address, bool) {
 	subnets := subnetsOf(x.Object.Spec.(*model.NetworkSpec), v6)
 	if len(subnets) == 0 {
@@ -209,7 +211,7 @@ func (c *Cache) externalAddresses(id model.ID, network string) []model.Address {
 	return nil
 }
 
-// prefixIn is the address with the length of the subnet it is in.
+// prefixIn is the address with the prefix length of its subnet, and this subnet.
 func prefixIn(s *model.NetworkSpec, a model.Address) (netip.Prefix, model.Subnet, bool) {
 	i := s.SubnetOf(a)
 	if i < 0 {

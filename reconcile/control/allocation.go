@@ -15,23 +15,23 @@ const maxSegments = 4096
 // segmentSet tells which VLAN ids of a physical network are claimed.
 type segmentSet [maxSegments]bool
 
-// allocation works out which claims one object must own. Nothing is written before settle, so an object that turns out
-// to be invalid changes nothing.
+// allocation finds out which claims one object must own. It writes nothing before settle, so that an invalid object changes
+// nothing.
 type allocation struct {
 	*planner
 	id       model.ID
 	uid      string
 	object   model.Object
-	previous *etcdschema.Accepted // of the same name, perhaps an earlier incarnation; nil when there is none
+	previous *etcdschema.Accepted // accepted object of this name, perhaps an earlier incarnation; nil for none
 	result   etcdschema.Allocated
 	verdict  verdict
 	wanted   map[etcdschema.Key]struct{}
-	others   map[etcdschema.Key]claimant // of the wanted, those that are for another object
-	requires []etcdschema.Key            // what else must be as it was looked at
+	others   map[etcdschema.Key]claimant // the wanted claims that are for another object
+	requires []etcdschema.Key            // keys that must not have changed since they were read
 }
 
-// obstacle says who stands in the way of claiming a key, if anybody does. That nobody does is a read of those that are wanted and not
-// had, see missed.
+// obstacle returns the claim that prevents claiming a key, if there is one. If there is none, this is recorded as a read only for
+// keys that are wanted and not obtained (see missed).
 func (a *allocation) obstacle(k etcdschema.Key) (cl etcdschema.Claim, blocked bool) {
 	cl, ok := a.cache.claim(k)
 	switch {
@@ -45,8 +45,8 @@ func (a *allocation) obstacle(k etcdschema.Key) (cl etcdschema.Claim, blocked bo
 	return cl, true
 }
 
-// demand claims a value that the spec names. When somebody has it, the object is invalid, or pending while it is only
-// held after a release.
+// demand claims a value that the spec names. When another owner has it, the object is invalid, or pending if the value is only held
+// after a release.
 func (a *allocation) demand(field string, k etcdschema.Key, value string) {
 	if _, twice := a.wanted[k]; twice {
 		a.verdict.invalid(field, fmt.Sprintf("%s is needed twice by this object: change one of the fields", value))
@@ -68,7 +68,7 @@ func (a *allocation) demand(field string, k etcdschema.Key, value string) {
 
 func (a *allocation) want(k etcdschema.Key) { a.wanted[k] = struct{}{} }
 
-// wantFor claims a key for somebody, perhaps another object.
+// wantFor claims a key for an owner that may be another object.
 func (a *allocation) wantFor(k etcdschema.Key, who claimant) {
 	a.want(k)
 	if who.uid == a.uid {
@@ -80,8 +80,8 @@ func (a *allocation) wantFor(k etcdschema.Key, who claimant) {
 	a.others[k] = who
 }
 
-// keeps says that this incarnation may keep what it was allocated: the claim is its own, or was lost by a mistake and
-// taken by nobody since.
+// keeps says that this incarnation may keep a value that was allocated to it: it owns the claim, or the claim was deleted by
+// mistake and nobody has claimed the value since.
 func (a *allocation) keeps(k etcdschema.Key) bool {
 	if _, claimed := a.cache.claim(k); !claimed {
 		return a.previous.UID == a.uid
@@ -89,14 +89,14 @@ func (a *allocation) keeps(k etcdschema.Key) bool {
 	return a.reader.owns(a.uid, k)
 }
 
-// missed notes what the object wants and does not get, since something else is wrong with it.
+// missed records, as reads, the claims that the object wants and does not get because something else is wrong with it.
 func (a *allocation) missed() {
 	for k := range a.wanted {
 		a.reader.owns(a.uid, k)
 	}
 }
 
-// unclaimed says that nobody has the key and the object does not want it for something else.
+// unclaimed says that nobody has claimed the key, and that the object does not want it for something else.
 func (a *allocation) unclaimed(k etcdschema.Key) bool {
 	_, wanted := a.wanted[k]
 	_, claimed := a.cache.claim(k)
@@ -113,7 +113,7 @@ func (a *allocation) ownerName(cl etcdschema.Claim) string {
 	return "an object with uid " + cl.Owner
 }
 
-// settle makes the claims what the allocation wants: new ones bound, others released.
+// settle writes the claims that the allocation wants, and releases the others.
 func (a *allocation) settle(r *round) error {
 	for _, k := range a.requires {
 		r.require(k)
@@ -150,8 +150,8 @@ func (a *allocation) bind(r *round, k etcdschema.Key) error {
 	return nil
 }
 
-// release frees what the uid owns and the allocation does not want. rest is looked at for what is too much for one
-// transaction. Prefixes wait for a transaction of their own, unless the object goes.
+// release releases the claims that the uid owns and the allocation does not want. What is too much for one transaction is done by
+// the unit rest. Prefixes have a transaction of their own, unless the object is deleted.
 func (a *allocation) release(r *round, uid string, rest unit) error {
 	var gone []etcdschema.Key
 	for k := range a.reader.owned(uid) {
@@ -167,11 +167,11 @@ func (a *allocation) release(r *round, uid string, rest unit) error {
 	return a.releaseSome(r, gone, rest)
 }
 
-// releaseShare bounds the claims that one transaction frees. The largest object claims 65 (a network of model.MaxSubnets),
-// all of which may be new in the same transaction.
+// releaseShare bounds the claims that one transaction releases. The largest object has 65 claims (a network of model.MaxSubnets),
+// and all of them may be new in the same transaction.
 const releaseShare = 24
 
-// releaseSome frees as many claims as one transaction has room for, and has the others looked at with another unit.
+// releaseSome releases as many claims as one transaction has room for. It queues the unit rest for the others.
 func (p *planner) releaseSome(r *round, keys []etcdschema.Key, rest unit) error {
 	keys = slices.DeleteFunc(keys, func(k etcdschema.Key) bool {
 		cl, ok := p.cache.claim(k)
@@ -185,8 +185,8 @@ func (p *planner) releaseSome(r *round, keys []etcdschema.Key, rest unit) error 
 	return p.releaseKeys(r, keys)
 }
 
-// releaseKeys frees claims. An address, MAC or segment is held, so that whoever still sends to it, or has it cached,
-// meets no stranger; names on a host are free at once.
+// releaseKeys releases claims. An address, MAC, segment or prefix is held for a while, so that traffic of senders that still use or
+// cache it does not reach a new owner. Other claims are deleted at once.
 func (p *planner) releaseKeys(r *round, keys []etcdschema.Key) error {
 	for _, k := range keys {
 		cl, ok := p.cache.claim(k)

@@ -7,8 +7,9 @@ import (
 	"weft/model"
 )
 
-// apply takes in one event of etcd and marks what must be looked at because of it. own holds the revisions of writes of
-// ours whose events have not come back: older events of such a key are history, the event itself is no news.
+// apply takes in one event of etcd and queues what must be evaluated because of it. own has the revisions of our writes whose
+// events have not come back. An event up to that revision of such a key is older than our write, or is the write itself, and is
+// ignored.
 func (p *planner) apply(ev etcdschema.Event, own map[etcdschema.Key]int64) {
 	k := ev.Key
 	switch area(k) {
@@ -19,7 +20,7 @@ func (p *planner) apply(ev etcdschema.Event, own map[etcdschema.Key]int64) {
 		return
 	}
 	if have := p.cache.entries[k]; have != nil && have.mod > ev.ModRevision && !p.rewound {
-		return // read again since, after a lost race
+		return // the cache has a newer value, read again after a lost race
 	}
 	var e *entry
 	if area(k) == "actual" {
@@ -58,8 +59,8 @@ func (p *planner) intentChanged(k etcdschema.Key) {
 	}
 }
 
-// acceptedChanged follows another replica's acceptance. A record that went while its intent stands was deleted by a
-// mistake: it is written again as it was.
+// acceptedChanged handles an accepted record that somebody else has written. A record that is gone while its intent still exists
+// was deleted by mistake. It is written again as it was.
 func (p *planner) acceptedChanged(k etcdschema.Key, old, e *entry) {
 	id, ok := etcdschema.ParseID(k)
 	if !ok {
@@ -73,7 +74,8 @@ func (p *planner) acceptedChanged(k etcdschema.Key, old, e *entry) {
 	p.touch(id)
 }
 
-// confirmed tells of claims that a round of ours has released: nobody takes what may still be taken back.
+// confirmed reports the claims that a round of ours has released. This is done after the commit, so that nobody takes a value whose
+// release may still be rolled back.
 func (p *planner) confirmed(r *round) {
 	for k, w := range r.writes {
 		if area(k) == "claim" && (w.data == nil || w.held) {
@@ -104,7 +106,8 @@ func hostID(name string) model.ID {
 	return model.ID{Project: model.ClusterProject, Kind: model.KindHost, Name: name}
 }
 
-// bucketChanged looks at the status of what a node has an exception or a warning for, or had, and at claims nobody reports any more.
+// bucketChanged queues the statuses of items for which a node has or had an exception or a warning. It also queues claims that no
+// node reports any more.
 func (p *planner) bucketChanged(b *etcdschema.BucketReport) {
 	for uid := range b.Exceptions {
 		p.statusOfUID(uid)
@@ -125,7 +128,7 @@ func (p *planner) bucketChanged(b *etcdschema.BucketReport) {
 	}
 }
 
-// suspect looks at claims of an owner that is not accepted.
+// suspect queues the claims of an owner that is not accepted.
 func (p *planner) suspect(uid string) {
 	if _, known := p.cache.ids[uid]; !known && len(p.cache.owned[uid]) > 0 {
 		p.queue.add(unit{kind: unitOrphan, uid: uid})
@@ -138,7 +141,7 @@ func (p *planner) statusOfUID(uid string) {
 	}
 }
 
-// settleWaiting tells of the uids whose desired revision the node has processed by now.
+// settleWaiting calls done with the uids whose desired revision the node has processed by now.
 func (n *node) settleWaiting(done func(uid string)) {
 	if len(n.waiting) == 0 {
 		return

@@ -10,36 +10,37 @@ import (
 )
 
 const (
-	// brakeWindow is the time within which objects that go are counted together.
+	// brakeWindow is the time within which deleted objects are counted together.
 	brakeWindow = time.Minute
-	// brakeFloor is how many objects may go within the window however few there are.
+	// brakeFloor is the number of objects that may always be deleted within the window, however few there are.
 	brakeFloor = 20
-	// brakeShare is the part (one in brakeShare) of the accepted objects that may go within the window.
+	// brakeShare: one in brakeShare of the accepted objects may be deleted within the window.
 	brakeShare = 10
 )
 
-// brake watches for what looks like a disaster in etcd. While it is on, nothing is written and no claim freed.
+// brake watches for what looks like a disaster in etcd. While it is on, nothing is written and no claim is freed.
 type brake struct {
 	on *etcdschema.Brake
-	// came holds objects that were declared within the window. One that comes and goes within it takes nothing from
-	// what was there: it counts only together with what goes in the same batch. What went is in Cache.gone.
+	// came has the objects that were declared within the window. An object that is created and deleted within the window takes
+	// nothing from what existed before. It counts only together with objects that are deleted in the same batch. The deleted ones
+	// are in Cache.gone.
 	came recent
 
-	// The accept that is carried out, what it permits, and the one that the last leader was carrying out; and deletions that
-	// were announced.
+	// The accept that is being carried out, the one that the last leader was carrying out, what the accept permits, and the
+	// announced deletions.
 	accepting, resume *etcdschema.Accepting
 	pardoned          map[model.ID]struct{}
 	deletions         map[etcdschema.Key]*deletion
 
-	// Evidence that people knew of when they accepted: of everybody, and of single nodes.
+	// Evidence that people knew when they accepted: for all nodes, and for single nodes.
 	revision int64
 	clusters []string
 	known    map[string]etcdschema.NodeSeen
-	// witnesses are the nodes whose reports come from another history than etcd's, and what they have seen of it.
+	// witnesses are the nodes whose reports come from another history than etcd's, with what they have seen of it.
 	witnesses map[string]etcdschema.NodeSeen
 }
 
-// watch looks at a batch before any of it is acted on. It returns why the brake goes on, or "".
+// watch judges a batch before anything of it is applied. It returns why the brake must be put on, or "".
 func (b *brake) watch(c *Cache, batch etcdschema.Batch, own map[etcdschema.Key]int64, now time.Time) (reason string) {
 	together := map[model.ID]bool{}
 	for _, ev := range batch.Events {
@@ -57,7 +58,7 @@ func (b *brake) watch(c *Cache, batch etcdschema.Batch, own map[etcdschema.Key]i
 	return b.tooMany(c, now)
 }
 
-// wentBack looks at a batch that was taken in: why etcd must be taken for another than it was, or "".
+// wentBack judges a batch after it was applied. It returns why etcd seems to have gone back or to be another cluster, or "".
 func (b *brake) wentBack(c *Cache, batch etcdschema.Batch) string {
 	b.testify(c, batch)
 	if batch.WentBack {
@@ -67,14 +68,14 @@ func (b *brake) wentBack(c *Cache, batch etcdschema.Batch) string {
 	return b.evidence(c)
 }
 
-// noteCome notes objects that are declared for the first time.
+// noteCome records objects that are declared for the first time.
 func (b *brake) noteCome(c *Cache, ev etcdschema.Event, now time.Time) {
 	if id, ok := etcdschema.ParseID(ev.Key); ok && !ev.Deleted && area(ev.Key) == "intent" && c.accepted[id] == nil && c.intents[id] == nil {
 		b.came.note(id, now)
 	}
 }
 
-// countGone notes accepted objects that disappear, and those that come back; together collects those of one batch.
+// countGone records accepted objects that disappear, and those that come back. together collects those that disappear in one batch.
 func (b *brake) countGone(c *Cache, ev etcdschema.Event, together map[model.ID]bool, now time.Time) {
 	a := area(ev.Key)
 	id, ok := etcdschema.ParseID(ev.Key)
@@ -99,7 +100,7 @@ func (b *brake) tooMany(c *Cache, now time.Time) string {
 	return overThreshold(len(c.gone.at), len(c.accepted)+len(c.gone.removed), "went within a minute")
 }
 
-// IsMassDeletion says that so many of so many accepted objects going at once would put the brake on.
+// IsMassDeletion says that deleting this number of objects at once, of this total of accepted objects, would put the brake on.
 func IsMassDeletion(gone, total int) bool { return gone > max(brakeFloor, total/brakeShare) }
 
 func overThreshold(gone, total int, how string) string {
@@ -109,7 +110,7 @@ func overThreshold(gone, total int, how string) string {
 	return fmt.Sprintf("%d of %d accepted objects %s, more than %d and a tenth of all", gone, total, how, brakeFloor)
 }
 
-// takeover compares everything at the start of a leadership.
+// takeover compares everything at the start of a leadership. It returns why the brake must be put on, or "".
 func (b *brake) takeover(c *Cache) (reason string, restored bool) {
 	if why := b.evidence(c); why != "" {
 		return why, true
@@ -122,7 +123,7 @@ func (b *brake) takeover(c *Cache) (reason string, restored bool) {
 	}
 	for k := range c.placed {
 		if b.accepting != nil {
-			break // what is on the way out has no name any more
+			break // the accepted records of objects that are being removed may be gone already
 		}
 		if _, known := c.ids[k.UID]; !known && k.Kind == itemKind(model.KindPort) {
 			gone++
@@ -131,14 +132,14 @@ func (b *brake) takeover(c *Cache) (reason string, restored bool) {
 	return overThreshold(gone, len(c.accepted), "have no intent any more"), false
 }
 
-// release ends the brake and remembers what was known at that moment.
+// release takes the brake off and remembers the evidence that was known at that moment.
 func (b *brake) release(c *Cache) {
 	b.on, c.gone = nil, departures{}
 	b.revision = max(b.revision, c.Revision)
 	b.acceptWitnesses(c)
 }
 
-// learn takes over what an earlier leader has written about its brake. A brake of its counts until an order later than it.
+// learn takes over what an earlier leader wrote about its brake. That brake stays on until a later order takes it off.
 func (b *brake) learn(s *etcdschema.ControlStatus) {
 	b.revision = max(b.revision, s.AcceptedRevision)
 	for _, id := range s.AcceptedClusters {
@@ -155,7 +156,7 @@ func (b *brake) learn(s *etcdschema.ControlStatus) {
 	}
 }
 
-// learnFrom finds what a leader has written about its brake in a batch, before the batch is judged.
+// learnFrom looks in a batch for what a leader wrote about its brake, before the batch is judged.
 func (b *brake) learnFrom(batch etcdschema.Batch) {
 	for _, ev := range batch.Events {
 		if ev.Key != etcdschema.ControlStatusKey() || ev.Deleted {

@@ -7,7 +7,7 @@ import (
 	"weft/etcdschema"
 )
 
-// judge puts the brake on for a reason, or takes it off when people have accepted what happened.
+// judge puts the brake on if there is a reason. It takes it off when people have accepted what happened.
 func (l *loop) judge(reason string, restored bool) {
 	if reason != "" && l.brake.on == nil {
 		l.brake.on = &etcdschema.Brake{
@@ -34,7 +34,7 @@ func (l *loop) judge(reason string, restored bool) {
 	}
 }
 
-// announce writes what the leader says about itself. It is the one thing written while the brake is on.
+// announce has the leader's own status written. This is the only write while the brake is on.
 func (l *loop) announce() { l.announced = false }
 
 func (l *loop) writeAnnouncement(ctx context.Context) {
@@ -56,7 +56,7 @@ func (l *loop) writeAnnouncement(ctx context.Context) {
 	l.announced = true
 }
 
-// later makes the loop wait before it tries again: longer each time that nothing could be written in between.
+// later makes the loop wait before it tries again. Each wait is longer than the one before, until something could be written.
 func (l *loop) later(ctx context.Context, what string, err error) {
 	l.retryDelay = min(max(retryDelayFirst, 2*l.retryDelay), retryDelayLast)
 	l.retryAt = time.Now().Add(l.retryDelay)

@@ -9,23 +9,24 @@ import (
 	"weft/model"
 )
 
-// An order lives in etcd until it is carried out, whoever leads: the leader takes its key away then. Every replica hears it
+// An order stays in etcd until it is carried out, whoever is the leader. The leader then deletes its key. Every replica reads it
 // and knows what it permits.
 
 const (
-	// orderPace is how often the leader looks whether orders are carried out.
+	// orderPace is how often the leader checks whether orders are carried out.
 	orderPace = time.Second
-	// deletionPatience is how long a deletion order waits for objects to be deleted; what is left then it permits no more.
+	// deletionPatience is how long a deletion order waits for objects to be deleted. Objects that still exist then are not
+	// permitted any more.
 	deletionPatience = 10 * time.Minute
 )
 
-// deletion is an order that names objects which may go: they are no mass deletion.
+// deletion is an order that names objects which may be deleted. They do not count as a mass deletion.
 type deletion struct {
 	ids   map[model.ID]struct{}
 	heard time.Time
 }
 
-// hearDeletions takes in deletion orders, before the batch is judged.
+// hearDeletions reads deletion orders, before the batch is judged.
 func (b *brake) hearDeletions(batch etcdschema.Batch, now time.Time) {
 	for _, ev := range batch.Events {
 		if !etcdschema.IsDeletionOrder(ev.Key) {
@@ -49,7 +50,7 @@ func (b *brake) hearDeletions(batch etcdschema.Batch, now time.Time) {
 	}
 }
 
-// permitted says that people have said of the object that it may go.
+// permitted says that people have allowed the deletion of the object.
 func (b *brake) permitted(id model.ID) bool {
 	if _, ok := b.pardoned[id]; ok {
 		return true
@@ -62,8 +63,8 @@ func (b *brake) permitted(id model.ID) bool {
 	return false
 }
 
-// accept looks at the order "accept" once a batch is taken in. It permits what is gone at that moment, ends the brake that
-// was on before it, and is told true once.
+// accept reads the order "accept" after a batch was applied. The order permits the deletion of what is gone at that moment, and
+// takes off the brake that was on before it. accept returns true once for each order.
 func (b *brake) accept(c *Cache) (heard bool) {
 	mod := c.mod(acceptOrder())
 	resumed := b.resume != nil && b.resume.Order == mod
@@ -73,9 +74,9 @@ func (b *brake) accept(c *Cache) (heard bool) {
 		return false
 	case b.accepting != nil && b.accepting.Order == mod: // being carried out
 		return false
-	case b.on != nil && mod <= b.on.Revision: // it was about something else
+	case b.on != nil && mod <= b.on.Revision: // the order is older than the brake
 		return false
-	case b.on == nil && mod <= b.revision && !resumed: // carried out by a version that leaves it there
+	case b.on == nil && mod <= b.revision && !resumed: // carried out already, by a version that does not delete the order
 		return false
 	}
 	b.accepting = &etcdschema.Accepting{Order: mod, Restored: b.on != nil && b.on.Restored || resumed && b.resume.Restored}
@@ -108,7 +109,7 @@ func (b *brake) carriedOut(c *Cache, rebuilding bool, now time.Time) []etcdschem
 	return done
 }
 
-// goes says that one of the objects is deleted, and still accepted.
+// goes says that one of the objects is deleted and still accepted.
 func (c *Cache) goes(ids map[model.ID]struct{}) bool {
 	for id := range ids {
 		if c.accepted[id] != nil && c.intents[id] == nil {
@@ -118,7 +119,7 @@ func (c *Cache) goes(ids map[model.ID]struct{}) bool {
 	return false
 }
 
-// finishOrders takes away the keys of orders that are carried out.
+// finishOrders deletes the keys of orders that are carried out.
 func (l *loop) finishOrders(ctx context.Context) {
 	now := time.Now()
 	if !l.working() || !l.announced || now.Sub(l.ordersAt) < orderPace || l.cache.mod(acceptOrder()) == 0 && len(l.brake.deletions) == 0 {

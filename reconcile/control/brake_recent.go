@@ -6,14 +6,14 @@ import (
 	"weft/model"
 )
 
-// recent holds objects with the time at which something happened to them. What is too old is found without looking at the
-// rest, because it stands first. The zero value is empty.
+// recent has objects with the time at which something happened to them. The oldest entries are first, so expired ones are found
+// without looking at the rest. The zero value is empty.
 type recent struct {
 	at    map[model.ID]time.Time
 	order []moment
 }
 
-// moment is one entry in the order of time. It no longer counts when the object has a later one, or was forgotten.
+// moment is one entry in the order of time. It does not count any more when the object has a later one or was forgotten.
 type moment struct {
 	id model.ID
 	at time.Time
@@ -27,7 +27,7 @@ func (r *recent) note(id model.ID, now time.Time) {
 	r.order = append(r.order, moment{id, now})
 }
 
-// expire drops what happened before the time, and returns it.
+// expire drops the entries before the time and returns their objects.
 func (r *recent) expire(before time.Time) (dropped []model.ID) {
 	for len(r.order) > 0 && r.order[0].at.Before(before) {
 		m := r.order[0]
@@ -38,19 +38,19 @@ func (r *recent) expire(before time.Time) (dropped []model.ID) {
 		}
 	}
 	if len(r.at) == 0 {
-		*r = recent{} // an emptied map keeps its room
+		*r = recent{} // an empty map would keep its memory
 	}
 	return dropped
 }
 
-// departures are the accepted objects whose intent, or whose record, went within the brake's window. removed are those of
-// them that are accepted no more: together with what is accepted they are what there was.
+// departures are the accepted objects whose intent or accepted record disappeared within the brake's window. removed has those of
+// them that are not accepted any more. Together with the accepted objects they are the total to compare with.
 type departures struct {
 	recent
 	removed map[model.ID]struct{}
 }
 
-// forget takes out an object that came back.
+// forget removes an object that came back.
 func (d *departures) forget(id model.ID) {
 	delete(d.at, id)
 	delete(d.removed, id)
@@ -65,7 +65,7 @@ func (d *departures) expire(before time.Time) {
 	}
 }
 
-// acceptedChanged follows the accepted records.
+// acceptedChanged keeps removed up to date when an accepted record appears or disappears.
 func (d *departures) acceptedChanged(id model.ID, accepted bool) {
 	if accepted {
 		delete(d.removed, id)

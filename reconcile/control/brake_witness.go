@@ -8,16 +8,16 @@ import (
 	"weft/etcdschema"
 )
 
-// severalNodes is how many nodes must say that etcd went back before they are believed. One node's word is not enough: its
-// certificate may be in the wrong hands.
+// severalNodes is how many nodes must report that etcd went back before it is believed. One node is not enough, because its
+// certificate may be stolen.
 const severalNodes = 2
 
-// several is severalNodes, or all of them in a region where fewer have ever reported: the word of the only one concerns
-// nobody else.
+// several is severalNodes, or less in a region where fewer nodes have ever reported. The word of the only node concerns nobody
+// else.
 func several(reporting int) int { return max(1, min(severalNodes, reporting)) }
 
-// testify looks at the reports in a batch that has been taken in. A report is always written after the revision that it
-// tells of, in the etcd that it names: one that says otherwise comes from a later, or another, history.
+// testify reads the reports in a batch that was applied. A report is always written after the revision that it names, and to the
+// cluster that it names. A report that contradicts this comes from a later or another history.
 func (b *brake) testify(c *Cache, batch etcdschema.Batch) {
 	for _, ev := range batch.Events {
 		if name, _, summary, ok := etcdschema.ParseActual(ev.Key); ok && summary {
@@ -48,7 +48,7 @@ func (b *brake) hear(c *Cache, name string) {
 	b.witnesses[name] = w
 }
 
-// news is what of a node's word was not known when people accepted last.
+// news is the part of a node's evidence that was not known at the last accept.
 func (b *brake) news(name string) (w etcdschema.NodeSeen) {
 	now, known := b.witnesses[name], b.known[name]
 	if now.Revision > max(b.revision, known.Revision) {
@@ -60,7 +60,7 @@ func (b *brake) news(name string) (w etcdschema.NodeSeen) {
 	return w
 }
 
-// evidence is why several nodes make us believe that etcd went back; empty when they do not.
+// evidence says why several nodes make us believe that etcd went back; empty when they do not.
 func (b *brake) evidence(c *Cache) string {
 	if len(b.witnesses) == 0 {
 		return ""
@@ -96,7 +96,7 @@ func andMore(others int) string {
 	return fmt.Sprintf("; so say %d other nodes", others)
 }
 
-// alone says, by node, what single nodes say of etcd that is not believed.
+// alone returns, by node, evidence that is not believed because too few nodes report it.
 func (b *brake) alone(c *Cache) map[string]string {
 	out := map[string]string{}
 	for name := range b.witnesses {
@@ -111,8 +111,8 @@ func (b *brake) alone(c *Cache) map[string]string {
 	return out
 }
 
-// acceptWitnesses remembers what nodes say as known. What several say is known of everybody; what one says beyond that
-// is known of that one only, so that a lie blunts nobody's eyes.
+// acceptWitnesses records the evidence of nodes as known. What several nodes report is known for all nodes. What one node reports
+// beyond that is known for that node only, so that a false report does not hide real evidence of others.
 func (b *brake) acceptWitnesses(c *Cache) {
 	var revisions []int64
 	clusters := map[string]int{}

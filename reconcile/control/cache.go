@@ -11,8 +11,9 @@ import (
 	"weft/model/desired"
 )
 
-// Cache mirrors everything below the root that the controllers compute with, indexed by reference. It is not safe for
-// concurrent use: one goroutine owns it. Make it with NewCache and fill it with Load or, event by event, Apply.
+// Cache mirrors everything below the root that the controllers compute with, with indexes by reference. It is not safe for
+// concurrent use: one goroutine owns it. Make it with NewCache and fill it with Load, or use LoadCache. A Controller fills its
+// cache from the events of etcd.
 type Cache struct {
 	Revision  int64
 	ClusterID uint64
@@ -22,7 +23,7 @@ type Cache struct {
 	accepted map[model.ID]*etcdschema.Accepted
 	ids      map[string]model.ID // by uid of accepted objects
 	gone     departures
-	// wanting and using are the objects whose intent, or accepted spec, refers to an object.
+	// wanting has, by object, the objects whose intent refers to it; using those whose accepted spec refers to it.
 	wanting index[model.ID, model.ID]
 	using   index[model.ID, model.ID]
 
@@ -69,8 +70,8 @@ func (c *Cache) Load(items []etcdschema.Item, revision int64) {
 	c.Revision = revision
 }
 
-// set makes the cache hold e, or nothing when e is nil, under the key, and returns what it held. Who has read what changes with that is
-// woken.
+// set stores e under the key, or deletes the key when e is nil. It returns the old entry. Units that have read what changes are
+// queued.
 func (c *Cache) set(k etcdschema.Key, e *entry) *entry {
 	old := c.swap(k, e)
 	if old != nil || e != nil {
@@ -79,7 +80,7 @@ func (c *Cache) set(k etcdschema.Key, e *entry) *entry {
 	return old
 }
 
-// swap is set that wakes nobody.
+// swap is set without queueing anybody.
 func (c *Cache) swap(k etcdschema.Key, e *entry) *entry {
 	old := c.entries[k]
 	if c.journal != nil {
@@ -234,7 +235,7 @@ func (c *Cache) segmentsOf(physical string) *segmentSet {
 	return s
 }
 
-// claim is the claim under the key. ok is false when there is none; a claim that cannot be read has no owner.
+// claim is the claim under the key. ok is false when there is none. A claim that cannot be decoded has no owner.
 func (c *Cache) claim(k etcdschema.Key) (cl etcdschema.Claim, ok bool) {
 	e := c.entries[k]
 	if e == nil {
@@ -253,7 +254,7 @@ func (c *Cache) mod(k etcdschema.Key) int64 {
 	return 0
 }
 
-// Accepted is the accepted object with the ID, nil when there is none. It is not to be changed.
+// Accepted is the accepted object with the ID, nil when there is none. Do not change it.
 func (c *Cache) Accepted(id model.ID) *etcdschema.Accepted { return c.accepted[id] }
 
 // index is a set of values by key.

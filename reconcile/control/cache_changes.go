@@ -9,7 +9,7 @@ import (
 	"weft/model/desired"
 )
 
-// changed tells the record of everything that is another for whoever has read it, now that the key holds e and not old.
+// changed reports to the record everything that changed for its readers, now that the key holds e instead of old.
 func (c *Cache) changed(k etcdschema.Key, old, e *entry) {
 	if c.record == nil {
 		return
@@ -28,7 +28,7 @@ func (c *Cache) changed(k etcdschema.Key, old, e *entry) {
 		}
 	case "claim":
 		c.ownerChanged(k, old, e)
-		if c.journal == nil { // a round may be taken back, and tells when it is confirmed
+		if c.journal == nil { // a round reports it when it is confirmed, because it may be rolled back
 			c.freed(k, e == nil)
 		}
 	case "desired":
@@ -38,7 +38,8 @@ func (c *Cache) changed(k etcdschema.Key, old, e *entry) {
 	}
 }
 
-// freed tells of a claim that has another owner, or none, or is only held; and of the space that it was in when it is gone.
+// freed reports a claim whose owner or state changed or that is gone. If it is gone, it also reports the space in which a value is
+// free now.
 func (c *Cache) freed(k etcdschema.Key, gone bool) {
 	c.record.changed(read{of: readFree, name: k.String()})
 	if !gone {
@@ -51,7 +52,7 @@ func (c *Cache) freed(k etcdschema.Key, gone bool) {
 	}
 }
 
-// recordChanged tells of an accepted object; was or is is nil when it came or went.
+// recordChanged reports a change of an accepted object. was is nil when it is new, is is nil when it is gone.
 func (c *Cache) recordChanged(id model.ID, was, is *etcdschema.Accepted) {
 	if was != nil && (is == nil || is.UID != was.UID) {
 		c.record.changed(read{of: readUID, name: was.UID})
@@ -72,8 +73,8 @@ func (c *Cache) recordChanged(id model.ID, was, is *etcdschema.Accepted) {
 	}
 }
 
-// sameToOthers says that nobody who refers to an object makes anything else of it. Of a network that is but for its own item on
-// nodes, which is looked at by itself: a thousand ports have no use for another lease time.
+// sameToOthers says that the change does not matter to objects that refer to this one. For a network only some fields matter; its
+// own item on the nodes reads the rest. A thousand ports need not be evaluated for a new lease time.
 func sameToOthers(was, is *etcdschema.Accepted) bool {
 	if was == nil || is == nil {
 		return was == is
@@ -90,7 +91,7 @@ func sameToOthers(was, is *etcdschema.Accepted) bool {
 		reflect.DeepEqual(was.Migration, is.Migration) && was.GatewaySecret == is.GatewaySecret
 }
 
-// usersChanged tells of the objects that one of two states of an object refers to, and the other does not.
+// usersChanged reports the objects to which one of two states of an object refers, and the other does not.
 func (c *Cache) usersChanged(one, other *etcdschema.Accepted) {
 	if one == nil {
 		return
@@ -106,7 +107,7 @@ func (c *Cache) usersChanged(one, other *etcdschema.Accepted) {
 	}
 }
 
-// specOf is the spec of the first that is there: of one key all are of one kind.
+// specOf is the spec of the first record that is not nil. All records of one key have the same kind.
 func specOf(records ...*etcdschema.Accepted) model.Spec {
 	for _, a := range records {
 		if a != nil {
@@ -116,7 +117,7 @@ func specOf(records ...*etcdschema.Accepted) model.Spec {
 	return nil
 }
 
-// hostChanged tells when a physical network is reached by a first host, or by none any more, and when a gateway host is another.
+// hostChanged reports when a physical network gets its first host or loses its last one, and when a gateway host changes.
 func (c *Cache) hostChanged(was, is *etcdschema.Accepted) {
 	gateway := false
 	for _, h := range []*etcdschema.Accepted{was, is} {
@@ -141,7 +142,7 @@ func (c *Cache) hostChanged(was, is *etcdschema.Accepted) {
 	}
 }
 
-// membersChanged tells of the parts of a network's members in which a port is another.
+// membersChanged reports the parts of a network's members in which a port changed.
 func (c *Cache) membersChanged(was, is *etcdschema.Accepted) {
 	before, wasOn := membersOf(was)
 	after, isOn := membersOf(is)
@@ -173,7 +174,7 @@ func membersOf(a *etcdschema.Accepted) (map[member]model.MAC, model.ID) {
 	return out, network
 }
 
-// partsChanged tells of the parts that hold what differs, and of their number.
+// partsChanged reports the parts that hold what differs, and a change of the number of parts.
 func (c *Cache) partsChanged(id model.ID, was, is map[member]model.MAC) {
 	network := c.accepted[id]
 	if network == nil || len(was)+len(is) == 0 {
@@ -193,7 +194,8 @@ func (c *Cache) partsChanged(id model.ID, was, is map[member]model.MAC) {
 	}
 }
 
-// ownerChanged tells the owners of a claim, and of the part of a network's members in which the owner of an address is another.
+// ownerChanged reports a change to the owners of a claim. When the owner of an address changes, it also reports the part of the
+// network's members with this address.
 func (c *Cache) ownerChanged(k etcdschema.Key, old, e *entry) {
 	was, _ := entryValue[*etcdschema.Claim](old)
 	is, _ := entryValue[*etcdschema.Claim](e)
@@ -212,7 +214,7 @@ func (c *Cache) ownerChanged(k etcdschema.Key, old, e *entry) {
 	c.record.changed(read{of: groupMembers, name: network, part: part})
 }
 
-// itemChanged tells of what others on a node make of a port or router in its slice.
+// itemChanged reports what a changed port or router in a node's slice means for other units of this node.
 func (c *Cache) itemChanged(k etcdschema.Key, old, e *entry) {
 	name, item, head, ok := etcdschema.ParseDesired(k)
 	switch {
@@ -230,7 +232,8 @@ func (c *Cache) itemChanged(k etcdschema.Key, old, e *entry) {
 	}
 }
 
-// guestsChanged tells when a port that is there in the one of two states, and not in the other, is the only one on its network.
+// guestsChanged reports when the first port of a network appears on a node or the last one disappears: the port is in one of two
+// states and not in the other, and no other port there is on its network.
 func (c *Cache) guestsChanged(name string, one, other *desired.Port) {
 	if one != nil && (other == nil || other.Network != one.Network) && c.node(name).networks[one.Network] <= 1 {
 		c.record.changed(read{of: groupGuests, node: name, name: one.Network})
@@ -238,7 +241,7 @@ func (c *Cache) guestsChanged(name string, one, other *desired.Port) {
 	}
 }
 
-// legsChanged tells of the networks that a router leads to in the one of two states, and not in the other.
+// legsChanged reports the networks to which a router leads in one of two states, and not in the other.
 func (c *Cache) legsChanged(name string, one, other *desired.Router) {
 	if one == nil {
 		return
@@ -253,7 +256,7 @@ func (c *Cache) legsChanged(name string, one, other *desired.Router) {
 	}
 }
 
-// reportChanged tells when a node's weftd has other features, and of ports that it has seen arrive.
+// reportChanged reports when the features of a node's weftd change, and which guests the node has seen arrive.
 func (c *Cache) reportChanged(k etcdschema.Key, old, e *entry) {
 	name, _, summary, ok := etcdschema.ParseActual(k)
 	if !ok {
@@ -277,7 +280,7 @@ func (c *Cache) reportChanged(k etcdschema.Key, old, e *entry) {
 	}
 }
 
-// arrivalsChanged tells of the ports that a node has seen arrive by one of two reports, and not by the other.
+// arrivalsChanged reports the ports whose guest has arrived according to one of two reports, and not according to the other.
 func (c *Cache) arrivalsChanged(one, other *etcdschema.BucketReport) {
 	if one == nil {
 		return

@@ -9,24 +9,25 @@ import (
 	"weft/model/desired"
 )
 
-// entry is what the cache knows of one key. value is the record behind data where the cache needs it decoded.
+// entry is what the cache knows of one key. value is the decoded record, where the cache needs it.
 type entry struct {
 	data  []byte
-	mod   int64 // mod revision; unconfirmed while only a round has written it
+	mod   int64 // mod revision; unconfirmed until etcd has confirmed the round that wrote it
 	born  int64 // create revision
 	value any
-	plain bool // data is known to be value written out, and nothing else
+	plain bool // data is exactly the encoding of value
 }
 
-// holdsOnlyItsRecord says that nothing that this version does not know is lost when the entry is written anew.
+// holdsOnlyItsRecord says that data has no fields that this version does not know. Such an entry can be encoded anew without losing
+// anything.
 func (e *entry) holdsOnlyItsRecord() bool {
 	return e.plain || e.value != nil && etcdschema.Plain(e.data, e.value)
 }
 
-// unconfirmed is the mod revision of what a round has put into the cache and etcd has not confirmed yet.
+// unconfirmed is the mod revision of an entry that a round has put into the cache and etcd has not confirmed yet.
 const unconfirmed = -1
 
-// intent is the newest value of an intent key: an object, or what is wrong with it.
+// intent is the newest value of an intent key: an object, or the problems with it.
 type intent struct {
 	object   model.Object
 	problems []etcdschema.Reason
@@ -34,7 +35,7 @@ type intent struct {
 	mod      int64
 }
 
-// decodeEntry fills in value. What cannot be decoded has none and is treated as garbage by whoever owns the key.
+// decodeEntry fills in value. A key whose data cannot be decoded gets no value. The owner of the key treats it as garbage.
 func decodeEntry(k etcdschema.Key, e *entry) {
 	if e.value != nil {
 		return

@@ -7,19 +7,19 @@ import (
 	"weft/model/desired"
 )
 
-// node is what the cache knows of one node: its slice as etcd has it, and what it reports.
+// node is what the cache knows of one node: its slice in etcd and its report.
 type node struct {
 	items    map[desired.Key]*entry
 	networks map[string]int // ports in the slice by network uid
 	legs     map[string]int // routers in the slice with a leg on the network, by its uid
-	external map[string]int // routers in the slice that lead to the external network, by its uid
-	shared   map[string]int // the distributed ones among these, which leave through the node's own addresses
+	external map[string]int // routers in the slice with this external network, by its uid
+	shared   map[string]int // the distributed ones of these, which use the node's own addresses
 	digest   etcdschema.SetDigest
 	head     *entry
 
 	report      *etcdschema.NodeReport
 	buckets     map[int]*etcdschema.BucketReport
-	reportBytes int                      // of both
+	reportBytes int                      // of report and buckets
 	waiting     map[desired.Key]struct{} // items whose desired revision the node has not processed
 }
 
@@ -74,7 +74,7 @@ func (c *Cache) indexDesired(k etcdschema.Key, e *entry, add bool) {
 	}
 }
 
-// count keeps no zeros.
+// count changes a counter of the map and removes it at zero.
 func count(m map[string]int, k string, add bool) {
 	if add {
 		m[k]++
@@ -120,7 +120,7 @@ func (c *Cache) indexActual(k etcdschema.Key, old, e *entry) {
 	}
 }
 
-// lacks is the first of the features that the node does not have. A node that has reported nothing has the baseline.
+// lacks is the first of the features that the node does not have. A node without a report has the baseline.
 func (n *node) lacks(features ...desired.Feature) (desired.Feature, bool) {
 	have := desired.Baseline()
 	if n != nil && n.report != nil {
@@ -134,7 +134,7 @@ func (n *node) lacks(features ...desired.Feature) (desired.Feature, bool) {
 	return "", false
 }
 
-// headMatches says that the slice's head in etcd proves what the slice holds.
+// headMatches says that the head in etcd matches the content of the slice.
 func (n *node) headMatches() bool {
 	if n.head == nil {
 		return len(n.items) == 0
@@ -143,12 +143,12 @@ func (n *node) headMatches() bool {
 	return ok && h.Count == n.digest.Count() && h.Digest == n.digest.String()
 }
 
-// processed says whether the node has dealt with everything up to the revision.
+// processed says whether the node has processed everything up to the revision.
 func (n *node) processed(revision int64) bool {
 	return revision > 0 && n.report != nil && n.report.ProcessedRevision >= revision
 }
 
-// exception is why the item with the uid is not programmed on the node, if it reports so.
+// exception says why the item with the uid is not programmed on the node, if the node reports an exception.
 func (n *node) exception(uid string) (etcdschema.Exception, bool) {
 	b := n.buckets[etcdschema.Bucket(uid)]
 	if b == nil {
@@ -158,7 +158,7 @@ func (n *node) exception(uid string) (etcdschema.Exception, bool) {
 	return x, ok
 }
 
-// warnings are what looks wrong about the item with the uid on the node, as far as one node may say.
+// warnings are the node's warnings about the item with the uid, up to what one node may report.
 func (n *node) warnings(uid string) []etcdschema.Warning {
 	b := n.buckets[etcdschema.Bucket(uid)]
 	if b == nil {
@@ -173,7 +173,7 @@ func (n *node) warnings(uid string) []etcdschema.Warning {
 	return out
 }
 
-// gateway is what the node says of a centralized router on it; empty before it says anything that there is a word for.
+// gateway is the state that the node reports for a centralized router; empty without a known state.
 func (n *node) gateway(uid string) etcdschema.GatewayState {
 	b := n.buckets[etcdschema.Bucket(uid)]
 	if b == nil {

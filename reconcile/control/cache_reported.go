@@ -2,12 +2,12 @@ package control
 
 import "weft/etcdschema"
 
-// reportedOwners counts, by uid, how often nodes report something of an owner of claims. It is changed bucket by bucket,
-// because looking for one uid in the reports of all nodes would cost each deletion as much as there are ports.
+// reportedOwners counts, by uid, how often nodes report something of an owner of claims. It is updated bucket by bucket. Searching
+// the reports of all nodes for one uid would make each deletion as expensive as the number of ports.
 type reportedOwners map[string]int
 
-// change adds what a bucket reports, or takes it away. A bucket names a port and its network, a centralized router or a
-// floating address, and who has claimed what the node uses.
+// change adds or removes the owners in a bucket: ports and their networks, centralized routers, floating addresses, and the owners
+// of other claims that the node uses.
 func (o reportedOwners) change(b *etcdschema.BucketReport, add bool) {
 	for uid, p := range b.Ports {
 		count(o, uid, add)
@@ -21,6 +21,6 @@ func (o reportedOwners) change(b *etcdschema.BucketReport, add bool) {
 	}
 }
 
-// reported says that some node still has the port, a port of the network, the centralized router or the floating address with
-// the uid, or uses what the host with the uid has claimed.
+// reported says that some node still has the port, a port of the network, the centralized router or the floating address with the
+// uid, or uses claims of the host or router with the uid.
 func (c *Cache) reported(uid string) bool { return c.owners[uid] > 0 }

@@ -11,9 +11,9 @@ import (
 	"weft/model"
 )
 
-// rebuildClaims lists the claims that stand behind what nodes report and that etcd does not have, by key: after a
-// restore they keep what guests use from being given out again. Where nodes contradict each other, an owner that etcd
-// knows comes before one that only a node knows.
+// rebuildClaims lists, by key, the claims that nodes use according to their reports and that etcd does not have. After a restore
+// they prevent that values in use are given out again. When nodes contradict each other, an owner that etcd knows has precedence
+// over one that only a node knows.
 func (p *planner) rebuildClaims() map[etcdschema.Key]etcdschema.Claim {
 	missing := map[etcdschema.Key]etcdschema.Claim{}
 	add := func(k etcdschema.Key, owner, name string) {
@@ -49,14 +49,14 @@ func (p *planner) rebuildClaims() map[etcdschema.Key]etcdschema.Claim {
 	return missing
 }
 
-// mayBeGateway says that centralized routers may stand on the node: their MAC and addresses are whatever their claims are.
+// mayBeGateway says that centralized routers may be on the node: it is a gateway host, or no host of its name is accepted.
 func (c *Cache) mayBeGateway(name string) bool {
 	_, gateway := c.gateways[name]
 	return gateway || c.accepted[hostID(name)] == nil
 }
 
-// mayClaim says that what a node reports as claimed may be told by it: a floating address, the prefixes behind a router, or what is the host's own. A
-// host is given back what it has claimed, so no node speaks for another.
+// mayClaim says that the node may report this claim: a floating address, the prefixes behind a router, or the host's own values. A
+// host gets back only its own claims, so that no node speaks for another one.
 func (c *Cache) mayClaim(name, owner string, r etcdschema.ClaimedReport) bool {
 	id, known := c.ids[owner]
 	switch {
@@ -72,7 +72,7 @@ func (c *Cache) mayClaim(name, owner string, r etcdschema.ClaimedReport) bool {
 
 func portClaims(uid string, port etcdschema.PortReport, add func(k etcdschema.Key, owner, name string)) {
 	if !isUID(uid) || !isUID(port.Network) || len(port.ID) > maxReportedName {
-		return // no controller has ever desired that: it would only become a key of somebody's making
+		return // no controller has written such a port: the node must not choose keys
 	}
 	name := "Port " + port.ID
 	if !port.MAC.IsZero() {
@@ -92,7 +92,8 @@ func gatewayClaims(uid string, g etcdschema.GatewayReport, add func(k etcdschema
 	otherClaims(uid, etcdschema.ClaimedReport{For: "Router " + g.ID, Network: g.External, MAC: g.MAC, Addresses: g.Addresses}, add)
 }
 
-// otherClaims are those of whoever has a MAC, or an address of each family on one network: a router, a host, a floating address.
+// otherClaims are the claims of a router, a host or a floating address: a MAC, prefixes, and an address of each family on one
+// network.
 func otherClaims(owner string, c etcdschema.ClaimedReport, add func(k etcdschema.Key, owner, name string)) {
 	if !isUID(owner) || len(c.For) > maxReportedOwner || len(c.Addresses) > maxOwnAddresses || len(c.Prefixes) > model.MaxRouterPrefixes {
 		return
@@ -121,7 +122,7 @@ const maxReportedOwner = len("FloatingIP ") + maxReportedName
 // maxOwnAddresses bounds an owner's addresses on one network: one of each family.
 const maxOwnAddresses = 2
 
-// isUID says that a node's report names an incarnation as controllers do.
+// isUID says that the text is a uid as controllers make them.
 func isUID(s string) bool {
 	u, err := uuid.Parse(s)
 	return err == nil && u.String() == s

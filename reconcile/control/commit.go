@@ -12,10 +12,10 @@ import (
 )
 
 const (
-	// roundUnits bounds the units of one round, so that news is taken in between; laterUnits does of what can wait.
+	// roundUnits bounds the units of one round, so that news is taken in between. laterUnits is the bound for units that can wait.
 	roundUnits = 2000
 	laterUnits = 250
-	// besideUnits is how many sets are written together with what they come from, if that is all of them.
+	// besideUnits: when at most this number of sets waits, they are written in the same round as the units that caused them.
 	besideUnits = 8
 	// raceTries bounds how often one unit is tried again after a lost race.
 	raceTries = 8
@@ -23,7 +23,7 @@ const (
 
 var errLostRace = errors.New("another replica was faster")
 
-// work does one round: as many units as fit one transaction.
+// work runs one round with as many units as fit one transaction.
 func (l *loop) work(ctx context.Context) {
 	if l.rebuild && !l.restoreClaims(ctx) {
 		return
@@ -42,7 +42,7 @@ func (l *loop) work(ctx context.Context) {
 	}
 }
 
-// singly does units one by one. When etcd fails meanwhile the rest waits too.
+// singly does units one by one. When etcd fails meanwhile, the rest goes back into the queue.
 func (l *loop) singly(ctx context.Context, units []unit) {
 	for _, u := range units {
 		if time.Now().Before(l.retryAt) {
@@ -54,7 +54,7 @@ func (l *loop) singly(ctx context.Context, units []unit) {
 	}
 }
 
-// failed puts units back whose outcome is unknown. The next try reads again what it finds changed.
+// failed puts units of unknown outcome back into the queue. The next try reads again what it finds changed.
 func (l *loop) failed(ctx context.Context, units []unit, err error) {
 	for _, u := range units {
 		l.planner.queue.add(u)
@@ -62,7 +62,7 @@ func (l *loop) failed(ctx context.Context, units []unit, err error) {
 	l.later(ctx, "a round", err)
 }
 
-// fill begins a round and does units of one class in it while they fit, and a few sets beside them.
+// fill begins a round. It evaluates units of one class as long as they fit, and a few sets with them.
 func (p *planner) fill() (r *round, units []unit) {
 	r = p.cache.begin()
 	class, most := p.queue.turn(), roundUnits
@@ -81,7 +81,7 @@ func (p *planner) fill() (r *round, units []unit) {
 			break
 		}
 		if u.class() == classSets && p.sets.hold(u, p.settings.Now()) {
-			continue // its time comes
+			continue // it is queued again when its wait is over
 		}
 		m := r.mark()
 		err := p.do(r, u)
@@ -104,12 +104,12 @@ func (p *planner) fill() (r *round, units []unit) {
 	return r, units
 }
 
-// fits leaves room for heads.
+// fits says that the round fits one transaction, with room for the heads.
 func (r *round) fits() bool {
 	return r.size() <= etcdschema.MaxTxnOps && r.bytes+len(r.nodes)*256 <= etcdschema.MaxTxnBytes
 }
 
-// stuck notes a unit that cannot be done as things are, and is tried again later; the object's status says why.
+// stuck records a unit that cannot be done as things are. It is tried again later. The status of the object says why.
 func (p *planner) stuck(u unit, err error) {
 	p.retries.failed(u, p.settings.Now())
 	if u.kind != unitObject {
@@ -121,7 +121,7 @@ func (p *planner) stuck(u unit, err error) {
 	p.statusOf(u.id)
 }
 
-// finished notes units that have been done.
+// finished records units that were done.
 func (p *planner) finished(units []unit) {
 	for _, u := range units {
 		p.retries.done(u)
@@ -131,11 +131,11 @@ func (p *planner) finished(units []unit) {
 var (
 	// errUnknown is the error of a transaction that may or may not have happened.
 	errUnknown = errors.New("etcd did not answer")
-	// errRefused is the error of a transaction that etcd will not do.
+	// errRefused is the error of a transaction that etcd refuses.
 	errRefused = errors.New("etcd refuses it")
 )
 
-// commit writes the round, or takes it back.
+// commit writes the round to etcd, or rolls it back.
 func (l *loop) commit(ctx context.Context, r *round) error {
 	if err := r.sealHeads(); err != nil {
 		r.abandon()
@@ -159,7 +159,7 @@ func (l *loop) commit(ctx context.Context, r *round) error {
 	case err != nil:
 		doubtful := maps.Clone(r.writes)
 		r.abandon()
-		l.leases = holdLease{} // it may be the lease that is gone
+		l.leases = holdLease{} // the cause may be that the lease is gone
 		l.metrics.transactions.WithLabelValues("failed").Inc()
 		if etcdschema.Refused(err) {
 			return fmt.Errorf("%w: %w", errRefused, err)
@@ -192,7 +192,7 @@ func (l *loop) committed(r *round, revision int64) {
 	}
 }
 
-// single does one unit in a transaction of its own, reading again what it lost a race for.
+// single does one unit in a transaction of its own. After a lost race it reads the keys again.
 func (l *loop) single(ctx context.Context, u unit) {
 	defer func() { l.planner.spread = false }()
 	for range raceTries {
@@ -232,8 +232,8 @@ func (l *loop) single(ctx context.Context, u unit) {
 	l.failed(ctx, []unit{u}, errLostRace)
 }
 
-// readAgain brings keys up to date without waiting for the watch. What was deleted that the brake counts is the watch's to tell:
-// only a whole batch shows a mass deletion, and a key at a time would carry it out behind the brake's back.
+// readAgain updates keys in the cache without waiting for the watch. Deletions that the brake counts are left to the watch, because
+// only a whole batch shows a mass deletion. Key by key they would be carried out without the brake noticing.
 func (l *loop) readAgain(ctx context.Context, keys []etcdschema.Key) error {
 	slices.SortFunc(keys, compareKeys)
 	for _, k := range slices.Compact(keys) {
@@ -262,7 +262,7 @@ func (l *loop) readAgain(ctx context.Context, keys []etcdschema.Key) error {
 	return nil
 }
 
-// readPrefixes brings all claims of prefixes on an external network up to date: who was faster has claimed another key.
+// readPrefixes updates all claims of prefixes on an external network, because the replica that was faster has claimed another key.
 func (l *loop) readPrefixes(ctx context.Context, network string) error {
 	items, _, err := l.config.Client.List(ctx, etcdschema.RoutedPrefixClaims(network))
 	if err != nil {
@@ -281,7 +281,7 @@ func (l *loop) stillLeading(ctx context.Context) bool {
 	return err != nil || ok && it.CreateRevision == l.lead.Revision()
 }
 
-// restoreClaims writes the claims that only nodes still know of, before anything else is written.
+// restoreClaims writes the claims that only nodes still know, before anything else is written.
 func (l *loop) restoreClaims(ctx context.Context) bool {
 	missing := l.planner.rebuildClaims()
 	for len(missing) > 0 {

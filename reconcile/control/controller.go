@@ -26,22 +26,22 @@ type Config struct {
 	Client *etcdschema.Client
 	// Name of this replica, for people.
 	Name string
-	// SessionTTL is how soon another replica takes over from one that vanished.
+	// SessionTTL is the time after which another replica takes over from one that disappeared.
 	SessionTTL time.Duration
-	// AddressHold is how long a released address, MAC or segment is kept from reuse.
+	// AddressHold is how long a released address, MAC, segment or prefix is kept from reuse.
 	AddressHold time.Duration
-	// StateDir is where the replica remembers which etcd it has seen; empty for nowhere.
+	// StateDir is the directory in which the replica remembers which etcd it has seen; empty: it does not.
 	StateDir string
 	Version  string
-	// Election is which election the replica stands in; DefaultElection when empty. Replicas of one region all stand in
-	// the same: two leaders never give out a value twice, but would take turns in undoing each other's mistakes.
+	// Election is the name of the election in which the replica is a candidate; DefaultElection when empty. All replicas of a
+	// region must use the same name. Two leaders would never give out a value twice, but they would undo each other's writes.
 	Election string
 	Logger   *slog.Logger
-	Registry prometheus.Registerer // nil: metrics are counted but not shown
-	Settings Settings              // the zero value stands for DefaultSettings
+	Registry prometheus.Registerer // nil: metrics are counted but not exported
+	Settings Settings              // fields that are zero get the values of DefaultSettings
 }
 
-// Controller is one replica of the control plane. Make it with New, start it with Run, once.
+// Controller is one replica of the control plane. Make it with New, then call Run once.
 type Controller struct {
 	config   Config
 	log      *slog.Logger
@@ -61,7 +61,7 @@ type Controller struct {
 	revision atomic.Int64
 }
 
-// New makes a replica. Errors are about the configuration.
+// New makes a replica. An error means that the configuration or the state file is wrong.
 func New(c Config) (*Controller, error) {
 	if c.Client == nil {
 		return nil, errors.New("controller: no etcd client")
@@ -128,9 +128,9 @@ type Health struct {
 	Leader   bool              `json:"leader"`
 	Brake    *etcdschema.Brake `json:"brake,omitempty"`
 	Revision int64             `json:"revision"`
-	// CacheAge is the time since etcd was last heard of; negative before the first time.
+	// CacheAge is the time since etcd last answered; negative before the first answer.
 	CacheAge time.Duration `json:"cacheAge"`
-	// Progress is when the loop last turned: a watchdog should be fed only while it is recent.
+	// Progress is when the loop last turned. Feed a watchdog only while it is recent.
 	Progress time.Time `json:"progress"`
 }
 
@@ -150,7 +150,7 @@ func (c *Controller) cacheAge() float64 {
 	return time.Since(at).Seconds()
 }
 
-// Run works until ctx ends, then resigns, so that another replica takes over at once. It returns nil after a clean stop.
+// Run works until ctx ends. It then resigns, so that another replica takes over at once. It returns nil after a clean stop.
 func (c *Controller) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error { return c.follow(ctx) })
@@ -174,10 +174,10 @@ func (c *Controller) follow(ctx context.Context) error {
 	})
 }
 
-// campaign stands for election whenever this replica does not lead.
+// campaign makes this replica a candidate whenever it does not lead.
 func (c *Controller) campaign(ctx context.Context) error {
 	select {
-	case <-c.ready: // whoever leads knows what there is
+	case <-c.ready: // a leader must have a complete cache
 	case <-ctx.Done():
 		return nil
 	}
@@ -195,7 +195,7 @@ func (c *Controller) campaign(ctx context.Context) error {
 	return nil
 }
 
-// lead hands the leadership to the loop and waits until it ends, or ctx does.
+// lead gives the leadership to the loop and waits until it or ctx ends.
 func (c *Controller) lead(ctx context.Context, lead *etcdschema.Leadership) {
 	select {
 	case c.leaders <- lead:

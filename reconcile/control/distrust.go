@@ -9,7 +9,7 @@ import (
 // maxDistrusted bounds the nodes that the controllers' status names.
 const maxDistrusted = 100
 
-// distrust is what nodes report that is not taken in or not believed, by node.
+// distrust returns, by node, what the nodes report that is refused or not believed.
 func (l *loop) distrust() map[string][]string {
 	all := map[string][]string{}
 	if l.brake.on == nil {
@@ -30,8 +30,8 @@ func (l *loop) distrust() map[string][]string {
 	return some
 }
 
-// watchNodes tells people of what has changed about the nodes that are distrusted. It is called with every tick, so that
-// a node that writes without pause makes the leader write no more than that.
+// watchNodes reports changes of the distrusted nodes to people. It is called with every tick, so that a node that writes without
+// pause causes at most one write of the leader in a tick.
 func (l *loop) watchNodes() {
 	now := l.distrust()
 	l.metrics.distrusted.Set(float64(len(now)))

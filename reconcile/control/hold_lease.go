@@ -6,14 +6,14 @@ import (
 	"time"
 )
 
-// holdLease is the etcd lease that released claims go away with. It is shared by releases of a short time, so that a
-// release costs no more than its transaction: it lives that much longer than the hold time.
+// holdLease is the etcd lease with which released claims are deleted. All releases within a short time share one lease, so that a
+// release costs only its transaction. The lease therefore lives longer than the hold time, by the time for which it is shared.
 type holdLease struct {
 	id   int64
 	till time.Time // releases after it need a new one
 }
 
-// sharing is the part (one in sharing) of the hold time for which a lease is shared.
+// sharing: a lease is shared for one in sharing of the hold time.
 const sharing = 10
 
 func (l *loop) leaseFor(ctx context.Context, r *round) (int64, error) {

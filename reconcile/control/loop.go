@@ -10,14 +10,14 @@ import (
 )
 
 const (
-	// tick is how often the loop turns when nothing happens: the brake's window and the state file need no more.
+	// tick is how often the loop turns when nothing happens. The brake's window and the state file need it no more often.
 	tick = 2 * time.Second
-	// retryDelayFirst and retryDelayLast bound how long the loop waits after etcd has failed.
+	// retryDelayFirst and retryDelayLast bound the wait after etcd has failed.
 	retryDelayFirst = 250 * time.Millisecond
 	retryDelayLast  = 4 * time.Second
 )
 
-// loop is the one goroutine that owns cache and planner.
+// loop is the goroutine that owns cache and planner.
 type loop struct {
 	*Controller
 	log     *slog.Logger
@@ -30,16 +30,16 @@ type loop struct {
 	synced  bool
 	leases  holdLease
 
-	rebuild   bool      // claims come from what nodes report before anything else is written
-	announced bool      // the controllers' status says what is
-	ordersAt  time.Time // when orders were last looked at
+	rebuild   bool      // claims are rebuilt from the nodes' reports before anything else is written
+	announced bool      // the controllers' status is up to date
+	ordersAt  time.Time // when orders were last checked
 
-	distrusted map[string][]string // what was last told of nodes, see distrust
+	distrusted map[string][]string // what was last reported about nodes, see distrust
 
 	statusBusy  bool
 	statusPace  statusPace
 	statusTimer *time.Timer // running while statuses are collected
-	retryAt     time.Time   // nothing is tried before
+	retryAt     time.Time   // nothing is tried before this time
 	retryDelay  time.Duration
 }
 
@@ -75,7 +75,7 @@ func (l *loop) run(ctx context.Context) error {
 		l.planner.foreign = cleared(l.planner.foreign)
 		if l.wantsStatuses() && !l.statusBusy {
 			l.statusTimer.Reset(statusDelay)
-			l.statusBusy = true // the timer stands for the job to come
+			l.statusBusy = true // the timer will start the job
 		}
 		l.wait(ctx, ticker.C)
 	}
@@ -120,7 +120,7 @@ func (l *loop) wait(ctx context.Context, ticker <-chan time.Time) {
 	}
 }
 
-// drain takes in all that has arrived, without waiting.
+// drain takes in everything that has arrived, without waiting.
 func (l *loop) drain() {
 	for {
 		select {
@@ -145,7 +145,7 @@ func (l *loop) working() bool {
 	return l.lead != nil && l.brake.on == nil && l.synced && !time.Now().Before(l.retryAt)
 }
 
-// takeIn applies a batch: first the brake looks at all of it.
+// takeIn applies a batch. First the brake judges the whole batch.
 func (l *loop) takeIn(b etcdschema.Batch) {
 	l.cache.ClusterID = b.ClusterID
 	if b.WentBack {
@@ -182,7 +182,7 @@ func (l *loop) takeIn(b etcdschema.Batch) {
 	}
 }
 
-// idle forgets work that a replica that does not lead has no use for: it looks at everything when it takes over.
+// idle forgets the work of a replica that does not lead. When it takes over, it evaluates everything.
 func (p *planner) idle() {
 	p.queue, p.sets, p.retries, p.doubtful = workQueue{}, setPace{}, retryPace{}, nil
 	p.status, p.compared = cleared(p.status), cleared(p.compared)
@@ -202,7 +202,7 @@ func (l *loop) everyTick() {
 	}
 }
 
-// takeOver begins a leadership: everything is compared once.
+// takeOver begins a leadership. Everything is compared once.
 func (l *loop) takeOver(lead *etcdschema.Leadership) {
 	l.lead, l.since = lead, l.config.Settings.Now().UTC().Truncate(time.Second)
 	l.leading.Store(true)

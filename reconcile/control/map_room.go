@@ -1,7 +1,7 @@
 package control
 
-// renewed is the map, or a new one when it is empty. A map keeps the room that it once needed, and whoever walks it walks all of
-// that: one key in a map that a flood has filled would cost as much as the flood.
+// renewed is the map, or a new one when it is empty. An emptied map keeps its memory, and iterating over it visits all of that
+// memory. One key in a map that once had very many would cost as much as they did.
 func renewed[M ~map[K]V, K comparable, V any](m M) M {
 	if len(m) == 0 {
 		return M{}
@@ -9,7 +9,7 @@ func renewed[M ~map[K]V, K comparable, V any](m M) M {
 	return m
 }
 
-// cleared is the map without what was in it, and without the room for that.
+// cleared is an empty map without the memory of the old one.
 func cleared[M ~map[K]V, K comparable, V any](m M) M {
 	if len(m) == 0 {
 		return m

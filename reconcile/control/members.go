@@ -12,24 +12,26 @@ import (
 	"weft/model/desired"
 )
 
-// partFill is how many addresses a part of a network's neighbours holds at most on average. Addresses fall into parts by
-// their hash, so that a port's change concerns one part, whoever computes it; far more than this in one part does not
-// happen (500 is beyond twenty standard deviations).
+// partFill is the largest average number of addresses in a part of a network's neighbours. The part of an address depends on its
+// hash, so that a port's change concerns one part for each of its addresses, whichever replica computes it. Much larger parts do
+// not happen in practice: 500 addresses are more than twenty standard deviations away.
 const partFill = 200
 
-// members are the addresses on a network of ports that have a host, in parts.
+// members are the addresses of a network's ports that have a host, divided into parts.
 type members struct {
 	count int
 	parts []map[member]model.MAC
 }
 
-// member is an address of a port. Two ports may have the same only while a network that was made again is settled.
+// member is an address of a port. Two ports have the same address only while a network that was deleted and declared again is being
+// settled.
 type member struct {
 	address model.Address
 	port    string // uid
 }
 
-// partsFor is into how many parts so many addresses are cut: powers of four, so that growth seldom moves anything.
+// partsFor is the number of parts for this number of addresses. It is a power of four, so that growth seldom moves addresses to
+// other parts.
 func partsFor(count int) int {
 	n := 1
 	for count > n*partFill {
@@ -62,7 +64,7 @@ func (m *members) change(k member, mac model.MAC, add bool) {
 	}
 }
 
-// cut sorts all members into so many parts.
+// cut divides all members into n parts.
 func (m *members) cut(n int) {
 	old := m.parts
 	m.parts = make([]map[member]model.MAC, n)
@@ -110,7 +112,7 @@ func parseNeighbors(k desired.Key) (network string, part int, ok bool) {
 	return k.UID[:i], part, err == nil && part >= 0
 }
 
-// neighborsOn makes one part on a node what it must be: there while a router of the node leads to the network.
+// neighborsOn updates one part of the neighbours on a node. The item exists while a router on the node leads to the network.
 func (p *planner) neighborsOn(r *round, name string, k desired.Key) error {
 	return p.reading(unit{kind: unitItem, node: name, item: k}, func() error {
 		network, part := p.partOn(name, k)
@@ -131,8 +133,8 @@ func (p *planner) neighborsOn(r *round, name string, k desired.Key) error {
 	})
 }
 
-// partOn is the part that an item of a node stands for; nil while no router of the node leads to the network, whose own look at the
-// node is what begins with the item again.
+// partOn returns the network and the part of a neighbours item on a node. The network is nil while no router on the node leads to
+// it; the router's own evaluation then starts the item again.
 func (p *planner) partOn(name string, k desired.Key) (network *etcdschema.Accepted, part int) {
 	uid, part, ok := parseNeighbors(k)
 	if !ok || !p.reader.leads(name, uid) {
@@ -151,7 +153,7 @@ func (p *planner) partOn(name string, k desired.Key) (network *etcdschema.Accept
 	return network, part
 }
 
-// readNeighbors notes what the neighbours that are there are made of, as if each had been looked at.
+// readNeighbors records the reads of all existing neighbours items, as if each had been evaluated.
 func (p *planner) readNeighbors() {
 	for name, n := range p.cache.nodes {
 		for k := range n.items {
@@ -162,13 +164,13 @@ func (p *planner) readNeighbors() {
 	}
 }
 
-// resolveNeighbors is one part of who is on the network.
+// resolveNeighbors makes the item of one part.
 func resolveNeighbors(c *Cache, network *etcdschema.Accepted, part int, in map[member]model.MAC) *desired.Neighbors {
 	item := &desired.Neighbors{UID: neighborsKey(network.UID, part).UID, Network: network.UID}
 	for k, mac := range in {
 		cl, claimed := c.claim(etcdschema.AddressClaim(network.UID, k.address))
 		if !claimed || cl.Owner != k.port {
-			continue // it is wired nowhere on the network's present incarnation
+			continue // the port has no claim on the present incarnation of the network
 		}
 		item.Entries = append(item.Entries, desired.Neighbor{Address: k.address, MAC: mac})
 	}
@@ -176,7 +178,7 @@ func resolveNeighbors(c *Cache, network *etcdschema.Accepted, part int, in map[m
 	return item
 }
 
-// memberCount is how many addresses the network has members with.
+// memberCount is the number of addresses that ports with a host have on the network.
 func (c *Cache) memberCount(network model.ID) int {
 	if m := c.members[network]; m != nil {
 		return m.count
@@ -184,7 +186,7 @@ func (c *Cache) memberCount(network model.ID) int {
 	return 0
 }
 
-// membersIn is one part of them; nil when it is none of the parts.
+// membersIn is one part of the network's members; nil when there is no such part.
 func (c *Cache) membersIn(network model.ID, part int) map[member]model.MAC {
 	if m := c.members[network]; m != nil && part < len(m.parts) {
 		return m.parts[part]

@@ -6,7 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// metrics are what a controller counts. Gauges of the cache's age are read when asked.
+// metrics are the metrics of a controller. The gauge of the cache's age is computed when it is read.
 type metrics struct {
 	round        *prometheus.HistogramVec
 	allocations  *prometheus.CounterVec
@@ -59,7 +59,7 @@ func newMetrics(r prometheus.Registerer, age func() float64) *metrics {
 	return m
 }
 
-// committed counts what a round has brought about.
+// committed counts the claims that a round has made.
 func (m *metrics) committed(r *round) {
 	m.transactions.WithLabelValues("committed").Inc()
 	for k, w := range r.writes {

@@ -5,10 +5,9 @@ import (
 	"weft/model"
 )
 
-// migration is the move that the spec of next asks for, nil when it asks for none. A move that was under way goes on as it
-// is; it ends with the spec that names other hosts. Once the guest has announced itself where it goes it has arrived, which
-// is written down with what follows from it and never looked at again: a node that forgets, or a controller that comes
-// later, changes nothing.
+// migration is the migration that the spec of next asks for, nil when it asks for none. A migration that has started continues
+// until the spec names other hosts. When the guest has announced itself on the new host, it has arrived. This is recorded with its
+// consequences and never evaluated again. A node that forgets it, or a later leader, changes nothing.
 func (p *planner) migration(previous, next *etcdschema.Accepted) *etcdschema.Migration {
 	s, ok := next.Object.Spec.(*model.PortSpec)
 	if !ok || s.Host == "" || s.MigrateTo == "" {
@@ -23,7 +22,7 @@ func (p *planner) migration(previous, next *etcdschema.Accepted) *etcdschema.Mig
 	return &m
 }
 
-// activeHost is where a port's guest is: that of its spec, or the one at which it has arrived. It is empty for a port
+// activeHost is the host on which a port's guest runs: that of its spec, or the one at which it has arrived. It is empty for a port
 // without host and for objects of other kinds.
 func activeHost(a *etcdschema.Accepted) string {
 	s, ok := a.Object.Spec.(*model.PortSpec)

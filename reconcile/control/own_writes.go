@@ -2,7 +2,7 @@ package control
 
 import "weft/etcdschema"
 
-// ownWrites are the revisions of writes of ours whose events have not come back, by key. The zero value is empty.
+// ownWrites has, by key, the revisions of our writes whose events have not come back. The zero value is empty.
 type ownWrites struct {
 	revisions map[etcdschema.Key]int64
 	order     []ownWrite // by revision
@@ -22,10 +22,10 @@ func (o *ownWrites) note(k etcdschema.Key, revision int64) {
 	o.order = append(o.order, ownWrite{k, revision})
 }
 
-// forget makes the next event of the key news.
+// forget makes the next event of the key count as news.
 func (o *ownWrites) forget(k etcdschema.Key) { delete(o.revisions, k) }
 
-// seen drops the writes whose events have come back, without looking at the others.
+// seen drops the writes whose events have come back. It does not look at the others.
 func (o *ownWrites) seen(revision int64) {
 	for len(o.order) > 0 && o.order[0].revision <= revision {
 		w := o.order[0]

@@ -9,7 +9,7 @@ import (
 	"weft/model/desired"
 )
 
-// centralLacks says what a centralized router waits for before any host can have it, and of which field.
+// centralLacks says what a centralized router waits for before any host can have it, and the field that this concerns.
 func (s *reader) centralLacks(router *etcdschema.Accepted) (field, why string) {
 	spec := router.Object.Spec.(*model.RouterSpec)
 	project := router.Object.Metadata.Project
@@ -27,7 +27,7 @@ func (s *reader) centralLacks(router *etcdschema.Accepted) (field, why string) {
 	return "", ""
 }
 
-// lacking are the subnets of a family of which none of the addresses is; nil when there is one of each family.
+// lacking returns the subnets of a family in which there is none of the addresses; nil when each family has one.
 func lacking(x *etcdschema.Accepted, own []model.Address) []model.Subnet {
 	for _, v6 := range []bool{false, true} {
 		subnets := subnetsOf(x.Object.Spec.(*model.NetworkSpec), v6)
@@ -41,7 +41,7 @@ func lacking(x *etcdschema.Accepted, own []model.Address) []model.Subnet {
 	return nil
 }
 
-// resolveCentral completes a centralized router's item; its legs are there already.
+// resolveCentral completes the item of a centralized router, which has its legs already.
 func (s *reader) resolveCentral(router *etcdschema.Accepted, item *desired.Router) {
 	g := &desired.CentralGateway{MAC: router.Allocated.MAC, Peers: []desired.GatewayPeer{}, Watch: item.Legs[0].Network}
 	if x := s.externalOf(router); x != nil {
@@ -57,8 +57,8 @@ func (s *reader) resolveCentral(router *etcdschema.Accepted, item *desired.Route
 	item.Central = g
 }
 
-// centralMAC is the MAC of the centralized router that the network is on, once some gateway host has the router; zero on
-// nodes that would make nothing of it.
+// centralMAC is the MAC of the centralized router that the network is on, as soon as some gateway host has the router. It is zero
+// on nodes that lack the feature.
 func (s *reader) centralMAC(name, network string) model.MAC {
 	router := s.routerOf(network)
 	if router == nil || !isCentral(router) {

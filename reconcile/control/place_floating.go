@@ -9,7 +9,8 @@ import (
 	"weft/model/desired"
 )
 
-// floating claims the address, and the guest's address that it stands for unless another floating address does.
+// floating claims the floating address. It also claims the guest's address behind it, unless another floating address has that
+// claim.
 func (a *allocation) floating(s *model.FloatingIPSpec) {
 	x := a.reader.accepted(s.NetworkID(a.id.Project))
 	if x == nil {
@@ -41,8 +42,8 @@ func (a *allocation) floating(s *model.FloatingIPSpec) {
 	a.want(k)
 }
 
-// floatingAddress keeps the address, or takes the lowest free one: of the family that the fixed address says, else IPv4
-// where there is any.
+// floatingAddress keeps the address or takes the lowest free one. Its family is that of the declared fixed address. Without one it
+// is IPv4, if the network has IPv4.
 func (a *allocation) floatingAddress(s *model.FloatingIPSpec, x *etcdschema.Accepted) {
 	spec := x.Object.Spec.(*model.NetworkSpec)
 	v4, v6 := pooled(subnetsOf(spec, false), s.Pool), pooled(subnetsOf(spec, true), s.Pool)
@@ -70,7 +71,7 @@ func (a *allocation) floatingAddress(s *model.FloatingIPSpec, x *etcdschema.Acce
 	a.oneAddress("spec.address", x.UID, subnets, s.Pool)
 }
 
-// pooled leaves the subnets that have a pool of the name; all of them when none is named.
+// pooled returns the subnets that have a pool of this name; all of them when no pool is named.
 func pooled(subnets []model.Subnet, pool string) []model.Subnet {
 	if pool == "" {
 		return subnets
@@ -88,19 +89,20 @@ func fixedAddress(port *etcdschema.Accepted, wanted, floating model.Address) (mo
 	return model.Address{}, false
 }
 
-// end is where traffic of a floating address is led to.
+// end is the guest to which a floating address leads.
 type end struct {
 	node   string // of the guest
 	router string // uid
 	port   string // uid
 	fixed  model.Address
-	// at names where it is translated, which is on hosts: that of the guest, or those of a centralized router.
+	// at names, for people, where the address is translated. hosts are the hosts of that: the host of the guest, or the hosts of a
+	// centralized router.
 	at    string
 	hosts []string
 }
 
-// placeFloating makes the slices hold the floating address: on the node of its guest or all nodes of its centralized
-// router, or nowhere while it leads to none.
+// placeFloating writes the floating address to the slices: on the node of its guest, or on all nodes of its centralized router.
+// When it leads to no guest, it is on no node.
 func (p *planner) placeFloating(r *round, acc *etcdschema.Accepted, v *verdict) error {
 	hosts, item := p.resolveFloating(acc, v)
 	key := desired.Key{Kind: desired.KindFloatingIP, UID: acc.UID}
@@ -120,7 +122,7 @@ func (p *planner) placeFloating(r *round, acc *etcdschema.Accepted, v *verdict) 
 	return nil
 }
 
-// resolveFloating is the item and its nodes; nil when the address leads nowhere, and the verdict says why.
+// resolveFloating returns the item and its nodes. The item is nil when the address leads nowhere; the verdict then says why.
 func (p *planner) resolveFloating(acc *etcdschema.Accepted, v *verdict) ([]string, *desired.FloatingIP) {
 	s := acc.Object.Spec.(*model.FloatingIPSpec)
 	project := acc.Object.Metadata.Project
@@ -173,7 +175,7 @@ func (p *planner) resolveForwards(item *desired.FloatingIP, s *model.FloatingIPS
 	return first.hosts, item
 }
 
-// sharedFixed says that another floating address stands for the guest's address.
+// sharedFixed says that another floating address has the guest's address; empty when this one has it.
 func (p *planner) sharedFixed(acc *etcdschema.Accepted, e end) string {
 	item, _ := entryValue[*desired.Port](p.cache.node(e.node).items[desired.Key{Kind: desired.KindPort, UID: e.port}])
 	k := etcdschema.FixedClaim(item.Network, e.fixed)
@@ -188,7 +190,7 @@ func (p *planner) sharedFixed(acc *etcdschema.Accepted, e end) string {
 	return fmt.Sprintf("%s is what %s stands for: use another address of the port, or change that one first", e.fixed, other)
 }
 
-// endOf finds where a guest is, or why no traffic can be led there.
+// endOf finds the guest, or says why no traffic can be sent there.
 func (p *planner) endOf(id model.ID, wanted, floating model.Address, x *etcdschema.Accepted, v *verdict) (end, string) {
 	port := p.reader.accepted(id)
 	if port == nil {
@@ -219,7 +221,7 @@ func (p *planner) endOf(id model.ID, wanted, floating model.Address, x *etcdsche
 	return e, why
 }
 
-// endReady fills in where the end is translated, or says why it cannot be yet.
+// endReady fills in where the address is translated, or says why it cannot be translated yet.
 func (p *planner) endReady(e *end, id model.ID, router, x *etcdschema.Accepted, v *verdict) string {
 	rk, pk := desired.Key{Kind: desired.KindRouter, UID: e.router}, desired.Key{Kind: desired.KindPort, UID: e.port}
 	hosts, at, missing := []string{e.node}, "host "+e.node, "on host "+e.node
@@ -243,7 +245,7 @@ func (p *planner) endReady(e *end, id model.ID, router, x *etcdschema.Accepted, 
 	return ""
 }
 
-// fixedAddress completes a floating address's status with what it is translated to.
+// fixedAddress adds to a floating address's status the address to which it is translated.
 func (p *planner) fixedAddress(kind model.Kind, s *etcdschema.Status) {
 	if kind != model.KindFloatingIP {
 		return

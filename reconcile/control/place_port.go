@@ -10,9 +10,9 @@ import (
 	"weft/model/desired"
 )
 
-// place makes the slices hold the accepted port: it leaves nodes it is no longer on and is written to the others, in
-// the same transaction, with the network beside it. A node that cannot take it keeps what it has, as long as that gives
-// the guest nothing that it must not have any more.
+// place writes the accepted port to the slices, in one transaction. It leaves the nodes on which the port must not be any more, and
+// is written to the others together with its network. A node that cannot take the port keeps what it has, as long as that gives the
+// guest nothing that it must not have any more.
 func (p *planner) place(r *round, acc *etcdschema.Accepted, v *verdict) error {
 	spec := acc.Object.Spec.(*model.PortSpec)
 	key := desired.Key{Kind: desired.KindPort, UID: acc.UID}
@@ -27,7 +27,7 @@ func (p *planner) place(r *round, acc *etcdschema.Accepted, v *verdict) error {
 		return nil
 	}
 	if k, ok := p.unowned(acc, network); ok {
-		// The network was made again and somebody was faster: two guests with one address would harm both.
+		// The network was deleted and declared again, and another port was faster. Two guests with one address would harm both.
 		p.withdraw(r, desired.KindPort, acc.UID)
 		v.pending("spec.addresses", fmt.Sprintf("is wired nowhere: %s is not its own on the present incarnation of the network", k))
 		return nil
@@ -52,7 +52,7 @@ func (p *planner) place(r *round, acc *etcdschema.Accepted, v *verdict) error {
 	return nil
 }
 
-// harmless says that what a node holds of the port may stay though it cannot be brought up to date.
+// harmless says that what the node has of the port may stay although it cannot be updated.
 func (p *planner) harmless(name string, now *desired.Port) bool {
 	e := p.cache.node(name).items[now.Key()]
 	was, ok := entryValue[*desired.Port](e)
@@ -67,7 +67,7 @@ func (p *planner) harmless(name string, now *desired.Port) bool {
 	return true
 }
 
-// unowned finds an allocated address that the port has no claim of on the network as it is now.
+// unowned finds an allocated address that the port has not claimed on the present incarnation of the network.
 func (p *planner) unowned(acc, network *etcdschema.Accepted) (etcdschema.Key, bool) {
 	for _, a := range acc.Allocated.Addresses {
 		k := etcdschema.AddressClaim(network.UID, a)
@@ -84,7 +84,7 @@ func (p *planner) placedOn(k desired.Key) []string {
 
 func (p *planner) putOn(r *round, name string, item *desired.Port, network *etcdschema.Accepted) error {
 	before := p.networkOn(name, item.Key())
-	quiet := &reader{cache: p.cache} // the network is looked at by itself, and then it notes what it is made of
+	quiet := &reader{cache: p.cache} // records nothing: the network's own unit records its reads
 	if changed, err := r.putItem(name, quiet.network(name, network)); err != nil {
 		return err
 	} else if changed {
@@ -101,7 +101,7 @@ func (p *planner) putOn(r *round, name string, item *desired.Port, network *etcd
 	return nil
 }
 
-// takeOff removes a port from a node's slice, and its network when it was the last of it.
+// takeOff removes a port from a node's slice, and its network if nothing else there needs it.
 func (p *planner) takeOff(r *round, name string, key desired.Key) {
 	network := p.networkOn(name, key)
 	r.removeItem(name, key)
@@ -132,14 +132,15 @@ func (p *planner) dropUnused(r *round, name, network string) {
 	}
 }
 
-// withdraw takes every item with the uid off every node; those of which there may be many in transactions of their own.
+// withdraw removes every item with the uid from all nodes. Routers and networks may be on many nodes, so each of their items is
+// removed in a unit of its own.
 func (p *planner) withdraw(r *round, kind desired.Kind, uid string) {
 	key := desired.Key{Kind: kind, UID: uid}
 	for _, name := range p.placedOn(key) {
 		switch kind {
 		case desired.KindPort:
 			p.takeOff(r, name, key)
-		case desired.KindRouter, desired.KindNetwork: // there may be more nodes than fit one transaction
+		case desired.KindRouter, desired.KindNetwork: // more nodes than fit one transaction are possible
 			p.queue.add(unit{kind: unitItem, node: name, item: key})
 		default:
 			r.removeItem(name, key)

@@ -12,7 +12,7 @@ import (
 	"weft/model/desired"
 )
 
-// route begins with the router on every node that has it, is to have it or has guests of its networks.
+// route starts the router's items on every node that has it, must have it, or has guests of its networks.
 func (p *planner) route(router *etcdschema.Accepted, v *verdict) {
 	s := router.Object.Spec.(*model.RouterSpec)
 	key := desired.Key{Kind: desired.KindRouter, UID: router.UID}
@@ -49,7 +49,7 @@ func (p *planner) route(router *etcdschema.Accepted, v *verdict) {
 	}
 }
 
-// beginRouters begins with every router that concerns the node.
+// beginRouters starts the items of every router that concerns the node.
 func (p *planner) beginRouters(name string) {
 	n := p.cache.node(name)
 	for uid := range n.networks {
@@ -62,15 +62,15 @@ func (p *planner) beginRouters(name string) {
 	}
 }
 
-// beginRouter begins with the router of a network on a node.
+// beginRouter starts the item of a network's router on a node.
 func (p *planner) beginRouter(name, network string) {
 	if router := p.cache.routerOf(network); router != nil {
 		p.begin(unit{kind: unitItem, node: name, item: desired.Key{Kind: desired.KindRouter, UID: router.UID}})
 	}
 }
 
-// wantsRouter says that the router belongs on the node: a centralized one on its gateway hosts, a distributed one where
-// its networks have guests.
+// wantsRouter says that the router belongs on the node: a centralized one on its gateway hosts, a distributed one on the nodes that
+// have guests of its networks.
 func (s *reader) wantsRouter(name string, router *etcdschema.Accepted) bool {
 	switch router.Object.Spec.(*model.RouterSpec).Mode() {
 	case model.GatewayCentralized:
@@ -107,7 +107,7 @@ func (s *reader) unroutable(name string, host *model.HostSpec, router *etcdschem
 	return ""
 }
 
-// routerOn makes the router on a node what it must be, with the networks it needs there, and begins with the neighbours.
+// routerOn updates the router on a node with the networks that it needs there, and starts its neighbours.
 func (p *planner) routerOn(r *round, name string, k desired.Key) error {
 	return p.reading(unit{kind: unitItem, node: name, item: k}, func() error { return p.routerItem(r, name, k) })
 }
@@ -136,12 +136,12 @@ func (p *planner) routerItem(r *round, name string, k desired.Key) error {
 	return nil
 }
 
-// routerFor is the router of an item of a node and what the item must be; nil while there is none, and why if that is not as it should
-// be.
+// routerFor returns the router of an item on a node, and what the item must be. The item is nil when it must not exist. why says
+// what is not as it should be.
 func (p *planner) routerFor(name string, k desired.Key) (router *etcdschema.Accepted, is *desired.Router, why string) {
 	router = p.reader.withUID(k.UID)
 	if router == nil || router.Object.ID().Kind != model.KindRouter {
-		p.reader.forget() // the router begins with it when it comes
+		p.reader.forget() // the router starts the item when it is accepted
 		return nil, nil, ""
 	}
 	p.reader.accepted(router.Object.ID())
@@ -158,14 +158,14 @@ func (p *planner) routerFor(name string, k desired.Key) (router *etcdschema.Acce
 	return router, is, why
 }
 
-// beginHost begins with the host, whose own claims are made for the routers on it.
+// beginHost starts the unit of the host, which claims what the routers on it need.
 func (p *planner) beginHost(name string) {
 	if p.cache.accepted[hostID(name)] != nil {
 		p.begin(unit{kind: unitObject, id: hostID(name)})
 	}
 }
 
-// noteTrouble remembers what keeps a router from a node, or from the guests there, for its status.
+// noteTrouble remembers, for the router's status, why it is not on a node, or why guests there have no gateway.
 func (p *planner) noteTrouble(uid, name, why string) {
 	switch {
 	case why == "":
@@ -180,7 +180,7 @@ func (p *planner) noteTrouble(uid, name, why string) {
 	}
 }
 
-// resolveRouter is the router's item on a node, or why there is none.
+// resolveRouter makes the router's item on a node, or says why there is none.
 func (p *planner) resolveRouter(name string, router *etcdschema.Accepted) (*desired.Router, string) {
 	host := p.reader.accepted(hostID(name))
 	if host == nil {
@@ -188,7 +188,7 @@ func (p *planner) resolveRouter(name string, router *etcdschema.Accepted) (*desi
 	}
 	if isCentral(router) {
 		if _, why := p.reader.centralLacks(router); why != "" {
-			return nil, "" // the router's own verdict says so
+			return nil, "" // the router's own verdict has the reason
 		}
 		if why := p.reader.unfit(name, router.Object.Metadata.Project, router.Object.Spec.(*model.RouterSpec), true); why != "" {
 			return nil, why
@@ -225,7 +225,7 @@ func (p *planner) resolveRouter(name string, router *etcdschema.Accepted) (*desi
 	return item, ""
 }
 
-// hostReady fills in the external network once the host has what a router needs there.
+// hostReady fills in the external network as soon as the host has what a router needs there. Otherwise it says what is missing.
 func (p *planner) hostReady(name string, host, router *etcdschema.Accepted, item *desired.Router) string {
 	if host.Allocated.MAC.IsZero() {
 		return fmt.Sprintf("waits for a MAC of host %s", name)
@@ -241,8 +241,8 @@ func (p *planner) hostReady(name string, host, router *etcdschema.Accepted, item
 	return ""
 }
 
-// networksAround are the networks whose items on a node a look at a router concerns: those of its item, old and new, and
-// for guests of a centralized router those of all its legs.
+// networksAround are the networks whose items on the node must be evaluated together with the router: those of its item, old and
+// new. For a centralized router these are also the networks of all its legs, because of the guests there.
 func (p *planner) networksAround(router *etcdschema.Accepted, was, is *desired.Router) []string {
 	list := routedNetworks(was, is)
 	if router == nil || !isCentral(router) {
@@ -256,7 +256,7 @@ func (p *planner) networksAround(router *etcdschema.Accepted, was, is *desired.R
 	return list
 }
 
-// untold says why guests on the node are not told of a centralized router; empty when they are, or there are none.
+// untold says why guests on the node are not told of a centralized router; empty when they are told or there are none.
 func (s *reader) untold(name string, router *etcdschema.Accepted) string {
 	if !isCentral(router) {
 		return ""
@@ -267,7 +267,7 @@ func (s *reader) untold(name string, router *etcdschema.Accepted) string {
 	return ""
 }
 
-// routedNetworks are the uids of all networks that a router's item, old or new, names.
+// routedNetworks are the uids of all networks that the given items of a router name.
 func routedNetworks(items ...*desired.Router) []string {
 	set := map[string]struct{}{}
 	for _, it := range items {
@@ -284,8 +284,8 @@ func routedNetworks(items ...*desired.Router) []string {
 	return slices.Sorted(maps.Keys(set))
 }
 
-// tellNeighbors begins with the neighbours of a router's networks on a node where they have not been looked at. What becomes of them is
-// theirs to see.
+// tellNeighbors starts the neighbours of a router's networks on a node, if they have not been evaluated there. Later changes they
+// notice by their own reads.
 func (p *planner) tellNeighbors(name string, router *desired.Router) {
 	if router == nil {
 		return
@@ -295,7 +295,7 @@ func (p *planner) tellNeighbors(name string, router *desired.Router) {
 	}
 }
 
-// gatewayOn is the place on an external network of whoever has the addresses there.
+// gatewayOn is the gateway on an external network for the owner of these addresses there.
 func gatewayOn(network *etcdschema.Accepted, own []model.Address) *desired.NodeGateway {
 	s := network.Object.Spec.(*model.NetworkSpec)
 	g := &desired.NodeGateway{Addresses: []netip.Prefix{}, RoutedIPv6: s.External.Mode() == model.ExternalIPv6Routed,
@@ -312,7 +312,7 @@ func gatewayOn(network *etcdschema.Accepted, own []model.Address) *desired.NodeG
 // troubles bounds how many nodes a status names.
 const troubles = 5
 
-// outlook is the object's phase and reasons, with what keeps a router from nodes.
+// outlook returns the object's phase and reasons, including the reasons why a router is not on some nodes.
 func (p *planner) outlook(id model.ID, v *verdict) (etcdschema.Phase, []etcdschema.Reason) {
 	acc := p.cache.accepted[id]
 	if acc == nil || id.Kind != model.KindRouter || len(p.trouble[acc.UID]) == 0 {

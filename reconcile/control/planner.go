@@ -10,7 +10,7 @@ import (
 	"weft/model/desired"
 )
 
-// Settings are what allocation depends on besides the cache. All fields are needed; DefaultSettings fills them.
+// Settings are what allocation depends on besides the cache. All fields are needed; DefaultSettings fills them in.
 type Settings struct {
 	MACPrefix [3]byte
 	Now       func() time.Time
@@ -19,26 +19,26 @@ type Settings struct {
 	NewSecret func() string
 }
 
-// planner evaluates units of work against the cache, writing into a round. It is pure but for Settings.
+// planner evaluates units of work against the cache and writes into a round. It is pure except for Settings.
 type planner struct {
 	cache    *Cache
 	settings Settings
-	spread   bool // after a lost race: choose values where nobody else is looking
+	spread   bool // after a lost race: choose values at random, to avoid another one
 
 	queue    workQueue
 	sets     setPace
 	retries  retryPace
-	status   map[etcdschema.Key]struct{} // status keys to be looked at, because there is news
-	compared map[etcdschema.Key]struct{} // others, because everything is compared
+	status   map[etcdschema.Key]struct{} // status keys to be evaluated because something changed
+	compared map[etcdschema.Key]struct{} // status keys that are only compared
 	verdicts map[model.ID]*verdict
-	reader   *reader                           // of the unit that is evaluated
-	spare    map[read]struct{}                 // for the next one
+	reader   *reader                           // of the unit that is being evaluated
+	spare    map[read]struct{}                 // an empty set for the next reader
 	trouble  map[string]map[string]string      // why a router is not on a node, by its uid and the node
-	lost     map[model.ID]*etcdschema.Accepted // deleted by a mistake, to be written again
+	lost     map[model.ID]*etcdschema.Accepted // deleted by mistake, to be written again
 	foreign  map[etcdschema.Key]struct{}       // keys of slices that somebody else has changed
 	doubtful map[etcdschema.Key]*write         // what the last transaction of unknown outcome would write
-	refused  refusals                          // what nodes write that is no report
-	rewound  bool                              // events may be older than what the cache holds: etcd went back
+	refused  refusals                          // keys of nodes that are refused
+	rewound  bool                              // etcd went back: events may be older than the cache
 }
 
 func newPlanner(c *Cache, s Settings) *planner {
@@ -52,7 +52,8 @@ func newPlanner(c *Cache, s Settings) *planner {
 	return p
 }
 
-// wake has a unit evaluated again, a set as soon as its pace allows. What the unit that is being evaluated writes is no news to it.
+// wake queues a unit to be evaluated again; a set waits as long as its pace demands. What the unit that is being evaluated writes
+// itself does not queue it.
 func (p *planner) wake(u unit) {
 	if p.reader.notes && p.reader.unit == u {
 		return
@@ -62,7 +63,7 @@ func (p *planner) wake(u unit) {
 	}
 }
 
-// begin has a unit evaluated that has not been yet. From then on it is woken by what it reads.
+// begin queues a unit that has not been evaluated yet. After that, changes of its reads queue it.
 func (p *planner) begin(u unit) {
 	if !p.cache.record.knows(u) {
 		p.wake(u)
@@ -80,7 +81,7 @@ func spaceOf(k etcdschema.Key) string {
 	return parts[1]
 }
 
-// do evaluates one unit. An error means that the round must be taken back to where it was before.
+// do evaluates one unit. After an error the round must be rolled back to where it was before.
 func (p *planner) do(r *round, u unit) error {
 	switch u.kind {
 	case unitObject:
@@ -95,7 +96,7 @@ func (p *planner) do(r *round, u unit) error {
 	return fmt.Errorf("unknown unit of work %d", u.kind)
 }
 
-// object brings one intent object as far as it can go.
+// object brings one intent object as far as possible.
 func (p *planner) object(r *round, id model.ID) error {
 	return p.reading(unit{kind: unitObject, id: id}, func() error { return p.advance(r, id) })
 }
@@ -147,7 +148,7 @@ func (p *planner) advance(r *round, id model.ID) error {
 	return nil
 }
 
-// uphold re-evaluates what was accepted before, whose surroundings may have changed, while a newer intent is not valid.
+// uphold evaluates the accepted object again while a newer intent is not valid, because what the object refers to may have changed.
 func (p *planner) uphold(r *round, acc *etcdschema.Accepted) (*etcdschema.Accepted, error) {
 	a := p.allocate(acc.Object, acc.CreateRevision, acc)
 	if !a.verdict.good() {
@@ -161,8 +162,8 @@ func (p *planner) uphold(r *round, acc *etcdschema.Accepted) (*etcdschema.Accept
 	return &next, p.accept(r, a, acc, &next)
 }
 
-// allocate works out the claims of a valid object. A create revision other than the accepted one's is another
-// incarnation, with a uid of its own.
+// allocate finds the claims of a valid object. If its create revision differs from that of the accepted object, it is another
+// incarnation and gets a new uid.
 func (p *planner) allocate(o model.Object, born int64, acc *etcdschema.Accepted) *allocation {
 	a := &allocation{
 		planner: p, id: o.ID(), object: o, previous: acc, wanted: map[etcdschema.Key]struct{}{},
@@ -192,8 +193,8 @@ func (p *planner) allocate(o model.Object, born int64, acc *etcdschema.Accepted)
 	return a
 }
 
-// references checks the object in its surroundings: what it refers to must be accepted. A host may come later, and
-// so may the port that a floating address leads to.
+// references checks the object against what it refers to, which must be accepted. A host may come later, and so may the port of a
+// floating address.
 func (p *planner) references(a *allocation) {
 	lookup := func(id model.ID) (model.Object, bool) {
 		declared := p.reader.declared(id)
@@ -212,7 +213,7 @@ func (p *planner) references(a *allocation) {
 	}
 }
 
-// mayComeLater says of which kinds an object may name one that does not exist.
+// mayComeLater says that an object may refer to an object of this kind that does not exist.
 func mayComeLater(k model.Kind) bool { return k == model.KindHost || k == model.KindPort }
 
 func (p *planner) refers(acc *etcdschema.Accepted, to model.ID) bool {
@@ -247,7 +248,7 @@ func (p *planner) accept(r *round, a *allocation, old, next *etcdschema.Accepted
 
 func itemKind(k model.Kind) desired.Kind { return desired.Kind(k.Segment()) }
 
-// settleSlices makes the slices hold the accepted object.
+// settleSlices writes the accepted object to the slices.
 func (p *planner) settleSlices(r *round, id model.ID, acc *etcdschema.Accepted, v *verdict) error {
 	switch id.Kind {
 	case model.KindHost:
@@ -269,7 +270,8 @@ func (p *planner) settleSlices(r *round, id model.ID, acc *etcdschema.Accepted, 
 	return nil
 }
 
-// remove completes the deletion of an object once nothing refers to it.
+// remove completes the deletion of an object. Objects that others still refer to wait, except ports: a floating address may outlive
+// its port.
 func (p *planner) remove(r *round, id model.ID, acc *etcdschema.Accepted) error {
 	if acc == nil {
 		return nil
@@ -286,7 +288,7 @@ func (p *planner) remove(r *round, id model.ID, acc *etcdschema.Accepted) error 
 	delete(p.lost, id)
 	r.require(etcdschema.Intent(id))
 	r.remove(etcdschema.AcceptedKey(id), true)
-	p.reader.forget() // it is no more
+	p.reader.forget() // the object does not exist any more
 	return nil
 }
 

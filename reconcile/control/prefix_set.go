@@ -5,8 +5,7 @@ import (
 	"slices"
 )
 
-// prefixSet holds prefixes, which may contain each other, in the order of netip.Prefix.Compare within a family. The zero
-// value is empty.
+// prefixSet has prefixes in the order of their address, then of their length. They may contain each other. The zero value is empty.
 type prefixSet struct{ sorted []netip.Prefix }
 
 func comparePrefixes(a, b netip.Prefix) int {
@@ -26,8 +25,8 @@ func (s *prefixSet) change(p netip.Prefix, add bool) {
 	}
 }
 
-// overlapping lists the prefixes that contain p or are contained in it, p included. It costs what it finds, and a search
-// for each length that is shorter than p.
+// overlapping lists the prefixes that contain p or are contained in it, p included. Its cost is one search for each length shorter
+// than p, and the number of prefixes found.
 func (s *prefixSet) overlapping(p netip.Prefix) []netip.Prefix {
 	if s == nil {
 		return nil

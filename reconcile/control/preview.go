@@ -16,7 +16,7 @@ import (
 	"weft/model/desired"
 )
 
-// Op is what would happen to something.
+// Op is what would happen to an object, claim or item.
 type Op string
 
 // The operations of a preview.
@@ -24,19 +24,19 @@ const (
 	OpCreate Op = "create"
 	OpUpdate Op = "update"
 	OpDelete Op = "delete"
-	OpNone   Op = "none" // it is so already
+	OpNone   Op = "none" // nothing would change
 )
 
-// Preview is what declaring some objects and deleting others would bring about: what Allocation does, without writing.
-// Values that are chosen (MACs, free addresses) may come out differently when it is done.
+// Preview is what declaring some objects and deleting others would change. It is computed as the controllers compute it, but
+// nothing is written. Values that are chosen (MACs, free addresses) may be different when it is done.
 type Preview struct {
 	Objects []ObjectChange // those asked for, in the order asked, then others that are affected
 	Claims  []ClaimChange  // in key order
 	Items   []ItemChange   // of the nodes' slices, by node, kind and object
 }
 
-// ObjectChange is what would become of one intent object. Old is nil when it is new, and Phase and Reasons are empty
-// when it would be gone.
+// ObjectChange is the change of one intent object. Old is nil when the object is new. Phase and Reasons are empty when it would be
+// gone.
 type ObjectChange struct {
 	ID        model.ID
 	Op        Op
@@ -46,15 +46,14 @@ type ObjectChange struct {
 	Allocated etcdschema.Allocated
 }
 
-// ClaimChange is one claim that would be made, released (update to held) or freed (delete). Old or New is nil when
-// there is none.
+// ClaimChange is one claim that would be made, released (an update to held) or deleted. Old or New is nil when there is none.
 type ClaimChange struct {
 	Key      etcdschema.Key
 	Op       Op
 	Old, New *etcdschema.Claim
 }
 
-// ItemChange is one key of a node's slice. Object names the intent object it stands for, when that is known.
+// ItemChange is the change of one key of a node's slice. Object is the intent object behind it, if it is known.
 type ItemChange struct {
 	Node     string
 	Key      desired.Key
@@ -68,7 +67,7 @@ func (p Preview) Changes() bool {
 	return len(p.Claims)+len(p.Items) > 0 || slices.ContainsFunc(p.Objects, func(o ObjectChange) bool { return o.Op != OpNone })
 }
 
-// Reader is what a preview needs of etcd.
+// Reader is what a preview needs from etcd.
 type Reader interface {
 	GetMany(context.Context, []etcdschema.Key) (map[etcdschema.Key]etcdschema.Item, error)
 	List(context.Context, etcdschema.Prefix) ([]etcdschema.Item, int64, error)
@@ -89,15 +88,15 @@ func LoadCache(ctx context.Context, client Reader) (*Cache, error) {
 	return c, nil
 }
 
-// Preview works out what the controllers would do if the objects were declared, and the IDs deleted, at once. The
-// objects are valid by themselves (see model.Validate). The cache is left as it was. Without a prefix MACs begin as the nodes'
-// slices say.
+// Preview computes what the controllers would do if the objects were declared, and the IDs deleted, at the same time. The objects
+// must be valid by themselves (see model.Validate). The cache is not changed. When macPrefix is zero, MACs get the prefix that the
+// nodes' slices name.
 func (c *Cache) Preview(macPrefix [3]byte, declare []model.Object, remove []model.ID) (Preview, error) {
 	out, _, err := c.preview(macPrefix, declare, remove)
 	return out, err
 }
 
-// trace is what a preview has looked at: the units it did, the keys it would write, and what would be another for whoever reads it.
+// trace is what a preview has done: the units it evaluated, the keys it would write, and the reads that would change.
 type trace struct {
 	units   map[unit]struct{}
 	keys    []etcdschema.Key
@@ -145,7 +144,7 @@ func (c *Cache) preview(macPrefix [3]byte, declare []model.Object, remove []mode
 	return out, did, nil
 }
 
-// previewUID is the uid of an object that does not exist yet: the same one whenever the same preview is run again.
+// previewUID is the uid of an object that does not exist yet. It is the same whenever the same preview is run.
 func previewUID(random func() uint64) string {
 	var id uuid.UUID
 	binary.BigEndian.PutUint64(id[:8], random())
@@ -153,7 +152,7 @@ func previewUID(random func() uint64) string {
 	return id.String()
 }
 
-// macPrefix is what the controllers last told a node that MACs begin with.
+// macPrefix is the MAC prefix that the controllers last wrote to a node.
 func (c *Cache) macPrefix() [3]byte {
 	for _, n := range c.nodes {
 		for _, e := range n.items {
@@ -182,7 +181,7 @@ func (p *planner) declare(r *round, o model.Object) (ObjectChange, error) {
 	if change.Op == OpNone {
 		return change, nil
 	}
-	r.remove(etcdschema.Intent(id), false) // a person's write leaves nothing of the old value
+	r.remove(etcdschema.Intent(id), false) // a write by people keeps nothing of the old value
 	_, err := r.put(etcdschema.Intent(id), o, false)
 	if e, old := p.cache.entries[etcdschema.Intent(id)], change.Old; err == nil && old != nil {
 		w := r.writes[etcdschema.Intent(id)]
@@ -201,14 +200,14 @@ func sameObject(a, b model.Object) (bool, error) {
 	return bytes.Equal(x, y), err
 }
 
-// previewUnits bounds a preview: each unit may wake others, but never for ever.
+// previewUnits bounds a preview. Each unit may queue others, but this must end.
 const previewUnits = 1 << 20
 
 func (p *planner) exhaust(r *round, did map[unit]struct{}) error {
 	for range previewUnits {
 		u, ok := p.queue.next(p.cache, p.queue.first())
 		if at, waits := p.sets.next(); !ok && waits {
-			p.ripen(at.Add(setInterval)) // nothing is written here that could be too often
+			p.ripen(at.Add(setInterval)) // a preview writes nothing, so no set has to wait
 			continue
 		}
 		if !ok {
@@ -222,7 +221,7 @@ func (p *planner) exhaust(r *round, did map[unit]struct{}) error {
 	return fmt.Errorf("the preview did not come to an end after %d steps", previewUnits)
 }
 
-// outcome reads the preview off the round.
+// outcome fills in the preview from the round.
 func (p *planner) outcome(r *round, out *Preview) {
 	asked := map[model.ID]bool{}
 	for i := range out.Objects {
@@ -266,7 +265,7 @@ func (p *planner) outcome(r *round, out *Preview) {
 	})
 }
 
-// fate says what became of an object in the preview.
+// fate fills in the result of one object.
 func (p *planner) fate(o *ObjectChange) {
 	if v := p.verdicts[o.ID]; v != nil {
 		o.Phase, o.Reasons = p.outlook(o.ID, v)
@@ -276,7 +275,7 @@ func (p *planner) fate(o *ObjectChange) {
 	}
 }
 
-// nameGone finds the objects behind items whose accepted record goes in the same preview.
+// nameGone fills in the objects of items whose accepted record is deleted in the same preview.
 func (p *planner) nameGone(r *round, items []ItemChange) {
 	gone := map[string]model.ID{}
 	for k, w := range r.writes {

@@ -9,15 +9,15 @@ import (
 )
 
 const (
-	// partObjects is up to how many objects a preview reads only what they concern. Of more it reads everything: that takes
-	// fewer requests.
+	// partObjects is the largest number of objects for which a preview reads only what they concern. For more it reads everything,
+	// which takes fewer requests.
 	partObjects = 1000
-	// partRuns bounds how often a preview is run again with more.
+	// partRuns bounds how often a preview is run again after more was read.
 	partRuns = 16
 )
 
-// PreviewOf is Preview on what etcd holds now. Of ports and floating addresses only what they concern is read; of other kinds, and
-// where more hangs on it than can be told beforehand, everything.
+// PreviewOf is Preview on the present content of etcd. For ports and floating addresses it reads only what they concern. It reads
+// everything for other kinds, and when it cannot be known in advance what they concern.
 func PreviewOf(ctx context.Context, client Reader, macPrefix [3]byte, declare []model.Object, remove []model.ID) (Preview, error) {
 	if len(declare)+len(remove) <= partObjects {
 		p := newPart(ctx, client)
@@ -32,20 +32,20 @@ func PreviewOf(ctx context.Context, client Reader, macPrefix [3]byte, declare []
 	return cache.Preview(macPrefix, declare, remove)
 }
 
-// part is a cache that holds a part of what etcd holds. A preview on it is run, what it has looked at is read, and it is run
-// again, until it looks at nothing that has not been read. Its units of work say what they look at (see prepare).
+// part is a cache with a part of etcd's content. A preview is run on it, what the preview looked at is read, and it is run again,
+// until it looks at nothing that was not read. Which keys a unit looks at is known by prepare.
 type part struct {
 	ctx      context.Context
 	client   Reader
 	cache    *Cache
-	keys     map[etcdschema.Key]bool    // that were read; whether they exist is in the cache
-	prefixes map[etcdschema.Prefix]bool // that were listed
-	ready    map[unit]bool              // units whose surroundings were read
-	routers  map[string]bool            // and routers, by their uids
-	later    []etcdschema.Key           // keys to be read when all units are prepared
-	grew     bool                       // something was read that had not been
-	recut    bool                       // a network's members fall into other parts, so that everything about them is written again
-	whole    bool                       // a part is not enough
+	keys     map[etcdschema.Key]bool    // keys that were read; the cache has those that exist
+	prefixes map[etcdschema.Prefix]bool // prefixes that were listed
+	ready    map[unit]bool              // units for which everything was read
+	routers  map[string]bool            // the same for routers, by uid
+	later    []etcdschema.Key           // keys to be read after all units are prepared
+	grew     bool                       // something new was read
+	recut    bool                       // the number of a network's parts changes: all of them are written again
+	whole    bool                       // everything must be read
 	err      error
 }
 
@@ -54,7 +54,7 @@ func newPart(ctx context.Context, client Reader) *part {
 		prefixes: map[etcdschema.Prefix]bool{}, ready: map[unit]bool{}, routers: map[string]bool{}}
 }
 
-// preview is false when a part is not enough.
+// preview returns false when everything must be read.
 func (p *part) preview(macPrefix [3]byte, declare []model.Object, remove []model.ID) (Preview, bool, error) {
 	p.region()
 	for _, o := range declare {
@@ -86,7 +86,7 @@ func (p *part) preview(macPrefix [3]byte, declare []model.Object, remove []model
 	return Preview{}, false, p.err
 }
 
-// get reads keys that have not been read.
+// get reads the keys that were not read yet.
 func (p *part) get(keys ...etcdschema.Key) {
 	var missing []etcdschema.Key
 	for _, k := range keys {
@@ -119,7 +119,7 @@ func (p *part) read(k etcdschema.Key) bool {
 	return ok && p.prefixes[parent]
 }
 
-// list reads whole prefixes that have not been read.
+// list reads the prefixes that were not read yet.
 func (p *part) list(prefixes ...etcdschema.Prefix) {
 	for _, x := range prefixes {
 		if p.prefixes[x] || p.err != nil {

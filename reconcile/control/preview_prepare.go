@@ -8,7 +8,7 @@ import (
 	"weft/model/desired"
 )
 
-// region reads what every preview needs: the objects of the whole region but for projects, and what each host says it can do.
+// region reads what every preview needs: the cluster-wide objects except projects, and the features that each host reports.
 func (p *part) region() {
 	p.kind(model.ClusterProject, model.KindHost)
 	p.kind(model.ClusterProject, model.KindPhysicalNetwork)
@@ -21,7 +21,7 @@ func (p *part) region() {
 	p.get(keys...)
 }
 
-// prepare reads what a unit of work looks at. What it does not know needs everything.
+// prepare reads what a unit of work looks at. For units that it does not know, everything must be read.
 func (p *part) prepare(u unit) {
 	if p.ready[u] || p.whole || p.err != nil {
 		return
@@ -57,7 +57,7 @@ func (p *part) declared(o model.Object) {
 	p.surroundings(o)
 }
 
-// surroundings reads what an object of a spec looks at, beside what is had by its name.
+// surroundings reads what the spec of an object refers to.
 func (p *part) surroundings(o model.Object) {
 	if o.Spec == nil {
 		return
@@ -80,7 +80,8 @@ func (p *part) surroundings(o model.Object) {
 	}
 }
 
-// refersTo reads what an object refers to. What is deleted, and waits for the last reference to go, is looked at with all its users.
+// refersTo reads the objects that an object refers to. One of them may be deleted and wait for its last reference. Then all of its
+// users matter, and everything is read.
 func (p *part) refersTo(o model.Object) {
 	var ids []model.ID
 	for _, r := range o.Spec.References(o.Metadata.Project) {
@@ -94,7 +95,7 @@ func (p *part) refersTo(o model.Object) {
 	}
 }
 
-// versions are the specs of an object that matter: the newest one, and the one in force.
+// versions are the specs of an object that matter: the newest one and the accepted one.
 func (p *part) versions(id model.ID) (out []model.Object) {
 	if in := p.cache.intents[id]; in != nil {
 		out = append(out, in.object)
@@ -105,7 +106,7 @@ func (p *part) versions(id model.ID) (out []model.Object) {
 	return out
 }
 
-// port reads a port, what it has claimed, where it is, and the floating addresses that may lead to it.
+// port reads a port, its claims, its node, and the floating addresses that may lead to it.
 func (p *part) port(id model.ID) {
 	p.objects(id)
 	p.kind(id.Project, model.KindFloatingIP)
@@ -126,7 +127,7 @@ func (p *part) port(id model.ID) {
 	p.node(activeHost(a))
 }
 
-// named reads the claims of what a spec asks for by name, which somebody else may have.
+// named reads the claims of values that a spec names, because another object may have them.
 func (p *part) named(s *model.PortSpec, name string) {
 	var keys []etcdschema.Key
 	if !s.MAC.IsZero() {
@@ -142,7 +143,7 @@ func (p *part) named(s *model.PortSpec, name string) {
 	p.get(keys...)
 }
 
-// devicesOf are the claims of a port's device, and of the names that its device may have by convention.
+// devicesOf are the claims of a port's device and of the names that the device may have by convention.
 func devicesOf(s *model.PortSpec, device, iface string) (keys []etcdschema.Key) {
 	names := []string{device}
 	if iface != "" {
@@ -159,18 +160,18 @@ func devicesOf(s *model.PortSpec, device, iface string) (keys []etcdschema.Key) 
 	return keys
 }
 
-// floating reads a floating address, and what it leads to.
+// floating reads a floating address and what it leads to.
 func (p *part) floating(id model.ID) {
 	p.objects(id)
 	for _, o := range p.versions(id) {
 		p.surroundings(o)
 	}
-	if a := p.cache.accepted[id]; a != nil { // where it is, whatever it leads to by now
+	if a := p.cache.accepted[id]; a != nil { // its present nodes, whatever it leads to now
 		p.everywhere(desired.Key{Kind: desired.KindFloatingIP, UID: a.UID})
 	}
 }
 
-// target reads the port that a floating address leads to, as far as the address needs it.
+// target reads the port that a floating address leads to, as far as the floating address needs it.
 func (p *part) target(id model.ID) {
 	p.objects(id)
 	a := p.cache.accepted[id]
@@ -183,7 +184,7 @@ func (p *part) target(id model.ID) {
 	p.node(activeHost(a))
 }
 
-// network reads who has which address of a network, and the router that it is on with all its networks.
+// network reads the address claims of a network, and its router with all networks of that.
 func (p *part) network(id model.ID) {
 	if id == (model.ID{}) {
 		return
@@ -205,8 +206,8 @@ func (p *part) network(id model.ID) {
 	}
 }
 
-// routerWith reads the router with the uid, its networks, and where it is. What concerns a centralized one is not told by
-// anything near the port: it needs everything.
+// routerWith reads the router with the uid, its networks, and the nodes that have it. For a centralized router the keys near the
+// port are not enough: everything is read.
 func (p *part) routerWith(uid string) {
 	id := p.cache.ids[uid]
 	a := p.cache.accepted[id]
@@ -243,7 +244,7 @@ func (p *part) everywhere(item desired.Key) {
 	p.get(keys...)
 }
 
-// readers reads the items of other nodes that are made of what has changed. Those of the nodes that a unit looks at are read with it.
+// readers reads the items of other nodes that depend on a change. Those on nodes of a unit are read with the unit.
 func (p *part) readers(r read) {
 	if r.of != groupMembers && r.of != groupParts {
 		return
@@ -279,7 +280,7 @@ func (p *part) members(id model.ID) {
 		project, name, both := strings.Cut(name, "/")
 		switch {
 		case !found:
-			p.whole = true // claimed by a version that did not say for whom
+			p.whole = true // an old version made the claim without saying for whom
 			return
 		case both && model.Kind(kind) == model.KindPort:
 			ports = append(ports, etcdschema.AcceptedKey(model.ID{Project: project, Kind: model.KindPort, Name: name}))
@@ -288,12 +289,12 @@ func (p *part) members(id model.ID) {
 	p.get(ports...)
 }
 
-// nodeKinds are the items of a node that planning looks at together. Neighbours are many, and read one by one.
+// nodeKinds are the kinds of items that are read together for a node. Neighbours are many and are read one by one.
 func nodeKinds() []desired.Kind {
 	return []desired.Kind{desired.KindHost, desired.KindNetwork, desired.KindPort, desired.KindRouter, desired.KindFloatingIP}
 }
 
-// node reads what a node holds.
+// node reads the items of a node and its summary.
 func (p *part) node(name string) {
 	if name == "" {
 		return
@@ -304,7 +305,7 @@ func (p *part) node(name string) {
 	p.get(etcdschema.ActualNode(name))
 }
 
-// host reads a host, the routers that its networks are on, and what it has claimed for them.
+// host reads a host, its node, the routers of the networks there, and the claim of its MAC.
 func (p *part) host(name string) {
 	p.objects(hostID(name))
 	p.node(name)

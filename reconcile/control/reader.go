@@ -6,7 +6,7 @@ import (
 	"weft/model/desired"
 )
 
-// reader answers what a unit of work asks of the cache, and notes what that was. Outside a unit it notes nothing.
+// reader answers a unit's questions to the cache, and records them as reads. Outside of a unit it records nothing.
 type reader struct {
 	cache *Cache
 	notes bool
@@ -24,11 +24,11 @@ func (s *reader) note(r read) {
 	s.reads[r] = struct{}{}
 }
 
-// forget drops what was noted: the unit stands for nothing, and whoever has a use for it begins with it.
+// forget drops the reads of the unit: it has nothing to do any more. Whoever needs it later starts it again.
 func (s *reader) forget() { clear(s.reads) }
 
-// reading evaluates a unit and records what it has read, whether it comes to an end or not: what was written is taken back then, and
-// what was read is what it failed with. One unit may be evaluated within another.
+// reading evaluates a unit and records its reads, even if the evaluation fails. In that case the writes are rolled back, and the
+// reads are those that led to the failure. A unit may be evaluated inside another one.
 func (p *planner) reading(u unit, evaluate func() error) error {
 	outer := p.reader
 	if outer.notes && p.cache.journal != nil {
@@ -47,16 +47,16 @@ func (p *planner) reading(u unit, evaluate func() error) error {
 	return err
 }
 
-// spareReads is how many reads a set may have held that is used again for the next unit.
+// spareReads is the largest size of a set of reads that is used again for the next unit.
 const spareReads = 64
 
-// accepted is the accepted object with the ID, as far as it matters to others (see sameToOthers).
+// accepted is the accepted object with the ID. Only changes that matter to others count as changes of this read (see sameToOthers).
 func (s *reader) accepted(id model.ID) *etcdschema.Accepted {
 	s.note(read{of: groupAccepted, name: id.String()})
 	return s.cache.accepted[id]
 }
 
-// whole is the accepted object with the ID, every field of it.
+// whole is the accepted object with the ID. Every change of it counts.
 func (s *reader) whole(id model.ID) *etcdschema.Accepted {
 	s.note(read{of: readEntry, name: etcdschema.AcceptedKey(id).String()})
 	return s.cache.accepted[id]
@@ -68,7 +68,7 @@ func (s *reader) withUID(uid string) *etcdschema.Accepted {
 	return s.cache.accepted[s.cache.ids[uid]]
 }
 
-// claim is the claim under the key, see Cache.claim.
+// claim is the claim under the key (see Cache.claim).
 func (s *reader) claim(k etcdschema.Key) (etcdschema.Claim, bool) {
 	s.note(read{of: readEntry, name: k.String()})
 	return s.cache.claim(k)
@@ -80,7 +80,7 @@ func (s *reader) item(name string, k desired.Key) *entry {
 	return s.cache.node(name).items[k]
 }
 
-// owns says that the claim under the key is there, and whose it is. What is one's own is noted as a whole.
+// owns says that the claim under the key exists and belongs to uid. The owner's claims are recorded as one group.
 func (s *reader) owns(uid string, k etcdschema.Key) bool {
 	cl, ok := s.cache.claim(k)
 	if ok && cl.Owner == uid {
@@ -97,7 +97,7 @@ func (s *reader) owned(uid string) map[etcdschema.Key]struct{} {
 	return s.cache.owned[uid]
 }
 
-// declared says that there is an intent of the object.
+// declared says that the object has an intent.
 func (s *reader) declared(id model.ID) bool {
 	s.note(read{of: groupDeclared, name: id.String()})
 	return s.cache.intents[id] != nil
@@ -109,23 +109,23 @@ func (s *reader) users(id model.ID) map[model.ID]struct{} {
 	return s.cache.using[id]
 }
 
-// alive says that an accepted object has the uid.
+// alive says that the uid belongs to an accepted object.
 func (s *reader) alive(uid string) bool {
 	s.note(read{of: readUID, name: uid})
 	_, ok := s.cache.ids[uid]
 	return ok
 }
 
-// arrived is the number of the move whose guest a node has seen arrive; zero for none.
+// arrived is the number of the migration whose guest has arrived according to the node; 0 for none.
 func (s *reader) arrived(name, uid string) int64 {
 	s.note(read{of: groupArrived, name: uid})
 	return s.cache.node(name).port(uid).Arrived
 }
 
-// inTheWay notes a claim of somebody else: what is done once it can be had.
+// inTheWay records a claim of another owner. The unit is evaluated again when the value may be available.
 func (s *reader) inTheWay(k etcdschema.Key) { s.note(read{of: readFree, name: k.String()}) }
 
-// exhausted notes a space in which nothing is free.
+// exhausted records a space without any free value.
 func (s *reader) exhausted(space string) { s.note(read{of: readFree, name: space}) }
 
 // routerOf is the accepted router that the network is on; nil when it is on none.
@@ -140,7 +140,7 @@ func (s *reader) routerOf(network string) *etcdschema.Accepted {
 	return s.cache.routerOf(network)
 }
 
-// leads says that a router on the node leads to the network.
+// leads says that a router on the node has a leg on the network.
 func (s *reader) leads(name, network string) bool {
 	s.note(read{of: groupLegs, node: name, name: network})
 	return s.cache.node(name).legs[network] > 0
@@ -165,7 +165,7 @@ func (s *reader) hasGuests(name, network string) bool {
 	return s.cache.node(name).networks[network] > 0
 }
 
-// shares says that a distributed router on the node leaves through the external network, with the host's own addresses.
+// shares says that a distributed router on the node uses the external network, with the host's own addresses.
 func (s *reader) shares(name, network string) bool {
 	s.note(read{of: groupOutside, node: name, name: network})
 	return s.cache.node(name).shared[network] > 0
@@ -183,19 +183,19 @@ func (s *reader) externalAddresses(id model.ID, network string) []model.Address 
 	return s.cache.externalAddresses(id, network)
 }
 
-// parts is into how many parts the members of a network are cut.
+// parts is the number of parts into which the members of a network are divided.
 func (s *reader) parts(network *etcdschema.Accepted) int {
 	s.note(read{of: groupParts, name: network.UID})
 	return partsFor(s.cache.memberCount(network.Object.ID()))
 }
 
-// members is one part of who is on a network.
+// members is one part of the members of a network.
 func (s *reader) members(network *etcdschema.Accepted, part int) map[member]model.MAC {
 	s.note(read{of: groupMembers, name: network.UID, part: part})
 	return s.cache.membersIn(network.Object.ID(), part)
 }
 
-// mapped says that some host reaches the physical network.
+// mapped says that some host has an interface on the physical network.
 func (s *reader) mapped(physical string) bool {
 	s.note(read{of: groupMapped, name: physical})
 	return len(s.cache.mapped[physical]) > 0

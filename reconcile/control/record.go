@@ -2,57 +2,57 @@ package control
 
 import "slices"
 
-// read names one thing that a unit of work has looked at, whether it was there or not: a key, or a group, which changes when what
-// matters about its members does.
+// read names one thing that a unit of work has looked at, whether it existed or not: a key or a group. A group changes only when
+// what matters about its members changes.
 type read struct {
 	of   source
 	name string
 	node string // of groups on a node
-	part int    // of groups that are cut into parts
+	part int    // of groups that are divided into parts
 }
 
-// source is what kind of thing was looked at.
+// source is the kind of thing that was read.
 type source uint8
 
 const (
 	readEntry source = iota + 1 // a key of etcd
 	readUID                     // a uid → which accepted object has it
-	readFree                    // a claim that is in the way, or a space with nothing free → whether it can be had by now
+	readFree                    // a claim of another owner, or an exhausted space → whether a value is available
 )
 
 // The groups.
 const (
-	groupGuests   source = iota + 32 // node and network's uid → whether a port there is on the network; of no network → which are
+	groupGuests   source = iota + 32 // node and network's uid → whether a port there is on it; no network → which networks
 	groupLegs                        // node and network's uid → whether a router there has a leg on the network
-	groupOutside                     // node and external network's uid → whether routers there leave through it, and as whom
-	groupFeatures                    // node → what its weftd can do
-	groupMembers                     // network's uid and part → who is on it
-	groupParts                       // network's uid → into how many parts that is cut
-	groupMapped                      // physical network → whether any host reaches it
-	groupAccepted                    // an object → what others make of it as it is accepted
+	groupOutside                     // node and external network's uid → whether routers there use it, and with which addresses
+	groupFeatures                    // node → the features of its weftd
+	groupMembers                     // network's uid and part → the members in it
+	groupParts                       // network's uid → the number of parts
+	groupMapped                      // physical network → whether any host has an interface on it
+	groupAccepted                    // an object → what matters to others about its accepted state
 	groupDeclared                    // an object → whether there is an intent of it
 	groupUsers                       // an object → which accepted ones refer to it
 	groupOwned                       // uid → the claims that it owns
-	groupArrived                     // a port's uid → the move that a node has seen the end of
+	groupArrived                     // a port's uid → the migration whose guest has arrived
 	groupGateways                    // → hosts with the role gateway, and what decides whether they can have a centralized router
 )
 
-// record is which unit has read what when it was last evaluated. When something changes, who has read it is woken: nobody has to know
-// whom a change concerns.
+// record has, for each unit, what it read when it was last evaluated. When something changes, its readers are queued. No code has
+// to know whom a change concerns.
 type record struct {
 	things map[read]*thing
 	units  map[unit]*reading
 	wake   func(unit)
-	trace  map[read]struct{} // what has changed, where somebody wants to know: nil otherwise
+	trace  map[read]struct{} // collects what has changed; nil when nobody needs it
 }
 
-// thing is something that units have read. They share it, so that a read costs each of them a pointer.
+// thing is something that units have read. The units share it, so that a read costs each of them one pointer.
 type thing struct {
 	read    read
 	readers []*reading // in no order, each once
 }
 
-// reading is what a unit has read. One that is only expected has not been evaluated yet, and is known to read this at least.
+// reading has the reads of a unit. If it is only expected, the unit has not been evaluated yet and will read at least this.
 type reading struct {
 	unit     unit
 	reads    []*thing
@@ -63,8 +63,7 @@ func newRecord(wake func(unit)) *record {
 	return &record{things: map[read]*thing{}, units: map[unit]*reading{}, wake: wake}
 }
 
-// noted says what a unit has read, in place of what it read before. A unit that has read nothing is forgotten. The set may be used
-// again.
+// noted replaces the recorded reads of a unit. A unit without reads is forgotten. The caller may use the set again.
 func (x *record) noted(u unit, reads map[read]struct{}) {
 	n := x.units[u]
 	switch {
@@ -108,7 +107,7 @@ func (x *record) forget(n *reading, t *thing) {
 	}
 }
 
-// expect says what a unit will read that has not been evaluated: it is woken when that changes.
+// expect records what a unit will read that has not been evaluated yet. It is queued when this changes.
 func (x *record) expect(u unit, reads map[read]struct{}) {
 	if x.units[u] == nil {
 		x.noted(u, reads)
@@ -118,13 +117,13 @@ func (x *record) expect(u unit, reads map[read]struct{}) {
 	}
 }
 
-// knows says that the unit has been evaluated, and is woken when what it read changes.
+// knows says that the unit was evaluated, so that changes of its reads queue it.
 func (x *record) knows(u unit) bool {
 	n := x.units[u]
 	return n != nil && !n.expected
 }
 
-// changed wakes who has read it.
+// changed queues the units that have read it.
 func (x *record) changed(r read) {
 	if x.trace != nil {
 		x.trace[r] = struct{}{}
@@ -136,5 +135,5 @@ func (x *record) changed(r read) {
 	}
 }
 
-// clear forgets everything, and the room that it took.
+// clear forgets everything and releases the memory.
 func (x *record) clear() { x.things, x.units = cleared(x.things), cleared(x.units) }

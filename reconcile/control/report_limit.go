@@ -11,7 +11,7 @@ import (
 	"weft/model"
 )
 
-// Bounds of what one node can put into the controllers' memory and into statuses. A node with 10,000 ports stays below.
+// Bounds on what one node can put into the controllers' memory and into statuses. A node with 10,000 ports stays below them.
 const (
 	maxReportBytes   = 4 << 20 // of all keys of a node together
 	maxBucketEntries = 1024
@@ -19,11 +19,11 @@ const (
 	maxClusterID     = 20  // characters: 64 bits, decimal
 )
 
-// maxReportedAddresses bounds the addresses of one entry; no port has as many.
+// maxReportedAddresses bounds the addresses of one entry. No port has as many.
 const maxReportedAddresses = 64
 
-// reportLimit is how large a value the controllers read of a key: what a node writes below its prefix of actual/ that is
-// no part of a report is not read at all.
+// reportLimit is the largest value that the controllers read of a key. Keys below a node's prefix of actual/ that belong to no
+// report are not read at all.
 func reportLimit(k etcdschema.Key) int {
 	if area(k) != "actual" {
 		return math.MaxInt
@@ -38,7 +38,7 @@ func reportLimit(k etcdschema.Key) int {
 	return etcdschema.MaxBucketReportBytes
 }
 
-// decodeReport is the NodeReport or BucketReport under a key of actual/; nil when it cannot be what a weftd has written.
+// decodeReport is the NodeReport or BucketReport under a key of actual/; nil when no weftd would write such a value.
 func decodeReport(k etcdschema.Key, data []byte) any {
 	if len(data) > reportLimit(k) {
 		return nil
@@ -61,7 +61,7 @@ func decodeReport(k etcdschema.Key, data []byte) any {
 	return &r
 }
 
-// checkBucket bounds what a bucket becomes in memory, which is many times its JSON.
+// checkBucket bounds the memory of a bucket, which is many times the size of its JSON.
 func checkBucket(r *etcdschema.BucketReport) error {
 	if n := len(r.Ports) + len(r.Exceptions) + len(r.Gateways) + len(r.Claimed) + len(r.Warnings); n > maxBucketEntries {
 		return fmt.Errorf("%d entries, at most %d are expected", n, maxBucketEntries)
@@ -84,7 +84,7 @@ func checkBucket(r *etcdschema.BucketReport) error {
 	return err
 }
 
-// cut shortens a text to so many bytes, at the end of a character.
+// cut shortens a text to this number of bytes, at the end of a character.
 func cut(s string, most int) string {
 	if len(s) <= most {
 		return s

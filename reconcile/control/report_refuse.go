@@ -8,7 +8,7 @@ import (
 	"weft/etcdschema"
 )
 
-// maxRefusedKeys bounds how many refused keys of one node are told apart.
+// maxRefusedKeys bounds how many refused keys of one node are counted exactly.
 const maxRefusedKeys = 4096
 
 // Why a key of a node is refused; also the metric's label.
@@ -18,30 +18,30 @@ const (
 	refusedUnreadable = "unreadable" // not what a weftd writes
 )
 
-// refusals are the keys below the nodes' prefixes that are not taken in, by node. Nothing of their values is kept.
+// refusals has, by node, the keys below the nodes' prefixes that are refused. Nothing of their values is kept.
 type refusals struct {
 	nodes map[string]*refused
 	seed  maphash.Seed
-	count func(node, reason string) // of every write that is refused
+	count func(node, reason string) // called for every refused write
 }
 
-// refused are those of one node.
+// refused has the refused keys of one node.
 type refused struct {
 	keys    map[uint64]struct{} // hashes
 	more    bool                // there were more than maxRefusedKeys
-	example string              // the latest, and why
+	example string              // the latest key with the reason
 }
 
 func newRefusals() refusals {
 	return refusals{nodes: map[string]*refused{}, seed: maphash.MakeSeed(), count: func(string, string) {}}
 }
 
-// clear forgets all: a snapshot tells of them again.
+// clear forgets all of them, because a snapshot reports them again.
 func (r *refusals) clear() { clear(r.nodes) }
 
 func (r *refusals) hash(k etcdschema.Key) uint64 { return maphash.String(r.seed, k.String()) }
 
-// add notes a key that was refused.
+// add records a refused key.
 func (r *refusals) add(k etcdschema.Key, reason string) {
 	name, _ := nodeOfActual(k)
 	name = cut(name, maxReportedName)
@@ -59,7 +59,7 @@ func (r *refusals) add(k etcdschema.Key, reason string) {
 	r.count(name, reason)
 }
 
-// drop forgets a key that went, or has become readable.
+// drop forgets a key that was deleted or is valid now.
 func (r *refusals) drop(k etcdschema.Key) {
 	name, _ := nodeOfActual(k)
 	name = cut(name, maxReportedName)
@@ -73,7 +73,7 @@ func (r *refusals) drop(k etcdschema.Key) {
 	}
 }
 
-// String says for people what was refused.
+// String describes for people what was refused.
 func (n *refused) String() string {
 	count := fmt.Sprint(len(n.keys))
 	if n.more {
@@ -82,7 +82,7 @@ func (n *refused) String() string {
 	return fmt.Sprintf("writes what no weftd does: %s keys below its prefix are not taken in (%s)", count, n.example)
 }
 
-// admit decides whether a key of actual/ is taken in, and decodes it. A key that is not is as good as absent.
+// admit decides whether a key of actual/ is used, and decodes it. A refused key counts as absent.
 func (p *planner) admit(ev etcdschema.Event) *entry {
 	if ev.Deleted {
 		p.refused.drop(ev.Key)
@@ -106,7 +106,7 @@ func (p *planner) admit(ev etcdschema.Event) *entry {
 	return e
 }
 
-// reportBytes is the size of what the node reports under its other keys.
+// reportBytes is the size of the node's report without this key.
 func (c *Cache) reportBytes(name string, but etcdschema.Key) int {
 	n := c.nodes[name]
 	if n == nil {

@@ -10,7 +10,7 @@ import (
 	"weft/model/desired"
 )
 
-// host is the host's own item, where MACs begin with the prefix.
+// host is the host's own item. prefix is the prefix of the MACs that the controllers choose.
 func (s *reader) host(prefix [3]byte, a *etcdschema.Accepted) *desired.Host {
 	spec := a.Object.Spec.(*model.HostSpec)
 	h := &desired.Host{UID: a.UID, Name: a.Object.Metadata.Name, Driver: spec.Driver, Bridge: spec.Bridge}
@@ -40,7 +40,8 @@ func (s *reader) physicalMTU(name string) int {
 	return a.Object.Spec.(*model.PhysicalNetworkSpec).MTU
 }
 
-// network is the network's item on a node, with every default filled in. It differs only by the routers there.
+// network is the network's item on a node, with all defaults filled in. Items of different nodes differ only because of the routers
+// there.
 func (s *reader) network(name string, a *etcdschema.Accepted) *desired.Network {
 	spec := a.Object.Spec.(*model.NetworkSpec)
 	n := &desired.Network{
@@ -79,7 +80,7 @@ func (s *reader) network(name string, a *etcdschema.Accepted) *desired.Network {
 	return n
 }
 
-// resolvePort is the port's item on a node where it has the state.
+// resolvePort is the port's item on a node on which it has this state.
 func resolvePort(a *etcdschema.Accepted, networkUID string, state desired.State) *desired.Port {
 	s := a.Object.Spec.(*model.PortSpec)
 	p := &desired.Port{
@@ -97,8 +98,9 @@ func resolvePort(a *etcdschema.Accepted, networkUID string, state desired.State)
 	return p
 }
 
-// placements are the nodes a port stands on. A guest that has arrived elsewhere leaves a standby port behind until its spec
-// says so too: what becomes mute is never held up, as a removal might be.
+// placements are the nodes of a port with its state there. After a guest has arrived on another host, a standby port stays on the
+// old host until the spec names the new one. A removal might be held by the node's brake; a change to standby, which makes the port
+// mute, is not.
 func placements(a *etcdschema.Accepted) map[string]desired.State {
 	s := a.Object.Spec.(*model.PortSpec)
 	nodes := map[string]desired.State{}
@@ -133,7 +135,7 @@ func (s *reader) unplaceable(host string, p *desired.Port, network *etcdschema.A
 	return ""
 }
 
-// features are what a node must have to hold the port.
+// features are the features that a node needs for the port.
 func features(p *desired.Port, n *model.NetworkSpec) []desired.Feature {
 	var f []desired.Feature
 	if n.Type == model.NetworkTypeVLAN {

@@ -3,13 +3,13 @@ package control
 import "time"
 
 const (
-	// retryFirst and retryLast bound how long a unit of work that could not be done waits before it is tried again.
+	// retryFirst and retryLast bound the wait of a unit that could not be done before it is tried again.
 	retryFirst = time.Second
 	retryLast  = time.Minute
 )
 
-// retryPace holds units of work that could not be done, until they are tried again: for ever, less and less often. What
-// changes in etcd tries them earlier, by itself. The zero value is ready.
+// retryPace has the units of work that could not be done. They are tried again without end, with longer and longer waits. A change
+// in etcd that concerns a unit causes an earlier try. The zero value is ready.
 type retryPace struct {
 	waits map[unit]retryWait
 	first time.Time // when the first one is due; zero when none is
@@ -20,7 +20,7 @@ type retryWait struct {
 	due   time.Time // zero while it is being tried
 }
 
-// failed notes a unit that could not be done.
+// failed records a unit that could not be done.
 func (p *retryPace) failed(u unit, now time.Time) {
 	if p.waits == nil {
 		p.waits = map[unit]retryWait{}
@@ -39,7 +39,7 @@ func (p *retryPace) done(u unit) {
 	p.waits = renewed(p.waits)
 }
 
-// ripe takes out the units that are due.
+// ripe returns the units that are due.
 func (p *retryPace) ripe(now time.Time) []unit {
 	if p.first.IsZero() || now.Before(p.first) {
 		return nil

@@ -10,10 +10,10 @@ import (
 	"weft/model/desired"
 )
 
-// journal remembers what the cache held, so that a round that etcd refused can be taken back.
+// journal remembers the old content of the cache, so that a round that etcd refused can be rolled back.
 type journal struct {
 	undo   []undo
-	nested []unit // evaluated within others
+	nested []unit // units evaluated inside others
 }
 
 type undo struct {
@@ -23,23 +23,23 @@ type undo struct {
 
 func (j *journal) note(k etcdschema.Key, old *entry) { j.undo = append(j.undo, undo{k, old}) }
 
-// write is what a round does to one key: put data, or delete when data is nil.
+// write is what a round does to one key: it puts data, or deletes the key when data is nil.
 type write struct {
 	key  etcdschema.Key
 	data []byte
-	old  *entry // what etcd holds as far as the cache knows; nil is nothing
-	held bool   // under the lease of the hold time
-	// guard demands that the key is still as old says.
+	old  *entry // the value in etcd as the cache knows it; nil for none
+	held bool   // with the lease of the hold time
+	// guard demands that the key is unchanged since old.
 	guard bool
 }
 
-// round collects what becomes one transaction. Everything it writes stands in the cache at once, so that later objects
-// of the round build on earlier ones; rollback takes it back, confirm makes it what etcd holds.
+// round collects what becomes one transaction. Its writes are in the cache at once, so that later objects of the round can use
+// earlier ones. rollback undoes them. confirm marks them as the content of etcd.
 type round struct {
 	cache    *Cache
 	writes   map[etcdschema.Key]*write
 	requires map[etcdschema.Key]int64
-	nodes    map[string]struct{} // whose slices are touched
+	nodes    map[string]struct{} // nodes whose slices are changed
 	bytes    int
 }
 
@@ -50,7 +50,7 @@ func (c *Cache) begin() *round {
 	}
 }
 
-// mark is a point that a round can be taken back to.
+// mark is a point to which a round can be rolled back.
 type mark struct {
 	undo     int
 	nested   int
@@ -68,8 +68,9 @@ func (r *round) mark() mark {
 	return m
 }
 
-// rollback takes back everything since the mark, newest first. It tells nobody: who has read what is taken back was evaluated in this
-// very round, and is tried again like all of it. Units within others are woken, since the others may do without them next time.
+// rollback undoes everything since the mark, newest first. It queues no readers, because units that have read the undone values
+// were evaluated in this same round, and all of them are tried again. Units that were evaluated inside others are queued, because
+// the others may not evaluate them next time.
 func (r *round) rollback(m mark) {
 	j := r.cache.journal
 	r.cache.journal = nil
@@ -91,13 +92,13 @@ func (r *round) rollback(m mark) {
 	r.requires, r.nodes, r.bytes = m.requires, m.nodes, m.bytes
 }
 
-// abandon takes back the whole round. The round cannot be used afterwards.
+// abandon rolls back the whole round. The round cannot be used afterwards.
 func (r *round) abandon() {
 	r.rollback(mark{})
 	r.cache.journal = nil
 }
 
-// confirm says that etcd holds the round's writes since the revision. The round cannot be used afterwards.
+// confirm records that etcd has the round's writes since the revision. The round cannot be used afterwards.
 func (r *round) confirm(revision int64) {
 	r.cache.journal = nil
 	for k := range r.writes {
@@ -112,17 +113,17 @@ func (r *round) confirm(revision int64) {
 	}
 }
 
-// put writes the record, fields that this version does not know carried over. It does nothing, and says so, when the
-// key holds it already.
+// put writes the record and keeps fields that this version does not know. When the key has this value already, put writes nothing
+// and returns false.
 func (r *round) put(k etcdschema.Key, v any, guard bool) (changed bool, err error) {
 	old := r.cache.entries[k]
 	if old != nil && reflect.DeepEqual(old.value, pointer(v)) {
-		return false, nil // the usual case when nothing has changed, and cheaper than writing it out
+		return false, nil // the usual case, and cheaper than encoding it
 	}
 	e := &entry{mod: unconfirmed, born: unconfirmed}
 	if old == nil || old.holdsOnlyItsRecord() {
 		e.data, err = etcdschema.Encode(v)
-		if area(k) != "intent" { // whose entries hold more than the record
+		if area(k) != "intent" { // entries of intent hold more than the record
 			e.value, e.plain = pointer(v), true
 		}
 	} else {
@@ -142,7 +143,7 @@ func (r *round) put(k etcdschema.Key, v any, guard bool) (changed bool, err erro
 	return true, nil
 }
 
-// pointer is the record as entries hold it.
+// pointer is the record in the form in which entries have it.
 func pointer(v any) any {
 	switch r := v.(type) {
 	case etcdschema.Claim:
@@ -182,14 +183,14 @@ func (r *round) note(k etcdschema.Key, old *entry, data []byte, guard, held bool
 	}
 }
 
-// require demands that the key is what the round read.
+// require demands that the key is unchanged since the round read it.
 func (r *round) require(k etcdschema.Key) {
 	if m := r.cache.mod(k); m != unconfirmed {
 		r.requires[k] = m
 	}
 }
 
-// sealHeads writes the heads of all slices the round has touched.
+// sealHeads writes the heads of all slices that the round has changed.
 func (r *round) sealHeads() error {
 	for name := range r.nodes {
 		if err := r.sealHead(name); err != nil {
@@ -214,7 +215,7 @@ func (r *round) sealHead(name string) error {
 	return err
 }
 
-// size is the number of operations, or of compares, whichever is greater, heads to be sealed included.
+// size is the number of operations or of compares, whichever is greater. It includes the heads that are still to be written.
 func (r *round) size() int {
 	ops, compares := len(r.writes), len(r.requires)+1
 	for name := range r.nodes {
@@ -231,7 +232,7 @@ func (r *round) size() int {
 	return max(ops, compares)
 }
 
-// txn is the round as one transaction, in the order of the keys. lease holds what is held.
+// txn is the round as one transaction, in the order of the keys. lease is the lease for held claims.
 func (r *round) txn(lease int64) *etcdschema.Txn {
 	t := etcdschema.NewTxn()
 	for _, k := range r.keys() {
@@ -270,7 +271,7 @@ func (r *round) keys() []etcdschema.Key {
 	return keys
 }
 
-// holds says that the round releases claims, which need a lease.
+// holds says that the round puts claims into the hold time, which need a lease.
 func (r *round) holds() bool {
 	for _, w := range r.writes {
 		if w.held {
@@ -289,7 +290,7 @@ func (r *round) removeItem(name string, k desired.Key) bool {
 	return r.remove(etcdschema.DesiredKey(name, k), false)
 }
 
-// putHeld writes a released claim, which goes away with the lease of the hold time.
+// putHeld writes a released claim, which is deleted with the lease of the hold time.
 func (r *round) putHeld(k etcdschema.Key, v any) error {
 	old := r.cache.entries[k]
 	if _, err := r.put(k, v, true); err != nil {

@@ -19,8 +19,8 @@ func newSecret() string {
 	return hex.EncodeToString(b)
 }
 
-// gatewaySecret is what a gateway host's session secrets are made of: the one that this incarnation has, or a new one. It is no claim,
-// for two that are equal harm nobody.
+// gatewaySecret is the secret from which a gateway host's session secrets are made: the one that this incarnation has, or a new
+// one. It is no claim, because two equal ones would harm nobody.
 func (p *planner) gatewaySecret(previous, next *etcdschema.Accepted) string {
 	s, ok := next.Object.Spec.(*model.HostSpec)
 	if !ok || next.Allocated.MAC.IsZero() || !slices.Contains(s.Roles, model.RoleGateway) {
@@ -32,15 +32,15 @@ func (p *planner) gatewaySecret(previous, next *etcdschema.Accepted) string {
 	return p.settings.NewSecret()
 }
 
-// sessionSecret is what a gateway host's BFD packets carry on a network. Whichever routers have the host, it is the same; nobody can
-// tell it from that of another network, or from the network's uid.
+// sessionSecret is the secret in a gateway host's BFD packets on a network. It is the same for all routers on the host. Nobody can
+// compute it from that of another network or from the network's uid.
 func sessionSecret(host *etcdschema.Accepted, network string) string {
 	h := hmac.New(sha256.New, []byte(host.GatewaySecret))
 	h.Write([]byte("bfd\x00" + network))
 	return hex.EncodeToString(h.Sum(nil)[:desired.SessionSecretSize])
 }
 
-// giveSecrets gives every peer of a centralized router its secret, if all of them know what to do with it.
+// giveSecrets gives every peer of a centralized router its secret, if all of them support secrets.
 func (s *reader) giveSecrets(router string, g *desired.CentralGateway) {
 	for _, peer := range g.Peers {
 		if s.accepted(hostID(peer.Node)).GatewaySecret == "" || !s.knowsSecrets(peer.Node, router) {
@@ -52,8 +52,8 @@ func (s *reader) giveSecrets(router string, g *desired.CentralGateway) {
 	}
 }
 
-// knowsSecrets says whether a node makes something of secrets. One of whose weftd nothing is known goes on with what it has: its
-// dataplane does.
+// knowsSecrets says whether a node supports secrets. A node without a report keeps what it has, because its dataplane continues to
+// use it.
 func (s *reader) knowsSecrets(name, router string) bool {
 	if _, lacks := s.lacks(name, desired.FeatureSessionSecret); s.cache.node(name).report != nil {
 		return !lacks

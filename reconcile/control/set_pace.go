@@ -3,29 +3,29 @@ package control
 import "time"
 
 const (
-	// setInterval is how often a set is written at most: what changes in between is written together.
+	// setInterval is the shortest time between two writes of a set. Changes in between are written together.
 	setInterval = 100 * time.Millisecond
-	// setRate is how many bytes a second all sets together may take, once setBurst of them went at once: the history of a set that
-	// is told to hundreds of nodes with every new port fills etcd's quota (2 GiB unless told otherwise) before it is compacted.
+	// setRate is how many bytes a second all sets together may write, after a burst of setBurst. A set is written to hundreds of
+	// nodes with every new port. Without the limit its history would fill etcd's quota (2 GiB by default) before it is compacted.
 	setRate  = 4 << 20
 	setBurst = 16 << 20
 )
 
-// setPace holds back sets that have been written a moment ago, and all of them while too much was. The zero value holds back nothing.
+// setPace delays sets that were written a moment ago, and all sets while too much was written. The zero value delays nothing.
 type setPace struct {
-	written map[unit]time.Time // within the last interval, or a little longer
-	waiting map[unit]time.Time // until when
+	written map[unit]time.Time // when a set was written, at least for the last interval
+	waiting map[unit]time.Time // until when a set waits
 	pruned  time.Time
-	debt    int       // bytes that were written and not worked off by the rate, as it was …
-	at      time.Time // … then
+	debt    int       // bytes written above the rate, as of …
+	at      time.Time // … this time
 }
 
-// owed is the debt as it is now.
+// owed is the present debt.
 func (s *setPace) owed(now time.Time) int {
 	return max(0, s.debt-int(now.Sub(s.at).Seconds()*setRate))
 }
 
-// wrote notes that the set was written, with so many bytes.
+// wrote records that the set was written, with this number of bytes.
 func (s *setPace) wrote(u unit, bytes int, now time.Time) {
 	s.debt, s.at = s.owed(now)+bytes, now
 	if now.Sub(s.pruned) >= setInterval {
@@ -40,7 +40,7 @@ func (s *setPace) wrote(u unit, bytes int, now time.Time) {
 	s.written[u] = now
 }
 
-// hold says that the set must wait, and remembers it.
+// hold says that the set must wait, and remembers it in that case.
 func (s *setPace) hold(u unit, now time.Time) bool {
 	var until time.Time
 	if at, recent := s.written[u]; recent {
@@ -62,7 +62,7 @@ func (s *setPace) hold(u unit, now time.Time) bool {
 	return true
 }
 
-// ripe takes out the sets that have waited long enough.
+// ripe returns the sets that have waited long enough.
 func (s *setPace) ripe(now time.Time) []unit {
 	var out []unit
 	for u, until := range s.waiting {
@@ -77,7 +77,7 @@ func (s *setPace) ripe(now time.Time) []unit {
 	return out
 }
 
-// next is when the first set is ripe; ok is false when none waits.
+// next is when the first set has waited long enough; ok is false when none waits.
 func (s *setPace) next() (first time.Time, ok bool) {
 	for _, until := range s.waiting {
 		if !ok || until.Before(first) {
@@ -87,14 +87,14 @@ func (s *setPace) next() (first time.Time, ok bool) {
 	return first, ok
 }
 
-// ripen puts the units whose time has come into the queue.
+// ripen puts the units whose wait is over into the queue.
 func (p *planner) ripen(now time.Time) {
 	for _, u := range append(p.sets.ripe(now), p.retries.ripe(now)...) {
 		p.queue.add(u)
 	}
 }
 
-// next is when a unit's time comes; ok is false when none waits.
+// next is when the first wait of a unit is over; ok is false when none waits.
 func (p *planner) next() (at time.Time, ok bool) {
 	at, ok = p.sets.next()
 	if due, waits := p.retries.next(); waits && (!ok || due.Before(at)) {

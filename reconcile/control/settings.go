@@ -7,10 +7,10 @@ import (
 	"github.com/google/uuid"
 )
 
-// DefaultMACPrefix is the prefix of MACs that Weft chooses; OpenStack uses the same.
+// defaultMACPrefix is the prefix of MACs that Weft chooses. OpenStack uses the same.
 var defaultMACPrefix = [3]byte{0xfa, 0x16, 0x3e}
 
-// DefaultSettings are random uids and MACs behind fa:16:3e.
+// DefaultSettings are the present time, random uids and secrets, and random MACs with the prefix fa:16:3e.
 func DefaultSettings() Settings {
 	return Settings{MACPrefix: defaultMACPrefix, Now: time.Now, NewUID: uuid.NewString, Random: rand.Uint64, NewSecret: newSecret}
 }

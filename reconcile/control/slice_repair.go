@@ -6,8 +6,8 @@ import (
 	"weft/model/desired"
 )
 
-// item makes one item of a slice what it must be: an item of no known object goes, any other follows its object. Kinds
-// that this version does not know belong to a newer one and stay.
+// item updates one item of a slice. An item without a known object is removed. Any other follows its object. Items of kinds that
+// this version does not know belong to a newer version and stay.
 func (p *planner) item(r *round, name string, k desired.Key) error {
 	id, known := p.cache.ids[k.UID]
 	acc := p.cache.accepted[id]
@@ -43,7 +43,8 @@ func (p *planner) item(r *round, name string, k desired.Key) error {
 	return nil
 }
 
-// networkItem is there while something in the slice refers to the network; whoever does so first begins with it.
+// networkItem updates a network's item. It exists while something in the slice refers to the network. The first unit that refers to
+// the network starts it.
 func (p *planner) networkItem(r *round, name string, k desired.Key) error {
 	if !p.reader.needs(name, k.UID) {
 		p.reader.forget()
@@ -52,7 +53,7 @@ func (p *planner) networkItem(r *round, name string, k desired.Key) error {
 	}
 	network := p.reader.withUID(k.UID)
 	if network == nil || network.Object.ID().Kind != model.KindNetwork {
-		return nil // it goes with the last port or router that is looked at again after the network was made again
+		return nil // an old incarnation: it is removed with the last port or router that uses it
 	}
 	id := network.Object.ID()
 	p.statusOf(id)
@@ -60,7 +61,7 @@ func (p *planner) networkItem(r *round, name string, k desired.Key) error {
 	return err
 }
 
-// orphan releases the claims of an owner that is neither accepted nor reported by any node, and a router's claims of
+// orphan releases the claims of an owner that is neither accepted nor reported by any node. It also releases a router's claims of
 // prefixes that are not behind it any more.
 func (p *planner) orphan(r *round, uid string) error {
 	if id, known := p.cache.ids[uid]; known {
@@ -82,7 +83,7 @@ func (p *planner) orphan(r *round, uid string) error {
 	return p.releaseSome(r, keys, unit{kind: unitOrphan, uid: uid})
 }
 
-// repairOf is the unit that looks at a key of desired/ that somebody else has changed.
+// repairOf are the units that repair a key of desired/ that somebody else has changed.
 func repairOf(k etcdschema.Key) []unit {
 	name, item, head, ok := etcdschema.ParseDesired(k)
 	switch {

@@ -11,7 +11,7 @@ import (
 	"weft/etcdschema"
 )
 
-// stateFile remembers across restarts which etcd was seen, and how far.
+// stateFile remembers across restarts which etcd was seen, and up to which revision.
 type stateFile struct {
 	path string // empty: nothing is remembered
 	last etcdschema.Seen
@@ -35,8 +35,8 @@ func openStateFile(dir string) (*stateFile, error) {
 	return &stateFile{path: filepath.Join(dir, "seen.json")}, nil
 }
 
-// load reads what was seen; nothing when there is no file. A file that cannot be read is an error: it would hide that
-// etcd went back.
+// load reads what was seen; nothing when there is no file. A file that cannot be read is an error, because without it nobody would
+// notice that etcd went back.
 func (f *stateFile) load() (etcdschema.Seen, error) {
 	if f.path == "" {
 		return etcdschema.Seen{}, nil
@@ -61,7 +61,7 @@ func (f *stateFile) load() (etcdschema.Seen, error) {
 	return f.last, nil
 }
 
-// save remembers what was seen, by way of a new file that takes the old one's place.
+// save writes what was seen to a new file, which then replaces the old one.
 func (f *stateFile) save(s etcdschema.Seen) error {
 	if f.path == "" || s == f.last {
 		return nil

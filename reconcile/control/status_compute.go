@@ -6,8 +6,7 @@ import (
 	"weft/model/desired"
 )
 
-// statusFor is what the status key must hold; nil when it must not exist. ok is false when the key is not ours to
-// write.
+// statusFor is the status that the key must have; nil when it must not exist. ok is false when this replica must not write the key.
 func (p *planner) statusFor(k etcdschema.Key) (s *etcdschema.Status, ok bool) {
 	if k == etcdschema.ControlStatusKey() {
 		return nil, false
@@ -21,7 +20,7 @@ func (p *planner) statusFor(k etcdschema.Key) (s *etcdschema.Status, ok bool) {
 		return nil, true
 	}
 	if v == nil {
-		return nil, false // not looked at yet
+		return nil, false // not evaluated yet
 	}
 	s = &etcdschema.Status{}
 	s.Phase, s.Reasons = p.outlook(id, v)
@@ -40,7 +39,7 @@ func (p *planner) statusFor(k etcdschema.Key) (s *etcdschema.Status, ok bool) {
 	return s, true
 }
 
-// unplaced says of a port without a host what that means: it may be meant, for a machine that Weft does not wire.
+// unplaced explains what it means that a port has no host. This may be intended, for a machine that Weft does not wire.
 func unplaced(acc *etcdschema.Accepted) []etcdschema.Reason {
 	s, ok := acc.Object.Spec.(*model.PortSpec)
 	if !ok || s.Host != "" || s.MigrateTo != "" {
@@ -63,7 +62,7 @@ func (p *planner) unreadable(k etcdschema.Key) *etcdschema.Status {
 	}
 }
 
-// progress tells for each node that holds the item how far it is.
+// progress is the progress on each node that has the item.
 func (p *planner) progress(kind model.Kind, uid string) map[string]etcdschema.NodeStatus {
 	key := desired.Key{Kind: itemKind(kind), UID: uid}
 	placed := p.cache.placed[key]

@@ -9,16 +9,16 @@ import (
 )
 
 const (
-	// statusPart is how much of the loop's time statuses take beside work that does not end: one part of so many.
+	// statusPart: statuses take one in statusPart of the loop's time while there is other work without end.
 	statusPart = 5
-	// comparedPart is one of how many looks goes to statuses of which nobody waits for news.
+	// comparedPart: one in comparedPart of the evaluated statuses is one that is only compared.
 	comparedPart = 8
 )
 
-// statusPace says when statuses are next looked at beside work that does not end: their part of the time is bounded, and they
-// always get it.
+// statusPace decides when statuses are evaluated next while there is other work without end. Their share of the time is bounded,
+// and they always get it.
 type statusPace struct {
-	at   time.Time // of the last look's end
+	at   time.Time // when the last evaluation ended
 	took time.Duration
 }
 
@@ -28,7 +28,8 @@ func (s *statusPace) due(now time.Time) bool {
 	return now.Sub(s.at) >= max(statusDelay, (statusPart-1)*s.took)
 }
 
-// statusOf has the object's status looked at: soon, or, while everything is compared, when there is time.
+// statusOf queues the object's status: as one that may have changed, or, while everything is compared, as one that is only
+// compared.
 func (p *planner) statusOf(id model.ID) {
 	k := etcdschema.StatusKey(id)
 	if p.queue.comparing {
@@ -56,8 +57,9 @@ func (p *planner) dropStatus(k etcdschema.Key) {
 
 func (p *planner) statusesWait() bool { return len(p.status)+len(p.compared) > 0 }
 
-// nextStatuses chooses what is looked at for one transaction: mostly statuses that there is news of, every comparedPart'th of the
-// others. It is a random part: whoever floods intent delays others' statuses, but does not go first.
+// nextStatuses chooses the statuses to evaluate for one transaction: mostly those that may have changed, and one in comparedPart of
+// those that are only compared. The choice is random. A flood of intents therefore delays other statuses, but does not come before
+// them.
 func (p *planner) nextStatuses() []etcdschema.Key {
 	p.status, p.compared = renewed(p.status), renewed(p.compared)
 	few := statusLook / comparedPart

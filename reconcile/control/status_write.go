@@ -13,12 +13,12 @@ const (
 	statusDelay = 25 * time.Millisecond
 	// statusBatch bounds the statuses of one transaction in number and bytes.
 	statusBatch = 90
-	// statusLook bounds how many waiting statuses are looked at for one transaction.
+	// statusLook bounds how many waiting statuses are evaluated for one transaction.
 	statusLook       = 4 * statusBatch
 	statusBatchBytes = 512 << 10
 )
 
-// statusJob is one transaction of statuses on its way, beside the loop.
+// statusJob is one transaction of statuses, which is committed in parallel with the loop.
 type statusJob struct {
 	txn  *etcdschema.Txn
 	keys []etcdschema.Key
@@ -46,7 +46,7 @@ func (c *Controller) writeStatuses(ctx context.Context) error {
 	}
 }
 
-// statusJob takes statuses that differ from what etcd holds; ok is false when there are none.
+// statusJob collects statuses that differ from those in etcd; ok is false when there are none.
 func (l *loop) statusJob() (job statusJob, ok bool) {
 	t := etcdschema.NewTxn()
 	for _, k := range l.planner.nextStatuses() {

@@ -7,7 +7,7 @@ import (
 	"weft/model"
 )
 
-// verdict is what the controllers make of an intent object.
+// verdict is the result of evaluating an intent object: its phase and the reasons.
 type verdict struct {
 	phase   etcdschema.Phase
 	reasons []etcdschema.Reason
@@ -16,7 +16,7 @@ type verdict struct {
 func (v *verdict) invalid(field, message string) { v.add(etcdschema.PhaseInvalid, field, message) }
 func (v *verdict) pending(field, message string) { v.add(etcdschema.PhasePending, field, message) }
 
-// add keeps the worst phase: what is invalid is not also pending.
+// add adds a reason and keeps the worst phase: an invalid object does not become pending.
 func (v *verdict) add(phase etcdschema.Phase, field, message string) {
 	v.reasons = append(v.reasons, etcdschema.Reason{Field: field, Message: message})
 	if v.phase != etcdschema.PhaseInvalid {
@@ -26,7 +26,7 @@ func (v *verdict) add(phase etcdschema.Phase, field, message string) {
 
 func (v *verdict) good() bool { return len(v.reasons) == 0 }
 
-// reasonsOf turns what model says into what a status says.
+// reasonsOf turns an error of package model into the reasons of a status.
 func reasonsOf(err error) []etcdschema.Reason {
 	var list model.Errors
 	if !errors.As(err, &list) {

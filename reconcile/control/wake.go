@@ -6,8 +6,8 @@ import (
 	"weft/model/desired"
 )
 
-// wakeAll looks at everything: after a start, a change of leadership or the end of a brake. What people have asked for since goes
-// first; the rest, most of which is as it should be, is compared behind whatever is asked.
+// wakeAll queues everything: after a start, a change of leadership or the end of a brake. What people have changed since comes
+// first. Everything else is probably right already and is compared later.
 func (p *planner) wakeAll() {
 	for id, in := range p.cache.intents {
 		if acc := p.cache.accepted[id]; acc == nil || acc.IntentRevision != in.mod {
@@ -25,7 +25,7 @@ func (p *planner) wakeAll() {
 	for name, n := range p.cache.nodes {
 		for k := range n.items {
 			if id, known := p.cache.ids[k.UID]; known && id.Kind == model.KindPort && k.Kind == desired.KindPort {
-				continue // looked at with the port
+				continue // evaluated with the port
 			}
 			p.queue.addLater(unit{kind: unitItem, node: name, item: k})
 		}
@@ -49,7 +49,7 @@ func (p *planner) wakeAll() {
 	}
 }
 
-// expectObjects notes what every object will read of others when it is evaluated, so that what is asked meanwhile finds it.
+// expectObjects records what every object will read of others when it is evaluated. Changes that arrive before that then queue it.
 func (p *planner) expectObjects() {
 	for id, in := range p.cache.intents {
 		p.expect(id, in.object, p.cache.accepted[id])
@@ -61,7 +61,8 @@ func (p *planner) expectObjects() {
 	}
 }
 
-// expect notes what an object refers to by its intent and as it is accepted; of a floating address also what its ports are on.
+// expect records what an object refers to, in its intent and in its accepted state. For a floating address it also records the
+// networks of its ports.
 func (p *planner) expect(id model.ID, o model.Object, acc *etcdschema.Accepted) {
 	s := &reader{cache: p.cache, notes: true}
 	s.refersTo(id, o)

@@ -8,7 +8,7 @@ import (
 	"weft/model/desired"
 )
 
-// unit is one piece of work that is done whole, in one transaction.
+// unit is one piece of work. It is done completely, in one transaction.
 type unit struct {
 	kind unitKind
 	id   model.ID    // unitObject
@@ -34,18 +34,18 @@ type unitKind int
 
 const (
 	unitObject unitKind = iota // an intent object: accept, allocate, place
-	unitItem                   // an item of a node's slice: repair, or follow the object it stands for
+	unitItem                   // an item of a node's slice: repair it, or update it from its object
 	unitHead                   // the head of a slice that does not match
-	unitOrphan                 // claims of an owner that is no longer known
+	unitOrphan                 // claims of an owner that is not accepted any more, or prefixes that a router does not need
 )
 
 // workClass says how urgent a unit is.
 type workClass int
 
 const (
-	classAsked workClass = iota // what somebody has changed, and each node's own slice
-	classSets                   // who is on a network, told to many nodes
-	classRest                   // what is only compared, because a leadership began, and claims of nobody
+	classAsked workClass = iota // what somebody has changed, and the items that follow from it
+	classSets                   // neighbours, which are written to many nodes
+	classRest                   // what is only compared because a leadership began, and orphaned claims
 	workClasses
 )
 
@@ -60,24 +60,24 @@ func (u unit) class() workClass {
 }
 
 const (
-	// drainShare is how many objects of one project a drain takes: a project that declares a hundred thousand delays the
-	// others by about a second, not by its whole flood.
+	// drainShare is how many objects of one project a drain takes. A project that declares a hundred thousand objects then delays
+	// the others by about a second, and not by the time for all of them.
 	drainShare = 2048
-	// laterShare is how many rounds go before one of a later class that waits: it is late, and comes.
+	// laterShare: when a later class waits, one in laterShare rounds belongs to it.
 	laterShare = 8
 )
 
-// workQueue holds what is to be looked at, each unit once, by class. A round is of one class: the first that has any, so that what
-// somebody waits for never stands behind the rest.
+// workQueue has the units to be evaluated, each once, by class. A round takes units of one class, the first that has any. So what
+// somebody waits for is never behind the rest.
 type workQueue struct {
 	piles  [workClasses]pile
-	passed [workClasses]int // rounds of sooner classes since one of this
-	last   workClass        // of the unit that came out last
-	// comparing is set while a unit of classRest is done: whatever it leads to is as little urgent.
+	passed [workClasses]int // rounds of earlier classes since the last one of this class
+	last   workClass        // class of the last unit taken out
+	// comparing is set while a unit of classRest is evaluated. Units that it queues are not urgent either.
 	comparing bool
 }
 
-// add puts a unit in. One that waits in a later class is brought forward.
+// add queues a unit. If it waits in a later class, it moves to the earlier one.
 func (q *workQueue) add(u unit) {
 	class := u.class()
 	if q.comparing {
@@ -86,7 +86,7 @@ func (q *workQueue) add(u unit) {
 	q.addTo(class, u)
 }
 
-// addLater puts a unit in that nobody waits for.
+// addLater queues a unit for which nobody waits.
 func (q *workQueue) addLater(u unit) { q.addTo(classRest, u) }
 
 func (q *workQueue) addTo(class workClass, u unit) {
@@ -120,7 +120,7 @@ func (q *workQueue) first() workClass {
 	return classAsked
 }
 
-// turn says of which class the next round is.
+// turn decides the class of the next round.
 func (q *workQueue) turn() workClass {
 	first := q.first()
 	q.passed[first] = 0
@@ -136,7 +136,7 @@ func (q *workQueue) turn() workClass {
 	return first
 }
 
-// next takes the next unit of the class out.
+// next takes out the next unit of the class.
 func (q *workQueue) next(c *Cache, class workClass) (unit, bool) {
 	q.last = class
 	return q.piles[class].next(c)
@@ -145,12 +145,12 @@ func (q *workQueue) next(c *Cache, class workClass) (unit, bool) {
 // back undoes the last next.
 func (q *workQueue) back() { q.piles[q.last].done-- }
 
-// pile is the work of one class. It comes out in drains: what was dirty at one moment, of each project at most drainShare objects,
-// in an order that spares second looks.
+// pile is the work of one class. It is taken out in drains. A drain is what was queued at one moment, at most drainShare objects of
+// each project, in an order that avoids evaluating units twice.
 type pile struct {
 	dirty map[unit]struct{}
 	drain []unit
-	done  int // units of drain that are out
+	done  int // units of drain that were taken out
 }
 
 func (p *pile) waits(u unit) bool {
@@ -180,8 +180,7 @@ func (p *pile) next(c *Cache) (unit, bool) {
 	return p.drain[p.done-1], true
 }
 
-// refill moves what the next drain is made of out of dirty. Of a project that has more than its share a random part is
-// taken.
+// refill moves units from dirty into the next drain. If a project has more than its share, a random part is taken.
 func (p *pile) refill() {
 	taken := map[string]int{}
 	for u := range p.dirty {
@@ -199,7 +198,7 @@ func (p *pile) refill() {
 	p.dirty = renewed(p.dirty)
 }
 
-// sortWork brings a drain into its order.
+// sortWork sorts a drain.
 func (c *Cache) sortWork(units []unit) {
 	type ranked struct {
 		unit unit
@@ -215,8 +214,8 @@ func (c *Cache) sortWork(units []unit) {
 	}
 }
 
-// rank orders work: what goes, users first; then what is declared, used first, explicit values before automatic ones
-// and the older object before the younger; then slices.
+// rank orders work. First come deleted objects, users before what they use. Then come declared objects: used ones before their
+// users, explicit values before automatic ones, older objects before younger ones. Other units come last.
 type rank struct {
 	class    int
 	explicit int
