@@ -6,8 +6,8 @@ import (
 	"weft/model/desired"
 )
 
-// declaredHost is the host as it is declared, with uplinks by the names that the kernel gives first: an operator may write an
-// alternative one (ip link property), as today's distributions do, and OVS and netlink's messages know the first alone.
+// declaredHost is the host as it is declared, with the primary names of its uplinks. An operator may declare an alternative name
+// (ip link property), as today's distributions use them. OVS and netlink messages only know the primary name.
 func (c compiler) declaredHost() *desired.Host {
 	h := c.read.Host()
 	if h == nil {
@@ -32,8 +32,8 @@ func (c compiler) declaredHost() *desired.Host {
 	return h
 }
 
-// otherName tells of a guest's device that is there by another name; empty when it is not. It is not taken: who makes a
-// guest's device gives it the port's name.
+// otherName explains that a guest's device exists under another name; empty when it does not. Such a device is not used, because
+// whoever makes a guest's device gives it the port's name.
 func (c compiler) otherName(device string) string {
 	if first, alternative := c.read.AltName(device); alternative && device != "" {
 		return ": it is an alternative name of " + first + " here, which is not taken; name that one in spec.device"

@@ -6,8 +6,8 @@ import (
 	"weft/hostnet/object"
 )
 
-// bridgeFlows are the flows every guest shares: what no guest may say, what the network may not say to a guest, and every
-// table's default. None of them matches a guest's port or a network, so they never meet those of other sets.
+// bridgeFlows are the flows that all guests share: what no guest may send, what the network may not send to a guest, and the
+// default of every table. None of them matches a guest's port or a network, so they never collide with those of other sets.
 func bridgeFlows(uplinkPorts []uint32, macPrefixes []object.MAC) []object.Flow {
 	var l flowList
 	guestSourceDefaults(&l)
@@ -25,7 +25,7 @@ func bridgeFlows(uplinkPorts []uint32, macPrefixes []object.MAC) []object.Flow {
 	return l
 }
 
-// guestSourceDefaults: whatever no port's own flow recognised is dropped; tables 0, 10 and 19.
+// guestSourceDefaults drops what no port's own flow allows; tables 0, 10 and 19.
 func guestSourceDefaults(l *flowList) {
 	l.drop(tableClassify, prioDefault, object.Match{})
 
@@ -47,16 +47,16 @@ func guestSourceDefaults(l *flowList) {
 	l.drop(tableGuestARP, prioDefault, object.Match{})
 }
 
-// validDAD is duplicate address detection (RFC 4862 5.4.2): from no address, so without a link-layer address; its one option may
-// be a nonce (RFC 7527).
+// validDAD is duplicate address detection (RFC 4862 5.4.2). Its source is the unspecified address, so it has no link-layer address.
+// It may have one option, a nonce (RFC 7527).
 func validDAD() object.Match {
 	m := validND(icmpv6NeighborSolicitation)
 	m.IPSrc, m.Zero = unspecifiedPrefix, object.ZeroNDSLL
 	return m
 }
 
-// linkLocalDefaults: who a link-local address belongs to, and what follows; tables 11, 15, 16, 17 and 18. One that is made from a
-// MAC of Weft's belongs to who has the MAC, on whatever host, and to nobody else here.
+// linkLocalDefaults decides who owns a link-local address; tables 11, 15, 16, 17 and 18. An address derived from a MAC with one of
+// Weft's prefixes belongs to the owner of the MAC, on whatever host, and to nobody else here.
 func linkLocalDefaults(l *flowList, macPrefixes []object.MAC) {
 	l.add(tableLinkLocal, prioDefault, object.Match{}, object.Resubmit{Table: tableLearned})
 	for _, m := range macPrefixes {
@@ -81,12 +81,12 @@ func linkLocalDefaults(l *flowList, macPrefixes []object.MAC) {
 	l.drop(tableLearnVerdict, prioDefault, object.Match{})
 }
 
-// guestIPv6Rules: what no guest may say in IPv6; table 13.
+// guestIPv6Rules drops what no guest may send in IPv6; table 13.
 func guestIPv6Rules(l *flowList) {
 	ipv6Headers(l, tableGuestIPv6, object.Goto{Table: tableForward})
 	for _, kind := range []uint8{
 		icmpv6None, icmpv6MLDQuery, icmpv6RouterSolicitation, icmpv6RouterAdvertisement, icmpv6Redirect,
-		// A port's own flows let those with the right link-layer address pass.
+		// The port's own flows allow those with the right link-layer address.
 		icmpv6NeighborSolicitation, icmpv6NeighborAdvertisement,
 		icmpv6MulticastRouterAdvertisement, icmpv6MulticastRouterSolicitation, icmpv6MulticastRouterTermination,
 	} {
@@ -103,11 +103,15 @@ func guestIPv6Rules(l *flowList) {
 	l.add(tableGuestIPv6, prioDefault, object.Match{}, object.Goto{Table: tableForward})
 }
 
-// ipv6Headers drops what hides its upper-layer header: a chain that cannot be followed, and first fragments of ICMPv6
-// other than echo (RFC 6980 forbids fragmented ND; RFC 8200 4.5 wants the whole chain in the first fragment). OVS does not show
-// whether options stand before the echo in its fragment, so that a later one could put something else in its place (RFC 5722);
-// but what is put together has the first one's hop limit, and with another than these it is neither ND nor MLD.
-// next is where the exceptions lead.
+// ipv6Headers drops packets that hide their upper-layer header; next is the action for the exceptions.
+//
+//   - A header chain that cannot be followed.
+//   - First fragments of ICMPv6 other than echo. RFC 6980 forbids fragmented ND; RFC 8200 4.5 demands the whole chain in the first
+//     fragment.
+//   - First fragments of echo with the hop limit of ND or MLD. OVS does not show whether options stand before the echo, so a later
+//     fragment could put something else in its place (RFC 5722). The reassembled packet has the hop limit of the first fragment,
+//     and with another hop limit it is neither ND nor MLD.
+//   - First fragments of UDP without UDP header.
 func ipv6Headers(l *flowList, table uint8, next object.Action) {
 	l.drop(table, prioReserved, object.Match{EthType: ethIPv6, Zero: object.ZeroIPProto})
 	for _, limit := range []uint8{hopLimitND, hopLimitMLD} {
@@ -128,7 +132,7 @@ func ipv6Headers(l *flowList, table uint8, next object.Action) {
 	l.drop(table, prioDrop, udp)
 }
 
-// guestIPv4Rules: what no guest may say in IPv4; table 14.
+// guestIPv4Rules drops what no guest may send in IPv4; table 14.
 func guestIPv4Rules(l *flowList) {
 	ipv4Headers(l, tableGuestIPv4)
 	for _, kind := range []uint8{icmpRedirect, icmpRouterAdvertisement} {
@@ -141,9 +145,9 @@ func guestIPv4Rules(l *flowList) {
 	l.add(tableGuestIPv4, prioDefault, object.Match{}, object.Goto{Table: tableForward})
 }
 
-// guestIGMPRules: hosts report groups and ask for nothing. OVS does not show the type, so destinations decide: queries go to all
-// systems, multicast router discovery to all routers or snoopers, and reports to the group itself or 224.0.0.22 (RFC 3376).
-// A query for one group cannot be told from an IGMPv2 report of it.
+// guestIGMPRules: a guest may report groups and send no queries. OVS does not show the type, so the destination decides. Queries go
+// to all systems, multicast router discovery goes to all routers or snoopers, and reports go to the group itself or to 224.0.0.22
+// (RFC 3376). A query for one group cannot be distinguished from an IGMPv2 report of it.
 func guestIGMPRules(l *flowList) {
 	igmp := matchIPv4(protoIGMP)
 	part := igmp
@@ -160,8 +164,8 @@ func guestIGMPRules(l *flowList) {
 	l.drop(tableGuestIPv4, prioAllow, igmp)
 }
 
-// ipv4Headers drops first fragments that hide their UDP header. Later ones pass: without the first nothing is put
-// together.
+// ipv4Headers drops first fragments that hide their UDP header. Later fragments pass, because nothing is reassembled without the
+// first one.
 func ipv4Headers(l *flowList, table uint8) {
 	udp := matchIPv4(protoUDP)
 	udp.Frag, udp.Zero = object.FragFirst, object.ZeroUDPDst
@@ -177,8 +181,8 @@ func dropUDP(l *flowList, table uint8, eth uint16, src, dst []uint16) {
 	}
 }
 
-// forwardDefaults: table 20. A guest's frame that no local guest is meant to have goes to the network, one from the
-// network goes nowhere.
+// forwardDefaults: table 20. A guest's frame that is for no local guest goes to the network. Such a frame from the network is
+// dropped.
 func forwardDefaults(l *flowList) {
 	l.drop(tableForward, prioReserved, object.Match{Reg4: object.Masked32{Value: 1 << tooLongBit, Mask: 1 << tooLongBit}})
 	l.drop(tableForward, prioReserved, object.Match{EthDst: object.ExactMAC(object.ServerMAC)})
@@ -190,11 +194,11 @@ func forwardDefaults(l *flowList) {
 	l.add(tableForward, prioDefault, object.Match{}, object.Goto{Table: tableUplink})
 }
 
-// fromNetworkRules: what the physical network may not say to a guest; table 30. Only ARP, IPv4 and IPv6 pass, so a second
+// fromNetworkRules drops what the physical network may not send to a guest; table 30. Only ARP, IPv4 and IPv6 pass, so a second
 // VLAN tag never reaches a guest.
 func fromNetworkRules(l *flowList) {
 	const t = tableFromNetwork
-	forward := object.Resubmit{Table: tableForward} // an earlier table: OpenFlow's goto only leads on
+	forward := object.Resubmit{Table: tableForward} // an earlier table: OpenFlow's goto only leads to later ones
 	l.drop(t, prioReserved, object.Match{EthSrc: object.ExactMAC(object.ServerMAC)})
 	l.drop(t, prioReserved, object.Match{EthSrc: object.GroupMAC()})
 	ipv6Headers(l, t, forward)
@@ -207,7 +211,7 @@ func fromNetworkRules(l *flowList) {
 	neighborsFromNetwork(l, forward)
 	dropUDP(l, t, ethIPv6, []uint16{portDHCPv6Server}, []uint16{portDHCPv6Server, portDHCPv6Client})
 	dropUDP(l, t, ethIPv4, []uint16{portDHCPServer}, []uint16{portDHCPServer, portDHCPClient})
-	// OVS gives an opcode to ARP for IPv4 over Ethernet alone; what it could not read has none.
+	// OVS only sets an opcode for ARP for IPv4 over Ethernet. ARP that it could not read has none.
 	for _, op := range []uint8{arpRequest, arpReply} {
 		l.add(t, prioGeneral, object.Match{EthType: ethARP, IPProto: op}, forward)
 	}
@@ -217,8 +221,8 @@ func fromNetworkRules(l *flowList) {
 	l.drop(t, prioDefault, object.Match{})
 }
 
-// neighborsFromNetwork lets solicitations and advertisements pass that OVS has read to their end: of a valid form, with a target
-// (which it clears when an option is doubled), and without room for an option that it skipped; table 30.
+// neighborsFromNetwork allows solicitations and advertisements that OVS has read to their end; table 30. They have a valid form, a
+// target (OVS clears it when an option is doubled), and no room for an option that OVS skipped.
 func neighborsFromNetwork(l *flowList, forward object.Action) {
 	const t = tableFromNetwork
 	l.drop(t, prioDrop, matchICMPv6(icmpv6NeighborSolicitation))
@@ -241,7 +245,7 @@ func neighborsFromNetwork(l *flowList, forward object.Action) {
 	}
 }
 
-// dropTarget drops what comes from the network, of those that also match m, and solicits or advertises the target; table 30.
+// dropTarget drops frames from the network that match m and solicit or advertise the target; table 30.
 func dropTarget(l *flowList, m object.Match, target netip.Prefix) {
 	for _, kind := range []uint8{icmpv6NeighborSolicitation, icmpv6NeighborAdvertisement} {
 		nd := matchND(kind)

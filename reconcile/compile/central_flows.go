@@ -5,18 +5,18 @@ import (
 	"weft/model/desired"
 )
 
-// gateReg holds the port that LoadLive found: the leg's own when the gate is open.
+// gateReg has the port that LoadLive found. It is the leg's own port when the gate is open.
 const gateReg = 5
 
-// live looks for the first live port among those before this host and the leg itself.
+// live loads the first live port of those before this host and of the leg itself.
 func (g Gate) live(ofport uint32) object.LoadLive {
 	l := object.LoadLive{Reg: gateReg}
 	copy(l.Ports[:], append(append([]uint32(nil), g.Before...), ofport))
 	return l
 }
 
-// centralLegFlows are the flows of a centralized router's leg: like a guest's that may speak for itself, behind its gate. What is for
-// the router and does not get through goes to the wire, where the active one is.
+// centralLegFlows are the flows of a centralized router's leg. The leg is like a guest that may use any source address, behind a
+// gate. A frame for the router that does not pass the gate goes to the physical network, where the active gateway host is.
 func centralLegFlows(number uint64, leg Leg, ofport uint32) []object.Flow {
 	var l flowList
 	meta, open := object.Exact64(number), object.Exact32(ofport)
@@ -37,7 +37,7 @@ func centralLegFlows(number uint64, leg Leg, ofport uint32) []object.Flow {
 	return l
 }
 
-// floodActions lead a group frame to the network's guests and legs here. What is behind a gate is asked for anew each time.
+// floodActions send a group frame to the network's guests and legs here. Each gate is checked again for each frame.
 func floodActions(guests []uint32, legs []centralLeg) []object.Action {
 	var actions []object.Action
 	for _, port := range guests {
@@ -53,7 +53,7 @@ func floodActions(guests []uint32, legs []centralLeg) []object.Action {
 	return append(actions, object.Goto{Table: tableUplink})
 }
 
-// centralNetworkRules keep guests from taking the link-local address of the network's centralized router; table 10.
+// centralNetworkRules prevent guests from using the link-local address of the network's centralized router; table 10.
 func centralNetworkRules(l *flowList, n *desired.Network, meta object.Masked64) {
 	if n.CentralMAC.IsZero() {
 		return

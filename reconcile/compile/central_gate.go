@@ -8,20 +8,21 @@ import (
 	"weft/model/desired"
 )
 
-// Gate stands between a centralized router's leg and its network. The switch itself opens it as long as none of those hosts is
-// heard that come before this one, by the BFD sessions' liveness: without Weft and without etcd.
+// Gate is between a centralized router's leg and its network. The switch itself keeps it open while no host is heard that has
+// precedence over this one, by the liveness of the BFD sessions. This works without Weft and without etcd.
 type Gate struct {
-	// Before are the OpenFlow ports of the sessions with the hosts that come before this one.
+	// Before are the OpenFlow ports of the sessions with the hosts that have precedence over this one.
 	Before []uint32
-	// Closed says why nothing may pass either way, whatever the sessions say; empty when the switch decides. Before that is known
-	// which sessions mean what they say, the gate stays closed: who comes back lets go before it speaks.
+	// Closed says why nothing may pass in either direction, whatever the sessions say. It is empty when the switch decides. The
+	// gate stays closed until it is known which sessions can be relied on, so that a host that comes back does not send before the
+	// others have stopped.
 	Closed string
-	// Active says that, as far as is known here, the gate is open, and Reason why it is or is not.
+	// Active says that the gate is open, as far as it is known here. Reason says why it is or is not.
 	Active bool
 	Reason string
 }
 
-// gate says how far a centralized router's legs on this host may be opened.
+// gate says whether a centralized router's legs on this host may be opened.
 func (c compiler) gate(h *desired.Host, r *desired.Router) Gate {
 	g := Gate{Active: true, Reason: "it comes before all hosts that are heard"}
 	before := true
@@ -49,7 +50,7 @@ func (c compiler) gate(h *desired.Host, r *desired.Router) Gate {
 	return g
 }
 
-// centralFault says what of a centralized router can not be wired on this host; empty when nothing.
+// centralFault says why a centralized router cannot be wired on this host; empty when it can.
 func centralFault(h *desired.Host, r *desired.Router) string {
 	g := r.Central
 	nodes := map[string]bool{}
@@ -77,7 +78,7 @@ func centralFault(h *desired.Host, r *desired.Router) string {
 
 func unicast(m object.MAC) bool { return m != object.MAC{} && m[0]&1 == 0 }
 
-// routerMAC is what a router's legs speak with.
+// routerMAC is the source MAC of a router's legs.
 func routerMAC(r *desired.Router) object.MAC {
 	if r.Central != nil {
 		return object.MAC(r.Central.MAC)
@@ -85,7 +86,7 @@ func routerMAC(r *desired.Router) object.MAC {
 	return object.GatewayMAC
 }
 
-// networkRouterMAC is the MAC of the router that guests of a network are told of in IPv6; false for none.
+// networkRouterMAC is the MAC of the router of which a network's guests are told in IPv6; false when they are told of none.
 func (c compiler) networkRouterMAC(n *desired.Network) (m object.MAC, ok bool) {
 	if n.CentralMAC.IsZero() {
 		return object.MAC{}, c.hasGateway6(n.UID)
@@ -98,13 +99,13 @@ func (c compiler) networkRouterMAC(n *desired.Network) (m object.MAC, ok bool) {
 	return object.MAC{}, false
 }
 
-// centralLeg is one leg of a centralized router on a network, the external one included, with its number here.
+// centralLeg is one leg of a centralized router on a network, possibly its external one, with its OpenFlow port.
 type centralLeg struct {
 	ofport uint32
 	gate   Gate
 }
 
-// centralLegs are the legs of centralized routers on a network that may be open, in the order of the routers' uids.
+// centralLegs are the legs of centralized routers on a network whose gates are not closed, in the order of the routers' uids.
 func (s Site) centralLegs(n *desired.Network) (legs []centralLeg) {
 	uids := append(s.read.Sorted(GroupLeg, n.UID), s.read.Sorted(GroupExternal, n.UID)...)
 	slices.Sort(uids)

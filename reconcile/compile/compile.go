@@ -1,8 +1,13 @@
-// Package compile turns what a node must be, with what its host is like, into objects.
+// Package compile compiles what a node must be, with the facts of its host, into objects.
 //
-// Invariants: pure and deterministic, whatever order the items came in; one bad item never keeps another from compiling
-// and never changes another's objects; the cost of compiling one item depends on its own output, not on how many other
-// items the host holds; a feature is one file. The OpenFlow tables are listed in README.md.
+// Invariants:
+//
+//   - It is pure and deterministic, whatever the order of the items.
+//   - A faulty item never keeps another from compiling and never changes another's objects.
+//   - The cost of compiling one item depends on its own output, not on how many other items the host has.
+//   - Each feature is one file.
+//
+// README.md lists the OpenFlow tables.
 package compile
 
 import (
@@ -15,45 +20,46 @@ import (
 	"weft/model/desired"
 )
 
-// Input is everything compiling depends on. It is only read. Index is what makes lookups cheap, and keeps what several units are made of: without one, every call
-// builds its own from the slice and the facts, which is for tests and one-off printing.
+// Input is everything that compiling depends on. It is only read. Index makes lookups cheap and keeps what units are made of.
+// Without one, every call builds its own from the slice and the facts, which is for tests and for printing one item.
 type Input struct {
 	Slice *desired.Slice
 	Facts *object.Facts
 	Index *Index
-	// Fabrics by the driver that a host names; nil means OpenVSwitch alone.
+	// Fabrics by the driver that a host names; nil means OpenVSwitch only.
 	Fabrics map[model.Driver]Fabric
 }
 
-// Unit is what one desired item becomes on this host.
+// Unit is the result of compiling one desired item on this host.
 type Unit struct {
 	Key     desired.Key
 	Objects []object.Object
 	// Pending names what the item waits for ("device tap1 or an OVS interface with iface-id …"); empty when nothing is
 	// missing. A pending unit may still have objects: those that are right already.
 	Pending string
-	// Refused says why the item, or a part of it, cannot be on this host ("uplink eth0 carries the default route"). A
-	// refused port or network has no objects; a host with a refused uplink still has its bridge and its other uplinks.
+	// Refused says why the item, or a part of it, cannot be on this host ("uplink eth0 carries the default route"). A refused port
+	// or network has no objects. A host with a refused uplink still has its bridge and its other uplinks.
 	Refused string
 	// Device is the interface that a port has here; empty while it has none.
 	Device string
-	// Warnings are what looks wrong though nothing is missing.
+	// Warnings say what looks wrong although nothing is missing.
 	Warnings []object.Warning
-	// Reads are all that the unit was made of, absence included, in no order: while none of it changes, the unit stays as it is.
+	// Reads are everything that the unit was made of, absence included, in no order. The unit stays the same while none of it
+	// changes.
 	Reads []Read
-	// Gateway says, of a centralized router, whether it may speak here; nil for all else.
+	// Gateway says whether a centralized router is active here; nil for all other items.
 	Gateway *GatewayRole
 }
 
-// GatewayRole is what a centralized router is on this host, as far as is known here: the switch itself decides.
+// GatewayRole is the role of a centralized router on this host, as far as it is known here. The switch itself decides it.
 type GatewayRole struct {
 	Active bool
 	Reason string // in words
 }
 
-// Compile turns one item of the slice into its unit. An item that is not in the slice becomes a unit without objects:
-// what it had is to be removed. The objects of different units never share a key, but for neighbours that two parts
-// hold, and routed prefixes that two routers have.
+// Compile compiles one item of the slice into its unit. An item that is not in the slice becomes a unit without objects: those that
+// it had are to be removed. Objects of different units never share a key, with two exceptions: neighbours that are in two parts,
+// and routed prefixes that two routers have.
 func Compile(in Input, key desired.Key) Unit {
 	c := newCompiler(in)
 	b := Builder{Unit: Unit{Key: key}}
@@ -64,7 +70,7 @@ func Compile(in Input, key desired.Key) Unit {
 	return b.Unit
 }
 
-// compiler is one call's view of its input.
+// compiler has the input of one call.
 type compiler struct {
 	read    *Reader
 	fabrics map[model.Driver]Fabric
@@ -88,7 +94,7 @@ func newCompiler(in Input) compiler {
 	return c
 }
 
-// Builder collects a unit's objects and the sentences about what is missing or wrong.
+// Builder collects a unit's objects, and the sentences about what is missing or wrong.
 type Builder struct{ Unit }
 
 // Add adds an object to the unit.
@@ -104,12 +110,12 @@ func (u *Builder) Refuse(format string, args ...any) {
 	u.Refused = joinReason(u.Refused, fmt.Sprintf(format, args...))
 }
 
-// Warn adds what looks wrong though nothing is missing.
+// Warn adds a warning: something looks wrong although nothing is missing.
 func (u *Builder) Warn(reason object.WarningReason, format string, args ...any) {
 	u.Warnings = append(u.Warnings, object.Warning{Reason: reason, Message: fmt.Sprintf(format, args...)})
 }
 
-// joinReason adds a sentence to others, unless it is among them.
+// joinReason adds a sentence to others, unless it is there already.
 func joinReason(have, more string) string {
 	switch {
 	case have == "":

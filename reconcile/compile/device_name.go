@@ -2,9 +2,9 @@ package compile
 
 import "strconv"
 
-// deviceNameFault says what is wrong with the name of a netdev or bridge; empty when nothing is. The kernel takes 15 bytes
-// without slash, space or colon (dev_valid_name); Weft wants printable ASCII besides, for names reach logs and tools, and no
-// star, with which a name at its end would stand for many in nftables.
+// deviceNameFault says what is wrong with the name of a netdev or bridge; empty when nothing is. The kernel accepts 15 bytes
+// without slash, space or colon (dev_valid_name). Weft also demands printable ASCII, because names are written to logs and given to
+// tools. It refuses a star, because nftables takes a name that ends with a star as a pattern.
 func deviceNameFault(name string) string {
 	switch {
 	case name == "":
@@ -22,7 +22,7 @@ func deviceNameFault(name string) string {
 	return ""
 }
 
-// quote writes a value that others chose, bounded and with nothing unprintable.
+// quote quotes a value that others chose. The result is bounded and printable.
 func quote(s string) string {
 	const bound = 64
 	if len(s) > bound {

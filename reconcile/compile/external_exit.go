@@ -5,21 +5,21 @@ import (
 	"weft/model/desired"
 )
 
-// exit is a namespace through which routers reach an external network: the host's, which all its distributed routers share,
-// or a centralized router's own, which moves with it.
+// exit is a namespace through which routers reach an external network. The host's exit is shared by all its distributed routers. A
+// centralized router has an exit of its own, which moves with it.
 type exit struct {
 	owner, namespace string
 	gateway          *desired.NodeGateway
 	leg              Leg
-	// part and active are for what announces it: a centralized router's exit is told of only where it is active.
+	// part and active are for announcements. The exit of a centralized router is announced only where it is active.
 	part   string
 	active bool
-	// lost says that it has no IPv6 here, though it was given an address.
+	// lost says that the exit was given an IPv6 address, but has no IPv6 here.
 	lost   bool
 	noIPv6 bool // the host's kernel has none
 }
 
-// exitOf is the way of a router to its external network; r is nil for the host's own.
+// exitOf is the exit of a router to its external network; r is nil for the host's own exit.
 func (c compiler) exitOf(h *desired.Host, n *desired.Network, r *desired.Router) exit {
 	if r == nil || r.Central == nil {
 		e := exit{owner: n.UID, namespace: ExternalNamespace(n.UID), active: true, noIPv6: c.read.NoIPv6()}
@@ -42,7 +42,7 @@ func (e exit) complete() exit {
 	return e
 }
 
-// addExit adds the namespace, its leg and its own translation.
+// addExit adds the namespace, its leg, its routes and its translation.
 func (c compiler) addExit(b *Builder, s Site, fabric Fabric, n *desired.Network, e exit) {
 	if why := exitFault(n, e); why != "" {
 		b.Pend("%s", why)
@@ -71,14 +71,13 @@ func (c compiler) addExit(b *Builder, s Site, fabric Fabric, n *desired.Network,
 	announceLeg(b, n, e.leg, plug, e.active, e.part, addresses.Key())
 }
 
-// natLimits are the limits of each router behind the gateway.
+// natLimits are the connection limits of each router behind the gateway.
 func natLimits(g *desired.NodeGateway) object.NATLimits {
 	l := g.ConnectionLimits.Effective()
 	return object.NATLimits{Connections: l.PerRouter, PerDestination: l.PerDestination, PerSecond: l.NewPerSecond}
 }
 
-// announceLeg tells the network where the leg's addresses are: by the uplink if the plug has one, and this host's guests and
-// other legs.
+// announceLeg announces the leg's addresses: through the uplink, if the plug has one, and to this host's guests and other legs.
 func announceLeg(b *Builder, n *desired.Network, leg Leg, plug Plug, active bool, part string, addresses object.Key) {
 	if plug.Device != "" && active && len(leg.Addresses) > 0 {
 		b.Add(&object.Announcement{OwnerUID: leg.OwnerUID, Part: part, Device: plug.Uplink, VLAN: n.SegmentationID, MAC: leg.MAC,
@@ -86,7 +85,7 @@ func announceLeg(b *Builder, n *desired.Network, leg Leg, plug Plug, active bool
 	}
 }
 
-// exitFault says what a way to an external network lacks on this host; empty when nothing.
+// exitFault says what an exit lacks on this host; empty when nothing.
 func exitFault(n *desired.Network, e exit) string {
 	mac, g := e.leg.MAC, e.gateway
 	switch {
@@ -119,7 +118,7 @@ func exitFault(n *desired.Network, e exit) string {
 	return ""
 }
 
-// externalRoad judges a network as the way out for floating addresses of a router: its exit, or why there is none.
+// externalRoad finds the exit to an external network for floating addresses of a router, or says why there is none.
 func (c compiler) externalRoad(h *desired.Host, uid string, r *desired.Router) (n *desired.Network, e exit, wait string) {
 	n = c.read.Network(uid)
 	switch {

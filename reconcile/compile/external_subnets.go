@@ -7,17 +7,18 @@ import (
 	"weft/model/desired"
 )
 
-// Routing tables and rules of an external namespace whose network has several subnets of a family. The rule for what is more
-// specific than a default route comes before those by source, all before the kernel's own rule for the main table (32766).
+// Routing tables and rules of an external namespace whose network has several subnets of one family. The rule for routes that are
+// more specific than a default route comes before the rules by source. All of them come before the kernel's own rule for the main
+// table (32766).
 const (
-	sourceTable  = 8700 // and a subnet's place in its network
+	sourceTable  = 8700 // plus the index of the subnet in its network
 	prioSpecific = 1000
 	prioBySource = 1001
 )
 
-// subnetRoutes lead to every subnet of an external network on its link, and away from it by the gateway of the subnet that a
-// source belongs to: an upstream router takes no other subnet's. What the namespace's own address is in has its routes with that
-// address, and the default routes of the main table.
+// subnetRoutes adds a route to every subnet of an external network on its link, and a default route by the gateway of the subnet of
+// the source. An upstream router accepts no sources of other subnets. The subnet of the namespace's own address needs none of
+// these: it has the connected route and the default route of the main table.
 func subnetRoutes(b *Builder, n *desired.Network, e exit, after ...object.Key) {
 	specific := map[netip.Prefix]*object.Rule{}
 	for i, sub := range n.Subnets {

@@ -8,76 +8,77 @@ import (
 	"weft/model/desired"
 )
 
-// Fabric is what joins guests, routers and the wire on a host: the objects that Host.driver chooses between. All else
-// (which port may have which device, links, servers, announcements, namespaces and their NAT) is the same on every
-// host. A new fabric is a folder with an implementation and its line in the daemon's list.
+// Fabric is what joins guests, routers and the physical network on a host. Host.driver chooses it. Everything else (which port may
+// have which device, links, servers, announcements, namespaces and their NAT) is the same on every host. A new fabric is a folder
+// with an implementation, and a line in the daemon's list.
 //
-// The methods are pure: they read the site, add to the unit, and say there what they wait for. No guest, leg or uplink
-// may hear or be heard before what protects it is in place, which is for each object's own dependencies to say.
+// The methods are pure. They read the site, add to the unit, and say there what they wait for. No guest, leg or uplink may receive
+// or send before its protection is in place. The dependencies of each object ensure this.
 type Fabric interface {
-	// Host adds what all networks of the host share: the switch, the uplinks, and rules that are the same for all guests.
+	// Host adds what all networks of the host share: the switch, the uplinks, and the rules that are the same for all guests.
 	Host(b *Builder, s Site)
-	// Network adds what one network needs beside its ports and legs: its segment on the wire, and where group frames go.
-	// The network is well-formed and has no rival.
+	// Network adds what one network needs besides its ports and legs: its segment on the physical network, and the destinations of
+	// group frames. The network is well-formed and does not conflict with another one.
 	Network(b *Builder, s Site, n *desired.Network)
-	// Port adds what joins one guest to its network, with its protection, and says what may be built on it. n is nil while
-	// the network is missing or refused: the port may be plugged then, but stays mute, as it does in standby.
+	// Port joins one guest to its network, with its protection. It returns what may be built on it. n is nil while the network is
+	// missing or refused. The port may be plugged then, but stays mute, as in standby.
 	Port(b *Builder, s Site, n *desired.Network, p *desired.Port) Plug
-	// Leg joins the host's end of a router's veth to one of its networks. Frames from object.GatewayMAC never cross an
-	// uplink in either direction: what the leg sends there leaves with the host's own router MAC, groups, ARP and ND not at all.
-	// Of the plug Announce counts: the guests on this host are told of the gateway.
+	// Leg joins the host's end of a router's veth to one of its networks. Frames from object.GatewayMAC never cross an uplink in
+	// either direction. What the leg sends to the physical network leaves with the host's own router MAC; groups, ARP and ND do not
+	// leave at all. Of the plug only Announce matters: the guests on this host are told of the gateway.
 	Leg(b *Builder, s Site, n *desired.Network, leg Leg) Plug
-	// ExternalLeg joins the host's end of an external namespace's veth to the external network, like a guest that may use
-	// the leg's MAC and speak for itself; with a Gate nothing passes while it is closed. Of the plug Uplink and Announce count: floating addresses are announced there too.
+	// ExternalLeg joins the host's end of an external namespace's veth to the external network. It is like a guest that may use the
+	// leg's MAC and any source address. With a Gate nothing passes while it is closed. Of the plug Uplink and Announce matter:
+	// floating addresses are announced there too.
 	ExternalLeg(b *Builder, s Site, n *desired.Network, leg Leg) Plug
 }
 
-// Plug says how far a guest's device is, for what is built on it.
+// Plug says how far a guest's device is joined, for what is built on it.
 type Plug struct {
 	// Device is the netdev or switch interface; empty while there is none.
 	Device string
 	Netdev bool // the kernel has a link of that name, so that its MTU can be set and it can be served
 	// Up lists what must be in place before the link is brought up.
 	Up []object.Key
-	// Open says that the guest's frames will pass: its servers start, and its place is announced.
+	// Open says that the guest's frames will pass. Its servers start, and it is announced.
 	Open bool
-	// Uplink is the netdev that leads to the network's segment; empty while none does. Announce lists what must be in place
-	// before the segment, and whoever is on it here, is told that the guest is here.
+	// Uplink is the netdev that leads to the network's segment; empty while there is none. Announce lists what must be in place
+	// before the guest is announced, on the segment and to the others of the network here.
 	Uplink   string
 	Announce []object.Key
 }
 
-// Leg is one veth that joins a namespace of ours to a network.
+// Leg is a veth that joins one of our namespaces to a network.
 type Leg struct {
 	OwnerUID string // of the item it is part of
 	Device   string // the host's end
 	MAC      object.MAC
-	// Addresses are those of the inner end, which nobody else on this host's part of the network may claim.
+	// Addresses are those of the inner end. Nobody else on this host's part of the network may use them.
 	Addresses []netip.Addr
-	// Veth is the pair's key: it is there before its end can be plugged.
+	// Veth is the key of the pair, which must exist before its end can be plugged.
 	Veth object.Key
-	// Gate is set on the legs of centralized routers, all of which are joined by ExternalLeg.
+	// Gate is set on the legs of centralized routers. ExternalLeg joins all of them.
 	Gate *Gate
-	// Feature tells the flow sets of one owner's legs apart; empty is FeatureExternalLeg.
+	// Feature distinguishes the flow sets of one owner's legs; empty means FeatureExternalLeg.
 	Feature string
 }
 
-// Site is what a fabric may know while it compiles one item: the desired slice, the host's facts, and the verdicts that do
-// not depend on the fabric. It is only read.
+// Site is what a fabric may use while it compiles one item: the desired slice, the host's facts, and the decisions that do not
+// depend on the fabric. It is only read.
 type Site struct {
 	compiler
 	Host *desired.Host
 }
 
-// Read is all else that may be known: the items, the facts, and who shares what.
+// Read gives access to everything else: the items, the facts, and which items share something.
 func (s Site) Read() *Reader { return s.read }
 
-// defaultFabrics are what a compiler without any of its own knows.
+// defaultFabrics are the fabrics when the input has none.
 func defaultFabrics() map[model.Driver]Fabric {
 	return map[model.Driver]Fabric{model.DriverOVS: OpenVSwitch{}}
 }
 
-// fabric finds the host's fabric; nil when this version has none of that name.
+// fabric finds the host's fabric; nil when this version does not know its driver.
 func (c compiler) fabric(h *desired.Host) Fabric {
 	if h.Driver == "" {
 		return c.fabrics[model.DriverOVS]
@@ -85,7 +86,7 @@ func (c compiler) fabric(h *desired.Host) Fabric {
 	return c.fabrics[h.Driver]
 }
 
-// site is the host's fabric with what it may know; false, with the unit pending, while there is no such host.
+// site returns the host's fabric with its site. It returns false, with the unit pending, while there is no such host.
 func (c compiler) site(b *Builder) (Site, Fabric, bool) {
 	h := c.declaredHost()
 	if h == nil {

@@ -8,8 +8,8 @@ import (
 	"weft/model/desired"
 )
 
-// floatingIP compiles one floating address: its translation in the router's namespace, the way there from the external
-// network, and the telling of that network. Nothing of it depends on how many others there are.
+// floatingIP compiles one floating address: its translation in the router's namespace, the route to it from the external network,
+// and its announcement there. Its cost does not depend on the number of others.
 func (c compiler) floatingIP(b *Builder, f *desired.FloatingIP) {
 	s, fabric, ok := c.site(b)
 	if !ok {
@@ -42,7 +42,7 @@ func (c compiler) floatingIP(b *Builder, f *desired.FloatingIP) {
 	c.floatingRoad(b, s, fabric, n, e, f, router, mapping.Key())
 }
 
-// floatingRoad adds how the external network finds the address here.
+// floatingRoad adds the route, the proxy and the announcement by which the external network reaches the address here.
 func (c compiler) floatingRoad(b *Builder, s Site, fabric Fabric, n *desired.Network, e exit, f *desired.FloatingIP, router string, mapping object.Key) {
 	address, external, peer := f.Address.Addr, e.namespace, transitPeer(router)
 	_, ours := transitPair(c.read.Transit(router))
@@ -64,7 +64,8 @@ func (c compiler) floatingRoad(b *Builder, s Site, fabric Fabric, n *desired.Net
 	}
 }
 
-// floatingRouter finds the one router that a floating address leads through, or says what is wrong with it by itself.
+// floatingRouter finds the one router that a floating address leads through, or says what is wrong with the floating address
+// itself.
 func floatingRouter(f *desired.FloatingIP) (router, why string) {
 	a := f.Address
 	switch {
@@ -107,7 +108,7 @@ func canonical(a netip.Addr) bool {
 	return a.IsValid() && !a.Is4In6() && a.Zone() == "" && !a.IsUnspecified() && !a.IsMulticast() && !a.IsLoopback()
 }
 
-// floatingRival names the floating address that has this one's before it: the lower uid has it.
+// floatingRival says which other floating address has this one's address: that with the lower uid. It is empty when there is none.
 func (c compiler) floatingRival(f *desired.FloatingIP) string {
 	for _, uid := range c.read.Sorted(GroupFloatingAddress, floatingName(f)) {
 		if uid < f.UID && c.read.FloatingIP(uid) != nil {

@@ -9,7 +9,8 @@ import (
 var (
 	linkLocalPrefix   = netip.MustParsePrefix("fe80::/10")
 	unspecifiedPrefix = netip.PrefixFrom(netip.IPv6Unspecified(), 128)
-	// The groups to which routers send IGMP queries, and hosts and routers what is for routers and switches (RFC 2236, RFC 4286).
+	// The groups of IGMP queries from routers, and of messages from hosts and routers to routers and to snooping switches (RFC
+	// 2236, RFC 4286).
 	allSystems     = netip.MustParsePrefix("224.0.0.1/32")
 	allRouters     = netip.MustParsePrefix("224.0.0.2/32")
 	allSnoopers    = netip.MustParsePrefix("224.0.0.106/32")
@@ -28,21 +29,21 @@ func matchICMPv6(kind uint8) object.Match {
 	return m
 }
 
-// matchND is an ND message that OVS could parse: their code is always 0 (RFC 4861).
+// matchND matches an ND message that OVS could parse. Its code is always 0 (RFC 4861).
 func matchND(kind uint8) object.Match {
 	m := matchICMPv6(kind)
 	m.ICMPCode = object.Some8(0)
 	return m
 }
 
-// validND is an ND message that is whole as far as OVS can say: parsed, and not forwarded by a router.
+// validND matches an ND message that is valid as far as OVS shows it: parsed, and not forwarded by a router.
 func validND(kind uint8) object.Match {
 	m := matchND(kind)
 	m.TTL = hopLimitND
 	return m
 }
 
-// bounded marks an ND message in a frame of more than length bytes: it has options that OVS did not read, and table 20 drops it.
+// bounded marks an ND message in a frame of more than length bytes. It has options that OVS did not read, and table 20 drops it.
 func bounded(length uint16) object.CheckLarger {
 	return object.CheckLarger{Length: length, Reg: 4, Bit: tooLongBit}
 }

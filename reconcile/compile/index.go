@@ -8,9 +8,10 @@ import (
 	"weft/model/desired"
 )
 
-// Index answers, without walking the slice or the facts, who shares what, and knows what each item was compiled from. The engine
-// keeps one. It calls Update for each item that it puts into or takes out of its slice and Observe for each change of the facts,
-// both of which return what has to be compiled again, and Compiled for each unit. It is not safe for use from several goroutines.
+// Index answers which items share something, without walking the slice or the facts. It also knows what each item was compiled
+// from. The engine keeps one. It calls Update for each item that it puts into or takes out of its slice, and Observe for each
+// change of the facts. Both return the items that must be compiled again. It calls Compiled for each unit. An Index is not safe for
+// use from several goroutines.
 type Index struct {
 	groups   map[Read]map[string]struct{}
 	items    map[desired.Key][]Read // what each item shares, as last updated
@@ -24,8 +25,8 @@ type Index struct {
 // readSet is what has changed in an update under way.
 type readSet map[Read]struct{}
 
-// NewIndex builds the index of a whole slice and of the facts; either may be nil. Its cost is that of both. Nothing counts as
-// compiled yet.
+// NewIndex builds the index of a whole slice and of the facts. Either may be nil. Its cost is proportional to both. No item counts
+// as compiled yet.
 func NewIndex(slice *desired.Slice, facts *object.Facts) *Index {
 	x := &Index{
 		groups: map[Read]map[string]struct{}{}, items: map[desired.Key][]Read{}, devices: map[string][]Read{}, transits: map[string]uint32{},
@@ -60,8 +61,8 @@ func keysOf[T any](of desired.Kind, items map[string]*T) (keys []desired.Key) {
 	return keys
 }
 
-// Update files one item as the slice has it now (absent: gone) and returns, sorted, every key that has to be compiled again
-// because of it, its own included. The slice already holds the change.
+// Update takes over one item as the slice has it now (absent: gone). It returns, sorted, every key that must be compiled again
+// because of it, its own included. The slice must already have the change.
 func (x *Index) Update(slice *desired.Slice, key desired.Key) []desired.Key {
 	changed := readSet{}
 	x.refile(slice, key, changed)
@@ -73,8 +74,8 @@ func (x *Index) Update(slice *desired.Slice, key desired.Key) []desired.Key {
 	return dirty.sorted()
 }
 
-// Observe takes over the facts and returns, sorted, the keys that have to be compiled again. With devices named, only those are
-// looked at, at a cost that does not depend on the rest; with nil, all facts are compared with those seen last.
+// Observe takes over the facts and returns, sorted, the keys that must be compiled again. If devices are named, only these are
+// compared, and the cost does not depend on the rest. With nil all facts are compared with those seen last.
 func (x *Index) Observe(facts *object.Facts, devices []string) []desired.Key {
 	changed := readSet{}
 	if devices == nil {
@@ -84,7 +85,7 @@ func (x *Index) Observe(facts *object.Facts, devices []string) []desired.Key {
 	return x.concerned(changed).sorted()
 }
 
-// refile takes an item over as the slice has it now.
+// refile takes over an item as the slice has it now.
 func (x *Index) refile(slice *desired.Slice, key desired.Key, changed readSet) {
 	k, ok := kindOf(key.Kind)
 	if !ok {
@@ -103,7 +104,7 @@ func (x *Index) refile(slice *desired.Slice, key desired.Key, changed readSet) {
 	x.items[key] = now
 }
 
-// share moves a member from the groups that it was in to those that it is in.
+// share moves a member from its old groups to its new ones.
 func (x *Index) share(member string, before, now []Read, changed readSet) {
 	for _, g := range before {
 		if slices.Contains(now, g) {
@@ -129,15 +130,15 @@ func (x *Index) share(member string, before, now []Read, changed readSet) {
 
 func (x *Index) regrouped(g Read, changed readSet) {
 	changed[g] = struct{}{}
-	if g.Of == GroupInterfaceID { // its first port makes interfaces somebody's, its last makes strangers of them
+	if g.Of == GroupInterfaceID { // an interface without any port of this id is a stranger
 		for device := range x.groups[Read{GroupPlugged, g.Name}] {
 			x.fileStranger(device, changed)
 		}
 	}
 }
 
-// assignTransits gives each router a slot of transit addresses of its own: in the order of their uids each takes its first choice
-// that is still free. Only a clash of choices makes one depend on another.
+// assignTransits gives each router its own slot of transit addresses. In the order of their uids each takes its first choice that
+// is still free. So a router's slot depends on another router only when their choices collide.
 func (x *Index) assignTransits(changed readSet) {
 	routers := x.groups[Read{GroupRouters, ""}]
 	taken := make(map[uint32]bool, len(routers))

@@ -7,7 +7,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// observe takes over the facts of the host, and of the devices.
+// observe takes over the facts of the host and of the devices.
 func (x *Index) observe(facts *object.Facts, devices []string, changed readSet) {
 	x.observeHost(facts, changed)
 	for _, d := range devices {

@@ -7,8 +7,8 @@ import (
 	"weft/hostnet/object"
 )
 
-// fileStranger notes whether an OVS interface is one that others made, for a port which this host is not told of or for none at
-// all. A bridge's own interface has its name.
+// fileStranger records whether an OVS interface is a stranger: others made it, and no port of this host has its interface id. The
+// bridge's own interface, which has the name of the bridge, is none.
 func (x *Index) fileStranger(device string, changed readSet) {
 	strangers := Read{GroupStrangers, ""}
 	i, there := x.facts.Interfaces[device]
@@ -23,7 +23,7 @@ func (x *Index) fileStranger(device string, changed readSet) {
 	}
 }
 
-// onBridge lists the strangers on the host's bridge, in order.
+// onBridge lists the strangers on the host's bridge in order.
 func (x *Index) onBridge() (names []string) {
 	for _, name := range slices.Sorted(maps.Keys(x.groups[Read{GroupStrangers, ""}])) {
 		if x.host != nil && x.facts.Interfaces[name].Bridge == x.host.Bridge {
@@ -33,12 +33,12 @@ func (x *Index) onBridge() (names []string) {
 	return names
 }
 
-// shownStrangers bounds how many interfaces of nobody are told of one by one.
+// shownStrangers bounds how many strangers get a warning of their own.
 const shownStrangers = 5
 
-// Strangers are warnings about interfaces on the host's bridge that belong to no port here, by the interface's name, in order: a
-// hypervisor that asks for a port of another cloud, or of another host, or somebody else who uses the bridge. At most a few are
-// told of.
+// Strangers are warnings about interfaces on the host's bridge that belong to no port here, by the interface's name, in order. The
+// reason may be a hypervisor that asks for a port of another cloud or another host, or somebody else who uses the bridge. At most
+// shownStrangers are returned.
 func (x *Index) Strangers() (names []string, warning func(name string) object.Warning) {
 	names = x.onBridge()
 	return names[:min(len(names), shownStrangers)], func(name string) object.Warning {

@@ -8,10 +8,10 @@ import (
 	"weft/model/desired"
 )
 
-// withoutIPv6 is the sentence about what asks for IPv6 on a host whose kernel has none: everything else of it works.
+// withoutIPv6 is the sentence for an item that asks for IPv6 on a host whose kernel has none. Everything else of the item works.
 const withoutIPv6 = "no IPv6 here: this host's kernel was started with ipv6.disable=1"
 
-// usable are the prefixes of the families that the host's kernel has, and whether others were left out.
+// usable returns the prefixes of the families that the host's kernel has, and whether others were left out.
 func (c compiler) usable(prefixes []netip.Prefix) (usable []netip.Prefix, lost bool) {
 	if !c.read.NoIPv6() {
 		return prefixes, false
@@ -20,7 +20,7 @@ func (c compiler) usable(prefixes []netip.Prefix) (usable []netip.Prefix, lost b
 	return usable, len(usable) < len(prefixes)
 }
 
-// usableRouter is the router as far as the host's kernel can have it.
+// usableRouter is the router without the parts that the host's kernel cannot have.
 func (c compiler) usableRouter(b *Builder, r *desired.Router) *desired.Router {
 	if !c.read.NoIPv6() {
 		return r
@@ -33,7 +33,7 @@ func (c compiler) usableRouter(b *Builder, r *desired.Router) *desired.Router {
 		out.Legs[i].Addresses, l = c.usable(out.Legs[i].Addresses)
 		lost = lost || l
 	}
-	if lost { // a network of IPv6 alone has nothing here
+	if lost { // a network with IPv6 only has no leg here
 		out.Legs = slices.DeleteFunc(out.Legs, func(leg desired.RouterLeg) bool { return len(leg.Addresses) == 0 })
 	}
 	if lost {
@@ -42,7 +42,7 @@ func (c compiler) usableRouter(b *Builder, r *desired.Router) *desired.Router {
 	return &out
 }
 
-// usableGateway is the place on an external network as far as the host's kernel can have it.
+// usableGateway is the gateway on an external network without the parts that the host's kernel cannot have.
 func (c compiler) usableGateway(g *desired.NodeGateway) (usable *desired.NodeGateway, lost bool) {
 	if g == nil || !c.read.NoIPv6() {
 		return g, false

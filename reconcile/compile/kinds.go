@@ -7,17 +7,17 @@ import (
 	"weft/model/desired"
 )
 
-// kind is what compiling knows of one kind of item.
+// kind is what this package knows of one kind of item.
 type kind struct {
 	of   desired.Kind
 	item Source
-	// compile adds what the item becomes here; an item that is not there becomes nothing.
+	// compile adds the item's objects to the unit. For an item that is not there it adds nothing.
 	compile func(c compiler, b *Builder, uid string)
-	// shares lists the groups that the item is a member of by its uid; none when it is not there.
+	// shares lists the groups in which the item is a member by its uid; none when the item is not there.
 	shares func(s *desired.Slice, uid string) []Read
 }
 
-// kinds is the list of all.
+// kinds lists all kinds.
 func kinds() [6]kind {
 	return [...]kind{
 		{desired.KindHost, ReadHost, compileHost, func(*desired.Slice, string) []Read { return nil }},
@@ -29,7 +29,7 @@ func kinds() [6]kind {
 	}
 }
 
-// kindOf finds a kind; false when this version has none of that name.
+// kindOf finds a kind; false when this version does not know it.
 func kindOf(of desired.Kind) (kind, bool) {
 	for _, k := range kinds() {
 		if k.of == of {
@@ -39,7 +39,7 @@ func kindOf(of desired.Kind) (kind, bool) {
 	return kind{}, false
 }
 
-// read is the item as something that others read. There is one host, whatever its uid.
+// read is the read of the item by others. There is only one host, whatever its uid.
 func (k kind) read(uid string) Read {
 	if k.item == ReadHost {
 		uid = ""
@@ -53,7 +53,7 @@ func compileHost(c compiler, b *Builder, uid string) {
 	}
 }
 
-// compiling is how an item is compiled that is found by its uid.
+// compiling compiles an item that is found by its uid.
 func compiling[T any](find func(*Reader, string) *T, add func(compiler, *Builder, *T)) func(compiler, *Builder, string) {
 	return func(c compiler, b *Builder, uid string) {
 		if item := find(c.read, uid); item != nil {
@@ -119,7 +119,7 @@ func floatingShares(s *desired.Slice, uid string) []Read {
 
 func floatingName(f *desired.FloatingIP) string { return f.Network + "/" + f.Address.String() }
 
-// named leaves out groups without a name: there is nothing to share.
+// named leaves out groups without a name, because an empty name is not shared.
 func named(shares []Read) []Read {
 	out := shares[:0]
 	for _, s := range shares {

@@ -7,8 +7,8 @@ import (
 	"weft/model/desired"
 )
 
-// neighbors compiles a part of who is where on a router's network: one entry each on the leg. An address that two parts
-// hold, as for a moment when a part is written anew, is one object that the engine gives to the first of them.
+// neighbors compiles a part of a network's neighbours: one entry each on the router's leg. An address may be in two parts for a
+// moment, while a part is rewritten. It is one object then, and the engine gives it to the first part.
 func (c compiler) neighbors(b *Builder, part *desired.Neighbors) {
 	if len(part.Entries) > maxNeighbors {
 		b.Refuse("more than 1000 neighbours in one part")
@@ -63,7 +63,7 @@ func (c compiler) legOf(router, network string) (desired.RouterLeg, bool) {
 	return desired.RouterLeg{}, false
 }
 
-// gateway is the leg of the router that a network has on this host.
+// gateway is the leg of the network's router on this host.
 func (c compiler) gateway(network string) (desired.RouterLeg, bool) {
 	owner := c.read.legOwner(network)
 	if owner == "" {
@@ -72,7 +72,7 @@ func (c compiler) gateway(network string) (desired.RouterLeg, bool) {
 	return c.legOf(owner, network)
 }
 
-// hasGateway6 says that a router of ours is on the network with an IPv6 address.
+// hasGateway6 says that a router of ours has an IPv6 address on the network.
 func (c compiler) hasGateway6(network string) bool {
 	leg, _ := c.gateway(network)
 	if c.read.NoIPv6() {

@@ -7,8 +7,8 @@ import (
 	"weft/model/desired"
 )
 
-// networkFlows are the flows of one network: tables 0 and 50 by its VLAN, table 20 by its flood list, and what protects
-// the addresses of its DHCP servers, which every host answers for by itself.
+// networkFlows are the flows of one network: its VLAN in tables 0 and 50, its flood list in table 20, and the protection of its
+// DHCP servers' addresses, for which every host answers itself.
 func networkFlows(n *desired.Network, s networkState, flood []object.Action) []object.Flow {
 	var l flowList
 	meta := object.Exact64(s.number)

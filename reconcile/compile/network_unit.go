@@ -6,10 +6,10 @@ import (
 	"weft/model/desired"
 )
 
-// maxSubnets bounds what one network may bring to a host.
+// maxSubnets bounds the subnets of one network on a host.
 const maxSubnets = 64
 
-// network compiles one network; what its frames need beside its ports is its fabric's.
+// network compiles one network. The fabric adds what its frames need besides its ports.
 func (c compiler) network(b *Builder, n *desired.Network) {
 	s, fabric, ok := c.site(b)
 	if !ok {
@@ -26,8 +26,9 @@ func (c compiler) network(b *Builder, n *desired.Network) {
 	}
 }
 
-// announceCentral tells this host's guests where the gateway is, of a network whose router stands on gateway hosts. The gateway
-// itself tells the wire, but perhaps before this host has ceased to be the gateway, and such a host hears nobody else.
+// announceCentral announces the gateway to this host's guests, for a network whose router is on gateway hosts. The gateway host
+// announces it on the physical network, but perhaps before this host has stopped being the gateway, and a host that still is the
+// gateway does not receive it.
 func announceCentral(b *Builder, n *desired.Network) {
 	if n.CentralMAC.IsZero() {
 		return
@@ -46,7 +47,7 @@ func announceCentral(b *Builder, n *desired.Network) {
 	}
 }
 
-// networkRefusal judges a network by itself and by its rivals; empty when nothing is wrong.
+// networkRefusal says why a network is refused: a fault of its own or a conflict with another one; empty when it is not.
 func (c compiler) networkRefusal(n *desired.Network) string {
 	if why := networkFault(n); why != "" {
 		return why
@@ -54,7 +55,7 @@ func (c compiler) networkRefusal(n *desired.Network) string {
 	return c.networkRival(n)
 }
 
-// networkFault says what of a network can be wired nowhere; empty when all is well.
+// networkFault says why a network cannot be wired anywhere; empty when it can.
 func networkFault(n *desired.Network) string {
 	_, hasNumber := NetworkNumber(n.UID)
 	switch {
@@ -72,7 +73,7 @@ func networkFault(n *desired.Network) string {
 	return ""
 }
 
-// networkRival names the network that has this one's number or VLAN before it: the lower uid has it.
+// networkRival says which other network has this one's number or VLAN: that with the lower uid. It is empty when there is none.
 func (c compiler) networkRival(n *desired.Network) string {
 	number, _ := NetworkNumber(n.UID)
 	for _, uid := range c.read.Sorted(GroupNumber, numberName(number)) {

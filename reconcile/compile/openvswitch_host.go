@@ -7,14 +7,14 @@ import (
 	"weft/model/desired"
 )
 
-// Features of flow sets, the second half of their cookies.
+// Features of flow sets. A cookie is made of the owner and the feature.
 const (
 	FeatureBridge  = "bridge"
 	FeatureNetwork = "network"
 	FeaturePort    = "port"
 )
 
-// OpenVSwitch is the fabric of hosts that wire guests with one Open vSwitch bridge. The tables are in README.md.
+// OpenVSwitch is the fabric of hosts that wire guests with one Open vSwitch bridge. README.md describes its tables.
 type OpenVSwitch struct{}
 
 // Host adds the bridge, the uplinks and the flows that all guests share.
@@ -27,7 +27,7 @@ func (OpenVSwitch) Host(b *Builder, s Site) {
 	b.Add(&object.Bridge{
 		OwnerUID: h.UID, Name: h.Bridge, DatapathType: s.read.DatapathType(), FailMode: "secure",
 		Protocols: object.BridgeProtocols(), Fragments: object.FragmentsNXMatch,
-		// In-band control would put hidden flows before ours.
+		// In-band control would insert hidden flows before ours.
 		Settings: []object.Setting{{Key: "disable-in-band", Value: "true"}},
 	})
 	b.Silence(h.UID, h.Bridge)
@@ -49,7 +49,7 @@ func (OpenVSwitch) Host(b *Builder, s Site) {
 		b.Add(port)
 		b.Add(&object.TagFilter{OwnerUID: h.UID, Device: wanted.Interface, Hook: tagFilterHook(s.read.DatapathType())})
 		after := []object.Key{port.Key()}
-		// An address that somebody put on an uplink of ours since may be what the host is reached by.
+		// The host may be reached by an address that somebody has put on our uplink meanwhile.
 		link, _ := s.read.Link(wanted.Interface)
 		silent := uplinkCarries(link) == ""
 		if silent {
@@ -66,8 +66,8 @@ func (OpenVSwitch) Host(b *Builder, s Site) {
 	})
 }
 
-// macPrefixes begin the MACs that are some guest's or router's, on this host or another: what the controllers choose now, and what
-// they choose unless told otherwise, for MACs stay when the setting changes.
+// macPrefixes are the prefixes of MACs that belong to guests or routers, on this host or another. They are the controllers' present
+// prefix and the default one, because MACs stay when the setting changes.
 func macPrefixes(h *desired.Host) []object.MAC {
 	list := []object.MAC{object.DefaultMACPrefix}
 	if m := object.MAC(h.MACPrefix); m != (object.MAC{}) && m != object.DefaultMACPrefix {
@@ -76,7 +76,7 @@ func macPrefixes(h *desired.Host) []object.MAC {
 	return list
 }
 
-// tagFilterHook is where tags are seen before the datapath sees them.
+// tagFilterHook is the hook that sees a frame's tags before the datapath does.
 func tagFilterHook(datapathType string) object.TagFilterHook {
 	if datapathType == "netdev" {
 		return object.TagFilterXDP
@@ -100,8 +100,8 @@ func flowSetKey(bridge, ownerUID, feature string) object.Key {
 	return object.Key{Kind: object.KindFlowSet, Name: object.FlowSetName(bridge, Cookie(ownerUID, feature))}
 }
 
-// silenceStrangers keeps the host's own stack away from interfaces on the bridge that no port has: whoever is behind one is as
-// hostile as a guest. What carries an address may be what the host is reached by.
+// silenceStrangers keeps the host's own network stack away from interfaces on the bridge that no port has, because whoever is
+// behind one may be as hostile as a guest. An interface with an address is left alone: the host may be reached by it.
 func (s Site) silenceStrangers(b *Builder) {
 	for _, name := range s.read.Sorted(GroupStrangers, "") {
 		if i, _ := s.read.Interface(name); i.Bridge != s.Host.Bridge {

@@ -7,7 +7,7 @@ import (
 	"weft/model/desired"
 )
 
-// Features of the legs' flow sets; a router has one set for each network.
+// Features of the legs' flow sets. A router has one set for each of its networks.
 const (
 	featureLeg         = "leg/"
 	FeatureExternalLeg = "external-leg"
@@ -16,7 +16,7 @@ const (
 // FeatureLeg is the feature of the flow set of a router's leg on a network.
 func FeatureLeg(networkUID string) string { return featureLeg + networkUID }
 
-// Leg joins a router's veth to one of its networks: an OVS port in the dead VLAN, and flows when it has a number.
+// Leg joins a router's veth to one of its networks: an OVS port in the dead VLAN, and flows when the port has a number.
 func (OpenVSwitch) Leg(b *Builder, s Site, n *desired.Network, leg Leg) Plug {
 	wire := s.networkState(s.Host, n)
 	plug := Plug{Device: leg.Device, Netdev: true, Announce: []object.Key{flowSetKey(s.Host.Bridge, leg.OwnerUID, FeatureLeg(n.UID))}}
@@ -51,8 +51,8 @@ func (OpenVSwitch) ExternalLeg(b *Builder, s Site, n *desired.Network, leg Leg) 
 	return plug
 }
 
-// plugLeg adds the OVS port and the flow set of a leg, and says whether it has a number and so flows. Without flows the leg is
-// plugged and mute.
+// plugLeg adds the OVS port and the flow set of a leg. It returns whether the leg has a number and therefore flows. A leg without
+// flows is plugged and mute.
 func (s Site) plugLeg(b *Builder, leg Leg, feature string, flows func(ofport uint32) []object.Flow) bool {
 	h := s.Host
 	if s.bridgeRefusal(h) != "" {
@@ -78,7 +78,7 @@ func (s Site) plugLeg(b *Builder, leg Leg, feature string, flows func(ofport uin
 	return true
 }
 
-// legPort is the OpenFlow port number of a leg that Weft plugged into the host's bridge; 0 while there is none.
+// legPort is the OpenFlow port number of a leg that Weft has plugged into the host's bridge; 0 while it has none.
 func (s Site) legPort(device string) uint32 {
 	i, ok := s.read.Interface(device)
 	if !ok || i.Bridge != s.Host.Bridge || !i.Created {

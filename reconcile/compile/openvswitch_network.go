@@ -5,16 +5,16 @@ import (
 	"weft/model/desired"
 )
 
-// networkState is what Open vSwitch makes of one network.
+// networkState is what Open vSwitch needs to know of one network.
 type networkState struct {
 	number uint64
-	// pending says why the network is only local to this host; empty when it has an uplink.
+	// pending says why the network only reaches this host, or what its uplink waits for; empty when its uplink works.
 	pending    string
 	device     string // the uplink's netdev; empty for a network without one
 	uplinkPort uint32
 }
 
-// Network adds the network's flows: where its frames come from on the wire, where broadcast goes, and how frames leave.
+// Network adds the network's flows: how its frames arrive from the physical network, where group frames go, and how frames leave.
 func (OpenVSwitch) Network(b *Builder, s Site, n *desired.Network) {
 	h := s.Host
 	if s.bridgeRefusal(h) != "" {
@@ -62,7 +62,7 @@ func (c compiler) networkState(h *desired.Host, n *desired.Network) networkState
 	return s
 }
 
-// floodPort is the OpenFlow port of an active guest whom nothing but its device may keep from being wired; 0 for none.
+// floodPort is the OpenFlow port of an active guest that gets group frames; 0 when the port is refused or has no number.
 func (c compiler) floodPort(uid string) uint32 {
 	h, p := c.declaredHost(), c.read.Port(uid)
 	if h == nil || p == nil || p.State != desired.StateActive || c.portRefusal(c.read.Network(p.Network), p) != "" {
@@ -75,11 +75,11 @@ func (c compiler) floodPort(uid string) uint32 {
 	return a.ofport
 }
 
-// onlyLocal begins the sentence about a network without a usable uplink.
+// onlyLocal is the beginning of the sentence about a network without a usable uplink.
 const onlyLocal = "guests reach only this host: "
 
-// floodPorts lists the OpenFlow ports of the network's active guests, in the order of their ports' uids, and of its external
-// leg. The legs of routers are not there: what they have to hear is sent to them alone.
+// floodPorts lists the OpenFlow ports of the network's active guests, in the order of the ports' uids, and of its external leg. The
+// legs of distributed routers are not in it, because what they must receive is sent to them alone.
 func (s Site) floodPorts(n *desired.Network) []uint32 {
 	var ports []uint32
 	all := Read{GroupFlood, n.UID}

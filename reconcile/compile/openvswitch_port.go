@@ -5,8 +5,8 @@ import (
 	"weft/model/desired"
 )
 
-// Port adds one guest's OVS port and, when it is active and has a number, its flows. Each needs what comes before it; what
-// is missing makes the port pending with the objects that are right already.
+// Port adds one guest's OVS port and, when the port is active and has a number, its flows. What is missing makes the port pending.
+// The objects that are right already are in the unit nevertheless.
 func (OpenVSwitch) Port(b *Builder, s Site, n *desired.Network, p *desired.Port) Plug {
 	h := s.Host
 	if s.bridgeRefusal(h) != "" {
@@ -46,7 +46,7 @@ func (OpenVSwitch) Port(b *Builder, s Site, n *desired.Network, p *desired.Port)
 	b.Add(flows)
 	plug.Open = true
 	if a.adopted {
-		// The port is there already, and what is written on it makes the switch work for a while: flows first.
+		// The port exists already. Writing its tag and its marks makes the switch work for a while, so the flows come first.
 		port.After = []object.Key{flows.Key()}
 		plug.Up = []object.Key{flows.Key()}
 	} else {

@@ -14,14 +14,14 @@ import (
 // portBFD is the UDP port of BFD's control packets (RFC 5881).
 const portBFD uint16 = 3784
 
-// ttlNeighbor is the time to live of what no router has forwarded (RFC 5082).
+// ttlNeighbor is the TTL of a packet that no router has forwarded (RFC 5082).
 const ttlNeighbor = 255
 
 // FeatureSession is the feature of the flow set of a network's BFD session with a host.
 func FeatureSession(node string) string { return "session/" + node }
 
-// sessions adds the BFD sessions with the hosts that share a centralized router with this one and watch each other on this network:
-// one with each, however many routers there are.
+// sessions adds the BFD sessions with the hosts that share a centralized router with this one and watch each other on this network.
+// There is one session with each host, however many routers they share.
 func (s Site) sessions(b *Builder, n *desired.Network, wire networkState) {
 	peers := s.peersOn(n)
 	if len(peers) > 0 && s.Host.RouterMAC.IsZero() {
@@ -47,12 +47,12 @@ func (s Site) sessions(b *Builder, n *desired.Network, wire networkState) {
 // peer is another host of a centralized router.
 type peer struct {
 	mac object.MAC
-	// say is what this host's packets to it carry, and hear what its own do.
+	// say is the mark of this host's packets to it, and hear the mark of its own packets.
 	say, hear sessionMark
 }
 
-// peersOn are the other hosts of all centralized routers that watch each other on a network. A host's secret is the same in every router
-// that gives one; a router with a host that knows of none gives none.
+// peersOn are the other hosts of all centralized routers whose hosts watch each other on a network. A host's secret is the same in
+// every router that has one for it. A router with a host that does not support secrets has none.
 func (s Site) peersOn(n *desired.Network) map[string]peer {
 	peers := map[string]peer{}
 	for _, uid := range s.read.Sorted(GroupWatch, n.UID) {
@@ -72,19 +72,19 @@ func (s Site) peersOn(n *desired.Network) map[string]peer {
 	return peers
 }
 
-// sessionMark is what a host's BFD packets carry on the wire in the fields that say nothing between two neighbours: their
-// addresses and their source port (RFC 5881 4).
+// sessionMark has the values of the fields that have no meaning between two neighbours: the addresses and the source port (RFC 5881
+// 4). A host's BFD packets carry its secret in them.
 type sessionMark struct {
 	src, dst netip.Addr
 	port     uint16 // 0: any
 }
 
-// wellKnownMark is that of a host without a secret, which Open vSwitch makes itself.
+// wellKnownMark is the mark of a host without a secret. Open vSwitch itself uses these values.
 func wellKnownMark() sessionMark {
 	return sessionMark{src: object.SessionSource, dst: object.SessionDestination}
 }
 
-// markOf spreads a secret over the fields: 76 bits. The addresses are unicast ones, for switches look at no others.
+// markOf distributes a secret over the fields: 76 bits. The addresses are unicast ones, because switches do not inspect these.
 func markOf(secret string) sessionMark {
 	b, err := hex.DecodeString(secret)
 	if err != nil || len(b) != desired.SessionSecretSize {
@@ -95,9 +95,9 @@ func markOf(secret string) sessionMark {
 	return sessionMark{address(b), address(b[4:]), firstPort | binary.BigEndian.Uint16(b[8:])&0x3fff}
 }
 
-// sessionFlows carry a session's packets to the wire and back; nothing else passes its ports. From the wire there passes what has the
-// other host's MAC and mark and was never forwarded by anybody (RFC 5881 5): a guest, whose MAC is checked, or another network never gets
-// here, and somebody on the segment has to guess the mark.
+// sessionFlows forward a session's packets to the physical network and back. Nothing else passes its ports. A packet from the
+// physical network passes only with the other host's MAC and mark, and if nobody has forwarded it (RFC 5881 5). A guest never gets
+// here, because its MAC is checked; nor does another network. Somebody on the segment has to guess the mark.
 func sessionFlows(session *object.Session, p peer, number uint64, wire uint32) []object.Flow {
 	var l flowList
 	out := object.Match{InPort: wire, VLAN: object.VLANUntagged(), EthSrc: object.ExactMAC(session.Local), EthType: ethIPv4, IPProto: protoUDP, UDPDst: portBFD}
@@ -110,7 +110,7 @@ func sessionFlows(session *object.Session, p peer, number uint64, wire uint32) [
 	return l
 }
 
-// from rewrites a packet with another mark to this one. The port of one without a secret is nobody's business.
+// from rewrites a packet with another mark to this one. If this mark has no port, the port stays as it is.
 func (m sessionMark) from(other sessionMark) (actions []object.Action) {
 	if m == other {
 		return nil

@@ -8,7 +8,7 @@ import (
 	"weft/model/desired"
 )
 
-// attachment is the interface a port was found to have on this host.
+// attachment is the interface that was found for a port on this host.
 type attachment struct {
 	device  string // of the OVS interface; empty while there is none to plug
 	adopted bool   // somebody else created the OVS interface
@@ -18,8 +18,8 @@ type attachment struct {
 	refused string
 }
 
-// attach finds a port's interface, the two ways hypervisors give one: an OVS interface of theirs that carries the port's
-// interface id, or a netdev of the port's device name, which Weft plugs.
+// attach finds a port's interface. Hypervisors provide one in two ways: an OVS interface of theirs that carries the port's
+// interface id, or a netdev with the port's device name, which Weft plugs.
 func (c compiler) attach(h *desired.Host, p *desired.Port) attachment {
 	foreign := c.foreignInterfaces(p.InterfaceID)
 	switch len(foreign) {
@@ -32,7 +32,7 @@ func (c compiler) attach(h *desired.Host, p *desired.Port) attachment {
 		strings.Join(foreign, " and "), quote(p.InterfaceID))}
 }
 
-// foreignInterfaces lists, in order, the OVS interfaces that others created with the interface id; at most three.
+// foreignInterfaces lists, in order, the OVS interfaces with the interface id that others created; at most three.
 func (c compiler) foreignInterfaces(interfaceID string) []string {
 	var found []string
 	for _, name := range c.read.Sorted(GroupPlugged, interfaceID) {
@@ -62,7 +62,7 @@ func (c compiler) adopt(h *desired.Host, name string) attachment {
 	return a
 }
 
-// attachDevice plugs the netdev of the port's device name.
+// attachDevice uses the netdev with the port's device name.
 func (c compiler) attachDevice(h *desired.Host, p *desired.Port) attachment {
 	_, exists := c.read.Link(p.Device)
 	if p.Device == "" || !exists {
@@ -96,7 +96,7 @@ func waitsFor(p *desired.Port) string {
 	return "waits for device " + p.Device + " or an OVS interface with iface-id " + quote(p.InterfaceID)
 }
 
-// deviceRefusal keeps a port from taking a link that the host itself needs.
+// deviceRefusal says why a port may not use a link, because the host itself needs it; empty when it may.
 func (c compiler) deviceRefusal(h *desired.Host, name string) string {
 	if name == h.Bridge {
 		return "device " + name + " is the host's bridge"
@@ -117,7 +117,7 @@ func uplinkDevice(h *desired.Host, name string) string {
 	return ""
 }
 
-// linkRefusal judges what the kernel says of a device that a port wants.
+// linkRefusal says why a port may not use a device, according to what the kernel says of it; empty when it may.
 func (s Site) linkRefusal(name string, link object.LinkFacts) string {
 	if why := uplinkDevice(s.Host, name); why != "" {
 		return why
@@ -126,7 +126,7 @@ func (s Site) linkRefusal(name string, link object.LinkFacts) string {
 		return "device " + name + " " + why
 	}
 	switch link.Kind {
-	case "", "tuntap", "veth", "netkit", "dummy": // what guests are given
+	case "", "tuntap", "veth", "netkit", "dummy": // the kinds that guests get
 		return ""
 	case "device":
 		return "device " + name + " is a NIC of the host: a guest has a tap or a veth, or an OVS interface that a hypervisor plugged"
@@ -134,7 +134,7 @@ func (s Site) linkRefusal(name string, link object.LinkFacts) string {
 	return "device " + name + " is a " + link.Kind + " of the host: a guest has a tap or a veth, or an OVS interface that a hypervisor plugged"
 }
 
-// incumbent says that OVS already has the port plugged under its own name or interface id.
+// incumbent says that OVS has the port plugged already, under its own name or interface id.
 func (c compiler) incumbent(p *desired.Port) bool {
 	if i, ok := c.read.Interface(p.Device); ok && i.OwnerUID == p.UID {
 		return true

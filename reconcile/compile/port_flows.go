@@ -6,8 +6,9 @@ import (
 	"weft/model/desired"
 )
 
-// portFlows are the flows of one active guest: who it is, as which addresses it may speak, and how frames reach it. Ten
-// and, for each address, three more (IPv4: source, ARP sender, ARP probe; IPv6: source, duplicate address detection, ND target).
+// portFlows are the flows of one active guest: who it is, which source addresses it may use, and how frames reach it. There are
+// nine flows, and three more for each address (IPv4: source, ARP sender, ARP probe; IPv6: source, duplicate address detection, ND
+// target).
 func portFlows(p *desired.Port, network uint64, ofport uint32) []object.Flow {
 	var l flowList
 	mac, meta := object.MAC(p.MAC), object.Exact64(network)
@@ -30,13 +31,13 @@ func portFlows(p *desired.Port, network uint64, ofport uint32) []object.Flow {
 
 	here := object.Match{Metadata: meta, EthDst: object.ExactMAC(mac)}
 	l.add(tableForward, prioAllow, here, object.Output{Port: ofport})
-	// The guest is on this host: a frame that claims to be from it and comes from the network is a loop or a lie.
+	// The guest is on this host. A frame from the network with its MAC as source is a loop or spoofed.
 	l.drop(tableFromNetwork, prioReserved, object.Match{Metadata: meta, EthSrc: object.ExactMAC(mac)})
 	return l
 }
 
-// ipv4SourceFlows: table 10 for one IPv4 address. A probe (RFC 5227) may only ask for the port's own address, or it would
-// make others give theirs up.
+// ipv4SourceFlows: table 10 for one IPv4 address. A probe (RFC 5227) may only ask for the port's own address. Otherwise it could
+// make others give up their addresses.
 func ipv4SourceFlows(l *flowList, from object.Match, mac object.MAC, a model.Address) {
 	ip := from
 	ip.EthType, ip.IPSrc = ethIPv4, single(a.Addr)
@@ -67,8 +68,8 @@ func ipv6SourceFlows(l *flowList, from object.Match, a model.Address) {
 	l.add(tableNDTarget, prioAllow, na, object.Goto{Table: tableForward})
 }
 
-// linkLocalFlows: the address derived from the port's MAC is the port's from the start; any other belongs to the port of
-// the network that used it first, a bounded number per port; tables 11, 15 and 17.
+// linkLocalFlows: tables 11, 15 and 17. The address derived from the port's MAC always belongs to the port. Any other link-local
+// address belongs to the port of the network that used it first. The number for each port is bounded.
 func linkLocalFlows(l *flowList, p *desired.Port, network uint64, ofport uint32) {
 	derived := object.Match{Metadata: object.Exact64(network), EthType: ethIPv6, IPSrc: single(object.MAC(p.MAC).LinkLocal())}
 	l.add(tableLinkLocal, prioAllow, derived, object.SetReg{Reg: 5, Value: ofport})
@@ -83,7 +84,7 @@ func linkLocalFlows(l *flowList, p *desired.Port, network uint64, ofport uint32)
 	l.add(tableNDTargetOwn, prioAllow, own, object.Goto{Table: tableForward})
 }
 
-// neighborFlows: table 13. A link-layer address in ND is the port's own; a solicitation always carries one (RFC 4861 7.2.2).
+// neighborFlows: table 13. A link-layer address in ND must be the port's own. A solicitation always carries one (RFC 4861 7.2.2).
 func neighborFlows(l *flowList, from object.Match, mac object.MAC) {
 	ns := validND(icmpv6NeighborSolicitation)
 	ns.InPort, ns.NDSLL = from.InPort, mac

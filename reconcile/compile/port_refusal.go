@@ -9,11 +9,11 @@ import (
 	"weft/model/desired"
 )
 
-// maxAddresses bounds what one port may bring to a host.
+// maxAddresses bounds the addresses of one port on a host.
 const maxAddresses = 64
 
-// portRefusal says why a port cannot be on this host: a fault of its own, or another port that has its device, its
-// interface id or its MAC before it. n may be nil. Empty when nothing is wrong.
+// portRefusal says why a port cannot be on this host: it has a fault of its own, or another port has its device, its interface id
+// or its MAC. n may be nil. It is empty when nothing is wrong.
 func (c compiler) portRefusal(n *desired.Network, p *desired.Port) string {
 	if why := portFault(n, p); why != "" {
 		return why
@@ -33,7 +33,8 @@ func (c compiler) portRefusal(n *desired.Network, p *desired.Port) string {
 	return ""
 }
 
-// gatewayClash keeps a port from being the router's on its own network, or on the host.
+// gatewayClash says that a port uses an address or device of its network's router, or the host's router MAC; empty when it does
+// not.
 func (c compiler) gatewayClash(p *desired.Port) string {
 	if leg, ok := c.gateway(p.Network); ok {
 		for _, g := range leg.Addresses {
@@ -65,8 +66,8 @@ func (c compiler) firstRival(group map[string]struct{}, p *desired.Port) string 
 	return first
 }
 
-// outranks says that of two ports that want the same thing the rival has it: the one OVS already has plugged, else the one
-// with the lower uid. A rival that has a fault of its own takes nothing from anybody.
+// outranks says that the rival gets what both ports want. The port that OVS has plugged already gets it, otherwise the port with
+// the lower uid. A rival with a fault of its own gets nothing.
 func (c compiler) outranks(rival string, p *desired.Port) bool {
 	r := c.read.Port(rival)
 	if r == nil || portFault(c.read.Network(r.Network), r) != "" || c.gatewayClash(r) != "" {
@@ -79,7 +80,8 @@ func (c compiler) outranks(rival string, p *desired.Port) bool {
 	return rival < p.UID
 }
 
-// portFault says what of a port by itself can be wired nowhere. Identities of Weft's own servers are nobody else's.
+// portFault says what is wrong with a port by itself; empty when nothing. The MACs and addresses of Weft's own servers belong to
+// nobody else.
 func portFault(n *desired.Network, p *desired.Port) string {
 	switch {
 	case p.UID == "":

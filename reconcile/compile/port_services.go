@@ -9,8 +9,9 @@ import (
 	"weft/model/desired"
 )
 
-// addServices adds what weftd serves on the guest's own device: leases for the port's addresses, and router
-// advertisements. Where the network has no IPv6 subnet they are silent, but for what they told when it had one. router says that they offer a router of ours, and mac is its own if it has one.
+// addServices adds what weftd serves on the guest's own device: leases for the port's addresses, and router advertisements. In a
+// network without IPv6 subnet the advertisements are silent, except to withdraw what they announced when it had one. router says
+// that they announce a router of ours. mac is the MAC of that router if it has its own.
 func addServices(u *Builder, n *desired.Network, p *desired.Port, device string, router bool, mac object.MAC) {
 	lease := time.Duration(max(n.DHCP.LeaseSeconds, 60)) * time.Second
 	mtu := n.DHCP.MTU
@@ -42,8 +43,7 @@ func addServices(u *Builder, n *desired.Network, p *desired.Port, device string,
 	})
 }
 
-// leases splits a port's addresses by family, in their order. An IPv4 address whose subnet has no DHCP server is not
-// leased.
+// leases divides a port's addresses by family and keeps their order. An IPv4 address whose subnet has no DHCP server gets no lease.
 func leases(n *desired.Network, p *desired.Port) (v4 []object.DHCPv4Lease, v6 []netip.Addr) {
 	for _, a := range p.Addresses {
 		if a.Is6() {

@@ -6,7 +6,7 @@ import (
 	"weft/model/desired"
 )
 
-// port compiles one guest interface: how its fabric joins it, its link and what is served on it.
+// port compiles one guest interface: how its fabric joins it, its link, and what is served on it.
 func (c compiler) port(b *Builder, p *desired.Port) {
 	s, fabric, ok := c.site(b)
 	if !ok {
@@ -42,8 +42,8 @@ func (c compiler) port(b *Builder, p *desired.Port) {
 	addPlugged(b, usable, p, plug, router, mac)
 }
 
-// warnMAC compares the port's MAC with what the hypervisor says that it gave the guest. OVS has it from libvirt or os-vif; of a
-// tap or a veth nobody says it.
+// warnMAC compares the port's MAC with the MAC that the hypervisor says the guest has. libvirt and os-vif write it to OVS. For a
+// tap or a veth nobody writes it.
 func (c compiler) warnMAC(b *Builder, p *desired.Port, device string) {
 	i, _ := c.read.Interface(device)
 	if i.Created || i.AttachedMAC == "" {
@@ -85,7 +85,7 @@ func addPlugged(b *Builder, n *desired.Network, p *desired.Port, plug Plug, rout
 	b.Add(a)
 }
 
-// addArrival waits for the guest of a standby port: a guest that announces itself on the port's device runs here now.
+// addArrival listens for the guest of a standby port. A guest that announces itself on the port's device runs here now.
 func addArrival(b *Builder, p *desired.Port, plug Plug) {
 	if p.State == desired.StateStandby && p.Migration != 0 && plug.Netdev {
 		b.Add(&object.Arrival{OwnerUID: p.UID, Device: plug.Device, MAC: object.MAC(p.MAC), Migration: p.Migration})

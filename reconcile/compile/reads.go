@@ -7,20 +7,21 @@ import (
 	"weft/model/desired"
 )
 
-// Read names one thing that an item's unit was made of, whether it was there or not: an item, a fact, or a group of what shares
-// something. When it changes, who has read it is compiled again.
+// Read names one thing that an item's unit was made of, whether it existed or not: an item, a fact, or a group of items that share
+// something. When it changes, its readers are compiled again.
 type Read struct {
 	Of Source
-	// Name is which: an item's uid, a device, what the members of a group share; empty where there is one alone.
+	// Name says which one: the uid of an item, the name of a device, or what the members of a group share. It is empty where there
+	// is only one.
 	Name string
 }
 
-// Source is what kind of thing was read.
+// Source is the kind of thing that was read.
 type Source uint8
 
 // The items, by uid.
 const (
-	ReadHost Source = iota + 1 // there is one
+	ReadHost Source = iota + 1 // there is only one
 	ReadNetwork
 	ReadPort
 	ReadRouter
@@ -39,7 +40,7 @@ const (
 	ReadTransit // a router's slot of transit addresses, by its uid
 )
 
-// The groups: who shares what. Items are members by their uids, devices by their names.
+// The groups of items or devices that share something. Items are members by their uids, devices by their names.
 const (
 	GroupNetwork         Source = iota + 64 // network → ports
 	GroupDevice                             // device → ports
@@ -55,12 +56,12 @@ const (
 	GroupRouters                            // → all routers
 	GroupPlugged                            // interface id → OVS interfaces
 	GroupAltName                            // alternative name → netdev
-	GroupStrangers                          // → OVS interfaces that others made, and that no port has by their interface id
+	GroupStrangers                          // → OVS interfaces that others made and that belong to no port here
 	GroupFlood                              // network → the OpenFlow ports of its active guests
-	DerivedFlood                            // port → its OpenFlow port, if it is to be flooded to
+	DerivedFlood                            // port → its OpenFlow port, if it gets group frames
 )
 
-// Reader gives an item's compiling all that it may know, and notes what was asked for. It serves one item, on one goroutine.
+// Reader gives everything that compiling an item may use, and records what was asked for. It serves one item, in one goroutine.
 type Reader struct {
 	slice *desired.Slice
 	facts *object.Facts
@@ -129,7 +130,7 @@ func (r *Reader) Interface(name string) (object.InterfaceFacts, bool) {
 	return i, ok
 }
 
-// ForeignBridge says why a bridge is not Weft's; false when nothing speaks against it.
+// ForeignBridge says why a bridge is not Weft's; false when it may be Weft's.
 func (r *Reader) ForeignBridge(name string) (why string, foreign bool) {
 	r.note(ReadForeignBridge, name)
 	why, foreign = r.facts.ForeignBridges[name]
@@ -148,7 +149,7 @@ func (r *Reader) NoIPv6() bool {
 	return r.facts.NoIPv6
 }
 
-// BridgeNetfilter says how the host's iptables see bridged frames; empty when they do not.
+// BridgeNetfilter says how the host's iptables filter bridged frames; empty when they do not.
 func (r *Reader) BridgeNetfilter() string {
 	r.note(ReadBridgeNetfilter, "")
 	return r.facts.BridgeNetfilter
@@ -160,7 +161,7 @@ func (r *Reader) Transit(router string) uint32 {
 	return r.index.transits[router]
 }
 
-// Group is the members of a group, which may not be changed. Nobody shares an empty name.
+// Group returns the members of a group, which must not be changed. A group without a name has no members.
 func (r *Reader) Group(of Source, name string) map[string]struct{} {
 	r.note(of, name)
 	return r.index.groups[Read{of, name}]
@@ -185,7 +186,7 @@ func (r *Reader) AltName(name string) (device string, ok bool) {
 	return "", false
 }
 
-// legOwner is the router that has a network: of several the one with the lowest uid that is fit to be wired; empty for none.
+// legOwner is the router that has a network: the one with the lowest uid that can be wired; empty for none.
 func (r *Reader) legOwner(network string) string {
 	for _, uid := range r.Sorted(GroupLeg, network) {
 		if router := r.Router(uid); router != nil && routerFault(router) == "" {

@@ -7,18 +7,18 @@ import (
 	"weft/model/desired"
 )
 
-// recorded is who has read what.
+// recorded has the readers of each thing.
 type recorded struct {
 	readers map[Read][]*node // in no order, each once
 	items   map[desired.Key]*node
 	derived map[Read]*node
 }
 
-// node is something that was made of what it has read: an item's unit, or a value that units are made of.
+// node is something that was made of its reads: an item's unit, or a derived value that units are made of.
 type node struct {
 	reads []Read
 	item  desired.Key
-	// Of a value: what it is, and what changes with it for those who use it.
+	// Only for a derived value: its name, and the read that changes with it for the units that use it.
 	derived, within Read
 	value           uint32
 }
@@ -27,7 +27,7 @@ func newRecorded() recorded {
 	return recorded{map[Read][]*node{}, map[desired.Key]*node{}, map[Read]*node{}}
 }
 
-// Compiled notes what a unit was made of, in place of what its item was made of before. A unit without reads is forgotten.
+// Compiled records what a unit was made of. It replaces what was recorded for its item before. A unit without reads is forgotten.
 func (x *recorded) Compiled(u Unit) {
 	n := x.items[u.Key]
 	if n == nil {
@@ -40,7 +40,7 @@ func (x *recorded) Compiled(u Unit) {
 	}
 }
 
-// record notes what a node has read. Most of it is what it read before.
+// record replaces the reads of a node. Most of them are usually the same as before.
 func (x *recorded) record(n *node, reads []Read) {
 	before := make(map[Read]struct{}, len(n.reads))
 	for _, r := range n.reads {
@@ -71,7 +71,7 @@ func (x *recorded) forget(n *node, r Read) {
 	x.readers[r] = left[:last]
 }
 
-// concerned are the items that were made of what has changed, or of a value that was. Such a value is forgotten.
+// concerned returns the items that were made of what has changed, or of a derived value that was. It forgets such values.
 func (x *recorded) concerned(changed readSet) keySet {
 	dirty := keySet{}
 	for todo := slices.Collect(maps.Keys(changed)); len(todo) > 0; {
@@ -93,8 +93,8 @@ func (x *recorded) concerned(changed readSet) keySet {
 	return dirty
 }
 
-// derive returns a value that units are made of, computed once until something of what it was made of changes. Who uses several
-// notes what they are within, once for all.
+// derive returns a value that units are made of. It is computed once and kept until something that it was made of changes. A unit
+// that uses several values records once the read within which they are.
 func (r *Reader) derive(of, within Read, compute func(*Reader) uint32) uint32 {
 	x := &r.index.recorded
 	if n := x.derived[of]; n != nil {

@@ -7,9 +7,12 @@ import (
 	"weft/model/desired"
 )
 
-// legFlows are the flows of a router's leg on a network. The gateway's MAC and addresses stay on the host: what guests ask
-// of them goes to the leg alone, nothing that claims them comes in from the wire, and what the leg sends to the wire leaves
-// as routerMAC, addressed to one neighbour that is known. Without a routerMAC nothing leaves.
+// legFlows are the flows of a distributed router's leg on a network. The gateway's MAC and addresses stay on the host:
+//
+//   - Guests' requests for them go to the leg alone.
+//   - Frames from the physical network that use them are dropped.
+//   - What the leg sends to the physical network leaves with routerMAC as source, and only to one known neighbour. Without a
+//     routerMAC nothing leaves.
 func legFlows(n *desired.Network, s networkState, leg Leg, ofport uint32, routerMAC object.MAC) []object.Flow {
 	var l flowList
 	meta := object.Exact64(s.number)
@@ -20,7 +23,7 @@ func legFlows(n *desired.Network, s networkState, leg Leg, ofport uint32, router
 		gatewayAddressFlows(&l, meta, a, ofport)
 	}
 	gatewaySolicitation(&l, meta, object.GatewayLinkLocal, ofport)
-	// Who asks for it on the wire, and who says there to have it, is dropped on every network (gatewayRules).
+	// On every network gatewayRules drops requests and advertisements for it from the physical network.
 
 	mine := object.Match{Metadata: meta, Reg6: object.Exact32(ofport)}
 	group, arp := mine, mine
@@ -40,7 +43,7 @@ func legFlows(n *desired.Network, s networkState, leg Leg, ofport uint32, router
 	return l
 }
 
-// gatewayAddressFlows: who asks for an address of the gateway hears the leg alone, and nobody on the wire has it.
+// gatewayAddressFlows: requests for an address of the gateway go to the leg alone. Nobody on the physical network may use it.
 func gatewayAddressFlows(l *flowList, meta object.Masked64, a netip.Addr, ofport uint32) {
 	if a.Is6() {
 		gatewaySolicitation(l, meta, a, ofport)
@@ -55,17 +58,17 @@ func gatewayAddressFlows(l *flowList, meta object.Masked64, a netip.Addr, ofport
 	l.drop(tableFromNetwork, prioDrop, object.Match{Metadata: meta, EthType: ethIPv4, IPSrc: single(a)})
 }
 
-// gatewaySolicitation leads solicitations for an address of the gateway to the leg.
+// gatewaySolicitation sends solicitations for an address of the gateway to the leg.
 func gatewaySolicitation(l *flowList, meta object.Masked64, a netip.Addr, ofport uint32) {
 	ns := matchND(icmpv6NeighborSolicitation)
 	ns.Metadata, ns.NDTarget = meta, single(a)
 	l.add(tableForward, prioException, ns, object.Output{Port: ofport})
 }
 
-// externalLegFlows are the flows of an external namespace's leg: like a guest's that may speak for itself. It stands in the
+// externalLegFlows are the flows of an external namespace's leg. It is like a guest that may use any source address. It is in the
 // network's flood list.
 //
-// Its addresses, the link-local one included, are this host's alone: no guest and nobody on the wire has them.
+// Its addresses, the link-local one included, belong to this host. No guest and nobody on the physical network may use them.
 func externalLegFlows(number uint64, leg Leg, ofport uint32) []object.Flow {
 	var l flowList
 	mac, meta := leg.MAC, object.Exact64(number)
@@ -81,7 +84,7 @@ func externalLegFlows(number uint64, leg Leg, ofport uint32) []object.Flow {
 	return l
 }
 
-// ownAddressFlows: nothing on the wire says that it has the address; table 30.
+// ownAddressFlows drops frames from the physical network that use the address as source or advertise it; table 30.
 func ownAddressFlows(l *flowList, meta object.Masked64, a netip.Addr) {
 	if a.Is4() {
 		l.drop(tableFromNetwork, prioDrop, object.Match{Metadata: meta, EthType: ethARP, ARPSPA: single(a)})
@@ -94,8 +97,8 @@ func ownAddressFlows(l *flowList, meta object.Masked64, a netip.Addr) {
 	l.drop(tableFromNetwork, prioReserved, na)
 }
 
-// gatewayRules: nobody but a leg has the gateway's MAC and link-local address, on any network, router or not; tables 10, 30
-// and 50.
+// gatewayRules: only a leg may use the gateway's MAC and link-local address, on any network, with or without a router; tables 10,
+// 30 and 50.
 func gatewayRules(l *flowList) {
 	l.drop(tableGuestSource, prioReserved, object.Match{EthType: ethIPv6, IPSrc: single(object.GatewayLinkLocal)})
 	dad := matchND(icmpv6NeighborSolicitation)

@@ -9,13 +9,13 @@ import (
 	"weft/hostnet/object"
 )
 
-// Devices inside namespaces of ours that have the same name in each.
+// Devices inside our namespaces that have the same name in each.
 const (
 	transitDevice  = "transit"  // in a router's namespace: towards the external one
 	externalDevice = "external" // in an external namespace: towards the external network
 )
 
-// digestName is a device name: the prefix and 12 hexadecimal digits of SHA-256 over what it is for.
+// digestName is a device name: the prefix and 12 hexadecimal digits of the SHA-256 of what it is for.
 func digestName(prefix, of string) string {
 	sum := sha256.Sum256([]byte(of))
 	return prefix + hex.EncodeToString(sum[:6])
@@ -24,17 +24,18 @@ func digestName(prefix, of string) string {
 // RouterNamespace is the name of the network namespace of a router.
 func RouterNamespace(routerUID string) string { return object.NamespacePrefix + "router-" + routerUID }
 
-// ExternalNamespace is the name of the network namespace through which a host's routers reach an external network.
+// ExternalNamespace is the name of the network namespace through which routers reach an external network. A host's distributed
+// routers share the one that is named after the network. For a centralized router's own one, pass the router's uid.
 func ExternalNamespace(networkUID string) string {
 	return object.NamespacePrefix + "external-" + networkUID
 }
 
-// LegDevice is the host's end of a router's veth on a network; LegInner the end in the router's namespace.
+// LegDevice is the host's end of a router's veth on a network. LegInner is the end in the router's namespace.
 func LegDevice(routerUID, networkUID string) string {
 	return digestName("wl", routerUID+"/"+networkUID)
 }
 
-// LegInner is the name of the leg on the network inside of its router's namespace.
+// LegInner is the name of the leg on the network inside its router's namespace.
 func LegInner(networkUID string) string { return digestName("n", networkUID) }
 
 // ExternalLegDevice is the host's end of an external namespace's veth on its network.
@@ -48,24 +49,24 @@ func CentralLegDevice(routerUID, networkUID string) string {
 // SessionDevice is the port that carries the BFD session with a host on a network.
 func SessionDevice(networkUID, node string) string { return digestName("wb", networkUID+"/"+node) }
 
-// sessionWire is the other end of that port, where the session's packets come out and go in.
+// sessionWire is the other end of this pair of ports, where the session's packets leave and enter.
 func sessionWire(networkUID, node string) string { return digestName("wq", networkUID+"/"+node) }
 
 // transitPeer is the end of a router's transit veth in the external namespace.
 func transitPeer(routerUID string) string { return digestName("t", routerUID) }
 
-// transitSlots is how many pairs of addresses there are for routers of one host, in 169.254.128.0/17.
+// transitSlots is the number of pairs of transit addresses for the routers of one host, in 169.254.128.0/17.
 const transitSlots = 1 << 14
 
-// transitCandidate is the n-th choice of a router for its pair: from its uid, so that it survives restarts without being
-// kept anywhere.
+// transitCandidate is a router's n-th choice of a pair. It is computed from its uid, so that it is the same after a restart without
+// being stored.
 func transitCandidate(routerUID string, n uint32) uint32 {
 	sum := sha256.Sum256(binary.BigEndian.AppendUint32([]byte("transit\x00"+routerUID+"\x00"), n))
 	return binary.BigEndian.Uint32(sum[:4]) % transitSlots
 }
 
-// transitPair is one slot's addresses, IPv4 (/31) and IPv6 (/127): the external namespace's end and the router's. They never leave
-// the host: the range is link-local for IPv4 (RFC 3927) and a unique local prefix for IPv6 (RFC 4193).
+// transitPair returns the addresses of one slot, IPv4 (/31) and IPv6 (/127), of the external namespace's end and of the router's
+// end. They never leave the host. The range is link-local for IPv4 (RFC 3927) and a unique local prefix for IPv6 (RFC 4193).
 func transitPair(slot uint32) (external, router []netip.Prefix) {
 	four := func(last uint32) netip.Prefix {
 		v := binary.BigEndian.AppendUint32(nil, 169<<24|254<<16|128<<8|slot<<1|last)

@@ -7,17 +7,17 @@ import (
 	"weft/model/desired"
 )
 
-// Bounds on what one item may bring to a host.
+// Bounds on the size of one item on a host.
 const (
 	maxLegs      = 64
 	maxNeighbors = 1000
 	maxForwards  = 1000
 )
 
-// maxUID bounds the uid of what gets names in the file system.
+// maxUID bounds the uid of an item that has a name in the file system.
 const maxUID = 64
 
-// routerFault says what of a router by itself can be wired nowhere; empty when nothing.
+// routerFault says why a router cannot be wired anywhere; empty when it can.
 func routerFault(r *desired.Router) string {
 	switch {
 	case uidFault(r.UID) != "":
@@ -38,7 +38,7 @@ func routerFault(r *desired.Router) string {
 	return ""
 }
 
-// uidFault keeps what is no uid out of the names of files.
+// uidFault says why a text is no uid. Only uids become parts of file names.
 func uidFault(uid string) string {
 	if uid == "" || len(uid) > maxUID {
 		return "is empty or longer than 64 bytes"
@@ -59,7 +59,7 @@ func legFault(n *desired.Network, leg desired.RouterLeg) string {
 	return prefixesFault(n, leg.Addresses)
 }
 
-// prefixesFault wants addresses of ours to be in subnets of their network.
+// prefixesFault says which of our addresses is in no subnet of the network; empty when all are.
 func prefixesFault(n *desired.Network, prefixes []netip.Prefix) string {
 	for _, p := range prefixes {
 		if !p.IsValid() || p.Addr().Is4In6() || p.Addr().Zone() != "" {

@@ -8,7 +8,7 @@ import (
 	"weft/model/desired"
 )
 
-// router compiles a router's namespace with its legs and its way to the external network.
+// router compiles a router's namespace with its legs and its connection to the external network.
 func (c compiler) router(b *Builder, r *desired.Router) {
 	s, fabric, ok := c.site(b)
 	if !ok {
@@ -37,7 +37,7 @@ func (c compiler) router(b *Builder, r *desired.Router) {
 	}
 }
 
-// routerLeg adds one leg, unless its network is not there or is another router's.
+// routerLeg adds one leg, unless its network is missing or another router has it.
 func (c compiler) routerLeg(b *Builder, s Site, fabric Fabric, r *desired.Router, leg desired.RouterLeg) {
 	n := c.read.Network(leg.Network)
 	if n == nil {
@@ -52,7 +52,7 @@ func (c compiler) routerLeg(b *Builder, s Site, fabric Fabric, r *desired.Router
 		b.Refuse("network %s/%s belongs to router %s already", n.Project, n.Name, owner)
 		return
 	}
-	if n.Gateway != nil { // the host's own leg there has flows for the same frames
+	if n.Gateway != nil { // the host's own leg there has flows that match the same frames
 		b.Refuse("network %s/%s is an external network: a router has no leg on one", n.Project, n.Name)
 		return
 	}
@@ -79,7 +79,7 @@ func (c compiler) routerLeg(b *Builder, s Site, fabric Fabric, r *desired.Router
 	announceLeg(b, n, joined, plug, g.Active, n.UID, addresses.Key())
 }
 
-// transit adds what leads from a router's namespace to its external network's on the same host.
+// transit adds the connection from a router's namespace to the external namespace on the same host.
 func (c compiler) transit(b *Builder, s Site, fabric Fabric, r *desired.Router) {
 	x := c.read.Network(r.External)
 	switch {
@@ -124,8 +124,8 @@ func (c compiler) transit(b *Builder, s Site, fabric Fabric, r *desired.Router) 
 	}
 }
 
-// addRouted leads a router's IPv6 prefixes from the external namespace to it: the upstream router knows of them, and nothing is
-// translated. Two routers of a host with the same prefix: the engine gives the route to the first.
+// addRouted adds routes for a router's IPv6 prefixes from the external namespace to the router. The upstream router knows the
+// prefixes, and nothing is translated. If two routers of a host have the same prefix, the engine gives the route to the first one.
 func addRouted(b *Builder, r *desired.Router, external, peer string, via netip.Addr) {
 	seen := map[netip.Prefix]bool{}
 	for _, leg := range r.Legs {
@@ -139,7 +139,7 @@ func addRouted(b *Builder, r *desired.Router, external, peer string, via netip.A
 	}
 }
 
-// everything is the prefix of all addresses of an address's family.
+// everything is the prefix of all addresses of the address's family.
 func everything(a netip.Addr) netip.Prefix {
 	if a.Is4() {
 		return netip.PrefixFrom(netip.IPv4Unspecified(), 0)

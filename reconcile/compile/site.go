@@ -8,8 +8,8 @@ import (
 	"weft/model/desired"
 )
 
-// UplinkOf finds the uplink to a network's physical network. why says, as part of a sentence, what keeps any fabric from
-// using it: there is none, the declaration is faulty, or the interface is not there yet (missing).
+// UplinkOf finds the uplink to a network's physical network. why says, as part of a sentence, why no fabric can use it: there is
+// none, the declaration is faulty, or the interface does not exist yet (missing).
 func (s Site) UplinkOf(n *desired.Network) (up desired.Uplink, why string, missing bool) {
 	for i, up := range s.Host.Uplinks {
 		if up.PhysicalNetwork != n.PhysicalNetwork {
@@ -21,14 +21,14 @@ func (s Site) UplinkOf(n *desired.Network) (up desired.Uplink, why string, missi
 	return desired.Uplink{}, "it has no uplink to physical network " + quote(n.PhysicalNetwork), true
 }
 
-// datapathUserspace is Open vSwitch's datapath_type of the one that forwards in a thread of ovs-vswitchd.
+// datapathUserspace is Open vSwitch's datapath_type for the datapath that forwards in a thread of ovs-vswitchd.
 const datapathUserspace = "netdev"
 
-// userspace says that one thread of the switch carries every packet of the host.
+// userspace says that a thread of the switch forwards every packet of the host.
 func (s Site) userspace() bool { return s.read.DatapathType() == datapathUserspace }
 
-// UplinkFault says what keeps any fabric from using the i-th uplink of the host; empty when nothing does. missing: it only
-// waits for the interface to appear.
+// UplinkFault says why no fabric can use the i-th uplink of the host; empty when one can. missing: only the interface does not
+// exist yet.
 func (s Site) UplinkFault(i int) (why string, missing bool) {
 	if why := uplinkFault(s.Host, i); why != "" {
 		return why, false
@@ -40,8 +40,8 @@ func (s Site) UplinkFault(i int) (why string, missing bool) {
 	return "", false
 }
 
-// GuestDevice finds the netdev of a port's device name on a host where nobody but Weft plugs guests. refused says that the
-// device is not for guests, pending what is missing; a device that is a port of a bridge of ours may stay one.
+// GuestDevice finds the netdev with a port's device name, on a host where only Weft plugs guests. refused says that the device is
+// not for guests; pending says what is missing. A device that is already a port of one of our bridges is accepted.
 func (s Site) GuestDevice(p *desired.Port) (device, pending, refused string) {
 	link, exists := s.read.Link(p.Device)
 	switch {
@@ -65,5 +65,5 @@ func (s Site) DHCPServers(n *desired.Network) []netip.Addr { return dhcpServers(
 // LinkLocal is the address that a guest derives from its MAC (RFC 4291 appendix A).
 func (s Site) LinkLocal(m model.MAC) netip.Addr { return object.MAC(m).LinkLocal() }
 
-// OnlyLocal is the sentence about a network whose guests reach only this host, and why.
+// OnlyLocal is the sentence that a network's guests only reach this host, with the reason.
 func (s Site) OnlyLocal(why string) string { return onlyLocal + why }

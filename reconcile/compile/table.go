@@ -22,19 +22,20 @@ const (
 	tableUplink       uint8 = 50
 )
 
-// Priorities, the same scale in every table. A reserved value is refused before anything is allowed, an exception
-// precedes the drop it is made from, and what allows precedes the table's default.
+// Priorities, the same scale in every table. A reserved value is dropped before anything is allowed. An exception comes before the
+// drop that it limits. What is allowed comes before the table's default.
 const (
-	prioReserved  uint16 = 400 // addresses that belong to Weft's servers
+	prioReserved  uint16 = 400 // what only Weft, or the owner on this host, may use
 	prioFragEcho  uint16 = 360 // first fragments of ICMPv6 echo
-	prioFragICMP  uint16 = 350 // first fragments of any other ICMPv6
+	prioFragICMP  uint16 = 350 // first fragments of other ICMPv6
 	prioDAD       uint16 = 320 // duplicate address detection, which has no link-layer address
-	prioDADOther  uint16 = 315 // what else has no source
+	prioDADOther  uint16 = 315 // other ND messages without a source address
 	prioNDEmpty   uint16 = 310 // other ND messages without a link-layer address
 	prioException uint16 = 300
 	prioDrop      uint16 = 200
 	prioLeg       uint16 = 150 // what a router's leg sends to the wire
-	// prioGatewaySource is between the legs' and the networks' way to the wire: the gateway's MAC takes the first only.
+	// prioGatewaySource is between the priority of the legs and that of the networks. A frame from the gateway's MAC may only leave
+	// by a flow of a leg.
 	prioGatewaySource uint16 = 120
 	prioAllow         uint16 = 100
 	prioGeneral       uint16 = 50
@@ -84,8 +85,9 @@ const (
 	hopLimitMLD uint8 = 1
 )
 
-// The greatest frames with an ND message of neighbours that has no option, one and two of 8 bytes. The messages have 78, 86
-// and 94 bytes; a VLAN tag that was taken off may count or not, so there is room for it, and none for one more option.
+// The largest frames with an ND message between neighbours that has no option, one option or two options of 8 bytes. The messages
+// have 78, 86 and 94 bytes. A VLAN tag that was removed may be counted or not, so there is room for it, but not for one more
+// option.
 const (
 	ndWithoutOption uint16 = 85
 	ndOneOption     uint16 = 93

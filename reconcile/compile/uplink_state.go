@@ -7,17 +7,17 @@ import (
 	"weft/model/desired"
 )
 
-// uplinkState is what the host's facts make of one declared uplink.
+// uplinkState is the state of one declared uplink according to the host's facts.
 type uplinkState struct {
 	refused string // why it is never touched
-	pending string // what it waits for, or what is odd about one that is ours already
+	pending string // what it waits for, or what is wrong with one that is ours already
 	missing bool   // there is no such link
 	ofport  uint32 // OpenFlow port number; 0 while there is none
 }
 
-// uplink judges the i-th uplink of the host. One that carries an address, the default route or the road to etcd, or that
-// belongs to something else, is refused: taking it would cut the host off. One that is in our bridge already stays there,
-// whatever somebody put on it since: removing it would cut the guests off.
+// uplink finds the state of the host's i-th uplink. It is refused if it carries an address, the default route or the route to etcd,
+// or belongs to something else: using it would disconnect the host. An uplink that is in our bridge already stays there, whatever
+// was added to it later: removing it would disconnect the guests.
 func (c compiler) uplink(h *desired.Host, i int) uplinkState {
 	if why := uplinkFault(h, i); why != "" {
 		return uplinkState{refused: why}
@@ -69,7 +69,7 @@ func uplinkName(up desired.Uplink) string {
 	return "uplink " + up.Interface + " of physical network " + up.PhysicalNetwork
 }
 
-// uplinkCarries says what a link carries that the host cannot do without; empty when nothing.
+// uplinkCarries says what a link carries that the host needs; empty when nothing.
 func uplinkCarries(l object.LinkFacts) string {
 	switch {
 	case l.EtcdRoute:
@@ -98,7 +98,7 @@ func because(err string) string {
 	return ": OVS says " + quote(err)
 }
 
-// maxOFPort is the highest port number OpenFlow 1.0 leaves to ports (OFPP_MAX).
+// maxOFPort is OpenFlow 1.0's OFPP_MAX. Open vSwitch gives only lower numbers to ports.
 const maxOFPort = 0xff00
 
 func usableOFPort(i object.InterfaceFacts) uint32 {

@@ -1,9 +1,13 @@
-// Package linuxbridge is the fabric of hosts that wire guests with the kernel's own VLAN devices and bridges, the way
-// nova-network's VLAN manager did: a VLAN sub-interface of the NIC and a bridge for each network, guests' devices enslaved
-// to it, and an nftables table of family bridge that protects them.
+// Package linuxbridge is the fabric of hosts that wire guests with the kernel's own VLAN devices and bridges, as nova-network's
+// VLAN manager did. Each network has a VLAN sub-interface of the NIC and a bridge. The guests' devices are ports of the bridge. An
+// nftables table of family bridge, the guard, protects them.
 //
-// Invariants: pure; the NIC keeps its addresses and whatever else it carries; no device is enslaved before the guard knows
-// what it may say; a device that the guard does not know neither speaks nor hears.
+// Invariants:
+//
+//   - It is pure.
+//   - The NIC keeps its addresses and everything else that it carries.
+//   - No device becomes a port of a bridge before the guard knows what it may send.
+//   - A device that the guard does not know neither sends nor receives.
 package linuxbridge
 
 import (
@@ -18,7 +22,7 @@ import (
 // Fabric implements compile.Fabric.
 type Fabric struct{}
 
-// Host adds the guard's table, what it keeps from the NICs, and their state.
+// Host adds the guard's table, the filter on the NICs, and the state of the NICs.
 func (Fabric) Host(b *compile.Builder, s compile.Site) {
 	b.Add(&object.Guard{OwnerUID: s.Host.UID})
 	if on := s.Read().BridgeNetfilter(); on != "" {
@@ -39,7 +43,7 @@ func (Fabric) Host(b *compile.Builder, s compile.Site) {
 	}
 }
 
-// uplinkFault says why a NIC cannot have VLAN devices of ours. That it carries addresses does not matter.
+// uplinkFault says why a NIC cannot have VLAN devices of ours; empty when it can. It may carry addresses.
 func uplinkFault(s compile.Site, i int) (why string, missing bool) {
 	if why, missing := s.UplinkFault(i); why != "" {
 		return why, missing
@@ -51,7 +55,7 @@ func uplinkFault(s compile.Site, i int) (why string, missing bool) {
 	return "", false
 }
 
-// BridgeName is the name of a network's bridge, and VLANName that of its VLAN device: the same on every host.
+// BridgeName is the name of a network's bridge. VLANName is the name of its VLAN device. Both are the same on every host.
 func BridgeName(networkUID string) string { return object.BridgePrefix + digits(networkUID) }
 
 // VLANName is the name of a network's VLAN device.
@@ -62,7 +66,7 @@ func digits(uid string) string {
 	return hex.EncodeToString(sum[:6])
 }
 
-// bridgeMAC is a locally administered address that no frame ever has: the guard lets the bridge itself say nothing.
+// bridgeMAC is a locally administered address that no frame ever has, because the guard lets the bridge itself send nothing.
 func bridgeMAC(networkUID string) object.MAC {
 	sum := sha256.Sum256([]byte("bridge\x00" + networkUID))
 	m := object.MAC(sum[:6])
@@ -70,9 +74,9 @@ func bridgeMAC(networkUID string) object.MAC {
 	return m
 }
 
-// wire is how a network gets to its segment.
+// wire is the connection of a network to its segment.
 type wire struct {
-	nic string // empty: it does not
+	nic string // empty: it has none
 	why string
 }
 

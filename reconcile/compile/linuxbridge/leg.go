@@ -6,8 +6,8 @@ import (
 	"weft/reconcile/compile"
 )
 
-// Leg joins a router's veth to the bridge of one of its networks: frames for object.GatewayMAC go to it, and the guard keeps
-// that MAC off the wire.
+// Leg joins a router's veth to the bridge of one of its networks. Frames for object.GatewayMAC go to it. The guard keeps this MAC
+// off the physical network.
 func (Fabric) Leg(b *compile.Builder, s compile.Site, n *desired.Network, leg compile.Leg) compile.Plug {
 	bridge := BridgeName(n.UID)
 	members := &object.GuardMembers{OwnerUID: leg.OwnerUID, Name: leg.Device, Members: []object.GuardMember{
@@ -25,8 +25,8 @@ func (Fabric) Leg(b *compile.Builder, s compile.Site, n *desired.Network, leg co
 	return compile.Plug{Device: leg.Device, Netdev: true, Open: true, Announce: []object.Key{port}}
 }
 
-// ExternalLeg joins an external namespace's veth to the external network's bridge: it may use its own MAC alone, and any
-// address, for the floating addresses are behind it. Its own addresses, the link-local one included, nobody else has.
+// ExternalLeg joins an external namespace's veth to the external network's bridge. It may only use its own MAC, but any address,
+// because the floating addresses are behind it. Nobody else may use its own addresses, the link-local one included.
 func (Fabric) ExternalLeg(b *compile.Builder, s compile.Site, n *desired.Network, leg compile.Leg) compile.Plug {
 	if leg.Gate != nil {
 		b.Pend("centralized routers need a host with Open vSwitch, whose BFD sessions decide who is active: give it spec.driver ovs")

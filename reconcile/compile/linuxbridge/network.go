@@ -10,7 +10,7 @@ import (
 // Network adds a network's bridge, and its VLAN device as a port of it.
 func (Fabric) Network(b *compile.Builder, s compile.Site, n *desired.Network) {
 	bridge := BridgeName(n.UID)
-	// The guard knows the bridge before it is there, and until it is gone: no port of it is ever without protection.
+	// The guard knows the bridge before the bridge exists and until it is gone, so that no port of it is ever without protection.
 	members := &object.GuardMembers{OwnerUID: n.UID, Name: bridge,
 		Members: []object.GuardMember{{Set: object.GuardBridges, Interface: bridge}}}
 	b.Add(&object.LinuxBridge{
@@ -20,12 +20,12 @@ func (Fabric) Network(b *compile.Builder, s compile.Site, n *desired.Network) {
 		members.Members = append(members.Members, object.GuardMember{Set: object.GuardServers, Interface: bridge, Address: server})
 	}
 	if !n.CentralMAC.IsZero() {
-		// The router that stands elsewhere is no guest here.
+		// The router is on other hosts, and no guest here may use its address.
 		members.Members = append(members.Members,
 			object.GuardMember{Set: object.GuardReserved, Interface: bridge, Address: object.MAC(n.CentralMAC).LinkLocal()})
 	}
 	if m := object.MAC(s.Host.MACPrefix); m != (object.MAC{}) {
-		// The rules know the default prefix by themselves.
+		// The rules have the default prefix already.
 		members.Members = append(members.Members,
 			object.GuardMember{Set: object.GuardDerived, Interface: bridge, Address: m.DerivedLinkLocal().Addr()})
 	}

@@ -6,7 +6,7 @@ import (
 	"weft/reconcile/compile"
 )
 
-// Port adds a guest's place in its network's bridge and, when it is active, what the guard is to know of it.
+// Port makes a guest's device a port of its network's bridge. When the guest is active, it adds what the guard must know of it.
 func (Fabric) Port(b *compile.Builder, s compile.Site, n *desired.Network, p *desired.Port) compile.Plug {
 	device, pending, refused := s.GuestDevice(p)
 	switch {
@@ -42,7 +42,7 @@ func (Fabric) Port(b *compile.Builder, s compile.Site, n *desired.Network, p *de
 	return plug
 }
 
-// guestMembers is what the guard is to know of an active guest: five elements and one for each address.
+// guestMembers is what the guard must know of an active guest: five elements, and one for each address.
 func guestMembers(s compile.Site, bridge, device string, p *desired.Port) *object.GuardMembers {
 	mac, derived := object.MAC(p.MAC), s.LinkLocal(p.MAC)
 	m := &object.GuardMembers{OwnerUID: p.UID, Name: device, Members: []object.GuardMember{
