@@ -13,17 +13,17 @@ import (
 	"weft/reconcile/plan"
 )
 
-// outcome is what came of a plan's steps.
+// outcome is the result of a plan's steps.
 type outcome struct {
 	tried   map[object.Key]object.Change
 	failed  map[object.Key]error
 	skipped map[object.Key]object.Key // → the dependency that failed, or the dependant that could not be removed
-	// kept are what objects depend on whose removal failed or was skipped.
+	// kept are the dependencies of objects whose removal failed or was skipped, with the object.
 	kept map[object.Key]object.Key
 }
 
-// apply carries out the plan stage by stage, one batch for each driver, drivers of a stage side by side. A step whose
-// dependency failed is skipped; everything else goes on.
+// apply carries out the plan stage by stage. Each driver gets one batch in a stage, and the drivers of a stage run in parallel. A
+// step whose dependency failed is skipped. All others go on.
 func (e *Engine) apply(ctx context.Context, p plan.Plan) outcome {
 	out := outcome{map[object.Key]object.Change{}, map[object.Key]error{}, map[object.Key]object.Key{}, map[object.Key]object.Key{}}
 	for _, stage := range p.Stages() {
@@ -42,7 +42,7 @@ func (e *Engine) apply(ctx context.Context, p plan.Plan) outcome {
 	return out
 }
 
-// keepNeeded keeps what an object depends on that could not be removed.
+// keepNeeded marks the dependencies of an object that could not be removed, so that they stay.
 func (e *Engine) keepNeeded(o *outcome, c object.Change) {
 	if c.Op != object.Delete {
 		return
@@ -52,7 +52,8 @@ func (e *Engine) keepNeeded(o *outcome, c object.Change) {
 	}
 }
 
-// brokenDependency finds a dependency of a create or update that failed or was skipped in this plan, or what stands in a removal's way.
+// brokenDependency finds a dependency of a create or update that failed or was skipped in this plan, or the object because of which
+// a removal must wait.
 func (o *outcome) brokenDependency(c object.Change) (object.Key, bool) {
 	if c.Desired == nil {
 		k, kept := o.kept[c.Key()]
@@ -97,7 +98,7 @@ func (e *Engine) applyStage(ctx context.Context, batches map[*driverState][]obje
 	wg.Wait()
 }
 
-// errorAt is the error of one change; a driver that answers with the wrong number has failed all of them.
+// errorAt is the error of one change. If the driver returned a wrong number of errors, all of its changes have failed.
 func errorAt(errs []error, i, n int) error {
 	if len(errs) != n {
 		return fmt.Errorf("the driver answered %d changes with %d results: %w", n, len(errs), errors.Join(errs...))
@@ -105,7 +106,7 @@ func errorAt(errs []error, i, n int) error {
 	return errs[i]
 }
 
-// verify observes what was tried again: what a driver reported done and the host does not show has failed.
+// verify observes the tried objects again. A change that a driver reported as done and that the host does not show has failed.
 func (e *Engine) verify(ctx context.Context, out outcome) {
 	if len(out.tried) == 0 {
 		return
@@ -163,8 +164,8 @@ func differences(d []object.Difference) string {
 	return s
 }
 
-// settle notes what came of the steps, counts repaired drift, and adds to the work what can go on now. The facts of the
-// devices concerned come first: they tell a device that went away from a change that was refused.
+// settle records the results of the steps, counts repaired drift, and adds to the work what can continue now. It first updates the
+// facts of the devices concerned, because they distinguish a device that disappeared from a change that was refused.
 func (e *Engine) settle(ctx context.Context, w *work, keys map[object.Key]bool, p plan.Plan, out outcome) {
 	now := time.Now()
 	e.observeTouched(ctx, w, out)
@@ -187,7 +188,7 @@ func (e *Engine) settle(ctx context.Context, w *work, keys map[object.Key]bool, 
 			w.uids[was.uid] = true
 		}
 	}
-	repairs := map[object.Key]bool{} // those that have failed too
+	repairs := map[object.Key]bool{} // including those that have failed
 	for k, c := range out.tried {
 		if e.settleOne(w, k, c, out.failed[k], now) {
 			repaired[e.host.byKind[k.Kind].Name()]++
@@ -211,8 +212,8 @@ func (e *Engine) settle(ctx context.Context, w *work, keys map[object.Key]bool, 
 	}
 }
 
-// observeTouched brings the facts of the devices up to date that the steps were about. Each driver hears of a device by itself,
-// so before a change is called drift, its device is read afresh: another one of the same name explains it.
+// observeTouched updates the facts of the devices that the steps concerned. Each driver learns of a device on its own. Therefore,
+// before a change is called drift, its device is read again: a new device of the same name explains the change.
 func (e *Engine) observeTouched(ctx context.Context, w *work, out outcome) {
 	devices, doubtful := map[string]bool{}, map[string]bool{}
 	for k, c := range out.tried {
@@ -230,7 +231,7 @@ func (e *Engine) observeTouched(ctx context.Context, w *work, out outcome) {
 	}
 }
 
-// settleOne notes what came of one change and says whether it repaired drift.
+// settleOne records the result of one change. It returns whether the change repaired drift.
 func (e *Engine) settleOne(w *work, k object.Key, c object.Change, failure error, now time.Time) (drift bool) {
 	d := e.host.byKind[k.Kind]
 	delete(w.refused, k)
@@ -243,7 +244,7 @@ func (e *Engine) settleOne(w *work, k object.Key, c object.Change, failure error
 	}
 	w.touched[st.item] = true
 	drift = !d.inProcess && e.drifted(st, c)
-	if failure != nil { // what it has left is ours: only what was there before can be somebody else's
+	if failure != nil { // what the failed change left is our doing: only an earlier difference can be drift
 		st.failure, st.good, st.owed = failure.Error(), nil, drift
 		return false
 	}
@@ -252,7 +253,7 @@ func (e *Engine) settleOne(w *work, k object.Key, c object.Change, failure error
 	return drift
 }
 
-// settleOrphan notes what came of a removal and says whether the object was nobody's of this process: an alien.
+// settleOrphan records the result of a removal. It returns whether no item of this process ever wanted the object.
 func (e *Engine) settleOrphan(w *work, k object.Key, failure error, now time.Time) bool {
 	was, mine := e.items.leaving[k]
 	if mine {
@@ -274,8 +275,8 @@ func (e *Engine) settleOrphan(w *work, k object.Key, failure error, now time.Tim
 	return !mine && e.wasReady
 }
 
-// wakeDependants looks again at objects whose dependency is as it should be now: those that waited for it, and after a
-// create all that were not compared in the same pass (whatever took the dependency away may have taken them along).
+// wakeDependants queues objects whose dependency is as desired now: those that waited for it, and after a create also all
+// dependants that were not compared in the same pass, because whatever removed the dependency may have removed them too.
 func (e *Engine) wakeDependants(w *work, keys map[object.Key]bool, out outcome) {
 	for k := range keys {
 		st := e.items.objects[k]
@@ -291,7 +292,8 @@ func (e *Engine) wakeDependants(w *work, keys map[object.Key]bool, out outcome) 
 	}
 }
 
-// settleQuiet forgets failures of objects that the plan found as they should be.
+// settleQuiet forgets the failures of objects that the plan found as desired. It returns those whose failed repair has succeeded
+// after all.
 func (e *Engine) settleQuiet(w *work, keys map[object.Key]bool, p plan.Plan, out outcome) (late map[object.Key]object.Change) {
 	late = map[object.Key]object.Change{}
 	blocked := map[object.Key]bool{}
@@ -304,11 +306,11 @@ func (e *Engine) settleQuiet(w *work, keys map[object.Key]bool, p plan.Plan, out
 		_, tried := out.tried[k]
 		_, skipped := out.skipped[k]
 		switch {
-		case st == nil && !tried && !skipped && synced: // gone already, or not ours to remove
+		case st == nil && !tried && !skipped && synced: // gone already, or not ours
 			e.items.settleGone(k)
 			e.retries.succeeded(retryKey{object: k})
 		case st != nil && !tried && !skipped && !blocked[k]:
-			if st.owed { // a repair that was reported as failed, because the host was slow with it
+			if st.owed { // a repair that seemed to fail because the host was slow
 				late[k] = object.Change{Op: object.Update, Desired: st.want}
 			}
 			st.failure, st.blocked = "", ""
@@ -319,7 +321,8 @@ func (e *Engine) settleQuiet(w *work, keys map[object.Key]bool, p plan.Plan, out
 	return late
 }
 
-// touchDevices notes the devices whose facts a change may have changed, or whose coming and going may have made it necessary.
+// touchDevices collects the devices whose facts a change may have changed, or whose appearance or disappearance may have made the
+// change necessary.
 func touchDevices(c object.Change, devices map[string]bool) {
 	for _, o := range []object.Object{c.Desired, c.Observed} {
 		switch o := o.(type) {

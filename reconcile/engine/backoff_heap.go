@@ -8,19 +8,19 @@ import (
 	"weft/model/desired"
 )
 
-// The bounds of a retry's delay; it doubles from one failure to the next.
+// The bounds of a retry's delay. It doubles with each failure.
 const (
 	firstRetry = 100 * time.Millisecond
 	lastRetry  = 30 * time.Second
 )
 
-// retryKey is what is retried: an item, or an object that belongs to none any more.
+// retryKey is what is retried: an item, or an object that belongs to no item any more.
 type retryKey struct {
 	item   desired.Key
 	object object.Key
 }
 
-// backoffHeap knows when to try failed things again. One that fails delays no other.
+// backoffHeap knows when to retry what has failed. A failure delays nothing else.
 type backoffHeap struct {
 	entries map[retryKey]*retryEntry
 	queue   retryQueue
@@ -65,7 +65,7 @@ func (h *backoffHeap) succeeded(k retryKey) {
 	}
 }
 
-// due takes out what is to be tried now; its failures stay counted.
+// due takes out what must be retried now. Its failures stay counted.
 func (h *backoffHeap) due(now time.Time) []retryKey {
 	var out []retryKey
 	for len(h.queue) > 0 && !h.queue[0].at.After(now) {

@@ -17,7 +17,7 @@ import (
 	"weft/reconcile/plan"
 )
 
-// askTimeout bounds how long a question waits for the round in flight and for its answer.
+// askTimeout bounds the time for which a question waits for the current round and for its answer.
 const askTimeout = 30 * time.Second
 
 // ask is a question that the loop answers between rounds.
@@ -48,8 +48,8 @@ type Proposal struct {
 	Plan     plan.Plan `json:"plan"`
 }
 
-// WriteText prints the proposal for people: what keeps it from being whole first, then the plan. Only a whole view can
-// say that there is nothing to do.
+// WriteText prints the proposal for people: first why it is not complete, then the plan. Only a complete proposal says that there
+// is nothing to do.
 func (p Proposal) WriteText(w io.Writer) error {
 	var b strings.Builder
 	if p.Held != "" {
@@ -67,8 +67,8 @@ func (p Proposal) WriteText(w io.Writer) error {
 	return err
 }
 
-// Propose compares everything afresh, without applying anything and without reading the host anew: the drivers' views
-// are current by their events. It may be called from any goroutine while Run runs.
+// Propose compares everything again. It applies nothing and does not read the host again, because events keep the drivers' views
+// current. It may be called from any goroutine while Run runs.
 func (e *Engine) Propose(ctx context.Context) (p Proposal, err error) {
 	err = e.between(ctx, func(ctx context.Context) {
 		keys := map[object.Key]bool{}
@@ -83,7 +83,7 @@ func (e *Engine) Propose(ctx context.Context) (p Proposal, err error) {
 	return p, err
 }
 
-// incomplete says why a plan made now may leave out what is to be done; empty when it is whole.
+// incomplete says why a plan made now may lack steps; empty when it is complete.
 func (e *Engine) incomplete() string {
 	var why []string
 	switch {
@@ -114,8 +114,8 @@ func (e *Engine) incomplete() string {
 	return strings.Join(why, "; ")
 }
 
-// Handler serves /plan (text, or JSON with ?format=json or Accept: application/json), /desired, /observed, /compiled
-// and /healthz. It is for the debug listener only: it tells everything about the node's guests.
+// Handler serves /plan (text, or JSON with ?format=json or Accept: application/json), /desired, /observed, /compiled and /healthz.
+// It is for the debug listener only, because it shows everything about the node's guests.
 func (e *Engine) Handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /plan", e.servePlan)
@@ -198,7 +198,7 @@ func (e *Engine) serveObserved(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// shownItem is an item with its objects and what keeps it from being programmed.
+// shownItem is an item with its objects, and why it is not programmed.
 type shownItem struct {
 	Kind     desired.Kind  `json:"kind"`
 	UID      string        `json:"uid"`
@@ -229,7 +229,8 @@ func (e *Engine) serveCompiled(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// serve answers with what fn makes in the loop; it is encoded there too, for it may share the loop's maps.
+// serve answers with the result of fn, which runs in the loop. The result is encoded there too, because it may share the loop's
+// maps.
 func (e *Engine) serve(w http.ResponseWriter, r *http.Request, fn func(context.Context) any) {
 	var data []byte
 	var failure error

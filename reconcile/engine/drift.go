@@ -9,14 +9,14 @@ import (
 	"weft/hostnet/object"
 )
 
-// incarnation tells the netdev and the OVS interface that an object stands on from others of the same names: a tap that
-// goes and comes back is another one. The zero value stands on nothing that somebody else makes.
+// incarnation distinguishes the netdev and the OVS interface of an object from others of the same names. A tap that disappears and
+// comes back is another one. The zero value means that the object is on no device that others make.
 type incarnation struct {
 	index int    // of the netdev
 	row   string // of the OVS interface, where somebody else plugged it
 }
 
-// standsOn is the incarnation of what is below an object now.
+// standsOn is the present incarnation of the device of an object.
 func (h *hostState) standsOn(o object.Object) (on incarnation) {
 	s, ok := o.(object.OnDevice)
 	if !ok {
@@ -29,17 +29,18 @@ func (h *hostState) standsOn(o object.Object) (on incarnation) {
 	return on
 }
 
-// deviceSettles is how long after a device came its coming explains what is found on it: each driver hears of it by itself, and
-// one may still show what was on the device before it.
+// deviceSettles is how long differences on a new device are explained by the device being new. Each driver learns of the device on
+// its own, and one may still show what was on the device before it.
 const deviceSettles = 2 * time.Second
 
-// comesNow says that the device which an object stands on has only just come, or come again.
+// comesNow says that the object's device appeared only a moment ago, or appeared again.
 func (h *hostState) comesNow(o object.Object, now time.Time) bool {
 	s, ok := o.(object.OnDevice)
 	return ok && now.Sub(h.came[s.Netdev()]) < deviceSettles
 }
 
-// noteComing notes when devices came whose index is another one than before; what was there at the first look came long ago.
+// noteComing records when devices appeared: their index differs from the one before. For devices of the first look nothing is
+// recorded.
 func (h *hostState) noteComing(before map[string]int, devices []string, now time.Time) {
 	for _, d := range devices {
 		switch link, there := h.facts.Links[d]; {
@@ -51,14 +52,14 @@ func (h *hostState) noteComing(before map[string]int, devices []string, now time
 	}
 }
 
-// good notes that the object was read back as desired.
+// good records that the object was read back as desired.
 func (e *Engine) good(st *objectState) {
 	st.good, st.on, st.owed = st.want, e.host.standsOn(st.want), false
 }
 
-// drifted says that what has to be changed is somebody else's doing: the object was read back as desired, it stands on
-// what it stood on then, nothing of ours has touched it since, and the host shows something else. What is desired anew
-// because facts came is none: a hypervisor that stops and starts a guest does its work.
+// drifted says that somebody else caused the difference. The object was read back as desired. It is on the same device as then. No
+// change of ours has concerned it since. The host now shows something else. An object that is desired differently because facts
+// changed is no drift: a hypervisor that stops and starts a guest does its work.
 func (e *Engine) drifted(st *objectState, c object.Change) bool {
 	if st.owed {
 		return true
@@ -69,18 +70,17 @@ func (e *Engine) drifted(st *objectState, c object.Change) bool {
 	return c.Observed == nil || slices.ContainsFunc(st.good.Diff(c.Observed), tampered)
 }
 
-// tampered says that a difference is somebody's who changed what is Weft's. A device is its maker's to make again.
+// tampered says that somebody changed what is Weft's. A device that its maker has made again is no such difference.
 func tampered(d object.Difference) bool { return d.Field != object.FieldReplaced }
 
-// takeAlong looks again at what stands on objects that were changed, and forgets what was read back of it: the host
-// removes an address with its device, and a route with its address, so what a change of ours takes with it is no drift. A repair
-// takes nothing along: what is wrong then, whoever made it necessary has broken, before it or by it.
-// What came later in the same plan was read back after the change.
+// takeAlong queues what depends on changed objects, and forgets that it was read back. The host removes an address with its device,
+// and a route with its address. Such side effects of our changes are no drift. A repair is different: what is wrong after it was
+// broken by whoever made it necessary, so it stays drift. Objects that came later in the same plan were read back after the change.
 func (e *Engine) takeAlong(w *work, out outcome, repairs map[object.Key]bool) {
 	seen := map[object.Key]bool{}
 	var from func(k object.Key, repair bool)
 	from = func(k object.Key, repair bool) {
-		if k.Kind == object.KindFlowSet { // what comes after flows is not made of them
+		if k.Kind == object.KindFlowSet { // objects that follow flows are not affected by them
 			return
 		}
 		for dep := range e.items.dependants[k] {
@@ -95,7 +95,7 @@ func (e *Engine) takeAlong(w *work, out outcome, repairs map[object.Key]bool) {
 			}
 		}
 	}
-	for _, repair := range []bool{false, true} { // what hangs on both is taken along
+	for _, repair := range []bool{false, true} { // an object that depends on both counts as a side effect
 		for k := range out.tried {
 			if repairs[k] == repair {
 				from(k, repair)
@@ -104,7 +104,7 @@ func (e *Engine) takeAlong(w *work, out outcome, repairs map[object.Key]bool) {
 	}
 }
 
-// noteRepair logs a repair, and once more when it has become a fight.
+// noteRepair logs a repair, and logs again when it has become a fight.
 func (e *Engine) noteRepair(k object.Key, c object.Change, by string, now time.Time) {
 	e.log.Warn("drift repaired", "object", k, "op", c.Op, "for", e.ownerName(c), "by", by)
 	if !e.damper.repaired(k, by, now) {
@@ -120,10 +120,10 @@ func (e *Engine) noteRepair(k object.Key, c object.Change, by string, now time.T
 type refusal struct {
 	change object.Change
 	why    error
-	on     incarnation // what the object stood on, as far as it was known
+	on     incarnation // the device of the object, as far as it was known
 }
 
-// overtaken says that the device which the object stands on is not there any more, or is another one.
+// overtaken says that the object's device does not exist any more, or is another one.
 func (h *hostState) overtaken(r refusal) bool {
 	s, ok := r.change.Desired.(object.OnDevice)
 	if !ok {
@@ -133,9 +133,9 @@ func (h *hostState) overtaken(r refusal) bool {
 	return !there || h.standsOn(r.change.Desired) != r.on
 }
 
-// tellRefusals logs and counts what the host has refused in a round and was not overtaken in it: when a hypervisor takes
-// its device away, a change under way fails that nobody wants any more. A driver may have met that before the facts tell of it, so
-// the devices are read afresh.
+// tellRefusals logs and counts the changes that the host has refused in a round and that are still needed. When a hypervisor
+// removes its device, a change of it may fail that nobody needs any more. A driver may notice this before the facts show it, so the
+// devices are read again first.
 func (e *Engine) tellRefusals(ctx context.Context, w *work) {
 	devices := map[string]bool{}
 	for _, r := range w.refused {

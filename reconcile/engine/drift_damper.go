@@ -10,29 +10,29 @@ import (
 )
 
 const (
-	// fightRepairs within fightWindow are a fight: from then on each repair of the object waits, twice as long as the last
-	// one did (firstRetry up to lastRetry), until the object was left alone for fightWindow.
+	// fightRepairs repairs within fightWindow are a fight. From then on each repair of the object waits, twice as long as the last
+	// one (firstRetry up to lastRetry), until the object was left alone for fightWindow.
 	fightRepairs = 3
 	fightWindow  = 10 * time.Second
 )
 
-// driftDamper slows down the repair of objects that somebody else changes again and again, each alone. Only the loop
-// uses it.
+// driftDamper delays the repair of objects that somebody else changes again and again, each object on its own. Only the loop uses
+// it.
 type driftDamper struct{ fights map[object.Key]*fight }
 
 // fight is one object that was repaired lately.
 type fight struct {
 	repairs []time.Time // within the window, at most fightRepairs
 	count   int
-	by      string        // who changed it last, where known
+	by      string        // who changed it last, if known
 	delay   time.Duration // zero before it is a fight
 	until   time.Time     // no repair before
-	asleep  bool          // a look at until is still to come
+	asleep  bool          // the object must still be queued at until
 }
 
 func newDriftDamper() *driftDamper { return &driftDamper{map[object.Key]*fight{}} }
 
-// repaired notes a repair and says that the next one will have to wait.
+// repaired records a repair. It returns whether the next one will have to wait.
 func (d *driftDamper) repaired(k object.Key, by string, now time.Time) bool {
 	f := d.fights[k]
 	if f == nil || f.over(now) {
@@ -63,7 +63,7 @@ func (f *fight) over(now time.Time) bool {
 	return now.Sub(last) >= fightWindow
 }
 
-// waits says why a repair has to wait; empty when it has not.
+// waits says why a repair must wait; empty when it need not.
 func (d *driftDamper) waits(k object.Key, now time.Time) string {
 	f := d.fights[k]
 	if f == nil || !f.until.After(now) {
@@ -77,7 +77,7 @@ func (d *driftDamper) waits(k object.Key, now time.Time) string {
 		who, k, f.count, f.delay)
 }
 
-// due takes out what is to be looked at now, and forgets fights that are over.
+// due returns the objects that must be compared now, and forgets fights that are over.
 func (d *driftDamper) due(now time.Time) (keys []object.Key) {
 	for k, f := range d.fights {
 		if f.asleep && !f.until.After(now) {
@@ -101,12 +101,12 @@ func (d *driftDamper) next() (next time.Time) {
 	return next
 }
 
-// damp takes out of a plan the repairs that have to wait, with what cannot be made without them. Protection never waits.
+// damp removes from a plan the repairs that must wait, and what cannot be made without them. Protection never waits.
 func (d *driftDamper) damp(p plan.Plan, now time.Time) plan.Plan {
 	if len(d.fights) == 0 {
 		return p
 	}
-	missing := map[object.Key]string{} // objects that stay away for now
+	missing := map[object.Key]string{} // objects that are not made for now
 	steps := make([]plan.Step, 0, len(p.Steps))
 	for _, s := range p.Steps {
 		c, why := s.Change, ""

@@ -7,16 +7,16 @@ import (
 	"weft/hostnet/object"
 )
 
-// servesGuest says that objects of the kind are servers of this process that speak to one guest alone. They died with
-// the last process and are missed at once; everything else that a host holds outlived it. Announcements are in this
-// process too, but speak to the physical network, where an old slice must not be heard.
+// servesGuest says that objects of the kind are servers in this process for one guest. They ended with the last process and are
+// needed at once. Everything else on the host outlived it. Announcements are also made by this process, but they are sent to the
+// physical network, where nothing from an old slice must be sent.
 func servesGuest(k object.Kind) bool {
 	return k == object.KindDHCPBinding || k == object.KindRABinding
 }
 
-// serveEarly starts the guests' servers from the slice on disk, before etcd has answered or CacheAfter has passed:
-// guests renew meanwhile. It changes nothing on the host and removes nothing, so that what the disk does not know yet
-// is not undone; the work stays to be done whole, and nothing of it is reported.
+// serveEarly starts the guests' servers from the slice on disk, before etcd has answered or CacheAfter has passed, because guests
+// renew meanwhile. It changes and removes nothing on the host, so nothing is undone that the disk does not know. All work is done
+// again later, and nothing of it is reported.
 func (e *Engine) serveEarly(ctx context.Context, w *work) {
 	if len(e.slice.items) == 0 || len(w.items) == 0 {
 		return

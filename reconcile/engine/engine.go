@@ -1,8 +1,13 @@
-// Package engine is the host reconciler's loop: observe, compile, plan, apply, verify, report.
+// Package engine is the loop of the host reconciler: observe, compile, plan, apply, verify, report.
 //
-// Invariants: one round at a time, in one goroutine, while one is in flight the next collects; a round costs what
-// changed, not what the host holds; nothing is removed before the first full sync of slice and drivers; a failing
-// object is retried alone with backoff; what is reported as programmed was read back.
+// Invariants:
+//
+//   - One goroutine runs one round at a time. What arrives meanwhile is collected for the next one.
+//   - A round costs what changed, not what the host holds.
+//   - Nothing is removed before every driver has read the host. What this process never wanted is removed only when the slice is proved
+//     to be complete.
+//   - A failing object is retried on its own, with backoff.
+//   - What is reported as programmed was read back.
 package engine
 
 import (
@@ -24,65 +29,64 @@ import (
 	"weft/reconcile/engine/report"
 )
 
-// Driver looks after some kinds of objects on the host. It keeps a view of the host that its Watch keeps current, so
-// that observing a few keys costs nothing of the rest. All methods but Watch are called by one goroutine at a time.
+// Driver manages some kinds of objects on the host. It has a view of the host that its Watch keeps current, so that observing a few
+// keys does not cost reading the rest. All methods except Watch are called by one goroutine at a time.
 type Driver interface {
 	// Name is the driver's name in metrics and logs ("ovs").
 	Name() string
-	// Kinds are the kinds it looks after; no two drivers share one.
+	// Kinds are the kinds that it manages. No two drivers have the same kind.
 	Kinds() []object.Kind
-	// Sync reads the whole host afresh into the view. It is called at start, after a Resync event and by the sweep.
+	// Sync reads the whole host again into the view. It is called at start, after a Resync event and by the sweep.
 	Sync(ctx context.Context) error
-	// Observe returns what the view holds for the keys, in no order; a key that is not there is left out.
+	// Observe returns what the view has for the keys, in no order. Keys that do not exist are left out.
 	Observe(ctx context.Context, keys []object.Key) ([]object.Object, error)
-	// Ours lists every object of the view that is provably ours, or stands where only ours may stand (an alien flow in
-	// our tables): what is not desired of it is to be removed.
+	// Ours lists every object of the view that is provably ours, or that is where only ours may be (an alien flow in our tables).
+	// Those that are not desired are to be removed.
 	Ours(ctx context.Context) ([]object.Key, error)
-	// Apply makes the changes as one batch, does not return before the host has carried them out, brings the view up to
-	// date from the host, and returns one error (or nil) for each change.
+	// Apply makes the changes as one batch. It returns after the host has carried them out and the view is updated from the host.
+	// It returns one error (or nil) for each change.
 	Apply(ctx context.Context, changes []object.Change) []error
-	// Watch calls notify for each change on the host until ctx ends, which returns nil. It reconnects by itself and
-	// sends a Resync event when it may have missed something.
+	// Watch calls notify for each change on the host until ctx ends, and then returns nil. It reconnects by itself, and sends a
+	// Resync event when it may have missed something.
 	Watch(ctx context.Context, notify func(object.Event)) error
 }
 
-// InProcess is implemented by drivers whose objects live in the reconciler's own process (sockets, timers): they are
-// made again at each start, and making them writes nothing to the host.
+// InProcess is implemented by drivers whose objects live in this process (sockets, timers). They are made again at each start, and
+// making them writes nothing to the host.
 type InProcess interface{ InProcess() bool }
 
-// Facts is implemented by drivers that know what objects are compiled from: devices, interfaces, bridges.
+// Facts is implemented by drivers that know the facts from which objects are compiled: devices, interfaces, bridges.
 type Facts interface {
 	// Facts adds what the view knows to the facts.
 	Facts(into *object.Facts)
-	// DeviceFacts sets what the view knows of each of the devices in the facts, and removes what it no longer knows: a round
-	// does not copy the facts of all.
+	// DeviceFacts sets in the facts what the view knows of each of the devices, and removes what it does not know any more. A round
+	// need not copy the facts of all devices.
 	DeviceFacts(devices []string, into *object.Facts)
 }
 
-// DeviceReader is implemented by drivers of Facts that can read single devices afresh: what their Watch has not told yet is
-// known then, and need not be told any more.
+// DeviceReader is implemented by drivers of Facts that can read single devices again. The view then includes changes that their
+// Watch has not reported yet, and Watch need not report them any more.
 type DeviceReader interface {
 	ReadDevices(ctx context.Context, devices []string) error
 }
 
-// Arrivals is implemented by the driver that hears guests arrive. Each time it hears one it sends an event with the key of
-// the arrival.
+// Arrivals is implemented by the driver that notices when guests arrive. For each arrival it sends an event with the key of the
+// object.Arrival.
 type Arrivals interface {
 	// Arrived is the number of the migration for which the port's guest has announced itself on this host, or 0.
 	Arrived(uid string) int64
 }
 
-// Currency is implemented by drivers whose view can fall behind the host for a while (a monitor that is being
-// established again).
+// Currency is implemented by drivers whose view can be behind the host for a while (a monitor that is being connected again).
 type Currency interface {
 	// Stale says why the view may be behind the host; empty when it is current. It may be called while Watch runs.
 	Stale() string
 }
 
-// OwnerOf is implemented by drivers that can tell of single objects whether they are ours, so that a round which removes one
-// need not list all.
+// OwnerOf is implemented by drivers that can say of single objects whether they are ours. A round that removes one object then need
+// not list all.
 type OwnerOf interface {
-	// OursAmong lists those of the keys, all of the driver's kinds, that Ours would list.
+	// OursAmong lists the keys that Ours would list, of the given ones. All of them have kinds of the driver.
 	OursAmong(ctx context.Context, keys []object.Key) ([]object.Key, error)
 }
 
@@ -108,17 +112,17 @@ type Config struct {
 	Drivers  []Driver
 	// Compile turns one item into objects; compile.Compile when nil.
 	Compile func(in compile.Input, key desired.Key) compile.Unit
-	// Follow makes the source; seen is what an earlier run remembered on disk.
+	// Follow makes the source. seen is what an earlier run has kept on disk.
 	Follow func(seen etcdschema.Seen) Source
 	Store  Store
-	// Fabrics are the ways of wiring guests that this host can be told to use; nil means Open vSwitch alone.
+	// Fabrics are the ways of wiring guests that this host may be told to use; nil means Open vSwitch only.
 	Fabrics map[model.Driver]compile.Fabric
 	// StateDir is where the last good slice is kept; nothing is kept when empty.
 	StateDir      string
 	SweepInterval time.Duration // 60 s; each driver once per interval
 	LiveTTL       time.Duration // 15 s
-	// CacheAfter is how long to wait for etcd before the host is changed by what is on disk; 3 s. The guests' servers do
-	// not wait.
+	// CacheAfter is how long to wait for etcd before the slice on disk is applied to the host; 3 s. The guests' servers do not
+	// wait.
 	CacheAfter time.Duration
 	Registry   prometheus.Registerer
 	Logger     *slog.Logger
@@ -143,27 +147,27 @@ type Engine struct {
 	source  Source
 	asks    chan ask
 
-	sliceable  bool      // a slice is there to go by: from etcd, or from disk after CacheAfter
+	sliceable  bool      // there is a slice to apply: from etcd, or from disk after CacheAfter
 	wasReady   bool      // the first full sync is done
-	gate       time.Time // when to ask for release again; zero when not needed
+	gate       time.Time // when to call release again; zero when not needed
 	nextSweep  time.Time
 	sweepTurn  int          // which driver is swept next
-	sweepRest  []object.Key // of the sweep under way: still to be compared
-	saveAt     time.Time    // when the slice is to be kept on disk; zero when disk has it
+	sweepRest  []object.Key // keys of the current sweep that are still to be compared
+	saveAt     time.Time    // when to write the slice to disk; zero when the disk has it
 	started    time.Time
 	heldLogged string
 	repaired   map[string]uint64 // drift, by driver, since start
 	reported   bool              // every bucket was handed to the reporter at least once
 	reportedAt time.Time
 	carry      *work // what the last round could not finish
-	// strangers are OVS interfaces that belong to no port, and since when; as of strangersAt.
+	// strangers are OVS interfaces that belong to no port, with the time since when. strangersAt is when they were last updated.
 	strangers   map[string]time.Time
 	strangersAt time.Time
 	beat        atomic.Int64 // Unix nanoseconds of the loop's last turn
 	state       atomic.Pointer[string]
 }
 
-// New makes an engine and reads its state file; a corrupt one is logged and ignored.
+// New makes an engine and reads its state file. A corrupt file is logged and ignored.
 func New(c Config) (*Engine, error) {
 	if c.Node == "" || c.Follow == nil || c.Store == nil || len(c.Drivers) == 0 {
 		return nil, errors.New("engine: Node, Drivers, Follow and Store are required")
@@ -199,8 +203,7 @@ func setDefault(d *time.Duration, v time.Duration) {
 	}
 }
 
-// Run reconciles until ctx ends, which returns nil after everything it started has ended. Nothing on the host is
-// removed by ending.
+// Run reconciles until ctx ends. It returns nil after everything that it started has ended. Nothing is removed from the host then.
 func (e *Engine) Run(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for _, d := range e.c.Drivers {

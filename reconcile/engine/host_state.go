@@ -20,7 +20,7 @@ const (
 	applyEach      = 200 * time.Millisecond
 )
 
-// hostState is the drivers with what is known of the host through them. Only the loop uses it.
+// hostState has the drivers and what they know of the host. Only the loop uses it.
 type hostState struct {
 	drivers []*driverState
 	byKind  map[object.Kind]*driverState
@@ -28,7 +28,7 @@ type hostState struct {
 	came    map[string]time.Time // devices that came since the first look
 }
 
-// driverState is one driver and how far it is.
+// driverState is one driver with its state.
 type driverState struct {
 	Driver
 	inProcess bool
@@ -62,8 +62,8 @@ func emptyFacts() *object.Facts {
 		ForeignBridges: map[string]string{}}
 }
 
-// sync reads the host afresh through every driver that needs it and whose turn it is, side by side, and lists those
-// that succeeded.
+// sync reads the host again through every driver that needs it and whose time has come, in parallel. It returns those that
+// succeeded.
 func (h *hostState) sync(ctx context.Context, now time.Time) (done []*driverState) {
 	var wg sync.WaitGroup
 	var tried []*driverState
@@ -109,7 +109,7 @@ func (h *hostState) nextSync() time.Time {
 	return next
 }
 
-// synced says that every driver has read the host, and why not if not.
+// synced says that every driver has read the host. If not, it says why.
 func (h *hostState) synced() (bool, string) {
 	var waits []string
 	for _, d := range h.drivers {
@@ -120,7 +120,7 @@ func (h *hostState) synced() (bool, string) {
 	return len(waits) == 0, strings.Join(waits, "; ")
 }
 
-// refreshFacts brings the facts up to date: of the devices, in place, or of all when devices is nil.
+// refreshFacts updates the facts of the devices in place, or all facts when devices is nil.
 func (h *hostState) refreshFacts(devices []string) *object.Facts {
 	before := make(map[string]int, len(devices))
 	for _, d := range devices {
@@ -143,7 +143,7 @@ func (h *hostState) refreshFacts(devices []string) *object.Facts {
 	return h.facts
 }
 
-// readDevices has the drivers read these devices afresh. What cannot be read stays as it was known.
+// readDevices has the drivers read these devices again. What cannot be read stays as it was.
 func (h *hostState) readDevices(ctx context.Context, devices []string, log *slog.Logger) {
 	ctx, cancel := context.WithTimeout(ctx, observeTimeout)
 	defer cancel()
@@ -156,8 +156,8 @@ func (h *hostState) readDevices(ctx context.Context, devices []string, log *slog
 	}
 }
 
-// observe returns what the views hold for the keys. A driver that fails is named in failed with its error; nothing is
-// known of its keys then.
+// observe returns what the views have for the keys. failed has the drivers that failed with their errors. Nothing is known of their
+// keys then.
 func (h *hostState) observe(ctx context.Context, keys []object.Key) (found map[object.Key]object.Object, failed map[*driverState]error) {
 	ctx, cancel := context.WithTimeout(ctx, observeTimeout)
 	defer cancel()
@@ -190,7 +190,7 @@ func (h *hostState) split(keys []object.Key) map[*driverState][]object.Key {
 	return out
 }
 
-// ours lists what the synced drivers hold of ours; only those of the drivers given, or of all if none is given.
+// ours lists the objects of ours that the synced drivers have. If drivers are given, only these are asked.
 func (h *hostState) ours(ctx context.Context, of ...*driverState) (map[object.Key]bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, observeTimeout)
 	defer cancel()
@@ -210,7 +210,7 @@ func (h *hostState) ours(ctx context.Context, of ...*driverState) (map[object.Ke
 	return out, nil
 }
 
-// oursAmong lists those of the keys that synced drivers hold as ours.
+// oursAmong lists the keys that synced drivers have as ours, of the given ones.
 func (h *hostState) oursAmong(ctx context.Context, keys []object.Key) (map[object.Key]bool, error) {
 	ctx, cancel := context.WithTimeout(ctx, observeTimeout)
 	defer cancel()

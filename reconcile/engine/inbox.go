@@ -7,15 +7,15 @@ import (
 	"weft/hostnet/object"
 )
 
-// arrived is what came in while a round was in flight.
+// arrived is what came in during a round.
 type arrived struct {
 	batches []etcdschema.Batch
-	keys    map[object.Key]string // → who did it, where known
+	keys    map[object.Key]string // → who changed it, if known
 	devices map[string]bool
 	resync  map[string]bool // drivers
 }
 
-// inbox collects what followers and drivers say, from their goroutines, for the loop.
+// inbox collects for the loop what followers and drivers report from their goroutines.
 type inbox struct {
 	mu    sync.Mutex
 	in    arrived
@@ -78,7 +78,7 @@ func (b *inbox) take() arrived {
 	return out
 }
 
-// resyncs says that a driver has asked to be read afresh and was not yet.
+// resyncs says that a driver has asked to be synced and was not yet.
 func (b *inbox) resyncs(driver string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -13,21 +13,21 @@ import (
 	"weft/reconcile/compile"
 )
 
-// itemTable is what the slice's items have become: their units, and the objects of all of them by key.
+// itemTable has the units of the slice's items, and the objects of all of them by key.
 type itemTable struct {
 	items   map[desired.Key]*itemState
 	objects map[object.Key]*objectState
-	// dependants lists for each key the objects that name it in DependsOn, whether it is there or not.
+	// dependants lists, for each key, the objects that name it in DependsOn. The key itself need not exist.
 	dependants map[object.Key]map[object.Key]bool
-	// contested lists the items that want an object which another item has already.
+	// contested lists, for an object, the items that want it although another item has it.
 	contested map[object.Key]map[desired.Key]bool
-	// leaving are objects that were desired by this process and are no more, until they are gone.
+	// leaving are objects that this process desired and does not desire any more, until they are removed.
 	leaving map[object.Key]leaver
 	orphans map[object.Key]string // removals that failed → why
 	byUID   [etcdschema.Buckets]map[string]map[desired.Key]bool
 }
 
-// leaver is an object that is to go: the item that it was for, and what it depended on, which is to go after it.
+// leaver is an object that must be removed: its item, and what it depended on, which must be removed after it.
 type leaver struct {
 	uid, title string
 	needs      []object.Key
@@ -42,7 +42,7 @@ type itemState struct {
 	conflict  string
 	exception *etcdschema.Exception
 	warnings  warnings
-	// gatewaySince is when a centralized router became what it is here.
+	// gatewaySince is when a centralized router changed its role here.
 	gatewaySince time.Time
 }
 
@@ -50,9 +50,9 @@ type itemState struct {
 type objectState struct {
 	want    object.Object
 	item    desired.Key
-	good    object.Object // what was last read back as desired; nil before that, and when a change of ours may have taken it along
-	on      incarnation   // what it stood on then
-	owed    bool          // its repair has failed, and counts when it succeeds
+	good    object.Object // last read back as desired; nil before that, and after a change of ours that may have affected it
+	on      incarnation   // its device then
+	owed    bool          // its repair has failed; it is counted when it succeeds
 	failure string        // why the last try failed
 	blocked string        // what it waits for
 }
@@ -67,7 +67,7 @@ func newItemTable() *itemTable {
 	return t
 }
 
-// get returns the item's state, made if need be.
+// get returns the item's state, and makes it if needed.
 func (t *itemTable) get(k desired.Key) *itemState {
 	it := t.items[k]
 	if it == nil {
@@ -82,8 +82,8 @@ func (t *itemTable) get(k desired.Key) *itemState {
 	return it
 }
 
-// set makes the unit the item's own and returns the keys of objects to look at, and the items that may now have what
-// they wanted.
+// set stores the unit of its item. It returns the keys of objects to compare, and the items that may now get objects which another
+// item had.
 func (t *itemTable) set(u compile.Unit) (touched []object.Key, freed []desired.Key) {
 	it := t.get(u.Key)
 	if g := u.Gateway; g != nil && (it.unit.Gateway == nil || it.unit.Gateway.Active != g.Active) {
@@ -131,7 +131,7 @@ func (t *itemTable) want(k object.Key, o object.Object, item desired.Key) {
 	delete(t.orphans, k)
 }
 
-// unwant makes an object one that is to go.
+// unwant marks an object to be removed.
 func (t *itemTable) unwant(k object.Key, it *itemState) (freed []desired.Key) {
 	was := t.objects[k].want
 	t.unlink(k, was)
@@ -153,7 +153,7 @@ func (t *itemTable) unlink(k object.Key, o object.Object) {
 	}
 }
 
-// withDependants adds to the keys the objects that are to go before one of them, for only a plan that has both keeps the order.
+// withDependants adds the objects that must be removed before one of the keys, because only a plan that has both keeps the order.
 func (t *itemTable) withDependants(keys map[object.Key]bool) {
 	first := map[object.Key][]object.Key{}
 	for k, l := range t.leaving {
@@ -184,7 +184,7 @@ func (t *itemTable) contest(k object.Key, item desired.Key) {
 	t.contested[k][item] = true
 }
 
-// remove forgets an item that is in the slice no more; set was called with an empty unit before.
+// remove forgets an item that is not in the slice any more. set was called with an empty unit before.
 func (t *itemTable) remove(k desired.Key) {
 	delete(t.items, k)
 	b := t.byUID[etcdschema.Bucket(k.UID)]
@@ -194,15 +194,15 @@ func (t *itemTable) remove(k desired.Key) {
 	}
 }
 
-// settleGone forgets an object that is to go and need not be removed (any more). One that waits for the proof of the
-// slice is found again by the list of what is ours.
+// settleGone forgets an object that need not be removed (any more). If its removal only waits for the proof of the slice, the list
+// of our objects finds it again.
 func (t *itemTable) settleGone(k object.Key) {
 	delete(t.leaving, k)
 	delete(t.orphans, k)
 }
 
-// judge works out the item's exception from its unit and objects, and says whether it is one to be retried. bad says
-// why the newest value in etcd cannot be used.
+// judge computes the item's exception from its unit and objects. It returns whether the item must be retried. bad says why the
+// newest value in etcd cannot be used.
 func (t *itemTable) judge(it *itemState, bad string, now time.Time) (retry bool) {
 	state, reason := etcdschema.ExceptionPending, it.unit.Pending
 	fail := func(why string) {
@@ -231,7 +231,7 @@ func (t *itemTable) judge(it *itemState, bad string, now time.Time) (retry bool)
 	return retry
 }
 
-// except sets the exception, and keeps its time as long as state and reason stay.
+// except sets the exception. Its time stays as long as state and reason stay.
 func (it *itemState) except(state etcdschema.ExceptionState, reason string, now time.Time) {
 	const maxReason = 500
 	reason = bounded(reason, maxReason)

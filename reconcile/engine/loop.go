@@ -8,11 +8,11 @@ import (
 )
 
 const (
-	// timerFloor keeps a time that has passed, and that nothing was done about, from turning the loop without rest.
+	// timerFloor prevents a busy loop when a due time has passed and nothing was done about it.
 	timerFloor = 5 * time.Millisecond
-	// heartbeat is how often the loop turns when nothing happens, to show that it lives.
+	// heartbeat is how often the loop turns when nothing happens, to show that it is alive.
 	heartbeat = time.Second
-	// Stalled is how long the loop may go without a turn before it counts as stuck: longer than any driver's deadline.
+	// Stalled is how long the loop may take for a turn before it counts as stuck. It is longer than any driver's deadline.
 	Stalled = 3 * time.Minute
 )
 
@@ -21,7 +21,7 @@ func (e *Engine) loop(ctx context.Context) error {
 	e.started = time.Now()
 	e.index = compile.NewIndex(e.slice.slice, nil)
 	e.carry = newWork()
-	for k := range e.slice.items { // from disk: compiled as soon as there is a slice to go by
+	for k := range e.slice.items { // from disk: compiled as soon as there is a slice to apply
 		e.carry.items[k] = true
 	}
 	timer := time.NewTimer(0)
@@ -44,7 +44,7 @@ func (e *Engine) loop(ctx context.Context) error {
 	}
 }
 
-// Alive says that the loop has turned lately. It may be called from any goroutine.
+// Alive says that the loop has turned recently. It may be called from any goroutine.
 func (e *Engine) Alive() bool {
 	last := e.beat.Load()
 	return last != 0 && time.Since(time.Unix(0, last)) < Stalled
@@ -65,7 +65,7 @@ func (e *Engine) wait(now time.Time) time.Duration {
 	return max(timerFloor, next.Sub(now))
 }
 
-// turn takes in what came, and does a round of it if there is something to do.
+// turn takes in what has arrived, and runs a round if there is something to do.
 func (e *Engine) turn(ctx context.Context) {
 	start := time.Now()
 	w := e.carry
@@ -73,7 +73,7 @@ func (e *Engine) turn(ctx context.Context) {
 	batches := e.collect(ctx, w, e.inbox.take(), start)
 	if !e.sliceable {
 		e.serveEarly(ctx, w)
-		e.carry = w // nothing to go by yet, but for the guests' servers
+		e.carry = w // nothing to apply yet, except the guests' servers
 		return
 	}
 	if next := e.nextStranger(); !w.any() && !next.IsZero() && !next.After(start) {
@@ -89,7 +89,7 @@ func (e *Engine) turn(ctx context.Context) {
 	e.finish(w, batches)
 }
 
-// idle does what has no hurry.
+// idle does what is not urgent.
 func (e *Engine) idle(now time.Time) {
 	e.metrics.cacheAge.Set(e.cacheAge(now).Seconds())
 	if !e.saveAt.IsZero() && !e.saveAt.After(now) {
@@ -98,7 +98,7 @@ func (e *Engine) idle(now time.Time) {
 	e.noteHeld(now)
 }
 
-// cacheAge is how long etcd has not been heard.
+// cacheAge is the time since etcd last answered.
 func (e *Engine) cacheAge(now time.Time) time.Duration {
 	if t := e.source.LastContact(); !t.IsZero() {
 		return now.Sub(t)
@@ -106,7 +106,7 @@ func (e *Engine) cacheAge(now time.Time) time.Duration {
 	return now.Sub(e.started)
 }
 
-// finish tells what a round has come to: the report first, then what has no hurry.
+// finish reports the result of a round, and then does what is not urgent.
 func (e *Engine) finish(w *work, batches bool) {
 	now := time.Now()
 	synced, _ := e.host.synced()
@@ -129,7 +129,7 @@ func (e *Engine) finish(w *work, batches bool) {
 	e.idle(now)
 }
 
-// noteHeld logs when the brake is put on and when it comes off.
+// noteHeld logs when a hold begins and when it ends.
 func (e *Engine) noteHeld(now time.Time) {
 	held := e.slice.held(now)
 	if held == e.heldLogged {

@@ -6,7 +6,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// metrics are the engine's own, on the registry it was given.
+// metrics are the engine's metrics, in the registry that it was given.
 type metrics struct {
 	duration  *prometheus.HistogramVec
 	repaired  *prometheus.CounterVec
@@ -55,7 +55,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	return m
 }
 
-// since records a stage's duration and returns the time now, where the next stage starts.
+// since records a stage's duration. It returns the time now, at which the next stage starts.
 func (m *metrics) since(stage string, start time.Time) time.Time {
 	now := time.Now()
 	m.duration.WithLabelValues(stage).Observe(now.Sub(start).Seconds())

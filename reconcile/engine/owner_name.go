@@ -7,7 +7,7 @@ import (
 	"weft/model/desired"
 )
 
-// ownerName names whom an object is for as people know it: uids, and the cookies of flow sets, say nothing.
+// ownerName is the name of an object's item as people know it, because uids and the cookies of flow sets mean nothing to them.
 func (e *Engine) ownerName(c object.Change) string {
 	o, name := c.Desired, ""
 	if o == nil {
@@ -18,7 +18,7 @@ func (e *Engine) ownerName(c object.Change) string {
 		name = e.title(st.item)
 	case e.items.leaving[c.Key()].uid != "":
 		name = e.items.leaving[c.Key()].title
-	default: // nobody's of this process
+	default: // no item of this process has it
 		name = o.Owner()
 	}
 	if f, ok := o.(*object.FlowSet); ok && f.Feature != "" {
@@ -31,7 +31,7 @@ func (e *Engine) ownerName(c object.Change) string {
 	return name
 }
 
-// title is what people call an item; its uid where it has no name.
+// title is the name of an item for people; its uid where it has no name.
 func (e *Engine) title(k desired.Key) string {
 	switch i := e.slice.items[k].(type) {
 	case desired.Titled:

@@ -12,10 +12,10 @@ import (
 	"weft/reconcile/engine/report"
 )
 
-// idleReport is how often a node that has nothing to tell renews its summary with the revision it has seen.
+// idleReport is how often a node renews its summary when only the revision that it has seen changes.
 const idleReport = 30 * time.Second
 
-// publish hands what a round has come to over to the reporter: the buckets that changed and the summary, together.
+// publish gives the result of a round to the reporter: the changed buckets and the summary together.
 func (e *Engine) publish(w *work, now time.Time) {
 	dirty := map[int]bool{}
 	for k := range w.touched {
@@ -41,7 +41,7 @@ func (e *Engine) publish(w *work, now time.Time) {
 	e.report.Publish(e.nodeReport(now), buckets, w.urgent)
 }
 
-// nodeReport is the node's summary as of now.
+// nodeReport is the node's present summary.
 func (e *Engine) nodeReport(now time.Time) etcdschema.NodeReport {
 	r := etcdschema.NodeReport{Version: e.c.Version, Features: e.c.Features, ProcessedRevision: e.slice.slice.Revision,
 		EtcdRevision: e.slice.seen.Revision, ClusterID: strconv.FormatUint(e.slice.seen.ClusterID, 16),
@@ -106,7 +106,7 @@ func (e *Engine) bucket(b int) etcdschema.BucketReport {
 	return r
 }
 
-// gatewayReport is what a centralized router is here; false for any other item.
+// gatewayReport is the report of a centralized router; false for any other item.
 func (e *Engine) gatewayReport(it *itemState) (g etcdschema.GatewayReport, ok bool) {
 	r := e.slice.slice.Routers[it.key.UID]
 	if it.key.Kind != desired.KindRouter || r == nil || r.Central == nil || it.unit.Gateway == nil {
@@ -125,7 +125,7 @@ func (e *Engine) gatewayReport(it *itemState) (g etcdschema.GatewayReport, ok bo
 	return g, true
 }
 
-// portReport is what is reported of a port: what the slice says, and what the host has of it.
+// portReport is the report of a port: what the slice says, and its state on the host.
 func (e *Engine) portReport(p *desired.Port) etcdschema.PortReport {
 	r := report.Port(e.slice.slice, p)
 	if it := e.items.items[p.Key()]; it != nil {

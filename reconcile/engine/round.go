@@ -14,10 +14,10 @@ import (
 	"weft/reconcile/plan"
 )
 
-// maxPasses bounds the passes of one round: each may reveal facts (an OpenFlow port number) that the next needs.
+// maxPasses bounds the passes of one round. Each may reveal facts (an OpenFlow port number) that the next one needs.
 const maxPasses = 8
 
-// round makes the host what the work's items say. What is left after its passes is carried into the next round.
+// round makes the host what the work's items say. What is left after its passes is done in the next round.
 func (e *Engine) round(ctx context.Context, w *work) {
 	for range maxPasses {
 		if !w.any() || ctx.Err() != nil {
@@ -49,7 +49,7 @@ func (e *Engine) round(ctx context.Context, w *work) {
 	}
 }
 
-// judge brings an item's exception, its warnings and its retry up to date.
+// judge updates an item's exception, its warnings and its retry.
 func (e *Engine) judge(k desired.Key, now time.Time) {
 	it := e.items.items[k]
 	if it == nil {
@@ -64,7 +64,7 @@ func (e *Engine) judge(k desired.Key, now time.Time) {
 	e.retries.succeeded(retryKey{item: k})
 }
 
-// compile turns the work's items into objects to look at.
+// compile compiles the work's items into objects to compare.
 func (e *Engine) compile(w *work) {
 	for len(w.items) > 0 {
 		items := sortedItems(w.items)
@@ -83,7 +83,7 @@ func (e *Engine) compile(w *work) {
 	}
 }
 
-// compileItem compiles one item. A panic is that item's failure alone: values come from outside.
+// compileItem compiles one item. A panic only makes this item fail, because values come from outside.
 func (e *Engine) compileItem(k desired.Key) (u compile.Unit) {
 	if _, in := e.slice.items[k]; !in {
 		u = compile.Unit{Key: k}
@@ -165,11 +165,12 @@ func (e *Engine) plan(ctx context.Context, keys map[object.Key]bool) plan.Plan {
 	return e.damper.damp(plan.Plan{Steps: d.Steps, Blocked: append(p.Blocked, d.Blocked...)}, time.Now())
 }
 
-// needed lists what an object that is to go depended on.
+// needed lists what an object that must be removed depended on.
 func (e *Engine) needed(k object.Key) []object.Key { return e.items.leaving[k].needs }
 
-// removable decides what of the objects that nobody wants may be removed: only what is ours; what this process wanted itself and wants no more as soon
-// as all drivers have read the host, and anything else only after the slice has proved complete.
+// removable decides which of the undesired objects may be removed. All of them must be ours, and all drivers must have read the
+// host. Objects that this process wanted and does not want any more may then be removed. Any other may be removed only while the
+// slice is proved to be complete.
 func (e *Engine) removable(ctx context.Context, undesired []object.Key) func(object.Key) bool {
 	synced, _ := e.host.synced()
 	if !synced {

@@ -8,17 +8,17 @@ import (
 	"weft/model/desired"
 )
 
-// The brake: so many ports, and such a share of all, are not let go at once without an accept.
+// The brake: when at least this number of ports, and at least half of all, would go at once, their removal needs an accept.
 const (
 	brakePorts  = 10
-	brakeWindow = 10 * time.Second // what counts as at once
-	// brakeQuiet is how long a removal of brakePorts or more waits for more to come.
+	brakeWindow = 10 * time.Second // ports that leave within this time leave "at once"
+	// brakeQuiet is how long a removal of brakePorts or more waits for further removals.
 	brakeQuiet = 500 * time.Millisecond
-	// proofGrace is how long a view may differ from its head before that is reported: a change may be under way.
+	// proofGrace is how long a view may differ from its head before this is reported. Until then a change may be in progress.
 	proofGrace = 2 * time.Second
 )
 
-// removal is a number of lasting ports let go at a time.
+// removal is a number of lasting ports that were removed from the slice at the same time (see lasting).
 type removal struct {
 	at    time.Time
 	ports int
@@ -29,11 +29,11 @@ func (s *sliceState) matches() bool {
 	return s.head != nil && s.head.Count == s.digest.Count() && s.head.Digest == s.digest.String()
 }
 
-// proves says that what is not in the slice may be removed.
+// proves says that objects which nothing in the slice wants may be removed.
 func (s *sliceState) proves() bool { return s.proven && !s.frozen && s.mismatch.IsZero() }
 
-// release lets items leave the slice, if the view proves that they are to go and no brake holds them. again is when to
-// ask again if nothing else happens; zero when that is not needed.
+// release removes items from the slice, if the view proves that they are gone and no hold is in force. again is when to call it
+// again if nothing else happens; zero when that is not needed.
 func (s *sliceState) release(now time.Time) (changes []itemChange, again time.Time) {
 	if !s.synced || s.frozen {
 		return nil, time.Time{}
@@ -61,7 +61,7 @@ func (s *sliceState) release(now time.Time) (changes []itemChange, again time.Ti
 		changes = append(changes, itemChange{k, before, nil})
 	}
 	if s.accepted {
-		s.removed = nil // people know of these: what goes next is judged by itself
+		s.removed = nil // people have accepted these: later removals are judged on their own
 	} else {
 		s.removed = append(s.removed, removal{now, ports})
 	}
@@ -71,7 +71,7 @@ func (s *sliceState) release(now time.Time) (changes []itemChange, again time.Ti
 	return changes, time.Time{}
 }
 
-// noteProof remembers since when the view has not matched.
+// noteProof remembers since when the view has not matched its head.
 func (s *sliceState) noteProof(proven bool, now time.Time) {
 	switch {
 	case proven:
@@ -81,7 +81,7 @@ func (s *sliceState) noteProof(proven bool, now time.Time) {
 	}
 }
 
-// proofDeadline is when a mismatch is no longer a change under way.
+// proofDeadline is when a mismatch does not count any more as a change in progress.
 func (s *sliceState) proofDeadline(now time.Time) time.Time {
 	if d := s.mismatch.Add(proofGrace); !s.mismatch.IsZero() && d.After(now) {
 		return d
@@ -89,7 +89,7 @@ func (s *sliceState) proofDeadline(now time.Time) time.Time {
 	return time.Time{}
 }
 
-// portsLeaving counts the ports that would go; all of them go with the host item.
+// portsLeaving counts the ports that would be removed. With the host item all of them are.
 func (s *sliceState) portsLeaving() int {
 	n := 0
 	for k := range s.leaving {
@@ -103,8 +103,8 @@ func (s *sliceState) portsLeaving() int {
 	return n
 }
 
-// lasting counts the ports among those that leave that were there before the window began. One that came and went
-// within it takes nothing from the slice: a busy host is not a mass deletion.
+// lasting counts the ports that leave and that existed before the window began. A port that was added and removed within the window
+// takes nothing away, so a busy host is no mass deletion.
 func (s *sliceState) lasting(now time.Time) int {
 	n := 0
 	for k := range s.leaving {
@@ -115,7 +115,8 @@ func (s *sliceState) lasting(now time.Time) int {
 	return n
 }
 
-// mass decides whether what leaves is too much at once: held puts the brake on, again waits for more to come.
+// mass decides whether too much leaves at once. held says that the brake was put on. again says when the wait for further removals
+// is over.
 func (s *sliceState) mass(now time.Time) (again time.Time, held bool) {
 	lately := 0
 	kept := s.removed[:0]
@@ -138,7 +139,7 @@ func (s *sliceState) mass(now time.Time) (again time.Time, held bool) {
 	return time.Time{}, false
 }
 
-// brake holds the last good state.
+// brake begins a hold: the last good state stays.
 func (s *sliceState) brake(why string, now time.Time) {
 	if s.hold == "" {
 		s.since = now
@@ -148,13 +149,13 @@ func (s *sliceState) brake(why string, now time.Time) {
 
 func (s *sliceState) unbrake() { s.hold, s.since = "", time.Time{} }
 
-// held says for people why removals wait, empty when they do not.
+// held says for people why removals wait; empty when they do not.
 func (s *sliceState) held(now time.Time) string {
 	switch {
 	case s.hold != "":
 		return s.hold
 	case s.head == nil && len(s.items) == 0 && s.digest.Count() == 0:
-		return "" // nobody has declared the node yet: there is nothing to hold
+		return "" // the node is not declared yet: there is nothing to hold
 	case s.synced && !s.mismatch.IsZero() && now.Sub(s.mismatch) >= proofGrace:
 		return "the slice is not what its head says (somebody else edited desired/" + s.node +
 			"/): nothing is removed until it is restored, or accepted with `weft host accept`"
@@ -162,7 +163,8 @@ func (s *sliceState) held(now time.Time) string {
 	return ""
 }
 
-// order takes what people tell the node. Of a snapshot only an accept given after the hold began counts: it may be old.
+// order handles an order of people to the node. A snapshot may contain old orders. Therefore only an accept that was given after
+// the hold began counts in it.
 func (s *sliceState) order(ev etcdschema.Event, snapshot bool, told *orders) {
 	if ev.Deleted {
 		return

@@ -11,11 +11,11 @@ import (
 	"weft/model/desired"
 )
 
-// maxUID bounds the uid of an item; what is longer is no item.
+// maxUID bounds the uid of an item. A key with a longer uid is no item.
 const maxUID = 128
 
-// sliceState holds two things apart: what etcd says (the view) and what the node goes by (the slice). Additions and
-// changes pass from one to the other at once; removals pass when the view is proven and no brake holds them.
+// sliceState keeps two things separate: what etcd has (the view) and what the node applies (the slice). Additions and changes in
+// the view are taken into the slice at once. Removals are taken over when the view is proven and no hold is in force.
 type sliceState struct {
 	node string
 
@@ -30,28 +30,28 @@ type sliceState struct {
 
 	leaving   map[desired.Key]bool // gone from the view, still in the slice
 	lastLeave time.Time
-	removed   []removal // ports let go lately
-	// fresh holds when an item came, of those that came after the slice was proven; see lasting.
+	removed   []removal // recent removals of ports
+	// fresh has the time at which an item was added, for items that were added after the slice was proven (see lasting).
 	fresh map[desired.Key]time.Time
 
 	synced   bool // a snapshot of etcd has been taken in
-	proven   bool // the slice was exactly what a matching head said, at least once
+	proven   bool // the slice was at least once exactly what a matching head said
 	seen     etcdschema.Seen
 	received int64 // revision of the newest batch
-	frozen   bool  // etcd went back: nothing of it is taken over
+	frozen   bool  // etcd went back: nothing is taken over from it
 	hold     string
 	since    time.Time // of the hold
 	mismatch time.Time // since when the view does not match its head; zero when it does
-	accepted bool      // people said to go by what etcd holds
+	accepted bool      // people have accepted what etcd has
 }
 
-// itemChange is one item of the slice before and after; nil when it was not, or is not, there.
+// itemChange is one item of the slice before and after a change; nil when it did not or does not exist.
 type itemChange struct {
 	key           desired.Key
 	before, after desired.Item
 }
 
-// orders are what people told the node in a batch.
+// orders are the orders of people in a batch.
 type orders struct{ resync bool }
 
 func newSliceState(node string) *sliceState {
@@ -63,7 +63,7 @@ func newSliceState(node string) *sliceState {
 			Neighbors: map[string]*desired.Neighbors{}}}
 }
 
-// restore makes the slice what the state file held. The view stays empty until etcd is heard.
+// restore fills the slice from the state file. The view stays empty until etcd answers.
 func (s *sliceState) restore(saved savedState) {
 	for _, it := range saved.Items {
 		if c, reason := s.decode(it.key(), []byte(it.Value)); reason == "" {
@@ -75,7 +75,7 @@ func (s *sliceState) restore(saved savedState) {
 	s.hold, s.since = saved.Held, saved.HeldSince
 }
 
-// take brings the view up to a batch and lists what changed of the slice by it. Removals wait for release.
+// take applies a batch to the view and returns the changes of the slice. Removals wait for release.
 func (s *sliceState) take(b etcdschema.Batch, now time.Time) (changes []itemChange, told orders) {
 	first := b.Snapshot && !s.synced
 	for _, ev := range b.Events {
@@ -106,7 +106,7 @@ func (s *sliceState) take(b etcdschema.Batch, now time.Time) (changes []itemChan
 	return changes, told
 }
 
-// see brings the view up to one event. Keys that are no items are not part of a slice.
+// see applies one event to the view. Keys that are no items are ignored.
 func (s *sliceState) see(ev etcdschema.Event) {
 	_, k, head, ok := etcdschema.ParseDesired(ev.Key)
 	switch {
@@ -134,7 +134,7 @@ func (s *sliceState) see(ev etcdschema.Event) {
 	}
 }
 
-// follow takes the view over into the slice: all of it, or what the events are about.
+// follow takes the view over into the slice: all of it, or only what the events concern.
 func (s *sliceState) follow(events []etcdschema.Event, all bool, now time.Time) []itemChange {
 	var changes []itemChange
 	if all {
@@ -159,7 +159,7 @@ func (s *sliceState) follow(events []etcdschema.Event, all bool, now time.Time) 
 // followItem takes one key of the view over.
 func (s *sliceState) followItem(k desired.Key, changes []itemChange, now time.Time) []itemChange {
 	value, there := s.view[k]
-	if _, was := s.bad[k]; was { // whatever comes now, the complaint is looked at again
+	if _, was := s.bad[k]; was { // the exception must be judged again in any case
 		delete(s.bad, k)
 		changes = append(changes, itemChange{k, s.items[k], s.items[k]})
 	}
@@ -188,7 +188,7 @@ func (s *sliceState) followItem(k desired.Key, changes []itemChange, now time.Ti
 	return append(changes, itemChange{k, before, item})
 }
 
-// leave notes that an item is gone from the view.
+// leave records that an item is gone from the view.
 func (s *sliceState) leave(k desired.Key, now time.Time) {
 	if _, have := s.items[k]; have && !s.leaving[k] {
 		s.leaving[k] = true
@@ -196,7 +196,7 @@ func (s *sliceState) leave(k desired.Key, now time.Time) {
 	}
 }
 
-// decode reads an item and says why it cannot be used, if so.
+// decode reads an item, or says why it cannot be used.
 func (s *sliceState) decode(k desired.Key, value []byte) (desired.Item, string) {
 	item := desired.NewItem(k.Kind)
 	if item == nil {
@@ -254,7 +254,7 @@ func (s *sliceState) forget(k desired.Key) {
 	}
 }
 
-// differs says that the view is not what the slice holds: something of the slice is gone or another.
+// differs says that the view is not the same as the slice.
 func (s *sliceState) differs() bool {
 	if len(s.raw) == 0 {
 		return false // nothing to lose

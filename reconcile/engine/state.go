@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// etcdSilent is how long etcd may be silent before the state says so: a few of the follower's progress intervals.
+// etcdSilent is how long etcd may be silent before the state says so. It is several progress intervals of the follower.
 const etcdSilent = 30 * time.Second
 
-// State says in one line what the node does, or what it waits for, for whoever starts it. It may be called from any goroutine.
+// State says in one line what the node does or waits for, for the person who starts it. It may be called from any goroutine.
 func (e *Engine) State() string {
 	if s := e.state.Load(); s != nil {
 		return *s
@@ -16,7 +16,7 @@ func (e *Engine) State() string {
 	return "starting"
 }
 
-// noteState brings State up to date.
+// noteState updates State.
 func (e *Engine) noteState(now time.Time) {
 	state := "follows etcd"
 	switch held := e.slice.held(now); {

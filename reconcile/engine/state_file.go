@@ -20,13 +20,13 @@ import (
 const (
 	stateFileName    = "slice.json"
 	stateFileVersion = 1
-	// maxStateFile bounds what is read: a slice of 20,000 ports takes about 10 MiB.
+	// maxStateFile bounds what is read. A slice of 20,000 ports takes about 10 MiB.
 	maxStateFile = 256 << 20
 	// stateFileDelay is how long changes are collected before the file is written again.
 	stateFileDelay = time.Second
 )
 
-// savedState is the last good slice as it stands on disk.
+// savedState is the last good slice as it is on disk.
 type savedState struct {
 	ClusterID uint64      `json:"clusterID"`
 	Revision  int64       `json:"revision"` // the highest seen of that cluster
@@ -44,14 +44,14 @@ type savedItem struct {
 
 func (i savedItem) key() desired.Key { return desired.Key{Kind: i.Kind, UID: i.UID} }
 
-// savedFile is the file: the checksum is the SHA-256 of State's bytes.
+// savedFile is the file. The checksum is the SHA-256 of the bytes of State.
 type savedFile struct {
 	Version  int             `json:"version"`
 	Checksum string          `json:"checksum"`
 	State    json.RawMessage `json:"state"`
 }
 
-// stateFile keeps the last good slice on disk, off the loop's path. An empty dir keeps nothing.
+// stateFile keeps the last good slice on disk without delaying the loop. With an empty dir it keeps nothing.
 type stateFile struct {
 	dir  string
 	log  *slog.Logger
@@ -62,7 +62,7 @@ func newStateFile(dir string, log *slog.Logger) *stateFile {
 	return &stateFile{dir: dir, log: log, next: make(chan savedState, 1)}
 }
 
-// load reads the file; what cannot be used is logged and taken as nothing.
+// load reads the file. A file that cannot be used is logged and treated as missing.
 func (f *stateFile) load() savedState {
 	if f.dir == "" {
 		return savedState{}
@@ -110,19 +110,19 @@ func checksum(b []byte) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// save hands the newest state to the writer and never waits. Only the loop calls it.
+// save gives the newest state to the writer and never waits. Only the loop calls it.
 func (f *stateFile) save(s savedState) {
 	if f.dir == "" {
 		return
 	}
 	select {
-	case <-f.next: // not written yet, and no longer the newest
+	case <-f.next: // not written yet, and outdated
 	default:
 	}
 	f.next <- s
 }
 
-// run writes states until ctx ends, and then the last one.
+// run writes states until ctx ends, then writes the last one.
 func (f *stateFile) run(ctx context.Context) error {
 	for {
 		select {
@@ -145,7 +145,7 @@ func (f *stateFile) write(s savedState) {
 	}
 }
 
-// writeState replaces the file in one step: a reader finds the old or the new one, whole, also after a power cut.
+// writeState replaces the file in one step. A reader finds the old or the new one, complete, even after a power failure.
 func writeState(dir string, s savedState) error {
 	state, err := json.Marshal(s)
 	if err != nil {

@@ -11,27 +11,27 @@ import (
 	"weft/model/desired"
 )
 
-// Warner is implemented by drivers that notice what looks wrong about an object though nothing failed. Whenever that
-// changes the driver sends an event with the object's key; the sweep asks again too.
+// Warner is implemented by drivers that notice that something looks wrong about an object although nothing failed. Whenever that
+// changes, the driver sends an event with the object's key. The sweep asks again too.
 type Warner interface {
-	// Warnings are those about the object, as desired, now. It may be called while Watch runs.
+	// Warnings are the present warnings about the desired object. It may be called while Watch runs.
 	Warnings(desired object.Object) []object.Warning
 }
 
-// strangerPatience is how long an interface that belongs to no port is waited for: a hypervisor may be quicker than the
-// controllers, when a guest begins and when it ends.
+// strangerPatience is how long an interface may belong to no port before it gets a warning. When a guest begins or ends, the
+// hypervisor may be faster than the controllers.
 const strangerPatience = 10 * time.Second
 
-// warningID tells an item's warnings apart: the same reason about the same object is the same warning, whatever it says.
+// warningID identifies a warning of an item. The same reason about the same object is the same warning, whatever its message.
 type warningID struct {
 	reason object.WarningReason
 	about  string
 }
 
-// warnings are those about one item, with when each began.
+// warnings are the warnings about one item, with the time at which each began.
 type warnings map[warningID]etcdschema.Warning
 
-// renew makes the warnings what was found, each since it was first found.
+// renew replaces the warnings by what was found. A warning that was there already keeps its time.
 func (w warnings) renew(found map[warningID]object.Warning, now time.Time) {
 	for id := range w {
 		if _, still := found[id]; !still {
@@ -47,7 +47,7 @@ func (w warnings) renew(found map[warningID]object.Warning, now time.Time) {
 	}
 }
 
-// list is what is reported: in order, and no more than a reader takes.
+// list is the list for the report: sorted, and no longer than a reader accepts.
 func (w warnings) list() []etcdschema.Warning {
 	out := make([]etcdschema.Warning, 0, len(w))
 	for _, one := range w {
@@ -66,7 +66,7 @@ func bounded(s string, most int) string {
 	return s
 }
 
-// warn brings an item's warnings up to date: what compiling found, and what the drivers say of its objects.
+// warn updates an item's warnings: those found by compiling, and those of the drivers about its objects.
 func (e *Engine) warn(it *itemState, now time.Time) {
 	found := map[warningID]object.Warning{}
 	for _, w := range it.unit.Warnings {
@@ -103,8 +103,8 @@ func (e *Engine) warnStrangers(found map[warningID]object.Warning, now time.Time
 	}
 }
 
-// watchStrangers follows which interfaces belong to no port, and has the host's item judged when one has done so long
-// enough, or does no more.
+// watchStrangers records which interfaces belong to no port. It judges the host's item when one of them has done so long enough, or
+// does not any more.
 func (e *Engine) watchStrangers(w *work, now time.Time) {
 	names, _ := e.index.Strangers()
 	host := e.slice.slice.Host

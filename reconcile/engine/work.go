@@ -9,17 +9,17 @@ import (
 	"weft/model/desired"
 )
 
-// work is what a round has to look at.
+// work is what a round must look at.
 type work struct {
 	items map[desired.Key]bool
 	keys  map[object.Key]bool
-	by    map[object.Key]string // who changed an object, where known
+	by    map[object.Key]string // who changed an object, if known
 
-	refused map[object.Key]refusal // what the host has refused last in this round, and not carried out since
+	refused map[object.Key]refusal // changes that the host refused in this round and that have not succeeded since
 
-	// What the round is about and has come to, for the report.
+	// What the round concerns and its results, for the report.
 	touched      map[desired.Key]bool // items whose state may have changed
-	uids         map[string]bool      // of items gone, or of failed removals
+	uids         map[string]bool      // of removed items and failed removals
 	sliceChanged bool
 	urgent       bool // somebody waits for the processed revision
 	wentBack     bool
@@ -45,7 +45,7 @@ func (w *work) addKeys(keys []object.Key) {
 	}
 }
 
-// collect adds to the work what came in and what is due. batches says that the slice's revision may have advanced.
+// collect adds to the work what has arrived and what is due. batches says that the slice's revision may have advanced.
 func (e *Engine) collect(ctx context.Context, w *work, in arrived, now time.Time) (batches bool) {
 	batches = e.collectSlice(ctx, w, in, now)
 	if !e.sliceable && !e.slice.synced && now.Sub(e.started) >= e.c.CacheAfter && len(e.slice.items) > 0 {
@@ -58,7 +58,7 @@ func (e *Engine) collect(ctx context.Context, w *work, in arrived, now time.Time
 		w.keys[k] = true
 		w.by[k] = by
 		if st := e.items.objects[k]; k.Kind == object.KindArrival && st != nil {
-			w.uids[st.want.Owner()], w.urgent = true, true // the controllers wait to be told
+			w.uids[st.want.Owner()], w.urgent = true, true // the controllers wait for this report
 		}
 	}
 	for _, d := range e.host.drivers {
@@ -77,7 +77,7 @@ func (e *Engine) collect(ctx context.Context, w *work, in arrived, now time.Time
 	return batches
 }
 
-// collectSlice takes batches in and lets go what may go.
+// collectSlice takes in batches, and releases the items that may leave the slice.
 func (e *Engine) collectSlice(ctx context.Context, w *work, in arrived, now time.Time) bool {
 	var changes []itemChange
 	for _, b := range in.batches {
@@ -116,7 +116,7 @@ func (e *Engine) collectSlice(ctx context.Context, w *work, in arrived, now time
 	return len(in.batches) > 0
 }
 
-// queueStale looks for what is ours and stale, as soon as the slice has proved complete.
+// queueStale queues objects that are ours and not desired, as soon as the slice is proved to be complete.
 func (e *Engine) queueStale(ctx context.Context, w *work) {
 	for _, d := range e.host.drivers {
 		if !d.synced {
@@ -132,7 +132,7 @@ func (e *Engine) queueStale(ctx context.Context, w *work) {
 	}
 }
 
-// collectFacts syncs drivers that need it, brings the facts up to date and finds the items that depend on what changed.
+// collectFacts syncs drivers that need it, updates the facts, and adds the items that depend on what changed.
 func (e *Engine) collectFacts(ctx context.Context, w *work, in arrived, now time.Time) {
 	done := e.host.sync(ctx, now)
 	for _, d := range done {
@@ -151,13 +151,13 @@ func (e *Engine) collectFacts(ctx context.Context, w *work, in arrived, now time
 	e.observeFacts(w, devices)
 }
 
-// observeFacts brings the facts of devices (of all when nil) up to date and adds the items concerned.
+// observeFacts updates the facts of the devices (all facts when nil) and adds the items concerned.
 func (e *Engine) observeFacts(w *work, devices []string) {
 	facts := e.host.refreshFacts(devices)
 	w.addItems(e.index.Observe(facts, devices))
 }
 
-// allKeys lists what a driver should hold, and what it holds of ours.
+// allKeys lists the objects that a driver should have, and those of ours that it has.
 func (e *Engine) allKeys(ctx context.Context, d *driverState) []object.Key {
 	var keys []object.Key
 	for k := range e.items.objects {
@@ -177,10 +177,10 @@ func (e *Engine) allKeys(ctx context.Context, d *driverState) []object.Key {
 	return keys
 }
 
-// sweepBudget is how many objects a sweep compares before it lets other work pass.
+// sweepBudget is how many objects a sweep compares before other work may run.
 const sweepBudget = 200
 
-// collectSweep reads one driver's host afresh when its turn has come, and adds a part of what is to be compared.
+// collectSweep syncs one driver when its turn has come, and adds a part of the objects that must be compared.
 func (e *Engine) collectSweep(ctx context.Context, w *work, now time.Time) {
 	synced, _ := e.host.synced()
 	if !synced || !e.sliceable {
@@ -202,11 +202,10 @@ func (e *Engine) collectSweep(ctx context.Context, w *work, now time.Time) {
 	}
 }
 
-// stopping says that ctx was ended by whoever runs the engine, and not by a limit of time: what fails then is nobody's fault, and
-// not told.
+// stopping says that ctx was ended by the caller of Run and not by a deadline. What fails then is nobody's fault and is not logged.
 func stopping(ctx context.Context) bool { return errors.Is(ctx.Err(), context.Canceled) }
 
-// startSweep reads the host through the next driver and notes what is to be compared.
+// startSweep syncs the next driver and records what must be compared.
 func (e *Engine) startSweep(ctx context.Context) {
 	d := e.host.drivers[e.sweepTurn%len(e.host.drivers)]
 	e.sweepTurn++

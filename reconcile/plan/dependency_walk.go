@@ -7,8 +7,8 @@ import (
 	"weft/hostnet/object"
 )
 
-// walk goes through a dependency graph depth first and finds for every node its depth (1 for one without known
-// dependencies, else one more than the deepest) and whether it is part of a cycle.
+// walk visits a dependency graph depth first. For every node it finds the depth (1 without known dependencies, otherwise one more
+// than the deepest of them) and whether it is in a cycle.
 type walk struct {
 	next  func(object.Key) []object.Key
 	known func(object.Key) bool
@@ -19,7 +19,7 @@ type walk struct {
 	path   []object.Key
 }
 
-// visit finishes k and everything it depends on. The path is as deep as the graph, which dependencies keep shallow.
+// visit finishes k and everything that it depends on. It recurses as deep as the graph, which is shallow.
 func (w *walk) visit(k object.Key) {
 	if _, seen := w.depth[k]; seen {
 		return

@@ -1,13 +1,17 @@
-// Package plan turns objects and what was observed into ordered steps.
+// Package plan compares desired objects with observed ones and returns ordered steps.
 //
-// Invariants: pure; the same input gives the same plan; a step comes after everything it depends on, a removal before
-// what it depended on; making comes before breaking; what cannot be ordered is reported and harms no other step.
+// Invariants:
+//
+//   - It is pure, and the same input gives the same plan.
+//   - A step comes after everything that its object depends on. A removal comes before what the object depended on.
+//   - Objects are made before others are removed.
+//   - What cannot be ordered is reported and affects no other step.
 package plan
 
 import "weft/hostnet/object"
 
-// Step is one change with the reason for it. Stage orders steps: all steps of a stage may be applied together, and a
-// stage begins when the one before it is done.
+// Step is one change with the reason for it. Stage orders the steps. All steps of a stage may be applied together. A stage begins
+// when the one before it is done.
 type Step struct {
 	Stage       int
 	Change      object.Change
@@ -18,19 +22,19 @@ type Step struct {
 type Blocked struct {
 	Key   object.Key
 	Owner string // uid of the desired item
-	// On lists what it waits for: dependencies that are neither there nor planned, or the members of a cycle.
+	// On lists what it waits for: dependencies that neither exist nor are planned, or the members of a cycle.
 	On []object.Key
 	// Reason is a sentence for people.
 	Reason string
 }
 
-// Plan is the way from observed to desired. It is a value: it can be printed, compared and shown without being applied.
+// Plan has the steps from observed to desired. It is a value: it can be printed and compared without being applied.
 type Plan struct {
 	Steps   []Step    // by stage, then operation and key
 	Blocked []Blocked // by key
 }
 
-// Empty says that nothing has to be done and nothing waits.
+// Empty says that there is nothing to do and nothing waits.
 func (p Plan) Empty() bool { return len(p.Steps) == 0 && len(p.Blocked) == 0 }
 
 // Stages splits the steps by stage, in order.

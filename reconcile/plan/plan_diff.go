@@ -7,11 +7,16 @@ import (
 	"weft/hostnet/object"
 )
 
-// Diff compares the given objects only and orders what has to be done: desired and not observed is created, desired and
-// different is updated, observed and not desired is deleted if removable says so. An observed object that is neither
-// desired nor removable is left alone and satisfies dependencies, so callers hand in what their objects depend on that
-// way. Creates and updates come first, in the order of their dependencies; deletes follow, dependants first. A host does not
-// show all that an object depends on: needed, which may be nil, lists what one that goes depended on when it was desired.
+// Diff compares the given objects only, and orders what must be done:
+//
+//   - A desired object that is not observed is created.
+//   - A desired object that differs is updated.
+//   - An observed object that is not desired is deleted if removable says so.
+//   - Any other observed object is left alone and satisfies dependencies. Callers pass the dependencies of their objects in this
+//     way.
+//
+// Creates and updates come first, in the order of their dependencies. Deletes follow, dependants first. A host does not show all
+// dependencies of an object. needed, which may be nil, lists what a removed object depended on when it was desired.
 func Diff(desired, observed map[object.Key]object.Object, removable func(object.Key) bool, needed func(object.Key) []object.Key) Plan {
 	b := &builder{desired: desired, observed: observed, needed: needed,
 		makes: map[object.Key]Step{}, breaks: map[object.Key]Step{}, stage: map[object.Key]int{}}
@@ -21,7 +26,7 @@ func Diff(desired, observed map[object.Key]object.Object, removable func(object.
 	return b.plan()
 }
 
-// builder holds one Diff at work.
+// builder has the state of one Diff.
 type builder struct {
 	desired, observed map[object.Key]object.Object
 	needed            func(object.Key) []object.Key
@@ -49,14 +54,14 @@ func (b *builder) collect(removable func(object.Key) bool) {
 	}
 }
 
-// satisfied says that a dependency is there and stays, so that nothing has to be done for it first.
+// satisfied says that a dependency exists and stays, so that nothing must be done for it first.
 func (b *builder) satisfied(k object.Key) bool {
 	_, there := b.observed[k]
 	_, goes := b.breaks[k]
 	return there && !goes
 }
 
-// orderMakes gives every create and update its stage, or blocks it, and returns the last stage.
+// orderMakes gives every create and update its stage, or blocks it. It returns the last stage.
 func (b *builder) orderMakes() int {
 	b.blocked = map[object.Key]Blocked{}
 	w := &walk{next: b.dependencies, known: func(k object.Key) bool { _, ok := b.makes[k]; return ok },
@@ -85,11 +90,11 @@ func (b *builder) dependencies(k object.Key) []object.Key {
 	return b.makes[k].Change.Desired.DependsOn()
 }
 
-// missing lists dependencies that are neither there nor made before.
+// missing lists dependencies that neither exist nor are made before.
 func (b *builder) missing(k object.Key) []object.Key {
 	var out []object.Key
 	for _, d := range b.dependencies(k) {
-		_, blocked := b.blocked[d] // it may be there, but not as this one needs it
+		_, blocked := b.blocked[d] // it may exist, but not as this object needs it
 		_, made := b.stage[d]
 		if !made && (blocked || !b.satisfied(d)) {
 			out = append(out, d)
@@ -103,11 +108,11 @@ func (b *builder) block(k object.Key, on []object.Key, reason string) {
 	b.blocked[k] = Blocked{Key: k, Owner: b.desired[k].Owner(), On: on, Reason: reason}
 }
 
-// orderBreaks puts deletes after the last make, dependants before what they depend on. A cycle among observed objects
-// cannot block a removal: its members go in the last stage they reach.
+// orderBreaks puts deletes after the last create or update, dependants before what they depend on. A cycle among observed objects
+// cannot block a removal: its members are removed in the last stage that they reach.
 func (b *builder) orderBreaks(last int) {
 	dependants := map[object.Key][]object.Key{}
-	for _, k := range sortedKeys(b.breaks) { // in a cycle the order decides about the depth
+	for _, k := range sortedKeys(b.breaks) { // in a cycle the depth depends on the order
 		for _, d := range b.dependedOn(k) {
 			if _, goes := b.breaks[d]; goes {
 				dependants[d] = append(dependants[d], k)
@@ -125,7 +130,7 @@ func (b *builder) orderBreaks(last int) {
 	}
 }
 
-// dependedOn lists what an object that goes depends on, as far as the host shows or somebody remembers.
+// dependedOn lists what a removed object depends on, as far as the host shows it or needed knows it.
 func (b *builder) dependedOn(k object.Key) []object.Key {
 	all := slices.Clone(b.breaks[k].Change.Observed.DependsOn())
 	if b.needed != nil {
@@ -135,7 +140,7 @@ func (b *builder) dependedOn(k object.Key) []object.Key {
 	return slices.Compact(all)
 }
 
-// plan sorts what was found into its stable form.
+// plan returns the steps and blocked objects in a stable order.
 func (b *builder) plan() Plan {
 	var p Plan
 	for _, set := range []map[object.Key]Step{b.makes, b.breaks} {

@@ -9,8 +9,8 @@ import (
 	"weft/hostnet/object"
 )
 
-// WriteText prints the plan for people: stages in order, one line a step, differences indented below. An empty plan is
-// one line.
+// WriteText prints the plan for people: the stages in order, one line for each step, and its differences indented below it. An
+// empty plan is one line.
 func (p Plan) WriteText(w io.Writer) error {
 	var b strings.Builder
 	if p.Empty() {

@@ -6,7 +6,7 @@ import (
 	"weft/model/desired"
 )
 
-// Port is what the slice says of a port, as it is reported.
+// Port is the report of a port, as far as the slice determines it.
 func Port(s *desired.Slice, p *desired.Port) etcdschema.PortReport {
 	r := etcdschema.PortReport{ID: p.Project + "/" + p.Name, Network: p.Network, MAC: p.MAC, Addresses: p.Addresses, State: p.State}
 	if n := s.Networks[p.Network]; n != nil {
@@ -15,7 +15,7 @@ func Port(s *desired.Slice, p *desired.Port) etcdschema.PortReport {
 	return r
 }
 
-// Claimed is what the node uses because of the item, which somebody else must not be given; false for nothing.
+// Claimed is the claimed value that the node uses because of the item, and that nobody else must get; false when there is none.
 func Claimed(s *desired.Slice, k desired.Key) (c etcdschema.ClaimedReport, ok bool) {
 	switch k.Kind {
 	case desired.KindHost:
@@ -47,7 +47,7 @@ func Claimed(s *desired.Slice, k desired.Key) (c etcdschema.ClaimedReport, ok bo
 	return c, false
 }
 
-// prefixesOf is what a router has of an external network that routes IPv6: the prefixes of its legs.
+// prefixesOf is the report of a router's prefixes on an external network that routes IPv6: the prefixes of its legs.
 func prefixesOf(s *desired.Slice, r *desired.Router) (c etcdschema.ClaimedReport) {
 	if r == nil {
 		return c

@@ -1,4 +1,4 @@
-// Package report is what a node tells of itself in etcd: what the report says of a slice, and writing it.
+// Package report makes the report of a node and writes it to etcd.
 package report
 
 import (
@@ -15,11 +15,11 @@ import (
 )
 
 const (
-	// reportDelay is how long a report that nobody waits for collects more.
+	// reportDelay is how long changes are collected for a report that nobody waits for.
 	reportDelay = 100 * time.Millisecond
-	// reportTimeout bounds one transaction; after it the newest report is tried again.
+	// reportTimeout bounds one transaction. After it the newest report is tried again.
 	reportTimeout = 5 * time.Second
-	// firstRetry and lastRetry are how long a report that cannot be written waits, at first and at most.
+	// firstRetry and lastRetry are the shortest and the longest wait after a report could not be written.
 	firstRetry = 100 * time.Millisecond
 	lastRetry  = 5 * time.Second
 )
@@ -30,15 +30,15 @@ type Store interface {
 	Commit(ctx context.Context, t *etcdschema.Txn) (revision int64, committed bool, err error)
 }
 
-// Writer writes the node's report to etcd, never in the loop's way: while a transaction is in flight, or etcd is
-// away, newer values replace older ones.
+// Writer writes the node's report to etcd without delaying the loop. While a transaction is running or etcd is not reachable, newer
+// values replace older ones.
 type Writer struct {
 	store Store
 	node  string
 	log   *slog.Logger
 
-	// mod is the revision of the node's summary in etcd, known or to be read. Every transaction demands it, so that a copy
-	// of one that comes late changes nothing any more.
+	// mod is the mod revision of the node's summary in etcd; known says whether it was read. Every transaction requires it, so that
+	// a copy of a transaction that arrives late changes nothing.
 	mod   int64
 	known bool
 
@@ -46,7 +46,7 @@ type Writer struct {
 	summary *etcdschema.NodeReport
 	buckets map[int]etcdschema.BucketReport
 	ready   chan struct{} // holds one token while something is to be written
-	hurry   chan struct{} // holds one token when that is urgent
+	hurry   chan struct{} // holds one token when it is urgent
 }
 
 // NewWriter makes a writer for the node; Run makes it write.
@@ -55,7 +55,7 @@ func NewWriter(store Store, node string, log *slog.Logger) *Writer {
 		ready: make(chan struct{}, 1), hurry: make(chan struct{}, 1)}
 }
 
-// Publish takes a summary and the buckets that changed, and does not wait. An urgent one is written without delay.
+// Publish takes a summary and the changed buckets. It does not wait. An urgent report is written without delay.
 func (r *Writer) Publish(summary etcdschema.NodeReport, buckets map[int]etcdschema.BucketReport, urgent bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -90,7 +90,7 @@ func (r *Writer) Run(ctx context.Context) error {
 		case <-time.After(reportDelay):
 		}
 		if err := r.write(ctx); err != nil {
-			if ctx.Err() == nil && !failing { // an outage may be long: its beginning and its end are told
+			if ctx.Err() == nil && !failing { // an outage may be long: only its beginning and its end are logged
 				r.log.Warn("the report cannot be written, trying on", "error", err)
 			}
 			failing = true
@@ -111,9 +111,8 @@ func (r *Writer) Run(ctx context.Context) error {
 	}
 }
 
-// write takes what is there and writes it: the buckets first, the summary with the last of them, so that a processed
-// revision never stands without the exceptions that belong to it. What could not be written is put back, unless newer
-// values have come.
+// write writes the collected report: first the buckets, then the summary together with the last of them. Therefore the exceptions
+// of a processed revision are always in etcd with it. What could not be written is kept, unless newer values have come.
 func (r *Writer) write(ctx context.Context) error {
 	r.mu.Lock()
 	summary, buckets := r.summary, r.buckets
@@ -124,7 +123,7 @@ func (r *Writer) write(ctx context.Context) error {
 	}
 	txns, err := r.transactions(*summary, buckets)
 	if err != nil {
-		return err // a value that cannot be encoded never can: nothing is put back
+		return err // such a value can never be encoded: nothing is kept
 	}
 	if err := r.commit(ctx, txns); err != nil {
 		r.known = false
@@ -163,7 +162,7 @@ func (r *Writer) commit(ctx context.Context, txns []*etcdschema.Txn) error {
 	return nil
 }
 
-// transactions encodes a report, in as few transactions as etcd's limits allow.
+// transactions encodes a report into as few transactions as etcd's limits allow.
 func (r *Writer) transactions(summary etcdschema.NodeReport, buckets map[int]etcdschema.BucketReport) ([]*etcdschema.Txn, error) {
 	txns := []*etcdschema.Txn{etcdschema.NewTxn()}
 	put := func(k etcdschema.Key, v any) error {
