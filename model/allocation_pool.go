@@ -4,19 +4,19 @@ import "slices"
 
 // AllocationPool is an inclusive range of addresses of one family.
 type AllocationPool struct {
-	// Name sets the addresses aside for floating addresses that ask for the pool (FloatingIPSpec.Pool). A pool may be made of
-	// ranges of several subnets and both families: those of its name. The ranges without a name are for everybody else.
+	// Name reserves the addresses for floating addresses that ask for the pool (FloatingIPSpec.Pool). A pool consists of all ranges
+	// with its name. They may be in several subnets and both families. The ranges without a name are for everybody else.
 	Name  string  `json:"name,omitempty"`
 	Start Address `json:"start"`
 	End   Address `json:"end"`
 }
 
-// contains says that the address is in the range, which need not be valid.
+// contains says that the address is in the range. The range need not be valid.
 func (p AllocationPool) contains(a Address) bool {
 	return p.Start.IsValid() && p.End.IsValid() && !a.Less(p.Start.Addr) && !p.End.Less(a.Addr)
 }
 
-// Pools are the subnet's ranges of the name; "" means those without one.
+// Pools are the subnet's ranges with this name; "" means those without a name.
 func (s Subnet) Pools(name string) []AllocationPool {
 	var out []AllocationPool
 	for _, p := range s.AllocationPools {
@@ -27,8 +27,8 @@ func (s Subnet) Pools(name string) []AllocationPool {
 	return out
 }
 
-// Allots says that the address is in a pool of the name; "" means those without one, or the whole block when the subnet has
-// no pools at all.
+// Allots says that the address is in a range with this name; "" means the ranges without a name, or the whole block when the subnet
+// has no ranges at all.
 func (s Subnet) Allots(pool string, a Address) bool {
 	if len(s.AllocationPools) == 0 {
 		return pool == "" && s.CIDR.Contains(a.Addr)
@@ -36,7 +36,7 @@ func (s Subnet) Allots(pool string, a Address) bool {
 	return slices.ContainsFunc(s.Pools(pool), func(p AllocationPool) bool { return p.contains(a) })
 }
 
-// hasPool says that a subnet has a pool of the name.
+// hasPool says that a subnet has a range with this name.
 func (s *NetworkSpec) hasPool(name string) bool {
 	return slices.ContainsFunc(s.Subnets, func(sub Subnet) bool { return len(sub.Pools(name)) > 0 })
 }

@@ -2,16 +2,18 @@ package model
 
 import "cmp"
 
-// ConnectionLimits bound what one router may use of what all routers of a host share: its connection tracking table, and the
-// ports of the address that guests without a floating address leave as.
+// ConnectionLimits bound what one router may use of the resources that all routers of a host share: the connection tracking table,
+// and the ports of the address that guests without a floating address use.
 type ConnectionLimits struct {
-	// PerRouter is how many connections one router may have on one host at a time; DefaultRouterConnections when 0.
+	// PerRouter is how many connections one router may have on one host at the same time; DefaultRouterConnections when 0.
 	PerRouter int `json:"perRouter,omitempty"`
-	// PerDestination is how many of those without a floating address may lead to the same protocol, address and port: each takes
-	// one of the 64,512 ports that the shared address has toward it. DefaultDestinationConnections when 0, or PerRouter if that is less.
+	// PerDestination is how many of these connections, without a floating address, may go to the same protocol, address and port.
+	// Each takes one of the 64,512 ports that the shared address has for this destination. DefaultDestinationConnections when 0, or
+	// PerRouter if that is less.
 	PerDestination int `json:"perDestination,omitempty"`
-	// NewPerSecond is how many new connections one router may have on one host in a second, twice as many at once;
-	// DefaultNewConnections when 0. What has ended is no connection any more and stays in the table for a while.
+	// NewPerSecond is how many new connections one router may make on one host in a second, with a burst of twice as many;
+	// DefaultNewConnections when 0. An ended connection stays in the table for a while, although it does not count as a connection
+	// any more.
 	NewPerSecond int `json:"newPerSecond,omitempty"`
 }
 
@@ -24,7 +26,7 @@ const (
 	DefaultDestinationConnections = MaxDestinationConnections / 16
 	MinRouterConnections          = 16
 	MaxRouterConnections          = 1 << 20
-	// MaxDestinationConnections is how many ports from 1024 on there are.
+	// MaxDestinationConnections is the number of ports from 1024 on.
 	MaxDestinationConnections = 65536 - 1024
 )
 

@@ -8,7 +8,7 @@ import (
 // DefaultLeaseTime is the DHCP lease time of a network that declares none.
 const DefaultLeaseTime = 24 * time.Hour
 
-// Duration is a time.Duration written as Go writes it ("1h30m"). The zero value is "not set".
+// Duration is a time.Duration in Go's text form ("1h30m"). The zero value is "not set".
 type Duration struct{ time.Duration }
 
 // MarshalText implements encoding.TextMarshaler.

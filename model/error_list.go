@@ -7,16 +7,19 @@ import (
 	"strings"
 )
 
-// MaxErrors bounds the errors reported for one file or value: a hostile or binary file must not fill a status or a
-// terminal. One more entry says that there are others.
+// MaxErrors bounds the errors reported for one file or value, so that a hostile or binary file cannot fill a status or a terminal.
+// One more entry says that there are others.
 const MaxErrors = 100
 
-// maxQuoted bounds what a message repeats of the input.
+// maxQuoted bounds how much of the input a message quotes.
 const maxQuoted = 80
 
-// FieldError is one thing wrong with one object. File and Line are empty when the object did not come from text; in a
-// value from etcd, Line counts within the value. Object is zero when the text does not say which object it is. Field is
-// a path such as "spec.subnets[0].cidr"; empty means the whole object. Message says what was expected and what to do.
+// FieldError is one error in one object.
+//
+//   - File and Line are empty when the object did not come from text. In a value from etcd, Line counts within the value.
+//   - Object is zero when the text does not say which object it is.
+//   - Field is a path such as "spec.subnets[0].cidr"; empty means the whole object.
+//   - Message says what was expected and what to do.
 type FieldError struct {
 	File    string
 	Line    int
@@ -25,7 +28,7 @@ type FieldError struct {
 	Message string
 }
 
-// Error writes "net.yaml:7: Network alpha/blue: spec.subnets[0].cidr: …", leaving out what is not known.
+// Error writes "net.yaml:7: Network alpha/blue: spec.subnets[0].cidr: …" without the parts that are not known.
 func (e FieldError) Error() string {
 	var b strings.Builder
 	switch {
@@ -46,7 +49,7 @@ func (e FieldError) Error() string {
 	return b.String()
 }
 
-// partial writes what is known of an ID; text that names no kind or name may still be wrong elsewhere.
+// partial writes what is known of an ID. Text without a kind or name may have other errors too.
 func (id ID) partial() string {
 	switch {
 	case id.Kind == "" || id.Name == "":
@@ -57,7 +60,7 @@ func (id ID) partial() string {
 	return bounded(id.String())
 }
 
-// Errors is everything wrong at once. An empty list is no error: return it through Err.
+// Errors lists all errors at once. An empty list is no error: return it through Err.
 type Errors []FieldError
 
 // Error writes one line for each error.
@@ -77,7 +80,7 @@ func (e Errors) Err() error {
 	return e
 }
 
-// sorted orders by file, line and field, and bounds the list.
+// sorted sorts by file, line and field, and bounds the list.
 func (e Errors) sorted() Errors {
 	slices.SortStableFunc(e, func(a, b FieldError) int {
 		return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Field, b.Field))
@@ -89,7 +92,7 @@ func (e Errors) sorted() Errors {
 	return append(e[:MaxErrors:MaxErrors], more)
 }
 
-// quote repeats input in a message, bounded and with control characters escaped.
+// quote quotes input in a message, bounded and with control characters escaped.
 func quote(s string) string {
 	if len(s) > maxQuoted {
 		return fmt.Sprintf("%q…", s[:maxQuoted])
@@ -106,7 +109,7 @@ func within(path, root string) bool {
 	return ok && (root == "" || rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
-// parentPath cuts the last step off a path: "spec.subnets[0].cidr", "spec.subnets[0]", "spec.subnets", "spec", "".
+// parentPath removes the last step of a path: "spec.subnets[0].cidr", "spec.subnets[0]", "spec.subnets", "spec", "".
 func parentPath(path string) string {
 	i := strings.LastIndexAny(path, ".[")
 	if i < 0 {

@@ -6,32 +6,35 @@ import (
 	"strings"
 )
 
-// FloatingIPSpec declares an address of an external network that leads to a guest. Without Port and PortForwards the
-// address is only reserved.
+// FloatingIPSpec declares an address of an external network that leads to a guest. Without Port and PortForwards the address is
+// only reserved.
 type FloatingIPSpec struct {
 	// Network is the name of an external network of the same project, or "project/name".
 	Network string `json:"network"`
-	// Pool is the name of the network's allocation pools that the address is of; those without a name when empty.
+	// Pool names the network's allocation pools from which the address is taken; the pools without a name when empty.
 	Pool string `json:"pool,omitempty"`
-	// Address is one of the external network's, or of the pool's; allotted when not set.
+	// Address is an address of the external network, or of the pool; the controllers choose one when it is not set.
 	Address Address `json:"address,omitzero"`
 	// Port is the name of a port of the same project, whose network is on a router that leads to Network.
 	Port string `json:"port,omitempty"`
-	// FixedAddress is which of the port's addresses is meant; the first of the floating address's family when not set.
+	// FixedAddress is the port's address to which the floating address leads; the first one of the floating address's family when
+	// not set.
 	FixedAddress Address `json:"fixedAddress,omitzero"`
-	// PortForwards lead single transport ports to guests instead.
+	// PortForwards forward single transport ports to guests instead.
 	PortForwards []PortForward `json:"portForwards,omitempty"`
 }
 
-// PortForward leads a range of transport ports of the floating address to as many of a guest.
+// PortForward forwards a range of transport ports of the floating address to a range of the same size of a guest.
 type PortForward struct {
 	Protocol Protocol  `json:"protocol"`
 	Port     PortRange `json:"port"`
 	// ToPort is the first of the guest's ports; the first of Port when 0.
 	ToPort uint16 `json:"toPort,omitempty"`
-	// Target is the name of a port of the same project. All targets of a floating address are on one host.
+	// Target is the name of a port of the same project. All targets of a floating address are on one host, or behind one
+	// centralized router.
 	Target string `json:"target"`
-	// FixedAddress is which of the target's addresses is meant; the first of the floating address's family when not set.
+	// FixedAddress is the target's address to which the ports are forwarded; the first one of the floating address's family when
+	// not set.
 	FixedAddress Address `json:"fixedAddress,omitzero"`
 }
 
@@ -47,7 +50,7 @@ const (
 // PortRange is an inclusive range of transport ports, written "8080" or "8000-8010". The zero value is "none".
 type PortRange struct{ First, Last uint16 }
 
-// String writes the range as it is read.
+// String writes the range in the form in which it is read.
 func (r PortRange) String() string {
 	switch r {
 	case PortRange{}:
@@ -94,7 +97,7 @@ func transportPort(s string) (uint16, error) {
 	return uint16(n), err
 }
 
-// To is the first of the guest's ports, the default filled in.
+// To is the first of the guest's ports, with the default filled in.
 func (f PortForward) To() uint16 {
 	if f.ToPort == 0 {
 		return f.Port.First

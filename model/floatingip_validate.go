@@ -88,7 +88,7 @@ func (s *FloatingIPSpec) validateRefs(c *refChecker) {
 	}
 }
 
-// validateAddress checks that the address can be a floating one of the external network.
+// validateAddress checks that the address can be a floating address of the external network.
 func (s *FloatingIPSpec) validateAddress(c *refChecker, id ID, n *NetworkSpec) {
 	a := s.Address
 	if !a.IsValid() {
@@ -110,7 +110,7 @@ func (s *FloatingIPSpec) validateAddress(c *refChecker, id ID, n *NetworkSpec) {
 	}
 }
 
-// outsidePool tells of an address that is in none of the pools asked for.
+// outsidePool reports an address that is in none of the requested pools.
 func (s *FloatingIPSpec) outsidePool(c *refChecker, id ID, sub Subnet) {
 	for _, p := range sub.AllocationPools {
 		if p.Name != "" && p.contains(s.Address) {
@@ -125,7 +125,7 @@ func (s *FloatingIPSpec) outsidePool(c *refChecker, id ID, sub Subnet) {
 	c.fail("spec.address", "%s is outside the allocation pools of %s (%s): use an address of a pool, or leave the field out", s.Address, id, sub.CIDR)
 }
 
-// target checks a port that traffic is led to.
+// target checks a port to which traffic is forwarded.
 func (s *FloatingIPSpec) target(c *refChecker, at, name string, fixed Address) {
 	p, ok := lookupSpec[*PortSpec](c, ID{c.id.Project, KindPort, name})
 	if !ok || name == "" {

@@ -2,7 +2,7 @@ package model
 
 import "fmt"
 
-// Driver names the fabric of a host.
+// Driver names how a host wires guests (its fabric).
 type Driver string
 
 // The drivers.
@@ -11,7 +11,7 @@ const (
 	DriverBridge Driver = "bridge" // a VLAN device and a Linux bridge for each network
 )
 
-// HostRole is a part that a host plays besides holding guests.
+// HostRole is a task of a host in addition to running guests.
 type HostRole string
 
 // RoleGateway lets the controllers put centralized routers on the host.
@@ -20,18 +20,18 @@ const RoleGateway HostRole = "gateway"
 // DefaultBridge is the OVS bridge of a host that names none; libvirt and os-vif use the same name.
 const DefaultBridge = "br-int"
 
-// HostSpec declares a hypervisor: its name is the node name and the common name of its etcd certificate.
+// HostSpec declares a hypervisor. Its name is the node name and the common name of its etcd certificate.
 type HostSpec struct {
 	Driver Driver `json:"driver,omitempty"`
 	// Roles, each at most once.
 	Roles []HostRole `json:"roles,omitempty"`
 	// Bridge is the OVS bridge that Weft owns on the host; DefaultBridge when empty.
 	Bridge string `json:"bridge,omitempty"`
-	// PhysicalNetworks maps physical networks to the host's interfaces; each at most once, each interface at most once.
+	// PhysicalNetworks maps physical networks to the host's interfaces. Each network and each interface may occur at most once.
 	PhysicalNetworks []HostPhysicalNetwork `json:"physicalNetworks,omitempty"`
 }
 
-// HostPhysicalNetwork says through which interface a host reaches a physical network.
+// HostPhysicalNetwork says which interface connects a host to a physical network.
 type HostPhysicalNetwork struct {
 	Name      string `json:"name"`      // of a PhysicalNetwork
 	Interface string `json:"interface"` // of the host, at most 15 characters

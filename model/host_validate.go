@@ -43,7 +43,7 @@ func (s *HostSpec) validate(c *checker) {
 	}
 }
 
-// BridgeName is the bridge that Weft owns on the host, the default filled in.
+// BridgeName is the bridge that Weft owns on the host, with the default filled in.
 func (s *HostSpec) BridgeName() string {
 	if s.Bridge == "" {
 		return DefaultBridge

@@ -2,13 +2,13 @@ package model
 
 import "fmt"
 
-// MaxIntentBytes bounds the value of one intent key. Only an external network whose routedPrefixes name thousands of projects is larger
-// while each of its lists is within bounds: DecodeManifest refuses it, as DecodeIntent does.
+// MaxIntentBytes bounds the value of one intent key. Only one kind of object can be larger although each of its lists is within
+// bounds: an external network whose routedPrefixes name thousands of projects. DecodeManifest and DecodeIntent refuse it.
 const MaxIntentBytes = 256 << 10
 
-// DecodeIntent reads the value of an intent key: one object, JSON or YAML, as strictly as a manifest and by the same
-// code. The key says what the object is, so apiVersion, kind and metadata may be left out, but must agree with the key
-// where they are given. The error is an Errors with everything wrong; lines count within the value.
+// DecodeIntent reads the value of an intent key: one object, JSON or YAML, as strictly as a manifest and by the same code. The key
+// determines the object. Therefore apiVersion, kind and metadata may be omitted, but must agree with the key if they are given. The
+// error is an Errors with everything that is wrong. Lines count within the value.
 func DecodeIntent(id ID, data []byte) (Object, error) {
 	whole := func(format string, args ...any) (Object, error) {
 		return Object{}, Errors{{Object: id, Message: fmt.Sprintf(format, args...)}}

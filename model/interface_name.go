@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// interfaceName checks a name of a network device: what the kernel's dev_valid_name takes, in printable ASCII, and
-// nothing that a tool or a sysctl path would take for something else.
+// interfaceName checks the name of a network device. It must be accepted by the kernel's dev_valid_name and be printable ASCII. No
+// tool and no sysctl path may take it for something else.
 func (c *checker) interfaceName(field, s string) {
 	switch {
 	case s == "":
@@ -24,14 +24,14 @@ func (c *checker) interfaceName(field, s string) {
 	}
 }
 
-// notInNames are the printable characters that no device of ours has in its name: the kernel or sysctl take the first three
-// for something else, nftables a star at the end, and what quotes names the others.
+// notInNames are the printable characters that no device of ours has in its name. The kernel or sysctl treat the first three
+// specially, and nftables treats a star at the end specially. The others are quotes and escapes.
 const notInNames = "/:%*\\\"'"
 
-// switchNames are those of the devices that Open vSwitch makes for its datapaths and tunnels (lib/netdev-vport.c): it refuses a
-// device whose name is one of them, or begins as those of tunnels do.
+// switchNames are the names of the devices that Open vSwitch makes for its datapaths and tunnels (lib/netdev-vport.c). It refuses a
+// device with one of these names, or with a name that begins like that of a tunnel.
 var switchNames = regexp.MustCompile(`^(ovs-(system|netdev)$|(genev|gre|ip6gre|erspan|ip6erspan|lisp|stt|udp|vxlan|gtpu)_sys)`)
 
-// ownNames are the names of what Weft makes in a host's own namespace: a prefix and 12 hexadecimal digits made of uids that anybody
-// can read. A guest's device of such a name would stand in a router's place.
+// ownNames are the names of the devices that Weft makes in a host's own namespace: a prefix and 12 hexadecimal digits, made of uids
+// that everybody can read. A guest's device with such a name would replace a device of a router.
 var ownNames = regexp.MustCompile(`^(w[lebq]|wfb|wfv)[0-9a-f]{12}$`)

@@ -1,7 +1,11 @@
-// Package model holds what people declare: the kinds of intent, their canonical values and their validation.
+// Package model has what people declare: the kinds of intent, their canonical values and their validation.
 //
-// Invariants: no I/O; every value that leaves the package is canonical (addresses unmapped and without zone, prefixes
-// masked, MACs unicast of six bytes); every error names the object and the field's path.
+// Invariants:
+//
+//   - It does no I/O.
+//   - Every value that leaves the package is canonical: addresses are unmapped and without zone, prefixes are masked, MACs are
+//     unicast and have six bytes.
+//   - Every error names the object and the field's path.
 package model
 
 import "strings"
@@ -9,7 +13,7 @@ import "strings"
 // APIVersion is the only apiVersion a manifest may carry.
 const APIVersion = "weft/v1"
 
-// ClusterProject is the project segment under which cluster-scoped kinds stand in etcd.
+// ClusterProject is the project segment in the etcd keys of cluster-scoped kinds.
 const ClusterProject = "_"
 
 // Kind names a kind of intent as it is written in a manifest ("PhysicalNetwork").
@@ -26,8 +30,8 @@ const (
 	KindFloatingIP      Kind = "FloatingIP"
 )
 
-// Kinds lists every kind in the order in which references point: a kind refers only to kinds before it. Applying in
-// this order, and deleting in the reverse, never leaves a reference dangling. The slice is the caller's.
+// Kinds lists every kind, each after the kinds to which it refers. To apply objects in this order, and to delete them in reverse
+// order, never leaves a reference to a missing object. The caller may change the slice.
 func Kinds() []Kind {
 	return []Kind{KindProject, KindPhysicalNetwork, KindHost, KindNetwork, KindRouter, KindPort, KindFloatingIP}
 }
@@ -35,7 +39,7 @@ func Kinds() []Kind {
 // Segment is the kind as a key segment and as a CLI argument: lower case, singular ("physicalnetwork").
 func (k Kind) Segment() string { return strings.ToLower(string(k)) }
 
-// ClusterScoped says that objects of the kind belong to no project and stand under ClusterProject.
+// ClusterScoped says that objects of the kind belong to no project. Their keys have ClusterProject instead.
 func (k Kind) ClusterScoped() bool {
 	return k == KindProject || k == KindHost || k == KindPhysicalNetwork
 }

@@ -11,7 +11,7 @@ import (
 // MaxManifestBytes bounds one file of manifests.
 const MaxManifestBytes = 8 << 20
 
-// Located is an object with the place it was read from, so that errors found later name file and line too.
+// Located is an object with the place from which it was read. Errors that are found later can then name file and line too.
 type Located struct {
 	Object Object
 	File   string
@@ -19,7 +19,7 @@ type Located struct {
 	lines  map[string]int // by path
 }
 
-// LineOf is the line of the field, or of the nearest field around it that was written.
+// LineOf is the line of the field, or of the nearest enclosing field in the text.
 func (l Located) LineOf(field string) int {
 	for ; field != ""; field = parentPath(field) {
 		if line, ok := l.lines[field]; ok {
@@ -29,7 +29,7 @@ func (l Located) LineOf(field string) int {
 	return l.Line
 }
 
-// place completes errors about the object with file, line and ID.
+// place adds file, line and ID to errors about the object.
 func (l Located) place(errs Errors) Errors {
 	for i := range errs {
 		errs[i].File, errs[i].Object = l.File, l.Object.ID()
@@ -40,15 +40,15 @@ func (l Located) place(errs Errors) Errors {
 	return errs
 }
 
-// DecodeManifest reads the objects of one file: YAML documents separated by "---", JSON objects one after the other, or
-// lists of objects. It is strict (unknown and doubled fields, wrong types, missing names) and validates each object with
-// Validate. The error is an Errors with everything wrong in the file; the objects that could be named are returned even
-// then, for checks across objects, but must not be stored.
+// DecodeManifest reads the objects of one file: YAML documents separated by "---", consecutive JSON objects, or lists of objects.
+// It is strict (unknown and doubled fields, wrong types, missing names) and validates each object with Validate. The error is an
+// Errors with everything that is wrong in the file. Even then it returns the objects that have a name, for checks across objects.
+// They must not be stored.
 func DecodeManifest(filename string, data []byte) ([]Located, error) {
 	return DecodeManifestIn("", filename, data)
 }
 
-// DecodeManifestIn is DecodeManifest with a project for the objects that need one and name none.
+// DecodeManifestIn is DecodeManifest with a project for objects that need one and do not name one.
 func DecodeManifestIn(project, filename string, data []byte) ([]Located, error) {
 	if len(data) > MaxManifestBytes {
 		return nil, Errors{{File: filename, Message: fmt.Sprintf("holds %d bytes, at most %d are read: split it",
@@ -70,7 +70,7 @@ func DecodeManifestIn(project, filename string, data []byte) ([]Located, error) 
 	return out, errs.sorted().Err()
 }
 
-// tooLarge says that an object is larger than an intent key may be, which only the sum of its lists can make it.
+// tooLarge reports an object that is larger than an intent key may be. Only the sum of its lists can make it so.
 func tooLarge(o Object) Errors {
 	data, err := json.Marshal(o)
 	if err != nil || len(data) <= MaxIntentBytes {
@@ -93,8 +93,8 @@ func flatten(docs []*yaml.Node) []*yaml.Node {
 	return out
 }
 
-// decodeObject reads one object and validates it. id holds what the surroundings say about it: the default project of a
-// manifest, or, when fixed, the whole ID, which the object may repeat but not contradict. Errors have no file yet.
+// decodeObject reads one object and validates it. id is what is known already: the default project of a manifest or, when fixed,
+// the whole ID, which the object may repeat but not contradict. The errors have no file yet.
 func decodeObject(n *yaml.Node, id ID, fixed bool) (Object, map[string]int, Errors) {
 	d := &nodeDecoder{lines: make(map[string]int)}
 	var head struct {
@@ -130,7 +130,7 @@ func decodeObject(n *yaml.Node, id ID, fixed bool) (Object, map[string]int, Erro
 	return o, d.lines, append(d.errs, d.news(Validate(o))...)
 }
 
-// complete checks what a manifest must say about itself, and fills in the default project.
+// complete checks what a manifest must say about its object, and fills in the default project.
 func (d *nodeDecoder) complete(n *yaml.Node, o *Object, project string) {
 	canonicalProject(o)
 	if o.Kind == "" {
@@ -144,7 +144,7 @@ func (d *nodeDecoder) complete(n *yaml.Node, o *Object, project string) {
 	}
 }
 
-// match checks that an intent value says nothing but what its key says, and fills in what it leaves out.
+// match checks that an intent value agrees with its key, and fills in what it omits.
 func (d *nodeDecoder) match(n *yaml.Node, o *Object, id ID) {
 	d.same(n, "kind", string(o.Kind), string(id.Kind))
 	o.Kind = id.Kind
@@ -167,7 +167,7 @@ func (d *nodeDecoder) same(n *yaml.Node, path, got, want string) {
 	}
 }
 
-// require notes an error about a field unless the field already has one.
+// require adds an error about a field, unless the field has one already.
 func (d *nodeDecoder) require(n *yaml.Node, path, message string) {
 	if d.failed(path) {
 		return
@@ -185,8 +185,8 @@ func (d *nodeDecoder) failed(path string) bool {
 	return false
 }
 
-// news keeps the errors about fields that decoding did not complain about: a value that could not be read would be
-// reported again as missing.
+// news keeps only errors about fields without a decoding error. Otherwise a value that could not be read would also be reported as
+// missing.
 func (d *nodeDecoder) news(errs Errors) Errors {
 	var out Errors
 	for _, e := range errs {
@@ -197,7 +197,7 @@ func (d *nodeDecoder) news(errs Errors) Errors {
 	return out
 }
 
-// canonicalProject writes the project of a cluster-scoped object the one way it is stored: not at all.
+// canonicalProject removes the project of a cluster-scoped object, because it is stored without one.
 func canonicalProject(o *Object) {
 	if o.Kind.ClusterScoped() && o.Metadata.Project == ClusterProject {
 		o.Metadata.Project = ""

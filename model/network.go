@@ -3,36 +3,37 @@ package model
 // NetworkType names how a network's frames travel between hosts.
 type NetworkType string
 
-// NetworkTypeVLAN carries frames in an IEEE 802.1Q VLAN of a physical network.
+// NetworkTypeVLAN transports frames in an IEEE 802.1Q VLAN of a physical network.
 const NetworkTypeVLAN NetworkType = "vlan"
 
 // NetworkSpec declares a project's network: one broadcast domain with subnets of either family.
 type NetworkSpec struct {
 	Type            NetworkType `json:"type"`
 	PhysicalNetwork string      `json:"physicalNetwork,omitempty"`
-	// SegmentationID is the VLAN id; 0 lets the controllers claim a free one in the physical network's ranges.
+	// SegmentationID is the VLAN id. With 0 the controllers claim a free one of the physical network's ranges.
 	SegmentationID uint16 `json:"segmentationID,omitempty"`
 	// MTU is the network's MTU in bytes; 0 means the physical network's.
 	MTU     int      `json:"mtu,omitempty"`
 	Subnets []Subnet `json:"subnets,omitempty"`
 	DHCP    DHCP     `json:"dhcp,omitzero"`
-	// External makes the network one that routers lead to: each of its subnets names the upstream router as its gateway,
-	// hosts and floating addresses get addresses of it. Routers of any project may name it.
+	// External makes the network an external one, to which routers lead. Each of its subnets names the upstream router as its
+	// gateway. Hosts and floating addresses get addresses of it. Routers of any project may use it.
 	External *External `json:"external,omitempty"`
 }
 
 // External says how an external network is reached.
 type External struct {
-	// IPv6 says what becomes of guests' IPv6 addresses; ExternalIPv6Translate when empty.
+	// IPv6 says how guests' IPv6 addresses are handled; ExternalIPv6Translate when empty.
 	IPv6 ExternalIPv6 `json:"ipv6,omitempty"`
-	// RoutedPrefixes limit, where IPv6 is routed, the prefixes of guests' networks and whose they may be; without them every
-	// prefix belongs to whoever declares it first. A prefix is always on one router of the external network only.
+	// RoutedPrefixes limit, where IPv6 is routed, which prefixes guests' networks may have, and which projects may have them.
+	// Without them every prefix belongs to whoever declares it first. A prefix is always on only one router of the external
+	// network.
 	RoutedPrefixes []RoutedPrefix `json:"routedPrefixes,omitempty"`
 	// ConnectionLimits bound each router that leads to the network.
 	ConnectionLimits ConnectionLimits `json:"connectionLimits,omitzero"`
 }
 
-// ExternalIPv6 says what becomes of guests' IPv6 addresses on an external network.
+// ExternalIPv6 says how guests' IPv6 addresses are handled on an external network.
 type ExternalIPv6 string
 
 // The ways of IPv6 on an external network.
@@ -43,7 +44,7 @@ const (
 	ExternalIPv6Routed ExternalIPv6 = "routed"
 )
 
-// Mode is how IPv6 goes, the default filled in.
+// Mode is how IPv6 is handled, with the default filled in.
 func (e External) Mode() ExternalIPv6 {
 	if e.IPv6 == "" {
 		return ExternalIPv6Translate
@@ -54,21 +55,24 @@ func (e External) Mode() ExternalIPv6 {
 // Subnet is one address block of a network.
 type Subnet struct {
 	CIDR Prefix `json:"cidr"`
-	// Gateway is a router's address: of one that already exists on the network, or, when the network is on a Router, of
-	// that one. Guests are told of it. Without one the block's first host address is kept free for a Router, and guests
-	// are told of it only when there is one.
+	// Gateway is the address of a router of which guests are told. If the network is on a Router, it is the address of that Router.
+	// Otherwise it is the address of a router that already exists on the network. Without a Gateway the block's first host address
+	// is reserved for a Router, and guests are told of it only when there is one.
 	Gateway Address `json:"gateway,omitzero"`
-	// DHCPServer is the address that Weft's DHCPv4 server goes by, the same on every host (RFC 2131 server
-	// identifier). When not set it is the first free address after the gateway, or where the subnet has allocation pools
-	// the last free one of those without a name. IPv4 only.
+	// DHCPServer is the address of Weft's DHCPv4 server, the same on every host (RFC 2131 server identifier). IPv4 only. When it is
+	// not set, the controllers choose one:
+	//
+	//   - without allocation pools the first free address after the gateway;
+	//   - with allocation pools the last free address of those without a name;
+	//   - none if all pools have names.
 	DHCPServer Address `json:"dhcpServer,omitzero"`
-	// AllocationPools limit what is allotted to whoever asks for no address; the whole block when empty.
+	// AllocationPools limit the addresses that are chosen for objects which ask for none; the whole block when empty.
 	AllocationPools []AllocationPool `json:"allocationPools,omitempty"`
 }
 
-// DHCP holds what guests are told besides their addresses, by DHCPv4, DHCPv6 and router advertisements alike.
+// DHCP has what guests are told in addition to their addresses, by DHCPv4, DHCPv6 and router advertisements alike.
 type DHCP struct {
-	// DNSServers of either family; each family's protocol carries its own.
+	// DNSServers may be of both families. The protocol of each family carries its own.
 	DNSServers []Address `json:"dnsServers,omitempty"`
 	NTPServers []Address `json:"ntpServers,omitempty"`
 	// Domain is the DNS domain of the guests.

@@ -11,14 +11,14 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxItems bounds every list; validation bounds each one further.
+// maxItems bounds every list. Validation has a lower bound for each.
 const maxItems = 1024
 
-// nodeDecoder fills Go values from nodes and notes every mistake instead of stopping at the first. The fields are those
-// of the json tags, so that manifests, intent and accepted values have one set of names.
+// nodeDecoder fills Go values from nodes. It records every mistake instead of stopping at the first one. The names of the fields
+// are those of the json tags, so that manifests, intent and accepted values use the same names.
 type nodeDecoder struct {
 	errs  Errors
-	lines map[string]int // of every path that was met
+	lines map[string]int // line of every path in the text
 }
 
 func (d *nodeDecoder) fail(n *yaml.Node, path, format string, args ...any) {
@@ -27,8 +27,8 @@ func (d *nodeDecoder) fail(n *yaml.Node, path, format string, args ...any) {
 
 var decimal = regexp.MustCompile(`^-?(0|[1-9][0-9]{0,18})$`)
 
-// decode reads n into v, which is settable; v keeps its zero value where n is wrong. It descends only as deep as the
-// types do, so nesting needs no bound here.
+// decode reads n into v, which must be settable. v keeps its zero value where n is wrong. It recurses only as deep as the types, so
+// nesting needs no bound here.
 func (d *nodeDecoder) decode(n *yaml.Node, path string, v reflect.Value) {
 	d.lines[path] = n.Line
 	if !d.plain(n, path) {
@@ -56,8 +56,8 @@ func (d *nodeDecoder) decode(n *yaml.Node, path string, v reflect.Value) {
 	}
 }
 
-// plain refuses what YAML has beyond JSON: a reader of a manifest must see what it says, and an alias can blow up a
-// small text into a huge one.
+// plain refuses what YAML has beyond JSON. A manifest must mean what a reader sees in it, and aliases can expand a small text into
+// a huge one.
 func (d *nodeDecoder) plain(n *yaml.Node, path string) bool {
 	switch {
 	case n.Kind == yaml.AliasNode:
@@ -77,7 +77,7 @@ func bounded(s string) string {
 	return strings.Trim(q, `"`)
 }
 
-// pointer reads a group of fields that counts as given even when it holds none.
+// pointer reads a group of fields. It counts as given even when it has no fields.
 func (d *nodeDecoder) pointer(n *yaml.Node, path string, v reflect.Value) {
 	if isNull(n) {
 		d.fail(n, path, "is empty: write {} for the defaults, or remove the field")
@@ -93,7 +93,7 @@ type member struct {
 	key, value *yaml.Node
 }
 
-// members lists a mapping's keys, each once. A mapping left empty (null) has none.
+// members lists a mapping's keys, each once. An empty (null) mapping has none.
 func (d *nodeDecoder) members(n *yaml.Node, path string) ([]member, bool) {
 	if isNull(n) {
 		return nil, true

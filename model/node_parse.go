@@ -14,12 +14,12 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// maxDepth bounds the nesting of a manifest; the deepest field of any kind lies at seven.
+// maxDepth bounds the nesting of a manifest. The deepest field of any kind is at level seven.
 const maxDepth = 24
 
-// parseDocuments reads the documents of a YAML or JSON text as nodes whose lines count from the text's first line. A
-// document that is no YAML is reported and does not hide the others: a line that begins with "---" always separates
-// (YAML 1.2 section 9.1.2), so the text is cut there before it is parsed.
+// parseDocuments reads the documents of a YAML or JSON text as nodes. Their lines count from the first line of the text. A document
+// that is no valid YAML is reported and does not hide the others: a line that begins with "---" always separates documents (YAML
+// 1.2 section 9.1.2), so the text is divided there before it is parsed.
 func parseDocuments(data []byte) ([]*yaml.Node, Errors) {
 	if !utf8.Valid(data) {
 		return nil, Errors{{Message: "the text is not UTF-8: save it as UTF-8"}}
@@ -121,7 +121,7 @@ func yamlError(err error) *FieldError {
 
 func isNull(n *yaml.Node) bool { return n.Kind == yaml.ScalarNode && n.Tag == "!!null" }
 
-// shiftLines walks without recursion: the YAML library allows nesting that would cost a deep stack.
+// shiftLines works without recursion, because the YAML library allows nesting that would need a deep stack.
 func shiftLines(n *yaml.Node, by int) {
 	if by == 0 {
 		return
@@ -133,8 +133,8 @@ func shiftLines(n *yaml.Node, by int) {
 	}
 }
 
-// jsonParser makes the same nodes from JSON. The YAML library would read most JSON, but not surrogate pairs ("\ud83d…"),
-// and its messages for JSON mistakes mislead.
+// jsonParser makes the same nodes from JSON. The YAML library would read most JSON, but no surrogate pairs ("\ud83d…"), and its
+// messages for mistakes in JSON are misleading.
 type jsonParser struct {
 	dec  *json.Decoder
 	text []byte

@@ -21,7 +21,7 @@ type Object struct {
 	Spec       Spec     `json:"spec"`
 }
 
-// ID is the object's name in etcd: cluster-scoped kinds stand under ClusterProject.
+// ID is the object's ID, with ClusterProject for cluster-scoped kinds.
 func (o Object) ID() ID {
 	project := o.Metadata.Project
 	if o.Kind.ClusterScoped() {
@@ -34,13 +34,13 @@ func (o Object) ID() ID {
 type Spec interface {
 	// Kind is the kind the spec belongs to.
 	Kind() Kind
-	// References lists the objects the spec names, with the field's path that names each; project is the object's own,
-	// for references that do not carry one.
+	// References lists the objects that the spec names, with the path of the field that names each. project is the object's own
+	// project, for references that name none.
 	References(project string) []Reference
 
 	// validate reports what is wrong with the spec by itself.
 	validate(c *checker)
-	// validateRefs reports what is wrong with the spec beside the objects it refers to.
+	// validateRefs reports what is wrong with the spec together with the objects that it refers to.
 	validateRefs(c *refChecker)
 }
 
@@ -71,8 +71,8 @@ func NewSpec(k Kind) Spec {
 	return nil
 }
 
-// UnmarshalJSON reads an object tolerantly, as accepted objects are read: unknown fields are ignored. Manifests and
-// intent go through DecodeManifest and DecodeIntent, which are strict.
+// UnmarshalJSON reads an object tolerantly: unknown fields are ignored. Accepted objects are read in this way. Manifests and intent
+// are read strictly, by DecodeManifest and DecodeIntent.
 func (o *Object) UnmarshalJSON(data []byte) error {
 	var raw struct {
 		APIVersion string          `json:"apiVersion"`

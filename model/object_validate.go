@@ -2,8 +2,8 @@ package model
 
 import "strings"
 
-// Validate reports everything wrong with an object by itself, without looking at any other. The errors carry the
-// object's ID and no file or line.
+// Validate reports everything that is wrong with an object by itself, without looking at others. The errors have the object's ID,
+// and no file or line.
 func Validate(o Object) Errors {
 	c := &checker{}
 	if o.APIVersion != APIVersion {

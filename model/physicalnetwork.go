@@ -1,9 +1,9 @@
 package model
 
-// PhysicalNetworkSpec declares a layer-2 fabric that hosts are cabled to, and which VLANs on it Weft may use.
+// PhysicalNetworkSpec declares a layer-2 network to which hosts are cabled, and which of its VLANs Weft may use.
 type PhysicalNetworkSpec struct {
 	VLANRanges []VLANRange `json:"vlanRanges,omitempty"`
-	// MTU is the largest layer-3 packet in bytes that the fabric carries; DefaultMTU when 0.
+	// MTU is the largest layer-3 packet in bytes that the network carries; DefaultMTU when 0.
 	MTU int `json:"mtu,omitempty"`
 }
 

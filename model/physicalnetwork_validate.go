@@ -36,7 +36,7 @@ func (c *checker) vlan(field string, id uint16) bool {
 	return true
 }
 
-// EffectiveMTU is the physical network's MTU in bytes, the default filled in.
+// EffectiveMTU is the physical network's MTU in bytes, with the default filled in.
 func (s *PhysicalNetworkSpec) EffectiveMTU() int {
 	if s.MTU == 0 {
 		return DefaultMTU

@@ -4,22 +4,22 @@ package model
 type PortSpec struct {
 	// Network is the name of a network of the same project, or "project/name".
 	Network string `json:"network"`
-	// Host is where the guest runs; without one the port has addresses but is wired nowhere.
+	// Host is the host on which the guest runs. Without one the port has addresses but is not wired.
 	Host string `json:"host,omitempty"`
-	// MigrateTo is the host the guest is about to move to: the port is wired there too, but mute (standby).
+	// MigrateTo is the host to which the guest is about to migrate. The port is wired there too, but mute (standby).
 	MigrateTo string `json:"migrateTo,omitempty"`
-	// MAC of the guest's interface; claimed from the cluster's prefix when not set.
+	// MAC is the MAC of the guest's interface. When it is not set, the controllers choose and claim one with the cluster's prefix.
 	MAC MAC `json:"mac,omitzero"`
-	// Addresses of either family, each in a subnet of the network. A family for which the network has a subnet and no
-	// address is listed here gets one allotted.
+	// Addresses of both families, each in a subnet of the network. When the network has subnets of a family and no address of it is
+	// listed, the controllers choose one.
 	Addresses []Address `json:"addresses,omitempty"`
 	// Device is the name of the guest's netdev on its host. When empty it is "tap" and the first 11 characters of the interface id,
-	// as Nova names it; where another port has that name, "tap" and 11 characters made of the whole id, which the status tells.
+	// as Nova names it. If another port has that name, it is "tap" and 11 characters made of the whole id; the status shows it.
 	Device string `json:"device,omitempty"`
-	// InterfaceID is what the hypervisor writes to external_ids:iface-id of an OVS interface it creates; the port's
-	// name when that is a UUID, else the port's uid, when empty.
+	// InterfaceID is what the hypervisor writes to external_ids:iface-id of the OVS interface that it creates. When empty it is the
+	// port's name if that is a UUID, otherwise the port's uid.
 	InterfaceID string `json:"interfaceID,omitempty"`
-	// Hostname told to the guest by DHCP; the port's name when empty.
+	// Hostname is the name that DHCP tells the guest; the port's name when empty.
 	Hostname string `json:"hostname,omitempty"`
 }
 

@@ -5,10 +5,10 @@ import (
 	"regexp"
 )
 
-// serverMAC is the MAC that Weft's own servers answer guests from, the same on every host; no port may have it.
+// serverMAC is the MAC with which Weft's own servers answer guests, the same on every host. No port may have it.
 var serverMAC = MAC{0x02, 0x57, 0x45, 0x46, 0x54, 0x01}
 
-// gatewayMAC is the MAC that guests see of Weft's routers, the same on every network and host; no port may have it.
+// gatewayMAC is the MAC of Weft's distributed routers as guests see it, the same on every network and host. No port may have it.
 var gatewayMAC = MAC{0x02, 0x57, 0x45, 0x46, 0x54, 0x02}
 
 var interfaceID = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)

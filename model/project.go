@@ -1,6 +1,6 @@
 package model
 
-// ProjectSpec declares a project: the owner of networks and ports, isolated from every other.
+// ProjectSpec declares a project. It owns networks and ports and is isolated from all other projects.
 type ProjectSpec struct{}
 
 // Kind implements Spec.

@@ -2,20 +2,23 @@ package model
 
 import "fmt"
 
-// Lookup finds an object by its ID. What it returns is only read.
+// Lookup finds an object by its ID. The object must not be changed.
 type Lookup func(ID) (Object, bool)
 
-// refChecker collects what is wrong with one object beside those it refers to.
+// refChecker collects what is wrong with one object together with those that it refers to.
 type refChecker struct {
 	checker
 	id     ID
 	lookup Lookup
 }
 
-// ValidateRefs reports everything wrong with a valid object in its surroundings: references to what lookup does not
-// find, and what contradicts the objects found. It does not report what is only not there yet: a host that does not map
-// the physical network of a port's network makes the port Pending, not invalid. Nor does it look for two objects that
-// want the same address, MAC or segment: claims decide that, and ValidateSet does for files.
+// ValidateRefs reports everything that is wrong with a valid object together with the objects that it refers to: references that
+// lookup does not find, and contradictions to the objects that it finds.
+//
+//   - It does not report what may come later. If a host does not map the physical network of a port's network, the port is Pending
+//     and not invalid.
+//   - It does not look for two objects that want the same address, MAC or segment. Claims decide that, and ValidateSet does so for
+//     files.
 func ValidateRefs(o Object, lookup Lookup) Errors { return validateRefs(o, lookup, false) }
 
 // validateRefs is ValidateRefs; partial says that what lookup does not find may exist elsewhere.

@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// RoutedPrefix is a block of IPv6 prefixes that networks behind routers may have on an external network that routes IPv6:
-// what the upstream router sends there.
+// RoutedPrefix is a block of IPv6 prefixes that networks behind routers may have on an external network that routes IPv6. The
+// upstream router sends the block there.
 type RoutedPrefix struct {
 	CIDR Prefix `json:"cidr"`
-	// Projects whose routers may have prefixes of the block; those of every project when empty.
+	// Projects are those whose routers may have prefixes of the block; all projects when empty.
 	Projects []string `json:"projects,omitempty"`
 }
 
@@ -18,13 +18,13 @@ func (p RoutedPrefix) serves(project string) bool {
 	return len(p.Projects) == 0 || slices.Contains(p.Projects, project)
 }
 
-// within says that all of the prefix is in the block.
+// within says that the whole prefix is in the block.
 func (p RoutedPrefix) within(prefix Prefix) bool {
 	return p.CIDR.IsValid() && prefix.Bits() >= p.CIDR.Bits() && p.CIDR.Contains(prefix.Addr())
 }
 
-// MayRoute says why a router of the project may not have the prefix; empty when it may. The longest block that it lies in
-// decides, and a prefix may not take in a block that is others'. Without blocks every prefix may be had.
+// MayRoute says why a router of the project may not have the prefix; empty when it may. The longest block that contains the prefix
+// decides. A prefix must not contain a block of other projects. Without blocks every prefix is allowed.
 func (e External) MayRoute(project string, prefix Prefix) string {
 	if len(e.RoutedPrefixes) == 0 {
 		return ""
@@ -80,7 +80,7 @@ func (s *NetworkSpec) validateRoutedPrefixes(c *checker) {
 	}
 }
 
-// validateRouted checks the IPv6 prefixes that a router brings to an external network that routes IPv6.
+// validateRouted checks the IPv6 prefixes of a router's networks against its external network that routes IPv6.
 func (s *RouterSpec) validateRouted(c *refChecker, external ID, x *NetworkSpec) {
 	if x.External.Mode() != ExternalIPv6Routed {
 		return

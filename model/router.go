@@ -2,19 +2,18 @@ package model
 
 import "strings"
 
-// RouterSpec declares a router between networks of one project, with a way out through an external network.
+// RouterSpec declares a router between networks of one project, with a connection to an external network.
 type RouterSpec struct {
-	// Networks are names of networks of the same project. A network is on at most one router; the router has there, in
-	// each subnet, the address that Subnet.ReservedGateway says.
+	// Networks are names of networks of the same project. A network is on at most one router. In each of its subnets the router has
+	// the address Subnet.ReservedGateway.
 	Networks []string `json:"networks"`
-	// ExternalNetwork is the name of an external network of the same project, or "project/name"; empty for a router that
-	// leads nowhere else.
+	// ExternalNetwork is the name of an external network of the same project, or "project/name"; empty for a router without one.
 	ExternalNetwork string `json:"externalNetwork,omitempty"`
 	// Gateway says where the router is; GatewayDistributed when empty.
 	Gateway GatewayMode `json:"gateway,omitempty"`
 }
 
-// GatewayMode says which hosts a router stands on.
+// GatewayMode says which hosts have a router.
 type GatewayMode string
 
 // The gateway modes.
@@ -23,7 +22,7 @@ const (
 	GatewayDistributed GatewayMode = "distributed"
 	// GatewayCentralized: hosts with RoleGateway are the gateway of all guests, one at a time.
 	GatewayCentralized GatewayMode = "centralized"
-	// GatewayNone: the networks are kept for the router, and nothing is wired.
+	// GatewayNone: the networks are reserved for the router, and nothing is wired.
 	GatewayNone GatewayMode = "none"
 )
 
@@ -54,7 +53,7 @@ func (s *RouterSpec) NetworkIDs(project string) []ID {
 	return ids
 }
 
-// Mode is the gateway mode, the default filled in.
+// Mode is the gateway mode, with the default filled in.
 func (s *RouterSpec) Mode() GatewayMode {
 	if s.Gateway == "" {
 		return GatewayDistributed

@@ -44,7 +44,7 @@ func (c *checker) networkRef(field, s string) {
 	}
 }
 
-// leg is one subnet of a network beside the router's others.
+// leg is one subnet of a router's network, to be compared with the router's other subnets.
 type leg struct {
 	field   string // of the router, that names the network
 	network ID

@@ -2,9 +2,13 @@ package model
 
 import "fmt"
 
-// ValidateSet reports what is wrong between objects that are meant to stand together: the same object twice, one
-// address, MAC, segment, interface id or device wanted twice, and what ValidateRefs reports. outside finds objects that
-// are not in the set; nil means that they are not known, and then references out of the set are allowed.
+// ValidateSet reports what is wrong between objects of one set:
+//
+//   - the same object twice;
+//   - one address, MAC, segment, interface id or device that two objects want;
+//   - what ValidateRefs reports.
+//
+// outside finds objects that are not in the set. When it is nil, these are not known, and references to them are allowed.
 func ValidateSet(objs []Located, outside Lookup) Errors {
 	set := make(map[ID]Located, len(objs))
 	var errs Errors
@@ -31,13 +35,13 @@ func ValidateSet(objs []Located, outside Lookup) Errors {
 	return append(errs, conflicts(objs)...).sorted()
 }
 
-// where says where an object was read, for messages about another.
+// where names the place from which an object was read, for messages about another object.
 func (l Located) where() string { return fmt.Sprintf("in %s line %d", l.File, l.Line) }
 
-// wish is one thing an object wants for itself alone.
+// wish is a value that an object wants and that no other object may have.
 type wish struct{ space, value string }
 
-// conflicts finds things that two different objects of the set want; an object given twice is reported elsewhere.
+// conflicts finds values that two different objects of the set want. An object that is given twice is reported elsewhere.
 func conflicts(objs []Located) Errors {
 	taken := make(map[wish]Located)
 	var errs Errors
@@ -63,7 +67,7 @@ type fieldWish struct {
 	field, text string
 }
 
-// wishes lists what the object asks for by name; what it lets the controllers choose cannot collide.
+// wishes lists the values that the object names. Values that the controllers choose cannot collide.
 func wishes(o Object) []fieldWish {
 	var out []fieldWish
 	add := func(field, text, space, value string) { out = append(out, fieldWish{wish{space, value}, field, text}) }

@@ -5,7 +5,8 @@ import (
 	"net/netip"
 )
 
-// The smallest blocks that hold a gateway, a DHCP server (IPv4) and a guest beside their network's reserved addresses.
+// The smallest blocks that have room for a gateway, a DHCP server (IPv4) and a guest, besides the reserved addresses of the
+// network.
 const (
 	maxBitsIPv4 = 29
 	maxBitsIPv6 = 126
@@ -51,7 +52,7 @@ func (s Subnet) server(c *checker, at string) {
 	}
 }
 
-// host checks an address that one machine on the subnet may have, by the block alone.
+// host checks that the address can be that of a machine on the subnet. It only considers the block.
 func (s Subnet) host(c *checker, at string, a Address) bool {
 	switch {
 	case !s.CIDR.Contains(a.Addr):
@@ -98,8 +99,8 @@ func (s Subnet) poolEnd(c *checker, at string, a Address) bool {
 	return s.host(c, at, a)
 }
 
-// ReservedGateway is the address that no guest gets because a router has it or may get it: the gateway, or the block's
-// first host address where none is declared. The subnet must be valid.
+// ReservedGateway is the address that no guest gets, because a router has it or may get it: the declared gateway, otherwise the
+// block's first host address. The subnet must be valid.
 func (s Subnet) ReservedGateway() Address {
 	if s.Gateway.IsValid() {
 		return s.Gateway
@@ -107,7 +108,7 @@ func (s Subnet) ReservedGateway() Address {
 	return Address{s.CIDR.Addr().Next()}
 }
 
-// last is the highest address of the block, for IPv4 its broadcast address.
+// last is the highest address of the block. For IPv4 this is its broadcast address.
 func (s Subnet) last() netip.Addr {
 	b := s.CIDR.Addr().AsSlice()
 	for bit := s.CIDR.Bits(); bit < len(b)*8; bit++ {

@@ -6,9 +6,8 @@ import (
 	"net/netip"
 )
 
-// Address is one IPv4 or IPv6 unicast address in canonical form: unmapped, without zone. The zero value is "none".
-// It is comparable, reads and writes the usual text form, and refuses anything else with an error that says what was
-// expected.
+// Address is one IPv4 or IPv6 unicast address in canonical form: unmapped and without zone. The zero value is "none". It is
+// comparable. It reads and writes the usual text form. Any other text gives an error that says what was expected.
 type Address struct{ netip.Addr }
 
 // ParseAddress reads the text form of either family and returns its canonical value.
@@ -40,8 +39,8 @@ func (a *Address) UnmarshalText(text []byte) error {
 // Prefix is one IPv4 or IPv6 network in canonical form: masked. The zero value is "none". It is comparable.
 type Prefix struct{ netip.Prefix }
 
-// ParsePrefix reads CIDR notation of either family. A prefix with host bits set is refused, and the error says which
-// network was probably meant.
+// ParsePrefix reads CIDR notation of either family. It refuses a prefix with host bits set, and the error says which network was
+// probably meant.
 func ParsePrefix(s string) (Prefix, error) {
 	p, err := netip.ParsePrefix(s)
 	if err != nil {

@@ -9,20 +9,20 @@ import (
 	"unicode/utf8"
 )
 
-// The bounds of an object. They keep every computation over one object small, whoever wrote it.
+// The bounds of an object. They keep every computation over one object small, whoever wrote the object.
 const (
 	MaxSubnets        = 32 // all claims of a network fit one transaction
 	MaxPools          = 16 // per subnet
 	MaxServers        = 16 // DNS and NTP each
-	MaxRoutes         = 27 // with a default route they still fit one DHCP option of 255 bytes (RFC 3442)
+	MaxRoutes         = 27 // together with a default route they fit one DHCP option of 255 bytes (RFC 3442)
 	MaxPortAddresses  = 16
 	MaxRouterNetworks = 24   // with their claims they fit one transaction
-	MaxRouterPrefixes = 32   // of one router where IPv6 is routed; the same
+	MaxRouterPrefixes = 32   // of one router where IPv6 is routed; they fit one transaction too
 	MaxRoutedPrefixes = 64   // blocks of an external network
 	MaxRoutedProjects = 256  // per block
-	MaxPortForwards   = 48   // per floating address; the same
+	MaxPortForwards   = 48   // per floating address; they fit one transaction too
 	MaxForwardedPorts = 1024 // per forward: translated ranges become one element for each port
-	// MaxForwardedTotal bounds the forwarded ports of one floating address: what a host takes for one.
+	// MaxForwardedTotal bounds the forwarded ports of one floating address, as a host does.
 	MaxForwardedTotal = 16384
 	MaxVLANRanges     = 64
 	MaxUplinks        = 16
@@ -94,7 +94,7 @@ func (c *checker) displayName(field, s string) {
 	}
 }
 
-// mtu checks an MTU that may be left out; v6 says that IPv6 goes over it.
+// mtu checks an MTU that may be omitted; v6 says that it is also used for IPv6.
 func (c *checker) mtu(field string, mtu int, v6 bool) {
 	switch {
 	case mtu == 0:
@@ -105,7 +105,7 @@ func (c *checker) mtu(field string, mtu int, v6 bool) {
 	}
 }
 
-// special are the blocks in which no guest, router or server has its address on a network, with what they are.
+// special are the blocks that contain no addresses of guests, routers or servers, with their names.
 var special = []struct {
 	block netip.Prefix
 	what  string
@@ -122,7 +122,7 @@ var special = []struct {
 	{netip.MustParsePrefix("ff00::/8"), "multicast (ff00::/8)"},
 }
 
-// specialBlock says which special block the prefix touches; empty when none.
+// specialBlock says which special block overlaps the prefix; empty when none does.
 func specialBlock(p netip.Prefix) string {
 	for _, s := range special {
 		if s.block.Overlaps(p) {
@@ -132,7 +132,7 @@ func specialBlock(p netip.Prefix) string {
 	return ""
 }
 
-// unicast checks that an address is set and can be one host's.
+// unicast checks that an address is set and can be the address of one host.
 func (c *checker) unicast(field string, a Address) bool {
 	if !a.IsValid() {
 		c.fail(field, "is missing: give an address")

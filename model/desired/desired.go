@@ -1,7 +1,9 @@
-// Package desired holds what one node must be: resolved, plain data with no name left to look up elsewhere.
+// Package desired has everything that one node must be: plain, resolved data. Nothing in it has to be looked up elsewhere.
 //
-// Invariants: written by the leading controller only, read by one node only; unknown fields are ignored by readers, so
-// that controllers and hosts of different versions work together.
+// Invariants:
+//
+//   - Only the leading controller writes it, and only one node reads it.
+//   - Readers ignore unknown fields, so that controllers and hosts of different versions work together.
 package desired
 
 import "weft/model"
@@ -36,21 +38,21 @@ type Host struct {
 	Driver  model.Driver `json:"driver"`
 	Bridge  string       `json:"bridge"`
 	Uplinks []Uplink     `json:"uplinks,omitempty"`
-	// RouterMAC is the host's own claimed address that routers' frames carry on the wire; zero while it has no router and
-	// is no gateway host.
+	// RouterMAC is the host's own claimed MAC. The frames of its distributed routers carry it on the physical network, and other
+	// gateway hosts know the host by it. It is zero on a host that has no such router and is no gateway host.
 	RouterMAC model.MAC `json:"routerMAC,omitzero"`
-	// MACPrefix begins, with its first three bytes, the MACs that the controllers choose; zero when that is fa:16:3e.
+	// MACPrefix has, in its first three bytes, the prefix of the MACs that the controllers choose; zero when that is fa:16:3e.
 	MACPrefix model.MAC `json:"macPrefix,omitzero"`
 }
 
-// Uplink is the road from the node's bridge to a physical network. MTU is the physical network's, in bytes.
+// Uplink is the connection of the node's bridge to a physical network. MTU is the physical network's, in bytes.
 type Uplink struct {
 	PhysicalNetwork string `json:"physicalNetwork"`
 	Interface       string `json:"interface"`
 	MTU             int    `json:"mtu"`
 }
 
-// Network is a network with at least one port on the node.
+// Network is a network that a port or router of the node refers to.
 type Network struct {
 	UID             string            `json:"uid"`
 	Project         string            `json:"project"`
@@ -63,19 +65,21 @@ type Network struct {
 	DHCP            DHCP              `json:"dhcp"`
 	// Gateway is set on an external network where the node has a distributed router that leads to it.
 	Gateway *NodeGateway `json:"gateway,omitempty"`
-	// CentralMAC is the MAC of the centralized router that the network is on; zero when it is on none.
+	// CentralMAC is the MAC of the centralized router that the network is on. It is zero when there is none, and as long as no
+	// gateway host has the router.
 	CentralMAC model.MAC `json:"centralMAC,omitzero"`
 }
 
-// Subnet is one address block with its servers resolved. DHCPServer is set on every IPv4 subnet.
+// Subnet is one address block with its servers resolved. DHCPServer is set on IPv4 subnets, except those whose pools all have
+// names.
 type Subnet struct {
 	CIDR model.Prefix `json:"cidr"`
-	// Gateway is what guests are told of: a router that exists, or the leg of one of Weft's.
+	// Gateway is the address of which guests are told: that of a router that exists, or of a leg of one of Weft's routers.
 	Gateway    model.Address `json:"gateway,omitzero"`
 	DHCPServer model.Address `json:"dhcpServer,omitzero"`
 }
 
-// DHCP is what the network's guests are told, every default filled in. LeaseSeconds is at least 60.
+// DHCP is what the network's guests are told, with every default filled in. LeaseSeconds is at least 60.
 type DHCP struct {
 	DNSServers   []model.Address `json:"dnsServers,omitempty"`
 	NTPServers   []model.Address `json:"ntpServers,omitempty"`
@@ -85,7 +89,7 @@ type DHCP struct {
 	LeaseSeconds uint32          `json:"leaseSeconds"`
 }
 
-// State says whether a port speaks here.
+// State says whether a port sends and receives here.
 type State string
 
 // The states of a desired port.
@@ -106,8 +110,8 @@ type Port struct {
 	InterfaceID string          `json:"interfaceID"`
 	Hostname    string          `json:"hostname,omitempty"`
 	State       State           `json:"state"`
-	// Migration numbers the move for which the port is on standby here: the node reports it once the guest has announced
-	// itself on its device. 0 when no guest is waited for.
+	// Migration is the number of the migration for which the port is on standby here. The node reports it when the guest has
+	// announced itself on its device. It is 0 when no guest is expected.
 	Migration int64 `json:"migration,omitempty"`
 }
 
@@ -139,7 +143,7 @@ func NewItem(k Kind) Item {
 	return nil
 }
 
-// Slice is a node's whole desired state in memory. Revision is the etcd revision it corresponds to.
+// Slice is a node's whole desired state in memory. Revision is the etcd revision to which it corresponds.
 type Slice struct {
 	Revision int64
 	Host     *Host

@@ -1,8 +1,8 @@
 package desired
 
-// Feature is one ability of a node that a controller may have to rely on. Nodes publish theirs in actual; a controller
-// never writes to a slice what its node lacks: the port stays Pending with "needs feature X". A node that has published
-// nothing yet is taken to have exactly Baseline.
+// Feature is one ability of a node on which a controller may depend. Nodes publish theirs in actual. A controller never writes to a
+// slice what its node does not support: the port stays Pending with "needs feature X". A node that has published nothing yet is
+// assumed to have exactly Baseline.
 type Feature string
 
 // The features of this version.
@@ -13,7 +13,7 @@ const (
 	FeatureRA      Feature = "ra"      // RFC 4861 router advertisements on the guest's port
 	FeatureStandby Feature = "standby" // ports in StateStandby
 	FeatureRouter  Feature = "router"  // routers, external networks and floating addresses
-	// FeatureCentral: centralized routers on gateway hosts. A node has it besides FeatureRouter.
+	// FeatureCentral: centralized routers on gateway hosts. A node with this feature also has FeatureRouter.
 	FeatureCentral Feature = "central"
 	// FeatureSessionSecret: BFD packets between gateway hosts carry secrets (GatewayPeer.Secret).
 	FeatureSessionSecret Feature = "session-secret"
@@ -24,7 +24,7 @@ func Features() []Feature {
 	return []Feature{FeatureVLAN, FeatureDHCPv4, FeatureDHCPv6, FeatureRA, FeatureStandby, FeatureRouter, FeatureCentral, FeatureSessionSecret}
 }
 
-// Baseline lists what every node of the layout's version v1 can do.
+// Baseline lists the features that every node of layout version v1 has.
 func Baseline() []Feature {
 	return []Feature{FeatureVLAN, FeatureDHCPv4, FeatureDHCPv6, FeatureRA}
 }

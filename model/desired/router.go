@@ -6,31 +6,33 @@ import (
 	"weft/model"
 )
 
-// Router is a project's router on a node that has guests of its networks, or, for a centralized one, on a gateway host. The
-// slice also holds a Network for each of its legs and for External, and the Neighbors of each leg's network.
+// Router is a project's router. A distributed one is on a node that has guests of its networks; a centralized one is on a gateway
+// host. The slice also has a Network for each leg and for External, and the Neighbors of each leg's network.
 type Router struct {
 	UID     string `json:"uid"`
 	Project string `json:"project"`
 	Name    string `json:"name"`
-	// Legs are the networks it routes between, in the order of their uids.
+	// Legs are the router's interfaces on its networks, in the order of the networks' uids.
 	Legs []RouterLeg `json:"legs"`
-	// External is the uid of its external network, whose Network in the same slice has a Gateway unless the router is
-	// centralized; empty for none.
+	// External is the uid of its external network; empty for none. This Network in the same slice has a Gateway, unless the router
+	// is centralized.
 	External string `json:"external,omitempty"`
-	// Central is set on a centralized router, which only the nodes among its Peers have.
+	// Central is set on a centralized router, which is only on the nodes among its Peers.
 	Central *CentralGateway `json:"central,omitempty"`
 }
 
-// CentralGateway is what a centralized router is on the wire, on whichever of its nodes is active.
+// CentralGateway has the MAC, addresses and nodes of a centralized router. They are the same on whichever of its nodes is active.
 type CentralGateway struct {
-	// MAC is the router's own claimed address: all of its legs, the one on the external network included, speak with it.
+	// MAC is the router's own claimed MAC. All of its legs use it, including the one on the external network.
 	MAC model.MAC `json:"mac"`
-	// External is its place on the external network: claimed by the router, so that it moves with it. Nil for none.
+	// External is its gateway on the external network. The router itself claims the addresses, so that they move with it. Nil for
+	// none.
 	External *NodeGateway `json:"external,omitempty"`
-	// Peers are the nodes that have the router, in order of precedence, this one among them: the first that is reachable is
-	// active. At most MaxGatewayPeers.
+	// Peers are the nodes that have the router, this one included, in order of precedence. The first one that is reachable is
+	// active. There are at most MaxGatewayPeers.
 	Peers []GatewayPeer `json:"peers"`
-	// Watch is the uid of the network on whose segment the peers watch each other: the external one, else the first leg's.
+	// Watch is the uid of the network on whose segment the peers watch each other: the external network, otherwise the network of
+	// the first leg.
 	Watch string `json:"watch"`
 }
 
@@ -38,8 +40,8 @@ type CentralGateway struct {
 type GatewayPeer struct {
 	Node string    `json:"node"`
 	MAC  model.MAC `json:"mac"` // its Host.RouterMAC
-	// Secret is what the node's BFD packets on the watched network carry where everybody else's have well-known values:
-	// SessionSecretSize bytes, in hexadecimal. All peers of a router have one, or none has.
+	// Secret is what the node's BFD packets on the watched network carry in the place of well-known values: SessionSecretSize
+	// bytes, in hexadecimal. Either all peers of a router have one, or none has.
 	Secret string `json:"secret,omitempty"`
 }
 
@@ -49,43 +51,46 @@ const SessionSecretSize = 10
 // MaxGatewayPeers bounds the nodes that have one centralized router.
 const MaxGatewayPeers = 3
 
-// RouterLeg is the router's place on one network.
+// RouterLeg is the router's interface on one network.
 type RouterLeg struct {
 	Network string `json:"network"` // uid
-	// Addresses are the gateway's, one for each subnet, with the subnet's prefix length. They are the same on every host.
+	// Addresses are the gateway's addresses, one for each subnet, with the prefix length of the subnet. They are the same on every
+	// host.
 	Addresses []netip.Prefix `json:"addresses"`
 }
 
-// NodeGateway is this node's own place on an external network.
+// NodeGateway is the gateway on an external network: the node's own for its distributed routers, or that of a centralized router.
 type NodeGateway struct {
-	// Addresses that this node has claimed, at most one for each family, with the subnet's prefix length: what its guests'
-	// traffic leaves as.
+	// Addresses are those that the node or the centralized router has claimed, at most one for each family, with the prefix length
+	// of the subnet. Guests' traffic leaves with them as source.
 	Addresses []netip.Prefix `json:"addresses"`
-	// NextHops are the routers of the external network, at most one for each family.
+	// NextHops are the upstream routers of the external network, at most one for each family.
 	NextHops []model.Address `json:"nextHops,omitempty"`
 	// RoutedIPv6 says that guests' IPv6 addresses are not translated: the upstream router routes their prefixes.
 	RoutedIPv6 bool `json:"routedIPv6,omitempty"`
-	// ConnectionLimits are the external network's; a value that is 0 stands for the default.
+	// ConnectionLimits are those of the external network. A value of 0 means the default.
 	ConnectionLimits model.ConnectionLimits `json:"connectionLimits,omitzero"`
 }
 
-// FloatingIP is one floating address on the node of the port it leads to.
+// FloatingIP is one floating address. It is on the node of the guest that it leads to, or on all nodes of the guest's centralized
+// router.
 type FloatingIP struct {
 	UID     string        `json:"uid"`
 	Project string        `json:"project"`
 	Name    string        `json:"name"`
 	Network string        `json:"network"` // uid of the external Network in the same slice
 	Address model.Address `json:"address"`
-	// Router, Port and Fixed are the uids of router and port, and the port's address that all traffic is translated to and
-	// from; empty when Forwards say where it goes.
+	// Router and Port are the uids of the router and the port. Fixed is the port's address to and from which all traffic is
+	// translated. They are empty when there are Forwards.
 	Router string        `json:"router,omitempty"`
 	Port   string        `json:"port,omitempty"`
 	Fixed  model.Address `json:"fixed,omitzero"`
-	// Forwards translate single ports instead. All of one floating address lead to ports of this node.
+	// Forwards translate single ports instead. All forwards of one floating address lead to ports of this node, or through one
+	// centralized router.
 	Forwards []Forward `json:"forwards,omitempty"`
 }
 
-// Forward leads ports First to Last of the floating address to as many from ToFirst on of a guest's address.
+// Forward forwards the ports First to Last of the floating address to as many ports, from ToFirst on, of a guest's address.
 type Forward struct {
 	Protocol string        `json:"protocol"` // "tcp" or "udp"
 	First    uint16        `json:"first"`
@@ -96,14 +101,15 @@ type Forward struct {
 	ToFirst  uint16        `json:"toFirst"`
 }
 
-// Neighbors is a part of who is where on a network that a router of the node leads to: at most 500 entries.
+// Neighbors is a part of the neighbour entries of a network on which a router of the node has a leg. The controllers put about 200
+// entries at most into a part on average. A node refuses a part with more than 1000.
 type Neighbors struct {
 	UID     string     `json:"uid"`     // the network's, "-" and the part's number
 	Network string     `json:"network"` // uid
 	Entries []Neighbor `json:"entries"` // in the order of their addresses
 }
 
-// Neighbor is the MAC that an address of a guest stands for.
+// Neighbor is an address of a guest with its MAC.
 type Neighbor struct {
 	Address model.Address `json:"address"`
 	MAC     model.MAC     `json:"mac"`

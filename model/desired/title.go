@@ -1,6 +1,6 @@
 package desired
 
-// Titled is implemented by items that people know by a name.
+// Titled is implemented by items that have a name for people.
 type Titled interface {
 	// Title is the kind and the name as people write them ("Port alpha/web-1"), for logs and reports.
 	Title() string
