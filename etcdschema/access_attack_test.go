@@ -8,13 +8,13 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// attack is one try of a node to reach what is not its own; nil means that it succeeded.
+// attack is one attempt of a node to reach what is not its own; nil means that it succeeded.
 type attack struct {
 	name string
 	try  func(ctx context.Context, c *clientv3.Client) error
 }
 
-// foreign are keys that node h1 has no business with; h10's lie right behind its own in key order.
+// foreign are keys that node h1 must not reach. The keys of h10 come right after its own in key order.
 func foreign() []string {
 	return []string{
 		"/weft/v1/intent/alpha/port/web-1", "/weft/v1/accepted/alpha/port/web-1", "/weft/v1/status/alpha/port/web-1",
@@ -78,7 +78,7 @@ func keyAttacks(key string) []attack {
 	}
 }
 
-// watchAttack succeeds when etcd sets the watch up.
+// watchAttack succeeds when etcd accepts the watch.
 func watchAttack(key string, options ...clientv3.OpOption) func(context.Context, *clientv3.Client) error {
 	return func(ctx context.Context, c *clientv3.Client) error {
 		ctx, cancel := context.WithCancel(ctx)
@@ -91,7 +91,7 @@ func watchAttack(key string, options ...clientv3.OpOption) func(context.Context,
 	}
 }
 
-// leaseAttacks are tries on a lease that carries a key of another.
+// leaseAttacks are attempts on a lease with a key of another node.
 func leaseAttacks(id clientv3.LeaseID) []attack {
 	return []attack{
 		{"revoke", func(ctx context.Context, c *clientv3.Client) error { _, err := c.Revoke(ctx, id); return err }},
@@ -112,7 +112,7 @@ func leaseAttacks(id clientv3.LeaseID) []attack {
 	}
 }
 
-// adminAttacks are tries on the cluster itself.
+// adminAttacks are attempts on the cluster itself.
 func adminAttacks(endpoint string) []attack {
 	read := clientv3.PermissionType(clientv3.PermRead)
 	return []attack{
@@ -197,7 +197,7 @@ func TestNodeReachesNothingButItsOwn(t *testing.T) {
 	}
 }
 
-// dump is the number of keys and the revision, so that a write shows.
+// dump is the number of keys and the revision. Any write changes it.
 func dump(t *testing.T, c *Client) [2]int64 {
 	t.Helper()
 	resp, err := c.Etcd().Get(testContext(t), "\x00", clientv3.WithFromKey(), clientv3.WithCountOnly())
@@ -207,7 +207,7 @@ func dump(t *testing.T, c *Client) [2]int64 {
 	return [2]int64{resp.Count, resp.Header.Revision}
 }
 
-// What etcd leaves open to every authenticated user: it is known, and documented in README.md.
+// What etcd allows to every authenticated user. README.md documents it.
 func TestWhatEtcdLeavesOpen(t *testing.T) {
 	t.Parallel()
 	g := startGuarded(t)

@@ -54,7 +54,7 @@ func put(t *testing.T, c *Client, path, value string) int64 {
 	return commit(t, c, func(tx *Txn) { tx.Put(ParseKey(path), []byte(value)) })
 }
 
-// observer runs a follower and keeps what it tells.
+// observer runs a follower and records what it reports.
 type observer struct {
 	follower *Follower
 	batches  chan Batch

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Many keys are read whatever their number, and those that do not exist are not there.
+// Any number of keys can be read. Keys that do not exist are missing from the result.
 func TestManyKeysAreReadAtOnce(t *testing.T) {
 	t.Parallel()
 	c := openTest(t, startTest(t, EmbeddedConfig{}))
@@ -42,7 +42,7 @@ func TestManyKeysAreReadAtOnce(t *testing.T) {
 	}
 }
 
-// Values that are too large for one answer come in several.
+// Values that are too large for one answer come in several answers.
 func TestManyLargeKeysAreReadInSeveralAnswers(t *testing.T) {
 	t.Parallel()
 	e := startTest(t, EmbeddedConfig{})
@@ -62,7 +62,7 @@ func TestManyLargeKeysAreReadInSeveralAnswers(t *testing.T) {
 	}
 }
 
-// Names are listed without reading all keys of one that has many, and none is passed over that sorts close to another.
+// Names are listed without reading all keys of a name that has many. No name is missed that sorts close to another one.
 func TestNamesBelowAPrefix(t *testing.T) {
 	t.Parallel()
 	c := openTest(t, startTest(t, EmbeddedConfig{}))

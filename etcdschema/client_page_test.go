@@ -36,7 +36,7 @@ func TestPagesFollowTheBytesOfTheLastOne(t *testing.T) {
 	}
 }
 
-// A list is whole, in order and at one revision, however its pages were cut.
+// A list is complete, in order and at one revision, however it was divided into pages.
 func TestAListOfManyPagesIsWhole(t *testing.T) {
 	t.Parallel()
 	c := openTest(t, startTest(t, EmbeddedConfig{}))

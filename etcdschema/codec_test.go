@@ -78,7 +78,7 @@ func at(t *testing.T, data json.RawMessage, path string) json.RawMessage {
 	return data
 }
 
-// The same record as a newer version writes it and as this one knows it.
+// The same record as a newer version writes it, and as this version knows it.
 type (
 	newInner struct {
 		A int               `json:"a,omitempty"`
@@ -108,7 +108,7 @@ func TestRewriteIsWhatTheNewerVersionWouldHaveWritten(t *testing.T) {
 	inner := rapid.Custom(func(t *rapid.T) newInner {
 		n := newInner{rapid.Int().Draw(t, "a"), rapid.String().Draw(t, "b"), rapid.String().Draw(t, "x"),
 			rapid.MapOfN(rapid.String(), rapid.String(), 0, 3).Draw(t, "y")}
-		if len(n.Y) == 0 { // omitzero keeps a struct with an empty map, and says nothing by it
+		if len(n.Y) == 0 { // omitzero keeps a struct with an empty map, although it has no content
 			n.Y = nil
 		}
 		return n
@@ -157,7 +157,7 @@ func TestRewriteIsWhatTheNewerVersionWouldHaveWritten(t *testing.T) {
 	})
 }
 
-// What holds nothing unknown can be written anew without looking at it; anything else is told apart.
+// A value without unknown fields can be encoded anew without comparing it. Any other value is recognized.
 func TestRewritingWhatIsPlainIsEncoding(t *testing.T) {
 	t.Parallel()
 	node := rapid.Custom(func(t *rapid.T) NodeStatus {

@@ -10,7 +10,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 )
 
-// fenced says whether a write in the name of the leadership goes through.
+// fenced says whether a write that is fenced by the leadership succeeds.
 func fenced(t *testing.T, c *Client, l *Leadership) bool {
 	t.Helper()
 	tx := NewTxn()
@@ -55,7 +55,7 @@ func TestLeadershipPassesOnResign(t *testing.T) {
 	if !fenced(t, c, first) {
 		t.Error("the leader cannot write")
 	}
-	if err := first.Resign(ctx); err != nil { // the ttl is a minute: only the resignation can pass it on in time
+	if err := first.Resign(ctx); err != nil { // the TTL is a minute: only the resignation can end the leadership in time
 		t.Fatal(err)
 	}
 	<-first.Done()
@@ -131,7 +131,7 @@ func TestCampaignWaitsForEtcdAndForItsOwnSession(t *testing.T) {
 	for len(o.state) != 2 {
 		o.next(t)
 	}
-	// The waiting candidate's lease ends behind its back: it must campaign anew, not win with a key that is gone.
+	// The waiting candidate's lease ends without its knowledge. It must campaign anew, and must not win with a key that is gone.
 	items, _, err := direct.List(ctx, Election("leader"))
 	if err != nil {
 		t.Fatal(err)

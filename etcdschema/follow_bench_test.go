@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// BenchmarkCommitToBatch measures from before a commit to the batch that tells of it, on an idle etcd.
+// BenchmarkCommitToBatch measures the time from before a commit to the batch that reports it, on an idle etcd.
 func BenchmarkCommitToBatch(b *testing.B) {
 	for _, prefixes := range [][]Prefix{{NodeDesired("h1")}, {NodeDesired("h1"), NodeOrder("h1"), ClaimPrefix()}} {
 		b.Run(fmt.Sprintf("prefixes=%d", len(prefixes)), func(b *testing.B) {

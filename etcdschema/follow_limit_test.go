@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// told is what an observer has been told last of each key: its value, "refused" or "deleted".
+// told is what was last reported to an observer about each key: its value, "refused" or "deleted".
 func told(bs ...Batch) map[string]string {
 	out := map[string]string{}
 	for _, b := range bs {
@@ -50,7 +50,7 @@ func TestFollowKeepsNothingThatIsNotWanted(t *testing.T) {
 	if got := told(o.until(t, rev)...); fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("the watch tells %v, want %v", got, want)
 	}
-	// What is refused is no sign of another history, and a list does not know it yet.
+	// A refused key is no sign of another history. A list reports it every time.
 	p.cut()
 	put(t, direct, "intent/junk-3", "x")
 	if _, err := direct.Etcd().Compact(testContext(t), put(t, direct, "intent/good", "2")); err != nil {

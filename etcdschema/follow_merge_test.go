@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Whatever the order in which lanes learn of revisions, events come out once, in order, and never before every lane is
+// In whatever order the lanes learn of revisions, events come out once and in order. They never come out before every lane is
 // complete up to their revision.
 func TestMergerGivesOutWholeRevisionsInOrder(t *testing.T) {
 	t.Parallel()

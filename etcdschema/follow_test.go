@@ -80,7 +80,7 @@ func TestFollowAdvancesWhileIdle(t *testing.T) {
 	o.next(t)
 	before := o.follower.LastContact()
 	ctx := testContext(t)
-	for !o.follower.LastContact().After(before) { // nothing at all happens in etcd
+	for !o.follower.LastContact().After(before) { // nothing changes in etcd
 		select {
 		case <-ctx.Done():
 			t.Fatal("a quiet etcd looks like an absent one")
@@ -260,7 +260,7 @@ func TestFollowNoticesARestoredEtcd(t *testing.T) {
 
 	restored := startTest(t, EmbeddedConfig{Dir: backup})
 	other := openTest(t, restored)
-	put(t, other, "intent/c", "1") // the revision of intent/b in the history that is lost
+	put(t, other, "intent/c", "1") // has the revision that intent/b had in the lost history
 	put(t, other, "intent/same", "after")
 	rev := put(t, other, "intent/a", "2")
 	p.turn(t, restored)
@@ -273,7 +273,7 @@ func TestFollowNoticesARestoredEtcd(t *testing.T) {
 	}
 }
 
-// A restored etcd that nobody writes to answers a watch from a revision it has not reached with nothing at all.
+// A restored etcd to which nobody writes sends no answer to a watch from a revision that it has not reached.
 func TestFollowNoticesARestoredEtcdThatIsQuiet(t *testing.T) {
 	t.Parallel()
 	dir, backup := t.TempDir(), t.TempDir()

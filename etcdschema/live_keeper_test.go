@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// TestOutageOfTheLivenessKeyIsToldOnce: etcd may be away for hours, and every line more says nothing.
+// TestOutageOfTheLivenessKeyIsToldOnce: etcd may be unreachable for hours, and more log lines would not help.
 func TestOutageOfTheLivenessKeyIsToldOnce(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
@@ -20,9 +20,9 @@ func TestOutageOfTheLivenessKeyIsToldOnce(t *testing.T) {
 	c.keepOn(ctx, "live/h1", func(_ context.Context, made func()) error {
 		tries++
 		switch tries {
-		case 1, 2, 3: // away at first
+		case 1, 2, 3: // not reachable at first
 			return errors.New("no answer")
-		case 4, 6: // there for a while
+		case 4, 6: // reachable for a while
 			made()
 			return errors.New("lease ended")
 		case 5, 7, 8:

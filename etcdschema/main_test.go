@@ -6,8 +6,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// TestMain looks for goroutines that outlive the tests. HTTP is what members of an embedded cluster speak to each other,
-// and they do not wait for the end of it; nothing of ours speaks it.
+// TestMain looks for goroutines that outlive the tests. It ignores those of HTTP: the members of an embedded cluster use it among
+// themselves and do not wait for its end, and nothing of ours uses it.
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("net/http.(*persistConn).readLoop"),
 		goleak.IgnoreAnyFunction("net/http.(*persistConn).writeLoop"),

@@ -70,7 +70,7 @@ func open(t *testing.T, roads []*proxy) *Client {
 	return client
 }
 
-// isolate cuts the first member off from its peers, or ends that. Its client port stays open.
+// isolate cuts the first member off from its peers, or connects it again. Its client port stays open.
 func (c *cluster) isolate(cut bool) {
 	first := c.members[0].etcd.Server
 	for _, m := range c.members[1:] {
@@ -101,7 +101,7 @@ func (c *cluster) lead(t *testing.T, i int) {
 			if s.Leader() == wanted {
 				known++
 			} else if s.Leader() == s.MemberID() {
-				try, cancel := context.WithTimeout(ctx, time.Second) // a member that has just been away may not take it
+				try, cancel := context.WithTimeout(ctx, time.Second) // a member that has just come back may refuse it
 				s.MoveLeader(try, uint64(s.MemberID()), uint64(wanted))
 				cancel()
 			}
@@ -114,7 +114,7 @@ func (c *cluster) lead(t *testing.T, i int) {
 	t.Fatalf("member %d does not lead", i)
 }
 
-// fault is something that happens to the first member, and its end.
+// fault is a failure of the first member, and its end.
 type fault struct {
 	name  string
 	leads int // which member leads the cluster
@@ -133,7 +133,7 @@ func faults(t *testing.T) []fault {
 	}
 }
 
-// Whatever is wrong with the member in use, another one answers: requests, watches, liveness and leadership go on.
+// Whatever fails in the member in use, another one answers. Requests, watches, liveness and leadership continue.
 func TestAnotherMemberAnswers(t *testing.T) {
 	t.Parallel()
 	cl := startCluster(t)
@@ -181,13 +181,13 @@ func TestAnotherMemberAnswers(t *testing.T) {
 	}
 }
 
-// A follower that nobody else keeps company with notices by itself that its watch stands still.
+// A follower notices without other requests that its watch receives nothing.
 func TestAWatchGoesOnAtAnotherMember(t *testing.T) {
 	t.Parallel()
 	cl := startCluster(t)
 	for _, f := range faults(t) {
 		if f.name == "it is slow" {
-			continue // it still says what happens, later
+			continue // it still reports changes, but later
 		}
 		t.Run(f.name, func(t *testing.T) {
 			cl.lead(t, f.leads)
@@ -205,7 +205,7 @@ func TestAWatchGoesOnAtAnotherMember(t *testing.T) {
 	}
 }
 
-// A transaction whose first copy had an answer that was lost is told from one that lost a race.
+// A transaction whose first answer was lost is distinguished from one that lost a race.
 func TestACommitThatWasSentTwiceHappensOnce(t *testing.T) {
 	t.Parallel()
 	cl := startCluster(t)
@@ -213,7 +213,7 @@ func TestACommitThatWasSentTwiceHappensOnce(t *testing.T) {
 	c, direct := cl.open(t), openTest(t, cl.members[1])
 	k := ParseKey("event/x")
 	rev := put(t, c, "event/x", "0")
-	cl.roads[0].slow(1500 * time.Millisecond) // requests go through at once, answers come too late
+	cl.roads[0].slow(1500 * time.Millisecond) // requests arrive at once, answers come too late
 	tx := NewTxn()
 	tx.PutIf(k, rev, []byte("1"))
 	got, ok, err := c.Commit(t.Context(), tx)
@@ -231,7 +231,7 @@ func TestACommitThatWasSentTwiceHappensOnce(t *testing.T) {
 	}
 }
 
-// Without a member that answers the error says so, and does not claim that nothing was written.
+// When no member answers, the error says so, and does not claim that nothing was written.
 func TestNoMemberAnswers(t *testing.T) {
 	t.Parallel()
 	cl := startCluster(t)

@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// proxy is a road to an etcd that can be cut, healed and turned to another etcd.
+// proxy is a connection to an etcd. It can be cut, restored, and directed to another etcd.
 type proxy struct {
 	listener net.Listener
 	mu       sync.Mutex
@@ -49,7 +49,7 @@ func (p *proxy) open(t *testing.T) *Client {
 	return c
 }
 
-// turn lets connections through to the etcd from now on.
+// turn forwards connections to this etcd from now on.
 func (p *proxy) turn(t *testing.T, e *Embedded) {
 	t.Helper()
 	u, err := url.Parse(e.Endpoints()[0])
@@ -61,7 +61,7 @@ func (p *proxy) turn(t *testing.T, e *Embedded) {
 	p.target = u.Host
 }
 
-// cut ends all connections and lets no new ones through.
+// cut ends all connections and accepts no new ones.
 func (p *proxy) cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -71,8 +71,8 @@ func (p *proxy) cut() {
 	}
 }
 
-// freeze lets connections stand and be made, but nothing through: what a process that is stopped looks like, or a road
-// on which packets are lost.
+// freeze keeps connections open and accepts new ones, but forwards nothing. This looks like a stopped process, or like a path on
+// which packets are lost.
 func (p *proxy) freeze() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -91,7 +91,7 @@ func (p *proxy) flow() {
 	}
 }
 
-// slow delays all that the server says.
+// slow delays everything that the server sends.
 func (p *proxy) slow(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

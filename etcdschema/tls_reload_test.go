@@ -12,7 +12,7 @@ import (
 	"weft/etcdschema/pki"
 )
 
-// keyring is a folder of certificates for one etcd and one client, which are renewed while both run.
+// keyring is a folder with the certificates of one etcd and one client. They are renewed while both run.
 type keyring struct {
 	t      *testing.T
 	dir    string
@@ -27,7 +27,7 @@ func (k *keyring) files(name string) TLSConfig {
 
 func (k *keyring) path(name string) string { return filepath.Join(k.dir, name) }
 
-// issue renews somebody's certificate.
+// issue renews a certificate.
 func (k *keyring) issue(by *pki.Authority, name string) {
 	k.t.Helper()
 	os.Remove(k.path(name + ".crt"))
@@ -44,7 +44,7 @@ func (k *keyring) issue(by *pki.Authority, name string) {
 	}
 }
 
-// trust writes the authorities that somebody trusts.
+// trust writes the CA file of one side.
 func (k *keyring) trust(name string, pem ...[]byte) {
 	k.t.Helper()
 	if err := os.WriteFile(k.path(name+"-ca.crt"), bytes.Join(pem, nil), 0o644); err != nil {
@@ -52,7 +52,7 @@ func (k *keyring) trust(name string, pem ...[]byte) {
 	}
 }
 
-// restart starts etcd on its data and port with the files as they are now.
+// restart starts etcd again with its data, its port, and the present files.
 func (k *keyring) restart() {
 	k.t.Helper()
 	if k.etcd != nil {
@@ -65,7 +65,7 @@ func (k *keyring) restart() {
 	k.etcd, k.listen = e, e.Endpoints()[0]
 }
 
-// An authority is renewed under a client that runs, step by step, and so is a follower's road.
+// A CA is renewed step by step while a client runs, and a follower continues.
 func TestARenewedAuthorityNeedsNoRestart(t *testing.T) {
 	t.Parallel()
 	old, fresh := authority(t, "old"), authority(t, "new")
@@ -86,7 +86,7 @@ func TestARenewedAuthorityNeedsNoRestart(t *testing.T) {
 		t.Helper()
 		k.restart()
 		deadline := testContext(t)
-		for { // while etcd was away the connection waits before it is tried again
+		for { // after the outage the connection waits before the next try
 			tx := NewTxn()
 			tx.Put(ParseKey("event/x"), []byte(what))
 			rev, _, err := c.Commit(deadline, tx)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// TestEachShapeThatIsNotTheField: text where a number belongs, nothing where something does, and so on: told at the field, once.
+// TestEachShapeThatIsNotTheField: text instead of a number, nothing instead of a value, and so on. The error names the field, once.
 func TestEachShapeThatIsNotTheField(t *testing.T) {
 	t.Parallel()
 	n := func(s string) string { return `"type": "vlan", "physicalNetwork": "p", ` + s }
@@ -40,7 +40,7 @@ func TestEachShapeThatIsNotTheField(t *testing.T) {
 	only(t, KindProject, []fault{{`"a": 1`, "spec.a", "unknown field: correct or remove it; no field is known here"}})
 }
 
-// TestEmptyIsNothing: an empty list or group is stored as none, so that writing it or not is no difference.
+// TestEmptyIsNothing: an empty list or group is stored as none, so that writing it makes no difference.
 func TestEmptyIsNothing(t *testing.T) {
 	t.Parallel()
 	id := ID{"alpha", KindNetwork, "n"}
@@ -104,7 +104,7 @@ func TestWhereDocumentsEnd(t *testing.T) {
 	}
 }
 
-// TestStoredObjectsAreReadTolerantly: what a newer version wrote is read without what this one does not know; what is no object is not.
+// TestStoredObjectsAreReadTolerantly: unknown fields of a newer version are ignored. A value that is no object is refused.
 func TestStoredObjectsAreReadTolerantly(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
@@ -128,7 +128,7 @@ func TestStoredObjectsAreReadTolerantly(t *testing.T) {
 	}
 }
 
-// TestTheLargestValue: what is as large as may be is read, and one byte more is not.
+// TestTheLargestValue: a value of the largest size is read. One more byte is refused.
 func TestTheLargestValue(t *testing.T) {
 	t.Parallel()
 	id, value := ID{ClusterProject, KindProject, "a"}, `{"spec": {}}`
@@ -141,8 +141,8 @@ func TestTheLargestValue(t *testing.T) {
 	}
 }
 
-// TestObjectsOfAFileThatIsWrong: what could be named of it is handed on, for checks across objects; what could not is not, and an
-// unknown kind's spec is not looked into.
+// TestObjectsOfAFileThatIsWrong: objects with a name are returned, for checks across objects. Others are not. The spec of an
+// unknown kind is not read.
 func TestObjectsOfAFileThatIsWrong(t *testing.T) {
 	t.Parallel()
 	objs, err := DecodeManifest("f", []byte("apiVersion: weft/v1\nkind: Volume\nmetadata: {name: a}\nspec: {size: 7, network: n}\n"+

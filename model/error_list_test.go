@@ -6,8 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// TestPathsThatBelongTogether: a field is taken for part of another by whole steps of the path, not by letters: or an error about
-// spec.portForwards would be swallowed because spec.port has one.
+// TestPathsThatBelongTogether: one field contains another by whole steps of the path, not by letters. Otherwise an error about
+// spec.port would hide one about spec.portForwards.
 func TestPathsThatBelongTogether(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -40,7 +40,7 @@ func TestPathsThatBelongTogether(t *testing.T) {
 	}
 }
 
-// TestLineOfTheNearestField: an error about a field that is missing is told at the line of what it is missing in.
+// TestLineOfTheNearestField: an error about a missing field has the line of the object or group in which it is missing.
 func TestLineOfTheNearestField(t *testing.T) {
 	t.Parallel()
 	l := Located{Line: 2, lines: map[string]int{"spec": 5, "spec.subnets[1]": 9, "spec.subnets[1].cidr": 10}}
@@ -53,7 +53,7 @@ func TestLineOfTheNearestField(t *testing.T) {
 	}
 }
 
-// TestErrorsAtTheBound: the last error that fits is told itself; from the next one on there is a line that counts the rest.
+// TestErrorsAtTheBound: the last error that fits is shown. From the next one on a line counts the rest.
 func TestErrorsAtTheBound(t *testing.T) {
 	t.Parallel()
 	list := func(n int) Errors {
@@ -76,7 +76,7 @@ func TestErrorsAtTheBound(t *testing.T) {
 	}
 }
 
-// TestQuotedInput: what a message repeats of the input is bounded, and steers no terminal.
+// TestQuotedInput: what a message quotes of the input is bounded and cannot control a terminal.
 func TestQuotedInput(t *testing.T) {
 	t.Parallel()
 	fits, long := strings.Repeat("a", 80), strings.Repeat("a", 81)

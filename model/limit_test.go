@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// TestLongestListsThatAreTaken: of each list the longest that is promised is taken, and one item more is refused with one error.
+// TestLongestListsThatAreTaken: each list is accepted at its bound. One more item is refused with one error.
 func TestLongestListsThatAreTaken(t *testing.T) {
 	t.Parallel()
 	list := func(format string) func(int) string {
@@ -60,7 +60,7 @@ func TestLongestListsThatAreTaken(t *testing.T) {
 	only(t, KindFloatingIP, []fault{{`"network": "n", "portForwards": ` + forwards(16), "", ""}})
 }
 
-// TestDisplayNames: free text of any script, of at most so many bytes, that says nothing to a terminal.
+// TestDisplayNames: free text of any script, bounded in bytes, without control characters for a terminal.
 func TestDisplayNames(t *testing.T) {
 	t.Parallel()
 	for name, wrong := range map[string]string{
@@ -79,7 +79,7 @@ func TestDisplayNames(t *testing.T) {
 	}
 }
 
-// TestNames: a name is a segment of a key, a part of a host's name and of a file's, in one way of writing.
+// TestNames: a name is part of a key, a host name and a file name, so only one spelling is allowed.
 func TestNames(t *testing.T) {
 	t.Parallel()
 	longest := strings.Repeat("a", 63)
@@ -104,7 +104,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// TestSpecialBlocks: nobody gets an address that hosts or routers treat as something else; the addresses beside are anybody's.
+// TestSpecialBlocks: nobody gets an address that hosts or routers treat specially. The addresses next to it are normal.
 func TestSpecialBlocks(t *testing.T) {
 	t.Parallel()
 	for text, what := range map[string]string{
@@ -130,7 +130,7 @@ func TestSpecialBlocks(t *testing.T) {
 	}
 }
 
-// TestConnectionLimitsByThemselves: what is left out follows from what is said.
+// TestConnectionLimitsByThemselves: limits that are omitted follow from those that are set.
 func TestConnectionLimitsByThemselves(t *testing.T) {
 	t.Parallel()
 	for given, want := range map[ConnectionLimits]ConnectionLimits{
@@ -147,7 +147,7 @@ func TestConnectionLimitsByThemselves(t *testing.T) {
 	}
 }
 
-// TestDurations: a duration that is nothing is one that was not set.
+// TestDurations: a zero duration counts as not set.
 func TestDurations(t *testing.T) {
 	t.Parallel()
 	var d Duration

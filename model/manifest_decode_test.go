@@ -39,7 +39,8 @@ func TestManifestGoldens(t *testing.T) {
 	}
 }
 
-// TestManifestOfTheLargestObject: what no intent key may hold is refused in a manifest too, though no list is too long.
+// TestManifestOfTheLargestObject: an object that is too large for an intent key is refused in a manifest too, although no list is
+// too long.
 func TestManifestOfTheLargestObject(t *testing.T) {
 	t.Parallel()
 	external := func(projects int) string {

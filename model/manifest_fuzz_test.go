@@ -9,8 +9,8 @@ import (
 	"unicode/utf8"
 )
 
-// FuzzManifest: whatever the text, decoding ends, reports errors that fit a terminal, and returns only objects that
-// are canonical: encoded and decoded again they are the same.
+// FuzzManifest: whatever the text, decoding ends, and its errors fit a terminal. It returns only canonical objects: encoded and
+// decoded again they are the same.
 func FuzzManifest(f *testing.F) {
 	files, _ := filepath.Glob("testdata/manifest/*[nl]")
 	for _, file := range files {

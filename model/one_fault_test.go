@@ -6,12 +6,12 @@ import (
 	"testing"
 )
 
-// fault is a spec and the one thing wrong with it; nothing is, where field is empty.
+// fault is a spec and the one thing that is wrong with it; nothing is wrong if field is empty.
 type fault struct {
 	spec, field, text string
 }
 
-// only checks that a spec is accepted, or refused for the one thing with the words, and for nothing else.
+// only checks that a spec is accepted, or that it is refused with exactly one error that has these words.
 func only(t *testing.T, kind Kind, faults []fault) {
 	t.Helper()
 	id := ID{"alpha", kind, "x"}
@@ -74,7 +74,7 @@ func TestFloatingIPFaults(t *testing.T) {
 	})
 }
 
-// A spec that was not read from text can hold what no text says.
+// A spec that does not come from text can have values that no text gives.
 func TestPortRangeThatNobodyWrote(t *testing.T) {
 	t.Parallel()
 	for _, r := range []PortRange{{0, 5}, {9, 5}} {

@@ -42,7 +42,7 @@ func genObject() *rapid.Generator[Object] {
 	})
 }
 
-// genLabel draws names that YAML could take for something else, too.
+// genLabel also draws names that YAML could take for something else.
 func genLabel() *rapid.Generator[string] {
 	return rapid.OneOf(
 		rapid.SampledFrom([]string{"no", "yes", "on", "null", "true", "1", "0x1f", "1e3", "2026-01-01", "0o7", "010", "y"}),
@@ -157,8 +157,8 @@ func genIn(t *rapid.T, label, base string, low, high int) Address {
 func prefix(s string) Prefix   { return Prefix{netip.MustParsePrefix(s)} }
 func address(s string) Address { return Address{netip.MustParseAddr(s)} }
 
-// TestRoundTrip: what is encoded is read back as the same object, as JSON and as YAML, as a manifest and as intent,
-// strictly and tolerantly; so a canonical value stays what it is.
+// TestRoundTrip: an encoded object is read back as the same object: as JSON and as YAML, as a manifest and as intent, strictly and
+// tolerantly. So a canonical value does not change.
 func TestRoundTrip(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -191,7 +191,8 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
-// TestManyDocuments: a file of several documents holds what each holds alone, with lines counted from the file's start.
+// TestManyDocuments: a file of several documents has the objects that each document has alone, with lines counted from the start of
+// the file.
 func TestManyDocuments(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// TestReferences: what an object says of others decides in which order things are applied and what holds a deletion up. A field
-// that is left out refers to nothing.
+// TestReferences: the references of an object decide in which order objects are applied, and what delays a deletion. An omitted
+// field refers to nothing.
 func TestReferences(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

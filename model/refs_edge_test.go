@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// beside is what ValidateRefs says of a network on a physical network, as "field: message" lines.
+// beside returns the errors of ValidateRefs for a network on a physical network, as "field: message" lines.
 func beside(t *testing.T, network, physical string) string {
 	t.Helper()
 	p, err := DecodeIntent(ID{ClusterProject, KindPhysicalNetwork, "p"}, []byte(`{"spec": {`+physical+`}}`))
@@ -20,8 +20,8 @@ func beside(t *testing.T, network, physical string) string {
 	return strings.ReplaceAll(ValidateRefs(n, func(id ID) (Object, bool) { return p, id.Kind != KindNetwork }).Error(), "Network alpha/n: ", "")
 }
 
-// TestNetworkBesideItsPhysicalNetwork: what the physical network carries is enough at the bound and told once below it. A network
-// that says its own MTU is judged by that alone.
+// TestNetworkBesideItsPhysicalNetwork: an MTU of the physical network at the bound is enough, and below it there is one error. A
+// network with its own MTU is judged by that alone.
 func TestNetworkBesideItsPhysicalNetwork(t *testing.T) {
 	t.Parallel()
 	const (
@@ -50,8 +50,8 @@ func TestNetworkBesideItsPhysicalNetwork(t *testing.T) {
 	}
 }
 
-// TestPrefixesOfOneRouter: how many prefixes a router may bring to a network that routes them, over all of its networks; IPv4 does
-// not count, and where IPv6 is translated nothing does.
+// TestPrefixesOfOneRouter: the number of prefixes that a router may have on an external network that routes IPv6, over all of its
+// networks. IPv4 does not count. Where IPv6 is translated, nothing counts.
 func TestPrefixesOfOneRouter(t *testing.T) {
 	t.Parallel()
 	prefixes := func(block, n int) (list []Subnet) {
@@ -85,7 +85,7 @@ func TestPrefixesOfOneRouter(t *testing.T) {
 	}
 }
 
-// TestSaidOncePerFault: what is missing twice is missing twice, and not the same thing given twice.
+// TestSaidOncePerFault: two missing objects are two errors, and not one object that is given twice.
 func TestSaidOncePerFault(t *testing.T) {
 	t.Parallel()
 	const subnets = `"subnets": [{"cidr": "10.0.0.0/24", "gateway": "10.0.0.9"}]`

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// place is a small cloud: an external network of each kind, a network with a router's subnets, a port on it.
+// place is a small cloud: external networks of each kind, a network with a router's subnets, and a port on it.
 func place(t *testing.T) Lookup {
 	t.Helper()
 	world := map[ID]Object{}
@@ -37,7 +37,8 @@ func place(t *testing.T) Lookup {
 	return func(id ID) (Object, bool) { o, ok := world[id]; return o, ok }
 }
 
-// TestOneFaultAmongOthers: what is right by itself and wrong beside what it refers to is refused for that alone.
+// TestOneFaultAmongOthers: an object that is valid by itself, but contradicts an object that it refers to, is refused with this one
+// error.
 func TestOneFaultAmongOthers(t *testing.T) {
 	t.Parallel()
 	lookup := place(t)
@@ -63,9 +64,9 @@ func TestOneFaultAmongOthers(t *testing.T) {
 		{KindFloatingIP, fault{`"network": "out", "port": "web", "fixedAddress": "10.2.0.5"`, "spec.fixedAddress", "is in no subnet of Network alpha/blue"}},
 		{KindFloatingIP, fault{`"network": "out", "portForwards": [{"protocol": "tcp", "port": 80, "target": "web", "fixedAddress": "10.2.0.5"}]`, "spec.portForwards[0].fixedAddress", "is in no subnet"}},
 		{KindFloatingIP, fault{`"network": "out", "portForwards": [{"protocol": "tcp", "port": 80, "target": "gone"}]`, "spec.portForwards[0].target", "does not exist"}},
-		{KindFloatingIP, fault{`"network": "out", "port": "lost", "fixedAddress": "10.2.0.5"`, "", ""}}, // told of the port already
+		{KindFloatingIP, fault{`"network": "out", "port": "lost", "fixedAddress": "10.2.0.5"`, "", ""}}, // the port is reported already
 		{KindPort, fault{`"network": "blue", "host": "h1", "migrateTo": "h2", "device": "tap1"`, "", ""}},
-		{KindPort, fault{`"network": "blue", "device": "br-int"`, "", ""}}, // nowhere yet
+		{KindPort, fault{`"network": "blue", "device": "br-int"`, "", ""}}, // it has no host yet
 		{KindPort, fault{`"network": "blue", "addresses": ["10.1.0.2"]`, "spec.addresses[0]", "is the DHCP server of"}},
 		{KindPort, fault{`"network": "blue", "host": "h1", "migrateTo": "h2", "device": "br9"`, "spec.device", "is the bridge of Host h2"}},
 		{KindPort, fault{`"network": "blue", "host": "h1", "device": "br-int"`, "spec.device", "is the bridge of Host h1"}},
@@ -96,7 +97,7 @@ func TestOneFaultAmongOthers(t *testing.T) {
 	}
 }
 
-// TestNothingIsSaidOfAnUnknownSpec: of an object whose spec is not known its references are not either.
+// TestNothingIsSaidOfAnUnknownSpec: if the spec of an object is unknown, nothing is reported about its references.
 func TestNothingIsSaidOfAnUnknownSpec(t *testing.T) {
 	t.Parallel()
 	if errs := ValidateRefs(Object{Kind: KindPort, Metadata: Metadata{Project: "gone", Name: "x"}}, place(t)); len(errs) > 0 {
@@ -119,7 +120,7 @@ func TestMayRoute(t *testing.T) {
 		{CIDR: parse("2001:db8:a::/48"), Projects: []string{"alpha"}},
 		{CIDR: parse("2001:db8:a:1::/64"), Projects: []string{"beta"}},
 		{}, // not read
-		{CIDR: parse("2001:db8:c:1::/64"), Projects: []string{"beta"}}, // the longer before the shorter
+		{CIDR: parse("2001:db8:c:1::/64"), Projects: []string{"beta"}}, // the longer block before the shorter one
 		{CIDR: parse("2001:db8:c::/48"), Projects: []string{"alpha"}},
 	}}
 	for _, c := range []struct{ project, prefix, why string }{
@@ -149,7 +150,7 @@ func TestMayRoute(t *testing.T) {
 	}
 }
 
-// TestAllots: a pool has its own ranges; addresses without a pool come from the ranges without a name, or from the block.
+// TestAllots: a pool has its own ranges. Addresses without a pool come from the ranges without a name, or from the block.
 func TestAllots(t *testing.T) {
 	t.Parallel()
 	pool := func(name, start, end string) AllocationPool {
@@ -163,7 +164,7 @@ func TestAllots(t *testing.T) {
 		pool, address string
 		want          bool
 	}{
-		{half, "gold", "10.0.0.1", false}, // of a pool without a beginning nothing is known
+		{half, "gold", "10.0.0.1", false}, // a pool without a start contains nothing
 		{whole, "", "10.0.0.1", true}, {whole, "", "10.0.1.1", false}, {whole, "gold", "10.0.0.1", false},
 		{some, "", "10.0.0.4", false}, {some, "", "10.0.0.5", true}, {some, "", "10.0.0.6", true}, {some, "", "10.0.0.7", false},
 		{some, "", "10.0.0.8", false}, {some, "gold", "10.0.0.8", true}, {some, "gold", "10.0.0.9", true}, {some, "gold", "10.0.0.5", false},
@@ -174,7 +175,7 @@ func TestAllots(t *testing.T) {
 	}
 }
 
-// TestErrorText: whoever reads an error finds the place, whatever of it is known.
+// TestErrorText: the reader of an error finds the place, whatever part of it is known.
 func TestErrorText(t *testing.T) {
 	t.Parallel()
 	id := ID{"alpha", KindPort, "x"}
@@ -194,7 +195,7 @@ func TestErrorText(t *testing.T) {
 	}
 }
 
-// TestManifestDefaults: a manifest may leave the project out where the command names one, and nothing else.
+// TestManifestDefaults: a manifest may omit the project if the command names one, and nothing else.
 func TestManifestDefaults(t *testing.T) {
 	t.Parallel()
 	decode := func(project, text string) ([]Located, string) {

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// together reads one file of objects, each right by itself, and says what is wrong between them.
+// together reads one file of objects that are valid by themselves, and returns the errors between them.
 func together(t *testing.T, outside Lookup, objects ...string) Errors {
 	t.Helper()
 	var file strings.Builder
@@ -25,7 +25,7 @@ func together(t *testing.T, outside Lookup, objects ...string) Errors {
 	return ValidateSet(objs, outside)
 }
 
-// TestWhatTwoObjectsCannotBothHave: and what they can, because it is another thing by the same name.
+// TestWhatTwoObjectsCannotBothHave also has values that both may have, because the same name means different things there.
 func TestWhatTwoObjectsCannotBothHave(t *testing.T) {
 	t.Parallel()
 	const mac = "mac: '02:00:00:00:00:01'"
@@ -69,7 +69,8 @@ func TestWhatTwoObjectsCannotBothHave(t *testing.T) {
 	}
 }
 
-// TestReferencesOutOfTheSet: where it is not known what else there is, a name may stand for something; where it is, it may not.
+// TestReferencesOutOfTheSet: a reference to an unknown object is allowed if the objects outside the set are not known. If they are
+// known, it is not.
 func TestReferencesOutOfTheSet(t *testing.T) {
 	t.Parallel()
 	const port = "Port/a network: blue, host: h1"
@@ -84,7 +85,7 @@ func TestReferencesOutOfTheSet(t *testing.T) {
 	if !asked[ID{"alpha", KindNetwork, "blue"}] || asked[ID{ClusterProject, KindHost, "h1"}] {
 		t.Errorf("asked outside for %v", asked)
 	}
-	// What an object of the set says counts, not what one of its name says outside.
+	// An object of the set has precedence over an object of the same name outside.
 	errs = together(t, func(id ID) (Object, bool) {
 		return Object{Kind: KindHost, Metadata: Metadata{Name: "h1"}, Spec: &HostSpec{Bridge: "tap0"}}, true
 	}, port+", device: tap0", "Host/h1 driver: ovs")

@@ -9,7 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// TestBounds: every list has a bound, and what is beyond it is said once, not item by item.
+// TestBounds: every list has a bound. What exceeds it is reported once, not item by item.
 func TestBounds(t *testing.T) {
 	t.Parallel()
 	many := func(n int, item string) string { return "[" + strings.Repeat(item+",", n-1) + item + "]" }
@@ -49,7 +49,7 @@ func TestBounds(t *testing.T) {
 	}
 }
 
-// Names that hosts refuse, or that mean something else to their tools, are refused at the door.
+// Names that hosts refuse, or that their tools understand differently, are refused in the model.
 func TestDeviceNamesThatNoHostTakes(t *testing.T) {
 	t.Parallel()
 	id := ID{"alpha", KindPort, "x"}
@@ -75,7 +75,7 @@ func subnets(n int) string {
 	return "[" + strings.Join(list, ",") + "]"
 }
 
-// forwards are so many of the most ports that one may have.
+// forwards returns this number of forwards, each with as many ports as one may have.
 func forwards(n int) string {
 	var list []string
 	for i := range n {
@@ -117,7 +117,7 @@ func TestValidateForeignSpec(t *testing.T) {
 	}
 }
 
-// TestValidateRefs checks one object beside others, as the controllers do.
+// TestValidateRefs checks one object together with others, as the controllers do.
 func TestValidateRefs(t *testing.T) {
 	t.Parallel()
 	world := map[ID]Object{}
@@ -138,7 +138,7 @@ func TestValidateRefs(t *testing.T) {
 	add(cluster(KindHost, "h1"), `"bridge": "br0", "physicalNetworks": [{"name": "p1", "interface": "eth1"}]`)
 	add(ID{"alpha", KindNetwork, "blue"}, `"type": "vlan", "physicalNetwork": "p1", "subnets": [{"cidr": "10.1.0.0/24"}, {"cidr": "2001:db8::/64", "gateway": "2001:db8::9"}]`)
 	add(ID{"alpha", KindNetwork, "bare"}, `"type": "vlan", "physicalNetwork": "p1"`)
-	world[ID{"alpha", KindNetwork, "unread"}] = Object{Kind: KindNetwork} // it is there, its spec is not known
+	world[ID{"alpha", KindNetwork, "unread"}] = Object{Kind: KindNetwork} // it exists, but its spec is not known
 
 	net, port := ID{"alpha", KindNetwork, "n"}, ID{"alpha", KindPort, "p"}
 	for _, tc := range []struct {

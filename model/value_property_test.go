@@ -9,7 +9,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// drawAddress draws an address of either family that is no IPv4 one in IPv6's clothes.
+// drawAddress draws an address of either family that is no IPv4-mapped one.
 func drawAddress(t *rapid.T, label string) Address {
 	b := rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, label)
 	if rapid.Bool().Draw(t, label+" is IPv4") {
@@ -18,7 +18,7 @@ func drawAddress(t *rapid.T, label string) Address {
 	return Address{netip.AddrFrom16([16]byte(b)).Unmap()}
 }
 
-// TestValuesHaveOneText: what a value is written as is read as the same value, and a value has one text only.
+// TestValuesHaveOneText: the text of a value is read as the same value, and each value has only one text.
 func TestValuesHaveOneText(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -52,7 +52,7 @@ func TestValuesHaveOneText(t *testing.T) {
 	})
 }
 
-// TestWhatIsNoValue: text that another program would take for a value, and read otherwise.
+// TestWhatIsNoValue: text that another program would accept as a value, with another meaning.
 func TestWhatIsNoValue(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{"1-", "-1", "-", "1-2-3", "80-x", "x-80", " 80", "80 ", "0x50", "8e1", "65536", "1-65536", "0-5", "99999999999999999999", "８０"} {
@@ -78,7 +78,8 @@ func TestWhatIsNoValue(t *testing.T) {
 	}
 }
 
-// TestHostsOfABlock: of an IPv4 block all addresses but the first and the last are a machine's, of an IPv6 block all but the first.
+// TestHostsOfABlock: in an IPv4 block all addresses except the first and the last can be those of a machine, in an IPv6 block all
+// except the first.
 func TestHostsOfABlock(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestParse: what is canonical, and what is refused with which words.
+// TestParse: what is canonical, and what is refused with which message.
 func TestParse(t *testing.T) {
 	t.Parallel()
 	parsers := map[string]func(string) (string, error){

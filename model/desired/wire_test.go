@@ -23,7 +23,7 @@ var update = flag.Bool("update", false, "write the golden instead of comparing w
 // kinds are those of this version.
 var kinds = []desired.Kind{desired.KindHost, desired.KindNetwork, desired.KindPort, desired.KindRouter, desired.KindFloatingIP, desired.KindNeighbors}
 
-// fill gives every field a value that is not zero, so that nothing is left out of what is written.
+// fill gives every field a value that is not zero, so that no field is omitted when it is written.
 func fill(v reflect.Value) {
 	switch v.Interface().(type) {
 	case model.Address:
@@ -73,8 +73,8 @@ func filled(t *testing.T, k desired.Kind) desired.Item {
 	return it
 }
 
-// TestWireNames holds the names under which controllers and hosts of different versions know the fields: the golden changes only by
-// what is added to it.
+// TestWireNames checks the names by which controllers and hosts of different versions know the fields. The golden file may only
+// grow.
 func TestWireNames(t *testing.T) {
 	t.Parallel()
 	var all bytes.Buffer
@@ -100,7 +100,7 @@ func TestWireNames(t *testing.T) {
 	}
 }
 
-// TestItemsReadBack: what is written is read as it was, with fields of a newer version beside it, and zero values are as good as none.
+// TestItemsReadBack: what is written is read back as it was, also with fields of a newer version. Zero values count as absent.
 func TestItemsReadBack(t *testing.T) {
 	t.Parallel()
 	for _, k := range kinds {
@@ -145,7 +145,7 @@ func TestKeysAndTitles(t *testing.T) {
 	}
 }
 
-// TestFeatures: a node says of each feature once that it has it, and what every node has is among them.
+// TestFeatures: a node publishes each feature once, and the baseline is among them.
 func TestFeatures(t *testing.T) {
 	t.Parallel()
 	source, err := os.ReadFile("feature.go")
