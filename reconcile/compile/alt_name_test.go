@@ -8,7 +8,7 @@ import (
 	"weft/reconcile/compile"
 )
 
-// An uplink is found by an alternative name, whenever that comes; objects have the name that the kernel gives first.
+// An uplink is found by an alternative name, whenever that name appears. The objects have the primary name of the kernel.
 func TestUplinkByAlternativeName(t *testing.T) {
 	t.Parallel()
 	in := fixture()

@@ -11,7 +11,8 @@ import (
 	"weft/reconcile/compile"
 )
 
-// central is routed with the router centralized on h0, h1 (the host itself) and h2, its sessions there, up and settled.
+// central is the fixture routed with the router centralized on h0, h1 (this host) and h2. Its sessions exist, and are up and
+// settled.
 func central() compile.Input {
 	in := routed()
 	r := in.Slice.Routers[routerUID]
@@ -38,7 +39,7 @@ func central() compile.Input {
 // secretOf is the session secret of the n-th gateway host.
 func secretOf(n int) string { return fmt.Sprintf("%02x0102030405060708ff", n) }
 
-// sessionWords are the flows of the session with h0, in words, with the host's packets to it and with what is taken from it.
+// sessionWords are the flows of the session with h0 in words: the host's packets to it, and those that are accepted from it.
 func sessionWords(t *testing.T, in compile.Input) (out, back string) {
 	t.Helper()
 	for _, o := range compile.Compile(in, key(desired.KindNetwork, netPublic)).Objects {
@@ -50,7 +51,7 @@ func sessionWords(t *testing.T, in compile.Input) (out, back string) {
 	return "", ""
 }
 
-// What is taken from another host is what that host sends, whether it has a secret or not; and nothing else is.
+// A packet is accepted from another host only as that host sends it, with or without a secret.
 func TestSessionMarks(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
@@ -75,8 +76,8 @@ func TestSessionMarks(t *testing.T) {
 	}
 }
 
-// Of two routers on the same hosts one has a third host that knows of no secrets: the two hosts still use theirs, whichever router comes
-// first, and both sides of a session say the same.
+// Two routers are on the same hosts, and one of them also on a third host that does not support secrets. The two hosts still use
+// their secrets, whichever router comes first. Both sides of a session use the same.
 func TestSessionMarksOfTwoRouters(t *testing.T) {
 	t.Parallel()
 	for _, uid := range []string{"00000000-0000-4000-8000-000000000001", "ffffffff-0000-4000-8000-000000000001"} {
@@ -110,14 +111,15 @@ func TestCentralGolden(t *testing.T) {
 	}
 }
 
-// What a router may do on a host follows from who is heard: muteness needs no word, speaking needs to know.
+// What a router may do on a host depends on which hosts are heard. To be mute it needs no knowledge; to send it must know the state
+// of the others.
 func TestCentralGate(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name        string
-		before      object.SessionFacts // with h0, which comes before
-		after       object.SessionFacts // with h2, which comes after
-		flows, told bool                // the legs have flows; the network is told where they are
+		before      object.SessionFacts // with h0, which has precedence
+		after       object.SessionFacts // with h2, which has no precedence
+		flows, told bool                // the legs have flows; they are announced
 	}{
 		{"heard by both", object.SessionFacts{Known: true, Up: true, Settled: true}, object.SessionFacts{Known: true, Up: true, Settled: true}, true, false},
 		{"who comes before is gone", object.SessionFacts{Known: true, Settled: true}, object.SessionFacts{Known: true, Up: true, Settled: true}, true, true},
@@ -158,7 +160,7 @@ func kindsOf(u compile.Unit) (kinds []object.Kind) {
 	return kinds
 }
 
-// What is wrong with a centralized router's hosts is said, and nothing of it is wired.
+// An error in a centralized router's hosts is reported, and nothing of the router is wired.
 func TestCentralRefused(t *testing.T) {
 	t.Parallel()
 	for want, spoil := range map[string]func(*desired.CentralGateway){
@@ -179,7 +181,8 @@ func TestCentralRefused(t *testing.T) {
 	}
 }
 
-// A session's news concern its network, the routers whose hosts watch each other there, and their networks and floating addresses.
+// A changed session concerns its network, the routers whose hosts watch each other there, and their networks and floating
+// addresses.
 func TestSessionConcerns(t *testing.T) {
 	t.Parallel()
 	in := central()

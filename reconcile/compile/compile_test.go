@@ -46,12 +46,12 @@ func TestCompileGolden(t *testing.T) {
 	}
 }
 
-// change is one way in which a host or its items are unusual, and what the unit of a key must say.
+// change is one unusual state of a host or its items, with what the unit of a key must say then.
 type change struct {
 	name             string
 	make             func(in compile.Input)
 	key              desired.Key
-	pending, refused string // substrings; empty wants none
+	pending, refused string // substrings; empty: the unit must have none
 	kinds            string // of the objects, in order
 }
 

@@ -13,7 +13,7 @@ import (
 	"weft/reconcile/compile/linuxbridge"
 )
 
-// What the door lets in, a host can do: any name of a device, bridge or interface that the model accepts compiles.
+// A host can use everything that the model accepts: any such name of a device, bridge or interface compiles.
 func TestNamesThatTheDoorLetsInCompile(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
@@ -42,7 +42,8 @@ func TestNamesThatTheDoorLetsInCompile(t *testing.T) {
 	})
 }
 
-// No guest has a device of a name that Weft gives one of its own: whoever knows the uids could stand in a router's place.
+// No guest's device may have a name that Weft gives to a device of its own. Somebody who knows the uids could otherwise take a
+// router's place.
 func TestNoGuestHasADeviceOfOurs(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{compile.LegDevice(routerUID, netRed), compile.ExternalLegDevice(netPublic), compile.CentralLegDevice(routerUID, netPublic),

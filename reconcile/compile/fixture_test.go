@@ -12,7 +12,7 @@ import (
 	"weft/reconcile/compile"
 )
 
-// uids of the fixture; the networks' first halves are their numbers.
+// uids of the fixture. The first halves of the networks' uids are their numbers.
 const (
 	hostUID  = "00000000-0000-4000-8000-0000000000ff"
 	netRed   = "aaaaaaaa-0000-4000-8000-000000000001"
@@ -60,8 +60,8 @@ func port(uid, network, device string, octet, last int) *desired.Port {
 	}
 }
 
-// fixture is a host with two networks: red has a port that Weft plugged, one that libvirt plugged and one in standby; blue
-// has one that nobody plugged.
+// fixture is a host with two networks. red has a port that Weft plugged, one that libvirt plugged, and one in standby. blue has a
+// port that nobody plugged.
 func fixture() compile.Input {
 	moving := port(portMove, netRed, "tapmove", 1, 30)
 	moving.State, moving.Migration = desired.StateStandby, 7
@@ -118,14 +118,14 @@ func text(u compile.Unit) string {
 	return b.String()
 }
 
-// noted compiles an item and notes in the index what it was made of.
+// noted compiles an item and records in the index what it was made of.
 func noted(in compile.Input, k desired.Key) compile.Unit {
 	u := compile.Compile(in, k)
 	in.Index.Compiled(u)
 	return u
 }
 
-// indexed is an index that knows what every item was made of.
+// indexed is an index in which all items are compiled.
 func indexed(in compile.Input) *compile.Index {
 	in.Index = compile.NewIndex(in.Slice, in.Facts)
 	for _, k := range everyKey(in.Slice) {
@@ -134,12 +134,12 @@ func indexed(in compile.Input) *compile.Index {
 	return in.Index
 }
 
-// dependents lists what has to be compiled again when the item changes.
+// dependents lists what must be compiled again when the item changes.
 func dependents(in compile.Input, k desired.Key) []desired.Key {
 	return indexed(in).Update(in.Slice, k)
 }
 
-// byDevice lists what has to be compiled again when the device's facts change; one that is not there comes.
+// byDevice lists what must be compiled again when the device's facts change. A device that does not exist appears.
 func byDevice(in compile.Input, device string) []desired.Key {
 	x := indexed(in)
 	other := *in.Facts

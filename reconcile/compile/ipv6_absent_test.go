@@ -10,13 +10,13 @@ import (
 	"weft/reconcile/compile"
 )
 
-// TestKernelWithoutIPv6: everything of IPv4 is as on another host, nothing of IPv6 is asked of the kernel, and what somebody
-// wanted of it is named. A cloud without IPv6 hears nothing of it.
+// TestKernelWithoutIPv6: IPv4 is as on any other host, nothing of IPv6 is demanded of the kernel, and requests for IPv6 are
+// reported. A cloud without IPv6 gets no such report.
 func TestKernelWithoutIPv6(t *testing.T) {
 	t.Parallel()
 	ofKernel := map[object.Kind]bool{object.KindAddresses: true, object.KindRoute: true, object.KindNeighbor: true, object.KindProxy: true,
 		object.KindNATTable: true, object.KindNATMapping: true, object.KindAnnouncement: true}
-	keys := map[desired.Key]bool{ // whether it asks for IPv6
+	keys := map[desired.Key]bool{ // whether the item asks for IPv6
 		key(desired.KindRouter, routerUID): true, key(desired.KindNetwork, netPublic): true, key(desired.KindFloatingIP, floatFwd): true,
 		key(desired.KindFloatingIP, floatWeb): false, key(desired.KindNeighbors, partRed): false, key(desired.KindNetwork, netRed): false,
 	}
@@ -50,7 +50,7 @@ func TestKernelWithoutIPv6(t *testing.T) {
 	}
 }
 
-// TestCentralWithoutIPv6: networks inside and outside may ask for IPv6, and the reason is told once; what is left is of IPv4.
+// TestCentralWithoutIPv6: internal and external networks may ask for IPv6. The reason is reported once, and what remains is IPv4.
 func TestCentralWithoutIPv6(t *testing.T) {
 	t.Parallel()
 	in := central()

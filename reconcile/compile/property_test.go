@@ -15,8 +15,8 @@ import (
 	"weft/reconcile/compile"
 )
 
-// drawInput draws a host with a few networks and ports that collide often: devices, interface ids, MACs, VLANs and
-// numbers come from small pools.
+// drawInput draws a host with a few networks and ports that collide often, because devices, interface ids, MACs, VLANs and numbers
+// come from small pools.
 func drawInput(t *rapid.T) compile.Input {
 	in := fixture()
 	clear(in.Slice.Networks)
@@ -85,7 +85,7 @@ func compileAll(in compile.Input) map[desired.Key]string {
 	return out
 }
 
-// No two units make the same object, no two flows of the bridge are the same flow, whatever the items are.
+// Whatever the items are, no two units make the same object, and no two flows of the bridge are the same.
 func TestUnitsNeverCollide(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -114,8 +114,8 @@ func TestUnitsNeverCollide(t *testing.T) {
 	})
 }
 
-// Through any history of changes, units that are compiled again only when the index says so are what compiling everything from
-// scratch gives. Between the changes what is dirty is compiled at once, later, or in part, as rounds do.
+// After any history of changes, compiling again only what the index reports gives the same units as compiling everything from
+// scratch. Between the changes the reported items are compiled at once, later, or in part, as the engine's rounds do.
 func TestIndexFollowsChanges(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -301,7 +301,7 @@ func BenchmarkChangePort(b *testing.B) {
 	}
 }
 
-// crowd is a host with that many plugged ports of one network.
+// crowd is a host with this many plugged ports of one network.
 func crowd(ports int) compile.Input {
 	in := fixture()
 	clear(in.Slice.Ports)

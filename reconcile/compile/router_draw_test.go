@@ -12,7 +12,7 @@ import (
 	"weft/reconcile/compile"
 )
 
-// drawRouters draws routers, floating addresses and neighbours that collide often, on networks that may be anything.
+// drawRouters draws routers, floating addresses and neighbours that collide often, on arbitrary networks.
 func drawRouters(t *rapid.T, in compile.Input, nets []string) {
 	in.Slice.Host.RouterMAC = rapid.SampledFrom([]model.MAC{{}, mac("fa:16:3e:00:01:0a"), mac("fa:16:3e:ff:00:01")}).Draw(t, "router MAC")
 	for _, uid := range nets {
@@ -46,8 +46,8 @@ func drawRouters(t *rapid.T, in compile.Input, nets []string) {
 	}
 }
 
-// drawPlace draws where a router is: on every host, or on this one and another, which it hears or not; and which of its devices
-// the switch has.
+// drawPlace draws where a router is: on every host, or on this one and another, which is heard or not. It also draws which of its
+// devices are in the switch.
 func drawPlace(t *rapid.T, in compile.Input, r *desired.Router, i int) {
 	devices := []string{compile.CentralLegDevice(r.UID, r.External), compile.ExternalLegDevice(r.External)}
 	for _, leg := range r.Legs {

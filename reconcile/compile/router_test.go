@@ -21,8 +21,8 @@ const (
 	partRed   = netRed + "-0"
 )
 
-// routed is the fixture with a router between red and blue that leads to the external network public, two floating addresses
-// and the neighbours of red; the legs are plugged.
+// routed is the fixture with a router between red and blue and the external network public, with two floating addresses and the
+// neighbours of red. The legs are plugged.
 func routed() compile.Input {
 	in := fixture()
 	s := in.Slice
@@ -64,7 +64,7 @@ func TestRouterGolden(t *testing.T) {
 	}
 }
 
-// What is wrong with a router, its networks or a floating address is said, and stops nothing else.
+// An error in a router, its networks or a floating address is reported, and affects nothing else.
 func TestRouterUnits(t *testing.T) {
 	t.Parallel()
 	router, public, web := key(desired.KindRouter, routerUID), key(desired.KindNetwork, netPublic), key(desired.KindFloatingIP, floatWeb)
@@ -122,7 +122,7 @@ func TestRouterUnits(t *testing.T) {
 	}
 }
 
-// With routed IPv6 the router translates IPv4 alone, and the external namespace knows the way to its prefixes.
+// With routed IPv6 the router only translates IPv4, and the external namespace has routes to its prefixes.
 func TestRoutedIPv6(t *testing.T) {
 	t.Parallel()
 	in := routed()
@@ -145,7 +145,8 @@ func TestRoutedIPv6(t *testing.T) {
 	}
 }
 
-// A kernel has no IPv6 on a device with less than 1,280 bytes: what leads to an external network of such an MTU is IPv4 alone.
+// The kernel has no IPv6 on a device with an MTU below 1,280 bytes. The connection to an external network with such an MTU is IPv4
+// only.
 func TestNoIPv6BesideATooSmallMTU(t *testing.T) {
 	t.Parallel()
 	in := routed()
@@ -180,7 +181,7 @@ func TestNoIPv6BesideATooSmallMTU(t *testing.T) {
 	}
 }
 
-// A floating address concerns itself alone, however many there are, and so does a part of the neighbours.
+// A change of a floating address only compiles that address, however many there are. The same holds for a part of the neighbours.
 func TestFloatingConcernsItself(t *testing.T) {
 	t.Parallel()
 	in := routed()
@@ -192,7 +193,7 @@ func TestFloatingConcernsItself(t *testing.T) {
 	}
 }
 
-// Routers of a host never share transit addresses, and one keeps its own when others come, unless it gives way to a lower uid.
+// Routers of a host never share transit addresses. A router keeps its own when others come, unless one with a lower uid takes them.
 func TestTransitsAreDistinct(t *testing.T) {
 	t.Parallel()
 	in := routed()
@@ -219,7 +220,7 @@ func TestTransitsAreDistinct(t *testing.T) {
 	}
 }
 
-// An external network with several subnets of a family: what each of them needs beside the others.
+// An external network with several subnets of a family: what each of them needs in addition.
 func TestExternalSubnets(t *testing.T) {
 	t.Parallel()
 	in := routed()
@@ -242,7 +243,7 @@ func TestExternalSubnets(t *testing.T) {
 	golden(t, "external_subnets", b.String())
 }
 
-// A router that comes and has the first choice of another one's transit addresses displaces it: that one is compiled again.
+// A new router whose first choice is another one's transit pair takes it. The other one is compiled again.
 func TestDisplacedRouterIsCompiledAgain(t *testing.T) {
 	t.Parallel()
 	first, second := sameTransits(t)
@@ -255,7 +256,8 @@ func TestDisplacedRouterIsCompiledAgain(t *testing.T) {
 	}
 }
 
-// sameTransits finds two uids, the lower one first, whose routers would have the same transit addresses on a host of their own.
+// sameTransits finds two uids, the lower one first, whose routers would have the same transit addresses if each were alone on the
+// host.
 func sameTransits(t *testing.T) (first, second string) {
 	t.Helper()
 	seen := map[string]string{}

@@ -9,7 +9,7 @@ import (
 	"weft/model/desired"
 )
 
-// TestStrangersOnTheBridgeAreSilent: whoever is behind an interface that nobody declared speaks with the host no more than a guest.
+// TestStrangersOnTheBridgeAreSilent: whoever is behind an undeclared interface cannot talk to the host, like a guest.
 func TestStrangersOnTheBridgeAreSilent(t *testing.T) {
 	t.Parallel()
 	in := fixture()
@@ -45,7 +45,7 @@ func TestStrangersOnTheBridgeAreSilent(t *testing.T) {
 	if dirty := x.Observe(in.Facts, []string{"mgmt0"}); !slices.Contains(dirty, host) || !slices.Contains(silent(), "mgmt0") {
 		t.Errorf("the address is gone: compiled again %v, silent are %v", dirty, silent())
 	}
-	// A port is declared for one of them: the interface is the port's.
+	// A port is declared for one of them. The interface then belongs to the port.
 	p := *in.Slice.Ports[portWeb]
 	p.UID, p.Device, p.InterfaceID = "20000000-0000-4000-8000-000000000099", "", "of-another-cloud"
 	in.Slice.Ports[p.UID] = &p

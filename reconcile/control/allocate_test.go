@@ -11,7 +11,7 @@ import (
 	"weft/model/desired"
 )
 
-// step is one thing that happens, with what must be true of some objects afterwards.
+// step is one event, with what must be true of some objects after it.
 type step struct {
 	put    map[model.ID]string
 	remove []model.ID
@@ -19,7 +19,7 @@ type step struct {
 	addr   map[model.ID]string // allocated addresses, and VLAN of networks
 }
 
-// TestAddressAllocation: who gets which address, and what becomes of one that is released.
+// TestAddressAllocation: who gets which address, and what happens to a released one.
 func TestAddressAllocation(t *testing.T) {
 	t.Parallel()
 	small := `{"spec":{"type":"vlan","physicalNetwork":"physnet1","subnets":[{"cidr":"10.0.0.0/29"}]}}`
@@ -109,7 +109,7 @@ func TestNetworkAllocation(t *testing.T) {
 	})
 }
 
-// TestAcceptance: what stands when an object, or what it refers to, is wrong, missing or going.
+// TestAcceptance: what stays in force when an object, or what it refers to, is invalid, missing or being deleted.
 func TestAcceptance(t *testing.T) {
 	t.Parallel()
 	red := model.ID{Project: "alpha", Kind: model.KindNetwork, Name: "red"}
@@ -194,8 +194,8 @@ func TestDeviceAllocation(t *testing.T) {
 	})
 }
 
-// TestDefaultDevicesNeverCollide: ids that begin alike, as UUIDs of version 7 made within a fraction of a second do. The first
-// has the conventional name, and keeps it; the other keeps its own even when the first is gone.
+// TestDefaultDevicesNeverCollide: ids with the same beginning, like UUIDs of version 7 that are made within a fraction of a second.
+// The first one gets the conventional name and keeps it. The other keeps its own even when the first is gone.
 func TestDefaultDevicesNeverCollide(t *testing.T) {
 	t.Parallel()
 	const first, second = "01890a5d-ac96-774b-bcce-b302099a8057", "01890a5d-ac97-7b39-8000-000000000000"

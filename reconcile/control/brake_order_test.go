@@ -9,7 +9,7 @@ import (
 	"weft/model"
 )
 
-// manyAccepted is a cache with n accepted ports, whose intents are there.
+// manyAccepted is a cache with n accepted ports and their intents.
 func manyAccepted(n int) *Cache {
 	c := NewCache()
 	for i := range n {
@@ -22,7 +22,7 @@ func manyAccepted(n int) *Cache {
 	return c
 }
 
-// goneFrom deletes intents and tells why the brake would go on.
+// goneFrom deletes intents and returns why the brake would be put on.
 func (b *brake) goneFrom(c *Cache, from, to int, now time.Time) string {
 	var batch etcdschema.Batch
 	for i := from; i < to; i++ {
@@ -36,7 +36,7 @@ func (b *brake) goneFrom(c *Cache, from, to int, now time.Time) string {
 	return why
 }
 
-// One accept is enough, whichever replica hears it and whoever leads then; it permits nothing that goes later.
+// One accept is enough, whichever replica reads it and whoever is the leader then. It permits nothing that is deleted later.
 func TestAnAcceptIsCarriedOutByWhoeverLeads(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1000, 0)
@@ -55,7 +55,7 @@ func TestAnAcceptIsCarriedOutByWhoeverLeads(t *testing.T) {
 	if why, _ := br.takeover(c); why != "" {
 		t.Errorf("who takes over after the accept: %s", why)
 	}
-	// A replica that starts now finds order and status.
+	// A replica that starts now finds the order and the status.
 	fresh := brake{}
 	fresh.learn(&etcdschema.ControlStatus{AcceptedRevision: br.revision, Accepting: br.accepting})
 	if !fresh.accept(c) || !fresh.accepting.Restored {
@@ -64,7 +64,7 @@ func TestAnAcceptIsCarriedOutByWhoeverLeads(t *testing.T) {
 	if why, _ := fresh.takeover(c); why != "" {
 		t.Errorf("a new replica that leads: %s", why)
 	}
-	// One that carried everything out and left the key there, as older versions do, permits nothing.
+	// Older versions carry an order out and leave its key. Such an order permits nothing.
 	older := brake{}
 	older.learn(&etcdschema.ControlStatus{AcceptedRevision: br.revision})
 	if older.accept(c) {
@@ -87,7 +87,7 @@ func TestAnAcceptIsCarriedOutByWhoeverLeads(t *testing.T) {
 	}
 }
 
-// Objects that a deletion order names go without a word, before and after a change of leader; nothing else does.
+// Objects that a deletion order names are deleted without the brake, before and after a change of leader. Others are not.
 func TestADeletionOrderPermitsWhatItNames(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1000, 0)

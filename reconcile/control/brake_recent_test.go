@@ -12,8 +12,8 @@ import (
 	"weft/model"
 )
 
-// The running count of what went comes to the same as going through everything, whatever comes, goes, is removed, taken
-// back and grows old in between.
+// The running count of deleted objects is the same as a full count, whatever is added, deleted, removed, rolled back and expires in
+// between.
 func TestTheRunningCountIsWhatALookAtEverythingSays(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -42,7 +42,7 @@ func TestTheRunningCountIsWhatALookAtEverythingSays(t *testing.T) {
 					set(etcdschema.AcceptedKey(id), record(id))
 				}
 				continue
-			case 1: // a round does so and is taken back
+			case 1: // a round does so and is rolled back
 				r := c.begin()
 				set(etcdschema.AcceptedKey(id), nil)
 				set(etcdschema.AcceptedKey(id), record(id))
@@ -93,7 +93,7 @@ func TestTheRunningCountIsWhatALookAtEverythingSays(t *testing.T) {
 	})
 }
 
-// A batch looks at what has grown old and at nothing else: once each.
+// A batch only visits entries that have expired, each once.
 func TestWhatIsNotOldYetIsNotLookedAt(t *testing.T) {
 	t.Parallel()
 	var r recent

@@ -30,7 +30,7 @@ func (b *bed) acceptAll() {
 	b.commit(t)
 }
 
-// manyPorts puts n ports on h1 and waits until all are there.
+// manyPorts puts n ports on h1 and waits until all of them exist.
 func (b *bed) manyPorts(n int) {
 	b.t.Helper()
 	for from := 0; from < n; from += 100 {
@@ -80,7 +80,7 @@ func TestAnEtcdThatWentBackStopsTheControllersAndReissuesNothing(t *testing.T) {
 		network, cluster = c.accepted[blue].UID, fmt.Sprintf("%x", c.ClusterID)
 		return true
 	})
-	// A node has a port that this etcd knows nothing of, and has seen a revision that this etcd has not reached.
+	// A node has a port that this etcd does not know, and has seen a revision that this etcd has not reached.
 	uid := "99999999-0000-4000-8000-000000000000"
 	addr, err := model.ParseAddress("10.0.0.4")
 	if err != nil {
@@ -210,8 +210,8 @@ func TestWhatComesAndGoesWithinAMinuteIsNoMassDeletion(t *testing.T) {
 	}
 }
 
-// TestALostRaceCarriesOutNoDeletion: what a transaction lost a race for is read again, a key at a time. The brake counts deletions by
-// the batches of the watch, so they are not taken from there.
+// TestALostRaceCarriesOutNoDeletion: after a lost race a transaction's keys are read again, one by one. The brake counts deletions
+// in the batches of the watch. Therefore deletions are not taken from these reads.
 func TestALostRaceCarriesOutNoDeletion(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)

@@ -7,7 +7,7 @@ import (
 	"weft/etcdschema"
 )
 
-// court is a brake that hears reports, each written at a revision of its own.
+// court is a brake that gets reports, each written at its own revision.
 type court struct {
 	c  *Cache
 	br brake
@@ -20,7 +20,7 @@ func newCourt() *court {
 	return &court{c: c, at: 100}
 }
 
-// says brings in a node's report, which stands at the next revision, and tells why the brake would go on.
+// says adds a node's report at the next revision and returns why the brake would be put on.
 func (t *court) says(name string, revision int64, cluster string) string {
 	t.at++
 	t.c.Revision = t.at
@@ -49,7 +49,7 @@ func TestOneNodesWordBrakesNothing(t *testing.T) {
 	if why := ct.says("h2", 90, "feed"); why != "" {
 		t.Errorf("one says this, the other that: %s", why)
 	}
-	// Accepted, a lie blunts nobody's eyes: what several say later is believed.
+	// A false report that was accepted does not hide what several nodes report later.
 	ct.br.release(ct.c)
 	if said := ct.br.alone(ct.c); len(said) != 0 {
 		t.Errorf("known at the accept, and told again: %v", said)

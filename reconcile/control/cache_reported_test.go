@@ -11,8 +11,8 @@ import (
 	"weft/model"
 )
 
-// The claims of a deleted port are released by its uid alone. The reports of other nodes are not looked at: they are nil
-// here, and whoever looked into one would crash.
+// The claims of a deleted port are released by its uid alone. The reports of other nodes are not read: they are nil here, and
+// reading one would panic.
 func TestADeletedPortCostsNoLookAtOtherReports(t *testing.T) {
 	t.Parallel()
 	s := newSim(t)
@@ -41,8 +41,8 @@ func TestADeletedPortCostsNoLookAtOtherReports(t *testing.T) {
 	}
 }
 
-// What nodes report, change by change, comes to the same as looking into all of it, whatever came, changed, was not taken in
-// and went before.
+// Counting the reports change by change gives the same as reading all of them, whatever was added, changed, refused and removed
+// before.
 func TestReportedOwnersAreThoseOfAllBuckets(t *testing.T) {
 	t.Parallel()
 	uids := []string{"", "a", "b", "c", "d", "e"}

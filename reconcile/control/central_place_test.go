@@ -114,7 +114,7 @@ func TestCentralRouterWaits(t *testing.T) {
 	expect("and comes back", "")
 }
 
-// A centralized router waits while its external network has no address left for it, and is wired once one is free.
+// A centralized router waits while its external network has no free address, and is wired when one becomes free.
 func TestCentralRouterNeedsAnAddress(t *testing.T) {
 	t.Parallel()
 	s := routedRegion(t)
@@ -137,7 +137,7 @@ func TestCentralRouterNeedsAnAddress(t *testing.T) {
 	}
 }
 
-// Forwards of one address may lead to guests on several hosts when one centralized router stands before all of them.
+// Forwards of one address may lead to guests on several hosts if all of them are behind one centralized router.
 func TestForwardsThroughOneCentralRouter(t *testing.T) {
 	t.Parallel()
 	s := centralRegion(t)
@@ -160,7 +160,7 @@ func TestForwardsThroughOneCentralRouter(t *testing.T) {
 	}
 }
 
-// Routers spread over the hosts, as first and as second.
+// Routers are distributed over the hosts, for the first place and for the second.
 func TestRoutersSpreadOverGatewayHosts(t *testing.T) {
 	t.Parallel()
 	s := centralRegion(t)
@@ -186,7 +186,7 @@ func TestRoutersSpreadOverGatewayHosts(t *testing.T) {
 	}
 }
 
-// Whatever becomes of hosts, those that can have the router keep their order and stand before those that come.
+// Whatever happens to hosts, those that can have the router keep their order, and come before new ones.
 func TestGatewayHostsAreSticky(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -240,7 +240,7 @@ func (s *sim) checkSticky(before []string) {
 	}
 }
 
-// A preview tells which hosts would have a centralized router, with what, and writes nothing.
+// A preview shows which hosts would have a centralized router, and its claims. It writes nothing.
 func TestPreviewOfACentralRouter(t *testing.T) {
 	t.Parallel()
 	s := routedRegion(t)
@@ -288,7 +288,7 @@ func either(a, b *etcdschema.Claim) *etcdschema.Claim {
 	return b
 }
 
-// What nodes report of a centralized router keeps its addresses from others after a restore that has lost it.
+// After a restore that has lost a centralized router, the nodes' reports keep its addresses from others.
 func TestRebuildKeepsWhatGatewaysReport(t *testing.T) {
 	t.Parallel()
 	const uid = "99999999-0000-4000-8000-000000000000"
@@ -316,7 +316,7 @@ func TestRebuildKeepsWhatGatewaysReport(t *testing.T) {
 			s.record(k, cl)
 		}
 	}
-	s.planner.wakeAll() // claims of nobody known are let go, but for what is reported
+	s.planner.wakeAll() // claims of unknown owners are released, except reported ones
 	s.settle()
 	if cl, _ := s.cache().claim(etcdschema.AddressClaim(x, own)); cl.Owner != uid || cl.State != etcdschema.ClaimBound {
 		t.Errorf("a node has the router, and the claim is %+v", cl)
@@ -357,15 +357,15 @@ func TestACentralChangeWritesOnlyWhatItConcerns(t *testing.T) {
 	wrote("an association", 8, func() { s.put(floating("one"), `{"spec":{"network":"operator/internet","port":"p`+pad(7)+`"}}`) })
 	// accepted, two claims of fixed addresses, three items, three heads
 	wrote("a move of it", 9, func() { s.put(floating("one"), `{"spec":{"network":"operator/internet","port":"p`+pad(8)+`"}}`) })
-	// accepted, six claims, the port, a part for each of its addresses on the three, four heads
+	// accepted, six claims, the port, a part for each of its addresses on three hosts, four heads
 	wrote("a port", 18, func() { s.put(port("one-more"), portOnH1) })
-	// accepted, both device claims, the port here and there, both heads, the network on the new host when it is the first
+	// accepted, both device claims, the port on both hosts, both heads, and the network on the new host if it is the first port there
 	wrote("a move of it", 8, func() { s.put(port("one-more"), strings.Replace(portOnH1, "h1", "h2", 1)) })
-	// accepted, both device claims, the port here and there, both heads: the floating address does not move
+	// accepted, both device claims, the port on both hosts, both heads: the floating address does not move
 	wrote("a move of one with a floating address", 7, func() { s.put(port("p"+pad(8)), strings.Replace(portOnH1, "h1", "a1", 1)) })
 }
 
-// A status tells of each gateway host what it last reported, and repeats nothing else that a node may say.
+// A status shows what each gateway host last reported as its state, and nothing else that a node may report.
 func TestStatusTellsWhichGatewayIsActive(t *testing.T) {
 	t.Parallel()
 	s := centralRegion(t)

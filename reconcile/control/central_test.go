@@ -45,7 +45,7 @@ func (s *sim) checkCentralRouters() {
 	}
 }
 
-// checkCentralGuests: every node with guests tells them of the router, once it stands somewhere.
+// checkCentralGuests: as soon as the router is on some host, every node with guests tells them of it.
 func (s *sim) checkCentralGuests(router *etcdschema.Accepted, wired bool) {
 	s.t.Helper()
 	spec := router.Object.Spec.(*model.RouterSpec)
@@ -112,14 +112,14 @@ func (s *sim) checkCentral(name string, n *node, rt *desired.Router) {
 	}
 }
 
-// centralRegion is two networks on a centralized router; g1 to g4 may have it, a1, h1 and h2 have the guests.
+// centralRegion is two networks on a centralized router. g1 to g4 may have it; a1, h1 and h2 have the guests.
 func centralRegion(t fataler) *sim {
 	s := routedRegion(t)
 	for _, name := range []string{"g1", "g2", "g3", "g4"} {
 		s.feature(name, allFeatures()...)
 		s.put(hostID(name), gatewaySpec)
 	}
-	s.put(hostID("a1"), hostSpec) // looked at before any gateway host
+	s.put(hostID("a1"), hostSpec) // evaluated before any gateway host
 	s.feature("a1", allFeatures()...)
 	s.put(port("web-3"), `{"spec":{"network":"blue","host":"a1","mac":"fa:16:3e:00:00:03"}}`)
 	s.put(router("edge"), centralSpec)

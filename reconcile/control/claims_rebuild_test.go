@@ -36,7 +36,7 @@ func TestRebuildTakesNoKeysOfANodesMaking(t *testing.T) {
 	}
 }
 
-// What nodes report of floating addresses and of their own addresses keeps them from others after a restore that has lost them.
+// After a restore that has lost them, the nodes' reports keep floating addresses and the nodes' own addresses from others.
 func TestRebuildKeepsWhatNodesUse(t *testing.T) {
 	t.Parallel()
 	const uid = "99999999-0000-4000-8000-000000000000"
@@ -56,7 +56,7 @@ func TestRebuildKeepsWhatNodesUse(t *testing.T) {
 		{uid, etcdschema.ClaimedReport{For: strings.Repeat("x", 999), MAC: mac}, 0},
 		{uid, etcdschema.ClaimedReport{For: "FloatingIP alpha/lost", Network: "a/../b", Addresses: []model.Address{used}}, 0},
 		{uid, etcdschema.ClaimedReport{For: "FloatingIP alpha/lost", Network: x, Addresses: make([]model.Address, 1000)}, 0},
-		{uid, etcdschema.ClaimedReport{For: "Host h9", MAC: mac}, 0}, // h2 speaks for no other
+		{uid, etcdschema.ClaimedReport{For: "Host h9", MAC: mac}, 0}, // h2 may not report for another host
 		{uid, etcdschema.ClaimedReport{For: "FloatingIP alpha/lost", Owner: s.cache().accepted[hostH1].UID, Network: x, Addresses: []model.Address{used}}, 0},
 		{uid, etcdschema.ClaimedReport{For: "FloatingIP alpha/lost", Owner: s.cache().accepted[blue].UID, MAC: mac}, 0},
 		{uid, etcdschema.ClaimedReport{For: "Host h2", MAC: mac}, 1},
@@ -71,7 +71,7 @@ func TestRebuildKeepsWhatNodesUse(t *testing.T) {
 			s.record(k, cl)
 		}
 	}
-	s.planner.wakeAll() // claims of nobody known are let go, but for what is reported
+	s.planner.wakeAll() // claims of unknown owners are released, except reported ones
 	s.settle()
 	if cl, _ := s.cache().claim(etcdschema.AddressClaim(x, used)); cl.Owner != uid || cl.State != etcdschema.ClaimBound {
 		t.Errorf("a node has the floating address, and the claim is %+v", cl)
@@ -88,7 +88,7 @@ func TestRebuildKeepsWhatNodesUse(t *testing.T) {
 	}
 }
 
-// A host whose own address was lost with a restore goes on with it.
+// A host whose own address was lost in a restore keeps it.
 func TestRebuildGivesHostsTheirOwnBack(t *testing.T) {
 	t.Parallel()
 	s := routedRegion(t)

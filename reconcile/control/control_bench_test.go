@@ -7,7 +7,7 @@ import (
 	"weft/etcdschema"
 )
 
-// BenchmarkPlanPort is one port from intent to a finished transaction, without etcd, beside others on the same host.
+// BenchmarkPlanPort is one port from its intent to a finished transaction, without etcd, with other ports on the same host.
 func BenchmarkPlanPort(b *testing.B) {
 	for _, n := range []int{1, 1000, 10000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
@@ -26,7 +26,7 @@ func BenchmarkPlanPort(b *testing.B) {
 	}
 }
 
-// BenchmarkTakeover is a fresh leader's look at everything when nothing is to be done.
+// BenchmarkTakeover is a new leader's evaluation of everything when there is nothing to do.
 func BenchmarkTakeover(b *testing.B) {
 	s := newSim(b)
 	s.putAll(regionIntent())
@@ -69,7 +69,7 @@ func BenchmarkCommitPort(b *testing.B) {
 	}
 }
 
-// BenchmarkPlanFloating moves one floating address between two guests, beside others on the same host, without etcd.
+// BenchmarkPlanFloating moves one floating address between two guests, without etcd, with others on the same host.
 func BenchmarkPlanFloating(b *testing.B) {
 	for _, n := range []int{10, 10000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

@@ -48,7 +48,7 @@ func TestIntentBecomesDesired(t *testing.T) {
 	})
 }
 
-// placed says that a port's item stands on the node.
+// placed says that a port's item is on the node.
 func placed(c *Cache, node, name string) bool {
 	_, ok := itemOn[*desired.Port](c, node, port(name))
 	return ok
@@ -95,7 +95,7 @@ func TestFailoverAfterALeaderVanishes(t *testing.T) {
 	b.await("the port on h1", func(c *Cache) bool { return placed(c, "h1", "web-1") })
 	two, _ := b.start("two", nil)
 	<-two.Ready()
-	// The leader's lease is revoked behind its back: what it writes from now on is fenced off.
+	// The leader's lease is revoked without its knowledge. The fence refuses what it writes from then on.
 	var leader etcdschema.Item
 	items, _, err := b.client.List(t.Context(), etcdschema.Election(DefaultElection))
 	if err != nil {

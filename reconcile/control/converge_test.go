@@ -43,8 +43,8 @@ func drawRegion(t *rapid.T) map[model.ID]string {
 	return intent
 }
 
-// drawRouting adds routers that may want the same network or join overlapping ones, and floating addresses that may lead
-// nowhere or to one guest twice.
+// drawRouting adds routers that may want the same network or join overlapping networks, and floating addresses that may lead
+// nowhere, or to one guest twice.
 func drawRouting(t *rapid.T, intent map[model.ID]string) {
 	if !rapid.Bool().Draw(t, "routing") {
 		return
@@ -68,7 +68,7 @@ func drawRouting(t *rapid.T, intent map[model.ID]string) {
 	}
 }
 
-// independent leaves out of a region what is a matter of who comes first.
+// independent removes from a region what depends on who comes first.
 func independent(intent map[model.ID]string) {
 	taken := map[string]bool{}
 	for _, d := range ordered(intent) {
@@ -125,8 +125,8 @@ func ordered(intent map[model.ID]string) []declaration {
 	return out
 }
 
-// shape is everything that must not depend on how intent arrived: phases, placements and what is explicit; allotted
-// values and uids are left out.
+// shape is everything that must not depend on how intent arrived: phases, placements and explicit values. Chosen values and uids
+// are left out.
 func (s *sim) shape() map[string]string {
 	out := map[string]string{}
 	for id := range s.cache().intents {
@@ -158,7 +158,7 @@ func (s *sim) shape() map[string]string {
 	return out
 }
 
-// Intent that is split over rounds, written twice and mixed with garbage that is taken back converges to the same as
+// Intent that is divided into rounds, written twice, and mixed with garbage that is removed again leads to the same result as
 // intent that arrives at once.
 func TestArrivalDoesNotMatter(t *testing.T) {
 	t.Parallel()
@@ -222,8 +222,8 @@ func TestOrderDoesNotMatter(t *testing.T) {
 	})
 }
 
-// A replica that starts on what another has written changes nothing; with accepted and claims given, it computes the
-// same slices from nothing.
+// A replica that starts with what another one has written changes nothing. With only accepted objects and claims it computes the
+// same slices.
 func TestAFreshLeaderComputesTheSame(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -256,7 +256,7 @@ func TestAFreshLeaderComputesTheSame(t *testing.T) {
 	})
 }
 
-// inherit takes over what another planner's etcd holds.
+// inherit copies the etcd of another planner.
 func (s *sim) inherit(from *sim, which func(etcdschema.Key) bool) {
 	for _, k := range slices.SortedFunc(maps.Keys(from.cache().entries), compareKeys) {
 		if e := from.cache().entries[k]; which(k) {
@@ -266,8 +266,8 @@ func (s *sim) inherit(from *sim, which func(etcdschema.Key) bool) {
 	s.rev, s.uids = from.rev, from.uids // no replica gives out a uid that another has given out
 }
 
-// Whatever people do to a region, in whatever order, nothing is claimed twice, every slice is proved by its head, and
-// a second look changes nothing.
+// Whatever people do to a region, in whatever order: nothing is claimed twice, every slice matches its head, and a second
+// evaluation changes nothing.
 func TestAnyHistoryKeepsTheInvariants(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -302,7 +302,8 @@ func TestAnyHistoryKeepsTheInvariants(t *testing.T) {
 	})
 }
 
-// disturb does to a region what people do not: a weftd is upgraded (what one that is set back cannot have stays there, if it does no harm), a guest arrives, keys go or are written by hand, a round is refused.
+// disturb does to a region what people do not do: a weftd is upgraded or downgraded (what it does not support any more stays if it
+// is harmless), a guest arrives, keys are deleted or written by hand, a round is refused.
 func (s *sim) disturb(t *rapid.T) {
 	switch rapid.IntRange(0, 4).Draw(t, "disturbance") {
 	case 0:
@@ -346,7 +347,8 @@ func (s *sim) keysIn(of string) []etcdschema.Key {
 	return keys
 }
 
-// Whatever happens, in whatever order: what is worked out change by change is what is worked out from nothing, byte by byte.
+// Whatever happens, in whatever order: evaluating change by change gives the same as evaluating everything from nothing, byte by
+// byte.
 func TestAnyHistoryEqualsAFreshLook(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -384,7 +386,7 @@ func TestAnyHistoryEqualsAFreshLook(t *testing.T) {
 	})
 }
 
-// slices is what nodes are told, without the heads, which count writes.
+// slices are the nodes' slices without the heads, which count writes.
 func (s *sim) slices() map[string]string {
 	out := s.snapshot()
 	maps.DeleteFunc(out, func(k, _ string) bool { return !strings.HasPrefix(k, "desired/") || strings.HasSuffix(k, "/_head") })

@@ -8,7 +8,7 @@ import (
 	"weft/model"
 )
 
-// TestTheDHCPServerStandsWhereAddressesAreAllotted: never outside the pools, unless it is declared.
+// TestTheDHCPServerStandsWhereAddressesAreAllotted: the server's address is never outside the pools, unless it is declared.
 func TestTheDHCPServerStandsWhereAddressesAreAllotted(t *testing.T) {
 	t.Parallel()
 	network := model.ID{Project: "alpha", Kind: model.KindNetwork, Name: "provider"}

@@ -13,7 +13,7 @@ import (
 	"weft/model/desired"
 )
 
-// bed is a real etcd with a follower that lets tests await what they expect.
+// bed is a real etcd with a follower, so that tests can wait for what they expect.
 type bed struct {
 	t      testing.TB
 	client *etcdschema.Client
@@ -53,7 +53,7 @@ func openClient(t testing.TB, e *etcdschema.Embedded) *etcdschema.Client {
 	return c
 }
 
-// watch keeps the bed's own cache as a third party sees etcd.
+// watch keeps the bed's own cache, which shows etcd as a third party sees it.
 func (b *bed) watch() {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -77,7 +77,7 @@ func (b *bed) watch() {
 	}()
 }
 
-// await blocks until what holds for the bed's cache.
+// await blocks until the condition holds for the bed's cache.
 func (b *bed) await(what string, holds func(c *Cache) bool) {
 	b.t.Helper()
 	late := time.AfterFunc(60*time.Second, func() { b.mu.Lock(); b.late(); b.mu.Unlock() })

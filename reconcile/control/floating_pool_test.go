@@ -15,7 +15,7 @@ const pooledInternet = `{"spec":{"type":"vlan","physicalNetwork":"physnet1","seg
 		{"name":"gold","start":"203.0.113.20","end":"203.0.113.21"},{"name":"silver","start":"203.0.113.30","end":"203.0.113.31"}]},
 	{"cidr":"2001:db8:ffff::/64","gateway":"2001:db8:ffff::1","allocationPools":[{"name":"gold","start":"2001:db8:ffff::20","end":"2001:db8:ffff::21"}]}]}}`
 
-// TestFloatingPools: a pool's addresses are for those who name it, and for nobody else.
+// TestFloatingPools: only floating addresses that name a pool get its addresses.
 func TestFloatingPools(t *testing.T) {
 	t.Parallel()
 	a, b, c := floating("a"), floating("b"), floating("c")
@@ -71,11 +71,11 @@ func TestFloatingPools(t *testing.T) {
 	})
 }
 
-// A network that is made again under its name is another: the floating address stands for the same address on that one.
+// A network that is deleted and declared again is another one. The floating address leads to the same address on the new one.
 func TestAFloatingAddressFollowsANetworkMadeAgain(t *testing.T) {
 	t.Parallel()
 	s := routedRegion(t)
-	s.remove(router("edge")) // nothing else of the network is looked at by the floating address
+	s.remove(router("edge")) // the floating address evaluates nothing else of the network
 	s.put(port("web-1"), `{"spec":{"network":"blue","host":"h1","mac":"fa:16:3e:00:00:01","addresses":["10.0.0.9","fd00:1::9"]}}`)
 	s.put(floating("web"), `{"spec":{"network":"operator/internet","port":"web-1"}}`)
 	s.settle()

@@ -46,7 +46,7 @@ func largeExternal(vlan, third int) string {
 		vlan, third, third)
 }
 
-// manySubnets is a network of as many subnets as there may be, all others for each from.
+// manySubnets is a network with the largest number of subnets. For each from they are all different.
 func manySubnets(from int) string {
 	var list []string
 	for i := range model.MaxSubnets {
@@ -55,14 +55,14 @@ func manySubnets(from int) string {
 	return `{"spec":{"type":"vlan","physicalNetwork":"physnet1","segmentationID":140,"subnets":[` + strings.Join(list, ",") + `]}}`
 }
 
-// again deletes an object while others use it, and makes it anew, as somebody does who applies another manifest over a
-// forced deletion.
+// again deletes an object while others use it and declares it again, like somebody who applies another manifest after a forced
+// deletion.
 func (s *sim) again(id model.ID, spec string) {
 	s.remove(id)
 	s.put(id, spec)
 }
 
-// Whatever concerns many nodes, ports or claims is done in transactions that etcd takes.
+// Whatever concerns many nodes, ports or claims is written in transactions that etcd accepts.
 func TestNoUnitIsTooLargeForOneTransaction(t *testing.T) {
 	t.Parallel()
 	many := model.ID{Project: "alpha", Kind: model.KindNetwork, Name: "many"}
@@ -151,7 +151,7 @@ func TestNoUnitIsTooLargeForOneTransaction(t *testing.T) {
 // wideNetworks is more external networks than there can be claims in one transaction.
 const wideNetworks = 120
 
-// wideHost is a host with a guest behind each of many routers, all to other external networks.
+// wideHost is a host with guests behind many routers, each with another external network.
 func (s *sim) wideHost() {
 	for i := range wideNetworks {
 		x := model.ID{Project: "operator", Kind: model.KindNetwork, Name: fmt.Sprint("x", i)}
@@ -168,8 +168,8 @@ func (s *sim) wideHost() {
 	s.settle()
 }
 
-// settled holds the slices against what is accepted: a port stands on its host beside its network as it is now, and nothing
-// of what is gone is left.
+// settled compares the slices with what is accepted. A port is on its host together with the present incarnation of its network,
+// and nothing is left of what is gone.
 func (s *sim) settled(t *testing.T) {
 	t.Helper()
 	c := s.cache()

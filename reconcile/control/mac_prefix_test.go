@@ -8,8 +8,8 @@ import (
 	"weft/model/desired"
 )
 
-// TestHostsKnowTheMACPrefix: a host is told of a prefix that is not the default one, also when it changes; a preview, which is told
-// of none, takes that for nothing new.
+// TestHostsKnowTheMACPrefix: a host's item has a prefix that is not the default one, also when it changes. A preview without a
+// prefix sees no change in this.
 func TestHostsKnowTheMACPrefix(t *testing.T) {
 	t.Parallel()
 	told := func(s *sim) model.MAC {

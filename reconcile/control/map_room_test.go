@@ -13,7 +13,7 @@ import (
 	"weft/model/desired"
 )
 
-// What is walked again and again does not keep the room that a flood has needed.
+// Maps that are iterated often do not keep the memory that a flood has needed.
 func TestEmptiedMapsGiveTheirRoomBack(t *testing.T) {
 	t.Parallel()
 	const flood = 1000
@@ -61,7 +61,7 @@ func TestEmptiedMapsGiveTheirRoomBack(t *testing.T) {
 
 func roomOf[K comparable, V any](m map[K]V) uintptr { return reflect.ValueOf(m).Pointer() }
 
-// What of our writes has come back is what a look at all of them says.
+// Dropping our writes as they come back gives the same as looking at all of them.
 func TestOwnWritesAreForgottenWhenTheirEventsHaveComeBack(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -10,7 +10,7 @@ import (
 	"weft/model/desired"
 )
 
-// hears is a node's report that the guest of the port has announced itself there.
+// hears writes a node's report that the port's guest has announced itself there.
 func (s *sim) hears(node string, id model.ID, number int64) {
 	uid := s.cache().accepted[id].UID
 	s.record(etcdschema.ActualBucket(node, etcdschema.Bucket(uid)), etcdschema.BucketReport{Ports: map[string]etcdschema.PortReport{
@@ -25,7 +25,7 @@ func (s *sim) number(id model.ID) int64 {
 	return 0
 }
 
-// move is a simulated region with a port on h1 that is to move to h2.
+// move is a simulated region with a port on h1 that migrates to h2.
 type move struct {
 	*sim
 	t      *testing.T
@@ -47,7 +47,7 @@ func newMove(t *testing.T) *move {
 	return m
 }
 
-// on checks what the port is on each host, and where the status says that it is.
+// on checks the port's state on each host, and the host in its status.
 func (m *move) on(what, h1, h2, host string) {
 	m.t.Helper()
 	m.settle()
@@ -64,7 +64,7 @@ func (m *move) on(what, h1, h2, host string) {
 	}
 }
 
-// arrive has the guest announce itself on h2, which is one transaction.
+// arrive has the guest announce itself on h2. This must be one transaction.
 func (m *move) arrive() {
 	m.t.Helper()
 	before := m.rounds
@@ -75,7 +75,7 @@ func (m *move) arrive() {
 	}
 }
 
-// replica is another control plane on what of etcd it is given.
+// replica is another control plane with the given part of etcd.
 func (m *move) replica(knows func(etcdschema.Key) bool) *sim {
 	other := newSim(m.t)
 	other.rev, other.uids = m.rev, m.uids
@@ -106,13 +106,13 @@ func TestGuestArrives(t *testing.T) {
 	}
 }
 
-// TestReplicasKnowOfArrivals: one that was heard while nobody led is carried out, and one that was carried out is known.
+// TestReplicasKnowOfArrivals: an arrival that was reported while nobody led is carried out. One that was carried out is known.
 func TestReplicasKnowOfArrivals(t *testing.T) {
 	t.Parallel()
 	m := newMove(t)
 	later := m.replica(func(etcdschema.Key) bool { return true })
 	later.hears("h2", m.port, m.number)
-	later.planner.queue = workQueue{} // nobody led when it was heard
+	later.planner.queue = workQueue{} // nobody led when it was reported
 	later.planner.wakeAll()
 	later.settle()
 	if !strings.Contains(later.item("h2", desired.KindPort, m.port), `"state":"active"`) || !strings.Contains(later.item("h1", desired.KindPort, m.port), `"state":"standby"`) {
@@ -127,7 +127,7 @@ func TestReplicasKnowOfArrivals(t *testing.T) {
 	}
 }
 
-// TestIntentAfterArrival: one that says where the guest is changes nothing there, and a later move is another.
+// TestIntentAfterArrival: an intent that says where the guest is changes nothing there. A later migration is another one.
 func TestIntentAfterArrival(t *testing.T) {
 	t.Parallel()
 	m := newMove(t)

@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The set finds exactly what a walk over everything finds.
+// The set finds exactly what a search of all prefixes finds.
 func TestPrefixSetFindsWhatOverlaps(t *testing.T) {
 	t.Parallel()
 	prefix := rapid.Custom(func(t *rapid.T) netip.Prefix {

@@ -82,7 +82,7 @@ func TestARoutedPrefixLeadsToOneRouter(t *testing.T) {
 			t.Errorf("%s: alpha has lost its own", c.cidr)
 		}
 	}
-	// Where IPv6 is translated, or the external network is another, everybody may have the same.
+	// Where IPv6 is translated, or on another external network, everybody may have the same prefix.
 	s := prefixRegion(t, `{}`)
 	s.beta("fd00:1::/64")
 	if v := s.verdict(betaRouter); !v.good() {
@@ -90,7 +90,7 @@ func TestARoutedPrefixLeadsToOneRouter(t *testing.T) {
 	}
 }
 
-// What is released is held, and then free; the object that waited is looked at again by itself.
+// A released prefix is held, and then free. The object that waited for it is evaluated again by itself.
 func TestAReleasedPrefixIsHeld(t *testing.T) {
 	t.Parallel()
 	s := prefixRegion(t, `{"ipv6":"routed"}`)
@@ -120,7 +120,7 @@ func TestAReleasedPrefixIsHeld(t *testing.T) {
 	}
 }
 
-// A network that is behind a router claims what it adds, or is refused; what it drops is released.
+// A network behind a router claims the prefixes that it adds, or is refused. Those that it drops are released.
 func TestANetworkBehindARouterClaimsItsPrefixes(t *testing.T) {
 	t.Parallel()
 	s := prefixRegion(t, `{"ipv6":"routed"}`)
@@ -146,7 +146,7 @@ func TestANetworkBehindARouterClaimsItsPrefixes(t *testing.T) {
 	}
 }
 
-// An external network is not switched to routing while two routers contradict each other, and is once they do not.
+// An external network is not switched to routed IPv6 while two routers have overlapping prefixes. It is when they have none.
 func TestOverlapsKeepAnExternalNetworkFromRouting(t *testing.T) {
 	t.Parallel()
 	s := prefixRegion(t, `{}`)
@@ -168,7 +168,7 @@ func TestOverlapsKeepAnExternalNetworkFromRouting(t *testing.T) {
 	}
 }
 
-// Blocks say whose prefixes may be on the external network.
+// Blocks decide which projects may have which prefixes on the external network.
 func TestRoutedPrefixesAreLimited(t *testing.T) {
 	t.Parallel()
 	const blocks = `{"ipv6":"routed","routedPrefixes":[{"cidr":"fd00::/16"},{"cidr":"fd00:8::/32","projects":["alpha"]}]}`
@@ -187,7 +187,7 @@ func TestRoutedPrefixesAreLimited(t *testing.T) {
 	}
 }
 
-// After a restore that has lost a router, its prefix is kept by what the nodes report, and is its own again under its name.
+// After a restore that has lost a router, the nodes' reports keep its prefix. The router gets it back under its name.
 func TestRebuildKeepsRoutedPrefixes(t *testing.T) {
 	t.Parallel()
 	const lost = "99999999-0000-4000-8000-000000000000"
@@ -230,7 +230,7 @@ func TestTwoLeadersGiveAPrefixToOneRouter(t *testing.T) {
 	id := func(k model.Kind, i int) model.ID {
 		return model.ID{Project: fmt.Sprintf("p%d", i), Kind: k, Name: "edge"}
 	}
-	for i := range projects { // each overlaps all others, and no two are the same
+	for i := range projects { // each overlaps all others, and all are different
 		tx.Put(etcdschema.Intent(model.ID{Project: model.ClusterProject, Kind: model.KindProject, Name: fmt.Sprintf("p%d", i)}), []byte(`{"spec":{}}`))
 		tx.Put(etcdschema.Intent(id(model.KindNetwork, i)),
 			[]byte(fmt.Sprintf(`{"spec":{"type":"vlan","physicalNetwork":"physnet1","subnets":[{"cidr":"fd00::/%d"}]}}`, 40+i)))

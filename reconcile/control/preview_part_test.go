@@ -15,7 +15,7 @@ import (
 	"weft/model"
 )
 
-// simReader is what a sim holds, read as from etcd, with the keys that were read.
+// simReader reads the content of a sim like etcd, and records the keys that were read.
 type simReader struct {
 	entries map[etcdschema.Key]*entry
 	read    map[etcdschema.Key]bool
@@ -56,7 +56,7 @@ func (r *simReader) List(_ context.Context, p etcdschema.Prefix) (items []etcdsc
 	return items, 1, nil
 }
 
-// drawAsked draws ports and floating addresses that are there, changed or new, to be declared or deleted.
+// drawAsked draws existing, changed or new ports and floating addresses to be declared or deleted.
 func drawAsked(t *rapid.T, intent map[model.ID]string) (declare []model.Object, remove []model.ID) {
 	host := func() string {
 		return rapid.SampledFrom([]string{"", `,"host":"h1"`, `,"host":"h2"`, `,"host":"h1","migrateTo":"h2"`}).Draw(t, "to host")
@@ -88,7 +88,8 @@ func drawAsked(t *rapid.T, intent map[model.ID]string) (declare []model.Object, 
 	return declare, remove
 }
 
-// TestAPartOfTheRegionPreviewsTheSame: a preview that reads only what the objects concern says what one says that reads everything.
+// TestAPartOfTheRegionPreviewsTheSame: a preview that reads only what the objects concern gives the same as one that reads
+// everything.
 func TestAPartOfTheRegionPreviewsTheSame(t *testing.T) {
 	t.Parallel()
 	parts := 0
@@ -120,7 +121,7 @@ func TestAPartOfTheRegionPreviewsTheSame(t *testing.T) {
 		} else {
 			parts++
 		}
-		// The time of claims is that of the preview.
+		// The claims have the time of the preview.
 		if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(etcdschema.Claim{}, "Since"), cmp.Comparer(func(a, b etcdschema.Key) bool { return a == b }),
 			cmp.Comparer(func(a, b model.Address) bool { return a == b })); diff != "" {
 			t.Fatalf("declare %v, remove %v (-everything +part):\n%s", declare, remove, diff)
@@ -131,7 +132,7 @@ func TestAPartOfTheRegionPreviewsTheSame(t *testing.T) {
 	}
 }
 
-// TestAPreviewOfOnePortReadsItsSurroundings: what is read does not grow with the region.
+// TestAPreviewOfOnePortReadsItsSurroundings: the number of keys read does not grow with the region.
 func TestAPreviewOfOnePortReadsItsSurroundings(t *testing.T) {
 	t.Parallel()
 	read := map[int]int{}
@@ -159,7 +160,7 @@ func TestAPreviewOfOnePortReadsItsSurroundings(t *testing.T) {
 	}
 }
 
-// TestAPreviewOfAnotherKindReadsEverything: what hangs on a network is not told by the network.
+// TestAPreviewOfAnotherKindReadsEverything: the keys of a network do not show what depends on it.
 func TestAPreviewOfAnotherKindReadsEverything(t *testing.T) {
 	t.Parallel()
 	s := newSim(t)

@@ -78,7 +78,8 @@ func TestPreviewOfWhatIsSoAlreadyChangesNothing(t *testing.T) {
 	}
 }
 
-// TestPreviewTellsWhoFollows: what hangs on an object is in its preview, though a preview begins without having evaluated anything.
+// TestPreviewTellsWhoFollows: the preview of an object includes what depends on it, although a preview begins without having
+// evaluated anything.
 func TestPreviewTellsWhoFollows(t *testing.T) {
 	t.Parallel()
 	s := routedRegion(t)

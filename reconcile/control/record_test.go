@@ -12,7 +12,8 @@ import (
 	"weft/model/desired"
 )
 
-// A change wakes those who read it when they were last evaluated, each once and nobody else, and nothing is kept of who reads nothing.
+// A change queues the units that read it when they were last evaluated, each once, and no others. Nothing is kept of units that
+// read nothing.
 func TestAChangeWakesItsReaders(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -53,7 +54,7 @@ func TestAChangeWakesItsReaders(t *testing.T) {
 	})
 }
 
-// A preview evaluates without a trace in what the planner knows of who has read what.
+// A preview does not change the planner's record of reads.
 func TestAPreviewLeavesTheRecord(t *testing.T) {
 	t.Parallel()
 	s := fanout(t, 3)
@@ -68,7 +69,7 @@ func TestAPreviewLeavesTheRecord(t *testing.T) {
 	}
 }
 
-// What a preview says of a port includes what other hosts would be told of it, though the preview has evaluated nothing of that before.
+// The preview of a port includes what other hosts would be told of it, although the preview has evaluated nothing of that before.
 func TestAPreviewTellsOfNeighbors(t *testing.T) {
 	t.Parallel()
 	s := fanout(t, 3)

@@ -9,7 +9,7 @@ import (
 	"weft/model"
 )
 
-// What a node writes below its prefix that is no report, or more than a report can be, costs the controllers nothing.
+// What a node writes below its prefix that is no report, or is larger than a report may be, takes no memory of the controllers.
 func TestJunkOfANodeIsNotTakenIn(t *testing.T) {
 	t.Parallel()
 	s := routedRegion(t)
@@ -21,7 +21,7 @@ func TestJunkOfANodeIsNotTakenIn(t *testing.T) {
 	for i := range 150 {
 		put(fmt.Sprintf("actual/h1/junk-%d", i), strings.Repeat("x", 1<<20))
 	}
-	put("actual/h1/bucket/1", `{"ports":{}}`) // would be bucket 01
+	put("actual/h1/bucket/1", `{"ports":{}}`) // the key of this bucket would end with 01
 	put("actual/h1/bucket/02", `{"exceptions":{"u":{"reason":"`+strings.Repeat("x", etcdschema.MaxBucketReportBytes)+`"}}}`)
 	put("actual/h1/bucket/03", `{"exceptions":`)
 	put("actual/h1/bucket/04", `{"exceptions":{`+manyEntries(maxBucketEntries+1)+`}}`)
@@ -37,7 +37,7 @@ func TestJunkOfANodeIsNotTakenIn(t *testing.T) {
 	if said := s.planner.refused.nodes["h1"].String(); !strings.Contains(said, "155 keys") || !strings.Contains(said, "actual/h1/bucket/05") {
 		t.Errorf("told as %q", said)
 	}
-	// A key that goes, or becomes a report, is not counted any more.
+	// A key that is deleted, or becomes a valid report, is not counted any more.
 	for i := range 150 {
 		s.event(etcdschema.ParseKey(fmt.Sprintf("actual/h1/junk-%d", i)), nil)
 	}
@@ -61,7 +61,7 @@ func manyEntries(n int) string {
 	return strings.Join(list, ",")
 }
 
-// All the buckets of a node together have a bound, and overwriting one does not use it up.
+// The buckets of a node have a common bound. Overwriting one does not use it up.
 func TestAReportHasABoundAltogether(t *testing.T) {
 	t.Parallel()
 	s := newSim(t)
@@ -82,7 +82,7 @@ func TestAReportHasABoundAltogether(t *testing.T) {
 	}
 }
 
-// A reason of any length on one node does not keep an object's status, which tells of other nodes too, from being written.
+// However long a reason on one node is, the status of an object on several nodes can be written.
 func TestAReasonIsShortened(t *testing.T) {
 	t.Parallel()
 	s := newSim(t)
@@ -100,7 +100,7 @@ func TestAReasonIsShortened(t *testing.T) {
 	}
 }
 
-// A node speaks for nobody else: not of a host's own MAC and addresses, nor of a router that cannot be on it.
+// A node cannot report for others: neither a host's own MAC and addresses, nor a router that cannot be on it.
 func TestANodeSpeaksForItself(t *testing.T) {
 	t.Parallel()
 	s := routedRegion(t)
@@ -117,7 +117,7 @@ func TestANodeSpeaksForItself(t *testing.T) {
 	if got := s.planner.rebuildClaims(); len(got) != 0 {
 		t.Errorf("claims are made of it: %v", got)
 	}
-	// Who tells the same of itself is believed.
+	// The same report of the host itself is believed.
 	s.record(etcdschema.ActualBucket("h1", etcdschema.Bucket(h1)), etcdschema.BucketReport{
 		Claimed: map[string]etcdschema.ClaimedReport{h1: {For: "Host h1", MAC: mac}},
 	})

@@ -46,7 +46,7 @@ func TestWhatCouldNotBeDoneIsTriedForEver(t *testing.T) {
 	}
 }
 
-// Whatever a unit of work is about, a failure is not the end of it.
+// Whatever a unit of work is about, it is tried again after a failure.
 func TestEveryKindOfUnitIsTriedAgain(t *testing.T) {
 	t.Parallel()
 	now := time.Unix(1000, 0)

@@ -11,10 +11,10 @@ import (
 	"weft/model/desired"
 )
 
-// A large set of which one entry changes is written out once. Taking the old one apart, or reading back what was written, would
-// cost many times as much, for each node.
+// A large set with one changed entry is encoded once. Decoding the old value, or reading back what was written, would cost many
+// times as much, for each node.
 //
-// It counts allocations, which is possible while no other test runs: it is not parallel.
+// It counts allocations. This is only possible while no other test runs, so it is not parallel.
 func TestAChangedSetIsWrittenOutOnce(t *testing.T) {
 	const entries = 200
 	set := func(mac byte) *desired.Neighbors {
@@ -47,7 +47,7 @@ func TestAChangedSetIsWrittenOutOnce(t *testing.T) {
 	}
 }
 
-// What this version does not know survives, in an entry that came from etcd and in one that a round has rewritten.
+// Unknown fields survive, in an entry that came from etcd and in one that a round has rewritten.
 func TestUnknownFieldsSurviveAWrite(t *testing.T) {
 	t.Parallel()
 	s := newSim(t)

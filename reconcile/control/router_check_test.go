@@ -6,8 +6,8 @@ import (
 	"weft/model/desired"
 )
 
-// checkRouting: beside a router stands all it needs, beside a floating address the router and the guest, and nothing of
-// either kind stands where it is not needed.
+// checkRouting: a router is on a node together with all it needs, and a floating address together with its router and guest.
+// Neither is on a node where it is not needed.
 func (s *sim) checkRouting(name string, n *node) {
 	s.t.Helper()
 	fixed := map[string]bool{}
@@ -89,7 +89,7 @@ func (s *sim) checkRouter(name string, n *node, rt *desired.Router) {
 	}
 }
 
-// checkNeighbors: the parts together are the addresses of all guests that have a host.
+// checkNeighbors: all parts together are the addresses of all guests that have a host.
 func (s *sim) checkNeighbors(name string, n *node, network string) {
 	s.t.Helper()
 	want := map[model.Address]model.MAC{}

@@ -10,8 +10,8 @@ import (
 	"weft/model/desired"
 )
 
-// A floating address is moved between guests on two hosts; the status of everything says where it is and as what it is
-// seen; a replica that takes over changes nothing.
+// A floating address is moved between guests on two hosts. The statuses show where it is and with which address traffic leaves. A
+// replica that takes over changes nothing.
 func TestFloatingAddressesOnEtcd(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -71,8 +71,8 @@ func desiredText(c *Cache) map[string]string {
 	return out
 }
 
-// A centralized router on etcd: its status names its hosts in order and which of them is active; a host that is only
-// silent keeps its place, also when another replica takes over.
+// A centralized router on etcd: its status names its hosts in order, and which of them is active. A host that is only silent keeps
+// its place, also when another replica takes over.
 func TestCentralRouterOnEtcd(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)

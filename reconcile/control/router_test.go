@@ -29,7 +29,7 @@ const (
 	greenSpec = `{"spec":{"type":"vlan","physicalNetwork":"physnet1","segmentationID":180,"subnets":[{"cidr":"10.8.0.0/24"},{"cidr":"fd00:8::/64"}]}}`
 )
 
-// routedRegion is two networks on a router with an external network, on hosts that can hold it.
+// routedRegion is two networks on a router with an external network, on hosts that can have it.
 func routedRegion(t fataler) *sim {
 	s := newSim(t)
 	s.putAll(regionIntent())
@@ -77,7 +77,7 @@ func TestRouterSlices(t *testing.T) {
 	}
 }
 
-// item is an item of a slice as text; empty when it is not there.
+// item is an item of a slice as text; empty when it does not exist.
 func (s *sim) item(node string, kind desired.Kind, id model.ID) string {
 	a := s.cache().accepted[id]
 	if a == nil || s.cache().nodes[node] == nil {
@@ -271,7 +271,7 @@ func TestAnExternalNetworkThatNoHostHas(t *testing.T) {
 	}
 }
 
-// The cost of a change is that of what it concerns, whatever else a router has.
+// A change costs what it concerns, whatever else a router has.
 func TestARoutedChangeWritesOnlyWhatItConcerns(t *testing.T) {
 	t.Parallel()
 	s := routedRegion(t)
@@ -305,11 +305,11 @@ func TestARoutedChangeWritesOnlyWhatItConcerns(t *testing.T) {
 	// accepted, six claims, the port, a part for each of its addresses on both nodes, two heads
 	wrote("a port", 14, func() { s.put(port("one-more"), portOnH1) })
 	wrote("a change of its hostname", 3, func() { s.put(port("one-more"), strings.Replace(portOnH1, `"host"`, `"hostname":"x","host"`, 1)) })
-	// accepted, both device claims, the port here and there, both heads; no neighbour changes
+	// accepted, both device claims, the port on both hosts, both heads; no neighbour changes
 	wrote("a move of it", 7, func() { s.put(port("one-more"), strings.Replace(portOnH1, "h1", "h2", 1)) })
 }
 
-// Guests that come one after the other are told of together: a set is written at once, and then once in an interval.
+// Guests that come one after the other are reported together: a set is written at once, and then at most once in an interval.
 func TestSetsAreWrittenOnceInAnInterval(t *testing.T) {
 	t.Parallel()
 	s := routedRegion(t)

@@ -28,14 +28,14 @@ func (s *sim) peerSecrets(host, name string) map[string]string {
 	return secrets
 }
 
-// Both sides of every session are told the same, or nothing: a host that knows of no secrets takes them from its router's other hosts
-// too, and one of which nothing is known changes nothing.
+// Both sides of every session get the same secrets, or none. If a host does not support secrets, its router's other hosts get none
+// either. A host without a report changes nothing.
 func TestGatewayHostsShareSecrets(t *testing.T) {
 	t.Parallel()
 	s := centralRegion(t)
 	uids := 0
 	s.planner.settings.NewSecret = func() string { uids++; return fmt.Sprintf("secret %d", uids) }
-	for _, name := range []string{"g1", "g2", "g3", "g4"} { // those that the region has were made before
+	for _, name := range []string{"g1", "g2", "g3", "g4"} { // the region's own ones were made before
 		s.remove(hostID(name))
 	}
 	s.settle()

@@ -21,8 +21,8 @@ type fataler interface {
 	Fatalf(format string, args ...any)
 }
 
-// sim is the planner on an etcd in memory: revisions are given out as etcd does, and every round is held against what
-// etcd would refuse.
+// sim is the planner with an etcd in memory. Revisions are given out as etcd does, and every round is checked for what etcd would
+// refuse.
 type sim struct {
 	t       fataler
 	planner *planner
@@ -44,7 +44,7 @@ func newSim(t fataler) *sim {
 	return s
 }
 
-// event brings one key to the planner as etcd's watch would.
+// event gives one key to the planner as etcd's watch would.
 func (s *sim) event(k etcdschema.Key, value []byte) {
 	s.rev++
 	born := s.rev
@@ -81,7 +81,7 @@ func (s *sim) putAll(intent map[model.ID]string) {
 // settle runs rounds until nothing is left to do.
 func (s *sim) settle() {
 	s.t.Helper()
-	s.now = s.now.Add(time.Second) // whatever was written before may be written again
+	s.now = s.now.Add(time.Second) // so that every set may be written again
 	for n := 0; !s.planner.queue.empty() || s.ripen(); n++ {
 		if n > 10000 {
 			s.t.Fatalf("no end: %d units wait", s.planner.queue.len())
@@ -90,7 +90,7 @@ func (s *sim) settle() {
 	}
 }
 
-// ripen lets sets wait no longer; false when none waits.
+// ripen ends the wait of sets; false when none waits.
 func (s *sim) ripen() bool {
 	at, waits := s.planner.sets.next()
 	if waits {
@@ -134,7 +134,7 @@ func (s *sim) verdict(id model.ID) verdict {
 	return verdict{}
 }
 
-// snapshot is everything the cache holds, for comparison.
+// snapshot is the whole content of the cache, for comparison.
 func (s *sim) snapshot() map[string]string {
 	out := map[string]string{}
 	for k, e := range s.cache().entries {
@@ -146,7 +146,7 @@ func (s *sim) snapshot() map[string]string {
 	return out
 }
 
-// check holds the state against what must be so when nothing is left to do.
+// check checks the state when nothing is left to do.
 func (s *sim) check() {
 	s.t.Helper()
 	s.checkSlices()
@@ -158,7 +158,7 @@ func (s *sim) check() {
 	s.checkRecords()
 }
 
-// checkRecords: what an entry holds decoded is what it holds encoded, though nobody has read it back.
+// checkRecords: the decoded record of an entry is what its data says, although nobody has read it back.
 func (s *sim) checkRecords() {
 	s.t.Helper()
 	for k, e := range s.cache().entries {
@@ -173,7 +173,7 @@ func (s *sim) checkRecords() {
 	}
 }
 
-// checkSlices holds the slices against what must always be so.
+// checkSlices checks what must always be true of slices.
 func (s *sim) checkSlices() {
 	s.t.Helper()
 	for name, n := range s.cache().nodes {
@@ -188,7 +188,7 @@ func (s *sim) checkSlices() {
 	}
 }
 
-// checkClaims: whatever an accepted object was allocated is claimed by it, so nothing is given out twice.
+// checkClaims: an accepted object has claims of all values that were allocated to it, so nothing is given out twice.
 func (s *sim) checkClaims() {
 	s.t.Helper()
 	c := s.cache()
@@ -203,7 +203,7 @@ func (s *sim) checkClaims() {
 		case *model.PortSpec:
 			own(id, etcdschema.MACClaim(a.Allocated.MAC))
 			if len(c.placed[desired.Key{Kind: desired.KindPort, UID: a.UID}]) == 0 {
-				continue // its network may be another than the one it was allocated on
+				continue // its network may be another one than when it was allocated
 			}
 			for _, addr := range a.Allocated.Addresses {
 				own(id, etcdschema.AddressClaim(c.accepted[spec.NetworkID(id.Project)].UID, addr))

@@ -9,7 +9,7 @@ import (
 	"weft/etcdschema"
 )
 
-// Beside work that does not end statuses take their part of the time: not more, however long they take, and no less.
+// While there is other work without end, statuses get their share of the time: not more, however long they take, and not less.
 func TestStatusesTakeTheirPartOfTheTime(t *testing.T) {
 	t.Parallel()
 	for _, took := range []time.Duration{time.Millisecond, 20 * time.Millisecond, time.Second} {
@@ -34,7 +34,7 @@ func TestStatusesTakeTheirPartOfTheTime(t *testing.T) {
 	}
 }
 
-// Statuses that were about to be collected when work came are collected while it lasts.
+// Statuses that were about to be collected when work came are collected while the work lasts.
 func TestWorkDoesNotStopTheStatusTimer(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -52,7 +52,7 @@ func TestWorkDoesNotStopTheStatusTimer(t *testing.T) {
 	}
 }
 
-// Of what is looked at most is news, and what is only compared is not forgotten.
+// Most of the evaluated statuses are ones that may have changed. Those that are only compared are not forgotten.
 func TestNewsOfStatusesGoFirst(t *testing.T) {
 	t.Parallel()
 	p := newPlanner(NewCache(), Settings{})

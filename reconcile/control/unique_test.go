@@ -9,7 +9,7 @@ import (
 	"weft/model"
 )
 
-// Two replicas that both lead, as after a partition that elections do not notice, give out nothing twice.
+// Two replicas that both lead, as after a partition that the election does not notice, give out nothing twice.
 func TestTwoLeadersAtOnceGiveOutNothingTwice(t *testing.T) {
 	t.Parallel()
 	const ports = 2000

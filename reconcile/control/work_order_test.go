@@ -11,7 +11,7 @@ import (
 	"weft/model/desired"
 )
 
-// fanout is a network on a router with a guest on each of many hosts, all of which are told who is on it.
+// fanout is a network on a router with a guest on each of many hosts. All of these hosts get its neighbours.
 func fanout(t fataler, hosts int) *sim {
 	s := routedRegion(t)
 	s.put(internet, largeExternal(190, 0))
@@ -36,7 +36,7 @@ func (s *sim) setsSince(revision int64) (n int) {
 	return n
 }
 
-// A new port stands on its host after the next round, however many hosts still have to be told of the one before.
+// A new port is on its host after the next round, however many hosts still have to get the neighbours of the one before.
 func TestAPortDoesNotWaitForSets(t *testing.T) {
 	t.Parallel()
 	s := fanout(t, 120)
@@ -62,7 +62,7 @@ func TestAPortDoesNotWaitForSets(t *testing.T) {
 	s.check()
 }
 
-// Ports that never end do not hold back what hosts are told: that is late, and comes.
+// An endless stream of ports does not block what hosts are told. It is late, but it comes.
 func TestSetsHaveAShare(t *testing.T) {
 	t.Parallel()
 	s := fanout(t, 120)
@@ -84,8 +84,8 @@ func TestSetsHaveAShare(t *testing.T) {
 	s.check()
 }
 
-// A replica that takes over does what people have asked for since, and are asking for, before it compares the rest; and in
-// the end it has compared everything.
+// A replica that takes over first does what people have asked for meanwhile, and only then compares the rest. In the end it has
+// compared everything.
 func TestATakeoverServesWhatIsAskedFirst(t *testing.T) {
 	t.Parallel()
 	first := fanout(t, 60)
@@ -136,7 +136,7 @@ func TestATakeoverServesWhatIsAskedFirst(t *testing.T) {
 	}
 }
 
-// A unit that waits in a later class is brought forward by a change, and comes out once.
+// A unit that waits in a later class is moved forward by a change, and is taken out once.
 func TestAUnitIsBroughtForward(t *testing.T) {
 	t.Parallel()
 	c := NewCache()
@@ -170,7 +170,7 @@ func TestAUnitIsBroughtForward(t *testing.T) {
 	}
 }
 
-// A flood leaves no room behind in the queue and in the statuses.
+// A flood leaves no memory behind in the queue and in the statuses.
 func TestTheQueueGivesItsRoomBack(t *testing.T) {
 	t.Parallel()
 	s := newSim(t)
@@ -194,8 +194,8 @@ func TestTheQueueGivesItsRoomBack(t *testing.T) {
 	}
 }
 
-// Sets that all change all the time do not fill etcd: beyond what may go at once they keep to a rate, and what somebody has changed
-// does not wait for them.
+// Sets that change all the time do not fill etcd. Beyond a burst they keep to a rate, and what somebody has changed does not wait
+// for them.
 func TestSetsKeepToTheirRate(t *testing.T) {
 	t.Parallel()
 	s := fanout(t, 20)
@@ -222,7 +222,7 @@ func TestSetsKeepToTheirRate(t *testing.T) {
 	s.check()
 }
 
-// What hangs on what somebody asks for right after a takeover does not wait until everything has been compared.
+// What depends on a change right after a takeover does not wait until everything has been compared.
 func TestWhoFollowsDoesNotWaitForTheRest(t *testing.T) {
 	t.Parallel()
 	first := routedRegion(t)

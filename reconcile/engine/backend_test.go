@@ -22,7 +22,7 @@ func fabrics() map[model.Driver]compile.Fabric {
 	return map[model.Driver]compile.Fabric{model.DriverOVS: compile.OpenVSwitch{}, model.DriverBridge: linuxbridge.Fabric{}}
 }
 
-// onEach runs a test with a host of each backend, which nothing is desired of yet.
+// onEach runs a test with a host of each backend, on which nothing is desired yet.
 func onEach(t *testing.T, fn func(b *bed)) {
 	t.Helper()
 	for _, on := range backends {
@@ -42,7 +42,7 @@ func wired(t *testing.T, ports int, fn func(b *bed)) {
 	})
 }
 
-// wiredOVS runs a test that only Open vSwitch has something to do with.
+// wiredOVS runs a test that only concerns Open vSwitch.
 func wiredOVS(t *testing.T, ports int, fn func(b *bed)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -97,7 +97,7 @@ func (b *bed) place(device string) object.Key {
 	return object.Key{Kind: object.KindBridgePort, Name: device}
 }
 
-// protection is the object that says what guest n may send and hear.
+// protection is the object that says what guest n may send and receive.
 func (b *bed) protection(n int) object.Key {
 	if b.ovs() {
 		return object.Key{Kind: object.KindFlowSet, Name: object.FlowSetName("br-int", compile.Cookie(portUID(n), compile.FeaturePort))}
@@ -105,7 +105,7 @@ func (b *bed) protection(n int) object.Key {
 	return object.Key{Kind: object.KindGuardMembers, Name: fmt.Sprint("tap", n)}
 }
 
-// fabric is the object that all guests of network 1 stand on.
+// fabric is the object on which all guests of network 1 depend.
 func (b *bed) fabric() object.Key {
 	if b.ovs() {
 		return object.Key{Kind: object.KindBridge, Name: "br-int"}
@@ -113,7 +113,7 @@ func (b *bed) fabric() object.Key {
 	return object.Key{Kind: object.KindLinuxBridge, Name: linuxbridge.BridgeName(networkUID(1))}
 }
 
-// worst happens to the dataplane as a whole: the switch is started again, or somebody flushes nftables.
+// worst damages the whole dataplane: the switch is restarted, or somebody flushes nftables.
 func (b *bed) worst() {
 	if b.ovs() {
 		b.host.RestartSwitch()
@@ -122,7 +122,7 @@ func (b *bed) worst() {
 	b.host.Damage((&object.Guard{}).Key(), object.Key{Kind: object.KindGuardUplink, Name: "eth1"})
 }
 
-// stranger puts an object of somebody else beside ours.
+// stranger adds an object of somebody else.
 func (b *bed) stranger(name string) object.Key {
 	var o object.Object = &object.LinuxBridge{Name: name}
 	if b.ovs() {
@@ -132,7 +132,7 @@ func (b *bed) stranger(name string) object.Key {
 	return o.Key()
 }
 
-// alien stands where only ours may.
+// alien adds an object in a place where only ours may be.
 func (b *bed) alien(n int) object.Object {
 	if b.ovs() {
 		return &object.FlowSet{Bridge: "br-int", Cookie: uint64(n), Flows: []object.Flow{{Table: 1}}}

@@ -22,7 +22,7 @@ import (
 
 const node = "h1"
 
-// bed is one node in memory: a fake host, an etcd of maps, and the engine between them. It lives in a synctest bubble.
+// bed is one node in memory: a fake host, an etcd made of maps, and the engine. It runs in a synctest bubble.
 type bed struct {
 	t      testing.TB
 	host   *fake.Host
@@ -88,7 +88,7 @@ func (b *bed) restart() {
 	b.start()
 }
 
-// settle lets time pass until retries and coalesced reports are through.
+// settle lets time pass until retries and collected reports are done.
 func (b *bed) settle(d time.Duration) {
 	time.Sleep(d) // in the bubble's own time
 	synctest.Wait()
@@ -102,7 +102,7 @@ func (b *bed) converged() {
 	}
 }
 
-// difference says what of the host is not as compiled from the slice, from scratch and from the host itself.
+// difference says how the host differs from what compiling the slice from scratch gives, read from the host itself.
 func (b *bed) difference() string {
 	p, err := b.engine.Propose(context.Background())
 	if err != nil {
@@ -160,7 +160,7 @@ func (b *bed) node() etcdschema.NodeReport {
 	return read[etcdschema.NodeReport](b, etcdschema.ActualNode(node))
 }
 
-// exception is what the node reported about a uid; empty when nothing.
+// exception is the exception that the node reported about a uid; empty when there is none.
 func (b *bed) exception(uid string) etcdschema.Exception {
 	b.t.Helper()
 	return read[etcdschema.BucketReport](b, etcdschema.ActualBucket(node, etcdschema.Bucket(uid))).Exceptions[uid]
@@ -177,7 +177,7 @@ func read[T any](b *bed, k etcdschema.Key) T {
 	return v
 }
 
-// writes counts what was written to the host outside of the reconciler's own process.
+// writes counts the changes on the host outside of the reconciler's own process.
 func (b *bed) writes() int {
 	sum, by := 0, b.host.Writes()
 	for _, d := range b.host.Drivers() {
@@ -188,7 +188,7 @@ func (b *bed) writes() int {
 	return sum
 }
 
-// uuid is a readable uid that compile takes: its first half differs.
+// uuid is a readable uid that compile accepts. The first half differs for each.
 func uuid(kind, n int) string { return fmt.Sprintf("%04x%04x-0000-4000-8000-000000000000", kind, n) }
 
 var hostUID = uuid(9, 1)
@@ -222,7 +222,7 @@ func externalItem() *desired.Network {
 	return n
 }
 
-// routerItem has legs on so many networks and leads to network 3.
+// routerItem has legs on this many networks, and network 3 as its external network.
 func routerItem(legs int) *desired.Router {
 	r := &desired.Router{UID: uuid(4, 1), Project: "alpha", Name: "way", External: networkUID(3)}
 	for n := 1; n <= legs; n++ {
@@ -247,7 +247,7 @@ func neighborsItem(network, entries int) *desired.Neighbors {
 	return n
 }
 
-// memoryEtcd is etcd as far as one node sees it.
+// memoryEtcd is etcd as one node sees it.
 type memoryEtcd struct {
 	mu       sync.Mutex
 	revision int64
@@ -258,7 +258,7 @@ type memoryEtcd struct {
 	told     map[string][]byte // what the follower knows
 	away     bool
 	actual   map[string][]byte
-	reported chan struct{} // told, if there is room, of each report
+	reported chan struct{} // gets a token for each report, if there is room
 	commits  int
 	seen     etcdschema.Seen
 }
@@ -290,7 +290,7 @@ func (m *memoryEtcd) Run(ctx context.Context, fn func(etcdschema.Batch) error) e
 // LastContact implements Source.
 func (m *memoryEtcd) LastContact() time.Time { return time.Time{} }
 
-// snapshot hands everything over, as after a new list.
+// snapshot delivers everything, as after a new list.
 func (m *memoryEtcd) snapshot() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -316,7 +316,7 @@ func event(k string, v []byte, revision int64) etcdschema.Event {
 	return etcdschema.Event{Item: etcdschema.Item{Key: etcdschema.ParseKey(k), Value: v, ModRevision: revision}, Deleted: v == nil}
 }
 
-// outage makes etcd go away, or come back.
+// outage makes etcd unreachable, or reachable again.
 func (m *memoryEtcd) outage(away bool) {
 	m.mu.Lock()
 	m.away = away
@@ -423,8 +423,7 @@ func (m *memoryEtcd) slice() *desired.Slice {
 	return s
 }
 
-// Commit implements Store: what a node writes is read out of the transaction by its rendering in a real etcd only, so
-// here the transaction is taken apart by recording.
+// Commit implements Store. Only a real etcd can show what a transaction writes, so this one records it.
 func (m *memoryEtcd) Commit(_ context.Context, t *etcdschema.Txn) (int64, bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -445,7 +444,7 @@ func (m *memoryEtcd) Commit(_ context.Context, t *etcdschema.Txn) (int64, bool, 
 	return m.revision, true, nil
 }
 
-// Get implements Store. The compares of transactions are a real etcd's matter.
+// Get implements Store. Compares of transactions are tested with a real etcd.
 func (m *memoryEtcd) Get(_ context.Context, k etcdschema.Key) (etcdschema.Item, bool, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -462,7 +461,7 @@ func (m *memoryEtcd) KeepLive(ctx context.Context, _ string, _ time.Duration, _ 
 	return nil
 }
 
-// token leaves one token in a channel, if there is none.
+// token puts one token into a channel, if there is none.
 func token(c chan struct{}) {
 	select {
 	case c <- struct{}{}:

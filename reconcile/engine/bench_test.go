@@ -11,8 +11,8 @@ import (
 	"weft/model/desired"
 )
 
-// BenchmarkAddressChange measures from the batch of a port's changed address to its report, on a fake host that holds
-// so many ports: what the engine, compiling and planning take, without OVS and etcd.
+// BenchmarkAddressChange measures the time from the batch with a port's changed address to its report, on a fake host with this
+// many ports. It is the cost of the engine, compiling and planning, without OVS and etcd.
 func BenchmarkAddressChange(b *testing.B) {
 	for _, n := range []int{1, 100, 1000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

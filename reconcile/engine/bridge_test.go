@@ -12,7 +12,7 @@ import (
 	"weft/reconcile/compile/linuxbridge"
 )
 
-// wiredBridge runs a test that only the kernel's bridges have something to do with.
+// wiredBridge runs a test that only concerns the kernel's bridges.
 func wiredBridge(t *testing.T, ports int, fn func(b *bed)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
@@ -22,7 +22,7 @@ func wiredBridge(t *testing.T, ports int, fn func(b *bed)) {
 	})
 }
 
-// alter puts another state of an object of the type on the host.
+// alter changes the state of an object of this type on the host.
 func alter[T any](b *bed, k object.Key, change func(*T)) {
 	b.t.Helper()
 	was, ok := any(b.host.Objects()[k]).(*T)
@@ -34,13 +34,13 @@ func alter[T any](b *bed, k object.Key, change func(*T)) {
 	b.host.Alter(any(&is).(object.Object))
 }
 
-// TestBridgeDriftIsRepairedAndCounted takes apart what somebody can take apart on a bridge host, one thing after the other.
+// TestBridgeDriftIsRepairedAndCounted damages everything that somebody can damage on a bridge host, one thing after the other.
 func TestBridgeDriftIsRepairedAndCounted(t *testing.T) {
 	t.Parallel()
 	wiredBridge(t, 2, func(b *bed) {
 		bridge, vlan := b.fabric(), object.Key{Kind: object.KindVLANDevice, Name: linuxbridge.VLANName(networkUID(1))}
 		wire := object.Key{Kind: object.KindBridgePort, Name: vlan.Name}
-		b.settle(2 * deviceSettles) // of a device that has only just come nobody else has touched anything
+		b.settle(2 * deviceSettles) // a difference on a new device is not drift
 		for name, damage := range map[string]func(){
 			"a guest learns":        func() { alter(b, b.place("tap1"), func(p *object.BridgePort) { p.Strange = true }) },
 			"a guest is muted":      func() { alter(b, b.place("tap1"), func(p *object.BridgePort) { p.Mute = true }) },
@@ -63,7 +63,7 @@ func TestBridgeDriftIsRepairedAndCounted(t *testing.T) {
 		} {
 			before := repairs(b.node())
 			damage()
-			b.settle(20 * time.Second) // each is alone, or it would be a fight
+			b.settle(20 * time.Second) // each repair is alone, otherwise it would be a fight
 			b.converged()
 			if repairs(b.node()) == before {
 				b.t.Errorf("%s: repaired and not counted", name)
@@ -75,7 +75,8 @@ func TestBridgeDriftIsRepairedAndCounted(t *testing.T) {
 	})
 }
 
-// TestPortInSomebodysBridgeIsLeftThere: a device that somebody else enslaved is refused until it is let go, and harms nobody.
+// TestPortInSomebodysBridgeIsLeftThere: a device in somebody else's bridge is refused until it is released, and affects nothing
+// else.
 func TestPortInSomebodysBridgeIsLeftThere(t *testing.T) {
 	t.Parallel()
 	wiredBridge(t, 2, func(b *bed) {
@@ -99,7 +100,7 @@ func TestPortInSomebodysBridgeIsLeftThere(t *testing.T) {
 	})
 }
 
-// TestWireComesAndGoes: a network without its NIC is only this host's, and gets to its segment when the NIC comes.
+// TestWireComesAndGoes: a network without its NIC only reaches this host. It gets its segment when the NIC appears.
 func TestWireComesAndGoes(t *testing.T) {
 	t.Parallel()
 	wiredBridge(t, 1, func(b *bed) {
@@ -122,7 +123,7 @@ func TestWireComesAndGoes(t *testing.T) {
 	})
 }
 
-// TestDriverOfAHostChanges: what the other backend made goes, and nothing is left of it.
+// TestDriverOfAHostChanges: everything that the other backend made is removed.
 func TestDriverOfAHostChanges(t *testing.T) {
 	t.Parallel()
 	wired(t, 2, func(b *bed) {

@@ -13,7 +13,7 @@ import (
 	"weft/reconcile/compile"
 )
 
-// centralItem is a router of networks 1 and 3 that the host before this one in name has first.
+// centralItem is a router of networks 1 and 3. The host with the name before this one has precedence.
 func centralItem() *desired.Router {
 	r := routerItem(1)
 	r.Central = &desired.CentralGateway{MAC: model.MAC{0xfa, 0x16, 0x3e, 0xcc, 0, 1}, Watch: networkUID(3),
@@ -23,8 +23,8 @@ func centralItem() *desired.Router {
 	return r
 }
 
-// TestGatewayFollowsItsSession: a centralized router is standby while the host before this one is heard, active when it is not, and
-// what the switch finds out of the session is neither drift nor anybody's failure.
+// TestGatewayFollowsItsSession: a centralized router is standby while the host before this one is heard, and active when it is not.
+// What the switch finds out about the session is neither drift nor a failure.
 func TestGatewayFollowsItsSession(t *testing.T) {
 	t.Parallel()
 	wiredOVS(t, 1, func(b *bed) {
@@ -62,7 +62,7 @@ func TestGatewayFollowsItsSession(t *testing.T) {
 	})
 }
 
-// TestCentralRouterNeedsOpenVSwitch: a bridge host says so and does the rest.
+// TestCentralRouterNeedsOpenVSwitch: a bridge host says so, and does everything else.
 func TestCentralRouterNeedsOpenVSwitch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

@@ -60,7 +60,7 @@ func TestStateTellsOfAWrongName(t *testing.T) {
 	})
 }
 
-// TestOutageOfTheReportIsToldOnce: etcd may be away for hours, and every line more says nothing.
+// TestOutageOfTheReportIsToldOnce: etcd may be unreachable for hours, and more log lines would not help.
 func TestOutageOfTheReportIsToldOnce(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer

@@ -8,7 +8,7 @@ import (
 	"weft/reconcile/plan"
 )
 
-// In a fight, the repair of what protects guests goes on at once on either backend, and everything else waits.
+// In a fight, what protects guests is repaired at once on either backend. Everything else waits.
 func TestProtectionIsNeverDamped(t *testing.T) {
 	t.Parallel()
 	now := time.Now()

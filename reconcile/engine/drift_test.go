@@ -19,7 +19,7 @@ import (
 	"weft/reconcile/compile"
 )
 
-// A hypervisor that stops, starts and moves guests does its work.
+// A hypervisor that stops, starts and moves guests does its work. This is no drift.
 func TestHypervisorsWorkIsNoDrift(t *testing.T) {
 	t.Parallel()
 	vnet := func(n int) string { return fmt.Sprint("vnet", n) }
@@ -47,11 +47,11 @@ func TestHypervisorsWorkIsNoDrift(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
 			onEach(t, func(b *bed) {
-				if !slices.Contains(c.on, b.backend) { // there is nothing of that sort on such a host
+				if !slices.Contains(c.on, b.backend) { // such a host has no such object
 					return
 				}
 				b.wire(2)
-				for range 5 { // often enough to be a fight, were it drift
+				for range 5 { // often enough for a fight, if it were drift
 					c.work(b)
 					b.settle(time.Second)
 					b.converged()
@@ -72,7 +72,7 @@ func TestHypervisorsWorkIsNoDrift(t *testing.T) {
 	}
 }
 
-// A change that takes other things with it is ours, whoever the kernel tells of them.
+// The side effects of our own change are ours, whoever learns of them from the kernel.
 func TestWhatAChangeTakesWithItIsNoDrift(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(b *bed) {
@@ -92,7 +92,7 @@ func TestWhatAChangeTakesWithItIsNoDrift(t *testing.T) {
 		if n := repairs(b.node()); n != 0 {
 			b.t.Errorf("%d repairs counted: %v", n, b.node().Repaired)
 		}
-		// What somebody else takes away afterwards counts.
+		// What somebody else removes afterwards counts.
 		for k := range b.host.Objects() {
 			if k.Kind == object.KindRoute && strings.HasSuffix(k.Name, "0.0.0.0/0") || k.Kind == object.KindNeighbor {
 				b.host.Damage(k)
@@ -106,7 +106,7 @@ func TestWhatAChangeTakesWithItIsNoDrift(t *testing.T) {
 	})
 }
 
-// macByName gives a router's first device another MAC with each other name of the router: devices are made anew then.
+// macByName gives a router's first device a MAC that depends on the router's name. Devices are then made anew with each new name.
 func macByName(in compile.Input, k desired.Key) compile.Unit {
 	u := compile.Compile(in, k)
 	if r := in.Slice.Routers[k.UID]; k.Kind == desired.KindRouter && r != nil {
@@ -121,7 +121,7 @@ func macByName(in compile.Input, k desired.Key) compile.Unit {
 	return u
 }
 
-// Only damage is drift, whatever else happens in whatever order.
+// Only damage is drift, whatever else happens, in whatever order.
 func TestIntentAndHypervisorsAloneRepairNothing(t *testing.T) {
 	t.Parallel()
 	harmless := []int{putPort, putStandby, dropPort, putNetwork, putRouter, dropRouter, putFloating, dropFloating,
@@ -157,7 +157,7 @@ func TestIntentAndHypervisorsAloneRepairNothing(t *testing.T) {
 	})
 }
 
-// A change that fails because a hypervisor took the device away meanwhile is nobody's refusal.
+// A change that fails because a hypervisor has removed the device meanwhile is no refusal.
 func TestOvertakenChangeIsNoRefusal(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(b *bed) {
@@ -166,7 +166,7 @@ func TestOvertakenChangeIsNoRefusal(t *testing.T) {
 		b.etcd.put(b.hostItem(), networkItem(1), portItem(1, 1), portItem(2, 1))
 		b.start()
 		b.settle(time.Second)
-		b.host.Vanishing("tap1") // it is gone when the first change to it is tried
+		b.host.Vanishing("tap1") // it disappears when its first change is tried
 		b.host.Plug("tap1")
 		b.host.FailKey(b.place("tap2"), fmt.Errorf("no space left"))
 		b.host.Plug("tap2")
@@ -180,7 +180,7 @@ func TestOvertakenChangeIsNoRefusal(t *testing.T) {
 	})
 }
 
-// A host may carry a repair out later than its driver waits for it: it was one all the same.
+// A host may carry out a repair after its driver has stopped waiting. It counts as a repair nevertheless.
 func TestRepairThatWasSlowIsCounted(t *testing.T) {
 	t.Parallel()
 	wired(t, 1, func(b *bed) {
@@ -202,8 +202,8 @@ func TestRepairThatWasSlowIsCounted(t *testing.T) {
 	})
 }
 
-// Somebody changes two things that hang together. A repair of the first, which comes before the second is heard of, does not
-// explain the second.
+// Somebody changes two objects of which one depends on the other. The repair of the first, before the change of the second is
+// known, does not explain the second.
 func TestARepairTakesNothingAlong(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(b *bed) {
@@ -225,7 +225,7 @@ func TestARepairTakesNothingAlong(t *testing.T) {
 	})
 }
 
-// routeOnAddresses finds a route, and the addresses without which it cannot be.
+// routeOnAddresses finds a route, and the addresses that it depends on.
 func routeOnAddresses(t testing.TB, objects map[object.Key]object.Object) (object.Key, *object.Addresses) {
 	t.Helper()
 	for k, o := range objects {

@@ -29,7 +29,7 @@ func TestPortIsWiredAndReported(t *testing.T) {
 	})
 }
 
-// TestChangesDoNotReadAllFacts: what a port's change costs does not grow with what the host holds.
+// TestChangesDoNotReadAllFacts: the cost of a port's change does not grow with what the host has.
 func TestChangesDoNotReadAllFacts(t *testing.T) {
 	t.Parallel()
 	wired(t, 3, func(b *bed) {
@@ -91,7 +91,7 @@ func TestOnlyTheChangeIsTouched(t *testing.T) {
 		b.etcd.put(portItem(21, 1))
 		b.settle(time.Second)
 		b.converged()
-		// its place, its protection, link, silent device, DHCP, announcement; the network's flood list
+		// bridge or OVS port, protection, link, silent device, DHCP, announcement; the network's flood list
 		if got := b.host.Calls() - before; got > 8 {
 			b.t.Fatalf("%d changes for one port beside 20 others", got)
 		}
@@ -135,7 +135,7 @@ func TestArrivalIsReportedAtOnce(t *testing.T) {
 		}
 		p := portItem(1, 1)
 		p.State, p.Migration = desired.StateStandby, 7
-		b.host.Announce("tap1") // nobody waits for it yet
+		b.host.Announce("tap1") // nobody expects it yet
 		b.etcd.put(p)
 		b.settle(time.Second)
 		b.host.Announce("tap2") // another guest
@@ -169,7 +169,7 @@ func TestDriftIsRepairedAndCounted(t *testing.T) {
 			func() { b.host.Damage(b.place("tap1")) },
 			func() { b.host.Damage(b.fabric()) },
 			b.worst,
-			func() { // its repair fails at first, and counts when it succeeds
+			func() { // its repair fails at first, and is counted when it succeeds
 				b.host.FailKey(object.Key{Kind: object.KindLink, Name: "tap1"}, errors.New("injected"))
 				b.host.Alter(&object.Link{Name: "tap1", MTU: 1300})
 			},
@@ -190,7 +190,7 @@ func TestDriftIsRepairedAndCounted(t *testing.T) {
 	})
 }
 
-// TestReplacedDeviceIsNoDrift: the switch has to open anew what a hypervisor made again.
+// TestReplacedDeviceIsNoDrift: the switch must open a device again that a hypervisor made again.
 func TestReplacedDeviceIsNoDrift(t *testing.T) {
 	t.Parallel()
 	wiredOVS(t, 2, func(b *bed) {
@@ -237,7 +237,7 @@ func TestUndeclaredNodeHoldsNothing(t *testing.T) {
 	})
 }
 
-// Whoever restores an old etcd needs to know what the node uses besides its ports.
+// After a restore of an old etcd the controllers need to know what the node uses besides its ports.
 func TestOwnAndFloatingAddressesAreReported(t *testing.T) {
 	t.Parallel()
 	wired(t, 2, func(b *bed) {

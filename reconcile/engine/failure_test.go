@@ -127,7 +127,7 @@ func TestFightIsSlowedDownAloneAndNamed(t *testing.T) {
 			return there && len(o.Diff(have)) == 0
 		}
 		before := b.writes()
-		for range 600 { // a minute of it, ten times a second
+		for range 600 { // for a minute, ten times a second
 			b.host.Alter(&object.Link{Name: "tap1", MTU: 1300})
 			b.settle(100 * time.Millisecond)
 		}
@@ -162,7 +162,7 @@ func TestFightIsSlowedDownAloneAndNamed(t *testing.T) {
 	})
 }
 
-// staleDriver is a driver whose monitor is lost.
+// staleDriver is a driver that has lost its monitor.
 type staleDriver struct {
 	Driver
 	why string
@@ -245,7 +245,7 @@ func TestDriverThatCannotReadTheHost(t *testing.T) {
 			b.t.Fatalf("reported %+v", x)
 		}
 		d.FailSync(nil)
-		b.settle(2 * time.Minute) // the sweep finds what other drivers hold
+		b.settle(2 * time.Minute) // the sweep finds what other drivers have
 		b.converged()
 		if b.ready != 1 {
 			b.t.Fatal("not ready")

@@ -44,7 +44,8 @@ func TestForeignDeleteIsHeld(t *testing.T) {
 	})
 }
 
-// TestMassDeleteIsHeldUntilAccepted deletes in pieces, as controllers cut transactions: each may come by itself or with others.
+// TestMassDeleteIsHeldUntilAccepted deletes in pieces, as controllers divide transactions. Each piece may come alone or with
+// others.
 func TestMassDeleteIsHeldUntilAccepted(t *testing.T) {
 	t.Parallel()
 	const ports, piece = 3 * brakePorts, brakePorts
@@ -64,7 +65,7 @@ func TestMassDeleteIsHeldUntilAccepted(t *testing.T) {
 		if n := b.node(); !strings.Contains(n.Held, fmt.Sprintf(" of %d ports would go", ports)) {
 			b.t.Fatalf("reported %+v", n)
 		}
-		b.restart() // the hold outlives the process
+		b.restart() // the hold survives a restart
 		b.settle(time.Minute)
 		if n := b.node(); n.Held == "" || n.Ports != ports {
 			b.t.Fatalf("after a restart: %+v", n)
@@ -79,7 +80,7 @@ func TestMassDeleteIsHeldUntilAccepted(t *testing.T) {
 		}
 		b.etcd.put(portItem(2, 1), portItem(3, 1))
 		b.settle(time.Second)
-		b.etcd.drop(portKey(2), portKey(3)) // few, and what was accepted does not count again
+		b.etcd.drop(portKey(2), portKey(3)) // only a few, and the accepted ones do not count again
 		b.settle(time.Second)
 		if n := b.node(); n.Held != "" || n.Ports != 1 {
 			b.t.Fatalf("two ports soon after the accept: %+v", n)
@@ -87,7 +88,7 @@ func TestMassDeleteIsHeldUntilAccepted(t *testing.T) {
 	})
 }
 
-// TestPortsThatComeAndGoAreNoMassDelete has short-lived guests one after the other on a host with few others.
+// TestPortsThatComeAndGoAreNoMassDelete has short-lived guests one after the other, on a host with few others.
 func TestPortsThatComeAndGoAreNoMassDelete(t *testing.T) {
 	t.Parallel()
 	wired(t, 2, func(b *bed) {
@@ -125,7 +126,7 @@ func TestOldEtcdIsHeld(t *testing.T) {
 		if len(restored.actual) != etcdschema.Buckets+1 {
 			b.t.Fatalf("%d keys of the report were written", len(restored.actual))
 		}
-		restored.put(portItem(2, 1), portItem(3, 1)) // the controllers rebuild what was lost
+		restored.put(portItem(2, 1), portItem(3, 1)) // the controllers restore what was lost
 		b.settle(time.Minute)
 		b.converged()
 		if n := b.node(); n.Held != "" || n.ClusterID != "8" || n.ProcessedRevision != restored.revision {

@@ -10,8 +10,8 @@ import (
 	"weft/model/desired"
 )
 
-// TestWhatIsNeededComesFirstAndGoesLast: no object is made before one that it depends on, and none is removed before one that depends
-// on it: protection stands before and longer than what it protects.
+// TestWhatIsNeededComesFirstAndGoesLast: an object is made after those that it depends on, and removed before them. Protection
+// exists before and longer than what it protects.
 func TestWhatIsNeededComesFirstAndGoesLast(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(b *bed) {
@@ -69,7 +69,8 @@ func positions(journal []object.Change, op object.Op) map[object.Key]int {
 	return at
 }
 
-// TestWhatIsNeededStaysWhileItIs: where a removal fails, what it depends on stays until it has succeeded, and goes then.
+// TestWhatIsNeededStaysWhileItIs: when a removal fails, what the object depends on stays until the removal has succeeded, and is
+// removed then.
 func TestWhatIsNeededStaysWhileItIs(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(b *bed) {

@@ -16,7 +16,7 @@ import (
 	"weft/model/desired"
 )
 
-// happening is one thing that people, controllers, the host or strangers do; its numbers choose what it is about.
+// happening is one action of people, controllers, the host or strangers. Its numbers choose what it concerns.
 type happening struct{ what, a, b int }
 
 const (
@@ -48,8 +48,8 @@ const (
 	happenings
 )
 
-// TestAnySequenceConverges checks that whatever happens, the host is in the end what the slice says, a second plan is
-// empty, and a restart after that writes nothing.
+// TestAnySequenceConverges checks that whatever happens, the host is in the end what the slice says, a second plan is empty, and a
+// restart after that writes nothing.
 func TestAnySequenceConverges(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
@@ -152,7 +152,7 @@ func (b *bed) route(h happening) {
 	}
 }
 
-// happenTo damages, or makes fail, one object that can be.
+// happenTo damages one object, or makes its changes fail.
 func (b *bed) happenTo(h happening) {
 	var keys []object.Key
 	for k := range b.host.Objects() {

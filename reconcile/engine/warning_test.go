@@ -17,7 +17,7 @@ func (b *bed) warnings(uid string) []etcdschema.Warning {
 	return read[etcdschema.BucketReport](b, etcdschema.ActualBucket(node, etcdschema.Bucket(uid))).Warnings[uid]
 }
 
-// What compiling finds and what drivers notice is reported with when it began, until it is over.
+// Warnings of compiling and of drivers are reported with the time at which they began, until they are over.
 func TestWarningsAreReported(t *testing.T) {
 	t.Parallel()
 	wiredOVS(t, 2, func(b *bed) {
@@ -55,7 +55,7 @@ func TestWarningsAreReported(t *testing.T) {
 	})
 }
 
-// An interface of no port is told of when it stays: a hypervisor may be quicker than the controllers.
+// An interface of no port gets a warning when it stays. A hypervisor may be faster than the controllers.
 func TestStrangersAreReportedWhenTheyStay(t *testing.T) {
 	t.Parallel()
 	wiredOVS(t, 1, func(b *bed) {
@@ -90,7 +90,7 @@ func TestStrangersAreReportedWhenTheyStay(t *testing.T) {
 	})
 }
 
-// The report says which interface a port has.
+// The report names the interface of the port.
 func TestInterfaceInUseIsReported(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {

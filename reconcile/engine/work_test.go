@@ -10,7 +10,7 @@ import (
 	"weft/hostnet/fake"
 )
 
-// TestSweepThatIsStoppedIsNoWarning: a weftd that is told to stop breaks off what it reads.
+// TestSweepThatIsStoppedIsNoWarning: a weftd that is told to stop cancels its reads.
 func TestSweepThatIsStoppedIsNoWarning(t *testing.T) {
 	t.Parallel()
 	for _, stopped := range []bool{false, true} {

@@ -79,10 +79,11 @@ func TestDiffGolden(t *testing.T) {
 	}
 }
 
-// TestRemembersWhatIsNeeded: what an object depended on when it was desired goes after it, though the host does not show it.
+// TestRemembersWhatIsNeeded: what an object depended on when it was desired is removed after it, although the host does not show
+// the dependency.
 func TestRemembersWhatIsNeeded(t *testing.T) {
 	t.Parallel()
-	first, second := port("tap1", 1), port("tap2", 1) // the keys alone would have it the other way round
+	first, second := port("tap1", 1), port("tap2", 1) // by their keys alone the order would be reversed
 	observed := index(first, second, bridge("secure"))
 	p := plan.Diff(nil, observed, always, func(k object.Key) []object.Key {
 		if k == second.Key() {
@@ -141,7 +142,7 @@ func TestDiffOrder(t *testing.T) {
 		}
 		desired, observed := draw("desired"), draw("observed")
 		p := plan.Diff(desired, observed, always, nil)
-		for range 10 { // the order of a map is another one each time
+		for range 10 { // the order of a map differs each time
 			if p.String() != plan.Diff(desired, observed, always, nil).String() {
 				t.Fatal("two plans of the same input differ")
 			}

@@ -73,7 +73,7 @@ func TestHostKeepsItsNIC(t *testing.T) {
 	}
 }
 
-// TestBridgeNetfilterIsTold: the host's own rules judge guests' frames then, and only the host's item is compiled again.
+// TestBridgeNetfilterIsTold: the host's own rules then filter guests' frames, and only the host's item is compiled again.
 func TestBridgeNetfilterIsTold(t *testing.T) {
 	t.Parallel()
 	in := site()
@@ -128,7 +128,7 @@ func TestNetworkIsBridgeAndVLANDevice(t *testing.T) {
 	}
 }
 
-// TestCentralRouterIsReserved: no guest here may take the link-local address of a router that stands elsewhere.
+// TestCentralRouterIsReserved: no guest here may use the link-local address of a router on other hosts.
 func TestCentralRouterIsReserved(t *testing.T) {
 	t.Parallel()
 	in := site()
@@ -141,7 +141,7 @@ func TestCentralRouterIsReserved(t *testing.T) {
 	}
 }
 
-// TestMACPrefixIsKnown: the guard is told of a prefix that is not the default one, on every network, one that the wire does not reach included.
+// TestMACPrefixIsKnown: the guard has a prefix that is not the default one on every network, also on one without an uplink.
 func TestMACPrefixIsKnown(t *testing.T) {
 	t.Parallel()
 	for _, nic := range []string{"eth0", ""} {

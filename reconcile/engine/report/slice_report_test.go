@@ -8,7 +8,7 @@ import (
 	"weft/model/desired"
 )
 
-// A router tells of its IPv6 prefixes where they are routed, whoever leads out: the host, or the router itself.
+// A router's IPv6 prefixes are reported where they are routed, whether the exit is the host's or the router's own.
 func TestRoutedPrefixesAreReported(t *testing.T) {
 	t.Parallel()
 	leg := desired.RouterLeg{Network: "n1", Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/24"), netip.MustParsePrefix("2001:db8:a::1/64")}}
