@@ -272,7 +272,7 @@ func OrderKey(node, order string) Key { return Key{"order/" + node + "/" + order
 // such orders.
 func DeletionOrder(name string) Key { return OrderKey(ControlNode, "delete-"+segment(name)) }
 
-// IsDeletionOrder says that a DeletionOrder has the key.
+// IsDeletionOrder says that the key is that of a deletion order.
 func IsDeletionOrder(k Key) bool {
 	return strings.HasPrefix(k.path, OrderKey(ControlNode, "delete-").path)
 }

@@ -79,7 +79,8 @@ const (
 	portDHCPv6Server uint16 = 547
 )
 
-// Hop limits: ND is valid with 255 alone (RFC 4861 6.1, 7.1), MLD and multicast router discovery with 1 (RFC 3810 5, RFC 4286).
+// Hop limits. ND is valid only with 255 (RFC 4861 6.1, 7.1). MLD and multicast router discovery are valid only with 1 (RFC 3810 5,
+// RFC 4286).
 const (
 	hopLimitND  uint8 = 255
 	hopLimitMLD uint8 = 1

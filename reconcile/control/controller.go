@@ -123,7 +123,7 @@ func orDefault(d, def time.Duration) time.Duration {
 // Ready is closed after the first full sync with etcd.
 func (c *Controller) Ready() <-chan struct{} { return c.ready }
 
-// Health tells how the replica does. It may be called from any goroutine.
+// Health is the state of a replica.
 type Health struct {
 	Leader   bool              `json:"leader"`
 	Brake    *etcdschema.Brake `json:"brake,omitempty"`
@@ -134,7 +134,7 @@ type Health struct {
 	Progress time.Time `json:"progress"`
 }
 
-// Health tells how the replica does. It may be called from any goroutine.
+// Health returns the state of the replica. It may be called from any goroutine.
 func (c *Controller) Health() Health {
 	return Health{
 		Leader: c.leading.Load(), Brake: c.braked.Load(), Revision: c.revision.Load(),

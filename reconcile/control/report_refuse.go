@@ -118,7 +118,7 @@ func (c *Cache) reportBytes(name string, but etcdschema.Key) int {
 	return n.reportBytes
 }
 
-// nodeOfActual is the node below whose prefix of actual/ the key lies.
+// nodeOfActual is the node whose prefix of actual/ contains the key.
 func nodeOfActual(k etcdschema.Key) (string, bool) {
 	parts := strings.SplitN(k.String(), "/", 3)
 	return parts[min(1, len(parts)-1)], len(parts) == 3
