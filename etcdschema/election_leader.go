@@ -58,7 +58,7 @@ func (c *Client) Campaign(ctx context.Context, election, candidate string, ttl t
 			return nil, fmt.Errorf("campaign %s: %w", election, ctx.Err())
 		}
 		if !told {
-			c.log.Warn("campaign interrupted, trying on", "election", election, "error", err)
+			c.log.Warn("the election was interrupted, trying again", "election", election, "error", err)
 		}
 		wait.sleep(ctx)
 	}

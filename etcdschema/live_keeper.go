@@ -42,7 +42,7 @@ func (c *Client) keepOn(ctx context.Context, key string, keep func(ctx context.C
 			return
 		}
 		if !down {
-			c.log.Warn("liveness key cannot be kept, trying on", "key", key, "error", err)
+			c.log.Warn("cannot keep the liveness key, trying again", "key", key, "error", err)
 		}
 		wait.sleep(ctx)
 	}

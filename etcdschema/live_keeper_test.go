@@ -35,7 +35,7 @@ func TestOutageOfTheLivenessKeyIsToldOnce(t *testing.T) {
 	for line := range strings.Lines(out.String()) {
 		told = append(told, line[strings.Index(line, "level="):strings.Index(line, " key=")])
 	}
-	lost, back := `level=WARN msg="liveness key cannot be kept, trying on"`, `level=INFO msg="liveness key is there again"`
+	lost, back := `level=WARN msg="cannot keep the liveness key, trying again"`, `level=INFO msg="liveness key is there again"`
 	want := []string{lost, back, lost, back, lost}
 	if strings.Join(told, "\n") != strings.Join(want, "\n") {
 		t.Errorf("told:\n%s\nexpected:\n%s", strings.Join(told, "\n"), strings.Join(want, "\n"))

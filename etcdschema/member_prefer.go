@@ -57,7 +57,7 @@ func (m *members) move(from, to int, why error) {
 			s.leave()
 		}
 	}
-	m.log.Info("an etcd member does not answer, another is used", "member", m.endpoints[from], "used", m.endpoints[to], "error", why)
+	m.log.Info("an etcd member does not answer: using another", "member", m.endpoints[from], "used", m.endpoints[to], "error", why)
 }
 
 // leave switches away from a member that has failed.

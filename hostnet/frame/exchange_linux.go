@@ -222,7 +222,7 @@ func (x *Exchange) deliver(index int, frame []byte) {
 	if started {
 		x.counted.Floods++
 		if err := x.attach(); err != nil {
-			x.log.Error("a flooding device is not shut out", "index", index, "error", err)
+			x.log.Error("cannot shut out a device that floods", "index", index, "error", err)
 		}
 	}
 	if flood.first {
@@ -266,7 +266,7 @@ func (x *Exchange) tick(now time.Time) time.Time {
 	if due {
 		if lost := x.socket.overruns(); lost > 0 {
 			x.counted.Overruns += lost
-			x.log.Warn("frames of guests were lost: more arrived than the receive buffer holds", "lost", lost)
+			x.log.Warn("lost frames of guests: more arrived than the receive buffer holds", "lost", lost)
 		}
 	}
 	return next

@@ -36,7 +36,7 @@ func (d *Driver) forget(deltas []delta) {
 	for _, set := range []string{setClaimed, setRate, setLimited, setForeign} {
 		elements, err := d.noted(set)
 		if err != nil {
-			d.config.Logger.Warn("what was noted of guests that are gone stays until it ends by itself", "set", set, "error", err)
+			d.config.Logger.Warn("cannot delete set elements of removed guests: they stay until they expire", "set", set, "error", err)
 			continue
 		}
 		elements = slices.DeleteFunc(elements, func(e nftables.SetElement) bool {
@@ -91,7 +91,7 @@ func (d *Driver) drop(set string, elements []nftables.SetElement) {
 				break
 			}
 			if one := d.delete(set, part[i:i+1]); one != nil && !errors.Is(one, unix.ENOENT) {
-				d.config.Logger.Warn("what was noted of a guest that is gone stays until it ends by itself", "set", set, "error", one)
+				d.config.Logger.Warn("cannot delete set elements of a removed guest: they stay until they expire", "set", set, "error", one)
 			}
 		}
 	}

@@ -81,7 +81,7 @@ func (d *Driver) Sync(ctx context.Context) error {
 		return err
 	}
 	if err := d.look(); err != nil { // only a warning depends on it
-		d.config.Logger.Warn("what the rules of table bridge weft noted of guests is not known", "error", err)
+		d.config.Logger.Warn("cannot read the sets that the rules of table bridge weft fill", "error", err)
 	}
 	return nil
 }

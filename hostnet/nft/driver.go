@@ -92,7 +92,7 @@ func (d *Driver) Sync(ctx context.Context) error {
 			return ctx.Err()
 		}
 		if err != nil && !isGone(err) {
-			d.config.Logger.Warn("NAT of a network namespace not read: what was known stands", "namespace", name, "error", err)
+			d.config.Logger.Warn("cannot read the NAT tables of a network namespace: the cache is kept until they can be read", "namespace", name, "error", err)
 		}
 	}
 	for _, name := range d.open() {

@@ -70,7 +70,7 @@ func pause(ctx context.Context) bool {
 func (w *watcher) changed(name string) {
 	if name == "" {
 		if err := w.driver.Sync(w.ctx); err != nil && w.ctx.Err() == nil {
-			w.driver.config.Logger.Warn("network namespaces not read", "error", err)
+			w.driver.config.Logger.Warn("cannot read network namespaces", "error", err)
 		}
 		w.notify(object.Event{Resync: true})
 		return
@@ -83,7 +83,7 @@ func (w *watcher) changed(name string) {
 		w.driver.forget(name)
 		w.notify(object.Event{Keys: keys})
 	case err != nil && !isGone(err):
-		w.driver.config.Logger.Warn("network namespace not opened", "namespace", name, "error", err)
+		w.driver.config.Logger.Warn("cannot open a network namespace", "namespace", name, "error", err)
 	case s != nil && s != old && old != nil:
 		w.notify(object.Event{Keys: old.keys()})
 	}

@@ -39,7 +39,7 @@ func Follow(ctx context.Context, f Follower, notify func(object.Event)) error {
 func (f Follower) look(ctx context.Context, by string, notify func(object.Event)) {
 	changed, err := f.Refresh(ctx)
 	if err != nil {
-		f.Logger.Warn("nftables not read after a change", "of", f.Name, "error", err)
+		f.Logger.Warn("cannot read nftables after a change", "of", f.Name, "error", err)
 		notify(object.Event{Resync: true})
 		return
 	}

@@ -191,7 +191,7 @@ func (d *Driver) Sync(ctx context.Context) error {
 		}
 		d.sessions.base(name, len(v.cookies()) > 0, db.read())
 		if err := errors.Join(d.readSources(ctx, name), d.readLearned(ctx, name)); err != nil { // only a warning depends on it
-			d.cfg.Log.Warn("open vswitch: counters cannot be read", "bridge", name, "error", err)
+			d.cfg.Log.Warn("open vswitch: cannot read counters", "bridge", name, "error", err)
 		}
 	}
 	return errors.Join(errs...)

@@ -40,7 +40,7 @@ func openMemory(dir string, log *slog.Logger) *memory {
 		return m
 	}
 	if err := m.load(); err != nil {
-		log.Warn("what guests were told before is not known: what became wrong meanwhile is not withdrawn", "error", err)
+		log.Warn("cannot read what guests were told before: what became wrong meanwhile is not withdrawn", "error", err)
 	}
 	return m
 }
@@ -119,7 +119,7 @@ func (m *memory) keep(device string, r record) {
 		return
 	}
 	if err := m.write(device, r); err != nil {
-		m.log.Warn("what a guest is told is not kept on disk", "device", device, "error", err)
+		m.log.Warn("cannot keep on disk what a guest is told", "device", device, "error", err)
 	}
 }
 
@@ -141,7 +141,7 @@ func (m *memory) drop(device string, known bool) {
 		return
 	}
 	if err := os.Remove(m.path(device)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		m.log.Warn("a record of what a guest was told is not removed", "device", device, "error", err)
+		m.log.Warn("cannot remove the record of what a guest was told", "device", device, "error", err)
 	}
 }
 

@@ -92,7 +92,7 @@ func (d *Driver) Sync(ctx context.Context) error {
 			return fmt.Errorf("read namespaces: %w", err)
 		}
 		if _, err := d.adopt(n); err != nil {
-			d.log.Warn("a namespace cannot be looked at", "namespace", n, "error", err)
+			d.log.Warn("cannot look at a network namespace", "namespace", n, "error", err)
 		}
 	}
 	for _, s := range d.all() {
@@ -103,7 +103,7 @@ func (d *Driver) Sync(ctx context.Context) error {
 			return err
 		}
 		if err != nil {
-			d.log.Warn("a namespace cannot be read", "namespace", s.name, "error", err)
+			d.log.Warn("cannot read a network namespace", "namespace", s.name, "error", err)
 		}
 	}
 	return nil

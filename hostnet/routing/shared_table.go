@@ -92,7 +92,7 @@ func (d *Driver) raiseTables() {
 		err = d.space("").ns.Do(func() (err error) { raised, err = raiseTables(settingRoot, memory); return err })
 	}
 	if len(raised) > 0 {
-		d.log.Info("the kernel's tables that all networks share are larger now", "raised", strings.Join(raised, ", "))
+		d.log.Info("raised the limits of the kernel's tables that all networks share", "raised", strings.Join(raised, ", "))
 	}
 	if err != nil {
 		d.log.Warn("the kernel's tables that all networks share stay as small as they are: raise net.ipv4.neigh.default.gc_thresh3, "+

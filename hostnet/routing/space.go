@@ -129,7 +129,7 @@ func (s *space) follow(ctx context.Context, tell func([]object.Key), resync func
 	closed := s.closed
 	s.mu.Unlock()
 	if err != nil && ctx.Err() == nil && !closed {
-		s.log.Error("a namespace is no longer followed: only the sweep looks at it", "namespace", s.name, "error", err)
+		s.log.Error("a network namespace is not followed any more: only the periodic full read sees its changes", "namespace", s.name, "error", err)
 	}
 }
 
@@ -166,7 +166,7 @@ func (s *space) catchUp() {
 	for round := 0; s.reread && round < dumpAttempts; round++ {
 		s.reread = false
 		if err := s.readSilent(); err != nil {
-			s.log.Warn("a namespace cannot be read", "namespace", s.name, "error", err)
+			s.log.Warn("cannot read a network namespace", "namespace", s.name, "error", err)
 			s.lost = true
 		}
 		s.drain()
@@ -315,7 +315,7 @@ func (s *space) settle() {
 		err = s.readRules(fresh)
 	}
 	if err != nil {
-		s.log.Warn("the settings of a namespace cannot be read", "namespace", s.name, "error", err)
+		s.log.Warn("cannot read the settings of a network namespace", "namespace", s.name, "error", err)
 		return
 	}
 	eachDifferent(ownRules(s.state.rules), ownRules(fresh.rules), slices.Equal, func(k ruleKey) {

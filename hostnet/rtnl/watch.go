@@ -119,7 +119,7 @@ func (d *Driver) tell(ctx context.Context, names []string, moved bool) {
 	if moved {
 		links, err := d.refreshRoads(ctx)
 		if err != nil && ctx.Err() == nil {
-			d.config.Logger.Warn("roads not read: what was known stands", "error", err)
+			d.config.Logger.Warn("cannot read routes: the cache is kept until they can be read", "error", err)
 		}
 		names = append(names, d.named(links)...)
 	}

@@ -58,7 +58,7 @@ func (d *Driver) look(ctx context.Context, links []int, lost bool, notify func(o
 	d.mu.Unlock()
 	switch {
 	case err != nil:
-		d.config.Logger.Warn("filters of uplinks not read after a change", "error", err)
+		d.config.Logger.Warn("cannot read the filters of uplinks after a change", "error", err)
 		notify(object.Event{Resync: true})
 	case len(changed) > 0:
 		notify(object.Event{Keys: changed})

@@ -138,8 +138,8 @@ func (l *loop) finishOrders(ctx context.Context) {
 		names = append(names, k.String())
 	}
 	if _, committed, err := l.config.Client.Commit(ctx, t); err != nil || !committed {
-		l.log.Warn("orders that are carried out stay for now", "orders", strings.Join(names, " "), "error", err)
+		l.log.Warn("cannot delete orders that were carried out, trying again later", "orders", strings.Join(names, " "), "error", err)
 		return
 	}
-	l.log.Info("orders are carried out", "orders", strings.Join(names, " "))
+	l.log.Info("carried out orders", "orders", strings.Join(names, " "))
 }

@@ -187,7 +187,7 @@ func (l *loop) committed(r *round, revision int64) {
 		if _, repaired := l.planner.foreign[k]; repaired {
 			delete(l.planner.foreign, k)
 			l.metrics.drift.Inc()
-			l.log.Warn("a slice was changed by somebody else and is put right", "key", k.String())
+			l.log.Warn("somebody else changed a node config: it is repaired", "key", k.String())
 		}
 	}
 }
@@ -212,7 +212,7 @@ func (l *loop) single(ctx context.Context, u unit) {
 			l.failed(ctx, []unit{u}, err)
 			return
 		case !errors.Is(err, errLostRace):
-			l.log.Error("what an object needs cannot be written, trying again later", "unit", u.String(), "error", err)
+			l.log.Error("cannot write what an object needs, trying again later", "unit", u.String(), "error", err)
 			l.planner.stuck(u, err)
 			return
 		}
@@ -292,7 +292,7 @@ func (l *loop) restoreClaims(ctx context.Context) bool {
 			}
 			delete(missing, k)
 			if _, err := r.put(k, cl, true); err != nil {
-				l.log.Error("a claim cannot be rebuilt", "claim", k.String(), "error", err)
+				l.log.Error("cannot rebuild a claim", "claim", k.String(), "error", err)
 			}
 		}
 		keys := r.keys()
@@ -305,6 +305,6 @@ func (l *loop) restoreClaims(ctx context.Context) bool {
 		}
 	}
 	l.rebuild = false
-	l.log.Info("claims are rebuilt from what nodes report")
+	l.log.Info("rebuilt claims from the reports of nodes")
 	return true
 }

@@ -40,7 +40,7 @@ func (l *loop) watchNodes() {
 	}
 	for name, why := range now {
 		if !slices.Equal(l.distrusted[name], why) && l.lead != nil {
-			l.log.Warn("a node reports what is not taken in or not believed: is its certificate in the wrong hands?", "node", name, "what", why)
+			l.log.Warn("a node's report is refused or not believed: check whether somebody else has its certificate", "node", name, "what", why)
 		}
 	}
 	l.distrusted = now

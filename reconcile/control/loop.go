@@ -198,7 +198,7 @@ func (l *loop) everyTick() {
 		return
 	}
 	if err := l.state.save(etcdschema.Seen{ClusterID: l.cache.ClusterID, Revision: l.cache.Revision}); err != nil {
-		l.log.Warn("what was seen of etcd is not remembered", "error", err)
+		l.log.Warn("cannot write the state file", "error", err)
 	}
 }
 

@@ -83,7 +83,7 @@ func (l *loop) addStatus(t *etcdschema.Txn, k etcdschema.Key) bool {
 		data, err = etcdschema.Rewrite(e.data, s)
 	}
 	if err != nil {
-		l.log.Error("a status cannot be written", "key", k.String(), "error", err)
+		l.log.Error("cannot write a status", "key", k.String(), "error", err)
 		return false
 	}
 	if e != nil && bytes.Equal(e.data, data) {

@@ -124,7 +124,7 @@ func (e *Engine) verify(ctx context.Context, out outcome) {
 	if len(deleted) > 0 {
 		var err error
 		if ours, err = e.host.oursAmong(ctx, deleted); err != nil && !stopping(ctx) {
-			e.log.Error("removals cannot be verified", "error", err)
+			e.log.Error("cannot verify removals", "error", err)
 		}
 	}
 	for k, c := range out.tried {

@@ -38,7 +38,7 @@ func (e *Engine) serveEarly(ctx context.Context, w *work) {
 	e.verify(ctx, out)
 	e.settle(ctx, early, keys, p, out)
 	if n := len(out.tried); n > 0 {
-		e.log.Info("guests are served from the last good slice on disk until etcd answers", "servers", n,
+		e.log.Info("serving guests from the last good node config on disk until etcd answers", "servers", n,
 			"revision", e.slice.slice.Revision)
 	}
 }

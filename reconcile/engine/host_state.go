@@ -150,7 +150,7 @@ func (h *hostState) readDevices(ctx context.Context, devices []string, log *slog
 	for _, d := range h.drivers {
 		if r, can := d.Driver.(DeviceReader); can && d.synced {
 			if err := r.ReadDevices(ctx, devices); err != nil && !stopping(ctx) {
-				log.Warn("devices cannot be read", "driver", d.Name(), "devices", devices, "error", err)
+				log.Warn("cannot read devices", "driver", d.Name(), "devices", devices, "error", err)
 			}
 		}
 	}

@@ -138,7 +138,7 @@ func (e *Engine) noteHeld(now time.Time) {
 	e.heldLogged = held
 	if held == "" {
 		e.metrics.held.Set(0)
-		e.log.Info("no longer holding: the slice is followed again")
+		e.log.Info("not holding any more: following the node config again")
 		e.report.Publish(e.nodeReport(now), nil, true)
 		e.save()
 		return

@@ -179,7 +179,7 @@ func (e *Engine) removable(ctx context.Context, undesired []object.Key) func(obj
 	ours, err := e.host.oursAmong(ctx, undesired)
 	if err != nil {
 		if !stopping(ctx) {
-			e.log.Error("nothing is removed in this round", "error", err)
+			e.log.Error("nothing is removed in this pass", "error", err)
 		}
 		return func(object.Key) bool { return false }
 	}

@@ -72,7 +72,7 @@ func (f *stateFile) load() savedState {
 		return savedState{}
 	}
 	if err != nil {
-		f.log.Error("the state file cannot be used, starting without it", "error", err)
+		f.log.Error("cannot use the state file, starting without it", "error", err)
 		return savedState{}
 	}
 	return s
@@ -141,7 +141,7 @@ func (f *stateFile) run(ctx context.Context) error {
 
 func (f *stateFile) write(s savedState) {
 	if err := writeState(f.dir, s); err != nil {
-		f.log.Error("the last good slice cannot be kept on disk", "error", err)
+		f.log.Error("cannot keep the last good node config on disk", "error", err)
 	}
 }
 

@@ -50,7 +50,7 @@ func (e *Engine) collect(ctx context.Context, w *work, in arrived, now time.Time
 	batches = e.collectSlice(ctx, w, in, now)
 	if !e.sliceable && !e.slice.synced && now.Sub(e.started) >= e.c.CacheAfter && len(e.slice.items) > 0 {
 		e.sliceable = true
-		e.log.Warn("etcd is away: working from the last good slice on disk", "revision", e.slice.slice.Revision,
+		e.log.Warn("cannot reach etcd: working with the last good node config on disk", "revision", e.slice.slice.Revision,
 			"items", len(e.slice.items))
 	}
 	e.sliceable = e.sliceable || e.slice.synced
@@ -167,7 +167,7 @@ func (e *Engine) allKeys(ctx context.Context, d *driverState) []object.Key {
 	}
 	ours, err := e.host.ours(ctx, d)
 	if err != nil && !stopping(ctx) {
-		e.log.Error("stale objects cannot be found", "error", err)
+		e.log.Error("cannot find stale objects", "error", err)
 	}
 	for k := range ours {
 		if e.items.objects[k] == nil {
@@ -213,7 +213,7 @@ func (e *Engine) startSweep(ctx context.Context) {
 	defer cancel()
 	if err := d.Sync(ctx); err != nil {
 		if !stopping(ctx) {
-			e.log.Warn("the sweep cannot read the host", "driver", d.Name(), "error", err)
+			e.log.Warn("the periodic full read cannot read the host", "driver", d.Name(), "error", err)
 		}
 		return
 	}

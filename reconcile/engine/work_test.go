@@ -28,7 +28,7 @@ func TestSweepThatIsStoppedIsNoWarning(t *testing.T) {
 		}
 		e.startSweep(ctx)
 		cancel()
-		if told := strings.Contains(out.String(), "the sweep cannot read the host"); told == stopped {
+		if told := strings.Contains(out.String(), "the periodic full read cannot read the host"); told == stopped {
 			t.Errorf("stopped: %v, a warning: %v", stopped, told)
 		}
 	}

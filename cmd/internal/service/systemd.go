@@ -54,7 +54,7 @@ func (n *Notifier) say(state string) {
 		return
 	}
 	if _, err := daemon.SdNotify(false, state); err != nil {
-		n.log.Warn("systemd cannot be told", "state", state, "error", err)
+		n.log.Warn("cannot notify systemd", "state", state, "error", err)
 	}
 }
 
@@ -65,7 +65,7 @@ func (n *Notifier) Watchdog(ctx context.Context, alive func() bool) error {
 	}
 	interval, err := daemon.SdWatchdogEnabled(false)
 	if err != nil {
-		n.log.Warn("systemd's watchdog is not understood", "error", err)
+		n.log.Warn("cannot understand the settings of systemd's watchdog", "error", err)
 	}
 	var tick <-chan time.Time
 	if interval > 0 {

@@ -184,7 +184,7 @@ func etcdAddresses(ctx context.Context, c Config) []netip.Addr {
 		}
 		found, err := net.DefaultResolver.LookupNetIP(ctx, "ip", host)
 		if err != nil {
-			c.Logger.Warn("the road to an etcd endpoint cannot be marked", "endpoint", endpoint, "error", err)
+			c.Logger.Warn("cannot protect the route to an etcd endpoint", "endpoint", endpoint, "error", err)
 			continue
 		}
 		for _, a := range found {

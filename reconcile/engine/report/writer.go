@@ -91,7 +91,7 @@ func (r *Writer) Run(ctx context.Context) error {
 		}
 		if err := r.write(ctx); err != nil {
 			if ctx.Err() == nil && !failing { // an outage may be long: only its beginning and its end are logged
-				r.log.Warn("the report cannot be written, trying on", "error", err)
+				r.log.Warn("cannot write the report, trying again", "error", err)
 			}
 			failing = true
 			select {
