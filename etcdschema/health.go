@@ -35,6 +35,8 @@ type Health struct {
 	Compacted int64 `json:"compacted,omitempty"`
 	// Warnings say what is wrong and what to do.
 	Warnings []string `json:"warnings,omitempty"`
+
+	alarmWarnings []string
 }
 
 // MemberHealth is what one member says about itself.
@@ -75,10 +77,13 @@ func Examine(ctx context.Context, c *Client) Health {
 	}
 	if alarms, err := c.etcd.AlarmList(ctx); err == nil {
 		for _, a := range alarms.Alarms {
-			h.Alarms = append(h.Alarms, fmt.Sprintf("%s of member %s", a.Alarm, nameOf(names, a.MemberID)))
+			at := fmt.Sprintf("%s of member %s", a.Alarm, nameOf(names, a.MemberID))
+			h.Alarms = append(h.Alarms, at)
+			h.alarmWarnings = append(h.alarmWarnings, "alarm "+at+": "+alarmAdvice(a.Alarm))
 		}
 	}
 	slices.Sort(h.Alarms)
+	slices.Sort(h.alarmWarnings)
 	for i := range h.Members {
 		h.Members[i].Name = names[h.Members[i].id]
 		h.Revision = max(h.Revision, h.Members[i].revision)
@@ -89,6 +94,18 @@ func Examine(ctx context.Context, c *Client) Health {
 	h.Compacted = c.compacted(ctx)
 	h.warn()
 	return h
+}
+
+// alarmAdvice says what an alarm means and what to do about it.
+func alarmAdvice(t etcdserverpb.AlarmType) string {
+	switch t {
+	case etcdserverpb.AlarmType_NOSPACE:
+		return "etcd accepts no writes. Compact, defragment every member or raise --quota-backend-bytes, then run `etcdctl alarm disarm`"
+	case etcdserverpb.AlarmType_CORRUPT:
+		return "etcd refuses reads and writes, because the data of this member differs from that of the others. Stop the member, remove it " +
+			"from the cluster, add it again with an empty data directory, then run `etcdctl alarm disarm`"
+	}
+	return "see etcd's documentation, then run `etcdctl alarm disarm`"
 }
 
 func nameOf(names map[uint64]string, id uint64) string {
@@ -177,10 +194,7 @@ func (h *Health) warn() {
 	if !leader {
 		h.Warnings = append(h.Warnings, "no member that answers knows a leader: start members until more than half of them run")
 	}
-	for _, a := range h.Alarms {
-		h.Warnings = append(h.Warnings, "alarm "+a+": until it is gone nothing is written. For NOSPACE: compact, defragment every member, "+
-			"or raise --quota-backend-bytes, then `etcdctl alarm disarm`")
-	}
+	h.Warnings = append(h.Warnings, h.alarmWarnings...)
 	if n := h.Revision - h.Compacted; n > longHistory {
 		h.Warnings = append(h.Warnings, fmt.Sprintf("%d revisions are kept: %s", n, compactionAdvice))
 	}

@@ -85,3 +85,15 @@ func TestOldVersionsAreRefused(t *testing.T) {
 		}
 	}
 }
+
+// TestEachAlarmHasItsAdvice: who reads of a corrupt member must not defragment it.
+func TestEachAlarmHasItsAdvice(t *testing.T) {
+	t.Parallel()
+	for alarm, want := range map[etcdserverpb.AlarmType]string{
+		etcdserverpb.AlarmType_NOSPACE: "accepts no writes", etcdserverpb.AlarmType_CORRUPT: "remove it from the cluster", 99: "see etcd's documentation",
+	} {
+		if got := alarmAdvice(alarm); !strings.Contains(got, want) || !strings.Contains(got, "etcdctl alarm disarm") {
+			t.Errorf("%s: %q, want %q in it", alarm, got, want)
+		}
+	}
+}

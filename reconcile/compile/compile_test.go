@@ -271,3 +271,19 @@ func TestFlowsPerPort(t *testing.T) {
 		}
 	}
 }
+
+// TestAGuestWithAnotherMACIsToldOnce: the hypervisor says which MAC the guest has, and the port has another.
+func TestAGuestWithAnotherMACIsToldOnce(t *testing.T) {
+	t.Parallel()
+	in := fixture()
+	iface(in, "vnet7", func(i *object.InterfaceFacts) { i.AttachedMAC = "fa:16:3e:99:99:99" })
+	u := compile.Compile(in, key(desired.KindPort, portDB))
+	if len(u.Warnings) != 1 || u.Warnings[0].Reason != object.WarnMACMismatch || !strings.Contains(u.Warnings[0].Message, "fa:16:3e:99:99:99") {
+		t.Errorf("warnings: %+v", u.Warnings)
+	}
+	in = fixture()
+	iface(in, "vnet7", func(i *object.InterfaceFacts) { i.AttachedMAC = in.Slice.Ports[portDB].MAC.String() })
+	if u := compile.Compile(in, key(desired.KindPort, portDB)); len(u.Warnings) != 0 {
+		t.Errorf("with the port's own MAC: %+v", u.Warnings)
+	}
+}

@@ -32,8 +32,6 @@ func (c compiler) port(b *Builder, p *desired.Port) {
 	if plug.Netdev {
 		plug.Up = append(plug.Up, b.Silence(p.UID, plug.Device))
 	}
-	b.Device = plug.Device
-	c.warnMAC(b, p, plug.Device)
 	if usable == nil {
 		b.Pend("%s", wait)
 		return
