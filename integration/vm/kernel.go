@@ -34,15 +34,14 @@ func FindKernel(ctx context.Context, log func(format string, args ...any)) (Kern
 	if err != nil {
 		return Kernel{}, err
 	}
-	if k, ok := cachedKernel(cache); ok {
-		return k, nil
-	}
-	if log != nil {
-		log("fetching Debian's kernel into %s (70 MB, once)", cache)
-	}
-	ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
-	defer cancel()
-	return fetchKernel(ctx, cache)
+	return once(ctx, cache, cachedKernel, func(ctx context.Context, cache string) (Kernel, error) {
+		if log != nil {
+			log("fetching Debian's kernel into %s (70 MB, once)", cache)
+		}
+		ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
+		defer cancel()
+		return fetchKernel(ctx, cache)
+	})
 }
 
 func cacheFolder() (string, error) {

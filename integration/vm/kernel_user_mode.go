@@ -32,13 +32,12 @@ func findUserMode(ctx context.Context, log func(format string, args ...any)) (Ke
 	if err != nil {
 		return Kernel{}, err
 	}
-	if k, ok := cachedUserMode(cache); ok {
-		return k, nil
-	}
-	log("fetching user-mode Linux into %s and building its modules for nftables (180 MB and a few minutes, once)", cache)
-	ctx, cancel := context.WithTimeout(ctx, userModeBuildTimeout)
-	defer cancel()
-	return fetchUserMode(ctx, cache)
+	return once(ctx, cache, cachedUserMode, func(ctx context.Context, cache string) (Kernel, error) {
+		log("fetching user-mode Linux into %s and building its modules for nftables (180 MB and a few minutes, once)", cache)
+		ctx, cancel := context.WithTimeout(ctx, userModeBuildTimeout)
+		defer cancel()
+		return fetchUserMode(ctx, cache)
+	})
 }
 
 func cachedUserMode(cache string) (Kernel, bool) {
