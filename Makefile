@@ -8,8 +8,8 @@ SHELL       := /bin/bash
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.7.0
 GOTESTSUM   := gotest.tools/gotestsum@v1.13.0
 
-# Scenarios run four at a time: each is a small cloud, which waits most of the time.
-PARALLEL ?= 4
+# Scenarios run two at a time: each is a small cloud.
+PARALLEL ?= 2
 FUZZTIME ?= 10s
 INTEGRATION := -tags integration -count=1 -parallel $(PARALLEL)
 

@@ -97,6 +97,10 @@ type Announcement struct {
 	// Router says that the addresses are a router's or floating ones. Guests and router interfaces on this host are told about
 	// those. About guests' addresses only router interfaces are told, because a guest's MAC is the same everywhere.
 	Router bool
+	// Occasion is why the same addresses are announced again: it differs from the occasion before. A gateway host that stays active
+	// has one for each time that it meets another gateway host. That host may have been active meanwhile, and bridges in the physical
+	// network then send the router's frames to it.
+	Occasion string
 	// After lists what must exist first: the flows that let answers reach the guest.
 	After []Key
 	// Part distinguishes the announcements of one owner. A router has one for each of its networks.
@@ -170,6 +174,7 @@ func (a *Announcement) Diff(observed Object) []Difference {
 	d.field("network", o.Network, a.Network)
 	d.field("local", o.Local, a.Local)
 	d.field("router", o.Router, a.Router)
+	d.field("occasion", o.Occasion, a.Occasion)
 	return d
 }
 

@@ -42,6 +42,8 @@ type SessionFacts struct {
 	// Settled says that the state is meaningful: the session came up after the switch and the uplinks' carrier did, or it was
 	// down for SessionSettle. Before that nobody knows whether the other host is there.
 	Settled bool
+	// Ups is how often the session has come up since the switch began with it.
+	Ups uint64
 }
 
 // Key implements Object.

@@ -2,6 +2,7 @@ package ovs
 
 import (
 	"context"
+	"strconv"
 	"sync"
 	"time"
 
@@ -105,7 +106,17 @@ func (s *settling) facts(p portView) object.SessionFacts {
 	if one == nil {
 		return object.SessionFacts{Known: true}
 	}
-	return object.SessionFacts{Known: true, Settled: one.settled, Up: p.iface.BFDStatus["state"] == "up" && !one.doubted}
+	return object.SessionFacts{Known: true, Settled: one.settled, Up: p.iface.BFDStatus["state"] == "up" && !one.doubted, Ups: ups(p.iface)}
+}
+
+// ups is how often a session has come up. OVS counts its changes, beginning with a session that is down (ovs-vswitchd.conf.db(5),
+// bfd_status:flap_count).
+func ups(i *interfaceRow) uint64 {
+	changes, err := strconv.ParseUint(i.BFDStatus["flap_count"], 10, 64)
+	if err != nil {
+		return 0 // the switch has not written it yet
+	}
+	return (changes + 1) / 2
 }
 
 // sessionPorts are the ports that carry a session of ours.

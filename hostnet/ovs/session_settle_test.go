@@ -57,3 +57,13 @@ func TestRestartedSwitchIsDoubted(t *testing.T) {
 		t.Error("a session that has been up for the whole wait has to count")
 	}
 }
+
+// TestUps: OVS counts each change of a session that begins as down.
+func TestUps(t *testing.T) {
+	t.Parallel()
+	for changes, want := range map[string]uint64{"": 0, "0": 0, "1": 1, "2": 1, "3": 2, "no number": 0} {
+		if got := ups(&interfaceRow{BFDStatus: map[string]string{"flap_count": changes}}); got != want {
+			t.Errorf("flap_count %q: up %d times, want %d", changes, got, want)
+		}
+	}
+}

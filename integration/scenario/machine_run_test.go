@@ -47,6 +47,8 @@ func (m *machine) run(t *testing.T, s scenario) {
 		case v := <-m.places:
 			all.Go(func() {
 				defer func() { m.places <- v }()
+				m.room <- struct{}{}
+				defer func() { <-m.room }()
 				m.runIn(ctx, t, v, name)
 			})
 		case <-ctx.Done():

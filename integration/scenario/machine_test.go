@@ -21,6 +21,7 @@ type machine struct {
 	binaries string
 	chosen   atomic.Int32 // scripts to be run inside
 	once     sync.Once
+	room     chan struct{} // one place for each script that may run on the processors at a time; shared by all machines
 	vms      []*vm.Machine
 	places   chan *vm.Machine // each machine as often as scripts may run in it at a time
 	err      error

@@ -75,6 +75,7 @@ func TestMachineScenario(t *testing.T) {
 	_, elsewhere := divided(t)
 	ctx := interruptible(t)
 	machines := map[[2]string]*machine{} // by kind and the kernel's command line
+	room := make(chan struct{}, userModes*userModeScripts)
 	t.Cleanup(func() {
 		for _, m := range machines {
 			if err := m.close(); err != nil {
@@ -86,14 +87,14 @@ func TestMachineScenario(t *testing.T) {
 		c := machineOf(s)
 		if s.alone { // nothing else runs at that time, or in that machine
 			t.Run(s.name, func(t *testing.T) {
-				runAlone(t, &machine{config: c, ctx: ctx, binaries: os.Getenv(binariesVariable)}, s)
+				runAlone(t, &machine{config: c, ctx: ctx, room: room, binaries: os.Getenv(binariesVariable)}, s)
 			})
 			continue
 		}
 		key := [2]string{string(c.Kind), c.Kernel}
 		m := machines[key]
 		if m == nil {
-			m = &machine{config: c, ctx: ctx, binaries: os.Getenv(binariesVariable)}
+			m = &machine{config: c, ctx: ctx, room: room, binaries: os.Getenv(binariesVariable)}
 			machines[key] = m
 		}
 		t.Run(s.name, func(t *testing.T) {

@@ -139,7 +139,7 @@ func (h *host) quiet() {
 		switch {
 		case times > 1:
 			h.Errorf("told %d times: %s", times, line)
-		case strings.Contains(line, "following etcd was interrupted"), strings.Contains(line, "liveness key cannot be kept"),
+		case strings.Contains(line, "following etcd was interrupted"), strings.Contains(line, "cannot keep the liveness key"),
 			strings.Contains(line, "report cannot be written"):
 		case h.m.TimeScale > 1 && (strings.Contains(line, "cannot follow the ports' configuration") || strings.Contains(line, "flow monitor lost")):
 			// An emulated switch takes longer to make a bridge.

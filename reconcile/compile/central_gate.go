@@ -20,6 +20,9 @@ type Gate struct {
 	// Active says that the gate is open, as far as it is known here. Reason says why it is or is not.
 	Active bool
 	Reason string
+	// Met says how often this host has met each of the others. It changes when a host is heard again, which may have opened its own
+	// gate meanwhile, and not when one falls silent.
+	Met string
 }
 
 // gate says whether a centralized router's legs on this host may be opened.
@@ -32,6 +35,7 @@ func (c compiler) gate(h *desired.Host, r *desired.Router) Gate {
 			continue
 		}
 		i, ok := c.read.Interface(SessionDevice(r.Central.Watch, p.Node))
+		g.Met += fmt.Sprintf("%s %d;", p.Node, i.Session.Ups)
 		switch ofport := usableOFPort(i); {
 		case !ok || ofport == 0 || i.Bridge != h.Bridge || !i.Session.Known:
 			g.Closed = joinReason(g.Closed, "waits for the BFD session with host "+quote(p.Node))

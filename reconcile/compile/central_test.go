@@ -200,3 +200,30 @@ func TestSessionConcerns(t *testing.T) {
 		t.Errorf("without external network the first leg's has no sessions: %s", text(u))
 	}
 }
+
+// TestTheActiveHostAnnouncesItselfAfterEachMeeting: a host that is heard again may have been active meanwhile, and have announced
+// itself. One that falls silent changes nothing.
+func TestTheActiveHostAnnouncesItselfAfterEachMeeting(t *testing.T) {
+	t.Parallel()
+	announced := func(after object.SessionFacts) (all []string) {
+		in := central()
+		iface(in, compile.SessionDevice(netPublic, "h0"), func(i *object.InterfaceFacts) { i.Session = object.SessionFacts{Known: true, Settled: true, Ups: 1} })
+		iface(in, compile.SessionDevice(netPublic, "h2"), func(i *object.InterfaceFacts) { i.Session = after })
+		for _, o := range compile.Compile(in, key(desired.KindRouter, routerUID)).Objects {
+			if a, ok := o.(*object.Announcement); ok {
+				all = append(all, a.Key().Name+" "+a.Occasion)
+			}
+		}
+		return all
+	}
+	first := announced(object.SessionFacts{Known: true, Up: true, Settled: true, Ups: 1})
+	if silent := announced(object.SessionFacts{Known: true, Settled: true, Ups: 1}); len(first) < 2 || !slices.Equal(first, silent) {
+		t.Errorf("while h2 is heard %v, and when it falls silent %v", first, silent)
+	}
+	again := announced(object.SessionFacts{Known: true, Up: true, Settled: true, Ups: 2})
+	for i := range first {
+		if again[i] == first[i] {
+			t.Errorf("%s is not announced again when h2 is heard again", again[i])
+		}
+	}
+}

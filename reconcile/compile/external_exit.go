@@ -79,10 +79,15 @@ func natLimits(g *desired.NodeGateway) object.NATLimits {
 
 // announceLeg announces the leg's addresses: through the uplink, if the plug has one, and to this host's guests and other legs.
 func announceLeg(b *Builder, n *desired.Network, leg Leg, plug Plug, active bool, part string, addresses object.Key) {
-	if plug.Device != "" && active && len(leg.Addresses) > 0 {
-		b.Add(&object.Announcement{OwnerUID: leg.OwnerUID, Part: part, Device: plug.Uplink, VLAN: n.SegmentationID, MAC: leg.MAC,
-			Addresses: leg.Addresses, After: append(plug.Announce, addresses), Network: n.UID, Local: leg.Device, Router: true})
+	if plug.Device == "" || !active || len(leg.Addresses) == 0 {
+		return
 	}
+	a := &object.Announcement{OwnerUID: leg.OwnerUID, Part: part, Device: plug.Uplink, VLAN: n.SegmentationID, MAC: leg.MAC,
+		Addresses: leg.Addresses, After: append(plug.Announce, addresses), Network: n.UID, Local: leg.Device, Router: true}
+	if leg.Gate != nil {
+		a.Occasion = leg.Gate.Met
+	}
+	b.Add(a)
 }
 
 // exitFault says what an exit lacks on this host; empty when nothing.

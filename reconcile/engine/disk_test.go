@@ -74,7 +74,7 @@ func TestOutageOfTheReportIsToldOnce(t *testing.T) {
 		b.settle(time.Minute)
 		b.stop()
 	})
-	for _, line := range []string{"the report cannot be written", "the report is written again"} {
+	for _, line := range []string{"cannot write the report", "the report is written again"} {
 		if n := strings.Count(out.String(), line); n != 1 {
 			t.Errorf("%q was told %d times, expected once:\n%s", line, n, out.String())
 		}
