@@ -151,11 +151,15 @@ func (c *cloud) routerNamespace() (string, error) {
 // chainBlock is a chain in nft's listing of a table.
 var chainBlock = regexp.MustCompile(`(?m)^\tchain [^\n]* \{\n(?s:.*?)^\t\}\n`)
 
-// rawTable loads the same table into an empty namespace with nft -f, without its chains. nft(8) lists some of their expressions in a form
-// that it cannot read, and their rules are a hundredth of the table.
+// ruleElements are the elements of a set that rules fill, in the same listing. They name devices that only the router's namespace has.
+var ruleElements = regexp.MustCompile(`(flags dynamic[^{}]*?)\telements = \{[^{}]*\}\n`)
+
+// rawTable loads the same table into an empty namespace with nft -f, without its chains and without what its rules have noted. nft(8)
+// lists some expressions of chains in a form that it cannot read, and the rules are a hundredth of the table.
 func (c *cloud) rawTable(ctx context.Context, table string) (time.Duration, error) {
 	file := filepath.Join(c.bed.Dir, "table.nft")
-	if err := os.WriteFile(file, []byte(chainBlock.ReplaceAllString(table, "")), 0o600); err != nil {
+	table = ruleElements.ReplaceAllString(chainBlock.ReplaceAllString(table, ""), "$1")
+	if err := os.WriteFile(file, []byte(table), 0o600); err != nil {
 		return 0, err
 	}
 	g, err := c.bed.Guest(near)
