@@ -11,7 +11,7 @@ import (
 
 // changed reports to the record everything that changed for its readers, now that the key holds e instead of old.
 func (c *Cache) changed(k etcdschema.Key, old, e *entry) {
-	if c.record == nil {
+	if c.record == nil || !c.record.heard() {
 		return
 	}
 	c.record.changed(read{of: readEntry, name: k.String()})

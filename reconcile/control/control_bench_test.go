@@ -26,6 +26,26 @@ func BenchmarkPlanPort(b *testing.B) {
 	}
 }
 
+// BenchmarkDeletePort is one port that comes and goes, without etcd, beside others of the same project.
+func BenchmarkDeletePort(b *testing.B) {
+	for _, n := range []int{1, 10000} {
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			s := newSim(b)
+			s.putAll(regionIntent())
+			for i := range n {
+				s.put(port(fmt.Sprintf("p%05d", i)), portOnH1)
+			}
+			s.settle()
+			for b.Loop() {
+				s.put(port("new"), portOnH1)
+				s.settle()
+				s.remove(port("new"))
+				s.settle()
+			}
+		})
+	}
+}
+
 // BenchmarkTakeover is a new leader's evaluation of everything when there is nothing to do.
 func BenchmarkTakeover(b *testing.B) {
 	s := newSim(b)

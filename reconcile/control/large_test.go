@@ -2,6 +2,7 @@ package control
 
 import (
 	"fmt"
+	"maps"
 	"strings"
 	"testing"
 
@@ -62,11 +63,9 @@ func (s *sim) again(id model.ID, spec string) {
 	s.put(id, spec)
 }
 
-// Whatever concerns many nodes, ports or claims is written in transactions that etcd accepts.
-func TestNoUnitIsTooLargeForOneTransaction(t *testing.T) {
-	t.Parallel()
-	many := model.ID{Project: "alpha", Kind: model.KindNetwork, Name: "many"}
-	for name, change := range map[string]func(s *sim){
+// networkChanges are changes of networks and of what routes between them, which concern many nodes, ports or claims.
+func networkChanges() map[string]func(s *sim) {
+	return map[string]func(s *sim){
 		"a network is made again":             func(s *sim) { s.again(blue, largeNetwork(123, "")) },
 		"a network is made again, other VLAN": func(s *sim) { s.again(blue, largeNetwork(124, "")) },
 		"a network is made again later":       func(s *sim) { s.remove(blue); s.settle(); s.put(blue, largeNetwork(123, "")) },
@@ -90,6 +89,13 @@ func TestNoUnitIsTooLargeForOneTransaction(t *testing.T) {
 		"a floating address moves": func(s *sim) {
 			s.put(floating("web"), `{"spec":{"network":"operator/internet","port":"pn100"}}`)
 		},
+	}
+}
+
+// regionChanges are changes of everything else that concerns as many.
+func regionChanges() map[string]func(s *sim) {
+	many := model.ID{Project: "alpha", Kind: model.KindNetwork, Name: "many"}
+	return map[string]func(s *sim){
 		"a physical network is changed": func(s *sim) {
 			s.put(physnet1, `{"spec":{"vlanRanges":[{"minimum":100,"maximum":199}],"mtu":8000}}`)
 		},
@@ -132,7 +138,15 @@ func TestNoUnitIsTooLargeForOneTransaction(t *testing.T) {
 				s.remove(port(fmt.Sprint("n", i)))
 			}
 		},
-	} {
+	}
+}
+
+// Whatever concerns many nodes, ports or claims is written in transactions that etcd accepts.
+func TestNoUnitIsTooLargeForOneTransaction(t *testing.T) {
+	t.Parallel()
+	changes := networkChanges()
+	maps.Copy(changes, regionChanges())
+	for name, change := range changes {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := largeRegion(t)

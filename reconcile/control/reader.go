@@ -150,7 +150,8 @@ func (s *reader) leads(name, network string) bool {
 func (s *reader) needs(name, network string) bool {
 	s.note(read{of: groupGuests, node: name, name: network})
 	s.note(read{of: groupOutside, node: name, name: network})
-	return s.leads(name, network) || s.cache.node(name).needs(network)
+	s.note(read{of: groupLegs, node: name, name: network})
+	return s.cache.node(name).needs(network)
 }
 
 // guests are the networks that ports in the node's slice are on, by uid.

@@ -46,16 +46,23 @@ type record struct {
 	trace  map[read]struct{} // collects what has changed; nil when nobody needs it
 }
 
-// thing is something that units have read. The units share it, so that a read costs each of them one pointer.
+// thing is something that units have read. All units that read it share it.
 type thing struct {
 	read    read
-	readers []*reading // in no order, each once
+	readers []*use // in no order, one for each unit
+}
+
+// use is one read of one unit. It knows its place among the readers of the thing, so that it goes without a search: a project is read
+// by everything in it.
+type use struct {
+	thing *thing
+	unit  unit
+	at    int
 }
 
 // reading has the reads of a unit. If it is only expected, the unit has not been evaluated yet and will read at least this.
 type reading struct {
-	unit     unit
-	reads    []*thing
+	reads    []*use
 	expected bool
 }
 
@@ -72,17 +79,17 @@ func (x *record) noted(u unit, reads map[read]struct{}) {
 	case len(reads) == 0:
 		delete(x.units, u)
 	case n == nil:
-		n = &reading{unit: u}
+		n = &reading{}
 		x.units[u] = n
 	}
 	n.expected = false
 	kept := n.reads[:0]
-	for _, t := range n.reads {
-		if _, again := reads[t.read]; again {
-			delete(reads, t.read)
-			kept = append(kept, t)
+	for _, r := range n.reads {
+		if _, again := reads[r.thing.read]; again {
+			delete(reads, r.thing.read)
+			kept = append(kept, r)
 		} else {
-			x.forget(n, t)
+			x.forget(r)
 		}
 	}
 	clear(n.reads[len(kept):])
@@ -93,14 +100,17 @@ func (x *record) noted(u unit, reads map[read]struct{}) {
 			t = &thing{read: r}
 			x.things[r] = t
 		}
-		t.readers = append(t.readers, n)
-		n.reads = append(n.reads, t)
+		one := &use{thing: t, unit: u, at: len(t.readers)}
+		t.readers = append(t.readers, one)
+		n.reads = append(n.reads, one)
 	}
 }
 
-func (x *record) forget(n *reading, t *thing) {
-	i, last := slices.Index(t.readers, n), len(t.readers)-1
-	t.readers[i], t.readers[last] = t.readers[last], nil
+func (x *record) forget(r *use) {
+	t, last := r.thing, len(r.thing.readers)-1
+	t.readers[r.at] = t.readers[last]
+	t.readers[r.at].at = r.at
+	t.readers[last] = nil
 	t.readers = t.readers[:last]
 	if last == 0 {
 		delete(x.things, t.read)
@@ -123,14 +133,17 @@ func (x *record) knows(u unit) bool {
 	return n != nil && !n.expected
 }
 
+// heard says that a change would concern anybody. At the start, while all of etcd is read, none does.
+func (x *record) heard() bool { return len(x.things) > 0 || x.trace != nil }
+
 // changed queues the units that have read it.
 func (x *record) changed(r read) {
 	if x.trace != nil {
 		x.trace[r] = struct{}{}
 	}
 	if t := x.things[r]; t != nil {
-		for _, n := range t.readers {
-			x.wake(n.unit)
+		for _, r := range t.readers {
+			x.wake(r.unit)
 		}
 	}
 }
