@@ -2,11 +2,9 @@ package vm
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"runtime"
 	"slices"
 	"time"
 )
@@ -27,21 +25,10 @@ const fetchTimeout = 10 * time.Minute // 70 MB by a slow line
 // unpacks it, and never installs it. Remove the folder (os.UserCacheDir()/weft/vm) to get a newer one. log receives a line when something
 // takes time; may be nil.
 func FindKernel(ctx context.Context, log func(format string, args ...any)) (Kernel, error) {
-	if runtime.GOARCH != "amd64" {
-		return Kernel{}, fmt.Errorf("vm: the rig knows amd64 only, this is %s", runtime.GOARCH)
+	if log == nil {
+		log = func(string, ...any) {}
 	}
-	cache, err := cacheFolder()
-	if err != nil {
-		return Kernel{}, err
-	}
-	return once(ctx, cache, cachedKernel, func(ctx context.Context, cache string) (Kernel, error) {
-		if log != nil {
-			log("fetching Debian's kernel into %s (70 MB, once)", cache)
-		}
-		ctx, cancel := context.WithTimeout(ctx, fetchTimeout)
-		defer cancel()
-		return fetchKernel(ctx, cache)
-	})
+	return find(ctx, log, source{name: "Debian's kernel", cost: "70 MB", limit: fetchTimeout, look: cachedKernel, make: unpackKernel})
 }
 
 func cacheFolder() (string, error) {
@@ -75,31 +62,4 @@ func modified(path string) time.Time {
 		return time.Time{}
 	}
 	return info.ModTime()
-}
-
-// fetchKernel makes the cache's folder of a kernel. It makes the folder under another name and then renames it, so that the folder is
-// there complete or not at all. If two programs fetch at once, the second uses the folder of the first.
-func fetchKernel(ctx context.Context, cache string) (Kernel, error) {
-	if err := sweepFetches(cache); err != nil {
-		return Kernel{}, err
-	}
-	temp, err := os.MkdirTemp(cache, fetchPrefix)
-	if err != nil {
-		return Kernel{}, fmt.Errorf("vm: %w", err)
-	}
-	defer os.RemoveAll(temp)
-	root := filepath.Join(temp, "root")
-	release, err := unpackKernel(ctx, temp, root)
-	if err != nil {
-		return Kernel{}, err
-	}
-	final := filepath.Join(cache, release)
-	if err := os.Rename(root, final); err != nil && !errors.Is(err, os.ErrExist) {
-		return Kernel{}, fmt.Errorf("vm: keep kernel: %w", err)
-	}
-	k, ok := cachedKernel(cache)
-	if !ok {
-		return k, fmt.Errorf("vm: %s is there and holds no %s: remove it", final, imageName)
-	}
-	return k, nil
 }

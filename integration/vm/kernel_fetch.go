@@ -25,15 +25,11 @@ func unpackKernel(ctx context.Context, temp, root string) (release string, err e
 	if err != nil {
 		return "", err
 	}
-	// apt's own download user may not write here, so apt downloads as root.
-	if _, err := run(ctx, temp, nil, "apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", name); err != nil {
-		return "", fmt.Errorf("%w; is a Debian mirror reachable?", err)
+	deb, err := download(ctx, temp, name)
+	if err != nil {
+		return "", err
 	}
-	debs, err := filepath.Glob(filepath.Join(temp, "*.deb"))
-	if err != nil || len(debs) != 1 {
-		return "", fmt.Errorf("vm: apt-get download %s left %d packages, want one", name, len(debs))
-	}
-	if _, err := run(ctx, temp, nil, "dpkg-deb", "--extract", debs[0], root); err != nil {
+	if _, err := run(ctx, temp, nil, "dpkg-deb", "--extract", deb, root); err != nil {
 		return "", err
 	}
 	if _, err := run(ctx, temp, nil, "depmod", "--basedir", root, release); err != nil {
@@ -121,4 +117,28 @@ func tail(s string, n int) string {
 		return "…" + s[len(s)-n:]
 	}
 	return s
+}
+
+// download fetches a package, "name" or "name=version", into dir.
+func download(ctx context.Context, dir, name string) (deb string, err error) {
+	for _, update := range []bool{false, true} { // a machine may have no package lists yet, or old ones
+		if update {
+			if _, err := run(ctx, "", nil, "apt-get", "update", "-q"); err != nil {
+				return "", err
+			}
+		}
+		// apt's own download user may not write here, so apt downloads as root.
+		if _, err = run(ctx, dir, nil, "apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", name); err == nil {
+			break
+		}
+	}
+	if err != nil {
+		return "", fmt.Errorf("%w; is a Debian mirror reachable?", err)
+	}
+	plain, _, _ := strings.Cut(name, "=")
+	debs, err := filepath.Glob(filepath.Join(dir, plain+"_*.deb"))
+	if err != nil || len(debs) != 1 {
+		return "", fmt.Errorf("vm: apt-get download %s left %d packages, want one", name, len(debs))
+	}
+	return debs[0], nil
 }

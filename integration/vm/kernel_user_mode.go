@@ -2,12 +2,10 @@ package vm
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -25,19 +23,8 @@ const userModeBuildTimeout = 20 * time.Minute
 // findUserMode returns user-mode Linux from the cache folder. If it is not there, it makes it: Debian's package, unpacked and never
 // installed, with the nftables modules that the package lacks.
 func findUserMode(ctx context.Context, log func(format string, args ...any)) (Kernel, error) {
-	if runtime.GOARCH != "amd64" {
-		return Kernel{}, fmt.Errorf("vm: the rig knows amd64 only, this is %s", runtime.GOARCH)
-	}
-	cache, err := cacheFolder()
-	if err != nil {
-		return Kernel{}, err
-	}
-	return once(ctx, cache, cachedUserMode, func(ctx context.Context, cache string) (Kernel, error) {
-		log("fetching user-mode Linux into %s and building its modules for nftables (180 MB and a few minutes, once)", cache)
-		ctx, cancel := context.WithTimeout(ctx, userModeBuildTimeout)
-		defer cancel()
-		return fetchUserMode(ctx, cache)
-	})
+	return find(ctx, log, source{name: "user-mode Linux", cost: "180 MB, and a few minutes to build its modules for nftables",
+		limit: userModeBuildTimeout, look: cachedUserMode, make: makeUserMode})
 }
 
 func cachedUserMode(cache string) (Kernel, bool) {
@@ -54,34 +41,8 @@ func cachedUserMode(cache string) (Kernel, bool) {
 	return Kernel{Release: filepath.Base(releases[0]), Image: newest, Root: root}, true
 }
 
-// fetchUserMode makes the cache's folder as fetchKernel does: it is there complete or not at all.
-func fetchUserMode(ctx context.Context, cache string) (Kernel, error) {
-	if err := sweepFetches(cache); err != nil {
-		return Kernel{}, err
-	}
-	temp, err := os.MkdirTemp(cache, fetchPrefix)
-	if err != nil {
-		return Kernel{}, fmt.Errorf("vm: %w", err)
-	}
-	defer os.RemoveAll(temp)
-	root := filepath.Join(temp, "root")
-	version, err := makeUserMode(ctx, temp, root)
-	if err != nil {
-		return Kernel{}, fmt.Errorf("vm: make user-mode Linux: %w", err)
-	}
-	final := filepath.Join(cache, userModePrefix+version)
-	if err := os.Rename(root, final); err != nil && !errors.Is(err, os.ErrExist) {
-		return Kernel{}, fmt.Errorf("vm: keep user-mode Linux: %w", err)
-	}
-	k, ok := cachedUserMode(cache)
-	if !ok {
-		return k, fmt.Errorf("vm: %s is there and is not whole: remove it", final)
-	}
-	return k, nil
-}
-
 // makeUserMode makes root from the package, and from the source that the package says it was built from.
-func makeUserMode(ctx context.Context, temp, root string) (version string, err error) {
+func makeUserMode(ctx context.Context, temp, root string) (folder string, err error) {
 	unpacked, tree := filepath.Join(temp, "package"), filepath.Join(temp, "source")
 	deb, err := download(ctx, temp, userModePackage)
 	if err != nil {
@@ -92,7 +53,7 @@ func makeUserMode(ctx context.Context, temp, root string) (version string, err e
 		return "", err
 	}
 	version, built, _ := strings.Cut(string(fields), "\n")
-	source, err := sourcePackage(built)
+	origin, err := sourcePackage(built)
 	if err != nil {
 		return "", err
 	}
@@ -113,14 +74,14 @@ func makeUserMode(ctx context.Context, temp, root string) (version string, err e
 		return "", err
 	}
 	config := filepath.Join(unpacked, "usr/share/doc", userModePackage, "config.gz")
-	if err := unpackSource(ctx, temp, tree, source); err != nil {
+	if err := unpackSource(ctx, temp, tree, origin); err != nil {
 		return "", err
 	}
 	if err := buildModules(ctx, tree, config, filepath.Join(root, "lib", "modules", release, "kernel")); err != nil {
 		return "", err
 	}
 	_, err = run(ctx, temp, nil, "depmod", "--basedir", root, release)
-	return version, err
+	return userModePrefix + version, err
 }
 
 // builtUsing matches the package's field Built-Using: "linux (= 6.1.176-1)".

@@ -11,7 +11,6 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
-	"strings"
 )
 
 // userModeOptions are added to the options that user-mode Linux was built with, because it knows nftables only for bridges. None of them
@@ -115,28 +114,4 @@ func readGzip(path string) ([]byte, error) {
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
 	return append(text, '\n'), nil
-}
-
-// download fetches a package, "name" or "name=version", into dir.
-func download(ctx context.Context, dir, name string) (deb string, err error) {
-	for _, update := range []bool{false, true} { // a machine may have no package lists yet, or old ones
-		if update {
-			if _, err := run(ctx, "", nil, "apt-get", "update", "-q"); err != nil {
-				return "", err
-			}
-		}
-		// apt's own download user may not write here, so apt downloads as root.
-		if _, err = run(ctx, dir, nil, "apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", name); err == nil {
-			break
-		}
-	}
-	if err != nil {
-		return "", fmt.Errorf("%w; is a Debian mirror reachable?", err)
-	}
-	plain, _, _ := strings.Cut(name, "=")
-	debs, err := filepath.Glob(filepath.Join(dir, plain+"_*.deb"))
-	if err != nil || len(debs) != 1 {
-		return "", fmt.Errorf("vm: apt-get download %s left %d packages, want one", name, len(debs))
-	}
-	return debs[0], nil
 }
