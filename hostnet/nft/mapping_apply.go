@@ -54,7 +54,7 @@ func (v *view) delta(targets map[netip.Addr]target) delta {
 		v.deltaOne(floating, t, &d)
 		affected[v.floating[floating]] = true
 		affected[t.fixed] = true
-		for x := range v.leavesAs[floating] {
+		for _, x := range v.leavesAs[floating] {
 			affected[x] = true
 		}
 	}
@@ -66,16 +66,15 @@ func (v *view) delta(targets map[netip.Addr]target) delta {
 		}
 	}
 	for x := range affected {
-		low := lowestOf(func(yield func(netip.Addr) bool) {
-			for f := range v.leadTo[x] {
-				if _, changes := targets[f]; !changes && !yield(f) {
-					return
+		low := wanted[x]
+		for _, f := range v.leadTo[x] {
+			if _, changes := targets[f]; !changes {
+				if !low.IsValid() || f.Less(low) {
+					low = f
 				}
+				break
 			}
-			if w := wanted[x]; w.IsValid() {
-				yield(w)
-			}
-		})
+		}
 		have := v.fixed[x]
 		if have == low {
 			continue

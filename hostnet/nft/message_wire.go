@@ -28,13 +28,27 @@ func text(kind uint16, s string) attribute { return attribute{kind, append([]byt
 
 func appendAttributes(b []byte, attributes []attribute) []byte {
 	for _, a := range attributes {
-		b = binary.NativeEndian.AppendUint16(b, uint16(unix.SizeofNlAttr+len(a.data)))
-		b = binary.NativeEndian.AppendUint16(b, a.kind)
-		b = append(b, a.data...)
-		for len(b)%4 != 0 {
-			b = append(b, 0)
-		}
+		b = appendAttribute(b, a.kind, a.data)
 	}
+	return b
+}
+
+// appendAttribute appends an attribute, padded to four bytes.
+func appendAttribute[T string | []byte](b []byte, kind uint16, data T) []byte {
+	b = binary.NativeEndian.AppendUint16(b, uint16(unix.SizeofNlAttr+len(data)))
+	b = binary.NativeEndian.AppendUint16(b, kind)
+	b = append(b, data...)
+	for len(b)%4 != 0 {
+		b = append(b, 0)
+	}
+	return b
+}
+
+// appendNested appends an attribute that holds what fill appends.
+func appendNested(b []byte, kind uint16, fill func([]byte) []byte) []byte {
+	start := len(b)
+	b = fill(appendAttribute(b, kind|unix.NLA_F_NESTED, ""))
+	binary.NativeEndian.PutUint16(b[start:], uint16(len(b)-start))
 	return b
 }
 
@@ -56,15 +70,20 @@ func parseAttributes(b []byte, fn func(kind uint16, data []byte) error) error {
 
 // attributesOf collects the attributes of an nf_tables message. Each type occurs once.
 func attributesOf(m syscall.NetlinkMessage) (map[uint16][]byte, error) {
-	if len(m.Data) < sizeofNfgenmsg {
-		return nil, fmt.Errorf("nf_tables message of %d bytes", len(m.Data))
-	}
 	found := map[uint16][]byte{}
-	err := parseAttributes(m.Data[sizeofNfgenmsg:], func(kind uint16, data []byte) error {
+	err := eachAttribute(m, func(kind uint16, data []byte) error {
 		found[kind] = data
 		return nil
 	})
 	return found, err
+}
+
+// eachAttribute is parseAttributes of an nf_tables message.
+func eachAttribute(m syscall.NetlinkMessage, fn func(kind uint16, data []byte) error) error {
+	if len(m.Data) < sizeofNfgenmsg {
+		return fmt.Errorf("nf_tables message of %d bytes", len(m.Data))
+	}
+	return parseAttributes(m.Data[sizeofNfgenmsg:], fn)
 }
 
 // readText is a text from the kernel. It ends at the first NUL.

@@ -11,16 +11,11 @@ import (
 
 // family is IPv4 or IPv6, with what the rules need to know of it.
 type family struct {
+	familySets
 	name                string
-	proto               byte   // NFPROTO_…
 	size                uint32 // bytes of an address
 	source, destination uint32 // offsets in the header
 	transit             netip.Prefix
-	floatingSet         string // map floating → fixed
-	fixedSet            string // map fixed → floating
-	forwardSet          string // map floating . protocol . port → address . port
-	sourceSet           string // map family → the namespace's own address
-	leaveSet            string // floating addresses that may leave
 	// local are destinations that no router forwards to (RFC 3927 section 2.7). They include the transit addresses.
 	local netip.Prefix
 	// linkSources are sources that routers never forward: of hosts that have no address yet (RFC 1122 section 3.2.1.3), and of
@@ -39,15 +34,13 @@ type family struct {
 
 func families() []family {
 	return []family{
-		{name: "ip", proto: unix.NFPROTO_IPV4, size: 4, source: 12, destination: 16, transit: object.TransitV4,
-			floatingSet: "floating4", fixedSet: "fixed4", forwardSet: "forward4", sourceSet: "source4", leaveSet: "leave4",
+		{familySets: setsOf(netip.IPv4Unspecified()), name: "ip", size: 4, source: 12, destination: 16, transit: object.TransitV4,
 			local:       netip.MustParsePrefix("169.254.0.0/16"),
 			linkSources: prefixes("0.0.0.0/32"),
 			martians:    prefixes("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/3"),
 			icmp:        unix.IPPROTO_ICMP, next: 9, errorChecksum: 10,
 			errorTypes: []icmpMatch{{expr.CmpOpEq, 3}, {expr.CmpOpEq, 11}, {expr.CmpOpEq, 12}}},
-		{name: "ip6", proto: unix.NFPROTO_IPV6, size: 16, source: 8, destination: 24, transit: object.TransitV6,
-			floatingSet: "floating6", fixedSet: "fixed6", forwardSet: "forward6", sourceSet: "source6", leaveSet: "leave6",
+		{familySets: setsOf(netip.IPv6Unspecified()), name: "ip6", size: 16, source: 8, destination: 24, transit: object.TransitV6,
 			local:       object.TransitV6,
 			linkSources: prefixes("::/128", "fe80::/10"),
 			martians:    prefixes("::/96", "::ffff:0:0/96", "ff00::/8"),
@@ -63,11 +56,22 @@ func prefixes(list ...string) (all []netip.Prefix) {
 	return all
 }
 
-func familyOf(a netip.Addr) family {
+// familySets are the number of a family and the names of its sets. They are apart from family, because each mapping needs them.
+type familySets struct {
+	proto       byte   // NFPROTO_…
+	floatingSet string // map floating → fixed
+	fixedSet    string // map fixed → floating
+	forwardSet  string // map floating . protocol . port → address . port
+	sourceSet   string // map family → the namespace's own address
+	leaveSet    string // floating addresses that may leave
+}
+
+// setsOf are the sets of the family that an address belongs to.
+func setsOf(a netip.Addr) familySets {
 	if a.Is4() {
-		return families()[0]
+		return familySets{unix.NFPROTO_IPV4, "floating4", "fixed4", "forward4", "source4", "leave4"}
 	}
-	return families()[1]
+	return familySets{unix.NFPROTO_IPV6, "floating6", "fixed6", "forward6", "source6", "leave6"}
 }
 
 // is matches packets of the family.

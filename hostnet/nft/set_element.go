@@ -88,16 +88,12 @@ type element struct {
 // elementRequests add or delete elements, many in one request. The kernel refuses to delete an element that does not exist, and
 // to add a key that has another value. So a race with somebody else is an error and never a mixture of both.
 func elementRequests(kind uint16, elements []element) []request {
-	bySet, names := map[string][]attribute{}, []string(nil)
+	bySet, names := map[string][]element{}, []string(nil)
 	for _, e := range elements {
 		if bySet[e.set] == nil {
 			names = append(names, e.set)
 		}
-		inner := []attribute{nested(unix.NFTA_SET_ELEM_KEY, attribute{unix.NFTA_DATA_VALUE, []byte(e.key)})}
-		if e.value != "" && kind == unix.NFT_MSG_NEWSETELEM {
-			inner = append(inner, nested(unix.NFTA_SET_ELEM_DATA, attribute{unix.NFTA_DATA_VALUE, []byte(e.value)}))
-		}
-		bySet[e.set] = append(bySet[e.set], nested(unix.NFTA_LIST_ELEM, inner...))
+		bySet[e.set] = append(bySet[e.set], e)
 	}
 	flags := uint16(0)
 	if kind == unix.NFT_MSG_NEWSETELEM {
@@ -109,11 +105,31 @@ func elementRequests(kind uint16, elements []element) []request {
 			all = append(all, request{kind: kind, flags: flags, attributes: []attribute{
 				text(unix.NFTA_SET_ELEM_LIST_TABLE, tableName),
 				text(unix.NFTA_SET_ELEM_LIST_SET, name),
-				nested(unix.NFTA_SET_ELEM_LIST_ELEMENTS, list[:min(len(list), elementsPerRequest)]...),
+				{unix.NFTA_SET_ELEM_LIST_ELEMENTS | unix.NLA_F_NESTED, elementList(list[:min(len(list), elementsPerRequest)], flags != 0)},
 			}})
 		}
 	}
 	return all
+}
+
+// elementList is the list of a request. Values are not needed to delete.
+func elementList(elements []element, values bool) []byte {
+	b := make([]byte, 0, len(elements)*32)
+	for _, e := range elements {
+		b = appendNested(b, unix.NFTA_LIST_ELEM, func(b []byte) []byte {
+			b = appendData(b, unix.NFTA_SET_ELEM_KEY, e.key)
+			if e.value != "" && values {
+				b = appendData(b, unix.NFTA_SET_ELEM_DATA, e.value)
+			}
+			return b
+		})
+	}
+	return b
+}
+
+// appendData appends a key or a value.
+func appendData(b []byte, kind uint16, data string) []byte {
+	return appendNested(b, kind, func(b []byte) []byte { return appendAttribute(b, unix.NFTA_DATA_VALUE, data) })
 }
 
 func addressBytes(a netip.Addr) string { return string(a.AsSlice()) }
@@ -125,21 +141,23 @@ type service struct {
 }
 
 func floatingElement(floating, fixed netip.Addr) element {
-	return element{familyOf(floating).floatingSet, addressBytes(floating), addressBytes(fixed)}
+	return element{setsOf(floating).floatingSet, addressBytes(floating), addressBytes(fixed)}
 }
 
 func fixedElement(fixed, floating netip.Addr) element {
-	return element{familyOf(fixed).fixedSet, addressBytes(fixed), addressBytes(floating)}
+	return element{setsOf(fixed).fixedSet, addressBytes(fixed), addressBytes(floating)}
 }
 
 func leaveElement(floating netip.Addr) element {
-	return element{set: familyOf(floating).leaveSet, key: addressBytes(floating)}
+	return element{set: setsOf(floating).leaveSet, key: addressBytes(floating)}
 }
 
-func routedElement(f family) element { return element{set: setRouted, key: string([]byte{f.proto})} }
+func routedElement(f familySets) element {
+	return element{set: setRouted, key: string([]byte{f.proto})}
+}
 
 func sourceElement(a netip.Addr) element {
-	return element{familyOf(a).sourceSet, string([]byte{familyOf(a).proto}), addressBytes(a)}
+	return element{setsOf(a).sourceSet, string([]byte{setsOf(a).proto}), addressBytes(a)}
 }
 
 func outsideElement(device string) element {
@@ -153,7 +171,7 @@ func forwardElement(floating netip.Addr, s service, to netip.AddrPort) element {
 	key := append(floating.AsSlice(), s.protocol, 0, 0, 0)
 	key = append(binary.BigEndian.AppendUint16(key, s.port), 0, 0)
 	value := append(binary.BigEndian.AppendUint16(to.Addr().AsSlice(), to.Port()), 0, 0)
-	return element{familyOf(floating).forwardSet, string(key), string(value)}
+	return element{setsOf(floating).forwardSet, string(key), string(value)}
 }
 
 // readAddress is the address of four or sixteen bytes. For other lengths it is not valid.

@@ -38,7 +38,7 @@ func (v *view) table(namespace string, versions *versions) (*object.NATTable, bo
 		case setOutside:
 			outside = append(outside, readText([]byte(e.key)))
 		case setRouted:
-			if e == routedElement(families()[1]) {
+			if e == routedElement(setsOf(netip.IPv6Unspecified())) {
 				t.RoutedIPv6 = true
 			} else {
 				outside = append(outside, "(alien routed family)")
@@ -79,7 +79,7 @@ func hostElements(t *object.NATTable) map[element]bool {
 		all[sourceElement(a)] = true
 	}
 	if t.RoutedIPv6 {
-		all[routedElement(families()[1])] = true
+		all[routedElement(setsOf(netip.IPv6Unspecified()))] = true
 	}
 	return all
 }
@@ -94,10 +94,10 @@ func checkTable(t *object.NATTable) error {
 	}
 	seen := map[byte]bool{}
 	for _, a := range t.Sources {
-		if f := familyOf(a); !a.IsValid() || a.Is4In6() || seen[f.proto] {
+		if !a.IsValid() || a.Is4In6() || seen[setsOf(a).proto] {
 			return fmt.Errorf("%s: sources %v: expected at most one address for each family", t.Key(), t.Sources)
 		}
-		seen[familyOf(a).proto] = true
+		seen[setsOf(a).proto] = true
 	}
 	return nil
 }

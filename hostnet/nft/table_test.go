@@ -59,8 +59,8 @@ func TestTableAsItIs(t *testing.T) {
 		"limits that are no numbers":    {func(v *view) { v.comment = strings.Replace(v.comment, "1000/100/1000", "x", 1) }, "limits", false},
 		"one more outside device":       {put(outsideElement("we2"), true), "outside", true},
 		"no outside device":             {put(outsideElement("we1"), false), "outside", true},
-		"IPv6 is translated":            {put(routedElement(families()[1]), false), "routed", true},
-		"IPv4 is not":                   {put(routedElement(families()[0]), true), "outside", true},
+		"IPv6 is translated":            {put(routedElement(families()[1].familySets), false), "routed", true},
+		"IPv4 is not":                   {put(routedElement(families()[0].familySets), true), "outside", true},
 		"a source goes":                 {put(sourceElement(netip.MustParseAddr("192.0.2.9")), false), "sources", true},
 		"a source under another family": {put(element{set: "source4", key: "\x0a", value: string([]byte{192, 0, 2, 8})}, true), "outside", true},
 	} {

@@ -147,13 +147,24 @@ func (c *control) readElements(ctx context.Context, set string, v *view) error {
 
 // elementsOf are the elements in a message. There are none if the message is about another table.
 func elementsOf(m syscall.NetlinkMessage) ([]element, error) {
-	a, err := attributesOf(m)
-	if err != nil || !ofOurTable(m, a[unix.NFTA_SET_ELEM_LIST_TABLE]) {
+	var table, list []byte
+	var name string
+	err := eachAttribute(m, func(kind uint16, data []byte) error {
+		switch kind {
+		case unix.NFTA_SET_ELEM_LIST_TABLE:
+			table = data
+		case unix.NFTA_SET_ELEM_LIST_SET:
+			name = readText(data)
+		case unix.NFTA_SET_ELEM_LIST_ELEMENTS:
+			list = data
+		}
+		return nil
+	})
+	if err != nil || !ofOurTable(m, table) {
 		return nil, err
 	}
-	name := readText(a[unix.NFTA_SET_ELEM_LIST_SET])
 	var all []element
-	err = parseAttributes(a[unix.NFTA_SET_ELEM_LIST_ELEMENTS], func(_ uint16, b []byte) error {
+	err = parseAttributes(list, func(_ uint16, b []byte) error {
 		e := element{set: name}
 		err := parseAttributes(b, func(kind uint16, data []byte) error {
 			switch kind {

@@ -21,9 +21,10 @@ type view struct {
 	fixed    map[netip.Addr]netip.Addr                 // fixed → floating
 	forwards map[netip.Addr]map[service]netip.AddrPort // floating → …
 	leave    map[netip.Addr]bool                       // floating addresses that packets may leave as
-	// The reverse maps: all floating addresses that lead to a fixed one, and all fixed addresses that leave as a floating one.
-	leadTo   map[netip.Addr]map[netip.Addr]bool
-	leavesAs map[netip.Addr]map[netip.Addr]bool
+	// The reverse maps, each list in order: all floating addresses that lead to a fixed one, and all fixed addresses that leave as
+	// a floating one.
+	leadTo   map[netip.Addr][]netip.Addr
+	leavesAs map[netip.Addr][]netip.Addr
 }
 
 func newView() *view {
@@ -31,7 +32,7 @@ func newView() *view {
 		sets: map[string]string{}, small: map[element]bool{},
 		floating: map[netip.Addr]netip.Addr{}, fixed: map[netip.Addr]netip.Addr{},
 		forwards: map[netip.Addr]map[service]netip.AddrPort{}, leave: map[netip.Addr]bool{},
-		leadTo: map[netip.Addr]map[netip.Addr]bool{}, leavesAs: map[netip.Addr]map[netip.Addr]bool{},
+		leadTo: map[netip.Addr][]netip.Addr{}, leavesAs: map[netip.Addr][]netip.Addr{},
 	}
 }
 
@@ -144,32 +145,31 @@ func (v *view) putLeave(floating netip.Addr, present bool, t *touched) {
 	}
 }
 
-func link(index map[netip.Addr]map[netip.Addr]bool, from, to netip.Addr) {
-	if index[from] == nil {
-		index[from] = map[netip.Addr]bool{}
+func link(index map[netip.Addr][]netip.Addr, from, to netip.Addr) {
+	list := index[from]
+	if at, there := slices.BinarySearchFunc(list, to, netip.Addr.Compare); !there {
+		index[from] = slices.Insert(list, at, to)
 	}
-	index[from][to] = true
 }
 
-func unlink(index map[netip.Addr]map[netip.Addr]bool, from, to netip.Addr) {
-	delete(index[from], to)
-	if len(index[from]) == 0 {
+func unlink(index map[netip.Addr][]netip.Addr, from, to netip.Addr) {
+	list := index[from]
+	at, there := slices.BinarySearchFunc(list, to, netip.Addr.Compare)
+	switch {
+	case !there:
+	case len(list) == 1:
 		delete(index, from)
+	default:
+		index[from] = slices.Delete(list, at, at+1)
 	}
 }
 
 // lowest is the floating address that a fixed address should leave with: the lowest of those that lead to it.
 func (v *view) lowest(fixed netip.Addr) netip.Addr {
-	return lowestOf(maps.Keys(v.leadTo[fixed]))
-}
-
-func lowestOf(all func(func(netip.Addr) bool)) (low netip.Addr) {
-	for a := range all {
-		if !low.IsValid() || a.Less(low) {
-			low = a
-		}
+	if list := v.leadTo[fixed]; len(list) > 0 {
+		return list[0]
 	}
-	return low
+	return netip.Addr{}
 }
 
 // mapping is what a floating address is translated to. If the way back is wrong, the fixed address is shown as the unspecified
@@ -185,7 +185,7 @@ func (v *view) mapping(namespace string, floating netip.Addr) (*object.NATMappin
 	if fixed.IsValid() && v.lowest(fixed) == floating {
 		expected = 1
 	}
-	if len(leaves) != expected || expected == 1 && !leaves[fixed] || v.leave[floating] != leads {
+	if len(leaves) != expected || expected == 1 && leaves[0] != fixed || v.leave[floating] != leads {
 		m.Fixed = netip.IPv4Unspecified()
 	}
 	return m, true
