@@ -10,7 +10,6 @@ import (
 
 	"weft/hostnet/object"
 	"weft/model"
-	"weft/model/desired"
 	"weft/reconcile/compile"
 	"weft/reconcile/compile/linuxbridge"
 )
@@ -50,8 +49,8 @@ func (st *stage) compile(t *testing.T) (objects []object.Object, missing string)
 	if st.switches != nil {
 		st.switches.Facts(st.facts)
 	}
-	for _, k := range st.keys() {
-		u := compile.Compile(compile.Input{Fabrics: fabrics(), Slice: st.slice, Facts: st.facts}, k)
+	for _, k := range st.config.Keys() {
+		u := compile.Compile(compile.Input{Fabrics: fabrics(), Config: st.config, Facts: st.facts}, k)
 		missing += u.Pending + u.Refused
 		for _, o := range u.Objects {
 			if slices.Contains(driven, o.Key().Kind) {
@@ -126,18 +125,4 @@ func (st *stage) difference(t *testing.T, objects []object.Object) [][]object.Ch
 		}
 	}
 	return batches
-}
-
-func (st *stage) keys() []desired.Key {
-	keys := []desired.Key{st.slice.Host.Key()}
-	for _, n := range st.slice.Networks {
-		keys = append(keys, n.Key())
-	}
-	for _, p := range st.slice.Ports {
-		keys = append(keys, p.Key())
-	}
-	for _, r := range st.slice.Routers {
-		keys = append(keys, r.Key())
-	}
-	return keys
 }

@@ -31,8 +31,8 @@ type externalStage struct {
 // external makes network blue an external network.
 func (st *stage) external(t *testing.T) *externalStage {
 	t.Helper()
-	st.slice.Host.RouterMAC = model.MAC(routerMAC)
-	st.slice.Networks[netBlue].Gateway = &desired.NodeGateway{Addresses: []netip.Prefix{netip.PrefixFrom(outside4, 24), netip.PrefixFrom(outside6, 64)}}
+	st.config.Host().RouterMAC = model.MAC(routerMAC)
+	st.config.Network(netBlue).Gateway = &desired.NodeGateway{Addresses: []netip.Prefix{netip.PrefixFrom(outside4, 24), netip.PrefixFrom(outside6, 64)}}
 	leg := openTap(t, st.plug(t, compile.ExternalLegDevice(netBlue)), "eth0")
 	leg.name = "leg"
 	st.converge(t)
@@ -159,7 +159,7 @@ var centralMAC = object.MAC{0x52, 0x54, 0, 0xaa, 0xbb, 0xcc}
 // central gives network red a centralized router on other hosts.
 func (st *stage) central(t *testing.T) *stage {
 	t.Helper()
-	red := st.slice.Networks[netRed]
+	red := st.config.Network(netRed)
 	red.CentralMAC = model.MAC(centralMAC)
 	red.Subnets[0].Gateway, red.Subnets[1].Gateway = model.Address{Addr: gateway4}, model.Address{Addr: gateway6}
 	st.converge(t)

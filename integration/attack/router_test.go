@@ -37,9 +37,9 @@ func newRoutedStage(t *testing.T) *routedStage {
 // routed adds the router to a stage.
 func (st *stage) routed(t *testing.T) *routedStage {
 	t.Helper()
-	st.slice.Host.RouterMAC = model.MAC(routerMAC)
-	st.slice.Routers = map[string]*desired.Router{routerUID: {UID: routerUID, Project: "alpha", Name: "way", Legs: []desired.RouterLeg{
-		{Network: netRed, Addresses: []netip.Prefix{netip.PrefixFrom(gateway4, 24), netip.PrefixFrom(gateway6, 64)}}}}}
+	st.config.Host().RouterMAC = model.MAC(routerMAC)
+	st.config.Put(&desired.Router{UID: routerUID, Project: "alpha", Name: "way", Legs: []desired.RouterLeg{
+		{Network: netRed, Addresses: []netip.Prefix{netip.PrefixFrom(gateway4, 24), netip.PrefixFrom(gateway6, 64)}}}})
 	leg := openTap(t, st.plug(t, compile.LegDevice(routerUID, netRed)), "eth0")
 	leg.name = "leg"
 	st.converge(t)

@@ -47,7 +47,7 @@ type stage struct {
 	namespace     string        // the host's
 	driver        driver
 	switches      *ovs.Driver // nil on a bridge host
-	slice         *desired.Slice
+	config        *desired.NodeConfig
 	facts         *object.Facts               // the driver's last facts
 	links         map[string]object.LinkFacts // of the host's namespace
 	a, b, c, s, x *guest
@@ -90,17 +90,13 @@ func (st *stage) populate(t *testing.T, host *desired.Host) {
 	host.UID, host.Name, host.MACPrefix = hostUID, "h1", model.MAC(chosen)
 	host.Uplinks = []desired.Uplink{{PhysicalNetwork: "rack", Interface: "eth1", MTU: 1500}}
 	st.links = map[string]object.LinkFacts{}
-	st.slice = &desired.Slice{
-		Host:     host,
-		Networks: map[string]*desired.Network{netRed: network(netRed, vidRed, 1), netBlue: network(netBlue, vidBlue, 2)},
-		Ports:    map[string]*desired.Port{},
-	}
+	st.config = desired.NewNodeConfig(host, network(netRed, vidRed, 1), network(netBlue, vidBlue, 2))
 	st.wireNamespace = st.plug(t, "eth1")
 	st.wire = openTap(t, st.wireNamespace, "eth0")
 	st.a, st.b = st.guest(t, "a", netRed, 10), st.guest(t, "b", netRed, 20)
 	st.c, st.s, st.x = st.guest(t, "c", netBlue, 30), st.guest(t, "s", netRed, 40), st.guest(t, "x", netRed, 50)
 	st.port(st.s).State = desired.StateStandby
-	delete(st.slice.Ports, portUID("x"))
+	st.config.Remove(desired.Key{Kind: desired.KindPort, UID: portUID("x")})
 	st.converge(t)
 }
 
@@ -119,7 +115,7 @@ func network(uid string, vid uint16, octet int) *desired.Network {
 func portUID(name string) string { return fmt.Sprintf("%08x-0000-4000-8000-000000000000", name[0]) }
 
 func (st *stage) port(g *guest) *desired.Port {
-	for _, p := range st.slice.Ports {
+	for p := range st.config.Ports() {
 		if object.MAC(p.MAC) == g.mac {
 			return p
 		}
@@ -142,7 +138,7 @@ func (st *stage) guest(t *testing.T, name, network string, last byte) *guest {
 	g.tap.name = name
 	p := &desired.Port{UID: portUID(name), Project: "alpha", Name: name, Network: network, MAC: model.MAC(g.mac), Device: "tap" + name,
 		InterfaceID: "if-" + name, Addresses: []model.Address{{Addr: g.v4}, {Addr: g.v6}}, State: desired.StateActive}
-	st.slice.Ports[p.UID] = p
+	st.config.Put(p)
 	return g
 }
 

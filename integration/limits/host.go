@@ -3,8 +3,6 @@ package limits
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
-	"slices"
 	"strings"
 	"testing"
 
@@ -25,8 +23,8 @@ type Host struct {
 	Units  []compile.Unit
 	// Offered counts the objects that were drawn. Accepted counts those that neither validation nor the controllers refused.
 	Offered, Accepted int
-	// Slice is the host's node config from the controllers.
-	Slice *desired.Slice
+	// Config is the host's node config from the controllers.
+	Config *desired.NodeConfig
 	// Text lists the accepted objects, for messages.
 	Text string
 }
@@ -52,15 +50,15 @@ func Draw(t *rapid.T) Host {
 	driver := rapid.SampledFrom([]model.Driver{model.DriverOVS, model.DriverBridge}).Draw(t, "driver")
 	in := drawIntent(t, driver)
 	h := Host{Driver: driver, Offered: in.offered}
-	h.Slice = resolve(t, in.objects, &h)
-	h.compile(t, h.Slice, facts(h.Slice, rapid.SampledFrom([]string{"netdev", "system"}).Draw(t, "datapath")))
+	h.Config = resolve(t, in.objects, &h)
+	h.compile(t, h.Config, facts(h.Config, rapid.SampledFrom([]string{"netdev", "system"}).Draw(t, "datapath")))
 	return h
 }
 
 // compile makes the host's objects. It repeats that while the objects make something new appear on the host.
-func (h *Host) compile(t T, s *desired.Slice, f *object.Facts) {
+func (h *Host) compile(t T, c *desired.NodeConfig, f *object.Facts) {
 	for range 8 {
-		h.Units = Compile(s, f)
+		h.Units = Compile(c, f)
 		if !appear(f, h.Units) {
 			return
 		}
@@ -77,7 +75,7 @@ func (h Host) Objects() (all []object.Object) {
 }
 
 // resolve makes the host's node config from the intent, as the controllers do.
-func resolve(t T, objects []model.Object, h *Host) *desired.Slice {
+func resolve(t T, objects []model.Object, h *Host) *desired.NodeConfig {
 	t.Helper()
 	cache := control.NewCache()
 	var reports []etcdschema.Item
@@ -105,79 +103,46 @@ func resolve(t T, objects []model.Object, h *Host) *desired.Slice {
 		}
 	}
 	h.Text = text.String()
-	s := &desired.Slice{Networks: map[string]*desired.Network{}, Ports: map[string]*desired.Port{}, Routers: map[string]*desired.Router{},
-		FloatingIPs: map[string]*desired.FloatingIP{}, Neighbors: map[string]*desired.Neighbors{}}
+	c := desired.NewNodeConfig()
 	for _, it := range p.Items {
 		if it.Node == here && it.New != nil {
-			put(t, s, it)
+			put(t, c, it)
 		}
 	}
-	return s
+	return c
 }
 
 // put puts one item into the node config.
-func put(t T, s *desired.Slice, it control.ItemChange) {
-	item := desired.NewItem(it.Key.Kind)
-	if err := json.Unmarshal(it.New, item); err != nil {
-		t.Fatal(err)
+func put(t T, c *desired.NodeConfig, it control.ItemChange) {
+	item, err := desired.AllKinds().Decode(it.Key, it.New)
+	if err != nil {
+		t.Fatalf("%s: %v", it.Key, err)
 	}
-	switch v := item.(type) {
-	case *desired.Host:
-		s.Host = v
-	case *desired.Network:
-		s.Networks[v.UID] = v
-	case *desired.Port:
-		s.Ports[v.UID] = v
-	case *desired.Router:
-		s.Routers[v.UID] = v
-	case *desired.FloatingIP:
-		s.FloatingIPs[v.UID] = v
-	case *desired.Neighbors:
-		s.Neighbors[v.UID] = v
-	default:
-		t.Fatalf("%s is of a kind that limits does not know", it.Key)
-	}
+	c.Put(item)
 }
 
 // facts are the facts of a host that has its NICs and guests' devices, and nothing that Weft makes.
-func facts(s *desired.Slice, datapath string) *object.Facts {
+func facts(c *desired.NodeConfig, datapath string) *object.Facts {
 	f := &object.Facts{DatapathType: datapath, Links: map[string]object.LinkFacts{}, Interfaces: map[string]object.InterfaceFacts{}}
-	if s.Host != nil {
-		for _, up := range s.Host.Uplinks {
+	if h := c.Host(); h != nil {
+		for _, up := range h.Uplinks {
 			f.Links[up.Interface] = object.LinkFacts{Kind: "device", MTU: up.MTU, Up: true}
 		}
 	}
-	for _, p := range s.Ports {
+	for p := range c.Ports() {
 		f.Links[p.Device] = object.LinkFacts{Kind: "tuntap", MTU: 1500}
 	}
 	return f
 }
 
 // Compile makes all objects of a host with these facts.
-func Compile(s *desired.Slice, f *object.Facts) (units []compile.Unit) {
-	c := compile.Input{Slice: s, Facts: f,
+func Compile(c *desired.NodeConfig, f *object.Facts) (units []compile.Unit) {
+	in := compile.Input{Config: c, Facts: f, Index: compile.NewIndex(c, f),
 		Fabrics: map[model.Driver]compile.Fabric{model.DriverOVS: compile.OpenVSwitch{}, model.DriverBridge: linuxbridge.Fabric{}}}
-	keys := []desired.Key{}
-	if c.Slice.Host != nil {
-		keys = append(keys, c.Slice.Host.Key())
-	}
-	keys = append(keys, keysOf(c.Slice.Networks)...)
-	keys = append(keys, keysOf(c.Slice.Ports)...)
-	keys = append(keys, keysOf(c.Slice.Routers)...)
-	keys = append(keys, keysOf(c.Slice.FloatingIPs)...)
-	keys = append(keys, keysOf(c.Slice.Neighbors)...)
-	c.Index = compile.NewIndex(c.Slice, c.Facts)
-	for _, k := range keys {
-		units = append(units, compile.Compile(c, k))
+	for _, k := range c.Keys() {
+		units = append(units, compile.Compile(in, k))
 	}
 	return units
-}
-
-func keysOf[T desired.Item](items map[string]T) (keys []desired.Key) {
-	for _, uid := range slices.Sorted(maps.Keys(items)) {
-		keys = append(keys, items[uid].Key())
-	}
-	return keys
 }
 
 // appear adds to the facts what the objects make. It returns false if nothing was new.

@@ -58,7 +58,7 @@ func (k *kernelHost) roundTrip() {
 	if p := k.plan(k.sync()); !p.Empty() {
 		k.t.Errorf("what was written is read otherwise:\n%.3000s", p)
 	}
-	k.want.Slice = &desired.Slice{}
+	k.want.Config = desired.NewNodeConfig()
 	k.converge()
 	k.close()
 	k.open()
@@ -79,10 +79,10 @@ func (k *kernelHost) within(f func() error) {
 func (k *kernelHost) plug() {
 	k.t.Helper()
 	var names []string
-	for _, up := range k.want.Slice.Host.Uplinks {
+	for _, up := range k.want.Config.Host().Uplinks {
 		names = append(names, up.Interface)
 	}
-	for _, p := range k.want.Slice.Ports {
+	for p := range k.want.Config.Ports() {
 		names = append(names, p.Device)
 	}
 	k.within(func() error {
@@ -177,7 +177,7 @@ func (k *kernelHost) sync() map[object.Key]object.Object {
 		return nil
 	})
 	desired := map[object.Key]object.Object{}
-	for _, u := range limits.Compile(k.want.Slice, f) {
+	for _, u := range limits.Compile(k.want.Config, f) {
 		if u.Refused != "" {
 			k.t.Fatalf("%v is refused: %s", u.Key, u.Refused)
 		}

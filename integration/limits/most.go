@@ -27,11 +27,11 @@ func Most(t T, driver model.Driver, networks int) Host {
 	t.Helper()
 	objects := MostIntent(t, driver, networks)
 	h := Host{Driver: driver, Offered: len(objects)}
-	h.Slice = resolve(t, objects, &h)
+	h.Config = resolve(t, objects, &h)
 	if h.Accepted != h.Offered {
 		t.Fatalf("only %d of %d objects were accepted:\n%s", h.Accepted, h.Offered, h.Text)
 	}
-	h.compile(t, h.Slice, facts(h.Slice, "netdev"))
+	h.compile(t, h.Config, facts(h.Config, "netdev"))
 	return h
 }
 

@@ -1,7 +1,6 @@
 package scale
 
 import (
-	"encoding/json"
 	"strconv"
 	"time"
 
@@ -13,7 +12,7 @@ import (
 // slice is a node config, read as weftd reads it.
 type slice struct {
 	node    string
-	items   *desired.Slice
+	items   *desired.NodeConfig
 	raw     map[desired.Key][]byte
 	buckets [etcdschema.Buckets]map[desired.Key]struct{}
 	digest  etcdschema.SetDigest
@@ -21,8 +20,7 @@ type slice struct {
 }
 
 func newSlice(node string) *slice {
-	s := &slice{node: node, raw: map[desired.Key][]byte{}, items: &desired.Slice{Networks: map[string]*desired.Network{},
-		Ports: map[string]*desired.Port{}, Routers: map[string]*desired.Router{}, FloatingIPs: map[string]*desired.FloatingIP{}}}
+	s := &slice{node: node, raw: map[desired.Key][]byte{}, items: desired.NewNodeConfig()}
 	for i := range s.buckets {
 		s.buckets[i] = map[desired.Key]struct{}{}
 	}
@@ -54,7 +52,7 @@ func (s *slice) put(k desired.Key, e etcdschema.Event) {
 		s.digest.Remove(e.Key, old)
 		delete(s.raw, k)
 		delete(bucket, k)
-		s.adopt(k, nil)
+		s.items.Remove(k)
 	}
 	if e.Deleted {
 		return
@@ -62,33 +60,9 @@ func (s *slice) put(k desired.Key, e etcdschema.Event) {
 	s.raw[k] = e.Value
 	bucket[k] = struct{}{}
 	s.digest.Add(e.Key, e.Value)
-	if item := desired.NewItem(k.Kind); item != nil && json.Unmarshal(e.Value, item) == nil {
-		s.adopt(k, item)
+	if item, err := desired.AllKinds().Decode(k, e.Value); err == nil && k.Kind != desired.KindNeighbors {
+		s.items.Put(item)
 	}
-}
-
-// adopt puts an item of a kind that is reported into the node config, or removes it.
-func (s *slice) adopt(k desired.Key, item desired.Item) {
-	switch k.Kind {
-	case desired.KindHost:
-		s.items.Host, _ = item.(*desired.Host)
-	case desired.KindNetwork:
-		set(s.items.Networks, k.UID, item)
-	case desired.KindPort:
-		set(s.items.Ports, k.UID, item)
-	case desired.KindRouter:
-		set(s.items.Routers, k.UID, item)
-	case desired.KindFloatingIP:
-		set(s.items.FloatingIPs, k.UID, item)
-	}
-}
-
-func set[T any](m map[string]*T, uid string, item desired.Item) {
-	if v, ok := any(item).(*T); ok {
-		m[uid] = v
-		return
-	}
-	delete(m, uid)
 }
 
 // whole says that the node config matches its head. Without a head it must be empty.
@@ -106,7 +80,7 @@ func (s *slice) bucket(i int) etcdschema.BucketReport {
 		if c, ok := report.Claimed(s.items, k); ok {
 			r.Claimed[k.UID] = c
 		}
-		if p := s.items.Ports[k.UID]; p != nil && k.Kind == desired.KindPort {
+		if p := s.items.Port(k.UID); p != nil && k.Kind == desired.KindPort {
 			told := report.Port(s.items, p)
 			told.Device = p.Device
 			r.Ports[k.UID] = told
@@ -118,5 +92,5 @@ func (s *slice) bucket(i int) etcdschema.BucketReport {
 // summary is the report's summary as of the batch.
 func (s *slice) summary(b etcdschema.Batch, now time.Time) etcdschema.NodeReport {
 	return etcdschema.NodeReport{Version: "scale", Features: desired.Features(), ProcessedRevision: b.Revision, Generation: s.head.Generation,
-		EtcdRevision: b.Revision, ClusterID: strconv.FormatUint(b.ClusterID, 16), Ports: len(s.items.Ports), At: now.UTC()}
+		EtcdRevision: b.Revision, ClusterID: strconv.FormatUint(b.ClusterID, 16), Ports: s.items.Count(desired.KindPort), At: now.UTC()}
 }

@@ -65,7 +65,7 @@ func fill(v reflect.Value) {
 
 func filled(t *testing.T, k desired.Kind) desired.Item {
 	t.Helper()
-	it := desired.NewItem(k)
+	it := desired.AllKinds().New(k)
 	if it == nil {
 		t.Fatalf("kind %s has no item", k)
 	}
@@ -110,16 +110,16 @@ func TestItemsReadBack(t *testing.T) {
 			t.Fatal(err)
 		}
 		newer := append([]byte(`{"ofTomorrow": {"a": [1]}, `), text[1:]...)
-		got := desired.NewItem(k)
+		got := desired.AllKinds().New(k)
 		if err := json.Unmarshal(newer, got); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("%s is read back as %+v, %v", k, got, err)
 		}
-		empty, err := json.Marshal(desired.NewItem(k))
+		empty, err := json.Marshal(desired.AllKinds().New(k))
 		if err != nil {
 			t.Fatal(err)
 		}
-		again := desired.NewItem(k)
-		if err := json.Unmarshal(empty, again); err != nil || !reflect.DeepEqual(again, desired.NewItem(k)) {
+		again := desired.AllKinds().New(k)
+		if err := json.Unmarshal(empty, again); err != nil || !reflect.DeepEqual(again, desired.AllKinds().New(k)) {
 			t.Errorf("an empty %s is %s, read back as %+v, %v", k, empty, again, err)
 		}
 	}
@@ -140,7 +140,7 @@ func TestKeysAndTitles(t *testing.T) {
 			t.Errorf("%s is called otherwise than %q", k, want)
 		}
 	}
-	if it := desired.NewItem("teapot"); it != nil {
+	if it := desired.AllKinds().New("teapot"); it != nil {
 		t.Errorf("a kind of tomorrow is %T", it)
 	}
 }

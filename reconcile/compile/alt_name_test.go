@@ -13,12 +13,12 @@ func TestUplinkByAlternativeName(t *testing.T) {
 	t.Parallel()
 	in := fixture()
 	const alternative = "enp3s0f0np0"
-	first := in.Slice.Host.Uplinks[0].Interface
-	declared := *in.Slice.Host
+	first := in.Config.Host().Uplinks[0].Interface
+	declared := *in.Config.Host()
 	declared.Uplinks = slices.Clone(declared.Uplinks)
 	declared.Uplinks[0].Interface = alternative
 	want := compile.Compile(in, declared.Key())
-	in.Slice.Host = &declared
+	in.Config.Put(&declared)
 	in.Index = indexed(in)
 	if u := compile.Compile(in, declared.Key()); !strings.Contains(u.Pending, alternative) {
 		t.Fatalf("nothing has the name, and the host is %q", u.Pending)

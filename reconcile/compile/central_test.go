@@ -15,14 +15,14 @@ import (
 // settled.
 func central() compile.Input {
 	in := routed()
-	r := in.Slice.Routers[routerUID]
-	public := in.Slice.Networks[netPublic]
+	r := in.Config.Router(routerUID)
+	public := in.Config.Network(netPublic)
 	r.Central = &desired.CentralGateway{MAC: mac("fa:16:3e:cc:00:01"), External: public.Gateway, Watch: netPublic, Peers: []desired.GatewayPeer{
 		{Node: "h0", MAC: mac("fa:16:3e:ff:00:00"), Secret: secretOf(0)}, {Node: "h1", MAC: mac("fa:16:3e:ff:00:01"), Secret: secretOf(1)},
 		{Node: "h2", MAC: mac("fa:16:3e:ff:00:02"), Secret: secretOf(2)}}}
 	public.Gateway = nil
 	for _, n := range []string{netRed, netBlue, netPublic} {
-		in.Slice.Networks[n].CentralMAC = r.Central.MAC
+		in.Config.Network(n).CentralMAC = r.Central.MAC
 	}
 	plug := func(device string, ofport uint32, s object.SessionFacts) {
 		in.Facts.Interfaces[device] = object.InterfaceFacts{Bridge: "br-int", OFPort: ofport, Created: true, Session: s}
@@ -68,7 +68,7 @@ func TestSessionMarks(t *testing.T) {
 		}, "udp_dst=3784 → metadata:=", "nw_src=169.254.1.1,nw_dst=169.254.1.0,nw_ttl=255,nw_frag=no,udp_dst=3784 → output:40"},
 	} {
 		in := central()
-		c.spoil(in.Slice.Routers[routerUID].Central)
+		c.spoil(in.Config.Router(routerUID).Central)
 		out, back := sessionWords(t, in)
 		if !strings.Contains(out, c.say) || !strings.Contains(back, c.hear) {
 			t.Errorf("%s:\n%s\n%s", c.name, out, back)
@@ -83,7 +83,7 @@ func TestSessionMarksOfTwoRouters(t *testing.T) {
 	for _, uid := range []string{"00000000-0000-4000-8000-000000000001", "ffffffff-0000-4000-8000-000000000001"} {
 		in := central()
 		want, wantBack := sessionWords(t, in)
-		other := *in.Slice.Routers[routerUID]
+		other := *in.Config.Router(routerUID)
 		g := *other.Central
 		g.Peers = slices.Clone(g.Peers)
 		for i := range g.Peers {
@@ -91,7 +91,7 @@ func TestSessionMarksOfTwoRouters(t *testing.T) {
 		}
 		g.Peers[2].Node = "h9"
 		other.UID, other.Central, other.Legs = uid, &g, nil
-		in.Slice.Routers[uid] = &other
+		in.Config.Put(&other)
 		in.Index = nil
 		if out, back := sessionWords(t, in); out != want || back != wantBack {
 			t.Errorf("beside router %s:\n%s\n%s\nwant\n%s\n%s", uid, out, back, want, wantBack)
@@ -174,7 +174,7 @@ func TestCentralRefused(t *testing.T) {
 		"watch each other is none of": func(g *desired.CentralGateway) { g.Watch = "other" },
 	} {
 		in := central()
-		spoil(in.Slice.Routers[routerUID].Central)
+		spoil(in.Config.Router(routerUID).Central)
 		if u := compile.Compile(in, key(desired.KindRouter, routerUID)); !strings.Contains(u.Refused, want) || len(u.Objects) > 0 {
 			t.Errorf("refused %q with %d objects, want %q", u.Refused, len(u.Objects), want)
 		}
@@ -193,8 +193,8 @@ func TestSessionConcerns(t *testing.T) {
 			t.Errorf("%v is not concerned: %s", k, got)
 		}
 	}
-	in.Slice.Routers[routerUID].External, in.Slice.Routers[routerUID].Central.External = "", nil
-	in.Slice.Routers[routerUID].Central.Watch = netRed
+	in.Config.Router(routerUID).External, in.Config.Router(routerUID).Central.External = "", nil
+	in.Config.Router(routerUID).Central.Watch = netRed
 	in.Index = nil
 	if u := compile.Compile(in, key(desired.KindNetwork, netRed)); !slices.Contains(kindsOf(u), object.KindSession) {
 		t.Errorf("without external network the first leg's has no sessions: %s", text(u))

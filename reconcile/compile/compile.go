@@ -21,11 +21,11 @@ import (
 )
 
 // Input is everything that compiling depends on. It is only read. Index makes lookups cheap and keeps what units are made of.
-// Without one, every call builds its own from the slice and the facts, which is for tests and for printing one item.
+// Without one, every call builds its own from the node config and the facts, which is for tests and for printing one item.
 type Input struct {
-	Slice *desired.Slice
-	Facts *object.Facts
-	Index *Index
+	Config *desired.NodeConfig
+	Facts  *object.Facts
+	Index  *Index
 	// Fabrics by the driver that a host names; nil means OpenVSwitch only.
 	Fabrics map[model.Driver]Fabric
 }
@@ -57,7 +57,7 @@ type GatewayRole struct {
 	Reason string // in words
 }
 
-// Compile compiles one item of the slice into its unit. An item that is not in the slice becomes a unit without objects: those that
+// Compile compiles one item of the node config into its unit. An item that is not there becomes a unit without objects: those that
 // it had are to be removed. Objects of different units never share a key, with two exceptions: neighbours that are in two parts,
 // and routed prefixes that two routers have.
 func Compile(in Input, key desired.Key) Unit {
@@ -77,15 +77,12 @@ type compiler struct {
 }
 
 func newCompiler(in Input) compiler {
-	r := &Reader{in.Slice, in.Facts, in.Index, map[Read]struct{}{}}
-	if r.slice == nil {
-		r.slice = &desired.Slice{}
-	}
+	r := &Reader{in.Config, in.Facts, in.Index, map[Read]struct{}{}}
 	if r.facts == nil {
 		r.facts = &object.Facts{}
 	}
 	if r.index == nil {
-		r.index = NewIndex(r.slice, r.facts)
+		r.index = NewIndex(r.config, r.facts)
 	}
 	c := compiler{r, in.Fabrics}
 	if c.fabrics == nil {
@@ -134,11 +131,6 @@ func (s keySet) sorted() []desired.Key {
 	for k := range s {
 		keys = append(keys, k)
 	}
-	slices.SortFunc(keys, func(a, b desired.Key) int {
-		if c := strings.Compare(string(a.Kind), string(b.Kind)); c != 0 {
-			return c
-		}
-		return strings.Compare(a.UID, b.UID)
-	})
+	slices.SortFunc(keys, desired.Key.Compare)
 	return keys
 }

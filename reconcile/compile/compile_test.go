@@ -100,7 +100,7 @@ func TestHostUnit(t *testing.T) {
 				link(in, "eth1", func(l *object.LinkFacts) { l.Addresses = []netip.Prefix{netip.MustParsePrefix("203.0.113.5/24")} })
 			}},
 		{name: "road to etcd", key: k, refused: "eth0 of physical network rack carries the road to etcd and address 192.0.2.11/24", kinds: "host-filter bridge silent-device flow-set",
-			make: func(in compile.Input) { in.Slice.Host.Uplinks[0].Interface = "eth0" }},
+			make: func(in compile.Input) { in.Config.Host().Uplinks[0].Interface = "eth0" }},
 		{name: "default route", key: k, refused: "carries the default route", kinds: "host-filter bridge silent-device flow-set",
 			make: func(in compile.Input) {
 				unplugged(in)
@@ -121,15 +121,15 @@ func TestHostUnit(t *testing.T) {
 		{name: "missing", key: k, pending: "waits for the interface to appear", kinds: "host-filter bridge silent-device flow-set",
 			make: func(in compile.Input) { delete(in.Facts.Links, "eth1") }},
 		{name: "hostile name", key: k, refused: "no interface name may have", kinds: "host-filter bridge silent-device flow-set",
-			make: func(in compile.Input) { in.Slice.Host.Uplinks[0].Interface = "eth1;reboot" + "\n" }},
+			make: func(in compile.Input) { in.Config.Host().Uplinks[0].Interface = "eth1;reboot" + "\n" }},
 		{name: "second with the same interface", key: k, refused: "is the uplink of physical network rack already", kinds: "host-filter bridge silent-device uplink tag-filter silent-device link flow-set",
 			make: func(in compile.Input) {
-				in.Slice.Host.Uplinks = append(in.Slice.Host.Uplinks, desired.Uplink{PhysicalNetwork: "other", Interface: "eth1"})
+				in.Config.Host().Uplinks = append(in.Config.Host().Uplinks, desired.Uplink{PhysicalNetwork: "other", Interface: "eth1"})
 			}},
 		{name: "foreign bridge", key: k, refused: "bridge br-int is not Weft's: made by others", kinds: "host-filter",
 			make: func(in compile.Input) { in.Facts.ForeignBridges = map[string]string{"br-int": "made by others"} }},
 		{name: "unknown driver", key: k, refused: `driver "tokenring"`, kinds: "",
-			make: func(in compile.Input) { in.Slice.Host.Driver = "tokenring" }},
+			make: func(in compile.Input) { in.Config.Host().Driver = "tokenring" }},
 	} {
 		c.run(t)
 	}
@@ -141,17 +141,17 @@ func TestNetworkUnit(t *testing.T) {
 	for _, c := range []change{
 		{name: "as is", make: func(compile.Input) {}, key: red, kinds: "flow-set"},
 		{name: "no uplink", key: red, pending: `no uplink to physical network "rack"`, kinds: "flow-set",
-			make: func(in compile.Input) { in.Slice.Host.Uplinks = nil }},
+			make: func(in compile.Input) { in.Config.Host().Uplinks = nil }},
 		{name: "uplink refused", key: red, pending: "only this host: uplink eth0 of physical network rack carries the road to etcd", kinds: "flow-set",
-			make: func(in compile.Input) { in.Slice.Host.Uplinks[0].Interface = "eth0" }},
-		{name: "no host", key: red, pending: "waits for the host's bridge", make: func(in compile.Input) { in.Slice.Host = nil }},
+			make: func(in compile.Input) { in.Config.Host().Uplinks[0].Interface = "eth0" }},
+		{name: "no host", key: red, pending: "waits for the host's bridge", make: func(in compile.Input) { in.Config.Remove(in.Config.Host().Key()) }},
 		{name: "same VLAN", key: blue, refused: "belongs to network " + netRed,
-			make: func(in compile.Input) { in.Slice.Networks[netBlue].SegmentationID = 101 }},
+			make: func(in compile.Input) { in.Config.Network(netBlue).SegmentationID = 101 }},
 		{name: "the first keeps the VLAN", key: red, kinds: "flow-set",
-			make: func(in compile.Input) { in.Slice.Networks[netBlue].SegmentationID = 101 }},
-		{name: "VLAN out of range", key: red, refused: "VLAN id", make: func(in compile.Input) { in.Slice.Networks[netRed].SegmentationID = 4095 }},
-		{name: "unknown type", key: red, refused: `type "vxlan"`, make: func(in compile.Input) { in.Slice.Networks[netRed].Type = "vxlan" }},
-		{name: "MTU", key: red, refused: "MTU", make: func(in compile.Input) { in.Slice.Networks[netRed].MTU = 0 }},
+			make: func(in compile.Input) { in.Config.Network(netBlue).SegmentationID = 101 }},
+		{name: "VLAN out of range", key: red, refused: "VLAN id", make: func(in compile.Input) { in.Config.Network(netRed).SegmentationID = 4095 }},
+		{name: "unknown type", key: red, refused: `type "vxlan"`, make: func(in compile.Input) { in.Config.Network(netRed).Type = "vxlan" }},
+		{name: "MTU", key: red, refused: "MTU", make: func(in compile.Input) { in.Config.Network(netRed).MTU = 0 }},
 		{name: "another number", key: key(desired.KindNetwork, "aaaaaaaa-0000-4001-8000-000000000001"), kinds: "flow-set",
 			make: func(in compile.Input) { twin(in, "aaaaaaaa-0000-4001-8000-000000000001") }},
 		{name: "number collides", key: key(desired.KindNetwork, "aaaaaaaa-0000-4000-8000-000000000009"), refused: "its number on this host",
@@ -163,12 +163,12 @@ func TestNetworkUnit(t *testing.T) {
 	}
 }
 
-func twin(in compile.Input, uid string) { in.Slice.Networks[uid] = network(uid, "twin", 103, 3) }
+func twin(in compile.Input, uid string) { in.Config.Put(network(uid, "twin", 103, 3)) }
 
 func TestPortUnit(t *testing.T) {
 	t.Parallel()
 	web, db, blue := key(desired.KindPort, portWeb), key(desired.KindPort, portDB), key(desired.KindPort, portBlue)
-	p := func(in compile.Input) *desired.Port { return in.Slice.Ports[portWeb] }
+	p := func(in compile.Input) *desired.Port { return in.Config.Port(portWeb) }
 	for _, c := range []change{
 		{name: "as is", make: func(compile.Input) {}, key: web, kinds: fullPort},
 		{name: "waits", make: func(compile.Input) {}, key: blue, pending: `waits for device tapblue or an OVS interface with iface-id "if-tapblue"`},
@@ -179,8 +179,8 @@ func TestPortUnit(t *testing.T) {
 				iface(in, "tapweb", func(i *object.InterfaceFacts) { i.OFPort, i.Error = 0, "could not open" })
 			}},
 		{name: "device gone", key: web, pending: "waits for device tapweb", make: func(in compile.Input) { delete(in.Facts.Links, "tapweb") }},
-		{name: "no network", key: web, pending: "waits for network", kinds: "ovs-port silent-device", make: func(in compile.Input) { delete(in.Slice.Networks, netRed) }},
-		{name: "no uplink", key: web, kinds: fullPort, make: func(in compile.Input) { in.Slice.Host.Uplinks = nil }},
+		{name: "no network", key: web, pending: "waits for network", kinds: "ovs-port silent-device", make: func(in compile.Input) { in.Config.Remove(desired.Key{Kind: desired.KindNetwork, UID: netRed}) }},
+		{name: "no uplink", key: web, kinds: fullPort, make: func(in compile.Input) { in.Config.Host().Uplinks = nil }},
 		{name: "adopted", make: func(compile.Input) {}, key: db, kinds: fullPort},
 		{name: "adopted, no netdev", key: db, pending: "vnet7 is no netdev", kinds: "ovs-port flow-set announcement",
 			make: func(in compile.Input) { delete(in.Facts.Links, "vnet7") }},
@@ -222,17 +222,17 @@ func TestPortUnit(t *testing.T) {
 		{name: "address twice", key: web, refused: "listed twice", make: func(in compile.Input) { p(in).Addresses[1] = p(in).Addresses[0] }},
 		{name: "unknown state", key: web, refused: "state", make: func(in compile.Input) { p(in).State = "half" }},
 		{name: "same MAC, second", key: db, refused: "MAC fa:16:3e:00:01:0a belongs to port " + portWeb,
-			make: func(in compile.Input) { in.Slice.Ports[portDB].MAC = p(in).MAC }},
-		{name: "same MAC, first", key: web, kinds: fullPort, make: func(in compile.Input) { in.Slice.Ports[portDB].MAC = p(in).MAC }},
+			make: func(in compile.Input) { in.Config.Port(portDB).MAC = p(in).MAC }},
+		{name: "same MAC, first", key: web, kinds: fullPort, make: func(in compile.Input) { in.Config.Port(portDB).MAC = p(in).MAC }},
 		{name: "same device, who is plugged keeps it", key: web, kinds: fullPort,
 			make: func(in compile.Input) {
 				early := port("00000000-0000-4000-8000-000000000001", netRed, "tapweb", 1, 77)
-				in.Slice.Ports[early.UID] = early
+				in.Config.Put(early)
 			}},
 		{name: "same device, the other is refused", key: key(desired.KindPort, "00000000-0000-4000-8000-000000000001"), refused: "device tapweb belongs to port " + portWeb,
 			make: func(in compile.Input) {
 				early := port("00000000-0000-4000-8000-000000000001", netRed, "tapweb", 1, 77)
-				in.Slice.Ports[early.UID] = early
+				in.Config.Put(early)
 			}},
 		{name: "a faulty rival takes nothing", key: db, kinds: fullPort,
 			make: func(in compile.Input) { p(in).InterfaceID, p(in).State = "if-tapdb", "half" }},
@@ -245,7 +245,7 @@ func TestPortUnit(t *testing.T) {
 func TestGotoLeadsOn(t *testing.T) {
 	t.Parallel()
 	in := fixture()
-	for _, k := range everyKey(in.Slice) {
+	for _, k := range in.Config.Keys() {
 		for _, o := range compile.Compile(in, k).Objects {
 			set, ok := o.(*object.FlowSet)
 			if !ok {
@@ -282,7 +282,7 @@ func TestAGuestWithAnotherMACIsToldOnce(t *testing.T) {
 		t.Errorf("warnings: %+v", u.Warnings)
 	}
 	in = fixture()
-	iface(in, "vnet7", func(i *object.InterfaceFacts) { i.AttachedMAC = in.Slice.Ports[portDB].MAC.String() })
+	iface(in, "vnet7", func(i *object.InterfaceFacts) { i.AttachedMAC = in.Config.Port(portDB).MAC.String() })
 	if u := compile.Compile(in, key(desired.KindPort, portDB)); len(u.Warnings) != 0 {
 		t.Errorf("with the port's own MAC: %+v", u.Warnings)
 	}

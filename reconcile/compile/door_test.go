@@ -27,15 +27,15 @@ func TestNamesThatTheDoorLetsInCompile(t *testing.T) {
 			return
 		}
 		in := fixture()
-		p := *in.Slice.Ports[sortedUIDs(in.Slice.Ports)[0]]
+		p := *in.Config.Port(uids(in.Config, desired.KindPort)[0])
 		p.Device = name
-		in.Slice.Ports[p.UID] = &p
+		in.Config.Put(&p)
 		if u := compile.Compile(in, p.Key()); strings.Contains(u.Refused, "interface name") || strings.Contains(u.Refused, "15 bytes") {
 			r.Fatalf("device %q is accepted, and refused by the host: %s", name, u.Refused)
 		}
-		h := *in.Slice.Host
+		h := *in.Config.Host()
 		h.Uplinks = append([]desired.Uplink{{PhysicalNetwork: "other", Interface: name, MTU: 1500}}, h.Uplinks...)
-		in.Slice.Host = &h
+		in.Config.Put(&h)
 		if u := compile.Compile(in, h.Key()); strings.Contains(u.Refused, "interface name") || strings.Contains(u.Refused, "15 bytes") {
 			r.Fatalf("uplink %q is accepted, and refused by the host: %s", name, u.Refused)
 		}
@@ -54,12 +54,4 @@ func TestNoGuestHasADeviceOfOurs(t *testing.T) {
 			t.Errorf("device %s: %v, expected a refusal", name, err)
 		}
 	}
-}
-
-func sortedUIDs(ports map[string]*desired.Port) []string {
-	var uids []string
-	for uid := range ports {
-		uids = append(uids, uid)
-	}
-	return uids
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"weft/hostnet/object"
@@ -66,15 +67,12 @@ func fixture() compile.Input {
 	moving := port(portMove, netRed, "tapmove", 1, 30)
 	moving.State, moving.Migration = desired.StateStandby, 7
 	return compile.Input{
-		Slice: &desired.Slice{
-			Host: &desired.Host{UID: hostUID, Name: "h1", Driver: model.DriverOVS, Bridge: "br-int",
+		Config: desired.NewNodeConfig(
+			&desired.Host{UID: hostUID, Name: "h1", Driver: model.DriverOVS, Bridge: "br-int",
 				Uplinks: []desired.Uplink{{PhysicalNetwork: "rack", Interface: "eth1", MTU: 1500}}},
-			Networks: map[string]*desired.Network{netRed: network(netRed, "red", 101, 1), netBlue: network(netBlue, "blue", 102, 2)},
-			Ports: map[string]*desired.Port{
-				portWeb: port(portWeb, netRed, "tapweb", 1, 10), portDB: port(portDB, netRed, "tapdb", 1, 20),
-				portMove: moving, portBlue: port(portBlue, netBlue, "tapblue", 2, 40),
-			},
-		},
+			network(netRed, "red", 101, 1), network(netBlue, "blue", 102, 2),
+			port(portWeb, netRed, "tapweb", 1, 10), port(portDB, netRed, "tapdb", 1, 20), moving, port(portBlue, netBlue, "tapblue", 2, 40),
+		),
 		Facts: &object.Facts{
 			DatapathType: "netdev",
 			Links: map[string]object.LinkFacts{
@@ -127,8 +125,8 @@ func noted(in compile.Input, k desired.Key) compile.Unit {
 
 // indexed is an index in which all items are compiled.
 func indexed(in compile.Input) *compile.Index {
-	in.Index = compile.NewIndex(in.Slice, in.Facts)
-	for _, k := range everyKey(in.Slice) {
+	in.Index = compile.NewIndex(in.Config, in.Facts)
+	for _, k := range in.Config.Keys() {
 		noted(in, k)
 	}
 	return in.Index
@@ -136,7 +134,7 @@ func indexed(in compile.Input) *compile.Index {
 
 // dependents lists what must be compiled again when the item changes.
 func dependents(in compile.Input, k desired.Key) []desired.Key {
-	return indexed(in).Update(in.Slice, k)
+	return indexed(in).Update(in.Config, k)
 }
 
 // byDevice lists what must be compiled again when the device's facts change. A device that does not exist appears.
@@ -154,26 +152,21 @@ func byDevice(in compile.Input, device string) []desired.Key {
 	return x.Observe(&other, []string{device})
 }
 
-// everyKey lists every item of the slice.
-func everyKey(s *desired.Slice) []desired.Key {
-	var keys []desired.Key
-	if s.Host != nil {
-		keys = append(keys, s.Host.Key())
+// uids lists the items of a kind, in order.
+func uids(c *desired.NodeConfig, of desired.Kind) (all []string) {
+	for _, k := range c.Keys() {
+		if k.Kind == of {
+			all = append(all, k.UID)
+		}
 	}
-	for _, n := range s.Networks {
-		keys = append(keys, n.Key())
+	return all
+}
+
+// clearKinds removes all items of the kinds.
+func clearKinds(c *desired.NodeConfig, kinds ...desired.Kind) {
+	for k := range c.All() {
+		if slices.Contains(kinds, k.Kind) {
+			c.Remove(k)
+		}
 	}
-	for _, p := range s.Ports {
-		keys = append(keys, p.Key())
-	}
-	for _, r := range s.Routers {
-		keys = append(keys, r.Key())
-	}
-	for _, f := range s.FloatingIPs {
-		keys = append(keys, f.Key())
-	}
-	for _, n := range s.Neighbors {
-		keys = append(keys, n.Key())
-	}
-	return keys
 }

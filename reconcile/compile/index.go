@@ -8,8 +8,8 @@ import (
 	"weft/model/desired"
 )
 
-// Index answers which items share something, without walking the slice or the facts. It also knows what each item was compiled
-// from. The engine keeps one. It calls Update for each item that it puts into or takes out of its slice, and Observe for each
+// Index answers which items share something, without walking the node config or the facts. It also knows what each item was compiled
+// from. The engine keeps one. It calls Update for each item that it puts into or takes out of its node config, and Observe for each
 // change of the facts. Both return the items that must be compiled again. It calls Compiled for each unit. An Index is not safe for
 // use from several goroutines.
 type Index struct {
@@ -25,47 +25,30 @@ type Index struct {
 // readSet is what has changed in an update under way.
 type readSet map[Read]struct{}
 
-// NewIndex builds the index of a whole slice and of the facts. Either may be nil. Its cost is proportional to both. No item counts
+// NewIndex builds the index of a whole node config and of the facts. Either may be nil. Its cost is proportional to both. No item counts
 // as compiled yet.
-func NewIndex(slice *desired.Slice, facts *object.Facts) *Index {
+func NewIndex(config *desired.NodeConfig, facts *object.Facts) *Index {
 	x := &Index{
 		groups: map[Read]map[string]struct{}{}, items: map[desired.Key][]Read{}, devices: map[string][]Read{}, transits: map[string]uint32{},
 		facts:    object.Facts{Links: map[string]object.LinkFacts{}, Interfaces: map[string]object.InterfaceFacts{}},
 		recorded: newRecorded(),
 	}
 	changed := readSet{}
-	if slice != nil {
-		for _, k := range sliceKeys(slice) {
-			x.refile(slice, k, changed)
-		}
-		x.assignTransits(changed)
+	for k := range config.All() {
+		x.refile(config, k, changed)
 	}
+	x.assignTransits(changed)
 	if facts != nil {
 		x.observe(facts, deviceNames(facts), changed)
 	}
 	return x
 }
 
-func sliceKeys(s *desired.Slice) (keys []desired.Key) {
-	if s.Host != nil {
-		keys = append(keys, s.Host.Key())
-	}
-	return slices.Concat(keys, keysOf(desired.KindNetwork, s.Networks), keysOf(desired.KindPort, s.Ports), keysOf(desired.KindRouter, s.Routers),
-		keysOf(desired.KindFloatingIP, s.FloatingIPs), keysOf(desired.KindNeighbors, s.Neighbors))
-}
-
-func keysOf[T any](of desired.Kind, items map[string]*T) (keys []desired.Key) {
-	for uid := range items {
-		keys = append(keys, desired.Key{Kind: of, UID: uid})
-	}
-	return keys
-}
-
-// Update takes over one item as the slice has it now (absent: gone). It returns, sorted, every key that must be compiled again
-// because of it, its own included. The slice must already have the change.
-func (x *Index) Update(slice *desired.Slice, key desired.Key) []desired.Key {
+// Update takes over one item as the node config has it now (absent: gone). It returns, sorted, every key that must be compiled again
+// because of it, its own included. The node config must already have the change.
+func (x *Index) Update(config *desired.NodeConfig, key desired.Key) []desired.Key {
 	changed := readSet{}
-	x.refile(slice, key, changed)
+	x.refile(config, key, changed)
 	if key.Kind == desired.KindRouter {
 		x.assignTransits(changed)
 	}
@@ -85,17 +68,17 @@ func (x *Index) Observe(facts *object.Facts, devices []string) []desired.Key {
 	return x.concerned(changed).sorted()
 }
 
-// refile takes over an item as the slice has it now.
-func (x *Index) refile(slice *desired.Slice, key desired.Key, changed readSet) {
+// refile takes over an item as the node config has it now.
+func (x *Index) refile(config *desired.NodeConfig, key desired.Key, changed readSet) {
 	k, ok := kindOf(key.Kind)
 	if !ok {
 		return
 	}
 	changed[k.read(key.UID)] = struct{}{}
 	if key.Kind == desired.KindHost {
-		x.host = slice.Host
+		x.host = config.Host()
 	}
-	now := k.shares(slice, key.UID)
+	now := k.shares(config, key.UID)
 	x.share(key.UID, x.items[key], now, changed)
 	if len(now) == 0 {
 		delete(x.items, key)

@@ -14,18 +14,18 @@ type kind struct {
 	// compile adds the item's objects to the unit. For an item that is not there it adds nothing.
 	compile func(c compiler, b *Builder, uid string)
 	// shares lists the groups in which the item is a member by its uid; none when the item is not there.
-	shares func(s *desired.Slice, uid string) []Read
+	shares func(c *desired.NodeConfig, uid string) []Read
 }
 
 // kinds lists all kinds.
 func kinds() [6]kind {
 	return [...]kind{
-		{desired.KindHost, ReadHost, compileHost, func(*desired.Slice, string) []Read { return nil }},
+		{desired.KindHost, ReadHost, compileHost, func(*desired.NodeConfig, string) []Read { return nil }},
 		{desired.KindNetwork, ReadNetwork, compiling((*Reader).Network, compiler.network), networkShares},
 		{desired.KindPort, ReadPort, compiling((*Reader).Port, compiler.port), portShares},
 		{desired.KindRouter, ReadRouter, compiling((*Reader).Router, compiler.router), routerShares},
 		{desired.KindFloatingIP, ReadFloatingIP, compiling((*Reader).FloatingIP, compiler.floatingIP), floatingShares},
-		{desired.KindNeighbors, ReadNeighbors, compiling((*Reader).Neighbors, compiler.neighbors), func(*desired.Slice, string) []Read { return nil }},
+		{desired.KindNeighbors, ReadNeighbors, compiling((*Reader).Neighbors, compiler.neighbors), func(*desired.NodeConfig, string) []Read { return nil }},
 	}
 }
 
@@ -62,8 +62,8 @@ func compiling[T any](find func(*Reader, string) *T, add func(compiler, *Builder
 	}
 }
 
-func networkShares(s *desired.Slice, uid string) []Read {
-	n := s.Networks[uid]
+func networkShares(c *desired.NodeConfig, uid string) []Read {
+	n := c.Network(uid)
 	if n == nil {
 		return nil
 	}
@@ -83,8 +83,8 @@ func segmentName(n *desired.Network) string {
 
 func numberName(number uint64) string { return fmt.Sprint(number) }
 
-func portShares(s *desired.Slice, uid string) []Read {
-	p := s.Ports[uid]
+func portShares(c *desired.NodeConfig, uid string) []Read {
+	p := c.Port(uid)
 	if p == nil {
 		return nil
 	}
@@ -93,8 +93,8 @@ func portShares(s *desired.Slice, uid string) []Read {
 
 func macName(network string, mac model.MAC) string { return network + "/" + string(mac[:]) }
 
-func routerShares(s *desired.Slice, uid string) []Read {
-	r := s.Routers[uid]
+func routerShares(c *desired.NodeConfig, uid string) []Read {
+	r := c.Router(uid)
 	if r == nil {
 		return nil
 	}
@@ -109,8 +109,8 @@ func routerShares(s *desired.Slice, uid string) []Read {
 	return shares
 }
 
-func floatingShares(s *desired.Slice, uid string) []Read {
-	f := s.FloatingIPs[uid]
+func floatingShares(c *desired.NodeConfig, uid string) []Read {
+	f := c.FloatingIP(uid)
 	if f == nil {
 		return nil
 	}

@@ -1,7 +1,6 @@
 package compile_test
 
 import (
-	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,19 +18,16 @@ import (
 // come from small pools.
 func drawInput(t *rapid.T) compile.Input {
 	in := fixture()
-	clear(in.Slice.Networks)
-	clear(in.Slice.Ports)
+	clearKinds(in.Config, desired.KindNetwork, desired.KindPort)
 	for i := range rapid.IntRange(1, 4).Draw(t, "networks") {
 		uid := fmt.Sprintf("%08x-0000-4000-8000-%012x", rapid.IntRange(1, 3).Draw(t, "number"), i+1)
-		in.Slice.Networks[uid] = network(uid, "n", uint16(rapid.IntRange(0, 4).Draw(t, "vlan")), 1)
+		in.Config.Put(network(uid, "n", uint16(rapid.IntRange(0, 4).Draw(t, "vlan")), 1))
 	}
-	nets := slices.Sorted(maps.Keys(in.Slice.Networks))
+	nets := uids(in.Config, desired.KindNetwork)
 	for i := range rapid.IntRange(0, 8).Draw(t, "ports") {
 		p := drawPort(t, i, nets)
-		in.Slice.Ports[p.UID] = p
+		in.Config.Put(p)
 	}
-	in.Slice.Routers, in.Slice.FloatingIPs = map[string]*desired.Router{}, map[string]*desired.FloatingIP{}
-	in.Slice.Neighbors = map[string]*desired.Neighbors{}
 	if rapid.Bool().Draw(t, "routed") {
 		drawRouters(t, in, nets)
 	}
@@ -61,9 +57,9 @@ func drawFacts(t *rapid.T, in compile.Input) {
 	in.Facts.DatapathType = rapid.SampledFrom([]string{"", "netdev"}).Draw(t, "datapath")
 	in.Facts.NoIPv6 = rapid.IntRange(0, 4).Draw(t, "no IPv6") == 0
 	if rapid.IntRange(0, 6).Draw(t, "foreign") == 0 {
-		in.Facts.ForeignBridges = map[string]string{in.Slice.Host.Bridge: "somebody's"}
+		in.Facts.ForeignBridges = map[string]string{in.Config.Host().Bridge: "somebody's"}
 	}
-	uplink := in.Slice.Host.Uplinks[0].Interface
+	uplink := in.Config.Host().Uplinks[0].Interface
 	link := in.Facts.Links[uplink]
 	link.AltNames = rapid.SampledFrom([][]string{nil, {"d3"}, {"eth0"}}).Draw(t, "alternative names")
 	link.MTU = rapid.IntRange(1500, 1501).Draw(t, "uplink's MTU")
@@ -79,7 +75,7 @@ func drawFacts(t *rapid.T, in compile.Input) {
 
 func compileAll(in compile.Input) map[desired.Key]string {
 	out := map[desired.Key]string{}
-	for _, k := range everyKey(in.Slice) {
+	for _, k := range in.Config.Keys() {
 		out[k] = text(compile.Compile(in, k))
 	}
 	return out
@@ -92,7 +88,7 @@ func TestUnitsNeverCollide(t *testing.T) {
 		in := drawInput(t)
 		objects := map[object.Key]desired.Key{}
 		flows := map[string]desired.Key{}
-		for _, k := range everyKey(in.Slice) {
+		for _, k := range in.Config.Keys() {
 			for _, o := range compile.Compile(in, k).Objects {
 				if other, taken := objects[o.Key()]; taken {
 					t.Fatalf("%v and %v both make %v", other, k, o.Key())
@@ -129,7 +125,7 @@ func TestIndexFollowsChanges(t *testing.T) {
 			}
 		}
 		catchUp := func(all bool) {
-			for _, k := range slices.SortedFunc(maps.Keys(dirty), compareKeys) {
+			for _, k := range slices.SortedFunc(maps.Keys(dirty), desired.Key.Compare) {
 				if all || rapid.Bool().Draw(t, "now") {
 					kept[k] = text(noted(in, k))
 					delete(dirty, k)
@@ -138,12 +134,12 @@ func TestIndexFollowsChanges(t *testing.T) {
 		}
 		for range rapid.IntRange(1, 3).Draw(t, "changes") {
 			next := drawInput(t)
-			for _, k := range rapid.Permutation(slices.Concat(everyKey(in.Slice), everyKey(next.Slice))).Draw(t, "order") {
+			for _, k := range rapid.Permutation(slices.Concat(in.Config.Keys(), next.Config.Keys())).Draw(t, "order") {
 				if rapid.Bool().Draw(t, "skip") {
 					continue
 				}
-				replace(in.Slice, next.Slice, k)
-				mark(in.Index.Update(in.Slice, k))
+				replace(in.Config, next.Config, k)
+				mark(in.Index.Update(in.Config, k))
 				if rapid.IntRange(0, 3).Draw(t, "round") == 0 {
 					catchUp(false)
 				}
@@ -175,33 +171,12 @@ func allDevices(facts ...*object.Facts) (names []string) {
 	return names
 }
 
-func compareKeys(a, b desired.Key) int {
-	return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.UID, b.UID))
-}
-
-func replace(s, next *desired.Slice, k desired.Key) {
-	switch k.Kind {
-	case desired.KindRouter:
-		replaceIn(s.Routers, next.Routers, k.UID)
-	case desired.KindFloatingIP:
-		replaceIn(s.FloatingIPs, next.FloatingIPs, k.UID)
-	case desired.KindNeighbors:
-		replaceIn(s.Neighbors, next.Neighbors, k.UID)
-	case desired.KindNetwork:
-		replaceIn(s.Networks, next.Networks, k.UID)
-	case desired.KindPort:
-		replaceIn(s.Ports, next.Ports, k.UID)
-	case desired.KindHost:
-		s.Host = next.Host
-	}
-}
-
-func replaceIn[T any](items, next map[string]*T, uid string) {
-	if v := next[uid]; v != nil {
-		items[uid] = v
+func replace(c, next *desired.NodeConfig, k desired.Key) {
+	if item := next.Item(k); item != nil {
+		c.Put(item)
 		return
 	}
-	delete(items, uid)
+	c.Remove(k)
 }
 
 // A port that is faulty by itself changes no other item's unit.
@@ -218,12 +193,12 @@ func TestFaultyPortHarmsNobody(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in := drawInput(t)
 		want := compileAll(in)
-		bad := drawPort(t, 99, slices.Sorted(maps.Keys(in.Slice.Networks)))
+		bad := drawPort(t, 99, uids(in.Config, desired.KindNetwork))
 		spoil[rapid.SampledFrom(slices.Sorted(maps.Keys(spoil))).Draw(t, "spoil")](bad)
 		if bad.Network == "absent" {
 			bad.Device, bad.InterfaceID = "own", "own"
 		}
-		in.Slice.Ports[bad.UID] = bad
+		in.Config.Put(bad)
 		for k, got := range compileAll(in) {
 			if k != bad.Key() && got != want[k] {
 				t.Fatalf("%v changed from\n%s\nto\n%s", k, want[k], got)
@@ -238,10 +213,9 @@ func TestCompileIsDeterministic(t *testing.T) {
 		in := drawInput(t)
 		want := compileAll(in)
 		again := in
-		again.Slice = &desired.Slice{Host: in.Slice.Host, Networks: map[string]*desired.Network{}, Ports: map[string]*desired.Port{},
-			Routers: map[string]*desired.Router{}, FloatingIPs: map[string]*desired.FloatingIP{}, Neighbors: map[string]*desired.Neighbors{}}
-		for _, k := range rapid.Permutation(everyKey(in.Slice)).Draw(t, "order") {
-			replace(again.Slice, in.Slice, k)
+		again.Config = desired.NewNodeConfig()
+		for _, k := range rapid.Permutation(in.Config.Keys()).Draw(t, "order") {
+			replace(again.Config, in.Config, k)
 		}
 		if got := compileAll(again); !maps.Equal(got, want) {
 			t.Fatalf("compiled twice, differently:\n%v\n%v", got, want)
@@ -293,7 +267,7 @@ func BenchmarkChangePort(b *testing.B) {
 			k := key(desired.KindPort, fmt.Sprintf("%08x-0000-4000-8000-000000000000", ports/2))
 			b.ReportAllocs()
 			for b.Loop() {
-				for _, d := range in.Index.Update(in.Slice, k) {
+				for _, d := range in.Index.Update(in.Config, k) {
 					noted(in, d)
 				}
 			}
@@ -304,11 +278,11 @@ func BenchmarkChangePort(b *testing.B) {
 // crowd is a host with this many plugged ports of one network.
 func crowd(ports int) compile.Input {
 	in := fixture()
-	clear(in.Slice.Ports)
+	clearKinds(in.Config, desired.KindPort)
 	for i := range ports {
 		p := port(fmt.Sprintf("%08x-0000-4000-8000-000000000000", i), netRed, fmt.Sprintf("tap%d", i), 1, i%250)
 		p.MAC[4], p.MAC[3] = byte(i), byte(i>>8)
-		in.Slice.Ports[p.UID] = p
+		in.Config.Put(p)
 		in.Facts.Links[p.Device] = object.LinkFacts{MTU: 1450}
 		in.Facts.Interfaces[p.Device] = object.InterfaceFacts{Bridge: "br-int", OFPort: uint32(i + 10), OwnerUID: p.UID, Created: true, InterfaceID: p.InterfaceID}
 	}

@@ -63,10 +63,10 @@ const (
 
 // Reader gives everything that compiling an item may use, and records what was asked for. It serves one item, in one goroutine.
 type Reader struct {
-	slice *desired.Slice
-	facts *object.Facts
-	index *Index
-	reads map[Read]struct{}
+	config *desired.NodeConfig
+	facts  *object.Facts
+	index  *Index
+	reads  map[Read]struct{}
 }
 
 func (r *Reader) note(of Source, name string) { r.reads[Read{of, name}] = struct{}{} }
@@ -83,37 +83,37 @@ func (r *Reader) list() []Read {
 // Host is the host's item; nil when there is none.
 func (r *Reader) Host() *desired.Host {
 	r.note(ReadHost, "")
-	return r.slice.Host
+	return r.config.Host()
 }
 
 // Network finds a network by its uid; nil when there is none, as with the other items.
 func (r *Reader) Network(uid string) *desired.Network {
 	r.note(ReadNetwork, uid)
-	return r.slice.Networks[uid]
+	return r.config.Network(uid)
 }
 
 // Port finds a port by its uid.
 func (r *Reader) Port(uid string) *desired.Port {
 	r.note(ReadPort, uid)
-	return r.slice.Ports[uid]
+	return r.config.Port(uid)
 }
 
 // Router finds a router by its uid.
 func (r *Reader) Router(uid string) *desired.Router {
 	r.note(ReadRouter, uid)
-	return r.slice.Routers[uid]
+	return r.config.Router(uid)
 }
 
 // FloatingIP finds a floating address by its uid.
 func (r *Reader) FloatingIP(uid string) *desired.FloatingIP {
 	r.note(ReadFloatingIP, uid)
-	return r.slice.FloatingIPs[uid]
+	return r.config.FloatingIP(uid)
 }
 
 // Neighbors finds a part of a network's neighbours by its uid.
 func (r *Reader) Neighbors(uid string) *desired.Neighbors {
 	r.note(ReadNeighbors, uid)
-	return r.slice.Neighbors[uid]
+	return r.config.Neighbors(uid)
 }
 
 // Link is what the kernel says of a netdev; false when there is none of that name.

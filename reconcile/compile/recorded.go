@@ -100,7 +100,7 @@ func (r *Reader) derive(of, within Read, compute func(*Reader) uint32) uint32 {
 	if n := x.derived[of]; n != nil {
 		return n.value
 	}
-	own := &Reader{r.slice, r.facts, r.index, map[Read]struct{}{}}
+	own := &Reader{r.config, r.facts, r.index, map[Read]struct{}{}}
 	n := &node{derived: of, within: within, value: compute(own)}
 	x.record(n, own.list())
 	x.derived[of] = n

@@ -14,11 +14,11 @@ import (
 
 // drawRouters draws routers, floating addresses and neighbours that collide often, on arbitrary networks.
 func drawRouters(t *rapid.T, in compile.Input, nets []string) {
-	in.Slice.Host.RouterMAC = rapid.SampledFrom([]model.MAC{{}, mac("fa:16:3e:00:01:0a"), mac("fa:16:3e:ff:00:01")}).Draw(t, "router MAC")
+	in.Config.Host().RouterMAC = rapid.SampledFrom([]model.MAC{{}, mac("fa:16:3e:00:01:0a"), mac("fa:16:3e:ff:00:01")}).Draw(t, "router MAC")
 	for _, uid := range nets {
-		if n := *in.Slice.Networks[uid]; rapid.Bool().Draw(t, "external "+uid) {
+		if n := *in.Config.Network(uid); rapid.Bool().Draw(t, "external "+uid) {
 			n.Gateway = &desired.NodeGateway{Addresses: []netip.Prefix{netip.MustParsePrefix("10.1.0.250/24")}, NextHops: []model.Address{address("10.1.0.1")}}
-			in.Slice.Networks[uid] = &n
+			in.Config.Put(&n)
 		}
 	}
 	anyNet := rapid.SampledFrom(append(nets, "absent"))
@@ -30,19 +30,19 @@ func drawRouters(t *rapid.T, in compile.Input, nets []string) {
 				Addresses: []netip.Prefix{netip.MustParsePrefix(rapid.SampledFrom([]string{"10.1.0.1/24", "10.1.0.10/24", "fd00:1::1/64"}).Draw(t, "gateway"))}})
 		}
 		drawPlace(t, in, r, i)
-		in.Slice.Routers[r.UID] = r
+		in.Config.Put(r)
 		routers = append(routers, r.UID)
 	}
 	for i := range rapid.IntRange(0, 4).Draw(t, "floating") {
 		f := &desired.FloatingIP{UID: fmt.Sprintf("f0000000-0000-4000-8000-%012x", i), Network: anyNet.Draw(t, "of"),
 			Address: address(fmt.Sprint("10.1.0.20", rapid.IntRange(0, 2).Draw(t, "address"))),
 			Router:  rapid.SampledFrom(append(routers, "absent")).Draw(t, "by"), Fixed: address("10.1.0.11")}
-		in.Slice.FloatingIPs[f.UID] = f
+		in.Config.Put(f)
 	}
 	for i, uid := range append(nets, "absent") {
 		n := &desired.Neighbors{UID: fmt.Sprint(uid, "-0"), Network: uid,
 			Entries: []desired.Neighbor{{Address: address(fmt.Sprint("10.1.0.1", i)), MAC: mac("fa:16:3e:00:00:77")}}}
-		in.Slice.Neighbors[n.UID] = n
+		in.Config.Put(n)
 	}
 }
 
@@ -55,8 +55,8 @@ func drawPlace(t *rapid.T, in compile.Input, r *desired.Router, i int) {
 	}
 	if len(r.Legs) > 0 && rapid.Bool().Draw(t, "centralized") {
 		g := &desired.CentralGateway{MAC: mac(fmt.Sprintf("fa:16:3e:cc:00:%02x", i)), Watch: rapid.SampledFrom([]string{r.External, r.Legs[0].Network}).Draw(t, "watch"),
-			Peers: []desired.GatewayPeer{{Node: "h0", MAC: mac("fa:16:3e:ff:00:00"), Secret: secretOf(0)}, {Node: in.Slice.Host.Name, MAC: mac("fa:16:3e:ff:00:01"), Secret: secretOf(1)}}}
-		if n := in.Slice.Networks[r.External]; n != nil {
+			Peers: []desired.GatewayPeer{{Node: "h0", MAC: mac("fa:16:3e:ff:00:00"), Secret: secretOf(0)}, {Node: in.Config.Host().Name, MAC: mac("fa:16:3e:ff:00:01"), Secret: secretOf(1)}}}
+		if n := in.Config.Network(r.External); n != nil {
 			g.External = n.Gateway
 		}
 		r.Central = g

@@ -25,26 +25,27 @@ const (
 // neighbours of red. The legs are plugged.
 func routed() compile.Input {
 	in := fixture()
-	s := in.Slice
-	s.Host.RouterMAC = mac("fa:16:3e:ff:00:01")
+	in.Config.Host().RouterMAC = mac("fa:16:3e:ff:00:01")
 	public := network(netPublic, "public", 200, 9)
 	public.Gateway = &desired.NodeGateway{Addresses: []netip.Prefix{netip.MustParsePrefix("10.9.0.50/24"), netip.MustParsePrefix("fd00:9::50/64")},
 		NextHops: []model.Address{address("10.9.0.1"), address("fd00:9::1")}}
-	s.Networks[netPublic] = public
+	in.Config.Put(public)
 	leg := func(uid string, octet int) desired.RouterLeg {
 		return desired.RouterLeg{Network: uid, Addresses: []netip.Prefix{
 			netip.MustParsePrefix(fmt.Sprintf("10.%d.0.1/24", octet)), netip.MustParsePrefix(fmt.Sprintf("fd00:%d::1/64", octet))}}
 	}
-	s.Routers = map[string]*desired.Router{routerUID: {UID: routerUID, Project: "alpha", Name: "way",
-		Legs: []desired.RouterLeg{leg(netRed, 1), leg(netBlue, 2)}, External: netPublic}}
-	s.FloatingIPs = map[string]*desired.FloatingIP{
-		floatWeb: {UID: floatWeb, Project: "alpha", Name: "web", Network: netPublic, Address: address("10.9.0.100"), Router: routerUID,
+	in.Config.Put(&desired.Router{UID: routerUID, Project: "alpha", Name: "way",
+		Legs: []desired.RouterLeg{leg(netRed, 1), leg(netBlue, 2)}, External: netPublic})
+	for _, f := range []*desired.FloatingIP{
+		{UID: floatWeb, Project: "alpha", Name: "web", Network: netPublic, Address: address("10.9.0.100"), Router: routerUID,
 			Port: portWeb, Fixed: address("10.1.0.10")},
-		floatFwd: {UID: floatFwd, Project: "alpha", Name: "fwd", Network: netPublic, Address: address("fd00:9::101"),
+		{UID: floatFwd, Project: "alpha", Name: "fwd", Network: netPublic, Address: address("fd00:9::101"),
 			Forwards: []desired.Forward{{Protocol: "tcp", First: 80, Last: 90, Router: routerUID, Port: portWeb, To: address("fd00:1::a"), ToFirst: 8080}}},
+	} {
+		in.Config.Put(f)
 	}
-	s.Neighbors = map[string]*desired.Neighbors{partRed: {UID: partRed, Network: netRed, Entries: []desired.Neighbor{
-		{Address: address("10.1.0.10"), MAC: mac("fa:16:3e:00:01:0a")}, {Address: address("fd00:1::a"), MAC: mac("fa:16:3e:00:01:0a")}}}}
+	in.Config.Put(&desired.Neighbors{UID: partRed, Network: netRed, Entries: []desired.Neighbor{
+		{Address: address("10.1.0.10"), MAC: mac("fa:16:3e:00:01:0a")}, {Address: address("fd00:1::a"), MAC: mac("fa:16:3e:00:01:0a")}}})
 	for i, device := range []string{compile.LegDevice(routerUID, netRed), compile.ExternalLegDevice(netPublic)} {
 		in.Facts.Links[device] = object.LinkFacts{MTU: 1450, Up: true, Kind: "veth"}
 		in.Facts.Interfaces[device] = object.InterfaceFacts{Bridge: "br-int", OFPort: uint32(20 + i), Created: true}
@@ -69,8 +70,8 @@ func TestRouterUnits(t *testing.T) {
 	t.Parallel()
 	router, public, web := key(desired.KindRouter, routerUID), key(desired.KindNetwork, netPublic), key(desired.KindFloatingIP, floatWeb)
 	part, portKey := key(desired.KindNeighbors, partRed), key(desired.KindPort, portWeb)
-	r := func(in compile.Input) *desired.Router { return in.Slice.Routers[routerUID] }
-	f := func(in compile.Input) *desired.FloatingIP { return in.Slice.FloatingIPs[floatWeb] }
+	r := func(in compile.Input) *desired.Router { return in.Config.Router(routerUID) }
+	f := func(in compile.Input) *desired.FloatingIP { return in.Config.FloatingIP(floatWeb) }
 	for _, c := range []struct {
 		name             string
 		make             func(in compile.Input)
@@ -78,35 +79,33 @@ func TestRouterUnits(t *testing.T) {
 		pending, refused string
 	}{
 		{name: "leg without number", make: func(compile.Input) {}, key: router, pending: "waits for an OpenFlow port number of " + compile.LegDevice(routerUID, netBlue)},
-		{name: "network missing", make: func(in compile.Input) { delete(in.Slice.Networks, netBlue) }, key: router, pending: "waits for network"},
-		{name: "external missing", make: func(in compile.Input) { delete(in.Slice.Networks, netPublic) }, key: router, pending: "waits for external network"},
-		{name: "no address there", make: func(in compile.Input) { in.Slice.Networks[netPublic].Gateway = nil }, key: router, pending: "has no address on this host yet"},
-		{name: "hostile uid", make: func(in compile.Input) { in.Slice.Routers["../x"] = &desired.Router{UID: "../x"} }, key: key(desired.KindRouter, "../x"), refused: "no uid has"},
+		{name: "network missing", make: func(in compile.Input) { in.Config.Remove(desired.Key{Kind: desired.KindNetwork, UID: netBlue}) }, key: router, pending: "waits for network"},
+		{name: "external missing", make: func(in compile.Input) { in.Config.Remove(desired.Key{Kind: desired.KindNetwork, UID: netPublic}) }, key: router, pending: "waits for external network"},
+		{name: "no address there", make: func(in compile.Input) { in.Config.Network(netPublic).Gateway = nil }, key: router, pending: "has no address on this host yet"},
+		{name: "hostile uid", make: func(in compile.Input) { in.Config.Put(&desired.Router{UID: "../x"}) }, key: key(desired.KindRouter, "../x"), refused: "no uid has"},
 		{name: "network of another router", make: func(in compile.Input) {
-			in.Slice.Routers["a"] = &desired.Router{UID: "40000000", Legs: r(in).Legs[:1]}
-			in.Slice.Routers["40000000"] = in.Slice.Routers["a"]
-			delete(in.Slice.Routers, "a")
+			in.Config.Put(&desired.Router{UID: "40000000", Legs: r(in).Legs[:1]})
 		}, key: router, pending: "OpenFlow", refused: "network alpha/red belongs to router 40000000 already"},
 		{name: "leg elsewhere", make: func(in compile.Input) {
 			r(in).Legs[1].Addresses = []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24")}
 		}, key: router, refused: "in no subnet"},
-		{name: "no router MAC", make: func(in compile.Input) { in.Slice.Host.RouterMAC = model.MAC{} }, key: public, pending: "waits for the host's router MAC"},
+		{name: "no router MAC", make: func(in compile.Input) { in.Config.Host().RouterMAC = model.MAC{} }, key: public, pending: "waits for the host's router MAC"},
 		{name: "floating as is", make: func(compile.Input) {}, key: web},
-		{name: "floating without router", make: func(in compile.Input) { clear(in.Slice.Routers) }, key: web, pending: "waits for a router to external network alpha/public"},
+		{name: "floating without router", make: func(in compile.Input) { clearKinds(in.Config, desired.KindRouter) }, key: web, pending: "waits for a router to external network alpha/public"},
 		{name: "floating outside", make: func(in compile.Input) { f(in).Address = address("192.0.2.7") }, key: web, pending: "in no subnet of the external network"},
 		{name: "floating is the host's", make: func(in compile.Input) { f(in).Address = address("10.9.0.50") }, key: web, pending: "this host's own"},
 		{name: "floating of two kinds", make: func(in compile.Input) { f(in).Fixed = address("fd00:1::a") }, key: web, refused: "family"},
 		{name: "floating twice", make: func(in compile.Input) {
 			twin := *f(in)
 			twin.UID = "61000000-0000-4000-8000-000000000006"
-			in.Slice.FloatingIPs[twin.UID] = &twin
+			in.Config.Put(&twin)
 		}, key: key(desired.KindFloatingIP, "61000000-0000-4000-8000-000000000006"), refused: "belongs to floating address " + floatWeb},
-		{name: "neighbour elsewhere", make: func(in compile.Input) { in.Slice.Neighbors[partRed].Entries[0].Address = address("192.0.2.1") }, key: part, refused: "neighbour"},
-		{name: "neighbour is the gateway", make: func(in compile.Input) { in.Slice.Neighbors[partRed].Entries[0].Address = address("10.1.0.1") }, key: part, refused: "router's own address"},
-		{name: "guest with the gateway's address", make: func(in compile.Input) { in.Slice.Ports[portWeb].Addresses[1] = address("10.1.0.1") }, key: portKey, refused: "that of the network's router"},
-		{name: "guest with the gateway's MAC", make: func(in compile.Input) { in.Slice.Ports[portWeb].MAC = model.MAC(object.GatewayMAC) }, key: portKey, refused: "reserved for routers"},
-		{name: "guest with the host's MAC", make: func(in compile.Input) { in.Slice.Ports[portWeb].MAC = in.Slice.Host.RouterMAC }, key: portKey, refused: "host's own for routers"},
-		{name: "guest with a leg's device", make: func(in compile.Input) { in.Slice.Ports[portWeb].Device = compile.LegDevice(routerUID, netRed) }, key: portKey, refused: "is a router's"},
+		{name: "neighbour elsewhere", make: func(in compile.Input) { in.Config.Neighbors(partRed).Entries[0].Address = address("192.0.2.1") }, key: part, refused: "neighbour"},
+		{name: "neighbour is the gateway", make: func(in compile.Input) { in.Config.Neighbors(partRed).Entries[0].Address = address("10.1.0.1") }, key: part, refused: "router's own address"},
+		{name: "guest with the gateway's address", make: func(in compile.Input) { in.Config.Port(portWeb).Addresses[1] = address("10.1.0.1") }, key: portKey, refused: "that of the network's router"},
+		{name: "guest with the gateway's MAC", make: func(in compile.Input) { in.Config.Port(portWeb).MAC = model.MAC(object.GatewayMAC) }, key: portKey, refused: "reserved for routers"},
+		{name: "guest with the host's MAC", make: func(in compile.Input) { in.Config.Port(portWeb).MAC = in.Config.Host().RouterMAC }, key: portKey, refused: "host's own for routers"},
+		{name: "guest with a leg's device", make: func(in compile.Input) { in.Config.Port(portWeb).Device = compile.LegDevice(routerUID, netRed) }, key: portKey, refused: "is a router's"},
 	} {
 		in := routed()
 		c.make(in)
@@ -126,7 +125,7 @@ func TestRouterUnits(t *testing.T) {
 func TestRoutedIPv6(t *testing.T) {
 	t.Parallel()
 	in := routed()
-	in.Slice.Networks[netPublic].Gateway.RoutedIPv6 = true
+	in.Config.Network(netPublic).Gateway.RoutedIPv6 = true
 	routes := map[string]bool{}
 	for _, o := range compile.Compile(in, key(desired.KindRouter, routerUID)).Objects {
 		switch o := o.(type) {
@@ -150,7 +149,7 @@ func TestRoutedIPv6(t *testing.T) {
 func TestNoIPv6BesideATooSmallMTU(t *testing.T) {
 	t.Parallel()
 	in := routed()
-	public := in.Slice.Networks[netPublic]
+	public := in.Config.Network(netPublic)
 	public.MTU, public.Subnets = model.MinMTUv6-1, public.Subnets[:1]
 	public.Gateway = &desired.NodeGateway{Addresses: public.Gateway.Addresses[:1], NextHops: public.Gateway.NextHops[:1], RoutedIPv6: true}
 	u := compile.Compile(in, key(desired.KindRouter, routerUID))
@@ -187,7 +186,7 @@ func TestFloatingConcernsItself(t *testing.T) {
 	in := routed()
 	in.Index = indexed(in)
 	for _, k := range []desired.Key{key(desired.KindFloatingIP, floatWeb), key(desired.KindNeighbors, partRed)} {
-		if got := in.Index.Update(in.Slice, k); len(got) != 1 || got[0] != k {
+		if got := in.Index.Update(in.Config, k); len(got) != 1 || got[0] != k {
 			t.Errorf("%v concerns %v", k, got)
 		}
 	}
@@ -199,11 +198,11 @@ func TestTransitsAreDistinct(t *testing.T) {
 	in := routed()
 	for i := range 500 {
 		uid := fmt.Sprintf("80000000-0000-4000-8000-%012x", i)
-		in.Slice.Routers[uid] = &desired.Router{UID: uid, External: netPublic}
+		in.Config.Put(&desired.Router{UID: uid, External: netPublic})
 	}
-	in.Index = compile.NewIndex(in.Slice, in.Facts)
+	in.Index = compile.NewIndex(in.Config, in.Facts)
 	seen := map[string]string{}
-	for uid := range in.Slice.Routers {
+	for _, uid := range uids(in.Config, desired.KindRouter) {
 		for _, o := range compile.Compile(in, key(desired.KindRouter, uid)).Objects {
 			if a, ok := o.(*object.Addresses); ok && a.Device == "transit" {
 				for _, p := range a.Prefixes {
@@ -224,7 +223,7 @@ func TestTransitsAreDistinct(t *testing.T) {
 func TestExternalSubnets(t *testing.T) {
 	t.Parallel()
 	in := routed()
-	n := in.Slice.Networks[netPublic]
+	n := in.Config.Network(netPublic)
 	for _, s := range []struct{ cidr, gateway string }{{"10.8.0.0/24", "10.8.0.1"}, {"10.7.0.0/24", ""}, {"fd00:8::/64", "fd00:8::1"}} {
 		sub := desired.Subnet{CIDR: model.Prefix{Prefix: netip.MustParsePrefix(s.cidr)}}
 		if s.gateway != "" {
@@ -248,10 +247,11 @@ func TestDisplacedRouterIsCompiledAgain(t *testing.T) {
 	t.Parallel()
 	first, second := sameTransits(t)
 	in := routed()
-	in.Slice.Routers = map[string]*desired.Router{second: {UID: second, External: netPublic}}
+	clearKinds(in.Config, desired.KindRouter)
+	in.Config.Put(&desired.Router{UID: second, External: netPublic})
 	in.Index = indexed(in)
-	in.Slice.Routers[first] = &desired.Router{UID: first, External: netPublic}
-	if dirty := in.Index.Update(in.Slice, key(desired.KindRouter, first)); !slices.Contains(dirty, key(desired.KindRouter, second)) {
+	in.Config.Put(&desired.Router{UID: first, External: netPublic})
+	if dirty := in.Index.Update(in.Config, key(desired.KindRouter, first)); !slices.Contains(dirty, key(desired.KindRouter, second)) {
 		t.Errorf("%s came, %s has to give way, and compiled again are %v", first, second, dirty)
 	}
 }
@@ -264,7 +264,8 @@ func sameTransits(t *testing.T) (first, second string) {
 	for i := range 2000 {
 		in := routed()
 		uid := fmt.Sprintf("80000000-0000-4000-8000-%012x", i)
-		in.Slice.Routers = map[string]*desired.Router{uid: {UID: uid, External: netPublic}}
+		clearKinds(in.Config, desired.KindRouter)
+		in.Config.Put(&desired.Router{UID: uid, External: netPublic})
 		for _, o := range compile.Compile(in, key(desired.KindRouter, uid)).Objects {
 			if a, ok := o.(*object.Addresses); ok && a.Device == "transit" {
 				if other := seen[a.Prefixes[0].String()]; other != "" {

@@ -15,7 +15,7 @@ func TestStrangersOnTheBridgeAreSilent(t *testing.T) {
 	in := fixture()
 	x := indexed(in)
 	in.Index = x
-	host := in.Slice.Host.Key()
+	host := in.Config.Host().Key()
 	silent := func() (names []string) {
 		for _, o := range noted(in, host).Objects {
 			if s, ok := o.(*object.SilentDevice); ok {
@@ -46,14 +46,14 @@ func TestStrangersOnTheBridgeAreSilent(t *testing.T) {
 		t.Errorf("the address is gone: compiled again %v, silent are %v", dirty, silent())
 	}
 	// A port is declared for one of them. The interface then belongs to the port.
-	p := *in.Slice.Ports[portWeb]
+	p := *in.Config.Port(portWeb)
 	p.UID, p.Device, p.InterfaceID = "20000000-0000-4000-8000-000000000099", "", "of-another-cloud"
-	in.Slice.Ports[p.UID] = &p
-	if dirty := x.Update(in.Slice, desired.Key{Kind: desired.KindPort, UID: p.UID}); !slices.Contains(dirty, host) || slices.Contains(silent(), "vnet8") {
+	in.Config.Put(&p)
+	if dirty := x.Update(in.Config, desired.Key{Kind: desired.KindPort, UID: p.UID}); !slices.Contains(dirty, host) || slices.Contains(silent(), "vnet8") {
 		t.Errorf("declared: compiled again %v, of the host silent are %v", dirty, silent())
 	}
 	noted(in, p.Key())
-	if dirty := x.Update(in.Slice, desired.Key{Kind: desired.KindPort, UID: p.UID}); slices.Contains(dirty, host) {
+	if dirty := x.Update(in.Config, desired.Key{Kind: desired.KindPort, UID: p.UID}); slices.Contains(dirty, host) {
 		t.Error("nothing about strangers changed, and the host was compiled again")
 	}
 }

@@ -139,8 +139,8 @@ func (b *bed) wanted() map[object.Key]object.Object {
 	for _, d := range b.host.Drivers() {
 		d.Facts(&facts)
 	}
-	slice := b.etcd.slice()
-	in := compile.Input{Slice: slice, Facts: &facts, Index: compile.NewIndex(slice, &facts), Fabrics: fabrics()}
+	slice := b.etcd.config()
+	in := compile.Input{Config: slice, Facts: &facts, Index: compile.NewIndex(slice, &facts), Fabrics: fabrics()}
 	compiled := compile.Compile
 	if b.config.Compile != nil {
 		compiled = b.config.Compile
@@ -394,33 +394,19 @@ func (m *memoryEtcd) items() map[desired.Key]desired.Item {
 	out := map[desired.Key]desired.Item{}
 	for k, v := range m.values {
 		_, key, head, ok := etcdschema.ParseDesired(etcdschema.ParseKey(k))
-		if item := desired.NewItem(key.Kind); ok && !head && item != nil && json.Unmarshal(v, item) == nil {
+		if item := desired.AllKinds().New(key.Kind); ok && !head && item != nil && json.Unmarshal(v, item) == nil {
 			out[key] = item
 		}
 	}
 	return out
 }
 
-func (m *memoryEtcd) slice() *desired.Slice {
-	s := &desired.Slice{Networks: map[string]*desired.Network{}, Ports: map[string]*desired.Port{},
-		Routers: map[string]*desired.Router{}, FloatingIPs: map[string]*desired.FloatingIP{}, Neighbors: map[string]*desired.Neighbors{}}
+func (m *memoryEtcd) config() *desired.NodeConfig {
+	c := desired.NewNodeConfig()
 	for _, it := range m.items() {
-		switch it := it.(type) {
-		case *desired.Host:
-			s.Host = it
-		case *desired.Network:
-			s.Networks[it.UID] = it
-		case *desired.Port:
-			s.Ports[it.UID] = it
-		case *desired.Router:
-			s.Routers[it.UID] = it
-		case *desired.FloatingIP:
-			s.FloatingIPs[it.UID] = it
-		case *desired.Neighbors:
-			s.Neighbors[it.UID] = it
-		}
+		c.Put(it)
 	}
-	return s
+	return c
 }
 
 // Commit implements Store. Only a real etcd can show what a transaction writes, so this one records it.

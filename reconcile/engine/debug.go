@@ -78,7 +78,7 @@ func (e *Engine) Propose(ctx context.Context) (p Proposal, err error) {
 			}
 		}
 		waits := e.incomplete()
-		p = Proposal{e.slice.slice.Revision, e.slice.held(time.Now()), waits, e.plan(ctx, keys)}
+		p = Proposal{e.slice.config.Revision, e.slice.held(time.Now()), waits, e.plan(ctx, keys)}
 	})
 	return p, err
 }
@@ -88,7 +88,7 @@ func (e *Engine) incomplete() string {
 	var why []string
 	switch {
 	case e.sliceable:
-	case len(e.slice.items) > 0:
+	case e.slice.config.Len() > 0:
 		why = append(why, "etcd has not answered yet, and the slice on disk is not gone by before it had the time to")
 	default:
 		why = append(why, "no slice yet: etcd has not answered, and there is none on disk")
@@ -153,20 +153,12 @@ func (e *Engine) serveDesired(w http.ResponseWriter, r *http.Request) {
 		out := struct {
 			Revision int64          `json:"revision"`
 			Items    []desired.Item `json:"items"`
-		}{Revision: e.slice.slice.Revision}
-		for _, k := range sortedItems(itemSet(e.slice.items)) {
-			out.Items = append(out.Items, e.slice.items[k])
+		}{Revision: e.slice.config.Revision}
+		for _, k := range e.slice.config.Keys() {
+			out.Items = append(out.Items, e.slice.config.Item(k))
 		}
 		return out
 	})
-}
-
-func itemSet(m map[desired.Key]desired.Item) map[desired.Key]bool {
-	out := make(map[desired.Key]bool, len(m))
-	for k := range m {
-		out[k] = true
-	}
-	return out
 }
 
 // shownObject is an object with its key, for people.

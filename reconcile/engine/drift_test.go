@@ -109,7 +109,7 @@ func TestWhatAChangeTakesWithItIsNoDrift(t *testing.T) {
 // macByName gives a router's first device a MAC that depends on the router's name. Devices are then made anew with each new name.
 func macByName(in compile.Input, k desired.Key) compile.Unit {
 	u := compile.Compile(in, k)
-	if r := in.Slice.Routers[k.UID]; k.Kind == desired.KindRouter && r != nil {
+	if r := in.Config.Router(k.UID); k.Kind == desired.KindRouter && r != nil {
 		for i, o := range u.Objects {
 			if v, ok := o.(*object.Veth); ok {
 				other := *v

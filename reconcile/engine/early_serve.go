@@ -18,7 +18,7 @@ func servesGuest(k object.Kind) bool {
 // renew meanwhile. It changes and removes nothing on the host, so nothing is undone that the disk does not know. All work is done
 // again later, and nothing of it is reported.
 func (e *Engine) serveEarly(ctx context.Context, w *work) {
-	if len(e.slice.items) == 0 || len(w.items) == 0 {
+	if e.slice.config.Len() == 0 || len(w.items) == 0 {
 		return
 	}
 	early := newWork()
@@ -39,6 +39,6 @@ func (e *Engine) serveEarly(ctx context.Context, w *work) {
 	e.settle(ctx, early, keys, p, out)
 	if n := len(out.tried); n > 0 {
 		e.log.Info("serving guests from the last good node config on disk until etcd answers", "servers", n,
-			"revision", e.slice.slice.Revision)
+			"revision", e.slice.config.Revision)
 	}
 }

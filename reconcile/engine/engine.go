@@ -110,6 +110,8 @@ type Config struct {
 	Version  string
 	Features []desired.Feature
 	Drivers  []Driver
+	// Kinds are the kinds of items that this host can read; desired.AllKinds when nil.
+	Kinds desired.Kinds
 	// Compile turns one item into objects; compile.Compile when nil.
 	Compile func(in compile.Input, key desired.Key) compile.Unit
 	// Follow makes the source. seen is what an earlier run has kept on disk.
@@ -181,6 +183,9 @@ func New(c Config) (*Engine, error) {
 	if c.Compile == nil {
 		c.Compile = compile.Compile
 	}
+	if c.Kinds == nil {
+		c.Kinds = desired.AllKinds()
+	}
 	setDefault(&c.SweepInterval, time.Minute)
 	setDefault(&c.LiveTTL, 15*time.Second)
 	setDefault(&c.CacheAfter, 3*time.Second)
@@ -188,7 +193,7 @@ func New(c Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{c: c, log: c.Logger, metrics: newMetrics(c.Registry), inbox: newInbox(), slice: newSliceState(c.Node),
+	e := &Engine{c: c, log: c.Logger, metrics: newMetrics(c.Registry), inbox: newInbox(), slice: newSliceState(c.Node, c.Kinds),
 		host: host, items: newItemTable(), retries: newBackoffHeap(), damper: newDriftDamper(), asks: make(chan ask), repaired: map[string]uint64{}, strangers: map[string]time.Time{}}
 	e.report = report.NewWriter(c.Store, c.Node, e.log)
 	e.disk = newStateFile(c.StateDir, e.log)

@@ -19,9 +19,9 @@ const (
 // loop runs rounds until ctx ends.
 func (e *Engine) loop(ctx context.Context) error {
 	e.started = time.Now()
-	e.index = compile.NewIndex(e.slice.slice, nil)
+	e.index = compile.NewIndex(e.slice.config, nil)
 	e.carry = newWork()
-	for k := range e.slice.items { // from disk: compiled as soon as there is a slice to apply
+	for k := range e.slice.config.All() { // from disk: compiled as soon as there is a slice to apply
 		e.carry.items[k] = true
 	}
 	timer := time.NewTimer(0)
@@ -110,8 +110,8 @@ func (e *Engine) cacheAge(now time.Time) time.Duration {
 func (e *Engine) finish(w *work, batches bool) {
 	now := time.Now()
 	synced, _ := e.host.synced()
-	e.metrics.processed.Set(float64(e.slice.slice.Revision))
-	e.metrics.lag.Set(float64(max(0, e.slice.received-e.slice.slice.Revision)))
+	e.metrics.processed.Set(float64(e.slice.config.Revision))
+	e.metrics.lag.Set(float64(max(0, e.slice.received-e.slice.config.Revision)))
 	e.metrics.objects.Set(float64(len(e.items.objects)))
 	e.publish(w, now)
 	if w.sliceChanged && e.saveAt.IsZero() {
@@ -119,7 +119,7 @@ func (e *Engine) finish(w *work, batches bool) {
 	}
 	if !e.wasReady && synced && !e.carry.any() {
 		e.wasReady = true
-		e.log.Info("first full sync done", "revision", e.slice.slice.Revision, "items", len(e.slice.items),
+		e.log.Info("first full sync done", "revision", e.slice.config.Revision, "items", e.slice.config.Len(),
 			"objects", len(e.items.objects), "fromDisk", !e.slice.synced, "took", now.Sub(e.started))
 		e.noteState(now)
 		if e.c.Ready != nil {

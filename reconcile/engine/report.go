@@ -43,9 +43,9 @@ func (e *Engine) publish(w *work, now time.Time) {
 
 // nodeReport is the node's present summary.
 func (e *Engine) nodeReport(now time.Time) etcdschema.NodeReport {
-	r := etcdschema.NodeReport{Version: e.c.Version, Features: e.c.Features, ProcessedRevision: e.slice.slice.Revision,
+	r := etcdschema.NodeReport{Version: e.c.Version, Features: e.c.Features, ProcessedRevision: e.slice.config.Revision,
 		EtcdRevision: e.slice.seen.Revision, ClusterID: strconv.FormatUint(e.slice.seen.ClusterID, 16),
-		Ports: len(e.slice.slice.Ports), Repaired: maps.Clone(e.repaired), Held: e.slice.held(now), At: now.UTC()}
+		Ports: e.slice.config.Count(desired.KindPort), Repaired: maps.Clone(e.repaired), Held: e.slice.held(now), At: now.UTC()}
 	if e.slice.head != nil {
 		r.Generation = e.slice.head.Generation
 	}
@@ -87,11 +87,11 @@ func (e *Engine) bucket(b int) etcdschema.BucketReport {
 			if g, ok := e.gatewayReport(e.items.items[k]); ok {
 				r.Gateways[uid] = g
 			}
-			if c, ok := report.Claimed(e.slice.slice, k); ok {
+			if c, ok := report.Claimed(e.slice.config, k); ok {
 				r.Claimed[uid] = c
 			}
 		}
-		if p := e.slice.slice.Ports[uid]; p != nil {
+		if p := e.slice.config.Port(uid); p != nil {
 			r.Ports[uid] = e.portReport(p)
 		}
 	}
@@ -108,7 +108,7 @@ func (e *Engine) bucket(b int) etcdschema.BucketReport {
 
 // gatewayReport is the report of a centralized router; false for any other item.
 func (e *Engine) gatewayReport(it *itemState) (g etcdschema.GatewayReport, ok bool) {
-	r := e.slice.slice.Routers[it.key.UID]
+	r := e.slice.config.Router(it.key.UID)
 	if it.key.Kind != desired.KindRouter || r == nil || r.Central == nil || it.unit.Gateway == nil {
 		return g, false
 	}
@@ -125,9 +125,9 @@ func (e *Engine) gatewayReport(it *itemState) (g etcdschema.GatewayReport, ok bo
 	return g, true
 }
 
-// portReport is the report of a port: what the slice says, and its state on the host.
+// portReport is the report of a port: what the node config says, and its state on the host.
 func (e *Engine) portReport(p *desired.Port) etcdschema.PortReport {
-	r := report.Port(e.slice.slice, p)
+	r := report.Port(e.slice.config, p)
 	if it := e.items.items[p.Key()]; it != nil {
 		r.Device = it.unit.Device
 	}

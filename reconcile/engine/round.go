@@ -1,7 +1,6 @@
 package engine
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"runtime/debug"
@@ -74,7 +73,7 @@ func (e *Engine) compile(w *work) {
 			touched, freed := e.items.set(e.compileItem(k))
 			w.addKeys(touched)
 			w.addItems(freed)
-			_, in := e.slice.items[k]
+			in := e.slice.config.Has(k)
 			if _, bad := e.slice.bad[k]; !in && !bad {
 				e.items.remove(k)
 				w.uids[k.UID] = true
@@ -85,7 +84,7 @@ func (e *Engine) compile(w *work) {
 
 // compileItem compiles one item. A panic only makes this item fail, because values come from outside.
 func (e *Engine) compileItem(k desired.Key) (u compile.Unit) {
-	if _, in := e.slice.items[k]; !in {
+	if in := e.slice.config.Has(k); !in {
 		u = compile.Unit{Key: k}
 		e.index.Compiled(u)
 		return u
@@ -105,7 +104,7 @@ func (e *Engine) compileItem(k desired.Key) (u compile.Unit) {
 
 // input is what compiling depends on.
 func (e *Engine) input() compile.Input {
-	return compile.Input{Slice: e.slice.slice, Facts: e.host.facts, Index: e.index, Fabrics: e.c.Fabrics}
+	return compile.Input{Config: e.slice.config, Facts: e.host.facts, Index: e.index, Fabrics: e.c.Fabrics}
 }
 
 // wanted lists the objects an item has now.
@@ -198,8 +197,6 @@ func sortedItems(m map[desired.Key]bool) []desired.Key {
 	for k := range m {
 		keys = append(keys, k)
 	}
-	slices.SortFunc(keys, func(a, b desired.Key) int {
-		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.UID, b.UID))
-	})
+	slices.SortFunc(keys, desired.Key.Compare)
 	return keys
 }

@@ -56,7 +56,7 @@ func (s *sliceState) release(now time.Time) (changes []itemChange, again time.Ti
 	}
 	ports := s.lasting(now)
 	for k := range s.leaving {
-		before := s.items[k]
+		before := s.config.Item(k)
 		s.forget(k)
 		changes = append(changes, itemChange{k, before, nil})
 	}
@@ -97,7 +97,7 @@ func (s *sliceState) portsLeaving() int {
 		case desired.KindPort:
 			n++
 		case desired.KindHost:
-			return len(s.slice.Ports)
+			return s.config.Count(desired.KindPort)
 		}
 	}
 	return n
@@ -128,7 +128,7 @@ func (s *sliceState) mass(now time.Time) (again time.Time, held bool) {
 	}
 	s.removed = kept
 	leaving := s.portsLeaving()
-	gone, all := lately+leaving, lately+len(s.slice.Ports)
+	gone, all := lately+leaving, lately+s.config.Count(desired.KindPort)
 	if leaving > 0 && gone >= brakePorts && 2*gone >= all {
 		s.brake(fmt.Sprintf("%d of %d ports would go at once", gone, all), now)
 		return time.Time{}, true
@@ -154,7 +154,7 @@ func (s *sliceState) held(now time.Time) string {
 	switch {
 	case s.hold != "":
 		return s.hold
-	case s.head == nil && len(s.items) == 0 && s.digest.Count() == 0:
+	case s.head == nil && len(s.raw) == 0 && s.digest.Count() == 0:
 		return "" // the node is not declared yet: there is nothing to hold
 	case s.synced && !s.mismatch.IsZero() && now.Sub(s.mismatch) >= proofGrace:
 		return "the slice is not what its head says (somebody else edited desired/" + s.node +

@@ -2,8 +2,6 @@ package engine
 
 import (
 	"bytes"
-	"encoding/json"
-	"fmt"
 	"strings"
 	"time"
 
@@ -23,10 +21,10 @@ type sliceState struct {
 	digest etcdschema.SetDigest   // of the view
 	head   *etcdschema.Head
 
-	slice *desired.Slice
-	raw   map[desired.Key][]byte // of the items of the slice
-	items map[desired.Key]desired.Item
-	bad   map[desired.Key]string // why the newest value of a key cannot be used
+	kinds  desired.Kinds
+	config *desired.NodeConfig
+	raw    map[desired.Key][]byte // of the items of the config
+	bad    map[desired.Key]string // why the newest value of a key cannot be used
 
 	leaving   map[desired.Key]bool // gone from the view, still in the slice
 	lastLeave time.Time
@@ -54,13 +52,10 @@ type itemChange struct {
 // orders are the orders of people in a batch.
 type orders struct{ resync bool }
 
-func newSliceState(node string) *sliceState {
-	return &sliceState{node: node, view: map[desired.Key][]byte{}, raw: map[desired.Key][]byte{},
-		items: map[desired.Key]desired.Item{}, bad: map[desired.Key]string{}, leaving: map[desired.Key]bool{},
-		fresh: map[desired.Key]time.Time{},
-		slice: &desired.Slice{Networks: map[string]*desired.Network{}, Ports: map[string]*desired.Port{},
-			Routers: map[string]*desired.Router{}, FloatingIPs: map[string]*desired.FloatingIP{},
-			Neighbors: map[string]*desired.Neighbors{}}}
+func newSliceState(node string, kinds desired.Kinds) *sliceState {
+	return &sliceState{node: node, kinds: kinds, view: map[desired.Key][]byte{}, raw: map[desired.Key][]byte{},
+		config: desired.NewNodeConfig(), bad: map[desired.Key]string{}, leaving: map[desired.Key]bool{},
+		fresh: map[desired.Key]time.Time{}}
 }
 
 // restore fills the slice from the state file. The view stays empty until etcd answers.
@@ -71,7 +66,7 @@ func (s *sliceState) restore(saved savedState) {
 		}
 	}
 	s.seen = etcdschema.Seen{ClusterID: saved.ClusterID, Revision: saved.Revision}
-	s.slice.Revision = saved.Revision
+	s.config.Revision = saved.Revision
 	s.hold, s.since = saved.Held, saved.HeldSince
 }
 
@@ -102,7 +97,7 @@ func (s *sliceState) take(b etcdschema.Batch, now time.Time) (changes []itemChan
 	}
 	changes = s.follow(b.Events, first, now)
 	s.seen = etcdschema.Seen{ClusterID: b.ClusterID, Revision: b.Revision}
-	s.slice.Revision = b.Revision
+	s.config.Revision = b.Revision
 	return changes, told
 }
 
@@ -161,7 +156,7 @@ func (s *sliceState) followItem(k desired.Key, changes []itemChange, now time.Ti
 	value, there := s.view[k]
 	if _, was := s.bad[k]; was { // the exception must be judged again in any case
 		delete(s.bad, k)
-		changes = append(changes, itemChange{k, s.items[k], s.items[k]})
+		changes = append(changes, itemChange{k, s.config.Item(k), s.config.Item(k)})
 	}
 	if !there {
 		s.leave(k, now)
@@ -174,10 +169,10 @@ func (s *sliceState) followItem(k desired.Key, changes []itemChange, now time.Ti
 	item, reason := s.decode(k, value)
 	if reason != "" {
 		s.bad[k] = reason
-		return append(changes, itemChange{k, s.items[k], s.items[k]})
+		return append(changes, itemChange{k, s.config.Item(k), s.config.Item(k)})
 	}
-	before := s.items[k]
-	if old := s.slice.Host; k.Kind == desired.KindHost && old != nil && old.UID != k.UID {
+	before := s.config.Item(k)
+	if old := s.config.Host(); k.Kind == desired.KindHost && old != nil && old.UID != k.UID {
 		changes = append(changes, itemChange{old.Key(), old, nil}) // a node has one host item: the newest
 		s.forget(old.Key())
 	}
@@ -190,7 +185,7 @@ func (s *sliceState) followItem(k desired.Key, changes []itemChange, now time.Ti
 
 // leave records that an item is gone from the view.
 func (s *sliceState) leave(k desired.Key, now time.Time) {
-	if _, have := s.items[k]; have && !s.leaving[k] {
+	if s.config.Has(k) && !s.leaving[k] {
 		s.leaving[k] = true
 		s.lastLeave = now
 	}
@@ -198,60 +193,25 @@ func (s *sliceState) leave(k desired.Key, now time.Time) {
 
 // decode reads an item, or says why it cannot be used.
 func (s *sliceState) decode(k desired.Key, value []byte) (desired.Item, string) {
-	item := desired.NewItem(k.Kind)
-	if item == nil {
-		return nil, fmt.Sprintf("kind %.40q needs a newer weftd", k.Kind)
-	}
-	if err := json.Unmarshal(value, item); err != nil {
-		return nil, fmt.Sprintf("the value is malformed, or needs a newer weftd: %.200s", err)
-	}
-	if item.Key() != k {
-		return nil, fmt.Sprintf("the value says uid %.40q, the key says %.40q", item.Key().UID, k.UID)
+	item, err := s.kinds.Decode(k, value)
+	if err != nil {
+		return nil, err.Error()
 	}
 	return item, ""
 }
 
-// adopt puts an item into the slice.
+// adopt puts an item into the node config.
 func (s *sliceState) adopt(k desired.Key, value []byte, item desired.Item) {
-	s.raw[k], s.items[k] = value, item
-	switch v := item.(type) {
-	case *desired.Host:
-		s.slice.Host = v
-	case *desired.Network:
-		s.slice.Networks[v.UID] = v
-	case *desired.Port:
-		s.slice.Ports[v.UID] = v
-	case *desired.Router:
-		s.slice.Routers[v.UID] = v
-	case *desired.FloatingIP:
-		s.slice.FloatingIPs[v.UID] = v
-	case *desired.Neighbors:
-		s.slice.Neighbors[v.UID] = v
-	}
+	s.raw[k] = value
+	s.config.Put(item)
 }
 
-// forget takes an item out of the slice.
+// forget takes an item out of the node config.
 func (s *sliceState) forget(k desired.Key) {
 	delete(s.raw, k)
-	delete(s.items, k)
 	delete(s.leaving, k)
 	delete(s.fresh, k)
-	switch k.Kind {
-	case desired.KindHost:
-		if s.slice.Host != nil && s.slice.Host.UID == k.UID {
-			s.slice.Host = nil
-		}
-	case desired.KindNetwork:
-		delete(s.slice.Networks, k.UID)
-	case desired.KindPort:
-		delete(s.slice.Ports, k.UID)
-	case desired.KindRouter:
-		delete(s.slice.Routers, k.UID)
-	case desired.KindFloatingIP:
-		delete(s.slice.FloatingIPs, k.UID)
-	case desired.KindNeighbors:
-		delete(s.slice.Neighbors, k.UID)
-	}
+	s.config.Remove(k)
 }
 
 // differs says that the view is not the same as the slice.

@@ -48,10 +48,10 @@ func (w *work) addKeys(keys []object.Key) {
 // collect adds to the work what has arrived and what is due. batches says that the slice's revision may have advanced.
 func (e *Engine) collect(ctx context.Context, w *work, in arrived, now time.Time) (batches bool) {
 	batches = e.collectSlice(ctx, w, in, now)
-	if !e.sliceable && !e.slice.synced && now.Sub(e.started) >= e.c.CacheAfter && len(e.slice.items) > 0 {
+	if !e.sliceable && !e.slice.synced && now.Sub(e.started) >= e.c.CacheAfter && e.slice.config.Len() > 0 {
 		e.sliceable = true
-		e.log.Warn("cannot reach etcd: working with the last good node config on disk", "revision", e.slice.slice.Revision,
-			"items", len(e.slice.items))
+		e.log.Warn("cannot reach etcd: working with the last good node config on disk", "revision", e.slice.config.Revision,
+			"items", e.slice.config.Len())
 	}
 	e.sliceable = e.sliceable || e.slice.synced
 	for k, by := range in.keys {
@@ -106,7 +106,7 @@ func (e *Engine) collectSlice(ctx context.Context, w *work, in arrived, now time
 	}
 	for _, c := range append(changes, gone...) {
 		w.sliceChanged = true
-		for _, k := range e.index.Update(e.slice.slice, c.key) {
+		for _, k := range e.index.Update(e.slice.config, c.key) {
 			w.items[k] = true
 		}
 		if c.after == nil {

@@ -25,18 +25,18 @@ func address(s string) model.Address { return model.Address{Addr: netip.MustPars
 func site() compile.Input {
 	return compile.Input{
 		Fabrics: map[model.Driver]compile.Fabric{model.DriverBridge: linuxbridge.Fabric{}},
-		Slice: &desired.Slice{
-			Host: &desired.Host{UID: hostUID, Name: "h1", Driver: model.DriverBridge,
+		Config: desired.NewNodeConfig(
+			&desired.Host{UID: hostUID, Name: "h1", Driver: model.DriverBridge,
 				Uplinks: []desired.Uplink{{PhysicalNetwork: "rack", Interface: "eth0", MTU: 1500}}},
-			Networks: map[string]*desired.Network{netUID: {
+			&desired.Network{
 				UID: netUID, Project: "alpha", Name: "red", Type: model.NetworkTypeVLAN, PhysicalNetwork: "rack", SegmentationID: 101, MTU: 1450,
 				Subnets: []desired.Subnet{{CIDR: model.Prefix{Prefix: netip.MustParsePrefix("10.1.0.0/24")}, DHCPServer: address("10.1.0.2")}},
-			}},
-			Ports: map[string]*desired.Port{portUID: {
+			},
+			&desired.Port{
 				UID: portUID, Project: "alpha", Name: "web", Network: netUID, MAC: model.MAC{0xfa, 0x16, 0x3e, 0, 1, 10},
 				Addresses: []model.Address{address("10.1.0.10")}, Device: "tapweb", InterfaceID: "if-web", State: desired.StateActive,
-			}},
-		},
+			},
+		),
 		Facts: &object.Facts{Links: map[string]object.LinkFacts{
 			"eth0":   {Kind: "device", MTU: 9000, DefaultRoute: true, Addresses: []netip.Prefix{netip.MustParsePrefix("192.0.2.11/24")}},
 			"tapweb": {Kind: "tuntap", MTU: 1500},
@@ -80,14 +80,10 @@ func TestBridgeNetfilterIsTold(t *testing.T) {
 	if w := compiled(t, in, desired.KindHost, hostUID).Warnings; len(w) != 0 {
 		t.Errorf("warned of nothing: %v", w)
 	}
-	x := compile.NewIndex(in.Slice, in.Facts)
+	x := compile.NewIndex(in.Config, in.Facts)
 	x.Compiled(compiled(t, in, desired.KindHost, hostUID))
-	for uid := range in.Slice.Networks {
-		x.Compiled(compiled(t, in, desired.KindNetwork, uid))
-	}
-	for uid := range in.Slice.Ports {
-		x.Compiled(compiled(t, in, desired.KindPort, uid))
-	}
+	x.Compiled(compiled(t, in, desired.KindNetwork, netUID))
+	x.Compiled(compiled(t, in, desired.KindPort, portUID))
 	in.Facts.BridgeNetfilter = "net.bridge.bridge-nf-call-iptables"
 	host := desired.Key{Kind: desired.KindHost, UID: hostUID}
 	if dirty := x.Observe(in.Facts, nil); !slices.Equal(dirty, []desired.Key{host}) {
@@ -133,7 +129,7 @@ func TestCentralRouterIsReserved(t *testing.T) {
 	t.Parallel()
 	in := site()
 	mac := object.MAC{0x52, 0x54, 0, 1, 2, 3}
-	in.Slice.Networks[netUID].CentralMAC = model.MAC(mac)
+	in.Config.Network(netUID).CentralMAC = model.MAC(mac)
 	members := find[*object.GuardMembers](compiled(t, in, desired.KindNetwork, netUID))
 	want := object.GuardMember{Set: object.GuardReserved, Interface: linuxbridge.BridgeName(netUID), Address: mac.LinkLocal()}
 	if !slices.Contains(members.Members, want) {
@@ -146,7 +142,7 @@ func TestMACPrefixIsKnown(t *testing.T) {
 	t.Parallel()
 	for _, nic := range []string{"eth0", ""} {
 		in := site()
-		in.Slice.Host.MACPrefix = model.MAC{0x52, 0x54, 1}
+		in.Config.Host().MACPrefix = model.MAC{0x52, 0x54, 1}
 		if nic == "" {
 			delete(in.Facts.Links, "eth0")
 		}
@@ -186,7 +182,7 @@ func TestPortIsProtectedFirst(t *testing.T) {
 func TestStandbyIsMute(t *testing.T) {
 	t.Parallel()
 	in := site()
-	in.Slice.Ports[portUID].State = desired.StateStandby
+	in.Config.Port(portUID).State = desired.StateStandby
 	u := compiled(t, in, desired.KindPort, portUID)
 	port := find[*object.BridgePort](u)
 	if port == nil || !port.Mute || len(port.MACs) > 0 || find[*object.GuardMembers](u) != nil || find[*object.DHCPBinding](u) != nil {
@@ -200,7 +196,7 @@ func TestPortRefusals(t *testing.T) {
 		change func(*compile.Input)
 		want   string
 	}{
-		"the host's own NIC": {func(in *compile.Input) { in.Slice.Ports[portUID].Device = "eth0" }, "is the uplink"},
+		"the host's own NIC": {func(in *compile.Input) { in.Config.Port(portUID).Device = "eth0" }, "is the uplink"},
 		"in a bridge that is named as ours are": {func(in *compile.Input) {
 			in.Facts.Links["tapweb"] = object.LinkFacts{Kind: "tuntap", Master: linuxbridge.BridgeName(netUID)}
 		}, linuxbridge.BridgeName(netUID)},

@@ -1,0 +1,30 @@
+package desired
+
+import (
+	"weft/model"
+)
+
+// KindNeighbors is a part of the neighbour entries of a network.
+const KindNeighbors Kind = "neighbors"
+
+// Neighbors is a part of the neighbour entries of a network on which a router of the node has a leg. The controllers put about 200
+// entries at most into a part on average. A node refuses a part with more than 1000.
+type Neighbors struct {
+	UID     string     `json:"uid"`     // the network's, "-" and the part's number
+	Network string     `json:"network"` // uid
+	Entries []Neighbor `json:"entries"` // in the order of their addresses
+}
+
+// Neighbor is an address of a guest with its MAC.
+type Neighbor struct {
+	Address model.Address `json:"address"`
+	MAC     model.MAC     `json:"mac"`
+}
+
+// Key implements Item.
+func (n *Neighbors) Key() Key { return Key{KindNeighbors, n.UID} }
+
+// Neighbors finds a part; nil when there is none.
+func (c *NodeConfig) Neighbors(uid string) *Neighbors {
+	return find[*Neighbors](c, Key{KindNeighbors, uid})
+}

@@ -1,0 +1,48 @@
+package desired
+
+import (
+	"iter"
+
+	"weft/model"
+)
+
+// KindPort is a port of a guest.
+const KindPort Kind = "port"
+
+// State says whether a port sends and receives here.
+type State string
+
+// The states of a desired port.
+const (
+	StateActive  State = "active"
+	StateStandby State = "standby" // fully wired but mute in both directions
+)
+
+// Port is one guest interface on the node.
+type Port struct {
+	UID         string          `json:"uid"`
+	Project     string          `json:"project"`
+	Name        string          `json:"name"`
+	Network     string          `json:"network"` // uid of a Network in the same node config
+	MAC         model.MAC       `json:"mac"`
+	Addresses   []model.Address `json:"addresses,omitempty"`
+	Device      string          `json:"device"`
+	InterfaceID string          `json:"interfaceID"`
+	Hostname    string          `json:"hostname,omitempty"`
+	State       State           `json:"state"`
+	// Migration is the number of the migration for which the port is on standby here. The node reports it when the guest has
+	// announced itself on its device. It is 0 when no guest is expected.
+	Migration int64 `json:"migration,omitempty"`
+}
+
+// Key implements Item.
+func (p *Port) Key() Key { return Key{KindPort, p.UID} }
+
+// Title implements Titled.
+func (p *Port) Title() string { return "Port " + p.Project + "/" + p.Name }
+
+// Port finds a port; nil when there is none.
+func (c *NodeConfig) Port(uid string) *Port { return find[*Port](c, Key{KindPort, uid}) }
+
+// Ports are all ports, in no order.
+func (c *NodeConfig) Ports() iter.Seq[*Port] { return each[*Port](c, KindPort) }
