@@ -19,7 +19,7 @@ func isCentral(router *etcdschema.Accepted) bool {
 
 // central claims the MAC and the external addresses of a centralized router, and chooses its hosts. When something is not
 // available, the router is accepted nevertheless, and waits (see reader.centralLacks).
-func (a *allocation) central(s *model.RouterSpec) {
+func (a *Allocation) central(s *model.RouterSpec) {
 	a.result.GatewayHosts = a.gatewayHosts(s)
 	if !a.ownMAC() || s.ExternalNetwork == "" {
 		return
@@ -31,7 +31,7 @@ func (a *allocation) central(s *model.RouterSpec) {
 
 // gatewayHosts are the hosts that have the router. First come those that had it and still can have it, in their order. Then come
 // others by rendezvous hashing, so that routers are distributed over the hosts. A host that is only silent keeps its place.
-func (a *allocation) gatewayHosts(s *model.RouterSpec) []string {
+func (a *Allocation) gatewayHosts(s *model.RouterSpec) []string {
 	var list []string
 	if a.previous != nil && a.previous.UID == a.uid {
 		for _, name := range a.previous.Allocated.GatewayHosts {

@@ -10,7 +10,7 @@ import (
 )
 
 // network claims the segment and, in each subnet, the addresses of the gateway and of the DHCP server.
-func (a *allocation) network(s *model.NetworkSpec) {
+func (a *Allocation) network(s *model.NetworkSpec) {
 	physical := a.reader.accepted(model.ID{Project: model.ClusterProject, Kind: model.KindPhysicalNetwork, Name: s.PhysicalNetwork})
 	if physical == nil {
 		return // the check of the references reports it
@@ -32,7 +32,7 @@ func (a *allocation) network(s *model.NetworkSpec) {
 	a.keepRouted(s)
 }
 
-func (a *allocation) segment(s *model.NetworkSpec, physical *model.PhysicalNetworkSpec) {
+func (a *Allocation) segment(s *model.NetworkSpec, physical *model.PhysicalNetworkSpec) {
 	key := func(v uint16) etcdschema.Key { return etcdschema.SegmentClaim(s.PhysicalNetwork, v) }
 	if s.SegmentationID != 0 {
 		a.result.SegmentationID = s.SegmentationID
@@ -76,7 +76,7 @@ func segmentSpace(physicalNetwork string) string { return "segment/" + physicalN
 
 // dhcpServer keeps the server's address, or chooses a free one. An address that is not declared must be one that the subnet allots.
 // Others may belong to machines that nobody declares, for example the own address of an upstream router beside its virtual one.
-func (a *allocation) dhcpServer(field string, s model.Subnet) {
+func (a *Allocation) dhcpServer(field string, s model.Subnet) {
 	key := func(addr model.Address) etcdschema.Key { return etcdschema.AddressClaim(a.uid, addr) }
 	if s.DHCPServer.IsValid() {
 		a.result.DHCPServers = append(a.result.DHCPServers, s.DHCPServer)
@@ -111,7 +111,7 @@ func (a *allocation) dhcpServer(field string, s model.Subnet) {
 
 // freeServer is a free address for a DHCP server. In a subnet without pools it is the first one after the gateway. In a subnet with
 // pools it is the last one of them, because people who choose the addresses of ports by hand start at the beginning.
-func (a *allocation) freeServer(s model.Subnet) (model.Address, bool) {
+func (a *Allocation) freeServer(s model.Subnet) (model.Address, bool) {
 	used := a.cache.addressesOf(a.uid)
 	unclaimed := func(addr netip.Addr) bool {
 		return a.unclaimed(etcdschema.AddressClaim(a.uid, model.Address{Addr: addr}))
@@ -142,7 +142,7 @@ func (a *allocation) freeServer(s model.Subnet) (model.Address, bool) {
 }
 
 // keepUsed refuses to remove a subnet in which ports or floating addresses still have addresses.
-func (a *allocation) keepUsed(s *model.NetworkSpec) {
+func (a *Allocation) keepUsed(s *model.NetworkSpec) {
 	if a.previous == nil || a.previous.UID != a.uid {
 		return
 	}
@@ -162,7 +162,7 @@ func covers(n, old model.Subnet) bool {
 }
 
 // userOf finds a port or a floating address whose address in the subnet is in no subnet of the new spec.
-func (a *allocation) userOf(sub model.Subnet, now *model.NetworkSpec) (model.ID, model.Address, bool) {
+func (a *Allocation) userOf(sub model.Subnet, now *model.NetworkSpec) (model.ID, model.Address, bool) {
 	for id := range a.reader.users(a.id) {
 		p := a.reader.accepted(id)
 		switch spec := p.Object.Spec.(type) {

@@ -19,7 +19,7 @@ import (
 const macTries = 64
 
 // port claims the MAC, the addresses, the interface id, and the name of the device on each host.
-func (a *allocation) port(s *model.PortSpec) {
+func (a *Allocation) port(s *model.PortSpec) {
 	network := a.reader.accepted(s.NetworkID(a.id.Project))
 	if network == nil {
 		return // reported with the references
@@ -42,7 +42,7 @@ func (a *allocation) port(s *model.PortSpec) {
 //
 //   - If another port has the conventional name, the port gets a name that is made of the whole interface id, and keeps it.
 //   - A device that the spec names must not be the default device of another port.
-func (a *allocation) device(s *model.PortSpec, ifaceID string) string {
+func (a *Allocation) device(s *model.PortSpec, ifaceID string) string {
 	conventional := etcdschema.DeviceClaim(etcdschema.AnyHost, defaultDeviceName(ifaceID))
 	_, taken := a.obstacle(conventional)
 	if s.Device != "" {
@@ -63,7 +63,7 @@ func (a *allocation) device(s *model.PortSpec, ifaceID string) string {
 }
 
 // refuseOtherDefault refuses a device that the spec names and that is the default device of another port.
-func (a *allocation) refuseOtherDefault(device string) {
+func (a *Allocation) refuseOtherDefault(device string) {
 	k := etcdschema.DeviceClaim(etcdschema.AnyHost, device)
 	a.reader.owns(a.uid, k)
 	if cl, blocked := a.obstacle(k); blocked {
@@ -108,7 +108,7 @@ func hashedDeviceName(interfaceID string) string {
 
 const devicePrefix = "tap"
 
-func (a *allocation) portMAC(s *model.PortSpec) {
+func (a *Allocation) portMAC(s *model.PortSpec) {
 	if !s.MAC.IsZero() {
 		a.result.MAC = s.MAC
 		a.demand("spec.mac", etcdschema.MACClaim(s.MAC), "MAC "+s.MAC.String())
@@ -120,7 +120,7 @@ func (a *allocation) portMAC(s *model.PortSpec) {
 }
 
 // chooseMAC keeps the MAC the object has, or takes a free one.
-func (a *allocation) chooseMAC() bool {
+func (a *Allocation) chooseMAC() bool {
 	if a.previous != nil && !a.previous.Allocated.MAC.IsZero() && a.keeps(etcdschema.MACClaim(a.previous.Allocated.MAC)) {
 		a.result.MAC = a.previous.Allocated.MAC
 		a.want(etcdschema.MACClaim(a.result.MAC))
@@ -141,7 +141,7 @@ func (a *allocation) chooseMAC() bool {
 
 // portAddresses gives the port the addresses that its spec lists. For a family without a listed address it chooses one. IPv6 comes
 // first.
-func (a *allocation) portAddresses(s *model.PortSpec, network *etcdschema.Accepted) {
+func (a *Allocation) portAddresses(s *model.PortSpec, network *etcdschema.Accepted) {
 	spec := network.Object.Spec.(*model.NetworkSpec)
 	for _, v6 := range []bool{true, false} {
 		explicit := false
@@ -171,7 +171,7 @@ func subnetsOf(s *model.NetworkSpec, v6 bool) []model.Subnet {
 
 // oneAddress keeps the address that the object has in one of the subnets (and in the pool, if one is named), or takes the lowest
 // free one. field is the field in which the address could be declared.
-func (a *allocation) oneAddress(field, network string, subnets []model.Subnet, pool string) {
+func (a *Allocation) oneAddress(field, network string, subnets []model.Subnet, pool string) {
 	if len(subnets) == 0 {
 		return
 	}
@@ -201,7 +201,7 @@ func (a *allocation) oneAddress(field, network string, subnets []model.Subnet, p
 	a.verdict.pending(field, fmt.Sprintf("no free address is left in %s: add a subnet or an allocation pool to the network", cidrs(subnets)))
 }
 
-func (a *allocation) take(addr model.Address, k etcdschema.Key) {
+func (a *Allocation) take(addr model.Address, k etcdschema.Key) {
 	a.result.Addresses = append(a.result.Addresses, addr)
 	a.want(k)
 }
@@ -219,7 +219,7 @@ func cidrs(subnets []model.Subnet) string {
 
 // freeAddress is the lowest unclaimed address of the subnet's pools with this name. After a lost race it first searches from a
 // random address on, so that replicas that allocate at the same time do not collide again.
-func (a *allocation) freeAddress(network string, s model.Subnet, name string) (model.Address, bool) {
+func (a *Allocation) freeAddress(network string, s model.Subnet, name string) (model.Address, bool) {
 	used := a.cache.addressesOf(network)
 	for _, pool := range pools(s, name) {
 		if a.spread {

@@ -56,7 +56,7 @@ func prefixesOf(field string, s *model.NetworkSpec) []routedPrefix {
 }
 
 // claimPrefixes claims the prefixes behind the router on an external network that routes IPv6. A prefix belongs to one router.
-func (a *allocation) claimPrefixes(s *model.RouterSpec) {
+func (a *Allocation) claimPrefixes(s *model.RouterSpec) {
 	if x := a.reader.routedOn(a.id, s); x != nil {
 		for _, p := range a.reader.prefixesBehind(a.id, s) {
 			a.demandPrefix(p, x, claimant{a.uid, a.id})
@@ -66,7 +66,7 @@ func (a *allocation) claimPrefixes(s *model.RouterSpec) {
 
 // claimForRouter claims the prefixes that a network adds to those behind its router. It does so in the transaction of the network:
 // as soon as the network is accepted, the prefixes are behind the router.
-func (a *allocation) claimForRouter(s *model.NetworkSpec) {
+func (a *Allocation) claimForRouter(s *model.NetworkSpec) {
 	router := a.reader.routerOf(a.uid)
 	if router == nil {
 		return
@@ -85,7 +85,7 @@ func (a *allocation) claimForRouter(s *model.NetworkSpec) {
 }
 
 // demandPrefix claims a prefix on an external network, unless another owner has a claim of a prefix that overlaps it.
-func (a *allocation) demandPrefix(p routedPrefix, x *etcdschema.Accepted, who claimant) {
+func (a *Allocation) demandPrefix(p routedPrefix, x *etcdschema.Accepted, who claimant) {
 	free := true
 	for _, other := range a.cache.prefixes[x.UID].overlapping(p.prefix) {
 		k := etcdschema.RoutedPrefixClaim(x.UID, other)
@@ -114,7 +114,7 @@ func (a *allocation) demandPrefix(p routedPrefix, x *etcdschema.Accepted, who cl
 
 // guardPrefixes makes the transactions of two replicas collide that claim prefixes of one external network at the same time,
 // whatever the prefixes are.
-func (a *allocation) guardPrefixes(r *round, network string) error {
+func (a *Allocation) guardPrefixes(r *round, network string) error {
 	k := etcdschema.RoutedPrefixGuard(network)
 	cl, _ := a.cache.claim(k)
 	at := a.now()
@@ -170,7 +170,7 @@ func (p *planner) releasePrefixes(r *round, router *etcdschema.Accepted) error {
 const prefixSpace = "prefix"
 
 // keepApart refuses to switch an external network to routed IPv6 while two of its routers have overlapping prefixes.
-func (a *allocation) keepApart(s *model.NetworkSpec) {
+func (a *Allocation) keepApart(s *model.NetworkSpec) {
 	was := a.previous.Object.Spec.(*model.NetworkSpec)
 	if s.External == nil || s.External.Mode() != model.ExternalIPv6Routed || was.External != nil && was.External.Mode() == model.ExternalIPv6Routed {
 		return

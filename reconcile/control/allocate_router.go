@@ -13,7 +13,7 @@ import (
 
 // router claims its networks, because each is on one router only. For a centralized router it also claims its MAC and external
 // addresses.
-func (a *allocation) router(s *model.RouterSpec) {
+func (a *Allocation) router(s *model.RouterSpec) {
 	for i, id := range s.NetworkIDs(a.id.Project) {
 		if n := a.reader.accepted(id); n != nil {
 			a.demand(fmt.Sprintf("spec.networks[%d]", i), etcdschema.RouterNetworkClaim(n.UID), id.String())
@@ -43,7 +43,7 @@ func (c *Cache) routerOf(network string) *etcdschema.Accepted {
 
 // keepRouted refuses changes that would make routers or floating addresses of the network invalid. They were accepted with the
 // network as it was.
-func (a *allocation) keepRouted(s *model.NetworkSpec) {
+func (a *Allocation) keepRouted(s *model.NetworkSpec) {
 	if a.previous == nil || a.previous.UID != a.uid {
 		return
 	}
@@ -74,7 +74,7 @@ func (a *allocation) keepRouted(s *model.NetworkSpec) {
 // host claims what the host needs for the distributed routers on it: a MAC for their frames on the physical network, and an address
 // of each family on each of their external networks. When something is not available, the host is accepted nevertheless, and the
 // routers wait.
-func (a *allocation) host(s *model.HostSpec) {
+func (a *Allocation) host(s *model.HostSpec) {
 	externals := map[string]*etcdschema.Accepted{}
 	routed := slices.Contains(s.Roles, model.RoleGateway) && s.Driver != model.DriverBridge // its peers identify it by this MAC
 	for uid := range a.reader.guests(a.id.Name) {
@@ -106,7 +106,7 @@ func (a *allocation) host(s *model.HostSpec) {
 const hostShare = 40
 
 // unbound counts the claims that the allocation wants and that the object does not have yet.
-func (a *allocation) unbound() int {
+func (a *Allocation) unbound() int {
 	n := 0
 	for k := range a.wanted {
 		if _, has := a.reader.owned(a.uid)[k]; !has {
@@ -117,7 +117,7 @@ func (a *allocation) unbound() int {
 }
 
 // ownMAC chooses the MAC of a host or router: the one it has, one that it released a short while ago, or a free one.
-func (a *allocation) ownMAC() bool {
+func (a *Allocation) ownMAC() bool {
 	if a.previous == nil || a.previous.Allocated.MAC.IsZero() {
 		a.previousMAC()
 	}
@@ -125,7 +125,7 @@ func (a *allocation) ownMAC() bool {
 }
 
 // ownAddresses chooses the addresses of a host or router on an external network, as far as any are available.
-func (a *allocation) ownAddresses(x *etcdschema.Accepted) {
+func (a *Allocation) ownAddresses(x *etcdschema.Accepted) {
 	at := etcdschema.ExternalAddresses{UID: x.UID, Network: x.Object.Metadata.Project + "/" + x.Object.Metadata.Name}
 	for _, v6 := range []bool{false, true} {
 		if addr, ok := a.ownAddress(x, v6); ok {
@@ -138,7 +138,7 @@ func (a *allocation) ownAddresses(x *etcdschema.Accepted) {
 }
 
 // previousMAC takes back a MAC that was released a short while ago.
-func (a *allocation) previousMAC() {
+func (a *Allocation) previousMAC() {
 	for _, k := range slices.SortedFunc(maps.Keys(a.reader.owned(a.uid)), compareKeys) {
 		if m, ok := etcdschema.ParseMACClaim(k); ok {
 			a.result.MAC = m
@@ -150,7 +150,7 @@ func (a *allocation) previousMAC() {
 
 // ownAddress chooses the address of one family of a host or router on an external network: the one it has, one that it released a
 // short while ago, or a free one.
-func (a *allocation) ownAddress(x *etcdschema.Accepted, v6 bool) (model.Address, bool) {
+func (a *Allocation) ownAddress(x *etcdschema.Accepted, v6 bool) (model.Address, bool) {
 	subnets := subnetsOf(x.Object.Spec.(*model.NetworkSpec), v6)
 	if len(subnets) == 0 {
 		return model.Address{}, false

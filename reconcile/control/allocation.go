@@ -15,9 +15,9 @@ const maxSegments = 4096
 // segmentSet tells which VLAN ids of a physical network are claimed.
 type segmentSet [maxSegments]bool
 
-// allocation finds out which claims one object must own. It writes nothing before settle, so that an invalid object changes
+// Allocation finds out which claims one object must own. It writes nothing before settle, so that an invalid object changes
 // nothing.
-type allocation struct {
+type Allocation struct {
 	*planner
 	id       model.ID
 	uid      string
@@ -32,7 +32,7 @@ type allocation struct {
 
 // obstacle returns the claim that prevents claiming a key, if there is one. If there is none, this is recorded as a read only for
 // keys that are wanted and not obtained (see missed).
-func (a *allocation) obstacle(k etcdschema.Key) (cl etcdschema.Claim, blocked bool) {
+func (a *Allocation) obstacle(k etcdschema.Key) (cl etcdschema.Claim, blocked bool) {
 	cl, ok := a.cache.claim(k)
 	switch {
 	case !ok, a.reader.owns(a.uid, k):
@@ -47,7 +47,7 @@ func (a *allocation) obstacle(k etcdschema.Key) (cl etcdschema.Claim, blocked bo
 
 // demand claims a value that the spec names. When another owner has it, the object is invalid, or pending if the value is only held
 // after a release.
-func (a *allocation) demand(field string, k etcdschema.Key, value string) {
+func (a *Allocation) demand(field string, k etcdschema.Key, value string) {
 	if _, twice := a.wanted[k]; twice {
 		a.verdict.invalid(field, fmt.Sprintf("%s is needed twice by this object: change one of the fields", value))
 		return
@@ -66,10 +66,10 @@ func (a *allocation) demand(field string, k etcdschema.Key, value string) {
 	a.verdict.invalid(field, fmt.Sprintf("%s belongs to %s already: choose another value, or change that one first", value, a.ownerName(cl)))
 }
 
-func (a *allocation) want(k etcdschema.Key) { a.wanted[k] = struct{}{} }
+func (a *Allocation) want(k etcdschema.Key) { a.wanted[k] = struct{}{} }
 
 // wantFor claims a key for an owner that may be another object.
-func (a *allocation) wantFor(k etcdschema.Key, who claimant) {
+func (a *Allocation) wantFor(k etcdschema.Key, who claimant) {
 	a.want(k)
 	if who.uid == a.uid {
 		return
@@ -82,7 +82,7 @@ func (a *allocation) wantFor(k etcdschema.Key, who claimant) {
 
 // keeps says that this incarnation may keep a value that was allocated to it: it owns the claim, or the claim was deleted by
 // mistake and nobody has claimed the value since.
-func (a *allocation) keeps(k etcdschema.Key) bool {
+func (a *Allocation) keeps(k etcdschema.Key) bool {
 	if _, claimed := a.cache.claim(k); !claimed {
 		return a.previous.UID == a.uid
 	}
@@ -90,20 +90,20 @@ func (a *allocation) keeps(k etcdschema.Key) bool {
 }
 
 // missed records, as reads, the claims that the object wants and does not get because something else is wrong with it.
-func (a *allocation) missed() {
+func (a *Allocation) missed() {
 	for k := range a.wanted {
 		a.reader.owns(a.uid, k)
 	}
 }
 
 // unclaimed says that nobody has claimed the key, and that the object does not want it for something else.
-func (a *allocation) unclaimed(k etcdschema.Key) bool {
+func (a *Allocation) unclaimed(k etcdschema.Key) bool {
 	_, wanted := a.wanted[k]
 	_, claimed := a.cache.claim(k)
 	return !wanted && !claimed
 }
 
-func (a *allocation) ownerName(cl etcdschema.Claim) string {
+func (a *Allocation) ownerName(cl etcdschema.Claim) string {
 	if id, ok := a.cache.ids[cl.Owner]; ok {
 		return id.String()
 	}
@@ -114,7 +114,7 @@ func (a *allocation) ownerName(cl etcdschema.Claim) string {
 }
 
 // settle writes the claims that the allocation wants, and releases the others.
-func (a *allocation) settle(r *round) error {
+func (a *Allocation) settle(r *round) error {
 	for _, k := range a.requires {
 		r.require(k)
 	}
@@ -132,7 +132,7 @@ func (a *allocation) settle(r *round) error {
 	return nil
 }
 
-func (a *allocation) bind(r *round, k etcdschema.Key) error {
+func (a *Allocation) bind(r *round, k etcdschema.Key) error {
 	who, other := a.others[k]
 	if !other {
 		who = claimant{a.uid, a.id}
@@ -152,7 +152,7 @@ func (a *allocation) bind(r *round, k etcdschema.Key) error {
 
 // release releases the claims that the uid owns and the allocation does not want. What is too much for one transaction is done by
 // the unit rest. Prefixes have a transaction of their own, unless the object is deleted.
-func (a *allocation) release(r *round, uid string, rest unit) error {
+func (a *Allocation) release(r *round, uid string, rest unit) error {
 	var gone []etcdschema.Key
 	for k := range a.reader.owned(uid) {
 		if _, wanted := a.wanted[k]; wanted {

@@ -125,7 +125,10 @@ func (b *brake) takeover(c *Cache) (reason string, restored bool) {
 		if b.accepting != nil {
 			break // the accepted records of objects that are being removed may be gone already
 		}
-		if _, known := c.ids[k.UID]; !known && k.Kind == itemKind(model.KindPort) {
+		if kind, _ := c.kinds.item(k.Kind); !kind.guest {
+			continue
+		}
+		if _, known := c.ids[k.UID]; !known {
 			gone++
 		}
 	}

@@ -18,6 +18,8 @@ type Cache struct {
 	Revision  int64
 	ClusterID uint64
 
+	kinds Kinds
+
 	entries  map[etcdschema.Key]*entry
 	intents  map[model.ID]*intent
 	accepted map[model.ID]*etcdschema.Accepted
@@ -46,9 +48,12 @@ type Cache struct {
 	record  *record  // not nil while a planner evaluates units against the cache
 }
 
-// NewCache returns an empty cache.
-func NewCache() *Cache {
+// NewCache returns an empty cache that knows all kinds of this version.
+func NewCache() *Cache { return newCache(AllKinds()) }
+
+func newCache(kinds Kinds) *Cache {
 	return &Cache{
+		kinds:   kinds,
 		entries: map[etcdschema.Key]*entry{}, intents: map[model.ID]*intent{},
 		accepted: map[model.ID]*etcdschema.Accepted{}, ids: map[string]model.ID{},
 		wanting: index[model.ID, model.ID]{}, using: index[model.ID, model.ID]{},
@@ -87,7 +92,7 @@ func (c *Cache) swap(k etcdschema.Key, e *entry) *entry {
 		c.journal.note(k, old)
 	}
 	if e != nil {
-		decodeEntry(k, e)
+		c.decodeEntry(k, e)
 	}
 	c.unindex(k, old)
 	if e == nil {
@@ -113,8 +118,7 @@ func (c *Cache) unindex(k etcdschema.Key, e *entry) {
 		id, ok := etcdschema.ParseID(k)
 		if a, is := e.value.(*etcdschema.Accepted); ok && is {
 			c.refer(c.using, id, a.Object, false)
-			c.indexMembers(a, false)
-			c.indexHost(id, a, false)
+			c.indexOfKind(a, false)
 			delete(c.accepted, id)
 			c.gone.acceptedChanged(id, false)
 			if c.ids[a.UID] == id {
@@ -148,8 +152,7 @@ func (c *Cache) index(k etcdschema.Key, e *entry) {
 			c.gone.acceptedChanged(id, true)
 			c.ids[a.UID] = id
 			c.refer(c.using, id, a.Object, true)
-			c.indexMembers(a, true)
-			c.indexHost(id, a, true)
+			c.indexOfKind(a, true)
 		}
 	case "claim":
 		c.indexClaim(k, e, true)
@@ -157,6 +160,13 @@ func (c *Cache) index(k etcdschema.Key, e *entry) {
 		c.indexDesired(k, e, true)
 	case "actual":
 		c.indexActual(k, nil, e)
+	}
+}
+
+// indexOfKind adds an accepted object to the indexes of its kind, or removes it.
+func (c *Cache) indexOfKind(acc *etcdschema.Accepted, add bool) {
+	if index := c.kinds.objectOf(acc).index; index != nil {
+		index(c, acc, add)
 	}
 }
 
@@ -171,21 +181,6 @@ func (c *Cache) refer(in index[model.ID, model.ID], from model.ID, o model.Objec
 	}
 	for _, r := range o.Spec.References(from.Project) {
 		in.change(r.To, from, add)
-	}
-}
-
-func (c *Cache) indexHost(id model.ID, a *etcdschema.Accepted, add bool) {
-	s, ok := a.Object.Spec.(*model.HostSpec)
-	if !ok {
-		return
-	}
-	for _, m := range s.PhysicalNetworks {
-		c.mapped.change(m.Name, id, add)
-	}
-	if add && slices.Contains(s.Roles, model.RoleGateway) {
-		c.gateways[id.Name] = struct{}{}
-	} else {
-		delete(c.gateways, id.Name)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 
 	"weft/etcdschema"
 	"weft/model"
-	"weft/model/desired"
 )
 
 // entry is what the cache knows of one key. value is the decoded record, where the cache needs it.
@@ -36,7 +35,7 @@ type intent struct {
 }
 
 // decodeEntry fills in value. A key whose data cannot be decoded gets no value. The owner of the key treats it as garbage.
-func decodeEntry(k etcdschema.Key, e *entry) {
+func (c *Cache) decodeEntry(k etcdschema.Key, e *entry) {
 	if e.value != nil {
 		return
 	}
@@ -48,7 +47,7 @@ func decodeEntry(k etcdschema.Key, e *entry) {
 	case "claim":
 		e.value = decoded[etcdschema.Claim](e.data)
 	case "desired":
-		e.value = decodeDesired(k, e.data)
+		e.value = c.decodeDesired(k, e.data)
 	case "actual":
 		e.value = decodeReport(k, e.data)
 	case "status":
@@ -93,25 +92,21 @@ func decoded[T any](data []byte) any {
 	return &v
 }
 
-func decodeDesired(k etcdschema.Key, data []byte) any {
+func (c *Cache) decodeDesired(k etcdschema.Key, data []byte) any {
 	_, item, head, ok := etcdschema.ParseDesired(k)
 	switch {
 	case !ok:
 		return nil
 	case head:
 		return decoded[etcdschema.Head](data)
-	case item.Kind == desired.KindHost:
-		return decoded[desired.Host](data)
-	case item.Kind == desired.KindNetwork:
-		return decoded[desired.Network](data)
-	case item.Kind == desired.KindPort:
-		return decoded[desired.Port](data)
-	case item.Kind == desired.KindRouter:
-		return decoded[desired.Router](data)
-	case item.Kind == desired.KindFloatingIP:
-		return decoded[desired.FloatingIP](data)
-	case item.Kind == desired.KindNeighbors:
-		return decoded[desired.Neighbors](data)
 	}
-	return nil
+	kind, known := c.kinds.item(item.Kind)
+	if !known {
+		return nil
+	}
+	v := kind.New()
+	if err := etcdschema.DecodeInto(data, v); err != nil {
+		return nil
+	}
+	return v
 }

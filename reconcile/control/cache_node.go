@@ -58,19 +58,9 @@ func (c *Cache) indexDesired(k etcdschema.Key, e *entry, add bool) {
 		n.digest.Remove(k, e.data)
 	}
 	c.placed.change(item, name, add)
-	switch v := e.value.(type) {
-	case *desired.Port:
-		count(n.networks, v.Network, add)
-	case *desired.Router:
-		for _, leg := range v.Legs {
-			count(n.legs, leg.Network, add)
-		}
-		if v.External != "" {
-			count(n.external, v.External, add)
-			if v.Central == nil {
-				count(n.shared, v.External, add)
-			}
-		}
+	kind, _ := c.kinds.item(item.Kind)
+	if v, ok := e.value.(desired.Item); ok && kind.index != nil {
+		kind.index(n, v, add)
 	}
 }
 

@@ -80,7 +80,7 @@ func (p *planner) fill() (r *round, units []unit) {
 		if !ok {
 			break
 		}
-		if u.class() == classSets && p.sets.hold(u, p.settings.Now()) {
+		if p.cache.kinds.class(u) == classSets && p.sets.hold(u, p.settings.Now()) {
 			continue // it is queued again when its wait is over
 		}
 		m := r.mark()

@@ -38,7 +38,9 @@ type Config struct {
 	Election string
 	Logger   *slog.Logger
 	Registry prometheus.Registerer // nil: metrics are counted but not exported
-	Settings Settings              // fields that are zero get the values of DefaultSettings
+	// Kinds are the kinds that the replica knows; AllKinds when Objects is empty.
+	Kinds    Kinds
+	Settings Settings // fields that are zero get the values of DefaultSettings
 }
 
 // Controller is one replica of the control plane. Make it with New, then call Run once.
@@ -73,6 +75,9 @@ func New(c Config) (*Controller, error) {
 	}
 	if c.Logger == nil {
 		c.Logger = slog.Default()
+	}
+	if len(c.Kinds.Objects) == 0 {
+		c.Kinds = AllKinds()
 	}
 	defaults := DefaultSettings()
 	if c.Settings.MACPrefix == ([3]byte{}) {

@@ -44,7 +44,7 @@ type loop struct {
 }
 
 func newLoop(c *Controller) *loop {
-	cache := NewCache()
+	cache := newCache(c.config.Kinds)
 	l := &loop{
 		Controller: c, log: c.log, cache: cache, planner: newPlanner(cache, c.config.Settings),
 		statusTimer: time.NewTimer(time.Hour),
@@ -184,7 +184,7 @@ func (l *loop) takeIn(b etcdschema.Batch) {
 
 // idle forgets the work of a replica that does not lead. When it takes over, it evaluates everything.
 func (p *planner) idle() {
-	p.queue, p.sets, p.retries, p.doubtful = workQueue{}, setPace{}, retryPace{}, nil
+	p.queue, p.sets, p.retries, p.doubtful = workQueue{kinds: &p.cache.kinds}, setPace{}, retryPace{}, nil
 	p.status, p.compared = cleared(p.status), cleared(p.compared)
 	p.foreign = cleared(p.foreign)
 	p.verdicts = cleared(p.verdicts)

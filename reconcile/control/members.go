@@ -153,17 +153,6 @@ func (p *planner) partOn(name string, k desired.Key) (network *etcdschema.Accept
 	return network, part
 }
 
-// readNeighbors records the reads of all existing neighbours items, as if each had been evaluated.
-func (p *planner) readNeighbors() {
-	for name, n := range p.cache.nodes {
-		for k := range n.items {
-			if k.Kind == desired.KindNeighbors {
-				_ = p.reading(unit{kind: unitItem, node: name, item: k}, func() error { p.partOn(name, k); return nil })
-			}
-		}
-	}
-}
-
 // resolveNeighbors makes the item of one part.
 func resolveNeighbors(c *Cache, network *etcdschema.Accepted, part int, in map[member]model.MAC) *desired.Neighbors {
 	item := &desired.Neighbors{UID: neighborsKey(network.UID, part).UID, Network: network.UID}
@@ -192,4 +181,56 @@ func (c *Cache) membersIn(network model.ID, part int) map[member]model.MAC {
 		return m.parts[part]
 	}
 	return nil
+}
+
+// membersChanged reports the parts of a network's members in which a port changed.
+func (c *Cache) membersChanged(was, is *etcdschema.Accepted) {
+	before, wasOn := membersOf(was)
+	after, isOn := membersOf(is)
+	if wasOn == isOn {
+		c.partsChanged(isOn, before, after)
+		return
+	}
+	c.partsChanged(wasOn, before, nil)
+	c.partsChanged(isOn, nil, after)
+}
+
+// membersOf are the addresses that a port adds to a network.
+func membersOf(a *etcdschema.Accepted) (map[member]model.MAC, model.ID) {
+	if a == nil {
+		return nil, model.ID{}
+	}
+	s, ok := a.Object.Spec.(*model.PortSpec)
+	if !ok {
+		return nil, model.ID{}
+	}
+	network := s.NetworkID(a.Object.Metadata.Project)
+	if s.Host == "" {
+		return nil, network
+	}
+	out := make(map[member]model.MAC, len(a.Allocated.Addresses))
+	for _, addr := range a.Allocated.Addresses {
+		out[member{addr, a.UID}] = a.Allocated.MAC
+	}
+	return out, network
+}
+
+// partsChanged reports the parts that hold what differs, and a change of the number of parts.
+func (c *Cache) partsChanged(id model.ID, was, is map[member]model.MAC) {
+	network := c.accepted[id]
+	if network == nil || len(was)+len(is) == 0 {
+		return
+	}
+	count := c.memberCount(id)
+	parts := partsFor(count)
+	for _, m := range []map[member]model.MAC{was, is} {
+		for k, mac := range m {
+			if was[k] != mac || is[k] != mac {
+				c.record.changed(read{of: groupMembers, name: network.UID, part: partOf(k.address, parts)})
+			}
+		}
+	}
+	if parts != partsFor(count-len(is)+len(was)) {
+		c.record.changed(read{of: groupParts, name: network.UID})
+	}
 }

@@ -112,7 +112,7 @@ func TestReplicasKnowOfArrivals(t *testing.T) {
 	m := newMove(t)
 	later := m.replica(func(etcdschema.Key) bool { return true })
 	later.hears("h2", m.port, m.number)
-	later.planner.queue = workQueue{} // nobody led when it was reported
+	later.planner.queue = workQueue{kinds: later.planner.queue.kinds} // nobody led when it was reported
 	later.planner.wakeAll()
 	later.settle()
 	if !strings.Contains(later.item("h2", desired.KindPort, m.port), `"state":"active"`) || !strings.Contains(later.item("h1", desired.KindPort, m.port), `"state":"standby"`) {

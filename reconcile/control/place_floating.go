@@ -11,7 +11,7 @@ import (
 
 // floating claims the floating address. It also claims the guest's address behind it, unless another floating address has that
 // claim.
-func (a *allocation) floating(s *model.FloatingIPSpec) {
+func (a *Allocation) floating(s *model.FloatingIPSpec) {
 	x := a.reader.accepted(s.NetworkID(a.id.Project))
 	if x == nil {
 		return // reported with the references
@@ -44,7 +44,7 @@ func (a *allocation) floating(s *model.FloatingIPSpec) {
 
 // floatingAddress keeps the address or takes the lowest free one. Its family is that of the declared fixed address. Without one it
 // is IPv4, if the network has IPv4.
-func (a *allocation) floatingAddress(s *model.FloatingIPSpec, x *etcdschema.Accepted) {
+func (a *Allocation) floatingAddress(s *model.FloatingIPSpec, x *etcdschema.Accepted) {
 	spec := x.Object.Spec.(*model.NetworkSpec)
 	v4, v6 := pooled(subnetsOf(spec, false), s.Pool), pooled(subnetsOf(spec, true), s.Pool)
 	if spec.External == nil || spec.External.Mode() == model.ExternalIPv6Routed {
@@ -99,27 +99,6 @@ type end struct {
 	// centralized router.
 	at    string
 	hosts []string
-}
-
-// placeFloating writes the floating address to the slices: on the node of its guest, or on all nodes of its centralized router.
-// When it leads to no guest, it is on no node.
-func (p *planner) placeFloating(r *round, acc *etcdschema.Accepted, v *verdict) error {
-	hosts, item := p.resolveFloating(acc, v)
-	key := desired.Key{Kind: desired.KindFloatingIP, UID: acc.UID}
-	for _, old := range p.placedOn(key) {
-		if item == nil || !slices.Contains(hosts, old) {
-			r.removeItem(old, key)
-		}
-	}
-	if item == nil {
-		return nil
-	}
-	for _, name := range hosts {
-		if _, err := r.putItem(name, item); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // resolveFloating returns the item and its nodes. The item is nil when the address leads nowhere; the verdict then says why.
@@ -243,17 +222,4 @@ func (p *planner) endReady(e *end, id model.ID, router, x *etcdschema.Accepted, 
 		return fmt.Sprintf("%s is not on host %s yet: see its status", id, e.node)
 	}
 	return ""
-}
-
-// fixedAddress adds to a floating address's status the address to which it is translated.
-func (p *planner) fixedAddress(kind model.Kind, s *etcdschema.Status) {
-	if kind != model.KindFloatingIP {
-		return
-	}
-	key := desired.Key{Kind: desired.KindFloatingIP, UID: s.UID}
-	for name := range s.Nodes {
-		if f, ok := entryValue[*desired.FloatingIP](p.cache.nodes[name].items[key]); ok {
-			s.Allocated.FixedAddress = f.Fixed
-		}
-	}
 }

@@ -132,18 +132,25 @@ func (p *planner) dropUnused(r *round, name, network string) {
 	}
 }
 
-// withdraw removes every item with the uid from all nodes. Routers and networks may be on many nodes, so each of their items is
-// removed in a unit of its own.
-func (p *planner) withdraw(r *round, kind desired.Kind, uid string) {
-	key := desired.Key{Kind: kind, UID: uid}
+// withdraw removes every item with the uid from all nodes.
+func (p *planner) withdraw(r *round, of desired.Kind, uid string) {
+	kind, _ := p.cache.kinds.item(of)
+	key := desired.Key{Kind: of, UID: uid}
 	for _, name := range p.placedOn(key) {
-		switch kind {
-		case desired.KindPort:
-			p.takeOff(r, name, key)
-		case desired.KindRouter, desired.KindNetwork: // more nodes than fit one transaction are possible
-			p.queue.add(unit{kind: unitItem, node: name, item: key})
-		default:
-			r.removeItem(name, key)
-		}
+		p.takeAway(kind, r, name, key)
 	}
+}
+
+// takeAway removes an item whose object is gone from a node.
+func (p *planner) takeAway(kind *ItemKind, r *round, name string, k desired.Key) {
+	if kind.withdraw != nil {
+		kind.withdraw(p, r, name, k)
+		return
+	}
+	r.removeItem(name, k)
+}
+
+// updateLater evaluates an item in a unit of its own.
+func (p *planner) updateLater(_ *round, name string, k desired.Key) {
+	p.queue.add(unit{kind: unitItem, node: name, item: k})
 }

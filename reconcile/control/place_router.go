@@ -308,24 +308,3 @@ func gatewayOn(network *etcdschema.Accepted, own []model.Address) *desired.NodeG
 	}
 	return g
 }
-
-// troubles bounds how many nodes a status names.
-const troubles = 5
-
-// outlook returns the object's phase and reasons, including the reasons why a router is not on some nodes.
-func (p *planner) outlook(id model.ID, v *verdict) (etcdschema.Phase, []etcdschema.Reason) {
-	acc := p.cache.accepted[id]
-	if acc == nil || id.Kind != model.KindRouter || len(p.trouble[acc.UID]) == 0 {
-		return v.phase, v.reasons
-	}
-	out := verdict{phase: v.phase, reasons: slices.Clone(v.reasons)}
-	names := slices.Sorted(maps.Keys(p.trouble[acc.UID]))
-	for i, name := range names {
-		if i == troubles {
-			out.pending("", fmt.Sprintf("the same or another reason on %d more hosts", len(names)-troubles))
-			break
-		}
-		out.pending("", p.trouble[acc.UID][name])
-	}
-	return out.phase, out.reasons
-}

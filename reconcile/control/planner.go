@@ -43,7 +43,7 @@ type planner struct {
 
 func newPlanner(c *Cache, s Settings) *planner {
 	p := &planner{
-		cache: c, reader: &reader{cache: c}, settings: s,
+		cache: c, queue: workQueue{kinds: &c.kinds}, reader: &reader{cache: c}, settings: s,
 		status: map[etcdschema.Key]struct{}{}, compared: map[etcdschema.Key]struct{}{}, verdicts: map[model.ID]*verdict{},
 		trouble: map[string]map[string]string{},
 		lost:    map[model.ID]*etcdschema.Accepted{}, foreign: map[etcdschema.Key]struct{}{}, refused: newRefusals(),
@@ -58,7 +58,7 @@ func (p *planner) wake(u unit) {
 	if p.reader.notes && p.reader.unit == u {
 		return
 	}
-	if u.class() != classSets || !p.sets.hold(u, p.settings.Now()) {
+	if p.cache.kinds.class(u) != classSets || !p.sets.hold(u, p.settings.Now()) {
 		p.queue.add(u)
 	}
 }
@@ -121,8 +121,7 @@ func (p *planner) advance(r *round, id model.ID) error {
 			next := &etcdschema.Accepted{
 				UID: a.uid, IntentRevision: in.mod, CreateRevision: in.born, Object: in.object, Allocated: a.result,
 			}
-			next.Migration = p.migration(acc, next)
-			next.GatewaySecret = p.gatewaySecret(acc, next)
+			p.keep(acc, next)
 			r.require(etcdschema.Intent(id))
 			if err := p.accept(r, a, acc, next); err != nil {
 				return err
@@ -140,7 +139,7 @@ func (p *planner) advance(r *round, id model.ID) error {
 		}
 	}
 	if acc != nil {
-		if err := p.settleSlices(r, id, acc, v); err != nil {
+		if err := p.placeObject(r, acc, v); err != nil {
 			return err
 		}
 	}
@@ -157,15 +156,15 @@ func (p *planner) uphold(r *round, acc *etcdschema.Accepted) (*etcdschema.Accept
 	}
 	next := *acc
 	next.Allocated = a.result
-	next.Migration = p.migration(acc, &next)
-	next.GatewaySecret = p.gatewaySecret(acc, &next)
+	next.Migration, next.GatewaySecret = nil, ""
+	p.keep(acc, &next)
 	return &next, p.accept(r, a, acc, &next)
 }
 
 // allocate finds the claims of a valid object. If its create revision differs from that of the accepted object, it is another
 // incarnation and gets a new uid.
-func (p *planner) allocate(o model.Object, born int64, acc *etcdschema.Accepted) *allocation {
-	a := &allocation{
+func (p *planner) allocate(o model.Object, born int64, acc *etcdschema.Accepted) *Allocation {
+	a := &Allocation{
 		planner: p, id: o.ID(), object: o, previous: acc, wanted: map[etcdschema.Key]struct{}{},
 		verdict: verdict{phase: etcdschema.PhaseAccepted},
 	}
@@ -178,43 +177,31 @@ func (p *planner) allocate(o model.Object, born int64, acc *etcdschema.Accepted)
 	if !a.verdict.good() {
 		return a
 	}
-	switch s := o.Spec.(type) {
-	case *model.NetworkSpec:
-		a.network(s)
-	case *model.PortSpec:
-		a.port(s)
-	case *model.HostSpec:
-		a.host(s)
-	case *model.RouterSpec:
-		a.router(s)
-	case *model.FloatingIPSpec:
-		a.floating(s)
+	if claims := p.cache.kinds.object(o.Spec.Kind()).Claims; claims != nil {
+		claims(a)
 	}
 	return a
 }
 
 // references checks the object against what it refers to, which must be accepted. A host may come later, and so may the port of a
 // floating address.
-func (p *planner) references(a *allocation) {
+func (p *planner) references(a *Allocation) {
 	lookup := func(id model.ID) (model.Object, bool) {
 		declared := p.reader.declared(id)
 		if acc := p.reader.accepted(id); acc != nil && (declared || p.refers(a.previous, id)) {
 			return acc.Object, true
 		}
-		return model.Object{}, mayComeLater(id.Kind) || declared
+		return model.Object{}, p.cache.kinds.object(id.Kind).ComesLater || declared
 	}
 	for _, e := range model.ValidateRefs(a.object, lookup) {
 		a.verdict.invalid(e.Field, e.Message)
 	}
 	for _, ref := range a.object.Spec.References(a.id.Project) {
-		if p.reader.accepted(ref.To) == nil && p.reader.declared(ref.To) && !mayComeLater(ref.To.Kind) {
+		if p.reader.accepted(ref.To) == nil && p.reader.declared(ref.To) && !p.cache.kinds.object(ref.To.Kind).ComesLater {
 			a.verdict.pending(ref.Field, fmt.Sprintf("waits for %s, which is not accepted: see its status", ref.To))
 		}
 	}
 }
-
-// mayComeLater says that an object may refer to an object of this kind that does not exist.
-func mayComeLater(k model.Kind) bool { return k == model.KindHost || k == model.KindPort }
 
 func (p *planner) refers(acc *etcdschema.Accepted, to model.ID) bool {
 	if acc == nil {
@@ -229,7 +216,7 @@ func (p *planner) refers(acc *etcdschema.Accepted, to model.ID) bool {
 }
 
 // accept writes the accepted record and its claims.
-func (p *planner) accept(r *round, a *allocation, old, next *etcdschema.Accepted) error {
+func (p *planner) accept(r *round, a *Allocation, old, next *etcdschema.Accepted) error {
 	for _, ref := range next.Object.Spec.References(a.id.Project) {
 		if p.cache.accepted[ref.To] != nil {
 			r.require(etcdschema.AcceptedKey(ref.To))
@@ -248,26 +235,19 @@ func (p *planner) accept(r *round, a *allocation, old, next *etcdschema.Accepted
 
 func itemKind(k model.Kind) desired.Kind { return desired.Kind(k.Segment()) }
 
-// settleSlices writes the accepted object to the slices.
-func (p *planner) settleSlices(r *round, id model.ID, acc *etcdschema.Accepted, v *verdict) error {
-	switch id.Kind {
-	case model.KindHost:
-		p.beginRouters(id.Name)
-		_, err := r.putItem(id.Name, p.reader.host(p.settings.MACPrefix, acc))
-		return err
-	case model.KindPort:
-		return p.place(r, acc, v)
-	case model.KindNetwork:
-		key := desired.Key{Kind: desired.KindNetwork, UID: acc.UID}
-		for name := range p.cache.placed[key] {
-			p.begin(unit{kind: unitItem, node: name, item: key})
-		}
-	case model.KindRouter:
-		p.route(acc, v)
-	case model.KindFloatingIP:
-		return p.placeFloating(r, acc, v)
+// placeObject writes the accepted object to the node configs.
+func (p *planner) placeObject(r *round, acc *etcdschema.Accepted, v *verdict) error {
+	if place := p.cache.kinds.objectOf(acc).Place; place != nil {
+		return place(&Placement{p, r, acc, v})
 	}
 	return nil
+}
+
+// keep sets what an accepted object has besides its claims.
+func (p *planner) keep(previous, next *etcdschema.Accepted) {
+	if keep := p.cache.kinds.objectOf(next).keep; keep != nil {
+		keep(p, previous, next)
+	}
 }
 
 // remove completes the deletion of an object. Objects that others still refer to wait, except ports: a floating address may outlive
@@ -276,11 +256,11 @@ func (p *planner) remove(r *round, id model.ID, acc *etcdschema.Accepted) error 
 	if acc == nil {
 		return nil
 	}
-	if users := p.reader.users(id); len(users) > 0 && id.Kind != model.KindPort {
+	if users := p.reader.users(id); len(users) > 0 && !p.cache.kinds.object(id.Kind).Outlived {
 		p.verdicts[id] = stillUsed(sortedIDs(users))
-		return p.settleSlices(r, id, acc, &verdict{})
+		return p.placeObject(r, acc, &verdict{})
 	}
-	a := &allocation{planner: p, id: id, uid: acc.UID}
+	a := &Allocation{planner: p, id: id, uid: acc.UID}
 	if err := a.release(r, acc.UID, unit{kind: unitOrphan, uid: acc.UID}); err != nil {
 		return err
 	}

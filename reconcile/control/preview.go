@@ -114,7 +114,7 @@ func (c *Cache) preview(macPrefix [3]byte, declare []model.Object, remove []mode
 	defer func() { c.record = before }()
 	p := newPlanner(c, s)
 	p.expectObjects()
-	p.readNeighbors()
+	p.expectItems()
 	r := c.begin()
 	defer r.abandon()
 	var out Preview

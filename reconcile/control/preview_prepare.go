@@ -27,25 +27,13 @@ func (p *part) prepare(u unit) {
 		return
 	}
 	p.ready[u] = true
+	object := p.cache.kinds.object(u.id.Kind)
+	item, _ := p.cache.kinds.item(u.item.Kind)
 	switch {
-	case u.kind == unitObject && u.id.Kind == model.KindPort:
-		p.port(u.id)
-	case u.kind == unitObject && u.id.Kind == model.KindFloatingIP:
-		p.floating(u.id)
-	case u.kind == unitObject && u.id.Kind == model.KindHost:
-		p.host(u.id.Name)
-	case u.kind == unitItem && u.item.Kind == desired.KindRouter:
-		p.node(u.node)
-		p.list(etcdschema.NodeItems(u.node, desired.KindNeighbors)) // they go with the router
-		p.routerWith(u.item.UID)
-	case u.kind == unitItem && u.item.Kind == desired.KindNetwork:
-		p.node(u.node)
-		p.network(p.cache.ids[u.item.UID])
-	case u.kind == unitItem && u.item.Kind == desired.KindNeighbors:
-		p.later = append(p.later, etcdschema.DesiredKey(u.node, u.item)) // of many nodes, read together
-		if uid, _, ok := parseNeighbors(u.item); ok {
-			p.members(p.cache.ids[uid])
-		}
+	case u.kind == unitObject && object.prepare != nil:
+		object.prepare(p, u.id)
+	case u.kind == unitItem && item.prepare != nil:
+		item.prepare(p, u.node, u.item)
 	default:
 		p.whole = true
 	}
@@ -63,20 +51,8 @@ func (p *part) surroundings(o model.Object) {
 		return
 	}
 	p.refersTo(o)
-	project := o.Metadata.Project
-	switch s := o.Spec.(type) {
-	case *model.PortSpec:
-		p.network(s.NetworkID(project))
-		p.node(s.Host)
-		p.node(s.MigrateTo)
-		p.named(s, o.Metadata.Name)
-	case *model.FloatingIPSpec:
-		p.network(s.NetworkID(project))
-		for _, r := range s.References(project) {
-			if r.To.Kind == model.KindPort {
-				p.target(r.To)
-			}
-		}
+	if surroundings := p.cache.kinds.object(o.Kind).surroundings; surroundings != nil {
+		surroundings(p, o)
 	}
 }
 
@@ -289,18 +265,15 @@ func (p *part) members(id model.ID) {
 	p.get(ports...)
 }
 
-// nodeKinds are the kinds of items that are read together for a node. Neighbours are many and are read one by one.
-func nodeKinds() []desired.Kind {
-	return []desired.Kind{desired.KindHost, desired.KindNetwork, desired.KindPort, desired.KindRouter, desired.KindFloatingIP}
-}
-
 // node reads the items of a node and its summary.
 func (p *part) node(name string) {
 	if name == "" {
 		return
 	}
-	for _, k := range nodeKinds() {
-		p.list(etcdschema.NodeItems(name, k))
+	for _, kind := range p.cache.kinds.Items {
+		if !kind.many { // many are read one by one
+			p.list(etcdschema.NodeItems(name, kind.Kind))
+		}
 	}
 	p.get(etcdschema.ActualNode(name))
 }

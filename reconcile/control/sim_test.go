@@ -166,7 +166,7 @@ func (s *sim) checkRecords() {
 			continue
 		}
 		read := &entry{data: e.data}
-		decodeEntry(k, read)
+		s.cache().decodeEntry(k, read)
 		if reflect.TypeOf(read.value) != reflect.TypeOf(e.value) || !etcdschema.Plain(e.data, e.value) || !etcdschema.Plain(e.data, read.value) {
 			s.t.Fatalf("%s is %s, held as %T %+v, and read back as %T %+v", k, e.data, e.value, e.value, read.value, read.value)
 		}

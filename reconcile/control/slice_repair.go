@@ -6,59 +6,27 @@ import (
 	"weft/model/desired"
 )
 
-// item updates one item of a slice. An item without a known object is removed. Any other follows its object. Items of kinds that
+// item updates one item of a node. An item that follows an object is removed when the object does not exist. Items of kinds that
 // this version does not know belong to a newer version and stay.
 func (p *planner) item(r *round, name string, k desired.Key) error {
-	id, known := p.cache.ids[k.UID]
-	acc := p.cache.accepted[id]
-	if known && itemKind(id.Kind) != k.Kind {
-		known = false
+	kind, ok := p.cache.kinds.item(k.Kind)
+	if !ok {
+		return nil
 	}
-	switch k.Kind {
-	case desired.KindPort:
-		if known {
-			return p.object(r, id)
-		}
-		p.takeOff(r, name, k)
-	case desired.KindNetwork:
-		return p.reading(unit{kind: unitItem, node: name, item: k}, func() error { return p.networkItem(r, name, k) })
-	case desired.KindRouter:
-		return p.routerOn(r, name, k)
-	case desired.KindNeighbors:
-		return p.neighborsOn(r, name, k)
-	case desired.KindFloatingIP:
-		if known {
-			return p.object(r, id)
-		}
-		r.removeItem(name, k)
-	case desired.KindHost:
-		if !known || id.Name != name {
-			r.removeItem(name, k)
-			break
-		}
-		p.statusOf(id)
-		_, err := r.putItem(name, p.reader.host(p.settings.MACPrefix, acc))
-		return err
+	if kind.update != nil {
+		return kind.update(p, r, name, k)
 	}
+	if id, known := p.objectOf(k); known {
+		return p.object(r, id)
+	}
+	p.takeAway(kind, r, name, k)
 	return nil
 }
 
-// networkItem updates a network's item. It exists while something in the slice refers to the network. The first unit that refers to
-// the network starts it.
-func (p *planner) networkItem(r *round, name string, k desired.Key) error {
-	if !p.reader.needs(name, k.UID) {
-		p.reader.forget()
-		r.removeItem(name, k)
-		return nil
-	}
-	network := p.reader.withUID(k.UID)
-	if network == nil || network.Object.ID().Kind != model.KindNetwork {
-		return nil // an old incarnation: it is removed with the last port or router that uses it
-	}
-	id := network.Object.ID()
-	p.statusOf(id)
-	_, err := r.putItem(name, p.reader.network(name, p.reader.whole(id)))
-	return err
+// objectOf is the accepted object that an item follows.
+func (p *planner) objectOf(k desired.Key) (model.ID, bool) {
+	id, known := p.cache.ids[k.UID]
+	return id, known && itemKind(id.Kind) == k.Kind
 }
 
 // orphan releases the claims of an owner that is neither accepted nor reported by any node. It also releases a router's claims of

@@ -27,10 +27,8 @@ func (p *planner) statusFor(k etcdschema.Key) (s *etcdschema.Status, ok bool) {
 	if acc != nil {
 		s.UID, s.IntentRevision, s.Allocated = acc.UID, acc.IntentRevision, acc.Allocated
 		s.Nodes = p.progress(id.Kind, acc.UID)
-		p.fixedAddress(id.Kind, s)
-		s.Host = activeHost(acc)
-		if s.Phase == etcdschema.PhaseAccepted {
-			s.Reasons = append(s.Reasons, unplaced(acc)...)
+		if add := p.cache.kinds.objectOf(acc).status; add != nil {
+			add(p, acc, s)
 		}
 	}
 	if in != nil {
@@ -39,15 +37,15 @@ func (p *planner) statusFor(k etcdschema.Key) (s *etcdschema.Status, ok bool) {
 	return s, true
 }
 
-// unplaced explains what it means that a port has no host. This may be intended, for a machine that Weft does not wire.
-func unplaced(acc *etcdschema.Accepted) []etcdschema.Reason {
-	s, ok := acc.Object.Spec.(*model.PortSpec)
-	if !ok || s.Host != "" || s.MigrateTo != "" {
-		return nil
+// outlook is the phase of an object and the reasons for it, with what is known of its nodes.
+func (p *planner) outlook(id model.ID, v *verdict) (etcdschema.Phase, []etcdschema.Reason) {
+	if acc := p.cache.accepted[id]; acc != nil {
+		if add := p.cache.kinds.objectOf(acc).outlook; add != nil {
+			out := add(p, acc, *v)
+			return out.phase, out.reasons
+		}
 	}
-	return []etcdschema.Reason{{Field: "spec.host", Message: "is not set: the port has addresses and is wired nowhere. A bare machine in the " +
-		"network's VLAN that uses them is reached by its neighbours there, and not through a distributed router, which answers on hosts " +
-		"with guests of its networks alone"}}
+	return v.phase, v.reasons
 }
 
 // unreadable is the status of an intent key that names no object.
@@ -65,6 +63,7 @@ func (p *planner) unreadable(k etcdschema.Key) *etcdschema.Status {
 // progress is the progress on each node that has the item.
 func (p *planner) progress(kind model.Kind, uid string) map[string]etcdschema.NodeStatus {
 	key := desired.Key{Kind: itemKind(kind), UID: uid}
+	ofKind, _ := p.cache.kinds.item(key.Kind)
 	placed := p.cache.placed[key]
 	if len(placed) == 0 {
 		return nil
@@ -78,11 +77,8 @@ func (p *planner) progress(kind model.Kind, uid string) map[string]etcdschema.No
 			s.Programmed, s.Reason = false, string(x.State)+": "+x.Reason
 		}
 		s.Warnings = n.warnings(uid)
-		if rt, ok := e.value.(*desired.Router); ok {
-			s.External = p.cache.externalAddresses(hostID(name), rt.External)
-			if rt.Central != nil {
-				s.External, s.Gateway = nil, n.gateway(uid)
-			}
+		if item, ok := e.value.(desired.Item); ok && ofKind.progress != nil {
+			ofKind.progress(p.cache, name, item, &s)
 		}
 		nodes[name] = s
 	}

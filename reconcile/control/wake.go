@@ -3,7 +3,6 @@ package control
 import (
 	"weft/etcdschema"
 	"weft/model"
-	"weft/model/desired"
 )
 
 // wakeAll queues everything: after a start, a change of leadership or the end of a brake. What people have changed since comes
@@ -24,8 +23,10 @@ func (p *planner) wakeAll() {
 	p.expectObjects()
 	for name, n := range p.cache.nodes {
 		for k := range n.items {
-			if id, known := p.cache.ids[k.UID]; known && id.Kind == model.KindPort && k.Kind == desired.KindPort {
-				continue // evaluated with the port
+			if kind, known := p.cache.kinds.item(k.Kind); known && kind.update == nil {
+				if _, known := p.objectOf(k); known {
+					continue // written with the object
+				}
 			}
 			p.queue.addLater(unit{kind: unitItem, node: name, item: k})
 		}
@@ -33,7 +34,7 @@ func (p *planner) wakeAll() {
 			p.queue.add(unit{kind: unitHead, node: name})
 		}
 	}
-	p.readNeighbors()
+	p.expectItems()
 	for uid := range p.cache.owned {
 		p.queue.addLater(unit{kind: unitOrphan, uid: uid})
 	}
@@ -82,11 +83,22 @@ func (s *reader) refersTo(id model.ID, o model.Object) {
 	for _, r := range o.Spec.References(id.Project) {
 		s.declared(r.To)
 		to := s.accepted(r.To)
-		switch {
-		case r.To.Kind == model.KindHost:
-			s.lacks(r.To.Name)
-		case id.Kind == model.KindFloatingIP && r.To.Kind == model.KindPort && to != nil:
-			s.accepted(to.Object.Spec.(*model.PortSpec).NetworkID(id.Project))
+		if referred := s.cache.kinds.object(r.To.Kind).referred; referred != nil {
+			referred(s, r.To)
+		}
+		if expect := s.cache.kinds.object(id.Kind).expect; expect != nil && to != nil {
+			expect(s, to)
+		}
+	}
+}
+
+// expectItems records what the items of some kinds will read when they are evaluated.
+func (p *planner) expectItems() {
+	for name, n := range p.cache.nodes {
+		for k := range n.items {
+			if kind, _ := p.cache.kinds.item(k.Kind); kind.expect != nil {
+				_ = p.reading(unit{kind: unitItem, node: name, item: k}, func() error { kind.expect(p, name, k); return nil })
+			}
 		}
 	}
 }

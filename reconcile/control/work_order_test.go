@@ -140,7 +140,8 @@ func TestATakeoverServesWhatIsAskedFirst(t *testing.T) {
 func TestAUnitIsBroughtForward(t *testing.T) {
 	t.Parallel()
 	c := NewCache()
-	var q workQueue
+	kinds := AllKinds()
+	q := workQueue{kinds: &kinds}
 	p := func(i int) unit { return unit{kind: unitObject, id: port(fmt.Sprint(i))} }
 	for i := range 10 {
 		q.addLater(p(i))

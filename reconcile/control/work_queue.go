@@ -49,12 +49,12 @@ const (
 	workClasses
 )
 
-func (u unit) class() workClass {
-	switch {
-	case u.kind == unitItem && u.item.Kind == desired.KindNeighbors:
-		return classSets
-	case u.kind == unitOrphan:
+func (list *Kinds) class(u unit) workClass {
+	if u.kind == unitOrphan {
 		return classRest
+	}
+	if kind, _ := list.item(u.item.Kind); u.kind == unitItem && kind.many {
+		return classSets
 	}
 	return classAsked
 }
@@ -70,6 +70,7 @@ const (
 // workQueue has the units to be evaluated, each once, by class. A round takes units of one class, the first that has any. So what
 // somebody waits for is never behind the rest.
 type workQueue struct {
+	kinds  *Kinds
 	piles  [workClasses]pile
 	passed [workClasses]int // rounds of earlier classes since the last one of this class
 	last   workClass        // class of the last unit taken out
@@ -79,7 +80,7 @@ type workQueue struct {
 
 // add queues a unit. If it waits in a later class, it moves to the earlier one.
 func (q *workQueue) add(u unit) {
-	class := u.class()
+	class := q.kinds.class(u)
 	if q.comparing {
 		class = classRest
 	}
@@ -232,19 +233,8 @@ func (c *Cache) rank(u unit) rank {
 		return rank{class: -kind - 1}
 	}
 	r := rank{class: kind, explicit: 1, born: in.born}
-	switch s := in.object.Spec.(type) {
-	case *model.PortSpec:
-		if len(s.Addresses) > 0 || !s.MAC.IsZero() {
-			r.explicit = 0
-		}
-	case *model.FloatingIPSpec:
-		if s.Address.IsValid() {
-			r.explicit = 0
-		}
-	case *model.NetworkSpec:
-		if s.SegmentationID != 0 {
-			r.explicit = 0
-		}
+	if explicit := c.kinds.object(u.id.Kind).explicit; explicit != nil && in.object.Spec != nil && explicit(in.object.Spec) {
+		r.explicit = 0
 	}
 	return r
 }

@@ -10,7 +10,8 @@ import (
 func TestAFloodOfOneProjectDoesNotHoldUpAnother(t *testing.T) {
 	t.Parallel()
 	c := NewCache()
-	var q workQueue
+	kinds := AllKinds()
+	q := workQueue{kinds: &kinds}
 	const flood = 10 * drainShare
 	for i := range flood {
 		q.add(unit{kind: unitObject, id: model.ID{Project: "evil", Kind: model.KindPort, Name: "p" + strconv.Itoa(i)}})
