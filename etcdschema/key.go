@@ -101,7 +101,10 @@ const maxNameBytes = 253
 
 // ParseID reads the ID out of a key of intent/, accepted/ or status/. ok is false for every other key there: one with an unknown
 // kind, or with an empty, too long or unprintable name. Package model decides whether the name is valid.
-func ParseID(k Key) (id model.ID, ok bool) {
+func ParseID(k Key) (id model.ID, ok bool) { return ParseIDOf(model.AllKinds(), k) }
+
+// ParseIDOf is ParseID for objects of these kinds.
+func ParseIDOf(kinds model.Kinds, k Key) (id model.ID, ok bool) {
 	parts := strings.SplitN(k.path, "/", 5)
 	if len(parts) != 4 || !nameable(parts[1]) || !nameable(parts[3]) {
 		return model.ID{}, false
@@ -111,7 +114,7 @@ func ParseID(k Key) (id model.ID, ok bool) {
 	default:
 		return model.ID{}, false
 	}
-	kind, ok := model.ParseKind(parts[2])
+	kind, ok := kinds.Parse(parts[2])
 	if !ok || kind.Segment() != parts[2] || kind.ClusterScoped() != (parts[1] == model.ClusterProject) {
 		return model.ID{}, false
 	}

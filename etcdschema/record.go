@@ -1,6 +1,8 @@
 package etcdschema
 
 import (
+	"encoding/json"
+	"fmt"
 	"hash/fnv"
 	"net/netip"
 	"time"
@@ -23,6 +25,23 @@ type Accepted struct {
 	GatewaySecret string `json:"gatewaySecret,omitempty"`
 	// Migration is the current migration of a port; nil when there is none.
 	Migration *Migration `json:"migration,omitempty"`
+}
+
+// DecodeAccepted is Decode for an accepted object of one of the kinds.
+func DecodeAccepted(kinds model.Kinds, value []byte) (Accepted, error) {
+	var v struct {
+		Accepted
+		Object json.RawMessage `json:"object"` // takes the place of the field in Accepted
+	}
+	if err := DecodeInto(value, &v); err != nil {
+		return Accepted{}, err
+	}
+	object, err := kinds.DecodeObject(v.Object)
+	if err != nil {
+		return Accepted{}, fmt.Errorf("decode object: %w", err)
+	}
+	v.Accepted.Object = object
+	return v.Accepted, nil
 }
 
 // Migration is the move of a port from one host to another. It lasts from the intent that asks for it to the intent that ends it.

@@ -38,21 +38,21 @@ func (l ConnectionLimits) Effective() ConnectionLimits {
 	return l
 }
 
-func (l ConnectionLimits) validate(c *checker, at string) {
+func (l ConnectionLimits) validate(c *Checker, at string) {
 	if l.PerRouter != 0 && (l.PerRouter < MinRouterConnections || l.PerRouter > MaxRouterConnections) {
-		c.fail(at+".perRouter", "%d is out of range: use %d to %d, or leave it out for %d", l.PerRouter, MinRouterConnections,
+		c.Fail(at+".perRouter", "%d is out of range: use %d to %d, or leave it out for %d", l.PerRouter, MinRouterConnections,
 			MaxRouterConnections, DefaultRouterConnections)
 	}
 	if l.NewPerSecond < 0 || l.NewPerSecond > MaxNewConnections {
-		c.fail(at+".newPerSecond", "%d is out of range: use 1 to %d, or leave it out for %d", l.NewPerSecond, MaxNewConnections,
+		c.Fail(at+".newPerSecond", "%d is out of range: use 1 to %d, or leave it out for %d", l.NewPerSecond, MaxNewConnections,
 			DefaultNewConnections)
 	}
 	switch e := l.Effective(); {
 	case l.PerDestination < 0 || l.PerDestination > MaxDestinationConnections:
-		c.fail(at+".perDestination", "%d is out of range: use 1 to %d, or leave it out for %d", l.PerDestination,
+		c.Fail(at+".perDestination", "%d is out of range: use 1 to %d, or leave it out for %d", l.PerDestination,
 			MaxDestinationConnections, DefaultDestinationConnections)
 	case e.PerDestination > e.PerRouter:
-		c.fail(at+".perDestination", "%d is above perRouter (%d): a router cannot have more connections to one destination than at all",
+		c.Fail(at+".perDestination", "%d is above perRouter (%d): a router cannot have more connections to one destination than at all",
 			e.PerDestination, e.PerRouter)
 	}
 }

@@ -6,6 +6,14 @@ import (
 	"strings"
 )
 
+// KindFloatingIP is the kind of objects with a FloatingIPSpec.
+const KindFloatingIP Kind = "FloatingIP"
+
+// FloatingIPKind is the row of the kind in AllKinds.
+func FloatingIPKind() KindInfo {
+	return KindInfo{Kind: KindFloatingIP, New: func() Spec { return &FloatingIPSpec{} }}
+}
+
 // FloatingIPSpec declares an address of an external network that leads to a guest. Without Port and PortForwards the address is
 // only reserved.
 type FloatingIPSpec struct {

@@ -1,6 +1,7 @@
 package model
 
-func (s *FloatingIPSpec) validate(c *checker) {
+// Validate implements Spec.
+func (s *FloatingIPSpec) Validate(c *Checker) {
 	c.networkRef("spec.network", s.Network)
 	if s.Pool != "" {
 		c.name("spec.pool", s.Pool)
@@ -12,11 +13,11 @@ func (s *FloatingIPSpec) validate(c *checker) {
 		c.name("spec.port", s.Port)
 	}
 	if s.Port != "" && len(s.PortForwards) > 0 {
-		c.fail("spec.portForwards", "cannot stand beside spec.port, which takes all traffic of the address: keep one of them")
+		c.Fail("spec.portForwards", "cannot stand beside spec.port, which takes all traffic of the address: keep one of them")
 	}
 	if s.FixedAddress.IsValid() {
 		if s.Port == "" {
-			c.fail("spec.fixedAddress", "needs spec.port: name the port that has it, or remove the field")
+			c.Fail("spec.fixedAddress", "needs spec.port: name the port that has it, or remove the field")
 		}
 		s.fixed(c, "spec.fixedAddress", s.FixedAddress)
 	}
@@ -26,37 +27,37 @@ func (s *FloatingIPSpec) validate(c *checker) {
 		total += max(0, int(f.Port.Last)-int(f.Port.First)+1)
 	}
 	if total > MaxForwardedTotal {
-		c.fail("spec.portForwards", "forward %d ports in all, at most %d are allowed: forward fewer, or give a port the whole address (spec.port)",
+		c.Fail("spec.portForwards", "forward %d ports in all, at most %d are allowed: forward fewer, or give a port the whole address (spec.port)",
 			total, MaxForwardedTotal)
 	}
 	for i, f := range list {
 		s.forward(c, item("spec.portForwards", i), f)
 		for j, o := range list[:i] {
 			if f.Protocol == o.Protocol && f.Port.First <= o.Port.Last && o.Port.First <= f.Port.Last && f.Port.First > 0 {
-				c.fail(item("spec.portForwards", i)+".port", "%s %s is forwarded already by spec.portForwards[%d] (%s): keep one, or use other ports",
+				c.Fail(item("spec.portForwards", i)+".port", "%s %s is forwarded already by spec.portForwards[%d] (%s): keep one, or use other ports",
 					f.Protocol, f.Port, j, o.Port)
 			}
 		}
 	}
 }
 
-func (s *FloatingIPSpec) forward(c *checker, at string, f PortForward) {
+func (s *FloatingIPSpec) forward(c *Checker, at string, f PortForward) {
 	switch f.Protocol {
 	case ProtocolTCP, ProtocolUDP:
 	case "":
-		c.fail(at+".protocol", "is missing: write %s or %s", ProtocolTCP, ProtocolUDP)
+		c.Fail(at+".protocol", "is missing: write %s or %s", ProtocolTCP, ProtocolUDP)
 	default:
-		c.fail(at+".protocol", "%s is not known: write %s or %s", quote(string(f.Protocol)), ProtocolTCP, ProtocolUDP)
+		c.Fail(at+".protocol", "%s is not known: write %s or %s", quote(string(f.Protocol)), ProtocolTCP, ProtocolUDP)
 	}
 	switch {
 	case f.Port == PortRange{}:
-		c.fail(at+".port", `is missing: write a number, or a range such as "8000-8010"`)
+		c.Fail(at+".port", `is missing: write a number, or a range such as "8000-8010"`)
 	case f.Port.First == 0 || f.Port.Last < f.Port.First:
-		c.fail(at+".port", "%d to %d is no range: use 1 to 65535, the lower first", f.Port.First, f.Port.Last)
+		c.Fail(at+".port", "%d to %d is no range: use 1 to 65535, the lower first", f.Port.First, f.Port.Last)
 	case int(f.To())+int(f.Port.Last-f.Port.First) > 65535:
-		c.fail(at+".toPort", "%d leaves no room for the %d ports of the range below 65536: lower it", f.To(), int(f.Port.Last-f.Port.First)+1)
+		c.Fail(at+".toPort", "%d leaves no room for the %d ports of the range below 65536: lower it", f.To(), int(f.Port.Last-f.Port.First)+1)
 	case f.Port.Last-f.Port.First >= MaxForwardedPorts:
-		c.fail(at+".port", "%s has more than %d ports: forward fewer, or give the port a floating address of its own", f.Port, MaxForwardedPorts)
+		c.Fail(at+".port", "%s has more than %d ports: forward fewer, or give the port a floating address of its own", f.Port, MaxForwardedPorts)
 	}
 	c.name(at+".target", f.Target)
 	if f.FixedAddress.IsValid() {
@@ -64,21 +65,22 @@ func (s *FloatingIPSpec) forward(c *checker, at string, f PortForward) {
 	}
 }
 
-func (s *FloatingIPSpec) fixed(c *checker, at string, a Address) {
+func (s *FloatingIPSpec) fixed(c *Checker, at string, a Address) {
 	if c.unicast(at, a) && s.Address.IsValid() && a.Is4() != s.Address.Is4() {
-		c.fail(at, "%s is of another family than the floating address %s: addresses are translated within their family", a, s.Address)
+		c.Fail(at, "%s is of another family than the floating address %s: addresses are translated within their family", a, s.Address)
 	}
 }
 
-func (s *FloatingIPSpec) validateRefs(c *refChecker) {
+// ValidateRefs implements Spec.
+func (s *FloatingIPSpec) ValidateRefs(c *RefChecker) {
 	id := s.NetworkID(c.id.Project)
 	n, ok := lookupSpec[*NetworkSpec](c, id)
 	switch {
 	case !ok:
 	case n.External == nil:
-		c.fail("spec.network", "%s is no external network: give it spec.external, or name one that has it", id)
+		c.Fail("spec.network", "%s is no external network: give it spec.external, or name one that has it", id)
 	case s.Pool != "" && !n.hasPool(s.Pool):
-		c.fail("spec.pool", "%s has no allocation pool %s: name one that it has, or leave the field out", id, quote(s.Pool))
+		c.Fail("spec.pool", "%s has no allocation pool %s: name one that it has, or leave the field out", id, quote(s.Pool))
 	default:
 		s.validateAddress(c, id, n)
 	}
@@ -89,7 +91,7 @@ func (s *FloatingIPSpec) validateRefs(c *refChecker) {
 }
 
 // validateAddress checks that the address can be a floating address of the external network.
-func (s *FloatingIPSpec) validateAddress(c *refChecker, id ID, n *NetworkSpec) {
+func (s *FloatingIPSpec) validateAddress(c *RefChecker, id ID, n *NetworkSpec) {
 	a := s.Address
 	if !a.IsValid() {
 		return
@@ -97,42 +99,42 @@ func (s *FloatingIPSpec) validateAddress(c *refChecker, id ID, n *NetworkSpec) {
 	i := n.SubnetOf(a)
 	switch {
 	case i < 0:
-		c.fail("spec.address", "%s is in no subnet of %s: use an address of its subnets, or leave the field out", a, id)
+		c.Fail("spec.address", "%s is in no subnet of %s: use an address of its subnets, or leave the field out", a, id)
 	case a.Is6() && n.External.Mode() == ExternalIPv6Routed:
-		c.fail("spec.address", "%s is IPv6, which %s routes: guests are reached by their own addresses; use an IPv4 address", a, id)
-	case !n.Subnets[i].host(&c.checker, "spec.address", a):
+		c.Fail("spec.address", "%s is IPv6, which %s routes: guests are reached by their own addresses; use an IPv4 address", a, id)
+	case !n.Subnets[i].host(&c.Checker, "spec.address", a):
 	case a == n.Subnets[i].Gateway:
-		c.fail("spec.address", "%s is the gateway of %s: use another", a, n.Subnets[i].CIDR)
+		c.Fail("spec.address", "%s is the gateway of %s: use another", a, n.Subnets[i].CIDR)
 	case a == n.Subnets[i].DHCPServer:
-		c.fail("spec.address", "%s is the DHCP server of %s: use another", a, n.Subnets[i].CIDR)
+		c.Fail("spec.address", "%s is the DHCP server of %s: use another", a, n.Subnets[i].CIDR)
 	case !n.Subnets[i].Allots(s.Pool, a):
 		s.outsidePool(c, id, n.Subnets[i])
 	}
 }
 
 // outsidePool reports an address that is in none of the requested pools.
-func (s *FloatingIPSpec) outsidePool(c *refChecker, id ID, sub Subnet) {
+func (s *FloatingIPSpec) outsidePool(c *RefChecker, id ID, sub Subnet) {
 	for _, p := range sub.AllocationPools {
 		if p.Name != "" && p.contains(s.Address) {
-			c.fail("spec.address", "%s is in the pool %s of %s (%s): name it in spec.pool, or use another address", s.Address, p.Name, id, sub.CIDR)
+			c.Fail("spec.address", "%s is in the pool %s of %s (%s): name it in spec.pool, or use another address", s.Address, p.Name, id, sub.CIDR)
 			return
 		}
 	}
 	if s.Pool != "" {
-		c.fail("spec.address", "%s is outside the pool %s of %s (%s): use an address of the pool, or leave the field out", s.Address, s.Pool, id, sub.CIDR)
+		c.Fail("spec.address", "%s is outside the pool %s of %s (%s): use an address of the pool, or leave the field out", s.Address, s.Pool, id, sub.CIDR)
 		return
 	}
-	c.fail("spec.address", "%s is outside the allocation pools of %s (%s): use an address of a pool, or leave the field out", s.Address, id, sub.CIDR)
+	c.Fail("spec.address", "%s is outside the allocation pools of %s (%s): use an address of a pool, or leave the field out", s.Address, id, sub.CIDR)
 }
 
 // target checks a port to which traffic is forwarded.
-func (s *FloatingIPSpec) target(c *refChecker, at, name string, fixed Address) {
+func (s *FloatingIPSpec) target(c *RefChecker, at, name string, fixed Address) {
 	p, ok := lookupSpec[*PortSpec](c, ID{c.id.Project, KindPort, name})
 	if !ok || name == "" {
 		return
 	}
 	n, ok := lookupSpec[*NetworkSpec](c, p.NetworkID(c.id.Project))
 	if ok && fixed.IsValid() && n.SubnetOf(fixed) < 0 {
-		c.fail(at+".fixedAddress", "%s is in no subnet of %s, the network of Port %s: use an address of the port", fixed, p.NetworkID(c.id.Project), name)
+		c.Fail(at+".fixedAddress", "%s is in no subnet of %s, the network of Port %s: use an address of the port", fixed, p.NetworkID(c.id.Project), name)
 	}
 }

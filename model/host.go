@@ -2,6 +2,14 @@ package model
 
 import "fmt"
 
+// KindHost is the kind of objects with a HostSpec.
+const KindHost Kind = "Host"
+
+// HostKind is the row of the kind in AllKinds.
+func HostKind() KindInfo {
+	return KindInfo{Kind: KindHost, ClusterScoped: true, New: func() Spec { return &HostSpec{} }}
+}
+
 // Driver names how a host wires guests (its fabric).
 type Driver string
 

@@ -2,22 +2,23 @@ package model
 
 import "fmt"
 
-func (s *HostSpec) validate(c *checker) {
+// Validate implements Spec.
+func (s *HostSpec) Validate(c *Checker) {
 	switch s.Driver {
 	case "", DriverOVS, DriverBridge:
 	default:
-		c.fail("spec.driver", "%s is not known: write %s or %s, or leave it out", quote(string(s.Driver)), DriverOVS, DriverBridge)
+		c.Fail("spec.driver", "%s is not known: write %s or %s, or leave it out", quote(string(s.Driver)), DriverOVS, DriverBridge)
 	}
 	for i, r := range s.Roles[:c.atMost("spec.roles", len(s.Roles), MaxRoles)] {
 		switch {
 		case r != RoleGateway:
-			c.fail(item("spec.roles", i), "%s is not known: write %s", quote(string(r)), RoleGateway)
+			c.Fail(item("spec.roles", i), "%s is not known: write %s", quote(string(r)), RoleGateway)
 		case i > 0:
-			c.fail(item("spec.roles", i), "%q is given already: keep one", r)
+			c.Fail(item("spec.roles", i), "%q is given already: keep one", r)
 		}
 	}
 	if s.Driver == DriverBridge && s.Bridge != "" {
-		c.fail("spec.bridge", "is for hosts with driver %s: driver %s makes a bridge for each network; remove the field", DriverOVS, DriverBridge)
+		c.Fail("spec.bridge", "is for hosts with driver %s: driver %s makes a bridge for each network; remove the field", DriverOVS, DriverBridge)
 	}
 	if s.Bridge != "" {
 		c.interfaceName("spec.bridge", s.Bridge)
@@ -27,15 +28,15 @@ func (s *HostSpec) validate(c *checker) {
 		at := fmt.Sprintf("spec.physicalNetworks[%d]", i)
 		if c.name(at+".name", p.Name) {
 			if first, ok := networks[p.Name]; ok {
-				c.fail(at+".name", "%q is mapped already by spec.physicalNetworks[%d]: keep one", p.Name, first)
+				c.Fail(at+".name", "%q is mapped already by spec.physicalNetworks[%d]: keep one", p.Name, first)
 			}
 			networks[p.Name] = i
 		}
 		c.interfaceName(at+".interface", p.Interface)
 		if first, ok := interfaces[p.Interface]; ok && first < 0 {
-			c.fail(at+".interface", "%q is the host's bridge: name the network card", p.Interface)
+			c.Fail(at+".interface", "%q is the host's bridge: name the network card", p.Interface)
 		} else if ok {
-			c.fail(at+".interface", "%q is used already by spec.physicalNetworks[%d]: each physical network needs its own", p.Interface, first)
+			c.Fail(at+".interface", "%q is used already by spec.physicalNetworks[%d]: each physical network needs its own", p.Interface, first)
 		}
 		if _, ok := interfaces[p.Interface]; !ok {
 			interfaces[p.Interface] = i
@@ -51,4 +52,5 @@ func (s *HostSpec) BridgeName() string {
 	return s.Bridge
 }
 
-func (s *HostSpec) validateRefs(*refChecker) {}
+// ValidateRefs implements Spec.
+func (s *HostSpec) ValidateRefs(*RefChecker) {}

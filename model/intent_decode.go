@@ -9,7 +9,10 @@ const MaxIntentBytes = 256 << 10
 // DecodeIntent reads the value of an intent key: one object, JSON or YAML, as strictly as a manifest and by the same code. The key
 // determines the object. Therefore apiVersion, kind and metadata may be omitted, but must agree with the key if they are given. The
 // error is an Errors with everything that is wrong. Lines count within the value.
-func DecodeIntent(id ID, data []byte) (Object, error) {
+func DecodeIntent(id ID, data []byte) (Object, error) { return AllKinds().DecodeIntent(id, data) }
+
+// DecodeIntent is the function of this name, for an object of one of the kinds.
+func (list Kinds) DecodeIntent(id ID, data []byte) (Object, error) {
 	whole := func(format string, args ...any) (Object, error) {
 		return Object{}, Errors{{Object: id, Message: fmt.Sprintf(format, args...)}}
 	}
@@ -26,7 +29,7 @@ func DecodeIntent(id ID, data []byte) (Object, error) {
 	if len(errs) > 0 {
 		return Object{}, named(errs, id).Err()
 	}
-	o, lines, errs := decodeObject(docs[0], id, true)
+	o, lines, errs := list.decodeObject(docs[0], id, true)
 	l := Located{Object: o, Line: docs[0].Line, lines: lines}
 	if errs = named(l.place(errs), id).sorted(); len(errs) > 0 {
 		return Object{}, errs

@@ -7,20 +7,20 @@ import (
 
 // interfaceName checks the name of a network device. It must be accepted by the kernel's dev_valid_name and be printable ASCII. No
 // tool and no sysctl path may take it for something else.
-func (c *checker) interfaceName(field, s string) {
+func (c *Checker) interfaceName(field, s string) {
 	switch {
 	case s == "":
-		c.fail(field, "is missing: name the interface")
+		c.Fail(field, "is missing: name the interface")
 	case len(s) > 15:
-		c.fail(field, "%s has %d bytes: Linux takes at most 15", quote(s), len(s))
+		c.Fail(field, "%s has %d bytes: Linux takes at most 15", quote(s), len(s))
 	case s == "." || s == ".." || s == "lo" || s == "all" || s == "default":
-		c.fail(field, "%s is reserved by Linux: choose another", quote(s))
+		c.Fail(field, "%s is reserved by Linux: choose another", quote(s))
 	case s[0] == '-' || strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune(notInNames, r) }):
-		c.fail(field, `%s is no interface name: use printable ASCII without spaces and / : * %% \ " ', not beginning with "-"`, quote(s))
+		c.Fail(field, `%s is no interface name: use printable ASCII without spaces and / : * %% \ " ', not beginning with "-"`, quote(s))
 	case switchNames.MatchString(s):
-		c.fail(field, "%s is reserved by Open vSwitch, which opens no device of that name: choose another", quote(s))
+		c.Fail(field, "%s is reserved by Open vSwitch, which opens no device of that name: choose another", quote(s))
 	case ownNames.MatchString(s):
-		c.fail(field, "%s has the form of the names that Weft gives its own devices: choose another", quote(s))
+		c.Fail(field, "%s has the form of the names that Weft gives its own devices: choose another", quote(s))
 	}
 }
 

@@ -19,40 +19,89 @@ const ClusterProject = "_"
 // Kind names a kind of intent as it is written in a manifest ("PhysicalNetwork").
 type Kind string
 
-// The kinds of intent.
-const (
-	KindProject         Kind = "Project"
-	KindHost            Kind = "Host"
-	KindPhysicalNetwork Kind = "PhysicalNetwork"
-	KindNetwork         Kind = "Network"
-	KindRouter          Kind = "Router"
-	KindPort            Kind = "Port"
-	KindFloatingIP      Kind = "FloatingIP"
-)
+// KindInfo is what all programs must know of a kind of intent. Each kind's file has its own.
+type KindInfo struct {
+	Kind Kind
+	// ClusterScoped says that objects of the kind belong to no project. Their keys have ClusterProject instead.
+	ClusterScoped bool
+	// New makes an empty spec: a pointer.
+	New func() Spec
+}
 
-// Kinds lists every kind, each after the kinds to which it refers. To apply objects in this order, and to delete them in reverse
-// order, never leaves a reference to a missing object. The caller may change the slice.
-func Kinds() []Kind {
-	return []Kind{KindProject, KindPhysicalNetwork, KindHost, KindNetwork, KindRouter, KindPort, KindFloatingIP}
+// Kinds are the kinds that a program knows, each after the kinds to which it refers. To apply objects in this order, and to delete
+// them in reverse order, never leaves a reference to a missing object. It is only read.
+type Kinds []KindInfo
+
+// AllKinds are all kinds of this version.
+func AllKinds() Kinds {
+	all := rows()
+	return all[:]
+}
+
+// rows is the list. It is an array, so that looking something up in it needs no memory.
+func rows() [7]KindInfo {
+	return [...]KindInfo{ProjectKind(), PhysicalNetworkKind(), HostKind(), NetworkKind(), RouterKind(), PortKind(), FloatingIPKind()}
 }
 
 // Segment is the kind as a key segment and as a CLI argument: lower case, singular ("physicalnetwork").
 func (k Kind) Segment() string { return strings.ToLower(string(k)) }
 
-// ClusterScoped says that objects of the kind belong to no project. Their keys have ClusterProject instead.
+// ClusterScoped says that objects of the kind belong to no project. Only kinds of AllKinds can do so.
 func (k Kind) ClusterScoped() bool {
-	return k == KindProject || k == KindHost || k == KindPhysicalNetwork
+	all := rows()
+	for i := range all {
+		if all[i].Kind == k {
+			return all[i].ClusterScoped
+		}
+	}
+	return false
 }
 
-// ParseKind finds a kind by its segment or its name, case-insensitively, singular or with a plural "s" ("ports").
-func ParseKind(s string) (Kind, bool) {
-	seg := strings.ToLower(s)
-	for _, k := range Kinds() {
-		if seg == k.Segment() || seg == k.Segment()+"s" {
-			return k, true
+// info finds a kind; the zero KindInfo when it is not in the list.
+func (list Kinds) info(k Kind) (none KindInfo) {
+	for _, one := range list {
+		if one.Kind == k {
+			return one
+		}
+	}
+	return none
+}
+
+// Names lists the kinds.
+func (list Kinds) Names() []Kind {
+	names := make([]Kind, len(list))
+	for i, one := range list {
+		names[i] = one.Kind
+	}
+	return names
+}
+
+// New returns a pointer to an empty spec of the kind, or nil for a kind that is not in the list.
+func (list Kinds) New(k Kind) Spec {
+	if one := list.info(k); one.New != nil {
+		return one.New()
+	}
+	return nil
+}
+
+// Parse finds a kind by its segment or its name, case-insensitively, singular or with a plural "s" ("ports").
+func (list Kinds) Parse(s string) (Kind, bool) {
+	segment := strings.ToLower(s)
+	for _, one := range list {
+		if segment == one.Kind.Segment() || segment == one.Kind.Segment()+"s" {
+			return one.Kind, true
 		}
 	}
 	return "", false
+}
+
+// text lists the kinds as people write them.
+func (list Kinds) text() string {
+	var names []string
+	for _, k := range list.Names() {
+		names = append(names, string(k))
+	}
+	return strings.Join(names, ", ")
 }
 
 // ID names one intent object. Project is ClusterProject for cluster-scoped kinds. IDs are comparable.

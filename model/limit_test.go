@@ -115,16 +115,16 @@ func TestSpecialBlocks(t *testing.T) {
 		"feff::1": "", "ff00::": "multicast", "ff02::1": "multicast", "fd00:5745:4653::1": "", "fd00:5745:4654::1": "routers", "fd00:5745:4655::": "",
 		"10.0.0.1": "", "192.168.1.1": "", "100.64.0.1": "", "2001:db8::1": "", "fd12::1": "",
 	} {
-		c := &checker{}
+		c := &Checker{}
 		if ok := c.unicast("f", address(text)); ok != (what == "") || ok != (len(c.errs) == 0) || !ok && !strings.Contains(c.errs[0].Message, what) {
 			t.Errorf("%s: %v, expected %q", text, c.errs, what)
 		}
 	}
-	c := &checker{}
+	c := &Checker{}
 	if c.unicast("f", Address{}) || c.errs[0].Message != "is missing: give an address" {
 		t.Errorf("no address: %v", c.errs)
 	}
-	mapped := &checker{}
+	mapped := &Checker{}
 	if mapped.unicast("f", address("::ffff:10.0.0.1")) {
 		t.Error("an IPv4 address in IPv6's clothes is one host's")
 	}

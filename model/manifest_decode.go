@@ -57,7 +57,7 @@ func DecodeManifestIn(project, filename string, data []byte) ([]Located, error) 
 	docs, errs := parseDocuments(data)
 	var out []Located
 	for _, n := range flatten(docs) {
-		o, lines, objErrs := decodeObject(n, ID{Project: project}, false)
+		o, lines, objErrs := AllKinds().decodeObject(n, ID{Project: project}, false)
 		l := Located{Object: o, File: filename, Line: n.Line, lines: lines}
 		errs = append(errs, l.place(append(objErrs, tooLarge(o)...))...)
 		if o.Spec != nil && o.Metadata.Name != "" {
@@ -95,8 +95,8 @@ func flatten(docs []*yaml.Node) []*yaml.Node {
 
 // decodeObject reads one object and validates it. id is what is known already: the default project of a manifest or, when fixed,
 // the whole ID, which the object may repeat but not contradict. The errors have no file yet.
-func decodeObject(n *yaml.Node, id ID, fixed bool) (Object, map[string]int, Errors) {
-	d := &nodeDecoder{lines: make(map[string]int)}
+func (list Kinds) decodeObject(n *yaml.Node, id ID, fixed bool) (Object, map[string]int, Errors) {
+	d := &nodeDecoder{kinds: list, lines: make(map[string]int)}
 	var head struct {
 		APIVersion string   `json:"apiVersion"`
 		Kind       Kind     `json:"kind"`
@@ -124,22 +124,22 @@ func decodeObject(n *yaml.Node, id ID, fixed bool) (Object, map[string]int, Erro
 	} else {
 		d.complete(n, &o, id.Project)
 	}
-	if o.Spec = NewSpec(o.Kind); o.Spec != nil && spec != nil {
+	if o.Spec = list.New(o.Kind); o.Spec != nil && spec != nil {
 		d.decode(spec, "spec", reflect.ValueOf(o.Spec).Elem())
 	}
-	return o, d.lines, append(d.errs, d.news(Validate(o))...)
+	return o, d.lines, append(d.errs, d.news(list.validate(o))...)
 }
 
 // complete checks what a manifest must say about its object, and fills in the default project.
 func (d *nodeDecoder) complete(n *yaml.Node, o *Object, project string) {
 	canonicalProject(o)
 	if o.Kind == "" {
-		d.require(n, "kind", "is missing: write one of "+kindList())
+		d.require(n, "kind", "is missing: write one of "+d.kinds.text())
 	}
 	if o.APIVersion == "" {
 		d.require(n, "apiVersion", "is missing: write "+APIVersion)
 	}
-	if o.Metadata.Project == "" && NewSpec(o.Kind) != nil && !o.Kind.ClusterScoped() {
+	if o.Metadata.Project == "" && d.kinds.New(o.Kind) != nil && !o.Kind.ClusterScoped() {
 		o.Metadata.Project = project
 	}
 }

@@ -49,7 +49,7 @@ func FuzzIntent(f *testing.F) {
 		f.Add(byte(i), "a", []byte(value))
 	}
 	f.Fuzz(func(t *testing.T, kind byte, name string, value []byte) {
-		id := ID{"alpha", Kinds()[int(kind)%len(Kinds())], name}
+		id := ID{"alpha", AllKinds().Names()[int(kind)%len(AllKinds().Names())], name}
 		if id.Kind.ClusterScoped() {
 			id.Project = ClusterProject
 		}

@@ -1,5 +1,13 @@
 package model
 
+// KindNetwork is the kind of objects with a NetworkSpec.
+const KindNetwork Kind = "Network"
+
+// NetworkKind is the row of the kind in AllKinds.
+func NetworkKind() KindInfo {
+	return KindInfo{Kind: KindNetwork, New: func() Spec { return &NetworkSpec{} }}
+}
+
 // NetworkType names how a network's frames travel between hosts.
 type NetworkType string
 

@@ -17,6 +17,7 @@ const maxItems = 1024
 // nodeDecoder fills Go values from nodes. It records every mistake instead of stopping at the first one. The names of the fields
 // are those of the json tags, so that manifests, intent and accepted values use the same names.
 type nodeDecoder struct {
+	kinds Kinds
 	errs  Errors
 	lines map[string]int // line of every path in the text
 }

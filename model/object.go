@@ -30,7 +30,7 @@ func (o Object) ID() ID {
 	return ID{Project: project, Kind: o.Kind, Name: o.Metadata.Name}
 }
 
-// Spec is implemented by exactly the spec types of this package.
+// Spec is implemented by pointers to the spec types of the kinds.
 type Spec interface {
 	// Kind is the kind the spec belongs to.
 	Kind() Kind
@@ -38,10 +38,10 @@ type Spec interface {
 	// project, for references that name none.
 	References(project string) []Reference
 
-	// validate reports what is wrong with the spec by itself.
-	validate(c *checker)
-	// validateRefs reports what is wrong with the spec together with the objects that it refers to.
-	validateRefs(c *refChecker)
+	// Validate reports what is wrong with the spec by itself.
+	Validate(c *Checker)
+	// ValidateRefs reports what is wrong with the spec together with the objects that it refers to.
+	ValidateRefs(c *RefChecker)
 }
 
 // Reference is one object named by a field of another.
@@ -50,30 +50,19 @@ type Reference struct {
 	To    ID
 }
 
-// NewSpec returns a pointer to an empty spec of the kind, or nil for an unknown kind.
-func NewSpec(k Kind) Spec {
-	switch k {
-	case KindProject:
-		return &ProjectSpec{}
-	case KindHost:
-		return &HostSpec{}
-	case KindPhysicalNetwork:
-		return &PhysicalNetworkSpec{}
-	case KindNetwork:
-		return &NetworkSpec{}
-	case KindRouter:
-		return &RouterSpec{}
-	case KindPort:
-		return &PortSpec{}
-	case KindFloatingIP:
-		return &FloatingIPSpec{}
+// UnmarshalJSON reads an object of AllKinds tolerantly: unknown fields are ignored. Accepted objects are read in this way. Manifests
+// and intent are read strictly, by DecodeManifest and DecodeIntent.
+func (o *Object) UnmarshalJSON(data []byte) error {
+	read, err := AllKinds().DecodeObject(data)
+	if err == nil {
+		*o = read
 	}
-	return nil
+	return err
 }
 
-// UnmarshalJSON reads an object tolerantly: unknown fields are ignored. Accepted objects are read in this way. Manifests and intent
-// are read strictly, by DecodeManifest and DecodeIntent.
-func (o *Object) UnmarshalJSON(data []byte) error {
+// DecodeObject reads an object of one of the kinds tolerantly. The error says that the JSON is malformed, or that the kind is not in
+// the list.
+func (list Kinds) DecodeObject(data []byte) (Object, error) {
 	var raw struct {
 		APIVersion string          `json:"apiVersion"`
 		Kind       Kind            `json:"kind"`
@@ -81,17 +70,16 @@ func (o *Object) UnmarshalJSON(data []byte) error {
 		Spec       json.RawMessage `json:"spec"`
 	}
 	if err := json.Unmarshal(data, &raw); err != nil {
-		return err
+		return Object{}, err
 	}
-	spec := NewSpec(raw.Kind)
+	spec := list.New(raw.Kind)
 	if spec == nil {
-		return fmt.Errorf("unknown kind %q", raw.Kind)
+		return Object{}, fmt.Errorf("unknown kind %q", raw.Kind)
 	}
 	if len(raw.Spec) > 0 {
 		if err := json.Unmarshal(raw.Spec, spec); err != nil {
-			return fmt.Errorf("spec: %w", err)
+			return Object{}, fmt.Errorf("spec: %w", err)
 		}
 	}
-	*o = Object{raw.APIVersion, raw.Kind, raw.Metadata, spec}
-	return nil
+	return Object{raw.APIVersion, raw.Kind, raw.Metadata, spec}, nil
 }

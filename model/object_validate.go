@@ -1,22 +1,22 @@
 package model
 
-import "strings"
-
 // Validate reports everything that is wrong with an object by itself, without looking at others. The errors have the object's ID,
 // and no file or line.
-func Validate(o Object) Errors {
-	c := &checker{}
+func Validate(o Object) Errors { return AllKinds().validate(o) }
+
+func (list Kinds) validate(o Object) Errors {
+	c := &Checker{}
 	if o.APIVersion != APIVersion {
-		c.fail("apiVersion", "%s is not known: write %s", quote(o.APIVersion), APIVersion)
+		c.Fail("apiVersion", "%s is not known: write %s", quote(o.APIVersion), APIVersion)
 	}
-	c.metadata(o)
+	c.metadata(list, o)
 	switch {
-	case NewSpec(o.Kind) == nil:
-		c.fail("kind", "%s is not known: write one of %s", quote(string(o.Kind)), kindList())
+	case list.New(o.Kind) == nil:
+		c.Fail("kind", "%s is not known: write one of %s", quote(string(o.Kind)), list.text())
 	case o.Spec == nil || o.Spec.Kind() != o.Kind:
-		c.fail("spec", "is not the spec of a %s", o.Kind)
+		c.Fail("spec", "is not the spec of a %s", o.Kind)
 	default:
-		o.Spec.validate(c)
+		o.Spec.Validate(c)
 	}
 	for i := range c.errs {
 		c.errs[i].Object = o.ID()
@@ -24,29 +24,21 @@ func Validate(o Object) Errors {
 	return c.errs
 }
 
-func (c *checker) metadata(o Object) {
+func (c *Checker) metadata(list Kinds, o Object) {
 	c.name("metadata.name", o.Metadata.Name)
 	c.displayName("metadata.displayName", o.Metadata.DisplayName)
 	project := o.Metadata.Project
 	switch {
-	case NewSpec(o.Kind) == nil: // whether it needs a project is not known
+	case list.New(o.Kind) == nil: // whether it needs a project is not known
 	case o.Kind.ClusterScoped():
 		if project != "" {
-			c.fail("metadata.project", "a %s belongs to no project: remove the field", o.Kind)
+			c.Fail("metadata.project", "a %s belongs to no project: remove the field", o.Kind)
 		}
 	case project == "":
-		c.fail("metadata.project", "is missing: name the project the %s belongs to", o.Kind)
+		c.Fail("metadata.project", "is missing: name the project the %s belongs to", o.Kind)
 	case project == ClusterProject:
-		c.fail("metadata.project", "%q stands for the cluster: a %s needs a project of its own", project, o.Kind)
+		c.Fail("metadata.project", "%q stands for the cluster: a %s needs a project of its own", project, o.Kind)
 	default:
 		c.name("metadata.project", project)
 	}
-}
-
-func kindList() string {
-	var names []string
-	for _, k := range Kinds() {
-		names = append(names, string(k))
-	}
-	return strings.Join(names, ", ")
 }

@@ -1,5 +1,13 @@
 package model
 
+// KindPhysicalNetwork is the kind of objects with a PhysicalNetworkSpec.
+const KindPhysicalNetwork Kind = "PhysicalNetwork"
+
+// PhysicalNetworkKind is the row of the kind in AllKinds.
+func PhysicalNetworkKind() KindInfo {
+	return KindInfo{Kind: KindPhysicalNetwork, ClusterScoped: true, New: func() Spec { return &PhysicalNetworkSpec{} }}
+}
+
 // PhysicalNetworkSpec declares a layer-2 network to which hosts are cabled, and which of its VLANs Weft may use.
 type PhysicalNetworkSpec struct {
 	VLANRanges []VLANRange `json:"vlanRanges,omitempty"`

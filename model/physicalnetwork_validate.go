@@ -5,7 +5,8 @@ import "fmt"
 // MaxVLAN is the highest VLAN id a network can have; 4095 is reserved (IEEE 802.1Q).
 const MaxVLAN = 4094
 
-func (s *PhysicalNetworkSpec) validate(c *checker) {
+// Validate implements Spec.
+func (s *PhysicalNetworkSpec) Validate(c *Checker) {
 	c.mtu("spec.mtu", s.MTU, false)
 	ranges := s.VLANRanges[:c.atMost("spec.vlanRanges", len(s.VLANRanges), MaxVLANRanges)]
 	for i, r := range ranges {
@@ -16,21 +17,21 @@ func (s *PhysicalNetworkSpec) validate(c *checker) {
 			continue
 		}
 		if r.Minimum > r.Maximum {
-			c.fail(at, "minimum %d is above maximum %d: exchange them", r.Minimum, r.Maximum)
+			c.Fail(at, "minimum %d is above maximum %d: exchange them", r.Minimum, r.Maximum)
 			continue
 		}
 		for j, other := range ranges[:i] {
 			if other.Minimum > 0 && other.Maximum <= MaxVLAN && r.Minimum <= other.Maximum && other.Minimum <= r.Maximum {
-				c.fail(at, "%d to %d overlaps spec.vlanRanges[%d] (%d to %d): separate or join them",
+				c.Fail(at, "%d to %d overlaps spec.vlanRanges[%d] (%d to %d): separate or join them",
 					r.Minimum, r.Maximum, j, other.Minimum, other.Maximum)
 			}
 		}
 	}
 }
 
-func (c *checker) vlan(field string, id uint16) bool {
+func (c *Checker) vlan(field string, id uint16) bool {
 	if id < 1 || id > MaxVLAN {
-		c.fail(field, "%d is no VLAN id: use 1 to %d", id, MaxVLAN)
+		c.Fail(field, "%d is no VLAN id: use 1 to %d", id, MaxVLAN)
 		return false
 	}
 	return true
@@ -54,4 +55,5 @@ func (s *PhysicalNetworkSpec) Allows(vlan uint16) bool {
 	return false
 }
 
-func (s *PhysicalNetworkSpec) validateRefs(*refChecker) {}
+// ValidateRefs implements Spec.
+func (s *PhysicalNetworkSpec) ValidateRefs(*RefChecker) {}

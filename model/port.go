@@ -1,5 +1,13 @@
 package model
 
+// KindPort is the kind of objects with a PortSpec.
+const KindPort Kind = "Port"
+
+// PortKind is the row of the kind in AllKinds.
+func PortKind() KindInfo {
+	return KindInfo{Kind: KindPort, New: func() Spec { return &PortSpec{} }}
+}
+
 // PortSpec declares one guest interface on a network.
 type PortSpec struct {
 	// Network is the name of a network of the same project, or "project/name".

@@ -13,7 +13,8 @@ var gatewayMAC = MAC{0x02, 0x57, 0x45, 0x46, 0x54, 0x02}
 
 var interfaceID = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
 
-func (s *PortSpec) validate(c *checker) {
+// Validate implements Spec.
+func (s *PortSpec) Validate(c *Checker) {
 	c.networkRef("spec.network", s.Network)
 	if s.Host != "" {
 		c.name("spec.host", s.Host)
@@ -21,16 +22,16 @@ func (s *PortSpec) validate(c *checker) {
 	if s.MigrateTo != "" && c.name("spec.migrateTo", s.MigrateTo) {
 		switch s.Host {
 		case "":
-			c.fail("spec.migrateTo", "needs spec.host: name the host the guest runs on now")
+			c.Fail("spec.migrateTo", "needs spec.host: name the host the guest runs on now")
 		case s.MigrateTo:
-			c.fail("spec.migrateTo", "%q is the host the guest runs on: name another, or remove the field", s.MigrateTo)
+			c.Fail("spec.migrateTo", "%q is the host the guest runs on: name another, or remove the field", s.MigrateTo)
 		}
 	}
 	if s.MAC == gatewayMAC {
-		c.fail("spec.mac", "%s is the address of Weft's own routers: use another", s.MAC)
+		c.Fail("spec.mac", "%s is the address of Weft's own routers: use another", s.MAC)
 	}
 	if s.MAC == serverMAC {
-		c.fail("spec.mac", "%s is the address of Weft's own servers: use another", s.MAC)
+		c.Fail("spec.mac", "%s is the address of Weft's own servers: use another", s.MAC)
 	}
 	seen := make(map[Address]int)
 	for i, a := range s.Addresses[:c.atMost("spec.addresses", len(s.Addresses), MaxPortAddresses)] {
@@ -39,7 +40,7 @@ func (s *PortSpec) validate(c *checker) {
 			continue
 		}
 		if first, ok := seen[a]; ok {
-			c.fail(at, "%s is given already by spec.addresses[%d]: keep one", a, first)
+			c.Fail(at, "%s is given already by spec.addresses[%d]: keep one", a, first)
 			continue
 		}
 		seen[a] = i
@@ -48,7 +49,7 @@ func (s *PortSpec) validate(c *checker) {
 		c.interfaceName("spec.device", s.Device)
 	}
 	if s.InterfaceID != "" && (!interfaceID.MatchString(s.InterfaceID) || s.InterfaceID[0] == '-') {
-		c.fail("spec.interfaceID", "%s is no interface id: use at most 64 letters, digits and - _ . (not - first)", quote(s.InterfaceID))
+		c.Fail("spec.interfaceID", "%s is no interface id: use at most 64 letters, digits and - _ . (not - first)", quote(s.InterfaceID))
 	}
 	if s.Hostname != "" {
 		c.domain("spec.hostname", s.Hostname)

@@ -16,7 +16,7 @@ import (
 // genObject draws objects that are valid by themselves.
 func genObject() *rapid.Generator[Object] {
 	return rapid.Custom(func(t *rapid.T) Object {
-		kind := rapid.SampledFrom(Kinds()).Draw(t, "kind")
+		kind := rapid.SampledFrom(AllKinds().Names()).Draw(t, "kind")
 		o := Object{APIVersion: APIVersion, Kind: kind, Metadata: Metadata{Name: genLabel().Draw(t, "name")}}
 		o.Metadata.DisplayName = rapid.StringMatching(`[ -~äß😀#:'"{}&*!|>%@-]{0,20}`).Draw(t, "displayName")
 		if !kind.ClusterScoped() {

@@ -5,9 +5,9 @@ import "fmt"
 // Lookup finds an object by its ID. The object must not be changed.
 type Lookup func(ID) (Object, bool)
 
-// refChecker collects what is wrong with one object together with those that it refers to.
-type refChecker struct {
-	checker
+// RefChecker collects what is wrong with one object together with those that it refers to.
+type RefChecker struct {
+	Checker
 	id     ID
 	lookup Lookup
 }
@@ -26,20 +26,20 @@ func validateRefs(o Object, lookup Lookup, partial bool) Errors {
 	if o.Spec == nil {
 		return nil
 	}
-	c := &refChecker{id: o.ID(), lookup: lookup}
+	c := &RefChecker{id: o.ID(), lookup: lookup}
 	for _, r := range o.Spec.References(o.Metadata.Project) {
 		if _, ok := lookup(r.To); !ok && !partial && r.To.Name != "" && r.To.Project != "" {
-			c.fail(r.Field, "%s does not exist: create it first, or correct the name", r.To)
+			c.Fail(r.Field, "%s does not exist: create it first, or correct the name", r.To)
 		}
 	}
-	o.Spec.validateRefs(c)
+	o.Spec.ValidateRefs(c)
 	for i := range c.errs {
 		c.errs[i].Object = c.id
 	}
 	return c.errs
 }
 
-func lookupSpec[S Spec](c *refChecker, id ID) (spec S, ok bool) {
+func lookupSpec[S Spec](c *RefChecker, id ID) (spec S, ok bool) {
 	o, found := c.lookup(id)
 	if !found {
 		return spec, false
@@ -48,37 +48,39 @@ func lookupSpec[S Spec](c *refChecker, id ID) (spec S, ok bool) {
 	return spec, ok
 }
 
-func (s *NetworkSpec) validateRefs(c *refChecker) {
+// ValidateRefs implements Spec.
+func (s *NetworkSpec) ValidateRefs(c *RefChecker) {
 	physical, ok := lookupSpec[*PhysicalNetworkSpec](c, ID{ClusterProject, KindPhysicalNetwork, s.PhysicalNetwork})
 	if !ok {
 		return
 	}
 	if s.SegmentationID != 0 && !physical.Allows(s.SegmentationID) {
-		c.fail("spec.segmentationID", "%d is outside the VLAN ranges of PhysicalNetwork %s: choose one inside, or leave it out",
+		c.Fail("spec.segmentationID", "%d is outside the VLAN ranges of PhysicalNetwork %s: choose one inside, or leave it out",
 			s.SegmentationID, s.PhysicalNetwork)
 	}
 	if s.SegmentationID == 0 && len(physical.VLANRanges) == 0 {
-		c.fail("spec.physicalNetwork", "PhysicalNetwork %s has no VLAN ranges: give it spec.vlanRanges", s.PhysicalNetwork)
+		c.Fail("spec.physicalNetwork", "PhysicalNetwork %s has no VLAN ranges: give it spec.vlanRanges", s.PhysicalNetwork)
 	}
 	mtu := physical.EffectiveMTU()
 	if s.MTU > mtu {
-		c.fail("spec.mtu", "%d is above the %d bytes that PhysicalNetwork %s carries: lower it, or raise that one's",
+		c.Fail("spec.mtu", "%d is above the %d bytes that PhysicalNetwork %s carries: lower it, or raise that one's",
 			s.MTU, mtu, s.PhysicalNetwork)
 	}
 	if s.MTU == 0 && s.DHCP.MTU > mtu {
-		c.fail("spec.dhcp.mtu", "%d is above the %d bytes that PhysicalNetwork %s carries: lower it", s.DHCP.MTU, mtu, s.PhysicalNetwork)
+		c.Fail("spec.dhcp.mtu", "%d is above the %d bytes that PhysicalNetwork %s carries: lower it", s.DHCP.MTU, mtu, s.PhysicalNetwork)
 	}
 	if s.MTU == 0 && s.hasIPv6() && mtu < MinMTUv6 {
-		c.fail("spec.physicalNetwork", "PhysicalNetwork %s carries %d bytes, too few for the IPv6 subnet: IPv6 needs %d (RFC 8200)",
+		c.Fail("spec.physicalNetwork", "PhysicalNetwork %s carries %d bytes, too few for the IPv6 subnet: IPv6 needs %d (RFC 8200)",
 			s.PhysicalNetwork, mtu, MinMTUv6)
 	}
 	if s.MTU == 0 && s.hasIPv4() && mtu < MinMTUv4 {
-		c.fail("spec.physicalNetwork", "PhysicalNetwork %s carries %d bytes, too few for the IPv4 subnet: DHCP needs %d (RFC 2131)",
+		c.Fail("spec.physicalNetwork", "PhysicalNetwork %s carries %d bytes, too few for the IPv4 subnet: DHCP needs %d (RFC 2131)",
 			s.PhysicalNetwork, mtu, MinMTUv4)
 	}
 }
 
-func (s *PortSpec) validateRefs(c *refChecker) {
+// ValidateRefs implements Spec.
+func (s *PortSpec) ValidateRefs(c *RefChecker) {
 	if n, ok := lookupSpec[*NetworkSpec](c, s.NetworkID(c.id.Project)); ok {
 		for i, a := range s.Addresses {
 			s.validateAddress(c, fmt.Sprintf("spec.addresses[%d]", i), a, n)
@@ -93,35 +95,35 @@ func (s *PortSpec) validateRefs(c *refChecker) {
 			continue
 		}
 		if s.Device == h.BridgeName() {
-			c.fail("spec.device", "%q is the bridge of Host %s: choose another name", s.Device, host)
+			c.Fail("spec.device", "%q is the bridge of Host %s: choose another name", s.Device, host)
 		}
 		for _, p := range h.PhysicalNetworks {
 			if s.Device == p.Interface {
-				c.fail("spec.device", "%q is an uplink of Host %s: choose another name", s.Device, host)
+				c.Fail("spec.device", "%q is an uplink of Host %s: choose another name", s.Device, host)
 			}
 		}
 	}
 }
 
-func (s *PortSpec) validateAddress(c *refChecker, at string, a Address, n *NetworkSpec) {
+func (s *PortSpec) validateAddress(c *RefChecker, at string, a Address, n *NetworkSpec) {
 	if !a.IsValid() {
 		return
 	}
 	i := n.SubnetOf(a)
 	if i < 0 {
-		c.fail(at, "%s is in no subnet of Network %s: use an address of its subnets", a, s.NetworkID(c.id.Project).Name)
+		c.Fail(at, "%s is in no subnet of Network %s: use an address of its subnets", a, s.NetworkID(c.id.Project).Name)
 		return
 	}
 	sub := n.Subnets[i]
-	if !sub.host(&c.checker, at, a) {
+	if !sub.host(&c.Checker, at, a) {
 		return
 	}
 	switch a {
 	case sub.Gateway:
-		c.fail(at, "%s is the gateway of %s: use another", a, sub.CIDR)
+		c.Fail(at, "%s is the gateway of %s: use another", a, sub.CIDR)
 	case sub.ReservedGateway():
-		c.fail(at, "%s is kept free for a gateway of %s: use another", a, sub.CIDR)
+		c.Fail(at, "%s is kept free for a gateway of %s: use another", a, sub.CIDR)
 	case sub.DHCPServer:
-		c.fail(at, "%s is the DHCP server of %s: use another", a, sub.CIDR)
+		c.Fail(at, "%s is the DHCP server of %s: use another", a, sub.CIDR)
 	}
 }

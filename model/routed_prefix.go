@@ -51,37 +51,37 @@ func (e External) MayRoute(project string, prefix Prefix) string {
 }
 
 // validateRoutedPrefixes checks the blocks of an external network.
-func (s *NetworkSpec) validateRoutedPrefixes(c *checker) {
+func (s *NetworkSpec) validateRoutedPrefixes(c *Checker) {
 	const field = "spec.external.routedPrefixes"
 	list := s.External.RoutedPrefixes[:c.atMost(field, len(s.External.RoutedPrefixes), MaxRoutedPrefixes)]
 	if len(list) > 0 && s.External.Mode() != ExternalIPv6Routed {
-		c.fail(field, "is for external networks that route IPv6: write ipv6: %s, or leave it out", ExternalIPv6Routed)
+		c.Fail(field, "is for external networks that route IPv6: write ipv6: %s, or leave it out", ExternalIPv6Routed)
 	}
 	seen := make(map[Prefix]int)
 	for i, p := range list {
 		at := item(field, i)
 		switch {
 		case !p.CIDR.IsValid():
-			c.fail(at+".cidr", "is missing: give an IPv6 network in CIDR notation")
+			c.Fail(at+".cidr", "is missing: give an IPv6 network in CIDR notation")
 			continue
 		case !p.CIDR.Addr().Is6():
-			c.fail(at+".cidr", "%s is not IPv6: IPv4 is translated, not routed", p.CIDR)
+			c.Fail(at+".cidr", "%s is not IPv6: IPv4 is translated, not routed", p.CIDR)
 		}
 		if first, ok := seen[p.CIDR]; ok {
-			c.fail(at+".cidr", "%s is given already by %s[%d]: keep one, with the projects of both", p.CIDR, field, first)
+			c.Fail(at+".cidr", "%s is given already by %s[%d]: keep one, with the projects of both", p.CIDR, field, first)
 		}
 		seen[p.CIDR] = i
 		names := p.Projects[:c.atMost(at+".projects", len(p.Projects), MaxRoutedProjects)]
 		for j, name := range names {
 			if c.name(item(at+".projects", j), name) && slices.Contains(names[:j], name) {
-				c.fail(item(at+".projects", j), "%q is given twice: keep one", name)
+				c.Fail(item(at+".projects", j), "%q is given twice: keep one", name)
 			}
 		}
 	}
 }
 
 // validateRouted checks the IPv6 prefixes of a router's networks against its external network that routes IPv6.
-func (s *RouterSpec) validateRouted(c *refChecker, external ID, x *NetworkSpec) {
+func (s *RouterSpec) validateRouted(c *RefChecker, external ID, x *NetworkSpec) {
 	if x.External.Mode() != ExternalIPv6Routed {
 		return
 	}
@@ -97,12 +97,12 @@ func (s *RouterSpec) validateRouted(c *refChecker, external ID, x *NetworkSpec) 
 			}
 			n++
 			if why := x.External.MayRoute(c.id.Project, sub.CIDR); why != "" {
-				c.fail(item("spec.networks", i), "%s has %s, which %s may not have on %s: it %s; use another prefix, or ask whoever runs the external network",
+				c.Fail(item("spec.networks", i), "%s has %s, which %s may not have on %s: it %s; use another prefix, or ask whoever runs the external network",
 					id, sub.CIDR, c.id.Project, external, why)
 			}
 		}
 	}
 	if n > MaxRouterPrefixes {
-		c.fail("spec.networks", "have %d IPv6 subnets, at most %d of a router can be on %s, which routes IPv6: use several routers", n, MaxRouterPrefixes, external)
+		c.Fail("spec.networks", "have %d IPv6 subnets, at most %d of a router can be on %s, which routes IPv6: use several routers", n, MaxRouterPrefixes, external)
 	}
 }

@@ -2,6 +2,14 @@ package model
 
 import "strings"
 
+// KindRouter is the kind of objects with a RouterSpec.
+const KindRouter Kind = "Router"
+
+// RouterKind is the row of the kind in AllKinds.
+func RouterKind() KindInfo {
+	return KindInfo{Kind: KindRouter, New: func() Spec { return &RouterSpec{} }}
+}
+
 // RouterSpec declares a router between networks of one project, with a connection to an external network.
 type RouterSpec struct {
 	// Networks are names of networks of the same project. A network is on at most one router. In each of its subnets the router has

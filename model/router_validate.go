@@ -5,17 +5,18 @@ import (
 	"strings"
 )
 
-func (s *RouterSpec) validate(c *checker) {
+// Validate implements Spec.
+func (s *RouterSpec) Validate(c *Checker) {
 	switch s.Gateway {
 	case "", GatewayDistributed, GatewayCentralized, GatewayNone:
 	default:
-		c.fail("spec.gateway", "%s is not known: write %s, %s or %s", quote(string(s.Gateway)), GatewayDistributed, GatewayCentralized, GatewayNone)
+		c.Fail("spec.gateway", "%s is not known: write %s, %s or %s", quote(string(s.Gateway)), GatewayDistributed, GatewayCentralized, GatewayNone)
 	}
 	if s.ExternalNetwork != "" {
 		c.networkRef("spec.externalNetwork", s.ExternalNetwork)
 	}
 	if len(s.Networks) == 0 {
-		c.fail("spec.networks", "is missing: name the networks the router leads to")
+		c.Fail("spec.networks", "is missing: name the networks the router leads to")
 	}
 	seen := make(map[string]int)
 	for i, n := range s.Networks[:c.atMost("spec.networks", len(s.Networks), MaxRouterNetworks)] {
@@ -24,7 +25,7 @@ func (s *RouterSpec) validate(c *checker) {
 			continue
 		}
 		if first, ok := seen[n]; ok {
-			c.fail(at, "%q is given already by spec.networks[%d]: keep one", n, first)
+			c.Fail(at, "%q is given already by spec.networks[%d]: keep one", n, first)
 			continue
 		}
 		seen[n] = i
@@ -32,13 +33,13 @@ func (s *RouterSpec) validate(c *checker) {
 }
 
 // networkRef checks a required name of a network, or "project/name".
-func (c *checker) networkRef(field, s string) {
+func (c *Checker) networkRef(field, s string) {
 	project, network, qualified := strings.Cut(s, "/")
 	switch {
 	case s == "":
-		c.fail(field, "is missing: name the network")
+		c.Fail(field, "is missing: name the network")
 	case qualified && (!label.MatchString(project) || !label.MatchString(network)):
-		c.fail(field, "%s is no network: write its name, or project/name", quote(s))
+		c.Fail(field, "%s is no network: write its name, or project/name", quote(s))
 	case !qualified:
 		c.name(field, s)
 	}
@@ -51,13 +52,14 @@ type leg struct {
 	cidr    Prefix
 }
 
-func (s *RouterSpec) validateRefs(c *refChecker) {
+// ValidateRefs implements Spec.
+func (s *RouterSpec) ValidateRefs(c *RefChecker) {
 	var legs []leg
 	add := func(field string, id ID, n *NetworkSpec) {
 		for _, sub := range n.Subnets {
 			for _, l := range legs {
 				if l.network != id && sub.CIDR.IsValid() && l.cidr.IsValid() && sub.CIDR.Overlaps(l.cidr.Prefix) {
-					c.fail(field, "%s has %s, which overlaps %s of %s (%s): a router cannot tell them apart; put one of them on another router",
+					c.Fail(field, "%s has %s, which overlaps %s of %s (%s): a router cannot tell them apart; put one of them on another router",
 						id, sub.CIDR, l.cidr, l.network, l.field)
 				}
 			}
@@ -72,11 +74,11 @@ func (s *RouterSpec) validateRefs(c *refChecker) {
 			continue
 		}
 		if n.External != nil {
-			c.fail(item("spec.networks", i), "%s is an external network: name it in spec.externalNetwork instead", id)
+			c.Fail(item("spec.networks", i), "%s is an external network: name it in spec.externalNetwork instead", id)
 			continue
 		}
 		if len(n.Subnets) == 0 {
-			c.fail(item("spec.networks", i), "%s has no subnet: a router needs an address there; give the network one, or leave it out", id)
+			c.Fail(item("spec.networks", i), "%s has no subnet: a router needs an address there; give the network one, or leave it out", id)
 		}
 		add(item("spec.networks", i), id, n)
 	}
@@ -88,7 +90,7 @@ func (s *RouterSpec) validateRefs(c *refChecker) {
 	switch {
 	case !ok:
 	case n.External == nil:
-		c.fail("spec.externalNetwork", "%s is no external network: give it spec.external, or name one that has it", id)
+		c.Fail("spec.externalNetwork", "%s is no external network: give it spec.external, or name one that has it", id)
 	default:
 		add("spec.externalNetwork", id, n)
 		s.validateRouted(c, id, n)

@@ -13,9 +13,9 @@ const (
 	minBits     = 8
 )
 
-func (s Subnet) validate(c *checker, at string) {
+func (s Subnet) validate(c *Checker, at string) {
 	if !s.CIDR.IsValid() {
-		c.fail(at+".cidr", "is missing: give the subnet's network in CIDR notation")
+		c.Fail(at+".cidr", "is missing: give the subnet's network in CIDR notation")
 		return
 	}
 	maxBits := maxBitsIPv4
@@ -24,11 +24,11 @@ func (s Subnet) validate(c *checker, at string) {
 	}
 	switch what := specialBlock(s.CIDR.Prefix); {
 	case s.CIDR.Bits() < minBits || s.CIDR.Bits() > maxBits:
-		c.fail(at+".cidr", "%s has a length of %d: use /%d to /%d, which leaves room for a gateway, a DHCP server and guests",
+		c.Fail(at+".cidr", "%s has a length of %d: use /%d to /%d, which leaves room for a gateway, a DHCP server and guests",
 			s.CIDR, s.CIDR.Bits(), minBits, maxBits)
 		return
 	case what != "":
-		c.fail(at+".cidr", "%s touches %s: use a unicast block", s.CIDR, what)
+		c.Fail(at+".cidr", "%s touches %s: use a unicast block", s.CIDR, what)
 		return
 	}
 	if s.Gateway.IsValid() {
@@ -38,38 +38,38 @@ func (s Subnet) validate(c *checker, at string) {
 	s.pools(c, at+".allocationPools")
 }
 
-func (s Subnet) server(c *checker, at string) {
+func (s Subnet) server(c *Checker, at string) {
 	switch {
 	case !s.DHCPServer.IsValid():
 	case s.CIDR.Addr().Is6():
-		c.fail(at, "is for IPv4 subnets: DHCPv6 servers go by a link-local address; remove the field")
+		c.Fail(at, "is for IPv4 subnets: DHCPv6 servers go by a link-local address; remove the field")
 	case s.DHCPServer == s.Gateway:
-		c.fail(at, "%s is the gateway: the DHCP server needs an address of its own", s.DHCPServer)
+		c.Fail(at, "%s is the gateway: the DHCP server needs an address of its own", s.DHCPServer)
 	case s.DHCPServer == s.ReservedGateway():
-		c.fail(at, "%s is kept free for a gateway: choose another address, or name another gateway", s.DHCPServer)
+		c.Fail(at, "%s is kept free for a gateway: choose another address, or name another gateway", s.DHCPServer)
 	default:
 		s.host(c, at, s.DHCPServer)
 	}
 }
 
 // host checks that the address can be that of a machine on the subnet. It only considers the block.
-func (s Subnet) host(c *checker, at string, a Address) bool {
+func (s Subnet) host(c *Checker, at string, a Address) bool {
 	switch {
 	case !s.CIDR.Contains(a.Addr):
-		c.fail(at, "%s is not in %s", a, s.CIDR)
+		c.Fail(at, "%s is not in %s", a, s.CIDR)
 	case a.Addr == s.CIDR.Addr() && a.Is6():
-		c.fail(at, "%s is the subnet-router anycast address of %s (RFC 4291): use another", a, s.CIDR)
+		c.Fail(at, "%s is the subnet-router anycast address of %s (RFC 4291): use another", a, s.CIDR)
 	case a.Addr == s.CIDR.Addr():
-		c.fail(at, "%s is the network address of %s: use another", a, s.CIDR)
+		c.Fail(at, "%s is the network address of %s: use another", a, s.CIDR)
 	case a.Is4() && a.Addr == s.last():
-		c.fail(at, "%s is the broadcast address of %s: use another", a, s.CIDR)
+		c.Fail(at, "%s is the broadcast address of %s: use another", a, s.CIDR)
 	default:
 		return true
 	}
 	return false
 }
 
-func (s Subnet) pools(c *checker, field string) {
+func (s Subnet) pools(c *Checker, field string) {
 	pools := s.AllocationPools[:c.atMost(field, len(s.AllocationPools), MaxPools)]
 	for i, p := range pools {
 		at := fmt.Sprintf("%s[%d]", field, i)
@@ -80,20 +80,20 @@ func (s Subnet) pools(c *checker, field string) {
 			continue
 		}
 		if p.End.Less(p.Start.Addr) {
-			c.fail(at, "start %s is above end %s: exchange them", p.Start, p.End)
+			c.Fail(at, "start %s is above end %s: exchange them", p.Start, p.End)
 			continue
 		}
 		for j, o := range pools[:i] {
 			if o.Start.IsValid() && o.End.IsValid() && !p.End.Less(o.Start.Addr) && !o.End.Less(p.Start.Addr) {
-				c.fail(at, "%s to %s overlaps %s[%d] (%s to %s): separate or join them", p.Start, p.End, field, j, o.Start, o.End)
+				c.Fail(at, "%s to %s overlaps %s[%d] (%s to %s): separate or join them", p.Start, p.End, field, j, o.Start, o.End)
 			}
 		}
 	}
 }
 
-func (s Subnet) poolEnd(c *checker, at string, a Address) bool {
+func (s Subnet) poolEnd(c *Checker, at string, a Address) bool {
 	if !a.IsValid() {
-		c.fail(at, "is missing: give an address of %s", s.CIDR)
+		c.Fail(at, "is missing: give an address of %s", s.CIDR)
 		return false
 	}
 	return s.host(c, at, a)

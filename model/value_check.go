@@ -38,17 +38,17 @@ const (
 	MaxMTU   = 65521 // of a tap: 65,535 with the Ethernet header (linux/tun.c)
 )
 
-// checker collects what is wrong with one object.
-type checker struct{ errs Errors }
+// Checker collects what is wrong with one object.
+type Checker struct{ errs Errors }
 
-func (c *checker) fail(field, format string, args ...any) {
+func (c *Checker) Fail(field, format string, args ...any) {
 	c.errs = append(c.errs, FieldError{Field: field, Message: fmt.Sprintf(format, args...)})
 }
 
 // atMost reports a list that is too long, and returns how many of its items are worth checking.
-func (c *checker) atMost(field string, n, limit int) int {
+func (c *Checker) atMost(field string, n, limit int) int {
 	if n > limit {
-		c.fail(field, "has %d items, at most %d are allowed", n, limit)
+		c.Fail(field, "has %d items, at most %d are allowed", n, limit)
 		return limit
 	}
 	return n
@@ -59,12 +59,12 @@ var label = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
 const labelRule = "use at most 63 lower-case letters, digits and hyphens, beginning and ending with a letter or digit (RFC 1123); a UUID in lower case will do"
 
 // name checks a required name of an object.
-func (c *checker) name(field, s string) bool {
+func (c *Checker) name(field, s string) bool {
 	switch {
 	case s == "":
-		c.fail(field, "is missing: give it a name")
+		c.Fail(field, "is missing: give it a name")
 	case !label.MatchString(s):
-		c.fail(field, "%s is no name: %s", quote(s), labelRule)
+		c.Fail(field, "%s is no name: %s", quote(s), labelRule)
 	default:
 		return true
 	}
@@ -72,36 +72,36 @@ func (c *checker) name(field, s string) bool {
 }
 
 // domain checks a DNS name of one or more labels, upper case allowed (RFC 1123 section 2.1).
-func (c *checker) domain(field, s string) {
+func (c *Checker) domain(field, s string) {
 	if len(s) > 253 {
-		c.fail(field, "has %d characters, at most 253 are allowed (RFC 1123)", len(s))
+		c.Fail(field, "has %d characters, at most 253 are allowed (RFC 1123)", len(s))
 		return
 	}
 	for l := range strings.SplitSeq(s, ".") {
 		if !label.MatchString(strings.ToLower(l)) {
-			c.fail(field, "%s is no DNS name: each part between dots needs 1 to 63 letters, digits and inner hyphens (RFC 1123)", quote(s))
+			c.Fail(field, "%s is no DNS name: each part between dots needs 1 to 63 letters, digits and inner hyphens (RFC 1123)", quote(s))
 			return
 		}
 	}
 }
 
-func (c *checker) displayName(field, s string) {
+func (c *Checker) displayName(field, s string) {
 	if len(s) > MaxDisplayName {
-		c.fail(field, "has %d bytes, at most %d are allowed", len(s), MaxDisplayName)
+		c.Fail(field, "has %d bytes, at most %d are allowed", len(s), MaxDisplayName)
 	}
 	if !utf8.ValidString(s) || strings.ContainsFunc(s, unicode.IsControl) {
-		c.fail(field, "holds control characters or is not UTF-8: use printable text")
+		c.Fail(field, "holds control characters or is not UTF-8: use printable text")
 	}
 }
 
 // mtu checks an MTU that may be omitted; v6 says that it is also used for IPv6.
-func (c *checker) mtu(field string, mtu int, v6 bool) {
+func (c *Checker) mtu(field string, mtu int, v6 bool) {
 	switch {
 	case mtu == 0:
 	case mtu < MinMTU || mtu > MaxMTU:
-		c.fail(field, "%d is out of range: use %d to %d bytes, or leave it out", mtu, MinMTU, MaxMTU)
+		c.Fail(field, "%d is out of range: use %d to %d bytes, or leave it out", mtu, MinMTU, MaxMTU)
 	case v6 && mtu < MinMTUv6:
-		c.fail(field, "%d is too small for the IPv6 subnet: use at least %d bytes (RFC 8200)", mtu, MinMTUv6)
+		c.Fail(field, "%d is too small for the IPv6 subnet: use at least %d bytes (RFC 8200)", mtu, MinMTUv6)
 	}
 }
 
@@ -133,13 +133,13 @@ func specialBlock(p netip.Prefix) string {
 }
 
 // unicast checks that an address is set and can be the address of one host.
-func (c *checker) unicast(field string, a Address) bool {
+func (c *Checker) unicast(field string, a Address) bool {
 	if !a.IsValid() {
-		c.fail(field, "is missing: give an address")
+		c.Fail(field, "is missing: give an address")
 		return false
 	}
 	if what := specialBlock(netip.PrefixFrom(a.Addr, a.BitLen())); what != "" {
-		c.fail(field, "%s is %s: use a unicast address", a, what)
+		c.Fail(field, "%s is %s: use a unicast address", a, what)
 		return false
 	}
 	return true

@@ -96,7 +96,7 @@ func TestHostsOfABlock(t *testing.T) {
 			if x.IsValid() && s.CIDR.Contains(x) && x != first && x != last {
 				want = true
 			}
-			c := &checker{}
+			c := &Checker{}
 			if got := s.host(c, "f", Address{x}); got != want || got != (len(c.errs) == 0) {
 				t.Fatalf("%s of %s: %v, %v", x, s.CIDR, got, c.errs)
 			}

@@ -72,28 +72,28 @@ func TestZeroValues(t *testing.T) {
 
 func TestParseKind(t *testing.T) {
 	t.Parallel()
-	for _, k := range Kinds() {
+	for _, k := range AllKinds().Names() {
 		for _, s := range []string{string(k), k.Segment(), k.Segment() + "s", strings.ToUpper(string(k))} {
-			if got, ok := ParseKind(s); !ok || got != k {
+			if got, ok := AllKinds().Parse(s); !ok || got != k {
 				t.Errorf("%q is %q, %v", s, got, ok)
 			}
 		}
-		if spec := NewSpec(k); spec == nil || spec.Kind() != k {
+		if spec := AllKinds().New(k); spec == nil || spec.Kind() != k {
 			t.Errorf("%s has the spec %T", k, spec)
 		}
-		for _, r := range NewSpec(k).References("alpha") {
+		for _, r := range AllKinds().New(k).References("alpha") {
 			if index(r.To.Kind) >= index(k) {
 				t.Errorf("%s refers to %s, which does not come before it", k, r.To.Kind)
 			}
 		}
 	}
-	if k, ok := ParseKind("volume"); ok {
+	if k, ok := AllKinds().Parse("volume"); ok {
 		t.Errorf("volume is %s", k)
 	}
 }
 
 func index(k Kind) int {
-	for i, have := range Kinds() {
+	for i, have := range AllKinds().Names() {
 		if have == k {
 			return i
 		}

@@ -88,7 +88,7 @@ func checkSet(ctx context.Context, st store, objs []model.Located, readErr error
 
 // inOrder sorts so that what is referred to comes first; manifests of one kind keep their order.
 func inOrder(objs []model.Located) []model.Located {
-	kinds := model.Kinds()
+	kinds := model.AllKinds().Names()
 	sorted := slices.Clone(objs)
 	slices.SortStableFunc(sorted, func(a, b model.Located) int {
 		return slices.Index(kinds, a.Object.Kind) - slices.Index(kinds, b.Object.Kind)

@@ -101,7 +101,7 @@ func (d deletion) run(ctx context.Context, out, told io.Writer) error {
 	if err := d.announce(ctx); err != nil {
 		return err
 	}
-	kinds := model.Kinds()
+	kinds := model.AllKinds().Names()
 	slices.SortStableFunc(d.ids, func(a, b model.ID) int { return slices.Index(kinds, b.Kind) - slices.Index(kinds, a.Kind) })
 	went, err := d.dropAll(ctx, told)
 	if d.follow == nil || err != nil {

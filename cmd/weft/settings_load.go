@@ -163,7 +163,7 @@ func identify(kindArg, name, project string) (model.ID, error) {
 
 func kindNames() []string {
 	names := make([]string, 0, 5)
-	for _, k := range model.Kinds() {
+	for _, k := range model.AllKinds().Names() {
 		names = append(names, k.Segment())
 	}
 	slices.Sort(names)
@@ -171,7 +171,7 @@ func kindNames() []string {
 }
 
 func parseKind(arg string) (model.Kind, error) {
-	kind, ok := model.ParseKind(arg)
+	kind, ok := model.AllKinds().Parse(arg)
 	if !ok {
 		return "", fmt.Errorf("%q is no kind: use one of %v", arg, kindNames())
 	}

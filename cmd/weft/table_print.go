@@ -53,7 +53,7 @@ func printTable(out io.Writer, sel selection, entries []entry, wide bool) error 
 	if sel.all && !sel.kind.ClusterScoped() {
 		header = []string{"PROJECT", "NAME"}
 	}
-	kindHeader, _ := columns(entry{object: model.Object{Spec: model.NewSpec(sel.kind)}}, wide)
+	kindHeader, _ := columns(entry{object: model.Object{Spec: model.AllKinds().New(sel.kind)}}, wide)
 	header = append(append(header, kindHeader...), "STATUS", "PROGRAMMED")
 	if wide {
 		header = append(header, "REVISION", "UID", "REASON")
@@ -65,7 +65,7 @@ func printTable(out io.Writer, sel selection, entries []entry, wide bool) error 
 			row = []string{e.id.Project, e.id.Name}
 		}
 		if e.object.Spec == nil {
-			e.object.Spec = model.NewSpec(sel.kind)
+			e.object.Spec = model.AllKinds().New(sel.kind)
 		}
 		_, cells := columns(e, wide)
 		row = append(append(row, cells...), e.phase(), e.programmed())

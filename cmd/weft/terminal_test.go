@@ -102,7 +102,7 @@ func TestNothingForTheTerminal(t *testing.T) {
 			t.Errorf("weft %q says nothing", args)
 		}
 	}
-	for _, kind := range model.Kinds() {
+	for _, kind := range model.AllKinds().Names() {
 		project := []string{"-p", "x"}
 		if kind.ClusterScoped() {
 			project = nil

@@ -116,7 +116,7 @@ func split(args []string, keys ...string) (words []string, options map[string]st
 // object reads "alpha/web-1" (a port), "network/alpha/blue" or "host/h1".
 func object(ts *testscript.TestScript, s string) model.ID {
 	parts := strings.Split(s, "/")
-	switch kind, ok := model.ParseKind(parts[0]); {
+	switch kind, ok := model.AllKinds().Parse(parts[0]); {
 	case len(parts) == 3 && ok && !kind.ClusterScoped():
 		return model.ID{Project: parts[1], Kind: kind, Name: parts[2]}
 	case len(parts) == 2 && ok && kind.ClusterScoped():

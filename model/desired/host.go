@@ -7,6 +7,9 @@ import (
 // KindHost is the node itself.
 const KindHost Kind = "host"
 
+// HostKind is the row of the kind in AllKinds.
+func HostKind() ItemKind { return ItemKind{KindHost, func() Item { return &Host{} }} }
+
 // Host is the node's own configuration.
 type Host struct {
 	UID     string       `json:"uid"`

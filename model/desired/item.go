@@ -47,14 +47,7 @@ type Kinds []ItemKind
 
 // AllKinds are all kinds of this version.
 func AllKinds() Kinds {
-	return Kinds{
-		{KindHost, func() Item { return &Host{} }},
-		{KindNetwork, func() Item { return &Network{} }},
-		{KindPort, func() Item { return &Port{} }},
-		{KindRouter, func() Item { return &Router{} }},
-		{KindFloatingIP, func() Item { return &FloatingIP{} }},
-		{KindNeighbors, func() Item { return &Neighbors{} }},
-	}
+	return Kinds{HostKind(), NetworkKind(), PortKind(), RouterKind(), FloatingIPKind(), NeighborsKind()}
 }
 
 // New returns an empty item of the kind, or nil for a kind that is not in the list.

@@ -7,6 +7,9 @@ import (
 // KindNeighbors is a part of the neighbour entries of a network.
 const KindNeighbors Kind = "neighbors"
 
+// NeighborsKind is the row of the kind in AllKinds.
+func NeighborsKind() ItemKind { return ItemKind{KindNeighbors, func() Item { return &Neighbors{} }} }
+
 // Neighbors is a part of the neighbour entries of a network on which a router of the node has a leg. The controllers put about 200
 // entries at most into a part on average. A node refuses a part with more than 1000.
 type Neighbors struct {

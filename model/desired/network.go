@@ -10,6 +10,9 @@ import (
 // KindNetwork is a network.
 const KindNetwork Kind = "network"
 
+// NetworkKind is the row of the kind in AllKinds.
+func NetworkKind() ItemKind { return ItemKind{KindNetwork, func() Item { return &Network{} }} }
+
 // Network is a network that a port or router of the node refers to.
 type Network struct {
 	UID             string            `json:"uid"`

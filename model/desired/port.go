@@ -9,6 +9,9 @@ import (
 // KindPort is a port of a guest.
 const KindPort Kind = "port"
 
+// PortKind is the row of the kind in AllKinds.
+func PortKind() ItemKind { return ItemKind{KindPort, func() Item { return &Port{} }} }
+
 // State says whether a port sends and receives here.
 type State string
 

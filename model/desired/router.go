@@ -9,6 +9,9 @@ import (
 // KindRouter is a router.
 const KindRouter Kind = "router"
 
+// RouterKind is the row of the kind in AllKinds.
+func RouterKind() ItemKind { return ItemKind{KindRouter, func() Item { return &Router{} }} }
+
 // Router is a project's router. A distributed one is on a node that has guests of its networks; a centralized one is on a gateway
 // host. The node config also has a Network for each leg and for External, and the Neighbors of each leg's network.
 type Router struct {

@@ -52,7 +52,7 @@ func (p *planner) apply(ev etcdschema.Event, own map[etcdschema.Key]int64) {
 }
 
 func (p *planner) intentChanged(k etcdschema.Key) {
-	if id, ok := etcdschema.ParseID(k); ok {
+	if id, ok := p.cache.parseID(k); ok {
 		p.touch(id)
 	} else if s, ok := etcdschema.StatusOf(k); ok {
 		p.lookAtStatus(s)
@@ -62,7 +62,7 @@ func (p *planner) intentChanged(k etcdschema.Key) {
 // acceptedChanged handles an accepted record that somebody else has written. A record that is gone while its intent still exists
 // was deleted by mistake. It is written again as it was.
 func (p *planner) acceptedChanged(k etcdschema.Key, old, e *entry) {
-	id, ok := etcdschema.ParseID(k)
+	id, ok := p.cache.parseID(k)
 	if !ok {
 		return
 	}

@@ -70,7 +70,7 @@ func (b *brake) wentBack(c *Cache, batch etcdschema.Batch) string {
 
 // noteCome records objects that are declared for the first time.
 func (b *brake) noteCome(c *Cache, ev etcdschema.Event, now time.Time) {
-	if id, ok := etcdschema.ParseID(ev.Key); ok && !ev.Deleted && area(ev.Key) == "intent" && c.accepted[id] == nil && c.intents[id] == nil {
+	if id, ok := c.parseID(ev.Key); ok && !ev.Deleted && area(ev.Key) == "intent" && c.accepted[id] == nil && c.intents[id] == nil {
 		b.came.note(id, now)
 	}
 }
@@ -78,7 +78,7 @@ func (b *brake) noteCome(c *Cache, ev etcdschema.Event, now time.Time) {
 // countGone records accepted objects that disappear, and those that come back. together collects those that disappear in one batch.
 func (b *brake) countGone(c *Cache, ev etcdschema.Event, together map[model.ID]bool, now time.Time) {
 	a := area(ev.Key)
-	id, ok := etcdschema.ParseID(ev.Key)
+	id, ok := c.parseID(ev.Key)
 	switch {
 	case !ok || a != "intent" && a != "accepted":
 	case !ev.Deleted && a == "intent":

@@ -27,7 +27,7 @@ type deletion struct {
 }
 
 // hearDeletions reads deletion orders, before the batch is judged.
-func (b *brake) hearDeletions(batch etcdschema.Batch, now time.Time) {
+func (b *brake) hearDeletions(c *Cache, batch etcdschema.Batch, now time.Time) {
 	for _, ev := range batch.Events {
 		if !etcdschema.IsDeletionOrder(ev.Key) {
 			continue
@@ -39,7 +39,7 @@ func (b *brake) hearDeletions(batch etcdschema.Batch, now time.Time) {
 		}
 		d := &deletion{ids: map[model.ID]struct{}{}, heard: now}
 		for _, path := range o.Objects {
-			if id, ok := etcdschema.ParseID(etcdschema.ParseKey("intent/" + path)); ok {
+			if id, ok := c.parseID(etcdschema.ParseKey("intent/" + path)); ok {
 				d.ids[id] = struct{}{}
 			}
 		}

@@ -103,11 +103,11 @@ func TestADeletionOrderPermitsWhatItNames(t *testing.T) {
 	k := etcdschema.DeletionOrder("x")
 	order := etcdschema.Batch{Events: []etcdschema.Event{{Item: etcdschema.Item{Key: k, Value: value}}}}
 	var br, next brake
-	br.hearDeletions(order, now)
+	br.hearDeletions(NewCache(), order, now)
 	if why := br.goneFrom(c, 0, 50, now); why != "" {
 		t.Errorf("named, and %s", why)
 	}
-	next.hearDeletions(order, now)
+	next.hearDeletions(NewCache(), order, now)
 	if why, _ := next.takeover(c); why != "" {
 		t.Errorf("the next leader: %s", why)
 	}
@@ -124,7 +124,7 @@ func TestADeletionOrderPermitsWhatItNames(t *testing.T) {
 		t.Errorf("nobody has deleted p99 for long: %v", done)
 	}
 	gone := etcdschema.Batch{Events: []etcdschema.Event{{Item: etcdschema.Item{Key: k}, Deleted: true}}}
-	next.hearDeletions(gone, now)
+	next.hearDeletions(NewCache(), gone, now)
 	if next.permitted(port("p99")) {
 		t.Error("the order is gone and permits")
 	}

@@ -19,6 +19,7 @@ type Cache struct {
 	ClusterID uint64
 
 	kinds Kinds
+	model model.Kinds // of the kinds
 
 	entries  map[etcdschema.Key]*entry
 	intents  map[model.ID]*intent
@@ -53,7 +54,7 @@ func NewCache() *Cache { return newCache(AllKinds()) }
 
 func newCache(kinds Kinds) *Cache {
 	return &Cache{
-		kinds:   kinds,
+		kinds: kinds, model: kinds.intents(),
 		entries: map[etcdschema.Key]*entry{}, intents: map[model.ID]*intent{},
 		accepted: map[model.ID]*etcdschema.Accepted{}, ids: map[string]model.ID{},
 		wanting: index[model.ID, model.ID]{}, using: index[model.ID, model.ID]{},
@@ -63,6 +64,9 @@ func newCache(kinds Kinds) *Cache {
 		owners: reportedOwners{},
 	}
 }
+
+// parseID reads the ID of an object of a known kind out of a key.
+func (c *Cache) parseID(k etcdschema.Key) (model.ID, bool) { return etcdschema.ParseIDOf(c.model, k) }
 
 // Load fills the cache from a list of everything at one revision.
 func (c *Cache) Load(items []etcdschema.Item, revision int64) {
@@ -110,12 +114,12 @@ func (c *Cache) unindex(k etcdschema.Key, e *entry) {
 	}
 	switch area(k) {
 	case "intent":
-		if id, ok := etcdschema.ParseID(k); ok {
+		if id, ok := c.parseID(k); ok {
 			c.refer(c.wanting, id, e.value.(*intent).object, false)
 			delete(c.intents, id)
 		}
 	case "accepted":
-		id, ok := etcdschema.ParseID(k)
+		id, ok := c.parseID(k)
 		if a, is := e.value.(*etcdschema.Accepted); ok && is {
 			c.refer(c.using, id, a.Object, false)
 			c.indexOfKind(a, false)
@@ -140,13 +144,13 @@ func (c *Cache) index(k etcdschema.Key, e *entry) {
 	}
 	switch area(k) {
 	case "intent":
-		if id, ok := etcdschema.ParseID(k); ok {
+		if id, ok := c.parseID(k); ok {
 			in := e.value.(*intent)
 			c.intents[id] = in
 			c.refer(c.wanting, id, in.object, true)
 		}
 	case "accepted":
-		id, ok := etcdschema.ParseID(k)
+		id, ok := c.parseID(k)
 		if a, is := e.value.(*etcdschema.Accepted); ok && is && a.Object.Spec != nil {
 			c.accepted[id] = a
 			c.gone.acceptedChanged(id, true)

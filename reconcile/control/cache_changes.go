@@ -17,13 +17,13 @@ func (c *Cache) changed(k etcdschema.Key, old, e *entry) {
 	c.record.changed(read{of: readEntry, name: k.String()})
 	switch area(k) {
 	case "intent":
-		if id, ok := etcdschema.ParseID(k); ok && (old == nil) != (e == nil) {
+		if id, ok := c.parseID(k); ok && (old == nil) != (e == nil) {
 			c.record.changed(read{of: groupDeclared, name: id.String()})
 		}
 	case "accepted":
 		was, _ := entryValue[*etcdschema.Accepted](old)
 		is, _ := entryValue[*etcdschema.Accepted](e)
-		if id, ok := etcdschema.ParseID(k); ok {
+		if id, ok := c.parseID(k); ok {
 			c.recordChanged(id, was, is)
 		}
 	case "claim":

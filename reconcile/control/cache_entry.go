@@ -41,9 +41,11 @@ func (c *Cache) decodeEntry(k etcdschema.Key, e *entry) {
 	}
 	switch area(k) {
 	case "intent":
-		e.value = decodeIntent(k, e)
+		e.value = c.decodeIntent(k, e)
 	case "accepted":
-		e.value = decoded[etcdschema.Accepted](e.data)
+		if v, err := etcdschema.DecodeAccepted(c.model, e.data); err == nil {
+			e.value = &v
+		}
 	case "claim":
 		e.value = decoded[etcdschema.Claim](e.data)
 	case "desired":
@@ -57,16 +59,16 @@ func (c *Cache) decodeEntry(k etcdschema.Key, e *entry) {
 	}
 }
 
-func decodeIntent(k etcdschema.Key, e *entry) any {
+func (c *Cache) decodeIntent(k etcdschema.Key, e *entry) any {
 	in := &intent{born: e.born, mod: e.mod}
-	id, ok := etcdschema.ParseID(k)
+	id, ok := c.parseID(k)
 	if !ok {
 		in.problems = []etcdschema.Reason{{Message: fmt.Sprintf(
 			"the key names no object: write intent/<project>/<kind>/<name>, with kind one of %s and project %s for kinds of the whole region",
-			kindSegments(), model.ClusterProject)}}
+			kindSegments(c.model), model.ClusterProject)}}
 		return in
 	}
-	o, err := model.DecodeIntent(id, e.data)
+	o, err := c.model.DecodeIntent(id, e.data)
 	if err != nil {
 		in.problems = reasonsOf(err)
 		return in
@@ -75,9 +77,9 @@ func decodeIntent(k etcdschema.Key, e *entry) any {
 	return in
 }
 
-func kindSegments() string {
+func kindSegments(kinds model.Kinds) string {
 	var s []string
-	for _, k := range model.Kinds() {
+	for _, k := range kinds.Names() {
 		s = append(s, k.Segment())
 	}
 	return strings.Join(s, ", ")

@@ -10,7 +10,7 @@ import (
 // its address, and the guest's address behind it.
 func floatingKind() ObjectKind {
 	return ObjectKind{
-		Kind:     model.KindFloatingIP,
+		KindInfo: model.FloatingIPKind(),
 		Claims:   func(a *Allocation) { a.floating(a.object.Spec.(*model.FloatingIPSpec)) },
 		Place:    placeFloating,
 		explicit: func(s model.Spec) bool { return s.(*model.FloatingIPSpec).Address.IsValid() },
@@ -34,7 +34,7 @@ func floatingKind() ObjectKind {
 }
 
 func floatingItemKind() ItemKind {
-	return ItemKind{ItemKind: desired.ItemKind{Kind: desired.KindFloatingIP, New: func() desired.Item { return &desired.FloatingIP{} }}}
+	return ItemKind{ItemKind: desired.FloatingIPKind()}
 }
 
 // placeFloating puts the floating address on its nodes. When it leads to no guest, it is on no node.

@@ -13,7 +13,7 @@ import (
 // routers.
 func hostKind() ObjectKind {
 	return ObjectKind{
-		Kind: model.KindHost, ComesLater: true,
+		KindInfo: model.HostKind(), ComesLater: true,
 		Claims: func(a *Allocation) { a.host(a.object.Spec.(*model.HostSpec)) },
 		Place: func(p *Placement) error {
 			name := p.accepted.Object.Metadata.Name
@@ -34,7 +34,7 @@ func hostKind() ObjectKind {
 
 func hostItemKind() ItemKind {
 	return ItemKind{
-		ItemKind: desired.ItemKind{Kind: desired.KindHost, New: func() desired.Item { return &desired.Host{} }},
+		ItemKind: desired.HostKind(),
 		update: func(p *planner, r *round, name string, k desired.Key) error {
 			id, known := p.objectOf(k)
 			if !known || id.Name != name {

@@ -9,7 +9,8 @@ import (
 // ObjectKind is what the controllers know of one kind of intent. A function that is nil does nothing. All of them run in the
 // goroutine that owns the cache.
 type ObjectKind struct {
-	Kind model.Kind
+	model.KindInfo
+
 	// Claims finds out which values the object gets and which claims it needs for that. What it refers to is accepted.
 	Claims func(a *Allocation)
 	// Place writes the accepted object to the node configs, or starts the work that does.
@@ -78,11 +79,20 @@ type Kinds struct {
 func AllKinds() Kinds {
 	return Kinds{
 		Objects: []ObjectKind{
-			{Kind: model.KindProject}, {Kind: model.KindPhysicalNetwork},
+			{KindInfo: model.ProjectKind()}, {KindInfo: model.PhysicalNetworkKind()},
 			hostKind(), networkKind(), routerKind(), portKind(), floatingKind(),
 		},
 		Items: []ItemKind{hostItemKind(), networkItemKind(), routerItemKind(), portItemKind(), floatingItemKind(), neighborsItemKind()},
 	}
+}
+
+// intents are the kinds of intent.
+func (list *Kinds) intents() model.Kinds {
+	all := make(model.Kinds, len(list.Objects))
+	for i := range list.Objects {
+		all[i] = list.Objects[i].KindInfo
+	}
+	return all
 }
 
 // object finds a kind of intent. For a kind that the controller does not know it is empty.

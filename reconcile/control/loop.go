@@ -152,7 +152,7 @@ func (l *loop) takeIn(b etcdschema.Batch) {
 		l.own = ownWrites{}
 	}
 	l.brake.learnFrom(b)
-	l.brake.hearDeletions(b, l.config.Settings.Now())
+	l.brake.hearDeletions(l.cache, b, l.config.Settings.Now())
 	reason := ""
 	if !b.WentBack {
 		reason = l.brake.watch(l.cache, b, l.own.revisions, l.config.Settings.Now())

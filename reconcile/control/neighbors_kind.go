@@ -8,7 +8,7 @@ import (
 // neighborsItemKind: the neighbour entries of a network are items on each node with a router that leads to it. No object has them.
 func neighborsItemKind() ItemKind {
 	return ItemKind{
-		ItemKind: desired.ItemKind{Kind: desired.KindNeighbors, New: func() desired.Item { return &desired.Neighbors{} }},
+		ItemKind: desired.NeighborsKind(),
 		many:     true,
 		update:   (*planner).neighborsOn,
 		expect:   func(p *planner, name string, k desired.Key) { p.partOn(name, k) },

@@ -12,8 +12,8 @@ import (
 // gateways and DHCP servers.
 func networkKind() ObjectKind {
 	return ObjectKind{
-		Kind:   model.KindNetwork,
-		Claims: func(a *Allocation) { a.network(a.object.Spec.(*model.NetworkSpec)) },
+		KindInfo: model.NetworkKind(),
+		Claims:   func(a *Allocation) { a.network(a.object.Spec.(*model.NetworkSpec)) },
 		Place: func(p *Placement) error {
 			key := desired.Key{Kind: desired.KindNetwork, UID: p.accepted.UID}
 			for name := range p.planner.cache.placed[key] {
@@ -28,7 +28,7 @@ func networkKind() ObjectKind {
 
 func networkItemKind() ItemKind {
 	return ItemKind{
-		ItemKind: desired.ItemKind{Kind: desired.KindNetwork, New: func() desired.Item { return &desired.Network{} }},
+		ItemKind: desired.NetworkKind(),
 		update: func(p *planner, r *round, name string, k desired.Key) error {
 			return p.reading(unit{kind: unitItem, node: name, item: k}, func() error { return p.networkItem(r, name, k) })
 		},

@@ -10,7 +10,7 @@ import (
 // interface id and its device.
 func portKind() ObjectKind {
 	return ObjectKind{
-		Kind: model.KindPort, ComesLater: true, Outlived: true, // a floating address may outlive its port
+		KindInfo: model.PortKind(), ComesLater: true, Outlived: true, // a floating address may outlive its port
 		Claims: func(a *Allocation) { a.port(a.object.Spec.(*model.PortSpec)) },
 		Place:  func(p *Placement) error { return p.planner.place(p.round, p.accepted, p.verdict) },
 		keep:   func(p *planner, previous, next *etcdschema.Accepted) { next.Migration = p.migration(previous, next) },
@@ -38,7 +38,7 @@ func portKind() ObjectKind {
 
 func portItemKind() ItemKind {
 	return ItemKind{
-		ItemKind: desired.ItemKind{Kind: desired.KindPort, New: func() desired.Item { return &desired.Port{} }},
+		ItemKind: desired.PortKind(),
 		guest:    true,
 		withdraw: (*planner).takeOff,
 		index: func(n *node, item desired.Item, add bool) {

@@ -236,7 +236,7 @@ func (p *planner) outcome(r *round, out *Preview) {
 		}
 		switch area(k) {
 		case "accepted":
-			if id, ok := etcdschema.ParseID(k); ok && !asked[id] {
+			if id, ok := p.cache.parseID(k); ok && !asked[id] {
 				o := ObjectChange{ID: id, Op: OpNone}
 				p.fate(&o)
 				out.Objects = append(out.Objects, o)
@@ -280,7 +280,7 @@ func (p *planner) nameGone(r *round, items []ItemChange) {
 	gone := map[string]model.ID{}
 	for k, w := range r.writes {
 		if a, ok := entryValue[*etcdschema.Accepted](w.old); ok {
-			gone[a.UID], _ = etcdschema.ParseID(k)
+			gone[a.UID], _ = p.cache.parseID(k)
 		}
 	}
 	for i := range items {

@@ -14,8 +14,8 @@ import (
 // networks and, when it is centralized, its MAC and external addresses.
 func routerKind() ObjectKind {
 	return ObjectKind{
-		Kind:   model.KindRouter,
-		Claims: func(a *Allocation) { a.router(a.object.Spec.(*model.RouterSpec)) },
+		KindInfo: model.RouterKind(),
+		Claims:   func(a *Allocation) { a.router(a.object.Spec.(*model.RouterSpec)) },
 		Place: func(p *Placement) error {
 			p.planner.route(p.accepted, p.verdict)
 			return nil
@@ -26,7 +26,7 @@ func routerKind() ObjectKind {
 
 func routerItemKind() ItemKind {
 	return ItemKind{
-		ItemKind: desired.ItemKind{Kind: desired.KindRouter, New: func() desired.Item { return &desired.Router{} }},
+		ItemKind: desired.RouterKind(),
 		update:   (*planner).routerOn,
 		withdraw: (*planner).updateLater, // more nodes than fit one transaction are possible
 		index:    func(n *node, item desired.Item, add bool) { n.indexRouter(item.(*desired.Router), add) },

@@ -11,7 +11,7 @@ func (p *planner) statusFor(k etcdschema.Key) (s *etcdschema.Status, ok bool) {
 	if k == etcdschema.ControlStatusKey() {
 		return nil, false
 	}
-	id, parsed := etcdschema.ParseID(k)
+	id, parsed := p.cache.parseID(k)
 	if !parsed {
 		return p.unreadable(k), true
 	}

@@ -227,7 +227,7 @@ func (c *Cache) rank(u unit) rank {
 	if u.kind != unitObject {
 		return rank{class: 100 + int(u.kind)}
 	}
-	kind := slices.Index(model.Kinds(), u.id.Kind)
+	kind := slices.IndexFunc(c.model, func(k model.KindInfo) bool { return k.Kind == u.id.Kind })
 	in := c.intents[u.id]
 	if in == nil {
 		return rank{class: -kind - 1}
