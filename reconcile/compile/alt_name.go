@@ -8,7 +8,7 @@ import (
 
 // declaredHost is the host as it is declared, with the primary names of its uplinks. An operator may declare an alternative name
 // (ip link property), as today's distributions use them. OVS and netlink messages only know the primary name.
-func (c compiler) declaredHost() *desired.Host {
+func (c Compiler) declaredHost() *desired.Host {
 	h := c.read.Host()
 	if h == nil {
 		return nil
@@ -34,7 +34,7 @@ func (c compiler) declaredHost() *desired.Host {
 
 // otherName explains that a guest's device exists under another name; empty when it does not. Such a device is not used, because
 // whoever makes a guest's device gives it the port's name.
-func (c compiler) otherName(device string) string {
+func (c Compiler) otherName(device string) string {
 	if first, alternative := c.read.AltName(device); alternative && device != "" {
 		return ": it is an alternative name of " + first + " here, which is not taken; name that one in spec.device"
 	}

@@ -26,7 +26,7 @@ type Gate struct {
 }
 
 // gate says whether a centralized router's legs on this host may be opened.
-func (c compiler) gate(h *desired.Host, r *desired.Router) Gate {
+func (c Compiler) gate(h *desired.Host, r *desired.Router) Gate {
 	g := Gate{Active: true, Reason: "it comes before all hosts that are heard"}
 	before := true
 	for _, p := range r.Central.Peers {
@@ -91,7 +91,7 @@ func routerMAC(r *desired.Router) object.MAC {
 }
 
 // networkRouterMAC is the MAC of the router of which a network's guests are told in IPv6; false when they are told of none.
-func (c compiler) networkRouterMAC(n *desired.Network) (m object.MAC, ok bool) {
+func (c Compiler) networkRouterMAC(n *desired.Network) (m object.MAC, ok bool) {
 	if n.CentralMAC.IsZero() {
 		return object.MAC{}, c.hasGateway6(n.UID)
 	}

@@ -63,20 +63,23 @@ type GatewayRole struct {
 func Compile(in Input, key desired.Key) Unit {
 	c := newCompiler(in)
 	b := Builder{Unit: Unit{Key: key}}
-	if k, ok := kindOf(key.Kind); ok {
-		k.compile(c, &b, key.UID)
+	if k, ok := c.read.index.kinds.find(key.Kind); ok {
+		k.Compile(c, &b, key.UID)
 	}
 	b.Reads = c.read.list()
 	return b.Unit
 }
 
-// compiler has the input of one call.
-type compiler struct {
+// Compiler has everything that compiling one item may use. It serves one call.
+type Compiler struct {
 	read    *Reader
 	fabrics map[model.Driver]Fabric
 }
 
-func newCompiler(in Input) compiler {
+// Reader reads the node config and the facts, and records what was asked for.
+func (c Compiler) Reader() *Reader { return c.read }
+
+func newCompiler(in Input) Compiler {
 	r := &Reader{in.Config, in.Facts, in.Index, map[Read]struct{}{}}
 	if r.facts == nil {
 		r.facts = &object.Facts{}
@@ -84,7 +87,7 @@ func newCompiler(in Input) compiler {
 	if r.index == nil {
 		r.index = NewIndex(r.config, r.facts)
 	}
-	c := compiler{r, in.Fabrics}
+	c := Compiler{r, in.Fabrics}
 	if c.fabrics == nil {
 		c.fabrics = defaultFabrics()
 	}

@@ -20,7 +20,7 @@ type exit struct {
 }
 
 // exitOf is the exit of a router to its external network; r is nil for the host's own exit.
-func (c compiler) exitOf(h *desired.Host, n *desired.Network, r *desired.Router) exit {
+func (c Compiler) exitOf(h *desired.Host, n *desired.Network, r *desired.Router) exit {
 	if r == nil || r.Central == nil {
 		e := exit{owner: n.UID, namespace: ExternalNamespace(n.UID), active: true, noIPv6: c.read.NoIPv6()}
 		e.gateway, e.lost = c.usableGateway(n.Gateway)
@@ -43,7 +43,7 @@ func (e exit) complete() exit {
 }
 
 // addExit adds the namespace, its leg, its routes and its translation.
-func (c compiler) addExit(b *Builder, s Site, fabric Fabric, n *desired.Network, e exit) {
+func (c Compiler) addExit(b *Builder, s Site, fabric Fabric, n *desired.Network, e exit) {
 	if why := exitFault(n, e); why != "" {
 		b.Pend("%s", why)
 		return
@@ -124,7 +124,7 @@ func exitFault(n *desired.Network, e exit) string {
 }
 
 // externalRoad finds the exit to an external network for floating addresses of a router, or says why there is none.
-func (c compiler) externalRoad(h *desired.Host, uid string, r *desired.Router) (n *desired.Network, e exit, wait string) {
+func (c Compiler) externalRoad(h *desired.Host, uid string, r *desired.Router) (n *desired.Network, e exit, wait string) {
 	n = c.read.Network(uid)
 	switch {
 	case n == nil:

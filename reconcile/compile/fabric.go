@@ -66,7 +66,7 @@ type Leg struct {
 // Site is what a fabric may use while it compiles one item: the desired slice, the host's facts, and the decisions that do not
 // depend on the fabric. It is only read.
 type Site struct {
-	compiler
+	Compiler
 	Host *desired.Host
 }
 
@@ -79,7 +79,7 @@ func defaultFabrics() map[model.Driver]Fabric {
 }
 
 // fabric finds the host's fabric; nil when this version does not know its driver.
-func (c compiler) fabric(h *desired.Host) Fabric {
+func (c Compiler) fabric(h *desired.Host) Fabric {
 	if h.Driver == "" {
 		return c.fabrics[model.DriverOVS]
 	}
@@ -87,7 +87,7 @@ func (c compiler) fabric(h *desired.Host) Fabric {
 }
 
 // site returns the host's fabric with its site. It returns false, with the unit pending, while there is no such host.
-func (c compiler) site(b *Builder) (Site, Fabric, bool) {
+func (c Compiler) site(b *Builder) (Site, Fabric, bool) {
 	h := c.declaredHost()
 	if h == nil {
 		b.Pend("waits for the host's bridge")
@@ -98,5 +98,5 @@ func (c compiler) site(b *Builder) (Site, Fabric, bool) {
 		b.Pend("waits for the host's driver")
 		return Site{}, nil, false
 	}
-	return Site{compiler: c, Host: h}, f, true
+	return Site{Compiler: c, Host: h}, f, true
 }

@@ -8,9 +8,14 @@ import (
 	"weft/model/desired"
 )
 
+// floatingKind compiles a floating address: its translation and its announcement.
+func floatingKind() Kind {
+	return Kind{ItemKind: desired.FloatingIPKind(), Item: ReadFloatingIP, Compile: compiling((*Reader).FloatingIP, Compiler.floatingIP), Shares: floatingShares}
+}
+
 // floatingIP compiles one floating address: its translation in the router's namespace, the route to it from the external network,
 // and its announcement there. Its cost does not depend on the number of others.
-func (c compiler) floatingIP(b *Builder, f *desired.FloatingIP) {
+func (c Compiler) floatingIP(b *Builder, f *desired.FloatingIP) {
 	s, fabric, ok := c.site(b)
 	if !ok {
 		return
@@ -43,7 +48,7 @@ func (c compiler) floatingIP(b *Builder, f *desired.FloatingIP) {
 }
 
 // floatingRoad adds the route, the proxy and the announcement by which the external network reaches the address here.
-func (c compiler) floatingRoad(b *Builder, s Site, fabric Fabric, n *desired.Network, e exit, f *desired.FloatingIP, router string, mapping object.Key) {
+func (c Compiler) floatingRoad(b *Builder, s Site, fabric Fabric, n *desired.Network, e exit, f *desired.FloatingIP, router string, mapping object.Key) {
 	address, external, peer := f.Address.Addr, e.namespace, transitPeer(router)
 	_, ours := transitPair(c.read.Transit(router))
 	via := ours[0].Addr()
@@ -109,7 +114,7 @@ func canonical(a netip.Addr) bool {
 }
 
 // floatingRival says which other floating address has this one's address: that with the lower uid. It is empty when there is none.
-func (c compiler) floatingRival(f *desired.FloatingIP) string {
+func (c Compiler) floatingRival(f *desired.FloatingIP) string {
 	for _, uid := range c.read.Sorted(GroupFloatingAddress, floatingName(f)) {
 		if uid < f.UID && c.read.FloatingIP(uid) != nil {
 			return "address " + f.Address.String() + " belongs to floating address " + uid + " already"
@@ -119,7 +124,7 @@ func (c compiler) floatingRival(f *desired.FloatingIP) string {
 }
 
 // floatingWait says what a floating address waits for on this host; empty when nothing.
-func (c compiler) floatingWait(f *desired.FloatingIP, n *desired.Network, e exit, router string) string {
+func (c Compiler) floatingWait(f *desired.FloatingIP, n *desired.Network, e exit, router string) string {
 	r := c.read.Router(router)
 	switch {
 	case r == nil || routerFault(r) != "" || r.External != n.UID:
@@ -147,3 +152,13 @@ func inSubnets(n *desired.Network, a netip.Addr) bool {
 	_, ok := subnetOf(n, a)
 	return ok
 }
+
+func floatingShares(c *desired.NodeConfig, uid string) []Read {
+	f := c.FloatingIP(uid)
+	if f == nil {
+		return nil
+	}
+	return []Read{{GroupFloatingAddress, floatingName(f)}}
+}
+
+func floatingName(f *desired.FloatingIP) string { return f.Network + "/" + f.Address.String() }

@@ -5,15 +5,27 @@ import (
 	"weft/model/desired"
 )
 
+// hostKind compiles the host: its switch, its uplinks and what all networks share.
+func hostKind() Kind {
+	return Kind{ItemKind: desired.HostKind(), Item: ReadHost, Compile: compileHost,
+		filed: func(x *Index, config *desired.NodeConfig, _ readSet) { x.host = config.Host() }}
+}
+
+func compileHost(c Compiler, b *Builder, uid string) {
+	if h := c.declaredHost(); h != nil && h.UID == uid {
+		c.host(b, h)
+	}
+}
+
 // host compiles what all networks of the host share. Its fabric does most of it.
-func (c compiler) host(b *Builder, h *desired.Host) {
+func (c Compiler) host(b *Builder, h *desired.Host) {
 	f := c.fabric(h)
 	if f == nil {
 		b.Refuse("driver %s is not known to this version", quote(string(h.Driver)))
 		return
 	}
 	b.Add(&object.HostFilter{OwnerUID: h.UID})
-	f.Host(b, Site{compiler: c, Host: h})
+	f.Host(b, Site{Compiler: c, Host: h})
 }
 
 // Silence keeps the host's own network stack away from a device. It returns the key that must be in place before the device is

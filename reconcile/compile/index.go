@@ -13,6 +13,7 @@ import (
 // change of the facts. Both return the items that must be compiled again. It calls Compiled for each unit. An Index is not safe for
 // use from several goroutines.
 type Index struct {
+	kinds    Kinds
 	groups   map[Read]map[string]struct{}
 	items    map[desired.Key][]Read // what each item shares, as last updated
 	devices  map[string][]Read      // what each device shares, as last observed
@@ -28,7 +29,13 @@ type readSet map[Read]struct{}
 // NewIndex builds the index of a whole node config and of the facts. Either may be nil. Its cost is proportional to both. No item counts
 // as compiled yet.
 func NewIndex(config *desired.NodeConfig, facts *object.Facts) *Index {
+	return AllKinds().NewIndex(config, facts)
+}
+
+// NewIndex is the function of this name for a host that knows these kinds.
+func (list Kinds) NewIndex(config *desired.NodeConfig, facts *object.Facts) *Index {
 	x := &Index{
+		kinds:  list,
 		groups: map[Read]map[string]struct{}{}, items: map[desired.Key][]Read{}, devices: map[string][]Read{}, transits: map[string]uint32{},
 		facts:    object.Facts{Links: map[string]object.LinkFacts{}, Interfaces: map[string]object.InterfaceFacts{}},
 		recorded: newRecorded(),
@@ -37,7 +44,9 @@ func NewIndex(config *desired.NodeConfig, facts *object.Facts) *Index {
 	for k := range config.All() {
 		x.refile(config, k, changed)
 	}
-	x.assignTransits(changed)
+	for i := range x.kinds {
+		x.filed(&x.kinds[i], config, changed)
+	}
 	if facts != nil {
 		x.observe(facts, deviceNames(facts), changed)
 	}
@@ -49,8 +58,8 @@ func NewIndex(config *desired.NodeConfig, facts *object.Facts) *Index {
 func (x *Index) Update(config *desired.NodeConfig, key desired.Key) []desired.Key {
 	changed := readSet{}
 	x.refile(config, key, changed)
-	if key.Kind == desired.KindRouter {
-		x.assignTransits(changed)
+	if k, ok := x.kinds.find(key.Kind); ok {
+		x.filed(k, config, changed)
 	}
 	dirty := x.concerned(changed)
 	dirty[key] = struct{}{}
@@ -70,21 +79,26 @@ func (x *Index) Observe(facts *object.Facts, devices []string) []desired.Key {
 
 // refile takes over an item as the node config has it now.
 func (x *Index) refile(config *desired.NodeConfig, key desired.Key, changed readSet) {
-	k, ok := kindOf(key.Kind)
+	k, ok := x.kinds.find(key.Kind)
 	if !ok {
 		return
 	}
 	changed[k.read(key.UID)] = struct{}{}
-	if key.Kind == desired.KindHost {
-		x.host = config.Host()
+	var now []Read
+	if k.Shares != nil {
+		now = k.Shares(config, key.UID)
 	}
-	now := k.shares(config, key.UID)
 	x.share(key.UID, x.items[key], now, changed)
-	if len(now) == 0 {
+	if x.items[key] = now; len(now) == 0 {
 		delete(x.items, key)
-		return
 	}
-	x.items[key] = now
+}
+
+// filed updates what a kind keeps of all its items together.
+func (x *Index) filed(k *Kind, config *desired.NodeConfig, changed readSet) {
+	if k.filed != nil {
+		k.filed(x, config, changed)
+	}
 }
 
 // share moves a member from its old groups to its new ones.

@@ -12,7 +12,7 @@ import (
 const withoutIPv6 = "no IPv6 here: this host's kernel was started with ipv6.disable=1"
 
 // usable returns the prefixes of the families that the host's kernel has, and whether others were left out.
-func (c compiler) usable(prefixes []netip.Prefix) (usable []netip.Prefix, lost bool) {
+func (c Compiler) usable(prefixes []netip.Prefix) (usable []netip.Prefix, lost bool) {
 	if !c.read.NoIPv6() {
 		return prefixes, false
 	}
@@ -21,7 +21,7 @@ func (c compiler) usable(prefixes []netip.Prefix) (usable []netip.Prefix, lost b
 }
 
 // usableRouter is the router without the parts that the host's kernel cannot have.
-func (c compiler) usableRouter(b *Builder, r *desired.Router) *desired.Router {
+func (c Compiler) usableRouter(b *Builder, r *desired.Router) *desired.Router {
 	if !c.read.NoIPv6() {
 		return r
 	}
@@ -43,7 +43,7 @@ func (c compiler) usableRouter(b *Builder, r *desired.Router) *desired.Router {
 }
 
 // usableGateway is the gateway on an external network without the parts that the host's kernel cannot have.
-func (c compiler) usableGateway(g *desired.NodeGateway) (usable *desired.NodeGateway, lost bool) {
+func (c Compiler) usableGateway(g *desired.NodeGateway) (usable *desired.NodeGateway, lost bool) {
 	if g == nil || !c.read.NoIPv6() {
 		return g, false
 	}

@@ -7,9 +7,14 @@ import (
 	"weft/model/desired"
 )
 
+// neighborsKind compiles a part of the neighbours of a network: permanent entries in a router.
+func neighborsKind() Kind {
+	return Kind{ItemKind: desired.NeighborsKind(), Item: ReadNeighbors, Compile: compiling((*Reader).Neighbors, Compiler.neighbors)}
+}
+
 // neighbors compiles a part of a network's neighbours: one entry each on the router's leg. An address may be in two parts for a
 // moment, while a part is rewritten. It is one object then, and the engine gives it to the first part.
-func (c compiler) neighbors(b *Builder, part *desired.Neighbors) {
+func (c Compiler) neighbors(b *Builder, part *desired.Neighbors) {
 	if len(part.Entries) > maxNeighbors {
 		b.Refuse("more than 1000 neighbours in one part")
 		return
@@ -41,7 +46,7 @@ func (c compiler) neighbors(b *Builder, part *desired.Neighbors) {
 	}
 }
 
-func (c compiler) isLegAddress(router, network string, a netip.Addr) bool {
+func (c Compiler) isLegAddress(router, network string, a netip.Addr) bool {
 	leg, _ := c.legOf(router, network)
 	for _, p := range leg.Addresses {
 		if p.Addr() == a {
@@ -52,7 +57,7 @@ func (c compiler) isLegAddress(router, network string, a netip.Addr) bool {
 }
 
 // legOf finds a router's leg on a network.
-func (c compiler) legOf(router, network string) (desired.RouterLeg, bool) {
+func (c Compiler) legOf(router, network string) (desired.RouterLeg, bool) {
 	if r := c.read.Router(router); r != nil {
 		for _, leg := range r.Legs {
 			if leg.Network == network {
@@ -64,7 +69,7 @@ func (c compiler) legOf(router, network string) (desired.RouterLeg, bool) {
 }
 
 // gateway is the leg of the network's router on this host.
-func (c compiler) gateway(network string) (desired.RouterLeg, bool) {
+func (c Compiler) gateway(network string) (desired.RouterLeg, bool) {
 	owner := c.read.legOwner(network)
 	if owner == "" {
 		return desired.RouterLeg{}, false
@@ -73,7 +78,7 @@ func (c compiler) gateway(network string) (desired.RouterLeg, bool) {
 }
 
 // hasGateway6 says that a router of ours has an IPv6 address on the network.
-func (c compiler) hasGateway6(network string) bool {
+func (c Compiler) hasGateway6(network string) bool {
 	leg, _ := c.gateway(network)
 	if c.read.NoIPv6() {
 		return false

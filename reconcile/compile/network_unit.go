@@ -1,16 +1,22 @@
 package compile
 
 import (
+	"fmt"
 	"weft/hostnet/object"
 	"weft/model"
 	"weft/model/desired"
 )
 
+// networkKind compiles a network: its segment on the physical network, and its gateway when it is external.
+func networkKind() Kind {
+	return Kind{ItemKind: desired.NetworkKind(), Item: ReadNetwork, Compile: compiling((*Reader).Network, Compiler.network), Shares: networkShares}
+}
+
 // maxSubnets bounds the subnets of one network on a host.
 const maxSubnets = 64
 
 // network compiles one network. The fabric adds what its frames need besides its ports.
-func (c compiler) network(b *Builder, n *desired.Network) {
+func (c Compiler) network(b *Builder, n *desired.Network) {
 	s, fabric, ok := c.site(b)
 	if !ok {
 		return
@@ -48,7 +54,7 @@ func announceCentral(b *Builder, n *desired.Network) {
 }
 
 // networkRefusal says why a network is refused: a fault of its own or a conflict with another one; empty when it is not.
-func (c compiler) networkRefusal(n *desired.Network) string {
+func (c Compiler) networkRefusal(n *desired.Network) string {
 	if why := networkFault(n); why != "" {
 		return why
 	}
@@ -74,7 +80,7 @@ func networkFault(n *desired.Network) string {
 }
 
 // networkRival says which other network has this one's number or VLAN: that with the lower uid. It is empty when there is none.
-func (c compiler) networkRival(n *desired.Network) string {
+func (c Compiler) networkRival(n *desired.Network) string {
 	number, _ := NetworkNumber(n.UID)
 	for _, uid := range c.read.Sorted(GroupNumber, numberName(number)) {
 		if c.precedes(uid, n.UID) {
@@ -89,7 +95,28 @@ func (c compiler) networkRival(n *desired.Network) string {
 	return ""
 }
 
-func (c compiler) precedes(rival, uid string) bool {
+func (c Compiler) precedes(rival, uid string) bool {
 	n := c.read.Network(rival)
 	return rival < uid && n != nil && networkFault(n) == ""
 }
+
+func networkShares(c *desired.NodeConfig, uid string) []Read {
+	n := c.Network(uid)
+	if n == nil {
+		return nil
+	}
+	shares := []Read{{GroupSegment, segmentName(n)}}
+	if number, ok := NetworkNumber(uid); ok {
+		shares = append(shares, Read{GroupNumber, numberName(number)})
+	}
+	if n.Gateway != nil {
+		shares = append(shares, Read{GroupLegDevice, ExternalLegDevice(uid)})
+	}
+	return shares
+}
+
+func segmentName(n *desired.Network) string {
+	return fmt.Sprintf("%s/%d", n.PhysicalNetwork, n.SegmentationID)
+}
+
+func numberName(number uint64) string { return fmt.Sprint(number) }

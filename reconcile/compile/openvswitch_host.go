@@ -85,7 +85,7 @@ func tagFilterHook(datapathType string) object.TagFilterHook {
 }
 
 // bridgeRefusal says why the host cannot have its bridge; empty when it can.
-func (c compiler) bridgeRefusal(h *desired.Host) string {
+func (c Compiler) bridgeRefusal(h *desired.Host) string {
 	if why := deviceNameFault(h.Bridge); why != "" {
 		return "bridge " + quote(h.Bridge) + " " + why
 	}

@@ -37,7 +37,7 @@ func (OpenVSwitch) Network(b *Builder, s Site, n *desired.Network) {
 }
 
 // networkState finds the uplink of a network's physical network.
-func (c compiler) networkState(h *desired.Host, n *desired.Network) networkState {
+func (c Compiler) networkState(h *desired.Host, n *desired.Network) networkState {
 	var s networkState
 	s.number, _ = NetworkNumber(n.UID)
 	for i, up := range h.Uplinks {
@@ -63,7 +63,7 @@ func (c compiler) networkState(h *desired.Host, n *desired.Network) networkState
 }
 
 // floodPort is the OpenFlow port of an active guest that gets group frames; 0 when the port is refused or has no number.
-func (c compiler) floodPort(uid string) uint32 {
+func (c Compiler) floodPort(uid string) uint32 {
 	h, p := c.declaredHost(), c.read.Port(uid)
 	if h == nil || p == nil || p.State != desired.StateActive || c.portRefusal(c.read.Network(p.Network), p) != "" {
 		return 0
@@ -85,7 +85,7 @@ func (s Site) floodPorts(n *desired.Network) []uint32 {
 	all := Read{GroupFlood, n.UID}
 	s.read.note(all.Of, all.Name)
 	for _, uid := range s.read.Sorted(GroupNetwork, n.UID) {
-		ofport := s.read.derive(Read{DerivedFlood, uid}, all, func(r *Reader) uint32 { return compiler{r, s.fabrics}.floodPort(uid) })
+		ofport := s.read.derive(Read{DerivedFlood, uid}, all, func(r *Reader) uint32 { return Compiler{r, s.fabrics}.floodPort(uid) })
 		if ofport != 0 {
 			ports = append(ports, ofport)
 		}

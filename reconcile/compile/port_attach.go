@@ -20,7 +20,7 @@ type attachment struct {
 
 // attach finds a port's interface. Hypervisors provide one in two ways: an OVS interface of theirs that carries the port's
 // interface id, or a netdev with the port's device name, which Weft plugs.
-func (c compiler) attach(h *desired.Host, p *desired.Port) attachment {
+func (c Compiler) attach(h *desired.Host, p *desired.Port) attachment {
 	foreign := c.foreignInterfaces(p.InterfaceID)
 	switch len(foreign) {
 	case 0:
@@ -33,7 +33,7 @@ func (c compiler) attach(h *desired.Host, p *desired.Port) attachment {
 }
 
 // foreignInterfaces lists, in order, the OVS interfaces with the interface id that others created; at most three.
-func (c compiler) foreignInterfaces(interfaceID string) []string {
+func (c Compiler) foreignInterfaces(interfaceID string) []string {
 	var found []string
 	for _, name := range c.read.Sorted(GroupPlugged, interfaceID) {
 		i, ok := c.read.Interface(name)
@@ -45,7 +45,7 @@ func (c compiler) foreignInterfaces(interfaceID string) []string {
 }
 
 // adopt takes over an interface that libvirt or os-vif plugged.
-func (c compiler) adopt(h *desired.Host, name string) attachment {
+func (c Compiler) adopt(h *desired.Host, name string) attachment {
 	i, _ := c.read.Interface(name)
 	if i.Bridge != h.Bridge {
 		return attachment{pending: fmt.Sprintf("OVS interface %s carries the port's iface-id but is on bridge %s: waits for it on %s",
@@ -63,7 +63,7 @@ func (c compiler) adopt(h *desired.Host, name string) attachment {
 }
 
 // attachDevice uses the netdev with the port's device name.
-func (c compiler) attachDevice(h *desired.Host, p *desired.Port) attachment {
+func (c Compiler) attachDevice(h *desired.Host, p *desired.Port) attachment {
 	_, exists := c.read.Link(p.Device)
 	if p.Device == "" || !exists {
 		return attachment{pending: waitsFor(p) + c.otherName(p.Device)}
@@ -97,7 +97,7 @@ func waitsFor(p *desired.Port) string {
 }
 
 // deviceRefusal says why a port may not use a link, because the host itself needs it; empty when it may.
-func (c compiler) deviceRefusal(h *desired.Host, name string) string {
+func (c Compiler) deviceRefusal(h *desired.Host, name string) string {
 	if name == h.Bridge {
 		return "device " + name + " is the host's bridge"
 	}
@@ -135,7 +135,7 @@ func (s Site) linkRefusal(name string, link object.LinkFacts) string {
 }
 
 // incumbent says that OVS has the port plugged already, under its own name or interface id.
-func (c compiler) incumbent(p *desired.Port) bool {
+func (c Compiler) incumbent(p *desired.Port) bool {
 	if i, ok := c.read.Interface(p.Device); ok && i.OwnerUID == p.UID {
 		return true
 	}

@@ -14,7 +14,7 @@ const maxAddresses = 64
 
 // portRefusal says why a port cannot be on this host: it has a fault of its own, or another port has its device, its interface id
 // or its MAC. n may be nil. It is empty when nothing is wrong.
-func (c compiler) portRefusal(n *desired.Network, p *desired.Port) string {
+func (c Compiler) portRefusal(n *desired.Network, p *desired.Port) string {
 	if why := portFault(n, p); why != "" {
 		return why
 	}
@@ -35,7 +35,7 @@ func (c compiler) portRefusal(n *desired.Network, p *desired.Port) string {
 
 // gatewayClash says that a port uses an address or device of its network's router, or the host's router MAC; empty when it does
 // not.
-func (c compiler) gatewayClash(p *desired.Port) string {
+func (c Compiler) gatewayClash(p *desired.Port) string {
 	if leg, ok := c.gateway(p.Network); ok {
 		for _, g := range leg.Addresses {
 			if slices.ContainsFunc(p.Addresses, func(a model.Address) bool { return a.Addr == g.Addr() }) {
@@ -56,7 +56,7 @@ func (c compiler) gatewayClash(p *desired.Port) string {
 }
 
 // firstRival finds the lowest uid of a group that outranks the port; empty when none does.
-func (c compiler) firstRival(group map[string]struct{}, p *desired.Port) string {
+func (c Compiler) firstRival(group map[string]struct{}, p *desired.Port) string {
 	first := ""
 	for uid := range group {
 		if uid != p.UID && (first == "" || uid < first) && c.outranks(uid, p) {
@@ -68,7 +68,7 @@ func (c compiler) firstRival(group map[string]struct{}, p *desired.Port) string 
 
 // outranks says that the rival gets what both ports want. The port that OVS has plugged already gets it, otherwise the port with
 // the lower uid. A rival with a fault of its own gets nothing.
-func (c compiler) outranks(rival string, p *desired.Port) bool {
+func (c Compiler) outranks(rival string, p *desired.Port) bool {
 	r := c.read.Port(rival)
 	if r == nil || portFault(c.read.Network(r.Network), r) != "" || c.gatewayClash(r) != "" {
 		return false

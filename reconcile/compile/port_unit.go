@@ -6,8 +6,13 @@ import (
 	"weft/model/desired"
 )
 
+// portKind compiles a port: its guest's device, protection and servers.
+func portKind() Kind {
+	return Kind{ItemKind: desired.PortKind(), Item: ReadPort, Compile: compiling((*Reader).Port, Compiler.port), Shares: portShares}
+}
+
 // port compiles one guest interface: how its fabric joins it, its link, and what is served on it.
-func (c compiler) port(b *Builder, p *desired.Port) {
+func (c Compiler) port(b *Builder, p *desired.Port) {
 	s, fabric, ok := c.site(b)
 	if !ok {
 		return
@@ -42,7 +47,7 @@ func (c compiler) port(b *Builder, p *desired.Port) {
 
 // warnMAC compares the port's MAC with the MAC that the hypervisor says the guest has. libvirt and os-vif write it to OVS. For a
 // tap or a veth nobody writes it.
-func (c compiler) warnMAC(b *Builder, p *desired.Port, device string) {
+func (c Compiler) warnMAC(b *Builder, p *desired.Port, device string) {
 	i, _ := c.read.Interface(device)
 	if i.Created || i.AttachedMAC == "" {
 		return
@@ -89,3 +94,13 @@ func addArrival(b *Builder, p *desired.Port, plug Plug) {
 		b.Add(&object.Arrival{OwnerUID: p.UID, Device: plug.Device, MAC: object.MAC(p.MAC), Migration: p.Migration})
 	}
 }
+
+func portShares(c *desired.NodeConfig, uid string) []Read {
+	p := c.Port(uid)
+	if p == nil {
+		return nil
+	}
+	return named([]Read{{GroupNetwork, p.Network}, {GroupDevice, p.Device}, {GroupInterfaceID, p.InterfaceID}, {GroupMAC, macName(p.Network, p.MAC)}})
+}
+
+func macName(network string, mac model.MAC) string { return network + "/" + string(mac[:]) }

@@ -116,6 +116,16 @@ func (r *Reader) Neighbors(uid string) *desired.Neighbors {
 	return r.config.Neighbors(uid)
 }
 
+// Item finds an item of any kind; nil when there is none, or when the host does not know the kind.
+func (r *Reader) Item(k desired.Key) desired.Item {
+	kind, ok := r.index.kinds.find(k.Kind)
+	if !ok {
+		return nil
+	}
+	r.reads[kind.read(k.UID)] = struct{}{}
+	return r.config.Item(k)
+}
+
 // Link is what the kernel says of a netdev; false when there is none of that name.
 func (r *Reader) Link(device string) (object.LinkFacts, bool) {
 	r.note(ReadLink, device)

@@ -8,8 +8,13 @@ import (
 	"weft/model/desired"
 )
 
+// routerKind compiles a router: its namespace, its router interfaces and its routes.
+func routerKind() Kind {
+	return Kind{ItemKind: desired.RouterKind(), Item: ReadRouter, Compile: compiling((*Reader).Router, Compiler.router), Shares: routerShares, filed: func(x *Index, _ *desired.NodeConfig, changed readSet) { x.assignTransits(changed) }}
+}
+
 // router compiles a router's namespace with its legs and its connection to the external network.
-func (c compiler) router(b *Builder, r *desired.Router) {
+func (c Compiler) router(b *Builder, r *desired.Router) {
 	s, fabric, ok := c.site(b)
 	if !ok {
 		return
@@ -38,7 +43,7 @@ func (c compiler) router(b *Builder, r *desired.Router) {
 }
 
 // routerLeg adds one leg, unless its network is missing or another router has it.
-func (c compiler) routerLeg(b *Builder, s Site, fabric Fabric, r *desired.Router, leg desired.RouterLeg) {
+func (c Compiler) routerLeg(b *Builder, s Site, fabric Fabric, r *desired.Router, leg desired.RouterLeg) {
 	n := c.read.Network(leg.Network)
 	if n == nil {
 		b.Pend("waits for network %s", quote(leg.Network))
@@ -80,7 +85,7 @@ func (c compiler) routerLeg(b *Builder, s Site, fabric Fabric, r *desired.Router
 }
 
 // transit adds the connection from a router's namespace to the external namespace on the same host.
-func (c compiler) transit(b *Builder, s Site, fabric Fabric, r *desired.Router) {
+func (c Compiler) transit(b *Builder, s Site, fabric Fabric, r *desired.Router) {
 	x := c.read.Network(r.External)
 	switch {
 	case x == nil:
@@ -153,4 +158,20 @@ func hostParts(prefixes []netip.Prefix) []netip.Addr {
 		out[i] = p.Addr()
 	}
 	return out
+}
+
+func routerShares(c *desired.NodeConfig, uid string) []Read {
+	r := c.Router(uid)
+	if r == nil {
+		return nil
+	}
+	shares := []Read{{GroupRouters, ""}}
+	for _, leg := range r.Legs[:min(len(r.Legs), maxLegs)] {
+		shares = append(shares, named([]Read{{GroupLeg, leg.Network}, {GroupLegDevice, LegDevice(uid, leg.Network)}})...)
+	}
+	shares = append(shares, named([]Read{{GroupExternal, r.External}})...)
+	if r.Central != nil {
+		shares = append(shares, named([]Read{{GroupWatch, r.Central.Watch}, {GroupLegDevice, CentralLegDevice(uid, r.External)}})...)
+	}
+	return shares
 }

@@ -18,7 +18,7 @@ type uplinkState struct {
 // uplink finds the state of the host's i-th uplink. It is refused if it carries an address, the default route or the route to etcd,
 // or belongs to something else: using it would disconnect the host. An uplink that is in our bridge already stays there, whatever
 // was added to it later: removing it would disconnect the guests.
-func (c compiler) uplink(h *desired.Host, i int) uplinkState {
+func (c Compiler) uplink(h *desired.Host, i int) uplinkState {
 	if why := uplinkFault(h, i); why != "" {
 		return uplinkState{refused: why}
 	}

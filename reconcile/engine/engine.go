@@ -110,8 +110,8 @@ type Config struct {
 	Version  string
 	Features []desired.Feature
 	Drivers  []Driver
-	// Kinds are the kinds of items that this host can read; desired.AllKinds when nil.
-	Kinds desired.Kinds
+	// Kinds are the kinds of items that this host knows; compile.AllKinds when nil.
+	Kinds compile.Kinds
 	// Compile turns one item into objects; compile.Compile when nil.
 	Compile func(in compile.Input, key desired.Key) compile.Unit
 	// Follow makes the source. seen is what an earlier run has kept on disk.
@@ -184,7 +184,7 @@ func New(c Config) (*Engine, error) {
 		c.Compile = compile.Compile
 	}
 	if c.Kinds == nil {
-		c.Kinds = desired.AllKinds()
+		c.Kinds = compile.AllKinds()
 	}
 	setDefault(&c.SweepInterval, time.Minute)
 	setDefault(&c.LiveTTL, 15*time.Second)
@@ -193,7 +193,7 @@ func New(c Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{c: c, log: c.Logger, metrics: newMetrics(c.Registry), inbox: newInbox(), slice: newSliceState(c.Node, c.Kinds),
+	e := &Engine{c: c, log: c.Logger, metrics: newMetrics(c.Registry), inbox: newInbox(), slice: newSliceState(c.Node, c.Kinds.Items()),
 		host: host, items: newItemTable(), retries: newBackoffHeap(), damper: newDriftDamper(), asks: make(chan ask), repaired: map[string]uint64{}, strangers: map[string]time.Time{}}
 	e.report = report.NewWriter(c.Store, c.Node, e.log)
 	e.disk = newStateFile(c.StateDir, e.log)

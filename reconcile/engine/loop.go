@@ -3,8 +3,6 @@ package engine
 import (
 	"context"
 	"time"
-
-	"weft/reconcile/compile"
 )
 
 const (
@@ -19,7 +17,7 @@ const (
 // loop runs rounds until ctx ends.
 func (e *Engine) loop(ctx context.Context) error {
 	e.started = time.Now()
-	e.index = compile.NewIndex(e.slice.config, nil)
+	e.index = e.c.Kinds.NewIndex(e.slice.config, nil)
 	e.carry = newWork()
 	for k := range e.slice.config.All() { // from disk: compiled as soon as there is a slice to apply
 		e.carry.items[k] = true
