@@ -29,26 +29,32 @@ func describeCommand(s streams) *cli.Command {
 				if err != nil {
 					return err
 				}
-				found, missing, err := load(ctx, client, selection{kind: kind, names: c.Args().Tail(), project: set.Project})
-				if err != nil {
-					return err
-				}
-				for i, e := range found {
-					if i > 0 {
-						fmt.Fprintln(s.out)
-					}
-					d, err := readDetail(ctx, client, e)
-					if err != nil {
-						return err
-					}
-					if err := e.describe(s.out, d, time.Now()); err != nil {
-						return err
-					}
-				}
-				return notFound(missing)
+				sel := selection{kind: kind, names: c.Args().Tail(), project: set.Project}
+				return describe(ctx, client, sel, time.Now(), s.out)
 			})
 		},
 	})
+}
+
+// describe shows everything about the selected objects. Ages are those at the time now.
+func describe(ctx context.Context, st store, sel selection, now time.Time, out io.Writer) error {
+	found, missing, err := load(ctx, st, sel)
+	if err != nil {
+		return err
+	}
+	for i, e := range found {
+		if i > 0 {
+			fmt.Fprintln(out)
+		}
+		d, err := readDetail(ctx, st, e)
+		if err != nil {
+			return err
+		}
+		if err := e.describe(out, d, now); err != nil {
+			return err
+		}
+	}
+	return notFound(missing)
 }
 
 // describe shows everything about an object.
