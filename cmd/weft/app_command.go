@@ -9,6 +9,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"weft/cmd/internal/service"
+	"weft/cmd/weft/internal/terminal"
 	"weft/model"
 )
 
@@ -55,9 +56,9 @@ func report(out io.Writer, err error) {
 	switch {
 	case err == nil:
 	case errors.As(err, &wrong):
-		fmt.Fprintf(out, "%s\nweft: %s in the manifests: nothing was done\n", printableLines(err.Error()), counted(len(wrong), "mistake"))
+		fmt.Fprintf(out, "%s\nweft: %s in the manifests: nothing was done\n", terminal.PrintableLines(err.Error()), terminal.Counted(len(wrong), "mistake"))
 	default:
-		fmt.Fprintf(out, "weft: %s\n", printableLines(err.Error()))
+		fmt.Fprintf(out, "weft: %s\n", terminal.PrintableLines(err.Error()))
 	}
 }
 
@@ -105,12 +106,4 @@ func command(c cli.Command) *cli.Command {
 	c.OnUsageError = usageError
 	c.HideHelpCommand = true
 	return &c
-}
-
-// counted writes "1 mistake", "2 mistakes".
-func counted(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"weft/cmd/weft/internal/terminal"
 	"weft/etcdschema"
 	"weft/model"
 )
@@ -69,8 +70,8 @@ func apply(ctx context.Context, st store, objs []model.Located, readErr error, o
 	if err != nil {
 		return err
 	}
-	show := newProgress(told, "applied", len(changes))
-	defer show.clear()
+	show := terminal.NewProgress(told, "applied", len(changes))
+	defer show.Clear()
 	return commit(ctx, st, changes, out, show)
 }
 
@@ -132,7 +133,7 @@ func compareWith(o model.Object, item etcdschema.Item, ok bool) change {
 }
 
 // commit writes the changes in as few transactions as etcd's limits allow. A change that loses a race is done by itself.
-func commit(ctx context.Context, st store, changes []change, out io.Writer, show *progress) error {
+func commit(ctx context.Context, st store, changes []change, out io.Writer, show *terminal.Progress) error {
 	var errs []error
 	writes := make([]guarded, len(changes))
 	for i, ch := range changes {
@@ -151,10 +152,10 @@ func commit(ctx context.Context, st store, changes []change, out io.Writer, show
 					continue
 				}
 			}
-			show.say(out, "%s %s\n", ch.object.ID(), ch.outcome)
+			show.Say(out, "%s %s\n", ch.object.ID(), ch.outcome)
 		}
 		from = to
-		show.at(from)
+		show.At(from)
 	}
 	return errors.Join(errs...)
 }

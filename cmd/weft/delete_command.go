@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"weft/cmd/weft/internal/terminal"
 	"weft/etcdschema"
 	"weft/model"
 )
@@ -129,8 +130,8 @@ func eachOnce(ids []model.ID) []model.ID {
 // dropAll deletes the intents in as few transactions as etcd's limits allow, and lists those that were there. A deletion that loses a
 // race is done by itself.
 func (d deletion) dropAll(ctx context.Context, told io.Writer) (went []model.ID, err error) {
-	show := newProgress(told, "to be deleted", len(d.ids))
-	defer show.clear()
+	show := terminal.NewProgress(told, "to be deleted", len(d.ids))
+	defer show.Clear()
 	for part := range slices.Chunk(d.ids, etcdschema.MaxTxnOps) {
 		items, err := d.st.GetMany(ctx, intentKeys(part))
 		if err != nil {
@@ -159,7 +160,7 @@ func (d deletion) dropAll(ctx context.Context, told io.Writer) (went []model.ID,
 				went = append(went, g.id)
 			}
 		}
-		show.at(len(went))
+		show.At(len(went))
 	}
 	return went, nil
 }
@@ -211,9 +212,6 @@ func (d deletion) missing(ctx context.Context) error {
 	return fmt.Errorf("%w\nnothing was deleted; --ignore-not-found deletes the others", notFound(missing))
 }
 
-// maxUsers bounds how many users of an object are named.
-const maxUsers = 5
-
 // referredTo says that objects of the kind are not deleted while others refer to them. A floating address does not keep its port: it
 // waits for another port.
 func referredTo(k model.Kind) bool {
@@ -253,22 +251,8 @@ func (d deletion) inUse(ctx context.Context) error {
 	var errs []error
 	for _, id := range d.ids {
 		if who := users[id]; len(who) > 0 {
-			errs = append(errs, fmt.Errorf("%s is used by %s: delete them first, or add --force", id, enumerate(who)))
+			errs = append(errs, fmt.Errorf("%s is used by %s: delete them first, or add --force", id, terminal.Enumerate(who)))
 		}
 	}
 	return errors.Join(errs...)
-}
-
-func enumerate(names []string) string {
-	out := ""
-	for i, n := range names {
-		switch {
-		case i == maxUsers:
-			return fmt.Sprintf("%s and %d more", out, len(names)-maxUsers)
-		case i > 0:
-			out += ", "
-		}
-		out += n
-	}
-	return out
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"weft/cmd/weft/internal/terminal"
 	"weft/etcdschema"
 	"weft/reconcile/control"
 )
@@ -57,7 +58,7 @@ func confirmation(in io.Reader, out io.Writer, yes, manifests bool) func(gone, t
 			return nil
 		}
 		what := fmt.Sprintf("%d of %d objects would be deleted at once", gone, total)
-		if !isTerminal(in) || manifests {
+		if !terminal.IsTerminal(in) || manifests {
 			return fmt.Errorf("%s: add --yes if that is meant; nothing was deleted", what)
 		}
 		fmt.Fprintf(out, "%s. Go on? [y/N] ", what)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"weft/cmd/weft/internal/terminal"
 	"weft/etcdschema"
 	"weft/model"
 )
@@ -20,15 +21,15 @@ const controlPace = 500 * time.Millisecond
 type unfinished struct {
 	left    map[model.ID]bool
 	present map[model.ID]bool // among the accepted
-	show    *progress
+	show    *terminal.Progress
 	total   int
 }
 
 // await waits until the controllers have carried out the deletion, and prints each object when they have. If they hold it or do not get
 // to it, that is an error.
 func (d deletion) await(ctx context.Context, ids []model.ID, out, told io.Writer) error {
-	u := &unfinished{left: map[model.ID]bool{}, present: map[model.ID]bool{}, total: len(ids), show: newProgress(told, "deleted", len(ids))}
-	defer u.show.clear()
+	u := &unfinished{left: map[model.ID]bool{}, present: map[model.ID]bool{}, total: len(ids), show: terminal.NewProgress(told, "deleted", len(ids))}
+	defer u.show.Clear()
 	var prefixes []etcdschema.Prefix
 	for _, id := range ids {
 		u.left[id] = true
@@ -79,11 +80,11 @@ func (u *unfinished) take(b etcdschema.Batch, ids []model.ID, out io.Writer) (mo
 	for _, id := range ids {
 		if u.left[id] && !u.present[id] {
 			delete(u.left, id)
-			u.show.say(out, "%s deleted\n", id)
+			u.show.Say(out, "%s deleted\n", id)
 			moved = true
 		}
 	}
-	u.show.at(u.total - len(u.left))
+	u.show.At(u.total - len(u.left))
 	return moved
 }
 
@@ -124,10 +125,10 @@ func (d deletion) notDone(ctx context.Context, u *unfinished, ids []model.ID, wh
 		switch {
 		case !u.left[id]:
 			continue
-		case len(lines) == maxUsers:
-			lines = append(lines, fmt.Sprintf("and %d more", len(u.left)-maxUsers))
+		case len(lines) == terminal.MaxNamed:
+			lines = append(lines, fmt.Sprintf("and %d more", len(u.left)-terminal.MaxNamed))
 		}
-		if len(lines) > maxUsers {
+		if len(lines) > terminal.MaxNamed {
 			break
 		}
 		line := id.String()

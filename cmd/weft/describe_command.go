@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"weft/cmd/weft/internal/terminal"
 	"weft/etcdschema"
 	"weft/model"
 )
@@ -62,7 +63,7 @@ func (e entry) describe(out io.Writer, d detail, now time.Time) error {
 	fmt.Fprintf(out, "%s\n", e.id)
 	field := func(name, value string) {
 		if value != "" {
-			fmt.Fprintf(out, "  %-14s %s\n", printable(name)+":", printable(value))
+			fmt.Fprintf(out, "  %-14s %s\n", terminal.Printable(name)+":", terminal.Printable(value))
 		}
 	}
 	field("display name", e.object.Metadata.DisplayName)
@@ -129,22 +130,14 @@ func (e entry) describeSpec(out io.Writer) error {
 	}
 	text := string(e.raw)
 	if e.invalid != nil {
-		fmt.Fprintf(out, "  the intent is not valid:\n%s", indent(e.invalid.Error()))
+		fmt.Fprintf(out, "  the intent is not valid:\n%s", terminal.Indent(e.invalid.Error()))
 	} else {
-		data, err := yamlText(e.object.Spec)
+		data, err := terminal.YAML(e.object.Spec)
 		if err != nil {
 			return err
 		}
 		text = string(data)
 	}
-	_, err := fmt.Fprintf(out, "  declared:\n%s", indent(text))
+	_, err := fmt.Fprintf(out, "  declared:\n%s", terminal.Indent(text))
 	return err
-}
-
-func indent(text string) string {
-	var b strings.Builder
-	for line := range strings.Lines(text) {
-		b.WriteString("    " + printable(strings.TrimSuffix(line, "\n")) + "\n")
-	}
-	return b.String()
 }

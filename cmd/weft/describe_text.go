@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"weft/cmd/weft/internal/terminal"
 	"weft/etcdschema"
 	"weft/model"
 	"weft/model/desired"
@@ -27,11 +28,11 @@ func hostText(n etcdschema.NodeStatus, h hostDetail, now time.Time) []string {
 		lines = append(lines, what)
 	}
 	for _, w := range h.warnings {
-		lines = append(lines, fmt.Sprintf("WARNING %s%s: %s", w.Reason, since(now, w.Since), w.Message))
+		lines = append(lines, fmt.Sprintf("WARNING %s%s: %s", w.Reason, terminal.Since(now, w.Since), w.Message))
 	}
 	for _, t := range h.around {
 		lines = append(lines, fmt.Sprintf("%s there is not as it should be: %s%s: %s", t.id, t.exception.State,
-			since(now, t.exception.Since), t.exception.Reason))
+			terminal.Since(now, t.exception.Since), t.exception.Reason))
 	}
 	if h.report.Held != "" {
 		lines = append(lines, "holds its last good state: "+h.report.Held)
@@ -52,7 +53,7 @@ func interfaceText(p *desired.Port, h hostDetail) string {
 
 // gatewayText says which state a host has as gateway of a centralized router, since when and why.
 func gatewayText(g etcdschema.GatewayReport, now time.Time) string {
-	text := string(g.State) + since(now, g.Since)
+	text := string(g.State) + terminal.Since(now, g.Since)
 	if g.Reason != "" {
 		text += ": " + g.Reason
 	}
@@ -67,7 +68,7 @@ func progressText(n etcdschema.NodeStatus, h hostDetail, now time.Time) string {
 	}
 	switch x := h.exception; {
 	case x != nil: // newer than the object's status
-		text = fmt.Sprintf("not programmed at revision %d: %s%s: %s", n.DesiredRevision, x.State, since(now, x.Since), x.Reason)
+		text = fmt.Sprintf("not programmed at revision %d: %s%s: %s", n.DesiredRevision, x.State, terminal.Since(now, x.Since), x.Reason)
 	case n.Reason != "":
 		text += ": " + n.Reason
 	case !n.Programmed && h.silent:
@@ -78,19 +79,11 @@ func progressText(n etcdschema.NodeStatus, h hostDetail, now time.Time) string {
 	}
 	if h.silent {
 		if !h.report.At.IsZero() {
-			text += "; it last reported " + age(now, h.report.At) + " ago"
+			text += "; it last reported " + terminal.Age(now, h.report.At) + " ago"
 		}
 		text += "; weftd does not run there, or does not reach etcd: start it, and see its log"
 	}
 	return text
-}
-
-// since writes " since 2006-01-02T15:04:05Z (3m0s)", or nothing for no time.
-func since(now, t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	return fmt.Sprintf(" since %s (%s)", t.UTC().Format(time.RFC3339), age(now, t))
 }
 
 // claimText says who has claimed a value that the object uses. An operator looks for another owner, or for none.
@@ -100,9 +93,9 @@ func claimText(c claimDetail, uid string, now time.Time) string {
 	case !c.found:
 		return value + ": nobody has claimed it"
 	case c.claim.Owner != uid:
-		return fmt.Sprintf("%s: %s by another: %s (uid %s)%s", value, c.claim.State, c.claim.For, c.claim.Owner, since(now, c.claim.Since))
+		return fmt.Sprintf("%s: %s by another: %s (uid %s)%s", value, c.claim.State, c.claim.For, c.claim.Owner, terminal.Since(now, c.claim.Since))
 	}
-	return fmt.Sprintf("%s: %s%s", value, c.claim.State, since(now, c.claim.Since))
+	return fmt.Sprintf("%s: %s%s", value, c.claim.State, terminal.Since(now, c.claim.Since))
 }
 
 // networkText describes a port's network; empty if there is no accepted network of that name.

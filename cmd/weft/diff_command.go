@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"weft/cmd/weft/internal/terminal"
 	"weft/etcdschema"
 	"weft/model"
 	"weft/reconcile/control"
@@ -78,7 +79,7 @@ func preview(ctx context.Context, client *etcdschema.Client, objs []model.Locate
 func showPreview(p control.Preview, d difference, format string, s streams) error {
 	switch format {
 	case "json":
-		if err := writeJSON(s.out, d); err != nil {
+		if err := terminal.WriteJSON(s.out, d); err != nil {
 			return err
 		}
 	case "table", "wide":
@@ -87,7 +88,7 @@ func showPreview(p control.Preview, d difference, format string, s streams) erro
 		return fmt.Errorf("%q is no output format of diff: use table or json", format)
 	}
 	if n := d.invalid(); n > 0 {
-		return &exitError{exitTrouble, fmt.Errorf("%s would not be accepted: see the reasons above", counted(n, "object"))}
+		return &exitError{exitTrouble, fmt.Errorf("%s would not be accepted: see the reasons above", terminal.Counted(n, "object"))}
 	}
 	if p.Changes() {
 		return &exitError{code: exitDiffers}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"weft/cmd/weft/internal/terminal"
 	"weft/etcdschema"
 	"weft/reconcile/control"
 )
@@ -23,7 +24,7 @@ type textDiff struct{ out io.Writer }
 
 // line writes a line; what does not fit the screen is cut off.
 func (t textDiff) line(format string, args ...any) {
-	text := printable(fmt.Sprintf(format, args...))
+	text := terminal.Printable(fmt.Sprintf(format, args...))
 	if utf8.RuneCountInString(text) > screenWidth {
 		text = string([]rune(text)[:screenWidth-1]) + "…"
 	}

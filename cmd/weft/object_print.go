@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 
+	"weft/cmd/weft/internal/terminal"
 	"weft/model"
 )
 
@@ -14,7 +15,7 @@ func manifests(s streams, entries []entry) []model.Object {
 			continue
 		}
 		if e.invalid != nil {
-			fmt.Fprintf(s.err, "left out, its intent is not valid:\n%s\n", printableLines(e.invalid.Error()))
+			fmt.Fprintf(s.err, "left out, its intent is not valid:\n%s\n", terminal.PrintableLines(e.invalid.Error()))
 			continue
 		}
 		objs = append(objs, e.object)
@@ -24,7 +25,7 @@ func manifests(s streams, entries []entry) []model.Object {
 
 func printYAML(s streams, _ selection, entries []entry) error {
 	for i, o := range manifests(s, entries) {
-		data, err := yamlText(o)
+		data, err := terminal.YAML(o)
 		if err != nil {
 			return fmt.Errorf("%s: %w", o.ID(), err)
 		}
@@ -42,7 +43,7 @@ func printYAML(s streams, _ selection, entries []entry) error {
 func printJSON(s streams, sel selection, entries []entry) error {
 	objs := manifests(s, entries)
 	if len(objs) == 1 && len(sel.names) == 1 {
-		return writeJSON(s.out, objs[0])
+		return terminal.WriteJSON(s.out, objs[0])
 	}
-	return writeJSON(s.out, objs)
+	return terminal.WriteJSON(s.out, objs)
 }

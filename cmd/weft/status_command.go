@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"weft/cmd/weft/internal/terminal"
 	"weft/etcdschema"
 )
 
@@ -32,7 +33,7 @@ func statusCommand(s streams) *cli.Command {
 				}
 				o.Etcd = &health
 				if c.String("output") == "json" {
-					return writeJSON(s.out, o)
+					return terminal.WriteJSON(s.out, o)
 				}
 				return o.print(s.out, c.Bool("all"), time.Now())
 			})

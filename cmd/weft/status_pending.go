@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"weft/cmd/weft/internal/terminal"
 )
 
 // pendingShown is how many pending objects `weft status` lists unless it is asked for all.
@@ -27,16 +29,16 @@ func printPending(out io.Writer, pending []pendingItem, all bool, now time.Time)
 		for _, r := range countReasons(pending) {
 			rows = append(rows, []string{strconv.Itoa(r.count), r.state, r.reason})
 		}
-		if err := table(out, []string{"OBJECTS", "STATE", "REASON"}, rows); err != nil {
+		if err := terminal.Table(out, []string{"OBJECTS", "STATE", "REASON"}, rows); err != nil {
 			return err
 		}
 		fmt.Fprintln(out)
 	}
 	var rows [][]string
 	for _, p := range shown {
-		rows = append(rows, []string{p.Object, p.Node, p.State, age(now, p.Since), p.Reason})
+		rows = append(rows, []string{p.Object, p.Node, p.State, terminal.Age(now, p.Since), p.Reason})
 	}
-	if err := table(out, []string{"OBJECT", "HOST", "STATE", "SINCE", "REASON"}, rows); err != nil {
+	if err := terminal.Table(out, []string{"OBJECT", "HOST", "STATE", "SINCE", "REASON"}, rows); err != nil {
 		return err
 	}
 	if more := len(pending) - len(shown); more > 0 {
@@ -56,10 +58,10 @@ func printWarnings(out io.Writer, warnings []warningItem, all bool, now time.Tim
 	}
 	var rows [][]string
 	for _, w := range shown {
-		rows = append(rows, []string{w.Object, w.Node, w.Reason, age(now, w.Since), w.Message})
+		rows = append(rows, []string{w.Object, w.Node, w.Reason, terminal.Age(now, w.Since), w.Message})
 	}
 	fmt.Fprintln(out)
-	if err := table(out, []string{"OBJECT", "HOST", "WARNING", "SINCE", "MESSAGE"}, rows); err != nil {
+	if err := terminal.Table(out, []string{"OBJECT", "HOST", "WARNING", "SINCE", "MESSAGE"}, rows); err != nil {
 		return err
 	}
 	if more := len(warnings) - len(shown); more > 0 {

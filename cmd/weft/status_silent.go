@@ -3,11 +3,9 @@ package main
 import (
 	"fmt"
 	"io"
-	"strings"
-)
 
-// silentNamed is how many silent hosts are named.
-const silentNamed = 5
+	"weft/cmd/weft/internal/terminal"
+)
 
 // printSilent says what to do about hosts that do not report.
 func printSilent(out io.Writer, nodes []nodeStatus) {
@@ -23,19 +21,9 @@ func printSilent(out io.Writer, nodes []nodeStatus) {
 	}
 	if len(silent) > 0 {
 		fmt.Fprintf(out, "\nsilent: %s: weftd does not run there, or does not reach etcd: `systemctl status weftd` there says which.\n"+
-			"  Guests there go on as they were; what is declared since waits.\n", namesOf(silent))
+			"  Guests there go on as they were; what is declared since waits.\n", terminal.Enumerate(silent))
 	}
 	if len(never) > 0 {
-		fmt.Fprintf(out, "\nnever seen: %s: start weftd there with WEFT_NODE set to this name, and with a certificate for it.\n", namesOf(never))
+		fmt.Fprintf(out, "\nnever seen: %s: start weftd there with WEFT_NODE set to this name, and with a certificate for it.\n", terminal.Enumerate(never))
 	}
-}
-
-// namesOf lists the first names, and how many more there are.
-func namesOf(names []string) string {
-	more := ""
-	if len(names) > silentNamed {
-		more = fmt.Sprintf(" and %d more", len(names)-silentNamed)
-		names = names[:silentNamed]
-	}
-	return printable(strings.Join(names, ", ")) + more
 }

@@ -5,48 +5,10 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"text/tabwriter"
-	"unicode"
 
+	"weft/cmd/weft/internal/terminal"
 	"weft/model"
 )
-
-// table writes rows with aligned columns. It replaces control characters in cells, because a name that a guest or an operator chose must
-// not reach the terminal as an escape sequence.
-func table(out io.Writer, header []string, rows [][]string) error {
-	w := tabwriter.NewWriter(out, 0, 8, 3, ' ', 0)
-	for _, row := range append([][]string{header}, rows...) {
-		cells := make([]string, len(row))
-		for i, c := range row {
-			cells[i] = printable(c)
-			if c == "" {
-				cells[i] = "-"
-			}
-		}
-		fmt.Fprintln(w, strings.Join(cells, "\t"))
-	}
-	return w.Flush()
-}
-
-// printable replaces characters that control a terminal: control characters, and the format characters of Unicode, which can reverse the
-// direction of a line or hide a part of it (category Cf, UAX #9).
-func printable(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsGraphic(r) {
-			return r
-		}
-		return '?'
-	}, s)
-}
-
-// printableLines is printable for text of several lines.
-func printableLines(s string) string {
-	lines := strings.Split(s, "\n")
-	for i, l := range lines {
-		lines[i] = printable(l)
-	}
-	return strings.Join(lines, "\n")
-}
 
 func printTable(out io.Writer, sel selection, entries []entry, wide bool) error {
 	header := []string{"NAME"}
@@ -74,7 +36,7 @@ func printTable(out io.Writer, sel selection, entries []entry, wide bool) error 
 		}
 		rows = append(rows, row)
 	}
-	return table(out, header, rows)
+	return terminal.Table(out, header, rows)
 }
 
 func (e entry) firstReason() string {

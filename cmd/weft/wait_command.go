@@ -11,6 +11,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"weft/cmd/weft/internal/terminal"
 	"weft/etcdschema"
 	"weft/model"
 )
@@ -166,7 +167,7 @@ func (w *waiting) check(out io.Writer) error {
 func (w *waiting) timedOut() error {
 	var lines []string
 	for i, id := range w.ids {
-		if i == maxUsers {
+		if i == terminal.MaxNamed {
 			lines = append(lines, fmt.Sprintf("and %d more", len(w.ids)-i))
 			break
 		}
