@@ -56,7 +56,8 @@ func report(out io.Writer, err error) {
 	switch {
 	case err == nil:
 	case errors.As(err, &wrong):
-		fmt.Fprintf(out, "%s\nweft: %s in the manifests: nothing was done\n", terminal.PrintableLines(err.Error()), terminal.Counted(len(wrong), "mistake"))
+		fmt.Fprintf(out, "%s\nweft: %s in the manifests: nothing was done\n",
+			terminal.PrintableLines(err.Error()), terminal.Counted(len(wrong), "mistake"))
 	default:
 		fmt.Fprintf(out, "weft: %s\n", terminal.PrintableLines(err.Error()))
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"weft/cmd/weft/internal/terminal"
+	"weft/cmd/weft/view"
 	"weft/etcdschema"
 	"weft/model"
 )
@@ -28,7 +29,10 @@ type unfinished struct {
 // await waits until the controllers have carried out the deletion, and prints each object when they have. If they hold it or do not get
 // to it, that is an error.
 func (d deletion) await(ctx context.Context, ids []model.ID, out, told io.Writer) error {
-	u := &unfinished{left: map[model.ID]bool{}, present: map[model.ID]bool{}, total: len(ids), show: terminal.NewProgress(told, "deleted", len(ids))}
+	u := &unfinished{
+		left: map[model.ID]bool{}, present: map[model.ID]bool{},
+		total: len(ids), show: terminal.NewProgress(told, "deleted", len(ids)),
+	}
 	defer u.show.Clear()
 	var prefixes []etcdschema.Prefix
 	for _, id := range ids {
@@ -133,9 +137,9 @@ func (d deletion) notDone(ctx context.Context, u *unfinished, ids []model.ID, wh
 		}
 		line := id.String()
 		if item, ok, err := d.st.Get(ctx, etcdschema.StatusKey(id)); ok && err == nil {
-			e := entry{id: id}
-			e.setStatus(item)
-			if reason := e.firstReason(); reason != "" {
+			e := view.Entry{ID: id}
+			e.SetStatus(item)
+			if reason := e.Reason(); reason != "" {
 				line += ": " + reason
 			}
 		}

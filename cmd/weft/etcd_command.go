@@ -9,8 +9,8 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"weft/cmd/weft/internal/terminal"
+	"weft/cmd/weft/view"
 	"weft/etcdschema"
-	"weft/model"
 )
 
 func etcdCommand(s streams) *cli.Command {
@@ -59,7 +59,7 @@ func etcdSetup(ctx context.Context, client *etcdschema.Client, o etcdschema.Setu
 	if err != nil {
 		return err
 	}
-	items, _, err := client.List(ctx, etcdschema.IntentPrefix().OfKind(model.ClusterProject, model.KindHost))
+	items, _, err := client.List(ctx, view.HostIntents())
 	if err != nil {
 		return err
 	}

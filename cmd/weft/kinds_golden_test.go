@@ -129,7 +129,8 @@ func showDiff(out *bytes.Buffer, kind model.Kind) {
 	}
 	newDifference(control.Preview{Objects: []control.ObjectChange{
 		{ID: id, Op: control.OpCreate, Phase: etcdschema.PhaseAccepted, Allocated: allocated},
-		{ID: id, Op: control.OpUpdate, Phase: etcdschema.PhasePending, Reasons: []etcdschema.Reason{{Field: "spec", Message: "waits"}}, Allocated: allocated},
+		{ID: id, Op: control.OpUpdate, Phase: etcdschema.PhasePending, Allocated: allocated,
+			Reasons: []etcdschema.Reason{{Field: "spec", Message: "waits"}}},
 	}}, nil).print(out)
 }
 

@@ -1,8 +1,6 @@
 package main
 
-import (
-	"fmt"
-)
+import "fmt"
 
 // changedList compares two lists of JSON values. If the length differs, or few values are in their old place, it lists what was added and
 // removed, so that nobody has to compare two long lists.

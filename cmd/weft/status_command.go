@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"weft/cmd/weft/internal/terminal"
+	"weft/cmd/weft/view"
 	"weft/etcdschema"
 )
 
@@ -107,8 +108,7 @@ func overview(ctx context.Context, st store) (clusterStatus, error) {
 		}
 		names[status.UID] = name
 		if status.Phase != etcdschema.PhaseAccepted {
-			e := entry{status: status}
-			o.Pending = append(o.Pending, pendingItem{Object: name, State: string(status.Phase), Reason: e.firstReason()})
+			o.Pending = append(o.Pending, pendingItem{Object: name, State: string(status.Phase), Reason: view.FirstReason(status)})
 		}
 	}
 	nameOf := func(uid string) string {

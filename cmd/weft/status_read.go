@@ -6,8 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"weft/cmd/weft/view"
 	"weft/etcdschema"
-	"weft/model"
 )
 
 // readNodes joins what nodes report, which of them are live, and the hosts that are declared.
@@ -19,9 +19,7 @@ func readNodes(ctx context.Context, st store) ([]nodeStatus, error) {
 		}
 		return nodes[name]
 	}
-	for _, p := range []etcdschema.Prefix{
-		etcdschema.IntentPrefix().OfKind(model.ClusterProject, model.KindHost), etcdschema.LivePrefix(), etcdschema.ActualPrefix(),
-	} {
+	for _, p := range []etcdschema.Prefix{view.HostIntents(), etcdschema.LivePrefix(), etcdschema.ActualPrefix()} {
 		items, _, err := st.List(ctx, p)
 		if err != nil {
 			return nil, err
