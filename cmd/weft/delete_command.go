@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"weft/cmd/weft/internal/terminal"
+	"weft/cmd/weft/view"
 	"weft/etcdschema"
 	"weft/model"
 )
@@ -212,16 +213,14 @@ func (d deletion) missing(ctx context.Context) error {
 	return fmt.Errorf("%w\nnothing was deleted; --ignore-not-found deletes the others", notFound(missing))
 }
 
-// referredTo says that objects of the kind are not deleted while others refer to them. A floating address does not keep its port: it
-// waits for another port.
-func referredTo(k model.Kind) bool {
-	return k != model.KindPort && k != model.KindRouter && k != model.KindFloatingIP
-}
-
-// inUse names the objects that refer to those to be deleted and are not deleted with them. It lists all intent only if a kind is among
-// them that others refer to.
+// inUse names the objects that refer to those to be deleted and are not deleted with them. It lists all intent only if an object of a
+// protected kind is among them.
 func (d deletion) inUse(ctx context.Context) error {
-	if !slices.ContainsFunc(d.ids, func(id model.ID) bool { return referredTo(id.Kind) }) {
+	protected := map[model.Kind]bool{}
+	for _, k := range view.Kinds() {
+		protected[k.Of] = k.Protected
+	}
+	if !slices.ContainsFunc(d.ids, func(id model.ID) bool { return protected[id.Kind] }) {
 		return nil
 	}
 	items, _, err := d.st.List(ctx, etcdschema.IntentPrefix())
@@ -243,7 +242,7 @@ func (d deletion) inUse(ctx context.Context) error {
 			continue // an invalid intent refers to nothing
 		}
 		for _, r := range o.Spec.References(user.Project) {
-			if goes[r.To] && referredTo(r.To.Kind) {
+			if goes[r.To] && protected[r.To.Kind] {
 				users[r.To] = append(users[r.To], user.String())
 			}
 		}

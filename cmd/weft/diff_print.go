@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"weft/cmd/weft/view"
 	"weft/etcdschema"
 	"weft/model"
 	"weft/model/desired"
@@ -25,6 +26,8 @@ type objectDifference struct {
 	Reasons   []etcdschema.Reason  `json:"reasons,omitempty"`
 	Allocated etcdschema.Allocated `json:"allocated,omitzero"`
 	Fields    []string             `json:"fields,omitempty"` // "spec.mtu: 1500 -> 1400"
+
+	chosen []string // what is shown of Allocated
 }
 
 type claimDifference struct {
@@ -48,6 +51,9 @@ func newDifference(p control.Preview, declared map[model.ID]model.Object) differ
 	d := difference{Objects: []objectDifference{}, Claims: []claimDifference{}, Hosts: []itemDifference{}}
 	for _, o := range p.Objects {
 		od := objectDifference{Op: o.Op, Object: o.ID.String(), Phase: o.Phase, Reasons: o.Reasons, Allocated: o.Allocated}
+		if chosen := view.Of(o.ID.Kind).Chosen; chosen != nil {
+			od.chosen = chosen(o.Allocated)
+		}
 		if next, ok := declared[o.ID]; ok && o.Op == control.OpUpdate && o.Old != nil {
 			od.Fields = changedFields(encode(*o.Old), encode(next))
 		}

@@ -83,8 +83,8 @@ func (t textDiff) object(o objectDifference) {
 	for _, r := range o.Reasons {
 		t.words("    ", r.Field+": "+r.Message)
 	}
-	if len(o.Allocated.GatewayHosts) > 0 {
-		t.words("    ", "gateway hosts: "+strings.Join(o.Allocated.GatewayHosts, ", "))
+	for _, text := range o.chosen {
+		t.words("    ", text)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"weft/cmd/weft/view"
 	"weft/etcdschema"
 	"weft/model"
 	"weft/reconcile/control"
@@ -114,7 +115,7 @@ func showObject(t *testing.T, out *bytes.Buffer, st store, sel selection) {
 		t.Fatalf("%s %s: %d found, %v", sel.kind, sel.names[0], len(found), err)
 	}
 	for _, state := range []string{"accepted", "programmed", "deleted"} {
-		reached, err := goals()[state](found[0])
+		reached, err := goals(view.Of(sel.kind))[state](found[0])
 		fmt.Fprintf(out, "%s: %v, %v\n", state, reached, err)
 	}
 }

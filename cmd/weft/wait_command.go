@@ -50,12 +50,12 @@ type waiting struct {
 }
 
 func newWaiting(ctx context.Context, st store, c *cli.Context, set settings) (*waiting, error) {
-	until, ok := goals()[c.String("for")]
-	if !ok {
-		return nil, fmt.Errorf("--for %q: use programmed, accepted or deleted", c.String("for"))
-	}
 	kind, err := parseKind(c.Args().First())
-	if err != nil {
+	until, ok := goals(view.Of(kind))[c.String("for")]
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("--for %q: use programmed, accepted or deleted", c.String("for"))
+	case err != nil:
 		return nil, err
 	}
 	if (c.NArg() > 1) == c.Bool("all") {

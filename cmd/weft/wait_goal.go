@@ -5,14 +5,14 @@ import (
 
 	"weft/cmd/weft/view"
 	"weft/etcdschema"
-	"weft/model"
 )
 
 // goal says whether an entry has reached the state. An err ends the wait, because the entry will not reach it by itself.
 type goal func(e view.Entry) (reached bool, err error)
 
-func goals() map[string]goal {
-	return map[string]goal{"accepted": isAccepted, "programmed": isProgrammed, "deleted": isDeleted}
+// goals are the states in which objects of the kind can be waited for.
+func goals(kind view.Kind) map[string]goal {
+	return map[string]goal{"accepted": isAccepted, "programmed": isProgrammed(kind), "deleted": isDeleted}
 }
 
 // reachedWord says what the object is, in the words in which a person waits for it.
@@ -64,26 +64,25 @@ func isAccepted(e view.Entry) (bool, error) {
 	return looked && e.Status.Phase == etcdschema.PhaseAccepted, err
 }
 
-// isProgrammed says that every node that holds the object has read it back. A port needs a host for that.
-func isProgrammed(e view.Entry) (bool, error) {
-	looked, err := looked(e)
-	if !looked || err != nil {
-		return false, err
-	}
-	if p, ok := e.Object.Spec.(*model.PortSpec); ok {
-		if p.Host == "" {
-			return false, fmt.Errorf("%s has no host: set spec.host, nothing is programmed before", e.ID)
+// isProgrammed says that every node that holds the object has read it back, and that the object is where it is declared to be.
+func isProgrammed(kind view.Kind) goal {
+	return func(e view.Entry) (bool, error) {
+		looked, err := looked(e)
+		if !looked || err != nil {
+			return false, err
 		}
-		if _, ok := e.Status.Nodes[p.Host]; !ok {
-			return false, nil
+		if kind.Placed != nil {
+			if placed, err := kind.Placed(e); !placed || err != nil {
+				return false, err
+			}
 		}
-	}
-	for _, n := range e.Status.Nodes {
-		if !n.Programmed {
-			return false, nil
+		for _, n := range e.Status.Nodes {
+			if !n.Programmed {
+				return false, nil
+			}
 		}
+		return e.Status.Phase == etcdschema.PhaseAccepted, nil
 	}
-	return e.Status.Phase == etcdschema.PhaseAccepted, nil
 }
 
 func isDeleted(e view.Entry) (bool, error) { return e.Raw == nil && e.Status.Phase == "", nil }

@@ -9,7 +9,8 @@ import (
 	"weft/model"
 )
 
-// floatingIP is the view of floating addresses: the ports that one leads to, and the host that translates it.
+// floatingIP is the view of floating addresses: the ports that one leads to, and the host that translates it. A floating address does not
+// protect its port: it waits for another port.
 func floatingIP() Kind {
 	return Kind{
 		Of: model.KindFloatingIP,

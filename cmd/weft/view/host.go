@@ -21,8 +21,9 @@ func host() Kind {
 			{Header: "ROUTER-MAC", Wide: func(e Entry) string { return e.Status.Allocated.MAC.String() }},
 			{Header: "EXTERNAL", Wide: func(e Entry) string { return externalText(e.Status.Allocated.External) }},
 		},
-		Reads: hostReads,
-		Facts: hostFacts,
+		Reads:     hostReads,
+		Facts:     hostFacts,
+		Protected: true,
 	}
 }
 

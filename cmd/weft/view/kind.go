@@ -31,6 +31,13 @@ type Kind struct {
 	OnHost func(n etcdschema.NodeStatus, h HostRecords, now time.Time) []string
 	// Hints are facts about what was declared: where the object is, and what is missing before it has an effect.
 	Hints func(Entry) []Fact
+	// Placed says for `weft wait` whether the object is on the host that its spec names. An error says that waiting does not help. If
+	// Placed is nil, an object is also programmed when it is on no host.
+	Placed func(Entry) (bool, error)
+	// Protected says that `weft delete` does not delete an object of the kind while others refer to it, because they would become invalid.
+	Protected bool
+	// Chosen says in lines what `weft diff` shows of the values that would be allocated.
+	Chosen func(etcdschema.Allocated) []string
 }
 
 // Column is one column of a table.

@@ -55,6 +55,14 @@ func TestAnEmptyObjectHasAView(t *testing.T) {
 		if k.OnHost != nil && len(k.OnHost(etcdschema.NodeStatus{}, HostRecords{}, time.Time{})) > 0 {
 			t.Errorf("%s: something is on a host", k.Of)
 		}
+		if k.Placed != nil {
+			if placed, err := k.Placed(e); !placed || err != nil {
+				t.Errorf("%s: placed %v, %v", k.Of, placed, err)
+			}
+		}
+		if k.Chosen != nil && len(k.Chosen(etcdschema.Allocated{})) > 0 {
+			t.Errorf("%s: %v is chosen", k.Of, k.Chosen(etcdschema.Allocated{}))
+		}
 		if k.Hints != nil && len(k.Hints(e)) > 0 {
 			t.Errorf("%s: hints %v", k.Of, k.Hints(e))
 		}

@@ -20,7 +20,8 @@ func network() Kind {
 			{Header: "SUBNETS", Cell: cell(subnets)},
 			{Header: "EXTERNAL", Cell: cell(external)},
 		},
-		Facts: networkFacts,
+		Facts:     networkFacts,
+		Protected: true,
 	}
 }
 

@@ -15,6 +15,7 @@ func physicalNetwork() Kind {
 			{Header: "MTU", Cell: cell(func(s *model.PhysicalNetworkSpec, _ Entry) string { return strconv.Itoa(s.EffectiveMTU()) })},
 			{Header: "VLANS", Cell: cell(vlans)},
 		},
+		Protected: true,
 	}
 }
 

@@ -25,6 +25,7 @@ func port() Kind {
 		Claims: portClaims,
 		OnHost: portOnHost,
 		Hints:  portHints,
+		Placed: portPlaced,
 	}
 }
 
@@ -138,4 +139,17 @@ func guestOn(s *model.PortSpec, host string) string {
 		return fmt.Sprintf("%s, about to move to %s: it does when the guest announces itself there, or when spec.host says so", host, s.MigrateTo)
 	}
 	return host
+}
+
+// portPlaced says whether the port is on its host. A port whose intent cannot be read counts as placed, because its host is not known.
+func portPlaced(e Entry) (bool, error) {
+	s, ok := e.Object.Spec.(*model.PortSpec)
+	switch {
+	case !ok:
+		return true, nil
+	case s.Host == "":
+		return false, fmt.Errorf("%s has no host: set spec.host, nothing is programmed before", e.ID)
+	}
+	_, on := e.Status.Nodes[s.Host]
+	return on, nil
 }

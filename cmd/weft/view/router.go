@@ -28,6 +28,7 @@ func router() Kind {
 		Facts:  routerFacts,
 		Claims: routerClaims,
 		OnHost: routerOnHost,
+		Chosen: routerChosen,
 	}
 }
 
@@ -102,6 +103,14 @@ func routerOnHost(n etcdschema.NodeStatus, h HostRecords, now time.Time) []strin
 		lines = append(lines, "gateway: "+gatewayText(h.Gateway, now))
 	}
 	return lines
+}
+
+// routerChosen names the hosts on which a centralized router would be.
+func routerChosen(a etcdschema.Allocated) []string {
+	if len(a.GatewayHosts) == 0 {
+		return nil
+	}
+	return []string{"gateway hosts: " + strings.Join(a.GatewayHosts, ", ")}
 }
 
 // gatewayText says which state a host has as gateway of a centralized router, since when and why.
