@@ -12,6 +12,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"weft/cmd/weft/internal/manifest"
 	"weft/cmd/weft/internal/terminal"
 	"weft/etcdschema"
 	"weft/model"
@@ -28,11 +29,16 @@ func applyCommand(s streams) *cli.Command {
 				return err
 			}
 			return withClient(c, func(ctx context.Context, client *etcdschema.Client, set settings) error {
-				objs, err := readManifests(c.StringSlice("file"), s.in, set.Project)
+				objs, err := manifest.Read(c.StringSlice("file"), s.in, set.Project)
 				return apply(ctx, client, objs, err, s.out, s.err)
 			})
 		},
 	})
+}
+
+func fileFlag() cli.Flag {
+	return &cli.StringSliceFlag{Name: "file", Aliases: []string{"f"},
+		Usage: "read manifests from `FILE`, a directory, or - for stdin; may be repeated"}
 }
 
 func noArguments(c *cli.Context) error {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"weft/cmd/weft/internal/manifest"
 	"weft/cmd/weft/internal/terminal"
 	"weft/cmd/weft/view"
 	"weft/etcdschema"
@@ -51,7 +52,7 @@ func deleteCommand(s streams) *cli.Command {
 // named are the IDs that arguments or manifests name. In manifests it uses only the kind and the name.
 func named(c *cli.Context, s streams, set settings) ([]model.ID, error) {
 	if files := c.StringSlice("file"); len(files) > 0 {
-		objs, err := readManifests(files, s.in, set.Project)
+		objs, err := manifest.Read(files, s.in, set.Project)
 		if err != nil {
 			return nil, errors.Join(noArguments(c), err)
 		}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"weft/cmd/weft/internal/difference"
 	"weft/cmd/weft/view"
 	"weft/etcdschema"
 	"weft/model"
@@ -128,11 +129,11 @@ func showDiff(out *bytes.Buffer, kind model.Kind) {
 	if kind == model.KindRouter {
 		allocated.GatewayHosts = []string{"h2", "h1"}
 	}
-	newDifference(control.Preview{Objects: []control.ObjectChange{
+	difference.Of(control.Preview{Objects: []control.ObjectChange{
 		{ID: id, Op: control.OpCreate, Phase: etcdschema.PhaseAccepted, Allocated: allocated},
 		{ID: id, Op: control.OpUpdate, Phase: etcdschema.PhasePending, Allocated: allocated,
 			Reasons: []etcdschema.Reason{{Field: "spec", Message: "waits"}}},
-	}}, nil).print(out)
+	}}, nil).Print(out)
 }
 
 // showDelete says for each object why it would not be deleted.

@@ -152,7 +152,7 @@ func identify(kindArg, name, project string) (model.ID, error) {
 	if kind.ClusterScoped() {
 		return model.ID{Project: model.ClusterProject, Kind: kind, Name: name}, nil
 	}
-	if p, n, ok := cutProject(name); ok {
+	if p, n, ok := strings.Cut(name, "/"); ok {
 		project, name = p, n
 	}
 	if project == "" {

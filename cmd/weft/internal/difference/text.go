@@ -1,4 +1,4 @@
-package main
+package difference
 
 import (
 	"fmt"
@@ -57,7 +57,8 @@ func (t textDiff) fields(indent string, list []string) {
 	}
 }
 
-func (d difference) print(out io.Writer) {
+// Print writes the difference for people.
+func (d Difference) Print(out io.Writer) {
 	t := textDiff{out}
 	for _, o := range d.Objects {
 		t.object(o)
@@ -71,7 +72,7 @@ func (d difference) print(out io.Writer) {
 	t.hosts(d.Hosts)
 }
 
-func (t textDiff) object(o objectDifference) {
+func (t textDiff) object(o Object) {
 	if o.Op == control.OpNone && o.Phase == etcdschema.PhaseAccepted {
 		return
 	}
@@ -88,7 +89,7 @@ func (t textDiff) object(o objectDifference) {
 	}
 }
 
-func (t textDiff) claim(c claimDifference) {
+func (t textDiff) claim(c Claim) {
 	text := fmt.Sprintf("%s %s", sign(c.Op), c.Claim)
 	if c.Owner != "" {
 		text += "  (" + c.Owner + ")"
@@ -100,9 +101,9 @@ func (t textDiff) claim(c claimDifference) {
 }
 
 // hosts prints what changes on each host. A change that many hosts get in the same form is printed once, at the end.
-func (t textDiff) hosts(items []itemDifference) {
+func (t textDiff) hosts(items []Item) {
 	host := ""
-	var shared []itemDifference
+	var shared []Item
 	told := map[string][]string{} // hosts, by the change that they get
 	for _, i := range items {
 		if i.shared {
@@ -134,11 +135,11 @@ func (t textDiff) hosts(items []itemDifference) {
 }
 
 // text describes the item's change without naming the host.
-func (i itemDifference) text() string {
+func (i Item) text() string {
 	return string(i.Op) + i.Object + strings.Join(i.Fields, "\n")
 }
 
-func (t textDiff) item(i itemDifference) {
+func (t textDiff) item(i Item) {
 	t.line("  %s %s", sign(i.Op), i.Object)
 	t.fields("      ", i.Fields)
 }
