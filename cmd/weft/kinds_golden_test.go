@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"weft/cmd/weft/internal/difference"
+	"weft/cmd/weft/internal/overview"
 	"weft/cmd/weft/view"
 	"weft/etcdschema"
 	"weft/model"
@@ -75,12 +76,12 @@ func TestKindsAreShown(t *testing.T) {
 		showDelete(t, &got, client, kind, names[kind])
 		compareGolden(t, "testdata/kinds/"+kind.Segment()+".txt", got.String())
 	}
-	o, err := overview(t.Context(), client)
+	o, err := overview.Read(t.Context(), client)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got bytes.Buffer
-	if err := o.print(&got, true, goldenTime()); err != nil {
+	if err := o.Print(&got, true, goldenTime()); err != nil {
 		t.Fatal(err)
 	}
 	compareGolden(t, "testdata/kinds/status.txt", got.String())

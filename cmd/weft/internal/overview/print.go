@@ -1,4 +1,4 @@
-package main
+package overview
 
 import (
 	"cmp"
@@ -14,10 +14,10 @@ import (
 	"weft/etcdschema"
 )
 
-// print writes the status for people; all lists every pending object, however many they are.
-func (o clusterStatus) print(out io.Writer, all bool, now time.Time) error {
+// Print writes the status for people; all lists every pending object, however many they are.
+func (o Cluster) Print(out io.Writer, all bool, now time.Time) error {
 	if o.Etcd != nil {
-		printEtcd(out, *o.Etcd)
+		PrintEtcd(out, *o.Etcd)
 	}
 	o.printControl(out, now)
 	if len(o.Nodes) == 0 {
@@ -28,7 +28,8 @@ func (o clusterStatus) print(out io.Writer, all bool, now time.Time) error {
 	for _, n := range o.Nodes {
 		r := n.Report
 		rows = append(rows, []string{n.Name, n.state(), r.Version, strconv.FormatInt(r.ProcessedRevision, 10),
-			strconv.FormatInt(n.Behind, 10), strconv.Itoa(r.Ports), strconv.Itoa(r.Exceptions), strconv.Itoa(r.Warnings), counts(r.Repaired), terminal.Age(now, r.At)})
+			strconv.FormatInt(n.Behind, 10), strconv.Itoa(r.Ports), strconv.Itoa(r.Exceptions), strconv.Itoa(r.Warnings),
+			counts(r.Repaired), terminal.Age(now, r.At)})
 	}
 	header := []string{"HOST", "STATE", "VERSION", "REVISION", "LAG", "PORTS", "EXCEPTIONS", "WARNINGS", "REPAIRED", "REPORTED"}
 	if err := terminal.Table(out, header, rows); err != nil {
@@ -47,7 +48,7 @@ func (o clusterStatus) print(out io.Writer, all bool, now time.Time) error {
 	return printWarnings(out, o.Warnings, all, now)
 }
 
-func (o clusterStatus) printControl(out io.Writer, now time.Time) {
+func (o Cluster) printControl(out io.Writer, now time.Time) {
 	if o.Control == nil {
 		fmt.Fprintln(out, "no controller has led yet: is weft-controller running?")
 		return
@@ -55,7 +56,8 @@ func (o clusterStatus) printControl(out io.Writer, now time.Time) {
 	fmt.Fprintf(out, "controllers: %s leads since %s, version %s\n", terminal.Printable(o.Control.Leader), terminal.Age(now, o.Control.Since),
 		terminal.Printable(cmp.Or(o.Control.Version, "unknown")))
 	if b := o.Control.Brake; b != nil {
-		fmt.Fprintf(out, "  nothing is written since %s: %s\n  if this was meant: weft accept\n", terminal.Age(now, b.Since), terminal.Printable(b.Reason))
+		fmt.Fprintf(out, "  nothing is written since %s: %s\n  if this was meant: weft accept\n",
+			terminal.Age(now, b.Since), terminal.Printable(b.Reason))
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.Control.Distrusted)) {
 		for _, why := range o.Control.Distrusted[name] {
@@ -66,7 +68,7 @@ func (o clusterStatus) printControl(out io.Writer, now time.Time) {
 	fmt.Fprintln(out)
 }
 
-func (n nodeStatus) state() string {
+func (n Node) state() string {
 	switch {
 	case n.Report.Held != "":
 		return "Held"

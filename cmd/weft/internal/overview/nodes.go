@@ -1,4 +1,4 @@
-package main
+package overview
 
 import (
 	"context"
@@ -11,11 +11,11 @@ import (
 )
 
 // readNodes joins what nodes report, which of them are live, and the hosts that are declared.
-func readNodes(ctx context.Context, st store) ([]nodeStatus, error) {
-	nodes := make(map[string]*nodeStatus)
-	at := func(name string) *nodeStatus {
+func readNodes(ctx context.Context, st Store) ([]Node, error) {
+	nodes := make(map[string]*Node)
+	at := func(name string) *Node {
 		if nodes[name] == nil {
-			nodes[name] = &nodeStatus{Name: name}
+			nodes[name] = &Node{Name: name}
 		}
 		return nodes[name]
 	}
@@ -37,7 +37,7 @@ func readNodes(ctx context.Context, st store) ([]nodeStatus, error) {
 			}
 		}
 	}
-	var out []nodeStatus
+	var out []Node
 	for _, name := range slices.Sorted(maps.Keys(nodes)) {
 		head, ok, err := st.Get(ctx, etcdschema.HeadKey(name))
 		if err != nil {
@@ -52,7 +52,7 @@ func readNodes(ctx context.Context, st store) ([]nodeStatus, error) {
 }
 
 // take adds one key of actual/<node>/; what cannot be read is left out.
-func (n *nodeStatus) take(i etcdschema.Item, summary bool) {
+func (n *Node) take(i etcdschema.Item, summary bool) {
 	if summary {
 		n.Report, _ = etcdschema.Decode[etcdschema.NodeReport](i.Value)
 		return

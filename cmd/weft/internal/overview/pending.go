@@ -1,4 +1,4 @@
-package main
+package overview
 
 import (
 	"cmp"
@@ -17,7 +17,7 @@ const pendingShown = 10
 
 // printPending lists the objects that are not as declared. If there are many, it counts the objects of each reason and lists the first
 // ones, unless all are asked for.
-func printPending(out io.Writer, pending []pendingItem, all bool, now time.Time) error {
+func printPending(out io.Writer, pending []Pending, all bool, now time.Time) error {
 	if len(pending) == 0 {
 		return nil
 	}
@@ -48,7 +48,7 @@ func printPending(out io.Writer, pending []pendingItem, all bool, now time.Time)
 }
 
 // printWarnings lists what looks wrong although nothing failed. If there are many, it lists the first ones, unless all are asked for.
-func printWarnings(out io.Writer, warnings []warningItem, all bool, now time.Time) error {
+func printWarnings(out io.Writer, warnings []Warning, all bool, now time.Time) error {
 	if len(warnings) == 0 {
 		return nil
 	}
@@ -77,7 +77,7 @@ type reasonCount struct {
 }
 
 // countReasons counts reasons that differ only in names and numbers as one. The most frequent come first.
-func countReasons(pending []pendingItem) []reasonCount {
+func countReasons(pending []Pending) []reasonCount {
 	counts := make(map[[2]string]int)
 	for _, p := range pending {
 		counts[[2]string{p.State, reasonKind(p.Reason)}]++

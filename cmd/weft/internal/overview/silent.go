@@ -1,4 +1,4 @@
-package main
+package overview
 
 import (
 	"fmt"
@@ -8,7 +8,7 @@ import (
 )
 
 // printSilent says what to do about hosts that do not report.
-func printSilent(out io.Writer, nodes []nodeStatus) {
+func printSilent(out io.Writer, nodes []Node) {
 	var silent, never []string
 	for _, n := range nodes {
 		switch {
@@ -24,6 +24,7 @@ func printSilent(out io.Writer, nodes []nodeStatus) {
 			"  Guests there go on as they were; what is declared since waits.\n", terminal.Enumerate(silent))
 	}
 	if len(never) > 0 {
-		fmt.Fprintf(out, "\nnever seen: %s: start weftd there with WEFT_NODE set to this name, and with a certificate for it.\n", terminal.Enumerate(never))
+		fmt.Fprintf(out, "\nnever seen: %s: start weftd there with WEFT_NODE set to this name, and with a certificate for it.\n",
+			terminal.Enumerate(never))
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package overview
 
 import (
 	"fmt"
@@ -8,8 +8,8 @@ import (
 	"weft/etcdschema"
 )
 
-// printEtcd prints etcd's health: one line, and one more for each problem.
-func printEtcd(out io.Writer, h etcdschema.Health) {
+// PrintEtcd prints etcd's health: one line, and one more for each problem.
+func PrintEtcd(out io.Writer, h etcdschema.Health) {
 	up, leader := 0, "nobody"
 	var size, quota int64
 	for _, m := range h.Members {
