@@ -18,6 +18,14 @@ import (
 // controlPace is how often delete checks whether the controllers hold the deletion.
 const controlPace = 500 * time.Millisecond
 
+// deletionWait waits until the controllers have carried out a deletion.
+type deletionWait struct {
+	st store
+	// follow is a client's Follow.
+	follow   func(context.Context, []etcdschema.Prefix, func(etcdschema.Batch) error) error
+	patience time.Duration // how long nothing may happen
+}
+
 // unfinished is the part of a deletion that is not carried out yet.
 type unfinished struct {
 	left    map[model.ID]bool
@@ -28,7 +36,7 @@ type unfinished struct {
 
 // await waits until the controllers have carried out the deletion, and prints each object when they have. If they hold it or do not get
 // to it, that is an error.
-func (d deletion) await(ctx context.Context, ids []model.ID, out, told io.Writer) error {
+func (d *deletionWait) await(ctx context.Context, ids []model.ID, out, told io.Writer) error {
 	u := &unfinished{
 		left: map[model.ID]bool{}, present: map[model.ID]bool{},
 		total: len(ids), show: terminal.NewProgress(told, "deleted", len(ids)),
@@ -96,7 +104,7 @@ func (u *unfinished) take(b etcdschema.Batch, ids []model.ID, out io.Writer) (mo
 var errSlow = errors.New("the controllers have not carried it out yet: is weft-controller running?")
 
 // watchControl ends the wait when the controllers hold everything, or when nothing has happened for too long.
-func (d deletion) watchControl(ctx context.Context, cancel context.CancelCauseFunc, moved <-chan struct{}) {
+func (d *deletionWait) watchControl(ctx context.Context, cancel context.CancelCauseFunc, moved <-chan struct{}) {
 	ticker := time.NewTicker(controlPace)
 	defer ticker.Stop()
 	last := time.Now()
@@ -123,7 +131,7 @@ func (d deletion) watchControl(ctx context.Context, cancel context.CancelCauseFu
 }
 
 // notDone says what is left, and why.
-func (d deletion) notDone(ctx context.Context, u *unfinished, ids []model.ID, why error) error {
+func (d *deletionWait) notDone(ctx context.Context, u *unfinished, ids []model.ID, why error) error {
 	var lines []string
 	for _, id := range ids {
 		switch {

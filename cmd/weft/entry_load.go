@@ -2,39 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	"weft/cmd/weft/view"
 	"weft/etcdschema"
 	"weft/model"
 )
-
-// selection says which objects of a kind are selected: the named ones, all of one project, or all of all projects.
-type selection struct {
-	kind    model.Kind
-	names   []string
-	project string
-	all     bool
-}
-
-func (s selection) where() string {
-	switch {
-	case s.kind.ClusterScoped():
-		return "in the cluster"
-	case s.all:
-		return "in any project"
-	}
-	return "in project " + s.project
-}
-
-func notFound(missing []model.ID) error {
-	var errs []error
-	for _, id := range missing {
-		errs = append(errs, fmt.Errorf("%s does not exist: `weft get %s` lists those that do", id, id.Kind.Segment()))
-	}
-	return errors.Join(errs...)
-}
 
 // load reads the selected objects with their status, and lists the named ones that do not exist.
 func load(ctx context.Context, st store, sel selection) (found []view.Entry, missing []model.ID, err error) {

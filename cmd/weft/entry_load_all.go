@@ -2,9 +2,7 @@ package main
 
 import (
 	"context"
-	"errors"
 	"slices"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 
@@ -19,21 +17,6 @@ const (
 	// decodesTogether is how many objects are decoded by one goroutine.
 	decodesTogether = 1000
 )
-
-// projects are those whose objects are selected, in the order of their keys.
-func (s selection) projects(ctx context.Context, st store) ([]string, error) {
-	switch {
-	case s.kind.ClusterScoped():
-		return []string{model.ClusterProject}, nil
-	case s.all:
-		names, err := st.Names(ctx, etcdschema.IntentPrefix())
-		slices.SortFunc(names, func(a, b string) int { return strings.Compare(a+"/", b+"/") })
-		return names, err
-	case s.project == "":
-		return nil, errors.New("which project? Name it with -p or WEFT_PROJECT, or list all with -A")
-	}
-	return []string{s.project}, nil
-}
 
 // loadAll reads the kind's objects in each selected project, and no other kind.
 func loadAll(ctx context.Context, st store, sel selection) ([]view.Entry, error) {

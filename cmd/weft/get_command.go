@@ -11,10 +11,6 @@ import (
 	"weft/etcdschema"
 )
 
-func outputFlag() cli.Flag {
-	return &cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "table", Usage: "`FORMAT`: table, wide, yaml, json or name"}
-}
-
 func getCommand(s streams) *cli.Command {
 	return command(cli.Command{
 		Name:      "get",

@@ -145,7 +145,7 @@ func showDelete(t *testing.T, out *bytes.Buffer, st store, kind model.Kind, name
 		if err != nil {
 			t.Fatal(err)
 		}
-		fmt.Fprintf(out, "%s: %v\n", id, deletion{st: st, ids: []model.ID{id}}.inUse(t.Context()))
+		fmt.Fprintf(out, "%s: %v\n", id, inUse(t.Context(), st, []model.ID{id}))
 	}
 }
 

@@ -104,9 +104,6 @@ func (w *waiting) prefixes() []etcdschema.Prefix {
 	return out
 }
 
-// errReached ends following.
-var errReached = errors.New("reached")
-
 // run follows the objects until all have reached the goal. follow is a Follower's Run.
 func (w *waiting) run(ctx context.Context, follow func(context.Context, func(etcdschema.Batch) error) error, out io.Writer) error {
 	err := follow(ctx, func(b etcdschema.Batch) error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 
 	"weft/cmd/weft/view"
@@ -9,6 +10,9 @@ import (
 
 // goal says whether an entry has reached the state. An err ends the wait, because the entry will not reach it by itself.
 type goal func(e view.Entry) (reached bool, err error)
+
+// errReached ends following.
+var errReached = errors.New("reached")
 
 // goals are the states in which objects of the kind can be waited for.
 func goals(kind view.Kind) map[string]goal {
