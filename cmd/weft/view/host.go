@@ -27,42 +27,6 @@ func host() Kind {
 	}
 }
 
-// hostReads are the centralized routers on a host with the role.
-func hostReads(e Entry) Reads {
-	if s, ok := e.Object.Spec.(*model.HostSpec); ok && slices.Contains(s.Roles, model.RoleGateway) {
-		return Reads{Gateway: e.ID.Name}
-	}
-	return Reads{}
-}
-
-func hostFacts(e Entry, r Records, now time.Time) []Fact {
-	facts := []Fact{{"mac", e.Status.Allocated.MAC.String()}}
-	facts = append(facts, externalFacts(e, "claimed for the routers on the host")...)
-	for _, g := range r.Gateways {
-		facts = append(facts, Fact{"gateway of", g.ID + ": " + gatewayText(g, now)})
-	}
-	return facts
-}
-
-// externalFacts are the object's own addresses on each external network, and what they are for.
-func externalFacts(e Entry, use string) []Fact {
-	var facts []Fact
-	for _, x := range e.Status.Allocated.External {
-		facts = append(facts, Fact{"external", x.Network + ": " + join(x.Addresses) + ", " + use})
-	}
-	return facts
-}
-
-// HostID is the ID of the host that a node is.
-func HostID(node string) model.ID {
-	return model.ID{Project: model.ClusterProject, Kind: model.KindHost, Name: node}
-}
-
-// HostIntents is the prefix of the intent of all hosts.
-func HostIntents() etcdschema.Prefix {
-	return etcdschema.IntentPrefix().OfKind(model.ClusterProject, model.KindHost)
-}
-
 func hostDriver(s *model.HostSpec, _ Entry) string {
 	if s.Driver == "" {
 		return string(model.DriverOVS)
@@ -95,11 +59,29 @@ func roles(s *model.HostSpec, _ Entry) string {
 	return strings.Join(list, ",")
 }
 
-// externalText is "operator/internet=203.0.113.9,2001:db8::9".
-func externalText(list []etcdschema.ExternalAddresses) string {
-	parts := make([]string, len(list))
-	for i, x := range list {
-		parts[i] = x.Network + "=" + join(x.Addresses)
+// hostReads are the centralized routers on a host with the role.
+func hostReads(e Entry) Reads {
+	if s, ok := e.Object.Spec.(*model.HostSpec); ok && slices.Contains(s.Roles, model.RoleGateway) {
+		return Reads{Gateway: e.ID.Name}
 	}
-	return strings.Join(parts, " ")
+	return Reads{}
+}
+
+func hostFacts(e Entry, r Records, now time.Time) []Fact {
+	facts := []Fact{{"mac", e.Status.Allocated.MAC.String()}}
+	facts = append(facts, externalFacts(e, "claimed for the routers on the host")...)
+	for _, g := range r.Gateways {
+		facts = append(facts, Fact{"gateway of", g.ID + ": " + gatewayText(g, now)})
+	}
+	return facts
+}
+
+// HostID is the ID of the host that a node is.
+func HostID(node string) model.ID {
+	return model.ID{Project: model.ClusterProject, Kind: model.KindHost, Name: node}
+}
+
+// HostIntents is the prefix of the intent of all hosts.
+func HostIntents() etcdschema.Prefix {
+	return etcdschema.IntentPrefix().OfKind(model.ClusterProject, model.KindHost)
 }

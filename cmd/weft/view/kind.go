@@ -23,13 +23,13 @@ type Kind struct {
 	Columns []Column
 	// Reads says which records describe reads of the object.
 	Reads func(Entry) Reads
-	// Facts are what describe shows of the object's allocated values and of what it is on. Ages are those at the time now.
+	// Facts are what describe shows first: the object's allocated values, and what it is on. Ages are those at the time now.
 	Facts func(e Entry, r Records, now time.Time) []Fact
-	// Claims lists the claims on the values that the object uses.
+	// Claims lists the claims on the values that the object uses. describe reads them, too.
 	Claims func(Entry, Records) []etcdschema.Key
 	// OnHost says what the object is on one of its hosts, in lines. Whether it is programmed there is said for every kind.
 	OnHost func(n etcdschema.NodeStatus, h HostRecords, now time.Time) []string
-	// Hints are facts about what was declared: where the object is, and what is missing before it has an effect.
+	// Hints are what describe shows last: where the object is, and what is missing before it has an effect.
 	Hints func(Entry) []Fact
 	// Placed says for `weft wait` whether the object is on the host that its spec names. An error says that waiting does not help. If
 	// Placed is nil, an object is also programmed when it is on no host.

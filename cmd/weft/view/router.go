@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"weft/cmd/weft/internal/terminal"
 	"weft/etcdschema"
 	"weft/model"
 )
@@ -111,13 +110,4 @@ func routerChosen(a etcdschema.Allocated) []string {
 		return nil
 	}
 	return []string{"gateway hosts: " + strings.Join(a.GatewayHosts, ", ")}
-}
-
-// gatewayText says which state a host has as gateway of a centralized router, since when and why.
-func gatewayText(g etcdschema.GatewayReport, now time.Time) string {
-	text := string(g.State) + terminal.Since(now, g.Since)
-	if g.Reason != "" {
-		text += ": " + g.Reason
-	}
-	return text
 }
