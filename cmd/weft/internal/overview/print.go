@@ -11,7 +11,6 @@ import (
 	"time"
 
 	"weft/cmd/weft/internal/terminal"
-	"weft/etcdschema"
 )
 
 // Print writes the status for people; all lists every pending object, however many they are.
@@ -95,5 +94,3 @@ func counts(m map[string]uint64) string {
 	}
 	return strings.Join(parts, ",")
 }
-
-func sortedNodes(m map[string]etcdschema.NodeStatus) []string { return slices.Sorted(maps.Keys(m)) }
