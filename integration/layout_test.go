@@ -53,6 +53,8 @@ var arrows = []struct {
 	{"reconcile/engine", []string{"model", "model/desired", "etcdschema", "hostnet/object", "reconcile/compile", "reconcile/plan", "reconcile/engine/report"}},
 	{"reconcile/engine/report", []string{"model", "model/desired", "etcdschema"}},
 	{"reconcile/", []string{"model", "model/desired", "etcdschema", "reconcile/"}},
+	{"cmd/weft/internal/terminal", nil},
+	{"cmd/weft/view", []string{"model", "model/desired", "etcdschema", "cmd/weft/internal/terminal"}},
 	{"cmd/", []string{"model", "model/", "etcdschema", "etcdschema/", "hostnet/", "reconcile/", "cmd/"}},
 	{"integration", []string{"model", "model/", "etcdschema", "etcdschema/", "hostnet/", "reconcile/", "integration/"}},
 }
@@ -85,7 +87,8 @@ func TestImportsFollowTheArrows(t *testing.T) {
 func TestPurePackagesDoNoInput(t *testing.T) {
 	t.Parallel()
 	impure := []string{"os", "os/exec", "net/http", "syscall", "log/slog", "io/fs"}
-	for _, pure := range []string{"model", "model/desired", "hostnet/object", "reconcile/compile", "reconcile/compile/linuxbridge", "reconcile/plan"} {
+	for _, pure := range []string{"model", "model/desired", "hostnet/object", "reconcile/compile", "reconcile/compile/linuxbridge", "reconcile/plan",
+		"cmd/weft/view"} {
 		for file, imports := range parse(t, pure, func(string) bool { return true }) {
 			for _, imported := range imports {
 				if slices.Contains(impure, imported) {

@@ -9,29 +9,9 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"weft/cmd/internal/service"
+	"weft/cmd/weft/internal/terminal"
 	"weft/model"
 )
-
-// streams are the process's standard streams, or a test's.
-type streams struct {
-	in       io.Reader
-	out, err io.Writer
-}
-
-// exitError is an error with the process's exit status. With a nil err nothing is written to stderr.
-type exitError struct {
-	code int
-	err  error
-}
-
-func (e *exitError) Error() string {
-	if e.err == nil {
-		return fmt.Sprintf("exit status %d", e.code)
-	}
-	return e.err.Error()
-}
-
-func (e *exitError) Unwrap() error { return e.err }
 
 // execute runs the command line and returns the process's exit status.
 func execute(ctx context.Context, s streams, args []string) int {
@@ -55,9 +35,10 @@ func report(out io.Writer, err error) {
 	switch {
 	case err == nil:
 	case errors.As(err, &wrong):
-		fmt.Fprintf(out, "%s\nweft: %s in the manifests: nothing was done\n", printableLines(err.Error()), counted(len(wrong), "mistake"))
+		fmt.Fprintf(out, "%s\nweft: %s in the manifests: nothing was done\n",
+			terminal.PrintableLines(err.Error()), terminal.Counted(len(wrong), "mistake"))
 	default:
-		fmt.Fprintf(out, "weft: %s\n", printableLines(err.Error()))
+		fmt.Fprintf(out, "weft: %s\n", terminal.PrintableLines(err.Error()))
 	}
 }
 
@@ -79,38 +60,4 @@ func newApp(s streams) *cli.App {
 		Version: service.Version(),
 		Action:  unknownCommand("weft", cli.ShowAppHelp),
 	}
-}
-
-// unknownCommand is the action of a command that has subcommands.
-func unknownCommand(name string, help func(*cli.Context) error) cli.ActionFunc {
-	return func(c *cli.Context) error {
-		if arg := c.Args().First(); arg != "" {
-			return fmt.Errorf("%q is no command: `%s --help` lists them", arg, name)
-		}
-		return help(c)
-	}
-}
-
-// usageError keeps the library from printing the whole help for a mistyped flag.
-func usageError(c *cli.Context, err error, _ bool) error {
-	name := "weft"
-	if c.Command != nil && c.Command.HelpName != "" {
-		name = c.Command.HelpName
-	}
-	return fmt.Errorf("%w: see `%s --help`", err, name)
-}
-
-// command makes a verb: flags may stand in any place, and a mistake does not print the help.
-func command(c cli.Command) *cli.Command {
-	c.OnUsageError = usageError
-	c.HideHelpCommand = true
-	return &c
-}
-
-// counted writes "1 mistake", "2 mistakes".
-func counted(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
 }

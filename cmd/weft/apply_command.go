@@ -5,13 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math/rand/v2"
 	"reflect"
-	"slices"
-	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"weft/cmd/weft/internal/manifest"
+	"weft/cmd/weft/internal/terminal"
 	"weft/etcdschema"
 	"weft/model"
 )
@@ -27,30 +26,12 @@ func applyCommand(s streams) *cli.Command {
 				return err
 			}
 			return withClient(c, func(ctx context.Context, client *etcdschema.Client, set settings) error {
-				objs, err := readManifests(c.StringSlice("file"), s.in, set.Project)
+				objs, err := manifest.Read(c.StringSlice("file"), s.in, set.Project)
 				return apply(ctx, client, objs, err, s.out, s.err)
 			})
 		},
 	})
 }
-
-func noArguments(c *cli.Context) error {
-	if a := c.Args().First(); a != "" {
-		return fmt.Errorf("%q is one argument too many: files are named with -f; see `%s --help`", a, c.Command.HelpName)
-	}
-	return nil
-}
-
-// outcome is what apply did to an object.
-type outcome string
-
-const (
-	created    outcome = "created"
-	configured outcome = "configured"
-	unchanged  outcome = "unchanged"
-	// overwritten: somebody changed the object after it was read, and apply has replaced that change.
-	overwritten outcome = "configured, over what somebody else made of it meanwhile"
-)
 
 // change is one object to be written. It is written only if its key is still as it was read.
 type change struct {
@@ -69,31 +50,9 @@ func apply(ctx context.Context, st store, objs []model.Located, readErr error, o
 	if err != nil {
 		return err
 	}
-	show := newProgress(told, "applied", len(changes))
-	defer show.clear()
+	show := terminal.NewProgress(told, "applied", len(changes))
+	defer show.Clear()
 	return commit(ctx, st, changes, out, show)
-}
-
-// checkSet adds conflicts between the objects, and between them and what etcd holds, to the errors of reading.
-func checkSet(ctx context.Context, st store, objs []model.Located, readErr error) error {
-	var errs model.Errors
-	if readErr != nil && !errors.As(readErr, &errs) {
-		return readErr
-	}
-	look := &lookup{ctx: ctx, st: st, known: make(map[model.ID]model.Object)}
-	look.prepare(objs)
-	errs = append(errs, model.ValidateSet(objs, look.find)...)
-	return errors.Join(errs.Err(), look.err)
-}
-
-// inOrder sorts so that what is referred to comes first; manifests of one kind keep their order.
-func inOrder(objs []model.Located) []model.Located {
-	kinds := model.AllKinds().Names()
-	sorted := slices.Clone(objs)
-	slices.SortStableFunc(sorted, func(a, b model.Located) int {
-		return slices.Index(kinds, a.Object.Kind) - slices.Index(kinds, b.Object.Kind)
-	})
-	return sorted
 }
 
 // compareAll says what writing each of the objects would do.
@@ -132,7 +91,7 @@ func compareWith(o model.Object, item etcdschema.Item, ok bool) change {
 }
 
 // commit writes the changes in as few transactions as etcd's limits allow. A change that loses a race is done by itself.
-func commit(ctx context.Context, st store, changes []change, out io.Writer, show *progress) error {
+func commit(ctx context.Context, st store, changes []change, out io.Writer, show *terminal.Progress) error {
 	var errs []error
 	writes := make([]guarded, len(changes))
 	for i, ch := range changes {
@@ -151,10 +110,10 @@ func commit(ctx context.Context, st store, changes []change, out io.Writer, show
 					continue
 				}
 			}
-			show.say(out, "%s %s\n", ch.object.ID(), ch.outcome)
+			show.Say(out, "%s %s\n", ch.object.ID(), ch.outcome)
 		}
 		from = to
-		show.at(from)
+		show.At(from)
 	}
 	return errors.Join(errs...)
 }
@@ -187,20 +146,4 @@ func (ch change) again(ctx context.Context, st store) (change, error) {
 		}
 	}
 	return ch, fmt.Errorf("%s: others keep changing it: look at it (weft get) and apply again", ch.object.ID())
-}
-
-// raceTries bounds how often a change is tried if others change the object each time.
-const raceTries = 20
-
-// raced waits a little before the next try after a lost race. The wait is random, and its limit grows with the tries.
-func raced(ctx context.Context, try int) {
-	if try == 0 {
-		return
-	}
-	t := time.NewTimer(time.Duration(rand.Int64N(int64(min(try, 8)) * int64(20*time.Millisecond))))
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }

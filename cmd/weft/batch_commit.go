@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"math/rand/v2"
+	"time"
 
 	"weft/etcdschema"
 	"weft/model"
@@ -81,4 +83,20 @@ func ofOneKind(changes []guarded) bool {
 		}
 	}
 	return true
+}
+
+// raceTries bounds how often a change is tried if others change the object each time.
+const raceTries = 20
+
+// raced waits a little before the next try after a lost race. The wait is random, and its limit grows with the tries.
+func raced(ctx context.Context, try int) {
+	if try == 0 {
+		return
+	}
+	t := time.NewTimer(time.Duration(rand.Int64N(int64(min(try, 8)) * int64(20*time.Millisecond))))
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
 }

@@ -139,7 +139,7 @@ func TestAFailureTellsWhatWasDone(t *testing.T) {
 	}
 	out.Reset()
 	st = &countingStore{store: client, failAt: 2}
-	err := deletion{st: st, ids: idsOf(ports(200)), follow: client.Follow}.run(t.Context(), &out, &out)
+	err := deletion{st: st, ids: idsOf(ports(200)), wait: &deletionWait{st: st, follow: client.Follow}}.run(t.Context(), &out, &out)
 	if err == nil || !strings.Contains(err.Error(), "went away") {
 		t.Errorf("error %v", err)
 	}

@@ -4,12 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
+	"weft/cmd/weft/internal/manifest"
 	"weft/etcdschema"
 	"weft/model"
 )
@@ -38,7 +38,7 @@ func deleteCommand(s streams) *cli.Command {
 					confirm: confirmation(s.in, s.err, c.Bool("yes"), slices.Contains(c.StringSlice("file"), "-")),
 				}
 				if c.Bool("wait") {
-					d.follow, d.patience = client.Follow, c.Duration("timeout")
+					d.wait = &deletionWait{st: client, follow: client.Follow, patience: c.Duration("timeout")}
 				}
 				return d.run(ctx, s.out, s.err)
 			})
@@ -49,7 +49,7 @@ func deleteCommand(s streams) *cli.Command {
 // named are the IDs that arguments or manifests name. In manifests it uses only the kind and the name.
 func named(c *cli.Context, s streams, set settings) ([]model.ID, error) {
 	if files := c.StringSlice("file"); len(files) > 0 {
-		objs, err := readManifests(files, s.in, set.Project)
+		objs, err := manifest.Read(files, s.in, set.Project)
 		if err != nil {
 			return nil, errors.Join(noArguments(c), err)
 		}
@@ -71,204 +71,4 @@ func named(c *cli.Context, s streams, set settings) ([]model.ID, error) {
 		ids = append(ids, id)
 	}
 	return ids, nil
-}
-
-// deletion is one call of delete.
-type deletion struct {
-	st                   store
-	ids                  []model.ID
-	force, ignoreMissing bool
-	// confirm asks whether this many of all objects are to be deleted; nil allows a deletion of any size.
-	confirm func(gone, total int) error
-	// follow is a client's Follow, to wait until the controllers have carried out the deletion; nil for not waiting. patience is how long
-	// nothing may happen.
-	follow   func(context.Context, []etcdschema.Prefix, func(etcdschema.Batch) error) error
-	patience time.Duration
-}
-
-// run deletes objects that refer to others first. It deletes nothing that other objects refer to, unless forced, because they would
-// become invalid. Progress goes to told.
-func (d deletion) run(ctx context.Context, out, told io.Writer) error {
-	d.ids = eachOnce(d.ids)
-	if !d.force {
-		if err := d.inUse(ctx); err != nil {
-			return err
-		}
-	}
-	if err := d.missing(ctx); err != nil {
-		return err
-	}
-	if err := d.announce(ctx); err != nil {
-		return err
-	}
-	kinds := model.AllKinds().Names()
-	slices.SortStableFunc(d.ids, func(a, b model.ID) int { return slices.Index(kinds, b.Kind) - slices.Index(kinds, a.Kind) })
-	went, err := d.dropAll(ctx, told)
-	if d.follow == nil || err != nil {
-		for _, id := range went {
-			fmt.Fprintf(out, "%s is to be deleted\n", id)
-		}
-		return err
-	}
-	return d.await(ctx, went, out, told)
-}
-
-// eachOnce is the list without repetitions.
-func eachOnce(ids []model.ID) []model.ID {
-	set := make(map[model.ID]bool, len(ids))
-	once := make([]model.ID, 0, len(ids))
-	for _, id := range ids {
-		if !set[id] {
-			set[id] = true
-			once = append(once, id)
-		}
-	}
-	return once
-}
-
-// dropAll deletes the intents in as few transactions as etcd's limits allow, and lists those that were there. A deletion that loses a
-// race is done by itself.
-func (d deletion) dropAll(ctx context.Context, told io.Writer) (went []model.ID, err error) {
-	show := newProgress(told, "to be deleted", len(d.ids))
-	defer show.clear()
-	for part := range slices.Chunk(d.ids, etcdschema.MaxTxnOps) {
-		items, err := d.st.GetMany(ctx, intentKeys(part))
-		if err != nil {
-			return went, err
-		}
-		var there []guarded
-		for _, id := range part {
-			if item, ok := items[etcdschema.Intent(id)]; ok {
-				t := etcdschema.NewTxn()
-				t.DeleteIf(item.Key, item.ModRevision)
-				there = append(there, guarded{id, item.ModRevision, t})
-			}
-		}
-		done, err := commitTogether(ctx, d.st, there)
-		if err != nil {
-			return went, err
-		}
-		for i, g := range there {
-			was := done[i]
-			if !was {
-				if was, err = d.drop(ctx, g.id); err != nil {
-					return went, err
-				}
-			}
-			if was {
-				went = append(went, g.id)
-			}
-		}
-		show.at(len(went))
-	}
-	return went, nil
-}
-
-func intentKeys(ids []model.ID) []etcdschema.Key {
-	keys := make([]etcdschema.Key, len(ids))
-	for i, id := range ids {
-		keys[i] = etcdschema.Intent(id)
-	}
-	return keys
-}
-
-// drop deletes one intent. It returns false if the intent was not there.
-func (d deletion) drop(ctx context.Context, id model.ID) (was bool, err error) {
-	for try := range raceTries {
-		raced(ctx, try)
-		item, ok, err := d.st.Get(ctx, etcdschema.Intent(id))
-		if err != nil || !ok {
-			return false, err
-		}
-		t := etcdschema.NewTxn()
-		t.DeleteIf(etcdschema.Intent(id), item.ModRevision)
-		_, done, err := d.st.Commit(ctx, t)
-		if err != nil || done {
-			return true, err
-		}
-	}
-	return false, fmt.Errorf("%s: others keep changing it: look at it (weft get) and delete again", id)
-}
-
-// missing refuses the whole deletion if a name does not exist, so that a typing mistake does not delete a part.
-func (d deletion) missing(ctx context.Context) error {
-	if d.ignoreMissing {
-		return nil
-	}
-	items, err := d.st.GetMany(ctx, intentKeys(d.ids))
-	if err != nil {
-		return err
-	}
-	var missing []model.ID
-	for _, id := range d.ids {
-		if _, ok := items[etcdschema.Intent(id)]; !ok {
-			missing = append(missing, id)
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	return fmt.Errorf("%w\nnothing was deleted; --ignore-not-found deletes the others", notFound(missing))
-}
-
-// maxUsers bounds how many users of an object are named.
-const maxUsers = 5
-
-// referredTo says that objects of the kind are not deleted while others refer to them. A floating address does not keep its port: it
-// waits for another port.
-func referredTo(k model.Kind) bool {
-	return k != model.KindPort && k != model.KindRouter && k != model.KindFloatingIP
-}
-
-// inUse names the objects that refer to those to be deleted and are not deleted with them. It lists all intent only if a kind is among
-// them that others refer to.
-func (d deletion) inUse(ctx context.Context) error {
-	if !slices.ContainsFunc(d.ids, func(id model.ID) bool { return referredTo(id.Kind) }) {
-		return nil
-	}
-	items, _, err := d.st.List(ctx, etcdschema.IntentPrefix())
-	if err != nil {
-		return err
-	}
-	goes := make(map[model.ID]bool, len(d.ids))
-	for _, id := range d.ids {
-		goes[id] = true
-	}
-	users := make(map[model.ID][]string)
-	for _, i := range items {
-		user, ok := etcdschema.ParseID(i.Key)
-		if !ok || goes[user] {
-			continue
-		}
-		o, err := model.DecodeIntent(user, i.Value)
-		if err != nil {
-			continue // an invalid intent refers to nothing
-		}
-		for _, r := range o.Spec.References(user.Project) {
-			if goes[r.To] && referredTo(r.To.Kind) {
-				users[r.To] = append(users[r.To], user.String())
-			}
-		}
-	}
-	var errs []error
-	for _, id := range d.ids {
-		if who := users[id]; len(who) > 0 {
-			errs = append(errs, fmt.Errorf("%s is used by %s: delete them first, or add --force", id, enumerate(who)))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-func enumerate(names []string) string {
-	out := ""
-	for i, n := range names {
-		switch {
-		case i == maxUsers:
-			return fmt.Sprintf("%s and %d more", out, len(names)-maxUsers)
-		case i > 0:
-			out += ", "
-		}
-		out += n
-	}
-	return out
 }

@@ -10,40 +10,42 @@ import (
 	"strings"
 	"time"
 
+	"weft/cmd/weft/internal/terminal"
 	"weft/etcdschema"
+	"weft/model"
 	"weft/reconcile/control"
 )
 
 // orderNames bounds the objects of one deletion order. So many fit into one value, however long their names are.
 const orderNames = 2000
 
-// announce tells the controllers beforehand of a deletion that is so large that they would hold it. It does so once the deletion is
-// confirmed.
-func (d deletion) announce(ctx context.Context) error {
-	if !control.IsMassDeletion(len(d.ids), 0) {
+// announce tells the controllers beforehand of a deletion that is so large that they would hold it. It does so once confirm has allowed
+// it; a nil confirm allows everything.
+func announce(ctx context.Context, st store, ids []model.ID, confirm func(gone, total int) error) error {
+	if !control.IsMassDeletion(len(ids), 0) {
 		return nil // this many are never a mass deletion
 	}
-	accepted, _, err := d.st.List(ctx, etcdschema.AcceptedPrefix())
+	accepted, _, err := st.List(ctx, etcdschema.AcceptedPrefix())
 	if err != nil {
 		return err
 	}
-	if !control.IsMassDeletion(len(d.ids), len(accepted)) {
+	if !control.IsMassDeletion(len(ids), len(accepted)) {
 		return nil
 	}
-	if d.confirm != nil {
-		if err := d.confirm(len(d.ids), len(accepted)); err != nil {
+	if confirm != nil {
+		if err := confirm(len(ids), len(accepted)); err != nil {
 			return err
 		}
 	}
 	name, now := rand.Text(), time.Now().UTC()
-	for from := 0; from < len(d.ids); from += orderNames {
+	for from := 0; from < len(ids); from += orderNames {
 		o := etcdschema.Order{By: operator(), At: now}
-		for _, id := range d.ids[from:min(len(d.ids), from+orderNames)] {
+		for _, id := range ids[from:min(len(ids), from+orderNames)] {
 			o.Objects = append(o.Objects, strings.TrimPrefix(etcdschema.Intent(id).String(), etcdschema.IntentPrefix().String()))
 		}
 		t := etcdschema.NewTxn()
 		t.Put(etcdschema.DeletionOrder(fmt.Sprintf("%s-%d", name, from/orderNames)), o)
-		if _, _, err := d.st.Commit(ctx, t); err != nil {
+		if _, _, err := st.Commit(ctx, t); err != nil {
 			return err
 		}
 	}
@@ -57,7 +59,7 @@ func confirmation(in io.Reader, out io.Writer, yes, manifests bool) func(gone, t
 			return nil
 		}
 		what := fmt.Sprintf("%d of %d objects would be deleted at once", gone, total)
-		if !isTerminal(in) || manifests {
+		if !terminal.IsTerminal(in) || manifests {
 			return fmt.Errorf("%s: add --yes if that is meant; nothing was deleted", what)
 		}
 		fmt.Fprintf(out, "%s. Go on? [y/N] ", what)

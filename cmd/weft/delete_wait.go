@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 
+	"weft/cmd/weft/internal/terminal"
+	"weft/cmd/weft/view"
 	"weft/etcdschema"
 	"weft/model"
 )
@@ -16,19 +18,30 @@ import (
 // controlPace is how often delete checks whether the controllers hold the deletion.
 const controlPace = 500 * time.Millisecond
 
+// deletionWait waits until the controllers have carried out a deletion.
+type deletionWait struct {
+	st store
+	// follow is a client's Follow.
+	follow   func(context.Context, []etcdschema.Prefix, func(etcdschema.Batch) error) error
+	patience time.Duration // how long nothing may happen
+}
+
 // unfinished is the part of a deletion that is not carried out yet.
 type unfinished struct {
 	left    map[model.ID]bool
 	present map[model.ID]bool // among the accepted
-	show    *progress
+	show    *terminal.Progress
 	total   int
 }
 
 // await waits until the controllers have carried out the deletion, and prints each object when they have. If they hold it or do not get
 // to it, that is an error.
-func (d deletion) await(ctx context.Context, ids []model.ID, out, told io.Writer) error {
-	u := &unfinished{left: map[model.ID]bool{}, present: map[model.ID]bool{}, total: len(ids), show: newProgress(told, "deleted", len(ids))}
-	defer u.show.clear()
+func (d *deletionWait) await(ctx context.Context, ids []model.ID, out, told io.Writer) error {
+	u := &unfinished{
+		left: map[model.ID]bool{}, present: map[model.ID]bool{},
+		total: len(ids), show: terminal.NewProgress(told, "deleted", len(ids)),
+	}
+	defer u.show.Clear()
 	var prefixes []etcdschema.Prefix
 	for _, id := range ids {
 		u.left[id] = true
@@ -79,11 +92,11 @@ func (u *unfinished) take(b etcdschema.Batch, ids []model.ID, out io.Writer) (mo
 	for _, id := range ids {
 		if u.left[id] && !u.present[id] {
 			delete(u.left, id)
-			u.show.say(out, "%s deleted\n", id)
+			u.show.Say(out, "%s deleted\n", id)
 			moved = true
 		}
 	}
-	u.show.at(u.total - len(u.left))
+	u.show.At(u.total - len(u.left))
 	return moved
 }
 
@@ -91,7 +104,7 @@ func (u *unfinished) take(b etcdschema.Batch, ids []model.ID, out io.Writer) (mo
 var errSlow = errors.New("the controllers have not carried it out yet: is weft-controller running?")
 
 // watchControl ends the wait when the controllers hold everything, or when nothing has happened for too long.
-func (d deletion) watchControl(ctx context.Context, cancel context.CancelCauseFunc, moved <-chan struct{}) {
+func (d *deletionWait) watchControl(ctx context.Context, cancel context.CancelCauseFunc, moved <-chan struct{}) {
 	ticker := time.NewTicker(controlPace)
 	defer ticker.Stop()
 	last := time.Now()
@@ -118,23 +131,23 @@ func (d deletion) watchControl(ctx context.Context, cancel context.CancelCauseFu
 }
 
 // notDone says what is left, and why.
-func (d deletion) notDone(ctx context.Context, u *unfinished, ids []model.ID, why error) error {
+func (d *deletionWait) notDone(ctx context.Context, u *unfinished, ids []model.ID, why error) error {
 	var lines []string
 	for _, id := range ids {
 		switch {
 		case !u.left[id]:
 			continue
-		case len(lines) == maxUsers:
-			lines = append(lines, fmt.Sprintf("and %d more", len(u.left)-maxUsers))
+		case len(lines) == terminal.MaxNamed:
+			lines = append(lines, fmt.Sprintf("and %d more", len(u.left)-terminal.MaxNamed))
 		}
-		if len(lines) > maxUsers {
+		if len(lines) > terminal.MaxNamed {
 			break
 		}
 		line := id.String()
 		if item, ok, err := d.st.Get(ctx, etcdschema.StatusKey(id)); ok && err == nil {
-			e := entry{id: id}
-			e.setStatus(item)
-			if reason := e.firstReason(); reason != "" {
+			e := view.Entry{ID: id}
+			e.SetStatus(item)
+			if reason := e.Reason(); reason != "" {
 				line += ": " + reason
 			}
 		}

@@ -7,6 +7,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"weft/cmd/weft/internal/difference"
+	"weft/cmd/weft/internal/manifest"
+	"weft/cmd/weft/internal/terminal"
 	"weft/etcdschema"
 	"weft/model"
 	"weft/reconcile/control"
@@ -31,7 +34,7 @@ func diffCommand(s streams) *cli.Command {
 			err := noArguments(c)
 			if err == nil {
 				err = withClient(c, func(ctx context.Context, client *etcdschema.Client, set settings) error {
-					objs, readErr := readManifests(c.StringSlice("file"), s.in, set.Project)
+					objs, readErr := manifest.Read(c.StringSlice("file"), s.in, set.Project)
 					p, err := preview(ctx, client, objs, readErr, c.Bool("delete"))
 					if err != nil {
 						return err
@@ -40,7 +43,7 @@ func diffCommand(s streams) *cli.Command {
 					for _, l := range objs {
 						declared[l.Object.ID()] = l.Object
 					}
-					return showPreview(p, newDifference(p, declared), c.String("output"), s)
+					return showPreview(p, difference.Of(p, declared), c.String("output"), s)
 				})
 			}
 			var exit *exitError
@@ -75,19 +78,19 @@ func preview(ctx context.Context, client *etcdschema.Client, objs []model.Locate
 }
 
 // showPreview prints the preview. Its error holds the exit status, and may have no text.
-func showPreview(p control.Preview, d difference, format string, s streams) error {
+func showPreview(p control.Preview, d difference.Difference, format string, s streams) error {
 	switch format {
 	case "json":
-		if err := writeJSON(s.out, d); err != nil {
+		if err := terminal.WriteJSON(s.out, d); err != nil {
 			return err
 		}
 	case "table", "wide":
-		d.print(s.out)
+		d.Print(s.out)
 	default:
 		return fmt.Errorf("%q is no output format of diff: use table or json", format)
 	}
-	if n := d.invalid(); n > 0 {
-		return &exitError{exitTrouble, fmt.Errorf("%s would not be accepted: see the reasons above", counted(n, "object"))}
+	if n := d.Invalid(); n > 0 {
+		return &exitError{exitTrouble, fmt.Errorf("%s would not be accepted: see the reasons above", terminal.Counted(n, "object"))}
 	}
 	if p.Changes() {
 		return &exitError{code: exitDiffers}

@@ -2,12 +2,11 @@ package main
 
 import (
 	"context"
-	"errors"
 	"slices"
-	"strings"
 
 	"golang.org/x/sync/errgroup"
 
+	"weft/cmd/weft/view"
 	"weft/etcdschema"
 	"weft/model"
 )
@@ -19,28 +18,13 @@ const (
 	decodesTogether = 1000
 )
 
-// projects are those whose objects are selected, in the order of their keys.
-func (s selection) projects(ctx context.Context, st store) ([]string, error) {
-	switch {
-	case s.kind.ClusterScoped():
-		return []string{model.ClusterProject}, nil
-	case s.all:
-		names, err := st.Names(ctx, etcdschema.IntentPrefix())
-		slices.SortFunc(names, func(a, b string) int { return strings.Compare(a+"/", b+"/") })
-		return names, err
-	case s.project == "":
-		return nil, errors.New("which project? Name it with -p or WEFT_PROJECT, or list all with -A")
-	}
-	return []string{s.project}, nil
-}
-
 // loadAll reads the kind's objects in each selected project, and no other kind.
-func loadAll(ctx context.Context, st store, sel selection) ([]entry, error) {
+func loadAll(ctx context.Context, st store, sel selection) ([]view.Entry, error) {
 	projects, err := sel.projects(ctx, st)
 	if err != nil {
 		return nil, err
 	}
-	found := make([][]entry, len(projects))
+	found := make([][]view.Entry, len(projects))
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(loadsAtOnce)
 	for i, project := range projects {
@@ -56,7 +40,7 @@ func loadAll(ctx context.Context, st store, sel selection) ([]entry, error) {
 }
 
 // loadProject reads the objects of a kind in one project, in the order of their names, with their status.
-func loadProject(ctx context.Context, st store, kind model.Kind, project string) ([]entry, error) {
+func loadProject(ctx context.Context, st store, kind model.Kind, project string) ([]view.Entry, error) {
 	var items, states []etcdschema.Item
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
@@ -76,11 +60,11 @@ func loadProject(ctx context.Context, st store, kind model.Kind, project string)
 			byID[id] = i
 		}
 	}
-	entries := make([]entry, 0, len(items))
+	entries := make([]view.Entry, 0, len(items))
 	read := items[:0]
 	for _, i := range items {
 		if id, ok := etcdschema.ParseID(i.Key); ok && id.Kind == kind {
-			entries, read = append(entries, entry{id: id}), append(read, i)
+			entries, read = append(entries, view.Entry{ID: id}), append(read, i)
 		}
 	}
 	decodeEntries(entries, read, byID)
@@ -88,15 +72,15 @@ func loadProject(ctx context.Context, st store, kind model.Kind, project string)
 }
 
 // decodeEntries decodes the items and their statuses, on all processors if there are many.
-func decodeEntries(entries []entry, items []etcdschema.Item, states map[model.ID]etcdschema.Item) {
+func decodeEntries(entries []view.Entry, items []etcdschema.Item, states map[model.ID]etcdschema.Item) {
 	var g errgroup.Group
 	for from := 0; from < len(entries); from += decodesTogether {
 		g.Go(func() error {
 			for i := from; i < min(from+decodesTogether, len(entries)); i++ {
 				e := &entries[i]
-				e.setIntent(items[i])
-				if state, ok := states[e.id]; ok {
-					e.setStatus(state)
+				e.SetIntent(items[i])
+				if state, ok := states[e.ID]; ok {
+					e.SetStatus(state)
 				}
 			}
 			return nil

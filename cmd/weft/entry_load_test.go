@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"weft/cmd/weft/view"
 	"weft/etcdschema"
 	"weft/model"
 )
@@ -50,7 +51,7 @@ func TestOfAllProjectsOnlyTheKindIsRead(t *testing.T) {
 	}
 	var got []string
 	for _, e := range entries {
-		got = append(got, e.id.Project+" "+e.status.UID)
+		got = append(got, e.ID.Project+" "+e.Status.UID)
 	}
 	if diff := cmp.Diff([]string{"a-b uid-a-b", "a uid-a", "c uid-c"}, got); diff != "" {
 		t.Error(diff)
@@ -64,17 +65,17 @@ func TestOfAllProjectsOnlyTheKindIsRead(t *testing.T) {
 func TestManyObjectsAreDecodedWithTheirOwnStatus(t *testing.T) {
 	t.Parallel()
 	n := 3*decodesTogether + 7
-	entries, items := make([]entry, n), make([]etcdschema.Item, n)
+	entries, items := make([]view.Entry, n), make([]etcdschema.Item, n)
 	states := map[model.ID]etcdschema.Item{}
 	for i := range n {
 		id := model.ID{Project: "alpha", Kind: model.KindPort, Name: fmt.Sprintf("p%d", i)}
-		entries[i].id = id
+		entries[i].ID = id
 		items[i] = etcdschema.Item{Key: etcdschema.Intent(id), Value: []byte(`{"spec": {"network": "blue"}}`), ModRevision: int64(i)}
 		states[id] = etcdschema.Item{Value: []byte(fmt.Sprintf(`{"uid": "u%d"}`, i))}
 	}
 	decodeEntries(entries, items, states)
 	for i, e := range entries {
-		if e.invalid != nil || e.object.Metadata.Name != e.id.Name || e.revision != int64(i) || strings.TrimPrefix(e.status.UID, "u") != fmt.Sprint(i) {
+		if e.Invalid != nil || e.Object.Metadata.Name != e.ID.Name || e.Revision != int64(i) || strings.TrimPrefix(e.Status.UID, "u") != fmt.Sprint(i) {
 			t.Fatalf("entry %d is %+v", i, e)
 		}
 	}

@@ -8,8 +8,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"weft/cmd/weft/internal/terminal"
+	"weft/cmd/weft/view"
 	"weft/etcdschema"
-	"weft/model"
 )
 
 func etcdCommand(s streams) *cli.Command {
@@ -53,12 +54,12 @@ func etcdSetupCommand(s streams) *cli.Command {
 func etcdSetup(ctx context.Context, client *etcdschema.Client, o etcdschema.SetupOptions, s streams) error {
 	warnings, err := etcdschema.Check(ctx, client)
 	for _, w := range warnings {
-		fmt.Fprintf(s.err, "warning: %s\n", printable(w))
+		fmt.Fprintf(s.err, "warning: %s\n", terminal.Printable(w))
 	}
 	if err != nil {
 		return err
 	}
-	items, _, err := client.List(ctx, etcdschema.IntentPrefix().OfKind(model.ClusterProject, model.KindHost))
+	items, _, err := client.List(ctx, view.HostIntents())
 	if err != nil {
 		return err
 	}
@@ -78,7 +79,7 @@ func printChanges(out io.Writer, changes []string, dry bool) {
 		prefix = "would "
 	}
 	for _, c := range changes {
-		fmt.Fprintf(out, "%s%s\n", prefix, printable(c))
+		fmt.Fprintf(out, "%s%s\n", prefix, terminal.Printable(c))
 	}
 	if len(changes) == 0 {
 		fmt.Fprintln(out, "roles and users are as they should be")

@@ -7,12 +7,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"weft/cmd/weft/view"
 	"weft/etcdschema"
 )
-
-func outputFlag() cli.Flag {
-	return &cli.StringFlag{Name: "output", Aliases: []string{"o"}, Value: "table", Usage: "`FORMAT`: table, wide, yaml, json or name"}
-}
 
 func getCommand(s streams) *cli.Command {
 	return command(cli.Command{
@@ -57,23 +54,23 @@ func get(ctx context.Context, st store, sel selection, format string, s streams)
 }
 
 // printer writes entries in one format.
-type printer func(s streams, sel selection, entries []entry) error
+type printer func(s streams, sel selection, entries []view.Entry) error
 
 func printers() map[string]printer {
 	return map[string]printer{
-		"table": func(s streams, sel selection, e []entry) error { return printTable(s.out, sel, e, false) },
-		"wide":  func(s streams, sel selection, e []entry) error { return printTable(s.out, sel, e, true) },
+		"table": func(s streams, sel selection, e []view.Entry) error { return printTable(s.out, sel, e, false) },
+		"wide":  func(s streams, sel selection, e []view.Entry) error { return printTable(s.out, sel, e, true) },
 		"yaml":  printYAML,
 		"json":  printJSON,
-		"name":  func(s streams, _ selection, e []entry) error { return printNames(s.out, e) },
+		"name":  func(s streams, _ selection, e []view.Entry) error { return printNames(s.out, e) },
 	}
 }
 
-func printNames(out io.Writer, entries []entry) error {
+func printNames(out io.Writer, entries []view.Entry) error {
 	for _, e := range entries {
-		name := e.id.Kind.Segment() + "/" + e.id.Name
-		if !e.id.Kind.ClusterScoped() {
-			name = e.id.Kind.Segment() + "/" + e.id.Project + "/" + e.id.Name
+		name := e.ID.Kind.Segment() + "/" + e.ID.Name
+		if !e.ID.Kind.ClusterScoped() {
+			name = e.ID.Kind.Segment() + "/" + e.ID.Project + "/" + e.ID.Name
 		}
 		if _, err := fmt.Fprintln(out, name); err != nil {
 			return err

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/urfave/cli/v2"
+
+	"weft/cmd/weft/internal/terminal"
 )
 
 const (
@@ -40,7 +42,7 @@ func hostPlanCommand(s streams) *cli.Command {
 			if err != nil {
 				return err
 			}
-			_, err = io.WriteString(s.out, printableLines(string(raw)))
+			_, err = io.WriteString(s.out, terminal.PrintableLines(string(raw)))
 			return err
 		},
 	})
@@ -76,7 +78,7 @@ func fetchPlan(ctx context.Context, address string, asJSON bool) ([]byte, error)
 		return nil, fmt.Errorf("weftd at %s: %w", address, err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("weftd at %s: %s: %s", address, resp.Status, printable(string(raw[:min(len(raw), maxExcerptBytes)])))
+		return nil, fmt.Errorf("weftd at %s: %s: %s", address, resp.Status, terminal.Printable(string(raw[:min(len(raw), maxExcerptBytes)])))
 	}
 	return raw, nil
 }

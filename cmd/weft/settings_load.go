@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +15,6 @@ import (
 	"sigs.k8s.io/yaml"
 
 	"weft/etcdschema"
-	"weft/model"
 )
 
 // settings say which etcd to talk to and for which project. Each comes from its flag, else from the environment, else
@@ -141,39 +139,4 @@ func unreachable(s settings, err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: no answer from etcd at %v: check that it runs, --endpoints (or WEFT_ENDPOINTS) and, for https, --cert, --key and --ca", err, s.Endpoints)
-}
-
-// identify makes an ID of what was typed: a kind, and a name or project/name.
-func identify(kindArg, name, project string) (model.ID, error) {
-	kind, err := parseKind(kindArg)
-	if err != nil {
-		return model.ID{}, err
-	}
-	if kind.ClusterScoped() {
-		return model.ID{Project: model.ClusterProject, Kind: kind, Name: name}, nil
-	}
-	if p, n, ok := cutProject(name); ok {
-		project, name = p, n
-	}
-	if project == "" {
-		return model.ID{}, fmt.Errorf("%s %s: which project? Name it with -p, WEFT_PROJECT or as project/%s", kind, name, name)
-	}
-	return model.ID{Project: project, Kind: kind, Name: name}, nil
-}
-
-func kindNames() []string {
-	names := make([]string, 0, 5)
-	for _, k := range model.AllKinds().Names() {
-		names = append(names, k.Segment())
-	}
-	slices.Sort(names)
-	return names
-}
-
-func parseKind(arg string) (model.Kind, error) {
-	kind, ok := model.AllKinds().Parse(arg)
-	if !ok {
-		return "", fmt.Errorf("%q is no kind: use one of %v", arg, kindNames())
-	}
-	return kind, nil
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 	"unicode"
 
+	"weft/cmd/weft/internal/terminal"
 	"weft/etcdschema"
 	"weft/model"
 )
@@ -141,12 +142,12 @@ func TestEscapedTextIsTheSame(t *testing.T) {
 	t.Parallel()
 	const odd = "\u202eab\u2066: \u200d'\"\\ c\U000e0041 d\u00fc"
 	want := model.Object{APIVersion: model.APIVersion, Kind: model.KindProject, Metadata: model.Metadata{Name: "x", DisplayName: odd}, Spec: &model.ProjectSpec{}}
-	text, err := yamlText(want)
+	text, err := terminal.YAML(want)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var list bytes.Buffer
-	if err := writeJSON(&list, want); err != nil {
+	if err := terminal.WriteJSON(&list, want); err != nil {
 		t.Fatal(err)
 	}
 	for what, text := range map[string]string{"YAML": string(text), "JSON": list.String()} {

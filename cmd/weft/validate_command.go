@@ -7,6 +7,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"weft/cmd/weft/internal/manifest"
 	"weft/model"
 )
 
@@ -21,7 +22,7 @@ func validateCommand(s streams) *cli.Command {
 			if err := noArguments(c); err != nil {
 				return err
 			}
-			objs, err := readManifests(c.StringSlice("file"), s.in, c.String("project"))
+			objs, err := manifest.Read(c.StringSlice("file"), s.in, c.String("project"))
 			return validate(objs, err, c.Bool("complete"), s.out)
 		},
 	})

@@ -11,6 +11,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"weft/cmd/weft/internal/terminal"
+	"weft/cmd/weft/view"
 	"weft/etcdschema"
 	"weft/model"
 )
@@ -44,16 +46,16 @@ func waitCommand(s streams) *cli.Command {
 type waiting struct {
 	until   goal
 	ids     []model.ID
-	entries map[model.ID]*entry
+	entries map[model.ID]*view.Entry
 }
 
 func newWaiting(ctx context.Context, st store, c *cli.Context, set settings) (*waiting, error) {
-	until, ok := goals()[c.String("for")]
-	if !ok {
-		return nil, fmt.Errorf("--for %q: use programmed, accepted or deleted", c.String("for"))
-	}
 	kind, err := parseKind(c.Args().First())
-	if err != nil {
+	until, ok := goals(view.Of(kind))[c.String("for")]
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("--for %q: use programmed, accepted or deleted", c.String("for"))
+	case err != nil:
 		return nil, err
 	}
 	if (c.NArg() > 1) == c.Bool("all") {
@@ -63,9 +65,9 @@ func newWaiting(ctx context.Context, st store, c *cli.Context, set settings) (*w
 	if err != nil {
 		return nil, err
 	}
-	w := &waiting{until: until, ids: ids, entries: make(map[model.ID]*entry)}
+	w := &waiting{until: until, ids: ids, entries: make(map[model.ID]*view.Entry)}
 	for _, id := range ids {
-		w.entries[id] = &entry{id: id}
+		w.entries[id] = &view.Entry{ID: id}
 	}
 	return w, nil
 }
@@ -84,7 +86,7 @@ func waitedFor(ctx context.Context, st store, sel selection, goneIsFine bool) ([
 	}
 	ids := missing
 	for _, e := range found {
-		ids = append(ids, e.id)
+		ids = append(ids, e.ID)
 	}
 	return ids, nil
 }
@@ -101,9 +103,6 @@ func (w *waiting) prefixes() []etcdschema.Prefix {
 	}
 	return out
 }
-
-// errReached ends following.
-var errReached = errors.New("reached")
 
 // run follows the objects until all have reached the goal. follow is a Follower's Run.
 func (w *waiting) run(ctx context.Context, follow func(context.Context, func(etcdschema.Batch) error) error, out io.Writer) error {
@@ -132,13 +131,13 @@ func (w *waiting) take(ev etcdschema.Event) {
 	}
 	switch intent := ev.Key == etcdschema.Intent(id); {
 	case intent && ev.Deleted:
-		e.raw = nil
+		e.Raw = nil
 	case intent:
-		e.setIntent(ev.Item)
+		e.SetIntent(ev.Item)
 	case ev.Deleted:
-		e.status = etcdschema.Status{}
+		e.Status = etcdschema.Status{}
 	default:
-		e.setStatus(ev.Item)
+		e.SetStatus(ev.Item)
 	}
 }
 
@@ -154,7 +153,7 @@ func (w *waiting) check(out io.Writer) error {
 			i++
 			continue
 		}
-		fmt.Fprintf(out, "%s %s\n", e.id, strings.ToLower(e.reachedWord()))
+		fmt.Fprintf(out, "%s %s\n", e.ID, strings.ToLower(reachedWord(*e)))
 		w.ids = slices.Delete(w.ids, i, i+1)
 	}
 	if len(w.ids) == 0 {
@@ -166,11 +165,11 @@ func (w *waiting) check(out io.Writer) error {
 func (w *waiting) timedOut() error {
 	var lines []string
 	for i, id := range w.ids {
-		if i == maxUsers {
+		if i == terminal.MaxNamed {
 			lines = append(lines, fmt.Sprintf("and %d more", len(w.ids)-i))
 			break
 		}
-		lines = append(lines, w.entries[id].why())
+		lines = append(lines, why(*w.entries[id]))
 	}
 	return fmt.Errorf("timed out; `weft describe` and `weft status` tell more:\n%s", strings.Join(lines, "\n"))
 }

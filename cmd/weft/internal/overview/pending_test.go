@@ -1,4 +1,4 @@
-package main
+package overview
 
 import (
 	"fmt"
@@ -9,16 +9,16 @@ import (
 
 func TestManyPendingObjectsAreCounted(t *testing.T) {
 	t.Parallel()
-	var pending []pendingItem
+	var pending []Pending
 	for i := range 40 {
-		pending = append(pending, pendingItem{Object: fmt.Sprintf("Port alpha/web-%d", i), Node: "h1", State: "Pending", Reason: fmt.Sprintf("waits for device tap-%d", i)})
+		pending = append(pending, Pending{Object: fmt.Sprintf("Port alpha/web-%d", i), Node: "h1", State: "Pending", Reason: fmt.Sprintf("waits for device tap-%d", i)})
 	}
 	for i := range 5 {
-		pending = append(pending, pendingItem{Object: fmt.Sprintf("Port beta/db-%d", i), State: "Invalid",
+		pending = append(pending, Pending{Object: fmt.Sprintf("Port beta/db-%d", i), State: "Invalid",
 			Reason: fmt.Sprintf(`spec.addresses[%d]: address 10.0.0.%d belongs to Port alpha/x-%d already`, i, i, i)})
 	}
 	for _, c := range []struct {
-		pending []pendingItem
+		pending []Pending
 		all     bool
 		want    []string
 		lines   int

@@ -1,4 +1,4 @@
-package main
+package overview
 
 import (
 	"cmp"
@@ -10,13 +10,13 @@ import (
 	"strings"
 	"time"
 
-	"weft/etcdschema"
+	"weft/cmd/weft/internal/terminal"
 )
 
-// print writes the status for people; all lists every pending object, however many they are.
-func (o clusterStatus) print(out io.Writer, all bool, now time.Time) error {
+// Print writes the status for people; all lists every pending object, however many they are.
+func (o Cluster) Print(out io.Writer, all bool, now time.Time) error {
 	if o.Etcd != nil {
-		printEtcd(out, *o.Etcd)
+		PrintEtcd(out, *o.Etcd)
 	}
 	o.printControl(out, now)
 	if len(o.Nodes) == 0 {
@@ -27,16 +27,17 @@ func (o clusterStatus) print(out io.Writer, all bool, now time.Time) error {
 	for _, n := range o.Nodes {
 		r := n.Report
 		rows = append(rows, []string{n.Name, n.state(), r.Version, strconv.FormatInt(r.ProcessedRevision, 10),
-			strconv.FormatInt(n.Behind, 10), strconv.Itoa(r.Ports), strconv.Itoa(r.Exceptions), strconv.Itoa(r.Warnings), counts(r.Repaired), age(now, r.At)})
+			strconv.FormatInt(n.Behind, 10), strconv.Itoa(r.Ports), strconv.Itoa(r.Exceptions), strconv.Itoa(r.Warnings),
+			counts(r.Repaired), terminal.Age(now, r.At)})
 	}
 	header := []string{"HOST", "STATE", "VERSION", "REVISION", "LAG", "PORTS", "EXCEPTIONS", "WARNINGS", "REPAIRED", "REPORTED"}
-	if err := table(out, header, rows); err != nil {
+	if err := terminal.Table(out, header, rows); err != nil {
 		return err
 	}
 	for _, n := range o.Nodes {
 		if n.Report.Held != "" {
 			fmt.Fprintf(out, "\n%s holds its last good state: %s\n  if this was meant: weft host accept %s\n",
-				printable(n.Name), printable(n.Report.Held), printable(n.Name))
+				terminal.Printable(n.Name), terminal.Printable(n.Report.Held), terminal.Printable(n.Name))
 		}
 	}
 	printSilent(out, o.Nodes)
@@ -46,26 +47,27 @@ func (o clusterStatus) print(out io.Writer, all bool, now time.Time) error {
 	return printWarnings(out, o.Warnings, all, now)
 }
 
-func (o clusterStatus) printControl(out io.Writer, now time.Time) {
+func (o Cluster) printControl(out io.Writer, now time.Time) {
 	if o.Control == nil {
 		fmt.Fprintln(out, "no controller has led yet: is weft-controller running?")
 		return
 	}
-	fmt.Fprintf(out, "controllers: %s leads since %s, version %s\n", printable(o.Control.Leader), age(now, o.Control.Since),
-		printable(cmp.Or(o.Control.Version, "unknown")))
+	fmt.Fprintf(out, "controllers: %s leads since %s, version %s\n", terminal.Printable(o.Control.Leader), terminal.Age(now, o.Control.Since),
+		terminal.Printable(cmp.Or(o.Control.Version, "unknown")))
 	if b := o.Control.Brake; b != nil {
-		fmt.Fprintf(out, "  nothing is written since %s: %s\n  if this was meant: weft accept\n", age(now, b.Since), printable(b.Reason))
+		fmt.Fprintf(out, "  nothing is written since %s: %s\n  if this was meant: weft accept\n",
+			terminal.Age(now, b.Since), terminal.Printable(b.Reason))
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.Control.Distrusted)) {
 		for _, why := range o.Control.Distrusted[name] {
-			fmt.Fprintf(out, "  %s is not believed: it %s\n", printable(name), printable(why))
+			fmt.Fprintf(out, "  %s is not believed: it %s\n", terminal.Printable(name), terminal.Printable(why))
 		}
-		fmt.Fprintf(out, "    if its certificate may be in the wrong hands: weft etcd setup --gone-host %s\n", printable(name))
+		fmt.Fprintf(out, "    if its certificate may be in the wrong hands: weft etcd setup --gone-host %s\n", terminal.Printable(name))
 	}
 	fmt.Fprintln(out)
 }
 
-func (n nodeStatus) state() string {
+func (n Node) state() string {
 	switch {
 	case n.Report.Held != "":
 		return "Held"
@@ -92,21 +94,3 @@ func counts(m map[string]uint64) string {
 	}
 	return strings.Join(parts, ",")
 }
-
-func age(now, t time.Time) string {
-	if t.IsZero() {
-		return ""
-	}
-	d := now.Sub(t)
-	switch {
-	case d < 0:
-		return "0s"
-	case d < time.Hour:
-		return d.Round(time.Second).String()
-	case d >= 48*time.Hour:
-		return fmt.Sprintf("%dd", d/(24*time.Hour))
-	}
-	return d.Round(time.Minute).String()
-}
-
-func sortedNodes(m map[string]etcdschema.NodeStatus) []string { return slices.Sorted(maps.Keys(m)) }

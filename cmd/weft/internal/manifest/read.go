@@ -1,4 +1,5 @@
-package main
+// Package manifest reads the manifests that a command names with -f: files, directories and stdin.
+package manifest
 
 import (
 	"errors"
@@ -9,18 +10,13 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/urfave/cli/v2"
-
 	"weft/model"
 )
 
-func fileFlag() cli.Flag {
-	return &cli.StringSliceFlag{Name: "file", Aliases: []string{"f"}, Usage: "read manifests from `FILE`, a directory, or - for stdin; may be repeated"}
-}
-
-// readManifests reads everything that the -f arguments name. The error is a model.Errors with all errors in all files, and then objects
-// are returned too. Or it says which file could not be read.
-func readManifests(paths []string, stdin io.Reader, project string) ([]model.Located, error) {
+// Read reads everything that the paths name: a file, the manifests in a directory, or "-" for stdin. project is that of objects which name
+// none. The error is a model.Errors with all errors in all files, and then objects are returned too. Or it says which file could not be
+// read.
+func Read(paths []string, stdin io.Reader, project string) ([]model.Located, error) {
 	if len(paths) == 0 {
 		return nil, errors.New("nothing to read: name a file, a directory or - for stdin with -f")
 	}
@@ -104,5 +100,3 @@ func readBounded(file string, stdin io.Reader) ([]byte, error) {
 	}
 	return data, nil
 }
-
-func cutProject(name string) (project, rest string, ok bool) { return strings.Cut(name, "/") }

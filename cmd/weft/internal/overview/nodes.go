@@ -1,4 +1,4 @@
-package main
+package overview
 
 import (
 	"context"
@@ -6,22 +6,20 @@ import (
 	"slices"
 	"strings"
 
+	"weft/cmd/weft/view"
 	"weft/etcdschema"
-	"weft/model"
 )
 
 // readNodes joins what nodes report, which of them are live, and the hosts that are declared.
-func readNodes(ctx context.Context, st store) ([]nodeStatus, error) {
-	nodes := make(map[string]*nodeStatus)
-	at := func(name string) *nodeStatus {
+func readNodes(ctx context.Context, st Store) ([]Node, error) {
+	nodes := make(map[string]*Node)
+	at := func(name string) *Node {
 		if nodes[name] == nil {
-			nodes[name] = &nodeStatus{Name: name}
+			nodes[name] = &Node{Name: name}
 		}
 		return nodes[name]
 	}
-	for _, p := range []etcdschema.Prefix{
-		etcdschema.IntentPrefix().OfKind(model.ClusterProject, model.KindHost), etcdschema.LivePrefix(), etcdschema.ActualPrefix(),
-	} {
+	for _, p := range []etcdschema.Prefix{view.HostIntents(), etcdschema.LivePrefix(), etcdschema.ActualPrefix()} {
 		items, _, err := st.List(ctx, p)
 		if err != nil {
 			return nil, err
@@ -39,7 +37,7 @@ func readNodes(ctx context.Context, st store) ([]nodeStatus, error) {
 			}
 		}
 	}
-	var out []nodeStatus
+	var out []Node
 	for _, name := range slices.Sorted(maps.Keys(nodes)) {
 		head, ok, err := st.Get(ctx, etcdschema.HeadKey(name))
 		if err != nil {
@@ -54,7 +52,7 @@ func readNodes(ctx context.Context, st store) ([]nodeStatus, error) {
 }
 
 // take adds one key of actual/<node>/; what cannot be read is left out.
-func (n *nodeStatus) take(i etcdschema.Item, summary bool) {
+func (n *Node) take(i etcdschema.Item, summary bool) {
 	if summary {
 		n.Report, _ = etcdschema.Decode[etcdschema.NodeReport](i.Value)
 		return

@@ -1,40 +1,52 @@
-package main
+// Package difference shows what a change of intent would change: objects down to their fields, claims, and what goes to hosts.
+//
+// Invariants:
+//   - It computes nothing of what it shows. The controllers' preview says what changes.
+//   - As text, no line is longer than a screen, a long list is told by what was added and removed, and a change that many hosts get is
+//     shown once. JSON has everything.
+package difference
 
 import (
 	"encoding/json"
 	"fmt"
 	"strings"
 
+	"weft/cmd/weft/view"
 	"weft/etcdschema"
 	"weft/model"
 	"weft/model/desired"
 	"weft/reconcile/control"
 )
 
-// difference is a preview as it is shown.
-type difference struct {
-	Objects []objectDifference `json:"objects"`
-	Claims  []claimDifference  `json:"claims"`
-	Hosts   []itemDifference   `json:"hosts"`
+// Difference is a preview as it is shown. Its JSON is what `weft diff -o json` prints.
+type Difference struct {
+	Objects []Object `json:"objects"`
+	Claims  []Claim  `json:"claims"`
+	Hosts   []Item   `json:"hosts"`
 }
 
-type objectDifference struct {
+// Object is the change of one intent object.
+type Object struct {
 	Op        control.Op           `json:"op"`
 	Object    string               `json:"object"`
 	Phase     etcdschema.Phase     `json:"phase,omitempty"`
 	Reasons   []etcdschema.Reason  `json:"reasons,omitempty"`
 	Allocated etcdschema.Allocated `json:"allocated,omitzero"`
 	Fields    []string             `json:"fields,omitempty"` // "spec.mtu: 1500 -> 1400"
+
+	chosen []string // what is shown of Allocated
 }
 
-type claimDifference struct {
+// Claim is the change of one claim.
+type Claim struct {
 	Op    control.Op            `json:"op"`
 	Claim string                `json:"claim"` // "address 10.1.0.7"
 	Owner string                `json:"owner,omitempty"`
 	State etcdschema.ClaimState `json:"state,omitempty"` // the state that the claim would have
 }
 
-type itemDifference struct {
+// Item is the change of one item in a host's node config.
+type Item struct {
 	Host   string     `json:"host"`
 	Op     control.Op `json:"op"`
 	Object string     `json:"object"`
@@ -43,18 +55,21 @@ type itemDifference struct {
 	shared bool // many hosts get the same change
 }
 
-// newDifference names what changes, down to fields; declared are the objects as they would be.
-func newDifference(p control.Preview, declared map[model.ID]model.Object) difference {
-	d := difference{Objects: []objectDifference{}, Claims: []claimDifference{}, Hosts: []itemDifference{}}
+// Of names what changes, down to fields; declared are the objects as they would be.
+func Of(p control.Preview, declared map[model.ID]model.Object) Difference {
+	d := Difference{Objects: []Object{}, Claims: []Claim{}, Hosts: []Item{}}
 	for _, o := range p.Objects {
-		od := objectDifference{Op: o.Op, Object: o.ID.String(), Phase: o.Phase, Reasons: o.Reasons, Allocated: o.Allocated}
+		od := Object{Op: o.Op, Object: o.ID.String(), Phase: o.Phase, Reasons: o.Reasons, Allocated: o.Allocated}
+		if chosen := view.Of(o.ID.Kind).Chosen; chosen != nil {
+			od.chosen = chosen(o.Allocated)
+		}
 		if next, ok := declared[o.ID]; ok && o.Op == control.OpUpdate && o.Old != nil {
 			od.Fields = changedFields(encode(*o.Old), encode(next))
 		}
 		d.Objects = append(d.Objects, od)
 	}
 	for _, c := range p.Claims {
-		cd := claimDifference{Op: c.Op, Claim: claimName(c.Key)}
+		cd := Claim{Op: c.Op, Claim: claimName(c.Key)}
 		for _, claim := range []*etcdschema.Claim{c.Old, c.New} {
 			if claim != nil {
 				cd.Owner = claim.For
@@ -74,7 +89,7 @@ func newDifference(p control.Preview, declared map[model.ID]model.Object) differ
 		if i.Key.Kind == desired.KindNeighbors {
 			name = "neighbours on " + name
 		}
-		id := itemDifference{Host: i.Node, Op: i.Op, Object: name, shared: i.Key.Kind == desired.KindNeighbors}
+		id := Item{Host: i.Node, Op: i.Op, Object: name, shared: i.Key.Kind == desired.KindNeighbors}
 		if i.Op == control.OpUpdate {
 			id.Fields = changed(i.Old, i.New)
 		}
@@ -120,8 +135,8 @@ func claimName(k etcdschema.Key) string {
 	return parts[1] + " " + parts[2]
 }
 
-// invalid counts the objects that would not be accepted.
-func (d difference) invalid() int {
+// Invalid counts the objects that would not be accepted.
+func (d Difference) Invalid() int {
 	n := 0
 	for _, o := range d.Objects {
 		if o.Phase == etcdschema.PhaseInvalid {

@@ -1,4 +1,4 @@
-package main
+package overview
 
 import (
 	"cmp"
@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"weft/cmd/weft/internal/terminal"
 )
 
 // pendingShown is how many pending objects `weft status` lists unless it is asked for all.
@@ -15,7 +17,7 @@ const pendingShown = 10
 
 // printPending lists the objects that are not as declared. If there are many, it counts the objects of each reason and lists the first
 // ones, unless all are asked for.
-func printPending(out io.Writer, pending []pendingItem, all bool, now time.Time) error {
+func printPending(out io.Writer, pending []Pending, all bool, now time.Time) error {
 	if len(pending) == 0 {
 		return nil
 	}
@@ -27,16 +29,16 @@ func printPending(out io.Writer, pending []pendingItem, all bool, now time.Time)
 		for _, r := range countReasons(pending) {
 			rows = append(rows, []string{strconv.Itoa(r.count), r.state, r.reason})
 		}
-		if err := table(out, []string{"OBJECTS", "STATE", "REASON"}, rows); err != nil {
+		if err := terminal.Table(out, []string{"OBJECTS", "STATE", "REASON"}, rows); err != nil {
 			return err
 		}
 		fmt.Fprintln(out)
 	}
 	var rows [][]string
 	for _, p := range shown {
-		rows = append(rows, []string{p.Object, p.Node, p.State, age(now, p.Since), p.Reason})
+		rows = append(rows, []string{p.Object, p.Node, p.State, terminal.Age(now, p.Since), p.Reason})
 	}
-	if err := table(out, []string{"OBJECT", "HOST", "STATE", "SINCE", "REASON"}, rows); err != nil {
+	if err := terminal.Table(out, []string{"OBJECT", "HOST", "STATE", "SINCE", "REASON"}, rows); err != nil {
 		return err
 	}
 	if more := len(pending) - len(shown); more > 0 {
@@ -46,7 +48,7 @@ func printPending(out io.Writer, pending []pendingItem, all bool, now time.Time)
 }
 
 // printWarnings lists what looks wrong although nothing failed. If there are many, it lists the first ones, unless all are asked for.
-func printWarnings(out io.Writer, warnings []warningItem, all bool, now time.Time) error {
+func printWarnings(out io.Writer, warnings []Warning, all bool, now time.Time) error {
 	if len(warnings) == 0 {
 		return nil
 	}
@@ -56,10 +58,10 @@ func printWarnings(out io.Writer, warnings []warningItem, all bool, now time.Tim
 	}
 	var rows [][]string
 	for _, w := range shown {
-		rows = append(rows, []string{w.Object, w.Node, w.Reason, age(now, w.Since), w.Message})
+		rows = append(rows, []string{w.Object, w.Node, w.Reason, terminal.Age(now, w.Since), w.Message})
 	}
 	fmt.Fprintln(out)
-	if err := table(out, []string{"OBJECT", "HOST", "WARNING", "SINCE", "MESSAGE"}, rows); err != nil {
+	if err := terminal.Table(out, []string{"OBJECT", "HOST", "WARNING", "SINCE", "MESSAGE"}, rows); err != nil {
 		return err
 	}
 	if more := len(warnings) - len(shown); more > 0 {
@@ -75,7 +77,7 @@ type reasonCount struct {
 }
 
 // countReasons counts reasons that differ only in names and numbers as one. The most frequent come first.
-func countReasons(pending []pendingItem) []reasonCount {
+func countReasons(pending []Pending) []reasonCount {
 	counts := make(map[[2]string]int)
 	for _, p := range pending {
 		counts[[2]string{p.State, reasonKind(p.Reason)}]++

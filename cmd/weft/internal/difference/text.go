@@ -1,4 +1,4 @@
-package main
+package difference
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"weft/cmd/weft/internal/terminal"
 	"weft/etcdschema"
 	"weft/reconcile/control"
 )
@@ -23,7 +24,7 @@ type textDiff struct{ out io.Writer }
 
 // line writes a line; what does not fit the screen is cut off.
 func (t textDiff) line(format string, args ...any) {
-	text := printable(fmt.Sprintf(format, args...))
+	text := terminal.Printable(fmt.Sprintf(format, args...))
 	if utf8.RuneCountInString(text) > screenWidth {
 		text = string([]rune(text)[:screenWidth-1]) + "…"
 	}
@@ -56,7 +57,8 @@ func (t textDiff) fields(indent string, list []string) {
 	}
 }
 
-func (d difference) print(out io.Writer) {
+// Print writes the difference for people.
+func (d Difference) Print(out io.Writer) {
 	t := textDiff{out}
 	for _, o := range d.Objects {
 		t.object(o)
@@ -70,7 +72,7 @@ func (d difference) print(out io.Writer) {
 	t.hosts(d.Hosts)
 }
 
-func (t textDiff) object(o objectDifference) {
+func (t textDiff) object(o Object) {
 	if o.Op == control.OpNone && o.Phase == etcdschema.PhaseAccepted {
 		return
 	}
@@ -82,12 +84,12 @@ func (t textDiff) object(o objectDifference) {
 	for _, r := range o.Reasons {
 		t.words("    ", r.Field+": "+r.Message)
 	}
-	if len(o.Allocated.GatewayHosts) > 0 {
-		t.words("    ", "gateway hosts: "+strings.Join(o.Allocated.GatewayHosts, ", "))
+	for _, text := range o.chosen {
+		t.words("    ", text)
 	}
 }
 
-func (t textDiff) claim(c claimDifference) {
+func (t textDiff) claim(c Claim) {
 	text := fmt.Sprintf("%s %s", sign(c.Op), c.Claim)
 	if c.Owner != "" {
 		text += "  (" + c.Owner + ")"
@@ -99,9 +101,9 @@ func (t textDiff) claim(c claimDifference) {
 }
 
 // hosts prints what changes on each host. A change that many hosts get in the same form is printed once, at the end.
-func (t textDiff) hosts(items []itemDifference) {
+func (t textDiff) hosts(items []Item) {
 	host := ""
-	var shared []itemDifference
+	var shared []Item
 	told := map[string][]string{} // hosts, by the change that they get
 	for _, i := range items {
 		if i.shared {
@@ -133,11 +135,11 @@ func (t textDiff) hosts(items []itemDifference) {
 }
 
 // text describes the item's change without naming the host.
-func (i itemDifference) text() string {
+func (i Item) text() string {
 	return string(i.Op) + i.Object + strings.Join(i.Fields, "\n")
 }
 
-func (t textDiff) item(i itemDifference) {
+func (t textDiff) item(i Item) {
 	t.line("  %s %s", sign(i.Op), i.Object)
 	t.fields("      ", i.Fields)
 }

@@ -1,4 +1,4 @@
-package main
+package terminal
 
 import (
 	"bytes"
@@ -33,7 +33,7 @@ func TestProgressLeavesNothingBehind(t *testing.T) {
 	t.Parallel()
 	var screen bytes.Buffer
 	begin := time.Now()
-	p := &progress{out: &screen, what: "applied", total: 300, began: begin}
+	p := &Progress{out: &screen, what: "applied", total: 300, began: begin}
 	p.draw(100, begin.Add(progressAfter-1))
 	if screen.Len() > 0 {
 		t.Errorf("a short work shows %q", screen.String())
@@ -44,13 +44,13 @@ func TestProgressLeavesNothingBehind(t *testing.T) {
 		t.Errorf("it shows %q", got)
 	}
 	p.draw(200, begin.Add(progressAfter+progressPace))
-	p.say(&screen, "Port alpha/p%d created\n", 1)
+	p.Say(&screen, "Port alpha/p%d created\n", 1)
 	if got := onScreen(screen.String()); got != "Port alpha/p1 created\n" {
 		t.Errorf("it shows %q", got)
 	}
 	p.draw(300, begin.Add(progressAfter+2*progressPace))
-	p.clear()
-	p.clear()
+	p.Clear()
+	p.Clear()
 	if got := onScreen(screen.String()); got != "Port alpha/p1 created\n" {
 		t.Errorf("it leaves %q", got)
 	}
@@ -64,7 +64,7 @@ func TestProgressIsForTerminals(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer file.Close()
-	if newProgress(file, "", 1).out != nil || newProgress(&bytes.Buffer{}, "", 1).out != nil {
+	if NewProgress(file, "", 1).out != nil || NewProgress(&bytes.Buffer{}, "", 1).out != nil {
 		t.Error("what is no terminal gets progress")
 	}
 	main, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
@@ -84,7 +84,7 @@ func TestProgressIsForTerminals(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer terminal.Close()
-	if newProgress(terminal, "", 1).out != terminal {
+	if NewProgress(terminal, "", 1).out != terminal {
 		t.Error("a terminal gets no progress")
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package difference
 
 import (
 	"bytes"
@@ -95,9 +95,9 @@ func TestADiffFitsTheScreen(t *testing.T) {
 			Object: network, Op: control.OpUpdate, Old: neighborsJSON(t, 0, 300), New: neighborsJSON(t, 40, 340)})
 	}
 	p.Items = append(p.Items, control.ItemChange{Node: "h000", Key: desired.Key{Kind: desired.KindPort, UID: "p"}, Object: port, Op: control.OpCreate})
-	d := newDifference(p, nil)
+	d := Of(p, nil)
 	var out bytes.Buffer
-	d.print(&out)
+	d.Print(&out)
 	text := out.String()
 	for line := range strings.Lines(text) {
 		if utf8.RuneCountInString(strings.TrimSuffix(line, "\n")) > screenWidth {

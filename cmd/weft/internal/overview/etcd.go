@@ -1,14 +1,15 @@
-package main
+package overview
 
 import (
 	"fmt"
 	"io"
 
+	"weft/cmd/weft/internal/terminal"
 	"weft/etcdschema"
 )
 
-// printEtcd prints etcd's health: one line, and one more for each problem.
-func printEtcd(out io.Writer, h etcdschema.Health) {
+// PrintEtcd prints etcd's health: one line, and one more for each problem.
+func PrintEtcd(out io.Writer, h etcdschema.Health) {
 	up, leader := 0, "nobody"
 	var size, quota int64
 	for _, m := range h.Members {
@@ -30,8 +31,8 @@ func printEtcd(out io.Writer, h etcdschema.Health) {
 		of = fmt.Sprintf(" of %d", quota>>20)
 	}
 	fmt.Fprintf(out, "etcd: %d of %d members answer, %s leads, database %d%s MiB, revision %d\n",
-		up, len(h.Members), printable(leader), size>>20, of, h.Revision)
+		up, len(h.Members), terminal.Printable(leader), size>>20, of, h.Revision)
 	for _, w := range h.Warnings {
-		fmt.Fprintf(out, "  %s\n", printable(w))
+		fmt.Fprintf(out, "  %s\n", terminal.Printable(w))
 	}
 }

@@ -1,4 +1,4 @@
-package main
+package terminal
 
 import (
 	"bytes"
@@ -13,8 +13,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// writeJSON writes a value as indented JSON. Characters that control a terminal are escaped. A JSON reader gets the same value.
-func writeJSON(out io.Writer, v any) error {
+// WriteJSON writes a value as indented JSON. Characters that control a terminal are escaped. A JSON reader gets the same value.
+func WriteJSON(out io.Writer, v any) error {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
 	enc.SetIndent("", "  ")
@@ -30,8 +30,8 @@ func writeJSON(out io.Writer, v any) error {
 	return err
 }
 
-// yamlText is a value as YAML. Texts with characters that control a terminal are quoted, because only quoted texts can be escaped.
-func yamlText(v any) ([]byte, error) {
+// YAML is a value as YAML. Texts with characters that control a terminal are quoted, because only quoted texts can be escaped.
+func YAML(v any) ([]byte, error) {
 	data, err := yaml.Marshal(v)
 	if err != nil || !strings.ContainsFunc(string(data), obeyed) {
 		return data, err

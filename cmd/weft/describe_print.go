@@ -1,0 +1,74 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+
+	"weft/cmd/weft/internal/terminal"
+	"weft/cmd/weft/view"
+	"weft/etcdschema"
+)
+
+// describeOne shows everything about one object.
+func describeOne(out io.Writer, kind view.Kind, e view.Entry, r view.Records, claims []claimRecord, now time.Time) error {
+	fmt.Fprintf(out, "%s\n", e.ID)
+	field := func(name, value string) {
+		if value != "" {
+			fmt.Fprintf(out, "  %-14s %s\n", terminal.Printable(name)+":", terminal.Printable(value))
+		}
+	}
+	show := func(facts []view.Fact) {
+		for _, f := range facts {
+			field(f.Name, f.Text)
+		}
+	}
+	field("display name", e.Object.Metadata.DisplayName)
+	field("uid", e.Status.UID)
+	field("status", e.Phase())
+	field("intent", fmt.Sprintf("revision %d, controllers saw %d", e.Revision, e.Status.IntentRevision))
+	for _, r := range e.Status.Reasons {
+		field("reason", view.ReasonText(r))
+	}
+	if e.Raw != nil && e.Status.IntentRevision < e.Revision {
+		field("waits for", "a controller to look at its newest intent: is weft-controller running?")
+	}
+	if e.Status.Phase == etcdschema.PhaseInvalid && e.Status.UID != "" {
+		field("in force", "its last valid intent, until this one is corrected")
+	}
+	if kind.Facts != nil {
+		show(kind.Facts(e, r, now))
+	}
+	for _, c := range claims {
+		field("claim", claimText(c, e.Status.UID, now))
+	}
+	for _, node := range e.Nodes() {
+		for _, line := range hostText(kind, e.Status.Nodes[node], r.Hosts[node], now) {
+			field("host "+node, line)
+		}
+	}
+	if kind.Hints != nil {
+		show(kind.Hints(e))
+	}
+	return describeSpec(out, e)
+}
+
+// describeSpec shows what was declared, as YAML. An invalid intent is shown as it is in etcd, with the errors.
+func describeSpec(out io.Writer, e view.Entry) error {
+	if e.Raw == nil {
+		_, err := fmt.Fprintln(out, "  deleted; the controllers have not finished with it")
+		return err
+	}
+	text := string(e.Raw)
+	if e.Invalid != nil {
+		fmt.Fprintf(out, "  the intent is not valid:\n%s", terminal.Indent(e.Invalid.Error()))
+	} else {
+		data, err := terminal.YAML(e.Object.Spec)
+		if err != nil {
+			return err
+		}
+		text = string(data)
+	}
+	_, err := fmt.Fprintf(out, "  declared:\n%s", terminal.Indent(text))
+	return err
+}
