@@ -36,8 +36,8 @@ type Host struct {
 	heard      map[string]int64 // migrations whose guest has announced itself, by the port's uid
 }
 
-// New returns a host with OVS but no bridge and no netdev.
-func New() *Host {
+// New returns a host with OVS but no bridge and no netdev. It also holds objects of the kinds in more, which are not of this version.
+func New(more ...object.Kind) *Host {
 	h := &Host{
 		facts: object.Facts{DatapathType: "netdev", Links: map[string]object.LinkFacts{},
 			Interfaces: map[string]object.InterfaceFacts{}, ForeignBridges: map[string]string{}},
@@ -60,6 +60,9 @@ func New() *Host {
 		newDriver(h, "nft", false, object.KindNATTable, object.KindNATMapping),
 		newDriver(h, "bridge", false, object.KindVLANDevice, object.KindLinuxBridge, object.KindBridgePort),
 		newDriver(h, "guard", false, object.KindGuard, object.KindGuardMembers, object.KindGuardUplink),
+	}
+	if len(more) > 0 {
+		h.drivers = append(h.drivers, newDriver(h, "more", false, more...))
 	}
 	return h
 }

@@ -30,6 +30,13 @@ type Allocation struct {
 	requires []etcdschema.Key            // keys that must not have changed since they were read
 }
 
+// Object is the object whose claims are to be found. It must not be changed.
+func (a *Allocation) Object() model.Object { return a.object }
+
+// Claim claims a value that the spec names. When another owner has it, the object is Invalid, or Pending while the value is held after
+// its release. field is the path of the value in the object, value names it for people ("address 10.0.0.5").
+func (a *Allocation) Claim(field string, k etcdschema.Key, value string) { a.demand(field, k, value) }
+
 // obstacle returns the claim that prevents claiming a key, if there is one. If there is none, this is recorded as a read only for
 // keys that are wanted and not obtained (see missed).
 func (a *Allocation) obstacle(k etcdschema.Key) (cl etcdschema.Claim, blocked bool) {
