@@ -59,15 +59,14 @@ func (c *Cache) mayBeGateway(name string) bool {
 // host gets back only its own claims, so that no node speaks for another one.
 func (c *Cache) mayClaim(name, owner string, r etcdschema.ClaimedReport) bool {
 	id, known := c.ids[owner]
-	switch {
-	case known && id.Kind == model.KindHost, strings.HasPrefix(r.For, "Host "):
-		return r.For == hostID(name).String() && (!known || id == hostID(name))
-	case known && id.Kind == model.KindRouter:
-		return r.MAC.IsZero() && len(r.Addresses) == 0
-	case known:
-		return id.Kind == model.KindFloatingIP
+	if host := hostID(name); known && id.Kind == host.Kind || strings.HasPrefix(r.For, string(host.Kind)+" ") {
+		return r.For == host.String() && (!known || id == host)
 	}
-	return true
+	if !known {
+		return true
+	}
+	reported := c.kinds.object(id.Kind).reported
+	return reported != nil && reported(r)
 }
 
 func portClaims(uid string, port etcdschema.PortReport, add func(k etcdschema.Key, owner, name string)) {

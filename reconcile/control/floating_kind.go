@@ -15,6 +15,7 @@ func floatingKind() ObjectKind {
 		Place:    placeFloating,
 		explicit: func(s model.Spec) bool { return s.(*model.FloatingIPSpec).Address.IsValid() },
 		status:   (*planner).addFixedAddress,
+		reported: func(etcdschema.ClaimedReport) bool { return true },
 		expect: func(s *reader, to *etcdschema.Accepted) {
 			if port, ok := to.Object.Spec.(*model.PortSpec); ok {
 				s.accepted(port.NetworkID(to.Object.Metadata.Project))

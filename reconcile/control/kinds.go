@@ -39,6 +39,8 @@ type ObjectKind struct {
 	expect func(s *reader, to *etcdschema.Accepted)
 	// referred notes what any object will read because it refers to the object of this kind.
 	referred func(s *reader, id model.ID)
+	// reported says that any node may report this claim of an object of the kind, so that it is rebuilt from that. nil: no node may.
+	reported func(r etcdschema.ClaimedReport) bool
 	// surroundings reads, for a preview, what a spec of this kind looks at; prepare what the evaluation of the object looks at. A
 	// preview with an object whose kind has no prepare reads everything.
 	surroundings func(p *part, o model.Object)

@@ -21,6 +21,8 @@ func routerKind() ObjectKind {
 			return nil
 		},
 		outlook: (*planner).addTroubles,
+		// The host of the active gateway reports its MAC and addresses otherwise.
+		reported: func(r etcdschema.ClaimedReport) bool { return r.MAC.IsZero() && len(r.Addresses) == 0 },
 	}
 }
 
