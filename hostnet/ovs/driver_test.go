@@ -115,7 +115,7 @@ func TestEachKindOfTheDatabase(t *testing.T) {
 	}
 }
 
-// TestDatabaseRefuses: what is not ours, or cannot be, is refused.
+// TestDatabaseRefuses: what is not ours, or cannot be, is refused, and nothing is written.
 func TestDatabaseRefuses(t *testing.T) {
 	t.Parallel()
 	m := withBridge(t)
@@ -134,6 +134,7 @@ func TestDatabaseRefuses(t *testing.T) {
 	alien.Name = "br-alien"
 	taken, wireTaken := someSession(), someSession()
 	taken.Device, wireTaken.Device, wireTaken.Wire = "tapx", "wb2", "tapx"
+	before := m.db.root().NextCfg
 	for want, c := range map[string]object.Change{
 		"bridge br-none is not there":                        create(on("br-none", "tapy")),
 		"bridge br-alien is not ours: it has no external_id": create(on("br-alien", "tapy")),
@@ -152,6 +153,9 @@ func TestDatabaseRefuses(t *testing.T) {
 		if !strings.Contains(text, want) || !strings.HasPrefix(text, c.Key().String()+": ") {
 			t.Errorf("%s, want %q", text, want)
 		}
+	}
+	if now := m.db.root().NextCfg; now != before {
+		t.Errorf("%d transactions were made", now-before)
 	}
 	var facts object.Facts
 	m.d.Facts(&facts)
