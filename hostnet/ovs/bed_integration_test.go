@@ -6,7 +6,6 @@ import (
 	"context"
 	"log/slog"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -18,12 +17,9 @@ import (
 // bed is a host with Open vSwitch and a driver that watches it.
 type bed struct {
 	*ovstest.Host
+	*eventLog
 	t testing.TB
 	d *Driver
-
-	mu     sync.Mutex
-	events []object.Event
-	came   chan struct{}
 }
 
 // newWatchedBed is a bed with our bridge, whose flow monitor works.
@@ -44,7 +40,7 @@ func newBed(t testing.TB) *bed {
 
 // newBedOn is a bed on running daemons, with bridges of the given datapath type.
 func newBedOn(t testing.TB, h *ovstest.Host, datapath string) *bed {
-	b := &bed{Host: h, t: t, came: make(chan struct{})}
+	b := &bed{Host: h, eventLog: newEventLog(t), t: t}
 	var links *netlink.Links
 	err := h.Inside(func() (err error) {
 		links, err = netlink.OpenLinks(slog.New(slog.DiscardHandler))
@@ -60,54 +56,7 @@ func newBedOn(t testing.TB, h *ovstest.Host, datapath string) *bed {
 }
 
 // watch starts Watch. It ends with the test.
-func (b *bed) watch() {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- b.d.Watch(ctx, b.note) }()
-	b.t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			b.t.Errorf("watch: %v", err)
-		}
-	})
-}
-
-func (b *bed) note(e object.Event) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.events = append(b.events, e)
-	close(b.came)
-	b.came = make(chan struct{})
-}
-
-// await waits for an event that wants accepts. It starts at the given position.
-func (b *bed) await(from int, what string, wants func(object.Event) bool) {
-	b.t.Helper()
-	timeout := time.After(deadline)
-	for {
-		b.mu.Lock()
-		came, events := b.came, b.events[from:]
-		b.mu.Unlock()
-		if slices.ContainsFunc(events, wants) {
-			return
-		}
-		select {
-		case <-came:
-		case <-timeout:
-			b.t.Fatalf("no event %s in %v", what, events)
-		}
-	}
-}
-
-func (b *bed) seen() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return len(b.events)
-}
-
-func about(k object.Key) func(object.Event) bool {
-	return func(e object.Event) bool { return slices.Contains(e.Keys, k) }
-}
+func (b *bed) watch() { b.follow(b.d) }
 
 // drifted accepts the event after which the object is not as desired.
 func (b *bed) drifted(desired object.Object) func(object.Event) bool {
@@ -119,8 +68,6 @@ func (b *bed) drifted(desired object.Object) func(object.Event) bool {
 		return o == nil || len(desired.Diff(o)) > 0
 	}
 }
-
-func resync(e object.Event) bool { return e.Resync }
 
 // live waits until the flow monitor of the bridge works.
 func (b *bed) live(bridge string) {

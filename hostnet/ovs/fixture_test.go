@@ -1,7 +1,11 @@
 package ovs
 
 import (
+	"context"
 	"fmt"
+	"net/netip"
+	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -58,3 +62,68 @@ func same(t testing.TB, desired, observed object.Object) {
 }
 
 func errorText(err error) string { return fmt.Sprint(err) }
+
+// eventLog holds the events of a driver.
+type eventLog struct {
+	t testing.TB
+
+	mu     sync.Mutex
+	events []object.Event
+	came   chan struct{}
+}
+
+func newEventLog(t testing.TB) *eventLog { return &eventLog{t: t, came: make(chan struct{})} }
+
+// follow starts Watch. It ends with the test.
+func (l *eventLog) follow(d *Driver) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- d.Watch(ctx, l.note) }()
+	l.t.Cleanup(func() {
+		cancel()
+		if err := <-done; err != nil {
+			l.t.Errorf("watch: %v", err)
+		}
+	})
+}
+
+func (l *eventLog) note(e object.Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.events = append(l.events, e)
+	close(l.came)
+	l.came = make(chan struct{})
+}
+
+// await waits for an event that wants accepts. It starts at the given position.
+func (l *eventLog) await(from int, what string, wants func(object.Event) bool) {
+	l.t.Helper()
+	timeout := time.After(deadline)
+	for {
+		l.mu.Lock()
+		came, events := l.came, l.events[from:]
+		l.mu.Unlock()
+		if slices.ContainsFunc(events, wants) {
+			return
+		}
+		select {
+		case <-came:
+		case <-timeout:
+			l.t.Fatalf("no event %s in %v", what, events)
+		}
+	}
+}
+
+func (l *eventLog) seen() int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.events)
+}
+
+func about(k object.Key) func(object.Event) bool {
+	return func(e object.Event) bool { return slices.Contains(e.Keys, k) }
+}
+
+func resync(e object.Event) bool { return e.Resync }
+
+func prefixOf(text string) netip.Prefix { return netip.MustParsePrefix(text) }

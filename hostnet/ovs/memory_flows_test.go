@@ -12,6 +12,7 @@ import (
 type memoryFlows struct {
 	mu      sync.Mutex
 	flows   map[string][]switchFlow
+	tries   int         // bundles, committed or not
 	bundles [][]flowMod // as committed
 	refuse  func(bridge string, m flowMod) error
 	ignore  bool  // a bundle is accepted, and nothing is done
@@ -33,6 +34,7 @@ func newMemoryFlows() *memoryFlows {
 func (f *memoryFlows) bundle(_ context.Context, bridge string, mods []flowMod) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.tries++
 	if f.failing != nil {
 		return f.failing
 	}
