@@ -30,13 +30,19 @@ func (f *memoryFlows) held(bridge string, cookie uint64) (texts []string) {
 	return texts
 }
 
-// watched is a memory with our bridge, whose flows are followed.
+// watched is a memory with our bridge, whose flows and ports are followed.
 func watched(t *testing.T) (*memory, *eventLog) {
 	t.Helper()
 	m, l := withBridge(t), newEventLog(t)
 	l.follow(m.d)
-	l.await(0, "resync", func(e object.Event) bool { return e.Resync && m.d.Stale() == "" })
+	l.await(0, "resync", m.based)
+	<-m.flows.hears
 	return m, l
+}
+
+// based accepts the event after which the bridge's flows have been read and are followed.
+func (m *memory) based(e object.Event) bool {
+	return e.Resync && m.d.flowViewOf("br-int").stale() == ""
 }
 
 // TestFlowSetsLive: a set is made, changed in the order additions, removals, and removed with what its flows have learned.

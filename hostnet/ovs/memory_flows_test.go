@@ -22,12 +22,13 @@ type memoryFlows struct {
 	on      map[string]func([]flowEvent)
 	onPorts map[string]func(openflow.PortReason, openflow.Port)
 	lose    chan struct{} // closed to end the monitors
+	hears   chan struct{} // gets something when a monitor of ports works
 	dumps   int
 }
 
 func newMemoryFlows() *memoryFlows {
 	return &memoryFlows{flows: map[string][]switchFlow{}, frags: map[string]string{}, config: map[string]map[uint16]openflow.Port{},
-		on: map[string]func([]flowEvent){}, onPorts: map[string]func(openflow.PortReason, openflow.Port){}, lose: make(chan struct{}),
+		on: map[string]func([]flowEvent){}, onPorts: map[string]func(openflow.PortReason, openflow.Port){}, lose: make(chan struct{}), hears: make(chan struct{}, 8),
 		refuse: func(string, flowMod) error { return nil }}
 }
 
@@ -165,6 +166,7 @@ func (f *memoryFlows) monitorPorts(
 	f.onPorts[bridge] = on
 	lose := f.lose
 	f.mu.Unlock()
+	f.hears <- struct{}{}
 	select {
 	case <-ctx.Done():
 	case <-lose:

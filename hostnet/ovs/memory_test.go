@@ -27,6 +27,7 @@ type memory struct {
 	d     *Driver
 	flows *memoryFlows
 	db    *database // the connection of the switch, and of somebody else
+	marks int       // changes of the bridge br-mark
 }
 
 // broken is a device that the switch cannot open.
@@ -148,7 +149,7 @@ func (m *memory) carryOut() {
 			ops = append(ops, setColumns(tableInterface, uuid, ovsdb.Row{"ofport": taken, "link_state": "up"}))
 		}
 	}
-	m.somebody(append(ops, setColumns(tableRoot, root.UUID, ovsdb.Row{"cur_cfg": root.NextCfg}))...)
+	m.transact(append(ops, setColumns(tableRoot, root.UUID, ovsdb.Row{"cur_cfg": root.NextCfg}))...)
 }
 
 func setColumns(table, uuid string, row ovsdb.Row) ovsdb.Operation {
@@ -158,16 +159,23 @@ func setColumns(table, uuid string, row ovsdb.Row) ovsdb.Operation {
 // somebody changes the database as somebody else, and the driver's view holds it afterwards.
 func (m *memory) somebody(ops ...ovsdb.Operation) {
 	m.t.Helper()
+	m.transact(ops...)
+	if db := m.d.database(); db != nil {
+		if err := db.fence(m.t.Context()); err != nil {
+			m.t.Error(err)
+		}
+	}
+}
+
+func (m *memory) transact(ops ...ovsdb.Operation) {
+	m.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
 	results, err := m.db.client.Transact(ctx, ops...)
 	if err == nil {
 		err = transactionError(results, ops)
 	}
-	if err == nil && m.d.database() != nil {
-		err = m.d.database().fence(ctx)
-	}
-	if err != nil && m.t.Context().Err() == nil {
+	if err != nil && !m.db.lost() {
 		m.t.Errorf("%v: %v", ops, err)
 	}
 }
