@@ -4,10 +4,8 @@ package ovs
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,23 +14,12 @@ import (
 	"weft/hostnet/ovs/ovstest"
 )
 
-const (
-	hostUID  = "0b8e6f0a-5b0f-4c57-9d9e-0e8f2c5a1d01"
-	guestUID = "7d0c2f3e-1a2b-4c3d-8e4f-5a6b7c8d9e0f"
-)
-
-// deadline bounds every wait of a test.
-const deadline = 10 * time.Second
-
 // bed is a host with Open vSwitch and a driver that watches it.
 type bed struct {
 	*ovstest.Host
+	*eventLog
 	t testing.TB
 	d *Driver
-
-	mu     sync.Mutex
-	events []object.Event
-	came   chan struct{}
 }
 
 // newWatchedBed is a bed with our bridge, whose flow monitor works.
@@ -53,7 +40,7 @@ func newBed(t testing.TB) *bed {
 
 // newBedOn is a bed on running daemons, with bridges of the given datapath type.
 func newBedOn(t testing.TB, h *ovstest.Host, datapath string) *bed {
-	b := &bed{Host: h, t: t, came: make(chan struct{})}
+	b := &bed{Host: h, eventLog: newEventLog(t), t: t}
 	var links *netlink.Links
 	err := h.Inside(func() (err error) {
 		links, err = netlink.OpenLinks(slog.New(slog.DiscardHandler))
@@ -69,54 +56,7 @@ func newBedOn(t testing.TB, h *ovstest.Host, datapath string) *bed {
 }
 
 // watch starts Watch. It ends with the test.
-func (b *bed) watch() {
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- b.d.Watch(ctx, b.note) }()
-	b.t.Cleanup(func() {
-		cancel()
-		if err := <-done; err != nil {
-			b.t.Errorf("watch: %v", err)
-		}
-	})
-}
-
-func (b *bed) note(e object.Event) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.events = append(b.events, e)
-	close(b.came)
-	b.came = make(chan struct{})
-}
-
-// await waits for an event that wants accepts. It starts at the given position.
-func (b *bed) await(from int, what string, wants func(object.Event) bool) {
-	b.t.Helper()
-	timeout := time.After(deadline)
-	for {
-		b.mu.Lock()
-		came, events := b.came, b.events[from:]
-		b.mu.Unlock()
-		if slices.ContainsFunc(events, wants) {
-			return
-		}
-		select {
-		case <-came:
-		case <-timeout:
-			b.t.Fatalf("no event %s in %v", what, events)
-		}
-	}
-}
-
-func (b *bed) seen() int {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return len(b.events)
-}
-
-func about(k object.Key) func(object.Event) bool {
-	return func(e object.Event) bool { return slices.Contains(e.Keys, k) }
-}
+func (b *bed) watch() { b.follow(b.d) }
 
 // drifted accepts the event after which the object is not as desired.
 func (b *bed) drifted(desired object.Object) func(object.Event) bool {
@@ -128,8 +68,6 @@ func (b *bed) drifted(desired object.Object) func(object.Event) bool {
 		return o == nil || len(desired.Diff(o)) > 0
 	}
 }
-
-func resync(e object.Event) bool { return e.Resync }
 
 // live waits until the flow monitor of the bridge works.
 func (b *bed) live(bridge string) {
@@ -240,46 +178,3 @@ func (b *bed) veth(name string) {
 		b.t.Fatal(err)
 	}
 }
-
-func create(o object.Object) object.Change { return object.Change{Op: object.Create, Desired: o} }
-
-func ourBridge() *object.Bridge {
-	return &object.Bridge{OwnerUID: hostUID, Name: "br-int", DatapathType: "netdev", FailMode: "secure",
-		Protocols: object.BridgeProtocols(), Fragments: object.FragmentsNXMatch,
-		Settings: []object.Setting{{Key: "mac-table-size", Value: "16"}, {Key: "mcast-snooping-disable-flood-unregistered", Value: "true"}}}
-}
-
-func guest(device string) *object.OVSPort {
-	return &object.OVSPort{OwnerUID: guestUID, Bridge: "br-int", Device: device, Tag: object.DeadVLAN,
-		InterfaceID: guestUID, MAC: "fa:16:3e:00:00:01"}
-}
-
-func flowSet(n uint64, flows ...object.Flow) *object.FlowSet {
-	return &object.FlowSet{OwnerUID: guestUID, Bridge: "br-int", Feature: "port", Cookie: object.CookieOwner | n, Flows: flows}
-}
-
-// someFlows are n flows of one port.
-func someFlows(port uint32, n int) []object.Flow {
-	flows := make([]object.Flow, n)
-	for i := range flows {
-		flows[i] = object.Flow{Table: 10, Priority: uint16(100 + i), Match: object.Match{InPort: port, EthType: etherIPv6},
-			Actions: []object.Action{object.Goto{Table: 20}}}
-	}
-	return flows
-}
-
-func flowSetKey(bridge string, cookie uint64) object.Key {
-	return object.Key{Kind: object.KindFlowSet, Name: object.FlowSetName(bridge, cookie)}
-}
-
-func same(t testing.TB, desired, observed object.Object) {
-	t.Helper()
-	if observed == nil {
-		t.Fatalf("%s is not there", desired.Key())
-	}
-	if d := desired.Diff(observed); len(d) > 0 {
-		t.Fatalf("%s: %v", desired.Key(), d)
-	}
-}
-
-func errorText(err error) string { return fmt.Sprint(err) }

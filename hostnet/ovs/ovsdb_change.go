@@ -3,6 +3,7 @@ package ovs
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/ovn-kubernetes/libovsdb/ovsdb"
@@ -27,8 +28,17 @@ func newDBChanges(r *rows) *dbChanges {
 	return &dbChanges{rows: r, plug: map[string][]any{}, unplug: map[string][]any{}}
 }
 
-// add appends the operations of one change. On an error it appends nothing.
+// add appends the operations of one change. On an error it appends nothing, also if the change consists of several ports.
 func (t *dbChanges) add(c object.Change) error {
+	before := dbChanges{ops: t.ops, plug: maps.Clone(t.plug), unplug: maps.Clone(t.unplug), carried: t.carried}
+	err := t.tryAdd(c)
+	if err != nil {
+		t.ops, t.plug, t.unplug, t.carried = before.ops, before.plug, before.unplug, before.carried
+	}
+	return err
+}
+
+func (t *dbChanges) tryAdd(c object.Change) error {
 	t.carried = t.carried || c.Key().Kind != object.KindOVSPort
 	switch c.Key().Kind {
 	case object.KindBridge:

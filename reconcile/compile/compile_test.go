@@ -74,17 +74,23 @@ func (c change) run(t *testing.T) {
 	in := fixture()
 	c.make(in)
 	u := compile.Compile(in, c.key)
-	for _, s := range []struct{ what, got, want string }{{"pending", u.Pending, c.pending}, {"refused", u.Refused, c.refused}} {
-		if (s.want == "") != (s.got == "") || !strings.Contains(s.got, s.want) {
-			t.Errorf("%s: %s is %q, want %q in it", c.name, s.what, s.got, s.want)
-		}
-	}
+	verdict(t, c.name, u, c.pending, c.refused)
 	var kinds []string
 	for _, o := range u.Objects {
 		kinds = append(kinds, string(o.Key().Kind))
 	}
 	if got := strings.Join(kinds, " "); got != c.kinds {
 		t.Errorf("%s: objects are %q, want %q", c.name, got, c.kinds)
+	}
+}
+
+// verdict compares what a unit says with parts of what it must say. Where nothing is wanted, it must say nothing.
+func verdict(t *testing.T, name string, u compile.Unit, pending, refused string) {
+	t.Helper()
+	for _, s := range []struct{ what, got, want string }{{"pending", u.Pending, pending}, {"refused", u.Refused, refused}} {
+		if (s.want == "") != (s.got == "") || !strings.Contains(s.got, s.want) {
+			t.Errorf("%s: %s is %q, want %q in it", name, s.what, s.got, s.want)
+		}
 	}
 }
 

@@ -83,6 +83,6 @@ func deviceNames(all ...*object.Facts) []string {
 
 func sameLink(a, b object.LinkFacts) bool {
 	return a.Index == b.Index && a.MAC == b.MAC && a.MTU == b.MTU && a.Up == b.Up && a.DefaultRoute == b.DefaultRoute &&
-		a.EtcdRoute == b.EtcdRoute && a.Master == b.Master && a.Kind == b.Kind && slices.Equal(a.Addresses, b.Addresses) &&
-		slices.Equal(a.AltNames, b.AltNames)
+		a.EtcdRoute == b.EtcdRoute && a.Master == b.Master && a.MasterOwner == b.MasterOwner && a.Kind == b.Kind &&
+		slices.Equal(a.Addresses, b.Addresses) && slices.Equal(a.AltNames, b.AltNames)
 }

@@ -1,0 +1,145 @@
+package ovs
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/ovn-kubernetes/libovsdb/ovsdb"
+
+	"weft/hostnet/object"
+)
+
+// TestSomebodysChangesAreRepaired: each change of what is Weft's is a difference that names the field, and an update puts it right.
+func TestSomebodysChangesAreRepaired(t *testing.T) {
+	t.Parallel()
+	m := withBridge(t)
+	m.must(create(guest("tapx")), create(uplinkOf("br-int", "ethx")), create(someSession()))
+	ids := func(pairs map[any]any) ovsdb.Row { return ovsdb.Row{"external_ids": ovsdb.OvsMap{GoMap: pairs}} }
+	marks := map[any]any{idOwner: "x", idCreated: "true", idInterface: guestUID, idAttachedMAC: "fa:16:3e:00:00:01"}
+	settings := ovsdb.OvsMap{GoMap: map[any]any{"mac-table-size": "2", "theirs": "1"}}
+	bfd := map[any]any{}
+	for k, v := range sessionSettings(someSession()) {
+		bfd[k] = v
+	}
+	bfd["min_rx"] = "7"
+	peer := func(name string) ovsdb.Row {
+		return ovsdb.Row{"options": ovsdb.OvsMap{GoMap: map[any]any{"peer": name}}}
+	}
+	for _, c := range []struct {
+		of          object.Object
+		table, name string
+		row         ovsdb.Row
+		field       string
+	}{
+		{ourBridge(), tableBridge, "br-int", ovsdb.Row{"fail_mode": "standalone"}, "fail_mode"},
+		{ourBridge(), tableBridge, "br-int", ovsdb.Row{"fail_mode": setOf()}, "fail_mode"},
+		{ourBridge(), tableBridge, "br-int", ovsdb.Row{"datapath_type": ""}, "datapath_type: system → netdev"},
+		{ourBridge(), tableBridge, "br-int", ovsdb.Row{"protocols": setOf("OpenFlow10")}, "protocols"},
+		{ourBridge(), tableBridge, "br-int", ovsdb.Row{"stp_enable": true}, "stp_enable"},
+		{ourBridge(), tableBridge, "br-int", ovsdb.Row{"rstp_enable": true}, "rstp_enable"},
+		{ourBridge(), tableBridge, "br-int", ids(map[any]any{idOwner: "x"}), "weft-owner"},
+		{ourBridge(), tableBridge, "br-int", ovsdb.Row{"other_config": settings}, "mac-table-size"},
+		{guest("tapx"), tablePort, "tapx", ovsdb.Row{"tag": 3}, "tag"},
+		{guest("tapx"), tablePort, "tapx", ovsdb.Row{"tag": setOf()}, "tag"},
+		{guest("tapx"), tableInterface, "tapx", ovsdb.Row{"mtu_request": 1400}, "mtu_request"},
+		{guest("tapx"), tablePort, "tapx", ids(map[any]any{idCreated: "true"}), "weft-owner"},
+		{guest("tapx"), tableInterface, "tapx", ids(marks), "weft-owner"},
+		{guest("tapx"), tableInterface, "tapx", ids(map[any]any{idOwner: guestUID, idCreated: "true"}), "iface-id"},
+		{uplinkOf("br-int", "ethx"), tableInterface, "ethx", ids(map[any]any{idOwner: hostUID, idPhysicalNetwork: "y"}), "weft-physical-network"},
+		{uplinkOf("br-int", "ethx"), tableInterface, "ethx", ovsdb.Row{"mtu_request": 1400}, "mtu_request"},
+		{someSession(), tableInterface, "wb1", ovsdb.Row{"bfd": ovsdb.OvsMap{GoMap: bfd}}, `bfd:min_rx is "7"`},
+		{someSession(), tableInterface, "wb1", ovsdb.Row{"bfd": ovsdb.OvsMap{GoMap: map[any]any{}}}, "bfd_local_src_mac"},
+		{someSession(), tableInterface, "wb1", ovsdb.Row{"type": "internal"}, `wb1 has type "internal"`},
+		{someSession(), tableInterface, "wb1", peer("tapx"), "peer"},
+		{someSession(), tableInterface, "wq1", peer("tapx"), "wq1 is not the other end of wb1"},
+		{someSession(), tableInterface, "wq1", ovsdb.Row{"type": "internal"}, "wq1 is not the other end of wb1"},
+		{someSession(), tableInterface, "wq1", ovsdb.Row{"bfd": ovsdb.OvsMap{GoMap: bfd}}, "wq1 is not the other end of wb1"},
+		{someSession(), tablePort, "wb1", ids(map[any]any{}), "weft-owner"},
+	} {
+		m.set(c.table, c.name, c.row)
+		o := m.observe(c.of.Key())
+		if o == nil {
+			t.Errorf("%s: after %v it is not there", c.of.Key(), c.row)
+			continue
+		}
+		var texts []string
+		for _, d := range c.of.Diff(o) {
+			texts = append(texts, d.String())
+		}
+		if !strings.Contains(strings.Join(texts, "\n"), c.field) {
+			t.Errorf("%s: after %v the differences are %q, want %q", c.of.Key(), c.row, texts, c.field)
+		}
+		m.must(m.updated(c.of))
+		same(t, c.of, m.observe(c.of.Key()))
+	}
+	if v := m.db.read().bridges["br-int"].OtherConfig["theirs"]; v != "1" {
+		t.Errorf("a setting of somebody else is %q", v)
+	}
+}
+
+// TestControllersAreTakenOff: a controller is seen with its target.
+func TestControllersAreTakenOff(t *testing.T) {
+	t.Parallel()
+	m := withBridge(t)
+	m.somebody(insertRow(tableController, "c", ovsdb.Row{"target": "ptcp:6653"}), addTo(tableBridge, byName("br-int"), "controller", named("c")))
+	if o := m.observe(ourBridge().Key()).(*object.Bridge); !slices.Equal(o.Controllers, []string{"ptcp:6653"}) {
+		t.Errorf("controllers %v", o.Controllers)
+	}
+	m.must(m.updated(ourBridge()))
+	same(t, ourBridge(), m.observe(ourBridge().Key()))
+}
+
+// TestAPortMovesToItsBridge: a port that Weft plugged elsewhere is moved. Its row, and so its number, stays.
+func TestAPortMovesToItsBridge(t *testing.T) {
+	t.Parallel()
+	m := withBridge(t)
+	other := ourBridge()
+	other.Name = "br-two"
+	moved := guest("tapx")
+	moved.Bridge = "br-two"
+	m.must(create(other), create(guest("tapx")))
+	p, _ := m.d.database().read().port("tapx")
+	m.must(m.updated(moved))
+	same(t, moved, m.observe(moved.Key()))
+	now, _ := m.d.database().read().port("tapx")
+	if now.iface.UUID != p.iface.UUID || slices.Contains(m.db.read().bridges["br-int"].Ports, p.port.UUID) {
+		t.Error("the port is another one, or is on both bridges")
+	}
+}
+
+// TestOneRefusedChangeHarmsNoOther: the server refuses a whole transaction because of one change, and the others are made without it.
+func TestOneRefusedChangeHarmsNoOther(t *testing.T) {
+	t.Parallel()
+	m := withBridge(t)
+	m.plug("br-int", "taken", nil)
+	taken := ourBridge()
+	taken.Name = "taken" // its own port would have the name of one that is there
+	errs := m.apply(create(guest("tapa")), create(taken), create(guest("tapb")), create(guest(broken)), create(guest("tapc")))
+	for i, want := range []string{"<nil>", "bridge/taken: ", "<nil>", "could not open network device tapbroken", "<nil>"} {
+		if !strings.Contains(errorText(errs[i]), want) {
+			t.Errorf("error %d is %v, want %q", i, errs[i], want)
+		}
+	}
+	for _, device := range []string{"tapa", "tapb", "tapc"} {
+		same(t, guest(device), m.observe(guest(device).Key()))
+	}
+	var facts object.Facts
+	m.d.Facts(&facts)
+	if f := facts.Interfaces[broken]; f.OFPort != 0 || !strings.Contains(f.Error, "could not open") {
+		t.Errorf("facts of a device that cannot be opened: %+v", f)
+	}
+}
+
+// TestASilentSwitchIsGivenUp: what is in the database and is not carried out counts as not done.
+func TestASilentSwitchIsGivenUp(t *testing.T) {
+	t.Parallel()
+	m := withBridge(t)
+	m.db.close() // the switch ends
+	m.flows.fail(errSwitchLost)
+	err := m.apply(create(guest("tapx")))[0]
+	if !errors.Is(err, errSwitchLost) || !strings.Contains(err.Error(), "ovs-vswitchd has not carried it out") {
+		t.Errorf("error %v", err)
+	}
+}
