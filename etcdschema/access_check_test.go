@@ -3,6 +3,8 @@ package etcdschema
 import (
 	"strings"
 	"testing"
+
+	"weft/etcdschema/etcdserver"
 )
 
 func TestCheckVersion(t *testing.T) {
@@ -22,12 +24,12 @@ func TestCheckTriesTheLimits(t *testing.T) {
 	ctx := testContext(t)
 	for _, tc := range []struct {
 		name string
-		c    EmbeddedConfig
+		c    etcdserver.Config
 		want string
 	}{
-		{"as we start it", EmbeddedConfig{}, ""},
-		{"operations", EmbeddedConfig{MaxTxnOps: 64}, "--max-txn-ops"},
-		{"bytes", EmbeddedConfig{MaxRequestBytes: 1 << 19}, "--max-request-bytes"},
+		{"as we start it", etcdserver.Config{}, ""},
+		{"operations", etcdserver.Config{MaxTxnOps: 64}, "--max-txn-ops"},
+		{"bytes", etcdserver.Config{MaxRequestBytes: 1 << 19}, "--max-request-bytes"},
 	} {
 		c := openTest(t, startTest(t, tc.c))
 		before := dump(t, c)

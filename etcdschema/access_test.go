@@ -11,6 +11,7 @@ import (
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 
+	"weft/etcdschema/etcdserver"
 	"weft/etcdschema/pki"
 	"weft/model"
 	"weft/model/desired"
@@ -18,7 +19,7 @@ import (
 
 // guarded is an etcd with authentication on, and a client for each certificate.
 type guarded struct {
-	server               *Embedded
+	server               *etcdserver.Server
 	root, control, alice *Client
 	h1, h2, stranger     *Client
 	change               []string
@@ -43,7 +44,7 @@ func startGuarded(t *testing.T) *guarded {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &guarded{server: startTest(t, EmbeddedConfig{TLS: TLSConfig{cert, key, caFile}})}
+	g := &guarded{server: startTest(t, etcdserver.Config{TLS: etcdserver.TLSConfig{CertFile: cert, KeyFile: key, CAFile: caFile}})}
 	for name, c := range map[string]**Client{"root": &g.root, "ctl1": &g.control, "alice": &g.alice, "h1": &g.h1, "h2": &g.h2, "stranger": &g.stranger} {
 		pair, err := ca.Client(name, time.Hour)
 		if err != nil {

@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"testing"
 	"time"
+
+	"weft/etcdschema/etcdserver"
 )
 
 func testContext(t *testing.T) context.Context {
@@ -14,12 +16,12 @@ func testContext(t *testing.T) context.Context {
 	return ctx
 }
 
-func startTest(t *testing.T, c EmbeddedConfig) *Embedded {
+func startTest(t *testing.T, c etcdserver.Config) *etcdserver.Server {
 	t.Helper()
 	if c.Dir == "" {
 		c.Dir = t.TempDir()
 	}
-	e, err := StartEmbedded(testContext(t), c)
+	e, err := etcdserver.Start(testContext(t), c)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +29,7 @@ func startTest(t *testing.T, c EmbeddedConfig) *Embedded {
 	return e
 }
 
-func openTest(t *testing.T, e *Embedded) *Client {
+func openTest(t *testing.T, e *etcdserver.Server) *Client {
 	t.Helper()
 	c, err := Open(t.Context(), Config{Endpoints: e.Endpoints(), Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {

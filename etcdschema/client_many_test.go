@@ -7,12 +7,14 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"weft/etcdschema/etcdserver"
 )
 
 // Any number of keys can be read. Keys that do not exist are missing from the result.
 func TestManyKeysAreReadAtOnce(t *testing.T) {
 	t.Parallel()
-	c := openTest(t, startTest(t, EmbeddedConfig{}))
+	c := openTest(t, startTest(t, etcdserver.Config{}))
 	var keys []Key
 	want := map[string]string{}
 	for i := range 3*MaxTxnOps + 1 {
@@ -45,7 +47,7 @@ func TestManyKeysAreReadAtOnce(t *testing.T) {
 // Values that are too large for one answer come in several answers.
 func TestManyLargeKeysAreReadInSeveralAnswers(t *testing.T) {
 	t.Parallel()
-	e := startTest(t, EmbeddedConfig{})
+	e := startTest(t, etcdserver.Config{})
 	c, err := Open(t.Context(), Config{Endpoints: e.Endpoints(), Logger: slog.New(slog.DiscardHandler), receiveBytes: 256 << 10})
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +67,7 @@ func TestManyLargeKeysAreReadInSeveralAnswers(t *testing.T) {
 // Names are listed without reading all keys of a name that has many. No name is missed that sorts close to another one.
 func TestNamesBelowAPrefix(t *testing.T) {
 	t.Parallel()
-	c := openTest(t, startTest(t, EmbeddedConfig{}))
+	c := openTest(t, startTest(t, etcdserver.Config{}))
 	for i := 0; i < namesPage+MaxTxnOps; i += MaxTxnOps {
 		commit(t, c, func(tx *Txn) {
 			for j := range MaxTxnOps {

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"go.etcd.io/etcd/api/v3/mvccpb"
+
+	"weft/etcdschema/etcdserver"
 )
 
 func TestPagesFollowTheBytesOfTheLastOne(t *testing.T) {
@@ -39,7 +41,7 @@ func TestPagesFollowTheBytesOfTheLastOne(t *testing.T) {
 // A list is complete, in order and at one revision, however it was divided into pages.
 func TestAListOfManyPagesIsWhole(t *testing.T) {
 	t.Parallel()
-	c := openTest(t, startTest(t, EmbeddedConfig{}))
+	c := openTest(t, startTest(t, etcdserver.Config{}))
 	var want []string
 	for i := 0; i < 7*pageFirst; i += MaxTxnOps {
 		commit(t, c, func(tx *Txn) {

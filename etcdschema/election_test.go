@@ -8,6 +8,8 @@ import (
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+
+	"weft/etcdschema/etcdserver"
 )
 
 // fenced says whether a write that is fenced by the leadership succeeds.
@@ -49,7 +51,7 @@ func candidates(t *testing.T, c *Client) int {
 func TestLeadershipPassesOnResign(t *testing.T) {
 	t.Parallel()
 	ctx := testContext(t)
-	c := openTest(t, startTest(t, EmbeddedConfig{}))
+	c := openTest(t, startTest(t, etcdserver.Config{}))
 	first := <-campaign(t, ctx, c, time.Minute)
 	second := campaign(t, ctx, c, time.Minute)
 	if !fenced(t, c, first) {
@@ -74,7 +76,7 @@ func TestLeadershipPassesOnResign(t *testing.T) {
 func TestLeadershipEndsWithoutEtcd(t *testing.T) {
 	t.Parallel()
 	ctx := testContext(t)
-	e := startTest(t, EmbeddedConfig{})
+	e := startTest(t, etcdserver.Config{})
 	p, direct := startProxy(t, e), openTest(t, e)
 	first := <-campaign(t, ctx, p.open(t), time.Second)
 	second := campaign(t, ctx, direct, time.Minute)
@@ -97,7 +99,7 @@ func TestLeadershipEndsWithoutEtcd(t *testing.T) {
 func TestCampaignGivenUpLeavesNoKey(t *testing.T) {
 	t.Parallel()
 	ctx := testContext(t)
-	c := openTest(t, startTest(t, EmbeddedConfig{}))
+	c := openTest(t, startTest(t, etcdserver.Config{}))
 	leader := <-campaign(t, ctx, c, time.Minute)
 	cctx, cancel := context.WithCancel(ctx)
 	o := observe(t, c, FollowerConfig{Prefixes: []Prefix{Election("leader")}})
@@ -120,7 +122,7 @@ func TestCampaignGivenUpLeavesNoKey(t *testing.T) {
 func TestCampaignWaitsForEtcdAndForItsOwnSession(t *testing.T) {
 	t.Parallel()
 	ctx := testContext(t)
-	e := startTest(t, EmbeddedConfig{})
+	e := startTest(t, etcdserver.Config{})
 	p, direct := startProxy(t, e), openTest(t, e)
 	p.cut()
 	won := campaign(t, ctx, p.open(t), time.Minute)
@@ -174,7 +176,7 @@ func TestKeepLiveMakesItsKeyAgain(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(testContext(t))
 	defer cancel()
-	e := startTest(t, EmbeddedConfig{})
+	e := startTest(t, etcdserver.Config{})
 	direct, p := openTest(t, e), startProxy(t, e)
 	done := make(chan error)
 	p.cut()

@@ -5,13 +5,15 @@ import (
 	"log/slog"
 	"testing"
 	"time"
+
+	"weft/etcdschema/etcdserver"
 )
 
 // BenchmarkCommitToBatch measures the time from before a commit to the batch that reports it, on an idle etcd.
 func BenchmarkCommitToBatch(b *testing.B) {
 	for _, prefixes := range [][]Prefix{{NodeDesired("h1")}, {NodeDesired("h1"), NodeOrder("h1"), ClaimPrefix()}} {
 		b.Run(fmt.Sprintf("prefixes=%d", len(prefixes)), func(b *testing.B) {
-			e, err := StartEmbedded(b.Context(), EmbeddedConfig{Dir: b.TempDir()})
+			e, err := etcdserver.Start(b.Context(), etcdserver.Config{Dir: b.TempDir()})
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"weft/etcdschema/etcdserver"
 )
 
 // told is what was last reported to an observer about each key: its value, "refused" or "deleted".
@@ -26,7 +28,7 @@ func told(bs ...Batch) map[string]string {
 
 func TestFollowKeepsNothingThatIsNotWanted(t *testing.T) {
 	t.Parallel()
-	e := startTest(t, EmbeddedConfig{})
+	e := startTest(t, etcdserver.Config{})
 	direct, p := openTest(t, e), startProxy(t, e)
 	limit := func(k Key) int {
 		if strings.Contains(k.path, "junk") {

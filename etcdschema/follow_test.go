@@ -10,11 +10,13 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"weft/etcdschema/etcdserver"
 )
 
 func TestFollowTellsSnapshotThenEvents(t *testing.T) {
 	t.Parallel()
-	c := openTest(t, startTest(t, EmbeddedConfig{}))
+	c := openTest(t, startTest(t, etcdserver.Config{}))
 	put(t, c, "claim/a", "0")
 	put(t, c, "intent/a", "1")
 	put(t, c, "status/a", "not followed")
@@ -35,7 +37,7 @@ func TestFollowTellsSnapshotThenEvents(t *testing.T) {
 
 func TestFollowTellsWholeRevisionsOfSeveralPrefixes(t *testing.T) {
 	t.Parallel()
-	c := openTest(t, startTest(t, EmbeddedConfig{}))
+	c := openTest(t, startTest(t, etcdserver.Config{}))
 	o := observe(t, c, FollowerConfig{Prefixes: []Prefix{IntentPrefix(), AcceptedPrefix(), ClaimPrefix()},
 		ProgressInterval: time.Hour}) // events that wait for another prefix must not wait for this
 	o.next(t)
@@ -75,7 +77,7 @@ func TestFollowTellsWholeRevisionsOfSeveralPrefixes(t *testing.T) {
 
 func TestFollowAdvancesWhileIdle(t *testing.T) {
 	t.Parallel()
-	c := openTest(t, startTest(t, EmbeddedConfig{}))
+	c := openTest(t, startTest(t, etcdserver.Config{}))
 	o := observe(t, c, FollowerConfig{Prefixes: []Prefix{NodeDesired("h1")}})
 	o.next(t)
 	before := o.follower.LastContact()
@@ -104,7 +106,7 @@ func TestFollowGoesOnAfterALostConnection(t *testing.T) {
 	for _, last := range []string{"put", "delete"} {
 		t.Run("after a "+last, func(t *testing.T) {
 			t.Parallel()
-			e := startTest(t, EmbeddedConfig{})
+			e := startTest(t, etcdserver.Config{})
 			direct, p := openTest(t, e), startProxy(t, e)
 			put(t, direct, "intent/a", "1")
 			o := observe(t, p.open(t), FollowerConfig{Prefixes: []Prefix{IntentPrefix()}})
@@ -132,7 +134,7 @@ func TestFollowGoesOnAfterALostConnection(t *testing.T) {
 
 func TestFollowKnowsAnIdleKeyInACompactedHistory(t *testing.T) {
 	t.Parallel()
-	e := startTest(t, EmbeddedConfig{})
+	e := startTest(t, etcdserver.Config{})
 	direct, p := openTest(t, e), startProxy(t, e)
 	put(t, direct, "intent/a", "1")
 	o := observe(t, p.open(t), FollowerConfig{Prefixes: []Prefix{IntentPrefix()}})
@@ -155,7 +157,7 @@ func TestFollowKnowsAnIdleKeyInACompactedHistory(t *testing.T) {
 func TestFollowSurvivesARestartOfEtcd(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
-	first, err := StartEmbedded(testContext(t), EmbeddedConfig{Dir: dir})
+	first, err := etcdserver.Start(testContext(t), etcdserver.Config{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +166,7 @@ func TestFollowSurvivesARestartOfEtcd(t *testing.T) {
 	o := observe(t, c, FollowerConfig{Prefixes: []Prefix{IntentPrefix(), ClaimPrefix()}})
 	o.next(t)
 	first.Close()
-	startTest(t, EmbeddedConfig{Dir: dir, ClientURL: first.Endpoints()[0]})
+	startTest(t, etcdserver.Config{Dir: dir, ClientURL: first.Endpoints()[0]})
 	rev := commit(t, c, func(tx *Txn) { tx.Delete(ParseKey("intent/a")); tx.Put(ParseKey("claim/a"), []byte("1")) })
 	for _, b := range o.until(t, rev) {
 		if b.Snapshot || b.WentBack {
@@ -179,7 +181,7 @@ func TestFollowSurvivesARestartOfEtcd(t *testing.T) {
 func TestFollowMakesUpForCompactionWithDeletes(t *testing.T) {
 	t.Parallel()
 	ctx := testContext(t)
-	e := startTest(t, EmbeddedConfig{})
+	e := startTest(t, etcdserver.Config{})
 	direct, p := openTest(t, e), startProxy(t, e)
 	put(t, direct, "intent/gone", "1")
 	put(t, direct, "intent/kept", "1")
@@ -205,7 +207,7 @@ func TestFollowMakesUpForCompactionWithDeletes(t *testing.T) {
 
 func TestFollowKeepsRevisionsWholeWhenCatchingUp(t *testing.T) {
 	t.Parallel()
-	e := startTest(t, EmbeddedConfig{})
+	e := startTest(t, etcdserver.Config{})
 	direct, p := openTest(t, e), startProxy(t, e)
 	put(t, direct, "intent/0", "1")
 	o := observe(t, p.open(t), FollowerConfig{Prefixes: []Prefix{IntentPrefix()}})
@@ -241,7 +243,7 @@ func TestFollowKeepsRevisionsWholeWhenCatchingUp(t *testing.T) {
 func TestFollowNoticesARestoredEtcd(t *testing.T) {
 	t.Parallel()
 	dir, backup := t.TempDir(), t.TempDir()
-	first, err := StartEmbedded(testContext(t), EmbeddedConfig{Dir: dir})
+	first, err := etcdserver.Start(testContext(t), etcdserver.Config{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +252,7 @@ func TestFollowNoticesARestoredEtcd(t *testing.T) {
 	if err := os.CopyFS(backup, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
 	}
-	e := startTest(t, EmbeddedConfig{Dir: dir})
+	e := startTest(t, etcdserver.Config{Dir: dir})
 	direct, p := openTest(t, e), startProxy(t, e)
 	o := observe(t, p.open(t), FollowerConfig{Prefixes: []Prefix{IntentPrefix()}})
 	o.next(t)
@@ -258,7 +260,7 @@ func TestFollowNoticesARestoredEtcd(t *testing.T) {
 	o.until(t, put(t, direct, "intent/same", "before"))
 	p.cut()
 
-	restored := startTest(t, EmbeddedConfig{Dir: backup})
+	restored := startTest(t, etcdserver.Config{Dir: backup})
 	other := openTest(t, restored)
 	put(t, other, "intent/c", "1") // has the revision that intent/b had in the lost history
 	put(t, other, "intent/same", "after")
@@ -277,7 +279,7 @@ func TestFollowNoticesARestoredEtcd(t *testing.T) {
 func TestFollowNoticesARestoredEtcdThatIsQuiet(t *testing.T) {
 	t.Parallel()
 	dir, backup := t.TempDir(), t.TempDir()
-	first, err := StartEmbedded(testContext(t), EmbeddedConfig{Dir: dir})
+	first, err := etcdserver.Start(testContext(t), etcdserver.Config{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -286,13 +288,13 @@ func TestFollowNoticesARestoredEtcdThatIsQuiet(t *testing.T) {
 	if err := os.CopyFS(backup, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
 	}
-	e := startTest(t, EmbeddedConfig{Dir: dir})
+	e := startTest(t, etcdserver.Config{Dir: dir})
 	direct, p := openTest(t, e), startProxy(t, e)
 	o := observe(t, p.open(t), FollowerConfig{Prefixes: []Prefix{IntentPrefix()}, ProgressInterval: time.Hour})
 	o.next(t)
 	o.until(t, put(t, direct, "intent/b", "lost by the restore"))
 	p.cut()
-	p.turn(t, startTest(t, EmbeddedConfig{Dir: backup}))
+	p.turn(t, startTest(t, etcdserver.Config{Dir: backup}))
 	if b := o.next(t); !b.WentBack || !b.Snapshot || b.Revision != rev {
 		t.Errorf("%+v, want the etcd of revision %d", b, rev)
 	}
@@ -303,7 +305,7 @@ func TestFollowNoticesARestoredEtcdThatIsQuiet(t *testing.T) {
 
 func TestFollowComparesWithWhatWasRemembered(t *testing.T) {
 	t.Parallel()
-	c := openTest(t, startTest(t, EmbeddedConfig{}))
+	c := openTest(t, startTest(t, etcdserver.Config{}))
 	rev := put(t, c, "intent/a", "1")
 	first := observe(t, c, FollowerConfig{Prefixes: []Prefix{IntentPrefix()}}).next(t)
 	for _, tc := range []struct {
@@ -329,7 +331,7 @@ func TestFollowComparesWithWhatWasRemembered(t *testing.T) {
 
 func TestFollowWaitsForAnAbsentEtcd(t *testing.T) {
 	t.Parallel()
-	e := startTest(t, EmbeddedConfig{})
+	e := startTest(t, etcdserver.Config{})
 	p := startProxy(t, e)
 	p.cut()
 	o := observe(t, p.open(t), FollowerConfig{Prefixes: []Prefix{IntentPrefix()}})
@@ -344,7 +346,7 @@ func TestFollowWaitsForAnAbsentEtcd(t *testing.T) {
 
 func TestFollowReturnsItsOwnersError(t *testing.T) {
 	t.Parallel()
-	c := openTest(t, startTest(t, EmbeddedConfig{}))
+	c := openTest(t, startTest(t, etcdserver.Config{}))
 	mine := errors.New("mine")
 	err := c.Follow(testContext(t), []Prefix{IntentPrefix()}, func(Batch) error { return mine })
 	if err != mine {

@@ -5,12 +5,14 @@ import (
 	"testing"
 
 	"go.etcd.io/etcd/api/v3/etcdserverpb"
+
+	"weft/etcdschema/etcdserver"
 )
 
 func TestExamineTellsOfMembersAlarmsAndHistory(t *testing.T) {
 	t.Parallel()
 	ctx := testContext(t)
-	e := startTest(t, EmbeddedConfig{})
+	e := startTest(t, etcdserver.Config{})
 	const nobody = "http://127.0.0.1:1"
 	c := openTest(t, e)
 	put(t, c, "intent/a", "1")

@@ -10,11 +10,13 @@ import (
 	"time"
 
 	"go.etcd.io/etcd/client/pkg/v3/types"
+
+	"weft/etcdschema/etcdserver"
 )
 
 // cluster is an etcd of three members, each with a proxy before its client port.
 type cluster struct {
-	members []*Embedded
+	members []*etcdserver.Server
 	roads   []*proxy
 	stop    []func()
 }
@@ -31,13 +33,13 @@ func startCluster(t *testing.T) *cluster {
 		urls[fmt.Sprint("m", i)] = "http://" + l.Addr().String()
 		l.Close()
 	}
-	c := &cluster{members: make([]*Embedded, size)}
+	c := &cluster{members: make([]*etcdserver.Server, size)}
 	errs := make([]error, size)
 	var started sync.WaitGroup
 	for i := range size {
 		dir := t.TempDir()
 		started.Go(func() {
-			c.members[i], errs[i] = StartEmbedded(testContext(t), EmbeddedConfig{Dir: dir, Name: fmt.Sprint("m", i), Members: urls})
+			c.members[i], errs[i] = etcdserver.Start(testContext(t), etcdserver.Config{Dir: dir, Name: fmt.Sprint("m", i), Members: urls})
 		})
 	}
 	started.Wait()
@@ -72,12 +74,12 @@ func open(t *testing.T, roads []*proxy) *Client {
 
 // isolate cuts the first member off from its peers, or connects it again. Its client port stays open.
 func (c *cluster) isolate(cut bool) {
-	first := c.members[0].etcd.Server
+	first := c.members[0].Etcd().Server
 	for _, m := range c.members[1:] {
 		for from, to := range map[interface {
 			CutPeer(types.ID)
 			MendPeer(types.ID)
-		}]types.ID{first: m.etcd.Server.MemberID(), m.etcd.Server: first.MemberID()} {
+		}]types.ID{first: m.Etcd().Server.MemberID(), m.Etcd().Server: first.MemberID()} {
 			if cut {
 				from.CutPeer(to)
 			} else {
@@ -93,11 +95,11 @@ func (c *cluster) lead(t *testing.T, i int) {
 	ctx := testContext(t)
 	look := time.NewTicker(10 * time.Millisecond)
 	defer look.Stop()
-	wanted := c.members[i].etcd.Server.MemberID()
+	wanted := c.members[i].Etcd().Server.MemberID()
 	for ctx.Err() == nil {
 		known := 0
 		for _, m := range c.members {
-			s := m.etcd.Server
+			s := m.Etcd().Server
 			if s.Leader() == wanted {
 				known++
 			} else if s.Leader() == s.MemberID() {

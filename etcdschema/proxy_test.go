@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"weft/etcdschema/etcdserver"
 )
 
 // proxy is a connection to an etcd. It can be cut, restored, and directed to another etcd.
@@ -20,7 +22,7 @@ type proxy struct {
 	running  sync.WaitGroup
 }
 
-func startProxy(t *testing.T, e *Embedded) *proxy {
+func startProxy(t *testing.T, e *etcdserver.Server) *proxy {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -50,7 +52,7 @@ func (p *proxy) open(t *testing.T) *Client {
 }
 
 // turn forwards connections to this etcd from now on.
-func (p *proxy) turn(t *testing.T, e *Embedded) {
+func (p *proxy) turn(t *testing.T, e *etcdserver.Server) {
 	t.Helper()
 	u, err := url.Parse(e.Endpoints()[0])
 	if err != nil {

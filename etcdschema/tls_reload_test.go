@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"weft/etcdschema/etcdserver"
 	"weft/etcdschema/pki"
 )
 
@@ -16,7 +17,7 @@ import (
 type keyring struct {
 	t      *testing.T
 	dir    string
-	etcd   *Embedded
+	etcd   *etcdserver.Server
 	data   string
 	listen string
 }
@@ -58,7 +59,7 @@ func (k *keyring) restart() {
 	if k.etcd != nil {
 		k.etcd.Close()
 	}
-	e, err := StartEmbedded(testContext(k.t), EmbeddedConfig{Dir: k.data, ClientURL: k.listen, TLS: k.files("etcd")})
+	e, err := etcdserver.Start(testContext(k.t), etcdserver.Config{Dir: k.data, ClientURL: k.listen, TLS: etcdserver.TLSConfig(k.files("etcd"))})
 	if err != nil {
 		k.t.Fatal(err)
 	}

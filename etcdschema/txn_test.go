@@ -7,12 +7,14 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"weft/etcdschema/etcdserver"
 )
 
 func TestTxnHappensWhollyOrNotAtAll(t *testing.T) {
 	t.Parallel()
 	ctx := testContext(t)
-	c := openTest(t, startTest(t, EmbeddedConfig{}))
+	c := openTest(t, startTest(t, etcdserver.Config{}))
 	a, b := ParseKey("claim/a"), ParseKey("claim/b")
 	rev := commit(t, c, func(tx *Txn) { tx.Create(a, Claim{Owner: "u1"}) })
 	for _, tc := range []struct {
@@ -52,7 +54,7 @@ func TestTxnHappensWhollyOrNotAtAll(t *testing.T) {
 func TestTxnLeaseTakesKeysAway(t *testing.T) {
 	t.Parallel()
 	ctx := testContext(t)
-	c := openTest(t, startTest(t, EmbeddedConfig{}))
+	c := openTest(t, startTest(t, etcdserver.Config{}))
 	lease, err := c.Grant(ctx, 500*time.Millisecond)
 	if err != nil {
 		t.Fatal(err)
@@ -76,8 +78,8 @@ func TestTxnLeaseTakesKeysAway(t *testing.T) {
 func TestTxnNamesTheRuleThatWasBroken(t *testing.T) {
 	t.Parallel()
 	ctx := testContext(t)
-	c := openTest(t, startTest(t, EmbeddedConfig{}))
-	small := openTest(t, startTest(t, EmbeddedConfig{MaxTxnOps: 10, MaxRequestBytes: 1 << 16}))
+	c := openTest(t, startTest(t, etcdserver.Config{}))
+	small := openTest(t, startTest(t, etcdserver.Config{MaxTxnOps: 10, MaxRequestBytes: 1 << 16}))
 	many := func(tx *Txn) {
 		for i := range MaxTxnOps + 1 {
 			tx.Put(ParseKey(fmt.Sprint("claim/", i)), Claim{})
@@ -115,7 +117,7 @@ func TestTxnNamesTheRuleThatWasBroken(t *testing.T) {
 
 func TestTxnCutByFitsAlwaysCommits(t *testing.T) {
 	t.Parallel()
-	c := openTest(t, startTest(t, EmbeddedConfig{}))
+	c := openTest(t, startTest(t, etcdserver.Config{}))
 	rapid.Check(t, func(t *rapid.T) {
 		sizes := rapid.SliceOfN(rapid.IntRange(0, MaxTxnBytes/3), 1, 40).Draw(t, "sizes")
 		wide := rapid.IntRange(1, 30).Draw(t, "writes of one change")
@@ -144,7 +146,7 @@ func TestTxnCutByFitsAlwaysCommits(t *testing.T) {
 func TestListReadsPagesAtOneRevision(t *testing.T) {
 	t.Parallel()
 	ctx := testContext(t)
-	c := openTest(t, startTest(t, EmbeddedConfig{}))
+	c := openTest(t, startTest(t, etcdserver.Config{}))
 	const n = 2*pageFirst + 10
 	for i := 0; i < n; i += MaxTxnOps {
 		commit(t, c, func(tx *Txn) {
@@ -187,7 +189,7 @@ func TestListReadsPagesAtOneRevision(t *testing.T) {
 
 func TestListAsksForSmallerPagesOfLargeValues(t *testing.T) {
 	t.Parallel()
-	e := startTest(t, EmbeddedConfig{})
+	e := startTest(t, etcdserver.Config{})
 	c, err := Open(t.Context(), Config{Endpoints: e.Endpoints(), receiveBytes: 1 << 20})
 	if err != nil {
 		t.Fatal(err)
@@ -204,7 +206,7 @@ func TestListAsksForSmallerPagesOfLargeValues(t *testing.T) {
 
 func TestDeadlineEndsRequests(t *testing.T) {
 	t.Parallel()
-	e := startTest(t, EmbeddedConfig{})
+	e := startTest(t, etcdserver.Config{})
 	p := startProxy(t, e)
 	c := p.open(t)
 	p.cut()

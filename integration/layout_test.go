@@ -45,6 +45,7 @@ var arrows = []struct {
 	{"model/desired", []string{"model"}},
 	{"etcdschema", []string{"model", "model/desired"}},
 	{"etcdschema/pki", nil},
+	{"etcdschema/etcdserver", nil},
 	{"hostnet/", []string{"hostnet/"}},
 	{"hostnet/object", nil},
 	{"reconcile/compile", []string{"model", "model/desired", "hostnet/object"}},
@@ -55,9 +56,15 @@ var arrows = []struct {
 	{"reconcile/", []string{"model", "model/desired", "etcdschema", "reconcile/"}},
 	{"cmd/weft/internal/terminal", nil},
 	{"cmd/weft/view", []string{"model", "model/desired", "etcdschema", "cmd/weft/internal/terminal"}},
+	// The daemons contain no etcd server.
+	{"cmd/internal/", []string{"model", "model/desired", "etcdschema"}},
+	{"cmd/weftd", daemon}, {"cmd/weftd/", daemon}, {"cmd/weft-controller", daemon},
 	{"cmd/", []string{"model", "model/", "etcdschema", "etcdschema/", "hostnet/", "reconcile/", "cmd/"}},
 	{"integration", []string{"model", "model/", "etcdschema", "etcdschema/", "hostnet/", "reconcile/", "integration/"}},
 }
+
+// daemon is what the programs that run as daemons may import.
+var daemon = []string{"model", "model/desired", "etcdschema", "hostnet/", "reconcile/", "cmd/internal/", "cmd/weftd/"}
 
 // TestImportsFollowTheArrows checks the direction of imports: no package imports one above it.
 func TestImportsFollowTheArrows(t *testing.T) {

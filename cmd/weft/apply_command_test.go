@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"weft/etcdschema"
+	"weft/etcdschema/etcdserver"
 	"weft/model"
 )
 
@@ -20,7 +21,7 @@ func startEtcd(t *testing.T) *etcdschema.Client {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	server, err := etcdschema.StartEmbedded(ctx, etcdschema.EmbeddedConfig{Dir: t.TempDir()})
+	server, err := etcdserver.Start(ctx, etcdserver.Config{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}

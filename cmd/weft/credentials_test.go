@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"weft/etcdschema"
+	"weft/etcdschema/etcdserver"
 	"weft/etcdschema/pki"
 )
 
@@ -37,8 +37,8 @@ func TestCredentials(t *testing.T) {
 	}
 	serverPair, err := ca.Server("etcd", []string{"127.0.0.1"}, time.Hour)
 	cert, key := write("etcd", serverPair, err)
-	server, err := etcdschema.StartEmbedded(ctx, etcdschema.EmbeddedConfig{Dir: t.TempDir(), ClientURL: "https://127.0.0.1:0",
-		TLS: etcdschema.TLSConfig{CertFile: cert, KeyFile: key, CAFile: caFile}})
+	server, err := etcdserver.Start(ctx, etcdserver.Config{Dir: t.TempDir(), ClientURL: "https://127.0.0.1:0",
+		TLS: etcdserver.TLSConfig{CertFile: cert, KeyFile: key, CAFile: caFile}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"weft/cmd/weftd/daemon"
 	"weft/etcdschema"
+	"weft/etcdschema/etcdserver"
 	"weft/reconcile/control"
 )
 
@@ -67,7 +68,7 @@ func dev(ctx context.Context, d devConfig) (err error) {
 		}
 		defer func() { err = errors.Join(err, os.RemoveAll(d.dir)) }()
 	}
-	server, err := etcdschema.StartEmbedded(ctx, etcdschema.EmbeddedConfig{Dir: filepath.Join(d.dir, "etcd"), ClientURL: d.listen})
+	server, err := etcdserver.Start(ctx, etcdserver.Config{Dir: filepath.Join(d.dir, "etcd"), ClientURL: d.listen})
 	if err != nil {
 		return fmt.Errorf("%w: --listen chooses another address", err)
 	}

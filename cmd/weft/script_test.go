@@ -12,6 +12,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"weft/etcdschema"
+	"weft/etcdschema/etcdserver"
 )
 
 // TestMain makes the test binary act as weft when a script runs it.
@@ -26,7 +27,7 @@ func TestScripts(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	server, err := etcdschema.StartEmbedded(ctx, etcdschema.EmbeddedConfig{Dir: t.TempDir()})
+	server, err := etcdserver.Start(ctx, etcdserver.Config{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}

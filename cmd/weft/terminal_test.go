@@ -15,6 +15,7 @@ import (
 
 	"weft/cmd/weft/internal/terminal"
 	"weft/etcdschema"
+	"weft/etcdschema/etcdserver"
 	"weft/model"
 )
 
@@ -80,7 +81,7 @@ func TestNothingForTheTerminal(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
-	server, err := etcdschema.StartEmbedded(ctx, etcdschema.EmbeddedConfig{Dir: t.TempDir()})
+	server, err := etcdserver.Start(ctx, etcdserver.Config{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}

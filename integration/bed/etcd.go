@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"weft/etcdschema"
+	"weft/etcdschema/etcdserver"
 	"weft/etcdschema/pki"
 )
 
@@ -145,15 +146,15 @@ func etcdMain(args []string) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	c := etcdschema.EmbeddedConfig{Dir: args[0], ClientURL: "http://" + etcdClientAddress, PeerURL: "http://127.0.0.1:2380"}
+	c := etcdserver.Config{Dir: args[0], ClientURL: "http://" + etcdClientAddress, PeerURL: "http://127.0.0.1:2380"}
 	switch len(args) {
 	case 2:
 		c.ClientURL = args[1]
 	case 4:
-		c.TLS = etcdschema.TLSConfig{CertFile: args[1], KeyFile: args[2], CAFile: args[3]}
+		c.TLS = etcdserver.TLSConfig{CertFile: args[1], KeyFile: args[2], CAFile: args[3]}
 		c.ClientURL, c.PeerURL = "https://"+etcdClientAddress, "https://127.0.0.1:2380"
 	}
-	e, err := etcdschema.StartEmbedded(ctx, c)
+	e, err := etcdserver.Start(ctx, c)
 	if err != nil {
 		return err
 	}

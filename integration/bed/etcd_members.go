@@ -11,6 +11,7 @@ import (
 	"syscall"
 
 	"weft/etcdschema"
+	"weft/etcdschema/etcdserver"
 )
 
 // The network between members of etcd is TEST-NET-2 (RFC 5737). It is separate from the management network, so that a member can be cut
@@ -127,7 +128,7 @@ func etcdMemberMain(args []string) error {
 		name, url, _ := strings.Cut(m, "=")
 		members[name] = url
 	}
-	e, err := etcdschema.StartEmbedded(ctx, etcdschema.EmbeddedConfig{Dir: args[0], Name: args[1], ClientURL: args[2], Members: members})
+	e, err := etcdserver.Start(ctx, etcdserver.Config{Dir: args[0], Name: args[1], ClientURL: args[2], Members: members})
 	if err != nil {
 		return err
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"weft/etcdschema"
+	"weft/etcdschema/etcdserver"
 	"weft/integration/limits"
 	"weft/integration/timescale"
 	"weft/model"
@@ -23,7 +24,7 @@ func TestControllersWriteIt(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithTimeout(t.Context(), timescale.Bound(time.Minute))
 	defer cancel()
-	e, err := etcdschema.StartEmbedded(ctx, etcdschema.EmbeddedConfig{Dir: t.TempDir()})
+	e, err := etcdserver.Start(ctx, etcdserver.Config{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}

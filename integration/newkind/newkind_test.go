@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"weft/etcdschema"
+	"weft/etcdschema/etcdserver"
 	"weft/hostnet/fake"
 	"weft/hostnet/object"
 	"weft/model"
@@ -32,7 +33,7 @@ func newRegion(t *testing.T) *region {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	etcd, err := etcdschema.StartEmbedded(ctx, etcdschema.EmbeddedConfig{Dir: t.TempDir()})
+	etcd, err := etcdserver.Start(ctx, etcdserver.Config{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"weft/etcdschema"
+	"weft/etcdschema/etcdserver"
 )
 
 // etcdVariable is the folder of etcd's data. If it is set, this program runs as an etcd.
@@ -33,7 +34,7 @@ func TestMain(m *testing.M) {
 func serveEtcd(dir string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
-	e, err := etcdschema.StartEmbedded(ctx, etcdschema.EmbeddedConfig{Dir: dir, ClientURL: "http://127.0.0.1:2379"})
+	e, err := etcdserver.Start(ctx, etcdserver.Config{Dir: dir, ClientURL: "http://127.0.0.1:2379"})
 	if err != nil {
 		return err
 	}

@@ -9,6 +9,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"weft/etcdschema"
+	"weft/etcdschema/etcdserver"
 	"weft/model/desired"
 )
 
@@ -172,7 +173,7 @@ func TestAnOutageOfEtcdIsSurvived(t *testing.T) {
 	t.Parallel()
 	ctx := t.Context()
 	dir := t.TempDir()
-	first, err := etcdschema.StartEmbedded(ctx, etcdschema.EmbeddedConfig{Dir: dir})
+	first, err := etcdserver.Start(ctx, etcdserver.Config{Dir: dir})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +183,7 @@ func TestAnOutageOfEtcdIsSurvived(t *testing.T) {
 	b.put(port("web-1"), portOnH1)
 	b.await("the port on h1", func(c *Cache) bool { return placed(c, "h1", "web-1") })
 	first.Close()
-	second, err := etcdschema.StartEmbedded(ctx, etcdschema.EmbeddedConfig{Dir: dir, ClientURL: first.Endpoints()[0]})
+	second, err := etcdserver.Start(ctx, etcdserver.Config{Dir: dir, ClientURL: first.Endpoints()[0]})
 	if err != nil {
 		t.Fatal(err)
 	}

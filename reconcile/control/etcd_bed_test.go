@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"weft/etcdschema"
+	"weft/etcdschema/etcdserver"
 	"weft/model"
 	"weft/model/desired"
 )
@@ -27,7 +28,7 @@ func newBed(t testing.TB) *bed {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	e, err := etcdschema.StartEmbedded(ctx, etcdschema.EmbeddedConfig{Dir: t.TempDir()})
+	e, err := etcdserver.Start(ctx, etcdserver.Config{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -35,7 +36,7 @@ func newBed(t testing.TB) *bed {
 	return newBedOn(t, e)
 }
 
-func newBedOn(t testing.TB, e *etcdschema.Embedded) *bed {
+func newBedOn(t testing.TB, e *etcdserver.Server) *bed {
 	t.Helper()
 	b := &bed{t: t, client: openClient(t, e), cache: NewCache()}
 	b.cond = sync.NewCond(&b.mu)
@@ -43,7 +44,7 @@ func newBedOn(t testing.TB, e *etcdschema.Embedded) *bed {
 	return b
 }
 
-func openClient(t testing.TB, e *etcdschema.Embedded) *etcdschema.Client {
+func openClient(t testing.TB, e *etcdserver.Server) *etcdschema.Client {
 	t.Helper()
 	c, err := etcdschema.Open(t.Context(), etcdschema.Config{Endpoints: e.Endpoints()})
 	if err != nil {

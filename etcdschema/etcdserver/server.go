@@ -1,4 +1,10 @@
-package etcdschema
+// Package etcdserver runs an etcd inside this process, for `weft dev` and for tests. It is apart from etcdschema, because the daemons
+// do not contain a server.
+//
+// Invariants:
+//   - A server ends with Close, and with nothing else.
+//   - It listens on loopback unless it is told otherwise.
+package etcdserver
 
 import (
 	"cmp"
@@ -14,8 +20,8 @@ import (
 	"go.etcd.io/etcd/server/v3/embed"
 )
 
-// EmbeddedConfig describes an etcd of one member inside this process, or one member of several.
-type EmbeddedConfig struct {
+// Config describes an etcd of one member inside this process, or one member of several.
+type Config struct {
 	Dir string // holds all data; a server started on it again continues
 	// ClientURL and PeerURL are the URLs on which it listens; a free loopback port when empty. A unix:// URL works too.
 	ClientURL, PeerURL string
@@ -31,14 +37,17 @@ type EmbeddedConfig struct {
 	MaxTxnOps, MaxRequestBytes uint
 }
 
-// Embedded is a running embedded etcd.
-type Embedded struct {
+// TLSConfig names PEM files: the server's certificate and key, and the CA of the clients' certificates.
+type TLSConfig struct{ CertFile, KeyFile, CAFile string }
+
+// Server is a running etcd.
+type Server struct {
 	etcd     *embed.Etcd
 	endpoint string
 }
 
-// StartEmbedded starts a server and waits until it serves, or ctx ends. The server outlives ctx; Close ends it.
-func StartEmbedded(ctx context.Context, c EmbeddedConfig) (*Embedded, error) {
+// Start starts a server and waits until it serves, or ctx ends. The server outlives ctx; Close ends it.
+func Start(ctx context.Context, c Config) (*Server, error) {
 	cfg, err := c.embed()
 	if err != nil {
 		return nil, fmt.Errorf("embedded etcd: %w", err)
@@ -60,16 +69,19 @@ func StartEmbedded(ctx context.Context, c EmbeddedConfig) (*Embedded, error) {
 	if at.Scheme != "unix" {
 		at.Host = e.Clients[0].Addr().String()
 	}
-	return &Embedded{e, at.String()}, nil
+	return &Server{e, at.String()}, nil
 }
 
-// Endpoints are the URLs for Config.Endpoints.
-func (e *Embedded) Endpoints() []string { return []string{e.endpoint} }
+// Endpoints are the URLs for a client.
+func (s *Server) Endpoints() []string { return []string{s.endpoint} }
+
+// Etcd is the server itself, for tests that cut members off from each other.
+func (s *Server) Etcd() *embed.Etcd { return s.etcd }
 
 // Close stops the server and waits until it has.
-func (e *Embedded) Close() { e.etcd.Close() }
+func (s *Server) Close() { s.etcd.Close() }
 
-func (c EmbeddedConfig) embed() (*embed.Config, error) {
+func (c Config) embed() (*embed.Config, error) {
 	scheme := "http"
 	cfg := embed.NewConfig()
 	if c.TLS != (TLSConfig{}) {
@@ -112,7 +124,7 @@ func (c EmbeddedConfig) embed() (*embed.Config, error) {
 		cfg.TickMs, cfg.ElectionMs = 10, 100
 	}
 	cfg.EnableGRPCGateway = false // it does not know users by certificate
-	// A server that is closed logs the end of its own listeners as errors. Real failures come back from StartEmbedded.
+	// A server that is closed logs the end of its own listeners as errors. Real failures come back from Start.
 	cfg.LogLevel, cfg.LogOutputs = "fatal", []string{"stderr"}
 	cfg.WarningApplyDuration = time.Second
 	return cfg, nil
