@@ -159,7 +159,7 @@ func (d *Driver) verifyFlows(ctx context.Context, bridge string, v *flowView, ch
 	for _, c := range changes {
 		switch {
 		case errs[c.at] != nil:
-			_ = v.accept(c.cookie, c.right, true)
+			_ = v.accept(c, true)
 		case !v.awaitFlows(wait, c):
 			open = append(open, c)
 		}
@@ -175,7 +175,7 @@ func (d *Driver) verifyFlows(ctx context.Context, bridge string, v *flowView, ch
 		if len(open) <= fewDumps {
 			asked = d.refreshFlows(ctx, bridge, v, &c.cookie)
 		}
-		wrong := v.accept(c.cookie, c.right, true)
+		wrong := v.accept(c, true)
 		if err := cmp.Or(asked, wrong); err != nil {
 			errs[c.at] = fmt.Errorf("flow set %s: verifying: %w", object.FlowSetName(bridge, c.cookie), err)
 		}
@@ -186,7 +186,7 @@ func (d *Driver) verifyFlows(ctx context.Context, bridge string, v *flowView, ch
 func (v *flowView) awaitFlows(ctx context.Context, c flowChange) bool {
 	for {
 		live, changed := v.state()
-		if live && v.accept(c.cookie, c.right, false) == nil {
+		if live && v.accept(c, false) == nil {
 			return true
 		}
 		if !live {

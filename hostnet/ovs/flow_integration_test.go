@@ -22,8 +22,8 @@ func TestEveryFlowReadsBack(t *testing.T) {
 	gen := rapid.Custom(drawFlow)
 	for i := range 400 {
 		f := gen.Example(i)
-		if !seen[idOf(f)] && f.Table != object.LearnedTable {
-			seen[idOf(f)] = true
+		if !seen[idOf(&f)] && f.Table != object.LearnedTable {
+			seen[idOf(&f)] = true
 			set.Flows = append(set.Flows, f)
 		}
 	}

@@ -1,31 +1,22 @@
 package ovs
 
 import (
+	"slices"
 	"sync"
 
 	"weft/hostnet/object"
 )
-
-// flowID is what makes two flows of a bridge the same flow.
-type flowID struct {
-	table    uint8
-	priority uint16
-	match    object.Match
-}
-
-func idOf(f object.Flow) flowID { return flowID{f.Table, f.Priority, f.Match} }
 
 // flowView is what is known of one bridge's flows. A dump fills it and the monitor keeps it current.
 type flowView struct {
 	bridgeUUID string // of the bridge's row in the database
 	ports      portTable
 
-	dumping  sync.Mutex // held from beginDump to merge
-	mu       sync.Mutex // of all below
-	byID     map[flowID]*switchFlow
-	byCookie map[uint64]map[*switchFlow]struct{}
-	synced   bool // a dump was merged since the view was made
-	live     bool // the monitor works: every change on the switch arrives here
+	dumping sync.Mutex // held from beginDump to merge
+	mu      sync.Mutex // of all below
+	index   flowIndex
+	synced  bool // a dump was merged since the view was made
+	live    bool // the monitor works: every change on the switch arrives here
 	// touched are the flows that the monitor reported while a dump was running. These reports are newer than the dump.
 	touched map[flowID]struct{}
 	// expecting holds the cookies whose flows Apply is changing. Apply itself reports the result.
@@ -37,35 +28,17 @@ type flowView struct {
 }
 
 func newFlowView(bridgeUUID string) *flowView {
-	return &flowView{bridgeUUID: bridgeUUID, byID: map[flowID]*switchFlow{}, byCookie: map[uint64]map[*switchFlow]struct{}{},
+	return &flowView{bridgeUUID: bridgeUUID, index: newFlowIndex(),
 		expecting: map[uint64]struct{}{}, changed: make(chan struct{})}
 }
 
-// put and forget change the view. The caller holds the lock. put returns the cookie of the flow that it replaced.
-func (v *flowView) put(f switchFlow) (old uint64, replaced bool) {
-	id := idOf(f.Flow)
-	if o := v.byID[id]; o != nil {
-		old, replaced = o.Cookie, true
-		v.forget(id, o)
+// put takes over a flow of the switch. The caller holds the lock. What the view has already in the same form stays, because it may be
+// shared.
+func (v *flowView) put(f switchFlow) {
+	if old := v.index.find(&f.Flow); old != nil && old.cookie == f.Cookie && slices.Equal(old.flow.Actions, f.Flow.Actions) {
+		return
 	}
-	n := &f
-	v.byID[id] = n
-	set := v.byCookie[f.Cookie]
-	if set == nil {
-		set = map[*switchFlow]struct{}{}
-		v.byCookie[f.Cookie] = set
-	}
-	set[n] = struct{}{}
-	return old, replaced
-}
-
-func (v *flowView) forget(id flowID, f *switchFlow) {
-	delete(v.byID, id)
-	set := v.byCookie[f.Cookie]
-	delete(set, f)
-	if len(set) == 0 {
-		delete(v.byCookie, f.Cookie)
-	}
+	v.index.put(f.Cookie, &f.Flow)
 }
 
 // apply applies the monitor's events. It returns the cookies that are ours or in our tables, changed, and are not expected.
@@ -74,9 +47,8 @@ func (v *flowView) apply(events []flowEvent) []uint64 {
 	defer v.mu.Unlock()
 	concerned := map[uint64]struct{}{}
 	for _, e := range events {
-		id := idOf(e.flow.Flow)
 		if v.touched != nil {
-			v.touched[id] = struct{}{}
+			v.touched[idOf(&e.flow.Flow)] = struct{}{}
 		}
 		note := func(cookie uint64) {
 			if shown(cookie, e.flow.Flow.Table) {
@@ -84,12 +56,15 @@ func (v *flowView) apply(events []flowEvent) []uint64 {
 			}
 		}
 		note(e.flow.Cookie)
-		if !e.deleted {
-			if old, replaced := v.put(e.flow); replaced {
-				note(old)
+		old := v.index.find(&e.flow.Flow)
+		switch {
+		case !e.deleted:
+			if old != nil {
+				note(old.cookie)
 			}
-		} else if f := v.byID[id]; f != nil && f.Cookie == e.flow.Cookie {
-			v.forget(id, f)
+			v.put(e.flow)
+		case old != nil && old.cookie == e.flow.Cookie:
+			v.index.remove(old)
 		}
 	}
 	v.wake()
@@ -135,17 +110,18 @@ func (v *flowView) merge(cookie *uint64, flows []switchFlow) {
 	defer v.mu.Unlock()
 	seen := make(map[flowID]struct{}, len(flows))
 	for _, f := range flows {
-		id := idOf(f.Flow)
+		id := idOf(&f.Flow)
 		seen[id] = struct{}{}
 		if _, newer := v.touched[id]; !newer {
 			v.put(f)
 		}
 	}
-	for id, f := range v.byID {
+	for e := range v.index.all() {
+		id := idOf(e.flow)
 		_, there := seen[id]
 		_, newer := v.touched[id]
-		if !there && !newer && (cookie == nil || f.Cookie == *cookie) {
-			v.forget(id, f)
+		if !there && !newer && (cookie == nil || e.cookie == *cookie) {
+			v.index.remove(e)
 		}
 	}
 	v.touched = nil
@@ -164,9 +140,9 @@ func (v *flowView) flows(cookie uint64) (flows []object.Flow, ok bool) {
 
 func (v *flowView) flowsLocked(cookie uint64) ([]object.Flow, bool) {
 	var flows []object.Flow
-	for f := range v.byCookie[cookie] {
-		if shown(cookie, f.Flow.Table) {
-			flows = append(flows, f.Flow)
+	for _, e := range v.index.byCookie[cookie] {
+		if shown(cookie, e.flow.Table) {
+			flows = append(flows, *e.flow)
 		}
 	}
 	return flows, len(flows) > 0
@@ -177,9 +153,9 @@ func (v *flowView) cookies() []uint64 {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	var out []uint64
-	for c, set := range v.byCookie {
-		for f := range set {
-			if shown(c, f.Flow.Table) {
+	for c, set := range v.index.byCookie {
+		for _, e := range set {
+			if shown(c, e.flow.Table) {
 				out = append(out, c)
 				break
 			}
@@ -197,15 +173,18 @@ func (v *flowView) expect(cookies []uint64) {
 	}
 }
 
-// accept checks a cookie's flows. If they are right, or if the caller gives up, it allows events again. Both happen under one
-// lock, so that no change is missed between.
-func (v *flowView) accept(cookie uint64, right func([]object.Flow) error, giveUp bool) error {
+// accept checks the flows that a change has led to. If they are right, or if the caller gives up, it allows events again. Both happen under one
+// lock, so that no change is missed between. From then on the view shares the desired flows that it has found.
+func (v *flowView) accept(c flowChange, giveUp bool) error {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	flows, _ := v.flowsLocked(cookie)
-	err := right(flows)
+	flows, _ := v.flowsLocked(c.cookie)
+	err := c.right(flows)
+	if err == nil {
+		v.index.share(c.desired)
+	}
 	if err == nil || giveUp {
-		delete(v.expecting, cookie)
+		delete(v.expecting, c.cookie)
 	}
 	return err
 }

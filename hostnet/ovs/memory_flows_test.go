@@ -61,7 +61,7 @@ func (f *memoryFlows) bundle(_ context.Context, bridge string, mods []flowMod) e
 // modify carries out one modification and returns what a monitor is told.
 func (f *memoryFlows) modify(bridge string, m flowMod) (events []flowEvent) {
 	f.flows[bridge] = slices.DeleteFunc(f.flows[bridge], func(s switchFlow) bool {
-		same := idOf(s.Flow) == idOf(m.flow)
+		same := idOf(&s.Flow) == idOf(&m.flow)
 		gone := s.Cookie == m.cookie && (m.op == modDelete && same || m.op == modDeleteCookie && s.Flow.Table == m.flow.Table)
 		if gone {
 			events = append(events, flowEvent{deleted: true, flow: s})

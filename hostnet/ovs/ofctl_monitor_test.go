@@ -88,11 +88,11 @@ func TestViewSilencesExpectedCookies(t *testing.T) {
 	if told := v.apply([]flowEvent{{flow: switchFlow{other, f}}}); len(told) != 1 || told[0] != other {
 		t.Errorf("told of %#x", told)
 	}
-	wrong := flowChange{desired: []object.Flow{f}}
-	if err := v.accept(mine, wrong.right, false); err == nil {
+	wrong := flowChange{cookie: mine, desired: []object.Flow{f}}
+	if err := v.accept(wrong, false); err == nil {
 		t.Error("a flow that another cookie took counts as in place")
 	}
-	_ = v.accept(mine, wrong.right, true)
+	_ = v.accept(wrong, true)
 	if told := v.apply([]flowEvent{{flow: switchFlow{mine, f}}}); len(told) != 2 {
 		t.Errorf("told of %#x after giving up", told)
 	}

@@ -3,6 +3,7 @@ package engine
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -83,7 +84,7 @@ func (t *itemTable) get(k desired.Key) *itemState {
 }
 
 // set stores the unit of its item. It returns the keys of objects to compare, and the items that may now get objects which another
-// item had.
+// item had. Objects that are the same as before stay, because others have them too: drivers share what they have applied.
 func (t *itemTable) set(u compile.Unit) (touched []object.Key, freed []desired.Key) {
 	it := t.get(u.Key)
 	if g := u.Gateway; g != nil && (it.unit.Gateway == nil || it.unit.Gateway.Active != g.Active) {
@@ -92,14 +93,18 @@ func (t *itemTable) set(u compile.Unit) (touched []object.Key, freed []desired.K
 	it.unit, it.conflict = u, ""
 	old := it.keys
 	it.keys = nil
-	for _, o := range u.Objects {
+	for i, o := range u.Objects {
 		k := o.Key()
 		if have := t.objects[k]; have != nil && (have.item != u.Key || slices.Contains(it.keys, k)) {
 			it.conflict = fmt.Sprintf("%s belongs to %s %s already", k, have.item.Kind, have.item.UID)
 			t.contest(k, u.Key)
 			continue
 		}
-		t.want(k, o, u.Key)
+		if have := t.objects[k]; have != nil && reflect.DeepEqual(have.want, o) {
+			u.Objects[i] = have.want
+		} else {
+			t.want(k, o, u.Key)
+		}
 		it.keys = append(it.keys, k)
 		touched = append(touched, k)
 	}

@@ -67,6 +67,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	if c.Systemd {
 		notify = service.NewNotifier(c.Logger)
 	}
+	ready := make(chan struct{})
 	var e *engine.Engine
 	e, err = engine.New(engine.Config{
 		Node: c.Node, Version: c.Version, Features: features, Drivers: drivers, Fabrics: fabrics(), Store: client, StateDir: c.StateDir,
@@ -76,6 +77,7 @@ func Run(ctx context.Context, c Config) (err error) {
 		},
 		SweepInterval: c.SweepInterval, Registry: registry, Logger: c.Logger,
 		Ready: func() {
+			close(ready)
 			notify.Ready(e.State())
 			if c.Ready != nil {
 				c.Ready()
@@ -93,6 +95,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	g.Go(func() error { return listeners.Serve(ctx, e.Handler(), registry) })
 	g.Go(func() error { return notify.Watchdog(ctx, e.Alive) })
 	g.Go(func() error { return notify.Status(ctx, e.State) })
+	g.Go(func() error { return giveBack(ctx, ready) })
 	g.Go(func() error { return e.Run(ctx) })
 	return g.Wait()
 }
