@@ -8,7 +8,6 @@ import (
 	"maps"
 	"slices"
 	"sync"
-	"time"
 
 	"weft/hostnet/object"
 )
@@ -33,6 +32,7 @@ type PortDriver struct {
 	ports     map[string]*port
 	lost      map[string]bool
 	woken     chan struct{} // holds one token if lost has names
+	schedule  schedule
 	scheduled chan struct{} // holds one token if a port's next time was set
 }
 
@@ -150,6 +150,9 @@ func (d *PortDriver) remove(device string) error {
 func (d *PortDriver) stop(device string) error {
 	d.mu.Lock()
 	p := d.ports[device]
+	if p != nil {
+		d.schedule.clear(p)
+	}
 	delete(d.ports, device)
 	d.mu.Unlock()
 	if p == nil {
@@ -182,7 +185,8 @@ func (d *PortDriver) change(p *port, b Binding, service *Service) error {
 	}
 	p.service.Store(service)
 	d.mu.Lock()
-	p.binding, p.sent, p.next = b, 0, time.Time{}
+	p.binding, p.sent = b, 0
+	d.schedule.clear(p)
 	d.mu.Unlock()
 	d.speak(p)
 	return nil
@@ -207,6 +211,7 @@ func (d *PortDriver) forget(p *port) {
 	d.mu.Lock()
 	held := d.ports[p.device] == p
 	if held {
+		d.schedule.clear(p)
 		delete(d.ports, p.device)
 	}
 	d.lost[p.device] = true

@@ -40,7 +40,8 @@ type port struct {
 	log       *slog.Logger
 	binding   Binding
 	sent      int       // how often the service's unsolicited frames were sent
-	next      time.Time // when the unsolicited frames are due; zero for never
+	next      time.Time // when the unsolicited frames are due; zero for never. schedule sets it, and slot.
+	slot      int
 }
 
 func newPort(device string, b Binding, s *Service, log *slog.Logger) *port {
@@ -72,9 +73,12 @@ func (d *PortDriver) speak(p *port) {
 		return
 	}
 	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.ports[p.device] != p {
+		return // it has ended meanwhile
+	}
 	p.sent++
-	p.next = time.Now().Add(s.Interval(p.sent))
-	d.mu.Unlock()
+	d.schedule.set(p, time.Now().Add(s.Interval(p.sent)))
 	wake(d.scheduled)
 }
 
@@ -99,18 +103,9 @@ func (d *PortDriver) repeat(ctx context.Context) {
 	}
 }
 
-// due lists the ports that are due, and when the next one is due. A zero time means never.
-func (d *PortDriver) due(now time.Time) (due []*port, next time.Time) {
+// due takes out the ports that are due, and says when the next one is. A zero time means never.
+func (d *PortDriver) due(now time.Time) ([]*port, time.Time) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for _, p := range d.ports {
-		switch {
-		case p.next.IsZero():
-		case !now.Before(p.next):
-			due = append(due, p)
-		default:
-			next = earlier(next, p.next)
-		}
-	}
-	return due, next
+	return d.schedule.due(now)
 }
