@@ -134,3 +134,24 @@ func TestForwardsOfTwoProtocols(t *testing.T) {
 		t.Error("one more port is no difference")
 	}
 }
+
+// TestRouteNamesInWords: the main table is not named.
+func TestRouteNamesInWords(t *testing.T) {
+	t.Parallel()
+	p := netip.MustParsePrefix("10.0.0.0/24")
+	for want, got := range map[string]string{"ns/10.0.0.0/24": object.RouteName("ns", 0, p), "ns/10.0.0.0/24 table 7": object.RouteName("ns", 7, p)} {
+		if got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	for rest, want := range map[string]uint32{"10.0.0.0/24": 0, "10.0.0.0/24 table 7": 7, "10.0.0.0/24 table 4294967295": 4294967295} {
+		if table, destination, err := object.ParseRouteName(rest); table != want || destination != p || err != nil {
+			t.Errorf("%q is table %d, %s: %v", rest, table, destination, err)
+		}
+	}
+	gap := &object.NATMapping{Forwards: []object.NATForward{{Protocol: "tcp", First: 1, Last: 4, ToFirst: 1}, {Protocol: "tcp", First: 3, Last: 6, ToFirst: 3}}}
+	whole := &object.NATMapping{Forwards: []object.NATForward{{Protocol: "tcp", First: 1, Last: 6, ToFirst: 1}}}
+	if d := gap.Diff(whole); len(d) == 0 {
+		t.Error("forwards that overlap are joined")
+	}
+}
