@@ -3,6 +3,7 @@ package frame
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 	"testing"
 
 	"golang.org/x/net/bpf"
@@ -113,5 +114,55 @@ func TestFilterAtItsLargest(t *testing.T) {
 	}
 	if raw, err := assemble(rules, shut); err != nil || len(raw) > 4096 {
 		t.Errorf("%d instructions, %v", len(raw), err)
+	}
+}
+
+// TestEachTestOfARule: a frame that fails a single test of a rule does not pass it.
+func TestEachTestOfARule(t *testing.T) {
+	t.Parallel()
+	between := Between{Src: macA, Dst: macB}
+	a4, a6, target := netip.MustParseAddr("10.0.0.5"), netip.MustParseAddr("fe80::1"), netip.MustParseAddr("fe80::57:45ff:fe46:5401")
+	arp := ARP{ARPRequest, macA, object.MAC{}, a4, a4.Next()}.Frame(between)
+	rarp := bytes.Clone(arp)
+	rarp[12], rarp[13] = 0x80, 0x35
+	solicit := ICMPv6(between, a6, target, append([]byte{135, 0, 0, 0, 0, 0, 0, 0}, target.AsSlice()...))
+	for name, c := range map[string]struct {
+		rule   Rule
+		frame  []byte
+		decide []int // the bytes that must be as they are
+	}{
+		"UDP over IPv4": {UDP4To(67), UDP(between, netip.AddrPortFrom(a4, 68), netip.AddrPortFrom(a4, 67), nil), []int{12, 13, 20, 21, 23, 36, 37}},
+		"UDP over IPv6": {UDP6To(547), UDP(between, netip.AddrPortFrom(a6, 546), netip.AddrPortFrom(a6, 547), nil), []int{12, 13, 20, 56, 57}},
+		"RARP":          {RARP(), rarp, []int{12, 13}},
+		"ARP":           {AnyARP(), arp, []int{12, 13}},
+		"ARP for one":   {ARPRequestFor(a4.Next()), arp, []int{12, 13, 20, 21, 38, 39, 40, 41}},
+		"from one MAC":  {AnyARP().From(macA), arp, []int{6, 7, 8, 9, 10, 11, 12, 13}},
+		"ICMPv6":        {ICMPv6Type(135), solicit, []int{12, 13, 20, 54}},
+		"a target": {ICMPv6Type(135).NDTarget(target), solicit,
+			[]int{12, 13, 20, 54, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75, 76, 77}},
+	} {
+		if !accepts(t, []Rule{c.rule}, nil, false, c.frame) {
+			t.Errorf("%s: the frame does not pass", name)
+		}
+		for i := range c.frame {
+			if i == 14 && name == "UDP over IPv4" {
+				continue // the length of the header says where the port is
+			}
+			f := bytes.Clone(c.frame)
+			f[i] ^= 0x15
+			if passes := accepts(t, []Rule{c.rule}, nil, false, f); passes == slices.Contains(c.decide, i) {
+				t.Errorf("%s: with another byte %d it passes: %v", name, i, passes)
+			}
+		}
+	}
+	fragment := UDP(between, netip.AddrPortFrom(a4, 68), netip.AddrPortFrom(a4, 67), nil)
+	for flags, want := range map[byte]bool{0x20: true, 0x40: true, 0x80: true, 0x01: false, 0x1f: false} {
+		fragment[20] = flags
+		if accepts(t, []Rule{UDP4To(67)}, nil, false, fragment) != want {
+			t.Errorf("fragment bits %#x: passes %v", flags, !want)
+		}
+	}
+	if _, err := assemble(make([]Rule, 1000), []int{1}); err != nil {
+		t.Errorf("many rules cannot be assembled: %v", err)
 	}
 }
