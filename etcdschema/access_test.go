@@ -116,7 +116,7 @@ func TestSetupIsIdempotentAndRepairs(t *testing.T) {
 		t.Errorf("a host is gone: %v %v", got, err)
 	}
 	if _, err := g.h2.Etcd().Get(ctx, "/weft/v1/desired/h2/_head"); err == nil {
-		t.Error("a host that is gone still reads its slice")
+		t.Error("a host that is gone still reads its node config")
 	}
 	if _, err := Setup(ctx, g.control, SetupOptions{Hosts: []string{"h3"}}); !denied(err) {
 		t.Errorf("a controller changed users: %v", err)

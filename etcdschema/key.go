@@ -66,7 +66,7 @@ func OrderPrefix() Prefix    { return Prefix{"order/"} }
 func EventPrefix() Prefix    { return Prefix{"event/"} }
 func ElectionPrefix() Prefix { return Prefix{"election/"} }
 
-// NodeDesired is the slice of one node: its desired items and their head.
+// NodeDesired is the node config of one node: its desired items and their head.
 func NodeDesired(node string) Prefix { return Prefix{"desired/" + node + "/"} }
 
 // NodeItems is the part of a node's config that holds one kind of items.
@@ -214,15 +214,15 @@ func FixedClaim(networkUID string, a model.Address) Key {
 // AnyHost stands for every host in a device claim; no host has that name.
 const AnyHost = "_"
 
-// DesiredKey is the key of one item in a node's slice.
+// DesiredKey is the key of one item in a node config.
 func DesiredKey(node string, k desired.Key) Key {
 	return Key{fmt.Sprintf("desired/%s/%s/%s", node, k.Kind, k.UID)}
 }
 
-// HeadKey is the key of the slice's head.
+// HeadKey is the key of the node config's head.
 func HeadKey(node string) Key { return Key{"desired/" + node + "/_head"} }
 
-// ParseDesired reads node and item key out of a key of desired/. head is true for the slice's head.
+// ParseDesired reads node and item key out of a key of desired/. head is true for the node config's head.
 func ParseDesired(k Key) (node string, item desired.Key, head, ok bool) {
 	parts := strings.Split(k.path, "/")
 	switch {

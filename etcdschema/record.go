@@ -143,7 +143,7 @@ type NodeStatus struct {
 	Gateway GatewayState `json:"gateway,omitempty"`
 }
 
-// Head proves that a slice is complete. A node removes something only if a matching head shows that it is gone.
+// Head proves that a node config is complete. A node removes something only if a matching head shows that it is gone.
 type Head struct {
 	Generation int64  `json:"generation"`
 	Count      int    `json:"count"`
@@ -154,7 +154,7 @@ type Head struct {
 type NodeReport struct {
 	Version  string            `json:"version"`
 	Features []desired.Feature `json:"features"`
-	// ProcessedRevision is the revision up to which everything in the slice is programmed or listed as an exception.
+	// ProcessedRevision is the revision up to which everything in the node config is programmed or listed as an exception.
 	ProcessedRevision int64 `json:"processedRevision"`
 	Generation        int64 `json:"generation"` // of the head that was processed
 	// EtcdRevision is the highest revision that the node has seen, and ClusterID the cluster where it has seen it. A controller
@@ -260,7 +260,7 @@ const (
 	ExceptionFailed  ExceptionState = "Failed"  // failed, and is retried with backoff
 )
 
-// Exception says why an item of the slice is not programmed.
+// Exception says why an item of the node config is not programmed.
 type Exception struct {
 	State  ExceptionState `json:"state"`
 	Reason string         `json:"reason"`

@@ -18,8 +18,8 @@ func hostCommand(s streams) *cli.Command {
 		Action: unknownCommand("weft host", cli.ShowSubcommandHelp),
 		Subcommands: []*cli.Command{
 			hostPlanCommand(s),
-			hostOrderCommand(s, "accept", "carry out what the host holds back: most of its slice gone, or another etcd"),
-			hostOrderCommand(s, "resync", "read the whole host and its slice afresh"),
+			hostOrderCommand(s, "accept", "carry out what the host holds back: most of its node config gone, or another etcd"),
+			hostOrderCommand(s, "resync", "read the whole host and its node config afresh"),
 		},
 	})
 }

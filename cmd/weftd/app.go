@@ -43,7 +43,7 @@ func flags() []cli.Flag {
 		text("ovs-rundir", "WEFT_OVS_RUNDIR", "/var/run/openvswitch", "where db.sock and the bridges' sockets are; empty on a host without Open vSwitch"),
 		text("datapath-type", "WEFT_DATAPATH_TYPE", "system", "of the bridges: system (kernel) or netdev (userspace)"),
 		text("netns-dir", "WEFT_NETNS_DIR", netns.DefaultDir, "where network namespaces have their names, an absolute path; ip netns knows only the default"),
-		text("state-dir", "WEFT_STATE_DIR", "/var/lib/weft", "where the last good slice is kept"),
+		text("state-dir", "WEFT_STATE_DIR", "/var/lib/weft", "where the last good node config is kept"),
 		text("debug-listen", "WEFT_DEBUG_LISTEN", "unix:/run/weft/weftd.sock",
 			"where /plan, /desired, /observed, /compiled, /healthz, /metrics and /debug/pprof are served: unix:PATH, a loopback address and port, or nothing"),
 		&cli.DurationFlag{Name: "sweep-interval", EnvVars: []string{"WEFT_SWEEP_INTERVAL"}, Value: time.Minute,

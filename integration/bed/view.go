@@ -138,7 +138,7 @@ func (b *Bed) AwaitDesired(ctx context.Context, node, project, name string) (*de
 			found = p.Port
 			return true, ""
 		}
-		return false, fmt.Sprintf("port %s/%s is not in the slice of %s", project, name, node)
+		return false, fmt.Sprintf("port %s/%s is not in the node config of %s", project, name, node)
 	})
 	return found, err
 }

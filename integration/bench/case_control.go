@@ -65,7 +65,7 @@ func (r *region) all(ctx context.Context) error {
 		}
 	}
 	if n := r.Torn(); n > 0 {
-		return fmt.Errorf("%d hosts hold something else than the head of their slice says", n)
+		return fmt.Errorf("%d hosts hold something else than the head of their node config says", n)
 	}
 	return nil
 }

@@ -95,7 +95,7 @@ func (c *Cloud) awaitHosts(ctx context.Context) error {
 		select {
 		case <-h.synced:
 		case <-ctx.Done():
-			return fmt.Errorf("%s has not read its slice: %w", h.slice.node, ctx.Err())
+			return fmt.Errorf("%s has not read its node config: %w", h.config.node, ctx.Err())
 		}
 	}
 	return nil

@@ -25,18 +25,18 @@ type host struct {
 	synced chan struct{} // closed at the first snapshot
 
 	mu       sync.Mutex
-	slice    *slice
+	config   *config
 	reported time.Time
 }
 
 func newHost(name string, client *etcdschema.Client) *host {
 	return &host{client: client, report: report.NewWriter(client, name, slog.New(slog.DiscardHandler)),
-		synced: make(chan struct{}), slice: newSlice(name)}
+		synced: make(chan struct{}), config: newConfig(name)}
 }
 
 // run follows the host's prefixes, reports, and keeps the host's key in live/, until ctx ends.
 func (h *host) run(ctx context.Context) error {
-	node := h.slice.node
+	node := h.config.node
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() error {
 		return h.client.Follow(ctx, []etcdschema.Prefix{etcdschema.NodeDesired(node), etcdschema.NodeOrder(node)}, h.take)
@@ -52,7 +52,7 @@ func (h *host) run(ctx context.Context) error {
 func (h *host) take(b etcdschema.Batch) error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	dirty := h.slice.take(b.Events)
+	dirty := h.config.take(b.Events)
 	first := h.reported.IsZero()
 	if first || b.WentBack {
 		for i := range etcdschema.Buckets {
@@ -67,9 +67,9 @@ func (h *host) take(b etcdschema.Batch) error {
 	h.reported = now
 	buckets := make(map[int]etcdschema.BucketReport, len(dirty))
 	for i := range dirty {
-		buckets[i] = h.slice.bucket(i)
+		buckets[i] = h.config.bucket(i)
 	}
-	h.report.Publish(h.slice.summary(b, now), buckets, urgent)
+	h.report.Publish(h.config.summary(b, now), buckets, urgent)
 	if first {
 		close(h.synced)
 	}
@@ -79,5 +79,5 @@ func (h *host) take(b etcdschema.Batch) error {
 func (h *host) whole() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return h.slice.whole()
+	return h.config.whole()
 }

@@ -63,7 +63,7 @@ func TestRegionIsMeasured(t *testing.T) {
 		t.Errorf("takeover: %+v, %v", s, err)
 	}
 	if n := c.Torn(); n > 0 {
-		t.Errorf("%d hosts hold something else than the head of their slice says", n)
+		t.Errorf("%d hosts hold something else than the head of their node config says", n)
 	}
 }
 

@@ -51,7 +51,7 @@ func TestUnits(t *testing.T) {
 	h.awaitStatus("weftd", `is for "h1"`)
 	h.awaitStatus("weft-controller", "waits for etcd at http://127.0.0.1:2379")
 	h.must("cp", h.write("weftd.env", "WEFT_NODE=h1"), "/etc/weft/weftd.env") // without a systemctl command
-	h.awaitStatus("weftd", "no slice yet: etcd has not answered")
+	h.awaitStatus("weftd", "no node config yet: etcd has not answered")
 	h.must("systemctl", "start", "etcd")
 	h.must("systemctl", "start", "weftd", "weft-controller") // it waits
 	if s := h.property("weftd", "StatusText"); !strings.Contains(s, "nothing for node h1") {

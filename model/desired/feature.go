@@ -1,7 +1,7 @@
 package desired
 
 // Feature is one ability of a node on which a controller may depend. Nodes publish theirs in actual. A controller never writes to a
-// slice what its node does not support: the port stays Pending with "needs feature X". A node that has published nothing yet is
+// node config what its node does not support: the port stays Pending with "needs feature X". A node that has published nothing yet is
 // assumed to have exactly Baseline.
 type Feature string
 

@@ -335,7 +335,7 @@ func TestANetworkMadeAgainTakesItsPortsAlong(t *testing.T) {
 	}
 	n := s.cache().nodes["h1"]
 	if n.networks[uid] != 1 || n.networks[old] != 0 || len(n.items) != 3 {
-		t.Errorf("slice: %v, %d items", n.networks, len(n.items))
+		t.Errorf("node config: %v, %d items", n.networks, len(n.items))
 	}
 }
 

@@ -7,12 +7,12 @@ import (
 	"weft/model/desired"
 )
 
-// node is what the cache knows of one node: its slice in etcd and its report.
+// node is what the cache knows of one node: its node config in etcd and its report.
 type node struct {
 	items    map[desired.Key]*entry
-	networks map[string]int // ports in the slice by network uid
-	legs     map[string]int // routers in the slice with a leg on the network, by its uid
-	external map[string]int // routers in the slice with this external network, by its uid
+	networks map[string]int // ports in the node config by network uid
+	legs     map[string]int // routers in the node config with a leg on the network, by its uid
+	external map[string]int // routers in the node config with this external network, by its uid
 	shared   map[string]int // the distributed ones of these, which use the node's own addresses
 	digest   etcdschema.SetDigest
 	head     *entry
@@ -73,7 +73,7 @@ func count(m map[string]int, k string, add bool) {
 	}
 }
 
-// needs says that something in the slice refers to the network.
+// needs says that something in the node config refers to the network.
 func (n *node) needs(network string) bool {
 	return n.networks[network]+n.legs[network]+n.external[network] > 0
 }
@@ -124,7 +124,7 @@ func (n *node) lacks(features ...desired.Feature) (desired.Feature, bool) {
 	return "", false
 }
 
-// headMatches says that the head in etcd matches the content of the slice.
+// headMatches says that the head in etcd matches the content of the node config.
 func (n *node) headMatches() bool {
 	if n.head == nil {
 		return len(n.items) == 0

@@ -135,15 +135,15 @@ func (s *sim) gatewayHosts(name string) []string {
 	return s.cache().accepted[router(name)].Allocated.GatewayHosts
 }
 
-func TestCentralSlices(t *testing.T) {
+func TestCentralNodeConfigs(t *testing.T) {
 	t.Parallel()
 	s := centralRegion(t)
 	list := s.gatewayHosts("edge")
 	if len(list) != 3 {
 		t.Fatalf("gateway hosts: %v", list)
 	}
-	golden(t, "central_gateway.golden", s.slice(t, list[1]))
-	golden(t, "central_guest.golden", s.slice(t, "h1"))
+	golden(t, "central_gateway.golden", s.config(t, list[1]))
+	golden(t, "central_guest.golden", s.config(t, "h1"))
 	for id := range s.cache().intents {
 		if v := s.verdict(id); !v.good() {
 			t.Errorf("%s: %+v", id, v)
@@ -158,7 +158,7 @@ func TestCentralSlices(t *testing.T) {
 	s.check()
 	for _, name := range list {
 		if n := len(s.cache().nodes[name].items); n != 1 {
-			t.Errorf("%s keeps %d items, expected the host alone:\n%s", name, n, s.slice(t, name))
+			t.Errorf("%s keeps %d items, expected the host alone:\n%s", name, n, s.config(t, name))
 		}
 	}
 	if got := s.item("h1", desired.KindNetwork, blue); strings.Contains(got, "centralMAC") || !strings.Contains(got, `"gateway":"10.0.0.1"`) {

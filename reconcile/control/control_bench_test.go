@@ -67,7 +67,7 @@ func BenchmarkTakeover(b *testing.B) {
 	}
 }
 
-// BenchmarkCommitPort is one port from the commit of its intent to the commit of its slice, on a real etcd.
+// BenchmarkCommitPort is one port from the commit of its intent to the commit of its node config, on a real etcd.
 func BenchmarkCommitPort(b *testing.B) {
 	for _, n := range []int{1, 1000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {

@@ -118,7 +118,7 @@ func TestFailoverAfterALeaderVanishes(t *testing.T) {
 	})
 }
 
-func TestSlicesAreRepairedInEtcd(t *testing.T) {
+func TestNodeConfigsAreRepairedInEtcd(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
 	registry := prometheus.NewRegistry()

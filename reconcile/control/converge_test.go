@@ -223,7 +223,7 @@ func TestOrderDoesNotMatter(t *testing.T) {
 }
 
 // A replica that starts with what another one has written changes nothing. With only accepted objects and claims it computes the
-// same slices.
+// same node configs.
 func TestAFreshLeaderComputesTheSame(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -245,8 +245,8 @@ func TestAFreshLeaderComputesTheSame(t *testing.T) {
 		bare.settle()
 		bare.check()
 		for k, e := range first.cache().entries {
-			_, _, head, slice := etcdschema.ParseDesired(k)
-			if !slice || head {
+			_, _, head, item := etcdschema.ParseDesired(k)
+			if !item || head {
 				continue
 			}
 			if b := bare.cache().entries[k]; b == nil || string(b.data) != string(e.data) {
@@ -266,7 +266,7 @@ func (s *sim) inherit(from *sim, which func(etcdschema.Key) bool) {
 	s.rev, s.uids = from.rev, from.uids // no replica gives out a uid that another has given out
 }
 
-// Whatever people do to a region, in whatever order: nothing is claimed twice, every slice matches its head, and a second
+// Whatever people do to a region, in whatever order: nothing is claimed twice, every node config matches its head, and a second
 // evaluation changes nothing.
 func TestAnyHistoryKeepsTheInvariants(t *testing.T) {
 	t.Parallel()
@@ -380,14 +380,14 @@ func TestAnyHistoryEqualsAFreshLook(t *testing.T) {
 		fresh.inherit(s, func(k etcdschema.Key) bool { return area(k) != "desired" })
 		fresh.planner.wakeAll()
 		fresh.settle()
-		if diff := cmp.Diff(fresh.slices(), s.slices()); diff != "" {
+		if diff := cmp.Diff(fresh.configs(), s.configs()); diff != "" {
 			t.Fatalf("(-from nothing +change by change)\n%s", diff)
 		}
 	})
 }
 
-// slices are the nodes' slices without the heads, which count writes.
-func (s *sim) slices() map[string]string {
+// configs are the node configs without the heads, which count writes.
+func (s *sim) configs() map[string]string {
 	out := s.snapshot()
 	maps.DeleteFunc(out, func(k, _ string) bool { return !strings.HasPrefix(k, "desired/") || strings.HasSuffix(k, "/_head") })
 	return out

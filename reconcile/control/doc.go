@@ -11,5 +11,5 @@
 //   - A claim is created only where there is none. Addresses, MACs, segments and prefixes are released into the hold time only.
 //   - The cost of a change depends on what the change concerns, not on what exists.
 //   - An object that cannot be evaluated or written does not delay another object.
-//   - A slice is never changed without its head.
+//   - A node config is never changed without its head.
 package control

@@ -182,7 +182,7 @@ func (s *sim) wideHost() {
 	s.settle()
 }
 
-// settled compares the slices with what is accepted. A port is on its host together with the present incarnation of its network,
+// settled compares the node configs with what is accepted. A port is on its host together with the present incarnation of its network,
 // and nothing is left of what is gone.
 func (s *sim) settled(t *testing.T) {
 	t.Helper()

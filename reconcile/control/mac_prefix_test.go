@@ -15,7 +15,7 @@ func TestHostsKnowTheMACPrefix(t *testing.T) {
 	told := func(s *sim) model.MAC {
 		h, ok := itemOn[*desired.Host](s.cache(), "h1", hostH1)
 		if !ok {
-			t.Fatal("h1 has no slice")
+			t.Fatal("h1 has no node config")
 		}
 		return h.MACPrefix
 	}

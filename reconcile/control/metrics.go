@@ -39,7 +39,7 @@ func newMetrics(r prometheus.Registerer, age func() float64) *metrics {
 		transactions: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "weft_controller_transactions_total", Help: "Transactions by result (committed, lost, failed).",
 		}, []string{"result"}),
-		drift:    counter("drift_repaired_total", "Keys of slices that others had changed and that were put right."),
+		drift:    counter("drift_repaired_total", "Keys of node configs that others had changed and that were put right."),
 		restarts: counter("watch_restarts_total", "Times that everything was listed again."),
 		statuses: counter("status_writes_total", "Statuses written."),
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{

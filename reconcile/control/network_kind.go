@@ -48,7 +48,7 @@ func sameNetworkToOthers(was, is *etcdschema.Accepted) bool {
 		before.PhysicalNetwork == now.PhysicalNetwork && before.Type == now.Type
 }
 
-// networkItem updates a network's item. It exists while something in the slice refers to the network. The first unit that refers to
+// networkItem updates a network's item. It exists while something in the node config refers to the network. The first unit that refers to
 // the network starts it.
 func (p *planner) networkItem(r *round, name string, k desired.Key) error {
 	if !p.reader.needs(name, k.UID) {

@@ -10,7 +10,7 @@ import (
 	"weft/model/desired"
 )
 
-// place writes the accepted port to the slices, in one transaction. It leaves the nodes on which the port must not be any more, and
+// place writes the accepted port to the node configs, in one transaction. It leaves the nodes on which the port must not be any more, and
 // is written to the others together with its network. A node that cannot take the port keeps what it has, as long as that gives the
 // guest nothing that it must not have any more.
 func (p *planner) place(r *round, acc *etcdschema.Accepted, v *verdict) error {
@@ -101,7 +101,7 @@ func (p *planner) putOn(r *round, name string, item *desired.Port, network *etcd
 	return nil
 }
 
-// takeOff removes a port from a node's slice, and its network if nothing else there needs it.
+// takeOff removes a port from a node config, and its network if nothing else there needs it.
 func (p *planner) takeOff(r *round, name string, key desired.Key) {
 	network := p.networkOn(name, key)
 	r.removeItem(name, key)

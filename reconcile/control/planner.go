@@ -35,7 +35,7 @@ type planner struct {
 	spare    map[read]struct{}                 // an empty set for the next reader
 	trouble  map[string]map[string]string      // why a router is not on a node, by its uid and the node
 	lost     map[model.ID]*etcdschema.Accepted // deleted by mistake, to be written again
-	foreign  map[etcdschema.Key]struct{}       // keys of slices that somebody else has changed
+	foreign  map[etcdschema.Key]struct{}       // keys of node configs that somebody else has changed
 	doubtful map[etcdschema.Key]*write         // what the last transaction of unknown outcome would write
 	refused  refusals                          // keys of nodes that are refused
 	rewound  bool                              // etcd went back: events may be older than the cache

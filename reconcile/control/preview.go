@@ -32,7 +32,7 @@ const (
 type Preview struct {
 	Objects []ObjectChange // those asked for, in the order asked, then others that are affected
 	Claims  []ClaimChange  // in key order
-	Items   []ItemChange   // of the nodes' slices, by node, kind and object
+	Items   []ItemChange   // of the node configs, by node, kind and object
 }
 
 // ObjectChange is the change of one intent object. Old is nil when the object is new. Phase and Reasons are empty when it would be
@@ -53,7 +53,7 @@ type ClaimChange struct {
 	Old, New *etcdschema.Claim
 }
 
-// ItemChange is the change of one key of a node's slice. Object is the intent object behind it, if it is known.
+// ItemChange is the change of one key of a node config. Object is the intent object behind it, if it is known.
 type ItemChange struct {
 	Node     string
 	Key      desired.Key
@@ -90,7 +90,7 @@ func LoadCache(ctx context.Context, client Reader) (*Cache, error) {
 
 // Preview computes what the controllers would do if the objects were declared, and the IDs deleted, at the same time. The objects
 // must be valid by themselves (see model.Validate). The cache is not changed. When macPrefix is zero, MACs get the prefix that the
-// nodes' slices name.
+// node configs name.
 func (c *Cache) Preview(macPrefix [3]byte, declare []model.Object, remove []model.ID) (Preview, error) {
 	out, _, err := c.preview(macPrefix, declare, remove)
 	return out, err

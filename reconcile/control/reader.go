@@ -74,7 +74,7 @@ func (s *reader) claim(k etcdschema.Key) (etcdschema.Claim, bool) {
 	return s.cache.claim(k)
 }
 
-// item is an item of a node's slice.
+// item is an item of a node config.
 func (s *reader) item(name string, k desired.Key) *entry {
 	s.note(read{of: readEntry, name: etcdschema.DesiredKey(name, k).String()})
 	return s.cache.node(name).items[k]
@@ -146,7 +146,7 @@ func (s *reader) leads(name, network string) bool {
 	return s.cache.node(name).legs[network] > 0
 }
 
-// needs says that something in the node's slice refers to the network.
+// needs says that something in the node config refers to the network.
 func (s *reader) needs(name, network string) bool {
 	s.note(read{of: groupGuests, node: name, name: network})
 	s.note(read{of: groupOutside, node: name, name: network})
@@ -154,13 +154,13 @@ func (s *reader) needs(name, network string) bool {
 	return s.cache.node(name).needs(network)
 }
 
-// guests are the networks that ports in the node's slice are on, by uid.
+// guests are the networks that ports in the node config are on, by uid.
 func (s *reader) guests(name string) map[string]int {
 	s.note(read{of: groupGuests, node: name})
 	return s.cache.node(name).networks
 }
 
-// hasGuests says that a port in the node's slice is on the network.
+// hasGuests says that a port in the node config is on the network.
 func (s *reader) hasGuests(name, network string) bool {
 	s.note(read{of: groupGuests, node: name, name: network})
 	return s.cache.node(name).networks[network] > 0

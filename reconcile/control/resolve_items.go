@@ -115,7 +115,7 @@ func placements(a *etcdschema.Accepted) map[string]desired.State {
 	return nodes
 }
 
-// unplaceable says why the port cannot be written to a node's slice; empty when it can.
+// unplaceable says why the port cannot be written to a node config; empty when it can.
 func (s *reader) unplaceable(host string, p *desired.Port, network *etcdschema.Accepted) string {
 	a := s.accepted(hostID(host))
 	if a == nil {

@@ -18,8 +18,8 @@ import (
 
 var update = flag.Bool("update", false, "write the goldens")
 
-// slice is a node's slice as text.
-func (s *sim) slice(t *testing.T, node string) string {
+// config is a node config as text.
+func (s *sim) config(t *testing.T, node string) string {
 	t.Helper()
 	var b strings.Builder
 	var keys []etcdschema.Key
@@ -59,7 +59,7 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-func TestSlices(t *testing.T) {
+func TestNodeConfigs(t *testing.T) {
 	t.Parallel()
 	s := newSim(t)
 	s.putAll(regionIntent())
@@ -73,8 +73,8 @@ func TestSlices(t *testing.T) {
 	s.feature("h2", desired.Features()...)
 	s.settle()
 	s.check()
-	golden(t, "slice_h1.golden", s.slice(t, "h1"))
-	golden(t, "slice_h2.golden", s.slice(t, "h2"))
+	golden(t, "config_h1.golden", s.config(t, "h1"))
+	golden(t, "config_h2.golden", s.config(t, "h2"))
 }
 
 func (s *sim) feature(node string, f ...desired.Feature) {
@@ -162,13 +162,13 @@ func pad(i int) string {
 	return string([]byte{byte('0' + i/100%10), byte('0' + i/10%10), byte('0' + i%10)})
 }
 
-func TestSlicesAreRepaired(t *testing.T) {
+func TestNodeConfigsAreRepaired(t *testing.T) {
 	t.Parallel()
 	s := newSim(t)
 	s.putAll(regionIntent())
 	s.put(port("a"), portOnH1)
 	s.settle()
-	want := s.slice(t, "h1")
+	want := s.config(t, "h1")
 	a := s.cache().accepted[port("a")].UID
 	key := etcdschema.DesiredKey("h1", desired.Key{Kind: desired.KindPort, UID: a})
 	damage := map[string]func(){
@@ -191,13 +191,13 @@ func TestSlicesAreRepaired(t *testing.T) {
 		do()
 		s.settle()
 		s.check()
-		if diff := cmp.Diff(withoutGeneration(want), withoutGeneration(s.slice(t, "h1"))); diff != "" {
+		if diff := cmp.Diff(withoutGeneration(want), withoutGeneration(s.config(t, "h1"))); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
 	}
 }
 
-// withoutGeneration drops the line of a slice's text that counts writes.
+// withoutGeneration drops the line of the text of a node config that counts writes.
 func withoutGeneration(text string) string {
 	lines := strings.Split(text, "\n")
 	return strings.Join(slices.DeleteFunc(lines, func(l string) bool { return strings.Contains(l, `"generation"`) }), "\n")

@@ -39,7 +39,7 @@ type round struct {
 	cache    *Cache
 	writes   map[etcdschema.Key]*write
 	requires map[etcdschema.Key]int64
-	nodes    map[string]struct{} // nodes whose slices are changed
+	nodes    map[string]struct{} // nodes whose node configs are changed
 	bytes    int
 }
 
@@ -190,7 +190,7 @@ func (r *round) require(k etcdschema.Key) {
 	}
 }
 
-// sealHeads writes the heads of all slices that the round has changed.
+// sealHeads writes the heads of all node configs that the round has changed.
 func (r *round) sealHeads() error {
 	for name := range r.nodes {
 		if err := r.sealHead(name); err != nil {
@@ -281,7 +281,7 @@ func (r *round) holds() bool {
 	return false
 }
 
-// putItem writes one item of a node's slice.
+// putItem writes one item of a node config.
 func (r *round) putItem(name string, it desired.Item) (bool, error) {
 	return r.put(etcdschema.DesiredKey(name, it.Key()), it, false)
 }

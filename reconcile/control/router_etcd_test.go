@@ -60,7 +60,7 @@ func TestFloatingAddressesOnEtcd(t *testing.T) {
 	})
 }
 
-// desiredText is all slices as they are.
+// desiredText is all node configs as they are.
 func desiredText(c *Cache) map[string]string {
 	out := map[string]string{}
 	for k, e := range c.entries {

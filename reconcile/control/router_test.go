@@ -41,7 +41,7 @@ func routedRegion(t fataler) *sim {
 	return s
 }
 
-func TestRouterSlices(t *testing.T) {
+func TestRouterNodeConfigs(t *testing.T) {
 	t.Parallel()
 	s := routedRegion(t)
 	s.put(port("web-1"), `{"spec":{"network":"blue","host":"h1","mac":"fa:16:3e:00:00:01"}}`)
@@ -49,8 +49,8 @@ func TestRouterSlices(t *testing.T) {
 	s.put(floating("web"), `{"spec":{"network":"operator/internet","port":"web-1"}}`)
 	s.settle()
 	s.check()
-	golden(t, "router_h1.golden", s.slice(t, "h1"))
-	golden(t, "router_h2.golden", s.slice(t, "h2"))
+	golden(t, "router_h1.golden", s.config(t, "h1"))
+	golden(t, "router_h2.golden", s.config(t, "h2"))
 	for id := range s.cache().intents {
 		if v := s.verdict(id); !v.good() {
 			t.Errorf("%s: %+v", id, v)
@@ -60,7 +60,7 @@ func TestRouterSlices(t *testing.T) {
 	s.settle()
 	s.check()
 	if n := len(s.cache().nodes["h2"].items); n != 1 {
-		t.Errorf("h2 keeps %d items, expected the host alone:\n%s", n, s.slice(t, "h2"))
+		t.Errorf("h2 keeps %d items, expected the host alone:\n%s", n, s.config(t, "h2"))
 	}
 	h2 := s.cache().accepted[hostID("h2")]
 	if !h2.Allocated.MAC.IsZero() || len(h2.Allocated.External) > 0 {
@@ -77,7 +77,7 @@ func TestRouterSlices(t *testing.T) {
 	}
 }
 
-// item is an item of a slice as text; empty when it does not exist.
+// item is an item of a node config as text; empty when it does not exist.
 func (s *sim) item(node string, kind desired.Kind, id model.ID) string {
 	a := s.cache().accepted[id]
 	if a == nil || s.cache().nodes[node] == nil {

@@ -31,7 +31,7 @@ type sim struct {
 	rounds  int
 	writes  int
 	uids    int  // given out up to now
-	whole   bool // every round, not only the last, must leave slices that can be wired
+	whole   bool // every round, not only the last, must leave node configs that can be wired
 }
 
 func newSim(t fataler) *sim {
@@ -121,7 +121,7 @@ func (s *sim) round() {
 	r.confirm(s.rev)
 	s.planner.confirmed(r)
 	if s.whole {
-		s.checkSlices()
+		s.checkConfigs()
 	}
 }
 
@@ -149,7 +149,7 @@ func (s *sim) snapshot() map[string]string {
 // check checks the state when nothing is left to do.
 func (s *sim) check() {
 	s.t.Helper()
-	s.checkSlices()
+	s.checkConfigs()
 	for name, n := range s.cache().nodes {
 		s.checkRouting(name, n)
 	}
@@ -173,12 +173,12 @@ func (s *sim) checkRecords() {
 	}
 }
 
-// checkSlices checks what must always be true of slices.
-func (s *sim) checkSlices() {
+// checkConfigs checks what must always be true of node configs.
+func (s *sim) checkConfigs() {
 	s.t.Helper()
 	for name, n := range s.cache().nodes {
 		if !n.headMatches() {
-			s.t.Fatalf("the head of %s does not prove its slice", name)
+			s.t.Fatalf("the head of %s does not prove its node config", name)
 		}
 		for k, e := range n.items {
 			if p, ok := e.value.(*desired.Port); ok && n.items[desired.Key{Kind: desired.KindNetwork, UID: p.Network}] == nil {

@@ -122,7 +122,7 @@ func TestATakeoverServesWhatIsAskedFirst(t *testing.T) {
 	next.settle()
 	next.check()
 	if next.cache().entries[damaged] == nil {
-		t.Error("a slice that lacks a port was not compared")
+		t.Error("a node config that lacks a port was not compared")
 	}
 	for id := range next.cache().accepted {
 		if next.planner.verdicts[id] == nil {

@@ -34,8 +34,8 @@ type unitKind int
 
 const (
 	unitObject unitKind = iota // an intent object: accept, allocate, place
-	unitItem                   // an item of a node's slice: repair it, or update it from its object
-	unitHead                   // the head of a slice that does not match
+	unitItem                   // an item of a node config: repair it, or update it from its object
+	unitHead                   // the head of a node config that does not match
 	unitOrphan                 // claims of an owner that is not accepted any more, or prefixes that a router does not need
 )
 

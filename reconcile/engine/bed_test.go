@@ -94,7 +94,7 @@ func (b *bed) settle(d time.Duration) {
 	synctest.Wait()
 }
 
-// converged fails the test unless the host is what the slice says and a second plan is empty.
+// converged fails the test unless the host is what the node config says and a second plan is empty.
 func (b *bed) converged() {
 	b.t.Helper()
 	if why := b.difference(); why != "" {
@@ -102,7 +102,7 @@ func (b *bed) converged() {
 	}
 }
 
-// difference says how the host differs from what compiling the slice from scratch gives, read from the host itself.
+// difference says how the host differs from what compiling the node config from scratch gives, read from the host itself.
 func (b *bed) difference() string {
 	p, err := b.engine.Propose(context.Background())
 	if err != nil {
@@ -139,8 +139,8 @@ func (b *bed) wanted() map[object.Key]object.Object {
 	for _, d := range b.host.Drivers() {
 		d.Facts(&facts)
 	}
-	slice := b.etcd.config()
-	in := compile.Input{Config: slice, Facts: &facts, Index: compile.NewIndex(slice, &facts), Fabrics: fabrics()}
+	config := b.etcd.config()
+	in := compile.Input{Config: config, Facts: &facts, Index: compile.NewIndex(config, &facts), Fabrics: fabrics()}
 	compiled := compile.Compile
 	if b.config.Compile != nil {
 		compiled = b.config.Compile
@@ -326,7 +326,7 @@ func (m *memoryEtcd) outage(away bool) {
 	}
 }
 
-// write changes keys in one transaction; a nil value deletes. fixHead keeps the slice's head right.
+// write changes keys in one transaction; a nil value deletes. fixHead keeps the node config's head right.
 func (m *memoryEtcd) write(fixHead bool, changes map[string][]byte) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

@@ -78,7 +78,7 @@ func (e *Engine) Propose(ctx context.Context) (p Proposal, err error) {
 			}
 		}
 		waits := e.incomplete()
-		p = Proposal{e.slice.config.Revision, e.slice.held(time.Now()), waits, e.plan(ctx, keys)}
+		p = Proposal{e.config.applied.Revision, e.config.held(time.Now()), waits, e.plan(ctx, keys)}
 	})
 	return p, err
 }
@@ -87,11 +87,11 @@ func (e *Engine) Propose(ctx context.Context) (p Proposal, err error) {
 func (e *Engine) incomplete() string {
 	var why []string
 	switch {
-	case e.sliceable:
-	case e.slice.config.Len() > 0:
-		why = append(why, "etcd has not answered yet, and the slice on disk is not gone by before it had the time to")
+	case e.usable:
+	case e.config.applied.Len() > 0:
+		why = append(why, "etcd has not answered yet, and the node config on disk is not gone by before it had the time to")
 	default:
-		why = append(why, "no slice yet: etcd has not answered, and there is none on disk")
+		why = append(why, "no node config yet: etcd has not answered, and there is none on disk")
 	}
 	if _, waits := e.host.synced(); waits != "" {
 		why = append(why, waits)
@@ -153,9 +153,9 @@ func (e *Engine) serveDesired(w http.ResponseWriter, r *http.Request) {
 		out := struct {
 			Revision int64          `json:"revision"`
 			Items    []desired.Item `json:"items"`
-		}{Revision: e.slice.config.Revision}
-		for _, k := range e.slice.config.Keys() {
-			out.Items = append(out.Items, e.slice.config.Item(k))
+		}{Revision: e.config.applied.Revision}
+		for _, k := range e.config.applied.Keys() {
+			out.Items = append(out.Items, e.config.applied.Item(k))
 		}
 		return out
 	})

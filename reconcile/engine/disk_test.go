@@ -96,7 +96,7 @@ func TestGuestsAreServedFromDiskAtOnce(t *testing.T) {
 			}
 		}
 		if _, told := b.host.Objects()[object.Key{Kind: object.KindAnnouncement, Name: portUID(1)}]; told {
-			b.t.Error("an old slice was announced to the physical network")
+			b.t.Error("an old node config was announced to the physical network")
 		}
 		if got := b.writes() - before; got != 0 || b.ready != 1 {
 			b.t.Errorf("%d writes, ready %d: the host itself waits for etcd, or for CacheAfter", got, b.ready)

@@ -9,16 +9,16 @@ import (
 
 // servesGuest says that objects of the kind are servers in this process for one guest. They ended with the last process and are
 // needed at once. Everything else on the host outlived it. Announcements are also made by this process, but they are sent to the
-// physical network, where nothing from an old slice must be sent.
+// physical network, where nothing from an old node config must be sent.
 func servesGuest(k object.Kind) bool {
 	return k == object.KindDHCPBinding || k == object.KindRABinding
 }
 
-// serveEarly starts the guests' servers from the slice on disk, before etcd has answered or CacheAfter has passed, because guests
+// serveEarly starts the guests' servers from the node config on disk, before etcd has answered or CacheAfter has passed, because guests
 // renew meanwhile. It changes and removes nothing on the host, so nothing is undone that the disk does not know. All work is done
 // again later, and nothing of it is reported.
 func (e *Engine) serveEarly(ctx context.Context, w *work) {
-	if e.slice.config.Len() == 0 || len(w.items) == 0 {
+	if e.config.applied.Len() == 0 || len(w.items) == 0 {
 		return
 	}
 	early := newWork()
@@ -39,6 +39,6 @@ func (e *Engine) serveEarly(ctx context.Context, w *work) {
 	e.settle(ctx, early, keys, p, out)
 	if n := len(out.tried); n > 0 {
 		e.log.Info("serving guests from the last good node config on disk until etcd answers", "servers", n,
-			"revision", e.slice.config.Revision)
+			"revision", e.config.applied.Revision)
 	}
 }

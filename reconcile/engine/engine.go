@@ -4,7 +4,7 @@
 //
 //   - One goroutine runs one round at a time. What arrives meanwhile is collected for the next one.
 //   - A round costs what changed, not what the host holds.
-//   - Nothing is removed before every driver has read the host. What this process never wanted is removed only when the slice is proved
+//   - Nothing is removed before every driver has read the host. What this process never wanted is removed only when the node config is proved
 //     to be complete.
 //   - A failing object is retried on its own, with backoff.
 //   - What is reported as programmed was read back.
@@ -119,11 +119,11 @@ type Config struct {
 	Store  Store
 	// Fabrics are the ways of wiring guests that this host may be told to use; nil means Open vSwitch only.
 	Fabrics map[model.Driver]compile.Fabric
-	// StateDir is where the last good slice is kept; nothing is kept when empty.
+	// StateDir is where the last good node config is kept; nothing is kept when empty.
 	StateDir      string
 	SweepInterval time.Duration // 60 s; each driver once per interval
 	LiveTTL       time.Duration // 15 s
-	// CacheAfter is how long to wait for etcd before the slice on disk is applied to the host; 3 s. The guests' servers do not
+	// CacheAfter is how long to wait for etcd before the node config on disk is applied to the host; 3 s. The guests' servers do not
 	// wait.
 	CacheAfter time.Duration
 	Registry   prometheus.Registerer
@@ -138,7 +138,7 @@ type Engine struct {
 	log     *slog.Logger
 	metrics *metrics
 	inbox   *inbox
-	slice   *sliceState
+	config  *configState
 	host    *hostState
 	items   *itemTable
 	index   *compile.Index
@@ -149,13 +149,13 @@ type Engine struct {
 	source  Source
 	asks    chan ask
 
-	sliceable  bool      // there is a slice to apply: from etcd, or from disk after CacheAfter
+	usable     bool      // there is a node config to apply: from etcd, or from disk after CacheAfter
 	wasReady   bool      // the first full sync is done
 	gate       time.Time // when to call release again; zero when not needed
 	nextSweep  time.Time
 	sweepTurn  int          // which driver is swept next
 	sweepRest  []object.Key // keys of the current sweep that are still to be compared
-	saveAt     time.Time    // when to write the slice to disk; zero when the disk has it
+	saveAt     time.Time    // when to write the node config to disk; zero when the disk has it
 	started    time.Time
 	heldLogged string
 	repaired   map[string]uint64 // drift, by driver, since start
@@ -193,12 +193,12 @@ func New(c Config) (*Engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Engine{c: c, log: c.Logger, metrics: newMetrics(c.Registry), inbox: newInbox(), slice: newSliceState(c.Node, c.Kinds.Items()),
+	e := &Engine{c: c, log: c.Logger, metrics: newMetrics(c.Registry), inbox: newInbox(), config: newConfigState(c.Node, c.Kinds.Items()),
 		host: host, items: newItemTable(), retries: newBackoffHeap(), damper: newDriftDamper(), asks: make(chan ask), repaired: map[string]uint64{}, strangers: map[string]time.Time{}}
 	e.report = report.NewWriter(c.Store, c.Node, e.log)
 	e.disk = newStateFile(c.StateDir, e.log)
-	e.slice.restore(e.disk.load())
-	e.source = c.Follow(e.slice.seen)
+	e.config.restore(e.disk.load())
+	e.source = c.Follow(e.config.seen)
 	return e, nil
 }
 

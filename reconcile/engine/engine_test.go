@@ -232,7 +232,7 @@ func TestUndeclaredNodeHoldsNothing(t *testing.T) {
 		b.start()
 		b.settle(5 * time.Second)
 		if n := b.node(); n.Held != "" {
-			b.t.Errorf("a node without a slice reports %q", n.Held)
+			b.t.Errorf("a node without a node config reports %q", n.Held)
 		}
 	})
 }

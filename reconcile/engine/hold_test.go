@@ -59,7 +59,7 @@ func TestMassDeleteIsHeldUntilAccepted(t *testing.T) {
 			b.etcd.drop(pieces...)
 		}
 		b.settle(time.Minute)
-		if got := b.engine.slice.config.Count(desired.KindPort); got != ports || b.host.Calls() != before {
+		if got := b.engine.config.applied.Count(desired.KindPort); got != ports || b.host.Calls() != before {
 			b.t.Fatalf("%d ports are left of %d, %d changes", got, ports, b.host.Calls()-before)
 		}
 		if n := b.node(); !strings.Contains(n.Held, fmt.Sprintf(" of %d ports would go", ports)) {

@@ -32,7 +32,7 @@ func emptyArrived() arrived {
 	return arrived{keys: map[object.Key]string{}, devices: map[string]bool{}, resync: map[string]bool{}}
 }
 
-// batch takes a batch of the slice's follower.
+// batch takes a batch of the node config's follower.
 func (b *inbox) batch(batch etcdschema.Batch) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -14,7 +14,7 @@ import (
 	"weft/reconcile/compile"
 )
 
-// itemTable has the units of the slice's items, and the objects of all of them by key.
+// itemTable has the units of the node config's items, and the objects of all of them by key.
 type itemTable struct {
 	items   map[desired.Key]*itemState
 	objects map[object.Key]*objectState
@@ -37,7 +37,7 @@ type leaver struct {
 // itemState is one item.
 type itemState struct {
 	key       desired.Key
-	title     string // what people call it, as of the last time it was in the slice
+	title     string // what people call it, as of the last time it was in the node config
 	unit      compile.Unit
 	keys      []object.Key // of its objects
 	conflict  string
@@ -189,7 +189,7 @@ func (t *itemTable) contest(k object.Key, item desired.Key) {
 	t.contested[k][item] = true
 }
 
-// remove forgets an item that is not in the slice any more. set was called with an empty unit before.
+// remove forgets an item that is not in the node config any more. set was called with an empty unit before.
 func (t *itemTable) remove(k desired.Key) {
 	delete(t.items, k)
 	b := t.byUID[etcdschema.Bucket(k.UID)]
@@ -199,7 +199,7 @@ func (t *itemTable) remove(k desired.Key) {
 	}
 }
 
-// settleGone forgets an object that need not be removed (any more). If its removal only waits for the proof of the slice, the list
+// settleGone forgets an object that need not be removed (any more). If its removal only waits for the proof of the node config, the list
 // of our objects finds it again.
 func (t *itemTable) settleGone(k object.Key) {
 	delete(t.leaving, k)

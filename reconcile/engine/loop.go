@@ -17,9 +17,9 @@ const (
 // loop runs rounds until ctx ends.
 func (e *Engine) loop(ctx context.Context) error {
 	e.started = time.Now()
-	e.index = e.c.Kinds.NewIndex(e.slice.config, nil)
+	e.index = e.c.Kinds.NewIndex(e.config.applied, nil)
 	e.carry = newWork()
-	for k := range e.slice.config.All() { // from disk: compiled as soon as there is a slice to apply
+	for k := range e.config.applied.All() { // from disk: compiled as soon as there is a node config to apply
 		e.carry.items[k] = true
 	}
 	timer := time.NewTimer(0)
@@ -50,14 +50,14 @@ func (e *Engine) Alive() bool {
 
 // wait is how long the loop may sleep.
 func (e *Engine) wait(now time.Time) time.Duration {
-	if e.sliceable && e.carry.any() || len(e.sweepRest) > 0 {
+	if e.usable && e.carry.any() || len(e.sweepRest) > 0 {
 		return 0
 	}
 	next := now.Add(heartbeat)
 	for _, t := range []time.Time{e.gate, e.retries.next(), e.damper.next(), e.host.nextSync(), e.nextSweep, e.nextStranger()} {
 		next = earliest(next, t)
 	}
-	if after := e.started.Add(e.c.CacheAfter); !e.sliceable && after.After(now) {
+	if after := e.started.Add(e.c.CacheAfter); !e.usable && after.After(now) {
 		next = earliest(next, after)
 	}
 	return max(timerFloor, next.Sub(now))
@@ -69,7 +69,7 @@ func (e *Engine) turn(ctx context.Context) {
 	w := e.carry
 	e.carry = newWork()
 	batches := e.collect(ctx, w, e.inbox.take(), start)
-	if !e.sliceable {
+	if !e.usable {
 		e.serveEarly(ctx, w)
 		e.carry = w // nothing to apply yet, except the guests' servers
 		return
@@ -108,8 +108,8 @@ func (e *Engine) cacheAge(now time.Time) time.Duration {
 func (e *Engine) finish(w *work, batches bool) {
 	now := time.Now()
 	synced, _ := e.host.synced()
-	e.metrics.processed.Set(float64(e.slice.config.Revision))
-	e.metrics.lag.Set(float64(max(0, e.slice.received-e.slice.config.Revision)))
+	e.metrics.processed.Set(float64(e.config.applied.Revision))
+	e.metrics.lag.Set(float64(max(0, e.config.received-e.config.applied.Revision)))
 	e.metrics.objects.Set(float64(len(e.items.objects)))
 	e.publish(w, now)
 	if w.sliceChanged && e.saveAt.IsZero() {
@@ -117,8 +117,8 @@ func (e *Engine) finish(w *work, batches bool) {
 	}
 	if !e.wasReady && synced && !e.carry.any() {
 		e.wasReady = true
-		e.log.Info("first full sync done", "revision", e.slice.config.Revision, "items", e.slice.config.Len(),
-			"objects", len(e.items.objects), "fromDisk", !e.slice.synced, "took", now.Sub(e.started))
+		e.log.Info("first full sync done", "revision", e.config.applied.Revision, "items", e.config.applied.Len(),
+			"objects", len(e.items.objects), "fromDisk", !e.config.synced, "took", now.Sub(e.started))
 		e.noteState(now)
 		if e.c.Ready != nil {
 			e.c.Ready()
@@ -129,7 +129,7 @@ func (e *Engine) finish(w *work, batches bool) {
 
 // noteHeld logs when a hold begins and when it ends.
 func (e *Engine) noteHeld(now time.Time) {
-	held := e.slice.held(now)
+	held := e.config.held(now)
 	if held == e.heldLogged {
 		return
 	}
@@ -147,12 +147,12 @@ func (e *Engine) noteHeld(now time.Time) {
 	e.save()
 }
 
-// save hands the slice to the state file.
+// save hands the node config to the state file.
 func (e *Engine) save() {
 	e.saveAt = time.Time{}
-	s := savedState{ClusterID: e.slice.seen.ClusterID, Revision: e.slice.seen.Revision, Held: e.slice.hold,
-		HeldSince: e.slice.since, Items: make([]savedItem, 0, len(e.slice.raw))}
-	for k, v := range e.slice.raw {
+	s := savedState{ClusterID: e.config.seen.ClusterID, Revision: e.config.seen.Revision, Held: e.config.hold,
+		HeldSince: e.config.since, Items: make([]savedItem, 0, len(e.config.raw))}
+	for k, v := range e.config.raw {
 		s.Items = append(s.Items, savedItem{k.Kind, k.UID, string(v)})
 	}
 	e.disk.save(s)

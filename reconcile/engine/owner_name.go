@@ -23,7 +23,7 @@ func (e *Engine) ownerName(c object.Change) string {
 	}
 	if f, ok := o.(*object.FlowSet); ok && f.Feature != "" {
 		feature, network, _ := strings.Cut(f.Feature, "/")
-		if n := e.slice.config.Network(network); n != nil {
+		if n := e.config.applied.Network(network); n != nil {
 			feature += " on " + n.Title()
 		}
 		name += " (" + feature + ")"
@@ -33,7 +33,7 @@ func (e *Engine) ownerName(c object.Change) string {
 
 // title is the name of an item for people; its uid where it has no name.
 func (e *Engine) title(k desired.Key) string {
-	switch i := e.slice.config.Item(k).(type) {
+	switch i := e.config.applied.Item(k).(type) {
 	case desired.Titled:
 		return i.Title()
 	case *desired.Neighbors:

@@ -48,7 +48,7 @@ const (
 	happenings
 )
 
-// TestAnySequenceConverges checks that whatever happens, the host is in the end what the slice says, a second plan is empty, and a
+// TestAnySequenceConverges checks that whatever happens, the host is in the end what the node config says, a second plan is empty, and a
 // restart after that writes nothing.
 func TestAnySequenceConverges(t *testing.T) {
 	t.Parallel()

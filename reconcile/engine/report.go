@@ -43,11 +43,11 @@ func (e *Engine) publish(w *work, now time.Time) {
 
 // nodeReport is the node's present summary.
 func (e *Engine) nodeReport(now time.Time) etcdschema.NodeReport {
-	r := etcdschema.NodeReport{Version: e.c.Version, Features: e.c.Features, ProcessedRevision: e.slice.config.Revision,
-		EtcdRevision: e.slice.seen.Revision, ClusterID: strconv.FormatUint(e.slice.seen.ClusterID, 16),
-		Ports: e.slice.config.Count(desired.KindPort), Repaired: maps.Clone(e.repaired), Held: e.slice.held(now), At: now.UTC()}
-	if e.slice.head != nil {
-		r.Generation = e.slice.head.Generation
+	r := etcdschema.NodeReport{Version: e.c.Version, Features: e.c.Features, ProcessedRevision: e.config.applied.Revision,
+		EtcdRevision: e.config.seen.Revision, ClusterID: strconv.FormatUint(e.config.seen.ClusterID, 16),
+		Ports: e.config.applied.Count(desired.KindPort), Repaired: maps.Clone(e.repaired), Held: e.config.held(now), At: now.UTC()}
+	if e.config.head != nil {
+		r.Generation = e.config.head.Generation
 	}
 	gateways := map[bool]float64{}
 	warned := map[object.WarningReason]float64{}
@@ -87,11 +87,11 @@ func (e *Engine) bucket(b int) etcdschema.BucketReport {
 			if g, ok := e.gatewayReport(e.items.items[k]); ok {
 				r.Gateways[uid] = g
 			}
-			if c, ok := report.Claimed(e.slice.config, k); ok {
+			if c, ok := report.Claimed(e.config.applied, k); ok {
 				r.Claimed[uid] = c
 			}
 		}
-		if p := e.slice.config.Port(uid); p != nil {
+		if p := e.config.applied.Port(uid); p != nil {
 			r.Ports[uid] = e.portReport(p)
 		}
 	}
@@ -108,7 +108,7 @@ func (e *Engine) bucket(b int) etcdschema.BucketReport {
 
 // gatewayReport is the report of a centralized router; false for any other item.
 func (e *Engine) gatewayReport(it *itemState) (g etcdschema.GatewayReport, ok bool) {
-	r := e.slice.config.Router(it.key.UID)
+	r := e.config.applied.Router(it.key.UID)
 	if it.key.Kind != desired.KindRouter || r == nil || r.Central == nil || it.unit.Gateway == nil {
 		return g, false
 	}
@@ -127,7 +127,7 @@ func (e *Engine) gatewayReport(it *itemState) (g etcdschema.GatewayReport, ok bo
 
 // portReport is the report of a port: what the node config says, and its state on the host.
 func (e *Engine) portReport(p *desired.Port) etcdschema.PortReport {
-	r := report.Port(e.slice.config, p)
+	r := report.Port(e.config.applied, p)
 	if it := e.items.items[p.Key()]; it != nil {
 		r.Device = it.unit.Device
 	}

@@ -56,7 +56,7 @@ func (e *Engine) judge(k desired.Key, now time.Time) {
 		return
 	}
 	e.warn(it, now)
-	if e.items.judge(it, e.slice.bad[k], now) {
+	if e.items.judge(it, e.config.bad[k], now) {
 		e.retries.failed(retryKey{item: k}, now)
 		return
 	}
@@ -73,8 +73,8 @@ func (e *Engine) compile(w *work) {
 			touched, freed := e.items.set(e.compileItem(k))
 			w.addKeys(touched)
 			w.addItems(freed)
-			in := e.slice.config.Has(k)
-			if _, bad := e.slice.bad[k]; !in && !bad {
+			in := e.config.applied.Has(k)
+			if _, bad := e.config.bad[k]; !in && !bad {
 				e.items.remove(k)
 				w.uids[k.UID] = true
 			}
@@ -84,7 +84,7 @@ func (e *Engine) compile(w *work) {
 
 // compileItem compiles one item. A panic only makes this item fail, because values come from outside.
 func (e *Engine) compileItem(k desired.Key) (u compile.Unit) {
-	if in := e.slice.config.Has(k); !in {
+	if in := e.config.applied.Has(k); !in {
 		u = compile.Unit{Key: k}
 		e.index.Compiled(u)
 		return u
@@ -104,7 +104,7 @@ func (e *Engine) compileItem(k desired.Key) (u compile.Unit) {
 
 // input is what compiling depends on.
 func (e *Engine) input() compile.Input {
-	return compile.Input{Config: e.slice.config, Facts: e.host.facts, Index: e.index, Fabrics: e.c.Fabrics}
+	return compile.Input{Config: e.config.applied, Facts: e.host.facts, Index: e.index, Fabrics: e.c.Fabrics}
 }
 
 // wanted lists the objects an item has now.
@@ -169,7 +169,7 @@ func (e *Engine) needed(k object.Key) []object.Key { return e.items.leaving[k].n
 
 // removable decides which of the undesired objects may be removed. All of them must be ours, and all drivers must have read the
 // host. Objects that this process wanted and does not want any more may then be removed. Any other may be removed only while the
-// slice is proved to be complete.
+// node config is proved to be complete.
 func (e *Engine) removable(ctx context.Context, undesired []object.Key) func(object.Key) bool {
 	synced, _ := e.host.synced()
 	if !synced {
@@ -182,7 +182,7 @@ func (e *Engine) removable(ctx context.Context, undesired []object.Key) func(obj
 		}
 		return func(object.Key) bool { return false }
 	}
-	stale := e.slice.proves()
+	stale := e.config.proves()
 	return func(k object.Key) bool {
 		if !ours[k] {
 			return false

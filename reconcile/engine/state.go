@@ -19,14 +19,14 @@ func (e *Engine) State() string {
 // noteState updates State.
 func (e *Engine) noteState(now time.Time) {
 	state := "follows etcd"
-	switch held := e.slice.held(now); {
+	switch held := e.config.held(now); {
 	case !e.wasReady:
 		state = "waits: " + e.incomplete()
 	case held != "":
 		state = "holds its last good state: " + held
-	case !e.slice.synced:
+	case !e.config.synced:
 		state = "etcd has not answered yet: works from the last good state on disk"
-	case e.slice.head == nil:
+	case e.config.head == nil:
 		state = fmt.Sprintf("follows etcd, which holds nothing for node %s: is there a Host of that name?", e.c.Node)
 	case e.cacheAge(now) > etcdSilent:
 		state = fmt.Sprintf("etcd has been silent for over %s: works from what it knows", etcdSilent)

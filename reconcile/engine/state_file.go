@@ -20,13 +20,13 @@ import (
 const (
 	stateFileName    = "slice.json"
 	stateFileVersion = 1
-	// maxStateFile bounds what is read. A slice of 20,000 ports takes about 10 MiB.
+	// maxStateFile bounds what is read. A node config of 20,000 ports takes about 10 MiB.
 	maxStateFile = 256 << 20
 	// stateFileDelay is how long changes are collected before the file is written again.
 	stateFileDelay = time.Second
 )
 
-// savedState is the last good slice as it is on disk.
+// savedState is the last good node config as it is on disk.
 type savedState struct {
 	ClusterID uint64      `json:"clusterID"`
 	Revision  int64       `json:"revision"` // the highest seen of that cluster
@@ -51,7 +51,7 @@ type savedFile struct {
 	State    json.RawMessage `json:"state"`
 }
 
-// stateFile keeps the last good slice on disk without delaying the loop. With an empty dir it keeps nothing.
+// stateFile keeps the last good node config on disk without delaying the loop. With an empty dir it keeps nothing.
 type stateFile struct {
 	dir  string
 	log  *slog.Logger

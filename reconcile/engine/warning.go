@@ -107,7 +107,7 @@ func (e *Engine) warnStrangers(found map[warningID]object.Warning, now time.Time
 // does not any more.
 func (e *Engine) watchStrangers(w *work, now time.Time) {
 	names, _ := e.index.Strangers()
-	host := e.slice.config.Host()
+	host := e.config.applied.Host()
 	if host == nil || len(names)+len(e.strangers) == 0 {
 		return
 	}

@@ -45,15 +45,15 @@ func (w *work) addKeys(keys []object.Key) {
 	}
 }
 
-// collect adds to the work what has arrived and what is due. batches says that the slice's revision may have advanced.
+// collect adds to the work what has arrived and what is due. batches says that the node config's revision may have advanced.
 func (e *Engine) collect(ctx context.Context, w *work, in arrived, now time.Time) (batches bool) {
-	batches = e.collectSlice(ctx, w, in, now)
-	if !e.sliceable && !e.slice.synced && now.Sub(e.started) >= e.c.CacheAfter && e.slice.config.Len() > 0 {
-		e.sliceable = true
-		e.log.Warn("cannot reach etcd: working with the last good node config on disk", "revision", e.slice.config.Revision,
-			"items", e.slice.config.Len())
+	batches = e.collectConfig(ctx, w, in, now)
+	if !e.usable && !e.config.synced && now.Sub(e.started) >= e.c.CacheAfter && e.config.applied.Len() > 0 {
+		e.usable = true
+		e.log.Warn("cannot reach etcd: working with the last good node config on disk", "revision", e.config.applied.Revision,
+			"items", e.config.applied.Len())
 	}
-	e.sliceable = e.sliceable || e.slice.synced
+	e.usable = e.usable || e.config.synced
 	for k, by := range in.keys {
 		w.keys[k] = true
 		w.by[k] = by
@@ -77,11 +77,11 @@ func (e *Engine) collect(ctx context.Context, w *work, in arrived, now time.Time
 	return batches
 }
 
-// collectSlice takes in batches, and releases the items that may leave the slice.
-func (e *Engine) collectSlice(ctx context.Context, w *work, in arrived, now time.Time) bool {
+// collectConfig takes in batches, and releases the items that may leave the node config.
+func (e *Engine) collectConfig(ctx context.Context, w *work, in arrived, now time.Time) bool {
 	var changes []itemChange
 	for _, b := range in.batches {
-		if b.Snapshot && e.slice.synced {
+		if b.Snapshot && e.config.synced {
 			e.metrics.restarts.Inc()
 		}
 		if b.WentBack {
@@ -89,7 +89,7 @@ func (e *Engine) collectSlice(ctx context.Context, w *work, in arrived, now time
 			e.log.Error("etcd went back: it is another cluster, or was restored to an older state", "revision", b.Revision)
 		}
 		w.urgent = w.urgent || b.Snapshot || len(b.Events) > 0
-		c, told := e.slice.take(b, now)
+		c, told := e.config.take(b, now)
 		changes = append(changes, c...)
 		if told.resync {
 			e.log.Info("ordered to read the whole host again")
@@ -98,15 +98,15 @@ func (e *Engine) collectSlice(ctx context.Context, w *work, in arrived, now time
 			}
 		}
 	}
-	wasProven := e.slice.proves()
-	gone, again := e.slice.release(now)
+	wasProven := e.config.proves()
+	gone, again := e.config.release(now)
 	e.gate = again
-	if e.slice.proves() && !wasProven {
+	if e.config.proves() && !wasProven {
 		e.queueStale(ctx, w)
 	}
 	for _, c := range append(changes, gone...) {
 		w.sliceChanged = true
-		for _, k := range e.index.Update(e.slice.config, c.key) {
+		for _, k := range e.index.Update(e.config.applied, c.key) {
 			w.items[k] = true
 		}
 		if c.after == nil {
@@ -116,7 +116,7 @@ func (e *Engine) collectSlice(ctx context.Context, w *work, in arrived, now time
 	return len(in.batches) > 0
 }
 
-// queueStale queues objects that are ours and not desired, as soon as the slice is proved to be complete.
+// queueStale queues objects that are ours and not desired, as soon as the node config is proved to be complete.
 func (e *Engine) queueStale(ctx context.Context, w *work) {
 	for _, d := range e.host.drivers {
 		if !d.synced {
@@ -183,7 +183,7 @@ const sweepBudget = 200
 // collectSweep syncs one driver when its turn has come, and adds a part of the objects that must be compared.
 func (e *Engine) collectSweep(ctx context.Context, w *work, now time.Time) {
 	synced, _ := e.host.synced()
-	if !synced || !e.sliceable {
+	if !synced || !e.usable {
 		return
 	}
 	turn := e.c.SweepInterval / time.Duration(len(e.host.drivers))

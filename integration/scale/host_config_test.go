@@ -10,9 +10,9 @@ import (
 )
 
 // A simulated host holds what its head says, and reports exactly the ports that it has.
-func TestSliceFollowsItsHead(t *testing.T) {
+func TestConfigFollowsItsHead(t *testing.T) {
 	t.Parallel()
-	s := newSlice("h1")
+	s := newConfig("h1")
 	port := &desired.Port{UID: "u1", Project: "alpha", Name: "web-1", Network: "n1", Device: "tap0", State: desired.StateActive}
 	put := func(item desired.Item) etcdschema.Event {
 		value, err := etcdschema.Encode(item)
@@ -28,7 +28,7 @@ func TestSliceFollowsItsHead(t *testing.T) {
 		t.Fatalf("the port concerns bucket %d, not %v", b, dirty)
 	}
 	if s.whole() {
-		t.Error("a slice without a head holds a port, and is taken for whole")
+		t.Error("a node config without a head holds a port, and is taken for whole")
 	}
 	var d etcdschema.SetDigest
 	d.Add(e.Key, e.Value)
@@ -38,7 +38,7 @@ func TestSliceFollowsItsHead(t *testing.T) {
 	}
 	s.take([]etcdschema.Event{{Item: etcdschema.Item{Key: etcdschema.HeadKey("h1"), Value: head}}})
 	if !s.whole() {
-		t.Error("the slice is what its head says, and is not taken for whole")
+		t.Error("the node config is what its head says, and is not taken for whole")
 	}
 	if got := s.bucket(b).Ports["u1"]; got.ID != "alpha/web-1" || got.Device != "tap0" {
 		t.Errorf("reported %+v", got)

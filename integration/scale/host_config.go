@@ -9,8 +9,8 @@ import (
 	"weft/reconcile/engine/report"
 )
 
-// slice is a node config, read as weftd reads it.
-type slice struct {
+// config is a node config, read as weftd reads it.
+type config struct {
 	node    string
 	items   *desired.NodeConfig
 	raw     map[desired.Key][]byte
@@ -19,8 +19,8 @@ type slice struct {
 	head    etcdschema.Head
 }
 
-func newSlice(node string) *slice {
-	s := &slice{node: node, raw: map[desired.Key][]byte{}, items: desired.NewNodeConfig()}
+func newConfig(node string) *config {
+	s := &config{node: node, raw: map[desired.Key][]byte{}, items: desired.NewNodeConfig()}
 	for i := range s.buckets {
 		s.buckets[i] = map[desired.Key]struct{}{}
 	}
@@ -28,7 +28,7 @@ func newSlice(node string) *slice {
 }
 
 // take applies events and returns the buckets of the report that they concern.
-func (s *slice) take(events []etcdschema.Event) map[int]bool {
+func (s *config) take(events []etcdschema.Event) map[int]bool {
 	dirty := map[int]bool{}
 	for _, e := range events {
 		_, k, head, ok := etcdschema.ParseDesired(e.Key)
@@ -46,7 +46,7 @@ func (s *slice) take(events []etcdschema.Event) map[int]bool {
 	return dirty
 }
 
-func (s *slice) put(k desired.Key, e etcdschema.Event) {
+func (s *config) put(k desired.Key, e etcdschema.Event) {
 	bucket := s.buckets[etcdschema.Bucket(k.UID)]
 	if old, there := s.raw[k]; there {
 		s.digest.Remove(e.Key, old)
@@ -66,7 +66,7 @@ func (s *slice) put(k desired.Key, e etcdschema.Event) {
 }
 
 // whole says that the node config matches its head. Without a head it must be empty.
-func (s *slice) whole() bool {
+func (s *config) whole() bool {
 	if s.head.Digest == "" {
 		return len(s.raw) == 0
 	}
@@ -74,7 +74,7 @@ func (s *slice) whole() bool {
 }
 
 // bucket is one bucket of the report.
-func (s *slice) bucket(i int) etcdschema.BucketReport {
+func (s *config) bucket(i int) etcdschema.BucketReport {
 	r := etcdschema.BucketReport{Ports: map[string]etcdschema.PortReport{}, Claimed: map[string]etcdschema.ClaimedReport{}}
 	for k := range s.buckets[i] {
 		if c, ok := report.Claimed(s.items, k); ok {
@@ -90,7 +90,7 @@ func (s *slice) bucket(i int) etcdschema.BucketReport {
 }
 
 // summary is the report's summary as of the batch.
-func (s *slice) summary(b etcdschema.Batch, now time.Time) etcdschema.NodeReport {
+func (s *config) summary(b etcdschema.Batch, now time.Time) etcdschema.NodeReport {
 	return etcdschema.NodeReport{Version: "scale", Features: desired.Features(), ProcessedRevision: b.Revision, Generation: s.head.Generation,
 		EtcdRevision: b.Revision, ClusterID: strconv.FormatUint(b.ClusterID, 16), Ports: s.items.Count(desired.KindPort), At: now.UTC()}
 }

@@ -12,28 +12,28 @@ import (
 // maxUID bounds the uid of an item. A key with a longer uid is no item.
 const maxUID = 128
 
-// sliceState keeps two things separate: what etcd has (the view) and what the node applies (the slice). Additions and changes in
-// the view are taken into the slice at once. Removals are taken over when the view is proven and no hold is in force.
-type sliceState struct {
+// configState keeps two things separate: what etcd has (the view) and what the node applies (the node config). Additions and changes in
+// the view are taken into the node config at once. Removals are taken over when the view is proven and no hold is in force.
+type configState struct {
 	node string
 
 	view   map[desired.Key][]byte // raw values in etcd
 	digest etcdschema.SetDigest   // of the view
 	head   *etcdschema.Head
 
-	kinds  desired.Kinds
-	config *desired.NodeConfig
-	raw    map[desired.Key][]byte // of the items of the config
-	bad    map[desired.Key]string // why the newest value of a key cannot be used
+	kinds   desired.Kinds
+	applied *desired.NodeConfig
+	raw     map[desired.Key][]byte // of the items of the config
+	bad     map[desired.Key]string // why the newest value of a key cannot be used
 
-	leaving   map[desired.Key]bool // gone from the view, still in the slice
+	leaving   map[desired.Key]bool // gone from the view, still in the node config
 	lastLeave time.Time
 	removed   []removal // recent removals of ports
-	// fresh has the time at which an item was added, for items that were added after the slice was proven (see lasting).
+	// fresh has the time at which an item was added, for items that were added after the node config was proven (see lasting).
 	fresh map[desired.Key]time.Time
 
 	synced   bool // a snapshot of etcd has been taken in
-	proven   bool // the slice was at least once exactly what a matching head said
+	proven   bool // the node config was at least once exactly what a matching head said
 	seen     etcdschema.Seen
 	received int64 // revision of the newest batch
 	frozen   bool  // etcd went back: nothing is taken over from it
@@ -43,7 +43,7 @@ type sliceState struct {
 	accepted bool      // people have accepted what etcd has
 }
 
-// itemChange is one item of the slice before and after a change; nil when it did not or does not exist.
+// itemChange is one item of the node config before and after a change; nil when it did not or does not exist.
 type itemChange struct {
 	key           desired.Key
 	before, after desired.Item
@@ -52,26 +52,26 @@ type itemChange struct {
 // orders are the orders of people in a batch.
 type orders struct{ resync bool }
 
-func newSliceState(node string, kinds desired.Kinds) *sliceState {
-	return &sliceState{node: node, kinds: kinds, view: map[desired.Key][]byte{}, raw: map[desired.Key][]byte{},
-		config: desired.NewNodeConfig(), bad: map[desired.Key]string{}, leaving: map[desired.Key]bool{},
+func newConfigState(node string, kinds desired.Kinds) *configState {
+	return &configState{node: node, kinds: kinds, view: map[desired.Key][]byte{}, raw: map[desired.Key][]byte{},
+		applied: desired.NewNodeConfig(), bad: map[desired.Key]string{}, leaving: map[desired.Key]bool{},
 		fresh: map[desired.Key]time.Time{}}
 }
 
-// restore fills the slice from the state file. The view stays empty until etcd answers.
-func (s *sliceState) restore(saved savedState) {
+// restore fills the node config from the state file. The view stays empty until etcd answers.
+func (s *configState) restore(saved savedState) {
 	for _, it := range saved.Items {
 		if c, reason := s.decode(it.key(), []byte(it.Value)); reason == "" {
 			s.adopt(it.key(), []byte(it.Value), c)
 		}
 	}
 	s.seen = etcdschema.Seen{ClusterID: saved.ClusterID, Revision: saved.Revision}
-	s.config.Revision = saved.Revision
+	s.applied.Revision = saved.Revision
 	s.hold, s.since = saved.Held, saved.HeldSince
 }
 
-// take applies a batch to the view and returns the changes of the slice. Removals wait for release.
-func (s *sliceState) take(b etcdschema.Batch, now time.Time) (changes []itemChange, told orders) {
+// take applies a batch to the view and returns the changes of the node config. Removals wait for release.
+func (s *configState) take(b etcdschema.Batch, now time.Time) (changes []itemChange, told orders) {
 	first := b.Snapshot && !s.synced
 	for _, ev := range b.Events {
 		if strings.HasPrefix(ev.Key.String(), etcdschema.NodeOrder(s.node).String()) {
@@ -92,17 +92,17 @@ func (s *sliceState) take(b etcdschema.Batch, now time.Time) (changes []itemChan
 		if s.differs() && !s.accepted {
 			return nil, told
 		}
-		s.frozen = false // the slice is restored, or people accepted what etcd holds now
+		s.frozen = false // the node config is restored, or people accepted what etcd holds now
 		first = true
 	}
 	changes = s.follow(b.Events, first, now)
 	s.seen = etcdschema.Seen{ClusterID: b.ClusterID, Revision: b.Revision}
-	s.config.Revision = b.Revision
+	s.applied.Revision = b.Revision
 	return changes, told
 }
 
 // see applies one event to the view. Keys that are no items are ignored.
-func (s *sliceState) see(ev etcdschema.Event) {
+func (s *configState) see(ev etcdschema.Event) {
 	_, k, head, ok := etcdschema.ParseDesired(ev.Key)
 	switch {
 	case head && ev.Deleted:
@@ -129,8 +129,8 @@ func (s *sliceState) see(ev etcdschema.Event) {
 	}
 }
 
-// follow takes the view over into the slice: all of it, or only what the events concern.
-func (s *sliceState) follow(events []etcdschema.Event, all bool, now time.Time) []itemChange {
+// follow takes the view over into the node config: all of it, or only what the events concern.
+func (s *configState) follow(events []etcdschema.Event, all bool, now time.Time) []itemChange {
 	var changes []itemChange
 	if all {
 		for k := range s.raw {
@@ -152,11 +152,11 @@ func (s *sliceState) follow(events []etcdschema.Event, all bool, now time.Time) 
 }
 
 // followItem takes one key of the view over.
-func (s *sliceState) followItem(k desired.Key, changes []itemChange, now time.Time) []itemChange {
+func (s *configState) followItem(k desired.Key, changes []itemChange, now time.Time) []itemChange {
 	value, there := s.view[k]
 	if _, was := s.bad[k]; was { // the exception must be judged again in any case
 		delete(s.bad, k)
-		changes = append(changes, itemChange{k, s.config.Item(k), s.config.Item(k)})
+		changes = append(changes, itemChange{k, s.applied.Item(k), s.applied.Item(k)})
 	}
 	if !there {
 		s.leave(k, now)
@@ -169,10 +169,10 @@ func (s *sliceState) followItem(k desired.Key, changes []itemChange, now time.Ti
 	item, reason := s.decode(k, value)
 	if reason != "" {
 		s.bad[k] = reason
-		return append(changes, itemChange{k, s.config.Item(k), s.config.Item(k)})
+		return append(changes, itemChange{k, s.applied.Item(k), s.applied.Item(k)})
 	}
-	before := s.config.Item(k)
-	if old := s.config.Host(); k.Kind == desired.KindHost && old != nil && old.UID != k.UID {
+	before := s.applied.Item(k)
+	if old := s.applied.Host(); k.Kind == desired.KindHost && old != nil && old.UID != k.UID {
 		changes = append(changes, itemChange{old.Key(), old, nil}) // a node has one host item: the newest
 		s.forget(old.Key())
 	}
@@ -184,15 +184,15 @@ func (s *sliceState) followItem(k desired.Key, changes []itemChange, now time.Ti
 }
 
 // leave records that an item is gone from the view.
-func (s *sliceState) leave(k desired.Key, now time.Time) {
-	if s.config.Has(k) && !s.leaving[k] {
+func (s *configState) leave(k desired.Key, now time.Time) {
+	if s.applied.Has(k) && !s.leaving[k] {
 		s.leaving[k] = true
 		s.lastLeave = now
 	}
 }
 
 // decode reads an item, or says why it cannot be used.
-func (s *sliceState) decode(k desired.Key, value []byte) (desired.Item, string) {
+func (s *configState) decode(k desired.Key, value []byte) (desired.Item, string) {
 	item, err := s.kinds.Decode(k, value)
 	if err != nil {
 		return nil, err.Error()
@@ -201,21 +201,21 @@ func (s *sliceState) decode(k desired.Key, value []byte) (desired.Item, string) 
 }
 
 // adopt puts an item into the node config.
-func (s *sliceState) adopt(k desired.Key, value []byte, item desired.Item) {
+func (s *configState) adopt(k desired.Key, value []byte, item desired.Item) {
 	s.raw[k] = value
-	s.config.Put(item)
+	s.applied.Put(item)
 }
 
 // forget takes an item out of the node config.
-func (s *sliceState) forget(k desired.Key) {
+func (s *configState) forget(k desired.Key) {
 	delete(s.raw, k)
 	delete(s.leaving, k)
 	delete(s.fresh, k)
-	s.config.Remove(k)
+	s.applied.Remove(k)
 }
 
-// differs says that the view is not the same as the slice.
-func (s *sliceState) differs() bool {
+// differs says that the view is not the same as the node config.
+func (s *configState) differs() bool {
 	if len(s.raw) == 0 {
 		return false // nothing to lose
 	}

@@ -8,7 +8,7 @@ import (
 
 // SetDigest is the digest of a set of keys with their values. It is the sum of the SHA-256 of each element, in four lanes modulo
 // 2^64. It does not depend on the order. Adding or removing an element costs the same however large the set is. The zero value is
-// the empty set. The digest proves that a slice is complete, not who wrote it.
+// the empty set. The digest proves that a node config is complete, not who wrote it.
 type SetDigest struct {
 	lanes [4]uint64
 	count int
@@ -42,7 +42,7 @@ func (d *SetDigest) String() string {
 	return hex.EncodeToString(b[:])
 }
 
-// Head is the head of a slice that holds exactly the set.
+// Head is the head of a node config that holds exactly the set.
 func (d *SetDigest) Head(generation int64) Head {
 	return Head{Generation: generation, Count: d.count, Digest: d.String()}
 }

@@ -18,23 +18,23 @@ const (
 	proofGrace = 2 * time.Second
 )
 
-// removal is a number of lasting ports that were removed from the slice at the same time (see lasting).
+// removal is a number of lasting ports that were removed from the node config at the same time (see lasting).
 type removal struct {
 	at    time.Time
 	ports int
 }
 
 // matches says that the view is exactly what its head says.
-func (s *sliceState) matches() bool {
+func (s *configState) matches() bool {
 	return s.head != nil && s.head.Count == s.digest.Count() && s.head.Digest == s.digest.String()
 }
 
-// proves says that objects which nothing in the slice wants may be removed.
-func (s *sliceState) proves() bool { return s.proven && !s.frozen && s.mismatch.IsZero() }
+// proves says that objects which nothing in the node config wants may be removed.
+func (s *configState) proves() bool { return s.proven && !s.frozen && s.mismatch.IsZero() }
 
-// release removes items from the slice, if the view proves that they are gone and no hold is in force. again is when to call it
+// release removes items from the node config, if the view proves that they are gone and no hold is in force. again is when to call it
 // again if nothing else happens; zero when that is not needed.
-func (s *sliceState) release(now time.Time) (changes []itemChange, again time.Time) {
+func (s *configState) release(now time.Time) (changes []itemChange, again time.Time) {
 	if !s.synced || s.frozen {
 		return nil, time.Time{}
 	}
@@ -56,7 +56,7 @@ func (s *sliceState) release(now time.Time) (changes []itemChange, again time.Ti
 	}
 	ports := s.lasting(now)
 	for k := range s.leaving {
-		before := s.config.Item(k)
+		before := s.applied.Item(k)
 		s.forget(k)
 		changes = append(changes, itemChange{k, before, nil})
 	}
@@ -72,7 +72,7 @@ func (s *sliceState) release(now time.Time) (changes []itemChange, again time.Ti
 }
 
 // noteProof remembers since when the view has not matched its head.
-func (s *sliceState) noteProof(proven bool, now time.Time) {
+func (s *configState) noteProof(proven bool, now time.Time) {
 	switch {
 	case proven:
 		s.mismatch = time.Time{}
@@ -82,7 +82,7 @@ func (s *sliceState) noteProof(proven bool, now time.Time) {
 }
 
 // proofDeadline is when a mismatch does not count any more as a change in progress.
-func (s *sliceState) proofDeadline(now time.Time) time.Time {
+func (s *configState) proofDeadline(now time.Time) time.Time {
 	if d := s.mismatch.Add(proofGrace); !s.mismatch.IsZero() && d.After(now) {
 		return d
 	}
@@ -90,14 +90,14 @@ func (s *sliceState) proofDeadline(now time.Time) time.Time {
 }
 
 // portsLeaving counts the ports that would be removed. With the host item all of them are.
-func (s *sliceState) portsLeaving() int {
+func (s *configState) portsLeaving() int {
 	n := 0
 	for k := range s.leaving {
 		switch k.Kind {
 		case desired.KindPort:
 			n++
 		case desired.KindHost:
-			return s.config.Count(desired.KindPort)
+			return s.applied.Count(desired.KindPort)
 		}
 	}
 	return n
@@ -105,7 +105,7 @@ func (s *sliceState) portsLeaving() int {
 
 // lasting counts the ports that leave and that existed before the window began. A port that was added and removed within the window
 // takes nothing away, so a busy host is no mass deletion.
-func (s *sliceState) lasting(now time.Time) int {
+func (s *configState) lasting(now time.Time) int {
 	n := 0
 	for k := range s.leaving {
 		if came, fresh := s.fresh[k]; k.Kind == desired.KindPort && (!fresh || now.Sub(came) >= brakeWindow) {
@@ -117,7 +117,7 @@ func (s *sliceState) lasting(now time.Time) int {
 
 // mass decides whether too much leaves at once. held says that the brake was put on. again says when the wait for further removals
 // is over.
-func (s *sliceState) mass(now time.Time) (again time.Time, held bool) {
+func (s *configState) mass(now time.Time) (again time.Time, held bool) {
 	lately := 0
 	kept := s.removed[:0]
 	for _, r := range s.removed {
@@ -128,7 +128,7 @@ func (s *sliceState) mass(now time.Time) (again time.Time, held bool) {
 	}
 	s.removed = kept
 	leaving := s.portsLeaving()
-	gone, all := lately+leaving, lately+s.config.Count(desired.KindPort)
+	gone, all := lately+leaving, lately+s.applied.Count(desired.KindPort)
 	if leaving > 0 && gone >= brakePorts && 2*gone >= all {
 		s.brake(fmt.Sprintf("%d of %d ports would go at once", gone, all), now)
 		return time.Time{}, true
@@ -140,24 +140,24 @@ func (s *sliceState) mass(now time.Time) (again time.Time, held bool) {
 }
 
 // brake begins a hold: the last good state stays.
-func (s *sliceState) brake(why string, now time.Time) {
+func (s *configState) brake(why string, now time.Time) {
 	if s.hold == "" {
 		s.since = now
 	}
-	s.hold = why + ": the last good state is held; run `weft host accept`, or restore the slice"
+	s.hold = why + ": the last good state is held; run `weft host accept`, or restore the node config"
 }
 
-func (s *sliceState) unbrake() { s.hold, s.since = "", time.Time{} }
+func (s *configState) unbrake() { s.hold, s.since = "", time.Time{} }
 
 // held says for people why removals wait; empty when they do not.
-func (s *sliceState) held(now time.Time) string {
+func (s *configState) held(now time.Time) string {
 	switch {
 	case s.hold != "":
 		return s.hold
 	case s.head == nil && len(s.raw) == 0 && s.digest.Count() == 0:
 		return "" // the node is not declared yet: there is nothing to hold
 	case s.synced && !s.mismatch.IsZero() && now.Sub(s.mismatch) >= proofGrace:
-		return "the slice is not what its head says (somebody else edited desired/" + s.node +
+		return "the node config is not what its head says (somebody else edited desired/" + s.node +
 			"/): nothing is removed until it is restored, or accepted with `weft host accept`"
 	}
 	return ""
@@ -165,7 +165,7 @@ func (s *sliceState) held(now time.Time) string {
 
 // order handles an order of people to the node. A snapshot may contain old orders. Therefore only an accept that was given after
 // the hold began counts in it.
-func (s *sliceState) order(ev etcdschema.Event, snapshot bool, told *orders) {
+func (s *configState) order(ev etcdschema.Event, snapshot bool, told *orders) {
 	if ev.Deleted {
 		return
 	}
