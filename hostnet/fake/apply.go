@@ -76,7 +76,7 @@ func (h *Host) possible(c object.Change) error {
 		}
 	case *object.Addresses, *object.Route, *object.Neighbor, *object.Proxy, *object.Veth:
 		return h.devicesPossible(c)
-	case *object.VLANDevice, *object.LinuxBridge, *object.BridgePort, *object.GuardUplink:
+	case *object.VLANDevice, *object.LinuxBridge, *object.BridgePort, *object.PortSecurityUplink:
 		return h.bridgingPossible(c)
 	case *object.FlowSet:
 		return h.flowsPossible(o)
@@ -131,7 +131,7 @@ func (h *Host) put(want object.Object) {
 			h.dropVeth(old) // made again, or set down for its address: what was on it is gone
 		}
 		h.plugVeth(o)
-	case *object.VLANDevice, *object.LinuxBridge, *object.BridgePort, *object.Guard, *object.GuardMembers, *object.GuardUplink:
+	case *object.VLANDevice, *object.LinuxBridge, *object.BridgePort, *object.PortSecurity, *object.PortSecurityElements, *object.PortSecurityUplink:
 		want = h.putBridging(o)
 	}
 	h.objects[want.Key()] = want

@@ -94,7 +94,7 @@ func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object,
 }
 
 // Ours lists the objects with an owner, and what is where only ours may be: flows in our tables, ports of our bridges, and the
-// content of the guard's tables.
+// content of port security's tables.
 func (d *Driver) Ours(context.Context) ([]object.Key, error) {
 	d.host.mu.Lock()
 	defer d.host.mu.Unlock()
@@ -102,7 +102,7 @@ func (d *Driver) Ours(context.Context) ([]object.Key, error) {
 	for k, o := range d.view {
 		switch k.Kind {
 		case object.KindLink, object.KindQdisc: // never removed by us
-		case object.KindFlowSet, object.KindBridgePort, object.KindGuard, object.KindGuardMembers, object.KindGuardUplink:
+		case object.KindFlowSet, object.KindBridgePort, object.KindPortSecurity, object.KindPortSecurityElements, object.KindPortSecurityUplink:
 			out = append(out, k)
 		default:
 			if o.Owner() != "" {

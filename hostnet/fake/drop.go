@@ -28,8 +28,8 @@ func (h *Host) drop(k object.Key) {
 		h.dropAll(func(o object.Object) bool {
 			return o.Key().Kind == object.KindNATMapping && strings.HasPrefix(o.Key().Name, k.Name+"/")
 		})
-	case object.KindGuard:
-		h.dropAll(func(o object.Object) bool { return o.Key().Kind == object.KindGuardMembers })
+	case object.KindPortSecurity:
+		h.dropAll(func(o object.Object) bool { return o.Key().Kind == object.KindPortSecurityElements })
 	case object.KindHostFilter:
 		h.dropAll(func(o object.Object) bool { return o.Key().Kind == object.KindSilentDevice })
 	case object.KindVLANDevice, object.KindLinuxBridge:

@@ -59,7 +59,7 @@ func New(more ...object.Kind) *Host {
 		newDriver(h, "hostfilter", false, object.KindHostFilter, object.KindSilentDevice),
 		newDriver(h, "nft", false, object.KindNATTable, object.KindNATMapping),
 		newDriver(h, "bridge", false, object.KindVLANDevice, object.KindLinuxBridge, object.KindBridgePort),
-		newDriver(h, "guard", false, object.KindGuard, object.KindGuardMembers, object.KindGuardUplink),
+		newDriver(h, "portsecurity", false, object.KindPortSecurity, object.KindPortSecurityElements, object.KindPortSecurityUplink),
 	}
 	if len(more) > 0 {
 		h.drivers = append(h.drivers, newDriver(h, "more", false, more...))

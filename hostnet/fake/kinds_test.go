@@ -38,9 +38,9 @@ func examples() []example {
 		{&object.Proxy{OwnerUID: "r", Namespace: space, Device: "n1", Address: address}, nil},
 		{&object.NATTable{OwnerUID: "r", Namespace: space}, &object.NATTable{OwnerUID: "r", Namespace: space, Outside: "n1"}},
 		{&object.NATMapping{OwnerUID: "f", Namespace: space, Floating: address}, &object.NATMapping{OwnerUID: "f", Namespace: space, Floating: address, Fixed: address}},
-		{&object.Guard{OwnerUID: "h"}, nil},
-		{&object.GuardUplink{OwnerUID: "h", Device: "eth2"}, nil},
-		{&object.GuardMembers{OwnerUID: "p", Name: "tap1", Members: []object.GuardMember{{Set: object.GuardGuests, Interface: "tap1"}}}, &object.GuardMembers{OwnerUID: "p", Name: "tap1", Members: []object.GuardMember{{Set: object.GuardLegs, Interface: "tap1"}}}},
+		{&object.PortSecurity{OwnerUID: "h"}, nil},
+		{&object.PortSecurityUplink{OwnerUID: "h", Device: "eth2"}, nil},
+		{&object.PortSecurityElements{OwnerUID: "p", Name: "tap1", Members: []object.PortSecurityElement{{Set: object.PortSecurityGuests, Interface: "tap1"}}}, &object.PortSecurityElements{OwnerUID: "p", Name: "tap1", Members: []object.PortSecurityElement{{Set: object.PortSecurityLegs, Interface: "tap1"}}}},
 		{&object.VLANDevice{OwnerUID: "n", Name: "wfv1", Parent: "eth2", ID: 101, MTU: 1500}, &object.VLANDevice{OwnerUID: "n", Name: "wfv1", Parent: "eth2", ID: 102, MTU: 1400}},
 		{&object.LinuxBridge{OwnerUID: "n", Name: "wfb1", MTU: 1500}, &object.LinuxBridge{OwnerUID: "n", Name: "wfb1", MTU: 1400}},
 		{&object.BridgePort{OwnerUID: "p", Device: "tap1", Bridge: "wfb1"}, &object.BridgePort{OwnerUID: "p", Device: "tap1", Bridge: "wfb1", Mute: true}},
@@ -170,10 +170,10 @@ func TestWhatGoesAlong(t *testing.T) {
 		"a bridge":        {damage(object.KindLinuxBridge, "wfb1"), "bridge-port/tap1 linux-bridge/wfb1"},
 		"a VLAN device":   {damage(object.KindVLANDevice, "wfv1"), "vlan-device/wfv1"},
 		"a bridge's port": {damage(object.KindBridgePort, "tap1"), "bridge-port/tap1"},
-		"the guard":       {damage(object.KindGuard, "weft"), "guard-members/tap1 guard/weft"},
+		"port security":   {damage(object.KindPortSecurity, "weft"), "port-security-elements/tap1 port-security/weft"},
 		"the filter":      {damage(object.KindHostFilter, "weft"), "host-filter/weft silent-device/tap1"},
 		"a guest":         {func(h *Host) { h.Unplug("tap1") }, "bridge-port/tap1 link/tap1 qdisc/tap1"},
-		"a NIC":           {func(h *Host) { h.Unplug("eth2") }, "guard-uplink/eth2 link/eth2 qdisc/eth2 vlan-device/wfv1"},
+		"a NIC":           {func(h *Host) { h.Unplug("eth2") }, "link/eth2 port-security-uplink/eth2 qdisc/eth2 vlan-device/wfv1"},
 		"an uplink":       {func(h *Host) { h.Unplug("eth1") }, "link/eth1 qdisc/eth1 tag-filter/eth1"},
 	} {
 		h := furnished(t)
@@ -266,17 +266,17 @@ func TestBridgingIsRefused(t *testing.T) {
 		do      func(*Host)
 		changes []object.Change
 	}{
-		"there is no netdev eth9":               {nil, []object.Change{create(&object.VLANDevice{Name: "wfv1", Parent: "eth9", ID: 1})}},
-		"is larger than that of eth2":           {nil, []object.Change{create(&object.VLANDevice{Name: "wfv1", Parent: "eth2", ID: 1, MTU: 9000})}},
-		"is that of wfv1 already":               {nil, []object.Change{create(vlan), create(&object.VLANDevice{Name: "wfv2", Parent: "eth2", ID: 101})}},
-		"there is a device wfv1 already":        {func(h *Host) { h.Plug("wfv1") }, []object.Change{create(vlan)}},
-		"there is a device wfb1 already":        {func(h *Host) { h.Plug("wfb1") }, []object.Change{create(bridge)}},
-		"linux-bridge/wfb1 is not there yet":    {nil, []object.Change{create(&object.BridgePort{Device: "tap1", Bridge: "wfb1"})}},
-		"there is no netdev tap9":               {nil, []object.Change{create(bridge), create(&object.BridgePort{Device: "tap9", Bridge: "wfb1"})}},
-		"enslaved to virbr0, which is somebody": {func(h *Host) { h.Enslave("tap1", "virbr0") }, []object.Change{create(bridge), create(&object.BridgePort{Device: "tap1", Bridge: "wfb1"})}},
-		"guard/weft is not there yet":           {nil, []object.Change{create(&object.GuardMembers{Name: "tap1"})}},
-		"guard-uplink/eth9: there is no netdev": {nil, []object.Change{create(&object.GuardUplink{Device: "eth9"})}},
-		"tag-filter/eth9: there is no netdev":   {nil, []object.Change{create(&object.TagFilter{Device: "eth9"})}},
+		"there is no netdev eth9":                       {nil, []object.Change{create(&object.VLANDevice{Name: "wfv1", Parent: "eth9", ID: 1})}},
+		"is larger than that of eth2":                   {nil, []object.Change{create(&object.VLANDevice{Name: "wfv1", Parent: "eth2", ID: 1, MTU: 9000})}},
+		"is that of wfv1 already":                       {nil, []object.Change{create(vlan), create(&object.VLANDevice{Name: "wfv2", Parent: "eth2", ID: 101})}},
+		"there is a device wfv1 already":                {func(h *Host) { h.Plug("wfv1") }, []object.Change{create(vlan)}},
+		"there is a device wfb1 already":                {func(h *Host) { h.Plug("wfb1") }, []object.Change{create(bridge)}},
+		"linux-bridge/wfb1 is not there yet":            {nil, []object.Change{create(&object.BridgePort{Device: "tap1", Bridge: "wfb1"})}},
+		"there is no netdev tap9":                       {nil, []object.Change{create(bridge), create(&object.BridgePort{Device: "tap9", Bridge: "wfb1"})}},
+		"enslaved to virbr0, which is somebody":         {func(h *Host) { h.Enslave("tap1", "virbr0") }, []object.Change{create(bridge), create(&object.BridgePort{Device: "tap1", Bridge: "wfb1"})}},
+		"port-security/weft is not there yet":           {nil, []object.Change{create(&object.PortSecurityElements{Name: "tap1"})}},
+		"port-security-uplink/eth9: there is no netdev": {nil, []object.Change{create(&object.PortSecurityUplink{Device: "eth9"})}},
+		"tag-filter/eth9: there is no netdev":           {nil, []object.Change{create(&object.TagFilter{Device: "eth9"})}},
 	} {
 		h := plugged()
 		if c.do != nil {

@@ -22,7 +22,7 @@ func (h *Host) bridgingPossible(c object.Change) error {
 		case link.Master != "" && link.MasterOwner == "":
 			return refuse(k, "is enslaved to %s, which is somebody else's", link.Master)
 		}
-	case *object.GuardUplink:
+	case *object.PortSecurityUplink:
 		if !h.hasDevice("", o.Device) {
 			return refuse(k, "there is no netdev %s", o.Device)
 		}
@@ -75,12 +75,12 @@ func (h *Host) putBridging(want object.Object) object.Object {
 		seen := *o
 		seen.OwnerUID, seen.After = "", nil
 		return &seen
-	case *object.Guard:
-		return &object.Guard{Rules: o.Rules}
-	case *object.GuardMembers:
-		return &object.GuardMembers{Name: o.Name, Members: o.Members}
-	case *object.GuardUplink:
-		return &object.GuardUplink{Device: o.Device, Rules: o.Rules}
+	case *object.PortSecurity:
+		return &object.PortSecurity{Rules: o.Rules}
+	case *object.PortSecurityElements:
+		return &object.PortSecurityElements{Name: o.Name, Members: o.Members}
+	case *object.PortSecurityUplink:
+		return &object.PortSecurityUplink{Device: o.Device, Rules: o.Rules}
 	}
 	return want
 }
@@ -116,7 +116,7 @@ func (h *Host) dropDevice(name string) {
 			return o.Parent == name || o.Name == name
 		case *object.LinuxBridge:
 			return o.Name == name
-		case *object.GuardUplink:
+		case *object.PortSecurityUplink:
 			return o.Device == name
 		case *object.TagFilter:
 			return o.Device == name

@@ -36,7 +36,7 @@ func TestWhatIsNoDifference(t *testing.T) {
 		"fragments that are hidden":            {&object.Bridge{Fragments: object.FragmentsNXMatch}, &object.Bridge{Fragments: "normal"}, false},
 		"a setting that is not ours":           {settings(ours), settings(object.Setting{Key: "x", Value: "1"}, ours), true},
 		"a setting that is missing":            {settings(ours), settings(), false},
-		"an element that is there twice":       {&object.GuardMembers{Members: []object.GuardMember{{Set: "macs"}}}, &object.GuardMembers{Members: []object.GuardMember{{Set: "macs"}, {Set: "macs"}}}, true},
+		"an element that is there twice":       {&object.PortSecurityElements{Members: []object.PortSecurityElement{{Set: "macs"}}}, &object.PortSecurityElements{Members: []object.PortSecurityElement{{Set: "macs"}, {Set: "macs"}}}, true},
 		"forwards that continue each other":    {forwards(object.NATForward{Protocol: "tcp", First: 1, Last: 2, To: guest, ToFirst: 11}, object.NATForward{Protocol: "tcp", First: 3, Last: 4, To: guest, ToFirst: 13}), forwards(object.NATForward{Protocol: "tcp", First: 1, Last: 4, To: guest, ToFirst: 11}), true},
 		"forwards with a port between":         {forwards(object.NATForward{Protocol: "tcp", First: 1, Last: 2, To: guest, ToFirst: 11}, object.NATForward{Protocol: "tcp", First: 4, Last: 4, To: guest, ToFirst: 13}), forwards(object.NATForward{Protocol: "tcp", First: 1, Last: 4, To: guest, ToFirst: 11}), false},
 		"forwards to ports with one between":   {forwards(object.NATForward{Protocol: "tcp", First: 1, Last: 2, To: guest, ToFirst: 11}, object.NATForward{Protocol: "tcp", First: 3, Last: 4, To: guest, ToFirst: 14}), forwards(object.NATForward{Protocol: "tcp", First: 1, Last: 4, To: guest, ToFirst: 11}), false},
@@ -106,14 +106,14 @@ func expect(t *testing.T, what string, got []string, want ...string) {
 	}
 }
 
-// TestGuardDelta: an element is added once even if it is desired twice. It is removed if it is not desired.
-func TestGuardDelta(t *testing.T) {
+// TestPortSecurityDelta: an element is added once even if it is desired twice. It is removed if it is not desired.
+func TestPortSecurityDelta(t *testing.T) {
 	t.Parallel()
-	guest := object.GuardMember{Set: object.GuardGuests, Interface: "tap1"}
-	sends := object.GuardMember{Set: object.GuardMACs, Interface: "tap1", MAC: object.MAC{2, 0, 0, 0, 0, 1}}
-	has := object.GuardMember{Set: object.GuardIPv4, Interface: "tap1", Address: netip.MustParseAddr("10.0.0.5")}
-	missing, extra := object.GuardDelta([]object.GuardMember{has, guest}, []object.GuardMember{sends, guest, sends})
-	text := func(members []object.GuardMember) (all []string) {
+	guest := object.PortSecurityElement{Set: object.PortSecurityGuests, Interface: "tap1"}
+	sends := object.PortSecurityElement{Set: object.PortSecurityMACs, Interface: "tap1", MAC: object.MAC{2, 0, 0, 0, 0, 1}}
+	has := object.PortSecurityElement{Set: object.PortSecurityIPv4, Interface: "tap1", Address: netip.MustParseAddr("10.0.0.5")}
+	missing, extra := object.PortSecurityDelta([]object.PortSecurityElement{has, guest}, []object.PortSecurityElement{sends, guest, sends})
+	text := func(members []object.PortSecurityElement) (all []string) {
 		for _, m := range members {
 			all = append(all, m.String())
 		}
@@ -121,7 +121,7 @@ func TestGuardDelta(t *testing.T) {
 	}
 	expect(t, "missing", text(missing), "macs: tap1 . 02:00:00:00:00:01")
 	expect(t, "extra", text(extra), "ipv4: tap1 . 10.0.0.5")
-	if missing, extra := object.GuardDelta(nil, nil); len(missing)+len(extra) > 0 {
+	if missing, extra := object.PortSecurityDelta(nil, nil); len(missing)+len(extra) > 0 {
 		t.Errorf("of nothing: %v, %v", missing, extra)
 	}
 }

@@ -16,7 +16,7 @@ var identity = paths(`
 	Namespace.Name Veth.Namespace Veth.Name Addresses.Namespace Addresses.Device Route.Namespace Route.Table Route.Destination
 	Rule.Namespace Rule.Priority Rule.From Neighbor.Namespace Neighbor.Device Neighbor.Address Proxy.Namespace Proxy.Device Proxy.Address
 	NATTable.Namespace NATMapping.Namespace NATMapping.Floating
-	VLANDevice.Name LinuxBridge.Name BridgePort.Device GuardMembers.Name TagFilter.Device GuardUplink.Device SilentDevice.Device`)
+	VLANDevice.Name LinuxBridge.Name BridgePort.Device PortSecurityElements.Name TagFilter.Device PortSecurityUplink.Device SilentDevice.Device`)
 
 // uncompared are the fields that are never a difference, and why.
 var uncompared = map[string]string{
@@ -31,16 +31,16 @@ var uncompared = map[string]string{
 	"Neighbor.OwnerUID": "the kernel holds no owner of a neighbour",
 	"Proxy.OwnerUID":    "the kernel holds no owner of a proxy entry",
 
-	"Addresses.OwnerUID":    "the kernel holds no owner of addresses",
-	"NATTable.OwnerUID":     "a table is its namespace's, which has the owner",
-	"NATMapping.OwnerUID":   "elements of maps carry no owner",
-	"BridgePort.OwnerUID":   "the kernel holds no owner of a port",
-	"Guard.OwnerUID":        "the table is the host's",
-	"GuardMembers.OwnerUID": "elements carry the name that they are about",
-	"TagFilter.OwnerUID":    "the program is recognised by its name and content",
-	"GuardUplink.OwnerUID":  "the chain has the device's name",
-	"HostFilter.OwnerUID":   "the tables are the host's",
-	"SilentDevice.OwnerUID": "elements carry no owner",
+	"Addresses.OwnerUID":            "the kernel holds no owner of addresses",
+	"NATTable.OwnerUID":             "a table is its namespace's, which has the owner",
+	"NATMapping.OwnerUID":           "elements of maps carry no owner",
+	"BridgePort.OwnerUID":           "the kernel holds no owner of a port",
+	"PortSecurity.OwnerUID":         "the table is the host's",
+	"PortSecurityElements.OwnerUID": "elements carry the name that they are about",
+	"TagFilter.OwnerUID":            "the program is recognised by its name and content",
+	"PortSecurityUplink.OwnerUID":   "the chain has the device's name",
+	"HostFilter.OwnerUID":           "the tables are the host's",
+	"SilentDevice.OwnerUID":         "elements carry no owner",
 }
 
 // oneSided are the fields that are a difference only if they are desired, and why.
@@ -57,7 +57,7 @@ var words = map[string]string{
 	"OVSPort.Attachment": "promiscuous",
 	"Session.OwnerUID":   "weft-owner", "Session.Wire": "peer", "Session.Local": "bfd_local_src_mac", "Session.Remote": "bfd_local_dst_mac",
 	"DHCPBinding.V4": "ipv4", "DHCPBinding.V6": "ipv6", "Addresses.Prefixes": "addresses", "BridgePort.Strange": "other settings",
-	"FlowSet.Flows": "flow", "GuardMembers.Members": "element",
+	"FlowSet.Flows": "flow", "PortSecurityElements.Members": "element",
 }
 
 func paths(text string) map[string]bool {
@@ -167,7 +167,7 @@ func differsOnce(t *testing.T, path string, a, b object.Object) {
 
 // listed are lists whose elements differ separately: one is missing, another is extra.
 func listed(path string) bool {
-	return strings.HasPrefix(path, "FlowSet.Flows.") || strings.HasPrefix(path, "GuardMembers.Members.") || path == "Bridge.Settings.Key"
+	return strings.HasPrefix(path, "FlowSet.Flows.") || strings.HasPrefix(path, "PortSecurityElements.Members.") || path == "Bridge.Settings.Key"
 }
 
 // wordOf is how a difference should name the field: by the word in the table for it or its parent, else by its own name.

@@ -41,13 +41,13 @@ const (
 	KindNATTable   Kind = "nat-table"   // the nftables rules of a namespace of ours
 	KindNATMapping Kind = "nat-mapping" // one floating address in the maps of a NAT table
 
-	KindVLANDevice   Kind = "vlan-device"   // a VLAN sub-interface that Weft makes
-	KindLinuxBridge  Kind = "linux-bridge"  // a bridge of the kernel that Weft makes
-	KindBridgePort   Kind = "bridge-port"   // a device as a port of such a bridge
-	KindGuard        Kind = "guard"         // the nftables rules that protect the kernel's bridges
-	KindGuardMembers Kind = "guard-members" // what those rules know of one port or network
-	KindTagFilter    Kind = "tag-filter"    // the filter that keeps 802.1ad tags from an uplink of Open vSwitch
-	KindGuardUplink  Kind = "guard-uplink"  // the nftables rule that keeps wrong tags from a NIC
+	KindVLANDevice           Kind = "vlan-device"            // a VLAN sub-interface that Weft makes
+	KindLinuxBridge          Kind = "linux-bridge"           // a bridge of the kernel that Weft makes
+	KindBridgePort           Kind = "bridge-port"            // a device as a port of such a bridge
+	KindPortSecurity         Kind = "port-security"          // the nftables rules that protect the kernel's bridges
+	KindPortSecurityElements Kind = "port-security-elements" // what those rules know of one port or network
+	KindTagFilter            Kind = "tag-filter"             // the filter that keeps 802.1ad tags from an uplink of Open vSwitch
+	KindPortSecurityUplink   Kind = "port-security-uplink"   // the nftables rule that keeps wrong tags from a NIC
 
 	KindHostFilter   Kind = "host-filter"   // the nftables rules that keep the host's stack from devices that are not its own
 	KindSilentDevice Kind = "silent-device" // a device that these rules are for
@@ -59,7 +59,7 @@ func Kinds() []Kind {
 		KindBridge, KindUplink, KindOVSPort, KindSession, KindFlowSet, KindLink, KindQdisc, KindDHCPBinding, KindRABinding,
 		KindArrival, KindAnnouncement,
 		KindNamespace, KindVeth, KindAddresses, KindRoute, KindRule, KindNeighbor, KindProxy, KindNATTable, KindNATMapping,
-		KindVLANDevice, KindLinuxBridge, KindBridgePort, KindGuard, KindGuardMembers, KindTagFilter, KindGuardUplink,
+		KindVLANDevice, KindLinuxBridge, KindBridgePort, KindPortSecurity, KindPortSecurityElements, KindTagFilter, KindPortSecurityUplink,
 		KindHostFilter, KindSilentDevice,
 	}
 }

@@ -33,8 +33,8 @@ var needs = map[object.Kind]func(o object.Object) []object.Key{
 	object.KindBridgePort: func(o object.Object) []object.Key {
 		return []object.Key{{Kind: object.KindLinuxBridge, Name: o.(*object.BridgePort).Bridge}}
 	},
-	object.KindGuardMembers: func(object.Object) []object.Key { return []object.Key{(&object.Guard{}).Key()} },
-	object.KindSilentDevice: func(object.Object) []object.Key { return []object.Key{(&object.HostFilter{}).Key()} },
+	object.KindPortSecurityElements: func(object.Object) []object.Key { return []object.Key{(&object.PortSecurity{}).Key()} },
+	object.KindSilentDevice:         func(object.Object) []object.Key { return []object.Key{(&object.HostFilter{}).Key()} },
 }
 
 func bridge(name string) []object.Key { return []object.Key{{Kind: object.KindBridge, Name: name}} }

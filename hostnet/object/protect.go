@@ -22,10 +22,10 @@ func (f *FlowSet) Protects(Object) bool { return true }
 func (b *Bridge) Protects(observed Object) bool { return observed != nil }
 
 // Protects implements Protector. Without the rules everything passes.
-func (g *Guard) Protects(Object) bool { return true }
+func (g *PortSecurity) Protects(Object) bool { return true }
 
 // Protects implements Protector. Missing or extra elements change what passes.
-func (g *GuardMembers) Protects(Object) bool { return true }
+func (g *PortSecurityElements) Protects(Object) bool { return true }
 
 // Protects implements Protector. Without the rules packets leave untranslated.
 func (n *NATTable) Protects(Object) bool { return true }

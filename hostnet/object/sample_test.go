@@ -22,8 +22,8 @@ var kinds = []object.Object{
 	&object.DHCPBinding{}, &object.RABinding{}, &object.Arrival{}, &object.Announcement{},
 	&object.Namespace{}, &object.Veth{}, &object.Addresses{}, &object.Route{}, &object.Rule{}, &object.Neighbor{}, &object.Proxy{},
 	&object.NATTable{}, &object.NATMapping{},
-	&object.VLANDevice{}, &object.LinuxBridge{}, &object.BridgePort{}, &object.Guard{}, &object.GuardMembers{}, &object.TagFilter{},
-	&object.GuardUplink{}, &object.HostFilter{}, &object.SilentDevice{},
+	&object.VLANDevice{}, &object.LinuxBridge{}, &object.BridgePort{}, &object.PortSecurity{}, &object.PortSecurityElements{}, &object.TagFilter{},
+	&object.PortSecurityUplink{}, &object.HostFilter{}, &object.SilentDevice{},
 }
 
 // fill gives every field a value that is not zero. Another n gives every field but a bool another value. Bools are n > 1.
@@ -186,7 +186,7 @@ func sorted[T ~string](values []T) []string {
 func TestListsAreWhole(t *testing.T) {
 	t.Parallel()
 	for typ, list := range map[string][]string{
-		"Kind": sorted(object.Kinds()), "GuardSet": sorted(object.GuardSets()), "WarningReason": sorted(object.WarningReasons()),
+		"Kind": sorted(object.Kinds()), "PortSecuritySet": sorted(object.PortSecuritySets()), "WarningReason": sorted(object.WarningReasons()),
 	} {
 		if want := sorted(declared(t, typ)); !slices.Equal(list, want) {
 			t.Errorf("the list of every %s has %v, the source %v", typ, list, want)

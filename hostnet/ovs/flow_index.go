@@ -20,7 +20,7 @@ func idOf(f *object.Flow) flowID { return flowID{f.Table, f.Priority, f.Match} }
 // large as a hash.
 type flowIndex struct {
 	hash     func(*object.Flow) uint64 // of the id
-	byHash   map[uint64]*indexedFlow // the first of those with the hash
+	byHash   map[uint64]*indexedFlow   // the first of those with the hash
 	byCookie map[uint64][]*indexedFlow
 }
 

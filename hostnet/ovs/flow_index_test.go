@@ -18,7 +18,9 @@ func TestFlowIndex(t *testing.T) {
 		hashes := uint64(rapid.IntRange(1, 4).Draw(t, "hashes"))
 		x.hash = func(f *object.Flow) uint64 { return uint64(f.Priority) % hashes }
 		want := map[flowID]uint64{}
-		draw := func() *object.Flow { return &object.Flow{Table: 1, Priority: uint16(rapid.IntRange(0, 9).Draw(t, "flow"))} }
+		draw := func() *object.Flow {
+			return &object.Flow{Table: 1, Priority: uint16(rapid.IntRange(0, 9).Draw(t, "flow"))}
+		}
 		t.Repeat(map[string]func(*rapid.T){
 			"put": func(t *rapid.T) {
 				f, cookie := draw(), rapid.Uint64Range(1, 3).Draw(t, "cookie")

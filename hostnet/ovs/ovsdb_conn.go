@@ -50,10 +50,7 @@ func dialDatabase(ctx context.Context, rundir string, on func(all *cache.TableCa
 		return nil, fmt.Errorf("%w: %w", errDatabaseLost, err)
 	}
 	db := &database{client: c, rows: c.Cache(), gone: make(chan struct{}), changed: make(chan struct{})}
-	go func() { // ends with the connection; close waits for that
-		defer close(db.gone)
-		<-c.DisconnectNotify()
-	}()
+	go db.awaitEnd()
 	note := func(_ string, old, new model.Model) {
 		on(db.rows, old, new)
 		db.wake()
@@ -68,6 +65,25 @@ func dialDatabase(ctx context.Context, rundir string, on func(all *cache.TableCa
 		return nil, fmt.Errorf("%w: reading its rows: %w", errDatabaseLost, err)
 	}
 	return db, nil
+}
+
+// lostPoll is how often a connection is looked at whose end was perhaps not told.
+const lostPoll = 200 * time.Millisecond
+
+// awaitEnd closes gone when the connection has ended; close waits for that. libovsdb (v0.8.1) tells it only to somebody who receives at
+// that very moment, and not to this goroutine if the connection ends before it has run for the first time. Then the client has no
+// endpoint any more.
+func (db *database) awaitEnd() {
+	defer close(db.gone)
+	poll := time.NewTicker(lostPoll)
+	defer poll.Stop()
+	for db.client.CurrentEndpoint() != "" {
+		select {
+		case <-db.client.DisconnectNotify():
+			return
+		case <-poll.C:
+		}
+	}
 }
 
 // monitored lists every column of the row types. Without a list the server sends all columns, and libovsdb fails at a row with a

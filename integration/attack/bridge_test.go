@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"weft/hostnet/bridge"
-	"weft/hostnet/guard"
 	own "weft/hostnet/netlink"
+	"weft/hostnet/portsecurity"
 	"weft/integration/need"
 	"weft/integration/timescale"
 	"weft/integration/vm/vmtest"
@@ -71,7 +71,7 @@ func newBridgeStage(t *testing.T) *stage {
 			return err
 		}
 		d.add(t, bridges)
-		guards, err := guard.New(guard.Config{})
+		guards, err := portsecurity.New(portsecurity.Config{})
 		if err != nil {
 			return err
 		}

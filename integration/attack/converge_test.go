@@ -16,7 +16,7 @@ import (
 
 // driven are the kinds of objects of the drivers, in the order of their dependencies.
 var driven = []object.Kind{object.KindBridge, object.KindUplink, object.KindOVSPort, object.KindFlowSet, object.KindTagFilter,
-	object.KindGuard, object.KindGuardMembers, object.KindGuardUplink, object.KindLinuxBridge, object.KindVLANDevice, object.KindBridgePort}
+	object.KindPortSecurity, object.KindPortSecurityElements, object.KindPortSecurityUplink, object.KindLinuxBridge, object.KindVLANDevice, object.KindBridgePort}
 
 // fabrics are the network backends.
 func fabrics() map[model.Driver]compile.Fabric {

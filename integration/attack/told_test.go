@@ -14,8 +14,8 @@ import (
 	"testing"
 	"time"
 
-	"weft/hostnet/guard"
 	"weft/hostnet/object"
+	"weft/hostnet/portsecurity"
 	"weft/integration/timescale"
 )
 
@@ -31,31 +31,31 @@ func bridgeTold(t *testing.T, st *stage) {
 	told.nothingAfterReplug(t)
 }
 
-// listener reads the warnings of a bridge host's guard about its guests.
+// listener reads the warnings of the port security of a bridge host about its guests.
 type listener struct {
 	*stage
-	guard   *guard.Driver
-	members map[string]*object.GuardMembers // by device
+	driver  *portsecurity.Driver
+	members map[string]*object.PortSecurityElements // by device
 }
 
 func newListener(t *testing.T, st *stage) *listener {
 	t.Helper()
-	l := &listener{stage: st, members: map[string]*object.GuardMembers{}}
+	l := &listener{stage: st, members: map[string]*object.PortSecurityElements{}}
 	for _, part := range st.driver.(*drivers).parts {
-		if d, ok := part.(*guard.Driver); ok {
-			l.guard = d
+		if d, ok := part.(*portsecurity.Driver); ok {
+			l.driver = d
 		}
 	}
 	objects, _ := st.compile(t)
 	for _, o := range objects {
-		if m, ok := o.(*object.GuardMembers); ok {
+		if m, ok := o.(*object.PortSecurityElements); ok {
 			l.members[m.Name] = m
 		}
 	}
 	return l
 }
 
-// look is a sweep: the guard reads its sets.
+// look is a sweep: port security reads its sets.
 func (l *listener) look(t *testing.T) {
 	t.Helper()
 	if err := l.driver.Sync(t.Context()); err != nil {
@@ -68,7 +68,7 @@ func (l *listener) wants(t *testing.T, when string, ofA ...object.WarningReason)
 	t.Helper()
 	for device, want := range map[string][]object.WarningReason{"tapa": ofA, "tapb": nil, "tapc": nil} {
 		var got []object.WarningReason
-		for _, w := range l.guard.Warnings(l.members[device]) {
+		for _, w := range l.driver.Warnings(l.members[device]) {
 			got = append(got, w.Reason)
 		}
 		if !slices.Equal(got, want) {
@@ -77,7 +77,7 @@ func (l *listener) wants(t *testing.T, when string, ofA ...object.WarningReason)
 	}
 }
 
-// noted is a set or map of the guard's table as nft shows it.
+// noted is a set or map of port security's table as nft shows it.
 func (l *listener) noted(t *testing.T, set string) string {
 	t.Helper()
 	kind := "set"
@@ -177,7 +177,7 @@ func (l *listener) ofForeignSource(t *testing.T) {
 	l.says(t, l.a, "foreign", foreign(l.a, 1)...)
 	l.look(t)
 	l.wants(t, "thrice", object.WarnForeignSource)
-	if w := l.guard.Warnings(l.members["tapa"]); len(w) == 1 && (!strings.Contains(w[0].Message, l.a.mac.String()) ||
+	if w := l.driver.Warnings(l.members["tapa"]); len(w) == 1 && (!strings.Contains(w[0].Message, l.a.mac.String()) ||
 		!strings.Contains(w[0].Message, "first frame came from 02:00:00:00:00:00;")) {
 		t.Errorf("%+v", w)
 	}
@@ -221,7 +221,7 @@ func (l *listener) startToCount(t *testing.T) {
 	}
 	objects, _ := l.compile(t)
 	for _, c := range slices.Concat(l.difference(t, objects)...) {
-		if c.Key().Kind == object.KindGuardMembers {
+		if c.Key().Kind == object.KindPortSecurityElements {
 			t.Errorf("to be repaired: %s", c.Key())
 		}
 	}

@@ -16,7 +16,6 @@ import (
 	"golang.org/x/sys/unix"
 
 	"weft/hostnet/bridge"
-	"weft/hostnet/guard"
 	"weft/hostnet/hostfilter"
 	own "weft/hostnet/netlink"
 	"weft/hostnet/netns"
@@ -24,6 +23,7 @@ import (
 	"weft/hostnet/object"
 	"weft/hostnet/ovs"
 	"weft/hostnet/ovs/ovstest"
+	"weft/hostnet/portsecurity"
 	"weft/hostnet/routing"
 	"weft/hostnet/rtnl"
 	"weft/hostnet/tagfilter"
@@ -127,7 +127,7 @@ func (k *kernelHost) open() {
 		tags, err4 := tagfilter.New(tagfilter.Config{Links: links})
 		filter, err5 := hostfilter.New(hostfilter.Config{})
 		bridges, err6 := bridge.New(bridge.Config{Links: links})
-		guards, err7 := guard.New(guard.Config{})
+		guards, err7 := portsecurity.New(portsecurity.Config{})
 		if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
 			return err
 		}

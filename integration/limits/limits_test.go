@@ -25,7 +25,7 @@ func TestNothingThatTheDoorLetsInIsRefused(t *testing.T) {
 	if accepted*2 < offered {
 		t.Errorf("only %d of %d objects were accepted", accepted, offered)
 	}
-	for _, k := range []object.Kind{object.KindFlowSet, object.KindGuardMembers, object.KindNATMapping, object.KindNATTable, object.KindRoute,
+	for _, k := range []object.Kind{object.KindFlowSet, object.KindPortSecurityElements, object.KindNATMapping, object.KindNATTable, object.KindRoute,
 		object.KindSession, object.KindAnnouncement, object.KindDHCPBinding, object.KindRABinding, object.KindTagFilter, object.KindVLANDevice} {
 		if kinds[k] == 0 {
 			t.Errorf("there was no object of kind %s among %v", k, kinds)

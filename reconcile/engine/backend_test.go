@@ -102,7 +102,7 @@ func (b *bed) protection(n int) object.Key {
 	if b.ovs() {
 		return object.Key{Kind: object.KindFlowSet, Name: object.FlowSetName("br-int", compile.Cookie(portUID(n), compile.FeaturePort))}
 	}
-	return object.Key{Kind: object.KindGuardMembers, Name: fmt.Sprint("tap", n)}
+	return object.Key{Kind: object.KindPortSecurityElements, Name: fmt.Sprint("tap", n)}
 }
 
 // fabric is the object on which all guests of network 1 depend.
@@ -119,7 +119,7 @@ func (b *bed) worst() {
 		b.host.RestartSwitch()
 		return
 	}
-	b.host.Damage((&object.Guard{}).Key(), object.Key{Kind: object.KindGuardUplink, Name: "eth1"})
+	b.host.Damage((&object.PortSecurity{}).Key(), object.Key{Kind: object.KindPortSecurityUplink, Name: "eth1"})
 }
 
 // stranger adds an object of somebody else.
@@ -138,5 +138,5 @@ func (b *bed) alien(n int) object.Object {
 		return &object.FlowSet{Bridge: "br-int", Cookie: uint64(n), Flows: []object.Flow{{Table: 1}}}
 	}
 	device := fmt.Sprint("alien", n)
-	return &object.GuardMembers{Name: device, Members: []object.GuardMember{{Set: object.GuardGuests, Interface: device}}}
+	return &object.PortSecurityElements{Name: device, Members: []object.PortSecurityElement{{Set: object.PortSecurityGuests, Interface: device}}}
 }

@@ -51,15 +51,17 @@ func TestBridgeDriftIsRepairedAndCounted(t *testing.T) {
 			"another VLAN":          func() { alter(b, vlan, func(v *object.VLANDevice) { v.ID++ }) },
 			"a VLAN device is down": func() { alter(b, vlan, func(v *object.VLANDevice) { v.Down = true }) },
 			"it is deleted":         func() { b.host.Damage(vlan) },
-			"the rules are others":  func() { alter(b, (&object.Guard{}).Key(), func(g *object.Guard) { g.Rules = "one is missing" }) },
-			"the table is flushed":  func() { b.host.Damage((&object.Guard{}).Key()) },
+			"the rules are others": func() {
+				alter(b, (&object.PortSecurity{}).Key(), func(g *object.PortSecurity) { g.Rules = "one is missing" })
+			},
+			"the table is flushed": func() { b.host.Damage((&object.PortSecurity{}).Key()) },
 			"an element too many": func() {
-				alter(b, b.protection(1), func(g *object.GuardMembers) {
-					g.Members = append(g.Members[:len(g.Members):len(g.Members)], object.GuardMember{Set: object.GuardMACs, Interface: "tap1", MAC: object.MAC{2}})
+				alter(b, b.protection(1), func(g *object.PortSecurityElements) {
+					g.Members = append(g.Members[:len(g.Members):len(g.Members)], object.PortSecurityElement{Set: object.PortSecurityMACs, Interface: "tap1", MAC: object.MAC{2}})
 				})
 			},
-			"elements are missing": func() { alter(b, b.protection(1), func(g *object.GuardMembers) { g.Members = g.Members[1:] }) },
-			"tags pass the NIC":    func() { b.host.Damage(object.Key{Kind: object.KindGuardUplink, Name: "eth1"}) },
+			"elements are missing": func() { alter(b, b.protection(1), func(g *object.PortSecurityElements) { g.Members = g.Members[1:] }) },
+			"tags pass the NIC":    func() { b.host.Damage(object.Key{Kind: object.KindPortSecurityUplink, Name: "eth1"}) },
 		} {
 			before := repairs(b.node())
 			damage()

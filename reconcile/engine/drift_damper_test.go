@@ -17,8 +17,8 @@ func TestProtectionIsNeverDamped(t *testing.T) {
 		waits  bool
 	}{
 		"flows":               {object.Change{Op: object.Update, Desired: &object.FlowSet{}, Observed: &object.FlowSet{}}, false},
-		"the rules":           {object.Change{Op: object.Create, Desired: &object.Guard{}}, false},
-		"elements":            {object.Change{Op: object.Update, Desired: &object.GuardMembers{Name: "tap1"}, Observed: &object.GuardMembers{Name: "tap1"}}, false},
+		"the rules":           {object.Change{Op: object.Create, Desired: &object.PortSecurity{}}, false},
+		"elements":            {object.Change{Op: object.Update, Desired: &object.PortSecurityElements{Name: "tap1"}, Observed: &object.PortSecurityElements{Name: "tap1"}}, false},
 		"a port that learns":  {object.Change{Op: object.Update, Desired: &object.BridgePort{Device: "tap1"}, Observed: &object.BridgePort{Device: "tap1", Strange: true}}, false},
 		"a port that is out":  {object.Change{Op: object.Create, Desired: &object.BridgePort{Device: "tap1"}}, true},
 		"a link":              {object.Change{Op: object.Update, Desired: &object.Link{Name: "tap1"}, Observed: &object.Link{Name: "tap1", MTU: 9}}, true},

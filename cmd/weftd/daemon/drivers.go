@@ -17,12 +17,12 @@ import (
 	"weft/hostnet/bridge"
 	"weft/hostnet/dhcp"
 	"weft/hostnet/frame"
-	"weft/hostnet/guard"
 	"weft/hostnet/hostfilter"
 	"weft/hostnet/netlink"
 	"weft/hostnet/netns"
 	"weft/hostnet/nft"
 	"weft/hostnet/ovs"
+	"weft/hostnet/portsecurity"
 	"weft/hostnet/ra"
 	"weft/hostnet/routing"
 	"weft/hostnet/rtnl"
@@ -138,9 +138,9 @@ func openBridges(c Config, links *netlink.Links) ([]closer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("driver bridge: %w", err)
 	}
-	guards, err := guard.New(guard.Config{Logger: c.Logger})
+	guards, err := portsecurity.New(portsecurity.Config{Logger: c.Logger})
 	if err != nil {
-		return []closer{bridges}, fmt.Errorf("driver guard: %w", err)
+		return []closer{bridges}, fmt.Errorf("driver portsecurity: %w", err)
 	}
 	filter, err := hostfilter.New(hostfilter.Config{Logger: c.Logger})
 	if err != nil {

@@ -1,13 +1,13 @@
 // Package linuxbridge is the fabric of hosts that wire guests with the kernel's own VLAN devices and bridges, as nova-network's
 // VLAN manager did. Each network has a VLAN sub-interface of the NIC and a bridge. The guests' devices are ports of the bridge. An
-// nftables table of family bridge, the guard, protects them.
+// nftables table of family bridge (port security) protects them.
 //
 // Invariants:
 //
 //   - It is pure.
 //   - The NIC keeps its addresses and everything else that it carries.
-//   - No device becomes a port of a bridge before the guard knows what it may send.
-//   - A device that the guard does not know neither sends nor receives.
+//   - No device becomes a port of a bridge before port security knows what it may send.
+//   - A device that port security does not know neither sends nor receives.
 package linuxbridge
 
 import (
@@ -22,9 +22,9 @@ import (
 // Fabric implements compile.Fabric.
 type Fabric struct{}
 
-// Host adds the guard's table, the filter on the NICs, and the state of the NICs.
+// Host adds port security's table, the filter on the NICs, and the state of the NICs.
 func (Fabric) Host(b *compile.Builder, s compile.Site) {
-	b.Add(&object.Guard{OwnerUID: s.Host.UID})
+	b.Add(&object.PortSecurity{OwnerUID: s.Host.UID})
 	if on := s.Read().BridgeNetfilter(); on != "" {
 		b.Warn(object.WarnBridgeNetfilter, "the kernel hands bridged frames to the host's own packet filter too (%s): what its rules drop is lost between "+
 			"guests, and connections of all projects share one table; set them to 0, or be sure that the rules let the frames pass", on)
@@ -37,7 +37,7 @@ func (Fabric) Host(b *compile.Builder, s compile.Site) {
 		case why != "":
 			b.Refuse("%s", why)
 		default:
-			b.Add(&object.GuardUplink{OwnerUID: s.Host.UID, Device: up.Interface})
+			b.Add(&object.PortSecurityUplink{OwnerUID: s.Host.UID, Device: up.Interface})
 			s.AddUplinkLink(b, up, false)
 		}
 	}
@@ -66,7 +66,7 @@ func digits(uid string) string {
 	return hex.EncodeToString(sum[:6])
 }
 
-// bridgeMAC is a locally administered address that no frame ever has, because the guard lets the bridge itself send nothing.
+// bridgeMAC is a locally administered address that no frame ever has, because port security lets the bridge itself send nothing.
 func bridgeMAC(networkUID string) object.MAC {
 	sum := sha256.Sum256([]byte("bridge\x00" + networkUID))
 	m := object.MAC(sum[:6])

@@ -67,7 +67,7 @@ func TestHostKeepsItsNIC(t *testing.T) {
 	t.Parallel()
 	u := compiled(t, site(), desired.KindHost, hostUID)
 	l := find[*object.Link](u)
-	if l == nil || l.Name != "eth0" || l.MTU != 9000 || find[*object.Guard](u) == nil || find[*object.GuardUplink](u) == nil ||
+	if l == nil || l.Name != "eth0" || l.MTU != 9000 || find[*object.PortSecurity](u) == nil || find[*object.PortSecurityUplink](u) == nil ||
 		find[*object.HostFilter](u) == nil || len(u.Objects) != 4 {
 		t.Errorf("the host's objects are %v: its NIC must not be silent", u.Objects)
 	}
@@ -108,19 +108,19 @@ func TestNetworkIsBridgeAndVLANDevice(t *testing.T) {
 	if vlan.Parent != "eth0" || vlan.ID != 101 || port.Device != vlan.Name || port.Bridge != bridge.Name || len(bridge.Name) != 15 {
 		t.Errorf("%+v, %+v, %+v", bridge, vlan, port)
 	}
-	if !slices.Contains(vlan.DependsOn(), object.Key{Kind: object.KindGuardUplink, Name: "eth0"}) {
+	if !slices.Contains(vlan.DependsOn(), object.Key{Kind: object.KindPortSecurityUplink, Name: "eth0"}) {
 		t.Errorf("the VLAN device is made after %v", vlan.DependsOn())
 	}
-	members := find[*object.GuardMembers](u)
-	if members == nil || !slices.Contains(members.Members, object.GuardMember{Set: object.GuardUplinks, Interface: vlan.Name}) {
-		t.Fatalf("the guard does not know the wire: %+v", members)
+	members := find[*object.PortSecurityElements](u)
+	if members == nil || !slices.Contains(members.Members, object.PortSecurityElement{Set: object.PortSecurityUplinks, Interface: vlan.Name}) {
+		t.Fatalf("port security does not know the wire: %+v", members)
 	}
-	if !slices.Contains(members.Members, object.GuardMember{Set: object.GuardBridges, Interface: bridge.Name}) {
-		t.Errorf("the guard does not know the bridge: %v", members.Members)
+	if !slices.Contains(members.Members, object.PortSecurityElement{Set: object.PortSecurityBridges, Interface: bridge.Name}) {
+		t.Errorf("port security does not know the bridge: %v", members.Members)
 	}
 	if !slices.Contains(port.DependsOn(), members.Key()) || !slices.Contains(bridge.DependsOn(), members.Key()) ||
-		!slices.Contains(port.DependsOn(), bridge.Key()) || !slices.Contains(members.DependsOn(), (&object.Guard{}).Key()) {
-		t.Error("a device is enslaved before the guard knows it and its bridge")
+		!slices.Contains(port.DependsOn(), bridge.Key()) || !slices.Contains(members.DependsOn(), (&object.PortSecurity{}).Key()) {
+		t.Error("a device is enslaved before port security knows it and its bridge")
 	}
 }
 
@@ -130,14 +130,14 @@ func TestCentralRouterIsReserved(t *testing.T) {
 	in := site()
 	mac := object.MAC{0x52, 0x54, 0, 1, 2, 3}
 	in.Config.Network(netUID).CentralMAC = model.MAC(mac)
-	members := find[*object.GuardMembers](compiled(t, in, desired.KindNetwork, netUID))
-	want := object.GuardMember{Set: object.GuardReserved, Interface: linuxbridge.BridgeName(netUID), Address: mac.LinkLocal()}
+	members := find[*object.PortSecurityElements](compiled(t, in, desired.KindNetwork, netUID))
+	want := object.PortSecurityElement{Set: object.PortSecurityReserved, Interface: linuxbridge.BridgeName(netUID), Address: mac.LinkLocal()}
 	if !slices.Contains(members.Members, want) {
 		t.Errorf("members %v lack %v", members.Members, want)
 	}
 }
 
-// TestMACPrefixIsKnown: the guard has a prefix that is not the default one on every network, also on one without an uplink.
+// TestMACPrefixIsKnown: port security has a prefix that is not the default one on every network, also on one without an uplink.
 func TestMACPrefixIsKnown(t *testing.T) {
 	t.Parallel()
 	for _, nic := range []string{"eth0", ""} {
@@ -146,8 +146,8 @@ func TestMACPrefixIsKnown(t *testing.T) {
 		if nic == "" {
 			delete(in.Facts.Links, "eth0")
 		}
-		members := find[*object.GuardMembers](compiled(t, in, desired.KindNetwork, netUID))
-		want := object.GuardMember{Set: object.GuardDerived, Interface: linuxbridge.BridgeName(netUID), Address: netip.MustParseAddr("fe80::5054:1ff:fe00:0")}
+		members := find[*object.PortSecurityElements](compiled(t, in, desired.KindNetwork, netUID))
+		want := object.PortSecurityElement{Set: object.PortSecurityDerived, Interface: linuxbridge.BridgeName(netUID), Address: netip.MustParseAddr("fe80::5054:1ff:fe00:0")}
 		if !slices.Contains(members.Members, want) {
 			t.Errorf("members %v lack %v", members.Members, want)
 		}
@@ -159,7 +159,7 @@ func TestNetworkWithoutNICIsLocal(t *testing.T) {
 	in := site()
 	delete(in.Facts.Links, "eth0")
 	u := compiled(t, in, desired.KindNetwork, netUID)
-	if find[*object.VLANDevice](u) != nil || find[*object.LinuxBridge](u) == nil || find[*object.GuardMembers](u) == nil || !strings.Contains(u.Pending, "only this host") {
+	if find[*object.VLANDevice](u) != nil || find[*object.LinuxBridge](u) == nil || find[*object.PortSecurityElements](u) == nil || !strings.Contains(u.Pending, "only this host") {
 		t.Errorf("pending %q, objects %v", u.Pending, u.Objects)
 	}
 }
@@ -167,7 +167,7 @@ func TestNetworkWithoutNICIsLocal(t *testing.T) {
 func TestPortIsProtectedFirst(t *testing.T) {
 	t.Parallel()
 	u := compiled(t, site(), desired.KindPort, portUID)
-	members, port, link := find[*object.GuardMembers](u), find[*object.BridgePort](u), find[*object.Link](u)
+	members, port, link := find[*object.PortSecurityElements](u), find[*object.BridgePort](u), find[*object.Link](u)
 	if members == nil || port == nil || link == nil || port.Mute || find[*object.DHCPBinding](u) == nil || find[*object.Announcement](u) == nil {
 		t.Fatalf("pending %q, objects %v", u.Pending, u.Objects)
 	}
@@ -185,7 +185,7 @@ func TestStandbyIsMute(t *testing.T) {
 	in.Config.Port(portUID).State = desired.StateStandby
 	u := compiled(t, in, desired.KindPort, portUID)
 	port := find[*object.BridgePort](u)
-	if port == nil || !port.Mute || len(port.MACs) > 0 || find[*object.GuardMembers](u) != nil || find[*object.DHCPBinding](u) != nil {
+	if port == nil || !port.Mute || len(port.MACs) > 0 || find[*object.PortSecurityElements](u) != nil || find[*object.DHCPBinding](u) != nil {
 		t.Errorf("pending %q, objects %v", u.Pending, u.Objects)
 	}
 }

@@ -6,20 +6,20 @@ import (
 	"weft/reconcile/compile"
 )
 
-// Leg joins a router's veth to the bridge of one of its networks. Frames for object.GatewayMAC go to it. The guard keeps this MAC
+// Leg joins a router's veth to the bridge of one of its networks. Frames for object.GatewayMAC go to it. Port security keeps this MAC
 // off the physical network.
 func (Fabric) Leg(b *compile.Builder, s compile.Site, n *desired.Network, leg compile.Leg) compile.Plug {
 	bridge := BridgeName(n.UID)
-	members := &object.GuardMembers{OwnerUID: leg.OwnerUID, Name: leg.Device, Members: []object.GuardMember{
-		{Set: object.GuardLegs, Interface: leg.Device},
-		{Set: object.GuardGateways6, Interface: bridge, Address: object.GatewayLinkLocal},
+	members := &object.PortSecurityElements{OwnerUID: leg.OwnerUID, Name: leg.Device, Members: []object.PortSecurityElement{
+		{Set: object.PortSecurityLegs, Interface: leg.Device},
+		{Set: object.PortSecurityGateways6, Interface: bridge, Address: object.GatewayLinkLocal},
 	}}
 	for _, a := range leg.Addresses {
-		set := object.GuardGateways6
+		set := object.PortSecurityGateways6
 		if a.Is4() {
-			set = object.GuardGateways4
+			set = object.PortSecurityGateways4
 		}
-		members.Members = append(members.Members, object.GuardMember{Set: set, Interface: bridge, Address: a})
+		members.Members = append(members.Members, object.PortSecurityElement{Set: set, Interface: bridge, Address: a})
 	}
 	port := join(b, bridge, members, leg)
 	return compile.Plug{Device: leg.Device, Netdev: true, Open: true, Announce: []object.Key{port}}
@@ -34,19 +34,19 @@ func (Fabric) ExternalLeg(b *compile.Builder, s compile.Site, n *desired.Network
 	}
 	bridge := BridgeName(n.UID)
 	own := leg.MAC.LinkLocal()
-	members := &object.GuardMembers{OwnerUID: leg.OwnerUID, Name: leg.Device, Members: []object.GuardMember{
-		{Set: object.GuardExits, Interface: leg.Device},
-		{Set: object.GuardMACs, Interface: leg.Device, MAC: leg.MAC},
-		{Set: object.GuardLocal, Interface: bridge, MAC: leg.MAC},
-		{Set: object.GuardReserved, Interface: bridge, Address: own},
-		{Set: object.GuardOwn6, Interface: bridge, Address: own},
+	members := &object.PortSecurityElements{OwnerUID: leg.OwnerUID, Name: leg.Device, Members: []object.PortSecurityElement{
+		{Set: object.PortSecurityExits, Interface: leg.Device},
+		{Set: object.PortSecurityMACs, Interface: leg.Device, MAC: leg.MAC},
+		{Set: object.PortSecurityLocal, Interface: bridge, MAC: leg.MAC},
+		{Set: object.PortSecurityReserved, Interface: bridge, Address: own},
+		{Set: object.PortSecurityOwn6, Interface: bridge, Address: own},
 	}}
 	for _, a := range leg.Addresses {
-		set := object.GuardOwn6
+		set := object.PortSecurityOwn6
 		if a.Is4() {
-			set = object.GuardOwn4
+			set = object.PortSecurityOwn4
 		}
-		members.Members = append(members.Members, object.GuardMember{Set: set, Interface: bridge, Address: a})
+		members.Members = append(members.Members, object.PortSecurityElement{Set: set, Interface: bridge, Address: a})
 	}
 	port := join(b, bridge, members, leg)
 	plug := compile.Plug{Device: leg.Device, Netdev: true, Open: true, Announce: []object.Key{port}}
@@ -57,7 +57,7 @@ func (Fabric) ExternalLeg(b *compile.Builder, s compile.Site, n *desired.Network
 	return plug
 }
 
-func join(b *compile.Builder, bridge string, members *object.GuardMembers, leg compile.Leg) object.Key {
+func join(b *compile.Builder, bridge string, members *object.PortSecurityElements, leg compile.Leg) object.Key {
 	b.Add(members)
 	port := &object.BridgePort{
 		OwnerUID: leg.OwnerUID, Device: leg.Device, Bridge: bridge, MACs: []object.MAC{leg.MAC},

@@ -6,7 +6,7 @@ import (
 	"weft/reconcile/compile"
 )
 
-// Port makes a guest's device a port of its network's bridge. When the guest is active, it adds what the guard must know of it.
+// Port makes a guest's device a port of its network's bridge. When the guest is active, it adds what port security must know of it.
 func (Fabric) Port(b *compile.Builder, s compile.Site, n *desired.Network, p *desired.Port) compile.Plug {
 	device, pending, refused := s.GuestDevice(p)
 	switch {
@@ -42,22 +42,22 @@ func (Fabric) Port(b *compile.Builder, s compile.Site, n *desired.Network, p *de
 	return plug
 }
 
-// guestMembers is what the guard must know of an active guest: five elements, and one for each address.
-func guestMembers(s compile.Site, bridge, device string, p *desired.Port) *object.GuardMembers {
+// guestMembers is what port security must know of an active guest: five elements, and one for each address.
+func guestMembers(s compile.Site, bridge, device string, p *desired.Port) *object.PortSecurityElements {
 	mac, derived := object.MAC(p.MAC), s.LinkLocal(p.MAC)
-	m := &object.GuardMembers{OwnerUID: p.UID, Name: device, Members: []object.GuardMember{
-		{Set: object.GuardGuests, Interface: device},
-		{Set: object.GuardMACs, Interface: device, MAC: mac},
-		{Set: object.GuardLocal, Interface: bridge, MAC: mac},
-		{Set: object.GuardIPv6, Interface: device, Address: derived},
-		{Set: object.GuardReserved, Interface: bridge, Address: derived},
+	m := &object.PortSecurityElements{OwnerUID: p.UID, Name: device, Members: []object.PortSecurityElement{
+		{Set: object.PortSecurityGuests, Interface: device},
+		{Set: object.PortSecurityMACs, Interface: device, MAC: mac},
+		{Set: object.PortSecurityLocal, Interface: bridge, MAC: mac},
+		{Set: object.PortSecurityIPv6, Interface: device, Address: derived},
+		{Set: object.PortSecurityReserved, Interface: bridge, Address: derived},
 	}}
 	for _, a := range p.Addresses {
-		set := object.GuardIPv6
+		set := object.PortSecurityIPv6
 		if a.Is4() {
-			set = object.GuardIPv4
+			set = object.PortSecurityIPv4
 		}
-		m.Members = append(m.Members, object.GuardMember{Set: set, Interface: device, Address: a.Addr})
+		m.Members = append(m.Members, object.PortSecurityElement{Set: set, Interface: device, Address: a.Addr})
 	}
 	return m
 }

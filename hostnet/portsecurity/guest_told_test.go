@@ -1,4 +1,4 @@
-package guard
+package portsecurity
 
 import (
 	"fmt"
@@ -14,14 +14,14 @@ import (
 var (
 	portMAC  = object.MAC{0xfa, 0x16, 0x3e, 0, 1, 0xa}
 	otherMAC = object.MAC{2, 0, 0, 0, 0, 1}
-	tap1     = &object.GuardMembers{Name: "tap1", Members: []object.GuardMember{
-		{Set: object.GuardGuests, Interface: "tap1"}, {Set: object.GuardMACs, Interface: "tap1", MAC: portMAC}}}
+	tap1     = &object.PortSecurityElements{Name: "tap1", Members: []object.PortSecurityElement{
+		{Set: object.PortSecurityGuests, Interface: "tap1"}, {Set: object.PortSecurityMACs, Interface: "tap1", MAC: portMAC}}}
 )
 
 // ownElement is a guest's element of set macs. It has a counter unless frames is negative.
 func ownElement(t *testing.T, device string, frames int) nftables.SetElement {
 	t.Helper()
-	e, err := encode(device, object.GuardMember{Set: object.GuardMACs, Interface: device, MAC: portMAC})
+	e, err := encode(device, object.PortSecurityElement{Set: object.PortSecurityMACs, Interface: device, MAC: portMAC})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,9 +82,9 @@ func TestGuestThatClaimedAsManyAddressesAsItMay(t *testing.T) {
 		!strings.Contains(w[0].Message, "for up to 7m30s") {
 		t.Errorf("%+v", w)
 	}
-	for name, other := range map[string]*object.GuardMembers{
-		"another guest": {Name: "tap2", Members: []object.GuardMember{{Set: object.GuardGuests, Interface: "tap2"}}},
-		"no guest":      {Name: "tap1", Members: []object.GuardMember{{Set: object.GuardExits, Interface: "tap1"}}},
+	for name, other := range map[string]*object.PortSecurityElements{
+		"another guest": {Name: "tap2", Members: []object.PortSecurityElement{{Set: object.PortSecurityGuests, Interface: "tap2"}}},
+		"no guest":      {Name: "tap1", Members: []object.PortSecurityElement{{Set: object.PortSecurityExits, Interface: "tap1"}}},
 	} {
 		if w := seen.warnings(other); len(w) > 0 {
 			t.Errorf("%s: %+v", name, w)

@@ -1,4 +1,4 @@
-package guard
+package portsecurity
 
 import (
 	"context"
@@ -58,18 +58,18 @@ func newRuleText() ruleText {
 func knownBridges(ctx context.Context) (string, error) {
 	handle, err := vnl.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {
-		return "", fmt.Errorf("guard: open a netlink route socket: %w", err)
+		return "", fmt.Errorf("portsecurity: open a netlink route socket: %w", err)
 	}
 	defer handle.Close()
 	links, err := netlink.Consistent(ctx, "the host's bridges", handle.LinkList)
 	if err != nil {
-		return "", fmt.Errorf("guard: %w", err)
+		return "", fmt.Errorf("portsecurity: %w", err)
 	}
 	var b strings.Builder
 	for _, l := range links {
 		if name := l.Attrs().Name; l.Type() == "bridge" && strings.HasPrefix(l.Attrs().Alias, object.AliasPrefix) {
 			// The comment says whom the element is for, as in encode.
-			fmt.Fprintf(&b, "add element bridge %s %s { %q comment %q }\n", tableName, object.GuardBridges, name, name)
+			fmt.Fprintf(&b, "add element bridge %s %s { %q comment %q }\n", tableName, object.PortSecurityBridges, name, name)
 		}
 	}
 	return b.String(), nil
@@ -82,7 +82,7 @@ func (d *Driver) load(ctx context.Context) error {
 		return err
 	}
 	if err := d.program.Load(ctx, d.text.text+known); err != nil {
-		return fmt.Errorf("guard: load the rules of table bridge weft: %w", err)
+		return fmt.Errorf("portsecurity: load the rules of table bridge weft: %w", err)
 	}
 	return nil
 }

@@ -1,4 +1,4 @@
-package guard
+package portsecurity
 
 import (
 	"net/netip"
@@ -16,18 +16,18 @@ import (
 func TestGuestThatIsGone(t *testing.T) {
 	t.Parallel()
 	mac, address := object.MAC{2, 0, 0, 0, 0, 1}, netip.MustParseAddr("10.0.0.5")
-	guest, local := guestMember("tap1"), object.GuardMember{Set: object.GuardLocal, Interface: "wfb1", MAC: mac}
+	guest, local := guestMember("tap1"), object.PortSecurityElement{Set: object.PortSecurityLocal, Interface: "wfb1", MAC: mac}
 	for name, c := range map[string]struct {
 		x              delta
 		device, bridge string
 	}{
-		"a guest goes":         {delta{del: []object.GuardMember{local, guest}}, "tap1", "wfb1"},
-		"without its bridge":   {delta{del: []object.GuardMember{guest}}, "tap1", ""},
-		"an address goes":      {delta{del: []object.GuardMember{{Set: object.GuardIPv4, Interface: "tap1", Address: address}}}, "", ""},
-		"another MAC":          {delta{del: []object.GuardMember{{Set: object.GuardMACs, Interface: "tap1", MAC: mac}}, add: []object.GuardMember{guest}}, "", ""},
-		"a guest comes":        {delta{add: []object.GuardMember{guest, local}}, "", ""},
-		"the MAC on a bridge":  {delta{del: []object.GuardMember{local}}, "", "wfb1"},
-		"a bridge goes itself": {delta{del: []object.GuardMember{{Set: object.GuardBridges, Interface: "wfb1"}}}, "", ""},
+		"a guest goes":         {delta{del: []object.PortSecurityElement{local, guest}}, "tap1", "wfb1"},
+		"without its bridge":   {delta{del: []object.PortSecurityElement{guest}}, "tap1", ""},
+		"an address goes":      {delta{del: []object.PortSecurityElement{{Set: object.PortSecurityIPv4, Interface: "tap1", Address: address}}}, "", ""},
+		"another MAC":          {delta{del: []object.PortSecurityElement{{Set: object.PortSecurityMACs, Interface: "tap1", MAC: mac}}, add: []object.PortSecurityElement{guest}}, "", ""},
+		"a guest comes":        {delta{add: []object.PortSecurityElement{guest, local}}, "", ""},
+		"the MAC on a bridge":  {delta{del: []object.PortSecurityElement{local}}, "", "wfb1"},
+		"a bridge goes itself": {delta{del: []object.PortSecurityElement{{Set: object.PortSecurityBridges, Interface: "wfb1"}}}, "", ""},
 	} {
 		if device, bridge := c.x.guestGone(); device != c.device || bridge != c.bridge {
 			t.Errorf("%s: gone is %q of %q, expected %q of %q", name, device, bridge, c.device, c.bridge)
@@ -39,7 +39,7 @@ func TestGuestThatIsGone(t *testing.T) {
 func TestWhatAClaimTook(t *testing.T) {
 	t.Parallel()
 	claim := func(device, address string) nftables.SetElement {
-		e, err := encode("", object.GuardMember{Set: object.GuardIPv6, Interface: device, Address: netip.MustParseAddr(address)})
+		e, err := encode("", object.PortSecurityElement{Set: object.PortSecurityIPv6, Interface: device, Address: netip.MustParseAddr(address)})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -51,7 +51,7 @@ func TestWhatAClaimTook(t *testing.T) {
 		map[string]string{"tap1": "wfb1", "tap2": "wfb2", "tap3": ""}) // the bridge of the last is unknown
 	var got []string
 	for _, e := range taken {
-		m, err := decode(object.GuardIPv6, e)
+		m, err := decode(object.PortSecurityIPv6, e)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,7 +130,7 @@ func TestCountingIsOneTransaction(t *testing.T) {
 				})
 			}
 		}
-		if ad.Err() != nil || table != tableName || set != string(object.GuardMACs) || !slices.Equal(key, e.Key) || more == 2 != withMore {
+		if ad.Err() != nil || table != tableName || set != string(object.PortSecurityMACs) || !slices.Equal(key, e.Key) || more == 2 != withMore {
 			t.Errorf("message %d is about %q of %s %s, with %d things more, %v", i, key, table, set, more, ad.Err())
 		}
 	}

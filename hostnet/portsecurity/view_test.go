@@ -1,4 +1,4 @@
-package guard
+package portsecurity
 
 import (
 	"context"
@@ -12,16 +12,16 @@ import (
 	"weft/hostnet/object"
 )
 
-func guestMember(device string) object.GuardMember {
-	return object.GuardMember{Set: object.GuardGuests, Interface: device}
+func guestMember(device string) object.PortSecurityElement {
+	return object.PortSecurityElement{Set: object.PortSecurityGuests, Interface: device}
 }
 
 // table is a view of a correct table, with two names in its sets and an uplink.
 func table() view {
 	v := view{exists: true, uplinks: map[string]string{"eth0": ""}}
 	v.set("tap1", guestMember("tap1"), true)
-	v.set("tap1", object.GuardMember{Set: object.GuardMACs, Interface: "tap1", MAC: object.MAC{2}}, true)
-	v.set("wfb1", object.GuardMember{Set: object.GuardBridges, Interface: "wfb1"}, true)
+	v.set("tap1", object.PortSecurityElement{Set: object.PortSecurityMACs, Interface: "tap1", MAC: object.MAC{2}}, true)
+	v.set("wfb1", object.PortSecurityElement{Set: object.PortSecurityBridges, Interface: "wfb1"}, true)
 	return v
 }
 
@@ -33,14 +33,14 @@ func TestWhatChanged(t *testing.T) {
 		want   string
 	}{
 		"nothing":              {func(*view) {}, ""},
-		"the table is gone":    {func(v *view) { *v = view{} }, "guard-members/tap1 guard-members/wfb1 guard-uplink/eth0 guard/weft"},
-		"the rules are others": {func(v *view) { v.rules = "one is missing" }, "guard/weft"},
-		"an element goes":      {func(v *view) { v.set("tap1", guestMember("tap1"), false) }, "guard-members/tap1"},
-		"an element comes":     {func(v *view) { v.set("wfb1", guestMember("x"), true) }, "guard-members/wfb1"},
-		"a name goes":          {func(v *view) { delete(v.members, "wfb1") }, "guard-members/wfb1"},
-		"a name comes":         {func(v *view) { v.set("tap2", guestMember("tap2"), true) }, "guard-members/tap2"},
-		"an uplink's chain":    {func(v *view) { v.uplinks = map[string]string{"eth0": "not ours"} }, "guard-uplink/eth0"},
-		"another uplink":       {func(v *view) { v.uplinks = map[string]string{"eth1": ""} }, "guard-uplink/eth0 guard-uplink/eth1"},
+		"the table is gone":    {func(v *view) { *v = view{} }, "port-security-elements/tap1 port-security-elements/wfb1 port-security-uplink/eth0 port-security/weft"},
+		"the rules are others": {func(v *view) { v.rules = "one is missing" }, "port-security/weft"},
+		"an element goes":      {func(v *view) { v.set("tap1", guestMember("tap1"), false) }, "port-security-elements/tap1"},
+		"an element comes":     {func(v *view) { v.set("wfb1", guestMember("x"), true) }, "port-security-elements/wfb1"},
+		"a name goes":          {func(v *view) { delete(v.members, "wfb1") }, "port-security-elements/wfb1"},
+		"a name comes":         {func(v *view) { v.set("tap2", guestMember("tap2"), true) }, "port-security-elements/tap2"},
+		"an uplink's chain":    {func(v *view) { v.uplinks = map[string]string{"eth0": "not ours"} }, "port-security-uplink/eth0"},
+		"another uplink":       {func(v *view) { v.uplinks = map[string]string{"eth1": ""} }, "port-security-uplink/eth0 port-security-uplink/eth1"},
 	} {
 		before, after := table(), table()
 		c.change(&after)
@@ -69,8 +69,8 @@ func TestObserveAndOurs(t *testing.T) {
 		view view
 		want string
 	}{
-		"a table": {table(), "guard-members/tap1 guard-members/wfb1 guard-uplink/eth0 guard/weft"},
-		"none":    {view{uplinks: map[string]string{"eth0": "not ours"}}, "guard-uplink/eth0"},
+		"a table": {table(), "port-security-elements/tap1 port-security-elements/wfb1 port-security-uplink/eth0 port-security/weft"},
+		"none":    {view{uplinks: map[string]string{"eth0": "not ours"}}, "port-security-uplink/eth0"},
 		"nothing": {view{}, ""},
 	} {
 		d := &Driver{view: c.view}
@@ -78,7 +78,7 @@ func TestObserveAndOurs(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		asked := append(slices.Clone(keys), object.Key{Kind: object.KindGuardMembers, Name: "tap9"}, object.Key{Kind: object.KindGuardUplink, Name: "eth9"}, (&object.Guard{}).Key())
+		asked := append(slices.Clone(keys), object.Key{Kind: object.KindPortSecurityElements, Name: "tap9"}, object.Key{Kind: object.KindPortSecurityUplink, Name: "eth9"}, (&object.PortSecurity{}).Key())
 		slices.SortFunc(asked, object.Key.Compare)
 		found, err := d.Observe(context.Background(), slices.Compact(asked))
 		if err != nil {
@@ -104,15 +104,15 @@ func TestMembersWithoutATable(t *testing.T) {
 	t.Parallel()
 	d := &Driver{}
 	errs := d.Apply(context.Background(), []object.Change{
-		{Op: object.Create, Desired: &object.GuardMembers{Name: "tap1", Members: []object.GuardMember{guestMember("tap1")}}},
-		{Op: object.Delete, Observed: &object.GuardMembers{Name: "tap2"}},
+		{Op: object.Create, Desired: &object.PortSecurityElements{Name: "tap1", Members: []object.PortSecurityElement{guestMember("tap1")}}},
+		{Op: object.Delete, Observed: &object.PortSecurityElements{Name: "tap2"}},
 	})
 	if len(errs) != 2 || errs[0] == nil || !strings.Contains(errs[0].Error(), "is not there") || errs[1] != nil {
 		t.Errorf("%v", errs)
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if errs := d.Apply(ctx, []object.Change{{Op: object.Create, Desired: &object.Guard{}}}); errs[0] == nil {
+	if errs := d.Apply(ctx, []object.Change{{Op: object.Create, Desired: &object.PortSecurity{}}}); errs[0] == nil {
 		t.Error("carried out though nobody waits")
 	}
 }
@@ -121,11 +121,11 @@ func TestMembersWithoutATable(t *testing.T) {
 func TestDeltaIsAgainstWhatIsThere(t *testing.T) {
 	t.Parallel()
 	d := &Driver{view: table()}
-	x := d.deltaOf(object.Change{Op: object.Update, Desired: &object.GuardMembers{Name: "tap1", Members: []object.GuardMember{guestMember("tap1"), guestMember("new")}}})
-	if x.name != "tap1" || !slices.Equal(x.add, []object.GuardMember{guestMember("new")}) || len(x.del) != 1 || x.del[0].Set != object.GuardMACs {
+	x := d.deltaOf(object.Change{Op: object.Update, Desired: &object.PortSecurityElements{Name: "tap1", Members: []object.PortSecurityElement{guestMember("tap1"), guestMember("new")}}})
+	if x.name != "tap1" || !slices.Equal(x.add, []object.PortSecurityElement{guestMember("new")}) || len(x.del) != 1 || x.del[0].Set != object.PortSecurityMACs {
 		t.Errorf("%+v", x)
 	}
-	if x := d.deltaOf(object.Change{Op: object.Delete, Observed: &object.GuardMembers{Name: "tap1"}}); len(x.add) != 0 || len(x.del) != 2 {
+	if x := d.deltaOf(object.Change{Op: object.Delete, Observed: &object.PortSecurityElements{Name: "tap1"}}); len(x.add) != 0 || len(x.del) != 2 {
 		t.Errorf("%+v", x)
 	}
 }
@@ -135,12 +135,12 @@ func TestQueueCutsMessages(t *testing.T) {
 	t.Parallel()
 	const maxElements = 500
 	d := &Driver{table: &nftables.Table{Name: tableName}}
-	var members []object.GuardMember
+	var members []object.PortSecurityElement
 	for i := range 2*maxElements + 1 {
 		members = append(members, guestMember(fmt.Sprint("tap", i)))
 	}
-	into := map[object.GuardSet][]nftables.SetElement{}
-	if err := collect(into, "n", append(members, object.GuardMember{Set: object.GuardRouters, Interface: "wfv1", MAC: object.MAC{2}})); err != nil {
+	into := map[object.PortSecuritySet][]nftables.SetElement{}
+	if err := collect(into, "n", append(members, object.PortSecurityElement{Set: object.PortSecurityRouters, Interface: "wfv1", MAC: object.MAC{2}})); err != nil {
 		t.Fatal(err)
 	}
 	var sizes []string
@@ -155,7 +155,7 @@ func TestQueueCutsMessages(t *testing.T) {
 	if err := d.queue(into, func(*nftables.Set, []nftables.SetElement) error { return refused }); err == nil || !strings.Contains(err.Error(), "guests") {
 		t.Errorf("a refusal is %v", err)
 	}
-	if err := collect(into, "n", []object.GuardMember{{Set: object.GuardGuests}}); err == nil {
+	if err := collect(into, "n", []object.PortSecurityElement{{Set: object.PortSecurityGuests}}); err == nil {
 		t.Error("an element without a device was taken")
 	}
 }

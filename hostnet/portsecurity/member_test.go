@@ -1,4 +1,4 @@
-package guard
+package portsecurity
 
 import (
 	"net/netip"
@@ -13,9 +13,9 @@ import (
 )
 
 // drawMember draws an element of any set, with the fields of its key.
-func drawMember(t *rapid.T) object.GuardMember {
-	m := object.GuardMember{
-		Set:       rapid.SampledFrom(object.GuardSets()).Draw(t, "set"),
+func drawMember(t *rapid.T) object.PortSecurityElement {
+	m := object.PortSecurityElement{
+		Set:       rapid.SampledFrom(object.PortSecuritySets()).Draw(t, "set"),
 		Interface: rapid.StringMatching(`[a-z][a-z0-9-]{0,14}`).Draw(t, "interface"),
 	}
 	bytes := rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "bytes")
@@ -47,12 +47,12 @@ func TestMemberRoundTrip(t *testing.T) {
 
 func TestEncodeRefuses(t *testing.T) {
 	t.Parallel()
-	for _, m := range []object.GuardMember{
-		{Set: object.GuardGuests},
-		{Set: object.GuardGuests, Interface: "sixteen-bytes-xx"},
-		{Set: object.GuardIPv4, Interface: "tap1"},
-		{Set: object.GuardIPv4, Interface: "tap1", Address: netip.MustParseAddr("2001:db8::1")},
-		{Set: object.GuardIPv6, Interface: "tap1", Address: netip.MustParseAddr("10.0.0.1")},
+	for _, m := range []object.PortSecurityElement{
+		{Set: object.PortSecurityGuests},
+		{Set: object.PortSecurityGuests, Interface: "sixteen-bytes-xx"},
+		{Set: object.PortSecurityIPv4, Interface: "tap1"},
+		{Set: object.PortSecurityIPv4, Interface: "tap1", Address: netip.MustParseAddr("2001:db8::1")},
+		{Set: object.PortSecurityIPv6, Interface: "tap1", Address: netip.MustParseAddr("10.0.0.1")},
 	} {
 		if e, err := encode("tap1", m); err == nil {
 			t.Errorf("%v became % x", m, e.Key)
@@ -64,19 +64,19 @@ func TestEncodeRefuses(t *testing.T) {
 func TestDecodeRefuses(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		set   object.GuardSet
+		set   object.PortSecuritySet
 		key   int
 		value int
 	}{
-		"shorter than a name":  {object.GuardGuests, nameSize - 1, 0},
-		"longer than a name":   {object.GuardGuests, nameSize + 4, 0},
-		"without a MAC":        {object.GuardMACs, nameSize, 0},
-		"a MAC cut off":        {object.GuardMACs, nameSize + macSize, 0},
-		"without an address":   {object.GuardIPv4, nameSize, 0},
-		"of the other family":  {object.GuardIPv4, nameSize + 16, 0},
-		"of the one family":    {object.GuardIPv6, nameSize + 4, 0},
-		"a map without a MAC":  {object.GuardRouters, nameSize, macSize - 1},
-		"a map's key too long": {object.GuardRouters, nameSize + 4, macSize},
+		"shorter than a name":  {object.PortSecurityGuests, nameSize - 1, 0},
+		"longer than a name":   {object.PortSecurityGuests, nameSize + 4, 0},
+		"without a MAC":        {object.PortSecurityMACs, nameSize, 0},
+		"a MAC cut off":        {object.PortSecurityMACs, nameSize + macSize, 0},
+		"without an address":   {object.PortSecurityIPv4, nameSize, 0},
+		"of the other family":  {object.PortSecurityIPv4, nameSize + 16, 0},
+		"of the one family":    {object.PortSecurityIPv6, nameSize + 4, 0},
+		"a map without a MAC":  {object.PortSecurityRouters, nameSize, macSize - 1},
+		"a map's key too long": {object.PortSecurityRouters, nameSize + 4, macSize},
 	} {
 		e := nftables.SetElement{Key: append([]byte("tap1"), make([]byte, c.key-4)...), Val: make([]byte, c.value)}
 		if m, err := decode(c.set, e); err == nil {
@@ -88,7 +88,7 @@ func TestDecodeRefuses(t *testing.T) {
 func FuzzDecode(f *testing.F) {
 	f.Add(0, make([]byte, 32), make([]byte, 6))
 	f.Fuzz(func(t *testing.T, set int, key, value []byte) {
-		sets := object.GuardSets()
+		sets := object.PortSecuritySets()
 		name := sets[uint(set)%uint(len(sets))]
 		if m, err := decode(name, nftables.SetElement{Key: key, Val: value}); err == nil && m.Set != name {
 			t.Errorf("%v is of another set than %s", m, name)
@@ -115,7 +115,7 @@ func TestRuleText(t *testing.T) {
 	if len(seen) < 100 {
 		t.Errorf("only %d rules were found", len(seen))
 	}
-	for _, set := range object.GuardSets() {
+	for _, set := range object.PortSecuritySets() {
 		if !strings.Contains(rules, " bridge weft "+string(set)+" {") {
 			t.Errorf("set %s is not declared", set)
 		}

@@ -1,4 +1,4 @@
-package guard
+package portsecurity
 
 import (
 	"testing"
@@ -13,7 +13,7 @@ func TestDoor(t *testing.T) {
 	limits.Check(t, func(t limits.T, h limits.Host) {
 		for _, o := range h.Objects() {
 			switch o := o.(type) {
-			case *object.GuardMembers:
+			case *object.PortSecurityElements:
 				for _, m := range o.Members {
 					e, err := encode(o.Name, m)
 					if err != nil {
@@ -23,7 +23,7 @@ func TestDoor(t *testing.T) {
 						t.Fatalf("%s: %s is read back as %s: %v", o.Key(), m, back, err)
 					}
 				}
-			case *object.GuardUplink:
+			case *object.PortSecurityUplink:
 				if wordless(o.Device) {
 					t.Fatalf("%s: nft has no words for it", o.Key())
 				}

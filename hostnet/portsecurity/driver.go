@@ -1,4 +1,4 @@
-// Package guard is port security for bridges of the kernel. It has one nftables table of family bridge, whose rules never change,
+// Package portsecurity is port security for bridges of the kernel. It has one nftables table of family bridge, whose rules never change,
 // and sets that say what each device may do. It also has a chain for each NIC that is an uplink.
 //
 // Invariants:
@@ -7,7 +7,7 @@
 //   - Elements say in their comments whom they are for, so that a restarted process knows what is ours.
 //   - No other table is touched.
 //   - The driver works in the calling thread's network namespace.
-package guard
+package portsecurity
 
 import (
 	"context"
@@ -30,7 +30,7 @@ type Config struct {
 	Logger  *slog.Logger // slog.Default when nil
 }
 
-// Driver implements the engine's driver for object.KindGuard, object.KindGuardMembers and object.KindGuardUplink.
+// Driver implements the engine's driver for object.KindPortSecurity, object.KindPortSecurityElements and object.KindPortSecurityUplink.
 type Driver struct {
 	config  Config
 	conn    *own.Conn
@@ -54,7 +54,7 @@ func New(c Config) (*Driver, error) {
 	}
 	conn, err := own.Open()
 	if err != nil {
-		return nil, fmt.Errorf("guard: %w", err)
+		return nil, fmt.Errorf("portsecurity: %w", err)
 	}
 	return &Driver{
 		config: c, conn: conn, program: own.NewProgram(c.Program), table: &nftables.Table{Name: tableName, Family: nftables.TableFamilyBridge},
@@ -65,12 +65,12 @@ func New(c Config) (*Driver, error) {
 // Close closes the driver's socket. Watch must have returned before.
 func (d *Driver) Close() error { return d.conn.Close() }
 
-// Name is "guard".
-func (d *Driver) Name() string { return "guard" }
+// Name is "portsecurity".
+func (d *Driver) Name() string { return "portsecurity" }
 
-// Kinds are guard, guard-members and guard-uplink.
+// Kinds are port-security, port-security-elements and port-security-uplink.
 func (d *Driver) Kinds() []object.Kind {
-	return []object.Kind{object.KindGuard, object.KindGuardMembers, object.KindGuardUplink}
+	return []object.Kind{object.KindPortSecurity, object.KindPortSecurityElements, object.KindPortSecurityUplink}
 }
 
 // Sync reads the table, its rules and its sets, and what the rules noted of guests.
@@ -97,7 +97,7 @@ func (d *Driver) refresh(ctx context.Context) ([]object.Key, error) {
 	return changed, nil
 }
 
-// Observe returns the guard, the members of every name that has members, and the uplinks that have a chain.
+// Observe returns port security, the members of every name that has members, and the uplinks that have a chain.
 func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -105,13 +105,13 @@ func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object,
 	for _, k := range keys {
 		rules, filtered := d.view.uplinks[k.Name]
 		switch {
-		case k.Kind == object.KindGuardUplink && filtered:
-			found = append(found, &object.GuardUplink{Device: k.Name, Rules: rules})
+		case k.Kind == object.KindPortSecurityUplink && filtered:
+			found = append(found, &object.PortSecurityUplink{Device: k.Name, Rules: rules})
 		case !d.view.exists:
-		case k.Kind == object.KindGuard:
-			found = append(found, &object.Guard{Rules: d.view.rules})
-		case k.Kind == object.KindGuardMembers && len(d.view.members[k.Name]) > 0:
-			found = append(found, &object.GuardMembers{Name: k.Name, Members: d.view.list(k.Name)})
+		case k.Kind == object.KindPortSecurity:
+			found = append(found, &object.PortSecurity{Rules: d.view.rules})
+		case k.Kind == object.KindPortSecurityElements && len(d.view.members[k.Name]) > 0:
+			found = append(found, &object.PortSecurityElements{Name: k.Name, Members: d.view.list(k.Name)})
 		}
 	}
 	return found, nil
@@ -123,14 +123,14 @@ func (d *Driver) Ours(context.Context) ([]object.Key, error) {
 	defer d.mu.Unlock()
 	var keys []object.Key
 	for device := range d.view.uplinks {
-		keys = append(keys, object.Key{Kind: object.KindGuardUplink, Name: device})
+		keys = append(keys, object.Key{Kind: object.KindPortSecurityUplink, Name: device})
 	}
 	if !d.view.exists {
 		return keys, nil
 	}
-	keys = append(keys, (&object.Guard{}).Key())
+	keys = append(keys, (&object.PortSecurity{}).Key())
 	for name := range d.view.members {
-		keys = append(keys, object.Key{Kind: object.KindGuardMembers, Name: name})
+		keys = append(keys, object.Key{Kind: object.KindPortSecurityElements, Name: name})
 	}
 	return keys, nil
 }

@@ -1,4 +1,4 @@
-package guard
+package portsecurity
 
 import (
 	"fmt"
@@ -82,7 +82,7 @@ func countMessages(elements []nftables.SetElement) ([]netlink.Message, error) {
 func elementList(elements []nftables.SetElement, counter []byte) ([]byte, error) {
 	ae := netlink.NewAttributeEncoder()
 	ae.String(unix.NFTA_SET_ELEM_LIST_TABLE, tableName)
-	ae.String(unix.NFTA_SET_ELEM_LIST_SET, string(object.GuardMACs))
+	ae.String(unix.NFTA_SET_ELEM_LIST_SET, string(object.PortSecurityMACs))
 	ae.Nested(unix.NFTA_SET_ELEM_LIST_ELEMENTS, func(list *netlink.AttributeEncoder) error {
 		for _, e := range elements {
 			list.Nested(unix.NFTA_LIST_ELEM, func(ae *netlink.AttributeEncoder) error {
@@ -101,7 +101,7 @@ func elementList(elements []nftables.SetElement, counter []byte) ([]byte, error)
 	})
 	attributes, err := ae.Encode()
 	if err != nil {
-		return nil, fmt.Errorf("write elements of set %s: %w", object.GuardMACs, err)
+		return nil, fmt.Errorf("write elements of set %s: %w", object.PortSecurityMACs, err)
 	}
 	return append([]byte{unix.NFPROTO_BRIDGE, unix.NFNETLINK_V0, 0, 0}, attributes...), nil
 }

@@ -1,4 +1,4 @@
-package guard
+package portsecurity
 
 import (
 	"bytes"
@@ -28,22 +28,22 @@ const (
 	macData // the value of a map
 )
 
-func keyOf(set object.GuardSet) second {
+func keyOf(set object.PortSecuritySet) second {
 	switch set {
-	case object.GuardMACs, object.GuardLocal, object.GuardRouterMACs:
+	case object.PortSecurityMACs, object.PortSecurityLocal, object.PortSecurityRouterMACs:
 		return mac
-	case object.GuardIPv4, object.GuardServers, object.GuardGateways4, object.GuardOwn4:
+	case object.PortSecurityIPv4, object.PortSecurityServers, object.PortSecurityGateways4, object.PortSecurityOwn4:
 		return ipv4
-	case object.GuardIPv6, object.GuardReserved, object.GuardDerived, object.GuardGateways6, object.GuardOwn6:
+	case object.PortSecurityIPv6, object.PortSecurityReserved, object.PortSecurityDerived, object.PortSecurityGateways6, object.PortSecurityOwn6:
 		return ipv6
-	case object.GuardRouters:
+	case object.PortSecurityRouters:
 		return macData
 	}
 	return nothing
 }
 
 // encode writes an element. Its comment says whom it is for.
-func encode(name string, m object.GuardMember) (nftables.SetElement, error) {
+func encode(name string, m object.PortSecurityElement) (nftables.SetElement, error) {
 	if len(m.Interface) == 0 || len(m.Interface) >= nameSize {
 		return nftables.SetElement{}, fmt.Errorf("element %s: the interface's name has not 1 to %d bytes", m, nameSize-1)
 	}
@@ -65,8 +65,8 @@ func encode(name string, m object.GuardMember) (nftables.SetElement, error) {
 }
 
 // decode reads an element.
-func decode(set object.GuardSet, e nftables.SetElement) (object.GuardMember, error) {
-	m := object.GuardMember{Set: set}
+func decode(set object.PortSecuritySet, e nftables.SetElement) (object.PortSecurityElement, error) {
+	m := object.PortSecurityElement{Set: set}
 	wrong := fmt.Errorf("set %s has keys of %d bytes: it is not ours", set, len(e.Key))
 	if len(e.Key) < nameSize {
 		return m, wrong

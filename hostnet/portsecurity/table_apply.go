@@ -1,4 +1,4 @@
-package guard
+package portsecurity
 
 import (
 	"context"
@@ -22,9 +22,9 @@ func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
 	for i, c := range changes {
 		if err := ctx.Err(); err != nil {
 			errs[i] = fmt.Errorf("%s: %w", c.Key(), err)
-		} else if c.Key().Kind == object.KindGuardMembers {
+		} else if c.Key().Kind == object.KindPortSecurityElements {
 			members = append(members, i)
-		} else if c.Key().Kind == object.KindGuardUplink {
+		} else if c.Key().Kind == object.KindPortSecurityUplink {
 			errs[i] = d.applyUplink(ctx, c)
 		} else {
 			errs[i] = d.applyTable(ctx, c)
@@ -38,17 +38,17 @@ func (d *Driver) applyTable(ctx context.Context, c object.Change) error {
 	if c.Op == object.Delete {
 		d.conn.DelTable(d.table)
 		if err := d.conn.Flush(); err != nil && !errors.Is(err, unix.ENOENT) {
-			return fmt.Errorf("guard: delete table bridge weft: %w", err)
+			return fmt.Errorf("portsecurity: delete table bridge weft: %w", err)
 		}
 	} else if err := d.load(ctx); err != nil {
 		return err
 	}
 	d.handles = nil
 	if _, err := d.refresh(ctx); err != nil {
-		return fmt.Errorf("guard: read back: %w", err)
+		return fmt.Errorf("portsecurity: read back: %w", err)
 	}
 	if c.Op != object.Delete && d.view.rules != "" {
-		return fmt.Errorf("guard: the rules were loaded and are not right: %s", d.view.rules)
+		return fmt.Errorf("portsecurity: the rules were loaded and are not right: %s", d.view.rules)
 	}
 	return nil
 }
@@ -56,16 +56,16 @@ func (d *Driver) applyTable(ctx context.Context, c object.Change) error {
 // delta is what one change does to the sets.
 type delta struct {
 	name     string
-	add, del []object.GuardMember
+	add, del []object.PortSecurityElement
 }
 
 func (d *Driver) deltaOf(c object.Change) delta {
-	var want []object.GuardMember
-	if m, ok := c.Desired.(*object.GuardMembers); ok {
+	var want []object.PortSecurityElement
+	if m, ok := c.Desired.(*object.PortSecurityElements); ok {
 		want = m.Members
 	}
 	x := delta{name: c.Key().Name}
-	x.add, x.del = object.GuardDelta(d.view.list(x.name), want)
+	x.add, x.del = object.PortSecurityDelta(d.view.list(x.name), want)
 	return x
 }
 
@@ -106,7 +106,7 @@ func (d *Driver) applyMembers(ctx context.Context, changes []object.Change, whic
 
 // commit sends the deltas as one transaction, removals first, and updates the view.
 func (d *Driver) commit(deltas []delta) error {
-	gone, come := map[object.GuardSet][]nftables.SetElement{}, map[object.GuardSet][]nftables.SetElement{}
+	gone, come := map[object.PortSecuritySet][]nftables.SetElement{}, map[object.PortSecuritySet][]nftables.SetElement{}
 	for _, x := range deltas {
 		if err := collect(gone, x.name, x.del); err != nil {
 			return err
@@ -132,7 +132,7 @@ func (d *Driver) commit(deltas []delta) error {
 	return nil
 }
 
-func collect(into map[object.GuardSet][]nftables.SetElement, name string, members []object.GuardMember) error {
+func collect(into map[object.PortSecuritySet][]nftables.SetElement, name string, members []object.PortSecurityElement) error {
 	for _, m := range members {
 		e, err := encode(name, m)
 		if err != nil {
@@ -143,8 +143,8 @@ func collect(into map[object.GuardSet][]nftables.SetElement, name string, member
 	return nil
 }
 
-func (d *Driver) queue(sets map[object.GuardSet][]nftables.SetElement, send func(*nftables.Set, []nftables.SetElement) error) error {
-	for _, name := range object.GuardSets() {
+func (d *Driver) queue(sets map[object.PortSecuritySet][]nftables.SetElement, send func(*nftables.Set, []nftables.SetElement) error) error {
+	for _, name := range object.PortSecuritySets() {
 		if err := own.Queue(d.handle(string(name)), sets[name], send); err != nil {
 			return err
 		}

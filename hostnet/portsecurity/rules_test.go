@@ -1,4 +1,4 @@
-package guard
+package portsecurity
 
 import (
 	"encoding/hex"
@@ -93,7 +93,7 @@ func TestEverySetIsAsked(t *testing.T) {
 	types := map[string]string{}
 	for _, m := range declared.FindAllStringSubmatch(rules, -1) {
 		types[m[2]] = m[3]
-		if (m[1] == "map") != (keyOf(object.GuardSet(m[2])) == macData || m[2] == setForeign) {
+		if (m[1] == "map") != (keyOf(object.PortSecuritySet(m[2])) == macData || m[2] == setForeign) {
 			t.Errorf("%s is a %s", m[2], m[1])
 		}
 	}
@@ -105,7 +105,7 @@ func TestEverySetIsAsked(t *testing.T) {
 			}
 		}
 	}
-	for _, set := range object.GuardSets() {
+	for _, set := range object.PortSecuritySets() {
 		if !slices.Contains(keys[keyOf(set)], types[string(set)]) {
 			t.Errorf("set %s has keys %q", set, types[string(set)])
 		}

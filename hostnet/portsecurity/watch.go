@@ -1,4 +1,4 @@
-package guard
+package portsecurity
 
 import (
 	"context"
@@ -13,7 +13,7 @@ import (
 // changed and who changed it.
 func (d *Driver) Watch(ctx context.Context, notify func(object.Event)) error {
 	return own.Follow(ctx, own.Follower{
-		Name: "guard", Logger: d.config.Logger, Program: d.program,
+		Name: "portsecurity", Logger: d.config.Logger, Program: d.program,
 		Tables: []own.Table{{Family: byte(nftables.TableFamilyBridge), Name: tableName}, {Family: byte(nftables.TableFamilyNetdev), Name: tableName}},
 		Refresh: func(ctx context.Context) ([]object.Key, error) {
 			d.mu.Lock()

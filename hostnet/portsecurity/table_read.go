@@ -1,4 +1,4 @@
-package guard
+package portsecurity
 
 import (
 	"cmp"
@@ -24,7 +24,7 @@ func (d *Driver) read(ctx context.Context) (fresh view, err error) {
 }
 
 func (d *Driver) dump(ctx context.Context) (view, error) {
-	fresh := view{members: map[string]map[object.GuardMember]bool{}, own: map[string]nftables.SetElement{}}
+	fresh := view{members: map[string]map[object.PortSecurityElement]bool{}, own: map[string]nftables.SetElement{}}
 	uplinks, err := d.readUplinks(ctx)
 	if err != nil {
 		return fresh, err
@@ -39,7 +39,7 @@ func (d *Driver) dump(ctx context.Context) (view, error) {
 	}
 	fresh.exists = true
 	fresh.rules = d.judge(found)
-	for _, name := range object.GuardSets() {
+	for _, name := range object.PortSecuritySets() {
 		elements, err := d.conn.Elements(d.handle(string(name)))
 		if errors.Is(err, os.ErrNotExist) {
 			fresh.rules = cmp.Or(fresh.rules, "set "+string(name)+" is missing")
@@ -55,7 +55,7 @@ func (d *Driver) dump(ctx context.Context) (view, error) {
 				continue
 			}
 			fresh.set(e.Comment, m, true)
-			if name == object.GuardMACs && m.Interface == e.Comment {
+			if name == object.PortSecurityMACs && m.Interface == e.Comment {
 				fresh.own[m.Interface] = e
 			}
 		}
@@ -65,7 +65,7 @@ func (d *Driver) dump(ctx context.Context) (view, error) {
 
 // handle identifies a set for the library.
 func (d *Driver) handle(name string) *nftables.Set {
-	return &nftables.Set{Table: d.table, Name: name, IsMap: name == string(object.GuardRouters) || name == setForeign}
+	return &nftables.Set{Table: d.table, Name: name, IsMap: name == string(object.PortSecurityRouters) || name == setForeign}
 }
 
 // rules reads the rules of the family's table in order. The error is os.ErrNotExist if there is no such table.

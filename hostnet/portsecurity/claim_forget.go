@@ -1,4 +1,4 @@
-package guard
+package portsecurity
 
 import (
 	"errors"
@@ -54,9 +54,9 @@ func (d *Driver) forget(deltas []delta) {
 func (x delta) guestGone() (device, bridge string) {
 	for _, m := range x.del {
 		switch m.Set {
-		case object.GuardGuests:
+		case object.PortSecurityGuests:
 			device = m.Interface
-		case object.GuardLocal:
+		case object.PortSecurityLocal:
 			bridge = m.Interface
 		}
 	}
@@ -67,7 +67,7 @@ func (x delta) guestGone() (device, bridge string) {
 func takenBy(claimed []nftables.SetElement, bridges map[string]string) []nftables.SetElement {
 	var taken []nftables.SetElement
 	for _, e := range claimed {
-		m, err := decode(object.GuardIPv6, e)
+		m, err := decode(object.PortSecurityIPv6, e)
 		if err != nil {
 			continue
 		}

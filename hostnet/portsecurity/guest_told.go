@@ -1,4 +1,4 @@
-package guard
+package portsecurity
 
 import (
 	"bytes"
@@ -61,14 +61,14 @@ func (t *told) look(foreign, limited []nftables.SetElement, own map[string]nftab
 }
 
 // warnings are the warnings about a guest's elements.
-func (t *told) warnings(m *object.GuardMembers) (found []object.Warning) {
+func (t *told) warnings(m *object.PortSecurityElements) (found []object.Warning) {
 	var port object.MAC
 	guest := false
 	for _, e := range m.Members {
 		switch e.Set {
-		case object.GuardGuests:
+		case object.PortSecurityGuests:
 			guest = true
-		case object.GuardMACs:
+		case object.PortSecurityMACs:
 			port = e.MAC
 		}
 	}
@@ -100,7 +100,7 @@ func (t *told) forget(devices map[string]string) {
 // Warnings implements the engine's Warner. It says of a guest's elements that nothing of what it sends is from the port's MAC, or
 // that the guest has claimed as many link-local addresses as it may.
 func (d *Driver) Warnings(desired object.Object) []object.Warning {
-	if m, ok := desired.(*object.GuardMembers); ok {
+	if m, ok := desired.(*object.PortSecurityElements); ok {
 		return d.told.warnings(m)
 	}
 	return nil
