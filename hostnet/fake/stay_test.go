@@ -73,12 +73,12 @@ func TestAVLANDeviceMadeAgain(t *testing.T) {
 	}
 }
 
-// TestReadBackWhole: what a kernel keeps of an object's content.
+// TestReadBackWhole: a kernel keeps the content and no owner, and shows what somebody else has changed.
 func TestReadBackWhole(t *testing.T) {
 	t.Parallel()
 	h := plugged()
-	guard := &object.Guard{OwnerUID: "h", Rules: "r1"}
-	uplink := &object.GuardUplink{OwnerUID: "h", Device: "eth2", Rules: "r2"}
+	guard := &object.Guard{OwnerUID: "h"}
+	uplink := &object.GuardUplink{OwnerUID: "h", Device: "eth2"}
 	must(t, h, create(guard))
 	must(t, h, create(uplink))
 	for _, o := range []object.Object{guard, uplink} {
@@ -86,7 +86,7 @@ func TestReadBackWhole(t *testing.T) {
 			t.Errorf("%s is read back as %+v", o.Key(), have)
 		}
 	}
-	altered := &object.Guard{Rules: "somebody's"}
+	altered := &object.Guard{Rules: "a rule is missing"}
 	h.Alter(altered)
 	if d := guard.Diff(observe(t, h, guard.Key())); len(d) == 0 {
 		t.Error("what somebody else has put is not seen")
