@@ -13,6 +13,7 @@ func TestPacketSocketsOfDevices(t *testing.T) {
 0000000022591ca1 2      3    0003   -1    0 0      0      67474
 0000000022591ca2 3      3    0003   0     1 0      0      67475
 0000000022591ca3 3      2    0806   7     1 0      0      67476
+0000000022591ca4 3      3    0003
 `
 	readers, err := parseReaders(bufio.NewScanner(strings.NewReader(text)))
 	if err != nil || len(readers) != 1 || !readers[5] {

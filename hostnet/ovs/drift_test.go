@@ -71,8 +71,12 @@ func TestSomebodysChangesAreRepaired(t *testing.T) {
 		if !strings.Contains(strings.Join(texts, "\n"), c.field) {
 			t.Errorf("%s: after %v the differences are %q, want %q", c.of.Key(), c.row, texts, c.field)
 		}
+		cfg := m.db.root().NextCfg
 		m.must(m.updated(c.of))
 		same(t, c.of, m.observe(c.of.Key()))
+		if _, guests := c.of.(*object.OVSPort); !guests && m.db.root().NextCfg == cfg {
+			t.Errorf("%s: after %v was repaired, nobody waited for the switch", c.of.Key(), c.row)
+		}
 	}
 	if v := m.db.read().bridges["br-int"].OtherConfig["theirs"]; v != "1" {
 		t.Errorf("a setting of somebody else is %q", v)
@@ -141,5 +145,62 @@ func TestASilentSwitchIsGivenUp(t *testing.T) {
 	err := m.apply(create(guest("tapx")))[0]
 	if !errors.Is(err, errSwitchLost) || !strings.Contains(err.Error(), "ovs-vswitchd has not carried it out") {
 		t.Errorf("error %v", err)
+	}
+}
+
+// TestASessionThatFellApart: an end on another bridge is a deviation, and a session of which only one end is left is still ours.
+func TestASessionThatFellApart(t *testing.T) {
+	t.Parallel()
+	m := withBridge(t)
+	other := ourBridge()
+	other.Name = "br-two"
+	m.must(create(other), create(someSession()))
+	wire, _ := m.d.database().read().port("wq1")
+	id := setOf(ovsdb.UUID{GoUUID: wire.port.UUID})
+	lose := addTo(tableBridge, byName("br-int"), "ports", id)
+	lose.Mutations[0].Mutator = ovsdb.MutateOperationDelete
+	m.somebody(lose, addTo(tableBridge, byName("br-two"), "ports", id))
+	if s := m.observe(someSession().Key()).(*object.Session); !slices.Equal(s.Deviations, []string{"wq1 is not the other end of wb1"}) {
+		t.Errorf("deviations are %q", s.Deviations)
+	}
+	m.must(m.updated(someSession()))
+	same(t, someSession(), m.observe(someSession().Key()))
+	marks := ovsdb.OvsMap{GoMap: map[any]any{idOwner: hostUID, idCreated: "true"}}
+	m.set(tableInterface, "wb1", ovsdb.Row{"external_ids": marks})
+	if all, _ := m.ours(); !slices.Contains(all, "bfd-session/wb1") || m.observe(someSession().Key()) != nil {
+		t.Errorf("ours are %v", all)
+	}
+	m.must(remove(someSession()))
+	if all, _ := m.ours(); slices.Contains(all, "bfd-session/wb1") {
+		t.Errorf("after its removal ours are %v", all)
+	}
+}
+
+// TestFactsByThemselves: facts that nobody asked for before are whole, and a foreign bridge has no flow sets.
+func TestFactsByThemselves(t *testing.T) {
+	t.Parallel()
+	m := withBridge(t)
+	m.must(create(uplinkOf("br-int", "ethx")), create(someSession()))
+	m.said(map[any]any{"state": "up"}, "up")
+	var f object.Facts
+	m.d.Facts(&f)
+	if s := f.Interfaces["wb1"].Session; !s.Settled || !s.Up {
+		t.Errorf("a session that is up is %+v", s)
+	}
+	f.DatapathType = ""
+	if m.d.DeviceFacts(nil, &f); f.DatapathType != "netdev" {
+		t.Error("the datapath's type is missing")
+	}
+	m.somebody(insertRow(tableBridge, "b", ovsdb.Row{"name": "br-alien"}), addTo(tableRoot, whereUUID(m.db.root().UUID), "bridges", named("b")))
+	if _, alone := m.ours(flowSetKey("br-alien", 1)); len(alone) != 0 {
+		t.Errorf("of a foreign bridge %v is ours", alone)
+	}
+	for n, want := range map[int]uint16{-1: 0, 0: 0, 1: 1, 65535: 65535, 65536: 0} {
+		if got := (portView{iface: &interfaceRow{OFPort: &n}}).number(); got != want {
+			t.Errorf("number %d is read as %d", n, got)
+		}
+	}
+	if got := (portView{iface: &interfaceRow{}}).number(); got != 0 {
+		t.Errorf("no number is read as %d", got)
 	}
 }

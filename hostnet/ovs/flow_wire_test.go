@@ -221,3 +221,71 @@ func TestSilentSwitch(t *testing.T) {
 		t.Errorf("error %v", err)
 	}
 }
+
+// TestOpenConnectionIsUsedAgain: a bundle takes the open connection. If that has died, a new one is made, unless the commit was sent.
+func TestOpenConnectionIsUsedAgain(t *testing.T) {
+	t.Parallel()
+	hellos, commits := make(chan struct{}, 16), make(chan struct{}, 16)
+	end := make(chan string, 1) // what ends the connection next
+	dir := scriptedSwitch(t, func(c net.Conn, h openflow.Header, body []byte) bool {
+		switch h.Type {
+		case openflow.TypeHello:
+			hellos <- struct{}{}
+			return reply(c, h, h.Type, body)
+		case openflow.TypeBarrierRequest:
+			if len(end) == 1 && len(commits) > 0 {
+				switch <-end {
+				case "barrier":
+					return false
+				case "commit":
+					end <- "this commit"
+				}
+			}
+			return reply(c, h, h.Type+1, nil)
+		case openflow.TypeBundleControl:
+			if body[5] == byte(openflow.BundleCommit) {
+				commits <- struct{}{}
+				return len(end) == 0 && reply(c, h, h.Type, body)
+			}
+		}
+		return true
+	})
+	d := newDirect(dir)
+	defer d.close()
+	for i, step := range []struct {
+		end             string
+		hellos, commits int
+		lost            bool
+	}{{"", 1, 1, false}, {"", 1, 2, false}, {"barrier", 2, 3, false}, {"commit", 2, 4, true}} {
+		if step.end != "" {
+			end <- step.end
+		}
+		err := d.bundle(t.Context(), "br-int", oneMod(t))
+		if errors.Is(err, errSwitchLost) != step.lost || (err != nil) != step.lost || len(hellos) != step.hellos || len(commits) != step.commits {
+			t.Errorf("step %d: %v with %d connections and %d commits", i, err, len(hellos), len(commits))
+		}
+	}
+}
+
+// TestARefusedCommitNamesNoFlow, because the whole bundle was refused.
+func TestARefusedCommitNamesNoFlow(t *testing.T) {
+	t.Parallel()
+	dir := scriptedSwitch(t, func(c net.Conn, h openflow.Header, body []byte) bool {
+		switch h.Type {
+		case openflow.TypeHello:
+			return reply(c, h, h.Type, body)
+		case openflow.TypeBarrierRequest:
+			return reply(c, h, h.Type+1, nil)
+		case openflow.TypeBundleControl:
+			return body[5] == byte(openflow.BundleOpen) || reply(c, h, openflow.TypeError, []byte{0, 17, 0, 2})
+		}
+		return true
+	})
+	d := newDirect(dir)
+	defer d.close()
+	err := d.bundle(t.Context(), "br-int", oneMod(t))
+	var refusal openflow.Refusal
+	if !errors.As(err, &refusal) || refusal.Type != 17 || strings.Contains(err.Error(), "priority=9") {
+		t.Errorf("error %v", err)
+	}
+}

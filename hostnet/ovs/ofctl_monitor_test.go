@@ -97,3 +97,19 @@ func TestViewSilencesExpectedCookies(t *testing.T) {
 		t.Errorf("told of %#x after giving up", told)
 	}
 }
+
+// TestALateRemovalTakesNothingElse: the removal of a flow that another cookie has replaced already does not remove the new one.
+func TestALateRemovalTakesNothingElse(t *testing.T) {
+	t.Parallel()
+	mine, other := object.CookieOwner|1, object.CookieOwner|2
+	f := object.Flow{Table: 10, Priority: 1}
+	v := newFlowView("")
+	v.apply([]flowEvent{{flow: switchFlow{mine, f}}, {flow: switchFlow{other, f}}, {deleted: true, flow: switchFlow{mine, f}}})
+	if _, there := v.flows(other); !there || len(v.cookies()) != 1 {
+		t.Errorf("cookies %#x", v.cookies())
+	}
+	v.apply([]flowEvent{{deleted: true, flow: switchFlow{other, f}}})
+	if len(v.cookies()) != 0 {
+		t.Errorf("cookies %#x", v.cookies())
+	}
+}

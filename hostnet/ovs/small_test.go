@@ -185,7 +185,7 @@ func TestHostileMonitorText(t *testing.T) {
 		"bytes without text": {"x\n00000000  " + strings.Replace(header, "10 00", "18 00", 1) + flowMonitor + "\n00000010  00 08 00 00 00 00 00 00\n",
 			"8 bytes of flow updates have no text"},
 		"an update that is too long": {"x\n event=ADDED table=1\n00000000  " + strings.Replace(header, "10 00", "18 00", 1) + flowMonitor +
-			"\n00000010  00 09 00 00 00 00 00 00\n", "has 9 bytes"},
+			"\n00000010  ff ff 00 00 00 00 00 00\n", "has 65535 bytes"},
 		"an update that is too short": {"x\n event=ADDED table=1\n00000000  " + strings.Replace(header, "10 00", "18 00", 1) + flowMonitor +
 			"\n00000010  00 08 00 00 00 00 00 00\n", "has 8 bytes"},
 		"an unknown event": {"x\n event=BURNED table=1\n00000000  " + strings.Replace(header, "10 00", "18 00", 1) + flowMonitor +

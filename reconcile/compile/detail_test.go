@@ -188,3 +188,37 @@ func TestExitOfOneFamily(t *testing.T) {
 		t.Errorf("an exit without address is announced: %+v", a)
 	}
 }
+
+// TestALegWithoutTheHostsMAC: what a leg sends leaves the host only with the host's own MAC and through an uplink.
+func TestALegWithoutTheHostsMAC(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		make   func(in compile.Input)
+		leaves bool
+	}{
+		"as is":     {func(compile.Input) {}, true},
+		"no MAC":    {func(in compile.Input) { in.Config.Host().RouterMAC = model.MAC{} }, false},
+		"no uplink": {func(in compile.Input) { in.Config.Host().Uplinks = nil }, false},
+	} {
+		in := routed()
+		c.make(in)
+		flows := strings.Join(flowsOf(compile.Compile(in, key(desired.KindRouter, routerUID)), compile.FeatureLeg(netRed)), "\n")
+		if flows == "" || strings.Contains(flows, "push_vlan:101") != c.leaves || strings.Contains(flows, "dl_src=fa:16:3e:ff:00:01") != c.leaves {
+			t.Errorf("%s: leaves %v\n%s", name, !c.leaves, flows)
+		}
+	}
+}
+
+// TestBytesOfDeviceNames: what no interface's name may have, alone and inside.
+func TestBytesOfDeviceNames(t *testing.T) {
+	t.Parallel()
+	for c := range 256 {
+		bad := c <= ' ' || c > '~' || strings.ContainsRune(`/:*\"'`, rune(c))
+		in := fixture()
+		p := in.Config.Port(portWeb)
+		p.Device, p.InterfaceID = "a"+string([]byte{byte(c)})+"b", ""
+		if refused := compile.Compile(in, p.Key()).Refused; strings.Contains(refused, "holds a byte that no interface name may have") != bad {
+			t.Errorf("byte %#x: %q", c, refused)
+		}
+	}
+}

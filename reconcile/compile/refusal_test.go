@@ -74,6 +74,7 @@ func TestPortFaults(t *testing.T) {
 		{"link-local of IPv4", is("169.254.0.9"), "", "is in no subnet of its network"},
 		{"the last of its subnet", is("10.1.0.255"), "", ""},
 		{"after its subnet", is("10.1.1.0"), "", "is in no subnet of its network"},
+		{"the bridge is foreign", func(in compile.Input) { in.Facts.ForeignBridges = map[string]string{"br-int": "x"} }, "waits for the host's bridge", ""},
 	})
 }
 
