@@ -37,6 +37,7 @@ const (
 type Conn struct {
 	mu       sync.Mutex
 	fd       int
+	kernel   *unix.SockaddrNetlink // where requests go
 	sequence uint32
 	buffer   []byte
 }
@@ -78,7 +79,7 @@ func opened(fd int, buffer []byte) (*Conn, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("netlink socket: %w", err), unix.Close(fd))
 	}
-	return &Conn{fd: fd, buffer: buffer}, nil
+	return &Conn{fd: fd, kernel: &unix.SockaddrNetlink{Family: unix.AF_NETLINK}, buffer: buffer}, nil
 }
 
 // Close makes every later request fail, even if the number of the socket is used again.
@@ -178,13 +179,17 @@ func (c *Conn) dumpOnce(r *Request, fn func(Message)) error {
 
 // send gives the requests the next sequence numbers and sends them as one datagram.
 func (c *Conn) send(requests []*Request) error {
-	var out []byte
+	size := 0
+	for _, r := range requests {
+		size += len(r.b)
+	}
+	out := make([]byte, 0, size)
 	for _, r := range requests {
 		c.sequence++
 		r.number(c.sequence)
 		out = append(out, r.b...)
 	}
-	if err := unix.Sendto(c.fd, out, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
+	if err := unix.Sendto(c.fd, out, 0, c.kernel); err != nil {
 		return fmt.Errorf("send to netlink: %w", err)
 	}
 	return nil

@@ -25,8 +25,15 @@ func NewRequest(kind, flags uint16, fixed []byte) *Request {
 	return &Request{append(b, fixed...)}
 }
 
-// Body is the message without its header.
+// Body is the message without its header. It belongs to the request.
 func (r *Request) Body() []byte { return r.b[HeaderSize:] }
+
+// Message is the request as its receiver reads it. It belongs to the request.
+func (r *Request) Message() (m Message) {
+	r.number(binary.NativeEndian.Uint32(r.b[8:]))
+	_ = eachMessage(r.b, func(one Message) { m = one }) // one message, because its length is set
+	return m
+}
 
 // Attr appends an attribute, padded to four bytes.
 func (r *Request) Attr(kind uint16, value ...byte) *Request {

@@ -20,6 +20,16 @@ type Subscription struct {
 	file   *os.File
 	raw    syscall.RawConn
 	buffer []byte
+	// What Drain passes to read, which is made once. So Drain allocates nothing.
+	drained drained
+	read    func(fd uintptr)
+}
+
+// drained is one Drain.
+type drained struct {
+	fn   func(Message)
+	lost bool
+	err  error
 }
 
 // Subscribe subscribes to groups of a protocol (unix.NETLINK_ROUTE, unix.NETLINK_NETFILTER) inside the namespace.
@@ -57,7 +67,9 @@ func subscribed(fd int, buffer []byte, groups []int) (*Subscription, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("netlink subscription: %w", err), f.Close())
 	}
-	return &Subscription{f, raw, buffer}, nil
+	s := &Subscription{file: f, raw: raw, buffer: buffer}
+	s.read = func(fd uintptr) { s.drained.lost, s.drained.err = s.drain(int(fd), s.drained.fn) }
+	return s, nil
 }
 
 // Close also ends Wait.
@@ -86,7 +98,10 @@ func (s *Subscription) Wait(ctx context.Context, ready func() (stop bool)) error
 
 // Drain reads until nothing is left. fn must not keep the message. lost says that the kernel had to drop something.
 func (s *Subscription) Drain(fn func(Message)) (lost bool, err error) {
-	failed := s.raw.Control(func(fd uintptr) { lost, err = s.drain(int(fd), fn) })
+	s.drained = drained{fn: fn}
+	failed := s.raw.Control(s.read)
+	lost, err = s.drained.lost, s.drained.err
+	s.drained = drained{}
 	return lost, errors.Join(err, failed)
 }
 
