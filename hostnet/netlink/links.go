@@ -41,13 +41,7 @@ func OpenLinks(log *slog.Logger) (*Links, error) {
 	if err != nil {
 		return nil, errors.Join(err, l.closeSockets())
 	}
-	l.feed = NewFeed(FeedConfig{Name: "links", Logger: log, Absorb: l.absorb, Changed: l.changed, Open: func() (*Subscription, error) {
-		if s := first; s != nil {
-			first = nil
-			return s, nil
-		}
-		return l.subscribe()
-	}})
+	l.feed = NewFeed(FeedConfig{Name: "links", Logger: log, Absorb: l.absorb, Changed: l.changed, First: first, Open: l.subscribe})
 	ctx, stop := context.WithCancel(context.Background())
 	l.stop = stop
 	go func() {
