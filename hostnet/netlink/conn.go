@@ -29,8 +29,6 @@ const (
 	// socketBuffer is the size of each socket's receive buffer in bytes. A thousand links that are added at once fit. The kernel
 	// allocates only what is used.
 	socketBuffer = 8 << 20
-	// bufferSize is in bytes. The kernel's datagrams are at most half as large.
-	bufferSize = 64 << 10
 )
 
 // Conn sends requests to the kernel in one namespace, one exchange at a time.
@@ -39,32 +37,29 @@ type Conn struct {
 	fd       int
 	kernel   *unix.SockaddrNetlink // where requests go
 	sequence uint32
-	buffer   []byte
+	buffers  *Buffers
 }
 
-// NewBuffer makes a receive buffer. Sockets that are used under one lock may share one.
-func NewBuffer() []byte { return make([]byte, bufferSize) }
-
 // Open opens a socket of a protocol (unix.NETLINK_ROUTE, unix.NETLINK_NETFILTER) inside the namespace.
-func Open(ns *netns.Space, buffer []byte, protocol int) (*Conn, error) {
+func Open(ns *netns.Space, buffers *Buffers, protocol int) (*Conn, error) {
 	fd, err := ns.Socket(unix.AF_NETLINK, unix.SOCK_RAW, protocol)
 	if err != nil {
 		return nil, err
 	}
-	return opened(fd, buffer)
+	return opened(fd, buffers)
 }
 
 // OpenHere is Open in the calling thread's namespace.
-func OpenHere(protocol int) (*Conn, error) {
+func OpenHere(buffers *Buffers, protocol int) (*Conn, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
 	if err != nil {
 		return nil, fmt.Errorf("open a netlink socket: %w", err)
 	}
-	return opened(fd, NewBuffer())
+	return opened(fd, buffers)
 }
 
 // opened sets up the socket and owns it from then on.
-func opened(fd int, buffer []byte) (*Conn, error) {
+func opened(fd int, buffers *Buffers) (*Conn, error) {
 	t := unix.NsecToTimeval(requestTimeout.Nanoseconds())
 	err := errors.Join(
 		unix.SetNonblock(fd, false),
@@ -79,7 +74,7 @@ func opened(fd int, buffer []byte) (*Conn, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("netlink socket: %w", err), unix.Close(fd))
 	}
-	return &Conn{fd: fd, kernel: &unix.SockaddrNetlink{Family: unix.AF_NETLINK}, buffer: buffer}, nil
+	return &Conn{fd: fd, kernel: &unix.SockaddrNetlink{Family: unix.AF_NETLINK}, buffers: buffers}, nil
 }
 
 // Close makes every later request fail, even if the number of the socket is used again.
@@ -196,12 +191,14 @@ func (c *Conn) send(requests []*Request) error {
 }
 
 func (c *Conn) receive(fn func(Message)) error {
-	n, from, err := unix.Recvfrom(c.fd, c.buffer, 0)
+	buffer := c.buffers.take()
+	defer c.buffers.give(buffer)
+	n, from, err := unix.Recvfrom(c.fd, *buffer, 0)
 	if err != nil {
 		return fmt.Errorf("receive from netlink: %w", err)
 	}
 	if a, ok := from.(*unix.SockaddrNetlink); !ok || a.Pid != 0 {
 		return nil // not from the kernel
 	}
-	return eachMessage(c.buffer[:n], fn)
+	return eachMessage((*buffer)[:n], fn)
 }

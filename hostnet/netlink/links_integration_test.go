@@ -217,7 +217,7 @@ func TestFeedSubscribesAgain(t *testing.T) {
 			if opened++; opened > 2 {
 				return nil, os.ErrNotExist
 			}
-			return Subscribe(b.space, NewBuffer(), unix.NETLINK_ROUTE, unix.RTNLGRP_LINK)
+			return Subscribe(b.space, new(Buffers), unix.NETLINK_ROUTE, unix.RTNLGRP_LINK)
 		},
 		Changed: func(_ context.Context, is bool) error {
 			lost <- is

@@ -19,6 +19,7 @@ import (
 	"strings"
 	"sync"
 
+	"weft/hostnet/netlink"
 	"weft/hostnet/object"
 )
 
@@ -32,6 +33,8 @@ type Config struct {
 type Driver struct {
 	config   Config
 	versions *versions
+	// buffers are for the sockets of all namespaces.
+	buffers *netlink.Buffers
 
 	mu     sync.Mutex
 	spaces map[string]*space
@@ -48,7 +51,7 @@ func New(c Config) (*Driver, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	d := &Driver{config: c, versions: &versions{}, spaces: map[string]*space{},
+	d := &Driver{config: c, versions: &versions{}, buffers: new(netlink.Buffers), spaces: map[string]*space{},
 		dropped: map[string]uint64{}}
 	return d, nil
 }

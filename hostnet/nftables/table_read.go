@@ -30,7 +30,7 @@ type Conn struct {
 
 // Open opens a lasting connection in the calling thread's network namespace. Close ends it.
 func Open() (*Conn, error) {
-	ask, err := netlink.OpenHere(unix.NETLINK_NETFILTER)
+	ask, err := netlink.OpenHere(new(netlink.Buffers), unix.NETLINK_NETFILTER)
 	if err != nil {
 		return nil, fmt.Errorf("nftables: %w", err)
 	}

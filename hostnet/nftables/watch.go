@@ -54,15 +54,15 @@ type Watcher struct {
 }
 
 // Subscribe subscribes to nftables in the calling thread's network namespace.
-func Subscribe() (*netlink.Subscription, error) {
-	return netlink.SubscribeHere(unix.NETLINK_NETFILTER, unix.NFNLGRP_NFTABLES)
+func Subscribe(buffers *netlink.Buffers) (*netlink.Subscription, error) {
+	return netlink.SubscribeHere(buffers, unix.NETLINK_NETFILTER, unix.NFNLGRP_NFTABLES)
 }
 
 // Watch reports transactions until ctx ends. Then it returns nil. It subscribes again by itself, also after an error of Committed
 // or Lost.
 func Watch(ctx context.Context, w Watcher) error {
 	if w.Open == nil {
-		w.Open = Subscribe
+		w.Open = func() (*netlink.Subscription, error) { return Subscribe(new(netlink.Buffers)) }
 	}
 	feed := netlink.NewFeed(netlink.FeedConfig{Name: "nftables: " + w.Name, Logger: w.Logger, Open: w.Open, Absorb: w.absorb, Changed: w.changed})
 	return feed.Run(ctx)

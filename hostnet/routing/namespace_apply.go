@@ -29,7 +29,7 @@ func (d *Driver) applyNamespace(c object.Change) error {
 
 // makeNamespace makes a namespace. The namespace is complete before it gets its name.
 func (d *Driver) makeNamespace(want *object.Namespace) error {
-	ns, err := d.dir.Make(want.Name, func() error { return prepareNamespace(want.OwnerUID) })
+	ns, err := d.dir.Make(want.Name, func() error { return prepareNamespace(want.OwnerUID, d.buffers) })
 	if err != nil {
 		return err
 	}
@@ -49,8 +49,8 @@ func (d *Driver) makeNamespace(want *object.Namespace) error {
 }
 
 // prepareNamespace marks the calling thread's namespace and writes its settings.
-func prepareNamespace(owner string) (err error) {
-	conn, err := netlink.OpenHere(unix.NETLINK_ROUTE)
+func prepareNamespace(owner string, buffers *netlink.Buffers) (err error) {
+	conn, err := netlink.OpenHere(buffers, unix.NETLINK_ROUTE)
 	if err != nil {
 		return err
 	}

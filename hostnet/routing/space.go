@@ -49,17 +49,16 @@ var (
 const readRounds = 20
 
 // openSpace subscribes and reads nothing yet. It owns ns from then on, also if it fails.
-func openSpace(ns *netns.Space, log *slog.Logger) (*space, error) {
+func openSpace(ns *netns.Space, buffers *netlink.Buffers, log *slog.Logger) (*space, error) {
 	s := &space{name: ns.Name(), log: log, ns: ns, control: -1, ipv6: hasIPv6(), changed: map[object.Key]bool{}}
 	s.state = newState(s.ipv6)
 	groups := ownGroups
 	if s.home() {
 		groups = homeGroups
 	}
-	buffer := netlink.NewBuffer() // the space's lock protects both sockets
 	var err error
-	if s.sub, err = netlink.Subscribe(ns, buffer, unix.NETLINK_ROUTE, groups...); err == nil {
-		if s.conn, err = netlink.Open(ns, buffer, unix.NETLINK_ROUTE); err == nil {
+	if s.sub, err = netlink.Subscribe(ns, buffers, unix.NETLINK_ROUTE, groups...); err == nil {
+		if s.conn, err = netlink.Open(ns, buffers, unix.NETLINK_ROUTE); err == nil {
 			s.control, err = ns.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
 		}
 	}
