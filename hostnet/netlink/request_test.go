@@ -2,8 +2,10 @@ package netlink
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"slices"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -60,6 +62,57 @@ func TestAttributesThatCannotBe(t *testing.T) {
 	}
 }
 
+// TestAnswersOfTheKernel: an acknowledgement, an error, and a message that is too short to be either.
+func TestAnswersOfTheKernel(t *testing.T) {
+	t.Parallel()
+	answer := func(kind uint16, data ...byte) Message {
+		return Message{Header: syscall.NlMsghdr{Type: kind}, Data: data}
+	}
+	enoent := binary.NativeEndian.AppendUint32(nil, ^uint32(unix.ENOENT)+1)
+	for name, c := range map[string]struct {
+		m    Message
+		want error
+	}{
+		"acknowledgement":        {answer(unix.NLMSG_ERROR, 0, 0, 0, 0), nil},
+		"error":                  {answer(unix.NLMSG_ERROR, enoent...), unix.ENOENT},
+		"error that is cut off":  {answer(unix.NLMSG_ERROR, 1), ErrShort},
+		"end":                    {answer(unix.NLMSG_DONE, 0, 0, 0, 0), nil},
+		"end that failed":        {answer(unix.NLMSG_DONE, enoent...), unix.ENOENT},
+		"end that says no errno": {answer(unix.NLMSG_DONE), nil},
+	} {
+		if err := ErrorOf(c.m); !errors.Is(err, c.want) || c.want == nil && err != nil {
+			t.Errorf("%s: %v, expected %v", name, err, c.want)
+		}
+	}
+}
+
+// TestNetworkOrder: numbers of nfnetlink are written and read in network byte order.
+func TestNetworkOrder(t *testing.T) {
+	t.Parallel()
+	r := NewRequest(0, 0, nil).NetworkUint32(7, 258)
+	if !bytes.Equal(r.Body()[unix.SizeofRtAttr:], []byte{0, 0, 1, 2}) {
+		t.Errorf("258 is written as %v", r.Body())
+	}
+	if NetworkNumber([]byte{0, 0, 1, 2}) != 258 || NetworkNumber([]byte{1}) != 0 {
+		t.Error("a number is read otherwise than in network order, or from too little")
+	}
+}
+
+// TestAcknowledge: it changes nothing but one flag. The length is right without sending.
+func TestAcknowledge(t *testing.T) {
+	t.Parallel()
+	r := NewRequest(3, unix.NLM_F_REQUEST, []byte{1, 2, 3, 4}).Grow(100).Raw(5, "abc")
+	before := slices.Clone(r.Bytes())
+	r.Acknowledge()
+	if m := r.Message(); m.Header.Flags != FlagsAct || m.Header.Len != HeaderSize+4+8 {
+		t.Errorf("the header is %+v", m.Header)
+	}
+	before[6] |= unix.NLM_F_ACK
+	if !bytes.Equal(r.Bytes(), before) || !bytes.Equal(r.Body(), []byte{1, 2, 3, 4, 7, 0, 5, 0, 'a', 'b', 'c', 0}) {
+		t.Errorf("the request is %v", r.Bytes())
+	}
+}
+
 // FuzzDatagram: no message and no attribute is longer than what it is in.
 func FuzzDatagram(f *testing.F) {
 	f.Add(NewRequest(unix.RTM_NEWLINK, FlagsAct, make([]byte, LinkHeader)).Text(unix.IFLA_IFNAME, "tap1").b)
@@ -73,7 +126,7 @@ func FuzzDatagram(f *testing.F) {
 					t.Errorf("an attribute of %d bytes in a message of %d", len(v), len(m.Data))
 				}
 			})
-			_ = errorOf(m)
+			_ = ErrorOf(m)
 		})
 	})
 }

@@ -199,7 +199,7 @@ func (d *Driver) reopen(name string) (*space, error) {
 		s.close()
 		delete(d.spaces, name)
 	}
-	s, err := openSpace(d.config.Namespaces, name)
+	s, err := openSpace(d.config.Namespaces, d.buffers, name)
 	if err != nil {
 		return nil, err
 	}
