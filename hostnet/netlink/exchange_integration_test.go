@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"testing"
 	"time"
 
@@ -114,5 +115,28 @@ func TestDumpOnce(t *testing.T) {
 	}))
 	if !names["lo"] {
 		t.Errorf("the links are %v", names)
+	}
+}
+
+// TestOnlyRemovals: a filtered subscription tells what was removed and nothing else.
+func TestOnlyRemovals(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	s, err := Subscribe(b.space, new(Buffers), unix.NETLINK_ROUTE, unix.RTNLGRP_LINK)
+	must(t, err)
+	t.Cleanup(func() { _ = s.Close() })
+	must(t, s.Only(unix.RTM_DELLINK))
+	l := b.add("tap1")
+	must(t, b.hand.LinkSetUp(l))
+	must(t, b.hand.LinkDel(l))
+	var indexes []int
+	lost, err := s.Drain(func(m Message) {
+		if m.Header.Type != unix.RTM_DELLINK {
+			t.Errorf("a message of type %d is told", m.Header.Type)
+		}
+		indexes = append(indexes, Index(m.Data))
+	})
+	if lost || err != nil || !slices.Contains(indexes, l.Attrs().Index) {
+		t.Errorf("removed are %v, expected %d; lost %v, %v", indexes, l.Attrs().Index, lost, err)
 	}
 }

@@ -132,8 +132,14 @@ func (f *Feed) catchUp(ctx context.Context) error {
 		if err == nil {
 			err = f.config.Changed(ctx, lost)
 		}
-		if err != nil || !lost { // if something was lost while a loss was reported, that is reported too
+		if err != nil {
 			return err
+		}
+		f.mu.Lock()
+		again := lost || f.lost // Changed may have brought the feed up to date, and found a loss
+		f.mu.Unlock()
+		if !again {
+			return nil
 		}
 	}
 }
