@@ -60,7 +60,7 @@ func New(c Config) (*Driver, error) {
 		h.Close()
 		return nil, fmt.Errorf("set the timeout of the netlink socket: %w", err)
 	}
-	conn, err := own.Open(c.Links.Space(), own.NewBuffer(), unix.NETLINK_ROUTE)
+	conn, err := own.Open(c.Links.Space(), new(own.Buffers), unix.NETLINK_ROUTE)
 	if err != nil {
 		h.Close()
 		return nil, err

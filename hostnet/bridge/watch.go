@@ -16,7 +16,7 @@ func (d *Driver) newFeed() *own.Feed {
 	return own.NewFeed(own.FeedConfig{
 		Name: "forwarding tables", Logger: d.config.Logger, Absorb: d.absorb, Changed: d.fed,
 		Open: func() (*own.Subscription, error) {
-			return own.Subscribe(d.config.Links.Space(), own.NewBuffer(), unix.NETLINK_ROUTE, unix.RTNLGRP_NEIGH)
+			return own.Subscribe(d.config.Links.Space(), new(own.Buffers), unix.NETLINK_ROUTE, unix.RTNLGRP_NEIGH)
 		},
 	})
 }

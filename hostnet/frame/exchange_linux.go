@@ -1,6 +1,7 @@
 package frame
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,8 +15,8 @@ import (
 // passes every frame to the servers that have opened its device. A frame of a device that nobody opened costs one look-up.
 type Exchange struct {
 	socket *packetSocket
-	links  *linkWatch
 	log    *slog.Logger
+	stop   context.CancelFunc // ends the watch for removed devices
 	wait   sync.WaitGroup
 
 	mu      sync.Mutex
@@ -52,22 +53,29 @@ func OpenExchange(log *slog.Logger) (*Exchange, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the guests' packet socket: %w", err)
 	}
-	links, err := openLinkWatch()
+	x := &Exchange{
+		socket: socket, log: log.With("server", "frame"),
+		places: map[int][]*place{}, rules: newRuleSet(), floods: newFloodMeter(),
+	}
+	links, err := openLinkWatch(x.log, x.tellRemoved)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("watch for removed devices: %w", err), socket.Close())
 	}
-	x := &Exchange{
-		socket: socket, links: links, log: log.With("server", "frame"),
-		places: map[int][]*place{}, rules: newRuleSet(), floods: newFloodMeter(),
-	}
+	ctx, stop := context.WithCancel(context.Background())
+	x.stop = stop
 	x.wait.Go(x.receive)
-	x.wait.Go(x.follow)
+	x.wait.Go(func() {
+		if err := links.run(ctx); err != nil {
+			x.log.Error("removed devices are not noticed any more", "error", err)
+		}
+	})
 	return x, nil
 }
 
 // Close ends the goroutines and waits for them.
 func (x *Exchange) Close() error {
-	err := errors.Join(x.socket.Close(), x.links.Close())
+	x.stop()
+	err := x.socket.Close()
 	x.wait.Wait()
 	return err
 }
@@ -95,7 +103,7 @@ func (x *Exchange) Open(device string, f Filter, r Receiver) (Transport, error) 
 		}
 	}
 	x.places[index] = append(x.places[index], p)
-	if !p.Alive() { // it was removed meanwhile; follow may have heard that before the place existed
+	if !p.Alive() { // it was removed meanwhile; that may have been told before the place existed
 		return nil, errors.Join(fmt.Errorf("device %s: was removed while it was opened", device), x.close(p))
 	}
 	return p, nil
@@ -171,16 +179,10 @@ func (x *Exchange) close(p *place) error {
 	return nil
 }
 
-// follow tells the servers about removed devices.
-func (x *Exchange) follow() {
-	for {
-		index, err := x.links.next()
-		if err != nil {
-			return // closed
-		}
-		for _, p := range x.removed(index) {
-			p.receiver.Lost()
-		}
+// tellRemoved tells the servers of the device with this index that it was removed. With index 0 it checks all devices.
+func (x *Exchange) tellRemoved(index int) {
+	for _, p := range x.removed(index) {
+		p.receiver.Lost()
 	}
 }
 

@@ -1,78 +1,78 @@
 package frame
 
 import (
-	"encoding/binary"
+	"context"
 	"errors"
 	"fmt"
-	"os"
-	"time"
+	"log/slog"
 
-	"golang.org/x/net/bpf"
 	"golang.org/x/sys/unix"
-)
 
-// linkBuffer is in bytes. It holds the notifications of thousands of devices that are removed at once.
-const linkBuffer = 4 << 20
+	"weft/hostnet/netlink"
+	"weft/hostnet/netns"
+)
 
 // linkWatch reports devices that are removed from a network namespace, by rtnetlink. A packet socket that is bound to no device
 // is not told.
-type linkWatch struct{ rawSocket }
+type linkWatch struct {
+	space   *netns.Space
+	buffers netlink.Buffers
+	feed    *netlink.Feed
+	tell    func(index int)
+	// gone are the indexes of removed devices that were not told yet. The feed's lock protects it.
+	gone []int
+}
 
-// openLinkWatch watches the calling thread's network namespace.
-func openLinkWatch() (*linkWatch, error) {
-	raw, err := openRaw(unix.AF_NETLINK, unix.NETLINK_ROUTE)
+// openLinkWatch watches the calling thread's network namespace. tell is called for each device that is removed, and with 0 if
+// notifications were lost, because then any device may have been removed. The device may also still exist, for example if it left a
+// bridge.
+func openLinkWatch(log *slog.Logger, tell func(index int)) (*linkWatch, error) {
+	space, err := netns.Here()
 	if err != nil {
 		return nil, err
 	}
-	w := &linkWatch{raw}
-	filter, err := onlyRemovals()
-	if err == nil {
-		err = (&packetSocket{raw}).setFilter(filter)
-	}
-	if err == nil {
-		err = w.control(func(fd int) error {
-			return errors.Join(
-				unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, linkBuffer),
-				unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK, Groups: unix.RTMGRP_LINK}),
-			)
-		})
-	}
+	w := &linkWatch{space: space, tell: tell}
+	first, err := w.subscribe()
 	if err != nil {
-		return nil, errors.Join(err, w.Close())
+		return nil, errors.Join(err, space.Close())
 	}
+	w.feed = netlink.NewFeed(netlink.FeedConfig{
+		Name: "removed devices", Logger: log, First: first, Open: w.subscribe, Absorb: w.absorb, Changed: w.changed,
+	})
 	return w, nil
 }
 
-// onlyRemovals passes only RTM_DELLINK, because a thousand devices that come up send many thousand notifications.
-func onlyRemovals() ([]bpf.RawInstruction, error) {
-	kind := binary.NativeEndian.AppendUint16(nil, unix.RTM_DELLINK)
-	raw, err := bpf.Assemble([]bpf.Instruction{
-		bpf.LoadAbsolute{Off: 4, Size: 2}, // nlmsghdr.nlmsg_type, in the machine's order
-		bpf.JumpIf{Cond: bpf.JumpEqual, Val: uint32(binary.BigEndian.Uint16(kind)), SkipFalse: 1},
-		bpf.RetConstant{Val: 0xffff},
-		bpf.RetConstant{Val: 0},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("filter for removed devices: %w", err)
-	}
-	return raw, nil
+// run reports removed devices until ctx ends. Then it releases everything.
+func (w *linkWatch) run(ctx context.Context) error {
+	return errors.Join(w.feed.Run(ctx), w.space.Close())
 }
 
-// next waits for a device to be removed and returns its index. It returns 0 if notifications were lost, because then any device
-// may have been removed. It may also return a device that still exists, for example one that left a bridge. It fails when the
-// socket was closed.
-func (w *linkWatch) next() (int, error) {
-	buf := make([]byte, unix.SizeofNlMsghdr+unix.SizeofIfInfomsg)
-	n := 0
-	err := w.read(time.Time{}, func(fd int) (err error) {
-		n, _, err = unix.Recvfrom(fd, buf, unix.MSG_DONTWAIT)
-		return err
-	})
-	switch {
-	case errors.Is(err, os.ErrClosed):
-		return 0, err
-	case err != nil || n < len(buf):
-		return 0, nil
+// subscribe subscribes only to removals, because a thousand devices that come up send many thousand notifications.
+func (w *linkWatch) subscribe() (*netlink.Subscription, error) {
+	s, err := netlink.Subscribe(w.space, &w.buffers, unix.NETLINK_ROUTE, unix.RTNLGRP_LINK)
+	if err != nil {
+		return nil, err
 	}
-	return int(int32(binary.NativeEndian.Uint32(buf[unix.SizeofNlMsghdr+4:]))), nil
+	if err := s.Only(unix.RTM_DELLINK); err != nil {
+		return nil, errors.Join(fmt.Errorf("only removed devices: %w", err), s.Close())
+	}
+	return s, nil
+}
+
+func (w *linkWatch) absorb(m netlink.Message) {
+	if m.Header.Type == unix.RTM_DELLINK {
+		w.gone = append(w.gone, netlink.Index(m.Data))
+	}
+}
+
+func (w *linkWatch) changed(_ context.Context, lost bool) error {
+	var gone []int
+	w.feed.Locked(func(bool) { gone, w.gone = w.gone, nil })
+	if lost {
+		gone = []int{0}
+	}
+	for _, index := range gone {
+		w.tell(index)
+	}
+	return nil
 }

@@ -36,7 +36,7 @@ type rawSocket struct {
 // single protocol receives nothing from a port of a bridge or of Open vSwitch. Frames that the host itself sends to a guest are
 // not received.
 func openPacketSocket() (*packetSocket, error) {
-	raw, err := openRaw(unix.AF_PACKET, 0) // it receives nothing before it is bound
+	raw, err := openRaw()
 	if err != nil {
 		return nil, err
 	}
@@ -61,8 +61,9 @@ func openPacketSocket() (*packetSocket, error) {
 	return s, nil
 }
 
-func openRaw(family, protocol int) (rawSocket, error) {
-	fd, err := unix.Socket(family, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, protocol)
+// openRaw opens a packet socket that is bound to no protocol. It receives nothing before it is bound.
+func openRaw() (rawSocket, error) {
+	fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, 0)
 	if err != nil {
 		return rawSocket{}, os.NewSyscallError("socket", err)
 	}
@@ -198,7 +199,7 @@ type sender struct {
 // OpenSender opens a separate socket in the calling thread's network namespace that only sends. It is bound to no protocol, so
 // received frames cost nothing.
 func OpenSender(device string) (Sender, error) {
-	raw, err := openRaw(unix.AF_PACKET, 0)
+	raw, err := openRaw()
 	if err != nil {
 		return nil, fmt.Errorf("device %s: open a packet socket: %w", device, err)
 	}

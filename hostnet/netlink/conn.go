@@ -10,11 +10,9 @@
 package netlink
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"sync"
-	"time"
 
 	"golang.org/x/sys/unix"
 
@@ -22,53 +20,43 @@ import (
 )
 
 const (
-	// requestTimeout bounds each wait for the kernel's answer.
-	requestTimeout = 10 * time.Second
 	// ChunkSize is how many requests are in one datagram. Their answers and notifications fit into the buffers many times.
 	ChunkSize = 256
 	// socketBuffer is the size of each socket's receive buffer in bytes. A thousand links that are added at once fit. The kernel
 	// allocates only what is used.
 	socketBuffer = 8 << 20
-	// bufferSize is in bytes. The kernel's datagrams are at most half as large.
-	bufferSize = 64 << 10
 )
 
 // Conn sends requests to the kernel in one namespace, one exchange at a time.
 type Conn struct {
 	mu       sync.Mutex
 	fd       int
+	kernel   *unix.SockaddrNetlink // where requests go
 	sequence uint32
-	buffer   []byte
+	buffers  *Buffers
 }
 
-// NewBuffer makes a receive buffer. Sockets that are used under one lock may share one.
-func NewBuffer() []byte { return make([]byte, bufferSize) }
-
 // Open opens a socket of a protocol (unix.NETLINK_ROUTE, unix.NETLINK_NETFILTER) inside the namespace.
-func Open(ns *netns.Space, buffer []byte, protocol int) (*Conn, error) {
+func Open(ns *netns.Space, buffers *Buffers, protocol int) (*Conn, error) {
 	fd, err := ns.Socket(unix.AF_NETLINK, unix.SOCK_RAW, protocol)
 	if err != nil {
 		return nil, err
 	}
-	return opened(fd, buffer)
+	return opened(fd, buffers)
 }
 
 // OpenHere is Open in the calling thread's namespace.
-func OpenHere(protocol int) (*Conn, error) {
+func OpenHere(buffers *Buffers, protocol int) (*Conn, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC, protocol)
 	if err != nil {
 		return nil, fmt.Errorf("open a netlink socket: %w", err)
 	}
-	return opened(fd, NewBuffer())
+	return opened(fd, buffers)
 }
 
 // opened sets up the socket and owns it from then on.
-func opened(fd int, buffer []byte) (*Conn, error) {
-	t := unix.NsecToTimeval(requestTimeout.Nanoseconds())
+func opened(fd int, buffers *Buffers) (*Conn, error) {
 	err := errors.Join(
-		unix.SetNonblock(fd, false),
-		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_RCVTIMEO, &t),
-		unix.SetsockoptTimeval(fd, unix.SOL_SOCKET, unix.SO_SNDTIMEO, &t),
 		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, socketBuffer),
 		unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_EXT_ACK, 1),
 		unix.SetsockoptInt(fd, unix.SOL_NETLINK, unix.NETLINK_CAP_ACK, 1),
@@ -78,7 +66,33 @@ func opened(fd int, buffer []byte) (*Conn, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("netlink socket: %w", err), unix.Close(fd))
 	}
-	return &Conn{fd: fd, buffer: buffer}, nil
+	return &Conn{fd: fd, kernel: &unix.SockaddrNetlink{Family: unix.AF_NETLINK}, buffers: buffers}, nil
+}
+
+// SetBuffers sets the sizes of both of the socket's buffers in bytes, for large transactions. A datagram must fit into the send
+// buffer, and all its answers into the receive buffer. The kernel allocates only what is used.
+func (c *Conn) SetBuffers(size int) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	err := errors.Join(
+		unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, size),
+		unix.SetsockoptInt(c.fd, unix.SOL_SOCKET, unix.SO_SNDBUFFORCE, size),
+	)
+	if err != nil {
+		return fmt.Errorf("netlink socket: buffers of %d bytes: %w", size, err)
+	}
+	return nil
+}
+
+// Port is the port of the socket. Notifications of what was changed through the socket name it as their sender (Header.Pid).
+func (c *Conn) Port() (uint32, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	a, err := unix.Getsockname(c.fd)
+	if err != nil {
+		return 0, fmt.Errorf("port of a netlink socket: %w", err)
+	}
+	return a.(*unix.SockaddrNetlink).Pid, nil // it was opened as one
 }
 
 // Close makes every later request fail, even if the number of the socket is used again.
@@ -88,115 +102,4 @@ func (c *Conn) Close() error {
 	fd := c.fd
 	c.fd = -1
 	return unix.Close(fd)
-}
-
-// Do sends at most ChunkSize requests as one datagram. The kernel carries out all of them within that system call, even if some
-// fail. Do returns an error or nil for each. It calls reply with every answer but acknowledgements. reply must not keep the
-// message.
-func (c *Conn) Do(requests []*Request, reply func(i int, m Message)) []error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	errs := make([]error, len(requests))
-	first := c.sequence + 1
-	fail := func(err error) []error {
-		for i := range errs {
-			errs[i] = errors.Join(errs[i], err)
-		}
-		return errs
-	}
-	if err := c.send(requests); err != nil {
-		return fail(err)
-	}
-	for open := len(requests); open > 0; {
-		err := c.receive(func(m Message) {
-			i := int(int32(m.Header.Seq - first))
-			switch {
-			case i < 0 || i >= len(requests): // an answer to a request that was given up
-			case m.Header.Type == unix.NLMSG_ERROR:
-				open--
-				errs[i] = errorOf(m)
-			case reply != nil:
-				reply(i, m)
-			}
-		})
-		if err != nil {
-			return fail(err)
-		}
-	}
-	return errs
-}
-
-// One is Do with one request.
-func (c *Conn) One(r *Request, reply func(m Message)) error {
-	return c.Do([]*Request{r}, func(_ int, m Message) {
-		if reply != nil {
-			reply(m)
-		}
-	})[0]
-}
-
-// Dump calls reset and then fn for each entry. It starts again as long as changes interrupt the dump. fn must not keep the
-// message.
-func (c *Conn) Dump(ctx context.Context, what string, request func() *Request, reset func(), fn func(Message)) error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	_, err := Consistent(ctx, what, func() (struct{}, error) {
-		reset()
-		return struct{}{}, c.dumpOnce(request(), fn)
-	})
-	return err
-}
-
-func (c *Conn) dumpOnce(r *Request, fn func(Message)) error {
-	if err := c.send([]*Request{r}); err != nil {
-		return err
-	}
-	interrupted := false
-	for done := false; !done; {
-		var failure error
-		err := c.receive(func(m Message) {
-			if m.Header.Seq != c.sequence {
-				return
-			}
-			interrupted = interrupted || m.Header.Flags&unix.NLM_F_DUMP_INTR != 0
-			switch m.Header.Type {
-			case unix.NLMSG_DONE, unix.NLMSG_ERROR:
-				done, failure = true, errorOf(m)
-			default:
-				fn(m)
-			}
-		})
-		if err = errors.Join(err, failure); err != nil {
-			return err
-		}
-	}
-	if interrupted {
-		return ErrInterrupted
-	}
-	return nil
-}
-
-// send gives the requests the next sequence numbers and sends them as one datagram.
-func (c *Conn) send(requests []*Request) error {
-	var out []byte
-	for _, r := range requests {
-		c.sequence++
-		r.number(c.sequence)
-		out = append(out, r.b...)
-	}
-	if err := unix.Sendto(c.fd, out, 0, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}); err != nil {
-		return fmt.Errorf("send to netlink: %w", err)
-	}
-	return nil
-}
-
-func (c *Conn) receive(fn func(Message)) error {
-	n, from, err := unix.Recvfrom(c.fd, c.buffer, 0)
-	if err != nil {
-		return fmt.Errorf("receive from netlink: %w", err)
-	}
-	if a, ok := from.(*unix.SockaddrNetlink); !ok || a.Pid != 0 {
-		return nil // not from the kernel
-	}
-	return eachMessage(c.buffer[:n], fn)
 }

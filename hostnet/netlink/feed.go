@@ -17,6 +17,9 @@ type FeedConfig struct {
 	// Name says in the log what is received.
 	Name   string
 	Logger *slog.Logger
+	// First is a subscription that was made before the feed, or nil. With it the feed is brought up to date by everybody from the
+	// beginning, also before it runs. The feed owns it.
+	First *Subscription
 	// Open subscribes, in the goroutine that runs the feed. An error that wraps fs.ErrNotExist ends the feed, because its subject
 	// does not exist any more.
 	Open func() (*Subscription, error)
@@ -36,8 +39,8 @@ type Feed struct {
 	lost bool          // not reported yet
 }
 
-// NewFeed makes a feed. It does not run yet.
-func NewFeed(c FeedConfig) *Feed { return &Feed{config: c} }
+// NewFeed makes a feed. It does not run yet. If it has a first subscription, it must run, because Run closes that.
+func NewFeed(c FeedConfig) *Feed { return &Feed{config: c, sub: c.First, lost: c.First != nil} }
 
 // Locked runs f under the lock of Absorb, after everything that the kernel has acknowledged to anybody was absorbed. current is
 // false if that is not certain, because the feed does not run or something was lost.
@@ -79,11 +82,10 @@ func (f *Feed) Run(ctx context.Context) error {
 
 // runOnce runs one subscription until it fails or ctx ends.
 func (f *Feed) runOnce(ctx context.Context) error {
-	s, err := f.config.Open()
+	s, err := f.begin()
 	if err != nil {
 		return err
 	}
-	f.begin(s)
 	defer f.end()
 	failure := f.catchUp(ctx)
 	if failure != nil {
@@ -97,10 +99,18 @@ func (f *Feed) runOnce(ctx context.Context) error {
 }
 
 // begin starts with a loss, because the subscription does not contain what happened before.
-func (f *Feed) begin(s *Subscription) {
+func (f *Feed) begin() (s *Subscription, err error) {
+	if s = f.config.First; s != nil {
+		f.config.First = nil
+		return s, nil
+	}
+	if s, err = f.config.Open(); err != nil {
+		return nil, err
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.sub, f.lost = s, true
+	return s, nil
 }
 
 func (f *Feed) end() {
@@ -122,8 +132,14 @@ func (f *Feed) catchUp(ctx context.Context) error {
 		if err == nil {
 			err = f.config.Changed(ctx, lost)
 		}
-		if err != nil || !lost { // if something was lost while a loss was reported, that is reported too
+		if err != nil {
 			return err
+		}
+		f.mu.Lock()
+		again := lost || f.lost // Changed may have brought the feed up to date, and found a loss
+		f.mu.Unlock()
+		if !again {
+			return nil
 		}
 	}
 }

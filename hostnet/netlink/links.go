@@ -17,13 +17,14 @@ import (
 // Links is the one cache of a namespace's links and their addresses. One subscription keeps it current. Drivers read it, listen
 // to it, and bring it up to date after their own changes.
 type Links struct {
-	space *netns.Space
-	log   *slog.Logger
-	whole *Conn // for dumps, which take long
-	conn  *Conn
-	feed  *Feed
-	stop  context.CancelFunc
-	done  chan struct{}
+	space   *netns.Space
+	log     *slog.Logger
+	buffers Buffers
+	whole   *Conn // for dumps, which take long
+	conn    *Conn
+	feed    *Feed
+	stop    context.CancelFunc
+	done    chan struct{}
 
 	// Protected by the feed's lock.
 	state    *linkState
@@ -41,13 +42,7 @@ func OpenLinks(log *slog.Logger) (*Links, error) {
 	if err != nil {
 		return nil, errors.Join(err, l.closeSockets())
 	}
-	l.feed = NewFeed(FeedConfig{Name: "links", Logger: log, Absorb: l.absorb, Changed: l.changed, Open: func() (*Subscription, error) {
-		if s := first; s != nil {
-			first = nil
-			return s, nil
-		}
-		return l.subscribe()
-	}})
+	l.feed = NewFeed(FeedConfig{Name: "links", Logger: log, Absorb: l.absorb, Changed: l.changed, First: first, Open: l.subscribe})
 	ctx, stop := context.WithCancel(context.Background())
 	l.stop = stop
 	go func() {
@@ -69,10 +64,10 @@ func (l *Links) Close() error {
 
 // open opens the sockets. It returns the first subscription.
 func (l *Links) open() (s *Subscription, err error) {
-	if l.whole, err = Open(l.space, NewBuffer(), unix.NETLINK_ROUTE); err != nil {
+	if l.whole, err = Open(l.space, &l.buffers, unix.NETLINK_ROUTE); err != nil {
 		return nil, err
 	}
-	if l.conn, err = Open(l.space, NewBuffer(), unix.NETLINK_ROUTE); err != nil {
+	if l.conn, err = Open(l.space, &l.buffers, unix.NETLINK_ROUTE); err != nil {
 		return nil, err
 	}
 	return l.subscribe()
@@ -89,7 +84,7 @@ func (l *Links) closeSockets() error {
 }
 
 func (l *Links) subscribe() (*Subscription, error) {
-	return Subscribe(l.space, NewBuffer(), unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR)
+	return Subscribe(l.space, &l.buffers, unix.NETLINK_ROUTE, unix.RTNLGRP_LINK, unix.RTNLGRP_IPV4_IFADDR, unix.RTNLGRP_IPV6_IFADDR)
 }
 
 // Listen starts to collect changes for one driver. differs says whether a change of an existing link matters to the driver.

@@ -108,6 +108,21 @@ func TestWhatIsAcknowledgedIsKnown(t *testing.T) {
 	}
 }
 
+// TestKnownFromTheBeginning: what is acknowledged is in the cache as soon as the cache is open.
+func TestKnownFromTheBeginning(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	for range 100 {
+		var links *Links
+		must(t, b.space.Do(func() (err error) { links, err = OpenLinks(slog.New(slog.DiscardHandler)); return err }))
+		l := b.add("tap1")
+		if have, ok := links.Named("tap1"); !ok || have.Index != l.Attrs().Index {
+			t.Errorf("the cache has %+v, %v", have, ok)
+		}
+		must(t, errors.Join(b.hand.LinkDel(l), links.Close()))
+	}
+}
+
 // TestSilentChangesAreRead: the kernel does not report the alias of a link that is down.
 func TestSilentChangesAreRead(t *testing.T) {
 	t.Parallel()
@@ -202,7 +217,7 @@ func TestFeedSubscribesAgain(t *testing.T) {
 			if opened++; opened > 2 {
 				return nil, os.ErrNotExist
 			}
-			return Subscribe(b.space, NewBuffer(), unix.NETLINK_ROUTE, unix.RTNLGRP_LINK)
+			return Subscribe(b.space, new(Buffers), unix.NETLINK_ROUTE, unix.RTNLGRP_LINK)
 		},
 		Changed: func(_ context.Context, is bool) error {
 			lost <- is

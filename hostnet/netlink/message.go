@@ -24,6 +24,8 @@ const (
 	RouteHeader    = unix.SizeofRtMsg
 	NeighborHeader = unix.SizeofNdMsg
 	QdiscHeader    = 20 // struct tcmsg
+	// NetfilterHeader is struct nfgenmsg: family, version, res_id.
+	NetfilterHeader = 4
 )
 
 // attributeType masks the flags in an attribute's type (NLA_TYPE_MASK).
@@ -78,6 +80,14 @@ func Number(value []byte) uint32 {
 	return 0
 }
 
+// NetworkNumber reads a value of four bytes in network byte order, which nfnetlink uses. It is 0 for other lengths.
+func NetworkNumber(value []byte) uint32 {
+	if len(value) != 4 {
+		return 0
+	}
+	return binary.BigEndian.Uint32(value)
+}
+
 // Index is the index of the device that a message of links, addresses, neighbours or traffic control is about. All have it at the
 // same offset.
 func Index(data []byte) int {
@@ -87,10 +97,14 @@ func Index(data []byte) int {
 	return int(int32(binary.NativeEndian.Uint32(data[4:])))
 }
 
-// errorOf is the error of an NLMSG_ERROR or NLMSG_DONE: an errno, and with NETLINK_EXT_ACK a text.
-func errorOf(m Message) error {
+// ErrorOf is the error of an NLMSG_ERROR or NLMSG_DONE: an errno, and with NETLINK_EXT_ACK a text. It is nil for an
+// acknowledgement, and for an NLMSG_DONE that says nothing.
+func ErrorOf(m Message) error {
 	if len(m.Data) < 4 {
-		return nil
+		if m.Header.Type == unix.NLMSG_DONE {
+			return nil
+		}
+		return ErrShort
 	}
 	errno := -int32(binary.NativeEndian.Uint32(m.Data))
 	if errno <= 0 {

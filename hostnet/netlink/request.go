@@ -2,6 +2,7 @@ package netlink
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"golang.org/x/sys/unix"
 )
@@ -25,18 +26,52 @@ func NewRequest(kind, flags uint16, fixed []byte) *Request {
 	return &Request{append(b, fixed...)}
 }
 
-// Body is the message without its header.
+// Grow makes room for size more bytes, for requests that are large.
+func (r *Request) Grow(size int) *Request {
+	r.b = slices.Grow(r.b, size)
+	return r
+}
+
+// Acknowledge makes the kernel acknowledge the request.
+func (r *Request) Acknowledge() {
+	binary.NativeEndian.PutUint16(r.b[6:], binary.NativeEndian.Uint16(r.b[6:])|unix.NLM_F_ACK)
+}
+
+// Bytes is the whole message. Its sequence number is 0 before it was sent. It belongs to the request.
+func (r *Request) Bytes() []byte {
+	r.number(binary.NativeEndian.Uint32(r.b[8:]))
+	return r.b
+}
+
+// Body is the message without its header. It belongs to the request.
 func (r *Request) Body() []byte { return r.b[HeaderSize:] }
+
+// Message is the request as its receiver reads it. It belongs to the request.
+func (r *Request) Message() (m Message) {
+	_ = eachMessage(r.Bytes(), func(one Message) { m = one }) // one message, because its length is set
+	return m
+}
 
 // Attr appends an attribute, padded to four bytes.
 func (r *Request) Attr(kind uint16, value ...byte) *Request {
-	r.b = binary.NativeEndian.AppendUint16(r.b, uint16(unix.SizeofRtAttr+len(value)))
-	r.b = binary.NativeEndian.AppendUint16(r.b, kind)
-	r.b = append(r.b, value...)
-	for len(r.b)%unix.NLMSG_ALIGNTO != 0 {
-		r.b = append(r.b, 0)
-	}
+	r.b = appendAttribute(r.b, kind, value)
 	return r
+}
+
+// Raw is Attr with a value that is kept in a string. It appends no NUL.
+func (r *Request) Raw(kind uint16, value string) *Request {
+	r.b = appendAttribute(r.b, kind, value)
+	return r
+}
+
+func appendAttribute[T string | []byte](b []byte, kind uint16, value T) []byte {
+	b = binary.NativeEndian.AppendUint16(b, uint16(unix.SizeofRtAttr+len(value)))
+	b = binary.NativeEndian.AppendUint16(b, kind)
+	b = append(b, value...)
+	for len(b)%unix.NLMSG_ALIGNTO != 0 {
+		b = append(b, 0)
+	}
+	return b
 }
 
 // Text appends a text that ends with a NUL.
@@ -44,7 +79,16 @@ func (r *Request) Text(kind uint16, s string) *Request { return r.Attr(kind, app
 
 // Uint32 appends a number in the machine's byte order.
 func (r *Request) Uint32(kind uint16, v uint32) *Request {
-	return r.Attr(kind, binary.NativeEndian.AppendUint32(nil, v)...)
+	var b [4]byte
+	binary.NativeEndian.PutUint32(b[:], v)
+	return r.Attr(kind, b[:]...)
+}
+
+// NetworkUint32 appends a number in network byte order, which nfnetlink uses.
+func (r *Request) NetworkUint32(kind uint16, v uint32) *Request {
+	var b [4]byte
+	binary.BigEndian.PutUint32(b[:], v)
+	return r.Attr(kind, b[:]...)
 }
 
 // Nest appends an attribute that contains attributes. Its value begins with fixed.

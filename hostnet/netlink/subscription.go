@@ -17,31 +17,41 @@ import (
 // the change. So after reading until nothing is left, one has seen every acknowledged change. Only one goroutine may read at a
 // time.
 type Subscription struct {
-	file   *os.File
-	raw    syscall.RawConn
-	buffer []byte
+	file    *os.File
+	raw     syscall.RawConn
+	buffers *Buffers
+	// What Drain passes to read, which is made once. So Drain allocates nothing.
+	drained drained
+	read    func(fd uintptr)
+}
+
+// drained is one Drain.
+type drained struct {
+	fn   func(Message)
+	lost bool
+	err  error
 }
 
 // Subscribe subscribes to groups of a protocol (unix.NETLINK_ROUTE, unix.NETLINK_NETFILTER) inside the namespace.
-func Subscribe(ns *netns.Space, buffer []byte, protocol int, groups ...int) (*Subscription, error) {
+func Subscribe(ns *netns.Space, buffers *Buffers, protocol int, groups ...int) (*Subscription, error) {
 	fd, err := ns.Socket(unix.AF_NETLINK, unix.SOCK_RAW, protocol)
 	if err != nil {
 		return nil, err
 	}
-	return subscribed(fd, buffer, groups)
+	return subscribed(fd, buffers, groups)
 }
 
 // SubscribeHere is Subscribe in the calling thread's namespace.
-func SubscribeHere(protocol int, groups ...int) (*Subscription, error) {
+func SubscribeHere(buffers *Buffers, protocol int, groups ...int) (*Subscription, error) {
 	fd, err := unix.Socket(unix.AF_NETLINK, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, protocol)
 	if err != nil {
 		return nil, fmt.Errorf("netlink subscription: open a socket: %w", err)
 	}
-	return subscribed(fd, NewBuffer(), groups)
+	return subscribed(fd, buffers, groups)
 }
 
 // subscribed sets up the socket and owns it from then on.
-func subscribed(fd int, buffer []byte, groups []int) (*Subscription, error) {
+func subscribed(fd int, buffers *Buffers, groups []int) (*Subscription, error) {
 	err := errors.Join(
 		unix.SetsockoptInt(fd, unix.SOL_SOCKET, unix.SO_RCVBUFFORCE, socketBuffer),
 		unix.Bind(fd, &unix.SockaddrNetlink{Family: unix.AF_NETLINK}),
@@ -57,7 +67,9 @@ func subscribed(fd int, buffer []byte, groups []int) (*Subscription, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("netlink subscription: %w", err), f.Close())
 	}
-	return &Subscription{f, raw, buffer}, nil
+	s := &Subscription{file: f, raw: raw, buffers: buffers}
+	s.read = func(fd uintptr) { s.drained.lost, s.drained.err = s.drain(int(fd), s.drained.fn) }
+	return s, nil
 }
 
 // Close also ends Wait.
@@ -86,13 +98,18 @@ func (s *Subscription) Wait(ctx context.Context, ready func() (stop bool)) error
 
 // Drain reads until nothing is left. fn must not keep the message. lost says that the kernel had to drop something.
 func (s *Subscription) Drain(fn func(Message)) (lost bool, err error) {
-	failed := s.raw.Control(func(fd uintptr) { lost, err = s.drain(int(fd), fn) })
+	s.drained = drained{fn: fn}
+	failed := s.raw.Control(s.read)
+	lost, err = s.drained.lost, s.drained.err
+	s.drained = drained{}
 	return lost, errors.Join(err, failed)
 }
 
 func (s *Subscription) drain(fd int, fn func(Message)) (lost bool, err error) {
+	buffer := s.buffers.take()
+	defer func() { s.buffers.give(buffer) }()
 	for {
-		n, from, err := unix.Recvfrom(fd, s.buffer, unix.MSG_DONTWAIT|unix.MSG_TRUNC)
+		n, from, err := unix.Recvfrom(fd, *buffer, unix.MSG_DONTWAIT|unix.MSG_TRUNC)
 		switch {
 		case errors.Is(err, unix.EAGAIN):
 			return lost, nil
@@ -104,14 +121,14 @@ func (s *Subscription) drain(fd int, fn func(Message)) (lost bool, err error) {
 		case err != nil:
 			return lost, fmt.Errorf("receive from netlink: %w", err)
 		}
-		if n > len(s.buffer) { // the part that was cut off is lost; the next message of this size will fit
-			lost, s.buffer = true, make([]byte, n)
+		if n > len(*buffer) { // the part that was cut off is lost; the next message of this size will fit
+			lost, *buffer = true, make([]byte, n)
 			continue
 		}
 		if a, ok := from.(*unix.SockaddrNetlink); !ok || a.Pid != 0 {
 			continue
 		}
-		if err := eachMessage(s.buffer[:n], fn); err != nil {
+		if err := eachMessage((*buffer)[:n], fn); err != nil {
 			return lost, err
 		}
 	}

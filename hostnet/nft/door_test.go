@@ -1,12 +1,14 @@
 package nft
 
 import (
+	"errors"
 	"maps"
 	"slices"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
+	"weft/hostnet/netlink"
 	"weft/hostnet/object"
 	"weft/integration/limits"
 )
@@ -70,26 +72,29 @@ func arrives(t limits.T, o object.Object, elements []element) {
 	}
 	for _, r := range elementRequests(unix.NFT_MSG_NEWSETELEM, elements) {
 		set := ""
-		err := parseAttributes(r.append(nil, 1)[unix.NLMSG_HDRLEN+sizeofNfgenmsg:], func(kind uint16, data []byte) error {
+		var errs []error
+		each := func(b []byte, fixed int, fn func(kind uint16, data []byte)) {
+			errs = append(errs, netlink.EachAttribute(b, fixed, fn))
+		}
+		each(r.Message().Data, netlink.NetfilterHeader, func(kind uint16, data []byte) {
 			switch kind {
 			case unix.NFTA_SET_ELEM_LIST_SET:
-				set = readText(data)
+				set = netlink.Text(data)
 			case unix.NFTA_SET_ELEM_LIST_ELEMENTS:
-				return parseAttributes(data, func(_ uint16, data []byte) error {
+				each(data, 0, func(_ uint16, data []byte) {
 					e := element{set: set}
-					err := parseAttributes(data, func(kind uint16, data []byte) error {
+					each(data, 0, func(kind uint16, data []byte) {
 						field := &e.value
 						if kind == unix.NFTA_SET_ELEM_KEY {
 							field = &e.key
 						}
-						return parseAttributes(data, func(_ uint16, data []byte) error { *field = string(data); return nil })
+						each(data, 0, func(_ uint16, data []byte) { *field = string(data) })
 					})
 					have[e] = true
-					return err
 				})
 			}
-			return nil
 		})
+		err := errors.Join(errs...)
 		if err != nil {
 			t.Fatalf("%s: %v", o.Key(), err)
 		}

@@ -19,6 +19,7 @@ import (
 	"strings"
 	"sync"
 
+	"weft/hostnet/netlink"
 	"weft/hostnet/object"
 )
 
@@ -32,6 +33,8 @@ type Config struct {
 type Driver struct {
 	config   Config
 	versions *versions
+	// buffers are for the sockets of all namespaces.
+	buffers *netlink.Buffers
 
 	mu     sync.Mutex
 	spaces map[string]*space
@@ -48,7 +51,7 @@ func New(c Config) (*Driver, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	d := &Driver{config: c, versions: &versions{}, spaces: map[string]*space{},
+	d := &Driver{config: c, versions: &versions{}, buffers: new(netlink.Buffers), spaces: map[string]*space{},
 		dropped: map[string]uint64{}}
 	return d, nil
 }
@@ -196,7 +199,7 @@ func (d *Driver) reopen(name string) (*space, error) {
 		s.close()
 		delete(d.spaces, name)
 	}
-	s, err := openSpace(d.config.Namespaces, name)
+	s, err := openSpace(d.config.Namespaces, d.buffers, name)
 	if err != nil {
 		return nil, err
 	}

@@ -4,9 +4,10 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
-	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"weft/hostnet/netlink"
 )
 
 // The attribute of a counter (linux/netfilter/nf_tables.h): NFTA_COUNTER_PACKETS, eight bytes.
@@ -54,18 +55,17 @@ func since(before, now uint64) uint64 {
 // readCounters reads the packets of each counter of the table. The result is empty if there is no table.
 func (c *control) readCounters(ctx context.Context) (map[string]uint64, error) {
 	counts := map[string]uint64{}
-	r := request{kind: unix.NFT_MSG_GETOBJ, flags: unix.NLM_F_DUMP, attributes: []attribute{
-		text(unix.NFTA_OBJ_TABLE, tableName), number(unix.NFTA_OBJ_TYPE, unix.NFT_OBJECT_COUNTER)}}
-	err := c.ask(ctx, r, func(m syscall.NetlinkMessage) error {
+	r := newRequest(unix.NFT_MSG_GETOBJ, unix.NLM_F_DUMP).Text(unix.NFTA_OBJ_TABLE, tableName).
+		NetworkUint32(unix.NFTA_OBJ_TYPE, unix.NFT_OBJECT_COUNTER)
+	err := c.dump(ctx, r, func(m netlink.Message) error {
 		a, err := attributesOf(m)
 		if err != nil || !ofOurTable(m, a[unix.NFTA_OBJ_TABLE]) {
 			return err
 		}
-		return parseAttributes(a[unix.NFTA_OBJ_DATA], func(kind uint16, b []byte) error {
+		return netlink.EachAttribute(a[unix.NFTA_OBJ_DATA], 0, func(kind uint16, b []byte) {
 			if kind == counterPackets && len(b) == 8 {
-				counts[readText(a[unix.NFTA_OBJ_NAME])] = binary.BigEndian.Uint64(b)
+				counts[netlink.Text(a[unix.NFTA_OBJ_NAME])] = binary.BigEndian.Uint64(b)
 			}
-			return nil
 		})
 	})
 	if err != nil {

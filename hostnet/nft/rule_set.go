@@ -8,6 +8,7 @@ import (
 	"github.com/google/nftables/expr"
 	"golang.org/x/sys/unix"
 
+	"weft/hostnet/netlink"
 	"weft/hostnet/object"
 )
 
@@ -134,8 +135,8 @@ func lookup(name string) []expr.Any {
 }
 
 // requests are the messages that make the rule set in an empty table.
-func (s ruleSet) requests() ([]request, error) {
-	var all []request
+func (s ruleSet) requests() ([]*netlink.Request, error) {
+	var all []*netlink.Request
 	for _, name := range s.counters {
 		all = append(all, counterRequest(name))
 	}
@@ -166,50 +167,43 @@ func (s ruleSet) version() (string, error) {
 	}
 	h := sha256.New()
 	for _, r := range all {
-		h.Write(r.append(nil, 0))
+		h.Write(r.Bytes())
 	}
 	return hex.EncodeToString(h.Sum(nil)[:6]), nil
 }
 
 // counterRequest makes a counter of packets and bytes.
-func counterRequest(name string) request {
-	return request{kind: unix.NFT_MSG_NEWOBJ, flags: unix.NLM_F_CREATE, attributes: []attribute{
-		text(unix.NFTA_OBJ_TABLE, tableName),
-		text(unix.NFTA_OBJ_NAME, name),
-		number(unix.NFTA_OBJ_TYPE, unix.NFT_OBJECT_COUNTER),
-		nested(unix.NFTA_OBJ_DATA),
-	}}
+func counterRequest(name string) *netlink.Request {
+	r := newRequest(unix.NFT_MSG_NEWOBJ, unix.NLM_F_CREATE).Text(unix.NFTA_OBJ_TABLE, tableName).Text(unix.NFTA_OBJ_NAME, name).
+		NetworkUint32(unix.NFTA_OBJ_TYPE, unix.NFT_OBJECT_COUNTER)
+	return nest(r, unix.NFTA_OBJ_DATA, func() {})
 }
 
-func (c chain) create() request {
+func (c chain) create() *netlink.Request {
+	r := newRequest(unix.NFT_MSG_NEWCHAIN, unix.NLM_F_CREATE).Text(unix.NFTA_CHAIN_TABLE, tableName).Text(unix.NFTA_CHAIN_NAME, c.name)
 	if c.kind == "" {
-		return request{kind: unix.NFT_MSG_NEWCHAIN, flags: unix.NLM_F_CREATE, attributes: []attribute{
-			text(unix.NFTA_CHAIN_TABLE, tableName), text(unix.NFTA_CHAIN_NAME, c.name)}}
+		return r
 	}
-	return request{kind: unix.NFT_MSG_NEWCHAIN, flags: unix.NLM_F_CREATE, attributes: []attribute{
-		text(unix.NFTA_CHAIN_TABLE, tableName),
-		text(unix.NFTA_CHAIN_NAME, c.name),
-		nested(unix.NFTA_CHAIN_HOOK, number(unix.NFTA_HOOK_HOOKNUM, c.hook), number(unix.NFTA_HOOK_PRIORITY, uint32(c.priority))),
-		number(unix.NFTA_CHAIN_POLICY, policyAccept),
-		text(unix.NFTA_CHAIN_TYPE, c.kind),
-	}}
+	nest(r, unix.NFTA_CHAIN_HOOK, func() {
+		r.NetworkUint32(unix.NFTA_HOOK_HOOKNUM, c.hook).NetworkUint32(unix.NFTA_HOOK_PRIORITY, uint32(c.priority))
+	})
+	return r.NetworkUint32(unix.NFTA_CHAIN_POLICY, policyAccept).Text(unix.NFTA_CHAIN_TYPE, c.kind)
 }
 
-func (r rule) create() (request, error) {
-	list := make([]attribute, len(r.exprs))
-	for i, e := range r.exprs {
-		b, err := expr.Marshal(unix.NFPROTO_INET, e)
-		if err != nil {
-			return request{}, fmt.Errorf("rule %q: encode %T: %w", r.title, e, err)
+func (r rule) create() (*netlink.Request, error) {
+	m := newRequest(unix.NFT_MSG_NEWRULE, unix.NLM_F_CREATE|unix.NLM_F_APPEND).
+		Text(unix.NFTA_RULE_TABLE, tableName).Text(unix.NFTA_RULE_CHAIN, r.chain)
+	var failed error
+	nest(m, unix.NFTA_RULE_EXPRESSIONS, func() {
+		for _, e := range r.exprs {
+			b, err := expr.Marshal(unix.NFPROTO_INET, e)
+			if err != nil && failed == nil {
+				failed = fmt.Errorf("rule %q: encode %T: %w", r.title, e, err)
+			}
+			m.Attr(unix.NFTA_LIST_ELEM|unix.NLA_F_NESTED, b...)
 		}
-		list[i] = attribute{unix.NFTA_LIST_ELEM | unix.NLA_F_NESTED, b}
-	}
-	return request{kind: unix.NFT_MSG_NEWRULE, flags: unix.NLM_F_CREATE | unix.NLM_F_APPEND, attributes: []attribute{
-		text(unix.NFTA_RULE_TABLE, tableName),
-		text(unix.NFTA_RULE_CHAIN, r.chain),
-		nested(unix.NFTA_RULE_EXPRESSIONS, list...),
-		{unix.NFTA_RULE_USERDATA, comment(r.title)},
-	}}, nil
+	})
+	return m.Attr(unix.NFTA_RULE_USERDATA, comment(r.title)...), failed
 }
 
 // comment is user data in the form that nft shows beside a rule or a table: type 0, length, text with its NUL.
@@ -222,7 +216,7 @@ func comment(s string) []byte {
 func commentOf(b []byte) string {
 	for len(b) >= 2 && len(b) >= 2+int(b[1]) {
 		if b[0] == 0 {
-			return readText(b[2 : 2+int(b[1])])
+			return unix.ByteSliceToString(b[2 : 2+int(b[1])])
 		}
 		b = b[2+int(b[1]):]
 	}

@@ -6,6 +6,8 @@ import (
 
 	"github.com/google/nftables"
 	"golang.org/x/sys/unix"
+
+	"weft/hostnet/netlink"
 )
 
 // Names in the kernel.
@@ -19,6 +21,9 @@ const (
 // elementsPerRequest keeps the list of a request within the 65,535 bytes of an attribute, also with the widest key and value (40
 // bytes).
 const elementsPerRequest = 512
+
+// elementSize is in bytes: an element of IPv4 with its value.
+const elementSize = 32
 
 // set is a set of the table. It is a map if data is given.
 type set struct {
@@ -54,24 +59,21 @@ func mappingSets() []set {
 }
 
 // create makes the set. The set's number within the transaction is not used, because rules refer to the set by name.
-func (s set) create() request {
+func (s set) create() *netlink.Request {
+	r := newRequest(unix.NFT_MSG_NEWSET, unix.NLM_F_CREATE).Text(unix.NFTA_SET_TABLE, tableName).Text(unix.NFTA_SET_NAME, s.name).
+		NetworkUint32(unix.NFTA_SET_KEY_TYPE, s.key.GetNFTMagic()).
+		NetworkUint32(unix.NFTA_SET_KEY_LEN, s.key.Bytes).
+		NetworkUint32(unix.NFTA_SET_ID, 1)
 	flags := uint32(0)
-	attributes := []attribute{
-		text(unix.NFTA_SET_TABLE, tableName),
-		text(unix.NFTA_SET_NAME, s.name),
-		number(unix.NFTA_SET_KEY_TYPE, s.key.GetNFTMagic()),
-		number(unix.NFTA_SET_KEY_LEN, s.key.Bytes),
-		number(unix.NFTA_SET_ID, 1),
-	}
 	if s.data.Bytes != 0 {
 		flags = unix.NFT_SET_MAP
-		attributes = append(attributes, number(unix.NFTA_SET_DATA_TYPE, s.data.GetNFTMagic()), number(unix.NFTA_SET_DATA_LEN, s.data.Bytes))
+		r.NetworkUint32(unix.NFTA_SET_DATA_TYPE, s.data.GetNFTMagic()).NetworkUint32(unix.NFTA_SET_DATA_LEN, s.data.Bytes)
 	}
-	attributes = append(attributes, number(unix.NFTA_SET_FLAGS, flags))
+	r.NetworkUint32(unix.NFTA_SET_FLAGS, flags)
 	if s.key == nftables.TypeIFName {
-		attributes = append(attributes, attribute{unix.NFTA_SET_USERDATA, hostOrder()})
+		r.Attr(unix.NFTA_SET_USERDATA, hostOrder()...)
 	}
-	return request{kind: unix.NFT_MSG_NEWSET, flags: unix.NLM_F_CREATE, attributes: attributes}
+	return r
 }
 
 // hostOrder is user data that tells nft that keys are in the host's byte order (NFTNL_UDATA_SET_KEYBYTEORDER 0, four bytes: 1).
@@ -87,7 +89,7 @@ type element struct {
 
 // elementRequests add or delete elements, many in one request. The kernel refuses to delete an element that does not exist, and
 // to add a key that has another value. So a race with somebody else is an error and never a mixture of both.
-func elementRequests(kind uint16, elements []element) []request {
+func elementRequests(kind uint16, elements []element) []*netlink.Request {
 	bySet, names := map[string][]element{}, []string(nil)
 	for _, e := range elements {
 		if bySet[e.set] == nil {
@@ -99,37 +101,36 @@ func elementRequests(kind uint16, elements []element) []request {
 	if kind == unix.NFT_MSG_NEWSETELEM {
 		flags = unix.NLM_F_CREATE
 	}
-	var all []request
+	var all []*netlink.Request
 	for _, name := range names {
 		for list := bySet[name]; len(list) > 0; list = list[min(len(list), elementsPerRequest):] {
-			all = append(all, request{kind: kind, flags: flags, attributes: []attribute{
-				text(unix.NFTA_SET_ELEM_LIST_TABLE, tableName),
-				text(unix.NFTA_SET_ELEM_LIST_SET, name),
-				{unix.NFTA_SET_ELEM_LIST_ELEMENTS | unix.NLA_F_NESTED, elementList(list[:min(len(list), elementsPerRequest)], flags != 0)},
-			}})
+			r := newRequest(kind, flags).Text(unix.NFTA_SET_ELEM_LIST_TABLE, tableName).Text(unix.NFTA_SET_ELEM_LIST_SET, name)
+			addElements(r, list[:min(len(list), elementsPerRequest)], flags != 0)
+			all = append(all, r)
 		}
 	}
 	return all
 }
 
-// elementList is the list of a request. Values are not needed to delete.
-func elementList(elements []element, values bool) []byte {
-	b := make([]byte, 0, len(elements)*32)
-	for _, e := range elements {
-		b = appendNested(b, unix.NFTA_LIST_ELEM, func(b []byte) []byte {
-			b = appendData(b, unix.NFTA_SET_ELEM_KEY, e.key)
-			if e.value != "" && values {
-				b = appendData(b, unix.NFTA_SET_ELEM_DATA, e.value)
-			}
-			return b
-		})
-	}
-	return b
+// addElements appends the list of elements. Values are not needed to delete.
+func addElements(r *netlink.Request, elements []element, values bool) {
+	r.Grow(len(elements) * elementSize)
+	nest(r, unix.NFTA_SET_ELEM_LIST_ELEMENTS, func() {
+		for i := range elements {
+			e := &elements[i]
+			nest(r, unix.NFTA_LIST_ELEM, func() {
+				addData(r, unix.NFTA_SET_ELEM_KEY, e.key)
+				if e.value != "" && values {
+					addData(r, unix.NFTA_SET_ELEM_DATA, e.value)
+				}
+			})
+		}
+	})
 }
 
-// appendData appends a key or a value.
-func appendData(b []byte, kind uint16, data string) []byte {
-	return appendNested(b, kind, func(b []byte) []byte { return appendAttribute(b, unix.NFTA_DATA_VALUE, data) })
+// addData appends a key or a value.
+func addData(r *netlink.Request, kind uint16, data string) {
+	nest(r, kind, func() { r.Raw(unix.NFTA_DATA_VALUE, data) })
 }
 
 func addressBytes(a netip.Addr) string { return string(a.AsSlice()) }

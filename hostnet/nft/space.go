@@ -10,6 +10,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"weft/hostnet/netlink"
 	"weft/hostnet/object"
 )
 
@@ -34,13 +35,13 @@ type space struct {
 }
 
 // openSpace opens a socket in the namespace. It reads nothing yet.
-func openSpace(namespaces Namespaces, name string) (*space, error) {
+func openSpace(namespaces Namespaces, buffers *netlink.Buffers, name string) (*space, error) {
 	s := &space{name: name, view: newView(), reached: make(chan struct{})}
 	err := namespaces.Inside(name, func() (err error) {
 		if s.inode, err = currentInode(); err != nil {
 			return err
 		}
-		s.ctl, err = openControl()
+		s.ctl, err = openControl(buffers)
 		return err
 	})
 	if err != nil {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 	"pgregory.net/rapid"
 
+	"weft/hostnet/netlink"
 	"weft/hostnet/object"
 )
 
@@ -275,15 +276,15 @@ func FuzzMessages(f *testing.F) {
 	elements := []element{floatingElement(netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("10.0.0.1")),
 		forwardElement(netip.MustParseAddr("2001:db8::1"), service{6, 80}, netip.MustParseAddrPort("[fd00::1]:8080"))}
 	for _, r := range elementRequests(unix.NFT_MSG_NEWSETELEM, elements) {
-		f.Add(r.append(nil, 1))
+		f.Add(r.Bytes())
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if len(b) < unix.SizeofNlMsghdr {
 			return
 		}
-		m := syscall.NetlinkMessage{Header: syscall.NlMsghdr{Type: binary.NativeEndian.Uint16(b[4:])}, Data: b[unix.SizeofNlMsghdr:]}
+		m := netlink.Message{Header: syscall.NlMsghdr{Type: binary.NativeEndian.Uint16(b[4:])}, Data: b[unix.SizeofNlMsghdr:]}
 		s := &space{view: newView(), reached: make(chan struct{})}
-		_, _, _ = s.absorb([]syscall.NetlinkMessage{m}, 1)
+		_, _, _ = s.absorb([]netlink.Message{m}, 1)
 		list, _ := elementsOf(m)
 		for _, e := range list {
 			s.view.put(e, rand.IntN(2) == 0, newTouched())
@@ -292,7 +293,7 @@ func FuzzMessages(f *testing.F) {
 			s.view.mapping("n", floating)
 		}
 		s.view.table("n", nil)
-		_ = errno(m)
+		_ = netlink.ErrorOf(m)
 	})
 }
 
@@ -305,8 +306,7 @@ func TestElementsRoundTrip(t *testing.T) {
 	}
 	var got []element
 	for _, r := range elementRequests(unix.NFT_MSG_NEWSETELEM, sent) {
-		b := r.append(nil, 7)
-		messages, err := syscall.ParseNetlinkMessage(b)
+		messages, err := syscall.ParseNetlinkMessage(r.Bytes())
 		if err != nil || len(messages) != 1 {
 			t.Fatalf("%d messages: %v", len(messages), err)
 		}

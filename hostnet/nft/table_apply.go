@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"weft/hostnet/netlink"
 	"weft/hostnet/object"
 )
 
@@ -60,15 +61,15 @@ func (v *view) hostDelta(want *object.NATTable) (remove, add []element) {
 }
 
 func (s *space) deleteTable(ctx context.Context) error {
-	err := s.ctl.transact(ctx, 0, []request{deleteTableRequest()})
+	err := s.ctl.transact(ctx, 0, []*netlink.Request{deleteTableRequest()})
 	if err != nil && !errors.Is(err, unix.ENOENT) {
 		return fmt.Errorf("delete table %s: %w", tableName, err)
 	}
 	return nil
 }
 
-func deleteTableRequest() request {
-	return request{kind: unix.NFT_MSG_DELTABLE, attributes: []attribute{text(unix.NFTA_TABLE_NAME, tableName)}}
+func deleteTableRequest() *netlink.Request {
+	return newRequest(unix.NFT_MSG_DELTABLE, 0).Text(unix.NFTA_TABLE_NAME, tableName)
 }
 
 // rebuild makes the table again and then seals it: it puts the digest of what the kernel shows of the table into the table. A
@@ -95,19 +96,17 @@ func (s *space) rebuild(ctx context.Context, want *object.NATTable, version stri
 	return fmt.Errorf("make table %s: %w, %d times in a row", tableName, errGeneration, dumpTries)
 }
 
-func (s *space) tryRebuild(ctx context.Context, want *object.NATTable, version string, parts []request) error {
+func (s *space) tryRebuild(ctx context.Context, want *object.NATTable, version string, parts []*netlink.Request) error {
 	before, err := s.ctl.readView(ctx)
 	if err != nil {
 		return err
 	}
-	var batch []request
+	var batch []*netlink.Request
 	if before.exists {
 		batch = append(batch, deleteTableRequest())
 	}
-	batch = append(batch, request{kind: unix.NFT_MSG_NEWTABLE, flags: unix.NLM_F_CREATE, attributes: []attribute{
-		text(unix.NFTA_TABLE_NAME, tableName), number(unix.NFTA_TABLE_FLAGS, 0),
-		{tableUserData, comment(tableComment(want, version))},
-	}})
+	batch = append(batch, newRequest(unix.NFT_MSG_NEWTABLE, unix.NLM_F_CREATE).Text(unix.NFTA_TABLE_NAME, tableName).
+		NetworkUint32(unix.NFTA_TABLE_FLAGS, 0).Attr(tableUserData, comment(tableComment(want, version))...))
 	batch = append(batch, parts...)
 	var elements []element
 	for e := range hostElements(want) {

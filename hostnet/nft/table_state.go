@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sys/unix"
+
 	"weft/hostnet/object"
 )
 
@@ -36,7 +38,7 @@ func (v *view) table(namespace string, versions *versions) (*object.NATTable, bo
 	for e := range v.small {
 		switch e.set {
 		case setOutside:
-			outside = append(outside, readText([]byte(e.key)))
+			outside = append(outside, unix.ByteSliceToString([]byte(e.key)))
 		case setRouted:
 			if e == routedElement(setsOf(netip.IPv6Unspecified())) {
 				t.RoutedIPv6 = true

@@ -1,8 +1,6 @@
 package nft
 
 import (
-	"encoding/binary"
-	"errors"
 	"net/netip"
 	"slices"
 	"strings"
@@ -11,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"weft/hostnet/netlink"
 	"weft/hostnet/object"
 )
 
@@ -144,45 +143,35 @@ func TestTargets(t *testing.T) {
 	}
 }
 
-// heard is the message that the kernel would send about a request.
-func heard(t *testing.T, r request) syscall.NetlinkMessage {
-	t.Helper()
-	m, err := syscall.ParseNetlinkMessage(r.append(nil, 1))
-	if err != nil || len(m) != 1 {
-		t.Fatal(err)
-	}
-	return m[0]
-}
-
 // TestNotifications: those of the next transaction are applied. Those of an earlier one are known already. After a gap the table
 // is read again, and also after a change of its own structure.
 func TestNotifications(t *testing.T) {
 	t.Parallel()
 	floating, fixed := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("10.0.0.1")
-	come := heard(t, elementRequests(unix.NFT_MSG_NEWSETELEM, []element{floatingElement(floating, fixed)})[0])
-	gone := heard(t, elementRequests(unix.NFT_MSG_DELSETELEM, []element{floatingElement(floating, fixed)})[0])
-	part := func(kind uint16, table string) syscall.NetlinkMessage {
-		return heard(t, request{kind: kind, attributes: []attribute{text(unix.NFTA_TABLE_NAME, table), text(2, "x")}})
+	come := elementRequests(unix.NFT_MSG_NEWSETELEM, []element{floatingElement(floating, fixed)})[0].Message()
+	gone := elementRequests(unix.NFT_MSG_DELSETELEM, []element{floatingElement(floating, fixed)})[0].Message()
+	part := func(kind uint16, table string) netlink.Message {
+		return newRequest(kind, 0).Text(unix.NFTA_TABLE_NAME, table).Text(2, "x").Message()
 	}
 	for name, c := range map[string]struct {
-		changes    []syscall.NetlinkMessage
+		changes    []netlink.Message
 		generation uint32
 		complete   bool
 		touched    bool
 		after      uint32
 	}{
-		"the next":                {[]syscall.NetlinkMessage{come}, 11, true, true, 11},
-		"come and gone":           {[]syscall.NetlinkMessage{come, gone}, 11, true, true, 11},
+		"the next":                {[]netlink.Message{come}, 11, true, true, 11},
+		"come and gone":           {[]netlink.Message{come, gone}, 11, true, true, 11},
 		"nothing of ours":         {nil, 11, true, false, 11},
-		"in the dump already":     {[]syscall.NetlinkMessage{come}, 10, true, false, 10},
-		"long before":             {[]syscall.NetlinkMessage{come}, 3, true, false, 10},
-		"one is missed":           {[]syscall.NetlinkMessage{come}, 12, false, false, 10},
-		"a rule of ours":          {[]syscall.NetlinkMessage{come, part(unix.NFT_MSG_NEWRULE, tableName)}, 11, false, false, 10},
-		"a chain of ours goes":    {[]syscall.NetlinkMessage{part(unix.NFT_MSG_DELCHAIN, tableName)}, 11, false, false, 10},
-		"our table goes":          {[]syscall.NetlinkMessage{part(unix.NFT_MSG_DELTABLE, tableName)}, 11, false, false, 10},
-		"a set of ours":           {[]syscall.NetlinkMessage{part(unix.NFT_MSG_NEWSET, tableName)}, 11, false, false, 10},
-		"a rule of another table": {[]syscall.NetlinkMessage{part(unix.NFT_MSG_NEWRULE, "filter"), come}, 11, true, true, 11},
-		"of another subsystem":    {[]syscall.NetlinkMessage{{Header: syscall.NlMsghdr{Type: unix.NFT_MSG_DELTABLE}, Data: come.Data}}, 11, true, false, 11},
+		"in the dump already":     {[]netlink.Message{come}, 10, true, false, 10},
+		"long before":             {[]netlink.Message{come}, 3, true, false, 10},
+		"one is missed":           {[]netlink.Message{come}, 12, false, false, 10},
+		"a rule of ours":          {[]netlink.Message{come, part(unix.NFT_MSG_NEWRULE, tableName)}, 11, false, false, 10},
+		"a chain of ours goes":    {[]netlink.Message{part(unix.NFT_MSG_DELCHAIN, tableName)}, 11, false, false, 10},
+		"our table goes":          {[]netlink.Message{part(unix.NFT_MSG_DELTABLE, tableName)}, 11, false, false, 10},
+		"a set of ours":           {[]netlink.Message{part(unix.NFT_MSG_NEWSET, tableName)}, 11, false, false, 10},
+		"a rule of another table": {[]netlink.Message{part(unix.NFT_MSG_NEWRULE, "filter"), come}, 11, true, true, 11},
+		"of another subsystem":    {[]netlink.Message{{Header: syscall.NlMsghdr{Type: unix.NFT_MSG_DELTABLE}, Data: come.Data}}, 11, true, false, 11},
 	} {
 		s := &space{view: newView(), reached: make(chan struct{})}
 		s.view.generation = 10
@@ -196,7 +185,7 @@ func TestNotifications(t *testing.T) {
 	}
 	s := &space{view: newView(), reached: make(chan struct{})}
 	s.view.generation = 1<<32 - 1 // generations start again from 0
-	if _, complete, err := s.absorb([]syscall.NetlinkMessage{come}, 0); err != nil || !complete || s.view.floating[floating] != fixed {
+	if _, complete, err := s.absorb([]netlink.Message{come}, 0); err != nil || !complete || s.view.floating[floating] != fixed {
 		t.Errorf("after the last generation comes 0: complete %v, %v", complete, err)
 	}
 }
@@ -226,30 +215,10 @@ func TestDigest(t *testing.T) {
 	}
 }
 
-// TestAnswersOfTheKernel: an acknowledgement, an error, and a message that is too short to be either.
-func TestAnswersOfTheKernel(t *testing.T) {
+// TestShortMessage: a message without its header is not read.
+func TestShortMessage(t *testing.T) {
 	t.Parallel()
-	answer := func(code int32) syscall.NetlinkMessage {
-		return syscall.NetlinkMessage{Data: binary.NativeEndian.AppendUint32(nil, uint32(code))}
-	}
-	if err := errno(answer(0)); err != nil {
-		t.Errorf("an acknowledgement is %v", err)
-	}
-	if err := errno(answer(-int32(unix.ENOENT))); !errors.Is(err, unix.ENOENT) {
-		t.Errorf("ENOENT is %v", err)
-	}
-	if err := errno(syscall.NetlinkMessage{Data: []byte{1}}); err == nil {
-		t.Error("a message that is cut off is no error")
-	}
-	for _, b := range [][]byte{{3, 0, 1, 0}, {9, 0, 1, 0, 1}, {0, 0, 0, 0}} {
-		if err := parseAttributes(b, func(uint16, []byte) error { return nil }); err == nil {
-			t.Errorf("an attribute longer or shorter than it can be is read: %v", b)
-		}
-	}
-	if _, err := attributesOf(syscall.NetlinkMessage{Data: []byte{2, 0}}); err == nil {
-		t.Error("a message without its head is read")
-	}
-	if readNumber([]byte{0, 0, 1, 2}) != 258 || readNumber([]byte{1}) != 0 {
-		t.Error("a number is read otherwise than in network order, or from too little")
+	if _, err := attributesOf(netlink.Message{Data: []byte{2, 0}}); err == nil {
+		t.Error("a message without its header is read")
 	}
 }

@@ -1,9 +1,9 @@
 package nft
 
 import (
-	"syscall"
-
 	"golang.org/x/sys/unix"
+
+	"weft/hostnet/netlink"
 )
 
 func (s *space) setWatched(yes bool) {
@@ -15,7 +15,7 @@ func (s *space) setWatched(yes bool) {
 
 // absorb applies the notifications of one transaction, which led to the given generation, to the view. If complete is false, the
 // table must be dumped, because its structure changed or a transaction was missed.
-func (s *space) absorb(changes []syscall.NetlinkMessage, generation uint32) (t *touched, complete bool, err error) {
+func (s *space) absorb(changes []netlink.Message, generation uint32) (t *touched, complete bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	t = newTouched()
@@ -50,7 +50,7 @@ func (s *space) absorb(changes []syscall.NetlinkMessage, generation uint32) (t *
 
 // structural says whether a notification is about our table itself or about its chains, sets and rules. In all these messages the
 // table's name is the first attribute.
-func structural(m syscall.NetlinkMessage) (bool, error) {
+func structural(m netlink.Message) (bool, error) {
 	switch messageOf(m) {
 	case unix.NFT_MSG_NEWTABLE, unix.NFT_MSG_DELTABLE, unix.NFT_MSG_NEWCHAIN, unix.NFT_MSG_DELCHAIN,
 		unix.NFT_MSG_NEWSET, unix.NFT_MSG_DELSET, unix.NFT_MSG_NEWRULE, unix.NFT_MSG_DELRULE:

@@ -7,9 +7,10 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"weft/hostnet/netlink"
 )
 
 // readView dumps the namespace's table. If it changes during the dump, it is dumped again, so that the view is of one generation.
@@ -54,12 +55,12 @@ func (c *control) tryReadView(ctx context.Context) (*view, error) {
 // readStructure reads whether the table exists, its comment, and the digest of its chains, sets and rules as the kernel shows
 // them. Counters, handles and reference counts are left out, because they do not change what the table does.
 func (c *control) readStructure(ctx context.Context, v *view) error {
-	err := c.ask(ctx, request{kind: unix.NFT_MSG_GETTABLE, attributes: []attribute{text(unix.NFTA_TABLE_NAME, tableName)}},
-		func(m syscall.NetlinkMessage) error {
-			a, err := attributesOf(m)
-			v.exists, v.comment = true, commentOf(a[tableUserData])
-			return err
-		})
+	r := newRequest(unix.NFT_MSG_GETTABLE, 0).Text(unix.NFTA_TABLE_NAME, tableName)
+	err := c.ask(ctx, r, func(m netlink.Message) error {
+		a, err := attributesOf(m)
+		v.exists, v.comment = true, commentOf(a[tableUserData])
+		return err
+	})
 	if errors.Is(err, unix.ENOENT) {
 		return nil
 	}
@@ -111,18 +112,18 @@ func digestOf(chains, sets, rules []part) string {
 // name. The digest covers name and the attributes in more.
 func (c *control) readParts(ctx context.Context, kind uint16, table, name uint16, more ...uint16) ([]part, error) {
 	var all []part
-	r := request{kind: kind, flags: unix.NLM_F_DUMP, attributes: []attribute{text(table, tableName)}}
-	err := c.ask(ctx, r, func(m syscall.NetlinkMessage) error {
+	r := newRequest(kind, unix.NLM_F_DUMP).Text(table, tableName)
+	err := c.dump(ctx, r, func(m netlink.Message) error {
 		a, err := attributesOf(m)
 		// A dump of chains contains those of all tables of the family.
-		if err != nil || readText(a[table]) != tableName {
+		if err != nil || netlink.Text(a[table]) != tableName {
 			return err
 		}
 		var b strings.Builder
 		for _, k := range append([]uint16{name}, more...) {
 			fmt.Fprintf(&b, "%d:%x ", k, a[k])
 		}
-		all = append(all, part{readText(a[name]), b.String()})
+		all = append(all, part{netlink.Text(a[name]), b.String()})
 		return nil
 	})
 	return all, err
@@ -130,9 +131,9 @@ func (c *control) readParts(ctx context.Context, kind uint16, table, name uint16
 
 func (c *control) readElements(ctx context.Context, set string, v *view) error {
 	ignored := newTouched()
-	r := request{kind: unix.NFT_MSG_GETSETELEM, flags: unix.NLM_F_DUMP, attributes: []attribute{
-		text(unix.NFTA_SET_ELEM_LIST_TABLE, tableName), text(unix.NFTA_SET_ELEM_LIST_SET, set)}}
-	err := c.ask(ctx, r, func(m syscall.NetlinkMessage) error {
+	r := newRequest(unix.NFT_MSG_GETSETELEM, unix.NLM_F_DUMP).Text(unix.NFTA_SET_ELEM_LIST_TABLE, tableName).
+		Text(unix.NFTA_SET_ELEM_LIST_SET, set)
+	err := c.dump(ctx, r, func(m netlink.Message) error {
 		elements, err := elementsOf(m)
 		for _, e := range elements {
 			v.put(e, true, ignored)
@@ -146,51 +147,58 @@ func (c *control) readElements(ctx context.Context, set string, v *view) error {
 }
 
 // elementsOf are the elements in a message. There are none if the message is about another table.
-func elementsOf(m syscall.NetlinkMessage) ([]element, error) {
+func elementsOf(m netlink.Message) (all []element, err error) {
 	var table, list []byte
 	var name string
-	err := eachAttribute(m, func(kind uint16, data []byte) error {
+	err = netlink.EachAttribute(m.Data, netlink.NetfilterHeader, func(kind uint16, data []byte) {
 		switch kind {
 		case unix.NFTA_SET_ELEM_LIST_TABLE:
 			table = data
 		case unix.NFTA_SET_ELEM_LIST_SET:
-			name = readText(data)
+			name = netlink.Text(data)
 		case unix.NFTA_SET_ELEM_LIST_ELEMENTS:
 			list = data
 		}
-		return nil
 	})
 	if err != nil || !ofOurTable(m, table) {
 		return nil, err
 	}
-	var all []element
-	err = parseAttributes(list, func(_ uint16, b []byte) error {
+	var inside error
+	err = netlink.EachAttribute(list, 0, func(_ uint16, b []byte) {
 		e := element{set: name}
-		err := parseAttributes(b, func(kind uint16, data []byte) error {
-			switch kind {
-			case unix.NFTA_SET_ELEM_KEY:
-				return dataValue(data, &e.key)
-			case unix.NFTA_SET_ELEM_DATA:
-				return dataValue(data, &e.value)
-			}
-			return nil
-		})
+		if err := e.read(b); err != nil {
+			inside = err
+		}
 		all = append(all, e)
-		return err
 	})
-	return all, err
+	return all, errors.Join(err, inside)
 }
 
-func dataValue(b []byte, into *string) error {
-	return parseAttributes(b, func(kind uint16, data []byte) error {
-		if kind == unix.NFTA_DATA_VALUE {
-			*into = string(data)
+// read reads the key and the value from the attributes of an element.
+func (e *element) read(b []byte) error {
+	var inside error
+	err := netlink.EachAttribute(b, 0, func(kind uint16, data []byte) {
+		into := &e.key
+		switch kind {
+		case unix.NFTA_SET_ELEM_KEY:
+		case unix.NFTA_SET_ELEM_DATA:
+			into = &e.value
+		default:
+			return
 		}
-		return nil
+		err := netlink.EachAttribute(data, 0, func(kind uint16, data []byte) {
+			if kind == unix.NFTA_DATA_VALUE {
+				*into = string(data)
+			}
+		})
+		if err != nil {
+			inside = err
+		}
 	})
+	return errors.Join(err, inside)
 }
 
 // ofOurTable says whether a message is about a table with our family and name.
-func ofOurTable(m syscall.NetlinkMessage, name []byte) bool {
-	return len(m.Data) > 0 && m.Data[0] == unix.NFPROTO_INET && readText(name) == tableName
+func ofOurTable(m netlink.Message, name []byte) bool {
+	return len(m.Data) > 0 && m.Data[0] == unix.NFPROTO_INET && netlink.Text(name) == tableName
 }

@@ -129,7 +129,7 @@ func (w *watcher) subscribe(s *space) (sub *netlink.Subscription, err error) {
 		if inode != s.inode {
 			return fmt.Errorf("network namespace %s is another one now: %w", s.name, unix.ENOENT)
 		}
-		sub, err = nftables.Subscribe()
+		sub, err = nftables.Subscribe(w.driver.buffers)
 		return err
 	})
 	return sub, err

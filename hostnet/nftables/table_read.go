@@ -30,7 +30,7 @@ type Conn struct {
 
 // Open opens a lasting connection in the calling thread's network namespace. Close ends it.
 func Open() (*Conn, error) {
-	ask, err := netlink.OpenHere(unix.NETLINK_NETFILTER)
+	ask, err := netlink.OpenHere(new(netlink.Buffers), unix.NETLINK_NETFILTER)
 	if err != nil {
 		return nil, fmt.Errorf("nftables: %w", err)
 	}
@@ -69,7 +69,7 @@ func (c *Conn) Consistent(ctx context.Context, what string, read func() error) e
 
 // generation is the number of the namespace's last transaction.
 func (c *Conn) generation() (found uint32, err error) {
-	r := netlink.NewRequest(unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_GETGEN, netlink.FlagsAct, make([]byte, genericHeader))
+	r := netlink.NewRequest(unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_GETGEN, netlink.FlagsAct, make([]byte, netlink.NetfilterHeader))
 	err = c.ask.One(r, func(m netlink.Message) { found = committed(m).Generation })
 	if err != nil {
 		return 0, fmt.Errorf("generation of nftables: %w", err)
@@ -119,7 +119,7 @@ const ruleComment userdata.Type = 0
 
 // parseRule reads a rule message: nfgenmsg, then attributes in network byte order.
 func parseRule(data []byte) (r Rule, err error) {
-	err = netlink.EachAttribute(data, genericHeader, func(kind uint16, value []byte) {
+	err = netlink.EachAttribute(data, netlink.NetfilterHeader, func(kind uint16, value []byte) {
 		switch kind {
 		case unix.NFTA_RULE_CHAIN:
 			r.Chain = netlink.Text(value)

@@ -2,7 +2,6 @@ package nftables
 
 import (
 	"context"
-	"encoding/binary"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -54,15 +53,15 @@ type Watcher struct {
 }
 
 // Subscribe subscribes to nftables in the calling thread's network namespace.
-func Subscribe() (*netlink.Subscription, error) {
-	return netlink.SubscribeHere(unix.NETLINK_NETFILTER, unix.NFNLGRP_NFTABLES)
+func Subscribe(buffers *netlink.Buffers) (*netlink.Subscription, error) {
+	return netlink.SubscribeHere(buffers, unix.NETLINK_NETFILTER, unix.NFNLGRP_NFTABLES)
 }
 
 // Watch reports transactions until ctx ends. Then it returns nil. It subscribes again by itself, also after an error of Committed
 // or Lost.
 func Watch(ctx context.Context, w Watcher) error {
 	if w.Open == nil {
-		w.Open = Subscribe
+		w.Open = func() (*netlink.Subscription, error) { return Subscribe(new(netlink.Buffers)) }
 	}
 	feed := netlink.NewFeed(netlink.FeedConfig{Name: "nftables: " + w.Name, Logger: w.Logger, Open: w.Open, Absorb: w.absorb, Changed: w.changed})
 	return feed.Run(ctx)
@@ -104,37 +103,27 @@ func (w *Watcher) absorb(m netlink.Message) {
 // touches says whether a notification is about one of the tables. The first attribute of each kind of message is the table's
 // name.
 func (w *Watcher) touches(m netlink.Message) (yes bool) {
-	if m.Header.Type>>8 != unix.NFNL_SUBSYS_NFTABLES || len(m.Data) < genericHeader {
+	if m.Header.Type>>8 != unix.NFNL_SUBSYS_NFTABLES || len(m.Data) < netlink.NetfilterHeader {
 		return false
 	}
-	_ = netlink.EachAttribute(m.Data, genericHeader, func(kind uint16, value []byte) {
+	_ = netlink.EachAttribute(m.Data, netlink.NetfilterHeader, func(kind uint16, value []byte) {
 		yes = yes || kind == unix.NFTA_TABLE_NAME && slices.Contains(w.Tables, Table{m.Data[0], netlink.Text(value)})
 	})
 	return yes
 }
 
-const genericHeader = 4 // struct nfgenmsg: family, version, res_id
-
 // committed reads a notification about a generation: its number, and the id and name of the author's thread.
 func committed(m netlink.Message) (t Transaction) {
 	t.Port = m.Header.Pid
-	_ = netlink.EachAttribute(m.Data, genericHeader, func(kind uint16, value []byte) {
+	_ = netlink.EachAttribute(m.Data, netlink.NetfilterHeader, func(kind uint16, value []byte) {
 		switch kind {
 		case unix.NFTA_GEN_ID:
-			t.Generation = number(value)
+			t.Generation = netlink.NetworkNumber(value)
 		case unix.NFTA_GEN_PROC_PID:
-			t.Thread = number(value)
+			t.Thread = netlink.NetworkNumber(value)
 		case unix.NFTA_GEN_PROC_NAME:
 			t.Program = netlink.Text(value)
 		}
 	})
 	return t
-}
-
-// number reads a number of nfnetlink, which is big-endian. It is 0 if the length is wrong.
-func number(value []byte) uint32 {
-	if len(value) != 4 {
-		return 0
-	}
-	return binary.BigEndian.Uint32(value)
 }

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"weft/hostnet/netlink"
 	"weft/hostnet/object"
 )
 
@@ -76,25 +77,25 @@ func (b *batch) each(picked []int, apply func(object.Change) error) {
 // order is one request for the change with that number. fine are the errors that mean that it is done already.
 type order struct {
 	change  int
-	request *request
+	request *netlink.Request
 	fine    []error
 }
 
 // step is one request. fine are the errors that mean that it is done already.
 type step struct {
-	request *request
+	request *netlink.Request
 	fine    []error
 }
 
 // take carries out the steps. The lock is held.
 func (s *space) take(steps []step) error {
 	var failed []error
-	for chunk := range slices.Chunk(steps, chunkSize) {
-		requests := make([]*request, len(chunk))
+	for chunk := range slices.Chunk(steps, netlink.ChunkSize) {
+		requests := make([]*netlink.Request, len(chunk))
 		for i, t := range chunk {
 			requests[i] = t.request
 		}
-		for i, err := range s.conn.do(requests, nil) {
+		for i, err := range s.conn.Do(requests, nil) {
 			if err != nil && !isOneOf(err, chunk[i].fine) {
 				failed = append(failed, err)
 			}
@@ -142,8 +143,8 @@ func (b *batch) entries(picked []int) {
 
 // carryOut sends the orders in chunks. After each chunk it brings the cache up to date.
 func (b *batch) carryOut(s *space, orders []order) {
-	for chunk := range slices.Chunk(orders, chunkSize) {
-		requests := make([]*request, len(chunk))
+	for chunk := range slices.Chunk(orders, netlink.ChunkSize) {
+		requests := make([]*netlink.Request, len(chunk))
 		for i, o := range chunk {
 			requests[i] = o.request
 		}
@@ -154,7 +155,7 @@ func (b *batch) carryOut(s *space, orders []order) {
 				errs[i] = err
 			}
 		} else {
-			errs = s.conn.do(requests, nil)
+			errs = s.conn.Do(requests, nil)
 			s.reread = s.reread || slices.ContainsFunc(chunk, func(o order) bool { // new IPv6 addresses are reported later
 				return b.changes[o.change].Key().Kind == object.KindAddresses
 			})

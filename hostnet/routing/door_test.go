@@ -1,12 +1,12 @@
 package routing
 
 import (
-	"encoding/binary"
 	"strings"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
+	"weft/hostnet/netlink"
 	"weft/hostnet/object"
 	"weft/integration/limits"
 )
@@ -33,11 +33,11 @@ func TestDoor(t *testing.T) {
 					r.object() == o.Table && r.protocol == object.RouteProtocol)
 			case *object.Neighbor:
 				want := neighborKey{doorIndex, o.Address}
-				k, mac, permanent, proxy, ok, err := parseNeighbor(sent(t, o, neighbor(unix.RTM_NEWNEIGH, flagsReplace, want, o.MAC, false)))
+				k, mac, permanent, proxy, ok, err := parseNeighbor(sent(t, o, neighbor(unix.RTM_NEWNEIGH, netlink.FlagsReplace, want, o.MAC, false)))
 				same(t, o, err == nil && ok && permanent && !proxy && k == want && mac == o.MAC && mac != object.MAC{})
 			case *object.Proxy:
 				want := neighborKey{doorIndex, o.Address}
-				k, _, _, proxy, ok, err := parseNeighbor(sent(t, o, neighbor(unix.RTM_NEWNEIGH, flagsReplace, want, object.MAC{}, true)))
+				k, _, _, proxy, ok, err := parseNeighbor(sent(t, o, neighbor(unix.RTM_NEWNEIGH, netlink.FlagsReplace, want, object.MAC{}, true)))
 				same(t, o, err == nil && ok && proxy && k == want)
 			}
 		}
@@ -48,13 +48,11 @@ func TestDoor(t *testing.T) {
 const doorIndex = 7
 
 // sent is a request as its receiver reads it.
-func sent(t limits.T, o object.Object, r *request) (m message) {
+func sent(t limits.T, o object.Object, r *netlink.Request) netlink.Message {
 	t.Helper()
-	binary.NativeEndian.PutUint32(r.b, uint32(len(r.b))) // as when it is sent
-	n := 0
-	err := eachMessage(r.b, func(one message) { m, n = one, n+1 })
-	if err != nil || n != 1 || len(r.b) > 4096 {
-		t.Fatalf("%s: a request of %d bytes is read as %d messages: %v", o.Key(), len(r.b), n, err)
+	m := r.Message()
+	if m.Header.Len > 4096 {
+		t.Fatalf("%s: a request of %d bytes", o.Key(), m.Header.Len)
 	}
 	return m
 }

@@ -19,6 +19,7 @@ import (
 	"strings"
 	"sync"
 
+	"weft/hostnet/netlink"
 	"weft/hostnet/netns"
 	"weft/hostnet/object"
 )
@@ -35,6 +36,8 @@ type Config struct {
 type Driver struct {
 	log *slog.Logger
 	dir *netns.Directory
+	// buffers are for the sockets of all namespaces.
+	buffers *netlink.Buffers
 
 	mu     sync.Mutex
 	spaces map[string]*space
@@ -49,11 +52,12 @@ func New(c Config) (*Driver, error) {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
-	home, err := openSpace(c.Directory.Home(), c.Logger)
+	buffers := new(netlink.Buffers)
+	home, err := openSpace(c.Directory.Home(), buffers, c.Logger)
 	if err != nil {
 		return nil, err
 	}
-	return &Driver{log: c.Logger, dir: c.Directory, spaces: map[string]*space{"": home}}, nil
+	return &Driver{log: c.Logger, dir: c.Directory, buffers: buffers, spaces: map[string]*space{"": home}}, nil
 }
 
 // Close closes every socket and every namespace. Watch must have returned before. Nothing on the host changes.
@@ -129,7 +133,7 @@ func (d *Driver) adopt(name string) (*space, error) {
 	if err != nil {
 		return nil, err
 	}
-	s, err := openSpace(ns, d.log)
+	s, err := openSpace(ns, d.buffers, d.log)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"weft/hostnet/netlink"
 	"weft/hostnet/object"
 )
 
@@ -31,13 +32,13 @@ func (s *space) orders(n int, c object.Change) ([]order, error) {
 		if !ok {
 			return nil, fmt.Errorf("%w: %s", errNoDevice, want.Device)
 		}
-		return []order{{n, neighbor(unix.RTM_NEWNEIGH, flagsReplace, neighborKey{i, want.Address}, want.MAC, false), noErrors}}, nil
+		return []order{{n, neighbor(unix.RTM_NEWNEIGH, netlink.FlagsReplace, neighborKey{i, want.Address}, want.MAC, false), noErrors}}, nil
 	case *object.Proxy:
 		i, ok := s.state.names[want.Device]
 		if !ok {
 			return nil, fmt.Errorf("%w: %s", errNoDevice, want.Device)
 		}
-		return []order{{n, neighbor(unix.RTM_NEWNEIGH, flagsReplace, neighborKey{i, want.Address}, object.MAC{}, true), noErrors}}, nil
+		return []order{{n, neighbor(unix.RTM_NEWNEIGH, netlink.FlagsReplace, neighborKey{i, want.Address}, object.MAC{}, true), noErrors}}, nil
 	}
 	return nil, fmt.Errorf("not a kind of the routing driver: %T", c.Desired)
 }
@@ -62,11 +63,11 @@ func (s *space) removals(n int, have object.Object) (out []order) {
 		}
 	case *object.Neighbor:
 		if i, ok := s.state.names[have.Device]; ok {
-			out = append(out, order{n, neighbor(unix.RTM_DELNEIGH, flagsAct, neighborKey{i, have.Address}, object.MAC{}, false), gone})
+			out = append(out, order{n, neighbor(unix.RTM_DELNEIGH, netlink.FlagsAct, neighborKey{i, have.Address}, object.MAC{}, false), gone})
 		}
 	case *object.Proxy:
 		if i, ok := s.state.names[have.Device]; ok {
-			out = append(out, order{n, neighbor(unix.RTM_DELNEIGH, flagsAct, neighborKey{i, have.Address}, object.MAC{}, true), gone})
+			out = append(out, order{n, neighbor(unix.RTM_DELNEIGH, netlink.FlagsAct, neighborKey{i, have.Address}, object.MAC{}, true), gone})
 		}
 	}
 	return out
@@ -121,7 +122,7 @@ func (s *space) routeOrders(n int, want *object.Route) (out []order, err error) 
 // confirmProxies asks for each proxied address of the chunk, because the kernel does not report them. The lock is held.
 func (s *space) confirmProxies(changes []object.Change, chunk []order) {
 	var keys []neighborKey
-	var requests []*request
+	var requests []*netlink.Request
 	for _, o := range chunk {
 		c := changes[o.change]
 		p, ok := c.Desired.(*object.Proxy)
@@ -133,14 +134,14 @@ func (s *space) confirmProxies(changes []object.Change, chunk []order) {
 		if i, ok := s.state.names[p.Device]; ok {
 			k := neighborKey{i, p.Address}
 			keys = append(keys, k)
-			requests = append(requests, neighbor(unix.RTM_GETNEIGH, flagsAct, k, object.MAC{}, true))
+			requests = append(requests, neighbor(unix.RTM_GETNEIGH, netlink.FlagsAct, k, object.MAC{}, true))
 		}
 	}
 	if len(requests) == 0 {
 		return
 	}
 	there := make([]bool, len(keys))
-	errs := s.conn.do(requests, func(i int, m message) {
+	errs := s.conn.Do(requests, func(i int, m netlink.Message) {
 		k, _, _, proxy, ok, err := parseNeighbor(m)
 		there[i] = err == nil && ok && proxy && k == keys[i]
 	})

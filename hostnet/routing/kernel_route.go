@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"golang.org/x/sys/unix"
+
+	"weft/hostnet/netlink"
 )
 
 // kernelRoute is a route that the kernel itself makes for an address or a device (RTPROT_KERNEL). Our objects depend on these
@@ -150,22 +152,23 @@ func (s *state) sourceOf(r kernelRoute) (source netip.Addr) {
 
 // request adds the route. In IPv4 it replaces a foreign route to the same destination. In IPv6 it does not replace, because every
 // device has a route to fe80::/64.
-func (r kernelRoute) request(source netip.Addr) *request {
-	fixed := make([]byte, rtMsgSize)
+func (r kernelRoute) request(source netip.Addr) *netlink.Request {
+	fixed := make([]byte, netlink.RouteHeader)
 	fixed[0], fixed[1], fixed[4], fixed[5], fixed[7] = family(r.dst.Addr()), byte(r.dst.Bits()), byte(r.table), unix.RTPROT_KERNEL, r.kind
-	flags := uint16(flagsAct | unix.NLM_F_CREATE)
+	flags := uint16(netlink.FlagsAct | unix.NLM_F_CREATE)
 	if r.dst.Addr().Is4() {
-		flags, fixed[6] = flagsReplace, unix.RT_SCOPE_LINK
+		flags, fixed[6] = netlink.FlagsReplace, unix.RT_SCOPE_LINK
 		if r.kind == unix.RTN_LOCAL {
 			fixed[6] = unix.RT_SCOPE_HOST
 		}
 	}
-	q := newRequest(unix.RTM_NEWROUTE, flags, fixed).attr(unix.RTA_DST, r.dst.Addr().AsSlice()...).u32(unix.RTA_OIF, uint32(r.index))
+	q := netlink.NewRequest(unix.RTM_NEWROUTE, flags, fixed).Attr(unix.RTA_DST, r.dst.Addr().AsSlice()...).
+		Uint32(unix.RTA_OIF, uint32(r.index))
 	if source.IsValid() {
-		q.attr(unix.RTA_PREFSRC, source.AsSlice()...)
+		q.Attr(unix.RTA_PREFSRC, source.AsSlice()...)
 	}
 	if r.dst.Addr().Is6() {
-		q.u32(unix.RTA_PRIORITY, kernelMetricV6)
+		q.Uint32(unix.RTA_PRIORITY, kernelMetricV6)
 	}
 	return q
 }

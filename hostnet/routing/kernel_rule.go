@@ -1,6 +1,7 @@
 package routing
 
 import (
+	"encoding/binary"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -8,6 +9,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"weft/hostnet/netlink"
 	"weft/hostnet/object"
 )
 
@@ -100,38 +102,38 @@ func (s *state) mendRules() (out []step) {
 }
 
 // request adds the rule as the kernel makes it.
-func (k kernelRule) request() *request {
-	fixed := make([]byte, ruleHeaderSize)
+func (k kernelRule) request() *netlink.Request {
+	fixed := make([]byte, ruleHeader)
 	fixed[0], fixed[4], fixed[7] = k.family, byte(k.table), unix.FR_ACT_TO_TBL
-	return newRequest(unix.RTM_NEWRULE, flagsAct|unix.NLM_F_CREATE|unix.NLM_F_EXCL, fixed).u32(unix.FRA_PRIORITY, k.priority).
-		u32(unix.FRA_TABLE, k.table).attr(unix.FRA_PROTOCOL, unix.RTPROT_KERNEL)
+	return netlink.NewRequest(unix.RTM_NEWRULE, netlink.FlagsMake, fixed).Uint32(unix.FRA_PRIORITY, k.priority).
+		Uint32(unix.FRA_TABLE, k.table).Attr(unix.FRA_PROTOCOL, unix.RTPROT_KERNEL)
 }
 
 // dumpRules reads the rules of one family.
-func dumpRules(family byte) *request {
-	fixed := make([]byte, ruleHeaderSize)
+func dumpRules(family byte) *netlink.Request {
+	fixed := make([]byte, ruleHeader)
 	fixed[0] = family
-	return newRequest(unix.RTM_GETRULE, flagsDump, fixed)
+	return netlink.NewRequest(unix.RTM_GETRULE, netlink.FlagsDump, fixed)
 }
 
 // parseRule reads a fib_rule_hdr. ok is false for other families.
-func parseRule(m message) (r ruleEntry, ok bool, err error) {
-	if len(m.data) < ruleHeaderSize {
-		return r, false, errShort
+func parseRule(m netlink.Message) (r ruleEntry, ok bool, err error) {
+	if len(m.Data) < ruleHeader {
+		return r, false, netlink.ErrShort
 	}
-	h := m.data[:ruleHeaderSize]
-	r = ruleEntry{family: h[0], table: uint32(h[4]), message: strings.Clone(string(m.data))}
-	r.odd = h[1] != 0 || h[3] != 0 || h[7] != unix.FR_ACT_TO_TBL || u32(h[8:]) != 0
+	h := m.Data[:ruleHeader]
+	r = ruleEntry{family: h[0], table: uint32(h[4]), message: strings.Clone(string(m.Data))}
+	r.odd = h[1] != 0 || h[3] != 0 || h[7] != unix.FR_ACT_TO_TBL || binary.NativeEndian.Uint32(h[8:]) != 0
 	source := netip.IPv4Unspecified()
 	if r.family == unix.AF_INET6 {
 		source = netip.IPv6Unspecified()
 	}
-	err = eachAttribute(m.data, ruleHeaderSize, func(kind uint16, v []byte) {
+	err = netlink.EachAttribute(m.Data, ruleHeader, func(kind uint16, v []byte) {
 		switch kind {
 		case unix.FRA_PRIORITY:
-			r.priority = u32(v)
+			r.priority = netlink.Number(v)
 		case unix.FRA_TABLE:
-			r.table = u32(v)
+			r.table = netlink.Number(v)
 		case unix.FRA_PROTOCOL:
 			if len(v) == 1 {
 				r.protocol = v[0]
@@ -139,10 +141,10 @@ func parseRule(m message) (r ruleEntry, ok bool, err error) {
 		case unix.FRA_SRC:
 			source, _ = netip.AddrFromSlice(v)
 		case unix.FRA_SUPPRESS_PREFIXLEN: // -1: nothing is suppressed; 0: prefixes of length 0 are suppressed
-			r.specific = u32(v) == 0
-			r.odd = r.odd || u32(v) != 0 && u32(v) != ^uint32(0)
+			r.specific = netlink.Number(v) == 0
+			r.odd = r.odd || netlink.Number(v) != 0 && netlink.Number(v) != ^uint32(0)
 		case unix.FRA_SUPPRESS_IFGROUP:
-			r.odd = r.odd || u32(v) != ^uint32(0)
+			r.odd = r.odd || netlink.Number(v) != ^uint32(0)
 		case unix.FRA_PAD:
 		default:
 			r.odd = true
@@ -156,7 +158,7 @@ func parseRule(m message) (r ruleEntry, ok bool, err error) {
 func (s *space) readRules(fresh *state) error {
 	all := map[byte][]ruleEntry{}
 	for _, family := range fresh.families() {
-		err := s.conn.dump("routing rules", func() *request { return dumpRules(family) }, func() { all[family] = nil }, func(m message) {
+		err := s.dump("routing rules", dumpRules(family), func() { all[family] = nil }, func(m netlink.Message) {
 			if r, ok, err := parseRule(m); err == nil && ok && r.family == family {
 				all[family] = append(all[family], r)
 			}

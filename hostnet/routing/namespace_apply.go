@@ -4,9 +4,9 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
+	"weft/hostnet/netlink"
 	"weft/hostnet/netns"
 	"weft/hostnet/object"
 )
@@ -29,7 +29,7 @@ func (d *Driver) applyNamespace(c object.Change) error {
 
 // makeNamespace makes a namespace. The namespace is complete before it gets its name.
 func (d *Driver) makeNamespace(want *object.Namespace) error {
-	ns, err := d.dir.Make(want.Name, func() error { return prepareNamespace(want.OwnerUID) })
+	ns, err := d.dir.Make(want.Name, func() error { return prepareNamespace(want.OwnerUID, d.buffers) })
 	if err != nil {
 		return err
 	}
@@ -49,20 +49,19 @@ func (d *Driver) makeNamespace(want *object.Namespace) error {
 }
 
 // prepareNamespace marks the calling thread's namespace and writes its settings.
-func prepareNamespace(owner string) error {
-	h, err := netlink.NewHandle(unix.NETLINK_ROUTE)
+func prepareNamespace(owner string, buffers *netlink.Buffers) (err error) {
+	conn, err := netlink.OpenHere(buffers, unix.NETLINK_ROUTE)
 	if err != nil {
-		return fmt.Errorf("open a netlink socket: %w", err)
+		return err
 	}
-	defer h.Close()
-	lo := &netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: loopbackIndex}}
-	if err := h.LinkSetAlias(lo, ownerMark+owner); err != nil {
+	defer func() { err = errors.Join(err, conn.Close()) }()
+	if err := conn.One(addAlias(setLink(loopbackIndex), ownerMark+owner), nil); err != nil {
 		return fmt.Errorf("mark it: %w", err)
 	}
 	if err := writeSettings(nil); err != nil {
 		return err
 	}
-	if err := h.LinkSetUp(lo); err != nil {
+	if err := conn.One(setUp(loopbackIndex, true), nil); err != nil {
 		return fmt.Errorf("set lo up: %w", err)
 	}
 	return nil
@@ -86,7 +85,7 @@ func (d *Driver) mendNamespace(want *object.Namespace) error {
 	if err != nil {
 		return err
 	}
-	steps := append(s.state.mendRules(), step{setUp(loopbackIndex, true).alias(ownerMark + want.OwnerUID), noErrors})
+	steps := append(s.state.mendRules(), step{addAlias(setUp(loopbackIndex, true), ownerMark+want.OwnerUID), noErrors})
 	steps = append(steps, s.state.restore(s.state.lackingLoopback())...)
 	err = s.take(steps)
 	s.reread, s.resettle = true, true
@@ -109,6 +108,3 @@ func (d *Driver) removeNamespace(name string) error {
 	d.drop(s)
 	return d.dir.Remove(name)
 }
-
-// alias appends a mark. The kernel wants no NUL at its end.
-func (r *request) alias(mark string) *request { return r.attr(unix.IFLA_IFALIAS, []byte(mark)...) }

@@ -1,7 +1,6 @@
 package routing
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -17,7 +16,7 @@ import (
 )
 
 // kindOf is the RTM_… of an order's request.
-func kindOf(o order) uint16 { return binary.NativeEndian.Uint16(o.request.b[4:]) }
+func kindOf(o order) uint16 { return o.request.Message().Header.Type }
 
 // wantedMetric is the metric of our routes.
 func wantedMetric(dst netip.Prefix) uint32 {
@@ -30,7 +29,7 @@ func wantedMetric(dst netip.Prefix) uint32 {
 // obey makes the cache as the kernel's notifications would after it carried out the orders.
 func (s *space) obey(orders []order) {
 	for _, o := range orders {
-		s.absorbOne(message{kind: kindOf(o), flags: binary.NativeEndian.Uint16(o.request.b[6:]), data: o.request.b[headerSize:]})
+		s.absorbOne(o.request.Message())
 	}
 }
 
@@ -91,7 +90,7 @@ func TestOrdersLeadToWhatIsWanted(t *testing.T) {
 				continue // rules are read again, not reported
 			}
 			for _, o := range orders { // the new route has replaced the old one
-				if r, _, err := parseRoute(message{kind: kindOf(o), data: o.request.b[headerSize:]}); kindOf(o) == unix.RTM_DELROUTE && (err != nil || r.metric == wantedMetric(k.dst)) {
+				if r, _, err := parseRoute(o.request.Message()); kindOf(o) == unix.RTM_DELROUTE && (err != nil || r.metric == wantedMetric(k.dst)) {
 					t.Fatalf("%s: removes %+v, %v", want.Key(), r, err)
 				}
 			}

@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"weft/hostnet/netlink"
 	"weft/hostnet/object"
 )
 
@@ -89,25 +90,25 @@ func (s *space) ruleOrders(n int, want *object.Rule) (out []order) {
 }
 
 // removal removes the rule exactly as the kernel showed it.
-func (r ruleEntry) removal() *request {
-	return newRequest(unix.RTM_DELRULE, flagsAct, []byte(r.message))
+func (r ruleEntry) removal() *netlink.Request {
+	return netlink.NewRequest(unix.RTM_DELRULE, netlink.FlagsAct, []byte(r.message))
 }
 
 // newRule adds one rule of ours.
-func newRule(want *object.Rule) *request {
-	fixed := make([]byte, ruleHeaderSize)
+func newRule(want *object.Rule) *netlink.Request {
+	fixed := make([]byte, ruleHeader)
 	fixed[0], fixed[2], fixed[7] = family(want.From.Addr()), byte(want.From.Bits()), unix.FR_ACT_TO_TBL
 	table := want.Table
 	if table == 0 {
 		table = unix.RT_TABLE_MAIN
 	}
-	r := newRequest(unix.RTM_NEWRULE, flagsAct|unix.NLM_F_CREATE|unix.NLM_F_EXCL, fixed).u32(unix.FRA_PRIORITY, want.Priority).
-		u32(unix.FRA_TABLE, table).attr(unix.FRA_PROTOCOL, object.RouteProtocol)
+	r := netlink.NewRequest(unix.RTM_NEWRULE, netlink.FlagsMake, fixed).Uint32(unix.FRA_PRIORITY, want.Priority).
+		Uint32(unix.FRA_TABLE, table).Attr(unix.FRA_PROTOCOL, object.RouteProtocol)
 	if want.From.Bits() > 0 {
-		r.attr(unix.FRA_SRC, want.From.Addr().AsSlice()...)
+		r.Attr(unix.FRA_SRC, want.From.Addr().AsSlice()...)
 	}
 	if want.MoreSpecific {
-		r.u32(unix.FRA_SUPPRESS_PREFIXLEN, 0)
+		r.Uint32(unix.FRA_SUPPRESS_PREFIXLEN, 0)
 	}
 	return r
 }

@@ -7,10 +7,10 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
-	"time"
 
 	"golang.org/x/sys/unix"
 
+	"weft/hostnet/netlink"
 	"weft/hostnet/netns"
 	"weft/hostnet/object"
 )
@@ -22,13 +22,12 @@ type space struct {
 	ns   *netns.Space
 
 	mu        sync.Mutex
-	conn      *conn
-	sub       *subscription
+	conn      *netlink.Conn
+	sub       *netlink.Subscription
 	control   int    // a socket for ioctl
 	devices   *sysfs // nil in the host's own namespace
 	noDevices error  // why devices is nil in a namespace of ours; only threaded NAPI needs it
-	buffer    []byte
-	ipv6      bool // the kernel has it
+	ipv6      bool   // the kernel has it
 	state     *state
 	closed    bool
 	lost      bool  // notifications were lost: the cache may be wrong until the next read
@@ -46,20 +45,20 @@ var (
 		unix.RTNLGRP_IPV4_RULE, unix.RTNLGRP_IPV6_RULE}
 )
 
-const bufferSize = 64 << 10 // bytes: the kernel's datagrams are at most half as large
+// readRounds bounds how often a namespace is read again because notifications of the meantime ask for it.
+const readRounds = 20
 
 // openSpace subscribes and reads nothing yet. It owns ns from then on, also if it fails.
-func openSpace(ns *netns.Space, log *slog.Logger) (*space, error) {
-	s := &space{name: ns.Name(), log: log, ns: ns, control: -1, buffer: make([]byte, bufferSize), ipv6: hasIPv6(),
-		changed: map[object.Key]bool{}}
+func openSpace(ns *netns.Space, buffers *netlink.Buffers, log *slog.Logger) (*space, error) {
+	s := &space{name: ns.Name(), log: log, ns: ns, control: -1, ipv6: hasIPv6(), changed: map[object.Key]bool{}}
 	s.state = newState(s.ipv6)
 	groups := ownGroups
 	if s.home() {
 		groups = homeGroups
 	}
 	var err error
-	if s.sub, err = openSubscription(ns, groups...); err == nil {
-		if s.conn, err = openConn(ns, s.buffer); err == nil {
+	if s.sub, err = netlink.Subscribe(ns, buffers, unix.NETLINK_ROUTE, groups...); err == nil {
+		if s.conn, err = netlink.Open(ns, buffers, unix.NETLINK_ROUTE); err == nil {
 			s.control, err = ns.Socket(unix.AF_INET, unix.SOCK_DGRAM, 0)
 		}
 	}
@@ -87,7 +86,7 @@ func (s *space) close() error {
 	s.closed = true
 	var errs []error
 	if s.conn != nil {
-		errs = append(errs, s.conn.close())
+		errs = append(errs, s.conn.Close())
 	}
 	if s.control >= 0 {
 		errs = append(errs, unix.Close(s.control))
@@ -99,7 +98,7 @@ func (s *space) close() error {
 	}
 	s.mu.Unlock()
 	if s.sub != nil { // it waits for the reader, and the reader waits for the lock
-		errs = append(errs, s.sub.close())
+		errs = append(errs, s.sub.Close())
 	}
 	if !s.home() {
 		errs = append(errs, s.ns.Close())
@@ -110,12 +109,7 @@ func (s *space) close() error {
 // follow keeps the cache current until ctx ends or the space is closed. It calls tell with what changed, and resync if
 // something was lost.
 func (s *space) follow(ctx context.Context, tell func([]object.Key), resync func()) {
-	if err := s.sub.file.SetReadDeadline(time.Time{}); err != nil { // an earlier follower may have been stopped
-		return // closed
-	}
-	stop := context.AfterFunc(ctx, func() { _ = s.sub.file.SetReadDeadline(pastDeadline) })
-	defer stop()
-	err := s.sub.wait(func(int) bool {
+	err := s.sub.Wait(ctx, func() bool {
 		keys, lost, closed := s.absorb()
 		if lost {
 			resync()
@@ -123,7 +117,7 @@ func (s *space) follow(ctx context.Context, tell func([]object.Key), resync func
 		if len(keys) > 0 {
 			tell(keys)
 		}
-		return closed || ctx.Err() != nil
+		return closed
 	})
 	s.mu.Lock()
 	closed := s.closed
@@ -163,7 +157,7 @@ func (s *space) catchUp() {
 		return
 	}
 	s.drain()
-	for round := 0; s.reread && round < dumpAttempts; round++ {
+	for round := 0; s.reread && round < readRounds; round++ {
 		s.reread = false
 		if err := s.readSilent(); err != nil {
 			s.log.Warn("cannot read a network namespace", "namespace", s.name, "error", err)
@@ -178,16 +172,16 @@ func (s *space) catchUp() {
 }
 
 func (s *space) drain() {
-	err := s.sub.raw.Control(func(fd uintptr) {
-		lost, err := drain(int(fd), s.buffer, s.absorbOne)
-		if err != nil {
-			s.log.Warn("netlink messages ignored", "namespace", s.name, "error", err)
-		}
-		s.lost = s.lost || lost || err != nil
-	})
+	lost, err := s.sub.Drain(s.absorbOne)
 	if err != nil {
-		s.log.Warn("netlink subscription", "namespace", s.name, "error", err)
+		s.log.Warn("netlink messages ignored", "namespace", s.name, "error", err)
 	}
+	s.lost = s.lost || lost || err != nil
+}
+
+// dump is Dump of the namespace's socket. The lock is held. No context ends it: the socket bounds each wait for the kernel.
+func (s *space) dump(what string, r *netlink.Request, reset func(), fn func(netlink.Message)) error {
+	return s.conn.Dump(context.Background(), what, func() *netlink.Request { return r }, reset, fn)
 }
 
 // read makes the cache again. The lock is held.
@@ -210,7 +204,7 @@ func (s *space) read() error {
 
 // readInto reads everything that matters in the namespace.
 func (s *space) readInto(fresh *state) error {
-	err := s.conn.dump("devices", dumpLinks, func() { clear(fresh.links); clear(fresh.names) }, func(m message) {
+	err := s.dump("devices", dumpLinks(), func() { clear(fresh.links); clear(fresh.names) }, func(m netlink.Message) {
 		if i, l, ok, err := parseLink(m); ok && err == nil {
 			fresh.setLink(i, l)
 		}
@@ -243,7 +237,7 @@ func (s *space) readInto(fresh *state) error {
 }
 
 func (s *space) readAddresses(fresh *state) error {
-	return s.conn.dump("addresses", dumpAddresses, func() { clear(fresh.addresses) }, func(m message) {
+	return s.dump("addresses", dumpAddresses(), func() { clear(fresh.addresses) }, func(m netlink.Message) {
 		if i, p, a, err := parseAddress(m); err == nil {
 			fresh.setAddress(i, p, a, true)
 		}
@@ -253,7 +247,7 @@ func (s *space) readAddresses(fresh *state) error {
 func (s *space) readRoutes(fresh *state) error {
 	for _, family := range fresh.families() {
 		var all []routeMessage
-		err := s.conn.dump("routes", func() *request { return dumpRoutes(family) }, func() { all = all[:0] }, func(m message) {
+		err := s.dump("routes", dumpRoutes(family), func() { all = all[:0] }, func(m netlink.Message) {
 			if r, ok, err := parseRoute(m); err == nil && ok && (r.ours() || r.byKernel()) {
 				all = append(all, r)
 			}
@@ -273,7 +267,7 @@ func (s *space) readRoutes(fresh *state) error {
 }
 
 func (s *space) readNeighbors(fresh *state) error {
-	err := s.conn.dump("neighbours", func() *request { return dumpNeighbors(false) }, func() { clear(fresh.neighbors) }, func(m message) {
+	err := s.dump("neighbours", dumpNeighbors(false), func() { clear(fresh.neighbors) }, func(m netlink.Message) {
 		if k, mac, permanent, proxy, ok, err := parseNeighbor(m); err == nil && ok && permanent && !proxy {
 			fresh.neighbors[k] = mac
 		}
@@ -281,7 +275,7 @@ func (s *space) readNeighbors(fresh *state) error {
 	if err != nil {
 		return err
 	}
-	return s.conn.dump("proxied addresses", func() *request { return dumpNeighbors(true) }, func() { clear(fresh.proxies) }, func(m message) {
+	return s.dump("proxied addresses", dumpNeighbors(true), func() { clear(fresh.proxies) }, func(m netlink.Message) {
 		if k, _, _, proxy, ok, err := parseNeighbor(m); err == nil && ok && proxy {
 			fresh.proxies[k] = true
 		}

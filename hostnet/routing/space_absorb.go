@@ -4,20 +4,17 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 
+	"weft/hostnet/netlink"
 	"weft/hostnet/object"
 )
 
-// pastDeadline ends a wait at once.
-var pastDeadline = time.Unix(1, 0)
-
 // absorbOne applies one message to the cache and notes what changed. The lock is held.
-func (s *space) absorbOne(m message) {
+func (s *space) absorbOne(m netlink.Message) {
 	var err error
-	switch m.kind {
+	switch m.Header.Type {
 	case unix.RTM_NEWLINK, unix.RTM_DELLINK:
 		err = s.absorbLink(m)
 	case unix.RTM_NEWADDR, unix.RTM_DELADDR:
@@ -30,18 +27,18 @@ func (s *space) absorbOne(m message) {
 		s.resettle = true
 	}
 	if err != nil {
-		s.log.Warn("netlink message ignored", "namespace", s.name, "type", m.kind, "error", err)
+		s.log.Warn("netlink message ignored", "namespace", s.name, "type", m.Header.Type, "error", err)
 		s.lost = true
 	}
 }
 
-func (s *space) absorbLink(m message) error {
+func (s *space) absorbLink(m netlink.Message) error {
 	index, l, ok, err := parseLink(m)
 	if err != nil || !ok {
 		return err
 	}
 	old, known := s.state.links[index]
-	if m.kind == unix.RTM_DELLINK {
+	if m.Header.Type == unix.RTM_DELLINK {
 		if known {
 			s.noteLink(index, old)
 			s.state.deleteLink(index)
@@ -66,12 +63,12 @@ func (s *space) absorbLink(m message) error {
 	return nil
 }
 
-func (s *space) absorbAddress(m message) error {
+func (s *space) absorbAddress(m netlink.Message) error {
 	index, p, a, err := parseAddress(m)
 	if err != nil {
 		return err
 	}
-	present := m.kind == unix.RTM_NEWADDR
+	present := m.Header.Type == unix.RTM_NEWADDR
 	if s.state.setAddress(index, p, a, present) {
 		s.noteAddresses(index)
 		s.reread = s.reread || !present && p.Addr().Is4()
@@ -80,13 +77,13 @@ func (s *space) absorbAddress(m message) error {
 	return nil
 }
 
-func (s *space) absorbRoute(m message) error {
+func (s *space) absorbRoute(m netlink.Message) error {
 	r, ok, err := parseRoute(m)
 	if err != nil || !ok {
 		return err
 	}
-	present := m.kind == unix.RTM_NEWROUTE
-	replaced := present && m.flags&unix.NLM_F_REPLACE != 0
+	present := m.Header.Type == unix.RTM_NEWROUTE
+	replaced := present && m.Header.Flags&unix.NLM_F_REPLACE != 0
 	if r.byKernel() && s.state.setKernelRoute(r.kernelRoute(), present) {
 		s.noteAddresses(r.index)
 	}
@@ -102,12 +99,12 @@ func (s *space) absorbRoute(m message) error {
 	return nil
 }
 
-func (s *space) absorbNeighbor(m message) error {
+func (s *space) absorbNeighbor(m netlink.Message) error {
 	k, mac, permanent, proxy, ok, err := parseNeighbor(m)
 	if err != nil || !ok {
 		return err
 	}
-	present := m.kind == unix.RTM_NEWNEIGH
+	present := m.Header.Type == unix.RTM_NEWNEIGH
 	if proxy {
 		if s.state.setProxy(k, present) {
 			s.noteNeighbor(object.KindProxy, k)

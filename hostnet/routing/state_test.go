@@ -5,10 +5,12 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
 
+	"weft/hostnet/netlink"
 	"weft/hostnet/object"
 )
 
@@ -35,7 +37,7 @@ func known() *space {
 }
 
 // hear applies a notification of the kernel to the cache.
-func (s *space) hear(kind uint16, r *request) { s.absorbOne(said(kind, r)) }
+func (s *space) hear(kind uint16, r *netlink.Request) { s.absorbOne(said(kind, r)) }
 
 func (s *space) told() string {
 	var keys []string
@@ -180,7 +182,7 @@ func TestWhatIsTold(t *testing.T) {
 	mac := object.MAC{2, 0, 0, 0, 0, 7}
 	for name, c := range map[string]struct {
 		kind             uint16
-		r                *request
+		r                *netlink.Request
 		told             string
 		reread, resettle bool
 	}{
@@ -190,12 +192,12 @@ func TestWhatIsTold(t *testing.T) {
 		"an address":    {unix.RTM_NEWADDR, address(unix.RTM_NEWADDR, 3, netip.MustParsePrefix("10.0.0.2/24")), "addresses/ns/n1 veth/ns/n1", false, false},
 		"one goes":      {unix.RTM_DELADDR, address(unix.RTM_DELADDR, 3, netip.MustParsePrefix("10.0.0.1/24")), "addresses/ns/n1 veth/ns/n1", true, false},
 		"IPv6 goes":     {unix.RTM_DELADDR, address(unix.RTM_DELADDR, 3, netip.MustParsePrefix("2001:db8::1/64")), "addresses/ns/n1 veth/ns/n1", false, true},
-		"a device goes": {unix.RTM_DELLINK, setLink(3).text(unix.IFLA_IFNAME, "n1"), "addresses/ns/n1 veth/ns/n1", true, false},
-		"a new device":  {unix.RTM_NEWLINK, setLink(4).text(unix.IFLA_IFNAME, "n2"), "addresses/ns/n2 veth/ns/n2", true, true},
+		"a device goes": {unix.RTM_DELLINK, setLink(3).Text(unix.IFLA_IFNAME, "n1"), "addresses/ns/n1 veth/ns/n1", true, false},
+		"a new device":  {unix.RTM_NEWLINK, setLink(4).Text(unix.IFLA_IFNAME, "n2"), "addresses/ns/n2 veth/ns/n2", true, true},
 		"a rule":        {unix.RTM_NEWRULE, newRule(&object.Rule{From: netip.MustParsePrefix("10.0.0.0/8")}), "", false, true},
-		"another's route": {unix.RTM_NEWROUTE, func() *request {
+		"another's route": {unix.RTM_NEWROUTE, func() *netlink.Request {
 			r := route(unix.RTM_NEWROUTE, mine, entry)
-			r.b[headerSize+5] = unix.RTPROT_STATIC
+			r.Body()[5] = unix.RTPROT_STATIC
 			return r
 		}(), "", false, false},
 	} {
@@ -210,7 +212,7 @@ func TestWhatIsTold(t *testing.T) {
 		}
 	}
 	s := known()
-	s.absorbOne(message{kind: unix.RTM_NEWADDR, data: []byte{1, 2}})
+	s.absorbOne(netlink.Message{Header: syscall.NlMsghdr{Type: unix.RTM_NEWADDR}, Data: []byte{1, 2}})
 	if !s.lost {
 		t.Error("a message that nobody understands does not make the picture doubtful")
 	}
@@ -313,14 +315,14 @@ func TestKernelRouteRequests(t *testing.T) {
 	} {
 		q := c.r.request(c.source)
 		got, ok, err := parseRoute(said(unix.RTM_NEWROUTE, q))
-		if err != nil || !ok || got.kernelRoute() != c.r || !got.byKernel() || got.metric != c.metric || q.b[headerSize+6] != c.scope {
-			t.Errorf("%s is read as %+v of scope %d, %v", name, got, q.b[headerSize+6], err)
+		if err != nil || !ok || got.kernelRoute() != c.r || !got.byKernel() || got.metric != c.metric || q.Body()[6] != c.scope {
+			t.Errorf("%s is read as %+v of scope %d, %v", name, got, q.Body()[6], err)
 		}
-		if replaces := q.b[7]&(unix.NLM_F_REPLACE>>8) != 0; replaces != c.replace {
+		if replaces := q.Message().Header.Flags&unix.NLM_F_REPLACE != 0; replaces != c.replace {
 			t.Errorf("%s takes the place of another: %v", name, replaces)
 		}
 		var from netip.Addr
-		_ = eachAttribute(q.b[headerSize:], rtMsgSize, func(kind uint16, v []byte) {
+		_ = netlink.EachAttribute(q.Body(), netlink.RouteHeader, func(kind uint16, v []byte) {
 			if kind == unix.RTA_PREFSRC {
 				from, _ = netip.AddrFromSlice(v)
 			}

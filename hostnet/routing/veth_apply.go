@@ -6,6 +6,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"weft/hostnet/netlink"
 	"weft/hostnet/object"
 )
 
@@ -67,8 +68,8 @@ func (d *Driver) makeVeth(want *object.Veth) (first, second *end, err error) {
 	}
 	here, there := d.space(want.Namespace), d.space(want.Peer.Namespace)
 	here.mu.Lock()
-	mark := setLink(0).text(unix.IFLA_IFNAME, want.Name).alias(ownerMark + want.OwnerUID)
-	err = errors.Join(here.conn.do([]*request{newVeth(want, there.ns.FD()), mark}, nil)...)
+	mark := addAlias(setLink(0).Text(unix.IFLA_IFNAME, want.Name), ownerMark+want.OwnerUID)
+	err = errors.Join(here.conn.Do([]*netlink.Request{newVeth(want, there.ns.FD()), mark}, nil)...)
 	here.catchUp()
 	here.mu.Unlock()
 	if err != nil {
@@ -103,7 +104,7 @@ func (d *Driver) clearName(namespace, name string) error {
 	case !s.state.links[index].ours():
 		err = fmt.Errorf("namespace %q has a device %s that is not ours: remove it (ip link delete)", namespace, name)
 	default:
-		err = errors.Join(s.conn.do([]*request{deleteLink(index)}, nil)...)
+		err = errors.Join(s.conn.Do([]*netlink.Request{deleteLink(index)}, nil)...)
 		s.catchUp()
 	}
 	s.mu.Unlock()
@@ -126,12 +127,12 @@ func (e *end) mend(mac object.MAC, mtu int, mark string, threaded bool) error {
 	s, l := e.space, e.link
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var requests []*request
+	var requests []*netlink.Request
 	if l.alias != mark {
-		requests = append(requests, setLink(e.index).alias(mark))
+		requests = append(requests, addAlias(setLink(e.index), mark))
 	}
 	if l.mtu != mtu {
-		requests = append(requests, setLink(e.index).u32(unix.IFLA_MTU, uint32(mtu)))
+		requests = append(requests, setLink(e.index).Uint32(unix.IFLA_MTU, uint32(mtu)))
 	}
 	up := l.up
 	if mac != (object.MAC{}) && l.mac != mac {
@@ -139,7 +140,7 @@ func (e *end) mend(mac object.MAC, mtu int, mark string, threaded bool) error {
 			requests = append(requests, setUp(e.index, false))
 			up = false
 		}
-		requests = append(requests, setLink(e.index).attr(unix.IFLA_ADDRESS, mac[:]...))
+		requests = append(requests, setLink(e.index).Attr(unix.IFLA_ADDRESS, mac[:]...))
 		l.mac = mac
 	}
 	if !up {
@@ -152,7 +153,7 @@ func (e *end) mend(mac object.MAC, mtu int, mark string, threaded bool) error {
 		requests = append(requests, arpOn(e.index))
 	}
 	if l.master != 0 {
-		requests = append(requests, setLink(e.index).u32(unix.IFLA_MASTER, 0))
+		requests = append(requests, setLink(e.index).Uint32(unix.IFLA_MASTER, 0))
 	}
 	steps := make([]step, len(requests), len(requests)+len(e.lacking))
 	for i, r := range requests {

@@ -22,7 +22,7 @@ func (d *Driver) newFeed() *own.Feed {
 	return own.NewFeed(own.FeedConfig{
 		Name: "routes and traffic control", Logger: d.config.Logger, Absorb: d.absorb, Changed: d.fed,
 		Open: func() (*own.Subscription, error) {
-			return own.Subscribe(d.config.Links.Space(), own.NewBuffer(), unix.NETLINK_ROUTE, unix.RTNLGRP_TC, unix.RTNLGRP_IPV4_ROUTE,
+			return own.Subscribe(d.config.Links.Space(), new(own.Buffers), unix.NETLINK_ROUTE, unix.RTNLGRP_TC, unix.RTNLGRP_IPV4_ROUTE,
 				unix.RTNLGRP_IPV6_ROUTE)
 		},
 	})

@@ -30,7 +30,7 @@ func (d *Driver) Watch(ctx context.Context, notify func(object.Event)) error {
 	feed = own.NewFeed(own.FeedConfig{
 		Name: "traffic control", Logger: d.config.Logger,
 		Open: func() (*own.Subscription, error) {
-			return own.Subscribe(d.config.Links.Space(), own.NewBuffer(), unix.NETLINK_ROUTE, unix.RTNLGRP_TC)
+			return own.Subscribe(d.config.Links.Space(), new(own.Buffers), unix.NETLINK_ROUTE, unix.RTNLGRP_TC)
 		},
 		Absorb: func(m own.Message) { touched = append(touched, own.Index(m.Data)) },
 		Changed: func(ctx context.Context, lost bool) error {
