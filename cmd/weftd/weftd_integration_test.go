@@ -19,13 +19,13 @@ import (
 	"time"
 
 	"weft/etcdschema"
-	"weft/integration/bed"
+	"weft/integration/testbed"
 	"weft/model"
 	"weft/model/desired"
 )
 
 func TestMain(m *testing.M) {
-	bed.Child()
+	testbed.Child()
 	os.Exit(m.Run())
 }
 
@@ -36,8 +36,8 @@ const (
 
 // node is one host with a weftd. The test writes its node config by hand.
 type node struct {
-	*bed.Bed
-	host       *bed.Host
+	*testbed.Bed
+	host       *testbed.Host
 	digest     etcdschema.SetDigest
 	generation int64
 	revision   int64
@@ -50,7 +50,7 @@ func newNode(t *testing.T) *node {
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	b, err := bed.New(t.Context(), bed.Config{Binaries: dir, Log: t.Logf})
+	b, err := testbed.New(t.Context(), testbed.Config{Binaries: dir, Log: t.Logf})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func newNode(t *testing.T) *node {
 			t.Error(err)
 		}
 	})
-	if n.host, err = b.AddHost("h1", bed.HostOptions{}); err != nil {
+	if n.host, err = b.AddHost("h1", testbed.HostOptions{}); err != nil {
 		t.Fatal(err)
 	}
 	return n
@@ -161,9 +161,9 @@ func base() []desired.Item {
 	}
 }
 
-func guest(t *testing.T, n *node, i int) *bed.Guest {
+func guest(t *testing.T, n *node, i int) *testbed.Guest {
 	t.Helper()
-	g, err := n.AddGuest(fmt.Sprint("alpha/web-", i), bed.GuestOptions{Host: "h1", Device: fmt.Sprint("tap", i), MAC: fmt.Sprintf("fa:16:3e:00:00:%02x", i)})
+	g, err := n.AddGuest(fmt.Sprint("alpha/web-", i), testbed.GuestOptions{Host: "h1", Device: fmt.Sprint("tap", i), MAC: fmt.Sprintf("fa:16:3e:00:00:%02x", i)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -176,8 +176,8 @@ func TestSliceToLease(t *testing.T) {
 	g1, g2 := guest(t, n, 1), guest(t, n, 2)
 	n.put(t, append(base(), port(1), port(2))...)
 	n.processed(t)
-	for i, g := range []*bed.Guest{g1, g2} {
-		e, err := g.Lease(t.Context(), bed.Udhcpc, "")
+	for i, g := range []*testbed.Guest{g1, g2} {
+		e, err := g.Lease(t.Context(), testbed.Udhcpc, "")
 		if err != nil {
 			t.Fatalf("%v\ncompiled: %s", err, n.debug(t, "compiled"))
 		}
@@ -186,10 +186,10 @@ func TestSliceToLease(t *testing.T) {
 	if err := g1.Ping(t.Context(), "10.0.0.12", 2); err != nil {
 		t.Error(err)
 	}
-	if err := bed.TCP(t.Context(), g1, g2, "10.0.0.12", 1<<20); err != nil {
+	if err := testbed.TCP(t.Context(), g1, g2, "10.0.0.12", 1<<20); err != nil {
 		t.Error(err)
 	}
-	if e, err := g1.Lease(t.Context(), bed.Dhclient6, ""); err != nil {
+	if e, err := g1.Lease(t.Context(), testbed.Dhclient6, ""); err != nil {
 		t.Error(err)
 	} else {
 		t.Logf("guest 1: %+v", e)

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"weft/etcdschema"
-	"weft/integration/bed"
+	"weft/integration/testbed"
 	"weft/model"
 )
 
@@ -52,7 +52,7 @@ func (b *bench) failover(ctx context.Context) error {
 	twice := 0
 	for range failoverRuns {
 		for _, dies := range []bool{true, false} {
-			stream, err := bed.StartStreamTo(from, bed.StreamOptions{To: []*bed.Guest{to}, At: []string{innerAddr},
+			stream, err := testbed.StartStreamTo(from, testbed.StreamOptions{To: []*testbed.Guest{to}, At: []string{innerAddr},
 				Via: floatingAddress(0).String(), Interval: probeSpacing})
 			if err != nil {
 				return err
@@ -120,7 +120,7 @@ func (c *cloud) buildFailover(ctx context.Context) error {
 		return err
 	}
 	for _, h := range []string{hostGuest, hostOutside} {
-		if _, err := c.bed.AddHost(h, bed.HostOptions{}); err != nil {
+		if _, err := c.bed.AddHost(h, testbed.HostOptions{}); err != nil {
 			return err
 		}
 	}

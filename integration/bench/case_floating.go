@@ -12,7 +12,7 @@ import (
 
 	"weft/etcdschema"
 	"weft/hostnet/object"
-	"weft/integration/bed"
+	"weft/integration/testbed"
 	"weft/model"
 )
 
@@ -50,7 +50,7 @@ func (b *bench) associate(ctx context.Context, n int) error {
 
 // impatient makes the guest outside ask for an unknown neighbor every 10 ms instead of every second, so that the figure does not contain
 // that interval.
-func (c *cloud) impatient() (*bed.Guest, error) {
+func (c *cloud) impatient() (*testbed.Guest, error) {
 	g, err := c.bed.Guest(far)
 	if err != nil {
 		return nil, err
@@ -59,7 +59,7 @@ func (c *cloud) impatient() (*bed.Guest, error) {
 }
 
 // associateOnce associates the k-th address, and frees it afterwards. It is not used again.
-func (c *cloud) associateOnce(ctx context.Context, outside *bed.Guest, k int) (time.Duration, error) {
+func (c *cloud) associateOnce(ctx context.Context, outside *testbed.Guest, k int) (time.Duration, error) {
 	name := fmt.Sprintf("measured-%d", k)
 	free := floating(name, k+20000, "", model.Address{})
 	revision, err := c.put(ctx, free)

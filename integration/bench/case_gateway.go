@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 
-	"weft/integration/bed"
+	"weft/integration/testbed"
 )
 
 // The plain router that (k) is compared with: two guests on a NORMAL bridge of the same switch process, in two of its VLANs, and a
@@ -50,8 +50,8 @@ func (c *cloud) plainRouted(ctx context.Context) error {
 	for i, g := range []struct{ name, address, via string }{
 		{plainDevice + "-in", plainInside, "10.251.0.1"}, {plainDevice + "-out", plainOutside, "10.252.0.1"},
 	} {
-		guest, err := c.bed.AddGuest(g.name, bed.GuestOptions{Host: hostMain, Device: fmt.Sprintf("%s%d", plainDevice, i),
-			MAC: fmt.Sprintf("02:00:00:00:01:%02x", i+1), Plug: bed.PlugInterface, Bridge: plainBridge, InterfaceID: g.name})
+		guest, err := c.bed.AddGuest(g.name, testbed.GuestOptions{Host: hostMain, Device: fmt.Sprintf("%s%d", plainDevice, i),
+			MAC: fmt.Sprintf("02:00:00:00:01:%02x", i+1), Plug: testbed.PlugInterface, Bridge: plainBridge, InterfaceID: g.name})
 		if err != nil {
 			return err
 		}
@@ -69,8 +69,8 @@ func (c *cloud) plainRouted(ctx context.Context) error {
 
 // plainRouter is a guest with a second interface that forwards.
 func (c *cloud) plainRouter(ctx context.Context) error {
-	r, err := c.bed.AddGuest(plainRouter, bed.GuestOptions{Host: hostMain, Device: plainDevice + "-r0", MAC: "02:00:00:00:01:10",
-		Plug: bed.PlugInterface, Bridge: plainBridge, InterfaceID: plainRouter})
+	r, err := c.bed.AddGuest(plainRouter, testbed.GuestOptions{Host: hostMain, Device: plainDevice + "-r0", MAC: "02:00:00:00:01:10",
+		Plug: testbed.PlugInterface, Bridge: plainBridge, InterfaceID: plainRouter})
 	if err != nil {
 		return err
 	}

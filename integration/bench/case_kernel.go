@@ -11,7 +11,7 @@ import (
 	"strings"
 	"time"
 
-	"weft/integration/bed"
+	"weft/integration/testbed"
 	"weft/integration/vm"
 )
 
@@ -62,7 +62,7 @@ func (b *bench) kernel(ctx context.Context, sizes []int) (err error) {
 	}
 	var out bytes.Buffer
 	code, err := m.Run(ctx, vm.Command{Stage: true, Stdout: &out, Stderr: os.Stderr, Args: []string{self,
-		"-bin", b.conf.Binaries, "-datapath", string(bed.DatapathKernel), "-only", "b", "-json",
+		"-bin", b.conf.Binaries, "-datapath", string(testbed.DatapathKernel), "-only", "b", "-json",
 		"-runs", strconv.Itoa(min(b.runs, kernelRuns)), "-sizes", joinSizes(ends)}})
 	if err != nil {
 		return err

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"weft/integration/bed"
 	"weft/integration/scale"
+	"weft/integration/testbed"
 	"weft/model"
 )
 
@@ -57,7 +57,7 @@ func (b *bench) restart(ctx context.Context, n int) error {
 	if err != nil {
 		return err
 	}
-	stream, err := bed.StartStream(from, to, address, streamSpacing)
+	stream, err := testbed.StartStream(from, to, address, streamSpacing)
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"weft/integration/bed"
+	"weft/integration/testbed"
 )
 
 const (
@@ -38,7 +38,7 @@ func (c *cloud) guests(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		g, err := c.bed.AddGuest(name, bed.GuestOptions{Host: hostMain, Device: device, MAC: p.MAC.String()})
+		g, err := c.bed.AddGuest(name, testbed.GuestOptions{Host: hostMain, Device: device, MAC: p.MAC.String()})
 		if err != nil {
 			return err
 		}
@@ -64,8 +64,8 @@ func (c *cloud) plainGuests(ctx context.Context) error {
 		return err
 	}
 	for i, name := range []string{"plain-1", "plain-2"} {
-		g, err := c.bed.AddGuest(name, bed.GuestOptions{Host: hostMain, Device: fmt.Sprintf("%s%d", plainDevice, i),
-			MAC: fmt.Sprintf("02:00:00:00:00:%02x", i+1), Plug: bed.PlugInterface, Bridge: plainBridge, InterfaceID: name})
+		g, err := c.bed.AddGuest(name, testbed.GuestOptions{Host: hostMain, Device: fmt.Sprintf("%s%d", plainDevice, i),
+			MAC: fmt.Sprintf("02:00:00:00:00:%02x", i+1), Plug: testbed.PlugInterface, Bridge: plainBridge, InterfaceID: name})
 		if err != nil {
 			return err
 		}
@@ -77,7 +77,7 @@ func (c *cloud) plainGuests(ctx context.Context) error {
 }
 
 // pair finds two guests and the IPv4 address of the second.
-func (c *cloud) pair(a, z string) (from, to *bed.Guest, address string, err error) {
+func (c *cloud) pair(a, z string) (from, to *testbed.Guest, address string, err error) {
 	if from, err = c.bed.Guest(a); err != nil {
 		return nil, nil, "", err
 	}
@@ -208,7 +208,7 @@ func (c *cloud) first(ctx context.Context, a, z, rundir string) (time.Duration, 
 	if err != nil {
 		return 0, err
 	}
-	for _, g := range []*bed.Guest{from, to} {
+	for _, g := range []*testbed.Guest{from, to} {
 		if err := g.IP(ctx, "neigh", "flush", "all"); err != nil {
 			return 0, err
 		}

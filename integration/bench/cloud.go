@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"weft/etcdschema"
-	"weft/integration/bed"
+	"weft/integration/testbed"
 	"weft/model"
 )
 
@@ -28,8 +28,8 @@ const (
 
 // cloud is the bed of a bench with what it was filled with.
 type cloud struct {
-	bed     *bed.Bed
-	host    *bed.Host
+	bed     *testbed.Bed
+	host    *testbed.Host
 	journal *journal
 	floor   *floor
 	follows sync.WaitGroup
@@ -41,12 +41,12 @@ type cloud struct {
 	order    []string // of the gateway hosts
 	floating int      // floating addresses declared so far, beside the measured ones
 
-	farEnds *bed.Namespace // of the guests' devices
+	farEnds *testbed.Namespace // of the guests' devices
 }
 
 // newCloud makes the bed with two hosts, one controller, and the networks' intent.
-func newCloud(ctx context.Context, conf bed.Config) (*cloud, error) {
-	b, err := bed.New(ctx, conf)
+func newCloud(ctx context.Context, conf testbed.Config) (*cloud, error) {
+	b, err := testbed.New(ctx, conf)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func (c *cloud) build(ctx context.Context) error {
 		return err
 	}
 	for _, h := range []string{hostMain, hostPeer} {
-		host, err := c.bed.AddHost(h, bed.HostOptions{})
+		host, err := c.bed.AddHost(h, testbed.HostOptions{})
 		if err != nil {
 			return err
 		}

@@ -16,11 +16,11 @@ import (
 	"strings"
 	"syscall"
 
-	"weft/integration/bed"
+	"weft/integration/testbed"
 )
 
 func main() {
-	bed.Child()
+	testbed.Child()
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
@@ -41,11 +41,11 @@ func run() error {
 		}
 		defer os.RemoveAll(dir)
 		o.binaries = filepath.Join(dir, "bin")
-		if err := bed.Build(ctx, o.binaries, false); err != nil {
+		if err := testbed.Build(ctx, o.binaries, false); err != nil {
 			return err
 		}
 	}
-	b := &bench{conf: bed.Config{Binaries: o.binaries, Datapath: bed.Datapath(o.datapath)}, runs: o.runs, only: o.only, table: &table{}}
+	b := &bench{conf: testbed.Config{Binaries: o.binaries, Datapath: testbed.Datapath(o.datapath)}, runs: o.runs, only: o.only, table: &table{}}
 	for _, section := range []func() error{
 		func() error { return b.hosts(ctx, o.sizes) },
 		func() error { return b.gateways(ctx, o.others) },
@@ -78,7 +78,7 @@ func (b *bench) hosts(ctx context.Context, sizes []int) error {
 
 // bench is one run: the cloud it measures and the table it fills.
 type bench struct {
-	conf  bed.Config
+	conf  testbed.Config
 	cloud *cloud
 	runs  int
 	only  string

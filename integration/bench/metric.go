@@ -13,12 +13,12 @@ import (
 	"strings"
 	"time"
 
-	"weft/integration/bed"
+	"weft/integration/testbed"
 	"weft/integration/timescale"
 )
 
 // ask gets a page of a host reconciler's debug socket.
-func ask(ctx context.Context, h *bed.Host, path string) (string, error) {
+func ask(ctx context.Context, h *testbed.Host, path string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
@@ -42,7 +42,7 @@ func ask(ctx context.Context, h *bed.Host, path string) (string, error) {
 
 // settled waits until the reconciler is between two reconcile passes and has started none for a while. It polls the count of passes,
 // because there is no event for "nothing to do".
-func settled(ctx context.Context, h *bed.Host) error {
+func settled(ctx context.Context, h *testbed.Host) error {
 	last, since := "", time.Now()
 	quiet := timescale.Bound(quiet)
 	for time.Since(since) < quiet {

@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"weft/integration/bed"
+	"weft/integration/testbed"
 )
 
 // options are the flags, read.
@@ -36,7 +36,7 @@ func readOptions() (o options, err error) {
 	flag.IntVar(&o.runs, "runs", 20, "measurements of each kind in each state")
 	flag.StringVar(&o.only, "only", "abcdefghijklm", "letters of what to measure")
 	flag.StringVar(&o.binaries, "bin", "", "folder of weft, weftd and weft-controller; built when empty")
-	flag.StringVar(&o.datapath, "datapath", string(bed.DatapathUser),
+	flag.StringVar(&o.datapath, "datapath", string(testbed.DatapathUser),
 		"the hosts' datapath: netdev, or system where the kernel has Open vSwitch's")
 	flag.BoolVar(&o.asJSON, "json", false, "print what was measured as JSON, for another program")
 	flag.Parse()

@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"weft/integration/bed"
+	"weft/integration/testbed"
 )
 
 // echo answers every datagram in the inner guest with the same content.
@@ -56,7 +56,7 @@ type probe struct {
 	answered chan time.Time // of the first answer
 }
 
-func startProbe(from *bed.Guest, to string) (*probe, error) {
+func startProbe(from *testbed.Guest, to string) (*probe, error) {
 	p := &probe{stop: make(chan struct{}), answered: make(chan time.Time, 1)}
 	err := from.Do(func() (err error) {
 		p.conn, err = net.Dial("udp4", to)

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"weft/integration/bed"
+	"weft/integration/testbed"
 	"weft/model"
 )
 
@@ -24,7 +24,7 @@ func portID(name string) model.ID {
 	return model.ID{Project: project, Kind: model.KindPort, Name: port}
 }
 
-func (s *show) guest(name string) *bed.Guest {
+func (s *show) guest(name string) *testbed.Guest {
 	g, err := s.bed.Guest(name)
 	if err != nil {
 		panic(err) // the names are this program's own
@@ -32,7 +32,7 @@ func (s *show) guest(name string) *bed.Guest {
 	return g
 }
 
-func (s *show) host(name string) *bed.Host {
+func (s *show) host(name string) *testbed.Host {
 	h, err := s.bed.Host(name)
 	if err != nil {
 		panic(err) // the names are this program's own
@@ -53,7 +53,7 @@ func (s *show) build(ctx context.Context) {
 	})
 	s.need(ctx, "three hosts, each with an Open vSwitch and a weftd", func(context.Context) (string, error) {
 		return "", each([]string{"h1", "h2", "h3"}, func(name string) error {
-			_, err := s.bed.AddHost(name, bed.HostOptions{})
+			_, err := s.bed.AddHost(name, testbed.HostOptions{})
 			return err
 		})
 	})
@@ -84,9 +84,9 @@ func (s *show) plug(ctx context.Context, name, host string, device bool) error {
 	if err != nil {
 		return err
 	}
-	o := bed.GuestOptions{Host: host, Device: p.Device, MAC: p.MAC.String(), Plug: bed.PlugDevice}
+	o := testbed.GuestOptions{Host: host, Device: p.Device, MAC: p.MAC.String(), Plug: testbed.PlugDevice}
 	if !device {
-		o.Plug, o.Bridge, o.InterfaceID = bed.PlugInterface, "br-int", p.InterfaceID
+		o.Plug, o.Bridge, o.InterfaceID = testbed.PlugInterface, "br-int", p.InterfaceID
 	}
 	_, err = s.bed.AddGuest(name, o)
 	return err
@@ -97,11 +97,11 @@ func (s *show) leases(ctx context.Context) {
 	s.chapter("Addresses of both families")
 	for _, g := range guests {
 		s.need(ctx, fmt.Sprintf("%-11s on %s: udhcpc and dhclient -6", g.name, g.host), func(ctx context.Context) (string, error) {
-			v4, err := s.guest(g.name).Lease(ctx, bed.Udhcpc, "")
+			v4, err := s.guest(g.name).Lease(ctx, testbed.Udhcpc, "")
 			if err != nil {
 				return "", err
 			}
-			v6, err := s.guest(g.name).Lease(ctx, bed.Dhclient6, "")
+			v6, err := s.guest(g.name).Lease(ctx, testbed.Dhclient6, "")
 			if err != nil {
 				return "", err
 			}

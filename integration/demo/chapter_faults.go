@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"weft/etcdschema"
-	"weft/integration/bed"
+	"weft/integration/testbed"
 )
 
 // healing breaks things by hand and watches them heal.
@@ -95,7 +95,7 @@ func (s *show) declare(ctx context.Context, name string) error {
 	if err := s.bed.AwaitProgrammed(ctx, portID("alpha/"+name)); err != nil {
 		return err
 	}
-	lease, err := s.guest("alpha/"+name).Lease(ctx, bed.Udhcpc, "")
+	lease, err := s.guest("alpha/"+name).Lease(ctx, testbed.Udhcpc, "")
 	if err != nil {
 		return err
 	}
@@ -140,8 +140,8 @@ func (s *show) renewAll(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		_, err4 := s.guest(name).Renew(ctx, bed.Udhcpc)
-		_, err6 := s.guest(name).Renew(ctx, bed.Dhclient6)
+		_, err4 := s.guest(name).Renew(ctx, testbed.Udhcpc)
+		_, err6 := s.guest(name).Renew(ctx, testbed.Dhclient6)
 		if err := errors.Join(err4, err6); err != nil {
 			return fmt.Errorf("%s: %w", name, err)
 		}

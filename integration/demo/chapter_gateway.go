@@ -12,7 +12,7 @@ import (
 
 	"weft/etcdschema"
 	"weft/hostnet/object"
-	"weft/integration/bed"
+	"weft/integration/testbed"
 	"weft/model"
 )
 
@@ -47,7 +47,7 @@ func (s *show) gateway(ctx context.Context) {
 		if err := s.bed.AwaitProgrammed(ctx, ids...); err != nil {
 			return "", err
 		}
-		for _, client := range []bed.Client{bed.Udhcpc, bed.Dhclient6} {
+		for _, client := range []testbed.Client{testbed.Udhcpc, testbed.Dhclient6} {
 			if _, err := s.guest(outside).Lease(ctx, client, ""); err != nil {
 				return "", err
 			}
@@ -58,7 +58,7 @@ func (s *show) gateway(ctx context.Context) {
 		for _, way := range []struct{ to, fixed, floating string }{
 			{"alpha/web", webV4, alphaFloating}, {"alpha/web", webV6, alphaFloatin6}, {"beta/web", webV4, betaFloating},
 		} {
-			if err := bed.TCPThrough(ctx, s.guest(outside), s.guest(way.to), way.fixed, way.floating, 1<<20); err != nil {
+			if err := testbed.TCPThrough(ctx, s.guest(outside), s.guest(way.to), way.fixed, way.floating, 1<<20); err != nil {
 				return "", err
 			}
 		}
@@ -87,7 +87,7 @@ func floatingID(name string) model.ID {
 // renew gives the guests their new default route. It came with the routers, after their first lease.
 func (s *show) renew(ctx context.Context) error {
 	for _, g := range guests {
-		if _, err := s.guest(g.name).Lease(ctx, bed.Udhcpc, ""); err != nil {
+		if _, err := s.guest(g.name).Lease(ctx, testbed.Udhcpc, ""); err != nil {
 			return err
 		}
 	}

@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"weft/integration/bed"
+	"weft/integration/testbed"
 )
 
 // inside shows that guests of one project reach each other across hosts.
@@ -18,7 +18,7 @@ func (s *show) inside(ctx context.Context) {
 		})
 		s.step(ctx, "TCP "+from+" → "+to+" and back, both families", func(ctx context.Context) (string, error) {
 			detail, err := s.everyAddress(ctx, to, func(a string) error {
-				return bed.TCP(ctx, s.guest(from), s.guest(to), a, 1<<20)
+				return testbed.TCP(ctx, s.guest(from), s.guest(to), a, 1<<20)
 			})
 			return "a megabyte over " + detail, err
 		})
@@ -49,7 +49,7 @@ func (s *show) isolation(ctx context.Context) {
 		return s.everyAddress(ctx, "beta/cache", func(a string) error { return s.guest("alpha/web").Unreachable(ctx, a, 2) })
 	})
 	s.step(ctx, "no frame of alpha/web is heard in beta, broadcasts and multicasts included", func(ctx context.Context) (string, error) {
-		return s.silence(ctx, []string{"beta/web", "beta/db", "beta/cache"}, "", func(web *bed.Guest) error {
+		return s.silence(ctx, []string{"beta/web", "beta/db", "beta/cache"}, "", func(web *testbed.Guest) error {
 			if err := web.Unreachable(ctx, "10.0.0.99", 2); err != nil { // the ARP requests for it are broadcasts
 				return err
 			}
@@ -59,13 +59,13 @@ func (s *show) isolation(ctx context.Context) {
 }
 
 // silence runs f while every listener captures frames of alpha/web. There must be none. filter restricts which frames count.
-func (s *show) silence(ctx context.Context, listeners []string, filter string, f func(web *bed.Guest) error) (string, error) {
+func (s *show) silence(ctx context.Context, listeners []string, filter string, f func(web *testbed.Guest) error) (string, error) {
 	web := s.guest("alpha/web")
 	expr := "ether src " + web.Options.MAC
 	if filter != "" {
 		expr = filter
 	}
-	var captures []*bed.Capture
+	var captures []*testbed.Capture
 	for _, l := range listeners {
 		c, err := s.guest(l).Capture(ctx, "eth0", expr)
 		if err != nil {
@@ -105,11 +105,11 @@ func (s *show) hostile(ctx context.Context) {
 	}
 	for _, a := range attacks {
 		s.step(ctx, a.title, func(ctx context.Context) (string, error) {
-			frame, err := bed.ParseFrame(a.frame)
+			frame, err := testbed.ParseFrame(a.frame)
 			if err != nil {
 				return "", err
 			}
-			return s.silence(ctx, neighbours, a.filter, func(web *bed.Guest) error {
+			return s.silence(ctx, neighbours, a.filter, func(web *testbed.Guest) error {
 				if err := web.Send("eth0", frame); err != nil {
 					return err
 				}
@@ -122,7 +122,7 @@ func (s *show) hostile(ctx context.Context) {
 
 // through runs f while packets go from one guest to another. The longest gap must not be longer than gap; 0 allows any.
 func (s *show) through(from, to string, address string, gap time.Duration, f func() (string, error)) (string, error) {
-	stream, err := bed.StartStream(s.guest(from), s.guest(to), address, 5*time.Millisecond)
+	stream, err := testbed.StartStream(s.guest(from), s.guest(to), address, 5*time.Millisecond)
 	if err != nil {
 		return "", err
 	}

@@ -15,11 +15,11 @@ import (
 	"os/signal"
 	"syscall"
 
-	"weft/integration/bed"
+	"weft/integration/testbed"
 )
 
 func main() {
-	bed.Child()
+	testbed.Child()
 	keep := flag.Bool("keep", false, "leave everything up and say what to try")
 	binaries := flag.String("bin", "bin", "folder with weft, weftd and weft-controller")
 	holder := flag.Bool("holder", false, "run in the background and hold what was built (used by -keep)")
@@ -42,7 +42,7 @@ func run(ctx context.Context, binaries string, holder bool) (code int) {
 		fmt.Fprintln(os.Stderr, "demo: it makes network namespaces: run it as root")
 		return 1
 	}
-	b, err := bed.New(ctx, bed.Config{Binaries: binaries})
+	b, err := testbed.New(ctx, testbed.Config{Binaries: binaries})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		return 1

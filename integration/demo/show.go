@@ -7,19 +7,19 @@ import (
 	"io"
 	"time"
 
-	"weft/integration/bed"
+	"weft/integration/testbed"
 )
 
 // show runs steps one after the other and keeps their results.
 type show struct {
 	out    io.Writer
-	bed    *bed.Bed
+	bed    *testbed.Bed
 	passed int
 	failed []string
 	broken bool // a step failed that the following steps need
 }
 
-func newShow(out io.Writer, b *bed.Bed) *show { return &show{out: out, bed: b} }
+func newShow(out io.Writer, b *testbed.Bed) *show { return &show{out: out, bed: b} }
 
 func (s *show) chapter(title string) { fmt.Fprintf(s.out, "\n%s\n", title) }
 
@@ -95,7 +95,7 @@ func (s *show) play(ctx context.Context) {
 }
 
 // nothing returns an error if a capture is not empty.
-func nothing(c *bed.Capture, what string) error {
+func nothing(c *testbed.Capture, what string) error {
 	if lines := c.Stop(); len(lines) > 0 {
 		return fmt.Errorf("%s: %d frames, first: %s", what, len(lines), lines[0])
 	}

@@ -11,7 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"weft/etcdschema"
-	"weft/integration/bed"
+	"weft/integration/testbed"
 	"weft/model"
 )
 
@@ -26,7 +26,7 @@ const (
 
 // Config is the configuration of a cloud.
 type Config struct {
-	// Binaries is the folder that holds weft and weft-controller; see bed.Build.
+	// Binaries is the folder that holds weft and weft-controller; see testbed.Build.
 	Binaries string
 	// Hosts is the number of simulated hosts.
 	Hosts int
@@ -35,11 +35,11 @@ type Config struct {
 // Cloud is a region without kernels. Its methods are called one after the other.
 type Cloud struct {
 	conf        Config
-	bed         *bed.Bed
+	bed         *testbed.Bed
 	client      *etcdschema.Client
 	watch       *observer
 	hosts       []*host
-	controllers []*bed.Process // those that run
+	controllers []*testbed.Process // those that run
 	running     errgroup.Group
 	stop        context.CancelFunc
 	closing     sync.Once
@@ -51,7 +51,7 @@ type Cloud struct {
 
 // New starts etcd, a controller and the hosts, and returns when all hosts follow their node configs.
 func New(ctx context.Context, conf Config) (*Cloud, error) {
-	b, err := bed.New(ctx, bed.Config{Binaries: conf.Binaries, EtcdSocket: true})
+	b, err := testbed.New(ctx, testbed.Config{Binaries: conf.Binaries, EtcdSocket: true})
 	if err != nil {
 		return nil, err
 	}

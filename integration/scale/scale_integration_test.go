@@ -9,12 +9,12 @@ import (
 	"syscall"
 	"testing"
 
-	"weft/integration/bed"
 	"weft/integration/scale"
+	"weft/integration/testbed"
 )
 
 func TestMain(m *testing.M) {
-	bed.Child()
+	testbed.Child()
 	os.Exit(m.Run())
 }
 
@@ -26,7 +26,7 @@ func TestRegionIsMeasured(t *testing.T) {
 	ctx, stop := signal.NotifyContext(t.Context(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	binaries := t.TempDir()
-	if err := bed.Build(ctx, binaries, false); err != nil {
+	if err := testbed.Build(ctx, binaries, false); err != nil {
 		t.Fatal(err)
 	}
 	c, err := scale.New(ctx, scale.Config{Binaries: binaries, Hosts: hosts})

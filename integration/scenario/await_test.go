@@ -16,7 +16,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"weft/etcdschema"
-	"weft/integration/bed"
+	"weft/integration/testbed"
 	"weft/integration/timescale"
 	"weft/model"
 )
@@ -96,7 +96,7 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // settled says that duplicate address detection (RFC 4862 section 5.4) is over for all addresses of the host.
-func settled(ctx context.Context, h *bed.Host) (bool, string) {
+func settled(ctx context.Context, h *testbed.Host) (bool, string) {
 	out, err := h.Run(ctx, "ip", "-6", "-o", "addr", "show", "tentative")
 	if err != nil {
 		return false, err.Error()
@@ -116,7 +116,7 @@ func objects(ts *testscript.TestScript, words []string) []model.ID {
 func awaitAbsent(ctx context.Context, w *world, ids []model.ID) error {
 	prefixes := []etcdschema.Prefix{etcdschema.IntentPrefix(), etcdschema.AcceptedPrefix(), etcdschema.DesiredPrefix(),
 		etcdschema.ActualPrefix()}
-	return w.bed.Await(ctx, prefixes, func(v *bed.View) (bool, string) {
+	return w.bed.Await(ctx, prefixes, func(v *testbed.View) (bool, string) {
 		for _, id := range ids {
 			if _, ok := v.Items[etcdschema.AcceptedKey(id).String()]; ok {
 				return false, id.String() + " is still accepted"
@@ -149,8 +149,8 @@ func awaitPhase(ctx context.Context, w *world, id model.ID, phase, reason string
 		return err
 	}
 	prefixes := []etcdschema.Prefix{etcdschema.IntentPrefix(), etcdschema.StatusPrefix()}
-	return w.bed.Await(ctx, prefixes, func(v *bed.View) (bool, string) {
-		s, _, ok := bed.Lookup[etcdschema.Status](v, etcdschema.StatusKey(id))
+	return w.bed.Await(ctx, prefixes, func(v *testbed.View) (bool, string) {
+		s, _, ok := testbed.Lookup[etcdschema.Status](v, etcdschema.StatusKey(id))
 		intent := v.Items[etcdschema.Intent(id).String()]
 		switch {
 		case !ok:
@@ -170,8 +170,8 @@ func awaitWaiting(ctx context.Context, w *world, id model.ID, node, reason strin
 	if err != nil {
 		return err
 	}
-	return w.bed.Await(ctx, []etcdschema.Prefix{etcdschema.StatusPrefix()}, func(v *bed.View) (bool, string) {
-		s, _, ok := bed.Lookup[etcdschema.Status](v, etcdschema.StatusKey(id))
+	return w.bed.Await(ctx, []etcdschema.Prefix{etcdschema.StatusPrefix()}, func(v *testbed.View) (bool, string) {
+		s, _, ok := testbed.Lookup[etcdschema.Status](v, etcdschema.StatusKey(id))
 		n, there := s.Nodes[node]
 		return ok && there && !n.Programmed && re.MatchString(n.Reason), fmt.Sprintf("%s on %s: %+v", id, node, n)
 	})
@@ -183,8 +183,8 @@ func awaitWarning(ctx context.Context, w *world, id model.ID, node, reason, mess
 	if err != nil {
 		return err
 	}
-	return w.bed.Await(ctx, []etcdschema.Prefix{etcdschema.StatusPrefix()}, func(v *bed.View) (bool, string) {
-		s, _, _ := bed.Lookup[etcdschema.Status](v, etcdschema.StatusKey(id))
+	return w.bed.Await(ctx, []etcdschema.Prefix{etcdschema.StatusPrefix()}, func(v *testbed.View) (bool, string) {
+		s, _, _ := testbed.Lookup[etcdschema.Status](v, etcdschema.StatusKey(id))
 		n, there := s.Nodes[node]
 		found := slices.ContainsFunc(n.Warnings, func(w etcdschema.Warning) bool { return w.Reason == reason && re.MatchString(w.Message) })
 		return there && (found || reason == "" && len(n.Warnings) == 0), fmt.Sprintf("%s on %s: warnings %+v", id, node, n.Warnings)
@@ -193,16 +193,16 @@ func awaitWarning(ctx context.Context, w *world, id model.ID, node, reason, mess
 
 // awaitAt waits until the port's status says that its guest is on the host.
 func awaitAt(ctx context.Context, w *world, id model.ID, host string) error {
-	return w.bed.Await(ctx, []etcdschema.Prefix{etcdschema.StatusPrefix()}, func(v *bed.View) (bool, string) {
-		s, _, ok := bed.Lookup[etcdschema.Status](v, etcdschema.StatusKey(id))
+	return w.bed.Await(ctx, []etcdschema.Prefix{etcdschema.StatusPrefix()}, func(v *testbed.View) (bool, string) {
+		s, _, ok := testbed.Lookup[etcdschema.Status](v, etcdschema.StatusKey(id))
 		return ok && s.Host == host, fmt.Sprintf("%s is on host %q, not %q", id, s.Host, host)
 	})
 }
 
 // awaitGateway follows the router's status until the host has the wanted state.
 func awaitGateway(ctx context.Context, w *world, id model.ID, node string, state etcdschema.GatewayState) error {
-	return w.bed.Await(ctx, []etcdschema.Prefix{etcdschema.StatusPrefix()}, func(v *bed.View) (bool, string) {
-		s, _, _ := bed.Lookup[etcdschema.Status](v, etcdschema.StatusKey(id))
+	return w.bed.Await(ctx, []etcdschema.Prefix{etcdschema.StatusPrefix()}, func(v *testbed.View) (bool, string) {
+		s, _, _ := testbed.Lookup[etcdschema.Status](v, etcdschema.StatusKey(id))
 		have := s.Nodes[node].Gateway
 		return have == state, fmt.Sprintf("%s is %q on %s, not %s", id, have, node, state)
 	})
@@ -224,7 +224,7 @@ func debug(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // ask sends one request to weftd's debug socket.
-func ask(ctx context.Context, h *bed.Host, path string) (string, error) {
+func ask(ctx context.Context, h *testbed.Host, path string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(10*time.Second))
 	defer cancel()
 	dial := func(ctx context.Context, _, _ string) (net.Conn, error) {

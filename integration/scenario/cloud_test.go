@@ -9,7 +9,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"weft/integration/bed"
+	"weft/integration/testbed"
 )
 
 // hosts NAME… [--flag…]: starts hosts, each with an Open vSwitch and a weftd. The flags are weftd's.
@@ -25,7 +25,7 @@ func hosts(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	usage(ts, names, 1, -1, "hosts name… [--weftd-flag…]")
 	for _, name := range names {
-		_, err := of(ts).bed.AddHost(name, bed.HostOptions{Flags: flags})
+		_, err := of(ts).bed.AddHost(name, testbed.HostOptions{Flags: flags})
 		ts.Check(err)
 	}
 }
@@ -112,7 +112,7 @@ func process(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // start starts a program. If other programs depend on it, start waits until it serves.
-func start(b *bed.Bed, p *bed.Process) error {
+func start(b *testbed.Bed, p *testbed.Process) error {
 	if p == b.Etcd().Process {
 		return b.Etcd().Start(b.Context())
 	}

@@ -12,7 +12,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"weft/etcdschema"
-	"weft/integration/bed"
+	"weft/integration/testbed"
 	"weft/integration/timescale"
 )
 
@@ -144,7 +144,7 @@ func counters(w *world, node, name string) (map[string]uint64, error) {
 
 // poll asks until it is done, for at most a minute. It polls, because weftd's debug socket has no events.
 func poll(ctx context.Context, cond func() (done bool, why string)) error {
-	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(bed.AwaitTimeout))
+	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(testbed.AwaitTimeout))
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

@@ -9,7 +9,7 @@ import (
 	"regexp"
 	"strings"
 
-	"weft/integration/bed"
+	"weft/integration/testbed"
 	"weft/integration/timescale"
 )
 
@@ -21,15 +21,15 @@ const (
 )
 
 // holds says which conditions hold.
-func holds(d bed.Datapath) func(string) (bool, error) {
+func holds(d testbed.Datapath) func(string) (bool, error) {
 	return func(condition string) (bool, error) {
 		switch condition {
 		case emulated:
 			return timescale.Factor() != 1, nil
 		case onOpenVSwitch:
-			return d != bed.DatapathBridge, nil
+			return d != testbed.DatapathBridge, nil
 		case onBridge:
-			return d == bed.DatapathBridge, nil
+			return d == testbed.DatapathBridge, nil
 		}
 		return false, fmt.Errorf("condition %q: expected %s, %s or %s", condition, onOpenVSwitch, onBridge, emulated)
 	}

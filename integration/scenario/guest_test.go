@@ -13,7 +13,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"weft/integration/bed"
+	"weft/integration/testbed"
 )
 
 const guestUsage = "guest project/port on host [device=name] [mac=address] [plug=device|interface] [iface-id=id] [bridge=name] [movable=yes]"
@@ -29,9 +29,9 @@ func guest(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 }
 
-func guestOptions(ts *testscript.TestScript, name, host string, options map[string]string) bed.GuestOptions {
+func guestOptions(ts *testscript.TestScript, name, host string, options map[string]string) testbed.GuestOptions {
 	b := of(ts).bed
-	o := bed.GuestOptions{Host: host, Device: options["device"], MAC: options["mac"], Plug: bed.Plug(options["plug"]),
+	o := testbed.GuestOptions{Host: host, Device: options["device"], MAC: options["mac"], Plug: testbed.Plug(options["plug"]),
 		Bridge: options["bridge"], InterfaceID: options["iface-id"], Movable: options["movable"] == "yes"}
 	if options["mtu"] != "" {
 		o.MTU = number(ts, options["mtu"])
@@ -39,7 +39,7 @@ func guestOptions(ts *testscript.TestScript, name, host string, options map[stri
 	if o.Bridge == "" {
 		o.Bridge = "br-int"
 	}
-	if o.Device == "" || o.MAC == "" || (o.Plug == bed.PlugInterface && o.InterfaceID == "") {
+	if o.Device == "" || o.MAC == "" || (o.Plug == testbed.PlugInterface && o.InterfaceID == "") {
 		project, port, _ := strings.Cut(name, "/")
 		p, err := b.AwaitDesired(b.Context(), host, project, port)
 		ts.Check(err)
@@ -111,20 +111,20 @@ func move(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func guestNamed(ts *testscript.TestScript, name string) *bed.Guest {
+func guestNamed(ts *testscript.TestScript, name string) *testbed.Guest {
 	g, err := of(ts).bed.Guest(name)
 	ts.Check(err)
 	return g
 }
 
 // clients reads the names of clients. No names mean one client of each family.
-func clients(words []string) []bed.Client {
+func clients(words []string) []testbed.Client {
 	if len(words) == 0 {
-		return []bed.Client{bed.Udhcpc, bed.Dhclient6}
+		return []testbed.Client{testbed.Udhcpc, testbed.Dhclient6}
 	}
-	list := make([]bed.Client, len(words))
+	list := make([]testbed.Client, len(words))
 	for i, w := range words {
-		list[i] = bed.Client(w)
+		list[i] = testbed.Client(w)
 	}
 	return list
 }
@@ -155,7 +155,7 @@ func lease(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // leaseAll runs one client after the other in a guest.
-func leaseAll(ctx context.Context, g *bed.Guest, clients []bed.Client, request string) (string, error) {
+func leaseAll(ctx context.Context, g *testbed.Guest, clients []testbed.Client, request string) (string, error) {
 	var out strings.Builder
 	for _, c := range clients {
 		e, err := g.Lease(ctx, c, request)

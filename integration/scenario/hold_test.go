@@ -13,7 +13,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"weft/etcdschema"
-	"weft/integration/bed"
+	"weft/integration/testbed"
 )
 
 const holdUsage = `await braked [reason-regexp] | await unbraked | await held host [reason-regexp] | await unheld host
@@ -32,7 +32,7 @@ func awaitHold(ts *testscript.TestScript, condition string, rest []string) (know
 	case condition == "distrusted" && len(rest) >= 1 && len(rest) <= 2:
 		ts.Check(awaitDistrust(ctx, w, rest[0], strings.Join(rest[1:], ""), true))
 	case condition == "carried-out" && len(rest) == 0:
-		ts.Check(w.bed.Await(ctx, []etcdschema.Prefix{etcdschema.NodeOrder(etcdschema.ControlNode)}, func(v *bed.View) (bool, string) {
+		ts.Check(w.bed.Await(ctx, []etcdschema.Prefix{etcdschema.NodeOrder(etcdschema.ControlNode)}, func(v *testbed.View) (bool, string) {
 			return len(v.Items) == 0, "an order to the controllers is not carried out"
 		}))
 	case condition == "trusted" && len(rest) == 1:
@@ -60,8 +60,8 @@ func awaitBrake(ctx context.Context, w *world, reason string, on bool) error {
 	if err != nil {
 		return err
 	}
-	return w.bed.Await(ctx, []etcdschema.Prefix{etcdschema.StatusPrefix()}, func(v *bed.View) (bool, string) {
-		s, _, ok := bed.Lookup[etcdschema.ControlStatus](v, etcdschema.ControlStatusKey())
+	return w.bed.Await(ctx, []etcdschema.Prefix{etcdschema.StatusPrefix()}, func(v *testbed.View) (bool, string) {
+		s, _, ok := testbed.Lookup[etcdschema.ControlStatus](v, etcdschema.ControlStatusKey())
 		switch {
 		case !ok:
 			return false, "no controller has led"
@@ -83,8 +83,8 @@ func awaitDistrust(ctx context.Context, w *world, node, reason string, distruste
 	if err != nil {
 		return err
 	}
-	return w.bed.Await(ctx, []etcdschema.Prefix{etcdschema.StatusPrefix()}, func(v *bed.View) (bool, string) {
-		s, _, ok := bed.Lookup[etcdschema.ControlStatus](v, etcdschema.ControlStatusKey())
+	return w.bed.Await(ctx, []etcdschema.Prefix{etcdschema.StatusPrefix()}, func(v *testbed.View) (bool, string) {
+		s, _, ok := testbed.Lookup[etcdschema.ControlStatus](v, etcdschema.ControlStatusKey())
 		said := strings.Join(s.Distrusted[node], "; ")
 		return ok && distrusted == (said != "") && re.MatchString(said), fmt.Sprintf("%s is distrusted for %q", node, said)
 	})

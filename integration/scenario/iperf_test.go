@@ -9,7 +9,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"weft/integration/bed"
+	"weft/integration/testbed"
 	"weft/integration/timescale"
 )
 
@@ -80,8 +80,8 @@ func iperf(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-func startLoad(ctx context.Context, from, to *bed.Guest, address, via, seconds string) *load {
-	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(bed.AwaitTimeout))
+func startLoad(ctx context.Context, from, to *testbed.Guest, address, via, seconds string) *load {
+	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(testbed.AwaitTimeout))
 	l := &load{cancel, make(chan error, 1), make(chan loadResult, 1)}
 	go func() {
 		_, err := to.Run(ctx, "iperf3", "--server", "--one-off", "--bind", address)

@@ -10,7 +10,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"weft/integration/bed"
+	"weft/integration/testbed"
 )
 
 // targets are the addresses that a word means: an address, or all global addresses of a guest.
@@ -69,7 +69,7 @@ func tcp(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	from, to := guestNamed(ts, words[0]), guestNamed(ts, words[1])
 	for _, a := range targets(ts, words[1]) {
-		err := bed.TCP(of(ts).bed.Context(), from, to, a, size)
+		err := testbed.TCP(of(ts).bed.Context(), from, to, a, size)
 		if neg && err == nil {
 			ts.Fatalf("tcp from %s reached %s of %s", words[0], a, words[1])
 		}
@@ -90,7 +90,7 @@ func stream(ts *testscript.TestScript, neg bool, args []string) {
 	w := of(ts)
 	switch {
 	case words[0] == "start" && len(words) >= 4:
-		o := bed.StreamOptions{Via: options["via"], Interval: duration(ts, options["every"], 5*time.Millisecond)}
+		o := testbed.StreamOptions{Via: options["via"], Interval: duration(ts, options["every"], 5*time.Millisecond)}
 		for _, name := range strings.Split(words[3], ",") {
 			o.To = append(o.To, guestNamed(ts, name))
 			o.At = append(o.At, addressLike(ts, name, o.Via))
@@ -98,7 +98,7 @@ func stream(ts *testscript.TestScript, neg bool, args []string) {
 		if len(words) == 5 {
 			o.At[0] = words[4]
 		}
-		s, err := bed.StartStreamTo(guestNamed(ts, words[2]), o)
+		s, err := testbed.StartStreamTo(guestNamed(ts, words[2]), o)
 		ts.Check(err)
 		w.streams[words[1]] = s
 	case words[0] == "stop" && w.streams[words[1]] != nil:
@@ -155,7 +155,7 @@ func capture(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// send GUEST|HOST [link=eth0] [times=1] FRAME: sends a frame as written, see bed.ParseFrame.
+// send GUEST|HOST [link=eth0] [times=1] FRAME: sends a frame as written, see testbed.ParseFrame.
 func send(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "send")
 	usage(ts, args, 2, -1, "send guest|host [link=name] [times=n] layer field=value… / layer …")
@@ -170,7 +170,7 @@ func send(ts *testscript.TestScript, neg bool, args []string) {
 			words = append(words, a)
 		}
 	}
-	frame, err := bed.ParseFrame(strings.Join(words, " "))
+	frame, err := testbed.ParseFrame(strings.Join(words, " "))
 	ts.Check(err)
 	ns, err := of(ts).bed.Namespace(args[0])
 	ts.Check(err)

@@ -16,12 +16,12 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"weft/integration/bed"
 	"weft/integration/need"
+	"weft/integration/testbed"
 )
 
 func TestMain(m *testing.M) {
-	bed.Child()
+	testbed.Child()
 	os.Exit(withPrograms(m))
 }
 
@@ -33,7 +33,7 @@ func withPrograms(m *testing.M) int {
 	dir, err := os.MkdirTemp("", "weft-scenario-")
 	if err == nil {
 		defer os.RemoveAll(dir)
-		err = errors.Join(bed.Build(context.Background(), dir, false), os.Setenv(binariesVariable, dir))
+		err = errors.Join(testbed.Build(context.Background(), dir, false), os.Setenv(binariesVariable, dir))
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -126,7 +126,7 @@ func TestScenario(t *testing.T) {
 			plain = append(plain, s.file)
 		}
 	}
-	r.scripts(t, plain, bed.DatapathUser)
+	r.scripts(t, plain, testbed.DatapathUser)
 }
 
 // runner runs scripts on this kernel.
@@ -137,12 +137,12 @@ type runner struct {
 
 // special runs a scenario whose first lines say how to run it.
 func (r runner) special(t *testing.T, s scenario) {
-	datapath := bed.DatapathUser
+	datapath := testbed.DatapathUser
 	if slices.Contains(s.needs, need.KernelDatapath) {
-		datapath = bed.DatapathKernel
+		datapath = testbed.DatapathKernel
 	}
 	if s.bridge {
-		datapath = bed.DatapathBridge
+		datapath = testbed.DatapathBridge
 	}
 	if len(s.repeats) == 0 {
 		r.scripts(t, s.scripts(), datapath)
@@ -151,7 +151,7 @@ func (r runner) special(t *testing.T, s scenario) {
 	t.Run(s.name, func(t *testing.T) { r.scripts(t, s.scripts(), datapath) })
 }
 
-func (r runner) scripts(t *testing.T, files []string, datapath bed.Datapath) {
+func (r runner) scripts(t *testing.T, files []string, datapath testbed.Datapath) {
 	testscript.Run(t, testscript.Params{
 		Files:              files,
 		Setup:              func(e *testscript.Env) error { return setup(r.ctx, e, r.binaries, datapath) },
@@ -163,15 +163,15 @@ func (r runner) scripts(t *testing.T, files []string, datapath bed.Datapath) {
 
 // world is what one scenario has: its bed, and what runs beside the script.
 type world struct {
-	bed      *bed.Bed
-	streams  map[string]*bed.Stream
-	captures map[string]*bed.Capture
+	bed      *testbed.Bed
+	streams  map[string]*testbed.Stream
+	captures map[string]*testbed.Capture
 	// allocators are control planes that run in this program.
 	allocators map[string]*allocator
 	loads      map[string]*load
 	// connections and tables are what the commands connect and forwarding started.
-	connections map[string]*bed.Connection
-	tables      map[string]*bed.ForwardingTable
+	connections map[string]*testbed.Connection
+	tables      map[string]*testbed.ForwardingTable
 	repaired    map[string]map[string]uint64 // node → driver → counter before the last damage
 	ended       ended
 	damaged     map[string]time.Time // node → when
@@ -179,21 +179,21 @@ type world struct {
 
 type worldKey struct{}
 
-func setup(ctx context.Context, e *testscript.Env, binaries string, datapath bed.Datapath) error {
+func setup(ctx context.Context, e *testscript.Env, binaries string, datapath testbed.Datapath) error {
 	if err := os.CopyFS(e.WorkDir, os.DirFS("common")); err != nil {
 		return err
 	}
-	if datapath == bed.DatapathBridge {
+	if datapath == testbed.DatapathBridge {
 		if err := declareBridges(e.WorkDir); err != nil {
 			return err
 		}
 	}
-	b, err := bed.New(ctx, bed.Config{Binaries: binaries, Datapath: datapath})
+	b, err := testbed.New(ctx, testbed.Config{Binaries: binaries, Datapath: datapath})
 	if err != nil {
 		return err
 	}
-	w := &world{bed: b, allocators: map[string]*allocator{}, streams: map[string]*bed.Stream{}, captures: map[string]*bed.Capture{}, loads: map[string]*load{},
-		connections: map[string]*bed.Connection{}, tables: map[string]*bed.ForwardingTable{},
+	w := &world{bed: b, allocators: map[string]*allocator{}, streams: map[string]*testbed.Stream{}, captures: map[string]*testbed.Capture{}, loads: map[string]*load{},
+		connections: map[string]*testbed.Connection{}, tables: map[string]*testbed.ForwardingTable{},
 		repaired: map[string]map[string]uint64{}, damaged: map[string]time.Time{}}
 	e.Values[worldKey{}] = w
 	e.Defer(func() {

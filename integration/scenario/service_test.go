@@ -11,7 +11,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 
-	"weft/integration/bed"
+	"weft/integration/testbed"
 	"weft/integration/timescale"
 	"weft/model"
 )
@@ -51,7 +51,7 @@ func connect(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ctx, cancel := context.WithTimeout(w.bed.Context(), timescale.Bound(wait))
 	defer cancel()
-	var c *bed.Connection
+	var c *testbed.Connection
 	var err error
 	switch {
 	case len(args) == 2 && args[0] == "again" && w.connections[args[1]] != nil:
@@ -80,7 +80,7 @@ func connect(ts *testscript.TestScript, neg bool, args []string) {
 	outcome(ts, neg, greeting, err)
 }
 
-func dial(ctx context.Context, ts *testscript.TestScript, args []string, from int) (*bed.Connection, error) {
+func dial(ctx context.Context, ts *testscript.TestScript, args []string, from int) (*testbed.Connection, error) {
 	return guestNamed(ts, args[0]).Connect(ctx, args[1], joinPort(args[2], args[3]), from)
 }
 

@@ -13,7 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"weft/etcdschema"
-	"weft/integration/bed"
+	"weft/integration/testbed"
 	"weft/integration/timescale"
 	"weft/model"
 	"weft/reconcile/control"
@@ -56,7 +56,7 @@ func (a *allocator) end() error {
 
 // awaitLeading waits until the controller leads. It polls the controller's health, because nothing else says so.
 func awaitLeading(ctx context.Context, c *control.Controller) error {
-	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(bed.AwaitTimeout))
+	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(testbed.AwaitTimeout))
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -82,7 +82,7 @@ func unique(ts *testscript.TestScript, neg bool, args []string) {
 	var found *allocations
 	start := time.Now()
 	prefixes := []etcdschema.Prefix{etcdschema.AcceptedPrefix(), etcdschema.ClaimPrefix(), etcdschema.IntentPrefix()}
-	ts.Check(b.Await(ctx, prefixes, func(v *bed.View) (bool, string) {
+	ts.Check(b.Await(ctx, prefixes, func(v *testbed.View) (bool, string) {
 		found = readAllocations(v)
 		return found.ports == ports && found.networks == networks && found.claimed(), found.String()
 	}))
@@ -101,7 +101,7 @@ type allocations struct {
 	ports, networks, addresses, unclaimed int
 	owners                                map[string]string
 	faults                                []string
-	view                                  *bed.View
+	view                                  *testbed.View
 }
 
 func (a *allocations) String() string {
@@ -111,7 +111,7 @@ func (a *allocations) String() string {
 
 func (a *allocations) claimed() bool { return a.unclaimed == 0 }
 
-func readAllocations(v *bed.View) *allocations {
+func readAllocations(v *testbed.View) *allocations {
 	a := &allocations{owners: map[string]string{}, view: v}
 	networks := map[model.ID]string{}
 	accepted := map[model.ID]etcdschema.Accepted{}
@@ -169,7 +169,7 @@ func (a *allocations) has(key etcdschema.Key, id model.ID, uid string) {
 		a.faults = append(a.faults, fmt.Sprintf("%s is had by %s and %s", key, other, id))
 	}
 	a.owners[key.String()] = id.String()
-	claim, _, ok := bed.Lookup[etcdschema.Claim](a.view, key)
+	claim, _, ok := testbed.Lookup[etcdschema.Claim](a.view, key)
 	if !ok || claim.Owner != uid || claim.State != etcdschema.ClaimBound {
 		a.unclaimed++
 	}

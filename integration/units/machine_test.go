@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"weft/integration/bed"
+	"weft/integration/testbed"
 	"weft/integration/timescale"
 	"weft/integration/vm"
 )
@@ -44,7 +44,7 @@ func boot(t *testing.T, settings ...string) *host {
 		t.Fatal(err)
 	}
 	h := &host{T: t, bin: t.TempDir(), data: data}
-	if err := bed.Build(t.Context(), h.bin, false); err != nil {
+	if err := testbed.Build(t.Context(), h.bin, false); err != nil {
 		t.Fatal(err)
 	}
 	if h.m, err = vm.Boot(t.Context(), vm.Config{Log: t.Logf}); err != nil {

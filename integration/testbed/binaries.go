@@ -1,0 +1,29 @@
+package testbed
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"os/exec"
+	"strings"
+	"time"
+)
+
+// Build builds the programs of a cloud (weftd, weft-controller, weft) into the folder, from the module that the working
+// directory is in. race builds them with the race detector.
+func Build(ctx context.Context, dir string, race bool) error {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
+	defer cancel()
+	args := []string{"build", "-o", dir + "/"}
+	if race {
+		args = append(args, "-race")
+	}
+	args = append(args, "weft/cmd/weftd", "weft/cmd/weft-controller", "weft/cmd/weft")
+	var out bytes.Buffer
+	cmd := exec.CommandContext(ctx, "go", args...)
+	cmd.Stdout, cmd.Stderr = &out, &out
+	if err := cmd.Run(); err != nil {
+		return fmt.Errorf("bed: go %s: %w\n%s", strings.Join(args, " "), err, out.String())
+	}
+	return nil
+}

@@ -1,0 +1,53 @@
+package testbed
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// The names under which a program that makes beds starts itself again.
+const (
+	childEtcd       = "bed-etcd"
+	childEtcdMember = "bed-etcd-member"
+	childUdhcpc     = "udhcpc-script"
+	childDhclient   = "dhclient-script"
+	childExchange   = "tcp-exchange"
+)
+
+// Child runs a part of the bed and exits, if the program was started under such a name: an etcd, the script of a DHCP client, or a
+// program inside a virtual machine. Otherwise it returns at once. A program that makes beds calls it first in main (a test: in TestMain).
+func Child() {
+	var err error
+	switch filepath.Base(os.Args[0]) {
+	case childEtcd:
+		err = etcdMain(os.Args[1:])
+	case childEtcdMember:
+		err = etcdMemberMain(os.Args[1:])
+	case childUdhcpc:
+		err = udhcpcMain(os.Args)
+	case childDhclient:
+		err = dhclientMain(os.Args)
+	case childExchange:
+		err = exchangeMain(os.Args[1:])
+	default:
+		return
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	os.Exit(0)
+}
+
+// linkSelf makes path a link to the running program. To execute path is to start a child of that name.
+func linkSelf(path string) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("bed: own program: %w", err)
+	}
+	if err := os.Symlink(self, path); err != nil && !os.IsExist(err) {
+		return fmt.Errorf("bed: %w", err)
+	}
+	return nil
+}

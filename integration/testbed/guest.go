@@ -1,0 +1,149 @@
+package testbed
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+
+	"weft/integration/vm"
+)
+
+// Plug says how a guest's device is plugged on the host.
+type Plug string
+
+// The ways in which hypervisors plug a guest.
+const (
+	// PlugDevice makes the netdev. Weft does the rest.
+	PlugDevice Plug = "device"
+	// PlugInterface also puts the netdev on the bridge, as an OVS interface with the port's iface-id.
+	PlugInterface Plug = "interface"
+)
+
+// GuestOptions say how a guest is made.
+type GuestOptions struct {
+	Host string
+	// Device is the netdev's name on the host, at most 15 characters.
+	Device string
+	// MAC of the guest's eth0.
+	MAC  string
+	Plug Plug // PlugDevice when empty
+	// Bridge and InterfaceID are for PlugInterface.
+	Bridge, InterfaceID string
+	// MTU of the guest's eth0; 1500 when 0.
+	MTU int
+	// Movable makes eth0 a bridge over the veth, so that the guest keeps running while another veth replaces it; see PrepareMove.
+	Movable bool
+}
+
+// Guest is a virtual machine, or a namespace whose eth0 is one end of a veth pair. The other end is a device of its host.
+type Guest struct {
+	*Namespace
+	// Name is what the guest was made with, e.g. "alpha/web-1".
+	Name    string
+	Options GuestOptions
+	dir     string
+	mu      sync.Mutex
+	clients map[string]*Process // DHCP clients by kind
+	machine *vm.Machine         // not nil: the guest is a virtual machine, and Namespace is nil
+}
+
+// AddGuest makes a guest and plugs it.
+func (b *Bed) AddGuest(name string, o GuestOptions) (*Guest, error) {
+	if _, err := b.Guest(name); err == nil {
+		return nil, fmt.Errorf("bed: guest %s exists already", name)
+	}
+	ns, err := b.namespace("g-" + name)
+	if err != nil {
+		return nil, err
+	}
+	g := &Guest{Namespace: ns, Name: name, dir: filepath.Join(b.Dir, "g-"+fileName(name)), clients: map[string]*Process{}}
+	if err := os.MkdirAll(g.dir, 0o755); err != nil {
+		return nil, fmt.Errorf("bed: guest %s: %w", name, err)
+	}
+	if err := g.plug(b.ctx, o); err != nil {
+		return nil, err
+	}
+	b.mu.Lock()
+	b.guests[name] = g
+	b.mu.Unlock()
+	return g, nil
+}
+
+// plug makes the veth pair. With the userspace datapath the guest's checksum offload is off, because that datapath forwards partial
+// checksums as they are.
+func (g *Guest) plug(ctx context.Context, o GuestOptions) error {
+	h, err := g.bed.Host(o.Host)
+	if err != nil {
+		return err
+	}
+	if len(o.Device) == 0 || len(o.Device) > 15 {
+		return fmt.Errorf("bed: guest %s: device %q: 1 to 15 characters are needed", g.Name, o.Device)
+	}
+	if err := g.nic(ctx, h, o); err != nil {
+		return err
+	}
+	if g.bed.datapath() == DatapathUser {
+		if _, err := g.Run(ctx, "ethtool", "-K", "eth0", "tx", "off"); err != nil {
+			return err
+		}
+	}
+	set := "link set " + guestLink
+	if o.MAC != "" {
+		set += " address " + o.MAC
+	}
+	if o.MTU != 0 {
+		set += fmt.Sprintf(" mtu %d", o.MTU)
+	}
+	if err := g.IPs(ctx, set+" up"); err != nil {
+		return err
+	}
+	if h.OVS == nil {
+		o.Plug = PlugDevice // a hypervisor there leaves the device to Weft
+	}
+	g.Options = o
+	if o.Plug != PlugInterface {
+		return nil
+	}
+	if err := h.IP(ctx, "link", "set", o.Device, "up"); err != nil {
+		return err
+	}
+	return h.OVS.PlugInterface(ctx, o.Bridge, o.Device, o.InterfaceID, o.MAC)
+}
+
+// Unplug removes the guest's device; the guest itself stays.
+func (g *Guest) Unplug(ctx context.Context) error {
+	g.StopClients()
+	h, err := g.bed.Host(g.Options.Host)
+	if err != nil {
+		return err
+	}
+	if g.Options.Plug == PlugInterface {
+		if err := h.OVS.vsctl(ctx, "--if-exists", "del-port", g.Options.Bridge, g.Options.Device); err != nil {
+			return err
+		}
+	}
+	return g.IP(ctx, "link", "delete", "eth0")
+}
+
+// Replug plugs an unplugged guest again, on another host if o says so. As after a migration, its addresses are gone.
+func (g *Guest) Replug(ctx context.Context, o GuestOptions) error { return g.plug(ctx, o) }
+
+// Addresses lists the guest's global addresses of both families, IPv4 first.
+func (g *Guest) Addresses(ctx context.Context) ([]string, error) {
+	out, err := g.Run(ctx, "ip", "-o", "addr", "show", "dev", guestLink, "scope", "global")
+	if err != nil {
+		return nil, err
+	}
+	var addresses []string
+	for line := range strings.Lines(out) {
+		// "2: eth0    inet 10.0.0.4/24 brd … scope global eth0 …"
+		if f := strings.Fields(line); len(f) > 3 {
+			a, _, _ := strings.Cut(f[3], "/")
+			addresses = append(addresses, a)
+		}
+	}
+	return addresses, nil
+}
