@@ -26,7 +26,7 @@ const (
 	measured        = "measured" // the network of the ports that are measured: it holds no others
 )
 
-// cloud is the bed of a bench with what it was filled with.
+// cloud is the testbed of a bench with what it was filled with.
 type cloud struct {
 	bed     *testbed.Bed
 	host    *testbed.Host
@@ -44,7 +44,7 @@ type cloud struct {
 	farEnds *testbed.Namespace // of the guests' devices
 }
 
-// newCloud makes the bed with two hosts, one controller, and the networks' intent.
+// newCloud makes the testbed with two hosts, one controller, and the networks' intent.
 func newCloud(ctx context.Context, conf testbed.Config) (*cloud, error) {
 	b, err := testbed.New(ctx, conf)
 	if err != nil {

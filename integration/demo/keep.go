@@ -49,7 +49,7 @@ func detach(binaries string) int {
 	return int(status[0])
 }
 
-// keepStatusFile makes sure that no program of the bed holds the parent's pipe open.
+// keepStatusFile makes sure that no program of the testbed holds the parent's pipe open.
 func keepStatusFile() { syscall.CloseOnExec(statusFile) }
 
 // release reports the result to the waiting parent and gives up its terminal.

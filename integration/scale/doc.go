@@ -3,6 +3,6 @@
 // client and the same writer. It has no kernel, takes no time, and holds nothing back.
 //
 // Invariants:
-//   - Everything belongs to a bed (package bed): nothing of the machine is touched, and nothing is left after Close.
+//   - Everything belongs to a testbed (package testbed): nothing of the machine is touched, and nothing is left after Close.
 //   - Every wait has an end.
 package scale

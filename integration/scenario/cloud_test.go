@@ -68,7 +68,7 @@ func etcdctl(ts *testscript.TestScript, neg bool, args []string) {
 	outcome(ts, neg, out, err)
 }
 
-// process kill|stop|start|restart|pause|resume NAME…: acts on one of the bed's programs: "weftd h1", "vswitchd h1", "ovsdb h1",
+// process kill|stop|start|restart|pause|resume NAME…: acts on one of the testbed's programs: "weftd h1", "vswitchd h1", "ovsdb h1",
 // "controller c1", "leader" (the controller that leads), "last" (the one ended last), "etcd", "etcd e1". stop is SIGTERM. restart is kill
 // and start. pause is SIGSTOP.
 func process(ts *testscript.TestScript, neg bool, args []string) {

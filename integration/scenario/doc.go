@@ -2,5 +2,5 @@
 // programmed, proves them with packets, breaks and restarts things, and proves again. It uses real namespaces, Open vSwitch, etcd and DHCP
 // clients. The tests of this package run the scenarios. integration/README.md lists their commands.
 //
-// Invariants: a scenario waits for events, never for time to pass. It runs in a bed of its own, and leaves nothing behind.
+// Invariants: a scenario waits for events, never for time to pass. It runs in a testbed of its own, and leaves nothing behind.
 package scenario

@@ -161,7 +161,7 @@ func (r runner) scripts(t *testing.T, files []string, datapath testbed.Datapath)
 	})
 }
 
-// world is what one scenario has: its bed, and what runs beside the script.
+// world is what one scenario has: its testbed, and what runs beside the script.
 type world struct {
 	bed      *testbed.Bed
 	streams  map[string]*testbed.Stream

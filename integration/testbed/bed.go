@@ -3,8 +3,8 @@
 //
 // Invariants:
 //   - It touches nothing outside its own namespaces, processes and folder.
-//   - It ends every process by its pid, and every process dies with the program that made the bed.
-//   - After Close nothing of the bed is left, even if something failed before.
+//   - It ends every process by its pid, and every process dies with the program that made the testbed.
+//   - After Close nothing of the testbed is left, even if something failed before.
 package testbed
 
 import (
@@ -17,22 +17,22 @@ import (
 	"sync"
 )
 
-// Config is the configuration of a bed.
+// Config is the configuration of a testbed.
 type Config struct {
 	// Binaries is the folder that holds weftd, weft-controller and weft; see Build.
 	Binaries string
 	// Datapath of the hosts' Open vSwitch; DatapathUser when empty.
 	Datapath Datapath
-	// EtcdSocket makes etcd listen on a Unix socket in the bed's folder instead of the management network. Then nothing is between etcd
-	// and the bed's own program, and hosts of the bed do not reach etcd. It is for measuring the control plane alone.
+	// EtcdSocket makes etcd listen on a Unix socket in the testbed's folder instead of the management network. Then nothing is between etcd
+	// and the testbed's own program, and hosts of the testbed do not reach etcd. It is for measuring the control plane alone.
 	EtcdSocket bool
-	// Log receives one line for each thing the bed does; may be nil.
+	// Log receives one line for each thing the testbed does; may be nil.
 	Log func(format string, args ...any)
 }
 
-// Bed is one cloud. Its methods may be called from several goroutines unless they say otherwise.
+// Testbed is one cloud. Its methods may be called from several goroutines unless they say otherwise.
 type Bed struct {
-	// ID is the beginning of the bed's namespace names, and is in the name of its folder.
+	// ID is the beginning of the testbed's namespace names, and is in the name of its folder.
 	ID string
 	// Dir holds sockets, databases, leases and logs. Close removes it.
 	Dir string
@@ -75,7 +75,7 @@ func New(ctx context.Context, c Config) (*Bed, error) {
 	return b, nil
 }
 
-// folder makes the bed's folder and derives the ID: the program's pid, and a letter for each of its beds.
+// folder makes the testbed's folder and derives the ID: the program's pid, and a letter for each of its testbeds.
 func (b *Bed) folder() error {
 	for letter := 'a'; letter <= 'z'; letter++ {
 		id := fmt.Sprintf("wb%d%c", os.Getpid(), letter)
@@ -86,10 +86,10 @@ func (b *Bed) folder() error {
 			return nil
 		}
 		if !errors.Is(err, os.ErrExist) {
-			return fmt.Errorf("bed: folder: %w", err)
+			return fmt.Errorf("testbed: folder: %w", err)
 		}
 	}
-	return errors.New("bed: this program has 26 beds open: close one first")
+	return errors.New("testbed: this program has 26 testbeds open: close one first")
 }
 
 func (b *Bed) build() error {
@@ -133,7 +133,7 @@ func (b *Bed) atClose(f func() error) {
 	b.closers = append(b.closers, f)
 }
 
-// Context ends when the bed is closed or the context given to New ends.
+// Context ends when the testbed is closed or the context given to New ends.
 func (b *Bed) Context() context.Context { return b.ctx }
 
 // Control is the namespace of etcd and the controllers.
@@ -142,7 +142,7 @@ func (b *Bed) Control() *Namespace { return b.ctl }
 // Physical is the namespace of the physical network: a plain learning bridge with one port for each uplink.
 func (b *Bed) Physical() *Namespace { return b.phys }
 
-// Etcd is the bed's etcd.
+// Etcd is the testbed's etcd.
 func (b *Bed) Etcd() *Etcd { return b.etcd }
 
 // Host returns the host, or an error that lists the hosts there are.
@@ -156,7 +156,7 @@ func find[T any](b *Bed, m map[string]T, what, name string) (T, error) {
 	defer b.mu.Unlock()
 	v, ok := m[name]
 	if !ok {
-		return v, fmt.Errorf("bed: no %s %q; there are: %s", what, name, strings.Join(sortedKeys(m), " "))
+		return v, fmt.Errorf("testbed: no %s %q; there are: %s", what, name, strings.Join(sortedKeys(m), " "))
 	}
 	return v, nil
 }
@@ -179,7 +179,7 @@ func (b *Bed) Namespace(name string) (*Namespace, error) {
 	}
 	if g, err := b.Guest(name); err == nil {
 		if g.machine != nil {
-			return nil, fmt.Errorf("bed: guest %s is a virtual machine: it can only be told what to run", name)
+			return nil, fmt.Errorf("testbed: guest %s is a virtual machine: it can only be told what to run", name)
 		}
 		return g.Namespace, nil
 	}

@@ -19,7 +19,7 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// open makes a bed that the test removes, whatever happens.
+// open makes a testbed that the test removes, whatever happens.
 func open(t *testing.T) *testbed.Bed {
 	t.Helper()
 	ctx, stop := signal.NotifyContext(t.Context(), os.Interrupt, syscall.SIGTERM)
@@ -37,7 +37,7 @@ func open(t *testing.T) *testbed.Bed {
 	return b
 }
 
-// TestGuestsOnPlainBridges proves the bed itself. It has two hosts with plain bridges. Their guests reach each other over the physical
+// TestGuestsOnPlainBridges proves the testbed itself. It has two hosts with plain bridges. Their guests reach each other over the physical
 // network with correct checksums.
 func TestGuestsOnPlainBridges(t *testing.T) {
 	t.Parallel()
@@ -118,7 +118,7 @@ func TestEtcdIsKilledStoppedAndRestored(t *testing.T) {
 	}
 }
 
-// TestCloseAfterFailure proves that a bed leaves nothing if its context ends in the middle. Close itself checks for leftovers.
+// TestCloseAfterFailure proves that a testbed leaves nothing if its context ends in the middle. Close itself checks for leftovers.
 func TestCloseAfterFailure(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -128,7 +128,7 @@ func TestCloseAfterFailure(t *testing.T) {
 	}
 	cancel()
 	if _, err := b.AddHost("h1", testbed.HostOptions{}); err == nil {
-		t.Error("a host was made in a bed whose context has ended")
+		t.Error("a host was made in a testbed whose context has ended")
 	}
 	if err := b.Close(); err != nil {
 		t.Error(err)

@@ -23,7 +23,7 @@ func Build(ctx context.Context, dir string, race bool) error {
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Stdout, cmd.Stderr = &out, &out
 	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("bed: go %s: %w\n%s", strings.Join(args, " "), err, out.String())
+		return fmt.Errorf("testbed: go %s: %w\n%s", strings.Join(args, " "), err, out.String())
 	}
 	return nil
 }

@@ -34,16 +34,16 @@ func (n *Namespace) Capture(ctx context.Context, link, filter string) (*Capture,
 	stdout, err := c.cmd.StdoutPipe()
 	if err != nil {
 		cancel()
-		return nil, fmt.Errorf("bed: capture: %w", err)
+		return nil, fmt.Errorf("testbed: capture: %w", err)
 	}
 	stderr, err := c.cmd.StderrPipe()
 	if err != nil {
 		cancel()
-		return nil, fmt.Errorf("bed: capture: %w", err)
+		return nil, fmt.Errorf("testbed: capture: %w", err)
 	}
 	if err := n.bed.spawn.start(c.cmd, n.Name); err != nil {
 		cancel()
-		return nil, fmt.Errorf("bed: capture: %w", err)
+		return nil, fmt.Errorf("testbed: capture: %w", err)
 	}
 	go func() {
 		defer close(c.ended)
@@ -68,7 +68,7 @@ func (n *Namespace) Capture(ctx context.Context, link, filter string) (*Capture,
 	cancel()
 	<-c.ended
 	c.cmd.Wait()
-	return nil, fmt.Errorf("bed: tcpdump on %s of %s: %s", link, n.Name, said)
+	return nil, fmt.Errorf("testbed: tcpdump on %s of %s: %s", link, n.Name, said)
 }
 
 // Stop ends the capture and returns one line for each captured frame.
@@ -100,10 +100,10 @@ func (c *Capture) Await(ctx context.Context, pattern *regexp.Regexp) error {
 		case <-more:
 		case <-c.ended:
 			if after, _ := c.seen(); len(after) == len(lines) {
-				return fmt.Errorf("bed: capture: it ended after %d frames, none of them %s", len(lines), pattern)
+				return fmt.Errorf("testbed: capture: it ended after %d frames, none of them %s", len(lines), pattern)
 			}
 		case <-ctx.Done():
-			return fmt.Errorf("bed: capture: no frame that is %s among %q: %w", pattern, lines, ctx.Err())
+			return fmt.Errorf("testbed: capture: no frame that is %s among %q: %w", pattern, lines, ctx.Err())
 		}
 	}
 }

@@ -6,7 +6,7 @@ import (
 	"path/filepath"
 )
 
-// The names under which a program that makes beds starts itself again.
+// The names under which a program that makes testbeds starts itself again.
 const (
 	childEtcd       = "bed-etcd"
 	childEtcdMember = "bed-etcd-member"
@@ -15,8 +15,9 @@ const (
 	childExchange   = "tcp-exchange"
 )
 
-// Child runs a part of the bed and exits, if the program was started under such a name: an etcd, the script of a DHCP client, or a
-// program inside a virtual machine. Otherwise it returns at once. A program that makes beds calls it first in main (a test: in TestMain).
+// Child runs a part of the testbed and exits, if the program was started under such a name: an etcd, the script of a DHCP client,
+// or a program inside a virtual machine. Otherwise it returns at once. A program that makes testbeds calls it first in main (a
+// test: in TestMain).
 func Child() {
 	var err error
 	switch filepath.Base(os.Args[0]) {
@@ -44,10 +45,10 @@ func Child() {
 func linkSelf(path string) error {
 	self, err := os.Executable()
 	if err != nil {
-		return fmt.Errorf("bed: own program: %w", err)
+		return fmt.Errorf("testbed: own program: %w", err)
 	}
 	if err := os.Symlink(self, path); err != nil && !os.IsExist(err) {
-		return fmt.Errorf("bed: %w", err)
+		return fmt.Errorf("testbed: %w", err)
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 	"weft/etcdschema/pki"
 )
 
-// Etcd is the bed's etcd. It has one member, a process beside the controllers on the management network, or several (see Members).
+// Etcd is the testbed's etcd. It has one member, a process beside the controllers on the management network, or several (see Members).
 type Etcd struct {
 	Process *Process
 	bed     *Bed
@@ -30,7 +30,7 @@ type Etcd struct {
 
 const etcdClientAddress = managementAddress + ":2379"
 
-// startEtcd starts etcd and a client that reaches it from the bed's own program.
+// startEtcd starts etcd and a client that reaches it from the testbed's own program.
 func (b *Bed) startEtcd() (*Etcd, error) {
 	e := &Etcd{bed: b, dir: filepath.Join(b.Dir, "etcd")}
 	program := filepath.Join(b.Dir, childEtcd)
@@ -70,7 +70,7 @@ func (e *Etcd) Start(ctx context.Context) error {
 	})
 }
 
-// Client is a client with all rights, usable from the bed's own program.
+// Client is a client with all rights, usable from the testbed's own program.
 func (e *Etcd) Client() *etcdschema.Client { return e.client }
 
 // Endpoint is the URL inside the management network, or the URLs of all members, separated by commas, or the URL of the socket.
@@ -94,17 +94,17 @@ func (e *Etcd) Endpoint() string {
 // Snapshot stops etcd, copies its data under the name, and starts it again.
 func (e *Etcd) Snapshot(ctx context.Context, name string) error {
 	if len(e.members) > 0 {
-		return errors.New("bed: only an etcd of one member is kept and put back")
+		return errors.New("testbed: only an etcd of one member is kept and put back")
 	}
 	if err := e.Process.Stop(); err != nil {
 		return err
 	}
 	to := e.snapshot(name)
 	if err := os.RemoveAll(to); err != nil {
-		return fmt.Errorf("bed: snapshot: %w", err)
+		return fmt.Errorf("testbed: snapshot: %w", err)
 	}
 	if err := os.CopyFS(to, os.DirFS(e.dir)); err != nil {
-		return fmt.Errorf("bed: snapshot: %w", err)
+		return fmt.Errorf("testbed: snapshot: %w", err)
 	}
 	return e.Start(ctx)
 }
@@ -113,10 +113,10 @@ func (e *Etcd) Snapshot(ctx context.Context, name string) error {
 func (e *Etcd) Restore(ctx context.Context, name string) error {
 	e.Process.Kill()
 	if err := os.RemoveAll(e.dir); err != nil {
-		return fmt.Errorf("bed: restore: %w", err)
+		return fmt.Errorf("testbed: restore: %w", err)
 	}
 	if err := os.CopyFS(e.dir, os.DirFS(e.snapshot(name))); err != nil {
-		return fmt.Errorf("bed: restore: %w", err)
+		return fmt.Errorf("testbed: restore: %w", err)
 	}
 	if err := privateTree(e.dir); err != nil {
 		return err
@@ -142,7 +142,7 @@ func privateTree(dir string) error {
 // files for it.
 func etcdMain(args []string) error {
 	if len(args) != 1 && len(args) != 2 && len(args) != 4 {
-		return errors.New("bed: etcd needs a folder, and perhaps a socket, or certificate, key and authority")
+		return errors.New("testbed: etcd needs a folder, and perhaps a socket, or certificate, key and authority")
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()

@@ -36,7 +36,7 @@ type Member struct {
 // Members replaces the etcd by an empty one with n members e1…en, and waits until it answers. Call it before anything else is started.
 func (e *Etcd) Members(ctx context.Context, n int) error {
 	if len(e.bed.Hosts()) > 0 || e.authority != nil || e.socket != "" || len(e.members) > 0 || n < 2 || n > maxMembers {
-		return fmt.Errorf("bed: etcd gets its members once, 2 to %d of them, before certificates and the first host", maxMembers)
+		return fmt.Errorf("testbed: etcd gets its members once, 2 to %d of them, before certificates and the first host", maxMembers)
 	}
 	if err := e.Process.Stop(); err != nil {
 		return err
@@ -55,7 +55,7 @@ func (e *Etcd) Members(ctx context.Context, n int) error {
 	return e.meet(ctx)
 }
 
-// meet starts all members, and connects the bed's client to all of them.
+// meet starts all members, and connects the testbed's client to all of them.
 func (e *Etcd) meet(ctx context.Context) error {
 	var endpoints []string
 	for _, m := range e.members {
@@ -71,7 +71,7 @@ func (e *Etcd) meet(ctx context.Context) error {
 		return err
 	}
 	if err := old.Close(); err != nil {
-		return fmt.Errorf("bed: etcd: %w", err)
+		return fmt.Errorf("testbed: etcd: %w", err)
 	}
 	return e.members[0].Process.alive(ctx, func() bool {
 		_, _, err := e.client.Get(ctx, etcdschema.ActualNode("none"))
@@ -119,7 +119,7 @@ func (e *Etcd) addMember(i, n int) (*Member, error) {
 // etcdMemberMain is the child: one member of an etcd, on the folder, until SIGTERM.
 func etcdMemberMain(args []string) error {
 	if len(args) != 4 {
-		return errors.New("bed: a member of etcd needs a folder, its name, its client URL and all members")
+		return errors.New("testbed: a member of etcd needs a folder, its name, its client URL and all members")
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

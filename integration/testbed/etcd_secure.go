@@ -12,39 +12,40 @@ import (
 	"weft/etcdschema/pki"
 )
 
-// certificateLifetime is longer than any bed lives.
+// certificateLifetime is longer than any testbed lives.
 const certificateLifetime = 24 * time.Hour
 
-// Secure replaces the etcd by an empty one with TLS. It serves only clients with a certificate of the bed's authority. Each program that
-// is started later has a certificate with its own name, and the bed's client is root. Call it before anything else is started.
+// Secure replaces the etcd by an empty one with TLS. It serves only clients with a certificate of the testbed's authority. Each
+// program that is started later has a certificate with its own name, and the testbed's client is root. Call it before anything else
+// is started.
 func (e *Etcd) Secure(ctx context.Context) error {
 	if len(e.bed.Hosts()) > 0 || e.authority != nil || e.socket != "" || len(e.members) > 0 {
-		return errors.New("bed: an etcd of one member gets its certificates once, before the first host")
+		return errors.New("testbed: an etcd of one member gets its certificates once, before the first host")
 	}
 	authority, err := pki.New("bed", certificateLifetime)
 	if err != nil {
-		return fmt.Errorf("bed: %w", err)
+		return fmt.Errorf("testbed: %w", err)
 	}
 	dir := e.certificates()
 	if err := os.Mkdir(dir, 0o700); err != nil {
-		return fmt.Errorf("bed: certificates: %w", err)
+		return fmt.Errorf("testbed: certificates: %w", err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, "ca.crt"), authority.Certificate, 0o644); err != nil {
-		return fmt.Errorf("bed: certificates: %w", err)
+		return fmt.Errorf("testbed: certificates: %w", err)
 	}
 	server, err := authority.Server("etcd", []string{managementAddress, "127.0.0.1"}, certificateLifetime)
 	if err != nil {
-		return fmt.Errorf("bed: %w", err)
+		return fmt.Errorf("testbed: %w", err)
 	}
 	cert, key, err := server.Write(dir, "etcd")
 	if err != nil {
-		return fmt.Errorf("bed: certificates: %w", err)
+		return fmt.Errorf("testbed: certificates: %w", err)
 	}
 	if err := e.Process.Stop(); err != nil {
 		return err
 	}
 	if err := os.RemoveAll(e.dir); err != nil {
-		return fmt.Errorf("bed: etcd: %w", err)
+		return fmt.Errorf("testbed: etcd: %w", err)
 	}
 	e.authority = authority
 	e.Process.setArgs(e.dir, cert, key, filepath.Join(dir, "ca.crt"))
@@ -59,7 +60,7 @@ func (e *Etcd) Secure(ctx context.Context) error {
 	old := e.client
 	e.client = client
 	if err := old.Close(); err != nil {
-		return fmt.Errorf("bed: etcd: %w", err)
+		return fmt.Errorf("testbed: etcd: %w", err)
 	}
 	return e.Start(ctx)
 }
@@ -82,7 +83,7 @@ func (e *Etcd) credentials(user string) (etcdschema.TLSConfig, error) {
 		_, _, err = pair.Write(dir, user)
 	}
 	if err != nil {
-		return files, fmt.Errorf("bed: certificate of %s: %w", user, err)
+		return files, fmt.Errorf("testbed: certificate of %s: %w", user, err)
 	}
 	return files, nil
 }

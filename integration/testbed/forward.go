@@ -11,7 +11,7 @@ import (
 	"weft/integration/timescale"
 )
 
-// forwarder forwards connections from the machine's loopback to an address inside the management network. So the bed's own program
+// forwarder forwards connections from the machine's loopback to an address inside the management network. So the testbed's own program
 // reaches etcd from outside of the namespaces.
 type forwarder struct {
 	listener net.Listener
@@ -26,7 +26,7 @@ type forwarder struct {
 func (b *Bed) forward(to string) (*forwarder, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, fmt.Errorf("bed: forward: %w", err)
+		return nil, fmt.Errorf("testbed: forward: %w", err)
 	}
 	f := &forwarder{listener: l, bed: b, to: to, conns: map[net.Conn]bool{}}
 	f.wg.Go(f.accept)

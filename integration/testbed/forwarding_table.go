@@ -27,18 +27,18 @@ type ForwardingTable struct {
 func (b *Bed) RecordForwarding(ctx context.Context) (*ForwardingTable, error) {
 	ns, err := netns.GetFromName(b.phys.Name)
 	if err != nil {
-		return nil, fmt.Errorf("bed: forwarding table: %w", err)
+		return nil, fmt.Errorf("testbed: forwarding table: %w", err)
 	}
 	defer ns.Close()
 	h, err := netlink.NewHandleAt(ns, unix.NETLINK_ROUTE)
 	if err != nil {
-		return nil, fmt.Errorf("bed: forwarding table: %w", err)
+		return nil, fmt.Errorf("testbed: forwarding table: %w", err)
 	}
 	defer h.Close()
 	t := &ForwardingTable{done: make(chan struct{}), links: map[int]string{}, at: map[string][]string{}}
 	links, err := h.LinkList()
 	if err != nil {
-		return nil, fmt.Errorf("bed: forwarding table: %w", err)
+		return nil, fmt.Errorf("testbed: forwarding table: %w", err)
 	}
 	for _, l := range links {
 		t.links[l.Attrs().Index] = l.Attrs().Name
@@ -47,7 +47,7 @@ func (b *Bed) RecordForwarding(ctx context.Context) (*ForwardingTable, error) {
 	err = netlink.NeighSubscribeWithOptions(updates, t.done, netlink.NeighSubscribeOptions{Namespace: &ns,
 		ErrorCallback: func(err error) { t.fail(err) }})
 	if err != nil {
-		return nil, fmt.Errorf("bed: forwarding table: %w", err)
+		return nil, fmt.Errorf("testbed: forwarding table: %w", err)
 	}
 	t.wg.Go(func() {
 		for u := range updates {
@@ -59,7 +59,7 @@ func (b *Bed) RecordForwarding(ctx context.Context) (*ForwardingTable, error) {
 	known, err := h.NeighList(0, unix.AF_BRIDGE)
 	if err != nil {
 		t.Stop()
-		return nil, fmt.Errorf("bed: forwarding table: %w", err)
+		return nil, fmt.Errorf("testbed: forwarding table: %w", err)
 	}
 	for _, n := range known {
 		t.learn(n)

@@ -53,7 +53,7 @@ type Guest struct {
 // AddGuest makes a guest and plugs it.
 func (b *Bed) AddGuest(name string, o GuestOptions) (*Guest, error) {
 	if _, err := b.Guest(name); err == nil {
-		return nil, fmt.Errorf("bed: guest %s exists already", name)
+		return nil, fmt.Errorf("testbed: guest %s exists already", name)
 	}
 	ns, err := b.namespace("g-" + name)
 	if err != nil {
@@ -61,7 +61,7 @@ func (b *Bed) AddGuest(name string, o GuestOptions) (*Guest, error) {
 	}
 	g := &Guest{Namespace: ns, Name: name, dir: filepath.Join(b.Dir, "g-"+fileName(name)), clients: map[string]*Process{}}
 	if err := os.MkdirAll(g.dir, 0o755); err != nil {
-		return nil, fmt.Errorf("bed: guest %s: %w", name, err)
+		return nil, fmt.Errorf("testbed: guest %s: %w", name, err)
 	}
 	if err := g.plug(b.ctx, o); err != nil {
 		return nil, err
@@ -80,7 +80,7 @@ func (g *Guest) plug(ctx context.Context, o GuestOptions) error {
 		return err
 	}
 	if len(o.Device) == 0 || len(o.Device) > 15 {
-		return fmt.Errorf("bed: guest %s: device %q: 1 to 15 characters are needed", g.Name, o.Device)
+		return fmt.Errorf("testbed: guest %s: device %q: 1 to 15 characters are needed", g.Name, o.Device)
 	}
 	if err := g.nic(ctx, h, o); err != nil {
 		return err

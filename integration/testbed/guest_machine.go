@@ -14,12 +14,12 @@ import (
 )
 
 // AddMachine boots a guest that is a virtual machine with Debian's own kernel, plugged as hypervisors do it. QEMU makes the tap o.Device
-// in the host's namespace and gives the guest's card o.MAC. Every program of the machine that runs the bed is inside too. Memory is in
+// in the host's namespace and gives the guest's card o.MAC. Every program of the machine that runs the testbed is inside too. Memory is in
 // MiB. With the userspace datapath the guest is offered no checksum offload, because that datapath forwards partial checksums as they
 // are.
 func (b *Bed) AddMachine(name string, o GuestOptions, memory int) (*Guest, error) {
 	if _, err := b.Guest(name); err == nil {
-		return nil, fmt.Errorf("bed: guest %s exists already", name)
+		return nil, fmt.Errorf("testbed: guest %s exists already", name)
 	}
 	h, err := b.Host(o.Host)
 	if err != nil {
@@ -30,7 +30,7 @@ func (b *Bed) AddMachine(name string, o GuestOptions, memory int) (*Guest, error
 		NICs: []vm.NIC{{Device: o.Device, MAC: o.MAC, NoOffload: b.datapath() == DatapathUser}},
 	})
 	if err != nil {
-		return nil, fmt.Errorf("bed: guest %s: %w", name, err)
+		return nil, fmt.Errorf("testbed: guest %s: %w", name, err)
 	}
 	b.atClose(m.Close)
 	g := &Guest{Name: name, Options: o, dir: b.Dir, machine: m, clients: map[string]*Process{}}
@@ -79,7 +79,7 @@ func (g *Guest) Run(ctx context.Context, name string, args ...string) (string, e
 // Do runs f on a thread inside the guest's namespace; see Namespace.Do.
 func (g *Guest) Do(f func() error) error {
 	if g.machine != nil {
-		return fmt.Errorf("bed: guest %s is a virtual machine: it can only be told what to run", g.Name)
+		return fmt.Errorf("testbed: guest %s is a virtual machine: it can only be told what to run", g.Name)
 	}
 	return g.Namespace.Do(f)
 }
@@ -111,7 +111,7 @@ func exchangeMain(args []string) error {
 // Announce makes the guest's hypervisor announce it, as after a migration; see vm.Machine.Announce.
 func (g *Guest) Announce(ctx context.Context) error {
 	if g.machine == nil {
-		return fmt.Errorf("bed: guest %s has no hypervisor that announces it: send the frame", g.Name)
+		return fmt.Errorf("testbed: guest %s has no hypervisor that announces it: send the frame", g.Name)
 	}
 	return g.machine.Announce(ctx)
 }

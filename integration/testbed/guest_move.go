@@ -46,7 +46,7 @@ func (g *Guest) PrepareMove(ctx context.Context, host string) error {
 		return err
 	}
 	if !g.Options.Movable {
-		return fmt.Errorf("bed: guest %s was not made movable", g.Name)
+		return fmt.Errorf("testbed: guest %s was not made movable", g.Name)
 	}
 	return g.standbyNIC(ctx, h, g.Options.Device)
 }

@@ -37,7 +37,7 @@ type HostOptions struct {
 	NoWeftd bool
 	// Flags are added to weftd's.
 	Flags []string
-	// Binary is a weftd that is not the bed's.
+	// Binary is a weftd that is not the testbed's.
 	Binary string
 }
 
@@ -53,7 +53,7 @@ func (b *Bed) AddHost(name string, o HostOptions) (*Host, error) {
 	}
 	h := &Host{Namespace: ns, Name: name, Dir: filepath.Join(b.Dir, name)}
 	if err := os.MkdirAll(filepath.Join(h.Dir, "state"), 0o755); err != nil {
-		return nil, fmt.Errorf("bed: %s: %w", name, err)
+		return nil, fmt.Errorf("testbed: %s: %w", name, err)
 	}
 	if err := h.cable(n); err != nil {
 		return nil, err
@@ -80,7 +80,7 @@ func (b *Bed) reserve(name string) (n int, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if _, exists := b.hosts[name]; exists {
-		return 0, fmt.Errorf("bed: host %s exists already", name)
+		return 0, fmt.Errorf("testbed: host %s exists already", name)
 	}
 	b.numbered++
 	return b.numbered - 1, nil
@@ -158,7 +158,7 @@ func (b *Bed) veth(a *Namespace, aName string, z *Namespace, zName string) error
 	fd := func(n *Namespace) (netns.NsHandle, error) {
 		h, err := netns.GetFromName(n.Name)
 		if err != nil {
-			return h, fmt.Errorf("bed: namespace %s: %w", n.Name, err)
+			return h, fmt.Errorf("testbed: namespace %s: %w", n.Name, err)
 		}
 		return h, nil
 	}
@@ -175,7 +175,7 @@ func (b *Bed) veth(a *Namespace, aName string, z *Namespace, zName string) error
 	attrs := netlink.NewLinkAttrs()
 	attrs.Name, attrs.Namespace = aName, netlink.NsFd(aFD)
 	if err := netlink.LinkAdd(&netlink.Veth{LinkAttrs: attrs, PeerName: zName, PeerNamespace: netlink.NsFd(zFD)}); err != nil {
-		return fmt.Errorf("bed: veth %s in %s to %s in %s: %w", aName, a.Name, zName, z.Name, err)
+		return fmt.Errorf("testbed: veth %s in %s to %s in %s: %w", aName, a.Name, zName, z.Name, err)
 	}
 	return nil
 }
@@ -184,7 +184,7 @@ func (b *Bed) veth(a *Namespace, aName string, z *Namespace, zName string) error
 func (b *Bed) AddController(name string, flags ...string) (*Process, error) {
 	state := filepath.Join(b.Dir, name)
 	if err := os.MkdirAll(state, 0o755); err != nil {
-		return nil, fmt.Errorf("bed: %s: %w", name, err)
+		return nil, fmt.Errorf("testbed: %s: %w", name, err)
 	}
 	road, err := b.etcd.flags(name)
 	if err != nil {

@@ -82,7 +82,7 @@ func (g *Guest) clientArgs(c Client, requested string) (path string, args []stri
 	}
 	conf := filepath.Join(g.dir, "dhclient.conf")
 	if err := os.WriteFile(conf, []byte(dhclientConf), 0o644); err != nil {
-		return "", nil, fmt.Errorf("bed: guest %s: %w", g.Name, err)
+		return "", nil, fmt.Errorf("testbed: guest %s: %w", g.Name, err)
 	}
 	family := "-4"
 	if c == Dhclient6 {
@@ -163,7 +163,7 @@ func (g *Guest) client(c Client) (*Process, error) {
 	defer g.mu.Unlock()
 	p, ok := g.clients[string(c)]
 	if !ok || !p.Running() {
-		return nil, fmt.Errorf("bed: guest %s runs no %s", g.Name, c)
+		return nil, fmt.Errorf("testbed: guest %s runs no %s", g.Name, c)
 	}
 	return p, nil
 }

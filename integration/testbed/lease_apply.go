@@ -20,7 +20,7 @@ import (
 func setIPv4(address, mask, mtu, router string, routes []string) error {
 	link, err := netlink.LinkByName(guestLink)
 	if err != nil {
-		return fmt.Errorf("bed: script: %w", err)
+		return fmt.Errorf("testbed: script: %w", err)
 	}
 	bits, err := maskBits(mask)
 	if err != nil {
@@ -31,15 +31,15 @@ func setIPv4(address, mask, mtu, router string, routes []string) error {
 		return err
 	}
 	if err := netlink.AddrReplace(link, &netlink.Addr{IPNet: n}); err != nil {
-		return fmt.Errorf("bed: script: address %s: %w", n, err)
+		return fmt.Errorf("testbed: script: address %s: %w", n, err)
 	}
 	if mtu != "" {
 		v, err := strconv.Atoi(mtu)
 		if err != nil {
-			return fmt.Errorf("bed: script: MTU: %w", err)
+			return fmt.Errorf("testbed: script: MTU: %w", err)
 		}
 		if err := netlink.LinkSetMTU(link, v); err != nil {
-			return fmt.Errorf("bed: script: MTU %d: %w", v, err)
+			return fmt.Errorf("testbed: script: MTU %d: %w", v, err)
 		}
 	}
 	if router != "" {
@@ -59,7 +59,7 @@ func maskBits(mask string) (int, error) {
 	}
 	a, err := netip.ParseAddr(mask)
 	if err != nil || !a.Is4() {
-		return 0, fmt.Errorf("bed: script: mask %q is neither a length nor an IPv4 mask", mask)
+		return 0, fmt.Errorf("testbed: script: mask %q is neither a length nor an IPv4 mask", mask)
 	}
 	bits, _ := net.IPMask(a.AsSlice()).Size()
 	return bits, nil
@@ -72,7 +72,7 @@ func setRoute(link netlink.Link, destination, gateway string) error {
 	}
 	r := netlink.Route{LinkIndex: link.Attrs().Index, Dst: n, Gw: net.ParseIP(gateway)}
 	if err := netlink.RouteReplace(&r); err != nil {
-		return fmt.Errorf("bed: script: route %s via %s: %w", destination, gateway, err)
+		return fmt.Errorf("testbed: script: route %s via %s: %w", destination, gateway, err)
 	}
 	return nil
 }
@@ -81,15 +81,15 @@ func setRoute(link netlink.Link, destination, gateway string) error {
 func flushIPv4() error {
 	link, err := netlink.LinkByName(guestLink)
 	if err != nil {
-		return fmt.Errorf("bed: script: %w", err)
+		return fmt.Errorf("testbed: script: %w", err)
 	}
 	addresses, err := netlink.AddrList(link, netlink.FAMILY_V4)
 	if err != nil {
-		return fmt.Errorf("bed: script: addresses of %s: %w", guestLink, err)
+		return fmt.Errorf("testbed: script: addresses of %s: %w", guestLink, err)
 	}
 	for _, a := range addresses {
 		if err := netlink.AddrDel(link, &a); err != nil && err != unix.EADDRNOTAVAIL {
-			return fmt.Errorf("bed: script: remove %s: %w", a.IPNet, err)
+			return fmt.Errorf("testbed: script: remove %s: %w", a.IPNet, err)
 		}
 	}
 	return nil
@@ -99,11 +99,11 @@ func flushIPv4() error {
 func setIPv6(address, valid, preferred string) error {
 	link, err := netlink.LinkByName(guestLink)
 	if err != nil {
-		return fmt.Errorf("bed: script: %w", err)
+		return fmt.Errorf("testbed: script: %w", err)
 	}
 	a, err := netip.ParseAddr(address)
 	if err != nil {
-		return fmt.Errorf("bed: script: %w", err)
+		return fmt.Errorf("testbed: script: %w", err)
 	}
 	n, err := ipNet(address + "/128")
 	if err != nil {
@@ -113,12 +113,12 @@ func setIPv6(address, valid, preferred string) error {
 	for i, s := range []string{valid, preferred} {
 		v, err := strconv.ParseUint(s, 10, 32)
 		if err != nil {
-			return fmt.Errorf("bed: script: lifetime of %s: %w", address, err)
+			return fmt.Errorf("testbed: script: lifetime of %s: %w", address, err)
 		}
 		seconds[i] = int(v)
 	}
 	if err := netlink.AddrReplace(link, &netlink.Addr{IPNet: n, ValidLft: seconds[0], PreferedLft: seconds[1]}); err != nil {
-		return fmt.Errorf("bed: script: address %s: %w", n, err)
+		return fmt.Errorf("testbed: script: address %s: %w", n, err)
 	}
 	return awaitDAD(func(b netip.Addr) bool { return a == b })
 }
@@ -126,14 +126,14 @@ func setIPv6(address, valid, preferred string) error {
 func removeIPv6(address string) error {
 	link, err := netlink.LinkByName(guestLink)
 	if err != nil {
-		return fmt.Errorf("bed: script: %w", err)
+		return fmt.Errorf("testbed: script: %w", err)
 	}
 	n, err := ipNet(address + "/128")
 	if err != nil {
 		return err
 	}
 	if err := netlink.AddrDel(link, &netlink.Addr{IPNet: n}); err != nil {
-		return fmt.Errorf("bed: script: remove %s: %w", n, err)
+		return fmt.Errorf("testbed: script: remove %s: %w", n, err)
 	}
 	return nil
 }
@@ -141,7 +141,7 @@ func removeIPv6(address string) error {
 func ipNet(prefix string) (*net.IPNet, error) {
 	p, err := netip.ParsePrefix(prefix)
 	if err != nil {
-		return nil, fmt.Errorf("bed: script: %w", err)
+		return nil, fmt.Errorf("testbed: script: %w", err)
 	}
 	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}, nil
 }
@@ -153,16 +153,16 @@ func awaitDAD(chosen func(netip.Addr) bool) error {
 	defer cancel()
 	link, err := netlink.LinkByName(guestLink)
 	if err != nil {
-		return fmt.Errorf("bed: script: %w", err)
+		return fmt.Errorf("testbed: script: %w", err)
 	}
 	changes := make(chan netlink.AddrUpdate)
 	if err := netlink.AddrSubscribe(changes, ctx.Done()); err != nil {
-		return fmt.Errorf("bed: script: addresses of %s: %w", guestLink, err)
+		return fmt.Errorf("testbed: script: addresses of %s: %w", guestLink, err)
 	}
 	for {
 		addresses, err := netlink.AddrList(link, netlink.FAMILY_V6)
 		if err != nil {
-			return fmt.Errorf("bed: script: addresses of %s: %w", guestLink, err)
+			return fmt.Errorf("testbed: script: addresses of %s: %w", guestLink, err)
 		}
 		there, tentative := 0, false
 		for _, a := range addresses {
@@ -171,7 +171,7 @@ func awaitDAD(chosen func(netip.Addr) bool) error {
 				continue
 			}
 			if a.Flags&unix.IFA_F_DADFAILED != 0 {
-				return fmt.Errorf("bed: script: duplicate address: %s", a.IPNet)
+				return fmt.Errorf("testbed: script: duplicate address: %s", a.IPNet)
 			}
 			there++
 			tentative = tentative || a.Flags&unix.IFA_F_TENTATIVE != 0
@@ -182,7 +182,7 @@ func awaitDAD(chosen func(netip.Addr) bool) error {
 		select {
 		case <-changes:
 		case <-ctx.Done():
-			return fmt.Errorf("bed: script: no address of %s is ready: %v", guestLink, addresses)
+			return fmt.Errorf("testbed: script: no address of %s is ready: %v", guestLink, addresses)
 		}
 	}
 }

@@ -29,7 +29,7 @@ func (e LeaseEvent) String() string {
 	return w.String()
 }
 
-// leaseListener collects the events of all guests of a bed from a datagram socket.
+// leaseListener collects the events of all guests of a testbed from a datagram socket.
 type leaseListener struct {
 	conn    *net.UnixConn
 	done    chan struct{}
@@ -41,7 +41,7 @@ type leaseListener struct {
 func listenLeases(path string) (*leaseListener, error) {
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
-		return nil, fmt.Errorf("bed: lease events: %w", err)
+		return nil, fmt.Errorf("testbed: lease events: %w", err)
 	}
 	l := &leaseListener{conn: conn, done: make(chan struct{}), changed: make(chan struct{})}
 	go l.read()
@@ -103,28 +103,28 @@ func (l *leaseListener) wait(ctx context.Context, mark int, guest, client string
 			select {
 			case <-changed:
 			default:
-				return LeaseEvent{}, errors.New("bed: " + p.Name + " gave up:\n" + p.Tail(1500))
+				return LeaseEvent{}, errors.New("testbed: " + p.Name + " gave up:\n" + p.Tail(1500))
 			}
 		case <-ctx.Done():
-			return LeaseEvent{}, fmt.Errorf("bed: %s: no %s: %w\n%s", p.Name, strings.Join(reasons, " or "), ctx.Err(),
+			return LeaseEvent{}, fmt.Errorf("testbed: %s: no %s: %w\n%s", p.Name, strings.Join(reasons, " or "), ctx.Err(),
 				p.Tail(1500))
 		}
 	}
 }
 
-// send is the other side: a client's script sends an event to the bed.
+// send is the other side: a client's script sends an event to the testbed.
 func (e LeaseEvent) send(path string) error {
 	data, err := json.Marshal(e)
 	if err != nil {
-		return fmt.Errorf("bed: lease event: %w", err)
+		return fmt.Errorf("testbed: lease event: %w", err)
 	}
 	conn, err := net.Dial("unixgram", path)
 	if err != nil {
-		return fmt.Errorf("bed: lease event: %w", err)
+		return fmt.Errorf("testbed: lease event: %w", err)
 	}
 	defer conn.Close()
 	if _, err := conn.Write(data); err != nil {
-		return fmt.Errorf("bed: lease event: %w", err)
+		return fmt.Errorf("testbed: lease event: %w", err)
 	}
 	return nil
 }

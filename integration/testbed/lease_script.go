@@ -14,7 +14,7 @@ const guestLink = "eth0" // of every guest
 // MTU and routes, and never touches resolv.conf.
 func udhcpcMain(args []string) error {
 	if len(args) < 2 {
-		return errors.New("bed: udhcpc's script needs a reason")
+		return errors.New("testbed: udhcpc's script needs a reason")
 	}
 	e := scriptEvent(args[0], args[1])
 	v := e.Values

@@ -16,7 +16,7 @@ import (
 	"weft/integration/timescale"
 )
 
-// leftovers looks for anything of a closed bed that is still there: namespaces, processes, the folder.
+// leftovers looks for anything of a closed testbed that is still there: namespaces, processes, the folder.
 func (b *Bed) leftovers(procs []*Process) error {
 	var errs []error
 	for _, p := range procs {
@@ -24,24 +24,24 @@ func (b *Bed) leftovers(procs []*Process) error {
 			continue
 		}
 		if !groupEnds(p.cmd.Process.Pid) {
-			errs = append(errs, fmt.Errorf("bed: left over: process group %d of %s", p.cmd.Process.Pid, p.Name))
+			errs = append(errs, fmt.Errorf("testbed: left over: process group %d of %s", p.cmd.Process.Pid, p.Name))
 		}
 	}
 	names, err := namespaceNames()
 	errs = append(errs, err)
 	for _, name := range names {
 		if strings.HasPrefix(name, b.ID+"-") {
-			errs = append(errs, fmt.Errorf("bed: left over: namespace %s", name))
+			errs = append(errs, fmt.Errorf("testbed: left over: namespace %s", name))
 		}
 	}
 	if _, err := os.Lstat(b.Dir); err == nil {
-		errs = append(errs, fmt.Errorf("bed: left over: %s", b.Dir))
+		errs = append(errs, fmt.Errorf("testbed: left over: %s", b.Dir))
 	}
 	return errors.Join(errs...)
 }
 
-// groupEnds waits until no process of a killed group runs any more. Children of the bed's programs end a moment after their parents, and
-// init reaps them.
+// groupEnds waits until no process of a killed group runs any more. Children of the testbed's programs end a moment after their
+// parents, and init reaps them.
 func groupEnds(group int) bool {
 	deadline := time.Now().Add(timescale.Bound(waitDelay))
 	for groupRuns(group) {
@@ -82,7 +82,7 @@ func namespaceNames() ([]string, error) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, fmt.Errorf("bed: namespaces: %w", err)
+		return nil, fmt.Errorf("testbed: namespaces: %w", err)
 	}
 	names := make([]string, len(entries))
 	for i, e := range entries {
@@ -93,7 +93,7 @@ func namespaceNames() ([]string, error) {
 
 var bedName = regexp.MustCompile(`^wb([0-9]+)[a-z]+(-.*)?$`)
 
-// sweepStale removes the leftovers of beds whose program was killed before it could close them. Their processes died with the program,
+// sweepStale removes the leftovers of testbeds whose program was killed before it could close them. Their processes died with the program,
 // but their namespaces and folders did not.
 func sweepStale(ctx context.Context) error {
 	names, err := namespaceNames()
@@ -104,25 +104,25 @@ func sweepStale(ctx context.Context) error {
 		if stale(name) {
 			out, err := exec.CommandContext(ctx, "ip", "netns", "delete", name).CombinedOutput()
 			if err != nil && !strings.Contains(string(out), "No such file") { // another program has removed it
-				return fmt.Errorf("bed: stale namespace %s: %w: %s", name, err, out)
+				return fmt.Errorf("testbed: stale namespace %s: %w: %s", name, err, out)
 			}
 		}
 	}
 	dirs, err := os.ReadDir(os.TempDir())
 	if err != nil {
-		return fmt.Errorf("bed: %w", err)
+		return fmt.Errorf("testbed: %w", err)
 	}
 	for _, d := range dirs {
 		if d.IsDir() && stale(d.Name()) {
 			if err := removeTree(filepath.Join(os.TempDir(), d.Name())); err != nil {
-				return fmt.Errorf("bed: stale folder: %w", err)
+				return fmt.Errorf("testbed: stale folder: %w", err)
 			}
 		}
 	}
 	return nil
 }
 
-// stale says that the name belongs to a bed whose program is gone.
+// stale says that the name belongs to a testbed whose program is gone.
 func stale(name string) bool {
 	m := bedName.FindStringSubmatch(name)
 	if m == nil {

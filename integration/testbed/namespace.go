@@ -24,7 +24,7 @@ const (
 	loopback       = 1                // the index of lo in every namespace (net/core/dev.c, LOOPBACK_IFINDEX)
 )
 
-// Namespace is one network namespace of the bed.
+// Namespace is one network namespace of the testbed.
 type Namespace struct {
 	// Name is as `ip netns` shows it.
 	Name string
@@ -54,7 +54,7 @@ func (n *Namespace) create() error {
 		return netlink.LinkSetUp(&netlink.Device{LinkAttrs: netlink.LinkAttrs{Index: loopback}})
 	})
 	if err != nil {
-		return errors.Join(fmt.Errorf("bed: %s: set lo up: %w", n.Name, err), n.remove())
+		return errors.Join(fmt.Errorf("testbed: %s: set lo up: %w", n.Name, err), n.remove())
 	}
 	return nil
 }
@@ -93,7 +93,7 @@ func (n *Namespace) Sysctl(key, value string) error {
 	path := filepath.Join("/proc/sys", strings.ReplaceAll(key, ".", "/"))
 	return n.Do(func() error {
 		if err := os.WriteFile(path, []byte(value), 0o644); err != nil {
-			return fmt.Errorf("bed: %s: sysctl: %w", n.Name, err)
+			return fmt.Errorf("testbed: %s: sysctl: %w", n.Name, err)
 		}
 		return nil
 	})
@@ -117,16 +117,16 @@ func (n *Namespace) Do(f func() error) error {
 func (n *Namespace) do(f func() error) (err error, back bool) {
 	home, err := netns.Get()
 	if err != nil {
-		return fmt.Errorf("bed: own namespace: %w", err), true
+		return fmt.Errorf("testbed: own namespace: %w", err), true
 	}
 	defer home.Close()
 	there, err := netns.GetFromName(n.Name)
 	if err != nil {
-		return fmt.Errorf("bed: namespace %s: %w", n.Name, err), true
+		return fmt.Errorf("testbed: namespace %s: %w", n.Name, err), true
 	}
 	defer there.Close()
 	if err := netns.Set(there); err != nil {
-		return fmt.Errorf("bed: enter namespace %s: %w", n.Name, err), true
+		return fmt.Errorf("testbed: enter namespace %s: %w", n.Name, err), true
 	}
 	err = f()
 	return err, netns.Set(home) == nil

@@ -23,7 +23,7 @@ type readiness struct {
 func listenReadiness(path string) (*readiness, error) {
 	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
 	if err != nil {
-		return nil, fmt.Errorf("bed: readiness: %w", err)
+		return nil, fmt.Errorf("testbed: readiness: %w", err)
 	}
 	r := &readiness{conn: conn, done: make(chan struct{}), changed: make(chan struct{})}
 	go r.read()
@@ -69,9 +69,9 @@ func (h *Host) AwaitReady(ctx context.Context) error {
 		select {
 		case <-changed:
 		case <-h.Weftd.Exited():
-			return fmt.Errorf("bed: %s ended:\n%s", h.Weftd.Name, h.Weftd.Tail(2000))
+			return fmt.Errorf("testbed: %s ended:\n%s", h.Weftd.Name, h.Weftd.Tail(2000))
 		case <-ctx.Done():
-			return fmt.Errorf("bed: %s is not ready: %w\n%s", h.Weftd.Name, ctx.Err(), h.Weftd.Tail(2000))
+			return fmt.Errorf("testbed: %s is not ready: %w\n%s", h.Weftd.Name, ctx.Err(), h.Weftd.Tail(2000))
 		}
 	}
 }

@@ -31,7 +31,7 @@ func (b *Bed) datapath() Datapath {
 	return b.conf.Datapath
 }
 
-// OpenVSwitch is a host's own ovsdb-server and ovs-vswitchd, with the bed's datapath.
+// OpenVSwitch is a host's own ovsdb-server and ovs-vswitchd, with the testbed's datapath.
 type OpenVSwitch struct {
 	// Dir is the rundir. It holds db.sock, <bridge>.mgmt and the database.
 	Dir      string
@@ -47,7 +47,7 @@ func (h *Host) startOpenVSwitch() error {
 	b, dir := h.bed, filepath.Join(h.Dir, "ovs")
 	o := &OpenVSwitch{Dir: dir, host: h}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return fmt.Errorf("bed: %s: %w", h.Name, err)
+		return fmt.Errorf("testbed: %s: %w", h.Name, err)
 	}
 	env := []string{"OVS_RUNDIR=" + dir, "OVS_LOGDIR=" + dir, "OVS_DBDIR=" + dir, "OVS_SYSCONFDIR=" + dir}
 	h.Namespace.env = append(h.Namespace.env, env...)

@@ -20,9 +20,9 @@ const (
 	stopTimeout = 10 * time.Second // for a process to end after SIGTERM
 )
 
-// Process is a long-running program in one of the bed's namespaces. It may be killed and started again.
+// Process is a long-running program in one of the testbed's namespaces. It may be killed and started again.
 type Process struct {
-	// Name is unique in the bed ("weftd h1") and names the log.
+	// Name is unique in the testbed ("weftd h1") and names the log.
 	Name string
 
 	bed  *Bed
@@ -39,7 +39,7 @@ type Process struct {
 	err  error
 }
 
-// process registers a program without starting it. env is added to the bed's own environment.
+// process registers a program without starting it. env is added to the testbed's own environment.
 func (b *Bed) process(name string, ns *Namespace, env []string, path string, args ...string) *Process {
 	p := &Process{Name: name, bed: b, ns: ns, path: path, args: args, env: env,
 		log: filepath.Join(b.Dir, fileName(name)+".log")}
@@ -61,11 +61,11 @@ func (p *Process) Start() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.running() {
-		return fmt.Errorf("bed: %s runs already", p.Name)
+		return fmt.Errorf("testbed: %s runs already", p.Name)
 	}
 	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o644)
 	if err != nil {
-		return fmt.Errorf("bed: %s: %w", p.Name, err)
+		return fmt.Errorf("testbed: %s: %w", p.Name, err)
 	}
 	defer log.Close()
 	cmd := exec.CommandContext(p.bed.ctx, p.path, p.args...)
@@ -76,7 +76,7 @@ func (p *Process) Start() error {
 		p.from = info.Size()
 	}
 	if err := p.bed.spawn.start(cmd, p.ns.Name); err != nil {
-		return fmt.Errorf("bed: start %s: %w", p.Name, err)
+		return fmt.Errorf("testbed: start %s: %w", p.Name, err)
 	}
 	p.cmd, p.done, p.err = cmd, make(chan struct{}), nil
 	go func(done chan struct{}) {
@@ -125,7 +125,7 @@ func (p *Process) Stop() error {
 		return nil
 	}
 	p.Kill()
-	return fmt.Errorf("bed: %s did not end within %v of SIGTERM", p.Name, timescale.Bound(stopTimeout))
+	return fmt.Errorf("testbed: %s did not end within %v of SIGTERM", p.Name, timescale.Bound(stopTimeout))
 }
 
 // Signal sends the running program a signal.
@@ -133,7 +133,7 @@ func (p *Process) Signal(s syscall.Signal) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if !p.running() {
-		return fmt.Errorf("bed: %s does not run", p.Name)
+		return fmt.Errorf("testbed: %s does not run", p.Name)
 	}
 	return syscall.Kill(p.cmd.Process.Pid, s)
 }
@@ -213,9 +213,9 @@ func (p *Process) alive(ctx context.Context, ready func() bool) error {
 	for !ready() {
 		select {
 		case <-exited:
-			return fmt.Errorf("bed: %s ended at once:\n%s", p.Name, p.Tail(2000))
+			return fmt.Errorf("testbed: %s ended at once:\n%s", p.Name, p.Tail(2000))
 		case <-ctx.Done():
-			return fmt.Errorf("bed: %s is not ready: %w\n%s", p.Name, ctx.Err(), p.Tail(2000))
+			return fmt.Errorf("testbed: %s is not ready: %w\n%s", p.Name, ctx.Err(), p.Tail(2000))
 		case <-tick.C:
 		}
 	}
@@ -224,7 +224,7 @@ func (p *Process) alive(ctx context.Context, ready func() bool) error {
 
 const startTimeout = 30 * time.Second
 
-// Processes lists the bed's long-running programs in the order in which they were made.
+// Processes lists the testbed's long-running programs in the order in which they were made.
 func (b *Bed) Processes() []*Process {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -238,5 +238,5 @@ func (b *Bed) Process(name string) (*Process, error) {
 			return p, nil
 		}
 	}
-	return nil, fmt.Errorf("bed: no process %q", name)
+	return nil, fmt.Errorf("testbed: no process %q", name)
 }

@@ -12,9 +12,9 @@ import (
 	"weft/integration/timescale"
 )
 
-// spawner starts every process of a bed from one thread that lives as long as the bed. The kernel sends the parent-death signal when the
-// thread that forked ends, not when the program ends (prctl(2), PR_SET_PDEATHSIG). Go ends threads that cannot switch back to their
-// namespace.
+// spawner starts every process of a testbed from one thread that lives as long as the testbed. The kernel sends the parent-death
+// signal when the thread that forked ends, not when the program ends (prctl(2), PR_SET_PDEATHSIG). Go ends threads that cannot
+// switch back to their namespace.
 type spawner struct {
 	requests chan spawnRequest
 	done     chan struct{}
@@ -61,7 +61,7 @@ func (r spawnRequest) start() error {
 	err = r.cmd.Start()
 	if back := netns.Set(home); back != nil {
 		// Later commands would run in the wrong namespace.
-		panic(fmt.Sprintf("bed: leave network namespace %s: %v", r.namespace, errors.Join(back, err)))
+		panic(fmt.Sprintf("testbed: leave network namespace %s: %v", r.namespace, errors.Join(back, err)))
 	}
 	return err
 }

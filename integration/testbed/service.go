@@ -34,7 +34,7 @@ func (g *Guest) Serve(ctx context.Context, network string, first, last int) (*Se
 			err := g.Do(func() error { return s.listen(network, net.JoinHostPort(a, fmt.Sprint(port))) })
 			if err != nil {
 				s.Close()
-				return nil, fmt.Errorf("bed: serve in %s: %w", g.Name, err)
+				return nil, fmt.Errorf("testbed: serve in %s: %w", g.Name, err)
 			}
 		}
 	}
@@ -148,7 +148,7 @@ func (g *Guest) Connect(ctx context.Context, network, address string, port int) 
 		return err
 	})
 	if err != nil {
-		return nil, fmt.Errorf("bed: connect from %s: %w", g.Name, err)
+		return nil, fmt.Errorf("testbed: connect from %s: %w", g.Name, err)
 	}
 	c.read = bufio.NewReader(c.conn)
 	if network == "udp" {
@@ -159,7 +159,7 @@ func (g *Guest) Connect(ctx context.Context, network, address string, port int) 
 	}
 	if err != nil {
 		c.Close()
-		return nil, fmt.Errorf("bed: connect from %s to %s: %w", g.Name, address, err)
+		return nil, fmt.Errorf("testbed: connect from %s to %s: %w", g.Name, address, err)
 	}
 	return c, nil
 }

@@ -89,7 +89,7 @@ func StartStreamTo(from *Guest, o StreamOptions) (*Stream, error) {
 		return s, nil
 	case <-time.After(timescale.Bound(probeTimeout)):
 		s.Stop()
-		return nil, fmt.Errorf("bed: stream from %s to %s: nothing came back", from.Name, s.to)
+		return nil, fmt.Errorf("testbed: stream from %s to %s: nothing came back", from.Name, s.to)
 	}
 }
 
@@ -106,7 +106,7 @@ func (s *Stream) listen(from *Guest, o StreamOptions) error {
 			return err
 		})
 		if err != nil {
-			return fmt.Errorf("bed: stream to %s: %w", to.Name, err)
+			return fmt.Errorf("testbed: stream to %s: %w", to.Name, err)
 		}
 	}
 	via := o.Via
@@ -119,7 +119,7 @@ func (s *Stream) listen(from *Guest, o StreamOptions) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("bed: stream from %s: %w", from.Name, err)
+		return fmt.Errorf("testbed: stream from %s: %w", from.Name, err)
 	}
 	return nil
 }

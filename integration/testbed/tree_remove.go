@@ -15,7 +15,7 @@ import (
 func removeTree(folder string) error {
 	mounts, err := os.ReadFile("/proc/self/mountinfo")
 	if err != nil {
-		return fmt.Errorf("bed: mounts below %s: %w", folder, err)
+		return fmt.Errorf("testbed: mounts below %s: %w", folder, err)
 	}
 	var points []string
 	for line := range strings.Lines(string(mounts)) {
@@ -28,7 +28,7 @@ func removeTree(folder string) error {
 	var errs []error
 	for _, p := range slices.Backward(points) {
 		if err := unix.Unmount(p, unix.MNT_DETACH|unix.UMOUNT_NOFOLLOW); err != nil && !errors.Is(err, unix.EINVAL) {
-			errs = append(errs, fmt.Errorf("bed: unmount %s: %w", p, err))
+			errs = append(errs, fmt.Errorf("testbed: unmount %s: %w", p, err))
 		}
 	}
 	return errors.Join(append(errs, os.RemoveAll(folder))...)

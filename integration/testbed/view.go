@@ -183,7 +183,7 @@ func (b *Bed) Report(ctx context.Context, node string) (etcdschema.NodeReport, e
 		return etcdschema.NodeReport{}, err
 	}
 	if !ok {
-		return etcdschema.NodeReport{}, fmt.Errorf("bed: node %s has reported nothing", node)
+		return etcdschema.NodeReport{}, fmt.Errorf("testbed: node %s has reported nothing", node)
 	}
 	return etcdschema.Decode[etcdschema.NodeReport](item.Value)
 }
