@@ -30,7 +30,7 @@ type Config struct {
 	Log func(format string, args ...any)
 }
 
-// Testbed is one cloud. Its methods may be called from several goroutines unless they say otherwise.
+// Bed is one cloud. Its methods may be called from several goroutines unless they say otherwise.
 type Bed struct {
 	// ID is the beginning of the testbed's namespace names, and is in the name of its folder.
 	ID string
