@@ -26,8 +26,8 @@ type Input struct {
 	Config *desired.NodeConfig
 	Facts  *object.Facts
 	Index  *Index
-	// Fabrics by the driver that a host names; nil means OpenVSwitch only.
-	Fabrics map[model.Driver]Fabric
+	// Backends by the driver that a host names; nil means OpenVSwitch only.
+	Backends map[model.Driver]Backend
 }
 
 // Unit is the result of compiling one desired item on this host.
@@ -72,8 +72,8 @@ func Compile(in Input, key desired.Key) Unit {
 
 // Compiler has everything that compiling one item may use. It serves one call.
 type Compiler struct {
-	read    *Reader
-	fabrics map[model.Driver]Fabric
+	read     *Reader
+	backends map[model.Driver]Backend
 }
 
 // Reader reads the node config and the facts, and records what was asked for.
@@ -87,9 +87,9 @@ func newCompiler(in Input) Compiler {
 	if r.index == nil {
 		r.index = NewIndex(r.config, r.facts)
 	}
-	c := Compiler{r, in.Fabrics}
-	if c.fabrics == nil {
-		c.fabrics = defaultFabrics()
+	c := Compiler{r, in.Backends}
+	if c.backends == nil {
+		c.backends = defaultBackends()
 	}
 	return c
 }

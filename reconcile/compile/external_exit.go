@@ -43,7 +43,7 @@ func (e exit) complete() exit {
 }
 
 // addExit adds the namespace, its leg, its routes and its translation.
-func (c Compiler) addExit(b *Builder, s Site, fabric Fabric, n *desired.Network, e exit) {
+func (c Compiler) addExit(b *Builder, s Site, backend Backend, n *desired.Network, e exit) {
 	if why := exitFault(n, e); why != "" {
 		b.Pend("%s", why)
 		return
@@ -67,7 +67,7 @@ func (c Compiler) addExit(b *Builder, s Site, fabric Fabric, n *desired.Network,
 			Device: externalDevice, After: []object.Key{addresses.Key(), nat.Key()}})
 	}
 	subnetRoutes(b, n, e, addresses.Key(), nat.Key())
-	plug := fabric.ExternalLeg(b, s, n, e.leg)
+	plug := backend.ExternalLeg(b, s, n, e.leg)
 	announceLeg(b, n, e.leg, plug, e.active, e.part, addresses.Key())
 }
 

@@ -16,7 +16,7 @@ func floatingKind() Kind {
 // floatingIP compiles one floating address: its translation in the router's namespace, the route to it from the external network,
 // and its announcement there. Its cost does not depend on the number of others.
 func (c Compiler) floatingIP(b *Builder, f *desired.FloatingIP) {
-	s, fabric, ok := c.site(b)
+	s, backend, ok := c.site(b)
 	if !ok {
 		return
 	}
@@ -44,11 +44,12 @@ func (c Compiler) floatingIP(b *Builder, f *desired.FloatingIP) {
 	mapping := &object.NATMapping{OwnerUID: f.UID, Namespace: RouterNamespace(router), Floating: address, Fixed: f.Fixed.Addr,
 		Forwards: natForwards(f.Forwards)}
 	b.Add(mapping)
-	c.floatingRoad(b, s, fabric, n, e, f, router, mapping.Key())
+	c.floatingRoad(b, s, backend, n, e, f, router, mapping.Key())
 }
 
 // floatingRoad adds the route, the proxy and the announcement by which the external network reaches the address here.
-func (c Compiler) floatingRoad(b *Builder, s Site, fabric Fabric, n *desired.Network, e exit, f *desired.FloatingIP, router string, mapping object.Key) {
+func (c Compiler) floatingRoad(b *Builder, s Site, backend Backend, n *desired.Network, e exit, f *desired.FloatingIP, router string,
+	mapping object.Key) {
 	address, external, peer := f.Address.Addr, e.namespace, transitPeer(router)
 	_, ours := transitPair(c.read.Transit(router))
 	via := ours[0].Addr()
@@ -62,7 +63,7 @@ func (c Compiler) floatingRoad(b *Builder, s Site, fabric Fabric, n *desired.Net
 	proxy := &object.Proxy{OwnerUID: f.UID, Namespace: external, Device: externalDevice, Address: address,
 		After: []object.Key{leg.Veth, route.Key()}}
 	b.Add(proxy)
-	plug := fabric.ExternalLeg(&Builder{}, s, n, leg)
+	plug := backend.ExternalLeg(&Builder{}, s, n, leg)
 	if plug.Device != "" && e.active {
 		b.Add(&object.Announcement{OwnerUID: f.UID, Device: plug.Uplink, VLAN: n.SegmentationID, MAC: leg.MAC,
 			Addresses: []netip.Addr{address}, After: append(plug.Announce, proxy.Key()), Network: n.UID, Local: leg.Device, Router: true})

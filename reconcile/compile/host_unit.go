@@ -17,9 +17,9 @@ func compileHost(c Compiler, b *Builder, uid string) {
 	}
 }
 
-// host compiles what all networks of the host share. Its fabric does most of it.
+// host compiles what all networks of the host share. Its backend does most of it.
 func (c Compiler) host(b *Builder, h *desired.Host) {
-	f := c.fabric(h)
+	f := c.backend(h)
 	if f == nil {
 		b.Refuse("driver %s is not known to this version", quote(string(h.Driver)))
 		return

@@ -15,9 +15,9 @@ func networkKind() Kind {
 // maxSubnets bounds the subnets of one network on a host.
 const maxSubnets = 64
 
-// network compiles one network. The fabric adds what its frames need besides its ports.
+// network compiles one network. The backend adds what its frames need besides its ports.
 func (c Compiler) network(b *Builder, n *desired.Network) {
-	s, fabric, ok := c.site(b)
+	s, backend, ok := c.site(b)
 	if !ok {
 		return
 	}
@@ -25,10 +25,10 @@ func (c Compiler) network(b *Builder, n *desired.Network) {
 		b.Refuse("%s", why)
 		return
 	}
-	fabric.Network(b, s, n)
+	backend.Network(b, s, n)
 	announceCentral(b, n)
 	if n.Gateway != nil {
-		c.addExit(b, s, fabric, n, c.exitOf(s.Host, n, nil))
+		c.addExit(b, s, backend, n, c.exitOf(s.Host, n, nil))
 	}
 }
 

@@ -14,7 +14,7 @@ const (
 	FeaturePort    = "port"
 )
 
-// OpenVSwitch is the fabric of hosts that wire guests with one Open vSwitch bridge. README.md describes its tables.
+// OpenVSwitch is the backend of hosts that wire guests with one Open vSwitch bridge. README.md describes its tables.
 type OpenVSwitch struct{}
 
 // Host adds the bridge, the uplinks and the flows that all guests share.

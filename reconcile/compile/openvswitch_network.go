@@ -85,7 +85,7 @@ func (s Site) floodPorts(n *desired.Network) []uint32 {
 	all := Read{GroupFlood, n.UID}
 	s.read.note(all.Of, all.Name)
 	for _, uid := range s.read.Sorted(GroupNetwork, n.UID) {
-		ofport := s.read.derive(Read{DerivedFlood, uid}, all, func(r *Reader) uint32 { return Compiler{r, s.fabrics}.floodPort(uid) })
+		ofport := s.read.derive(Read{DerivedFlood, uid}, all, func(r *Reader) uint32 { return Compiler{r, s.backends}.floodPort(uid) })
 		if ofport != 0 {
 			ports = append(ports, ofport)
 		}

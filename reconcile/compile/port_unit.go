@@ -11,9 +11,9 @@ func portKind() Kind {
 	return Kind{ItemKind: desired.PortKind(), Item: ReadPort, Compile: compiling((*Reader).Port, Compiler.port), Shares: portShares}
 }
 
-// port compiles one guest interface: how its fabric joins it, its link, and what is served on it.
+// port compiles one guest interface: how its backend joins it, its link, and what is served on it.
 func (c Compiler) port(b *Builder, p *desired.Port) {
-	s, fabric, ok := c.site(b)
+	s, backend, ok := c.site(b)
 	if !ok {
 		return
 	}
@@ -28,7 +28,7 @@ func (c Compiler) port(b *Builder, p *desired.Port) {
 	} else if why := c.networkRefusal(n); why != "" {
 		usable, wait = nil, "network "+n.Project+"/"+n.Name+" is refused: "+why
 	}
-	plug := fabric.Port(b, s, usable, p)
+	plug := backend.Port(b, s, usable, p)
 	if plug.Device == "" {
 		return
 	}

@@ -15,7 +15,7 @@ func routerKind() Kind {
 
 // router compiles a router's namespace with its legs and its connection to the external network.
 func (c Compiler) router(b *Builder, r *desired.Router) {
-	s, fabric, ok := c.site(b)
+	s, backend, ok := c.site(b)
 	if !ok {
 		return
 	}
@@ -35,15 +35,15 @@ func (c Compiler) router(b *Builder, r *desired.Router) {
 	namespace := RouterNamespace(r.UID)
 	b.Add(&object.Namespace{OwnerUID: r.UID, Name: namespace})
 	for _, leg := range r.Legs {
-		c.routerLeg(b, s, fabric, r, leg)
+		c.routerLeg(b, s, backend, r, leg)
 	}
 	if r.External != "" {
-		c.transit(b, s, fabric, r)
+		c.transit(b, s, backend, r)
 	}
 }
 
 // routerLeg adds one leg, unless its network is missing or another router has it.
-func (c Compiler) routerLeg(b *Builder, s Site, fabric Fabric, r *desired.Router, leg desired.RouterLeg) {
+func (c Compiler) routerLeg(b *Builder, s Site, backend Backend, r *desired.Router, leg desired.RouterLeg) {
 	n := c.read.Network(leg.Network)
 	if n == nil {
 		b.Pend("waits for network %s", quote(leg.Network))
@@ -74,18 +74,18 @@ func (c Compiler) routerLeg(b *Builder, s Site, fabric Fabric, r *desired.Router
 	b.Add(addresses)
 	joined := Leg{OwnerUID: r.UID, Device: outer, MAC: routerMAC(r), Addresses: hostParts(leg.Addresses), Veth: veth.Key()}
 	if r.Central == nil {
-		plug := fabric.Leg(b, s, n, joined)
+		plug := backend.Leg(b, s, n, joined)
 		announceLeg(b, n, joined, plug, true, n.UID, addresses.Key())
 		return
 	}
 	g := c.gate(s.Host, r)
 	joined.Gate, joined.Feature = &g, FeatureLeg(n.UID)
-	plug := fabric.ExternalLeg(b, s, n, joined)
+	plug := backend.ExternalLeg(b, s, n, joined)
 	announceLeg(b, n, joined, plug, g.Active, n.UID, addresses.Key())
 }
 
 // transit adds the connection from a router's namespace to the external namespace on the same host.
-func (c Compiler) transit(b *Builder, s Site, fabric Fabric, r *desired.Router) {
+func (c Compiler) transit(b *Builder, s Site, backend Backend, r *desired.Router) {
 	x := c.read.Network(r.External)
 	switch {
 	case x == nil:
@@ -101,7 +101,7 @@ func (c Compiler) transit(b *Builder, s Site, fabric Fabric, r *desired.Router) 
 		return
 	}
 	if r.Central != nil {
-		c.addExit(b, s, fabric, x, e)
+		c.addExit(b, s, backend, x, e)
 	}
 	namespace, external, peer := RouterNamespace(r.UID), e.namespace, transitPeer(r.UID)
 	veth := &object.Veth{OwnerUID: r.UID, Namespace: namespace, Name: transitDevice,

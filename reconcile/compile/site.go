@@ -8,7 +8,7 @@ import (
 	"weft/model/desired"
 )
 
-// UplinkOf finds the uplink to a network's physical network. why says, as part of a sentence, why no fabric can use it: there is
+// UplinkOf finds the uplink to a network's physical network. why says, as part of a sentence, why no backend can use it: there is
 // none, the declaration is faulty, or the interface does not exist yet (missing).
 func (s Site) UplinkOf(n *desired.Network) (up desired.Uplink, why string, missing bool) {
 	for i, up := range s.Host.Uplinks {
@@ -27,7 +27,7 @@ const datapathUserspace = "netdev"
 // userspace says that a thread of the switch forwards every packet of the host.
 func (s Site) userspace() bool { return s.read.DatapathType() == datapathUserspace }
 
-// UplinkFault says why no fabric can use the i-th uplink of the host; empty when one can. missing: only the interface does not
+// UplinkFault says why no backend can use the i-th uplink of the host; empty when one can. missing: only the interface does not
 // exist yet.
 func (s Site) UplinkFault(i int) (why string, missing bool) {
 	if why := uplinkFault(s.Host, i); why != "" {

@@ -17,9 +17,9 @@ import (
 // backends are the ways in which a host wires guests. What the engine does is the same on each.
 var backends = []model.Driver{model.DriverOVS, model.DriverBridge}
 
-// fabrics are the backends' compilers.
-func fabrics() map[model.Driver]compile.Fabric {
-	return map[model.Driver]compile.Fabric{model.DriverOVS: compile.OpenVSwitch{}, model.DriverBridge: linuxbridge.Fabric{}}
+// compilers are the backends that compile for each driver.
+func compilers() map[model.Driver]compile.Backend {
+	return map[model.Driver]compile.Backend{model.DriverOVS: compile.OpenVSwitch{}, model.DriverBridge: linuxbridge.Backend{}}
 }
 
 // onEach runs a test with a host of each backend, on which nothing is desired yet.
@@ -105,8 +105,8 @@ func (b *bed) protection(n int) object.Key {
 	return object.Key{Kind: object.KindGuardMembers, Name: fmt.Sprint("tap", n)}
 }
 
-// fabric is the object on which all guests of network 1 depend.
-func (b *bed) fabric() object.Key {
+// base is the object on which all guests of network 1 depend.
+func (b *bed) base() object.Key {
 	if b.ovs() {
 		return object.Key{Kind: object.KindBridge, Name: "br-int"}
 	}

@@ -42,11 +42,11 @@ type closer interface {
 	Close() error
 }
 
-// fabrics are the network backends that Host.driver chooses between.
-func fabrics() map[model.Driver]compile.Fabric {
-	return map[model.Driver]compile.Fabric{
+// backends are what Host.driver chooses between.
+func backends() map[model.Driver]compile.Backend {
+	return map[model.Driver]compile.Backend{
 		model.DriverOVS:    compile.OpenVSwitch{},
-		model.DriverBridge: linuxbridge.Fabric{},
+		model.DriverBridge: linuxbridge.Backend{},
 	}
 }
 

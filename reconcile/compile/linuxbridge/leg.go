@@ -8,7 +8,7 @@ import (
 
 // Leg joins a router's veth to the bridge of one of its networks. Frames for object.GatewayMAC go to it. The guard keeps this MAC
 // off the physical network.
-func (Fabric) Leg(b *compile.Builder, s compile.Site, n *desired.Network, leg compile.Leg) compile.Plug {
+func (Backend) Leg(b *compile.Builder, s compile.Site, n *desired.Network, leg compile.Leg) compile.Plug {
 	bridge := BridgeName(n.UID)
 	members := &object.GuardMembers{OwnerUID: leg.OwnerUID, Name: leg.Device, Members: []object.GuardMember{
 		{Set: object.GuardLegs, Interface: leg.Device},
@@ -27,7 +27,7 @@ func (Fabric) Leg(b *compile.Builder, s compile.Site, n *desired.Network, leg co
 
 // ExternalLeg joins an external namespace's veth to the external network's bridge. It may only use its own MAC, but any address,
 // because the floating addresses are behind it. Nobody else may use its own addresses, the link-local one included.
-func (Fabric) ExternalLeg(b *compile.Builder, s compile.Site, n *desired.Network, leg compile.Leg) compile.Plug {
+func (Backend) ExternalLeg(b *compile.Builder, s compile.Site, n *desired.Network, leg compile.Leg) compile.Plug {
 	if leg.Gate != nil {
 		b.Pend("centralized routers need a host with Open vSwitch, whose BFD sessions decide who is active: give it spec.driver ovs")
 		return compile.Plug{}

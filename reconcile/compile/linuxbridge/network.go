@@ -8,7 +8,7 @@ import (
 )
 
 // Network adds a network's bridge, and its VLAN device as a port of it.
-func (Fabric) Network(b *compile.Builder, s compile.Site, n *desired.Network) {
+func (Backend) Network(b *compile.Builder, s compile.Site, n *desired.Network) {
 	bridge := BridgeName(n.UID)
 	// The guard knows the bridge before the bridge exists and until it is gone, so that no port of it is ever without protection.
 	members := &object.GuardMembers{OwnerUID: n.UID, Name: bridge,

@@ -7,7 +7,7 @@ import (
 )
 
 // Port makes a guest's device a port of its network's bridge. When the guest is active, it adds what the guard must know of it.
-func (Fabric) Port(b *compile.Builder, s compile.Site, n *desired.Network, p *desired.Port) compile.Plug {
+func (Backend) Port(b *compile.Builder, s compile.Site, n *desired.Network, p *desired.Port) compile.Plug {
 	device, pending, refused := s.GuestDevice(p)
 	switch {
 	case refused != "":

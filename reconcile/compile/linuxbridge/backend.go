@@ -1,4 +1,4 @@
-// Package linuxbridge is the fabric of hosts that wire guests with the kernel's own VLAN devices and bridges, as nova-network's
+// Package linuxbridge is the backend of hosts that wire guests with the kernel's own VLAN devices and bridges, as nova-network's
 // VLAN manager did. Each network has a VLAN sub-interface of the NIC and a bridge. The guests' devices are ports of the bridge. An
 // nftables table of family bridge, the guard, protects them.
 //
@@ -19,11 +19,11 @@ import (
 	"weft/reconcile/compile"
 )
 
-// Fabric implements compile.Fabric.
-type Fabric struct{}
+// Backend implements compile.Backend.
+type Backend struct{}
 
 // Host adds the guard's table, the filter on the NICs, and the state of the NICs.
-func (Fabric) Host(b *compile.Builder, s compile.Site) {
+func (Backend) Host(b *compile.Builder, s compile.Site) {
 	b.Add(&object.Guard{OwnerUID: s.Host.UID})
 	if on := s.Read().BridgeNetfilter(); on != "" {
 		b.Warn(object.WarnBridgeNetfilter, "the kernel hands bridged frames to the host's own packet filter too (%s): what its rules drop is lost between "+

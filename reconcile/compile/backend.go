@@ -8,13 +8,13 @@ import (
 	"weft/model/desired"
 )
 
-// Fabric is what joins guests, routers and the physical network on a host. Host.driver chooses it. Everything else (which port may
-// have which device, links, servers, announcements, namespaces and their NAT) is the same on every host. A new fabric is a folder
+// Backend is what joins guests, routers and the physical network on a host. Host.driver chooses it. Everything else (which port may
+// have which device, links, servers, announcements, namespaces and their NAT) is the same on every host. A new backend is a folder
 // with an implementation, and a line in the daemon's list.
 //
 // The methods are pure. They read the site, add to the unit, and say there what they wait for. No guest, leg or uplink may receive
 // or send before its protection is in place. The dependencies of each object ensure this.
-type Fabric interface {
+type Backend interface {
 	// Host adds what all networks of the host share: the switch, the uplinks, and the rules that are the same for all guests.
 	Host(b *Builder, s Site)
 	// Network adds what one network needs besides its ports and legs: its segment on the physical network, and the destinations of
@@ -63,8 +63,8 @@ type Leg struct {
 	Feature string
 }
 
-// Site is what a fabric may use while it compiles one item: the desired slice, the host's facts, and the decisions that do not
-// depend on the fabric. It is only read.
+// Site is what a backend may use while it compiles one item: the desired slice, the host's facts, and the decisions that do not
+// depend on the backend. It is only read.
 type Site struct {
 	Compiler
 	Host *desired.Host
@@ -73,27 +73,27 @@ type Site struct {
 // Read gives access to everything else: the items, the facts, and which items share something.
 func (s Site) Read() *Reader { return s.read }
 
-// defaultFabrics are the fabrics when the input has none.
-func defaultFabrics() map[model.Driver]Fabric {
-	return map[model.Driver]Fabric{model.DriverOVS: OpenVSwitch{}}
+// defaultBackends are the backends when the input has none.
+func defaultBackends() map[model.Driver]Backend {
+	return map[model.Driver]Backend{model.DriverOVS: OpenVSwitch{}}
 }
 
-// fabric finds the host's fabric; nil when this version does not know its driver.
-func (c Compiler) fabric(h *desired.Host) Fabric {
+// backend finds the host's backend; nil when this version does not know its driver.
+func (c Compiler) backend(h *desired.Host) Backend {
 	if h.Driver == "" {
-		return c.fabrics[model.DriverOVS]
+		return c.backends[model.DriverOVS]
 	}
-	return c.fabrics[h.Driver]
+	return c.backends[h.Driver]
 }
 
-// site returns the host's fabric with its site. It returns false, with the unit pending, while there is no such host.
-func (c Compiler) site(b *Builder) (Site, Fabric, bool) {
+// site returns the host's backend with its site. It returns false, with the unit pending, while there is no such host.
+func (c Compiler) site(b *Builder) (Site, Backend, bool) {
 	h := c.declaredHost()
 	if h == nil {
 		b.Pend("waits for the host's bridge")
 		return Site{}, nil, false
 	}
-	f := c.fabric(h)
+	f := c.backend(h)
 	if f == nil {
 		b.Pend("waits for the host's driver")
 		return Site{}, nil, false

@@ -24,7 +24,7 @@ func address(s string) model.Address { return model.Address{Addr: netip.MustPars
 // site is a host whose NIC carries an address and the default route, with one network and one port.
 func site() compile.Input {
 	return compile.Input{
-		Fabrics: map[model.Driver]compile.Fabric{model.DriverBridge: linuxbridge.Fabric{}},
+		Backends: map[model.Driver]compile.Backend{model.DriverBridge: linuxbridge.Backend{}},
 		Config: desired.NewNodeConfig(
 			&desired.Host{UID: hostUID, Name: "h1", Driver: model.DriverBridge,
 				Uplinks: []desired.Uplink{{PhysicalNetwork: "rack", Interface: "eth0", MTU: 1500}}},
