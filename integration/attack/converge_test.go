@@ -12,6 +12,7 @@ import (
 	"weft/model"
 	"weft/reconcile/compile"
 	"weft/reconcile/compile/linuxbridge"
+	"weft/reconcile/compile/openvswitch"
 )
 
 // driven are the kinds of objects of the drivers, in the order of their dependencies.
@@ -20,7 +21,7 @@ var driven = []object.Kind{object.KindBridge, object.KindUplink, object.KindOVSP
 
 // backends are the backends by the driver that a host names.
 func backends() map[model.Driver]compile.Backend {
-	return map[model.Driver]compile.Backend{model.DriverOVS: compile.OpenVSwitch{}, model.DriverBridge: linuxbridge.Backend{}}
+	return map[model.Driver]compile.Backend{model.DriverOVS: openvswitch.Backend{}, model.DriverBridge: linuxbridge.Backend{}}
 }
 
 // converge compiles and applies until the switch is as desired. It needs several passes, because OVS numbers its ports only when they

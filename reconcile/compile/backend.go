@@ -4,7 +4,6 @@ import (
 	"net/netip"
 
 	"weft/hostnet/object"
-	"weft/model"
 	"weft/model/desired"
 )
 
@@ -28,9 +27,11 @@ type Backend interface {
 	// leave at all. Of the plug only Announce matters: the guests on this host are told of the gateway.
 	Leg(b *Builder, s Site, n *desired.Network, leg Leg) Plug
 	// ExternalLeg joins the host's end of an external namespace's veth to the external network. It is like a guest that may use the
-	// leg's MAC and any source address. With a Gate nothing passes while it is closed. Of the plug Uplink and Announce matter:
-	// floating addresses are announced there too.
+	// leg's MAC and any source address. The legs of a centralized router pass frames only while its gate is open. Of the plug Uplink
+	// and Announce matter: floating addresses are announced there too.
 	ExternalLeg(b *Builder, s Site, n *desired.Network, leg Leg) Plug
+	// Gate says whether the legs of a centralized router pass frames on this host, as far as it is known here.
+	Gate(s Site, r *desired.Router) Gate
 }
 
 // Plug says how far a guest's device is joined, for what is built on it.
@@ -57,46 +58,6 @@ type Leg struct {
 	Addresses []netip.Addr
 	// Veth is the key of the pair, which must exist before its end can be plugged.
 	Veth object.Key
-	// Gate is set on the legs of centralized routers. ExternalLeg joins all of them.
-	Gate *Gate
-	// Feature distinguishes the flow sets of one owner's legs; empty means FeatureExternalLeg.
-	Feature string
-}
-
-// Site is what a backend may use while it compiles one item: the desired slice, the host's facts, and the decisions that do not
-// depend on the backend. It is only read.
-type Site struct {
-	Compiler
-	Host *desired.Host
-}
-
-// Read gives access to everything else: the items, the facts, and which items share something.
-func (s Site) Read() *Reader { return s.read }
-
-// defaultBackends are the backends when the input has none.
-func defaultBackends() map[model.Driver]Backend {
-	return map[model.Driver]Backend{model.DriverOVS: OpenVSwitch{}}
-}
-
-// backend finds the host's backend; nil when this version does not know its driver.
-func (c Compiler) backend(h *desired.Host) Backend {
-	if h.Driver == "" {
-		return c.backends[model.DriverOVS]
-	}
-	return c.backends[h.Driver]
-}
-
-// site returns the host's backend with its site. It returns false, with the unit pending, while there is no such host.
-func (c Compiler) site(b *Builder) (Site, Backend, bool) {
-	h := c.declaredHost()
-	if h == nil {
-		b.Pend("waits for the host's bridge")
-		return Site{}, nil, false
-	}
-	f := c.backend(h)
-	if f == nil {
-		b.Pend("waits for the host's driver")
-		return Site{}, nil, false
-	}
-	return Site{Compiler: c, Host: h}, f, true
+	// Central is the centralized router that the leg is of; nil for all other legs. ExternalLeg joins all legs of such a router.
+	Central *desired.Router
 }

@@ -9,6 +9,7 @@ import (
 	"weft/model"
 	"weft/model/desired"
 	"weft/reconcile/compile"
+	"weft/reconcile/compile/openvswitch"
 )
 
 // flowsOf are the texts of the flows of a unit's set.
@@ -42,15 +43,15 @@ func TestTheFirstHostHasNoGate(t *testing.T) {
 		"table=0 priority=100 in_port=20,dl_src=fa:16:3e:cc:00:01,vlan_tci=0x0/0x1fff → reg6:=0x14 metadata:=0xaaaaaaaa00004000 goto:20",
 		"table=20 priority=100 metadata=0xaaaaaaaa00004000,dl_dst=fa:16:3e:cc:00:01 → output:20",
 	}
-	if got := flowsOf(u, compile.FeatureLeg(netRed)); !slices.Equal(got, want) {
+	if got := flowsOf(u, openvswitch.FeatureLeg(netRed)); !slices.Equal(got, want) {
 		t.Errorf("the leg on red has\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
-	flood := strings.Join(flowsOf(compile.Compile(in, key(desired.KindNetwork, netRed)), compile.FeatureNetwork), "\n")
+	flood := strings.Join(flowsOf(compile.Compile(in, key(desired.KindNetwork, netRed)), openvswitch.FeatureNetwork), "\n")
 	if !strings.Contains(flood, "output:5 output:6 output:20 goto:50") {
 		t.Errorf("group frames of red go to\n%s", flood)
 	}
 	in = first()
-	iface(in, compile.SessionDevice(netPublic, "h2"), func(i *object.InterfaceFacts) { i.Session.Settled = false })
+	iface(in, openvswitch.SessionDevice(netPublic, "h2"), func(i *object.InterfaceFacts) { i.Session.Settled = false })
 	u = compile.Compile(in, key(desired.KindRouter, routerUID))
 	if want := `waits to know whether host "h2" is there`; u.Gateway.Active || u.Gateway.Reason != want || !strings.Contains(u.Pending, want) {
 		t.Errorf("its role is %+v, pending %q", u.Gateway, u.Pending)
@@ -67,9 +68,9 @@ func TestASessionThatCannotBeReliedOn(t *testing.T) {
 		"a number of no use": func(i *object.InterfaceFacts) { i.OFPort = 0xff00 },
 	} {
 		in := central()
-		iface(in, compile.SessionDevice(netPublic, "h2"), change)
+		iface(in, openvswitch.SessionDevice(netPublic, "h2"), change)
 		u := compile.Compile(in, key(desired.KindRouter, routerUID))
-		if !strings.Contains(u.Pending, `waits for the BFD session with host "h2"`) || u.Gateway.Active || len(flowsOf(u, compile.FeatureLeg(netRed))) > 0 {
+		if !strings.Contains(u.Pending, `waits for the BFD session with host "h2"`) || u.Gateway.Active || len(flowsOf(u, openvswitch.FeatureLeg(netRed))) > 0 {
 			t.Errorf("%s: pending %q, role %+v", name, u.Pending, u.Gateway)
 		}
 	}
@@ -101,7 +102,7 @@ func TestCentralFaults(t *testing.T) {
 // TestSessionsWait: a session has its ports at once, and flows when the ports have numbers and the uplink works.
 func TestSessionsWait(t *testing.T) {
 	t.Parallel()
-	wire := "wq" + compile.SessionDevice(netPublic, "h0")[2:]
+	wire := "wq" + openvswitch.SessionDevice(netPublic, "h0")[2:]
 	const waits = `waits for an OpenFlow port number of the BFD session with host "h0", or for the uplink`
 	all(t, central, key(desired.KindNetwork, netPublic), []ask{
 		{"as is", func(compile.Input) {}, "", ""},

@@ -9,6 +9,7 @@ import (
 	"weft/hostnet/object"
 	"weft/model/desired"
 	"weft/reconcile/compile"
+	"weft/reconcile/compile/openvswitch"
 )
 
 // central is the fixture routed with the router centralized on h0, h1 (this host) and h2. Its sessions exist, and are up and
@@ -29,7 +30,7 @@ func central() compile.Input {
 	}
 	plug(compile.CentralLegDevice(routerUID, netPublic), 22, object.SessionFacts{})
 	for i, node := range []string{"h0", "h2"} {
-		device := compile.SessionDevice(netPublic, node)
+		device := openvswitch.SessionDevice(netPublic, node)
 		plug(device, uint32(30+i), object.SessionFacts{Known: true, Up: true, Settled: true})
 		plug("wq"+device[2:], uint32(40+i), object.SessionFacts{})
 	}
@@ -43,7 +44,7 @@ func secretOf(n int) string { return fmt.Sprintf("%02x0102030405060708ff", n) }
 func sessionWords(t *testing.T, in compile.Input) (out, back string) {
 	t.Helper()
 	for _, o := range compile.Compile(in, key(desired.KindNetwork, netPublic)).Objects {
-		if f, ok := o.(*object.FlowSet); ok && f.Feature == compile.FeatureSession("h0") {
+		if f, ok := o.(*object.FlowSet); ok && f.Feature == openvswitch.FeatureSession("h0") {
 			return f.Flows[0].String(), f.Flows[1].String()
 		}
 	}
@@ -130,7 +131,7 @@ func TestCentralGate(t *testing.T) {
 	} {
 		in := central()
 		for node, s := range map[string]object.SessionFacts{"h0": c.before, "h2": c.after} {
-			device := compile.SessionDevice(netPublic, node)
+			device := openvswitch.SessionDevice(netPublic, node)
 			i := in.Facts.Interfaces[device]
 			i.Session = s
 			in.Facts.Interfaces[device] = i
@@ -186,7 +187,7 @@ func TestCentralRefused(t *testing.T) {
 func TestSessionConcerns(t *testing.T) {
 	t.Parallel()
 	in := central()
-	got := fmt.Sprint(byDevice(in, compile.SessionDevice(netPublic, "h0")))
+	got := fmt.Sprint(byDevice(in, openvswitch.SessionDevice(netPublic, "h0")))
 	for _, k := range []desired.Key{key(desired.KindNetwork, netPublic), key(desired.KindNetwork, netRed), key(desired.KindRouter, routerUID),
 		key(desired.KindFloatingIP, floatWeb)} {
 		if !strings.Contains(got, fmt.Sprint(k)) {
@@ -207,8 +208,8 @@ func TestTheActiveHostAnnouncesItselfAfterEachMeeting(t *testing.T) {
 	t.Parallel()
 	announced := func(after object.SessionFacts) (all []string) {
 		in := central()
-		iface(in, compile.SessionDevice(netPublic, "h0"), func(i *object.InterfaceFacts) { i.Session = object.SessionFacts{Known: true, Settled: true, Ups: 1} })
-		iface(in, compile.SessionDevice(netPublic, "h2"), func(i *object.InterfaceFacts) { i.Session = after })
+		iface(in, openvswitch.SessionDevice(netPublic, "h0"), func(i *object.InterfaceFacts) { i.Session = object.SessionFacts{Known: true, Settled: true, Ups: 1} })
+		iface(in, openvswitch.SessionDevice(netPublic, "h2"), func(i *object.InterfaceFacts) { i.Session = after })
 		for _, o := range compile.Compile(in, key(desired.KindRouter, routerUID)).Objects {
 			if a, ok := o.(*object.Announcement); ok {
 				all = append(all, a.Key().Name+" "+a.Occasion)

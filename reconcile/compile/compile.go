@@ -6,8 +6,7 @@
 //   - A faulty item never keeps another from compiling and never changes another's objects.
 //   - The cost of compiling one item depends on its own output, not on how many other items the host has.
 //   - Each feature is one file.
-//
-// README.md lists the OpenFlow tables.
+//   - Nothing depends on how a host joins guests to their networks. That is a Backend's matter, a package of its own.
 package compile
 
 import (
@@ -26,7 +25,7 @@ type Input struct {
 	Config *desired.NodeConfig
 	Facts  *object.Facts
 	Index  *Index
-	// Backends by the driver that a host names; nil means OpenVSwitch only.
+	// Backends are the ways of joining guests, by the driver that a host names. A host with another driver waits.
 	Backends map[model.Driver]Backend
 }
 
@@ -87,11 +86,7 @@ func newCompiler(in Input) Compiler {
 	if r.index == nil {
 		r.index = NewIndex(r.config, r.facts)
 	}
-	c := Compiler{r, in.Backends}
-	if c.backends == nil {
-		c.backends = defaultBackends()
-	}
-	return c
+	return Compiler{r, in.Backends}
 }
 
 // Builder collects a unit's objects, and the sentences about what is missing or wrong.

@@ -11,6 +11,7 @@ import (
 	"weft/model/desired"
 	"weft/reconcile/compile"
 	"weft/reconcile/compile/linuxbridge"
+	"weft/reconcile/compile/openvswitch"
 )
 
 // A host can use everything that the model accepts: any such name of a device, bridge or interface compiles.
@@ -47,7 +48,7 @@ func TestNamesThatTheDoorLetsInCompile(t *testing.T) {
 func TestNoGuestHasADeviceOfOurs(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{compile.LegDevice(routerUID, netRed), compile.ExternalLegDevice(netPublic), compile.CentralLegDevice(routerUID, netPublic),
-		compile.SessionDevice(netPublic, "h1"), linuxbridge.BridgeName(netRed), linuxbridge.VLANName(netRed)} {
+		openvswitch.SessionDevice(netPublic, "h1"), linuxbridge.BridgeName(netRed), linuxbridge.VLANName(netRed)} {
 		id := model.ID{Project: "alpha", Kind: model.KindPort, Name: "p"}
 		_, err := model.DecodeIntent(id, []byte(`{"spec": {"network": "n", "device": "`+name+`"}}`))
 		if err == nil || !strings.Contains(err.Error(), "its own devices") {

@@ -11,6 +11,8 @@ import (
 	"weft/model"
 	"weft/model/desired"
 	"weft/reconcile/compile"
+	"weft/reconcile/compile/linuxbridge"
+	"weft/reconcile/compile/openvswitch"
 )
 
 // uids of the fixture. The first halves of the networks' uids are their numbers.
@@ -67,6 +69,7 @@ func fixture() compile.Input {
 	moving := port(portMove, netRed, "tapmove", 1, 30)
 	moving.State, moving.Migration = desired.StateStandby, 7
 	return compile.Input{
+		Backends: map[model.Driver]compile.Backend{model.DriverOVS: openvswitch.Backend{}, model.DriverBridge: linuxbridge.Backend{}},
 		Config: desired.NewNodeConfig(
 			&desired.Host{UID: hostUID, Name: "h1", Driver: model.DriverOVS, Bridge: "br-int",
 				Uplinks: []desired.Uplink{{PhysicalNetwork: "rack", Interface: "eth1", MTU: 1500}}},

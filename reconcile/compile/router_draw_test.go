@@ -10,6 +10,7 @@ import (
 	"weft/model"
 	"weft/model/desired"
 	"weft/reconcile/compile"
+	"weft/reconcile/compile/openvswitch"
 )
 
 // drawRouters draws routers, floating addresses and neighbours that collide often, on arbitrary networks.
@@ -60,7 +61,7 @@ func drawPlace(t *rapid.T, in compile.Input, r *desired.Router, i int) {
 			g.External = n.Gateway
 		}
 		r.Central = g
-		devices = append(devices, compile.SessionDevice(g.Watch, "h0"), "wq"+compile.SessionDevice(g.Watch, "h0")[2:])
+		devices = append(devices, openvswitch.SessionDevice(g.Watch, "h0"), "wq"+openvswitch.SessionDevice(g.Watch, "h0")[2:])
 	}
 	for j, d := range devices {
 		if rapid.Bool().Draw(t, "plugged") {

@@ -117,7 +117,7 @@ type Config struct {
 	// Follow makes the source. seen is what an earlier run has kept on disk.
 	Follow func(seen etcdschema.Seen) Source
 	Store  Store
-	// Backends are the ways of wiring guests that this host may be told to use; nil means Open vSwitch only.
+	// Backends are the ways of wiring guests that this host may be told to use. A host with another driver waits.
 	Backends map[model.Driver]compile.Backend
 	// StateDir is where the last good slice is kept; nothing is kept when empty.
 	StateDir      string

@@ -30,6 +30,7 @@ import (
 	"weft/model"
 	"weft/reconcile/compile"
 	"weft/reconcile/compile/linuxbridge"
+	"weft/reconcile/compile/openvswitch"
 	"weft/reconcile/engine"
 )
 
@@ -45,7 +46,7 @@ type closer interface {
 // backends are what Host.driver chooses between.
 func backends() map[model.Driver]compile.Backend {
 	return map[model.Driver]compile.Backend{
-		model.DriverOVS:    compile.OpenVSwitch{},
+		model.DriverOVS:    openvswitch.Backend{},
 		model.DriverBridge: linuxbridge.Backend{},
 	}
 }

@@ -12,7 +12,6 @@ package linuxbridge
 
 import (
 	"crypto/sha256"
-	"encoding/hex"
 
 	"weft/hostnet/object"
 	"weft/model/desired"
@@ -25,7 +24,7 @@ type Backend struct{}
 // Host adds the guard's table, the filter on the NICs, and the state of the NICs.
 func (Backend) Host(b *compile.Builder, s compile.Site) {
 	b.Add(&object.Guard{OwnerUID: s.Host.UID})
-	if on := s.Read().BridgeNetfilter(); on != "" {
+	if on := s.Reader().BridgeNetfilter(); on != "" {
 		b.Warn(object.WarnBridgeNetfilter, "the kernel hands bridged frames to the host's own packet filter too (%s): what its rules drop is lost between "+
 			"guests, and connections of all projects share one table; set them to 0, or be sure that the rules let the frames pass", on)
 	}
@@ -49,22 +48,17 @@ func uplinkFault(s compile.Site, i int) (why string, missing bool) {
 		return why, missing
 	}
 	up := s.Host.Uplinks[i]
-	if link, _ := s.Read().Link(up.Interface); link.Master != "" {
-		return "uplink " + up.Interface + " of physical network " + up.PhysicalNetwork + " is enslaved to " + link.Master, false
+	if link, _ := s.Reader().Link(up.Interface); link.Master != "" {
+		return compile.UplinkName(up) + " is enslaved to " + link.Master, false
 	}
 	return "", false
 }
 
-// BridgeName is the name of a network's bridge. VLANName is the name of its VLAN device. Both are the same on every host.
-func BridgeName(networkUID string) string { return object.BridgePrefix + digits(networkUID) }
+// BridgeName is the name of a network's bridge. It is the same on every host.
+func BridgeName(networkUID string) string { return compile.DigestName(object.BridgePrefix, networkUID) }
 
-// VLANName is the name of a network's VLAN device.
-func VLANName(networkUID string) string { return object.VLANPrefix + digits(networkUID) }
-
-func digits(uid string) string {
-	sum := sha256.Sum256([]byte(uid))
-	return hex.EncodeToString(sum[:6])
-}
+// VLANName is the name of a network's VLAN device. It is the same on every host.
+func VLANName(networkUID string) string { return compile.DigestName(object.VLANPrefix, networkUID) }
 
 // bridgeMAC is a locally administered address that no frame ever has, because the guard lets the bridge itself send nothing.
 func bridgeMAC(networkUID string) object.MAC {
@@ -81,16 +75,14 @@ type wire struct {
 }
 
 func wireOf(s compile.Site, n *desired.Network) wire {
-	up, why, _ := s.UplinkOf(n)
-	if why == "" {
-		for i := range s.Host.Uplinks {
-			if s.Host.Uplinks[i] == up {
-				why, _ = uplinkFault(s, i)
-			}
+	for i, up := range s.Host.Uplinks {
+		if up.PhysicalNetwork != n.PhysicalNetwork {
+			continue
 		}
+		if why, _ := uplinkFault(s, i); why != "" {
+			return wire{why: compile.OnlyLocal(why)}
+		}
+		return wire{nic: up.Interface}
 	}
-	if why != "" {
-		return wire{why: s.OnlyLocal(why)}
-	}
-	return wire{nic: up.Interface}
+	return wire{why: compile.OnlyLocal(compile.NoUplink(n))}
 }

@@ -16,7 +16,7 @@ func (Backend) Network(b *compile.Builder, s compile.Site, n *desired.Network) {
 	b.Add(&object.LinuxBridge{
 		OwnerUID: n.UID, Name: bridge, MAC: bridgeMAC(n.UID), MTU: n.MTU, After: []object.Key{members.Key()},
 	})
-	for _, server := range s.DHCPServers(n) {
+	for _, server := range compile.DHCPServers(n) {
 		members.Members = append(members.Members, object.GuardMember{Set: object.GuardServers, Interface: bridge, Address: server})
 	}
 	if !n.CentralMAC.IsZero() {

@@ -1,14 +1,26 @@
-package compile
+package openvswitch
 
 import (
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/hex"
 	"fmt"
-	"strings"
 
 	"weft/hostnet/object"
 )
+
+// Features of flow sets. An owner's sets differ in their feature.
+const (
+	FeatureBridge      = "bridge"
+	FeatureNetwork     = "network"
+	FeaturePort        = "port"
+	FeatureExternalLeg = "external-leg"
+)
+
+// FeatureLeg is the feature of the flow set of a router's leg on a network. A router has one set for each of its networks.
+func FeatureLeg(networkUID string) string { return "leg/" + networkUID }
+
+// FeatureSession is the feature of the flow set of a network's BFD session with a host.
+func FeatureSession(node string) string { return "session/" + node }
 
 // Cookie is the OpenFlow cookie of a flow set. Its top byte is object.CookieOwner. The other 56 bits are of the SHA-256 of the
 // owner's uid and the feature. It is the same on every host and after every restart.
@@ -23,16 +35,7 @@ func learnCookie(ownerUID string, ofport uint32) uint64 {
 	return Cookie(ownerUID, fmt.Sprintf("link-local/%d", ofport))
 }
 
-// NetworkNumber is the number of a network in the OpenFlow metadata field of this host: the first 8 bytes of its uid, which is a
-// UUID. It needs no allocation and survives restarts. It is false when the uid is no UUID or the number would be 0.
-func NetworkNumber(uid string) (uint64, bool) {
-	if len(uid) != 36 || uid[8] != '-' || uid[13] != '-' || uid[18] != '-' || uid[23] != '-' {
-		return 0, false
-	}
-	raw, err := hex.DecodeString(strings.ReplaceAll(uid, "-", ""))
-	if err != nil || len(raw) != 16 {
-		return 0, false
-	}
-	n := binary.BigEndian.Uint64(raw)
-	return n, n != 0
+// flowSetKey is the key of an owner's flow set on the bridge.
+func flowSetKey(bridge, ownerUID, feature string) object.Key {
+	return object.Key{Kind: object.KindFlowSet, Name: object.FlowSetName(bridge, Cookie(ownerUID, feature))}
 }

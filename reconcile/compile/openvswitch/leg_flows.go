@@ -1,10 +1,11 @@
-package compile
+package openvswitch
 
 import (
 	"net/netip"
 
 	"weft/hostnet/object"
 	"weft/model/desired"
+	"weft/reconcile/compile"
 )
 
 // legFlows are the flows of a distributed router's leg on a network. The gateway's MAC and addresses stay on the host:
@@ -13,11 +14,11 @@ import (
 //   - Frames from the physical network that use them are dropped.
 //   - What the leg sends to the physical network leaves with routerMAC as source, and only to one known neighbour. Without a
 //     routerMAC nothing leaves.
-func legFlows(n *desired.Network, s networkState, leg Leg, ofport uint32, routerMAC object.MAC) []object.Flow {
+func legFlows(n *desired.Network, w wire, leg compile.Leg, ofport uint32, routerMAC object.MAC) []object.Flow {
 	var l flowList
-	meta := object.Exact64(s.number)
+	meta := object.Exact64(w.number)
 	l.add(tableClassify, prioAllow, object.Match{InPort: ofport, VLAN: object.VLANUntagged(), EthSrc: object.ExactMAC(leg.MAC)},
-		object.SetReg{Reg: 6, Value: ofport}, object.SetMetadata{Value: s.number}, object.Goto{Table: tableForward})
+		object.SetReg{Reg: 6, Value: ofport}, object.SetMetadata{Value: w.number}, object.Goto{Table: tableForward})
 	l.add(tableForward, prioAllow, object.Match{Metadata: meta, EthDst: object.ExactMAC(leg.MAC)}, object.Output{Port: ofport})
 	for _, a := range leg.Addresses {
 		gatewayAddressFlows(&l, meta, a, ofport)
@@ -35,9 +36,9 @@ func legFlows(n *desired.Network, s networkState, leg Leg, ofport uint32, router
 		nd.Metadata, nd.Reg6 = mine.Metadata, mine.Reg6
 		l.drop(tableUplink, prioDrop, nd)
 	}
-	if s.uplinkPort != 0 && routerMAC != (object.MAC{}) {
+	if w.uplinkPort != 0 && routerMAC != (object.MAC{}) {
 		l.add(tableUplink, prioLeg, mine, object.SetEthSrc{MAC: routerMAC},
-			object.PushVLAN{ID: n.SegmentationID}, object.Output{Port: s.uplinkPort})
+			object.PushVLAN{ID: n.SegmentationID}, object.Output{Port: w.uplinkPort})
 		l.drop(tableFromNetwork, prioReserved, object.Match{Metadata: meta, EthSrc: object.ExactMAC(routerMAC)})
 	}
 	return l
@@ -69,7 +70,7 @@ func gatewaySolicitation(l *flowList, meta object.Masked64, a netip.Addr, ofport
 // network's flood list.
 //
 // Its addresses, the link-local one included, belong to this host. No guest and nobody on the physical network may use them.
-func externalLegFlows(number uint64, leg Leg, ofport uint32) []object.Flow {
+func externalLegFlows(number uint64, leg compile.Leg, ofport uint32) []object.Flow {
 	var l flowList
 	mac, meta := leg.MAC, object.Exact64(number)
 	l.add(tableClassify, prioAllow, object.Match{InPort: ofport, VLAN: object.VLANUntagged(), EthSrc: object.ExactMAC(mac)},

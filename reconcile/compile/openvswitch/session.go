@@ -1,4 +1,4 @@
-package compile
+package openvswitch
 
 import (
 	"encoding/binary"
@@ -9,6 +9,7 @@ import (
 
 	"weft/hostnet/object"
 	"weft/model/desired"
+	"weft/reconcile/compile"
 )
 
 // portBFD is the UDP port of BFD's control packets (RFC 5881).
@@ -17,13 +18,20 @@ const portBFD uint16 = 3784
 // ttlNeighbor is the TTL of a packet that no router has forwarded (RFC 5082).
 const ttlNeighbor = 255
 
-// FeatureSession is the feature of the flow set of a network's BFD session with a host.
-func FeatureSession(node string) string { return "session/" + node }
+// SessionDevice is the port that carries the BFD session with a host on a network.
+func SessionDevice(networkUID, node string) string {
+	return compile.DigestName("wb", networkUID+"/"+node)
+}
 
-// sessions adds the BFD sessions with the hosts that share a centralized router with this one and watch each other on this network.
+// sessionWire is the other end of this pair of ports, where the session's packets leave and enter.
+func sessionWire(networkUID, node string) string {
+	return compile.DigestName("wq", networkUID+"/"+node)
+}
+
+// addSessions adds the BFD sessions with the hosts that share a centralized router with this one and watch each other on this network.
 // There is one session with each host, however many routers they share.
-func (s Site) sessions(b *Builder, n *desired.Network, wire networkState) {
-	peers := s.peersOn(n)
+func addSessions(b *compile.Builder, s compile.Site, n *desired.Network, w wire) {
+	peers := peersOn(s, n)
 	if len(peers) > 0 && s.Host.RouterMAC.IsZero() {
 		b.Pend("waits for the host's router MAC")
 		return
@@ -32,14 +40,14 @@ func (s Site) sessions(b *Builder, n *desired.Network, wire networkState) {
 		session := &object.Session{OwnerUID: n.UID, Bridge: s.Host.Bridge, Device: SessionDevice(n.UID, node), Wire: sessionWire(n.UID, node),
 			Local: object.MAC(s.Host.RouterMAC), Remote: peers[node].mac}
 		b.Add(session)
-		out := s.legPort(session.Wire)
-		if out == 0 || wire.uplinkPort == 0 {
-			b.Pend("waits for an OpenFlow port number of the BFD session with host %s, or for the uplink", quote(node))
+		out := legPort(s, session.Wire)
+		if out == 0 || w.uplinkPort == 0 {
+			b.Pend("waits for an OpenFlow port number of the BFD session with host %s, or for the uplink", compile.Quote(node))
 			continue
 		}
 		feature := FeatureSession(node)
 		b.Add(&object.FlowSet{OwnerUID: n.UID, Bridge: s.Host.Bridge, Feature: feature, Cookie: Cookie(n.UID, feature),
-			Flows: sessionFlows(session, peers[node], wire.number, out),
+			Flows: sessionFlows(session, peers[node], w.number, out),
 			After: []object.Key{session.Key(), flowSetKey(s.Host.Bridge, n.UID, FeatureNetwork)}})
 	}
 }
@@ -53,11 +61,11 @@ type peer struct {
 
 // peersOn are the other hosts of all centralized routers whose hosts watch each other on a network. A host's secret is the same in
 // every router that has one for it. A router with a host that does not support secrets has none.
-func (s Site) peersOn(n *desired.Network) map[string]peer {
+func peersOn(s compile.Site, n *desired.Network) map[string]peer {
 	peers := map[string]peer{}
-	for _, uid := range s.read.Sorted(GroupWatch, n.UID) {
-		r := s.read.Router(uid)
-		if r == nil || r.Central == nil || routerFault(r) != "" || centralFault(s.Host, r) != "" {
+	for _, uid := range s.Reader().Sorted(compile.GroupWatch, n.UID) {
+		r := s.CentralRouter(uid)
+		if r == nil {
 			continue
 		}
 		own := slices.IndexFunc(r.Central.Peers, func(p desired.GatewayPeer) bool { return p.Node == s.Host.Name })

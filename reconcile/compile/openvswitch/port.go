@@ -1,35 +1,36 @@
-package compile
+package openvswitch
 
 import (
 	"weft/hostnet/object"
 	"weft/model/desired"
+	"weft/reconcile/compile"
 )
 
 // Port adds one guest's OVS port and, when the port is active and has a number, its flows. What is missing makes the port pending.
 // The objects that are right already are in the unit nevertheless.
-func (OpenVSwitch) Port(b *Builder, s Site, n *desired.Network, p *desired.Port) Plug {
+func (Backend) Port(b *compile.Builder, s compile.Site, n *desired.Network, p *desired.Port) compile.Plug {
 	h := s.Host
-	if s.bridgeRefusal(h) != "" {
+	if bridgeRefusal(s) != "" {
 		b.Pend("waits for the host's bridge")
-		return Plug{}
+		return compile.Plug{}
 	}
-	a := s.attach(h, p)
+	a := attach(s, p)
 	if a.refused != "" {
 		b.Refuse("%s", a.refused)
-		return Plug{}
+		return compile.Plug{}
 	}
 	if a.pending != "" {
 		b.Pend("%s", a.pending)
 	}
 	if a.device == "" {
-		return Plug{}
+		return compile.Plug{}
 	}
 	port := &object.OVSPort{
 		OwnerUID: p.UID, Bridge: h.Bridge, Device: a.device, Adopted: a.adopted, Tag: object.DeadVLAN,
 		InterfaceID: p.InterfaceID, MAC: p.MAC.String(),
 	}
 	b.Add(port)
-	plug := Plug{Device: a.device, Netdev: a.netdev, Up: []object.Key{port.Key()}}
+	plug := compile.Plug{Device: a.device, Netdev: a.netdev, Up: []object.Key{port.Key()}}
 	if n == nil || p.State != desired.StateActive {
 		return plug
 	}
@@ -37,10 +38,10 @@ func (OpenVSwitch) Port(b *Builder, s Site, n *desired.Network, p *desired.Port)
 		plug.Up = nil
 		return plug
 	}
-	wire := s.networkState(h, n)
+	w := wireOf(s, n)
 	flows := &object.FlowSet{
 		OwnerUID: p.UID, Bridge: h.Bridge, Feature: FeaturePort, Cookie: Cookie(p.UID, FeaturePort),
-		Flows: portFlows(p, wire.number, a.ofport), Guest: object.MAC(p.MAC),
+		Flows: portFlows(p, w.number, a.ofport), Guest: object.MAC(p.MAC),
 		After: []object.Key{flowSetKey(h.Bridge, h.UID, FeatureBridge)},
 	}
 	b.Add(flows)
@@ -54,8 +55,8 @@ func (OpenVSwitch) Port(b *Builder, s Site, n *desired.Network, p *desired.Port)
 		plug.Up = append(plug.Up, flows.Key())
 	}
 	plug.Announce = []object.Key{flows.Key(), flowSetKey(h.Bridge, n.UID, FeatureNetwork)}
-	if wire.uplinkPort != 0 {
-		plug.Uplink = wire.device
+	if w.uplinkPort != 0 {
+		plug.Uplink = w.device
 	}
 	return plug
 }

@@ -1,4 +1,4 @@
-package compile
+package openvswitch
 
 import (
 	"net/netip"

@@ -1,40 +1,31 @@
-package compile
+package openvswitch
 
 import (
 	"slices"
 
 	"weft/hostnet/object"
 	"weft/model/desired"
+	"weft/reconcile/compile"
 )
-
-// Features of flow sets. A cookie is made of the owner and the feature.
-const (
-	FeatureBridge  = "bridge"
-	FeatureNetwork = "network"
-	FeaturePort    = "port"
-)
-
-// OpenVSwitch is the backend of hosts that wire guests with one Open vSwitch bridge. README.md describes its tables.
-type OpenVSwitch struct{}
 
 // Host adds the bridge, the uplinks and the flows that all guests share.
-func (OpenVSwitch) Host(b *Builder, s Site) {
+func (Backend) Host(b *compile.Builder, s compile.Site) {
 	h := s.Host
-	if why := s.bridgeRefusal(h); why != "" {
+	if why := bridgeRefusal(s); why != "" {
 		b.Refuse("%s", why)
 		return
 	}
 	b.Add(&object.Bridge{
-		OwnerUID: h.UID, Name: h.Bridge, DatapathType: s.read.DatapathType(), FailMode: "secure",
+		OwnerUID: h.UID, Name: h.Bridge, DatapathType: s.Reader().DatapathType(), FailMode: "secure",
 		Protocols: object.BridgeProtocols(), Fragments: object.FragmentsNXMatch,
 		// In-band control would insert hidden flows before ours.
 		Settings: []object.Setting{{Key: "disable-in-band", Value: "true"}},
 	})
 	b.Silence(h.UID, h.Bridge)
-	s.silenceStrangers(b)
+	silenceStrangers(b, s)
 	var ports []uint32
 	for i, wanted := range h.Uplinks {
-		up := s.uplink(h, i)
+		up := uplink(s, i)
 		switch {
 		case up.refused != "":
 			b.Refuse("%s", up.refused)
@@ -47,11 +38,11 @@ func (OpenVSwitch) Host(b *Builder, s Site) {
 		}
 		port := &object.Uplink{OwnerUID: h.UID, Bridge: h.Bridge, Device: wanted.Interface, PhysicalNetwork: wanted.PhysicalNetwork}
 		b.Add(port)
-		b.Add(&object.TagFilter{OwnerUID: h.UID, Device: wanted.Interface, Hook: tagFilterHook(s.read.DatapathType())})
+		b.Add(&object.TagFilter{OwnerUID: h.UID, Device: wanted.Interface, Hook: tagFilterHook(s.Reader().DatapathType())})
 		after := []object.Key{port.Key()}
 		// The host may be reached by an address that somebody has put on our uplink meanwhile.
-		link, _ := s.read.Link(wanted.Interface)
-		silent := uplinkCarries(link) == ""
+		link, _ := s.Reader().Link(wanted.Interface)
+		silent := compile.Carries(link) == ""
 		if silent {
 			after = append(after, b.Silence(h.UID, wanted.Interface))
 		}
@@ -84,31 +75,15 @@ func tagFilterHook(datapathType string) object.TagFilterHook {
 	return object.TagFilterTC
 }
 
-// bridgeRefusal says why the host cannot have its bridge; empty when it can.
-func (c Compiler) bridgeRefusal(h *desired.Host) string {
-	if why := deviceNameFault(h.Bridge); why != "" {
-		return "bridge " + quote(h.Bridge) + " " + why
-	}
-	if why, foreign := c.read.ForeignBridge(h.Bridge); foreign {
-		return "bridge " + h.Bridge + " is not Weft's: " + why
-	}
-	return ""
-}
-
-// flowSetKey is the key of an owner's flow set on the bridge.
-func flowSetKey(bridge, ownerUID, feature string) object.Key {
-	return object.Key{Kind: object.KindFlowSet, Name: object.FlowSetName(bridge, Cookie(ownerUID, feature))}
-}
-
 // silenceStrangers keeps the host's own network stack away from interfaces on the bridge that no port has, because whoever is
 // behind one may be as hostile as a guest. An interface with an address is left alone: the host may be reached by it.
-func (s Site) silenceStrangers(b *Builder) {
-	for _, name := range s.read.Sorted(GroupStrangers, "") {
-		if i, _ := s.read.Interface(name); i.Bridge != s.Host.Bridge {
+func silenceStrangers(b *compile.Builder, s compile.Site) {
+	for _, name := range s.Reader().Sorted(compile.GroupStrangers, "") {
+		if i, _ := s.Reader().Interface(name); i.Bridge != s.Host.Bridge {
 			continue
 		}
 		isUplink := slices.ContainsFunc(s.Host.Uplinks, func(u desired.Uplink) bool { return u.Interface == name })
-		if link, there := s.read.Link(name); there && !isUplink && uplinkCarries(link) == "" {
+		if link, there := s.Reader().Link(name); there && !isUplink && compile.Carries(link) == "" {
 			b.Silence(s.Host.UID, name)
 		}
 	}

@@ -1,34 +1,35 @@
-package compile
+package openvswitch
 
 import (
 	"weft/hostnet/object"
 	"weft/model/desired"
+	"weft/reconcile/compile"
 )
 
 // gateReg has the port that LoadLive found. It is the leg's own port when the gate is open.
 const gateReg = 5
 
 // live loads the first live port of those before this host and of the leg itself.
-func (g Gate) live(ofport uint32) object.LoadLive {
+func (g gate) live(ofport uint32) object.LoadLive {
 	l := object.LoadLive{Reg: gateReg}
-	copy(l.Ports[:], append(append([]uint32(nil), g.Before...), ofport))
+	copy(l.Ports[:], append(append([]uint32(nil), g.before...), ofport))
 	return l
 }
 
 // centralLegFlows are the flows of a centralized router's leg. The leg is like a guest that may use any source address, behind a
 // gate. A frame for the router that does not pass the gate goes to the physical network, where the active gateway host is.
-func centralLegFlows(number uint64, leg Leg, ofport uint32) []object.Flow {
+func centralLegFlows(number uint64, leg compile.Leg, g gate, ofport uint32) []object.Flow {
 	var l flowList
 	meta, open := object.Exact64(number), object.Exact32(ofport)
 	from := object.Match{InPort: ofport, VLAN: object.VLANUntagged(), EthSrc: object.ExactMAC(leg.MAC)}
 	to := object.Match{Metadata: meta, EthDst: object.ExactMAC(leg.MAC)}
 	mark := []object.Action{object.SetReg{Reg: 6, Value: ofport}, object.SetMetadata{Value: number}}
-	if len(leg.Gate.Before) == 0 {
+	if len(g.before) == 0 {
 		l.add(tableClassify, prioAllow, from, append(mark, object.Goto{Table: tableForward})...)
 		l.add(tableForward, prioAllow, to, object.Output{Port: ofport})
 		return l
 	}
-	live := leg.Gate.live(ofport)
+	live := g.live(ofport)
 	l.add(tableClassify, prioAllow, from, append(mark, live, object.Goto{Table: tableGateFrom})...)
 	l.add(tableGateFrom, prioAllow, object.Match{Metadata: meta, Reg5: open, Reg6: open}, object.Resubmit{Table: tableForward})
 	l.add(tableForward, prioAllow, to, live, object.Goto{Table: tableGateTo})
@@ -44,7 +45,7 @@ func floodActions(guests []uint32, legs []centralLeg) []object.Action {
 		actions = append(actions, object.Output{Port: port})
 	}
 	for _, leg := range legs {
-		if len(leg.gate.Before) == 0 {
+		if len(leg.gate.before) == 0 {
 			actions = append(actions, object.Output{Port: leg.ofport})
 			continue
 		}
