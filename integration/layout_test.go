@@ -49,6 +49,7 @@ var arrows = []struct {
 	{"hostnet/object", nil},
 	{"reconcile/compile", []string{"model", "model/desired", "hostnet/object"}},
 	{"reconcile/compile/", []string{"model", "model/desired", "hostnet/object", "reconcile/compile"}},
+	{"reconcile/compile/internal/fixture", []string{"model", "model/desired", "hostnet/object", "reconcile/compile", "reconcile/compile/"}},
 	{"reconcile/plan", []string{"hostnet/object"}},
 	{"reconcile/engine", []string{"model", "model/desired", "etcdschema", "hostnet/object", "reconcile/compile", "reconcile/plan", "reconcile/engine/report"}},
 	{"reconcile/engine/report", []string{"model", "model/desired", "etcdschema"}},

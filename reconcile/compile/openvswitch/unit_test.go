@@ -1,10 +1,7 @@
-package compile_test
+package openvswitch_test
 
 import (
-	"flag"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -12,39 +9,8 @@ import (
 	"weft/model"
 	"weft/model/desired"
 	"weft/reconcile/compile"
+	"weft/reconcile/compile/internal/fixture"
 )
-
-var update = flag.Bool("update", false, "rewrite the golden files")
-
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name+".txt")
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs from the golden file; look at the difference after running with -update\n%s", path, got)
-	}
-}
-
-func TestCompileGolden(t *testing.T) {
-	t.Parallel()
-	in := fixture()
-	for name, k := range map[string]desired.Key{
-		"host": key(desired.KindHost, hostUID), "network": key(desired.KindNetwork, netRed),
-		"port_created": key(desired.KindPort, portWeb), "port_adopted": key(desired.KindPort, portDB),
-		"port_standby": key(desired.KindPort, portMove), "port_waiting": key(desired.KindPort, portBlue),
-		"port_gone": key(desired.KindPort, "gone"),
-	} {
-		golden(t, name, text(compile.Compile(in, k)))
-	}
-}
 
 // change is one unusual state of a host or its items, with what the unit of a key must say then.
 type change struct {
@@ -57,24 +23,12 @@ type change struct {
 
 const fullPort = "ovs-port flow-set silent-device qdisc link dhcp-binding ra-binding announcement"
 
-func link(in compile.Input, name string, f func(*object.LinkFacts)) {
-	l := in.Facts.Links[name]
-	f(&l)
-	in.Facts.Links[name] = l
-}
-
-func iface(in compile.Input, name string, f func(*object.InterfaceFacts)) {
-	i := in.Facts.Interfaces[name]
-	f(&i)
-	in.Facts.Interfaces[name] = i
-}
-
 func (c change) run(t *testing.T) {
 	t.Helper()
-	in := fixture()
+	in := fixture.Plain()
 	c.make(in)
 	u := compile.Compile(in, c.key)
-	verdict(t, c.name, u, c.pending, c.refused)
+	fixture.Verdict(t, c.name, u, c.pending, c.refused)
 	var kinds []string
 	for _, o := range u.Objects {
 		kinds = append(kinds, string(o.Key().Kind))
@@ -84,44 +38,36 @@ func (c change) run(t *testing.T) {
 	}
 }
 
-// verdict compares what a unit says with parts of what it must say. Where nothing is wanted, it must say nothing.
-func verdict(t *testing.T, name string, u compile.Unit, pending, refused string) {
-	t.Helper()
-	for _, s := range []struct{ what, got, want string }{{"pending", u.Pending, pending}, {"refused", u.Refused, refused}} {
-		if (s.want == "") != (s.got == "") || !strings.Contains(s.got, s.want) {
-			t.Errorf("%s: %s is %q, want %q in it", name, s.what, s.got, s.want)
-		}
-	}
-}
-
 func TestHostUnit(t *testing.T) {
 	t.Parallel()
-	k := key(desired.KindHost, hostUID)
+	k := fixture.Key(desired.KindHost, fixture.HostUID)
 	unplugged := func(in compile.Input) { delete(in.Facts.Interfaces, "eth1") }
 	for _, c := range []change{
 		{name: "as is", make: func(compile.Input) {}, key: k, kinds: "host-filter bridge silent-device uplink tag-filter silent-device link flow-set"},
 		{name: "address", key: k, refused: "uplink eth1 of physical network rack carries address 203.0.113.5/24", kinds: "host-filter bridge silent-device flow-set",
 			make: func(in compile.Input) {
 				unplugged(in)
-				link(in, "eth1", func(l *object.LinkFacts) { l.Addresses = []netip.Prefix{netip.MustParsePrefix("203.0.113.5/24")} })
+				fixture.Link(in, "eth1", func(l *object.LinkFacts) { l.Addresses = []netip.Prefix{netip.MustParsePrefix("203.0.113.5/24")} })
 			}},
 		{name: "road to etcd", key: k, refused: "eth0 of physical network rack carries the road to etcd and address 192.0.2.11/24", kinds: "host-filter bridge silent-device flow-set",
 			make: func(in compile.Input) { in.Config.Host().Uplinks[0].Interface = "eth0" }},
 		{name: "default route", key: k, refused: "carries the default route", kinds: "host-filter bridge silent-device flow-set",
 			make: func(in compile.Input) {
 				unplugged(in)
-				link(in, "eth1", func(l *object.LinkFacts) { l.DefaultRoute = true })
+				fixture.Link(in, "eth1", func(l *object.LinkFacts) { l.DefaultRoute = true })
 			}},
 		{name: "enslaved", key: k, refused: "is enslaved to bond0", kinds: "host-filter bridge silent-device flow-set",
 			make: func(in compile.Input) {
 				unplugged(in)
-				link(in, "eth1", func(l *object.LinkFacts) { l.Master = "bond0" })
+				fixture.Link(in, "eth1", func(l *object.LinkFacts) { l.Master = "bond0" })
 			}},
 		{name: "other bridge", key: k, refused: "is a port of OVS bridge br-ex", kinds: "host-filter bridge silent-device flow-set",
-			make: func(in compile.Input) { iface(in, "eth1", func(i *object.InterfaceFacts) { i.Bridge = "br-ex" }) }},
+			make: func(in compile.Input) {
+				fixture.Interface(in, "eth1", func(i *object.InterfaceFacts) { i.Bridge = "br-ex" })
+			}},
 		{name: "ours already and addressed", key: k, pending: "is in use by guests but carries address", kinds: "host-filter bridge silent-device uplink tag-filter link flow-set",
 			make: func(in compile.Input) {
-				link(in, "eth1", func(l *object.LinkFacts) { l.Addresses = []netip.Prefix{netip.MustParsePrefix("203.0.113.5/24")} })
+				fixture.Link(in, "eth1", func(l *object.LinkFacts) { l.Addresses = []netip.Prefix{netip.MustParsePrefix("203.0.113.5/24")} })
 			}},
 		{name: "not plugged yet", key: k, pending: "waits for an OpenFlow port number", kinds: "host-filter bridge silent-device uplink tag-filter silent-device link flow-set", make: unplugged},
 		{name: "missing", key: k, pending: "waits for the interface to appear", kinds: "host-filter bridge silent-device flow-set",
@@ -143,7 +89,7 @@ func TestHostUnit(t *testing.T) {
 
 func TestNetworkUnit(t *testing.T) {
 	t.Parallel()
-	red, blue := key(desired.KindNetwork, netRed), key(desired.KindNetwork, netBlue)
+	red, blue := fixture.Key(desired.KindNetwork, fixture.NetRed), fixture.Key(desired.KindNetwork, fixture.NetBlue)
 	for _, c := range []change{
 		{name: "as is", make: func(compile.Input) {}, key: red, kinds: "flow-set"},
 		{name: "no uplink", key: red, pending: `no uplink to physical network "rack"`, kinds: "flow-set",
@@ -151,30 +97,28 @@ func TestNetworkUnit(t *testing.T) {
 		{name: "uplink refused", key: red, pending: "only this host: uplink eth0 of physical network rack carries the road to etcd", kinds: "flow-set",
 			make: func(in compile.Input) { in.Config.Host().Uplinks[0].Interface = "eth0" }},
 		{name: "no host", key: red, pending: "waits for the host's bridge", make: func(in compile.Input) { in.Config.Remove(in.Config.Host().Key()) }},
-		{name: "same VLAN", key: blue, refused: "belongs to network " + netRed,
-			make: func(in compile.Input) { in.Config.Network(netBlue).SegmentationID = 101 }},
+		{name: "same VLAN", key: blue, refused: "belongs to network " + fixture.NetRed,
+			make: func(in compile.Input) { in.Config.Network(fixture.NetBlue).SegmentationID = 101 }},
 		{name: "the first keeps the VLAN", key: red, kinds: "flow-set",
-			make: func(in compile.Input) { in.Config.Network(netBlue).SegmentationID = 101 }},
-		{name: "VLAN out of range", key: red, refused: "VLAN id", make: func(in compile.Input) { in.Config.Network(netRed).SegmentationID = 4095 }},
-		{name: "unknown type", key: red, refused: `type "vxlan"`, make: func(in compile.Input) { in.Config.Network(netRed).Type = "vxlan" }},
-		{name: "MTU", key: red, refused: "MTU", make: func(in compile.Input) { in.Config.Network(netRed).MTU = 0 }},
-		{name: "another number", key: key(desired.KindNetwork, "aaaaaaaa-0000-4001-8000-000000000001"), kinds: "flow-set",
-			make: func(in compile.Input) { twin(in, "aaaaaaaa-0000-4001-8000-000000000001") }},
-		{name: "number collides", key: key(desired.KindNetwork, "aaaaaaaa-0000-4000-8000-000000000009"), refused: "its number on this host",
-			make: func(in compile.Input) { twin(in, "aaaaaaaa-0000-4000-8000-000000000009") }},
-		{name: "uid is no UUID", key: key(desired.KindNetwork, "../../etc"), refused: "no UUID",
-			make: func(in compile.Input) { twin(in, "../../etc") }},
+			make: func(in compile.Input) { in.Config.Network(fixture.NetBlue).SegmentationID = 101 }},
+		{name: "VLAN out of range", key: red, refused: "VLAN id", make: func(in compile.Input) { in.Config.Network(fixture.NetRed).SegmentationID = 4095 }},
+		{name: "unknown type", key: red, refused: `type "vxlan"`, make: func(in compile.Input) { in.Config.Network(fixture.NetRed).Type = "vxlan" }},
+		{name: "MTU", key: red, refused: "MTU", make: func(in compile.Input) { in.Config.Network(fixture.NetRed).MTU = 0 }},
+		{name: "another number", key: fixture.Key(desired.KindNetwork, "aaaaaaaa-0000-4001-8000-000000000001"), kinds: "flow-set",
+			make: func(in compile.Input) { fixture.Twin(in, "aaaaaaaa-0000-4001-8000-000000000001") }},
+		{name: "number collides", key: fixture.Key(desired.KindNetwork, "aaaaaaaa-0000-4000-8000-000000000009"), refused: "its number on this host",
+			make: func(in compile.Input) { fixture.Twin(in, "aaaaaaaa-0000-4000-8000-000000000009") }},
+		{name: "uid is no UUID", key: fixture.Key(desired.KindNetwork, "../../etc"), refused: "no UUID",
+			make: func(in compile.Input) { fixture.Twin(in, "../../etc") }},
 	} {
 		c.run(t)
 	}
 }
 
-func twin(in compile.Input, uid string) { in.Config.Put(network(uid, "twin", 103, 3)) }
-
 func TestPortUnit(t *testing.T) {
 	t.Parallel()
-	web, db, blue := key(desired.KindPort, portWeb), key(desired.KindPort, portDB), key(desired.KindPort, portBlue)
-	p := func(in compile.Input) *desired.Port { return in.Config.Port(portWeb) }
+	web, db, blue := fixture.Key(desired.KindPort, fixture.PortWeb), fixture.Key(desired.KindPort, fixture.PortDB), fixture.Key(desired.KindPort, fixture.PortBlue)
+	p := func(in compile.Input) *desired.Port { return in.Config.Port(fixture.PortWeb) }
 	for _, c := range []change{
 		{name: "as is", make: func(compile.Input) {}, key: web, kinds: fullPort},
 		{name: "waits", make: func(compile.Input) {}, key: blue, pending: `waits for device tapblue or an OVS interface with iface-id "if-tapblue"`},
@@ -182,16 +126,18 @@ func TestPortUnit(t *testing.T) {
 			make: func(in compile.Input) { delete(in.Facts.Interfaces, "tapweb") }},
 		{name: "OVS error", key: web, pending: `OVS says "could not open"`, kinds: "ovs-port silent-device qdisc",
 			make: func(in compile.Input) {
-				iface(in, "tapweb", func(i *object.InterfaceFacts) { i.OFPort, i.Error = 0, "could not open" })
+				fixture.Interface(in, "tapweb", func(i *object.InterfaceFacts) { i.OFPort, i.Error = 0, "could not open" })
 			}},
 		{name: "device gone", key: web, pending: "waits for device tapweb", make: func(in compile.Input) { delete(in.Facts.Links, "tapweb") }},
-		{name: "no network", key: web, pending: "waits for network", kinds: "ovs-port silent-device", make: func(in compile.Input) { in.Config.Remove(desired.Key{Kind: desired.KindNetwork, UID: netRed}) }},
+		{name: "no network", key: web, pending: "waits for network", kinds: "ovs-port silent-device", make: func(in compile.Input) { in.Config.Remove(desired.Key{Kind: desired.KindNetwork, UID: fixture.NetRed}) }},
 		{name: "no uplink", key: web, kinds: fullPort, make: func(in compile.Input) { in.Config.Host().Uplinks = nil }},
 		{name: "adopted", make: func(compile.Input) {}, key: db, kinds: fullPort},
 		{name: "adopted, no netdev", key: db, pending: "vnet7 is no netdev", kinds: "ovs-port flow-set announcement",
 			make: func(in compile.Input) { delete(in.Facts.Links, "vnet7") }},
 		{name: "iface-id on another bridge", key: db, pending: `is on bridge "br-ex"`,
-			make: func(in compile.Input) { iface(in, "vnet7", func(i *object.InterfaceFacts) { i.Bridge = "br-ex" }) }},
+			make: func(in compile.Input) {
+				fixture.Interface(in, "vnet7", func(i *object.InterfaceFacts) { i.Bridge = "br-ex" })
+			}},
 		{name: "iface-id twice", key: db, refused: "OVS interfaces vnet7 and vnet8 carry the same iface-id",
 			make: func(in compile.Input) { in.Facts.Interfaces["vnet8"] = in.Facts.Interfaces["vnet7"] }},
 		{name: "device plugged by somebody else", key: web, pending: `somebody else made, with iface-id "x"`,
@@ -220,76 +166,29 @@ func TestPortUnit(t *testing.T) {
 		{name: "hostile device", key: web, refused: "no interface name may have", make: func(in compile.Input) { p(in).Device = "a/../b" }},
 		{name: "server MAC", key: web, refused: "reserved", make: func(in compile.Input) { p(in).MAC = model.MAC(object.ServerMAC) }},
 		{name: "group MAC", key: web, refused: "unicast", make: func(in compile.Input) { p(in).MAC = model.MAC{1, 2, 3, 4, 5, 6} }},
-		{name: "server's address", key: web, refused: "DHCP server", make: func(in compile.Input) { p(in).Addresses[1] = address("10.1.0.2") }},
+		{name: "server's address", key: web, refused: "DHCP server", make: func(in compile.Input) { p(in).Addresses[1] = fixture.Address("10.1.0.2") }},
 		{name: "server's link-local", key: web, refused: "reserved",
 			make: func(in compile.Input) { p(in).Addresses[0] = model.Address{Addr: object.ServerLinkLocal} }},
-		{name: "multicast address", key: web, refused: "no address a port can be given", make: func(in compile.Input) { p(in).Addresses[1] = address("224.0.0.1") }},
-		{name: "address elsewhere", key: web, refused: "in no subnet", make: func(in compile.Input) { p(in).Addresses[1] = address("192.0.2.1") }},
+		{name: "multicast address", key: web, refused: "no address a port can be given", make: func(in compile.Input) { p(in).Addresses[1] = fixture.Address("224.0.0.1") }},
+		{name: "address elsewhere", key: web, refused: "in no subnet", make: func(in compile.Input) { p(in).Addresses[1] = fixture.Address("192.0.2.1") }},
 		{name: "address twice", key: web, refused: "listed twice", make: func(in compile.Input) { p(in).Addresses[1] = p(in).Addresses[0] }},
 		{name: "unknown state", key: web, refused: "state", make: func(in compile.Input) { p(in).State = "half" }},
-		{name: "same MAC, second", key: db, refused: "MAC fa:16:3e:00:01:0a belongs to port " + portWeb,
-			make: func(in compile.Input) { in.Config.Port(portDB).MAC = p(in).MAC }},
-		{name: "same MAC, first", key: web, kinds: fullPort, make: func(in compile.Input) { in.Config.Port(portDB).MAC = p(in).MAC }},
+		{name: "same MAC, second", key: db, refused: "MAC fa:16:3e:00:01:0a belongs to port " + fixture.PortWeb,
+			make: func(in compile.Input) { in.Config.Port(fixture.PortDB).MAC = p(in).MAC }},
+		{name: "same MAC, first", key: web, kinds: fullPort, make: func(in compile.Input) { in.Config.Port(fixture.PortDB).MAC = p(in).MAC }},
 		{name: "same device, who is plugged keeps it", key: web, kinds: fullPort,
 			make: func(in compile.Input) {
-				early := port("00000000-0000-4000-8000-000000000001", netRed, "tapweb", 1, 77)
+				early := fixture.Port("00000000-0000-4000-8000-000000000001", fixture.NetRed, "tapweb", 1, 77)
 				in.Config.Put(early)
 			}},
-		{name: "same device, the other is refused", key: key(desired.KindPort, "00000000-0000-4000-8000-000000000001"), refused: "device tapweb belongs to port " + portWeb,
+		{name: "same device, the other is refused", key: fixture.Key(desired.KindPort, "00000000-0000-4000-8000-000000000001"), refused: "device tapweb belongs to port " + fixture.PortWeb,
 			make: func(in compile.Input) {
-				early := port("00000000-0000-4000-8000-000000000001", netRed, "tapweb", 1, 77)
+				early := fixture.Port("00000000-0000-4000-8000-000000000001", fixture.NetRed, "tapweb", 1, 77)
 				in.Config.Put(early)
 			}},
 		{name: "a faulty rival takes nothing", key: db, kinds: fullPort,
 			make: func(in compile.Input) { p(in).InterfaceID, p(in).State = "if-tapdb", "half" }},
 	} {
 		c.run(t)
-	}
-}
-
-// OpenFlow's goto leads to later tables only.
-func TestGotoLeadsOn(t *testing.T) {
-	t.Parallel()
-	in := fixture()
-	for _, k := range in.Config.Keys() {
-		for _, o := range compile.Compile(in, k).Objects {
-			set, ok := o.(*object.FlowSet)
-			if !ok {
-				continue
-			}
-			for _, f := range set.Flows {
-				for _, a := range f.Actions {
-					if to, ok := a.(object.Goto); ok && to.Table <= f.Table {
-						t.Errorf("%v: %s", k, f)
-					}
-				}
-			}
-		}
-	}
-}
-
-func TestFlowsPerPort(t *testing.T) {
-	t.Parallel()
-	u := compile.Compile(fixture(), key(desired.KindPort, portWeb))
-	for _, o := range u.Objects {
-		if set, ok := o.(*object.FlowSet); ok && len(set.Flows) > 16 {
-			t.Errorf("a port with one address of each family takes %d flows, want at most 16", len(set.Flows))
-		}
-	}
-}
-
-// TestAGuestWithAnotherMACIsToldOnce: the hypervisor says which MAC the guest has, and the port has another.
-func TestAGuestWithAnotherMACIsToldOnce(t *testing.T) {
-	t.Parallel()
-	in := fixture()
-	iface(in, "vnet7", func(i *object.InterfaceFacts) { i.AttachedMAC = "fa:16:3e:99:99:99" })
-	u := compile.Compile(in, key(desired.KindPort, portDB))
-	if len(u.Warnings) != 1 || u.Warnings[0].Reason != object.WarnMACMismatch || !strings.Contains(u.Warnings[0].Message, "fa:16:3e:99:99:99") {
-		t.Errorf("warnings: %+v", u.Warnings)
-	}
-	in = fixture()
-	iface(in, "vnet7", func(i *object.InterfaceFacts) { i.AttachedMAC = in.Config.Port(portDB).MAC.String() })
-	if u := compile.Compile(in, key(desired.KindPort, portDB)); len(u.Warnings) != 0 {
-		t.Errorf("with the port's own MAC: %+v", u.Warnings)
 	}
 }

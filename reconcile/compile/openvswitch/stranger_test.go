@@ -1,4 +1,4 @@
-package compile_test
+package openvswitch_test
 
 import (
 	"net/netip"
@@ -7,17 +7,18 @@ import (
 
 	"weft/hostnet/object"
 	"weft/model/desired"
+	"weft/reconcile/compile/internal/fixture"
 )
 
 // TestStrangersOnTheBridgeAreSilent: whoever is behind an undeclared interface cannot talk to the host, like a guest.
 func TestStrangersOnTheBridgeAreSilent(t *testing.T) {
 	t.Parallel()
-	in := fixture()
-	x := indexed(in)
+	in := fixture.Plain()
+	x := fixture.Indexed(in)
 	in.Index = x
 	host := in.Config.Host().Key()
 	silent := func() (names []string) {
-		for _, o := range noted(in, host).Objects {
+		for _, o := range fixture.Noted(in, host).Objects {
 			if s, ok := o.(*object.SilentDevice); ok {
 				names = append(names, s.Device)
 			}
@@ -46,13 +47,13 @@ func TestStrangersOnTheBridgeAreSilent(t *testing.T) {
 		t.Errorf("the address is gone: compiled again %v, silent are %v", dirty, silent())
 	}
 	// A port is declared for one of them. The interface then belongs to the port.
-	p := *in.Config.Port(portWeb)
+	p := *in.Config.Port(fixture.PortWeb)
 	p.UID, p.Device, p.InterfaceID = "20000000-0000-4000-8000-000000000099", "", "of-another-cloud"
 	in.Config.Put(&p)
 	if dirty := x.Update(in.Config, desired.Key{Kind: desired.KindPort, UID: p.UID}); !slices.Contains(dirty, host) || slices.Contains(silent(), "vnet8") {
 		t.Errorf("declared: compiled again %v, of the host silent are %v", dirty, silent())
 	}
-	noted(in, p.Key())
+	fixture.Noted(in, p.Key())
 	if dirty := x.Update(in.Config, desired.Key{Kind: desired.KindPort, UID: p.UID}); slices.Contains(dirty, host) {
 		t.Error("nothing about strangers changed, and the host was compiled again")
 	}
