@@ -47,6 +47,7 @@ var arrows = []struct {
 	{"etcdschema/pki", nil},
 	{"hostnet/", []string{"hostnet/"}},
 	{"hostnet/object", nil},
+	// A backend imports compile, and compile no backend: it is the same for all of them.
 	{"reconcile/compile", []string{"model", "model/desired", "hostnet/object"}},
 	{"reconcile/compile/", []string{"model", "model/desired", "hostnet/object", "reconcile/compile"}},
 	{"reconcile/compile/internal/fixture", []string{"model", "model/desired", "hostnet/object", "reconcile/compile", "reconcile/compile/"}},

@@ -57,7 +57,7 @@ func (s Site) routerLeg(b *Builder, r *desired.Router, leg desired.RouterLeg) {
 		b.Refuse("network %s/%s belongs to router %s already", n.Project, n.Name, owner)
 		return
 	}
-	if n.Gateway != nil { // the host's own leg there has flows that match the same frames
+	if n.Gateway != nil { // the host's own leg there takes the same frames
 		b.Refuse("network %s/%s is an external network: a router has no leg on one", n.Project, n.Name)
 		return
 	}
