@@ -10,7 +10,7 @@ func HostKind() KindInfo {
 	return KindInfo{Kind: KindHost, ClusterScoped: true, New: func() Spec { return &HostSpec{} }}
 }
 
-// Driver names how a host wires guests (its fabric).
+// Driver names how a host wires guests (its backend).
 type Driver string
 
 // The drivers.

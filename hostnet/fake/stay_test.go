@@ -77,22 +77,22 @@ func TestAVLANDeviceMadeAgain(t *testing.T) {
 func TestReadBackWhole(t *testing.T) {
 	t.Parallel()
 	h := plugged()
-	guard := &object.PortSecurity{OwnerUID: "h"}
+	security := &object.PortSecurity{OwnerUID: "h"}
 	uplink := &object.PortSecurityUplink{OwnerUID: "h", Device: "eth2"}
-	must(t, h, create(guard))
+	must(t, h, create(security))
 	must(t, h, create(uplink))
-	for _, o := range []object.Object{guard, uplink} {
+	for _, o := range []object.Object{security, uplink} {
 		if have := observe(t, h, o.Key()); have.Owner() != "" || len(o.Diff(have)) > 0 {
 			t.Errorf("%s is read back as %+v", o.Key(), have)
 		}
 	}
 	altered := &object.PortSecurity{Rules: "a rule is missing"}
 	h.Alter(altered)
-	if d := guard.Diff(observe(t, h, guard.Key())); len(d) == 0 {
+	if d := security.Diff(observe(t, h, security.Key())); len(d) == 0 {
 		t.Error("what somebody else has put is not seen")
 	}
-	h.AlterSilently(guard.Key(), guard)
-	if h.Objects()[guard.Key()] != object.Object(guard) {
+	h.AlterSilently(security.Key(), security)
+	if h.Objects()[security.Key()] != object.Object(security) {
 		t.Error("what somebody else has put silently is not there")
 	}
 }

@@ -12,15 +12,16 @@ import (
 	"weft/model"
 	"weft/reconcile/compile"
 	"weft/reconcile/compile/linuxbridge"
+	"weft/reconcile/compile/openvswitch"
 )
 
 // driven are the kinds of objects of the drivers, in the order of their dependencies.
 var driven = []object.Kind{object.KindBridge, object.KindUplink, object.KindOVSPort, object.KindFlowSet, object.KindTagFilter,
 	object.KindPortSecurity, object.KindPortSecurityElements, object.KindPortSecurityUplink, object.KindLinuxBridge, object.KindVLANDevice, object.KindBridgePort}
 
-// fabrics are the network backends.
-func fabrics() map[model.Driver]compile.Fabric {
-	return map[model.Driver]compile.Fabric{model.DriverOVS: compile.OpenVSwitch{}, model.DriverBridge: linuxbridge.Fabric{}}
+// backends are the backends by the driver that a host names.
+func backends() map[model.Driver]compile.Backend {
+	return map[model.Driver]compile.Backend{model.DriverOVS: openvswitch.Backend{}, model.DriverBridge: linuxbridge.Backend{}}
 }
 
 // converge compiles and applies until the switch is as desired. It needs several passes, because OVS numbers its ports only when they
@@ -50,7 +51,7 @@ func (st *stage) compile(t *testing.T) (objects []object.Object, missing string)
 		st.switches.Facts(st.facts)
 	}
 	for _, k := range st.config.Keys() {
-		u := compile.Compile(compile.Input{Fabrics: fabrics(), Config: st.config, Facts: st.facts}, k)
+		u := compile.Compile(compile.Input{Backends: backends(), Config: st.config, Facts: st.facts}, k)
 		missing += u.Pending + u.Refused
 		for _, o := range u.Objects {
 			if slices.Contains(driven, o.Key().Kind) {

@@ -13,6 +13,7 @@ import (
 	"weft/model"
 	"weft/model/desired"
 	"weft/reconcile/compile"
+	"weft/reconcile/compile/openvswitch"
 )
 
 const routerUID = "50000000-0000-4000-8000-000000000005"
@@ -108,7 +109,7 @@ func TestEveryGatewayRuleIsNeeded(t *testing.T) {
 			continue
 		}
 		for j, f := range set.Flows {
-			if set.Feature != compile.FeatureLeg(netRed) && !namesGateway(f) {
+			if set.Feature != openvswitch.FeatureLeg(netRed) && !namesGateway(f) {
 				continue
 			}
 			without := *set

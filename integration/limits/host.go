@@ -14,6 +14,7 @@ import (
 	"weft/model/desired"
 	"weft/reconcile/compile"
 	"weft/reconcile/compile/linuxbridge"
+	"weft/reconcile/compile/openvswitch"
 	"weft/reconcile/control"
 )
 
@@ -138,7 +139,7 @@ func facts(c *desired.NodeConfig, datapath string) *object.Facts {
 // Compile makes all objects of a host with these facts.
 func Compile(c *desired.NodeConfig, f *object.Facts) (units []compile.Unit) {
 	in := compile.Input{Config: c, Facts: f, Index: compile.NewIndex(c, f),
-		Fabrics: map[model.Driver]compile.Fabric{model.DriverOVS: compile.OpenVSwitch{}, model.DriverBridge: linuxbridge.Fabric{}}}
+		Backends: map[model.Driver]compile.Backend{model.DriverOVS: openvswitch.Backend{}, model.DriverBridge: linuxbridge.Backend{}}}
 	for _, k := range c.Keys() {
 		units = append(units, compile.Compile(in, k))
 	}

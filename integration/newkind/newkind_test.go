@@ -15,6 +15,8 @@ import (
 	"weft/hostnet/object"
 	"weft/model"
 	"weft/model/desired"
+	"weft/reconcile/compile"
+	"weft/reconcile/compile/openvswitch"
 	"weft/reconcile/control"
 	"weft/reconcile/engine"
 )
@@ -60,7 +62,8 @@ func (r *region) run() {
 		drivers = append(drivers, d)
 	}
 	reconciler, err := engine.New(engine.Config{Node: node, Features: desired.Features(), Drivers: drivers, Store: r.client, Logger: quiet,
-		Kinds: hostKinds(), Follow: func(seen etcdschema.Seen) engine.Source {
+		Kinds: hostKinds(), Backends: map[model.Driver]compile.Backend{model.DriverOVS: openvswitch.Backend{}},
+		Follow: func(seen etcdschema.Seen) engine.Source {
 			return r.client.NewFollower(etcdschema.FollowerConfig{Prefixes: []etcdschema.Prefix{etcdschema.NodeDesired(node)}, Seen: seen})
 		}})
 	if err != nil {

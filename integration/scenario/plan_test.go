@@ -22,8 +22,8 @@ type scenario struct {
 	lacking []need.Need
 	// repeats are the names of other scenarios that run in its place, with its needs: "# repeats vlan-isolation".
 	repeats []string
-	// bridge says that its hosts have the kernel's VLAN devices and bridges: "# fabric bridge". Its manifests do not say that. both says
-	// that it holds on either kind of host: "# fabric both".
+	// bridge says that its hosts have the kernel's VLAN devices and bridges: "# backend bridge". Its manifests do not say that. both says
+	// that it holds on either kind of host: "# backend both".
 	bridge, both bool
 	// alone says that nothing else runs at the same time, because it measures: "# alone".
 	alone bool
@@ -33,7 +33,7 @@ type scenario struct {
 const (
 	needsLine   = "# needs "
 	repeatsLine = "# repeats "
-	fabricLine  = "# fabric "
+	backendLine = "# backend "
 	aloneLine   = "# alone"
 )
 
@@ -42,8 +42,8 @@ const repeatsBoth = "both"
 
 // The backends of a scenario.
 const (
-	fabricBridge = "bridge"
-	fabricBoth   = "both"
+	backendBridge = "bridge"
+	backendBoth   = "both"
 )
 
 // scenarios reads the first lines of every scenario.
@@ -113,14 +113,14 @@ func parseScenario(file, text string) (scenario, error) {
 		if words, ok := strings.CutPrefix(line, repeatsLine); ok {
 			s.repeats = append(s.repeats, strings.Fields(words)...)
 		}
-		if words, ok := strings.CutPrefix(line, fabricLine); ok {
+		if words, ok := strings.CutPrefix(line, backendLine); ok {
 			switch strings.TrimSpace(words) {
-			case fabricBridge:
+			case backendBridge:
 				s.bridge = true
-			case fabricBoth:
+			case backendBoth:
 				s.both = true
 			default:
-				return s, fmt.Errorf("%s: fabric %q is neither %s nor %s", file, strings.TrimSpace(words), fabricBridge, fabricBoth)
+				return s, fmt.Errorf("%s: backend %q is neither %s nor %s", file, strings.TrimSpace(words), backendBridge, backendBoth)
 			}
 		}
 	}
@@ -149,15 +149,15 @@ func TestParseScenario(t *testing.T) {
 	if !slices.Equal(s.scripts(), []string{"a.txtar", "b.txtar"}) {
 		t.Errorf("it runs %v", s.scripts())
 	}
-	if s, err := parseScenario("x.txtar", "# fabric bridge\n# repeats both\n"); err != nil || !s.bridge || s.both ||
+	if s, err := parseScenario("x.txtar", "# backend bridge\n# repeats both\n"); err != nil || !s.bridge || s.both ||
 		!slices.Equal(expand(s.repeats, []scenario{{name: "a", both: true}, {name: "b"}}), []string{"a"}) {
 		t.Errorf("read %+v, error %v", s, err)
 	}
 	if s, err := parseScenario("x.txtar", "# alone\n# repeats other\n"); err != nil || !s.alone {
 		t.Errorf("%+v, %v", s, err)
 	}
-	if _, err := parseScenario("x.txtar", "# fabric brigde\n"); err == nil {
-		t.Error("a fabric that nobody knows was read")
+	if _, err := parseScenario("x.txtar", "# backend brigde\n"); err == nil {
+		t.Error("a backend that nobody knows was read")
 	}
 	if _, err := parseScenario("x.txtar", "# needs kernel-datapth\n"); err == nil {
 		t.Error("a need that nobody knows was read")

@@ -32,9 +32,9 @@ func (c Compiler) declaredHost() *desired.Host {
 	return h
 }
 
-// otherName explains that a guest's device exists under another name; empty when it does not. Such a device is not used, because
+// OtherName explains that a guest's device exists under another name; empty when it does not. Such a device is not used, because
 // whoever makes a guest's device gives it the port's name.
-func (c Compiler) otherName(device string) string {
+func (c Compiler) OtherName(device string) string {
 	if first, alternative := c.read.AltName(device); alternative && device != "" {
 		return ": it is an alternative name of " + first + " here, which is not taken; name that one in spec.device"
 	}

@@ -6,12 +6,13 @@ import (
 	"testing"
 
 	"weft/reconcile/compile"
+	"weft/reconcile/compile/internal/fixture"
 )
 
 // An uplink is found by an alternative name, whenever that name appears. The objects have the primary name of the kernel.
 func TestUplinkByAlternativeName(t *testing.T) {
 	t.Parallel()
-	in := fixture()
+	in := fixture.Plain()
 	const alternative = "enp3s0f0np0"
 	first := in.Config.Host().Uplinks[0].Interface
 	declared := *in.Config.Host()
@@ -19,7 +20,7 @@ func TestUplinkByAlternativeName(t *testing.T) {
 	declared.Uplinks[0].Interface = alternative
 	want := compile.Compile(in, declared.Key())
 	in.Config.Put(&declared)
-	in.Index = indexed(in)
+	in.Index = fixture.Indexed(in)
 	if u := compile.Compile(in, declared.Key()); !strings.Contains(u.Pending, alternative) {
 		t.Fatalf("nothing has the name, and the host is %q", u.Pending)
 	}
@@ -30,7 +31,7 @@ func TestUplinkByAlternativeName(t *testing.T) {
 	if !slices.Contains(dirty, declared.Key()) {
 		t.Errorf("the name came, and %v are compiled again", dirty)
 	}
-	if d := same(want, noted(in, declared.Key())); d != "" {
+	if d := same(want, fixture.Noted(in, declared.Key())); d != "" {
 		t.Error(d)
 	}
 	link.AltNames = nil

@@ -6,8 +6,7 @@
 //   - A faulty item never keeps another from compiling and never changes another's objects.
 //   - The cost of compiling one item depends on its own output, not on how many other items the host has.
 //   - Each feature is one file.
-//
-// README.md lists the OpenFlow tables.
+//   - Nothing depends on how a host joins guests to their networks. That is a Backend's matter, a package of its own.
 package compile
 
 import (
@@ -26,8 +25,8 @@ type Input struct {
 	Config *desired.NodeConfig
 	Facts  *object.Facts
 	Index  *Index
-	// Fabrics by the driver that a host names; nil means OpenVSwitch only.
-	Fabrics map[model.Driver]Fabric
+	// Backends are the ways of joining guests, by the driver that a host names. A host with another driver waits.
+	Backends map[model.Driver]Backend
 }
 
 // Unit is the result of compiling one desired item on this host.
@@ -72,8 +71,8 @@ func Compile(in Input, key desired.Key) Unit {
 
 // Compiler has everything that compiling one item may use. It serves one call.
 type Compiler struct {
-	read    *Reader
-	fabrics map[model.Driver]Fabric
+	read     *Reader
+	backends map[model.Driver]Backend
 }
 
 // Reader reads the node config and the facts, and records what was asked for.
@@ -87,11 +86,7 @@ func newCompiler(in Input) Compiler {
 	if r.index == nil {
 		r.index = NewIndex(r.config, r.facts)
 	}
-	c := Compiler{r, in.Fabrics}
-	if c.fabrics == nil {
-		c.fabrics = defaultFabrics()
-	}
-	return c
+	return Compiler{r, in.Backends}
 }
 
 // Builder collects a unit's objects, and the sentences about what is missing or wrong.

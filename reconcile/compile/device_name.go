@@ -2,10 +2,10 @@ package compile
 
 import "strconv"
 
-// deviceNameFault says what is wrong with the name of a netdev or bridge; empty when nothing is. The kernel accepts 15 bytes
+// DeviceNameFault says what is wrong with the name of a netdev or bridge; empty when nothing is. The kernel accepts 15 bytes
 // without slash, space or colon (dev_valid_name). Weft also demands printable ASCII, because names are written to logs and given to
 // tools. It refuses a star, because nftables takes a name that ends with a star as a pattern.
-func deviceNameFault(name string) string {
+func DeviceNameFault(name string) string {
 	switch {
 	case name == "":
 		return "is empty"
@@ -22,8 +22,8 @@ func deviceNameFault(name string) string {
 	return ""
 }
 
-// quote quotes a value that others chose. The result is bounded and printable.
-func quote(s string) string {
+// Quote quotes a value that others chose. The result is bounded and printable.
+func Quote(s string) string {
 	const bound = 64
 	if len(s) > bound {
 		return strconv.QuoteToASCII(s[:bound]) + "…"

@@ -10,7 +10,9 @@ import (
 	"weft/model"
 	"weft/model/desired"
 	"weft/reconcile/compile"
+	"weft/reconcile/compile/internal/fixture"
 	"weft/reconcile/compile/linuxbridge"
+	"weft/reconcile/compile/openvswitch"
 )
 
 // A host can use everything that the model accepts: any such name of a device, bridge or interface compiles.
@@ -26,8 +28,8 @@ func TestNamesThatTheDoorLetsInCompile(t *testing.T) {
 		if _, err := model.DecodeIntent(id, spec); err != nil {
 			return
 		}
-		in := fixture()
-		p := *in.Config.Port(uids(in.Config, desired.KindPort)[0])
+		in := fixture.Plain()
+		p := *in.Config.Port(fixture.UIDs(in.Config, desired.KindPort)[0])
 		p.Device = name
 		in.Config.Put(&p)
 		if u := compile.Compile(in, p.Key()); strings.Contains(u.Refused, "interface name") || strings.Contains(u.Refused, "15 bytes") {
@@ -46,8 +48,8 @@ func TestNamesThatTheDoorLetsInCompile(t *testing.T) {
 // router's place.
 func TestNoGuestHasADeviceOfOurs(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{compile.LegDevice(routerUID, netRed), compile.ExternalLegDevice(netPublic), compile.CentralLegDevice(routerUID, netPublic),
-		compile.SessionDevice(netPublic, "h1"), linuxbridge.BridgeName(netRed), linuxbridge.VLANName(netRed)} {
+	for _, name := range []string{compile.LegDevice(fixture.RouterUID, fixture.NetRed), compile.ExternalLegDevice(fixture.NetPublic), compile.CentralLegDevice(fixture.RouterUID, fixture.NetPublic),
+		openvswitch.SessionDevice(fixture.NetPublic, "h1"), linuxbridge.BridgeName(fixture.NetRed), linuxbridge.VLANName(fixture.NetRed)} {
 		id := model.ID{Project: "alpha", Kind: model.KindPort, Name: "p"}
 		_, err := model.DecodeIntent(id, []byte(`{"spec": {"network": "n", "device": "`+name+`"}}`))
 		if err == nil || !strings.Contains(err.Error(), "its own devices") {

@@ -11,39 +11,33 @@ type exit struct {
 	owner, namespace string
 	gateway          *desired.NodeGateway
 	leg              Leg
-	// part and active are for announcements. The exit of a centralized router is announced only where it is active.
-	part   string
-	active bool
+	// part and gate are for announcements. The exit of a centralized router is announced only where it is active.
+	part string
+	gate Gate
 	// lost says that the exit was given an IPv6 address, but has no IPv6 here.
 	lost   bool
 	noIPv6 bool // the host's kernel has none
 }
 
 // exitOf is the exit of a router to its external network; r is nil for the host's own exit.
-func (c Compiler) exitOf(h *desired.Host, n *desired.Network, r *desired.Router) exit {
-	if r == nil || r.Central == nil {
-		e := exit{owner: n.UID, namespace: ExternalNamespace(n.UID), active: true, noIPv6: c.read.NoIPv6()}
-		e.gateway, e.lost = c.usableGateway(n.Gateway)
-		e.leg = Leg{OwnerUID: n.UID, Device: ExternalLegDevice(n.UID), MAC: object.MAC(h.RouterMAC)}
-		return e.complete()
+func (s Site) exitOf(n *desired.Network, r *desired.Router) exit {
+	e := exit{owner: n.UID, namespace: ExternalNamespace(n.UID), gate: openGate(), noIPv6: s.read.NoIPv6()}
+	gateway := n.Gateway
+	e.leg = Leg{OwnerUID: n.UID, Device: ExternalLegDevice(n.UID), MAC: object.MAC(s.Host.RouterMAC)}
+	if r != nil && r.Central != nil {
+		e.owner, e.namespace, e.gate, e.part = r.UID, ExternalNamespace(r.UID), s.backend.Gate(s, r), n.UID
+		gateway = r.Central.External
+		e.leg = Leg{OwnerUID: r.UID, Device: CentralLegDevice(r.UID, n.UID), MAC: routerMAC(r), Central: r}
 	}
-	g := c.gate(h, r)
-	e := exit{owner: r.UID, namespace: ExternalNamespace(r.UID), part: n.UID, active: g.Active, noIPv6: c.read.NoIPv6()}
-	e.gateway, e.lost = c.usableGateway(r.Central.External)
-	e.leg = Leg{OwnerUID: r.UID, Device: CentralLegDevice(r.UID, n.UID), MAC: routerMAC(r), Gate: &g, Feature: FeatureLeg(n.UID)}
-	return e.complete()
-}
-
-func (e exit) complete() exit {
 	e.leg.Veth = object.Key{Kind: object.KindVeth, Name: e.namespace + "/" + externalDevice}
-	if e.gateway != nil {
+	if e.gateway, e.lost = s.usableGateway(gateway); e.gateway != nil {
 		e.leg.Addresses = hostParts(e.gateway.Addresses)
 	}
 	return e
 }
 
 // addExit adds the namespace, its leg, its routes and its translation.
-func (c Compiler) addExit(b *Builder, s Site, fabric Fabric, n *desired.Network, e exit) {
+func (s Site) addExit(b *Builder, n *desired.Network, e exit) {
 	if why := exitFault(n, e); why != "" {
 		b.Pend("%s", why)
 		return
@@ -67,8 +61,8 @@ func (c Compiler) addExit(b *Builder, s Site, fabric Fabric, n *desired.Network,
 			Device: externalDevice, After: []object.Key{addresses.Key(), nat.Key()}})
 	}
 	subnetRoutes(b, n, e, addresses.Key(), nat.Key())
-	plug := fabric.ExternalLeg(b, s, n, e.leg)
-	announceLeg(b, n, e.leg, plug, e.active, e.part, addresses.Key())
+	plug := s.backend.ExternalLeg(b, s, n, e.leg)
+	announceLeg(b, n, e.leg, plug, e.gate, e.part, addresses.Key())
 }
 
 // natLimits are the connection limits of each router behind the gateway.
@@ -78,15 +72,12 @@ func natLimits(g *desired.NodeGateway) object.NATLimits {
 }
 
 // announceLeg announces the leg's addresses: through the uplink, if the plug has one, and to this host's guests and other legs.
-func announceLeg(b *Builder, n *desired.Network, leg Leg, plug Plug, active bool, part string, addresses object.Key) {
-	if plug.Device == "" || !active || len(leg.Addresses) == 0 {
+func announceLeg(b *Builder, n *desired.Network, leg Leg, plug Plug, gate Gate, part string, addresses object.Key) {
+	if plug.Device == "" || !gate.Active || len(leg.Addresses) == 0 {
 		return
 	}
 	a := &object.Announcement{OwnerUID: leg.OwnerUID, Part: part, Device: plug.Uplink, VLAN: n.SegmentationID, MAC: leg.MAC,
-		Addresses: leg.Addresses, After: append(plug.Announce, addresses), Network: n.UID, Local: leg.Device, Router: true}
-	if leg.Gate != nil {
-		a.Occasion = leg.Gate.Met
-	}
+		Addresses: leg.Addresses, After: append(plug.Announce, addresses), Network: n.UID, Local: leg.Device, Router: true, Occasion: gate.Met}
 	b.Add(a)
 }
 
@@ -109,7 +100,7 @@ func exitFault(n *desired.Network, e exit) string {
 	seen := map[bool]bool{}
 	for _, via := range g.NextHops {
 		if _, ok := subnetOf(n, via.Addr); !ok || seen[via.Is4()] {
-			return "next hop " + quote(via.String()) + " is in no subnet of the external network, or the second of its family"
+			return "next hop " + Quote(via.String()) + " is in no subnet of the external network, or the second of its family"
 		}
 		seen[via.Is4()] = true
 	}
@@ -124,15 +115,15 @@ func exitFault(n *desired.Network, e exit) string {
 }
 
 // externalRoad finds the exit to an external network for floating addresses of a router, or says why there is none.
-func (c Compiler) externalRoad(h *desired.Host, uid string, r *desired.Router) (n *desired.Network, e exit, wait string) {
-	n = c.read.Network(uid)
+func (s Site) externalRoad(uid string, r *desired.Router) (n *desired.Network, e exit, wait string) {
+	n = s.read.Network(uid)
 	switch {
 	case n == nil:
-		return nil, e, "waits for external network " + quote(uid)
-	case c.networkRefusal(n) != "":
-		return nil, e, "external network " + n.Project + "/" + n.Name + " is refused: " + c.networkRefusal(n)
+		return nil, e, "waits for external network " + Quote(uid)
+	case s.networkRefusal(n) != "":
+		return nil, e, "external network " + n.Project + "/" + n.Name + " is refused: " + s.networkRefusal(n)
 	}
-	e = c.exitOf(h, n, r)
+	e = s.exitOf(n, r)
 	if why := exitFault(n, e); why != "" {
 		return nil, e, why
 	}

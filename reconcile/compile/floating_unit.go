@@ -16,7 +16,7 @@ func floatingKind() Kind {
 // floatingIP compiles one floating address: its translation in the router's namespace, the route to it from the external network,
 // and its announcement there. Its cost does not depend on the number of others.
 func (c Compiler) floatingIP(b *Builder, f *desired.FloatingIP) {
-	s, fabric, ok := c.site(b)
+	s, ok := c.site(b)
 	if !ok {
 		return
 	}
@@ -32,7 +32,7 @@ func (c Compiler) floatingIP(b *Builder, f *desired.FloatingIP) {
 		b.Refuse("%s", why)
 		return
 	}
-	n, e, wait := c.externalRoad(s.Host, f.Network, c.read.Router(router))
+	n, e, wait := s.externalRoad(f.Network, c.read.Router(router))
 	if wait == "" {
 		wait = c.floatingWait(f, n, e, router)
 	}
@@ -44,26 +44,27 @@ func (c Compiler) floatingIP(b *Builder, f *desired.FloatingIP) {
 	mapping := &object.NATMapping{OwnerUID: f.UID, Namespace: RouterNamespace(router), Floating: address, Fixed: f.Fixed.Addr,
 		Forwards: natForwards(f.Forwards)}
 	b.Add(mapping)
-	c.floatingRoad(b, s, fabric, n, e, f, router, mapping.Key())
+	s.floatingRoad(b, n, e, f, router, mapping.Key())
 }
 
 // floatingRoad adds the route, the proxy and the announcement by which the external network reaches the address here.
-func (c Compiler) floatingRoad(b *Builder, s Site, fabric Fabric, n *desired.Network, e exit, f *desired.FloatingIP, router string, mapping object.Key) {
+func (s Site) floatingRoad(b *Builder, n *desired.Network, e exit, f *desired.FloatingIP, router string,
+	mapping object.Key) {
 	address, external, peer := f.Address.Addr, e.namespace, transitPeer(router)
-	_, ours := transitPair(c.read.Transit(router))
+	_, ours := transitPair(s.read.Transit(router))
 	via := ours[0].Addr()
 	if address.Is6() {
 		via = ours[1].Addr()
 	}
-	route := &object.Route{OwnerUID: f.UID, Namespace: external, Destination: single(address), Via: via, Device: peer,
+	route := &object.Route{OwnerUID: f.UID, Namespace: external, Destination: netip.PrefixFrom(address, address.BitLen()), Via: via, Device: peer,
 		After: []object.Key{{Kind: object.KindAddresses, Name: external + "/" + peer}, mapping}}
 	b.Add(route)
 	leg := e.leg
 	proxy := &object.Proxy{OwnerUID: f.UID, Namespace: external, Device: externalDevice, Address: address,
 		After: []object.Key{leg.Veth, route.Key()}}
 	b.Add(proxy)
-	plug := fabric.ExternalLeg(&Builder{}, s, n, leg)
-	if plug.Device != "" && e.active {
+	plug := s.backend.ExternalLeg(&Builder{}, s, n, leg)
+	if plug.Device != "" && e.gate.Active {
 		b.Add(&object.Announcement{OwnerUID: f.UID, Device: plug.Uplink, VLAN: n.SegmentationID, MAC: leg.MAC,
 			Addresses: []netip.Addr{address}, After: append(plug.Announce, proxy.Key()), Network: n.UID, Local: leg.Device, Router: true})
 	}
@@ -77,14 +78,14 @@ func floatingRouter(f *desired.FloatingIP) (router, why string) {
 	case f.UID == "":
 		return "", "the floating address has no uid"
 	case !canonical(a.Addr):
-		return "", "address " + quote(a.String()) + " is not in canonical form"
+		return "", "address " + Quote(a.String()) + " is not in canonical form"
 	case len(f.Forwards) > maxForwards:
 		return "", "more than 1000 port forwards"
 	case f.Fixed.IsValid() == (len(f.Forwards) > 0):
 		return "", "a floating address has either a fixed address or port forwards"
 	case f.Fixed.IsValid():
 		if !canonical(f.Fixed.Addr) || f.Fixed.Is4() != a.Is4() {
-			return "", "fixed address " + quote(f.Fixed.String()) + " is not of the floating address's family"
+			return "", "fixed address " + Quote(f.Fixed.String()) + " is not of the floating address's family"
 		}
 		return f.Router, ""
 	}
@@ -93,9 +94,9 @@ func floatingRouter(f *desired.FloatingIP) (router, why string) {
 		case w.Router != f.Forwards[0].Router:
 			return "", "its port forwards lead through more than one router"
 		case !canonical(w.To.Addr) || w.To.Is4() != a.Is4():
-			return "", "a forward's address " + quote(w.To.String()) + " is not of the floating address's family"
+			return "", "a forward's address " + Quote(w.To.String()) + " is not of the floating address's family"
 		case w.Protocol != "tcp" && w.Protocol != "udp":
-			return "", "forwarded protocol " + quote(w.Protocol) + " is neither tcp nor udp"
+			return "", "forwarded protocol " + Quote(w.Protocol) + " is neither tcp nor udp"
 		case w.First == 0 || w.Last < w.First || w.ToFirst == 0 || int(w.ToFirst)+int(w.Last-w.First) > 65535:
 			return "", "forwarded ports are out of range"
 		case slices.ContainsFunc(f.Forwards[:i], func(o desired.Forward) bool { return forwardsOverlap(o, w) }):

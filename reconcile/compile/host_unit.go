@@ -17,15 +17,15 @@ func compileHost(c Compiler, b *Builder, uid string) {
 	}
 }
 
-// host compiles what all networks of the host share. Its fabric does most of it.
+// host compiles what all networks of the host share. Its backend does most of it.
 func (c Compiler) host(b *Builder, h *desired.Host) {
-	f := c.fabric(h)
-	if f == nil {
-		b.Refuse("driver %s is not known to this version", quote(string(h.Driver)))
+	backend := c.backend(h)
+	if backend == nil {
+		b.Refuse("driver %s is not known to this version", Quote(string(h.Driver)))
 		return
 	}
 	b.Add(&object.HostFilter{OwnerUID: h.UID})
-	f.Host(b, Site{Compiler: c, Host: h})
+	backend.Host(b, Site{c, h, backend})
 }
 
 // Silence keeps the host's own network stack away from a device. It returns the key that must be in place before the device is

@@ -46,11 +46,11 @@ func (x *Index) Strangers() (names []string, warning func(name string) object.Wa
 		if x.facts.Interfaces[name].InterfaceID == "" {
 			b.Warn(object.WarnUnknownInterface, "OVS interface %s on bridge %s belongs to nobody: it has no iface-id and is no uplink of this host, so it neither hears nor says anything; "+
 				"give it the interfaceID of a port, or take it to a bridge of its own",
-				quote(name), x.host.Bridge)
+				Quote(name), x.host.Bridge)
 			return b.Warnings[0]
 		}
 		b.Warn(object.WarnUnknownInterface, "OVS interface %s on bridge %s has iface-id %s, which no port has on this host: its guest has no network; "+
-			"declare the port with that interfaceID and this host, or correct the domain", quote(name), x.host.Bridge, quote(x.facts.Interfaces[name].InterfaceID))
+			"declare the port with that interfaceID and this host, or correct the domain", Quote(name), x.host.Bridge, Quote(x.facts.Interfaces[name].InterfaceID))
 		return b.Warnings[0]
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"weft/hostnet/object"
 	"weft/model/desired"
 	"weft/reconcile/compile"
+	"weft/reconcile/compile/internal/fixture"
 )
 
 // otherValue gives a field another value than it has.
@@ -42,20 +43,20 @@ func otherValue(t *testing.T, v reflect.Value) {
 // again, whether the device is named or all facts are compared. Nothing is compiled again when nothing has changed.
 func TestEachFieldOfADeviceConcernsItsReaders(t *testing.T) {
 	t.Parallel()
-	web := key(desired.KindPort, portWeb)
+	web := fixture.Key(desired.KindPort, fixture.PortWeb)
 	for _, of := range []any{object.LinkFacts{}, object.InterfaceFacts{}} {
 		for i := range reflect.TypeOf(of).NumField() {
 			for _, devices := range [][]string{nil, {"tapweb"}} {
-				in := fixture()
-				x := indexed(in)
+				in := fixture.Plain()
+				x := fixture.Indexed(in)
 				name := fmt.Sprintf("%T.%s", of, reflect.TypeOf(of).Field(i).Name)
 				change := func() {
-					link(in, "tapweb", func(l *object.LinkFacts) {
+					fixture.Link(in, "tapweb", func(l *object.LinkFacts) {
 						if _, is := of.(object.LinkFacts); is {
 							otherValue(t, reflect.ValueOf(l).Elem().Field(i))
 						}
 					})
-					iface(in, "tapweb", func(f *object.InterfaceFacts) {
+					fixture.Interface(in, "tapweb", func(f *object.InterfaceFacts) {
 						if _, is := of.(object.InterfaceFacts); is {
 							otherValue(t, reflect.ValueOf(f).Elem().Field(i))
 						}
@@ -78,10 +79,10 @@ func TestEachFieldOfADeviceConcernsItsReaders(t *testing.T) {
 // TestDevicesComeAndGo: a device that goes concerns its readers, and so does one that comes, once each.
 func TestDevicesComeAndGo(t *testing.T) {
 	t.Parallel()
-	in := fixture()
-	x := indexed(in)
+	in := fixture.Plain()
+	x := fixture.Indexed(in)
 	for _, device := range []string{"tapweb", "vnet7"} {
-		reader := key(desired.KindPort, map[string]string{"tapweb": portWeb, "vnet7": portDB}[device])
+		reader := fixture.Key(desired.KindPort, map[string]string{"tapweb": fixture.PortWeb, "vnet7": fixture.PortDB}[device])
 		l, i := in.Facts.Links[device], in.Facts.Interfaces[device]
 		for what, do := range map[string]func(){
 			"link": func() { delete(in.Facts.Links, device) }, "interface": func() { delete(in.Facts.Interfaces, device) },
@@ -101,28 +102,28 @@ func TestDevicesComeAndGo(t *testing.T) {
 // TestHostFactsConcernTheirReaders: facts of the host itself.
 func TestHostFactsConcernTheirReaders(t *testing.T) {
 	t.Parallel()
-	host := key(desired.KindHost, hostUID)
+	host := fixture.Key(desired.KindHost, fixture.HostUID)
 	for name, change := range map[string]func(f *object.Facts){
 		"datapath type": func(f *object.Facts) { f.DatapathType = "system" },
 		"a bridge that became foreign": func(f *object.Facts) {
 			f.ForeignBridges = map[string]string{"br-int": "x"}
 		},
 	} {
-		in := fixture()
-		x := indexed(in)
+		in := fixture.Plain()
+		x := fixture.Indexed(in)
 		change(in.Facts)
 		if dirty := x.Observe(in.Facts, nil); !slices.Contains(dirty, host) {
 			t.Errorf("%s: compiled again are %v", name, dirty)
 		}
-		*in.Facts = *fixture().Facts
+		*in.Facts = *fixture.Plain().Facts
 		if dirty := x.Observe(in.Facts, nil); !slices.Contains(dirty, host) {
 			t.Errorf("%s, and back: compiled again are %v", name, dirty)
 		}
 	}
-	in := routed()
-	x := indexed(in)
+	in := fixture.Routed()
+	x := fixture.Indexed(in)
 	in.Facts.NoIPv6 = true
-	if dirty := x.Observe(in.Facts, nil); !slices.Contains(dirty, key(desired.KindRouter, routerUID)) || slices.Contains(dirty, host) {
+	if dirty := x.Observe(in.Facts, nil); !slices.Contains(dirty, fixture.Key(desired.KindRouter, fixture.RouterUID)) || slices.Contains(dirty, host) {
 		t.Errorf("without IPv6 compiled again are %v", dirty)
 	}
 	in.Facts.ForeignBridges = map[string]string{"br-other": "x"}
@@ -134,13 +135,13 @@ func TestHostFactsConcernTheirReaders(t *testing.T) {
 // TestAForgottenItemIsNotCompiledAgain: what an item was made of is forgotten with it.
 func TestAForgottenItemIsNotCompiledAgain(t *testing.T) {
 	t.Parallel()
-	in := fixture()
-	x := indexed(in)
-	gone := key(desired.KindPort, portWeb)
-	in.Config.Remove(desired.Key{Kind: desired.KindPort, UID: portWeb})
+	in := fixture.Plain()
+	x := fixture.Indexed(in)
+	gone := fixture.Key(desired.KindPort, fixture.PortWeb)
+	in.Config.Remove(desired.Key{Kind: desired.KindPort, UID: fixture.PortWeb})
 	x.Update(in.Config, gone)
 	x.Compiled(compile.Unit{Key: gone})
-	link(in, "tapweb", func(l *object.LinkFacts) { l.MTU++ })
+	fixture.Link(in, "tapweb", func(l *object.LinkFacts) { l.MTU++ })
 	if dirty := x.Observe(in.Facts, nil); slices.Contains(dirty, gone) {
 		t.Errorf("compiled again are %v", dirty)
 	}
@@ -150,7 +151,7 @@ func TestAForgottenItemIsNotCompiledAgain(t *testing.T) {
 	if u := compile.Compile(in, desired.Key{Kind: "unknown", UID: "1"}); len(u.Objects)+len(u.Reads) > 0 {
 		t.Errorf("an item of an unknown kind is %+v", u)
 	}
-	if u := compile.Compile(compile.Input{}, key(desired.KindPort, portWeb)); u.Pending != "" || len(u.Objects) > 0 {
+	if u := compile.Compile(compile.Input{}, fixture.Key(desired.KindPort, fixture.PortWeb)); u.Pending != "" || len(u.Objects) > 0 {
 		t.Errorf("of nothing: %+v", u)
 	}
 }
@@ -158,7 +159,7 @@ func TestAForgottenItemIsNotCompiledAgain(t *testing.T) {
 // TestStrangersAreToldOf: interfaces on our bridge that belong to nobody, the first ones in order, with what to do.
 func TestStrangersAreToldOf(t *testing.T) {
 	t.Parallel()
-	in := fixture()
+	in := fixture.Plain()
 	add := func(name, bridge, id string) {
 		in.Facts.Interfaces[name] = object.InterfaceFacts{Bridge: bridge, InterfaceID: id, OFPort: 9}
 	}
@@ -166,7 +167,7 @@ func TestStrangersAreToldOf(t *testing.T) {
 	add("odd0", "br-int", "")
 	add("br-int", "br-int", "") // the bridge's own
 	add("far0", "br-ex", "")
-	x := indexed(in)
+	x := fixture.Indexed(in)
 	names, warning := x.Strangers()
 	if !slices.Equal(names, []string{"odd0", "vnet9"}) {
 		t.Errorf("strangers are %v", names)
@@ -186,7 +187,7 @@ func TestStrangersAreToldOf(t *testing.T) {
 		t.Errorf("of seven strangers are told %v", names)
 	}
 	in.Config.Remove(in.Config.Host().Key())
-	x.Update(in.Config, key(desired.KindHost, hostUID))
+	x.Update(in.Config, fixture.Key(desired.KindHost, fixture.HostUID))
 	if names, _ := x.Strangers(); len(names) != 0 {
 		t.Errorf("without a host strangers are %v", names)
 	}

@@ -8,6 +8,7 @@ import (
 	"weft/hostnet/object"
 	"weft/model/desired"
 	"weft/reconcile/compile"
+	"weft/reconcile/compile/internal/fixture"
 )
 
 // TestKernelWithoutIPv6: IPv4 is as on any other host, nothing of IPv6 is demanded of the kernel, and requests for IPv6 are
@@ -17,8 +18,8 @@ func TestKernelWithoutIPv6(t *testing.T) {
 	ofKernel := map[object.Kind]bool{object.KindAddresses: true, object.KindRoute: true, object.KindNeighbor: true, object.KindProxy: true,
 		object.KindNATTable: true, object.KindNATMapping: true, object.KindAnnouncement: true}
 	keys := map[desired.Key]bool{ // whether the item asks for IPv6
-		key(desired.KindRouter, routerUID): true, key(desired.KindNetwork, netPublic): true, key(desired.KindFloatingIP, floatFwd): true,
-		key(desired.KindFloatingIP, floatWeb): false, key(desired.KindNeighbors, partRed): false, key(desired.KindNetwork, netRed): false,
+		fixture.Key(desired.KindRouter, fixture.RouterUID): true, fixture.Key(desired.KindNetwork, fixture.NetPublic): true, fixture.Key(desired.KindFloatingIP, fixture.FloatFwd): true,
+		fixture.Key(desired.KindFloatingIP, fixture.FloatWeb): false, fixture.Key(desired.KindNeighbors, fixture.PartRed): false, fixture.Key(desired.KindNetwork, fixture.NetRed): false,
 	}
 	v4 := func(u compile.Unit) (all []string) {
 		for _, o := range u.Objects {
@@ -29,7 +30,7 @@ func TestKernelWithoutIPv6(t *testing.T) {
 		return all
 	}
 	for k, asks := range keys {
-		in := routed()
+		in := fixture.Routed()
 		with := compile.Compile(in, k)
 		in.Facts.NoIPv6 = true
 		without := compile.Compile(in, k)
@@ -43,7 +44,7 @@ func TestKernelWithoutIPv6(t *testing.T) {
 		}
 		left := v4(without)
 		for _, name := range v4(with) {
-			if !strings.Contains(name, ":") && !strings.Contains(strings.Join(left, "\n"), name) && k != key(desired.KindFloatingIP, floatFwd) {
+			if !strings.Contains(name, ":") && !strings.Contains(strings.Join(left, "\n"), name) && k != fixture.Key(desired.KindFloatingIP, fixture.FloatFwd) {
 				t.Errorf("%v: %s is missing", k, name)
 			}
 		}
@@ -53,9 +54,9 @@ func TestKernelWithoutIPv6(t *testing.T) {
 // TestCentralWithoutIPv6: internal and external networks may ask for IPv6. The reason is reported once, and what remains is IPv4.
 func TestCentralWithoutIPv6(t *testing.T) {
 	t.Parallel()
-	in := central()
+	in := fixture.Central()
 	in.Facts.NoIPv6 = true
-	u := compile.Compile(in, key(desired.KindRouter, routerUID))
+	u := compile.Compile(in, fixture.Key(desired.KindRouter, fixture.RouterUID))
 	if n := strings.Count(u.Pending, "ipv6.disable=1"); n != 1 {
 		t.Errorf("the reason is told %d times: %q", n, u.Pending)
 	}

@@ -22,7 +22,7 @@ func (c Compiler) neighbors(b *Builder, part *desired.Neighbors) {
 	owner := c.read.legOwner(part.Network)
 	n := c.read.Network(part.Network)
 	if owner == "" || n == nil {
-		b.Pend("waits for a router on network %s", quote(part.Network))
+		b.Pend("waits for a router on network %s", Quote(part.Network))
 		return
 	}
 	namespace, device := RouterNamespace(owner), LegInner(part.Network)
@@ -32,7 +32,7 @@ func (c Compiler) neighbors(b *Builder, part *desired.Neighbors) {
 		a := e.Address.Addr
 		switch {
 		case !canonical(a) || !inSubnets(n, a) || e.MAC.IsZero() || e.MAC[0]&1 != 0 || seen[a]:
-			b.Refuse("neighbour %s %s is listed twice, in no subnet of its network or has no unicast MAC", quote(a.String()), e.MAC)
+			b.Refuse("neighbour %s %s is listed twice, in no subnet of its network or has no unicast MAC", Quote(a.String()), e.MAC)
 			continue
 		case c.isLegAddress(owner, part.Network, a):
 			b.Refuse("neighbour %s has the router's own address", a)

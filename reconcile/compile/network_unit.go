@@ -2,6 +2,7 @@ package compile
 
 import (
 	"fmt"
+	"net/netip"
 	"weft/hostnet/object"
 	"weft/model"
 	"weft/model/desired"
@@ -15,9 +16,9 @@ func networkKind() Kind {
 // maxSubnets bounds the subnets of one network on a host.
 const maxSubnets = 64
 
-// network compiles one network. The fabric adds what its frames need besides its ports.
+// network compiles one network. The backend adds what its frames need besides its ports.
 func (c Compiler) network(b *Builder, n *desired.Network) {
-	s, fabric, ok := c.site(b)
+	s, ok := c.site(b)
 	if !ok {
 		return
 	}
@@ -25,10 +26,10 @@ func (c Compiler) network(b *Builder, n *desired.Network) {
 		b.Refuse("%s", why)
 		return
 	}
-	fabric.Network(b, s, n)
+	s.backend.Network(b, s, n)
 	announceCentral(b, n)
 	if n.Gateway != nil {
-		c.addExit(b, s, fabric, n, c.exitOf(s.Host, n, nil))
+		s.addExit(b, n, s.exitOf(n, nil))
 	}
 }
 
@@ -53,6 +54,27 @@ func announceCentral(b *Builder, n *desired.Network) {
 	}
 }
 
+// DHCPServers lists the network's DHCPv4 server addresses, each once.
+func DHCPServers(n *desired.Network) []netip.Addr {
+	var servers []netip.Addr
+	seen := map[netip.Addr]bool{}
+	for _, s := range n.Subnets {
+		if a := s.DHCPServer.Addr; a.Is4() && !seen[a] {
+			seen[a] = true
+			servers = append(servers, a)
+		}
+	}
+	return servers
+}
+
+// OnlyLocal is the sentence that a network's guests only reach this host, with the reason.
+func OnlyLocal(why string) string { return "guests reach only this host: " + why }
+
+// NoUplink is the reason that a host has no uplink to a network's physical network.
+func NoUplink(n *desired.Network) string {
+	return "it has no uplink to physical network " + Quote(n.PhysicalNetwork)
+}
+
 // networkRefusal says why a network is refused: a fault of its own or a conflict with another one; empty when it is not.
 func (c Compiler) networkRefusal(n *desired.Network) string {
 	if why := networkFault(n); why != "" {
@@ -66,9 +88,9 @@ func networkFault(n *desired.Network) string {
 	_, hasNumber := NetworkNumber(n.UID)
 	switch {
 	case n.Type != model.NetworkTypeVLAN:
-		return "network type " + quote(string(n.Type)) + " is not known to this version"
+		return "network type " + Quote(string(n.Type)) + " is not known to this version"
 	case !hasNumber:
-		return "uid " + quote(n.UID) + " is no UUID with a number of its own"
+		return "uid " + Quote(n.UID) + " is no UUID with a number of its own"
 	case n.SegmentationID < 1 || n.SegmentationID > 4094:
 		return "VLAN id is not between 1 and 4094"
 	case n.MTU < 68 || n.MTU > 65535:
@@ -89,7 +111,7 @@ func (c Compiler) networkRival(n *desired.Network) string {
 	}
 	for _, uid := range c.read.Sorted(GroupSegment, segmentName(n)) {
 		if c.precedes(uid, n.UID) {
-			return "its VLAN id on physical network " + quote(n.PhysicalNetwork) + " belongs to network " + uid
+			return "its VLAN id on physical network " + Quote(n.PhysicalNetwork) + " belongs to network " + uid
 		}
 	}
 	return ""

@@ -12,9 +12,9 @@ import (
 // maxAddresses bounds the addresses of one port on a host.
 const maxAddresses = 64
 
-// portRefusal says why a port cannot be on this host: it has a fault of its own, or another port has its device, its interface id
+// PortRefusal says why a port cannot be on this host: it has a fault of its own, or another port has its device, its interface id
 // or its MAC. n may be nil. It is empty when nothing is wrong.
-func (c Compiler) portRefusal(n *desired.Network, p *desired.Port) string {
+func (c Compiler) PortRefusal(n *desired.Network, p *desired.Port) string {
 	if why := portFault(n, p); why != "" {
 		return why
 	}
@@ -25,7 +25,7 @@ func (c Compiler) portRefusal(n *desired.Network, p *desired.Port) string {
 		return "device " + p.Device + " belongs to port " + rival + " already"
 	}
 	if rival := c.firstRival(c.read.Group(GroupInterfaceID, p.InterfaceID), p); rival != "" {
-		return "interface id " + quote(p.InterfaceID) + " belongs to port " + rival + " already"
+		return "interface id " + Quote(p.InterfaceID) + " belongs to port " + rival + " already"
 	}
 	if rival := c.firstRival(c.read.Group(GroupMAC, macName(p.Network, p.MAC)), p); rival != "" {
 		return "MAC " + p.MAC.String() + " belongs to port " + rival + " of the same network already"
@@ -80,6 +80,22 @@ func (c Compiler) outranks(rival string, p *desired.Port) bool {
 	return rival < p.UID
 }
 
+// incumbent says that OVS has the port plugged already, under its own name or interface id.
+func (c Compiler) incumbent(p *desired.Port) bool {
+	if i, ok := c.read.Interface(p.Device); ok && i.OwnerUID == p.UID {
+		return true
+	}
+	if p.InterfaceID == "" {
+		return false
+	}
+	for name := range c.read.Group(GroupPlugged, p.InterfaceID) {
+		if i, _ := c.read.Interface(name); i.OwnerUID == p.UID {
+			return true
+		}
+	}
+	return false
+}
+
 // portFault says what is wrong with a port by itself; empty when nothing. The MACs and addresses of Weft's own servers belong to
 // nobody else.
 func portFault(n *desired.Network, p *desired.Port) string {
@@ -94,12 +110,12 @@ func portFault(n *desired.Network, p *desired.Port) string {
 		return "MAC " + p.MAC.String() + " is reserved for routers"
 	case p.Device == "" && p.InterfaceID == "":
 		return "the port has neither a device nor an interface id"
-	case p.Device != "" && deviceNameFault(p.Device) != "":
-		return "device " + quote(p.Device) + " " + deviceNameFault(p.Device)
+	case p.Device != "" && DeviceNameFault(p.Device) != "":
+		return "device " + Quote(p.Device) + " " + DeviceNameFault(p.Device)
 	case len(p.InterfaceID) > 255:
 		return "interface id is longer than 255 bytes"
 	case p.State != desired.StateActive && p.State != desired.StateStandby:
-		return "state " + quote(string(p.State)) + " is not known to this version"
+		return "state " + Quote(string(p.State)) + " is not known to this version"
 	case len(p.Addresses) > maxAddresses:
 		return "more than 64 addresses"
 	}

@@ -11,24 +11,24 @@ func portKind() Kind {
 	return Kind{ItemKind: desired.PortKind(), Item: ReadPort, Compile: compiling((*Reader).Port, Compiler.port), Shares: portShares}
 }
 
-// port compiles one guest interface: how its fabric joins it, its link, and what is served on it.
+// port compiles one guest interface: how its backend joins it, its link, and what is served on it.
 func (c Compiler) port(b *Builder, p *desired.Port) {
-	s, fabric, ok := c.site(b)
+	s, ok := c.site(b)
 	if !ok {
 		return
 	}
 	n := c.read.Network(p.Network)
-	if why := c.portRefusal(n, p); why != "" {
+	if why := c.PortRefusal(n, p); why != "" {
 		b.Refuse("%s", why)
 		return
 	}
 	usable, wait := n, ""
 	if n == nil {
-		wait = "waits for network " + quote(p.Network)
+		wait = "waits for network " + Quote(p.Network)
 	} else if why := c.networkRefusal(n); why != "" {
 		usable, wait = nil, "network "+n.Project+"/"+n.Name+" is refused: "+why
 	}
-	plug := fabric.Port(b, s, usable, p)
+	plug := s.backend.Port(b, s, usable, p)
 	if plug.Device == "" {
 		return
 	}
@@ -54,7 +54,7 @@ func (c Compiler) warnMAC(b *Builder, p *desired.Port, device string) {
 	}
 	if mac, err := model.ParseMAC(i.AttachedMAC); err != nil || mac != p.MAC {
 		b.Warn(object.WarnMACMismatch, "the guest of interface %s has MAC %s (external_ids:attached-mac) and the port has %s: nothing that "+
-			"the guest sends passes; give the domain's <mac> the port's, or the port the domain's", device, quote(i.AttachedMAC), p.MAC)
+			"the guest sends passes; give the domain's <mac> the port's, or the port the domain's", device, Quote(i.AttachedMAC), p.MAC)
 	}
 }
 

@@ -12,18 +12,20 @@ import (
 	"weft/model"
 	"weft/model/desired"
 	"weft/reconcile/compile"
+	"weft/reconcile/compile/internal/fixture"
 )
 
-// drawInput draws a host with a few networks and ports that collide often, because devices, interface ids, MACs, VLANs and numbers
-// come from small pools.
+// drawInput draws a host of either backend with a few networks and ports that collide often, because devices, interface ids, MACs,
+// VLANs and numbers come from small pools.
 func drawInput(t *rapid.T) compile.Input {
-	in := fixture()
-	clearKinds(in.Config, desired.KindNetwork, desired.KindPort)
+	in := fixture.Plain()
+	in.Config.Host().Driver = rapid.SampledFrom([]model.Driver{model.DriverOVS, model.DriverOVS, model.DriverBridge}).Draw(t, "driver")
+	fixture.ClearKinds(in.Config, desired.KindNetwork, desired.KindPort)
 	for i := range rapid.IntRange(1, 4).Draw(t, "networks") {
 		uid := fmt.Sprintf("%08x-0000-4000-8000-%012x", rapid.IntRange(1, 3).Draw(t, "number"), i+1)
-		in.Config.Put(network(uid, "n", uint16(rapid.IntRange(0, 4).Draw(t, "vlan")), 1))
+		in.Config.Put(fixture.Network(uid, "n", uint16(rapid.IntRange(0, 4).Draw(t, "vlan")), 1))
 	}
-	nets := uids(in.Config, desired.KindNetwork)
+	nets := fixture.UIDs(in.Config, desired.KindNetwork)
 	for i := range rapid.IntRange(0, 8).Draw(t, "ports") {
 		p := drawPort(t, i, nets)
 		in.Config.Put(p)
@@ -37,13 +39,13 @@ func drawInput(t *rapid.T) compile.Input {
 
 func drawPort(t *rapid.T, i int, nets []string) *desired.Port {
 	uid := fmt.Sprintf("%08x-0000-4000-8000-000000000000", i)
-	p := port(uid, rapid.SampledFrom(append(nets, "absent")).Draw(t, "network"), "d", 1, rapid.IntRange(10, 13).Draw(t, "mac"))
+	p := fixture.Port(uid, rapid.SampledFrom(append(nets, "absent")).Draw(t, "network"), "d", 1, rapid.IntRange(10, 13).Draw(t, "mac"))
 	p.Device = rapid.SampledFrom([]string{"", "d0", "d1", "d2", "d3", "eth0", "eth1", "br-int", "bad/name"}).Draw(t, "device")
 	p.InterfaceID = rapid.SampledFrom([]string{"", "i0", "i1", "i2"}).Draw(t, "interface id")
 	p.State = rapid.SampledFrom([]desired.State{desired.StateActive, desired.StateActive, desired.StateStandby, "odd"}).Draw(t, "state")
 	p.Migration = rapid.Int64Range(0, 1).Draw(t, "migration")
 	if rapid.IntRange(0, 4).Draw(t, "spoil") == 0 {
-		p.Addresses = append(p.Addresses, address("10.1.0.2"))
+		p.Addresses = append(p.Addresses, fixture.Address("10.1.0.2"))
 	}
 	return p
 }
@@ -76,7 +78,7 @@ func drawFacts(t *rapid.T, in compile.Input) {
 func compileAll(in compile.Input) map[desired.Key]string {
 	out := map[desired.Key]string{}
 	for _, k := range in.Config.Keys() {
-		out[k] = text(compile.Compile(in, k))
+		out[k] = fixture.Text(compile.Compile(in, k))
 	}
 	return out
 }
@@ -116,7 +118,7 @@ func TestIndexFollowsChanges(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		in := drawInput(t)
-		in.Index = indexed(in)
+		in.Index = fixture.Indexed(in)
 		kept := compileAll(in)
 		dirty := map[desired.Key]bool{}
 		mark := func(keys []desired.Key) {
@@ -127,7 +129,7 @@ func TestIndexFollowsChanges(t *testing.T) {
 		catchUp := func(all bool) {
 			for _, k := range slices.SortedFunc(maps.Keys(dirty), desired.Key.Compare) {
 				if all || rapid.Bool().Draw(t, "now") {
-					kept[k] = text(noted(in, k))
+					kept[k] = fixture.Text(fixture.Noted(in, k))
 					delete(dirty, k)
 				}
 			}
@@ -184,7 +186,7 @@ func TestFaultyPortHarmsNobody(t *testing.T) {
 	t.Parallel()
 	spoil := map[string]func(p *desired.Port){
 		"mac":     func(p *desired.Port) { p.MAC[0] |= 1 },
-		"server":  func(p *desired.Port) { p.Addresses = append(p.Addresses, address("10.1.0.2")) },
+		"server":  func(p *desired.Port) { p.Addresses = append(p.Addresses, fixture.Address("10.1.0.2")) },
 		"device":  func(p *desired.Port) { p.Device = "../eth0" },
 		"state":   func(p *desired.Port) { p.State = "?" },
 		"network": func(p *desired.Port) { p.Network = "absent" },
@@ -193,7 +195,7 @@ func TestFaultyPortHarmsNobody(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		in := drawInput(t)
 		want := compileAll(in)
-		bad := drawPort(t, 99, uids(in.Config, desired.KindNetwork))
+		bad := drawPort(t, 99, fixture.UIDs(in.Config, desired.KindNetwork))
 		spoil[rapid.SampledFrom(slices.Sorted(maps.Keys(spoil))).Draw(t, "spoil")](bad)
 		if bad.Network == "absent" {
 			bad.Device, bad.InterfaceID = "own", "own"
@@ -225,23 +227,23 @@ func TestCompileIsDeterministic(t *testing.T) {
 
 func TestDependents(t *testing.T) {
 	t.Parallel()
-	in := fixture()
-	red, web, db, move := key(desired.KindNetwork, netRed), key(desired.KindPort, portWeb), key(desired.KindPort, portDB), key(desired.KindPort, portMove)
+	in := fixture.Plain()
+	red, web, db, move := fixture.Key(desired.KindNetwork, fixture.NetRed), fixture.Key(desired.KindPort, fixture.PortWeb), fixture.Key(desired.KindPort, fixture.PortDB), fixture.Key(desired.KindPort, fixture.PortMove)
 	for _, c := range []struct {
 		of   desired.Key
 		want []desired.Key
 	}{
-		{web, []desired.Key{red, web}}, {red, []desired.Key{red, web, db, move}}, {key(desired.KindPort, "gone"), []desired.Key{key(desired.KindPort, "gone")}},
+		{web, []desired.Key{red, web}}, {red, []desired.Key{red, web, db, move}}, {fixture.Key(desired.KindPort, "gone"), []desired.Key{fixture.Key(desired.KindPort, "gone")}},
 	} {
-		if got := dependents(in, c.of); !slices.Equal(got, c.want) {
+		if got := fixture.Dependents(in, c.of); !slices.Equal(got, c.want) {
 			t.Errorf("dependents of %v are %v, want %v", c.of, got, c.want)
 		}
 	}
-	if got := len(dependents(in, key(desired.KindHost, hostUID))); got != 7 {
+	if got := len(fixture.Dependents(in, fixture.Key(desired.KindHost, fixture.HostUID))); got != 7 {
 		t.Errorf("the host's change concerns %d items, want all 7", got)
 	}
 	for device, want := range map[string]int{"tapweb": 2, "vnet7": 2, "eth1": 7, "eth0": 0, "br-int": 0, "tapblue": 2} {
-		if got := byDevice(in, device); len(got) != want {
+		if got := fixture.ByDevice(in, device); len(got) != want {
 			t.Errorf("device %s concerns %v, want %d items", device, got, want)
 		}
 	}
@@ -251,7 +253,7 @@ func BenchmarkCompilePort(b *testing.B) {
 	for _, ports := range []int{1, 100, 1000} {
 		b.Run(fmt.Sprint(ports), func(b *testing.B) {
 			in := crowd(ports)
-			k := key(desired.KindPort, fmt.Sprintf("%08x-0000-4000-8000-000000000000", ports/2))
+			k := fixture.Key(desired.KindPort, fmt.Sprintf("%08x-0000-4000-8000-000000000000", ports/2))
 			b.ReportAllocs()
 			for b.Loop() {
 				compile.Compile(in, k)
@@ -264,11 +266,11 @@ func BenchmarkChangePort(b *testing.B) {
 	for _, ports := range []int{1, 100, 1000} {
 		b.Run(fmt.Sprint(ports), func(b *testing.B) {
 			in := crowd(ports)
-			k := key(desired.KindPort, fmt.Sprintf("%08x-0000-4000-8000-000000000000", ports/2))
+			k := fixture.Key(desired.KindPort, fmt.Sprintf("%08x-0000-4000-8000-000000000000", ports/2))
 			b.ReportAllocs()
 			for b.Loop() {
 				for _, d := range in.Index.Update(in.Config, k) {
-					noted(in, d)
+					fixture.Noted(in, d)
 				}
 			}
 		})
@@ -277,15 +279,15 @@ func BenchmarkChangePort(b *testing.B) {
 
 // crowd is a host with this many plugged ports of one network.
 func crowd(ports int) compile.Input {
-	in := fixture()
-	clearKinds(in.Config, desired.KindPort)
+	in := fixture.Plain()
+	fixture.ClearKinds(in.Config, desired.KindPort)
 	for i := range ports {
-		p := port(fmt.Sprintf("%08x-0000-4000-8000-000000000000", i), netRed, fmt.Sprintf("tap%d", i), 1, i%250)
+		p := fixture.Port(fmt.Sprintf("%08x-0000-4000-8000-000000000000", i), fixture.NetRed, fmt.Sprintf("tap%d", i), 1, i%250)
 		p.MAC[4], p.MAC[3] = byte(i), byte(i>>8)
 		in.Config.Put(p)
 		in.Facts.Links[p.Device] = object.LinkFacts{MTU: 1450}
 		in.Facts.Interfaces[p.Device] = object.InterfaceFacts{Bridge: "br-int", OFPort: uint32(i + 10), OwnerUID: p.UID, Created: true, InterfaceID: p.InterfaceID}
 	}
-	in.Index = indexed(in)
+	in.Index = fixture.Indexed(in)
 	return in
 }

@@ -57,9 +57,10 @@ const (
 	GroupPlugged                            // interface id → OVS interfaces
 	GroupAltName                            // alternative name → netdev
 	GroupStrangers                          // → OVS interfaces that others made and that belong to no port here
-	GroupFlood                              // network → the OpenFlow ports of its active guests
-	DerivedFlood                            // port → its OpenFlow port, if it gets group frames
 )
+
+// ReadsOfBackend is the first source of the values that a backend derives (Site.Derive). What they are is the backend's own matter.
+const ReadsOfBackend Source = 128
 
 // Reader gives everything that compiling an item may use, and records what was asked for. It serves one item, in one goroutine.
 type Reader struct {

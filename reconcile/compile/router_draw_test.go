@@ -10,14 +10,16 @@ import (
 	"weft/model"
 	"weft/model/desired"
 	"weft/reconcile/compile"
+	"weft/reconcile/compile/internal/fixture"
+	"weft/reconcile/compile/openvswitch"
 )
 
 // drawRouters draws routers, floating addresses and neighbours that collide often, on arbitrary networks.
 func drawRouters(t *rapid.T, in compile.Input, nets []string) {
-	in.Config.Host().RouterMAC = rapid.SampledFrom([]model.MAC{{}, mac("fa:16:3e:00:01:0a"), mac("fa:16:3e:ff:00:01")}).Draw(t, "router MAC")
+	in.Config.Host().RouterMAC = rapid.SampledFrom([]model.MAC{{}, fixture.MAC("fa:16:3e:00:01:0a"), fixture.MAC("fa:16:3e:ff:00:01")}).Draw(t, "router MAC")
 	for _, uid := range nets {
 		if n := *in.Config.Network(uid); rapid.Bool().Draw(t, "external "+uid) {
-			n.Gateway = &desired.NodeGateway{Addresses: []netip.Prefix{netip.MustParsePrefix("10.1.0.250/24")}, NextHops: []model.Address{address("10.1.0.1")}}
+			n.Gateway = &desired.NodeGateway{Addresses: []netip.Prefix{netip.MustParsePrefix("10.1.0.250/24")}, NextHops: []model.Address{fixture.Address("10.1.0.1")}}
 			in.Config.Put(&n)
 		}
 	}
@@ -35,13 +37,13 @@ func drawRouters(t *rapid.T, in compile.Input, nets []string) {
 	}
 	for i := range rapid.IntRange(0, 4).Draw(t, "floating") {
 		f := &desired.FloatingIP{UID: fmt.Sprintf("f0000000-0000-4000-8000-%012x", i), Network: anyNet.Draw(t, "of"),
-			Address: address(fmt.Sprint("10.1.0.20", rapid.IntRange(0, 2).Draw(t, "address"))),
-			Router:  rapid.SampledFrom(append(routers, "absent")).Draw(t, "by"), Fixed: address("10.1.0.11")}
+			Address: fixture.Address(fmt.Sprint("10.1.0.20", rapid.IntRange(0, 2).Draw(t, "address"))),
+			Router:  rapid.SampledFrom(append(routers, "absent")).Draw(t, "by"), Fixed: fixture.Address("10.1.0.11")}
 		in.Config.Put(f)
 	}
 	for i, uid := range append(nets, "absent") {
 		n := &desired.Neighbors{UID: fmt.Sprint(uid, "-0"), Network: uid,
-			Entries: []desired.Neighbor{{Address: address(fmt.Sprint("10.1.0.1", i)), MAC: mac("fa:16:3e:00:00:77")}}}
+			Entries: []desired.Neighbor{{Address: fixture.Address(fmt.Sprint("10.1.0.1", i)), MAC: fixture.MAC("fa:16:3e:00:00:77")}}}
 		in.Config.Put(n)
 	}
 }
@@ -54,13 +56,13 @@ func drawPlace(t *rapid.T, in compile.Input, r *desired.Router, i int) {
 		devices = append(devices, compile.LegDevice(r.UID, leg.Network))
 	}
 	if len(r.Legs) > 0 && rapid.Bool().Draw(t, "centralized") {
-		g := &desired.CentralGateway{MAC: mac(fmt.Sprintf("fa:16:3e:cc:00:%02x", i)), Watch: rapid.SampledFrom([]string{r.External, r.Legs[0].Network}).Draw(t, "watch"),
-			Peers: []desired.GatewayPeer{{Node: "h0", MAC: mac("fa:16:3e:ff:00:00"), Secret: secretOf(0)}, {Node: in.Config.Host().Name, MAC: mac("fa:16:3e:ff:00:01"), Secret: secretOf(1)}}}
+		g := &desired.CentralGateway{MAC: fixture.MAC(fmt.Sprintf("fa:16:3e:cc:00:%02x", i)), Watch: rapid.SampledFrom([]string{r.External, r.Legs[0].Network}).Draw(t, "watch"),
+			Peers: []desired.GatewayPeer{{Node: "h0", MAC: fixture.MAC("fa:16:3e:ff:00:00"), Secret: fixture.SecretOf(0)}, {Node: in.Config.Host().Name, MAC: fixture.MAC("fa:16:3e:ff:00:01"), Secret: fixture.SecretOf(1)}}}
 		if n := in.Config.Network(r.External); n != nil {
 			g.External = n.Gateway
 		}
 		r.Central = g
-		devices = append(devices, compile.SessionDevice(g.Watch, "h0"), "wq"+compile.SessionDevice(g.Watch, "h0")[2:])
+		devices = append(devices, openvswitch.SessionDevice(g.Watch, "h0"), "wq"+openvswitch.SessionDevice(g.Watch, "h0")[2:])
 	}
 	for j, d := range devices {
 		if rapid.Bool().Draw(t, "plugged") {

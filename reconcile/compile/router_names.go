@@ -15,8 +15,8 @@ const (
 	externalDevice = "external" // in an external namespace: towards the external network
 )
 
-// digestName is a device name: the prefix and 12 hexadecimal digits of the SHA-256 of what it is for.
-func digestName(prefix, of string) string {
+// DigestName is a device name: the prefix and 12 hexadecimal digits of the SHA-256 of what it is for.
+func DigestName(prefix, of string) string {
 	sum := sha256.Sum256([]byte(of))
 	return prefix + hex.EncodeToString(sum[:6])
 }
@@ -32,28 +32,22 @@ func ExternalNamespace(networkUID string) string {
 
 // LegDevice is the host's end of a router's veth on a network. LegInner is the end in the router's namespace.
 func LegDevice(routerUID, networkUID string) string {
-	return digestName("wl", routerUID+"/"+networkUID)
+	return DigestName("wl", routerUID+"/"+networkUID)
 }
 
 // LegInner is the name of the leg on the network inside its router's namespace.
-func LegInner(networkUID string) string { return digestName("n", networkUID) }
+func LegInner(networkUID string) string { return DigestName("n", networkUID) }
 
 // ExternalLegDevice is the host's end of an external namespace's veth on its network.
-func ExternalLegDevice(networkUID string) string { return digestName("we", networkUID) }
+func ExternalLegDevice(networkUID string) string { return DigestName("we", networkUID) }
 
 // CentralLegDevice is the host's end of a centralized router's veth on its external network.
 func CentralLegDevice(routerUID, networkUID string) string {
-	return digestName("we", routerUID+"/"+networkUID)
+	return DigestName("we", routerUID+"/"+networkUID)
 }
 
-// SessionDevice is the port that carries the BFD session with a host on a network.
-func SessionDevice(networkUID, node string) string { return digestName("wb", networkUID+"/"+node) }
-
-// sessionWire is the other end of this pair of ports, where the session's packets leave and enter.
-func sessionWire(networkUID, node string) string { return digestName("wq", networkUID+"/"+node) }
-
 // transitPeer is the end of a router's transit veth in the external namespace.
-func transitPeer(routerUID string) string { return digestName("t", routerUID) }
+func transitPeer(routerUID string) string { return DigestName("t", routerUID) }
 
 // transitSlots is the number of pairs of transit addresses for the routers of one host, in 169.254.128.0/17.
 const transitSlots = 1 << 14

@@ -21,18 +21,18 @@ const maxUID = 64
 func routerFault(r *desired.Router) string {
 	switch {
 	case uidFault(r.UID) != "":
-		return "uid " + quote(r.UID) + " " + uidFault(r.UID)
+		return "uid " + Quote(r.UID) + " " + uidFault(r.UID)
 	case r.External != "" && uidFault(r.External) != "":
-		return "external network " + quote(r.External) + " " + uidFault(r.External)
+		return "external network " + Quote(r.External) + " " + uidFault(r.External)
 	case len(r.Legs) > maxLegs:
 		return "more than 64 networks"
 	}
 	for i, leg := range r.Legs {
 		switch {
 		case slices.ContainsFunc(r.Legs[:i], func(o desired.RouterLeg) bool { return o.Network == leg.Network }):
-			return "network " + quote(leg.Network) + " is listed twice"
+			return "network " + Quote(leg.Network) + " is listed twice"
 		case leg.Network == r.External:
-			return "network " + quote(leg.Network) + " is its external network too"
+			return "network " + Quote(leg.Network) + " is its external network too"
 		}
 	}
 	return ""
@@ -63,7 +63,7 @@ func legFault(n *desired.Network, leg desired.RouterLeg) string {
 func prefixesFault(n *desired.Network, prefixes []netip.Prefix) string {
 	for _, p := range prefixes {
 		if !p.IsValid() || p.Addr().Is4In6() || p.Addr().Zone() != "" {
-			return "address " + quote(p.String()) + " is not in canonical form"
+			return "address " + Quote(p.String()) + " is not in canonical form"
 		}
 		if s, ok := subnetOf(n, p.Addr()); !ok || s.CIDR.Bits() != p.Bits() {
 			return "address " + p.String() + " is in no subnet of the network"

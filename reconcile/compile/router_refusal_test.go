@@ -10,26 +10,20 @@ import (
 	"weft/model"
 	"weft/model/desired"
 	"weft/reconcile/compile"
+	"weft/reconcile/compile/internal/fixture"
 )
-
-// allPlugged is the fixture routed in which the leg on blue is plugged too, so that nothing is pending.
-func allPlugged() compile.Input {
-	in := routed()
-	in.Facts.Interfaces[compile.LegDevice(routerUID, netBlue)] = object.InterfaceFacts{Bridge: "br-int", OFPort: 25, Created: true}
-	return in
-}
 
 // TestExitFaults: each fault of the gateway on an external network.
 func TestExitFaults(t *testing.T) {
 	t.Parallel()
 	gateway := func(change func(g *desired.NodeGateway)) func(compile.Input) {
-		return func(in compile.Input) { change(in.Config.Network(netPublic).Gateway) }
+		return func(in compile.Input) { change(in.Config.Network(fixture.NetPublic).Gateway) }
 	}
 	hops := func(texts ...string) func(compile.Input) {
 		return gateway(func(g *desired.NodeGateway) {
 			g.NextHops = nil
 			for _, s := range texts {
-				g.NextHops = append(g.NextHops, address(s))
+				g.NextHops = append(g.NextHops, fixture.Address(s))
 			}
 		})
 	}
@@ -44,7 +38,7 @@ func TestExitFaults(t *testing.T) {
 	mac := func(m object.MAC) func(compile.Input) {
 		return func(in compile.Input) { in.Config.Host().RouterMAC = model.MAC(m) }
 	}
-	all(t, allPlugged, key(desired.KindNetwork, netPublic), []ask{
+	all(t, fixture.AllPlugged, fixture.Key(desired.KindNetwork, fixture.NetPublic), []ask{
 		{"as is", func(compile.Input) {}, "", ""},
 		{"a group MAC", mac(object.MAC{1, 2, 3, 4, 5, 6}), "the router MAC 01:02:03:04:05:06 is reserved or no unicast address", ""},
 		{"the server's MAC", mac(object.ServerMAC), "is reserved or no unicast address", ""},
@@ -60,13 +54,13 @@ func TestExitFaults(t *testing.T) {
 		{"no prefix", gateway(func(g *desired.NodeGateway) { g.Addresses[0] = netip.Prefix{} }), "is not in canonical form", ""},
 		{"no address", addresses(), "", ""},
 		{"no number", func(in compile.Input) {
-			iface(in, compile.ExternalLegDevice(netPublic), func(i *object.InterfaceFacts) { i.OFPort, i.Error = 0, "busy" })
-		}, "waits for an OpenFlow port number of " + compile.ExternalLegDevice(netPublic) + `: OVS says "busy"`, ""},
+			fixture.Interface(in, compile.ExternalLegDevice(fixture.NetPublic), func(i *object.InterfaceFacts) { i.OFPort, i.Error = 0, "busy" })
+		}, "waits for an OpenFlow port number of " + compile.ExternalLegDevice(fixture.NetPublic) + `: OVS says "busy"`, ""},
 		{"somebody else's leg", func(in compile.Input) {
-			iface(in, compile.ExternalLegDevice(netPublic), func(i *object.InterfaceFacts) { i.Created = false })
+			fixture.Interface(in, compile.ExternalLegDevice(fixture.NetPublic), func(i *object.InterfaceFacts) { i.Created = false })
 		}, "waits for an OpenFlow port number", ""},
 		{"a leg on another bridge", func(in compile.Input) {
-			iface(in, compile.ExternalLegDevice(netPublic), func(i *object.InterfaceFacts) { i.Bridge = "br-ex" })
+			fixture.Interface(in, compile.ExternalLegDevice(fixture.NetPublic), func(i *object.InterfaceFacts) { i.Bridge = "br-ex" })
 		}, "waits for an OpenFlow port number", ""},
 	})
 }
@@ -75,11 +69,11 @@ func TestExitFaults(t *testing.T) {
 func TestFloatingFaults(t *testing.T) {
 	t.Parallel()
 	forward := func(change func(w *desired.Forward)) func(compile.Input) {
-		return func(in compile.Input) { change(&in.Config.FloatingIP(floatFwd).Forwards[0]) }
+		return func(in compile.Input) { change(&in.Config.FloatingIP(fixture.FloatFwd).Forwards[0]) }
 	}
 	also := func(change func(w *desired.Forward)) func(compile.Input) {
 		return func(in compile.Input) {
-			f := in.Config.FloatingIP(floatFwd)
+			f := in.Config.FloatingIP(fixture.FloatFwd)
 			w := f.Forwards[0]
 			w.First, w.Last, w.ToFirst = 91, 95, 9000
 			change(&w)
@@ -88,7 +82,7 @@ func TestFloatingFaults(t *testing.T) {
 	}
 	many := func(n int) func(compile.Input) {
 		return func(in compile.Input) {
-			f := in.Config.FloatingIP(floatFwd)
+			f := in.Config.FloatingIP(fixture.FloatFwd)
 			w := f.Forwards[0]
 			f.Forwards = nil
 			for i := range n {
@@ -97,15 +91,15 @@ func TestFloatingFaults(t *testing.T) {
 			}
 		}
 	}
-	all(t, allPlugged, key(desired.KindFloatingIP, floatFwd), []ask{
+	all(t, fixture.AllPlugged, fixture.Key(desired.KindFloatingIP, fixture.FloatFwd), []ask{
 		{"as is", func(compile.Input) {}, "", ""},
-		{"no uid", func(in compile.Input) { in.Config.FloatingIP(floatFwd).UID = "" }, "", "the floating address has no uid"},
-		{"no address", func(in compile.Input) { in.Config.FloatingIP(floatFwd).Address = model.Address{} }, "", "is not in canonical form"},
+		{"no uid", func(in compile.Input) { in.Config.FloatingIP(fixture.FloatFwd).UID = "" }, "", "the floating address has no uid"},
+		{"no address", func(in compile.Input) { in.Config.FloatingIP(fixture.FloatFwd).Address = model.Address{} }, "", "is not in canonical form"},
 		{"1000 forwards", many(1000), "", ""},
 		{"1001 forwards", many(1001), "", "more than 1000 port forwards"},
-		{"forwards and a fixed address", func(in compile.Input) { in.Config.FloatingIP(floatFwd).Fixed = address("fd00:1::a") }, "", "either a fixed address or port forwards"},
-		{"neither", func(in compile.Input) { in.Config.FloatingIP(floatFwd).Forwards = nil }, "", "either a fixed address or port forwards"},
-		{"of another family", forward(func(w *desired.Forward) { w.To = address("10.1.0.10") }), "", `a forward's address "10.1.0.10" is not of the floating`},
+		{"forwards and a fixed address", func(in compile.Input) { in.Config.FloatingIP(fixture.FloatFwd).Fixed = fixture.Address("fd00:1::a") }, "", "either a fixed address or port forwards"},
+		{"neither", func(in compile.Input) { in.Config.FloatingIP(fixture.FloatFwd).Forwards = nil }, "", "either a fixed address or port forwards"},
+		{"of another family", forward(func(w *desired.Forward) { w.To = fixture.Address("10.1.0.10") }), "", `a forward's address "10.1.0.10" is not of the floating`},
 		{"to no address", forward(func(w *desired.Forward) { w.To = model.Address{} }), "", "a forward's address"},
 		{"of SCTP", forward(func(w *desired.Forward) { w.Protocol = "sctp" }), "", `forwarded protocol "sctp" is neither tcp nor udp`},
 		{"of UDP", forward(func(w *desired.Forward) { w.Protocol = "udp" }), "", ""},
@@ -121,20 +115,22 @@ func TestFloatingFaults(t *testing.T) {
 		{"one that ends on the first", also(func(w *desired.Forward) { w.First, w.Last = 70, 80 }), "", "its port forwards overlap"},
 		{"the same ports of another protocol", also(func(w *desired.Forward) { w.Protocol, w.First, w.Last = "udp", 80, 90 }), "", ""},
 		{"through two routers", also(func(w *desired.Forward) { w.Router = "x" }), "", "lead through more than one router"},
-		{"its router has another external network", func(in compile.Input) { in.Config.Router(routerUID).External = "" }, "waits for a router to external network alpha/public", ""},
-		{"its network is missing", func(in compile.Input) { in.Config.Remove(desired.Key{Kind: desired.KindNetwork, UID: netPublic}) }, "waits for external network", ""},
-		{"its network is refused", func(in compile.Input) { in.Config.Network(netPublic).MTU = 0 }, "external network alpha/public is refused: MTU", ""},
+		{"its router has another external network", func(in compile.Input) { in.Config.Router(fixture.RouterUID).External = "" }, "waits for a router to external network alpha/public", ""},
+		{"its network is missing", func(in compile.Input) {
+			in.Config.Remove(desired.Key{Kind: desired.KindNetwork, UID: fixture.NetPublic})
+		}, "waits for external network", ""},
+		{"its network is refused", func(in compile.Input) { in.Config.Network(fixture.NetPublic).MTU = 0 }, "external network alpha/public is refused: MTU", ""},
 		{"its router is faulty", func(in compile.Input) {
-			r := in.Config.Router(routerUID)
+			r := in.Config.Router(fixture.RouterUID)
 			r.Legs = append(r.Legs, r.Legs[0])
 		}, "waits for a router to external network", ""},
 		{"no exit", func(in compile.Input) { in.Config.Host().RouterMAC = model.MAC{} }, "waits for the host's router MAC", ""},
 	})
 	for text, ok := range map[string]bool{"10.9.0.100": true, "::ffff:10.9.0.100": false, "fe80::1%eth0": false, "0.0.0.0": false, "224.0.0.9": false, "127.0.0.9": false} {
-		in := allPlugged()
-		f := in.Config.FloatingIP(floatWeb)
-		f.Address = address(text)
-		f.Fixed = address("10.1.0.10")
+		in := fixture.AllPlugged()
+		f := in.Config.FloatingIP(fixture.FloatWeb)
+		f.Address = fixture.Address(text)
+		f.Fixed = fixture.Address("10.1.0.10")
 		if u := compile.Compile(in, f.Key()); (u.Refused == "") != ok {
 			t.Errorf("address %s: %q", text, u.Refused)
 		}
@@ -145,7 +141,7 @@ func TestFloatingFaults(t *testing.T) {
 func TestRouterFaults(t *testing.T) {
 	t.Parallel()
 	router := func(change func(r *desired.Router)) func(compile.Input) {
-		return func(in compile.Input) { change(in.Config.Router(routerUID)) }
+		return func(in compile.Input) { change(in.Config.Router(fixture.RouterUID)) }
 	}
 	legs := func(n int) func(compile.Input) {
 		return router(func(r *desired.Router) {
@@ -163,7 +159,7 @@ func TestRouterFaults(t *testing.T) {
 		}
 		return all
 	}
-	all(t, allPlugged, key(desired.KindRouter, routerUID), []ask{
+	all(t, fixture.AllPlugged, fixture.Key(desired.KindRouter, fixture.RouterUID), []ask{
 		{"as is", func(compile.Input) {}, "", ""},
 		{"no uid", router(func(r *desired.Router) { r.UID = "" }), "", `uid "" is empty or longer than 64 bytes`},
 		{"a uid as long as can be", router(func(r *desired.Router) { r.UID, r.Legs, r.External = strings.Repeat("a", 64), nil, "" }), "", ""},
@@ -175,19 +171,21 @@ func TestRouterFaults(t *testing.T) {
 		{"65 networks", legs(65), "", "more than 64 networks"},
 		{"64 networks", legs(64), "waits for network", ""},
 		{"a network twice", router(func(r *desired.Router) { r.Legs = append(r.Legs, r.Legs[0]) }), "", "is listed twice"},
-		{"its external network too", router(func(r *desired.Router) { r.External = netRed }), "", "is its external network too"},
+		{"its external network too", router(func(r *desired.Router) { r.External = fixture.NetRed }), "", "is its external network too"},
 		{"no address", red(), "", "network alpha/red: the router has no address there, or more than 64"},
 		{"65 addresses", red(many(65)...), "", "the router has no address there, or more than 64"},
 		{"64 addresses", red(many(64)...), "", ""},
 		{"an invalid address", red(netip.Prefix{}), "", "is not in canonical form"},
 		{"IPv4 in IPv6", red(netip.PrefixFrom(netip.MustParseAddr("::ffff:10.1.0.1"), 120)), "", "is not in canonical form"},
 		{"another prefix length", red(netip.MustParsePrefix("10.1.0.1/25")), "", "is in no subnet of the network"},
-		{"on an external network", func(in compile.Input) { in.Config.Network(netRed).Gateway = in.Config.Network(netPublic).Gateway },
+		{"on an external network", func(in compile.Input) {
+			in.Config.Network(fixture.NetRed).Gateway = in.Config.Network(fixture.NetPublic).Gateway
+		},
 			"", "network alpha/red is an external network: a router has no leg on one"},
-		{"a refused network", func(in compile.Input) { in.Config.Network(netRed).MTU = 0 }, "network alpha/red is refused: MTU", ""},
-		{"a refused external network", func(in compile.Input) { in.Config.Network(netPublic).MTU = 0 }, "external network alpha/public is refused: MTU", ""},
+		{"a refused network", func(in compile.Input) { in.Config.Network(fixture.NetRed).MTU = 0 }, "network alpha/red is refused: MTU", ""},
+		{"a refused external network", func(in compile.Input) { in.Config.Network(fixture.NetPublic).MTU = 0 }, "external network alpha/public is refused: MTU", ""},
 		{"a faulty one takes no network", func(in compile.Input) {
-			legs := in.Config.Router(routerUID).Legs
+			legs := in.Config.Router(fixture.RouterUID).Legs
 			in.Config.Put(&desired.Router{UID: "0", Legs: append(append([]desired.RouterLeg(nil), legs...), legs[0])})
 		}, "", ""},
 		{"the bridge is foreign", func(in compile.Input) { in.Facts.ForeignBridges = map[string]string{"br-int": "x"} }, "waits for the host's bridge", ""},
@@ -199,18 +197,18 @@ func TestNeighborFaults(t *testing.T) {
 	t.Parallel()
 	entries := func(n int) func(compile.Input) {
 		return func(in compile.Input) {
-			part := in.Config.Neighbors(partRed)
+			part := in.Config.Neighbors(fixture.PartRed)
 			part.Entries = nil
 			for i := range n {
-				part.Entries = append(part.Entries, desired.Neighbor{Address: address(fmt.Sprintf("fd00:1::1:%x", i)), MAC: mac("fa:16:3e:00:01:0a")})
+				part.Entries = append(part.Entries, desired.Neighbor{Address: fixture.Address(fmt.Sprintf("fd00:1::1:%x", i)), MAC: fixture.MAC("fa:16:3e:00:01:0a")})
 			}
 		}
 	}
 	first := func(change func(e *desired.Neighbor)) func(compile.Input) {
-		return func(in compile.Input) { change(&in.Config.Neighbors(partRed).Entries[0]) }
+		return func(in compile.Input) { change(&in.Config.Neighbors(fixture.PartRed).Entries[0]) }
 	}
 	const fault = "is listed twice, in no subnet of its network or has no unicast MAC"
-	k := key(desired.KindNeighbors, partRed)
+	k := fixture.Key(desired.KindNeighbors, fixture.PartRed)
 	cases := []ask{
 		{"as is", func(compile.Input) {}, "", ""},
 		{"1000 entries", entries(1000), "", ""},
@@ -218,14 +216,14 @@ func TestNeighborFaults(t *testing.T) {
 		{"no MAC", first(func(e *desired.Neighbor) { e.MAC = model.MAC{} }), "", fault},
 		{"a group MAC", first(func(e *desired.Neighbor) { e.MAC = model.MAC{1} }), "", fault},
 		{"no address", first(func(e *desired.Neighbor) { e.Address = model.Address{} }), "", fault},
-		{"twice", first(func(e *desired.Neighbor) { e.Address = address("fd00:1::a") }), "", fault},
-		{"no router", func(in compile.Input) { clearKinds(in.Config, desired.KindRouter) }, "waits for a router on network", ""},
-		{"no network", func(in compile.Input) { in.Config.Remove(desired.Key{Kind: desired.KindNetwork, UID: netRed}) }, "waits for a router on network", ""},
-		{"the router is faulty", func(in compile.Input) { in.Config.Router(routerUID).External = netRed }, "waits for a router on network", ""},
+		{"twice", first(func(e *desired.Neighbor) { e.Address = fixture.Address("fd00:1::a") }), "", fault},
+		{"no router", func(in compile.Input) { fixture.ClearKinds(in.Config, desired.KindRouter) }, "waits for a router on network", ""},
+		{"no network", func(in compile.Input) { in.Config.Remove(desired.Key{Kind: desired.KindNetwork, UID: fixture.NetRed}) }, "waits for a router on network", ""},
+		{"the router is faulty", func(in compile.Input) { in.Config.Router(fixture.RouterUID).External = fixture.NetRed }, "waits for a router on network", ""},
 	}
-	all(t, allPlugged, k, cases)
+	all(t, fixture.AllPlugged, k, cases)
 	for _, c := range cases[3:6] {
-		in := allPlugged()
+		in := fixture.AllPlugged()
 		c.make(in)
 		if u := compile.Compile(in, k); len(u.Objects) != 1 {
 			t.Errorf("%s: %d of two entries are left", c.name, len(u.Objects))

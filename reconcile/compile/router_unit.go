@@ -15,7 +15,7 @@ func routerKind() Kind {
 
 // router compiles a router's namespace with its legs and its connection to the external network.
 func (c Compiler) router(b *Builder, r *desired.Router) {
-	s, fabric, ok := c.site(b)
+	s, ok := c.site(b)
 	if !ok {
 		return
 	}
@@ -29,35 +29,35 @@ func (c Compiler) router(b *Builder, r *desired.Router) {
 			b.Refuse("%s", why)
 			return
 		}
-		g := c.gate(s.Host, r)
-		b.Gateway = &GatewayRole{Active: g.Active, Reason: g.Reason}
+		role := s.backend.Gate(s, r).GatewayRole
+		b.Gateway = &role
 	}
 	namespace := RouterNamespace(r.UID)
 	b.Add(&object.Namespace{OwnerUID: r.UID, Name: namespace})
 	for _, leg := range r.Legs {
-		c.routerLeg(b, s, fabric, r, leg)
+		s.routerLeg(b, r, leg)
 	}
 	if r.External != "" {
-		c.transit(b, s, fabric, r)
+		s.transit(b, r)
 	}
 }
 
 // routerLeg adds one leg, unless its network is missing or another router has it.
-func (c Compiler) routerLeg(b *Builder, s Site, fabric Fabric, r *desired.Router, leg desired.RouterLeg) {
-	n := c.read.Network(leg.Network)
+func (s Site) routerLeg(b *Builder, r *desired.Router, leg desired.RouterLeg) {
+	n := s.read.Network(leg.Network)
 	if n == nil {
-		b.Pend("waits for network %s", quote(leg.Network))
+		b.Pend("waits for network %s", Quote(leg.Network))
 		return
 	}
-	if why := c.networkRefusal(n); why != "" {
+	if why := s.networkRefusal(n); why != "" {
 		b.Pend("network %s/%s is refused: %s", n.Project, n.Name, why)
 		return
 	}
-	if owner := c.read.legOwner(leg.Network); owner != r.UID {
+	if owner := s.read.legOwner(leg.Network); owner != r.UID {
 		b.Refuse("network %s/%s belongs to router %s already", n.Project, n.Name, owner)
 		return
 	}
-	if n.Gateway != nil { // the host's own leg there has flows that match the same frames
+	if n.Gateway != nil { // the host's own leg there takes the same frames
 		b.Refuse("network %s/%s is an external network: a router has no leg on one", n.Project, n.Name)
 		return
 	}
@@ -74,42 +74,41 @@ func (c Compiler) routerLeg(b *Builder, s Site, fabric Fabric, r *desired.Router
 	b.Add(addresses)
 	joined := Leg{OwnerUID: r.UID, Device: outer, MAC: routerMAC(r), Addresses: hostParts(leg.Addresses), Veth: veth.Key()}
 	if r.Central == nil {
-		plug := fabric.Leg(b, s, n, joined)
-		announceLeg(b, n, joined, plug, true, n.UID, addresses.Key())
+		plug := s.backend.Leg(b, s, n, joined)
+		announceLeg(b, n, joined, plug, openGate(), n.UID, addresses.Key())
 		return
 	}
-	g := c.gate(s.Host, r)
-	joined.Gate, joined.Feature = &g, FeatureLeg(n.UID)
-	plug := fabric.ExternalLeg(b, s, n, joined)
-	announceLeg(b, n, joined, plug, g.Active, n.UID, addresses.Key())
+	joined.Central = r
+	plug := s.backend.ExternalLeg(b, s, n, joined)
+	announceLeg(b, n, joined, plug, s.backend.Gate(s, r), n.UID, addresses.Key())
 }
 
 // transit adds the connection from a router's namespace to the external namespace on the same host.
-func (c Compiler) transit(b *Builder, s Site, fabric Fabric, r *desired.Router) {
-	x := c.read.Network(r.External)
+func (s Site) transit(b *Builder, r *desired.Router) {
+	x := s.read.Network(r.External)
 	switch {
 	case x == nil:
-		b.Pend("waits for external network %s", quote(r.External))
+		b.Pend("waits for external network %s", Quote(r.External))
 		return
-	case c.networkRefusal(x) != "":
-		b.Pend("external network %s/%s is refused: %s", x.Project, x.Name, c.networkRefusal(x))
+	case s.networkRefusal(x) != "":
+		b.Pend("external network %s/%s is refused: %s", x.Project, x.Name, s.networkRefusal(x))
 		return
 	}
-	e := c.exitOf(s.Host, x, r)
+	e := s.exitOf(x, r)
 	if e.gateway == nil {
 		b.Pend("external network %s/%s has no address on this host yet", x.Project, x.Name)
 		return
 	}
 	if r.Central != nil {
-		c.addExit(b, s, fabric, x, e)
+		s.addExit(b, x, e)
 	}
 	namespace, external, peer := RouterNamespace(r.UID), e.namespace, transitPeer(r.UID)
 	veth := &object.Veth{OwnerUID: r.UID, Namespace: namespace, Name: transitDevice,
 		Peer: object.VethEnd{Namespace: external, Name: peer}, MTU: x.MTU}
 	b.Add(veth)
-	theirs, ours := transitPair(c.read.Transit(r.UID))
-	theirs, _ = c.usable(theirs)
-	ours, _ = c.usable(ours)
+	theirs, ours := transitPair(s.read.Transit(r.UID))
+	theirs, _ = s.usable(theirs)
+	ours, _ = s.usable(ours)
 	if x.MTU < model.MinMTUv6 { // the kernel has no IPv6 on such a device (RFC 8200 section 5), nor has the external network
 		theirs, ours = theirs[:1], ours[:1]
 	}

@@ -1,24 +1,59 @@
 package compile
 
 import (
-	"net/netip"
-
-	"weft/hostnet/object"
 	"weft/model"
 	"weft/model/desired"
 )
 
-// UplinkOf finds the uplink to a network's physical network. why says, as part of a sentence, why no fabric can use it: there is
-// none, the declaration is faulty, or the interface does not exist yet (missing).
-func (s Site) UplinkOf(n *desired.Network) (up desired.Uplink, why string, missing bool) {
-	for i, up := range s.Host.Uplinks {
-		if up.PhysicalNetwork != n.PhysicalNetwork {
-			continue
-		}
-		why, missing := s.UplinkFault(i)
-		return up, why, missing
+// Site is what a backend may use while it compiles one item: the desired slice, the host's facts, and the decisions that do not
+// depend on the backend. It is only read.
+type Site struct {
+	Compiler
+	Host    *desired.Host
+	backend Backend
+}
+
+// site returns the host's site. It returns false, with the unit pending, while there is no such host.
+func (c Compiler) site(b *Builder) (Site, bool) {
+	h := c.declaredHost()
+	if h == nil {
+		b.Pend("waits for the host's bridge")
+		return Site{}, false
 	}
-	return desired.Uplink{}, "it has no uplink to physical network " + quote(n.PhysicalNetwork), true
+	backend := c.backend(h)
+	if backend == nil {
+		b.Pend("waits for the host's driver")
+		return Site{}, false
+	}
+	return Site{c, h, backend}, true
+}
+
+// backend finds the host's backend; nil when this version does not know its driver.
+func (c Compiler) backend(h *desired.Host) Backend {
+	if h.Driver == "" {
+		return c.backends[model.DriverOVS]
+	}
+	return c.backends[h.Driver]
+}
+
+// Derive returns a value of each name, in their order, such as a number that the backend needs of each port of a network. A value
+// is computed once and kept until something that it was made of changes. The item that is compiled now depends on the values, not
+// on what they were made of. of is the source of one value, within that of all of them: numbers of the backend's own, from
+// ReadsOfBackend. Without a host all values are 0.
+func (s Site) Derive(within Read, of Source, names []string, compute func(s Site, name string) uint32) []uint32 {
+	s.read.note(within.Of, within.Name)
+	values := make([]uint32, len(names))
+	for i, name := range names {
+		values[i] = s.read.derive(Read{of, name}, within, func(own *Reader) uint32 {
+			c := Compiler{own, s.backends}
+			h := c.declaredHost()
+			if h == nil {
+				return 0
+			}
+			return compute(Site{c, h, s.backend}, name)
+		})
+	}
+	return values
 }
 
 // datapathUserspace is Open vSwitch's datapath_type for the datapath that forwards in a thread of ovs-vswitchd.
@@ -26,44 +61,3 @@ const datapathUserspace = "netdev"
 
 // userspace says that a thread of the switch forwards every packet of the host.
 func (s Site) userspace() bool { return s.read.DatapathType() == datapathUserspace }
-
-// UplinkFault says why no fabric can use the i-th uplink of the host; empty when one can. missing: only the interface does not
-// exist yet.
-func (s Site) UplinkFault(i int) (why string, missing bool) {
-	if why := uplinkFault(s.Host, i); why != "" {
-		return why, false
-	}
-	up := s.Host.Uplinks[i]
-	if _, ok := s.read.Link(up.Interface); !ok {
-		return uplinkName(up) + ": waits for the interface to appear", true
-	}
-	return "", false
-}
-
-// GuestDevice finds the netdev with a port's device name, on a host where only Weft plugs guests. refused says that the device is
-// not for guests; pending says what is missing. A device that is already a port of one of our bridges is accepted.
-func (s Site) GuestDevice(p *desired.Port) (device, pending, refused string) {
-	link, exists := s.read.Link(p.Device)
-	switch {
-	case p.Device == "":
-		return "", "waits for a device name: an interface id alone says nothing on a host with driver " + quote(string(s.Host.Driver)), ""
-	case !exists:
-		return "", "waits for device " + p.Device + s.otherName(p.Device), ""
-	}
-	if link.MasterOwner != "" {
-		link.Master = ""
-	}
-	if why := s.linkRefusal(p.Device, link); why != "" {
-		return "", "", why
-	}
-	return p.Device, "", ""
-}
-
-// DHCPServers lists the network's DHCPv4 server addresses, each once.
-func (s Site) DHCPServers(n *desired.Network) []netip.Addr { return dhcpServers(n) }
-
-// LinkLocal is the address that a guest derives from its MAC (RFC 4291 appendix A).
-func (s Site) LinkLocal(m model.MAC) netip.Addr { return object.MAC(m).LinkLocal() }
-
-// OnlyLocal is the sentence that a network's guests only reach this host, with the reason.
-func (s Site) OnlyLocal(why string) string { return onlyLocal + why }

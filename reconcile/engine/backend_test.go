@@ -12,14 +12,15 @@ import (
 	"weft/model/desired"
 	"weft/reconcile/compile"
 	"weft/reconcile/compile/linuxbridge"
+	"weft/reconcile/compile/openvswitch"
 )
 
 // backends are the ways in which a host wires guests. What the engine does is the same on each.
 var backends = []model.Driver{model.DriverOVS, model.DriverBridge}
 
-// fabrics are the backends' compilers.
-func fabrics() map[model.Driver]compile.Fabric {
-	return map[model.Driver]compile.Fabric{model.DriverOVS: compile.OpenVSwitch{}, model.DriverBridge: linuxbridge.Fabric{}}
+// compilers are the backends that compile for each driver.
+func compilers() map[model.Driver]compile.Backend {
+	return map[model.Driver]compile.Backend{model.DriverOVS: openvswitch.Backend{}, model.DriverBridge: linuxbridge.Backend{}}
 }
 
 // onEach runs a test with a host of each backend, on which nothing is desired yet.
@@ -100,13 +101,13 @@ func (b *bed) place(device string) object.Key {
 // protection is the object that says what guest n may send and receive.
 func (b *bed) protection(n int) object.Key {
 	if b.ovs() {
-		return object.Key{Kind: object.KindFlowSet, Name: object.FlowSetName("br-int", compile.Cookie(portUID(n), compile.FeaturePort))}
+		return object.Key{Kind: object.KindFlowSet, Name: object.FlowSetName("br-int", openvswitch.Cookie(portUID(n), openvswitch.FeaturePort))}
 	}
 	return object.Key{Kind: object.KindPortSecurityElements, Name: fmt.Sprint("tap", n)}
 }
 
-// fabric is the object on which all guests of network 1 depend.
-func (b *bed) fabric() object.Key {
+// base is the object on which all guests of network 1 depend.
+func (b *bed) base() object.Key {
 	if b.ovs() {
 		return object.Key{Kind: object.KindBridge, Name: "br-int"}
 	}

@@ -40,7 +40,7 @@ type bed struct {
 
 func newBed(t testing.TB, on model.Driver) *bed {
 	b := &bed{t: t, host: fake.New(), etcd: newMemoryEtcd(), dir: t.TempDir(), backend: on}
-	b.config.Fabrics = fabrics()
+	b.config.Backends = compilers()
 	b.host.Plug("eth1")
 	t.Cleanup(b.stop)
 	return b
@@ -140,7 +140,7 @@ func (b *bed) wanted() map[object.Key]object.Object {
 		d.Facts(&facts)
 	}
 	config := b.etcd.config()
-	in := compile.Input{Config: config, Facts: &facts, Index: compile.NewIndex(config, &facts), Fabrics: fabrics()}
+	in := compile.Input{Config: config, Facts: &facts, Index: compile.NewIndex(config, &facts), Backends: compilers()}
 	compiled := compile.Compile
 	if b.config.Compile != nil {
 		compiled = b.config.Compile

@@ -38,7 +38,7 @@ func alter[T any](b *bed, k object.Key, change func(*T)) {
 func TestBridgeDriftIsRepairedAndCounted(t *testing.T) {
 	t.Parallel()
 	wiredBridge(t, 2, func(b *bed) {
-		bridge, vlan := b.fabric(), object.Key{Kind: object.KindVLANDevice, Name: linuxbridge.VLANName(networkUID(1))}
+		bridge, vlan := b.base(), object.Key{Kind: object.KindVLANDevice, Name: linuxbridge.VLANName(networkUID(1))}
 		wire := object.Key{Kind: object.KindBridgePort, Name: vlan.Name}
 		b.settle(2 * deviceSettles) // a difference on a new device is not drift
 		for name, damage := range map[string]func(){

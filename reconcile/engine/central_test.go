@@ -10,7 +10,7 @@ import (
 	"weft/hostnet/object"
 	"weft/model"
 	"weft/model/desired"
-	"weft/reconcile/compile"
+	"weft/reconcile/compile/openvswitch"
 )
 
 // centralItem is a router of networks 1 and 3. The host with the name before this one has precedence.
@@ -32,7 +32,7 @@ func TestGatewayFollowsItsSession(t *testing.T) {
 		inside.CentralMAC, outside.CentralMAC = centralItem().Central.MAC, centralItem().Central.MAC
 		b.etcd.put(inside, outside, centralItem())
 		b.settle(time.Second)
-		session := compile.SessionDevice(networkUID(3), "h0")
+		session := openvswitch.SessionDevice(networkUID(3), "h0")
 		if b.host.Objects()[object.Key{Kind: object.KindSession, Name: session}] == nil {
 			b.t.Fatalf("there is no session: %+v", b.exception(centralItem().UID))
 		}

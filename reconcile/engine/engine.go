@@ -117,8 +117,8 @@ type Config struct {
 	// Follow makes the source. seen is what an earlier run has kept on disk.
 	Follow func(seen etcdschema.Seen) Source
 	Store  Store
-	// Fabrics are the ways of wiring guests that this host may be told to use; nil means Open vSwitch only.
-	Fabrics map[model.Driver]compile.Fabric
+	// Backends are the ways of wiring guests that this host may be told to use. A host with another driver waits.
+	Backends map[model.Driver]compile.Backend
 	// StateDir is where the last good node config is kept; nothing is kept when empty.
 	StateDir      string
 	SweepInterval time.Duration // 60 s; each driver once per interval

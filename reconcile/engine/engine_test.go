@@ -167,7 +167,7 @@ func TestDriftIsRepairedAndCounted(t *testing.T) {
 			func() { b.host.Alter(b.alien(0x99)) },
 			func() { b.host.Alter(&object.Link{Name: "tap1", MTU: 1500}) },
 			func() { b.host.Damage(b.place("tap1")) },
-			func() { b.host.Damage(b.fabric()) },
+			func() { b.host.Damage(b.base()) },
 			b.worst,
 			func() { // its repair fails at first, and is counted when it succeeds
 				b.host.FailKey(object.Key{Kind: object.KindLink, Name: "tap1"}, errors.New("injected"))

@@ -226,7 +226,7 @@ func TestDriverThatCannotReadTheHost(t *testing.T) {
 		b.host.Plug("tap1")
 		b.host.Alter(&object.OVSPort{OwnerUID: "old", Bridge: "br-int", Device: "tap9"})
 		b.host.Alter(&object.LinuxBridge{OwnerUID: "old", Name: "wfb9"})
-		d := b.driver(b.fabric().Kind)
+		d := b.driver(b.base().Kind)
 		d.FailSync(errors.New("somebody is not there"))
 		b.etcd.put(b.hostItem(), networkItem(1), portItem(1, 1))
 		b.start()

@@ -75,10 +75,10 @@ func TestWhatIsNeededStaysWhileItIs(t *testing.T) {
 	t.Parallel()
 	onEach(t, func(b *bed) {
 		b.wire(1)
-		failing := b.fabric()
+		failing := b.base()
 		var needs []object.Key
 		for k, o := range b.wanted() {
-			if slices.Contains(o.DependsOn(), b.fabric()) && b.ovs() && k.Kind == object.KindUplink || k == b.fabric() && !b.ovs() {
+			if slices.Contains(o.DependsOn(), b.base()) && b.ovs() && k.Kind == object.KindUplink || k == b.base() && !b.ovs() {
 				failing, needs = k, o.DependsOn()
 			}
 		}

@@ -104,7 +104,7 @@ func (e *Engine) compileItem(k desired.Key) (u compile.Unit) {
 
 // input is what compiling depends on.
 func (e *Engine) input() compile.Input {
-	return compile.Input{Config: e.config.applied, Facts: e.host.facts, Index: e.index, Fabrics: e.c.Fabrics}
+	return compile.Input{Config: e.config.applied, Facts: e.host.facts, Index: e.index, Backends: e.c.Backends}
 }
 
 // wanted lists the objects an item has now.

@@ -70,7 +70,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	ready := make(chan struct{})
 	var e *engine.Engine
 	e, err = engine.New(engine.Config{
-		Node: c.Node, Version: c.Version, Features: features, Drivers: drivers, Fabrics: fabrics(), Store: client, StateDir: c.StateDir,
+		Node: c.Node, Version: c.Version, Features: features, Drivers: drivers, Backends: backends(), Store: client, StateDir: c.StateDir,
 		Follow: func(seen etcdschema.Seen) engine.Source {
 			return client.NewFollower(etcdschema.FollowerConfig{
 				Prefixes: []etcdschema.Prefix{etcdschema.NodeDesired(c.Node), etcdschema.NodeOrder(c.Node)}, Seen: seen})

@@ -30,6 +30,7 @@ import (
 	"weft/model"
 	"weft/reconcile/compile"
 	"weft/reconcile/compile/linuxbridge"
+	"weft/reconcile/compile/openvswitch"
 	"weft/reconcile/engine"
 )
 
@@ -42,11 +43,11 @@ type closer interface {
 	Close() error
 }
 
-// fabrics are the network backends that Host.driver chooses between.
-func fabrics() map[model.Driver]compile.Fabric {
-	return map[model.Driver]compile.Fabric{
-		model.DriverOVS:    compile.OpenVSwitch{},
-		model.DriverBridge: linuxbridge.Fabric{},
+// backends are what Host.driver chooses between.
+func backends() map[model.Driver]compile.Backend {
+	return map[model.Driver]compile.Backend{
+		model.DriverOVS:    openvswitch.Backend{},
+		model.DriverBridge: linuxbridge.Backend{},
 	}
 }
 

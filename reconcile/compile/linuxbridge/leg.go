@@ -8,7 +8,7 @@ import (
 
 // Leg joins a router's veth to the bridge of one of its networks. Frames for object.GatewayMAC go to it. Port security keeps this MAC
 // off the physical network.
-func (Fabric) Leg(b *compile.Builder, s compile.Site, n *desired.Network, leg compile.Leg) compile.Plug {
+func (Backend) Leg(b *compile.Builder, s compile.Site, n *desired.Network, leg compile.Leg) compile.Plug {
 	bridge := BridgeName(n.UID)
 	members := &object.PortSecurityElements{OwnerUID: leg.OwnerUID, Name: leg.Device, Members: []object.PortSecurityElement{
 		{Set: object.PortSecurityLegs, Interface: leg.Device},
@@ -27,8 +27,8 @@ func (Fabric) Leg(b *compile.Builder, s compile.Site, n *desired.Network, leg co
 
 // ExternalLeg joins an external namespace's veth to the external network's bridge. It may only use its own MAC, but any address,
 // because the floating addresses are behind it. Nobody else may use its own addresses, the link-local one included.
-func (Fabric) ExternalLeg(b *compile.Builder, s compile.Site, n *desired.Network, leg compile.Leg) compile.Plug {
-	if leg.Gate != nil {
+func (Backend) ExternalLeg(b *compile.Builder, s compile.Site, n *desired.Network, leg compile.Leg) compile.Plug {
+	if leg.Central != nil {
 		b.Pend("centralized routers need a host with Open vSwitch, whose BFD sessions decide who is active: give it spec.driver ovs")
 		return compile.Plug{}
 	}
@@ -55,6 +55,20 @@ func (Fabric) ExternalLeg(b *compile.Builder, s compile.Site, n *desired.Network
 		plug.Announce = []object.Key{port, {Kind: object.KindBridgePort, Name: VLANName(n.UID)}}
 	}
 	return plug
+}
+
+// Gate is closed while the router has other gateway hosts, because a host without Open vSwitch hears none of them.
+func (Backend) Gate(s compile.Site, r *desired.Router) compile.Gate {
+	var waits compile.Builder
+	for _, p := range r.Central.Peers {
+		if p.Node != s.Host.Name {
+			waits.Pend("waits for the BFD session with host %s", compile.Quote(p.Node))
+		}
+	}
+	if waits.Pending != "" {
+		return compile.Gate{GatewayRole: compile.GatewayRole{Reason: waits.Pending}}
+	}
+	return compile.Gate{GatewayRole: compile.GatewayRole{Active: true, Reason: "it comes before all hosts that are heard"}}
 }
 
 func join(b *compile.Builder, bridge string, members *object.PortSecurityElements, leg compile.Leg) object.Key {

@@ -8,7 +8,7 @@ import (
 )
 
 // Network adds a network's bridge, and its VLAN device as a port of it.
-func (Fabric) Network(b *compile.Builder, s compile.Site, n *desired.Network) {
+func (Backend) Network(b *compile.Builder, s compile.Site, n *desired.Network) {
 	bridge := BridgeName(n.UID)
 	// Port security knows the bridge before the bridge exists and until it is gone, so that no port of it is ever without protection.
 	members := &object.PortSecurityElements{OwnerUID: n.UID, Name: bridge,
@@ -16,7 +16,7 @@ func (Fabric) Network(b *compile.Builder, s compile.Site, n *desired.Network) {
 	b.Add(&object.LinuxBridge{
 		OwnerUID: n.UID, Name: bridge, MAC: bridgeMAC(n.UID), MTU: n.MTU, After: []object.Key{members.Key()},
 	})
-	for _, server := range s.DHCPServers(n) {
+	for _, server := range compile.DHCPServers(n) {
 		members.Members = append(members.Members, object.PortSecurityElement{Set: object.PortSecurityServers, Interface: bridge, Address: server})
 	}
 	if !n.CentralMAC.IsZero() {

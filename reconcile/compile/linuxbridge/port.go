@@ -7,8 +7,8 @@ import (
 )
 
 // Port makes a guest's device a port of its network's bridge. When the guest is active, it adds what port security must know of it.
-func (Fabric) Port(b *compile.Builder, s compile.Site, n *desired.Network, p *desired.Port) compile.Plug {
-	device, pending, refused := s.GuestDevice(p)
+func (Backend) Port(b *compile.Builder, s compile.Site, n *desired.Network, p *desired.Port) compile.Plug {
+	device, pending, refused := guestDevice(s, p)
 	switch {
 	case refused != "":
 		b.Refuse("%s", refused)
@@ -42,9 +42,28 @@ func (Fabric) Port(b *compile.Builder, s compile.Site, n *desired.Network, p *de
 	return plug
 }
 
+// guestDevice finds the netdev with a port's device name. Only Weft plugs guests here. refused says that the device is not for
+// guests; pending says what is missing. A device that is already a port of one of our bridges is accepted.
+func guestDevice(s compile.Site, p *desired.Port) (device, pending, refused string) {
+	link, exists := s.Reader().Link(p.Device)
+	switch {
+	case p.Device == "":
+		return "", "waits for a device name: an interface id alone says nothing on a host with driver " + compile.Quote(string(s.Host.Driver)), ""
+	case !exists:
+		return "", "waits for device " + p.Device + s.OtherName(p.Device), ""
+	}
+	if link.MasterOwner != "" {
+		link.Master = ""
+	}
+	if why := s.LinkRefusal(p.Device, link); why != "" {
+		return "", "", why
+	}
+	return p.Device, "", ""
+}
+
 // guestMembers is what port security must know of an active guest: five elements, and one for each address.
 func guestMembers(s compile.Site, bridge, device string, p *desired.Port) *object.PortSecurityElements {
-	mac, derived := object.MAC(p.MAC), s.LinkLocal(p.MAC)
+	mac, derived := object.MAC(p.MAC), object.MAC(p.MAC).LinkLocal()
 	m := &object.PortSecurityElements{OwnerUID: p.UID, Name: device, Members: []object.PortSecurityElement{
 		{Set: object.PortSecurityGuests, Interface: device},
 		{Set: object.PortSecurityMACs, Interface: device, MAC: mac},

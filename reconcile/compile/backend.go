@@ -1,0 +1,63 @@
+package compile
+
+import (
+	"net/netip"
+
+	"weft/hostnet/object"
+	"weft/model/desired"
+)
+
+// Backend is what joins guests, routers and the physical network on a host. Host.driver chooses it. Everything else (which port may
+// have which device, links, servers, announcements, namespaces and their NAT) is the same on every host. A new backend is a folder
+// with an implementation, and a line in the daemon's list.
+//
+// The methods are pure. They read the site, add to the unit, and say there what they wait for. No guest, leg or uplink may receive
+// or send before its protection is in place. The dependencies of each object ensure this.
+type Backend interface {
+	// Host adds what all networks of the host share: the switch, the uplinks, and the rules that are the same for all guests.
+	Host(b *Builder, s Site)
+	// Network adds what one network needs besides its ports and legs: its segment on the physical network, and the destinations of
+	// group frames. The network is well-formed and does not conflict with another one.
+	Network(b *Builder, s Site, n *desired.Network)
+	// Port joins one guest to its network, with its protection. It returns what may be built on it. n is nil while the network is
+	// missing or refused. The port may be plugged then, but stays mute, as in standby.
+	Port(b *Builder, s Site, n *desired.Network, p *desired.Port) Plug
+	// Leg joins the host's end of a router's veth to one of its networks. Frames from object.GatewayMAC never cross an uplink in
+	// either direction. What the leg sends to the physical network leaves with the host's own router MAC; groups, ARP and ND do not
+	// leave at all. Of the plug only Announce matters: the guests on this host are told of the gateway.
+	Leg(b *Builder, s Site, n *desired.Network, leg Leg) Plug
+	// ExternalLeg joins the host's end of an external namespace's veth to the external network. It is like a guest that may use the
+	// leg's MAC and any source address. The legs of a centralized router pass frames only while its gate is open. Of the plug Uplink
+	// and Announce matter: floating addresses are announced there too.
+	ExternalLeg(b *Builder, s Site, n *desired.Network, leg Leg) Plug
+	// Gate says whether the legs of a centralized router pass frames on this host, as far as it is known here.
+	Gate(s Site, r *desired.Router) Gate
+}
+
+// Plug says how far a guest's device is joined, for what is built on it.
+type Plug struct {
+	// Device is the netdev or switch interface; empty while there is none.
+	Device string
+	Netdev bool // the kernel has a link of that name, so that its MTU can be set and it can be served
+	// Up lists what must be in place before the link is brought up.
+	Up []object.Key
+	// Open says that the guest's frames will pass. Its servers start, and it is announced.
+	Open bool
+	// Uplink is the netdev that leads to the network's segment; empty while there is none. Announce lists what must be in place
+	// before the guest is announced, on the segment and to the others of the network here.
+	Uplink   string
+	Announce []object.Key
+}
+
+// Leg is a veth that joins one of our namespaces to a network.
+type Leg struct {
+	OwnerUID string // of the item it is part of
+	Device   string // the host's end
+	MAC      object.MAC
+	// Addresses are those of the inner end. Nobody else on this host's part of the network may use them.
+	Addresses []netip.Addr
+	// Veth is the key of the pair, which must exist before its end can be plugged.
+	Veth object.Key
+	// Central is the centralized router that the leg is of; nil for all other legs. ExternalLeg joins all legs of such a router.
+	Central *desired.Router
+}

@@ -1,0 +1,88 @@
+// Package linuxbridge is the backend of hosts that wire guests with the kernel's own VLAN devices and bridges, as nova-network's
+// VLAN manager did. Each network has a VLAN sub-interface of the NIC and a bridge. The guests' devices are ports of the bridge. An
+// nftables table of family bridge (port security) protects them.
+//
+// Invariants:
+//
+//   - It is pure.
+//   - The NIC keeps its addresses and everything else that it carries.
+//   - No device becomes a port of a bridge before port security knows what it may send.
+//   - A device that port security does not know neither sends nor receives.
+package linuxbridge
+
+import (
+	"crypto/sha256"
+
+	"weft/hostnet/object"
+	"weft/model/desired"
+	"weft/reconcile/compile"
+)
+
+// Backend implements compile.Backend.
+type Backend struct{}
+
+// Host adds port security's table, the filter on the NICs, and the state of the NICs.
+func (Backend) Host(b *compile.Builder, s compile.Site) {
+	b.Add(&object.PortSecurity{OwnerUID: s.Host.UID})
+	if on := s.Reader().BridgeNetfilter(); on != "" {
+		b.Warn(object.WarnBridgeNetfilter, "the kernel hands bridged frames to the host's own packet filter too (%s): what its rules drop is lost between "+
+			"guests, and connections of all projects share one table; set them to 0, or be sure that the rules let the frames pass", on)
+	}
+	for i, up := range s.Host.Uplinks {
+		why, missing := uplinkFault(s, i)
+		switch {
+		case missing:
+			b.Pend("%s", why)
+		case why != "":
+			b.Refuse("%s", why)
+		default:
+			b.Add(&object.PortSecurityUplink{OwnerUID: s.Host.UID, Device: up.Interface})
+			s.AddUplinkLink(b, up, false)
+		}
+	}
+}
+
+// uplinkFault says why a NIC cannot have VLAN devices of ours; empty when it can. It may carry addresses.
+func uplinkFault(s compile.Site, i int) (why string, missing bool) {
+	if why, missing := s.UplinkFault(i); why != "" {
+		return why, missing
+	}
+	up := s.Host.Uplinks[i]
+	if link, _ := s.Reader().Link(up.Interface); link.Master != "" {
+		return compile.UplinkName(up) + " is enslaved to " + link.Master, false
+	}
+	return "", false
+}
+
+// BridgeName is the name of a network's bridge. It is the same on every host.
+func BridgeName(networkUID string) string { return compile.DigestName(object.BridgePrefix, networkUID) }
+
+// VLANName is the name of a network's VLAN device. It is the same on every host.
+func VLANName(networkUID string) string { return compile.DigestName(object.VLANPrefix, networkUID) }
+
+// bridgeMAC is a locally administered address that no frame ever has, because port security lets the bridge itself send nothing.
+func bridgeMAC(networkUID string) object.MAC {
+	sum := sha256.Sum256([]byte("bridge\x00" + networkUID))
+	m := object.MAC(sum[:6])
+	m[0] = m[0]&^1 | 2
+	return m
+}
+
+// wire is the connection of a network to its segment.
+type wire struct {
+	nic string // empty: it has none
+	why string
+}
+
+func wireOf(s compile.Site, n *desired.Network) wire {
+	for i, up := range s.Host.Uplinks {
+		if up.PhysicalNetwork != n.PhysicalNetwork {
+			continue
+		}
+		if why, _ := uplinkFault(s, i); why != "" {
+			return wire{why: compile.OnlyLocal(why)}
+		}
+		return wire{nic: up.Interface}
+	}
+	return wire{why: compile.OnlyLocal(compile.NoUplink(n))}
+}

@@ -1,0 +1,63 @@
+package openvswitch
+
+import (
+	"net/netip"
+
+	"weft/hostnet/object"
+)
+
+var (
+	linkLocalPrefix   = netip.MustParsePrefix("fe80::/10")
+	unspecifiedPrefix = netip.PrefixFrom(netip.IPv6Unspecified(), 128)
+	// The groups of IGMP queries from routers, and of messages from hosts and routers to routers and to snooping switches (RFC
+	// 2236, RFC 4286).
+	allSystems     = netip.MustParsePrefix("224.0.0.1/32")
+	allRouters     = netip.MustParsePrefix("224.0.0.2/32")
+	allSnoopers    = netip.MustParsePrefix("224.0.0.106/32")
+	multicastIPv4  = netip.MustParsePrefix("224.0.0.0/4")
+	zeroIPv4Prefix = netip.PrefixFrom(netip.IPv4Unspecified(), 32)
+)
+
+// The matches below carry the prerequisites of the fields they set.
+
+func matchIPv4(proto uint8) object.Match { return object.Match{EthType: ethIPv4, IPProto: proto} }
+func matchIPv6(proto uint8) object.Match { return object.Match{EthType: ethIPv6, IPProto: proto} }
+
+func matchICMPv6(kind uint8) object.Match {
+	m := matchIPv6(protoICMPv6)
+	m.ICMPType = object.Some8(kind)
+	return m
+}
+
+// matchND matches an ND message that OVS could parse. Its code is always 0 (RFC 4861).
+func matchND(kind uint8) object.Match {
+	m := matchICMPv6(kind)
+	m.ICMPCode = object.Some8(0)
+	return m
+}
+
+// validND matches an ND message that is valid as far as OVS shows it: parsed, and not forwarded by a router.
+func validND(kind uint8) object.Match {
+	m := matchND(kind)
+	m.TTL = hopLimitND
+	return m
+}
+
+// bounded marks an ND message in a frame of more than length bytes. It has options that OVS did not read, and table 20 drops it.
+func bounded(length uint16) object.CheckLarger {
+	return object.CheckLarger{Length: length, Reg: 4, Bit: tooLongBit}
+}
+
+// tooLongBit is bit 1 of reg4; bit 0 is LearnLinkLocal's.
+const tooLongBit = 1
+
+func single(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
+
+// flowList collects the flows of one set.
+type flowList []object.Flow
+
+func (l *flowList) add(table uint8, priority uint16, m object.Match, actions ...object.Action) {
+	*l = append(*l, object.Flow{Table: table, Priority: priority, Match: m, Actions: actions})
+}
+
+func (l *flowList) drop(table uint8, priority uint16, m object.Match) { l.add(table, priority, m) }

@@ -1,0 +1,117 @@
+package openvswitch
+
+import (
+	"net/netip"
+
+	"weft/hostnet/object"
+	"weft/model/desired"
+	"weft/reconcile/compile"
+)
+
+// legFlows are the flows of a distributed router's leg on a network. The gateway's MAC and addresses stay on the host:
+//
+//   - Guests' requests for them go to the leg alone.
+//   - Frames from the physical network that use them are dropped.
+//   - What the leg sends to the physical network leaves with routerMAC as source, and only to one known neighbour. Without a
+//     routerMAC nothing leaves.
+func legFlows(n *desired.Network, w wire, leg compile.Leg, ofport uint32, routerMAC object.MAC) []object.Flow {
+	var l flowList
+	meta := object.Exact64(w.number)
+	l.add(tableClassify, prioAllow, object.Match{InPort: ofport, VLAN: object.VLANUntagged(), EthSrc: object.ExactMAC(leg.MAC)},
+		object.SetReg{Reg: 6, Value: ofport}, object.SetMetadata{Value: w.number}, object.Goto{Table: tableForward})
+	l.add(tableForward, prioAllow, object.Match{Metadata: meta, EthDst: object.ExactMAC(leg.MAC)}, object.Output{Port: ofport})
+	for _, a := range leg.Addresses {
+		gatewayAddressFlows(&l, meta, a, ofport)
+	}
+	gatewaySolicitation(&l, meta, object.GatewayLinkLocal, ofport)
+	// On every network gatewayRules drops requests and advertisements for it from the physical network.
+
+	mine := object.Match{Metadata: meta, Reg6: object.Exact32(ofport)}
+	group, arp := mine, mine
+	group.EthDst, arp.EthType = object.GroupMAC(), ethARP
+	l.drop(tableUplink, prioDrop, group)
+	l.drop(tableUplink, prioDrop, arp)
+	for kind := icmpv6RouterSolicitation; kind <= icmpv6Redirect; kind++ {
+		nd := matchICMPv6(kind)
+		nd.Metadata, nd.Reg6 = mine.Metadata, mine.Reg6
+		l.drop(tableUplink, prioDrop, nd)
+	}
+	if w.uplinkPort != 0 && routerMAC != (object.MAC{}) {
+		l.add(tableUplink, prioLeg, mine, object.SetEthSrc{MAC: routerMAC},
+			object.PushVLAN{ID: n.SegmentationID}, object.Output{Port: w.uplinkPort})
+		l.drop(tableFromNetwork, prioReserved, object.Match{Metadata: meta, EthSrc: object.ExactMAC(routerMAC)})
+	}
+	return l
+}
+
+// gatewayAddressFlows: requests for an address of the gateway go to the leg alone. Nobody on the physical network may use it.
+func gatewayAddressFlows(l *flowList, meta object.Masked64, a netip.Addr, ofport uint32) {
+	if a.Is6() {
+		gatewaySolicitation(l, meta, a, ofport)
+		l.drop(tableFromNetwork, prioReserved, object.Match{Metadata: meta, EthType: ethIPv6, IPSrc: single(a)})
+		dropTarget(l, object.Match{Metadata: meta}, single(a))
+		return
+	}
+	l.add(tableForward, prioException, object.Match{Metadata: meta, EthType: ethARP, IPProto: arpRequest, ARPTPA: single(a)},
+		object.Output{Port: ofport})
+	l.drop(tableFromNetwork, prioDrop, object.Match{Metadata: meta, EthType: ethARP, ARPSPA: single(a)})
+	l.drop(tableFromNetwork, prioDrop, object.Match{Metadata: meta, EthType: ethARP, ARPTPA: single(a)})
+	l.drop(tableFromNetwork, prioDrop, object.Match{Metadata: meta, EthType: ethIPv4, IPSrc: single(a)})
+}
+
+// gatewaySolicitation sends solicitations for an address of the gateway to the leg.
+func gatewaySolicitation(l *flowList, meta object.Masked64, a netip.Addr, ofport uint32) {
+	ns := matchND(icmpv6NeighborSolicitation)
+	ns.Metadata, ns.NDTarget = meta, single(a)
+	l.add(tableForward, prioException, ns, object.Output{Port: ofport})
+}
+
+// externalLegFlows are the flows of an external namespace's leg. It is like a guest that may use any source address. It is in the
+// network's flood list.
+//
+// Its addresses, the link-local one included, belong to this host. No guest and nobody on the physical network may use them.
+func externalLegFlows(number uint64, leg compile.Leg, ofport uint32) []object.Flow {
+	var l flowList
+	mac, meta := leg.MAC, object.Exact64(number)
+	l.add(tableClassify, prioAllow, object.Match{InPort: ofport, VLAN: object.VLANUntagged(), EthSrc: object.ExactMAC(mac)},
+		object.SetReg{Reg: 6, Value: ofport}, object.SetMetadata{Value: number}, object.Goto{Table: tableForward})
+	l.add(tableForward, prioAllow, object.Match{Metadata: meta, EthDst: object.ExactMAC(mac)}, object.Output{Port: ofport})
+	l.drop(tableFromNetwork, prioReserved, object.Match{Metadata: meta, EthSrc: object.ExactMAC(mac)})
+	own := mac.LinkLocal()
+	l.add(tableLinkLocal, prioAllow, object.Match{Metadata: meta, EthType: ethIPv6, IPSrc: single(own)}, object.SetReg{Reg: 5, Value: ofport})
+	for _, a := range append([]netip.Addr{own}, leg.Addresses...) {
+		ownAddressFlows(&l, meta, a)
+	}
+	return l
+}
+
+// ownAddressFlows drops frames from the physical network that use the address as source or advertise it; table 30.
+func ownAddressFlows(l *flowList, meta object.Masked64, a netip.Addr) {
+	if a.Is4() {
+		l.drop(tableFromNetwork, prioDrop, object.Match{Metadata: meta, EthType: ethARP, ARPSPA: single(a)})
+		l.drop(tableFromNetwork, prioDrop, object.Match{Metadata: meta, EthType: ethIPv4, IPSrc: single(a)})
+		return
+	}
+	l.drop(tableFromNetwork, prioReserved, object.Match{Metadata: meta, EthType: ethIPv6, IPSrc: single(a)})
+	na := matchND(icmpv6NeighborAdvertisement)
+	na.Metadata, na.NDTarget = meta, single(a)
+	l.drop(tableFromNetwork, prioReserved, na)
+}
+
+// gatewayRules: only a leg may use the gateway's MAC and link-local address, on any network, with or without a router; tables 10,
+// 30 and 50.
+func gatewayRules(l *flowList) {
+	l.drop(tableGuestSource, prioReserved, object.Match{EthType: ethIPv6, IPSrc: single(object.GatewayLinkLocal)})
+	dad := matchND(icmpv6NeighborSolicitation)
+	dad.IPSrc, dad.NDTarget = unspecifiedPrefix, single(object.GatewayLinkLocal)
+	l.drop(tableGuestSource, prioReserved, dad)
+
+	gateway := object.ExactMAC(object.GatewayMAC)
+	l.drop(tableFromNetwork, prioReserved, object.Match{EthSrc: gateway})
+	l.drop(tableFromNetwork, prioReserved, object.Match{EthDst: gateway})
+	l.drop(tableFromNetwork, prioReserved, object.Match{EthType: ethIPv6, IPSrc: single(object.GatewayLinkLocal)})
+	dropTarget(l, object.Match{}, single(object.GatewayLinkLocal))
+
+	l.drop(tableUplink, prioReserved, object.Match{EthDst: gateway})
+	l.drop(tableUplink, prioGatewaySource, object.Match{EthSrc: gateway})
+}

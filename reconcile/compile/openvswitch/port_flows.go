@@ -1,0 +1,96 @@
+package openvswitch
+
+import (
+	"weft/hostnet/object"
+	"weft/model"
+	"weft/model/desired"
+)
+
+// portFlows are the flows of one active guest: who it is, which source addresses it may use, and how frames reach it. There are
+// nine flows, and three more for each address (IPv4: source, ARP sender, ARP probe; IPv6: source, duplicate address detection, ND
+// target).
+func portFlows(p *desired.Port, network uint64, ofport uint32) []object.Flow {
+	var l flowList
+	mac, meta := object.MAC(p.MAC), object.Exact64(network)
+	from := object.Match{InPort: ofport}
+
+	who := from
+	who.VLAN, who.EthSrc = object.VLANUntagged(), object.ExactMAC(mac)
+	l.add(tableClassify, prioAllow, who, object.SetReg{Reg: 6, Value: ofport},
+		object.SetMetadata{Value: network}, object.Goto{Table: tableGuestSource})
+
+	for _, a := range p.Addresses {
+		if a.Is4() {
+			ipv4SourceFlows(&l, from, mac, a)
+		} else {
+			ipv6SourceFlows(&l, from, a)
+		}
+	}
+	linkLocalFlows(&l, p, network, ofport)
+	neighborFlows(&l, from, mac)
+
+	here := object.Match{Metadata: meta, EthDst: object.ExactMAC(mac)}
+	l.add(tableForward, prioAllow, here, object.Output{Port: ofport})
+	// The guest is on this host. A frame from the network with its MAC as source is a loop or spoofed.
+	l.drop(tableFromNetwork, prioReserved, object.Match{Metadata: meta, EthSrc: object.ExactMAC(mac)})
+	return l
+}
+
+// ipv4SourceFlows: table 10 for one IPv4 address. A probe (RFC 5227) may only ask for the port's own address. Otherwise it could
+// make others give up their addresses.
+func ipv4SourceFlows(l *flowList, from object.Match, mac object.MAC, a model.Address) {
+	ip := from
+	ip.EthType, ip.IPSrc = ethIPv4, single(a.Addr)
+	l.add(tableGuestSource, prioAllow, ip, object.Goto{Table: tableGuestIPv4})
+
+	arp := from
+	arp.EthType, arp.ARPSHA, arp.ARPSPA = ethARP, mac, single(a.Addr)
+	l.add(tableGuestSource, prioAllow, arp, object.Goto{Table: tableGuestARP})
+
+	probe := from
+	probe.EthType, probe.IPProto, probe.ARPSHA = ethARP, arpRequest, mac
+	probe.ARPSPA, probe.ARPTPA = zeroIPv4Prefix, single(a.Addr)
+	l.add(tableGuestSource, prioAllow, probe, object.Goto{Table: tableForward})
+}
+
+// ipv6SourceFlows: tables 10 and 16 for one global IPv6 address.
+func ipv6SourceFlows(l *flowList, from object.Match, a model.Address) {
+	ip := from
+	ip.EthType, ip.IPSrc = ethIPv6, single(a.Addr)
+	l.add(tableGuestSource, prioAllow, ip, object.Goto{Table: tableGuestIPv6})
+
+	dad := validDAD()
+	dad.InPort, dad.NDTarget = from.InPort, single(a.Addr)
+	l.add(tableGuestSource, prioAllow, dad, bounded(ndOneOption), object.Goto{Table: tableForward})
+
+	na := matchND(icmpv6NeighborAdvertisement)
+	na.InPort, na.NDTarget = from.InPort, single(a.Addr)
+	l.add(tableNDTarget, prioAllow, na, object.Goto{Table: tableForward})
+}
+
+// linkLocalFlows: tables 11, 15 and 17. The address derived from the port's MAC always belongs to the port. Any other link-local
+// address belongs to the port of the network that used it first. The number for each port is bounded.
+func linkLocalFlows(l *flowList, p *desired.Port, network uint64, ofport uint32) {
+	derived := object.Match{Metadata: object.Exact64(network), EthType: ethIPv6, IPSrc: single(object.MAC(p.MAC).LinkLocal())}
+	l.add(tableLinkLocal, prioAllow, derived, object.SetReg{Reg: 5, Value: ofport})
+
+	free := object.Match{InPort: ofport, EthType: ethIPv6, Reg5: object.Exact32(0)}
+	l.add(tableLinkLocalOwn, prioAllow, free, object.LearnLinkLocal{
+		Table: tableLearned, Cookie: learnCookie(p.UID, ofport), Limit: linkLocalLimit, IdleTimeout: linkLocalIdleSeconds,
+	}, object.Goto{Table: tableLearnVerdict})
+
+	own := object.Match{InPort: ofport, Reg5: object.Exact32(ofport)}
+	l.add(tableLinkLocalOwn, prioAllow, own, object.Resubmit{Table: tableGuestIPv6})
+	l.add(tableNDTargetOwn, prioAllow, own, object.Goto{Table: tableForward})
+}
+
+// neighborFlows: table 13. A link-layer address in ND must be the port's own. A solicitation always carries one (RFC 4861 7.2.2).
+func neighborFlows(l *flowList, from object.Match, mac object.MAC) {
+	ns := validND(icmpv6NeighborSolicitation)
+	ns.InPort, ns.NDSLL = from.InPort, mac
+	l.add(tableGuestIPv6, prioException, ns, bounded(ndTwoOptions), object.Goto{Table: tableForward})
+
+	na := validND(icmpv6NeighborAdvertisement)
+	na.InPort, na.NDTLL = from.InPort, mac
+	l.add(tableGuestIPv6, prioException, na, bounded(ndOneOption), object.Goto{Table: tableNDTarget})
+}

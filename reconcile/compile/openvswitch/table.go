@@ -1,0 +1,102 @@
+package openvswitch
+
+import "weft/hostnet/object"
+
+// The OpenFlow tables of a host's bridge. README.md lists what each decides and where it leads.
+const (
+	tableClassify     uint8 = 0
+	tableGuestSource  uint8 = 10
+	tableLinkLocal    uint8 = 11
+	tableLearned            = object.LearnedTable // 12
+	tableGuestIPv6    uint8 = 13
+	tableGuestIPv4    uint8 = 14
+	tableLinkLocalOwn uint8 = 15
+	tableNDTarget     uint8 = 16
+	tableNDTargetOwn  uint8 = 17
+	tableLearnVerdict uint8 = 18
+	tableGuestARP     uint8 = 19
+	tableForward      uint8 = 20
+	tableFromNetwork  uint8 = 30
+	tableGateFrom     uint8 = 40
+	tableGateTo       uint8 = 41
+	tableUplink       uint8 = 50
+)
+
+// Priorities, the same scale in every table. A reserved value is dropped before anything is allowed. An exception comes before the
+// drop that it limits. What is allowed comes before the table's default.
+const (
+	prioReserved  uint16 = 400 // what only Weft, or the owner on this host, may use
+	prioFragEcho  uint16 = 360 // first fragments of ICMPv6 echo
+	prioFragICMP  uint16 = 350 // first fragments of other ICMPv6
+	prioDAD       uint16 = 320 // duplicate address detection, which has no link-layer address
+	prioDADOther  uint16 = 315 // other ND messages without a source address
+	prioNDEmpty   uint16 = 310 // other ND messages without a link-layer address
+	prioException uint16 = 300
+	prioDrop      uint16 = 200
+	prioLeg       uint16 = 150 // what a router's leg sends to the wire
+	// prioGatewaySource is between the priority of the legs and that of the networks. A frame from the gateway's MAC may only leave
+	// by a flow of a leg.
+	prioGatewaySource uint16 = 120
+	prioAllow         uint16 = 100
+	prioGeneral       uint16 = 50
+	prioDefault       uint16 = 0
+)
+
+// Ethernet types, IP protocols, ICMPv6 types and UDP ports the tables name (IANA).
+const (
+	ethIPv4 uint16 = 0x0800
+	ethARP  uint16 = 0x0806
+	ethIPv6 uint16 = 0x86dd
+
+	protoICMP   uint8 = 1
+	protoIGMP   uint8 = 2
+	protoUDP    uint8 = 17
+	protoICMPv6 uint8 = 58
+
+	arpRequest uint8 = 1
+	arpReply   uint8 = 2
+
+	icmpRedirect            uint8 = 5
+	icmpRouterAdvertisement uint8 = 9 // RFC 1256
+
+	icmpv6None                  uint8 = 0 // no ICMPv6 header was found
+	icmpv6EchoRequest           uint8 = 128
+	icmpv6EchoReply             uint8 = 129
+	icmpv6MLDQuery              uint8 = 130
+	icmpv6RouterSolicitation    uint8 = 133
+	icmpv6RouterAdvertisement   uint8 = 134
+	icmpv6NeighborSolicitation  uint8 = 135
+	icmpv6NeighborAdvertisement uint8 = 136
+	icmpv6Redirect              uint8 = 137
+	// Multicast router discovery (RFC 4286): advertisement, solicitation, termination.
+	icmpv6MulticastRouterAdvertisement uint8 = 151
+	icmpv6MulticastRouterSolicitation  uint8 = 152
+	icmpv6MulticastRouterTermination   uint8 = 153
+
+	portDHCPServer   uint16 = 67
+	portDHCPClient   uint16 = 68
+	portDHCPv6Client uint16 = 546
+	portDHCPv6Server uint16 = 547
+)
+
+// Hop limits. ND is valid only with 255 (RFC 4861 6.1, 7.1). MLD and multicast router discovery are valid only with 1 (RFC 3810 5,
+// RFC 4286).
+const (
+	hopLimitND  uint8 = 255
+	hopLimitMLD uint8 = 1
+)
+
+// The largest frames with an ND message between neighbours that has no option, one option or two options of 8 bytes. The messages
+// have 78, 86 and 94 bytes. A VLAN tag that was removed may be counted or not, so there is room for it, but not for one more
+// option.
+const (
+	ndWithoutOption uint16 = 85
+	ndOneOption     uint16 = 93
+	ndTwoOptions    uint16 = 101
+)
+
+// Bounds on the link-local addresses a guest may claim by using them.
+const (
+	linkLocalLimit       = 8
+	linkLocalIdleSeconds = 3600
+)
