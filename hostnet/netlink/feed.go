@@ -34,13 +34,20 @@ type FeedConfig struct {
 type Feed struct {
 	config FeedConfig
 
-	mu   sync.Mutex    // of all below, and of what Absorb changes
-	sub  *Subscription // nil while there is none
-	lost bool          // not reported yet
+	mu     sync.Mutex    // of all below, and of what Absorb changes
+	sub    *Subscription // nil while there is none
+	lost   bool          // not reported yet
+	news   bool          // something was absorbed and Changed was not called since
+	woken  bool          // the goroutine that runs the feed will call Changed
+	absorb func(Message)
 }
 
 // NewFeed makes a feed. It does not run yet. If it has a first subscription, it must run, because Run closes that.
-func NewFeed(c FeedConfig) *Feed { return &Feed{config: c, sub: c.First, lost: c.First != nil} }
+func NewFeed(c FeedConfig) *Feed {
+	f := &Feed{config: c, sub: c.First, lost: c.First != nil}
+	f.absorb = func(m Message) { f.news = true; c.Absorb(m) }
+	return f
+}
 
 // Locked runs f under the lock of Absorb, after everything that the kernel has acknowledged to anybody was absorbed. current is
 // false if that is not certain, because the feed does not run or something was lost.
@@ -49,6 +56,10 @@ func (f *Feed) Locked(run func(current bool)) {
 	defer f.mu.Unlock()
 	err := f.drain()
 	run(err == nil && f.sub != nil && !f.lost)
+	if f.sub != nil && !f.woken && (f.news || f.lost) { // what was read here may have woken nobody
+		f.woken = true
+		f.sub.Wake()
+	}
 }
 
 // drain must be called with the lock held.
@@ -56,7 +67,7 @@ func (f *Feed) drain() error {
 	if f.sub == nil {
 		return nil
 	}
-	lost, err := f.sub.Drain(f.config.Absorb)
+	lost, err := f.sub.Drain(f.absorb)
 	f.lost = f.lost || lost || err != nil
 	return err
 }
@@ -127,7 +138,7 @@ func (f *Feed) catchUp(ctx context.Context) error {
 		f.mu.Lock()
 		err := f.drain()
 		lost := f.lost
-		f.lost = false
+		f.lost, f.news, f.woken = false, false, false
 		f.mu.Unlock()
 		if err == nil {
 			err = f.config.Changed(ctx, lost)

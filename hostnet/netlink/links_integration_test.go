@@ -256,3 +256,47 @@ func TestRequestsFailOneByOne(t *testing.T) {
 		t.Errorf("%v", errs)
 	}
 }
+
+// TestWhatOthersReadIsTold: what somebody else reads from the feed is reported, although it woke nobody.
+func TestWhatOthersReadIsTold(t *testing.T) {
+	t.Parallel()
+	b := newBed(t)
+	l := b.add("tap1")
+	told, mtu := make(chan int, 10000), 0
+	var f *Feed
+	f = NewFeed(FeedConfig{
+		Name: "test", Logger: slog.New(slog.DiscardHandler),
+		Absorb: func(m Message) {
+			if now, ok, err := parseLink(m.Data); ok && err == nil && now.Name == "tap1" {
+				mtu = now.MTU
+			}
+		},
+		Open: func() (*Subscription, error) {
+			return Subscribe(b.space, new(Buffers), unix.NETLINK_ROUTE, unix.RTNLGRP_LINK)
+		},
+		Changed: func(context.Context, bool) error {
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			told <- mtu
+			return nil
+		},
+	})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- f.Run(ctx) }()
+	<-told
+	late := time.After(deadline)
+	for i := range 1000 {
+		must(t, b.hand.LinkSetMTU(l, 1300+i%9))
+		f.Locked(func(bool) {})
+		for now := 0; now != 1300+i%9; {
+			select {
+			case now = <-told:
+			case <-late:
+				t.Fatalf("turn %d: what was read is not told", i)
+			}
+		}
+	}
+	cancel()
+	must(t, <-done)
+}

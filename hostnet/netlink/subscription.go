@@ -75,6 +75,11 @@ func subscribed(fd int, buffers *Buffers, groups []int) (*Subscription, error) {
 // Close also ends Wait.
 func (s *Subscription) Close() error { return s.file.Close() }
 
+// Wake makes Wait call ready once more. It never waits. If somebody else reads what has arrived, Wait may not notice that it arrived.
+func (s *Subscription) Wake() {
+	_ = s.file.SetReadDeadline(time.Unix(1, 0)) // it fails only if the subscription was closed, and then Wait ends
+}
+
 // Wait calls ready whenever there may be something to read, until ready returns true, ctx ends or the subscription is closed. It
 // may be called again after its context ended.
 func (s *Subscription) Wait(ctx context.Context, ready func() (stop bool)) error {
@@ -89,7 +94,11 @@ func (s *Subscription) Wait(ctx context.Context, ready func() (stop bool)) error
 		}
 	}()
 	for stop := false; !stop; {
-		if err := s.raw.Read(func(uintptr) bool { stop = ready() || ctx.Err() != nil; return stop }); err != nil {
+		err := s.raw.Read(func(uintptr) bool { stop = ready() || ctx.Err() != nil; return stop })
+		if errors.Is(err, os.ErrDeadlineExceeded) && ctx.Err() == nil {
+			err = s.file.SetReadDeadline(time.Time{}) // it was woken; if ctx ends now, the next turn sees that
+		}
+		if err != nil {
 			return err
 		}
 	}
