@@ -50,8 +50,8 @@ type Migration struct {
 	To   string `json:"to"`
 	// Number is the mod revision of the intent that first asked for it. It distinguishes a later move between the same hosts.
 	Number int64 `json:"number"`
-	// Arrived says that the guest has announced itself on the host To. The port is active there and not on From.
-	Arrived bool `json:"arrived,omitempty"`
+	// Activated says that the guest has announced itself on the host To. The port is active there and not on From.
+	Activated bool `json:"arrived,omitempty"`
 }
 
 // Allocated has the values that an object got by its claims. Which fields are set depends on its kind.
@@ -247,8 +247,8 @@ type PortReport struct {
 	State          desired.State   `json:"state"`
 	// Device is the port's interface on the node ("vnet5"); empty while there is none.
 	Device string `json:"device,omitempty"`
-	// Arrived is the number of the migration for which the guest has announced itself on this node; 0 for none.
-	Arrived int64 `json:"arrived,omitempty"`
+	// Activated is the number of the migration for which the guest has announced itself on this node; 0 for none.
+	Activated int64 `json:"arrived,omitempty"`
 }
 
 // ExceptionState says what kind of exception it is.

@@ -38,8 +38,8 @@ func (d *Driver) InProcess() bool { return d.inProcess }
 
 func (d *Driver) has(k object.Key) bool { return slices.Contains(d.kinds, k.Kind) }
 
-// Arrived implements the engine's Arrivals.
-func (d *Driver) Arrived(uid string) int64 {
+// Activated implements the engine's Activations.
+func (d *Driver) Activated(uid string) int64 {
 	d.host.mu.Lock()
 	defer d.host.mu.Unlock()
 	return d.host.heard[uid]

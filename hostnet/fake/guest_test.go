@@ -149,28 +149,28 @@ func TestAVanishingDevice(t *testing.T) {
 	}
 }
 
-// TestArrivals: a guest that announces itself is heard where somebody waits for it, until the process ends.
-func TestArrivals(t *testing.T) {
+// TestActivations: a guest that announces itself is heard where somebody waits for it, until the process ends.
+func TestActivations(t *testing.T) {
 	t.Parallel()
 	h := plugged()
-	d := driverOf(h, object.KindArrival)
+	d := driverOf(h, object.KindActivation)
 	h.Announce("tap1")
-	if n := d.Arrived("p"); n != 0 {
+	if n := d.Activated("p"); n != 0 {
 		t.Errorf("nobody waited, and migration %d was heard", n)
 	}
-	must(t, h, create(&object.Arrival{OwnerUID: "p", Device: "tap1", Migration: 4, MAC: object.MAC{2}}))
+	must(t, h, create(&object.Activation{OwnerUID: "p", Device: "tap1", Migration: 4, MAC: object.MAC{2}}))
 	take := heard(t, d)
 	h.Announce("eth1")
-	if n := d.Arrived("p"); n != 0 {
+	if n := d.Activated("p"); n != 0 {
 		t.Errorf("on another device migration %d was heard", n)
 	}
 	take()
 	h.Announce("tap1")
-	if e := take(); d.Arrived("p") != 4 || d.Arrived("q") != 0 || names(e.Keys) != "arrival/tap1" {
-		t.Errorf("heard is migration %d, told %+v", d.Arrived("p"), e)
+	if e := take(); d.Activated("p") != 4 || d.Activated("q") != 0 || names(e.Keys) != "activation/tap1" {
+		t.Errorf("heard is migration %d, told %+v", d.Activated("p"), e)
 	}
 	h.Restart()
-	if d.Arrived("p") != 0 || h.has(object.KindArrival, "tap1") {
+	if d.Activated("p") != 0 || h.has(object.KindActivation, "tap1") {
 		t.Error("a new process has heard it too")
 	}
 }

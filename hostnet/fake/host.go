@@ -52,7 +52,7 @@ func New(more ...object.Kind) *Host {
 		newDriver(h, "tagfilter", false, object.KindTagFilter),
 		newDriver(h, "dhcp", true, object.KindDHCPBinding),
 		newDriver(h, "ra", true, object.KindRABinding),
-		newDriver(h, "arrival", true, object.KindArrival),
+		newDriver(h, "activation", true, object.KindActivation),
 		newDriver(h, "announce", true, object.KindAnnouncement),
 		newDriver(h, "netns", false, object.KindNamespace, object.KindVeth, object.KindAddresses, object.KindRoute,
 			object.KindRule, object.KindNeighbor, object.KindProxy),
@@ -168,9 +168,9 @@ func (h *Host) unplug(device string) {
 
 // Announce plays a guest that announces itself on a device. It is heard only if somebody waits for it there.
 func (h *Host) Announce(device string) {
-	k := object.Key{Kind: object.KindArrival, Name: device}
+	k := object.Key{Kind: object.KindActivation, Name: device}
 	h.change([]object.Key{k}, func() {
-		if a, waits := h.objects[k].(*object.Arrival); waits {
+		if a, waits := h.objects[k].(*object.Activation); waits {
 			h.heard[a.OwnerUID] = a.Migration
 		}
 	})

@@ -27,7 +27,7 @@ func examples() []example {
 		{&object.Qdisc{OwnerUID: "p", Device: "tap1"}, &object.Qdisc{OwnerUID: "p", Device: "tap1", Root: "tbf"}},
 		{&object.DHCPBinding{OwnerUID: "p", Device: "tap1"}, &object.DHCPBinding{OwnerUID: "p", Device: "tap1", Hostname: "web"}},
 		{&object.RABinding{OwnerUID: "p", Device: "tap1"}, &object.RABinding{OwnerUID: "p", Device: "tap1", Domain: "a"}},
-		{&object.Arrival{OwnerUID: "p", Device: "tap1"}, &object.Arrival{OwnerUID: "p", Device: "tap1", Migration: 2}},
+		{&object.Activation{OwnerUID: "p", Device: "tap1"}, &object.Activation{OwnerUID: "p", Device: "tap1", Migration: 2}},
 		{&object.Announcement{OwnerUID: "p"}, &object.Announcement{OwnerUID: "p", VLAN: 5}},
 		{&object.Namespace{OwnerUID: "r", Name: space}, &object.Namespace{OwnerUID: "s", Name: space}},
 		{&object.Veth{OwnerUID: "r", Namespace: space, Name: "n1", Peer: object.VethEnd{Name: "h1"}}, &object.Veth{OwnerUID: "r", Namespace: space, Name: "n1", Peer: object.VethEnd{Name: "h1"}, MTU: 1400}},

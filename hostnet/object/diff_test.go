@@ -12,7 +12,7 @@ import (
 // identity are the fields that make up the key. With another value it is another object.
 var identity = paths(`
 	Bridge.Name Uplink.Device OVSPort.Device Session.Device FlowSet.Bridge FlowSet.Cookie Link.Name Qdisc.Device
-	DHCPBinding.Device RABinding.Device Arrival.Device Announcement.OwnerUID Announcement.Part
+	DHCPBinding.Device RABinding.Device Activation.Device Announcement.OwnerUID Announcement.Part
 	Namespace.Name Veth.Namespace Veth.Name Addresses.Namespace Addresses.Device Route.Namespace Route.Table Route.Destination
 	Rule.Namespace Rule.Priority Rule.From Neighbor.Namespace Neighbor.Device Neighbor.Address Proxy.Namespace Proxy.Device Proxy.Address
 	NATTable.Namespace NATMapping.Namespace NATMapping.Floating

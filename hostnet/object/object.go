@@ -27,7 +27,7 @@ const (
 	KindQdisc       Kind = "qdisc"        // the traffic control of a netdev
 	KindDHCPBinding Kind = "dhcp-binding" // the DHCPv4 and DHCPv6 servers of one guest port
 	KindRABinding   Kind = "ra-binding"   // the router advertisements of one guest port
-	KindArrival     Kind = "arrival"      // listening for a guest's own announcement on its standby port
+	KindActivation  Kind = "activation"   // listening for a guest's own announcement on its standby port
 	// KindAnnouncement announces to the physical network where one guest port is now.
 	KindAnnouncement Kind = "announcement"
 
@@ -57,7 +57,7 @@ const (
 func Kinds() []Kind {
 	return []Kind{
 		KindBridge, KindUplink, KindOVSPort, KindSession, KindFlowSet, KindLink, KindQdisc, KindDHCPBinding, KindRABinding,
-		KindArrival, KindAnnouncement,
+		KindActivation, KindAnnouncement,
 		KindNamespace, KindVeth, KindAddresses, KindRoute, KindRule, KindNeighbor, KindProxy, KindNATTable, KindNATMapping,
 		KindVLANDevice, KindLinuxBridge, KindBridgePort, KindPortSecurity, KindPortSecurityElements, KindTagFilter, KindPortSecurityUplink,
 		KindHostFilter, KindSilentDevice,

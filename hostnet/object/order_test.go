@@ -16,7 +16,7 @@ var needs = map[object.Kind]func(o object.Object) []object.Key{
 	object.KindFlowSet:     func(o object.Object) []object.Key { return bridge(o.(*object.FlowSet).Bridge) },
 	object.KindDHCPBinding: func(o object.Object) []object.Key { return link(o.(*object.DHCPBinding).Device) },
 	object.KindRABinding:   func(o object.Object) []object.Key { return link(o.(*object.RABinding).Device) },
-	object.KindArrival:     func(o object.Object) []object.Key { return link(o.(*object.Arrival).Device) },
+	object.KindActivation:  func(o object.Object) []object.Key { return link(o.(*object.Activation).Device) },
 	object.KindVeth: func(o object.Object) []object.Key {
 		v := o.(*object.Veth)
 		return append(namespace(v.Namespace), namespace(v.Peer.Namespace)...)
@@ -100,7 +100,7 @@ func TestOwnerIsTheUID(t *testing.T) {
 func TestNetdev(t *testing.T) {
 	t.Parallel()
 	on := []object.Kind{object.KindUplink, object.KindOVSPort, object.KindLink, object.KindQdisc, object.KindDHCPBinding, object.KindRABinding,
-		object.KindArrival, object.KindAnnouncement, object.KindBridgePort}
+		object.KindActivation, object.KindAnnouncement, object.KindBridgePort}
 	for _, like := range kinds {
 		o := sample(like, 1)
 		device, ok := o.(object.OnDevice)

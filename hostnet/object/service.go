@@ -107,10 +107,10 @@ type Announcement struct {
 	Part string
 }
 
-// Arrival listens on the device of a standby port for the guest's own announcement (RARP, gratuitous ARP or unsolicited neighbour
+// Activation listens on the device of a standby port for the guest's own announcement (RARP, gratuitous ARP or unsolicited neighbour
 // advertisement from its MAC). The guest announces itself when it continues to run after a migration. Only what the device itself
 // sends counts, so nobody elsewhere can fake it.
-type Arrival struct {
+type Activation struct {
 	OwnerUID string
 	Device   string // the netdev on the host side of the guest's interface
 	MAC      MAC    // the guest's
@@ -128,20 +128,20 @@ func (b *RABinding) Netdev() string { return b.Device }
 func (a *Announcement) Netdev() string { return a.Device }
 
 // Netdev implements OnDevice.
-func (a *Arrival) Netdev() string { return a.Device }
+func (a *Activation) Netdev() string { return a.Device }
 
 // Key implements Object.
-func (a *Arrival) Key() Key { return Key{KindArrival, a.Device} }
+func (a *Activation) Key() Key { return Key{KindActivation, a.Device} }
 
 // Owner implements Object.
-func (a *Arrival) Owner() string { return a.OwnerUID }
+func (a *Activation) Owner() string { return a.OwnerUID }
 
 // DependsOn implements Object.
-func (a *Arrival) DependsOn() []Key { return []Key{{KindLink, a.Device}} }
+func (a *Activation) DependsOn() []Key { return []Key{{KindLink, a.Device}} }
 
 // Diff implements Object.
-func (a *Arrival) Diff(observed Object) []Difference {
-	o := observed.(*Arrival)
+func (a *Activation) Diff(observed Object) []Difference {
+	o := observed.(*Activation)
 	var d differ
 	d.field("owner", o.OwnerUID, a.OwnerUID)
 	d.field("mac", o.MAC, a.MAC)

@@ -18,7 +18,7 @@ import (
 )
 
 // inProcess are the kinds whose objects the kernel does not hold. Their drivers have a TestDoor of their own.
-var inProcess = []object.Kind{object.KindDHCPBinding, object.KindRABinding, object.KindAnnouncement, object.KindArrival}
+var inProcess = []object.Kind{object.KindDHCPBinding, object.KindRABinding, object.KindAnnouncement, object.KindActivation}
 
 // machineLimit is how long the test of a bridge host may take in a virtual machine.
 const machineLimit = 5 * time.Minute

@@ -86,7 +86,7 @@ func TestArrivalIsWaitedFor(t *testing.T) {
 	} {
 		in := fixture.Plain()
 		c.make(in)
-		a := fixture.First[*object.Arrival](compile.Compile(in, fixture.Key(desired.KindPort, fixture.PortMove)))
+		a := fixture.First[*object.Activation](compile.Compile(in, fixture.Key(desired.KindPort, fixture.PortMove)))
 		if (a != nil) != c.want || a != nil && (a.Migration != 7 || a.Device != "tapmove" || a.MAC != object.MAC(in.Config.Port(fixture.PortMove).MAC)) {
 			t.Errorf("%s: %+v", name, a)
 		}

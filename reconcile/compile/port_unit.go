@@ -91,7 +91,7 @@ func addPlugged(b *Builder, n *desired.Network, p *desired.Port, plug Plug, rout
 // addArrival listens for the guest of a standby port. A guest that announces itself on the port's device runs here now.
 func addArrival(b *Builder, p *desired.Port, plug Plug) {
 	if p.State == desired.StateStandby && p.Migration != 0 && plug.Netdev {
-		b.Add(&object.Arrival{OwnerUID: p.UID, Device: plug.Device, MAC: object.MAC(p.MAC), Migration: p.Migration})
+		b.Add(&object.Activation{OwnerUID: p.UID, Device: plug.Device, MAC: object.MAC(p.MAC), Migration: p.Migration})
 	}
 }
 

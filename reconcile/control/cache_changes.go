@@ -160,8 +160,8 @@ func (c *Cache) reportChanged(k etcdschema.Key, old, e *entry) {
 	if !summary {
 		was, _ := entryValue[*etcdschema.BucketReport](old)
 		is, _ := entryValue[*etcdschema.BucketReport](e)
-		c.arrivalsChanged(was, is)
-		c.arrivalsChanged(is, was)
+		c.activationsChanged(was, is)
+		c.activationsChanged(is, was)
 		return
 	}
 	was, _ := entryValue[*etcdschema.NodeReport](old)
@@ -175,14 +175,14 @@ func (c *Cache) reportChanged(k etcdschema.Key, old, e *entry) {
 	}
 }
 
-// arrivalsChanged reports the ports whose guest has arrived according to one of two reports, and not according to the other.
-func (c *Cache) arrivalsChanged(one, other *etcdschema.BucketReport) {
+// activationsChanged reports the ports whose guest has arrived according to one of two reports, and not according to the other.
+func (c *Cache) activationsChanged(one, other *etcdschema.BucketReport) {
 	if one == nil {
 		return
 	}
 	for uid, port := range one.Ports {
-		if port.Arrived != 0 && (other == nil || other.Ports[uid].Arrived != port.Arrived) {
-			c.record.changed(read{of: groupArrived, name: uid})
+		if port.Activated != 0 && (other == nil || other.Ports[uid].Activated != port.Activated) {
+			c.record.changed(read{of: groupActivated, name: uid})
 		}
 	}
 }

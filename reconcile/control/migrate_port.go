@@ -18,7 +18,7 @@ func (p *planner) migration(previous, next *etcdschema.Accepted) *etcdschema.Mig
 		previous.Migration.From == m.From && previous.Migration.To == m.To {
 		m = *previous.Migration
 	}
-	m.Arrived = m.Arrived || p.reader.arrived(m.To, next.UID) == m.Number
+	m.Activated = m.Activated || p.reader.activated(m.To, next.UID) == m.Number
 	return &m
 }
 
@@ -29,7 +29,7 @@ func activeHost(a *etcdschema.Accepted) string {
 	switch {
 	case !ok:
 		return ""
-	case a.Migration != nil && a.Migration.Arrived:
+	case a.Migration != nil && a.Migration.Activated:
 		return a.Migration.To
 	}
 	return s.Host

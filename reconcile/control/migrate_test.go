@@ -14,7 +14,7 @@ import (
 func (s *sim) hears(node string, id model.ID, number int64) {
 	uid := s.cache().accepted[id].UID
 	s.record(etcdschema.ActualBucket(node, etcdschema.Bucket(uid)), etcdschema.BucketReport{Ports: map[string]etcdschema.PortReport{
-		uid: {ID: id.Project + "/" + id.Name, State: desired.StateStandby, Arrived: number},
+		uid: {ID: id.Project + "/" + id.Name, State: desired.StateStandby, Activated: number},
 	}})
 }
 
@@ -122,7 +122,7 @@ func TestReplicasKnowOfArrivals(t *testing.T) {
 	other := m.replica(func(k etcdschema.Key) bool { return area(k) != "actual" })
 	other.planner.wakeAll()
 	other.settle()
-	if now := other.cache().accepted[m.port].Migration; now == nil || !now.Arrived || other.writes != 0 {
+	if now := other.cache().accepted[m.port].Migration; now == nil || !now.Activated || other.writes != 0 {
 		t.Errorf("another replica makes %d writes and of the move %+v", other.writes, now)
 	}
 }

@@ -116,10 +116,10 @@ func (s *reader) alive(uid string) bool {
 	return ok
 }
 
-// arrived is the number of the migration whose guest has arrived according to the node; 0 for none.
-func (s *reader) arrived(name, uid string) int64 {
-	s.note(read{of: groupArrived, name: uid})
-	return s.cache.node(name).port(uid).Arrived
+// activated is the number of the migration whose guest has arrived according to the node; 0 for none.
+func (s *reader) activated(name, uid string) int64 {
+	s.note(read{of: groupActivated, name: uid})
+	return s.cache.node(name).port(uid).Activated
 }
 
 // inTheWay records a claim of another owner. The unit is evaluated again when the value may be available.

@@ -22,19 +22,19 @@ const (
 
 // The groups.
 const (
-	groupGuests   source = iota + 32 // node and network's uid → whether a port there is on it; no network → which networks
-	groupLegs                        // node and network's uid → whether a router there has a leg on the network
-	groupOutside                     // node and external network's uid → whether routers there use it, and with which addresses
-	groupFeatures                    // node → the features of its weftd
-	groupMembers                     // network's uid and part → the members in it
-	groupParts                       // network's uid → the number of parts
-	groupMapped                      // physical network → whether any host has an interface on it
-	groupAccepted                    // an object → what matters to others about its accepted state
-	groupDeclared                    // an object → whether there is an intent of it
-	groupUsers                       // an object → which accepted ones refer to it
-	groupOwned                       // uid → the claims that it owns
-	groupArrived                     // a port's uid → the migration whose guest has arrived
-	groupGateways                    // → hosts with the role gateway, and what decides whether they can have a centralized router
+	groupGuests    source = iota + 32 // node and network's uid → whether a port there is on it; no network → which networks
+	groupLegs                         // node and network's uid → whether a router there has a leg on the network
+	groupOutside                      // node and external network's uid → whether routers there use it, and with which addresses
+	groupFeatures                     // node → the features of its weftd
+	groupMembers                      // network's uid and part → the members in it
+	groupParts                        // network's uid → the number of parts
+	groupMapped                       // physical network → whether any host has an interface on it
+	groupAccepted                     // an object → what matters to others about its accepted state
+	groupDeclared                     // an object → whether there is an intent of it
+	groupUsers                        // an object → which accepted ones refer to it
+	groupOwned                        // uid → the claims that it owns
+	groupActivated                    // a port's uid → the migration whose guest has arrived
+	groupGateways                     // → hosts with the role gateway, and what decides whether they can have a centralized router
 )
 
 // record has, for each unit, what it read when it was last evaluated. When something changes, its readers are queued. No code has

@@ -88,7 +88,7 @@ func resolvePort(a *etcdschema.Accepted, networkUID string, state desired.State)
 		MAC: a.Allocated.MAC, Addresses: a.Allocated.Addresses, Hostname: s.Hostname, State: state,
 		InterfaceID: interfaceID(s, a.Object.Metadata.Name, a.UID),
 	}
-	if m := a.Migration; m != nil && !m.Arrived && state == desired.StateStandby {
+	if m := a.Migration; m != nil && !m.Activated && state == desired.StateStandby {
 		p.Migration = m.Number
 	}
 	p.Device = deviceName(a, p.InterfaceID)

@@ -70,11 +70,11 @@ type DeviceReader interface {
 	ReadDevices(ctx context.Context, devices []string) error
 }
 
-// Arrivals is implemented by the driver that notices when guests arrive. For each arrival it sends an event with the key of the
-// object.Arrival.
-type Arrivals interface {
-	// Arrived is the number of the migration for which the port's guest has announced itself on this host, or 0.
-	Arrived(uid string) int64
+// Activations is implemented by the driver that notices when guests arrive. For each arrival it sends an event with the key of the
+// object.Activation.
+type Activations interface {
+	// Activated is the number of the migration for which the port's guest has announced itself on this host, or 0.
+	Activated(uid string) int64
 }
 
 // Currency is implemented by drivers whose view can be behind the host for a while (a monitor that is being connected again).

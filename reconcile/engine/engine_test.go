@@ -127,7 +127,7 @@ func TestStandbyIsMuteAtOnce(t *testing.T) {
 	})
 }
 
-func TestArrivalIsReportedAtOnce(t *testing.T) {
+func TestActivationIsReportedAtOnce(t *testing.T) {
 	t.Parallel()
 	wired(t, 2, func(b *bed) {
 		report := func() etcdschema.PortReport {
@@ -141,19 +141,19 @@ func TestArrivalIsReportedAtOnce(t *testing.T) {
 		b.host.Announce("tap2") // another guest
 		b.settle(time.Second)
 		b.converged()
-		if got := report(); got.Arrived != 0 || got.State != desired.StateStandby {
+		if got := report(); got.Activated != 0 || got.State != desired.StateStandby {
 			b.t.Fatalf("before it arrives, reported %+v", got)
 		}
 		b.host.Announce("tap1")
 		b.settle(time.Millisecond)
-		if got := report(); got.Arrived != 7 {
+		if got := report(); got.Activated != 7 {
 			b.t.Fatalf("after it has, reported %+v", got)
 		}
 		active := portItem(1, 1)
 		b.etcd.put(active)
 		b.settle(time.Second)
 		b.converged()
-		if got := report(); got.Arrived != 0 || got.State != desired.StateActive {
+		if got := report(); got.Activated != 0 || got.State != desired.StateActive {
 			b.t.Fatalf("active, reported %+v", got)
 		}
 	})

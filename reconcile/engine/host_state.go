@@ -240,11 +240,11 @@ func (h *hostState) oursAmong(ctx context.Context, keys []object.Key) (map[objec
 	return out, nil
 }
 
-// arrived is the migration for which a port's guest has announced itself here, or 0.
-func (h *hostState) arrived(uid string) int64 {
-	if d := h.byKind[object.KindArrival]; d != nil {
-		if a, ok := d.Driver.(Arrivals); ok {
-			return a.Arrived(uid)
+// activated is the migration for which a port's guest has announced itself here, or 0.
+func (h *hostState) activated(uid string) int64 {
+	if d := h.byKind[object.KindActivation]; d != nil {
+		if a, ok := d.Driver.(Activations); ok {
+			return a.Activated(uid)
 		}
 	}
 	return 0

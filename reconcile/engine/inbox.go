@@ -7,7 +7,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// arrived is what came in during a round.
+// activated is what came in during a round.
 type arrived struct {
 	batches []etcdschema.Batch
 	keys    map[object.Key]string // → who changed it, if known

@@ -132,7 +132,7 @@ func (e *Engine) portReport(p *desired.Port) etcdschema.PortReport {
 		r.Device = it.unit.Device
 	}
 	if p.State == desired.StateStandby {
-		r.Arrived = e.host.arrived(p.UID)
+		r.Activated = e.host.activated(p.UID)
 	}
 	return r
 }

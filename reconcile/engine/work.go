@@ -57,7 +57,7 @@ func (e *Engine) collect(ctx context.Context, w *work, in arrived, now time.Time
 	for k, by := range in.keys {
 		w.keys[k] = true
 		w.by[k] = by
-		if st := e.items.objects[k]; k.Kind == object.KindArrival && st != nil {
+		if st := e.items.objects[k]; k.Kind == object.KindActivation && st != nil {
 			w.uids[st.want.Owner()], w.urgent = true, true // the controllers wait for this report
 		}
 	}

@@ -12,8 +12,8 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"weft/hostnet/activation"
 	"weft/hostnet/announce"
-	"weft/hostnet/arrival"
 	"weft/hostnet/bridge"
 	"weft/hostnet/dhcp"
 	"weft/hostnet/frame"
@@ -83,7 +83,7 @@ func openDrivers(ctx context.Context, c Config, registry *prometheus.Registry) (
 	registry.MustRegister(exchangeCounters(exchange)...)
 	open = append(open, netdevs, dhcp.New(exchange.Open, c.Logger),
 		ra.New(ra.Config{Open: exchange.Open, StateDir: c.StateDir, Logger: c.Logger}),
-		announce.New(exchange.OpenSender, c.Logger), arrival.New(exchange.Open, c.Logger))
+		announce.New(exchange.OpenSender, c.Logger), activation.New(exchange.Open, c.Logger))
 	tags, err := tagfilter.New(tagfilter.Config{Links: links, Logger: c.Logger})
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("driver tagfilter: %w", err), closeAll(), exchange.Close())

@@ -1,4 +1,4 @@
-package arrival
+package activation
 
 import (
 	"context"
@@ -112,29 +112,29 @@ func TestDriverTellsOnceOfEachArrival(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	events, ended := make(chan object.Event, 10), make(chan error, 1)
 	go func() { ended <- d.Watch(ctx, func(e object.Event) { events <- e }) }()
-	first := &object.Arrival{OwnerUID: "uid", Device: "tap1", MAC: guest, Migration: 7}
+	first := &object.Activation{OwnerUID: "uid", Device: "tap1", MAC: guest, Migration: 7}
 	apply(t, d, object.Create, first, nil)
 	for _, f := range [][]byte{arp(guest, guest, "10.0.0.5", "10.0.0.6"), rarp(alien)} {
-		if answers := tap.receiver.Frame(f); answers != nil || d.Arrived("uid") != 0 {
-			t.Fatalf("%x was answered with %x, arrived %d", f, answers, d.Arrived("uid"))
+		if answers := tap.receiver.Frame(f); answers != nil || d.Activated("uid") != 0 {
+			t.Fatalf("%x was answered with %x, arrived %d", f, answers, d.Activated("uid"))
 		}
 	}
 	for range 3 {
 		tap.receiver.Frame(rarp(guest))
 	}
-	if e := <-events; len(e.Keys) != 1 || e.Keys[0] != first.Key() || d.Arrived("uid") != 7 {
-		t.Errorf("%+v, arrived %d", e, d.Arrived("uid"))
+	if e := <-events; len(e.Keys) != 1 || e.Keys[0] != first.Key() || d.Activated("uid") != 7 {
+		t.Errorf("%+v, arrived %d", e, d.Activated("uid"))
 	}
 	second := *first
 	second.Migration = 9
 	apply(t, d, object.Update, &second, first)
 	tap.receiver.Frame(rarp(guest))
-	if e := <-events; len(e.Keys) != 1 || d.Arrived("uid") != 9 {
-		t.Errorf("%+v, arrived %d", e, d.Arrived("uid"))
+	if e := <-events; len(e.Keys) != 1 || d.Activated("uid") != 9 {
+		t.Errorf("%+v, arrived %d", e, d.Activated("uid"))
 	}
 	apply(t, d, object.Delete, nil, &second)
-	if d.Arrived("uid") != 0 {
-		t.Errorf("who is not waited for any more has arrived for %d", d.Arrived("uid"))
+	if d.Activated("uid") != 0 {
+		t.Errorf("who is not waited for any more has arrived for %d", d.Activated("uid"))
 	}
 	stop()
 	if err := <-ended; err != nil || len(events) != 0 {

@@ -1,4 +1,4 @@
-package arrival
+package activation
 
 import (
 	"weft/hostnet/frame"

@@ -1,11 +1,11 @@
-// Package arrival listens on the device of a standby port for the announcement of the migrated guest. Its hypervisor sends
+// Package activation listens on the device of a standby port for the announcement of the migrated guest. Its hypervisor sends
 // reverse ARP for it, or the guest itself sends gratuitous ARP and unsolicited neighbour advertisements.
 //
 // Invariants:
 //   - Only a frame that the device itself sends, from the port's own MAC, counts.
 //   - Nothing is ever sent.
 //   - What was heard is kept until the port is not waited for any more. It belongs to one migration only.
-package arrival
+package activation
 
 import (
 	"context"
@@ -18,15 +18,15 @@ import (
 	"weft/hostnet/object"
 )
 
-// Driver is the driver of object.KindArrival. The service of the embedded driver is the listening.
+// Driver is the driver of object.KindActivation. The service of the embedded driver is the listening.
 type Driver struct {
 	*frame.PortDriver
 	log *slog.Logger
 
 	mu    sync.Mutex
-	heard map[string]object.Arrival // by the port's uid
-	news  []object.Key              // heard since Watch last reported
-	woken chan struct{}             // holds one token if there is news
+	heard map[string]object.Activation // by the port's uid
+	news  []object.Key                 // heard since Watch last reported
+	woken chan struct{}                // holds one token if there is news
 }
 
 // New makes the driver. It listens nowhere yet. open opens the transports of ports; for netdevs it is frame.Exchange's Open.
@@ -35,17 +35,17 @@ func New(open frame.Opener, log *slog.Logger) *Driver {
 	if log == nil {
 		log = slog.Default()
 	}
-	d := &Driver{log: log.With("server", "arrival"), heard: map[string]object.Arrival{}, woken: make(chan struct{}, 1)}
+	d := &Driver{log: log.With("server", "activation"), heard: map[string]object.Activation{}, woken: make(chan struct{}, 1)}
 	d.PortDriver = frame.NewPortDriver(frame.PortConfig{
-		Name: "arrival", Kind: object.KindArrival, Open: open, Service: d.service, Logger: log,
+		Name: "activation", Kind: object.KindActivation, Open: open, Service: d.service, Logger: log,
 	})
 	return d
 }
 
 func (d *Driver) service(b frame.Binding) (frame.Service, error) {
-	a, ok := b.(*object.Arrival)
+	a, ok := b.(*object.Activation)
 	if !ok {
-		return frame.Service{}, fmt.Errorf("%T is not an arrival", b)
+		return frame.Service{}, fmt.Errorf("%T is no activation", b)
 	}
 	return frame.Service{
 		Filter: frame.Filter{Rules: []frame.Rule{
@@ -61,7 +61,7 @@ func (d *Driver) service(b frame.Binding) (frame.Service, error) {
 }
 
 // hear keeps what was heard and reports it once.
-func (d *Driver) hear(a object.Arrival) {
+func (d *Driver) hear(a object.Activation) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.heard[a.OwnerUID] == a {
@@ -76,8 +76,8 @@ func (d *Driver) hear(a object.Arrival) {
 	}
 }
 
-// Arrived is the number of the migration for which the port's guest has announced itself, or 0. Any goroutine may call it.
-func (d *Driver) Arrived(uid string) int64 {
+// Activated is the number of the migration for which the port's guest has announced itself, or 0. Any goroutine may call it.
+func (d *Driver) Activated(uid string) int64 {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.heard[uid].Migration
@@ -96,7 +96,7 @@ func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
 	return errs
 }
 
-// Watch also reports arrivals, by their keys.
+// Watch also reports activations, by their keys.
 func (d *Driver) Watch(ctx context.Context, notify func(object.Event)) error {
 	ctx, stop := context.WithCancel(ctx)
 	lost := make(chan error, 1)
