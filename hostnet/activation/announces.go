@@ -1,8 +1,8 @@
 package activation
 
 import (
-	"weft/hostnet/frame"
 	"weft/hostnet/object"
+	"weft/hostnet/packetsocket"
 )
 
 const (
@@ -19,16 +19,16 @@ const (
 // others send it for a guest that continues to run), ARP about the sender's own address (RFC 5227 section 3), or an unsolicited
 // neighbour advertisement (RFC 4861 section 7.2.6).
 func Announces(received []byte, mac object.MAC) bool {
-	switch frame.EtherType(received) {
-	case frame.EtherTypeRARP:
+	switch packetsocket.EtherType(received) {
+	case packetsocket.EtherTypeRARP:
 		return object.MAC(received[6:12]) == mac
-	case frame.EtherTypeARP:
-		a, between, err := frame.ParseARP(received)
+	case packetsocket.EtherTypeARP:
+		a, between, err := packetsocket.ParseARP(received)
 		return err == nil && between.Src == mac && a.SenderMAC == mac && a.Sender == a.Target && !a.Sender.IsUnspecified()
-	case frame.EtherTypeIPv6:
-		m, err := frame.ParseICMPv6(received)
+	case packetsocket.EtherTypeIPv6:
+		m, err := packetsocket.ParseICMPv6(received)
 		return err == nil && m.EthSrc == mac && m.HopLimit == discoveryHopLimit && len(m.Body) >= advertisementSize &&
-			m.Body[0] == neighborAdvertisement && m.Body[4]&solicited == 0 && frame.WholeOptions(m.Body[advertisementSize:])
+			m.Body[0] == neighborAdvertisement && m.Body[4]&solicited == 0 && packetsocket.WholeOptions(m.Body[advertisementSize:])
 	}
 	return false
 }

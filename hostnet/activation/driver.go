@@ -14,13 +14,13 @@ import (
 	"slices"
 	"sync"
 
-	"weft/hostnet/frame"
 	"weft/hostnet/object"
+	"weft/hostnet/packetsocket"
 )
 
 // Driver is the driver of object.KindActivation. The service of the embedded driver is the listening.
 type Driver struct {
-	*frame.PortDriver
+	*packetsocket.PortDriver
 	log *slog.Logger
 
 	mu    sync.Mutex
@@ -29,27 +29,27 @@ type Driver struct {
 	woken chan struct{}                // holds one token if there is news
 }
 
-// New makes the driver. It listens nowhere yet. open opens the transports of ports; for netdevs it is frame.Exchange's Open.
+// New makes the driver. It listens nowhere yet. open opens the transports of ports; for netdevs it is packetsocket.Mux's Open.
 // Close ends the driver.
-func New(open frame.Opener, log *slog.Logger) *Driver {
+func New(open packetsocket.Opener, log *slog.Logger) *Driver {
 	if log == nil {
 		log = slog.Default()
 	}
 	d := &Driver{log: log.With("server", "activation"), heard: map[string]object.Activation{}, woken: make(chan struct{}, 1)}
-	d.PortDriver = frame.NewPortDriver(frame.PortConfig{
+	d.PortDriver = packetsocket.NewPortDriver(packetsocket.PortConfig{
 		Name: "activation", Kind: object.KindActivation, Open: open, Service: d.service, Logger: log,
 	})
 	return d
 }
 
-func (d *Driver) service(b frame.Binding) (frame.Service, error) {
+func (d *Driver) service(b packetsocket.Binding) (packetsocket.Service, error) {
 	a, ok := b.(*object.Activation)
 	if !ok {
-		return frame.Service{}, fmt.Errorf("%T is no activation", b)
+		return packetsocket.Service{}, fmt.Errorf("%T is no activation", b)
 	}
-	return frame.Service{
-		Filter: frame.Filter{Rules: []frame.Rule{
-			frame.RARP().From(a.MAC), frame.AnyARP().From(a.MAC), frame.ICMPv6Type(neighborAdvertisement).From(a.MAC),
+	return packetsocket.Service{
+		Filter: packetsocket.Filter{Rules: []packetsocket.Rule{
+			packetsocket.RARP().From(a.MAC), packetsocket.AnyARP().From(a.MAC), packetsocket.ICMPv6Type(neighborAdvertisement).From(a.MAC),
 		}},
 		Answer: func(received []byte, _ *slog.Logger) [][]byte {
 			if Announces(received, a.MAC) {

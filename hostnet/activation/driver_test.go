@@ -5,8 +5,8 @@ import (
 	"net/netip"
 	"testing"
 
-	"weft/hostnet/frame"
 	"weft/hostnet/object"
+	"weft/hostnet/packetsocket"
 )
 
 var (
@@ -17,15 +17,15 @@ var (
 // rarp is what QEMU sends for a guest that continues to run.
 func rarp(mac object.MAC) []byte {
 	own := netip.IPv4Unspecified()
-	f := frame.ARP{Operation: 3, SenderMAC: mac, TargetMAC: mac, Sender: own, Target: own}.Frame(frame.Between{Src: mac, Dst: frame.Broadcast()})
+	f := packetsocket.ARP{Operation: 3, SenderMAC: mac, TargetMAC: mac, Sender: own, Target: own}.Frame(packetsocket.Between{Src: mac, Dst: packetsocket.Broadcast()})
 	f[12], f[13] = 0x80, 0x35
 	return f
 }
 
 func arp(src, sha object.MAC, spa, tpa string) []byte {
-	return frame.ARP{
-		Operation: frame.ARPRequest, SenderMAC: sha, Sender: netip.MustParseAddr(spa), Target: netip.MustParseAddr(tpa),
-	}.Frame(frame.Between{Src: src, Dst: frame.Broadcast()})
+	return packetsocket.ARP{
+		Operation: packetsocket.ARPRequest, SenderMAC: sha, Sender: netip.MustParseAddr(spa), Target: netip.MustParseAddr(tpa),
+	}.Frame(packetsocket.Between{Src: src, Dst: packetsocket.Broadcast()})
 }
 
 func advertisement(src object.MAC, flags uint8, hopLimit uint8) []byte {
@@ -34,7 +34,7 @@ func advertisement(src object.MAC, flags uint8, hopLimit uint8) []byte {
 	body[0] = 136
 	body = append(body, flags, 0, 0, 0)
 	body = append(body, netip.MustParseAddr("2001:db8::5").AsSlice()...)
-	f := frame.ICMPv6(frame.Between{Src: src, Dst: frame.MulticastMAC(all)}, netip.MustParseAddr("2001:db8::5"), all, body)
+	f := packetsocket.ICMPv6(packetsocket.Between{Src: src, Dst: packetsocket.MulticastMAC(all)}, netip.MustParseAddr("2001:db8::5"), all, body)
 	f[21] = hopLimit
 	return f
 }
@@ -80,13 +80,13 @@ func FuzzAnnounces(f *testing.F) {
 
 // line is the transport of a device. The test plays the guest.
 type line struct {
-	frame.Transport
-	receiver frame.Receiver
+	packetsocket.Transport
+	receiver packetsocket.Receiver
 }
 
-func (*line) Alive() bool                  { return true }
-func (*line) Close() error                 { return nil }
-func (*line) SetFilter(frame.Filter) error { return nil }
+func (*line) Alive() bool                         { return true }
+func (*line) Close() error                        { return nil }
+func (*line) SetFilter(packetsocket.Filter) error { return nil }
 
 func apply(t *testing.T, d *Driver, op object.Op, desired, observed object.Object) {
 	t.Helper()
@@ -100,7 +100,7 @@ func apply(t *testing.T, d *Driver, op object.Op, desired, observed object.Objec
 func TestDriverTellsOnceOfEachArrival(t *testing.T) {
 	t.Parallel()
 	var tap *line
-	d := New(func(_ string, _ frame.Filter, r frame.Receiver) (frame.Transport, error) {
+	d := New(func(_ string, _ packetsocket.Filter, r packetsocket.Receiver) (packetsocket.Transport, error) {
 		tap = &line{receiver: r}
 		return tap, nil
 	}, nil)

@@ -8,15 +8,15 @@ import (
 	"strings"
 	"testing"
 
-	"weft/hostnet/frame/frametest"
 	"weft/hostnet/object"
+	"weft/hostnet/packetsocket/packetsockettest"
 )
 
-func TestMain(m *testing.M) { frametest.Main(m) }
+func TestMain(m *testing.M) { packetsockettest.Main(m) }
 
 // TestAnnouncementOnTheWire captures what the other end of the uplink sees.
 func TestAnnouncementOnTheWire(t *testing.T) {
-	g := frametest.NewGuest(t, "upl1", object.MAC{2, 0, 0, 0, 0, 1})
+	g := packetsockettest.NewGuest(t, "upl1", object.MAC{2, 0, 0, 0, 0, 1})
 	log := g.Dir + "/capture"
 	out, err := os.Create(log)
 	if err != nil {
@@ -24,7 +24,7 @@ func TestAnnouncementOnTheWire(t *testing.T) {
 	}
 	defer out.Close()
 	g.StartTo(out, "tcpdump", "-l", "-n", "-e", "-i", "eth0", "vlan", "123")
-	frametest.WaitFor(t, "tcpdump listening", func() bool { return strings.Contains(read(t, log), "listening on") })
+	packetsockettest.WaitFor(t, "tcpdump listening", func() bool { return strings.Contains(read(t, log), "listening on") })
 	d := New(nil, slog.New(slog.DiscardHandler))
 	defer d.Close()
 	a := announcement("a", "10.0.0.5", "2001:db8::5")
@@ -32,7 +32,7 @@ func TestAnnouncementOnTheWire(t *testing.T) {
 	if err := d.Apply(t.Context(), []object.Change{{Op: object.Create, Desired: a}})[0]; err != nil {
 		t.Fatal(err)
 	}
-	frametest.WaitFor(t, "three announcements of each address", func() bool {
+	packetsockettest.WaitFor(t, "three announcements of each address", func() bool {
 		text := read(t, log)
 		return strings.Count(text, "Request who-has 10.0.0.5 tell 10.0.0.5") == repetitions &&
 			strings.Count(text, "2001:db8::5 > ff02::1: ICMP6, neighbor advertisement, tgt is 2001:db8::5") == repetitions

@@ -13,8 +13,8 @@ import (
 	"github.com/google/gopacket"
 	"github.com/google/gopacket/layers"
 
-	"weft/hostnet/frame"
 	"weft/hostnet/object"
+	"weft/hostnet/packetsocket"
 )
 
 var guestMAC = object.MAC{0xfa, 0x16, 0x3e, 0, 0, 1}
@@ -60,7 +60,7 @@ func TestFramesWithoutAddressOrTag(t *testing.T) {
 	if err != nil || len(frames) != 1 {
 		t.Fatalf("%d frames, %v", len(frames), err)
 	}
-	if f := frames[0]; frame.EtherType(f) != etherTypeRARP || object.MAC(f[6:12]) != guestMAC || object.MAC(f[:6]) != frame.Broadcast() {
+	if f := frames[0]; packetsocket.EtherType(f) != etherTypeRARP || object.MAC(f[6:12]) != guestMAC || object.MAC(f[:6]) != packetsocket.Broadcast() {
 		t.Errorf("frame %x", f)
 	}
 	a.Addresses = []netip.Addr{{}}
@@ -123,7 +123,7 @@ func (u *uplink) kill() { u.mu.Lock(); defer u.mu.Unlock(); u.dead = true }
 
 func startDriver(t *testing.T) (*Driver, *[]*uplink) {
 	var opened []*uplink
-	d := New(func(device string) (frame.Sender, error) {
+	d := New(func(device string) (packetsocket.Sender, error) {
 		if device != "eth1" {
 			return nil, errors.New("no such device")
 		}
@@ -221,14 +221,14 @@ func TestThoseOnThisHostHearIt(t *testing.T) {
 	var mu sync.Mutex
 	sent := map[string][]string{} // device → MAC of what was received
 	wake := make(chan struct{}, 1000)
-	d := New(func(device string) (frame.Sender, error) {
+	d := New(func(device string) (packetsocket.Sender, error) {
 		if device == "gone" {
 			return nil, errors.New("no such device")
 		}
 		return senderFunc(func(f []byte) {
 			mu.Lock()
 			defer mu.Unlock()
-			if frame.EtherType(f) == frame.EtherTypeVLAN {
+			if packetsocket.EtherType(f) == packetsocket.EtherTypeVLAN {
 				t.Errorf("%s heard a tagged frame", device)
 			}
 			sent[device] = append(sent[device], object.MAC(f[6:12]).String())

@@ -10,8 +10,8 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"weft/hostnet/frame"
 	"weft/hostnet/object"
+	"weft/hostnet/packetsocket"
 )
 
 // The rate of all ports' frames together. A thousand ports that become active at once are announced within a few seconds. They
@@ -22,7 +22,7 @@ const (
 )
 
 // Opener opens a device for sending.
-type Opener func(device string) (frame.Sender, error)
+type Opener func(device string) (packetsocket.Sender, error)
 
 // Driver implements the engine's driver for object.KindAnnouncement. It observes what it has announced since the process started,
 // as long as the uplink is still the device that it was announced by.
@@ -34,7 +34,7 @@ type Driver struct {
 
 	mu      sync.Mutex
 	entries map[object.Key]*entry
-	senders map[string]frame.Sender // of uplinks
+	senders map[string]packetsocket.Sender // of uplinks
 	heard   listeners
 	wire    queue
 	local   queue
@@ -44,20 +44,20 @@ type Driver struct {
 // entry is one announcement. It is never changed: a change makes a new entry.
 type entry struct {
 	announcement *object.Announcement
-	frames       [][]byte     // for the uplink
-	local        [][]byte     // for devices of this host
-	sender       frame.Sender // of the uplink; nil if there is none
+	frames       [][]byte            // for the uplink
+	local        [][]byte            // for devices of this host
+	sender       packetsocket.Sender // of the uplink; nil if there is none
 }
 
 // alive says that the entry was sent by the uplink that exists now.
 func (e *entry) alive() bool { return e.sender == nil || e.sender.Alive() }
 
 // New makes a driver that announces nothing yet, and starts its pacing goroutine. open opens an uplink once, and a device of this
-// host for each sending. It is frame.Exchange's OpenSender, whose devices cost nothing to open. If it is nil, frame.OpenSender is
+// host for each sending. It is packetsocket.Mux's OpenSender, whose devices cost nothing to open. If it is nil, packetsocket.OpenSender is
 // used. Close ends the driver.
 func New(open Opener, log *slog.Logger) *Driver {
 	if open == nil {
-		open = frame.OpenSender
+		open = packetsocket.OpenSender
 	}
 	if log == nil {
 		log = slog.Default()
@@ -65,7 +65,7 @@ func New(open Opener, log *slog.Logger) *Driver {
 	ctx, cancel := context.WithCancel(context.Background())
 	d := &Driver{
 		open: open, log: log.With("server", "announce"), done: make(chan struct{}), stop: cancel,
-		entries: map[object.Key]*entry{}, senders: map[string]frame.Sender{}, heard: listeners{},
+		entries: map[object.Key]*entry{}, senders: map[string]packetsocket.Sender{}, heard: listeners{},
 		woken: make(chan struct{}, 1),
 	}
 	go func() {
@@ -189,7 +189,7 @@ func (d *Driver) drop(k object.Key) {
 }
 
 // sender is the open socket of the device. It is opened again if the device was made again. The lock is held.
-func (d *Driver) sender(device string) (frame.Sender, error) {
+func (d *Driver) sender(device string) (packetsocket.Sender, error) {
 	if s, ok := d.senders[device]; ok {
 		if s.Alive() {
 			return s, nil
@@ -250,7 +250,7 @@ func (d *Driver) tell(ctx context.Context, limit *rate.Limiter, e *entry, device
 }
 
 // send sends frames at the common rate. It says whether to continue.
-func (d *Driver) send(ctx context.Context, limit *rate.Limiter, e *entry, s frame.Sender, frames [][]byte) bool {
+func (d *Driver) send(ctx context.Context, limit *rate.Limiter, e *entry, s packetsocket.Sender, frames [][]byte) bool {
 	for _, f := range frames {
 		if limit.Wait(ctx) != nil {
 			return false
@@ -266,7 +266,7 @@ func (d *Driver) send(ctx context.Context, limit *rate.Limiter, e *entry, s fram
 // sending is what is due: an entry for its uplink, or for devices of this host.
 type sending struct {
 	*entry
-	sender  frame.Sender
+	sender  packetsocket.Sender
 	devices []string
 }
 

@@ -17,8 +17,8 @@ import (
 
 	"github.com/mdlayher/ndp"
 
-	"weft/hostnet/frame"
 	"weft/hostnet/object"
+	"weft/hostnet/packetsocket"
 )
 
 // etherTypeRARP is the Ethernet type of reverse ARP (RFC 903). Hosts ignore it, and switches learn from it.
@@ -30,7 +30,7 @@ const etherTypeRARP uint16 = 0x8035
 func Frames(a *object.Announcement) ([][]byte, error) {
 	frames, err := untagged(a)
 	for i, f := range frames {
-		frames[i] = frame.Tagged(f, a.VLAN)
+		frames[i] = packetsocket.Tagged(f, a.VLAN)
 	}
 	return frames, err
 }
@@ -59,8 +59,8 @@ func untagged(a *object.Announcement) ([][]byte, error) {
 }
 
 func announceARP(mac object.MAC, address netip.Addr) []byte {
-	p := frame.ARP{Operation: frame.ARPRequest, SenderMAC: mac, Sender: address, Target: address}
-	return p.Frame(frame.Between{Src: mac, Dst: frame.Broadcast()})
+	p := packetsocket.ARP{Operation: packetsocket.ARPRequest, SenderMAC: mac, Sender: address, Target: address}
+	return p.Frame(packetsocket.Between{Src: mac, Dst: packetsocket.Broadcast()})
 }
 
 func announceND(mac object.MAC, address netip.Addr, router bool) ([]byte, error) {
@@ -72,14 +72,14 @@ func announceND(mac object.MAC, address netip.Addr, router bool) ([]byte, error)
 		return nil, err
 	}
 	all := netip.IPv6LinkLocalAllNodes()
-	return frame.ICMPv6(frame.Between{Src: mac, Dst: frame.MulticastMAC(all)}, address, all, body), nil
+	return packetsocket.ICMPv6(packetsocket.Between{Src: mac, Dst: packetsocket.MulticastMAC(all)}, address, all, body), nil
 }
 
 // announceMAC asks for the address of the MAC. It is an ARP packet of operation 3 (RFC 903) without IPv4 addresses.
 func announceMAC(mac object.MAC) []byte {
 	none := netip.IPv4Unspecified()
-	p := frame.ARP{Operation: 3, SenderMAC: mac, Sender: none, TargetMAC: mac, Target: none}
-	f := p.Frame(frame.Between{Src: mac, Dst: frame.Broadcast()})
+	p := packetsocket.ARP{Operation: 3, SenderMAC: mac, Sender: none, TargetMAC: mac, Target: none}
+	f := p.Frame(packetsocket.Between{Src: mac, Dst: packetsocket.Broadcast()})
 	binary.BigEndian.PutUint16(f[12:], etherTypeRARP)
 	return f
 }

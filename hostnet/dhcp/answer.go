@@ -11,8 +11,8 @@ package dhcp
 import (
 	"net/netip"
 
-	"weft/hostnet/frame"
 	"weft/hostnet/object"
+	"weft/hostnet/packetsocket"
 )
 
 // UDP ports (RFC 2131 section 4.1, RFC 8415 section 7.2).
@@ -34,21 +34,21 @@ type Outcome struct {
 
 // Answer decides what a frame from the guest of the binding leads to. It keeps neither argument.
 func Answer(b *object.DHCPBinding, received []byte) Outcome {
-	switch frame.EtherType(received) {
-	case frame.EtherTypeARP:
+	switch packetsocket.EtherType(received) {
+	case packetsocket.EtherTypeARP:
 		return answerARP(b, received)
-	case frame.EtherTypeIPv4, frame.EtherTypeIPv6:
-		if d, err := frame.ParseUDP(received); err == nil {
+	case packetsocket.EtherTypeIPv4, packetsocket.EtherTypeIPv6:
+		if d, err := packetsocket.ParseUDP(received); err == nil {
 			return answerUDP(b, d)
 		}
-		if m, err := frame.ParseICMPv6(received); err == nil {
+		if m, err := packetsocket.ParseICMPv6(received); err == nil {
 			return answerNeighbor(b, m)
 		}
 	}
 	return Outcome{}
 }
 
-func answerUDP(b *object.DHCPBinding, d frame.Datagram) Outcome {
+func answerUDP(b *object.DHCPBinding, d packetsocket.Datagram) Outcome {
 	if d.EthSrc != b.MAC {
 		return Outcome{}
 	}
@@ -62,22 +62,24 @@ func answerUDP(b *object.DHCPBinding, d frame.Datagram) Outcome {
 }
 
 // toGuest is the pair of Ethernet addresses of a frame to the guest only.
-func toGuest(b *object.DHCPBinding) frame.Between {
-	return frame.Between{Src: object.ServerMAC, Dst: b.MAC}
+func toGuest(b *object.DHCPBinding) packetsocket.Between {
+	return packetsocket.Between{Src: object.ServerMAC, Dst: b.MAC}
 }
 
 // toAll is the pair of Ethernet addresses of a broadcast frame on the guest's port.
-func toAll() frame.Between { return frame.Between{Src: object.ServerMAC, Dst: frame.Broadcast()} }
+func toAll() packetsocket.Between {
+	return packetsocket.Between{Src: object.ServerMAC, Dst: packetsocket.Broadcast()}
+}
 
 // filter passes the frames that Answer may answer.
-func filter(b *object.DHCPBinding) frame.Filter {
-	f := frame.Filter{Rules: []frame.Rule{
-		frame.UDP4To(server4Port),
-		frame.UDP6To(server6Port),
-		frame.ICMPv6Type(neighborSolicitation).NDTarget(object.ServerLinkLocal),
+func filter(b *object.DHCPBinding) packetsocket.Filter {
+	f := packetsocket.Filter{Rules: []packetsocket.Rule{
+		packetsocket.UDP4To(server4Port),
+		packetsocket.UDP6To(server6Port),
+		packetsocket.ICMPv6Type(neighborSolicitation).NDTarget(object.ServerLinkLocal),
 	}}
 	for _, s := range servers(b) {
-		f.Rules = append(f.Rules, frame.ARPRequestFor(s))
+		f.Rules = append(f.Rules, packetsocket.ARPRequestFor(s))
 	}
 	return f
 }

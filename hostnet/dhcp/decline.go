@@ -8,8 +8,8 @@ import (
 	"sync"
 	"time"
 
-	"weft/hostnet/frame"
 	"weft/hostnet/object"
+	"weft/hostnet/packetsocket"
 )
 
 // declineStands is how long a decline is reported after the guest's last one. A client whose address is taken asks and declines
@@ -19,7 +19,7 @@ const declineStands = 10 * time.Minute
 // Driver is the driver of object.KindDHCPBinding. The embedded driver serves. Driver remembers which guests declined an address,
 // and which asked for more than fits.
 type Driver struct {
-	*frame.PortDriver
+	*packetsocket.PortDriver
 	now func() time.Time
 
 	mu       sync.Mutex
@@ -39,9 +39,9 @@ type decline struct {
 
 // New makes the driver. It serves nothing yet. open opens the transports of ports; for netdevs it is Exchange.Open. Close ends
 // the driver.
-func New(open frame.Opener, log *slog.Logger) *Driver {
+func New(open packetsocket.Opener, log *slog.Logger) *Driver {
 	d := &Driver{now: time.Now, declined: map[string]decline{}, omitted: map[string]omissions{}, woken: make(chan struct{}, 1)}
-	d.PortDriver = frame.NewPortDriver(frame.PortConfig{
+	d.PortDriver = packetsocket.NewPortDriver(packetsocket.PortConfig{
 		Name: "dhcp", Kind: object.KindDHCPBinding, Open: open, Service: d.service, Logger: log,
 	})
 	return d

@@ -8,8 +8,8 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/insomniacslk/dhcp/dhcpv6"
 
-	"weft/hostnet/frame"
 	"weft/hostnet/object"
+	"weft/hostnet/packetsocket"
 	"weft/integration/limits"
 )
 
@@ -26,7 +26,7 @@ func TestDoor(t *testing.T) {
 			if err := check(b); err != nil {
 				t.Fatalf("%s: %v", b.Key(), err)
 			}
-			if !frame.IsName(b.Hostname) || b.Domain != "" && !frame.IsName(b.Domain) {
+			if !packetsocket.IsName(b.Hostname) || b.Domain != "" && !packetsocket.IsName(b.Domain) {
 				t.Fatalf("%s: its names %q and %q are not told", b.Key(), b.Hostname, b.Domain)
 			}
 			if len(b.V4) > 0 {

@@ -7,8 +7,8 @@ import (
 
 	"golang.org/x/time/rate"
 
-	"weft/hostnet/frame"
 	"weft/hostnet/object"
+	"weft/hostnet/packetsocket"
 )
 
 // What a guest does is logged at most this often, because a guest must not fill the log.
@@ -17,16 +17,16 @@ const (
 	notesBurst   = 3
 )
 
-func (d *Driver) service(b frame.Binding) (frame.Service, error) {
+func (d *Driver) service(b packetsocket.Binding) (packetsocket.Service, error) {
 	binding, ok := b.(*object.DHCPBinding)
 	if !ok {
-		return frame.Service{}, fmt.Errorf("%T is not a DHCP binding", b)
+		return packetsocket.Service{}, fmt.Errorf("%T is not a DHCP binding", b)
 	}
 	if err := check(binding); err != nil {
-		return frame.Service{}, err
+		return packetsocket.Service{}, err
 	}
 	notes := rate.NewLimiter(rate.Every(noteInterval), notesBurst)
-	return frame.Service{
+	return packetsocket.Service{
 		Filter: filter(binding),
 		Answer: func(received []byte, log *slog.Logger) [][]byte {
 			o := Answer(binding, received)

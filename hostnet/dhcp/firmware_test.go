@@ -10,7 +10,7 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/insomniacslk/dhcp/dhcpv6"
 
-	"weft/hostnet/frame"
+	"weft/hostnet/packetsocket"
 )
 
 // raw4 is a DISCOVER as firmware sends it: fixed fields, cookie and the given options, nothing else.
@@ -36,7 +36,7 @@ func unhex(s string) []byte {
 
 // heard is a frame from the guest with the payload.
 func heard(src, dst string, payload []byte) []byte {
-	return frame.UDP(frame.Between{Src: clientMAC, Dst: frame.Broadcast()}, netip.MustParseAddrPort(src), netip.MustParseAddrPort(dst), payload)
+	return packetsocket.UDP(packetsocket.Between{Src: clientMAC, Dst: packetsocket.Broadcast()}, netip.MustParseAddrPort(src), netip.MustParseAddrPort(dst), payload)
 }
 
 func TestFirmware4(t *testing.T) {
@@ -73,7 +73,7 @@ func TestFirmware4(t *testing.T) {
 			t.Errorf("%s: %d answers", name, len(o.Frames))
 			continue
 		}
-		d, err := frame.ParseUDP(o.Frames[0])
+		d, err := packetsocket.ParseUDP(o.Frames[0])
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -119,7 +119,7 @@ func TestFirmware6(t *testing.T) {
 			t.Errorf("%s: %d answers", name, len(o.Frames))
 			continue
 		}
-		d, err := frame.ParseUDP(o.Frames[0])
+		d, err := packetsocket.ParseUDP(o.Frames[0])
 		if err != nil {
 			t.Fatal(err)
 		}

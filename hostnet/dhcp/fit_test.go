@@ -11,8 +11,8 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv6"
 	"pgregory.net/rapid"
 
-	"weft/hostnet/frame"
 	"weft/hostnet/object"
+	"weft/hostnet/packetsocket"
 	"weft/integration/limits"
 )
 
@@ -120,14 +120,14 @@ func TestEveryAnswerFits6(t *testing.T) {
 }
 
 // one is the datagram of the only answer. The MTU must carry its packet.
-func one(t limits.T, o Outcome, mtu int) frame.Datagram {
+func one(t limits.T, o Outcome, mtu int) packetsocket.Datagram {
 	if len(o.Frames) != 1 {
 		t.Fatalf("%d answers", len(o.Frames))
 	}
 	if size := len(o.Frames[0]) - 14; size > mtu {
 		t.Fatalf("a packet of %d bytes with an MTU of %d", size, mtu)
 	}
-	d, err := frame.ParseUDP(o.Frames[0])
+	d, err := packetsocket.ParseUDP(o.Frames[0])
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv6"
 	"github.com/mdlayher/ndp"
 
-	"weft/hostnet/frame"
 	"weft/hostnet/object"
+	"weft/hostnet/packetsocket"
 )
 
 // checkAnswers checks what is true of every answer: it comes from the server's addresses, goes to the guest or to all, has
@@ -26,7 +26,7 @@ func checkAnswers(t *testing.T, o Outcome) {
 		if src := object.MAC(f[6:12]); src != object.ServerMAC {
 			t.Errorf("an answer from %s", src)
 		}
-		if dst := object.MAC(f[:6]); dst != clientMAC && dst != frame.Broadcast() {
+		if dst := object.MAC(f[:6]); dst != clientMAC && dst != packetsocket.Broadcast() {
 			t.Errorf("an answer to %s", dst)
 		}
 		verifyChecksums(t, f)
@@ -43,7 +43,7 @@ func FuzzAnswer4(f *testing.F) {
 		if len(payload) > 1472 {
 			return
 		}
-		checkAnswers(t, Answer(b, frame.UDP(frame.Between{Src: clientMAC, Dst: frame.Broadcast()},
+		checkAnswers(t, Answer(b, packetsocket.UDP(packetsocket.Between{Src: clientMAC, Dst: packetsocket.Broadcast()},
 			netip.MustParseAddrPort("0.0.0.0:68"), netip.MustParseAddrPort("255.255.255.255:67"), payload)))
 	})
 }
@@ -59,7 +59,7 @@ func FuzzAnswer6(f *testing.F) {
 		if len(payload) > 1452 {
 			return
 		}
-		checkAnswers(t, Answer(b, frame.UDP(frame.Between{Src: clientMAC, Dst: frame.Broadcast()},
+		checkAnswers(t, Answer(b, packetsocket.UDP(packetsocket.Between{Src: clientMAC, Dst: packetsocket.Broadcast()},
 			netip.AddrPortFrom(netip.MustParseAddr(linkLocal), 546), netip.MustParseAddrPort("[ff02::1:2]:547"), payload)))
 	})
 }
@@ -68,14 +68,14 @@ func FuzzAnswer6(f *testing.F) {
 func FuzzAnswer(f *testing.F) {
 	f.Add(from4(ask4(dhcpv4.MessageTypeDiscover), "0.0.0.0", "255.255.255.255"))
 	f.Add(from6(ask6(dhcpv6.MessageTypeSolicit, ia(1)), "ff02::1:2"))
-	a := frame.ARP{Operation: frame.ARPRequest, SenderMAC: clientMAC, Sender: netip.MustParseAddr("10.0.0.5"), Target: netip.MustParseAddr("10.0.0.2")}
-	f.Add(a.Frame(frame.Between{Src: clientMAC, Dst: frame.Broadcast()}))
+	a := packetsocket.ARP{Operation: packetsocket.ARPRequest, SenderMAC: clientMAC, Sender: netip.MustParseAddr("10.0.0.5"), Target: netip.MustParseAddr("10.0.0.2")}
+	f.Add(a.Frame(packetsocket.Between{Src: clientMAC, Dst: packetsocket.Broadcast()}))
 	body, err := ndp.MarshalMessage(&ndp.NeighborSolicitation{TargetAddress: object.ServerLinkLocal,
 		Options: []ndp.Option{&ndp.LinkLayerAddress{Direction: ndp.Source, Addr: clientMAC[:]}, ndp.NewNonce()}})
 	if err != nil {
 		f.Fatal(err)
 	}
-	f.Add(frame.ICMPv6(frame.Between{Src: clientMAC}, netip.MustParseAddr(linkLocal), object.ServerLinkLocal, body))
+	f.Add(packetsocket.ICMPv6(packetsocket.Between{Src: clientMAC}, netip.MustParseAddr(linkLocal), object.ServerLinkLocal, body))
 	b := fullBinding()
 	f.Fuzz(func(t *testing.T, received []byte) {
 		if len(received) > 2048 {

@@ -17,8 +17,8 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/insomniacslk/dhcp/dhcpv6"
 
-	"weft/hostnet/frame"
 	"weft/hostnet/object"
+	"weft/hostnet/packetsocket"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -136,13 +136,13 @@ func verifyChecksums(t *testing.T, f []byte) {
 		}
 		return uint16(s)
 	}
-	switch frame.EtherType(f) {
-	case frame.EtherTypeIPv4:
+	switch packetsocket.EtherType(f) {
+	case packetsocket.EtherTypeIPv4:
 		n := len(f) - 34
 		if sum(f[14:34]) != 0xffff || sum(f[26:34], []byte{0, 17, byte(n >> 8), byte(n)}, f[34:]) != 0xffff {
 			t.Error("IPv4 or UDP checksum is wrong")
 		}
-	case frame.EtherTypeIPv6:
+	case packetsocket.EtherTypeIPv6:
 		n := len(f) - 54
 		if sum(f[22:54], []byte{0, f[20], byte(n >> 8), byte(n)}, f[54:]) != 0xffff {
 			t.Error("the checksum over IPv6 is wrong")
@@ -151,7 +151,7 @@ func verifyChecksums(t *testing.T, f []byte) {
 }
 
 func from4(m *dhcpv4.DHCPv4, src, dst string) []byte {
-	return frame.UDP(frame.Between{Src: clientMAC, Dst: frame.Broadcast()},
+	return packetsocket.UDP(packetsocket.Between{Src: clientMAC, Dst: packetsocket.Broadcast()},
 		netip.AddrPortFrom(netip.MustParseAddr(src), 68), netip.AddrPortFrom(netip.MustParseAddr(dst), 67), m.ToBytes())
 }
 

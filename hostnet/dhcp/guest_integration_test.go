@@ -14,22 +14,22 @@ import (
 	"testing"
 	"time"
 
-	"weft/hostnet/frame"
-	"weft/hostnet/frame/frametest"
 	"weft/hostnet/object"
+	"weft/hostnet/packetsocket"
+	"weft/hostnet/packetsocket/packetsockettest"
 )
 
-func TestMain(m *testing.M) { frametest.Main(m) }
+func TestMain(m *testing.M) { packetsockettest.Main(m) }
 
 // guest is a namespace whose clients record what they receive.
 type guest struct {
 	t *testing.T
-	*frametest.Guest
+	*packetsockettest.Guest
 }
 
 func newGuest(t *testing.T, device string, mac object.MAC) *guest {
 	t.Helper()
-	return &guest{t, frametest.NewGuest(t, device, mac)}
+	return &guest{t, packetsockettest.NewGuest(t, device, mac)}
 }
 
 func must(t *testing.T, err error) {
@@ -79,13 +79,13 @@ func (g *guest) wants(reason string, want map[string]string) {
 }
 
 // startDriver starts a driver that serves nothing yet.
-func startDriver(t *testing.T) *frame.PortDriver {
-	d := New(frametest.Exchange(t).Open, slog.New(slog.DiscardHandler))
+func startDriver(t *testing.T) *packetsocket.PortDriver {
+	d := New(packetsockettest.Mux(t).Open, slog.New(slog.DiscardHandler))
 	t.Cleanup(func() { must(t, d.Close()) })
 	return d.PortDriver
 }
 
-func apply(t *testing.T, d *frame.PortDriver, op object.Op, b *object.DHCPBinding) {
+func apply(t *testing.T, d *packetsocket.PortDriver, op object.Op, b *object.DHCPBinding) {
 	t.Helper()
 	for _, err := range d.Apply(t.Context(), []object.Change{{Op: op, Desired: b}}) {
 		must(t, err)
@@ -121,7 +121,7 @@ func (g *guest) lease4(when string) {
 }
 
 // watch runs the driver's Watch until the test ends.
-func watch(t *testing.T, d *frame.PortDriver) <-chan object.Event {
+func watch(t *testing.T, d *packetsocket.PortDriver) <-chan object.Event {
 	events := make(chan object.Event, 100)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

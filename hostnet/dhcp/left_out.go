@@ -5,8 +5,8 @@ import (
 	"fmt"
 	"strings"
 
-	"weft/hostnet/frame"
 	"weft/hostnet/object"
+	"weft/hostnet/packetsocket"
 )
 
 // leftOut is what an answer does not contain because it would not fit.
@@ -31,7 +31,7 @@ type omission struct {
 	request []byte
 }
 
-// omissions are the omissions of one device, by frame.EtherType of the protocol.
+// omissions are the omissions of one device, by packetsocket.EtherType of the protocol.
 type omissions map[uint16]omission
 
 // omit remembers a request whose answer leaves out options. Only a request that leaves out more than all before is reported. So a
@@ -40,7 +40,7 @@ func (d *Driver) omit(b *object.DHCPBinding, received []byte, left leftOut) {
 	if len(left.options) == 0 {
 		return
 	}
-	protocol := frame.EtherType(received)
+	protocol := packetsocket.EtherType(received)
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	last := d.omitted[b.Device][protocol]
@@ -57,7 +57,7 @@ func (d *Driver) omit(b *object.DHCPBinding, received []byte, left leftOut) {
 // omissionWarnings says what the binding's answers leave out. It is one warning for both protocols.
 func (d *Driver) omissionWarnings(b *object.DHCPBinding) []object.Warning {
 	var said []string
-	for _, protocol := range []uint16{frame.EtherTypeIPv4, frame.EtherTypeIPv6} {
+	for _, protocol := range []uint16{packetsocket.EtherTypeIPv4, packetsocket.EtherTypeIPv6} {
 		if o, has := d.omitted[b.Device][protocol]; has && o.owner == b.OwnerUID {
 			if left := Answer(b, o.request).leftOut.String(); left != "" {
 				said = append(said, left)

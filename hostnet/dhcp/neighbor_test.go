@@ -6,23 +6,23 @@ import (
 
 	"github.com/mdlayher/ndp"
 
-	"weft/hostnet/frame"
 	"weft/hostnet/object"
+	"weft/hostnet/packetsocket"
 )
 
 func TestAnswerARP(t *testing.T) {
 	t.Parallel()
 	b := fullBinding()
-	fromGuest := frame.Between{Src: clientMAC, Dst: frame.Broadcast()}
+	fromGuest := packetsocket.Between{Src: clientMAC, Dst: packetsocket.Broadcast()}
 	server := netip.MustParseAddr("10.1.0.2")
-	good := frame.ARP{Operation: frame.ARPRequest, SenderMAC: clientMAC, Sender: netip.MustParseAddr("10.1.0.5"), Target: server}
+	good := packetsocket.ARP{Operation: packetsocket.ARPRequest, SenderMAC: clientMAC, Sender: netip.MustParseAddr("10.1.0.5"), Target: server}
 	o := Answer(b, good.Frame(fromGuest))
 	if len(o.Frames) != 1 {
 		t.Fatalf("%d answers, want 1", len(o.Frames))
 	}
-	got, between, err := frame.ParseARP(o.Frames[0])
-	want := frame.ARP{Operation: frame.ARPReply, SenderMAC: object.ServerMAC, Sender: server, TargetMAC: clientMAC, Target: good.Sender}
-	if err != nil || got != want || between != (frame.Between{Src: object.ServerMAC, Dst: clientMAC}) {
+	got, between, err := packetsocket.ParseARP(o.Frames[0])
+	want := packetsocket.ARP{Operation: packetsocket.ARPReply, SenderMAC: object.ServerMAC, Sender: server, TargetMAC: clientMAC, Target: good.Sender}
+	if err != nil || got != want || between != (packetsocket.Between{Src: object.ServerMAC, Dst: clientMAC}) {
 		t.Errorf("answer %+v %+v %v, want %+v", got, between, err, want)
 	}
 	probe := good
@@ -30,12 +30,12 @@ func TestAnswerARP(t *testing.T) {
 	if o := Answer(b, probe.Frame(fromGuest)); len(o.Frames) != 1 {
 		t.Error("a probe for the server's address was not answered")
 	}
-	for name, change := range map[string]func(a *frame.ARP, between *frame.Between){
-		"another address":   func(a *frame.ARP, _ *frame.Between) { a.Target = netip.MustParseAddr("10.0.0.1") },
-		"a reply":           func(a *frame.ARP, _ *frame.Between) { a.Operation = frame.ARPReply },
-		"another sender":    func(a *frame.ARP, _ *frame.Between) { a.SenderMAC[5]++ },
-		"another MAC":       func(_ *frame.ARP, between *frame.Between) { between.Src[5]++ },
-		"the server itself": func(a *frame.ARP, _ *frame.Between) { a.Sender = a.Target },
+	for name, change := range map[string]func(a *packetsocket.ARP, between *packetsocket.Between){
+		"another address":   func(a *packetsocket.ARP, _ *packetsocket.Between) { a.Target = netip.MustParseAddr("10.0.0.1") },
+		"a reply":           func(a *packetsocket.ARP, _ *packetsocket.Between) { a.Operation = packetsocket.ARPReply },
+		"another sender":    func(a *packetsocket.ARP, _ *packetsocket.Between) { a.SenderMAC[5]++ },
+		"another MAC":       func(_ *packetsocket.ARP, between *packetsocket.Between) { between.Src[5]++ },
+		"the server itself": func(a *packetsocket.ARP, _ *packetsocket.Between) { a.Sender = a.Target },
 	} {
 		a, between := good, fromGuest
 		change(&a, &between)
@@ -57,7 +57,7 @@ func TestAnswerNeighbor(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return frame.ICMPv6(frame.Between{Src: clientMAC, Dst: frame.MulticastMAC(group)}, src, group, body)
+		return packetsocket.ICMPv6(packetsocket.Between{Src: clientMAC, Dst: packetsocket.MulticastMAC(group)}, src, group, body)
 	}
 	guest := netip.MustParseAddr(linkLocal)
 	for name, c := range map[string]struct {
@@ -73,7 +73,7 @@ func TestAnswerNeighbor(t *testing.T) {
 			t.Fatalf("%s: %d answers, want 1", name, len(o.Frames))
 		}
 		verifyChecksums(t, o.Frames[0])
-		m, err := frame.ParseICMPv6(o.Frames[0])
+		m, err := packetsocket.ParseICMPv6(o.Frames[0])
 		if err != nil || m.Src != object.ServerLinkLocal || m.Dst != c.dst || m.HopLimit != 255 {
 			t.Fatalf("%s: %+v, %v", name, m, err)
 		}

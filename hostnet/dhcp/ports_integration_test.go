@@ -11,8 +11,8 @@ import (
 
 	"github.com/vishvananda/netlink"
 
-	"weft/hostnet/frame/frametest"
 	"weft/hostnet/object"
+	"weft/hostnet/packetsocket/packetsockettest"
 )
 
 // BenchmarkPorts measures what a thousand served ports cost: the time to start and to end them all, and the memory of this
@@ -29,7 +29,7 @@ func BenchmarkPorts(b *testing.B) {
 		}
 		changes[i] = object.Change{Op: object.Create, Desired: testBinding(a.Name)}
 	}
-	x := frametest.Exchange(b)
+	x := packetsockettest.Mux(b)
 	for b.Loop() {
 		d := New(x.Open, slog.New(slog.DiscardHandler))
 		before, begin := memory(), time.Now()

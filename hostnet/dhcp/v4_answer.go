@@ -8,8 +8,8 @@ import (
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
-	"weft/hostnet/frame"
 	"weft/hostnet/object"
+	"weft/hostnet/packetsocket"
 )
 
 // request4 is a well-formed DHCPv4 message from the guest.
@@ -22,7 +22,7 @@ type request4 struct {
 
 // answer4 answers a DHCPv4 message as RFC 2131 section 4.3 says. The server is the only one and knows all addresses of the port.
 // So any other address that the guest claims is refused and not ignored.
-func answer4(b *object.DHCPBinding, d frame.Datagram) Outcome {
+func answer4(b *object.DHCPBinding, d packetsocket.Datagram) Outcome {
 	r, ok := parse4(b, d.Payload)
 	if !ok || len(b.V4) == 0 {
 		return Outcome{}
@@ -114,7 +114,7 @@ func refuse4(b *object.DHCPBinding, r request4, asked netip.Addr) []byte {
 	}
 	m := begin4(r, dhcpv4.MessageTypeNak, server)
 	m.UpdateOption(dhcpv4.OptMessage(fmt.Sprintf("%s is not an address of this port", asked)))
-	return frame.UDP(toAll(), netip.AddrPortFrom(server, server4Port), broadcast4(), m.ToBytes())
+	return packetsocket.UDP(toAll(), netip.AddrPortFrom(server, server4Port), broadcast4(), m.ToBytes())
 }
 
 // begin4 fills in what every reply has: the server identifier, and the client identifier as it was received (RFC 6842).
@@ -143,7 +143,7 @@ func send4(b *object.DHCPBinding, r request4, l object.DHCPv4Lease, m *dhcpv4.DH
 	case r.IsBroadcast():
 		between, dst = toAll(), broadcast4()
 	}
-	return frame.UDP(between, netip.AddrPortFrom(l.Server, server4Port), dst, m.ToBytes())
+	return packetsocket.UDP(between, netip.AddrPortFrom(l.Server, server4Port), dst, m.ToBytes())
 }
 
 func broadcast4() netip.AddrPort {

@@ -12,9 +12,9 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/vishvananda/netlink"
 
-	"weft/hostnet/frame"
-	"weft/hostnet/frame/frametest"
 	"weft/hostnet/object"
+	"weft/hostnet/packetsocket"
+	"weft/hostnet/packetsocket/packetsockettest"
 )
 
 const configure4 = `case "$1" in bound|renew) ip address replace "$ip/$mask" dev "$interface";; esac`
@@ -51,19 +51,19 @@ func TestUdhcpcRenewsByUnicast(t *testing.T) {
 	d := startDriver(t)
 	apply(t, d, object.Create, testBinding(g.Device))
 	client := g.Start("udhcpc", "-f", "-R", "-i", "eth0", "-s", g.script("$1", configure4), "-t", "5", "-T", "1")
-	frametest.WaitFor(t, "a lease", func() bool { return g.recorded("bound") != nil })
+	packetsockettest.WaitFor(t, "a lease", func() bool { return g.recorded("bound") != nil })
 	changed := testBinding(g.Device)
 	changed.Domain = "beta.example"
 	apply(t, d, object.Update, changed)
 	client.Signal(sigRenew)
-	frametest.WaitFor(t, "a renewal", func() bool { return g.recorded("renew") != nil })
+	packetsockettest.WaitFor(t, "a renewal", func() bool { return g.recorded("renew") != nil })
 	g.wants("renew", map[string]string{"ip": "10.0.0.5", "domain": "beta.example", "serverid": "10.0.0.2"})
 
 	moved := testBinding(g.Device)
 	moved.V4[0].Address = moved.V4[0].Address.Next()
 	apply(t, d, object.Update, moved)
 	client.Signal(sigRenew)
-	frametest.WaitFor(t, "the other address after a NAK", func() bool { return g.recorded("bound")["ip"] == "10.0.0.6" })
+	packetsockettest.WaitFor(t, "the other address after a NAK", func() bool { return g.recorded("bound")["ip"] == "10.0.0.6" })
 	if g.recorded("nak") == nil && g.recorded("deconfig") == nil {
 		t.Error("the client got another address without giving up the old one")
 	}
@@ -108,7 +108,7 @@ func TestDhclientRebootsRenewsAndIsRefused(t *testing.T) {
 func TestTaggedRequestIsNotAnswered(t *testing.T) {
 	g := newGuest(t, "tap4d", guestMAC)
 	received := make(chan []byte, 10)
-	transport, err := frametest.Exchange(t).Open(g.Device, filter(testBinding(g.Device)), frame.Receiver{
+	transport, err := packetsockettest.Mux(t).Open(g.Device, filter(testBinding(g.Device)), packetsocket.Receiver{
 		Frame: func(f []byte) [][]byte { received <- bytes.Clone(f); return nil }, Lost: func() {},
 	})
 	must(t, err)
@@ -116,11 +116,11 @@ func TestTaggedRequestIsNotAnswered(t *testing.T) {
 	capture := g.Sender()
 	plain := from4(ask4(dhcpv4.MessageTypeDiscover), "0.0.0.0", "255.255.255.255")
 	marked := from4(ask4(dhcpv4.MessageTypeDiscover), "0.0.0.1", "255.255.255.255")
-	must(t, capture.Send(frame.Tagged(marked, 7)))
-	must(t, capture.Send(frame.Tagged(frame.Tagged(marked, 7), 8)))
+	must(t, capture.Send(packetsocket.Tagged(marked, 7)))
+	must(t, capture.Send(packetsocket.Tagged(packetsocket.Tagged(marked, 7), 8)))
 	must(t, transport.Send(marked)) // a frame to the guest is not received either
 	must(t, capture.Send(plain))
-	if got := frametest.Receive(t, "the frame without a tag", received); string(got) != string(plain) {
+	if got := packetsockettest.Receive(t, "the frame without a tag", received); string(got) != string(plain) {
 		t.Errorf("heard %x\nwant  %x", got, plain)
 	}
 }
@@ -132,13 +132,13 @@ func TestDeviceMadeAgain(t *testing.T) {
 	events := watch(t, d)
 	b := testBinding(g.Device)
 	apply(t, d, object.Create, b)
-	frametest.Run(t, "ip", "link", "set", g.Device, "down") // a device that is down still exists
-	frametest.Run(t, "ip", "link", "set", g.Device, "up")
+	packetsockettest.Run(t, "ip", "link", "set", g.Device, "down") // a device that is down still exists
+	packetsockettest.Run(t, "ip", "link", "set", g.Device, "up")
 	g.lease4("before")
 	old, err := netlink.LinkByName(g.Device)
 	must(t, err)
 	must(t, netlink.LinkDel(old))
-	if e := frametest.Receive(t, "the loss of the device", events); len(e.Keys) != 1 || e.Keys[0] != b.Key() {
+	if e := packetsockettest.Receive(t, "the loss of the device", events); len(e.Keys) != 1 || e.Keys[0] != b.Key() {
 		t.Errorf("event %+v, want %s", e, b.Key())
 	}
 	g.Plug(guestMAC)

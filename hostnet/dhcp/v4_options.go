@@ -12,8 +12,8 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv4"
 	"github.com/insomniacslk/dhcp/rfc1035label"
 
-	"weft/hostnet/frame"
 	"weft/hostnet/object"
+	"weft/hostnet/packetsocket"
 )
 
 // Sizes in bytes of messages that a client accepts (RFC 2131 section 2, RFC 2132 section 9.10). The option counts the IP
@@ -60,16 +60,16 @@ func options4(b *object.DHCPBinding, l object.DHCPv4Lease, inform bool) []option
 	if b.MTU >= 68 && b.MTU <= 0xffff { // RFC 2132 section 5.1
 		asked(dhcpv4.OptGeneric(dhcpv4.OptionInterfaceMTU, binary.BigEndian.AppendUint16(nil, uint16(b.MTU))))
 	}
-	if frame.IsName(b.Domain) {
+	if packetsocket.IsName(b.Domain) {
 		asked(dhcpv4.OptDomainName(b.Domain))
 	}
-	if frame.IsName(b.Hostname) {
+	if packetsocket.IsName(b.Hostname) {
 		asked(dhcpv4.OptHostName(b.Hostname))
 	}
 	if ntp := family4(b.NTP); len(ntp) > 0 {
 		asked(dhcpv4.OptNTPServers(ntp...))
 	}
-	if frame.IsName(b.Domain) {
+	if packetsocket.IsName(b.Domain) {
 		asked(dhcpv4.OptDomainSearch(&rfc1035label.Labels{Labels: []string{b.Domain}}))
 	}
 	asked(dhcpv4.OptBroadcastAddress(lastAddress(l.Prefix).AsSlice()))

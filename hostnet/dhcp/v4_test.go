@@ -12,8 +12,8 @@ import (
 
 	"github.com/insomniacslk/dhcp/dhcpv4"
 
-	"weft/hostnet/frame"
 	"weft/hostnet/object"
+	"weft/hostnet/packetsocket"
 )
 
 // ask4 builds a request of the given type.
@@ -116,7 +116,7 @@ func TestMessageSize4(t *testing.T) {
 		if got := len(o.Frames[0]) - 14; got > c.limit {
 			t.Errorf("max size %d: a datagram of %d bytes, at most %d", c.announced, got, c.limit)
 		}
-		d, err := frame.ParseUDP(o.Frames[0])
+		d, err := packetsocket.ParseUDP(o.Frames[0])
 		if err != nil {
 			t.Fatal(err)
 		}

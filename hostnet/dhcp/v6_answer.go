@@ -11,8 +11,8 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv6"
 	"github.com/insomniacslk/dhcp/iana"
 
-	"weft/hostnet/frame"
 	"weft/hostnet/object"
+	"weft/hostnet/packetsocket"
 )
 
 const (
@@ -45,7 +45,7 @@ type association struct {
 
 // answer6 answers a DHCPv6 message as RFC 8415 section 18.3 says. The server is the only one and knows the port's addresses. They
 // belong to the first IA_NA of a message, because one address cannot be in two.
-func answer6(b *object.DHCPBinding, d frame.Datagram) Outcome {
+func answer6(b *object.DHCPBinding, d packetsocket.Datagram) Outcome {
 	if !d.Src.Addr().IsLinkLocalUnicast() {
 		return Outcome{}
 	}
@@ -59,7 +59,7 @@ func answer6(b *object.DHCPBinding, d frame.Datagram) Outcome {
 	}
 	src := netip.AddrPortFrom(object.ServerLinkLocal, server6Port)
 	dst := netip.AddrPortFrom(d.Src.Addr(), client6Port)
-	o := Outcome{Frames: [][]byte{frame.UDP(toGuest(b), src, dst, reply.ToBytes())}, Note: cmp.Or(note, left.String()), leftOut: left}
+	o := Outcome{Frames: [][]byte{packetsocket.UDP(toGuest(b), src, dst, reply.ToBytes())}, Note: cmp.Or(note, left.String()), leftOut: left}
 	if r.kind == dhcpv6.MessageTypeDecline {
 		o.Declined = listed6(r)
 	}

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"weft/hostnet/frame/frametest"
 	"weft/hostnet/object"
+	"weft/hostnet/packetsocket/packetsockettest"
 )
 
 const configure6Script = `case "$reason" in BOUND6|RENEW6|REBIND6)
@@ -82,7 +82,7 @@ func TestDhclient6RebindsAndReleases(t *testing.T) {
 	moved.V6[0] = moved.V6[0].Next()
 	apply(t, d, object.Update, moved)
 	lease()
-	frametest.WaitFor(t, "the new address", func() bool { return g.recorded("BOUND6")["new_ip6_address"] == "2001:db8:1::6" })
+	packetsockettest.WaitFor(t, "the new address", func() bool { return g.recorded("BOUND6")["new_ip6_address"] == "2001:db8:1::6" })
 
 	if out := lease("-r"); !strings.Contains(out, "Release on eth0") || strings.Contains(out, "message status code NoBinding") {
 		t.Errorf("release:\n%s", out)

@@ -8,8 +8,8 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv6"
 	"github.com/insomniacslk/dhcp/rfc1035label"
 
-	"weft/hostnet/frame"
 	"weft/hostnet/object"
+	"weft/hostnet/packetsocket"
 )
 
 // Sizes in bytes: what every IPv6 link carries (RFC 8200 section 5), and the IPv6 and UDP headers before a message.
@@ -51,7 +51,7 @@ func options6(b *object.DHCPBinding) []dhcpv6.Option {
 	if dns := family6(b.DNS); len(dns) > 0 {
 		list = append(list, dhcpv6.OptDNS(dns...))
 	}
-	if frame.IsName(b.Domain) {
+	if packetsocket.IsName(b.Domain) {
 		list = append(list, dhcpv6.OptDomainSearchList(&rfc1035label.Labels{Labels: []string{b.Domain}}))
 	}
 	ntp := family6(b.NTP)

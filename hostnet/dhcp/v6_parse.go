@@ -7,7 +7,7 @@ import (
 
 	"github.com/insomniacslk/dhcp/dhcpv6"
 
-	"weft/hostnet/frame"
+	"weft/hostnet/packetsocket"
 )
 
 // Bounds on what is read of one message.
@@ -28,7 +28,7 @@ const (
 
 // parse6 reads the options that the server needs and ignores all others, also malformed ones. Nested options, above all domain
 // names with pointers, can cost far more to read than to send. Options end with the message, even if the last one is cut short.
-func parse6(d frame.Datagram) (request6, bool) {
+func parse6(d packetsocket.Datagram) (request6, bool) {
 	if len(d.Payload) < header6 {
 		return request6{}, false
 	}

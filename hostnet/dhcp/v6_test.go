@@ -11,8 +11,8 @@ import (
 	"github.com/insomniacslk/dhcp/dhcpv6"
 	"github.com/insomniacslk/dhcp/iana"
 
-	"weft/hostnet/frame"
 	"weft/hostnet/object"
+	"weft/hostnet/packetsocket"
 )
 
 const linkLocal = "fe80::f816:3eff:fe00:1"
@@ -29,7 +29,7 @@ func ask6(kind dhcpv6.MessageType, options ...dhcpv6.Option) *dhcpv6.Message {
 
 func from6(m *dhcpv6.Message, dst string) []byte {
 	group := netip.MustParseAddr("ff02::1:2")
-	return frame.UDP(frame.Between{Src: clientMAC, Dst: frame.MulticastMAC(group)},
+	return packetsocket.UDP(packetsocket.Between{Src: clientMAC, Dst: packetsocket.MulticastMAC(group)},
 		netip.AddrPortFrom(netip.MustParseAddr(linkLocal), 546), netip.AddrPortFrom(netip.MustParseAddr(dst), 547), m.ToBytes())
 }
 

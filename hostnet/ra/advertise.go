@@ -20,8 +20,8 @@ import (
 	"path/filepath"
 	"time"
 
-	"weft/hostnet/frame"
 	"weft/hostnet/object"
+	"weft/hostnet/packetsocket"
 )
 
 // The interval of unsolicited advertisements is drawn between these (RFC 4861 section 6.2.1), so that a thousand ports do not
@@ -61,14 +61,14 @@ const minMTU = 1280
 
 // Config makes the driver.
 type Config struct {
-	Open frame.Opener // opens the transports of ports; for netdevs frame.Exchange's Open
+	Open packetsocket.Opener // opens the transports of ports; for netdevs packetsocket.Mux's Open
 	// StateDir is where it is kept what guests were told, in a directory "ra". If it is empty, nothing is kept.
 	StateDir string
 	Logger   *slog.Logger // slog.Default when nil
 }
 
 // New makes the driver of object.KindRABinding, in the calling thread's network namespace. It serves nothing yet. Close ends it.
-func New(c Config) *frame.PortDriver {
+func New(c Config) *packetsocket.PortDriver {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -77,7 +77,7 @@ func New(c Config) *frame.PortDriver {
 		dir = filepath.Join(c.StateDir, "ra")
 	}
 	a := advertiser{memory: openMemory(dir, c.Logger), now: time.Now}
-	return frame.NewPortDriver(frame.PortConfig{
+	return packetsocket.NewPortDriver(packetsocket.PortConfig{
 		Name: "ra", Kind: object.KindRABinding, Open: c.Open, Service: a.service, Gone: a.memory.forget, Logger: c.Logger,
 	})
 }
@@ -88,14 +88,14 @@ type advertiser struct {
 	now    func() time.Time
 }
 
-func (a advertiser) service(b frame.Binding) (frame.Service, error) {
+func (a advertiser) service(b packetsocket.Binding) (packetsocket.Service, error) {
 	binding, ok := b.(*object.RABinding)
 	if !ok {
-		return frame.Service{}, fmt.Errorf("%T is not an RA binding", b)
+		return packetsocket.Service{}, fmt.Errorf("%T is not an RA binding", b)
 	}
 	s, err := state(binding)
 	if err != nil {
-		return frame.Service{}, err
+		return packetsocket.Service{}, err
 	}
 	promises := s.renew(a.memory.of(binding.Device, binding.OwnerUID), a.now())
 	a.memory.keep(binding.Device, record{binding.OwnerUID, promises})
@@ -103,11 +103,11 @@ func (a advertiser) service(b frame.Binding) (frame.Service, error) {
 }
 
 // advertise serves the statement. It adds the withdrawals for as long as anybody may believe what they withdraw.
-func (a advertiser) advertise(b *object.RABinding, s statement, promises []promise) frame.Service {
+func (a advertiser) advertise(b *object.RABinding, s statement, promises []promise) packetsocket.Service {
 	withdrawals, until := s.withdraw(promises)
 	plain, whole := s.frames(b.MTU, nil), s.frames(b.MTU, withdrawals)
 	if len(whole) == 0 {
-		return frame.Service{Answer: func([]byte, *slog.Logger) [][]byte { return nil }}
+		return packetsocket.Service{Answer: func([]byte, *slog.Logger) [][]byte { return nil }}
 	}
 	frames := func() [][]byte {
 		if a.now().Before(until) {
@@ -115,8 +115,8 @@ func (a advertiser) advertise(b *object.RABinding, s statement, promises []promi
 		}
 		return plain
 	}
-	return frame.Service{
-		Filter: frame.Filter{Rules: []frame.Rule{frame.ICMPv6Type(routerSolicitation)}},
+	return packetsocket.Service{
+		Filter: packetsocket.Filter{Rules: []packetsocket.Rule{packetsocket.ICMPv6Type(routerSolicitation)}},
 		Answer: func(received []byte, _ *slog.Logger) [][]byte {
 			if IsSolicitation(received) {
 				return frames()
@@ -138,11 +138,11 @@ func interval(sent int) time.Duration {
 
 // IsSolicitation says whether the frame is a valid router solicitation (RFC 4861 section 6.1.1).
 func IsSolicitation(received []byte) bool {
-	m, err := frame.ParseICMPv6(received)
+	m, err := packetsocket.ParseICMPv6(received)
 	if err != nil || m.HopLimit != discoveryHopLimit || m.Body[0] != routerSolicitation || m.Body[1] != 0 {
 		return false
 	}
-	return len(m.Body) >= solicitationSize && frame.WholeOptions(m.Body[solicitationSize:])
+	return len(m.Body) >= solicitationSize && packetsocket.WholeOptions(m.Body[solicitationSize:])
 }
 
 // state is what the guest should know according to the binding. A binding without prefixes tells nothing, because its network has
@@ -167,7 +167,7 @@ func state(b *object.RABinding) (statement, error) {
 	for _, a := range family6(b.DNS) {
 		s.facts = append(s.facts, fact{DNS: a})
 	}
-	if frame.IsName(b.Domain) {
+	if packetsocket.IsName(b.Domain) {
 		s.facts = append(s.facts, fact{Domain: b.Domain})
 	}
 	return s, nil

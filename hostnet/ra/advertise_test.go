@@ -14,8 +14,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/mdlayher/ndp"
 
-	"weft/hostnet/frame"
 	"weft/hostnet/object"
+	"weft/hostnet/packetsocket"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -81,9 +81,9 @@ func describe(t testing.TB, frames [][]byte) string {
 	return w.String()
 }
 
-func parse(t testing.TB, f []byte) (frame.Message, *ndp.RouterAdvertisement) {
+func parse(t testing.TB, f []byte) (packetsocket.Message, *ndp.RouterAdvertisement) {
 	t.Helper()
-	m, err := frame.ParseICMPv6(f)
+	m, err := packetsocket.ParseICMPv6(f)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -131,7 +131,7 @@ func solicit(t testing.TB, src netip.Addr, options ...ndp.Option) []byte {
 		t.Fatal(err)
 	}
 	dst := netip.IPv6LinkLocalAllRouters()
-	return frame.ICMPv6(frame.Between{Src: object.MAC{0xfa, 0x16, 0x3e, 0, 0, 1}, Dst: frame.MulticastMAC(dst)}, src, dst, body)
+	return packetsocket.ICMPv6(packetsocket.Between{Src: object.MAC{0xfa, 0x16, 0x3e, 0, 0, 1}, Dst: packetsocket.MulticastMAC(dst)}, src, dst, body)
 }
 
 func TestSolicitationsAreAnswered(t *testing.T) {

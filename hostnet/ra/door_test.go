@@ -3,8 +3,8 @@ package ra
 import (
 	"testing"
 
-	"weft/hostnet/frame"
 	"weft/hostnet/object"
+	"weft/hostnet/packetsocket"
 	"weft/integration/limits"
 )
 
@@ -38,7 +38,7 @@ func TestDoor(t *testing.T) {
 				if size := len(f) - 14; size > b.MTU {
 					t.Fatalf("%s: a packet of %d bytes with an MTU of %d", b.Key(), size, b.MTU)
 				}
-				if _, err := frame.ParseICMPv6(f); err != nil {
+				if _, err := packetsocket.ParseICMPv6(f); err != nil {
 					t.Fatalf("%s: %v", b.Key(), err)
 				}
 			}

@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"weft/hostnet/frame"
 	"weft/hostnet/object"
+	"weft/hostnet/packetsocket"
 )
 
 // ICMPv6 type of a router advertisement (RFC 4861 section 4.2), and its size in bytes without options.
@@ -62,7 +62,7 @@ func (s saying) frames(mtu int) [][]byte {
 func (s saying) frame(body []byte) []byte {
 	all := netip.IPv6LinkLocalAllNodes()
 	mac := object.MAC(s.source)
-	return frame.ICMPv6(frame.Between{Src: mac, Dst: frame.MulticastMAC(all)}, mac.LinkLocal(), all, body)
+	return packetsocket.ICMPv6(packetsocket.Between{Src: mac, Dst: packetsocket.MulticastMAC(all)}, mac.LinkLocal(), all, body)
 }
 
 // header is the beginning of each frame.
@@ -138,7 +138,7 @@ func dnsOption(servers []netip.Addr, lifetime time.Duration) []byte {
 	return option(optionDNS, v)
 }
 
-// domainOption holds one name. frame.IsName must have accepted it.
+// domainOption holds one name. packetsocket.IsName must have accepted it.
 func domainOption(name string, lifetime time.Duration) []byte {
 	v := binary.BigEndian.AppendUint32([]byte{0, 0}, seconds(lifetime))
 	for label := range strings.SplitSeq(name, ".") {

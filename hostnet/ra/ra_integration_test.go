@@ -8,15 +8,15 @@ import (
 	"strings"
 	"testing"
 
-	"weft/hostnet/frame/frametest"
 	"weft/hostnet/object"
+	"weft/hostnet/packetsocket/packetsockettest"
 )
 
-func TestMain(m *testing.M) { frametest.Main(m) }
+func TestMain(m *testing.M) { packetsockettest.Main(m) }
 
 func TestRdisc6HearsTheAdvertisement(t *testing.T) {
-	g := frametest.NewGuest(t, "tapra1", object.MAC{0xfa, 0x16, 0x3e, 0, 0, 1})
-	d := New(Config{Open: frametest.Exchange(t).Open, Logger: slog.New(slog.DiscardHandler)})
+	g := packetsockettest.NewGuest(t, "tapra1", object.MAC{0xfa, 0x16, 0x3e, 0, 0, 1})
+	d := New(Config{Open: packetsockettest.Mux(t).Open, Logger: slog.New(slog.DiscardHandler)})
 	t.Cleanup(func() {
 		if err := d.Close(); err != nil {
 			t.Error(err)
@@ -53,7 +53,7 @@ func TestRdisc6HearsTheAdvertisement(t *testing.T) {
 	more.Prefixes = append(more.Prefixes[:1:1], netip.MustParsePrefix("2001:db8:3::/64"))
 	b = &more
 	serve(object.Update)
-	frametest.WaitFor(t, "the added prefix on the link", func() bool {
+	packetsockettest.WaitFor(t, "the added prefix on the link", func() bool {
 		return strings.Contains(g.Run("ip", "-6", "route", "show", "dev", "eth0"), "2001:db8:3::/64")
 	})
 }

@@ -16,12 +16,12 @@ import (
 	"weft/hostnet/announce"
 	"weft/hostnet/bridge"
 	"weft/hostnet/dhcp"
-	"weft/hostnet/frame"
 	"weft/hostnet/hostfilter"
 	"weft/hostnet/netlink"
 	"weft/hostnet/netns"
 	"weft/hostnet/nft"
 	"weft/hostnet/ovs"
+	"weft/hostnet/packetsocket"
 	"weft/hostnet/portsecurity"
 	"weft/hostnet/ra"
 	"weft/hostnet/routing"
@@ -76,27 +76,27 @@ func openDrivers(ctx context.Context, c Config, registry *prometheus.Registry) (
 	if err != nil {
 		return nil, nil, fmt.Errorf("driver rtnl: %w", err)
 	}
-	exchange, err := frame.OpenExchange(c.Logger)
+	sockets, err := packetsocket.OpenMux(c.Logger)
 	if err != nil {
 		return nil, nil, errors.Join(err, netdevs.Close())
 	}
-	registry.MustRegister(exchangeCounters(exchange)...)
-	open = append(open, netdevs, dhcp.New(exchange.Open, c.Logger),
-		ra.New(ra.Config{Open: exchange.Open, StateDir: c.StateDir, Logger: c.Logger}),
-		announce.New(exchange.OpenSender, c.Logger), activation.New(exchange.Open, c.Logger))
+	registry.MustRegister(packetSocketCounters(sockets)...)
+	open = append(open, netdevs, dhcp.New(sockets.Open, c.Logger),
+		ra.New(ra.Config{Open: sockets.Open, StateDir: c.StateDir, Logger: c.Logger}),
+		announce.New(sockets.OpenSender, c.Logger), activation.New(sockets.Open, c.Logger))
 	tags, err := tagfilter.New(tagfilter.Config{Links: links, Logger: c.Logger})
 	if err != nil {
-		return nil, nil, errors.Join(fmt.Errorf("driver tagfilter: %w", err), closeAll(), exchange.Close())
+		return nil, nil, errors.Join(fmt.Errorf("driver tagfilter: %w", err), closeAll(), sockets.Close())
 	}
 	open = append(open, tags)
 	kernel, err := openBridges(c, links)
 	open = append(open, kernel...)
 	if err != nil {
-		return nil, nil, errors.Join(err, closeAll(), exchange.Close())
+		return nil, nil, errors.Join(err, closeAll(), sockets.Close())
 	}
 	routers, closeRouters, err := openRouters(c, registry)
 	if err != nil {
-		return nil, nil, errors.Join(err, closeAll(), exchange.Close())
+		return nil, nil, errors.Join(err, closeAll(), sockets.Close())
 	}
 	closeSwitch := func() {}
 	if c.OVSRundir != "" {
@@ -110,7 +110,7 @@ func openDrivers(ctx context.Context, c Config, registry *prometheus.Registry) (
 	closeOpen := closeAll // the named result becomes the function that calls it
 	return drivers, func() error {
 		closeSwitch()
-		return errors.Join(closeOpen(), closeRouters(), exchange.Close(), links.Close())
+		return errors.Join(closeOpen(), closeRouters(), sockets.Close(), links.Close())
 	}, nil
 }
 
@@ -150,20 +150,20 @@ func openBridges(c Config, links *netlink.Links) ([]closer, error) {
 	return []closer{bridges, guards, filter}, nil
 }
 
-// exchangeCounters count what guests send to this host's servers.
-func exchangeCounters(x *frame.Exchange) []prometheus.Collector {
-	counter := func(name, help string, value func(frame.Stats) uint64) prometheus.Collector {
+// packetSocketCounters count what guests send to this host's servers.
+func packetSocketCounters(x *packetsocket.Mux) []prometheus.Collector {
+	counter := func(name, help string, value func(packetsocket.Stats) uint64) prometheus.Collector {
 		return prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, func() float64 { return float64(value(x.Stats())) })
 	}
 	return []prometheus.Collector{
 		counter("weft_frames_received_total", "Frames of guests for this host's servers.",
-			func(s frame.Stats) uint64 { return s.Frames }),
+			func(s packetsocket.Stats) uint64 { return s.Frames }),
 		counter("weft_frames_unserved_total", "Such frames on devices that are not served.",
-			func(s frame.Stats) uint64 { return s.Unserved }),
+			func(s packetsocket.Stats) uint64 { return s.Unserved }),
 		counter("weft_frames_lost_total", "Such frames lost because more arrived than the receive buffer holds.",
-			func(s frame.Stats) uint64 { return s.Overruns }),
+			func(s packetsocket.Stats) uint64 { return s.Overruns }),
 		counter("weft_frame_floods_total", "Times that a flooding device was shut out for some seconds.",
-			func(s frame.Stats) uint64 { return s.Floods }),
+			func(s packetsocket.Stats) uint64 { return s.Floods }),
 	}
 }
 

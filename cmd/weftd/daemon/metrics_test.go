@@ -6,7 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"weft/hostnet/frame"
+	"weft/hostnet/packetsocket"
 	"weft/integration/metriclint"
 )
 
@@ -14,6 +14,6 @@ func TestMetricsAreWhatPrometheusExpects(t *testing.T) {
 	t.Parallel()
 	metriclint.Check(t, "weft_", func(r prometheus.Registerer) {
 		r.MustRegister(newBorderCounters(func(context.Context) map[string]uint64 { return map[string]uint64{"source": 1} }))
-		r.MustRegister(exchangeCounters(&frame.Exchange{})...)
+		r.MustRegister(packetSocketCounters(&packetsocket.Mux{})...)
 	})
 }

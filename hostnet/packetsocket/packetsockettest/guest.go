@@ -1,7 +1,7 @@
-// Package frametest gives tests of the guests' servers their own network namespace with guests in it.
+// Package packetsockettest gives tests of the guests' servers their own network namespace with guests in it.
 //
 // Invariants: everything ends with the test, at the latest with the test process. Nothing has a name outside.
-package frametest
+package packetsockettest
 
 import (
 	"context"
@@ -20,8 +20,8 @@ import (
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
-	"weft/hostnet/frame"
 	"weft/hostnet/object"
+	"weft/hostnet/packetsocket"
 )
 
 // insideNamespace marks the process that runs the tests. The first process only makes a network namespace for it.
@@ -180,10 +180,10 @@ func (g *Guest) StartTo(out io.Writer, args ...string) Client {
 // Signal sends a signal to it.
 func (c Client) Signal(s os.Signal) { c.t.Helper(); must(c.t, c.Process.Signal(s)) }
 
-// Exchange opens the servers' socket in the namespace of the tests, until the test ends.
-func Exchange(t testing.TB) *frame.Exchange {
+// Mux opens the servers' socket in the namespace of the tests, until the test ends.
+func Mux(t testing.TB) *packetsocket.Mux {
 	t.Helper()
-	x, err := frame.OpenExchange(slog.New(slog.DiscardHandler))
+	x, err := packetsocket.OpenMux(slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -196,10 +196,10 @@ func Exchange(t testing.TB) *frame.Exchange {
 }
 
 // Sender opens a packet socket inside the guest.
-func (g *Guest) Sender() frame.Sender {
+func (g *Guest) Sender() packetsocket.Sender {
 	g.t.Helper()
 	type opened struct {
-		t   frame.Sender
+		t   packetsocket.Sender
 		err error
 	}
 	result := make(chan opened)
@@ -215,7 +215,7 @@ func (g *Guest) Sender() frame.Sender {
 
 // openInside opens the socket and moves the thread back. If a thread cannot go back, it ends with its goroutine, and every
 // process that was started from it ends too.
-func (g *Guest) openInside() (frame.Sender, error) {
+func (g *Guest) openInside() (packetsocket.Sender, error) {
 	runtime.LockOSThread()
 	home, err := unix.Open("/proc/thread-self/ns/net", unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
@@ -230,7 +230,7 @@ func (g *Guest) openInside() (frame.Sender, error) {
 	if err := unix.Setns(fd, unix.CLONE_NEWNET); err != nil {
 		return nil, err
 	}
-	s, err := frame.OpenSender("eth0")
+	s, err := packetsocket.OpenSender("eth0")
 	if back := unix.Setns(home, unix.CLONE_NEWNET); back != nil {
 		return s, errors.Join(err, back)
 	}

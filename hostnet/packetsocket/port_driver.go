@@ -1,4 +1,4 @@
-package frame
+package packetsocket
 
 import (
 	"context"
@@ -40,7 +40,7 @@ type PortDriver struct {
 type PortConfig struct {
 	Name    string
 	Kind    object.Kind
-	Open    Opener                         // Exchange.Open for netdevs
+	Open    Opener                         // Mux.Open for netdevs
 	Service func(Binding) (Service, error) // refuses a binding that cannot be served; only Apply calls it
 	// Apply calls Gone when a binding is removed because its device does not exist any more. It may be nil.
 	Gone   func(device string)

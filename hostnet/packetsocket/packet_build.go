@@ -1,5 +1,5 @@
-// Package frame sends and receives raw Ethernet frames on guests' ports. It builds and parses the few kinds of packets that
-// Weft's own servers use, carries them over a Transport (all transports share one socket, the Exchange), and runs one server per
+// Package packetsocket sends and receives raw Ethernet frames on guests' ports. It builds and parses the few kinds of packets that
+// Weft's own servers use, carries them over a Transport (all transports share one socket, the Mux), and runs one server per
 // port.
 //
 // Invariants:
@@ -7,7 +7,7 @@
 //     per second are bounded.
 //   - Checksums of received UDP are not verified, because veth and virtio leave them to hardware that does not exist.
 //   - Checksums of sent packets are always complete.
-package frame
+package packetsocket
 
 import (
 	"encoding/binary"

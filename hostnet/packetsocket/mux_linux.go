@@ -1,4 +1,4 @@
-package frame
+package packetsocket
 
 import (
 	"context"
@@ -11,9 +11,9 @@ import (
 	"time"
 )
 
-// Exchange is the one packet socket of all servers of a host for all guests. README.md says why there is only one. One goroutine
+// Mux is the one packet socket of all servers of a host for all guests. README.md says why there is only one. One goroutine
 // passes every frame to the servers that have opened its device. A frame of a device that nobody opened costs one look-up.
-type Exchange struct {
+type Mux struct {
 	socket *packetSocket
 	log    *slog.Logger
 	stop   context.CancelFunc // ends the watch for removed devices
@@ -26,7 +26,7 @@ type Exchange struct {
 	counted Stats
 }
 
-// Stats counts what an Exchange has received since it was opened.
+// Stats counts what an Mux has received since it was opened.
 type Stats struct {
 	Frames   uint64 // received
 	Unserved uint64 // on a device that nobody serves
@@ -36,16 +36,16 @@ type Stats struct {
 
 // place is one server's Transport on a device.
 type place struct {
-	x        *Exchange
+	x        *Mux
 	device   string
 	index    int
 	filter   Filter
 	receiver Receiver
 }
 
-// OpenExchange opens the socket in the calling thread's network namespace. If log is nil, slog.Default is used. Close ends the
-// Exchange; call it after the drivers that use it are closed.
-func OpenExchange(log *slog.Logger) (*Exchange, error) {
+// OpenMux opens the socket in the calling thread's network namespace. If log is nil, slog.Default is used. Close ends the
+// Mux; call it after the drivers that use it are closed.
+func OpenMux(log *slog.Logger) (*Mux, error) {
 	if log == nil {
 		log = slog.Default()
 	}
@@ -53,7 +53,7 @@ func OpenExchange(log *slog.Logger) (*Exchange, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the guests' packet socket: %w", err)
 	}
-	x := &Exchange{
+	x := &Mux{
 		socket: socket, log: log.With("server", "frame"),
 		places: map[int][]*place{}, rules: newRuleSet(), floods: newFloodMeter(),
 	}
@@ -73,7 +73,7 @@ func OpenExchange(log *slog.Logger) (*Exchange, error) {
 }
 
 // Close ends the goroutines and waits for them.
-func (x *Exchange) Close() error {
+func (x *Mux) Close() error {
 	x.stop()
 	err := x.socket.Close()
 	x.wait.Wait()
@@ -81,14 +81,14 @@ func (x *Exchange) Close() error {
 }
 
 // Stats returns the present counts.
-func (x *Exchange) Stats() Stats {
+func (x *Mux) Stats() Stats {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	return x.counted
 }
 
-// Open is the Opener for netdevs in the Exchange's network namespace.
-func (x *Exchange) Open(device string, f Filter, r Receiver) (Transport, error) {
+// Open is the Opener for netdevs in the Mux's network namespace.
+func (x *Mux) Open(device string, f Filter, r Receiver) (Transport, error) {
 	index, err := x.socket.indexOf(device)
 	if err != nil {
 		return nil, fmt.Errorf("device %s: find its index: %w", device, err)
@@ -109,8 +109,8 @@ func (x *Exchange) Open(device string, f Filter, r Receiver) (Transport, error) 
 	return p, nil
 }
 
-// OpenSender opens devices that are only sent to, in the Exchange's network namespace. They share its socket.
-func (x *Exchange) OpenSender(device string) (Sender, error) {
+// OpenSender opens devices that are only sent to, in the Mux's network namespace. They share its socket.
+func (x *Mux) OpenSender(device string) (Sender, error) {
 	index, err := x.socket.indexOf(device)
 	if err != nil {
 		return nil, fmt.Errorf("device %s: find its index: %w", device, err)
@@ -119,7 +119,7 @@ func (x *Exchange) OpenSender(device string) (Sender, error) {
 }
 
 // attach sets the kernel's filter to the present rules. The lock is held.
-func (x *Exchange) attach() error {
+func (x *Mux) attach() error {
 	raw, err := assemble(x.rules.list(), x.floods.shut())
 	if err != nil {
 		return err
@@ -163,7 +163,7 @@ func (p *place) Close() error {
 }
 
 // close removes the place and the rules that only it needed. The lock is held.
-func (x *Exchange) close(p *place) error {
+func (x *Mux) close(p *place) error {
 	all := x.places[p.index]
 	i := slices.Index(all, p)
 	if i < 0 {
@@ -180,14 +180,14 @@ func (x *Exchange) close(p *place) error {
 }
 
 // tellRemoved tells the servers of the device with this index that it was removed. With index 0 it checks all devices.
-func (x *Exchange) tellRemoved(index int) {
+func (x *Mux) tellRemoved(index int) {
 	for _, p := range x.removed(index) {
 		p.receiver.Lost()
 	}
 }
 
 // removed lists the places on the device with this index that was removed. With index 0 it checks all devices.
-func (x *Exchange) removed(index int) []*place {
+func (x *Mux) removed(index int) []*place {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	var places, gone []*place
@@ -205,7 +205,7 @@ func (x *Exchange) removed(index int) []*place {
 }
 
 // receive passes on frames until the socket is closed.
-func (x *Exchange) receive() {
+func (x *Mux) receive() {
 	buf := make([]byte, receiveSize)
 	for {
 		err := x.socket.receive(buf, x.tick(time.Now()), x.deliver)
@@ -216,7 +216,7 @@ func (x *Exchange) receive() {
 }
 
 // deliver passes one frame of the device with this index to its servers.
-func (x *Exchange) deliver(index int, frame []byte) {
+func (x *Mux) deliver(index int, frame []byte) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.counted.Frames++
@@ -248,7 +248,7 @@ func (x *Exchange) deliver(index int, frame []byte) {
 }
 
 // name is the served device's name. It is "" if the device is not served. The lock is held.
-func (x *Exchange) name(index int) string {
+func (x *Mux) name(index int) string {
 	if all := x.places[index]; len(all) > 0 {
 		return all[0].device
 	}
@@ -256,7 +256,7 @@ func (x *Exchange) name(index int) string {
 }
 
 // tick does what is due and returns when something is due next. A zero time means: not before the next frame.
-func (x *Exchange) tick(now time.Time) time.Time {
+func (x *Mux) tick(now time.Time) time.Time {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	next, readmitted, due := x.floods.tick(now)

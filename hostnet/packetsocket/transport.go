@@ -1,4 +1,4 @@
-package frame
+package packetsocket
 
 // Sender sends raw Ethernet frames out of one device. Any goroutine may call its methods.
 type Sender interface {
@@ -11,7 +11,7 @@ type Sender interface {
 	Close() error
 }
 
-// Transport carries raw Ethernet frames between weftd and one guest. For a netdev it is the device's place on the Exchange. For a
+// Transport carries raw Ethernet frames between weftd and one guest. For a netdev it is the device's place on the Mux. For a
 // port without a netdev it could be a vhost-user connection.
 type Transport interface {
 	Sender

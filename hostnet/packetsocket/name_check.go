@@ -1,4 +1,4 @@
-package frame
+package packetsocket
 
 // IsName says whether the name may be sent to a client: labels of letters, digits and inner hyphens, separated by dots, each at
 // most 63 long, 253 together (RFC 1123 section 2.1). Clients pass names to shell scripts.
