@@ -18,16 +18,6 @@ const portBFD uint16 = 3784
 // ttlNeighbor is the TTL of a packet that no router has forwarded (RFC 5082).
 const ttlNeighbor = 255
 
-// SessionDevice is the port that carries the BFD session with a host on a network.
-func SessionDevice(networkUID, node string) string {
-	return compile.DigestName("wb", networkUID+"/"+node)
-}
-
-// sessionWire is the other end of this pair of ports, where the session's packets leave and enter.
-func sessionWire(networkUID, node string) string {
-	return compile.DigestName("wq", networkUID+"/"+node)
-}
-
 // addSessions adds the BFD sessions with the hosts that share a centralized router with this one and watch each other on this network.
 // There is one session with each host, however many routers they share.
 func addSessions(b *compile.Builder, s compile.Site, n *desired.Network, w wire) {
