@@ -102,5 +102,3 @@ func portShares(c *desired.NodeConfig, uid string) []Read {
 	}
 	return named([]Read{{GroupNetwork, p.Network}, {GroupDevice, p.Device}, {GroupInterfaceID, p.InterfaceID}, {GroupMAC, macName(p.Network, p.MAC)}})
 }
-
-func macName(network string, mac model.MAC) string { return network + "/" + string(mac[:]) }

@@ -143,22 +143,6 @@ func addRouted(b *Builder, r *desired.Router, external, peer string, via netip.A
 	}
 }
 
-// everything is the prefix of all addresses of the address's family.
-func everything(a netip.Addr) netip.Prefix {
-	if a.Is4() {
-		return netip.PrefixFrom(netip.IPv4Unspecified(), 0)
-	}
-	return netip.PrefixFrom(netip.IPv6Unspecified(), 0)
-}
-
-func hostParts(prefixes []netip.Prefix) []netip.Addr {
-	out := make([]netip.Addr, len(prefixes))
-	for i, p := range prefixes {
-		out[i] = p.Addr()
-	}
-	return out
-}
-
 func routerShares(c *desired.NodeConfig, uid string) []Read {
 	r := c.Router(uid)
 	if r == nil {
