@@ -9,7 +9,8 @@ import (
 
 // networkKind compiles a network: its segment on the physical network, and its gateway when it is external.
 func networkKind() Kind {
-	return Kind{ItemKind: desired.NetworkKind(), Item: ReadNetwork, Compile: compiling((*Reader).Network, Compiler.network), Shares: networkShares}
+	return Kind{ItemKind: desired.NetworkKind(), Item: ReadNetwork, Shares: networkShares,
+		Compile: compiling((*Reader).Network, Compiler.network)}
 }
 
 // network compiles one network. The backend adds what its frames need besides its ports.

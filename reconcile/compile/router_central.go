@@ -38,7 +38,8 @@ func centralFault(h *desired.Host, r *desired.Router) string {
 		return "this host is not among its gateway hosts"
 	case !unicast(object.MAC(g.MAC)) || object.MAC(g.MAC) == object.ServerMAC || object.MAC(g.MAC) == object.GatewayMAC:
 		return "its MAC " + g.MAC.String() + " is reserved or no unicast address"
-	case len(g.Peers) > 1 && g.Watch != r.External && !slices.ContainsFunc(r.Legs, func(l desired.RouterLeg) bool { return l.Network == g.Watch }):
+	case len(g.Peers) > 1 && g.Watch != r.External &&
+		!slices.ContainsFunc(r.Legs, func(l desired.RouterLeg) bool { return l.Network == g.Watch }):
 		return "the network on which its hosts watch each other is none of its own"
 	}
 	return ""

@@ -10,7 +10,9 @@ import (
 
 // routerKind compiles a router: its namespace, its router interfaces and its routes.
 func routerKind() Kind {
-	return Kind{ItemKind: desired.RouterKind(), Item: ReadRouter, Compile: compiling((*Reader).Router, Compiler.router), Shares: routerShares, filed: func(x *Index, _ *desired.NodeConfig, changed readSet) { x.assignTransits(changed) }}
+	return Kind{ItemKind: desired.RouterKind(), Item: ReadRouter, Shares: routerShares,
+		Compile: compiling((*Reader).Router, Compiler.router),
+		filed:   func(x *Index, _ *desired.NodeConfig, changed readSet) { x.assignTransits(changed) }}
 }
 
 // router compiles a router's namespace with its legs and its connection to the external network.
@@ -113,7 +115,8 @@ func (s Site) transit(b *Builder, r *desired.Router) {
 		theirs, ours = theirs[:1], ours[:1]
 	}
 	b.Add(&object.Addresses{OwnerUID: r.UID, Namespace: external, Device: peer, Prefixes: theirs, After: []object.Key{veth.Key()}})
-	addresses := &object.Addresses{OwnerUID: r.UID, Namespace: namespace, Device: transitDevice, Prefixes: ours, After: []object.Key{veth.Key()}}
+	addresses := &object.Addresses{OwnerUID: r.UID, Namespace: namespace, Device: transitDevice, Prefixes: ours,
+		After: []object.Key{veth.Key()}}
 	b.Add(addresses)
 	nat := &object.NATTable{OwnerUID: r.UID, Namespace: namespace, Role: object.NATRouter, Outside: transitDevice,
 		Sources: hostParts(ours), Limits: natLimits(e.gateway), After: []object.Key{veth.Key()}}

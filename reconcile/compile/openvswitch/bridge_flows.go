@@ -36,7 +36,8 @@ func guestSourceDefaults(l *flowList) {
 	l.drop(tableGuestSource, prioReserved, dad)
 	dad = validDAD()
 	dad.NDTarget = linkLocalPrefix
-	l.add(tableGuestSource, prioAllow, dad, object.LookupTarget{Table: tableLinkLocal}, bounded(ndOneOption), object.Goto{Table: tableNDTargetOwn})
+	l.add(tableGuestSource, prioAllow, dad,
+		object.LookupTarget{Table: tableLinkLocal}, bounded(ndOneOption), object.Goto{Table: tableNDTargetOwn})
 	l.add(tableGuestSource, prioAllow, object.Match{EthType: ethIPv6, IPSrc: linkLocalPrefix},
 		object.Resubmit{Table: tableLinkLocal}, object.Goto{Table: tableLinkLocalOwn})
 	l.drop(tableGuestSource, prioDefault, object.Match{})
@@ -52,7 +53,8 @@ func guestSourceDefaults(l *flowList) {
 func linkLocalDefaults(l *flowList, macPrefixes []object.MAC) {
 	l.add(tableLinkLocal, prioDefault, object.Match{}, object.Resubmit{Table: tableLearned})
 	for _, m := range macPrefixes {
-		l.add(tableLinkLocal, prioGeneral, object.Match{EthType: ethIPv6, IPSrc: m.DerivedLinkLocal()}, object.SetReg{Reg: 5, Value: object.NoPort})
+		l.add(tableLinkLocal, prioGeneral, object.Match{EthType: ethIPv6, IPSrc: m.DerivedLinkLocal()},
+			object.SetReg{Reg: 5, Value: object.NoPort})
 	}
 	l.drop(tableLinkLocalOwn, prioDefault, object.Match{})
 
