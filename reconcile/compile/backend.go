@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"weft/hostnet/object"
+	"weft/model"
 	"weft/model/desired"
 )
 
@@ -61,3 +62,32 @@ type Leg struct {
 	// Central is the centralized router that the leg is of; nil for all other legs. ExternalLeg joins all legs of such a router.
 	Central *desired.Router
 }
+
+// Compiler has everything that compiling one item may use. It serves one call.
+type Compiler struct {
+	read     *Reader
+	backends map[model.Driver]Backend
+}
+
+// Reader reads the node config and the facts, and records what was asked for.
+func (c Compiler) Reader() *Reader { return c.read }
+
+// Site is what a backend may use while it compiles one item: the desired slice, the host's facts, and the decisions that do not
+// depend on the backend. It is only read.
+type Site struct {
+	Compiler
+	Host    *desired.Host
+	backend Backend
+}
+
+// Gate is between a centralized router's legs on this host and their networks. Frames pass only while the router is active here.
+type Gate struct {
+	// GatewayRole is the router's role, as far as it is known here.
+	GatewayRole
+	// Met says how often this host has met each of the others. It changes when a host is heard again, which may have opened its own
+	// gate meanwhile, and not when one falls silent.
+	Met string
+}
+
+// openGate is that of a distributed router, which is active on every host.
+func openGate() Gate { return Gate{GatewayRole: GatewayRole{Active: true}} }

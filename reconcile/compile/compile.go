@@ -10,10 +10,6 @@
 package compile
 
 import (
-	"fmt"
-	"slices"
-	"strings"
-
 	"weft/hostnet/object"
 	"weft/model"
 	"weft/model/desired"
@@ -29,33 +25,6 @@ type Input struct {
 	Backends map[model.Driver]Backend
 }
 
-// Unit is the result of compiling one desired item on this host.
-type Unit struct {
-	Key     desired.Key
-	Objects []object.Object
-	// Pending names what the item waits for ("device tap1 or an OVS interface with iface-id …"); empty when nothing is
-	// missing. A pending unit may still have objects: those that are right already.
-	Pending string
-	// Refused says why the item, or a part of it, cannot be on this host ("uplink eth0 carries the default route"). A refused port
-	// or network has no objects. A host with a refused uplink still has its bridge and its other uplinks.
-	Refused string
-	// Device is the interface that a port has here; empty while it has none.
-	Device string
-	// Warnings say what looks wrong although nothing is missing.
-	Warnings []object.Warning
-	// Reads are everything that the unit was made of, absence included, in no order. The unit stays the same while none of it
-	// changes.
-	Reads []Read
-	// Gateway says whether a centralized router is active here; nil for all other items.
-	Gateway *GatewayRole
-}
-
-// GatewayRole is the role of a centralized router on this host, as far as it is known here. The switch itself decides it.
-type GatewayRole struct {
-	Active bool
-	Reason string // in words
-}
-
 // Compile compiles one item of the node config into its unit. An item that is not there becomes a unit without objects: those that
 // it had are to be removed. Objects of different units never share a key, with two exceptions: neighbours that are in two parts,
 // and routed prefixes that two routers have.
@@ -69,15 +38,6 @@ func Compile(in Input, key desired.Key) Unit {
 	return b.Unit
 }
 
-// Compiler has everything that compiling one item may use. It serves one call.
-type Compiler struct {
-	read     *Reader
-	backends map[model.Driver]Backend
-}
-
-// Reader reads the node config and the facts, and records what was asked for.
-func (c Compiler) Reader() *Reader { return c.read }
-
 func newCompiler(in Input) Compiler {
 	r := &Reader{in.Config, in.Facts, in.Index, map[Read]struct{}{}}
 	if r.facts == nil {
@@ -89,46 +49,13 @@ func newCompiler(in Input) Compiler {
 	return Compiler{r, in.Backends}
 }
 
-// Builder collects a unit's objects, and the sentences about what is missing or wrong.
-type Builder struct{ Unit }
-
-// Add adds an object to the unit.
-func (u *Builder) Add(o object.Object) { u.Objects = append(u.Objects, o) }
-
-// Pend adds a sentence about what the item waits for.
-func (u *Builder) Pend(format string, args ...any) {
-	u.Pending = joinReason(u.Pending, fmt.Sprintf(format, args...))
+// AllKinds are all kinds of this version.
+func AllKinds() Kinds {
+	return Kinds{hostKind(), networkKind(), portKind(), routerKind(), floatingKind(), neighborsKind()}
 }
 
-// Refuse adds a sentence about why the item, or a part of it, cannot be on this host.
-func (u *Builder) Refuse(format string, args ...any) {
-	u.Refused = joinReason(u.Refused, fmt.Sprintf(format, args...))
-}
-
-// Warn adds a warning: something looks wrong although nothing is missing.
-func (u *Builder) Warn(reason object.WarningReason, format string, args ...any) {
-	u.Warnings = append(u.Warnings, object.Warning{Reason: reason, Message: fmt.Sprintf(format, args...)})
-}
-
-// joinReason adds a sentence to others, unless it is there already.
-func joinReason(have, more string) string {
-	switch {
-	case have == "":
-		return more
-	case slices.Contains(strings.Split(have, "; "), more):
-		return have
-	}
-	return have + "; " + more
-}
-
-// keySet is a set of desired keys.
-type keySet map[desired.Key]struct{}
-
-func (s keySet) sorted() []desired.Key {
-	keys := make([]desired.Key, 0, len(s))
-	for k := range s {
-		keys = append(keys, k)
-	}
-	slices.SortFunc(keys, desired.Key.Compare)
-	return keys
+// NewIndex builds the index of a whole node config and of the facts. Either may be nil. Its cost is proportional to both. No item counts
+// as compiled yet.
+func NewIndex(config *desired.NodeConfig, facts *object.Facts) *Index {
+	return AllKinds().NewIndex(config, facts)
 }

@@ -10,7 +10,8 @@ import (
 
 // floatingKind compiles a floating address: its translation and its announcement.
 func floatingKind() Kind {
-	return Kind{ItemKind: desired.FloatingIPKind(), Item: ReadFloatingIP, Compile: compiling((*Reader).FloatingIP, Compiler.floatingIP), Shares: floatingShares}
+	return Kind{ItemKind: desired.FloatingIPKind(), Item: ReadFloatingIP, Shares: floatingShares,
+		Compile: compiling((*Reader).FloatingIP, Compiler.floatingIP)}
 }
 
 // floatingIP compiles one floating address: its translation in the router's namespace, the route to it from the external network,
@@ -56,8 +57,8 @@ func (s Site) floatingRoad(b *Builder, n *desired.Network, e exit, f *desired.Fl
 	if address.Is6() {
 		via = ours[1].Addr()
 	}
-	route := &object.Route{OwnerUID: f.UID, Namespace: external, Destination: netip.PrefixFrom(address, address.BitLen()), Via: via, Device: peer,
-		After: []object.Key{{Kind: object.KindAddresses, Name: external + "/" + peer}, mapping}}
+	route := &object.Route{OwnerUID: f.UID, Namespace: external, Destination: netip.PrefixFrom(address, address.BitLen()), Via: via,
+		Device: peer, After: []object.Key{{Kind: object.KindAddresses, Name: external + "/" + peer}, mapping}}
 	b.Add(route)
 	leg := e.leg
 	proxy := &object.Proxy{OwnerUID: f.UID, Namespace: external, Device: externalDevice, Address: address,

@@ -28,14 +28,6 @@ func (c Compiler) host(b *Builder, h *desired.Host) {
 	backend.Host(b, Site{c, h, backend})
 }
 
-// Silence keeps the host's own network stack away from a device. It returns the key that must be in place before the device is
-// brought up.
-func (u *Builder) Silence(owner, device string) object.Key {
-	s := &object.SilentDevice{OwnerUID: owner, Device: device}
-	u.Add(s)
-	return s.Key()
-}
-
 // AddUplinkLink adds the state of an uplink's netdev: up, and with at least the MTU of its physical network. A larger MTU stays. If
 // silent, the host has no IPv6 on it, because it is only for the guests.
 func (s Site) AddUplinkLink(b *Builder, up desired.Uplink, silent bool, after ...object.Key) {

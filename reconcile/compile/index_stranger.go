@@ -7,22 +7,6 @@ import (
 	"weft/hostnet/object"
 )
 
-// fileStranger records whether an OVS interface is a stranger: others made it, and no port of this host has its interface id. The
-// bridge's own interface, which has the name of the bridge, is none.
-func (x *Index) fileStranger(device string, changed readSet) {
-	strangers := Read{GroupStrangers, ""}
-	i, there := x.facts.Interfaces[device]
-	others := there && !i.Created && i.OwnerUID == "" && device != i.Bridge
-	_, was := x.groups[strangers][device]
-	is := others && (i.InterfaceID == "" || len(x.groups[Read{GroupInterfaceID, i.InterfaceID}]) == 0)
-	switch {
-	case is && !was:
-		x.share(device, nil, []Read{strangers}, changed)
-	case was && !is:
-		x.share(device, []Read{strangers}, nil, changed)
-	}
-}
-
 // onBridge lists the strangers on the host's bridge in order.
 func (x *Index) onBridge() (names []string) {
 	for _, name := range slices.Sorted(maps.Keys(x.groups[Read{GroupStrangers, ""}])) {

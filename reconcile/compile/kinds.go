@@ -20,11 +20,6 @@ type Kind struct {
 // Kinds are the kinds of items that a host can compile. It is only read.
 type Kinds []Kind
 
-// AllKinds are all kinds of this version.
-func AllKinds() Kinds {
-	return Kinds{hostKind(), networkKind(), portKind(), routerKind(), floatingKind(), neighborsKind()}
-}
-
 // Items are the kinds of items, as a reader of a node config needs them.
 func (list Kinds) Items() desired.Kinds {
 	items := make(desired.Kinds, len(list))

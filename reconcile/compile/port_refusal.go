@@ -1,7 +1,6 @@
 package compile
 
 import (
-	"net/netip"
 	"slices"
 
 	"weft/hostnet/object"
@@ -154,12 +153,4 @@ func addressFault(n *desired.Network, a model.Address) string {
 	return ""
 }
 
-// subnetOf finds the subnet an address is in.
-func subnetOf(n *desired.Network, a netip.Addr) (desired.Subnet, bool) {
-	for _, s := range n.Subnets {
-		if s.CIDR.Contains(a) {
-			return s, true
-		}
-	}
-	return desired.Subnet{}, false
-}
+func macName(network string, mac model.MAC) string { return network + "/" + string(mac[:]) }

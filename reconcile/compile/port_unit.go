@@ -100,7 +100,6 @@ func portShares(c *desired.NodeConfig, uid string) []Read {
 	if p == nil {
 		return nil
 	}
-	return named([]Read{{GroupNetwork, p.Network}, {GroupDevice, p.Device}, {GroupInterfaceID, p.InterfaceID}, {GroupMAC, macName(p.Network, p.MAC)}})
+	return named([]Read{{GroupNetwork, p.Network}, {GroupDevice, p.Device}, {GroupInterfaceID, p.InterfaceID},
+		{GroupMAC, macName(p.Network, p.MAC)}})
 }
-
-func macName(network string, mac model.MAC) string { return network + "/" + string(mac[:]) }

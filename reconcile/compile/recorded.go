@@ -93,16 +93,17 @@ func (x *recorded) concerned(changed readSet) keySet {
 	return dirty
 }
 
-// derive returns a value that units are made of. It is computed once and kept until something that it was made of changes. A unit
-// that uses several values records once the read within which they are.
-func (r *Reader) derive(of, within Read, compute func(*Reader) uint32) uint32 {
-	x := &r.index.recorded
-	if n := x.derived[of]; n != nil {
-		return n.value
+// keySet is a set of desired keys.
+type keySet map[desired.Key]struct{}
+
+func (s keySet) sorted() []desired.Key {
+	keys := make([]desired.Key, 0, len(s))
+	for k := range s {
+		keys = append(keys, k)
 	}
-	own := &Reader{r.config, r.facts, r.index, map[Read]struct{}{}}
-	n := &node{derived: of, within: within, value: compute(own)}
-	x.record(n, own.list())
-	x.derived[of] = n
-	return n.value
+	slices.SortFunc(keys, desired.Key.Compare)
+	return keys
 }
+
+// readSet is what has changed in an update under way.
+type readSet map[Read]struct{}

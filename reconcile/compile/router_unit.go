@@ -10,7 +10,9 @@ import (
 
 // routerKind compiles a router: its namespace, its router interfaces and its routes.
 func routerKind() Kind {
-	return Kind{ItemKind: desired.RouterKind(), Item: ReadRouter, Compile: compiling((*Reader).Router, Compiler.router), Shares: routerShares, filed: func(x *Index, _ *desired.NodeConfig, changed readSet) { x.assignTransits(changed) }}
+	return Kind{ItemKind: desired.RouterKind(), Item: ReadRouter, Shares: routerShares,
+		Compile: compiling((*Reader).Router, Compiler.router),
+		filed:   func(x *Index, _ *desired.NodeConfig, changed readSet) { x.assignTransits(changed) }}
 }
 
 // router compiles a router's namespace with its legs and its connection to the external network.
@@ -113,7 +115,8 @@ func (s Site) transit(b *Builder, r *desired.Router) {
 		theirs, ours = theirs[:1], ours[:1]
 	}
 	b.Add(&object.Addresses{OwnerUID: r.UID, Namespace: external, Device: peer, Prefixes: theirs, After: []object.Key{veth.Key()}})
-	addresses := &object.Addresses{OwnerUID: r.UID, Namespace: namespace, Device: transitDevice, Prefixes: ours, After: []object.Key{veth.Key()}}
+	addresses := &object.Addresses{OwnerUID: r.UID, Namespace: namespace, Device: transitDevice, Prefixes: ours,
+		After: []object.Key{veth.Key()}}
 	b.Add(addresses)
 	nat := &object.NATTable{OwnerUID: r.UID, Namespace: namespace, Role: object.NATRouter, Outside: transitDevice,
 		Sources: hostParts(ours), Limits: natLimits(e.gateway), After: []object.Key{veth.Key()}}
@@ -141,22 +144,6 @@ func addRouted(b *Builder, r *desired.Router, external, peer string, via netip.A
 			}
 		}
 	}
-}
-
-// everything is the prefix of all addresses of the address's family.
-func everything(a netip.Addr) netip.Prefix {
-	if a.Is4() {
-		return netip.PrefixFrom(netip.IPv4Unspecified(), 0)
-	}
-	return netip.PrefixFrom(netip.IPv6Unspecified(), 0)
-}
-
-func hostParts(prefixes []netip.Prefix) []netip.Addr {
-	out := make([]netip.Addr, len(prefixes))
-	for i, p := range prefixes {
-		out[i] = p.Addr()
-	}
-	return out
 }
 
 func routerShares(c *desired.NodeConfig, uid string) []Read {

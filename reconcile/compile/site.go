@@ -5,14 +5,6 @@ import (
 	"weft/model/desired"
 )
 
-// Site is what a backend may use while it compiles one item: the desired slice, the host's facts, and the decisions that do not
-// depend on the backend. It is only read.
-type Site struct {
-	Compiler
-	Host    *desired.Host
-	backend Backend
-}
-
 // site returns the host's site. It returns false, with the unit pending, while there is no such host.
 func (c Compiler) site(b *Builder) (Site, bool) {
 	h := c.declaredHost()

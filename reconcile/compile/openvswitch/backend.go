@@ -9,10 +9,7 @@
 // README.md lists the OpenFlow tables.
 package openvswitch
 
-import (
-	"weft/hostnet/object"
-	"weft/reconcile/compile"
-)
+import "weft/reconcile/compile"
 
 // Backend implements compile.Backend.
 type Backend struct{}
@@ -27,30 +24,4 @@ func bridgeRefusal(s compile.Site) string {
 		return "bridge " + h.Bridge + " is not Weft's: " + why
 	}
 	return ""
-}
-
-// legPort is the OpenFlow port number of a leg that Weft has plugged into the host's bridge; 0 while it has none.
-func legPort(s compile.Site, device string) uint32 {
-	i, ok := s.Reader().Interface(device)
-	if !ok || i.Bridge != s.Host.Bridge || !i.Created {
-		return 0
-	}
-	return usableOFPort(i)
-}
-
-// maxOFPort is OpenFlow 1.0's OFPP_MAX. Open vSwitch gives only lower numbers to ports.
-const maxOFPort = 0xff00
-
-func usableOFPort(i object.InterfaceFacts) uint32 {
-	if i.OFPort >= maxOFPort {
-		return 0
-	}
-	return i.OFPort
-}
-
-func because(err string) string {
-	if err == "" {
-		return ""
-	}
-	return ": OVS says " + compile.Quote(err)
 }

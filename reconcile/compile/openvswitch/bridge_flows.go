@@ -36,7 +36,8 @@ func guestSourceDefaults(l *flowList) {
 	l.drop(tableGuestSource, prioReserved, dad)
 	dad = validDAD()
 	dad.NDTarget = linkLocalPrefix
-	l.add(tableGuestSource, prioAllow, dad, object.LookupTarget{Table: tableLinkLocal}, bounded(ndOneOption), object.Goto{Table: tableNDTargetOwn})
+	l.add(tableGuestSource, prioAllow, dad,
+		object.LookupTarget{Table: tableLinkLocal}, bounded(ndOneOption), object.Goto{Table: tableNDTargetOwn})
 	l.add(tableGuestSource, prioAllow, object.Match{EthType: ethIPv6, IPSrc: linkLocalPrefix},
 		object.Resubmit{Table: tableLinkLocal}, object.Goto{Table: tableLinkLocalOwn})
 	l.drop(tableGuestSource, prioDefault, object.Match{})
@@ -47,20 +48,13 @@ func guestSourceDefaults(l *flowList) {
 	l.drop(tableGuestARP, prioDefault, object.Match{})
 }
 
-// validDAD is duplicate address detection (RFC 4862 5.4.2). Its source is the unspecified address, so it has no link-layer address.
-// It may have one option, a nonce (RFC 7527).
-func validDAD() object.Match {
-	m := validND(icmpv6NeighborSolicitation)
-	m.IPSrc, m.Zero = unspecifiedPrefix, object.ZeroNDSLL
-	return m
-}
-
 // linkLocalDefaults decides who owns a link-local address; tables 11, 15, 16, 17 and 18. An address derived from a MAC with one of
 // Weft's prefixes belongs to the owner of the MAC, on whatever host, and to nobody else here.
 func linkLocalDefaults(l *flowList, macPrefixes []object.MAC) {
 	l.add(tableLinkLocal, prioDefault, object.Match{}, object.Resubmit{Table: tableLearned})
 	for _, m := range macPrefixes {
-		l.add(tableLinkLocal, prioGeneral, object.Match{EthType: ethIPv6, IPSrc: m.DerivedLinkLocal()}, object.SetReg{Reg: 5, Value: object.NoPort})
+		l.add(tableLinkLocal, prioGeneral, object.Match{EthType: ethIPv6, IPSrc: m.DerivedLinkLocal()},
+			object.SetReg{Reg: 5, Value: object.NoPort})
 	}
 	l.drop(tableLinkLocalOwn, prioDefault, object.Match{})
 
@@ -103,35 +97,6 @@ func guestIPv6Rules(l *flowList) {
 	l.add(tableGuestIPv6, prioDefault, object.Match{}, object.Goto{Table: tableForward})
 }
 
-// ipv6Headers drops packets that hide their upper-layer header; next is the action for the exceptions.
-//
-//   - A header chain that cannot be followed.
-//   - First fragments of ICMPv6 other than echo. RFC 6980 forbids fragmented ND; RFC 8200 4.5 demands the whole chain in the first
-//     fragment.
-//   - First fragments of echo with the hop limit of ND or MLD. OVS does not show whether options stand before the echo, so a later
-//     fragment could put something else in its place (RFC 5722). The reassembled packet has the hop limit of the first fragment,
-//     and with another hop limit it is neither ND nor MLD.
-//   - First fragments of UDP without UDP header.
-func ipv6Headers(l *flowList, table uint8, next object.Action) {
-	l.drop(table, prioReserved, object.Match{EthType: ethIPv6, Zero: object.ZeroIPProto})
-	for _, limit := range []uint8{hopLimitND, hopLimitMLD} {
-		m := matchIPv6(protoICMPv6)
-		m.Frag, m.TTL = object.FragFirst, limit
-		l.drop(table, prioReserved, m)
-	}
-	for _, kind := range []uint8{icmpv6EchoRequest, icmpv6EchoReply} {
-		echo := matchICMPv6(kind)
-		echo.Frag = object.FragFirst
-		l.add(table, prioFragEcho, echo, next)
-	}
-	first := matchIPv6(protoICMPv6)
-	first.Frag = object.FragFirst
-	l.drop(table, prioFragICMP, first)
-	udp := matchIPv6(protoUDP)
-	udp.Frag, udp.Zero = object.FragFirst, object.ZeroUDPDst
-	l.drop(table, prioDrop, udp)
-}
-
 // guestIPv4Rules drops what no guest may send in IPv4; table 14.
 func guestIPv4Rules(l *flowList) {
 	ipv4Headers(l, tableGuestIPv4)
@@ -164,23 +129,6 @@ func guestIGMPRules(l *flowList) {
 	l.drop(tableGuestIPv4, prioAllow, igmp)
 }
 
-// ipv4Headers drops first fragments that hide their UDP header. Later fragments pass, because nothing is reassembled without the
-// first one.
-func ipv4Headers(l *flowList, table uint8) {
-	udp := matchIPv4(protoUDP)
-	udp.Frag, udp.Zero = object.FragFirst, object.ZeroUDPDst
-	l.drop(table, prioDrop, udp)
-}
-
-func dropUDP(l *flowList, table uint8, eth uint16, src, dst []uint16) {
-	for _, port := range src {
-		l.drop(table, prioDrop, object.Match{EthType: eth, IPProto: protoUDP, UDPSrc: port})
-	}
-	for _, port := range dst {
-		l.drop(table, prioDrop, object.Match{EthType: eth, IPProto: protoUDP, UDPDst: port})
-	}
-}
-
 // forwardDefaults: table 20. A guest's frame that is for no local guest goes to the network. Such a frame from the network is
 // dropped.
 func forwardDefaults(l *flowList) {
@@ -192,64 +140,4 @@ func forwardDefaults(l *flowList) {
 	}})
 	l.drop(tableForward, prioGeneral, object.Match{Reg6: object.Exact32(0)})
 	l.add(tableForward, prioDefault, object.Match{}, object.Goto{Table: tableUplink})
-}
-
-// fromNetworkRules drops what the physical network may not send to a guest; table 30. Only ARP, IPv4 and IPv6 pass, so a second
-// VLAN tag never reaches a guest.
-func fromNetworkRules(l *flowList) {
-	const t = tableFromNetwork
-	forward := object.Resubmit{Table: tableForward} // an earlier table: OpenFlow's goto only leads to later ones
-	l.drop(t, prioReserved, object.Match{EthSrc: object.ExactMAC(object.ServerMAC)})
-	l.drop(t, prioReserved, object.Match{EthSrc: object.GroupMAC()})
-	ipv6Headers(l, t, forward)
-	ipv4Headers(l, t)
-	for _, kind := range []uint8{icmpv6None, icmpv6RouterSolicitation, icmpv6RouterAdvertisement, icmpv6Redirect} {
-		l.drop(t, prioDrop, matchICMPv6(kind))
-	}
-	l.drop(t, prioReserved, object.Match{EthType: ethIPv6, IPSrc: single(object.ServerLinkLocal)})
-	dropTarget(l, object.Match{}, single(object.ServerLinkLocal))
-	neighborsFromNetwork(l, forward)
-	dropUDP(l, t, ethIPv6, []uint16{portDHCPv6Server}, []uint16{portDHCPv6Server, portDHCPv6Client})
-	dropUDP(l, t, ethIPv4, []uint16{portDHCPServer}, []uint16{portDHCPServer, portDHCPClient})
-	// OVS only sets an opcode for ARP for IPv4 over Ethernet. ARP that it could not read has none.
-	for _, op := range []uint8{arpRequest, arpReply} {
-		l.add(t, prioGeneral, object.Match{EthType: ethARP, IPProto: op}, forward)
-	}
-	for _, eth := range []uint16{ethIPv4, ethIPv6} {
-		l.add(t, prioGeneral, object.Match{EthType: eth}, forward)
-	}
-	l.drop(t, prioDefault, object.Match{})
-}
-
-// neighborsFromNetwork allows solicitations and advertisements that OVS has read to their end; table 30. They have a valid form, a
-// target (OVS clears it when an option is doubled), and no room for an option that OVS skipped.
-func neighborsFromNetwork(l *flowList, forward object.Action) {
-	const t = tableFromNetwork
-	l.drop(t, prioDrop, matchICMPv6(icmpv6NeighborSolicitation))
-	l.drop(t, prioDrop, matchICMPv6(icmpv6NeighborAdvertisement))
-	dropTarget(l, object.Match{}, unspecifiedPrefix)
-
-	l.add(t, prioDAD, validDAD(), bounded(ndOneOption), forward)
-	dad := matchICMPv6(icmpv6NeighborSolicitation)
-	dad.IPSrc = unspecifiedPrefix
-	l.drop(t, prioDADOther, dad)
-	for _, form := range []struct {
-		kind  uint8
-		empty object.Zero
-		most  uint16
-	}{{icmpv6NeighborSolicitation, object.ZeroNDSLL, ndTwoOptions}, {icmpv6NeighborAdvertisement, object.ZeroNDTLL, ndOneOption}} {
-		m := validND(form.kind)
-		l.add(t, prioException, m, bounded(form.most), forward)
-		m.Zero = form.empty
-		l.add(t, prioNDEmpty, m, bounded(ndWithoutOption), forward)
-	}
-}
-
-// dropTarget drops frames from the network that match m and solicit or advertise the target; table 30.
-func dropTarget(l *flowList, m object.Match, target netip.Prefix) {
-	for _, kind := range []uint8{icmpv6NeighborSolicitation, icmpv6NeighborAdvertisement} {
-		nd := matchND(kind)
-		nd.Metadata, nd.NDTarget = m.Metadata, target
-		l.drop(tableFromNetwork, prioReserved, nd)
-	}
 }

@@ -21,6 +21,7 @@ var (
 // The matches below carry the prerequisites of the fields they set.
 
 func matchIPv4(proto uint8) object.Match { return object.Match{EthType: ethIPv4, IPProto: proto} }
+
 func matchIPv6(proto uint8) object.Match { return object.Match{EthType: ethIPv6, IPProto: proto} }
 
 func matchICMPv6(kind uint8) object.Match {
@@ -61,3 +62,11 @@ func (l *flowList) add(table uint8, priority uint16, m object.Match, actions ...
 }
 
 func (l *flowList) drop(table uint8, priority uint16, m object.Match) { l.add(table, priority, m) }
+
+// validDAD is duplicate address detection (RFC 4862 5.4.2). Its source is the unspecified address, so it has no link-layer address.
+// It may have one option, a nonce (RFC 7527).
+func validDAD() object.Match {
+	m := validND(icmpv6NeighborSolicitation)
+	m.IPSrc, m.Zero = unspecifiedPrefix, object.ZeroNDSLL
+	return m
+}

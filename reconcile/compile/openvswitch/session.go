@@ -18,16 +18,6 @@ const portBFD uint16 = 3784
 // ttlNeighbor is the TTL of a packet that no router has forwarded (RFC 5082).
 const ttlNeighbor = 255
 
-// SessionDevice is the port that carries the BFD session with a host on a network.
-func SessionDevice(networkUID, node string) string {
-	return compile.DigestName("wb", networkUID+"/"+node)
-}
-
-// sessionWire is the other end of this pair of ports, where the session's packets leave and enter.
-func sessionWire(networkUID, node string) string {
-	return compile.DigestName("wq", networkUID+"/"+node)
-}
-
 // addSessions adds the BFD sessions with the hosts that share a centralized router with this one and watch each other on this network.
 // There is one session with each host, however many routers they share.
 func addSessions(b *compile.Builder, s compile.Site, n *desired.Network, w wire) {
@@ -106,15 +96,16 @@ func markOf(secret string) sessionMark {
 // sessionFlows forward a session's packets to the physical network and back. Nothing else passes its ports. A packet from the
 // physical network passes only with the other host's MAC and mark, and if nobody has forwarded it (RFC 5881 5). A guest never gets
 // here, because its MAC is checked; nor does another network. Somebody on the segment has to guess the mark.
-func sessionFlows(session *object.Session, p peer, number uint64, wire uint32) []object.Flow {
+func sessionFlows(session *object.Session, p peer, number uint64, ofport uint32) []object.Flow {
 	var l flowList
-	out := object.Match{InPort: wire, VLAN: object.VLANUntagged(), EthSrc: object.ExactMAC(session.Local), EthType: ethIPv4, IPProto: protoUDP, UDPDst: portBFD}
+	out := object.Match{InPort: ofport, VLAN: object.VLANUntagged(), EthSrc: object.ExactMAC(session.Local), EthType: ethIPv4,
+		IPProto: protoUDP, UDPDst: portBFD}
 	in := object.Match{Metadata: object.Exact64(number), EthSrc: object.ExactMAC(session.Remote), EthDst: object.ExactMAC(session.Local),
 		EthType: ethIPv4, IPProto: protoUDP, IPSrc: single(p.hear.src), IPDst: single(p.hear.dst), TTL: ttlNeighbor, Frag: object.FragNo,
 		UDPSrc: p.hear.port, UDPDst: portBFD}
 	plain := wellKnownMark()
 	l.add(tableClassify, prioAllow, out, append(p.say.from(plain), object.SetMetadata{Value: number}, object.Goto{Table: tableUplink})...)
-	l.add(tableFromNetwork, prioException, in, append(plain.from(p.hear), object.Output{Port: wire})...)
+	l.add(tableFromNetwork, prioException, in, append(plain.from(p.hear), object.Output{Port: ofport})...)
 	return l
 }
 
