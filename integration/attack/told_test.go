@@ -34,8 +34,8 @@ func bridgeTold(t *testing.T, st *stage) {
 // listener reads the warnings of the port security of a bridge host about its guests.
 type listener struct {
 	*stage
-	driver  *portsecurity.Driver
-	members map[string]*object.PortSecurityElements // by device
+	security *portsecurity.Driver
+	members  map[string]*object.PortSecurityElements // by device
 }
 
 func newListener(t *testing.T, st *stage) *listener {
@@ -43,7 +43,7 @@ func newListener(t *testing.T, st *stage) *listener {
 	l := &listener{stage: st, members: map[string]*object.PortSecurityElements{}}
 	for _, part := range st.driver.(*drivers).parts {
 		if d, ok := part.(*portsecurity.Driver); ok {
-			l.driver = d
+			l.security = d
 		}
 	}
 	objects, _ := st.compile(t)
@@ -68,7 +68,7 @@ func (l *listener) wants(t *testing.T, when string, ofA ...object.WarningReason)
 	t.Helper()
 	for device, want := range map[string][]object.WarningReason{"tapa": ofA, "tapb": nil, "tapc": nil} {
 		var got []object.WarningReason
-		for _, w := range l.driver.Warnings(l.members[device]) {
+		for _, w := range l.security.Warnings(l.members[device]) {
 			got = append(got, w.Reason)
 		}
 		if !slices.Equal(got, want) {
@@ -177,7 +177,7 @@ func (l *listener) ofForeignSource(t *testing.T) {
 	l.says(t, l.a, "foreign", foreign(l.a, 1)...)
 	l.look(t)
 	l.wants(t, "thrice", object.WarnForeignSource)
-	if w := l.driver.Warnings(l.members["tapa"]); len(w) == 1 && (!strings.Contains(w[0].Message, l.a.mac.String()) ||
+	if w := l.security.Warnings(l.members["tapa"]); len(w) == 1 && (!strings.Contains(w[0].Message, l.a.mac.String()) ||
 		!strings.Contains(w[0].Message, "first frame came from 02:00:00:00:00:00;")) {
 		t.Errorf("%+v", w)
 	}
