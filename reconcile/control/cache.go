@@ -25,7 +25,6 @@ type Cache struct {
 	intents  map[model.ID]*intent
 	accepted map[model.ID]*etcdschema.Accepted
 	ids      map[string]model.ID // by uid of accepted objects
-	gone     departures
 	// wanting has, by object, the objects whose intent refers to it; using those whose accepted spec refers to it.
 	wanting index[model.ID, model.ID]
 	using   index[model.ID, model.ID]
@@ -47,6 +46,9 @@ type Cache struct {
 
 	journal *journal // not nil while a round may still be taken back
 	record  *record  // not nil while a planner evaluates units against the cache
+
+	// acceptedChanged hears of each accepted object that appears or disappears, also when a round is rolled back. It may be nil.
+	acceptedChanged func(id model.ID, accepted bool)
 }
 
 // NewCache returns an empty cache that knows all kinds of this version.
@@ -124,7 +126,7 @@ func (c *Cache) unindex(k etcdschema.Key, e *entry) {
 			c.refer(c.using, id, a.Object, false)
 			c.indexOfKind(a, false)
 			delete(c.accepted, id)
-			c.gone.acceptedChanged(id, false)
+			c.tellAccepted(id, false)
 			if c.ids[a.UID] == id {
 				delete(c.ids, a.UID)
 			}
@@ -153,7 +155,7 @@ func (c *Cache) index(k etcdschema.Key, e *entry) {
 		id, ok := c.parseID(k)
 		if a, is := e.value.(*etcdschema.Accepted); ok && is && a.Object.Spec != nil {
 			c.accepted[id] = a
-			c.gone.acceptedChanged(id, true)
+			c.tellAccepted(id, true)
 			c.ids[a.UID] = id
 			c.refer(c.using, id, a.Object, true)
 			c.indexOfKind(a, true)
@@ -171,6 +173,12 @@ func (c *Cache) index(k etcdschema.Key, e *entry) {
 func (c *Cache) indexOfKind(acc *etcdschema.Accepted, add bool) {
 	if index := c.kinds.objectOf(acc).index; index != nil {
 		index(c, acc, add)
+	}
+}
+
+func (c *Cache) tellAccepted(id model.ID, accepted bool) {
+	if c.acceptedChanged != nil {
+		c.acceptedChanged(id, accepted)
 	}
 }
 

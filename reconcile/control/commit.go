@@ -232,8 +232,8 @@ func (l *loop) single(ctx context.Context, u unit) {
 	l.failed(ctx, []unit{u}, errLostRace)
 }
 
-// readAgain updates keys in the cache without waiting for the watch. Deletions that the brake counts are left to the watch, because
-// only a whole batch shows a mass deletion. Key by key they would be carried out without the brake noticing.
+// readAgain updates keys in the cache without waiting for the watch. Deletions that mass-change protection counts are left to the
+// watch, because only a whole batch shows a mass deletion. Key by key they would be carried out without it noticing.
 func (l *loop) readAgain(ctx context.Context, keys []etcdschema.Key) error {
 	slices.SortFunc(keys, compareKeys)
 	for _, k := range slices.Compact(keys) {

@@ -193,6 +193,6 @@ func TestAnOutageOfEtcdIsSurvived(t *testing.T) {
 		return placed(c, "h1", "web-1") && placed(c, "h1", "web-2") && c.nodes["h1"].headMatches()
 	})
 	if h := one.Health(); h.Brake != nil {
-		t.Errorf("the brake is on: %+v", h.Brake)
+		t.Errorf("it is held: %+v", h.Brake)
 	}
 }

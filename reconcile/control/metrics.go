@@ -16,7 +16,7 @@ type metrics struct {
 	statuses     prometheus.Counter
 	refused      *prometheus.CounterVec
 	distrusted   prometheus.Gauge
-	brake        prometheus.Gauge
+	held         prometheus.Gauge
 	leader       prometheus.Gauge
 	queue        prometheus.Gauge
 }
@@ -46,7 +46,7 @@ func newMetrics(r prometheus.Registerer, age func() float64) *metrics {
 			Name: "weft_controller_reports_refused_total", Help: "Keys that nodes wrote below their prefixes and that were not taken in, by node and reason (unknown, too-large, unreadable).",
 		}, []string{"node", "reason"}),
 		distrusted: gauge("nodes_distrusted", "Nodes that report what is not taken in or not believed; the controllers' status names them."),
-		brake:      gauge("brake", "1 while the brake is on: nothing is written until an accept."),
+		held:       gauge("brake", "1 while the brake is on: nothing is written until an accept."),
 		leader:     gauge("leader", "1 while this replica leads."),
 		queue:      gauge("queue_length", "Units of work waiting."),
 	}
@@ -54,7 +54,7 @@ func newMetrics(r prometheus.Registerer, age func() float64) *metrics {
 		Name: "weft_controller_cache_age_seconds", Help: "Time since etcd was last heard of; -1 before the first time.",
 	}, age)
 	if r != nil {
-		r.MustRegister(m.round, m.allocations, m.transactions, m.drift, m.restarts, m.statuses, m.refused, m.distrusted, m.brake, m.leader, m.queue, cacheAge)
+		r.MustRegister(m.round, m.allocations, m.transactions, m.drift, m.restarts, m.statuses, m.refused, m.distrusted, m.held, m.leader, m.queue, cacheAge)
 	}
 	return m
 }

@@ -5,7 +5,7 @@ import (
 	"weft/model"
 )
 
-// wakeAll queues everything: after a start, a change of leadership or the end of a brake. What people have changed since comes
+// wakeAll queues everything: after a start, a change of leadership or the end of a hold. What people have changed since comes
 // first. Everything else is probably right already and is compared later.
 func (p *planner) wakeAll() {
 	for id, in := range p.cache.intents {
