@@ -7,6 +7,7 @@ import (
 
 	"weft/etcdschema"
 	"weft/model"
+	"weft/reconcile/control/claimed"
 )
 
 // network claims the segment and, in each subnet, the addresses of the gateway and of the DHCP server.
@@ -47,11 +48,7 @@ func (a *Allocation) segment(s *model.NetworkSpec, physical *model.PhysicalNetwo
 	used := a.cache.segmentsOf(s.PhysicalNetwork)
 	var free []uint16
 	for _, r := range physical.VLANRanges {
-		for v := int(r.Minimum); v <= int(r.Maximum) && v < maxSegments && len(free) < a.choice(); v++ {
-			if !used[v] {
-				free = append(free, uint16(v))
-			}
-		}
+		free = append(free, used.Free(r.Minimum, r.Maximum, a.choice()-len(free))...)
 	}
 	if len(free) == 0 {
 		a.reader.exhausted(segmentSpace(s.PhysicalNetwork))
@@ -118,10 +115,10 @@ func (a *Allocation) freeServer(s model.Subnet) (model.Address, bool) {
 	}
 	if len(s.AllocationPools) == 0 {
 		block := hosts(s.CIDR.Prefix)
-		for _, r := range []addressRun{{s.ReservedGateway().Next(), block.last}, block} {
-			addr, ok := used.free(r.first, r.last)
+		for _, r := range []claimed.Range{{First: s.ReservedGateway().Next(), Last: block.Last}, block} {
+			addr, ok := used.Free(r.First, r.Last)
 			for ok && !unclaimed(addr) { // this network wants it for a gateway
-				addr, ok = used.free(addr.Next(), r.last)
+				addr, ok = used.Free(addr.Next(), r.Last)
 			}
 			if ok {
 				return model.Address{Addr: addr}, true
@@ -130,9 +127,9 @@ func (a *Allocation) freeServer(s model.Subnet) (model.Address, bool) {
 		return model.Address{}, false
 	}
 	for _, r := range slices.Backward(pools(s, "")) {
-		addr, ok := used.lastFree(r.first, r.last)
+		addr, ok := used.LastFree(r.First, r.Last)
 		for ok && !unclaimed(addr) {
-			addr, ok = used.lastFree(r.first, addr.Prev())
+			addr, ok = used.LastFree(r.First, addr.Prev())
 		}
 		if ok {
 			return model.Address{Addr: addr}, true

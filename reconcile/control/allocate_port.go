@@ -12,6 +12,7 @@ import (
 
 	"weft/etcdschema"
 	"weft/model"
+	"weft/reconcile/control/claimed"
 )
 
 // macTries bounds the search for a free MAC. There are 2^24 values behind a prefix. Even with 100,000 ports only one try in 170
@@ -224,12 +225,12 @@ func (a *Allocation) freeAddress(network string, s model.Subnet, name string) (m
 	for _, pool := range pools(s, name) {
 		if a.spread {
 			if from := within(pool, a.settings.Random()); from.IsValid() {
-				if addr, ok := used.free(from, pool.last); ok {
+				if addr, ok := used.Free(from, pool.Last); ok {
 					return model.Address{Addr: addr}, true
 				}
 			}
 		}
-		if addr, ok := used.free(pool.first, pool.last); ok {
+		if addr, ok := used.Free(pool.First, pool.Last); ok {
 			return model.Address{Addr: addr}, true
 		}
 	}
@@ -238,10 +239,10 @@ func (a *Allocation) freeAddress(network string, s model.Subnet, name string) (m
 
 // pools are the ranges with this name from which addresses are given. When a subnet declares no ranges at all, the range without a
 // name is all host addresses of the block.
-func pools(s model.Subnet, name string) []addressRun {
-	var out []addressRun
+func pools(s model.Subnet, name string) []claimed.Range {
+	var out []claimed.Range
 	for _, p := range s.Pools(name) {
-		out = append(out, addressRun{p.Start.Addr, p.End.Addr})
+		out = append(out, claimed.Range{First: p.Start.Addr, Last: p.End.Addr})
 	}
 	if len(s.AllocationPools) == 0 && name == "" {
 		out = append(out, hosts(s.CIDR.Prefix))
@@ -250,28 +251,38 @@ func pools(s model.Subnet, name string) []addressRun {
 }
 
 // hosts is the block without its network address (IPv6: the subnet-router anycast address) and IPv4 broadcast address.
-func hosts(p netip.Prefix) addressRun {
-	r := addressRun{p.Addr().Next(), lastAddr(p)}
+func hosts(p netip.Prefix) claimed.Range {
+	r := claimed.Range{First: p.Addr().Next(), Last: lastAddress(p)}
 	if p.Addr().Is4() {
-		r.last = r.last.Prev()
+		r.Last = r.Last.Prev()
 	}
 	return r
+}
+
+// lastAddress is the highest address of the prefix.
+func lastAddress(p netip.Prefix) netip.Addr {
+	b := p.Addr().AsSlice()
+	for bit := p.Bits(); bit < len(b)*8; bit++ {
+		b[bit/8] |= 0x80 >> (bit % 8)
+	}
+	a, _ := netip.AddrFromSlice(b)
+	return a
 }
 
 // spreadSpan bounds the distance of the random address from the start of a pool.
 const spreadSpan = 1 << 12
 
-// within is a random address of the run, at most spreadSpan from its start; the zero Addr when that is outside of the run.
-func within(r addressRun, random uint64) netip.Addr {
-	b := r.first.As16()
+// within is a random address of the range, at most spreadSpan from its start; the zero Addr when that is outside of the range.
+func within(r claimed.Range, random uint64) netip.Addr {
+	b := r.First.As16()
 	v := uint32(b[12])<<24 | uint32(b[13])<<16 | uint32(b[14])<<8 | uint32(b[15])
 	v += uint32(random % spreadSpan)
 	b[12], b[13], b[14], b[15] = byte(v>>24), byte(v>>16), byte(v>>8), byte(v)
 	a := netip.AddrFrom16(b)
-	if r.first.Is4() {
+	if r.First.Is4() {
 		a = a.Unmap()
 	}
-	if a.Less(r.first) || r.last.Less(a) {
+	if a.Less(r.First) || r.Last.Less(a) {
 		return netip.Addr{}
 	}
 	return a

@@ -7,6 +7,7 @@ import (
 
 	"weft/etcdschema"
 	"weft/model"
+	"weft/reconcile/control/claimed"
 )
 
 // claimant is the future owner of a claim.
@@ -87,7 +88,7 @@ func (a *Allocation) claimForRouter(s *model.NetworkSpec) {
 // demandPrefix claims a prefix on an external network, unless another owner has a claim of a prefix that overlaps it.
 func (a *Allocation) demandPrefix(p routedPrefix, x *etcdschema.Accepted, who claimant) {
 	free := true
-	for _, other := range a.cache.prefixes[x.UID].overlapping(p.prefix) {
+	for _, other := range a.cache.prefixes[x.UID].Overlapping(p.prefix) {
 		k := etcdschema.RoutedPrefixClaim(x.UID, other)
 		cl, _ := a.cache.claim(k)
 		if cl.Owner == who.uid || cl.For == who.id.String() && !a.reader.alive(cl.Owner) || a.previous != nil && a.previous.UID == cl.Owner {
@@ -175,7 +176,7 @@ func (a *Allocation) keepApart(s *model.NetworkSpec) {
 	if s.External == nil || s.External.Mode() != model.ExternalIPv6Routed || was.External != nil && was.External.Mode() == model.ExternalIPv6Routed {
 		return
 	}
-	var all prefixSet
+	var all claimed.Prefixes
 	owners := map[netip.Prefix]model.ID{}
 	for _, id := range sortedIDs(a.reader.users(a.id)) {
 		router, ok := a.reader.accepted(id).Object.Spec.(*model.RouterSpec)
@@ -183,14 +184,14 @@ func (a *Allocation) keepApart(s *model.NetworkSpec) {
 			continue
 		}
 		for _, p := range a.reader.prefixesBehind(id, router) {
-			if other := all.overlapping(p.prefix); len(other) > 0 {
+			if other := all.Overlapping(p.prefix); len(other) > 0 {
 				a.verdict.invalid("spec.external.ipv6", fmt.Sprintf("%s of %s overlaps %s of %s, and a routed prefix leads to one router: change one of them first",
 					p.prefix, id, other[0], owners[other[0]]))
 				return
 			}
 		}
 		for _, p := range a.reader.prefixesBehind(id, router) {
-			all.change(p.prefix, true)
+			all.Change(p.prefix, true)
 			owners[p.prefix] = id
 		}
 	}

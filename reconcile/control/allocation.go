@@ -9,12 +9,6 @@ import (
 	"weft/model"
 )
 
-// maxSegments bounds VLAN ids (IEEE 802.1Q: 12 bits).
-const maxSegments = 4096
-
-// segmentSet tells which VLAN ids of a physical network are claimed.
-type segmentSet [maxSegments]bool
-
 // Allocation finds out which claims one object must own. It writes nothing before settle, so that an invalid object changes
 // nothing.
 type Allocation struct {

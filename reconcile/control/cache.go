@@ -2,13 +2,13 @@ package control
 
 import (
 	"maps"
-	"net/netip"
 	"slices"
 	"strings"
 
 	"weft/etcdschema"
 	"weft/model"
 	"weft/model/desired"
+	"weft/reconcile/control/claimed"
 )
 
 // Cache mirrors everything below the root that the controllers compute with, with indexes by reference. It is not safe for
@@ -30,9 +30,9 @@ type Cache struct {
 	using   index[model.ID, model.ID]
 
 	owned     index[string, etcdschema.Key] // claims by owner uid
-	addresses map[string]*addressSet        // claimed, by network uid
-	segments  map[string]*segmentSet        // claimed, by physical network
-	prefixes  map[string]*prefixSet         // claimed, by the uid of the external network
+	addresses map[string]*claimed.Addresses // claimed, by network uid
+	segments  map[string]*claimed.Segments  // claimed, by physical network
+	prefixes  map[string]*claimed.Prefixes  // claimed, by the uid of the external network
 
 	members map[model.ID]*members   // of networks
 	mapped  index[string, model.ID] // hosts by physical network
@@ -60,8 +60,8 @@ func newCache(kinds Kinds) *Cache {
 		entries: map[etcdschema.Key]*entry{}, intents: map[model.ID]*intent{},
 		accepted: map[model.ID]*etcdschema.Accepted{}, ids: map[string]model.ID{},
 		wanting: index[model.ID, model.ID]{}, using: index[model.ID, model.ID]{},
-		owned: index[string, etcdschema.Key]{}, addresses: map[string]*addressSet{},
-		segments: map[string]*segmentSet{}, prefixes: map[string]*prefixSet{}, members: map[model.ID]*members{}, mapped: index[string, model.ID]{},
+		owned: index[string, etcdschema.Key]{}, addresses: map[string]*claimed.Addresses{},
+		segments: map[string]*claimed.Segments{}, prefixes: map[string]*claimed.Prefixes{}, members: map[model.ID]*members{}, mapped: index[string, model.ID]{},
 		gateways: map[string]struct{}{}, nodes: map[string]*node{}, placed: index[desired.Key, string]{},
 		owners: reportedOwners{},
 	}
@@ -201,42 +201,34 @@ func (c *Cache) indexClaim(k etcdschema.Key, e *entry, add bool) {
 		c.owned.change(cl.Owner, k, add)
 	}
 	if network, a, ok := etcdschema.ParseAddressClaim(k); ok {
-		c.addressesOf(network).change(a.Addr, add)
+		c.addressesOf(network).Change(a.Addr, add)
 		return
 	}
 	if network, p, ok := etcdschema.ParseRoutedPrefixClaim(k); ok {
 		if c.prefixes[network] == nil {
-			c.prefixes[network] = &prefixSet{}
+			c.prefixes[network] = &claimed.Prefixes{}
 		}
-		c.prefixes[network].change(p, add)
+		c.prefixes[network].Change(p, add)
 		return
 	}
 	if physical, vlan, ok := etcdschema.ParseSegmentClaim(k); ok {
-		c.segmentsOf(physical)[vlan%maxSegments] = add
+		c.segmentsOf(physical).Change(vlan, add)
 	}
 }
 
-func (s *addressSet) change(a netip.Addr, add bool) {
-	if add {
-		s.add(a)
-	} else {
-		s.remove(a)
-	}
-}
-
-func (c *Cache) addressesOf(network string) *addressSet {
+func (c *Cache) addressesOf(network string) *claimed.Addresses {
 	s := c.addresses[network]
 	if s == nil {
-		s = &addressSet{}
+		s = &claimed.Addresses{}
 		c.addresses[network] = s
 	}
 	return s
 }
 
-func (c *Cache) segmentsOf(physical string) *segmentSet {
+func (c *Cache) segmentsOf(physical string) *claimed.Segments {
 	s := c.segments[physical]
 	if s == nil {
-		s = &segmentSet{}
+		s = &claimed.Segments{}
 		c.segments[physical] = s
 	}
 	return s

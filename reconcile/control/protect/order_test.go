@@ -23,7 +23,8 @@ func manyAccepted(n int) *region {
 func (r *region) goneFrom(p *Protection, from, to int, now time.Time) string {
 	var batch etcdschema.Batch
 	for i := from; i < to; i++ {
-		batch.Events = append(batch.Events, etcdschema.Event{Item: etcdschema.Item{Key: etcdschema.Intent(port(fmt.Sprintf("p%d", i)))}, Deleted: true})
+		k := etcdschema.Intent(port(fmt.Sprintf("p%d", i)))
+		batch.Events = append(batch.Events, etcdschema.Event{Item: etcdschema.Item{Key: k}, Deleted: true})
 	}
 	why := p.BeforeApply(batch, nil, now)
 	for i := from; i < to; i++ {

@@ -93,7 +93,8 @@ func (p *Protection) evidence() string {
 	}
 	for _, id := range slices.Sorted(maps.Keys(elsewhere)) {
 		if names := elsewhere[id]; len(names) >= several(p.state.ReportingNodes()) {
-			return fmt.Sprintf("etcd is another: node %s has reported from cluster %s, this is %x%s", names[0], id, p.state.Seen().ClusterID, andMore(len(names)-1))
+			return fmt.Sprintf("etcd is another: node %s has reported from cluster %s, this is %x%s", names[0], id,
+				p.state.Seen().ClusterID, andMore(len(names)-1))
 		}
 	}
 	return ""
@@ -115,7 +116,8 @@ func (p *Protection) Unbelieved() map[string]string {
 			out[name] = fmt.Sprintf("says that etcd went back, and too few others do: it has seen revision %d, its report stands at %d",
 				w.Revision, p.state.ModRevision(etcdschema.ActualNode(name)))
 		case w.ClusterID != "":
-			out[name] = fmt.Sprintf("says that etcd is another, and too few others do: it has reported from cluster %s, this is %x", w.ClusterID, p.state.Seen().ClusterID)
+			out[name] = fmt.Sprintf("says that etcd is another, and too few others do: it has reported from cluster %s, this is %x",
+				w.ClusterID, p.state.Seen().ClusterID)
 		}
 	}
 	return out
