@@ -57,6 +57,7 @@ var arrows = []struct {
 	{"reconcile/engine/report", []string{"model", "model/desired", "etcdschema"}},
 	// What the control plane is made of does not know the control plane.
 	{"reconcile/control/claimed", nil},
+	{"reconcile/control/pace", nil},
 	{"reconcile/control/protect", []string{"model", "etcdschema"}},
 	{"reconcile/", []string{"model", "model/desired", "etcdschema", "reconcile/"}},
 	{"cmd/weft/internal/terminal", nil},

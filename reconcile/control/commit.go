@@ -80,7 +80,7 @@ func (p *planner) fill() (r *round, units []unit) {
 		if !ok {
 			break
 		}
-		if p.cache.kinds.class(u) == classSets && p.sets.hold(u, p.settings.Now()) {
+		if p.cache.kinds.class(u) == classSets && p.sets.Hold(u, p.settings.Now()) {
 			continue // it is queued again when its wait is over
 		}
 		m := r.mark()
@@ -111,7 +111,7 @@ func (r *round) fits() bool {
 
 // stuck records a unit that cannot be done as things are. It is tried again later. The status of the object says why.
 func (p *planner) stuck(u unit, err error) {
-	p.retries.failed(u, p.settings.Now())
+	p.retries.Failed(u, p.settings.Now())
 	if u.kind != unitObject {
 		return
 	}
@@ -124,7 +124,7 @@ func (p *planner) stuck(u unit, err error) {
 // finished records units that were done.
 func (p *planner) finished(units []unit) {
 	for _, u := range units {
-		p.retries.done(u)
+		p.retries.Done(u)
 	}
 }
 
@@ -206,7 +206,7 @@ func (l *loop) single(ctx context.Context, u unit) {
 		err := l.commit(ctx, r)
 		switch {
 		case err == nil:
-			l.planner.retries.done(u)
+			l.planner.retries.Done(u)
 			return
 		case errors.Is(err, errUnknown) || ctx.Err() != nil:
 			l.failed(ctx, []unit{u}, err)

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"strings"
 	"testing"
+	"time"
 
 	"weft/etcdschema"
 	"weft/model"
@@ -154,7 +155,7 @@ func TestNoUnitIsTooLargeForOneTransaction(t *testing.T) {
 			change(s)
 			s.settle()
 			s.check()
-			for u := range s.planner.retries.waits {
+			for _, u := range s.planner.retries.Ripe(s.now.Add(time.Hour)) {
 				t.Errorf("%s could not be done: %+v", u, s.planner.verdicts[u.id])
 			}
 			s.settled(t)

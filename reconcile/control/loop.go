@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"weft/etcdschema"
+	"weft/reconcile/control/pace"
 	"weft/reconcile/control/protect"
 )
 
@@ -181,7 +182,7 @@ func (l *loop) takeIn(b etcdschema.Batch) {
 
 // idle forgets the work of a replica that does not lead. When it takes over, it evaluates everything.
 func (p *planner) idle() {
-	p.queue, p.sets, p.retries, p.doubtful = workQueue{kinds: &p.cache.kinds}, setPace{}, retryPace{}, nil
+	p.queue, p.sets, p.retries, p.doubtful = workQueue{kinds: &p.cache.kinds}, pace.Limiter[unit]{}, pace.Backoff[unit]{}, nil
 	p.status, p.compared = cleared(p.status), cleared(p.compared)
 	p.foreign = cleared(p.foreign)
 	p.verdicts = cleared(p.verdicts)

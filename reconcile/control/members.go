@@ -127,7 +127,7 @@ func (p *planner) neighborsOn(r *round, name string, k desired.Key) error {
 		}
 		changed, err := r.putItem(name, item)
 		if changed {
-			p.sets.wrote(unit{kind: unitItem, node: name, item: k}, len(r.cache.entries[etcdschema.DesiredKey(name, k)].data), p.settings.Now())
+			p.sets.Wrote(unit{kind: unitItem, node: name, item: k}, len(r.cache.entries[etcdschema.DesiredKey(name, k)].data), p.settings.Now())
 		}
 		return err
 	})

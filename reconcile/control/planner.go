@@ -8,6 +8,7 @@ import (
 	"weft/etcdschema"
 	"weft/model"
 	"weft/model/desired"
+	"weft/reconcile/control/pace"
 )
 
 // Settings are what allocation depends on besides the cache. All fields are needed; DefaultSettings fills them in.
@@ -26,8 +27,8 @@ type planner struct {
 	spread   bool // after a lost race: choose values at random, to avoid another one
 
 	queue    workQueue
-	sets     setPace
-	retries  retryPace
+	sets     pace.Limiter[unit]
+	retries  pace.Backoff[unit]
 	status   map[etcdschema.Key]struct{} // status keys to be evaluated because something changed
 	compared map[etcdschema.Key]struct{} // status keys that are only compared
 	verdicts map[model.ID]*verdict
@@ -58,7 +59,7 @@ func (p *planner) wake(u unit) {
 	if p.reader.notes && p.reader.unit == u {
 		return
 	}
-	if p.cache.kinds.class(u) != classSets || !p.sets.hold(u, p.settings.Now()) {
+	if p.cache.kinds.class(u) != classSets || !p.sets.Hold(u, p.settings.Now()) {
 		p.queue.add(u)
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"weft/etcdschema"
 	"weft/model"
 	"weft/model/desired"
+	"weft/reconcile/control/pace"
 )
 
 // Op is what would happen to an object, claim or item.
@@ -206,8 +207,8 @@ const previewUnits = 1 << 20
 func (p *planner) exhaust(r *round, did map[unit]struct{}) error {
 	for range previewUnits {
 		u, ok := p.queue.next(p.cache, p.queue.first())
-		if at, waits := p.sets.next(); !ok && waits {
-			p.ripen(at.Add(setInterval)) // a preview writes nothing, so no set has to wait
+		if at, waits := p.sets.Next(); !ok && waits {
+			p.ripen(at.Add(pace.Interval)) // a preview writes nothing, so no set has to wait
 			continue
 		}
 		if !ok {

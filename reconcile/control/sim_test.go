@@ -92,7 +92,7 @@ func (s *sim) settle() {
 
 // ripen ends the wait of sets; false when none waits.
 func (s *sim) ripen() bool {
-	at, waits := s.planner.sets.next()
+	at, waits := s.planner.sets.Next()
 	if waits {
 		s.now = at
 		s.planner.ripen(at)

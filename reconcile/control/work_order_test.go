@@ -9,6 +9,7 @@ import (
 	"weft/etcdschema"
 	"weft/model"
 	"weft/model/desired"
+	"weft/reconcile/control/pace"
 )
 
 // fanout is a network on a router with a guest on each of many hosts. All of these hosts get its neighbours.
@@ -69,7 +70,7 @@ func TestSetsHaveAShare(t *testing.T) {
 	rounds, told := 4*laterShare, 0
 	for i := range rounds {
 		s.put(port(fmt.Sprint("new", i)), `{"spec":{"network":"green","host":"n000"}}`)
-		s.now = s.now.Add(2 * setInterval)
+		s.now = s.now.Add(2 * pace.Interval)
 		s.planner.ripen(s.now)
 		before := s.rev
 		s.round()
@@ -200,7 +201,7 @@ func TestTheQueueGivesItsRoomBack(t *testing.T) {
 func TestSetsKeepToTheirRate(t *testing.T) {
 	t.Parallel()
 	s := fanout(t, 20)
-	s.planner.sets.wrote(unit{kind: unitHead, node: "other"}, setBurst+setRate, s.now)
+	s.planner.sets.Wrote(unit{kind: unitHead, node: "other"}, pace.Burst+pace.Rate, s.now)
 	s.put(port("new"), `{"spec":{"network":"green","host":"n000"}}`)
 	before := s.rev
 	for range 3 {
@@ -209,7 +210,7 @@ func TestSetsKeepToTheirRate(t *testing.T) {
 	if n := s.setsSince(before); n != 0 || s.rev == before {
 		t.Errorf("over the rate: %d sets were written, and the port's own node config at revision %d after %d", n, s.rev, before)
 	}
-	at, waits := s.planner.sets.next()
+	at, waits := s.planner.sets.Next()
 	if paid := s.now.Add(time.Second); !waits || at.Before(paid.Add(-50*time.Millisecond)) || at.After(paid.Add(50*time.Millisecond)) {
 		t.Errorf("sets wait (%v) until %v, expected %v", waits, at, paid)
 	}
