@@ -52,7 +52,8 @@ func (a *Allocation) segment(s *model.NetworkSpec, physical *model.PhysicalNetwo
 	}
 	if len(free) == 0 {
 		a.reader.exhausted(segmentSpace(s.PhysicalNetwork))
-		a.verdict.pending("spec.segmentationID", fmt.Sprintf("physical network %s has no free VLAN id left: widen its vlanRanges", s.PhysicalNetwork))
+		a.condition.pending("spec.segmentationID",
+			fmt.Sprintf("physical network %s has no free VLAN id left: widen its vlanRanges", s.PhysicalNetwork))
 		return
 	}
 	a.result.SegmentationID = free[a.settings.Random()%uint64(len(free))]
@@ -103,7 +104,8 @@ func (a *Allocation) dhcpServer(field string, s model.Subnet) {
 	if len(s.AllocationPools) > 0 {
 		what = "the allocation pools of " + what
 	}
-	a.verdict.pending(field, fmt.Sprintf("no address of %s is free for the DHCP server: widen the pools, remove a port, or name an address here", what))
+	a.condition.pending(field,
+		fmt.Sprintf("no address of %s is free for the DHCP server: widen the pools, remove a port, or name an address here", what))
 }
 
 // freeServer is a free address for a DHCP server. In a subnet without pools it is the first one after the gateway. In a subnet with
@@ -149,7 +151,8 @@ func (a *Allocation) keepUsed(s *model.NetworkSpec) {
 			continue
 		}
 		if id, addr, ok := a.userOf(sub, s); ok {
-			a.verdict.invalid("spec.subnets", fmt.Sprintf("subnet %s is gone, but %s still has %s of it: change or delete that one first", sub.CIDR, id, addr))
+			a.condition.invalid("spec.subnets",
+				fmt.Sprintf("subnet %s is gone, but %s still has %s of it: change or delete that one first", sub.CIDR, id, addr))
 		}
 	}
 }

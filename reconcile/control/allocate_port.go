@@ -69,7 +69,8 @@ func (a *Allocation) refuseOtherDefault(device string) {
 	a.reader.owns(a.uid, k)
 	if cl, blocked := a.obstacle(k); blocked {
 		a.reader.inTheWay(k)
-		a.verdict.invalid("spec.device", fmt.Sprintf("device %s is on every host the default device of %s: choose another name", device, a.ownerName(cl)))
+		a.condition.invalid("spec.device",
+			fmt.Sprintf("device %s is on every host the default device of %s: choose another name", device, a.ownerName(cl)))
 	}
 }
 
@@ -116,7 +117,7 @@ func (a *Allocation) portMAC(s *model.PortSpec) {
 		return
 	}
 	if !a.chooseMAC() {
-		a.verdict.pending("spec.mac", fmt.Sprintf("no free MAC was found with prefix %x after %d tries", a.settings.MACPrefix, macTries))
+		a.condition.pending("spec.mac", fmt.Sprintf("no free MAC was found with prefix %x after %d tries", a.settings.MACPrefix, macTries))
 	}
 }
 
@@ -196,10 +197,11 @@ func (a *Allocation) oneAddress(field, network string, subnets []model.Subnet, p
 	}
 	a.reader.exhausted(network)
 	if pool != "" {
-		a.verdict.pending("spec.pool", fmt.Sprintf("no free address is left in the pool %s of %s: add an allocation pool of that name to the network", pool, cidrs(subnets)))
+		a.condition.pending("spec.pool",
+			fmt.Sprintf("no free address is left in the pool %s of %s: add an allocation pool of that name to the network", pool, cidrs(subnets)))
 		return
 	}
-	a.verdict.pending(field, fmt.Sprintf("no free address is left in %s: add a subnet or an allocation pool to the network", cidrs(subnets)))
+	a.condition.pending(field, fmt.Sprintf("no free address is left in %s: add a subnet or an allocation pool to the network", cidrs(subnets)))
 }
 
 func (a *Allocation) take(addr model.Address, k etcdschema.Key) {

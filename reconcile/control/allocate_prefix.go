@@ -101,12 +101,13 @@ func (a *Allocation) demandPrefix(p routedPrefix, x *etcdschema.Accepted, who cl
 			what = fmt.Sprintf("%s overlaps %s, which", what, other)
 		}
 		if cl.State == etcdschema.ClaimHeld {
-			a.verdict.pending(p.field, fmt.Sprintf("%s was released by %s a short while ago and is kept from reuse until its hold time has passed",
+			a.condition.pending(p.field, fmt.Sprintf("%s was released by %s a short while ago and is kept from reuse until its hold time has passed",
 				what, a.ownerName(cl)))
 			continue
 		}
-		a.verdict.invalid(p.field, fmt.Sprintf("%s belongs to %s already: a prefix leads to one router; choose another, or change that one first",
-			what, a.ownerName(cl)))
+		a.condition.invalid(p.field,
+			fmt.Sprintf("%s belongs to %s already: a prefix leads to one router; choose another, or change that one first",
+				what, a.ownerName(cl)))
 	}
 	if free {
 		a.wantFor(etcdschema.RoutedPrefixClaim(x.UID, p.prefix), who)
@@ -185,8 +186,9 @@ func (a *Allocation) keepApart(s *model.NetworkSpec) {
 		}
 		for _, p := range a.reader.prefixesBehind(id, router) {
 			if other := all.Overlapping(p.prefix); len(other) > 0 {
-				a.verdict.invalid("spec.external.ipv6", fmt.Sprintf("%s of %s overlaps %s of %s, and a routed prefix leads to one router: change one of them first",
-					p.prefix, id, other[0], owners[other[0]]))
+				a.condition.invalid("spec.external.ipv6",
+					fmt.Sprintf("%s of %s overlaps %s of %s, and a routed prefix leads to one router: change one of them first",
+						p.prefix, id, other[0], owners[other[0]]))
 				return
 			}
 		}

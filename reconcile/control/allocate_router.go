@@ -66,7 +66,7 @@ func (a *Allocation) keepRouted(s *model.NetworkSpec) {
 			continue
 		}
 		if errs := model.ValidateRefs(a.reader.accepted(id).Object, lookup); len(errs) > 0 {
-			a.verdict.invalid("spec", fmt.Sprintf("would make %s wrong (%s: %s): change that one first", id, errs[0].Field, errs[0].Message))
+			a.condition.invalid("spec", fmt.Sprintf("would make %s wrong (%s: %s): change that one first", id, errs[0].Field, errs[0].Message))
 		}
 	}
 }

@@ -208,7 +208,7 @@ func TestDefaultDevicesNeverCollide(t *testing.T) {
 	device := func(name string) string {
 		a := s.cache().accepted[port(name)]
 		if a == nil {
-			t.Fatalf("%s is %+v", name, s.verdict(port(name)))
+			t.Fatalf("%s is %+v", name, s.condition(port(name)))
 		}
 		return resolvePort(a, "", desired.StateActive).Device
 	}
@@ -252,7 +252,7 @@ func runSteps(t *testing.T, cases map[string][]step) {
 func (st step) verify(t *testing.T, n int, s *sim) {
 	t.Helper()
 	for id, want := range st.want {
-		v := s.verdict(id)
+		cond := s.condition(id)
 		if want == "gone" {
 			if s.cache().accepted[id] != nil {
 				t.Errorf("step %d: %s is still there", n, id)
@@ -261,11 +261,11 @@ func (st step) verify(t *testing.T, n int, s *sim) {
 		}
 		parts := strings.Split(want, "|")
 		var said []string
-		for _, r := range v.reasons {
+		for _, r := range cond.reasons {
 			said = append(said, r.Field+": "+r.Message)
 		}
-		if string(v.phase) != parts[0] || len(said) < len(parts)-1 {
-			t.Errorf("step %d: %s is %s %q, expected %s", n, id, v.phase, said, want)
+		if string(cond.phase) != parts[0] || len(said) < len(parts)-1 {
+			t.Errorf("step %d: %s is %s %q, expected %s", n, id, cond.phase, said, want)
 		}
 		for _, p := range parts[1:] {
 			if !strings.Contains(strings.Join(said, "\n"), p) {
@@ -352,11 +352,11 @@ func TestTheLargestNetworkFitsATransaction(t *testing.T) {
 	s.settle()
 	s.check()
 	if a := s.cache().accepted[large]; a == nil || len(a.Allocated.DHCPServers) != model.MaxSubnets {
-		t.Fatalf("accepted: %+v %+v", a, s.verdict(large))
+		t.Fatalf("accepted: %+v %+v", a, s.condition(large))
 	}
 	s.remove(large)
 	s.settle()
 	if s.cache().accepted[large] != nil {
-		t.Errorf("not deleted: %+v", s.verdict(large))
+		t.Errorf("not deleted: %+v", s.condition(large))
 	}
 }

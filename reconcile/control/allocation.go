@@ -13,15 +13,15 @@ import (
 // nothing.
 type Allocation struct {
 	*planner
-	id       model.ID
-	uid      string
-	object   model.Object
-	previous *etcdschema.Accepted // accepted object of this name, perhaps an earlier incarnation; nil for none
-	result   etcdschema.Allocated
-	verdict  verdict
-	wanted   map[etcdschema.Key]struct{}
-	others   map[etcdschema.Key]claimant // the wanted claims that are for another object
-	requires []etcdschema.Key            // keys that must not have changed since they were read
+	id        model.ID
+	uid       string
+	object    model.Object
+	previous  *etcdschema.Accepted // accepted object of this name, perhaps an earlier incarnation; nil for none
+	result    etcdschema.Allocated
+	condition condition
+	wanted    map[etcdschema.Key]struct{}
+	others    map[etcdschema.Key]claimant // the wanted claims that are for another object
+	requires  []etcdschema.Key            // keys that must not have changed since they were read
 }
 
 // Object is the object whose claims are to be found. It must not be changed.
@@ -50,7 +50,7 @@ func (a *Allocation) obstacle(k etcdschema.Key) (cl etcdschema.Claim, blocked bo
 // after a release.
 func (a *Allocation) demand(field string, k etcdschema.Key, value string) {
 	if _, twice := a.wanted[k]; twice {
-		a.verdict.invalid(field, fmt.Sprintf("%s is needed twice by this object: change one of the fields", value))
+		a.condition.invalid(field, fmt.Sprintf("%s is needed twice by this object: change one of the fields", value))
 		return
 	}
 	cl, blocked := a.obstacle(k)
@@ -60,11 +60,11 @@ func (a *Allocation) demand(field string, k etcdschema.Key, value string) {
 	}
 	a.reader.inTheWay(k)
 	if cl.State == etcdschema.ClaimHeld {
-		a.verdict.pending(field, fmt.Sprintf("%s was released by %s a short while ago and is kept from reuse until its hold time has passed",
+		a.condition.pending(field, fmt.Sprintf("%s was released by %s a short while ago and is kept from reuse until its hold time has passed",
 			value, a.ownerName(cl)))
 		return
 	}
-	a.verdict.invalid(field, fmt.Sprintf("%s belongs to %s already: choose another value, or change that one first", value, a.ownerName(cl)))
+	a.condition.invalid(field, fmt.Sprintf("%s belongs to %s already: choose another value, or change that one first", value, a.ownerName(cl)))
 }
 
 func (a *Allocation) want(k etcdschema.Key) { a.wanted[k] = struct{}{} }

@@ -115,9 +115,9 @@ func (p *planner) stuck(u unit, err error) {
 	if u.kind != unitObject {
 		return
 	}
-	v := &verdict{phase: etcdschema.PhasePending}
-	v.pending("", "cannot be written: "+err.Error())
-	p.verdicts[u.id] = v
+	cond := &condition{phase: etcdschema.PhasePending}
+	cond.pending("", "cannot be written: "+err.Error())
+	p.conditions[u.id] = cond
 	p.statusOf(u.id)
 }
 

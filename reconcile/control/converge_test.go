@@ -130,13 +130,13 @@ func ordered(intent map[model.ID]string) []declaration {
 func (s *sim) shape() map[string]string {
 	out := map[string]string{}
 	for id := range s.cache().intents {
-		v := s.verdict(id)
+		cond := s.condition(id)
 		var reasons []string
-		for _, r := range v.reasons {
+		for _, r := range cond.reasons {
 			reasons = append(reasons, r.Field)
 		}
-		phase, _ := s.planner.outlook(id, &v)
-		out["verdict of "+id.String()] = string(phase) + " " + strings.Join(reasons, ",")
+		phase, _ := s.planner.outlook(id, &cond)
+		out["condition of "+id.String()] = string(phase) + " " + strings.Join(reasons, ",")
 		a := s.cache().accepted[id]
 		if a == nil {
 			continue

@@ -28,8 +28,8 @@ type ObjectKind struct {
 	index func(c *Cache, acc *etcdschema.Accepted, add bool)
 	// changed tells the record which groups of this kind are others now. was is nil for a new object, is for one that is gone.
 	changed func(c *Cache, was, is *etcdschema.Accepted)
-	// outlook adds to the verdict on an accepted object what is known of its nodes.
-	outlook func(p *planner, acc *etcdschema.Accepted, v verdict) verdict
+	// outlook adds to the condition of an accepted object what is known of its nodes.
+	outlook func(p *planner, acc *etcdschema.Accepted, cond condition) condition
 	// status adds what only statuses of this kind have.
 	status func(p *planner, acc *etcdschema.Accepted, s *etcdschema.Status)
 	// sameToOthers says that two states of an object with one uid are the same for objects that refer to it. When it is nil, all
@@ -124,17 +124,17 @@ func (list *Kinds) item(k desired.Kind) (*ItemKind, bool) {
 
 // Placement is one evaluation of an accepted object: what it becomes on the nodes.
 type Placement struct {
-	planner  *planner
-	round    *round
-	accepted *etcdschema.Accepted
-	verdict  *verdict
+	planner   *planner
+	round     *round
+	accepted  *etcdschema.Accepted
+	condition *condition
 }
 
 // Accepted is the object that is placed. It must not be changed.
 func (p *Placement) Accepted() *etcdschema.Accepted { return p.accepted }
 
 // Pending adds a reason to the object's status: what it waits for. field is a path in the object, or empty.
-func (p *Placement) Pending(field, message string) { p.verdict.pending(field, message) }
+func (p *Placement) Pending(field, message string) { p.condition.pending(field, message) }
 
 // Put writes the object's items to exactly these nodes. They all have the key of an object with this uid and kind; on all other nodes
 // such an item is removed. An error ends the evaluation, and nothing of it is written.

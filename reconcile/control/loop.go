@@ -185,7 +185,7 @@ func (p *planner) idle() {
 	p.queue, p.sets, p.retries, p.doubtful = workQueue{kinds: &p.cache.kinds}, pace.Limiter[unit]{}, pace.Backoff[unit]{}, nil
 	p.status, p.compared = cleared(p.status), cleared(p.compared)
 	p.foreign = cleared(p.foreign)
-	p.verdicts = cleared(p.verdicts)
+	p.conditions = cleared(p.conditions)
 	p.cache.record.clear()
 	p.trouble = cleared(p.trouble)
 }

@@ -158,14 +158,14 @@ func TestArrivalTakesTheFloatingAddressAlong(t *testing.T) {
 	s.put(f, `{"spec":{"network":"operator/internet","port":"web-2"}}`)
 	s.settle()
 	if s.item("h1", desired.KindFloatingIP, f) == "" {
-		t.Fatalf("the floating address is not on h1: %+v", s.verdict(f))
+		t.Fatalf("the floating address is not on h1: %+v", s.condition(f))
 	}
 	before := s.rounds
 	s.hears("h2", id, s.number(id))
 	s.settle()
 	s.check()
 	if s.item("h1", desired.KindFloatingIP, f) != "" || s.item("h2", desired.KindFloatingIP, f) == "" {
-		t.Errorf("the floating address did not follow: %+v", s.verdict(f))
+		t.Errorf("the floating address did not follow: %+v", s.condition(f))
 	}
 	if s.rounds != before+1 {
 		t.Errorf("it took %d transactions, expected one", s.rounds-before)

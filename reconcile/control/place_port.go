@@ -13,7 +13,7 @@ import (
 // place writes the accepted port to the node configs, in one transaction. It leaves the nodes on which the port must not be any more, and
 // is written to the others together with its network. A node that cannot take the port keeps what it has, as long as that gives the
 // guest nothing that it must not have any more.
-func (p *planner) place(r *round, acc *etcdschema.Accepted, v *verdict) error {
+func (p *planner) place(r *round, acc *etcdschema.Accepted, cond *condition) error {
 	spec := acc.Object.Spec.(*model.PortSpec)
 	key := desired.Key{Kind: desired.KindPort, UID: acc.UID}
 	states := placements(acc)
@@ -29,7 +29,7 @@ func (p *planner) place(r *round, acc *etcdschema.Accepted, v *verdict) error {
 	if k, ok := p.unowned(acc, network); ok {
 		// The network was deleted and declared again, and another port was faster. Two guests with one address would harm both.
 		p.withdraw(r, desired.KindPort, acc.UID)
-		v.pending("spec.addresses", fmt.Sprintf("is wired nowhere: %s is not its own on the present incarnation of the network", k))
+		cond.pending("spec.addresses", fmt.Sprintf("is wired nowhere: %s is not its own on the present incarnation of the network", k))
 		return nil
 	}
 	for _, name := range slices.Sorted(maps.Keys(states)) {
@@ -39,7 +39,7 @@ func (p *planner) place(r *round, acc *etcdschema.Accepted, v *verdict) error {
 			if name != spec.Host {
 				field = "spec.migrateTo"
 			}
-			v.pending(field, why)
+			cond.pending(field, why)
 			if !p.harmless(name, item) {
 				p.takeOff(r, name, key)
 			}

@@ -26,26 +26,26 @@ type planner struct {
 	settings Settings
 	spread   bool // after a lost race: choose values at random, to avoid another one
 
-	queue    workQueue
-	sets     pace.Limiter[unit]
-	retries  pace.Backoff[unit]
-	status   map[etcdschema.Key]struct{} // status keys to be evaluated because something changed
-	compared map[etcdschema.Key]struct{} // status keys that are only compared
-	verdicts map[model.ID]*verdict
-	reader   *reader                           // of the unit that is being evaluated
-	spare    map[read]struct{}                 // an empty set for the next reader
-	trouble  map[string]map[string]string      // why a router is not on a node, by its uid and the node
-	lost     map[model.ID]*etcdschema.Accepted // deleted by mistake, to be written again
-	foreign  map[etcdschema.Key]struct{}       // keys of node configs that somebody else has changed
-	doubtful map[etcdschema.Key]*write         // what the last transaction of unknown outcome would write
-	refused  refusals                          // keys of nodes that are refused
-	rewound  bool                              // etcd went back: events may be older than the cache
+	queue      workQueue
+	sets       pace.Limiter[unit]
+	retries    pace.Backoff[unit]
+	status     map[etcdschema.Key]struct{} // status keys to be evaluated because something changed
+	compared   map[etcdschema.Key]struct{} // status keys that are only compared
+	conditions map[model.ID]*condition
+	reader     *reader                           // of the unit that is being evaluated
+	spare      map[read]struct{}                 // an empty set for the next reader
+	trouble    map[string]map[string]string      // why a router is not on a node, by its uid and the node
+	lost       map[model.ID]*etcdschema.Accepted // deleted by mistake, to be written again
+	foreign    map[etcdschema.Key]struct{}       // keys of node configs that somebody else has changed
+	doubtful   map[etcdschema.Key]*write         // what the last transaction of unknown outcome would write
+	refused    refusals                          // keys of nodes that are refused
+	rewound    bool                              // etcd went back: events may be older than the cache
 }
 
 func newPlanner(c *Cache, s Settings) *planner {
 	p := &planner{
 		cache: c, queue: workQueue{kinds: &c.kinds}, reader: &reader{cache: c}, settings: s,
-		status: map[etcdschema.Key]struct{}{}, compared: map[etcdschema.Key]struct{}{}, verdicts: map[model.ID]*verdict{},
+		status: map[etcdschema.Key]struct{}{}, compared: map[etcdschema.Key]struct{}{}, conditions: map[model.ID]*condition{},
 		trouble: map[string]map[string]string{},
 		lost:    map[model.ID]*etcdschema.Accepted{}, foreign: map[etcdschema.Key]struct{}{}, refused: newRefusals(),
 	}
@@ -108,17 +108,17 @@ func (p *planner) advance(r *round, id model.ID) error {
 		acc = p.lost[id]
 	}
 	p.statusOf(id)
-	delete(p.verdicts, id)
+	delete(p.conditions, id)
 	if in == nil {
 		return p.remove(r, id, acc)
 	}
-	v := &verdict{phase: etcdschema.PhaseAccepted}
+	cond := &condition{phase: etcdschema.PhaseAccepted}
 	if len(in.problems) > 0 {
-		v.phase, v.reasons = etcdschema.PhaseInvalid, in.problems
+		cond.phase, cond.reasons = etcdschema.PhaseInvalid, in.problems
 	}
-	if v.good() {
+	if cond.good() {
 		a := p.allocate(in.object, in.born, acc)
-		if a.verdict.good() {
+		if a.condition.good() {
 			next := &etcdschema.Accepted{
 				UID: a.uid, IntentRevision: in.mod, CreateRevision: in.born, Object: in.object, Allocated: a.result,
 			}
@@ -130,28 +130,28 @@ func (p *planner) advance(r *round, id model.ID) error {
 			acc = next
 		} else {
 			a.missed()
-			v = &a.verdict
+			cond = &a.condition
 		}
 	}
-	if !v.good() && acc != nil {
+	if !cond.good() && acc != nil {
 		var err error
 		if acc, err = p.uphold(r, acc); err != nil {
 			return err
 		}
 	}
 	if acc != nil {
-		if err := p.placeObject(r, acc, v); err != nil {
+		if err := p.placeObject(r, acc, cond); err != nil {
 			return err
 		}
 	}
-	p.verdicts[id] = v
+	p.conditions[id] = cond
 	return nil
 }
 
 // uphold evaluates the accepted object again while a newer intent is not valid, because what the object refers to may have changed.
 func (p *planner) uphold(r *round, acc *etcdschema.Accepted) (*etcdschema.Accepted, error) {
 	a := p.allocate(acc.Object, acc.CreateRevision, acc)
-	if !a.verdict.good() {
+	if !a.condition.good() {
 		a.missed()
 		return acc, nil
 	}
@@ -167,7 +167,7 @@ func (p *planner) uphold(r *round, acc *etcdschema.Accepted) (*etcdschema.Accept
 func (p *planner) allocate(o model.Object, born int64, acc *etcdschema.Accepted) *Allocation {
 	a := &Allocation{
 		planner: p, id: o.ID(), object: o, previous: acc, wanted: map[etcdschema.Key]struct{}{},
-		verdict: verdict{phase: etcdschema.PhaseAccepted},
+		condition: condition{phase: etcdschema.PhaseAccepted},
 	}
 	if acc != nil && acc.CreateRevision == born {
 		a.uid = acc.UID
@@ -175,7 +175,7 @@ func (p *planner) allocate(o model.Object, born int64, acc *etcdschema.Accepted)
 		a.uid = p.settings.NewUID()
 	}
 	p.references(a)
-	if !a.verdict.good() {
+	if !a.condition.good() {
 		return a
 	}
 	if claims := p.cache.kinds.object(o.Spec.Kind()).Claims; claims != nil {
@@ -195,11 +195,11 @@ func (p *planner) references(a *Allocation) {
 		return model.Object{}, p.cache.kinds.object(id.Kind).ComesLater || declared
 	}
 	for _, e := range model.ValidateRefs(a.object, lookup) {
-		a.verdict.invalid(e.Field, e.Message)
+		a.condition.invalid(e.Field, e.Message)
 	}
 	for _, ref := range a.object.Spec.References(a.id.Project) {
 		if p.reader.accepted(ref.To) == nil && p.reader.declared(ref.To) && !p.cache.kinds.object(ref.To.Kind).ComesLater {
-			a.verdict.pending(ref.Field, fmt.Sprintf("waits for %s, which is not accepted: see its status", ref.To))
+			a.condition.pending(ref.Field, fmt.Sprintf("waits for %s, which is not accepted: see its status", ref.To))
 		}
 	}
 }
@@ -237,9 +237,9 @@ func (p *planner) accept(r *round, a *Allocation, old, next *etcdschema.Accepted
 func itemKind(k model.Kind) desired.Kind { return desired.Kind(k.Segment()) }
 
 // placeObject writes the accepted object to the node configs.
-func (p *planner) placeObject(r *round, acc *etcdschema.Accepted, v *verdict) error {
+func (p *planner) placeObject(r *round, acc *etcdschema.Accepted, cond *condition) error {
 	if place := p.cache.kinds.objectOf(acc).Place; place != nil {
-		return place(&Placement{p, r, acc, v})
+		return place(&Placement{p, r, acc, cond})
 	}
 	return nil
 }
@@ -258,8 +258,8 @@ func (p *planner) remove(r *round, id model.ID, acc *etcdschema.Accepted) error 
 		return nil
 	}
 	if users := p.reader.users(id); len(users) > 0 && !p.cache.kinds.object(id.Kind).Outlived {
-		p.verdicts[id] = stillUsed(sortedIDs(users))
-		return p.placeObject(r, acc, &verdict{})
+		p.conditions[id] = stillUsed(sortedIDs(users))
+		return p.placeObject(r, acc, &condition{})
 	}
 	a := &Allocation{planner: p, id: id, uid: acc.UID}
 	if err := a.release(r, acc.UID, unit{kind: unitOrphan, uid: acc.UID}); err != nil {
@@ -273,12 +273,12 @@ func (p *planner) remove(r *round, id model.ID, acc *etcdschema.Accepted) error 
 	return nil
 }
 
-func stillUsed(users []model.ID) *verdict {
-	v := &verdict{phase: etcdschema.PhasePending}
+func stillUsed(users []model.ID) *condition {
+	cond := &condition{phase: etcdschema.PhasePending}
 	more := ""
 	if n := len(users) - 1; n > 0 {
 		more = fmt.Sprintf(" and %d more", n)
 	}
-	v.pending("", fmt.Sprintf("is deleted, but still used by %s%s: it goes when they are gone", users[0], more))
-	return v
+	cond.pending("", fmt.Sprintf("is deleted, but still used by %s%s: it goes when they are gone", users[0], more))
+	return cond
 }

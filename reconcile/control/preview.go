@@ -268,8 +268,8 @@ func (p *planner) outcome(r *round, out *Preview) {
 
 // fate fills in the result of one object.
 func (p *planner) fate(o *ObjectChange) {
-	if v := p.verdicts[o.ID]; v != nil {
-		o.Phase, o.Reasons = p.outlook(o.ID, v)
+	if cond := p.conditions[o.ID]; cond != nil {
+		o.Phase, o.Reasons = p.outlook(o.ID, cond)
 	}
 	if a := p.cache.accepted[o.ID]; a != nil {
 		o.Allocated = a.Allocated

@@ -102,9 +102,10 @@ func TestPlacement(t *testing.T) {
 		if on("h1") != h1 || on("h2") != h2 {
 			t.Errorf("%s: h1 %q, h2 %q; expected %q and %q", what, on("h1"), on("h2"), h1, h2)
 		}
-		v := s.verdict(port("a"))
-		if reason == "" && !v.good() || reason != "" && (v.phase != etcdschema.PhasePending || !strings.Contains(v.reasons[0].Message, reason)) {
-			t.Errorf("%s: %+v, expected %q", what, v, reason)
+		cond := s.condition(port("a"))
+		if reason == "" && !cond.good() || reason != "" && (cond.phase != etcdschema.PhasePending ||
+			!strings.Contains(cond.reasons[0].Message, reason)) {
+			t.Errorf("%s: %+v, expected %q", what, cond, reason)
 		}
 	}
 	s.put(port("a"), `{"spec":{"network":"blue","host":"h1"}}`)

@@ -127,11 +127,11 @@ func (s *sim) round() {
 
 func (s *sim) cache() *Cache { return s.planner.cache }
 
-func (s *sim) verdict(id model.ID) verdict {
-	if v := s.planner.verdicts[id]; v != nil {
-		return *v
+func (s *sim) condition(id model.ID) condition {
+	if cond := s.planner.conditions[id]; cond != nil {
+		return *cond
 	}
-	return verdict{}
+	return condition{}
 }
 
 // snapshot is the whole content of the cache, for comparison.

@@ -126,7 +126,7 @@ func TestATakeoverServesWhatIsAskedFirst(t *testing.T) {
 		t.Error("a node config that lacks a port was not compared")
 	}
 	for id := range next.cache().accepted {
-		if next.planner.verdicts[id] == nil {
+		if next.planner.conditions[id] == nil {
 			t.Errorf("%s was not looked at", id)
 		}
 		k := etcdschema.StatusKey(id)
