@@ -45,7 +45,7 @@ func (a *Allocation) port(s *model.PortSpec) {
 //   - A device that the spec names must not be the default device of another port.
 func (a *Allocation) device(s *model.PortSpec, ifaceID string) string {
 	conventional := etcdschema.DeviceClaim(etcdschema.AnyHost, defaultDeviceName(ifaceID))
-	_, taken := a.obstacle(conventional)
+	_, taken := a.conflict(conventional)
 	if s.Device != "" {
 		if !taken {
 			a.want(conventional)
@@ -67,7 +67,7 @@ func (a *Allocation) device(s *model.PortSpec, ifaceID string) string {
 func (a *Allocation) refuseOtherDefault(device string) {
 	k := etcdschema.DeviceClaim(etcdschema.AnyHost, device)
 	a.reader.owns(a.uid, k)
-	if cl, blocked := a.obstacle(k); blocked {
+	if cl, blocked := a.conflict(k); blocked {
 		a.reader.inTheWay(k)
 		a.condition.invalid("spec.device",
 			fmt.Sprintf("device %s is on every host the default device of %s: choose another name", device, a.ownerName(cl)))

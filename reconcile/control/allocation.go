@@ -31,9 +31,9 @@ func (a *Allocation) Object() model.Object { return a.object }
 // its release. field is the path of the value in the object, value names it for people ("address 10.0.0.5").
 func (a *Allocation) Claim(field string, k etcdschema.Key, value string) { a.demand(field, k, value) }
 
-// obstacle returns the claim that prevents claiming a key, if there is one. If there is none, this is recorded as a read only for
-// keys that are wanted and not obtained (see missed).
-func (a *Allocation) obstacle(k etcdschema.Key) (cl etcdschema.Claim, blocked bool) {
+// conflict returns the claim of another object that prevents claiming a key, if there is one. If there is none, this is recorded as a
+// read only for keys that are wanted and not obtained (see missed).
+func (a *Allocation) conflict(k etcdschema.Key) (cl etcdschema.Claim, blocked bool) {
 	cl, ok := a.cache.claim(k)
 	switch {
 	case !ok, a.reader.owns(a.uid, k):
@@ -53,7 +53,7 @@ func (a *Allocation) demand(field string, k etcdschema.Key, value string) {
 		a.condition.invalid(field, fmt.Sprintf("%s is needed twice by this object: change one of the fields", value))
 		return
 	}
-	cl, blocked := a.obstacle(k)
+	cl, blocked := a.conflict(k)
 	if !blocked {
 		a.want(k)
 		return

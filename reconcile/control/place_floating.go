@@ -35,7 +35,7 @@ func (a *Allocation) floating(s *model.FloatingIPSpec) {
 		return
 	}
 	k := etcdschema.FixedClaim(network.UID, fixed)
-	if _, blocked := a.obstacle(k); blocked {
+	if _, blocked := a.conflict(k); blocked {
 		a.reader.inTheWay(k)
 		return
 	}
