@@ -19,7 +19,7 @@ func (a *Allocation) network(s *model.NetworkSpec) {
 	a.segment(s, physical.Object.Spec.(*model.PhysicalNetworkSpec))
 	for i, sub := range s.Subnets {
 		gw := sub.ReservedGateway()
-		a.demand(fmt.Sprintf("spec.subnets[%d].gateway", i), etcdschema.AddressClaim(a.uid, gw), "gateway address "+gw.String())
+		a.request(fmt.Sprintf("spec.subnets[%d].gateway", i), etcdschema.AddressClaim(a.uid, gw), "gateway address "+gw.String())
 	}
 	for i, sub := range s.Subnets {
 		if sub.CIDR.Addr().Is4() {
@@ -37,7 +37,8 @@ func (a *Allocation) segment(s *model.NetworkSpec, physical *model.PhysicalNetwo
 	key := func(v uint16) etcdschema.Key { return etcdschema.SegmentClaim(s.PhysicalNetwork, v) }
 	if s.SegmentationID != 0 {
 		a.result.SegmentationID = s.SegmentationID
-		a.demand("spec.segmentationID", key(s.SegmentationID), fmt.Sprintf("VLAN %d of physical network %s", s.SegmentationID, s.PhysicalNetwork))
+		a.request("spec.segmentationID", key(s.SegmentationID),
+			fmt.Sprintf("VLAN %d of physical network %s", s.SegmentationID, s.PhysicalNetwork))
 		return
 	}
 	if a.previous != nil && a.previous.Allocated.SegmentationID != 0 && a.keeps(key(a.previous.Allocated.SegmentationID)) {
@@ -78,7 +79,7 @@ func (a *Allocation) dhcpServer(field string, s model.Subnet) {
 	key := func(addr model.Address) etcdschema.Key { return etcdschema.AddressClaim(a.uid, addr) }
 	if s.DHCPServer.IsValid() {
 		a.result.DHCPServers = append(a.result.DHCPServers, s.DHCPServer)
-		a.demand(field, key(s.DHCPServer), "DHCP server address "+s.DHCPServer.String())
+		a.request(field, key(s.DHCPServer), "DHCP server address "+s.DHCPServer.String())
 		return
 	}
 	if a.previous != nil {

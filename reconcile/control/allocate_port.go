@@ -28,13 +28,13 @@ func (a *Allocation) port(s *model.PortSpec) {
 	a.portMAC(s)
 	a.portAddresses(s, network)
 	ifaceID := interfaceID(s, a.id.Name, a.uid)
-	a.demand("spec.interfaceID", etcdschema.InterfaceClaim(ifaceID), fmt.Sprintf("interface id %s", ifaceID))
+	a.request("spec.interfaceID", etcdschema.InterfaceClaim(ifaceID), fmt.Sprintf("interface id %s", ifaceID))
 	device := a.device(s, ifaceID)
 	if s.Host != "" {
-		a.demand("spec.device", etcdschema.DeviceClaim(s.Host, device), fmt.Sprintf("device %s on host %s", device, s.Host))
+		a.request("spec.device", etcdschema.DeviceClaim(s.Host, device), fmt.Sprintf("device %s on host %s", device, s.Host))
 	}
 	if s.MigrateTo != "" && s.MigrateTo != s.Host {
-		a.demand("spec.device", etcdschema.DeviceClaim(s.MigrateTo, device), fmt.Sprintf("device %s on host %s", device, s.MigrateTo))
+		a.request("spec.device", etcdschema.DeviceClaim(s.MigrateTo, device), fmt.Sprintf("device %s on host %s", device, s.MigrateTo))
 	}
 }
 
@@ -59,7 +59,8 @@ func (a *Allocation) device(s *model.PortSpec, ifaceID string) string {
 		return defaultDeviceName(ifaceID)
 	}
 	a.result.Device = name
-	a.demand("spec.interfaceID", etcdschema.DeviceClaim(etcdschema.AnyHost, name), fmt.Sprintf("device %s, the default of interface id %s,", name, ifaceID))
+	a.request("spec.interfaceID", etcdschema.DeviceClaim(etcdschema.AnyHost, name),
+		fmt.Sprintf("device %s, the default of interface id %s,", name, ifaceID))
 	return name
 }
 
@@ -113,7 +114,7 @@ const devicePrefix = "tap"
 func (a *Allocation) portMAC(s *model.PortSpec) {
 	if !s.MAC.IsZero() {
 		a.result.MAC = s.MAC
-		a.demand("spec.mac", etcdschema.MACClaim(s.MAC), "MAC "+s.MAC.String())
+		a.request("spec.mac", etcdschema.MACClaim(s.MAC), "MAC "+s.MAC.String())
 		return
 	}
 	if !a.chooseMAC() {
@@ -153,7 +154,7 @@ func (a *Allocation) portAddresses(s *model.PortSpec, network *etcdschema.Accept
 			}
 			explicit = true
 			a.result.Addresses = append(a.result.Addresses, addr)
-			a.demand(fmt.Sprintf("spec.addresses[%d]", i), etcdschema.AddressClaim(network.UID, addr), "address "+addr.String())
+			a.request(fmt.Sprintf("spec.addresses[%d]", i), etcdschema.AddressClaim(network.UID, addr), "address "+addr.String())
 		}
 		if !explicit {
 			a.oneAddress("spec.addresses", network.UID, subnetsOf(spec, v6), "")

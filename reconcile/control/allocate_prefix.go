@@ -60,7 +60,7 @@ func prefixesOf(field string, s *model.NetworkSpec) []routedPrefix {
 func (a *Allocation) claimPrefixes(s *model.RouterSpec) {
 	if x := a.reader.routedOn(a.id, s); x != nil {
 		for _, p := range a.reader.prefixesBehind(a.id, s) {
-			a.demandPrefix(p, x, claimant{a.uid, a.id})
+			a.requestPrefix(p, x, claimant{a.uid, a.id})
 		}
 	}
 }
@@ -79,14 +79,14 @@ func (a *Allocation) claimForRouter(s *model.NetworkSpec) {
 	}
 	for i, sub := range s.Subnets {
 		if sub.CIDR.Addr().Is6() {
-			a.demandPrefix(routedPrefix{fmt.Sprintf("spec.subnets[%d].cidr", i), sub.CIDR.Masked()}, x, claimant{router.UID, id})
+			a.requestPrefix(routedPrefix{fmt.Sprintf("spec.subnets[%d].cidr", i), sub.CIDR.Masked()}, x, claimant{router.UID, id})
 		}
 	}
 	a.requires = append(a.requires, etcdschema.AcceptedKey(id), etcdschema.AcceptedKey(x.Object.ID()))
 }
 
-// demandPrefix claims a prefix on an external network, unless another owner has a claim of a prefix that overlaps it.
-func (a *Allocation) demandPrefix(p routedPrefix, x *etcdschema.Accepted, who claimant) {
+// requestPrefix claims a prefix on an external network, unless another owner has a claim of a prefix that overlaps it.
+func (a *Allocation) requestPrefix(p routedPrefix, x *etcdschema.Accepted, who claimant) {
 	free := true
 	for _, other := range a.cache.prefixes[x.UID].Overlapping(p.prefix) {
 		k := etcdschema.RoutedPrefixClaim(x.UID, other)

@@ -16,7 +16,7 @@ import (
 func (a *Allocation) router(s *model.RouterSpec) {
 	for i, id := range s.NetworkIDs(a.id.Project) {
 		if n := a.reader.accepted(id); n != nil {
-			a.demand(fmt.Sprintf("spec.networks[%d]", i), etcdschema.RouterNetworkClaim(n.UID), id.String())
+			a.request(fmt.Sprintf("spec.networks[%d]", i), etcdschema.RouterNetworkClaim(n.UID), id.String())
 		}
 	}
 	a.claimPrefixes(s)

@@ -29,7 +29,7 @@ func (a *Allocation) Object() model.Object { return a.object }
 
 // Claim claims a value that the spec names. When another owner has it, the object is Invalid, or Pending while the value is held after
 // its release. field is the path of the value in the object, value names it for people ("address 10.0.0.5").
-func (a *Allocation) Claim(field string, k etcdschema.Key, value string) { a.demand(field, k, value) }
+func (a *Allocation) Claim(field string, k etcdschema.Key, value string) { a.request(field, k, value) }
 
 // conflict returns the claim of another object that prevents claiming a key, if there is one. If there is none, this is recorded as a
 // read only for keys that are wanted and not obtained (see missed).
@@ -46,9 +46,9 @@ func (a *Allocation) conflict(k etcdschema.Key) (cl etcdschema.Claim, blocked bo
 	return cl, true
 }
 
-// demand claims a value that the spec names. When another owner has it, the object is invalid, or pending if the value is only held
+// request claims a value that the spec names. When another owner has it, the object is invalid, or pending if the value is only held
 // after a release.
-func (a *Allocation) demand(field string, k etcdschema.Key, value string) {
+func (a *Allocation) request(field string, k etcdschema.Key, value string) {
 	if _, twice := a.wanted[k]; twice {
 		a.condition.invalid(field, fmt.Sprintf("%s is needed twice by this object: change one of the fields", value))
 		return

@@ -18,7 +18,7 @@ func (a *Allocation) floating(s *model.FloatingIPSpec) {
 	}
 	if s.Address.IsValid() {
 		a.result.Addresses = []model.Address{s.Address}
-		a.demand("spec.address", etcdschema.AddressClaim(x.UID, s.Address), "address "+s.Address.String())
+		a.request("spec.address", etcdschema.AddressClaim(x.UID, s.Address), "address "+s.Address.String())
 	} else {
 		a.floatingAddress(s, x)
 	}

@@ -53,7 +53,7 @@ func newPlanner(c *Cache, s Settings) *planner {
 	return p
 }
 
-// wake queues a unit to be evaluated again; a set waits as long as its pace demands. What the unit that is being evaluated writes
+// wake queues a unit to be evaluated again; a set waits as long as its pace requires. What the unit that is being evaluated writes
 // itself does not queue it.
 func (p *planner) wake(u unit) {
 	if p.reader.notes && p.reader.unit == u {

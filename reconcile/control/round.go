@@ -29,7 +29,7 @@ type write struct {
 	data []byte
 	old  *entry // the value in etcd as the cache knows it; nil for none
 	held bool   // with the lease of the hold time
-	// guard demands that the key is unchanged since old.
+	// guard requires that the key is unchanged since old.
 	guard bool
 }
 
@@ -183,7 +183,7 @@ func (r *round) note(k etcdschema.Key, old *entry, data []byte, guard, held bool
 	}
 }
 
-// require demands that the key is unchanged since the round read it.
+// require makes etcd refuse the transaction if the key has changed since the round read it.
 func (r *round) require(k etcdschema.Key) {
 	if m := r.cache.mod(k); m != unconfirmed {
 		r.requires[k] = m
