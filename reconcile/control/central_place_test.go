@@ -318,7 +318,7 @@ func TestRebuildKeepsWhatGatewaysReport(t *testing.T) {
 			s.record(k, cl)
 		}
 	}
-	s.planner.wakeAll() // claims of unknown owners are released, except reported ones
+	s.planner.enqueueAll() // claims of unknown owners are released, except reported ones
 	s.settle()
 	if cl, _ := s.cache().claim(etcdschema.AddressClaim(x, own)); cl.Owner != uid || cl.State != etcdschema.ClaimBound {
 		t.Errorf("a node has the router, and the claim is %+v", cl)

@@ -235,13 +235,13 @@ func TestAFreshLeaderComputesTheSame(t *testing.T) {
 		first.settle()
 		second, bare := newSim(t), newSim(t)
 		second.inherit(first, func(etcdschema.Key) bool { return true })
-		second.planner.wakeAll()
+		second.planner.enqueueAll()
 		second.settle()
 		if second.writes != 0 {
 			t.Fatalf("a fresh leader wrote %d keys", second.writes)
 		}
 		bare.inherit(first, func(k etcdschema.Key) bool { return area(k) != "desired" })
-		bare.planner.wakeAll()
+		bare.planner.enqueueAll()
 		bare.settle()
 		bare.check()
 		for k, e := range first.cache().entries {
@@ -294,7 +294,7 @@ func TestAnyHistoryKeepsTheInvariants(t *testing.T) {
 		s.settle()
 		s.check()
 		writes, before := s.writes, s.snapshot()
-		s.planner.wakeAll()
+		s.planner.enqueueAll()
 		s.settle()
 		if s.writes != writes {
 			t.Fatalf("a second look wrote %d keys: (-before +after)\n%s", s.writes-writes, cmp.Diff(before, s.snapshot()))
@@ -371,14 +371,14 @@ func TestAnyHistoryEqualsAFreshLook(t *testing.T) {
 		}
 		s.settle()
 		writes := s.writes
-		s.planner.wakeAll()
+		s.planner.enqueueAll()
 		s.settle()
 		if s.writes != writes {
 			t.Fatalf("a second look wrote %d keys", s.writes-writes)
 		}
 		fresh := newSim(t)
 		fresh.inherit(s, func(k etcdschema.Key) bool { return area(k) != "desired" })
-		fresh.planner.wakeAll()
+		fresh.planner.enqueueAll()
 		fresh.settle()
 		if diff := cmp.Diff(fresh.configs(), s.configs()); diff != "" {
 			t.Fatalf("(-from nothing +change by change)\n%s", diff)

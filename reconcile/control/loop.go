@@ -206,7 +206,7 @@ func (l *loop) takeOver(lead *etcdschema.Leadership) {
 	l.leading.Store(true)
 	l.metrics.leader.Set(1)
 	l.log.Info("leading", "revision", l.cache.Revision, "accepted", len(l.cache.accepted), "intents", len(l.cache.intents))
-	l.planner.wakeAll()
+	l.planner.enqueueAll()
 	l.judge(l.protection.TakeOver())
 	l.watchNodes()
 	l.announce()

@@ -113,14 +113,14 @@ func TestReplicasKnowOfArrivals(t *testing.T) {
 	later := m.replica(func(etcdschema.Key) bool { return true })
 	later.hears("h2", m.port, m.number)
 	later.planner.queue = workQueue{kinds: later.planner.queue.kinds} // nobody led when it was reported
-	later.planner.wakeAll()
+	later.planner.enqueueAll()
 	later.settle()
 	if !strings.Contains(later.item("h2", desired.KindPort, m.port), `"state":"active"`) || !strings.Contains(later.item("h1", desired.KindPort, m.port), `"state":"standby"`) {
 		t.Errorf("heard while nobody led: %s on h1, %s on h2", later.item("h1", desired.KindPort, m.port), later.item("h2", desired.KindPort, m.port))
 	}
 	m.arrive()
 	other := m.replica(func(k etcdschema.Key) bool { return area(k) != "actual" })
-	other.planner.wakeAll()
+	other.planner.enqueueAll()
 	other.settle()
 	if now := other.cache().accepted[m.port].Migration; now == nil || !now.Activated || other.writes != 0 {
 		t.Errorf("another replica makes %d writes and of the move %+v", other.writes, now)

@@ -49,13 +49,13 @@ func newPlanner(c *Cache, s Settings) *planner {
 		trouble: map[string]map[string]string{},
 		lost:    map[model.ID]*etcdschema.Accepted{}, foreign: map[etcdschema.Key]struct{}{}, refused: newRefusals(),
 	}
-	c.record = newRecord(p.wake)
+	c.record = newRecord(p.enqueue)
 	return p
 }
 
-// wake queues a unit to be evaluated again; a set waits as long as its pace requires. What the unit that is being evaluated writes
+// enqueue queues a unit to be evaluated again; a set waits as long as its pace requires. What the unit that is being evaluated writes
 // itself does not queue it.
-func (p *planner) wake(u unit) {
+func (p *planner) enqueue(u unit) {
 	if p.reader.notes && p.reader.unit == u {
 		return
 	}
@@ -67,7 +67,7 @@ func (p *planner) wake(u unit) {
 // begin queues a unit that has not been evaluated yet. After that, changes of its reads queue it.
 func (p *planner) begin(u unit) {
 	if !p.cache.record.knows(u) {
-		p.wake(u)
+		p.enqueue(u)
 	}
 }
 

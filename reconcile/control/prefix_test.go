@@ -204,7 +204,7 @@ func TestRebuildKeepsRoutedPrefixes(t *testing.T) {
 	for k, cl := range got {
 		s.record(k, cl)
 	}
-	s.planner.wakeAll()
+	s.planner.enqueueAll()
 	s.settle()
 	s.beta("fd00:2::/64")
 	if cond := s.condition(betaRouter); !strings.Contains(fmt.Sprint(cond.reasons), "belongs to Router gamma/edge already") {

@@ -22,7 +22,7 @@ func (l *loop) judge(reason string, restored bool) {
 			l.log.Warn("the brake is off: accepted", "was", was.Reason)
 		}
 		l.rebuild = l.rebuild || l.protection.Rebuilding()
-		l.planner.wakeAll()
+		l.planner.enqueueAll()
 		l.announce()
 	}
 	held := l.protection.Held()

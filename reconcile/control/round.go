@@ -80,7 +80,7 @@ func (r *round) rollback(m mark) {
 	j.undo = j.undo[:m.undo]
 	if r.cache.record != nil {
 		for _, u := range j.nested[m.nested:] {
-			r.cache.record.wake(u)
+			r.cache.record.enqueue(u)
 		}
 	}
 	j.nested = j.nested[:m.nested]

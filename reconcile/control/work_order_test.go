@@ -103,7 +103,7 @@ func TestATakeoverServesWhatIsAskedFirst(t *testing.T) {
 	damaged := etcdschema.DesiredKey("n003", desired.Key{Kind: desired.KindPort, UID: first.cache().accepted[port("pn003")].UID})
 	next.cache().set(damaged, nil)
 	next.planner.idle()
-	next.planner.wakeAll()
+	next.planner.enqueueAll()
 	next.put(port("asked"), portOnH1)
 	next.round()
 	for name, want := range map[string]bool{"waited": true, "asked": true, "p007": false} {
@@ -236,7 +236,7 @@ func TestWhoFollowsDoesNotWaitForTheRest(t *testing.T) {
 	first.settle()
 	s := newSim(t)
 	s.inherit(first, func(etcdschema.Key) bool { return true })
-	s.planner.wakeAll()
+	s.planner.enqueueAll()
 	s.put(port("web-1"), `{"spec":{"network":"blue","host":"h2"}}`)
 	s.round()
 	s.round()
