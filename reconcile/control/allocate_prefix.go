@@ -116,14 +116,14 @@ func (a *Allocation) requestPrefix(p routedPrefix, x *etcdschema.Accepted, who c
 
 // guardPrefixes makes the transactions of two replicas collide that claim prefixes of one external network at the same time,
 // whatever the prefixes are.
-func (a *Allocation) guardPrefixes(r *round, network string) error {
+func (a *Allocation) guardPrefixes(tx *transaction, network string) error {
 	k := etcdschema.RoutedPrefixGuard(network)
 	cl, _ := a.cache.claim(k)
 	at := a.now()
 	if !at.After(cl.Since) {
 		at = cl.Since.Add(time.Millisecond) // the value must change
 	}
-	_, err := r.put(k, etcdschema.Claim{Owner: network, State: etcdschema.ClaimBound, Since: at, For: a.cache.ids[network].String()}, true)
+	_, err := tx.put(k, etcdschema.Claim{Owner: network, State: etcdschema.ClaimBound, Since: at, For: a.cache.ids[network].String()}, true)
 	return err
 }
 
@@ -145,7 +145,7 @@ func (s *reader) unclaimedPrefix(router *etcdschema.Accepted) (what string, ok b
 
 // releasePrefixes releases the prefix claims that a router does not need any more. It has a transaction of its own, because both
 // sets of claims would not fit into one.
-func (p *planner) releasePrefixes(r *round, router *etcdschema.Accepted) error {
+func (p *planner) releasePrefixes(tx *transaction, router *etcdschema.Accepted) error {
 	keep := map[etcdschema.Key]bool{}
 	id := router.Object.ID()
 	if s, is := router.Object.Spec.(*model.RouterSpec); is {
@@ -164,8 +164,8 @@ func (p *planner) releasePrefixes(r *round, router *etcdschema.Accepted) error {
 	if len(gone) == 0 {
 		return nil
 	}
-	r.require(etcdschema.AcceptedKey(id))
-	return p.releaseKeys(r, gone)
+	tx.require(etcdschema.AcceptedKey(id))
+	return p.releaseKeys(tx, gone)
 }
 
 // prefixSpace is the claim space of routed prefixes.

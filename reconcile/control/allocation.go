@@ -115,25 +115,25 @@ func (a *Allocation) ownerName(cl etcdschema.Claim) string {
 }
 
 // settle writes the claims that the allocation wants, and releases the others.
-func (a *Allocation) settle(r *round) error {
+func (a *Allocation) settle(tx *transaction) error {
 	for _, k := range a.requires {
-		r.require(k)
+		tx.require(k)
 	}
 	for k := range a.wanted {
-		if err := a.bind(r, k); err != nil {
+		if err := a.bind(tx, k); err != nil {
 			return err
 		}
 	}
-	if err := a.release(r, a.uid, unit{kind: unitObject, id: a.id}); err != nil {
+	if err := a.release(tx, a.uid, unit{kind: unitObject, id: a.id}); err != nil {
 		return err
 	}
 	if a.previous != nil && a.previous.UID != a.uid {
-		return a.release(r, a.previous.UID, unit{kind: unitOrphan, uid: a.previous.UID})
+		return a.release(tx, a.previous.UID, unit{kind: unitOrphan, uid: a.previous.UID})
 	}
 	return nil
 }
 
-func (a *Allocation) bind(r *round, k etcdschema.Key) error {
+func (a *Allocation) bind(tx *transaction, k etcdschema.Key) error {
 	who, other := a.others[k]
 	if !other {
 		who = claimant{a.uid, a.id}
@@ -142,18 +142,19 @@ func (a *Allocation) bind(r *round, k etcdschema.Key) error {
 	if ok && cl.Owner == who.uid && cl.State == etcdschema.ClaimBound {
 		return nil
 	}
-	if _, err := r.put(k, etcdschema.Claim{Owner: who.uid, State: etcdschema.ClaimBound, Since: a.now(), For: who.id.String()}, true); err != nil {
+	cl = etcdschema.Claim{Owner: who.uid, State: etcdschema.ClaimBound, Since: a.now(), For: who.id.String()}
+	if _, err := tx.put(k, cl, true); err != nil {
 		return err
 	}
 	if network, _, is := etcdschema.ParseRoutedPrefixClaim(k); is {
-		return a.guardPrefixes(r, network)
+		return a.guardPrefixes(tx, network)
 	}
 	return nil
 }
 
 // release releases the claims that the uid owns and the allocation does not want. What is too much for one transaction is done by
 // the unit rest. Prefixes have a transaction of their own, unless the object is deleted.
-func (a *Allocation) release(r *round, uid string, rest unit) error {
+func (a *Allocation) release(tx *transaction, uid string, rest unit) error {
 	var gone []etcdschema.Key
 	for k := range a.reader.owned(uid) {
 		if _, wanted := a.wanted[k]; wanted {
@@ -165,7 +166,7 @@ func (a *Allocation) release(r *round, uid string, rest unit) error {
 		}
 		gone = append(gone, k)
 	}
-	return a.releaseSome(r, gone, rest)
+	return a.releaseSome(tx, gone, rest)
 }
 
 // releaseShare bounds the claims that one transaction releases. The largest object has 65 claims (a network of model.MaxSubnets),
@@ -173,7 +174,7 @@ func (a *Allocation) release(r *round, uid string, rest unit) error {
 const releaseShare = 24
 
 // releaseSome releases as many claims as one transaction has room for. It queues the unit rest for the others.
-func (p *planner) releaseSome(r *round, keys []etcdschema.Key, rest unit) error {
+func (p *planner) releaseSome(tx *transaction, keys []etcdschema.Key, rest unit) error {
 	keys = slices.DeleteFunc(keys, func(k etcdschema.Key) bool {
 		cl, ok := p.cache.claim(k)
 		return !ok || cl.State == etcdschema.ClaimHeld
@@ -183,23 +184,23 @@ func (p *planner) releaseSome(r *round, keys []etcdschema.Key, rest unit) error 
 		keys = keys[:releaseShare]
 		p.queue.add(rest)
 	}
-	return p.releaseKeys(r, keys)
+	return p.releaseKeys(tx, keys)
 }
 
 // releaseKeys releases claims. An address, MAC, segment or prefix is held for a while, so that traffic of senders that still use or
 // cache it does not reach a new owner. Other claims are deleted at once.
-func (p *planner) releaseKeys(r *round, keys []etcdschema.Key) error {
+func (p *planner) releaseKeys(tx *transaction, keys []etcdschema.Key) error {
 	for _, k := range keys {
 		cl, ok := p.cache.claim(k)
 		switch {
 		case !ok || cl.State == etcdschema.ClaimHeld:
 		case isHeldSpace(k):
 			cl.State, cl.Since = etcdschema.ClaimHeld, p.now()
-			if err := r.putHeld(k, cl); err != nil {
+			if err := tx.putHeld(k, cl); err != nil {
 				return err
 			}
 		default:
-			r.remove(k, true)
+			tx.remove(k, true)
 		}
 	}
 	return nil

@@ -44,10 +44,10 @@ type Cache struct {
 	owners    reportedOwners             // of what the nodes report
 	placed    index[desired.Key, string] // nodes that hold an item
 
-	journal *journal // not nil while a round may still be taken back
+	journal *journal // not nil while a transaction may still be taken back
 	record  *record  // not nil while a planner evaluates units against the cache
 
-	// acceptedChanged hears of each accepted object that appears or disappears, also when a round is rolled back. It may be nil.
+	// acceptedChanged hears of each accepted object that appears or disappears, also when a transaction is rolled back. It may be nil.
 	acceptedChanged func(id model.ID, accepted bool)
 }
 

@@ -347,12 +347,12 @@ func TestACentralChangeWritesOnlyWhatItConcerns(t *testing.T) {
 	s.check()
 	wrote := func(what string, want int, do func()) {
 		t.Helper()
-		writes, rounds := s.writes, s.rounds
+		writes, transactions := s.writes, s.transactions
 		do()
 		s.settle()
 		s.check()
-		if n := s.writes - writes; n > want || s.rounds != rounds+1 {
-			t.Errorf("%s wrote %d keys in %d transactions, expected at most %d in one", what, n, s.rounds-rounds, want)
+		if n := s.writes - writes; n > want || s.transactions != transactions+1 {
+			t.Errorf("%s wrote %d keys in %d transactions, expected at most %d in one", what, n, s.transactions-transactions, want)
 		}
 	}
 	// accepted, the guest's address claimed, three items, three heads

@@ -158,7 +158,7 @@ func (s *sim) shape() map[string]string {
 	return out
 }
 
-// Intent that is divided into rounds, written twice, and mixed with garbage that is removed again leads to the same result as
+// Intent that is divided into transactions, written twice, and mixed with garbage that is removed again leads to the same result as
 // intent that arrives at once.
 func TestArrivalDoesNotMatter(t *testing.T) {
 	t.Parallel()
@@ -182,8 +182,8 @@ func TestArrivalDoesNotMatter(t *testing.T) {
 				split.put(d.id, `{"spec":{"no such field":1}}`)
 			}
 			split.put(d.id, d.spec)
-			if rapid.Bool().Draw(t, "round") && !split.planner.queue.empty() {
-				split.round()
+			if rapid.Bool().Draw(t, "transaction") && !split.planner.queue.empty() {
+				split.transact()
 			}
 		}
 		split.settle()
@@ -303,7 +303,7 @@ func TestAnyHistoryKeepsTheInvariants(t *testing.T) {
 }
 
 // disturb does to a region what people do not do: a weftd is upgraded or downgraded (what it does not support any more stays if it
-// is harmless), a guest arrives, keys are deleted or written by hand, a round is refused.
+// is harmless), a guest arrives, keys are deleted or written by hand, a transaction is refused.
 func (s *sim) disturb(t *rapid.T) {
 	switch rapid.IntRange(0, 4).Draw(t, "disturbance") {
 	case 0:
@@ -324,8 +324,8 @@ func (s *sim) disturb(t *rapid.T) {
 			s.event(rapid.SampledFrom(keys).Draw(t, "item"), value)
 		}
 	case 4:
-		r, units := s.planner.fill()
-		r.abandon()
+		tx, units := s.planner.fill()
+		tx.abandon()
 		for _, u := range units {
 			s.planner.queue.add(u)
 		}

@@ -52,9 +52,9 @@ type ItemKind struct {
 	desired.ItemKind
 
 	// update evaluates one item of a node. When it is nil, the item is written with the object of its uid.
-	update func(p *planner, r *round, node string, k desired.Key) error
+	update func(p *planner, tx *transaction, node string, k desired.Key) error
 	// withdraw takes the item of an object that is gone off a node. When it is nil, the item is removed.
-	withdraw func(p *planner, r *round, node string, k desired.Key)
+	withdraw func(p *planner, tx *transaction, node string, k desired.Key)
 	// index adds an item to the indexes of its node, or removes it.
 	index func(n *node, item desired.Item, add bool)
 	// changed tells the record which groups of a node are others now. was is nil for a new item, is for one that is gone.
@@ -124,10 +124,10 @@ func (list *Kinds) item(k desired.Kind) (*ItemKind, bool) {
 
 // Placement is one evaluation of an accepted object: what it becomes on the nodes.
 type Placement struct {
-	planner   *planner
-	round     *round
-	accepted  *etcdschema.Accepted
-	condition *condition
+	planner     *planner
+	transaction *transaction
+	accepted    *etcdschema.Accepted
+	condition   *condition
 }
 
 // Accepted is the object that is placed. It must not be changed.
@@ -142,11 +142,11 @@ func (p *Placement) Put(kind desired.Kind, items map[string]desired.Item) error 
 	key := desired.Key{Kind: kind, UID: p.accepted.UID}
 	for _, node := range p.planner.placedOn(key) {
 		if items[node] == nil {
-			p.round.removeItem(node, key)
+			p.transaction.removeItem(node, key)
 		}
 	}
 	for node, item := range items {
-		if _, err := p.round.putItem(node, item); err != nil {
+		if _, err := p.transaction.putItem(node, item); err != nil {
 			return err
 		}
 	}

@@ -109,17 +109,17 @@ func (s *reader) unroutable(name string, host *model.HostSpec, router *etcdschem
 }
 
 // routerOn updates the router on a node with the networks that it needs there, and starts its neighbours.
-func (p *planner) routerOn(r *round, name string, k desired.Key) error {
-	return p.reading(unit{kind: unitItem, node: name, item: k}, func() error { return p.routerItem(r, name, k) })
+func (p *planner) routerOn(tx *transaction, name string, k desired.Key) error {
+	return p.reading(unit{kind: unitItem, node: name, item: k}, func() error { return p.routerItem(tx, name, k) })
 }
 
-func (p *planner) routerItem(r *round, name string, k desired.Key) error {
+func (p *planner) routerItem(tx *transaction, name string, k desired.Key) error {
 	was, _ := entryValue[*desired.Router](p.cache.node(name).items[k])
 	router, is, why := p.routerFor(name, k)
 	p.noteTrouble(k.UID, name, why)
 	if is == nil {
-		r.removeItem(name, k)
-	} else if _, err := r.putItem(name, is); err != nil {
+		tx.removeItem(name, k)
+	} else if _, err := tx.putItem(name, is); err != nil {
 		return err
 	}
 	if id, ok := p.cache.ids[k.UID]; ok {
@@ -129,7 +129,7 @@ func (p *planner) routerItem(r *round, name string, k desired.Key) error {
 		p.beginHost(name)
 	}
 	for _, uid := range p.networksAround(router, was, is) {
-		if err := p.item(r, name, desired.Key{Kind: desired.KindNetwork, UID: uid}); err != nil {
+		if err := p.item(tx, name, desired.Key{Kind: desired.KindNetwork, UID: uid}); err != nil {
 			return err
 		}
 	}

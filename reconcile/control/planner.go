@@ -20,7 +20,7 @@ type Settings struct {
 	NewSecret func() string
 }
 
-// planner evaluates units of work against the cache and writes into a round. It is pure except for Settings.
+// planner evaluates units of work against the cache and writes into a transaction. It is pure except for Settings.
 type planner struct {
 	cache    *Cache
 	settings Settings
@@ -82,27 +82,27 @@ func spaceOf(k etcdschema.Key) string {
 	return parts[1]
 }
 
-// do evaluates one unit. After an error the round must be rolled back to where it was before.
-func (p *planner) do(r *round, u unit) error {
+// do evaluates one unit. After an error the transaction must be rolled back to where it was before.
+func (p *planner) do(tx *transaction, u unit) error {
 	switch u.kind {
 	case unitObject:
-		return p.object(r, u.id)
+		return p.object(tx, u.id)
 	case unitItem:
-		return p.item(r, u.node, u.item)
+		return p.item(tx, u.node, u.item)
 	case unitHead:
-		return r.sealHead(u.node)
+		return tx.sealHead(u.node)
 	case unitOrphan:
-		return p.orphan(r, u.uid)
+		return p.orphan(tx, u.uid)
 	}
 	return fmt.Errorf("unknown unit of work %d", u.kind)
 }
 
 // object brings one intent object as far as possible.
-func (p *planner) object(r *round, id model.ID) error {
-	return p.reading(unit{kind: unitObject, id: id}, func() error { return p.advance(r, id) })
+func (p *planner) object(tx *transaction, id model.ID) error {
+	return p.reading(unit{kind: unitObject, id: id}, func() error { return p.advance(tx, id) })
 }
 
-func (p *planner) advance(r *round, id model.ID) error {
+func (p *planner) advance(tx *transaction, id model.ID) error {
 	in, acc := p.cache.intents[id], p.cache.accepted[id]
 	if acc == nil {
 		acc = p.lost[id]
@@ -110,7 +110,7 @@ func (p *planner) advance(r *round, id model.ID) error {
 	p.statusOf(id)
 	delete(p.conditions, id)
 	if in == nil {
-		return p.remove(r, id, acc)
+		return p.remove(tx, id, acc)
 	}
 	cond := &condition{phase: etcdschema.PhaseAccepted}
 	if len(in.problems) > 0 {
@@ -123,8 +123,8 @@ func (p *planner) advance(r *round, id model.ID) error {
 				UID: a.uid, IntentRevision: in.mod, CreateRevision: in.born, Object: in.object, Allocated: a.result,
 			}
 			p.keep(acc, next)
-			r.require(etcdschema.Intent(id))
-			if err := p.accept(r, a, acc, next); err != nil {
+			tx.require(etcdschema.Intent(id))
+			if err := p.accept(tx, a, acc, next); err != nil {
 				return err
 			}
 			acc = next
@@ -135,12 +135,12 @@ func (p *planner) advance(r *round, id model.ID) error {
 	}
 	if !cond.good() && acc != nil {
 		var err error
-		if acc, err = p.uphold(r, acc); err != nil {
+		if acc, err = p.uphold(tx, acc); err != nil {
 			return err
 		}
 	}
 	if acc != nil {
-		if err := p.placeObject(r, acc, cond); err != nil {
+		if err := p.placeObject(tx, acc, cond); err != nil {
 			return err
 		}
 	}
@@ -149,7 +149,7 @@ func (p *planner) advance(r *round, id model.ID) error {
 }
 
 // uphold evaluates the accepted object again while a newer intent is not valid, because what the object refers to may have changed.
-func (p *planner) uphold(r *round, acc *etcdschema.Accepted) (*etcdschema.Accepted, error) {
+func (p *planner) uphold(tx *transaction, acc *etcdschema.Accepted) (*etcdschema.Accepted, error) {
 	a := p.allocate(acc.Object, acc.CreateRevision, acc)
 	if !a.condition.good() {
 		a.missed()
@@ -159,7 +159,7 @@ func (p *planner) uphold(r *round, acc *etcdschema.Accepted) (*etcdschema.Accept
 	next.Allocated = a.result
 	next.Migration, next.GatewaySecret = nil, ""
 	p.keep(acc, &next)
-	return &next, p.accept(r, a, acc, &next)
+	return &next, p.accept(tx, a, acc, &next)
 }
 
 // allocate finds the claims of a valid object. If its create revision differs from that of the accepted object, it is another
@@ -217,29 +217,29 @@ func (p *planner) refers(acc *etcdschema.Accepted, to model.ID) bool {
 }
 
 // accept writes the accepted record and its claims.
-func (p *planner) accept(r *round, a *Allocation, old, next *etcdschema.Accepted) error {
+func (p *planner) accept(tx *transaction, a *Allocation, old, next *etcdschema.Accepted) error {
 	for _, ref := range next.Object.Spec.References(a.id.Project) {
 		if p.cache.accepted[ref.To] != nil {
-			r.require(etcdschema.AcceptedKey(ref.To))
+			tx.require(etcdschema.AcceptedKey(ref.To))
 		}
 	}
-	if err := a.settle(r); err != nil {
+	if err := a.settle(tx); err != nil {
 		return err
 	}
 	if old != nil && old.UID != next.UID {
-		p.withdraw(r, itemKind(a.id.Kind), old.UID)
+		p.withdraw(tx, itemKind(a.id.Kind), old.UID)
 	}
 	delete(p.lost, a.id)
-	_, err := r.put(etcdschema.AcceptedKey(a.id), next, true)
+	_, err := tx.put(etcdschema.AcceptedKey(a.id), next, true)
 	return err
 }
 
 func itemKind(k model.Kind) desired.Kind { return desired.Kind(k.Segment()) }
 
 // placeObject writes the accepted object to the node configs.
-func (p *planner) placeObject(r *round, acc *etcdschema.Accepted, cond *condition) error {
+func (p *planner) placeObject(tx *transaction, acc *etcdschema.Accepted, cond *condition) error {
 	if place := p.cache.kinds.objectOf(acc).Place; place != nil {
-		return place(&Placement{p, r, acc, cond})
+		return place(&Placement{p, tx, acc, cond})
 	}
 	return nil
 }
@@ -253,22 +253,22 @@ func (p *planner) keep(previous, next *etcdschema.Accepted) {
 
 // remove completes the deletion of an object. Objects that others still refer to wait, except ports: a floating address may outlive
 // its port.
-func (p *planner) remove(r *round, id model.ID, acc *etcdschema.Accepted) error {
+func (p *planner) remove(tx *transaction, id model.ID, acc *etcdschema.Accepted) error {
 	if acc == nil {
 		return nil
 	}
 	if users := p.reader.users(id); len(users) > 0 && !p.cache.kinds.object(id.Kind).Outlived {
 		p.conditions[id] = stillUsed(sortedIDs(users))
-		return p.placeObject(r, acc, &condition{})
+		return p.placeObject(tx, acc, &condition{})
 	}
 	a := &Allocation{planner: p, id: id, uid: acc.UID}
-	if err := a.release(r, acc.UID, unit{kind: unitOrphan, uid: acc.UID}); err != nil {
+	if err := a.release(tx, acc.UID, unit{kind: unitOrphan, uid: acc.UID}); err != nil {
 		return err
 	}
-	p.withdraw(r, itemKind(id.Kind), acc.UID)
+	p.withdraw(tx, itemKind(id.Kind), acc.UID)
 	delete(p.lost, id)
-	r.require(etcdschema.Intent(id))
-	r.remove(etcdschema.AcceptedKey(id), true)
+	tx.require(etcdschema.Intent(id))
+	tx.remove(etcdschema.AcceptedKey(id), true)
 	p.reader.forget() // the object does not exist any more
 	return nil
 }

@@ -189,11 +189,11 @@ func TestTheCacheTellsWhatIsAccepted(t *testing.T) {
 		}
 		for range rapid.IntRange(1, 30).Draw(t, "steps") {
 			if rapid.Bool().Draw(t, "undone") {
-				r := c.begin()
+				tx := c.begin()
 				for range rapid.IntRange(1, 5).Draw(t, "changes") {
 					change()
 				}
-				r.abandon()
+				tx.abandon()
 			} else {
 				change()
 			}

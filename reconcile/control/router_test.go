@@ -155,21 +155,21 @@ func TestFloatingMoves(t *testing.T) {
 		}
 	}
 	on("reserved", "", "", "")
-	before := s.rounds
+	before := s.transactions
 	s.put(floating("web"), `{"spec":{"network":"operator/internet","port":"web-1"}}`)
 	on("web-1", `"fixed":"10.0.0.`, "", "")
 	s.put(floating("web"), `{"spec":{"network":"operator/internet","port":"web-2"}}`)
 	on("web-2", "", `"fixed":"10.8.0.`, "")
-	if s.rounds != before+2 {
-		t.Errorf("moving took %d transactions, expected two", s.rounds-before)
+	if s.transactions != before+2 {
+		t.Errorf("moving took %d transactions, expected two", s.transactions-before)
 	}
 	s.put(port("web-2"), `{"spec":{"network":"green","host":"h1","migrateTo":"h2"}}`)
 	on("web-2 is elsewhere", `"fixed":"10.8.0.`, "", "")
-	before = s.rounds
+	before = s.transactions
 	s.put(port("web-2"), `{"spec":{"network":"green","host":"h2"}}`)
 	on("migrated", "", `"fixed":"10.8.0.`, "")
-	if s.rounds != before+1 {
-		t.Errorf("migrating took %d transactions, expected one", s.rounds-before)
+	if s.transactions != before+1 {
+		t.Errorf("migrating took %d transactions, expected one", s.transactions-before)
 	}
 	s.remove(port("web-2"))
 	on("web-2 is deleted", "", "", "Port alpha/web-2 does not exist")
@@ -289,12 +289,12 @@ func TestARoutedChangeWritesOnlyWhatItConcerns(t *testing.T) {
 	s.check()
 	wrote := func(what string, want int, do func()) {
 		t.Helper()
-		writes, rounds := s.writes, s.rounds
+		writes, transactions := s.writes, s.transactions
 		do()
 		s.settle()
 		s.check()
-		if n := s.writes - writes; n > want || s.rounds != rounds+1 {
-			t.Errorf("%s wrote %d keys in %d transactions, expected at most %d in one", what, n, s.rounds-rounds, want)
+		if n := s.writes - writes; n > want || s.transactions != transactions+1 {
+			t.Errorf("%s wrote %d keys in %d transactions, expected at most %d in one", what, n, s.transactions-transactions, want)
 		}
 	}
 	wrote("a reserved address", 2, func() { s.put(floating("one"), `{"spec":{"network":"operator/internet"}}`) })
@@ -327,12 +327,12 @@ func TestSetsAreWrittenOnceInAnInterval(t *testing.T) {
 		}
 		s.put(port("p"+pad(i)), portOnH1)
 		for !s.planner.queue.empty() {
-			s.round()
+			s.transact()
 		}
 		s.now = s.now.Add(10 * time.Millisecond)
 		s.planner.ripen(s.now)
 		for !s.planner.queue.empty() {
-			s.round()
+			s.transact()
 		}
 		if e := s.cache().entries[key]; e != nil && string(before) != string(e.data) {
 			written++
