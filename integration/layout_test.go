@@ -55,6 +55,10 @@ var arrows = []struct {
 	{"reconcile/plan", []string{"hostnet/object"}},
 	{"reconcile/engine", []string{"model", "model/desired", "etcdschema", "hostnet/object", "reconcile/compile", "reconcile/plan", "reconcile/engine/report"}},
 	{"reconcile/engine/report", []string{"model", "model/desired", "etcdschema"}},
+	// What the control plane is made of does not know the control plane.
+	{"reconcile/control/claimed", nil},
+	{"reconcile/control/pace", nil},
+	{"reconcile/control/protect", []string{"model", "etcdschema"}},
 	{"reconcile/", []string{"model", "model/desired", "etcdschema", "reconcile/"}},
 	{"cmd/weft/internal/terminal", nil},
 	{"cmd/weft/view", []string{"model", "model/desired", "etcdschema", "cmd/weft/internal/terminal"}},

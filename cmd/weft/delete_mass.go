@@ -13,7 +13,7 @@ import (
 	"weft/cmd/weft/internal/terminal"
 	"weft/etcdschema"
 	"weft/model"
-	"weft/reconcile/control"
+	"weft/reconcile/control/protect"
 )
 
 // orderNames bounds the objects of one deletion order. So many fit into one value, however long their names are.
@@ -22,14 +22,14 @@ const orderNames = 2000
 // announce tells the controllers beforehand of a deletion that is so large that they would hold it. It does so once confirm has allowed
 // it; a nil confirm allows everything.
 func announce(ctx context.Context, st store, ids []model.ID, confirm func(gone, total int) error) error {
-	if !control.IsMassDeletion(len(ids), 0) {
+	if !protect.IsMassDeletion(len(ids), 0) {
 		return nil // this many are never a mass deletion
 	}
 	accepted, _, err := st.List(ctx, etcdschema.AcceptedPrefix())
 	if err != nil {
 		return err
 	}
-	if !control.IsMassDeletion(len(ids), len(accepted)) {
+	if !protect.IsMassDeletion(len(ids), len(accepted)) {
 		return nil
 	}
 	if confirm != nil {

@@ -7,6 +7,7 @@ import (
 
 	"weft/etcdschema"
 	"weft/model"
+	"weft/reconcile/control/claimed"
 )
 
 // network claims the segment and, in each subnet, the addresses of the gateway and of the DHCP server.
@@ -18,7 +19,7 @@ func (a *Allocation) network(s *model.NetworkSpec) {
 	a.segment(s, physical.Object.Spec.(*model.PhysicalNetworkSpec))
 	for i, sub := range s.Subnets {
 		gw := sub.ReservedGateway()
-		a.demand(fmt.Sprintf("spec.subnets[%d].gateway", i), etcdschema.AddressClaim(a.uid, gw), "gateway address "+gw.String())
+		a.request(fmt.Sprintf("spec.subnets[%d].gateway", i), etcdschema.AddressClaim(a.uid, gw), "gateway address "+gw.String())
 	}
 	for i, sub := range s.Subnets {
 		if sub.CIDR.Addr().Is4() {
@@ -36,7 +37,8 @@ func (a *Allocation) segment(s *model.NetworkSpec, physical *model.PhysicalNetwo
 	key := func(v uint16) etcdschema.Key { return etcdschema.SegmentClaim(s.PhysicalNetwork, v) }
 	if s.SegmentationID != 0 {
 		a.result.SegmentationID = s.SegmentationID
-		a.demand("spec.segmentationID", key(s.SegmentationID), fmt.Sprintf("VLAN %d of physical network %s", s.SegmentationID, s.PhysicalNetwork))
+		a.request("spec.segmentationID", key(s.SegmentationID),
+			fmt.Sprintf("VLAN %d of physical network %s", s.SegmentationID, s.PhysicalNetwork))
 		return
 	}
 	if a.previous != nil && a.previous.Allocated.SegmentationID != 0 && a.keeps(key(a.previous.Allocated.SegmentationID)) {
@@ -47,15 +49,12 @@ func (a *Allocation) segment(s *model.NetworkSpec, physical *model.PhysicalNetwo
 	used := a.cache.segmentsOf(s.PhysicalNetwork)
 	var free []uint16
 	for _, r := range physical.VLANRanges {
-		for v := int(r.Minimum); v <= int(r.Maximum) && v < maxSegments && len(free) < a.choice(); v++ {
-			if !used[v] {
-				free = append(free, uint16(v))
-			}
-		}
+		free = append(free, used.Free(r.Minimum, r.Maximum, a.choice()-len(free))...)
 	}
 	if len(free) == 0 {
 		a.reader.exhausted(segmentSpace(s.PhysicalNetwork))
-		a.verdict.pending("spec.segmentationID", fmt.Sprintf("physical network %s has no free VLAN id left: widen its vlanRanges", s.PhysicalNetwork))
+		a.condition.pending("spec.segmentationID",
+			fmt.Sprintf("physical network %s has no free VLAN id left: widen its vlanRanges", s.PhysicalNetwork))
 		return
 	}
 	a.result.SegmentationID = free[a.settings.Random()%uint64(len(free))]
@@ -80,7 +79,7 @@ func (a *Allocation) dhcpServer(field string, s model.Subnet) {
 	key := func(addr model.Address) etcdschema.Key { return etcdschema.AddressClaim(a.uid, addr) }
 	if s.DHCPServer.IsValid() {
 		a.result.DHCPServers = append(a.result.DHCPServers, s.DHCPServer)
-		a.demand(field, key(s.DHCPServer), "DHCP server address "+s.DHCPServer.String())
+		a.request(field, key(s.DHCPServer), "DHCP server address "+s.DHCPServer.String())
 		return
 	}
 	if a.previous != nil {
@@ -106,7 +105,8 @@ func (a *Allocation) dhcpServer(field string, s model.Subnet) {
 	if len(s.AllocationPools) > 0 {
 		what = "the allocation pools of " + what
 	}
-	a.verdict.pending(field, fmt.Sprintf("no address of %s is free for the DHCP server: widen the pools, remove a port, or name an address here", what))
+	a.condition.pending(field,
+		fmt.Sprintf("no address of %s is free for the DHCP server: widen the pools, remove a port, or name an address here", what))
 }
 
 // freeServer is a free address for a DHCP server. In a subnet without pools it is the first one after the gateway. In a subnet with
@@ -118,10 +118,10 @@ func (a *Allocation) freeServer(s model.Subnet) (model.Address, bool) {
 	}
 	if len(s.AllocationPools) == 0 {
 		block := hosts(s.CIDR.Prefix)
-		for _, r := range []addressRun{{s.ReservedGateway().Next(), block.last}, block} {
-			addr, ok := used.free(r.first, r.last)
+		for _, r := range []claimed.Range{{First: s.ReservedGateway().Next(), Last: block.Last}, block} {
+			addr, ok := used.Free(r.First, r.Last)
 			for ok && !unclaimed(addr) { // this network wants it for a gateway
-				addr, ok = used.free(addr.Next(), r.last)
+				addr, ok = used.Free(addr.Next(), r.Last)
 			}
 			if ok {
 				return model.Address{Addr: addr}, true
@@ -130,9 +130,9 @@ func (a *Allocation) freeServer(s model.Subnet) (model.Address, bool) {
 		return model.Address{}, false
 	}
 	for _, r := range slices.Backward(pools(s, "")) {
-		addr, ok := used.lastFree(r.first, r.last)
+		addr, ok := used.LastFree(r.First, r.Last)
 		for ok && !unclaimed(addr) {
-			addr, ok = used.lastFree(r.first, addr.Prev())
+			addr, ok = used.LastFree(r.First, addr.Prev())
 		}
 		if ok {
 			return model.Address{Addr: addr}, true
@@ -152,7 +152,8 @@ func (a *Allocation) keepUsed(s *model.NetworkSpec) {
 			continue
 		}
 		if id, addr, ok := a.userOf(sub, s); ok {
-			a.verdict.invalid("spec.subnets", fmt.Sprintf("subnet %s is gone, but %s still has %s of it: change or delete that one first", sub.CIDR, id, addr))
+			a.condition.invalid("spec.subnets",
+				fmt.Sprintf("subnet %s is gone, but %s still has %s of it: change or delete that one first", sub.CIDR, id, addr))
 		}
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"weft/etcdschema"
 	"weft/model"
+	"weft/reconcile/control/claimed"
 )
 
 // macTries bounds the search for a free MAC. There are 2^24 values behind a prefix. Even with 100,000 ports only one try in 170
@@ -27,13 +28,13 @@ func (a *Allocation) port(s *model.PortSpec) {
 	a.portMAC(s)
 	a.portAddresses(s, network)
 	ifaceID := interfaceID(s, a.id.Name, a.uid)
-	a.demand("spec.interfaceID", etcdschema.InterfaceClaim(ifaceID), fmt.Sprintf("interface id %s", ifaceID))
+	a.request("spec.interfaceID", etcdschema.InterfaceClaim(ifaceID), fmt.Sprintf("interface id %s", ifaceID))
 	device := a.device(s, ifaceID)
 	if s.Host != "" {
-		a.demand("spec.device", etcdschema.DeviceClaim(s.Host, device), fmt.Sprintf("device %s on host %s", device, s.Host))
+		a.request("spec.device", etcdschema.DeviceClaim(s.Host, device), fmt.Sprintf("device %s on host %s", device, s.Host))
 	}
 	if s.MigrateTo != "" && s.MigrateTo != s.Host {
-		a.demand("spec.device", etcdschema.DeviceClaim(s.MigrateTo, device), fmt.Sprintf("device %s on host %s", device, s.MigrateTo))
+		a.request("spec.device", etcdschema.DeviceClaim(s.MigrateTo, device), fmt.Sprintf("device %s on host %s", device, s.MigrateTo))
 	}
 }
 
@@ -44,7 +45,7 @@ func (a *Allocation) port(s *model.PortSpec) {
 //   - A device that the spec names must not be the default device of another port.
 func (a *Allocation) device(s *model.PortSpec, ifaceID string) string {
 	conventional := etcdschema.DeviceClaim(etcdschema.AnyHost, defaultDeviceName(ifaceID))
-	_, taken := a.obstacle(conventional)
+	_, taken := a.conflict(conventional)
 	if s.Device != "" {
 		if !taken {
 			a.want(conventional)
@@ -58,7 +59,8 @@ func (a *Allocation) device(s *model.PortSpec, ifaceID string) string {
 		return defaultDeviceName(ifaceID)
 	}
 	a.result.Device = name
-	a.demand("spec.interfaceID", etcdschema.DeviceClaim(etcdschema.AnyHost, name), fmt.Sprintf("device %s, the default of interface id %s,", name, ifaceID))
+	a.request("spec.interfaceID", etcdschema.DeviceClaim(etcdschema.AnyHost, name),
+		fmt.Sprintf("device %s, the default of interface id %s,", name, ifaceID))
 	return name
 }
 
@@ -66,9 +68,10 @@ func (a *Allocation) device(s *model.PortSpec, ifaceID string) string {
 func (a *Allocation) refuseOtherDefault(device string) {
 	k := etcdschema.DeviceClaim(etcdschema.AnyHost, device)
 	a.reader.owns(a.uid, k)
-	if cl, blocked := a.obstacle(k); blocked {
+	if cl, blocked := a.conflict(k); blocked {
 		a.reader.inTheWay(k)
-		a.verdict.invalid("spec.device", fmt.Sprintf("device %s is on every host the default device of %s: choose another name", device, a.ownerName(cl)))
+		a.condition.invalid("spec.device",
+			fmt.Sprintf("device %s is on every host the default device of %s: choose another name", device, a.ownerName(cl)))
 	}
 }
 
@@ -111,11 +114,11 @@ const devicePrefix = "tap"
 func (a *Allocation) portMAC(s *model.PortSpec) {
 	if !s.MAC.IsZero() {
 		a.result.MAC = s.MAC
-		a.demand("spec.mac", etcdschema.MACClaim(s.MAC), "MAC "+s.MAC.String())
+		a.request("spec.mac", etcdschema.MACClaim(s.MAC), "MAC "+s.MAC.String())
 		return
 	}
 	if !a.chooseMAC() {
-		a.verdict.pending("spec.mac", fmt.Sprintf("no free MAC was found with prefix %x after %d tries", a.settings.MACPrefix, macTries))
+		a.condition.pending("spec.mac", fmt.Sprintf("no free MAC was found with prefix %x after %d tries", a.settings.MACPrefix, macTries))
 	}
 }
 
@@ -151,7 +154,7 @@ func (a *Allocation) portAddresses(s *model.PortSpec, network *etcdschema.Accept
 			}
 			explicit = true
 			a.result.Addresses = append(a.result.Addresses, addr)
-			a.demand(fmt.Sprintf("spec.addresses[%d]", i), etcdschema.AddressClaim(network.UID, addr), "address "+addr.String())
+			a.request(fmt.Sprintf("spec.addresses[%d]", i), etcdschema.AddressClaim(network.UID, addr), "address "+addr.String())
 		}
 		if !explicit {
 			a.oneAddress("spec.addresses", network.UID, subnetsOf(spec, v6), "")
@@ -195,10 +198,11 @@ func (a *Allocation) oneAddress(field, network string, subnets []model.Subnet, p
 	}
 	a.reader.exhausted(network)
 	if pool != "" {
-		a.verdict.pending("spec.pool", fmt.Sprintf("no free address is left in the pool %s of %s: add an allocation pool of that name to the network", pool, cidrs(subnets)))
+		a.condition.pending("spec.pool",
+			fmt.Sprintf("no free address is left in the pool %s of %s: add an allocation pool of that name to the network", pool, cidrs(subnets)))
 		return
 	}
-	a.verdict.pending(field, fmt.Sprintf("no free address is left in %s: add a subnet or an allocation pool to the network", cidrs(subnets)))
+	a.condition.pending(field, fmt.Sprintf("no free address is left in %s: add a subnet or an allocation pool to the network", cidrs(subnets)))
 }
 
 func (a *Allocation) take(addr model.Address, k etcdschema.Key) {
@@ -224,12 +228,12 @@ func (a *Allocation) freeAddress(network string, s model.Subnet, name string) (m
 	for _, pool := range pools(s, name) {
 		if a.spread {
 			if from := within(pool, a.settings.Random()); from.IsValid() {
-				if addr, ok := used.free(from, pool.last); ok {
+				if addr, ok := used.Free(from, pool.Last); ok {
 					return model.Address{Addr: addr}, true
 				}
 			}
 		}
-		if addr, ok := used.free(pool.first, pool.last); ok {
+		if addr, ok := used.Free(pool.First, pool.Last); ok {
 			return model.Address{Addr: addr}, true
 		}
 	}
@@ -238,10 +242,10 @@ func (a *Allocation) freeAddress(network string, s model.Subnet, name string) (m
 
 // pools are the ranges with this name from which addresses are given. When a subnet declares no ranges at all, the range without a
 // name is all host addresses of the block.
-func pools(s model.Subnet, name string) []addressRun {
-	var out []addressRun
+func pools(s model.Subnet, name string) []claimed.Range {
+	var out []claimed.Range
 	for _, p := range s.Pools(name) {
-		out = append(out, addressRun{p.Start.Addr, p.End.Addr})
+		out = append(out, claimed.Range{First: p.Start.Addr, Last: p.End.Addr})
 	}
 	if len(s.AllocationPools) == 0 && name == "" {
 		out = append(out, hosts(s.CIDR.Prefix))
@@ -250,28 +254,38 @@ func pools(s model.Subnet, name string) []addressRun {
 }
 
 // hosts is the block without its network address (IPv6: the subnet-router anycast address) and IPv4 broadcast address.
-func hosts(p netip.Prefix) addressRun {
-	r := addressRun{p.Addr().Next(), lastAddr(p)}
+func hosts(p netip.Prefix) claimed.Range {
+	r := claimed.Range{First: p.Addr().Next(), Last: lastAddress(p)}
 	if p.Addr().Is4() {
-		r.last = r.last.Prev()
+		r.Last = r.Last.Prev()
 	}
 	return r
+}
+
+// lastAddress is the highest address of the prefix.
+func lastAddress(p netip.Prefix) netip.Addr {
+	b := p.Addr().AsSlice()
+	for bit := p.Bits(); bit < len(b)*8; bit++ {
+		b[bit/8] |= 0x80 >> (bit % 8)
+	}
+	a, _ := netip.AddrFromSlice(b)
+	return a
 }
 
 // spreadSpan bounds the distance of the random address from the start of a pool.
 const spreadSpan = 1 << 12
 
-// within is a random address of the run, at most spreadSpan from its start; the zero Addr when that is outside of the run.
-func within(r addressRun, random uint64) netip.Addr {
-	b := r.first.As16()
+// within is a random address of the range, at most spreadSpan from its start; the zero Addr when that is outside of the range.
+func within(r claimed.Range, random uint64) netip.Addr {
+	b := r.First.As16()
 	v := uint32(b[12])<<24 | uint32(b[13])<<16 | uint32(b[14])<<8 | uint32(b[15])
 	v += uint32(random % spreadSpan)
 	b[12], b[13], b[14], b[15] = byte(v>>24), byte(v>>16), byte(v>>8), byte(v)
 	a := netip.AddrFrom16(b)
-	if r.first.Is4() {
+	if r.First.Is4() {
 		a = a.Unmap()
 	}
-	if a.Less(r.first) || r.last.Less(a) {
+	if a.Less(r.First) || r.Last.Less(a) {
 		return netip.Addr{}
 	}
 	return a

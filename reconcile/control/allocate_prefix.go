@@ -7,6 +7,7 @@ import (
 
 	"weft/etcdschema"
 	"weft/model"
+	"weft/reconcile/control/claimed"
 )
 
 // claimant is the future owner of a claim.
@@ -59,7 +60,7 @@ func prefixesOf(field string, s *model.NetworkSpec) []routedPrefix {
 func (a *Allocation) claimPrefixes(s *model.RouterSpec) {
 	if x := a.reader.routedOn(a.id, s); x != nil {
 		for _, p := range a.reader.prefixesBehind(a.id, s) {
-			a.demandPrefix(p, x, claimant{a.uid, a.id})
+			a.requestPrefix(p, x, claimant{a.uid, a.id})
 		}
 	}
 }
@@ -78,16 +79,16 @@ func (a *Allocation) claimForRouter(s *model.NetworkSpec) {
 	}
 	for i, sub := range s.Subnets {
 		if sub.CIDR.Addr().Is6() {
-			a.demandPrefix(routedPrefix{fmt.Sprintf("spec.subnets[%d].cidr", i), sub.CIDR.Masked()}, x, claimant{router.UID, id})
+			a.requestPrefix(routedPrefix{fmt.Sprintf("spec.subnets[%d].cidr", i), sub.CIDR.Masked()}, x, claimant{router.UID, id})
 		}
 	}
 	a.requires = append(a.requires, etcdschema.AcceptedKey(id), etcdschema.AcceptedKey(x.Object.ID()))
 }
 
-// demandPrefix claims a prefix on an external network, unless another owner has a claim of a prefix that overlaps it.
-func (a *Allocation) demandPrefix(p routedPrefix, x *etcdschema.Accepted, who claimant) {
+// requestPrefix claims a prefix on an external network, unless another owner has a claim of a prefix that overlaps it.
+func (a *Allocation) requestPrefix(p routedPrefix, x *etcdschema.Accepted, who claimant) {
 	free := true
-	for _, other := range a.cache.prefixes[x.UID].overlapping(p.prefix) {
+	for _, other := range a.cache.prefixes[x.UID].Overlapping(p.prefix) {
 		k := etcdschema.RoutedPrefixClaim(x.UID, other)
 		cl, _ := a.cache.claim(k)
 		if cl.Owner == who.uid || cl.For == who.id.String() && !a.reader.alive(cl.Owner) || a.previous != nil && a.previous.UID == cl.Owner {
@@ -100,12 +101,13 @@ func (a *Allocation) demandPrefix(p routedPrefix, x *etcdschema.Accepted, who cl
 			what = fmt.Sprintf("%s overlaps %s, which", what, other)
 		}
 		if cl.State == etcdschema.ClaimHeld {
-			a.verdict.pending(p.field, fmt.Sprintf("%s was released by %s a short while ago and is kept from reuse until its hold time has passed",
+			a.condition.pending(p.field, fmt.Sprintf("%s was released by %s a short while ago and is kept from reuse until its hold time has passed",
 				what, a.ownerName(cl)))
 			continue
 		}
-		a.verdict.invalid(p.field, fmt.Sprintf("%s belongs to %s already: a prefix leads to one router; choose another, or change that one first",
-			what, a.ownerName(cl)))
+		a.condition.invalid(p.field,
+			fmt.Sprintf("%s belongs to %s already: a prefix leads to one router; choose another, or change that one first",
+				what, a.ownerName(cl)))
 	}
 	if free {
 		a.wantFor(etcdschema.RoutedPrefixClaim(x.UID, p.prefix), who)
@@ -114,14 +116,14 @@ func (a *Allocation) demandPrefix(p routedPrefix, x *etcdschema.Accepted, who cl
 
 // guardPrefixes makes the transactions of two replicas collide that claim prefixes of one external network at the same time,
 // whatever the prefixes are.
-func (a *Allocation) guardPrefixes(r *round, network string) error {
+func (a *Allocation) guardPrefixes(tx *transaction, network string) error {
 	k := etcdschema.RoutedPrefixGuard(network)
 	cl, _ := a.cache.claim(k)
 	at := a.now()
 	if !at.After(cl.Since) {
 		at = cl.Since.Add(time.Millisecond) // the value must change
 	}
-	_, err := r.put(k, etcdschema.Claim{Owner: network, State: etcdschema.ClaimBound, Since: at, For: a.cache.ids[network].String()}, true)
+	_, err := tx.put(k, etcdschema.Claim{Owner: network, State: etcdschema.ClaimBound, Since: at, For: a.cache.ids[network].String()}, true)
 	return err
 }
 
@@ -143,7 +145,7 @@ func (s *reader) unclaimedPrefix(router *etcdschema.Accepted) (what string, ok b
 
 // releasePrefixes releases the prefix claims that a router does not need any more. It has a transaction of its own, because both
 // sets of claims would not fit into one.
-func (p *planner) releasePrefixes(r *round, router *etcdschema.Accepted) error {
+func (p *planner) releasePrefixes(tx *transaction, router *etcdschema.Accepted) error {
 	keep := map[etcdschema.Key]bool{}
 	id := router.Object.ID()
 	if s, is := router.Object.Spec.(*model.RouterSpec); is {
@@ -162,8 +164,8 @@ func (p *planner) releasePrefixes(r *round, router *etcdschema.Accepted) error {
 	if len(gone) == 0 {
 		return nil
 	}
-	r.require(etcdschema.AcceptedKey(id))
-	return p.releaseKeys(r, gone)
+	tx.require(etcdschema.AcceptedKey(id))
+	return p.releaseKeys(tx, gone)
 }
 
 // prefixSpace is the claim space of routed prefixes.
@@ -175,7 +177,7 @@ func (a *Allocation) keepApart(s *model.NetworkSpec) {
 	if s.External == nil || s.External.Mode() != model.ExternalIPv6Routed || was.External != nil && was.External.Mode() == model.ExternalIPv6Routed {
 		return
 	}
-	var all prefixSet
+	var all claimed.Prefixes
 	owners := map[netip.Prefix]model.ID{}
 	for _, id := range sortedIDs(a.reader.users(a.id)) {
 		router, ok := a.reader.accepted(id).Object.Spec.(*model.RouterSpec)
@@ -183,14 +185,15 @@ func (a *Allocation) keepApart(s *model.NetworkSpec) {
 			continue
 		}
 		for _, p := range a.reader.prefixesBehind(id, router) {
-			if other := all.overlapping(p.prefix); len(other) > 0 {
-				a.verdict.invalid("spec.external.ipv6", fmt.Sprintf("%s of %s overlaps %s of %s, and a routed prefix leads to one router: change one of them first",
-					p.prefix, id, other[0], owners[other[0]]))
+			if other := all.Overlapping(p.prefix); len(other) > 0 {
+				a.condition.invalid("spec.external.ipv6",
+					fmt.Sprintf("%s of %s overlaps %s of %s, and a routed prefix leads to one router: change one of them first",
+						p.prefix, id, other[0], owners[other[0]]))
 				return
 			}
 		}
 		for _, p := range a.reader.prefixesBehind(id, router) {
-			all.change(p.prefix, true)
+			all.Change(p.prefix, true)
 			owners[p.prefix] = id
 		}
 	}

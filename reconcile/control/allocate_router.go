@@ -16,7 +16,7 @@ import (
 func (a *Allocation) router(s *model.RouterSpec) {
 	for i, id := range s.NetworkIDs(a.id.Project) {
 		if n := a.reader.accepted(id); n != nil {
-			a.demand(fmt.Sprintf("spec.networks[%d]", i), etcdschema.RouterNetworkClaim(n.UID), id.String())
+			a.request(fmt.Sprintf("spec.networks[%d]", i), etcdschema.RouterNetworkClaim(n.UID), id.String())
 		}
 	}
 	a.claimPrefixes(s)
@@ -66,7 +66,7 @@ func (a *Allocation) keepRouted(s *model.NetworkSpec) {
 			continue
 		}
 		if errs := model.ValidateRefs(a.reader.accepted(id).Object, lookup); len(errs) > 0 {
-			a.verdict.invalid("spec", fmt.Sprintf("would make %s wrong (%s: %s): change that one first", id, errs[0].Field, errs[0].Message))
+			a.condition.invalid("spec", fmt.Sprintf("would make %s wrong (%s: %s): change that one first", id, errs[0].Field, errs[0].Message))
 		}
 	}
 }

@@ -2,7 +2,6 @@ package control
 
 import (
 	"fmt"
-	"net/netip"
 	"strings"
 	"testing"
 
@@ -209,7 +208,7 @@ func TestDefaultDevicesNeverCollide(t *testing.T) {
 	device := func(name string) string {
 		a := s.cache().accepted[port(name)]
 		if a == nil {
-			t.Fatalf("%s is %+v", name, s.verdict(port(name)))
+			t.Fatalf("%s is %+v", name, s.condition(port(name)))
 		}
 		return resolvePort(a, "", desired.StateActive).Device
 	}
@@ -253,7 +252,7 @@ func runSteps(t *testing.T, cases map[string][]step) {
 func (st step) verify(t *testing.T, n int, s *sim) {
 	t.Helper()
 	for id, want := range st.want {
-		v := s.verdict(id)
+		cond := s.condition(id)
 		if want == "gone" {
 			if s.cache().accepted[id] != nil {
 				t.Errorf("step %d: %s is still there", n, id)
@@ -262,11 +261,11 @@ func (st step) verify(t *testing.T, n int, s *sim) {
 		}
 		parts := strings.Split(want, "|")
 		var said []string
-		for _, r := range v.reasons {
+		for _, r := range cond.reasons {
 			said = append(said, r.Field+": "+r.Message)
 		}
-		if string(v.phase) != parts[0] || len(said) < len(parts)-1 {
-			t.Errorf("step %d: %s is %s %q, expected %s", n, id, v.phase, said, want)
+		if string(cond.phase) != parts[0] || len(said) < len(parts)-1 {
+			t.Errorf("step %d: %s is %s %q, expected %s", n, id, cond.phase, said, want)
 		}
 		for _, p := range parts[1:] {
 			if !strings.Contains(strings.Join(said, "\n"), p) {
@@ -339,35 +338,6 @@ func TestANetworkMadeAgainTakesItsPortsAlong(t *testing.T) {
 	}
 }
 
-func TestAddressSetFindsTheLowestFree(t *testing.T) {
-	t.Parallel()
-	var s addressSet
-	at := func(n int) netip.Addr { return netip.AddrFrom4([4]byte{10, 0, 0, byte(n)}) }
-	for _, n := range []int{3, 1, 2, 7, 5} {
-		s.add(at(n))
-		s.add(at(n))
-	}
-	if len(s.runs) != 3 {
-		t.Errorf("runs: %v", s.runs)
-	}
-	for _, c := range []struct{ from, to, want int }{{1, 9, 4}, {5, 9, 6}, {7, 7, 0}, {8, 9, 8}, {1, 3, 0}} {
-		a, ok := s.free(at(c.from), at(c.to))
-		if ok != (c.want != 0) || ok && a != at(c.want) {
-			t.Errorf("free from %d to %d: %v %v, expected %d", c.from, c.to, a, ok, c.want)
-		}
-	}
-	for _, c := range []struct{ from, to, want int }{{1, 9, 9}, {1, 7, 6}, {1, 5, 4}, {7, 7, 0}, {1, 3, 0}} {
-		a, ok := s.lastFree(at(c.from), at(c.to))
-		if ok != (c.want != 0) || ok && a != at(c.want) {
-			t.Errorf("last free from %d to %d: %v %v, expected %d", c.from, c.to, a, ok, c.want)
-		}
-	}
-	s.remove(at(2))
-	if a, _ := s.free(at(1), at(9)); a != at(2) || s.has(at(2)) || !s.has(at(3)) {
-		t.Errorf("after removing 2: %v %v", a, s.runs)
-	}
-}
-
 func TestTheLargestNetworkFitsATransaction(t *testing.T) {
 	t.Parallel()
 	s := newSim(t)
@@ -382,11 +352,11 @@ func TestTheLargestNetworkFitsATransaction(t *testing.T) {
 	s.settle()
 	s.check()
 	if a := s.cache().accepted[large]; a == nil || len(a.Allocated.DHCPServers) != model.MaxSubnets {
-		t.Fatalf("accepted: %+v %+v", a, s.verdict(large))
+		t.Fatalf("accepted: %+v %+v", a, s.condition(large))
 	}
 	s.remove(large)
 	s.settle()
 	if s.cache().accepted[large] != nil {
-		t.Errorf("not deleted: %+v", s.verdict(large))
+		t.Errorf("not deleted: %+v", s.condition(large))
 	}
 }

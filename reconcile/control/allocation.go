@@ -9,25 +9,19 @@ import (
 	"weft/model"
 )
 
-// maxSegments bounds VLAN ids (IEEE 802.1Q: 12 bits).
-const maxSegments = 4096
-
-// segmentSet tells which VLAN ids of a physical network are claimed.
-type segmentSet [maxSegments]bool
-
 // Allocation finds out which claims one object must own. It writes nothing before settle, so that an invalid object changes
 // nothing.
 type Allocation struct {
 	*planner
-	id       model.ID
-	uid      string
-	object   model.Object
-	previous *etcdschema.Accepted // accepted object of this name, perhaps an earlier incarnation; nil for none
-	result   etcdschema.Allocated
-	verdict  verdict
-	wanted   map[etcdschema.Key]struct{}
-	others   map[etcdschema.Key]claimant // the wanted claims that are for another object
-	requires []etcdschema.Key            // keys that must not have changed since they were read
+	id        model.ID
+	uid       string
+	object    model.Object
+	previous  *etcdschema.Accepted // accepted object of this name, perhaps an earlier incarnation; nil for none
+	result    etcdschema.Allocated
+	condition condition
+	wanted    map[etcdschema.Key]struct{}
+	others    map[etcdschema.Key]claimant // the wanted claims that are for another object
+	requires  []etcdschema.Key            // keys that must not have changed since they were read
 }
 
 // Object is the object whose claims are to be found. It must not be changed.
@@ -35,11 +29,11 @@ func (a *Allocation) Object() model.Object { return a.object }
 
 // Claim claims a value that the spec names. When another owner has it, the object is Invalid, or Pending while the value is held after
 // its release. field is the path of the value in the object, value names it for people ("address 10.0.0.5").
-func (a *Allocation) Claim(field string, k etcdschema.Key, value string) { a.demand(field, k, value) }
+func (a *Allocation) Claim(field string, k etcdschema.Key, value string) { a.request(field, k, value) }
 
-// obstacle returns the claim that prevents claiming a key, if there is one. If there is none, this is recorded as a read only for
-// keys that are wanted and not obtained (see missed).
-func (a *Allocation) obstacle(k etcdschema.Key) (cl etcdschema.Claim, blocked bool) {
+// conflict returns the claim of another object that prevents claiming a key, if there is one. If there is none, this is recorded as a
+// read only for keys that are wanted and not obtained (see missed).
+func (a *Allocation) conflict(k etcdschema.Key) (cl etcdschema.Claim, blocked bool) {
 	cl, ok := a.cache.claim(k)
 	switch {
 	case !ok, a.reader.owns(a.uid, k):
@@ -52,25 +46,25 @@ func (a *Allocation) obstacle(k etcdschema.Key) (cl etcdschema.Claim, blocked bo
 	return cl, true
 }
 
-// demand claims a value that the spec names. When another owner has it, the object is invalid, or pending if the value is only held
+// request claims a value that the spec names. When another owner has it, the object is invalid, or pending if the value is only held
 // after a release.
-func (a *Allocation) demand(field string, k etcdschema.Key, value string) {
+func (a *Allocation) request(field string, k etcdschema.Key, value string) {
 	if _, twice := a.wanted[k]; twice {
-		a.verdict.invalid(field, fmt.Sprintf("%s is needed twice by this object: change one of the fields", value))
+		a.condition.invalid(field, fmt.Sprintf("%s is needed twice by this object: change one of the fields", value))
 		return
 	}
-	cl, blocked := a.obstacle(k)
+	cl, blocked := a.conflict(k)
 	if !blocked {
 		a.want(k)
 		return
 	}
 	a.reader.inTheWay(k)
 	if cl.State == etcdschema.ClaimHeld {
-		a.verdict.pending(field, fmt.Sprintf("%s was released by %s a short while ago and is kept from reuse until its hold time has passed",
+		a.condition.pending(field, fmt.Sprintf("%s was released by %s a short while ago and is kept from reuse until its hold time has passed",
 			value, a.ownerName(cl)))
 		return
 	}
-	a.verdict.invalid(field, fmt.Sprintf("%s belongs to %s already: choose another value, or change that one first", value, a.ownerName(cl)))
+	a.condition.invalid(field, fmt.Sprintf("%s belongs to %s already: choose another value, or change that one first", value, a.ownerName(cl)))
 }
 
 func (a *Allocation) want(k etcdschema.Key) { a.wanted[k] = struct{}{} }
@@ -121,25 +115,25 @@ func (a *Allocation) ownerName(cl etcdschema.Claim) string {
 }
 
 // settle writes the claims that the allocation wants, and releases the others.
-func (a *Allocation) settle(r *round) error {
+func (a *Allocation) settle(tx *transaction) error {
 	for _, k := range a.requires {
-		r.require(k)
+		tx.require(k)
 	}
 	for k := range a.wanted {
-		if err := a.bind(r, k); err != nil {
+		if err := a.bind(tx, k); err != nil {
 			return err
 		}
 	}
-	if err := a.release(r, a.uid, unit{kind: unitObject, id: a.id}); err != nil {
+	if err := a.release(tx, a.uid, unit{kind: unitObject, id: a.id}); err != nil {
 		return err
 	}
 	if a.previous != nil && a.previous.UID != a.uid {
-		return a.release(r, a.previous.UID, unit{kind: unitOrphan, uid: a.previous.UID})
+		return a.release(tx, a.previous.UID, unit{kind: unitOrphan, uid: a.previous.UID})
 	}
 	return nil
 }
 
-func (a *Allocation) bind(r *round, k etcdschema.Key) error {
+func (a *Allocation) bind(tx *transaction, k etcdschema.Key) error {
 	who, other := a.others[k]
 	if !other {
 		who = claimant{a.uid, a.id}
@@ -148,18 +142,19 @@ func (a *Allocation) bind(r *round, k etcdschema.Key) error {
 	if ok && cl.Owner == who.uid && cl.State == etcdschema.ClaimBound {
 		return nil
 	}
-	if _, err := r.put(k, etcdschema.Claim{Owner: who.uid, State: etcdschema.ClaimBound, Since: a.now(), For: who.id.String()}, true); err != nil {
+	cl = etcdschema.Claim{Owner: who.uid, State: etcdschema.ClaimBound, Since: a.now(), For: who.id.String()}
+	if _, err := tx.put(k, cl, true); err != nil {
 		return err
 	}
 	if network, _, is := etcdschema.ParseRoutedPrefixClaim(k); is {
-		return a.guardPrefixes(r, network)
+		return a.guardPrefixes(tx, network)
 	}
 	return nil
 }
 
 // release releases the claims that the uid owns and the allocation does not want. What is too much for one transaction is done by
 // the unit rest. Prefixes have a transaction of their own, unless the object is deleted.
-func (a *Allocation) release(r *round, uid string, rest unit) error {
+func (a *Allocation) release(tx *transaction, uid string, rest unit) error {
 	var gone []etcdschema.Key
 	for k := range a.reader.owned(uid) {
 		if _, wanted := a.wanted[k]; wanted {
@@ -171,7 +166,7 @@ func (a *Allocation) release(r *round, uid string, rest unit) error {
 		}
 		gone = append(gone, k)
 	}
-	return a.releaseSome(r, gone, rest)
+	return a.releaseSome(tx, gone, rest)
 }
 
 // releaseShare bounds the claims that one transaction releases. The largest object has 65 claims (a network of model.MaxSubnets),
@@ -179,7 +174,7 @@ func (a *Allocation) release(r *round, uid string, rest unit) error {
 const releaseShare = 24
 
 // releaseSome releases as many claims as one transaction has room for. It queues the unit rest for the others.
-func (p *planner) releaseSome(r *round, keys []etcdschema.Key, rest unit) error {
+func (p *planner) releaseSome(tx *transaction, keys []etcdschema.Key, rest unit) error {
 	keys = slices.DeleteFunc(keys, func(k etcdschema.Key) bool {
 		cl, ok := p.cache.claim(k)
 		return !ok || cl.State == etcdschema.ClaimHeld
@@ -189,23 +184,23 @@ func (p *planner) releaseSome(r *round, keys []etcdschema.Key, rest unit) error 
 		keys = keys[:releaseShare]
 		p.queue.add(rest)
 	}
-	return p.releaseKeys(r, keys)
+	return p.releaseKeys(tx, keys)
 }
 
 // releaseKeys releases claims. An address, MAC, segment or prefix is held for a while, so that traffic of senders that still use or
 // cache it does not reach a new owner. Other claims are deleted at once.
-func (p *planner) releaseKeys(r *round, keys []etcdschema.Key) error {
+func (p *planner) releaseKeys(tx *transaction, keys []etcdschema.Key) error {
 	for _, k := range keys {
 		cl, ok := p.cache.claim(k)
 		switch {
 		case !ok || cl.State == etcdschema.ClaimHeld:
 		case isHeldSpace(k):
 			cl.State, cl.Since = etcdschema.ClaimHeld, p.now()
-			if err := r.putHeld(k, cl); err != nil {
+			if err := tx.putHeld(k, cl); err != nil {
 				return err
 			}
 		default:
-			r.remove(k, true)
+			tx.remove(k, true)
 		}
 	}
 	return nil

@@ -74,10 +74,10 @@ func (p *planner) acceptedChanged(k etcdschema.Key, old, e *entry) {
 	p.touch(id)
 }
 
-// confirmed reports the claims that a round of ours has released. This is done after the commit, so that nobody takes a value whose
+// confirmed reports the claims that a transaction of ours has released. This is done after the commit, so that nobody takes a value whose
 // release may still be rolled back.
-func (p *planner) confirmed(r *round) {
-	for k, w := range r.writes {
+func (p *planner) confirmed(tx *transaction) {
+	for k, w := range tx.writes {
 		if area(k) == "claim" && (w.data == nil || w.held) {
 			p.cache.freed(k, w.data == nil)
 		}

@@ -2,13 +2,13 @@ package control
 
 import (
 	"maps"
-	"net/netip"
 	"slices"
 	"strings"
 
 	"weft/etcdschema"
 	"weft/model"
 	"weft/model/desired"
+	"weft/reconcile/control/claimed"
 )
 
 // Cache mirrors everything below the root that the controllers compute with, with indexes by reference. It is not safe for
@@ -25,15 +25,14 @@ type Cache struct {
 	intents  map[model.ID]*intent
 	accepted map[model.ID]*etcdschema.Accepted
 	ids      map[string]model.ID // by uid of accepted objects
-	gone     departures
 	// wanting has, by object, the objects whose intent refers to it; using those whose accepted spec refers to it.
 	wanting index[model.ID, model.ID]
 	using   index[model.ID, model.ID]
 
 	owned     index[string, etcdschema.Key] // claims by owner uid
-	addresses map[string]*addressSet        // claimed, by network uid
-	segments  map[string]*segmentSet        // claimed, by physical network
-	prefixes  map[string]*prefixSet         // claimed, by the uid of the external network
+	addresses map[string]*claimed.Addresses // claimed, by network uid
+	segments  map[string]*claimed.Segments  // claimed, by physical network
+	prefixes  map[string]*claimed.Prefixes  // claimed, by the uid of the external network
 
 	members map[model.ID]*members   // of networks
 	mapped  index[string, model.ID] // hosts by physical network
@@ -45,8 +44,11 @@ type Cache struct {
 	owners    reportedOwners             // of what the nodes report
 	placed    index[desired.Key, string] // nodes that hold an item
 
-	journal *journal // not nil while a round may still be taken back
+	journal *journal // not nil while a transaction may still be taken back
 	record  *record  // not nil while a planner evaluates units against the cache
+
+	// acceptedChanged hears of each accepted object that appears or disappears, also when a transaction is rolled back. It may be nil.
+	acceptedChanged func(id model.ID, accepted bool)
 }
 
 // NewCache returns an empty cache that knows all kinds of this version.
@@ -58,8 +60,8 @@ func newCache(kinds Kinds) *Cache {
 		entries: map[etcdschema.Key]*entry{}, intents: map[model.ID]*intent{},
 		accepted: map[model.ID]*etcdschema.Accepted{}, ids: map[string]model.ID{},
 		wanting: index[model.ID, model.ID]{}, using: index[model.ID, model.ID]{},
-		owned: index[string, etcdschema.Key]{}, addresses: map[string]*addressSet{},
-		segments: map[string]*segmentSet{}, prefixes: map[string]*prefixSet{}, members: map[model.ID]*members{}, mapped: index[string, model.ID]{},
+		owned: index[string, etcdschema.Key]{}, addresses: map[string]*claimed.Addresses{},
+		segments: map[string]*claimed.Segments{}, prefixes: map[string]*claimed.Prefixes{}, members: map[model.ID]*members{}, mapped: index[string, model.ID]{},
 		gateways: map[string]struct{}{}, nodes: map[string]*node{}, placed: index[desired.Key, string]{},
 		owners: reportedOwners{},
 	}
@@ -124,7 +126,7 @@ func (c *Cache) unindex(k etcdschema.Key, e *entry) {
 			c.refer(c.using, id, a.Object, false)
 			c.indexOfKind(a, false)
 			delete(c.accepted, id)
-			c.gone.acceptedChanged(id, false)
+			c.tellAccepted(id, false)
 			if c.ids[a.UID] == id {
 				delete(c.ids, a.UID)
 			}
@@ -153,7 +155,7 @@ func (c *Cache) index(k etcdschema.Key, e *entry) {
 		id, ok := c.parseID(k)
 		if a, is := e.value.(*etcdschema.Accepted); ok && is && a.Object.Spec != nil {
 			c.accepted[id] = a
-			c.gone.acceptedChanged(id, true)
+			c.tellAccepted(id, true)
 			c.ids[a.UID] = id
 			c.refer(c.using, id, a.Object, true)
 			c.indexOfKind(a, true)
@@ -171,6 +173,12 @@ func (c *Cache) index(k etcdschema.Key, e *entry) {
 func (c *Cache) indexOfKind(acc *etcdschema.Accepted, add bool) {
 	if index := c.kinds.objectOf(acc).index; index != nil {
 		index(c, acc, add)
+	}
+}
+
+func (c *Cache) tellAccepted(id model.ID, accepted bool) {
+	if c.acceptedChanged != nil {
+		c.acceptedChanged(id, accepted)
 	}
 }
 
@@ -193,42 +201,34 @@ func (c *Cache) indexClaim(k etcdschema.Key, e *entry, add bool) {
 		c.owned.change(cl.Owner, k, add)
 	}
 	if network, a, ok := etcdschema.ParseAddressClaim(k); ok {
-		c.addressesOf(network).change(a.Addr, add)
+		c.addressesOf(network).Change(a.Addr, add)
 		return
 	}
 	if network, p, ok := etcdschema.ParseRoutedPrefixClaim(k); ok {
 		if c.prefixes[network] == nil {
-			c.prefixes[network] = &prefixSet{}
+			c.prefixes[network] = &claimed.Prefixes{}
 		}
-		c.prefixes[network].change(p, add)
+		c.prefixes[network].Change(p, add)
 		return
 	}
 	if physical, vlan, ok := etcdschema.ParseSegmentClaim(k); ok {
-		c.segmentsOf(physical)[vlan%maxSegments] = add
+		c.segmentsOf(physical).Change(vlan, add)
 	}
 }
 
-func (s *addressSet) change(a netip.Addr, add bool) {
-	if add {
-		s.add(a)
-	} else {
-		s.remove(a)
-	}
-}
-
-func (c *Cache) addressesOf(network string) *addressSet {
+func (c *Cache) addressesOf(network string) *claimed.Addresses {
 	s := c.addresses[network]
 	if s == nil {
-		s = &addressSet{}
+		s = &claimed.Addresses{}
 		c.addresses[network] = s
 	}
 	return s
 }
 
-func (c *Cache) segmentsOf(physical string) *segmentSet {
+func (c *Cache) segmentsOf(physical string) *claimed.Segments {
 	s := c.segments[physical]
 	if s == nil {
-		s = &segmentSet{}
+		s = &claimed.Segments{}
 		c.segments[physical] = s
 	}
 	return s

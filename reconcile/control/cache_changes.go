@@ -28,7 +28,7 @@ func (c *Cache) changed(k etcdschema.Key, old, e *entry) {
 		}
 	case "claim":
 		c.ownerChanged(k, old, e)
-		if c.journal == nil { // a round reports it when it is confirmed, because it may be rolled back
+		if c.journal == nil { // a transaction reports it when it is confirmed, because it may be rolled back
 			c.freed(k, e == nil)
 		}
 	case "desired":

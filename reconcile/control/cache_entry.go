@@ -11,7 +11,7 @@ import (
 // entry is what the cache knows of one key. value is the decoded record, where the cache needs it.
 type entry struct {
 	data  []byte
-	mod   int64 // mod revision; unconfirmed until etcd has confirmed the round that wrote it
+	mod   int64 // mod revision; unconfirmed until etcd has confirmed the transaction that wrote it
 	born  int64 // create revision
 	value any
 	plain bool // data is exactly the encoding of value
@@ -23,7 +23,7 @@ func (e *entry) holdsOnlyItsRecord() bool {
 	return e.plain || e.value != nil && etcdschema.Plain(e.data, e.value)
 }
 
-// unconfirmed is the mod revision of an entry that a round has put into the cache and etcd has not confirmed yet.
+// unconfirmed is the mod revision of an entry that a transaction has put into the cache and etcd has not confirmed yet.
 const unconfirmed = -1
 
 // intent is the newest value of an intent key: an object, or the problems with it.

@@ -81,11 +81,11 @@ func TestCentralRouterWaits(t *testing.T) {
 		t.Helper()
 		s.settle()
 		s.check()
-		phase, reasons := s.planner.outlook(router("edge"), s.planner.verdicts[router("edge")])
+		phase, reasons := s.planner.outlook(router("edge"), s.planner.conditions[router("edge")])
 		if reason == "" && phase != etcdschema.PhaseAccepted || reason != "" && (phase != etcdschema.PhasePending || !strings.Contains(reasons[0].Message, reason)) {
 			t.Errorf("%s: %s %+v, expected %q", what, phase, reasons, reason)
 		}
-		if f := s.verdict(floating("web")); reason == "" != f.good() && !strings.Contains(reason, "guests on host") {
+		if f := s.condition(floating("web")); reason == "" != f.good() && !strings.Contains(reason, "guests on host") {
 			t.Errorf("%s: floating address %+v", what, f)
 		}
 		told := strings.Contains(s.item("h1", desired.KindNetwork, blue), `"centralMAC"`)
@@ -126,14 +126,15 @@ func TestCentralRouterNeedsAnAddress(t *testing.T) {
 	s.put(router("edge"), centralSpec)
 	s.settle()
 	s.check()
-	if v := s.verdict(router("edge")); v.phase != etcdschema.PhasePending || !strings.Contains(v.reasons[0].Message, "waits for an address of its own in 203.0.113.0/24") {
-		t.Errorf("%+v", v)
+	if cond := s.condition(router("edge")); cond.phase != etcdschema.PhasePending ||
+		!strings.Contains(cond.reasons[0].Message, "waits for an address of its own in 203.0.113.0/24") {
+		t.Errorf("%+v", cond)
 	}
 	s.put(internet, strings.Replace(internetSpec, "203.0.113.19", "203.0.113.11", 1))
 	s.settle()
 	s.check()
-	if v := s.verdict(router("edge")); !v.good() || s.item("g1", desired.KindRouter, router("edge")) == "" {
-		t.Errorf("%+v", v)
+	if cond := s.condition(router("edge")); !cond.good() || s.item("g1", desired.KindRouter, router("edge")) == "" {
+		t.Errorf("%+v", cond)
 	}
 }
 
@@ -155,8 +156,9 @@ func TestForwardsThroughOneCentralRouter(t *testing.T) {
 	s.put(floating("web"), `{"spec":{"network":"operator/internet","portForwards":[{"protocol":"tcp","port":80,"target":"web-1"},{"protocol":"tcp","port":81,"target":"red-1"}]}}`)
 	s.settle()
 	s.check()
-	if v := s.verdict(floating("web")); v.good() || !strings.Contains(v.reasons[0].Message, "is on Router alpha/other, that of another forward on Router alpha/edge") {
-		t.Errorf("%+v", v)
+	if cond := s.condition(floating("web")); cond.good() ||
+		!strings.Contains(cond.reasons[0].Message, "is on Router alpha/other, that of another forward on Router alpha/edge") {
+		t.Errorf("%+v", cond)
 	}
 }
 
@@ -316,7 +318,7 @@ func TestRebuildKeepsWhatGatewaysReport(t *testing.T) {
 			s.record(k, cl)
 		}
 	}
-	s.planner.wakeAll() // claims of unknown owners are released, except reported ones
+	s.planner.enqueueAll() // claims of unknown owners are released, except reported ones
 	s.settle()
 	if cl, _ := s.cache().claim(etcdschema.AddressClaim(x, own)); cl.Owner != uid || cl.State != etcdschema.ClaimBound {
 		t.Errorf("a node has the router, and the claim is %+v", cl)
@@ -345,12 +347,12 @@ func TestACentralChangeWritesOnlyWhatItConcerns(t *testing.T) {
 	s.check()
 	wrote := func(what string, want int, do func()) {
 		t.Helper()
-		writes, rounds := s.writes, s.rounds
+		writes, transactions := s.writes, s.transactions
 		do()
 		s.settle()
 		s.check()
-		if n := s.writes - writes; n > want || s.rounds != rounds+1 {
-			t.Errorf("%s wrote %d keys in %d transactions, expected at most %d in one", what, n, s.rounds-rounds, want)
+		if n := s.writes - writes; n > want || s.transactions != transactions+1 {
+			t.Errorf("%s wrote %d keys in %d transactions, expected at most %d in one", what, n, s.transactions-transactions, want)
 		}
 	}
 	// accepted, the guest's address claimed, three items, three heads

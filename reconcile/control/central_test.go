@@ -32,7 +32,7 @@ func (s *sim) checkCentralRouters() {
 			continue
 		}
 		on := s.planner.placedOn(desired.Key{Kind: desired.KindRouter, UID: a.UID})
-		phase, reasons := s.planner.outlook(id, s.planner.verdicts[id])
+		phase, reasons := s.planner.outlook(id, s.planner.conditions[id])
 		if len(on) == 0 && phase == etcdschema.PhaseAccepted {
 			s.t.Fatalf("%s is %s and nowhere", id, phase)
 			return
@@ -145,8 +145,8 @@ func TestCentralNodeConfigs(t *testing.T) {
 	golden(t, "central_gateway.golden", s.config(t, list[1]))
 	golden(t, "central_guest.golden", s.config(t, "h1"))
 	for id := range s.cache().intents {
-		if v := s.verdict(id); !v.good() {
-			t.Errorf("%s: %+v", id, v)
+		if cond := s.condition(id); !cond.good() {
+			t.Errorf("%s: %+v", id, cond)
 		}
 	}
 	if on := s.planner.placedOn(desired.Key{Kind: desired.KindFloatingIP, UID: s.cache().accepted[floating("web")].UID}); len(on) != 3 {

@@ -71,7 +71,7 @@ func TestRebuildKeepsWhatNodesUse(t *testing.T) {
 			s.record(k, cl)
 		}
 	}
-	s.planner.wakeAll() // claims of unknown owners are released, except reported ones
+	s.planner.enqueueAll() // claims of unknown owners are released, except reported ones
 	s.settle()
 	if cl, _ := s.cache().claim(etcdschema.AddressClaim(x, used)); cl.Owner != uid || cl.State != etcdschema.ClaimBound {
 		t.Errorf("a node has the floating address, and the claim is %+v", cl)

@@ -12,10 +12,11 @@ import (
 )
 
 const (
-	// roundUnits bounds the units of one round, so that news is taken in between. laterUnits is the bound for units that can wait.
-	roundUnits = 2000
-	laterUnits = 250
-	// besideUnits: when at most this number of sets waits, they are written in the same round as the units that caused them.
+	// transactionUnits bounds the units of one transaction, so that news is taken in between. laterUnits is the bound for units that
+	// can wait.
+	transactionUnits = 2000
+	laterUnits       = 250
+	// besideUnits: when at most this number of sets waits, they are written in the same transaction as the units that caused them.
 	besideUnits = 8
 	// raceTries bounds how often one unit is tried again after a lost race.
 	raceTries = 8
@@ -23,15 +24,15 @@ const (
 
 var errLostRace = errors.New("another replica was faster")
 
-// work runs one round with as many units as fit one transaction.
+// work makes one transaction of as many units as fit.
 func (l *loop) work(ctx context.Context) {
 	if l.rebuild && !l.restoreClaims(ctx) {
 		return
 	}
 	start := time.Now()
-	r, units := l.planner.fill()
+	tx, units := l.planner.fill()
 	l.metrics.stage("plan", start)
-	err := l.commit(ctx, r)
+	err := l.commit(ctx, tx)
 	switch {
 	case err == nil:
 		l.planner.finished(units)
@@ -62,10 +63,10 @@ func (l *loop) failed(ctx context.Context, units []unit, err error) {
 	l.later(ctx, "a round", err)
 }
 
-// fill begins a round. It evaluates units of one class as long as they fit, and a few sets with them.
-func (p *planner) fill() (r *round, units []unit) {
-	r = p.cache.begin()
-	class, most := p.queue.turn(), roundUnits
+// fill begins a transaction. It evaluates units of one class as long as they fit, and a few sets with them.
+func (p *planner) fill() (tx *transaction, units []unit) {
+	tx = p.cache.begin()
+	class, most := p.queue.turn(), transactionUnits
 	if class != classAsked {
 		most = laterUnits
 	}
@@ -80,51 +81,51 @@ func (p *planner) fill() (r *round, units []unit) {
 		if !ok {
 			break
 		}
-		if p.cache.kinds.class(u) == classSets && p.sets.hold(u, p.settings.Now()) {
+		if p.cache.kinds.class(u) == classSets && p.sets.Hold(u, p.settings.Now()) {
 			continue // it is queued again when its wait is over
 		}
-		m := r.mark()
-		err := p.do(r, u)
-		if err == nil && !r.fits() && len(units) > 0 {
-			r.rollback(m)
+		m := tx.mark()
+		err := p.do(tx, u)
+		if err == nil && !tx.fits() && len(units) > 0 {
+			tx.rollback(m)
 			p.queue.back()
 			break
 		}
-		if err == nil && !r.fits() {
+		if err == nil && !tx.fits() {
 			err = fmt.Errorf("needs %d operations and %d bytes in one transaction, at most %d and %d are possible",
-				r.size(), r.bytes, etcdschema.MaxTxnOps, etcdschema.MaxTxnBytes)
+				tx.size(), tx.bytes, etcdschema.MaxTxnOps, etcdschema.MaxTxnBytes)
 		}
 		if err != nil {
-			r.rollback(m)
+			tx.rollback(m)
 			p.stuck(u, err)
 			continue
 		}
 		units = append(units, u)
 	}
-	return r, units
+	return tx, units
 }
 
-// fits says that the round fits one transaction, with room for the heads.
-func (r *round) fits() bool {
-	return r.size() <= etcdschema.MaxTxnOps && r.bytes+len(r.nodes)*256 <= etcdschema.MaxTxnBytes
+// fits says that the transaction is not too large for etcd, with room for the heads.
+func (tx *transaction) fits() bool {
+	return tx.size() <= etcdschema.MaxTxnOps && tx.bytes+len(tx.nodes)*256 <= etcdschema.MaxTxnBytes
 }
 
 // stuck records a unit that cannot be done as things are. It is tried again later. The status of the object says why.
 func (p *planner) stuck(u unit, err error) {
-	p.retries.failed(u, p.settings.Now())
+	p.retries.Failed(u, p.settings.Now())
 	if u.kind != unitObject {
 		return
 	}
-	v := &verdict{phase: etcdschema.PhasePending}
-	v.pending("", "cannot be written: "+err.Error())
-	p.verdicts[u.id] = v
+	cond := &condition{phase: etcdschema.PhasePending}
+	cond.pending("", "cannot be written: "+err.Error())
+	p.conditions[u.id] = cond
 	p.statusOf(u.id)
 }
 
 // finished records units that were done.
 func (p *planner) finished(units []unit) {
 	for _, u := range units {
-		p.retries.done(u)
+		p.retries.Done(u)
 	}
 }
 
@@ -135,30 +136,30 @@ var (
 	errRefused = errors.New("etcd refuses it")
 )
 
-// commit writes the round to etcd, or rolls it back.
-func (l *loop) commit(ctx context.Context, r *round) error {
-	if err := r.sealHeads(); err != nil {
-		r.abandon()
+// commit writes the transaction to etcd, or rolls it back.
+func (l *loop) commit(ctx context.Context, tx *transaction) error {
+	if err := tx.sealHeads(); err != nil {
+		tx.abandon()
 		return err
 	}
-	if len(r.writes) == 0 {
-		r.confirm(l.cache.Revision)
+	if len(tx.writes) == 0 {
+		tx.confirm(l.cache.Revision)
 		return nil
 	}
 	start := time.Now()
-	lease, err := l.leaseFor(ctx, r)
+	lease, err := l.leaseFor(ctx, tx)
 	if err != nil {
-		r.abandon()
+		tx.abandon()
 		return fmt.Errorf("%w: %w", errUnknown, err)
 	}
-	t := r.txn(lease)
+	t := tx.forEtcd(lease)
 	t.Fence(l.lead)
 	revision, committed, err := l.config.Client.Commit(ctx, t)
 	l.metrics.stage("commit", start)
 	switch {
 	case err != nil:
-		doubtful := maps.Clone(r.writes)
-		r.abandon()
+		doubtful := maps.Clone(tx.writes)
+		tx.abandon()
 		l.leases = holdLease{} // the cause may be that the lease is gone
 		l.metrics.transactions.WithLabelValues("failed").Inc()
 		if etcdschema.Refused(err) {
@@ -167,20 +168,20 @@ func (l *loop) commit(ctx context.Context, r *round) error {
 		l.planner.doubtful = doubtful
 		return fmt.Errorf("%w: %w", errUnknown, err)
 	case !committed:
-		r.abandon()
+		tx.abandon()
 		l.metrics.transactions.WithLabelValues("lost").Inc()
 		return errLostRace
 	}
-	r.confirm(revision)
-	l.committed(r, revision)
+	tx.confirm(revision)
+	l.committed(tx, revision)
 	return nil
 }
 
-func (l *loop) committed(r *round, revision int64) {
+func (l *loop) committed(tx *transaction, revision int64) {
 	l.retryDelay = 0
-	l.metrics.committed(r)
-	l.planner.confirmed(r)
-	for k := range r.writes {
+	l.metrics.committed(tx)
+	l.planner.confirmed(tx)
+	for k := range tx.writes {
 		if revision > l.cache.Revision {
 			l.own.note(k, revision)
 		}
@@ -196,17 +197,17 @@ func (l *loop) committed(r *round, revision int64) {
 func (l *loop) single(ctx context.Context, u unit) {
 	defer func() { l.planner.spread = false }()
 	for range raceTries {
-		r := l.cache.begin()
-		if err := l.planner.do(r, u); err != nil {
-			r.abandon()
+		tx := l.cache.begin()
+		if err := l.planner.do(tx, u); err != nil {
+			tx.abandon()
 			l.planner.stuck(u, err)
 			return
 		}
-		keys, requires := r.keys(), r.requires
-		err := l.commit(ctx, r)
+		keys, requires := tx.keys(), tx.requires
+		err := l.commit(ctx, tx)
 		switch {
 		case err == nil:
-			l.planner.retries.done(u)
+			l.planner.retries.Done(u)
 			return
 		case errors.Is(err, errUnknown) || ctx.Err() != nil:
 			l.failed(ctx, []unit{u}, err)
@@ -232,8 +233,8 @@ func (l *loop) single(ctx context.Context, u unit) {
 	l.failed(ctx, []unit{u}, errLostRace)
 }
 
-// readAgain updates keys in the cache without waiting for the watch. Deletions that the brake counts are left to the watch, because
-// only a whole batch shows a mass deletion. Key by key they would be carried out without the brake noticing.
+// readAgain updates keys in the cache without waiting for the watch. Deletions that mass-change protection counts are left to the
+// watch, because only a whole batch shows a mass deletion. Key by key they would be carried out without it noticing.
 func (l *loop) readAgain(ctx context.Context, keys []etcdschema.Key) error {
 	slices.SortFunc(keys, compareKeys)
 	for _, k := range slices.Compact(keys) {
@@ -285,18 +286,18 @@ func (l *loop) stillLeading(ctx context.Context) bool {
 func (l *loop) restoreClaims(ctx context.Context) bool {
 	missing := l.planner.rebuildClaims()
 	for len(missing) > 0 {
-		r := l.cache.begin()
+		tx := l.cache.begin()
 		for k, cl := range missing {
-			if !r.fits() || len(r.writes) >= etcdschema.MaxTxnOps-10 {
+			if !tx.fits() || len(tx.writes) >= etcdschema.MaxTxnOps-10 {
 				break
 			}
 			delete(missing, k)
-			if _, err := r.put(k, cl, true); err != nil {
+			if _, err := tx.put(k, cl, true); err != nil {
 				l.log.Error("cannot rebuild a claim", "claim", k.String(), "error", err)
 			}
 		}
-		keys := r.keys()
-		if err := l.commit(ctx, r); err != nil {
+		keys := tx.keys()
+		if err := l.commit(ctx, tx); err != nil {
 			if errors.Is(err, errLostRace) {
 				err = l.readAgain(ctx, keys)
 			}

@@ -56,7 +56,7 @@ func BenchmarkTakeover(b *testing.B) {
 	s.settle()
 	writes := s.writes
 	for b.Loop() {
-		s.planner.wakeAll()
+		s.planner.enqueueAll()
 		s.settle()
 		for k := range s.planner.status {
 			s.planner.statusFor(k)

@@ -58,7 +58,7 @@ type Controller struct {
 	statusDone chan statusJob
 
 	leading  atomic.Bool
-	braked   atomic.Pointer[etcdschema.Brake]
+	held     atomic.Pointer[etcdschema.Brake]
 	progress atomic.Int64 // Unix nanoseconds of the loop's last turn
 	revision atomic.Int64
 }
@@ -142,7 +142,7 @@ type Health struct {
 // Health returns the state of the replica. It may be called from any goroutine.
 func (c *Controller) Health() Health {
 	return Health{
-		Leader: c.leading.Load(), Brake: c.braked.Load(), Revision: c.revision.Load(),
+		Leader: c.leading.Load(), Brake: c.held.Load(), Revision: c.revision.Load(),
 		CacheAge: time.Duration(c.cacheAge() * float64(time.Second)), Progress: time.Unix(0, c.progress.Load()),
 	}
 }

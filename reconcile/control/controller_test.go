@@ -140,7 +140,7 @@ func TestNodeConfigsAreRepairedInEtcd(t *testing.T) {
 	b.delete(etcdschema.HeadKey("h1"))
 	b.await("the head is back", func(c *Cache) bool { return c.nodes["h1"].head != nil && c.nodes["h1"].headMatches() })
 	b.put(port("web-2"), portOnH1)
-	b.await("the round after", func(c *Cache) bool { return placed(c, "h1", "web-2") })
+	b.await("the transaction after", func(c *Cache) bool { return placed(c, "h1", "web-2") })
 	families, err := registry.Gather()
 	if err != nil {
 		t.Fatal(err)
@@ -193,6 +193,6 @@ func TestAnOutageOfEtcdIsSurvived(t *testing.T) {
 		return placed(c, "h1", "web-1") && placed(c, "h1", "web-2") && c.nodes["h1"].headMatches()
 	})
 	if h := one.Health(); h.Brake != nil {
-		t.Errorf("the brake is on: %+v", h.Brake)
+		t.Errorf("it is held: %+v", h.Brake)
 	}
 }

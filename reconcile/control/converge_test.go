@@ -130,13 +130,13 @@ func ordered(intent map[model.ID]string) []declaration {
 func (s *sim) shape() map[string]string {
 	out := map[string]string{}
 	for id := range s.cache().intents {
-		v := s.verdict(id)
+		cond := s.condition(id)
 		var reasons []string
-		for _, r := range v.reasons {
+		for _, r := range cond.reasons {
 			reasons = append(reasons, r.Field)
 		}
-		phase, _ := s.planner.outlook(id, &v)
-		out["verdict of "+id.String()] = string(phase) + " " + strings.Join(reasons, ",")
+		phase, _ := s.planner.outlook(id, &cond)
+		out["condition of "+id.String()] = string(phase) + " " + strings.Join(reasons, ",")
 		a := s.cache().accepted[id]
 		if a == nil {
 			continue
@@ -158,7 +158,7 @@ func (s *sim) shape() map[string]string {
 	return out
 }
 
-// Intent that is divided into rounds, written twice, and mixed with garbage that is removed again leads to the same result as
+// Intent that is divided into transactions, written twice, and mixed with garbage that is removed again leads to the same result as
 // intent that arrives at once.
 func TestArrivalDoesNotMatter(t *testing.T) {
 	t.Parallel()
@@ -182,8 +182,8 @@ func TestArrivalDoesNotMatter(t *testing.T) {
 				split.put(d.id, `{"spec":{"no such field":1}}`)
 			}
 			split.put(d.id, d.spec)
-			if rapid.Bool().Draw(t, "round") && !split.planner.queue.empty() {
-				split.round()
+			if rapid.Bool().Draw(t, "transaction") && !split.planner.queue.empty() {
+				split.transact()
 			}
 		}
 		split.settle()
@@ -235,13 +235,13 @@ func TestAFreshLeaderComputesTheSame(t *testing.T) {
 		first.settle()
 		second, bare := newSim(t), newSim(t)
 		second.inherit(first, func(etcdschema.Key) bool { return true })
-		second.planner.wakeAll()
+		second.planner.enqueueAll()
 		second.settle()
 		if second.writes != 0 {
 			t.Fatalf("a fresh leader wrote %d keys", second.writes)
 		}
 		bare.inherit(first, func(k etcdschema.Key) bool { return area(k) != "desired" })
-		bare.planner.wakeAll()
+		bare.planner.enqueueAll()
 		bare.settle()
 		bare.check()
 		for k, e := range first.cache().entries {
@@ -294,7 +294,7 @@ func TestAnyHistoryKeepsTheInvariants(t *testing.T) {
 		s.settle()
 		s.check()
 		writes, before := s.writes, s.snapshot()
-		s.planner.wakeAll()
+		s.planner.enqueueAll()
 		s.settle()
 		if s.writes != writes {
 			t.Fatalf("a second look wrote %d keys: (-before +after)\n%s", s.writes-writes, cmp.Diff(before, s.snapshot()))
@@ -303,7 +303,7 @@ func TestAnyHistoryKeepsTheInvariants(t *testing.T) {
 }
 
 // disturb does to a region what people do not do: a weftd is upgraded or downgraded (what it does not support any more stays if it
-// is harmless), a guest arrives, keys are deleted or written by hand, a round is refused.
+// is harmless), a guest arrives, keys are deleted or written by hand, a transaction is refused.
 func (s *sim) disturb(t *rapid.T) {
 	switch rapid.IntRange(0, 4).Draw(t, "disturbance") {
 	case 0:
@@ -324,8 +324,8 @@ func (s *sim) disturb(t *rapid.T) {
 			s.event(rapid.SampledFrom(keys).Draw(t, "item"), value)
 		}
 	case 4:
-		r, units := s.planner.fill()
-		r.abandon()
+		tx, units := s.planner.fill()
+		tx.abandon()
 		for _, u := range units {
 			s.planner.queue.add(u)
 		}
@@ -371,14 +371,14 @@ func TestAnyHistoryEqualsAFreshLook(t *testing.T) {
 		}
 		s.settle()
 		writes := s.writes
-		s.planner.wakeAll()
+		s.planner.enqueueAll()
 		s.settle()
 		if s.writes != writes {
 			t.Fatalf("a second look wrote %d keys", s.writes-writes)
 		}
 		fresh := newSim(t)
 		fresh.inherit(s, func(k etcdschema.Key) bool { return area(k) != "desired" })
-		fresh.planner.wakeAll()
+		fresh.planner.enqueueAll()
 		fresh.settle()
 		if diff := cmp.Diff(fresh.configs(), s.configs()); diff != "" {
 			t.Fatalf("(-from nothing +change by change)\n%s", diff)

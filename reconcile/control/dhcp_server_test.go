@@ -29,8 +29,8 @@ func TestTheDHCPServerStandsWhereAddressesAreAllotted(t *testing.T) {
 		if a := s.cache().accepted[network]; a != nil && len(a.Allocated.DHCPServers) == 1 {
 			got = a.Allocated.DHCPServers[0].String()
 		}
-		if v := fmt.Sprint(s.verdict(network)); got != server || !strings.Contains(v, says) {
-			t.Errorf("%s: %q, %s; expected %q, %q", what, got, v, server, says)
+		if cond := fmt.Sprint(s.condition(network)); got != server || !strings.Contains(cond, says) {
+			t.Errorf("%s: %q, %s; expected %q, %q", what, got, cond, server, says)
 		}
 	}
 	s.put(network, spec(""))

@@ -12,8 +12,8 @@ const maxDistrusted = 100
 // distrust returns, by node, what the nodes report that is refused or not believed.
 func (l *loop) distrust() map[string][]string {
 	all := map[string][]string{}
-	if l.brake.on == nil {
-		for name, why := range l.brake.alone(l.cache) {
+	if l.protection.Held() == nil {
+		for name, why := range l.protection.Unbelieved() {
 			all[name] = append(all[name], why)
 		}
 	}

@@ -1,8 +1,8 @@
 // Package control is the control plane. It turns intent into accepted objects, claims, desired state and status.
 //
 // The middle is pure and belongs to one goroutine. Cache mirrors etcd, planner evaluates one object at a time against it, and a
-// round collects what becomes one transaction. The edges are the follower that fills the cache, the Controller's loop that commits
-// rounds, and the writer of statuses.
+// transaction collects what is written to etcd at once. The edges are the follower that fills the cache, the Controller's loop that
+// commits transactions, and the writer of statuses.
 //
 // Invariants:
 //

@@ -40,7 +40,7 @@ func floatingItemKind() ItemKind {
 
 // placeFloating puts the floating address on its nodes. When it leads to no guest, it is on no node.
 func placeFloating(p *Placement) error {
-	hosts, item := p.planner.resolveFloating(p.accepted, p.verdict)
+	hosts, item := p.planner.resolveFloating(p.accepted, p.condition)
 	items := map[string]desired.Item{}
 	if item != nil {
 		for _, name := range hosts {

@@ -16,8 +16,8 @@ type holdLease struct {
 // sharing: a lease is shared for one in sharing of the hold time.
 const sharing = 10
 
-func (l *loop) leaseFor(ctx context.Context, r *round) (int64, error) {
-	if !r.holds() {
+func (l *loop) leaseFor(ctx context.Context, tx *transaction) (int64, error) {
+	if !tx.holds() {
 		return 0, nil
 	}
 	if now := time.Now(); l.leases.id == 0 || now.After(l.leases.till) {

@@ -18,7 +18,7 @@ func hostKind() ObjectKind {
 		Place: func(p *Placement) error {
 			name := p.accepted.Object.Metadata.Name
 			p.planner.beginRouters(name)
-			return p.planner.putHost(p.round, name, p.accepted)
+			return p.planner.putHost(p.transaction, name, p.accepted)
 		},
 		keep: func(p *planner, previous, next *etcdschema.Accepted) {
 			next.GatewaySecret = p.gatewaySecret(previous, next)
@@ -35,20 +35,20 @@ func hostKind() ObjectKind {
 func hostItemKind() ItemKind {
 	return ItemKind{
 		ItemKind: desired.HostKind(),
-		update: func(p *planner, r *round, name string, k desired.Key) error {
+		update: func(p *planner, tx *transaction, name string, k desired.Key) error {
 			id, known := p.objectOf(k)
 			if !known || id.Name != name {
-				r.removeItem(name, k)
+				tx.removeItem(name, k)
 				return nil
 			}
 			p.statusOf(id)
-			return p.putHost(r, name, p.cache.accepted[id])
+			return p.putHost(tx, name, p.cache.accepted[id])
 		},
 	}
 }
 
-func (p *planner) putHost(r *round, name string, host *etcdschema.Accepted) error {
-	_, err := r.putItem(name, p.reader.host(p.settings.MACPrefix, host))
+func (p *planner) putHost(tx *transaction, name string, host *etcdschema.Accepted) error {
+	_, err := tx.putItem(name, p.reader.host(p.settings.MACPrefix, host))
 	return err
 }
 

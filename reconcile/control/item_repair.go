@@ -8,18 +8,18 @@ import (
 
 // item updates one item of a node. An item that follows an object is removed when the object does not exist. Items of kinds that
 // this version does not know belong to a newer version and stay.
-func (p *planner) item(r *round, name string, k desired.Key) error {
+func (p *planner) item(tx *transaction, name string, k desired.Key) error {
 	kind, ok := p.cache.kinds.item(k.Kind)
 	if !ok {
 		return nil
 	}
 	if kind.update != nil {
-		return kind.update(p, r, name, k)
+		return kind.update(p, tx, name, k)
 	}
 	if id, known := p.objectOf(k); known {
-		return p.object(r, id)
+		return p.object(tx, id)
 	}
-	p.takeAway(kind, r, name, k)
+	p.takeAway(kind, tx, name, k)
 	return nil
 }
 
@@ -31,9 +31,9 @@ func (p *planner) objectOf(k desired.Key) (model.ID, bool) {
 
 // orphan releases the claims of an owner that is neither accepted nor reported by any node. It also releases a router's claims of
 // prefixes that are not behind it any more.
-func (p *planner) orphan(r *round, uid string) error {
+func (p *planner) orphan(tx *transaction, uid string) error {
 	if id, known := p.cache.ids[uid]; known {
-		return p.releasePrefixes(r, p.cache.accepted[id])
+		return p.releasePrefixes(tx, p.cache.accepted[id])
 	}
 	if p.cache.reported(uid) {
 		return nil
@@ -48,7 +48,7 @@ func (p *planner) orphan(r *round, uid string) error {
 	for k := range p.cache.owned[uid] {
 		keys = append(keys, k)
 	}
-	return p.releaseSome(r, keys, unit{kind: unitOrphan, uid: uid})
+	return p.releaseSome(tx, keys, unit{kind: unitOrphan, uid: uid})
 }
 
 // repairOf are the units that repair a key of desired/ that somebody else has changed.

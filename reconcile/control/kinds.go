@@ -28,8 +28,8 @@ type ObjectKind struct {
 	index func(c *Cache, acc *etcdschema.Accepted, add bool)
 	// changed tells the record which groups of this kind are others now. was is nil for a new object, is for one that is gone.
 	changed func(c *Cache, was, is *etcdschema.Accepted)
-	// outlook adds to the verdict on an accepted object what is known of its nodes.
-	outlook func(p *planner, acc *etcdschema.Accepted, v verdict) verdict
+	// outlook adds to the condition of an accepted object what is known of its nodes.
+	outlook func(p *planner, acc *etcdschema.Accepted, cond condition) condition
 	// status adds what only statuses of this kind have.
 	status func(p *planner, acc *etcdschema.Accepted, s *etcdschema.Status)
 	// sameToOthers says that two states of an object with one uid are the same for objects that refer to it. When it is nil, all
@@ -52,9 +52,9 @@ type ItemKind struct {
 	desired.ItemKind
 
 	// update evaluates one item of a node. When it is nil, the item is written with the object of its uid.
-	update func(p *planner, r *round, node string, k desired.Key) error
+	update func(p *planner, tx *transaction, node string, k desired.Key) error
 	// withdraw takes the item of an object that is gone off a node. When it is nil, the item is removed.
-	withdraw func(p *planner, r *round, node string, k desired.Key)
+	withdraw func(p *planner, tx *transaction, node string, k desired.Key)
 	// index adds an item to the indexes of its node, or removes it.
 	index func(n *node, item desired.Item, add bool)
 	// changed tells the record which groups of a node are others now. was is nil for a new item, is for one that is gone.
@@ -124,17 +124,17 @@ func (list *Kinds) item(k desired.Kind) (*ItemKind, bool) {
 
 // Placement is one evaluation of an accepted object: what it becomes on the nodes.
 type Placement struct {
-	planner  *planner
-	round    *round
-	accepted *etcdschema.Accepted
-	verdict  *verdict
+	planner     *planner
+	transaction *transaction
+	accepted    *etcdschema.Accepted
+	condition   *condition
 }
 
 // Accepted is the object that is placed. It must not be changed.
 func (p *Placement) Accepted() *etcdschema.Accepted { return p.accepted }
 
 // Pending adds a reason to the object's status: what it waits for. field is a path in the object, or empty.
-func (p *Placement) Pending(field, message string) { p.verdict.pending(field, message) }
+func (p *Placement) Pending(field, message string) { p.condition.pending(field, message) }
 
 // Put writes the object's items to exactly these nodes. They all have the key of an object with this uid and kind; on all other nodes
 // such an item is removed. An error ends the evaluation, and nothing of it is written.
@@ -142,11 +142,11 @@ func (p *Placement) Put(kind desired.Kind, items map[string]desired.Item) error 
 	key := desired.Key{Kind: kind, UID: p.accepted.UID}
 	for _, node := range p.planner.placedOn(key) {
 		if items[node] == nil {
-			p.round.removeItem(node, key)
+			p.transaction.removeItem(node, key)
 		}
 	}
 	for node, item := range items {
-		if _, err := p.round.putItem(node, item); err != nil {
+		if _, err := p.transaction.putItem(node, item); err != nil {
 			return err
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"strings"
 	"testing"
+	"time"
 
 	"weft/etcdschema"
 	"weft/model"
@@ -154,8 +155,8 @@ func TestNoUnitIsTooLargeForOneTransaction(t *testing.T) {
 			change(s)
 			s.settle()
 			s.check()
-			for u := range s.planner.retries.waits {
-				t.Errorf("%s could not be done: %+v", u, s.planner.verdicts[u.id])
+			for _, u := range s.planner.retries.Ripe(s.now.Add(time.Hour)) {
+				t.Errorf("%s could not be done: %+v", u, s.planner.conditions[u.id])
 			}
 			s.settled(t)
 		})
@@ -204,9 +205,9 @@ func (s *sim) settled(t *testing.T) {
 	for uid, why := range s.planner.trouble {
 		t.Errorf("%s: %v", c.ids[uid], why)
 	}
-	for id, v := range s.planner.verdicts {
-		if !v.good() && c.intents[id] != nil && id.Kind != model.KindFloatingIP { // it may lead nowhere now
-			t.Errorf("%s: %+v", id, v.reasons)
+	for id, cond := range s.planner.conditions {
+		if !cond.good() && c.intents[id] != nil && id.Kind != model.KindFloatingIP { // it may lead nowhere now
+			t.Errorf("%s: %+v", id, cond.reasons)
 		}
 	}
 }

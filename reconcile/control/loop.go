@@ -7,10 +7,12 @@ import (
 	"time"
 
 	"weft/etcdschema"
+	"weft/reconcile/control/pace"
+	"weft/reconcile/control/protect"
 )
 
 const (
-	// tick is how often the loop turns when nothing happens. The brake's window and the state file need it no more often.
+	// tick is how often the loop turns when nothing happens. The window of mass-change protection and the state file need it no more often.
 	tick = 2 * time.Second
 	// retryDelayFirst and retryDelayLast bound the wait after etcd has failed.
 	retryDelayFirst = 250 * time.Millisecond
@@ -20,15 +22,15 @@ const (
 // loop is the goroutine that owns cache and planner.
 type loop struct {
 	*Controller
-	log     *slog.Logger
-	cache   *Cache
-	planner *planner
-	brake   brake
-	own     ownWrites
-	lead    *etcdschema.Leadership // nil while another leads
-	since   time.Time              // of the leadership
-	synced  bool
-	leases  holdLease
+	log        *slog.Logger
+	cache      *Cache
+	planner    *planner
+	protection *protect.Protection
+	own        ownWrites
+	lead       *etcdschema.Leadership // nil while another leads
+	since      time.Time              // of the leadership
+	synced     bool
+	leases     holdLease
 
 	rebuild   bool      // claims are rebuilt from the nodes' reports before anything else is written
 	announced bool      // the controllers' status is up to date
@@ -47,8 +49,9 @@ func newLoop(c *Controller) *loop {
 	cache := newCache(c.config.Kinds)
 	l := &loop{
 		Controller: c, log: c.log, cache: cache, planner: newPlanner(cache, c.config.Settings),
-		statusTimer: time.NewTimer(time.Hour),
+		protection: protect.New(cache, cache.model), statusTimer: time.NewTimer(time.Hour),
 	}
+	cache.acceptedChanged = l.protection.AcceptedChanged
 	l.planner.refused.count = func(node, reason string) { l.metrics.refused.WithLabelValues(node, reason).Inc() }
 	return l
 }
@@ -142,21 +145,16 @@ func (l *loop) turned() {
 }
 
 func (l *loop) working() bool {
-	return l.lead != nil && l.brake.on == nil && l.synced && !time.Now().Before(l.retryAt)
+	return l.lead != nil && l.protection.Held() == nil && l.synced && !time.Now().Before(l.retryAt)
 }
 
-// takeIn applies a batch. First the brake judges the whole batch.
+// takeIn applies a batch. First mass-change protection judges the whole batch.
 func (l *loop) takeIn(b etcdschema.Batch) {
 	l.cache.ClusterID = b.ClusterID
 	if b.WentBack {
 		l.own = ownWrites{}
 	}
-	l.brake.learnFrom(b)
-	l.brake.hearDeletions(l.cache, b, l.config.Settings.Now())
-	reason := ""
-	if !b.WentBack {
-		reason = l.brake.watch(l.cache, b, l.own.revisions, l.config.Settings.Now())
-	}
+	reason := l.protection.BeforeApply(b, l.own.revisions, l.config.Settings.Now())
 	if b.Snapshot {
 		l.planner.refused.clear()
 	}
@@ -171,7 +169,7 @@ func (l *loop) takeIn(b etcdschema.Batch) {
 	l.cache.Revision = b.Revision
 	l.revision.Store(b.Revision)
 	l.own.seen(b.Revision)
-	restored := l.brake.wentBack(l.cache, b)
+	restored := l.protection.AfterApply(b)
 	l.judge(cmp.Or(restored, reason), restored != "")
 	if l.lead == nil {
 		l.planner.idle()
@@ -184,20 +182,20 @@ func (l *loop) takeIn(b etcdschema.Batch) {
 
 // idle forgets the work of a replica that does not lead. When it takes over, it evaluates everything.
 func (p *planner) idle() {
-	p.queue, p.sets, p.retries, p.doubtful = workQueue{kinds: &p.cache.kinds}, setPace{}, retryPace{}, nil
+	p.queue, p.sets, p.retries, p.doubtful = workQueue{kinds: &p.cache.kinds}, pace.Limiter[unit]{}, pace.Backoff[unit]{}, nil
 	p.status, p.compared = cleared(p.status), cleared(p.compared)
 	p.foreign = cleared(p.foreign)
-	p.verdicts = cleared(p.verdicts)
+	p.conditions = cleared(p.conditions)
 	p.cache.record.clear()
 	p.trouble = cleared(p.trouble)
 }
 
 func (l *loop) everyTick() {
 	l.watchNodes()
-	if l.brake.on != nil || !l.synced {
+	if l.protection.Held() != nil || !l.synced {
 		return
 	}
-	if err := l.state.save(etcdschema.Seen{ClusterID: l.cache.ClusterID, Revision: l.cache.Revision}); err != nil {
+	if err := l.state.save(l.cache.Seen()); err != nil {
 		l.log.Warn("cannot write the state file", "error", err)
 	}
 }
@@ -208,8 +206,8 @@ func (l *loop) takeOver(lead *etcdschema.Leadership) {
 	l.leading.Store(true)
 	l.metrics.leader.Set(1)
 	l.log.Info("leading", "revision", l.cache.Revision, "accepted", len(l.cache.accepted), "intents", len(l.cache.intents))
-	l.planner.wakeAll()
-	l.judge(l.brake.takeover(l.cache))
+	l.planner.enqueueAll()
+	l.judge(l.protection.TakeOver())
 	l.watchNodes()
 	l.announce()
 }
@@ -223,7 +221,7 @@ func (l *loop) stepDown() {
 }
 
 func (l *loop) wantsStatuses() bool {
-	return l.lead != nil && l.brake.on == nil && l.synced && l.planner.statusesWait()
+	return l.lead != nil && l.protection.Held() == nil && l.synced && l.planner.statusesWait()
 }
 
 func (l *loop) startStatuses() {

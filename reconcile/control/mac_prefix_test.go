@@ -27,7 +27,7 @@ func TestHostsKnowTheMACPrefix(t *testing.T) {
 	}
 	second.inherit(first, func(etcdschema.Key) bool { return true })
 	second.planner.settings.MACPrefix = [3]byte{0x52, 0x54, 1}
-	second.planner.wakeAll()
+	second.planner.enqueueAll()
 	second.settle()
 	if m := told(second); m != (model.MAC{0x52, 0x54, 1}) {
 		t.Errorf("the prefix is told as %s", m)

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"reflect"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 
@@ -17,33 +16,20 @@ import (
 func TestEmptiedMapsGiveTheirRoomBack(t *testing.T) {
 	t.Parallel()
 	const flood = 1000
-	now := time.Unix(1000, 0)
-	later := now.Add(time.Hour)
-	sets, retries := setPace{}, retryPace{}
 	n := NewCache().node("h1")
 	n.report = &etcdschema.NodeReport{ProcessedRevision: 1}
 	p := newPlanner(NewCache(), Settings{})
 	for i := range flood {
-		u := unit{kind: unitHead, node: fmt.Sprint(i)}
-		sets.wrote(u, 1, now)
-		sets.hold(u, now)
-		retries.failed(u, now)
-		k := desired.Key{Kind: desired.KindPort, UID: u.node}
+		name := fmt.Sprint(i)
+		k := desired.Key{Kind: desired.KindPort, UID: name}
 		n.items[k], n.waiting[k] = &entry{mod: 1}, struct{}{}
-		p.status[etcdschema.HeadKey(u.node)] = struct{}{}
-		p.foreign[etcdschema.HeadKey(u.node)] = struct{}{}
+		p.status[etcdschema.HeadKey(name)] = struct{}{}
+		p.foreign[etcdschema.HeadKey(name)] = struct{}{}
 	}
 	for name, c := range map[string]struct {
 		get   func() any
 		empty func()
 	}{
-		"sets that wait":         {func() any { return sets.waiting }, func() { sets.ripe(later) }},
-		"sets that were written": {func() any { return sets.written }, func() { sets.wrote(unit{kind: unitHead, node: "one"}, 1, later) }},
-		"units that are tried again": {func() any { return retries.waits }, func() {
-			for _, u := range retries.ripe(later) {
-				retries.done(u)
-			}
-		}},
 		"items that a node has not processed": {func() any { return n.waiting }, func() { n.settleWaiting(func(string) {}) }},
 		"statuses of who leads no more":       {func() any { return p.status }, p.idle},
 	} {

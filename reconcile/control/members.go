@@ -113,21 +113,21 @@ func parseNeighbors(k desired.Key) (network string, part int, ok bool) {
 }
 
 // neighborsOn updates one part of the neighbours on a node. The item exists while a router on the node leads to the network.
-func (p *planner) neighborsOn(r *round, name string, k desired.Key) error {
+func (p *planner) neighborsOn(tx *transaction, name string, k desired.Key) error {
 	return p.reading(unit{kind: unitItem, node: name, item: k}, func() error {
 		network, part := p.partOn(name, k)
 		if network == nil {
-			r.removeItem(name, k)
+			tx.removeItem(name, k)
 			return nil
 		}
 		item := resolveNeighbors(p.cache, network, part, p.reader.members(network, part))
 		if len(item.Entries) == 0 {
-			r.removeItem(name, k)
+			tx.removeItem(name, k)
 			return nil
 		}
-		changed, err := r.putItem(name, item)
+		changed, err := tx.putItem(name, item)
 		if changed {
-			p.sets.wrote(unit{kind: unitItem, node: name, item: k}, len(r.cache.entries[etcdschema.DesiredKey(name, k)].data), p.settings.Now())
+			p.sets.Wrote(unit{kind: unitItem, node: name, item: k}, len(tx.cache.entries[etcdschema.DesiredKey(name, k)].data), p.settings.Now())
 		}
 		return err
 	})

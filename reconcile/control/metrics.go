@@ -8,7 +8,7 @@ import (
 
 // metrics are the metrics of a controller. The gauge of the cache's age is computed when it is read.
 type metrics struct {
-	round        *prometheus.HistogramVec
+	stages       *prometheus.HistogramVec
 	allocations  *prometheus.CounterVec
 	transactions *prometheus.CounterVec
 	drift        prometheus.Counter
@@ -16,7 +16,7 @@ type metrics struct {
 	statuses     prometheus.Counter
 	refused      *prometheus.CounterVec
 	distrusted   prometheus.Gauge
-	brake        prometheus.Gauge
+	held         prometheus.Gauge
 	leader       prometheus.Gauge
 	queue        prometheus.Gauge
 }
@@ -29,7 +29,7 @@ func newMetrics(r prometheus.Registerer, age func() float64) *metrics {
 		return prometheus.NewGauge(prometheus.GaugeOpts{Name: "weft_controller_" + name, Help: help})
 	}
 	m := &metrics{
-		round: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+		stages: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Name: "weft_controller_reconcile_duration_seconds", Help: "Duration of a round by stage (plan, commit).",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2, 16),
 		}, []string{"stage"}),
@@ -46,7 +46,7 @@ func newMetrics(r prometheus.Registerer, age func() float64) *metrics {
 			Name: "weft_controller_reports_refused_total", Help: "Keys that nodes wrote below their prefixes and that were not taken in, by node and reason (unknown, too-large, unreadable).",
 		}, []string{"node", "reason"}),
 		distrusted: gauge("nodes_distrusted", "Nodes that report what is not taken in or not believed; the controllers' status names them."),
-		brake:      gauge("brake", "1 while the brake is on: nothing is written until an accept."),
+		held:       gauge("brake", "1 while the brake is on: nothing is written until an accept."),
 		leader:     gauge("leader", "1 while this replica leads."),
 		queue:      gauge("queue_length", "Units of work waiting."),
 	}
@@ -54,15 +54,16 @@ func newMetrics(r prometheus.Registerer, age func() float64) *metrics {
 		Name: "weft_controller_cache_age_seconds", Help: "Time since etcd was last heard of; -1 before the first time.",
 	}, age)
 	if r != nil {
-		r.MustRegister(m.round, m.allocations, m.transactions, m.drift, m.restarts, m.statuses, m.refused, m.distrusted, m.brake, m.leader, m.queue, cacheAge)
+		r.MustRegister(m.stages, m.allocations, m.transactions, m.drift, m.restarts, m.statuses, m.refused, m.distrusted, m.held,
+			m.leader, m.queue, cacheAge)
 	}
 	return m
 }
 
-// committed counts the claims that a round has made.
-func (m *metrics) committed(r *round) {
+// committed counts the claims that a transaction has made.
+func (m *metrics) committed(tx *transaction) {
 	m.transactions.WithLabelValues("committed").Inc()
-	for k, w := range r.writes {
+	for k, w := range tx.writes {
 		if area(k) == "claim" && w.data != nil && !w.held {
 			m.allocations.WithLabelValues(spaceOf(k)).Inc()
 		}
@@ -70,5 +71,5 @@ func (m *metrics) committed(r *round) {
 }
 
 func (m *metrics) stage(name string, since time.Time) {
-	m.round.WithLabelValues(name).Observe(time.Since(since).Seconds())
+	m.stages.WithLabelValues(name).Observe(time.Since(since).Seconds())
 }

@@ -67,11 +67,11 @@ func (m *move) on(what, h1, h2, host string) {
 // arrive has the guest announce itself on h2. This must be one transaction.
 func (m *move) arrive() {
 	m.t.Helper()
-	before := m.rounds
+	before := m.transactions
 	m.hears("h2", m.port, m.number)
 	m.on("arrived", "standby", "active", "h2")
-	if m.rounds != before+1 {
-		m.t.Errorf("arriving took %d transactions, expected one", m.rounds-before)
+	if m.transactions != before+1 {
+		m.t.Errorf("arriving took %d transactions, expected one", m.transactions-before)
 	}
 }
 
@@ -96,13 +96,13 @@ func TestGuestArrives(t *testing.T) {
 	m.hears("h2", m.port, m.number-1)
 	m.on("heard elsewhere, and for another move", "active", "standby", "h1")
 	m.arrive()
-	before := m.rounds
+	before := m.transactions
 	m.hears("h2", m.port, 0)
 	m.hears("h1", m.port, m.number)
 	m.hears("h2", m.port, m.number)
 	m.on("said again, and forgotten", "standby", "active", "h2")
-	if m.rounds != before {
-		t.Errorf("saying it again took %d transactions", m.rounds-before)
+	if m.transactions != before {
+		t.Errorf("saying it again took %d transactions", m.transactions-before)
 	}
 }
 
@@ -113,14 +113,14 @@ func TestReplicasKnowOfArrivals(t *testing.T) {
 	later := m.replica(func(etcdschema.Key) bool { return true })
 	later.hears("h2", m.port, m.number)
 	later.planner.queue = workQueue{kinds: later.planner.queue.kinds} // nobody led when it was reported
-	later.planner.wakeAll()
+	later.planner.enqueueAll()
 	later.settle()
 	if !strings.Contains(later.item("h2", desired.KindPort, m.port), `"state":"active"`) || !strings.Contains(later.item("h1", desired.KindPort, m.port), `"state":"standby"`) {
 		t.Errorf("heard while nobody led: %s on h1, %s on h2", later.item("h1", desired.KindPort, m.port), later.item("h2", desired.KindPort, m.port))
 	}
 	m.arrive()
 	other := m.replica(func(k etcdschema.Key) bool { return area(k) != "actual" })
-	other.planner.wakeAll()
+	other.planner.enqueueAll()
 	other.settle()
 	if now := other.cache().accepted[m.port].Migration; now == nil || !now.Activated || other.writes != 0 {
 		t.Errorf("another replica makes %d writes and of the move %+v", other.writes, now)
@@ -158,16 +158,16 @@ func TestArrivalTakesTheFloatingAddressAlong(t *testing.T) {
 	s.put(f, `{"spec":{"network":"operator/internet","port":"web-2"}}`)
 	s.settle()
 	if s.item("h1", desired.KindFloatingIP, f) == "" {
-		t.Fatalf("the floating address is not on h1: %+v", s.verdict(f))
+		t.Fatalf("the floating address is not on h1: %+v", s.condition(f))
 	}
-	before := s.rounds
+	before := s.transactions
 	s.hears("h2", id, s.number(id))
 	s.settle()
 	s.check()
 	if s.item("h1", desired.KindFloatingIP, f) != "" || s.item("h2", desired.KindFloatingIP, f) == "" {
-		t.Errorf("the floating address did not follow: %+v", s.verdict(f))
+		t.Errorf("the floating address did not follow: %+v", s.condition(f))
 	}
-	if s.rounds != before+1 {
-		t.Errorf("it took %d transactions, expected one", s.rounds-before)
+	if s.transactions != before+1 {
+		t.Errorf("it took %d transactions, expected one", s.transactions-before)
 	}
 }

@@ -29,8 +29,8 @@ func networkKind() ObjectKind {
 func networkItemKind() ItemKind {
 	return ItemKind{
 		ItemKind: desired.NetworkKind(),
-		update: func(p *planner, r *round, name string, k desired.Key) error {
-			return p.reading(unit{kind: unitItem, node: name, item: k}, func() error { return p.networkItem(r, name, k) })
+		update: func(p *planner, tx *transaction, name string, k desired.Key) error {
+			return p.reading(unit{kind: unitItem, node: name, item: k}, func() error { return p.networkItem(tx, name, k) })
 		},
 		withdraw: (*planner).updateLater, // more nodes than fit one transaction are possible
 		prepare: func(p *part, name string, k desired.Key) {
@@ -50,10 +50,10 @@ func sameNetworkToOthers(was, is *etcdschema.Accepted) bool {
 
 // networkItem updates a network's item. It exists while something in the node config refers to the network. The first unit that refers to
 // the network starts it.
-func (p *planner) networkItem(r *round, name string, k desired.Key) error {
+func (p *planner) networkItem(tx *transaction, name string, k desired.Key) error {
 	if !p.reader.needs(name, k.UID) {
 		p.reader.forget()
-		r.removeItem(name, k)
+		tx.removeItem(name, k)
 		return nil
 	}
 	network := p.reader.withUID(k.UID)
@@ -62,6 +62,6 @@ func (p *planner) networkItem(r *round, name string, k desired.Key) error {
 	}
 	id := network.Object.ID()
 	p.statusOf(id)
-	_, err := r.putItem(name, p.reader.network(name, p.reader.whole(id)))
+	_, err := tx.putItem(name, p.reader.network(name, p.reader.whole(id)))
 	return err
 }

@@ -18,7 +18,7 @@ func (a *Allocation) floating(s *model.FloatingIPSpec) {
 	}
 	if s.Address.IsValid() {
 		a.result.Addresses = []model.Address{s.Address}
-		a.demand("spec.address", etcdschema.AddressClaim(x.UID, s.Address), "address "+s.Address.String())
+		a.request("spec.address", etcdschema.AddressClaim(x.UID, s.Address), "address "+s.Address.String())
 	} else {
 		a.floatingAddress(s, x)
 	}
@@ -35,7 +35,7 @@ func (a *Allocation) floating(s *model.FloatingIPSpec) {
 		return
 	}
 	k := etcdschema.FixedClaim(network.UID, fixed)
-	if _, blocked := a.obstacle(k); blocked {
+	if _, blocked := a.conflict(k); blocked {
 		a.reader.inTheWay(k)
 		return
 	}
@@ -61,11 +61,13 @@ func (a *Allocation) floatingAddress(s *model.FloatingIPSpec, x *etcdschema.Acce
 		subnets = v6
 	}
 	if len(subnets) == 0 && s.Pool != "" {
-		a.verdict.invalid("spec.pool", fmt.Sprintf("the pool %s of %s has no floating addresses of the family: use a pool that has some", s.Pool, x.Object.ID()))
+		a.condition.invalid("spec.pool",
+			fmt.Sprintf("the pool %s of %s has no floating addresses of the family: use a pool that has some", s.Pool, x.Object.ID()))
 		return
 	}
 	if len(subnets) == 0 {
-		a.verdict.invalid("spec.network", fmt.Sprintf("%s has no subnet for floating addresses of the family: use a network that has one", x.Object.ID()))
+		a.condition.invalid("spec.network",
+			fmt.Sprintf("%s has no subnet for floating addresses of the family: use a network that has one", x.Object.ID()))
 		return
 	}
 	a.oneAddress("spec.address", x.UID, subnets, s.Pool)
@@ -101,8 +103,8 @@ type end struct {
 	hosts []string
 }
 
-// resolveFloating returns the item and its nodes. The item is nil when the address leads nowhere; the verdict then says why.
-func (p *planner) resolveFloating(acc *etcdschema.Accepted, v *verdict) ([]string, *desired.FloatingIP) {
+// resolveFloating returns the item and its nodes. The item is nil when the address leads nowhere; the condition then says why.
+func (p *planner) resolveFloating(acc *etcdschema.Accepted, cond *condition) ([]string, *desired.FloatingIP) {
 	s := acc.Object.Spec.(*model.FloatingIPSpec)
 	project := acc.Object.Metadata.Project
 	x := p.reader.accepted(s.NetworkID(project))
@@ -111,35 +113,37 @@ func (p *planner) resolveFloating(acc *etcdschema.Accepted, v *verdict) ([]strin
 	}
 	addr := acc.Allocated.Addresses[0]
 	if !p.reader.owns(acc.UID, etcdschema.AddressClaim(x.UID, addr)) {
-		v.pending("spec.address", fmt.Sprintf("is wired nowhere: %s is not its own on the present incarnation of the network", addr))
+		cond.pending("spec.address", fmt.Sprintf("is wired nowhere: %s is not its own on the present incarnation of the network", addr))
 		return nil, nil
 	}
 	item := &desired.FloatingIP{UID: acc.UID, Project: project, Name: acc.Object.Metadata.Name, Network: x.UID, Address: addr}
 	if s.Port != "" {
-		e, why := p.endOf(model.ID{Project: project, Kind: model.KindPort, Name: s.Port}, s.FixedAddress, addr, x, v)
+		e, why := p.endOf(model.ID{Project: project, Kind: model.KindPort, Name: s.Port}, s.FixedAddress, addr, x, cond)
 		if why == "" {
 			why = p.sharedFixed(acc, e)
 		}
 		if why != "" {
-			v.pending("spec.port", why)
+			cond.pending("spec.port", why)
 			return nil, nil
 		}
 		item.Router, item.Port, item.Fixed = e.router, e.port, e.fixed
 		return e.hosts, item
 	}
-	return p.resolveForwards(item, s, x, v)
+	return p.resolveForwards(item, s, x, cond)
 }
 
-func (p *planner) resolveForwards(item *desired.FloatingIP, s *model.FloatingIPSpec, x *etcdschema.Accepted, v *verdict) ([]string, *desired.FloatingIP) {
+func (p *planner) resolveForwards(
+	item *desired.FloatingIP, s *model.FloatingIPSpec, x *etcdschema.Accepted, cond *condition,
+) ([]string, *desired.FloatingIP) {
 	var first end
 	whole := true
 	for i, f := range s.PortForwards {
-		e, why := p.endOf(model.ID{Project: item.Project, Kind: model.KindPort, Name: f.Target}, f.FixedAddress, item.Address, x, v)
+		e, why := p.endOf(model.ID{Project: item.Project, Kind: model.KindPort, Name: f.Target}, f.FixedAddress, item.Address, x, cond)
 		if why == "" && first.at != "" && first.at != e.at {
 			why = fmt.Sprintf("Port %s/%s is on %s, that of another forward on %s: all forwards of one address lead to one host, or through one centralized router", item.Project, f.Target, e.at, first.at)
 		}
 		if why != "" {
-			v.pending(fmt.Sprintf("spec.portForwards[%d].target", i), why)
+			cond.pending(fmt.Sprintf("spec.portForwards[%d].target", i), why)
 			whole = false
 			continue
 		}
@@ -170,7 +174,7 @@ func (p *planner) sharedFixed(acc *etcdschema.Accepted, e end) string {
 }
 
 // endOf finds the guest, or says why no traffic can be sent there.
-func (p *planner) endOf(id model.ID, wanted, floating model.Address, x *etcdschema.Accepted, v *verdict) (end, string) {
+func (p *planner) endOf(id model.ID, wanted, floating model.Address, x *etcdschema.Accepted, cond *condition) (end, string) {
 	port := p.reader.accepted(id)
 	if port == nil {
 		return end{}, fmt.Sprintf("%s does not exist or is not accepted yet", id)
@@ -196,12 +200,12 @@ func (p *planner) endOf(id model.ID, wanted, floating model.Address, x *etcdsche
 		return end{}, fmt.Sprintf("%s has no host", id)
 	}
 	e := end{node: activeHost(port), router: router.UID, port: port.UID, fixed: fixed}
-	why := p.endReady(&e, id, router, x, v)
+	why := p.endReady(&e, id, router, x, cond)
 	return e, why
 }
 
 // endReady fills in where the address is translated, or says why it cannot be translated yet.
-func (p *planner) endReady(e *end, id model.ID, router, x *etcdschema.Accepted, v *verdict) string {
+func (p *planner) endReady(e *end, id model.ID, router, x *etcdschema.Accepted, cond *condition) string {
 	rk, pk := desired.Key{Kind: desired.KindRouter, UID: e.router}, desired.Key{Kind: desired.KindPort, UID: e.port}
 	hosts, at, missing := []string{e.node}, "host "+e.node, "on host "+e.node
 	if isCentral(router) {

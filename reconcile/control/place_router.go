@@ -13,7 +13,7 @@ import (
 )
 
 // route starts the router's items on every node that has it, must have it, or has guests of its networks.
-func (p *planner) route(router *etcdschema.Accepted, v *verdict) {
+func (p *planner) route(router *etcdschema.Accepted, cond *condition) {
 	s := router.Object.Spec.(*model.RouterSpec)
 	key := desired.Key{Kind: desired.KindRouter, UID: router.UID}
 	names := maps.Clone(p.cache.placed[key])
@@ -37,14 +37,15 @@ func (p *planner) route(router *etcdschema.Accepted, v *verdict) {
 	if isCentral(router) {
 		p.reader.gateways()
 		if field, why := p.reader.centralLacks(router); why != "" {
-			v.pending(field, why)
+			cond.pending(field, why)
 		}
 	}
 	if x := p.reader.externalOf(router); x != nil {
 		physical := x.Object.Spec.(*model.NetworkSpec).PhysicalNetwork
 		if !p.reader.mapped(physical) {
-			v.pending("spec.externalNetwork", fmt.Sprintf("no host has an interface on physical network %s, which carries %s: map it in spec.physicalNetworks of the hosts",
-				physical, x.Object.ID()))
+			cond.pending("spec.externalNetwork",
+				fmt.Sprintf("no host has an interface on physical network %s, which carries %s: map it in spec.physicalNetworks of the hosts",
+					physical, x.Object.ID()))
 		}
 	}
 }
@@ -108,17 +109,17 @@ func (s *reader) unroutable(name string, host *model.HostSpec, router *etcdschem
 }
 
 // routerOn updates the router on a node with the networks that it needs there, and starts its neighbours.
-func (p *planner) routerOn(r *round, name string, k desired.Key) error {
-	return p.reading(unit{kind: unitItem, node: name, item: k}, func() error { return p.routerItem(r, name, k) })
+func (p *planner) routerOn(tx *transaction, name string, k desired.Key) error {
+	return p.reading(unit{kind: unitItem, node: name, item: k}, func() error { return p.routerItem(tx, name, k) })
 }
 
-func (p *planner) routerItem(r *round, name string, k desired.Key) error {
+func (p *planner) routerItem(tx *transaction, name string, k desired.Key) error {
 	was, _ := entryValue[*desired.Router](p.cache.node(name).items[k])
 	router, is, why := p.routerFor(name, k)
 	p.noteTrouble(k.UID, name, why)
 	if is == nil {
-		r.removeItem(name, k)
-	} else if _, err := r.putItem(name, is); err != nil {
+		tx.removeItem(name, k)
+	} else if _, err := tx.putItem(name, is); err != nil {
 		return err
 	}
 	if id, ok := p.cache.ids[k.UID]; ok {
@@ -128,7 +129,7 @@ func (p *planner) routerItem(r *round, name string, k desired.Key) error {
 		p.beginHost(name)
 	}
 	for _, uid := range p.networksAround(router, was, is) {
-		if err := p.item(r, name, desired.Key{Kind: desired.KindNetwork, UID: uid}); err != nil {
+		if err := p.item(tx, name, desired.Key{Kind: desired.KindNetwork, UID: uid}); err != nil {
 			return err
 		}
 	}
@@ -188,7 +189,7 @@ func (p *planner) resolveRouter(name string, router *etcdschema.Accepted) (*desi
 	}
 	if isCentral(router) {
 		if _, why := p.reader.centralLacks(router); why != "" {
-			return nil, "" // the router's own verdict has the reason
+			return nil, "" // the router's own condition has the reason
 		}
 		if why := p.reader.unfit(name, router.Object.Metadata.Project, router.Object.Spec.(*model.RouterSpec), true); why != "" {
 			return nil, why

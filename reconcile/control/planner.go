@@ -8,6 +8,7 @@ import (
 	"weft/etcdschema"
 	"weft/model"
 	"weft/model/desired"
+	"weft/reconcile/control/pace"
 )
 
 // Settings are what allocation depends on besides the cache. All fields are needed; DefaultSettings fills them in.
@@ -19,46 +20,46 @@ type Settings struct {
 	NewSecret func() string
 }
 
-// planner evaluates units of work against the cache and writes into a round. It is pure except for Settings.
+// planner evaluates units of work against the cache and writes into a transaction. It is pure except for Settings.
 type planner struct {
 	cache    *Cache
 	settings Settings
 	spread   bool // after a lost race: choose values at random, to avoid another one
 
-	queue    workQueue
-	sets     setPace
-	retries  retryPace
-	status   map[etcdschema.Key]struct{} // status keys to be evaluated because something changed
-	compared map[etcdschema.Key]struct{} // status keys that are only compared
-	verdicts map[model.ID]*verdict
-	reader   *reader                           // of the unit that is being evaluated
-	spare    map[read]struct{}                 // an empty set for the next reader
-	trouble  map[string]map[string]string      // why a router is not on a node, by its uid and the node
-	lost     map[model.ID]*etcdschema.Accepted // deleted by mistake, to be written again
-	foreign  map[etcdschema.Key]struct{}       // keys of node configs that somebody else has changed
-	doubtful map[etcdschema.Key]*write         // what the last transaction of unknown outcome would write
-	refused  refusals                          // keys of nodes that are refused
-	rewound  bool                              // etcd went back: events may be older than the cache
+	queue      workQueue
+	sets       pace.Limiter[unit]
+	retries    pace.Backoff[unit]
+	status     map[etcdschema.Key]struct{} // status keys to be evaluated because something changed
+	compared   map[etcdschema.Key]struct{} // status keys that are only compared
+	conditions map[model.ID]*condition
+	reader     *reader                           // of the unit that is being evaluated
+	spare      map[read]struct{}                 // an empty set for the next reader
+	trouble    map[string]map[string]string      // why a router is not on a node, by its uid and the node
+	lost       map[model.ID]*etcdschema.Accepted // deleted by mistake, to be written again
+	foreign    map[etcdschema.Key]struct{}       // keys of node configs that somebody else has changed
+	doubtful   map[etcdschema.Key]*write         // what the last transaction of unknown outcome would write
+	refused    refusals                          // keys of nodes that are refused
+	rewound    bool                              // etcd went back: events may be older than the cache
 }
 
 func newPlanner(c *Cache, s Settings) *planner {
 	p := &planner{
 		cache: c, queue: workQueue{kinds: &c.kinds}, reader: &reader{cache: c}, settings: s,
-		status: map[etcdschema.Key]struct{}{}, compared: map[etcdschema.Key]struct{}{}, verdicts: map[model.ID]*verdict{},
+		status: map[etcdschema.Key]struct{}{}, compared: map[etcdschema.Key]struct{}{}, conditions: map[model.ID]*condition{},
 		trouble: map[string]map[string]string{},
 		lost:    map[model.ID]*etcdschema.Accepted{}, foreign: map[etcdschema.Key]struct{}{}, refused: newRefusals(),
 	}
-	c.record = newRecord(p.wake)
+	c.record = newRecord(p.enqueue)
 	return p
 }
 
-// wake queues a unit to be evaluated again; a set waits as long as its pace demands. What the unit that is being evaluated writes
+// enqueue queues a unit to be evaluated again; a set waits as long as its pace requires. What the unit that is being evaluated writes
 // itself does not queue it.
-func (p *planner) wake(u unit) {
+func (p *planner) enqueue(u unit) {
 	if p.reader.notes && p.reader.unit == u {
 		return
 	}
-	if p.cache.kinds.class(u) != classSets || !p.sets.hold(u, p.settings.Now()) {
+	if p.cache.kinds.class(u) != classSets || !p.sets.Hold(u, p.settings.Now()) {
 		p.queue.add(u)
 	}
 }
@@ -66,7 +67,7 @@ func (p *planner) wake(u unit) {
 // begin queues a unit that has not been evaluated yet. After that, changes of its reads queue it.
 func (p *planner) begin(u unit) {
 	if !p.cache.record.knows(u) {
-		p.wake(u)
+		p.enqueue(u)
 	}
 }
 
@@ -81,76 +82,76 @@ func spaceOf(k etcdschema.Key) string {
 	return parts[1]
 }
 
-// do evaluates one unit. After an error the round must be rolled back to where it was before.
-func (p *planner) do(r *round, u unit) error {
+// do evaluates one unit. After an error the transaction must be rolled back to where it was before.
+func (p *planner) do(tx *transaction, u unit) error {
 	switch u.kind {
 	case unitObject:
-		return p.object(r, u.id)
+		return p.object(tx, u.id)
 	case unitItem:
-		return p.item(r, u.node, u.item)
+		return p.item(tx, u.node, u.item)
 	case unitHead:
-		return r.sealHead(u.node)
+		return tx.sealHead(u.node)
 	case unitOrphan:
-		return p.orphan(r, u.uid)
+		return p.orphan(tx, u.uid)
 	}
 	return fmt.Errorf("unknown unit of work %d", u.kind)
 }
 
 // object brings one intent object as far as possible.
-func (p *planner) object(r *round, id model.ID) error {
-	return p.reading(unit{kind: unitObject, id: id}, func() error { return p.advance(r, id) })
+func (p *planner) object(tx *transaction, id model.ID) error {
+	return p.reading(unit{kind: unitObject, id: id}, func() error { return p.advance(tx, id) })
 }
 
-func (p *planner) advance(r *round, id model.ID) error {
+func (p *planner) advance(tx *transaction, id model.ID) error {
 	in, acc := p.cache.intents[id], p.cache.accepted[id]
 	if acc == nil {
 		acc = p.lost[id]
 	}
 	p.statusOf(id)
-	delete(p.verdicts, id)
+	delete(p.conditions, id)
 	if in == nil {
-		return p.remove(r, id, acc)
+		return p.remove(tx, id, acc)
 	}
-	v := &verdict{phase: etcdschema.PhaseAccepted}
+	cond := &condition{phase: etcdschema.PhaseAccepted}
 	if len(in.problems) > 0 {
-		v.phase, v.reasons = etcdschema.PhaseInvalid, in.problems
+		cond.phase, cond.reasons = etcdschema.PhaseInvalid, in.problems
 	}
-	if v.good() {
+	if cond.good() {
 		a := p.allocate(in.object, in.born, acc)
-		if a.verdict.good() {
+		if a.condition.good() {
 			next := &etcdschema.Accepted{
 				UID: a.uid, IntentRevision: in.mod, CreateRevision: in.born, Object: in.object, Allocated: a.result,
 			}
 			p.keep(acc, next)
-			r.require(etcdschema.Intent(id))
-			if err := p.accept(r, a, acc, next); err != nil {
+			tx.require(etcdschema.Intent(id))
+			if err := p.accept(tx, a, acc, next); err != nil {
 				return err
 			}
 			acc = next
 		} else {
 			a.missed()
-			v = &a.verdict
+			cond = &a.condition
 		}
 	}
-	if !v.good() && acc != nil {
+	if !cond.good() && acc != nil {
 		var err error
-		if acc, err = p.uphold(r, acc); err != nil {
+		if acc, err = p.uphold(tx, acc); err != nil {
 			return err
 		}
 	}
 	if acc != nil {
-		if err := p.placeObject(r, acc, v); err != nil {
+		if err := p.placeObject(tx, acc, cond); err != nil {
 			return err
 		}
 	}
-	p.verdicts[id] = v
+	p.conditions[id] = cond
 	return nil
 }
 
 // uphold evaluates the accepted object again while a newer intent is not valid, because what the object refers to may have changed.
-func (p *planner) uphold(r *round, acc *etcdschema.Accepted) (*etcdschema.Accepted, error) {
+func (p *planner) uphold(tx *transaction, acc *etcdschema.Accepted) (*etcdschema.Accepted, error) {
 	a := p.allocate(acc.Object, acc.CreateRevision, acc)
-	if !a.verdict.good() {
+	if !a.condition.good() {
 		a.missed()
 		return acc, nil
 	}
@@ -158,7 +159,7 @@ func (p *planner) uphold(r *round, acc *etcdschema.Accepted) (*etcdschema.Accept
 	next.Allocated = a.result
 	next.Migration, next.GatewaySecret = nil, ""
 	p.keep(acc, &next)
-	return &next, p.accept(r, a, acc, &next)
+	return &next, p.accept(tx, a, acc, &next)
 }
 
 // allocate finds the claims of a valid object. If its create revision differs from that of the accepted object, it is another
@@ -166,7 +167,7 @@ func (p *planner) uphold(r *round, acc *etcdschema.Accepted) (*etcdschema.Accept
 func (p *planner) allocate(o model.Object, born int64, acc *etcdschema.Accepted) *Allocation {
 	a := &Allocation{
 		planner: p, id: o.ID(), object: o, previous: acc, wanted: map[etcdschema.Key]struct{}{},
-		verdict: verdict{phase: etcdschema.PhaseAccepted},
+		condition: condition{phase: etcdschema.PhaseAccepted},
 	}
 	if acc != nil && acc.CreateRevision == born {
 		a.uid = acc.UID
@@ -174,7 +175,7 @@ func (p *planner) allocate(o model.Object, born int64, acc *etcdschema.Accepted)
 		a.uid = p.settings.NewUID()
 	}
 	p.references(a)
-	if !a.verdict.good() {
+	if !a.condition.good() {
 		return a
 	}
 	if claims := p.cache.kinds.object(o.Spec.Kind()).Claims; claims != nil {
@@ -194,11 +195,11 @@ func (p *planner) references(a *Allocation) {
 		return model.Object{}, p.cache.kinds.object(id.Kind).ComesLater || declared
 	}
 	for _, e := range model.ValidateRefs(a.object, lookup) {
-		a.verdict.invalid(e.Field, e.Message)
+		a.condition.invalid(e.Field, e.Message)
 	}
 	for _, ref := range a.object.Spec.References(a.id.Project) {
 		if p.reader.accepted(ref.To) == nil && p.reader.declared(ref.To) && !p.cache.kinds.object(ref.To.Kind).ComesLater {
-			a.verdict.pending(ref.Field, fmt.Sprintf("waits for %s, which is not accepted: see its status", ref.To))
+			a.condition.pending(ref.Field, fmt.Sprintf("waits for %s, which is not accepted: see its status", ref.To))
 		}
 	}
 }
@@ -216,29 +217,29 @@ func (p *planner) refers(acc *etcdschema.Accepted, to model.ID) bool {
 }
 
 // accept writes the accepted record and its claims.
-func (p *planner) accept(r *round, a *Allocation, old, next *etcdschema.Accepted) error {
+func (p *planner) accept(tx *transaction, a *Allocation, old, next *etcdschema.Accepted) error {
 	for _, ref := range next.Object.Spec.References(a.id.Project) {
 		if p.cache.accepted[ref.To] != nil {
-			r.require(etcdschema.AcceptedKey(ref.To))
+			tx.require(etcdschema.AcceptedKey(ref.To))
 		}
 	}
-	if err := a.settle(r); err != nil {
+	if err := a.settle(tx); err != nil {
 		return err
 	}
 	if old != nil && old.UID != next.UID {
-		p.withdraw(r, itemKind(a.id.Kind), old.UID)
+		p.withdraw(tx, itemKind(a.id.Kind), old.UID)
 	}
 	delete(p.lost, a.id)
-	_, err := r.put(etcdschema.AcceptedKey(a.id), next, true)
+	_, err := tx.put(etcdschema.AcceptedKey(a.id), next, true)
 	return err
 }
 
 func itemKind(k model.Kind) desired.Kind { return desired.Kind(k.Segment()) }
 
 // placeObject writes the accepted object to the node configs.
-func (p *planner) placeObject(r *round, acc *etcdschema.Accepted, v *verdict) error {
+func (p *planner) placeObject(tx *transaction, acc *etcdschema.Accepted, cond *condition) error {
 	if place := p.cache.kinds.objectOf(acc).Place; place != nil {
-		return place(&Placement{p, r, acc, v})
+		return place(&Placement{p, tx, acc, cond})
 	}
 	return nil
 }
@@ -252,32 +253,32 @@ func (p *planner) keep(previous, next *etcdschema.Accepted) {
 
 // remove completes the deletion of an object. Objects that others still refer to wait, except ports: a floating address may outlive
 // its port.
-func (p *planner) remove(r *round, id model.ID, acc *etcdschema.Accepted) error {
+func (p *planner) remove(tx *transaction, id model.ID, acc *etcdschema.Accepted) error {
 	if acc == nil {
 		return nil
 	}
 	if users := p.reader.users(id); len(users) > 0 && !p.cache.kinds.object(id.Kind).Outlived {
-		p.verdicts[id] = stillUsed(sortedIDs(users))
-		return p.placeObject(r, acc, &verdict{})
+		p.conditions[id] = stillUsed(sortedIDs(users))
+		return p.placeObject(tx, acc, &condition{})
 	}
 	a := &Allocation{planner: p, id: id, uid: acc.UID}
-	if err := a.release(r, acc.UID, unit{kind: unitOrphan, uid: acc.UID}); err != nil {
+	if err := a.release(tx, acc.UID, unit{kind: unitOrphan, uid: acc.UID}); err != nil {
 		return err
 	}
-	p.withdraw(r, itemKind(id.Kind), acc.UID)
+	p.withdraw(tx, itemKind(id.Kind), acc.UID)
 	delete(p.lost, id)
-	r.require(etcdschema.Intent(id))
-	r.remove(etcdschema.AcceptedKey(id), true)
+	tx.require(etcdschema.Intent(id))
+	tx.remove(etcdschema.AcceptedKey(id), true)
 	p.reader.forget() // the object does not exist any more
 	return nil
 }
 
-func stillUsed(users []model.ID) *verdict {
-	v := &verdict{phase: etcdschema.PhasePending}
+func stillUsed(users []model.ID) *condition {
+	cond := &condition{phase: etcdschema.PhasePending}
 	more := ""
 	if n := len(users) - 1; n > 0 {
 		more = fmt.Sprintf(" and %d more", n)
 	}
-	v.pending("", fmt.Sprintf("is deleted, but still used by %s%s: it goes when they are gone", users[0], more))
-	return v
+	cond.pending("", fmt.Sprintf("is deleted, but still used by %s%s: it goes when they are gone", users[0], more))
+	return cond
 }

@@ -12,7 +12,7 @@ func portKind() ObjectKind {
 	return ObjectKind{
 		KindInfo: model.PortKind(), ComesLater: true, Outlived: true, // a floating address may outlive its port
 		Claims: func(a *Allocation) { a.port(a.object.Spec.(*model.PortSpec)) },
-		Place:  func(p *Placement) error { return p.planner.place(p.round, p.accepted, p.verdict) },
+		Place:  func(p *Placement) error { return p.planner.place(p.transaction, p.accepted, p.condition) },
 		keep:   func(p *planner, previous, next *etcdschema.Accepted) { next.Migration = p.migration(previous, next) },
 		explicit: func(s model.Spec) bool {
 			return len(s.(*model.PortSpec).Addresses) > 0 || !s.(*model.PortSpec).MAC.IsZero()

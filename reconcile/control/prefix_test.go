@@ -71,12 +71,12 @@ func TestARoutedPrefixLeadsToOneRouter(t *testing.T) {
 	} {
 		s := prefixRegion(t, `{"ipv6":"routed"}`)
 		s.beta(c.cidr)
-		v := s.verdict(betaRouter)
-		if (c.said == "") != v.good() || !strings.Contains(fmt.Sprint(v.reasons), c.said) {
-			t.Errorf("%s: %s %v, expected %q", c.cidr, v.phase, v.reasons, c.said)
+		cond := s.condition(betaRouter)
+		if (c.said == "") != cond.good() || !strings.Contains(fmt.Sprint(cond.reasons), c.said) {
+			t.Errorf("%s: %s %v, expected %q", c.cidr, cond.phase, cond.reasons, c.said)
 		}
-		if !v.good() && (v.phase != etcdschema.PhaseInvalid || s.routerOn("h1", betaRouter)) {
-			t.Errorf("%s: %s, and on h1 %v", c.cidr, v.phase, s.routerOn("h1", betaRouter))
+		if !cond.good() && (cond.phase != etcdschema.PhaseInvalid || s.routerOn("h1", betaRouter)) {
+			t.Errorf("%s: %s, and on h1 %v", c.cidr, cond.phase, s.routerOn("h1", betaRouter))
 		}
 		if s.prefixOwner("fd00:1::/64") != "Router alpha/edge bound" || !s.routerOn("h1", router("edge")) {
 			t.Errorf("%s: alpha has lost its own", c.cidr)
@@ -85,8 +85,8 @@ func TestARoutedPrefixLeadsToOneRouter(t *testing.T) {
 	// Where IPv6 is translated, or on another external network, everybody may have the same prefix.
 	s := prefixRegion(t, `{}`)
 	s.beta("fd00:1::/64")
-	if v := s.verdict(betaRouter); !v.good() {
-		t.Errorf("translated: %v", v.reasons)
+	if cond := s.condition(betaRouter); !cond.good() {
+		t.Errorf("translated: %v", cond.reasons)
 	}
 }
 
@@ -101,8 +101,9 @@ func TestAReleasedPrefixIsHeld(t *testing.T) {
 	if got := s.prefixOwner("fd00:1::/64"); got != "Router alpha/edge held" {
 		t.Errorf("released: %s", got)
 	}
-	if v := s.verdict(betaRouter); v.phase != etcdschema.PhasePending || !strings.Contains(fmt.Sprint(v.reasons), "kept from reuse") {
-		t.Errorf("%s %v", v.phase, v.reasons)
+	if cond := s.condition(betaRouter); cond.phase != etcdschema.PhasePending ||
+		!strings.Contains(fmt.Sprint(cond.reasons), "kept from reuse") {
+		t.Errorf("%s %v", cond.phase, cond.reasons)
 	}
 	x := s.cache().accepted[internet].UID
 	s.event(etcdschema.RoutedPrefixClaim(x, netip.MustParsePrefix("fd00:1::/64")), nil) // its lease ends
@@ -115,8 +116,8 @@ func TestAReleasedPrefixIsHeld(t *testing.T) {
 	s.settle()
 	s.put(betaRouter, `{"spec":{"networks":["blue"],"externalNetwork":"operator/internet"}}`)
 	s.settle()
-	if v := s.verdict(betaRouter); !v.good() || s.prefixOwner("fd00:1::/64") != "Router beta/edge bound" {
-		t.Errorf("made again under its name: %v", v.reasons)
+	if cond := s.condition(betaRouter); !cond.good() || s.prefixOwner("fd00:1::/64") != "Router beta/edge bound" {
+		t.Errorf("made again under its name: %v", cond.reasons)
 	}
 }
 
@@ -125,11 +126,11 @@ func TestANetworkBehindARouterClaimsItsPrefixes(t *testing.T) {
 	t.Parallel()
 	s := prefixRegion(t, `{"ipv6":"routed"}`)
 	s.beta("fd00:2::/64")
-	grow := func(cidr string) verdict {
+	grow := func(cidr string) condition {
 		s.put(betaNet, fmt.Sprintf(`{"spec":{"type":"vlan","physicalNetwork":"physnet1","subnets":[{"cidr":"10.7.0.0/24"},{"cidr":"fd00:2::/64"},{"cidr":%q}]}}`, cidr))
 		s.settle()
 		s.check()
-		return s.verdict(betaNet)
+		return s.condition(betaNet)
 	}
 	if v := grow("fd00:1::/56"); v.phase != etcdschema.PhaseInvalid || !strings.Contains(fmt.Sprint(v.reasons), "spec.subnets[2].cidr") {
 		t.Errorf("%s %v", v.phase, v.reasons)
@@ -154,8 +155,8 @@ func TestOverlapsKeepAnExternalNetworkFromRouting(t *testing.T) {
 	s.put(internet, strings.Replace(internetSpec, `"external":{}`, `"external":{"ipv6":"routed"}`, 1))
 	s.settle()
 	s.check()
-	if v := s.verdict(internet); v.phase != etcdschema.PhaseInvalid || !strings.Contains(fmt.Sprint(v.reasons), "overlaps") {
-		t.Errorf("%s %v", v.phase, v.reasons)
+	if cond := s.condition(internet); cond.phase != etcdschema.PhaseInvalid || !strings.Contains(fmt.Sprint(cond.reasons), "overlaps") {
+		t.Errorf("%s %v", cond.phase, cond.reasons)
 	}
 	s.remove(model.ID{Project: "beta", Kind: model.KindPort, Name: "guest"})
 	s.settle()
@@ -164,7 +165,7 @@ func TestOverlapsKeepAnExternalNetworkFromRouting(t *testing.T) {
 	s.settle()
 	s.check()
 	if s.prefixOwner("fd00:1::/64") != "Router alpha/edge bound" || s.prefixOwner("fd00:2::/48") != "Router beta/edge bound" {
-		t.Errorf("%v: %s, %s", s.verdict(internet).reasons, s.prefixOwner("fd00:1::/64"), s.prefixOwner("fd00:2::/48"))
+		t.Errorf("%v: %s, %s", s.condition(internet).reasons, s.prefixOwner("fd00:1::/64"), s.prefixOwner("fd00:2::/48"))
 	}
 }
 
@@ -180,9 +181,9 @@ func TestRoutedPrefixesAreLimited(t *testing.T) {
 	} {
 		s := prefixRegion(t, blocks)
 		s.beta(cidr)
-		v := s.verdict(betaRouter)
-		if (said == "") != v.good() || !strings.Contains(fmt.Sprint(v.reasons), said) {
-			t.Errorf("%s: %v, expected %q", cidr, v.reasons, said)
+		cond := s.condition(betaRouter)
+		if (said == "") != cond.good() || !strings.Contains(fmt.Sprint(cond.reasons), said) {
+			t.Errorf("%s: %v, expected %q", cidr, cond.reasons, said)
 		}
 	}
 }
@@ -203,11 +204,11 @@ func TestRebuildKeepsRoutedPrefixes(t *testing.T) {
 	for k, cl := range got {
 		s.record(k, cl)
 	}
-	s.planner.wakeAll()
+	s.planner.enqueueAll()
 	s.settle()
 	s.beta("fd00:2::/64")
-	if v := s.verdict(betaRouter); !strings.Contains(fmt.Sprint(v.reasons), "belongs to Router gamma/edge already") {
-		t.Errorf("%v", v.reasons)
+	if cond := s.condition(betaRouter); !strings.Contains(fmt.Sprint(cond.reasons), "belongs to Router gamma/edge already") {
+		t.Errorf("%v", cond.reasons)
 	}
 	s.record(etcdschema.ActualBucket("h2", etcdschema.Bucket(lost)), etcdschema.BucketReport{})
 	s.settle()
@@ -237,7 +238,7 @@ func TestTwoLeadersGiveAPrefixToOneRouter(t *testing.T) {
 		tx.Put(etcdschema.Intent(id(model.KindRouter, i)), []byte(`{"spec":{"networks":["edge"],"externalNetwork":"operator/internet"}}`))
 	}
 	b.commit(tx)
-	b.await("every router has a verdict", func(c *Cache) bool {
+	b.await("every router has a condition", func(c *Cache) bool {
 		accepted := 0
 		for i := range projects {
 			s := c.statusOf(id(model.KindRouter, i))

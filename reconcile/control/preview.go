@@ -14,6 +14,7 @@ import (
 	"weft/etcdschema"
 	"weft/model"
 	"weft/model/desired"
+	"weft/reconcile/control/pace"
 )
 
 // Op is what would happen to an object, claim or item.
@@ -115,13 +116,13 @@ func (c *Cache) preview(macPrefix [3]byte, declare []model.Object, remove []mode
 	p := newPlanner(c, s)
 	p.expectObjects()
 	p.expectItems()
-	r := c.begin()
-	defer r.abandon()
+	tx := c.begin()
+	defer tx.abandon()
 	var out Preview
 	did := trace{units: map[unit]struct{}{}, changed: map[read]struct{}{}}
 	c.record.trace = did.changed
 	for _, o := range declare {
-		change, err := p.declare(r, o)
+		change, err := p.declare(tx, o)
 		if err != nil {
 			return Preview{}, did, err
 		}
@@ -131,16 +132,16 @@ func (c *Cache) preview(macPrefix [3]byte, declare []model.Object, remove []mode
 		change := ObjectChange{ID: id, Op: OpNone}
 		if in := c.intents[id]; in != nil {
 			change.Op, change.Old = OpDelete, &in.object
-			r.remove(etcdschema.Intent(id), false)
+			tx.remove(etcdschema.Intent(id), false)
 		}
 		p.touch(id)
 		out.Objects = append(out.Objects, change)
 	}
-	if err := p.exhaust(r, did.units); err != nil {
+	if err := p.exhaust(tx, did.units); err != nil {
 		return Preview{}, did, err
 	}
-	p.outcome(r, &out)
-	did.keys = r.keys()
+	p.outcome(tx, &out)
+	did.keys = tx.keys()
 	return out, did, nil
 }
 
@@ -164,7 +165,7 @@ func (c *Cache) macPrefix() [3]byte {
 	return defaultMACPrefix
 }
 
-func (p *planner) declare(r *round, o model.Object) (ObjectChange, error) {
+func (p *planner) declare(tx *transaction, o model.Object) (ObjectChange, error) {
 	id := o.ID()
 	change := ObjectChange{ID: id, Op: OpCreate}
 	if in := p.cache.intents[id]; in != nil {
@@ -181,10 +182,10 @@ func (p *planner) declare(r *round, o model.Object) (ObjectChange, error) {
 	if change.Op == OpNone {
 		return change, nil
 	}
-	r.remove(etcdschema.Intent(id), false) // a write by people keeps nothing of the old value
-	_, err := r.put(etcdschema.Intent(id), o, false)
+	tx.remove(etcdschema.Intent(id), false) // a write by people keeps nothing of the old value
+	_, err := tx.put(etcdschema.Intent(id), o, false)
 	if e, old := p.cache.entries[etcdschema.Intent(id)], change.Old; err == nil && old != nil {
-		w := r.writes[etcdschema.Intent(id)]
+		w := tx.writes[etcdschema.Intent(id)]
 		e.born = w.old.born
 		e.value.(*intent).born = w.old.born
 	}
@@ -203,34 +204,34 @@ func sameObject(a, b model.Object) (bool, error) {
 // previewUnits bounds a preview. Each unit may queue others, but this must end.
 const previewUnits = 1 << 20
 
-func (p *planner) exhaust(r *round, did map[unit]struct{}) error {
+func (p *planner) exhaust(tx *transaction, did map[unit]struct{}) error {
 	for range previewUnits {
 		u, ok := p.queue.next(p.cache, p.queue.first())
-		if at, waits := p.sets.next(); !ok && waits {
-			p.ripen(at.Add(setInterval)) // a preview writes nothing, so no set has to wait
+		if at, waits := p.sets.Next(); !ok && waits {
+			p.ripen(at.Add(pace.Interval)) // a preview writes nothing, so no set has to wait
 			continue
 		}
 		if !ok {
 			return nil
 		}
 		did[u] = struct{}{}
-		if err := p.do(r, u); err != nil {
+		if err := p.do(tx, u); err != nil {
 			return err
 		}
 	}
 	return fmt.Errorf("the preview did not come to an end after %d steps", previewUnits)
 }
 
-// outcome fills in the preview from the round.
-func (p *planner) outcome(r *round, out *Preview) {
+// outcome fills in the preview from the transaction.
+func (p *planner) outcome(tx *transaction, out *Preview) {
 	asked := map[model.ID]bool{}
 	for i := range out.Objects {
 		o := &out.Objects[i]
 		asked[o.ID] = true
 		p.fate(o)
 	}
-	for _, k := range r.keys() {
-		w := r.writes[k]
+	for _, k := range tx.keys() {
+		w := tx.writes[k]
 		if w.old != nil && bytes.Equal(w.old.data, w.data) {
 			continue
 		}
@@ -259,7 +260,7 @@ func (p *planner) outcome(r *round, out *Preview) {
 			}
 		}
 	}
-	p.nameGone(r, out.Items)
+	p.nameGone(tx, out.Items)
 	slices.SortStableFunc(out.Items, func(a, b ItemChange) int {
 		return cmp.Or(cmp.Compare(a.Node, b.Node), cmp.Compare(a.Key.Kind, b.Key.Kind), compareIDs(a.Object, b.Object))
 	})
@@ -267,8 +268,8 @@ func (p *planner) outcome(r *round, out *Preview) {
 
 // fate fills in the result of one object.
 func (p *planner) fate(o *ObjectChange) {
-	if v := p.verdicts[o.ID]; v != nil {
-		o.Phase, o.Reasons = p.outlook(o.ID, v)
+	if cond := p.conditions[o.ID]; cond != nil {
+		o.Phase, o.Reasons = p.outlook(o.ID, cond)
 	}
 	if a := p.cache.accepted[o.ID]; a != nil {
 		o.Allocated = a.Allocated
@@ -276,9 +277,9 @@ func (p *planner) fate(o *ObjectChange) {
 }
 
 // nameGone fills in the objects of items whose accepted record is deleted in the same preview.
-func (p *planner) nameGone(r *round, items []ItemChange) {
+func (p *planner) nameGone(tx *transaction, items []ItemChange) {
 	gone := map[string]model.ID{}
-	for k, w := range r.writes {
+	for k, w := range tx.writes {
 		if a, ok := entryValue[*etcdschema.Accepted](w.old); ok {
 			gone[a.UID], _ = p.cache.parseID(k)
 		}

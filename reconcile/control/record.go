@@ -40,10 +40,10 @@ const (
 // record has, for each unit, what it read when it was last evaluated. When something changes, its readers are queued. No code has
 // to know whom a change concerns.
 type record struct {
-	things map[read]*thing
-	units  map[unit]*reading
-	wake   func(unit)
-	trace  map[read]struct{} // collects what has changed; nil when nobody needs it
+	things  map[read]*thing
+	units   map[unit]*reading
+	enqueue func(unit)
+	trace   map[read]struct{} // collects what has changed; nil when nobody needs it
 }
 
 // thing is something that units have read. All units that read it share it.
@@ -66,8 +66,8 @@ type reading struct {
 	expected bool
 }
 
-func newRecord(wake func(unit)) *record {
-	return &record{things: map[read]*thing{}, units: map[unit]*reading{}, wake: wake}
+func newRecord(enqueue func(unit)) *record {
+	return &record{things: map[read]*thing{}, units: map[unit]*reading{}, enqueue: enqueue}
 }
 
 // noted replaces the recorded reads of a unit. A unit without reads is forgotten. The caller may use the set again.
@@ -143,7 +143,7 @@ func (x *record) changed(r read) {
 	}
 	if t := x.things[r]; t != nil {
 		for _, r := range t.readers {
-			x.wake(r.unit)
+			x.enqueue(r.unit)
 		}
 	}
 }

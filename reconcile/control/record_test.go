@@ -14,11 +14,11 @@ import (
 
 // A change queues the units that read it when they were last evaluated, each once, and no others. Nothing is kept of units that
 // read nothing.
-func TestAChangeWakesItsReaders(t *testing.T) {
+func TestAChangeEnqueuesItsReaders(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		var woken []string
-		x := newRecord(func(u unit) { woken = append(woken, u.uid) })
+		var enqueued []string
+		x := newRecord(func(u unit) { enqueued = append(enqueued, u.uid) })
 		last := map[string]map[read]struct{}{}
 		of := func(i int) read { return read{of: readUID, name: fmt.Sprint(i)} }
 		for range rapid.IntRange(1, 40).Draw(t, "evaluations") {
@@ -36,12 +36,12 @@ func TestAChangeWakesItsReaders(t *testing.T) {
 						want = append(want, uid)
 					}
 				}
-				woken = nil
+				enqueued = nil
 				x.changed(of(i))
 				slices.Sort(want)
-				slices.Sort(woken)
-				if !slices.Equal(woken, want) {
-					t.Fatalf("%d changes: %v are woken, expected %v", i, woken, want)
+				slices.Sort(enqueued)
+				if !slices.Equal(enqueued, want) {
+					t.Fatalf("%d changes: %v are enqueued, expected %v", i, enqueued, want)
 				}
 			}
 		}

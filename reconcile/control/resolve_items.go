@@ -99,8 +99,8 @@ func resolvePort(a *etcdschema.Accepted, networkUID string, state desired.State)
 }
 
 // placements are the nodes of a port with its state there. After a guest has arrived on another host, a standby port stays on the
-// old host until the spec names the new one. A removal might be held by the node's brake; a change to standby, which makes the port
-// mute, is not.
+// old host until the spec names the new one. The node's mass-change protection might hold a removal. It does not hold a change to
+// standby, which makes the port mute.
 func placements(a *etcdschema.Accepted) map[string]desired.State {
 	s := a.Object.Spec.(*model.PortSpec)
 	nodes := map[string]desired.State{}

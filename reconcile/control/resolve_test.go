@@ -102,9 +102,10 @@ func TestPlacement(t *testing.T) {
 		if on("h1") != h1 || on("h2") != h2 {
 			t.Errorf("%s: h1 %q, h2 %q; expected %q and %q", what, on("h1"), on("h2"), h1, h2)
 		}
-		v := s.verdict(port("a"))
-		if reason == "" && !v.good() || reason != "" && (v.phase != etcdschema.PhasePending || !strings.Contains(v.reasons[0].Message, reason)) {
-			t.Errorf("%s: %+v, expected %q", what, v, reason)
+		cond := s.condition(port("a"))
+		if reason == "" && !cond.good() || reason != "" && (cond.phase != etcdschema.PhasePending ||
+			!strings.Contains(cond.reasons[0].Message, reason)) {
+			t.Errorf("%s: %+v, expected %q", what, cond, reason)
 		}
 	}
 	s.put(port("a"), `{"spec":{"network":"blue","host":"h1"}}`)
@@ -113,11 +114,11 @@ func TestPlacement(t *testing.T) {
 	expect("h2 has only the baseline", "active", "", "needs feature standby")
 	s.feature("h2", desired.Features()...)
 	expect("h2 is upgraded", "active", "standby", "")
-	before := s.rounds
+	before := s.transactions
 	s.put(port("a"), `{"spec":{"network":"blue","host":"h2"}}`)
 	expect("cut over", "", "active", "")
-	if s.rounds != before+1 {
-		t.Errorf("cutting over took %d transactions, expected one", s.rounds-before)
+	if s.transactions != before+1 {
+		t.Errorf("cutting over took %d transactions, expected one", s.transactions-before)
 	}
 	if n := s.cache().nodes["h1"]; len(n.items) != 1 {
 		t.Errorf("h1 keeps %d items, expected the host alone", len(n.items))
@@ -140,8 +141,8 @@ func TestAChangeWritesOnlyWhatItConcerns(t *testing.T) {
 		s.put(port("p"+string(rune('a'+i%26))+pad(i)), portOnH1)
 	}
 	s.settle()
-	if s.rounds > 110 {
-		t.Errorf("1,000 ports took %d transactions", s.rounds)
+	if s.transactions > 110 {
+		t.Errorf("1,000 ports took %d transactions", s.transactions)
 	}
 	writes := s.writes
 	s.put(port("one-more"), portOnH1)

@@ -17,7 +17,7 @@ func routerKind() ObjectKind {
 		KindInfo: model.RouterKind(),
 		Claims:   func(a *Allocation) { a.router(a.object.Spec.(*model.RouterSpec)) },
 		Place: func(p *Placement) error {
-			p.planner.route(p.accepted, p.verdict)
+			p.planner.route(p.accepted, p.condition)
 			return nil
 		},
 		outlook: (*planner).addTroubles,
@@ -83,19 +83,19 @@ func (c *Cache) legsChanged(name string, one, other *desired.Router) {
 // troubles bounds how many nodes a status names.
 const troubles = 5
 
-// addTroubles adds to a router's verdict why the router is not on some nodes.
-func (p *planner) addTroubles(acc *etcdschema.Accepted, v verdict) verdict {
+// addTroubles adds to a router's condition why the router is not on some nodes.
+func (p *planner) addTroubles(acc *etcdschema.Accepted, cond condition) condition {
 	trouble := p.trouble[acc.UID]
 	if len(trouble) == 0 {
-		return v
+		return cond
 	}
-	v.reasons = slices.Clone(v.reasons)
+	cond.reasons = slices.Clone(cond.reasons)
 	for i, name := range slices.Sorted(maps.Keys(trouble)) {
 		if i == troubles {
-			v.pending("", fmt.Sprintf("the same or another reason on %d more hosts", len(trouble)-troubles))
+			cond.pending("", fmt.Sprintf("the same or another reason on %d more hosts", len(trouble)-troubles))
 			break
 		}
-		v.pending("", trouble[name])
+		cond.pending("", trouble[name])
 	}
-	return v
+	return cond
 }

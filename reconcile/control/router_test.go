@@ -52,8 +52,8 @@ func TestRouterNodeConfigs(t *testing.T) {
 	golden(t, "router_h1.golden", s.config(t, "h1"))
 	golden(t, "router_h2.golden", s.config(t, "h2"))
 	for id := range s.cache().intents {
-		if v := s.verdict(id); !v.good() {
-			t.Errorf("%s: %+v", id, v)
+		if cond := s.condition(id); !cond.good() {
+			t.Errorf("%s: %+v", id, cond)
 		}
 	}
 	s.remove(port("db-1"))
@@ -109,7 +109,7 @@ func TestRouterWaits(t *testing.T) {
 		if tells := strings.Contains(s.item("h1", desired.KindNetwork, network("blue")), `"gateway":"10.0.0.1"`); tells != on {
 			t.Errorf("%s: guests are told of the gateway: %v", what, tells)
 		}
-		phase, reasons := s.planner.outlook(router("edge"), s.planner.verdicts[router("edge")])
+		phase, reasons := s.planner.outlook(router("edge"), s.planner.conditions[router("edge")])
 		if reason == "" && phase != etcdschema.PhaseAccepted || reason != "" && (phase != etcdschema.PhasePending || !strings.Contains(reasons[0].Message, reason)) {
 			t.Errorf("%s: %s %+v, expected %q", what, phase, reasons, reason)
 		}
@@ -149,27 +149,27 @@ func TestFloatingMoves(t *testing.T) {
 				t.Errorf("%s: %s holds %q, expected %q", what, node, got, want)
 			}
 		}
-		v := s.verdict(floating("web"))
-		if reason == "" && !v.good() || reason != "" && (v.good() || !strings.Contains(v.reasons[0].Message, reason)) {
-			t.Errorf("%s: %+v, expected %q", what, v, reason)
+		cond := s.condition(floating("web"))
+		if reason == "" && !cond.good() || reason != "" && (cond.good() || !strings.Contains(cond.reasons[0].Message, reason)) {
+			t.Errorf("%s: %+v, expected %q", what, cond, reason)
 		}
 	}
 	on("reserved", "", "", "")
-	before := s.rounds
+	before := s.transactions
 	s.put(floating("web"), `{"spec":{"network":"operator/internet","port":"web-1"}}`)
 	on("web-1", `"fixed":"10.0.0.`, "", "")
 	s.put(floating("web"), `{"spec":{"network":"operator/internet","port":"web-2"}}`)
 	on("web-2", "", `"fixed":"10.8.0.`, "")
-	if s.rounds != before+2 {
-		t.Errorf("moving took %d transactions, expected two", s.rounds-before)
+	if s.transactions != before+2 {
+		t.Errorf("moving took %d transactions, expected two", s.transactions-before)
 	}
 	s.put(port("web-2"), `{"spec":{"network":"green","host":"h1","migrateTo":"h2"}}`)
 	on("web-2 is elsewhere", `"fixed":"10.8.0.`, "", "")
-	before = s.rounds
+	before = s.transactions
 	s.put(port("web-2"), `{"spec":{"network":"green","host":"h2"}}`)
 	on("migrated", "", `"fixed":"10.8.0.`, "")
-	if s.rounds != before+1 {
-		t.Errorf("migrating took %d transactions, expected one", s.rounds-before)
+	if s.transactions != before+1 {
+		t.Errorf("migrating took %d transactions, expected one", s.transactions-before)
 	}
 	s.remove(port("web-2"))
 	on("web-2 is deleted", "", "", "Port alpha/web-2 does not exist")
@@ -185,8 +185,8 @@ func TestFloatingMoves(t *testing.T) {
 	on("router to the external network", `"fixed":"10.0.0.`, "", "")
 	s.put(floating("second"), `{"spec":{"network":"operator/internet","port":"web-3"}}`)
 	s.settle()
-	if v := s.verdict(floating("second")); v.good() || !strings.Contains(v.reasons[0].Message, "FloatingIP alpha/web stands for") {
-		t.Errorf("two for one address: %+v", v)
+	if cond := s.condition(floating("second")); cond.good() || !strings.Contains(cond.reasons[0].Message, "FloatingIP alpha/web stands for") {
+		t.Errorf("two for one address: %+v", cond)
 	}
 	s.remove(floating("web"))
 	s.settle()
@@ -203,8 +203,9 @@ func TestForwardsLeadToOneHost(t *testing.T) {
 	s.put(port("web-2"), `{"spec":{"network":"green","host":"h2"}}`)
 	s.put(floating("web"), `{"spec":{"network":"operator/internet","portForwards":[{"protocol":"tcp","port":8080,"toPort":80,"target":"web-1"},{"protocol":"udp","port":"53","target":"web-2"}]}}`)
 	s.settle()
-	if v := s.verdict(floating("web")); v.good() || !strings.Contains(v.reasons[0].Message, "all forwards of one address lead to one host") {
-		t.Errorf("%+v", v)
+	if cond := s.condition(floating("web")); cond.good() ||
+		!strings.Contains(cond.reasons[0].Message, "all forwards of one address lead to one host") {
+		t.Errorf("%+v", cond)
 	}
 	s.put(port("web-2"), `{"spec":{"network":"green","host":"h1"}}`)
 	s.settle()
@@ -236,9 +237,9 @@ func TestBadRouting(t *testing.T) {
 		s.put(put.id, put.spec)
 		s.settle()
 		s.check()
-		v := s.verdict(put.id)
-		if v.phase != etcdschema.PhaseInvalid || !strings.Contains(v.reasons[0].Message, want) {
-			t.Errorf("%s: %+v, expected %q", put.id, v, want)
+		cond := s.condition(put.id)
+		if cond.phase != etcdschema.PhaseInvalid || !strings.Contains(cond.reasons[0].Message, want) {
+			t.Errorf("%s: %+v, expected %q", put.id, cond, want)
 		}
 	}
 	for k, was := range before {
@@ -257,17 +258,18 @@ func TestAnExternalNetworkThatNoHostHas(t *testing.T) {
 	s.put(floating("web"), `{"spec":{"network":"operator/internet","port":"web-1"}}`)
 	s.settle()
 	s.check()
-	if v := s.verdict(router("edge")); v.phase != etcdschema.PhasePending || !strings.Contains(v.reasons[0].Message, "no host has an interface on physical network uplinks") {
-		t.Errorf("%+v", v)
+	if cond := s.condition(router("edge")); cond.phase != etcdschema.PhasePending ||
+		!strings.Contains(cond.reasons[0].Message, "no host has an interface on physical network uplinks") {
+		t.Errorf("%+v", cond)
 	}
-	if v := s.verdict(floating("web")); !strings.Contains(v.reasons[0].Message, "Router alpha/edge is not on host h1") {
-		t.Errorf("%+v", v)
+	if cond := s.condition(floating("web")); !strings.Contains(cond.reasons[0].Message, "Router alpha/edge is not on host h1") {
+		t.Errorf("%+v", cond)
 	}
 	s.put(hostH1, strings.Replace(hostSpec, `[`, `[{"name":"uplinks","interface":"eth9"},`, 1))
 	s.settle()
 	s.check()
-	if v := s.verdict(router("edge")); !v.good() || s.item("h1", desired.KindFloatingIP, floating("web")) == "" {
-		t.Errorf("%+v, floating address %+v", v, s.verdict(floating("web")))
+	if cond := s.condition(router("edge")); !cond.good() || s.item("h1", desired.KindFloatingIP, floating("web")) == "" {
+		t.Errorf("%+v, floating address %+v", cond, s.condition(floating("web")))
 	}
 }
 
@@ -287,12 +289,12 @@ func TestARoutedChangeWritesOnlyWhatItConcerns(t *testing.T) {
 	s.check()
 	wrote := func(what string, want int, do func()) {
 		t.Helper()
-		writes, rounds := s.writes, s.rounds
+		writes, transactions := s.writes, s.transactions
 		do()
 		s.settle()
 		s.check()
-		if n := s.writes - writes; n > want || s.rounds != rounds+1 {
-			t.Errorf("%s wrote %d keys in %d transactions, expected at most %d in one", what, n, s.rounds-rounds, want)
+		if n := s.writes - writes; n > want || s.transactions != transactions+1 {
+			t.Errorf("%s wrote %d keys in %d transactions, expected at most %d in one", what, n, s.transactions-transactions, want)
 		}
 	}
 	wrote("a reserved address", 2, func() { s.put(floating("one"), `{"spec":{"network":"operator/internet"}}`) })
@@ -325,12 +327,12 @@ func TestSetsAreWrittenOnceInAnInterval(t *testing.T) {
 		}
 		s.put(port("p"+pad(i)), portOnH1)
 		for !s.planner.queue.empty() {
-			s.round()
+			s.transact()
 		}
 		s.now = s.now.Add(10 * time.Millisecond)
 		s.planner.ripen(s.now)
 		for !s.planner.queue.empty() {
-			s.round()
+			s.transact()
 		}
 		if e := s.cache().entries[key]; e != nil && string(before) != string(e.data) {
 			written++

@@ -21,17 +21,17 @@ type fataler interface {
 	Fatalf(format string, args ...any)
 }
 
-// sim is the planner with an etcd in memory. Revisions are given out as etcd does, and every round is checked for what etcd would
+// sim is the planner with an etcd in memory. Revisions are given out as etcd does, and every transaction is checked for what etcd would
 // refuse.
 type sim struct {
-	t       fataler
-	planner *planner
-	rev     int64
-	now     time.Time
-	rounds  int
-	writes  int
-	uids    int  // given out up to now
-	whole   bool // every round, not only the last, must leave node configs that can be wired
+	t            fataler
+	planner      *planner
+	rev          int64
+	now          time.Time
+	transactions int
+	writes       int
+	uids         int  // given out up to now
+	whole        bool // every transaction, not only the last, must leave node configs that can be wired
 }
 
 func newSim(t fataler) *sim {
@@ -78,7 +78,7 @@ func (s *sim) putAll(intent map[model.ID]string) {
 	}
 }
 
-// settle runs rounds until nothing is left to do.
+// settle runs transactions until nothing is left to do.
 func (s *sim) settle() {
 	s.t.Helper()
 	s.now = s.now.Add(time.Second) // so that every set may be written again
@@ -86,13 +86,13 @@ func (s *sim) settle() {
 		if n > 10000 {
 			s.t.Fatalf("no end: %d units wait", s.planner.queue.len())
 		}
-		s.round()
+		s.transact()
 	}
 }
 
 // ripen ends the wait of sets; false when none waits.
 func (s *sim) ripen() bool {
-	at, waits := s.planner.sets.next()
+	at, waits := s.planner.sets.Next()
 	if waits {
 		s.now = at
 		s.planner.ripen(at)
@@ -100,13 +100,13 @@ func (s *sim) ripen() bool {
 	return !s.planner.queue.empty()
 }
 
-func (s *sim) round() {
+func (s *sim) transact() {
 	s.t.Helper()
-	r, _ := s.planner.fill()
-	if err := r.sealHeads(); err != nil {
+	tx, _ := s.planner.fill()
+	if err := tx.sealHeads(); err != nil {
 		s.t.Fatalf("heads: %v", err)
 	}
-	txn := r.txn(1)
+	txn := tx.forEtcd(1)
 	if err := txn.Err(); err != nil {
 		s.t.Fatalf("transaction: %v", err)
 	}
@@ -114,12 +114,12 @@ func (s *sim) round() {
 		s.t.Fatalf("transaction too large: %d operations, %d bytes", txn.Len(), txn.Bytes())
 	}
 	if txn.Writes() > 0 {
-		s.rounds++
+		s.transactions++
 		s.writes += txn.Writes()
 		s.rev++
 	}
-	r.confirm(s.rev)
-	s.planner.confirmed(r)
+	tx.confirm(s.rev)
+	s.planner.confirmed(tx)
 	if s.whole {
 		s.checkConfigs()
 	}
@@ -127,11 +127,11 @@ func (s *sim) round() {
 
 func (s *sim) cache() *Cache { return s.planner.cache }
 
-func (s *sim) verdict(id model.ID) verdict {
-	if v := s.planner.verdicts[id]; v != nil {
-		return *v
+func (s *sim) condition(id model.ID) condition {
+	if cond := s.planner.conditions[id]; cond != nil {
+		return *cond
 	}
-	return verdict{}
+	return condition{}
 }
 
 // snapshot is the whole content of the cache, for comparison.

@@ -15,15 +15,15 @@ func (p *planner) statusFor(k etcdschema.Key) (s *etcdschema.Status, ok bool) {
 	if !parsed {
 		return p.unreadable(k), true
 	}
-	in, acc, v := p.cache.intents[id], p.cache.accepted[id], p.verdicts[id]
+	in, acc, cond := p.cache.intents[id], p.cache.accepted[id], p.conditions[id]
 	if in == nil && acc == nil {
 		return nil, true
 	}
-	if v == nil {
+	if cond == nil {
 		return nil, false // not evaluated yet
 	}
 	s = &etcdschema.Status{}
-	s.Phase, s.Reasons = p.outlook(id, v)
+	s.Phase, s.Reasons = p.outlook(id, cond)
 	if acc != nil {
 		s.UID, s.IntentRevision, s.Allocated = acc.UID, acc.IntentRevision, acc.Allocated
 		s.Nodes = p.progress(id.Kind, acc.UID)
@@ -38,14 +38,14 @@ func (p *planner) statusFor(k etcdschema.Key) (s *etcdschema.Status, ok bool) {
 }
 
 // outlook is the phase of an object and the reasons for it, with what is known of its nodes.
-func (p *planner) outlook(id model.ID, v *verdict) (etcdschema.Phase, []etcdschema.Reason) {
+func (p *planner) outlook(id model.ID, cond *condition) (etcdschema.Phase, []etcdschema.Reason) {
 	if acc := p.cache.accepted[id]; acc != nil {
 		if add := p.cache.kinds.objectOf(acc).outlook; add != nil {
-			out := add(p, acc, *v)
+			out := add(p, acc, *cond)
 			return out.phase, out.reasons
 		}
 	}
-	return v.phase, v.reasons
+	return cond.phase, cond.reasons
 }
 
 // unreadable is the status of an intent key that names no object.

@@ -18,7 +18,7 @@ func TestStatusesTakeTheirPartOfTheTime(t *testing.T) {
 		var spent, worked time.Duration
 		looks := 0
 		for worked+spent < 100*time.Second {
-			now, worked = now.Add(5*time.Millisecond), worked+5*time.Millisecond // a round
+			now, worked = now.Add(5*time.Millisecond), worked+5*time.Millisecond // a transaction
 			if pace.due(now) {
 				pace.looked(now, now.Add(took))
 				now, spent = now.Add(took), spent+took

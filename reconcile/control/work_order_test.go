@@ -9,6 +9,7 @@ import (
 	"weft/etcdschema"
 	"weft/model"
 	"weft/model/desired"
+	"weft/reconcile/control/pace"
 )
 
 // fanout is a network on a router with a guest on each of many hosts. All of these hosts get its neighbours.
@@ -26,7 +27,7 @@ func fanout(t fataler, hosts int) *sim {
 	return s
 }
 
-// setsSince counts the sets that a round has written since the revision.
+// setsSince counts the sets that a transaction has written since the revision.
 func (s *sim) setsSince(revision int64) (n int) {
 	for k, e := range s.cache().entries {
 		if _, item, _, ok := etcdschema.ParseDesired(k); ok && item.Kind == desired.KindNeighbors && e.mod > revision {
@@ -36,27 +37,27 @@ func (s *sim) setsSince(revision int64) (n int) {
 	return n
 }
 
-// A new port is on its host after the next round, however many hosts still have to get the neighbours of the one before.
+// A new port is on its host after the next transaction, however many hosts still have to get the neighbours of the one before.
 func TestAPortDoesNotWaitForSets(t *testing.T) {
 	t.Parallel()
 	s := fanout(t, 120)
 	s.now = s.now.Add(time.Second) // the sets may be written again
 	onGreen := `{"spec":{"network":"green","host":"n000"}}`
 	s.put(port("first"), onGreen)
-	s.round()
+	s.transact()
 	if !placed(s.cache(), "n000", "first") {
-		t.Fatal("the first port was not placed by the first round")
+		t.Fatal("the first port was not placed by the first transaction")
 	}
-	s.round()
+	s.transact()
 	told := s.setsSince(s.rev - 1)
 	if told == 0 || s.planner.queue.empty() {
-		t.Fatalf("%d hosts are told by one round: there is nothing to wait for", told)
+		t.Fatalf("%d hosts are told by one transaction: there is nothing to wait for", told)
 	}
 	s.put(port("second"), onGreen)
 	before := s.rev
-	s.round()
+	s.transact()
 	if n := s.setsSince(before); n > 0 || !placed(s.cache(), "n000", "second") {
-		t.Errorf("the next round told %d hosts of others; the second port is placed: %v", n, placed(s.cache(), "n000", "second"))
+		t.Errorf("the next transaction told %d hosts of others; the second port is placed: %v", n, placed(s.cache(), "n000", "second"))
 	}
 	s.settle()
 	s.check()
@@ -66,19 +67,19 @@ func TestAPortDoesNotWaitForSets(t *testing.T) {
 func TestSetsHaveAShare(t *testing.T) {
 	t.Parallel()
 	s := fanout(t, 120)
-	rounds, told := 4*laterShare, 0
-	for i := range rounds {
+	transactions, told := 4*laterShare, 0
+	for i := range transactions {
 		s.put(port(fmt.Sprint("new", i)), `{"spec":{"network":"green","host":"n000"}}`)
-		s.now = s.now.Add(2 * setInterval)
+		s.now = s.now.Add(2 * pace.Interval)
 		s.planner.ripen(s.now)
 		before := s.rev
-		s.round()
+		s.transact()
 		if s.setsSince(before) > 0 {
 			told++
 		}
 	}
-	if told < 3 || told > rounds/laterShare+1 {
-		t.Errorf("%d of %d rounds told hosts who is on the network, expected one of %d", told, rounds, laterShare)
+	if told < 3 || told > transactions/laterShare+1 {
+		t.Errorf("%d of %d transactions told hosts who is on the network, expected one of %d", told, transactions, laterShare)
 	}
 	s.settle()
 	s.check()
@@ -102,12 +103,12 @@ func TestATakeoverServesWhatIsAskedFirst(t *testing.T) {
 	damaged := etcdschema.DesiredKey("n003", desired.Key{Kind: desired.KindPort, UID: first.cache().accepted[port("pn003")].UID})
 	next.cache().set(damaged, nil)
 	next.planner.idle()
-	next.planner.wakeAll()
+	next.planner.enqueueAll()
 	next.put(port("asked"), portOnH1)
-	next.round()
+	next.transact()
 	for name, want := range map[string]bool{"waited": true, "asked": true, "p007": false} {
 		if c := next.cache(); (c.accepted[port(name)] != nil) != want || want && !placed(c, "h1", name) {
-			t.Errorf("after the first round %s is accepted: %v", name, !want)
+			t.Errorf("after the first transaction %s is accepted: %v", name, !want)
 		}
 	}
 	statuses := next.planner.nextStatuses()
@@ -125,7 +126,7 @@ func TestATakeoverServesWhatIsAskedFirst(t *testing.T) {
 		t.Error("a node config that lacks a port was not compared")
 	}
 	for id := range next.cache().accepted {
-		if next.planner.verdicts[id] == nil {
+		if next.planner.conditions[id] == nil {
 			t.Errorf("%s was not looked at", id)
 		}
 		k := etcdschema.StatusKey(id)
@@ -200,22 +201,22 @@ func TestTheQueueGivesItsRoomBack(t *testing.T) {
 func TestSetsKeepToTheirRate(t *testing.T) {
 	t.Parallel()
 	s := fanout(t, 20)
-	s.planner.sets.wrote(unit{kind: unitHead, node: "other"}, setBurst+setRate, s.now)
+	s.planner.sets.Wrote(unit{kind: unitHead, node: "other"}, pace.Burst+pace.Rate, s.now)
 	s.put(port("new"), `{"spec":{"network":"green","host":"n000"}}`)
 	before := s.rev
 	for range 3 {
-		s.round()
+		s.transact()
 	}
 	if n := s.setsSince(before); n != 0 || s.rev == before {
 		t.Errorf("over the rate: %d sets were written, and the port's own node config at revision %d after %d", n, s.rev, before)
 	}
-	at, waits := s.planner.sets.next()
+	at, waits := s.planner.sets.Next()
 	if paid := s.now.Add(time.Second); !waits || at.Before(paid.Add(-50*time.Millisecond)) || at.After(paid.Add(50*time.Millisecond)) {
 		t.Errorf("sets wait (%v) until %v, expected %v", waits, at, paid)
 	}
 	s.now = at
 	s.planner.ripen(s.now)
-	s.round()
+	s.transact()
 	if n := s.setsSince(before); n == 0 {
 		t.Error("the rate allows it again, and no set was written")
 	}
@@ -235,10 +236,10 @@ func TestWhoFollowsDoesNotWaitForTheRest(t *testing.T) {
 	first.settle()
 	s := newSim(t)
 	s.inherit(first, func(etcdschema.Key) bool { return true })
-	s.planner.wakeAll()
+	s.planner.enqueueAll()
 	s.put(port("web-1"), `{"spec":{"network":"blue","host":"h2"}}`)
-	s.round()
-	s.round()
+	s.transact()
+	s.transact()
 	f := desired.Key{Kind: desired.KindFloatingIP, UID: s.cache().accepted[floating("web")].UID}
 	if s.cache().nodes["h1"].items[f] != nil {
 		t.Errorf("the floating address is where its guest has gone from, and %d units wait", s.planner.queue.len())

@@ -63,16 +63,16 @@ const (
 	// drainShare is how many objects of one project a drain takes. A project that declares a hundred thousand objects then delays
 	// the others by about a second, and not by the time for all of them.
 	drainShare = 2048
-	// laterShare: when a later class waits, one in laterShare rounds belongs to it.
+	// laterShare: when a later class waits, one in laterShare transactions belongs to it.
 	laterShare = 8
 )
 
-// workQueue has the units to be evaluated, each once, by class. A round takes units of one class, the first that has any. So what
+// workQueue has the units to be evaluated, each once, by class. A transaction takes units of one class, the first that has any. So what
 // somebody waits for is never behind the rest.
 type workQueue struct {
 	kinds  *Kinds
 	piles  [workClasses]pile
-	passed [workClasses]int // rounds of earlier classes since the last one of this class
+	passed [workClasses]int // transactions of earlier classes since the last one of this class
 	last   workClass        // class of the last unit taken out
 	// comparing is set while a unit of classRest is evaluated. Units that it queues are not urgent either.
 	comparing bool
@@ -121,7 +121,7 @@ func (q *workQueue) first() workClass {
 	return classAsked
 }
 
-// turn decides the class of the next round.
+// turn decides the class of the next transaction.
 func (q *workQueue) turn() workClass {
 	first := q.first()
 	q.passed[first] = 0

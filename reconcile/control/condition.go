@@ -7,24 +7,24 @@ import (
 	"weft/model"
 )
 
-// verdict is the result of evaluating an intent object: its phase and the reasons.
-type verdict struct {
+// condition is what an intent object is after its evaluation: its phase and the reasons for it.
+type condition struct {
 	phase   etcdschema.Phase
 	reasons []etcdschema.Reason
 }
 
-func (v *verdict) invalid(field, message string) { v.add(etcdschema.PhaseInvalid, field, message) }
-func (v *verdict) pending(field, message string) { v.add(etcdschema.PhasePending, field, message) }
+func (c *condition) invalid(field, message string) { c.add(etcdschema.PhaseInvalid, field, message) }
+func (c *condition) pending(field, message string) { c.add(etcdschema.PhasePending, field, message) }
 
 // add adds a reason and keeps the worst phase: an invalid object does not become pending.
-func (v *verdict) add(phase etcdschema.Phase, field, message string) {
-	v.reasons = append(v.reasons, etcdschema.Reason{Field: field, Message: message})
-	if v.phase != etcdschema.PhaseInvalid {
-		v.phase = phase
+func (c *condition) add(phase etcdschema.Phase, field, message string) {
+	c.reasons = append(c.reasons, etcdschema.Reason{Field: field, Message: message})
+	if c.phase != etcdschema.PhaseInvalid {
+		c.phase = phase
 	}
 }
 
-func (v *verdict) good() bool { return len(v.reasons) == 0 }
+func (c *condition) good() bool { return len(c.reasons) == 0 }
 
 // reasonsOf turns an error of package model into the reasons of a status.
 func reasonsOf(err error) []etcdschema.Reason {

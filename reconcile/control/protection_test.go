@@ -5,18 +5,22 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
+	"pgregory.net/rapid"
 
 	"weft/etcdschema"
 	"weft/model"
 	"weft/model/desired"
+	"weft/reconcile/control/protect"
 )
 
-func brakeOf(c *Cache) string {
+// heldReason says why the controllers are held; empty when they are not.
+func heldReason(c *Cache) string {
 	s, ok := entryValue[*etcdschema.ControlStatus](c.entries[etcdschema.ControlStatusKey()])
 	if !ok || s.Brake == nil {
 		return ""
@@ -26,7 +30,7 @@ func brakeOf(c *Cache) string {
 
 func (b *bed) acceptAll() {
 	t := etcdschema.NewTxn()
-	t.Put(acceptOrder(), etcdschema.Order{By: "test", At: time.Now()})
+	t.Put(protect.AcceptOrder(), etcdschema.Order{By: "test", At: time.Now()})
 	b.commit(t)
 }
 
@@ -52,7 +56,7 @@ func TestAMassDeletionStopsTheControllers(t *testing.T) {
 	if _, err := b.client.Etcd().Delete(t.Context(), b.client.FullPrefix(etcdschema.IntentPrefix()), clientv3.WithPrefix()); err != nil {
 		t.Fatal(err)
 	}
-	b.await("the brake", func(c *Cache) bool { return strings.Contains(brakeOf(c), "of 65 accepted objects") })
+	b.await("the hold", func(c *Cache) bool { return strings.Contains(heldReason(c), "of 65 accepted objects") })
 	intact := func(c *Cache) bool { return len(c.accepted) == 65 && len(c.nodes["h1"].items) == 62 }
 	b.await("everything is as it was", intact)
 	b.start("two", nil)
@@ -63,7 +67,7 @@ func TestAMassDeletionStopsTheControllers(t *testing.T) {
 	})
 	b.acceptAll()
 	b.await("after the accept all goes", func(c *Cache) bool {
-		return len(c.accepted) == 0 && len(c.nodes["h1"].items) == 0 && c.nodes["h1"].headMatches() && brakeOf(c) == ""
+		return len(c.accepted) == 0 && len(c.nodes["h1"].items) == 0 && c.nodes["h1"].headMatches() && heldReason(c) == ""
 	})
 	b.region()
 	b.await("and work goes on", func(c *Cache) bool { return c.accepted[blue] != nil })
@@ -93,10 +97,10 @@ func TestAnEtcdThatWentBackStopsTheControllersAndReissuesNothing(t *testing.T) {
 	}}})
 	tx.Put(etcdschema.ActualNode("h1"), etcdschema.NodeReport{EtcdRevision: 1 << 40, ClusterID: cluster, Features: desired.Features()})
 	b.commit(tx)
-	b.await("the brake", func(c *Cache) bool { return strings.Contains(brakeOf(c), "node h1 has seen revision") })
+	b.await("the hold", func(c *Cache) bool { return strings.Contains(heldReason(c), "node h1 has seen revision") })
 	b.put(port("new"), portOnH1)
 	b.acceptAll()
-	b.await("the new port", func(c *Cache) bool { return placed(c, "h1", "new") && brakeOf(c) == "" })
+	b.await("the new port", func(c *Cache) bool { return placed(c, "h1", "new") && heldReason(c) == "" })
 	b.await("what the node uses was not given out", func(c *Cache) bool {
 		for _, k := range []etcdschema.Key{
 			etcdschema.AddressClaim(network, addr), etcdschema.MACClaim(model.MAC{0xfa, 0x16, 0x3e, 9, 9, 9}), etcdschema.SegmentClaim("physnet1", 101),
@@ -127,7 +131,7 @@ func TestARememberedEtcdThatIsAnotherStopsTheController(t *testing.T) {
 	stale.Put(etcdschema.ActualNode("h9"), etcdschema.NodeReport{ClusterID: "7", EtcdRevision: 12})
 	b.commit(stale)
 	_, stop := b.start("one", func(c *Config) { c.StateDir = dir })
-	b.await("the brake", func(c *Cache) bool { return strings.Contains(brakeOf(c), "etcd went back") && len(c.accepted) == 0 })
+	b.await("the hold", func(c *Cache) bool { return strings.Contains(heldReason(c), "etcd went back") && len(c.accepted) == 0 })
 	b.acceptAll()
 	b.await("work goes on", func(c *Cache) bool { return c.accepted[blue] != nil })
 	stop()
@@ -139,79 +143,8 @@ func TestARememberedEtcdThatIsAnotherStopsTheController(t *testing.T) {
 	b.await("a restart holds nothing", func(c *Cache) bool { return placed(c, "h1", "a") })
 }
 
-func TestTheBrakeCountsWhatGoesWithinAMinute(t *testing.T) {
-	t.Parallel()
-	c := NewCache()
-	var br brake
-	now := time.Unix(1000, 0)
-	for i := range 400 {
-		id := port(fmt.Sprintf("p%d", i))
-		c.set(etcdschema.AcceptedKey(id), &entry{value: &etcdschema.Accepted{UID: id.Name, Object: model.Object{Kind: id.Kind, Spec: &model.PortSpec{}}}})
-	}
-	gone := func(from, to int) string {
-		var b etcdschema.Batch
-		for i := from; i < to; i++ {
-			b.Events = append(b.Events, etcdschema.Event{Item: etcdschema.Item{Key: etcdschema.Intent(port(fmt.Sprintf("p%d", i)))}, Deleted: true})
-		}
-		why := br.watch(c, b, nil, now)
-		return why
-	}
-	if why := gone(0, 40); why != "" {
-		t.Errorf("a tenth: %s", why)
-	}
-	now = now.Add(59 * time.Second)
-	if why := gone(40, 41); why == "" {
-		t.Error("more than a tenth within a minute passed")
-	}
-	now = now.Add(2 * time.Second)
-	if why := gone(41, 80); why != "" {
-		t.Errorf("the first forty are older than a minute: %s", why)
-	}
-	back := etcdschema.Batch{Events: []etcdschema.Event{{Item: etcdschema.Item{Key: etcdschema.Intent(port("p41"))}}}}
-	if why := br.watch(c, back, nil, now); why != "" || len(c.gone.at) != 39 {
-		t.Errorf("one came back: %q, %d are counted as gone", why, len(c.gone.at))
-	}
-}
-
-func TestWhatComesAndGoesWithinAMinuteIsNoMassDeletion(t *testing.T) {
-	t.Parallel()
-	c := NewCache()
-	var br brake
-	now := time.Unix(1000, 0)
-	see := func(ids []model.ID, deleted bool) string {
-		var b etcdschema.Batch
-		for _, id := range ids {
-			b.Events = append(b.Events, etcdschema.Event{Item: etcdschema.Item{Key: etcdschema.Intent(id)}, Deleted: deleted})
-		}
-		why := br.watch(c, b, nil, now)
-		for _, id := range ids { // the round that follows accepts or removes them
-			var e *entry
-			if !deleted {
-				e = &entry{value: &etcdschema.Accepted{UID: id.Name, Object: model.Object{Kind: id.Kind, Spec: &model.PortSpec{}}}}
-			}
-			c.set(etcdschema.AcceptedKey(id), e)
-		}
-		return why
-	}
-	var together []model.ID
-	for i := range 3 * brakeFloor {
-		id := []model.ID{port(fmt.Sprintf("p%d", i))}
-		together = append(together, id...)
-		if why := see(id, false) + see(id, true); why != "" {
-			t.Fatalf("short-lived port %d: %s", i, why)
-		}
-		now = now.Add(100 * time.Millisecond)
-	}
-	if why := see(together, false); why != "" {
-		t.Fatalf("declaring many: %s", why)
-	}
-	if why := see(together, true); why == "" {
-		t.Error("all of them went at once, however young, and nothing stopped it")
-	}
-}
-
-// TestALostRaceCarriesOutNoDeletion: after a lost race a transaction's keys are read again, one by one. The brake counts deletions
-// in the batches of the watch. Therefore deletions are not taken from these reads.
+// TestALostRaceCarriesOutNoDeletion: after a lost race a transaction's keys are read again, one by one. Mass-change protection
+// counts deletions in the batches of the watch. Therefore deletions are not taken from these reads.
 func TestALostRaceCarriesOutNoDeletion(t *testing.T) {
 	t.Parallel()
 	b := newBed(t)
@@ -227,9 +160,75 @@ func TestALostRaceCarriesOutNoDeletion(t *testing.T) {
 		t.Fatal(err)
 	}
 	if l.cache.entries[intent] == nil {
-		t.Error("a deleted intent was taken in behind the brake's back")
+		t.Error("a deleted intent was taken in behind the back of mass-change protection")
 	}
 	if l.cache.entries[claim] != nil {
 		t.Error("a claim that is gone was not taken in")
+	}
+}
+
+// Mass-change protection counts with what the cache tells it. It hears of every accepted object that appears or disappears, however
+// often a transaction is rolled back.
+func TestTheCacheTellsWhatIsAccepted(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		c, told := NewCache(), map[model.ID]bool{}
+		c.acceptedChanged = func(id model.ID, accepted bool) {
+			if told[id] == accepted {
+				t.Fatalf("%s: it was told twice that accepted is %v", id, accepted)
+			}
+			told[id] = accepted
+		}
+		change := func() {
+			id := port(fmt.Sprint("p", rapid.IntRange(0, 5).Draw(t, "port")))
+			var e *entry
+			if rapid.Bool().Draw(t, "accepted") {
+				e = &entry{value: &etcdschema.Accepted{UID: id.Name, Object: model.Object{Kind: id.Kind, Spec: &model.PortSpec{}}}}
+			}
+			c.set(etcdschema.AcceptedKey(id), e)
+		}
+		for range rapid.IntRange(1, 30).Draw(t, "steps") {
+			if rapid.Bool().Draw(t, "undone") {
+				tx := c.begin()
+				for range rapid.IntRange(1, 5).Draw(t, "changes") {
+					change()
+				}
+				tx.abandon()
+			} else {
+				change()
+			}
+			for id, accepted := range told {
+				if accepted != (c.accepted[id] != nil) {
+					t.Fatalf("%s: it was told that accepted is %v", id, accepted)
+				}
+			}
+			if n := c.AcceptedCount(); n > len(told) {
+				t.Fatalf("%d are accepted, and it was told of %d", n, len(told))
+			}
+		}
+	})
+}
+
+func TestACacheFindsWhatHasNoOwner(t *testing.T) {
+	t.Parallel()
+	c := NewCache()
+	acc := func(id model.ID) *entry {
+		return &entry{value: &etcdschema.Accepted{UID: id.Name, Object: model.Object{Kind: id.Kind, Spec: &model.PortSpec{}}}}
+	}
+	for _, name := range []string{"both", "alone"} {
+		c.set(etcdschema.AcceptedKey(port(name)), acc(port(name)))
+	}
+	c.set(etcdschema.Intent(port("both")), &entry{value: &intent{}})
+	for _, uid := range []string{"both", "unknown"} {
+		for _, node := range []string{"h1", "h2"} {
+			c.set(etcdschema.DesiredKey(node, desired.Key{Kind: desired.KindPort, UID: uid}), &entry{})
+		}
+	}
+	c.set(etcdschema.DesiredKey("h1", desired.Key{Kind: desired.KindNetwork, UID: "unknown"}), &entry{})
+	if got := slices.Collect(c.Undeclared()); len(got) != 1 || got[0] != port("alone") {
+		t.Errorf("accepted without an intent: %v", got)
+	}
+	if n := c.UnknownGuests(); n != 1 {
+		t.Errorf("%d guests without an accepted object, expected 1, however many nodes have it", n)
 	}
 }

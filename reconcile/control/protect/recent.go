@@ -1,4 +1,4 @@
-package control
+package protect
 
 import (
 	"time"
@@ -43,7 +43,7 @@ func (r *recent) expire(before time.Time) (dropped []model.ID) {
 	return dropped
 }
 
-// departures are the accepted objects whose intent or accepted record disappeared within the brake's window. removed has those of
+// departures are the accepted objects whose intent or accepted record disappeared within the window. removed has those of
 // them that are not accepted any more. Together with the accepted objects they are the total to compare with.
 type departures struct {
 	recent

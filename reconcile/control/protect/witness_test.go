@@ -1,4 +1,4 @@
-package control
+package protect
 
 import (
 	"strings"
@@ -7,29 +7,27 @@ import (
 	"weft/etcdschema"
 )
 
-// court is a brake that gets reports, each written at its own revision.
+// court is a replica that gets reports, each written at its own revision.
 type court struct {
-	c  *Cache
-	br brake
-	at int64
+	*region
+	p *Protection
 }
 
 func newCourt() *court {
-	c := NewCache()
-	c.ClusterID = 0xabc
-	return &court{c: c, at: 100}
+	r := newRegion()
+	r.seen = etcdschema.Seen{ClusterID: 0xabc, Revision: 100}
+	return &court{r, r.replica()}
 }
 
-// says adds a node's report at the next revision and returns why the brake would be put on.
+// says adds a node's report at the next revision and returns why the replica would be held.
 func (t *court) says(name string, revision int64, cluster string) string {
-	t.at++
-	t.c.Revision = t.at
+	t.seen.Revision++
 	k := etcdschema.ActualNode(name)
-	t.c.set(k, &entry{mod: t.at, value: &etcdschema.NodeReport{EtcdRevision: revision, ClusterID: cluster}})
-	return t.br.wentBack(t.c, etcdschema.Batch{Events: []etcdschema.Event{{Item: etcdschema.Item{Key: k}}}})
+	t.mods[k], t.reports[name] = t.seen.Revision, &etcdschema.NodeReport{EtcdRevision: revision, ClusterID: cluster}
+	return t.p.AfterApply(etcdschema.Batch{Events: []etcdschema.Event{{Item: etcdschema.Item{Key: k}}}})
 }
 
-func TestOneNodesWordBrakesNothing(t *testing.T) {
+func TestOneNodesWordHoldsNothing(t *testing.T) {
 	t.Parallel()
 	const lie = 4_000_000_000
 	ct := newCourt()
@@ -43,22 +41,22 @@ func TestOneNodesWordBrakesNothing(t *testing.T) {
 			t.Errorf("one lied: %s", why)
 		}
 	}
-	if said := ct.br.alone(ct.c)["h1"]; !strings.Contains(said, "4000000000") {
+	if said := ct.p.Unbelieved()["h1"]; !strings.Contains(said, "4000000000") {
 		t.Errorf("the lie is told as %q", said)
 	}
 	if why := ct.says("h2", 90, "feed"); why != "" {
 		t.Errorf("one says this, the other that: %s", why)
 	}
 	// A false report that was accepted does not hide what several nodes report later.
-	ct.br.release(ct.c)
-	if said := ct.br.alone(ct.c); len(said) != 0 {
+	ct.p.release()
+	if said := ct.p.Unbelieved(); len(said) != 0 {
 		t.Errorf("known at the accept, and told again: %v", said)
 	}
-	if ct.says("h1", lie+1, "abc") != "" || ct.br.alone(ct.c)["h1"] == "" {
+	if ct.says("h1", lie+1, "abc") != "" || ct.p.Unbelieved()["h1"] == "" {
 		t.Error("the next lie is not named")
 	}
-	if why := ct.says("h1", 90, "abc"); why != "" || len(ct.br.alone(ct.c)) != 0 {
-		t.Errorf("it lies no more: %q %v", why, ct.br.alone(ct.c))
+	if why := ct.says("h1", 90, "abc"); why != "" || len(ct.p.Unbelieved()) != 0 {
+		t.Errorf("it lies no more: %q %v", why, ct.p.Unbelieved())
 	}
 	if why := ct.says("h2", 500, "abc"); why != "" {
 		t.Errorf("one says so: %s", why)
@@ -66,15 +64,15 @@ func TestOneNodesWordBrakesNothing(t *testing.T) {
 	if why := ct.says("h3", 502, "abc"); !strings.Contains(why, "went back") || !strings.Contains(why, "1 other") {
 		t.Errorf("two nodes have seen more than etcd has: %q", why)
 	}
-	ct.br.release(ct.c)
-	if why := ct.says("h3", 502, "abc") + ct.says("h2", 500, "abc") + ct.says("h1", 499, "abc"); why != "" || len(ct.br.alone(ct.c)) != 0 {
-		t.Errorf("accepted: %q %v", why, ct.br.alone(ct.c))
+	ct.p.release()
+	if why := ct.says("h3", 502, "abc") + ct.says("h2", 500, "abc") + ct.says("h1", 499, "abc"); why != "" || len(ct.p.Unbelieved()) != 0 {
+		t.Errorf("accepted: %q %v", why, ct.p.Unbelieved())
 	}
 	ct.says("h1", 90, "older")
 	if why := ct.says("h2", 90, "older"); !strings.Contains(why, "etcd is another") {
 		t.Errorf("two nodes come from another cluster: %q", why)
 	}
-	ct.br.release(ct.c)
+	ct.p.release()
 	if why := ct.says("h3", 90, "older"); why != "" {
 		t.Errorf("accepted: %q", why)
 	}
@@ -86,10 +84,11 @@ func TestWhoIsAloneIsBelieved(t *testing.T) {
 	if why := ct.says("h1", 4_000_000_000, "abc"); why == "" {
 		t.Error("the only node there is was not believed")
 	}
-	ct.br.release(ct.c)
-	s := etcdschema.ControlStatus{AcceptedRevision: ct.br.revision, AcceptedClusters: ct.br.clusters, AcceptedNodes: ct.br.known}
+	ct.p.release()
+	var s etcdschema.ControlStatus
+	ct.p.WriteStatus(&s)
 	next := newCourt()
-	next.br.learn(&s)
+	next.p.learn(&s)
 	if why := next.says("h1", 4_000_000_000, "abc"); why != "" {
 		t.Errorf("the next leader does not know what was accepted: %s", why)
 	}

@@ -1,12 +1,12 @@
-package control
+package claimed
 
 import (
 	"net/netip"
 	"slices"
 )
 
-// prefixSet has prefixes in the order of their address, then of their length. They may contain each other. The zero value is empty.
-type prefixSet struct{ sorted []netip.Prefix }
+// Prefixes has prefixes in the order of their address, then of their length. They may contain each other. The zero value is empty.
+type Prefixes struct{ sorted []netip.Prefix }
 
 func comparePrefixes(a, b netip.Prefix) int {
 	if n := a.Addr().Compare(b.Addr()); n != 0 {
@@ -15,7 +15,8 @@ func comparePrefixes(a, b netip.Prefix) int {
 	return a.Bits() - b.Bits()
 }
 
-func (s *prefixSet) change(p netip.Prefix, add bool) {
+// Change adds a prefix, or removes it.
+func (s *Prefixes) Change(p netip.Prefix, add bool) {
 	i, has := slices.BinarySearchFunc(s.sorted, p, comparePrefixes)
 	switch {
 	case add && !has:
@@ -25,9 +26,9 @@ func (s *prefixSet) change(p netip.Prefix, add bool) {
 	}
 }
 
-// overlapping lists the prefixes that contain p or are contained in it, p included. Its cost is one search for each length shorter
+// Overlapping lists the prefixes that contain p or are contained in it, p included. A nil set has none. Its cost is one search for each length shorter
 // than p, and the number of prefixes found.
-func (s *prefixSet) overlapping(p netip.Prefix) []netip.Prefix {
+func (s *Prefixes) Overlapping(p netip.Prefix) []netip.Prefix {
 	if s == nil {
 		return nil
 	}

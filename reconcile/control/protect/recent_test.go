@@ -1,4 +1,4 @@
-package control
+package protect
 
 import (
 	"fmt"
@@ -17,46 +17,34 @@ import (
 func TestTheRunningCountIsWhatALookAtEverythingSays(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		c := NewCache()
-		var br brake
+		r := newRegion()
+		p := r.replica()
 		now := time.Unix(1000, 0)
 		went, came := map[model.ID]time.Time{}, map[model.ID]time.Time{}
-		set := func(k etcdschema.Key, value any) {
-			var e *entry
-			if value != nil {
-				e = &entry{value: value}
-			}
-			c.set(k, e)
-		}
-		record := func(id model.ID) any {
-			return &etcdschema.Accepted{UID: id.Name, Object: model.Object{Kind: id.Kind, Spec: &model.PortSpec{}}}
-		}
 		for range rapid.IntRange(1, 60).Draw(t, "steps") {
 			id := port(fmt.Sprint("p", rapid.IntRange(0, 5).Draw(t, "port")))
 			k, deleted := etcdschema.Intent(id), rapid.Bool().Draw(t, "deleted")
 			switch rapid.IntRange(0, 4).Draw(t, "what") {
-			case 0: // a round accepts or removes it
-				if deleted {
-					set(etcdschema.AcceptedKey(id), nil)
-				} else {
-					set(etcdschema.AcceptedKey(id), record(id))
-				}
+			case 0: // a transaction accepts or removes it
+				r.accept(id, !deleted)
 				continue
-			case 1: // a round does so and is rolled back
-				r := c.begin()
-				set(etcdschema.AcceptedKey(id), nil)
-				set(etcdschema.AcceptedKey(id), record(id))
+			case 1: // a transaction does so and is rolled back
+				was := r.accepted[id] != nil
+				r.accept(id, false)
+				r.accept(id, true)
 				if deleted {
-					set(etcdschema.AcceptedKey(id), nil)
+					r.accept(id, false)
+					r.accept(id, true)
 				}
-				r.abandon()
+				r.accept(id, false)
+				r.accept(id, was)
 				continue
 			case 2:
 				now = now.Add(time.Duration(rapid.IntRange(0, 40).Draw(t, "seconds")) * time.Second)
 			case 3:
 				k = etcdschema.AcceptedKey(id)
 			}
-			accepted, declared := c.accepted[id] != nil, c.intents[id] != nil
+			accepted, declared := r.accepted[id] != nil, r.declared[id]
 			at, young := came[id]
 			switch byIntent := k == etcdschema.Intent(id); {
 			case !deleted && byIntent:
@@ -64,30 +52,27 @@ func TestTheRunningCountIsWhatALookAtEverythingSays(t *testing.T) {
 				if !accepted && !declared {
 					came[id] = now
 				}
-			case deleted && accepted && (byIntent || declared) && (!young || now.Sub(at) > brakeWindow):
+			case deleted && accepted && (byIntent || declared) && (!young || now.Sub(at) > window):
 				went[id] = now
 			}
-			br.watch(c, etcdschema.Batch{Events: []etcdschema.Event{{Item: etcdschema.Item{Key: k}, Deleted: deleted}}}, nil, now)
-			old := func(_ model.ID, at time.Time) bool { return now.Sub(at) > brakeWindow }
+			p.watch(etcdschema.Batch{Events: []etcdschema.Event{{Item: etcdschema.Item{Key: k}, Deleted: deleted}}}, nil, now)
+			old := func(_ model.ID, at time.Time) bool { return now.Sub(at) > window }
 			maps.DeleteFunc(went, old)
 			maps.DeleteFunc(came, old)
-			switch {
-			case deleted:
-				set(k, nil)
-			case k == etcdschema.Intent(id):
-				set(k, &intent{})
-			default:
-				set(k, record(id))
+			if k == etcdschema.Intent(id) {
+				r.declare(id, !deleted)
+			} else {
+				r.accept(id, !deleted)
 			}
 			removed := 0
 			for id := range went {
-				if c.accepted[id] == nil {
+				if r.accepted[id] == nil {
 					removed++
 				}
 			}
-			if len(c.gone.at) != len(went) || len(c.gone.removed) != removed || len(br.came.at) != len(came) {
+			if len(p.gone.at) != len(went) || len(p.gone.removed) != removed || len(p.came.at) != len(came) {
 				t.Fatalf("%d went, %d of them removed, %d came; a look at everything says %d, %d, %d",
-					len(c.gone.at), len(c.gone.removed), len(br.came.at), len(went), removed, len(came))
+					len(p.gone.at), len(p.gone.removed), len(p.came.at), len(went), removed, len(came))
 			}
 		}
 	})

@@ -1,4 +1,4 @@
-package control
+package claimed
 
 import (
 	"net/netip"
@@ -17,11 +17,11 @@ func TestPrefixSetFindsWhatOverlaps(t *testing.T) {
 		return netip.PrefixFrom(netip.AddrFrom16(b), rapid.SampledFrom([]int{0, 1, 7, 8, 64, 65, 71, 72, 127, 128}).Draw(t, "bits")).Masked()
 	})
 	rapid.Check(t, func(t *rapid.T) {
-		var s prefixSet
+		var s Prefixes
 		have := map[netip.Prefix]bool{}
 		for _, p := range rapid.SliceOfN(prefix, 0, 40).Draw(t, "prefixes") {
 			add := !have[p] || rapid.Bool().Draw(t, "again")
-			s.change(p, add)
+			s.Change(p, add)
 			have[p] = add
 		}
 		p := prefix.Draw(t, "p")
@@ -31,15 +31,15 @@ func TestPrefixSetFindsWhatOverlaps(t *testing.T) {
 				want = append(want, q)
 			}
 		}
-		got := s.overlapping(p)
+		got := s.Overlapping(p)
 		slices.SortFunc(got, comparePrefixes)
 		slices.SortFunc(want, comparePrefixes)
 		if !slices.Equal(got, want) {
 			t.Fatalf("%s overlaps %v, found %v", p, want, got)
 		}
 	})
-	var none *prefixSet
-	if none.overlapping(netip.MustParsePrefix("::/0")) != nil {
+	var none *Prefixes
+	if none.Overlapping(netip.MustParsePrefix("::/0")) != nil {
 		t.Error("nothing overlaps something")
 	}
 }

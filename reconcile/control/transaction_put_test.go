@@ -27,11 +27,11 @@ func TestAChangedSetIsWrittenOutOnce(t *testing.T) {
 		return n
 	}
 	c := NewCache()
-	r := c.begin()
+	tx := c.begin()
 	mac := byte(0)
 	write := func() {
 		mac++
-		if changed, err := r.putItem("h1", set(mac)); err != nil || !changed {
+		if changed, err := tx.putItem("h1", set(mac)); err != nil || !changed {
 			t.Fatalf("changed: %v %v", changed, err)
 		}
 	}
@@ -47,7 +47,7 @@ func TestAChangedSetIsWrittenOutOnce(t *testing.T) {
 	}
 }
 
-// Unknown fields survive, in an entry that came from etcd and in one that a round has rewritten.
+// Unknown fields survive, in an entry that came from etcd and in one that a transaction has rewritten.
 func TestUnknownFieldsSurviveAWrite(t *testing.T) {
 	t.Parallel()
 	s := newSim(t)

@@ -5,9 +5,9 @@ import (
 	"weft/model"
 )
 
-// wakeAll queues everything: after a start, a change of leadership or the end of a brake. What people have changed since comes
+// enqueueAll queues everything: after a start, a change of leadership or the end of a hold. What people have changed since comes
 // first. Everything else is probably right already and is compared later.
-func (p *planner) wakeAll() {
+func (p *planner) enqueueAll() {
 	for id, in := range p.cache.intents {
 		if acc := p.cache.accepted[id]; acc == nil || acc.IntentRevision != in.mod {
 			p.touch(id)
