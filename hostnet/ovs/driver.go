@@ -77,7 +77,7 @@ func (d *Driver) Close() {
 	d.db = nil
 	d.mu.Unlock()
 	if db != nil {
-		db.close()
+		db.Close()
 	}
 	d.flows.close()
 	d.devices.listener.Close()
@@ -98,11 +98,11 @@ func (d *Driver) connected(ctx context.Context) (*database, error) {
 	d.mu.Lock()
 	db := d.db
 	d.mu.Unlock()
-	if db != nil && !db.lost() {
+	if db != nil && !db.Lost() {
 		return db, nil
 	}
 	if db != nil {
-		db.close()
+		db.Close()
 	}
 	db, err := dialDatabase(ctx, d.cfg.RunDir, d.events.rowChanged)
 	if err != nil {
@@ -247,7 +247,7 @@ func (d *Driver) Observe(ctx context.Context, keys []object.Key) ([]object.Objec
 	if !lost {
 		return out, nil
 	}
-	if err := db.fence(ctx); err != nil {
+	if err := db.Fence(ctx); err != nil {
 		return nil, fmt.Errorf("open vswitch: %w", err)
 	}
 	out, _ = d.look(db.read(), keys)

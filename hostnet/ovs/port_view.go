@@ -75,14 +75,6 @@ func (d *Driver) portConfig(p portView) string {
 	return ""
 }
 
-// number is the OpenFlow port number. It is 0 if there is none.
-func (p portView) number() uint16 {
-	if n := p.iface.OFPort; n != nil && *n > 0 && *n <= 0xffff {
-		return uint16(*n)
-	}
-	return 0
-}
-
 // keepPorts follows the configuration of one bridge's ports until ctx ends.
 func (d *Driver) keepPorts(ctx context.Context, bridge string, v *flowView) {
 	log := d.cfg.Log.With("bridge", bridge)

@@ -4,15 +4,8 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/ovn-kubernetes/libovsdb/ovsdb"
-
 	"weft/hostnet/object"
 )
-
-// idSession is a key of external_ids on both ports of a BFD session of ours. It names the port that carries the session.
-const idSession = "weft-session"
-
-func (p portView) session() string { return id(p.iface.ExternalIDs, idSession) }
 
 // sessionSettings is the column bfd of a session (ovs-vswitchd.conf.db(5)). The keys local_… are what it sends with.
 // remote_dst_mac is what it accepts.
@@ -56,53 +49,4 @@ func macOrZero(text string) object.MAC {
 		return object.MAC{}
 	}
 	return m
-}
-
-// setSession makes or repairs both ports.
-func (t *dbChanges) setSession(s *object.Session) error {
-	if err := t.setPatch(s, s.Device, s.Wire, sessionSettings(s)); err != nil {
-		return err
-	}
-	return t.setPatch(s, s.Wire, s.Device, nil)
-}
-
-func (t *dbChanges) setPatch(s *object.Session, device, peer string, bfd map[string]string) error {
-	tag := uint16(object.DeadVLAN)
-	p, there := t.rows.port(device)
-	if there && p.session() != s.Device {
-		return fmt.Errorf("bfd session: port %s is there already and not the session's", device)
-	}
-	w := wantedPort{device: device, bridge: s.Bridge, tag: &tag, ids: map[string]string{idOwner: s.OwnerUID, idSession: s.Device},
-		patch: &patchEnd{peer: peer, bfd: bfd}}
-	if err := t.setPort(w); err != nil || !there {
-		return err
-	}
-	t.update(tableInterface, p.iface.UUID, w.patch.row())
-	return nil
-}
-
-// patchEnd is what makes an interface one end of a patch.
-type patchEnd struct {
-	peer string
-	bfd  map[string]string
-}
-
-func (e *patchEnd) row() ovsdb.Row {
-	settings := map[any]any{}
-	for k, v := range e.bfd {
-		settings[k] = v
-	}
-	return ovsdb.Row{"type": "patch", "options": ovsdb.OvsMap{GoMap: map[any]any{"peer": e.peer}}, "bfd": ovsdb.OvsMap{GoMap: settings}}
-}
-
-// removeSession deletes both ports.
-func (t *dbChanges) removeSession(device string) error {
-	for _, p := range t.rows.ports() {
-		if p.session() == device {
-			if err := t.removePort(p.port.Name); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
 }

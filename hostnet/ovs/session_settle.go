@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"weft/hostnet/object"
+	"weft/hostnet/ovsdb"
 )
 
 // settling knows for each BFD session whether its state is meaningful yet. A session that was just made, or whose switch or
@@ -78,7 +79,7 @@ func (s *settling) look(r *rows, now time.Time) (changed []string, again time.Ti
 	return changed, again
 }
 
-func (o *sessionState) look(i *interfaceRow, carrier bool, now time.Time) {
+func (o *sessionState) look(i *ovsdb.Interface, carrier bool, now time.Time) {
 	if !carrier || i.OFPort == nil || *i.OFPort < 1 || len(i.BFDStatus) == 0 {
 		o.settled, o.since = false, time.Time{}
 		return
@@ -111,7 +112,7 @@ func (s *settling) facts(p portView) object.SessionFacts {
 
 // ups is how often a session has come up. OVS counts its changes, beginning with a session that is down (ovs-vswitchd.conf.db(5),
 // bfd_status:flap_count).
-func ups(i *interfaceRow) uint64 {
+func ups(i *ovsdb.Interface) uint64 {
 	changes, err := strconv.ParseUint(i.BFDStatus["flap_count"], 10, 64)
 	if err != nil {
 		return 0 // the switch has not written it yet
@@ -121,8 +122,7 @@ func ups(i *interfaceRow) uint64 {
 
 // sessionPorts are the ports that carry a session of ours.
 func (r *rows) sessionPorts() (out []portView) {
-	for _, m := range r.db.rows.Table(tableInterface).RowsShallow() {
-		i := m.(*interfaceRow)
+	for i := range ovsdb.All[*ovsdb.Interface](r.db.Client).Each() {
 		if id(i.ExternalIDs, idSession) != i.Name {
 			continue
 		}
@@ -134,14 +134,9 @@ func (r *rows) sessionPorts() (out []portView) {
 }
 
 // carrier says whether every uplink of a bridge has carrier.
-func (r *rows) carrier(b *bridgeRow) bool {
+func (r *rows) carrier(b *ovsdb.Bridge) bool {
 	for _, uuid := range b.Ports {
-		row, ok := r.db.rows.Table(tablePort).Row(uuid).(*portRow)
-		if !ok {
-			continue
-		}
-		p, ok := r.view(row, r.db.rows.Table(tableInterface).Row)
-		if ok && p.uplink() && (p.iface.LinkState == nil || *p.iface.LinkState != "up") {
+		if p, ok := r.portOf(uuid); ok && p.uplink() && (p.iface.LinkState == nil || *p.iface.LinkState != "up") {
 			return false
 		}
 	}

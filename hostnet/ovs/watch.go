@@ -58,7 +58,7 @@ func (d *Driver) keepDatabase(ctx context.Context) {
 		}
 		wait.begin()
 		select {
-		case <-db.gone:
+		case <-db.Gone():
 			d.cfg.Log.Warn("open vswitch: lost the connection to the database")
 		case <-ctx.Done():
 		}
@@ -96,7 +96,7 @@ func (d *Driver) keepMonitors(ctx context.Context) {
 			return
 		case <-d.events.bridges:
 		}
-		if db := d.database(); db != nil && !db.lost() {
+		if db := d.database(); db != nil && !db.Lost() {
 			d.syncBridges(db)
 		}
 	}
