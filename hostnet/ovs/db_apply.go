@@ -16,12 +16,6 @@ const (
 	settleTimeoutPerItem = 500 * time.Millisecond
 )
 
-// dbChange is one change and the index of its error.
-type dbChange struct {
-	at     int
-	change object.Change
-}
-
 // applyDatabase makes the changes in one transaction and waits until the switch has carried out what it must. Then it verifies
 // each change against the database.
 func (d *Driver) applyDatabase(ctx context.Context, changes []dbChange, errs []error) {

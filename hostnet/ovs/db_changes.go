@@ -3,6 +3,7 @@ package ovs
 import (
 	"fmt"
 
+	"weft/hostnet/object"
 	"weft/hostnet/ovsdb"
 )
 
@@ -76,4 +77,10 @@ func (t *dbChanges) finish() []ovsdb.Operation {
 		}
 	}
 	return t.ops
+}
+
+// dbChange is one change and the index of its error.
+type dbChange struct {
+	at     int
+	change object.Change
 }

@@ -9,18 +9,6 @@ import (
 	"weft/hostnet/ovsdb"
 )
 
-// attachment says what is wrong with the switch's hold on a port's device. It is empty for ports that are no netdev which the
-// switch opens by its name. It is also empty for ports that the switch has not opened, because problem reports those.
-func (d *Driver) attachment(p portView) object.Attachment {
-	if !p.system() || p.iface.OFPort == nil || *p.iface.OFPort < 1 {
-		return ""
-	}
-	return d.devices.attachment(p.iface.Name, p.bridge.DatapathType == userspaceDatapath)
-}
-
-// userspaceDatapath is the datapath_type of bridges whose packets ovs-vswitchd itself forwards.
-const userspaceDatapath = "netdev"
-
 // reopen makes the switch open the devices again of those changed ports whose device it has lost.
 //
 // If the requested OpenFlow port number of a port changes, OVS closes the port and opens it under the new number (OVS,

@@ -5,6 +5,7 @@ import (
 	"strconv"
 
 	"weft/hostnet/object"
+	"weft/hostnet/ovsdb"
 )
 
 // sessionSettings is the column bfd of a session (ovs-vswitchd.conf.db(5)). The keys local_… are what it sends with.
@@ -12,7 +13,8 @@ import (
 func sessionSettings(s *object.Session) map[string]string {
 	interval := strconv.FormatInt(object.SessionInterval.Milliseconds(), 10)
 	return map[string]string{
-		"enable": "true", "min_tx": interval, "min_rx": interval, "bfd_src_ip": object.SessionSource.String(), "bfd_dst_ip": object.SessionDestination.String(),
+		"enable": "true", "min_tx": interval, "min_rx": interval,
+		"bfd_src_ip": object.SessionSource.String(), "bfd_dst_ip": object.SessionDestination.String(),
 		"bfd_local_src_mac": s.Local.String(), "bfd_local_dst_mac": s.Remote.String(), "bfd_remote_dst_mac": s.Local.String(),
 	}
 }
@@ -49,4 +51,27 @@ func macOrZero(text string) object.MAC {
 		return object.MAC{}
 	}
 	return m
+}
+
+// sessionPorts are the ports that carry a session of ours.
+func (r *rows) sessionPorts() (out []portView) {
+	for i := range ovsdb.All[*ovsdb.Interface](r.db.Client).Each() {
+		if id(i.ExternalIDs, idSession) != i.Name {
+			continue
+		}
+		if p, ok := r.port(i.Name); ok {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// carrier says whether every uplink of a bridge has carrier.
+func (r *rows) carrier(b *ovsdb.Bridge) bool {
+	for _, uuid := range b.Ports {
+		if p, ok := r.portOf(uuid); ok && p.uplink() && (p.iface.LinkState == nil || *p.iface.LinkState != "up") {
+			return false
+		}
+	}
+	return true
 }

@@ -1,7 +1,6 @@
 package ovs
 
 import (
-	"context"
 	"strconv"
 	"sync"
 	"time"
@@ -67,7 +66,8 @@ func (s *settling) look(r *rows, now time.Time) (changed []string, again time.Ti
 		if one.settled != before.settled || one.doubted != before.doubted {
 			changed = append(changed, p.port.Name)
 		}
-		if at := one.since.Add(object.SessionSettle); !one.since.IsZero() && (!one.settled || one.doubted) && (again.IsZero() || at.Before(again)) {
+		waits := !one.since.IsZero() && (!one.settled || one.doubted)
+		if at := one.since.Add(object.SessionSettle); waits && (again.IsZero() || at.Before(again)) {
 			again = at
 		}
 	}
@@ -118,52 +118,4 @@ func ups(i *ovsdb.Interface) uint64 {
 		return 0 // the switch has not written it yet
 	}
 	return (changes + 1) / 2
-}
-
-// sessionPorts are the ports that carry a session of ours.
-func (r *rows) sessionPorts() (out []portView) {
-	for i := range ovsdb.All[*ovsdb.Interface](r.db.Client).Each() {
-		if id(i.ExternalIDs, idSession) != i.Name {
-			continue
-		}
-		if p, ok := r.port(i.Name); ok {
-			out = append(out, p)
-		}
-	}
-	return out
-}
-
-// carrier says whether every uplink of a bridge has carrier.
-func (r *rows) carrier(b *ovsdb.Bridge) bool {
-	for _, uuid := range b.Ports {
-		if p, ok := r.portOf(uuid); ok && p.uplink() && (p.iface.LinkState == nil || *p.iface.LinkState != "up") {
-			return false
-		}
-	}
-	return true
-}
-
-// keepSessions looks at the sessions whenever one of them changed or a waiting time ends, until ctx ends.
-func (d *Driver) keepSessions(ctx context.Context) {
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
-	for {
-		if db := d.database(); db != nil {
-			changed, again := d.sessions.look(db.read(), time.Now())
-			if len(changed) > 0 {
-				d.events.put(false, nil, changed...)
-			}
-			timer.Reset(time.Hour)
-			if !again.IsZero() {
-				timer.Reset(time.Until(again))
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-		case <-d.sessions.wake:
-		case <-d.events.sessions:
-		}
-	}
 }
