@@ -112,7 +112,7 @@ func (b *bed) until(what string, holds func() bool) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), deadline)
 	defer cancel()
-	if err := b.d.database().await(ctx, holds); err != nil {
+	if err := b.d.database().Await(ctx, holds); err != nil {
 		b.t.Fatalf("waited until %s: %v", what, err)
 	}
 }

@@ -68,7 +68,7 @@ func TestStaleSaysWhy(t *testing.T) {
 		{func() { v.ports.setLive(true) }, ""},
 		{func() { v.takeFresh() }, ""},
 		{func() { v.setLive(false) }, "bridge br-int: the flow monitor is not in place"},
-		{func() { m.d.db.close() }, "no connection to ovsdb-server"},
+		{func() { m.d.db.Close() }, "no connection to ovsdb-server"},
 	} {
 		if step.do(); m.d.Stale() != step.want {
 			t.Errorf("stale: %q, want %q", m.d.Stale(), step.want)

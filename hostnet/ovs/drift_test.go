@@ -6,9 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ovn-kubernetes/libovsdb/ovsdb"
-
 	"weft/hostnet/object"
+	"weft/hostnet/ovsdb"
 )
 
 // TestSomebodysChangesAreRepaired: each change of what is Weft's is a difference that names the field, and an update puts it right.
@@ -16,47 +15,48 @@ func TestSomebodysChangesAreRepaired(t *testing.T) {
 	t.Parallel()
 	m := withBridge(t)
 	m.must(create(guest("tapx")), create(uplinkOf("br-int", "ethx")), create(someSession()))
-	ids := func(pairs map[any]any) ovsdb.Row { return ovsdb.Row{"external_ids": ovsdb.OvsMap{GoMap: pairs}} }
+	ids := func(pairs map[any]any) ovsdb.Columns { return ovsdb.Columns{"external_ids": ovsdb.Map{GoMap: pairs}} }
 	marks := map[any]any{idOwner: "x", idCreated: "true", idInterface: guestUID, idAttachedMAC: "fa:16:3e:00:00:01"}
-	settings := ovsdb.OvsMap{GoMap: map[any]any{"mac-table-size": "2", "theirs": "1"}}
+	settings := ovsdb.Map{GoMap: map[any]any{"mac-table-size": "2", "theirs": "1"}}
 	bfd := map[any]any{}
 	for k, v := range sessionSettings(someSession()) {
 		bfd[k] = v
 	}
 	bfd["min_rx"] = "7"
-	peer := func(name string) ovsdb.Row {
-		return ovsdb.Row{"options": ovsdb.OvsMap{GoMap: map[any]any{"peer": name}}}
+	peer := func(name string) ovsdb.Columns {
+		return ovsdb.Columns{"options": ovsdb.Map{GoMap: map[any]any{"peer": name}}}
 	}
 	for _, c := range []struct {
 		of          object.Object
 		table, name string
-		row         ovsdb.Row
+		row         ovsdb.Columns
 		field       string
 	}{
-		{ourBridge(), tableBridge, "br-int", ovsdb.Row{"fail_mode": "standalone"}, "fail_mode"},
-		{ourBridge(), tableBridge, "br-int", ovsdb.Row{"fail_mode": setOf()}, "fail_mode"},
-		{ourBridge(), tableBridge, "br-int", ovsdb.Row{"datapath_type": ""}, "datapath_type: system → netdev"},
-		{ourBridge(), tableBridge, "br-int", ovsdb.Row{"protocols": setOf("OpenFlow10")}, "protocols"},
-		{ourBridge(), tableBridge, "br-int", ovsdb.Row{"stp_enable": true}, "stp_enable"},
-		{ourBridge(), tableBridge, "br-int", ovsdb.Row{"rstp_enable": true}, "rstp_enable"},
-		{ourBridge(), tableBridge, "br-int", ids(map[any]any{idOwner: "x"}), "weft-owner"},
-		{ourBridge(), tableBridge, "br-int", ovsdb.Row{"other_config": settings}, "mac-table-size"},
-		{guest("tapx"), tablePort, "tapx", ovsdb.Row{"tag": 3}, "tag"},
-		{guest("tapx"), tablePort, "tapx", ovsdb.Row{"tag": setOf()}, "tag"},
-		{guest("tapx"), tableInterface, "tapx", ovsdb.Row{"mtu_request": 1400}, "mtu_request"},
-		{guest("tapx"), tablePort, "tapx", ids(map[any]any{idCreated: "true"}), "weft-owner"},
-		{guest("tapx"), tableInterface, "tapx", ids(marks), "weft-owner"},
-		{guest("tapx"), tableInterface, "tapx", ids(map[any]any{idOwner: guestUID, idCreated: "true"}), "iface-id"},
-		{uplinkOf("br-int", "ethx"), tableInterface, "ethx", ids(map[any]any{idOwner: hostUID, idPhysicalNetwork: "y"}), "weft-physical-network"},
-		{uplinkOf("br-int", "ethx"), tableInterface, "ethx", ovsdb.Row{"mtu_request": 1400}, "mtu_request"},
-		{someSession(), tableInterface, "wb1", ovsdb.Row{"bfd": ovsdb.OvsMap{GoMap: bfd}}, `bfd:min_rx is "7"`},
-		{someSession(), tableInterface, "wb1", ovsdb.Row{"bfd": ovsdb.OvsMap{GoMap: map[any]any{}}}, "bfd_local_src_mac"},
-		{someSession(), tableInterface, "wb1", ovsdb.Row{"type": "internal"}, `wb1 has type "internal"`},
-		{someSession(), tableInterface, "wb1", peer("tapx"), "peer"},
-		{someSession(), tableInterface, "wq1", peer("tapx"), "wq1 is not the other end of wb1"},
-		{someSession(), tableInterface, "wq1", ovsdb.Row{"type": "internal"}, "wq1 is not the other end of wb1"},
-		{someSession(), tableInterface, "wq1", ovsdb.Row{"bfd": ovsdb.OvsMap{GoMap: bfd}}, "wq1 is not the other end of wb1"},
-		{someSession(), tablePort, "wb1", ids(map[any]any{}), "weft-owner"},
+		{ourBridge(), ovsdb.TableBridge, "br-int", ovsdb.Columns{"fail_mode": "standalone"}, "fail_mode"},
+		{ourBridge(), ovsdb.TableBridge, "br-int", ovsdb.Columns{"fail_mode": ovsdb.EmptySet()}, "fail_mode"},
+		{ourBridge(), ovsdb.TableBridge, "br-int", ovsdb.Columns{"datapath_type": ""}, "datapath_type: system → netdev"},
+		{ourBridge(), ovsdb.TableBridge, "br-int", ovsdb.Columns{"protocols": ovsdb.SetOf("OpenFlow10")}, "protocols"},
+		{ourBridge(), ovsdb.TableBridge, "br-int", ovsdb.Columns{"stp_enable": true}, "stp_enable"},
+		{ourBridge(), ovsdb.TableBridge, "br-int", ovsdb.Columns{"rstp_enable": true}, "rstp_enable"},
+		{ourBridge(), ovsdb.TableBridge, "br-int", ids(map[any]any{idOwner: "x"}), "weft-owner"},
+		{ourBridge(), ovsdb.TableBridge, "br-int", ovsdb.Columns{"other_config": settings}, "mac-table-size"},
+		{guest("tapx"), ovsdb.TablePort, "tapx", ovsdb.Columns{"tag": 3}, "tag"},
+		{guest("tapx"), ovsdb.TablePort, "tapx", ovsdb.Columns{"tag": ovsdb.EmptySet()}, "tag"},
+		{guest("tapx"), ovsdb.TableInterface, "tapx", ovsdb.Columns{"mtu_request": 1400}, "mtu_request"},
+		{guest("tapx"), ovsdb.TablePort, "tapx", ids(map[any]any{idCreated: "true"}), "weft-owner"},
+		{guest("tapx"), ovsdb.TableInterface, "tapx", ids(marks), "weft-owner"},
+		{guest("tapx"), ovsdb.TableInterface, "tapx", ids(map[any]any{idOwner: guestUID, idCreated: "true"}), "iface-id"},
+		{uplinkOf("br-int", "ethx"), ovsdb.TableInterface, "ethx", ids(map[any]any{idOwner: hostUID, idPhysicalNetwork: "y"}),
+			"weft-physical-network"},
+		{uplinkOf("br-int", "ethx"), ovsdb.TableInterface, "ethx", ovsdb.Columns{"mtu_request": 1400}, "mtu_request"},
+		{someSession(), ovsdb.TableInterface, "wb1", ovsdb.Columns{"bfd": ovsdb.Map{GoMap: bfd}}, `bfd:min_rx is "7"`},
+		{someSession(), ovsdb.TableInterface, "wb1", ovsdb.Columns{"bfd": ovsdb.Map{GoMap: map[any]any{}}}, "bfd_local_src_mac"},
+		{someSession(), ovsdb.TableInterface, "wb1", ovsdb.Columns{"type": "internal"}, `wb1 has type "internal"`},
+		{someSession(), ovsdb.TableInterface, "wb1", peer("tapx"), "peer"},
+		{someSession(), ovsdb.TableInterface, "wq1", peer("tapx"), "wq1 is not the other end of wb1"},
+		{someSession(), ovsdb.TableInterface, "wq1", ovsdb.Columns{"type": "internal"}, "wq1 is not the other end of wb1"},
+		{someSession(), ovsdb.TableInterface, "wq1", ovsdb.Columns{"bfd": ovsdb.Map{GoMap: bfd}}, "wq1 is not the other end of wb1"},
+		{someSession(), ovsdb.TablePort, "wb1", ids(map[any]any{}), "weft-owner"},
 	} {
 		m.set(c.table, c.name, c.row)
 		o := m.observe(c.of.Key())
@@ -71,10 +71,10 @@ func TestSomebodysChangesAreRepaired(t *testing.T) {
 		if !strings.Contains(strings.Join(texts, "\n"), c.field) {
 			t.Errorf("%s: after %v the differences are %q, want %q", c.of.Key(), c.row, texts, c.field)
 		}
-		cfg := m.db.root().NextCfg
+		cfg := m.db.Root().NextCfg
 		m.must(m.updated(c.of))
 		same(t, c.of, m.observe(c.of.Key()))
-		if _, guests := c.of.(*object.OVSPort); !guests && m.db.root().NextCfg == cfg {
+		if _, guests := c.of.(*object.OVSPort); !guests && m.db.Root().NextCfg == cfg {
 			t.Errorf("%s: after %v was repaired, nobody waited for the switch", c.of.Key(), c.row)
 		}
 	}
@@ -87,7 +87,8 @@ func TestSomebodysChangesAreRepaired(t *testing.T) {
 func TestControllersAreTakenOff(t *testing.T) {
 	t.Parallel()
 	m := withBridge(t)
-	m.somebody(insertRow(tableController, "c", ovsdb.Row{"target": "ptcp:6653"}), addTo(tableBridge, byName("br-int"), "controller", named("c")))
+	m.somebody(ovsdb.Insert(ovsdb.TableController, "c", ovsdb.Columns{"target": "ptcp:6653"}),
+		ovsdb.Mutate(ovsdb.TableBridge, ovsdb.WhereName("br-int"), ovsdb.Include("controller", named("c"))))
 	if o := m.observe(ourBridge().Key()).(*object.Bridge); !slices.Equal(o.Controllers, []string{"ptcp:6653"}) {
 		t.Errorf("controllers %v", o.Controllers)
 	}
@@ -140,7 +141,7 @@ func TestOneRefusedChangeHarmsNoOther(t *testing.T) {
 func TestASilentSwitchIsGivenUp(t *testing.T) {
 	t.Parallel()
 	m := withBridge(t)
-	m.db.close() // the switch ends
+	m.db.Close() // the switch ends
 	m.flows.fail(errSwitchLost)
 	err := m.apply(create(guest("tapx")))[0]
 	if !errors.Is(err, errSwitchLost) || !strings.Contains(err.Error(), "ovs-vswitchd has not carried it out") {
@@ -156,17 +157,16 @@ func TestASessionThatFellApart(t *testing.T) {
 	other.Name = "br-two"
 	m.must(create(other), create(someSession()))
 	wire, _ := m.d.database().read().port("wq1")
-	id := setOf(ovsdb.UUID{GoUUID: wire.port.UUID})
-	lose := addTo(tableBridge, byName("br-int"), "ports", id)
-	lose.Mutations[0].Mutator = ovsdb.MutateOperationDelete
-	m.somebody(lose, addTo(tableBridge, byName("br-two"), "ports", id))
+	id := named(wire.port.UUID)
+	lose := ovsdb.Mutate(ovsdb.TableBridge, ovsdb.WhereName("br-int"), ovsdb.Exclude("ports", id))
+	m.somebody(lose, ovsdb.Mutate(ovsdb.TableBridge, ovsdb.WhereName("br-two"), ovsdb.Include("ports", id)))
 	if s := m.observe(someSession().Key()).(*object.Session); !slices.Equal(s.Deviations, []string{"wq1 is not the other end of wb1"}) {
 		t.Errorf("deviations are %q", s.Deviations)
 	}
 	m.must(m.updated(someSession()))
 	same(t, someSession(), m.observe(someSession().Key()))
-	marks := ovsdb.OvsMap{GoMap: map[any]any{idOwner: hostUID, idCreated: "true"}}
-	m.set(tableInterface, "wb1", ovsdb.Row{"external_ids": marks})
+	marks := ovsdb.Map{GoMap: map[any]any{idOwner: hostUID, idCreated: "true"}}
+	m.set(ovsdb.TableInterface, "wb1", ovsdb.Columns{"external_ids": marks})
 	if all, _ := m.ours(); !slices.Contains(all, "bfd-session/wb1") || m.observe(someSession().Key()) != nil {
 		t.Errorf("ours are %v", all)
 	}
@@ -191,16 +191,16 @@ func TestFactsByThemselves(t *testing.T) {
 	if m.d.DeviceFacts(nil, &f); f.DatapathType != "netdev" {
 		t.Error("the datapath's type is missing")
 	}
-	m.somebody(insertRow(tableBridge, "b", ovsdb.Row{"name": "br-alien"}), addTo(tableRoot, whereUUID(m.db.root().UUID), "bridges", named("b")))
+	m.somebody(ovsdb.Insert(ovsdb.TableBridge, "b", ovsdb.Columns{"name": "br-alien"}), m.db.MutateRoot(ovsdb.Include("bridges", named("b"))))
 	if _, alone := m.ours(flowSetKey("br-alien", 1)); len(alone) != 0 {
 		t.Errorf("of a foreign bridge %v is ours", alone)
 	}
 	for n, want := range map[int]uint16{-1: 0, 0: 0, 1: 1, 65535: 65535, 65536: 0} {
-		if got := (portView{iface: &interfaceRow{OFPort: &n}}).number(); got != want {
+		if got := (portView{iface: &ovsdb.Interface{OFPort: &n}}).number(); got != want {
 			t.Errorf("number %d is read as %d", n, got)
 		}
 	}
-	if got := (portView{iface: &interfaceRow{}}).number(); got != 0 {
+	if got := (portView{iface: &ovsdb.Interface{}}).number(); got != 0 {
 		t.Errorf("no number is read as %d", got)
 	}
 }

@@ -8,9 +8,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ovn-kubernetes/libovsdb/ovsdb"
-
 	"weft/hostnet/object"
+	"weft/hostnet/ovsdb"
 )
 
 func remove(o object.Object) object.Change { return object.Change{Op: object.Delete, Observed: o} }
@@ -110,7 +109,7 @@ func TestEachKindOfTheDatabase(t *testing.T) {
 	if _, there := facts.Interfaces["ethx"]; !there || len(facts.Interfaces) != 2 {
 		t.Errorf("of three devices that were removed the facts say %+v", facts.Interfaces)
 	}
-	if n := len(m.db.rows.Table(tablePort).RowsShallow()); n != 0 {
+	if n := ovsdb.All[*ovsdb.Port](m.db.Client).Len(); n != 0 {
 		t.Errorf("%d ports are left", n)
 	}
 }
@@ -123,8 +122,8 @@ func TestDatabaseRefuses(t *testing.T) {
 	other := ourBridge()
 	other.Name = "br-two"
 	m.must(create(other), create(guest("tapx")), create(someSession()))
-	m.somebody(insertRow(tableBridge, "b", ovsdb.Row{"name": "br-alien"}),
-		addTo(tableRoot, whereUUID(m.db.root().UUID), "bridges", named("b")))
+	m.somebody(ovsdb.Insert(ovsdb.TableBridge, "b", ovsdb.Columns{"name": "br-alien"}),
+		m.db.MutateRoot(ovsdb.Include("bridges", named("b"))))
 	adopted := guest("gone")
 	adopted.Adopted = true
 	nobody, nobodys := ourBridge(), guest("tapy")
@@ -134,7 +133,7 @@ func TestDatabaseRefuses(t *testing.T) {
 	alien.Name = "br-alien"
 	taken, wireTaken := someSession(), someSession()
 	taken.Device, wireTaken.Device, wireTaken.Wire = "tapx", "wb2", "tapx"
-	before := m.db.root().NextCfg
+	before := m.db.Root().NextCfg
 	for want, c := range map[string]object.Change{
 		"bridge br-none is not there":                        create(on("br-none", "tapy")),
 		"bridge br-alien is not ours: it has no external_id": create(on("br-alien", "tapy")),
@@ -154,7 +153,7 @@ func TestDatabaseRefuses(t *testing.T) {
 			t.Errorf("%s, want %q", text, want)
 		}
 	}
-	if now := m.db.root().NextCfg; now != before {
+	if now := m.db.Root().NextCfg; now != before {
 		t.Errorf("%d transactions were made", now-before)
 	}
 	var facts object.Facts
@@ -173,7 +172,7 @@ func TestAnAdoptedPortIsGivenBack(t *testing.T) {
 	want := guest("vnet7")
 	want.Adopted = true
 	before := m.observe(want.Key())
-	cfg := m.db.root().NextCfg
+	cfg := m.db.Root().NextCfg
 	m.must(m.updated(want))
 	same(t, want, m.observe(want.Key()))
 	on := map[string]string{idInterface: "of-vm", idAttachedMAC: "fa:16:3e:00:00:07", "vm-uuid": "vm", idOwner: guestUID}
@@ -190,11 +189,11 @@ func TestAnAdoptedPortIsGivenBack(t *testing.T) {
 	if ids := m.ids("vnet7"); len(ids[0]) != 3 || len(ids[1]) != 0 {
 		t.Errorf("marks are left: %v", ids)
 	}
-	if now := m.db.root().NextCfg; now != cfg {
+	if now := m.db.Root().NextCfg; now != cfg {
 		t.Errorf("the switch was asked to carry out %d times", now-cfg)
 	}
 	m.must(m.updated(want))
-	m.set(tablePort, "vnet7", ovsdb.Row{"tag": 9}) // whoever plugged it wants another tag
+	m.set(ovsdb.TablePort, "vnet7", ovsdb.Columns{"tag": 9}) // whoever plugged it wants another tag
 	m.must(remove(want))
 	if o := m.observe(want.Key()).(*object.OVSPort); o.Tag != 9 || o.OwnerUID != "" {
 		t.Errorf("somebody's tag was taken off: %+v", o)

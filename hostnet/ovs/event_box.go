@@ -4,10 +4,8 @@ import (
 	"reflect"
 	"sync"
 
-	"github.com/ovn-kubernetes/libovsdb/cache"
-	"github.com/ovn-kubernetes/libovsdb/model"
-
 	"weft/hostnet/object"
+	"weft/hostnet/ovsdb"
 )
 
 // eventBox collects what happened until Watch takes it, so that the monitors never wait for the engine. Its size is the number of
@@ -77,25 +75,25 @@ func (b *eventBox) flowsChanged(bridge string, cookies []uint64) {
 }
 
 // rowChanged reports a row of the database. old is nil if the row is new, new is nil if it was deleted.
-func (b *eventBox) rowChanged(all *cache.TableCache, old, new model.Model) {
+func (b *eventBox) rowChanged(db *ovsdb.Client, old, new ovsdb.Row) {
 	row := new
 	if row == nil {
 		row = old
 	}
 	switch r := row.(type) {
-	case *bridgeRow:
+	case *ovsdb.Bridge:
 		b.put(false, []object.Key{{Kind: object.KindBridge, Name: r.Name}})
-		if old == nil || new == nil || id(old.(*bridgeRow).ExternalIDs, idOwner) != id(new.(*bridgeRow).ExternalIDs, idOwner) {
+		if old == nil || new == nil || id(old.(*ovsdb.Bridge).ExternalIDs, idOwner) != id(new.(*ovsdb.Bridge).ExternalIDs, idOwner) {
 			b.bridgesChanged()
 		}
 		if old != nil && new != nil {
-			b.replugged(all, old.(*bridgeRow).Ports, new.(*bridgeRow).Ports)
+			b.replugged(db, old.(*ovsdb.Bridge).Ports, new.(*ovsdb.Bridge).Ports)
 		}
-	case *portRow:
+	case *ovsdb.Port:
 		b.put(false, portKeys(r.Name), r.Name) // whether an interface exists is a fact and changes with the port
-	case *interfaceRow:
+	case *ovsdb.Interface:
 		b.interfaceChanged(r, onlyCarrier(old, new))
-	case *controllerRow:
+	case *ovsdb.Controller:
 		// A controller's target may change in place. Only a full look tells which bridge it belongs to.
 		if old != nil && new != nil {
 			b.put(true, nil)
@@ -104,7 +102,7 @@ func (b *eventBox) rowChanged(all *cache.TableCache, old, new model.Model) {
 }
 
 // interfaceChanged reports an interface. If only its carrier changed, only those who wait for sessions are told.
-func (b *eventBox) interfaceChanged(r *interfaceRow, carrier bool) {
+func (b *eventBox) interfaceChanged(r *ovsdb.Interface, carrier bool) {
 	session := id(r.ExternalIDs, idSession)
 	if session != "" || id(r.ExternalIDs, idPhysicalNetwork) != "" {
 		signal(b.sessions)
@@ -120,17 +118,17 @@ func (b *eventBox) interfaceChanged(r *interfaceRow, carrier bool) {
 }
 
 // onlyCarrier says that only the carrier of an interface changed.
-func onlyCarrier(old, new model.Model) bool {
+func onlyCarrier(old, new ovsdb.Row) bool {
 	if old == nil || new == nil {
 		return false
 	}
-	a, b := *old.(*interfaceRow), *new.(*interfaceRow)
+	a, b := *old.(*ovsdb.Interface), *new.(*ovsdb.Interface)
 	a.LinkState, b.LinkState = nil, nil
 	return reflect.DeepEqual(a, b)
 }
 
 // replugged reports the ports that a bridge got or lost. The row of a port that moved to another bridge does not change.
-func (b *eventBox) replugged(all *cache.TableCache, old, new []string) {
+func (b *eventBox) replugged(db *ovsdb.Client, old, new []string) {
 	sides := make(map[string]int, len(new))
 	for _, uuid := range old {
 		sides[uuid]--
@@ -142,7 +140,7 @@ func (b *eventBox) replugged(all *cache.TableCache, old, new []string) {
 		if n == 0 {
 			continue
 		}
-		if p, ok := all.Table(tablePort).Row(uuid).(*portRow); ok { // otherwise the port was deleted, and its own row reports that
+		if p, ok := ovsdb.Get[*ovsdb.Port](db, uuid); ok { // otherwise the port was deleted, and its own row reports that
 			b.put(false, portKeys(p.Name), p.Name)
 		}
 	}

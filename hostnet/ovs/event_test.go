@@ -6,9 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/ovn-kubernetes/libovsdb/ovsdb"
-
 	"weft/hostnet/object"
+	"weft/hostnet/ovsdb"
 )
 
 // waiting is the state of an event box: what it would report, and which of its wakers are set.
@@ -41,7 +40,7 @@ func (b *eventBox) shown(e object.Event) (w waiting) {
 func (m *memory) told() waiting {
 	m.t.Helper()
 	m.marks++
-	m.set(tableBridge, "br-mark", ovsdb.Row{"datapath_type": fmt.Sprint(m.marks)})
+	m.set(ovsdb.TableBridge, "br-mark", ovsdb.Columns{"datapath_type": fmt.Sprint(m.marks)})
 	mark := object.Key{Kind: object.KindBridge, Name: "br-mark"}
 	var all object.Event
 	for !slices.Contains(all.Keys, mark) {
@@ -63,47 +62,50 @@ func TestRowsAreEvents(t *testing.T) {
 	other, mark := ourBridge(), ourBridge()
 	other.Name, mark.Name = "br-two", "br-mark"
 	m.must(create(other), create(mark), create(guest("tapx")), create(uplinkOf("br-int", "ethx")), create(someSession()))
-	m.somebody(insertRow(tableController, "c", ovsdb.Row{"target": "tcp:1"}), addTo(tableBridge, byName("br-two"), "controller", named("c")))
+	m.somebody(ovsdb.Insert(ovsdb.TableController, "c", ovsdb.Columns{"target": "tcp:1"}),
+		ovsdb.Mutate(ovsdb.TableBridge, ovsdb.WhereName("br-two"), ovsdb.Include("controller", named("c"))))
 	tapx, _ := m.d.database().read().port("tapx")
-	const ofTap, ofWire, ofSession = "ovs-port/tapx uplink/tapx", "bfd-session/wb1 ovs-port/wq1 uplink/wq1", "bfd-session/wb1 ovs-port/wb1 uplink/wb1"
+	const ofTap, ofWire, ofSession = "ovs-port/tapx uplink/tapx", "bfd-session/wb1 ovs-port/wq1 uplink/wq1",
+		"bfd-session/wb1 ovs-port/wb1 uplink/wb1"
 	m.told()
 	for _, c := range []struct {
 		name string
 		do   func()
 		want waiting
 	}{
-		{"a bridge's column", func() { m.set(tableBridge, "br-int", ovsdb.Row{"fail_mode": "standalone"}) }, waiting{keys: "bridge/br-int"}},
-		{"a bridge's owner", func() { m.set(tableBridge, "br-two", ovsdb.Row{"external_ids": ovsdb.OvsMap{GoMap: map[any]any{}}}) },
-			waiting{keys: "bridge/br-two", bridges: true}},
+		{"a bridge's column", func() { m.set(ovsdb.TableBridge, "br-int", ovsdb.Columns{"fail_mode": "standalone"}) },
+			waiting{keys: "bridge/br-int"}},
+		{"a bridge's owner", func() {
+			m.set(ovsdb.TableBridge, "br-two", ovsdb.Columns{"external_ids": ovsdb.Map{GoMap: map[any]any{}}})
+		}, waiting{keys: "bridge/br-two", bridges: true}},
 		{"a controller's target", func() {
-			m.somebody(ovsdb.Operation{Op: ovsdb.OperationUpdate, Table: tableController, Where: []ovsdb.Condition{}, Row: ovsdb.Row{"target": "tcp:2"}})
+			m.somebody(ovsdb.Update(ovsdb.TableController, ovsdb.WhereAll(), ovsdb.Columns{"target": "tcp:2"}))
 		}, waiting{resync: true}},
-		{"a port's tag", func() { m.set(tablePort, "tapx", ovsdb.Row{"tag": 1}) }, waiting{keys: ofTap, devices: "tapx"}},
-		{"an interface's column", func() { m.set(tableInterface, "tapx", ovsdb.Row{"mtu_request": 1400}) }, waiting{keys: ofTap, devices: "tapx"}},
-		{"a guest's carrier", func() { m.set(tableInterface, "tapx", ovsdb.Row{"link_state": "down"}) }, waiting{}},
-		{"an uplink's carrier", func() { m.set(tableInterface, "ethx", ovsdb.Row{"link_state": "down"}) }, waiting{sessions: true}},
-		{"an uplink's number", func() { m.set(tableInterface, "ethx", ovsdb.Row{"ofport": 77}) },
+		{"a port's tag", func() { m.set(ovsdb.TablePort, "tapx", ovsdb.Columns{"tag": 1}) }, waiting{keys: ofTap, devices: "tapx"}},
+		{"an interface's column", func() { m.set(ovsdb.TableInterface, "tapx", ovsdb.Columns{"mtu_request": 1400}) },
+			waiting{keys: ofTap, devices: "tapx"}},
+		{"a guest's carrier", func() { m.set(ovsdb.TableInterface, "tapx", ovsdb.Columns{"link_state": "down"}) }, waiting{}},
+		{"an uplink's carrier", func() { m.set(ovsdb.TableInterface, "ethx", ovsdb.Columns{"link_state": "down"}) }, waiting{sessions: true}},
+		{"an uplink's number", func() { m.set(ovsdb.TableInterface, "ethx", ovsdb.Columns{"ofport": 77}) },
 			waiting{keys: "ovs-port/ethx uplink/ethx", devices: "ethx", sessions: true}},
 		{"a session's state", func() {
-			m.set(tableInterface, "wb1", ovsdb.Row{"bfd_status": ovsdb.OvsMap{GoMap: map[any]any{"state": "up"}}})
+			m.set(ovsdb.TableInterface, "wb1", ovsdb.Columns{"bfd_status": ovsdb.Map{GoMap: map[any]any{"state": "up"}}})
 		}, waiting{keys: ofSession, devices: "wb1", sessions: true}},
-		{"a session's wire", func() { m.set(tableInterface, "wq1", ovsdb.Row{"type": "internal"}) },
+		{"a session's wire", func() { m.set(ovsdb.TableInterface, "wq1", ovsdb.Columns{"type": "internal"}) },
 			waiting{keys: ofWire, devices: "wq1", sessions: true}},
 		{"a port goes to another bridge", func() {
-			id := setOf(ovsdb.UUID{GoUUID: tapx.port.UUID})
-			lose := addTo(tableBridge, byName("br-int"), "ports", id)
-			lose.Mutations[0].Mutator = ovsdb.MutateOperationDelete
-			m.somebody(lose, addTo(tableBridge, byName("br-two"), "ports", id))
+			id := named(tapx.port.UUID)
+			lose := ovsdb.Mutate(ovsdb.TableBridge, ovsdb.WhereName("br-int"), ovsdb.Exclude("ports", id))
+			m.somebody(lose, ovsdb.Mutate(ovsdb.TableBridge, ovsdb.WhereName("br-two"), ovsdb.Include("ports", id)))
 		}, waiting{keys: "bridge/br-int bridge/br-two " + ofTap, devices: "tapx"}},
 		{"a new port", func() { m.plug("br-int", "vnet8", nil) }, waiting{keys: "bridge/br-int ovs-port/vnet8 uplink/vnet8", devices: "vnet8"}},
 		{"a bridge goes", func() {
-			lose := addTo(tableRoot, whereUUID(m.db.root().UUID), "bridges", setOf(ovsdb.UUID{GoUUID: m.db.read().bridges["br-two"].UUID}))
-			lose.Mutations[0].Mutator = ovsdb.MutateOperationDelete
-			m.somebody(lose)
+			m.somebody(m.db.MutateRoot(ovsdb.Exclude("bridges", named(m.db.read().bridges["br-two"].UUID))))
 		}, waiting{keys: "bridge/br-two ovs-port/br-two ovs-port/tapx uplink/br-two uplink/tapx", devices: "br-two tapx", bridges: true}},
 	} {
 		c.do()
-		if err := m.d.database().await(t.Context(), func() bool { return m.d.database().root().CurCfg == m.d.database().root().NextCfg }); err != nil {
+		db := m.d.database()
+		if err := db.AwaitCarriedOut(t.Context(), db.Root().NextCfg); err != nil {
 			t.Fatal(err)
 		}
 		if got := m.told(); got != c.want {

@@ -248,15 +248,3 @@ func cutAction(text string) (first, rest string) {
 	}
 	return text, ""
 }
-
-// parseUint reads a decimal or hexadecimal number that fits the type.
-func parseUint[T uint8 | uint16 | uint32 | uint64](text string) (T, error) {
-	v, err := strconv.ParseUint(text, 0, 64)
-	if err != nil {
-		return 0, err
-	}
-	if uint64(T(v)) != v {
-		return 0, fmt.Errorf("%s is too large", text)
-	}
-	return T(v), nil
-}

@@ -1,8 +1,6 @@
 package ovs
 
 import (
-	"context"
-	"fmt"
 	"regexp"
 	"strconv"
 	"sync"
@@ -43,28 +41,6 @@ func (l *learnedAddresses) warnings(set *object.FlowSet) []object.Warning {
 		}
 	}
 	return nil
-}
-
-// readLearned counts the learned addresses of a bridge.
-func (d *Driver) readLearned(ctx context.Context, bridge string) error {
-	text, err := d.flows.learned(ctx, bridge)
-	if err != nil {
-		return err
-	}
-	d.learned.look(bridge, parseLearned(text))
-	return nil
-}
-
-// learned reads the flows of the table that learn actions write, as ovs-ofctl prints them.
-func (o ofctl) learned(ctx context.Context, bridge string) ([]byte, error) {
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
-	defer cancel()
-	text, err := o.run(ctx, nil, "ovs-ofctl", "--no-names", "--read-only", "dump-flows", "-OOpenFlow14", o.target(bridge),
-		fmt.Sprintf("table=%d", object.LearnedTable))
-	if err != nil {
-		return nil, fmt.Errorf("reading the learned link-local addresses of bridge %s: %w", bridge, err)
-	}
-	return text, nil
 }
 
 var flowCookie = regexp.MustCompile(`^\s*cookie=(0x[0-9a-f]+),`)

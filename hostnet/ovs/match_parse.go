@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net"
 	"net/netip"
+	"strconv"
 	"strings"
 
 	"weft/hostnet/object"
@@ -273,4 +274,16 @@ func parseFrag(text string) (object.Frag, error) {
 		}
 	}
 	return 0, fmt.Errorf("nw_frag=%q is none of ours", text)
+}
+
+// parseUint reads a decimal or hexadecimal number that fits the type.
+func parseUint[T uint8 | uint16 | uint32 | uint64](text string) (T, error) {
+	v, err := strconv.ParseUint(text, 0, 64)
+	if err != nil {
+		return 0, err
+	}
+	if uint64(T(v)) != v {
+		return 0, fmt.Errorf("%s is too large", text)
+	}
+	return T(v), nil
 }

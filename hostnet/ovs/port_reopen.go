@@ -5,27 +5,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 
-	"github.com/ovn-kubernetes/libovsdb/ovsdb"
-
 	"weft/hostnet/object"
+	"weft/hostnet/ovsdb"
 )
-
-// attachment says what is wrong with the switch's hold on a port's device. It is empty for ports that are no netdev which the
-// switch opens by its name. It is also empty for ports that the switch has not opened, because problem reports those.
-func (d *Driver) attachment(p portView) object.Attachment {
-	if !p.system() || p.iface.OFPort == nil || *p.iface.OFPort < 1 {
-		return ""
-	}
-	return d.devices.attachment(p.iface.Name, p.bridge.DatapathType == userspaceDatapath)
-}
-
-// userspaceDatapath is the datapath_type of bridges whose packets ovs-vswitchd itself forwards.
-const userspaceDatapath = "netdev"
-
-// system says that the interface is a netdev that somebody else made.
-func (p portView) system() bool {
-	return !p.local() && (p.iface.Type == "" || p.iface.Type == "system")
-}
 
 // reopen makes the switch open the devices again of those changed ports whose device it has lost.
 //
@@ -54,13 +36,11 @@ func (d *Driver) reopen(ctx context.Context, db *database, changes []dbChange) e
 		back = append(back, requestNumber(p, p.iface.OFPortRequest))
 	}
 	for _, ops := range [][]ovsdb.Operation{number, back} {
-		t := newDBChanges(db.read())
-		t.ops, t.carried = ops, true
-		cfg, err := db.commit(ctx, t.finish(), true)
+		cfg, err := db.Commit(ctx, ops, true)
 		if err != nil {
 			return fmt.Errorf("opening the device again: %w", err)
 		}
-		if err := db.await(ctx, func() bool { return db.root().CurCfg >= cfg }); err != nil {
+		if err := db.AwaitCarriedOut(ctx, cfg); err != nil {
 			return fmt.Errorf("opening the device again: ovs-vswitchd has not done it: %w", err)
 		}
 	}
@@ -109,9 +89,9 @@ func freeNumber(taken map[int]bool) int {
 
 // requestNumber asks for an OpenFlow port number. nil means any number.
 func requestNumber(p portView, number *int) ovsdb.Operation {
-	set := ovsdb.OvsSet{GoSet: []any{}}
+	set := ovsdb.EmptySet()
 	if number != nil {
-		set.GoSet = append(set.GoSet, *number)
+		set = ovsdb.SetOf(*number)
 	}
-	return ovsdb.Operation{Op: ovsdb.OperationUpdate, Table: tableInterface, Where: whereUUID(p.iface.UUID), Row: ovsdb.Row{"ofport_request": set}}
+	return ovsdb.Update(ovsdb.TableInterface, ovsdb.WhereUUID(p.iface.UUID), ovsdb.Columns{"ofport_request": set})
 }

@@ -5,16 +5,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/ovn-kubernetes/libovsdb/ovsdb"
-
 	"weft/hostnet/object"
+	"weft/hostnet/ovsdb"
 )
 
 // said writes what a session's BFD says, and what its two ports' bridge has for a carrier.
 func (m *memory) said(status map[any]any, carrier string) {
 	m.t.Helper()
-	m.set(tableInterface, "wb1", ovsdb.Row{"bfd_status": ovsdb.OvsMap{GoMap: status}})
-	m.set(tableInterface, "ethx", ovsdb.Row{"link_state": carrier})
+	m.set(ovsdb.TableInterface, "wb1", ovsdb.Columns{"bfd_status": ovsdb.Map{GoMap: status}})
+	m.set(ovsdb.TableInterface, "ethx", ovsdb.Columns{"link_state": carrier})
 }
 
 // TestSessionsOfABridge: what a session means is looked at with its bridge's uplink, and forgotten with the session.
@@ -42,9 +41,9 @@ func TestSessionsOfABridge(t *testing.T) {
 	look(now, false, now.Add(object.SessionSettle), known)
 	m.said(up, "up")
 	look(now.Add(time.Second), true, time.Time{}, object.SessionFacts{Known: true, Settled: true, Up: true, Ups: 2})
-	m.set(tableInterface, "wb1", ovsdb.Row{"ofport": -1})
+	m.set(ovsdb.TableInterface, "wb1", ovsdb.Columns{"ofport": -1})
 	look(now.Add(2*time.Second), true, time.Time{}, object.SessionFacts{Known: true, Up: true, Ups: 2})
-	m.set(tableInterface, "wb1", ovsdb.Row{"ofport": 9})
+	m.set(ovsdb.TableInterface, "wb1", ovsdb.Columns{"ofport": 9})
 	look(now.Add(3*time.Second), true, time.Time{}, object.SessionFacts{Known: true, Settled: true, Up: true, Ups: 2})
 
 	r := m.d.database().read()
@@ -93,8 +92,9 @@ func TestACarrierEndsASession(t *testing.T) {
 		device string
 		state  any
 		want   bool
-	}{{"tapx", "down", true}, {"ethx", "down", false}, {"ethx", "up", true}, {"ethy", setOf(), false}, {"ethy", "down", false}, {"ethy", "up", true}} {
-		m.set(tableInterface, c.device, ovsdb.Row{"link_state": c.state})
+	}{{"tapx", "down", true}, {"ethx", "down", false}, {"ethx", "up", true}, {"ethy", ovsdb.EmptySet(), false},
+		{"ethy", "down", false}, {"ethy", "up", true}} {
+		m.set(ovsdb.TableInterface, c.device, ovsdb.Columns{"link_state": c.state})
 		if carrier() != c.want {
 			t.Errorf("%s is %v: carrier %v", c.device, c.state, !c.want)
 		}
@@ -115,7 +115,7 @@ func TestWatchTellsOfSessions(t *testing.T) {
 	m.said(map[any]any{"state": "up"}, "up")
 	l.await(from, "a session that is up", func(e object.Event) bool { return slices.Contains(e.Devices, "wb1") && settled() })
 	from = l.seen()
-	m.set(tableInterface, "ethx", ovsdb.Row{"link_state": "down"})
+	m.set(ovsdb.TableInterface, "ethx", ovsdb.Columns{"link_state": "down"})
 	l.await(from, "a session without carrier", func(e object.Event) bool { return slices.Contains(e.Devices, "wb1") && !settled() })
 }
 
@@ -129,8 +129,7 @@ func TestABridgeMadeAgain(t *testing.T) {
 	m.flows.mu.Lock()
 	m.flows.flows["br-int"] = nil
 	m.flows.mu.Unlock()
-	lose := addTo(tableRoot, whereUUID(m.db.root().UUID), "bridges", setOf(ovsdb.UUID{GoUUID: old.bridgeUUID}))
-	lose.Mutations[0].Mutator = ovsdb.MutateOperationDelete
+	lose := m.db.MutateRoot(ovsdb.Exclude("bridges", named(old.bridgeUUID)))
 	m.somebody(lose)
 	if m.observe(set.Key()) != nil {
 		t.Error("flows of a bridge that is gone are observed")
@@ -141,8 +140,8 @@ func TestABridgeMadeAgain(t *testing.T) {
 	}
 	m.must(create(set))
 	same(t, set, m.observe(set.Key()))
-	owner := ovsdb.Row{"external_ids": ovsdb.OvsMap{GoMap: map[any]any{}}}
-	m.set(tableBridge, "br-int", owner)
+	owner := ovsdb.Columns{"external_ids": ovsdb.Map{GoMap: map[any]any{}}}
+	m.set(ovsdb.TableBridge, "br-int", owner)
 	if err := m.d.Sync(t.Context()); err != nil || m.d.flowViewOf("br-int") != nil {
 		t.Errorf("a bridge that is not ours any more is looked at: %v", err)
 	}
@@ -153,12 +152,13 @@ func TestOddPortsAreNoGuests(t *testing.T) {
 	t.Parallel()
 	m := withBridge(t)
 	iface := func(row, name string) ovsdb.Operation {
-		return insertRow(tableInterface, row, ovsdb.Row{"name": name, "external_ids": ovsdb.OvsMap{GoMap: map[any]any{idInterface: "x"}}})
+		ids := ovsdb.Map{GoMap: map[any]any{idInterface: "x"}}
+		return ovsdb.Insert(ovsdb.TableInterface, row, ovsdb.Columns{"name": name, "external_ids": ids})
 	}
 	m.somebody(iface("a", "slave0"), iface("b", "slave1"), iface("c", "other0"),
-		insertRow(tablePort, "p", ovsdb.Row{"name": "bond0", "interfaces": setOf(ovsdb.UUID{GoUUID: "a"}, ovsdb.UUID{GoUUID: "b"})}),
-		insertRow(tablePort, "q", ovsdb.Row{"name": "odd0", "interfaces": ovsdb.UUID{GoUUID: "c"}}),
-		addTo(tableBridge, byName("br-int"), "ports", setOf(ovsdb.UUID{GoUUID: "p"}, ovsdb.UUID{GoUUID: "q"})))
+		ovsdb.Insert(ovsdb.TablePort, "p", ovsdb.Columns{"name": "bond0", "interfaces": named("a", "b")}),
+		ovsdb.Insert(ovsdb.TablePort, "q", ovsdb.Columns{"name": "odd0", "interfaces": ovsdb.UUID{GoUUID: "c"}}),
+		ovsdb.Mutate(ovsdb.TableBridge, ovsdb.WhereName("br-int"), ovsdb.Include("ports", named("p", "q"))))
 	for _, name := range []string{"bond0", "odd0", "slave0", "other0"} {
 		if o := m.observe(object.Key{Kind: object.KindOVSPort, Name: name}); o != nil {
 			t.Errorf("%s is %+v", name, o)

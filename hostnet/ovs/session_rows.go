@@ -4,22 +4,17 @@ import (
 	"fmt"
 	"strconv"
 
-	"github.com/ovn-kubernetes/libovsdb/ovsdb"
-
 	"weft/hostnet/object"
+	"weft/hostnet/ovsdb"
 )
-
-// idSession is a key of external_ids on both ports of a BFD session of ours. It names the port that carries the session.
-const idSession = "weft-session"
-
-func (p portView) session() string { return id(p.iface.ExternalIDs, idSession) }
 
 // sessionSettings is the column bfd of a session (ovs-vswitchd.conf.db(5)). The keys local_… are what it sends with.
 // remote_dst_mac is what it accepts.
 func sessionSettings(s *object.Session) map[string]string {
 	interval := strconv.FormatInt(object.SessionInterval.Milliseconds(), 10)
 	return map[string]string{
-		"enable": "true", "min_tx": interval, "min_rx": interval, "bfd_src_ip": object.SessionSource.String(), "bfd_dst_ip": object.SessionDestination.String(),
+		"enable": "true", "min_tx": interval, "min_rx": interval,
+		"bfd_src_ip": object.SessionSource.String(), "bfd_dst_ip": object.SessionDestination.String(),
 		"bfd_local_src_mac": s.Local.String(), "bfd_local_dst_mac": s.Remote.String(), "bfd_remote_dst_mac": s.Local.String(),
 	}
 }
@@ -58,51 +53,25 @@ func macOrZero(text string) object.MAC {
 	return m
 }
 
-// setSession makes or repairs both ports.
-func (t *dbChanges) setSession(s *object.Session) error {
-	if err := t.setPatch(s, s.Device, s.Wire, sessionSettings(s)); err != nil {
-		return err
-	}
-	return t.setPatch(s, s.Wire, s.Device, nil)
-}
-
-func (t *dbChanges) setPatch(s *object.Session, device, peer string, bfd map[string]string) error {
-	tag := uint16(object.DeadVLAN)
-	p, there := t.rows.port(device)
-	if there && p.session() != s.Device {
-		return fmt.Errorf("bfd session: port %s is there already and not the session's", device)
-	}
-	w := wantedPort{device: device, bridge: s.Bridge, tag: &tag, ids: map[string]string{idOwner: s.OwnerUID, idSession: s.Device},
-		patch: &patchEnd{peer: peer, bfd: bfd}}
-	if err := t.setPort(w); err != nil || !there {
-		return err
-	}
-	t.update(tableInterface, p.iface.UUID, w.patch.row())
-	return nil
-}
-
-// patchEnd is what makes an interface one end of a patch.
-type patchEnd struct {
-	peer string
-	bfd  map[string]string
-}
-
-func (e *patchEnd) row() ovsdb.Row {
-	settings := map[any]any{}
-	for k, v := range e.bfd {
-		settings[k] = v
-	}
-	return ovsdb.Row{"type": "patch", "options": ovsdb.OvsMap{GoMap: map[any]any{"peer": e.peer}}, "bfd": ovsdb.OvsMap{GoMap: settings}}
-}
-
-// removeSession deletes both ports.
-func (t *dbChanges) removeSession(device string) error {
-	for _, p := range t.rows.ports() {
-		if p.session() == device {
-			if err := t.removePort(p.port.Name); err != nil {
-				return err
-			}
+// sessionPorts are the ports that carry a session of ours.
+func (r *rows) sessionPorts() (out []portView) {
+	for i := range ovsdb.All[*ovsdb.Interface](r.db.Client).Each() {
+		if id(i.ExternalIDs, idSession) != i.Name {
+			continue
+		}
+		if p, ok := r.port(i.Name); ok {
+			out = append(out, p)
 		}
 	}
-	return nil
+	return out
+}
+
+// carrier says whether every uplink of a bridge has carrier.
+func (r *rows) carrier(b *ovsdb.Bridge) bool {
+	for _, uuid := range b.Ports {
+		if p, ok := r.portOf(uuid); ok && p.uplink() && (p.iface.LinkState == nil || *p.iface.LinkState != "up") {
+			return false
+		}
+	}
+	return true
 }

@@ -1,12 +1,12 @@
 package ovs
 
 import (
-	"context"
 	"strconv"
 	"sync"
 	"time"
 
 	"weft/hostnet/object"
+	"weft/hostnet/ovsdb"
 )
 
 // settling knows for each BFD session whether its state is meaningful yet. A session that was just made, or whose switch or
@@ -66,7 +66,8 @@ func (s *settling) look(r *rows, now time.Time) (changed []string, again time.Ti
 		if one.settled != before.settled || one.doubted != before.doubted {
 			changed = append(changed, p.port.Name)
 		}
-		if at := one.since.Add(object.SessionSettle); !one.since.IsZero() && (!one.settled || one.doubted) && (again.IsZero() || at.Before(again)) {
+		waits := !one.since.IsZero() && (!one.settled || one.doubted)
+		if at := one.since.Add(object.SessionSettle); waits && (again.IsZero() || at.Before(again)) {
 			again = at
 		}
 	}
@@ -78,7 +79,7 @@ func (s *settling) look(r *rows, now time.Time) (changed []string, again time.Ti
 	return changed, again
 }
 
-func (o *sessionState) look(i *interfaceRow, carrier bool, now time.Time) {
+func (o *sessionState) look(i *ovsdb.Interface, carrier bool, now time.Time) {
 	if !carrier || i.OFPort == nil || *i.OFPort < 1 || len(i.BFDStatus) == 0 {
 		o.settled, o.since = false, time.Time{}
 		return
@@ -111,64 +112,10 @@ func (s *settling) facts(p portView) object.SessionFacts {
 
 // ups is how often a session has come up. OVS counts its changes, beginning with a session that is down (ovs-vswitchd.conf.db(5),
 // bfd_status:flap_count).
-func ups(i *interfaceRow) uint64 {
+func ups(i *ovsdb.Interface) uint64 {
 	changes, err := strconv.ParseUint(i.BFDStatus["flap_count"], 10, 64)
 	if err != nil {
 		return 0 // the switch has not written it yet
 	}
 	return (changes + 1) / 2
-}
-
-// sessionPorts are the ports that carry a session of ours.
-func (r *rows) sessionPorts() (out []portView) {
-	for _, m := range r.db.rows.Table(tableInterface).RowsShallow() {
-		i := m.(*interfaceRow)
-		if id(i.ExternalIDs, idSession) != i.Name {
-			continue
-		}
-		if p, ok := r.port(i.Name); ok {
-			out = append(out, p)
-		}
-	}
-	return out
-}
-
-// carrier says whether every uplink of a bridge has carrier.
-func (r *rows) carrier(b *bridgeRow) bool {
-	for _, uuid := range b.Ports {
-		row, ok := r.db.rows.Table(tablePort).Row(uuid).(*portRow)
-		if !ok {
-			continue
-		}
-		p, ok := r.view(row, r.db.rows.Table(tableInterface).Row)
-		if ok && p.uplink() && (p.iface.LinkState == nil || *p.iface.LinkState != "up") {
-			return false
-		}
-	}
-	return true
-}
-
-// keepSessions looks at the sessions whenever one of them changed or a waiting time ends, until ctx ends.
-func (d *Driver) keepSessions(ctx context.Context) {
-	timer := time.NewTimer(time.Hour)
-	defer timer.Stop()
-	for {
-		if db := d.database(); db != nil {
-			changed, again := d.sessions.look(db.read(), time.Now())
-			if len(changed) > 0 {
-				d.events.put(false, nil, changed...)
-			}
-			timer.Reset(time.Hour)
-			if !again.IsZero() {
-				timer.Reset(time.Until(again))
-			}
-		}
-		select {
-		case <-ctx.Done():
-			return
-		case <-timer.C:
-		case <-d.sessions.wake:
-		case <-d.events.sessions:
-		}
-	}
 }

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"weft/hostnet/object"
+	"weft/hostnet/ovsdb"
 )
 
 // TestSessionSettles: what a session's state means depends on how long the switch and the uplink have been there.
@@ -27,7 +28,7 @@ func TestSessionSettles(t *testing.T) {
 	} {
 		s := &sessionState{}
 		for i, at := range steps {
-			s.look(&interfaceRow{OFPort: &port, BFDStatus: at.status}, at.carrier, start.Add(at.after))
+			s.look(&ovsdb.Interface{OFPort: &port, BFDStatus: at.status}, at.carrier, start.Add(at.after))
 			if s.settled != at.settled {
 				t.Errorf("%s, step %d: settled %v", name, i, s.settled)
 			}
@@ -42,7 +43,7 @@ func TestRestartedSwitchIsDoubted(t *testing.T) {
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	port := 3
 	look := func(s *sessionState, state string, after time.Duration) bool {
-		s.look(&interfaceRow{OFPort: &port, BFDStatus: map[string]string{"state": state}}, true, start.Add(after))
+		s.look(&ovsdb.Interface{OFPort: &port, BFDStatus: map[string]string{"state": state}}, true, start.Add(after))
 		return s.settled
 	}
 	s := &sessionState{doubted: true}
@@ -62,7 +63,7 @@ func TestRestartedSwitchIsDoubted(t *testing.T) {
 func TestUps(t *testing.T) {
 	t.Parallel()
 	for changes, want := range map[string]uint64{"": 0, "0": 0, "1": 1, "2": 1, "3": 2, "no number": 0} {
-		if got := ups(&interfaceRow{BFDStatus: map[string]string{"flap_count": changes}}); got != want {
+		if got := ups(&ovsdb.Interface{BFDStatus: map[string]string{"flap_count": changes}}); got != want {
 			t.Errorf("flap_count %q: up %d times, want %d", changes, got, want)
 		}
 	}

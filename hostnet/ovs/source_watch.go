@@ -3,8 +3,6 @@ package ovs
 import (
 	"bufio"
 	"bytes"
-	"context"
-	"fmt"
 	"regexp"
 	"strconv"
 	"strings"
@@ -51,47 +49,6 @@ func (s *sources) unheard(bridge string, port uint32) bool {
 	defer s.mu.Unlock()
 	w := s.seen[bridge][port]
 	return w != nil && w.Unheard()
-}
-
-// readSources reads the counters of a bridge.
-func (d *Driver) readSources(ctx context.Context, bridge string) error {
-	flows, ports, err := d.flows.counters(ctx, bridge)
-	if err != nil {
-		return err
-	}
-	d.sources.look(bridge, parseCounters(flows, ports))
-	return nil
-}
-
-// Warnings implements the engine's Warner. It says of a guest's flows that nothing of what the guest sends passes them, or that
-// nothing passes from one more link-local address.
-func (d *Driver) Warnings(desired object.Object) []object.Warning {
-	set, ok := desired.(*object.FlowSet)
-	if !ok || set.Guest == (object.MAC{}) {
-		return nil
-	}
-	for _, f := range set.Flows {
-		if f.Table != 0 || f.Match.InPort == 0 {
-			continue
-		}
-		if d.sources.unheard(set.Bridge, f.Match.InPort) {
-			return []object.Warning{object.ForeignSource(set.Guest, object.MAC{})}
-		}
-	}
-	return d.learned.warnings(set)
-}
-
-// counters reads the flows of table 0 and the ports with their counters, as ovs-ofctl prints them.
-func (o ofctl) counters(ctx context.Context, bridge string) (flows, ports []byte, err error) {
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
-	defer cancel()
-	if flows, err = o.run(ctx, nil, "ovs-ofctl", "--no-names", "--read-only", "dump-flows", "-OOpenFlow14", o.target(bridge), "table=0"); err != nil {
-		return nil, nil, fmt.Errorf("reading the counters of flows of bridge %s: %w", bridge, err)
-	}
-	if ports, err = o.run(ctx, nil, "ovs-ofctl", "--no-names", "--read-only", "dump-ports", "-OOpenFlow14", o.target(bridge)); err != nil {
-		return nil, nil, fmt.Errorf("reading the counters of ports of bridge %s: %w", bridge, err)
-	}
-	return flows, ports, nil
 }
 
 var (

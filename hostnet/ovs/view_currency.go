@@ -11,7 +11,7 @@ func (d *Driver) Stale() string {
 	d.mu.Lock()
 	db := d.db
 	d.mu.Unlock()
-	if db == nil || db.lost() {
+	if db == nil || db.Lost() {
 		return "no connection to ovsdb-server"
 	}
 	var why []string

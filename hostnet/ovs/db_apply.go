@@ -2,13 +2,10 @@ package ovs
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/ovn-kubernetes/libovsdb/ovsdb"
 
 	"weft/hostnet/object"
 )
@@ -18,12 +15,6 @@ const (
 	settleTimeout        = 15 * time.Second
 	settleTimeoutPerItem = 500 * time.Millisecond
 )
-
-// dbChange is one change and the index of its error.
-type dbChange struct {
-	at     int
-	change object.Change
-}
 
 // applyDatabase makes the changes in one transaction and waits until the switch has carried out what it must. Then it verifies
 // each change against the database.
@@ -45,7 +36,7 @@ func (d *Driver) applyDatabase(ctx context.Context, changes []dbChange, errs []e
 	if len(sent) == 0 {
 		return
 	}
-	if err := db.await(ctx, func() bool { return db.root().CurCfg >= cfg }); err != nil {
+	if err := db.AwaitCarriedOut(ctx, cfg); err != nil {
 		fail(sent, errs, fmt.Errorf("in the database, but ovs-vswitchd has not carried it out: %w", err))
 		return
 	}
@@ -122,11 +113,11 @@ func (d *Driver) transact(ctx context.Context, db *database, changes []dbChange,
 	if len(ops) == 0 {
 		return sent, 0
 	}
-	cfg, err := db.commit(ctx, ops, t.carried)
+	cfg, err := db.Commit(ctx, ops, t.carried)
 	if err == nil {
 		return sent, cfg
 	}
-	if len(sent) == 1 || db.lost() || ctx.Err() != nil {
+	if len(sent) == 1 || db.Lost() || ctx.Err() != nil {
 		fail(sent, errs, err)
 		return nil, 0
 	}
@@ -134,57 +125,6 @@ func (d *Driver) transact(ctx context.Context, db *database, changes []dbChange,
 	first, a := d.transact(ctx, db, sent[:half], errs)
 	second, b := d.transact(ctx, db, sent[half:], errs)
 	return slices.Concat(first, second), max(a, b)
-}
-
-// commit runs a transaction and waits until the cache holds what it wrote. The server sends the monitor's updates before the
-// reply. With readsCfg the last operation reads next_cfg, and commit returns it.
-func (db *database) commit(ctx context.Context, ops []ovsdb.Operation, readsCfg bool) (int, error) {
-	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
-	defer cancel()
-	results, err := db.client.Transact(ctx, ops...)
-	if err != nil {
-		return 0, fmt.Errorf("%w: %w", errDatabaseLost, err)
-	}
-	if err := transactionError(results, ops); err != nil {
-		return 0, err
-	}
-	if !readsCfg {
-		return 0, nil
-	}
-	last := results[len(ops)-1]
-	if len(last.Rows) != 1 {
-		return 0, errors.New("the database has no Open_vSwitch row: run ovs-vsctl init")
-	}
-	cfg, ok := last.Rows[0]["next_cfg"].(float64)
-	if !ok {
-		return 0, fmt.Errorf("next_cfg is %v, not a number", last.Rows[0]["next_cfg"])
-	}
-	return int(cfg), nil
-}
-
-// root is the only row of the table Open_vSwitch. It is empty if the database was never initialised.
-func (db *database) root() *rootRow {
-	for _, m := range db.rows.Table(tableRoot).RowsShallow() {
-		return m.(*rootRow)
-	}
-	return &rootRow{}
-}
-
-// await waits until the condition holds. It checks again at every change of a row.
-func (db *database) await(ctx context.Context, holds func() bool) error {
-	for {
-		changed := db.next()
-		if holds() {
-			return nil
-		}
-		select {
-		case <-changed:
-		case <-db.gone:
-			return errDatabaseLost
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		}
-	}
 }
 
 // verifyDatabase compares one object with what the switch has made of it.
@@ -199,7 +139,7 @@ func (d *Driver) verifyDatabase(ctx context.Context, r *rows, c object.Change) e
 	if b, ok := c.Desired.(*object.Bridge); ok {
 		return d.verifyBridge(ctx, r, b)
 	}
-	err := r.db.await(ctx, func() bool {
+	err := r.db.Await(ctx, func() bool {
 		p, ok := r.port(key.Name)
 		return !ok || p.settled()
 	})

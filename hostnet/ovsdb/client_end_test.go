@@ -1,4 +1,4 @@
-package ovs
+package ovsdb
 
 import (
 	"testing"
@@ -10,10 +10,10 @@ import (
 // TestAnEndThatNobodyHeardIsNoticed: libovsdb tells that a connection has ended only to somebody who is receiving at that moment.
 func TestAnEndThatNobodyHeardIsNoticed(t *testing.T) {
 	t.Parallel()
-	db := &database{client: silent{}, gone: make(chan struct{})}
-	go db.awaitEnd()
+	c := &Client{server: silent{}, gone: make(chan struct{})}
+	go c.awaitEnd()
 	select {
-	case <-db.gone:
+	case <-c.gone:
 	case <-time.After(10 * time.Second):
 		t.Fatal("whoever waits for the end of the connection waits for ever")
 	}

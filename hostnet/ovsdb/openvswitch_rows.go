@@ -1,18 +1,18 @@
-package ovs
+package ovsdb
 
-import "github.com/ovn-kubernetes/libovsdb/model"
+// The row types have only the columns that are needed. Statistics, for example, change all the time. What the columns mean is in
+// ovs-vswitchd.conf.db(5).
 
-// The row types have only the columns that are needed. The server sends no other column, so those are neither read nor compared.
-// Statistics, for example, change all the time.
-
-type rootRow struct {
+// OpenVSwitch is the only row of the table Open_vSwitch.
+type OpenVSwitch struct {
 	UUID    string   `ovsdb:"_uuid"`
 	Bridges []string `ovsdb:"bridges"`
 	NextCfg int      `ovsdb:"next_cfg"` // raised by those who want to know when the switch is done
 	CurCfg  int      `ovsdb:"cur_cfg"`  // the NextCfg that the switch has carried out
 }
 
-type bridgeRow struct {
+// Bridge is a row of the table Bridge.
+type Bridge struct {
 	UUID         string            `ovsdb:"_uuid"`
 	Name         string            `ovsdb:"name"`
 	Ports        []string          `ovsdb:"ports"`
@@ -26,7 +26,8 @@ type bridgeRow struct {
 	ExternalIDs  map[string]string `ovsdb:"external_ids"`
 }
 
-type portRow struct {
+// Port is a row of the table Port.
+type Port struct {
 	UUID        string            `ovsdb:"_uuid"`
 	Name        string            `ovsdb:"name"`
 	Interfaces  []string          `ovsdb:"interfaces"`
@@ -34,7 +35,8 @@ type portRow struct {
 	ExternalIDs map[string]string `ovsdb:"external_ids"`
 }
 
-type interfaceRow struct {
+// Interface is a row of the table Interface.
+type Interface struct {
 	UUID   string `ovsdb:"_uuid"`
 	Name   string `ovsdb:"name"`
 	Type   string `ovsdb:"type"`
@@ -50,42 +52,37 @@ type interfaceRow struct {
 	LinkState     *string           `ovsdb:"link_state"`
 }
 
-type controllerRow struct {
+// Controller is a row of the table Controller.
+type Controller struct {
 	UUID   string `ovsdb:"_uuid"`
 	Target string `ovsdb:"target"`
 }
 
+// The tables of the row types.
 const (
-	tableRoot       = "Open_vSwitch"
-	tableBridge     = "Bridge"
-	tablePort       = "Port"
-	tableInterface  = "Interface"
-	tableController = "Controller"
+	TableRoot       = "Open_vSwitch"
+	TableBridge     = "Bridge"
+	TablePort       = "Port"
+	TableInterface  = "Interface"
+	TableController = "Controller"
 )
 
-func databaseModel() (model.ClientDBModel, error) {
-	return model.NewClientDBModel("Open_vSwitch", map[string]model.Model{
-		tableRoot: &rootRow{}, tableBridge: &bridgeRow{}, tablePort: &portRow{}, tableInterface: &interfaceRow{},
-		tableController: &controllerRow{},
-	})
+// OpenVSwitchSchema is the database Open_vSwitch as far as a driver needs it.
+func OpenVSwitchSchema() Schema {
+	return Schema{Database: "Open_vSwitch", Rows: []Row{&OpenVSwitch{}, &Bridge{}, &Port{}, &Interface{}, &Controller{}}}
 }
 
-// Keys of external_ids. The first three are Weft's own, the others are conventions of hypervisors.
-const (
-	idOwner           = "weft-owner"            // uid of the desired item, on Bridge, Port and Interface
-	idCreated         = "weft-created"          // "true" on the ports that Weft created and may delete
-	idPhysicalNetwork = "weft-physical-network" // on uplinks
-	idInterface       = "iface-id"
-	idAttachedMAC     = "attached-mac"
-)
+// Table implements Row.
+func (*OpenVSwitch) Table() string { return TableRoot }
 
-// maxID bounds a value from external_ids, because anybody on the host can write them.
-const maxID = 255
+// Table implements Row.
+func (*Bridge) Table() string { return TableBridge }
 
-// id reads a key of external_ids. A value that is too long counts as none.
-func id(ids map[string]string, key string) string {
-	if v := ids[key]; len(v) <= maxID {
-		return v
-	}
-	return ""
-}
+// Table implements Row.
+func (*Port) Table() string { return TablePort }
+
+// Table implements Row.
+func (*Interface) Table() string { return TableInterface }
+
+// Table implements Row.
+func (*Controller) Table() string { return TableController }

@@ -1,4 +1,4 @@
-package ovs
+package ovsdb
 
 import (
 	"maps"
@@ -11,17 +11,19 @@ import (
 // that costs more than the change itself.
 
 // CloneModel implements libovsdb's CloneableModel.
-func (r *rootRow) CloneModel() model.Model {
+func (r *OpenVSwitch) CloneModel() model.Model {
 	c := *r
 	c.Bridges = slices.Clone(r.Bridges)
 	return &c
 }
 
 // CloneModelInto implements libovsdb's CloneableModel.
-func (r *rootRow) CloneModelInto(m model.Model) { *m.(*rootRow) = *r.CloneModel().(*rootRow) }
+func (r *OpenVSwitch) CloneModelInto(m model.Model) {
+	*m.(*OpenVSwitch) = *r.CloneModel().(*OpenVSwitch)
+}
 
 // CloneModel implements libovsdb's CloneableModel.
-func (r *bridgeRow) CloneModel() model.Model {
+func (r *Bridge) CloneModel() model.Model {
 	c := *r
 	c.Ports, c.Controller, c.Protocols = slices.Clone(r.Ports), slices.Clone(r.Controller), slices.Clone(r.Protocols)
 	c.OtherConfig, c.ExternalIDs, c.FailMode = maps.Clone(r.OtherConfig), maps.Clone(r.ExternalIDs), clonePointer(r.FailMode)
@@ -29,20 +31,20 @@ func (r *bridgeRow) CloneModel() model.Model {
 }
 
 // CloneModelInto implements libovsdb's CloneableModel.
-func (r *bridgeRow) CloneModelInto(m model.Model) { *m.(*bridgeRow) = *r.CloneModel().(*bridgeRow) }
+func (r *Bridge) CloneModelInto(m model.Model) { *m.(*Bridge) = *r.CloneModel().(*Bridge) }
 
 // CloneModel implements libovsdb's CloneableModel.
-func (r *portRow) CloneModel() model.Model {
+func (r *Port) CloneModel() model.Model {
 	c := *r
 	c.Interfaces, c.Tag, c.ExternalIDs = slices.Clone(r.Interfaces), clonePointer(r.Tag), maps.Clone(r.ExternalIDs)
 	return &c
 }
 
 // CloneModelInto implements libovsdb's CloneableModel.
-func (r *portRow) CloneModelInto(m model.Model) { *m.(*portRow) = *r.CloneModel().(*portRow) }
+func (r *Port) CloneModelInto(m model.Model) { *m.(*Port) = *r.CloneModel().(*Port) }
 
 // CloneModel implements libovsdb's CloneableModel.
-func (r *interfaceRow) CloneModel() model.Model {
+func (r *Interface) CloneModel() model.Model {
 	c := *r
 	c.OFPort, c.Error, c.ExternalIDs = clonePointer(r.OFPort), clonePointer(r.Error), maps.Clone(r.ExternalIDs)
 	c.OFPortRequest = clonePointer(r.OFPortRequest)
@@ -52,9 +54,18 @@ func (r *interfaceRow) CloneModel() model.Model {
 }
 
 // CloneModelInto implements libovsdb's CloneableModel.
-func (r *interfaceRow) CloneModelInto(m model.Model) {
-	*m.(*interfaceRow) = *r.CloneModel().(*interfaceRow)
+func (r *Interface) CloneModelInto(m model.Model) {
+	*m.(*Interface) = *r.CloneModel().(*Interface)
 }
+
+// CloneModel implements libovsdb's CloneableModel.
+func (r *Controller) CloneModel() model.Model {
+	c := *r
+	return &c
+}
+
+// CloneModelInto implements libovsdb's CloneableModel.
+func (r *Controller) CloneModelInto(m model.Model) { *m.(*Controller) = *r }
 
 func clonePointer[T any](p *T) *T {
 	if p == nil {
