@@ -7,6 +7,8 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strings"
+	"sync"
 	"time"
 
 	"weft/integration/vm/agent"
@@ -49,16 +51,71 @@ func (m *Machine) start(ctx context.Context, c Config, k Kernel, p plan) error {
 		return fmt.Errorf("vm: %w", err)
 	}
 	began := time.Now()
-	ctx, cancel := context.WithTimeout(ctx, p.limit)
-	defer cancel()
-	if m.conn, err = p.start(ctx, m, initramfs); err == nil {
-		err = m.greet(ctx)
-	}
-	if err != nil {
+	if err := m.boot(ctx, c, p, initramfs); err != nil {
 		return fmt.Errorf("%w; the virtual machine's console:\n%s", err, m.consoleTail())
 	}
 	c.Log("kernel %s is up after %v (%s)", m.Release, time.Since(began).Round(10*time.Millisecond), p.name)
 	return nil
+}
+
+// bootTries is how often a kernel is booted that panics before it is up.
+const bootTries = 3
+
+// errPanic says that the kernel panicked before it was up.
+var errPanic = errors.New("the kernel panicked")
+
+// boot starts the kernel and waits until it is up. Seldom user-mode Linux panics when it starts its first process, because the machine's
+// kernel refuses to set that process's floating point registers ("ptrace set fp regs failed, errno = 14"). It then neither ends nor
+// answers, and is booted again.
+func (m *Machine) boot(ctx context.Context, c Config, p plan, initramfs string) error {
+	for try := 1; ; try++ {
+		err := m.bootOnce(ctx, p, initramfs)
+		if !errors.Is(err, errPanic) || try == bootTries {
+			return err
+		}
+		c.Log("the kernel panicked while it booted, and is booted again; its console:\n%s", m.consoleTail())
+		m.kill()
+		if err := m.conn.Close(); err != nil {
+			return fmt.Errorf("vm: %w", err)
+		}
+	}
+}
+
+func (m *Machine) bootOnce(ctx context.Context, p plan, initramfs string) (err error) {
+	ctx, cancel := context.WithTimeout(ctx, p.limit)
+	defer cancel()
+	if m.conn, err = p.start(ctx, m, initramfs); err != nil {
+		return err
+	}
+	ctx, panicked := context.WithCancelCause(ctx)
+	defer panicked(nil)
+	watch, stop := context.WithCancel(ctx)
+	var watching sync.WaitGroup
+	watching.Go(func() {
+		if m.awaitPanic(watch) {
+			panicked(errPanic)
+		}
+	})
+	err = m.greet(ctx)
+	stop()
+	watching.Wait()
+	return err
+}
+
+// awaitPanic returns true when the console tells of a panic, and false when ctx ends. It polls, because the console is a file.
+func (m *Machine) awaitPanic(ctx context.Context) bool {
+	poll := time.NewTicker(100 * time.Millisecond)
+	defer poll.Stop()
+	for {
+		if strings.Contains(m.consoleTail(), "Kernel panic") {
+			return true
+		}
+		select {
+		case <-ctx.Done():
+			return false
+		case <-poll.C:
+		}
+	}
 }
 
 // greet waits for the first process's greeting.
@@ -68,7 +125,7 @@ func (m *Machine) greet(ctx context.Context) error {
 	replies := agent.NewReader(m.conn)
 	var first agent.Reply
 	if err := replies.Decode(&first); err != nil || first.Hello == nil {
-		return fmt.Errorf("vm: the virtual machine does not come up: %w", errors.Join(ctx.Err(), err, m.failure()))
+		return fmt.Errorf("vm: the virtual machine does not come up: %w", errors.Join(context.Cause(ctx), err, m.failure()))
 	}
 	m.Release = first.Hello.Release
 	m.requests = agent.NewWriter[agent.Request](m.conn)
