@@ -51,37 +51,22 @@ func (m *Machine) start(ctx context.Context, c Config, k Kernel, p plan) error {
 		return fmt.Errorf("vm: %w", err)
 	}
 	began := time.Now()
-	if err := m.boot(ctx, c, p, initramfs); err != nil {
+	if err := m.boot(ctx, p, initramfs); err != nil {
 		return fmt.Errorf("%w; the virtual machine's console:\n%s", err, m.consoleTail())
 	}
 	c.Log("kernel %s is up after %v (%s)", m.Release, time.Since(began).Round(10*time.Millisecond), p.name)
 	return nil
 }
 
-// bootTries is how often a kernel is booted that panics before it is up.
-const bootTries = 3
+// ErrProcessor says that user-mode Linux does not run on the machine's processor. The registers of AMX are more than its kernel (6.1)
+// saves for a process, and the machine's kernel refuses a part of them ("ptrace set fp regs failed, errno = 14").
+var ErrProcessor = errors.New("user-mode Linux does not know the registers of this processor: use QEMU")
 
-// errPanic says that the kernel panicked before it was up.
+// errPanic says that the kernel panicked before it was up. User-mode Linux then neither ends nor answers.
 var errPanic = errors.New("the kernel panicked")
 
-// boot starts the kernel and waits until it is up. Seldom user-mode Linux panics when it starts its first process, because the machine's
-// kernel refuses to set that process's floating point registers ("ptrace set fp regs failed, errno = 14"). It then neither ends nor
-// answers, and is booted again.
-func (m *Machine) boot(ctx context.Context, c Config, p plan, initramfs string) error {
-	for try := 1; ; try++ {
-		err := m.bootOnce(ctx, p, initramfs)
-		if !errors.Is(err, errPanic) || try == bootTries {
-			return err
-		}
-		c.Log("the kernel panicked while it booted, and is booted again; its console:\n%s", m.consoleTail())
-		m.kill()
-		if err := m.conn.Close(); err != nil {
-			return fmt.Errorf("vm: %w", err)
-		}
-	}
-}
-
-func (m *Machine) bootOnce(ctx context.Context, p plan, initramfs string) (err error) {
+// boot starts the kernel and waits until it is up.
+func (m *Machine) boot(ctx context.Context, p plan, initramfs string) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, p.limit)
 	defer cancel()
 	if m.conn, err = p.start(ctx, m, initramfs); err != nil {
@@ -92,9 +77,7 @@ func (m *Machine) bootOnce(ctx context.Context, p plan, initramfs string) (err e
 	watch, stop := context.WithCancel(ctx)
 	var watching sync.WaitGroup
 	watching.Go(func() {
-		if m.awaitPanic(watch) {
-			panicked(errPanic)
-		}
+		panicked(m.awaitPanic(watch))
 	})
 	err = m.greet(ctx)
 	stop()
@@ -102,17 +85,21 @@ func (m *Machine) bootOnce(ctx context.Context, p plan, initramfs string) (err e
 	return err
 }
 
-// awaitPanic returns true when the console tells of a panic, and false when ctx ends. It polls, because the console is a file.
-func (m *Machine) awaitPanic(ctx context.Context) bool {
+// awaitPanic returns when the console tells of a panic: errPanic or ErrProcessor. It returns nil when ctx ends. It polls, because the
+// console is a file.
+func (m *Machine) awaitPanic(ctx context.Context) error {
 	poll := time.NewTicker(100 * time.Millisecond)
 	defer poll.Stop()
 	for {
-		if strings.Contains(m.consoleTail(), "Kernel panic") {
-			return true
+		switch console := m.consoleTail(); {
+		case strings.Contains(console, "ptrace set fp regs failed"):
+			return ErrProcessor
+		case strings.Contains(console, "Kernel panic"):
+			return errPanic
 		}
 		select {
 		case <-ctx.Done():
-			return false
+			return nil
 		case <-poll.C:
 		}
 	}

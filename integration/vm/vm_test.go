@@ -28,9 +28,24 @@ func TestMachine(t *testing.T) {
 	testMachine(t, Config{})
 }
 
-// TestUserMode checks the same for user-mode Linux.
+// TestUserMode checks the same for user-mode Linux. On a processor with AMX it may say, at once, that it does not run there.
 func TestUserMode(t *testing.T) {
-	testMachine(t, Config{Kind: UserMode, Processor: 1})
+	c := Config{Kind: UserMode, Processor: 1, Log: t.Logf}
+	processor, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(processor), " amx_tile") {
+		m, err := Boot(t.Context(), c)
+		if errors.Is(err, ErrProcessor) {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		closed(t, m, m.process.Process.Pid)
+	}
+	testMachine(t, c)
 }
 
 func testMachine(t *testing.T, c Config) {
