@@ -3,6 +3,7 @@ package ovs
 import (
 	"hash/maphash"
 	"iter"
+	"slices"
 
 	"weft/hostnet/object"
 )
@@ -26,6 +27,7 @@ type flowIndex struct {
 
 // indexedFlow is one flow of the index. What flow points to is never changed.
 type indexedFlow struct {
+	hash   uint64
 	cookie uint64
 	flow   *object.Flow
 	next   *indexedFlow // another flow with the same hash
@@ -39,8 +41,10 @@ func newFlowIndex() flowIndex {
 }
 
 // find finds the flow with the id of f; nil when there is none.
-func (x *flowIndex) find(f *object.Flow) *indexedFlow {
-	for e := x.byHash[x.hash(f)]; e != nil; e = e.next {
+func (x *flowIndex) find(f *object.Flow) *indexedFlow { return x.findHashed(x.hash(f), f) }
+
+func (x *flowIndex) findHashed(hash uint64, f *object.Flow) *indexedFlow {
+	for e := x.byHash[hash]; e != nil; e = e.next {
 		if idOf(e.flow) == idOf(f) {
 			return e
 		}
@@ -48,22 +52,27 @@ func (x *flowIndex) find(f *object.Flow) *indexedFlow {
 	return nil
 }
 
-// put adds a flow. It replaces the one with the same id.
-func (x *flowIndex) put(cookie uint64, f *object.Flow) {
-	if old := x.find(f); old != nil {
+// put takes over a flow. It replaces the one with the same id and returns it; nil when there was none. What the index has already in
+// the same form stays, because it may be shared.
+func (x *flowIndex) put(cookie uint64, f *object.Flow) (old *indexedFlow) {
+	hash := x.hash(f)
+	if old = x.findHashed(hash, f); old != nil {
+		if old.cookie == cookie && slices.Equal(old.flow.Actions, f.Actions) {
+			return old
+		}
 		x.remove(old)
 	}
-	h, list := x.hash(f), x.byCookie[cookie]
-	e := &indexedFlow{cookie: cookie, flow: f, next: x.byHash[h], at: len(list)}
-	x.byHash[h], x.byCookie[cookie] = e, append(list, e)
+	list := x.byCookie[cookie]
+	e := &indexedFlow{hash: hash, cookie: cookie, flow: f, next: x.byHash[hash], at: len(list)}
+	x.byHash[hash], x.byCookie[cookie] = e, append(list, e)
+	return old
 }
 
 // remove removes a flow of the index.
 func (x *flowIndex) remove(e *indexedFlow) {
-	h := x.hash(e.flow)
-	if first := x.byHash[h]; first == e {
-		if x.byHash[h] = e.next; e.next == nil {
-			delete(x.byHash, h)
+	if first := x.byHash[e.hash]; first == e {
+		if x.byHash[e.hash] = e.next; e.next == nil {
+			delete(x.byHash, e.hash)
 		}
 	} else {
 		for before := first; before != nil; before = before.next {

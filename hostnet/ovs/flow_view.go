@@ -1,7 +1,6 @@
 package ovs
 
 import (
-	"slices"
 	"sync"
 
 	"weft/hostnet/object"
@@ -15,7 +14,6 @@ type flowView struct {
 	dumping sync.Mutex // held from beginDump to merge
 	mu      sync.Mutex // of all below
 	index   flowIndex
-	synced  bool // a dump was merged since the view was made
 	live    bool // the monitor works: every change on the switch arrives here
 	// touched are the flows that the monitor reported while a dump was running. These reports are newer than the dump.
 	touched map[flowID]struct{}
@@ -30,15 +28,6 @@ type flowView struct {
 func newFlowView(bridgeUUID string) *flowView {
 	return &flowView{bridgeUUID: bridgeUUID, index: newFlowIndex(),
 		expecting: map[uint64]struct{}{}, changed: make(chan struct{})}
-}
-
-// put takes over a flow of the switch. The caller holds the lock. What the view has already in the same form stays, because it may be
-// shared.
-func (v *flowView) put(f switchFlow) {
-	if old := v.index.find(&f.Flow); old != nil && old.cookie == f.Cookie && slices.Equal(old.flow.Actions, f.Flow.Actions) {
-		return
-	}
-	v.index.put(f.Cookie, &f.Flow)
 }
 
 // apply applies the monitor's events. It returns the cookies that are ours or in our tables, changed, and are not expected.
@@ -56,15 +45,12 @@ func (v *flowView) apply(events []flowEvent) []uint64 {
 			}
 		}
 		note(e.flow.Cookie)
-		old := v.index.find(&e.flow.Flow)
-		switch {
-		case !e.deleted:
-			if old != nil {
-				note(old.cookie)
+		if e.deleted {
+			if old := v.index.find(&e.flow.Flow); old != nil && old.cookie == e.flow.Cookie {
+				v.index.remove(old)
 			}
-			v.put(e.flow)
-		case old != nil && old.cookie == e.flow.Cookie:
-			v.index.remove(old)
+		} else if old := v.index.put(e.flow.Cookie, &e.flow.Flow); old != nil {
+			note(old.cookie)
 		}
 	}
 	v.wake()
@@ -113,7 +99,7 @@ func (v *flowView) merge(cookie *uint64, flows []switchFlow) {
 		id := idOf(&f.Flow)
 		seen[id] = struct{}{}
 		if _, newer := v.touched[id]; !newer {
-			v.put(f)
+			v.index.put(f.Cookie, &f.Flow)
 		}
 	}
 	for e := range v.index.all() {
@@ -125,9 +111,6 @@ func (v *flowView) merge(cookie *uint64, flows []switchFlow) {
 		}
 	}
 	v.touched = nil
-	if cookie == nil {
-		v.synced = true
-	}
 	v.wake()
 }
 
