@@ -11,7 +11,6 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 
 	"weft/hostnet/object"
@@ -98,20 +97,13 @@ func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
 
 // Watch also reports activations, by their keys.
 func (d *Driver) Watch(ctx context.Context, notify func(object.Event)) error {
-	ctx, stop := context.WithCancel(ctx)
-	lost := make(chan error, 1)
-	go func() { lost <- d.PortDriver.Watch(ctx, notify) }()
-	defer func() { stop(); <-lost }()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-d.woken:
-		}
-		d.mu.Lock()
-		news := slices.Clone(d.news)
-		d.news = nil
-		d.mu.Unlock()
-		notify(object.Event{Keys: news})
-	}
+	return d.WatchAlso(ctx, notify, d.woken, d.takeNews)
+}
+
+func (d *Driver) takeNews() []object.Key {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	news := d.news
+	d.news = nil
+	return news
 }

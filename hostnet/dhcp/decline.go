@@ -123,20 +123,13 @@ func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
 
 // Watch also reports guests that declined an address, and guests that asked for more than fits.
 func (d *Driver) Watch(ctx context.Context, notify func(object.Event)) error {
-	ctx, stop := context.WithCancel(ctx)
-	lost := make(chan error, 1)
-	go func() { lost <- d.PortDriver.Watch(ctx, notify) }()
-	defer func() { stop(); <-lost }()
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-d.woken:
-		}
-		d.mu.Lock()
-		news := d.news
-		d.news = nil
-		d.mu.Unlock()
-		notify(object.Event{Keys: news})
-	}
+	return d.WatchAlso(ctx, notify, d.woken, d.takeNews)
+}
+
+func (d *Driver) takeNews() []object.Key {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	news := d.news
+	d.news = nil
+	return news
 }

@@ -235,19 +235,30 @@ func wake(c chan struct{}) {
 
 // Watch reports bindings that are not served any more because their device was removed.
 func (d *PortDriver) Watch(ctx context.Context, notify func(object.Event)) error {
+	return d.WatchAlso(ctx, notify, nil, nil)
+}
+
+// WatchAlso is Watch for a driver that has news of its own. After each token of woken it reports the keys that take returns. Like
+// Watch, it runs once at a time.
+func (d *PortDriver) WatchAlso(ctx context.Context, notify func(object.Event), woken <-chan struct{}, take func() []object.Key) error {
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-d.woken:
+			notify(object.Event{Keys: d.takeLost()})
+		case <-woken:
+			notify(object.Event{Keys: take()})
 		}
-		d.mu.Lock()
-		var e object.Event
-		for _, device := range slices.Sorted(maps.Keys(d.lost)) {
-			e.Keys = append(e.Keys, object.Key{Kind: d.kind, Name: device})
-		}
-		clear(d.lost)
-		d.mu.Unlock()
-		notify(e)
 	}
+}
+
+func (d *PortDriver) takeLost() (keys []object.Key) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, device := range slices.Sorted(maps.Keys(d.lost)) {
+		keys = append(keys, object.Key{Kind: d.kind, Name: device})
+	}
+	clear(d.lost)
+	return keys
 }
