@@ -18,9 +18,7 @@ type forwarder struct {
 	bed      *Bed
 	to       string
 	wg       sync.WaitGroup
-	mu       sync.Mutex
-	conns    map[net.Conn]bool
-	closed   bool
+	conns    closers
 }
 
 func (b *Bed) forward(to string) (*forwarder, error) {
@@ -28,7 +26,7 @@ func (b *Bed) forward(to string) (*forwarder, error) {
 	if err != nil {
 		return nil, fmt.Errorf("testbed: forward: %w", err)
 	}
-	f := &forwarder{listener: l, bed: b, to: to, conns: map[net.Conn]bool{}}
+	f := &forwarder{listener: l, bed: b, to: to}
 	f.wg.Go(f.accept)
 	return f, nil
 }
@@ -46,20 +44,20 @@ func (f *forwarder) accept() {
 }
 
 func (f *forwarder) serve(near net.Conn) {
-	if !f.hold(near) {
+	if !f.conns.hold(near) {
 		return
 	}
-	defer f.drop(near)
+	defer f.conns.drop(near)
 	var far net.Conn
 	err := f.bed.ctl.Do(func() error {
 		var err error
 		far, err = net.DialTimeout("tcp", f.to, timescale.Bound(2*time.Second))
 		return err
 	})
-	if err != nil || !f.hold(far) {
+	if err != nil || !f.conns.hold(far) {
 		return
 	}
-	defer f.drop(far)
+	defer f.conns.drop(far)
 	done := make(chan struct{}, 2)
 	pipe := func(dst, src net.Conn) {
 		io.Copy(dst, src) // an error of either side ends both
@@ -73,36 +71,8 @@ func (f *forwarder) serve(near net.Conn) {
 	<-done
 }
 
-// hold records a connection, which is closed with the forwarder. If the forwarder is closed already, hold closes the connection and
-// returns false.
-func (f *forwarder) hold(c net.Conn) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if f.closed {
-		c.Close()
-		return false
-	}
-	f.conns[c] = true
-	return true
-}
-
-func (f *forwarder) drop(c net.Conn) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	delete(f.conns, c)
-	c.Close()
-}
-
 func (f *forwarder) close() error {
-	err := f.listener.Close()
-	f.mu.Lock()
-	f.closed = true
-	for c := range f.conns {
-		if e := c.Close(); !errors.Is(e, net.ErrClosed) { // the other side may have ended it just now
-			err = errors.Join(err, e)
-		}
-	}
-	f.mu.Unlock()
+	err := errors.Join(f.listener.Close(), f.conns.closeAll())
 	f.wg.Wait()
 	return err
 }

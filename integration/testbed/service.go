@@ -15,11 +15,9 @@ import (
 
 // Service answers on transport ports of a guest. Its answer says which guest and port it is, and from which address it saw the request.
 type Service struct {
-	guest   *Guest
-	wg      sync.WaitGroup
-	mu      sync.Mutex
-	closed  bool
-	closers map[io.Closer]bool
+	guest *Guest
+	wg    sync.WaitGroup
+	open  closers
 }
 
 // Serve answers on ports first to last, "tcp" or "udp", on every address that the guest has now.
@@ -28,7 +26,7 @@ func (g *Guest) Serve(ctx context.Context, network string, first, last int) (*Se
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{guest: g, closers: map[io.Closer]bool{}}
+	s := &Service{guest: g}
 	for _, a := range addresses {
 		for port := first; port <= last; port++ {
 			err := g.Do(func() error { return s.listen(network, net.JoinHostPort(a, fmt.Sprint(port))) })
@@ -44,13 +42,13 @@ func (g *Guest) Serve(ctx context.Context, network string, first, last int) (*Se
 func (s *Service) listen(network, address string) error {
 	if network == "udp" {
 		c, err := net.ListenPacket(network, address)
-		if err == nil && s.hold(c) {
+		if err == nil && s.open.hold(c) {
 			s.wg.Go(func() { s.answer(c) })
 		}
 		return err
 	}
 	l, err := net.Listen(network, address)
-	if err == nil && s.hold(l) {
+	if err == nil && s.open.hold(l) {
 		s.wg.Go(func() { s.accept(l) })
 	}
 	return err
@@ -82,11 +80,11 @@ func (s *Service) accept(l net.Listener) {
 		if err != nil {
 			return
 		}
-		if !s.hold(c) {
+		if !s.open.hold(c) {
 			return
 		}
 		s.wg.Go(func() {
-			defer s.drop(c)
+			defer s.open.drop(c)
 			if _, err := io.WriteString(c, s.greeting(c.LocalAddr(), c.RemoteAddr())); err == nil {
 				io.Copy(c, c) // the other side reports a broken connection
 			}
@@ -94,33 +92,9 @@ func (s *Service) accept(l net.Listener) {
 	}
 }
 
-// hold records what Close closes. If Close was called already, hold closes it and returns false.
-func (s *Service) hold(c io.Closer) bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.closed {
-		c.Close()
-		return false
-	}
-	s.closers[c] = true
-	return true
-}
-
-func (s *Service) drop(c io.Closer) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.closers, c)
-	c.Close()
-}
-
 // Close ends the service and its connections.
 func (s *Service) Close() {
-	s.mu.Lock()
-	s.closed = true
-	for c := range s.closers {
-		c.Close()
-	}
-	s.mu.Unlock()
+	s.open.closeAll() // a socket that was open is closed, whatever it says
 	s.wg.Wait()
 }
 
