@@ -41,7 +41,7 @@ func TestCentralFaults(t *testing.T) {
 			change(in.Config.Router(fixture.RouterUID).Central)
 		}
 	}
-	all(t, fixture.Central, fixture.Key(desired.KindRouter, fixture.RouterUID), []ask{
+	fixture.AskAll(t, fixture.Central, fixture.Key(desired.KindRouter, fixture.RouterUID), []ask{
 		{"as is", g(func(*desired.CentralGateway) {}), "", ""},
 		{"a host without name", g(func(g *desired.CentralGateway) { g.Peers[0].Node = "" }), "", `gateway host "" is listed twice or has no MAC`},
 		{"a host without MAC", g(func(g *desired.CentralGateway) { g.Peers[0].MAC = model.MAC{} }), "", `gateway host "h0" is listed twice or has no MAC`},

@@ -13,6 +13,9 @@ import (
 	"weft/reconcile/compile/internal/fixture"
 )
 
+// ask is fixture.Ask.
+type ask fixture.Ask
+
 // manyAddresses are n addresses of red.
 func manyAddresses(n int) (all []model.Address) {
 	for i := range n {
@@ -30,7 +33,7 @@ func TestPortFaults(t *testing.T) {
 	is := func(a string) func(compile.Input) {
 		return port(func(p *desired.Port) { p.Addresses[0] = model.Address{Addr: netip.MustParseAddr(a)} })
 	}
-	all(t, fixture.Plain, fixture.Key(desired.KindPort, fixture.PortWeb), []ask{
+	fixture.AskAll(t, fixture.Plain, fixture.Key(desired.KindPort, fixture.PortWeb), []ask{
 		{"no uid", port(func(p *desired.Port) { p.UID = "" }), "", "the port has no uid"},
 		{"no MAC", port(func(p *desired.Port) { p.MAC = model.MAC{} }), "", "MAC is not a unicast address"},
 		{"neither device nor id", port(func(p *desired.Port) { p.Device, p.InterfaceID = "", "" }), "", "neither a device nor an interface id"},
@@ -67,7 +70,7 @@ func TestNetworkFaults(t *testing.T) {
 	subnets := func(n int) func(compile.Input) {
 		return net(func(red *desired.Network) { red.Subnets = make([]desired.Subnet, n) })
 	}
-	all(t, fixture.Plain, fixture.Key(desired.KindNetwork, fixture.NetRed), []ask{
+	fixture.AskAll(t, fixture.Plain, fixture.Key(desired.KindNetwork, fixture.NetRed), []ask{
 		{"VLAN 0", net(func(n *desired.Network) { n.SegmentationID = 0 }), "", "VLAN id is not between 1 and 4094"},
 		{"VLAN 1", net(func(n *desired.Network) { n.SegmentationID = 1 }), "", ""},
 		{"VLAN 4094", net(func(n *desired.Network) { n.SegmentationID = 4094 }), "", ""},

@@ -38,7 +38,7 @@ func TestExitFaults(t *testing.T) {
 	mac := func(m object.MAC) func(compile.Input) {
 		return func(in compile.Input) { in.Config.Host().RouterMAC = model.MAC(m) }
 	}
-	all(t, fixture.AllPlugged, fixture.Key(desired.KindNetwork, fixture.NetPublic), []ask{
+	fixture.AskAll(t, fixture.AllPlugged, fixture.Key(desired.KindNetwork, fixture.NetPublic), []ask{
 		{"as is", func(compile.Input) {}, "", ""},
 		{"a group MAC", mac(object.MAC{1, 2, 3, 4, 5, 6}), "the router MAC 01:02:03:04:05:06 is reserved or no unicast address", ""},
 		{"the server's MAC", mac(object.ServerMAC), "is reserved or no unicast address", ""},
@@ -91,7 +91,7 @@ func TestFloatingFaults(t *testing.T) {
 			}
 		}
 	}
-	all(t, fixture.AllPlugged, fixture.Key(desired.KindFloatingIP, fixture.FloatFwd), []ask{
+	fixture.AskAll(t, fixture.AllPlugged, fixture.Key(desired.KindFloatingIP, fixture.FloatFwd), []ask{
 		{"as is", func(compile.Input) {}, "", ""},
 		{"no uid", func(in compile.Input) { in.Config.FloatingIP(fixture.FloatFwd).UID = "" }, "", "the floating address has no uid"},
 		{"no address", func(in compile.Input) { in.Config.FloatingIP(fixture.FloatFwd).Address = model.Address{} }, "", "is not in canonical form"},
@@ -159,7 +159,7 @@ func TestRouterFaults(t *testing.T) {
 		}
 		return all
 	}
-	all(t, fixture.AllPlugged, fixture.Key(desired.KindRouter, fixture.RouterUID), []ask{
+	fixture.AskAll(t, fixture.AllPlugged, fixture.Key(desired.KindRouter, fixture.RouterUID), []ask{
 		{"as is", func(compile.Input) {}, "", ""},
 		{"no uid", router(func(r *desired.Router) { r.UID = "" }), "", `uid "" is empty or longer than 64 bytes`},
 		{"a uid as long as can be", router(func(r *desired.Router) { r.UID, r.Legs, r.External = strings.Repeat("a", 64), nil, "" }), "", ""},
@@ -221,12 +221,12 @@ func TestNeighborFaults(t *testing.T) {
 		{"no network", func(in compile.Input) { in.Config.Remove(desired.Key{Kind: desired.KindNetwork, UID: fixture.NetRed}) }, "waits for a router on network", ""},
 		{"the router is faulty", func(in compile.Input) { in.Config.Router(fixture.RouterUID).External = fixture.NetRed }, "waits for a router on network", ""},
 	}
-	all(t, fixture.AllPlugged, k, cases)
+	fixture.AskAll(t, fixture.AllPlugged, k, cases)
 	for _, c := range cases[3:6] {
 		in := fixture.AllPlugged()
-		c.make(in)
+		c.Make(in)
 		if u := compile.Compile(in, k); len(u.Objects) != 1 {
-			t.Errorf("%s: %d of two entries are left", c.name, len(u.Objects))
+			t.Errorf("%s: %d of two entries are left", c.Name, len(u.Objects))
 		}
 	}
 }

@@ -10,10 +10,13 @@ import (
 	"weft/reconcile/compile/internal/fixture"
 )
 
+// ask is fixture.Ask.
+type ask fixture.Ask
+
 // TestWhatTheHostNeedsIsNoGuests: an adopted interface, or a device, that the host itself needs.
 func TestWhatTheHostNeedsIsNoGuests(t *testing.T) {
 	t.Parallel()
-	all(t, fixture.Routed, fixture.Key(desired.KindPort, fixture.PortWeb), []ask{
+	fixture.AskAll(t, fixture.Routed, fixture.Key(desired.KindPort, fixture.PortWeb), []ask{
 		{"an external network's device", func(in compile.Input) {
 			in.Config.Port(fixture.PortWeb).Device = compile.ExternalLegDevice(fixture.NetPublic)
 		}, "", "is an external network's"},
@@ -33,7 +36,7 @@ func TestWhatTheHostNeedsIsNoGuests(t *testing.T) {
 			fixture.Link(in, "tapweb", func(l *object.LinkFacts) { l.Kind = "netkit" })
 		}, "OpenFlow port number", ""},
 	})
-	all(t, fixture.Plain, fixture.Key(desired.KindPort, fixture.PortDB), []ask{
+	fixture.AskAll(t, fixture.Plain, fixture.Key(desired.KindPort, fixture.PortDB), []ask{
 		{"the adopted one is the uplink", func(in compile.Input) {
 			delete(in.Facts.Interfaces, "vnet7")
 			fixture.Interface(in, "eth1", func(i *object.InterfaceFacts) { i.Created, i.OwnerUID, i.InterfaceID = false, "", "if-tapdb" })

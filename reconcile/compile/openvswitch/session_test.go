@@ -19,7 +19,7 @@ func TestSessionsWait(t *testing.T) {
 	t.Parallel()
 	wire := "wq" + openvswitch.SessionDevice(fixture.NetPublic, "h0")[2:]
 	const waits = `waits for an OpenFlow port number of the BFD session with host "h0", or for the uplink`
-	all(t, fixture.Central, fixture.Key(desired.KindNetwork, fixture.NetPublic), []ask{
+	fixture.AskAll(t, fixture.Central, fixture.Key(desired.KindNetwork, fixture.NetPublic), []ask{
 		{"as is", func(compile.Input) {}, "", ""},
 		{"no number", func(in compile.Input) { fixture.Interface(in, wire, func(i *object.InterfaceFacts) { i.OFPort = 0 }) }, waits, ""},
 		{"no uplink", func(in compile.Input) { in.Config.Host().Uplinks = nil }, waits, ""},

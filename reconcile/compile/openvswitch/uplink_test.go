@@ -20,7 +20,7 @@ func TestUplinkFaults(t *testing.T) {
 			in.Facts.Interfaces["eth2"] = object.InterfaceFacts{Bridge: "br-int", OFPort: 2, OwnerUID: fixture.HostUID, Created: true}
 		}
 	}
-	all(t, fixture.Plain, fixture.Key(desired.KindHost, fixture.HostUID), []ask{
+	fixture.AskAll(t, fixture.Plain, fixture.Key(desired.KindHost, fixture.HostUID), []ask{
 		{"two of one physical network", second(desired.Uplink{PhysicalNetwork: "rack", Interface: "eth2"}), "", "the physical network has uplink eth1 already"},
 		{"two of two", second(desired.Uplink{PhysicalNetwork: "other", Interface: "eth2"}), "", ""},
 		{"the bridge itself", second(desired.Uplink{PhysicalNetwork: "other", Interface: "br-int"}), "", "uplink br-int of physical network other: it is the bridge itself"},
