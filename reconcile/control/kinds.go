@@ -1,6 +1,9 @@
 package control
 
 import (
+	"maps"
+	"slices"
+
 	"weft/etcdschema"
 	"weft/model"
 	"weft/model/desired"
@@ -145,8 +148,8 @@ func (p *Placement) Put(kind desired.Kind, items map[string]desired.Item) error 
 			p.transaction.removeItem(node, key)
 		}
 	}
-	for node, item := range items {
-		if _, err := p.transaction.putItem(node, item); err != nil {
+	for _, node := range slices.Sorted(maps.Keys(items)) { // the same error at each evaluation
+		if _, err := p.transaction.putItem(node, items[node]); err != nil {
 			return err
 		}
 	}
