@@ -1,0 +1,129 @@
+package guestconfig
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// NoCloud are the files of cloud-init's data source NoCloud. Its network configuration is of version 2.
+func NoCloud(g Guest) []File {
+	var meta strings.Builder
+	fmt.Fprintf(&meta, "instance-id: %s\nlocal-hostname: %s\n", quoted(g.InstanceID), quoted(g.FQDN()))
+	if len(g.SSHKeys) > 0 {
+		meta.WriteString("public-keys:\n")
+		for _, key := range g.SSHKeys {
+			fmt.Fprintf(&meta, "- %s\n", quoted(key))
+		}
+	}
+	if len(g.Metadata) > 0 {
+		meta.WriteString("meta:\n")
+		for _, i := range g.Metadata {
+			fmt.Fprintf(&meta, "  %s: %s\n", quoted(i.Key), quoted(i.Value))
+		}
+	}
+	return []File{
+		{"meta-data", 0o600, []byte(meta.String())},
+		{"network-config", 0o600, []byte(networkConfig(g, "", true))},
+		{"user-data", 0o600, g.UserData}, // cloud-init needs the file, also when it is empty
+		{"vendor-data", 0o600, nil},
+	}
+}
+
+// Netplan is the file for netplan. Interfaces keep their names. It is not readable by others, as netplan demands.
+func Netplan(g Guest) []File {
+	return []File{{"etc/netplan/90-weft.yaml", 0o600, []byte(Header + "network:\n" + networkConfig(g, "  ", false))}}
+}
+
+// networkConfig is a network configuration of version 2, as cloud-init and netplan know it. With rename the interfaces become eth0, eth1 …:
+// cloud-init takes the names of the configuration for those of interfaces where it does not write for netplan.
+func networkConfig(g Guest, indent string, rename bool) string {
+	var b strings.Builder
+	line := func(format string, args ...any) { fmt.Fprintf(&b, indent+format+"\n", args...) }
+	line("version: 2")
+	line("ethernets:")
+	for i, n := range g.NICs {
+		name := fmt.Sprintf("weft%d", i)
+		if rename {
+			name = fmt.Sprintf("eth%d", i)
+		}
+		line("  %s:", name)
+		line("    match: {macaddress: %s}", quoted(n.MAC.String()))
+		if rename {
+			line("    set-name: %s", name)
+		}
+		if n.MTU > 0 {
+			line("    mtu: %d", n.MTU)
+		}
+		if n.DHCP {
+			netplanDHCP(n, i, line)
+			continue
+		}
+		line("    dhcp4: false")
+		line("    dhcp6: false")
+		line("    accept-ra: false")
+		netplanStatic(g, i, rename, line)
+	}
+	return b.String()
+}
+
+// netplanDHCP writes what the NIC asks for. Other NICs than the first take no IPv4 routes. They do take router advertisements, because no
+// client asks by DHCPv6 before one has come, and netplan has no word to leave out their default route.
+func netplanDHCP(n NIC, i int, line func(string, ...any)) {
+	v4, v6 := n.families()
+	line("    dhcp4: %t", v4)
+	line("    dhcp6: %t", v6)
+	line("    accept-ra: %t", v6)
+	if i > 0 && v4 {
+		line("    dhcp4-overrides: {use-routes: false}")
+	}
+}
+
+// netplanStatic writes the addresses and routes. For cloud-init the default route of IPv6 is gateway6: where it does not write for netplan,
+// it takes ::/0 for a /64 (cloud-init 22.4, net/network_state.py). The gateway is never outside of the subnets, unless it is link-local.
+func netplanStatic(g Guest, i int, cloudInit bool, line func(string, ...any)) {
+	n := g.NICs[i]
+	if len(n.Addresses) > 0 {
+		line("    addresses:")
+	}
+	for _, a := range n.Addresses {
+		line("    - %s", quoted(a.String()))
+	}
+	routes := g.routes(i)
+	if at := slices.IndexFunc(routes, func(r route) bool { return r.isDefault() && r.to.Addr().Is6() }); cloudInit && at >= 0 {
+		line("    gateway6: %s", quoted(routes[at].via.String()))
+		routes = slices.Delete(routes, at, at+1)
+	}
+	if len(routes) > 0 {
+		line("    routes:")
+		for _, r := range routes {
+			switch {
+			case !r.via.IsValid():
+				line("    - {to: %s, scope: link}", quoted(r.to.String()))
+			case r.outside:
+				line("    - {to: %s, via: %s, on-link: true}", quoted(r.to.String()), quoted(r.via.String()))
+			default:
+				line("    - {to: %s, via: %s}", quoted(r.to.String()), quoted(r.via.String()))
+			}
+		}
+	}
+	if len(n.DNS) == 0 && len(n.Search) == 0 {
+		return
+	}
+	line("    nameservers:")
+	if len(n.DNS) > 0 {
+		line("      addresses: [%s]", list(n.DNS, ", ", func(s string) string { return quoted(s) }))
+	}
+	if len(n.Search) > 0 {
+		line("      search: [%s]", list(n.Search, ", ", func(s string) string { return quoted(s) }))
+	}
+}
+
+// list joins values.
+func list[T any](values []T, separator string, write func(string) string) string {
+	parts := make([]string, len(values))
+	for i, v := range values {
+		parts[i] = write(fmt.Sprint(v))
+	}
+	return strings.Join(parts, separator)
+}
