@@ -17,7 +17,7 @@ type attack struct {
 // foreign are keys that node h1 must not reach. The keys of h10 come right after its own in key order.
 func foreign() []string {
 	return []string{
-		"/weft/v1/intent/alpha/port/web-1", "/weft/v1/accepted/alpha/port/web-1", "/weft/v1/status/alpha/port/web-1",
+		"/weft/v1/intent/alpha/port/web-1", "/weft/v1/intent/_/addresspool/rack1", "/weft/v1/claim/address-pool/u1", "/weft/v1/accepted/alpha/port/web-1", "/weft/v1/status/alpha/port/web-1",
 		"/weft/v1/claim/mac/02:00:00:00:00:01", "/weft/v1/desired/h2/port/u1", "/weft/v1/desired/h10/port/u1",
 		"/weft/v1/desired/h1", "/weft/v1/desired/h10", "/weft/v1/actual/h2/node", "/weft/v1/actual/h10/node",
 		"/weft/v1/live/h2", "/weft/v1/live/h10", "/weft/v1/live/h1/x", "/weft/v1/order/h2/accept",

@@ -99,7 +99,7 @@ func (o SetupOptions) accounts() ([]account, error) {
 	}
 	for _, h := range o.GoneHosts {
 		if other, ok := taken[h]; ok {
-			return nil, fmt.Errorf("host %q cannot be gone: the name is that of %s", h, other)
+			return nil, fmt.Errorf("host %q cannot be removed: its name is also that of %s", h, other)
 		}
 	}
 	return all, nil

@@ -3,6 +3,7 @@ package etcdschema
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 	"sync"
@@ -69,32 +70,39 @@ func (c *Client) getPart(ctx context.Context, keys []Key) ([]Item, error) {
 	return items, nil
 }
 
-// Names lists the segments that follow the prefix in its keys, each once and in order: the projects of intent/, the nodes of
-// desired/. It reads keys only, and not all of them: after each page it continues behind the last name of the page.
-func (c *Client) Names(ctx context.Context, p Prefix) ([]string, error) {
-	base := c.FullPrefix(p)
-	from, end := base, clientv3.GetPrefixRangeEnd(base)
-	var names []string
-	for {
-		asking, cancel := withDeadline(ctx)
-		resp, err := c.etcd.Get(asking, from, clientv3.WithRange(end), clientv3.WithLimit(namesPage), clientv3.WithKeysOnly())
-		cancel()
-		if err != nil {
-			return nil, fmt.Errorf("list the names below %s: %w", base, explain(err))
-		}
-		for _, kv := range resp.Kvs {
-			name, _, _ := strings.Cut(strings.TrimPrefix(string(kv.Key), base), "/")
-			if len(names) == 0 || names[len(names)-1] != name {
-				names = append(names, name)
+// Names lists the segments that follow the prefix in its keys, each once and in the order of the keys: the projects of intent/, the nodes
+// of desired/. It reads keys only, and not all of them: after each page it continues behind the last name of the page. It ends after an
+// error.
+func (c *Client) Names(ctx context.Context, p Prefix) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) {
+		base := c.FullPrefix(p)
+		from, end := base, clientv3.GetPrefixRangeEnd(base)
+		known := map[string]bool{} // a key "a" comes before "a-b/", and "a/" after it
+		for {
+			asking, cancel := withDeadline(ctx)
+			resp, err := c.etcd.Get(asking, from, clientv3.WithRange(end), clientv3.WithLimit(namesPage), clientv3.WithKeysOnly())
+			cancel()
+			if err != nil {
+				yield("", fmt.Errorf("list the names below %s: %w", base, explain(err)))
+				return
 			}
-		}
-		if !resp.More || len(resp.Kvs) == 0 {
-			slices.Sort(names) // "a/" sorts after "a-b/"
-			return slices.Compact(names), nil
-		}
-		last := string(resp.Kvs[len(resp.Kvs)-1].Key)
-		if from = last + "\x00"; strings.Contains(strings.TrimPrefix(last, base), "/") {
-			from = clientv3.GetPrefixRangeEnd(base + names[len(names)-1] + "/")
+			last, slash := "", false
+			for _, kv := range resp.Kvs {
+				last, _, slash = strings.Cut(strings.TrimPrefix(string(kv.Key), base), "/")
+				if known[last] {
+					continue
+				}
+				known[last] = true
+				if !yield(last, nil) {
+					return
+				}
+			}
+			if !resp.More || len(resp.Kvs) == 0 {
+				return
+			}
+			if from = base + last + "\x00"; slash {
+				from = clientv3.GetPrefixRangeEnd(base + last + "/")
+			}
 		}
 	}
 }

@@ -75,15 +75,18 @@ func TestNamesBelowAPrefix(t *testing.T) {
 			}
 		})
 	}
-	for _, path := range []string{"a/ports/x", "b-c/ports/x", "b.c/ports/x", "b0/ports/x", "bare", "bare-c/ports/x", "c"} {
+	for _, path := range []string{"a/ports/x", "b-c/ports/x", "b.c/ports/x", "b0/ports/x", "bare", "bare/ports/x", "bare-c/ports/x", "c"} {
 		put(t, c, "intent/"+path, "{}")
 	}
 	put(t, c, "accepted/other/ports/x", "{}")
-	got, err := c.Names(testContext(t), IntentPrefix())
-	if err != nil {
-		t.Fatal(err)
+	var got []string
+	for name, err := range c.Names(testContext(t), IntentPrefix()) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, name)
 	}
-	if diff := cmp.Diff([]string{"a", "b", "b-c", "b.c", "b0", "bare", "bare-c", "c"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"a", "b-c", "b.c", "b", "b0", "bare", "bare-c", "c"}, got); diff != "" {
 		t.Error(diff)
 	}
 }

@@ -52,6 +52,9 @@ func TestAListOfManyPagesIsWhole(t *testing.T) {
 			}
 		})
 	}
+	if n, err := c.Count(testContext(t), Prefix{"event/"}); err != nil || n != len(want) {
+		t.Errorf("counted %d keys of %d: %v", n, len(want), err)
+	}
 	items, revision, err := c.List(testContext(t), Prefix{"event/"})
 	if err != nil {
 		t.Fatal(err)
@@ -65,5 +68,36 @@ func TestAListOfManyPagesIsWhole(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%d keys, want %d", len(got), len(want))
+	}
+}
+
+// A list of everything is read in parts, one for each area. Nothing is lost between them, whatever keys there are.
+func TestAListOfEverythingIsWhole(t *testing.T) {
+	t.Parallel()
+	c := openTest(t, startTest(t, etcdserver.Config{}))
+	areas := []string{"0", "accepted", "actual", "actual0", "claim", "desired", "election", "event", "intent", "live", "order", "status", "~"}
+	var want []string
+	for i := 0; i < pageFirst; i += MaxTxnOps / 2 {
+		for _, area := range areas {
+			commit(t, c, func(tx *Txn) {
+				for j := range MaxTxnOps / 2 {
+					path := fmt.Sprintf("%s/%05d", area, i+j)
+					tx.Put(ParseKey(path), []byte("x"))
+					want = append(want, path)
+				}
+			})
+		}
+	}
+	slices.Sort(want)
+	items, revision, err := c.List(testContext(t), AllPrefix())
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := make([]string, len(items))
+	for i, it := range items {
+		got[i] = it.Key.String()
+	}
+	if !slices.Equal(got, want) || revision != items[len(items)-1].ModRevision {
+		t.Errorf("%d keys at revision %d, want %d", len(got), revision, len(want))
 	}
 }

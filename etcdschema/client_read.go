@@ -17,8 +17,12 @@ type Item struct {
 	CreateRevision, ModRevision, Version int64
 	Lease                                int64
 
-	refused bool // its value was left out: see valueLimit
+	refused  bool // its value was left out: see valueLimit
+	prepared any
 }
+
+// Prepared is what FollowerConfig.Prepare has made of the item; nil when it was not asked.
+func (it Item) Prepared() any { return it.prepared }
 
 // valueLimit is FollowerConfig.Limit.
 type valueLimit func(Key) int
@@ -59,48 +63,25 @@ func (c *Client) Get(ctx context.Context, k Key) (item Item, ok bool, err error)
 
 // List reads all keys under the prefix in key order, in pages, all at the one revision it returns.
 func (c *Client) List(ctx context.Context, p Prefix) (items []Item, revision int64, err error) {
-	items, head, err := c.list(ctx, c.etcd, p, 0, nil)
+	items, head, err := c.list(ctx, c.etcd, p, 0, nil, nil)
 	return items, head.revision, err
+}
+
+// Count is the number of keys under the prefix.
+func (c *Client) Count(ctx context.Context, p Prefix) (int, error) {
+	ctx, cancel := withDeadline(ctx)
+	defer cancel()
+	resp, err := c.etcd.Get(ctx, c.FullPrefix(p), clientv3.WithPrefix(), clientv3.WithCountOnly())
+	if err != nil {
+		return 0, fmt.Errorf("count %s: %w", c.FullPrefix(p), explain(err))
+	}
+	return int(resp.Count), nil
 }
 
 // header is the origin of an answer: etcd's cluster and revision.
 type header struct {
 	clusterID uint64
 	revision  int64
-}
-
-// list reads the prefix at the revision, or at the newest one when it is 0. head has the revision that was read. Values larger than
-// the limit are dropped page by page, so that they are never all in memory.
-func (c *Client) list(ctx context.Context, etcd *link, p Prefix, revision int64, limit valueLimit) (items []Item, head header, err error) {
-	from := c.FullPrefix(p)
-	end := clientv3.GetPrefixRangeEnd(from)
-	size, first := int64(pageFirst), true
-	for {
-		resp, err := c.page(ctx, etcd, from, end, revision, size, first)
-		if err != nil && tooLarge(err) && size > 1 {
-			size = max(1, size/4)
-			continue
-		}
-		if err != nil {
-			return nil, header{}, fmt.Errorf("list %s: %w", c.FullPrefix(p), explain(err))
-		}
-		if revision == 0 {
-			revision = resp.Header.Revision
-		}
-		head = header{resp.Header.ClusterId, revision}
-		for _, kv := range resp.Kvs {
-			it := c.item(kv)
-			if it.refused = limit.refuses(it); it.refused {
-				it.Value = nil
-			}
-			items = append(items, it)
-		}
-		if !resp.More || len(resp.Kvs) == 0 {
-			return items, head, nil
-		}
-		from = string(resp.Kvs[len(resp.Kvs)-1].Key) + "\x00"
-		size, first = nextPage(size, resp.Kvs), false
-	}
 }
 
 // Grant makes a lease of at least ttl, rounded up to whole seconds. Keys that are put with it are deleted when it ends. Nobody

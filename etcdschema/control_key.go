@@ -25,7 +25,7 @@ func StatusOf(intent Key) (Key, bool) {
 // maxStatusPath bounds the status keys that garbage below intent/ can cause.
 const maxStatusPath = 512
 
-// ParseSegmentClaim reads physical network and VLAN id out of a claim key.
+// ParseSegmentClaim reads physical network and VLAN id out of a claim key. The id is 0 for the untagged frames.
 func ParseSegmentClaim(k Key) (physicalNetwork string, vlan uint16, ok bool) {
 	rest, found := strings.CutPrefix(k.path, "claim/segment/")
 	if !found {
@@ -33,7 +33,7 @@ func ParseSegmentClaim(k Key) (physicalNetwork string, vlan uint16, ok bool) {
 	}
 	name, s, found := strings.Cut(rest, "/")
 	n, err := strconv.ParseUint(s, 10, 16)
-	if !found || err != nil || n == 0 || n > 4094 {
+	if !found || err != nil || n > 4094 {
 		return "", 0, false
 	}
 	return name, uint16(n), true
@@ -47,10 +47,11 @@ type ControlStatus struct {
 	Leader  string    `json:"leader"`
 	Version string    `json:"version,omitempty"`
 	Since   time.Time `json:"since"` // of the leadership
-	// Brake says why nothing is written and no claim is freed until an order "accept". It is nil while work goes on.
-	Brake *Brake `json:"brake,omitempty"`
-	// AcceptedRevision is the highest revision that anybody had seen when an accept ended a brake. Evidence up to this revision
-	// that etcd went back is known, and does not put the brake on again.
+	// Held says why nothing is written and no claim is freed until an order "accept". It is nil while work goes on. The JSON name is
+	// that of former versions.
+	Held *Hold `json:"brake,omitempty"`
+	// AcceptedRevision is the highest revision that anybody had seen when an accept ended a hold. Evidence up to this revision
+	// that etcd went back is known, and does not begin another hold.
 	AcceptedRevision int64 `json:"acceptedRevision,omitempty"`
 	// AcceptedClusters are the clusters, other than the present one, from which several nodes had reported at that accept.
 	AcceptedClusters []string `json:"acceptedClusters,omitempty"`
@@ -76,11 +77,11 @@ type NodeSeen struct {
 	ClusterID string `json:"clusterID,omitempty"`
 }
 
-// Brake says why the controllers write nothing.
-type Brake struct {
+// Hold says why the controllers write nothing.
+type Hold struct {
 	Reason string    `json:"reason"`
 	Since  time.Time `json:"since"`
-	// Revision is etcd's revision when the brake was put on. An order with a later mod revision takes it off.
+	// Revision is etcd's revision when the hold began. An order with a later mod revision ends it.
 	Revision int64 `json:"revision"`
 	// Restored says that etcd went back. Claims are then rebuilt from the nodes' reports before work goes on.
 	Restored bool `json:"restored,omitempty"`

@@ -40,6 +40,9 @@ type FollowerConfig struct {
 	// Limit is the largest wanted value of a key, in bytes. It is negative for keys that are not wanted at all. Nothing of a larger
 	// value is kept, except the event that reports its key. Nil accepts everything.
 	Limit func(Key) int
+	// Prepare makes of an item what its owner needs (a decoded record). It is called for the items of a list while the list is still being
+	// read, from several goroutines, and not for later events. Item.Prepared has the result. It may be nil.
+	Prepare func(Item) any
 	// ProgressInterval is how often an idle follower asks etcd for its revision; DefaultProgressInterval when 0.
 	ProgressInterval time.Duration
 }

@@ -75,13 +75,28 @@ func (f *Follower) holds(ctx context.Context, m mark) (bool, error) {
 	return m.deleted, nil
 }
 
-// remember records what is about to be reported to the owner. A refused key counts as absent.
+// remember records a change that is about to be reported to the owner.
 func (f *Follower) remember(e Event) {
 	s := f.stamp(e.ModRevision, e.Value)
+	f.note(e, s)
+	f.last = mark{e.Key.path, s, e.Deleted}
+}
+
+// noteAll records the events of a list.
+func (f *Follower) noteAll(events []Event) {
+	if len(f.known) == 0 {
+		f.known = make(map[string]stamp, len(events))
+	}
+	for _, e := range events {
+		f.note(e, f.stamp(e.ModRevision, e.Value))
+	}
+}
+
+// note records one event. A refused key counts as absent.
+func (f *Follower) note(e Event, s stamp) {
 	if e.Deleted || e.Refused {
 		delete(f.known, e.Key.path)
 	} else {
 		f.known[e.Key.path] = s
 	}
-	f.last = mark{e.Key.path, s, e.Deleted}
 }

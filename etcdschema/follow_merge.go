@@ -14,8 +14,13 @@ type merger struct {
 }
 
 // byRevision orders events, and those of one revision by key.
-func byRevision(a, b Event) int {
-	return cmp.Or(cmp.Compare(a.ModRevision, b.ModRevision), strings.Compare(a.Key.path, b.Key.path))
+func byRevision(a, b Event) int { return a.compare(&b) }
+
+func (e *Event) compare(o *Event) int {
+	if n := cmp.Compare(e.ModRevision, o.ModRevision); n != 0 {
+		return n
+	}
+	return strings.Compare(e.Key.path, o.Key.path)
 }
 
 // low is the revision up to which all lanes are complete.

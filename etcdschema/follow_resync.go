@@ -5,13 +5,13 @@ import (
 	"slices"
 )
 
-// resync lists everything at one revision. It returns the difference to what is known as a batch.
+// resync lists everything at one revision. It returns the difference to what is known as a batch, whose events are still to be noted.
 func (f *Follower) resync(ctx context.Context) (Batch, error) {
 	var items []Item
 	var head header
 	for _, p := range f.config.Prefixes {
 		// The first list chooses the revision, the others read at it.
-		page, h, err := f.client.list(ctx, f.conn, p, head.revision, f.config.Limit)
+		page, h, err := f.client.list(ctx, f.conn, p, head.revision, f.config.Limit, f.config.Prepare)
 		if err != nil {
 			return Batch{}, err
 		}
@@ -25,17 +25,22 @@ func (f *Follower) resync(ctx context.Context) (Batch, error) {
 		WentBack:  f.wentBack(head, items),
 	}
 	batch.Events = f.difference(items, batch)
-	for _, e := range batch.Events {
-		f.remember(e)
-	}
 	f.last = mark{} // the exact revisions of missed deletes are unknown
-	for _, it := range items {
-		if it.ModRevision > f.last.revision && !it.refused {
-			f.last = mark{path: it.Key.path, stamp: f.stamp(it.ModRevision, it.Value)}
-		}
+	if it, ok := newest(items); ok {
+		f.last = mark{path: it.Key.path, stamp: f.stamp(it.ModRevision, it.Value)}
 	}
 	f.seen, f.listed, f.relist = Seen{head.clusterID, head.revision}, true, false
 	return batch, nil
+}
+
+// newest is the item that was changed last; ok is false when there is none.
+func newest(items []Item) (last Item, ok bool) {
+	for _, it := range items {
+		if it.ModRevision > last.ModRevision && !it.refused {
+			last, ok = it, true
+		}
+	}
+	return last, ok
 }
 
 // wentBack compares a list with what was seen. Revisions only grow. A key at or below the last revision seen that does not match
@@ -56,15 +61,18 @@ func (f *Follower) wentBack(head header, items []Item) bool {
 
 // difference makes the events that lead from the known keys to the items. When etcd went back, every item is reported again.
 func (f *Follower) difference(items []Item, b Batch) []Event {
-	var events []Event
-	present := make(map[string]bool, len(items))
+	events := make([]Event, 0, len(items))
+	first := len(f.known) == 0
+	present := map[string]bool{}
 	for _, it := range items {
-		present[it.Key.path] = true
+		if !first {
+			present[it.Key.path] = true
+		}
 		if it.refused {
 			events = append(events, Event{Item: it, Refused: true})
 			continue
 		}
-		if b.WentBack || f.known[it.Key.path] != f.stamp(it.ModRevision, it.Value) {
+		if first || b.WentBack || f.known[it.Key.path] != f.stamp(it.ModRevision, it.Value) {
 			events = append(events, Event{Item: it})
 		}
 	}
@@ -73,6 +81,19 @@ func (f *Follower) difference(items []Item, b Batch) []Event {
 			events = append(events, Event{Item: Item{Key: Key{path}, ModRevision: b.Revision}, Deleted: true})
 		}
 	}
-	slices.SortFunc(events, byRevision)
-	return events
+	return sorted(events)
+}
+
+// sorted puts the events of a list in order. It sorts their places, because events are large.
+func sorted(events []Event) []Event {
+	order := make([]int32, len(events))
+	for i := range order {
+		order[i] = int32(i)
+	}
+	slices.SortFunc(order, func(a, b int32) int { return events[a].compare(&events[b]) })
+	out := make([]Event, len(events))
+	for i, at := range order {
+		out[i] = events[at]
+	}
+	return out
 }

@@ -134,6 +134,7 @@ func (f *Follower) follow(ctx context.Context, fn func(Batch) error, ready func(
 		if err := fn(batch); err != nil {
 			return &ownerError{err}
 		}
+		f.noteAll(batch.Events) // while the owner takes them in
 	}
 	return f.watch(ctx, dials, fn, ready)
 }

@@ -13,7 +13,7 @@ import (
 )
 
 var (
-	errOtherHistory = errors.New("etcd may not be the one it was: listing again")
+	errOtherHistory = errors.New("etcd may have been replaced or restored: reading everything again")
 	errWatchEnded   = errors.New("the watch ended")
 )
 

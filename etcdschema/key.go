@@ -33,6 +33,9 @@ type Key struct{ path string }
 // String is the key without root and layout.
 func (k Key) String() string { return k.path }
 
+// Compare orders keys as etcd does.
+func (k Key) Compare(other Key) int { return strings.Compare(k.path, other.path) }
+
 // Prefix is a range of keys that ends in a slash. Only the constructors of this package make it.
 type Prefix struct{ path string }
 
@@ -84,7 +87,7 @@ func NodeOrder(node string) Prefix { return Prefix{"order/" + node + "/"} }
 const ControlNode = "_control"
 
 func idPath(area string, id model.ID) Key {
-	return Key{fmt.Sprintf("%s/%s/%s/%s", area, id.Project, id.Kind.Segment(), id.Name)}
+	return Key{area + "/" + id.Project + "/" + id.Kind.Segment() + "/" + id.Name}
 }
 
 // Intent is the key people write an object to.
@@ -105,27 +108,35 @@ func ParseID(k Key) (id model.ID, ok bool) { return ParseIDOf(model.AllKinds(), 
 
 // ParseIDOf is ParseID for objects of these kinds.
 func ParseIDOf(kinds model.Kinds, k Key) (id model.ID, ok bool) {
-	parts := strings.SplitN(k.path, "/", 5)
-	if len(parts) != 4 || !nameable(parts[1]) || !nameable(parts[3]) {
-		return model.ID{}, false
-	}
-	switch parts[0] {
+	area, rest, _ := strings.Cut(k.path, "/")
+	switch area {
 	case "intent", "accepted", "status":
 	default:
 		return model.ID{}, false
 	}
-	kind, ok := kinds.Parse(parts[2])
-	if !ok || kind.Segment() != parts[2] || kind.ClusterScoped() != (parts[1] == model.ClusterProject) {
+	project, rest, _ := strings.Cut(rest, "/")
+	segment, name, _ := strings.Cut(rest, "/")
+	if strings.Contains(name, "/") || !nameable(project) || !nameable(name) {
 		return model.ID{}, false
 	}
-	return model.ID{Project: parts[1], Kind: kind, Name: parts[3]}, true
+	kind, ok := kinds.OfSegment(segment)
+	if !ok || kind.ClusterScoped() != (project == model.ClusterProject) {
+		return model.ID{}, false
+	}
+	return model.ID{Project: project, Kind: kind, Name: name}, true
 }
 
 // nameable says that a segment of a key can be shown to people and written into another key.
 func nameable(s string) bool {
-	return s != "" && len(s) <= maxNameBytes && utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool {
-		return !unicode.IsPrint(r)
-	})
+	if s == "" || len(s) > maxNameBytes {
+		return false
+	}
+	for i := range len(s) {
+		if c := s[i]; c < ' ' || c >= 0x7f { // seldom: look at it closely
+			return utf8.ValidString(s) && !strings.ContainsFunc(s, func(r rune) bool { return !unicode.IsPrint(r) })
+		}
+	}
+	return true
 }
 
 // segment writes a free value as one segment of a key. Bytes that could end the segment or make it unreadable are percent-encoded,
@@ -157,7 +168,7 @@ func FixedClaims(networkUID string) Prefix { return Prefix{"claim/fixed/" + netw
 // MACClaim is the claim of a MAC within the region.
 func MACClaim(m model.MAC) Key { return Key{"claim/mac/" + m.String()} }
 
-// SegmentClaim is the claim of a VLAN id on a physical network.
+// SegmentClaim is the claim of a VLAN id on a physical network; 0 is the claim of its untagged frames, by a flat network.
 func SegmentClaim(physicalNetwork string, vlan uint16) Key {
 	return Key{fmt.Sprintf("claim/segment/%s/%d", segment(physicalNetwork), vlan)}
 }
@@ -206,6 +217,13 @@ func ParseRoutedPrefixGuard(k Key) (networkUID string, ok bool) {
 	return uid, found && k == RoutedPrefixGuard(uid)
 }
 
+// AddressPoolGuard is written with every address pool that is accepted with new ranges of the network. Only the guard makes two
+// transactions collide that accept overlapping pools at the same time.
+func AddressPoolGuard(networkUID string) Key { return Key{"claim/address-pool/" + networkUID} }
+
+// IsAddressPoolGuard says that the key is the guard of a network's address pools.
+func IsAddressPoolGuard(k Key) bool { return strings.HasPrefix(k.path, "claim/address-pool/") }
+
 // FixedClaim is the claim of a guest's address by the one floating address that leads to it.
 func FixedClaim(networkUID string, a model.Address) Key {
 	return Key{"claim/fixed/" + networkUID + "/" + a.String()}
@@ -216,7 +234,7 @@ const AnyHost = "_"
 
 // DesiredKey is the key of one item in a node config.
 func DesiredKey(node string, k desired.Key) Key {
-	return Key{fmt.Sprintf("desired/%s/%s/%s", node, k.Kind, k.UID)}
+	return Key{"desired/" + node + "/" + string(k.Kind) + "/" + k.UID}
 }
 
 // HeadKey is the key of the node config's head.
@@ -224,12 +242,17 @@ func HeadKey(node string) Key { return Key{"desired/" + node + "/_head"} }
 
 // ParseDesired reads node and item key out of a key of desired/. head is true for the node config's head.
 func ParseDesired(k Key) (node string, item desired.Key, head, ok bool) {
-	parts := strings.Split(k.path, "/")
+	rest, found := strings.CutPrefix(k.path, "desired/")
+	if !found {
+		return "", desired.Key{}, false, false
+	}
+	node, rest, _ = strings.Cut(rest, "/")
+	kind, uid, found := strings.Cut(rest, "/")
 	switch {
-	case len(parts) == 3 && parts[0] == "desired" && parts[2] == "_head":
-		return parts[1], desired.Key{}, true, true
-	case len(parts) == 4 && parts[0] == "desired":
-		return parts[1], desired.Key{Kind: desired.Kind(parts[2]), UID: parts[3]}, false, true
+	case found && !strings.Contains(uid, "/"):
+		return node, desired.Key{Kind: desired.Kind(kind), UID: uid}, false, true
+	case rest == "_head":
+		return node, desired.Key{}, true, true
 	}
 	return "", desired.Key{}, false, false
 }
@@ -251,18 +274,19 @@ const (
 // ParseActual reads the node out of a key of actual/, and which key of its report it is: the summary or a bucket. ok is false for a
 // key that belongs to no report.
 func ParseActual(k Key) (node string, bucket int, summary, ok bool) {
-	parts := strings.SplitN(k.path, "/", 5)
-	switch {
-	case len(parts) < 3 || len(parts) > 4 || parts[0] != "actual" || !nameable(parts[1]):
-		return "", 0, false, false
-	case k == ActualNode(parts[1]):
-		return parts[1], 0, true, true
-	}
-	b, err := strconv.Atoi(parts[len(parts)-1])
-	if err != nil || b < 0 || b >= Buckets || k != ActualBucket(parts[1], b) {
+	rest, found := strings.CutPrefix(k.path, "actual/")
+	node, rest, _ = strings.Cut(rest, "/")
+	if !found || !nameable(node) {
 		return "", 0, false, false
 	}
-	return parts[1], b, false, true
+	if rest == "node" {
+		return node, 0, true, true
+	}
+	digits, found := strings.CutPrefix(rest, "bucket/")
+	if b, err := strconv.ParseUint(digits, 10, 8); found && len(digits) == 2 && err == nil && b < Buckets {
+		return node, int(b), false, true
+	}
+	return "", 0, false, false
 }
 
 // Live is the key a node keeps alive under a lease.

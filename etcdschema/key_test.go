@@ -69,3 +69,34 @@ func FuzzParseKeys(f *testing.F) {
 		}
 	})
 }
+
+// What a key of a node is read as, it is also written as; any other key of these areas belongs to nothing.
+func TestNodeKeysAreReadExactly(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{
+		"actual/h1/node", "actual/h1/bucket/00", "actual/h1/bucket/63", "desired/h1/_head", "desired/h1/port/u1", "desired/h1//", "desired///u1",
+	} {
+		k := ParseKey(path)
+		node, bucket, summary, actual := ParseActual(k)
+		of, item, head, wanted := ParseDesired(k)
+		same := summary && ActualNode(node) == k || actual && !summary && ActualBucket(node, bucket) == k ||
+			head && HeadKey(of) == k || wanted && !head && DesiredKey(of, item) == k
+		if !same {
+			t.Errorf("%s is read as %s %d %v %v and %s %v %v %v", path, node, bucket, summary, actual, of, item, head, wanted)
+		}
+	}
+	for _, path := range []string{
+		"", "actual", "actual/", "actual/h1", "actual/h1/", "actual//node", "actual/h1/node/", "actual/h1/nodes", "actual/h1/bucket",
+		"actual/h1/bucket/", "actual/h1/bucket/1", "actual/h1/bucket/+1", "actual/h1/bucket/64", "actual/h1/bucket/001", "actual/h1/bucket/-1",
+		"actual/h1/bucket/01/", "actual/h\n1/node", "actual/h1/02", "desired", "desired/h1", "desired/h1/", "desired/h1/port", "desired/h1/_head/",
+		"desired/h1/_head/x/y", "desired/h1/port/u1/", "desired/h1/port/u1/x", "desiredh1/port/u1", "intent/h1/port/u1",
+	} {
+		k := ParseKey(path)
+		if _, _, _, ok := ParseActual(k); ok {
+			t.Errorf("%q is read as a report", path)
+		}
+		if _, item, head, ok := ParseDesired(k); ok && (head || DesiredKey("h1", item) != k) {
+			t.Errorf("%q is read as an item", path)
+		}
+	}
+}

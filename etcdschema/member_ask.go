@@ -130,6 +130,7 @@ func (r *race) run(ctx context.Context) error {
 	defer late.Stop()
 	var pause spread
 	var failed error
+	kind := r.reply.ProtoReflect().Type() // from now on the first attempt has the message
 	r.start(attempts, r.first, r.reply)
 	for ctx.Err() == nil {
 		again := false
@@ -152,7 +153,7 @@ func (r *race) run(ctx context.Context) error {
 			continue
 		}
 		if next := r.next(); r.out[next] < asksAtOnce {
-			r.start(attempts, next, r.reply.ProtoReflect().New().Interface())
+			r.start(attempts, next, kind.New().Interface())
 		}
 		late.Reset(wait)
 	}

@@ -17,7 +17,7 @@ import (
 // cluster is an etcd of three members, each with a proxy before its client port.
 type cluster struct {
 	members []*etcdserver.Server
-	roads   []*proxy
+	paths   []*proxy
 	stop    []func()
 }
 
@@ -49,18 +49,18 @@ func startCluster(t *testing.T) *cluster {
 		}
 		c.stop = append(c.stop, sync.OnceFunc(m.Close))
 		t.Cleanup(c.stop[i])
-		c.roads = append(c.roads, startProxy(t, m))
+		c.paths = append(c.paths, startProxy(t, m))
 	}
 	return c
 }
 
 // open makes a client of all members that begins with the first.
-func (c *cluster) open(t *testing.T) *Client { return open(t, c.roads) }
+func (c *cluster) open(t *testing.T) *Client { return open(t, c.paths) }
 
-func open(t *testing.T, roads []*proxy) *Client {
+func open(t *testing.T, paths []*proxy) *Client {
 	t.Helper()
 	var endpoints []string
-	for _, p := range roads {
+	for _, p := range paths {
 		endpoints = append(endpoints, "http://"+p.listener.Addr().String())
 	}
 	client, err := Open(t.Context(), Config{Endpoints: endpoints, Logger: slog.New(slog.DiscardHandler)})
@@ -128,9 +128,9 @@ func faults(t *testing.T) []fault {
 	return []fault{
 		{"a follower is cut off from its peers", 1, func(c *cluster) { c.isolate(true) }, func(c *cluster) { c.isolate(false) }},
 		{"the leader is cut off from its peers", 0, func(c *cluster) { c.isolate(true) }, func(c *cluster) { c.isolate(false) }},
-		{"nothing comes through", 1, func(c *cluster) { c.roads[0].freeze() }, func(c *cluster) { c.roads[0].flow() }},
-		{"it is slow", 1, func(c *cluster) { c.roads[0].slow(3 * time.Second) }, func(c *cluster) { c.roads[0].flow() }},
-		{"connections are refused", 1, func(c *cluster) { c.roads[0].cut() }, func(c *cluster) { c.roads[0].turn(t, c.members[0]) }},
+		{"nothing comes through", 1, func(c *cluster) { c.paths[0].freeze() }, func(c *cluster) { c.paths[0].flow() }},
+		{"it is slow", 1, func(c *cluster) { c.paths[0].slow(3 * time.Second) }, func(c *cluster) { c.paths[0].flow() }},
+		{"connections are refused", 1, func(c *cluster) { c.paths[0].cut() }, func(c *cluster) { c.paths[0].turn(t, c.members[0]) }},
 		{"it is gone", 0, func(c *cluster) { c.stop[0]() }, func(c *cluster) {}},
 	}
 }
@@ -193,7 +193,7 @@ func TestAWatchGoesOnAtAnotherMember(t *testing.T) {
 		}
 		t.Run(f.name, func(t *testing.T) {
 			cl.lead(t, f.leads)
-			c, others := cl.open(t), open(t, cl.roads[1:])
+			c, others := cl.open(t), open(t, cl.paths[1:])
 			o := observe(t, c, FollowerConfig{Prefixes: []Prefix{AllPrefix()}})
 			o.until(t, put(t, others, "event/before", "x"))
 			f.begin(cl)
@@ -215,7 +215,7 @@ func TestACommitThatWasSentTwiceHappensOnce(t *testing.T) {
 	c, direct := cl.open(t), openTest(t, cl.members[1])
 	k := ParseKey("event/x")
 	rev := put(t, c, "event/x", "0")
-	cl.roads[0].slow(1500 * time.Millisecond) // requests arrive at once, answers come too late
+	cl.paths[0].slow(1500 * time.Millisecond) // requests arrive at once, answers come too late
 	tx := NewTxn()
 	tx.PutIf(k, rev, []byte("1"))
 	got, ok, err := c.Commit(t.Context(), tx)
@@ -223,9 +223,9 @@ func TestACommitThatWasSentTwiceHappensOnce(t *testing.T) {
 	if err != nil || !ok || string(it.Value) != "1" || it.ModRevision != got || it.Version != 2 {
 		t.Errorf("commit: %v %v at %d, the key is %q at %d, version %d", ok, err, got, it.Value, it.ModRevision, it.Version)
 	}
-	cl.roads[0].flow()
+	cl.paths[0].flow()
 	c.members.move(c.members.current(), 0, nil)
-	cl.roads[0].slow(1500 * time.Millisecond)
+	cl.paths[0].slow(1500 * time.Millisecond)
 	tx = NewTxn()
 	tx.PutIf(k, rev, []byte("2")) // somebody was faster
 	if _, ok, err := c.Commit(t.Context(), tx); err != nil || ok {
@@ -239,7 +239,7 @@ func TestNoMemberAnswers(t *testing.T) {
 	cl := startCluster(t)
 	c := cl.open(t)
 	put(t, c, "event/x", "0")
-	for _, p := range cl.roads {
+	for _, p := range cl.paths {
 		p.freeze()
 	}
 	tx := NewTxn()
@@ -250,7 +250,7 @@ func TestNoMemberAnswers(t *testing.T) {
 	if err == nil || Refused(err) {
 		t.Errorf("got %v", err)
 	}
-	for _, p := range cl.roads {
+	for _, p := range cl.paths {
 		p.flow()
 	}
 	put(t, c, "event/x", "2")

@@ -122,6 +122,25 @@ type Status struct {
 	Host string `json:"host,omitempty"`
 	// Nodes has the progress on each node that holds the object.
 	Nodes map[string]NodeStatus `json:"nodes,omitempty"`
+	// AddressPool counts the addresses of an address pool. It is nil for other kinds, and before the pool is accepted.
+	AddressPool *AddressPoolStatus `json:"addressPool,omitempty"`
+}
+
+// AddressPoolStatus counts the addresses of an address pool, for each family of which it has ranges.
+type AddressPoolStatus struct {
+	IPv4 *AddressCount `json:"ipv4,omitempty"`
+	IPv6 *AddressCount `json:"ipv6,omitempty"`
+}
+
+// AddressCount counts addresses. Size is Used, Held and Free together. Numbers above 2^64-1 are written as 2^64-1.
+type AddressCount struct {
+	// Size is the number of addresses that the pool has to give, without excluded ones, gateways and DHCP servers.
+	Size uint64 `json:"size"`
+	Used uint64 `json:"used"`
+	Held uint64 `json:"held"` // released, and kept from reuse for the hold time
+	Free uint64 `json:"free"`
+	// Excluded is the number of excluded addresses that are still in use. They are not in Size.
+	Excluded uint64 `json:"excludedInUse,omitempty"`
 }
 
 // Reason is one thing wrong with, or missing for, an object. Field is a path ("spec.addresses[0]").

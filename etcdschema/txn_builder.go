@@ -176,7 +176,7 @@ func (c *Client) Commit(ctx context.Context, t *Txn) (revision int64, committed 
 	ctx, cancel := withDeadline(ctx)
 	defer cancel()
 	ctx, sent := repeatable(ctx)
-	resp, err := c.etcd.Txn(ctx).If(t.cmps(c.root)...).Then(t.ops(c.root)...).Commit()
+	resp, err := t.send(ctx, c.etcd, c.root)
 	if err != nil {
 		return 0, false, fmt.Errorf("transaction of %d compares and %d operations (%d bytes): %w",
 			len(t.compares), len(t.writes), t.bytes, explain(err))
@@ -226,28 +226,4 @@ func (t *Txn) check() error {
 		return fmt.Errorf("%d bytes of keys and values, at most %d are allowed: cut it into several", t.bytes, MaxTxnBytes)
 	}
 	return nil
-}
-
-func (t *Txn) cmps(root string) []clientv3.Cmp {
-	out := make([]clientv3.Cmp, len(t.compares))
-	for i, c := range t.compares {
-		of := clientv3.ModRevision(root + c.key)
-		if c.create {
-			of = clientv3.CreateRevision(root + c.key)
-		}
-		out[i] = clientv3.Compare(of, "=", c.revision)
-	}
-	return out
-}
-
-func (t *Txn) ops(root string) []clientv3.Op {
-	out := make([]clientv3.Op, len(t.writes))
-	for i, w := range t.writes {
-		if w.delete {
-			out[i] = clientv3.OpDelete(root + w.key)
-			continue
-		}
-		out[i] = clientv3.OpPut(root+w.key, string(w.value), clientv3.WithLease(clientv3.LeaseID(w.lease)))
-	}
-	return out
 }

@@ -5,7 +5,8 @@ import "slices"
 // AllocationPool is an inclusive range of addresses of one family.
 type AllocationPool struct {
 	// Name reserves the addresses for floating addresses that ask for the pool (FloatingIPSpec.Pool). A pool consists of all ranges
-	// with its name. They may be in several subnets and both families. The ranges without a name are for everybody else.
+	// with its name. They may be in several subnets and both families. The ranges without a name are for everybody else. Pools for
+	// the ports of host groups are objects of their own (AddressPoolSpec).
 	Name  string  `json:"name,omitempty"`
 	Start Address `json:"start"`
 	End   Address `json:"end"`

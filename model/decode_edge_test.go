@@ -37,7 +37,15 @@ func TestEachShapeThatIsNotTheField(t *testing.T) {
 		{n(`"dhcp": {"": 1}`), "spec.dhcp.", "unknown field"},
 		{n(`"dhcp": {"-": 1}`), "spec.dhcp.-", "unknown field"},
 	})
-	only(t, KindProject, []fault{{`"a": 1`, "spec.a", "unknown field: correct or remove it; no field is known here"}})
+	only(t, KindProject, []fault{
+		{`"a": 1`, "spec.a", "unknown field: correct or remove it; known here: portLimits"},
+		{`"portLimits": {"egress": {"unlimited": true}}`, "", ""},
+		{`"portLimits": {"egress": {"unlimited": 1}}`, "spec.portLimits.egress.unlimited", "expected true or false, found the number 1"},
+		{`"portLimits": {"egress": {"unlimited": "true"}}`, "spec.portLimits.egress.unlimited", "expected true or false, found the text"},
+		{`"portLimits": {"egress": {"unlimited": null}}`, "spec.portLimits.egress.unlimited", "expected true or false, found nothing"},
+		{`"portLimits": {"egress": {"unlimited": [true]}}`, "spec.portLimits.egress.unlimited", "expected true or false, found a list"},
+		{`"portLimits": {"egress": null}`, "spec.portLimits.egress", "is empty"},
+	})
 }
 
 // TestEmptyIsNothing: an empty list or group is stored as none, so that writing it makes no difference.
@@ -152,7 +160,7 @@ func TestObjectsOfAFileThatIsWrong(t *testing.T) {
 	if len(objs) != 1 || objs[0].Object.ID() != (ID{ClusterProject, KindHost, "h1"}) || objs[0].Line != 11 {
 		t.Errorf("named are %+v", objs)
 	}
-	const want = "f:2: Volume a: kind: \"Volume\" is not known: write one of Project, PhysicalNetwork, Host, Network, Router, Port, FloatingIP\n" +
+	const want = "f:2: Volume a: kind: \"Volume\" is not known: write one of Project, PhysicalNetwork, Host, Network, AddressPool, Router, Port, FloatingIP\n" +
 		"f:8: Host: metadata.name: is missing: give it a name\n" +
 		"f:14: Host h1: spec.driver: \"x\" is not known: write ovs or bridge, or leave it out\n" +
 		"f:18: expected fields (name: value), found the number 7"

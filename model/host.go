@@ -16,7 +16,7 @@ type Driver string
 // The drivers.
 const (
 	DriverOVS    Driver = "ovs"    // Open vSwitch; the default
-	DriverBridge Driver = "bridge" // a VLAN device and a Linux bridge for each network
+	DriverBridge Driver = "bridge" // a Linux bridge for each network, and a VLAN device or the NIC itself as its uplink
 )
 
 // HostRole is a task of a host in addition to running guests.
@@ -35,6 +35,8 @@ type HostSpec struct {
 	Roles []HostRole `json:"roles,omitempty"`
 	// Bridge is the OVS bridge that Weft owns on the host; DefaultBridge when empty.
 	Bridge string `json:"bridge,omitempty"`
+	// Group is the group that the host belongs to, such as its rack. Address pools name the groups whose ports they serve.
+	Group string `json:"group,omitempty"`
 	// PhysicalNetworks maps physical networks to the host's interfaces. Each network and each interface may occur at most once.
 	PhysicalNetworks []HostPhysicalNetwork `json:"physicalNetworks,omitempty"`
 }

@@ -6,8 +6,9 @@ import (
 	"fmt"
 )
 
-// MaxIntentBytes bounds the value of one intent key. Only one kind of object can be larger although each of its lists is within
-// bounds: an external network whose routedPrefixes name thousands of projects. DecodeManifest and DecodeIntent refuse it.
+// MaxIntentBytes bounds the value of one intent key. Two kinds of objects can be larger although each of their fields is within bounds:
+// an external network whose routedPrefixes name thousands of projects, and a port whose user data has tens of thousands of characters
+// that JSON escapes. DecodeManifest and DecodeIntent refuse them.
 const MaxIntentBytes = 256 << 10
 
 // DecodeIntent reads the value of an intent key: one object, JSON or YAML, as strictly as a manifest and by the same code. The key
@@ -29,13 +30,40 @@ func (list Kinds) decodeCanonical(id ID, data []byte) (o Object, ok bool) {
 	if len(data) > MaxIntentBytes || !bytes.HasPrefix(data, []byte("{")) {
 		return o, false
 	}
+	if o, ok = list.decodePlain(id, data); ok {
+		return o, len(list.validate(o)) == 0
+	}
 	o, err := list.DecodeObject(data)
 	if err != nil || o.ID() != id {
 		return o, false
 	}
-	// What is lost or changed by reading (an unknown field, a field twice, another spelling) is different when it is written again.
-	again, err := json.Marshal(o)
-	return o, err == nil && bytes.Equal(again, data) && len(list.validate(o)) == 0
+	return o, isWritten(o, data) && len(list.validate(o)) == 0
+}
+
+// decodePlain reads an object without a display name. Everything but its spec follows from its ID.
+func (list Kinds) decodePlain(id ID, data []byte) (o Object, ok bool) {
+	o = Object{APIVersion: APIVersion, Kind: id.Kind, Metadata: Metadata{Project: id.Project, Name: id.Name}, Spec: list.New(id.Kind)}
+	project := `{"project":"` + id.Project + `","name":"`
+	if id.Kind.ClusterScoped() {
+		project, o.Metadata.Project = `{"name":"`, ""
+	}
+	for _, part := range []string{`{"apiVersion":"` + APIVersion + `","kind":"`, string(id.Kind), `","metadata":`, project, id.Name, `"},"spec":`} {
+		if data, ok = bytes.CutPrefix(data, []byte(part)); !ok {
+			return o, false
+		}
+	}
+	data, ok = bytes.CutSuffix(data, []byte("}"))
+	if !ok || o.Spec == nil || json.Unmarshal(data, o.Spec) != nil {
+		return o, false
+	}
+	return o, isWritten(o.Spec, data)
+}
+
+// isWritten says that writing a value gives the data. What is lost or changed by reading (an unknown field, a field twice, another
+// spelling) is different when it is written again.
+func isWritten(v any, data []byte) bool {
+	again, err := json.Marshal(v)
+	return err == nil && bytes.Equal(again, data)
 }
 
 func (list Kinds) decodeStrictly(id ID, data []byte) (Object, error) {
@@ -43,7 +71,7 @@ func (list Kinds) decodeStrictly(id ID, data []byte) (Object, error) {
 		return Object{}, Errors{{Object: id, Message: fmt.Sprintf(format, args...)}}
 	}
 	if len(data) > MaxIntentBytes {
-		return whole("the value holds %d bytes, at most %d are read: shorten the object's lists", len(data), MaxIntentBytes)
+		return whole("the value holds %d bytes, at most %d are read: shorten the object's lists, or write userData as userDataBase64", len(data), MaxIntentBytes)
 	}
 	docs, errs := parseDocuments(data)
 	if len(errs) == 0 && len(docs) == 0 {

@@ -29,7 +29,7 @@ func TestDecodeIntent(t *testing.T) {
 				"line 1: Port alpha/web-1: metadata.project: is \"beta\", but the key says \"alpha\": make them agree or remove the field"},
 		{"empty", " \n", port, "Port alpha/web-1: the value is empty: write an object such as {\"spec\": {}}, or delete the key"},
 		{"two", "{}\n---\n{}", port, "Port alpha/web-1: the value holds 2 documents: one key holds one object"},
-		{"too long", long, port, "Port alpha/web-1: the value holds 262145 bytes, at most 262144 are read: shorten the object's lists"},
+		{"too long", long, port, "Port alpha/web-1: the value holds 262145 bytes, at most 262144 are read: shorten the object's lists, or write userData as userDataBase64"},
 		{"not UTF-8", "{\"spec\": \"\xff\"}", port, "Port alpha/web-1: the text is not UTF-8: save it as UTF-8"},
 		{"list", "[]", port, "line 1: Port alpha/web-1: expected fields (name: value), found a list"},
 		{"deep", strings.Repeat("[", 100000), port, "line 1: Port alpha/web-1: not JSON: nested deeper than 24 levels: no manifest is"},

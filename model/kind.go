@@ -8,7 +8,10 @@
 //   - Every error names the object and the field's path.
 package model
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // APIVersion is the only apiVersion a manifest may carry.
 const APIVersion = "weft/v1"
@@ -29,7 +32,8 @@ type KindInfo struct {
 }
 
 // Kinds are the kinds that a program knows, each after the kinds to which it refers. To apply objects in this order, and to delete
-// them in reverse order, never leaves a reference to a missing object. It is only read.
+// them in reverse order, never leaves a reference to a missing object. Address pools come before ports, which get addresses of them. It
+// is only read.
 type Kinds []KindInfo
 
 // AllKinds are all kinds of this version.
@@ -39,8 +43,9 @@ func AllKinds() Kinds {
 }
 
 // rows is the list. It is an array, so that looking something up in it needs no memory.
-func rows() [7]KindInfo {
-	return [...]KindInfo{ProjectKind(), PhysicalNetworkKind(), HostKind(), NetworkKind(), RouterKind(), PortKind(), FloatingIPKind()}
+func rows() [8]KindInfo {
+	return [...]KindInfo{ProjectKind(), PhysicalNetworkKind(), HostKind(), NetworkKind(), AddressPoolKind(), RouterKind(), PortKind(),
+		FloatingIPKind()}
 }
 
 // Segment is the kind as a key segment and as a CLI argument: lower case, singular ("physicalnetwork").
@@ -67,6 +72,8 @@ func (list Kinds) info(k Kind) (none KindInfo) {
 	return none
 }
 
+func (list Kinds) has(k Kind) bool { return list.info(k).New != nil }
+
 // Names lists the kinds.
 func (list Kinds) Names() []Kind {
 	names := make([]Kind, len(list))
@@ -86,13 +93,42 @@ func (list Kinds) New(k Kind) Spec {
 
 // Parse finds a kind by its segment or its name, case-insensitively, singular or with a plural "s" ("ports").
 func (list Kinds) Parse(s string) (Kind, bool) {
-	segment := strings.ToLower(s)
 	for _, one := range list {
-		if segment == one.Kind.Segment() || segment == one.Kind.Segment()+"s" {
+		singular := s
+		if n := len(one.Kind); len(s) == n+1 && (s[n] == 's' || s[n] == 'S') {
+			singular = s[:n]
+		}
+		if len(singular) == len(one.Kind) && strings.EqualFold(singular, string(one.Kind)) {
 			return one.Kind, true
 		}
 	}
 	return "", false
+}
+
+// OfSegment finds a kind by its exact segment. It needs no memory: it is asked for each key that is read.
+func (list Kinds) OfSegment(s string) (Kind, bool) {
+	for i := range list {
+		if k := list[i].Kind; k.hasSegment(s) {
+			return k, true
+		}
+	}
+	return "", false
+}
+
+func (k Kind) hasSegment(s string) bool {
+	if len(k) != len(s) {
+		return false
+	}
+	for i := range len(s) {
+		c := k[i]
+		if 'A' <= c && c <= 'Z' {
+			c += 'a' - 'A'
+		}
+		if c != s[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // text lists the kinds as people write them.
@@ -109,6 +145,15 @@ type ID struct {
 	Project string
 	Kind    Kind
 	Name    string
+}
+
+// HostID is the ID of a host.
+func HostID(name string) ID { return ID{Project: ClusterProject, Kind: KindHost, Name: name} }
+
+// Compare orders IDs by project, kind and name.
+func (id ID) Compare(other ID) int {
+	return cmp.Or(strings.Compare(id.Project, other.Project), strings.Compare(string(id.Kind), string(other.Kind)),
+		strings.Compare(id.Name, other.Name))
 }
 
 // String writes the ID as people read it: "Port alpha/web-1", "Host h1".

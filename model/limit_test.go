@@ -1,6 +1,7 @@
 package model
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -8,26 +9,73 @@ import (
 	"time"
 )
 
+// longestSpec is a field that is accepted at its bound, and the spec with as much of it as is asked for.
+type longestSpec struct {
+	kind  Kind
+	most  int
+	field string
+	spec  func(n int) string
+}
+
+// longest checks that each field is accepted at its bound, and that one more is refused with one error.
+func longest(t *testing.T, specs []longestSpec) {
+	t.Helper()
+	for _, c := range specs {
+		only(t, c.kind, []fault{{c.spec(c.most), "", ""}, {c.spec(c.most + 1), c.field, fmt.Sprint(c.most + 1)}})
+	}
+}
+
+// list writes n items, numbered by the format.
+func list(format string) func(n int) string {
+	return func(n int) string {
+		var items []string
+		for i := range n {
+			items = append(items, fmt.Sprintf(format, i))
+		}
+		return "[" + strings.Join(items, ",") + "]"
+	}
+}
+
+// TestMostThatAGuestIsConfiguredWith: the same for what a port has for its guest.
+func TestMostThatAGuestIsConfiguredWith(t *testing.T) {
+	t.Parallel()
+	longest(t, []longestSpec{
+		{KindPort, 65536, "spec.userData", func(n int) string { return `"network": "n", "userData": "` + strings.Repeat("a", n) + `"` }},
+		{KindPort, 65536, "spec.userDataBase64", func(n int) string {
+			return `"network": "n", "userDataBase64": "` + base64.StdEncoding.EncodeToString(make([]byte, n)) + `"`
+		}},
+		{KindPort, 16, "spec.sshKeys", func(n int) string {
+			var keys []string
+			for i := range n {
+				keys = append(keys, `"`+testKey+fmt.Sprint(" ", i)+`"`)
+			}
+			return `"network": "n", "sshKeys": [` + strings.Join(keys, ",") + `]`
+		}},
+		{KindPort, 4096, "spec.sshKeys[0]", func(n int) string {
+			return `"network": "n", "sshKeys": ["` + testKey + " " + strings.Repeat("a", n-len(testKey)-1) + `"]`
+		}},
+		{KindPort, 128, "spec.metadata", func(n int) string {
+			return `"network": "n", "metadata": ` + list(`{"key": "k%d", "value": ""}`)(n)
+		}},
+		{KindPort, 255, "spec.metadata[0].value", func(n int) string {
+			return `"network": "n", "metadata": [{"key": "k", "value": "` + strings.Repeat("a", n) + `"}]`
+		}},
+		{KindPort, 255, "spec.metadata[0].key", func(n int) string {
+			return `"network": "n", "metadata": [{"key": "` + strings.Repeat("a", n) + `", "value": "v"}]`
+		}},
+	})
+}
+
 // TestLongestListsThatAreTaken: each list is accepted at its bound. One more item is refused with one error.
 func TestLongestListsThatAreTaken(t *testing.T) {
 	t.Parallel()
-	list := func(format string) func(int) string {
-		return func(n int) string {
-			var items []string
-			for i := range n {
-				items = append(items, fmt.Sprintf(format, i))
-			}
-			return "[" + strings.Join(items, ",") + "]"
-		}
-	}
 	const network = `"type": "vlan", "physicalNetwork": "p", `
-	for _, c := range []struct {
-		kind  Kind
-		most  int
-		field string
-		spec  func(n int) string
-	}{
+	const pool = `"network": "a/n", "ranges": [{"start": "2001:db8::1", "end": "2001:db8::ffff"}], `
+	longest(t, []longestSpec{
 		{KindPort, 16, "spec.addresses", func(n int) string { return `"network": "n", "addresses": ` + list(`"10.0.1.%d"`)(n) }},
+		{KindPort, 10, "spec.allowedAddressPairs", func(n int) string {
+			return `"network": "n", "allowedAddressPairs": ` + list(`{"address": "10.0.1.%d"}`)(n)
+		}},
 		{KindPort, 253, "spec.hostname", func(n int) string {
 			return `"network": "n", "hostname": "` + strings.Repeat("a.", (n-1)/2) + strings.Repeat("b", 2-n%2) + `"`
 		}},
@@ -51,12 +99,15 @@ func TestLongestListsThatAreTaken(t *testing.T) {
 		{KindHost, 16, "spec.physicalNetworks", func(n int) string {
 			return `"physicalNetworks": ` + list(`{"name": "p%[1]d", "interface": "eth%[1]d"}`)(n)
 		}},
+		{KindAddressPool, 64, "spec.ranges", func(n int) string {
+			return `"network": "a/n", "ranges": ` + list(`{"start": "10.%[1]d.0.1", "end": "10.%[1]d.0.9"}`)(n)
+		}},
+		{KindAddressPool, 256, "spec.exclude", func(n int) string { return pool + `"exclude": ` + list(`"2001:db8::1%x"`)(n) }},
+		{KindAddressPool, 256, "spec.hostGroups", func(n int) string { return pool + `"hostGroups": ` + list(`"g%d"`)(n) }},
 		{KindFloatingIP, 48, "spec.portForwards", func(n int) string {
 			return `"network": "n", "portForwards": ` + list(`{"protocol": "tcp", "port": "8%03d", "target": "p"}`)(n)
 		}},
-	} {
-		only(t, c.kind, []fault{{c.spec(c.most), "", ""}, {c.spec(c.most + 1), c.field, fmt.Sprint(c.most + 1)}})
-	}
+	})
 	only(t, KindFloatingIP, []fault{{`"network": "n", "portForwards": ` + forwards(16), "", ""}})
 }
 
@@ -143,6 +194,49 @@ func TestConnectionLimitsByThemselves(t *testing.T) {
 	} {
 		if got := given.Effective(); got != want || got.Effective() != got {
 			t.Errorf("%+v is %+v, expected %+v", given, got, want)
+		}
+	}
+}
+
+// TestEffectivePortLimits: each direction is that of the first level that sets it, as a whole.
+func TestEffectivePortLimits(t *testing.T) {
+	t.Parallel()
+	port, network, project := &PortLimit{RateKbps: 1000}, &PortLimit{PacketRate: 100}, &PortLimit{Unlimited: true}
+	for name, c := range map[string]struct{ port, network, project, want PortLimits }{
+		"none":              {},
+		"project":           {project: PortLimits{Egress: project}, want: PortLimits{Egress: project}},
+		"network":           {network: PortLimits{Egress: network}, project: PortLimits{Egress: project}, want: PortLimits{Egress: network}},
+		"port":              {port: PortLimits{Egress: port}, network: PortLimits{Egress: network}, want: PortLimits{Egress: port}},
+		"each direction":    {port: PortLimits{Ingress: port}, network: PortLimits{Egress: network, Ingress: network}, want: PortLimits{Ingress: port, Egress: network}},
+		"over the network":  {port: PortLimits{Ingress: port}, project: PortLimits{Egress: project}, want: PortLimits{Ingress: port, Egress: project}},
+		"unlimited is said": {port: PortLimits{Egress: project}, network: PortLimits{Egress: network}, want: PortLimits{Egress: project}},
+	} {
+		if got := EffectivePortLimits(c.port, c.network, c.project); got != c.want {
+			t.Errorf("%s: %+v, expected %+v", name, got, c.want)
+		}
+	}
+}
+
+// TestAddressRanges: one address and a range are read in the form in which they are written. A range with ends of two families, or with its
+// end before its start, is refused.
+func TestAddressRanges(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"10.0.0.5": "10.0.0.5", "10.0.0.5-10.0.0.5": "10.0.0.5", "10.0.0.5-10.0.0.9": "10.0.0.5-10.0.0.9", "": "",
+		"2001:DB8::1-2001:db8:0::f": "2001:db8::1-2001:db8::f", "::ffff:10.0.0.1": "10.0.0.1",
+	} {
+		var r AddressRange
+		if err := r.UnmarshalText([]byte(text)); err != nil || r.String() != want {
+			t.Errorf("%q is read as %s, %v; expected %s", text, r, err, want)
+		}
+	}
+	for text, wrong := range map[string]string{
+		"10.0.0.5-": "is not an IPv4 or IPv6 address", "-": "is not", "10.0.0.5-2001:db8::1": "addresses of both families", "10.0.0.5-10.0.0.4": "begins above its end",
+		"10.0.0.0/24": "is not", "10.0.0.5 - 10.0.0.9": "is not", "fe80::1%eth0": "carries a zone",
+	} {
+		r := AddressRange{First: address("10.9.9.9"), Last: address("10.9.9.9")}
+		if err := r.UnmarshalText([]byte(text)); err == nil || !strings.Contains(err.Error(), wrong) || r.String() != "10.9.9.9" {
+			t.Errorf("%q is read as %s, %v; expected: %s", text, r, err, wrong)
 		}
 	}
 }

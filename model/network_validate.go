@@ -15,18 +15,22 @@ const (
 // Validate implements Spec.
 func (s *NetworkSpec) Validate(c *Checker) {
 	switch s.Type {
-	case NetworkTypeVLAN:
+	case NetworkTypeVLAN, NetworkTypeFlat:
 	case "":
-		c.Fail("spec.type", "is missing: write %s", NetworkTypeVLAN)
+		c.Fail("spec.type", "is missing: write %s or %s", NetworkTypeVLAN, NetworkTypeFlat)
 	default:
-		c.Fail("spec.type", "%s is not known: write %s", quote(string(s.Type)), NetworkTypeVLAN)
+		c.Fail("spec.type", "%s is not known: write %s or %s", quote(string(s.Type)), NetworkTypeVLAN, NetworkTypeFlat)
 	}
 	if s.PhysicalNetwork == "" {
-		c.Fail("spec.physicalNetwork", "is missing: name the PhysicalNetwork that carries the VLAN")
+		c.Fail("spec.physicalNetwork", "is missing: name the PhysicalNetwork that carries the network")
 	} else {
 		c.name("spec.physicalNetwork", s.PhysicalNetwork)
 	}
-	if s.SegmentationID != 0 {
+	switch {
+	case s.SegmentationID != 0 && s.Type == NetworkTypeFlat:
+		c.Fail("spec.segmentationID", "%d cannot stand beside type %s, whose frames have no tag: leave it out, or write type %s",
+			s.SegmentationID, NetworkTypeFlat, NetworkTypeVLAN)
+	case s.SegmentationID != 0:
 		c.vlan("spec.segmentationID", s.SegmentationID)
 	}
 	c.mtu("spec.mtu", s.MTU, s.hasIPv6())
@@ -44,6 +48,13 @@ func (s *NetworkSpec) Validate(c *Checker) {
 		}
 	}
 	s.DHCP.validate(c, s)
+	s.PortLimits.validate(c, "spec.portLimits")
+	switch s.AddressMobility {
+	case "", MobilityRegion, MobilityHostGroup:
+	default:
+		c.Fail("spec.addressMobility", "%s is not known: write %s or %s, or leave it out", quote(string(s.AddressMobility)), MobilityRegion,
+			MobilityHostGroup)
+	}
 	s.validateExternal(c)
 }
 
@@ -143,9 +154,14 @@ func (r Route) validate(c *Checker, at string, n *NetworkSpec) {
 		c.Fail(at+".nextHop", "is missing: give the router's IPv4 address")
 	case !r.NextHop.Is4():
 		c.Fail(at+".nextHop", "%s is not IPv4: DHCPv6 carries no routes", r.NextHop)
-	case n.SubnetOf(r.NextHop) < 0:
+	case n.SubnetOf(r.NextHop) < 0 && !n.isOnLink(r.NextHop):
 		c.Fail(at+".nextHop", "%s is in no subnet of the network: guests reach only routers on their own network", r.NextHop)
 	}
+}
+
+// isOnLink says that the address is a gateway outside of its subnet.
+func (s *NetworkSpec) isOnLink(a Address) bool {
+	return slices.ContainsFunc(s.Subnets, func(sub Subnet) bool { return sub.Gateway == a })
 }
 
 // SubnetOf is the index of the subnet the address belongs to, -1 if there is none.

@@ -50,6 +50,8 @@ func (d *nodeDecoder) decode(n *yaml.Node, path string, v reflect.Value) {
 		d.list(n, path, v)
 	case reflect.String:
 		d.str(n, path, v)
+	case reflect.Bool:
+		d.boolean(n, path, v)
 	case reflect.Int, reflect.Int32, reflect.Int64, reflect.Uint16, reflect.Uint32:
 		d.integer(n, path, v)
 	default:
@@ -219,6 +221,15 @@ func (d *nodeDecoder) integer(n *yaml.Node, path string, v reflect.Value) {
 		return
 	}
 	d.fail(n, path, "%s is out of range", bounded(n.Value))
+}
+
+// boolean reads true and false. YAML's other spellings are refused, because their meaning depends on the reader.
+func (d *nodeDecoder) boolean(n *yaml.Node, path string, v reflect.Value) {
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!bool" || n.Value != "true" && n.Value != "false" {
+		d.fail(n, path, "expected true or false, found %s", describe(n))
+		return
+	}
+	v.SetBool(n.Value == "true")
 }
 
 // describe says what a node is, for "expected …, found …".

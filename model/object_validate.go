@@ -11,7 +11,7 @@ func (list Kinds) validate(o Object) Errors {
 	}
 	c.metadata(list, o)
 	switch {
-	case list.New(o.Kind) == nil:
+	case !list.has(o.Kind):
 		c.Fail("kind", "%s is not known: write one of %s", quote(string(o.Kind)), list.text())
 	case o.Spec == nil || o.Spec.Kind() != o.Kind:
 		c.Fail("spec", "is not the spec of a %s", o.Kind)
@@ -29,7 +29,7 @@ func (c *Checker) metadata(list Kinds, o Object) {
 	c.displayName("metadata.displayName", o.Metadata.DisplayName)
 	project := o.Metadata.Project
 	switch {
-	case list.New(o.Kind) == nil: // whether it needs a project is not known
+	case !list.has(o.Kind): // whether it needs a project is not known
 	case o.Kind.ClusterScoped():
 		if project != "" {
 			c.Fail("metadata.project", "a %s belongs to no project: remove the field", o.Kind)

@@ -113,6 +113,8 @@ func TestHostFaults(t *testing.T) {
 		{`"bridge": "br/0"`, "spec.bridge", "is no interface name"},
 		{`"roles": ["storage"]`, "spec.roles[0]", "is not known: write gateway"},
 		{`"roles": ["gateway", "gateway"]`, "spec.roles[1]", "is given already"},
+		{`"group": "rack-1"`, "", ""},
+		{`"group": "Rack 1"`, "spec.group", "is no name"},
 		{uplinks(`{"name": "p", "interface": "eth1"}, {"name": "q", "interface": "eth2"}`), "", ""},
 		{uplinks(`{"interface": "eth1"}`), "spec.physicalNetworks[0].name", "is missing"},
 		{uplinks(`{"name": "p"}`), "spec.physicalNetworks[0].interface", "is missing"},
@@ -122,6 +124,46 @@ func TestHostFaults(t *testing.T) {
 		{uplinks(`{"name": "p", "interface": "br-int"}`), "spec.physicalNetworks[0].interface", "is the host's bridge"},
 		{`"bridge": "br0", ` + uplinks(`{"name": "p", "interface": "br0"}`), "spec.physicalNetworks[0].interface", "is the host's bridge"},
 		{`"bridge": "br0", ` + uplinks(`{"name": "p", "interface": "br-int"}`), "", ""},
+	})
+}
+
+func TestAddressPoolFaults(t *testing.T) {
+	t.Parallel()
+	p := func(s string) string {
+		return `"network": "alpha/n", "ranges": [{"start": "10.0.0.5", "end": "10.0.0.9"}], ` + s
+	}
+	ranges := func(s string) string { return `"network": "alpha/n", "ranges": [` + s + `]` }
+	only(t, KindAddressPool, []fault{
+		{p(`"hostGroups": ["rack1", "rack2"], "exclude": ["10.0.0.7", "10.0.0.8-10.0.0.99"], "holdTime": "1h", "priority": -7, "drain": true`), "", ""},
+		{`"ranges": [{"start": "10.0.0.5", "end": "10.0.0.9"}]`, "spec.network", "is missing"},
+		{`"network": "n", "ranges": [{"start": "10.0.0.5", "end": "10.0.0.9"}]`, "spec.network", "names no project: write project/name"},
+		{`"network": "alpha/N", "ranges": [{"start": "10.0.0.5", "end": "10.0.0.9"}]`, "spec.network", "is no network"},
+		{`"network": "alpha/n"`, "spec.ranges", "is missing"},
+		{ranges(`{"end": "10.0.0.9"}`), "spec.ranges[0].start", "is missing"},
+		{ranges(`{"start": "10.0.0.9"}`), "spec.ranges[0].end", "is missing"},
+		{ranges(`{"start": "10.0.0.9", "end": "2001:db8::1"}`), "spec.ranges[0]", "are of different families"},
+		{ranges(`{"start": "10.0.0.9", "end": "10.0.0.8"}`), "spec.ranges[0]", "exchange them"},
+		{ranges(`{"start": "10.0.0.9", "end": "10.0.0.9"}`), "", ""},
+		{ranges(`{"start": "127.0.0.9", "end": "128.0.0.9"}`), "spec.ranges[0].start", "use a unicast address"},
+		{ranges(`{"start": "10.0.0.5", "end": "10.0.0.9"}, {"start": "10.0.0.9", "end": "10.0.0.12"}`), "spec.ranges[1]", "overlaps spec.ranges[0]"},
+		{ranges(`{"start": "10.0.0.5", "end": "10.0.0.9"}, {"start": "10.0.0.10", "end": "10.0.0.12"}, {"start": "2001:db8::1", "end": "2001:db8::9"}`), "", ""},
+		{p(`"exclude": ["10.0.0.10"]`), "spec.exclude[0]", "is in none of spec.ranges"},
+		{p(`"exclude": ["2001:db8::5"]`), "spec.exclude[0]", "is in none of spec.ranges"},
+		{p(`"exclude": ["10.0.0.4-10.0.0.5"]`), "", ""},
+		{p(`"exclude": ["10.0.0.0/29"]`), "spec.exclude[0]", "is not an IPv4 or IPv6 address"},
+		{p(`"hostGroups": ["Rack"]`), "spec.hostGroups[0]", "is no name"},
+		{p(`"hostGroups": ["rack1", "rack1"]`), "spec.hostGroups[1]", "is given twice"},
+		{p(`"holdTime": "1s"`), "", ""},
+		{p(`"holdTime": "8760h"`), "", ""},
+		{p(`"holdTime": "999ms"`), "spec.holdTime", "is out of range"},
+		{p(`"holdTime": "1500ms"`), "spec.holdTime", "is out of range"},
+		{p(`"holdTime": "8760h1s"`), "spec.holdTime", "is out of range"},
+		{p(`"priority": 1000000`), "", ""},
+		{p(`"priority": -1000001`), "spec.priority", "is out of range"},
+		{p(`"priority": 1000001`), "spec.priority", "is out of range"},
+		{p(`"drain": "yes"`), "spec.drain", "expected true or false, found the text"},
+		{p(`"drain": 1`), "spec.drain", "expected true or false, found the number"},
+		{p(`"drain": false`), "", ""},
 	})
 }
 
@@ -150,6 +192,28 @@ func TestPhysicalNetworkFaults(t *testing.T) {
 	}
 }
 
+// TestSmallSubnetFaults: blocks down to a single address, and gateways outside of them.
+func TestSmallSubnetFaults(t *testing.T) {
+	t.Parallel()
+	n := func(s string) string { return `"type": "vlan", "physicalNetwork": "p", ` + s }
+	only(t, KindNetwork, []fault{
+		{n(`"subnets": [{"cidr": "10.0.0.0/30"}, {"cidr": "10.0.0.4/31"}, {"cidr": "10.0.0.6/32"}]`), "", ""},
+		{n(`"subnets": [{"cidr": "2001:db8::/126"}, {"cidr": "2001:db8::4/127"}, {"cidr": "2001:db8::6/128"}]`), "", ""},
+		{n(`"subnets": [{"cidr": "10.0.0.4/31", "gateway": "10.0.0.4"}, {"cidr": "2001:db8::4/127", "gateway": "2001:db8::4"}]`), "", ""},
+		{n(`"subnets": [{"cidr": "10.0.0.4/30", "gateway": "10.0.0.7"}]`), "spec.subnets[0].gateway", "is the broadcast address"},
+		{n(`"subnets": [{"cidr": "10.0.0.6/32", "gateway": "192.0.2.1"}, {"cidr": "10.0.0.7/32", "gateway": "192.0.2.1"}]`), "", ""},
+		{n(`"subnets": [{"cidr": "10.0.0.6/32", "gateway": "169.254.0.1"}, {"cidr": "2001:db8::6/128", "gateway": "fe80::1"}]`), "", ""},
+		{n(`"subnets": [{"cidr": "10.0.0.6/32", "gateway": "169.254.169.254"}]`), "spec.subnets[0].gateway", "Weft's own servers"},
+		{n(`"subnets": [{"cidr": "10.0.0.6/32", "gateway": "224.0.0.1"}]`), "spec.subnets[0].gateway", "multicast"},
+		{n(`"subnets": [{"cidr": "10.0.0.6/32", "gateway": "fe80::1"}]`), "spec.subnets[0].gateway", "not of the family"},
+		{n(`"subnets": [{"cidr": "2001:db8::6/128", "gateway": "192.0.2.1"}]`), "spec.subnets[0].gateway", "not of the family"},
+		{n(`"subnets": [{"cidr": "2001:db8::6/128", "gateway": "2001:db8:1::1"}]`), "spec.subnets[0].gateway", "only by its link-local address"},
+		{n(`"subnets": [{"cidr": "10.0.0.0/24", "dhcpServer": "169.254.169.254"}]`), "", ""},
+		{n(`"subnets": [{"cidr": "10.0.0.0/24", "dhcpServer": "169.254.169.253"}]`), "spec.subnets[0].dhcpServer", "is not in"},
+		{n(`"subnets": [{"cidr": "10.0.0.6/32", "gateway": "192.0.2.1"}], "dhcp": {"routes": [{"destination": "10.9.0.0/16", "nextHop": "192.0.2.1"}]}`), "", ""},
+	})
+}
+
 func TestNetworkFaults(t *testing.T) {
 	t.Parallel()
 	n := func(s string) string { return `"type": "vlan", "physicalNetwork": "p", ` + s }
@@ -165,6 +229,18 @@ func TestNetworkFaults(t *testing.T) {
 		{`"type": "vlan", "physicalNetwork": "P"`, "spec.physicalNetwork", "is no name"},
 		{n(`"segmentationID": 4094`), "", ""},
 		{n(`"segmentationID": 4095`), "spec.segmentationID", "is no VLAN id"},
+		{n(`"isolateGuests": true`), "", ""},
+		{n(`"isolateGuests": false`), "", ""},
+		{n(`"isolateGuests": "true"`), "spec.isolateGuests", "expected true or false, found"},
+		{n(`"isolateGuests": 1`), "spec.isolateGuests", "expected true or false, found the number 1"},
+		{n(`"isolateGuests": null`), "spec.isolateGuests", "expected true or false"},
+		{n(`"isolateGuests": [true]`), "spec.isolateGuests", "expected true or false, found a list"},
+		{`"type": "flat", "physicalNetwork": "p"`, "", ""},
+		{`"type": "flat", "physicalNetwork": "p", "isolateGuests": true, "external": {}, "subnets": [{"cidr": "192.0.2.0/24", "gateway": "192.0.2.1"}]`, "", ""},
+		{`"type": "flat", "physicalNetwork": "p", "segmentationID": 7`, "spec.segmentationID", "7 cannot stand beside type flat, whose frames have no tag"},
+		{`"type": "flat", "physicalNetwork": "p", "segmentationID": 4095`, "spec.segmentationID", "4095 cannot stand beside type flat"},
+		{`"type": "flat"`, "spec.physicalNetwork", "name the PhysicalNetwork that carries the network"},
+		{`"type": "Flat", "physicalNetwork": "p"`, "spec.type", "is not known: write vlan or flat"},
 		{n(`"mtu": 68`), "", ""},
 		{n(`"mtu": 67`), "spec.mtu", "is out of range"},
 		{n(`"mtu": -1`), "spec.mtu", "is out of range"},
@@ -174,13 +250,10 @@ func TestNetworkFaults(t *testing.T) {
 		{n(`"mtu": 1280, "subnets": [{"cidr": "2001:db8::/64"}]`), "", ""},
 		{n(`"mtu": 1279, "subnets": [{"cidr": "2001:db8::/64"}]`), "spec.mtu", "is too small for the IPv6 subnet"},
 		{n(`"subnets": [{}]`), "spec.subnets[0].cidr", "is missing"},
-		{n(`"subnets": [{"cidr": "10.0.0.0/29"}, {"cidr": "2001:db8::/126"}]`), "", ""},
-		{n(`"subnets": [{"cidr": "10.0.0.0/30"}]`), "spec.subnets[0].cidr", "has a length of 30"},
-		{n(`"subnets": [{"cidr": "2001:db8::/127"}]`), "spec.subnets[0].cidr", "has a length of 127"},
 		{n(`"subnets": [{"cidr": "8.0.0.0/7"}]`), "spec.subnets[0].cidr", "has a length of 7"},
 		{n(`"subnets": [{"cidr": "127.1.0.0/24"}]`), "spec.subnets[0].cidr", "use a unicast block"},
 		{n(`"subnets": [{"cidr": "10.0.0.0/24"}, {"cidr": "10.0.0.128/25"}]`), "spec.subnets[1].cidr", "overlaps spec.subnets[0]"},
-		{subnet(`, "gateway": "10.0.1.1"`), "spec.subnets[0].gateway", "is not in 10.0.0.0/24"},
+		{subnet(`, "gateway": "10.0.1.1"`), "", ""},
 		{subnet(`, "gateway": "10.0.0.0"`), "spec.subnets[0].gateway", "is the network address"},
 		{subnet(`, "gateway": "10.0.0.255"`), "spec.subnets[0].gateway", "is the broadcast address"},
 		{n(`"subnets": [{"cidr": "2001:db8::/64", "gateway": "2001:db8::"}]`), "spec.subnets[0].gateway", "subnet-router anycast"},
@@ -197,6 +270,21 @@ func TestNetworkFaults(t *testing.T) {
 		{subnet(`, "allocationPools": [{"start": "10.0.0.9", "end": "10.0.0.8"}]`), "spec.subnets[0].allocationPools[0]", "exchange them"},
 		{subnet(`, "allocationPools": [{"start": "10.0.0.9", "end": "10.0.0.12"}, {"start": "10.0.0.12", "end": "10.0.0.20"}]`), "spec.subnets[0].allocationPools[1]", "overlaps"},
 		{subnet(`, "allocationPools": [{"name": "gold", "start": "10.0.0.9", "end": "10.0.0.9"}]`), "spec.subnets[0].allocationPools[0].name", "only an external network has"},
+		{n(`"addressMobility": "region"`), "", ""},
+		{n(`"addressMobility": "hostGroup"`), "", ""},
+		{n(`"addressMobility": "rack"`), "spec.addressMobility", "is not known: write region or hostGroup"},
+		{external(``), "", ""},
+		{external(`"ipv6": "routed"`), "", ""},
+		{external(`"ipv6": "tunnel"`), "spec.external.ipv6", "is not known"},
+		{n(`"external": {}`), "spec.subnets", "is missing"},
+		{n(`"subnets": [{"cidr": "10.0.0.0/24"}], "external": {}`), "spec.subnets[0].gateway", "is missing"},
+	})
+}
+
+func TestNetworkDHCPFaults(t *testing.T) {
+	t.Parallel()
+	n := func(s string) string { return `"type": "vlan", "physicalNetwork": "p", ` + s }
+	only(t, KindNetwork, []fault{
 		{n(`"dhcp": {"dnsServers": ["10.0.0.1", "10.0.0.1"]}`), "spec.dhcp.dnsServers[1]", "is given already"},
 		{n(`"dhcp": {"ntpServers": ["0.0.0.0"]}`), "spec.dhcp.ntpServers[0]", "use a unicast address"},
 		{n(`"dhcp": {"domain": "a..b"}`), "spec.dhcp.domain", "is no DNS name"},
@@ -217,11 +305,6 @@ func TestNetworkFaults(t *testing.T) {
 		{n(`"subnets": [{"cidr": "10.0.0.0/24"}], "dhcp": {"routes": [{"destination": "10.9.0.0/24", "nextHop": "10.0.1.9"}]}`), "spec.dhcp.routes[0].nextHop", "is in no subnet of the network"},
 		{n(`"subnets": [{"cidr": "10.0.0.0/24"}], "dhcp": {"routes": [{"destination": "10.9.0.0/24", "nextHop": "10.0.0.9"}, {"destination": "10.9.0.0/24", "nextHop": "10.0.0.8"}]}`),
 			"spec.dhcp.routes[1].destination", "is given already"},
-		{external(``), "", ""},
-		{external(`"ipv6": "routed"`), "", ""},
-		{external(`"ipv6": "tunnel"`), "spec.external.ipv6", "is not known"},
-		{n(`"external": {}`), "spec.subnets", "is missing"},
-		{n(`"subnets": [{"cidr": "10.0.0.0/24"}], "external": {}`), "spec.subnets[0].gateway", "is missing"},
 	})
 }
 
@@ -269,6 +352,85 @@ func TestRouterFaults(t *testing.T) {
 		{`"networks": [` + names(24) + `]`, "", ""},
 		{`"networks": [` + names(25) + `]`, "spec.networks", "has 25 items, at most 24"},
 	})
+}
+
+// TestAddressPairFaults: an address or a prefix of either family, and a MAC.
+func TestAddressPairFaults(t *testing.T) {
+	t.Parallel()
+	pairs := func(s string) string { return `"network": "n", "allowedAddressPairs": [` + s + `]` }
+	one := func(s string) string { return pairs(`{"address": "` + s + `"}`) }
+	mac := func(s string) string { return pairs(`{"address": "10.0.0.50", "mac": "` + s + `"}`) }
+	const at = "spec.allowedAddressPairs[0]"
+	only(t, KindPort, []fault{
+		{one("10.0.0.50"), "", ""}, {one("10.0.0.64/28"), "", ""}, {one("10.0.0.64/32"), "", ""}, {one("2001:db8::5"), "", ""}, {one("2001:db8::/64"), "", ""},
+		{one("10.0.0.300"), at + ".address", "is not an IPv4 or IPv6 address"},
+		{one("10.0.0.0/33"), at + ".address", "is not a network in CIDR notation"},
+		{one("fe80::1%eth0"), at + ".address", "carries a zone"},
+		{one("10.0.0.65/28"), at + ".address", "has host bits set: write 10.0.0.64/28"},
+		{one("2001:db8::1/64"), at + ".address", "has host bits set: write 2001:db8::/64"},
+		{one("0.0.0.0/0"), at + ".address", "would allow every address"},
+		{one("::/0"), at + ".address", "would allow every address"},
+		{one("0.0.0.0"), at + ".address", "is reserved"}, {one("::"), at + ".address", "is reserved"},
+		{one("127.0.0.1"), at + ".address", "loopback"}, {one("::1"), at + ".address", "reserved"},
+		{one("224.0.0.18"), at + ".address", "multicast"}, {one("ff02::12"), at + ".address", "multicast"}, {one("255.255.255.255"), at + ".address", "reserved"},
+		{one("169.254.169.254"), at + ".address", "link-local"}, {one("fe80::1"), at + ".address", "link-local"},
+		{one("169.254.0.0/24"), at + ".address", "overlaps what is link-local"}, {one("169.252.0.0/14"), at + ".address", "overlaps what is link-local"},
+		{one("fe00::/8"), at + ".address", "overlaps what is link-local"}, {one("128.0.0.0/1"), at + ".address", "overlaps what is"},
+		{one(""), at + ".address", "is empty"}, {pairs(`{}`), at + ".address", "is missing"},
+		{pairs(`{"address": "10.0.0.50"}, {"address": "10.0.0.50/32"}`), "spec.allowedAddressPairs[1]", "10.0.0.50 is given already by spec.allowedAddressPairs[0]"},
+		{pairs(`{"address": "10.0.0.50"}, {"address": "10.0.0.50", "mac": "00:00:5e:00:01:33"}`), "", ""},
+		{pairs(`{"address": "10.0.0.50"}, {"address": "10.0.0.50", "mac": "52:54:00:00:00:01"}`) + `, "mac": "52:54:00:00:00:01"`, "spec.allowedAddressPairs[1]", "is given already"},
+		{mac("00:00:5e:00:01:33"), "", ""},
+		{mac("01:00:5e:00:01:33"), at + ".mac", "is a multicast address"},
+		{mac("00:00:00:00:00:00"), at + ".mac", "is the all-zero address"},
+		{mac("02:57:45:46:54:01"), at + ".mac", "is the address of Weft's own servers"},
+		{mac("02:57:45:46:54:02"), at + ".mac", "is the address of Weft's own routers"},
+		{pairs(`{"address": "10.0.0.50", "ip": "10.0.0.51"}`), at + ".ip", "unknown field"},
+	})
+}
+
+// TestPortLimitFaults: on a port, a network and a project, in both directions.
+func TestPortLimitFaults(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []struct {
+		kind          Kind
+		before, field string
+	}{{KindPort, `"network": "n", `, "limits"}, {KindNetwork, `"type": "vlan", "physicalNetwork": "p", `, "portLimits"}, {KindProject, "", "portLimits"}} {
+		for _, direction := range []string{"ingress", "egress"} {
+			l := func(s string) string { return kind.before + `"` + kind.field + `": {"` + direction + `": {` + s + `}}` }
+			at := "spec." + kind.field + "." + direction
+			only(t, kind.kind, []fault{
+				{l(`"rateKbps": 100`), "", ""},
+				{l(`"rateKbps": 99`), at + ".rateKbps", "99 is out of range: use 100 to 20000000"},
+				{l(`"rateKbps": -1`), at + ".rateKbps", "is out of range"},
+				{l(`"rateKbps": 20000000`), "", ""},
+				{l(`"rateKbps": 20000001`), at + ".rateKbps", "is out of range"},
+				{l(`"rateKbps": 4294967396`), at + ".rateKbps", "is out of range"}, // 2^32 + 100
+				{l(`"rateKbps": 9223372036854775808`), at + ".rateKbps", "is out of range"},
+				{l(`"rateKbps": 1.5`), at + ".rateKbps", "expected a whole decimal number"},
+				{l(`"rateKbps": 0`), at, "limits nothing"},
+				{l(``), at, "limits nothing"},
+				{l(`"packetRate": 10`), "", ""},
+				{l(`"packetRate": 9`), at + ".packetRate", "is out of range: use 10 to 8000000"},
+				{l(`"packetRate": -10`), at + ".packetRate", "is out of range"},
+				{l(`"packetRate": 8000000`), "", ""},
+				{l(`"packetRate": 8000001`), at + ".packetRate", "is out of range"},
+				{l(`"burstKbit": 600`), at + ".burstKbit", "has no rate"},
+				{l(`"burstKbit": 600, "packetRate": 10`), at + ".burstKbit", "has no rate"},
+				{l(`"rateKbps": 1000, "burstKbit": 600`), "", ""},
+				{l(`"rateKbps": 1000, "burstKbit": 599`), at + ".burstKbit", "use 600 to 4000000"},
+				{l(`"rateKbps": 1000, "burstKbit": -600`), at + ".burstKbit", "is out of range"},
+				{l(`"rateKbps": 10000, "burstKbit": 2000, "packetRate": 1000`), "", ""},
+				{l(`"rateKbps": 10000, "burstKbit": 1999`), at + ".burstKbit", "use 2000 to 4000000"},
+				{l(`"rateKbps": 20000000, "burstKbit": 4000000`), "", ""},
+				{l(`"rateKbps": 1000, "burstKbit": 4000001`), at + ".burstKbit", "is out of range"},
+				{l(`"unlimited": true`), "", ""},
+				{l(`"unlimited": false`), at, "limits nothing"},
+				{l(`"unlimited": true, "rateKbps": 1000`), at + ".unlimited", "is set beside a limit"},
+			})
+		}
+	}
+	only(t, KindPort, []fault{{`"network": "n", "limits": {"both": {}}`, "spec.limits.both", "unknown field"}})
 }
 
 func names(n int) string {

@@ -27,8 +27,20 @@ type PortSpec struct {
 	// InterfaceID is what the hypervisor writes to external_ids:iface-id of the OVS interface that it creates. When empty it is the
 	// port's name if that is a UUID, otherwise the port's uid.
 	InterfaceID string `json:"interfaceID,omitempty"`
-	// Hostname is the name that DHCP tells the guest; the port's name when empty.
+	// Hostname is the name of the guest, which DHCP tells it; the port's name when empty.
 	Hostname string `json:"hostname,omitempty"`
+	// Limits bound what the guest sends and receives. A direction that is not set has the limit of the network or the project.
+	Limits PortLimits `json:"limits,omitzero"`
+	// AllowedAddressPairs are what the guest may use besides its MAC and its addresses.
+	AllowedAddressPairs []AddressPair `json:"allowedAddressPairs,omitempty"`
+	// UserData is what the guest's first boot runs or reads, as cloud-init knows it, in text. It often holds secrets: hosts do not get it,
+	// and neither errors nor `weft describe` show it. UserDataBase64 takes its place for other bytes than text, for example those of gzip.
+	UserData       string `json:"userData,omitempty"`
+	UserDataBase64 string `json:"userDataBase64,omitempty"`
+	// SSHKeys are public keys, each as a line of authorized_keys without options: type, key and comment.
+	SSHKeys []string `json:"sshKeys,omitempty"`
+	// Metadata are words for the guest, each key once.
+	Metadata []MetadataItem `json:"metadata,omitempty"`
 }
 
 // Kind implements Spec.

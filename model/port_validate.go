@@ -27,12 +27,7 @@ func (s *PortSpec) Validate(c *Checker) {
 			c.Fail("spec.migrateTo", "%q is the host the guest runs on: name another, or remove the field", s.MigrateTo)
 		}
 	}
-	if s.MAC == gatewayMAC {
-		c.Fail("spec.mac", "%s is the address of Weft's own routers: use another", s.MAC)
-	}
-	if s.MAC == serverMAC {
-		c.Fail("spec.mac", "%s is the address of Weft's own servers: use another", s.MAC)
-	}
+	c.weftMAC("spec.mac", s.MAC)
 	seen := make(map[Address]int)
 	for i, a := range s.Addresses[:c.atMost("spec.addresses", len(s.Addresses), MaxPortAddresses)] {
 		at := fmt.Sprintf("spec.addresses[%d]", i)
@@ -53,5 +48,18 @@ func (s *PortSpec) Validate(c *Checker) {
 	}
 	if s.Hostname != "" {
 		c.domain("spec.hostname", s.Hostname)
+	}
+	s.Limits.validate(c, "spec.limits")
+	s.validateGuest(c)
+	s.validatePairs(c)
+}
+
+// weftMAC refuses the MACs that Weft's own servers and distributed routers have on every network.
+func (c *Checker) weftMAC(field string, m MAC) {
+	switch m {
+	case gatewayMAC:
+		c.Fail(field, "%s is the address of Weft's own routers: use another", m)
+	case serverMAC:
+		c.Fail(field, "%s is the address of Weft's own servers: use another", m)
 	}
 }

@@ -9,7 +9,10 @@ func ProjectKind() KindInfo {
 }
 
 // ProjectSpec declares a project. It owns networks and ports and is isolated from all other projects.
-type ProjectSpec struct{}
+type ProjectSpec struct {
+	// PortLimits are the limits of each port of the project that are set neither on the port nor on its network.
+	PortLimits PortLimits `json:"portLimits,omitzero"`
+}
 
 // Kind implements Spec.
 func (*ProjectSpec) Kind() Kind { return KindProject }
@@ -18,7 +21,7 @@ func (*ProjectSpec) Kind() Kind { return KindProject }
 func (*ProjectSpec) References(string) []Reference { return nil }
 
 // Validate implements Spec.
-func (*ProjectSpec) Validate(*Checker) {}
+func (s *ProjectSpec) Validate(c *Checker) { s.PortLimits.validate(c, "spec.portLimits") }
 
 // ValidateRefs implements Spec.
 func (*ProjectSpec) ValidateRefs(*RefChecker) {}

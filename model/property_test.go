@@ -2,9 +2,11 @@ package model
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strconv"
 	"testing"
 
@@ -24,7 +26,7 @@ func genObject() *rapid.Generator[Object] {
 		}
 		switch kind {
 		case KindProject:
-			o.Spec = &ProjectSpec{}
+			o.Spec = &ProjectSpec{PortLimits: genPortLimits(t)}
 		case KindHost:
 			o.Spec = genHost(t)
 		case KindPhysicalNetwork:
@@ -37,6 +39,8 @@ func genObject() *rapid.Generator[Object] {
 			o.Spec = genRouter(t)
 		case KindFloatingIP:
 			o.Spec = genFloatingIP(t)
+		case KindAddressPool:
+			o.Spec = genAddressPool(t)
 		}
 		return o
 	})
@@ -51,8 +55,29 @@ func genLabel() *rapid.Generator[string] {
 
 func genHost(t *rapid.T) *HostSpec {
 	s := &HostSpec{Driver: rapid.SampledFrom([]Driver{"", DriverOVS, DriverBridge}).Draw(t, "driver")}
+	if rapid.Bool().Draw(t, "grouped") {
+		s.Group = genLabel().Draw(t, "group")
+	}
 	for i, name := range rapid.SliceOfNDistinct(genLabel(), 0, 4, rapid.ID).Draw(t, "networks") {
 		s.PhysicalNetworks = append(s.PhysicalNetworks, HostPhysicalNetwork{name, "eth" + string(rune('0'+i))})
+	}
+	return s
+}
+
+func genAddressPool(t *rapid.T) *AddressPoolSpec {
+	s := &AddressPoolSpec{
+		Network:  genLabel().Draw(t, "project") + "/" + genLabel().Draw(t, "network"),
+		Ranges:   []PoolRange{{genIn(t, "start", "10.1.0.", 1, 100), genIn(t, "end", "10.1.0.", 120, 254)}},
+		HoldTime: rapid.SampledFrom([]Duration{{}, {MinHoldTime}, {MaxHoldTime}}).Draw(t, "hold"),
+		Priority: rapid.IntRange(-MaxPoolPriority, MaxPoolPriority).Draw(t, "priority"), Drain: rapid.Bool().Draw(t, "drain"),
+	}
+	s.HostGroups = append(s.HostGroups, rapid.SliceOfNDistinct(genLabel(), 0, 3, rapid.ID).Draw(t, "groups")...)
+	if rapid.Bool().Draw(t, "v6") {
+		s.Ranges = append(s.Ranges, PoolRange{genIn(t, "start6", "2001:db8::", 1, 9), address("2001:db8::ffff:ffff:ffff:ffff")})
+	}
+	if rapid.Bool().Draw(t, "excludes") {
+		one := address("10.1.0.100")
+		s.Exclude = []AddressRange{{one, one}, {genIn(t, "first", "10.1.0.", 101, 110), genIn(t, "last", "10.1.0.", 111, 120)}}
 	}
 	return s
 }
@@ -101,9 +126,14 @@ func genPhysicalNetwork(t *rapid.T) *PhysicalNetworkSpec {
 }
 
 func genNetwork(t *rapid.T) *NetworkSpec {
-	s := &NetworkSpec{Type: NetworkTypeVLAN, PhysicalNetwork: genLabel().Draw(t, "physical")}
-	s.SegmentationID = uint16(rapid.IntRange(0, MaxVLAN).Draw(t, "segment"))
+	s := &NetworkSpec{Type: NetworkTypeVLAN, PhysicalNetwork: genLabel().Draw(t, "physical"), IsolateGuests: rapid.Bool().Draw(t, "isolated")}
+	if rapid.Bool().Draw(t, "flat") {
+		s.Type = NetworkTypeFlat
+	} else {
+		s.SegmentationID = uint16(rapid.IntRange(0, MaxVLAN).Draw(t, "segment"))
+	}
 	s.MTU = rapid.SampledFrom([]int{0, 1280, 9000}).Draw(t, "mtu")
+	s.AddressMobility = rapid.SampledFrom([]AddressMobility{"", MobilityRegion, MobilityHostGroup}).Draw(t, "mobility")
 	if rapid.Bool().Draw(t, "v4") {
 		s.Subnets = append(s.Subnets, Subnet{
 			CIDR: prefix("10.1.0.0/24"), Gateway: genIn(t, "gateway", "10.1.0.", 1, 99), DHCPServer: genIn(t, "server", "10.1.0.", 100, 199),
@@ -126,6 +156,7 @@ func genNetwork(t *rapid.T) *NetworkSpec {
 			s.Subnets[0].AllocationPools[i].Name = rapid.SampledFrom([]string{"", "gold"}).Draw(t, "pool")
 		}
 	}
+	s.PortLimits = genPortLimits(t)
 	s.DHCP.LeaseTime = rapid.SampledFrom([]Duration{{}, {MinLeaseTime}, {MaxLeaseTime}, {DefaultLeaseTime}}).Draw(t, "lease")
 	return s
 }
@@ -147,7 +178,42 @@ func genPort(t *rapid.T) *PortSpec {
 		s.Device = ""
 	}
 	s.InterfaceID = rapid.StringMatching(`([A-Za-z0-9][A-Za-z0-9_.-]{0,63})?`).Draw(t, "interface id")
+	s.Limits = genPortLimits(t)
+	for _, b := range rapid.SliceOfNDistinct(rapid.IntRange(1, 250), 0, 5, rapid.ID).Draw(t, "pairs") {
+		pair := AddressPair{Address: AddressBlock{netip.PrefixFrom(netip.AddrFrom4([4]byte{198, 51, 100, byte(b)}), 32)}}
+		if rapid.Bool().Draw(t, "prefix") {
+			pair.Address = AddressBlock{netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 15: byte(b)}), rapid.IntRange(1, 128).Draw(t, "length")).Masked()}
+		}
+		if rapid.Bool().Draw(t, "virtual") {
+			pair.MAC = MAC{0, 0, 0x5e, 0, 1, byte(b)}
+		}
+		if !slices.Contains(s.AllowedAddressPairs, pair) && specialBlock(pair.Address.Prefix) == "" {
+			s.AllowedAddressPairs = append(s.AllowedAddressPairs, pair)
+		}
+	}
+	genGuestConfig(t, s)
 	return s
+}
+
+func genGuestConfig(t *rapid.T, s *PortSpec) {
+	if rapid.Bool().Draw(t, "binary") {
+		s.UserDataBase64 = base64.StdEncoding.EncodeToString(rapid.SliceOfN(rapid.Byte(), 0, 40).Draw(t, "bytes"))
+	} else {
+		s.UserData = rapid.StringOfN(rapid.Rune().Filter(func(r rune) bool { return isText(string(r)) }), 0, 40, -1).Draw(t, "user data")
+	}
+	for i, kind := range rapid.SliceOfNDistinct(rapid.SampledFrom(sshKeyTypes), 0, 3, rapid.ID).Draw(t, "keys") {
+		s.SSHKeys = append(s.SSHKeys, kind+" "+base64.StdEncoding.EncodeToString(append(sshString(kind), byte(i)))+rapid.SampledFrom([]string{"", " ops@example", " ä <b>"}).Draw(t, "comment"))
+	}
+	for _, key := range rapid.SliceOfNDistinct(rapid.StringMatching(`[A-Za-z0-9_.: -]{1,9}`), 0, 3, rapid.ID).Draw(t, "metadata") {
+		s.Metadata = append(s.Metadata, MetadataItem{key, rapid.StringMatching(`[ -~äß😀]{0,20}`).Draw(t, "value")})
+	}
+}
+
+func genPortLimits(t *rapid.T) (l PortLimits) {
+	some := []*PortLimit{nil, {Unlimited: true}, {RateKbps: MinRateKbps}, {RateKbps: MaxRateKbps, BurstKbit: MaxBurstKbit, PacketRate: MaxPacketRate},
+		{PacketRate: MinPacketRate}, {RateKbps: 1000, BurstKbit: MinBurstKbit}}
+	l.Ingress, l.Egress = rapid.SampledFrom(some).Draw(t, "ingress"), rapid.SampledFrom(some).Draw(t, "egress")
+	return l
 }
 
 func genIn(t *rapid.T, label, base string, low, high int) Address {

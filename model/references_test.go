@@ -29,6 +29,7 @@ func TestReferences(t *testing.T) {
 		{KindPort, `"network": "a"`, []string{"metadata.project Project alpha", "spec.network Network alpha/a"}},
 		{KindPort, `"network": "beta/a", "host": "h1", "migrateTo": "h2"`,
 			[]string{"metadata.project Project alpha", "spec.network Network beta/a", "spec.host Host h1", "spec.migrateTo Host h2"}},
+		{KindAddressPool, `"network": "beta/a", "ranges": [{"start": "10.0.0.5", "end": "10.0.0.9"}], "hostGroups": ["rack1"]`, []string{"spec.network Network beta/a"}},
 		{KindFloatingIP, `"network": "operator/out"`, []string{"metadata.project Project alpha", "spec.network Network operator/out"}},
 		{KindFloatingIP, `"network": "out", "port": "web"`,
 			[]string{"metadata.project Project alpha", "spec.network Network alpha/out", "spec.port Port alpha/web"}},

@@ -41,7 +41,7 @@ func TestNetworkBesideItsPhysicalNetwork(t *testing.T) {
 		{`"dhcp": {"mtu": 1501}`, `"mtu": 1500` + vlans, "spec.dhcp.mtu: 1501 is above the 1500 bytes"},
 		{`"mtu": 1600, "dhcp": {"mtu": 1550}`, `"mtu": 1500` + vlans, "spec.mtu: 1600 is above the 1500 bytes"},
 		{`"segmentationID": 5`, `"mtu": 1500`, "spec.segmentationID: 5 is outside the VLAN ranges"},
-		{`"dhcp": {}`, `"mtu": 1500`, "spec.physicalNetwork: PhysicalNetwork p has no VLAN ranges"},
+		{`"dhcp": {}`, `"mtu": 1500`, "spec.physicalNetwork: PhysicalNetwork p has no VLAN ranges: give it spec.vlanRanges, or write type flat"},
 	} {
 		got := beside(t, c.network, c.physical)
 		if !strings.HasPrefix(got, c.want) || strings.Contains(got, "\n") || (c.want == "") != (got == "") {

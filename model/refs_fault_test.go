@@ -65,6 +65,14 @@ func TestOneFaultAmongOthers(t *testing.T) {
 		{KindFloatingIP, fault{`"network": "out", "portForwards": [{"protocol": "tcp", "port": 80, "target": "web", "fixedAddress": "10.2.0.5"}]`, "spec.portForwards[0].fixedAddress", "is in no subnet"}},
 		{KindFloatingIP, fault{`"network": "out", "portForwards": [{"protocol": "tcp", "port": 80, "target": "gone"}]`, "spec.portForwards[0].target", "does not exist"}},
 		{KindFloatingIP, fault{`"network": "out", "port": "lost", "fixedAddress": "10.2.0.5"`, "", ""}}, // the port is reported already
+		{KindPort, fault{`"network": "blue", "allowedAddressPairs": [{"address": "10.1.0.50"}, {"address": "10.1.0.64/28"}, {"address": "2001:db8:a::50"}, {"address": "172.16.0.0/12"}]`, "", ""}},
+		{KindPort, fault{`"network": "blue", "allowedAddressPairs": [{"address": "10.1.0.1"}]`, "spec.allowedAddressPairs[0].address", "is the gateway of 10.1.0.0/24"}},
+		{KindPort, fault{`"network": "blue", "allowedAddressPairs": [{"address": "10.1.0.2"}]`, "spec.allowedAddressPairs[0].address", "is the DHCP server of 10.1.0.0/24"}},
+		{KindPort, fault{`"network": "blue", "allowedAddressPairs": [{"address": "10.0.0.0/8"}]`, "spec.allowedAddressPairs[0].address", "has 10.1.0.1, which is the gateway"}},
+		{KindPort, fault{`"network": "blue", "allowedAddressPairs": [{"address": "10.1.0.0"}]`, "spec.allowedAddressPairs[0].address", "is the network address"}},
+		{KindPort, fault{`"network": "blue", "allowedAddressPairs": [{"address": "10.1.0.255"}]`, "spec.allowedAddressPairs[0].address", "is the broadcast address"}},
+		{KindPort, fault{`"network": "blue", "allowedAddressPairs": [{"address": "2001:db8:a::/96"}]`, "spec.allowedAddressPairs[0].address", "has 2001:db8:a::1, which is the gateway"}},
+		{KindPort, fault{`"network": "near", "allowedAddressPairs": [{"address": "2001:db8:a::50"}]`, "spec.allowedAddressPairs[0].address", "is of a family of which Network near has no subnet"}},
 		{KindPort, fault{`"network": "blue", "host": "h1", "migrateTo": "h2", "device": "tap1"`, "", ""}},
 		{KindPort, fault{`"network": "blue", "device": "br-int"`, "", ""}}, // it has no host yet
 		{KindPort, fault{`"network": "blue", "addresses": ["10.1.0.2"]`, "spec.addresses[0]", "is the DHCP server of"}},
@@ -72,7 +80,18 @@ func TestOneFaultAmongOthers(t *testing.T) {
 		{KindPort, fault{`"network": "blue", "host": "h1", "device": "br-int"`, "spec.device", "is the bridge of Host h1"}},
 		{KindPort, fault{`"network": "blue", "host": "h1", "migrateTo": "h2", "device": "eth2"`, "spec.device", "is an uplink of Host h2"}},
 		{KindNetwork, fault{`"type": "vlan", "physicalNetwork": "p", "segmentationID": 9`, "", ""}},
+		{KindNetwork, fault{`"type": "flat", "physicalNetwork": "p"`, "", ""}},
+		{KindNetwork, fault{`"type": "flat", "physicalNetwork": "p", "mtu": 9001`, "spec.mtu", "is above the"}},
 		{KindNetwork, fault{`"type": "vlan", "physicalNetwork": "p", "segmentationID": 10`, "spec.segmentationID", "is outside the VLAN ranges"}},
+		{KindAddressPool, fault{`"network": "alpha/blue", "ranges": [{"start": "10.1.0.1", "end": "10.1.0.254"}, {"start": "2001:db8:a::1", "end": "2001:db8:a::ff"}]`, "", ""}},
+		{KindAddressPool, fault{`"network": "alpha/gone", "ranges": [{"start": "10.1.0.1", "end": "10.1.0.2"}]`, "spec.network", "does not exist"}},
+		{KindAddressPool, fault{`"network": "alpha/blue", "ranges": [{"start": "10.2.0.1", "end": "10.2.0.2"}]`, "spec.ranges[0].start", "is in no subnet of Network alpha/blue"}},
+		{KindAddressPool, fault{`"network": "alpha/blue", "ranges": [{"start": "10.1.0.0", "end": "10.1.0.2"}]`, "spec.ranges[0].start", "is the network address"}},
+		{KindAddressPool, fault{`"network": "alpha/blue", "ranges": [{"start": "10.1.0.1", "end": "10.1.0.255"}]`, "spec.ranges[0].end", "is the broadcast address"}},
+		{KindAddressPool, fault{`"network": "alpha/blue", "ranges": [{"start": "10.1.0.1", "end": "10.1.1.5"}]`, "spec.ranges[0].end", "is not in 10.1.0.0/24"}},
+		{KindAddressPool, fault{`"network": "alpha/blue", "ranges": [{"start": "2001:db8:a::", "end": "2001:db8:a::5"}]`, "spec.ranges[0].start", "subnet-router anycast"}},
+		{KindAddressPool, fault{`"network": "alpha/out", "ranges": [{"start": "192.0.2.21", "end": "192.0.2.29"}, {"start": "192.0.2.40", "end": "192.0.2.49"}]`, "", ""}},
+		{KindAddressPool, fault{`"network": "alpha/out", "ranges": [{"start": "192.0.2.39", "end": "192.0.2.49"}]`, "spec.ranges[0]", "overlaps the allocation pool gold of Network alpha/out"}},
 		{KindRouter, fault{`"networks": ["blue"], "externalNetwork": "out"`, "", ""}},
 		{KindRouter, fault{`"networks": ["near"], "externalNetwork": "routed"`, "", ""}},
 		{KindRouter, fault{`"networks": ["blue", "gone"]`, "spec.networks[1]", "does not exist"}},
@@ -83,7 +102,11 @@ func TestOneFaultAmongOthers(t *testing.T) {
 		{KindRouter, fault{`"networks": ["blue"], "externalNetwork": "near"`, "spec.externalNetwork", "is no external network"}},
 		{KindRouter, fault{`"networks": ["blue"], "externalNetwork": "routed"`, "spec.networks[0]", "is in none of its routedPrefixes"}},
 	} {
-		o, err := DecodeIntent(ID{"alpha", c.kind, "x"}, []byte(`{"spec": {`+c.spec+`}}`))
+		id := ID{"alpha", c.kind, "x"}
+		if c.kind.ClusterScoped() {
+			id.Project = ClusterProject
+		}
+		o, err := DecodeIntent(id, []byte(`{"spec": {`+c.spec+`}}`))
 		if err != nil {
 			t.Fatalf("%s {%s}: %v", c.kind, c.spec, err)
 		}

@@ -54,13 +54,7 @@ func (s *NetworkSpec) ValidateRefs(c *RefChecker) {
 	if !ok {
 		return
 	}
-	if s.SegmentationID != 0 && !physical.Allows(s.SegmentationID) {
-		c.Fail("spec.segmentationID", "%d is outside the VLAN ranges of PhysicalNetwork %s: choose one inside, or leave it out",
-			s.SegmentationID, s.PhysicalNetwork)
-	}
-	if s.SegmentationID == 0 && len(physical.VLANRanges) == 0 {
-		c.Fail("spec.physicalNetwork", "PhysicalNetwork %s has no VLAN ranges: give it spec.vlanRanges", s.PhysicalNetwork)
-	}
+	s.validateSegment(c, physical)
 	mtu := physical.EffectiveMTU()
 	if s.MTU > mtu {
 		c.Fail("spec.mtu", "%d is above the %d bytes that PhysicalNetwork %s carries: lower it, or raise that one's",
@@ -79,12 +73,27 @@ func (s *NetworkSpec) ValidateRefs(c *RefChecker) {
 	}
 }
 
+// validateSegment checks that the physical network has a VLAN for the network. A flat network needs none.
+func (s *NetworkSpec) validateSegment(c *RefChecker, physical *PhysicalNetworkSpec) {
+	if s.Type == NetworkTypeFlat {
+		return
+	}
+	if s.SegmentationID != 0 && !physical.Allows(s.SegmentationID) {
+		c.Fail("spec.segmentationID", "%d is outside the VLAN ranges of PhysicalNetwork %s: choose one inside, or leave it out",
+			s.SegmentationID, s.PhysicalNetwork)
+	}
+	if s.SegmentationID == 0 && len(physical.VLANRanges) == 0 {
+		c.Fail("spec.physicalNetwork", "PhysicalNetwork %s has no VLAN ranges: give it spec.vlanRanges, or write type %s", s.PhysicalNetwork, NetworkTypeFlat)
+	}
+}
+
 // ValidateRefs implements Spec.
 func (s *PortSpec) ValidateRefs(c *RefChecker) {
 	if n, ok := lookupSpec[*NetworkSpec](c, s.NetworkID(c.id.Project)); ok {
 		for i, a := range s.Addresses {
 			s.validateAddress(c, fmt.Sprintf("spec.addresses[%d]", i), a, n)
 		}
+		s.validatePairRefs(c, n)
 	}
 	if s.Device == "" {
 		return
@@ -119,7 +128,7 @@ func (s *PortSpec) validateAddress(c *RefChecker, at string, a Address, n *Netwo
 		return
 	}
 	switch a {
-	case sub.Gateway:
+	case sub.Gateway: // others' are claimed
 		c.Fail(at, "%s is the gateway of %s: use another", a, sub.CIDR)
 	case sub.ReservedGateway():
 		c.Fail(at, "%s is kept free for a gateway of %s: use another", a, sub.CIDR)

@@ -38,15 +38,15 @@ func (c *Checker) networkRef(field, s string) {
 	switch {
 	case s == "":
 		c.Fail(field, "is missing: name the network")
-	case qualified && (!label.MatchString(project) || !label.MatchString(network)):
+	case qualified && (!isLabel(project) || !isLabel(network)):
 		c.Fail(field, "%s is no network: write its name, or project/name", quote(s))
 	case !qualified:
 		c.name(field, s)
 	}
 }
 
-// leg is one subnet of a router's network, to be compared with the router's other subnets.
-type leg struct {
+// routerSubnet is one subnet of a router's network, to be compared with the router's other subnets.
+type routerSubnet struct {
 	field   string // of the router, that names the network
 	network ID
 	cidr    Prefix
@@ -54,10 +54,10 @@ type leg struct {
 
 // ValidateRefs implements Spec.
 func (s *RouterSpec) ValidateRefs(c *RefChecker) {
-	var legs []leg
+	var subnets []routerSubnet
 	add := func(field string, id ID, n *NetworkSpec) {
 		for _, sub := range n.Subnets {
-			for _, l := range legs {
+			for _, l := range subnets {
 				if l.network != id && sub.CIDR.IsValid() && l.cidr.IsValid() && sub.CIDR.Overlaps(l.cidr.Prefix) {
 					c.Fail(field, "%s has %s, which overlaps %s of %s (%s): a router cannot tell them apart; put one of them on another router",
 						id, sub.CIDR, l.cidr, l.network, l.field)
@@ -65,7 +65,7 @@ func (s *RouterSpec) ValidateRefs(c *RefChecker) {
 			}
 		}
 		for _, sub := range n.Subnets {
-			legs = append(legs, leg{field, id, sub.CIDR})
+			subnets = append(subnets, routerSubnet{field, id, sub.CIDR})
 		}
 	}
 	for i, id := range s.NetworkIDs(c.id.Project) {
@@ -79,6 +79,9 @@ func (s *RouterSpec) ValidateRefs(c *RefChecker) {
 		}
 		if len(n.Subnets) == 0 {
 			c.Fail(item("spec.networks", i), "%s has no subnet: a router needs an address there; give the network one, or leave it out", id)
+		}
+		for _, sub := range n.Subnets {
+			s.validateInterface(c, item("spec.networks", i), id, sub)
 		}
 		add(item("spec.networks", i), id, n)
 	}
@@ -94,6 +97,19 @@ func (s *RouterSpec) ValidateRefs(c *RefChecker) {
 	default:
 		add("spec.externalNetwork", id, n)
 		s.validateRouted(c, id, n)
+	}
+}
+
+// validateInterface checks that the router can have the address of the subnet's gateway.
+func (s *RouterSpec) validateInterface(c *RefChecker, field string, id ID, sub Subnet) {
+	switch {
+	case !sub.CIDR.IsValid():
+	case sub.OnLinkGateway():
+		c.Fail(field, "%s has the gateway %s outside of %s: a router needs an address inside; name one there, or leave the network out",
+			id, sub.Gateway, sub.CIDR)
+	case !sub.ReservedGateway().IsValid():
+		c.Fail(field, "%s has %s, where no address is reserved for a router: name it as the subnet's gateway, or leave the network out",
+			id, sub.CIDR)
 	}
 }
 

@@ -6,6 +6,8 @@ import "fmt"
 //
 //   - the same object twice;
 //   - one address, MAC, segment, interface id or device that two objects want;
+//   - an allowed address pair with an address or MAC that another object names as its own;
+//   - address pools of one network that overlap;
 //   - what ValidateRefs reports.
 //
 // outside finds objects that are not in the set. When it is nil, these are not known, and references to them are allowed.
@@ -32,7 +34,9 @@ func ValidateSet(objs []Located, outside Lookup) Errors {
 	for _, l := range objs {
 		errs = append(errs, l.place(validateRefs(l.Object, lookup, outside == nil))...)
 	}
-	return append(errs, conflicts(objs)...).sorted()
+	errs = append(errs, conflicts(objs)...)
+	errs = append(errs, pairConflicts(objs)...)
+	return append(errs, poolOverlaps(objs)...).sorted()
 }
 
 // where names the place from which an object was read, for messages about another object.
@@ -73,7 +77,10 @@ func wishes(o Object) []fieldWish {
 	add := func(field, text, space, value string) { out = append(out, fieldWish{wish{space, value}, field, text}) }
 	switch s := o.Spec.(type) {
 	case *NetworkSpec:
-		if s.SegmentationID != 0 {
+		switch {
+		case s.Type == NetworkTypeFlat && s.PhysicalNetwork != "":
+			add("spec.physicalNetwork", "the untagged segment of PhysicalNetwork "+s.PhysicalNetwork, "segment/"+s.PhysicalNetwork, "untagged")
+		case s.SegmentationID != 0:
 			id := fmt.Sprint(s.SegmentationID)
 			add("spec.segmentationID", "VLAN "+id, "segment/"+s.PhysicalNetwork, id)
 		}

@@ -166,7 +166,7 @@ func TestValidateRefs(t *testing.T) {
 			"spec.segmentationID: 200 is outside the VLAN ranges of PhysicalNetwork p1: choose one inside, or leave it out\n" +
 				"spec.mtu: 1501 is above the 1500 bytes that PhysicalNetwork p1 carries: lower it, or raise that one's"},
 		{net, `"type": "vlan", "physicalNetwork": "bare", "dhcp": {"mtu": 1600}`,
-			"spec.physicalNetwork: PhysicalNetwork bare has no VLAN ranges: give it spec.vlanRanges\n" +
+			"spec.physicalNetwork: PhysicalNetwork bare has no VLAN ranges: give it spec.vlanRanges, or write type flat\n" +
 				"spec.dhcp.mtu: 1600 is above the 1500 bytes that PhysicalNetwork bare carries: lower it"},
 		{net, `"type": "vlan", "physicalNetwork": "small", "subnets": [{"cidr": "2001:db8::/64"}]`,
 			"spec.physicalNetwork: PhysicalNetwork small carries 1000 bytes, too few for the IPv6 subnet: IPv6 needs 1280 (RFC 8200)"},

@@ -3,7 +3,6 @@ package model
 import (
 	"fmt"
 	"net/netip"
-	"regexp"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -13,6 +12,10 @@ import (
 const (
 	MaxSubnets        = 32 // all claims of a network fit one transaction
 	MaxPools          = 16 // per subnet
+	MaxPoolRanges     = 64 // of an address pool
+	MaxPoolExcludes   = 256
+	MaxHostGroups     = 256
+	MaxPoolPriority   = 1000000
 	MaxServers        = 16 // DNS and NTP each
 	MaxRoutes         = 27 // together with a default route they fit one DHCP option of 255 bytes (RFC 3442)
 	MaxPortAddresses  = 16
@@ -54,7 +57,20 @@ func (c *Checker) atMost(field string, n, limit int) int {
 	return n
 }
 
-var label = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+// maxLabel is the length of the longest label.
+const maxLabel = 63
+
+// isLabel says that the text is a label: letters and digits, and hyphens inside. It is asked for each name of each object that is read.
+func isLabel(s string) bool {
+	for i := range len(s) {
+		c := s[i]
+		inside := i > 0 && i < len(s)-1
+		if !('a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '-' && inside) {
+			return false
+		}
+	}
+	return s != "" && len(s) <= maxLabel
+}
 
 const labelRule = "use at most 63 lower-case letters, digits and hyphens, beginning and ending with a letter or digit (RFC 1123); a UUID in lower case will do"
 
@@ -63,7 +79,7 @@ func (c *Checker) name(field, s string) bool {
 	switch {
 	case s == "":
 		c.Fail(field, "is missing: give it a name")
-	case !label.MatchString(s):
+	case !isLabel(s):
 		c.Fail(field, "%s is no name: %s", quote(s), labelRule)
 	default:
 		return true
@@ -78,7 +94,7 @@ func (c *Checker) domain(field, s string) {
 		return
 	}
 	for l := range strings.SplitSeq(s, ".") {
-		if !label.MatchString(strings.ToLower(l)) {
+		if !isLabel(strings.ToLower(l)) {
 			c.Fail(field, "%s is no DNS name: each part between dots needs 1 to 63 letters, digits and inner hyphens (RFC 1123)", quote(s))
 			return
 		}

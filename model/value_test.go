@@ -2,8 +2,11 @@ package model
 
 import (
 	"encoding/json"
+	"regexp"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
 )
 
 // TestParse: what is canonical, and what is refused with which message.
@@ -99,4 +102,16 @@ func index(k Kind) int {
 		}
 	}
 	return -1
+}
+
+// TestLabelsAreThoseOfTheRule compares with the rule as a regular expression.
+func TestLabelsAreThoseOfTheRule(t *testing.T) {
+	t.Parallel()
+	rule := regexp.MustCompile(`^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$`)
+	texts := rapid.OneOf(rapid.StringMatching(`[-a-z0-9]{0,66}`), rapid.StringMatching(`[-a-z0-9A-Z._/é\n]{0,4}`), rapid.String())
+	rapid.Check(t, func(t *rapid.T) {
+		if s := texts.Draw(t, "text"); isLabel(s) != rule.MatchString(s) {
+			t.Fatalf("%q: %v", s, isLabel(s))
+		}
+	})
 }

@@ -14,6 +14,7 @@ import (
 	"weft/cmd/internal/service"
 	"weft/etcdschema"
 	"weft/reconcile/control"
+	"weft/reconcile/control/claim"
 )
 
 func newApp(log io.Writer) *cli.App {
@@ -100,7 +101,7 @@ func readSettings(c *cli.Context, out io.Writer) (settings, error) {
 		},
 		control: control.Config{
 			Name: c.String("name"), SessionTTL: c.Duration("session-ttl"), AddressHold: c.Duration("address-hold"),
-			StateDir: c.String("state-dir"), Version: service.Version(), Logger: log, Settings: control.Settings{MACPrefix: prefix},
+			StateDir: c.String("state-dir"), Version: service.Version(), Logger: log, Settings: claim.Settings{MACPrefix: prefix},
 		},
 		debug: c.String("debug-listen"), metrics: service.MetricsOf(c), log: log,
 	}, nil

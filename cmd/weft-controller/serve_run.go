@@ -65,8 +65,8 @@ func state(ctl *control.Controller, endpoints []string) string {
 		return "waits for etcd at " + strings.Join(endpoints, ", ") + ": not everything is read yet"
 	}
 	switch {
-	case h.Leader && h.Brake != nil:
-		return "leads, and writes nothing: " + h.Brake.Reason
+	case h.Leader && h.Held != nil:
+		return "leads, and writes nothing: " + h.Held.Reason
 	case h.Leader:
 		return "leads"
 	}

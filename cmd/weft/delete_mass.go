@@ -25,15 +25,15 @@ func announce(ctx context.Context, st store, ids []model.ID, confirm func(gone, 
 	if !protect.IsMassDeletion(len(ids), 0) {
 		return nil // this many are never a mass deletion
 	}
-	accepted, _, err := st.List(ctx, etcdschema.AcceptedPrefix())
+	accepted, err := st.Count(ctx, etcdschema.AcceptedPrefix())
 	if err != nil {
 		return err
 	}
-	if !protect.IsMassDeletion(len(ids), len(accepted)) {
+	if !protect.IsMassDeletion(len(ids), accepted) {
 		return nil
 	}
 	if confirm != nil {
-		if err := confirm(len(ids), len(accepted)); err != nil {
+		if err := confirm(len(ids), accepted); err != nil {
 			return err
 		}
 	}

@@ -30,7 +30,8 @@ func (d deletion) run(ctx context.Context, out, told io.Writer) error {
 			return err
 		}
 	}
-	if err := d.missing(ctx); err != nil {
+	there, err := d.read(ctx)
+	if err != nil {
 		return err
 	}
 	if err := announce(ctx, d.st, d.ids, d.confirm); err != nil {
@@ -38,7 +39,7 @@ func (d deletion) run(ctx context.Context, out, told io.Writer) error {
 	}
 	kinds := model.AllKinds().Names()
 	slices.SortStableFunc(d.ids, func(a, b model.ID) int { return slices.Index(kinds, b.Kind) - slices.Index(kinds, a.Kind) })
-	went, err := d.dropAll(ctx, told)
+	went, err := d.dropAll(ctx, there, told)
 	if d.wait == nil || err != nil {
 		for _, id := range went {
 			fmt.Fprintf(out, "%s is to be deleted\n", id)
@@ -63,27 +64,23 @@ func eachOnce(ids []model.ID) []model.ID {
 
 // dropAll deletes the intents in as few transactions as etcd's limits allow, and lists those that were there. A deletion that loses a
 // race is done by itself.
-func (d deletion) dropAll(ctx context.Context, told io.Writer) (went []model.ID, err error) {
-	show := terminal.NewProgress(told, "to be deleted", len(d.ids))
+func (d deletion) dropAll(ctx context.Context, there map[etcdschema.Key]etcdschema.Item, told io.Writer) (went []model.ID, err error) {
+	var drops []guarded
+	for _, id := range d.ids {
+		if item, ok := there[etcdschema.Intent(id)]; ok {
+			t := etcdschema.NewTxn()
+			t.DeleteIf(item.Key, item.ModRevision)
+			drops = append(drops, guarded{id, item.ModRevision, t})
+		}
+	}
+	show := terminal.NewProgress(told, "to be deleted", len(drops))
 	defer show.Clear()
-	for part := range slices.Chunk(d.ids, etcdschema.MaxTxnOps) {
-		items, err := d.st.GetMany(ctx, intentKeys(part))
+	for part := range slices.Chunk(drops, etcdschema.MaxTxnOps) {
+		done, err := commitTogether(ctx, d.st, part)
 		if err != nil {
 			return went, err
 		}
-		var there []guarded
-		for _, id := range part {
-			if item, ok := items[etcdschema.Intent(id)]; ok {
-				t := etcdschema.NewTxn()
-				t.DeleteIf(item.Key, item.ModRevision)
-				there = append(there, guarded{id, item.ModRevision, t})
-			}
-		}
-		done, err := commitTogether(ctx, d.st, there)
-		if err != nil {
-			return went, err
-		}
-		for i, g := range there {
+		for i, g := range part {
 			was := done[i]
 			if !was {
 				if was, err = d.drop(ctx, g.id); err != nil {
@@ -125,14 +122,11 @@ func (d deletion) drop(ctx context.Context, id model.ID) (was bool, err error) {
 	return false, fmt.Errorf("%s: others keep changing it: look at it (weft get) and delete again", id)
 }
 
-// missing refuses the whole deletion if a name does not exist, so that a typing mistake does not delete a part.
-func (d deletion) missing(ctx context.Context) error {
-	if d.ignoreMissing {
-		return nil
-	}
+// read reads the intents. If a name does not exist, it refuses the whole deletion, so that a typing mistake does not delete a part.
+func (d deletion) read(ctx context.Context) (map[etcdschema.Key]etcdschema.Item, error) {
 	items, err := d.st.GetMany(ctx, intentKeys(d.ids))
-	if err != nil {
-		return err
+	if err != nil || d.ignoreMissing {
+		return items, err
 	}
 	var missing []model.ID
 	for _, id := range d.ids {
@@ -140,8 +134,8 @@ func (d deletion) missing(ctx context.Context) error {
 			missing = append(missing, id)
 		}
 	}
-	if len(missing) == 0 {
-		return nil
+	if len(missing) > 0 {
+		return nil, fmt.Errorf("%w\nnothing was deleted; --ignore-not-found deletes the others", notFound(missing))
 	}
-	return fmt.Errorf("%w\nnothing was deleted; --ignore-not-found deletes the others", notFound(missing))
+	return items, nil
 }

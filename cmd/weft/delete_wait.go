@@ -28,23 +28,20 @@ type deletionWait struct {
 
 // unfinished is the part of a deletion that is not carried out yet.
 type unfinished struct {
-	left    map[model.ID]bool
-	present map[model.ID]bool // among the accepted
-	show    *terminal.Progress
-	total   int
+	left   map[model.ID]int // their places in the list of all
+	listed bool             // the accepted objects were seen once
+	show   *terminal.Progress
+	total  int
 }
 
 // await waits until the controllers have carried out the deletion, and prints each object when they have. If they hold it or do not get
 // to it, that is an error.
 func (d *deletionWait) await(ctx context.Context, ids []model.ID, out, told io.Writer) error {
-	u := &unfinished{
-		left: map[model.ID]bool{}, present: map[model.ID]bool{},
-		total: len(ids), show: terminal.NewProgress(told, "deleted", len(ids)),
-	}
+	u := &unfinished{left: make(map[model.ID]int, len(ids)), total: len(ids), show: terminal.NewProgress(told, "deleted", len(ids))}
 	defer u.show.Clear()
 	var prefixes []etcdschema.Prefix
-	for _, id := range ids {
-		u.left[id] = true
+	for place, id := range ids {
+		u.left[id] = place
 		if p := etcdschema.AcceptedPrefix().OfKind(id.Project, id.Kind); !slices.Contains(prefixes, p) {
 			prefixes = append(prefixes, p)
 		}
@@ -62,7 +59,7 @@ func (d *deletionWait) await(ctx context.Context, ids []model.ID, out, told io.W
 	}()
 	defer func() { cancel(nil); <-watched }()
 	err := d.follow(ctx, prefixes, func(b etcdschema.Batch) error {
-		if u.take(b, ids, out) {
+		if u.take(b, out) {
 			select {
 			case moved <- struct{}{}:
 			default:
@@ -83,21 +80,41 @@ func (d *deletionWait) await(ctx context.Context, ids []model.ID, out, told io.W
 }
 
 // take reads a batch of accepted objects and prints those that are gone; moved says that there were some.
-func (u *unfinished) take(b etcdschema.Batch, ids []model.ID, out io.Writer) (moved bool) {
-	for _, ev := range b.Events {
-		if id, ok := etcdschema.ParseID(ev.Key); ok {
-			u.present[id] = !ev.Deleted
-		}
-	}
-	for _, id := range ids {
-		if u.left[id] && !u.present[id] {
-			delete(u.left, id)
-			u.show.Say(out, "%s deleted\n", id)
-			moved = true
-		}
+func (u *unfinished) take(b etcdschema.Batch, out io.Writer) (moved bool) {
+	gone := u.gone(b)
+	slices.SortFunc(gone, func(a, b model.ID) int { return u.left[a] - u.left[b] })
+	for _, id := range gone {
+		delete(u.left, id)
+		u.show.Say(out, "%s deleted\n", id)
 	}
 	u.show.At(u.total - len(u.left))
-	return moved
+	return len(gone) > 0
+}
+
+// gone lists what is not accepted any more. The first batch has all that is accepted, and later ones what was deleted since. A batch
+// costs what is in it, and not what is left.
+func (u *unfinished) gone(b etcdschema.Batch) (gone []model.ID) {
+	deleted := make(map[model.ID]bool, len(b.Events))
+	for _, ev := range b.Events {
+		if id, ok := etcdschema.ParseID(ev.Key); ok {
+			deleted[id] = ev.Deleted
+		}
+	}
+	if !u.listed {
+		u.listed = true
+		for id := range u.left {
+			if is, known := deleted[id]; is || !known {
+				gone = append(gone, id)
+			}
+		}
+		return gone
+	}
+	for id, is := range deleted {
+		if _, waits := u.left[id]; waits && is {
+			gone = append(gone, id)
+		}
+	}
+	return gone
 }
 
 // errSlow ends waiting when nothing happens.
@@ -118,8 +135,8 @@ func (d *deletionWait) watchControl(ctx context.Context, cancel context.CancelCa
 		case <-ticker.C:
 		}
 		if item, ok, err := d.st.Get(ctx, etcdschema.ControlStatusKey()); ok && err == nil {
-			if s, err := etcdschema.Decode[etcdschema.ControlStatus](item.Value); err == nil && s.Brake != nil {
-				cancel(fmt.Errorf("the controllers hold everything: %s; if this was meant: weft accept", s.Brake.Reason))
+			if s, err := etcdschema.Decode[etcdschema.ControlStatus](item.Value); err == nil && s.Held != nil {
+				cancel(fmt.Errorf("the controllers hold everything: %s; if this was meant: weft accept", s.Held.Reason))
 				return
 			}
 		}
@@ -134,8 +151,9 @@ func (d *deletionWait) watchControl(ctx context.Context, cancel context.CancelCa
 func (d *deletionWait) notDone(ctx context.Context, u *unfinished, ids []model.ID, why error) error {
 	var lines []string
 	for _, id := range ids {
+		_, waits := u.left[id]
 		switch {
-		case !u.left[id]:
+		case !waits:
 			continue
 		case len(lines) == terminal.MaxNamed:
 			lines = append(lines, fmt.Sprintf("and %d more", len(u.left)-terminal.MaxNamed))

@@ -37,7 +37,7 @@ func describeCommand(s streams) *cli.Command {
 
 // describe shows everything about the selected objects. Ages are those at the time now.
 func describe(ctx context.Context, st store, sel selection, now time.Time, out io.Writer) error {
-	found, missing, err := load(ctx, st, sel)
+	found, missing, err := load(ctx, st, sel, asItIs)
 	if err != nil {
 		return err
 	}

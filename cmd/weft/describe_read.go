@@ -115,14 +115,14 @@ func (r *recordReader) gateways(node string) []etcdschema.GatewayReport {
 }
 
 // around lists the exceptions of what an object depends on at a node, because without the uplink a port reaches nothing outside its host.
-func (r *recordReader) around(node string, network *etcdschema.Accepted) (out []view.Trouble) {
+func (r *recordReader) around(node string, network *etcdschema.Accepted) (out []view.Related) {
 	host := recordAt[etcdschema.Accepted](r, etcdschema.AcceptedKey(view.HostID(node)))
 	for _, a := range []*etcdschema.Accepted{network, host} {
 		if a == nil {
 			continue
 		}
 		if x, has := r.bucket(node, etcdschema.Bucket(a.UID)).Exceptions[a.UID]; has {
-			out = append(out, view.Trouble{ID: a.Object.ID(), Exception: x})
+			out = append(out, view.Related{ID: a.Object.ID(), Exception: x})
 		}
 	}
 	return out

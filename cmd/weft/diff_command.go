@@ -12,13 +12,14 @@ import (
 	"weft/cmd/weft/internal/terminal"
 	"weft/etcdschema"
 	"weft/model"
-	"weft/reconcile/control"
+	"weft/reconcile/control/kind"
+	"weft/reconcile/control/planner"
 )
 
 // The exit statuses of diff; scripts branch on them.
 const (
 	exitDiffers = 1
-	exitTrouble = 2
+	exitFailure = 2
 )
 
 func diffCommand(s streams) *cli.Command {
@@ -50,19 +51,19 @@ func diffCommand(s streams) *cli.Command {
 			if err == nil || errors.As(err, &exit) {
 				return err
 			}
-			return &exitError{exitTrouble, err}
+			return &exitError{exitFailure, err}
 		},
 	})
 }
 
 // preview checks the objects as apply does, and runs the controllers' allocation on a copy of etcd.
-func preview(ctx context.Context, client *etcdschema.Client, objs []model.Located, readErr error, gone bool) (control.Preview, error) {
+func preview(ctx context.Context, client *etcdschema.Client, objs []model.Located, readErr error, gone bool) (planner.Preview, error) {
 	if gone && readErr != nil {
-		return control.Preview{}, readErr
+		return planner.Preview{}, readErr
 	}
 	if !gone {
 		if err := checkSet(ctx, client, objs, readErr); err != nil {
-			return control.Preview{}, err
+			return planner.Preview{}, err
 		}
 	}
 	var declare []model.Object
@@ -74,11 +75,11 @@ func preview(ctx context.Context, client *etcdschema.Client, objs []model.Locate
 		}
 		declare = append(declare, l.Object)
 	}
-	return control.PreviewOf(ctx, client, [3]byte{}, declare, remove)
+	return planner.PreviewOf(ctx, client, kind.AllKinds(), [3]byte{}, declare, remove)
 }
 
 // showPreview prints the preview. Its error holds the exit status, and may have no text.
-func showPreview(p control.Preview, d difference.Difference, format string, s streams) error {
+func showPreview(p planner.Preview, d difference.Difference, format string, s streams) error {
 	switch format {
 	case "json":
 		if err := terminal.WriteJSON(s.out, d); err != nil {
@@ -90,7 +91,7 @@ func showPreview(p control.Preview, d difference.Difference, format string, s st
 		return fmt.Errorf("%q is no output format of diff: use table or json", format)
 	}
 	if n := d.Invalid(); n > 0 {
-		return &exitError{exitTrouble, fmt.Errorf("%s would not be accepted: see the reasons above", terminal.Counted(n, "object"))}
+		return &exitError{exitFailure, fmt.Errorf("%s would not be accepted: see the reasons above", terminal.Counted(n, "object"))}
 	}
 	if p.Changes() {
 		return &exitError{code: exitDiffers}

@@ -8,10 +8,11 @@ import (
 	"weft/model"
 )
 
-// load reads the selected objects with their status, and lists the named ones that do not exist.
-func load(ctx context.Context, st store, sel selection) (found []view.Entry, missing []model.ID, err error) {
+// load reads the selected objects with their status, and lists the named ones that do not exist. Of each object it keeps what the
+// function of returns. Several goroutines call it.
+func load[T any](ctx context.Context, st store, sel selection, of func(view.Entry) T) (found []T, missing []model.ID, err error) {
 	if len(sel.names) == 0 {
-		found, err = loadAll(ctx, st, sel)
+		found, err = loadAll(ctx, st, sel, of)
 		return found, nil, err
 	}
 	for _, name := range sel.names {
@@ -27,10 +28,13 @@ func load(ctx context.Context, st store, sel selection) (found []view.Entry, mis
 			missing = append(missing, id)
 			continue
 		}
-		found = append(found, e)
+		found = append(found, of(e))
 	}
 	return found, missing, nil
 }
+
+// asItIs is for load, when everything of an object is needed.
+func asItIs(e view.Entry) view.Entry { return e }
 
 func loadOne(ctx context.Context, st store, id model.ID) (view.Entry, bool, error) {
 	intent, ok, err := st.Get(ctx, etcdschema.Intent(id))

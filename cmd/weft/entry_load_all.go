@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"slices"
 
 	"golang.org/x/sync/errgroup"
 
@@ -11,37 +10,41 @@ import (
 	"weft/model"
 )
 
-const (
-	// loadsAtOnce bounds the projects that are read at the same time.
-	loadsAtOnce = 4
-	// decodesTogether is how many objects are decoded by one goroutine.
-	decodesTogether = 1000
-)
+// loadsAtOnce bounds the projects that are read at the same time.
+const loadsAtOnce = 4
 
-// loadAll reads the kind's objects in each selected project, and no other kind.
-func loadAll(ctx context.Context, st store, sel selection) ([]view.Entry, error) {
-	projects, err := sel.projects(ctx, st)
-	if err != nil {
-		return nil, err
-	}
-	found := make([][]view.Entry, len(projects))
+// loadAll reads the kind's objects in each selected project, and no other kind. It keeps only what of returns for each, so that not all
+// objects are in memory at the same time.
+func loadAll[T any](ctx context.Context, st store, sel selection, of func(view.Entry) T) ([]T, error) {
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(loadsAtOnce)
-	for i, project := range projects {
-		g.Go(func() (err error) {
-			found[i], err = loadProject(ctx, st, sel.kind, project)
+	var found []*[]T
+	for project, err := range sel.projects(ctx, st) {
+		part := new([]T)
+		found = append(found, part)
+		g.Go(func() error {
+			if err != nil {
+				return err
+			}
+			items, states, err := readProject(ctx, st, sel.kind, project)
+			if err == nil {
+				*part = joined(sel.kind, items, states, of)
+			}
 			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	return slices.Concat(found...), nil
+	var all []T
+	for _, part := range found {
+		all = append(all, *part...)
+	}
+	return all, nil
 }
 
-// loadProject reads the objects of a kind in one project, in the order of their names, with their status.
-func loadProject(ctx context.Context, st store, kind model.Kind, project string) ([]view.Entry, error) {
-	var items, states []etcdschema.Item
+// readProject reads the objects of a kind in one project, in the order of their names, and their statuses.
+func readProject(ctx context.Context, st store, kind model.Kind, project string) (items, states []etcdschema.Item, err error) {
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
 		items, _, err = st.List(ctx, etcdschema.IntentPrefix().OfKind(project, kind))
@@ -51,40 +54,33 @@ func loadProject(ctx context.Context, st store, kind model.Kind, project string)
 		states, _, err = st.List(ctx, etcdschema.StatusPrefix().OfKind(project, kind))
 		return err
 	})
-	if err := g.Wait(); err != nil {
-		return nil, err
-	}
-	byID := make(map[model.ID]etcdschema.Item, len(states))
-	for _, i := range states {
-		if id, ok := etcdschema.ParseID(i.Key); ok {
+	err = g.Wait()
+	return items, states, err
+}
+
+// joined decodes each object with its status.
+func joined[T any](kind model.Kind, items, states []etcdschema.Item, of func(view.Entry) T) []T {
+	byID := make(map[model.ID]int, len(states))
+	for i, state := range states {
+		if id, ok := etcdschema.ParseID(state.Key); ok {
 			byID[id] = i
 		}
 	}
-	entries := make([]view.Entry, 0, len(items))
-	read := items[:0]
+	ids := make([]model.ID, 0, len(items))
+	there := items[:0]
 	for _, i := range items {
 		if id, ok := etcdschema.ParseID(i.Key); ok && id.Kind == kind {
-			entries, read = append(entries, view.Entry{ID: id}), append(read, i)
+			ids, there = append(ids, id), append(there, i)
 		}
 	}
-	decodeEntries(entries, read, byID)
-	return entries, nil
-}
-
-// decodeEntries decodes the items and their statuses, on all processors if there are many.
-func decodeEntries(entries []view.Entry, items []etcdschema.Item, states map[model.ID]etcdschema.Item) {
-	var g errgroup.Group
-	for from := 0; from < len(entries); from += decodesTogether {
-		g.Go(func() error {
-			for i := from; i < min(from+decodesTogether, len(entries)); i++ {
-				e := &entries[i]
-				e.SetIntent(items[i])
-				if state, ok := states[e.ID]; ok {
-					e.SetStatus(state)
-				}
-			}
-			return nil
-		})
-	}
-	_ = g.Wait() // an error of decoding is kept in the entry
+	all := make([]T, len(ids))
+	inParts(len(ids), func(i int) {
+		e := view.Entry{ID: ids[i]}
+		e.SetIntent(there[i])
+		if state, ok := byID[ids[i]]; ok {
+			e.SetStatus(states[state])
+		}
+		all[i] = of(e)
+	})
+	return all
 }

@@ -3,13 +3,11 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"weft/cmd/weft/view"
 	"weft/etcdschema"
 	"weft/model"
 )
@@ -45,7 +43,7 @@ func TestOfAllProjectsOnlyTheKindIsRead(t *testing.T) {
 		}
 	}
 	st := &listingStore{store: client}
-	entries, missing, err := load(t.Context(), st, selection{kind: model.KindNetwork, all: true})
+	entries, missing, err := load(t.Context(), st, selection{kind: model.KindNetwork, all: true}, asItIs)
 	if err != nil || len(missing) > 0 {
 		t.Fatal(missing, err)
 	}
@@ -64,18 +62,16 @@ func TestOfAllProjectsOnlyTheKindIsRead(t *testing.T) {
 // TestManyObjectsAreDecodedWithTheirOwnStatus: several goroutines share the work, and each object gets its own status.
 func TestManyObjectsAreDecodedWithTheirOwnStatus(t *testing.T) {
 	t.Parallel()
-	n := 3*decodesTogether + 7
-	entries, items := make([]view.Entry, n), make([]etcdschema.Item, n)
-	states := map[model.ID]etcdschema.Item{}
+	n := 3*partLength + 7
+	items, states := make([]etcdschema.Item, n), make([]etcdschema.Item, n)
 	for i := range n {
 		id := model.ID{Project: "alpha", Kind: model.KindPort, Name: fmt.Sprintf("p%d", i)}
-		entries[i].ID = id
 		items[i] = etcdschema.Item{Key: etcdschema.Intent(id), Value: []byte(`{"spec": {"network": "blue"}}`), ModRevision: int64(i)}
-		states[id] = etcdschema.Item{Value: []byte(fmt.Sprintf(`{"uid": "u%d"}`, i))}
+		states[i] = etcdschema.Item{Key: etcdschema.StatusKey(id), Value: []byte(fmt.Sprintf(`{"uid": "u%d"}`, i))}
 	}
-	decodeEntries(entries, items, states)
-	for i, e := range entries {
-		if e.Invalid != nil || e.Object.Metadata.Name != e.ID.Name || e.Revision != int64(i) || strings.TrimPrefix(e.Status.UID, "u") != fmt.Sprint(i) {
+	for i, e := range joined(model.KindPort, items, states, asItIs) {
+		name := fmt.Sprintf("p%d", i)
+		if e.ID.Name != name || e.Invalid != nil || e.Object.Metadata.Name != name || e.Revision != int64(i) || e.Status.UID != fmt.Sprintf("u%d", i) {
 			t.Fatalf("entry %d is %+v", i, e)
 		}
 	}

@@ -1,9 +1,9 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"fmt"
-	"io"
 
 	"github.com/urfave/cli/v2"
 
@@ -35,46 +35,61 @@ func getCommand(s streams) *cli.Command {
 }
 
 func get(ctx context.Context, st store, sel selection, format string, s streams) error {
-	print, ok := printers()[format]
+	f, ok := formats(sel)[format]
 	if !ok {
 		return fmt.Errorf("%q is no output format: use table, wide, yaml, json or name", format)
 	}
-	entries, missing, err := load(ctx, st, sel)
+	found, missing, err := load(ctx, st, sel, f.of)
 	if err != nil {
 		return err
 	}
-	if len(entries) == 0 && len(missing) == 0 && (format == "table" || format == "wide") {
+	if len(found) == 0 && len(missing) == 0 && (format == "table" || format == "wide") {
 		fmt.Fprintf(s.err, "no %s %s\n", sel.kind.Segment(), sel.where())
 		return nil
 	}
-	if err := print(s, sel, entries); err != nil {
+	if err := f.print(s, found); err != nil {
 		return err
 	}
 	return notFound(missing)
 }
 
-// printer writes entries in one format.
-type printer func(s streams, sel selection, entries []view.Entry) error
+// format is one format of the output.
+type format struct {
+	// of is what is printed of one object. It is called by several goroutines.
+	of    func(view.Entry) shown
+	print func(streams, []shown) error
+}
 
-func printers() map[string]printer {
-	return map[string]printer{
-		"table": func(s streams, sel selection, e []view.Entry) error { return printTable(s.out, sel, e, false) },
-		"wide":  func(s streams, sel selection, e []view.Entry) error { return printTable(s.out, sel, e, true) },
-		"yaml":  printYAML,
-		"json":  printJSON,
-		"name":  func(s streams, _ selection, e []view.Entry) error { return printNames(s.out, e) },
+// shown is what is printed of one object, in a form that its format knows.
+type shown struct {
+	cells   []string
+	text    []byte
+	leftOut error // why nothing can be printed of the object
+	failed  error
+}
+
+func formats(sel selection) map[string]format {
+	return map[string]format{
+		"table": tableFormat(sel, false),
+		"wide":  tableFormat(sel, true),
+		"yaml":  {of: inYAML, print: printYAML},
+		"json":  {of: inJSON, print: func(s streams, all []shown) error { return printJSON(s, sel, all) }},
+		"name":  {of: nameOf, print: printNames},
 	}
 }
 
-func printNames(out io.Writer, entries []view.Entry) error {
-	for _, e := range entries {
-		name := e.ID.Kind.Segment() + "/" + e.ID.Name
-		if !e.ID.Kind.ClusterScoped() {
-			name = e.ID.Kind.Segment() + "/" + e.ID.Project + "/" + e.ID.Name
-		}
-		if _, err := fmt.Fprintln(out, name); err != nil {
-			return err
-		}
+func nameOf(e view.Entry) shown {
+	name := e.ID.Kind.Segment() + "/" + e.ID.Name
+	if !e.ID.Kind.ClusterScoped() {
+		name = e.ID.Kind.Segment() + "/" + e.ID.Project + "/" + e.ID.Name
 	}
-	return nil
+	return shown{text: []byte(name + "\n")}
+}
+
+func printNames(s streams, all []shown) error {
+	out := bufio.NewWriter(s.out)
+	for _, name := range all {
+		out.Write(name.text)
+	}
+	return out.Flush()
 }

@@ -17,7 +17,7 @@ import (
 	"weft/cmd/weft/view"
 	"weft/etcdschema"
 	"weft/model"
-	"weft/reconcile/control"
+	"weft/reconcile/control/planner"
 )
 
 var update = flag.Bool("update", false, "write the goldens instead of comparing with them")
@@ -112,7 +112,7 @@ func showObject(t *testing.T, out *bytes.Buffer, st store, sel selection) {
 	if err := describe(t.Context(), st, sel, goldenTime(), out); err != nil {
 		fmt.Fprintln(out, err)
 	}
-	found, _, err := load(t.Context(), st, sel)
+	found, _, err := load(t.Context(), st, sel, asItIs)
 	if err != nil || len(found) != 1 {
 		t.Fatalf("%s %s: %d found, %v", sel.kind, sel.names[0], len(found), err)
 	}
@@ -130,9 +130,9 @@ func showDiff(out *bytes.Buffer, kind model.Kind) {
 	if kind == model.KindRouter {
 		allocated.GatewayHosts = []string{"h2", "h1"}
 	}
-	difference.Of(control.Preview{Objects: []control.ObjectChange{
-		{ID: id, Op: control.OpCreate, Phase: etcdschema.PhaseAccepted, Allocated: allocated},
-		{ID: id, Op: control.OpUpdate, Phase: etcdschema.PhasePending, Allocated: allocated,
+	difference.Of(planner.Preview{Objects: []planner.ObjectChange{
+		{ID: id, Op: planner.OpCreate, Phase: etcdschema.PhaseAccepted, Allocated: allocated},
+		{ID: id, Op: planner.OpUpdate, Phase: etcdschema.PhasePending, Allocated: allocated,
 			Reasons: []etcdschema.Reason{{Field: "spec", Message: "waits"}}},
 	}}, nil).Print(out)
 }

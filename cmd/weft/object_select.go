@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -30,18 +31,20 @@ func (s selection) where() string {
 }
 
 // projects are those whose objects are selected, in the order of their keys.
-func (s selection) projects(ctx context.Context, st store) ([]string, error) {
+func (s selection) projects(ctx context.Context, st store) iter.Seq2[string, error] {
 	switch {
 	case s.kind.ClusterScoped():
-		return []string{model.ClusterProject}, nil
+		return only(model.ClusterProject, nil)
 	case s.all:
-		names, err := st.Names(ctx, etcdschema.IntentPrefix())
-		slices.SortFunc(names, func(a, b string) int { return strings.Compare(a+"/", b+"/") })
-		return names, err
+		return st.Names(ctx, etcdschema.IntentPrefix())
 	case s.project == "":
-		return nil, errors.New("which project? Name it with -p or WEFT_PROJECT, or list all with -A")
+		return only("", errors.New("which project? Name it with -p or WEFT_PROJECT, or list all with -A"))
 	}
-	return []string{s.project}, nil
+	return only(s.project, nil)
+}
+
+func only(name string, err error) iter.Seq2[string, error] {
+	return func(yield func(string, error) bool) { yield(name, err) }
 }
 
 // notFound is an error that names the objects that do not exist; nil if there are none.

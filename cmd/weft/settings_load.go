@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
@@ -55,7 +57,7 @@ func loadSettings(c *cli.Context) (settings, error) {
 	if err != nil {
 		return s, err
 	}
-	override(&s.Root, c.String("root"))
+	override(&s.Root, c.String(rootFlag(c)))
 	override(&s.CertFile, c.String("cert"))
 	override(&s.KeyFile, c.String("key"))
 	override(&s.CAFile, c.String("ca"))
@@ -69,6 +71,17 @@ func loadSettings(c *cli.Context) (settings, error) {
 		s.Endpoints = []string{defaultEndpoint}
 	}
 	return s, nil
+}
+
+// etcdRoot is the flag for the root of all keys where --root is something else.
+const etcdRoot = "etcd-root"
+
+// rootFlag is the command's flag for the root of all keys.
+func rootFlag(c *cli.Context) string {
+	if slices.ContainsFunc(c.Command.Flags, func(f cli.Flag) bool { return slices.Contains(f.Names(), etcdRoot) }) {
+		return etcdRoot
+	}
+	return "root"
 }
 
 func override(setting *string, value string) {
@@ -105,8 +118,9 @@ func readConfig(file string) (settings, error) {
 type store interface {
 	Get(context.Context, etcdschema.Key) (etcdschema.Item, bool, error)
 	GetMany(context.Context, []etcdschema.Key) (map[etcdschema.Key]etcdschema.Item, error)
-	Names(context.Context, etcdschema.Prefix) ([]string, error)
+	Names(context.Context, etcdschema.Prefix) iter.Seq2[string, error]
 	List(context.Context, etcdschema.Prefix) ([]etcdschema.Item, int64, error)
+	Count(context.Context, etcdschema.Prefix) (int, error)
 	Commit(context.Context, *etcdschema.Txn) (int64, bool, error)
 }
 

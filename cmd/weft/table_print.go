@@ -1,15 +1,14 @@
 package main
 
 import (
-	"io"
 	"strconv"
 
 	"weft/cmd/weft/internal/terminal"
 	"weft/cmd/weft/view"
 )
 
-// printTable writes a table of objects of one kind: what all kinds have, and in the middle the kind's own columns.
-func printTable(out io.Writer, sel selection, entries []view.Entry, wide bool) error {
+// tableFormat is a table of objects of one kind: what all kinds have, and in the middle the kind's own columns.
+func tableFormat(sel selection, wide bool) format {
 	columns := view.Of(sel.kind).Shown(wide)
 	withProject := sel.all && !sel.kind.ClusterScoped()
 	var header []string
@@ -24,8 +23,7 @@ func printTable(out io.Writer, sel selection, entries []view.Entry, wide bool) e
 	if wide {
 		header = append(header, "REVISION", "UID", "REASON")
 	}
-	rows := make([][]string, 0, len(entries))
-	for _, e := range entries {
+	of := func(e view.Entry) shown {
 		row := make([]string, 0, len(header))
 		if withProject {
 			row = append(row, e.ID.Project)
@@ -38,7 +36,13 @@ func printTable(out io.Writer, sel selection, entries []view.Entry, wide bool) e
 		if wide {
 			row = append(row, strconv.FormatInt(e.Revision, 10), e.Status.UID, e.Reason())
 		}
-		rows = append(rows, row)
+		return shown{cells: row}
 	}
-	return terminal.Table(out, header, rows)
+	return format{of: of, print: func(s streams, all []shown) error {
+		rows := make([][]string, len(all))
+		for i, o := range all {
+			rows[i] = o.cells
+		}
+		return terminal.Table(s.out, header, rows)
+	}}
 }

@@ -71,6 +71,7 @@ var regionOfKinds = map[model.Kind]string{
 	model.KindPhysicalNetwork: `{"vlanRanges": [{"minimum": 1, "maximum": 9}]}`,
 	model.KindHost:            `{"physicalNetworks": [{"name": "x", "interface": "eth1"}]}`,
 	model.KindNetwork:         `{"type": "vlan", "physicalNetwork": "x", "external": {}, "subnets": [{"cidr": "192.0.2.0/24", "gateway": "192.0.2.1"}]}`,
+	model.KindAddressPool:     `{"network": "x/x", "ranges": [{"start": "192.0.2.5", "end": "192.0.2.9"}]}`,
 	model.KindRouter:          `{"networks": ["x"], "externalNetwork": "x"}`,
 	model.KindPort:            `{"network": "x", "host": "x"}`,
 	model.KindFloatingIP:      `{"network": "x", "port": "x"}`,
@@ -221,7 +222,8 @@ func foulManifests() []string {
 		"metadata: {project: %s, name: x}\nkind: Port\nspec: {network: x}", "metadata: {project: x, name: x}\nkind: Port\nspec: {network: %[1]s, host: %[1]s, migrateTo: %[1]s, mac: %[1]s, addresses: [%[1]s], device: %[1]s, interfaceID: %[1]s, hostname: %[1]s}",
 		"metadata: {project: x, name: x}\nkind: Network\nspec: {type: %[1]s, physicalNetwork: %[1]s, subnets: [{cidr: %[1]s, gateway: %[1]s}], dhcp: {domain: %[1]s, leaseTime: %[1]s, routes: [{destination: %[1]s, nextHop: %[1]s}]}, external: {ipv6: %[1]s}}",
 		"metadata: {project: x, name: x, displayName: %s}\nkind: Network\nspec: {type: vlan}", "metadata: {project: x, name: x}\nkind: FloatingIP\nspec: {network: %[1]s, pool: %[1]s, portForwards: [{protocol: %[1]s, port: %[1]s, target: %[1]s}]}",
-		"metadata: {name: x}\nkind: Host\nspec: {driver: %[1]s, roles: [%[1]s], bridge: %[1]s, physicalNetworks: [{name: %[1]s, interface: %[1]s}]}"} {
+		"metadata: {name: x}\nkind: AddressPool\nspec: {network: %[1]s, ranges: [{start: %[1]s, end: %[1]s}], hostGroups: [%[1]s], exclude: [%[1]s], holdTime: %[1]s, drain: %[1]s}",
+		"metadata: {name: x}\nkind: Host\nspec: {driver: %[1]s, roles: [%[1]s], bridge: %[1]s, group: %[1]s, physicalNetworks: [{name: %[1]s, interface: %[1]s}]}"} {
 		list = append(list, "apiVersion: weft/v1\n"+fmt.Sprintf(field, quoted)+"\n")
 	}
 	return append(list, foulText, "apiVersion: "+foulText, "\xfe\xff", "- "+quoted, quoted+": "+quoted)

@@ -74,7 +74,7 @@ func newWaiting(ctx context.Context, st store, c *cli.Context, set settings) (*w
 
 // waitedFor resolves the selection. A named object may be missing only if deletion is waited for.
 func waitedFor(ctx context.Context, st store, sel selection, goneIsFine bool) ([]model.ID, error) {
-	found, missing, err := load(ctx, st, sel)
+	found, missing, err := load(ctx, st, sel, func(e view.Entry) model.ID { return e.ID })
 	if err != nil {
 		return nil, err
 	}
@@ -84,11 +84,7 @@ func waitedFor(ctx context.Context, st store, sel selection, goneIsFine bool) ([
 	if len(sel.names) == 0 && len(found) == 0 {
 		return nil, fmt.Errorf("no %s %s to wait for", sel.kind.Segment(), sel.where())
 	}
-	ids := missing
-	for _, e := range found {
-		ids = append(ids, e.ID)
-	}
-	return ids, nil
+	return append(missing, found...), nil
 }
 
 // prefixes are those of intent and status of the objects' kind, project by project.
@@ -143,20 +139,20 @@ func (w *waiting) take(ev etcdschema.Event) {
 
 // check prints what has newly reached the goal; errReached when nothing is left.
 func (w *waiting) check(out io.Writer) error {
-	for i := 0; i < len(w.ids); {
-		e := w.entries[w.ids[i]]
+	left := w.ids[:0]
+	for _, id := range w.ids {
+		e := w.entries[id]
 		reached, err := w.until(*e)
 		if err != nil {
 			return err
 		}
 		if !reached {
-			i++
+			left = append(left, id)
 			continue
 		}
 		fmt.Fprintf(out, "%s %s\n", e.ID, strings.ToLower(reachedWord(*e)))
-		w.ids = slices.Delete(w.ids, i, i+1)
 	}
-	if len(w.ids) == 0 {
+	if w.ids = left; len(left) == 0 {
 		return errReached
 	}
 	return nil

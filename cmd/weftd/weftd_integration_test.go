@@ -36,7 +36,7 @@ const (
 
 // node is one host with a weftd. The test writes its node config by hand.
 type node struct {
-	*testbed.Bed
+	*testbed.Testbed
 	host       *testbed.Host
 	digest     etcdschema.SetDigest
 	generation int64
@@ -54,7 +54,7 @@ func newNode(t *testing.T) *node {
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := &node{Bed: b}
+	n := &node{Testbed: b}
 	t.Cleanup(func() {
 		if n.host != nil && t.Failed() {
 			t.Log(n.host.Weftd.Tail(60))

@@ -97,7 +97,7 @@ func apply(t *testing.T, d *Driver, op object.Op, desired, observed object.Objec
 	}
 }
 
-func TestDriverTellsOnceOfEachArrival(t *testing.T) {
+func TestDriverTellsOnceOfEachActivation(t *testing.T) {
 	t.Parallel()
 	var tap *line
 	d := New(func(_ string, _ packetsocket.Filter, r packetsocket.Receiver) (packetsocket.Transport, error) {
@@ -116,25 +116,25 @@ func TestDriverTellsOnceOfEachArrival(t *testing.T) {
 	apply(t, d, object.Create, first, nil)
 	for _, f := range [][]byte{arp(guest, guest, "10.0.0.5", "10.0.0.6"), rarp(alien)} {
 		if answers := tap.receiver.Frame(f); answers != nil || d.Activated("uid") != 0 {
-			t.Fatalf("%x was answered with %x, arrived %d", f, answers, d.Activated("uid"))
+			t.Fatalf("%x was answered with %x, activated for %d", f, answers, d.Activated("uid"))
 		}
 	}
 	for range 3 {
 		tap.receiver.Frame(rarp(guest))
 	}
 	if e := <-events; len(e.Keys) != 1 || e.Keys[0] != first.Key() || d.Activated("uid") != 7 {
-		t.Errorf("%+v, arrived %d", e, d.Activated("uid"))
+		t.Errorf("%+v, activated for %d", e, d.Activated("uid"))
 	}
 	second := *first
 	second.Migration = 9
 	apply(t, d, object.Update, &second, first)
 	tap.receiver.Frame(rarp(guest))
 	if e := <-events; len(e.Keys) != 1 || d.Activated("uid") != 9 {
-		t.Errorf("%+v, arrived %d", e, d.Activated("uid"))
+		t.Errorf("%+v, activated for %d", e, d.Activated("uid"))
 	}
 	apply(t, d, object.Delete, nil, &second)
 	if d.Activated("uid") != 0 {
-		t.Errorf("who is not waited for any more has arrived for %d", d.Activated("uid"))
+		t.Errorf("who is not waited for any more is activated for %d", d.Activated("uid"))
 	}
 	stop()
 	if err := <-ended; err != nil || len(events) != 0 {

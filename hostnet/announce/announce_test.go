@@ -246,7 +246,7 @@ func TestThoseOnThisHostHearIt(t *testing.T) {
 	changes = append(changes, object.Change{Op: object.Delete, Observed: changes[1].Desired})
 	add("red", "guest-1", 1, false)
 	add("red", "guest-2", 2, false)
-	add("red", "leg", 3, true)
+	add("red", "router interface", 3, true)
 	add("blue", "guest-3", 4, false)
 	add("blue", "", 5, true) // a router elsewhere
 	if err := errors.Join(d.Apply(t.Context(), changes)...); err != nil {
@@ -262,7 +262,7 @@ func TestThoseOnThisHostHearIt(t *testing.T) {
 	}
 	mac := func(last byte) string { return object.MAC{2, 0, 0, 0, 0, last}.String() }
 	for device, want := range map[string][]string{
-		"guest-1": {mac(3)}, "guest-2": {mac(3)}, "leg": {mac(1), mac(2), mac(8)}, "guest-3": {mac(5)}, "left": nil,
+		"guest-1": {mac(3)}, "guest-2": {mac(3)}, "router interface": {mac(1), mac(2), mac(8)}, "guest-3": {mac(5)}, "left": nil,
 	} {
 		got := slices.Compact(slices.Sorted(slices.Values(sent[device])))
 		if !slices.Equal(got, want) || len(sent[device]) != repetitions*len(want) {

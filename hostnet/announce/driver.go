@@ -36,16 +36,15 @@ type Driver struct {
 	entries map[object.Key]*entry
 	senders map[string]packetsocket.Sender // of uplinks
 	heard   listeners
-	wire    queue
+	uplinks queue
 	local   queue
 	woken   chan struct{} // holds one token if the queues got an item
 }
 
-// entry is one announcement. It is never changed: a change makes a new entry.
+// entry is one announcement. It is never changed: a change makes a new entry. Its frames are made whenever they are sent, because most
+// entries are never sent again.
 type entry struct {
 	announcement *object.Announcement
-	frames       [][]byte            // for the uplink
-	local        [][]byte            // for devices of this host
 	sender       packetsocket.Sender // of the uplink; nil if there is none
 }
 
@@ -150,15 +149,12 @@ func (d *Driver) announce(c object.Change) error {
 	if !ok {
 		return fmt.Errorf("%T is not an announcement", c.Desired)
 	}
-	frames, err := Frames(a)
-	if err != nil {
+	if _, err := Frames(a); err != nil {
 		return err
 	}
-	e := &entry{announcement: a, frames: frames}
-	if e.local, err = untagged(a); err != nil {
-		return err
-	}
+	e := &entry{announcement: a}
 	if a.Device != "" {
+		var err error
 		if e.sender, err = d.sender(a.Device); err != nil {
 			return err
 		}
@@ -168,7 +164,7 @@ func (d *Driver) announce(c object.Change) error {
 	d.heard.add(a)
 	now := time.Now()
 	if e.sender != nil {
-		d.wire.add(e, now)
+		d.uplinks.add(e, now)
 	}
 	if len(a.Addresses) > 0 {
 		d.local.add(e, now)
@@ -196,7 +192,7 @@ func (d *Driver) sender(device string) (packetsocket.Sender, error) {
 		}
 		delete(d.senders, device)
 		if err := s.Close(); err != nil {
-			d.log.Debug("close the socket of a lost uplink", "device", device, "error", err)
+			d.log.Debug("cannot close the socket of a lost uplink", "device", device, "error", err)
 		}
 	}
 	s, err := d.open(device)
@@ -224,11 +220,16 @@ func (d *Driver) pace(ctx context.Context) {
 			}
 			continue
 		}
-		if s.sender != nil && !d.send(ctx, limit, s.entry, s.sender, s.frames) {
+		frames, err := s.frames()
+		if err != nil { // Apply has made them, and found no error
+			d.log.Debug("announcement not sent", "owner", s.announcement.OwnerUID, "error", err)
+			continue
+		}
+		if s.sender != nil && !d.send(ctx, limit, s.entry, s.sender, frames) {
 			return
 		}
 		for _, device := range s.devices {
-			if !d.tell(ctx, limit, s.entry, device) {
+			if !d.tell(ctx, limit, s.entry, device, frames) {
 				return
 			}
 		}
@@ -236,15 +237,15 @@ func (d *Driver) pace(ctx context.Context) {
 }
 
 // tell sends an entry out of one device of this host. If the device does not exist any more, there is nobody to tell.
-func (d *Driver) tell(ctx context.Context, limit *rate.Limiter, e *entry, device string) bool {
+func (d *Driver) tell(ctx context.Context, limit *rate.Limiter, e *entry, device string, frames [][]byte) bool {
 	s, err := d.open(device)
 	if err != nil {
 		d.log.Debug("announcement not sent", "owner", e.announcement.OwnerUID, "device", device, "error", err)
 		return true
 	}
-	goOn := d.send(ctx, limit, e, s, e.local)
+	goOn := d.send(ctx, limit, e, s, frames)
 	if err := s.Close(); err != nil {
-		d.log.Debug("close a socket", "device", device, "error", err)
+		d.log.Debug("cannot close a socket", "device", device, "error", err)
 	}
 	return goOn
 }
@@ -270,12 +271,20 @@ type sending struct {
 	devices []string
 }
 
+// frames are what is sent: tagged for the uplink, untagged for devices of this host.
+func (s sending) frames() ([][]byte, error) {
+	if s.sender != nil {
+		return Frames(s.announcement)
+	}
+	return untagged(s.announcement)
+}
+
 // next takes the next entry that is still valid. Entries for uplinks come first.
 func (d *Driver) next() (s sending, wait time.Duration) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	now := time.Now()
-	e, wait := d.standing(&d.wire, now)
+	e, wait := d.standing(&d.uplinks, now)
 	if e != nil {
 		return sending{entry: e, sender: e.sender}, 0
 	}

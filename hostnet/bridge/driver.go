@@ -92,16 +92,16 @@ func (d *Driver) Sync(ctx context.Context) error {
 }
 
 // look shows the present links and entries.
-func (d *Driver) look(show func(view)) {
+func (d *Driver) look(show func(cache)) {
 	d.feed.Locked(func(bool) {
-		d.config.Links.View(func(c own.Cache) { show(view{c, d.entries}) })
+		d.config.Links.View(func(c own.Cache) { show(cache{c, d.entries}) })
 	})
 }
 
 // Observe returns the devices with our alias, and the ports of our bridges.
 func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object, error) {
 	found := make([]object.Object, 0, len(keys))
-	d.look(func(v view) {
+	d.look(func(v cache) {
 		for _, k := range keys {
 			if o := v.object(k); o != nil {
 				found = append(found, o)
@@ -113,7 +113,7 @@ func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object,
 
 // Ours lists the devices with our alias, and all ports of our bridges, whoever added them.
 func (d *Driver) Ours(context.Context) (keys []object.Key, err error) {
-	d.look(func(v view) {
+	d.look(func(v cache) {
 		for _, l := range v.All() {
 			for _, k := range keysOf(l.Name) {
 				if v.object(k) != nil {

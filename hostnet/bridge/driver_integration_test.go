@@ -37,23 +37,23 @@ func TestDriver(t *testing.T) {
 
 // bridgesAndPorts: what was made is read back, by any process. Nothing is left when it is removed.
 func bridgesAndPorts(t *testing.T) {
-	b := newBed(t)
+	b := newTestbed(t)
 	b.must(create(ourBridge()))
 	b.same(ourBridge())
-	for _, name := range []string{"tap1", "tap2", "wire"} {
+	for _, name := range []string{"tap1", "tap2", "uplink1"} {
 		b.device(name)
 	}
-	guest, mute, wire := guestPortOf("tap1", guestMAC, otherMAC), guestPortOf("tap2"), guestPortOf("wire")
+	guest, mute, uplink := guestPortOf("tap1", guestMAC, otherMAC), guestPortOf("tap2"), guestPortOf("uplink1")
 	mute.Mute = true
-	b.must(create(guest), create(mute), create(wire))
-	for _, p := range []*object.BridgePort{guest, mute, wire} {
+	b.must(create(guest), create(mute), create(uplink))
+	for _, p := range []*object.BridgePort{guest, mute, uplink} {
 		b.same(p)
 	}
 	guest.MACs = []object.MAC{otherMAC}
-	mute.Mute, wire.Mute = false, true
+	mute.Mute, uplink.Mute = false, true
 	mute.MACs = []object.MAC{guestMAC}
-	b.must(update(guest), update(mute), update(wire))
-	for _, p := range []*object.BridgePort{guest, mute, wire} {
+	b.must(update(guest), update(mute), update(uplink))
+	for _, p := range []*object.BridgePort{guest, mute, uplink} {
 		b.same(p)
 	}
 	b.must(remove(guest), remove(mute))
@@ -61,7 +61,7 @@ func bridgesAndPorts(t *testing.T) {
 		t.Errorf("taken out, and seen as %+v", o)
 	}
 	b.must(remove(ourBridge()))
-	for _, k := range []object.Key{ourBridge().Key(), wire.Key()} {
+	for _, k := range []object.Key{ourBridge().Key(), uplink.Key()} {
 		if o := b.observe(b.d, k); o != nil {
 			b.await(func(e object.Event) bool { return slices.Contains(e.Keys, k) && b.observe(b.d, k) == nil })
 		}
@@ -76,7 +76,7 @@ func bridgesAndPorts(t *testing.T) {
 
 // anotherBridge: a device moves from one bridge of ours to another.
 func anotherBridge(t *testing.T) {
-	b := newBed(t)
+	b := newTestbed(t)
 	second := ourBridge()
 	second.Name, second.MAC[5] = "wfb2", 8
 	b.must(create(ourBridge()), create(second))
@@ -90,7 +90,7 @@ func anotherBridge(t *testing.T) {
 
 // vlanDevices: a VLAN device is made again if its id or parent differs, and corrected otherwise. Its NIC is not changed.
 func vlanDevices(t *testing.T) {
-	b := newBed(t)
+	b := newTestbed(t)
 	b.device("eth1")
 	b.device("eth2")
 	vlan := &object.VLANDevice{OwnerUID: networkUID, Name: "wfv1", Parent: "eth1", ID: 101, MTU: 1400}
@@ -147,12 +147,12 @@ func vlanDevices(t *testing.T) {
 
 // driftIsAnEvent: if somebody changes any setting that Weft fixes, that is seen and corrected.
 func driftIsAnEvent(t *testing.T) {
-	b := newBed(t)
-	guest, wire := guestPortOf("tap1", guestMAC), guestPortOf("wire")
+	b := newTestbed(t)
+	guest, uplink := guestPortOf("tap1", guestMAC), guestPortOf("uplink1")
 	b.must(create(ourBridge()))
 	b.device("tap1")
-	b.device("wire")
-	b.must(create(guest), create(wire))
+	b.device("uplink1")
+	b.must(create(guest), create(uplink))
 	bridge := ourBridge()
 	for _, c := range []struct {
 		want object.Object
@@ -175,9 +175,9 @@ func driftIsAnEvent(t *testing.T) {
 		{guest, "bridge fdb del fa:16:3e:00:00:01 dev tap1 master"},
 		{guest, "bridge fdb add fa:16:3e:00:00:02 dev tap1 master static"},
 		{guest, "ip link set tap1 nomaster"},
-		{wire, "bridge link set dev wire learning off"},
-		{wire, "bridge link set dev wire flood off"},
-		{wire, "bridge fdb add fa:16:3e:00:00:05 dev wire master static"},
+		{uplink, "bridge link set dev uplink1 learning off"},
+		{uplink, "bridge link set dev uplink1 flood off"},
+		{uplink, "bridge fdb add fa:16:3e:00:00:05 dev uplink1 master static"},
 	} {
 		b.run(strings.Fields(c.cmd)...)
 		differs := func() bool {
@@ -192,7 +192,7 @@ func driftIsAnEvent(t *testing.T) {
 
 // refusals: foreign things stay as they are. Missing things are reported.
 func refusals(t *testing.T) {
-	b := newBed(t)
+	b := newTestbed(t)
 	b.run("ip", "link", "add", "virbr0", "type", "bridge")
 	b.run("ip", "link", "add", "wfb1", "type", "bridge")
 	b.run("ip", "link", "add", "wfb2", "type", "dummy")
@@ -230,7 +230,7 @@ func refusals(t *testing.T) {
 	}
 	b.sync(b.d)
 	for name, master := range map[string]string{"virbr0": "", "wfb1": "", "vnet0": "virbr0"} {
-		b.d.look(func(v view) {
+		b.d.look(func(v cache) {
 			if l, there := v.Named(name); !there || v.name(l.Master) != master {
 				t.Errorf("%s: there %v, enslaved to %q", name, there, v.name(l.Master))
 			}
@@ -240,7 +240,7 @@ func refusals(t *testing.T) {
 
 // madeAgain: the entries of a guest whose device was removed are not taken for those of the next guest.
 func madeAgain(t *testing.T) {
-	b := newBed(t)
+	b := newTestbed(t)
 	b.device("tap1")
 	b.must(create(ourBridge()), create(guestPortOf("tap1", guestMAC)))
 	b.run("ip", "link", "del", "tap1")

@@ -55,7 +55,7 @@ func (d *Driver) find(name string) (own.Link, bool) { return d.config.Links.Name
 func (d *Driver) remove(k object.Key) error {
 	var l own.Link
 	ours := false
-	d.look(func(v view) {
+	d.look(func(v cache) {
 		l, _ = v.Named(k.Name)
 		ours = v.object(k) != nil
 	})

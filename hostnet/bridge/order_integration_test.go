@@ -16,7 +16,7 @@ import (
 // notifications of that removal are older.
 func TestOlderNewsUndoNothing(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newTestbed(t)
 	hand, err := b.space.Netlink(unix.NETLINK_ROUTE)
 	if err != nil {
 		t.Fatal(err)

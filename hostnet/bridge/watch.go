@@ -60,7 +60,7 @@ func (d *Driver) absorb(m own.Message) {
 // fed reports what was absorbed. A port is in the cache before it has entries.
 func (d *Driver) fed(_ context.Context, lost bool) error {
 	var names []string
-	d.look(func(v view) {
+	d.look(func(v cache) {
 		for _, index := range d.heard {
 			if name := v.name(index); name != "" {
 				names = append(names, name)

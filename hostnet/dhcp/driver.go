@@ -25,11 +25,14 @@ func (d *Driver) service(b packetsocket.Binding) (packetsocket.Service, error) {
 	if err := check(binding); err != nil {
 		return packetsocket.Service{}, err
 	}
-	notes := rate.NewLimiter(rate.Every(noteInterval), notesBurst)
+	var notes *rate.Limiter // most guests need none
 	return packetsocket.Service{
 		Filter: filter(binding),
 		Answer: func(received []byte, log *slog.Logger) [][]byte {
 			o := Answer(binding, received)
+			if o.Note != "" && notes == nil {
+				notes = rate.NewLimiter(rate.Every(noteInterval), notesBurst)
+			}
 			if o.Note != "" && notes.Allow() {
 				log.Warn(o.Note, "guest", binding.MAC)
 			}

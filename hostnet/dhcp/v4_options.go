@@ -72,7 +72,9 @@ func options4(b *object.DHCPBinding, l object.DHCPv4Lease, inform bool) []option
 	if packetsocket.IsName(b.Domain) {
 		asked(dhcpv4.OptDomainSearch(&rfc1035label.Labels{Labels: []string{b.Domain}}))
 	}
-	asked(dhcpv4.OptBroadcastAddress(lastAddress(l.Prefix).AsSlice()))
+	if l.Prefix.Bits() < 31 { // others have none (RFC 3021)
+		asked(dhcpv4.OptBroadcastAddress(lastAddress(l.Prefix).AsSlice()))
+	}
 	return list
 }
 
@@ -125,13 +127,17 @@ func asks(list dhcpv4.OptionCodeList, code dhcpv4.OptionCode) bool {
 	return slices.ContainsFunc(list, func(c dhcpv4.OptionCode) bool { return c.Code() == code.Code() })
 }
 
-// routes4 encodes the lease's routes as RFC 3442 says. The default route is first, because a client that uses this option ignores
-// the router option. Routes without a next hop are on the link.
+// routes4 encodes the lease's routes as RFC 3442 says. First come the routes to what is on the link and outside of the prefix, because
+// clients add routes in this order. The default route is next, because a client that uses this option ignores the router option. Routes
+// without a next hop are on the link.
 func routes4(l object.DHCPv4Lease) []byte {
-	if len(l.Routes) == 0 {
+	var b []byte
+	for _, a := range onLink4(l) {
+		b = appendRoute4(b, object.DHCPRoute{Destination: netip.PrefixFrom(a, a.BitLen())})
+	}
+	if len(b) == 0 && len(l.Routes) == 0 {
 		return nil
 	}
-	var b []byte
 	if l.Router.IsValid() {
 		b = appendRoute4(b, object.DHCPRoute{Destination: netip.PrefixFrom(netip.IPv4Unspecified(), 0), NextHop: l.Router})
 	}
@@ -142,6 +148,18 @@ func routes4(l object.DHCPv4Lease) []byte {
 		b = appendRoute4(b, r)
 	}
 	return b
+}
+
+// onLink4 lists what is on the link although it is outside of the lease's prefix: the router, the server, next hops.
+func onLink4(l object.DHCPv4Lease) (list []netip.Addr) {
+	add := func(a netip.Addr) {
+		if a.Is4() && !a.IsUnspecified() && !l.Prefix.Contains(a) && !slices.Contains(list, a) {
+			list = append(list, a)
+		}
+	}
+	add(l.Router)
+	add(l.Server)
+	return list
 }
 
 func appendRoute4(b []byte, r object.DHCPRoute) []byte {

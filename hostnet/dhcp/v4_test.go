@@ -160,17 +160,27 @@ func TestRoutes4(t *testing.T) {
 		return object.DHCPRoute{Destination: netip.MustParsePrefix(p), NextHop: hop}
 	}
 	router := netip.MustParseAddr("10.0.0.1")
+	link := netip.MustParsePrefix("10.0.0.0/24")
+	alone := object.DHCPv4Lease{Prefix: netip.MustParsePrefix("192.0.2.7/32"), Router: router, Server: netip.MustParseAddr("169.254.169.254")}
+	far := alone
+	far.Routes = []object.DHCPRoute{route("10.1.0.0/16")}
+	near := alone
+	near.Prefix, near.Router = netip.MustParsePrefix("192.0.2.4/30"), netip.MustParseAddr("192.0.2.5")
 	for name, c := range map[string]struct {
 		lease object.DHCPv4Lease
 		want  []byte
 	}{
-		"none":              {object.DHCPv4Lease{Router: router}, nil},
-		"without a router":  {object.DHCPv4Lease{Routes: []object.DHCPRoute{route("192.168.128.0/17")}}, []byte{17, 192, 168, 128, 10, 0, 0, 9}},
-		"after the router":  {object.DHCPv4Lease{Router: router, Routes: []object.DHCPRoute{route("10.0.0.0/8")}}, []byte{0, 10, 0, 0, 1, 8, 10, 10, 0, 0, 9}},
-		"the router wins":   {object.DHCPv4Lease{Router: router, Routes: []object.DHCPRoute{route("0.0.0.0/0")}}, []byte{0, 10, 0, 0, 1}},
-		"default by itself": {object.DHCPv4Lease{Routes: []object.DHCPRoute{route("0.0.0.0/0")}}, []byte{0, 10, 0, 0, 9}},
-		"IPv6 is left out":  {object.DHCPv4Lease{Routes: []object.DHCPRoute{route("2001:db8::/32")}}, nil},
-		"host":              {object.DHCPv4Lease{Routes: []object.DHCPRoute{route("10.9.9.9/32")}}, []byte{32, 10, 9, 9, 9, 10, 0, 0, 9}},
+		"router and server elsewhere": {alone, []byte{32, 10, 0, 0, 1, 0, 0, 0, 0, 32, 169, 254, 169, 254, 0, 0, 0, 0, 0, 10, 0, 0, 1}},
+		"a route beside them": {far,
+			[]byte{32, 10, 0, 0, 1, 0, 0, 0, 0, 32, 169, 254, 169, 254, 0, 0, 0, 0, 0, 10, 0, 0, 1, 16, 10, 1, 10, 0, 0, 9}},
+		"only the server elsewhere": {near, []byte{32, 169, 254, 169, 254, 0, 0, 0, 0, 0, 192, 0, 2, 5}},
+		"none":                      {object.DHCPv4Lease{Prefix: link, Router: router}, nil},
+		"without a router":          {object.DHCPv4Lease{Routes: []object.DHCPRoute{route("192.168.128.0/17")}}, []byte{17, 192, 168, 128, 10, 0, 0, 9}},
+		"after the router":          {object.DHCPv4Lease{Prefix: link, Router: router, Routes: []object.DHCPRoute{route("10.0.0.0/8")}}, []byte{0, 10, 0, 0, 1, 8, 10, 10, 0, 0, 9}},
+		"the router wins":           {object.DHCPv4Lease{Prefix: link, Router: router, Routes: []object.DHCPRoute{route("0.0.0.0/0")}}, []byte{0, 10, 0, 0, 1}},
+		"default by itself":         {object.DHCPv4Lease{Routes: []object.DHCPRoute{route("0.0.0.0/0")}}, []byte{0, 10, 0, 0, 9}},
+		"IPv6 is left out":          {object.DHCPv4Lease{Routes: []object.DHCPRoute{route("2001:db8::/32")}}, nil},
+		"host":                      {object.DHCPv4Lease{Routes: []object.DHCPRoute{route("10.9.9.9/32")}}, []byte{32, 10, 9, 9, 9, 10, 0, 0, 9}},
 	} {
 		if got := routes4(c.lease); !slices.Equal(got, c.want) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)

@@ -84,7 +84,7 @@ func (h *Host) possible(c object.Change) error {
 	return nil
 }
 
-// flowsPossible refuses flows with an OpenFlow port that does not exist.
+// flowsPossible refuses flows with an OpenFlow port or a meter that does not exist.
 func (h *Host) flowsPossible(f *object.FlowSet) error {
 	have := map[uint32]bool{}
 	for _, i := range h.facts.Interfaces {
@@ -93,6 +93,11 @@ func (h *Host) flowsPossible(f *object.FlowSet) error {
 	for _, flow := range f.Flows {
 		if p := flow.Match.InPort; p != 0 && !have[p] {
 			return refuse(f.Key(), "in_port %d is no port of the bridge", p)
+		}
+	}
+	for _, flow := range f.Flows {
+		if id := flow.MeterOf(); id != 0 && !h.has(object.KindMeter, object.MeterName(f.Bridge, id)) {
+			return refuse(f.Key(), "there is no meter %d", id)
 		}
 	}
 	return nil
@@ -110,6 +115,14 @@ func (h *Host) put(want object.Object) {
 		seen := *o
 		seen.After = nil
 		want = &seen
+	case *object.Qdisc:
+		seen := *o
+		seen.After, seen.OwnerUID = nil, ""
+		want = &seen
+	case *object.Meter:
+		seen := *o
+		seen.OwnerUID = ""
+		want = &seen
 	case *object.Link:
 		seen := *o
 		seen.After, seen.OwnerUID = nil, ""
@@ -121,11 +134,14 @@ func (h *Host) put(want object.Object) {
 		seen := *o
 		seen.After = nil
 		want = &seen
-		h.wire(o.Device, o.Bridge, o.OwnerUID, o.InterfaceID, !o.Adopted)
+		if _, there := h.facts.Interfaces[o.Device]; !there {
+			h.unshape(o.Device)
+		}
+		h.plug(o.Device, o.Bridge, o.OwnerUID, o.InterfaceID, !o.Adopted)
 	case *object.Uplink:
-		h.wire(o.Device, o.Bridge, o.OwnerUID, "", true)
+		h.plug(o.Device, o.Bridge, o.OwnerUID, "", true)
 	case *object.Session:
-		h.wireSession(o)
+		h.plugSession(o)
 	case *object.Veth:
 		if old, ok := h.objects[o.Key()].(*object.Veth); ok && (old.MAC != o.MAC || old.Peer != o.Peer) {
 			h.dropVeth(old) // made again, or set down for its address: what was on it is gone
@@ -137,7 +153,7 @@ func (h *Host) put(want object.Object) {
 	h.objects[want.Key()] = want
 }
 
-func (h *Host) wire(device, bridge, owner, interfaceID string, created bool) {
+func (h *Host) plug(device, bridge, owner, interfaceID string, created bool) {
 	i := h.facts.Interfaces[device]
 	i.Bridge, i.OwnerUID, i.InterfaceID, i.Created = bridge, owner, interfaceID, created
 	h.facts.Interfaces[device] = i

@@ -15,16 +15,17 @@ type Driver struct {
 	name      string
 	kinds     []object.Kind
 	inProcess bool
-	view      map[object.Key]object.Object // guarded by host.mu
+	cache     map[object.Key]object.Object // guarded by host.mu
 
 	mu      sync.Mutex
 	notify  func(object.Event)
-	pending []object.Event // sent while nobody watched
+	late    bool           // events wait, as those that were sent while nobody watched
+	pending []object.Event // not sent yet
 	syncErr error
 }
 
 func newDriver(h *Host, name string, inProcess bool, kinds ...object.Kind) *Driver {
-	return &Driver{host: h, name: name, kinds: kinds, inProcess: inProcess, view: map[object.Key]object.Object{}}
+	return &Driver{host: h, name: name, kinds: kinds, inProcess: inProcess, cache: map[object.Key]object.Object{}}
 }
 
 // Name is the driver's name in metrics and logs.
@@ -52,7 +53,7 @@ func (d *Driver) FailSync(err error) {
 	d.syncErr = err
 }
 
-// Sync reads the host into the view.
+// Sync reads the host into the cache.
 func (d *Driver) Sync(context.Context) error {
 	d.mu.Lock()
 	err := d.syncErr
@@ -62,31 +63,31 @@ func (d *Driver) Sync(context.Context) error {
 	}
 	d.host.mu.Lock()
 	defer d.host.mu.Unlock()
-	d.view = map[object.Key]object.Object{}
+	d.cache = map[object.Key]object.Object{}
 	for k, o := range d.host.objects {
 		if d.has(k) {
-			d.view[k] = o
+			d.cache[k] = o
 		}
 	}
 	return nil
 }
 
-// refresh brings one key of the view up to date. The host's lock is held.
+// refresh brings one key of the cache up to date. The host's lock is held.
 func (d *Driver) refresh(k object.Key) {
 	if o, ok := d.host.objects[k]; ok {
-		d.view[k] = o
+		d.cache[k] = o
 		return
 	}
-	delete(d.view, k)
+	delete(d.cache, k)
 }
 
-// Observe returns what the view holds.
+// Observe returns what the cache holds.
 func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object, error) {
 	d.host.mu.Lock()
 	defer d.host.mu.Unlock()
 	var out []object.Object
 	for _, k := range keys {
-		if o, ok := d.view[k]; ok {
+		if o, ok := d.cache[k]; ok {
 			out = append(out, o)
 		}
 	}
@@ -99,10 +100,10 @@ func (d *Driver) Ours(context.Context) ([]object.Key, error) {
 	d.host.mu.Lock()
 	defer d.host.mu.Unlock()
 	var out []object.Key
-	for k, o := range d.view {
+	for k, o := range d.cache {
 		switch k.Kind {
 		case object.KindLink, object.KindQdisc: // never removed by us
-		case object.KindFlowSet, object.KindBridgePort, object.KindPortSecurity, object.KindPortSecurityElements, object.KindPortSecurityUplink:
+		case object.KindFlowSet, object.KindMeter, object.KindBridgePort, object.KindPortSecurity, object.KindPortSecurityElements, object.KindPortSecurityUplink:
 			out = append(out, k)
 		default:
 			if o.Owner() != "" {
@@ -180,7 +181,7 @@ func (d *Driver) tellPatches(changes []object.Change) {
 	for _, c := range changes {
 		for _, o := range []object.Object{c.Desired, c.Observed} {
 			if s, ok := o.(*object.Session); ok {
-				e.Devices = append(e.Devices, s.Device, s.Wire)
+				e.Devices = append(e.Devices, s.Device, s.PeerDevice)
 			}
 		}
 	}
@@ -189,13 +190,19 @@ func (d *Driver) tellPatches(changes []object.Change) {
 	}
 }
 
-// tellTaken reports, as a kernel does, what a change has removed with it, to the driver of that kind. The lock is held.
+// tellTaken reports, as a kernel does, what a change has removed or changed with it, to the driver of that kind. The lock is held.
 func (h *Host) tellTaken() {
 	for _, d := range h.drivers {
 		var e object.Event
-		for k := range d.view {
+		for k := range d.cache {
 			if _, there := h.objects[k]; !there {
-				delete(d.view, k)
+				delete(d.cache, k)
+				e.Keys = append(e.Keys, k)
+			}
+		}
+		for _, k := range h.unshaped {
+			if d.has(k) {
+				d.refresh(k)
 				e.Keys = append(e.Keys, k)
 			}
 		}
@@ -203,18 +210,15 @@ func (h *Host) tellTaken() {
 			d.send(e)
 		}
 	}
+	h.unshaped = nil
 }
 
 // Watch passes events to notify until ctx ends.
 func (d *Driver) Watch(ctx context.Context, notify func(object.Event)) error {
 	d.mu.Lock()
 	d.notify = notify
-	pending := d.pending
-	d.pending = nil
 	d.mu.Unlock()
-	for _, e := range pending {
-		notify(e)
-	}
+	d.sendPending()
 	<-ctx.Done()
 	d.mu.Lock()
 	d.notify = nil
@@ -222,9 +226,23 @@ func (d *Driver) Watch(ctx context.Context, notify func(object.Event)) error {
 	return nil
 }
 
+// sendPending sends what could not be sent before.
+func (d *Driver) sendPending() {
+	d.mu.Lock()
+	pending := d.pending
+	d.pending = nil
+	d.mu.Unlock()
+	for _, e := range pending {
+		d.send(e)
+	}
+}
+
 func (d *Driver) send(e object.Event) {
 	d.mu.Lock()
 	notify := d.notify
+	if d.late {
+		notify = nil
+	}
 	if notify == nil {
 		d.pending = append(d.pending, e)
 	}

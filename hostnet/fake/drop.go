@@ -16,7 +16,11 @@ func (h *Host) drop(k object.Key) {
 	case object.KindSession:
 		if s, ok := gone.(*object.Session); ok {
 			delete(h.facts.Interfaces, s.Device)
-			delete(h.facts.Interfaces, s.Wire)
+			delete(h.facts.Interfaces, s.PeerDevice)
+		}
+	case object.KindMeter:
+		if m, ok := gone.(*object.Meter); ok {
+			h.dropMetered(m)
 		}
 	case object.KindBridge:
 		h.dropAll(func(o object.Object) bool { return bridgeOf(o) == k.Name })
@@ -50,6 +54,15 @@ func (h *Host) dropAll(goes func(object.Object) bool) {
 	}
 }
 
+// dropMetered removes the flows that name the meter. The rest of their sets stays. The lock is held.
+func (h *Host) dropMetered(m *object.Meter) {
+	for k, o := range h.objects {
+		if set, ok := o.(*object.FlowSet); ok && set.Bridge == m.Bridge {
+			h.objects[k] = set.WithoutMeter(m.ID)
+		}
+	}
+}
+
 // bridgeOf names the bridge that an object is part of.
 func bridgeOf(o object.Object) string {
 	switch o := o.(type) {
@@ -58,6 +71,8 @@ func bridgeOf(o object.Object) string {
 	case *object.OVSPort:
 		return o.Bridge
 	case *object.FlowSet:
+		return o.Bridge
+	case *object.Meter:
 		return o.Bridge
 	case *object.Session:
 		return o.Bridge

@@ -111,7 +111,7 @@ func TestSilentAndLoudChanges(t *testing.T) {
 	if h.Warn(altered.Key()); len(d.Warnings(altered)) != 0 {
 		t.Error("the warning stays")
 	}
-	must(t, h, object.Change{Op: object.Delete, Observed: &object.Session{Device: "ps1", Wire: "pw1"}})
+	must(t, h, object.Change{Op: object.Delete, Observed: &object.Session{Device: "ps1", PeerDevice: "pw1"}})
 	if e := take(); !slices.Equal(e.Devices, []string{"ps1", "pw1"}) {
 		t.Errorf("removed patch ports are told as %+v", e)
 	}

@@ -190,8 +190,8 @@ func TestFactsOfDevices(t *testing.T) {
 	}
 	_, gone := f.Links["tap1"]
 	_, session := f.Interfaces["ps1"]
-	_, wire := f.Interfaces["pw1"] // was not asked for
-	if _, came := f.Links["tap2"]; gone || !came || session || !wire || f.Interfaces["tap1"].OFPort != 0 {
+	_, peer := f.Interfaces["pw1"] // was not asked for
+	if _, came := f.Links["tap2"]; gone || !came || session || !peer || f.Interfaces["tap1"].OFPort != 0 {
 		t.Errorf("the facts are %+v", f)
 	}
 	if f.DatapathType != "netdev" || h.FactsRead() != read {

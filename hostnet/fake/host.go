@@ -3,7 +3,7 @@
 //
 // Invariants:
 //   - An impossible order is an error and changes nothing.
-//   - A driver's view changes only by Sync, Apply and events. So a silent change stays unseen, as on a real host.
+//   - A driver's cache changes only by Sync, Apply and events. So a silent change stays unseen, as on a real host.
 package fake
 
 import (
@@ -33,6 +33,7 @@ type Host struct {
 	lateOFPort bool
 	vanishing  map[string]bool // netdevs that vanish when they are next to be changed
 	warnings   map[object.Key][]object.Warning
+	unshaped   []object.Key     // traffic control that Open vSwitch has removed, not told yet
 	heard      map[string]int64 // migrations whose guest has announced itself, by the port's uid
 }
 
@@ -47,7 +48,7 @@ func New(more ...object.Kind) *Host {
 	}
 	h.drivers = []*Driver{
 		newDriver(h, "ovs", false, object.KindBridge, object.KindUplink, object.KindOVSPort, object.KindSession,
-			object.KindFlowSet),
+			object.KindMeter, object.KindFlowSet),
 		newDriver(h, "rtnl", false, object.KindLink, object.KindQdisc),
 		newDriver(h, "tagfilter", false, object.KindTagFilter),
 		newDriver(h, "dhcp", true, object.KindDHCPBinding),
@@ -70,13 +71,13 @@ func New(more ...object.Kind) *Host {
 // Drivers are the host's drivers, the same on each call. A restarted reconciler calls Restart first.
 func (h *Host) Drivers() []*Driver { return h.drivers }
 
-// Restart forgets what exists only as long as the reconciler's process: views, and the objects of in-process drivers.
+// Restart forgets what exists only as long as the reconciler's process: caches, and the objects of in-process drivers.
 func (h *Host) Restart() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	clear(h.heard)
 	for _, d := range h.drivers {
-		d.view, d.pending = map[object.Key]object.Object{}, nil
+		d.cache, d.pending = map[object.Key]object.Object{}, nil
 		if d.inProcess {
 			maps.DeleteFunc(h.objects, func(k object.Key, _ object.Object) bool { return d.has(k) })
 		}
@@ -257,23 +258,50 @@ func (h *Host) AlterSilently(k object.Key, o object.Object) {
 	h.objects[k] = o
 }
 
-// RestartSwitch does what a restart of ovs-vswitchd does with fail_mode=secure: all flows are lost, and OpenFlow port numbers are
-// new. The ovs driver reports Resync.
+// LateEvents decides whether the drivers keep their events until it is called with false. The caches know of the changes meanwhile.
+func (h *Host) LateEvents(late bool) {
+	for _, d := range h.drivers {
+		d.mu.Lock()
+		d.late = late
+		d.mu.Unlock()
+		if !late {
+			d.sendPending()
+		}
+	}
+}
+
+// RestartSwitch does what a restart of ovs-vswitchd does with fail_mode=secure: all flows and meters are lost, OpenFlow port
+// numbers are new, and the root qdiscs of its ports' devices are removed. The ovs driver reports Resync.
 func (h *Host) RestartSwitch() {
 	h.mu.Lock()
-	maps.DeleteFunc(h.objects, func(k object.Key, _ object.Object) bool { return k.Kind == object.KindFlowSet })
+	maps.DeleteFunc(h.objects, func(k object.Key, _ object.Object) bool {
+		return k.Kind == object.KindFlowSet || k.Kind == object.KindMeter
+	})
 	for _, name := range slices.Sorted(maps.Keys(h.facts.Interfaces)) {
 		i := h.facts.Interfaces[name]
 		i.OFPort = 0
 		h.facts.Interfaces[name] = i
 		h.giveOFPort(name)
+		h.unshape(name)
 	}
 	ovs := h.drivers[0]
+	h.tellTaken()
 	h.mu.Unlock()
 	ovs.send(object.Event{Resync: true})
 }
 
-// change runs fn under the lock, updates the views for the keys and for the devices' links, and sends the events.
+// unshape removes the root qdisc of a device, as Open vSwitch does when it opens the device. The lock is held.
+func (h *Host) unshape(device string) {
+	k := object.Key{Kind: object.KindQdisc, Name: device}
+	if q, ok := h.objects[k].(*object.Qdisc); ok && q.Root != "" {
+		bare := *q
+		bare.Root, bare.Shaper = "", object.Shaper{}
+		h.objects[k] = &bare
+		h.unshaped = append(h.unshaped, k)
+	}
+}
+
+// change runs fn under the lock, updates the caches for the keys and for the devices' links, and sends the events.
 func (h *Host) change(keys []object.Key, fn func(), devices ...string) {
 	h.mu.Lock()
 	before, links, interfaces := maps.Clone(h.objects), maps.Clone(h.facts.Links), maps.Clone(h.facts.Interfaces)

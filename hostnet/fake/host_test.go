@@ -78,7 +78,7 @@ func TestSilentDamageIsSeenBySyncOnly(t *testing.T) {
 	h.AlterSilently(bridge.Key(), nil)
 	d := h.Drivers()[0]
 	if seen, _ := d.Observe(context.Background(), []object.Key{bridge.Key()}); len(seen) != 1 {
-		t.Error("the view changed without an event")
+		t.Error("the cache changed without an event")
 	}
 	if err := d.Sync(context.Background()); err != nil {
 		t.Fatal(err)

@@ -21,8 +21,9 @@ func examples() []example {
 		{&object.Bridge{OwnerUID: "h", Name: "br-int", FailMode: "secure"}, &object.Bridge{OwnerUID: "h", Name: "br-int", FailMode: "standalone"}},
 		{&object.Uplink{OwnerUID: "h", Bridge: "br-int", Device: "eth1"}, &object.Uplink{OwnerUID: "h", Bridge: "br-int", Device: "eth1", PhysicalNetwork: "p"}},
 		{&object.OVSPort{OwnerUID: "p", Bridge: "br-int", Device: "tap1"}, &object.OVSPort{OwnerUID: "p", Bridge: "br-int", Device: "tap1", Tag: 1}},
-		{&object.Session{OwnerUID: "n", Bridge: "br-int", Device: "ps1", Wire: "pw1"}, &object.Session{OwnerUID: "n", Bridge: "br-int", Device: "ps1", Wire: "pw2"}},
-		{&object.FlowSet{OwnerUID: "p", Bridge: "br-int", Cookie: 7}, &object.FlowSet{OwnerUID: "p", Bridge: "br-int", Cookie: 7, Flows: []object.Flow{{Table: 1}}}},
+		{&object.Session{OwnerUID: "n", Bridge: "br-int", Device: "ps1", PeerDevice: "pw1"}, &object.Session{OwnerUID: "n", Bridge: "br-int", Device: "ps1", PeerDevice: "pw2"}},
+		{&object.Meter{OwnerUID: "p", Bridge: "br-int", ID: 3, Rate: 1000}, &object.Meter{OwnerUID: "p", Bridge: "br-int", ID: 3, Rate: 2000}},
+		{&object.FlowSet{OwnerUID: "p", Bridge: "br-int", Cookie: 7}, &object.FlowSet{OwnerUID: "p", Bridge: "br-int", Cookie: 7, Flows: []object.Flow{{Table: 1, Actions: []object.Action{object.ApplyMeter{ID: 3}}}}}},
 		{&object.Link{OwnerUID: "p", Name: "tap1", MTU: 1500}, &object.Link{OwnerUID: "p", Name: "tap1", MTU: 1450, Up: true}},
 		{&object.Qdisc{OwnerUID: "p", Device: "tap1"}, &object.Qdisc{OwnerUID: "p", Device: "tap1", Root: "tbf"}},
 		{&object.DHCPBinding{OwnerUID: "p", Device: "tap1"}, &object.DHCPBinding{OwnerUID: "p", Device: "tap1", Hostname: "web"}},
@@ -40,7 +41,7 @@ func examples() []example {
 		{&object.NATMapping{OwnerUID: "f", Namespace: space, Floating: address}, &object.NATMapping{OwnerUID: "f", Namespace: space, Floating: address, Fixed: address}},
 		{&object.PortSecurity{OwnerUID: "h"}, nil},
 		{&object.PortSecurityUplink{OwnerUID: "h", Device: "eth2"}, nil},
-		{&object.PortSecurityElements{OwnerUID: "p", Name: "tap1", Members: []object.PortSecurityElement{{Set: object.PortSecurityGuests, Interface: "tap1"}}}, &object.PortSecurityElements{OwnerUID: "p", Name: "tap1", Members: []object.PortSecurityElement{{Set: object.PortSecurityLegs, Interface: "tap1"}}}},
+		{&object.PortSecurityElements{OwnerUID: "p", Name: "tap1", Elements: []object.PortSecurityElement{{Set: object.PortSecurityGuests, Interface: "tap1"}}}, &object.PortSecurityElements{OwnerUID: "p", Name: "tap1", Elements: []object.PortSecurityElement{{Set: object.PortSecurityRouterInterfaces, Interface: "tap1"}}}},
 		{&object.VLANDevice{OwnerUID: "n", Name: "wfv1", Parent: "eth2", ID: 101, MTU: 1500}, &object.VLANDevice{OwnerUID: "n", Name: "wfv1", Parent: "eth2", ID: 102, MTU: 1400}},
 		{&object.LinuxBridge{OwnerUID: "n", Name: "wfb1", MTU: 1500}, &object.LinuxBridge{OwnerUID: "n", Name: "wfb1", MTU: 1400}},
 		{&object.BridgePort{OwnerUID: "p", Device: "tap1", Bridge: "wfb1"}, &object.BridgePort{OwnerUID: "p", Device: "tap1", Bridge: "wfb1", Mute: true}},
@@ -160,7 +161,7 @@ func TestWhatGoesAlong(t *testing.T) {
 		do   func(*Host)
 		gone string
 	}{
-		"a switch": {damage(object.KindBridge, "br-int"), "bfd-session/ps1 bridge/br-int flow-set/br-int/0x7 ovs-port/tap1 uplink/eth1"},
+		"a switch": {damage(object.KindBridge, "br-int"), "bfd-session/ps1 bridge/br-int flow-set/br-int/0x7 meter/br-int/3 ovs-port/tap1 uplink/eth1"},
 		"a namespace": {damage(object.KindNamespace, space), "addresses/weft-router-1/n1 nat-mapping/weft-router-1/10.0.0.1 nat-table/weft-router-1 " +
 			"neighbor/weft-router-1/n1/10.0.0.1 netns/weft-router-1 proxy/weft-router-1/n1/10.0.0.1 route/weft-router-1/invalid Prefix " +
 			"rule/weft-router-1/5/invalid Prefix veth/weft-router-1/n1"},
@@ -237,7 +238,7 @@ func TestFactsFollow(t *testing.T) {
 	h.Meet("tap1", true) // not a session
 	h.Enslave("tap1", "virbr0")
 	read()
-	if s := facts.Interfaces["ps1"].Session; !s.Up || !s.Settled || facts.Interfaces["tap1"].Session.Known {
+	if s := facts.Interfaces["ps1"].Session; !s.Up || !s.Converged || facts.Interfaces["tap1"].Session.Known {
 		t.Errorf("a session that is up is %+v", s)
 	}
 	if l := facts.Links["tap1"]; l.Master != "virbr0" || l.MasterOwner != "" {

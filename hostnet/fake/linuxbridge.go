@@ -78,7 +78,7 @@ func (h *Host) putBridging(want object.Object) object.Object {
 	case *object.PortSecurity:
 		return &object.PortSecurity{Rules: o.Rules}
 	case *object.PortSecurityElements:
-		return &object.PortSecurityElements{Name: o.Name, Members: o.Members}
+		return &object.PortSecurityElements{Name: o.Name, Elements: o.Elements}
 	case *object.PortSecurityUplink:
 		return &object.PortSecurityUplink{Device: o.Device, Rules: o.Rules}
 	}

@@ -95,7 +95,7 @@ func TestASessionsOtherEnd(t *testing.T) {
 	t.Parallel()
 	h := furnished(t)
 	before := facts(h).Interfaces
-	must(t, h, object.Change{Op: object.Update, Desired: &object.Session{OwnerUID: "n", Bridge: "br-int", Device: "ps1", Wire: "pw2"}})
+	must(t, h, object.Change{Op: object.Update, Desired: &object.Session{OwnerUID: "n", Bridge: "br-int", Device: "ps1", PeerDevice: "pw2"}})
 	after := facts(h).Interfaces
 	if _, old := after["pw1"]; old || after["pw2"].OFPort == 0 || !after["pw2"].Created || after["ps1"].OFPort != before["ps1"].OFPort {
 		t.Errorf("before %+v, after %+v", before, after)

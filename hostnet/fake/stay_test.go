@@ -108,7 +108,7 @@ func TestAPortIsEnslavedElsewhere(t *testing.T) {
 		t.Errorf("there is %+v, told %+v", observe(t, h, k), e)
 	}
 	h.Meet("ps1", false)
-	if s := facts(h).Interfaces["ps1"].Session; s != (object.SessionFacts{Known: true, Settled: true}) {
+	if s := facts(h).Interfaces["ps1"].Session; s != (object.SessionFacts{Known: true, Converged: true}) {
 		t.Errorf("a session that is down is %+v", s)
 	}
 	must(t, h, create(&object.VLANDevice{OwnerUID: "n", Name: "wfv9", Parent: "eth1", ID: 101, MTU: 1400})) // the id of another parent

@@ -31,8 +31,8 @@ type Driver struct {
 	conn    *own.Conn
 	program *own.Program
 
-	mu   sync.Mutex // of all below; the goroutine of Watch also reads the kernel
-	view view
+	mu    sync.Mutex // of all below; the goroutine of Watch also reads the kernel
+	cache cache
 	// handles are the handles of our rules when they were last right; nil while unknown. The kernel never uses a handle twice.
 	handles map[ruleID]bool
 }
@@ -46,7 +46,7 @@ func New(c Config) (*Driver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("host filter: %w", err)
 	}
-	return &Driver{config: c, conn: conn, program: own.NewProgram(c.Program), view: view{devices: [2]map[string]bool{{}, {}}}}, nil
+	return &Driver{config: c, conn: conn, program: own.NewProgram(c.Program), cache: cache{devices: [2]map[string]bool{{}, {}}}}, nil
 }
 
 // Close closes the driver's socket. Watch must have returned before.
@@ -68,14 +68,14 @@ func (d *Driver) Sync(ctx context.Context) error {
 	return err
 }
 
-// refresh replaces the view by what the kernel holds. It returns the keys that differ. The caller holds the lock.
+// refresh replaces the cache by what the kernel holds. It returns the keys that differ. The caller holds the lock.
 func (d *Driver) refresh(ctx context.Context) ([]object.Key, error) {
 	fresh, err := d.read(ctx)
 	if err != nil {
 		return nil, err
 	}
-	changed := d.view.changed(fresh)
-	d.view = fresh
+	changed := d.cache.changed(fresh)
+	d.cache = fresh
 	return changed, nil
 }
 
@@ -86,9 +86,9 @@ func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object,
 	var found []object.Object
 	for _, k := range keys {
 		switch {
-		case k.Kind == object.KindHostFilter && d.view.exists:
-			found = append(found, &object.HostFilter{Faults: d.view.faults})
-		case k.Kind == object.KindSilentDevice && d.view.silent(k.Name):
+		case k.Kind == object.KindHostFilter && d.cache.exists:
+			found = append(found, &object.HostFilter{Faults: d.cache.faults})
+		case k.Kind == object.KindSilentDevice && d.cache.silent(k.Name):
 			found = append(found, &object.SilentDevice{Device: k.Name})
 		}
 	}
@@ -99,11 +99,11 @@ func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object,
 func (d *Driver) Ours(context.Context) ([]object.Key, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if !d.view.exists {
+	if !d.cache.exists {
 		return nil, nil
 	}
 	keys := []object.Key{(&object.HostFilter{}).Key()}
-	for _, name := range d.view.names() {
+	for _, name := range d.cache.names() {
 		keys = append(keys, (&object.SilentDevice{Device: name}).Key())
 	}
 	return keys, nil

@@ -19,23 +19,23 @@ import (
 // deadline bounds every wait of a test.
 const deadline = 10 * time.Second
 
-// bed is a network namespace with a driver that watches it.
-type bed struct {
+// testbed is a network namespace with a driver that watches it.
+type testbed struct {
 	t      *testing.T
 	space  *netns.Space
 	d      *Driver
 	events chan object.Event
 }
 
-// newBed makes a namespace without a name. It ends with the test.
-func newBed(t *testing.T) *bed {
+// newTestbed makes a namespace without a name. It ends with the test.
+func newTestbed(t *testing.T) *testbed {
 	t.Helper()
 	names, err := netns.OpenDirectory(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { names.Close() })
-	b := &bed{t: t, events: make(chan object.Event, 1024)}
+	b := &testbed{t: t, events: make(chan object.Event, 1024)}
 	if b.space, err = names.Make("filter", func() error { return nil }); err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func newBed(t *testing.T) *bed {
 }
 
 // start opens a driver and lets it watch until the test ends.
-func (b *bed) start() {
+func (b *testbed) start() {
 	b.t.Helper()
 	err := b.space.Do(func() (err error) {
 		b.d, err = New(Config{Logger: slog.New(slog.DiscardHandler)})
@@ -66,7 +66,7 @@ func (b *bed) start() {
 	b.sync()
 }
 
-func (b *bed) await(wants func(object.Event) bool) object.Event {
+func (b *testbed) await(wants func(object.Event) bool) object.Event {
 	b.t.Helper()
 	timeout := time.After(deadline)
 	for {
@@ -81,7 +81,7 @@ func (b *bed) await(wants func(object.Event) bool) object.Event {
 	}
 }
 
-func (b *bed) sync() {
+func (b *testbed) sync() {
 	b.t.Helper()
 	if err := b.d.Sync(b.t.Context()); err != nil {
 		b.t.Fatal(err)
@@ -89,7 +89,7 @@ func (b *bed) sync() {
 }
 
 // apply runs inside the namespace, so that the nft program is started there.
-func (b *bed) apply(changes ...object.Change) {
+func (b *testbed) apply(changes ...object.Change) {
 	b.t.Helper()
 	var errs []error
 	_ = b.space.Do(func() error {
@@ -104,7 +104,7 @@ func (b *bed) apply(changes ...object.Change) {
 }
 
 // nft runs nft as somebody else would.
-func (b *bed) nft(args ...string) string {
+func (b *testbed) nft(args ...string) string {
 	b.t.Helper()
 	var out []byte
 	err := b.space.Do(func() (err error) {
@@ -117,7 +117,7 @@ func (b *bed) nft(args ...string) string {
 	return string(out)
 }
 
-func (b *bed) faults() string {
+func (b *testbed) faults() string {
 	b.t.Helper()
 	found, err := b.d.Observe(b.t.Context(), []object.Key{(&object.HostFilter{}).Key()})
 	if err != nil {
@@ -129,7 +129,7 @@ func (b *bed) faults() string {
 	return found[0].(*object.HostFilter).Faults
 }
 
-func (b *bed) silent(device string) bool {
+func (b *testbed) silent(device string) bool {
 	b.t.Helper()
 	found, err := b.d.Observe(b.t.Context(), []object.Key{(&object.SilentDevice{Device: device}).Key()})
 	if err != nil {
@@ -144,7 +144,7 @@ func device(name string) *object.SilentDevice { return &object.SilentDevice{Devi
 
 func TestTablesAndDevices(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newTestbed(t)
 	if got := b.faults(); got != "there are no tables" {
 		t.Fatalf("a fresh namespace: %s", got)
 	}
@@ -168,7 +168,7 @@ func TestTablesAndDevices(t *testing.T) {
 
 func TestWhatSomebodyChangesIsSeenAndMended(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newTestbed(t)
 	b.nft("add", "table", "inet", "filter")
 	b.apply(create(&object.HostFilter{}), create(device("tap1")))
 	before := b.nft("list", "ruleset")
@@ -209,14 +209,14 @@ func TestWhatSomebodyChangesIsSeenAndMended(t *testing.T) {
 
 func TestManyDevicesInOneTransaction(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newTestbed(t)
 	changes := []object.Change{create(&object.HostFilter{})}
 	for i := range 1200 {
 		changes = append(changes, create(device(fmt.Sprintf("tap%d", i))))
 	}
 	b.apply(changes...)
 	b.apply(object.Change{Op: object.Update, Desired: &object.HostFilter{}}) // the tables are made again with all of them
-	if !b.silent("tap0") || !b.silent("tap1199") || len(b.d.view.names()) != 1200 {
-		t.Errorf("%d of 1200 devices are silent", len(b.d.view.names()))
+	if !b.silent("tap0") || !b.silent("tap1199") || len(b.d.cache.names()) != 1200 {
+		t.Errorf("%d of 1200 devices are silent", len(b.d.cache.names()))
 	}
 }

@@ -60,15 +60,15 @@ func (d *Driver) applyTables(ctx context.Context, c object.Change) error {
 	if _, err := d.refresh(ctx); err != nil {
 		return fmt.Errorf("host filter: read back: %w", err)
 	}
-	if c.Op != object.Delete && d.view.faults != "" {
-		return fmt.Errorf("host filter: the tables were loaded and are not right: %s", d.view.faults)
+	if c.Op != object.Delete && d.cache.faults != "" {
+		return fmt.Errorf("host filter: the tables were loaded and are not right: %s", d.cache.faults)
 	}
 	return nil
 }
 
 // load makes both tables again, with the devices that they have, in one transaction.
 func (d *Driver) load(ctx context.Context) error {
-	if err := d.program.Load(ctx, tableText(d.view.names())); err != nil {
+	if err := d.program.Load(ctx, tableText(d.cache.names())); err != nil {
 		return fmt.Errorf("host filter: load tables inet weft and arp weft: %w", err)
 	}
 	return nil
@@ -116,12 +116,12 @@ func (d *Driver) applyDevices(ctx context.Context, changes []object.Change, whic
 	}
 }
 
-// commit sends changes of devices as one transaction and updates the view.
+// commit sends changes of devices as one transaction and updates the cache.
 func (d *Driver) commit(changes []object.Change, which []int) error {
 	for n, t := range tables {
 		var come, gone []nftables.SetElement
 		for _, i := range which {
-			device, has := changes[i].Key().Name, d.view.devices[n][changes[i].Key().Name]
+			device, has := changes[i].Key().Name, d.cache.devices[n][changes[i].Key().Name]
 			if len(device) == 0 || len(device) >= nameSize {
 				return fmt.Errorf("device %q: a name has 1 to %d bytes", device, nameSize-1)
 			}
@@ -143,7 +143,7 @@ func (d *Driver) commit(changes []object.Change, which []int) error {
 		return fmt.Errorf("change the sets of tables inet weft and arp weft: %w", err)
 	}
 	for _, i := range which {
-		for _, set := range d.view.devices {
+		for _, set := range d.cache.devices {
 			if changes[i].Op == object.Delete {
 				delete(set, changes[i].Key().Name)
 			} else {

@@ -13,8 +13,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// newConn opens a socket in the bed's namespace.
-func (b *bed) newConn() *Conn {
+// newConn opens a socket in the testbed's namespace.
+func (b *testbed) newConn() *Conn {
 	b.t.Helper()
 	c, err := Open(b.space, new(Buffers), unix.NETLINK_ROUTE)
 	must(b.t, err)
@@ -31,7 +31,7 @@ func askLink(index int) *Request {
 // behind is no answer to the next one.
 func TestExchangeEnds(t *testing.T) {
 	t.Parallel()
-	c := newBed(t).newConn()
+	c := newTestbed(t).newConn()
 	never := func(int, Message) (bool, error) { return false, nil }
 	start := time.Now()
 	err := c.Exchange(start.Add(30*time.Millisecond), []*Request{askLink(1)}, never)
@@ -62,7 +62,7 @@ func TestExchangeEnds(t *testing.T) {
 // TestLargeDatagram: a socket with large buffers sends as many requests at once, and receives all answers.
 func TestLargeDatagram(t *testing.T) {
 	t.Parallel()
-	c := newBed(t).newConn()
+	c := newTestbed(t).newConn()
 	requests := make([]*Request, 10000)
 	for i := range requests {
 		requests[i] = askLink(9999)
@@ -81,7 +81,7 @@ func TestLargeDatagram(t *testing.T) {
 // TestPortNamesTheSender: a notification names the port of the socket that made the change.
 func TestPortNamesTheSender(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newTestbed(t)
 	c, other := b.newConn(), b.newConn()
 	port, err := c.Port()
 	must(t, err)
@@ -102,7 +102,7 @@ func TestPortNamesTheSender(t *testing.T) {
 // TestDumpOnce: it passes on every entry, and returns the error of a dump that cannot be made. The socket then takes another.
 func TestDumpOnce(t *testing.T) {
 	t.Parallel()
-	c := newBed(t).newConn()
+	c := newTestbed(t).newConn()
 	wrong := NewRequest(unix.RTM_GETADDR, FlagsDump, make([]byte, AddressHeader)).Uint32(200, 1) // an attribute that does not exist
 	if err := c.DumpOnce(time.Time{}, wrong, func(Message) {}); !errors.Is(err, unix.EINVAL) {
 		t.Errorf("a wrong request: %v", err)
@@ -121,7 +121,7 @@ func TestDumpOnce(t *testing.T) {
 // TestOnlyRemovals: a filtered subscription tells what was removed and nothing else.
 func TestOnlyRemovals(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newTestbed(t)
 	s, err := Subscribe(b.space, new(Buffers), unix.NETLINK_ROUTE, unix.RTNLGRP_LINK)
 	must(t, err)
 	t.Cleanup(func() { _ = s.Close() })

@@ -128,7 +128,7 @@ func (f *Feed) end() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.sub.Close(); err != nil {
-		f.config.Logger.Warn("close a netlink subscription", "of", f.config.Name, "error", err)
+		f.config.Logger.Warn("cannot close a netlink subscription", "of", f.config.Name, "error", err)
 	}
 	f.sub = nil
 }

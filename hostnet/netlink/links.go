@@ -107,7 +107,7 @@ func (l *Links) changed(_ context.Context, lost bool) error {
 	return nil
 }
 
-// Cache is the state of the links at one moment. It is valid only during View.
+// Cache is the state of the links at one moment. It is valid only during Cache.
 type Cache struct{ state *linkState }
 
 // NewCache makes a cache from its arguments, for tests of drivers.

@@ -20,15 +20,15 @@ import (
 // deadline bounds every wait of a test.
 const deadline = 10 * time.Second
 
-// bed is a network namespace with a cache of its links, and a handle for changes by somebody else.
-type bed struct {
+// testbed is a network namespace with a cache of its links, and a handle for changes by somebody else.
+type testbed struct {
 	t     *testing.T
 	links *Links
 	hand  *vnl.Handle
 	space *netns.Space
 }
 
-func newBed(t *testing.T) *bed {
+func newTestbed(t *testing.T) *testbed {
 	t.Helper()
 	names, err := netns.OpenDirectory(t.TempDir())
 	must(t, err)
@@ -36,7 +36,7 @@ func newBed(t *testing.T) *bed {
 	space, err := names.Make("links", func() error { return nil })
 	must(t, err)
 	t.Cleanup(func() { space.Close(); _ = names.Dismantle("links") })
-	b := &bed{t: t, space: space}
+	b := &testbed{t: t, space: space}
 	must(t, space.Do(func() (err error) { b.links, err = OpenLinks(slog.New(slog.DiscardHandler)); return err }))
 	t.Cleanup(func() { must(t, b.links.Close()) })
 	b.hand, err = space.Netlink(unix.NETLINK_ROUTE)
@@ -53,7 +53,7 @@ func must(t *testing.T, err error) {
 }
 
 // add makes a device. It is down.
-func (b *bed) add(name string) vnl.Link {
+func (b *testbed) add(name string) vnl.Link {
 	b.t.Helper()
 	a := vnl.NewLinkAttrs()
 	a.Name = name
@@ -66,7 +66,7 @@ func (b *bed) add(name string) vnl.Link {
 func everything(was, is Link) bool { return was != is }
 
 // await reads changes until one with the name satisfies the function.
-func (b *bed) await(s *Listener, name string, satisfies func(Change) bool) {
+func (b *testbed) await(s *Listener, name string, satisfies func(Change) bool) {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.t.Context(), deadline)
 	defer cancel()
@@ -85,7 +85,7 @@ func (b *bed) await(s *Listener, name string, satisfies func(Change) bool) {
 // TestWhatIsAcknowledgedIsKnown: after a change is made, the cache has it, and no older notification undoes it.
 func TestWhatIsAcknowledgedIsKnown(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newTestbed(t)
 	driver := b.links.Listen(everything)
 	must(t, driver.Read(t.Context()))
 	l := b.add("tap1")
@@ -111,7 +111,7 @@ func TestWhatIsAcknowledgedIsKnown(t *testing.T) {
 // TestKnownFromTheBeginning: what is acknowledged is in the cache as soon as the cache is open.
 func TestKnownFromTheBeginning(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newTestbed(t)
 	for range 100 {
 		var links *Links
 		must(t, b.space.Do(func() (err error) { links, err = OpenLinks(slog.New(slog.DiscardHandler)); return err }))
@@ -126,7 +126,7 @@ func TestKnownFromTheBeginning(t *testing.T) {
 // TestSilentChangesAreRead: the kernel does not report the alias of a link that is down.
 func TestSilentChangesAreRead(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newTestbed(t)
 	reader, other := b.links.Listen(everything), b.links.Listen(everything)
 	must(t, reader.Read(t.Context()))
 	l := b.add("tap1")
@@ -150,7 +150,7 @@ func TestSilentChangesAreRead(t *testing.T) {
 // TestAddressesAreFollowed: configured addresses are reported. Link-local ones are reported separately.
 func TestAddressesAreFollowed(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newTestbed(t)
 	s := b.links.Listen(everything)
 	must(t, s.Read(t.Context()))
 	l := b.add("eth1")
@@ -177,7 +177,7 @@ func TestAddressesAreFollowed(t *testing.T) {
 // date.
 func TestLossIsTold(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newTestbed(t)
 	s := b.links.Listen(everything)
 	must(t, s.Read(t.Context()))
 	l := b.add("tap1")
@@ -208,7 +208,7 @@ func TestLossIsTold(t *testing.T) {
 // TestFeedSubscribesAgain: after a failure a loss is reported. The feed ends if its subject does not exist any more.
 func TestFeedSubscribesAgain(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newTestbed(t)
 	opened, lost := 0, make(chan bool, 100)
 	failure := errors.New("once")
 	f := NewFeed(FeedConfig{
@@ -246,7 +246,7 @@ func TestFeedSubscribesAgain(t *testing.T) {
 // TestRequestsFailOneByOne: each of many requests in one datagram has its own answer.
 func TestRequestsFailOneByOne(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newTestbed(t)
 	l := b.add("tap1")
 	set := func(index int) *Request {
 		return NewRequest(unix.RTM_NEWLINK, FlagsAct, LinkInfo(unix.AF_UNSPEC, index, 0, 0)).Uint32(unix.IFLA_MTU, 1400)
@@ -260,7 +260,7 @@ func TestRequestsFailOneByOne(t *testing.T) {
 // TestWhatOthersReadIsTold: what somebody else reads from the feed is reported, although it woke nobody.
 func TestWhatOthersReadIsTold(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newTestbed(t)
 	l := b.add("tap1")
 	told, mtu := make(chan int, 10000), 0
 	var f *Feed

@@ -10,7 +10,7 @@ import (
 )
 
 // Apply makes the changes of each namespace in this order: its table, then all mappings in one transaction, then what is deleted
-// of the table. It cuts connections through mappings that ended. When it returns, the view is what the kernel holds.
+// of the table. It cuts connections through mappings that ended. When it returns, the cache is what the kernel holds.
 func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
 	errs := make([]error, len(changes))
 	var order []string

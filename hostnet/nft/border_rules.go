@@ -94,7 +94,7 @@ func routerLeave() (all []rule) {
 		rule{chainLeave.name, "anything else to outside: drop", join(toOutside(true), drop(counterUntranslated))})
 }
 
-// externalSources are the rules about who may send to an external namespace, from outside and from each router. Guests of a
+// externalSources are the rules about who may send to a gateway namespace, from outside and from each router. Guests of a
 // routed network may be on other hosts, so packets with their prefixes come from outside too. The router that has such a prefix
 // judges them.
 func externalSources() []rule {

@@ -5,7 +5,7 @@
 //   - The driver writes and removes only the table "weft" of family inet, and only in namespaces of ours.
 //   - The rules of a role do not depend on how many mappings there are.
 //   - Each change of one namespace is one transaction of the kernel.
-//   - The view is of one generation of the kernel.
+//   - The cache is of one generation of the kernel.
 //   - What this process writes is never reported as an event once the subscription in that namespace works.
 //   - A connection is ended only if the mapping that it goes through ends.
 package nft
@@ -106,7 +106,7 @@ func (d *Driver) Sync(ctx context.Context) error {
 	return nil
 }
 
-// Observe looks the keys up in the view.
+// Observe looks the keys up in the cache.
 func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object, error) {
 	found := make([]object.Object, 0, len(keys))
 	for _, k := range keys {
@@ -115,7 +115,7 @@ func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object,
 		if err != nil || s == nil {
 			continue
 		}
-		s.current(func(v *view) {
+		s.current(func(v *cache) {
 			if k.Kind == object.KindNATTable {
 				if t, ok := v.table(namespace, d.versions); ok {
 					found = append(found, t)

@@ -24,7 +24,7 @@ func (d *Driver) Dropped(ctx context.Context) map[string]uint64 {
 		now, err := s.ctl.readCounters(ctx)
 		if err != nil {
 			if !isGone(err) && ctx.Err() == nil {
-				d.config.Logger.Debug("counters of a network namespace not read", "namespace", name, "error", err)
+				d.config.Logger.Debug("cannot read the counters of a network namespace", "namespace", name, "error", err)
 			}
 			continue
 		}

@@ -46,8 +46,8 @@ type delta struct {
 	cuts        []cut
 }
 
-// delta compares the targets with the view. Its size depends on the changes only.
-func (v *view) delta(targets map[netip.Addr]target) delta {
+// delta compares the targets with the cache. Its size depends on the changes only.
+func (v *cache) delta(targets map[netip.Addr]target) delta {
 	var d delta
 	affected := map[netip.Addr]bool{} // fixed addresses whose way out may change
 	for floating, t := range targets {
@@ -90,7 +90,7 @@ func (v *view) delta(targets map[netip.Addr]target) delta {
 }
 
 // deltaOne is the part of delta for the maps that lead in.
-func (v *view) deltaOne(floating netip.Addr, t target, d *delta) {
+func (v *cache) deltaOne(floating netip.Addr, t target, d *delta) {
 	gone := cut{floating: floating, ports: map[service]netip.AddrPort{}}
 	if have := v.floating[floating]; have != t.fixed {
 		if have.IsValid() {
@@ -127,7 +127,7 @@ func (v *view) deltaOne(floating netip.Addr, t target, d *delta) {
 func (s *space) applyMappings(ctx context.Context, targets map[netip.Addr]target) error {
 	var d delta
 	exists, maps := false, true
-	s.current(func(v *view) {
+	s.current(func(v *cache) {
 		exists = v.exists
 		for _, m := range mappingSets() {
 			maps = maps && v.sets[m.name] != ""

@@ -33,9 +33,9 @@ type network struct {
 func newNetwork(t testing.TB) *network {
 	s := newSpaces(t)
 	n := &network{testSpaces: s, router: s.add(true), a: s.add(false), b: s.add(false), outside: s.add(false)}
-	n.wire(n.a, "ina", "10.0.0.1/24 fd00:a::1/64", "10.0.0.5/24 fd00:a::5/64")
-	n.wire(n.b, "inb", "10.0.1.1/24 fd00:b::1/64", "10.0.1.7/24 fd00:b::7/64")
-	n.wire(n.outside, "out", "169.254.128.2/24 fd00:5745:4654::2/64", "169.254.128.1/24 fd00:5745:4654::1/64")
+	n.connect(n.a, "ina", "10.0.0.1/24 fd00:a::1/64", "10.0.0.5/24 fd00:a::5/64")
+	n.connect(n.b, "inb", "10.0.1.1/24 fd00:b::1/64", "10.0.1.7/24 fd00:b::7/64")
+	n.connect(n.outside, "out", "169.254.128.2/24 fd00:5745:4654::2/64", "169.254.128.1/24 fd00:5745:4654::1/64")
 	for ns, via := range map[string][2]string{n.a: {"10.0.0.1", "fd00:a::1"}, n.b: {"10.0.1.1", "fd00:b::1"},
 		n.router: {"169.254.128.1", "fd00:5745:4654::1"}, n.outside: {"169.254.128.2", "fd00:5745:4654::2"}} {
 		inside(t, ns, "ip", "route", "add", "default", "via", via[0])
@@ -48,8 +48,8 @@ func newNetwork(t testing.TB) *network {
 	return n
 }
 
-// wire connects a namespace's eth0 to a device of the router.
-func (n *network) wire(ns, device, routers, own string) {
+// connect connects a namespace's eth0 to a device of the router.
+func (n *network) connect(ns, device, routers, own string) {
 	n.t.Helper()
 	run(n.t, "ip", "-n", n.router, "link", "add", device, "type", "veth", "peer", "name", "eth0", "netns", ns)
 	for _, end := range [][3]string{{n.router, device, routers}, {ns, "eth0", own}} {
@@ -308,20 +308,20 @@ func TestCuts(t *testing.T) {
 	n.seenAs(n.b, "tcp", "203.0.113.1:7", "192.0.2.10")
 }
 
-// newExternal has the same wires, but in the middle is the host's external namespace. Its "guests" are the transit ends of two
+// newExternal has the same wires, but in the middle is the host's gateway namespace. Its "guests" are the transit ends of two
 // routers. Each has a floating address: 203.0.113.50 for b and .51 for a.
 func newExternal(t *testing.T, limits object.NATLimits) *network {
 	s := newSpaces(t)
 	n := &network{testSpaces: s, router: s.add(true), a: s.add(false), b: s.add(false), outside: s.add(false)}
-	n.wire(n.a, "ta", "169.254.128.2/31 fd00:5745:4654::2/127", "169.254.128.3/31 fd00:5745:4654::3/127")
-	n.wire(n.b, "tb", "169.254.128.4/31 fd00:5745:4654::4/127", "169.254.128.5/31 fd00:5745:4654::5/127")
-	n.wire(n.outside, "ext", "203.0.113.2/24 2001:db8:ffff::2/64", "203.0.113.1/24 2001:db8:ffff::1/64")
+	n.connect(n.a, "ta", "169.254.128.2/31 fd00:5745:4654::2/127", "169.254.128.3/31 fd00:5745:4654::3/127")
+	n.connect(n.b, "tb", "169.254.128.4/31 fd00:5745:4654::4/127", "169.254.128.5/31 fd00:5745:4654::5/127")
+	n.connect(n.outside, "ext", "203.0.113.2/24 2001:db8:ffff::2/64", "203.0.113.1/24 2001:db8:ffff::1/64")
 	for ns, via := range map[string][2]string{n.a: {"169.254.128.2", "fd00:5745:4654::2"}, n.b: {"169.254.128.4", "fd00:5745:4654::4"}} {
 		inside(t, ns, "ip", "route", "add", "default", "via", via[0])
 		inside(t, ns, "ip", "-6", "route", "add", "default", "via", via[1])
 	}
 	for floating, at := range map[string][2]string{"203.0.113.50/32": {n.b, "169.254.128.5"}, "203.0.113.51/32": {n.a, "169.254.128.3"}} {
-		inside(t, n.router, "ip", "route", "add", floating, "via", at[1]) // the external namespace only routes it
+		inside(t, n.router, "ip", "route", "add", floating, "via", at[1]) // the gateway namespace only routes it
 		inside(t, n.outside, "ip", "route", "add", floating, "via", "203.0.113.2")
 		inside(t, at[0], "ip", "addr", "add", floating, "dev", "lo")
 	}

@@ -28,7 +28,7 @@ const (
 	// neighborKnown is how long a neighbour that was let through counts as known. The kernel keeps an unused entry for about the
 	// same time (gc_stale_time).
 	neighborKnown = time.Minute
-	// neighborRouters bounds for how many routers an external namespace keeps rates. It is the number of transit addresses.
+	// neighborRouters bounds for how many routers a gateway namespace keeps rates. It is the number of transit addresses.
 	neighborRouters = 1 << 14
 )
 
@@ -65,7 +65,7 @@ func resolveRules(role object.NATRole) []rule {
 	return append(all, rule{chainNeighbor.name, "no room for more: drop", drop(counterResolution)})
 }
 
-// guestRate is the rate of a router's guests. In the router's namespace it is one rate for all of them. In an external namespace
+// guestRate is the rate of a router's guests. In the router's namespace it is one rate for all of them. In a gateway namespace
 // it is one rate for each router, by the router's device.
 func guestRate(role object.NATRole) []expr.Any {
 	limit := rate(newNeighbors, neighborBurst)

@@ -17,17 +17,17 @@ import (
 // reachTimeout bounds how long we wait for the notifications of our own transaction. After it the table is dumped.
 const reachTimeout = 5 * time.Second
 
-// space is one namespace: a socket inside it, and the view of its table.
+// space is one namespace: a socket inside it, and the cache of its table.
 type space struct {
 	name  string
 	inode uint64
 	ctl   *control
 
 	mu      sync.Mutex
-	view    *view
+	cache   *cache
 	loaded  bool
 	watched bool          // notifications arrive
-	reached chan struct{} // closed when the view reaches another generation
+	reached chan struct{} // closed when the cache reaches another generation
 	cuts    []cut         // connections that still have to be cut
 	stop    context.CancelFunc
 
@@ -36,7 +36,7 @@ type space struct {
 
 // openSpace opens a socket in the namespace. It reads nothing yet.
 func openSpace(namespaces Namespaces, buffers *netlink.Buffers, name string) (*space, error) {
-	s := &space{name: name, view: newView(), reached: make(chan struct{})}
+	s := &space{name: name, cache: newCache(), reached: make(chan struct{})}
 	err := namespaces.Inside(name, func() (err error) {
 		if s.inode, err = currentInode(); err != nil {
 			return err
@@ -59,42 +59,42 @@ func currentInode() (uint64, error) {
 	return st.Ino, nil
 }
 
-// load dumps the table into the view and returns what differed.
+// load dumps the table into the cache and returns what differed.
 func (s *space) load(ctx context.Context) (*touched, error) {
-	fresh, err := s.ctl.readView(ctx)
+	fresh, err := s.ctl.readCache(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("network namespace %s: %w", s.name, err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.loaded && int32(fresh.generation-s.view.generation) < 0 {
-		return newTouched(), nil // notifications have already brought the view further
+	if s.loaded && int32(fresh.generation-s.cache.generation) < 0 {
+		return newTouched(), nil // notifications have already brought the cache further
 	}
-	t := fresh.since(s.view)
+	t := fresh.since(s.cache)
 	s.replace(fresh)
 	return t, nil
 }
 
 // replace is called with mu held.
-func (s *space) replace(fresh *view) {
-	s.view, s.loaded = fresh, true
+func (s *space) replace(fresh *cache) {
+	s.cache, s.loaded = fresh, true
 	s.advance()
 }
 
-// advance tells those who wait that the view has another generation. mu must be held.
+// advance tells those who wait that the cache has another generation. mu must be held.
 func (s *space) advance() {
 	close(s.reached)
 	s.reached = make(chan struct{})
 }
 
-// current reads the view under its lock.
-func (s *space) current(read func(v *view)) {
+// current reads the cache under its lock.
+func (s *space) current(read func(v *cache)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	read(s.view)
+	read(s.cache)
 }
 
-// ensure loads the view if it was never loaded.
+// ensure loads the cache if it was never loaded.
 func (s *space) ensure(ctx context.Context) error {
 	s.mu.Lock()
 	loaded := s.loaded
@@ -106,7 +106,7 @@ func (s *space) ensure(ctx context.Context) error {
 	return err
 }
 
-// settle brings the view to what the kernel holds now. It waits for notifications, or dumps the table if none arrive.
+// settle brings the cache to what the kernel holds now. It waits for notifications, or dumps the table if none arrive.
 func (s *space) settle(ctx context.Context) error {
 	generation, err := s.ctl.generation(ctx)
 	if err != nil {
@@ -116,7 +116,7 @@ func (s *space) settle(ctx context.Context) error {
 	defer timeout.Stop()
 	for {
 		s.mu.Lock()
-		done := s.loaded && int32(s.view.generation-generation) >= 0
+		done := s.loaded && int32(s.cache.generation-generation) >= 0
 		watched, reached := s.watched, s.reached
 		s.mu.Unlock()
 		if done {
@@ -144,9 +144,9 @@ func (s *space) close() {
 	s.ctl.close()
 }
 
-// keys are the keys of all objects in the view.
+// keys are the keys of all objects in the cache.
 func (s *space) keys() (keys []object.Key) {
-	s.current(func(v *view) {
+	s.current(func(v *cache) {
 		t := &touched{table: v.exists, mappings: v.floatings()}
 		keys = t.keys(s.name)
 	})

@@ -43,7 +43,7 @@ func drawTargets(t *rapid.T) map[netip.Addr]target {
 }
 
 // carryOut does what the kernel would do, and refuses what the kernel would refuse.
-func carryOut(t *rapid.T, v *view, d delta) {
+func carryOut(t *rapid.T, v *cache, d delta) {
 	have := map[element]bool{}
 	keys := map[element]bool{}
 	for _, e := range v.elements() {
@@ -73,7 +73,7 @@ func carryOut(t *rapid.T, v *view, d delta) {
 func TestDeltaLeadsToTargets(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		v := newView()
+		v := newCache()
 		carryOut(t, v, v.delta(drawTargets(t)))
 		for _, e := range v.elements() {
 			if rapid.IntRange(0, 3).Draw(t, "damage") == 0 {
@@ -117,13 +117,13 @@ func TestDeltaLeadsToTargets(t *testing.T) {
 func TestTouchedNamesAllThatChanged(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		v := newView()
+		v := newCache()
 		carryOut(t, v, v.delta(drawTargets(t)))
-		old := newView()
+		old := newCache()
 		for _, e := range v.elements() {
 			old.put(e, true, newTouched())
 		}
-		other := newView()
+		other := newCache()
 		carryOut(t, other, other.delta(drawTargets(t)))
 		named := newTouched()
 		for range rapid.IntRange(1, 4).Draw(t, "changes") {
@@ -283,16 +283,16 @@ func FuzzMessages(f *testing.F) {
 			return
 		}
 		m := netlink.Message{Header: syscall.NlMsghdr{Type: binary.NativeEndian.Uint16(b[4:])}, Data: b[unix.SizeofNlMsghdr:]}
-		s := &space{view: newView(), reached: make(chan struct{})}
+		s := &space{cache: newCache(), reached: make(chan struct{})}
 		_, _, _ = s.absorb([]netlink.Message{m}, 1)
 		list, _ := elementsOf(m)
 		for _, e := range list {
-			s.view.put(e, rand.IntN(2) == 0, newTouched())
+			s.cache.put(e, rand.IntN(2) == 0, newTouched())
 		}
-		for floating := range s.view.floatings() {
-			s.view.mapping("n", floating)
+		for floating := range s.cache.floatings() {
+			s.cache.mapping("n", floating)
 		}
-		s.view.table("n", nil)
+		s.cache.table("n", nil)
 		_ = netlink.ErrorOf(m)
 	})
 }

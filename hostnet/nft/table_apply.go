@@ -26,7 +26,7 @@ func (s *space) applyTable(ctx context.Context, c object.Change, versions *versi
 	}
 	var sound bool
 	var remove, add []element
-	s.current(func(v *view) {
+	s.current(func(v *cache) {
 		sound = v.sound(want, versions)
 		remove, add = v.hostDelta(want)
 	})
@@ -45,7 +45,7 @@ func (s *space) applyTable(ctx context.Context, c object.Change, versions *versi
 
 // hostDelta is the difference between the namespace's own sets and the desired ones. Removals come first, because a key of a map
 // cannot be added while it has another value. Both are in one transaction, so nobody sees one without the other.
-func (v *view) hostDelta(want *object.NATTable) (remove, add []element) {
+func (v *cache) hostDelta(want *object.NATTable) (remove, add []element) {
 	wanted := hostElements(want)
 	for e := range v.small {
 		if !wanted[e] && e.set != setSeal {
@@ -97,7 +97,7 @@ func (s *space) rebuild(ctx context.Context, want *object.NATTable, version stri
 }
 
 func (s *space) tryRebuild(ctx context.Context, want *object.NATTable, version string, parts []*netlink.Request) error {
-	before, err := s.ctl.readView(ctx)
+	before, err := s.ctl.readCache(ctx)
 	if err != nil {
 		return err
 	}
@@ -119,7 +119,7 @@ func (s *space) tryRebuild(ctx context.Context, want *object.NATTable, version s
 	if err := s.ctl.transact(ctx, before.generation, batch); err != nil {
 		return err
 	}
-	after, err := s.ctl.readView(ctx)
+	after, err := s.ctl.readCache(ctx)
 	if err != nil {
 		return err
 	}

@@ -19,7 +19,7 @@ func tableComment(t *object.NATTable, version string) string {
 
 // table is the namespace's NAT table. If somebody changed its rules, the role says so. The rules are compared by their digest,
 // which the seal keeps as the kernel showed it right after the rules were written.
-func (v *view) table(namespace string, versions *versions) (*object.NATTable, bool) {
+func (v *cache) table(namespace string, versions *versions) (*object.NATTable, bool) {
 	if !v.exists {
 		return nil, false
 	}
@@ -69,7 +69,7 @@ func (v *view) table(namespace string, versions *versions) (*object.NATTable, bo
 }
 
 // sound says whether the table has the desired rules, independent of its elements.
-func (v *view) sound(want *object.NATTable, versions *versions) bool {
+func (v *cache) sound(want *object.NATTable, versions *versions) bool {
 	have, ok := v.table(want.Namespace, versions)
 	return ok && have.Role == want.Role && have.OwnerUID == want.OwnerUID && have.Limits == want.Limits
 }

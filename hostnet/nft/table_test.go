@@ -13,10 +13,10 @@ import (
 	"weft/hostnet/object"
 )
 
-// loaded is the view of a table that has just been made.
-func loaded(t *testing.T, want *object.NATTable, known *versions) *view {
+// loaded is the cache of a table that has just been made.
+func loaded(t *testing.T, want *object.NATTable, known *versions) *cache {
 	t.Helper()
-	v := newView()
+	v := newCache()
 	v.exists, v.digest = true, "0123456789abcdef"
 	v.comment = tableComment(want, known.of(ruleKey{want.Role, want.Limits}))
 	for e := range hostElements(want) {
@@ -39,23 +39,23 @@ func TestTableAsItIs(t *testing.T) {
 	if have, ok := loaded(t, want, known).table("n", known); !ok || len(want.Diff(have)) > 0 {
 		t.Fatalf("as it was made: %v", want.Diff(have))
 	}
-	if _, ok := newView().table("n", known); ok {
+	if _, ok := newCache().table("n", known); ok {
 		t.Error("a table that is not there is seen")
 	}
-	put := func(e element, present bool) func(*view) { return func(v *view) { v.put(e, present, newTouched()) } }
+	put := func(e element, present bool) func(*cache) { return func(v *cache) { v.put(e, present, newTouched()) } }
 	for name, c := range map[string]struct {
-		change func(*view)
+		change func(*cache)
 		field  string
 		sound  bool
 	}{
-		"the rules were changed":        {func(v *view) { v.digest = "another" }, "role", false},
+		"the rules were changed":        {func(v *cache) { v.digest = "another" }, "role", false},
 		"no seal":                       {put(element{set: setSeal, key: "0123456789abcdef"}, false), "role", false},
 		"two seals":                     {put(element{set: setSeal, key: "another"}, true), "role", false},
-		"rules of another version":      {func(v *view) { v.comment = tableComment(want, "0000") }, "role", false},
-		"no comment":                    {func(v *view) { v.comment = "" }, "role", false},
-		"somebody's comment":            {func(v *view) { v.comment = "other " + strings.TrimPrefix(v.comment, "weft ") }, "role", false},
-		"another owner":                 {func(v *view) { v.comment += "x" }, "", false},
-		"limits that are no numbers":    {func(v *view) { v.comment = strings.Replace(v.comment, "1000/100/1000", "x", 1) }, "limits", false},
+		"rules of another version":      {func(v *cache) { v.comment = tableComment(want, "0000") }, "role", false},
+		"no comment":                    {func(v *cache) { v.comment = "" }, "role", false},
+		"somebody's comment":            {func(v *cache) { v.comment = "other " + strings.TrimPrefix(v.comment, "weft ") }, "role", false},
+		"another owner":                 {func(v *cache) { v.comment += "x" }, "", false},
+		"limits that are no numbers":    {func(v *cache) { v.comment = strings.Replace(v.comment, "1000/100/1000", "x", 1) }, "limits", false},
 		"one more outside device":       {put(outsideElement("we2"), true), "outside", true},
 		"no outside device":             {put(outsideElement("we1"), false), "outside", true},
 		"IPv6 is translated":            {put(routedElement(families()[1].familySets), false), "routed", true},
@@ -173,19 +173,19 @@ func TestNotifications(t *testing.T) {
 		"a rule of another table": {[]netlink.Message{part(unix.NFT_MSG_NEWRULE, "filter"), come}, 11, true, true, 11},
 		"of another subsystem":    {[]netlink.Message{{Header: syscall.NlMsghdr{Type: unix.NFT_MSG_DELTABLE}, Data: come.Data}}, 11, true, false, 11},
 	} {
-		s := &space{view: newView(), reached: make(chan struct{})}
-		s.view.generation = 10
+		s := &space{cache: newCache(), reached: make(chan struct{})}
+		s.cache.generation = 10
 		touched, complete, err := s.absorb(c.changes, c.generation)
-		if err != nil || complete != c.complete || touched.mappings[floating] != c.touched || s.view.generation != c.after {
-			t.Errorf("%s: complete %v, touched %v, generation %d, %v", name, complete, touched.mappings, s.view.generation, err)
+		if err != nil || complete != c.complete || touched.mappings[floating] != c.touched || s.cache.generation != c.after {
+			t.Errorf("%s: complete %v, touched %v, generation %d, %v", name, complete, touched.mappings, s.cache.generation, err)
 		}
-		if there := s.view.floating[floating] == fixed; there != (c.touched && name != "come and gone") {
+		if there := s.cache.floating[floating] == fixed; there != (c.touched && name != "come and gone") {
 			t.Errorf("%s: the element is in the picture: %v", name, there)
 		}
 	}
-	s := &space{view: newView(), reached: make(chan struct{})}
-	s.view.generation = 1<<32 - 1 // generations start again from 0
-	if _, complete, err := s.absorb([]netlink.Message{come}, 0); err != nil || !complete || s.view.floating[floating] != fixed {
+	s := &space{cache: newCache(), reached: make(chan struct{})}
+	s.cache.generation = 1<<32 - 1 // generations start again from 0
+	if _, complete, err := s.absorb([]netlink.Message{come}, 0); err != nil || !complete || s.cache.floating[floating] != fixed {
 		t.Errorf("after the last generation comes 0: complete %v, %v", complete, err)
 	}
 }

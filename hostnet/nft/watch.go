@@ -127,7 +127,7 @@ func (w *watcher) subscribe(s *space) (sub *netlink.Subscription, err error) {
 			return err
 		}
 		if inode != s.inode {
-			return fmt.Errorf("network namespace %s is another one now: %w", s.name, unix.ENOENT)
+			return fmt.Errorf("network namespace %s was removed and made again: %w", s.name, unix.ENOENT)
 		}
 		sub, err = nftables.Subscribe(w.driver.buffers)
 		return err
@@ -135,7 +135,7 @@ func (w *watcher) subscribe(s *space) (sub *netlink.Subscription, err error) {
 	return sub, err
 }
 
-// begin brings the view to what the kernel holds now. No notification tells what happened before the subscription or what was
+// begin brings the cache to what the kernel holds now. No notification tells what happened before the subscription or what was
 // lost.
 func (w *watcher) begin(ctx context.Context, s *space) error {
 	if err := w.reload(ctx, s, ""); err != nil {
@@ -161,7 +161,7 @@ func (w *watcher) tell(s *space, t *touched, by string) {
 	}
 }
 
-// absorb applies one transaction to the view. It reports what changed, unless the transaction was ours.
+// absorb applies one transaction to the cache. It reports what changed, unless the transaction was ours.
 func (w *watcher) absorb(ctx context.Context, s *space, committed nftables.Transaction) error {
 	t, complete, err := s.absorb(committed.Changes, committed.Generation)
 	if err != nil {

@@ -26,7 +26,7 @@ func (c Change) Key() Key {
 	return c.Observed.Key()
 }
 
-// Event is what a driver saw on the host. It is sent after the driver's own view holds it.
+// Event is what a driver saw on the host. It is sent after the driver's own cache holds it.
 type Event struct {
 	// Keys of objects that changed or may have changed. They include objects in our tables that somebody else made.
 	Keys []Key

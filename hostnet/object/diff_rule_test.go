@@ -36,7 +36,7 @@ func TestWhatIsNoDifference(t *testing.T) {
 		"fragments that are hidden":            {&object.Bridge{Fragments: object.FragmentsNXMatch}, &object.Bridge{Fragments: "normal"}, false},
 		"a setting that is not ours":           {settings(ours), settings(object.Setting{Key: "x", Value: "1"}, ours), true},
 		"a setting that is missing":            {settings(ours), settings(), false},
-		"an element that is there twice":       {&object.PortSecurityElements{Members: []object.PortSecurityElement{{Set: "macs"}}}, &object.PortSecurityElements{Members: []object.PortSecurityElement{{Set: "macs"}, {Set: "macs"}}}, true},
+		"an element that is there twice":       {&object.PortSecurityElements{Elements: []object.PortSecurityElement{{Set: "macs"}}}, &object.PortSecurityElements{Elements: []object.PortSecurityElement{{Set: "macs"}, {Set: "macs"}}}, true},
 		"forwards that continue each other":    {forwards(object.NATForward{Protocol: "tcp", First: 1, Last: 2, To: guest, ToFirst: 11}, object.NATForward{Protocol: "tcp", First: 3, Last: 4, To: guest, ToFirst: 13}), forwards(object.NATForward{Protocol: "tcp", First: 1, Last: 4, To: guest, ToFirst: 11}), true},
 		"forwards with a port between":         {forwards(object.NATForward{Protocol: "tcp", First: 1, Last: 2, To: guest, ToFirst: 11}, object.NATForward{Protocol: "tcp", First: 4, Last: 4, To: guest, ToFirst: 13}), forwards(object.NATForward{Protocol: "tcp", First: 1, Last: 4, To: guest, ToFirst: 11}), false},
 		"forwards to ports with one between":   {forwards(object.NATForward{Protocol: "tcp", First: 1, Last: 2, To: guest, ToFirst: 11}, object.NATForward{Protocol: "tcp", First: 3, Last: 4, To: guest, ToFirst: 14}), forwards(object.NATForward{Protocol: "tcp", First: 1, Last: 4, To: guest, ToFirst: 11}), false},
@@ -113,8 +113,8 @@ func TestPortSecurityDelta(t *testing.T) {
 	sends := object.PortSecurityElement{Set: object.PortSecurityMACs, Interface: "tap1", MAC: object.MAC{2, 0, 0, 0, 0, 1}}
 	has := object.PortSecurityElement{Set: object.PortSecurityIPv4, Interface: "tap1", Address: netip.MustParseAddr("10.0.0.5")}
 	missing, extra := object.PortSecurityDelta([]object.PortSecurityElement{has, guest}, []object.PortSecurityElement{sends, guest, sends})
-	text := func(members []object.PortSecurityElement) (all []string) {
-		for _, m := range members {
+	text := func(elements []object.PortSecurityElement) (all []string) {
+		for _, m := range elements {
 			all = append(all, m.String())
 		}
 		return all

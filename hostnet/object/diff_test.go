@@ -11,7 +11,7 @@ import (
 
 // identity are the fields that make up the key. With another value it is another object.
 var identity = paths(`
-	Bridge.Name Uplink.Device OVSPort.Device Session.Device FlowSet.Bridge FlowSet.Cookie Link.Name Qdisc.Device
+	Bridge.Name Uplink.Device OVSPort.Device Session.Device Meter.Bridge Meter.ID FlowSet.Bridge FlowSet.Cookie Link.Name Qdisc.Device
 	DHCPBinding.Device RABinding.Device Activation.Device Announcement.OwnerUID Announcement.Part
 	Namespace.Name Veth.Namespace Veth.Name Addresses.Namespace Addresses.Device Route.Namespace Route.Table Route.Destination
 	Rule.Namespace Rule.Priority Rule.From Neighbor.Namespace Neighbor.Device Neighbor.Address Proxy.Namespace Proxy.Device Proxy.Address
@@ -21,6 +21,7 @@ var identity = paths(`
 // uncompared are the fields that are never a difference, and why.
 var uncompared = map[string]string{
 	"OVSPort.Adopted":   "who made the interface is read off the marks that Weft sets on it, which are compared",
+	"Meter.OwnerUID":    "a meter carries no mark; its id is the port's",
 	"FlowSet.OwnerUID":  "the cookie is the owner's",
 	"FlowSet.Feature":   "the cookie is the feature's",
 	"FlowSet.Guest":     "it is for warnings only",
@@ -55,9 +56,9 @@ var words = map[string]string{
 	"Uplink.OwnerUID": "weft-owner", "Uplink.Config": "port configuration", "Uplink.Attachment": "promiscuous",
 	"OVSPort.OwnerUID": "weft-owner", "OVSPort.InterfaceID": "iface-id", "OVSPort.Config": "port configuration",
 	"OVSPort.Attachment": "promiscuous",
-	"Session.OwnerUID":   "weft-owner", "Session.Wire": "peer", "Session.Local": "bfd_local_src_mac", "Session.Remote": "bfd_local_dst_mac",
+	"Session.OwnerUID":   "weft-owner", "Session.PeerDevice": "peer", "Session.Local": "bfd_local_src_mac", "Session.Remote": "bfd_local_dst_mac",
 	"DHCPBinding.V4": "ipv4", "DHCPBinding.V6": "ipv6", "Addresses.Prefixes": "addresses", "BridgePort.Strange": "other settings",
-	"FlowSet.Flows": "flow", "PortSecurityElements.Members": "element",
+	"FlowSet.Flows": "flow", "PortSecurityElements.Elements": "element",
 }
 
 func paths(text string) map[string]bool {
@@ -167,7 +168,7 @@ func differsOnce(t *testing.T, path string, a, b object.Object) {
 
 // listed are lists whose elements differ separately: one is missing, another is extra.
 func listed(path string) bool {
-	return strings.HasPrefix(path, "FlowSet.Flows.") || strings.HasPrefix(path, "PortSecurityElements.Members.") || path == "Bridge.Settings.Key"
+	return strings.HasPrefix(path, "FlowSet.Flows.") || strings.HasPrefix(path, "PortSecurityElements.Elements.") || path == "Bridge.Settings.Key"
 }
 
 // wordOf is how a difference should name the field: by the word in the table for it or its parent, else by its own name.

@@ -1,6 +1,11 @@
 package object
 
-import "net/netip"
+import (
+	"maps"
+	"net/netip"
+	"reflect"
+	"slices"
+)
 
 // Facts is what compiling depends on of the host. Drivers fill it, and the compiler only reads it.
 type Facts struct {
@@ -52,4 +57,22 @@ type InterfaceFacts struct {
 	OwnerUID    string // external_ids:weft-owner: set on what Weft created or adopted
 	Created     bool   // Weft created it (external_ids:weft-created)
 	Session     SessionFacts
+}
+
+// DevicesThatDiffer lists the links and interfaces of which f and other know different things.
+func (f *Facts) DevicesThatDiffer(other *Facts) []string {
+	differ := map[string]bool{}
+	for _, pair := range [][2]*Facts{{f, other}, {other, f}} {
+		for name, l := range pair[0].Links {
+			if o, there := pair[1].Links[name]; !there || !reflect.DeepEqual(l, o) {
+				differ[name] = true
+			}
+		}
+		for name, i := range pair[0].Interfaces {
+			if o, there := pair[1].Interfaces[name]; !there || i != o {
+				differ[name] = true
+			}
+		}
+	}
+	return slices.Sorted(maps.Keys(differ))
 }

@@ -41,7 +41,9 @@ type Flow struct {
 type Match struct {
 	InPort   uint32   // OpenFlow port number
 	Metadata Masked64 // OXM_OF_METADATA
-	Reg4     Masked32 // bit 0: LearnLinkLocal remembered the source; bit 1: CheckLarger found a frame that is too large
+	Reg0     Masked32 // with Reg1: whose rules are looked up
+	Reg1     Masked32
+	Reg4     Masked32 // bit 0: LearnLinkLocal remembered the source; bit 1: CheckLarger found a frame that is too large; bit 2: from an isolated guest
 	Reg5     Masked32 // owner of the link-local address, found by lookup
 	Reg6     Masked32 // OpenFlow port number of the sending guest
 
@@ -50,10 +52,16 @@ type Match struct {
 	// VLAN matches vlan_tci. Use VLANUntagged, VLANID or VLANTagged.
 	VLAN VLANMatch
 
-	IPProto        uint8        // nw_proto; ARP opcode when EthType is ARP
-	IPSrc, IPDst   netip.Prefix // of the family of EthType; a whole address is a /32 or /128
-	TTL            uint8        // nw_ttl: time to live, or hop limit
-	Frag           Frag
+	IPProto      uint8        // nw_proto; ARP opcode when EthType is ARP
+	IPSrc, IPDst netip.Prefix // of the family of EthType; a whole address is a /32 or /128
+	TTL          uint8        // nw_ttl: time to live, or hop limit
+	Frag         Frag
+	// Conn is what Track found out. Original says that IPSrc, IPDst and IPProto are those of the connection's first packet (ct_nw_src,
+	// ct_nw_dst, ct_nw_proto), also for replies. ConnSrc and ConnDst are its ports, or for ICMP its type and code (ct_tp_src, ct_tp_dst).
+	Conn             ConnMatch
+	Original         bool
+	ConnSrc, ConnDst Masked16
+
 	TCPSrc, TCPDst uint16 // tp_src, tp_dst of TCP
 	UDPSrc, UDPDst uint16 // tp_src, tp_dst of UDP
 
@@ -109,6 +117,11 @@ func ExactMAC(m MAC) MaskedMAC {
 	return MaskedMAC{m, MAC{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}}
 }
 
+// Prefix matches the addresses that begin with the first three bytes of m (the OUI).
+func (m MAC) Prefix() MaskedMAC {
+	return MaskedMAC{MAC{m[0], m[1], m[2]}, MAC{0xff, 0xff, 0xff}}
+}
+
 // GroupMAC matches every broadcast and multicast address (IEEE 802 I/G bit).
 func GroupMAC() MaskedMAC { return MaskedMAC{MAC{1}, MAC{1}} }
 
@@ -123,6 +136,12 @@ type Masked32 struct{ Value, Mask uint32 }
 
 // Exact32 matches the whole value.
 func Exact32(v uint32) Masked32 { return Masked32{v, ^uint32(0)} }
+
+// Masked16 is a value with a mask. A zero Mask means "any".
+type Masked16 struct{ Value, Mask uint16 }
+
+// Exact16 matches the whole value.
+func Exact16(v uint16) Masked16 { return Masked16{v, ^uint16(0)} }
 
 // Optional8 is a byte whose value 0 is different from "not set".
 type Optional8 struct {
@@ -197,6 +216,26 @@ const NoPort = 0xffff
 // SetEthSrc rewrites the Ethernet source address.
 type SetEthSrc struct{ MAC MAC }
 
+// SetEthDst rewrites the Ethernet destination address.
+type SetEthDst struct{ MAC MAC }
+
+// SetARPSHA rewrites the sender's MAC in ARP, and SetARPSPA the sender's address. The flow must match ARP.
+type SetARPSHA struct{ MAC MAC }
+
+// SetARPSPA is described at SetARPSHA.
+type SetARPSPA struct{ Addr netip.Addr }
+
+// SetNDSLL rewrites the source link-layer address of a neighbour solicitation. The switch updates the checksum. The flow must match type 135
+// and code 0.
+type SetNDSLL struct{ MAC MAC }
+
+// SetIPv6Src rewrites an IPv6 packet's source address, and SetIPv6Dst its destination. The switch updates the checksums. The flow must match
+// IPv6.
+type SetIPv6Src struct{ Addr netip.Addr }
+
+// SetIPv6Dst is described at SetIPv6Src.
+type SetIPv6Dst struct{ Addr netip.Addr }
+
 // SetIPSrc rewrites an IPv4 packet's source address. SetIPDst rewrites its destination, SetUDPSrc its UDP source port. The switch
 // updates the checksums. The flow must match such packets.
 type SetIPSrc struct{ Addr netip.Addr }
@@ -222,6 +261,12 @@ type LearnLinkLocal struct {
 	Cookie      uint64
 	Limit       uint32
 	IdleTimeout uint16
+}
+
+// LoadBit writes Value into one bit of Reg.
+type LoadBit struct {
+	Reg, Bit uint8
+	Value    bool
 }
 
 // CheckLarger writes into Bit of Reg whether the frame has more than Length bytes, including its Ethernet header (OVS:
@@ -260,12 +305,24 @@ func joinPorts(ports []uint32) string {
 }
 
 func (a SetEthSrc) String() string    { return "eth_src:=" + a.MAC.String() }
+func (a SetEthDst) String() string    { return "eth_dst:=" + a.MAC.String() }
+func (a SetARPSHA) String() string    { return "arp_sha:=" + a.MAC.String() }
+func (a SetARPSPA) String() string    { return "arp_spa:=" + a.Addr.String() }
+func (a SetNDSLL) String() string     { return "nd_sll:=" + a.MAC.String() }
+func (a SetIPv6Src) String() string   { return "ipv6_src:=" + a.Addr.String() }
+func (a SetIPv6Dst) String() string   { return "ipv6_dst:=" + a.Addr.String() }
 func (a SetIPSrc) String() string     { return "ip_src:=" + a.Addr.String() }
 func (a SetIPDst) String() string     { return "ip_dst:=" + a.Addr.String() }
 func (a SetUDPSrc) String() string    { return fmt.Sprintf("udp_src:=%d", a.Port) }
 func (a PushVLAN) String() string     { return fmt.Sprintf("push_vlan:%d", a.ID) }
 func (a PopVLAN) String() string      { return "pop_vlan" }
 func (a AlienActions) String() string { return a.Text }
+func (a LoadBit) String() string {
+	if a.Value {
+		return fmt.Sprintf("reg%d[%d]:=1", a.Reg, a.Bit)
+	}
+	return fmt.Sprintf("reg%d[%d]:=0", a.Reg, a.Bit)
+}
 func (a CheckLarger) String() string {
 	return fmt.Sprintf("reg%d[%d]:=larger(%d)", a.Reg, a.Bit, a.Length)
 }
@@ -297,6 +354,9 @@ func (f Flow) id() flowID { return flowID{f.Table, f.Priority, f.Match} }
 // FlowDelta compares flows by identity and actions. missing are desired flows that are absent or have other actions. extra are
 // observed flows that are not desired. A flow with other actions is only in missing, because adding it replaces the old one.
 func FlowDelta(observed, desired []Flow) (missing, extra []Flow) {
+	if len(observed) == len(desired) && (len(desired) == 0 || &observed[0] == &desired[0]) {
+		return nil, nil // a driver has found them equal before, and shares the desired ones
+	}
 	have := make(map[flowID]Flow, len(observed))
 	for _, f := range observed {
 		have[f.id()] = f

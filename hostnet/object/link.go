@@ -14,16 +14,6 @@ type Link struct {
 	After []Key
 }
 
-// Qdisc is the traffic control of a guest's device. Root is the kind of a root queueing discipline that somebody attached by
-// hand, Ingress the kind of an ingress or clsact one. Empty means the kernel's default (handle 0). That is desired until a port
-// has limits.
-type Qdisc struct {
-	OwnerUID string
-	Device   string
-	Root     string
-	Ingress  string
-}
-
 // Key implements Object.
 func (l *Link) Key() Key { return Key{KindLink, l.Name} }
 
@@ -43,26 +33,5 @@ func (l *Link) Diff(observed Object) []Difference {
 	d.field("mtu", o.MTU, l.MTU)
 	d.field("no-ipv6", o.NoIPv6, o.NoIPv6 || l.NoIPv6)
 	d.field("up", o.Up, l.Up)
-	return d
-}
-
-// Key implements Object.
-func (q *Qdisc) Key() Key { return Key{KindQdisc, q.Device} }
-
-// Owner implements Object.
-func (q *Qdisc) Owner() string { return q.OwnerUID }
-
-// Netdev implements OnDevice.
-func (q *Qdisc) Netdev() string { return q.Device }
-
-// DependsOn implements Object.
-func (q *Qdisc) DependsOn() []Key { return nil }
-
-// Diff implements Object.
-func (q *Qdisc) Diff(observed Object) []Difference {
-	o := observed.(*Qdisc)
-	var d differ
-	d.field("root", o.Root, q.Root)
-	d.field("ingress", o.Ingress, q.Ingress)
 	return d
 }

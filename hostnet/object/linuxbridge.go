@@ -38,7 +38,7 @@ type LinuxBridge struct {
 }
 
 // BridgePort is a device as a port of a bridge of ours. A port with MACs is a guest's: frames for these MACs go to it, the bridge
-// learns nothing from it, and frames for unknown MACs do not reach it. A port without MACs is the wire, where the bridge learns.
+// learns nothing from it, and frames for unknown MACs do not reach it. A port without MACs is the uplink, where the bridge learns.
 // If Mute is set, it is a guest that must not be heard, and it gets no flooded frames.
 type BridgePort struct {
 	OwnerUID string
@@ -46,6 +46,9 @@ type BridgePort struct {
 	Bridge   string
 	MACs     []MAC // in order
 	Mute     bool
+	// Learns says that the bridge learns from a guest, because it may have MACs that other guests may have too. Port security lets it send
+	// from no others.
+	Learns bool
 	// Strange says that a setting differs from that of such a port. It is always desired false.
 	Strange bool
 	// After lists what must exist before the device is enslaved: its protection.
@@ -114,6 +117,7 @@ func (p *BridgePort) Diff(observed Object) []Difference {
 	d.field("bridge", o.Bridge, p.Bridge)
 	d.set("macs", texts(o.MACs), texts(p.MACs))
 	d.field("mute", o.Mute, p.Mute)
+	d.field("learns", o.Learns, p.Learns)
 	d.field("other settings", o.Strange, p.Strange)
 	return d
 }

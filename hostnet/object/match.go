@@ -11,6 +11,8 @@ func (m Match) String() string {
 	var w matchWriter
 	w.num("in_port", uint64(m.InPort))
 	w.masked("metadata", m.Metadata.Value, m.Metadata.Mask, ^uint64(0))
+	w.masked("reg0", uint64(m.Reg0.Value), uint64(m.Reg0.Mask), 0xffffffff)
+	w.masked("reg1", uint64(m.Reg1.Value), uint64(m.Reg1.Mask), 0xffffffff)
 	w.masked("reg4", uint64(m.Reg4.Value), uint64(m.Reg4.Mask), 0xffffffff)
 	w.masked("reg5", uint64(m.Reg5.Value), uint64(m.Reg5.Mask), 0xffffffff)
 	w.masked("reg6", uint64(m.Reg6.Value), uint64(m.Reg6.Mask), 0xffffffff)
@@ -20,9 +22,19 @@ func (m Match) String() string {
 		w.add(fmt.Sprintf("dl_type=%#04x", m.EthType))
 	}
 	w.masked("vlan_tci", uint64(m.VLAN.TCI), uint64(m.VLAN.Mask), 0xffff)
-	w.num("nw_proto", uint64(m.IPProto))
-	w.prefix("nw_src", m.IPSrc)
-	w.prefix("nw_dst", m.IPDst)
+	if m.Conn.Mask != 0 {
+		w.add("ct_state=" + m.Conn.String())
+	}
+	of := ""
+	if m.Original {
+		of = "ct_"
+		w.add("original")
+	}
+	w.num(of+"nw_proto", uint64(m.IPProto))
+	w.prefix(of+"nw_src", m.IPSrc)
+	w.prefix(of+"nw_dst", m.IPDst)
+	w.masked("ct_tp_src", uint64(m.ConnSrc.Value), uint64(m.ConnSrc.Mask), 0xffff)
+	w.masked("ct_tp_dst", uint64(m.ConnDst.Value), uint64(m.ConnDst.Mask), 0xffff)
 	w.num("nw_ttl", uint64(m.TTL))
 	if m.Frag != FragAny {
 		w.add("nw_frag=" + [...]string{"", "no", "yes", "first", "later"}[m.Frag])

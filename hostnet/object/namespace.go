@@ -137,7 +137,7 @@ func (l NATLimits) String() string {
 	return fmt.Sprintf("%d connections, %d to one destination, %d a second", l.Connections, l.PerDestination, l.PerSecond)
 }
 
-// TransitV4 and TransitV6 contain the addresses by which the routers' namespaces of a host reach its external namespaces. They
+// TransitV4 and TransitV6 contain the addresses by which the routers' namespaces of a host reach its gateway namespaces. They
 // never leave a host.
 var (
 	TransitV4 = netip.MustParsePrefix("169.254.128.0/17")

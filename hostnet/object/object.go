@@ -22,6 +22,7 @@ const (
 	KindUplink      Kind = "uplink"       // a NIC as a port of the bridge
 	KindOVSPort     Kind = "ovs-port"     // a guest's port and interface in OVS
 	KindSession     Kind = "bfd-session"  // a BFD session with another gateway host
+	KindMeter       Kind = "meter"        // an OpenFlow meter
 	KindFlowSet     Kind = "flow-set"     // the flows of one owner and feature
 	KindLink        Kind = "link"         // a netdev's state and MTU
 	KindQdisc       Kind = "qdisc"        // the traffic control of a netdev
@@ -56,7 +57,7 @@ const (
 // Kinds lists every kind.
 func Kinds() []Kind {
 	return []Kind{
-		KindBridge, KindUplink, KindOVSPort, KindSession, KindFlowSet, KindLink, KindQdisc, KindDHCPBinding, KindRABinding,
+		KindBridge, KindUplink, KindOVSPort, KindSession, KindMeter, KindFlowSet, KindLink, KindQdisc, KindDHCPBinding, KindRABinding,
 		KindActivation, KindAnnouncement,
 		KindNamespace, KindVeth, KindAddresses, KindRoute, KindRule, KindNeighbor, KindProxy, KindNATTable, KindNATMapping,
 		KindVLANDevice, KindLinuxBridge, KindBridgePort, KindPortSecurity, KindPortSecurityElements, KindTagFilter, KindPortSecurityUplink,

@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"weft/hostnet/object"
 )
@@ -13,6 +14,7 @@ var needs = map[object.Kind]func(o object.Object) []object.Key{
 	object.KindUplink:      func(o object.Object) []object.Key { return bridge(o.(*object.Uplink).Bridge) },
 	object.KindOVSPort:     func(o object.Object) []object.Key { return bridge(o.(*object.OVSPort).Bridge) },
 	object.KindSession:     func(o object.Object) []object.Key { return bridge(o.(*object.Session).Bridge) },
+	object.KindMeter:       func(o object.Object) []object.Key { return bridge(o.(*object.Meter).Bridge) },
 	object.KindFlowSet:     func(o object.Object) []object.Key { return bridge(o.(*object.FlowSet).Bridge) },
 	object.KindDHCPBinding: func(o object.Object) []object.Key { return link(o.(*object.DHCPBinding).Device) },
 	object.KindRABinding:   func(o object.Object) []object.Key { return link(o.(*object.RABinding).Device) },
@@ -82,6 +84,43 @@ func TestDependsOnLeavesAfterAlone(t *testing.T) {
 		before, first := clone(o), slices.Clone(o.DependsOn())
 		if !slices.Equal(first, o.DependsOn()) || !reflect.DeepEqual(before, o) {
 			t.Errorf("%s is another one after it was asked", name(like))
+		}
+	}
+}
+
+// TestMeterIDs: no two meters of ports share an id, and all ids fit what Open vSwitch allows.
+func TestMeterIDs(t *testing.T) {
+	t.Parallel()
+	seen := map[uint32]bool{}
+	for ofport := range uint32(0xff00) {
+		for _, slot := range []object.MeterSlot{object.MeterEgressRate, object.MeterEgressPackets, object.MeterIngressPackets} {
+			id := object.MeterID(ofport, slot)
+			if seen[id] || id > object.LastMeter || id >= 200_000 || ofport > 0 && id == 0 {
+				t.Fatalf("port %d, slot %d: id %d is used twice, or cannot be used", ofport, slot, id)
+			}
+			seen[id] = true
+		}
+	}
+	bridge, id, ok := object.ParseMeterName((&object.Meter{Bridge: "br-int", ID: 77}).Key().Name)
+	if !ok || bridge != "br-int" || id != 77 {
+		t.Errorf("%q, %d, %v", bridge, id, ok)
+	}
+	for _, name := range []string{"br-int", "br-int/", "br-int/x", "br-int/4294967296", "br-int/-1"} {
+		if _, _, ok := object.ParseMeterName(name); ok {
+			t.Errorf("%q passes as the name of a meter", name)
+		}
+	}
+}
+
+// TestBurstTime: the bucket is never smaller than asked, and larger by less than a tick.
+func TestBurstTime(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		amount, rate uint64
+		want         time.Duration
+	}{{0, 5, 0}, {5, 0, 0}, {125_000, 250_000, 500 * time.Millisecond}, {1, 3, 333_333_376}, {1 << 16, 2_500_000_000, 26_240}, {500_000_000, 1, 500_000_000 * time.Second}} {
+		if got := object.BurstTime(c.amount, c.rate); got != c.want || got%object.PSchedTick != 0 {
+			t.Errorf("%d at %d a second last %d ns, expected %d", c.amount, c.rate, got, c.want)
 		}
 	}
 }

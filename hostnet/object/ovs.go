@@ -1,5 +1,7 @@
 package object
 
+import "slices"
+
 // BridgeProtocols are the OpenFlow versions of all our bridges: 1.0 for the tools' defaults, 1.3 for meters, 1.4 for bundles.
 func BridgeProtocols() []string { return []string{"OpenFlow10", "OpenFlow13", "OpenFlow14"} }
 
@@ -206,6 +208,17 @@ func (f *FlowSet) Owner() string { return f.OwnerUID }
 
 // DependsOn implements Object.
 func (f *FlowSet) DependsOn() []Key { return append([]Key{{KindBridge, f.Bridge}}, f.After...) }
+
+// WithoutMeter is the set without the flows that name the meter: the set itself if there is none. A switch removes these flows with their
+// meter.
+func (f *FlowSet) WithoutMeter(id uint32) *FlowSet {
+	if !slices.ContainsFunc(f.Flows, func(one Flow) bool { return one.MeterOf() == id }) {
+		return f
+	}
+	left := *f
+	left.Flows = slices.DeleteFunc(slices.Clone(f.Flows), func(one Flow) bool { return one.MeterOf() == id })
+	return &left
+}
 
 // Diff implements Object. It lists missing, changed and extra flows.
 func (f *FlowSet) Diff(observed Object) []Difference {

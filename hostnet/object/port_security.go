@@ -24,29 +24,41 @@ const (
 	PortSecurityMACs     PortSecuritySet = "macs"     // device, MAC: source address of the guest
 	PortSecurityIPv4     PortSecuritySet = "ipv4"     // device, IPv4 address: source address of the guest
 	PortSecurityIPv6     PortSecuritySet = "ipv6"     // device, IPv6 address: source address of the guest
-	PortSecurityLocal    PortSecuritySet = "local"    // bridge, MAC: of a guest on this host, so it never comes from the wire
+	PortSecurityLocal    PortSecuritySet = "local"    // bridge, MAC: of a guest on this host, so it never comes from the physical network
 	PortSecurityReserved PortSecuritySet = "reserved" // bridge, link-local address: made from the MAC of a guest or router
 	// PortSecurityDerived: bridge, first 104 bits of the link-local addresses made from MACs that Weft chooses; the remaining bits are
 	// 0.
 	PortSecurityDerived PortSecuritySet = "derived"
 	PortSecurityServers PortSecuritySet = "servers" // bridge, IPv4 address: of a DHCP server; every host answers for it itself
 	// The sets of router interfaces.
-	PortSecurityLegs      PortSecuritySet = "legs"      // device: a router interface
-	PortSecurityExits     PortSecuritySet = "exits"     // device: the interface of an external namespace
-	PortSecurityGateways4 PortSecuritySet = "gateways4" // bridge, IPv4 address: of a gateway; every host has it
-	PortSecurityGateways6 PortSecuritySet = "gateways6" // bridge, IPv6 address: of a gateway; every host has it
-	PortSecurityOwn4      PortSecuritySet = "own4"      // bridge, IPv4 address: of this host's external namespace, so it never comes from the wire
-	PortSecurityOwn6      PortSecuritySet = "own6"      // bridge, IPv6 address: of this host's external namespace, so it never comes from the wire
-	PortSecurityRouters   PortSecuritySet = "routers"   // map: uplink → source MAC of routed frames that leave by it
+	PortSecurityRouterInterfaces PortSecuritySet = "legs"      // device: a router interface
+	PortSecurityGatewayPorts     PortSecuritySet = "exits"     // device: the interface of a gateway namespace
+	PortSecurityGateways4        PortSecuritySet = "gateways4" // bridge, IPv4 address: of a gateway; every host has it
+	PortSecurityGateways6        PortSecuritySet = "gateways6" // bridge, IPv6 address: of a gateway; every host has it
+	PortSecurityOwn4             PortSecuritySet = "own4"      // bridge, IPv4 address: of this host's gateway namespace, so it never comes from the physical network
+	PortSecurityOwn6             PortSecuritySet = "own6"      // bridge, IPv6 address: of this host's gateway namespace, so it never comes from the physical network
+	PortSecurityRouters          PortSecuritySet = "routers"   // map: uplink → source MAC of routed frames that leave by it
 	// PortSecurityRouterMACs holds the same by uplink and MAC. A frame that leaves with this MAC must not come in with it.
 	PortSecurityRouterMACs PortSecuritySet = "router_macs"
+	// The sets of networks that isolate their guests.
+	PortSecurityIsolated PortSecuritySet = "isolated" // device: of a guest that other guests do not reach
+	// PortSecurityPrefixes: device of such a guest, first three bytes of the MACs of guests on other hosts; the remaining bytes are 0.
+	PortSecurityPrefixes PortSecuritySet = "guest_prefixes"
+	PortSecurityTrusted  PortSecuritySet = "trusted" // bridge, MAC: of a router on another host, which may reach guests
+	// The sets of allowed address pairs. Blocks of the same device and MAC do not overlap.
+	PortSecurityPairMACs PortSecuritySet = "pair_macs" // device, MAC: source address of the guest besides its own
+	PortSecurityPairs4   PortSecuritySet = "pairs4"    // device, MAC, IPv4 block: what the guest may use with this MAC
+	PortSecurityPairs6   PortSecuritySet = "pairs6"    // device, MAC, IPv6 block: what the guest may use with this MAC
+	PortSecurityPaired   PortSecuritySet = "paired"    // bridge: of a network with pairs, where routers ask who has an address
 )
 
 // PortSecuritySets lists every set that has desired elements.
 func PortSecuritySets() []PortSecuritySet {
 	return []PortSecuritySet{
 		PortSecurityBridges, PortSecurityGuests, PortSecurityUplinks, PortSecurityMACs, PortSecurityIPv4, PortSecurityIPv6, PortSecurityLocal, PortSecurityReserved, PortSecurityDerived, PortSecurityServers,
-		PortSecurityLegs, PortSecurityExits, PortSecurityGateways4, PortSecurityGateways6, PortSecurityOwn4, PortSecurityOwn6, PortSecurityRouters, PortSecurityRouterMACs,
+		PortSecurityRouterInterfaces, PortSecurityGatewayPorts, PortSecurityGateways4, PortSecurityGateways6, PortSecurityOwn4, PortSecurityOwn6, PortSecurityRouters, PortSecurityRouterMACs,
+		PortSecurityIsolated, PortSecurityPrefixes, PortSecurityTrusted,
+		PortSecurityPairMACs, PortSecurityPairs4, PortSecurityPairs6, PortSecurityPaired,
 	}
 }
 
@@ -56,6 +68,7 @@ type PortSecurityElement struct {
 	Interface string
 	MAC       MAC
 	Address   netip.Addr
+	Block     netip.Prefix
 }
 
 // PortSecurityElements are all elements of one port or network in port security's sets. When it is removed, what guests claimed through its
@@ -63,8 +76,8 @@ type PortSecurityElement struct {
 type PortSecurityElements struct {
 	OwnerUID string
 	// Name is the device or bridge that the elements are for. The elements carry it in their comments.
-	Name    string
-	Members []PortSecurityElement // in no order
+	Name     string
+	Elements []PortSecurityElement // in no order
 }
 
 // Key implements Object.
@@ -94,7 +107,7 @@ func (g *PortSecurityElements) DependsOn() []Key { return []Key{(&PortSecurity{}
 
 // Diff implements Object. It lists missing and extra elements. The owner is not in the kernel and is not compared.
 func (g *PortSecurityElements) Diff(observed Object) []Difference {
-	missing, extra := PortSecurityDelta(observed.(*PortSecurityElements).Members, g.Members)
+	missing, extra := PortSecurityDelta(observed.(*PortSecurityElements).Elements, g.Elements)
 	var d differ
 	for _, m := range missing {
 		d = append(d, Difference{"element", "", m.String()})
@@ -136,6 +149,9 @@ func (m PortSecurityElement) String() string {
 	}
 	if m.Address.IsValid() {
 		key = append(key, m.Address.String())
+	}
+	if m.Block.IsValid() {
+		key = append(key, m.Block.String())
 	}
 	return string(m.Set) + ": " + strings.Join(key, " . ")
 }

@@ -37,6 +37,12 @@ func TestProtects(t *testing.T) {
 		"a VLAN device that is gone":        {vlan, nil, false},
 		"a link that was set down":          {&object.Link{}, &object.Link{}, false},
 		"a server's binding that is gone":   {&object.DHCPBinding{}, nil, false},
+		"a shaper that is gone":             {&object.Qdisc{Shaper: object.Shaper{Rate: 1}}, &object.Qdisc{}, true},
+		"a policer that is gone":            {&object.Qdisc{FromGuest: object.Policer{Packets: 1}}, &object.Qdisc{}, true},
+		"the other policer":                 {&object.Qdisc{ToGuest: object.Policer{Packets: 1}}, nil, true},
+		"traffic control without limits":    {&object.Qdisc{}, &object.Qdisc{Root: "htb"}, false},
+		"a meter with another rate":         {&object.Meter{}, &object.Meter{Rate: 1}, true},
+		"a meter that is gone":              {&object.Meter{}, nil, false},
 		"removal, which is never held back": {nil, &object.FlowSet{}, false},
 	} {
 		if got := (object.Change{Desired: c.desired, Observed: c.observed}).Protects(); got != c.want {

@@ -50,9 +50,10 @@ type DHCPBinding struct {
 type DHCPv4Lease struct {
 	Address netip.Addr
 	Prefix  netip.Prefix
-	// Server is the server identifier (RFC 2132 9.7). ServerMAC answers ARP for it on the guest's port.
+	// Server is the server identifier (RFC 2132 9.7). ServerMAC answers ARP for it on the guest's port. If it is outside of Prefix, the
+	// lease has a route to it.
 	Server netip.Addr
-	Router netip.Addr  // not valid if none is announced
+	Router netip.Addr  // not valid if none is announced; outside of Prefix it is on the link
 	Routes []DHCPRoute // classless static routes (RFC 3442)
 }
 
@@ -72,6 +73,9 @@ type RABinding struct {
 	Prefixes []netip.Prefix
 	DNS      []netip.Addr // RFC 8106 RDNSS, IPv6 only
 	Domain   string       // RFC 8106 DNSSL
+	// Gateway is the link-local address of a router that exists on the network and is not ours. The advertisements then come from it,
+	// name no link-layer address, and offer it as default router. It is not valid if there is none.
+	Gateway netip.Addr
 	// Router says that a router of ours is on the network. The advertisements then come from GatewayMAC and GatewayLinkLocal and
 	// offer it as default router. Without it they come from Weft's own server and have router lifetime 0.
 	Router bool
@@ -223,6 +227,7 @@ func (b *RABinding) Diff(observed Object) []Difference {
 	d.field("prefixes", o.Prefixes, b.Prefixes)
 	d.field("dns", o.DNS, b.DNS)
 	d.field("domain", o.Domain, b.Domain)
+	d.field("gateway", o.Gateway, b.Gateway)
 	d.field("router", o.Router, b.Router)
 	d.field("router mac", o.RouterMAC, b.RouterMAC)
 	return d

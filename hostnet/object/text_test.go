@@ -32,7 +32,7 @@ func TestMatchTextShowsEachField(t *testing.T) {
 		}
 		alone := reflect.New(base.Type()).Elem()
 		top := strings.Split(f.path, ".")[1]
-		fill(alone.FieldByName(top), 1)
+		fill(alone.FieldByName(top), 2)
 		if words := text(alone); words == "any" || strings.Contains(words, ",") {
 			t.Errorf("%s alone is written %q", top, words)
 		}
@@ -70,8 +70,8 @@ func TestActionTextShowsEachField(t *testing.T) {
 	seen := map[string]reflect.Type{}
 	for _, like := range []object.Action{
 		object.Output{}, object.Goto{}, object.Resubmit{}, object.LookupTarget{}, object.SetMetadata{}, object.SetReg{}, object.LoadLive{},
-		object.SetEthSrc{}, object.SetIPSrc{}, object.SetIPDst{}, object.SetUDPSrc{}, object.PushVLAN{}, object.PopVLAN{},
-		object.LearnLinkLocal{}, object.CheckLarger{}, object.AlienActions{},
+		object.SetEthSrc{}, object.SetEthDst{}, object.SetARPSHA{}, object.SetARPSPA{}, object.SetNDSLL{}, object.SetIPv6Src{}, object.SetIPv6Dst{}, object.SetIPSrc{}, object.SetIPDst{}, object.SetUDPSrc{}, object.PushVLAN{}, object.PopVLAN{},
+		object.LearnLinkLocal{}, object.CheckLarger{}, object.ApplyMeter{}, object.AlienActions{},
 	} {
 		filled := func() reflect.Value {
 			v := reflect.New(reflect.TypeOf(like)).Elem()

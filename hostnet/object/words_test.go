@@ -70,11 +70,11 @@ func TestExtraFlowsHaveAnOrder(t *testing.T) {
 func TestOneTooMany(t *testing.T) {
 	t.Parallel()
 	flow := object.Flow{Table: 1}
-	member := object.PortSecurityElement{Set: object.PortSecurityGuests, Interface: "tap1"}
+	element := object.PortSecurityElement{Set: object.PortSecurityGuests, Interface: "tap1"}
 	for want, o := range map[string][2]object.Object{
 		"flow: table=1 priority=0 any → drop → (none)": {&object.FlowSet{}, &object.FlowSet{Flows: []object.Flow{flow}}},
 		"flow: (none) → table=1 priority=0 any → drop": {&object.FlowSet{Flows: []object.Flow{flow}}, &object.FlowSet{}},
-		"element: " + member.String() + " → (none)":    {&object.PortSecurityElements{}, &object.PortSecurityElements{Members: []object.PortSecurityElement{member}}},
+		"element: " + element.String() + " → (none)":   {&object.PortSecurityElements{}, &object.PortSecurityElements{Elements: []object.PortSecurityElement{element}}},
 		"mac: 02:00:00:00:00:00 → 02:01:00:00:00:00":   {&object.Neighbor{MAC: object.MAC{2, 1}}, &object.Neighbor{MAC: object.MAC{2}}},
 	} {
 		if d := o[0].Diff(o[1]); len(d) != 1 || d[0].String() != want {

@@ -1,6 +1,7 @@
 package ovs
 
 import (
+	"errors"
 	"fmt"
 	"net/netip"
 	"strconv"
@@ -16,6 +17,12 @@ func renderActions(actions []object.Action) (string, error) {
 	}
 	texts := make([]string, len(actions))
 	for i, a := range actions {
+		if c, ok := a.(object.Track); ok && i < len(actions)-1 {
+			return "", fmt.Errorf("action %s: what follows it would not know what was tracked: it must be the last action", c)
+		}
+		if m, ok := a.(object.ApplyMeter); ok && i > 0 {
+			return "", fmt.Errorf("action %s: a meter must be the first action of a flow, and the only one", m)
+		}
 		t, err := renderAction(a)
 		if err != nil {
 			return "", err
@@ -46,6 +53,18 @@ func renderAction(a object.Action) (string, error) {
 		return renderLoadLive(a), nil
 	case object.SetEthSrc:
 		return fmt.Sprintf("set_field:%s->eth_src", a.MAC), nil
+	case object.SetEthDst:
+		return fmt.Sprintf("set_field:%s->eth_dst", a.MAC), nil
+	case object.SetARPSHA:
+		return fmt.Sprintf("set_field:%s->arp_sha", a.MAC), nil
+	case object.SetARPSPA:
+		return renderAddress(a.Addr, "arp_spa")
+	case object.SetNDSLL:
+		return fmt.Sprintf("set_field:%s->nd_sll", a.MAC), nil
+	case object.SetIPv6Src:
+		return renderAddress6(a.Addr, "ipv6_src")
+	case object.SetIPv6Dst:
+		return renderAddress6(a.Addr, "ipv6_dst")
 	case object.SetIPSrc:
 		return renderAddress(a.Addr, "ip_src")
 	case object.SetIPDst:
@@ -59,10 +78,18 @@ func renderAction(a object.Action) (string, error) {
 		return fmt.Sprintf("push_vlan:0x8100,set_field:%d->vlan_vid", vlanPresent|a.ID), nil
 	case object.PopVLAN:
 		return "pop_vlan", nil
+	case object.ApplyMeter:
+		return fmt.Sprintf("meter:%d", a.ID), nil
 	case object.LearnLinkLocal:
 		return renderLearn(a), nil
 	case object.CheckLarger:
 		return renderCheckLarger(a), nil
+	case object.LoadBit:
+		return renderLoadBit(a), nil
+	case object.Track:
+		return renderTrack(fmt.Sprintf("table=%d", a.Table), a.Zone)
+	case object.Commit:
+		return renderTrack("commit", a.Zone)
 	}
 	return "", fmt.Errorf("action %s (%T): the Open vSwitch driver does not know this type", a, a)
 }
@@ -70,6 +97,31 @@ func renderAction(a object.Action) (string, error) {
 func renderAddress(a netip.Addr, field string) (string, error) {
 	if !a.Is4() {
 		return "", fmt.Errorf("action set_field: %s is no IPv4 address for %s", a, field)
+	}
+	return fmt.Sprintf("set_field:%s->%s", a, field), nil
+}
+
+func renderTrack(what string, zone uint16) (string, error) {
+	if zone == 0 {
+		return "", errors.New("action ct: zone 0 is everybody's: expected a zone of the network's own")
+	}
+	return fmt.Sprintf("ct(%s,zone=%d)", what, zone), nil
+}
+
+func renderLoadBit(a object.LoadBit) string {
+	value := "0"
+	if a.Value {
+		value = "0x1"
+	}
+	return fmt.Sprintf("%s%s->NXM_NX_REG%d[%d]", loadBitBefore, value, a.Reg, a.Bit)
+}
+
+// loadBitBefore begins LoadBit.
+const loadBitBefore = "load:"
+
+func renderAddress6(a netip.Addr, field string) (string, error) {
+	if !a.Is6() || a.Is4In6() {
+		return "", fmt.Errorf("action set_field: %s is no IPv6 address for %s", a, field)
 	}
 	return fmt.Sprintf("set_field:%s->%s", a, field), nil
 }

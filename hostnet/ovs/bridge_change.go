@@ -55,7 +55,7 @@ func (t *dbChanges) deleteBridge(name string) error {
 		if !ok || p.Name == b.Name {
 			continue
 		}
-		if v, ok := t.rows.view(p, t.rows.iface); !ok || !v.created() {
+		if v, ok := t.rows.record(p, t.rows.iface); !ok || !v.created() {
 			strangers = append(strangers, p.Name)
 		}
 	}

@@ -30,22 +30,22 @@ func BenchmarkOneChange(b *testing.B) {
 const maxRounds = 50
 
 func benchmarkBeside(b *testing.B, beside int) {
-	bed := newBed(b)
-	bed.sync()
-	bed.watch()
-	bed.must(create(ourBridge()))
-	bed.live("br-int")
-	bed.veths(beside + maxRounds)
+	tb := newTestbed(b)
+	tb.sync()
+	tb.watch()
+	tb.must(create(ourBridge()))
+	tb.live("br-int")
+	tb.veths(beside + maxRounds)
 	var ports, flows []object.Change
 	for i := range beside {
 		ports = append(ports, create(guest(fmt.Sprintf("tap%d", i))))
 		flows = append(flows, create(flowSet(uint64(i), someFlows(uint32(i+1), 25)...)))
 	}
 	start := time.Now()
-	bed.must(ports...)
+	tb.must(ports...)
 	b.ReportMetric(float64(time.Since(start).Milliseconds()), "all-ports-ms")
 	start = time.Now()
-	bed.must(flows...)
+	tb.must(flows...)
 	b.ReportMetric(float64(time.Since(start).Milliseconds()), "all-flows-ms")
 	var port, set, drift, bundle time.Duration
 	for n := 0; b.Loop(); n++ {
@@ -54,24 +54,24 @@ func benchmarkBeside(b *testing.B, beside int) {
 		}
 		i := beside + n
 		start = time.Now()
-		bed.must(create(guest(fmt.Sprintf("tap%d", i))))
+		tb.must(create(guest(fmt.Sprintf("tap%d", i))))
 		port += time.Since(start)
 		start = time.Now()
-		bed.must(create(flowSet(uint64(i), someFlows(uint32(i+1), 25)...)))
+		tb.must(create(flowSet(uint64(i), someFlows(uint32(i+1), 25)...)))
 		set += time.Since(start)
 
-		from := bed.seen()
+		from := tb.seen()
 		start = time.Now()
 		one, err := newFlowMod(modDelete, object.CookieOwner|uint64(i), someFlows(uint32(i+1), 1)[0])
 		if err != nil {
 			b.Fatal(err)
 		}
-		if err := bed.d.flows.bundle(b.Context(), "br-int", []flowMod{one}); err != nil {
+		if err := tb.d.flows.bundle(b.Context(), "br-int", []flowMod{one}); err != nil {
 			b.Fatal(err)
 		}
 		bundle += time.Since(start)
 		start = time.Now()
-		bed.await(from, "deleted flow", about(flowSetKey("br-int", object.CookieOwner|uint64(i))))
+		tb.await(from, "deleted flow", about(flowSetKey("br-int", object.CookieOwner|uint64(i))))
 		drift += time.Since(start)
 	}
 	for unit, d := range map[string]time.Duration{"port-ms": port, "flows-ms": set, "bare-bundle-ms": bundle, "event-after-bundle-ms": drift} {
@@ -83,7 +83,7 @@ func benchmarkBeside(b *testing.B, beside int) {
 // until the switch has reported it back, and for comparison one turn of the switch's main loop (a barrier).
 func BenchmarkFlowChange(b *testing.B) {
 	for _, beside := range []int{1, 100, 1000} {
-		b.Run(fmt.Sprintf("beside=%d", beside), func(b *testing.B) { benchmarkFlowChange(b, newBed(b), "netdev", beside) })
+		b.Run(fmt.Sprintf("beside=%d", beside), func(b *testing.B) { benchmarkFlowChange(b, newTestbed(b), "netdev", beside) })
 	}
 }
 
@@ -100,32 +100,32 @@ func BenchmarkFlowChangeKernelDatapath(b *testing.B) {
 				b.Fatal(err)
 			}
 			b.Cleanup(h.Stop)
-			benchmarkFlowChange(b, newBedOn(b, h, "system"), "system", beside)
+			benchmarkFlowChange(b, newTestbedOn(b, h, "system"), "system", beside)
 		})
 	}
 }
 
-func benchmarkFlowChange(b *testing.B, bed *bed, datapath string, beside int) {
-	bed.sync()
-	bed.watch()
+func benchmarkFlowChange(b *testing.B, tb *testbed, datapath string, beside int) {
+	tb.sync()
+	tb.watch()
 	bridge := ourBridge()
 	bridge.DatapathType = datapath
-	bed.must(create(bridge))
-	bed.live("br-int")
-	bed.veths(beside)
+	tb.must(create(bridge))
+	tb.live("br-int")
+	tb.veths(beside)
 	var ports, flows []object.Change
 	for i := range beside {
 		ports = append(ports, create(guest(fmt.Sprintf("tap%d", i))))
 		flows = append(flows, create(flowSet(uint64(i), someFlows(uint32(i+1), 20)...)))
 	}
-	bed.must(ports...)
-	bed.must(flows...)
-	conn := bed.d.flows.(*direct).to("br-int").conn
+	tb.must(ports...)
+	tb.must(flows...)
+	conn := tb.d.flows.(*direct).to("br-int").conn
 	var change, turn []time.Duration
 	for n := 0; b.Loop(); n++ {
 		desired := flowSet(0, someFlows(uint32(beside+2+n), 20)...)
 		start := time.Now()
-		bed.must(object.Change{Op: object.Update, Desired: desired, Observed: bed.observe(desired.Key())})
+		tb.must(object.Change{Op: object.Update, Desired: desired, Observed: tb.observe(desired.Key())})
 		change = append(change, time.Since(start))
 		start = time.Now()
 		end := conn.ids(1)
@@ -141,7 +141,7 @@ func benchmarkFlowChange(b *testing.B, bed *bed, datapath string, beside int) {
 }
 
 // veths makes pairs tap0, tap1, … with one run of ip.
-func (b *bed) veths(n int) {
+func (b *testbed) veths(n int) {
 	b.t.Helper()
 	var batch strings.Builder
 	for i := range n {

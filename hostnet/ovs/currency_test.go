@@ -7,7 +7,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// TestWatchFollows: somebody's flows are events, the driver's own are not. A lost monitor makes the view stale until all is read.
+// TestWatchFollows: somebody's flows are events, the driver's own are not. A lost monitor makes the cache stale until all is read.
 func TestWatchFollows(t *testing.T) {
 	t.Parallel()
 	m, l := watched(t)
@@ -52,11 +52,11 @@ func TestWatchFollows(t *testing.T) {
 	}
 }
 
-// TestStaleSaysWhy: what is missing until the view is current, in the order in which it comes.
+// TestStaleSaysWhy: what is missing until the cache is current, in the order in which it comes.
 func TestStaleSaysWhy(t *testing.T) {
 	t.Parallel()
 	m := withBridge(t)
-	v := m.d.flowViewOf("br-int")
+	v := m.d.flowCacheOf("br-int")
 	for _, step := range []struct {
 		do   func()
 		want string

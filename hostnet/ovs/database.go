@@ -79,46 +79,46 @@ func (r *rows) ownBridge(name string) (*ovsdb.Bridge, error) {
 }
 
 // port finds a port with exactly one interface of the same name. So bonds are never guest ports.
-func (r *rows) port(name string) (portView, bool) {
+func (r *rows) port(name string) (portRecord, bool) {
 	p, there := ovsdb.Find(r.db.Client, &ovsdb.Port{Name: name})
 	if !there {
-		return portView{}, false
+		return portRecord{}, false
 	}
-	return r.view(p, r.iface)
+	return r.record(p, r.iface)
 }
 
 // portOf is the port with this UUID.
-func (r *rows) portOf(uuid string) (portView, bool) {
+func (r *rows) portOf(uuid string) (portRecord, bool) {
 	p, there := ovsdb.Get[*ovsdb.Port](r.db.Client, uuid)
 	if !there {
-		return portView{}, false
+		return portRecord{}, false
 	}
-	return r.view(p, r.iface)
+	return r.record(p, r.iface)
 }
 
 func (r *rows) iface(uuid string) (*ovsdb.Interface, bool) {
 	return ovsdb.Get[*ovsdb.Interface](r.db.Client, uuid)
 }
 
-// view adds the bridge and the interface to a port.
-func (r *rows) view(p *ovsdb.Port, iface func(uuid string) (*ovsdb.Interface, bool)) (portView, bool) {
+// record adds the bridge and the interface to a port.
+func (r *rows) record(p *ovsdb.Port, iface func(uuid string) (*ovsdb.Interface, bool)) (portRecord, bool) {
 	b := r.byPort[p.UUID]
 	if b == nil || len(p.Interfaces) != 1 {
-		return portView{}, false
+		return portRecord{}, false
 	}
 	i, ok := iface(p.Interfaces[0])
 	if !ok || i.Name != p.Name {
-		return portView{}, false
+		return portRecord{}, false
 	}
-	return portView{b, p, i}, true
+	return portRecord{b, p, i}, true
 }
 
 // ports are all ports of the database that have one interface.
-func (r *rows) ports() []portView {
+func (r *rows) ports() []portRecord {
 	all, ifaces := ovsdb.All[*ovsdb.Port](r.db.Client), ovsdb.All[*ovsdb.Interface](r.db.Client)
-	out := make([]portView, 0, all.Len())
+	out := make([]portRecord, 0, all.Len())
 	for p := range all.Each() {
-		if v, ok := r.view(p, ifaces.Get); ok {
+		if v, ok := r.record(p, ifaces.Get); ok {
 			out = append(out, v)
 		}
 	}

@@ -63,7 +63,7 @@ const (
 // waits.
 func (d *Driver) whileAlive(ctx context.Context, changes []dbChange) (alive context.Context, stop func()) {
 	bridge := ""
-	for name := range d.flowViews() {
+	for name := range d.flowCaches() {
 		bridge = name
 	}
 	ofBridge := func(c dbChange) bool { return c.change.Key().Kind == object.KindBridge }
@@ -141,7 +141,7 @@ func (d *Driver) verifyDatabase(ctx context.Context, r *rows, c object.Change) e
 	}
 	err := r.db.Await(ctx, func() bool {
 		p, ok := r.port(key.Name)
-		return !ok || p.settled()
+		return !ok || p.opened()
 	})
 	if err != nil {
 		return fmt.Errorf("%s: the switch has not opened the device: %w", key, err)
@@ -163,7 +163,7 @@ func (d *Driver) verifyBridge(ctx context.Context, r *rows, b *object.Bridge) er
 			return fmt.Errorf("%s: setting fragments: %w", b.Key(), err)
 		}
 	}
-	if v := d.flowViewOf(b.Name); v != nil {
+	if v := d.flowCacheOf(b.Name); v != nil {
 		if err := d.readFragments(ctx, b.Name, v); err != nil {
 			return fmt.Errorf("%s: reading fragments: %w", b.Key(), err)
 		}
@@ -180,7 +180,7 @@ func differs(key object.Key, desired, observed object.Object) error {
 		texts = append(texts, diff.String())
 	}
 	if len(texts) > 0 {
-		return fmt.Errorf("%s: set, but it reads otherwise: %s", key, strings.Join(texts, "; "))
+		return fmt.Errorf("%s: was set, but reads back differently: %s", key, strings.Join(texts, "; "))
 	}
 	return nil
 }

@@ -14,24 +14,24 @@ import (
 var replaced = []struct {
 	name string
 	want object.Attachment
-	do   func(b *bed, device string)
+	do   func(b *testbed, device string)
 }{
-	{"made again", object.AttachmentLost, (*bed).remake},
-	{"made again, and promiscuous", object.AttachmentLost, func(b *bed, device string) {
+	{"made again", object.AttachmentLost, (*testbed).remake},
+	{"made again, and promiscuous", object.AttachmentLost, func(b *testbed, device string) {
 		b.remake(device)
 		b.ip("-n", b.Namespace, "link", "set", device, "promisc", "on")
 	}},
-	{"away in another namespace, and back", object.AttachmentLost, func(b *bed, device string) {
+	{"away in another namespace, and back", object.AttachmentLost, func(b *testbed, device string) {
 		b.ip("netns", "add", b.Namespace+"b")
 		defer b.ip("netns", "del", b.Namespace+"b")
 		b.ip("-n", b.Namespace, "link", "set", device, "netns", b.Namespace+"b")
 		b.ip("-n", b.Namespace+"b", "link", "set", device, "netns", b.Namespace)
 	}},
-	{"not promiscuous", object.AttachmentNotPromiscuous, func(b *bed, device string) { b.ip("-n", b.Namespace, "link", "set", device, "promisc", "off") }},
+	{"not promiscuous", object.AttachmentNotPromiscuous, func(b *testbed, device string) { b.ip("-n", b.Namespace, "link", "set", device, "promisc", "off") }},
 }
 
 // ip runs ip in the test's own process tree, because "ip netns exec" has its own mount namespace with other names of namespaces.
-func (b *bed) ip(args ...string) {
+func (b *testbed) ip(args ...string) {
 	b.t.Helper()
 	if out, err := exec.CommandContext(b.t.Context(), "ip", args...).CombinedOutput(); err != nil {
 		b.t.Fatalf("ip %v: %v: %s", args, err, out)
@@ -39,7 +39,7 @@ func (b *bed) ip(args ...string) {
 }
 
 // remake makes a device again, as a hypervisor does when its guest restarts.
-func (b *bed) remake(device string) {
+func (b *testbed) remake(device string) {
 	b.t.Helper()
 	b.ip("-n", b.Namespace, "link", "del", device)
 	b.veth(device)
@@ -47,7 +47,7 @@ func (b *bed) remake(device string) {
 
 func TestReplacedDeviceIsOpenedAnew(t *testing.T) {
 	t.Parallel()
-	b := newWatchedBed(t)
+	b := newWatchedTestbed(t)
 	for _, device := range []string{"tap1", "tap2", "eth1"} {
 		b.veth(device)
 	}
@@ -87,7 +87,7 @@ func TestReplacedDeviceIsOpenedAnew(t *testing.T) {
 // TestDeviceReplacedWhileNobodyLooked: no event has reported it. A sync finds it.
 func TestDeviceReplacedWhileNobodyLooked(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newTestbed(t)
 	b.sync()
 	b.must(create(ourBridge()))
 	b.veth("tap1")

@@ -184,7 +184,7 @@ func TestFactsByThemselves(t *testing.T) {
 	m.said(map[any]any{"state": "up"}, "up")
 	var f object.Facts
 	m.d.Facts(&f)
-	if s := f.Interfaces["wb1"].Session; !s.Settled || !s.Up {
+	if s := f.Interfaces["wb1"].Session; !s.Converged || !s.Up {
 		t.Errorf("a session that is up is %+v", s)
 	}
 	f.DatapathType = ""
@@ -196,11 +196,11 @@ func TestFactsByThemselves(t *testing.T) {
 		t.Errorf("of a foreign bridge %v is ours", alone)
 	}
 	for n, want := range map[int]uint16{-1: 0, 0: 0, 1: 1, 65535: 65535, 65536: 0} {
-		if got := (portView{iface: &ovsdb.Interface{OFPort: &n}}).number(); got != want {
+		if got := (portRecord{iface: &ovsdb.Interface{OFPort: &n}}).number(); got != want {
 			t.Errorf("number %d is read as %d", n, got)
 		}
 	}
-	if got := (portView{iface: &ovsdb.Interface{}}).number(); got != 0 {
+	if got := (portRecord{iface: &ovsdb.Interface{}}).number(); got != 0 {
 		t.Errorf("no number is read as %d", got)
 	}
 }

@@ -6,7 +6,7 @@
 //     Nothing else is changed or removed.
 //   - A batch is one database transaction, and one flow bundle per bridge (several if it only adds many flows).
 //   - Nothing counts as done before the switch itself has reported it.
-//   - Observe reads a view that the monitors of the database and of the flows keep current. It does not ask the switch.
+//   - Observe reads a cache that the monitors of the database and of the flows keep current. It does not ask the switch.
 package ovs
 
 import (
@@ -32,8 +32,8 @@ type Config struct {
 	Log *slog.Logger
 }
 
-// Driver implements the engine's driver for the kinds bridge, uplink, ovs-port, bfd-session and flow-set. One goroutine calls
-// Sync, Observe, Ours, Facts and Apply. Watch runs in another. Without Watch they work too, but the view is then as of the last
+// Driver implements the engine's driver for the kinds bridge, uplink, ovs-port, bfd-session, meter and flow-set. One goroutine calls
+// Sync, Observe, Ours, Facts and Apply. Watch runs in another. Without Watch they work too, but the cache is then as of the last
 // Sync or Apply.
 type Driver struct {
 	cfg    Config
@@ -43,15 +43,15 @@ type Driver struct {
 	sources *sources
 	learned *learnedAddresses
 	// sessions knows whether the states of the BFD sessions are meaningful yet.
-	sessions *settling
+	sessions *convergence
 	// devices knows which of the ports' devices the switch has open.
 	devices *devices
 
 	dialing sync.Mutex // held while connecting
 
-	mu    sync.Mutex
-	db    *database            // nil before the first connection
-	views map[string]*flowView // one for every bridge of ours
+	mu     sync.Mutex
+	db     *database             // nil before the first connection
+	caches map[string]*flowCache // one for every bridge of ours
 }
 
 // New makes a driver. It connects at its first use. Close ends it.
@@ -59,9 +59,9 @@ func New(cfg Config) *Driver {
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()
 	}
-	return &Driver{cfg: cfg, flows: newDirect(cfg.RunDir), events: newEventBox(), sessions: newSettling(), sources: newSources(),
+	return &Driver{cfg: cfg, flows: newDirect(cfg.RunDir), events: newEventBox(), sessions: newConvergence(), sources: newSources(),
 		learned: newLearnedAddresses(),
-		devices: newDevices(cfg.Links, cfg.Inside), views: map[string]*flowView{}}
+		devices: newDevices(cfg.Links, cfg.Inside), caches: map[string]*flowCache{}}
 }
 
 // Close ends the connections to the database and to the switch. Watch must have returned.
@@ -82,7 +82,8 @@ func (d *Driver) Name() string { return "ovs" }
 
 // Kinds implements the engine's driver.
 func (d *Driver) Kinds() []object.Kind {
-	return []object.Kind{object.KindBridge, object.KindUplink, object.KindOVSPort, object.KindSession, object.KindFlowSet}
+	return []object.Kind{object.KindBridge, object.KindUplink, object.KindOVSPort, object.KindSession, object.KindMeter,
+		object.KindFlowSet}
 }
 
 // connected returns the connection to the database. It makes a new one if there is none or the last one is lost.
@@ -109,7 +110,7 @@ func (d *Driver) connected(ctx context.Context) (*database, error) {
 	return db, nil
 }
 
-// syncBridges keeps one flow view for each bridge of ours. A bridge that was deleted and made again gets a new view, because it
+// syncBridges keeps one flow cache for each bridge of ours. A bridge that was deleted and made again gets a new cache, because it
 // has another row and none of its old flows.
 func (d *Driver) syncBridges(db *database) {
 	own := map[string]string{}
@@ -120,16 +121,16 @@ func (d *Driver) syncBridges(db *database) {
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	for name, v := range d.views {
+	for name, v := range d.caches {
 		if own[name] != v.bridgeUUID {
-			delete(d.views, name)
+			delete(d.caches, name)
 			d.events.put(true, nil)
 			d.events.bridgesChanged()
 		}
 	}
 	for name, uuid := range own {
-		if d.views[name] == nil {
-			d.views[name] = newFlowView(uuid)
+		if d.caches[name] == nil {
+			d.caches[name] = newFlowCache(uuid)
 			d.events.bridgesChanged()
 		}
 	}
@@ -142,17 +143,17 @@ func (d *Driver) database() *database {
 	return d.db
 }
 
-func (d *Driver) flowViewOf(bridge string) *flowView {
+func (d *Driver) flowCacheOf(bridge string) *flowCache {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	return d.views[bridge]
+	return d.caches[bridge]
 }
 
-func (d *Driver) flowViews() map[string]*flowView {
+func (d *Driver) flowCaches() map[string]*flowCache {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	out := make(map[string]*flowView, len(d.views))
-	for name, v := range d.views {
+	out := make(map[string]*flowCache, len(d.caches))
+	for name, v := range d.caches {
 		out[name] = v
 	}
 	return out

@@ -12,7 +12,7 @@ import (
 
 func TestBridgeAndPorts(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newTestbed(t)
 	b.sync()
 	b.watch()
 	br := ourBridge()
@@ -52,7 +52,7 @@ func TestBridgeAndPorts(t *testing.T) {
 
 func TestOneBadPortHarmsNoOther(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newTestbed(t)
 	b.sync()
 	b.must(create(ourBridge()))
 	b.veth("tap1")
@@ -71,7 +71,7 @@ func TestOneBadPortHarmsNoOther(t *testing.T) {
 
 func TestForeignThingsStay(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newTestbed(t)
 	b.sync()
 	b.ctl("add-br", "br-int", "--", "set", "bridge", "br-int", "datapath_type=netdev")
 	var facts object.Facts
@@ -100,7 +100,7 @@ func TestForeignThingsStay(t *testing.T) {
 
 func TestAdoption(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newTestbed(t)
 	b.sync()
 	b.must(create(ourBridge()))
 	b.veth("tap1")
@@ -135,7 +135,7 @@ func TestAdoption(t *testing.T) {
 
 func TestDatabaseDriftIsAnEvent(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newTestbed(t)
 	b.sync()
 	b.watch()
 	br := ourBridge()
@@ -181,7 +181,7 @@ func TestDatabaseDriftIsAnEvent(t *testing.T) {
 }
 
 // alone asks whether one object is ours. It checks that this and the facts of single devices agree with the full lists.
-func (b *bed) alone(k object.Key, devices ...string) bool {
+func (b *testbed) alone(k object.Key, devices ...string) bool {
 	b.t.Helper()
 	all, err := b.d.Ours(b.t.Context())
 	if err != nil {

@@ -38,6 +38,12 @@ func (d *Driver) look(r *rows, keys []object.Key) (out []object.Object, lost boo
 			}
 			continue
 		}
+		if k.Kind == object.KindMeter {
+			if o := d.meterObject(r, k); o != nil {
+				out = append(out, o)
+			}
+			continue
+		}
 		switch o := d.observed(r, k).(type) {
 		case nil:
 		case *object.Uplink:
@@ -56,7 +62,7 @@ func (d *Driver) observed(r *rows, k object.Key) object.Object {
 	o := r.object(k)
 	switch o := o.(type) {
 	case *object.Bridge:
-		if v := d.flowViewOf(o.Name); v != nil {
+		if v := d.flowCacheOf(o.Name); v != nil {
 			v.mu.Lock()
 			defer v.mu.Unlock()
 			o.Fragments = v.fragments
@@ -71,7 +77,7 @@ func (d *Driver) observed(r *rows, k object.Key) object.Object {
 			o.Attachment, o.Config = d.attachment(p), d.portConfig(p)
 		}
 	case *object.Session:
-		for _, device := range []string{o.Device, o.Wire} {
+		for _, device := range []string{o.Device, o.PeerDevice} {
 			if p, ok := r.port(device); ok && d.portConfig(p) != "" {
 				o.Deviations = append(o.Deviations, device+" is "+d.portConfig(p))
 			}
@@ -84,7 +90,7 @@ func (d *Driver) observed(r *rows, k object.Key) object.Object {
 func (d *Driver) flowSet(r *rows, k object.Key) *object.FlowSet {
 	bridge, text, _ := strings.Cut(k.Name, "/")
 	cookie, err := strconv.ParseUint(text, 0, 64)
-	v := d.flowViewOf(bridge)
+	v := d.flowCacheOf(bridge)
 	if b := r.bridges[bridge]; err != nil || v == nil || b == nil || b.UUID != v.bridgeUUID {
 		return nil
 	}
@@ -95,17 +101,29 @@ func (d *Driver) flowSet(r *rows, k object.Key) *object.FlowSet {
 	return &object.FlowSet{Bridge: bridge, Cookie: cookie, Flows: flows}
 }
 
-// Ours implements the engine's driver. It includes foreign cookies in our tables.
+// Share implements the engine's Sharer. A restarted weftd reads the flows that it desires from the switch.
+func (d *Driver) Share(desired []object.Object) {
+	for _, o := range desired {
+		if set, ok := o.(*object.FlowSet); ok {
+			if v := d.flowCacheOf(set.Bridge); v != nil {
+				v.shares(set.Cookie, set.Flows)
+			}
+		}
+	}
+}
+
+// Ours implements the engine's driver. It includes foreign cookies in our tables, and meters.
 func (d *Driver) Ours(ctx context.Context) ([]object.Key, error) {
 	db, err := d.connected(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("open vswitch: %w", err)
 	}
 	keys := db.read().keys()
-	for name, v := range d.flowViews() {
+	for name, v := range d.flowCaches() {
 		for _, c := range v.cookies() {
 			keys = append(keys, object.Key{Kind: object.KindFlowSet, Name: object.FlowSetName(name, c)})
 		}
+		keys = append(keys, v.meterKeys(name)...)
 	}
 	return keys, nil
 }
@@ -119,7 +137,16 @@ func (d *Driver) OursAmong(ctx context.Context, keys []object.Key) ([]object.Key
 	r := db.read()
 	var out []object.Key
 	for _, k := range keys {
-		if k.Kind == object.KindFlowSet && d.flowSet(r, k) != nil || k.Kind != object.KindFlowSet && r.owns(k) {
+		ours := false
+		switch k.Kind {
+		case object.KindFlowSet:
+			ours = d.flowSet(r, k) != nil
+		case object.KindMeter:
+			ours = d.meterObject(r, k) != nil
+		default:
+			ours = r.owns(k)
+		}
+		if ours {
 			out = append(out, k)
 		}
 	}

@@ -6,7 +6,13 @@ import (
 	"fmt"
 )
 
-// Sync implements the engine's driver. It reads every flow of our bridges, except of those bridges that Watch has just read and
+// readBridge reads what the switch holds of a bridge and the database does not have.
+func (d *Driver) readBridge(ctx context.Context, bridge string, v *flowCache) error {
+	_, err := d.readMeters(ctx, bridge, v)
+	return errors.Join(err, d.refreshFlows(ctx, bridge, v, nil), d.readFragments(ctx, bridge, v))
+}
+
+// Sync implements the engine's driver. It reads every flow and meter of our bridges, except of those bridges that Watch has just read and
 // reported by Resync. The rows of the database are complete whenever there is a connection.
 func (d *Driver) Sync(ctx context.Context) error {
 	db, err := d.connected(ctx)
@@ -18,7 +24,7 @@ func (d *Driver) Sync(ctx context.Context) error {
 		return fmt.Errorf("open vswitch: %w", err)
 	}
 	var errs []error
-	for name, v := range d.flowViews() {
+	for name, v := range d.flowCaches() {
 		if !v.ports.isLive() {
 			if err := d.readPorts(ctx, name, v, nil); err != nil {
 				errs = append(errs, fmt.Errorf("bridge %s: reading ports: %w", name, err))
@@ -27,7 +33,7 @@ func (d *Driver) Sync(ctx context.Context) error {
 		if v.takeFresh() { // Watch has just read this bridge, and its Resync asked for this Sync
 			continue
 		}
-		if err := errors.Join(d.refreshFlows(ctx, name, v, nil), d.readFragments(ctx, name, v)); err != nil {
+		if err := d.readBridge(ctx, name, v); err != nil {
 			errs = append(errs, fmt.Errorf("bridge %s: %w", name, err))
 			continue
 		}

@@ -25,7 +25,7 @@ func uplinkOf(bridge, device string) *object.Uplink {
 }
 
 func someSession() *object.Session {
-	return &object.Session{OwnerUID: hostUID, Bridge: "br-int", Device: "wb1", Wire: "wq1", Local: object.MAC{2, 0, 0, 0, 0, 1},
+	return &object.Session{OwnerUID: hostUID, Bridge: "br-int", Device: "wb1", PeerDevice: "wq1", Local: object.MAC{2, 0, 0, 0, 0, 1},
 		Remote: object.MAC{2, 0, 0, 0, 0, 2}}
 }
 
@@ -131,8 +131,8 @@ func TestDatabaseRefuses(t *testing.T) {
 	on := func(bridge, device string) *object.OVSPort { p := guest(device); p.Bridge = bridge; return p }
 	alien := ourBridge()
 	alien.Name = "br-alien"
-	taken, wireTaken := someSession(), someSession()
-	taken.Device, wireTaken.Device, wireTaken.Wire = "tapx", "wb2", "tapx"
+	taken, peerTaken := someSession(), someSession()
+	taken.Device, peerTaken.Device, peerTaken.PeerDevice = "tapx", "wb2", "tapx"
 	before := m.db.Root().NextCfg
 	for want, c := range map[string]object.Change{
 		"bridge br-none is not there":                        create(on("br-none", "tapy")),
@@ -145,7 +145,7 @@ func TestDatabaseRefuses(t *testing.T) {
 		"on bridge br-int, where somebody else put it":       create(on("br-two", "stranger")),
 		`ports that Weft did not create: ["stranger"]`:       remove(ourBridge()),
 		"port tapx is there already and not the session's":   create(taken),
-		"tapx is there already and not the session's":        create(wireTaken),
+		"tapx is there already and not the session's":        create(peerTaken),
 		"is not of the Open vSwitch database":                create(&object.Link{Name: "tapx"}),
 	} {
 		text := errorText(m.apply(c)[0])

@@ -65,7 +65,7 @@ func TestRowsAreEvents(t *testing.T) {
 	m.somebody(ovsdb.Insert(ovsdb.TableController, "c", ovsdb.Columns{"target": "tcp:1"}),
 		ovsdb.Mutate(ovsdb.TableBridge, ovsdb.WhereName("br-two"), ovsdb.Include("controller", named("c"))))
 	tapx, _ := m.d.database().read().port("tapx")
-	const ofTap, ofWire, ofSession = "ovs-port/tapx uplink/tapx", "bfd-session/wb1 ovs-port/wq1 uplink/wq1",
+	const ofTap, ofPeer, ofSession = "ovs-port/tapx uplink/tapx", "bfd-session/wb1 ovs-port/wq1 uplink/wq1",
 		"bfd-session/wb1 ovs-port/wb1 uplink/wb1"
 	m.told()
 	for _, c := range []struct {
@@ -92,7 +92,7 @@ func TestRowsAreEvents(t *testing.T) {
 			m.set(ovsdb.TableInterface, "wb1", ovsdb.Columns{"bfd_status": ovsdb.Map{GoMap: map[any]any{"state": "up"}}})
 		}, waiting{keys: ofSession, devices: "wb1", sessions: true}},
 		{"a session's wire", func() { m.set(ovsdb.TableInterface, "wq1", ovsdb.Columns{"type": "internal"}) },
-			waiting{keys: ofWire, devices: "wq1", sessions: true}},
+			waiting{keys: ofPeer, devices: "wq1", sessions: true}},
 		{"a port goes to another bridge", func() {
 			id := named(tapx.port.UUID)
 			lose := ovsdb.Mutate(ovsdb.TableBridge, ovsdb.WhereName("br-int"), ovsdb.Exclude("ports", id))

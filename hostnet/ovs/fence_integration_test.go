@@ -24,7 +24,7 @@ type slowDatabase struct {
 }
 
 // slowDown puts a slow database in the place of the host's. The server's own socket stays open for ovs-vswitchd.
-func (b *bed) slowDown() *slowDatabase {
+func (b *testbed) slowDown() *slowDatabase {
 	b.t.Helper()
 	front := filepath.Join(b.RunDir, "db.sock")
 	s := &slowDatabase{asked: make(chan struct{}), behind: filepath.Join(b.RunDir, "behind.sock")}
@@ -112,7 +112,7 @@ func carry(from, to net.Conn, look func([]byte)) {
 // The kernel may report the device before the database reports the port.
 func TestRemovedPortIsNoReplacedDevice(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newTestbed(t)
 	slow := b.slowDown()
 	b.sync()
 	b.must(create(ourBridge()))

@@ -31,7 +31,7 @@ const (
 
 // applyFlows makes the changes of one bridge in one bundle (many additions in several) and fills errs.
 func (d *Driver) applyFlows(ctx context.Context, bridge string, changes []flowChange, errs []error) {
-	v := d.flowViewOf(bridge)
+	v := d.flowCacheOf(bridge)
 	if v == nil {
 		for _, c := range changes {
 			errs[c.at] = fmt.Errorf("flow set %s: bridge %s is not there or not ours", object.FlowSetName(bridge, c.cookie), bridge)
@@ -49,6 +49,7 @@ func (d *Driver) applyFlows(ctx context.Context, bridge string, changes []flowCh
 	}
 	sending.Wait()
 	d.verifyFlows(ctx, bridge, v, changes, errs)
+	d.verifyMetered(ctx, bridge, changes, errs)
 }
 
 // flowParts splits many changes into parts with about the same number of modifications. Each flow set is whole in one part.
@@ -102,7 +103,7 @@ func (d *Driver) sendFlows(ctx context.Context, bridge string, changes []flowCha
 
 // verifyFlows waits until the switch itself has reported what was sent. The monitor reports in the order of the bundle. So the
 // changes are checked in that order, and each wake-up costs one check. What is not reported in time is dumped.
-func (d *Driver) verifyFlows(ctx context.Context, bridge string, v *flowView, changes []flowChange, errs []error) {
+func (d *Driver) verifyFlows(ctx context.Context, bridge string, v *flowCache, changes []flowChange, errs []error) {
 	wait, cancel := context.WithTimeout(ctx, verifyTimeout+time.Duration(len(changes))*verifyTimeoutPerSet)
 	defer cancel()
 	var open []flowChange
@@ -132,8 +133,8 @@ func (d *Driver) verifyFlows(ctx context.Context, bridge string, v *flowView, ch
 	}
 }
 
-// awaitFlows waits until the view has the flows of the change. Without a monitor it does not wait.
-func (v *flowView) awaitFlows(ctx context.Context, c flowChange) bool {
+// awaitFlows waits until the cache has the flows of the change. Without a monitor it does not wait.
+func (v *flowCache) awaitFlows(ctx context.Context, c flowChange) bool {
 	for {
 		live, changed := v.state()
 		if live && v.accept(c, false) == nil {

@@ -17,7 +17,7 @@ type flowChange struct {
 	deletes []flowMod
 }
 
-// newFlowChange computes the modifications that lead from observed to desired. It does not read a view.
+// newFlowChange computes the modifications that lead from observed to desired. It does not read a cache.
 func newFlowChange(at int, c object.Change) (flowChange, error) {
 	var observed, desired []object.Flow
 	var set *object.FlowSet
@@ -64,7 +64,7 @@ func (c flowChange) right(flows []object.Flow) error {
 	case len(missing) > 0:
 		return fmt.Errorf("%d of %d flows are not in the switch as sent, the first: %s", len(missing), len(c.desired), missing[0])
 	case len(extra) > 0:
-		return fmt.Errorf("%d flows should have gone, the first: %s", len(extra), extra[0])
+		return fmt.Errorf("%d flows that were deleted are still in the switch, the first: %s", len(extra), extra[0])
 	}
 	return nil
 }

@@ -42,7 +42,7 @@ func watched(t *testing.T) (*memory, *eventLog) {
 
 // based accepts the event after which the bridge's flows have been read and are followed.
 func (m *memory) based(e object.Event) bool {
-	return e.Resync && m.d.flowViewOf("br-int").stale() == ""
+	return e.Resync && m.d.flowCacheOf("br-int").stale() == ""
 }
 
 // TestFlowSetsLive: a set is made, changed in the order additions, removals, and removed with what its flows have learned.
@@ -123,8 +123,11 @@ func TestFlowSetsThatCannotBe(t *testing.T) {
 		"tables above 99 are not ours":                 with(object.Flow{Table: 100}),
 		"an alien match is only read, never written":   with(object.Flow{Match: object.Match{Alien: "tun_id=5"}}),
 		"match: nw_src: 10.0.0.1/8 is not a canonical": with(object.Flow{Match: object.Match{EthType: etherIPv4, IPSrc: prefixOf("10.0.0.1/8")}}),
+		"action meter:4: a meter must be the first":    with(object.Flow{Actions: []object.Action{object.PopVLAN{}, object.ApplyMeter{ID: 4}}}),
 		"action push_vlan: 4096 is no VLAN id":         with(object.Flow{Actions: []object.Action{object.PushVLAN{ID: 4096}}}),
 		"the Open vSwitch driver does not know":        with(object.Flow{Actions: []object.Action{object.AlienActions{Text: "NORMAL"}}}),
+		"192.0.2.1 is no IPv6 address for ipv6_src":    with(object.Flow{Actions: []object.Action{object.SetIPv6Src{Addr: prefixOf("192.0.2.1/32").Addr()}}}),
+		"2001:db8::1 is no IPv4 address for arp_spa":   with(object.Flow{Actions: []object.Action{object.SetARPSPA{Addr: prefixOf("2001:db8::1/128").Addr()}}}),
 		"2001:db8::1 is no IPv4 address for ip_src":    with(object.Flow{Actions: []object.Action{object.SetIPSrc{Addr: prefixOf("2001:db8::1/128").Addr()}}}),
 	} {
 		if err := m.apply(create(set))[0]; err == nil || !strings.Contains(err.Error(), want) {
@@ -167,7 +170,7 @@ func TestOneRefusedFlowSetHarmsNoOtherInMemory(t *testing.T) {
 		t.Errorf("%d bundles for one bad set of 16, want 9", tries)
 	}
 	if m.observe(changes[5].Key()) != nil {
-		t.Error("the refused set is in the view")
+		t.Error("the refused set is in the cache")
 	}
 	m.flows.fail(errSwitchLost) // nothing is tried again then
 	before, _ := m.flows.counts()
@@ -203,7 +206,7 @@ func TestNothingIsDoneBeforeTheSwitchHasIt(t *testing.T) {
 		}
 		_, before := m.flows.counts()
 		for i, err := range m.apply(changes...) {
-			want := "1 flows should have gone, the first: table=10 priority=101"
+			want := "1 flows that were deleted are still in the switch, the first: table=10 priority=101"
 			if i%2 == 0 {
 				want = "2 of 3 flows are not in the switch as sent, the first: table=10 priority=1 "
 			}

@@ -16,7 +16,7 @@ import (
 // monitor.
 func TestEveryFlowReadsBack(t *testing.T) {
 	t.Parallel()
-	b := newWatchedBed(t)
+	b := newWatchedTestbed(t)
 	seen := map[flowID]bool{}
 	set := flowSet(1)
 	gen := rapid.Custom(drawFlow)
@@ -27,14 +27,15 @@ func TestEveryFlowReadsBack(t *testing.T) {
 			set.Flows = append(set.Flows, f)
 		}
 	}
+	b.meterAll(set)
 	b.must(create(set))
 	same(t, set, b.observe(set.Key()))
-	dumped := newFlowView("")
+	dumped := newFlowCache("")
 	flows, err := b.d.flows.dump(t.Context(), "br-int", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dumped.merge(nil, flows)
+	merged(t, dumped, flows)
 	all, _ := dumped.flows(set.Cookie)
 	same(t, set, &object.FlowSet{Bridge: "br-int", Cookie: set.Cookie, Flows: all})
 
@@ -51,7 +52,7 @@ func TestEveryFlowReadsBack(t *testing.T) {
 // TestManyFlowSets: flows that are sent over several parallel connections all arrive. A set that the switch refuses fails alone.
 func TestManyFlowSets(t *testing.T) {
 	t.Parallel()
-	b := newWatchedBed(t)
+	b := newWatchedTestbed(t)
 	const sets, bad = 1000, 333
 	var changes []object.Change
 	for i := range sets {
@@ -77,7 +78,7 @@ func TestManyFlowSets(t *testing.T) {
 
 func TestFlowDrift(t *testing.T) {
 	t.Parallel()
-	b := newWatchedBed(t)
+	b := newWatchedTestbed(t)
 	set, other := flowSet(1, someFlows(1, 5)...), flowSet(2, someFlows(2, 5)...)
 	b.must(create(set), create(other))
 	cookie := "cookie=0x5700000000000001/-1"
@@ -114,7 +115,7 @@ func TestFlowDrift(t *testing.T) {
 
 func TestAlienFlowsGoAndHighTablesStay(t *testing.T) {
 	t.Parallel()
-	b := newWatchedBed(t)
+	b := newWatchedTestbed(t)
 	b.must(create(flowSet(1, someFlows(1, 2)...)))
 	alien := flowSetKey("br-int", 0x77)
 	from := b.seen()
@@ -134,7 +135,7 @@ func TestAlienFlowsGoAndHighTablesStay(t *testing.T) {
 
 func TestOneBadFlowSetHarmsNoOther(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newTestbed(t)
 	b.sync()
 	b.must(create(ourBridge()))
 	bad := flowSet(9, object.Flow{Table: 20, Match: object.Match{}, Actions: []object.Action{object.Goto{Table: 10}}}) // backwards
@@ -149,7 +150,7 @@ func TestOneBadFlowSetHarmsNoOther(t *testing.T) {
 
 func TestLearnedFlowsAreState(t *testing.T) {
 	t.Parallel()
-	b := newWatchedBed(t)
+	b := newWatchedTestbed(t)
 	set := flowSet(1, object.Flow{Table: 11, Priority: 1, Match: object.Match{EthType: etherIPv6}, Actions: []object.Action{
 		object.LearnLinkLocal{Table: object.LearnedTable, Cookie: object.CookieOwner | 1, Limit: 8, IdleTimeout: 3600}}},
 		object.Flow{Table: 0, Priority: 1, Actions: []object.Action{object.SetReg{Reg: 6, Value: 1}, object.Goto{Table: 11}}})
@@ -168,7 +169,7 @@ func TestLearnedFlowsAreState(t *testing.T) {
 
 func TestRestarts(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newTestbed(t)
 	b.sync()
 	br, set := ourBridge(), flowSet(1, someFlows(1, 5)...)
 	b.must(create(br))

@@ -83,7 +83,7 @@ func (m flowMod) push(tx *govs.FlowTransaction) error {
 	case modDeleteCookie:
 		tx.Delete(&govs.MatchFlow{Table: int(m.flow.Table), Cookie: m.cookie, CookieMask: ^uint64(0)})
 	default:
-		return fmt.Errorf("flow modification %d is none", m.op)
+		return fmt.Errorf("flow modification %d: expected add, delete or delete strict", m.op)
 	}
 	return nil
 }

@@ -113,6 +113,9 @@ func parseSingleAction(text string) (object.Action, error) {
 	case strings.HasPrefix(text, "output:"):
 		p, err := parseUint[uint32](text[len("output:"):])
 		return object.Output{Port: p}, err
+	case strings.HasPrefix(text, "meter:"):
+		id, err := parseUint[uint32](text[len("meter:"):])
+		return object.ApplyMeter{ID: id}, err
 	case strings.HasPrefix(text, "goto_table:"):
 		t, err := parseUint[uint8](text[len("goto_table:"):])
 		return object.Goto{Table: t}, err
@@ -127,8 +130,46 @@ func parseSingleAction(text string) (object.Action, error) {
 		return parseLoadLive(text)
 	case strings.HasPrefix(text, checkLargerBefore):
 		return parseCheckLarger(text)
+	case strings.HasPrefix(text, loadBitBefore):
+		return parseLoadBit(text)
+	case strings.HasPrefix(text, "ct("):
+		return parseTrack(text)
 	}
 	return nil, errAlien
+}
+
+// parseLoadBit reads the numbers of a load into one bit. It accepts the action only if rendering it gives the same text.
+func parseLoadBit(text string) (object.Action, error) {
+	value, to, _ := strings.Cut(strings.TrimPrefix(text, loadBitBefore), "->NXM_NX_REG")
+	reg, bit, _ := strings.Cut(strings.TrimSuffix(to, "]"), "[")
+	a := object.LoadBit{Value: value == "0x1"}
+	var errs [2]error
+	a.Reg, errs[0] = parseUint[uint8](reg)
+	a.Bit, errs[1] = parseUint[uint8](bit)
+	if errors.Join(errs[:]...) != nil || renderLoadBit(a) != text {
+		return nil, errAlien
+	}
+	return a, nil
+}
+
+// parseTrack reads the two forms of ct that Weft writes. It accepts them only if rendering gives the same text.
+func parseTrack(text string) (a object.Action, err error) {
+	var zone, table uint64
+	inner, zoneText, _ := strings.Cut(strings.TrimSuffix(strings.TrimPrefix(text, "ct("), ")"), ",zone=")
+	if zone, err = strconv.ParseUint(zoneText, 10, 16); err != nil {
+		return nil, errAlien
+	}
+	a = object.Commit{Zone: uint16(zone)}
+	if tableText, ok := strings.CutPrefix(inner, "table="); ok {
+		if table, err = strconv.ParseUint(tableText, 10, 8); err != nil {
+			return nil, errAlien
+		}
+		a = object.Track{Zone: uint16(zone), Table: uint8(table)}
+	}
+	if rendered, err := renderAction(a); err != nil || rendered != text {
+		return nil, errAlien
+	}
+	return a, nil
 }
 
 func parseSetField(text string) (object.Action, error) {
@@ -137,20 +178,11 @@ func parseSetField(text string) (object.Action, error) {
 		v, err := parseUint[uint64](value)
 		return object.SetMetadata{Value: v}, err
 	}
-	if field == "eth_src" {
-		mac, err := parseMAC(value)
-		return object.SetEthSrc{MAC: mac}, err
-	}
 	switch field {
-	case "ip_src", "ip_dst":
-		addr, err := netip.ParseAddr(value)
-		if err != nil || !addr.Is4() {
-			return nil, errAlien
-		}
-		if field == "ip_src" {
-			return object.SetIPSrc{Addr: addr}, nil
-		}
-		return object.SetIPDst{Addr: addr}, nil
+	case "eth_src", "eth_dst", "arp_sha", "nd_sll":
+		return parseSetMAC(value, field)
+	case "ip_src", "ip_dst", "arp_spa", "ipv6_src", "ipv6_dst":
+		return parseSetAddress(value, field)
 	case "udp_src":
 		port, err := parseUint[uint16](value)
 		return object.SetUDPSrc{Port: port}, err
@@ -165,6 +197,39 @@ func parseSetField(text string) (object.Action, error) {
 	}
 	v, err := parseUint[uint32](value)
 	return object.SetReg{Reg: reg, Value: v}, err
+}
+
+func parseSetMAC(value, field string) (object.Action, error) {
+	mac, err := parseMAC(value)
+	switch field {
+	case "eth_src":
+		return object.SetEthSrc{MAC: mac}, err
+	case "eth_dst":
+		return object.SetEthDst{MAC: mac}, err
+	case "arp_sha":
+		return object.SetARPSHA{MAC: mac}, err
+	}
+	return object.SetNDSLL{MAC: mac}, err
+}
+
+// parseSetAddress accepts an address of the field's family only.
+func parseSetAddress(value, field string) (object.Action, error) {
+	addr, err := netip.ParseAddr(value)
+	six := strings.HasPrefix(field, "ipv6")
+	if err != nil || addr.Is6() != six || addr.Is4In6() || addr.Zone() != "" {
+		return nil, errAlien
+	}
+	switch field {
+	case "ip_src":
+		return object.SetIPSrc{Addr: addr}, nil
+	case "ip_dst":
+		return object.SetIPDst{Addr: addr}, nil
+	case "arp_spa":
+		return object.SetARPSPA{Addr: addr}, nil
+	case "ipv6_src":
+		return object.SetIPv6Src{Addr: addr}, nil
+	}
+	return object.SetIPv6Dst{Addr: addr}, nil
 }
 
 // parseLearn reads the numbers of a learn action. It accepts the action only if rendering it gives the same text.

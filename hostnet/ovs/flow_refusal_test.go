@@ -46,6 +46,19 @@ func TestEveryFieldNeedsWhatOVSNeeds(t *testing.T) {
 		{"nd_sll", object.Match{EthType: etherIPv6, IPProto: protoICMPv6, NDSLL: mac}, func(m *object.Match) { m.IPProto = protoUDP }},
 		{"nd_sll", object.Match{EthType: etherIPv6, IPProto: protoICMPv6, NDSLL: mac}, func(m *object.Match) { m.Zero = object.ZeroNDSLL }},
 		{"nd_tll", object.Match{EthType: etherIPv6, IPProto: protoICMPv6, Zero: object.ZeroNDTLL}, func(m *object.Match) { m.EthType = etherIPv4 }},
+		{"ct_state", object.Match{Conn: object.ConnMatch{Value: object.ConnNew, Mask: object.ConnNew}}, func(m *object.Match) { m.Conn.Mask = object.ConnReply }},
+		{"ct_state", object.Match{Conn: object.ConnMatch{Value: object.ConnNew, Mask: object.ConnNew}}, func(m *object.Match) { m.Conn.Mask = 0xff }},
+		{"ct_tp_src and ct_tp_dst", conn(etherIPv4, protoTCP, four), func(m *object.Match) { m.Original = false }},
+		{"an original", conn(etherIPv6, protoICMPv6, six), func(m *object.Match) { m.EthType = etherARP }},
+		{"an original", conn(etherIPv4, protoTCP, four), func(m *object.Match) { m.Conn.Mask = object.ConnTracked }},
+		{"an original", conn(etherIPv4, protoTCP, four), func(m *object.Match) { m.Conn.Value = object.ConnInvalid }},
+		{"Original without", conn(etherIPv4, protoTCP, four), func(m *object.Match) { m.IPProto = 0 }},
+		{"Original without", object.Match{EthType: etherIPv4, Conn: tracked(), Original: true, IPSrc: four}, func(m *object.Match) { m.IPSrc = netip.Prefix{} }},
+		{"ct_nw_proto", object.Match{EthType: etherIPv4, Conn: tracked(), Original: true, IPSrc: four}, func(m *object.Match) { m.Zero = object.ZeroIPProto }},
+		{"ct_nw_src", conn(etherIPv4, protoTCP, four), func(m *object.Match) { m.IPSrc = six }},
+		{"ct_ipv6_dst", conn(etherIPv6, protoTCP, six), func(m *object.Match) { m.IPDst = four }},
+		{"ct_tp_dst", conn(etherIPv6, protoTCP, six), func(m *object.Match) { m.ConnDst.Value = 1 }},
+		{"reg0", object.Match{Reg0: object.Exact32(5)}, func(m *object.Match) { m.Reg0.Mask = 1 }},
 		{"vlan_tci", object.Match{VLAN: object.VLANID(5)}, func(m *object.Match) { m.VLAN.Mask = 1 }},
 		{"reg5", object.Match{Reg5: object.Exact32(5)}, func(m *object.Match) { m.Reg5.Mask = 1 }},
 		{"dl_src", object.Match{EthSrc: object.GroupMAC()}, func(m *object.Match) { m.EthSrc.Mask = object.MAC{} }},
@@ -63,6 +76,17 @@ func TestEveryFieldNeedsWhatOVSNeeds(t *testing.T) {
 	}
 }
 
+// tracked matches every packet that the connection tracker could follow.
+func tracked() object.ConnMatch {
+	return object.ConnMatch{Value: object.ConnTracked, Mask: object.ConnTracked | object.ConnInvalid}
+}
+
+// conn is a match on all that a connection's first packet had.
+func conn(etherType uint16, proto uint8, addr netip.Prefix) object.Match {
+	return object.Match{EthType: etherType, Conn: tracked(), Original: true, IPSrc: addr, IPDst: addr, IPProto: proto,
+		ConnSrc: object.Exact16(5), ConnDst: object.Masked16{Value: 0x50, Mask: 0xfff0}}
+}
+
 // TestMatchesOfOthersAreAlien: what the types cannot say exactly is kept as text, whole.
 func TestMatchesOfOthersAreAlien(t *testing.T) {
 	t.Parallel()
@@ -73,7 +97,11 @@ func TestMatchesOfOthersAreAlien(t *testing.T) {
 		"ip,nw_src=x", "nw_src=10.0.0.1", "ipv6,nw_src=10.0.0.1", "ip,ipv6_src=::1", "ip,nw_ttl=0", "ip,nw_ttl=256", "ip,nw_frag=", "ip,nw_frag=not_later",
 		"ip,nw_proto=256", "tp_src=5", "ip,tp_dst=5", "tcp,tp_src=0", "udp,tp_src=0", "udp,tp_dst=65536", "icmp,tp_src=1", "arp,arp_spa=::1", "arp,arp_sha=00:00:00:00:00:00",
 		"icmp,icmp_type=256", "ip,icmp_type=1", "icmp6,icmp_code=x", "icmp6,nd_target=10.0.0.1", "icmp6,nd_sll=0", "icmp6,nd_tll=x", "ip,nd_tll=02:00:00:00:00:01",
-		"sctp,tp_dst=5", "mpls,mpls_label=3", "tun_id=0x5", "ct_state=+trk", "nothing", "=", "ip,",
+		"sctp,tp_dst=5", "mpls,mpls_label=3", "tun_id=0x5", "ct_state=+snat+trk", "ct_state=trk", "ct_state=", "ct_mark=0x1", "ct_zone=5", "ip,ct_nw_src=10.0.0.1",
+		"ct_state=-inv+trk,ct_nw_src=10.0.0.1", "ct_state=-inv+trk,ip,nw_src=10.0.0.1,ct_nw_dst=10.0.0.2", "ct_state=-inv+trk,tcp,ct_nw_src=10.0.0.1",
+		"ct_state=-inv+trk,ip,ct_nw_proto=0", "ct_state=-inv+trk,ip,ct_tp_dst=80", "ct_state=-inv+trk,ip,ct_nw_proto=6,ct_tp_dst=0x51/0xfff0",
+		"ct_state=-inv+trk,ipv6,ct_nw_src=10.0.0.1",
+		"nothing", "=", "ip,",
 	} {
 		if m := parseMatch(text); m != (object.Match{Alien: text}) {
 			t.Errorf("%s is read as %s", text, m)
@@ -113,7 +141,7 @@ func TestActionsOfOthersAreAlien(t *testing.T) {
 	for _, text := range []string{
 		"NORMAL", "output:x", "output:4294967296", "output:-1", "goto_table:256", "goto_table:", "resubmit(5,12)", "resubmit(,256)", "resubmit(,12", "LOCAL2", "pop_vlan2",
 		"set_field:0x1->tun_id", "set_field:0x1", "set_field:x->metadata", "set_field:0x100000000->reg4", "set_field:1->regx", "set_field:1->reg256", "set_field:1/2->reg4",
-		"set_field:02:00:00:00:00->eth_src", "set_field:02:00:00:00:00:01->eth_dst", "set_field:::1->ip_src", "set_field:x->ip_dst", "set_field:65536->udp_src",
+		"set_field:02:00:00:00:00->eth_src", "set_field:02:00:00:00:00:01->arp_tha", "set_field:192.0.2.1->ipv6_src", "set_field:::ffff:192.0.2.1->ipv6_dst", "set_field:::1->arp_spa", "set_field:02:00->nd_sll", "set_field:::1->ip_src", "set_field:x->ip_dst", "set_field:65536->udp_src",
 		"push_vlan:0x88a8,set_field:4196->vlan_vid", "push_vlan:0x8100,set_field:100->vlan_vid", "push_vlan:0x8100,set_field:8292->vlan_vid", "push_vlan:0x8100",
 		"push_vlan:0x8100,set_field:4196->vlan_pcp", "push_vlan:0x8100,set_field:x->vlan_vid",
 		lookupBefore + "resubmit(,12)", lookupBefore + "output:1" + lookupAfter, lookupBefore + "resubmit(,300)" + lookupAfter, "pop:NXM_NX_IPV6_SRC[]",

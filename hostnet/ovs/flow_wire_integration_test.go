@@ -141,7 +141,7 @@ func agree(l net.Listener) (sent [][]byte, err error) {
 // TestBundlesTakeTheConnection: the driver's bundles use the open connection, also after the switch or the bridge was made again.
 func TestBundlesTakeTheConnection(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newTestbed(t)
 	b.sync()
 	b.must(create(ourBridge()))
 	d := b.d.flows.(*direct)
@@ -176,7 +176,7 @@ func TestBundlesTakeTheConnection(t *testing.T) {
 // TestRefusedBundleDoesNothing: the error names the refused flow, and nothing of its bundle is carried out.
 func TestRefusedBundleDoesNothing(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newTestbed(t)
 	b.sync()
 	b.must(create(ourBridge()))
 	var mods []flowMod

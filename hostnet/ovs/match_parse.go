@@ -16,8 +16,16 @@ func parseMatch(text string) object.Match {
 	if text == "" {
 		return object.Match{}
 	}
+	if strings.Contains(text, "ct_") {
+		return parseConnMatch(text)
+	}
+	return parseFields(strings.Split(text, ","), text)
+}
+
+// parseFields reads the fields of text, which may be a part of them.
+func parseFields(fields []string, text string) object.Match {
 	p := matchParse{tp: map[string]uint16{}}
-	for _, field := range strings.Split(text, ",") {
+	for _, field := range fields {
 		name, value, valued := strings.Cut(field, "=")
 		ok := p.protocol(name)
 		if valued {
@@ -95,6 +103,10 @@ func (p *matchParse) field(name, value string) error {
 		p.m.InPort, err = parsePort(value)
 	case "metadata":
 		p.m.Metadata.Value, p.m.Metadata.Mask, err = parseMasked[uint64](value)
+	case "reg0":
+		p.m.Reg0.Value, p.m.Reg0.Mask, err = parseMasked[uint32](value)
+	case "reg1":
+		p.m.Reg1.Value, p.m.Reg1.Mask, err = parseMasked[uint32](value)
 	case "reg4":
 		p.m.Reg4.Value, p.m.Reg4.Mask, err = parseMasked[uint32](value)
 	case "reg5":
@@ -134,7 +146,7 @@ func (p *matchParse) networkField(name, value string) error {
 	case "nw_ttl":
 		p.m.TTL, err = parseUint[uint8](value)
 		if p.m.TTL == 0 {
-			err = fmt.Errorf("nw_ttl=0 is none of ours")
+			err = fmt.Errorf("nw_ttl=0: Weft matches no such TTL")
 		}
 	case "nw_frag":
 		p.m.Frag, err = parseFrag(value)
@@ -180,7 +192,7 @@ func (p *matchParse) icmpField(name, value string) error {
 		}
 		p.m.NDTLL, err = parseMAC(value)
 	default:
-		return fmt.Errorf("field %q is none of ours", name)
+		return fmt.Errorf("field %q: Weft matches no such field", name)
 	}
 	return err
 }
@@ -215,7 +227,7 @@ func parsePort(text string) (uint32, error) {
 	}
 	v, err := parseUint[uint32](text)
 	if err == nil && v == 0 {
-		err = fmt.Errorf("port 0 is none")
+		err = fmt.Errorf("port 0: expected 1 or more")
 	}
 	return v, err
 }
@@ -273,7 +285,7 @@ func parseFrag(text string) (object.Frag, error) {
 			return object.Frag(f), nil
 		}
 	}
-	return 0, fmt.Errorf("nw_frag=%q is none of ours", text)
+	return 0, fmt.Errorf("nw_frag=%q: Weft matches no such value", text)
 }
 
 // parseUint reads a decimal or hexadecimal number that fits the type.

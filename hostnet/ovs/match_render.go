@@ -33,6 +33,7 @@ func renderMatch(m object.Match) (string, error) {
 	w := matchText{m: m}
 	w.metadata()
 	w.ethernet()
+	w.connection()
 	w.network()
 	w.transport()
 	w.arp()
@@ -68,7 +69,7 @@ func (w *matchText) metadata() {
 	for _, r := range []struct {
 		name string
 		v    object.Masked32
-	}{{"reg4", w.m.Reg4}, {"reg5", w.m.Reg5}, {"reg6", w.m.Reg6}} {
+	}{{"reg0", w.m.Reg0}, {"reg1", w.m.Reg1}, {"reg4", w.m.Reg4}, {"reg5", w.m.Reg5}, {"reg6", w.m.Reg6}} {
 		w.masked(r.name, uint64(r.v.Value), uint64(r.v.Mask), 0xffffffff)
 	}
 }
@@ -116,6 +117,10 @@ func (w *matchText) maskedMAC(name string, m object.MaskedMAC) {
 }
 
 func (w *matchText) network() {
+	w.packet()
+	if w.m.Original { // the addresses have been written, with other names
+		return
+	}
 	zeroProto := w.m.Zero&object.ZeroIPProto != 0
 	if zeroProto && w.m.IPProto != 0 {
 		w.refuse("nw_proto: %d and zero at once", w.m.IPProto)
@@ -130,6 +135,10 @@ func (w *matchText) network() {
 	}
 	w.prefix(src, w.m.IPSrc, w.m.EthType == etherIPv4, w.m.EthType == etherIPv6)
 	w.prefix(dst, w.m.IPDst, w.m.EthType == etherIPv4, w.m.EthType == etherIPv6)
+}
+
+// packet writes the fields of the IP header that are the packet's own, whatever its connection is.
+func (w *matchText) packet() {
 	if w.m.TTL != 0 {
 		w.needs("nw_ttl", w.ip(), "the EtherType of IPv4 or IPv6")
 		w.add("nw_ttl=%d", w.m.TTL)

@@ -2,9 +2,12 @@ package ovs
 
 import (
 	"context"
+	"fmt"
+	"hash/fnv"
 	"slices"
 	"sync"
 
+	"weft/hostnet/object"
 	"weft/hostnet/ovs/openflow"
 )
 
@@ -24,12 +27,18 @@ type memoryFlows struct {
 	lose    chan struct{} // closed to end the monitors
 	hears   chan struct{} // gets something when a monitor of ports works
 	dumps   int
+	meterOf map[string]map[uint32]object.Meter
+	// refuseMeter refuses a modification of a meter. unused are meters that no flow uses, whatever flows there are.
+	refuseMeter func(meterMod) error
+	unused      map[uint32]bool
+	meterMods   []meterMod
 }
 
 func newMemoryFlows() *memoryFlows {
 	return &memoryFlows{flows: map[string][]switchFlow{}, frags: map[string]string{}, config: map[string]map[uint16]openflow.Port{},
 		on: map[string]func([]flowEvent){}, onPorts: map[string]func(openflow.PortReason, openflow.Port){}, lose: make(chan struct{}), hears: make(chan struct{}, 8),
-		refuse: func(string, flowMod) error { return nil }}
+		refuse: func(string, flowMod) error { return nil }, meterOf: map[string]map[uint32]object.Meter{}, unused: map[uint32]bool{},
+		refuseMeter: func(meterMod) error { return nil }}
 }
 
 func (f *memoryFlows) bundle(_ context.Context, bridge string, mods []flowMod) error {
@@ -86,11 +95,33 @@ func (f *memoryFlows) put(bridge string, s switchFlow) {
 	}
 }
 
-func (f *memoryFlows) dump(_ context.Context, bridge string, cookie *uint64) ([]switchFlow, error) {
+func (f *memoryFlows) dump(_ context.Context, bridge string, cookie *uint64) (flowDump, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.dumps++
-	return slices.DeleteFunc(slices.Clone(f.flows[bridge]), func(s switchFlow) bool { return cookie != nil && s.Cookie != *cookie }), f.failing
+	return listDump(slices.DeleteFunc(slices.Clone(f.flows[bridge]), func(s switchFlow) bool { return cookie != nil && s.Cookie != *cookie })), f.failing
+}
+
+// listDump is a dump that needs no parsing.
+type listDump []switchFlow
+
+func (l listDump) digests() map[uint64]uint64 {
+	sums := map[uint64]uint64{}
+	for _, f := range l {
+		h := fnv.New64()
+		fmt.Fprint(h, f.Flow.String())
+		sums[f.Cookie] += h.Sum64()
+	}
+	return sums
+}
+
+func (l listDump) parse(cookies map[uint64]struct{}) (flows []*switchFlow, err error) {
+	for _, f := range l {
+		if _, wanted := cookies[f.Cookie]; wanted {
+			flows = append(flows, &f)
+		}
+	}
+	return flows, nil
 }
 
 func (f *memoryFlows) monitor(ctx context.Context, bridge string, ready func(), on func([]flowEvent)) error {
@@ -107,6 +138,76 @@ func (f *memoryFlows) monitor(ctx context.Context, bridge string, ready func(), 
 	defer f.mu.Unlock()
 	delete(f.on, bridge)
 	return errSwitchLost
+}
+
+func (f *memoryFlows) meters(_ context.Context, bridge string) (all []object.Meter, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for _, m := range f.meterOf[bridge] {
+		m.Bridge, m.OwnerUID = "", ""
+		all = append(all, m)
+	}
+	return all, f.failing
+}
+
+func (f *memoryFlows) meterStats(_ context.Context, bridge string) (all []openflow.MeterStats, err error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for id := range f.meterOf[bridge] {
+		s := openflow.MeterStats{ID: id}
+		for _, flow := range f.flows[bridge] {
+			if flow.Flow.MeterOf() == id && !f.unused[id] {
+				s.Flows++
+			}
+		}
+		all = append(all, s)
+	}
+	return all, f.failing
+}
+
+func (f *memoryFlows) modifyMeters(_ context.Context, bridge string, mods []meterMod) ([]error, error) {
+	refusals := make([]error, len(mods))
+	for i, m := range mods {
+		f.mu.Lock()
+		failing, refusal, ignored := f.failing, f.refuseMeter(m), f.ignore
+		f.meterMods = append(f.meterMods, m)
+		f.mu.Unlock()
+		if failing != nil {
+			return nil, failing
+		}
+		if refusals[i] = refusal; refusal == nil && !ignored {
+			f.setMeter(bridge, m)
+		}
+	}
+	return refusals, nil
+}
+
+// setMeter changes a meter, as Weft or as somebody else. With a meter its flows go. The monitor is told without the lock, because the
+// driver then reads the meters.
+func (f *memoryFlows) setMeter(bridge string, m meterMod) {
+	events, on := f.changeMeter(bridge, m)
+	if on != nil && len(events) > 0 {
+		on(events)
+	}
+}
+
+func (f *memoryFlows) changeMeter(bridge string, m meterMod) (events []flowEvent, on func([]flowEvent)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.meterOf[bridge] == nil {
+		f.meterOf[bridge] = map[uint32]object.Meter{}
+	}
+	if m.command != openflow.MeterDelete {
+		f.meterOf[bridge][m.meter.ID] = m.meter
+		return nil, nil
+	}
+	delete(f.meterOf[bridge], m.meter.ID)
+	for _, s := range slices.Clone(f.flows[bridge]) {
+		if s.Flow.MeterOf() == m.meter.ID {
+			events = append(events, f.modify(bridge, flowMod{op: modDelete, cookie: s.Cookie, flow: s.Flow})...)
+		}
+	}
+	return events, f.on[bridge]
 }
 
 func (f *memoryFlows) counters(context.Context, string) (flows, ports []byte, err error) {

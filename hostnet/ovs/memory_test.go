@@ -99,7 +99,7 @@ func (m *memory) carryOut() {
 	m.transact(ops...)
 }
 
-// somebody changes the database as somebody else, and the driver's view holds it afterwards.
+// somebody changes the database as somebody else, and the driver's cache holds it afterwards.
 func (m *memory) somebody(ops ...ovsdb.Operation) {
 	m.t.Helper()
 	m.transact(ops...)

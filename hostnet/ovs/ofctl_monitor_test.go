@@ -58,34 +58,42 @@ func FuzzMonitorReader(f *testing.F) {
 	})
 }
 
-func TestViewMergesDumpAndMonitor(t *testing.T) {
+// merged is a dump that the switch has answered with.
+func merged(t *testing.T, v *flowCache, dump flowDump) {
+	t.Helper()
+	if err := v.merge(nil, dump); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestCacheMergesDumpAndMonitor(t *testing.T) {
 	t.Parallel()
 	flow := func(priority uint16, port uint32) switchFlow {
 		return switchFlow{object.CookieOwner | 1, object.Flow{Table: 10, Priority: priority, Actions: []object.Action{object.Output{Port: port}}}}
 	}
-	v := newFlowView("")
-	v.merge(nil, []switchFlow{flow(1, 1), flow(2, 1), flow(3, 1)})
+	v := newFlowCache("")
+	merged(t, v, listDump{flow(1, 1), flow(2, 1), flow(3, 1)})
 	v.beginDump()
 	// While the switch is asked, the monitor reports a change, a removal and an addition. The dump is older.
 	v.apply([]flowEvent{{flow: flow(1, 9)}, {deleted: true, flow: flow(2, 1)}, {flow: flow(4, 9)}})
-	v.merge(nil, []switchFlow{flow(1, 1), flow(2, 1)})
+	merged(t, v, listDump{flow(1, 1), flow(2, 1)})
 	got, _ := v.flows(object.CookieOwner | 1)
 	if missing, extra := object.FlowDelta(got, []object.Flow{flow(1, 9).Flow, flow(4, 9).Flow}); len(missing)+len(extra) > 0 {
 		t.Errorf("missing %v, extra %v", missing, extra)
 	}
 }
 
-func TestViewSilencesExpectedCookies(t *testing.T) {
+func TestCacheSilencesExpectedCookies(t *testing.T) {
 	t.Parallel()
 	mine, other := object.CookieOwner|1, object.CookieOwner|2
 	f := object.Flow{Table: 10, Priority: 1}
-	v := newFlowView("")
+	v := newFlowCache("")
 	v.expect([]uint64{mine})
-	if told := v.apply([]flowEvent{{flow: switchFlow{mine, f}}}); len(told) != 0 {
+	if told, _ := v.apply([]flowEvent{{flow: switchFlow{mine, f}}}); len(told) != 0 {
 		t.Errorf("told of %#x, which Apply expects", told)
 	}
 	// A flow that replaces another one is reported for both cookies.
-	if told := v.apply([]flowEvent{{flow: switchFlow{other, f}}}); len(told) != 1 || told[0] != other {
+	if told, _ := v.apply([]flowEvent{{flow: switchFlow{other, f}}}); len(told) != 1 || told[0] != other {
 		t.Errorf("told of %#x", told)
 	}
 	wrong := flowChange{cookie: mine, desired: []object.Flow{f}}
@@ -93,7 +101,7 @@ func TestViewSilencesExpectedCookies(t *testing.T) {
 		t.Error("a flow that another cookie took counts as in place")
 	}
 	_ = v.accept(wrong, true)
-	if told := v.apply([]flowEvent{{flow: switchFlow{mine, f}}}); len(told) != 2 {
+	if told, _ := v.apply([]flowEvent{{flow: switchFlow{mine, f}}}); len(told) != 2 {
 		t.Errorf("told of %#x after giving up", told)
 	}
 }
@@ -103,7 +111,7 @@ func TestALateRemovalTakesNothingElse(t *testing.T) {
 	t.Parallel()
 	mine, other := object.CookieOwner|1, object.CookieOwner|2
 	f := object.Flow{Table: 10, Priority: 1}
-	v := newFlowView("")
+	v := newFlowCache("")
 	v.apply([]flowEvent{{flow: switchFlow{mine, f}}, {flow: switchFlow{other, f}}, {deleted: true, flow: switchFlow{mine, f}}})
 	if _, there := v.flows(other); !there || len(v.cookies()) != 1 {
 		t.Errorf("cookies %#x", v.cookies())

@@ -1,15 +1,16 @@
 package ovs
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	"fmt"
+	"hash/maphash"
 	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	govs "github.com/digitalocean/go-openvswitch/ovs"
@@ -21,6 +22,10 @@ const commandTimeout = 30 * time.Second
 // ofctl carries flows by running ovs-ofctl. Its bundles use go-openvswitch.
 type ofctl struct {
 	rundir string
+	seed   maphash.Seed // of the digests of all dumps, so that they can be compared
+	// dumped is the size of the last dump of all flows: the next one is about as large, and a buffer that grows to megabytes leaves
+	// twice as much behind.
+	dumped *atomic.Int64
 }
 
 // socket is the path where the switch of a bridge listens.
@@ -76,32 +81,6 @@ func strictDeletes(in io.Reader) (io.Reader, error) {
 	return bytes.NewReader(bytes.ReplaceAll(text, []byte("\ndelete priority="), []byte("\ndelete_strict priority="))), nil
 }
 
-func (o ofctl) dump(ctx context.Context, bridge string, cookie *uint64) ([]switchFlow, error) {
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
-	defer cancel()
-	args := []string{"--no-names", "--no-stats", "--read-only", "dump-flows", "-OOpenFlow14", o.target(bridge)}
-	if cookie != nil {
-		args = append(args, fmt.Sprintf("cookie=%#x/-1", *cookie))
-	}
-	out, err := o.run(ctx, nil, "ovs-ofctl", args...)
-	if err != nil {
-		return nil, fmt.Errorf("reading flows of bridge %s: %w", bridge, err)
-	}
-	var flows []switchFlow
-	lines := bufio.NewScanner(bytes.NewReader(out))
-	lines.Buffer(nil, maxLine)
-	for lines.Scan() {
-		if line := lines.Text(); strings.Contains(line, "actions=") {
-			f, err := parseFlow(line)
-			if err != nil {
-				return nil, fmt.Errorf("reading flows of bridge %s: %w", bridge, err)
-			}
-			flows = append(flows, f)
-		}
-	}
-	return flows, lines.Err()
-}
-
 // maxLine bounds one line of ovs-ofctl. An OpenFlow message has at most 64 KiB, and its text is a few times longer.
 const maxLine = 1 << 20
 
@@ -121,8 +100,14 @@ func (o ofctl) setFragments(ctx context.Context, bridge, mode string) error {
 
 // run executes a program and returns its standard output. On failure the error contains the complaint of the program.
 func (o ofctl) run(ctx context.Context, stdin io.Reader, name string, args ...string) ([]byte, error) {
+	return o.runFor(ctx, 0, stdin, name, args...)
+}
+
+// runFor is run with room for so many bytes of output.
+func (o ofctl) runFor(ctx context.Context, room int, stdin io.Reader, name string, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	var out, complaint bytes.Buffer
+	out.Grow(room)
 	cmd.Env, cmd.Stdin, cmd.Stdout, cmd.Stderr = o.environ(), stdin, &out, &complaint
 	cmd.WaitDelay = time.Second
 	err := cmd.Run()

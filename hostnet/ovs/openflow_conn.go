@@ -39,6 +39,8 @@ type exchange struct {
 	end         uint32 // the id whose answer ends it
 	refused     error  // the first refusal
 	refusedXID  uint32
+	refusals    map[uint32]error  // all refusals by their ids, unless nil
+	part        func(body []byte) // gets each part of a multipart reply to end, unless nil
 	done        chan struct{}
 }
 
@@ -122,16 +124,31 @@ func (c *openflowConn) answer(h openflow.Header, body []byte) {
 	if x == nil {
 		return
 	}
-	if h.Type == openflow.TypeError && h.XID >= x.first && h.XID <= x.last && x.refused == nil {
-		refusal, err := openflow.ParseRefusal(body)
-		if err == nil {
-			err = refusal
+	if h.Type == openflow.TypeError && h.XID >= x.first && h.XID <= x.last {
+		x.refuse(h.XID, body)
+	}
+	if h.XID == x.end && h.Type == openflow.TypeMultipartReply && x.part != nil {
+		if x.part(body); openflow.MultipartContinues(body) {
+			return
 		}
-		x.refused, x.refusedXID = err, h.XID
 	}
 	if h.XID == x.end {
 		c.wait = nil
 		close(x.done)
+	}
+}
+
+// refuse notes the switch's error for one message.
+func (x *exchange) refuse(xid uint32, body []byte) {
+	refusal, err := openflow.ParseRefusal(body)
+	if err == nil {
+		err = refusal
+	}
+	if x.refused == nil {
+		x.refused, x.refusedXID = err, xid
+	}
+	if x.refusals != nil {
+		x.refusals[xid] = err
 	}
 }
 

@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"net"
 	"sync"
+	"sync/atomic"
 
 	"weft/hostnet/ovs/openflow"
 )
@@ -28,7 +30,7 @@ type bridgeConn struct {
 }
 
 func newDirect(rundir string) *direct {
-	return &direct{ofctl: ofctl{rundir}, conns: map[string]*bridgeConn{}}
+	return &direct{ofctl: ofctl{rundir, maphash.MakeSeed(), new(atomic.Int64)}, conns: map[string]*bridgeConn{}}
 }
 
 func (d *direct) to(bridge string) *bridgeConn {
@@ -102,31 +104,14 @@ func (d *direct) bundle(ctx context.Context, bridge string, mods []flowMod) erro
 	if _, err := appendBundle(nil, 1, wire); err != nil {
 		return d.ofctl.bundle(ctx, bridge, mods)
 	}
-	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
-	defer cancel()
-	b := d.to(bridge)
-	if b.mu.TryLock() {
-		defer b.mu.Unlock()
-	} else { // another part of the same changes uses the connection: use a separate one for this bundle
-		b = &bridgeConn{}
-		defer b.close()
+	err := d.use(ctx, bridge, func(ctx context.Context, c *openflowConn) error { return c.bundle(ctx, wire) })
+	if errors.Is(err, errOldProtocol) {
+		return d.ofctl.bundle(ctx, bridge, mods)
 	}
-	for {
-		c, fresh, err := b.connected(ctx, d.socket(bridge))
-		if errors.Is(err, errOldProtocol) {
-			return d.ofctl.bundle(ctx, bridge, mods)
-		}
-		if err == nil {
-			err = c.bundle(ctx, wire)
-		}
-		if errors.Is(err, errUncommitted) && !fresh && ctx.Err() == nil {
-			continue // an open connection may have died unnoticed; a new one shows whether the switch runs
-		}
-		if err != nil {
-			return fmt.Errorf("flow bundle for bridge %s: %w", bridge, err)
-		}
-		return nil
+	if err != nil {
+		return fmt.Errorf("flow bundle for bridge %s: %w", bridge, err)
 	}
+	return nil
 }
 
 // appendBundle writes a bundle up to the barrier. The barrier makes the switch report every modification that it refuses. Ids

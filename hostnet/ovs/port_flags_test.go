@@ -30,7 +30,7 @@ func TestPortFlagsAreSeenAndTakenOff(t *testing.T) {
 			t.Errorf("%s: %v", device, d)
 		}
 		m.must(m.updated(o))
-		if err := m.d.readPorts(t.Context(), "br-int", m.d.flowViewOf("br-int"), nil); err != nil {
+		if err := m.d.readPorts(t.Context(), "br-int", m.d.flowCacheOf("br-int"), nil); err != nil {
 			t.Fatal(err)
 		}
 		same(t, o, m.observe(o.Key()))

@@ -14,11 +14,11 @@ var portOrders = []string{"no-receive", "no-forward", "no-flood", "no-packet-in"
 
 func TestPortConfigurationIsSeenAndTakenOff(t *testing.T) {
 	t.Parallel()
-	b := newWatchedBed(t)
+	b := newWatchedTestbed(t)
 	b.veth("tap1")
 	b.veth("eth1")
 	uplink := &object.Uplink{OwnerUID: hostUID, Bridge: "br-int", Device: "eth1", PhysicalNetwork: "physnet1"}
-	session := &object.Session{OwnerUID: hostUID, Bridge: "br-int", Device: "wb1", Wire: "wc1",
+	session := &object.Session{OwnerUID: hostUID, Bridge: "br-int", Device: "wb1", PeerDevice: "wc1",
 		Local: object.MAC{2, 0, 0, 0, 0, 1}, Remote: object.MAC{2, 0, 0, 0, 0, 2}}
 	b.must(create(guest("tap1")), create(uplink), create(session))
 	b.frags("nx-match")
@@ -40,7 +40,7 @@ func TestPortConfigurationIsSeenAndTakenOff(t *testing.T) {
 }
 
 // frags checks the fragment mode, because listening to ports sends it too.
-func (b *bed) frags(want string) {
+func (b *testbed) frags(want string) {
 	b.t.Helper()
 	if got := strings.TrimSpace(b.flows("br-int", "get-frags")); got != want {
 		b.t.Errorf("fragments are handled as %q, want %q", got, want)
@@ -49,7 +49,7 @@ func (b *bed) frags(want string) {
 
 func TestPortConfigurationIsReadAtASync(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newTestbed(t)
 	b.sync()
 	b.must(create(ourBridge()))
 	b.veth("tap1")

@@ -48,7 +48,7 @@ func (d *Driver) reopen(ctx context.Context, db *database, changes []dbChange) e
 }
 
 // lostPorts are the ports on our bridges that are to be changed and whose device the switch has lost.
-func (d *Driver) lostPorts(r *rows, changes []dbChange) (lost []portView) {
+func (d *Driver) lostPorts(r *rows, changes []dbChange) (lost []portRecord) {
 	for _, c := range changes {
 		var bridge string
 		switch o := c.change.Desired.(type) {
@@ -88,7 +88,7 @@ func freeNumber(taken map[int]bool) int {
 }
 
 // requestNumber asks for an OpenFlow port number. nil means any number.
-func requestNumber(p portView, number *int) ovsdb.Operation {
+func requestNumber(p portRecord, number *int) ovsdb.Operation {
 	set := ovsdb.EmptySet()
 	if number != nil {
 		set = ovsdb.SetOf(*number)

@@ -5,15 +5,15 @@ import (
 	"weft/hostnet/ovsdb"
 )
 
-// portView is one port with its interface and bridge.
-type portView struct {
+// portRecord is one port with its interface and bridge.
+type portRecord struct {
 	bridge *ovsdb.Bridge
 	port   *ovsdb.Port
 	iface  *ovsdb.Interface
 }
 
 // owner is the uid that both rows carry. It is "" if one of them lacks it, so that it is set again.
-func (p portView) owner() string {
+func (p portRecord) owner() string {
 	if o := id(p.iface.ExternalIDs, idOwner); o == id(p.port.ExternalIDs, idOwner) {
 		return o
 	}
@@ -21,35 +21,35 @@ func (p portView) owner() string {
 }
 
 // ours says that Weft created or adopted the port.
-func (p portView) ours() bool {
+func (p portRecord) ours() bool {
 	return id(p.iface.ExternalIDs, idOwner) != "" || id(p.port.ExternalIDs, idOwner) != ""
 }
 
-func (p portView) created() bool {
+func (p portRecord) created() bool {
 	return p.ours() && (p.iface.ExternalIDs[idCreated] == "true" || p.port.ExternalIDs[idCreated] == "true")
 }
 
-func (p portView) uplink() bool { return id(p.iface.ExternalIDs, idPhysicalNetwork) != "" }
+func (p portRecord) uplink() bool { return id(p.iface.ExternalIDs, idPhysicalNetwork) != "" }
 
 // mtuRequest is the MTU that the switch was asked to keep on the device. 0 means none.
-func (p portView) mtuRequest() int {
+func (p portRecord) mtuRequest() int {
 	if p.iface.MTURequest == nil {
 		return 0
 	}
 	return *p.iface.MTURequest
 }
 
-func (p portView) local() bool { return p.bridge.Name == p.port.Name }
+func (p portRecord) local() bool { return p.bridge.Name == p.port.Name }
 
-func (p portView) session() string { return id(p.iface.ExternalIDs, idSession) }
+func (p portRecord) session() string { return id(p.iface.ExternalIDs, idSession) }
 
 // system says that the interface is a netdev that somebody else made.
-func (p portView) system() bool {
+func (p portRecord) system() bool {
 	return !p.local() && (p.iface.Type == "" || p.iface.Type == "system")
 }
 
 // number is the OpenFlow port number. It is 0 if there is none.
-func (p portView) number() uint16 {
+func (p portRecord) number() uint16 {
 	if n := p.iface.OFPort; n != nil && *n > 0 && *n <= 0xffff {
 		return uint16(*n)
 	}
@@ -57,7 +57,7 @@ func (p portView) number() uint16 {
 }
 
 // key is the key of the object that a port of ours belongs to.
-func (p portView) key() (k object.Key, ours bool) {
+func (p portRecord) key() (k object.Key, ours bool) {
 	switch {
 	case !p.ours() || p.local():
 		return k, false
@@ -73,7 +73,7 @@ func (p portView) key() (k object.Key, ours bool) {
 const maxProblem = 500
 
 // problem says why the switch could not open the device. It is "" if the device is open or was not tried yet.
-func (p portView) problem() string {
+func (p portRecord) problem() string {
 	switch {
 	case p.iface.Error != nil && *p.iface.Error != "":
 		return (*p.iface.Error)[:min(len(*p.iface.Error), maxProblem)]
@@ -83,5 +83,5 @@ func (p portView) problem() string {
 	return ""
 }
 
-// settled says that the switch has opened the device or has given up.
-func (p portView) settled() bool { return p.iface.OFPort != nil || p.problem() != "" }
+// opened says that the switch has opened the device or has given up.
+func (p portRecord) opened() bool { return p.iface.OFPort != nil || p.problem() != "" }

@@ -8,7 +8,7 @@ import (
 )
 
 // keepPorts follows the configuration of one bridge's ports until ctx ends.
-func (d *Driver) keepPorts(ctx context.Context, bridge string, v *flowView) {
+func (d *Driver) keepPorts(ctx context.Context, bridge string, v *flowCache) {
 	log := d.cfg.Log.With("bridge", bridge)
 	var wait retryWait
 	failures, established := 0, false
@@ -45,8 +45,8 @@ func (d *Driver) portConfigChanged(bridge string, p openflow.Port) {
 	if db == nil {
 		return
 	}
-	if view, ok := db.read().port(p.Name); ok {
-		if k, ours := view.key(); ours {
+	if record, ok := db.read().port(p.Name); ok {
+		if k, ours := record.key(); ours {
 			d.events.put(false, []object.Key{k})
 		}
 	}

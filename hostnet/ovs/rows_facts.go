@@ -7,7 +7,7 @@ import (
 )
 
 // facts adds every interface, whoever made it, and every bridge that is not ours.
-func (r *rows) facts(into *object.Facts, sessions *settling) {
+func (r *rows) facts(into *object.Facts, sessions *convergence) {
 	for _, p := range r.ports() {
 		into.Interfaces[p.iface.Name] = p.facts(sessions)
 	}
@@ -16,7 +16,7 @@ func (r *rows) facts(into *object.Facts, sessions *settling) {
 
 // deviceFacts sets the facts of these interfaces and removes those that do not exist any more. It looks at all bridges, because
 // they are few.
-func (r *rows) deviceFacts(devices []string, into *object.Facts, sessions *settling) {
+func (r *rows) deviceFacts(devices []string, into *object.Facts, sessions *convergence) {
 	for _, name := range devices {
 		if p, there := r.port(name); there {
 			into.Interfaces[name] = p.facts(sessions)
@@ -28,7 +28,7 @@ func (r *rows) deviceFacts(devices []string, into *object.Facts, sessions *settl
 	r.bridgeFacts(into)
 }
 
-func (p portView) facts(sessions *settling) object.InterfaceFacts {
+func (p portRecord) facts(sessions *convergence) object.InterfaceFacts {
 	f := object.InterfaceFacts{Bridge: p.bridge.Name, Error: p.problem(), InterfaceID: id(p.iface.ExternalIDs, idInterface),
 		AttachedMAC: id(p.iface.ExternalIDs, idAttachedMAC), Row: p.iface.UUID,
 		OwnerUID: id(p.iface.ExternalIDs, idOwner), Created: p.created(), Session: sessions.facts(p)}

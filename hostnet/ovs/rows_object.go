@@ -35,7 +35,7 @@ func (r *rows) object(key object.Key) object.Object {
 	return nil
 }
 
-func guestPort(p portView) *object.OVSPort {
+func guestPort(p portRecord) *object.OVSPort {
 	o := &object.OVSPort{OwnerUID: p.owner(), Bridge: p.bridge.Name, Device: p.port.Name, Adopted: !p.created(),
 		InterfaceID: id(p.iface.ExternalIDs, idInterface), MAC: id(p.iface.ExternalIDs, idAttachedMAC), MTURequest: p.mtuRequest()}
 	if p.port.Tag != nil {

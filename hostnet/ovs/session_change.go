@@ -9,10 +9,10 @@ import (
 
 // setSession makes or repairs both ports.
 func (t *dbChanges) setSession(s *object.Session) error {
-	if err := t.setPatch(s, s.Device, s.Wire, sessionSettings(s)); err != nil {
+	if err := t.setPatch(s, s.Device, s.PeerDevice, sessionSettings(s)); err != nil {
 		return err
 	}
-	return t.setPatch(s, s.Wire, s.Device, nil)
+	return t.setPatch(s, s.PeerDevice, s.Device, nil)
 }
 
 func (t *dbChanges) setPatch(s *object.Session, device, peer string, bfd map[string]string) error {

@@ -38,32 +38,32 @@ func TestSessionsOfABridge(t *testing.T) {
 	m.said(down, "down")
 	look(now, false, time.Time{}, known)
 	m.said(down, "up")
-	look(now, false, now.Add(object.SessionSettle), known)
+	look(now, false, now.Add(object.SessionConvergence), known)
 	m.said(up, "up")
-	look(now.Add(time.Second), true, time.Time{}, object.SessionFacts{Known: true, Settled: true, Up: true, Ups: 2})
+	look(now.Add(time.Second), true, time.Time{}, object.SessionFacts{Known: true, Converged: true, Up: true, Ups: 2})
 	m.set(ovsdb.TableInterface, "wb1", ovsdb.Columns{"ofport": -1})
 	look(now.Add(2*time.Second), true, time.Time{}, object.SessionFacts{Known: true, Up: true, Ups: 2})
 	m.set(ovsdb.TableInterface, "wb1", ovsdb.Columns{"ofport": 9})
-	look(now.Add(3*time.Second), true, time.Time{}, object.SessionFacts{Known: true, Settled: true, Up: true, Ups: 2})
+	look(now.Add(3*time.Second), true, time.Time{}, object.SessionFacts{Known: true, Converged: true, Up: true, Ups: 2})
 
 	r := m.d.database().read()
 	m.d.sessions.base("br-int", true, r) // the switch has run on: what is so stays so
-	look(now.Add(4*time.Second), false, time.Time{}, object.SessionFacts{Known: true, Settled: true, Up: true, Ups: 2})
+	look(now.Add(4*time.Second), false, time.Time{}, object.SessionFacts{Known: true, Converged: true, Up: true, Ups: 2})
 	m.d.sessions.base("br-int", false, r) // the switch has restarted: nothing is known any more
 	p, _ := r.port("wb1")
 	if have := m.d.sessions.facts(p); have != (object.SessionFacts{Known: true, Ups: 2}) {
 		t.Errorf("after a restart of the switch: %+v", have)
 	}
-	look(now.Add(5*time.Second), false, now.Add(5*time.Second+object.SessionSettle), object.SessionFacts{Known: true, Ups: 2})
-	look(now.Add(5*time.Second+object.SessionSettle), true, time.Time{}, object.SessionFacts{Known: true, Settled: true, Up: true, Ups: 2})
+	look(now.Add(5*time.Second), false, now.Add(5*time.Second+object.SessionConvergence), object.SessionFacts{Known: true, Ups: 2})
+	look(now.Add(5*time.Second+object.SessionConvergence), true, time.Time{}, object.SessionFacts{Known: true, Converged: true, Up: true, Ups: 2})
 
-	other := newSettling()
+	other := newConvergence()
 	other.base("br-two", false, r)
 	if len(other.sessions) != 0 {
 		t.Error("a session of another bridge is noted")
 	}
 	other.base("br-int", true, r)
-	if s := other.sessions["wb1"]; s == nil || !s.settled || s.doubted {
+	if s := other.sessions["wb1"]; s == nil || !s.converged || s.doubted {
 		t.Errorf("a program that starts beside a running switch has %+v", s)
 	}
 	wire, _ := r.port("wq1")
@@ -106,26 +106,26 @@ func TestWatchTellsOfSessions(t *testing.T) {
 	t.Parallel()
 	m, l := watched(t)
 	m.must(create(uplinkOf("br-int", "ethx")), create(someSession()))
-	settled := func() bool {
+	converged := func() bool {
 		var f object.Facts
 		m.d.Facts(&f)
-		return f.Interfaces["wb1"].Session.Settled
+		return f.Interfaces["wb1"].Session.Converged
 	}
 	from := l.seen()
 	m.said(map[any]any{"state": "up"}, "up")
-	l.await(from, "a session that is up", func(e object.Event) bool { return slices.Contains(e.Devices, "wb1") && settled() })
+	l.await(from, "a session that is up", func(e object.Event) bool { return slices.Contains(e.Devices, "wb1") && converged() })
 	from = l.seen()
 	m.set(ovsdb.TableInterface, "ethx", ovsdb.Columns{"link_state": "down"})
-	l.await(from, "a session without carrier", func(e object.Event) bool { return slices.Contains(e.Devices, "wb1") && !settled() })
+	l.await(from, "a session without carrier", func(e object.Event) bool { return slices.Contains(e.Devices, "wb1") && !converged() })
 }
 
-// TestABridgeMadeAgain has no flows, and its old view is not used.
+// TestABridgeMadeAgain has no flows, and its old cache is not used.
 func TestABridgeMadeAgain(t *testing.T) {
 	t.Parallel()
 	m := withBridge(t)
 	set := flowSet(1, someFlows(1, 1)...)
 	m.must(create(set))
-	old := m.d.flowViewOf("br-int")
+	old := m.d.flowCacheOf("br-int")
 	m.flows.mu.Lock()
 	m.flows.flows["br-int"] = nil
 	m.flows.mu.Unlock()
@@ -135,14 +135,14 @@ func TestABridgeMadeAgain(t *testing.T) {
 		t.Error("flows of a bridge that is gone are observed")
 	}
 	m.must(create(ourBridge()))
-	if now := m.d.flowViewOf("br-int"); now == old || m.observe(set.Key()) != nil {
+	if now := m.d.flowCacheOf("br-int"); now == old || m.observe(set.Key()) != nil {
 		t.Error("the new bridge has the old one's flows")
 	}
 	m.must(create(set))
 	same(t, set, m.observe(set.Key()))
 	owner := ovsdb.Columns{"external_ids": ovsdb.Map{GoMap: map[any]any{}}}
 	m.set(ovsdb.TableBridge, "br-int", owner)
-	if err := m.d.Sync(t.Context()); err != nil || m.d.flowViewOf("br-int") != nil {
+	if err := m.d.Sync(t.Context()); err != nil || m.d.flowCacheOf("br-int") != nil {
 		t.Errorf("a bridge that is not ours any more is looked at: %v", err)
 	}
 }

@@ -20,11 +20,11 @@ func sessionSettings(s *object.Session) map[string]string {
 }
 
 // sessionOf is the session that a port carries. It is nil for any other port.
-func (r *rows) sessionOf(p portView) *object.Session {
+func (r *rows) sessionOf(p portRecord) *object.Session {
 	if p.session() != p.port.Name {
 		return nil
 	}
-	s := &object.Session{OwnerUID: p.owner(), Bridge: p.bridge.Name, Device: p.port.Name, Wire: p.iface.Options["peer"]}
+	s := &object.Session{OwnerUID: p.owner(), Bridge: p.bridge.Name, Device: p.port.Name, PeerDevice: p.iface.Options["peer"]}
 	s.Local, s.Remote = macOrZero(p.iface.BFD["bfd_local_src_mac"]), macOrZero(p.iface.BFD["bfd_local_dst_mac"])
 	deviate := func(format string, args ...any) { s.Deviations = append(s.Deviations, fmt.Sprintf(format, args...)) }
 	if p.iface.Type != "patch" {
@@ -35,12 +35,12 @@ func (r *rows) sessionOf(p portView) *object.Session {
 			deviate("bfd:%s is %q", k, have)
 		}
 	}
-	wire, there := r.port(s.Wire)
+	wire, there := r.port(s.PeerDevice)
 	switch {
 	case !there || wire.session() != s.Device:
-		deviate("%q is not there, or no port of the session", s.Wire)
+		deviate("%q is not there, or no port of the session", s.PeerDevice)
 	case wire.bridge.UUID != p.bridge.UUID || wire.iface.Type != "patch" || wire.iface.Options["peer"] != s.Device || len(wire.iface.BFD) > 0:
-		deviate("%s is not the other end of %s", s.Wire, s.Device)
+		deviate("%s is not the other end of %s", s.PeerDevice, s.Device)
 	}
 	return s
 }
@@ -54,7 +54,7 @@ func macOrZero(text string) object.MAC {
 }
 
 // sessionPorts are the ports that carry a session of ours.
-func (r *rows) sessionPorts() (out []portView) {
+func (r *rows) sessionPorts() (out []portRecord) {
 	for i := range ovsdb.All[*ovsdb.Interface](r.db.Client).Each() {
 		if id(i.ExternalIDs, idSession) != i.Name {
 			continue

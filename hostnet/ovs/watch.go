@@ -2,7 +2,6 @@ package ovs
 
 import (
 	"context"
-	"errors"
 	"sync"
 	"sync/atomic"
 
@@ -57,14 +56,14 @@ func (d *Driver) keepDatabase(ctx context.Context) {
 	}
 }
 
-// keepMonitors runs the monitors for each flow view. It ends those whose view is gone.
+// keepMonitors runs the monitors for each flow cache. It ends those whose cache is gone.
 func (d *Driver) keepMonitors(ctx context.Context) {
 	var tasks sync.WaitGroup
 	defer tasks.Wait()
-	running := map[*flowView]context.CancelFunc{}
+	running := map[*flowCache]context.CancelFunc{}
 	for {
-		wanted := map[*flowView]bool{}
-		for bridge, v := range d.flowViews() {
+		wanted := map[*flowCache]bool{}
+		for bridge, v := range d.flowCaches() {
 			wanted[v] = true
 			if running[v] == nil {
 				one, cancel := context.WithCancel(ctx)
@@ -95,7 +94,7 @@ func (d *Driver) keepMonitors(ctx context.Context) {
 
 // keepMonitor follows one bridge's flows until ctx ends. Each time the monitor starts to work, all flows are read once, because
 // changes before that were missed. Then the engine is told to look at everything.
-func (d *Driver) keepMonitor(ctx context.Context, bridge string, v *flowView) {
+func (d *Driver) keepMonitor(ctx context.Context, bridge string, v *flowCache) {
 	log := d.cfg.Log.With("bridge", bridge)
 	var wait retryWait
 	var established atomic.Bool
@@ -109,7 +108,7 @@ func (d *Driver) keepMonitor(ctx context.Context, bridge string, v *flowView) {
 			wait.begin()
 			// The monitor must be read while the flows are read, because the switch waits for neither.
 			base.Go(func() {
-				if err := errors.Join(d.refreshFlows(one, bridge, v, nil), d.readFragments(one, bridge, v)); err != nil {
+				if err := d.readBridge(one, bridge, v); err != nil {
 					if ctx.Err() == nil {
 						log.Warn("open vswitch: cannot read flows", "error", err)
 					}
@@ -124,7 +123,11 @@ func (d *Driver) keepMonitor(ctx context.Context, bridge string, v *flowView) {
 			})
 		}
 		err := d.flows.monitor(one, bridge, ready, func(events []flowEvent) {
-			if cookies := v.apply(events); len(cookies) > 0 {
+			cookies, metered := v.apply(events)
+			if metered {
+				d.metersGone(one, bridge, v)
+			}
+			if len(cookies) > 0 {
 				d.events.flowsChanged(bridge, cookies)
 			}
 		})

@@ -54,7 +54,7 @@ func (w *linkWatch) subscribe() (*netlink.Subscription, error) {
 		return nil, err
 	}
 	if err := s.Only(unix.RTM_DELLINK); err != nil {
-		return nil, errors.Join(fmt.Errorf("only removed devices: %w", err), s.Close())
+		return nil, errors.Join(fmt.Errorf("filter the notifications of removed devices: %w", err), s.Close())
 	}
 	return s, nil
 }

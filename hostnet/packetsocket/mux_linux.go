@@ -96,7 +96,8 @@ func (x *Mux) Open(device string, f Filter, r Receiver) (Transport, error) {
 	p := &place{x, device, index, f, r}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.rules.add(f) {
+	var changed bool
+	if p.filter, changed = x.rules.add(f); changed {
 		if err := x.attach(); err != nil {
 			x.rules.remove(f)
 			return nil, fmt.Errorf("device %s: widen the filter: %w", device, err)
@@ -140,9 +141,9 @@ func (p *place) SetFilter(f Filter) error {
 	x := p.x
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	wider := x.rules.add(f)
+	kept, wider := x.rules.add(f)
 	narrower := x.rules.remove(p.filter)
-	p.filter = f
+	p.filter = kept
 	if wider || narrower {
 		return x.attach()
 	}
@@ -262,7 +263,7 @@ func (x *Mux) tick(now time.Time) time.Time {
 	next, readmitted, due := x.floods.tick(now)
 	if readmitted {
 		if err := x.attach(); err != nil {
-			x.log.Error("devices that flooded stay shut out", "error", err)
+			x.log.Error("cannot let in again the devices that flooded: their frames are still not served", "error", err)
 		}
 	}
 	if due {

@@ -174,7 +174,7 @@ func (d *PortDriver) serve(device string, b Binding) error {
 		return d.change(p, b, &service)
 	}
 	if err := d.stop(device); err != nil {
-		d.log.Debug("close the lost transport", "device", device, "error", err)
+		d.log.Debug("cannot close the transport of a lost device", "device", device, "error", err)
 	}
 	return d.begin(device, b, &service)
 }
@@ -183,7 +183,7 @@ func (d *PortDriver) change(p *port, b Binding, service *Service) error {
 	if err := p.transport.SetFilter(service.Filter); err != nil {
 		return fmt.Errorf("change the filter: %w", err)
 	}
-	p.service.Store(service)
+	p.store(service)
 	d.mu.Lock()
 	p.binding, p.sent = b, 0
 	d.schedule.clear(p)
@@ -221,7 +221,7 @@ func (d *PortDriver) forget(p *port) {
 		return
 	}
 	if err := p.transport.Close(); err != nil {
-		p.log.Debug("close the lost transport", "error", err)
+		p.logger().Debug("cannot close the transport of a lost device", "error", err)
 	}
 }
 

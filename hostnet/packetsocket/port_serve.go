@@ -34,9 +34,9 @@ type Service struct {
 // port is one served device. The driver's lock protects binding, sent and next.
 type port struct {
 	device    string
-	transport Transport // set once, before the driver lists the port
-	service   atomic.Pointer[Service]
-	limit     *rate.Limiter
+	transport Transport               // set once, before the driver lists the port
+	service   atomic.Pointer[Service] // without its filter, which the transport has
+	limit     *rate.Limiter           // nil before the first frame
 	log       *slog.Logger
 	binding   Binding
 	sent      int       // how often the service's unsolicited frames were sent
@@ -45,17 +45,30 @@ type port struct {
 }
 
 func newPort(device string, b Binding, s *Service, log *slog.Logger) *port {
-	p := &port{device: device, binding: b, limit: rate.NewLimiter(framesPerSecond, framesBurst), log: log.With("device", device)}
-	p.service.Store(s)
+	p := &port{device: device, binding: b, log: log}
+	p.store(s)
 	return p
 }
 
-// answer reads a received frame if the bucket has a token.
+// store sets what is served.
+func (p *port) store(s *Service) {
+	bare := *s
+	bare.Filter = Filter{}
+	p.service.Store(&bare)
+}
+
+// logger names the device. Most ports never log anything, and a host has thousands of them: so none keeps a logger of its own.
+func (p *port) logger() *slog.Logger { return p.log.With("device", p.device) }
+
+// answer reads a received frame if the bucket has a token. One goroutine at a time calls it.
 func (p *port) answer(received []byte) [][]byte {
+	if p.limit == nil {
+		p.limit = rate.NewLimiter(framesPerSecond, framesBurst)
+	}
 	if !p.limit.Allow() {
 		return nil
 	}
-	return p.service.Load().Answer(received, p.log)
+	return p.service.Load().Answer(received, p.logger())
 }
 
 // speak sends the port's unsolicited frames and sets the time of the next ones.
@@ -66,7 +79,7 @@ func (d *PortDriver) speak(p *port) {
 	}
 	for _, f := range s.Unsolicited() {
 		if err := p.transport.Send(f); err != nil {
-			p.log.Debug("frame not sent", "error", err) // a guest whose device is down sends a solicitation when it comes up
+			p.logger().Debug("frame not sent", "error", err) // a guest whose device is down sends a solicitation when it comes up
 		}
 	}
 	if s.Interval == nil {

@@ -1,6 +1,7 @@
 package packetsocket
 
 import (
+	"encoding/binary"
 	"fmt"
 	"maps"
 	"slices"
@@ -24,15 +25,18 @@ type ruleCount struct {
 
 func newRuleSet() ruleSet { return ruleSet{ruleCounts{}, ruleCounts{}} }
 
-// add adds the filter's rules and says whether list changed.
-func (s ruleSet) add(f Filter) (changed bool) {
+// add adds the filter's rules and says whether list changed. kept is the filter in memory that all who want the same rules share.
+func (s ruleSet) add(f Filter) (kept Filter, changed bool) {
 	before := len(s.fine)
 	fine, wide := false, false
-	for _, r := range f.Rules {
-		fine = s.fine.add(r) || fine
-		wide = s.wide.add(r.widened()) || wide
+	kept.Rules = make([]Rule, len(f.Rules))
+	for i, r := range f.Rules {
+		known, first := s.fine.add(r)
+		kept.Rules[i], fine = known, fine || first
+		_, first = s.wide.add(r.widened())
+		wide = wide || first
 	}
-	return wide || fine && before <= rulesMost
+	return kept, wide || fine && before <= rulesMost
 }
 
 // remove removes the rules of a filter that was added, and says whether list changed.
@@ -59,14 +63,14 @@ func (s ruleSet) list() []Rule {
 	return list
 }
 
-func (c ruleCounts) add(r Rule) (first bool) {
+func (c ruleCounts) add(r Rule) (known Rule, first bool) {
 	k := r.key()
-	if known, ok := c[k]; ok {
-		known.users++
-		return false
+	if old, ok := c[k]; ok {
+		old.users++
+		return old.rule, false
 	}
 	c[k] = &ruleCount{r, 1}
-	return true
+	return r, true
 }
 
 func (c ruleCounts) remove(r Rule) (last bool) {
@@ -82,12 +86,25 @@ func (c ruleCounts) remove(r Rule) (last bool) {
 	return true
 }
 
-// key is equal for equal rules.
+// key is equal for equal rules. It is made for each rule of each port when weftd starts.
 func (r Rule) key() string {
-	return fmt.Sprintf("%#v", r.compile(bpf.RetConstant{}, false))
+	raw, err := bpf.Assemble(r.compile(bpf.RetConstant{}, false))
+	if err != nil { // the kernel will refuse it too
+		return fmt.Sprintf("%#v", r)
+	}
+	key := make([]byte, 0, 8*len(raw))
+	for _, i := range raw {
+		key = binary.BigEndian.AppendUint16(key, i.Op)
+		key = append(key, i.Jt, i.Jf)
+		key = binary.BigEndian.AppendUint32(key, i.K)
+	}
+	return string(key)
 }
 
 // widened is the rule without the tests that only spare the server frames it would ignore.
 func (r Rule) widened() Rule {
+	if !slices.ContainsFunc(r, func(t Test) bool { return t.narrow }) {
+		return r
+	}
 	return slices.DeleteFunc(slices.Clone(r), func(t Test) bool { return t.narrow })
 }

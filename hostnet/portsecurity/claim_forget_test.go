@@ -16,7 +16,7 @@ import (
 func TestGuestThatIsGone(t *testing.T) {
 	t.Parallel()
 	mac, address := object.MAC{2, 0, 0, 0, 0, 1}, netip.MustParseAddr("10.0.0.5")
-	guest, local := guestMember("tap1"), object.PortSecurityElement{Set: object.PortSecurityLocal, Interface: "wfb1", MAC: mac}
+	guest, local := guestElement("tap1"), object.PortSecurityElement{Set: object.PortSecurityLocal, Interface: "wfb1", MAC: mac}
 	for name, c := range map[string]struct {
 		x              delta
 		device, bridge string

@@ -14,7 +14,7 @@ func TestDoor(t *testing.T) {
 		for _, o := range h.Objects() {
 			switch o := o.(type) {
 			case *object.PortSecurityElements:
-				for _, m := range o.Members {
+				for _, m := range o.Elements {
 					e, err := encode(o.Name, m)
 					if err != nil {
 						t.Fatalf("%s: %v", o.Key(), err)

@@ -38,8 +38,8 @@ type Driver struct {
 	table   *nftables.Table
 	text    ruleText
 
-	mu   sync.Mutex // of all below; the goroutine of Watch also reads the kernel
-	view view
+	mu    sync.Mutex // of all below; the goroutine of Watch also reads the kernel
+	cache cache
 	// handles are the handles of our rules when they were last right; nil while unknown. The kernel never uses a handle twice.
 	handles     map[uint64]bool
 	uplinkRules map[string]uint64 // the same for the one rule of each uplink
@@ -58,7 +58,7 @@ func New(c Config) (*Driver, error) {
 	}
 	return &Driver{
 		config: c, conn: conn, program: own.NewProgram(c.Program), table: &nftables.Table{Name: tableName, Family: nftables.TableFamilyBridge},
-		text: newRuleText(), view: view{}, uplinkRules: map[string]uint64{},
+		text: newRuleText(), cache: cache{}, uplinkRules: map[string]uint64{},
 	}, nil
 }
 
@@ -86,32 +86,32 @@ func (d *Driver) Sync(ctx context.Context) error {
 	return nil
 }
 
-// refresh replaces the view by what the kernel holds. It returns the keys that differ. The caller holds the lock.
+// refresh replaces the cache by what the kernel holds. It returns the keys that differ. The caller holds the lock.
 func (d *Driver) refresh(ctx context.Context) ([]object.Key, error) {
 	fresh, err := d.read(ctx)
 	if err != nil {
 		return nil, err
 	}
-	changed := d.view.changed(fresh)
-	d.view = fresh
+	changed := d.cache.changed(fresh)
+	d.cache = fresh
 	return changed, nil
 }
 
-// Observe returns port security, the members of every name that has members, and the uplinks that have a chain.
+// Observe returns port security, the elements of every name that has some, and the uplinks that have a chain.
 func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var found []object.Object
 	for _, k := range keys {
-		rules, filtered := d.view.uplinks[k.Name]
+		rules, filtered := d.cache.uplinks[k.Name]
 		switch {
 		case k.Kind == object.KindPortSecurityUplink && filtered:
 			found = append(found, &object.PortSecurityUplink{Device: k.Name, Rules: rules})
-		case !d.view.exists:
+		case !d.cache.exists:
 		case k.Kind == object.KindPortSecurity:
-			found = append(found, &object.PortSecurity{Rules: d.view.rules})
-		case k.Kind == object.KindPortSecurityElements && len(d.view.members[k.Name]) > 0:
-			found = append(found, &object.PortSecurityElements{Name: k.Name, Members: d.view.list(k.Name)})
+			found = append(found, &object.PortSecurity{Rules: d.cache.rules})
+		case k.Kind == object.KindPortSecurityElements && len(d.cache.elements[k.Name]) > 0:
+			found = append(found, &object.PortSecurityElements{Name: k.Name, Elements: d.cache.list(k.Name)})
 		}
 	}
 	return found, nil
@@ -122,14 +122,14 @@ func (d *Driver) Ours(context.Context) ([]object.Key, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	var keys []object.Key
-	for device := range d.view.uplinks {
+	for device := range d.cache.uplinks {
 		keys = append(keys, object.Key{Kind: object.KindPortSecurityUplink, Name: device})
 	}
-	if !d.view.exists {
+	if !d.cache.exists {
 		return keys, nil
 	}
 	keys = append(keys, (&object.PortSecurity{}).Key())
-	for name := range d.view.members {
+	for name := range d.cache.elements {
 		keys = append(keys, object.Key{Kind: object.KindPortSecurityElements, Name: name})
 	}
 	return keys, nil

@@ -64,7 +64,7 @@ func (t *told) look(foreign, limited []nftables.SetElement, own map[string]nftab
 func (t *told) warnings(m *object.PortSecurityElements) (found []object.Warning) {
 	var port object.MAC
 	guest := false
-	for _, e := range m.Members {
+	for _, e := range m.Elements {
 		switch e.Set {
 		case object.PortSecurityGuests:
 			guest = true
@@ -107,7 +107,7 @@ func (d *Driver) Warnings(desired object.Object) []object.Warning {
 }
 
 // look reads what the rules noted. A guest's own frames are counted only after foreign ones were noted, so that honest guests
-// cost nothing. The caller holds the lock, and the view is fresh.
+// cost nothing. The caller holds the lock, and the cache is fresh.
 func (d *Driver) look() error {
 	foreign, err := d.noted(setForeign)
 	if err != nil {
@@ -117,7 +117,7 @@ func (d *Driver) look() error {
 	if err != nil {
 		return err
 	}
-	return countOwn(d.told.look(foreign, limited, d.view.own))
+	return countOwn(d.told.look(foreign, limited, d.cache.own))
 }
 
 // noted are the elements of a set that the rules fill. There are none before the rules are loaded.

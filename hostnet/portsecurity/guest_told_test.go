@@ -14,7 +14,7 @@ import (
 var (
 	portMAC  = object.MAC{0xfa, 0x16, 0x3e, 0, 1, 0xa}
 	otherMAC = object.MAC{2, 0, 0, 0, 0, 1}
-	tap1     = &object.PortSecurityElements{Name: "tap1", Members: []object.PortSecurityElement{
+	tap1     = &object.PortSecurityElements{Name: "tap1", Elements: []object.PortSecurityElement{
 		{Set: object.PortSecurityGuests, Interface: "tap1"}, {Set: object.PortSecurityMACs, Interface: "tap1", MAC: portMAC}}}
 )
 
@@ -83,8 +83,8 @@ func TestGuestThatClaimedAsManyAddressesAsItMay(t *testing.T) {
 		t.Errorf("%+v", w)
 	}
 	for name, other := range map[string]*object.PortSecurityElements{
-		"another guest": {Name: "tap2", Members: []object.PortSecurityElement{{Set: object.PortSecurityGuests, Interface: "tap2"}}},
-		"no guest":      {Name: "tap1", Members: []object.PortSecurityElement{{Set: object.PortSecurityExits, Interface: "tap1"}}},
+		"another guest": {Name: "tap2", Elements: []object.PortSecurityElement{{Set: object.PortSecurityGuests, Interface: "tap2"}}},
+		"no guest":      {Name: "tap1", Elements: []object.PortSecurityElement{{Set: object.PortSecurityGatewayPorts, Interface: "tap1"}}},
 	} {
 		if w := seen.warnings(other); len(w) > 0 {
 			t.Errorf("%s: %+v", name, w)
@@ -94,7 +94,7 @@ func TestGuestThatClaimedAsManyAddressesAsItMay(t *testing.T) {
 	if w := seen.warnings(tap1); len(w) > 0 {
 		t.Errorf("after its device was no guest's: %+v", w)
 	}
-	if limit := fmt.Sprintf("limit rate over %d/hour burst %d packets", linkLocalBurst, linkLocalBurst); !strings.Contains(rules, limit) {
+	if limit := fmt.Sprintf("limit rate over %d/hour burst %d packets", linkLocalBurst, linkLocalBurst); !strings.Contains(ruleset(), limit) {
 		t.Errorf("what is told of is not what the rules allow: no %q", limit)
 	}
 }

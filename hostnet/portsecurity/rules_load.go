@@ -6,6 +6,7 @@ import (
 	_ "embed" // the rules are a file of their own
 	"encoding/hex"
 	"fmt"
+	"net/netip"
 	"strings"
 
 	vnl "github.com/vishvananda/netlink"
@@ -16,7 +17,25 @@ import (
 )
 
 //go:embed rules.nft
-var rules string
+var rulesFile string
+
+// reservedNames are the reserved addresses by their names in the file. The longest name comes first, because each is looked for in order.
+func reservedNames() *strings.Replacer {
+	bits := func(a netip.Addr, length int) string {
+		b := a.As16()
+		return "0x" + hex.EncodeToString(b[:length/8])
+	}
+	derived := object.DefaultMACPrefix.DerivedLinkLocal()
+	return strings.NewReplacer(
+		"$server_link_local_bits", bits(object.ServerLinkLocal, 128), "$server_link_local", object.ServerLinkLocal.String(),
+		"$gateway_link_local_bits", bits(object.GatewayLinkLocal, 128), "$gateway_link_local", object.GatewayLinkLocal.String(),
+		"$derived_link_local_bits", bits(derived.Addr(), derived.Bits()), "$derived_link_local", derived.String(),
+		"$server_mac", object.ServerMAC.String(), "$gateway_mac", object.GatewayMAC.String(),
+	)
+}
+
+// ruleset is the file with the reserved addresses filled in.
+func ruleset() string { return reservedNames().Replace(rulesFile) }
 
 // ruleText is the ruleset with a comment on each rule: the version of the whole set and the rule's number in it. The comment
 // identifies the rule.
@@ -28,6 +47,7 @@ type ruleText struct {
 
 // newRuleText numbers the rules. Rules are the lines within chains that are neither braces, comments nor hooks.
 func newRuleText() ruleText {
+	rules := ruleset()
 	sum := sha256.Sum256([]byte(rules))
 	version := hex.EncodeToString(sum[:6])
 	t := ruleText{chains: map[string][]string{}}
@@ -54,7 +74,7 @@ func newRuleText() ruleText {
 }
 
 // knownBridges are commands that add every existing bridge of ours to the set of bridges. So if somebody has deleted the table,
-// no bridge is without protection until its members are added again.
+// no bridge is without protection until its elements are added again.
 func knownBridges(ctx context.Context) (string, error) {
 	handle, err := vnl.NewHandle(unix.NETLINK_ROUTE)
 	if err != nil {

@@ -15,7 +15,7 @@ import (
 // chainRules are the rules of each chain as they are in the file.
 func chainRules() map[string][]string {
 	chains, chain := map[string][]string{}, ""
-	for line := range strings.Lines(rules) {
+	for line := range strings.Lines(ruleset()) {
 		words := strings.Fields(line)
 		switch {
 		case len(words) == 3 && words[0] == "chain":
@@ -83,15 +83,18 @@ func TestEveryChainEndsInADrop(t *testing.T) {
 func TestEverySetIsAsked(t *testing.T) {
 	t.Parallel()
 	keys := map[second][]string{
-		nothing: {"type ifname;"},
-		mac:     {"type ifname . ether_addr;", "typeof meta iifname . @th,208,48;"},
-		ipv4:    {"type ifname . ipv4_addr;"},
-		ipv6:    {"typeof meta iifname . @th,64,128;", "typeof meta iifname . @th,64,104;"},
-		macData: {"type ifname : ether_addr;"},
+		nothing:   {"type ifname;"},
+		mac:       {"type ifname . ether_addr;", "typeof meta iifname . @th,208,48;"},
+		ipv4:      {"type ifname . ipv4_addr;"},
+		ipv6:      {"typeof meta iifname . @th,64,128;", "typeof meta iifname . @th,64,104;"},
+		macData:   {"type ifname : ether_addr;"},
+		macPrefix: {"typeof meta oifname . @ll,48,24;"},
+		macBlock4: {"typeof meta iifname . @th,208,48 . ip saddr;"},
+		macBlock6: {"typeof meta iifname . @th,208,48 . @th,64,128;"},
 	}
 	declared := regexp.MustCompile(`(?m)^add (set|map) bridge weft ([a-z0-9_]+) \{ (.*?;) `)
 	types := map[string]string{}
-	for _, m := range declared.FindAllStringSubmatch(rules, -1) {
+	for _, m := range declared.FindAllStringSubmatch(ruleset(), -1) {
 		types[m[2]] = m[3]
 		if (m[1] == "map") != (keyOf(object.PortSecuritySet(m[2])) == macData || m[2] == setForeign) {
 			t.Errorf("%s is a %s", m[2], m[1])
@@ -120,7 +123,7 @@ func TestEverySetIsAsked(t *testing.T) {
 	}
 }
 
-// TestReservedIdentities: the rules and the rest of the program have the same addresses for Weft's servers and gateways.
+// TestReservedIdentities: the rules have the addresses of Weft's servers and gateways, all of them filled in.
 func TestReservedIdentities(t *testing.T) {
 	t.Parallel()
 	number := func(a netip.Addr) string { b := a.As16(); return "0x" + hex.EncodeToString(b[:]) }
@@ -130,19 +133,22 @@ func TestReservedIdentities(t *testing.T) {
 	derived := object.DefaultMACPrefix.DerivedLinkLocal()
 	prefix := number(derived.Addr())[:2+derived.Bits()/4]
 	chains := chainRules()
+	if _, name, left := strings.Cut(ruleset()[strings.Index(ruleset(), "add table"):], "$"); left {
+		t.Errorf("no address is filled in for $%.30s", name)
+	}
 	for _, c := range []struct{ chain, rule string }{
 		{"guest", fmt.Sprintf("ether daddr %s drop", object.ServerMAC)},
-		{"leg", fmt.Sprintf("ether saddr != %s drop", object.GatewayMAC)},
-		{"onto_wire", fmt.Sprintf("ether daddr %s drop", object.GatewayMAC)},
-		{"wire", "ether saddr " + both + " drop"},
-		{"wire", "ether daddr " + both + " drop"},
+		{"router", fmt.Sprintf("ether saddr != %s drop", object.GatewayMAC)},
+		{"to_network", fmt.Sprintf("ether daddr %s drop", object.GatewayMAC)},
+		{"from_network", "ether saddr " + both + " drop"},
+		{"from_network", "ether daddr " + both + " drop"},
 		{"guest_ipv6", "ip6 saddr " + locals + " drop"},
-		{"wire_ipv6", "ip6 saddr " + locals + " drop"},
+		{"from_network_ipv6", "ip6 saddr " + locals + " drop"},
 		{"guest_ipv6", fmt.Sprintf("ip6 saddr %s drop", derived)},
 		{"guest_dad", "@th,64,128 " + numbers + " drop"},
 		{"guest_dad", fmt.Sprintf("@th,64,%d %s drop", derived.Bits(), prefix)},
 		{"guest_solicits", "@th,64,128 " + number(object.ServerLinkLocal) + " drop"},
-		{"wire_neighbors", "@th,64,128 " + numbers + " drop"},
+		{"from_network_neighbors", "@th,64,128 " + numbers + " drop"},
 	} {
 		if !slices.Contains(chains[c.chain], c.rule) {
 			t.Errorf("chain %s has no rule %q", c.chain, c.rule)
@@ -155,23 +161,27 @@ func TestFirstRules(t *testing.T) {
 	t.Parallel()
 	chains := chainRules()
 	for chain, first := range map[string]string{
-		"exit": "iifname . @ll,48,48 != @macs drop", "guest_ipv4": "iifname . ip saddr != @ipv4 drop",
-		"guest_arp": "@nh,0,48 != 0x000108000604 drop", "wire_arp": "@nh,0,48 != 0x000108000604 drop",
-		"guest_icmpv6": "frag frag-off != 0 accept", "guest_solicits": "ip6 nexthdr != 58 drop", "wire_neighbors": "ip6 nexthdr != 58 drop",
+		"gateway": "iifname . @ll,48,48 != @macs drop", "guest_ipv4": "iifname . @ll,48,48 . ip saddr @pairs4 goto guest_ipv4_says",
+		"guest_arp": "@nh,0,48 != 0x000108000604 drop", "from_network_arp": "@nh,0,48 != 0x000108000604 drop",
+		"guest_icmpv6": "frag frag-off != 0 accept", "guest_solicits": "ip6 nexthdr != 58 drop", "from_network_neighbors": "ip6 nexthdr != 58 drop",
 		"guest_dad": "ip6 nexthdr != 58 drop",
 	} {
 		if chains[chain][0] != first {
 			t.Errorf("chain %s begins with %q, expected %q", chain, chains[chain][0], first)
 		}
 	}
-	for _, r := range chains["guest"] { // the chain drops and notes everything but frames from the guest's own MAC
-		if !strings.HasSuffix(r, " drop") && r != "drop" && !strings.HasPrefix(r, "update ") && !strings.Contains(r, " iifname . @ll,48,48 @macs goto ") {
+	for _, r := range chains["guest"] { // the chain drops and notes everything but frames the guest's own MACs
+		if !strings.HasSuffix(r, " drop") && r != "drop" && !strings.HasPrefix(r, "update ") && !strings.Contains(r, " iifname . @ll,48,48 @macs goto ") && !strings.Contains(r, " iifname . @ll,48,48 @pair_macs goto ") {
 			t.Errorf("chain guest lets something pass whoever it is from: %q", r)
 		}
 	}
-	dispatch := []string{"iifname @guests goto guest", "iifname @uplinks goto wire", "iifname @legs goto leg", "iifname @exits goto exit"}
+	dispatch := []string{"iifname @guests goto guest", "iifname @uplinks goto from_network", "iifname @legs goto router", "iifname @exits goto gateway"}
 	if got := chains["prerouting"][1:5]; !slices.Equal(got, dispatch) {
 		t.Errorf("prerouting: %q", got)
+	}
+	sources := []string{"iifname . @ll,48,48 . ip saddr @pairs4 goto guest_ipv4_says", "iifname . ip saddr @ipv4 goto guest_ipv4_says", "drop"}
+	if got := chains["guest_ipv4"]; !slices.Equal(got, sources) {
+		t.Errorf("guest_ipv4: %q", got)
 	}
 }
 

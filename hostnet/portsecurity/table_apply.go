@@ -18,19 +18,19 @@ func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	errs := make([]error, len(changes))
-	var members []int
+	var elements []int
 	for i, c := range changes {
 		if err := ctx.Err(); err != nil {
 			errs[i] = fmt.Errorf("%s: %w", c.Key(), err)
 		} else if c.Key().Kind == object.KindPortSecurityElements {
-			members = append(members, i)
+			elements = append(elements, i)
 		} else if c.Key().Kind == object.KindPortSecurityUplink {
 			errs[i] = d.applyUplink(ctx, c)
 		} else {
 			errs[i] = d.applyTable(ctx, c)
 		}
 	}
-	d.applyMembers(ctx, changes, members, errs)
+	d.applyElements(ctx, changes, elements, errs)
 	return errs
 }
 
@@ -47,8 +47,8 @@ func (d *Driver) applyTable(ctx context.Context, c object.Change) error {
 	if _, err := d.refresh(ctx); err != nil {
 		return fmt.Errorf("portsecurity: read back: %w", err)
 	}
-	if c.Op != object.Delete && d.view.rules != "" {
-		return fmt.Errorf("portsecurity: the rules were loaded and are not right: %s", d.view.rules)
+	if c.Op != object.Delete && d.cache.rules != "" {
+		return fmt.Errorf("portsecurity: the rules were loaded and are not right: %s", d.cache.rules)
 	}
 	return nil
 }
@@ -62,18 +62,18 @@ type delta struct {
 func (d *Driver) deltaOf(c object.Change) delta {
 	var want []object.PortSecurityElement
 	if m, ok := c.Desired.(*object.PortSecurityElements); ok {
-		want = m.Members
+		want = m.Elements
 	}
 	x := delta{name: c.Key().Name}
-	x.add, x.del = object.PortSecurityDelta(d.view.list(x.name), want)
+	x.add, x.del = object.PortSecurityDelta(d.cache.list(x.name), want)
 	return x
 }
 
-func (d *Driver) applyMembers(ctx context.Context, changes []object.Change, which []int, errs []error) {
+func (d *Driver) applyElements(ctx context.Context, changes []object.Change, which []int, errs []error) {
 	if len(which) == 0 {
 		return
 	}
-	if !d.view.exists {
+	if !d.cache.exists {
 		for _, i := range which {
 			if changes[i].Op != object.Delete {
 				errs[i] = fmt.Errorf("%s: table bridge weft is not there", changes[i].Key())
@@ -104,7 +104,7 @@ func (d *Driver) applyMembers(ctx context.Context, changes []object.Change, whic
 	d.forget(deltas)
 }
 
-// commit sends the deltas as one transaction, removals first, and updates the view.
+// commit sends the deltas as one transaction, removals first, and updates the cache.
 func (d *Driver) commit(deltas []delta) error {
 	gone, come := map[object.PortSecuritySet][]nftables.SetElement{}, map[object.PortSecuritySet][]nftables.SetElement{}
 	for _, x := range deltas {
@@ -123,17 +123,17 @@ func (d *Driver) commit(deltas []delta) error {
 	}
 	for _, x := range deltas {
 		for _, m := range x.del {
-			d.view.set(x.name, m, false)
+			d.cache.set(x.name, m, false)
 		}
 		for _, m := range x.add {
-			d.view.set(x.name, m, true)
+			d.cache.set(x.name, m, true)
 		}
 	}
 	return nil
 }
 
-func collect(into map[object.PortSecuritySet][]nftables.SetElement, name string, members []object.PortSecurityElement) error {
-	for _, m := range members {
+func collect(into map[object.PortSecuritySet][]nftables.SetElement, name string, elements []object.PortSecurityElement) error {
+	for _, m := range elements {
 		e, err := encode(name, m)
 		if err != nil {
 			return err

@@ -15,7 +15,7 @@ import (
 )
 
 // read dumps the tables as they were at one moment.
-func (d *Driver) read(ctx context.Context) (fresh view, err error) {
+func (d *Driver) read(ctx context.Context) (fresh cache, err error) {
 	err = d.conn.Consistent(ctx, "tables bridge weft and netdev weft", func() (err error) {
 		fresh, err = d.dump(ctx)
 		return err
@@ -23,8 +23,8 @@ func (d *Driver) read(ctx context.Context) (fresh view, err error) {
 	return fresh, err
 }
 
-func (d *Driver) dump(ctx context.Context) (view, error) {
-	fresh := view{members: map[string]map[object.PortSecurityElement]bool{}, own: map[string]nftables.SetElement{}}
+func (d *Driver) dump(ctx context.Context) (cache, error) {
+	fresh := cache{elements: map[string]map[object.PortSecurityElement]bool{}, own: map[string]nftables.SetElement{}}
 	uplinks, err := d.readUplinks(ctx)
 	if err != nil {
 		return fresh, err

@@ -78,7 +78,7 @@ func (d *Driver) applyUplink(ctx context.Context, c object.Change) error {
 			return fmt.Errorf("%s: delete its chain: %w", c.Key(), err)
 		}
 	} else if wordless(device) {
-		return fmt.Errorf("%s: nft has no words for a device of that name: rename it", c.Key())
+		return fmt.Errorf("%s: nft cannot name such a device in its rules: rename the device", c.Key())
 	} else if err := d.program.Load(ctx, uplinkText(device)); err != nil {
 		return fmt.Errorf("%s: %w", c.Key(), err)
 	}

@@ -3,8 +3,8 @@
 //
 // Invariants:
 //   - What is advertised depends only on the binding and on what the guest was told before.
-//   - The advertiser is a default router only if a router of ours is on the network, and then uses that router's addresses.
-//     Otherwise the router lifetime is 0.
+//   - The advertiser is a default router only if the binding names one: a router of ours, or the link-local address of another. It then
+//     uses that router's addresses. Otherwise the router lifetime is 0.
 //   - No address is made from its prefixes (A=0).
 //   - What is not true any more is withdrawn, with lifetime 0 and from the link-local address that told it, for as long as the
 //     guest could believe it.
@@ -148,15 +148,20 @@ func IsSolicitation(received []byte) bool {
 // state is what the guest should know according to the binding. A binding without prefixes tells nothing, because its network has
 // no IPv6, or has none any more.
 func state(b *object.RABinding) (statement, error) {
-	s := statement{source: speaker(object.ServerMAC), lifetime: max(b.Lease.Truncate(time.Second), factLifetime)}
+	s := statement{source: ours(object.ServerMAC), lifetime: max(b.Lease.Truncate(time.Second), factLifetime)}
 	if len(b.Prefixes) == 0 {
 		return s, nil
 	}
-	if b.Router {
-		s.source, s.facts = speaker(object.GatewayMAC), []fact{{}}
-		if b.RouterMAC != (object.MAC{}) {
-			s.source = speaker(b.RouterMAC)
+	switch {
+	case b.Router && b.RouterMAC != object.MAC{}:
+		s.source, s.facts = ours(b.RouterMAC), []fact{{}}
+	case b.Router:
+		s.source, s.facts = ours(object.GatewayMAC), []fact{{}}
+	case b.Gateway.IsValid():
+		if !b.Gateway.Is6() || !b.Gateway.IsLinkLocalUnicast() || b.Gateway.Zone() != "" {
+			return statement{}, fmt.Errorf("gateway %s: not a link-local IPv6 address", b.Gateway)
 		}
+		s.source, s.facts = speaker{router: b.Gateway}, []fact{{}}
 	}
 	for i, p := range b.Prefixes {
 		if !p.IsValid() || !p.Addr().Is6() || p.Addr().Is4In6() {

@@ -61,8 +61,11 @@ func (s saying) frames(mtu int) [][]byte {
 
 func (s saying) frame(body []byte) []byte {
 	all := netip.IPv6LinkLocalAllNodes()
-	mac := object.MAC(s.source)
-	return packetsocket.ICMPv6(packetsocket.Between{Src: mac, Dst: packetsocket.MulticastMAC(all)}, mac.LinkLocal(), all, body)
+	mac := s.source.mac
+	if s.source.router.IsValid() {
+		mac = object.ServerMAC
+	}
+	return packetsocket.ICMPv6(packetsocket.Between{Src: mac, Dst: packetsocket.MulticastMAC(all)}, s.source.address(), all, body)
 }
 
 // header is the beginning of each frame.
@@ -73,7 +76,9 @@ func (s saying) header(mtu int) []byte {
 		b[5] = flagsManaged
 	}
 	binary.BigEndian.PutUint16(b[6:], uint16(min(s.router/time.Second, maxRouterLifetime/time.Second)))
-	b = append(b, option(optionSourceMAC, s.source[:])...)
+	if !s.source.router.IsValid() {
+		b = append(b, option(optionSourceMAC, s.source.mac[:])...)
+	}
 	if mtu >= minMTU {
 		b = append(b, option(optionMTU, binary.BigEndian.AppendUint32(make([]byte, 2), uint32(mtu)))...)
 	}

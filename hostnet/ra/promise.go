@@ -14,22 +14,48 @@ import (
 // The oldest are dropped first.
 const maxPromises = 512
 
-// speaker is the MAC that an advertisement comes from. Guests identify it by its link-local address.
-type speaker object.MAC
+// speaker is who an advertisement comes from. Guests identify it by its link-local address.
+type speaker struct {
+	mac object.MAC // of one of ours
+	// router is the link-local address of a router that is not ours. Its MAC is unknown, and guests ask for it.
+	router netip.Addr
+}
 
-// MarshalText implements encoding.TextMarshaler.
-func (s speaker) MarshalText() ([]byte, error) { return []byte(object.MAC(s).String()), nil }
+func ours(mac object.MAC) speaker { return speaker{mac: mac} }
+
+// address is the link-local address.
+func (s speaker) address() netip.Addr {
+	if s.router.IsValid() {
+		return s.router
+	}
+	return s.mac.LinkLocal()
+}
+
+// MarshalText implements encoding.TextMarshaler: the MAC of one of ours, the address of another.
+func (s speaker) MarshalText() ([]byte, error) {
+	if s.router.IsValid() {
+		return s.router.MarshalText()
+	}
+	return []byte(s.mac.String()), nil
+}
 
 // UnmarshalText implements encoding.TextUnmarshaler.
 func (s *speaker) UnmarshalText(text []byte) error {
+	if a, err := netip.ParseAddr(string(text)); err == nil {
+		if !a.Is6() || !a.IsLinkLocalUnicast() || a.Zone() != "" {
+			return fmt.Errorf("%s: not a link-local IPv6 address", text)
+		}
+		*s = speaker{router: a}
+		return nil
+	}
 	mac, err := net.ParseMAC(string(text))
 	if err != nil {
 		return err
 	}
-	if len(mac) != len(s) {
+	if len(mac) != len(s.mac) {
 		return fmt.Errorf("%s: not an Ethernet address", text)
 	}
-	copy(s[:], mac)
+	*s = ours(object.MAC(mac))
 	return nil
 }
 

@@ -226,7 +226,7 @@ func TestProxiedAddressesAreAnsweredFor(t *testing.T) {
 		t.Errorf("an address that is not proxied was answered for: %s", out)
 	}
 	if out, err := try(a, "arping", "-f", "-w", "1", "-I", "eth0", "10.2.0.1"); err == nil {
-		t.Errorf("another leg's address was answered for: %s", out)
+		t.Errorf("another router interface's address was answered for: %s", out)
 	}
 	// The kernel does not report that proxied addresses are lost when their device goes down. They are repaired nevertheless.
 	h.ip(routerName, "link", "set", "n1", "down")

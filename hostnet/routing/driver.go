@@ -154,7 +154,7 @@ func (d *Driver) drop(s *space) {
 	}
 	d.mu.Unlock()
 	if err := s.close(); err != nil {
-		d.log.Warn("a namespace's sockets", "namespace", s.name, "error", err)
+		d.log.Warn("cannot close the sockets of a network namespace", "namespace", s.name, "error", err)
 	}
 }
 

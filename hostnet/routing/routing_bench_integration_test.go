@@ -13,9 +13,9 @@ import (
 
 // The size of the measured host.
 const (
-	benchRouters   = 50
-	benchLegs      = 4
-	benchNeighbors = 2000 // of one network
+	benchRouters    = 50
+	benchInterfaces = 4
+	benchNeighbors  = 2000 // of one network
 )
 
 // benchHost is the content of a host with many routers.
@@ -23,9 +23,9 @@ func benchHost() (want []object.Object) {
 	for r := range benchRouters {
 		namespace := fmt.Sprintf("weft-router-%d", r)
 		want = append(want, &object.Namespace{OwnerUID: "r", Name: namespace})
-		for l := range benchLegs {
+		for l := range benchInterfaces {
 			gateway := netip.AddrFrom4([4]byte{10, byte(l), 0, 1})
-			want = append(want, leg(namespace, fmt.Sprintf("wl%d-%d", r, l), fmt.Sprintf("n%d", l), netip.PrefixFrom(gateway, 16))...)
+			want = append(want, routerInterface(namespace, fmt.Sprintf("wl%d-%d", r, l), fmt.Sprintf("n%d", l), netip.PrefixFrom(gateway, 16))...)
 		}
 	}
 	for n := range benchNeighbors {

@@ -47,7 +47,7 @@ func (d *Driver) Watch(ctx context.Context, notify func(object.Event)) error {
 		if ctx.Err() != nil {
 			return nil
 		}
-		d.log.Warn("names of namespaces: watching again", "error", err)
+		d.log.Warn("watch of the names of network namespaces lost: watching again", "error", err)
 		select {
 		case <-ctx.Done():
 			return nil

@@ -41,11 +41,12 @@ type Config struct {
 type Driver struct {
 	config   Config
 	handle   *netlink.Handle // it has its own lock, so the engine's and the watch goroutine may both use it
+	conn     *own.Conn       // for traffic control; it has its own lock too
 	listener *own.Listener
 	feed     *own.Feed
-	view     *view
+	cache    *cache
 	heard    heard // protected by the feed's lock
-	roads    sync.Mutex
+	routesMu sync.Mutex
 	notify   func(object.Event)
 }
 
@@ -62,17 +63,22 @@ func New(c Config) (*Driver, error) {
 		h.Close()
 		return nil, fmt.Errorf("set the timeout of the netlink socket: %w", err)
 	}
-	d := &Driver{config: c, handle: h, view: newView()}
+	conn, err := own.Open(c.Links.Space(), new(own.Buffers), unix.NETLINK_ROUTE)
+	if err != nil {
+		h.Close()
+		return nil, err
+	}
+	d := &Driver{config: c, handle: h, conn: conn, cache: newCache()}
 	d.listener = c.Links.Listen(func(was, is own.Link) bool { return seen(was) != seen(is) })
 	d.feed = d.newFeed()
 	return d, nil
 }
 
-// Close closes the driver's socket. Watch must have returned before.
+// Close closes the driver's sockets. Watch must have returned before.
 func (d *Driver) Close() error {
 	d.listener.Close()
 	d.handle.Close()
-	return nil
+	return d.conn.Close()
 }
 
 // Name is "rtnl".
@@ -89,14 +95,14 @@ func (d *Driver) Sync(ctx context.Context) error {
 	if err := d.refreshQdiscs(ctx); err != nil {
 		return err
 	}
-	_, err := d.refreshRoads(ctx)
+	_, err := d.refreshRoutes(ctx)
 	return err
 }
 
 // find is a link and its qdiscs.
 func (d *Driver) find(name string) (own.Link, qdiscState, bool) {
 	l, there := d.config.Links.Named(name)
-	return l, d.view.qdisc(l.Index), there
+	return l, d.cache.qdisc(l.Index), there
 }
 
 // Observe returns the link or the traffic control of every device that exists.
@@ -114,7 +120,8 @@ func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object,
 			}
 			found = append(found, &object.Link{Name: l.Name, MTU: l.MTU, Up: l.Up, NoIPv6: off})
 		case k.Kind == object.KindQdisc:
-			found = append(found, &object.Qdisc{Device: l.Name, Root: q.root, Ingress: q.ingress})
+			found = append(found, &object.Qdisc{Device: l.Name, Root: q.root, Ingress: q.ingress, Shaper: q.shaper,
+				FromGuest: q.fromGuest, ToGuest: q.toGuest, Filters: q.strange})
 		}
 	}
 	return found, errors.Join(errs...)
@@ -125,14 +132,14 @@ func (d *Driver) Ours(context.Context) ([]object.Key, error) { return nil, nil }
 
 // Facts adds every netdev.
 func (d *Driver) Facts(into *object.Facts) {
-	d.config.Links.View(func(c own.Cache) { d.view.facts(c, into) })
+	d.config.Links.View(func(c own.Cache) { d.cache.facts(c, into) })
 	into.NoIPv6 = noIPv6()
 	into.BridgeNetfilter = bridgeNetfilter("/proc/sys/net/bridge")
 }
 
 // DeviceFacts updates the facts of these netdevs and removes those of netdevs that do not exist any more.
 func (d *Driver) DeviceFacts(devices []string, into *object.Facts) {
-	d.config.Links.View(func(c own.Cache) { d.view.deviceFacts(c, devices, into) })
+	d.config.Links.View(func(c own.Cache) { d.cache.deviceFacts(c, devices, into) })
 }
 
 // ReadDevices reads the netdevs with these names again.
@@ -147,21 +154,23 @@ func (d *Driver) ReadDevices(ctx context.Context, devices []string) error {
 	return errors.Join(errs...)
 }
 
-// Apply sets MTU, IPv6 and administrative state and removes foreign traffic control, with one request each. Then it reads the
+// Apply sets MTU, IPv6 and administrative state, sets limits, and removes foreign traffic control. Then it reads the
 // changed devices back.
 func (d *Driver) Apply(ctx context.Context, changes []object.Change) []error {
 	errs := make([]error, len(changes))
-	qdiscs := false
+	var limited []int // links whose traffic control is changed
 	for i, c := range changes {
 		if err := ctx.Err(); err != nil {
 			errs[i] = fmt.Errorf("%s: %w", c.Key(), err)
 			continue
 		}
 		errs[i] = d.apply(c)
-		qdiscs = qdiscs || c.Key().Kind == object.KindQdisc
+		if l, _, there := d.find(c.Key().Name); there && c.Key().Kind == object.KindQdisc {
+			limited = append(limited, l.Index)
+		}
 	}
-	if qdiscs {
-		if err := d.refreshQdiscs(ctx); err != nil {
+	if len(limited) > 0 {
+		if err := d.refreshQdiscs(ctx, limited...); err != nil {
 			fillErrors(errs, changes, object.KindQdisc, err)
 		}
 	}
@@ -190,7 +199,7 @@ func (d *Driver) apply(c object.Change) error {
 	case *object.Link:
 		return errors.Join(d.setLink(l, want), d.listener.ReadLink(l.Name))
 	case *object.Qdisc:
-		return d.clearQdiscs(l, q, want)
+		return d.setQdisc(l, q, want)
 	}
 	return fmt.Errorf("%s: not a kind of the rtnl driver", c.Key())
 }
@@ -218,32 +227,6 @@ func (d *Driver) setLink(have own.Link, want *object.Link) error {
 	}
 	if err := set(link); err != nil {
 		return fmt.Errorf("link %s: set it %s: %w", want.Name, state, err)
-	}
-	return nil
-}
-
-// clearQdiscs removes what somebody attached. A qdisc is only ever desired empty.
-func (d *Driver) clearQdiscs(l own.Link, have qdiscState, want *object.Qdisc) error {
-	if want.Root != "" || want.Ingress != "" {
-		return fmt.Errorf("qdisc %s: root %q, ingress %q: only the kernel's defaults can be set", want.Device, want.Root, want.Ingress)
-	}
-	return errors.Join(
-		d.deleteQdisc(l, hookRoot, have.root),
-		d.deleteQdisc(l, hookIngress, have.ingress),
-	)
-}
-
-func (d *Driver) deleteQdisc(l own.Link, hook qdiscHook, kind string) error {
-	if kind == "" {
-		return nil
-	}
-	err := d.handle.QdiscDel(&netlink.GenericQdisc{
-		QdiscAttrs: netlink.QdiscAttrs{LinkIndex: l.Index, Parent: uint32(hook)},
-		QdiscType:  kind,
-	})
-	// Somebody else may have removed or replaced it meanwhile. The view is read back after this and shows that.
-	if err != nil && !errors.Is(err, unix.ENOENT) && !errors.Is(err, unix.EINVAL) {
-		return fmt.Errorf("qdisc %s: remove %s: %w", l.Name, kind, err)
 	}
 	return nil
 }

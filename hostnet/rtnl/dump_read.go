@@ -2,7 +2,9 @@ package rtnl
 
 import (
 	"context"
+	"errors"
 	"net"
+	"slices"
 
 	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
@@ -10,63 +12,102 @@ import (
 	own "weft/hostnet/netlink"
 )
 
-func (d *Driver) readQdiscs(ctx context.Context) (map[int]qdiscState, error) {
-	list, err := own.Consistent(ctx, "qdiscs", func() ([]netlink.Qdisc, error) { return d.handle.QdiscList(nil) })
-	if err != nil {
+// readQdiscs reads what is on the hooks of all links, and the filters of those for which filters says so.
+func (d *Driver) readQdiscs(ctx context.Context, filters func(index int) bool) (map[int]qdiscState, error) {
+	var states map[int]qdiscState
+	var wrong error
+	err := d.conn.Dump(ctx, "qdiscs", func() *own.Request { return own.NewRequest(unix.RTM_GETQDISC, own.FlagsDump, tcHeader(0, 0, 0, 0)) },
+		func() { states = map[int]qdiscState{} },
+		func(m own.Message) {
+			q, ok, err := parseQdisc(m)
+			if wrong = errors.Join(wrong, err); err == nil && ok && q.handle != 0 {
+				s := states[q.index]
+				s.set(q)
+				states[q.index] = s
+			}
+		})
+	if err := errors.Join(err, wrong); err != nil {
 		return nil, err
 	}
-	states := map[int]qdiscState{}
-	for _, q := range list {
-		a := q.Attrs()
-		hook := qdiscHook(a.Parent)
-		if a.Handle == 0 || (hook != hookRoot && hook != hookIngress) {
+	for index, s := range states {
+		if s.ingress == "" {
 			continue
 		}
-		s := states[a.LinkIndex]
-		s.set(hook, q.Type())
-		states[a.LinkIndex] = s
+		if !filters(index) {
+			s.filterState = d.cache.qdisc(index).filterState
+			states[index] = s
+			continue
+		}
+		if s.filterState, err = d.readFilters(ctx, index); err != nil {
+			return nil, err
+		}
+		states[index] = s
 	}
 	return states, nil
 }
 
-// refreshQdiscs reads the qdiscs of all links. Older notifications are absorbed before it, and those that arrived meanwhile after
-// it.
-func (d *Driver) refreshQdiscs(ctx context.Context) (err error) {
+// readFilters reads the filters of a link. A link that was just removed has none.
+func (d *Driver) readFilters(ctx context.Context, index int) (f filterState, err error) {
+	for _, hook := range []qdiscHook{hookFromGuest, hookToGuest} {
+		var list []filterMessage
+		var wrong error
+		err := d.conn.Dump(ctx, "filters", func() *own.Request {
+			return own.NewRequest(unix.RTM_GETTFILTER, own.FlagsDump, tcHeader(index, 0, hook, 0))
+		}, func() { list = nil }, func(m own.Message) {
+			one, err := parseFilter(m)
+			wrong = errors.Join(wrong, err)
+			list = append(list, one)
+		})
+		if errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EINVAL) { // the link or its qdisc is gone
+			return filterState{}, nil
+		}
+		if err := errors.Join(err, wrong); err != nil {
+			return f, err
+		}
+		f.add(hook, list)
+	}
+	return f, nil
+}
+
+// refreshQdiscs reads the qdiscs of all links, and the filters of the given ones; of all if none is given. Older notifications are absorbed
+// before it, and those that arrived meanwhile after it.
+func (d *Driver) refreshQdiscs(ctx context.Context, changed ...int) (err error) {
+	filters := func(index int) bool { return len(changed) == 0 || slices.Contains(changed, index) }
 	d.feed.Locked(func(bool) {
 		var fresh map[int]qdiscState
-		if fresh, err = d.readQdiscs(ctx); err != nil {
+		if fresh, err = d.readQdiscs(ctx, filters); err != nil {
 			return
 		}
-		d.view.mu.Lock()
-		defer d.view.mu.Unlock()
-		d.view.qdiscs = fresh
+		d.cache.mu.Lock()
+		defer d.cache.mu.Unlock()
+		d.cache.qdiscs = fresh
 	})
 	d.feed.Locked(func(bool) {})
 	return err
 }
 
-// refreshRoads reads the routes and returns the links whose roads changed. Only one reading runs at a time, so results are stored
+// refreshRoutes reads the routes and returns the links whose routes changed. Only one reading runs at a time, so results are stored
 // in the order of reading.
-func (d *Driver) refreshRoads(ctx context.Context) (links []int, err error) {
-	d.roads.Lock()
-	defer d.roads.Unlock()
-	r, err := d.readRoads(ctx)
+func (d *Driver) refreshRoutes(ctx context.Context) (links []int, err error) {
+	d.routesMu.Lock()
+	defer d.routesMu.Unlock()
+	r, err := d.readRoutes(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return d.view.setRoads(r), nil
+	return d.cache.setRoutes(r), nil
 }
 
-// readRoads finds the links of the default routes of either family, and the links by which etcd is reached. An endpoint without a
+// readRoutes finds the links of the default routes of either family, and the links by which etcd is reached. An endpoint without a
 // route is reached by no link.
-func (d *Driver) readRoads(ctx context.Context) (roads, error) {
-	r := roads{defaults: map[int]bool{}, etcd: map[int]bool{}}
+func (d *Driver) readRoutes(ctx context.Context) (routeLinks, error) {
+	r := routeLinks{defaults: map[int]bool{}, etcd: map[int]bool{}}
 	for _, family := range []int{netlink.FAMILY_V4, netlink.FAMILY_V6} {
 		routes, err := own.Consistent(ctx, "routes", func() ([]netlink.Route, error) {
 			return d.handle.RouteListFiltered(family, &netlink.Route{Table: unix.RT_TABLE_MAIN}, netlink.RT_FILTER_TABLE)
 		})
 		if err != nil {
-			return roads{}, err
+			return routeLinks{}, err
 		}
 		for _, route := range routes {
 			if route.Dst == nil || isZeroPrefix(route.Dst) {
@@ -77,7 +118,7 @@ func (d *Driver) readRoads(ctx context.Context) (roads, error) {
 	for _, a := range d.config.EtcdAddresses {
 		found, err := d.handle.RouteGet(net.IP(a.Unmap().AsSlice()))
 		if err != nil {
-			d.config.Logger.Debug("no road to etcd endpoint", "address", a, "error", err)
+			d.config.Logger.Debug("no route to etcd endpoint", "address", a, "error", err)
 			continue
 		}
 		for _, route := range found {
@@ -87,7 +128,7 @@ func (d *Driver) readRoads(ctx context.Context) (roads, error) {
 	return r, nil
 }
 
-func (r roads) addDefault(route netlink.Route) {
+func (r routeLinks) addDefault(route netlink.Route) {
 	if route.LinkIndex > 0 {
 		r.defaults[route.LinkIndex] = true
 	}

@@ -100,7 +100,7 @@ func (h *host) await(what string, satisfies func(object.Event) bool) {
 	}
 }
 
-// awaitDevice takes events for the device until the view satisfies.
+// awaitDevice takes events for the device until the cache satisfies.
 func (h *host) awaitDevice(name, what string, satisfies func(l own.Link, q qdiscState, ok bool) bool) {
 	h.t.Helper()
 	h.await(what, func(e object.Event) bool {
@@ -166,7 +166,7 @@ func (h *host) repair(want object.Object) {
 		must(h.t, err)
 	}
 	if d := want.Diff(observe()); len(d) > 0 {
-		h.t.Fatalf("%s after Apply, in the view: %v", want.Key(), d)
+		h.t.Fatalf("%s after Apply, in the cache: %v", want.Key(), d)
 	}
 	must(h.t, h.Sync(h.t.Context()))
 	if d := want.Diff(observe()); len(d) > 0 {
@@ -193,7 +193,7 @@ func TestForeignQdiscsAreRemoved(t *testing.T) {
 	h.repair(want)
 }
 
-func TestRoadsAreMarked(t *testing.T) {
+func TestRoutesAreMarked(t *testing.T) {
 	h := startHost(t, Config{EtcdAddresses: []netip.Addr{netip.MustParseAddr("198.51.100.7")}})
 	l := addVeth(t, "eth9")
 	must(t, netlink.LinkSetUp(l))
@@ -216,10 +216,10 @@ func TestRoadsAreMarked(t *testing.T) {
 		t.Fatalf("facts before any route: %+v", f)
 	}
 	must(t, netlink.RouteAdd(&netlink.Route{LinkIndex: l.Attrs().Index, Gw: net.IPv4(192, 0, 2, 254)}))
-	h.await("the roads", func(e object.Event) bool { return inEvent(e) && facts().DefaultRoute && facts().EtcdRoute })
+	h.await("the routes", func(e object.Event) bool { return inEvent(e) && facts().DefaultRoute && facts().EtcdRoute })
 	// The kernel does not report the routes that are removed when a link is set down.
 	must(t, netlink.LinkSetDown(l))
-	h.await("the lost roads", func(e object.Event) bool { return inEvent(e) && !facts().DefaultRoute && !facts().EtcdRoute })
+	h.await("the lost routes", func(e object.Event) bool { return inEvent(e) && !facts().DefaultRoute && !facts().EtcdRoute })
 }
 
 // TestLeavingABridgeIsNotVanishing: when a device leaves a bridge, the kernel sends RTM_DELLINK in the bridge family.
@@ -249,7 +249,11 @@ func TestApplyRefusesWhatItCannotDo(t *testing.T) {
 	addVeth(t, "tap1")
 	for name, c := range map[string]object.Change{
 		"device that is not there": {Op: object.Create, Desired: &object.Link{Name: "tap2"}},
-		"a limit":                  {Op: object.Update, Desired: &object.Qdisc{Device: "tap1", Root: "tbf"}},
+		"a limit without a rate":   {Op: object.Update, Desired: &object.Qdisc{Device: "tap1", Root: "tbf"}},
+		"another kind":             {Op: object.Update, Desired: &object.Qdisc{Device: "tap1", Root: "htb", Shaper: object.Shaper{Rate: 1}}},
+		"a policer without a hook": {Op: object.Update, Desired: &object.Qdisc{Device: "tap1", FromGuest: object.Policer{Rate: 1}}},
+		"bytes to the guest":       {Op: object.Update, Desired: &object.Qdisc{Device: "tap1", Ingress: "clsact", ToGuest: object.Policer{Rate: 1}}},
+		"too high a rate":          {Op: object.Update, Desired: &object.Qdisc{Device: "tap1", Root: "tbf", Shaper: object.Shaper{Rate: 1 << 32}}},
 	} {
 		if err := h.apply(c); err == nil {
 			t.Errorf("%s: no error", name)

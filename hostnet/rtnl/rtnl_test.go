@@ -14,18 +14,18 @@ import (
 	"weft/hostnet/object"
 )
 
-func TestRoadsAreTold(t *testing.T) {
+func TestRoutesAreTold(t *testing.T) {
 	t.Parallel()
-	v := newView()
-	if got := v.setRoads(roads{defaults: map[int]bool{9: true}}); !slices.Equal(got, []int{9}) || !v.carriesRoad(9) || v.carriesRoad(7) {
+	v := newCache()
+	if got := v.setRoutes(routeLinks{defaults: map[int]bool{9: true}}); !slices.Equal(got, []int{9}) || !v.carriesRoute(9) || v.carriesRoute(7) {
 		t.Errorf("a default route: %v", got)
 	}
-	if got := v.setRoads(roads{defaults: map[int]bool{9: true}}); len(got) != 0 {
-		t.Errorf("same roads: %v", got)
+	if got := v.setRoutes(routeLinks{defaults: map[int]bool{9: true}}); len(got) != 0 {
+		t.Errorf("same routes: %v", got)
 	}
-	got := v.setRoads(roads{etcd: map[int]bool{7: true}})
+	got := v.setRoutes(routeLinks{etcd: map[int]bool{7: true}})
 	if slices.Sort(got); !slices.Equal(slices.Compact(got), []int{7, 9}) {
-		t.Errorf("other roads: %v", got)
+		t.Errorf("other routes: %v", got)
 	}
 }
 
@@ -57,12 +57,12 @@ func TestSeen(t *testing.T) {
 
 func TestFacts(t *testing.T) {
 	t.Parallel()
-	v := newView()
+	v := newCache()
 	bond := own.Link{Index: 3, Name: "bond0", Kind: "bond", Alias: object.AliasPrefix + "net"}
 	eth := own.Link{Index: 2, Name: "eth0", MAC: object.MAC{2, 0, 0, 0, 0, 1}, MTU: 1500, Up: true, Master: 3}
 	address := netip.MustParsePrefix("192.0.2.1/24")
 	cache := own.NewCache([]own.Link{eth, bond}, map[int][]netip.Prefix{2: {address, netip.MustParsePrefix("fe80::1/64")}})
-	v.setRoads(roads{defaults: map[int]bool{2: true}, etcd: map[int]bool{3: true}})
+	v.setRoutes(routeLinks{defaults: map[int]bool{2: true}, etcd: map[int]bool{3: true}})
 	var got object.Facts
 	v.facts(cache, &got)
 	want := map[string]object.LinkFacts{
@@ -132,7 +132,7 @@ func TestParseQdisc(t *testing.T) {
 		return syscall.NetlinkMessage{Data: append(data, attribute(1, []byte("tbf\x00")...)...)}
 	}
 	got, ok, err := parseQdisc(message(uint32(hookRoot), 0x80010000))
-	if want := (qdiscMessage{7, hookRoot, 0x80010000, "tbf"}); err != nil || !ok || got != want {
+	if want := (qdiscMessage{index: 7, hook: hookRoot, handle: 0x80010000, kind: "tbf"}); err != nil || !ok || got != want {
 		t.Errorf("parseQdisc = %+v, %v, %v; want %+v", got, ok, err, want)
 	}
 	if _, ok, _ = parseQdisc(message(0x10001, 0)); ok {

@@ -13,8 +13,9 @@ import (
 
 // heard is what the subscription to routes and traffic control has reported since the last look.
 type heard struct {
-	links []int // links whose qdiscs changed
-	moved bool  // whether a default route or a route to etcd may have changed
+	links   []int // links whose qdiscs changed
+	filters []int // links whose filters may have changed
+	moved   bool  // whether a default route or a route to etcd may have changed
 }
 
 // newFeed makes the subscription to qdiscs and routes. It receives nothing before Watch.
@@ -53,12 +54,12 @@ func (d *Driver) linksChanged(ctx context.Context, changes []own.Change, lost bo
 		// The kernel does not report disable_ipv6. But the link-local address that a link then gets by itself shows that IPv6 was
 		// switched on.
 		names = append(names, c.Name)
-		moved = moved || c.Address || c.Link && d.view.carriesRoad(c.Index)
+		moved = moved || c.Address || c.Link && d.cache.carriesRoute(c.Index)
 	}
 	d.config.Links.View(func(links own.Cache) {
 		for _, c := range changes {
 			if _, there := links.Link(c.Index); !there {
-				d.view.forget(c.Index)
+				d.cache.forget(c.Index)
 			}
 		}
 	})
@@ -79,10 +80,14 @@ func (d *Driver) absorb(m own.Message) {
 			return
 		}
 		if m.Header.Type == unix.RTM_DELQDISC || q.handle == 0 {
-			q.kind = ""
+			q.kind, q.shaper = "", object.Shaper{}
 		}
-		if d.view.setQdisc(q.index, q.hook, q.kind) {
+		if d.cache.setQdisc(q) {
 			d.heard.links = append(d.heard.links, q.index)
+		}
+	case unix.RTM_NEWTFILTER, unix.RTM_DELTFILTER:
+		if index := own.Index(m.Data); !slices.Contains(d.heard.filters, index) {
+			d.heard.filters = append(d.heard.filters, index)
 		}
 	}
 }
@@ -93,7 +98,17 @@ func (d *Driver) fed(ctx context.Context, lost bool) error {
 		d.notify(object.Event{Resync: true})
 	}
 	var h heard
-	d.feed.Locked(func(bool) { h, d.heard = d.heard, heard{} })
+	d.feed.Locked(func(bool) {
+		h, d.heard = d.heard, heard{}
+		for _, index := range h.filters {
+			f, err := d.readFilters(ctx, index)
+			if err != nil && ctx.Err() == nil {
+				d.config.Logger.Warn("cannot read the filters of a link: what is known of them is kept", "index", index, "error", err)
+			} else if err == nil && d.cache.setFilters(index, f) {
+				h.links = append(h.links, index)
+			}
+		}
+	})
 	if len(h.links) > 0 || h.moved {
 		d.tell(ctx, d.named(h.links), h.moved)
 	}
@@ -107,17 +122,17 @@ func (d *Driver) named(indexes []int) (names []string) {
 			if l, there := links.Link(index); there {
 				names = append(names, l.Name)
 			} else {
-				d.view.forget(index)
+				d.cache.forget(index)
 			}
 		}
 	})
 	return names
 }
 
-// tell reports the links. If routes may have changed, it also reports the links whose roads changed.
+// tell reports the links. If routes may have changed, it also reports the links whose routes changed.
 func (d *Driver) tell(ctx context.Context, names []string, moved bool) {
 	if moved {
-		links, err := d.refreshRoads(ctx)
+		links, err := d.refreshRoutes(ctx)
 		if err != nil && ctx.Err() == nil {
 			d.config.Logger.Warn("cannot read routes: the cache is kept until they can be read", "error", err)
 		}

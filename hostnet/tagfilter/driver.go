@@ -33,11 +33,11 @@ type Driver struct {
 	handle   *netlink.Handle
 	listener *own.Listener
 
-	mu   sync.Mutex
-	view map[string]filter // by device
+	mu    sync.Mutex
+	cache map[string]filter // by device
 }
 
-// filter is what the view holds of a device with a program of ours. It is comparable.
+// filter is what the cache holds of a device with a program of ours. It is comparable.
 type filter struct {
 	index   int
 	hook    object.TagFilterHook
@@ -53,7 +53,7 @@ func New(c Config) (*Driver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open a netlink route socket: %w", err)
 	}
-	d := &Driver{config: c, handle: h, view: map[string]filter{}}
+	d := &Driver{config: c, handle: h, cache: map[string]filter{}}
 	d.listener = c.Links.Listen(func(was, is own.Link) bool { return was.Name != is.Name || was.XDP != is.XDP })
 	return d, nil
 }
@@ -88,7 +88,7 @@ func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object,
 	defer d.mu.Unlock()
 	var found []object.Object
 	for _, k := range keys {
-		if f, ok := d.view[k.Name]; ok {
+		if f, ok := d.cache[k.Name]; ok {
 			found = append(found, &object.TagFilter{Device: k.Name, Hook: f.hook, Strange: f.strange})
 		}
 	}
@@ -99,8 +99,8 @@ func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object,
 func (d *Driver) Ours(context.Context) ([]object.Key, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	keys := make([]object.Key, 0, len(d.view))
-	for device := range d.view {
+	keys := make([]object.Key, 0, len(d.cache))
+	for device := range d.cache {
 		keys = append(keys, object.Key{Kind: object.KindTagFilter, Name: device})
 	}
 	return keys, nil
@@ -136,7 +136,7 @@ func (d *Driver) apply(c object.Change) error {
 	}
 	link := deviceOf(have)
 	want, _ := c.Desired.(*object.TagFilter)
-	old, there := d.view[c.Key().Name]
+	old, there := d.cache[c.Key().Name]
 	if there && (want == nil || want.Hook != old.hook) {
 		if err := d.detach(link, old.hook); err != nil {
 			return err

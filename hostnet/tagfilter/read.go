@@ -12,24 +12,24 @@ import (
 	"weft/hostnet/object"
 )
 
-// refresh replaces the view by what the links have. It returns the keys that differ. The caller holds the lock.
+// refresh replaces the cache by what the links have. It returns the keys that differ. The caller holds the lock.
 func (d *Driver) refresh(ctx context.Context) ([]object.Key, error) {
 	fresh, err := d.read(ctx)
 	if err != nil {
 		return nil, err
 	}
 	var changed []object.Key
-	for device, f := range d.view {
+	for device, f := range d.cache {
 		if now, there := fresh[device]; !there || now != f {
 			changed = append(changed, object.Key{Kind: object.KindTagFilter, Name: device})
 		}
 	}
 	for device := range fresh {
-		if _, known := d.view[device]; !known {
+		if _, known := d.cache[device]; !known {
 			changed = append(changed, object.Key{Kind: object.KindTagFilter, Name: device})
 		}
 	}
-	d.view = fresh
+	d.cache = fresh
 	return changed, nil
 }
 

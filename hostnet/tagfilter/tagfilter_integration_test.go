@@ -43,10 +43,10 @@ func TestMain(m *testing.M) {
 // host is a NIC in a bridge, the physical network at its other end, and a guest of the bridge.
 type host struct {
 	*Driver
-	t           *testing.T
-	events      chan object.Event
-	nic         string
-	wire, guest int // raw sockets
+	t               *testing.T
+	events          chan object.Event
+	nic             string
+	physical, guest int // raw sockets
 }
 
 func run(t *testing.T, command string) {
@@ -77,7 +77,7 @@ func newHost(t *testing.T, name string) *host {
 	}
 	run(t, "ip link set "+h.nic+" master br"+name)
 	run(t, "ip link set tap"+name+" master br"+name)
-	h.wire, h.guest = rawSocket(t, "wire"+name), rawSocket(t, "far"+name)
+	h.physical, h.guest = rawSocket(t, "wire"+name), rawSocket(t, "far"+name)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- d.Watch(ctx, func(e object.Event) { h.events <- e }) }()
@@ -128,7 +128,7 @@ func (h *host) heard() (names []string) {
 		tag  []byte
 	}{{"service", []byte{0x88, 0xa8, 0, 101}}, {"customer", []byte{0x81, 0, 0, 101}}, {"untagged", nil}} {
 		frame := slices.Concat([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2, 0, 0, 0, 0, 7}, f.tag, []byte{0x88, 0xb5}, []byte(fmt.Sprintf("%-60s", f.name)))
-		if _, err := unix.Write(h.wire, frame); err != nil {
+		if _, err := unix.Write(h.physical, frame); err != nil {
 			h.t.Fatal(err)
 		}
 	}

@@ -67,7 +67,7 @@ func (d *Driver) look(ctx context.Context, links []int, lost bool, notify func(o
 
 // concerned says whether one of the links has a filter of ours. The lock is held.
 func (d *Driver) concerned(links []int) bool {
-	for _, f := range d.view {
+	for _, f := range d.cache {
 		if slices.Contains(links, f.index) {
 			return true
 		}

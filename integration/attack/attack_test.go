@@ -21,9 +21,9 @@ import (
 type where uint8
 
 const (
-	atPeer where = 1 << iota // guest b
-	atWire                   // the uplink, tagged
-	atBoth = atPeer | atWire
+	atPeer   where = 1 << iota // guest b
+	atUplink                   // the uplink, tagged
+	atBoth   = atPeer | atUplink
 )
 
 // attempt is one attack and the most similar legitimate frame. Guest a sends both.
@@ -66,7 +66,7 @@ func (st *stage) faults(t *testing.T, c attempt) (faults []string) {
 		tap  *tap
 		at   where
 		seen func([]byte) []byte
-	}{{st.b.tap, atPeer, plain}, {st.wire, atWire, onWire}} {
+	}{{st.b.tap, atPeer, plain}, {st.uplink, atUplink, onUplink}} {
 		got, err := r.tap.until(ctx, r.seen(end))
 		if err != nil {
 			return append(faults, err.Error())
@@ -86,8 +86,8 @@ func (st *stage) faults(t *testing.T, c attempt) (faults []string) {
 
 func plain(frame []byte) []byte { return frame }
 
-// onWire is a frame of network red as it is on the uplink.
-func onWire(frame []byte) []byte { return tagged(frame, 0x8100, vidRed) }
+// onUplink is a frame of network red as it is on the uplink.
+func onUplink(frame []byte) []byte { return tagged(frame, 0x8100, vidRed) }
 
 func holds(frames [][]byte, sent []byte) bool {
 	for _, f := range frames {
@@ -172,7 +172,7 @@ func (st *stage) sourceAttempts() []attempt {
 		{"source MAC of another", v4(b.mac, a.v4), v4(a.mac, a.v4), atPeer},
 		{"source MAC that nobody has", v4(object.MAC{2, 0, 0, 0, 0, 9}, a.v4), v4(a.mac, a.v4), atPeer},
 		{"IPv4 source of another", v4(a.mac, b.v4), v4(a.mac, a.v4), atPeer},
-		{"IPv4 source elsewhere, to the network", out(netip.MustParseAddr("203.0.113.9")), out(a.v4), atWire},
+		{"IPv4 source elsewhere, to the network", out(netip.MustParseAddr("203.0.113.9")), out(a.v4), atUplink},
 		{"IPv4 source 0.0.0.0", v4(a.mac, any4), v4(a.mac, a.v4), atPeer},
 		{"IPv4 multicast", eth(a.mac, object.MAC{1, 0, 0x5e, 1, 1, 1}, 0x0800, ipv4(b.v4, netip.MustParseAddr("239.1.1.1"), 17, udp(1, 2, data))),
 			eth(a.mac, object.MAC{1, 0, 0x5e, 1, 1, 1}, 0x0800, ipv4(a.v4, netip.MustParseAddr("239.1.1.1"), 17, udp(1, 2, data))), atBoth},

@@ -34,12 +34,19 @@ func TestBridgeHost(t *testing.T) {
 		return
 	}
 	for name, test := range map[string]func(*testing.T, *stage){
-		"guest":   func(t *testing.T, st *stage) { st.tryAll(t, (*stage).attempts) },
-		"network": bridgeNetwork,
-		"mute":    bridgeMute,
-		"told":    bridgeTold,
-		"gateway": func(t *testing.T, st *stage) { st.routed(t).gatewayStays(t) },
-		"outside": func(t *testing.T, st *stage) { x := st.external(t); x.segment().judge(t, x.crossings()) },
+		"guest":    func(t *testing.T, st *stage) { st.tryAll(t, (*stage).attempts) },
+		"network":  bridgeNetwork,
+		"mute":     bridgeMute,
+		"told":     bridgeTold,
+		"gateway":  func(t *testing.T, st *stage) { st.routed(t).gatewayStays(t) },
+		"outside":  func(t *testing.T, st *stage) { x := st.external(t); x.segment().judge(t, x.crossings()) },
+		"flat":     func(t *testing.T, st *stage) { st.flat(t); st.flatSegment().judge(t, st.flatCrossings()) },
+		"isolated": func(t *testing.T, st *stage) { st.routed(t).isolated(t).isolationHolds(t) },
+		"pairs":    func(t *testing.T, st *stage) { st.pairsHold(t) },
+		"isolated-outside": func(t *testing.T, st *stage) {
+			x := st.external(t).isolatedOutside(t)
+			x.isolatedSegment().judge(t, x.toGatewayOnly())
+		},
 		"central": func(t *testing.T, st *stage) { st.central(t).tryAll(t, (*stage).centralAttempts) },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -71,11 +78,11 @@ func newBridgeStage(t *testing.T) *stage {
 			return err
 		}
 		d.add(t, bridges)
-		guards, err := portsecurity.New(portsecurity.Config{})
+		security, err := portsecurity.New(portsecurity.Config{})
 		if err != nil {
 			return err
 		}
-		d.add(t, guards)
+		d.add(t, security)
 		return os.WriteFile("/proc/sys/net/ipv6/conf/default/disable_ipv6", []byte("1"), 0o644)
 	})
 	if err != nil {
@@ -100,5 +107,5 @@ func bridgeMute(t *testing.T, st *stage) {
 
 func bridgeNetwork(t *testing.T, st *stage) {
 	data := ipv4(remote4, st.a.v4, 17, udp(5000, 5001, []byte("in")))
-	st.networkAttacks(t, fromNetwork{"this host's router MAC", onWire(eth(routerMAC, st.a.mac, 0x0800, data)), onWire(eth(remote, st.a.mac, 0x0800, data))})
+	st.networkAttacks(t, fromNetwork{"this host's router MAC", onUplink(eth(routerMAC, st.a.mac, 0x0800, data)), onUplink(eth(remote, st.a.mac, 0x0800, data))})
 }

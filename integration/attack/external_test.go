@@ -25,7 +25,7 @@ var (
 // externalStage is a stage whose network blue is external. The inner end of the external gateway port is a tap.
 type externalStage struct {
 	*stage
-	leg *tap
+	gateway *tap
 }
 
 // external makes network blue an external network.
@@ -33,10 +33,10 @@ func (st *stage) external(t *testing.T) *externalStage {
 	t.Helper()
 	st.config.Host().RouterMAC = model.MAC(routerMAC)
 	st.config.Network(netBlue).Gateway = &desired.NodeGateway{Addresses: []netip.Prefix{netip.PrefixFrom(outside4, 24), netip.PrefixFrom(outside6, 64)}}
-	leg := openTap(t, st.plug(t, compile.ExternalLegDevice(netBlue)), "eth0")
-	leg.name = "leg"
+	iface := openTap(t, st.plug(t, compile.ExternalGatewayDevice(netBlue)), "eth0")
+	iface.name = "router interface"
 	st.converge(t)
-	return &externalStage{st, leg}
+	return &externalStage{st, iface}
 }
 
 func onBlue(frame []byte) []byte { return tagged(frame, 0x8100, vidBlue) }
@@ -44,14 +44,14 @@ func onBlue(frame []byte) []byte { return tagged(frame, 0x8100, vidBlue) }
 // segment is network blue.
 func (x *externalStage) segment() segment {
 	closingOf := func(from *tap) ([]byte, map[*tap][]byte) {
-		if from == x.wire {
+		if from == x.uplink {
 			f := closing(&stranger)
-			return onBlue(f), map[*tap][]byte{x.c.tap: f, x.leg: f}
+			return onBlue(f), map[*tap][]byte{x.c.tap: f, x.gateway: f}
 		}
 		f := closing(x.c)
-		return f, map[*tap][]byte{x.leg: f, x.wire: onBlue(f)}
+		return f, map[*tap][]byte{x.gateway: f, x.uplink: onBlue(f)}
 	}
-	return segment{taps: []*tap{x.c.tap, x.leg, x.wire}, closing: closingOf, answers: x.answers}
+	return segment{taps: []*tap{x.c.tap, x.gateway, x.uplink}, closing: closingOf, answers: x.answers}
 }
 
 // answers sends a request for each of the host's addresses from the uplink, and the answers.
@@ -59,7 +59,7 @@ func (x *externalStage) answers(t *testing.T, ctx context.Context) (faults []str
 	t.Helper()
 	to := func(f []byte) []byte { return append(slices.Concat(stranger.mac[:], routerMAC[:]), f[12:]...) }
 	one := func(name string, ask, tell []byte) question {
-		return question{name, x.wire, x.leg, onBlue(ask), tell, ask, onBlue(tell)}
+		return question{name, x.uplink, x.gateway, onBlue(ask), tell, ask, onBlue(tell)}
 	}
 	questions := []question{one("the host's address", arp(stranger.mac, 1, stranger.mac, stranger.v4, outside4),
 		to(arp(routerMAC, 2, routerMAC, outside4, stranger.v4)))}
@@ -77,7 +77,7 @@ func (x *externalStage) answers(t *testing.T, ctx context.Context) (faults []str
 
 func (x *externalStage) crossings() (list []crossing) {
 	row := func(c fromNetwork, from *tap, wired func([]byte) []byte) {
-		heard := map[*tap][]byte{x.c.tap: c.good, x.leg: c.good, x.wire: onBlue(c.good)}
+		heard := map[*tap][]byte{x.c.tap: c.good, x.gateway: c.good, x.uplink: onBlue(c.good)}
 		delete(heard, from)
 		list = append(list, crossing{from.name + ": " + c.name, from, wired(c.bad), wired(c.good), heard})
 	}
@@ -90,13 +90,13 @@ func (x *externalStage) crossings() (list []crossing) {
 	}
 	row(fromNetwork{"ARP probe", arp(c.mac, 1, c.mac, any4, outside4), arp(c.mac, 1, c.mac, any4, c.v4)}, x.c.tap, plain)
 	for _, claim := range append(claims(&stranger), gatewayElsewhere()...) {
-		row(claim, x.wire, onBlue)
+		row(claim, x.uplink, onBlue)
 	}
 	to := func(mac object.MAC) []byte {
 		return eth(c.mac, mac, 0x0800, ipv4(c.v4, stranger.v4, 17, udp(1, 2, nil)))
 	}
 	return append(list, crossing{"to a gateway that is not here", x.c.tap, to(object.GatewayMAC), to(stranger.mac),
-		map[*tap][]byte{x.wire: onBlue(to(stranger.mac))}})
+		map[*tap][]byte{x.uplink: onBlue(to(stranger.mac))}})
 }
 
 // gatewayElsewhere are claims to be the gateway. Nobody on the uplink may make them, even on a network without a gateway.

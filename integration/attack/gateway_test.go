@@ -24,7 +24,7 @@ func (r *routedStage) toGateway() (list []crossing) {
 		"who has the gateway's link-local":    ns(object.GatewayLinkLocal),
 		"echo to the gateway's own addresses": eth(a.mac, object.GatewayMAC, 0x0800, ipv4(a.v4, gateway4, 1, []byte{8, 0, 0, 0, 0, 1, 0, 1})),
 	} {
-		list = append(list, crossing{name, a.tap, nil, f, map[*tap][]byte{r.leg: f}})
+		list = append(list, crossing{name, a.tap, nil, f, map[*tap][]byte{r.iface: f}})
 	}
 	return list
 }
@@ -81,41 +81,41 @@ func (r *routedStage) asGateway() (list []crossing) {
 		{"redirect as the gateway", message(a.mac, ll, 137, 36), echo, false},
 		{"ICMP redirect as the gateway", redirect(own4, 5), redirect(a.v4, 8), true},
 	} {
-		heard := map[*tap][]byte{b.tap: c.good, r.wire: onWire(c.good)}
+		heard := map[*tap][]byte{b.tap: c.good, r.uplink: onUplink(c.good)}
 		if c.alone {
-			delete(heard, r.wire)
+			delete(heard, r.uplink)
 		}
 		list = append(list, crossing{c.name, a.tap, c.bad, c.good, heard})
 	}
 	return list
 }
 
-// fromLeg: multicast, ARP and ND from the router interface stay on the host. What leaves the host has the host's own MAC.
-func (r *routedStage) fromLeg() []crossing {
+// fromInterface: multicast, ARP and ND from the router interface stay on the host. What leaves the host has the host's own MAC.
+func (r *routedStage) fromInterface() []crossing {
 	data := func(dst netip.Addr) []byte { return ipv4(remote4, dst, 17, udp(5000, 5001, []byte("in"))) }
 	local := eth(object.GatewayMAC, r.b.mac, 0x0800, data(r.b.v4))
 	out := eth(object.GatewayMAC, remote, 0x0800, data(remote4))
-	left := onWire(eth(routerMAC, remote, 0x0800, data(remote4)))
+	left := onUplink(eth(routerMAC, remote, 0x0800, data(remote4)))
 	request := arp(object.GatewayMAC, 1, object.GatewayMAC, gateway4, r.b.v4)
 	ns := icmp6Frame(object.GatewayMAC, object.GatewayLinkLocal, 135, 0, nd(0, r.b.v6, lladdr(1, object.GatewayMAC)))
 	guests := func(f []byte) map[*tap][]byte { return map[*tap][]byte{r.a.tap: f, r.b.tap: f} }
-	toB, toWire := map[*tap][]byte{r.b.tap: local}, map[*tap][]byte{r.wire: left}
+	toB, toUplink := map[*tap][]byte{r.b.tap: local}, map[*tap][]byte{r.uplink: left}
 	uniARP := append(slices.Concat(remote[:], object.GatewayMAC[:]), request[12:]...)
 	group := eth(object.GatewayMAC, broadcast, 0x0800, data(all4))
 	var list []crossing
 	for kind := range uint8(5) {
 		nd := icmp6Frame(object.GatewayMAC, object.GatewayLinkLocal, 133+kind, 0, nd(0, r.b.v6, lladdr(1, object.GatewayMAC)))
-		list = append(list, crossing{fmt.Sprintf("leg's ND %d to a guest elsewhere", 133+kind), r.leg,
-			append(slices.Concat(remote[:], object.GatewayMAC[:]), nd[12:]...), out, toWire})
+		list = append(list, crossing{fmt.Sprintf("router interface's ND %d to a guest elsewhere", 133+kind), r.iface,
+			append(slices.Concat(remote[:], object.GatewayMAC[:]), nd[12:]...), out, toUplink})
 	}
 	return append(list, []crossing{
-		{"leg to a guest here", r.leg, nil, local, toB},
-		{"leg to a guest elsewhere", r.leg, nil, out, toWire},
-		{"leg asks by ARP", r.leg, nil, request, guests(request)},
-		{"leg asks by ND", r.leg, nil, ns, guests(ns)},
-		{"leg speaks to a group", r.leg, nil, group, guests(group)},
-		{"leg's ARP to a guest elsewhere", r.leg, uniARP, out, toWire},
-		{"leg from a MAC that is not its own", r.leg, eth(object.MAC{2, 0, 0, 0, 0, 9}, r.b.mac, 0x0800, data(r.b.v4)), local, toB},
-		{"leg with a tag", r.leg, tagged(local, 0x8100, vidRed), local, toB},
+		{"router interface to a guest here", r.iface, nil, local, toB},
+		{"router interface to a guest elsewhere", r.iface, nil, out, toUplink},
+		{"router interface asks by ARP", r.iface, nil, request, guests(request)},
+		{"router interface asks by ND", r.iface, nil, ns, guests(ns)},
+		{"router interface speaks to a group", r.iface, nil, group, guests(group)},
+		{"router interface's ARP to a guest elsewhere", r.iface, uniARP, out, toUplink},
+		{"router interface from a MAC that is not its own", r.iface, eth(object.MAC{2, 0, 0, 0, 0, 9}, r.b.mac, 0x0800, data(r.b.v4)), local, toB},
+		{"router interface with a tag", r.iface, tagged(local, 0x8100, vidRed), local, toB},
 	}...)
 }

@@ -16,7 +16,7 @@ import (
 // fromNetwork is an attack from the physical network, and the most similar legitimate frame, which guest a receives.
 type fromNetwork struct {
 	name      string
-	bad, good []byte // as on the wire
+	bad, good []byte // as on the uplink
 }
 
 // chosen is a MAC with the prefix that the controllers are configured with.
@@ -40,8 +40,8 @@ func (st *stage) networkAttacks(t *testing.T, more ...fromNetwork) {
 	for _, c := range append(st.fromNetwork(), more...) {
 		ctx, cancel := context.WithTimeout(t.Context(), timescale.Bound(10*time.Second))
 		end := closing(&guest{mac: remote, v4: remote4})
-		for _, f := range [][]byte{c.bad, c.good, onWire(end)} {
-			st.wire.send(t, f)
+		for _, f := range [][]byte{c.bad, c.good, onUplink(end)} {
+			st.uplink.send(t, f)
 		}
 		for _, g := range []*guest{st.a, st.b} {
 			got, err := g.until(ctx, end)
@@ -61,7 +61,7 @@ func (st *stage) networkAttacks(t *testing.T, more ...fromNetwork) {
 		cancel()
 	}
 	st.nobodyElseHeard(t)
-	if got := st.wire.drain(); len(got) > 0 {
+	if got := st.uplink.drain(); len(got) > 0 {
 		t.Errorf("%d frames from the network went back to it, the first %x", len(got), got[0])
 	}
 }
@@ -84,16 +84,16 @@ func (st *stage) fromNetwork() []fromNetwork {
 	}
 	good := to(remote, vidRed)
 	group := func(src netip.Addr, next uint8, payload []byte) []byte {
-		return onWire(eth(remote, allNodesM, 0x86dd, ipv6(src, allNodes, next, payload)))
+		return onUplink(eth(remote, allNodesM, 0x86dd, ipv6(src, allNodes, next, payload)))
 	}
 	message := func(kind uint8, body []byte) []byte { return icmp6(remoteLL, allNodes, kind, 0, body) }
 	udp4 := func(src, dst uint16) []byte {
-		return onWire(eth(remote, broadcast, 0x0800, ipv4(remote4, all4, 17, udp(src, dst, data))))
+		return onUplink(eth(remote, broadcast, 0x0800, ipv4(remote4, all4, 17, udp(src, dst, data))))
 	}
 	udp6 := func(src, dst uint16) []byte { return group(remoteLL, 17, udp(src, dst, data)) }
 	echo := group(remoteLL, 58, message(128, []byte("12345678")))
 	pieces := func(next uint8, payload []byte) []byte {
-		return onWire(eth(remote, allNodesM, 0x86dd, ipv6Hops(remoteLL, allNodes, 44, 64, fragment(next, 0, true, payload))))
+		return onUplink(eth(remote, allNodesM, 0x86dd, ipv6Hops(remoteLL, allNodes, 44, 64, fragment(next, 0, true, payload))))
 	}
 	return slices.Concat(st.arpFromNetwork(), st.neighborsFromNetwork(), []fromNetwork{
 		{"untagged", untagged(to(remote, vidRed)), good},
@@ -105,20 +105,20 @@ func (st *stage) fromNetwork() []fromNetwork {
 		{"802.1ad with the network's id", tagged(untagged(to(remote, vidRed)), 0x88a8, vidRed), good},
 		{"802.1ad with the network's id and a priority", tagged(untagged(to(remote, vidRed)), 0x88a8, 0xa000|vidRed), good},
 		{"802.1ad with the network's id before the network's tag", tagged(to(remote, vidRed), 0x88a8, vidRed), good},
-		{"a second tag", onWire(to(remote, vidRed)), good},
-		{"a second tag, 802.1ad", onWire(tagged(untagged(to(remote, vidRed)), 0x88a8, vidRed)), good},
+		{"a second tag", onUplink(to(remote, vidRed)), good},
+		{"a second tag, 802.1ad", onUplink(tagged(untagged(to(remote, vidRed)), 0x88a8, vidRed)), good},
 		{"from the server's MAC", to(object.ServerMAC, vidRed), good},
 		{"from a local guest's MAC", to(st.b.mac, vidRed), good},
 		{"from a group address", to(object.MAC{3, 0, 0, 0, 0, 1}, vidRed), good},
-		{"to a MAC nobody has", onWire(eth(remote, object.MAC{2, 9, 9, 9, 9, 9}, 0x0800, untagged(good)[14:])), good},
-		{"to a guest in standby", onWire(eth(remote, st.s.mac, 0x0800, untagged(good)[14:])), good},
-		{"to a port nobody claimed", onWire(eth(remote, st.x.mac, 0x0800, untagged(good)[14:])), good},
+		{"to a MAC nobody has", onUplink(eth(remote, object.MAC{2, 9, 9, 9, 9, 9}, 0x0800, untagged(good)[14:])), good},
+		{"to a guest in standby", onUplink(eth(remote, st.s.mac, 0x0800, untagged(good)[14:])), good},
+		{"to a port nobody claimed", onUplink(eth(remote, st.x.mac, 0x0800, untagged(good)[14:])), good},
 		{"DHCP server", udp4(67, 68), udp4(5067, 5068)},
 		{"DHCP client", udp4(68, 67), udp4(5068, 5067)},
 		{"to the DHCP client's port", udp4(5000, 68), udp4(5000, 5068)},
 		{"from the DHCP server's port", udp4(67, 5000), udp4(5067, 5000)},
-		{"DHCP server, fragmented", onWire(eth(remote, broadcast, 0x0800, ipv4Frag(remote4, all4, 17, 0, true, udp(67, 68, make([]byte, 24))))),
-			onWire(eth(remote, broadcast, 0x0800, ipv4Frag(remote4, all4, 17, 0, true, udp(5067, 5068, make([]byte, 24)))))},
+		{"DHCP server, fragmented", onUplink(eth(remote, broadcast, 0x0800, ipv4Frag(remote4, all4, 17, 0, true, udp(67, 68, make([]byte, 24))))),
+			onUplink(eth(remote, broadcast, 0x0800, ipv4Frag(remote4, all4, 17, 0, true, udp(5067, 5068, make([]byte, 24)))))},
 		{"DHCPv6 server", udp6(547, 546), udp6(5547, 5546)},
 		{"DHCPv6 client", udp6(546, 547), udp6(5546, 5547)},
 		{"router advertisement", group(remoteLL, 58, message(134, make([]byte, 12))), echo},
@@ -133,8 +133,8 @@ func (st *stage) fromNetwork() []fromNetwork {
 		{"from the server's link-local address", group(object.ServerLinkLocal, 58, message(128, make([]byte, 4))), echo},
 		{"NA for the server", group(remoteLL, 58, message(136, nd(0x20, object.ServerLinkLocal, lladdr(2, remote)))),
 			group(remoteLL, 58, message(136, nd(0x20, remoteLL, lladdr(2, remote))))},
-		{"IPv4 from the DHCP server's address", onWire(eth(remote, a.mac, 0x0800, ipv4(serverIPv4, a.v4, 17, udp(5000, 5001, data)))), good},
-		{"MPLS", onWire(eth(remote, broadcast, 0x8847, make([]byte, 46))), echo},
+		{"IPv4 from the DHCP server's address", onUplink(eth(remote, a.mac, 0x0800, ipv4(serverIPv4, a.v4, 17, udp(5000, 5001, data)))), good},
+		{"MPLS", onUplink(eth(remote, broadcast, 0x8847, make([]byte, 46))), echo},
 	})
 }
 
@@ -146,13 +146,13 @@ func (st *stage) arpFromNetwork() []fromNetwork {
 	claim := arp(remote, 1, remote, serverIPv4, st.a.v4)
 	good := arp(remote, 1, remote, remote4, st.a.v4)
 	list := []fromNetwork{
-		{"ARP for the DHCP server's address", onWire(arp(remote, 2, remote, serverIPv4, st.a.v4)), onWire(arp(remote, 2, remote, remote4, st.a.v4))},
-		{"gratuitous ARP for the DHCP server's address", onWire(arp(remote, 1, remote, serverIPv4, serverIPv4)), onWire(arp(remote, 1, remote, remote4, remote4))},
-		{"who has the DHCP server's address", onWire(arp(remote, 1, remote, remote4, serverIPv4)), onWire(good)},
-		{"ARP with the opcode of InARP", onWire(arp(remote, 8, remote, remote4, st.a.v4)), onWire(good)},
-		{"ARP with an opcode beyond a byte", onWire(arp(remote, 0x101, remote, remote4, st.a.v4)), onWire(good)},
-		{"ARP cut off", onWire(cut(arp(remote, 1, remote, serverIPv4, st.b.v4), 6)), onWire(good)},
-		{"RARP", onWire(eth(remote, broadcast, 0x8035, good[14:])), onWire(good)},
+		{"ARP for the DHCP server's address", onUplink(arp(remote, 2, remote, serverIPv4, st.a.v4)), onUplink(arp(remote, 2, remote, remote4, st.a.v4))},
+		{"gratuitous ARP for the DHCP server's address", onUplink(arp(remote, 1, remote, serverIPv4, serverIPv4)), onUplink(arp(remote, 1, remote, remote4, remote4))},
+		{"who has the DHCP server's address", onUplink(arp(remote, 1, remote, remote4, serverIPv4)), onUplink(good)},
+		{"ARP with the opcode of InARP", onUplink(arp(remote, 8, remote, remote4, st.a.v4)), onUplink(good)},
+		{"ARP with an opcode beyond a byte", onUplink(arp(remote, 0x101, remote, remote4, st.a.v4)), onUplink(good)},
+		{"ARP cut off", onUplink(cut(arp(remote, 1, remote, serverIPv4, st.b.v4), 6)), onUplink(good)},
+		{"RARP", onUplink(eth(remote, broadcast, 0x8035, good[14:])), onUplink(good)},
 	}
 	for name, f := range map[string][]byte{
 		"hardware type of IEEE 802":        arpOf(claim, 6, 0x0800, 6, 4),
@@ -163,7 +163,7 @@ func (st *stage) arpFromNetwork() []fromNetwork {
 		"hardware addresses of no size":    arpOf(claim, 1, 0x0800, 0, 4),
 		"protocol addresses of other size": arpOf(claim, 1, 0x0800, 6, 16),
 	} {
-		list = append(list, fromNetwork{"ARP with a " + name, onWire(f), onWire(good)})
+		list = append(list, fromNetwork{"ARP with a " + name, onUplink(f), onUplink(good)})
 	}
 	return list
 }
@@ -172,7 +172,7 @@ func (st *stage) arpFromNetwork() []fromNetwork {
 func (st *stage) neighborsFromNetwork() []fromNetwork {
 	target := netip.MustParseAddr("fd00:1::ee")
 	message := func(src netip.Addr, kind, code, hops uint8, target netip.Addr, options ...[]byte) []byte {
-		return onWire(icmp6Hops(remote, src, kind, code, hops, nd(0x20, target, options...)))
+		return onUplink(icmp6Hops(remote, src, kind, code, hops, nd(0x20, target, options...)))
 	}
 	na := func(target netip.Addr, options ...[]byte) []byte {
 		return message(remoteLL, 136, 0, 255, target, options...)
@@ -199,9 +199,9 @@ func (st *stage) neighborsFromNetwork() []fromNetwork {
 		{"NA with a code", message(remoteLL, 136, 1, 255, target, tll), naGood},
 		{"NA for the server with a code", message(remoteLL, 136, 1, 255, server, tll), naGood},
 		{"NA from another hop", message(remoteLL, 136, 0, 64, target, tll), naGood},
-		{"NA cut off", onWire(icmp6Frame(remote, remoteLL, 136, 0, make([]byte, 8))), naBare},
-		{"NA behind an authentication header", onWire(eth(remote, allNodesM, 0x86dd, ipv6(remoteLL, allNodes, 51, authenticated(58, icmp6(remoteLL, allNodes, 136, 0, nd(0x20, server, tll)))))), naGood},
-		{"NA behind options", onWire(eth(remote, allNodesM, 0x86dd, ipv6(remoteLL, allNodes, 60, extension(58, icmp6(remoteLL, allNodes, 136, 0, nd(0x20, server, tll)))))), naGood},
+		{"NA cut off", onUplink(icmp6Frame(remote, remoteLL, 136, 0, make([]byte, 8))), naBare},
+		{"NA behind an authentication header", onUplink(eth(remote, allNodesM, 0x86dd, ipv6(remoteLL, allNodes, 51, authenticated(58, icmp6(remoteLL, allNodes, 136, 0, nd(0x20, server, tll)))))), naGood},
+		{"NA behind options", onUplink(eth(remote, allNodesM, 0x86dd, ipv6(remoteLL, allNodes, 60, extension(58, icmp6(remoteLL, allNodes, 136, 0, nd(0x20, server, tll)))))), naGood},
 		{"NS for the server", ns(remoteLL, server, sll), nsGood},
 		{"NS for the gateway without a router", ns(remoteLL, gateway, sll), nsGood},
 		{"NS of the server", ns(server, st.a.v6, sll), nsGood},
@@ -244,9 +244,9 @@ func (st *stage) whoIsMute(t *testing.T) {
 	st.c.send(t, blue)
 	stray := eth(st.c.mac, st.a.mac, 0x0800, ipv4(st.c.v4, st.a.v4, 17, udp(1, 2, nil)))
 	st.c.send(t, stray)
-	got, err := st.wire.until(ctx, tagged(stray, 0x8100, vidBlue))
+	got, err := st.uplink.until(ctx, tagged(stray, 0x8100, vidBlue))
 	if err != nil || len(got) != 2 {
-		t.Fatalf("the wire heard %d frames, want two of network blue: %v", len(got), err)
+		t.Fatalf("the uplink heard %d frames, want two of network blue: %v", len(got), err)
 	}
 	for range 2 {
 		end := closing(st.a)
@@ -259,7 +259,7 @@ func (st *stage) whoIsMute(t *testing.T) {
 		t.Errorf("guest a heard %d frames, the first %x", len(heard), heard[0])
 	}
 	if !contains(got[0], tagged(blue, 0x8100, vidBlue)) || !contains(got[1], tagged(stray, 0x8100, vidBlue)) {
-		t.Errorf("network blue on the wire: %x and %x, want VLAN %d", got[0], got[1], vidBlue)
+		t.Errorf("network blue on the uplink: %x and %x, want VLAN %d", got[0], got[1], vidBlue)
 	}
 }
 

@@ -27,7 +27,7 @@ var (
 // routedStage is a stage with a router on network red. The inner end of the router interface is a tap.
 type routedStage struct {
 	*stage
-	leg *tap
+	iface *tap
 }
 
 func newRoutedStage(t *testing.T) *routedStage {
@@ -39,27 +39,27 @@ func newRoutedStage(t *testing.T) *routedStage {
 func (st *stage) routed(t *testing.T) *routedStage {
 	t.Helper()
 	st.config.Host().RouterMAC = model.MAC(routerMAC)
-	st.config.Put(&desired.Router{UID: routerUID, Project: "alpha", Name: "way", Legs: []desired.RouterLeg{
+	st.config.Put(&desired.Router{UID: routerUID, Project: "alpha", Name: "way", Interfaces: []desired.RouterInterface{
 		{Network: netRed, Addresses: []netip.Prefix{netip.PrefixFrom(gateway4, 24), netip.PrefixFrom(gateway6, 64)}}}})
-	leg := openTap(t, st.plug(t, compile.LegDevice(routerUID, netRed)), "eth0")
-	leg.name = "leg"
+	iface := openTap(t, st.plug(t, compile.RouterInterfaceDevice(routerUID, netRed)), "eth0")
+	iface.name = "router interface"
 	st.converge(t)
-	return &routedStage{st, leg}
+	return &routedStage{st, iface}
 }
 
 // closingOf returns a frame to send after others, and the taps that receive it, with its form there. When it arrives, all earlier frames
 // of the tap have been handled.
 func (r *routedStage) closingOf(from *tap) (sent []byte, heard map[*tap][]byte) {
 	switch from {
-	case r.leg:
+	case r.iface:
 		f := eth(object.GatewayMAC, r.b.mac, 0x0800, ipv4(remote4, r.b.v4, 17, udp(9, 9, fmt.Appendf(nil, "end %d", serial.Add(1)))))
 		return f, map[*tap][]byte{r.b.tap: f}
-	case r.wire:
+	case r.uplink:
 		f := closing(&guest{mac: remote, v4: remote4})
-		return onWire(f), map[*tap][]byte{r.a.tap: f, r.b.tap: f}
+		return onUplink(f), map[*tap][]byte{r.a.tap: f, r.b.tap: f}
 	}
 	f := closing(r.a)
-	return f, map[*tap][]byte{r.b.tap: f, r.wire: onWire(f)}
+	return f, map[*tap][]byte{r.b.tap: f, r.uplink: onUplink(f)}
 }
 
 // answers asks for each of the gateway's addresses as guest a, and answers as the gateway.
@@ -69,22 +69,22 @@ func (r *routedStage) answers(t *testing.T, ctx context.Context) []string {
 	to := func(f []byte) []byte { return append(slices.Concat(a.mac[:], object.GatewayMAC[:]), f[12:]...) }
 	ask := arp(a.mac, 1, a.mac, a.v4, gateway4)
 	tell := to(arp(object.GatewayMAC, 2, object.GatewayMAC, gateway4, a.v4))
-	questions := []question{{"the gateway", a.tap, r.leg, ask, tell, ask, tell}}
+	questions := []question{{"the gateway", a.tap, r.iface, ask, tell, ask, tell}}
 	for _, target := range []netip.Addr{gateway6, object.GatewayLinkLocal} {
 		ask := icmp6Frame(a.mac, a.v6, 135, 0, nd(0, target, lladdr(1, a.mac)))
 		tell := to(icmp6Frame(object.GatewayMAC, target, 136, 0, nd(0xe0, target, lladdr(2, object.GatewayMAC))))
-		questions = append(questions, question{"the gateway's " + target.String(), a.tap, r.leg, ask, tell, ask, tell})
+		questions = append(questions, question{"the gateway's " + target.String(), a.tap, r.iface, ask, tell, ask, tell})
 	}
 	return answered(t, ctx, questions...)
 }
 
 // segment is network red.
 func (r *routedStage) segment() segment {
-	return segment{taps: []*tap{r.a.tap, r.b.tap, r.leg, r.wire}, closing: r.closingOf, answers: r.answers}
+	return segment{taps: []*tap{r.a.tap, r.b.tap, r.iface, r.uplink}, closing: r.closingOf, answers: r.answers}
 }
 
 func (r *routedStage) crossings() []crossing {
-	return slices.Concat(r.toGateway(), r.asGateway(), r.fromLeg(), r.fromWire())
+	return slices.Concat(r.toGateway(), r.asGateway(), r.fromInterface(), r.fromUplink())
 }
 
 func TestGatewayStaysOnTheHost(t *testing.T) {
@@ -109,7 +109,7 @@ func TestEveryGatewayRuleIsNeeded(t *testing.T) {
 			continue
 		}
 		for j, f := range set.Flows {
-			if set.Feature != openvswitch.FeatureLeg(netRed) && !namesGateway(f) {
+			if set.Feature != openvswitch.FeatureRouterInterface(netRed) && !namesGateway(f) {
 				continue
 			}
 			without := *set

@@ -40,19 +40,19 @@ type guest struct {
 	ll        netip.Addr // derived from the MAC
 }
 
-// stage is one host. Guests a and b are on network red, c is on blue, s is in standby on red, and x is plugged but has no intent. wire is
+// stage is one host. Guests a and b are on network red, c is on blue, s is in standby on red, and x is plugged but has no intent. uplink is
 // the far end of the uplink.
 type stage struct {
-	host          *ovstest.Host // nil on a bridge host
-	namespace     string        // the host's
-	driver        driver
-	switches      *ovs.Driver // nil on a bridge host
-	config        *desired.NodeConfig
-	facts         *object.Facts               // the driver's last facts
-	links         map[string]object.LinkFacts // of the host's namespace
-	a, b, c, s, x *guest
-	wire          *tap
-	wireNamespace string
+	host            *ovstest.Host // nil on a bridge host
+	namespace       string        // the host's
+	driver          driver
+	switches        *ovs.Driver // nil on a bridge host
+	config          *desired.NodeConfig
+	facts           *object.Facts               // the driver's last facts
+	links           map[string]object.LinkFacts // of the host's namespace
+	a, b, c, s, x   *guest
+	uplink          *tap
+	uplinkNamespace string
 }
 
 func newStage(t *testing.T) *stage {
@@ -91,8 +91,8 @@ func (st *stage) populate(t *testing.T, host *desired.Host) {
 	host.Uplinks = []desired.Uplink{{PhysicalNetwork: "rack", Interface: "eth1", MTU: 1500}}
 	st.links = map[string]object.LinkFacts{}
 	st.config = desired.NewNodeConfig(host, network(netRed, vidRed, 1), network(netBlue, vidBlue, 2))
-	st.wireNamespace = st.plug(t, "eth1")
-	st.wire = openTap(t, st.wireNamespace, "eth0")
+	st.uplinkNamespace = st.plug(t, "eth1")
+	st.uplink = openTap(t, st.uplinkNamespace, "eth0")
 	st.a, st.b = st.guest(t, "a", netRed, 10), st.guest(t, "b", netRed, 20)
 	st.c, st.s, st.x = st.guest(t, "c", netBlue, 30), st.guest(t, "s", netRed, 40), st.guest(t, "x", netRed, 50)
 	st.port(st.s).State = desired.StateStandby

@@ -55,7 +55,8 @@ func (r *region) storm(ctx context.Context) error {
 // command adds the row of a run of the CLI.
 func (r *region) command(what string, c scale.Command, goal string) {
 	r.add(row{what: what, value: fmt.Sprintf("%.2f s, %s", c.Took.Seconds(), mib(c.Peak)), goal: goal,
-		versus: fmt.Sprintf("floor %.2f s: %.1f×; %d lines", c.Floor.Seconds(), ratio(c.Took, c.Floor), c.Lines)})
+		versus: fmt.Sprintf("floor %.2f s: %.1f×; processor %.2f s; %d lines of at most %d characters", c.Floor.Seconds(),
+			ratio(c.Took, c.Floor), c.Processor.Seconds(), c.Lines, c.Widest)})
 }
 
 func (r *region) apply(ctx context.Context) error {
@@ -77,11 +78,16 @@ func (r *region) carriedOut(what string, b scale.Bulk) {
 }
 
 func (r *region) reads(ctx context.Context) error {
-	diff, err := r.Diff(ctx)
-	if err != nil {
-		return err
+	for _, one := range []struct {
+		what string
+		diff func(context.Context) (scale.Command, error)
+	}{{"(m) weft diff of one port", r.Diff}, {fmt.Sprintf("(m) weft diff of one port, routed with %d on %d hosts", routedPeers, r.hosts), r.DiffRouted}} {
+		c, err := one.diff(ctx)
+		if err != nil {
+			return err
+		}
+		r.command(one.what, c, "below 0.5 s and 64 MiB, no line above 80 characters")
 	}
-	r.command("(m) weft diff of one port", diff, "below 0.5 s and 64 MiB")
 	get, err := r.Get(ctx)
 	if err != nil {
 		return err
@@ -95,7 +101,9 @@ func (r *region) remove(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	r.command(fmt.Sprintf("(m) weft delete of %d ports", r.bulk), b.Command, "below 2 s")
+	r.add(row{what: fmt.Sprintf("(m) weft delete of %d ports: asked for", r.bulk), value: fmt.Sprintf("%.2f s", b.Asked.Seconds()),
+		goal: "below 2 s", versus: fmt.Sprintf("floor %.2f s: %.1f×", b.Command.Floor.Seconds(), ratio(b.Asked, b.Command.Floor))})
+	r.command("    the command, which waits until it is carried out", b.Command, "")
 	r.carriedOut("    all of them gone", b)
 	return nil
 }

@@ -40,11 +40,11 @@ func (b *bench) failover(ctx context.Context) error {
 	if err := c.buildFailover(ctx); err != nil {
 		return err
 	}
-	from, err := c.bed.Guest(far)
+	from, err := c.testbed.Guest(far)
 	if err != nil {
 		return err
 	}
-	to, err := c.bed.Guest(inner)
+	to, err := c.testbed.Guest(inner)
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (b *bench) failover(ctx context.Context) error {
 // until the first host is active.
 func (c *cloud) turn(ctx context.Context, dies bool) error {
 	first, second := c.order[0], c.order[1]
-	p, err := c.bed.Process("vswitchd " + first)
+	p, err := c.testbed.Process("vswitchd " + first)
 	if err != nil {
 		return err
 	}
@@ -120,7 +120,7 @@ func (c *cloud) buildFailover(ctx context.Context) error {
 		return err
 	}
 	for _, h := range []string{hostGuest, hostOutside} {
-		if _, err := c.bed.AddHost(h, testbed.HostOptions{}); err != nil {
+		if _, err := c.testbed.AddHost(h, testbed.HostOptions{}); err != nil {
 			return err
 		}
 	}

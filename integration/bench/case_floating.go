@@ -51,7 +51,7 @@ func (b *bench) associate(ctx context.Context, n int) error {
 // impatient makes the guest outside ask for an unknown neighbor every 10 ms instead of every second, so that the figure does not contain
 // that interval.
 func (c *cloud) impatient() (*testbed.Guest, error) {
-	g, err := c.bed.Guest(far)
+	g, err := c.testbed.Guest(far)
 	if err != nil {
 		return nil, err
 	}
@@ -157,12 +157,12 @@ var ruleElements = regexp.MustCompile(`(flags dynamic[^{}]*?)\telements = \{[^{}
 // rawTable loads the same table into an empty namespace with nft -f, without its chains and without what its rules have noted. nft(8)
 // lists some expressions of chains in a form that it cannot read, and the rules are a hundredth of the table.
 func (c *cloud) rawTable(ctx context.Context, table string) (time.Duration, error) {
-	file := filepath.Join(c.bed.Dir, "table.nft")
+	file := filepath.Join(c.testbed.Dir, "table.nft")
 	table = ruleElements.ReplaceAllString(chainBlock.ReplaceAllString(table, ""), "$1")
 	if err := os.WriteFile(file, []byte(table), 0o600); err != nil {
 		return 0, err
 	}
-	g, err := c.bed.Guest(near)
+	g, err := c.testbed.Guest(near)
 	if err != nil {
 		return 0, err
 	}

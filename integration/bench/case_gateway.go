@@ -50,7 +50,7 @@ func (c *cloud) plainRouted(ctx context.Context) error {
 	for i, g := range []struct{ name, address, via string }{
 		{plainDevice + "-in", plainInside, "10.251.0.1"}, {plainDevice + "-out", plainOutside, "10.252.0.1"},
 	} {
-		guest, err := c.bed.AddGuest(g.name, testbed.GuestOptions{Host: hostMain, Device: fmt.Sprintf("%s%d", plainDevice, i),
+		guest, err := c.testbed.AddGuest(g.name, testbed.GuestOptions{Host: hostMain, Device: fmt.Sprintf("%s%d", plainDevice, i),
 			MAC: fmt.Sprintf("02:00:00:00:01:%02x", i+1), Plug: testbed.PlugInterface, Bridge: plainBridge, InterfaceID: g.name})
 		if err != nil {
 			return err
@@ -69,7 +69,7 @@ func (c *cloud) plainRouted(ctx context.Context) error {
 
 // plainRouter is a guest with a second interface that forwards.
 func (c *cloud) plainRouter(ctx context.Context) error {
-	r, err := c.bed.AddGuest(plainRouter, testbed.GuestOptions{Host: hostMain, Device: plainDevice + "-r0", MAC: "02:00:00:00:01:10",
+	r, err := c.testbed.AddGuest(plainRouter, testbed.GuestOptions{Host: hostMain, Device: plainDevice + "-r0", MAC: "02:00:00:00:01:10",
 		Plug: testbed.PlugInterface, Bridge: plainBridge, InterfaceID: plainRouter})
 	if err != nil {
 		return err

@@ -26,7 +26,7 @@ var plainAddress = map[string]string{"plain-1": "10.250.0.1", "plain-2": "10.250
 // guests makes two guests on Weft's ports of the main host and two on a NORMAL bridge beside it, once. Both bridges are in one switch
 // process, whose loop polls every port of the host.
 func (c *cloud) guests(ctx context.Context) error {
-	if _, err := c.bed.Guest("weft-1"); err == nil {
+	if _, err := c.testbed.Guest("weft-1"); err == nil {
 		return nil
 	}
 	for i, name := range []string{"weft-1", "weft-2"} {
@@ -34,11 +34,11 @@ func (c *cloud) guests(ctx context.Context) error {
 		if _, err := c.put(ctx, port(name, measured, hostMain, device)); err != nil {
 			return err
 		}
-		p, err := c.bed.AwaitDesired(ctx, hostMain, project, name)
+		p, err := c.testbed.AwaitDesired(ctx, hostMain, project, name)
 		if err != nil {
 			return err
 		}
-		g, err := c.bed.AddGuest(name, testbed.GuestOptions{Host: hostMain, Device: device, MAC: p.MAC.String()})
+		g, err := c.testbed.AddGuest(name, testbed.GuestOptions{Host: hostMain, Device: device, MAC: p.MAC.String()})
 		if err != nil {
 			return err
 		}
@@ -64,7 +64,7 @@ func (c *cloud) plainGuests(ctx context.Context) error {
 		return err
 	}
 	for i, name := range []string{"plain-1", "plain-2"} {
-		g, err := c.bed.AddGuest(name, testbed.GuestOptions{Host: hostMain, Device: fmt.Sprintf("%s%d", plainDevice, i),
+		g, err := c.testbed.AddGuest(name, testbed.GuestOptions{Host: hostMain, Device: fmt.Sprintf("%s%d", plainDevice, i),
 			MAC: fmt.Sprintf("02:00:00:00:00:%02x", i+1), Plug: testbed.PlugInterface, Bridge: plainBridge, InterfaceID: name})
 		if err != nil {
 			return err
@@ -78,10 +78,10 @@ func (c *cloud) plainGuests(ctx context.Context) error {
 
 // pair finds two guests and the IPv4 address of the second.
 func (c *cloud) pair(a, z string) (from, to *testbed.Guest, address string, err error) {
-	if from, err = c.bed.Guest(a); err != nil {
+	if from, err = c.testbed.Guest(a); err != nil {
 		return nil, nil, "", err
 	}
-	if to, err = c.bed.Guest(z); err != nil {
+	if to, err = c.testbed.Guest(z); err != nil {
 		return nil, nil, "", err
 	}
 	if address = plainAddress[z]; address != "" {
@@ -162,11 +162,11 @@ func (c *cloud) iperf(ctx context.Context, a, z string) (float64, error) {
 
 // iperfTo is iperf to an address of the second guest.
 func (c *cloud) iperfTo(ctx context.Context, a, z, address string) (float64, error) {
-	from, err := c.bed.Guest(a)
+	from, err := c.testbed.Guest(a)
 	if err != nil {
 		return 0, err
 	}
-	to, err := c.bed.Guest(z)
+	to, err := c.testbed.Guest(z)
 	if err != nil {
 		return 0, err
 	}

@@ -28,7 +28,7 @@ const (
 
 // cloud is the testbed of a bench with what it was filled with.
 type cloud struct {
-	bed     *testbed.Bed
+	testbed *testbed.Testbed
 	host    *testbed.Host
 	journal *journal
 	floor   *floor
@@ -50,7 +50,7 @@ func newCloud(ctx context.Context, conf testbed.Config) (*cloud, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &cloud{bed: b, journal: newJournal()}
+	c := &cloud{testbed: b, journal: newJournal()}
 	ctx, c.stop = context.WithCancel(ctx)
 	c.follows.Go(func() { c.journal.follow(ctx, b.Etcd().Client()) })
 	if err := c.build(ctx); err != nil {
@@ -63,7 +63,7 @@ func (c *cloud) build(ctx context.Context) error {
 	if err := c.addFarEnds(); err != nil {
 		return err
 	}
-	if _, err := c.bed.AddController("c1", "--address-hold", "1s"); err != nil {
+	if _, err := c.testbed.AddController("c1", "--address-hold", "1s"); err != nil {
 		return err
 	}
 	objects := []model.Object{
@@ -80,7 +80,7 @@ func (c *cloud) build(ctx context.Context) error {
 		return err
 	}
 	for _, h := range []string{hostMain, hostPeer} {
-		host, err := c.bed.AddHost(h, testbed.HostOptions{})
+		host, err := c.testbed.AddHost(h, testbed.HostOptions{})
 		if err != nil {
 			return err
 		}
@@ -101,7 +101,7 @@ func (c *cloud) close() error {
 		c.floor.close()
 	}
 	c.follows.Wait()
-	return c.bed.Close()
+	return c.testbed.Close()
 }
 
 // declared makes an intent object.
@@ -142,7 +142,7 @@ func (c *cloud) commit(ctx context.Context, n int, op func(*etcdschema.Txn, int)
 			op(t, i)
 		}
 		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-		rev, ok, err := c.bed.Etcd().Client().Commit(ctx, t)
+		rev, ok, err := c.testbed.Etcd().Client().Commit(ctx, t)
 		cancel()
 		if err != nil || !ok {
 			return 0, fmt.Errorf("write intent: committed %v: %w", ok, err)
@@ -154,7 +154,7 @@ func (c *cloud) commit(ctx context.Context, n int, op func(*etcdschema.Txn, int)
 
 // addFarEnds makes the namespace of all guests. The guests send nothing, because their traffic is not measured.
 func (c *cloud) addFarEnds() (err error) {
-	if c.farEnds, err = c.bed.AddNamespace("guests"); err != nil {
+	if c.farEnds, err = c.testbed.AddNamespace("guests"); err != nil {
 		return err
 	}
 	return c.farEnds.Sysctl("net.ipv6.conf.default.disable_ipv6", "1")

@@ -107,7 +107,7 @@ func outsideNetwork() model.Object {
 
 // addGuest plugs a guest under the device name that placed gave its port.
 func (c *cloud) addGuest(ctx context.Context, name, host, mac, address, via string) error {
-	g, err := c.bed.AddGuest(name, testbed.GuestOptions{Host: host, Device: "g-" + name, MAC: mac})
+	g, err := c.testbed.AddGuest(name, testbed.GuestOptions{Host: host, Device: "g-" + name, MAC: mac})
 	if err != nil {
 		return err
 	}

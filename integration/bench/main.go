@@ -16,11 +16,13 @@ import (
 	"strings"
 	"syscall"
 
+	"weft/integration/scale"
 	"weft/integration/testbed"
 )
 
 func main() {
 	testbed.Child()
+	scale.Child()
 	if err := run(); err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)

@@ -18,7 +18,7 @@ type echo struct {
 }
 
 func (c *cloud) serveEcho() (*echo, error) {
-	g, err := c.bed.Guest(inner)
+	g, err := c.testbed.Guest(inner)
 	if err != nil {
 		return nil, err
 	}

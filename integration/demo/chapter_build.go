@@ -25,7 +25,7 @@ func portID(name string) model.ID {
 }
 
 func (s *show) guest(name string) *testbed.Guest {
-	g, err := s.bed.Guest(name)
+	g, err := s.testbed.Guest(name)
 	if err != nil {
 		panic(err) // the names are this program's own
 	}
@@ -33,7 +33,7 @@ func (s *show) guest(name string) *testbed.Guest {
 }
 
 func (s *show) host(name string) *testbed.Host {
-	h, err := s.bed.Host(name)
+	h, err := s.testbed.Host(name)
 	if err != nil {
 		panic(err) // the names are this program's own
 	}
@@ -45,15 +45,15 @@ func (s *show) build(ctx context.Context) {
 	s.chapter("A cloud of three hosts, from keys in etcd")
 	s.need(ctx, "two controllers, one of them leads", func(ctx context.Context) (string, error) {
 		for _, name := range []string{"c1", "c2"} {
-			if _, err := s.bed.AddController(name); err != nil {
+			if _, err := s.testbed.AddController(name); err != nil {
 				return "", err
 			}
 		}
-		return s.bed.AwaitLeader(ctx, "")
+		return s.testbed.AwaitLeader(ctx, "")
 	})
 	s.need(ctx, "three hosts, each with an Open vSwitch and a weftd", func(context.Context) (string, error) {
 		return "", each([]string{"h1", "h2", "h3"}, func(name string) error {
-			_, err := s.bed.AddHost(name, testbed.HostOptions{})
+			_, err := s.testbed.AddHost(name, testbed.HostOptions{})
 			return err
 		})
 	})
@@ -73,14 +73,14 @@ func (s *show) build(ctx context.Context) {
 		for _, g := range guests {
 			ids = append(ids, portID(g.name))
 		}
-		return "", s.bed.AwaitProgrammed(ctx, ids...)
+		return "", s.testbed.AwaitProgrammed(ctx, ids...)
 	})
 }
 
 // plug makes the guest of a port that is in the host's node config.
 func (s *show) plug(ctx context.Context, name, host string, device bool) error {
 	project, port, _ := strings.Cut(name, "/")
-	p, err := s.bed.AwaitDesired(ctx, host, project, port)
+	p, err := s.testbed.AwaitDesired(ctx, host, project, port)
 	if err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (s *show) plug(ctx context.Context, name, host string, device bool) error {
 	if !device {
 		o.Plug, o.Bridge, o.InterfaceID = testbed.PlugInterface, "br-int", p.InterfaceID
 	}
-	_, err = s.bed.AddGuest(name, o)
+	_, err = s.testbed.AddGuest(name, o)
 	return err
 }
 

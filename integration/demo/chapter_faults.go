@@ -33,7 +33,7 @@ func (s *show) healing(ctx context.Context) {
 
 // damage runs the command on h1 and waits until weftd has counted a repair; then the guest must be reachable.
 func (s *show) damage(ctx context.Context, command []string) (string, error) {
-	before, err := s.bed.Report(ctx, "h1")
+	before, err := s.testbed.Report(ctx, "h1")
 	if err != nil {
 		return "", err
 	}
@@ -48,7 +48,7 @@ func (s *show) damage(ctx context.Context, command []string) (string, error) {
 		if _, err := s.host("h1").Run(ctx, command[0], command[1:]...); err != nil {
 			return "", err
 		}
-		_, err := s.bed.AwaitReport(ctx, "h1", "repaired nothing since", func(r etcdschema.NodeReport) bool { return total(r) > total(before) })
+		_, err := s.testbed.AwaitReport(ctx, "h1", "repaired nothing since", func(r etcdschema.NodeReport) bool { return total(r) > total(before) })
 		return fmt.Sprintf("repaired and reported in %v", time.Since(began).Round(time.Millisecond)), err
 	})
 	if err != nil {
@@ -63,16 +63,16 @@ func (s *show) failover(ctx context.Context) {
 	var old string
 	s.step(ctx, "the other one takes over, and not a packet is lost", func(ctx context.Context) (string, error) {
 		var err error
-		if old, err = s.bed.AwaitLeader(ctx, ""); err != nil {
+		if old, err = s.testbed.AwaitLeader(ctx, ""); err != nil {
 			return "", err
 		}
-		p, err := s.bed.Process("controller " + old)
+		p, err := s.testbed.Process("controller " + old)
 		if err != nil {
 			return "", err
 		}
 		return s.through("alpha/db", "alpha/web", "10.0.0.11", time.Second, func() (string, error) {
 			p.Kill()
-			leader, err := s.bed.AwaitLeader(ctx, old)
+			leader, err := s.testbed.AwaitLeader(ctx, old)
 			return old + " → " + leader, err
 		})
 	})
@@ -81,18 +81,18 @@ func (s *show) failover(ctx context.Context) {
 
 // declare applies one more port of alpha on h1, plugs its guest and waits until it is programmed and reachable.
 func (s *show) declare(ctx context.Context, name string) error {
-	file := filepath.Join(s.bed.Dir, name+".yaml")
+	file := filepath.Join(s.testbed.Dir, name+".yaml")
 	text := "apiVersion: weft/v1\nkind: Port\nmetadata: {project: alpha, name: " + name + "}\nspec: {network: net, host: h1}\n"
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		return err
 	}
-	if _, err := s.bed.Weft(ctx, "apply", "-f", file); err != nil {
+	if _, err := s.testbed.Weft(ctx, "apply", "-f", file); err != nil {
 		return err
 	}
 	if err := s.plug(ctx, "alpha/"+name, "h1", true); err != nil {
 		return err
 	}
-	if err := s.bed.AwaitProgrammed(ctx, portID("alpha/"+name)); err != nil {
+	if err := s.testbed.AwaitProgrammed(ctx, portID("alpha/"+name)); err != nil {
 		return err
 	}
 	lease, err := s.guest("alpha/"+name).Lease(ctx, testbed.Udhcpc, "")
@@ -106,7 +106,7 @@ func (s *show) declare(ctx context.Context, name string) error {
 func (s *show) outage(ctx context.Context) {
 	s.chapter("etcd is stopped")
 	s.step(ctx, "traffic and lease renewals go on, and weftd restarts without it", func(ctx context.Context) (string, error) {
-		if err := s.bed.Etcd().Process.Stop(); err != nil {
+		if err := s.testbed.Etcd().Process.Stop(); err != nil {
 			return "", err
 		}
 		return s.through("alpha/db", "alpha/web", "10.0.0.11", time.Second, func() (string, error) {
@@ -122,13 +122,13 @@ func (s *show) outage(ctx context.Context) {
 		})
 	})
 	s.step(ctx, "etcd comes back, and a port declared then is programmed", func(ctx context.Context) (string, error) {
-		if err := s.bed.Etcd().Start(ctx); err != nil {
+		if err := s.testbed.Etcd().Start(ctx); err != nil {
 			return "", err
 		}
 		return "", s.declare(ctx, "later")
 	})
 	s.step(ctx, "weft status", func(ctx context.Context) (string, error) {
-		out, err := s.bed.Weft(ctx, "status")
+		out, err := s.testbed.Weft(ctx, "status")
 		return "\n" + indent(out), err
 	})
 }

@@ -39,12 +39,12 @@ func (s *show) gateway(ctx context.Context) {
 			}
 			return "", s.plug(ctx, outside, "h3", true)
 		})
-	s.need(ctx, "programmed on every host that has guests of the routers' networks; leases renewed, for they name the gateway now", func(ctx context.Context) (string, error) {
+	s.need(ctx, "programmed on every host that has guests of the routers' networks; leases renewed, because they name the gateway now", func(ctx context.Context) (string, error) {
 		ids := []model.ID{portID(outside)}
 		for _, f := range []string{"alpha/front", "alpha/front-6", "beta/front"} {
 			ids = append(ids, floatingID(f))
 		}
-		if err := s.bed.AwaitProgrammed(ctx, ids...); err != nil {
+		if err := s.testbed.AwaitProgrammed(ctx, ids...); err != nil {
 			return "", err
 		}
 		for _, client := range []testbed.Client{testbed.Udhcpc, testbed.Dhclient6} {
@@ -71,11 +71,11 @@ func (s *show) gateway(ctx context.Context) {
 
 // apply writes a manifest and applies it.
 func (s *show) apply(ctx context.Context, name string, manifest []byte) error {
-	file := filepath.Join(s.bed.Dir, name)
+	file := filepath.Join(s.testbed.Dir, name)
 	if err := os.WriteFile(file, manifest, 0o644); err != nil {
 		return err
 	}
-	_, err := s.bed.Weft(ctx, "apply", "-f", file)
+	_, err := s.testbed.Weft(ctx, "apply", "-f", file)
 	return err
 }
 
@@ -127,7 +127,7 @@ func (s *show) floatingMove(ctx context.Context) (string, error) {
 	if err := s.apply(ctx, "moved.yaml", []byte(moved)); err != nil {
 		return "", err
 	}
-	if err := s.bed.AwaitProgrammed(ctx, floatingID("alpha/front")); err != nil {
+	if err := s.testbed.AwaitProgrammed(ctx, floatingID("alpha/front")); err != nil {
 		return "", err
 	}
 	took := time.Since(began)
@@ -145,7 +145,7 @@ func (s *show) natDeleted(ctx context.Context) (string, error) {
 	if err != nil || len(namespaces) == 0 {
 		return "", fmt.Errorf("h1 has no router's namespace: %w", err)
 	}
-	before, err := s.bed.Report(ctx, "h1")
+	before, err := s.testbed.Report(ctx, "h1")
 	if err != nil {
 		return "", err
 	}
@@ -155,7 +155,7 @@ func (s *show) natDeleted(ctx context.Context) (string, error) {
 			return "", err
 		}
 	}
-	if _, err := s.bed.AwaitReport(ctx, "h1", "repaired no NAT since", func(r etcdschema.NodeReport) bool {
+	if _, err := s.testbed.AwaitReport(ctx, "h1", "repaired no NAT since", func(r etcdschema.NodeReport) bool {
 		return r.Repaired["nft"] >= before.Repaired["nft"]+uint64(2*len(namespaces))
 	}); err != nil {
 		return "", err

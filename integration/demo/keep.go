@@ -74,7 +74,7 @@ func (s *show) whatToTry(w io.Writer, binaries string) {
 	if err != nil {
 		bin = binaries
 	}
-	b, h1 := s.bed, s.bed.Hosts()[0]
+	b, h1 := s.testbed, s.testbed.Hosts()[0]
 	ctl := "ip netns exec " + b.Control().Name
 	fmt.Fprintf(w, `
 It is still up. Try:

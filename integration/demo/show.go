@@ -12,14 +12,14 @@ import (
 
 // show runs steps one after the other and keeps their results.
 type show struct {
-	out    io.Writer
-	bed    *testbed.Bed
-	passed int
-	failed []string
-	broken bool // a step failed that the following steps need
+	out     io.Writer
+	testbed *testbed.Testbed
+	passed  int
+	failed  []string
+	broken  bool // a step failed that the following steps need
 }
 
-func newShow(out io.Writer, b *testbed.Bed) *show { return &show{out: out, bed: b} }
+func newShow(out io.Writer, b *testbed.Testbed) *show { return &show{out: out, testbed: b} }
 
 func (s *show) chapter(title string) { fmt.Fprintf(s.out, "\n%s\n", title) }
 
@@ -33,7 +33,7 @@ func (s *show) step(ctx context.Context, title string, f func(ctx context.Contex
 	began := time.Now()
 	detail, err := f(ctx)
 	took := time.Since(began).Seconds()
-	if s.bed.Context().Err() != nil {
+	if s.testbed.Context().Err() != nil {
 		return // interrupted: the step neither held nor failed
 	}
 	if err != nil {
@@ -65,7 +65,7 @@ func (s *show) summary() bool {
 			fmt.Fprintf(s.out, "  ✗ %s\n", title)
 		}
 		return false
-	case s.bed.Context().Err() != nil:
+	case s.testbed.Context().Err() != nil:
 		fmt.Fprintf(s.out, "Interrupted after %d steps.\n", s.passed)
 		return false
 	}
@@ -75,7 +75,7 @@ func (s *show) summary() bool {
 
 // logs writes the end of every program's log, to help find the cause.
 func (s *show) logs(w io.Writer) {
-	for _, p := range s.bed.Processes() {
+	for _, p := range s.testbed.Processes() {
 		if tail := p.Tail(3000); tail != "" {
 			fmt.Fprintf(w, "--- %s\n%s", p.Name, tail)
 		}

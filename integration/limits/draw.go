@@ -154,8 +154,12 @@ func (in *intent) drawNetwork(name string, n int, external bool) {
 	s := &model.NetworkSpec{Type: model.NetworkTypeVLAN, PhysicalNetwork: longLabel, MTU: mtu,
 		SegmentationID: rapid.SampledFrom([]uint16{0, uint16(n + 1), model.MaxVLAN - uint16(n)}).Draw(t, "VLAN"),
 		Subnets:        in.drawSubnets(n, cmp.Or(mtu, in.mtu), external)}
+	s.IsolateGuests = rapid.IntRange(0, 3).Draw(t, "isolated") == 0
 	if external {
 		s.External = in.drawExternal()
+		if rapid.Bool().Draw(t, "flat") { // the physical network carries one
+			s.Type, s.SegmentationID = model.NetworkTypeFlat, 0
+		}
 	}
 	in.drawDHCP(s)
 	plain := &model.NetworkSpec{Type: s.Type, PhysicalNetwork: longLabel,
@@ -256,7 +260,7 @@ func (in *intent) drawRouter(networks int) {
 	if rapid.IntRange(0, 3).Draw(t, "leads outside") > 0 {
 		s.ExternalNetwork = operator + "/outside"
 	}
-	for i := range rapid.SampledFrom([]int{1, networks, networks, networks}).Draw(t, "legs") {
+	for i := range rapid.SampledFrom([]int{1, networks, networks, networks}).Draw(t, "router interfaces") {
 		s.Networks = append(s.Networks, networkName(i))
 	}
 	in.offer(project, "router", s, nil)

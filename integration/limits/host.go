@@ -15,13 +15,15 @@ import (
 	"weft/reconcile/compile"
 	"weft/reconcile/compile/linuxbridge"
 	"weft/reconcile/compile/openvswitch"
-	"weft/reconcile/control"
+	"weft/reconcile/control/cache"
+	"weft/reconcile/control/kind"
+	"weft/reconcile/control/planner"
 )
 
 // Host is the result of accepted intent on one host where every device is present.
 type Host struct {
-	Driver model.Driver
-	Units  []compile.Unit
+	Driver  model.Driver
+	Results []compile.Result
 	// Offered counts the objects that were drawn. Accepted counts those that neither validation nor the controllers refused.
 	Offered, Accepted int
 	// Config is the host's node config from the controllers.
@@ -59,8 +61,8 @@ func Draw(t *rapid.T) Host {
 // compile makes the host's objects. It repeats that while the objects make something new appear on the host.
 func (h *Host) compile(t T, c *desired.NodeConfig, f *object.Facts) {
 	for range 8 {
-		h.Units = Compile(c, f)
-		if !appear(f, h.Units) {
+		h.Results = Compile(c, f)
+		if !appear(f, h.Results) {
 			return
 		}
 	}
@@ -69,7 +71,7 @@ func (h *Host) compile(t T, c *desired.NodeConfig, f *object.Facts) {
 
 // Objects are all objects of the host.
 func (h Host) Objects() (all []object.Object) {
-	for _, u := range h.Units {
+	for _, u := range h.Results {
 		all = append(all, u.Objects...)
 	}
 	return all
@@ -78,7 +80,7 @@ func (h Host) Objects() (all []object.Object) {
 // resolve makes the host's node config from the intent, as the controllers do.
 func resolve(t T, objects []model.Object, h *Host) *desired.NodeConfig {
 	t.Helper()
-	cache := control.NewCache()
+	all := cache.New(kind.AllKinds().Cached())
 	var reports []etcdschema.Item
 	for _, name := range []string{here, peer} {
 		report, err := etcdschema.Encode(etcdschema.NodeReport{Features: desired.Features()})
@@ -87,8 +89,8 @@ func resolve(t T, objects []model.Object, h *Host) *desired.NodeConfig {
 		}
 		reports = append(reports, etcdschema.Item{Key: etcdschema.ActualNode(name), Value: report, CreateRevision: 1, ModRevision: 1})
 	}
-	cache.Load(reports, 1)
-	p, err := cache.Preview([3]byte{}, objects, nil)
+	all.Load(reports, 1)
+	p, err := planner.PreviewOn(all, kind.AllKinds(), [3]byte{}, objects, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,7 +116,7 @@ func resolve(t T, objects []model.Object, h *Host) *desired.NodeConfig {
 }
 
 // put puts one item into the node config.
-func put(t T, c *desired.NodeConfig, it control.ItemChange) {
+func put(t T, c *desired.NodeConfig, it planner.ItemChange) {
 	item, err := desired.AllKinds().Decode(it.Key, it.New)
 	if err != nil {
 		t.Fatalf("%s: %v", it.Key, err)
@@ -137,17 +139,17 @@ func facts(c *desired.NodeConfig, datapath string) *object.Facts {
 }
 
 // Compile makes all objects of a host with these facts.
-func Compile(c *desired.NodeConfig, f *object.Facts) (units []compile.Unit) {
+func Compile(c *desired.NodeConfig, f *object.Facts) (results []compile.Result) {
 	in := compile.Input{Config: c, Facts: f, Index: compile.NewIndex(c, f),
 		Backends: map[model.Driver]compile.Backend{model.DriverOVS: openvswitch.Backend{}, model.DriverBridge: linuxbridge.Backend{}}}
 	for _, k := range c.Keys() {
-		units = append(units, compile.Compile(in, k))
+		results = append(results, compile.Compile(in, k))
 	}
-	return units
+	return results
 }
 
 // appear adds to the facts what the objects make. It returns false if nothing was new.
-func appear(f *object.Facts, units []compile.Unit) (more bool) {
+func appear(f *object.Facts, results []compile.Result) (more bool) {
 	plug := func(bridge, device, owner string, s object.SessionFacts) {
 		if _, there := f.Interfaces[device]; !there {
 			more = true
@@ -160,7 +162,7 @@ func appear(f *object.Facts, units []compile.Unit) (more bool) {
 			f.Links[name] = object.LinkFacts{Kind: kind, MTU: 1500, Up: true}
 		}
 	}
-	for _, u := range units {
+	for _, u := range results {
 		for _, o := range u.Objects {
 			switch o := o.(type) {
 			case *object.Uplink:
@@ -168,8 +170,8 @@ func appear(f *object.Facts, units []compile.Unit) (more bool) {
 			case *object.OVSPort:
 				plug(o.Bridge, o.Device, o.OwnerUID, object.SessionFacts{})
 			case *object.Session:
-				plug(o.Bridge, o.Device, o.OwnerUID, object.SessionFacts{Known: true, Up: true, Settled: true})
-				plug(o.Bridge, o.Wire, o.OwnerUID, object.SessionFacts{})
+				plug(o.Bridge, o.Device, o.OwnerUID, object.SessionFacts{Known: true, Up: true, Converged: true})
+				plug(o.Bridge, o.PeerDevice, o.OwnerUID, object.SessionFacts{})
 			case *object.Veth:
 				if o.Peer.Namespace == "" {
 					link(o.Peer.Name, "veth")

@@ -34,7 +34,7 @@ func TestNothingThatTheDoorLetsInIsRefused(t *testing.T) {
 }
 
 func nothingRefused(t limits.T, h limits.Host, kinds map[object.Kind]int) {
-	for _, u := range h.Units {
+	for _, u := range h.Results {
 		if u.Refused != "" || u.Pending != "" {
 			t.Fatalf("%v on a host with driver %s: refused %q, pending %q:\n%s", u.Key, h.Driver, u.Refused, u.Pending, h.Text)
 		}
@@ -107,7 +107,7 @@ func (w world) fault(o object.Object) string {
 	case *object.BridgePort:
 		return macFault(o.MACs...) + nameFault(o.Device) + nameFault(o.Bridge)
 	case *object.Session:
-		return macFault(o.Local, o.Remote) + nameFault(o.Device) + nameFault(o.Wire)
+		return macFault(o.Local, o.Remote) + nameFault(o.Device) + nameFault(o.PeerDevice)
 	case *object.Namespace:
 		if len(o.Name) > 255 || strings.ContainsAny(o.Name, "/\x00") {
 			return "its name is no file name"

@@ -3,6 +3,7 @@ package limits
 import (
 	"encoding/json"
 	"fmt"
+	"net/netip"
 	"strings"
 
 	"weft/model"
@@ -124,6 +125,11 @@ func (r *region) port(n int) {
 			sub = subnet(n, i)
 		}
 		s.Addresses = append(s.Addresses, nth(sub.CIDR, 20+i))
+	}
+	for i := range model.MaxAddressPairs {
+		a := nth(subnet(n, i%2).CIDR, 60+i)
+		s.AllowedAddressPairs = append(s.AllowedAddressPairs, model.AddressPair{
+			Address: model.AddressBlock{Prefix: netip.PrefixFrom(a.Addr, a.BitLen())}, MAC: model.MAC{0, 0, 0x5e, 0, 1, byte(i)}})
 	}
 	r.declare(project, fmt.Sprint("port-", n), s)
 }

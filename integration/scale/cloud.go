@@ -35,7 +35,7 @@ type Config struct {
 // Cloud is a region without kernels. Its methods are called one after the other.
 type Cloud struct {
 	conf        Config
-	bed         *testbed.Bed
+	testbed     *testbed.Testbed
 	client      *etcdschema.Client
 	watch       *observer
 	hosts       []*host
@@ -55,7 +55,7 @@ func New(ctx context.Context, conf Config) (*Cloud, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Cloud{conf: conf, bed: b, client: b.Etcd().Client(), watch: newObserver()}
+	c := &Cloud{conf: conf, testbed: b, client: b.Etcd().Client(), watch: newObserver()}
 	ctx, c.stop = context.WithCancel(ctx)
 	if err := c.build(ctx); err != nil {
 		return nil, errors.Join(err, c.Close())
@@ -72,7 +72,7 @@ func (c *Cloud) build(ctx context.Context) error {
 		return err
 	}
 	for i := range c.conf.Hosts {
-		client, err := etcdschema.Open(ctx, etcdschema.Config{Endpoints: []string{c.bed.Etcd().Endpoint()},
+		client, err := etcdschema.Open(ctx, etcdschema.Config{Endpoints: []string{c.testbed.Etcd().Endpoint()},
 			Logger: slog.New(slog.DiscardHandler)})
 		if err != nil {
 			return err
@@ -105,14 +105,14 @@ func (c *Cloud) awaitHosts(ctx context.Context) error {
 func (c *Cloud) Close() (err error) {
 	c.closing.Do(func() {
 		c.stop()
-		err = errors.Join(c.running.Wait(), c.bed.Close())
+		err = errors.Join(c.running.Wait(), c.testbed.Close())
 	})
 	return err
 }
 
 // AddController starts one more replica.
 func (c *Cloud) AddController(name string) error {
-	p, err := c.bed.AddController(name)
+	p, err := c.testbed.AddController(name)
 	if err == nil {
 		c.controllers = append(c.controllers, p)
 	}

@@ -50,7 +50,7 @@ type usage struct {
 
 func (c *Cloud) usage() (u usage, err error) {
 	u.at, u.areas = time.Now(), map[string]Tally{}
-	if u.etcd, err = ProcessorTime(c.bed.Etcd().Process.Pid()); err != nil {
+	if u.etcd, err = ProcessorTime(c.testbed.Etcd().Process.Pid()); err != nil {
 		return u, err
 	}
 	if u.own, err = ProcessorTime(os.Getpid()); err != nil {

@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"weft/etcdschema"
+	"weft/model/desired"
 	"weft/reconcile/engine/report"
 )
 
@@ -60,8 +61,7 @@ func (h *host) take(b etcdschema.Batch) error {
 		}
 	}
 	now := time.Now()
-	urgent := b.Snapshot || len(b.Events) > 0
-	if !urgent && now.Sub(h.reported) < idleReport {
+	if !b.Snapshot && len(b.Events) == 0 && now.Sub(h.reported) < idleReport {
 		return nil
 	}
 	h.reported = now
@@ -69,7 +69,7 @@ func (h *host) take(b etcdschema.Batch) error {
 	for i := range dirty {
 		buckets[i] = h.config.bucket(i)
 	}
-	h.report.Publish(h.config.summary(b, now), buckets, urgent)
+	h.report.Publish(h.config.summary(b, now), buckets, b.Snapshot || report.Awaited(desired.AllKinds(), b.Events))
 	if first {
 		close(h.synced)
 	}

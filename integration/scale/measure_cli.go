@@ -1,56 +1,29 @@
 package scale
 
 import (
-	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"time"
 
 	"weft/etcdschema"
 )
 
-// Command is a run of the CLI.
-type Command struct {
-	Took      time.Duration
-	Processor time.Duration
-	Peak      int // resident memory in KiB
-	Lines     int // of output
-	// Floor is how long the same reads or writes take raw.
-	Floor time.Duration
-}
-
-// weft runs the CLI on etcd. exit lists the exit statuses that are not an error.
-func (c *Cloud) weft(ctx context.Context, exit int, args ...string) (r Command, err error) {
+// weft runs the CLI on etcd. exit is the exit status that is not an error, besides 0.
+func (c *Cloud) weft(ctx context.Context, exit int, args ...string) (Command, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, filepath.Join(c.conf.Binaries, "weft"), args...)
-	cmd.Env = append(os.Environ(), "WEFT_ENDPOINTS="+c.bed.Etcd().Endpoint(), "HOME="+c.bed.Dir)
-	var out, stderr bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &stderr
-	start := time.Now()
-	err = cmd.Run()
-	r.Took = time.Since(start)
-	var ended *exec.ExitError
-	if err != nil && (!errors.As(err, &ended) || ended.ExitCode() != exit) {
-		return r, fmt.Errorf("weft %s: %w: %.2000s", strings.Join(args, " "), err, stderr.String())
-	}
-	r.Lines = bytes.Count(out.Bytes(), []byte("\n"))
-	r.Processor = cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()
-	if u, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
-		r.Peak = int(u.Maxrss)
-	}
-	return r, nil
+	env := append(os.Environ(), "WEFT_ENDPOINTS="+c.testbed.Etcd().Endpoint(), "HOME="+c.testbed.Dir)
+	return measured(ctx, env, exit, append([]string{filepath.Join(c.conf.Binaries, "weft")}, args...)...)
 }
 
 // Bulk is the result of applying or deleting a manifest.
 type Bulk struct {
 	Command Command
+	// Asked is from the start of the command until all intent was written or deleted.
+	Asked time.Duration
 	// Done is from the start of the command until everything in it is programmed, or gone.
 	Done time.Duration
 	Cost Cost
@@ -90,7 +63,7 @@ func (c *Cloud) bulk(ctx context.Context, do func() error, b *Bulk) (Bulk, error
 		start := time.Now()
 		script = c.watch.recording()
 		err := do()
-		b.Done = time.Since(start)
+		b.Done, b.Asked = time.Since(start), c.watch.lastIntent().Sub(start)
 		return err
 	})
 	if err != nil {
@@ -109,10 +82,19 @@ func (o *observer) recording() *Transcript {
 	return o.record
 }
 
-// Diff runs weft diff for one more port.
+// Diff runs weft diff for one more port on a network without a router.
 func (c *Cloud) Diff(ctx context.Context) (Command, error) {
-	file := filepath.Join(c.bed.Dir, "one.yaml")
-	text := portManifest(projectName(0), "asked-for", networkName(routedNetworks), hostName(0))
+	return c.diff(ctx, projectName(0), networkName(routedNetworks))
+}
+
+// DiffRouted runs weft diff for one more port on the network for which all hosts are gateways.
+func (c *Cloud) DiffRouted(ctx context.Context) (Command, error) {
+	return c.diff(ctx, routedProject, routedNetwork)
+}
+
+func (c *Cloud) diff(ctx context.Context, project, network string) (Command, error) {
+	file := filepath.Join(c.testbed.Dir, "one.yaml")
+	text := portManifest(project, "asked-for", network, hostName(0))
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		return Command{}, err
 	}
@@ -135,7 +117,7 @@ func (c *Cloud) Get(ctx context.Context) (Command, error) {
 	return r, err
 }
 
-func (c *Cloud) manifestFile() string { return filepath.Join(c.bed.Dir, "bulk.yaml") }
+func (c *Cloud) manifestFile() string { return filepath.Join(c.testbed.Dir, "bulk.yaml") }
 
 // manifest is a project with n ports, in the form that people write.
 func (c *Cloud) manifest(n int) string {

@@ -67,7 +67,7 @@ func (c *Cloud) list(ctx context.Context, prefixes ...etcdschema.Prefix) (took t
 // leader's end until a port that is declared then is placed and programmed.
 func (c *Cloud) Takeover(ctx context.Context, kill bool) (s Started, err error) {
 	leader := c.controllers[0]
-	standby := fmt.Sprintf("c%d", len(c.bed.Processes())) // etcd is one of them
+	standby := fmt.Sprintf("c%d", len(c.testbed.Processes())) // etcd is one of them
 	if err := c.AddController(standby); err != nil {
 		return s, err
 	}
@@ -103,7 +103,7 @@ func (c *Cloud) awaitStandby(ctx context.Context, name string) error {
 	tick := time.NewTicker(standbyPoll)
 	defer tick.Stop()
 	for {
-		h, err := health(ctx, filepath.Join(c.bed.Dir, name, "controller.sock"))
+		h, err := health(ctx, filepath.Join(c.testbed.Dir, name, "controller.sock"))
 		if err == nil && h.Revision > 0 {
 			return nil
 		}
@@ -135,7 +135,7 @@ func health(ctx context.Context, socket string) (h control.Health, err error) {
 // Log is the end of the logs of the cloud's processes, to explain an error.
 func (c *Cloud) Log() string {
 	var b strings.Builder
-	for _, p := range c.bed.Processes() {
+	for _, p := range c.testbed.Processes() {
 		fmt.Fprintf(&b, "%s:\n%s", p.Name, p.Tail(logTail))
 	}
 	return b.String()

@@ -28,6 +28,7 @@ type observer struct {
 	programmed int
 	control    etcdschema.ControlStatus
 	written    time.Time   // when the controllers last wrote something
+	asked      time.Time   // when people last wrote intent
 	record     *Transcript // being recorded; nil when nothing is
 }
 
@@ -72,6 +73,8 @@ func (o *observer) note(e etcdschema.Event, now time.Time) {
 	switch area {
 	case "accepted", "claim", "desired", "status":
 		o.written = now
+	case "intent":
+		o.asked = now
 	}
 	if o.record != nil && area != "actual" && area != "live" {
 		o.record.note(area, e)
@@ -165,6 +168,12 @@ func (o *observer) lastWrite() time.Time {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	return o.written
+}
+
+func (o *observer) lastIntent() time.Time {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.asked
 }
 
 // state is that of a port, project/name.

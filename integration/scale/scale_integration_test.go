@@ -13,11 +13,6 @@ import (
 	"weft/integration/testbed"
 )
 
-func TestMain(m *testing.M) {
-	testbed.Child()
-	os.Exit(m.Run())
-}
-
 // A small region is measured from its first port to a takeover. The writes are counted, hosts hold their node configs, and nothing is
 // left.
 func TestRegionIsMeasured(t *testing.T) {
@@ -75,10 +70,12 @@ func manifests(ctx context.Context, t *testing.T, c *scale.Cloud, n int) {
 	if r, err := c.Get(ctx); err != nil || r.Lines <= 2*n {
 		t.Fatalf("get shows %d lines: %v", r.Lines, err)
 	}
-	if _, err := c.Diff(ctx); err != nil {
-		t.Fatal(err)
+	for _, diff := range []func(context.Context) (scale.Command, error){c.Diff, c.DiffRouted} {
+		if r, err := diff(ctx); err != nil || r.Lines == 0 || r.Widest > 80 {
+			t.Fatalf("diff: %+v, %v", r, err)
+		}
 	}
-	if b, err := c.Delete(ctx, n); err != nil || b.Command.Took > b.Done {
+	if b, err := c.Delete(ctx, n); err != nil || b.Asked <= 0 || b.Asked > b.Done || b.Command.Took > b.Done {
 		t.Fatalf("delete: %+v, %v", b, err)
 	}
 	if err := c.Forget(ctx); err != nil {

@@ -66,7 +66,7 @@ const floorRoot = "/floor/"
 func (c *Cloud) replay(ctx context.Context, t *Transcript, areas []string) (f Floor, err error) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	etcd := c.bed.Etcd().Process.Pid()
+	etcd := c.testbed.Etcd().Process.Pid()
 	before, err := ProcessorTime(etcd)
 	if err != nil {
 		return f, err

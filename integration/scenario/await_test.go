@@ -44,10 +44,10 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "await")
 	usage(ts, args, 1, -1, awaitUsage)
 	w := of(ts)
-	ctx, rest := w.bed.Context(), args[1:]
+	ctx, rest := w.testbed.Context(), args[1:]
 	switch {
 	case args[0] == "programmed" && len(rest) > 0:
-		ts.Check(w.bed.AwaitProgrammed(ctx, objects(ts, rest)...))
+		ts.Check(w.testbed.AwaitProgrammed(ctx, objects(ts, rest)...))
 	case args[0] == "absent" && len(rest) > 0:
 		ts.Check(awaitAbsent(ctx, w, objects(ts, rest)))
 	case args[0] == "phase" && len(rest) >= 2:
@@ -57,7 +57,7 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 	case args[0] == "reachable" && len(rest) >= 2:
 		awaitReachable(ts, rest)
 	case args[0] == "ready" && len(rest) == 1:
-		h, err := w.bed.Host(rest[0])
+		h, err := w.testbed.Host(rest[0])
 		ts.Check(err)
 		ts.Check(h.AwaitReady(ctx))
 	case args[0] == "waiting" && len(rest) >= 2:
@@ -77,7 +77,7 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 	case args[0] == "nothing-to-do" && len(rest) == 1:
 		ts.Check(poll(ctx, func() (bool, string) { return idle(w, rest[0]) }))
 	case args[0] == "settled" && len(rest) == 1:
-		h, err := w.bed.Host(rest[0])
+		h, err := w.testbed.Host(rest[0])
 		ts.Check(err)
 		ts.Check(poll(ctx, func() (bool, string) { return settled(ctx, h) }))
 	case args[0] == "reported" && len(rest) == 1:
@@ -85,7 +85,7 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 	case args[0] == "takeover":
 		awaitTakeover(ts, rest)
 	case args[0] == "leader":
-		leader, err := w.bed.AwaitLeader(ctx, strings.Join(rest, ""))
+		leader, err := w.testbed.AwaitLeader(ctx, strings.Join(rest, ""))
 		ts.Check(err)
 		fmt.Fprintln(ts.Stdout(), leader)
 	default:
@@ -116,7 +116,7 @@ func objects(ts *testscript.TestScript, words []string) []model.ID {
 func awaitAbsent(ctx context.Context, w *world, ids []model.ID) error {
 	prefixes := []etcdschema.Prefix{etcdschema.IntentPrefix(), etcdschema.AcceptedPrefix(), etcdschema.DesiredPrefix(),
 		etcdschema.ActualPrefix()}
-	return w.bed.Await(ctx, prefixes, func(v *testbed.View) (bool, string) {
+	return w.testbed.Await(ctx, prefixes, func(v *testbed.View) (bool, string) {
 		for _, id := range ids {
 			if _, ok := v.Items[etcdschema.AcceptedKey(id).String()]; ok {
 				return false, id.String() + " is still accepted"
@@ -149,7 +149,7 @@ func awaitPhase(ctx context.Context, w *world, id model.ID, phase, reason string
 		return err
 	}
 	prefixes := []etcdschema.Prefix{etcdschema.IntentPrefix(), etcdschema.StatusPrefix()}
-	return w.bed.Await(ctx, prefixes, func(v *testbed.View) (bool, string) {
+	return w.testbed.Await(ctx, prefixes, func(v *testbed.View) (bool, string) {
 		s, _, ok := testbed.Lookup[etcdschema.Status](v, etcdschema.StatusKey(id))
 		intent := v.Items[etcdschema.Intent(id).String()]
 		switch {
@@ -170,7 +170,7 @@ func awaitWaiting(ctx context.Context, w *world, id model.ID, node, reason strin
 	if err != nil {
 		return err
 	}
-	return w.bed.Await(ctx, []etcdschema.Prefix{etcdschema.StatusPrefix()}, func(v *testbed.View) (bool, string) {
+	return w.testbed.Await(ctx, []etcdschema.Prefix{etcdschema.StatusPrefix()}, func(v *testbed.View) (bool, string) {
 		s, _, ok := testbed.Lookup[etcdschema.Status](v, etcdschema.StatusKey(id))
 		n, there := s.Nodes[node]
 		return ok && there && !n.Programmed && re.MatchString(n.Reason), fmt.Sprintf("%s on %s: %+v", id, node, n)
@@ -183,7 +183,7 @@ func awaitWarning(ctx context.Context, w *world, id model.ID, node, reason, mess
 	if err != nil {
 		return err
 	}
-	return w.bed.Await(ctx, []etcdschema.Prefix{etcdschema.StatusPrefix()}, func(v *testbed.View) (bool, string) {
+	return w.testbed.Await(ctx, []etcdschema.Prefix{etcdschema.StatusPrefix()}, func(v *testbed.View) (bool, string) {
 		s, _, _ := testbed.Lookup[etcdschema.Status](v, etcdschema.StatusKey(id))
 		n, there := s.Nodes[node]
 		found := slices.ContainsFunc(n.Warnings, func(w etcdschema.Warning) bool { return w.Reason == reason && re.MatchString(w.Message) })
@@ -193,7 +193,7 @@ func awaitWarning(ctx context.Context, w *world, id model.ID, node, reason, mess
 
 // awaitAt waits until the port's status says that its guest is on the host.
 func awaitAt(ctx context.Context, w *world, id model.ID, host string) error {
-	return w.bed.Await(ctx, []etcdschema.Prefix{etcdschema.StatusPrefix()}, func(v *testbed.View) (bool, string) {
+	return w.testbed.Await(ctx, []etcdschema.Prefix{etcdschema.StatusPrefix()}, func(v *testbed.View) (bool, string) {
 		s, _, ok := testbed.Lookup[etcdschema.Status](v, etcdschema.StatusKey(id))
 		return ok && s.Host == host, fmt.Sprintf("%s is on host %q, not %q", id, s.Host, host)
 	})
@@ -201,7 +201,7 @@ func awaitAt(ctx context.Context, w *world, id model.ID, host string) error {
 
 // awaitGateway follows the router's status until the host has the wanted state.
 func awaitGateway(ctx context.Context, w *world, id model.ID, node string, state etcdschema.GatewayState) error {
-	return w.bed.Await(ctx, []etcdschema.Prefix{etcdschema.StatusPrefix()}, func(v *testbed.View) (bool, string) {
+	return w.testbed.Await(ctx, []etcdschema.Prefix{etcdschema.StatusPrefix()}, func(v *testbed.View) (bool, string) {
 		s, _, _ := testbed.Lookup[etcdschema.Status](v, etcdschema.StatusKey(id))
 		have := s.Nodes[node].Gateway
 		return have == state, fmt.Sprintf("%s is %q on %s, not %s", id, have, node, state)
@@ -209,14 +209,14 @@ func awaitGateway(ctx context.Context, w *world, id model.ID, node string, state
 }
 
 func awaitReport(ctx context.Context, w *world, node, why string, cond func(etcdschema.NodeReport) bool) error {
-	_, err := w.bed.AwaitReport(ctx, node, why, cond)
+	_, err := w.testbed.AwaitReport(ctx, node, why, cond)
 	return err
 }
 
 // debug HOST PATH: reads a path ("/plan") from weftd's debug socket. The answer is on stdout.
 func debug(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, args, 2, 2, "debug host path")
-	b := of(ts).bed
+	b := of(ts).testbed
 	h, err := b.Host(args[0])
 	ts.Check(err)
 	body, err := ask(b.Context(), h, args[1])

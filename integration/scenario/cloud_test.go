@@ -25,16 +25,23 @@ func hosts(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	usage(ts, names, 1, -1, "hosts name… [--weftd-flag…]")
 	for _, name := range names {
-		_, err := of(ts).bed.AddHost(name, testbed.HostOptions{Flags: flags})
+		_, err := of(ts).testbed.AddHost(name, testbed.HostOptions{Flags: flags})
 		ts.Check(err)
 	}
+}
+
+// physical BRIDGE NIC HOST…: another physical network, to which each host has an uplink of that name.
+func physical(ts *testscript.TestScript, neg bool, args []string) {
+	positive(ts, neg, "physical")
+	usage(ts, args, 3, -1, "physical bridge nic host…")
+	ts.Check(of(ts).testbed.AddPhysicalNetwork(args[0], args[1], args[2:]...))
 }
 
 // controllers N [--flag…]: starts replicas c1…cN, and returns when one leads.
 func controllers(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "controllers")
 	usage(ts, args, 1, -1, "controllers count [--flag…]")
-	b := of(ts).bed
+	b := of(ts).testbed
 	for i := range number(ts, args[0]) {
 		_, err := b.AddController(fmt.Sprintf("c%d", i+1), args[1:]...)
 		ts.Check(err)
@@ -55,7 +62,7 @@ func apply(ts *testscript.TestScript, neg bool, args []string) {
 
 // weft ARGS…: runs the CLI in etcd's namespace.
 func weft(ts *testscript.TestScript, neg bool, args []string) {
-	b := of(ts).bed
+	b := of(ts).testbed
 	out, err := b.Weft(b.Context(), args...)
 	outcome(ts, neg, out, err)
 }
@@ -63,7 +70,7 @@ func weft(ts *testscript.TestScript, neg bool, args []string) {
 // etcdctl ARGS…: runs etcdctl in etcd's namespace. "@file" as last argument is replaced by the file's content.
 func etcdctl(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, args, 1, -1, "etcdctl argument…")
-	b := of(ts).bed
+	b := of(ts).testbed
 	out, err := b.Etcdctl(b.Context(), fileArgument(ts, args)...)
 	outcome(ts, neg, out, err)
 }
@@ -74,7 +81,7 @@ func etcdctl(ts *testscript.TestScript, neg bool, args []string) {
 func process(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "process")
 	usage(ts, args, 2, 3, "process kill|stop|start|restart|pause|resume name [host]")
-	b := of(ts).bed
+	b := of(ts).testbed
 	name := args[1]
 	if name == "last" {
 		name = of(ts).ended.name
@@ -112,7 +119,7 @@ func process(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // start starts a program. If other programs depend on it, start waits until it serves.
-func start(b *testbed.Bed, p *testbed.Process) error {
+func start(b *testbed.Testbed, p *testbed.Process) error {
 	if p == b.Etcd().Process {
 		return b.Etcd().Start(b.Context())
 	}
@@ -134,7 +141,7 @@ func start(b *testbed.Bed, p *testbed.Process) error {
 func logOf(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "log")
 	usage(ts, args, 1, 2, "log name [host|guest]")
-	p, err := of(ts).bed.Process(strings.Join(args, " "))
+	p, err := of(ts).testbed.Process(strings.Join(args, " "))
 	ts.Check(err)
 	fmt.Fprint(ts.Stdout(), p.Output())
 }
@@ -143,21 +150,21 @@ func logOf(ts *testscript.TestScript, neg bool, args []string) {
 func snapshot(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "snapshot")
 	usage(ts, args, 1, 1, "snapshot name")
-	b := of(ts).bed
+	b := of(ts).testbed
 	ts.Check(b.Etcd().Snapshot(b.Context(), args[0]))
 }
 
 func restore(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "restore")
 	usage(ts, args, 1, 1, "restore name")
-	b := of(ts).bed
+	b := of(ts).testbed
 	ts.Check(b.Etcd().Restore(b.Context(), args[0]))
 }
 
 // in NAME CMD ARGS…: runs a command in the namespace of a guest, a host, a member of etcd, "ctl" or "phys".
 func in(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, args, 2, -1, "in guest|host|ctl|phys command argument…")
-	b := of(ts).bed
+	b := of(ts).testbed
 	if g, err := b.Guest(args[0]); err == nil {
 		out, err := g.Run(b.Context(), args[1], args[2:]...)
 		outcome(ts, neg, out, err)

@@ -19,6 +19,7 @@ type command = func(ts *testscript.TestScript, neg bool, args []string)
 func commands() map[string]command {
 	all := map[string]command{
 		"hosts":       hosts,
+		"physical":    physical,
 		"controllers": controllers,
 		"apply":       apply,
 		"weft":        weft,
@@ -36,8 +37,10 @@ func commands() map[string]command {
 		"stream":      stream,
 		"serve":       serve,
 		"connect":     connect,
+		"keepalived":  keepalived,
 		"forwarding":  forwarding,
 		"iperf":       iperf,
+		"throughput":  throughput,
 		"capture":     capture,
 		"send":        send,
 		"in":          in,
@@ -57,6 +60,7 @@ func commands() map[string]command {
 		"etcd":        members,
 		"allocate":    allocate,
 		"unique":      unique,
+		"unpacked":    unpacked,
 		"denied":      denied,
 		"dump":        dump,
 	}

@@ -28,7 +28,7 @@ const deniedTimeout = 15 * time.Second
 func denied(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "denied")
 	usage(ts, args, 2, -1, "denied user etcdctl-argument…")
-	b := of(ts).bed
+	b := of(ts).testbed
 	words, stdin := args[1:], ""
 	if last := words[len(words)-1]; len(last) > 1 && last[0] == '<' {
 		words, stdin = words[:len(words)-1], ts.ReadFile(last[1:])
@@ -57,7 +57,7 @@ func denied(ts *testscript.TestScript, neg bool, args []string) {
 func dump(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "dump")
 	usage(ts, args, 1, 1, "dump file")
-	b := of(ts).bed
+	b := of(ts).testbed
 	ctx, cancel := context.WithTimeout(b.Context(), timescale.Bound(10*time.Second))
 	defer cancel()
 	resp, err := b.Etcd().Client().Etcd().Get(ctx, "\x00", clientv3.WithFromKey())

@@ -32,7 +32,7 @@ func awaitTakeover(ts *testscript.TestScript, args []string) {
 	if !ok || len(words) > 0 {
 		ts.Fatalf("await takeover [within=duration]: the last program ended was %q, no controller", w.ended.name)
 	}
-	leader, err := w.bed.AwaitLeader(w.bed.Context(), old)
+	leader, err := w.testbed.AwaitLeader(w.testbed.Context(), old)
 	ts.Check(err)
 	measured(ts, leader+" took over from "+old, w.ended.at, options["within"])
 }

@@ -24,13 +24,13 @@ func guest(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "guest")
 	words, options := split(args, "device", "mac", "plug", "iface-id", "bridge", "mtu", "movable")
 	usage(ts, words, 3, 3, guestUsage)
-	b := of(ts).bed
+	b := of(ts).testbed
 	_, err := b.AddGuest(words[0], guestOptions(ts, words[0], words[2], options))
 	ts.Check(err)
 }
 
 func guestOptions(ts *testscript.TestScript, name, host string, options map[string]string) testbed.GuestOptions {
-	b := of(ts).bed
+	b := of(ts).testbed
 	o := testbed.GuestOptions{Host: host, Device: options["device"], MAC: options["mac"], Plug: testbed.Plug(options["plug"]),
 		Bridge: options["bridge"], InterfaceID: options["iface-id"], Movable: options["movable"] == "yes"}
 	if options["mtu"] != "" {
@@ -67,7 +67,7 @@ func qemu(ts *testscript.TestScript, neg bool, args []string) {
 	if options["memory"] != "" {
 		memory = number(ts, options["memory"])
 	}
-	_, err := of(ts).bed.AddMachine(words[0], o, memory)
+	_, err := of(ts).testbed.AddMachine(words[0], o, memory)
 	ts.Check(err)
 }
 
@@ -75,14 +75,14 @@ func qemu(ts *testscript.TestScript, neg bool, args []string) {
 func unplug(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "unplug")
 	usage(ts, args, 1, 1, "unplug guest")
-	ts.Check(guestNamed(ts, args[0]).Unplug(of(ts).bed.Context()))
+	ts.Check(guestNamed(ts, args[0]).Unplug(of(ts).testbed.Context()))
 }
 
 func replug(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "replug")
 	words, options := split(args, "device", "mac", "plug", "iface-id", "bridge", "mtu", "movable")
 	usage(ts, words, 3, 3, strings.Replace(guestUsage, "guest", "replug", 1))
-	ts.Check(guestNamed(ts, words[0]).Replug(of(ts).bed.Context(), guestOptions(ts, words[0], words[2], options)))
+	ts.Check(guestNamed(ts, words[0]).Replug(of(ts).testbed.Context(), guestOptions(ts, words[0], words[2], options)))
 }
 
 const moveUsage = "move prepare|resume|finish guest to host | move announce guest"
@@ -94,11 +94,11 @@ func move(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "move")
 	usage(ts, args, 2, 4, moveUsage)
 	if args[0] == "announce" && len(args) == 2 {
-		ts.Check(guestNamed(ts, args[1]).Announce(of(ts).bed.Context()))
+		ts.Check(guestNamed(ts, args[1]).Announce(of(ts).testbed.Context()))
 		return
 	}
 	usage(ts, args, 4, 4, moveUsage)
-	g, ctx := guestNamed(ts, args[1]), of(ts).bed.Context()
+	g, ctx := guestNamed(ts, args[1]), of(ts).testbed.Context()
 	switch args[0] {
 	case "prepare":
 		ts.Check(g.PrepareMove(ctx, args[3]))
@@ -112,7 +112,7 @@ func move(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 func guestNamed(ts *testscript.TestScript, name string) *testbed.Guest {
-	g, err := of(ts).bed.Guest(name)
+	g, err := of(ts).testbed.Guest(name)
 	ts.Check(err)
 	return g
 }
@@ -148,7 +148,7 @@ func lease(ts *testscript.TestScript, neg bool, args []string) {
 				ts.Check(os.WriteFile(g.LeaseFile(c), []byte(ts.ReadFile(f)), 0o644))
 			}
 		}
-		wg.Go(func() { outs[i], errs[i] = leaseAll(of(ts).bed.Context(), g, list, options["request"]) })
+		wg.Go(func() { outs[i], errs[i] = leaseAll(of(ts).testbed.Context(), g, list, options["request"]) })
 	}
 	wg.Wait()
 	outcome(ts, neg, strings.Join(outs, ""), errors.Join(errs...))
@@ -170,7 +170,7 @@ func leaseAll(ctx context.Context, g *testbed.Guest, clients []testbed.Client, r
 // renew GUEST [client…]: the running clients renew.
 func renew(ts *testscript.TestScript, neg bool, args []string) {
 	usage(ts, args, 1, 4, "renew guest [client…]")
-	b, g := of(ts).bed, guestNamed(ts, args[0])
+	b, g := of(ts).testbed, guestNamed(ts, args[0])
 	var out strings.Builder
 	for _, c := range clients(args[1:]) {
 		e, err := g.Renew(b.Context(), c)
@@ -188,6 +188,6 @@ func release(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "release")
 	usage(ts, args, 1, 4, "release guest [client…]")
 	for _, c := range clients(args[1:]) {
-		ts.Check(guestNamed(ts, args[0]).Release(of(ts).bed.Context(), c))
+		ts.Check(guestNamed(ts, args[0]).Release(of(ts).testbed.Context(), c))
 	}
 }

@@ -16,23 +16,23 @@ import (
 	"weft/integration/testbed"
 )
 
-const holdUsage = `await braked [reason-regexp] | await unbraked | await held host [reason-regexp] | await unheld host
+const holdUsage = `await writes-held [reason-regexp] | await writes-resumed | await held host [reason-regexp] | await unheld host
 	| await ports host count | await distrusted host [reason-regexp] | await trusted host
 	| await carried-out`
 
-// awaitHold waits for mass-change protection: the controllers' (braked), and a node's (held).
+// awaitHold waits for mass-change protection: the controllers' (writes-held), and a node's (held).
 func awaitHold(ts *testscript.TestScript, condition string, rest []string) (known bool) {
 	w := of(ts)
-	ctx := w.bed.Context()
+	ctx := w.testbed.Context()
 	switch {
-	case condition == "braked" && len(rest) <= 1:
-		ts.Check(awaitBrake(ctx, w, strings.Join(rest, ""), true))
-	case condition == "unbraked" && len(rest) == 0:
-		ts.Check(awaitBrake(ctx, w, "", false))
+	case condition == "writes-held" && len(rest) <= 1:
+		ts.Check(awaitWrites(ctx, w, strings.Join(rest, ""), true))
+	case condition == "writes-resumed" && len(rest) == 0:
+		ts.Check(awaitWrites(ctx, w, "", false))
 	case condition == "distrusted" && len(rest) >= 1 && len(rest) <= 2:
 		ts.Check(awaitDistrust(ctx, w, rest[0], strings.Join(rest[1:], ""), true))
 	case condition == "carried-out" && len(rest) == 0:
-		ts.Check(w.bed.Await(ctx, []etcdschema.Prefix{etcdschema.NodeOrder(etcdschema.ControlNode)}, func(v *testbed.View) (bool, string) {
+		ts.Check(w.testbed.Await(ctx, []etcdschema.Prefix{etcdschema.NodeOrder(etcdschema.ControlNode)}, func(v *testbed.View) (bool, string) {
 			return len(v.Items) == 0, "an order to the controllers is not carried out"
 		}))
 	case condition == "trusted" && len(rest) == 1:
@@ -54,23 +54,23 @@ func awaitHold(ts *testscript.TestScript, condition string, rest []string) (know
 	return true
 }
 
-// awaitBrake waits until the controllers say that they write nothing, for a reason that matches, or that they write again.
-func awaitBrake(ctx context.Context, w *world, reason string, on bool) error {
+// awaitWrites waits until the controllers say that they write nothing, for a reason that matches, or that they write again.
+func awaitWrites(ctx context.Context, w *world, reason string, on bool) error {
 	re, err := regexp.Compile(reason)
 	if err != nil {
 		return err
 	}
-	return w.bed.Await(ctx, []etcdschema.Prefix{etcdschema.StatusPrefix()}, func(v *testbed.View) (bool, string) {
+	return w.testbed.Await(ctx, []etcdschema.Prefix{etcdschema.StatusPrefix()}, func(v *testbed.View) (bool, string) {
 		s, _, ok := testbed.Lookup[etcdschema.ControlStatus](v, etcdschema.ControlStatusKey())
 		switch {
 		case !ok:
 			return false, "no controller has led"
-		case on && s.Brake == nil:
-			return false, "the controllers' brake is off"
+		case on && s.Held == nil:
+			return false, "the controllers write"
 		case on:
-			return re.MatchString(s.Brake.Reason), "the controllers' brake is on: " + s.Brake.Reason
-		case s.Brake != nil:
-			return false, "the controllers' brake is on: " + s.Brake.Reason
+			return re.MatchString(s.Held.Reason), "the controllers write nothing: " + s.Held.Reason
+		case s.Held != nil:
+			return false, "the controllers write nothing: " + s.Held.Reason
 		}
 		return true, ""
 	})
@@ -83,7 +83,7 @@ func awaitDistrust(ctx context.Context, w *world, node, reason string, distruste
 	if err != nil {
 		return err
 	}
-	return w.bed.Await(ctx, []etcdschema.Prefix{etcdschema.StatusPrefix()}, func(v *testbed.View) (bool, string) {
+	return w.testbed.Await(ctx, []etcdschema.Prefix{etcdschema.StatusPrefix()}, func(v *testbed.View) (bool, string) {
 		s, _, ok := testbed.Lookup[etcdschema.ControlStatus](v, etcdschema.ControlStatusKey())
 		said := strings.Join(s.Distrusted[node], "; ")
 		return ok && distrusted == (said != "") && re.MatchString(said), fmt.Sprintf("%s is distrusted for %q", node, said)

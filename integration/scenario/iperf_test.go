@@ -63,9 +63,9 @@ func iperf(ts *testscript.TestScript, neg bool, args []string) {
 		if via == "" {
 			via = at
 		}
-		w.loads[words[1]] = startLoad(w.bed.Context(), guestNamed(ts, words[2]), guestNamed(ts, words[3]), at, via, seconds)
+		w.loads[words[1]] = startLoad(w.testbed.Context(), guestNamed(ts, words[2]), guestNamed(ts, words[3]), at, via, seconds)
 		// The second connection is the one that is measured.
-		ts.Check(guestNamed(ts, words[3]).Connected(w.bed.Context(), iperfPort, 2))
+		ts.Check(guestNamed(ts, words[3]).Connected(w.testbed.Context(), iperfPort, 2))
 	case len(words) == 2 && words[0] == "stop" && w.loads[words[1]] != nil:
 		l := w.loads[words[1]]
 		delete(w.loads, words[1])

@@ -18,7 +18,7 @@ func targets(ts *testscript.TestScript, word string) []string {
 	if _, err := netip.ParseAddr(word); err == nil {
 		return []string{word}
 	}
-	addresses, err := guestNamed(ts, word).Addresses(of(ts).bed.Context())
+	addresses, err := guestNamed(ts, word).Addresses(of(ts).testbed.Context())
 	ts.Check(err)
 	if len(addresses) == 0 {
 		ts.Fatalf("guest %s has no address", word)
@@ -51,9 +51,9 @@ func ping(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	for _, a := range targets(ts, words[1]) {
 		if neg {
-			ts.Check(g.Unreachable(of(ts).bed.Context(), a, count))
+			ts.Check(g.Unreachable(of(ts).testbed.Context(), a, count))
 		} else {
-			ts.Check(g.Ping(of(ts).bed.Context(), a, count))
+			ts.Check(g.Ping(of(ts).testbed.Context(), a, count))
 		}
 	}
 }
@@ -69,7 +69,7 @@ func tcp(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	from, to := guestNamed(ts, words[0]), guestNamed(ts, words[1])
 	for _, a := range targets(ts, words[1]) {
-		err := testbed.TCP(of(ts).bed.Context(), from, to, a, size)
+		err := testbed.TCP(of(ts).testbed.Context(), from, to, a, size)
 		if neg && err == nil {
 			ts.Fatalf("tcp from %s reached %s of %s", words[0], a, words[1])
 		}
@@ -135,13 +135,13 @@ func capture(ts *testscript.TestScript, neg bool, args []string) {
 	w := of(ts)
 	switch {
 	case words[0] == "start" && len(words) >= 3:
-		ns, err := w.bed.Namespace(words[2])
+		ns, err := w.testbed.Namespace(words[2])
 		ts.Check(err)
 		link := options["link"]
 		if link == "" {
 			link = "eth0"
 		}
-		c, err := ns.Capture(w.bed.Context(), link, strings.Join(words[3:], " "))
+		c, err := ns.Capture(w.testbed.Context(), link, strings.Join(words[3:], " "))
 		ts.Check(err)
 		w.captures[words[1]] = c
 	case words[0] == "stop" && w.captures[words[1]] != nil:
@@ -172,7 +172,7 @@ func send(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	frame, err := testbed.ParseFrame(strings.Join(words, " "))
 	ts.Check(err)
-	ns, err := of(ts).bed.Namespace(args[0])
+	ns, err := of(ts).testbed.Namespace(args[0])
 	ts.Check(err)
 	for range times {
 		ts.Check(ns.Send(link, frame))

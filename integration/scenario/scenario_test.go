@@ -163,14 +163,18 @@ func (r runner) scripts(t *testing.T, files []string, datapath testbed.Datapath)
 
 // world is what one scenario has: its testbed, and what runs beside the script.
 type world struct {
-	bed      *testbed.Bed
+	testbed  *testbed.Testbed
 	streams  map[string]*testbed.Stream
 	captures map[string]*testbed.Capture
 	// allocators are control planes that run in this program.
 	allocators map[string]*allocator
 	loads      map[string]*load
+	// transfers are the measurements that run; transferred is how many there were.
+	transfers   map[string]*transfer
+	transferred int
 	// connections and tables are what the commands connect and forwarding started.
 	connections map[string]*testbed.Connection
+	keepalived  map[string]*testbed.Process // by guest
 	tables      map[string]*testbed.ForwardingTable
 	repaired    map[string]map[string]uint64 // node → driver → counter before the last damage
 	ended       ended
@@ -192,8 +196,8 @@ func setup(ctx context.Context, e *testscript.Env, binaries string, datapath tes
 	if err != nil {
 		return err
 	}
-	w := &world{bed: b, allocators: map[string]*allocator{}, streams: map[string]*testbed.Stream{}, captures: map[string]*testbed.Capture{}, loads: map[string]*load{},
-		connections: map[string]*testbed.Connection{}, tables: map[string]*testbed.ForwardingTable{},
+	w := &world{testbed: b, allocators: map[string]*allocator{}, streams: map[string]*testbed.Stream{}, captures: map[string]*testbed.Capture{}, loads: map[string]*load{},
+		transfers: map[string]*transfer{}, connections: map[string]*testbed.Connection{}, keepalived: map[string]*testbed.Process{}, tables: map[string]*testbed.ForwardingTable{},
 		repaired: map[string]map[string]uint64{}, damaged: map[string]time.Time{}}
 	e.Values[worldKey{}] = w
 	e.Defer(func() {
@@ -208,6 +212,9 @@ func setup(ctx context.Context, e *testscript.Env, binaries string, datapath tes
 		}
 		for _, l := range w.loads {
 			l.stop()
+		}
+		for _, x := range w.transfers {
+			x.stop()
 		}
 		for _, t := range w.tables {
 			t.Stop()
@@ -227,7 +234,7 @@ func setup(ctx context.Context, e *testscript.Env, binaries string, datapath tes
 // logs is the end of every program's log, to help find the cause of a failure.
 func (w *world) logs() string {
 	var s strings.Builder
-	for _, p := range w.bed.Processes() {
+	for _, p := range w.testbed.Processes() {
 		if tail := p.Tail(6000); tail != "" {
 			fmt.Fprintf(&s, "--- %s\n%s", p.Name, tail)
 		}

@@ -23,7 +23,7 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	var ports model.PortRange
 	ts.Check(ports.UnmarshalText([]byte(args[2])))
 	w := of(ts)
-	s, err := guestNamed(ts, args[0]).Serve(w.bed.Context(), args[1], int(ports.First), int(ports.Last))
+	s, err := guestNamed(ts, args[0]).Serve(w.testbed.Context(), args[1], int(ports.First), int(ports.Last))
 	ts.Check(err)
 	ts.Defer(s.Close)
 }
@@ -49,7 +49,7 @@ func connect(ts *testscript.TestScript, neg bool, args []string) {
 	if neg {
 		wait = silentTimeout
 	}
-	ctx, cancel := context.WithTimeout(w.bed.Context(), timescale.Bound(wait))
+	ctx, cancel := context.WithTimeout(w.testbed.Context(), timescale.Bound(wait))
 	defer cancel()
 	var c *testbed.Connection
 	var err error
@@ -98,7 +98,7 @@ func forwarding(ts *testscript.TestScript, neg bool, args []string) {
 	w := of(ts)
 	switch t := w.tables[args[1]]; {
 	case args[0] == "start" && t == nil:
-		t, err := w.bed.RecordForwarding(w.bed.Context())
+		t, err := w.testbed.RecordForwarding(w.testbed.Context())
 		ts.Check(err)
 		w.tables[args[1]] = t
 	case args[0] == "stop" && t != nil:

@@ -33,9 +33,9 @@ func allocate(ts *testscript.TestScript, neg bool, args []string) {
 	w := of(ts)
 	switch {
 	case args[0] == "start" && w.allocators[args[1]] == nil:
-		c, err := control.New(control.Config{Client: w.bed.Etcd().Client(), Name: args[1], Election: args[1], Version: "scenario"})
+		c, err := control.New(control.Config{Client: w.testbed.Etcd().Client(), Name: args[1], Election: args[1], Version: "scenario"})
 		ts.Check(err)
-		ctx, cancel := context.WithCancel(w.bed.Context())
+		ctx, cancel := context.WithCancel(w.testbed.Context())
 		a := &allocator{stop: cancel}
 		a.work.Go(func() error { return c.Run(ctx) })
 		w.allocators[args[1]] = a
@@ -76,7 +76,7 @@ func unique(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "unique")
 	usage(ts, args, 2, 2, "unique ports networks")
 	ports, networks := number(ts, args[0]), number(ts, args[1])
-	b := of(ts).bed
+	b := of(ts).testbed
 	ctx, cancel := context.WithTimeout(b.Context(), timescale.Bound(3*time.Minute))
 	defer cancel()
 	var found *allocations

@@ -14,17 +14,17 @@ import (
 func weftd(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "weftd")
 	usage(ts, args, 1, -1, "weftd host [--flag…]")
-	h, err := of(ts).bed.Host(args[0])
+	h, err := of(ts).testbed.Host(args[0])
 	ts.Check(err)
 	ts.Check(h.RestartWeftd(args[1:]...))
-	ts.Check(h.AwaitReady(of(ts).bed.Context()))
+	ts.Check(h.AwaitReady(of(ts).testbed.Context()))
 }
 
 // annotate KEY JSON: adds the fields of the JSON object to the JSON object at the key, with etcdctl.
 func annotate(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "annotate")
 	usage(ts, args, 2, 2, "annotate key json-object")
-	b := of(ts).bed
+	b := of(ts).testbed
 	text, err := b.Etcdctl(b.Context(), "get", "--print-value-only", args[0])
 	ts.Check(err)
 	var object, fields map[string]json.RawMessage
@@ -50,7 +50,7 @@ func as(ts *testscript.TestScript, neg bool, args []string) {
 	if last := words[len(words)-1]; len(last) > 1 && last[0] == '<' {
 		words, stdin = words[:len(words)-1], ts.ReadFile(last[1:])
 	}
-	b := of(ts).bed
+	b := of(ts).testbed
 	out, err := b.As(b.Context(), args[0], stdin, args[1], fileArgument(ts, words)...)
 	outcome(ts, neg, out, err)
 }
@@ -70,7 +70,7 @@ func fileArgument(ts *testscript.TestScript, args []string) []string {
 func secure(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "secure")
 	usage(ts, args, 0, 0, "secure")
-	b := of(ts).bed
+	b := of(ts).testbed
 	ts.Check(b.Etcd().Secure(b.Context()))
 }
 
@@ -78,6 +78,6 @@ func secure(ts *testscript.TestScript, neg bool, args []string) {
 func members(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "etcd")
 	usage(ts, args, 1, 1, "etcd members")
-	b := of(ts).bed
+	b := of(ts).testbed
 	ts.Check(b.Etcd().Members(b.Context(), number(ts, args[0])))
 }

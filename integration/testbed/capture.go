@@ -41,7 +41,7 @@ func (n *Namespace) Capture(ctx context.Context, link, filter string) (*Capture,
 		cancel()
 		return nil, fmt.Errorf("testbed: capture: %w", err)
 	}
-	if err := n.bed.spawn.start(c.cmd, n.Name); err != nil {
+	if err := n.testbed.spawn.start(c.cmd, n.Name); err != nil {
 		cancel()
 		return nil, fmt.Errorf("testbed: capture: %w", err)
 	}

@@ -8,8 +8,8 @@ import (
 
 // The names under which a program that makes testbeds starts itself again.
 const (
-	childEtcd       = "bed-etcd"
-	childEtcdMember = "bed-etcd-member"
+	childEtcd       = "testbed-etcd"
+	childEtcdMember = "testbed-etcd-member"
 	childUdhcpc     = "udhcpc-script"
 	childDhclient   = "dhclient-script"
 	childExchange   = "tcp-exchange"

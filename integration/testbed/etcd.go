@@ -18,7 +18,7 @@ import (
 // Etcd is the testbed's etcd. It has one member, a process beside the controllers on the management network, or several (see Members).
 type Etcd struct {
 	Process *Process
-	bed     *Bed
+	testbed *Testbed
 	dir     string
 	client  *etcdschema.Client
 	forward *forwarder // nil with a socket
@@ -31,8 +31,8 @@ type Etcd struct {
 const etcdClientAddress = managementAddress + ":2379"
 
 // startEtcd starts etcd and a client that reaches it from the testbed's own program.
-func (b *Bed) startEtcd() (*Etcd, error) {
-	e := &Etcd{bed: b, dir: filepath.Join(b.Dir, "etcd")}
+func (b *Testbed) startEtcd() (*Etcd, error) {
+	e := &Etcd{testbed: b, dir: filepath.Join(b.Dir, "etcd")}
 	program := filepath.Join(b.Dir, childEtcd)
 	if err := linkSelf(program); err != nil {
 		return nil, err
@@ -125,7 +125,7 @@ func (e *Etcd) Restore(ctx context.Context, name string) error {
 }
 
 func (e *Etcd) snapshot(name string) string {
-	return filepath.Join(e.bed.Dir, "etcd-snapshot-"+fileName(name))
+	return filepath.Join(e.testbed.Dir, "etcd-snapshot-"+fileName(name))
 }
 
 // privateTree gives the folders of a copied data dir the mode that etcd requires.

@@ -35,13 +35,13 @@ type Member struct {
 
 // Members replaces the etcd by an empty one with n members e1…en, and waits until it answers. Call it before anything else is started.
 func (e *Etcd) Members(ctx context.Context, n int) error {
-	if len(e.bed.Hosts()) > 0 || e.authority != nil || e.socket != "" || len(e.members) > 0 || n < 2 || n > maxMembers {
+	if len(e.testbed.Hosts()) > 0 || e.authority != nil || e.socket != "" || len(e.members) > 0 || n < 2 || n > maxMembers {
 		return fmt.Errorf("testbed: etcd gets its members once, 2 to %d of them, before certificates and the first host", maxMembers)
 	}
 	if err := e.Process.Stop(); err != nil {
 		return err
 	}
-	b := e.bed
+	b := e.testbed
 	if err := b.ctl.IP(b.ctx, "link", "add", peerBridge, "up", "type", "bridge"); err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func (e *Etcd) meet(ctx context.Context) error {
 	}
 	old := e.client
 	var err error
-	if e.client, err = etcdschema.Open(e.bed.ctx, etcdschema.Config{Endpoints: endpoints}); err != nil {
+	if e.client, err = etcdschema.Open(e.testbed.ctx, etcdschema.Config{Endpoints: endpoints}); err != nil {
 		e.client = old
 		return err
 	}
@@ -81,21 +81,21 @@ func (e *Etcd) meet(ctx context.Context) error {
 
 // addMember makes a member's namespace and registers its process.
 func (e *Etcd) addMember(i, n int) (*Member, error) {
-	b, name := e.bed, fmt.Sprintf("e%d", i)
+	b, name := e.testbed, fmt.Sprintf("e%d", i)
 	ns, err := b.namespace(name)
 	if err != nil {
 		return nil, err
 	}
 	m := &Member{Namespace: ns, address: fmt.Sprintf(memberClients, i) + ":2379"}
-	for _, road := range []struct{ link, far, bridge, address string }{
+	for _, link := range []struct{ link, far, bridge, address string }{
 		{memberClientIf, name, managementBridge, fmt.Sprintf(memberClients, i)},
 		{memberPeerIf, name + "-peer", peerBridge, fmt.Sprintf(memberPeers, i)},
 	} {
-		if err := b.veth(ns, road.link, b.ctl, road.far); err != nil {
+		if err := b.veth(ns, link.link, b.ctl, link.far); err != nil {
 			return nil, err
 		}
-		err := errors.Join(b.ctl.IP(b.ctx, "link", "set", road.far, "master", road.bridge, "up"),
-			ns.IP(b.ctx, "addr", "add", road.address+"/24", "dev", road.link), ns.IP(b.ctx, "link", "set", road.link, "up"))
+		err := errors.Join(b.ctl.IP(b.ctx, "link", "set", link.far, "master", link.bridge, "up"),
+			ns.IP(b.ctx, "addr", "add", link.address+"/24", "dev", link.link), ns.IP(b.ctx, "link", "set", link.link, "up"))
 		if err != nil {
 			return nil, err
 		}

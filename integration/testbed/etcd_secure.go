@@ -19,10 +19,10 @@ const certificateLifetime = 24 * time.Hour
 // program that is started later has a certificate with its own name, and the testbed's client is root. Call it before anything else
 // is started.
 func (e *Etcd) Secure(ctx context.Context) error {
-	if len(e.bed.Hosts()) > 0 || e.authority != nil || e.socket != "" || len(e.members) > 0 {
+	if len(e.testbed.Hosts()) > 0 || e.authority != nil || e.socket != "" || len(e.members) > 0 {
 		return errors.New("testbed: an etcd of one member gets its certificates once, before the first host")
 	}
-	authority, err := pki.New("bed", certificateLifetime)
+	authority, err := pki.New("testbed", certificateLifetime)
 	if err != nil {
 		return fmt.Errorf("testbed: %w", err)
 	}
@@ -53,7 +53,7 @@ func (e *Etcd) Secure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client, err := etcdschema.Open(e.bed.ctx, etcdschema.Config{Endpoints: []string{"https://" + e.forward.address()}, TLS: files})
+	client, err := etcdschema.Open(e.testbed.ctx, etcdschema.Config{Endpoints: []string{"https://" + e.forward.address()}, TLS: files})
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (e *Etcd) Secure(ctx context.Context) error {
 	return e.Start(ctx)
 }
 
-func (e *Etcd) certificates() string { return filepath.Join(e.bed.Dir, "certificates") }
+func (e *Etcd) certificates() string { return filepath.Join(e.testbed.Dir, "certificates") }
 
 // credentials are the files of a user's certificate. It is issued on the first call. There are none without TLS.
 func (e *Etcd) credentials(user string) (etcdschema.TLSConfig, error) {
@@ -101,7 +101,7 @@ func (e *Etcd) flags(user string) ([]string, error) {
 // env is the environment with which weft and etcdctl reach etcd as the user.
 func (e *Etcd) env(user string) ([]string, error) {
 	files, err := e.credentials(user)
-	env := []string{"WEFT_ENDPOINTS=" + e.Endpoint(), "HOME=" + e.bed.Dir, "ETCDCTL_API=3", "ETCDCTL_ENDPOINTS=" + e.Endpoint()}
+	env := []string{"WEFT_ENDPOINTS=" + e.Endpoint(), "HOME=" + e.testbed.Dir, "ETCDCTL_API=3", "ETCDCTL_ENDPOINTS=" + e.Endpoint()}
 	if files.CertFile != "" {
 		env = append(env, "WEFT_CERT="+files.CertFile, "WEFT_KEY="+files.KeyFile, "WEFT_CA="+files.CAFile,
 			"ETCDCTL_CERT="+files.CertFile, "ETCDCTL_KEY="+files.KeyFile, "ETCDCTL_CACERT="+files.CAFile)

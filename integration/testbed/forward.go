@@ -15,18 +15,18 @@ import (
 // reaches etcd from outside of the namespaces.
 type forwarder struct {
 	listener net.Listener
-	bed      *Bed
+	testbed  *Testbed
 	to       string
 	wg       sync.WaitGroup
 	conns    closers
 }
 
-func (b *Bed) forward(to string) (*forwarder, error) {
+func (b *Testbed) forward(to string) (*forwarder, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("testbed: forward: %w", err)
 	}
-	f := &forwarder{listener: l, bed: b, to: to}
+	f := &forwarder{listener: l, testbed: b, to: to}
 	f.wg.Go(f.accept)
 	return f, nil
 }
@@ -49,7 +49,7 @@ func (f *forwarder) serve(near net.Conn) {
 	}
 	defer f.conns.drop(near)
 	var far net.Conn
-	err := f.bed.ctl.Do(func() error {
+	err := f.testbed.ctl.Do(func() error {
 		var err error
 		far, err = net.DialTimeout("tcp", f.to, timescale.Bound(2*time.Second))
 		return err

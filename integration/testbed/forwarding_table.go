@@ -24,7 +24,7 @@ type ForwardingTable struct {
 }
 
 // RecordForwarding starts to record. It includes what the bridge learnt before.
-func (b *Bed) RecordForwarding(ctx context.Context) (*ForwardingTable, error) {
+func (b *Testbed) RecordForwarding(ctx context.Context) (*ForwardingTable, error) {
 	ns, err := netns.GetFromName(b.phys.Name)
 	if err != nil {
 		return nil, fmt.Errorf("testbed: forwarding table: %w", err)

@@ -51,7 +51,7 @@ type Guest struct {
 }
 
 // AddGuest makes a guest and plugs it.
-func (b *Bed) AddGuest(name string, o GuestOptions) (*Guest, error) {
+func (b *Testbed) AddGuest(name string, o GuestOptions) (*Guest, error) {
 	if _, err := b.Guest(name); err == nil {
 		return nil, fmt.Errorf("testbed: guest %s exists already", name)
 	}
@@ -75,7 +75,7 @@ func (b *Bed) AddGuest(name string, o GuestOptions) (*Guest, error) {
 // plug makes the veth pair. With the userspace datapath the guest's checksum offload is off, because that datapath forwards partial
 // checksums as they are.
 func (g *Guest) plug(ctx context.Context, o GuestOptions) error {
-	h, err := g.bed.Host(o.Host)
+	h, err := g.testbed.Host(o.Host)
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (g *Guest) plug(ctx context.Context, o GuestOptions) error {
 	if err := g.nic(ctx, h, o); err != nil {
 		return err
 	}
-	if g.bed.datapath() == DatapathUser {
+	if g.testbed.datapath() == DatapathUser {
 		if _, err := g.Run(ctx, "ethtool", "-K", "eth0", "tx", "off"); err != nil {
 			return err
 		}
@@ -116,7 +116,7 @@ func (g *Guest) plug(ctx context.Context, o GuestOptions) error {
 // Unplug removes the guest's device; the guest itself stays.
 func (g *Guest) Unplug(ctx context.Context) error {
 	g.StopClients()
-	h, err := g.bed.Host(g.Options.Host)
+	h, err := g.testbed.Host(g.Options.Host)
 	if err != nil {
 		return err
 	}

@@ -17,7 +17,7 @@ import (
 // in the host's namespace and gives the guest's card o.MAC. Every program of the machine that runs the testbed is inside too. Memory is in
 // MiB. With the userspace datapath the guest is offered no checksum offload, because that datapath forwards partial checksums as they
 // are.
-func (b *Bed) AddMachine(name string, o GuestOptions, memory int) (*Guest, error) {
+func (b *Testbed) AddMachine(name string, o GuestOptions, memory int) (*Guest, error) {
 	if _, err := b.Guest(name); err == nil {
 		return nil, fmt.Errorf("testbed: guest %s exists already", name)
 	}

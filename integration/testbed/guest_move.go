@@ -8,7 +8,7 @@ import (
 // nic makes the guest's interface and its other end on the host. A movable guest's eth0 is a bridge with one port.
 func (g *Guest) nic(ctx context.Context, h *Host, o GuestOptions) error {
 	if !o.Movable {
-		return g.bed.veth(g.Namespace, guestLink, h.Namespace, o.Device)
+		return g.testbed.veth(g.Namespace, guestLink, h.Namespace, o.Device)
 	}
 	if err := g.IP(ctx, "link", "add", guestLink, "type", "bridge", "mcast_snooping", "0"); err != nil {
 		return err
@@ -24,13 +24,13 @@ func nicName(host string) string { return "nic-" + host }
 // standbyNIC makes a veth to the host that is up but not connected to eth0. It has no addresses of its own.
 func (g *Guest) standbyNIC(ctx context.Context, h *Host, device string) error {
 	name := nicName(h.Name)
-	if err := g.bed.veth(g.Namespace, name, h.Namespace, device); err != nil {
+	if err := g.testbed.veth(g.Namespace, name, h.Namespace, device); err != nil {
 		return err
 	}
 	if err := g.Sysctl("net/ipv6/conf/"+name+"/disable_ipv6", "1"); err != nil {
 		return err
 	}
-	if g.bed.datapath() == DatapathUser {
+	if g.testbed.datapath() == DatapathUser {
 		if _, err := g.Run(ctx, "ethtool", "-K", name, "tx", "off"); err != nil {
 			return err
 		}
@@ -41,7 +41,7 @@ func (g *Guest) standbyNIC(ctx context.Context, h *Host, device string) error {
 // PrepareMove makes the guest's device on the host that it is about to move to, as a hypervisor does before it copies memory. The guest
 // does not send through the device yet.
 func (g *Guest) PrepareMove(ctx context.Context, host string) error {
-	h, err := g.bed.Host(host)
+	h, err := g.testbed.Host(host)
 	if err != nil {
 		return err
 	}

@@ -42,7 +42,7 @@ type HostOptions struct {
 }
 
 // AddHost makes a host: its namespace, links and Open vSwitch, and weftd.
-func (b *Bed) AddHost(name string, o HostOptions) (*Host, error) {
+func (b *Testbed) AddHost(name string, o HostOptions) (*Host, error) {
 	n, err := b.reserve(name)
 	if err != nil {
 		return nil, err
@@ -55,6 +55,7 @@ func (b *Bed) AddHost(name string, o HostOptions) (*Host, error) {
 	if err := os.MkdirAll(filepath.Join(h.Dir, "state"), 0o755); err != nil {
 		return nil, fmt.Errorf("testbed: %s: %w", name, err)
 	}
+	h.Namespace.env = append(h.Namespace.env, "NETNS_DIR="+h.netnsDir())
 	if err := h.cable(n); err != nil {
 		return nil, err
 	}
@@ -76,7 +77,7 @@ func (b *Bed) AddHost(name string, o HostOptions) (*Host, error) {
 }
 
 // reserve counts one more host. Several goroutines may make hosts at the same time.
-func (b *Bed) reserve(name string) (n int, err error) {
+func (b *Testbed) reserve(name string) (n int, err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if _, exists := b.hosts[name]; exists {
@@ -88,7 +89,7 @@ func (b *Bed) reserve(name string) (n int, err error) {
 
 // cable makes eth0 and eth1. It does not keep the host's own stack off the uplink: weftd does that.
 func (h *Host) cable(n int) error {
-	b := h.bed
+	b := h.testbed
 	if err := b.veth(h.Namespace, "eth0", b.ctl, h.Name); err != nil {
 		return err
 	}
@@ -107,29 +108,32 @@ func (h *Host) registerWeftd(o HostOptions) error {
 	if h.ready, err = listenReadiness(notify); err != nil {
 		return err
 	}
-	h.bed.atClose(h.ready.close)
+	h.testbed.atClose(h.ready.close)
 	binary := o.Binary
 	if binary == "" {
-		binary = filepath.Join(h.bed.conf.Binaries, "weftd")
+		binary = filepath.Join(h.testbed.conf.Binaries, "weftd")
 	}
 	h.Debug = filepath.Join(h.Dir, "weftd.sock")
 	args, err := h.weftdArgs(o.Flags)
 	if err != nil {
 		return err
 	}
-	h.Weftd = h.bed.process("weftd "+h.Name, h.Namespace, []string{"NOTIFY_SOCKET=" + notify}, binary, args...)
+	h.Weftd = h.testbed.process("weftd "+h.Name, h.Namespace, []string{"NOTIFY_SOCKET=" + notify}, binary, args...)
 	return nil
 }
 
 func (h *Host) weftdArgs(flags []string) ([]string, error) {
 	args := []string{"--node", h.Name, "--ovs-rundir="}
 	if h.OVS != nil {
-		args = []string{"--node", h.Name, "--ovs-rundir", h.OVS.Dir, "--datapath-type", string(h.bed.datapath())}
+		args = []string{"--node", h.Name, "--ovs-rundir", h.OVS.Dir, "--datapath-type", string(h.testbed.datapath())}
 	}
-	args = append(args, "--netns-dir", filepath.Join(h.Dir, "netns"), "--state-dir", filepath.Join(h.Dir, "state"), "--debug-listen", "unix:"+h.Debug)
-	road, err := h.bed.etcd.flags(h.Name)
-	return append(append(args, road...), flags...), err
+	args = append(args, "--netns-dir", h.netnsDir(), "--state-dir", filepath.Join(h.Dir, "state"), "--debug-listen", "unix:"+h.Debug)
+	link, err := h.testbed.etcd.flags(h.Name)
+	return append(append(args, link...), flags...), err
 }
+
+// netnsDir is where weftd keeps the namespaces of routers. Programs that run on the host find it in NETNS_DIR.
+func (h *Host) netnsDir() string { return filepath.Join(h.Dir, "netns") }
 
 // RestartWeftd kills weftd and starts it with other flags, as an upgrade does.
 func (h *Host) RestartWeftd(flags ...string) error {
@@ -143,7 +147,7 @@ func (h *Host) RestartWeftd(flags ...string) error {
 }
 
 // Hosts lists the hosts by name.
-func (b *Bed) Hosts() []*Host {
+func (b *Testbed) Hosts() []*Host {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	hosts := make([]*Host, 0, len(b.hosts))
@@ -154,7 +158,7 @@ func (b *Bed) Hosts() []*Host {
 }
 
 // veth makes a pair with one end in each namespace. Neither end is ever in the machine's own namespace.
-func (b *Bed) veth(a *Namespace, aName string, z *Namespace, zName string) error {
+func (b *Testbed) veth(a *Namespace, aName string, z *Namespace, zName string) error {
 	fd := func(n *Namespace) (netns.NsHandle, error) {
 		h, err := netns.GetFromName(n.Name)
 		if err != nil {
@@ -181,35 +185,35 @@ func (b *Bed) veth(a *Namespace, aName string, z *Namespace, zName string) error
 }
 
 // AddController starts one more replica of weft-controller with the name ("c1").
-func (b *Bed) AddController(name string, flags ...string) (*Process, error) {
+func (b *Testbed) AddController(name string, flags ...string) (*Process, error) {
 	state := filepath.Join(b.Dir, name)
 	if err := os.MkdirAll(state, 0o755); err != nil {
 		return nil, fmt.Errorf("testbed: %s: %w", name, err)
 	}
-	road, err := b.etcd.flags(name)
+	link, err := b.etcd.flags(name)
 	if err != nil {
 		return nil, err
 	}
 	args := append([]string{"--name", name, "--state-dir", state, "--debug-listen",
-		"unix:" + filepath.Join(state, "controller.sock")}, road...)
+		"unix:" + filepath.Join(state, "controller.sock")}, link...)
 	p := b.process("controller "+name, b.ctl, nil, filepath.Join(b.conf.Binaries, "weft-controller"),
 		append(args, flags...)...)
 	return p, p.Start()
 }
 
 // Weft runs the CLI in etcd's namespace, with all rights, and returns its standard output.
-func (b *Bed) Weft(ctx context.Context, args ...string) (string, error) {
+func (b *Testbed) Weft(ctx context.Context, args ...string) (string, error) {
 	return b.As(ctx, etcdschema.RootUser, "", "weft", args...)
 }
 
 // Etcdctl runs etcdctl in etcd's namespace, with all rights, and returns its standard output.
-func (b *Bed) Etcdctl(ctx context.Context, args ...string) (string, error) {
+func (b *Testbed) Etcdctl(ctx context.Context, args ...string) (string, error) {
 	return b.As(ctx, etcdschema.RootUser, "", "etcdctl", args...)
 }
 
 // As runs weft or etcdctl in etcd's namespace, with the user's certificate if etcd has TLS. It gives it stdin to read, and returns its
 // standard output.
-func (b *Bed) As(ctx context.Context, user, stdin, program string, args ...string) (string, error) {
+func (b *Testbed) As(ctx context.Context, user, stdin, program string, args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(2*time.Minute))
 	defer cancel()
 	if program == "weft" {

@@ -51,19 +51,19 @@ func (g *Guest) Lease(ctx context.Context, c Client, requested string) (LeaseEve
 	g.mu.Lock()
 	p, ok := g.clients[string(c)]
 	if !ok {
-		p = g.bed.process(string(c)+" "+g.Name, g.Namespace, nil, path, args...)
+		p = g.testbed.process(string(c)+" "+g.Name, g.Namespace, nil, path, args...)
 		g.clients[string(c)] = p
 	}
 	g.mu.Unlock()
 	p.Kill()
 	p.args = args
-	mark := g.bed.leases.mark()
+	mark := g.testbed.leases.mark()
 	if err := p.Start(); err != nil {
 		return LeaseEvent{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(leaseTimeout))
 	defer cancel()
-	return g.bed.leases.wait(ctx, mark, filepath.Base(g.dir), c.script(), p,
+	return g.testbed.leases.wait(ctx, mark, filepath.Base(g.dir), c.script(), p,
 		"bound", "BOUND", "REBOOT", "BOUND6", "RENEW6", "REBIND6")
 }
 
@@ -115,13 +115,13 @@ func (g *Guest) Renew(ctx context.Context, c Client) (LeaseEvent, error) {
 		}
 		return g.Lease(ctx, c, "")
 	}
-	mark := g.bed.leases.mark()
+	mark := g.testbed.leases.mark()
 	if err := p.Signal(syscall.SIGUSR1); err != nil {
 		return LeaseEvent{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(leaseTimeout))
 	defer cancel()
-	return g.bed.leases.wait(ctx, mark, filepath.Base(g.dir), c.script(), p, "renew", "bound")
+	return g.testbed.leases.wait(ctx, mark, filepath.Base(g.dir), c.script(), p, "renew", "bound")
 }
 
 // Release makes the client give its lease back and ends it.
@@ -130,14 +130,14 @@ func (g *Guest) Release(ctx context.Context, c Client) error {
 	if err != nil {
 		return err
 	}
-	mark := g.bed.leases.mark()
+	mark := g.testbed.leases.mark()
 	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(leaseTimeout))
 	defer cancel()
 	if c == Udhcpc {
 		if err := p.Signal(syscall.SIGUSR2); err != nil {
 			return err
 		}
-		if _, err := g.bed.leases.wait(ctx, mark, filepath.Base(g.dir), c.script(), p, "deconfig"); err != nil {
+		if _, err := g.testbed.leases.wait(ctx, mark, filepath.Base(g.dir), c.script(), p, "deconfig"); err != nil {
 			return err
 		}
 		p.Kill()

@@ -42,8 +42,8 @@ func setIPv4(address, mask, mtu, router string, routes []string) error {
 			return fmt.Errorf("testbed: script: MTU %d: %w", v, err)
 		}
 	}
-	if router != "" {
-		routes = append([]string{"0.0.0.0/0", strings.Fields(router)[0]}, routes...)
+	if router != "" && len(routes) == 0 { // a client that knows classless routes uses these alone (RFC 3442)
+		routes = []string{"0.0.0.0/0", strings.Fields(router)[0]}
 	}
 	for i := 0; i+1 < len(routes); i += 2 {
 		if err := setRoute(link, routes[i], routes[i+1]); err != nil {
@@ -71,6 +71,9 @@ func setRoute(link netlink.Link, destination, gateway string) error {
 		return err
 	}
 	r := netlink.Route{LinkIndex: link.Attrs().Index, Dst: n, Gw: net.ParseIP(gateway)}
+	if r.Gw.IsUnspecified() { // on the link (RFC 3442)
+		r.Gw, r.Scope = nil, netlink.SCOPE_LINK
+	}
 	if err := netlink.RouteReplace(&r); err != nil {
 		return fmt.Errorf("testbed: script: route %s via %s: %w", destination, gateway, err)
 	}

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 )
 
@@ -36,7 +37,8 @@ func dhclientMain(args []string) error {
 	var err error
 	switch reason {
 	case "BOUND", "RENEW", "REBIND", "REBOOT":
-		err = setIPv4(v["new_ip_address"], v["new_subnet_mask"], v["new_interface_mtu"], v["new_routers"], nil)
+		err = setIPv4(v["new_ip_address"], v["new_subnet_mask"], v["new_interface_mtu"], v["new_routers"],
+			classlessRoutes(v["new_rfc3442_classless_static_routes"]))
 	case "EXPIRE", "FAIL", "RELEASE", "STOP":
 		err = flushIPv4()
 	case "PREINIT6":
@@ -62,6 +64,22 @@ func scriptEvent(path, reason string) LeaseEvent {
 		}
 	}
 	return e
+}
+
+// classlessRoutes reads option 121 as dhclient shows it: its bytes, as decimal numbers. The result is destinations and next hops in turn.
+func classlessRoutes(text string) (routes []string) {
+	b := strings.Fields(text)
+	for len(b) > 0 {
+		bits, err := strconv.Atoi(b[0])
+		n := (bits + 7) / 8
+		if err != nil || bits < 0 || bits > 32 || len(b) < 1+n+4 {
+			return nil
+		}
+		destination := append(b[1:1+n:1+n], "0", "0", "0", "0")[:4]
+		routes = append(routes, strings.Join(destination, ".")+"/"+b[0], strings.Join(b[1+n:5+n], "."))
+		b = b[5+n:]
+	}
+	return routes
 }
 
 func leaseSocket(path string) string {

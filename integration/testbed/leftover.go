@@ -17,7 +17,7 @@ import (
 )
 
 // leftovers looks for anything of a closed testbed that is still there: namespaces, processes, the folder.
-func (b *Bed) leftovers(procs []*Process) error {
+func (b *Testbed) leftovers(procs []*Process) error {
 	var errs []error
 	for _, p := range procs {
 		if p.cmd == nil || p.cmd.Process == nil {
@@ -91,7 +91,7 @@ func namespaceNames() ([]string, error) {
 	return names, nil
 }
 
-var bedName = regexp.MustCompile(`^wb([0-9]+)[a-z]+(-.*)?$`)
+var testbedName = regexp.MustCompile(`^wb([0-9]+)[a-z]+(-.*)?$`)
 
 // sweepStale removes the leftovers of testbeds whose program was killed before it could close them. Their processes died with the program,
 // but their namespaces and folders did not.
@@ -124,7 +124,7 @@ func sweepStale(ctx context.Context) error {
 
 // stale says that the name belongs to a testbed whose program is gone.
 func stale(name string) bool {
-	m := bedName.FindStringSubmatch(name)
+	m := testbedName.FindStringSubmatch(name)
 	if m == nil {
 		return false
 	}

@@ -27,14 +27,14 @@ const (
 // Namespace is one network namespace of the testbed.
 type Namespace struct {
 	// Name is as `ip netns` shows it.
-	Name string
-	bed  *Bed
-	env  []string // for commands: where the host's Open vSwitch is
+	Name    string
+	testbed *Testbed
+	env     []string // for commands: where the host's Open vSwitch is
 }
 
 // namespace makes a network namespace with loopback up.
-func (b *Bed) namespace(suffix string) (*Namespace, error) {
-	ns := &Namespace{Name: b.ID + "-" + fileName(suffix), bed: b}
+func (b *Testbed) namespace(suffix string) (*Namespace, error) {
+	ns := &Namespace{Name: b.ID + "-" + fileName(suffix), testbed: b}
 	if err := ns.create(); err != nil {
 		return nil, err
 	}
@@ -47,7 +47,7 @@ func (b *Bed) namespace(suffix string) (*Namespace, error) {
 // create makes the namespace and sets its loopback up. It uses ip(8), as other tools do. The first namespace that ip(8) makes mounts
 // /run/netns onto itself (ip-netns(8)). A namespace that another way had mounted there before could not be removed any more.
 func (n *Namespace) create() error {
-	if _, err := n.bed.output(n.bed.ctx, nil, "ip", "netns", "add", n.Name); err != nil {
+	if _, err := n.testbed.output(n.testbed.ctx, nil, "ip", "netns", "add", n.Name); err != nil {
 		return err
 	}
 	err := n.Do(func() error {
@@ -63,19 +63,19 @@ func (n *Namespace) create() error {
 func (n *Namespace) remove() error {
 	ctx, cancel := context.WithTimeout(context.Background(), timescale.Bound(commandTimeout))
 	defer cancel()
-	_, err := n.bed.output(ctx, nil, "ip", "netns", "delete", n.Name)
+	_, err := n.testbed.output(ctx, nil, "ip", "netns", "delete", n.Name)
 	return err
 }
 
 // IP runs ip(8) on the namespace.
 func (n *Namespace) IP(ctx context.Context, args ...string) error {
-	_, err := n.bed.output(ctx, nil, "ip", append([]string{"-n", n.Name}, args...)...)
+	_, err := n.testbed.output(ctx, nil, "ip", append([]string{"-n", n.Name}, args...)...)
 	return err
 }
 
 // IPs runs ip(8) once for several commands on the namespace, one on each line. It stops at the first that fails.
 func (n *Namespace) IPs(ctx context.Context, lines ...string) error {
-	_, err := n.bed.filter(ctx, command{stdin: strings.Join(lines, "\n"), name: "ip", args: []string{"-n", n.Name, "-batch", "-"}})
+	_, err := n.testbed.filter(ctx, command{stdin: strings.Join(lines, "\n"), name: "ip", args: []string{"-n", n.Name, "-batch", "-"}})
 	if err != nil {
 		return fmt.Errorf("%w, of:\n%s", err, strings.Join(lines, "\n"))
 	}
@@ -85,7 +85,7 @@ func (n *Namespace) IPs(ctx context.Context, lines ...string) error {
 // Run runs a command inside the namespace and returns what it wrote to standard output. The error holds the command
 // and what it wrote to standard error. On a host's namespace OVS tools find the host's own Open vSwitch.
 func (n *Namespace) Run(ctx context.Context, name string, args ...string) (string, error) {
-	return n.bed.filter(ctx, command{namespace: n.Name, env: n.env, name: name, args: args})
+	return n.testbed.filter(ctx, command{namespace: n.Name, env: n.env, name: name, args: args})
 }
 
 // Sysctl writes a network setting of the namespace, given with dots or slashes ("net.ipv4.conf.all.arp_ignore").
@@ -133,7 +133,7 @@ func (n *Namespace) do(f func() error) (err error, back bool) {
 }
 
 // output runs a command in the program's own namespace and returns its standard output.
-func (b *Bed) output(ctx context.Context, env []string, name string, args ...string) (string, error) {
+func (b *Testbed) output(ctx context.Context, env []string, name string, args ...string) (string, error) {
 	return b.filter(ctx, command{env: env, name: name, args: args})
 }
 
@@ -147,7 +147,7 @@ type command struct {
 }
 
 // filter runs a command and returns its standard output.
-func (b *Bed) filter(ctx context.Context, c command) (string, error) {
+func (b *Testbed) filter(ctx context.Context, c command) (string, error) {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, timescale.Bound(commandTimeout))

@@ -24,7 +24,7 @@ const (
 )
 
 // datapath of the hosts.
-func (b *Bed) datapath() Datapath {
+func (b *Testbed) datapath() Datapath {
 	if b.conf.Datapath == "" {
 		return DatapathUser
 	}
@@ -44,7 +44,7 @@ const ovsSchema = "/usr/share/openvswitch/vswitch.ovsschema"
 
 // startOpenVSwitch makes an empty database and starts both daemons.
 func (h *Host) startOpenVSwitch() error {
-	b, dir := h.bed, filepath.Join(h.Dir, "ovs")
+	b, dir := h.testbed, filepath.Join(h.Dir, "ovs")
 	o := &OpenVSwitch{Dir: dir, host: h}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return fmt.Errorf("testbed: %s: %w", h.Name, err)
@@ -83,7 +83,7 @@ func (o *OpenVSwitch) StartServer(ctx context.Context) error {
 
 // StartVswitchd starts ovs-vswitchd and waits until it has applied the database.
 func (o *OpenVSwitch) StartVswitchd(ctx context.Context) error {
-	if o.host.bed.datapath() == DatapathKernel {
+	if o.host.testbed.datapath() == DatapathKernel {
 		if err := need.AwaitVswitchd(ctx); err != nil {
 			return err
 		}
@@ -104,7 +104,7 @@ func (o *OpenVSwitch) answers(ctx context.Context, control string) bool {
 	}
 	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(5*time.Second))
 	defer cancel()
-	_, err := o.host.bed.output(ctx, nil, "ovs-appctl", "-t", filepath.Join(o.Dir, control), "version")
+	_, err := o.host.testbed.output(ctx, nil, "ovs-appctl", "-t", filepath.Join(o.Dir, control), "version")
 	return err == nil
 }
 

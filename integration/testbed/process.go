@@ -25,23 +25,23 @@ type Process struct {
 	// Name is unique in the testbed ("weftd h1") and names the log.
 	Name string
 
-	bed  *Bed
-	ns   *Namespace
-	path string
-	args []string
-	env  []string
-	log  string
-	mu   sync.Mutex
-	cmd  *exec.Cmd
-	at   time.Time     // of the last start
-	from int64         // length of the log then
-	done chan struct{} // closed when cmd has been waited for
-	err  error
+	testbed *Testbed
+	ns      *Namespace
+	path    string
+	args    []string
+	env     []string
+	log     string
+	mu      sync.Mutex
+	cmd     *exec.Cmd
+	at      time.Time     // of the last start
+	from    int64         // length of the log then
+	done    chan struct{} // closed when cmd has been waited for
+	err     error
 }
 
 // process registers a program without starting it. env is added to the testbed's own environment.
-func (b *Bed) process(name string, ns *Namespace, env []string, path string, args ...string) *Process {
-	p := &Process{Name: name, bed: b, ns: ns, path: path, args: args, env: env,
+func (b *Testbed) process(name string, ns *Namespace, env []string, path string, args ...string) *Process {
+	p := &Process{Name: name, testbed: b, ns: ns, path: path, args: args, env: env,
 		log: filepath.Join(b.Dir, fileName(name)+".log")}
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -68,14 +68,14 @@ func (p *Process) Start() error {
 		return fmt.Errorf("testbed: %s: %w", p.Name, err)
 	}
 	defer log.Close()
-	cmd := exec.CommandContext(p.bed.ctx, p.path, p.args...)
+	cmd := exec.CommandContext(p.testbed.ctx, p.path, p.args...)
 	cmd.Env = append(os.Environ(), p.env...)
 	cmd.Stdout, cmd.Stderr = log, log
 	p.at, p.from = time.Now(), 0
 	if info, err := log.Stat(); err == nil {
 		p.from = info.Size()
 	}
-	if err := p.bed.spawn.start(cmd, p.ns.Name); err != nil {
+	if err := p.testbed.spawn.start(cmd, p.ns.Name); err != nil {
 		return fmt.Errorf("testbed: start %s: %w", p.Name, err)
 	}
 	p.cmd, p.done, p.err = cmd, make(chan struct{}), nil
@@ -86,7 +86,7 @@ func (p *Process) Start() error {
 		p.mu.Unlock()
 		close(done)
 	}(p.done)
-	p.bed.logf("started %s", p.Name)
+	p.testbed.logf("started %s", p.Name)
 	return nil
 }
 
@@ -148,11 +148,11 @@ func (p *Process) end(s syscall.Signal) bool {
 	p.mu.Unlock()
 	err := syscall.Kill(-pid, s)
 	if err != nil && !errors.Is(err, syscall.ESRCH) {
-		p.bed.logf("%s: signal: %v", p.Name, err)
+		p.testbed.logf("%s: signal: %v", p.Name, err)
 	}
 	select {
 	case <-done:
-		p.bed.logf("ended %s with %s", p.Name, s)
+		p.testbed.logf("ended %s with %s", p.Name, s)
 		return true
 	case <-time.After(timescale.Bound(stopTimeout)):
 		return false
@@ -225,14 +225,14 @@ func (p *Process) alive(ctx context.Context, ready func() bool) error {
 const startTimeout = 30 * time.Second
 
 // Processes lists the testbed's long-running programs in the order in which they were made.
-func (b *Bed) Processes() []*Process {
+func (b *Testbed) Processes() []*Process {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return append([]*Process(nil), b.procs...)
 }
 
 // Process finds a program by name.
-func (b *Bed) Process(name string) (*Process, error) {
+func (b *Testbed) Process(name string) (*Process, error) {
 	for _, p := range b.Processes() {
 		if p.Name == name {
 			return p, nil

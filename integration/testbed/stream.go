@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"strings"
 	"sync"
 	"time"
 
@@ -25,6 +24,8 @@ type Stream struct {
 	sent     []time.Time
 	answered []answer
 	twice    int
+	ended    chan struct{} // closed when the last packet has been sent
+	complete chan struct{} // closed when all are answered that were sent until then
 }
 
 // answer is the answer to one packet.
@@ -43,28 +44,6 @@ type StreamOptions struct {
 	Interval time.Duration
 }
 
-// StreamResult is the result of a stream.
-type StreamResult struct {
-	Sent, Lost int
-	// Longest is the longest time between two consecutive answers.
-	Longest time.Duration
-	// By are the guests that answered, with a new entry each time it was another guest. Twice is how many answers were repeated ones.
-	By    []string
-	Twice int
-}
-
-// String writes "lost 3 of 1200, longest gap 12ms, answered by alpha/web-1".
-func (r StreamResult) String() string {
-	s := fmt.Sprintf("lost %d of %d, longest gap %v, answered by %s", r.Lost, r.Sent, r.Longest.Round(time.Millisecond), strings.Join(r.By, ", "))
-	if r.Twice > 0 {
-		s += fmt.Sprintf(", %d answers twice", r.Twice)
-	}
-	return s
-}
-
-// drain is how long Stop waits for the last packets.
-const drain = 500 * time.Millisecond
-
 // StartStream starts a stream to the address of the other guest, with one packet in each interval. It returns once one packet has come
 // back.
 func StartStream(from, to *Guest, address string, interval time.Duration) (*Stream, error) {
@@ -73,7 +52,7 @@ func StartStream(from, to *Guest, address string, interval time.Duration) (*Stre
 
 // StartStreamTo is StartStream with all options.
 func StartStreamTo(from *Guest, o StreamOptions) (*Stream, error) {
-	s := &Stream{interval: o.Interval, stop: make(chan struct{})}
+	s := &Stream{interval: o.Interval, stop: make(chan struct{}), ended: make(chan struct{}), complete: make(chan struct{})}
 	if err := s.listen(from, o); err != nil {
 		s.close()
 		return nil, err
@@ -150,6 +129,7 @@ func echo(c net.PacketConn, number byte) {
 func (s *Stream) send() {
 	tick := time.NewTicker(s.interval)
 	defer tick.Stop()
+	defer close(s.ended)
 	for {
 		select {
 		case <-s.stop:
@@ -181,54 +161,4 @@ func (s *Stream) receive(first chan struct{}) {
 			first = nil
 		}
 	}
-}
-
-func (s *Stream) take(number uint64, by int) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	switch {
-	case number >= uint64(len(s.answered)):
-	case s.answered[number].at.IsZero():
-		s.answered[number] = answer{time.Now(), by}
-	default:
-		s.twice++
-	}
-}
-
-// Stop ends the stream and returns the result. Packets before the first answer do not count.
-func (s *Stream) Stop() StreamResult {
-	close(s.stop)
-	time.Sleep(timescale.Bound(drain)) // answers on their way must not count as lost
-	s.close()
-	s.wg.Wait()
-	return s.result()
-}
-
-func (s *Stream) result() StreamResult {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	r := StreamResult{Twice: s.twice}
-	var last time.Time
-	for i := range s.sent {
-		at, by := s.answered[i].at, s.names[s.answered[i].by]
-		if at.IsZero() {
-			if !last.IsZero() {
-				r.Sent++
-				r.Lost++
-			}
-			continue
-		}
-		r.Sent++
-		if !last.IsZero() {
-			r.Longest = max(r.Longest, at.Sub(last))
-		}
-		last = at
-		if len(r.By) == 0 || r.By[len(r.By)-1] != by {
-			r.By = append(r.By, by)
-		}
-	}
-	if len(s.sent) > 0 && !last.IsZero() {
-		r.Longest = max(r.Longest, s.sent[len(s.sent)-1].Sub(last))
-	}
-	return r
 }

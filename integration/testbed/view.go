@@ -88,7 +88,7 @@ var errMet = errors.New("met")
 
 // Await follows the prefixes until the condition holds. The condition says why it does not hold yet, and the error contains the last
 // reason.
-func (b *Bed) Await(ctx context.Context, prefixes []etcdschema.Prefix, cond func(*View) (ok bool, why string)) error {
+func (b *Testbed) Await(ctx context.Context, prefixes []etcdschema.Prefix, cond func(*View) (ok bool, why string)) error {
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, timescale.Bound(AwaitTimeout))
@@ -118,7 +118,7 @@ func (b *Bed) Await(ctx context.Context, prefixes []etcdschema.Prefix, cond func
 }
 
 // AwaitProgrammed waits until every object's newest intent is programmed on every node that it concerns.
-func (b *Bed) AwaitProgrammed(ctx context.Context, ids ...model.ID) error {
+func (b *Testbed) AwaitProgrammed(ctx context.Context, ids ...model.ID) error {
 	prefixes := []etcdschema.Prefix{etcdschema.IntentPrefix(), etcdschema.StatusPrefix()}
 	return b.Await(ctx, prefixes, func(v *View) (bool, string) {
 		for _, id := range ids {
@@ -131,7 +131,7 @@ func (b *Bed) AwaitProgrammed(ctx context.Context, ids ...model.ID) error {
 }
 
 // AwaitDesired waits until the port is in the node's config and returns it. A hypervisor gets MAC and device in the same way.
-func (b *Bed) AwaitDesired(ctx context.Context, node, project, name string) (*desired.Port, error) {
+func (b *Testbed) AwaitDesired(ctx context.Context, node, project, name string) (*desired.Port, error) {
 	var found *desired.Port
 	err := b.Await(ctx, []etcdschema.Prefix{etcdschema.NodeDesired(node)}, func(v *View) (bool, string) {
 		for _, p := range v.Ports(project, name) {
@@ -157,7 +157,7 @@ func (v *View) Leader() string {
 }
 
 // AwaitLeader waits until a controller leads that is not the named one, and returns its name.
-func (b *Bed) AwaitLeader(ctx context.Context, other string) (string, error) {
+func (b *Testbed) AwaitLeader(ctx context.Context, other string) (string, error) {
 	var leader string
 	err := b.Await(ctx, []etcdschema.Prefix{etcdschema.ElectionPrefix()}, func(v *View) (bool, string) {
 		leader = v.Leader()
@@ -167,7 +167,7 @@ func (b *Bed) AwaitLeader(ctx context.Context, other string) (string, error) {
 }
 
 // AwaitReport waits until the condition holds for the node's report, and returns that report. what describes the condition in the error.
-func (b *Bed) AwaitReport(ctx context.Context, node, what string, cond func(etcdschema.NodeReport) bool) (r etcdschema.NodeReport, err error) {
+func (b *Testbed) AwaitReport(ctx context.Context, node, what string, cond func(etcdschema.NodeReport) bool) (r etcdschema.NodeReport, err error) {
 	err = b.Await(ctx, []etcdschema.Prefix{etcdschema.NodeActual(node)}, func(v *View) (bool, string) {
 		var ok bool
 		r, _, ok = Lookup[etcdschema.NodeReport](v, etcdschema.ActualNode(node))
@@ -177,7 +177,7 @@ func (b *Bed) AwaitReport(ctx context.Context, node, what string, cond func(etcd
 }
 
 // Report returns what a node reports now.
-func (b *Bed) Report(ctx context.Context, node string) (etcdschema.NodeReport, error) {
+func (b *Testbed) Report(ctx context.Context, node string) (etcdschema.NodeReport, error) {
 	item, ok, err := b.etcd.client.Get(ctx, etcdschema.ActualNode(node))
 	if err != nil {
 		return etcdschema.NodeReport{}, err

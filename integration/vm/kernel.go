@@ -2,6 +2,7 @@ package vm
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -25,10 +26,14 @@ const fetchTimeout = 10 * time.Minute // 70 MB by a slow line
 // unpacks it, and never installs it. Remove the folder (os.UserCacheDir()/weft/vm) to get a newer one. log receives a line when something
 // takes time; may be nil.
 func FindKernel(ctx context.Context, log func(format string, args ...any)) (Kernel, error) {
-	if log == nil {
-		log = func(string, ...any) {}
-	}
 	return find(ctx, log, source{name: "Debian's kernel", cost: "70 MB", limit: fetchTimeout, look: cachedKernel, make: unpackKernel})
+}
+
+// Fetch puts the kernels of all kinds of virtual machines into the cache folder, unless they are there. log may be nil.
+func Fetch(ctx context.Context, log func(format string, args ...any)) error {
+	_, err := FindKernel(ctx, log)
+	_, userErr := findUserMode(ctx, log)
+	return errors.Join(err, userErr)
 }
 
 func cacheFolder() (string, error) {

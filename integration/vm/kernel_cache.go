@@ -32,7 +32,9 @@ func find(ctx context.Context, log func(format string, args ...any), from source
 		return Kernel{}, err
 	}
 	return once(ctx, cache, from.look, func(ctx context.Context, cache string) (Kernel, error) {
-		log("fetching %s into %s (%s, once)", from.name, cache, from.cost)
+		if log != nil {
+			log("fetching %s into %s (%s, once)", from.name, cache, from.cost)
+		}
 		ctx, cancel := context.WithTimeout(ctx, from.limit)
 		defer cancel()
 		return from.fetch(ctx, cache)

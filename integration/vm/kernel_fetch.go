@@ -119,24 +119,27 @@ func tail(s string, n int) string {
 	return s
 }
 
-// download fetches a package, "name" or "name=version", into dir.
-func download(ctx context.Context, dir, name string) (deb string, err error) {
+// download fetches a package into dir, from the machine's package sources or from one suite.
+func download(ctx context.Context, dir, name string, from ...suite) (deb string, err error) {
+	var options []string
+	for _, s := range from {
+		options = append(options, s.options...)
+	}
 	for _, update := range []bool{false, true} { // a machine may have no package lists yet, or old ones
 		if update {
-			if _, err := run(ctx, "", nil, "apt-get", "update", "-q"); err != nil {
+			if _, err := run(ctx, "", nil, "apt-get", append(options, "update", "-q")...); err != nil {
 				return "", err
 			}
 		}
 		// apt's own download user may not write here, so apt downloads as root.
-		if _, err = run(ctx, dir, nil, "apt-get", "download", "-q", "-o", "APT::Sandbox::User=root", name); err == nil {
+		if _, err = run(ctx, dir, nil, "apt-get", append(options, "download", "-q", "-o", "APT::Sandbox::User=root", name)...); err == nil {
 			break
 		}
 	}
 	if err != nil {
 		return "", fmt.Errorf("%w; is a Debian mirror reachable?", err)
 	}
-	plain, _, _ := strings.Cut(name, "=")
-	debs, err := filepath.Glob(filepath.Join(dir, plain+"_*.deb"))
+	debs, err := filepath.Glob(filepath.Join(dir, name+"_*.deb"))
 	if err != nil || len(debs) != 1 {
 		return "", fmt.Errorf("vm: apt-get download %s left %d packages, want one", name, len(debs))
 	}

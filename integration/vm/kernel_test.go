@@ -89,32 +89,44 @@ func TestCpioArchive(t *testing.T) {
 
 func TestSourcePackage(t *testing.T) {
 	t.Parallel()
-	got, err := sourcePackage("binutils (= 2.40-2), linux (= 6.1.176-1)")
-	if want := "linux-source-6.1=6.1.176-1"; err != nil || got != want {
-		t.Errorf("%q, error %v, want %q", got, err, want)
+	if got, want := sourcePackage.FindString("linux-source-6.18 (= 6.18.5-1~bpo13+1)"), "linux-source-6.18"; got != want {
+		t.Errorf("%q, want %q", got, want)
 	}
-	for _, bad := range []string{"", "linux", "linux (= six)", "user-mode-linux (= 6.1um4)"} {
-		if got, err := sourcePackage(bad); err == nil {
+	for _, bad := range []string{"", "linux-source", "linux-headers-6.18", "linux-source-next"} {
+		if got := sourcePackage.FindString(bad); got != "" {
 			t.Errorf("%q gave %q", bad, got)
 		}
+	}
+}
+
+func TestLostOptions(t *testing.T) {
+	t.Parallel()
+	got := lostOptions("# why\nCONFIG_A=y\n\nCONFIG_B=m\nCONFIG_C=y\n", "CONFIG_A=y\n# CONFIG_C is not set\nCONFIG_B=y\nCONFIG_D=y\n")
+	if want := []string{"CONFIG_B=m", "CONFIG_C=y"}; !slices.Equal(got, want) {
+		t.Errorf("lost %q, want %q", got, want)
 	}
 }
 
 func TestCachedUserModeIsWhole(t *testing.T) {
 	t.Parallel()
 	cache := t.TempDir()
-	root := filepath.Join(cache, userModePrefix+"6.1um4+b13")
-	if err := os.MkdirAll(filepath.Join(root, "lib/modules/6.1.176"), 0o755); err != nil {
+	older, root := filepath.Join(cache, userModePrefix+"6.18.5-1"), filepath.Join(cache, userModePrefix+"6.18.5-1"+userModeEdition)
+	for _, r := range []string{older, root} {
+		if err := os.MkdirAll(filepath.Join(r, "lib/modules/6.18.5-weft"), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.WriteFile(filepath.Join(older, userModeImage), nil, 0o755); err != nil {
 		t.Fatal(err)
 	}
 	if k, ok := cachedUserMode(cache); ok {
-		t.Errorf("a folder without the kernel is taken for whole: %+v", k)
+		t.Errorf("a folder without the kernel, or of an older edition, is taken for whole: %+v", k)
 	}
 	image := filepath.Join(root, userModeImage)
 	if err := os.WriteFile(image, nil, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if k, ok := cachedUserMode(cache); !ok || k != (Kernel{Release: "6.1.176", Image: image, Root: root}) {
+	if k, ok := cachedUserMode(cache); !ok || k != (Kernel{Release: "6.18.5-weft", Image: image, Root: root}) {
 		t.Errorf("the cache has %+v, %v", k, ok)
 	}
 	if k, ok := cachedKernel(cache); ok {

@@ -58,10 +58,6 @@ func (m *Machine) start(ctx context.Context, c Config, k Kernel, p plan) error {
 	return nil
 }
 
-// ErrProcessor says that user-mode Linux does not run on the machine's processor. The registers of AMX are more than its kernel (6.1)
-// saves for a process, and the machine's kernel refuses a part of them ("ptrace set fp regs failed, errno = 14").
-var ErrProcessor = errors.New("user-mode Linux does not know the registers of this processor: use QEMU")
-
 // errPanic says that the kernel panicked before it was up. User-mode Linux then neither ends nor answers.
 var errPanic = errors.New("the kernel panicked")
 
@@ -85,16 +81,13 @@ func (m *Machine) boot(ctx context.Context, p plan, initramfs string) (err error
 	return err
 }
 
-// awaitPanic returns when the console tells of a panic: errPanic or ErrProcessor. It returns nil when ctx ends. It polls, because the
+// awaitPanic returns when the console tells of a panic: errPanic. It returns nil when ctx ends. It polls, because the
 // console is a file.
 func (m *Machine) awaitPanic(ctx context.Context) error {
 	poll := time.NewTicker(100 * time.Millisecond)
 	defer poll.Stop()
 	for {
-		switch console := m.consoleTail(); {
-		case strings.Contains(console, "ptrace set fp regs failed"):
-			return ErrProcessor
-		case strings.Contains(console, "Kernel panic"):
+		if strings.Contains(m.consoleTail(), "Kernel panic") {
 			return errPanic
 		}
 		select {

@@ -64,7 +64,12 @@ func (m *Machine) Run(ctx context.Context, c Command) (code int, err error) {
 		return 0, err
 	}
 	defer m.forget(id)
-	if err := m.requests.Send(agent.Request{ID: id, Run: &agent.Run{Args: c.Args, Env: m.environment(c.Env), Dir: c.Dir, Stage: c.Stage}}); err != nil {
+	file, err := m.runFile(id, agent.Run{Args: c.Args, Env: m.environment(c.Env), Dir: c.Dir, Stage: c.Stage})
+	if err != nil {
+		return 0, err
+	}
+	defer os.Remove(file)
+	if err := m.requests.Send(agent.Request{ID: id, RunFile: file}); err != nil {
 		return 0, fmt.Errorf("vm: %w", err)
 	}
 	select {
@@ -81,6 +86,19 @@ func (m *Machine) Run(ctx context.Context, c Command) (code int, err error) {
 		return 0, fmt.Errorf("vm: %s: %w, and it cannot be killed", c.Args[0], ctx.Err())
 	}
 	return 0, fmt.Errorf("vm: %s: %w", c.Args[0], ctx.Err())
+}
+
+// runFile puts the command where the first process reads it.
+func (m *Machine) runFile(id int, r agent.Run) (string, error) {
+	text, err := json.Marshal(r)
+	file := filepath.Join(m.Share, fmt.Sprintf(".run-%d", id))
+	if err == nil {
+		err = os.WriteFile(file, text, 0o600)
+	}
+	if err != nil {
+		return "", fmt.Errorf("vm: %w", err)
+	}
+	return file, nil
 }
 
 // findProgram finds a program as a shell does. It searches on the machine, because every file of the machine is inside too.

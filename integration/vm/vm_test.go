@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -28,24 +29,9 @@ func TestMachine(t *testing.T) {
 	testMachine(t, Config{})
 }
 
-// TestUserMode checks the same for user-mode Linux. On a processor with AMX it may say, at once, that it does not run there.
+// TestUserMode checks the same for user-mode Linux.
 func TestUserMode(t *testing.T) {
-	c := Config{Kind: UserMode, Processor: 1, Log: t.Logf}
-	processor, err := os.ReadFile("/proc/cpuinfo")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if strings.Contains(string(processor), " amx_tile") {
-		m, err := Boot(t.Context(), c)
-		if errors.Is(err, ErrProcessor) {
-			return
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		closed(t, m, m.process.Process.Pid)
-	}
-	testMachine(t, c)
+	testMachine(t, Config{Kind: UserMode, Processor: 1})
 }
 
 func testMachine(t *testing.T, c Config) {
@@ -58,6 +44,7 @@ func testMachine(t *testing.T, c Config) {
 	t.Cleanup(func() { closed(t, m, pid) })
 	t.Run("exit code and output", func(t *testing.T) { testOutput(t, m) })
 	t.Run("much output", func(t *testing.T) { testMuchOutput(t, m) })
+	t.Run("large environments", func(t *testing.T) { testLargeEnvironments(t, m) })
 	t.Run("share", func(t *testing.T) { testShare(t, m) })
 	t.Run("time limit", func(t *testing.T) { testTimeLimit(t, m) })
 	t.Run("root is read only", func(t *testing.T) { testReadOnly(t, m) })
@@ -106,6 +93,22 @@ func testInside(t *testing.T, m *Machine, self, name string) {
 	if code != 0 || !strings.Contains(out.String(), "--- PASS: TestMachine/"+name+" ") {
 		t.Errorf("%s did not hold: exit code %d", name, code)
 	}
+}
+
+// testLargeEnvironments asks for several commands at once that say more than the connection holds.
+func testLargeEnvironments(t *testing.T, m *Machine) {
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			code, err := m.Run(ctx, Command{Args: []string{"true"}, Env: []string{"LARGE=" + strings.Repeat("x", 16<<10)}})
+			if err != nil || code != 0 {
+				t.Errorf("exit code %d, error %v", code, err)
+			}
+		})
+	}
+	all.Wait()
 }
 
 func testOutput(t *testing.T, m *Machine) {

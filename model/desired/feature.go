@@ -17,11 +17,22 @@ const (
 	FeatureCentral Feature = "central"
 	// FeatureSessionSecret: BFD packets between gateway hosts carry secrets (GatewayPeer.Secret).
 	FeatureSessionSecret Feature = "session-secret"
+	// FeatureOnLink: guests are told of gateways and servers outside of their subnets.
+	FeatureOnLink Feature = "on-link"
+	// FeatureLimits: limits of ports (Port.Limits).
+	FeatureLimits Feature = "limits"
+	// FeatureFlat: networks of type flat.
+	FeatureFlat Feature = "flat"
+	// FeatureIsolation: networks whose guests do not reach each other (Network.IsolateGuests).
+	FeatureIsolation Feature = "isolation"
+	// FeatureAddressPairs: allowed address pairs of ports (Port.AddressPairs, Network.AddressPairs).
+	FeatureAddressPairs Feature = "address-pairs"
 )
 
 // Features lists what this version of the host reconciler can do.
 func Features() []Feature {
-	return []Feature{FeatureVLAN, FeatureDHCPv4, FeatureDHCPv6, FeatureRA, FeatureStandby, FeatureRouter, FeatureCentral, FeatureSessionSecret}
+	return []Feature{FeatureVLAN, FeatureDHCPv4, FeatureDHCPv6, FeatureRA, FeatureStandby, FeatureRouter, FeatureCentral,
+		FeatureSessionSecret, FeatureOnLink, FeatureLimits, FeatureFlat, FeatureIsolation, FeatureAddressPairs}
 }
 
 // Baseline lists the features that every node of layout version v1 has.

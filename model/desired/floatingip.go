@@ -8,7 +8,9 @@ import (
 const KindFloatingIP Kind = "floatingip"
 
 // FloatingIPKind is the row of the kind in AllKinds.
-func FloatingIPKind() ItemKind { return ItemKind{KindFloatingIP, func() Item { return &FloatingIP{} }} }
+func FloatingIPKind() ItemKind {
+	return ItemKind{Kind: KindFloatingIP, New: func() Item { return &FloatingIP{} }}
+}
 
 // FloatingIP is one floating address. It is on the node of the guest that it leads to, or on all nodes of the guest's centralized
 // router.

@@ -8,7 +8,7 @@ import (
 const KindHost Kind = "host"
 
 // HostKind is the row of the kind in AllKinds.
-func HostKind() ItemKind { return ItemKind{KindHost, func() Item { return &Host{} }} }
+func HostKind() ItemKind { return ItemKind{Kind: KindHost, New: func() Item { return &Host{} }} }
 
 // Host is the node's own configuration.
 type Host struct {

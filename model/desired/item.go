@@ -40,6 +40,8 @@ type Titled interface {
 type ItemKind struct {
 	Kind Kind
 	New  func() Item
+	// Unawaited says that no object's status waits until such an item is programmed.
+	Unawaited bool
 }
 
 // Kinds are the kinds of items that a reader knows. It only reads the list.
@@ -58,6 +60,16 @@ func (list Kinds) New(k Kind) Item {
 		}
 	}
 	return nil
+}
+
+// Unawaited says that no object's status waits until items of the kind are programmed. Of a kind that is not in the list this is not known.
+func (list Kinds) Unawaited(k Kind) bool {
+	for _, one := range list {
+		if one.Kind == k {
+			return one.Unawaited
+		}
+	}
+	return false
 }
 
 // Decode reads an item from its JSON, as strictly as a reader of any version may: it ignores unknown fields. The error says what

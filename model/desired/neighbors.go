@@ -4,16 +4,18 @@ import (
 	"weft/model"
 )
 
-// KindNeighbors is a part of the neighbour entries of a network.
+// KindNeighbors is a shard of the neighbor entries of a network.
 const KindNeighbors Kind = "neighbors"
 
 // NeighborsKind is the row of the kind in AllKinds.
-func NeighborsKind() ItemKind { return ItemKind{KindNeighbors, func() Item { return &Neighbors{} }} }
+func NeighborsKind() ItemKind {
+	return ItemKind{Kind: KindNeighbors, New: func() Item { return &Neighbors{} }, Unawaited: true}
+}
 
-// Neighbors is a part of the neighbour entries of a network on which a router of the node has a leg. The controllers put about 200
-// entries at most into a part on average. A node refuses a part with more than 1000.
+// Neighbors is a shard of the neighbor entries of a network on which a router of the node has an interface. The controllers put about
+// 200 entries at most into a shard on average. A node refuses a shard with more than 1000.
 type Neighbors struct {
-	UID     string     `json:"uid"`     // the network's, "-" and the part's number
+	UID     string     `json:"uid"`     // the network's, "-" and the shard's number
 	Network string     `json:"network"` // uid
 	Entries []Neighbor `json:"entries"` // in the order of their addresses
 }

@@ -11,7 +11,9 @@ import (
 const KindNetwork Kind = "network"
 
 // NetworkKind is the row of the kind in AllKinds.
-func NetworkKind() ItemKind { return ItemKind{KindNetwork, func() Item { return &Network{} }} }
+func NetworkKind() ItemKind {
+	return ItemKind{Kind: KindNetwork, New: func() Item { return &Network{} }}
+}
 
 // Network is a network that a port or router of the node refers to.
 type Network struct {
@@ -20,7 +22,7 @@ type Network struct {
 	Name            string            `json:"name"`
 	Type            model.NetworkType `json:"type"`
 	PhysicalNetwork string            `json:"physicalNetwork,omitempty"`
-	SegmentationID  uint16            `json:"segmentationID,omitempty"`
+	SegmentationID  uint16            `json:"segmentationID,omitempty"` // 0 for a flat network
 	MTU             int               `json:"mtu"`
 	Subnets         []Subnet          `json:"subnets,omitempty"`
 	DHCP            DHCP              `json:"dhcp"`
@@ -29,13 +31,22 @@ type Network struct {
 	// CentralMAC is the MAC of the centralized router that the network is on. It is zero when there is none, and as long as no
 	// gateway host has the router.
 	CentralMAC model.MAC `json:"centralMAC,omitzero"`
+	// IsolateGuests says that the network's guests must not reach each other on layer 2. A node that gets it has FeatureIsolation,
+	// or no port of the network.
+	IsolateGuests bool `json:"isolateGuests,omitempty"`
+	// RouterMACs are those with which Weft's routers on any node may send to the network's guests, in order. They are set with
+	// IsolateGuests only, because the MACs of guests begin with the same prefix.
+	RouterMACs []model.MAC `json:"routerMACs,omitempty"`
+	// AddressPairs says that ports of the network have allowed address pairs, on this node or others. Routers must find out where such an
+	// address is at present. It is set on nodes with FeatureAddressPairs only.
+	AddressPairs bool `json:"addressPairs,omitempty"`
 }
 
 // Subnet is one address block with its servers resolved. DHCPServer is set on IPv4 subnets, except those whose pools all have
 // names.
 type Subnet struct {
 	CIDR model.Prefix `json:"cidr"`
-	// Gateway is the address of which guests are told: that of a router that exists, or of a leg of one of Weft's routers.
+	// Gateway is the address of which guests are told: that of a router that exists, or that of one of Weft's routers.
 	Gateway    model.Address `json:"gateway,omitzero"`
 	DHCPServer model.Address `json:"dhcpServer,omitzero"`
 }

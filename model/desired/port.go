@@ -10,7 +10,7 @@ import (
 const KindPort Kind = "port"
 
 // PortKind is the row of the kind in AllKinds.
-func PortKind() ItemKind { return ItemKind{KindPort, func() Item { return &Port{} }} }
+func PortKind() ItemKind { return ItemKind{Kind: KindPort, New: func() Item { return &Port{} }} }
 
 // State says whether a port sends and receives here.
 type State string
@@ -36,6 +36,30 @@ type Port struct {
 	// Migration is the number of the migration for which the port is on standby here. The node reports it when the guest has
 	// announced itself on its device. It is 0 when no guest is expected.
 	Migration int64 `json:"migration,omitempty"`
+	// Limits are those that count for the port, with the defaults of its network and project.
+	Limits PortLimits `json:"limits,omitzero"`
+	// AddressPairs are what the guest may use besides its MAC and its addresses. A node that gets some has FeatureAddressPairs.
+	AddressPairs []AddressPair `json:"allowedAddressPairs,omitempty"`
+}
+
+// AddressPair is a block of addresses and the MAC with which the guest uses them. It is comparable.
+type AddressPair struct {
+	Address model.AddressBlock `json:"address"`
+	MAC     model.MAC          `json:"mac"` // the port's own where the intent names none
+}
+
+// PortLimits bound what the guest receives (ingress) and sends (egress). A direction without limit is zero. It is comparable.
+type PortLimits struct {
+	Ingress PortLimit `json:"ingress,omitzero"`
+	Egress  PortLimit `json:"egress,omitzero"`
+}
+
+// PortLimit is the limit of one direction. The units are those of model.PortLimit. A field is 0 if there is no such limit. Without a
+// burst the host chooses it.
+type PortLimit struct {
+	RateKbps   uint32 `json:"rateKbps,omitempty"`
+	BurstKbit  uint32 `json:"burstKbit,omitempty"`
+	PacketRate uint32 `json:"packetRate,omitempty"`
 }
 
 // Key implements Item.

@@ -10,16 +10,17 @@ import (
 const KindRouter Kind = "router"
 
 // RouterKind is the row of the kind in AllKinds.
-func RouterKind() ItemKind { return ItemKind{KindRouter, func() Item { return &Router{} }} }
+func RouterKind() ItemKind { return ItemKind{Kind: KindRouter, New: func() Item { return &Router{} }} }
 
 // Router is a project's router. A distributed one is on a node that has guests of its networks; a centralized one is on a gateway
-// host. The node config also has a Network for each leg and for External, and the Neighbors of each leg's network.
+// host. The node config also has a Network for each of its interfaces and for External, and the Neighbors of these networks.
 type Router struct {
 	UID     string `json:"uid"`
 	Project string `json:"project"`
 	Name    string `json:"name"`
-	// Legs are the router's interfaces on its networks, in the order of the networks' uids.
-	Legs []RouterLeg `json:"legs"`
+	// Interfaces are in the order of the networks' uids. The JSON name is that of former versions, so that nodes and controllers of
+	// both read each other.
+	Interfaces []RouterInterface `json:"legs"`
 	// External is the uid of its external network; empty for none. This Network in the same node config has a Gateway, unless the router
 	// is centralized.
 	External string `json:"external,omitempty"`
@@ -29,7 +30,7 @@ type Router struct {
 
 // CentralGateway has the MAC, addresses and nodes of a centralized router. They are the same on whichever of its nodes is active.
 type CentralGateway struct {
-	// MAC is the router's own claimed MAC. All of its legs use it, including the one on the external network.
+	// MAC is the router's own claimed MAC. All of its interfaces use it, including the one on the external network.
 	MAC model.MAC `json:"mac"`
 	// External is its gateway on the external network. The router itself claims the addresses, so that they move with it. Nil for
 	// none.
@@ -38,7 +39,7 @@ type CentralGateway struct {
 	// active. There are at most MaxGatewayPeers.
 	Peers []GatewayPeer `json:"peers"`
 	// Watch is the uid of the network on whose segment the peers watch each other: the external network, otherwise the network of
-	// the first leg.
+	// the first of Interfaces.
 	Watch string `json:"watch"`
 }
 
@@ -57,8 +58,8 @@ const SessionSecretSize = 10
 // MaxGatewayPeers bounds the nodes that have one centralized router.
 const MaxGatewayPeers = 3
 
-// RouterLeg is the router's interface on one network.
-type RouterLeg struct {
+// RouterInterface is the router's interface on one network.
+type RouterInterface struct {
 	Network string `json:"network"` // uid
 	// Addresses are the gateway's addresses, one for each subnet, with the prefix length of the subnet. They are the same on every
 	// host.

@@ -32,6 +32,9 @@ func fill(v reflect.Value) {
 	case model.Prefix:
 		v.Set(reflect.ValueOf(model.Prefix{Prefix: netip.MustParsePrefix("192.0.2.0/24")}))
 		return
+	case model.AddressBlock:
+		v.Set(reflect.ValueOf(model.AddressBlock{Prefix: netip.MustParsePrefix("192.0.2.64/28")}))
+		return
 	case netip.Prefix:
 		v.Set(reflect.ValueOf(netip.MustParsePrefix("192.0.2.1/24")))
 		return

@@ -44,8 +44,8 @@ func TestUplinkByAlternativeName(t *testing.T) {
 	}
 }
 
-// same says how the objects of two units differ; empty when they do not.
-func same(a, b compile.Unit) string {
+// same says how the objects of two results differ; empty when they do not.
+func same(a, b compile.Result) string {
 	if a.Pending != b.Pending || a.Refused != b.Refused || len(a.Objects) != len(b.Objects) {
 		return "pending " + b.Pending + ", refused " + b.Refused
 	}

@@ -37,7 +37,7 @@ func TestCentralFaults(t *testing.T) {
 	t.Parallel()
 	g := func(change func(g *desired.CentralGateway)) func(compile.Input) {
 		return func(in compile.Input) {
-			in.Facts.Interfaces[compile.LegDevice(fixture.RouterUID, fixture.NetBlue)] = object.InterfaceFacts{Bridge: "br-int", OFPort: 25, Created: true}
+			in.Facts.Interfaces[compile.RouterInterfaceDevice(fixture.RouterUID, fixture.NetBlue)] = object.InterfaceFacts{Bridge: "br-int", OFPort: 25, Created: true}
 			change(in.Config.Router(fixture.RouterUID).Central)
 		}
 	}
@@ -51,6 +51,6 @@ func TestCentralFaults(t *testing.T) {
 		{"the server's MAC", g(func(g *desired.CentralGateway) { g.MAC = model.MAC(object.ServerMAC) }), "", "is reserved or no unicast"},
 		{"a secret that is no number", g(func(g *desired.CentralGateway) { g.Peers[0].Secret = "zz" + fixture.SecretOf(0)[2:] }), "", "not 10 bytes in hexadecimal"},
 		{"alone, watching nothing", g(func(g *desired.CentralGateway) { g.Peers, g.Watch = g.Peers[1:2], "" }), "", ""},
-		{"watching a leg", g(func(g *desired.CentralGateway) { g.Watch = fixture.NetBlue }), "waits for the BFD session", ""},
+		{"watching a router interface", g(func(g *desired.CentralGateway) { g.Watch = fixture.NetBlue }), "waits for the BFD session", ""},
 	})
 }

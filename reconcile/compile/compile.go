@@ -15,7 +15,7 @@ import (
 	"weft/model/desired"
 )
 
-// Input is everything that compiling depends on. It is only read. Index makes lookups cheap and keeps what units are made of.
+// Input is everything that compiling depends on. It is only read. Index makes lookups cheap and keeps what results are made of.
 // Without one, every call builds its own from the node config and the facts, which is for tests and for printing one item.
 type Input struct {
 	Config *desired.NodeConfig
@@ -25,17 +25,17 @@ type Input struct {
 	Backends map[model.Driver]Backend
 }
 
-// Compile compiles one item of the node config into its unit. An item that is not there becomes a unit without objects: those that
-// it had are to be removed. Objects of different units never share a key, with two exceptions: neighbours that are in two parts,
+// Compile compiles one item of the node config into its result. An item that is not there becomes a result without objects: those that
+// it had are to be removed. Objects of different results never share a key, with two exceptions: neighbors that are in two shards,
 // and routed prefixes that two routers have.
-func Compile(in Input, key desired.Key) Unit {
+func Compile(in Input, key desired.Key) Result {
 	c := newCompiler(in)
-	b := Builder{Unit: Unit{Key: key}}
+	b := Builder{Result: Result{Key: key}}
 	if k, ok := c.read.index.kinds.find(key.Kind); ok {
 		k.Compile(c, &b, key.UID)
 	}
 	b.Reads = c.read.list()
-	return b.Unit
+	return b.Result
 }
 
 func newCompiler(in Input) Compiler {

@@ -38,6 +38,19 @@ func TestWhatAGuestIsServed(t *testing.T) {
 	if dhcp != nil || ra == nil {
 		t.Errorf("a guest whose only subnet has no server: %+v, %+v", dhcp, ra)
 	}
+	_, ra = served(fixture.Plain(), func(_ compile.Input, n *desired.Network, p *desired.Port) {
+		n.Subnets = append([]desired.Subnet{{CIDR: fixture.Prefix("fd00:2::/64"), Gateway: fixture.Address("fe80::2")}}, n.Subnets...)
+		n.Subnets[2].Gateway = fixture.Address("fe80::1")
+	})
+	if ra.Gateway != netip.MustParseAddr("fe80::1") || ra.Router {
+		t.Errorf("the router of the guest's own subnet: %+v", ra)
+	}
+	_, ra = served(fixture.Plain(), func(_ compile.Input, n *desired.Network, _ *desired.Port) {
+		n.Subnets[1].Gateway = fixture.Address("fd00:1::1")
+	})
+	if ra.Gateway.IsValid() {
+		t.Errorf("a router without link-local address: %+v", ra)
+	}
 	_, ra = served(fixture.Plain(), func(_ compile.Input, n *desired.Network, _ *desired.Port) { n.DHCP.DNSServers = n.DHCP.DNSServers[:1] })
 	if len(ra.DNS) != 0 || len(ra.Prefixes) != 1 || ra.Router {
 		t.Errorf("servers of IPv4 only, and no router: %+v", ra)
@@ -49,8 +62,8 @@ func TestWhatAGuestIsServed(t *testing.T) {
 	}{
 		"a distributed router": {func(compile.Input, *desired.Network, *desired.Port) {}, true, object.MAC{}},
 		"a router without IPv6": {func(in compile.Input, _ *desired.Network, _ *desired.Port) {
-			leg := &in.Config.Router(fixture.RouterUID).Legs[0]
-			leg.Addresses = leg.Addresses[:1]
+			iface := &in.Config.Router(fixture.RouterUID).Interfaces[0]
+			iface.Addresses = iface.Addresses[:1]
 		}, false, object.MAC{}},
 		"a kernel without IPv6": {func(in compile.Input, _ *desired.Network, _ *desired.Port) { in.Facts.NoIPv6 = true }, false, object.MAC{}},
 		"a router on gateway hosts, without IPv6": {func(in compile.Input, n *desired.Network, _ *desired.Port) {
@@ -69,8 +82,8 @@ func TestWhatAGuestIsServed(t *testing.T) {
 	}
 }
 
-// TestArrivalIsWaitedFor: only on the netdev of a standby port that a guest is moving to.
-func TestArrivalIsWaitedFor(t *testing.T) {
+// TestActivationIsWaitedFor: only on the netdev of a standby port that a guest is moving to.
+func TestActivationIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
 		make func(in compile.Input)
@@ -117,8 +130,8 @@ func TestTheFirstRivalIsNamed(t *testing.T) {
 	}
 }
 
-// TestExitOfOneFamily: the smallest MTU with IPv6, a kernel without it, and an exit without address.
-func TestExitOfOneFamily(t *testing.T) {
+// TestExternalGatewayOfOneFamily: the smallest MTU with IPv6, a kernel without it, and an external gateway without address.
+func TestExternalGatewayOfOneFamily(t *testing.T) {
 	t.Parallel()
 	in := fixture.Routed()
 	in.Config.Network(fixture.NetPublic).MTU = model.MinMTUv6
@@ -149,7 +162,7 @@ func TestExitOfOneFamily(t *testing.T) {
 	in = fixture.Routed()
 	in.Config.Network(fixture.NetPublic).Gateway.Addresses = []netip.Prefix{}
 	if a := fixture.First[*object.Announcement](compile.Compile(in, fixture.Key(desired.KindNetwork, fixture.NetPublic))); a != nil {
-		t.Errorf("an exit without address is announced: %+v", a)
+		t.Errorf("an external gateway without address is announced: %+v", a)
 	}
 }
 

@@ -48,7 +48,7 @@ func TestNamesThatTheDoorLetsInCompile(t *testing.T) {
 // router's place.
 func TestNoGuestHasADeviceOfOurs(t *testing.T) {
 	t.Parallel()
-	for _, name := range []string{compile.LegDevice(fixture.RouterUID, fixture.NetRed), compile.ExternalLegDevice(fixture.NetPublic), compile.CentralLegDevice(fixture.RouterUID, fixture.NetPublic),
+	for _, name := range []string{compile.RouterInterfaceDevice(fixture.RouterUID, fixture.NetRed), compile.ExternalGatewayDevice(fixture.NetPublic), compile.CentralGatewayDevice(fixture.RouterUID, fixture.NetPublic),
 		openvswitch.SessionDevice(fixture.NetPublic, "h1"), linuxbridge.BridgeName(fixture.NetRed), linuxbridge.VLANName(fixture.NetRed)} {
 		id := model.ID{Project: "alpha", Kind: model.KindPort, Name: "p"}
 		_, err := model.DecodeIntent(id, []byte(`{"spec": {"network": "n", "device": "`+name+`"}}`))

@@ -10,7 +10,7 @@ import (
 
 // Index answers which items share something, without walking the node config or the facts. It also knows what each item was compiled
 // from. The engine keeps one. It calls Update for each item that it puts into or takes out of its node config, and Observe for each
-// change of the facts. Both return the items that must be compiled again. It calls Compiled for each unit. An Index is not safe for
+// change of the facts. Both return the items that must be compiled again. It calls Compiled for each result. An Index is not safe for
 // use from several goroutines.
 type Index struct {
 	kinds    Kinds

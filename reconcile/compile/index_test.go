@@ -140,7 +140,7 @@ func TestAForgottenItemIsNotCompiledAgain(t *testing.T) {
 	gone := fixture.Key(desired.KindPort, fixture.PortWeb)
 	in.Config.Remove(desired.Key{Kind: desired.KindPort, UID: fixture.PortWeb})
 	x.Update(in.Config, gone)
-	x.Compiled(compile.Unit{Key: gone})
+	x.Compiled(compile.Result{Key: gone})
 	fixture.Link(in, "tapweb", func(l *object.LinkFacts) { l.MTU++ })
 	if dirty := x.Observe(in.Facts, nil); slices.Contains(dirty, gone) {
 		t.Errorf("compiled again are %v", dirty)

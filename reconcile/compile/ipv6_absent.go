@@ -26,15 +26,15 @@ func (c Compiler) usableRouter(b *Builder, r *desired.Router) *desired.Router {
 		return r
 	}
 	out := *r
-	out.Legs = slices.Clone(r.Legs)
+	out.Interfaces = slices.Clone(r.Interfaces)
 	lost := false
-	for i := range out.Legs {
+	for i := range out.Interfaces {
 		var l bool
-		out.Legs[i].Addresses, l = c.usable(out.Legs[i].Addresses)
+		out.Interfaces[i].Addresses, l = c.usable(out.Interfaces[i].Addresses)
 		lost = lost || l
 	}
-	if lost { // a network with IPv6 only has no leg here
-		out.Legs = slices.DeleteFunc(out.Legs, func(leg desired.RouterLeg) bool { return len(leg.Addresses) == 0 })
+	if lost { // a network with IPv6 only has no interface here
+		out.Interfaces = slices.DeleteFunc(out.Interfaces, func(iface desired.RouterInterface) bool { return len(iface.Addresses) == 0 })
 	}
 	if lost {
 		b.Pend("%s", withoutIPv6)

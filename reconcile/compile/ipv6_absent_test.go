@@ -19,9 +19,9 @@ func TestKernelWithoutIPv6(t *testing.T) {
 		object.KindNATTable: true, object.KindNATMapping: true, object.KindAnnouncement: true}
 	keys := map[desired.Key]bool{ // whether the item asks for IPv6
 		fixture.Key(desired.KindRouter, fixture.RouterUID): true, fixture.Key(desired.KindNetwork, fixture.NetPublic): true, fixture.Key(desired.KindFloatingIP, fixture.FloatFwd): true,
-		fixture.Key(desired.KindFloatingIP, fixture.FloatWeb): false, fixture.Key(desired.KindNeighbors, fixture.PartRed): false, fixture.Key(desired.KindNetwork, fixture.NetRed): false,
+		fixture.Key(desired.KindFloatingIP, fixture.FloatWeb): false, fixture.Key(desired.KindNeighbors, fixture.ShardRed): false, fixture.Key(desired.KindNetwork, fixture.NetRed): false,
 	}
-	v4 := func(u compile.Unit) (all []string) {
+	v4 := func(u compile.Result) (all []string) {
 		for _, o := range u.Objects {
 			if o := strings.Split(fmt.Sprintf("%s %+v", o.Key(), o), " fd00:")[0]; ofKernel[object.Kind(strings.Split(o, "/")[0])] {
 				all = append(all, strings.Split(o, " ")[0])

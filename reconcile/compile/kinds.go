@@ -8,7 +8,7 @@ type Kind struct {
 	// Item is the source that an item of the kind is for others. It is a number of the kind's own: below 32, or above 200 for kinds
 	// that are not in AllKinds.
 	Item Source
-	// Compile adds the item's objects to the unit. For an item that is not there it adds nothing.
+	// Compile adds the item's objects to the result. For an item that is not there it adds nothing.
 	Compile func(c Compiler, b *Builder, uid string)
 	// Shares lists the groups in which the item is a member by its uid; none when the item is not there, or when it is nil.
 	Shares func(c *desired.NodeConfig, uid string) []Read

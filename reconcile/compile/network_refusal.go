@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 
+	"weft/hostnet/object"
 	"weft/model"
 	"weft/model/desired"
 )
@@ -23,16 +24,39 @@ func (c Compiler) networkRefusal(n *desired.Network) string {
 func networkFault(n *desired.Network) string {
 	_, hasNumber := NetworkNumber(n.UID)
 	switch {
-	case n.Type != model.NetworkTypeVLAN:
+	case n.Type != model.NetworkTypeVLAN && n.Type != model.NetworkTypeFlat:
 		return "network type " + Quote(string(n.Type)) + " is not known to this version"
 	case !hasNumber:
 		return "uid " + Quote(n.UID) + " is no UUID with a number of its own"
-	case n.SegmentationID < 1 || n.SegmentationID > 4094:
+	case n.Type == model.NetworkTypeVLAN && (n.SegmentationID < 1 || n.SegmentationID > 4094):
 		return "VLAN id is not between 1 and 4094"
+	case n.Type == model.NetworkTypeFlat && n.SegmentationID != 0:
+		return "a flat network has no VLAN id"
+	case n.Type == model.NetworkTypeFlat && n.PhysicalNetwork == "":
+		return "a flat network has no physical network"
 	case n.MTU < 68 || n.MTU > 65535:
 		return "MTU is not between 68 and 65535"
 	case len(n.Subnets) > maxSubnets:
 		return "more than 64 subnets"
+	}
+	for _, s := range n.Subnets {
+		if why := gatewayFault(s); why != "" {
+			return "gateway " + Quote(s.Gateway.String()) + " " + why
+		}
+	}
+	return ""
+}
+
+// gatewayFault says why a subnet cannot have its gateway; empty when it can, or has none.
+func gatewayFault(s desired.Subnet) string {
+	switch a := s.Gateway.Addr; {
+	case !a.IsValid():
+	case a == object.ServerLinkLocal || a == object.GatewayLinkLocal:
+		return "is reserved for Weft's own servers and routers"
+	case a.Is4In6() || a.Zone() != "" || a.Is4() != s.CIDR.Addr().Is4():
+		return "is not in canonical form, or not of the family of " + s.CIDR.String()
+	case !s.CIDR.Contains(a) && a.Is6() && !a.IsLinkLocalUnicast():
+		return "is neither in " + s.CIDR.String() + " nor link-local"
 	}
 	return ""
 }
@@ -40,7 +64,7 @@ func networkFault(n *desired.Network) string {
 // maxSubnets bounds the subnets of one network on a host.
 const maxSubnets = 64
 
-// networkRival says which other network has this one's number or VLAN: that with the lower uid. It is empty when there is none.
+// networkRival says which other network has this one's number or segment: that with the lower uid. It is empty when there is none.
 func (c Compiler) networkRival(n *desired.Network) string {
 	number, _ := NetworkNumber(n.UID)
 	for _, uid := range c.read.Sorted(GroupNumber, numberName(number)) {
@@ -49,6 +73,9 @@ func (c Compiler) networkRival(n *desired.Network) string {
 		}
 	}
 	for _, uid := range c.read.Sorted(GroupSegment, segmentName(n)) {
+		if c.precedes(uid, n.UID) && n.Type == model.NetworkTypeFlat {
+			return "the untagged segment of physical network " + Quote(n.PhysicalNetwork) + " belongs to network " + uid
+		}
 		if c.precedes(uid, n.UID) {
 			return "its VLAN id on physical network " + Quote(n.PhysicalNetwork) + " belongs to network " + uid
 		}
@@ -61,6 +88,7 @@ func (c Compiler) precedes(rival, uid string) bool {
 	return rival < uid && n != nil && networkFault(n) == ""
 }
 
+// segmentName names a network's segment. A flat network's has the id 0.
 func segmentName(n *desired.Network) string {
 	return fmt.Sprintf("%s/%d", n.PhysicalNetwork, n.SegmentationID)
 }

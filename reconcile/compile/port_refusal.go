@@ -20,6 +20,9 @@ func (c Compiler) PortRefusal(n *desired.Network, p *desired.Port) string {
 	if why := c.gatewayClash(p); why != "" {
 		return why
 	}
+	if why := c.pairClash(p); why != "" {
+		return why
+	}
 	if rival := c.firstRival(c.read.Group(GroupDevice, p.Device), p); rival != "" {
 		return "device " + p.Device + " belongs to port " + rival + " already"
 	}
@@ -35,8 +38,8 @@ func (c Compiler) PortRefusal(n *desired.Network, p *desired.Port) string {
 // gatewayClash says that a port uses an address or device of its network's router, or the host's router MAC; empty when it does
 // not.
 func (c Compiler) gatewayClash(p *desired.Port) string {
-	if leg, ok := c.gateway(p.Network); ok {
-		for _, g := range leg.Addresses {
+	if iface, ok := c.gateway(p.Network); ok {
+		for _, g := range iface.Addresses {
 			if slices.ContainsFunc(p.Addresses, func(a model.Address) bool { return a.Addr == g.Addr() }) {
 				return "address " + g.Addr().String() + " is that of the network's router"
 			}
@@ -45,7 +48,7 @@ func (c Compiler) gatewayClash(p *desired.Port) string {
 	if h := c.read.Host(); h != nil && p.MAC == h.RouterMAC {
 		return "MAC " + p.MAC.String() + " is the host's own for routers"
 	}
-	for uid := range c.read.Group(GroupLegDevice, p.Device) {
+	for uid := range c.read.Group(GroupRouterDevice, p.Device) {
 		if c.read.Router(uid) != nil {
 			return "device " + p.Device + " is a router's"
 		}
@@ -117,6 +120,12 @@ func portFault(n *desired.Network, p *desired.Port) string {
 		return "state " + Quote(string(p.State)) + " is not known to this version"
 	case len(p.Addresses) > maxAddresses:
 		return "more than 64 addresses"
+	}
+	if why := limitsFault(p.Limits); why != "" {
+		return why
+	}
+	if why := pairsFault(n, p); why != "" {
+		return why
 	}
 	for i, a := range p.Addresses {
 		if slices.Contains(p.Addresses[:i], a) {

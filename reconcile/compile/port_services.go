@@ -39,7 +39,7 @@ func addServices(u *Builder, n *desired.Network, p *desired.Port, device string,
 	}
 	u.Add(&object.RABinding{
 		OwnerUID: p.UID, Device: device, MTU: mtu, Lease: lease, Prefixes: prefixes, DNS: dns, Domain: n.DHCP.Domain,
-		Router: router && len(prefixes) > 0, RouterMAC: mac,
+		Router: router && len(prefixes) > 0, RouterMAC: mac, Gateway: linkLocalGateway(n, p),
 	})
 }
 
@@ -59,6 +59,20 @@ func leases(n *desired.Network, p *desired.Port) (v4 []object.DHCPv4Lease, v6 []
 		})
 	}
 	return v4, v6
+}
+
+// linkLocalGateway is the router that exists on the network, for the guest's first IPv6 address; not valid when there is none, or when it
+// is not known by a link-local address.
+func linkLocalGateway(n *desired.Network, p *desired.Port) netip.Addr {
+	for _, a := range p.Addresses {
+		if s, ok := subnetOf(n, a.Addr); ok && a.Is6() {
+			if s.Gateway.Is6() && s.Gateway.IsLinkLocalUnicast() {
+				return s.Gateway.Addr
+			}
+			return netip.Addr{}
+		}
+	}
+	return netip.Addr{}
 }
 
 func routes(in []model.Route) []object.DHCPRoute {

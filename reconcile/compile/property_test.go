@@ -3,6 +3,7 @@ package compile_test
 import (
 	"fmt"
 	"maps"
+	"net/netip"
 	"slices"
 	"testing"
 
@@ -23,7 +24,15 @@ func drawInput(t *rapid.T) compile.Input {
 	fixture.ClearKinds(in.Config, desired.KindNetwork, desired.KindPort)
 	for i := range rapid.IntRange(1, 4).Draw(t, "networks") {
 		uid := fmt.Sprintf("%08x-0000-4000-8000-%012x", rapid.IntRange(1, 3).Draw(t, "number"), i+1)
-		in.Config.Put(fixture.Network(uid, "n", uint16(rapid.IntRange(0, 4).Draw(t, "vlan")), 1))
+		n := fixture.Network(uid, "n", uint16(rapid.IntRange(0, 4).Draw(t, "vlan")), 1)
+		if rapid.IntRange(0, 2).Draw(t, "flat") == 0 {
+			n.Type, n.SegmentationID = model.NetworkTypeFlat, 0
+		}
+		if rapid.IntRange(0, 2).Draw(t, "isolated") == 0 {
+			n.IsolateGuests, n.RouterMACs = true, []model.MAC{fixture.MAC("fa:16:3e:ff:00:01"), fixture.MAC("fa:16:3e:ff:00:02")}
+		}
+		n.AddressPairs = rapid.Bool().Draw(t, "pairs")
+		in.Config.Put(n)
 	}
 	nets := fixture.UIDs(in.Config, desired.KindNetwork)
 	for i := range rapid.IntRange(0, 8).Draw(t, "ports") {
@@ -44,6 +53,14 @@ func drawPort(t *rapid.T, i int, nets []string) *desired.Port {
 	p.InterfaceID = rapid.SampledFrom([]string{"", "i0", "i1", "i2"}).Draw(t, "interface id")
 	p.State = rapid.SampledFrom([]desired.State{desired.StateActive, desired.StateActive, desired.StateStandby, "odd"}).Draw(t, "state")
 	p.Migration = rapid.Int64Range(0, 1).Draw(t, "migration")
+	for i := range rapid.IntRange(0, 3).Draw(t, "pairs") {
+		block := rapid.SampledFrom([]string{"10.1.0.50/32", "10.1.0.64/28", "10.1.0.64/30", "fd00:1::/120", "172.16.0.0/12"}).Draw(t, "pair")
+		mac := rapid.SampledFrom([]model.MAC{p.MAC, {0, 0, 0x5e, 0, 1, 0x33}, {2, 0, 0, 0, 1, byte(10 + i)}}).Draw(t, "MAC of the pair")
+		pair := desired.AddressPair{Address: model.AddressBlock{Prefix: netip.MustParsePrefix(block)}, MAC: mac}
+		if !slices.Contains(p.AddressPairs, pair) {
+			p.AddressPairs = append(p.AddressPairs, pair)
+		}
+	}
 	if rapid.IntRange(0, 4).Draw(t, "spoil") == 0 {
 		p.Addresses = append(p.Addresses, fixture.Address("10.1.0.2"))
 	}
@@ -83,8 +100,8 @@ func compileAll(in compile.Input) map[desired.Key]string {
 	return out
 }
 
-// Whatever the items are, no two units make the same object, and no two flows of the bridge are the same.
-func TestUnitsNeverCollide(t *testing.T) {
+// Whatever the items are, no two results make the same object, and no two flows of the bridge are the same.
+func TestResultsNeverCollide(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		in := drawInput(t)
@@ -112,8 +129,8 @@ func TestUnitsNeverCollide(t *testing.T) {
 	})
 }
 
-// After any history of changes, compiling again only what the index reports gives the same units as compiling everything from
-// scratch. Between the changes the reported items are compiled at once, later, or in part, as the engine's rounds do.
+// After any history of changes, compiling again only what the index reports gives the same results as compiling everything from
+// scratch. Between the changes the reported items are compiled at once, later, or in part, as the engine's passes do.
 func TestIndexFollowsChanges(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -181,7 +198,7 @@ func replace(c, next *desired.NodeConfig, k desired.Key) {
 	c.Remove(k)
 }
 
-// A port that is faulty by itself changes no other item's unit.
+// A port that is faulty by itself changes no other item's result.
 func TestFaultyPortHarmsNobody(t *testing.T) {
 	t.Parallel()
 	spoil := map[string]func(p *desired.Port){

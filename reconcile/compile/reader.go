@@ -26,7 +26,7 @@ func (r *Reader) list() []Read {
 	return reads
 }
 
-// derive returns a value that units are made of. It is computed once and kept until something that it was made of changes. A unit
+// derive returns a value that results are made of. It is computed once and kept until something that it was made of changes. A result
 // that uses several values records once the read within which they are.
 func (r *Reader) derive(of, within Read, compute func(*Reader) uint32) uint32 {
 	x := &r.index.recorded
@@ -70,7 +70,7 @@ func (r *Reader) FloatingIP(uid string) *desired.FloatingIP {
 	return r.config.FloatingIP(uid)
 }
 
-// Neighbors finds a part of a network's neighbours by its uid.
+// Neighbors finds a shard of a network's neighbor entries by its uid.
 func (r *Reader) Neighbors(uid string) *desired.Neighbors {
 	r.note(ReadNeighbors, uid)
 	return r.config.Neighbors(uid)

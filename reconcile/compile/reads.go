@@ -1,6 +1,6 @@
 package compile
 
-// Read names one thing that an item's unit was made of, whether it existed or not: an item, a fact, or a group of items that share
+// Read names one thing that an item's result was made of, whether it existed or not: an item, a fact, or a group of items that share
 // something. When it changes, its readers are compiled again.
 type Read struct {
 	Of Source
@@ -41,10 +41,10 @@ const (
 	GroupMAC                                // network and MAC → ports
 	GroupNumber                             // host-local network number → networks
 	GroupSegment                            // physical network and segmentation id → networks
-	GroupLeg                                // network → routers with a leg on it
+	GroupRouterInterface                    // network → routers with an interface on it
 	GroupExternal                           // external network → routers
 	GroupWatch                              // network → centralized routers whose hosts watch each other on it
-	GroupLegDevice                          // host's end of a leg → the router or external network
+	GroupRouterDevice                       // host's end of a router interface → the router or external network
 	GroupFloatingAddress                    // network and address → floating addresses
 	GroupRouters                            // → all routers
 	GroupPlugged                            // interface id → OVS interfaces

@@ -14,11 +14,11 @@ type recorded struct {
 	derived map[Read]*node
 }
 
-// node is something that was made of its reads: an item's unit, or a derived value that units are made of.
+// node is something that was made of its reads: an item's result, or a derived value that results are made of.
 type node struct {
 	reads []Read
 	item  desired.Key
-	// Only for a derived value: its name, and the read that changes with it for the units that use it.
+	// Only for a derived value: its name, and the read that changes with it for the results that use it.
 	derived, within Read
 	value           uint32
 }
@@ -27,8 +27,8 @@ func newRecorded() recorded {
 	return recorded{map[Read][]*node{}, map[desired.Key]*node{}, map[Read]*node{}}
 }
 
-// Compiled records what a unit was made of. It replaces what was recorded for its item before. A unit without reads is forgotten.
-func (x *recorded) Compiled(u Unit) {
+// Compiled records what a result was made of. It replaces what was recorded for its item before. A result without reads is forgotten.
+func (x *recorded) Compiled(u Result) {
 	n := x.items[u.Key]
 	if n == nil {
 		n = &node{item: u.Key}

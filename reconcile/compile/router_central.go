@@ -39,7 +39,7 @@ func centralFault(h *desired.Host, r *desired.Router) string {
 	case !unicast(object.MAC(g.MAC)) || object.MAC(g.MAC) == object.ServerMAC || object.MAC(g.MAC) == object.GatewayMAC:
 		return "its MAC " + g.MAC.String() + " is reserved or no unicast address"
 	case len(g.Peers) > 1 && g.Watch != r.External &&
-		!slices.ContainsFunc(r.Legs, func(l desired.RouterLeg) bool { return l.Network == g.Watch }):
+		!slices.ContainsFunc(r.Interfaces, func(l desired.RouterInterface) bool { return l.Network == g.Watch }):
 		return "the network on which its hosts watch each other is none of its own"
 	}
 	return ""
@@ -53,7 +53,7 @@ func validSecret(secret string) bool {
 
 func unicast(m object.MAC) bool { return m != object.MAC{} && m[0]&1 == 0 }
 
-// routerMAC is the source MAC of a router's legs.
+// routerMAC is the source MAC of a router's interfaces.
 func routerMAC(r *desired.Router) object.MAC {
 	if r.Central != nil {
 		return object.MAC(r.Central.MAC)

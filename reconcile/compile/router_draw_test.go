@@ -27,8 +27,8 @@ func drawRouters(t *rapid.T, in compile.Input, nets []string) {
 	var routers []string
 	for i := range rapid.IntRange(0, 3).Draw(t, "routers") {
 		r := &desired.Router{UID: fmt.Sprintf("e0000000-0000-4000-8000-%012x", i), External: anyNet.Draw(t, "external")}
-		for range rapid.IntRange(0, 3).Draw(t, "legs") {
-			r.Legs = append(r.Legs, desired.RouterLeg{Network: anyNet.Draw(t, "leg"),
+		for range rapid.IntRange(0, 3).Draw(t, "router interfaces") {
+			r.Interfaces = append(r.Interfaces, desired.RouterInterface{Network: anyNet.Draw(t, "router interface"),
 				Addresses: []netip.Prefix{netip.MustParsePrefix(rapid.SampledFrom([]string{"10.1.0.1/24", "10.1.0.10/24", "fd00:1::1/64"}).Draw(t, "gateway"))}})
 		}
 		drawPlace(t, in, r, i)
@@ -51,12 +51,12 @@ func drawRouters(t *rapid.T, in compile.Input, nets []string) {
 // drawPlace draws where a router is: on every host, or on this one and another, which is heard or not. It also draws which of its
 // devices are in the switch.
 func drawPlace(t *rapid.T, in compile.Input, r *desired.Router, i int) {
-	devices := []string{compile.CentralLegDevice(r.UID, r.External), compile.ExternalLegDevice(r.External)}
-	for _, leg := range r.Legs {
-		devices = append(devices, compile.LegDevice(r.UID, leg.Network))
+	devices := []string{compile.CentralGatewayDevice(r.UID, r.External), compile.ExternalGatewayDevice(r.External)}
+	for _, iface := range r.Interfaces {
+		devices = append(devices, compile.RouterInterfaceDevice(r.UID, iface.Network))
 	}
-	if len(r.Legs) > 0 && rapid.Bool().Draw(t, "centralized") {
-		g := &desired.CentralGateway{MAC: fixture.MAC(fmt.Sprintf("fa:16:3e:cc:00:%02x", i)), Watch: rapid.SampledFrom([]string{r.External, r.Legs[0].Network}).Draw(t, "watch"),
+	if len(r.Interfaces) > 0 && rapid.Bool().Draw(t, "centralized") {
+		g := &desired.CentralGateway{MAC: fixture.MAC(fmt.Sprintf("fa:16:3e:cc:00:%02x", i)), Watch: rapid.SampledFrom([]string{r.External, r.Interfaces[0].Network}).Draw(t, "watch"),
 			Peers: []desired.GatewayPeer{{Node: "h0", MAC: fixture.MAC("fa:16:3e:ff:00:00"), Secret: fixture.SecretOf(0)}, {Node: in.Config.Host().Name, MAC: fixture.MAC("fa:16:3e:ff:00:01"), Secret: fixture.SecretOf(1)}}}
 		if n := in.Config.Network(r.External); n != nil {
 			g.External = n.Gateway
@@ -67,7 +67,7 @@ func drawPlace(t *rapid.T, in compile.Input, r *desired.Router, i int) {
 	for j, d := range devices {
 		if rapid.Bool().Draw(t, "plugged") {
 			in.Facts.Interfaces[d] = object.InterfaceFacts{Bridge: "br-int", OFPort: uint32(100 + 10*i + j), Created: true,
-				Session: object.SessionFacts{Known: true, Settled: rapid.Bool().Draw(t, "settled"), Up: rapid.Bool().Draw(t, "up")}}
+				Session: object.SessionFacts{Known: true, Converged: rapid.Bool().Draw(t, "converged"), Up: rapid.Bool().Draw(t, "up")}}
 		}
 	}
 }

@@ -12,7 +12,7 @@ import (
 // Devices inside our namespaces that have the same name in each.
 const (
 	transitDevice  = "transit"  // in a router's namespace: towards the external one
-	externalDevice = "external" // in an external namespace: towards the external network
+	externalDevice = "external" // in a gateway namespace: towards the external network
 )
 
 // DigestName is a device name: the prefix and 12 hexadecimal digits of the SHA-256 of what it is for.
@@ -24,29 +24,30 @@ func DigestName(prefix, of string) string {
 // RouterNamespace is the name of the network namespace of a router.
 func RouterNamespace(routerUID string) string { return object.NamespacePrefix + "router-" + routerUID }
 
-// ExternalNamespace is the name of the network namespace through which routers reach an external network. A host's distributed
+// GatewayNamespace is the name of the network namespace through which routers reach an external network. A host's distributed
 // routers share the one that is named after the network. For a centralized router's own one, pass the router's uid.
-func ExternalNamespace(networkUID string) string {
+// The name on the host is that of former versions: a new name would make the namespace anew.
+func GatewayNamespace(networkUID string) string {
 	return object.NamespacePrefix + "external-" + networkUID
 }
 
-// LegDevice is the host's end of a router's veth on a network. LegInner is the end in the router's namespace.
-func LegDevice(routerUID, networkUID string) string {
+// RouterInterfaceDevice is the host's end of a router's veth on a network. RouterInterfaceName is the end in the router's namespace.
+func RouterInterfaceDevice(routerUID, networkUID string) string {
 	return DigestName("wl", routerUID+"/"+networkUID)
 }
 
-// LegInner is the name of the leg on the network inside its router's namespace.
-func LegInner(networkUID string) string { return DigestName("n", networkUID) }
+// RouterInterfaceName is the name of the interface on the network inside its router's namespace.
+func RouterInterfaceName(networkUID string) string { return DigestName("n", networkUID) }
 
-// ExternalLegDevice is the host's end of an external namespace's veth on its network.
-func ExternalLegDevice(networkUID string) string { return DigestName("we", networkUID) }
+// ExternalGatewayDevice is the host's end of a gateway namespace's veth on its network.
+func ExternalGatewayDevice(networkUID string) string { return DigestName("we", networkUID) }
 
-// CentralLegDevice is the host's end of a centralized router's veth on its external network.
-func CentralLegDevice(routerUID, networkUID string) string {
+// CentralGatewayDevice is the host's end of a centralized router's veth on its external network.
+func CentralGatewayDevice(routerUID, networkUID string) string {
 	return DigestName("we", routerUID+"/"+networkUID)
 }
 
-// transitPeer is the end of a router's transit veth in the external namespace.
+// transitPeer is the end of a router's transit veth in the gateway namespace.
 func transitPeer(routerUID string) string { return DigestName("t", routerUID) }
 
 // transitSlots is the number of pairs of transit addresses for the routers of one host, in 169.254.128.0/17.
@@ -59,7 +60,7 @@ func transitCandidate(routerUID string, n uint32) uint32 {
 	return binary.BigEndian.Uint32(sum[:4]) % transitSlots
 }
 
-// transitPair returns the addresses of one slot, IPv4 (/31) and IPv6 (/127), of the external namespace's end and of the router's
+// transitPair returns the addresses of one slot, IPv4 (/31) and IPv6 (/127), of the gateway namespace's end and of the router's
 // end. They never leave the host. The range is link-local for IPv4 (RFC 3927) and a unique local prefix for IPv6 (RFC 4193).
 func transitPair(slot uint32) (external, router []netip.Prefix) {
 	four := func(last uint32) netip.Prefix {

@@ -9,9 +9,9 @@ import (
 
 // Bounds on the size of one item on a host.
 const (
-	maxLegs      = 64
-	maxNeighbors = 1000
-	maxForwards  = 1000
+	maxInterfaces = 64
+	maxNeighbors  = 1000
+	maxForwards   = 1000
 )
 
 // maxUID bounds the uid of an item that has a name in the file system.
@@ -24,15 +24,15 @@ func routerFault(r *desired.Router) string {
 		return "uid " + Quote(r.UID) + " " + uidFault(r.UID)
 	case r.External != "" && uidFault(r.External) != "":
 		return "external network " + Quote(r.External) + " " + uidFault(r.External)
-	case len(r.Legs) > maxLegs:
+	case len(r.Interfaces) > maxInterfaces:
 		return "more than 64 networks"
 	}
-	for i, leg := range r.Legs {
+	for i, iface := range r.Interfaces {
 		switch {
-		case slices.ContainsFunc(r.Legs[:i], func(o desired.RouterLeg) bool { return o.Network == leg.Network }):
-			return "network " + Quote(leg.Network) + " is listed twice"
-		case leg.Network == r.External:
-			return "network " + Quote(leg.Network) + " is its external network too"
+		case slices.ContainsFunc(r.Interfaces[:i], func(o desired.RouterInterface) bool { return o.Network == iface.Network }):
+			return "network " + Quote(iface.Network) + " is listed twice"
+		case iface.Network == r.External:
+			return "network " + Quote(iface.Network) + " is its external network too"
 		}
 	}
 	return ""
@@ -51,12 +51,12 @@ func uidFault(uid string) string {
 	return ""
 }
 
-// legFault says why a router cannot have its addresses on a network; empty when it can.
-func legFault(n *desired.Network, leg desired.RouterLeg) string {
-	if len(leg.Addresses) == 0 || len(leg.Addresses) > maxSubnets {
+// interfaceFault says why a router cannot have its addresses on a network; empty when it can.
+func interfaceFault(n *desired.Network, iface desired.RouterInterface) string {
+	if len(iface.Addresses) == 0 || len(iface.Addresses) > maxSubnets {
 		return "the router has no address there, or more than 64"
 	}
-	return prefixesFault(n, leg.Addresses)
+	return prefixesFault(n, iface.Addresses)
 }
 
 // prefixesFault says which of our addresses is in no subnet of the network; empty when all are.

@@ -14,7 +14,7 @@ import (
 )
 
 // TestExitFaults: each fault of the gateway on an external network.
-func TestExitFaults(t *testing.T) {
+func TestExternalGatewayFaults(t *testing.T) {
 	t.Parallel()
 	gateway := func(change func(g *desired.NodeGateway)) func(compile.Input) {
 		return func(in compile.Input) { change(in.Config.Network(fixture.NetPublic).Gateway) }
@@ -46,21 +46,25 @@ func TestExitFaults(t *testing.T) {
 		{"three addresses", addresses("10.9.0.50/24", "fd00:9::50/64", "10.9.0.51/24"), "more than one address or next hop of a family", ""},
 		{"three next hops", hops("10.9.0.1", "fd00:9::1", "10.9.0.2"), "more than one address or next hop of a family", ""},
 		{"two addresses of a family", addresses("10.9.0.50/24", "10.9.0.51/24"), "more than one address of a family", ""},
-		{"two next hops of a family", hops("10.9.0.1", "10.9.0.2"), `next hop "10.9.0.2" is in no subnet of the external network, or the second`, ""},
-		{"a next hop elsewhere", hops("192.0.2.1"), `next hop "192.0.2.1" is in no subnet`, ""},
+		{"two next hops of a family", hops("10.9.0.1", "10.9.0.2"), `next hop "10.9.0.2" is no gateway of the external network, or the second`, ""},
+		{"a next hop elsewhere", hops("192.0.2.1"), `next hop "192.0.2.1" is no gateway`, ""},
+		{"a gateway on the link", func(in compile.Input) {
+			hops("192.0.2.1")(in)
+			in.Config.Network(fixture.NetPublic).Subnets[0].Gateway = fixture.Address("192.0.2.1")
+		}, "", ""},
 		{"one family", hops("fd00:9::1"), "", ""},
 		{"an address elsewhere", addresses("192.0.2.50/24"), "address 192.0.2.50/24 is in no subnet of the network", ""},
 		{"another prefix length", addresses("10.9.0.50/25"), "address 10.9.0.50/25 is in no subnet of the network", ""},
 		{"no prefix", gateway(func(g *desired.NodeGateway) { g.Addresses[0] = netip.Prefix{} }), "is not in canonical form", ""},
 		{"no address", addresses(), "", ""},
 		{"no number", func(in compile.Input) {
-			fixture.Interface(in, compile.ExternalLegDevice(fixture.NetPublic), func(i *object.InterfaceFacts) { i.OFPort, i.Error = 0, "busy" })
-		}, "waits for an OpenFlow port number of " + compile.ExternalLegDevice(fixture.NetPublic) + `: OVS says "busy"`, ""},
-		{"somebody else's leg", func(in compile.Input) {
-			fixture.Interface(in, compile.ExternalLegDevice(fixture.NetPublic), func(i *object.InterfaceFacts) { i.Created = false })
+			fixture.Interface(in, compile.ExternalGatewayDevice(fixture.NetPublic), func(i *object.InterfaceFacts) { i.OFPort, i.Error = 0, "busy" })
+		}, "waits for an OpenFlow port number of " + compile.ExternalGatewayDevice(fixture.NetPublic) + `: OVS says "busy"`, ""},
+		{"somebody else's router interface", func(in compile.Input) {
+			fixture.Interface(in, compile.ExternalGatewayDevice(fixture.NetPublic), func(i *object.InterfaceFacts) { i.Created = false })
 		}, "waits for an OpenFlow port number", ""},
-		{"a leg on another bridge", func(in compile.Input) {
-			fixture.Interface(in, compile.ExternalLegDevice(fixture.NetPublic), func(i *object.InterfaceFacts) { i.Bridge = "br-ex" })
+		{"a router interface on another bridge", func(in compile.Input) {
+			fixture.Interface(in, compile.ExternalGatewayDevice(fixture.NetPublic), func(i *object.InterfaceFacts) { i.Bridge = "br-ex" })
 		}, "waits for an OpenFlow port number", ""},
 	})
 }
@@ -122,9 +126,9 @@ func TestFloatingFaults(t *testing.T) {
 		{"its network is refused", func(in compile.Input) { in.Config.Network(fixture.NetPublic).MTU = 0 }, "external network alpha/public is refused: MTU", ""},
 		{"its router is faulty", func(in compile.Input) {
 			r := in.Config.Router(fixture.RouterUID)
-			r.Legs = append(r.Legs, r.Legs[0])
+			r.Interfaces = append(r.Interfaces, r.Interfaces[0])
 		}, "waits for a router to external network", ""},
-		{"no exit", func(in compile.Input) { in.Config.Host().RouterMAC = model.MAC{} }, "waits for the host's router MAC", ""},
+		{"no router MAC", func(in compile.Input) { in.Config.Host().RouterMAC = model.MAC{} }, "waits for the host's router MAC", ""},
 	})
 	for text, ok := range map[string]bool{"10.9.0.100": true, "::ffff:10.9.0.100": false, "fe80::1%eth0": false, "0.0.0.0": false, "224.0.0.9": false, "127.0.0.9": false} {
 		in := fixture.AllPlugged()
@@ -143,15 +147,15 @@ func TestRouterFaults(t *testing.T) {
 	router := func(change func(r *desired.Router)) func(compile.Input) {
 		return func(in compile.Input) { change(in.Config.Router(fixture.RouterUID)) }
 	}
-	legs := func(n int) func(compile.Input) {
+	interfaces := func(n int) func(compile.Input) {
 		return router(func(r *desired.Router) {
-			for i := len(r.Legs); i < n; i++ {
-				r.Legs = append(r.Legs, desired.RouterLeg{Network: fmt.Sprintf("n%d", i)})
+			for i := len(r.Interfaces); i < n; i++ {
+				r.Interfaces = append(r.Interfaces, desired.RouterInterface{Network: fmt.Sprintf("n%d", i)})
 			}
 		})
 	}
 	red := func(addresses ...netip.Prefix) func(compile.Input) {
-		return router(func(r *desired.Router) { r.Legs[0].Addresses = addresses })
+		return router(func(r *desired.Router) { r.Interfaces[0].Addresses = addresses })
 	}
 	many := func(n int) (all []netip.Prefix) {
 		for i := range n {
@@ -162,15 +166,15 @@ func TestRouterFaults(t *testing.T) {
 	fixture.AskAll(t, fixture.AllPlugged, fixture.Key(desired.KindRouter, fixture.RouterUID), []ask{
 		{"as is", func(compile.Input) {}, "", ""},
 		{"no uid", router(func(r *desired.Router) { r.UID = "" }), "", `uid "" is empty or longer than 64 bytes`},
-		{"a uid as long as can be", router(func(r *desired.Router) { r.UID, r.Legs, r.External = strings.Repeat("a", 64), nil, "" }), "", ""},
+		{"a uid as long as can be", router(func(r *desired.Router) { r.UID, r.Interfaces, r.External = strings.Repeat("a", 64), nil, "" }), "", ""},
 		{"a long uid", router(func(r *desired.Router) { r.UID = strings.Repeat("a", 65) }), "", "is empty or longer than 64 bytes"},
 		{"a uid with capitals", router(func(r *desired.Router) { r.UID = "A" }), "", "holds a byte that no uid has"},
-		{"a uid of all that may be", router(func(r *desired.Router) { r.UID, r.Legs, r.External = "09-az", nil, "" }), "", ""},
+		{"a uid of all that may be", router(func(r *desired.Router) { r.UID, r.Interfaces, r.External = "09-az", nil, "" }), "", ""},
 		{"a uid of what comes after", router(func(r *desired.Router) { r.UID = "{" }), "", "holds a byte that no uid has"},
 		{"an external network with a path", router(func(r *desired.Router) { r.External = "../x" }), "", `external network "../x" holds a byte`},
-		{"65 networks", legs(65), "", "more than 64 networks"},
-		{"64 networks", legs(64), "waits for network", ""},
-		{"a network twice", router(func(r *desired.Router) { r.Legs = append(r.Legs, r.Legs[0]) }), "", "is listed twice"},
+		{"65 networks", interfaces(65), "", "more than 64 networks"},
+		{"64 networks", interfaces(64), "waits for network", ""},
+		{"a network twice", router(func(r *desired.Router) { r.Interfaces = append(r.Interfaces, r.Interfaces[0]) }), "", "is listed twice"},
 		{"its external network too", router(func(r *desired.Router) { r.External = fixture.NetRed }), "", "is its external network too"},
 		{"no address", red(), "", "network alpha/red: the router has no address there, or more than 64"},
 		{"65 addresses", red(many(65)...), "", "the router has no address there, or more than 64"},
@@ -181,38 +185,38 @@ func TestRouterFaults(t *testing.T) {
 		{"on an external network", func(in compile.Input) {
 			in.Config.Network(fixture.NetRed).Gateway = in.Config.Network(fixture.NetPublic).Gateway
 		},
-			"", "network alpha/red is an external network: a router has no leg on one"},
+			"", "network alpha/red is an external network: a router has no interface on one"},
 		{"a refused network", func(in compile.Input) { in.Config.Network(fixture.NetRed).MTU = 0 }, "network alpha/red is refused: MTU", ""},
 		{"a refused external network", func(in compile.Input) { in.Config.Network(fixture.NetPublic).MTU = 0 }, "external network alpha/public is refused: MTU", ""},
 		{"a faulty one takes no network", func(in compile.Input) {
-			legs := in.Config.Router(fixture.RouterUID).Legs
-			in.Config.Put(&desired.Router{UID: "0", Legs: append(append([]desired.RouterLeg(nil), legs...), legs[0])})
+			interfaces := in.Config.Router(fixture.RouterUID).Interfaces
+			in.Config.Put(&desired.Router{UID: "0", Interfaces: append(append([]desired.RouterInterface(nil), interfaces...), interfaces[0])})
 		}, "", ""},
 		{"the bridge is foreign", func(in compile.Input) { in.Facts.ForeignBridges = map[string]string{"br-int": "x"} }, "waits for the host's bridge", ""},
 	})
 }
 
-// TestNeighborFaults: a part that is too large is refused as a whole, an entry alone.
+// TestNeighborFaults: a shard that is too large is refused as a whole, an entry alone.
 func TestNeighborFaults(t *testing.T) {
 	t.Parallel()
 	entries := func(n int) func(compile.Input) {
 		return func(in compile.Input) {
-			part := in.Config.Neighbors(fixture.PartRed)
-			part.Entries = nil
+			shard := in.Config.Neighbors(fixture.ShardRed)
+			shard.Entries = nil
 			for i := range n {
-				part.Entries = append(part.Entries, desired.Neighbor{Address: fixture.Address(fmt.Sprintf("fd00:1::1:%x", i)), MAC: fixture.MAC("fa:16:3e:00:01:0a")})
+				shard.Entries = append(shard.Entries, desired.Neighbor{Address: fixture.Address(fmt.Sprintf("fd00:1::1:%x", i)), MAC: fixture.MAC("fa:16:3e:00:01:0a")})
 			}
 		}
 	}
 	first := func(change func(e *desired.Neighbor)) func(compile.Input) {
-		return func(in compile.Input) { change(&in.Config.Neighbors(fixture.PartRed).Entries[0]) }
+		return func(in compile.Input) { change(&in.Config.Neighbors(fixture.ShardRed).Entries[0]) }
 	}
 	const fault = "is listed twice, in no subnet of its network or has no unicast MAC"
-	k := fixture.Key(desired.KindNeighbors, fixture.PartRed)
+	k := fixture.Key(desired.KindNeighbors, fixture.ShardRed)
 	cases := []ask{
 		{"as is", func(compile.Input) {}, "", ""},
 		{"1000 entries", entries(1000), "", ""},
-		{"1001 entries", entries(1001), "", "more than 1000 neighbours in one part"},
+		{"1001 entries", entries(1001), "", "more than 1000 neighbor entries in one shard"},
 		{"no MAC", first(func(e *desired.Neighbor) { e.MAC = model.MAC{} }), "", fault},
 		{"a group MAC", first(func(e *desired.Neighbor) { e.MAC = model.MAC{1} }), "", fault},
 		{"no address", first(func(e *desired.Neighbor) { e.Address = model.Address{} }), "", fault},

@@ -15,10 +15,10 @@ import (
 )
 
 // An error in a router, its networks or a floating address is reported, and affects nothing else.
-func TestRouterUnits(t *testing.T) {
+func TestRouters(t *testing.T) {
 	t.Parallel()
 	router, public, web := fixture.Key(desired.KindRouter, fixture.RouterUID), fixture.Key(desired.KindNetwork, fixture.NetPublic), fixture.Key(desired.KindFloatingIP, fixture.FloatWeb)
-	part, portKey := fixture.Key(desired.KindNeighbors, fixture.PartRed), fixture.Key(desired.KindPort, fixture.PortWeb)
+	shard, portKey := fixture.Key(desired.KindNeighbors, fixture.ShardRed), fixture.Key(desired.KindPort, fixture.PortWeb)
 	r := func(in compile.Input) *desired.Router { return in.Config.Router(fixture.RouterUID) }
 	f := func(in compile.Input) *desired.FloatingIP { return in.Config.FloatingIP(fixture.FloatWeb) }
 	for _, c := range []struct {
@@ -27,7 +27,7 @@ func TestRouterUnits(t *testing.T) {
 		key              desired.Key
 		pending, refused string
 	}{
-		{name: "leg without number", make: func(compile.Input) {}, key: router, pending: "waits for an OpenFlow port number of " + compile.LegDevice(fixture.RouterUID, fixture.NetBlue)},
+		{name: "router interface without number", make: func(compile.Input) {}, key: router, pending: "waits for an OpenFlow port number of " + compile.RouterInterfaceDevice(fixture.RouterUID, fixture.NetBlue)},
 		{name: "network missing", make: func(in compile.Input) { in.Config.Remove(desired.Key{Kind: desired.KindNetwork, UID: fixture.NetBlue}) }, key: router, pending: "waits for network"},
 		{name: "external missing", make: func(in compile.Input) {
 			in.Config.Remove(desired.Key{Kind: desired.KindNetwork, UID: fixture.NetPublic})
@@ -35,10 +35,10 @@ func TestRouterUnits(t *testing.T) {
 		{name: "no address there", make: func(in compile.Input) { in.Config.Network(fixture.NetPublic).Gateway = nil }, key: router, pending: "has no address on this host yet"},
 		{name: "hostile uid", make: func(in compile.Input) { in.Config.Put(&desired.Router{UID: "../x"}) }, key: fixture.Key(desired.KindRouter, "../x"), refused: "no uid has"},
 		{name: "network of another router", make: func(in compile.Input) {
-			in.Config.Put(&desired.Router{UID: "40000000", Legs: r(in).Legs[:1]})
+			in.Config.Put(&desired.Router{UID: "40000000", Interfaces: r(in).Interfaces[:1]})
 		}, key: router, pending: "OpenFlow", refused: "network alpha/red belongs to router 40000000 already"},
-		{name: "leg elsewhere", make: func(in compile.Input) {
-			r(in).Legs[1].Addresses = []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24")}
+		{name: "router interface elsewhere", make: func(in compile.Input) {
+			r(in).Interfaces[1].Addresses = []netip.Prefix{netip.MustParsePrefix("192.0.2.1/24")}
 		}, key: router, refused: "in no subnet"},
 		{name: "no router MAC", make: func(in compile.Input) { in.Config.Host().RouterMAC = model.MAC{} }, key: public, pending: "waits for the host's router MAC"},
 		{name: "floating as is", make: func(compile.Input) {}, key: web},
@@ -52,16 +52,16 @@ func TestRouterUnits(t *testing.T) {
 			in.Config.Put(&twin)
 		}, key: fixture.Key(desired.KindFloatingIP, "61000000-0000-4000-8000-000000000006"), refused: "belongs to floating address " + fixture.FloatWeb},
 		{name: "neighbour elsewhere", make: func(in compile.Input) {
-			in.Config.Neighbors(fixture.PartRed).Entries[0].Address = fixture.Address("192.0.2.1")
-		}, key: part, refused: "neighbour"},
+			in.Config.Neighbors(fixture.ShardRed).Entries[0].Address = fixture.Address("192.0.2.1")
+		}, key: shard, refused: "neighbour"},
 		{name: "neighbour is the gateway", make: func(in compile.Input) {
-			in.Config.Neighbors(fixture.PartRed).Entries[0].Address = fixture.Address("10.1.0.1")
-		}, key: part, refused: "router's own address"},
+			in.Config.Neighbors(fixture.ShardRed).Entries[0].Address = fixture.Address("10.1.0.1")
+		}, key: shard, refused: "router's own address"},
 		{name: "guest with the gateway's address", make: func(in compile.Input) { in.Config.Port(fixture.PortWeb).Addresses[1] = fixture.Address("10.1.0.1") }, key: portKey, refused: "that of the network's router"},
 		{name: "guest with the gateway's MAC", make: func(in compile.Input) { in.Config.Port(fixture.PortWeb).MAC = model.MAC(object.GatewayMAC) }, key: portKey, refused: "reserved for routers"},
 		{name: "guest with the host's MAC", make: func(in compile.Input) { in.Config.Port(fixture.PortWeb).MAC = in.Config.Host().RouterMAC }, key: portKey, refused: "host's own for routers"},
-		{name: "guest with a leg's device", make: func(in compile.Input) {
-			in.Config.Port(fixture.PortWeb).Device = compile.LegDevice(fixture.RouterUID, fixture.NetRed)
+		{name: "guest with a router interface's device", make: func(in compile.Input) {
+			in.Config.Port(fixture.PortWeb).Device = compile.RouterInterfaceDevice(fixture.RouterUID, fixture.NetRed)
 		}, key: portKey, refused: "is a router's"},
 	} {
 		in := fixture.Routed()
@@ -69,7 +69,7 @@ func TestRouterUnits(t *testing.T) {
 		u := compile.Compile(in, c.key)
 		for _, s := range []struct{ what, got, want string }{{"pending", u.Pending, c.pending}, {"refused", u.Refused, c.refused}} {
 			if c.key == router && s.what == "pending" && c.refused != "" {
-				continue // blue's leg has no number in any case
+				continue // blue's router interface has no number in any case
 			}
 			if (s.want == "") != (s.got == "") || !strings.Contains(s.got, s.want) {
 				t.Errorf("%s: %s is %q, want %q in it", c.name, s.what, s.got, s.want)
@@ -78,7 +78,7 @@ func TestRouterUnits(t *testing.T) {
 	}
 }
 
-// With routed IPv6 the router only translates IPv4, and the external namespace has routes to its prefixes.
+// With routed IPv6 the router only translates IPv4, and the gateway namespace has routes to its prefixes.
 func TestRoutedIPv6(t *testing.T) {
 	t.Parallel()
 	in := fixture.Routed()
@@ -91,13 +91,13 @@ func TestRoutedIPv6(t *testing.T) {
 				t.Errorf("traffic leaves as %v, want an IPv4 address alone", o.Sources)
 			}
 		case *object.Route:
-			if o.Namespace == compile.ExternalNamespace(fixture.NetPublic) {
+			if o.Namespace == compile.GatewayNamespace(fixture.NetPublic) {
 				routes[o.Destination.String()] = true
 			}
 		}
 	}
 	if len(routes) != 2 || !routes["fd00:1::/64"] || !routes["fd00:2::/64"] {
-		t.Errorf("the external namespace has routes to %v, want both prefixes", routes)
+		t.Errorf("the gateway namespace has routes to %v, want both prefixes", routes)
 	}
 }
 
@@ -117,7 +117,7 @@ func TestNoIPv6BesideATooSmallMTU(t *testing.T) {
 	for _, o := range u.Objects {
 		switch o := o.(type) {
 		case *object.Addresses:
-			if o.Device == compile.LegInner(fixture.NetRed) || o.Device == compile.LegInner(fixture.NetBlue) {
+			if o.Device == compile.RouterInterfaceName(fixture.NetRed) || o.Device == compile.RouterInterfaceName(fixture.NetBlue) {
 				continue
 			}
 			for _, p := range o.Prefixes {
@@ -137,12 +137,12 @@ func TestNoIPv6BesideATooSmallMTU(t *testing.T) {
 	}
 }
 
-// A change of a floating address only compiles that address, however many there are. The same holds for a part of the neighbours.
+// A change of a floating address only compiles that address, however many there are. The same holds for a shard of neighbor entries.
 func TestFloatingConcernsItself(t *testing.T) {
 	t.Parallel()
 	in := fixture.Routed()
 	in.Index = fixture.Indexed(in)
-	for _, k := range []desired.Key{fixture.Key(desired.KindFloatingIP, fixture.FloatWeb), fixture.Key(desired.KindNeighbors, fixture.PartRed)} {
+	for _, k := range []desired.Key{fixture.Key(desired.KindFloatingIP, fixture.FloatWeb), fixture.Key(desired.KindNeighbors, fixture.ShardRed)} {
 		if got := in.Index.Update(in.Config, k); len(got) != 1 || got[0] != k {
 			t.Errorf("%v concerns %v", k, got)
 		}

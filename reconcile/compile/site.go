@@ -5,7 +5,7 @@ import (
 	"weft/model/desired"
 )
 
-// site returns the host's site. It returns false, with the unit pending, while there is no such host.
+// site returns the host's site. It returns false, with the result pending, while there is no such host.
 func (c Compiler) site(b *Builder) (Site, bool) {
 	h := c.declaredHost()
 	if h == nil {

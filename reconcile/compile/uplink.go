@@ -46,7 +46,7 @@ func UplinkName(up desired.Uplink) string {
 func Carries(l object.LinkFacts) string {
 	switch {
 	case l.EtcdRoute:
-		return "carries the road to etcd" + addressList(l)
+		return "carries the route to etcd" + addressList(l)
 	case l.DefaultRoute:
 		return "carries the default route" + addressList(l)
 	case len(l.Addresses) > 0:

@@ -9,125 +9,15 @@ import (
 	"time"
 
 	"weft/etcdschema"
+	"weft/model"
+	"weft/reconcile/control/cache"
+	"weft/reconcile/control/kind"
 )
 
-const (
-	// transactionUnits bounds the units of one transaction, so that news is taken in between. laterUnits is the bound for units that
-	// can wait.
-	transactionUnits = 2000
-	laterUnits       = 250
-	// besideUnits: when at most this number of sets waits, they are written in the same transaction as the units that caused them.
-	besideUnits = 8
-	// raceTries bounds how often one unit is tried again after a lost race.
-	raceTries = 8
-)
+// raceTries bounds how often one work item is tried again after a lost race.
+const raceTries = 8
 
 var errLostRace = errors.New("another replica was faster")
-
-// work makes one transaction of as many units as fit.
-func (l *loop) work(ctx context.Context) {
-	if l.rebuild && !l.restoreClaims(ctx) {
-		return
-	}
-	start := time.Now()
-	tx, units := l.planner.fill()
-	l.metrics.stage("plan", start)
-	err := l.commit(ctx, tx)
-	switch {
-	case err == nil:
-		l.planner.finished(units)
-	case ctx.Err() == nil && !errors.Is(err, errUnknown):
-		l.singly(ctx, units)
-	default:
-		l.failed(ctx, units, err)
-	}
-}
-
-// singly does units one by one. When etcd fails meanwhile, the rest goes back into the queue.
-func (l *loop) singly(ctx context.Context, units []unit) {
-	for _, u := range units {
-		if time.Now().Before(l.retryAt) {
-			l.planner.queue.add(u)
-			continue
-		}
-		l.turned()
-		l.single(ctx, u)
-	}
-}
-
-// failed puts units of unknown outcome back into the queue. The next try reads again what it finds changed.
-func (l *loop) failed(ctx context.Context, units []unit, err error) {
-	for _, u := range units {
-		l.planner.queue.add(u)
-	}
-	l.later(ctx, "a round", err)
-}
-
-// fill begins a transaction. It evaluates units of one class as long as they fit, and a few sets with them.
-func (p *planner) fill() (tx *transaction, units []unit) {
-	tx = p.cache.begin()
-	class, most := p.queue.turn(), transactionUnits
-	if class != classAsked {
-		most = laterUnits
-	}
-	p.queue.comparing = class == classRest
-	defer func() { p.queue.comparing = false }()
-	for len(units) < most {
-		u, ok := p.queue.next(p.cache, class)
-		if !ok && class == classAsked && p.queue.piles[classSets].len() <= besideUnits {
-			class = classSets
-			u, ok = p.queue.next(p.cache, class)
-		}
-		if !ok {
-			break
-		}
-		if p.cache.kinds.class(u) == classSets && p.sets.Hold(u, p.settings.Now()) {
-			continue // it is queued again when its wait is over
-		}
-		m := tx.mark()
-		err := p.do(tx, u)
-		if err == nil && !tx.fits() && len(units) > 0 {
-			tx.rollback(m)
-			p.queue.back()
-			break
-		}
-		if err == nil && !tx.fits() {
-			err = fmt.Errorf("needs %d operations and %d bytes in one transaction, at most %d and %d are possible",
-				tx.size(), tx.bytes, etcdschema.MaxTxnOps, etcdschema.MaxTxnBytes)
-		}
-		if err != nil {
-			tx.rollback(m)
-			p.stuck(u, err)
-			continue
-		}
-		units = append(units, u)
-	}
-	return tx, units
-}
-
-// fits says that the transaction is not too large for etcd, with room for the heads.
-func (tx *transaction) fits() bool {
-	return tx.size() <= etcdschema.MaxTxnOps && tx.bytes+len(tx.nodes)*256 <= etcdschema.MaxTxnBytes
-}
-
-// stuck records a unit that cannot be done as things are. It is tried again later. The status of the object says why.
-func (p *planner) stuck(u unit, err error) {
-	p.retries.Failed(u, p.settings.Now())
-	if u.kind != unitObject {
-		return
-	}
-	cond := &condition{phase: etcdschema.PhasePending}
-	cond.pending("", "cannot be written: "+err.Error())
-	p.conditions[u.id] = cond
-	p.statusOf(u.id)
-}
-
-// finished records units that were done.
-func (p *planner) finished(units []unit) {
-	for _, u := range units {
-		p.retries.Done(u)
-	}
-}
 
 var (
 	// errUnknown is the error of a transaction that may or may not have happened.
@@ -136,110 +26,154 @@ var (
 	errRefused = errors.New("etcd refuses it")
 )
 
+// work makes one transaction of as many work items as fit.
+func (l *loop) work(ctx context.Context) {
+	if l.rebuild && !l.restoreClaims(ctx) {
+		return
+	}
+	start := time.Now()
+	tx, work := l.planner.Fill()
+	l.metrics.stage("plan", start)
+	err := l.commit(ctx, tx)
+	switch {
+	case err == nil:
+		l.planner.Finished(work)
+	case ctx.Err() == nil && !errors.Is(err, errUnknown):
+		l.singly(ctx, work)
+	default:
+		l.failed(ctx, work, err)
+	}
+}
+
+// singly does work items one by one. When etcd fails meanwhile, the rest goes back into the queue.
+func (l *loop) singly(ctx context.Context, work []cache.Work) {
+	for _, u := range work {
+		if time.Now().Before(l.retryAt) {
+			l.planner.Queue.Add(u)
+			continue
+		}
+		l.turned()
+		l.single(ctx, u)
+	}
+}
+
+// failed puts work items of unknown outcome back into the queue. The next try reads again what it finds changed.
+func (l *loop) failed(ctx context.Context, work []cache.Work, err error) {
+	for _, u := range work {
+		l.planner.Queue.Add(u)
+	}
+	l.later(ctx, "a transaction", err)
+}
+
 // commit writes the transaction to etcd, or rolls it back.
-func (l *loop) commit(ctx context.Context, tx *transaction) error {
-	if err := tx.sealHeads(); err != nil {
-		tx.abandon()
+func (l *loop) commit(ctx context.Context, tx *cache.Transaction) error {
+	if err := tx.SealHeads(); err != nil {
+		tx.Abandon()
 		return err
 	}
-	if len(tx.writes) == 0 {
-		tx.confirm(l.cache.Revision)
+	if len(tx.Writes) == 0 {
+		tx.Confirm(l.cache.Revision)
 		return nil
 	}
 	start := time.Now()
-	lease, err := l.leaseFor(ctx, tx)
+	leases, err := l.leasesFor(ctx, tx)
 	if err != nil {
-		tx.abandon()
+		tx.Abandon()
 		return fmt.Errorf("%w: %w", errUnknown, err)
 	}
-	t := tx.forEtcd(lease)
+	t := tx.ForEtcd(leases)
 	t.Fence(l.lead)
 	revision, committed, err := l.config.Client.Commit(ctx, t)
 	l.metrics.stage("commit", start)
 	switch {
 	case err != nil:
-		doubtful := maps.Clone(tx.writes)
-		tx.abandon()
-		l.leases = holdLease{} // the cause may be that the lease is gone
+		doubtful := maps.Clone(tx.Writes)
+		tx.Abandon()
+		clear(l.leases) // the cause may be that a lease is gone
 		l.metrics.transactions.WithLabelValues("failed").Inc()
 		if etcdschema.Refused(err) {
 			return fmt.Errorf("%w: %w", errRefused, err)
 		}
-		l.planner.doubtful = doubtful
+		l.planner.Doubtful = doubtful
 		return fmt.Errorf("%w: %w", errUnknown, err)
 	case !committed:
-		tx.abandon()
+		tx.Abandon()
 		l.metrics.transactions.WithLabelValues("lost").Inc()
 		return errLostRace
 	}
-	tx.confirm(revision)
+	tx.Confirm(revision)
 	l.committed(tx, revision)
 	return nil
 }
 
-func (l *loop) committed(tx *transaction, revision int64) {
+func (l *loop) committed(tx *cache.Transaction, revision int64) {
 	l.retryDelay = 0
 	l.metrics.committed(tx)
-	l.planner.confirmed(tx)
-	for k := range tx.writes {
+	l.planner.Confirmed(tx)
+	for k := range tx.Writes {
 		if revision > l.cache.Revision {
 			l.own.note(k, revision)
 		}
-		if _, repaired := l.planner.foreign[k]; repaired {
-			delete(l.planner.foreign, k)
+		if _, repaired := l.planner.Foreign[k]; repaired {
+			delete(l.planner.Foreign, k)
 			l.metrics.drift.Inc()
 			l.log.Warn("somebody else changed a node config: it is repaired", "key", k.String())
 		}
 	}
 }
 
-// single does one unit in a transaction of its own. After a lost race it reads the keys again.
-func (l *loop) single(ctx context.Context, u unit) {
-	defer func() { l.planner.spread = false }()
+// single does one work item in a transaction of its own. After a lost race it reads the keys again.
+func (l *loop) single(ctx context.Context, u cache.Work) {
+	defer func() { l.planner.Claims.Spread = false }()
 	for range raceTries {
-		tx := l.cache.begin()
-		if err := l.planner.do(tx, u); err != nil {
-			tx.abandon()
-			l.planner.stuck(u, err)
+		tx := l.cache.Begin()
+		if err := l.planner.Do(tx, u); err != nil {
+			tx.Abandon()
+			l.planner.Stuck(u, err)
 			return
 		}
-		keys, requires := tx.keys(), tx.requires
+		keys, requires := tx.Keys(), tx.Requires
 		err := l.commit(ctx, tx)
 		switch {
 		case err == nil:
-			l.planner.retries.Done(u)
+			l.planner.Retries.Done(u)
 			return
 		case errors.Is(err, errUnknown) || ctx.Err() != nil:
-			l.failed(ctx, []unit{u}, err)
+			l.failed(ctx, []cache.Work{u}, err)
 			return
 		case !errors.Is(err, errLostRace):
-			l.log.Error("cannot write what an object needs, trying again later", "unit", u.String(), "error", err)
-			l.planner.stuck(u, err)
+			l.log.Error("cannot write what an object needs, trying again later", "work", u.String(), "error", err)
+			l.planner.Stuck(u, err)
 			return
 		}
-		l.planner.spread = true
+		l.planner.Claims.Spread = true
 		for k := range requires {
 			keys = append(keys, k)
 		}
 		if err := l.readAgain(ctx, keys); err != nil {
-			l.failed(ctx, []unit{u}, err)
+			l.failed(ctx, []cache.Work{u}, err)
 			return
 		}
 		if !l.stillLeading(ctx) {
-			l.failed(ctx, []unit{u}, errors.New("the leadership is lost"))
+			l.failed(ctx, []cache.Work{u}, errors.New("the leadership is lost"))
 			return
 		}
 	}
-	l.failed(ctx, []unit{u}, errLostRace)
+	l.failed(ctx, []cache.Work{u}, errLostRace)
 }
 
 // readAgain updates keys in the cache without waiting for the watch. Deletions that mass-change protection counts are left to the
 // watch, because only a whole batch shows a mass deletion. Key by key they would be carried out without it noticing.
 func (l *loop) readAgain(ctx context.Context, keys []etcdschema.Key) error {
-	slices.SortFunc(keys, compareKeys)
+	slices.SortFunc(keys, etcdschema.Key.Compare)
 	for _, k := range slices.Compact(keys) {
 		if network, ok := etcdschema.ParseRoutedPrefixGuard(k); ok {
 			if err := l.readPrefixes(ctx, network); err != nil {
+				return err
+			}
+		}
+		if etcdschema.IsAddressPoolGuard(k) {
+			if err := l.readAddressPools(ctx); err != nil {
 				return err
 			}
 		}
@@ -248,17 +182,17 @@ func (l *loop) readAgain(ctx context.Context, keys []etcdschema.Key) error {
 			return err
 		}
 		l.own.forget(k)
-		if have := l.cache.entries[k]; ok && have != nil && have.mod == it.ModRevision || !ok && have == nil {
+		if have := l.cache.Entry(k); ok && have != nil && have.ModRevision == it.ModRevision || !ok && have == nil {
 			continue
 		}
-		if a := area(k); !ok && (a == "intent" || a == "accepted") {
+		if a := cache.Area(k); !ok && (a == "intent" || a == "accepted") {
 			continue
 		}
 		ev := etcdschema.Event{Item: it, Deleted: !ok}
 		if !ok {
-			ev.Key, ev.ModRevision = k, l.cache.mod(k)
+			ev.Key, ev.ModRevision = k, l.cache.ModRevision(k)
 		}
-		l.planner.apply(ev, l.own.revisions)
+		l.planner.Apply(ev, l.own.revisions)
 	}
 	return nil
 }
@@ -270,8 +204,22 @@ func (l *loop) readPrefixes(ctx context.Context, network string) error {
 		return err
 	}
 	for _, it := range items {
-		if l.cache.mod(it.Key) != it.ModRevision {
-			l.planner.apply(etcdschema.Event{Item: it}, l.own.revisions)
+		if l.cache.ModRevision(it.Key) != it.ModRevision {
+			l.planner.Apply(etcdschema.Event{Item: it}, l.own.revisions)
+		}
+	}
+	return nil
+}
+
+// readAddressPools updates the accepted address pools, because the replica that was faster has accepted another pool.
+func (l *loop) readAddressPools(ctx context.Context) error {
+	items, _, err := l.config.Client.List(ctx, etcdschema.AcceptedPrefix().OfKind(model.ClusterProject, model.KindAddressPool))
+	if err != nil {
+		return err
+	}
+	for _, it := range items {
+		if l.cache.ModRevision(it.Key) != it.ModRevision {
+			l.planner.Apply(etcdschema.Event{Item: it}, l.own.revisions)
 		}
 	}
 	return nil
@@ -284,19 +232,19 @@ func (l *loop) stillLeading(ctx context.Context) bool {
 
 // restoreClaims writes the claims that only nodes still know, before anything else is written.
 func (l *loop) restoreClaims(ctx context.Context) bool {
-	missing := l.planner.rebuildClaims()
+	missing := l.planner.Claims.Rebuild(func(node string) bool { return kind.MayBeGateway(l.cache, node) })
 	for len(missing) > 0 {
-		tx := l.cache.begin()
+		tx := l.cache.Begin()
 		for k, cl := range missing {
-			if !tx.fits() || len(tx.writes) >= etcdschema.MaxTxnOps-10 {
+			if !tx.Fits() || len(tx.Writes) >= etcdschema.MaxTxnOps-10 {
 				break
 			}
 			delete(missing, k)
-			if _, err := tx.put(k, cl, true); err != nil {
+			if _, err := tx.Put(k, cl, true); err != nil {
 				l.log.Error("cannot rebuild a claim", "claim", k.String(), "error", err)
 			}
 		}
-		keys := tx.keys()
+		keys := tx.Keys()
 		if err := l.commit(ctx, tx); err != nil {
 			if errors.Is(err, errLostRace) {
 				err = l.readAgain(ctx, keys)

@@ -9,9 +9,11 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"golang.org/x/sync/errgroup"
 
 	"weft/etcdschema"
+	"weft/reconcile/control/cache"
+	"weft/reconcile/control/claim"
+	"weft/reconcile/control/kind"
 )
 
 // The defaults of Config.
@@ -39,8 +41,8 @@ type Config struct {
 	Logger   *slog.Logger
 	Registry prometheus.Registerer // nil: metrics are counted but not exported
 	// Kinds are the kinds that the replica knows; AllKinds when Objects is empty.
-	Kinds    Kinds
-	Settings Settings // fields that are zero get the values of DefaultSettings
+	Kinds    kind.Kinds
+	Settings claim.Settings // fields that are zero get the values of DefaultSettings
 }
 
 // Controller is one replica of the control plane. Make it with New, then call Run once.
@@ -58,7 +60,7 @@ type Controller struct {
 	statusDone chan statusJob
 
 	leading  atomic.Bool
-	held     atomic.Pointer[etcdschema.Brake]
+	held     atomic.Pointer[etcdschema.Hold]
 	progress atomic.Int64 // Unix nanoseconds of the loop's last turn
 	revision atomic.Int64
 }
@@ -77,9 +79,9 @@ func New(c Config) (*Controller, error) {
 		c.Logger = slog.Default()
 	}
 	if len(c.Kinds.Objects) == 0 {
-		c.Kinds = AllKinds()
+		c.Kinds = kind.AllKinds()
 	}
-	defaults := DefaultSettings()
+	defaults := claim.DefaultSettings()
 	if c.Settings.MACPrefix == ([3]byte{}) {
 		c.Settings.MACPrefix = defaults.MACPrefix
 	}
@@ -111,7 +113,8 @@ func New(c Config) (*Controller, error) {
 		batches: make(chan etcdschema.Batch, 64), leaders: make(chan *etcdschema.Leadership),
 		statusJobs: make(chan statusJob, 1), statusDone: make(chan statusJob, 1),
 		follower: c.Client.NewFollower(etcdschema.FollowerConfig{
-			Prefixes: []etcdschema.Prefix{etcdschema.AllPrefix()}, Seen: seen, Limit: reportLimit,
+			Prefixes: []etcdschema.Prefix{etcdschema.AllPrefix()}, Seen: seen, Limit: cache.ReportLimit,
+			Prepare: cache.NewDecoder(c.Kinds.Cached()).Prepare,
 		}),
 	}
 	ctl.metrics = newMetrics(c.Registry, ctl.cacheAge)
@@ -130,9 +133,9 @@ func (c *Controller) Ready() <-chan struct{} { return c.ready }
 
 // Health is the state of a replica.
 type Health struct {
-	Leader   bool              `json:"leader"`
-	Brake    *etcdschema.Brake `json:"brake,omitempty"`
-	Revision int64             `json:"revision"`
+	Leader   bool             `json:"leader"`
+	Held     *etcdschema.Hold `json:"brake,omitempty"`
+	Revision int64            `json:"revision"`
 	// CacheAge is the time since etcd last answered; negative before the first answer.
 	CacheAge time.Duration `json:"cacheAge"`
 	// Progress is when the loop last turned. Feed a watchdog only while it is recent.
@@ -142,7 +145,7 @@ type Health struct {
 // Health returns the state of the replica. It may be called from any goroutine.
 func (c *Controller) Health() Health {
 	return Health{
-		Leader: c.leading.Load(), Brake: c.held.Load(), Revision: c.revision.Load(),
+		Leader: c.leading.Load(), Held: c.held.Load(), Revision: c.revision.Load(),
 		CacheAge: time.Duration(c.cacheAge() * float64(time.Second)), Progress: time.Unix(0, c.progress.Load()),
 	}
 }
@@ -153,68 +156,6 @@ func (c *Controller) cacheAge() float64 {
 		return -1
 	}
 	return time.Since(at).Seconds()
-}
-
-// Run works until ctx ends. It then resigns, so that another replica takes over at once. It returns nil after a clean stop.
-func (c *Controller) Run(ctx context.Context) error {
-	g, ctx := errgroup.WithContext(ctx)
-	g.Go(func() error { return c.follow(ctx) })
-	g.Go(func() error { return c.campaign(ctx) })
-	g.Go(func() error { return c.writeStatuses(ctx) })
-	g.Go(func() error { return newLoop(c).run(ctx) })
-	if err := g.Wait(); err != nil && !errors.Is(err, context.Canceled) {
-		return fmt.Errorf("controller %s: %w", c.config.Name, err)
-	}
-	return nil
-}
-
-func (c *Controller) follow(ctx context.Context) error {
-	return c.follower.Run(ctx, func(b etcdschema.Batch) error {
-		select {
-		case c.batches <- b:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	})
-}
-
-// campaign makes this replica a candidate whenever it does not lead.
-func (c *Controller) campaign(ctx context.Context) error {
-	select {
-	case <-c.ready: // a leader must have a complete cache
-	case <-ctx.Done():
-		return nil
-	}
-	for ctx.Err() == nil {
-		lead, err := c.config.Client.Campaign(ctx, c.config.Election, c.config.Name, c.config.SessionTTL)
-		if err != nil {
-			if ctx.Err() == nil {
-				c.log.Warn("standing for election failed, trying again", "error", err)
-				pause(ctx, time.Second)
-			}
-			continue
-		}
-		c.lead(ctx, lead)
-	}
-	return nil
-}
-
-// lead gives the leadership to the loop and waits until it or ctx ends.
-func (c *Controller) lead(ctx context.Context, lead *etcdschema.Leadership) {
-	select {
-	case c.leaders <- lead:
-		select {
-		case <-lead.Done():
-		case <-ctx.Done():
-		}
-	case <-ctx.Done():
-	}
-	resign, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Second)
-	defer cancel()
-	if err := lead.Resign(resign); err != nil {
-		c.log.Warn("giving up the leadership", "error", err)
-	}
 }
 
 func pause(ctx context.Context, d time.Duration) {

@@ -17,7 +17,7 @@ func (l *loop) distrust() map[string][]string {
 			all[name] = append(all[name], why)
 		}
 	}
-	for name, r := range l.planner.refused.nodes {
+	for name, r := range l.planner.Refused.Nodes {
 		all[name] = append(all[name], r.String())
 	}
 	if len(all) <= maxDistrusted {

@@ -4,6 +4,9 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"weft/reconcile/control/cache"
+	"weft/reconcile/control/claim"
 )
 
 // metrics are the metrics of a controller. The gauge of the cache's age is computed when it is read.
@@ -19,6 +22,7 @@ type metrics struct {
 	held         prometheus.Gauge
 	leader       prometheus.Gauge
 	queue        prometheus.Gauge
+	pools        *poolMetrics
 }
 
 func newMetrics(r prometheus.Registerer, age func() float64) *metrics {
@@ -30,7 +34,7 @@ func newMetrics(r prometheus.Registerer, age func() float64) *metrics {
 	}
 	m := &metrics{
 		stages: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Name: "weft_controller_reconcile_duration_seconds", Help: "Duration of a round by stage (plan, commit).",
+			Name: "weft_controller_reconcile_duration_seconds", Help: "Duration of a transaction by stage (plan, commit).",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2, 16),
 		}, []string{"stage"}),
 		allocations: prometheus.NewCounterVec(prometheus.CounterOpts{
@@ -46,26 +50,27 @@ func newMetrics(r prometheus.Registerer, age func() float64) *metrics {
 			Name: "weft_controller_reports_refused_total", Help: "Keys that nodes wrote below their prefixes and that were not taken in, by node and reason (unknown, too-large, unreadable).",
 		}, []string{"node", "reason"}),
 		distrusted: gauge("nodes_distrusted", "Nodes that report what is not taken in or not believed; the controllers' status names them."),
-		held:       gauge("brake", "1 while the brake is on: nothing is written until an accept."),
+		held:       gauge("held", "1 while mass-change protection holds the controllers: nothing is written until an accept."),
 		leader:     gauge("leader", "1 while this replica leads."),
-		queue:      gauge("queue_length", "Units of work waiting."),
+		queue:      gauge("queue_length", "Work items waiting."),
+		pools:      newPoolMetrics(),
 	}
 	cacheAge := prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 		Name: "weft_controller_cache_age_seconds", Help: "Time since etcd was last heard of; -1 before the first time.",
 	}, age)
 	if r != nil {
 		r.MustRegister(m.stages, m.allocations, m.transactions, m.drift, m.restarts, m.statuses, m.refused, m.distrusted, m.held,
-			m.leader, m.queue, cacheAge)
+			m.leader, m.queue, cacheAge, m.pools.size, m.pools.used, m.pools.held)
 	}
 	return m
 }
 
 // committed counts the claims that a transaction has made.
-func (m *metrics) committed(tx *transaction) {
+func (m *metrics) committed(tx *cache.Transaction) {
 	m.transactions.WithLabelValues("committed").Inc()
-	for k, w := range tx.writes {
-		if area(k) == "claim" && w.data != nil && !w.held {
-			m.allocations.WithLabelValues(spaceOf(k)).Inc()
+	for k, w := range tx.Writes {
+		if cache.Area(k) == "claim" && w.Data != nil && !w.Held {
+			m.allocations.WithLabelValues(claim.SpaceOf(k)).Inc()
 		}
 	}
 }

@@ -14,15 +14,15 @@ const orderPace = time.Second
 // judge holds the controllers if there is a reason. It lets them go on when people have accepted what happened.
 func (l *loop) judge(reason string, restored bool) {
 	if l.protection.Hold(reason, restored, l.config.Settings.Now()) {
-		l.log.Error("the brake is on: nothing is written and no claim freed until `weft accept`", "reason", reason)
+		l.log.Error("mass-change protection holds the controllers: nothing is written and no claim freed until `weft accept`", "reason", reason)
 		l.announce()
 	}
 	if was := l.protection.Held(); l.protection.Accept() {
 		if was != nil {
-			l.log.Warn("the brake is off: accepted", "was", was.Reason)
+			l.log.Warn("mass-change protection holds the controllers no longer: accepted", "was", was.Reason)
 		}
 		l.rebuild = l.rebuild || l.protection.Rebuilding()
-		l.planner.enqueueAll()
+		l.planner.EnqueueAll()
 		l.announce()
 	}
 	held := l.protection.Held()
@@ -32,9 +32,6 @@ func (l *loop) judge(reason string, restored bool) {
 		l.metrics.held.Set(1)
 	}
 }
-
-// announce has the leader's own status written. This is the only write while the controllers are held.
-func (l *loop) announce() { l.announced = false }
 
 func (l *loop) writeAnnouncement(ctx context.Context) {
 	if l.announced || l.lead == nil || time.Now().Before(l.retryAt) {
@@ -68,7 +65,7 @@ func (l *loop) finishOrders(ctx context.Context) {
 	t.Fence(l.lead)
 	var names []string
 	for _, k := range done[:min(len(done), etcdschema.MaxTxnOps/2)] {
-		t.DeleteIf(k, l.cache.mod(k))
+		t.DeleteIf(k, l.cache.ModRevision(k))
 		names = append(names, k.String())
 	}
 	if _, committed, err := l.config.Client.Commit(ctx, t); err != nil || !committed {
@@ -76,13 +73,4 @@ func (l *loop) finishOrders(ctx context.Context) {
 		return
 	}
 	l.log.Info("carried out orders", "orders", strings.Join(names, " "))
-}
-
-// later makes the loop wait before it tries again. Each wait is longer than the one before, until something could be written.
-func (l *loop) later(ctx context.Context, what string, err error) {
-	l.retryDelay = min(max(retryDelayFirst, 2*l.retryDelay), retryDelayLast)
-	l.retryAt = time.Now().Add(l.retryDelay)
-	if ctx.Err() == nil {
-		l.log.Warn("writing failed, trying again", "what", what, "error", err)
-	}
 }

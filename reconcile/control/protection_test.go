@@ -16,72 +16,75 @@ import (
 	"weft/etcdschema"
 	"weft/model"
 	"weft/model/desired"
+	"weft/reconcile/control/cache"
+	"weft/reconcile/control/internal/fixture"
+	"weft/reconcile/control/kind"
 	"weft/reconcile/control/protect"
 )
 
 // heldReason says why the controllers are held; empty when they are not.
-func heldReason(c *Cache) string {
-	s, ok := entryValue[*etcdschema.ControlStatus](c.entries[etcdschema.ControlStatusKey()])
-	if !ok || s.Brake == nil {
+func heldReason(c *cache.Cache) string {
+	s, ok := cache.ValueOf[*etcdschema.ControlStatus](c.Entry(etcdschema.ControlStatusKey()))
+	if !ok || s.Held == nil {
 		return ""
 	}
-	return s.Brake.Reason
+	return s.Held.Reason
 }
 
-func (b *bed) acceptAll() {
+func (b *testbed) acceptAll() {
 	t := etcdschema.NewTxn()
 	t.Put(protect.AcceptOrder(), etcdschema.Order{By: "test", At: time.Now()})
 	b.commit(t)
 }
 
 // manyPorts puts n ports on h1 and waits until all of them exist.
-func (b *bed) manyPorts(n int) {
+func (b *testbed) manyPorts(n int) {
 	b.t.Helper()
 	for from := 0; from < n; from += 100 {
 		t := etcdschema.NewTxn()
 		for i := from; i < min(n, from+100); i++ {
-			t.Put(etcdschema.Intent(port(fmt.Sprintf("p%04d", i))), []byte(portOnH1))
+			t.Put(etcdschema.Intent(fixture.Port(fmt.Sprintf("p%04d", i))), []byte(fixture.PortOnH1))
 		}
 		b.commit(t)
 	}
-	b.await("all ports", func(c *Cache) bool { return c.nodes["h1"] != nil && len(c.nodes["h1"].items) == n+2 })
+	b.await("all ports", func(c *cache.Cache) bool { return c.Node("h1") != nil && len(c.Node("h1").Items) == n+2 })
 }
 
 func TestAMassDeletionStopsTheControllers(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newTestbed(t)
 	_, stop := b.start("one", nil)
 	b.region()
 	b.manyPorts(60)
 	if _, err := b.client.Etcd().Delete(t.Context(), b.client.FullPrefix(etcdschema.IntentPrefix()), clientv3.WithPrefix()); err != nil {
 		t.Fatal(err)
 	}
-	b.await("the hold", func(c *Cache) bool { return strings.Contains(heldReason(c), "of 65 accepted objects") })
-	intact := func(c *Cache) bool { return len(c.accepted) == 65 && len(c.nodes["h1"].items) == 62 }
+	b.await("the hold", func(c *cache.Cache) bool { return strings.Contains(heldReason(c), "of 65 accepted objects") })
+	intact := func(c *cache.Cache) bool { return c.AcceptedCount() == 65 && len(c.Node("h1").Items) == 62 }
 	b.await("everything is as it was", intact)
 	b.start("two", nil)
 	stop()
-	b.await("the next leader holds too", func(c *Cache) bool {
-		s, _ := entryValue[*etcdschema.ControlStatus](c.entries[etcdschema.ControlStatusKey()])
-		return s.Leader == "two" && s.Brake != nil && intact(c)
+	b.await("the next leader holds too", func(c *cache.Cache) bool {
+		s, _ := cache.ValueOf[*etcdschema.ControlStatus](c.Entry(etcdschema.ControlStatusKey()))
+		return s.Leader == "two" && s.Held != nil && intact(c)
 	})
 	b.acceptAll()
-	b.await("after the accept all goes", func(c *Cache) bool {
-		return len(c.accepted) == 0 && len(c.nodes["h1"].items) == 0 && c.nodes["h1"].headMatches() && heldReason(c) == ""
+	b.await("after the accept all goes", func(c *cache.Cache) bool {
+		return c.AcceptedCount() == 0 && len(c.Node("h1").Items) == 0 && c.Node("h1").HeadMatches() && heldReason(c) == ""
 	})
 	b.region()
-	b.await("and work goes on", func(c *Cache) bool { return c.accepted[blue] != nil })
+	b.await("and work goes on", func(c *cache.Cache) bool { return c.Accepted(fixture.Blue) != nil })
 }
 
 func TestAnEtcdThatWentBackStopsTheControllersAndReissuesNothing(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newTestbed(t)
 	b.start("one", nil)
 	b.region()
 	b.manyPorts(1)
 	var network, cluster string
-	b.await("the network", func(c *Cache) bool {
-		network, cluster = c.accepted[blue].UID, fmt.Sprintf("%x", c.ClusterID)
+	b.await("the network", func(c *cache.Cache) bool {
+		network, cluster = c.Accepted(fixture.Blue).UID, fmt.Sprintf("%x", c.ClusterID)
 		return true
 	})
 	// A node has a port that this etcd does not know, and has seen a revision that this etcd has not reached.
@@ -97,30 +100,30 @@ func TestAnEtcdThatWentBackStopsTheControllersAndReissuesNothing(t *testing.T) {
 	}}})
 	tx.Put(etcdschema.ActualNode("h1"), etcdschema.NodeReport{EtcdRevision: 1 << 40, ClusterID: cluster, Features: desired.Features()})
 	b.commit(tx)
-	b.await("the hold", func(c *Cache) bool { return strings.Contains(heldReason(c), "node h1 has seen revision") })
-	b.put(port("new"), portOnH1)
+	b.await("the hold", func(c *cache.Cache) bool { return strings.Contains(heldReason(c), "node h1 has seen revision") })
+	b.put(fixture.Port("new"), fixture.PortOnH1)
 	b.acceptAll()
-	b.await("the new port", func(c *Cache) bool { return placed(c, "h1", "new") && heldReason(c) == "" })
-	b.await("what the node uses was not given out", func(c *Cache) bool {
+	b.await("the new port", func(c *cache.Cache) bool { return fixture.Placed(c, "h1", "new") && heldReason(c) == "" })
+	b.await("what the node uses was not given out", func(c *cache.Cache) bool {
 		for _, k := range []etcdschema.Key{
 			etcdschema.AddressClaim(network, addr), etcdschema.MACClaim(model.MAC{0xfa, 0x16, 0x3e, 9, 9, 9}), etcdschema.SegmentClaim("physnet1", 101),
 		} {
-			if _, claimed := c.claim(k); !claimed {
+			if _, claimed := c.Claim(k); !claimed {
 				t.Fatalf("%s is not claimed", k)
 			}
 		}
-		return c.accepted[port("new")].Allocated.Addresses[1] != addr
+		return c.Accepted(fixture.Port("new")).Allocated.Addresses[1] != addr
 	})
 	b.delete(bucket)
-	b.await("and is released when no node has it any more", func(c *Cache) bool {
-		cl, ok := c.claim(etcdschema.AddressClaim(network, addr))
+	b.await("and is released when no node has it any more", func(c *cache.Cache) bool {
+		cl, ok := c.Claim(etcdschema.AddressClaim(network, addr))
 		return !ok || cl.State == etcdschema.ClaimHeld
 	})
 }
 
 func TestARememberedEtcdThatIsAnotherStopsTheController(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newTestbed(t)
 	dir := t.TempDir()
 	path := filepath.Join(dir, "seen.json")
 	if err := os.WriteFile(path, []byte(`{"clusterID":"7","revision":12}`), 0o600); err != nil {
@@ -131,38 +134,40 @@ func TestARememberedEtcdThatIsAnotherStopsTheController(t *testing.T) {
 	stale.Put(etcdschema.ActualNode("h9"), etcdschema.NodeReport{ClusterID: "7", EtcdRevision: 12})
 	b.commit(stale)
 	_, stop := b.start("one", func(c *Config) { c.StateDir = dir })
-	b.await("the hold", func(c *Cache) bool { return strings.Contains(heldReason(c), "etcd went back") && len(c.accepted) == 0 })
+	b.await("the hold", func(c *cache.Cache) bool {
+		return strings.Contains(heldReason(c), "etcd went back") && c.AcceptedCount() == 0
+	})
 	b.acceptAll()
-	b.await("work goes on", func(c *Cache) bool { return c.accepted[blue] != nil })
+	b.await("work goes on", func(c *cache.Cache) bool { return c.Accepted(fixture.Blue) != nil })
 	stop()
 	if data, err := os.ReadFile(path); err != nil || strings.Contains(string(data), `"7"`) {
 		t.Errorf("the state file is %s %v, expected the present etcd", data, err)
 	}
 	b.start("again", func(c *Config) { c.StateDir = dir })
-	b.put(port("a"), portOnH1)
-	b.await("a restart holds nothing", func(c *Cache) bool { return placed(c, "h1", "a") })
+	b.put(fixture.Port("a"), fixture.PortOnH1)
+	b.await("a restart holds nothing", func(c *cache.Cache) bool { return fixture.Placed(c, "h1", "a") })
 }
 
 // TestALostRaceCarriesOutNoDeletion: after a lost race a transaction's keys are read again, one by one. Mass-change protection
 // counts deletions in the batches of the watch. Therefore deletions are not taken from these reads.
 func TestALostRaceCarriesOutNoDeletion(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newTestbed(t)
 	c, err := New(Config{Client: b.client, Name: "one", StateDir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	l := newLoop(c)
-	intent, claim := etcdschema.Intent(port("p")), etcdschema.MACClaim(model.MAC{0xfa, 0x16, 0x3e, 9, 9, 9})
-	l.cache.set(intent, &entry{data: []byte(portOnH1), mod: 5, born: 5})
-	l.cache.set(claim, &entry{data: []byte(`{"owner":"u","state":"bound"}`), mod: 5, born: 5})
+	intent, claim := etcdschema.Intent(fixture.Port("p")), etcdschema.MACClaim(model.MAC{0xfa, 0x16, 0x3e, 9, 9, 9})
+	l.cache.Set(intent, &cache.Entry{Data: []byte(fixture.PortOnH1), ModRevision: 5, CreateRevision: 5})
+	l.cache.Set(claim, &cache.Entry{Data: []byte(`{"owner":"u","state":"bound"}`), ModRevision: 5, CreateRevision: 5})
 	if err := l.readAgain(t.Context(), []etcdschema.Key{intent, claim}); err != nil {
 		t.Fatal(err)
 	}
-	if l.cache.entries[intent] == nil {
+	if l.cache.Entry(intent) == nil {
 		t.Error("a deleted intent was taken in behind the back of mass-change protection")
 	}
-	if l.cache.entries[claim] != nil {
+	if l.cache.Entry(claim) != nil {
 		t.Error("a claim that is gone was not taken in")
 	}
 }
@@ -172,33 +177,33 @@ func TestALostRaceCarriesOutNoDeletion(t *testing.T) {
 func TestTheCacheTellsWhatIsAccepted(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
-		c, told := NewCache(), map[model.ID]bool{}
-		c.acceptedChanged = func(id model.ID, accepted bool) {
+		c, told := cache.New(kind.AllKinds().Cached()), map[model.ID]bool{}
+		c.AcceptedChanged = func(id model.ID, accepted bool) {
 			if told[id] == accepted {
 				t.Fatalf("%s: it was told twice that accepted is %v", id, accepted)
 			}
 			told[id] = accepted
 		}
 		change := func() {
-			id := port(fmt.Sprint("p", rapid.IntRange(0, 5).Draw(t, "port")))
-			var e *entry
+			id := fixture.Port(fmt.Sprint("p", rapid.IntRange(0, 5).Draw(t, "port")))
+			var e *cache.Entry
 			if rapid.Bool().Draw(t, "accepted") {
-				e = &entry{value: &etcdschema.Accepted{UID: id.Name, Object: model.Object{Kind: id.Kind, Spec: &model.PortSpec{}}}}
+				e = &cache.Entry{Value: &etcdschema.Accepted{UID: id.Name, Object: model.Object{Kind: id.Kind, Spec: &model.PortSpec{}}}}
 			}
-			c.set(etcdschema.AcceptedKey(id), e)
+			c.Set(etcdschema.AcceptedKey(id), e)
 		}
 		for range rapid.IntRange(1, 30).Draw(t, "steps") {
 			if rapid.Bool().Draw(t, "undone") {
-				tx := c.begin()
+				tx := c.Begin()
 				for range rapid.IntRange(1, 5).Draw(t, "changes") {
 					change()
 				}
-				tx.abandon()
+				tx.Abandon()
 			} else {
 				change()
 			}
 			for id, accepted := range told {
-				if accepted != (c.accepted[id] != nil) {
+				if accepted != (c.Accepted(id) != nil) {
 					t.Fatalf("%s: it was told that accepted is %v", id, accepted)
 				}
 			}
@@ -211,21 +216,21 @@ func TestTheCacheTellsWhatIsAccepted(t *testing.T) {
 
 func TestACacheFindsWhatHasNoOwner(t *testing.T) {
 	t.Parallel()
-	c := NewCache()
-	acc := func(id model.ID) *entry {
-		return &entry{value: &etcdschema.Accepted{UID: id.Name, Object: model.Object{Kind: id.Kind, Spec: &model.PortSpec{}}}}
+	c := cache.New(kind.AllKinds().Cached())
+	acc := func(id model.ID) *cache.Entry {
+		return &cache.Entry{Value: &etcdschema.Accepted{UID: id.Name, Object: model.Object{Kind: id.Kind, Spec: &model.PortSpec{}}}}
 	}
 	for _, name := range []string{"both", "alone"} {
-		c.set(etcdschema.AcceptedKey(port(name)), acc(port(name)))
+		c.Set(etcdschema.AcceptedKey(fixture.Port(name)), acc(fixture.Port(name)))
 	}
-	c.set(etcdschema.Intent(port("both")), &entry{value: &intent{}})
+	c.Set(etcdschema.Intent(fixture.Port("both")), &cache.Entry{Value: &cache.Intent{}})
 	for _, uid := range []string{"both", "unknown"} {
 		for _, node := range []string{"h1", "h2"} {
-			c.set(etcdschema.DesiredKey(node, desired.Key{Kind: desired.KindPort, UID: uid}), &entry{})
+			c.Set(etcdschema.DesiredKey(node, desired.Key{Kind: desired.KindPort, UID: uid}), &cache.Entry{})
 		}
 	}
-	c.set(etcdschema.DesiredKey("h1", desired.Key{Kind: desired.KindNetwork, UID: "unknown"}), &entry{})
-	if got := slices.Collect(c.Undeclared()); len(got) != 1 || got[0] != port("alone") {
+	c.Set(etcdschema.DesiredKey("h1", desired.Key{Kind: desired.KindNetwork, UID: "unknown"}), &cache.Entry{})
+	if got := slices.Collect(c.Undeclared()); len(got) != 1 || got[0] != fixture.Port("alone") {
 		t.Errorf("accepted without an intent: %v", got)
 	}
 	if n := c.UnknownGuests(); n != 1 {

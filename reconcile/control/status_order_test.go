@@ -1,12 +1,9 @@
 package control
 
 import (
-	"fmt"
 	"log/slog"
 	"testing"
 	"time"
-
-	"weft/etcdschema"
 )
 
 // While there is other work without end, statuses get their share of the time: not more, however long they take, and not less.
@@ -37,7 +34,7 @@ func TestStatusesTakeTheirPartOfTheTime(t *testing.T) {
 // Statuses that were about to be collected when work came are collected while the work lasts.
 func TestWorkDoesNotStopTheStatusTimer(t *testing.T) {
 	t.Parallel()
-	b := newBed(t)
+	b := newTestbed(t)
 	c, err := New(Config{Client: b.client, Name: "one", Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
@@ -49,43 +46,5 @@ func TestWorkDoesNotStopTheStatusTimer(t *testing.T) {
 		if time.Since(start) > 10*time.Second {
 			t.Fatal("the timer went off, and nobody noticed")
 		}
-	}
-}
-
-// Most of the evaluated statuses are ones that may have changed. Those that are only compared are not forgotten.
-func TestNewsOfStatusesGoFirst(t *testing.T) {
-	t.Parallel()
-	p := newPlanner(NewCache(), Settings{})
-	key := func(i int) etcdschema.Key { return etcdschema.StatusKey(port(fmt.Sprint(i))) }
-	const many = 10 * statusLook
-	for i := range many {
-		p.compareStatus(key(i))
-		p.lookAtStatus(key(many + i))
-	}
-	p.lookAtStatus(key(3))
-	p.compareStatus(key(many))
-	seen := map[etcdschema.Key]bool{}
-	for round := 0; p.statusesWait(); round++ {
-		keys := p.nextStatuses()
-		if len(keys) > statusLook || len(keys) == 0 {
-			t.Fatalf("%d keys", len(keys))
-		}
-		compared := 0
-		for _, k := range keys[:min(len(keys), statusBatch)] {
-			if seen[k] {
-				t.Fatalf("%s came twice", k)
-			}
-			seen[k] = true
-			if _, rest := p.compared[k]; rest {
-				compared++
-			}
-			p.dropStatus(k)
-		}
-		if want := statusBatch / comparedPart; round == 0 && (compared < want || compared > want+1) {
-			t.Errorf("%d of the first %d are not news, expected %d", compared, statusBatch, want)
-		}
-	}
-	if len(seen) != 2*many {
-		t.Errorf("%d were looked at, of %d", len(seen), 2*many)
 	}
 }

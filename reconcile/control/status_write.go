@@ -6,24 +6,8 @@ import (
 	"time"
 
 	"weft/etcdschema"
+	"weft/reconcile/control/cache"
 )
-
-const (
-	// statusDelay is how long statuses are collected before they are written.
-	statusDelay = 25 * time.Millisecond
-	// statusBatch bounds the statuses of one transaction in number and bytes.
-	statusBatch = 90
-	// statusLook bounds how many waiting statuses are evaluated for one transaction.
-	statusLook       = 4 * statusBatch
-	statusBatchBytes = 512 << 10
-)
-
-// statusJob is one transaction of statuses, which is committed in parallel with the loop.
-type statusJob struct {
-	txn  *etcdschema.Txn
-	keys []etcdschema.Key
-	ok   bool
-}
 
 // writeStatuses commits one job after the other.
 func (c *Controller) writeStatuses(ctx context.Context) error {
@@ -49,11 +33,11 @@ func (c *Controller) writeStatuses(ctx context.Context) error {
 // statusJob collects statuses that differ from those in etcd; ok is false when there are none.
 func (l *loop) statusJob() (job statusJob, ok bool) {
 	t := etcdschema.NewTxn()
-	for _, k := range l.planner.nextStatuses() {
+	for _, k := range l.planner.NextStatuses() {
 		if t.Writes() >= statusBatch || t.Bytes() > statusBatchBytes {
 			break
 		}
-		l.planner.dropStatus(k)
+		l.planner.DropStatus(k)
 		if l.addStatus(t, k) {
 			job.keys = append(job.keys, k)
 		}
@@ -67,11 +51,12 @@ func (l *loop) statusJob() (job statusJob, ok bool) {
 }
 
 func (l *loop) addStatus(t *etcdschema.Txn, k etcdschema.Key) bool {
-	s, ours := l.planner.statusFor(k)
+	s, ours := l.planner.StatusFor(k)
 	if !ours {
 		return false
 	}
-	e := l.cache.entries[k]
+	l.metrics.pools.show(k, s)
+	e := l.cache.Entry(k)
 	if s == nil {
 		if e != nil {
 			t.Delete(k)
@@ -79,16 +64,19 @@ func (l *loop) addStatus(t *etcdschema.Txn, k etcdschema.Key) bool {
 		return e != nil
 	}
 	data, err := etcdschema.Encode(s)
-	if err == nil && e != nil && !bytes.Equal(e.data, data) && !etcdschema.Plain(e.data, decoded[etcdschema.Status](e.data)) {
-		data, err = etcdschema.Rewrite(e.data, s)
+	plain := e == nil || e.Ours || bytes.Equal(e.Data, data) || etcdschema.Plain(e.Data, cache.Decoded[etcdschema.Status](e.Data))
+	if err == nil && !plain {
+		data, err = etcdschema.Rewrite(e.Data, s)
 	}
 	if err != nil {
 		l.log.Error("cannot write a status", "key", k.String(), "error", err)
 		return false
 	}
-	if e != nil && bytes.Equal(e.data, data) {
+	if e != nil && bytes.Equal(e.Data, data) {
 		return false
 	}
-	t.Put(k, data)
+	if t.Put(k, data); plain {
+		l.planner.StatusEncoded(k, data)
+	}
 	return true
 }

@@ -168,18 +168,18 @@ func differences(d []object.Difference) string {
 // facts of the devices concerned, because they distinguish a device that disappeared from a change that was refused.
 func (e *Engine) settle(ctx context.Context, w *work, keys map[object.Key]bool, p plan.Plan, out outcome) {
 	now := time.Now()
-	e.observeTouched(ctx, w, out)
+	e.observeConcerned(ctx, w, out)
 	repaired := map[string]int{}
 	for _, b := range p.Blocked {
 		if st := e.items.objects[b.Key]; st != nil {
 			st.blocked, st.failure = b.Reason, ""
-			w.touched[st.item] = true
+			w.changed[st.item] = true
 		}
 	}
 	for k, dep := range out.skipped {
 		if st := e.items.objects[k]; st != nil {
 			st.blocked = "waits for " + dep.String() + ", which failed"
-			w.touched[st.item] = true
+			w.changed[st.item] = true
 			continue
 		}
 		e.items.orphans[k] = "waits for the removal of " + dep.String() + ", which failed"
@@ -204,7 +204,7 @@ func (e *Engine) settle(ctx context.Context, w *work, keys map[object.Key]bool, 
 		e.noteRepair(k, c, w.by[k], now)
 	}
 	e.takeAlong(w, out, repairs)
-	e.wakeDependants(w, keys, out)
+	e.enqueueDependents(w, keys, out)
 	for d, n := range repaired {
 		e.metrics.repaired.WithLabelValues(d).Add(float64(n))
 		e.repaired[d] += uint64(n)
@@ -212,12 +212,12 @@ func (e *Engine) settle(ctx context.Context, w *work, keys map[object.Key]bool, 
 	}
 }
 
-// observeTouched updates the facts of the devices that the steps concerned. Each driver learns of a device on its own. Therefore,
+// observeConcerned updates the facts of the devices that the steps concerned. Each driver learns of a device on its own. Therefore,
 // before a change is called drift, its device is read again: a new device of the same name explains the change.
-func (e *Engine) observeTouched(ctx context.Context, w *work, out outcome) {
+func (e *Engine) observeConcerned(ctx context.Context, w *work, out outcome) {
 	devices, doubtful := map[string]bool{}, map[string]bool{}
 	for k, c := range out.tried {
-		touchDevices(c, devices)
+		concernedDevices(c, devices)
 		o, on := c.Desired.(object.OnDevice)
 		if st := e.items.objects[k]; on && st != nil && e.drifted(st, c) {
 			doubtful[o.Netdev()] = true
@@ -242,7 +242,7 @@ func (e *Engine) settleOne(w *work, k object.Key, c object.Change, failure error
 	if st == nil {
 		return e.settleOrphan(w, k, failure, now) && !d.inProcess
 	}
-	w.touched[st.item] = true
+	w.changed[st.item] = true
 	drift = !d.inProcess && e.drifted(st, c)
 	if failure != nil { // what the failed change left is our doing: only an earlier difference can be drift
 		st.failure, st.good, st.owed = failure.Error(), nil, drift
@@ -275,17 +275,20 @@ func (e *Engine) settleOrphan(w *work, k object.Key, failure error, now time.Tim
 	return !mine && e.wasReady
 }
 
-// wakeDependants queues objects whose dependency is as desired now: those that waited for it, and after a create also all
+// enqueueDependents queues objects whose dependency is as desired now: those that waited for it, and after a create also all
 // dependants that were not compared in the same pass, because whatever removed the dependency may have removed them too.
-func (e *Engine) wakeDependants(w *work, keys map[object.Key]bool, out outcome) {
+func (e *Engine) enqueueDependents(w *work, keys map[object.Key]bool, out outcome) {
 	for k := range keys {
 		st := e.items.objects[k]
 		if st == nil || st.failure != "" || st.blocked != "" {
 			continue
 		}
 		created := out.tried[k].Op == object.Create
-		for dep := range e.items.dependants[k] {
-			if d := e.items.objects[dep]; d != nil && (d.blocked != "" || created && !keys[dep]) {
+		for d := range e.items.dependants.of(k) {
+			if d.blocked == "" && !created {
+				continue
+			}
+			if dep := d.want.Key(); d.blocked != "" || !keys[dep] {
 				w.keys[dep] = true
 			}
 		}
@@ -301,6 +304,7 @@ func (e *Engine) settleQuiet(w *work, keys map[object.Key]bool, p plan.Plan, out
 		blocked[b.Key] = true
 	}
 	synced, _ := e.host.synced()
+	equal := map[*driverState][]object.Object{}
 	for k := range keys {
 		st := e.items.objects[k]
 		_, tried := out.tried[k]
@@ -313,17 +317,30 @@ func (e *Engine) settleQuiet(w *work, keys map[object.Key]bool, p plan.Plan, out
 			if st.owed { // a repair that seemed to fail because the host was slow
 				late[k] = object.Change{Op: object.Update, Desired: st.want}
 			}
+			d := e.host.byKind[k.Kind]
+			if st.good == nil || st.failure != "" || st.blocked != "" {
+				w.changed[st.item] = true
+			} else if _, warns := d.Driver.(Warner); warns {
+				w.asked[st.item] = true
+			}
+			if st.good != st.want {
+				equal[d] = append(equal[d], st.want)
+			}
 			st.failure, st.blocked = "", ""
 			e.good(st)
-			w.touched[st.item] = true
+		}
+	}
+	for d, desired := range equal {
+		if s, can := d.Driver.(Sharer); can {
+			s.Share(desired)
 		}
 	}
 	return late
 }
 
-// touchDevices collects the devices whose facts a change may have changed, or whose appearance or disappearance may have made the
+// concernedDevices collects the devices whose facts a change may have changed, or whose appearance or disappearance may have made the
 // change necessary.
-func touchDevices(c object.Change, devices map[string]bool) {
+func concernedDevices(c object.Change, devices map[string]bool) {
 	for _, o := range []object.Object{c.Desired, c.Observed} {
 		switch o := o.(type) {
 		case object.OnDevice:

@@ -24,36 +24,36 @@ func compilers() map[model.Driver]compile.Backend {
 }
 
 // onEach runs a test with a host of each backend, on which nothing is desired yet.
-func onEach(t *testing.T, fn func(b *bed)) {
+func onEach(t *testing.T, fn func(b *testbed)) {
 	t.Helper()
 	for _, on := range backends {
 		t.Run(string(on), func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) { fn(newBed(t, on)) })
+			synctest.Test(t, func(t *testing.T) { fn(newTestbed(t, on)) })
 		})
 	}
 }
 
 // wired runs a test on a host of each backend that has ports tap1…tapN of network 1 wired.
-func wired(t *testing.T, ports int, fn func(b *bed)) {
+func wired(t *testing.T, ports int, fn func(b *testbed)) {
 	t.Helper()
-	onEach(t, func(b *bed) {
+	onEach(t, func(b *testbed) {
 		b.wire(ports)
 		fn(b)
 	})
 }
 
 // wiredOVS runs a test that only concerns Open vSwitch.
-func wiredOVS(t *testing.T, ports int, fn func(b *bed)) {
+func wiredOVS(t *testing.T, ports int, fn func(b *testbed)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t, model.DriverOVS)
+		b := newTestbed(t, model.DriverOVS)
 		b.wire(ports)
 		fn(b)
 	})
 }
 
-func (b *bed) wire(ports int) {
+func (b *testbed) wire(ports int) {
 	b.t.Helper()
 	items := []desired.Item{b.hostItem(), networkItem(1)}
 	for i := range ports {
@@ -66,9 +66,9 @@ func (b *bed) wire(ports int) {
 	b.converged()
 }
 
-func (b *bed) ovs() bool { return b.backend == model.DriverOVS }
+func (b *testbed) ovs() bool { return b.backend == model.DriverOVS }
 
-func (b *bed) hostItem() *desired.Host {
+func (b *testbed) hostItem() *desired.Host {
 	h := &desired.Host{UID: hostUID, Name: node, Driver: b.backend, RouterMAC: model.MAC{0xfa, 0x16, 0x3e, 0xff, 0, 1},
 		Uplinks: []desired.Uplink{{PhysicalNetwork: "physnet1", Interface: "eth1", MTU: 1500}}}
 	if b.ovs() {
@@ -78,7 +78,7 @@ func (b *bed) hostItem() *desired.Host {
 }
 
 // driver is the fake host's driver of a kind.
-func (b *bed) driver(kind object.Kind) *fake.Driver {
+func (b *testbed) driver(kind object.Kind) *fake.Driver {
 	for _, d := range b.host.Drivers() {
 		for _, k := range d.Kinds() {
 			if k == kind {
@@ -91,7 +91,7 @@ func (b *bed) driver(kind object.Kind) *fake.Driver {
 }
 
 // place is the object that joins a guest's device to its network.
-func (b *bed) place(device string) object.Key {
+func (b *testbed) place(device string) object.Key {
 	if b.ovs() {
 		return object.Key{Kind: object.KindOVSPort, Name: device}
 	}
@@ -99,7 +99,7 @@ func (b *bed) place(device string) object.Key {
 }
 
 // protection is the object that says what guest n may send and receive.
-func (b *bed) protection(n int) object.Key {
+func (b *testbed) protection(n int) object.Key {
 	if b.ovs() {
 		return object.Key{Kind: object.KindFlowSet, Name: object.FlowSetName("br-int", openvswitch.Cookie(portUID(n), openvswitch.FeaturePort))}
 	}
@@ -107,7 +107,7 @@ func (b *bed) protection(n int) object.Key {
 }
 
 // base is the object on which all guests of network 1 depend.
-func (b *bed) base() object.Key {
+func (b *testbed) base() object.Key {
 	if b.ovs() {
 		return object.Key{Kind: object.KindBridge, Name: "br-int"}
 	}
@@ -115,7 +115,7 @@ func (b *bed) base() object.Key {
 }
 
 // worst damages the whole dataplane: the switch is restarted, or somebody flushes nftables.
-func (b *bed) worst() {
+func (b *testbed) worst() {
 	if b.ovs() {
 		b.host.RestartSwitch()
 		return
@@ -124,7 +124,7 @@ func (b *bed) worst() {
 }
 
 // stranger adds an object of somebody else.
-func (b *bed) stranger(name string) object.Key {
+func (b *testbed) stranger(name string) object.Key {
 	var o object.Object = &object.LinuxBridge{Name: name}
 	if b.ovs() {
 		o = &object.OVSPort{Bridge: "br-int", Device: name, InterfaceID: "someone-else"}
@@ -134,10 +134,10 @@ func (b *bed) stranger(name string) object.Key {
 }
 
 // alien adds an object in a place where only ours may be.
-func (b *bed) alien(n int) object.Object {
+func (b *testbed) alien(n int) object.Object {
 	if b.ovs() {
 		return &object.FlowSet{Bridge: "br-int", Cookie: uint64(n), Flows: []object.Flow{{Table: 1}}}
 	}
 	device := fmt.Sprint("alien", n)
-	return &object.PortSecurityElements{Name: device, Members: []object.PortSecurityElement{{Set: object.PortSecurityGuests, Interface: device}}}
+	return &object.PortSecurityElements{Name: device, Elements: []object.PortSecurityElement{{Set: object.PortSecurityGuests, Interface: device}}}
 }

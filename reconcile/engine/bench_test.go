@@ -16,30 +16,30 @@ import (
 func BenchmarkAddressChange(b *testing.B) {
 	for _, n := range []int{1, 100, 1000} {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			bed := newBed(b, model.DriverOVS)
-			bed.dir = ""
-			items := []desired.Item{bed.hostItem(), networkItem(1)}
+			tb := newTestbed(b, model.DriverOVS)
+			tb.dir = ""
+			items := []desired.Item{tb.hostItem(), networkItem(1)}
 			for i := range n {
-				bed.host.Plug(fmt.Sprint("tap", i+1))
+				tb.host.Plug(fmt.Sprint("tap", i+1))
 				items = append(items, portItem(i+1, 1))
 			}
-			bed.etcd.put(items...)
-			bed.start()
-			bed.awaitProcessed()
+			tb.etcd.put(items...)
+			tb.start()
+			tb.awaitProcessed()
 			i := 0
 			for b.Loop() {
 				i++
 				p := portItem(1, 1)
 				p.Addresses = append(p.Addresses, model.Address{Addr: netip.AddrFrom4([4]byte{10, 1, byte(200 + i>>8), byte(i)})})
-				bed.etcd.put(p)
-				bed.awaitProcessed()
+				tb.etcd.put(p)
+				tb.awaitProcessed()
 			}
 		})
 	}
 }
 
 // awaitProcessed waits until the newest revision is reported as processed.
-func (b *bed) awaitProcessed() {
+func (b *testbed) awaitProcessed() {
 	b.t.Helper()
 	deadline := time.After(time.Minute)
 	for {

@@ -13,17 +13,17 @@ import (
 )
 
 // wiredBridge runs a test that only concerns the kernel's bridges.
-func wiredBridge(t *testing.T, ports int, fn func(b *bed)) {
+func wiredBridge(t *testing.T, ports int, fn func(b *testbed)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t, model.DriverBridge)
+		b := newTestbed(t, model.DriverBridge)
 		b.wire(ports)
 		fn(b)
 	})
 }
 
 // alter changes the state of an object of this type on the host.
-func alter[T any](b *bed, k object.Key, change func(*T)) {
+func alter[T any](b *testbed, k object.Key, change func(*T)) {
 	b.t.Helper()
 	was, ok := any(b.host.Objects()[k]).(*T)
 	if !ok {
@@ -37,31 +37,33 @@ func alter[T any](b *bed, k object.Key, change func(*T)) {
 // TestBridgeDriftIsRepairedAndCounted damages everything that somebody can damage on a bridge host, one thing after the other.
 func TestBridgeDriftIsRepairedAndCounted(t *testing.T) {
 	t.Parallel()
-	wiredBridge(t, 2, func(b *bed) {
+	wiredBridge(t, 2, func(b *testbed) {
 		bridge, vlan := b.base(), object.Key{Kind: object.KindVLANDevice, Name: linuxbridge.VLANName(networkUID(1))}
-		wire := object.Key{Kind: object.KindBridgePort, Name: vlan.Name}
+		uplinkPort := object.Key{Kind: object.KindBridgePort, Name: vlan.Name}
 		b.settle(2 * deviceSettles) // a difference on a new device is not drift
 		for name, damage := range map[string]func(){
-			"a guest learns":        func() { alter(b, b.place("tap1"), func(p *object.BridgePort) { p.Strange = true }) },
-			"a guest is muted":      func() { alter(b, b.place("tap1"), func(p *object.BridgePort) { p.Mute = true }) },
-			"an entry is gone":      func() { alter(b, b.place("tap1"), func(p *object.BridgePort) { p.MACs = nil }) },
-			"a port is taken out":   func() { b.host.Damage(b.place("tap1")) },
-			"the wire is taken out": func() { b.host.Damage(wire) },
-			"spanning tree runs":    func() { alter(b, bridge, func(l *object.LinuxBridge) { l.Strange = []string{"spanning tree runs"} }) },
-			"another VLAN":          func() { alter(b, vlan, func(v *object.VLANDevice) { v.ID++ }) },
-			"a VLAN device is down": func() { alter(b, vlan, func(v *object.VLANDevice) { v.Down = true }) },
-			"it is deleted":         func() { b.host.Damage(vlan) },
+			"a guest learns":          func() { alter(b, b.place("tap1"), func(p *object.BridgePort) { p.Strange = true }) },
+			"a guest is muted":        func() { alter(b, b.place("tap1"), func(p *object.BridgePort) { p.Mute = true }) },
+			"an entry is gone":        func() { alter(b, b.place("tap1"), func(p *object.BridgePort) { p.MACs = nil }) },
+			"a port is taken out":     func() { b.host.Damage(b.place("tap1")) },
+			"the uplink is taken out": func() { b.host.Damage(uplinkPort) },
+			"spanning tree runs":      func() { alter(b, bridge, func(l *object.LinuxBridge) { l.Strange = []string{"spanning tree runs"} }) },
+			"another VLAN":            func() { alter(b, vlan, func(v *object.VLANDevice) { v.ID++ }) },
+			"a VLAN device is down":   func() { alter(b, vlan, func(v *object.VLANDevice) { v.Down = true }) },
+			"it is deleted":           func() { b.host.Damage(vlan) },
 			"the rules are others": func() {
 				alter(b, (&object.PortSecurity{}).Key(), func(g *object.PortSecurity) { g.Rules = "one is missing" })
 			},
 			"the table is flushed": func() { b.host.Damage((&object.PortSecurity{}).Key()) },
 			"an element too many": func() {
 				alter(b, b.protection(1), func(g *object.PortSecurityElements) {
-					g.Members = append(g.Members[:len(g.Members):len(g.Members)], object.PortSecurityElement{Set: object.PortSecurityMACs, Interface: "tap1", MAC: object.MAC{2}})
+					g.Elements = append(g.Elements[:len(g.Elements):len(g.Elements)], object.PortSecurityElement{Set: object.PortSecurityMACs, Interface: "tap1", MAC: object.MAC{2}})
 				})
 			},
-			"elements are missing": func() { alter(b, b.protection(1), func(g *object.PortSecurityElements) { g.Members = g.Members[1:] }) },
-			"tags pass the NIC":    func() { b.host.Damage(object.Key{Kind: object.KindPortSecurityUplink, Name: "eth1"}) },
+			"elements are missing": func() {
+				alter(b, b.protection(1), func(g *object.PortSecurityElements) { g.Elements = g.Elements[1:] })
+			},
+			"tags pass the NIC": func() { b.host.Damage(object.Key{Kind: object.KindPortSecurityUplink, Name: "eth1"}) },
 		} {
 			before := repairs(b.node())
 			damage()
@@ -81,7 +83,7 @@ func TestBridgeDriftIsRepairedAndCounted(t *testing.T) {
 // else.
 func TestPortInSomebodysBridgeIsLeftThere(t *testing.T) {
 	t.Parallel()
-	wiredBridge(t, 2, func(b *bed) {
+	wiredBridge(t, 2, func(b *testbed) {
 		b.host.Enslave("tap1", "virbr0")
 		b.settle(time.Second)
 		if x := b.exception(portUID(1)); x.State != etcdschema.ExceptionFailed || !strings.Contains(x.Reason, "virbr0") {
@@ -105,7 +107,7 @@ func TestPortInSomebodysBridgeIsLeftThere(t *testing.T) {
 // TestWireComesAndGoes: a network without its NIC only reaches this host. It gets its segment when the NIC appears.
 func TestWireComesAndGoes(t *testing.T) {
 	t.Parallel()
-	wiredBridge(t, 1, func(b *bed) {
+	wiredBridge(t, 1, func(b *testbed) {
 		vlan := object.Key{Kind: object.KindVLANDevice, Name: linuxbridge.VLANName(networkUID(1))}
 		b.host.Unplug("eth1")
 		b.settle(time.Second)
@@ -128,7 +130,7 @@ func TestWireComesAndGoes(t *testing.T) {
 // TestDriverOfAHostChanges: everything that the other backend made is removed.
 func TestDriverOfAHostChanges(t *testing.T) {
 	t.Parallel()
-	wired(t, 2, func(b *bed) {
+	wired(t, 2, func(b *testbed) {
 		before := b.place("tap1")
 		was := b.backend
 		for _, b.backend = range backends {

@@ -27,7 +27,7 @@ func centralItem() *desired.Router {
 // What the switch finds out about the session is neither drift nor a failure.
 func TestGatewayFollowsItsSession(t *testing.T) {
 	t.Parallel()
-	wiredOVS(t, 1, func(b *bed) {
+	wiredOVS(t, 1, func(b *testbed) {
 		inside, outside := networkItem(1), networkItem(3)
 		inside.CentralMAC, outside.CentralMAC = centralItem().Central.MAC, centralItem().Central.MAC
 		b.etcd.put(inside, outside, centralItem())
@@ -66,7 +66,7 @@ func TestGatewayFollowsItsSession(t *testing.T) {
 func TestCentralRouterNeedsOpenVSwitch(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t, model.DriverBridge)
+		b := newTestbed(t, model.DriverBridge)
 		b.wire(1)
 		b.etcd.put(networkItem(1), networkItem(3), centralItem())
 		b.settle(time.Second)

@@ -8,13 +8,13 @@ import (
 	"weft/model/desired"
 )
 
-// The brake: when at least this number of ports, and at least half of all, would go at once, their removal needs an accept.
+// Mass-change protection: when at least this number of ports, and at least half of all, would go at once, their removal needs an accept.
 const (
-	brakePorts  = 10
-	brakeWindow = 10 * time.Second // ports that leave within this time leave "at once"
-	// brakeQuiet is how long a removal of brakePorts or more waits for further removals.
-	brakeQuiet = 500 * time.Millisecond
-	// proofGrace is how long a view may differ from its head before this is reported. Until then a change may be in progress.
+	massPorts  = 10
+	massWindow = 10 * time.Second // ports that leave within this time leave "at once"
+	// massQuiet is how long a removal of massPorts or more waits for further removals.
+	massQuiet = 500 * time.Millisecond
+	// proofGrace is how long the node config may differ from its head before this is reported. Until then a change may be in progress.
 	proofGrace = 2 * time.Second
 )
 
@@ -24,7 +24,7 @@ type removal struct {
 	ports int
 }
 
-// matches says that the view is exactly what its head says.
+// matches says that the node config is exactly what its head says.
 func (s *configState) matches() bool {
 	return s.head != nil && s.head.Count == s.digest.Count() && s.head.Digest == s.digest.String()
 }
@@ -32,7 +32,7 @@ func (s *configState) matches() bool {
 // proves says that objects which nothing in the node config wants may be removed.
 func (s *configState) proves() bool { return s.proven && !s.frozen && s.mismatch.IsZero() }
 
-// release removes items from the node config, if the view proves that they are gone and no hold is in force. again is when to call it
+// release removes items from the node config, if the cache proves that they are gone and no hold is in force. again is when to call it
 // again if nothing else happens; zero when that is not needed.
 func (s *configState) release(now time.Time) (changes []itemChange, again time.Time) {
 	if !s.synced || s.frozen {
@@ -43,7 +43,7 @@ func (s *configState) release(now time.Time) (changes []itemChange, again time.T
 	if len(s.leaving) == 0 {
 		s.proven = s.proven || proven
 		s.accepted = false
-		s.unbrake()
+		s.endHold()
 		return nil, s.proofDeadline(now)
 	}
 	if !s.accepted {
@@ -67,11 +67,11 @@ func (s *configState) release(now time.Time) (changes []itemChange, again time.T
 	}
 	s.proven = s.proven || proven
 	s.accepted = false
-	s.unbrake()
+	s.endHold()
 	return changes, time.Time{}
 }
 
-// noteProof remembers since when the view has not matched its head.
+// noteProof remembers since when the cache has not matched its head.
 func (s *configState) noteProof(proven bool, now time.Time) {
 	switch {
 	case proven:
@@ -108,20 +108,20 @@ func (s *configState) portsLeaving() int {
 func (s *configState) lasting(now time.Time) int {
 	n := 0
 	for k := range s.leaving {
-		if came, fresh := s.fresh[k]; k.Kind == desired.KindPort && (!fresh || now.Sub(came) >= brakeWindow) {
+		if came, fresh := s.fresh[k]; k.Kind == desired.KindPort && (!fresh || now.Sub(came) >= massWindow) {
 			n++
 		}
 	}
 	return n
 }
 
-// mass decides whether too much leaves at once. held says that the brake was put on. again says when the wait for further removals
+// mass decides whether too much leaves at once. held says that a hold has begun. again says when the wait for further removals
 // is over.
 func (s *configState) mass(now time.Time) (again time.Time, held bool) {
 	lately := 0
 	kept := s.removed[:0]
 	for _, r := range s.removed {
-		if now.Sub(r.at) < brakeWindow {
+		if now.Sub(r.at) < massWindow {
 			kept = append(kept, r)
 			lately += r.ports
 		}
@@ -129,25 +129,25 @@ func (s *configState) mass(now time.Time) (again time.Time, held bool) {
 	s.removed = kept
 	leaving := s.portsLeaving()
 	gone, all := lately+leaving, lately+s.applied.Count(desired.KindPort)
-	if leaving > 0 && gone >= brakePorts && 2*gone >= all {
-		s.brake(fmt.Sprintf("%d of %d ports would go at once", gone, all), now)
+	if leaving > 0 && gone >= massPorts && 2*gone >= all {
+		s.startHold(fmt.Sprintf("%d of %d ports would go at once", gone, all), now)
 		return time.Time{}, true
 	}
-	if quiet := s.lastLeave.Add(brakeQuiet); leaving >= brakePorts && quiet.After(now) {
+	if quiet := s.lastLeave.Add(massQuiet); leaving >= massPorts && quiet.After(now) {
 		return quiet, false
 	}
 	return time.Time{}, false
 }
 
-// brake begins a hold: the last good state stays.
-func (s *configState) brake(why string, now time.Time) {
+// startHold begins a hold: the last good state stays.
+func (s *configState) startHold(why string, now time.Time) {
 	if s.hold == "" {
 		s.since = now
 	}
 	s.hold = why + ": the last good state is held; run `weft host accept`, or restore the node config"
 }
 
-func (s *configState) unbrake() { s.hold, s.since = "", time.Time{} }
+func (s *configState) endHold() { s.hold, s.since = "", time.Time{} }
 
 // held says for people why removals wait; empty when they do not.
 func (s *configState) held(now time.Time) string {

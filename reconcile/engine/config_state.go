@@ -12,13 +12,13 @@ import (
 // maxUID bounds the uid of an item. A key with a longer uid is no item.
 const maxUID = 128
 
-// configState keeps two things separate: what etcd has (the view) and what the node applies (the node config). Additions and changes in
-// the view are taken into the node config at once. Removals are taken over when the view is proven and no hold is in force.
+// configState keeps two things separate: what etcd has (the cache) and what the node applies (the node config). Additions and changes
+// in the cache are taken into the node config at once. Removals are taken over when the cache is proven and no hold is in force.
 type configState struct {
 	node string
 
-	view   map[desired.Key][]byte // raw values in etcd
-	digest etcdschema.SetDigest   // of the view
+	cache  map[desired.Key][]byte // raw values in etcd
+	digest etcdschema.SetDigest   // of the cache
 	head   *etcdschema.Head
 
 	kinds   desired.Kinds
@@ -26,7 +26,7 @@ type configState struct {
 	raw     map[desired.Key][]byte // of the items of the config
 	bad     map[desired.Key]string // why the newest value of a key cannot be used
 
-	leaving   map[desired.Key]bool // gone from the view, still in the node config
+	leaving   map[desired.Key]bool // gone from the cache, still in the node config
 	lastLeave time.Time
 	removed   []removal // recent removals of ports
 	// fresh has the time at which an item was added, for items that were added after the node config was proven (see lasting).
@@ -39,7 +39,7 @@ type configState struct {
 	frozen   bool  // etcd went back: nothing is taken over from it
 	hold     string
 	since    time.Time // of the hold
-	mismatch time.Time // since when the view does not match its head; zero when it does
+	mismatch time.Time // since when the cache does not match its head; zero when it does
 	accepted bool      // people have accepted what etcd has
 }
 
@@ -53,12 +53,12 @@ type itemChange struct {
 type orders struct{ resync bool }
 
 func newConfigState(node string, kinds desired.Kinds) *configState {
-	return &configState{node: node, kinds: kinds, view: map[desired.Key][]byte{}, raw: map[desired.Key][]byte{},
+	return &configState{node: node, kinds: kinds, cache: map[desired.Key][]byte{}, raw: map[desired.Key][]byte{},
 		applied: desired.NewNodeConfig(), bad: map[desired.Key]string{}, leaving: map[desired.Key]bool{},
 		fresh: map[desired.Key]time.Time{}}
 }
 
-// restore fills the node config from the state file. The view stays empty until etcd answers.
+// restore fills the node config from the state file. The cache stays empty until etcd answers.
 func (s *configState) restore(saved savedState) {
 	for _, it := range saved.Items {
 		if c, reason := s.decode(it.key(), []byte(it.Value)); reason == "" {
@@ -70,7 +70,7 @@ func (s *configState) restore(saved savedState) {
 	s.hold, s.since = saved.Held, saved.HeldSince
 }
 
-// take applies a batch to the view and returns the changes of the node config. Removals wait for release.
+// take applies a batch to the cache and returns the changes of the node config. Removals wait for release.
 func (s *configState) take(b etcdschema.Batch, now time.Time) (changes []itemChange, told orders) {
 	first := b.Snapshot && !s.synced
 	for _, ev := range b.Events {
@@ -78,7 +78,7 @@ func (s *configState) take(b etcdschema.Batch, now time.Time) (changes []itemCha
 			s.order(ev, b.Snapshot, &told)
 			continue
 		}
-		s.see(ev)
+		s.absorb(ev)
 	}
 	if b.Snapshot {
 		s.synced = true
@@ -86,7 +86,7 @@ func (s *configState) take(b etcdschema.Batch, now time.Time) (changes []itemCha
 	s.received = b.Revision
 	if b.WentBack && s.differs() {
 		s.frozen = true
-		s.brake("etcd is another or went back to an older state", now)
+		s.startHold("etcd went back to an older state, or is another cluster", now)
 	}
 	if s.frozen {
 		if s.differs() && !s.accepted {
@@ -101,8 +101,8 @@ func (s *configState) take(b etcdschema.Batch, now time.Time) (changes []itemCha
 	return changes, told
 }
 
-// see applies one event to the view. Keys that are no items are ignored.
-func (s *configState) see(ev etcdschema.Event) {
+// absorb applies one event to the cache. Keys that are no items are ignored.
+func (s *configState) absorb(ev etcdschema.Event) {
 	_, k, head, ok := etcdschema.ParseDesired(ev.Key)
 	switch {
 	case head && ev.Deleted:
@@ -119,26 +119,26 @@ func (s *configState) see(ev etcdschema.Event) {
 		return
 	}
 	key := etcdschema.DesiredKey(s.node, k)
-	if old, there := s.view[k]; there {
+	if old, there := s.cache[k]; there {
 		s.digest.Remove(key, old)
-		delete(s.view, k)
+		delete(s.cache, k)
 	}
 	if !ev.Deleted {
-		s.view[k] = ev.Value
+		s.cache[k] = ev.Value
 		s.digest.Add(key, ev.Value)
 	}
 }
 
-// follow takes the view over into the node config: all of it, or only what the events concern.
+// follow takes the cache over into the node config: all of it, or only what the events concern.
 func (s *configState) follow(events []etcdschema.Event, all bool, now time.Time) []itemChange {
 	var changes []itemChange
 	if all {
 		for k := range s.raw {
-			if _, there := s.view[k]; !there {
+			if _, there := s.cache[k]; !there {
 				s.leave(k, now)
 			}
 		}
-		for k := range s.view {
+		for k := range s.cache {
 			changes = s.followItem(k, changes, now)
 		}
 		return changes
@@ -151,9 +151,9 @@ func (s *configState) follow(events []etcdschema.Event, all bool, now time.Time)
 	return changes
 }
 
-// followItem takes one key of the view over.
+// followItem takes one key of the cache over.
 func (s *configState) followItem(k desired.Key, changes []itemChange, now time.Time) []itemChange {
-	value, there := s.view[k]
+	value, there := s.cache[k]
 	if _, was := s.bad[k]; was { // the exception must be judged again in any case
 		delete(s.bad, k)
 		changes = append(changes, itemChange{k, s.applied.Item(k), s.applied.Item(k)})
@@ -183,7 +183,7 @@ func (s *configState) followItem(k desired.Key, changes []itemChange, now time.T
 	return append(changes, itemChange{k, before, item})
 }
 
-// leave records that an item is gone from the view.
+// leave records that an item is gone from the cache.
 func (s *configState) leave(k desired.Key, now time.Time) {
 	if s.applied.Has(k) && !s.leaving[k] {
 		s.leaving[k] = true
@@ -214,16 +214,16 @@ func (s *configState) forget(k desired.Key) {
 	s.applied.Remove(k)
 }
 
-// differs says that the view is not the same as the node config.
+// differs says that the cache is not the same as the node config.
 func (s *configState) differs() bool {
 	if len(s.raw) == 0 {
 		return false // nothing to lose
 	}
-	if len(s.raw) != len(s.view) {
+	if len(s.raw) != len(s.cache) {
 		return true
 	}
 	for k, v := range s.raw {
-		if seen, there := s.view[k]; !there || !bytes.Equal(seen, v) {
+		if seen, there := s.cache[k]; !there || !bytes.Equal(seen, v) {
 			return true
 		}
 	}

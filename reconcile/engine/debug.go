@@ -6,27 +6,24 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"weft/hostnet/object"
 	"weft/model/desired"
-	"weft/reconcile/plan"
 )
 
-// askTimeout bounds the time for which a question waits for the current round and for its answer.
+// askTimeout bounds the time for which a question waits for the current reconcile pass and for its answer.
 const askTimeout = 30 * time.Second
 
-// ask is a question that the loop answers between rounds.
+// ask is a question that the loop answers between reconcile passes.
 type ask struct {
 	do   func(context.Context)
 	done chan struct{}
 }
 
-// between runs fn in the loop, between two rounds.
+// between runs fn in the loop, between two passes.
 func (e *Engine) between(ctx context.Context, fn func(context.Context)) error {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
@@ -34,84 +31,10 @@ func (e *Engine) between(ctx context.Context, fn func(context.Context)) error {
 	select {
 	case e.asks <- a:
 	case <-ctx.Done():
-		return errors.New("the reconciler is busy with a round or not running: try again")
+		return errors.New("weftd is busy with a reconcile pass, or its engine is not running: try again")
 	}
 	<-a.done
 	return nil
-}
-
-// Proposal is what weftd would do now.
-type Proposal struct {
-	Revision int64     `json:"revision"`
-	Held     string    `json:"held,omitempty"`
-	Waits    string    `json:"waits,omitempty"` // why the plan is not complete yet
-	Plan     plan.Plan `json:"plan"`
-}
-
-// WriteText prints the proposal for people: first why it is not complete, then the plan. Only a complete proposal says that there
-// is nothing to do.
-func (p Proposal) WriteText(w io.Writer) error {
-	var b strings.Builder
-	if p.Held != "" {
-		fmt.Fprintf(&b, "HELD: %s\n", p.Held)
-	}
-	if p.Waits != "" {
-		fmt.Fprintf(&b, "not complete: %s\n", p.Waits)
-	}
-	if p.Waits != "" && p.Plan.Empty() {
-		b.WriteString("nothing known yet: ask again\n")
-	} else {
-		b.WriteString(p.Plan.String())
-	}
-	_, err := io.WriteString(w, b.String())
-	return err
-}
-
-// Propose compares everything again. It applies nothing and does not read the host again, because events keep the drivers' views
-// current. It may be called from any goroutine while Run runs.
-func (e *Engine) Propose(ctx context.Context) (p Proposal, err error) {
-	err = e.between(ctx, func(ctx context.Context) {
-		keys := map[object.Key]bool{}
-		for _, d := range e.host.drivers {
-			for _, k := range e.allKeys(ctx, d) {
-				keys[k] = true
-			}
-		}
-		waits := e.incomplete()
-		p = Proposal{e.config.applied.Revision, e.config.held(time.Now()), waits, e.plan(ctx, keys)}
-	})
-	return p, err
-}
-
-// incomplete says why a plan made now may lack steps; empty when it is complete.
-func (e *Engine) incomplete() string {
-	var why []string
-	switch {
-	case e.usable:
-	case e.config.applied.Len() > 0:
-		why = append(why, "etcd has not answered yet, and the node config on disk is not gone by before it had the time to")
-	default:
-		why = append(why, "no node config yet: etcd has not answered, and there is none on disk")
-	}
-	if _, waits := e.host.synced(); waits != "" {
-		why = append(why, waits)
-	}
-	for _, d := range e.host.drivers {
-		stale := ""
-		if c, ok := d.Driver.(Currency); ok && d.synced {
-			stale = c.Stale()
-		}
-		if stale == "" && d.synced && (d.needSync || e.inbox.resyncs(d.Name())) {
-			stale = strings.TrimSuffix("the host is to be read afresh: "+d.failure, ": ")
-		}
-		if stale != "" {
-			why = append(why, "driver "+d.Name()+": "+stale)
-		}
-	}
-	if len(why) == 0 && !e.wasReady {
-		why = append(why, "the first full sync is not done")
-	}
-	return strings.Join(why, "; ")
 }
 
 // Handler serves /plan (text, or JSON with ?format=json or Accept: application/json), /desired, /observed, /compiled and /healthz.

@@ -15,7 +15,7 @@ import (
 
 func TestWorksFromDiskWhileEtcdIsAway(t *testing.T) {
 	t.Parallel()
-	wired(t, 3, func(b *bed) {
+	wired(t, 3, func(b *testbed) {
 		b.settle(5 * time.Second)
 		b.etcd.outage(true)
 		before := b.writes()
@@ -45,7 +45,7 @@ func TestWorksFromDiskWhileEtcdIsAway(t *testing.T) {
 // TestStateTellsOfAWrongName: etcd answers, and knows no such node.
 func TestStateTellsOfAWrongName(t *testing.T) {
 	t.Parallel()
-	wiredOVS(t, 3, func(b *bed) {
+	wiredOVS(t, 3, func(b *testbed) {
 		head := etcdschema.HeadKey(node).String()
 		b.etcd.write(false, map[string][]byte{head: nil})
 		b.settle(time.Second)
@@ -64,7 +64,7 @@ func TestStateTellsOfAWrongName(t *testing.T) {
 func TestOutageOfTheReportIsToldOnce(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
-	wiredOVS(t, 3, func(b *bed) {
+	wiredOVS(t, 3, func(b *testbed) {
 		b.config.Logger = slog.New(slog.NewTextHandler(&out, nil))
 		b.restart()
 		b.etcd.outage(true)
@@ -83,7 +83,7 @@ func TestOutageOfTheReportIsToldOnce(t *testing.T) {
 
 func TestGuestsAreServedFromDiskAtOnce(t *testing.T) {
 	t.Parallel()
-	wired(t, 3, func(b *bed) {
+	wired(t, 3, func(b *testbed) {
 		b.settle(5 * time.Second)
 		b.etcd.outage(true)
 		b.host.Damage(object.Key{Kind: object.KindLink, Name: "tap3"})
@@ -125,7 +125,7 @@ func TestDamagedStateFileIsIgnored(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			wired(t, 1, func(b *bed) {
+			wired(t, 1, func(b *testbed) {
 				b.settle(5 * time.Second)
 				b.stop()
 				path := filepath.Join(b.dir, stateFileName)

@@ -83,9 +83,9 @@ func (e *Engine) takeAlong(w *work, out outcome, repairs map[object.Key]bool) {
 		if k.Kind == object.KindFlowSet { // objects that follow flows are not affected by them
 			return
 		}
-		for dep := range e.items.dependants[k] {
-			_, later := out.tried[dep]
-			if st := e.items.objects[dep]; st != nil && !later && !seen[dep] {
+		for st := range e.items.dependants.of(k) {
+			dep := st.want.Key()
+			if _, later := out.tried[dep]; !later && !seen[dep] {
 				seen[dep] = true
 				if !repair {
 					st.good = nil
@@ -133,7 +133,7 @@ func (h *hostState) overtaken(r refusal) bool {
 	return !there || h.standsOn(r.change.Desired) != r.on
 }
 
-// tellRefusals logs and counts the changes that the host has refused in a round and that are still needed. When a hypervisor
+// tellRefusals logs and counts the changes that the host has refused in a reconcile pass and that are still needed. When a hypervisor
 // removes its device, a change of it may fail that nobody needs any more. A driver may notice this before the facts show it, so the
 // devices are read again first.
 func (e *Engine) tellRefusals(ctx context.Context, w *work) {

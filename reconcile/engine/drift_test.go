@@ -26,18 +26,18 @@ func TestHypervisorsWorkIsNoDrift(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		on   []model.Driver
-		work func(b *bed)
+		work func(b *testbed)
 	}{
-		{"a tap goes and comes back", backends, func(b *bed) { b.host.Unplug("tap1"); b.settle(time.Second); b.host.Plug("tap1") }},
-		{"a tap is made again at once", backends, func(b *bed) { b.host.Unplug("tap1"); b.host.Plug("tap1") }},
-		{"an interface comes back with another name", backends[:1], func(b *bed) {
+		{"a tap goes and comes back", backends, func(b *testbed) { b.host.Unplug("tap1"); b.settle(time.Second); b.host.Plug("tap1") }},
+		{"a tap is made again at once", backends, func(b *testbed) { b.host.Unplug("tap1"); b.host.Plug("tap1") }},
+		{"an interface comes back with another name", backends[:1], func(b *testbed) {
 			b.host.PlugOVS("br-int", vnet(1), portUID(1))
 			b.settle(time.Second)
 			b.host.UnplugOVS(vnet(1))
 			b.settle(time.Second)
 			b.host.PlugOVS("br-int", vnet(2), portUID(1))
 		}},
-		{"an interface is made again at once", backends[:1], func(b *bed) {
+		{"an interface is made again at once", backends[:1], func(b *testbed) {
 			b.host.PlugOVS("br-int", vnet(1), portUID(1))
 			b.settle(time.Second)
 			b.host.UnplugOVS(vnet(1))
@@ -46,7 +46,7 @@ func TestHypervisorsWorkIsNoDrift(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
-			onEach(t, func(b *bed) {
+			onEach(t, func(b *testbed) {
 				if !slices.Contains(c.on, b.backend) { // such a host has no such object
 					return
 				}
@@ -75,7 +75,7 @@ func TestHypervisorsWorkIsNoDrift(t *testing.T) {
 // The side effects of our own change are ours, whoever learns of them from the kernel.
 func TestWhatAChangeTakesWithItIsNoDrift(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(b *bed) {
+	onEach(t, func(b *testbed) {
 		b.config.Compile = macByName
 		b.host.Plug("tap1")
 		b.etcd.put(b.hostItem(), networkItem(1), externalItem(), portItem(1, 1), routerItem(1), neighborsItem(1, 3))
@@ -107,7 +107,7 @@ func TestWhatAChangeTakesWithItIsNoDrift(t *testing.T) {
 }
 
 // macByName gives a router's first device a MAC that depends on the router's name. Devices are then made anew with each new name.
-func macByName(in compile.Input, k desired.Key) compile.Unit {
+func macByName(in compile.Input, k desired.Key) compile.Result {
 	u := compile.Compile(in, k)
 	if r := in.Config.Router(k.UID); k.Kind == desired.KindRouter && r != nil {
 		for i, o := range u.Objects {
@@ -135,7 +135,7 @@ func TestIntentAndHypervisorsAloneRepairNothing(t *testing.T) {
 		}
 		on, why := rapid.SampledFrom(backends).Draw(r, "backend"), ""
 		synctest.Test(t, func(t *testing.T) {
-			b := newBed(t, on)
+			b := newTestbed(t, on)
 			b.config.Compile = macByName
 			b.etcd.put(b.hostItem(), networkItem(1), networkItem(2))
 			b.start()
@@ -160,7 +160,7 @@ func TestIntentAndHypervisorsAloneRepairNothing(t *testing.T) {
 // A change that fails because a hypervisor has removed the device meanwhile is no refusal.
 func TestOvertakenChangeIsNoRefusal(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(b *bed) {
+	onEach(t, func(b *testbed) {
 		var log bytes.Buffer
 		b.config.Logger = slog.New(slog.NewTextHandler(&log, nil))
 		b.etcd.put(b.hostItem(), networkItem(1), portItem(1, 1), portItem(2, 1))
@@ -183,7 +183,7 @@ func TestOvertakenChangeIsNoRefusal(t *testing.T) {
 // A host may carry out a repair after its driver has stopped waiting. It counts as a repair nevertheless.
 func TestRepairThatWasSlowIsCounted(t *testing.T) {
 	t.Parallel()
-	wired(t, 1, func(b *bed) {
+	wired(t, 1, func(b *testbed) {
 		b.settle(2 * deviceSettles)
 		key := object.Key{Kind: object.KindLink, Name: "tap1"}
 		right := b.host.Objects()[key]
@@ -206,7 +206,7 @@ func TestRepairThatWasSlowIsCounted(t *testing.T) {
 // known, does not explain the second.
 func TestARepairTakesNothingAlong(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(b *bed) {
+	onEach(t, func(b *testbed) {
 		b.host.Plug("tap1")
 		b.etcd.put(b.hostItem(), networkItem(1), externalItem(), portItem(1, 1), routerItem(1), neighborsItem(1, 3))
 		b.start()

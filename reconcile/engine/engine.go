@@ -2,8 +2,8 @@
 //
 // Invariants:
 //
-//   - One goroutine runs one round at a time. What arrives meanwhile is collected for the next one.
-//   - A round costs what changed, not what the host holds.
+//   - One goroutine runs one reconcile pass at a time. What arrives meanwhile is collected for the next one.
+//   - A reconcile pass costs what changed, not what the host holds.
 //   - Nothing is removed before every driver has read the host. What this process never wanted is removed only when the node config is proved
 //     to be complete.
 //   - A failing object is retried on its own, with backoff.
@@ -29,21 +29,21 @@ import (
 	"weft/reconcile/engine/report"
 )
 
-// Driver manages some kinds of objects on the host. It has a view of the host that its Watch keeps current, so that observing a few
+// Driver manages some kinds of objects on the host. It has a cache of the host that its Watch keeps current, so that observing a few
 // keys does not cost reading the rest. All methods except Watch are called by one goroutine at a time.
 type Driver interface {
 	// Name is the driver's name in metrics and logs ("ovs").
 	Name() string
 	// Kinds are the kinds that it manages. No two drivers have the same kind.
 	Kinds() []object.Kind
-	// Sync reads the whole host again into the view. It is called at start, after a Resync event and by the sweep.
+	// Sync reads the whole host again into the cache. It is called at start, after a Resync event and by the sweep.
 	Sync(ctx context.Context) error
-	// Observe returns what the view has for the keys, in no order. Keys that do not exist are left out.
+	// Observe returns what the cache has for the keys, in no order. Keys that do not exist are left out.
 	Observe(ctx context.Context, keys []object.Key) ([]object.Object, error)
-	// Ours lists every object of the view that is provably ours, or that is where only ours may be (an alien flow in our tables).
+	// Ours lists every object of the cache that is provably ours, or that is where only ours may be (an alien flow in our tables).
 	// Those that are not desired are to be removed.
 	Ours(ctx context.Context) ([]object.Key, error)
-	// Apply makes the changes as one batch. It returns after the host has carried them out and the view is updated from the host.
+	// Apply makes the changes as one batch. It returns after the host has carried them out and the cache is updated from the host.
 	// It returns one error (or nil) for each change.
 	Apply(ctx context.Context, changes []object.Change) []error
 	// Watch calls notify for each change on the host until ctx ends, and then returns nil. It reconnects by itself, and sends a
@@ -57,33 +57,40 @@ type InProcess interface{ InProcess() bool }
 
 // Facts is implemented by drivers that know the facts from which objects are compiled: devices, interfaces, bridges.
 type Facts interface {
-	// Facts adds what the view knows to the facts.
+	// Facts adds what the cache knows to the facts.
 	Facts(into *object.Facts)
-	// DeviceFacts sets in the facts what the view knows of each of the devices, and removes what it does not know any more. A round
-	// need not copy the facts of all devices.
+	// DeviceFacts sets in the facts what the cache knows of each of the devices, and removes what it does not know any more. A
+	// reconcile pass need not copy the facts of all devices.
 	DeviceFacts(devices []string, into *object.Facts)
 }
 
-// DeviceReader is implemented by drivers of Facts that can read single devices again. The view then includes changes that their
+// DeviceReader is implemented by drivers of Facts that can read single devices again. The cache then includes changes that their
 // Watch has not reported yet, and Watch need not report them any more.
 type DeviceReader interface {
 	ReadDevices(ctx context.Context, devices []string) error
 }
 
-// Activations is implemented by the driver that notices when guests arrive. For each arrival it sends an event with the key of the
+// Activations is implemented by the driver that notices when guests arrive. For each activation it sends an event with the key of the
 // object.Activation.
 type Activations interface {
 	// Activated is the number of the migration for which the port's guest has announced itself on this host, or 0.
 	Activated(uid string) int64
 }
 
-// Currency is implemented by drivers whose view can be behind the host for a while (a monitor that is being connected again).
+// Currency is implemented by drivers whose cache can be behind the host for a while (a monitor that is being connected again).
 type Currency interface {
-	// Stale says why the view may be behind the host; empty when it is current. It may be called while Watch runs.
+	// Stale says why the cache may be behind the host; empty when it is current. It may be called while Watch runs.
 	Stale() string
 }
 
-// OwnerOf is implemented by drivers that can say of single objects whether they are ours. A round that removes one object then need
+// Fencer is implemented by drivers that hear of changes some time after they were made.
+type Fencer interface {
+	// Fence returns when the cache shows what the host's own database knew before the call, whether Watch has told it or not. It may
+	// be called while Watch runs.
+	Fence(ctx context.Context) error
+}
+
+// OwnerOf is implemented by drivers that can say of single objects whether they are ours. A pass that removes one object then need
 // not list all.
 type OwnerOf interface {
 	// OursAmong lists the keys that Ours would list, of the given ones. All of them have kinds of the driver.
@@ -113,7 +120,7 @@ type Config struct {
 	// Kinds are the kinds of items that this host knows; compile.AllKinds when nil.
 	Kinds compile.Kinds
 	// Compile turns one item into objects; compile.Compile when nil.
-	Compile func(in compile.Input, key desired.Key) compile.Unit
+	Compile func(in compile.Input, key desired.Key) compile.Result
 	// Follow makes the source. seen is what an earlier run has kept on disk.
 	Follow func(seen etcdschema.Seen) Source
 	Store  Store
@@ -151,7 +158,7 @@ type Engine struct {
 
 	usable     bool      // there is a node config to apply: from etcd, or from disk after CacheAfter
 	wasReady   bool      // the first full sync is done
-	gate       time.Time // when to call release again; zero when not needed
+	releaseAt  time.Time // when to call release again; zero when not needed
 	nextSweep  time.Time
 	sweepTurn  int          // which driver is swept next
 	sweepRest  []object.Key // keys of the current sweep that are still to be compared
@@ -161,12 +168,21 @@ type Engine struct {
 	repaired   map[string]uint64 // drift, by driver, since start
 	reported   bool              // every bucket was handed to the reporter at least once
 	reportedAt time.Time
-	carry      *work // what the last round could not finish
+	renewed    int       // buckets that were renewed although nothing changed
+	renewedAt  time.Time // when the last of them was
+	carry      *work     // what the last reconcile pass could not finish
 	// strangers are OVS interfaces that belong to no port, with the time since when. strangersAt is when they were last updated.
 	strangers   map[string]time.Time
 	strangersAt time.Time
 	beat        atomic.Int64 // Unix nanoseconds of the loop's last turn
 	state       atomic.Pointer[string]
+}
+
+// Sharer is implemented by drivers whose cache has copies of what is desired.
+type Sharer interface {
+	// Share says that these desired objects were observed as desired. The cache may use them in the place of its own equal ones, so that
+	// both are in memory once. Nobody changes them.
+	Share(desired []object.Object)
 }
 
 // New makes an engine and reads its state file. A corrupt file is logged and ignored.

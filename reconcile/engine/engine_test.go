@@ -15,7 +15,7 @@ import (
 
 func TestPortIsWiredAndReported(t *testing.T) {
 	t.Parallel()
-	wired(t, 0, func(b *bed) {
+	wired(t, 0, func(b *testbed) {
 		b.host.Plug("tap1")
 		b.etcd.put(portItem(1, 1))
 		b.settle(time.Millisecond)
@@ -32,7 +32,7 @@ func TestPortIsWiredAndReported(t *testing.T) {
 // TestChangesDoNotReadAllFacts: the cost of a port's change does not grow with what the host has.
 func TestChangesDoNotReadAllFacts(t *testing.T) {
 	t.Parallel()
-	wired(t, 3, func(b *bed) {
+	wired(t, 3, func(b *testbed) {
 		before := b.host.FactsRead()
 		b.host.Plug("tap4")
 		b.etcd.put(portItem(4, 1))
@@ -48,7 +48,7 @@ func TestChangesDoNotReadAllFacts(t *testing.T) {
 
 func TestPortWaitsForItsDevice(t *testing.T) {
 	t.Parallel()
-	wired(t, 1, func(b *bed) {
+	wired(t, 1, func(b *testbed) {
 		b.etcd.put(portItem(2, 1))
 		b.settle(time.Millisecond)
 		if x := b.exception(portUID(2)); x.State != etcdschema.ExceptionPending || !strings.Contains(x.Reason, "tap2") {
@@ -71,7 +71,7 @@ func TestPortWaitsForItsDevice(t *testing.T) {
 
 func TestRestartAdoptsWithoutWriting(t *testing.T) {
 	t.Parallel()
-	wired(t, 3, func(b *bed) {
+	wired(t, 3, func(b *testbed) {
 		before := b.writes()
 		b.restart()
 		b.settle(time.Second)
@@ -84,7 +84,7 @@ func TestRestartAdoptsWithoutWriting(t *testing.T) {
 
 func TestOnlyTheChangeIsTouched(t *testing.T) {
 	t.Parallel()
-	wired(t, 20, func(b *bed) {
+	wired(t, 20, func(b *testbed) {
 		b.host.Plug("tap21")
 		b.settle(time.Second)
 		before := b.host.Calls()
@@ -100,7 +100,7 @@ func TestOnlyTheChangeIsTouched(t *testing.T) {
 
 func TestPortGoes(t *testing.T) {
 	t.Parallel()
-	wired(t, 2, func(b *bed) {
+	wired(t, 2, func(b *testbed) {
 		b.etcd.drop(portKey(1))
 		b.settle(time.Second)
 		b.converged()
@@ -112,7 +112,7 @@ func TestPortGoes(t *testing.T) {
 
 func TestStandbyIsMuteAtOnce(t *testing.T) {
 	t.Parallel()
-	wired(t, 2, func(b *bed) {
+	wired(t, 2, func(b *testbed) {
 		p := portItem(1, 1)
 		p.State = desired.StateStandby
 		b.etcd.put(p)
@@ -129,7 +129,7 @@ func TestStandbyIsMuteAtOnce(t *testing.T) {
 
 func TestActivationIsReportedAtOnce(t *testing.T) {
 	t.Parallel()
-	wired(t, 2, func(b *bed) {
+	wired(t, 2, func(b *testbed) {
 		report := func() etcdschema.PortReport {
 			return read[etcdschema.BucketReport](b, etcdschema.ActualBucket(node, etcdschema.Bucket(portUID(1)))).Ports[portUID(1)]
 		}
@@ -161,7 +161,7 @@ func TestActivationIsReportedAtOnce(t *testing.T) {
 
 func TestDriftIsRepairedAndCounted(t *testing.T) {
 	t.Parallel()
-	wired(t, 2, func(b *bed) {
+	wired(t, 2, func(b *testbed) {
 		for i, damage := range []func(){
 			func() { b.host.Damage(b.protection(1)) },
 			func() { b.host.Alter(b.alien(0x99)) },
@@ -193,7 +193,7 @@ func TestDriftIsRepairedAndCounted(t *testing.T) {
 // TestReplacedDeviceIsNoDrift: the switch must open a device again that a hypervisor made again.
 func TestReplacedDeviceIsNoDrift(t *testing.T) {
 	t.Parallel()
-	wiredOVS(t, 2, func(b *bed) {
+	wiredOVS(t, 2, func(b *testbed) {
 		replaced := *b.host.Objects()[b.place("tap1")].(*object.OVSPort)
 		replaced.Attachment = object.AttachmentLost
 		before := repairs(b.node())
@@ -215,7 +215,7 @@ func repairs(n etcdschema.NodeReport) (sum uint64) {
 
 func TestSweepFindsWhatNoEventTold(t *testing.T) {
 	t.Parallel()
-	wired(t, 2, func(b *bed) {
+	wired(t, 2, func(b *testbed) {
 		b.host.AlterSilently(b.protection(2), nil)
 		b.settle(time.Second)
 		if b.difference() == "" {
@@ -228,7 +228,7 @@ func TestSweepFindsWhatNoEventTold(t *testing.T) {
 
 func TestUndeclaredNodeHoldsNothing(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(b *bed) {
+	onEach(t, func(b *testbed) {
 		b.start()
 		b.settle(5 * time.Second)
 		if n := b.node(); n.Held != "" {
@@ -240,7 +240,7 @@ func TestUndeclaredNodeHoldsNothing(t *testing.T) {
 // After a restore of an old etcd the controllers need to know what the node uses besides its ports.
 func TestOwnAndFloatingAddressesAreReported(t *testing.T) {
 	t.Parallel()
-	wired(t, 2, func(b *bed) {
+	wired(t, 2, func(b *testbed) {
 		claimed := func(uid string) etcdschema.ClaimedReport {
 			return read[etcdschema.BucketReport](b, etcdschema.ActualBucket(node, etcdschema.Bucket(uid))).Claimed[uid]
 		}

@@ -16,7 +16,7 @@ import (
 
 func TestFailureHarmsNobodyElseAndIsRetried(t *testing.T) {
 	t.Parallel()
-	wired(t, 1, func(b *bed) {
+	wired(t, 1, func(b *testbed) {
 		b.host.Plug("tap2")
 		b.host.Plug("tap3")
 		refused := errors.New("no space left")
@@ -45,7 +45,7 @@ func TestFailureHarmsNobodyElseAndIsRetried(t *testing.T) {
 func TestEveryFailureInjected(t *testing.T) {
 	t.Parallel()
 	for n := 1; n <= 24; n++ {
-		onEach(t, func(b *bed) {
+		onEach(t, func(b *testbed) {
 			b.host.Plug("tap1")
 			b.host.Plug("tap2")
 			b.host.FailCall(n, fmt.Errorf("injected failure %d", n))
@@ -66,7 +66,7 @@ func TestEveryFailureInjected(t *testing.T) {
 
 func TestBadItemsHarmNobody(t *testing.T) {
 	t.Parallel()
-	wired(t, 1, func(b *bed) {
+	wired(t, 1, func(b *testbed) {
 		key := func(kind, uid string) string { return "desired/" + node + "/" + kind + "/" + uid }
 		b.etcd.write(true, map[string][]byte{
 			key("port", portUID(1)): []byte(`{"uid":`),
@@ -97,8 +97,8 @@ func TestBadItemsHarmNobody(t *testing.T) {
 
 func TestPanicWhileCompilingIsOneItemsFailure(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(b *bed) {
-		b.config.Compile = func(in compile.Input, k desired.Key) compile.Unit {
+	onEach(t, func(b *testbed) {
+		b.config.Compile = func(in compile.Input, k desired.Key) compile.Result {
 			if k == portKey(2) {
 				panic("hostile value")
 			}
@@ -119,7 +119,7 @@ func TestPanicWhileCompilingIsOneItemsFailure(t *testing.T) {
 
 func TestFightIsSlowedDownAloneAndNamed(t *testing.T) {
 	t.Parallel()
-	wired(t, 2, func(b *bed) {
+	wired(t, 2, func(b *testbed) {
 		flows := b.protection(1)
 		good := b.host.Objects()[object.Key{Kind: object.KindLink, Name: "tap1"}]
 		fixed := func(k object.Key, o object.Object) bool {
@@ -172,7 +172,7 @@ func (d *staleDriver) Stale() string { return d.why }
 
 func TestPlanSaysWhenItIsNotComplete(t *testing.T) {
 	t.Parallel()
-	wired(t, 1, func(b *bed) {
+	wired(t, 1, func(b *testbed) {
 		waits := func(want string) {
 			b.t.Helper()
 			p, err := b.engine.Propose(b.t.Context())
@@ -220,9 +220,31 @@ func TestPlanSaysWhenItIsNotComplete(t *testing.T) {
 	})
 }
 
+// TestPlanKnowsWhatNoEventHasToldYet: whoever changes a device and then reads the plan sees what that change entails.
+func TestPlanKnowsWhatNoEventHasToldYet(t *testing.T) {
+	t.Parallel()
+	wired(t, 1, func(b *testbed) {
+		b.etcd.put(portItem(2, 1))
+		b.settle(time.Second)
+		b.host.LateEvents(true)
+		b.host.Plug("tap2")
+		p, err := b.engine.Propose(b.t.Context())
+		if err != nil || p.Waits != "" || !p.Plan.Empty() {
+			b.t.Fatalf("%+v, %v", p, err)
+		}
+		guest, plugged := b.host.Objects()[object.Key{Kind: object.KindLink, Name: "tap2"}].(*object.Link)
+		if !plugged || !guest.Up {
+			b.t.Fatalf("nothing is to be done, and the guest's device is %+v", guest)
+		}
+		b.host.LateEvents(false)
+		b.settle(time.Second)
+		b.converged()
+	})
+}
+
 func TestDriverThatCannotReadTheHost(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(b *bed) {
+	onEach(t, func(b *testbed) {
 		b.host.Plug("tap1")
 		b.host.Alter(&object.OVSPort{OwnerUID: "old", Bridge: "br-int", Device: "tap9"})
 		b.host.Alter(&object.LinuxBridge{OwnerUID: "old", Name: "wfb9"})

@@ -13,7 +13,7 @@ import (
 
 func TestForeignDeleteIsHeld(t *testing.T) {
 	t.Parallel()
-	wired(t, 3, func(b *bed) {
+	wired(t, 3, func(b *testbed) {
 		key := etcdschema.DesiredKey(node, portKey(1)).String()
 		value := b.etcd.values[key]
 		b.etcd.write(false, map[string][]byte{key: nil})
@@ -48,8 +48,8 @@ func TestForeignDeleteIsHeld(t *testing.T) {
 // others.
 func TestMassDeleteIsHeldUntilAccepted(t *testing.T) {
 	t.Parallel()
-	const ports, piece = 3 * brakePorts, brakePorts
-	wired(t, ports, func(b *bed) {
+	const ports, piece = 3 * massPorts, massPorts
+	wired(t, ports, func(b *testbed) {
 		var keys []desired.Key
 		for i := range ports {
 			keys = append(keys, portKey(i+1))
@@ -91,8 +91,8 @@ func TestMassDeleteIsHeldUntilAccepted(t *testing.T) {
 // TestPortsThatComeAndGoAreNoMassDelete has short-lived guests one after the other, on a host with few others.
 func TestPortsThatComeAndGoAreNoMassDelete(t *testing.T) {
 	t.Parallel()
-	wired(t, 2, func(b *bed) {
-		for i := range 3 * brakePorts {
+	wired(t, 2, func(b *testbed) {
+		for i := range 3 * massPorts {
 			b.host.Plug(fmt.Sprint("tap", 10+i))
 			b.etcd.put(portItem(10+i, 1))
 			b.settle(100 * time.Millisecond)
@@ -108,7 +108,7 @@ func TestPortsThatComeAndGoAreNoMassDelete(t *testing.T) {
 
 func TestOldEtcdIsHeld(t *testing.T) {
 	t.Parallel()
-	wired(t, 3, func(b *bed) {
+	wired(t, 3, func(b *testbed) {
 		b.settle(5 * time.Second) // the state file is written
 		b.stop()
 		restored := newMemoryEtcd()

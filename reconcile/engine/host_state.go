@@ -156,7 +156,33 @@ func (h *hostState) readDevices(ctx context.Context, devices []string, log *slog
 	}
 }
 
-// observe returns what the views have for the keys. failed has the drivers that failed with their errors. Nothing is known of their
+// fence has the drivers take in what was changed before the call. Any goroutine may call it: a database that does not answer must not
+// stop the loop.
+func (h *hostState) fence(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, observeTimeout)
+	defer cancel()
+	for _, d := range h.drivers {
+		if f, can := d.Driver.(Fencer); can {
+			if err := f.Fence(ctx); err != nil {
+				return fmt.Errorf("driver %s: take in the latest changes: %w", d.Name(), err)
+			}
+		}
+	}
+	return nil
+}
+
+// unnoticed lists the devices whose facts the drivers know by now and the facts do not have.
+func (h *hostState) unnoticed() []string {
+	now := emptyFacts()
+	for _, d := range h.drivers {
+		if f, knows := d.Driver.(Facts); knows && d.synced {
+			f.Facts(now)
+		}
+	}
+	return h.facts.DevicesThatDiffer(now)
+}
+
+// observe returns what the caches have for the keys. failed has the drivers that failed with their errors. Nothing is known of their
 // keys then.
 func (h *hostState) observe(ctx context.Context, keys []object.Key) (found map[object.Key]object.Object, failed map[*driverState]error) {
 	ctx, cancel := context.WithTimeout(ctx, observeTimeout)

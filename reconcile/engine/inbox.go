@@ -7,7 +7,7 @@ import (
 	"weft/hostnet/object"
 )
 
-// activated is what came in during a round.
+// arrived is what came in during a reconcile pass.
 type arrived struct {
 	batches []etcdschema.Batch
 	keys    map[object.Key]string // → who changed it, if known
@@ -83,4 +83,23 @@ func (b *inbox) resyncs(driver string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.in.resync[driver]
+}
+
+// waiting names one of the things that the loop has not taken in yet; empty when there is none.
+func (b *inbox) waiting() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for d := range b.in.devices {
+		return "device " + d + " has just changed"
+	}
+	for k := range b.in.keys {
+		return k.String() + " has just changed"
+	}
+	for d := range b.in.resync {
+		return "driver " + d + ": the host is to be read afresh"
+	}
+	if len(b.in.batches) > 0 {
+		return "the node config has just changed"
+	}
+	return ""
 }

@@ -14,18 +14,17 @@ import (
 	"weft/reconcile/compile"
 )
 
-// itemTable has the units of the node config's items, and the objects of all of them by key.
+// itemTable has the results of the node config's items, and the objects of all of them by key.
 type itemTable struct {
-	items   map[desired.Key]*itemState
-	objects map[object.Key]*objectState
-	// dependants lists, for each key, the objects that name it in DependsOn. The key itself need not exist.
-	dependants map[object.Key]map[object.Key]bool
+	items      map[desired.Key]*itemState
+	objects    map[object.Key]*objectState
+	dependants dependantIndex
 	// contested lists, for an object, the items that want it although another item has it.
 	contested map[object.Key]map[desired.Key]bool
 	// leaving are objects that this process desired and does not desire any more, until they are removed.
 	leaving map[object.Key]leaver
 	orphans map[object.Key]string // removals that failed → why
-	byUID   [etcdschema.Buckets]map[string]map[desired.Key]bool
+	byUID   [etcdschema.Buckets]map[string][]*itemState
 }
 
 // leaver is an object that must be removed: its item, and what it depended on, which must be removed after it.
@@ -38,7 +37,7 @@ type leaver struct {
 type itemState struct {
 	key       desired.Key
 	title     string // what people call it, as of the last time it was in the node config
-	unit      compile.Unit
+	result    compile.Result
 	keys      []object.Key // of its objects
 	conflict  string
 	exception *etcdschema.Exception
@@ -60,10 +59,10 @@ type objectState struct {
 
 func newItemTable() *itemTable {
 	t := &itemTable{items: map[desired.Key]*itemState{}, objects: map[object.Key]*objectState{},
-		dependants: map[object.Key]map[object.Key]bool{}, contested: map[object.Key]map[desired.Key]bool{},
+		dependants: dependantIndex{}, contested: map[object.Key]map[desired.Key]bool{},
 		leaving: map[object.Key]leaver{}, orphans: map[object.Key]string{}}
 	for i := range t.byUID {
-		t.byUID[i] = map[string]map[desired.Key]bool{}
+		t.byUID[i] = map[string][]*itemState{}
 	}
 	return t
 }
@@ -75,22 +74,19 @@ func (t *itemTable) get(k desired.Key) *itemState {
 		it = &itemState{key: k}
 		t.items[k] = it
 		b := t.byUID[etcdschema.Bucket(k.UID)]
-		if b[k.UID] == nil {
-			b[k.UID] = map[desired.Key]bool{}
-		}
-		b[k.UID][k] = true
+		b[k.UID] = append(b[k.UID], it)
 	}
 	return it
 }
 
-// set stores the unit of its item. It returns the keys of objects to compare, and the items that may now get objects which another
+// set stores the result of its item. It returns the keys of objects to compare, and the items that may now get objects which another
 // item had. Objects that are the same as before stay, because others have them too: drivers share what they have applied.
-func (t *itemTable) set(u compile.Unit) (touched []object.Key, freed []desired.Key) {
+func (t *itemTable) set(u compile.Result) (changed []object.Key, freed []desired.Key) {
 	it := t.get(u.Key)
-	if g := u.Gateway; g != nil && (it.unit.Gateway == nil || it.unit.Gateway.Active != g.Active) {
+	if g := u.Gateway; g != nil && (it.result.Gateway == nil || it.result.Gateway.Active != g.Active) {
 		it.gatewaySince = time.Now().UTC()
 	}
-	it.unit, it.conflict = u, ""
+	it.result, it.conflict = u, ""
 	old := it.keys
 	it.keys = nil
 	for i, o := range u.Objects {
@@ -106,15 +102,15 @@ func (t *itemTable) set(u compile.Unit) (touched []object.Key, freed []desired.K
 			t.want(k, o, u.Key)
 		}
 		it.keys = append(it.keys, k)
-		touched = append(touched, k)
+		changed = append(changed, k)
 	}
 	for _, k := range old {
 		if !slices.Contains(it.keys, k) {
 			freed = append(freed, t.unwant(k, it)...)
-			touched = append(touched, k)
+			changed = append(changed, k)
 		}
 	}
-	return touched, freed
+	return changed, freed
 }
 
 func (t *itemTable) want(k object.Key, o object.Object, item desired.Key) {
@@ -123,39 +119,25 @@ func (t *itemTable) want(k object.Key, o object.Object, item desired.Key) {
 		st = &objectState{item: item}
 		t.objects[k] = st
 	} else {
-		t.unlink(k, st.want)
+		t.dependants.unlink(st)
 	}
 	st.want = o
-	for _, d := range o.DependsOn() {
-		if t.dependants[d] == nil {
-			t.dependants[d] = map[object.Key]bool{}
-		}
-		t.dependants[d][k] = true
-	}
+	t.dependants.link(st)
 	delete(t.leaving, k)
 	delete(t.orphans, k)
 }
 
 // unwant marks an object to be removed.
 func (t *itemTable) unwant(k object.Key, it *itemState) (freed []desired.Key) {
-	was := t.objects[k].want
-	t.unlink(k, was)
+	st := t.objects[k]
+	t.dependants.unlink(st)
 	delete(t.objects, k)
-	t.leaving[k] = leaver{it.key.UID, it.title, was.DependsOn()}
+	t.leaving[k] = leaver{it.key.UID, it.title, st.want.DependsOn()}
 	for item := range t.contested[k] {
 		freed = append(freed, item)
 	}
 	delete(t.contested, k)
 	return freed
-}
-
-func (t *itemTable) unlink(k object.Key, o object.Object) {
-	for _, d := range o.DependsOn() {
-		delete(t.dependants[d], k)
-		if len(t.dependants[d]) == 0 {
-			delete(t.dependants, d)
-		}
-	}
 }
 
 // withDependants adds the objects that must be removed before one of the keys, because only a plan that has both keeps the order.
@@ -189,12 +171,12 @@ func (t *itemTable) contest(k object.Key, item desired.Key) {
 	t.contested[k][item] = true
 }
 
-// remove forgets an item that is not in the node config any more. set was called with an empty unit before.
+// remove forgets an item that is not in the node config any more. set was called with an empty result before.
 func (t *itemTable) remove(k desired.Key) {
+	it := t.items[k]
 	delete(t.items, k)
 	b := t.byUID[etcdschema.Bucket(k.UID)]
-	delete(b[k.UID], k)
-	if len(b[k.UID]) == 0 {
+	if b[k.UID] = slices.DeleteFunc(b[k.UID], func(o *itemState) bool { return o == it }); len(b[k.UID]) == 0 {
 		delete(b, k.UID)
 	}
 }
@@ -206,16 +188,16 @@ func (t *itemTable) settleGone(k object.Key) {
 	delete(t.orphans, k)
 }
 
-// judge computes the item's exception from its unit and objects. It returns whether the item must be retried. bad says why the
+// judge computes the item's exception from its result and objects. It returns whether the item must be retried. bad says why the
 // newest value in etcd cannot be used.
 func (t *itemTable) judge(it *itemState, bad string, now time.Time) (retry bool) {
-	state, reason := etcdschema.ExceptionPending, it.unit.Pending
+	state, reason := etcdschema.ExceptionPending, it.result.Pending
 	fail := func(why string) {
 		if state != etcdschema.ExceptionFailed {
 			state, reason = etcdschema.ExceptionFailed, why
 		}
 	}
-	for _, why := range []string{bad, it.unit.Refused, it.conflict} {
+	for _, why := range []string{bad, it.result.Refused, it.conflict} {
 		if why != "" {
 			fail(why)
 		}

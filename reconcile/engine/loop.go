@@ -14,7 +14,7 @@ const (
 	Stalled = 3 * time.Minute
 )
 
-// loop runs rounds until ctx ends.
+// loop runs reconcile passes until ctx ends.
 func (e *Engine) loop(ctx context.Context) error {
 	e.started = time.Now()
 	e.index = e.c.Kinds.NewIndex(e.config.applied, nil)
@@ -54,7 +54,7 @@ func (e *Engine) wait(now time.Time) time.Duration {
 		return 0
 	}
 	next := now.Add(heartbeat)
-	for _, t := range []time.Time{e.gate, e.retries.next(), e.damper.next(), e.host.nextSync(), e.nextSweep, e.nextStranger()} {
+	for _, t := range []time.Time{e.releaseAt, e.retries.next(), e.damper.next(), e.host.nextSync(), e.nextSweep, e.nextStranger()} {
 		next = earliest(next, t)
 	}
 	if after := e.started.Add(e.c.CacheAfter); !e.usable && after.After(now) {
@@ -63,7 +63,7 @@ func (e *Engine) wait(now time.Time) time.Duration {
 	return max(timerFloor, next.Sub(now))
 }
 
-// turn takes in what has arrived, and runs a round if there is something to do.
+// turn takes in what has arrived, and runs a reconcile pass if there is something to do.
 func (e *Engine) turn(ctx context.Context) {
 	start := time.Now()
 	w := e.carry
@@ -77,12 +77,12 @@ func (e *Engine) turn(ctx context.Context) {
 	if next := e.nextStranger(); !w.any() && !next.IsZero() && !next.After(start) {
 		e.watchStrangers(w, start)
 	}
-	if !w.any() && !batches && len(w.touched) == 0 {
+	if !w.any() && !batches && len(w.changed) == 0 {
 		e.idle(start)
 		return
 	}
 	if w.any() {
-		e.round(ctx, w)
+		e.pass(ctx, w)
 	}
 	e.finish(w, batches)
 }
@@ -104,7 +104,7 @@ func (e *Engine) cacheAge(now time.Time) time.Duration {
 	return now.Sub(e.started)
 }
 
-// finish reports the result of a round, and then does what is not urgent.
+// finish reports the result of a reconcile pass, and then does what is not urgent.
 func (e *Engine) finish(w *work, batches bool) {
 	now := time.Now()
 	synced, _ := e.host.synced()
@@ -112,7 +112,7 @@ func (e *Engine) finish(w *work, batches bool) {
 	e.metrics.lag.Set(float64(max(0, e.config.received-e.config.applied.Revision)))
 	e.metrics.objects.Set(float64(len(e.items.objects)))
 	e.publish(w, now)
-	if w.sliceChanged && e.saveAt.IsZero() {
+	if w.configChanged && e.saveAt.IsZero() {
 		e.saveAt = now.Add(stateFileDelay)
 	}
 	if !e.wasReady && synced && !e.carry.any() {
@@ -142,7 +142,7 @@ func (e *Engine) noteHeld(now time.Time) {
 		return
 	}
 	e.metrics.held.Set(1)
-	e.log.Error("HOLDING the last good state", "reason", held)
+	e.log.Error("holding the last good state", "reason", held)
 	e.report.Publish(e.nodeReport(now), nil, true)
 	e.save()
 }

@@ -32,7 +32,7 @@ func newMetrics(r prometheus.Registerer) *metrics {
 	}
 	m := &metrics{
 		duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "weft_reconcile_duration_seconds",
-			Help:    "Duration of one stage of a reconcile round.",
+			Help:    "Duration of one stage of a reconcile pass.",
 			Buckets: prometheus.ExponentialBuckets(0.0001, 2.5, 14)}, []string{"stage"}),
 		repaired: counters("weft_drift_repaired_total", "Objects found changed by somebody else and repaired.", "driver"),
 		writes:   counters("weft_host_writes_total", "Changes carried out on the host.", "driver"),

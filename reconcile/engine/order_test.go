@@ -14,7 +14,7 @@ import (
 // exists before and longer than what it protects.
 func TestWhatIsNeededComesFirstAndGoesLast(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(b *bed) {
+	onEach(t, func(b *testbed) {
 		b.host.Plug("tap1")
 		b.host.Plug("tap2")
 		items := []desired.Item{networkItem(1), networkItem(2), externalItem(), portItem(1, 1), portItem(2, 2), routerItem(2), floatingItem(1, 1),
@@ -73,7 +73,7 @@ func positions(journal []object.Change, op object.Op) map[object.Key]int {
 // removed then.
 func TestWhatIsNeededStaysWhileItIs(t *testing.T) {
 	t.Parallel()
-	onEach(t, func(b *bed) {
+	onEach(t, func(b *testbed) {
 		b.wire(1)
 		failing := b.base()
 		var needs []object.Key

@@ -65,7 +65,7 @@ func TestAnySequenceConverges(t *testing.T) {
 }
 
 func play(t *testing.T, on model.Driver, sequence []happening) string {
-	b := newBed(t, on)
+	b := newTestbed(t, on)
 	b.config.SweepInterval = 10 * time.Second
 	b.etcd.put(b.hostItem(), networkItem(1), networkItem(2))
 	b.start()
@@ -88,11 +88,15 @@ func play(t *testing.T, on model.Driver, sequence []happening) string {
 	return b.difference()
 }
 
-func (b *bed) happen(h happening) {
+func (b *testbed) happen(h happening) {
 	device := fmt.Sprint("tap", h.a)
 	switch h.what {
 	case putPort:
-		b.etcd.put(portItem(h.a, 1+h.b%2))
+		p := portItem(h.a, 1+h.b%2)
+		if h.b > 1 {
+			p.Limits = limitedPort(h.a, uint32(1000*h.b), uint32(2000*h.b)).Limits
+		}
+		b.etcd.put(p)
 	case putStandby:
 		p := portItem(h.a, 1)
 		p.State = desired.StateStandby
@@ -133,7 +137,7 @@ func (b *bed) happen(h happening) {
 }
 
 // route is what happens to routers.
-func (b *bed) route(h happening) {
+func (b *testbed) route(h happening) {
 	switch h.what {
 	case putRouter:
 		b.etcd.put(routerItem(h.a%3), externalItem())
@@ -153,7 +157,7 @@ func (b *bed) route(h happening) {
 }
 
 // happenTo damages one object, or makes its changes fail.
-func (b *bed) happenTo(h happening) {
+func (b *testbed) happenTo(h happening) {
 	var keys []object.Key
 	for k := range b.host.Objects() {
 		if k.Kind != object.KindLink && k.Kind != object.KindQdisc {

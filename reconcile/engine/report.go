@@ -12,13 +12,18 @@ import (
 	"weft/reconcile/engine/report"
 )
 
-// idleReport is how often a node renews its summary when only the revision that it has seen changes.
-const idleReport = 30 * time.Second
+const (
+	// idleReport is how often a node renews its summary when only the revision that it has seen changes.
+	idleReport = 30 * time.Second
+	// idleBuckets is how many buckets it renews then although nothing in them changed. All have their turn within four minutes: what
+	// somebody removed from etcd comes back.
+	idleBuckets = 8
+)
 
-// publish gives the result of a round to the reporter: the changed buckets and the summary together.
+// publish gives the result of a reconcile pass to the reporter: the changed buckets and the summary together.
 func (e *Engine) publish(w *work, now time.Time) {
 	dirty := map[int]bool{}
-	for k := range w.touched {
+	for k := range w.changed {
 		dirty[etcdschema.Bucket(k.UID)] = true
 	}
 	for uid := range w.uids {
@@ -29,6 +34,18 @@ func (e *Engine) publish(w *work, now time.Time) {
 		for b := range etcdschema.Buckets {
 			dirty[b] = true
 		}
+	}
+	if now.Sub(e.renewedAt) >= idleReport {
+		e.renewedAt = now
+		var renew []int
+		for range idleBuckets {
+			renew = append(renew, e.renewed%etcdschema.Buckets)
+			e.renewed++
+		}
+		for _, b := range renew {
+			dirty[b] = true
+		}
+		e.report.Renew(renew)
 	}
 	if len(dirty) == 0 && !w.urgent && !w.repaired && now.Sub(e.reportedAt) < idleReport {
 		return
@@ -59,7 +76,7 @@ func (e *Engine) nodeReport(now time.Time) etcdschema.NodeReport {
 			warned[id.reason]++
 			r.Warnings++
 		}
-		if g := it.unit.Gateway; g != nil {
+		if g := it.result.Gateway; g != nil {
 			gateways[g.Active]++
 		}
 	}
@@ -76,18 +93,18 @@ func (e *Engine) nodeReport(now time.Time) etcdschema.NodeReport {
 func (e *Engine) bucket(b int) etcdschema.BucketReport {
 	r := etcdschema.BucketReport{Ports: map[string]etcdschema.PortReport{}, Exceptions: map[string]etcdschema.Exception{},
 		Warnings: map[string][]etcdschema.Warning{}, Gateways: map[string]etcdschema.GatewayReport{}, Claimed: map[string]etcdschema.ClaimedReport{}}
-	for uid, keys := range e.items.byUID[b] {
-		for k := range keys {
-			if x := e.items.items[k].exception; x != nil {
-				r.Exceptions[uid] = *x
+	for uid, items := range e.items.byUID[b] {
+		for _, it := range items {
+			if it.exception != nil {
+				r.Exceptions[uid] = *it.exception
 			}
-			if w := e.items.items[k].warnings; len(w) > 0 {
-				r.Warnings[uid] = append(r.Warnings[uid], w.list()...)
+			if len(it.warnings) > 0 {
+				r.Warnings[uid] = append(r.Warnings[uid], it.warnings.list()...)
 			}
-			if g, ok := e.gatewayReport(e.items.items[k]); ok {
+			if g, ok := e.gatewayReport(it); ok {
 				r.Gateways[uid] = g
 			}
-			if c, ok := report.Claimed(e.config.applied, k); ok {
+			if c, ok := report.Claimed(e.config.applied, it.key); ok {
 				r.Claimed[uid] = c
 			}
 		}
@@ -109,12 +126,12 @@ func (e *Engine) bucket(b int) etcdschema.BucketReport {
 // gatewayReport is the report of a centralized router; false for any other item.
 func (e *Engine) gatewayReport(it *itemState) (g etcdschema.GatewayReport, ok bool) {
 	r := e.config.applied.Router(it.key.UID)
-	if it.key.Kind != desired.KindRouter || r == nil || r.Central == nil || it.unit.Gateway == nil {
+	if it.key.Kind != desired.KindRouter || r == nil || r.Central == nil || it.result.Gateway == nil {
 		return g, false
 	}
-	g = etcdschema.GatewayReport{ID: r.Project + "/" + r.Name, State: etcdschema.GatewayStandby, Reason: it.unit.Gateway.Reason,
+	g = etcdschema.GatewayReport{ID: r.Project + "/" + r.Name, State: etcdschema.GatewayStandby, Reason: it.result.Gateway.Reason,
 		Since: it.gatewaySince, MAC: r.Central.MAC, External: r.External}
-	if it.unit.Gateway.Active {
+	if it.result.Gateway.Active {
 		g.State = etcdschema.GatewayActive
 	}
 	if x := r.Central.External; x != nil {
@@ -129,7 +146,7 @@ func (e *Engine) gatewayReport(it *itemState) (g etcdschema.GatewayReport, ok bo
 func (e *Engine) portReport(p *desired.Port) etcdschema.PortReport {
 	r := report.Port(e.config.applied, p)
 	if it := e.items.items[p.Key()]; it != nil {
-		r.Device = it.unit.Device
+		r.Device = it.result.Device
 	}
 	if p.State == desired.StateStandby {
 		r.Activated = e.host.activated(p.UID)

@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	stateFileName    = "slice.json"
+	stateFileName    = "slice.json" // the name that former versions gave it, so that they find each other's
 	stateFileVersion = 1
 	// maxStateFile bounds what is read. A node config of 20,000 ports takes about 10 MiB.
 	maxStateFile = 256 << 20

@@ -31,20 +31,24 @@ type warningID struct {
 // warnings are the warnings about one item, with the time at which each began.
 type warnings map[warningID]etcdschema.Warning
 
-// renew replaces the warnings by what was found. A warning that was there already keeps its time.
-func (w warnings) renew(found map[warningID]object.Warning, now time.Time) {
+// renew replaces the warnings by what was found. A warning that was there already keeps its time. It says whether they differ.
+func (w warnings) renew(found map[warningID]object.Warning, now time.Time) (changed bool) {
 	for id := range w {
 		if _, still := found[id]; !still {
 			delete(w, id)
+			changed = true
 		}
 	}
 	for id, f := range found {
-		since := now.UTC()
-		if old, had := w[id]; had {
-			since = old.Since
+		is := etcdschema.Warning{Reason: string(f.Reason), Message: bounded(f.Message, etcdschema.MaxWarningMessage), Since: now.UTC()}
+		old, had := w[id]
+		if had {
+			is.Since = old.Since
 		}
-		w[id] = etcdschema.Warning{Reason: string(f.Reason), Message: bounded(f.Message, etcdschema.MaxWarningMessage), Since: since}
+		changed = changed || is != old
+		w[id] = is
 	}
+	return changed
 }
 
 // list is the list for the report: sorted, and no longer than a reader accepts.
@@ -66,10 +70,10 @@ func bounded(s string, most int) string {
 	return s
 }
 
-// warn updates an item's warnings: those found by compiling, and those of the drivers about its objects.
-func (e *Engine) warn(it *itemState, now time.Time) {
+// warn updates an item's warnings: those found by compiling, and those of the drivers about its objects. It says whether they differ.
+func (e *Engine) warn(it *itemState, now time.Time) (changed bool) {
 	found := map[warningID]object.Warning{}
-	for _, w := range it.unit.Warnings {
+	for _, w := range it.result.Warnings {
 		found[warningID{w.Reason, ""}] = w
 	}
 	for _, k := range it.keys {
@@ -89,7 +93,7 @@ func (e *Engine) warn(it *itemState, now time.Time) {
 	if it.warnings == nil && len(found) > 0 {
 		it.warnings = warnings{}
 	}
-	it.warnings.renew(found, now)
+	return it.warnings.renew(found, now)
 }
 
 // warnStrangers adds warnings about the interfaces that have belonged to no port for long enough.
@@ -127,7 +131,7 @@ func (e *Engine) watchStrangers(w *work, now time.Time) {
 	}
 	e.strangersAt = now
 	if again {
-		w.touched[host.Key()] = true
+		w.changed[host.Key()] = true
 		e.judge(host.Key(), now)
 	}
 }

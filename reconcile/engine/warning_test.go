@@ -12,7 +12,7 @@ import (
 	"weft/model/desired"
 )
 
-func (b *bed) warnings(uid string) []etcdschema.Warning {
+func (b *testbed) warnings(uid string) []etcdschema.Warning {
 	b.t.Helper()
 	return read[etcdschema.BucketReport](b, etcdschema.ActualBucket(node, etcdschema.Bucket(uid))).Warnings[uid]
 }
@@ -20,7 +20,7 @@ func (b *bed) warnings(uid string) []etcdschema.Warning {
 // Warnings of compiling and of drivers are reported with the time at which they began, until they are over.
 func TestWarningsAreReported(t *testing.T) {
 	t.Parallel()
-	wiredOVS(t, 2, func(b *bed) {
+	wiredOVS(t, 2, func(b *testbed) {
 		began := time.Now().UTC()
 		b.host.Attach("tap1", "fa:16:3e:99:99:99")
 		b.host.Warn(object.Key{Kind: object.KindDHCPBinding, Name: "tap1"}, object.Warning{Reason: object.WarnAddressDeclined, Message: "once"})
@@ -58,7 +58,7 @@ func TestWarningsAreReported(t *testing.T) {
 // An interface of no port gets a warning when it stays. A hypervisor may be faster than the controllers.
 func TestStrangersAreReportedWhenTheyStay(t *testing.T) {
 	t.Parallel()
-	wiredOVS(t, 1, func(b *bed) {
+	wiredOVS(t, 1, func(b *testbed) {
 		host := hostUID
 		b.host.PlugOVS("br-int", "vnet7", portUID(7))
 		b.host.PlugOVS("br-int", "vnet8", "of-another-cloud")
@@ -94,7 +94,7 @@ func TestStrangersAreReportedWhenTheyStay(t *testing.T) {
 func TestInterfaceInUseIsReported(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := newBed(t, model.DriverOVS)
+		b := newTestbed(t, model.DriverOVS)
 		b.etcd.put(b.hostItem(), networkItem(1), portItem(1, 1))
 		b.start()
 		b.settle(time.Second)

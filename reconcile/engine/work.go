@@ -7,28 +7,30 @@ import (
 
 	"weft/hostnet/object"
 	"weft/model/desired"
+	"weft/reconcile/engine/report"
 )
 
-// work is what a round must look at.
+// work is what a reconcile pass must look at.
 type work struct {
 	items map[desired.Key]bool
 	keys  map[object.Key]bool
 	by    map[object.Key]string // who changed an object, if known
 
-	refused map[object.Key]refusal // changes that the host refused in this round and that have not succeeded since
+	refused map[object.Key]refusal // changes that the host refused in this reconcile pass and that have not succeeded since
 
-	// What the round concerns and its results, for the report.
-	touched      map[desired.Key]bool // items whose state may have changed
-	uids         map[string]bool      // of removed items and failed removals
-	sliceChanged bool
-	urgent       bool // somebody waits for the processed revision
-	wentBack     bool
-	repaired     bool
+	// What the reconcile pass concerns and its results, for the report.
+	changed       map[desired.Key]bool // items whose report may have changed
+	asked         map[desired.Key]bool // items that were found as before: only the warnings of a driver may have changed
+	uids          map[string]bool      // of removed items and failed removals
+	configChanged bool
+	urgent        bool // somebody waits for the processed revision
+	wentBack      bool
+	repaired      bool
 }
 
 func newWork() *work {
 	return &work{items: map[desired.Key]bool{}, keys: map[object.Key]bool{}, by: map[object.Key]string{}, refused: map[object.Key]refusal{},
-		touched: map[desired.Key]bool{}, uids: map[string]bool{}}
+		changed: map[desired.Key]bool{}, asked: map[desired.Key]bool{}, uids: map[string]bool{}}
 }
 
 func (w *work) any() bool { return len(w.items)+len(w.keys) > 0 }
@@ -88,7 +90,7 @@ func (e *Engine) collectConfig(ctx context.Context, w *work, in arrived, now tim
 			w.wentBack = true
 			e.log.Error("etcd went back: it is another cluster, or was restored to an older state", "revision", b.Revision)
 		}
-		w.urgent = w.urgent || b.Snapshot || len(b.Events) > 0
+		w.urgent = w.urgent || b.Snapshot || report.Awaited(e.config.kinds, b.Events)
 		c, told := e.config.take(b, now)
 		changes = append(changes, c...)
 		if told.resync {
@@ -100,12 +102,12 @@ func (e *Engine) collectConfig(ctx context.Context, w *work, in arrived, now tim
 	}
 	wasProven := e.config.proves()
 	gone, again := e.config.release(now)
-	e.gate = again
+	e.releaseAt = again
 	if e.config.proves() && !wasProven {
 		e.queueStale(ctx, w)
 	}
 	for _, c := range append(changes, gone...) {
-		w.sliceChanged = true
+		w.configChanged = true
 		for _, k := range e.index.Update(e.config.applied, c.key) {
 			w.items[k] = true
 		}
@@ -218,6 +220,9 @@ func (e *Engine) startSweep(ctx context.Context) {
 		return
 	}
 	e.sweepRest = e.allKeys(ctx, d)
+	if _, knows := d.Driver.(Facts); !knows { // the reading has changed no fact
+		return
+	}
 	found := newWork()
 	e.observeFacts(found, nil)
 	for k := range found.items {

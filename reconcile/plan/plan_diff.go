@@ -18,47 +18,82 @@ import (
 // Creates and updates come first, in the order of their dependencies. Deletes follow, dependants first. A host does not show all
 // dependencies of an object. needed, which may be nil, lists what a removed object depended on when it was desired.
 func Diff(desired, observed map[object.Key]object.Object, removable func(object.Key) bool, needed func(object.Key) []object.Key) Plan {
-	b := &builder{desired: desired, observed: observed, needed: needed,
-		makes: map[object.Key]Step{}, breaks: map[object.Key]Step{}, stage: map[object.Key]int{}}
-	b.collect(removable)
+	return Compare(desired, observed, removable).Order(nil, needed)
+}
+
+// Changes is what must be done, without order.
+type Changes struct {
+	desired, observed map[object.Key]object.Object
+	makes, breaks     map[object.Key]Step
+}
+
+// Compare is the first half of Diff. A caller that did not observe the dependencies of its objects looks up only those of Needs.
+func Compare(desired, observed map[object.Key]object.Object, removable func(object.Key) bool) *Changes {
+	c := &Changes{desired: desired, observed: observed, makes: map[object.Key]Step{}, breaks: map[object.Key]Step{}}
+	c.collect(removable)
+	return c
+}
+
+// Needs lists what the creates and updates depend on and Compare was not given, in no order.
+func (c *Changes) Needs() []object.Key {
+	var needs []object.Key
+	seen := map[object.Key]bool{}
+	for _, s := range c.makes {
+		for _, d := range s.Change.Desired.DependsOn() {
+			_, made := c.makes[d]
+			if made || seen[d] || c.observed[d] != nil {
+				continue
+			}
+			seen[d] = true
+			needs = append(needs, d)
+		}
+	}
+	return needs
+}
+
+// Order is the second half of Diff. found has objects that were observed later. They only satisfy dependencies. It may be nil.
+func (c *Changes) Order(found map[object.Key]object.Object, needed func(object.Key) []object.Key) Plan {
+	if len(c.makes)+len(c.breaks) == 0 {
+		return Plan{}
+	}
+	b := &builder{Changes: c, found: found, needed: needed, stage: map[object.Key]int{}}
 	last := b.orderMakes()
 	b.orderBreaks(last)
 	return b.plan()
 }
 
-// builder has the state of one Diff.
+// builder has the state of one Order.
 type builder struct {
-	desired, observed map[object.Key]object.Object
-	needed            func(object.Key) []object.Key
-	makes, breaks     map[object.Key]Step
-	stage             map[object.Key]int
-	blocked           map[object.Key]Blocked
+	*Changes
+	found   map[object.Key]object.Object
+	needed  func(object.Key) []object.Key
+	stage   map[object.Key]int
+	blocked map[object.Key]Blocked
 }
 
 // collect finds the changes, without order.
-func (b *builder) collect(removable func(object.Key) bool) {
-	for k, want := range b.desired {
-		have, there := b.observed[k]
+func (c *Changes) collect(removable func(object.Key) bool) {
+	for k, want := range c.desired {
+		have, there := c.observed[k]
 		if !there {
-			b.makes[k] = Step{Change: object.Change{Op: object.Create, Desired: want}}
+			c.makes[k] = Step{Change: object.Change{Op: object.Create, Desired: want}}
 			continue
 		}
 		if d := want.Diff(have); len(d) > 0 {
-			b.makes[k] = Step{Change: object.Change{Op: object.Update, Desired: want, Observed: have}, Differences: d}
+			c.makes[k] = Step{Change: object.Change{Op: object.Update, Desired: want, Observed: have}, Differences: d}
 		}
 	}
-	for k, have := range b.observed {
-		if _, wanted := b.desired[k]; !wanted && removable(k) {
-			b.breaks[k] = Step{Change: object.Change{Op: object.Delete, Observed: have}}
+	for k, have := range c.observed {
+		if _, wanted := c.desired[k]; !wanted && removable(k) {
+			c.breaks[k] = Step{Change: object.Change{Op: object.Delete, Observed: have}}
 		}
 	}
 }
 
 // satisfied says that a dependency exists and stays, so that nothing must be done for it first.
 func (b *builder) satisfied(k object.Key) bool {
-	_, there := b.observed[k]
 	_, goes := b.breaks[k]
-	return there && !goes
+	return (b.observed[k] != nil || b.found[k] != nil) && !goes
 }
 
 // orderMakes gives every create and update its stage, or blocks it. It returns the last stage.

@@ -79,6 +79,31 @@ func TestDiffGolden(t *testing.T) {
 	}
 }
 
+// TestOnlyChangesNeedTheirDependencies: what is as desired needs nothing else to be looked up, and a dependency that is found later orders
+// nothing.
+func TestOnlyChangesNeedTheirDependencies(t *testing.T) {
+	t.Parallel()
+	quiet := plan.Compare(index(port("tap1", 4095), flows(1)), index(port("tap1", 4095), flows(1)), never)
+	if needs := quiet.Needs(); len(needs) > 0 || !quiet.Order(nil, nil).Empty() {
+		t.Errorf("nothing differs, and %v is needed", needs)
+	}
+	desired, observed := index(port("tap1", 4095), flows(1), flows(3, flows(4).Key())), index(port("tap1", 7), flows(1))
+	changes := plan.Compare(desired, observed, never)
+	needs := changes.Needs()
+	slices.SortFunc(needs, object.Key.Compare)
+	want := []object.Key{bridge("secure").Key(), flows(4).Key()}
+	if !slices.Equal(needs, want) {
+		t.Fatalf("needs %v, expected %v", needs, want)
+	}
+	if p := changes.Order(nil, nil); len(p.Steps) > 0 || len(p.Blocked) != 2 {
+		t.Errorf("nothing was found, and there is a plan: %s", p)
+	}
+	all := index(port("tap1", 7), flows(1), flows(4), bridge("secure"))
+	if p, whole := changes.Order(index(flows(4), bridge("secure")), nil), plan.Diff(desired, all, never, nil); p.String() != whole.String() || len(p.Steps) != 2 {
+		t.Errorf("%s\nexpected\n%s", p, whole)
+	}
+}
+
 // TestRemembersWhatIsNeeded: what an object depended on when it was desired is removed after it, although the host does not show
 // the dependency.
 func TestRemembersWhatIsNeeded(t *testing.T) {

@@ -78,7 +78,7 @@ func clearSocket(path string) error {
 	}
 	if conn, err := net.DialTimeout("unix", path, time.Second); err == nil {
 		conn.Close()
-		return fmt.Errorf("%s is listened on already: is another one running?", path)
+		return fmt.Errorf("%s: another process listens there already: stop it, or name another address", path)
 	}
 	return os.Remove(path)
 }

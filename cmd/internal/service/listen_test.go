@@ -69,7 +69,7 @@ func TestDebugSocketReplacesNothingButADeadSocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := listenDebug("unix:" + path); err == nil || !strings.Contains(err.Error(), "another one") {
+	if _, err := listenDebug("unix:" + path); err == nil || !strings.Contains(err.Error(), "another process listens there") {
 		t.Errorf("a socket in use: %v", err)
 	}
 	l.(*namedListener).Listener.Close() // as kill -9 leaves it: the name stays

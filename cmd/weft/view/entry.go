@@ -27,7 +27,7 @@ func (e *Entry) SetIntent(i etcdschema.Item) {
 
 // SetStatus takes the status from etcd. A status that cannot be decoded counts as missing. It is only shown, and nothing is decided by it.
 func (e *Entry) SetStatus(i etcdschema.Item) {
-	e.Status, _ = etcdschema.Decode[etcdschema.Status](i.Value)
+	e.Status, _ = etcdschema.DecodeStatus(i.Value)
 }
 
 // Phase is the status in one word. A status of an older intent does not count.

@@ -17,6 +17,7 @@ func host() Kind {
 			{Header: "DRIVER", Cell: cell(hostDriver)},
 			{Header: "BRIDGE", Cell: cell(hostBridge)},
 			{Header: "UPLINKS", Cell: cell(uplinks)},
+			{Header: "GROUP", Cell: cell(func(s *model.HostSpec, _ Entry) string { return s.Group })},
 			{Header: "ROLES", Wide: cell(roles)},
 			{Header: "ROUTER-MAC", Wide: func(e Entry) string { return e.Status.Allocated.MAC.String() }},
 			{Header: "EXTERNAL", Wide: func(e Entry) string { return externalText(e.Status.Allocated.External) }},

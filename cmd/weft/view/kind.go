@@ -31,11 +31,16 @@ type Kind struct {
 	OnHost func(n etcdschema.NodeStatus, h HostRecords, now time.Time) []string
 	// Hints are what describe shows last: where the object is, and what is missing before it has an effect.
 	Hints func(Entry) []Fact
+	// Secrets names fields of the spec whose values describe and diff do not show. `weft get -o yaml` shows them.
+	Secrets []string
 	// Placed says for `weft wait` whether the object is on the host that its spec names. An error says that waiting does not help. If
 	// Placed is nil, an object is also programmed when it is on no host.
 	Placed func(Entry) (bool, error)
 	// Protected says that `weft delete` does not delete an object of the kind while others refer to it, because they would become invalid.
 	Protected bool
+	// Gives says of an accepted object which addresses of which network it gives to others; nil for none. `weft delete` does not delete
+	// it while others use them.
+	Gives func(model.Object) (network model.ID, has func(model.Address) bool)
 	// Chosen says in lines what `weft diff` shows of the values that would be allocated.
 	Chosen func(etcdschema.Allocated) []string
 }

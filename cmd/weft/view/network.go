@@ -25,8 +25,15 @@ func network() Kind {
 	}
 }
 
-// segment is the VLAN id that was allocated, or else the one that was declared.
+// untagged stands in place of a VLAN id for a flat network.
+const untagged = "untagged"
+
+// segment is the VLAN id that was allocated, or else the one that was declared. While another type waits to be accepted, it is that of
+// the declared type.
 func segment(s *model.NetworkSpec, e Entry) string {
+	if s.Type == model.NetworkTypeFlat {
+		return untagged
+	}
 	if id := e.Status.Allocated.SegmentationID; id != 0 {
 		return number(id)
 	}
@@ -50,8 +57,19 @@ func external(s *model.NetworkSpec, _ Entry) string {
 }
 
 func networkFacts(e Entry, _ Records, _ time.Time) []Fact {
-	a := e.Status.Allocated
-	return []Fact{{"segment", number(a.SegmentationID)}, {"dhcp servers", join(a.DHCPServers)}}
+	a, guests := e.Status.Allocated, ""
+	id := number(a.SegmentationID)
+	if s, ok := e.Object.Spec.(*model.NetworkSpec); ok && s.Type == model.NetworkTypeFlat {
+		id = untagged
+	}
+	if s, ok := e.Object.Spec.(*model.NetworkSpec); ok && s.IsolateGuests {
+		guests = "do not reach each other"
+	}
+	facts := []Fact{{"segment", id}, {"guests", guests}, {"dhcp servers", join(a.DHCPServers)}}
+	if s, ok := e.Object.Spec.(*model.NetworkSpec); ok && s.AddressMobility == model.MobilityHostGroup {
+		facts = append(facts, Fact{"mobility", "addresses of pools stay on hosts of the pools' groups"})
+	}
+	return facts
 }
 
 // acceptedNetwork describes the network that another object is on; empty if there is no accepted network of that name.
@@ -63,7 +81,11 @@ func acceptedNetwork(a *etcdschema.Accepted) string {
 	if a.Allocated.SegmentationID != 0 {
 		text += fmt.Sprintf(", VLAN %d", a.Allocated.SegmentationID)
 	}
-	if s, ok := a.Object.Spec.(*model.NetworkSpec); ok && s.PhysicalNetwork != "" {
+	s, ok := a.Object.Spec.(*model.NetworkSpec)
+	if ok && s.Type == model.NetworkTypeFlat {
+		text += ", " + untagged
+	}
+	if ok && s.PhysicalNetwork != "" {
 		text += " of " + s.PhysicalNetwork
 	}
 	return text + ", uid " + a.UID

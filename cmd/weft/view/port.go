@@ -2,6 +2,7 @@ package view
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"weft/etcdschema"
@@ -26,6 +27,8 @@ func port() Kind {
 		OnHost: portOnHost,
 		Hints:  portHints,
 		Placed: portPlaced,
+		// They are for the guest, and often hold passwords.
+		Secrets: []string{"userData", "userDataBase64"},
 	}
 }
 
@@ -66,7 +69,60 @@ func portReads(e Entry) Reads {
 
 func portFacts(e Entry, r Records, _ time.Time) []Fact {
 	a := e.Status.Allocated
-	return []Fact{{"network", acceptedNetwork(r.Network)}, {"mac", a.MAC.String()}, {"addresses", join(a.Addresses)}, {"device", a.Device}}
+	return append([]Fact{{"network", acceptedNetwork(r.Network)}, {"mac", a.MAC.String()}, {"addresses", join(a.Addresses)},
+		{"allowed address pairs", declaredPairs(e)}, {"device", a.Device}}, guestFacts(e)...)
+}
+
+// declaredPairs are the allowed address pairs that the intent declares.
+func declaredPairs(e Entry) string {
+	s, ok := e.Object.Spec.(*model.PortSpec)
+	if !ok {
+		return ""
+	}
+	var parts []string
+	for _, p := range s.AllowedAddressPairs {
+		parts = append(parts, pairText(p.Address, p.MAC))
+	}
+	return strings.Join(parts, ", ")
+}
+
+// pairText is "10.0.0.50", or "10.0.0.50 with 00:00:5e:00:01:33".
+func pairText(b model.AddressBlock, m model.MAC) string {
+	if m.IsZero() {
+		return b.String()
+	}
+	return b.String() + " with " + m.String()
+}
+
+// pairsText are the allowed address pairs that a host was told for a port; empty without any.
+func pairsText(p *desired.Port) string {
+	var parts []string
+	for _, pair := range p.AddressPairs {
+		m := pair.MAC
+		if m == p.MAC {
+			m = model.MAC{}
+		}
+		parts = append(parts, pairText(pair.Address, m))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "allowed address pairs: " + strings.Join(parts, ", ")
+}
+
+// guestFacts say how much the guest is configured with. The content of user data is not shown.
+func guestFacts(e Entry) (facts []Fact) {
+	s, ok := e.Object.Spec.(*model.PortSpec)
+	if !ok {
+		return nil
+	}
+	if n := len(s.UserDataBytes()); n > 0 {
+		facts = append(facts, Fact{"user data", fmt.Sprintf("%d bytes", n)})
+	}
+	if n := len(s.SSHKeys); n > 0 {
+		facts = append(facts, Fact{"ssh keys", fmt.Sprint(n)})
+	}
+	return facts
 }
 
 // portClaims are those on the MAC, the addresses, the interface id and, on each host, the device.
@@ -77,6 +133,7 @@ func portClaims(e Entry, r Records) []etcdschema.Key {
 	keys := macClaims(e)
 	if r.Network != nil {
 		keys = append(keys, addressClaims(r.Network.UID, e.Status.Allocated.Addresses)...)
+		keys = append(keys, pairClaims(e, r.Network.UID)...)
 	}
 	named := false
 	for _, node := range e.Nodes() {
@@ -92,6 +149,21 @@ func portClaims(e Entry, r Records) []etcdschema.Key {
 	return keys
 }
 
+// pairClaims are the claims of the allowed address pairs that the intent declares.
+func pairClaims(e Entry, network string) (keys []etcdschema.Key) {
+	s, ok := e.Object.Spec.(*model.PortSpec)
+	if !ok || e.Status.UID == "" {
+		return nil
+	}
+	for _, p := range s.AllowedAddressPairs {
+		keys = append(keys, etcdschema.AddressPairClaim(network, p.Address.Prefix, e.Status.UID))
+		if !p.MAC.IsZero() && p.MAC != e.Status.Allocated.MAC {
+			keys = append(keys, etcdschema.PairMACClaim(p.MAC, e.Status.UID))
+		}
+	}
+	return keys
+}
+
 // portOnHost says whether the port is active there, and on which interface.
 func portOnHost(_ etcdschema.NodeStatus, h HostRecords, _ time.Time) []string {
 	p := h.Port
@@ -102,7 +174,44 @@ func portOnHost(_ etcdschema.NodeStatus, h HostRecords, _ time.Time) []string {
 	if p.State == desired.StateStandby {
 		text += " (wired and mute in both directions, until the port moves here)"
 	}
-	return []string{text}
+	lines := []string{text}
+	for _, text := range []string{limitsText(p.Limits), pairsText(p)} {
+		if text != "" {
+			lines = append(lines, text)
+		}
+	}
+	return lines
+}
+
+// limitsText are the limits that a host was told for a port, with the network's and the project's defaults; empty without any.
+func limitsText(l desired.PortLimits) string {
+	var parts []string
+	for _, one := range []struct {
+		name  string
+		limit desired.PortLimit
+	}{{"egress (what the guest sends)", l.Egress}, {"ingress (what it receives)", l.Ingress}} {
+		if text := limitText(one.limit); text != "" {
+			parts = append(parts, one.name+" "+text)
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "limits: " + strings.Join(parts, "; ")
+}
+
+func limitText(l desired.PortLimit) string {
+	var parts []string
+	if l.RateKbps != 0 {
+		parts = append(parts, fmt.Sprintf("%d kbit/s", l.RateKbps))
+	}
+	if l.BurstKbit != 0 {
+		parts = append(parts, fmt.Sprintf("burst %d kbit", l.BurstKbit))
+	}
+	if l.PacketRate != 0 {
+		parts = append(parts, fmt.Sprintf("%d packets/s", l.PacketRate))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // interfaceText names the interface that a port has on a host, or the one that would be taken.

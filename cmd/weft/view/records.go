@@ -34,11 +34,11 @@ type HostRecords struct {
 	Exception *etcdschema.Exception    // why the host has not programmed the object; nil if it has
 	Warnings  []etcdschema.Warning     // what looks wrong about the object there, although nothing failed
 	Device    string                   // the port's interface there, as weftd reports it; empty while there is none
-	Around    []Trouble                // problems of what the object depends on there: its network, the host itself
+	Around    []Related                // problems of what the object depends on there: its network, the host itself
 }
 
-// Trouble is an exception of another object that the object needs.
-type Trouble struct {
+// Related is an exception of another object that the object needs.
+type Related struct {
 	ID        model.ID
 	Exception etcdschema.Exception
 }

@@ -95,7 +95,7 @@ func Run(ctx context.Context, c Config) (err error) {
 	g.Go(func() error { return listeners.Serve(ctx, e.Handler(), registry) })
 	g.Go(func() error { return notify.Watchdog(ctx, e.Alive) })
 	g.Go(func() error { return notify.Status(ctx, e.State) })
-	g.Go(func() error { return giveBack(ctx, ready) })
+	g.Go(func() error { return giveBack(ctx, ready, c.Logger) })
 	g.Go(func() error { return e.Run(ctx) })
 	return g.Wait()
 }

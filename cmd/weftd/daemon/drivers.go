@@ -139,15 +139,15 @@ func openBridges(c Config, links *netlink.Links) ([]closer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("driver bridge: %w", err)
 	}
-	guards, err := portsecurity.New(portsecurity.Config{Logger: c.Logger})
+	security, err := portsecurity.New(portsecurity.Config{Logger: c.Logger})
 	if err != nil {
 		return []closer{bridges}, fmt.Errorf("driver portsecurity: %w", err)
 	}
 	filter, err := hostfilter.New(hostfilter.Config{Logger: c.Logger})
 	if err != nil {
-		return []closer{bridges, guards}, fmt.Errorf("driver hostfilter: %w", err)
+		return []closer{bridges, security}, fmt.Errorf("driver hostfilter: %w", err)
 	}
-	return []closer{bridges, guards, filter}, nil
+	return []closer{bridges, security, filter}, nil
 }
 
 // packetSocketCounters count what guests send to this host's servers.

@@ -13,6 +13,7 @@ import (
 const (
 	instructionGoto  = 1
 	instructionApply = 4
+	instructionMeter = 6
 
 	actionOutput       = 0
 	actionPushVLAN     = 17
@@ -22,10 +23,12 @@ const (
 
 	nicira         = 0x00002320
 	niciraMove     = 6
+	niciraLoad     = 7
 	niciraBundleTo = 13 // bundle_load
 	niciraResubmit = 14
 	niciraPush     = 27
 	niciraPop      = 28
+	niciraTrack    = 35 // ct
 	niciraLearn2   = 45
 	niciraLarger   = 49 // check_pkt_larger
 
@@ -38,19 +41,31 @@ const (
 func fieldIPv6Src() field   { return field{classNXM1, 19, 16} }
 func fieldNDTarget() field  { return field{classNXM1, 23, 16} }
 func fieldEthSrc() field    { return oxm(4, 6) }
+func fieldEthDst() field    { return oxm(3, 6) }
+func fieldARPSPA() field    { return oxm(22, 4) }
+func fieldARPSHA() field    { return oxm(24, 6) }
+func fieldIPv6From() field  { return oxm(26, 16) }
+func fieldIPv6To() field    { return oxm(27, 16) }
+func fieldNDSLL() field     { return oxm(32, 6) }
 func fieldIPSrc() field     { return oxm(11, 4) }
 func fieldIPDst() field     { return oxm(12, 4) }
 func fieldMetadata() field  { return oxm(2, 8) }
 func fieldEtherType() field { return field{classNXM0, 3, 2} }
 
-// appendInstructions writes what a flow does: actions that apply at once, then possibly a later table. A flow without actions
-// drops.
+// appendInstructions writes what a flow does: possibly a meter, actions that apply at once, then possibly a later table. A flow without
+// actions drops.
 func appendInstructions(b []byte, actions []object.Action) ([]byte, error) {
 	be := binary.BigEndian
 	var next *object.Goto
 	if n := len(actions); n > 0 {
 		if g, ok := actions[n-1].(object.Goto); ok {
 			next, actions = &g, actions[:n-1]
+		}
+	}
+	if len(actions) > 0 {
+		if m, ok := actions[0].(object.ApplyMeter); ok {
+			b = append(b, 0, instructionMeter, 0, 8)
+			b, actions = be.AppendUint32(b, m.ID), actions[1:]
 		}
 	}
 	if len(actions) > 0 {
@@ -99,6 +114,18 @@ func appendAction(b []byte, a object.Action) ([]byte, error) {
 		return appendLoadLive(b, a)
 	case object.SetEthSrc:
 		return appendSetField(b, fieldEthSrc(), a.MAC[:]), nil
+	case object.SetEthDst:
+		return appendSetField(b, fieldEthDst(), a.MAC[:]), nil
+	case object.SetARPSHA:
+		return appendSetField(b, fieldARPSHA(), a.MAC[:]), nil
+	case object.SetARPSPA:
+		return appendAddress(b, fieldARPSPA(), a.Addr)
+	case object.SetNDSLL:
+		return appendSetField(b, fieldNDSLL(), a.MAC[:]), nil
+	case object.SetIPv6Src:
+		return appendAddress6(b, fieldIPv6From(), a.Addr)
+	case object.SetIPv6Dst:
+		return appendAddress6(b, fieldIPv6To(), a.Addr)
 	case object.SetIPSrc:
 		return appendAddress(b, fieldIPSrc(), a.Addr)
 	case object.SetIPDst:
@@ -117,6 +144,12 @@ func appendAction(b []byte, a object.Action) ([]byte, error) {
 		return appendLearn(b, a), nil
 	case object.CheckLarger:
 		return appendCheckLarger(b, a)
+	case object.LoadBit:
+		return appendLoadBit(b, a)
+	case object.Track:
+		return appendTrack(b, 0, a.Zone, a.Table)
+	case object.Commit:
+		return appendTrack(b, trackCommit, a.Zone, trackNoTable)
 	}
 	return b, fmt.Errorf("action %T has no bytes here", a)
 }
@@ -124,6 +157,13 @@ func appendAction(b []byte, a object.Action) ([]byte, error) {
 func appendAddress(b []byte, f field, a netip.Addr) ([]byte, error) {
 	if !a.Is4() {
 		return b, fmt.Errorf("action set_field: %s is no IPv4 address", a)
+	}
+	return appendSetField(b, f, a.AsSlice()), nil
+}
+
+func appendAddress6(b []byte, f field, a netip.Addr) ([]byte, error) {
+	if !a.Is6() || a.Is4In6() {
+		return b, fmt.Errorf("action set_field: %s is no IPv6 address", a)
 	}
 	return appendSetField(b, f, a.AsSlice()), nil
 }
@@ -170,6 +210,37 @@ func appendCheckLarger(b []byte, a object.CheckLarger) ([]byte, error) {
 	b = binary.BigEndian.AppendUint16(b, uint16(a.Bit))
 	b = binary.BigEndian.AppendUint32(b, register(a.Reg).header())
 	return append(b, make([]byte, start+length-len(b))...), nil
+}
+
+// appendLoadBit writes NXAST_REG_LOAD into one bit.
+func appendLoadBit(b []byte, a object.LoadBit) ([]byte, error) {
+	if a.Reg > 15 || a.Bit > 31 {
+		return b, fmt.Errorf("action load: there is no bit %d of reg%d", a.Bit, a.Reg)
+	}
+	b = binary.BigEndian.AppendUint16(appendNicira(b, niciraLoad, 24), uint16(a.Bit)<<6) // and the number of bits less one
+	b = binary.BigEndian.AppendUint32(b, register(a.Reg).header())
+	value := uint64(0)
+	if a.Value {
+		value = 1
+	}
+	return binary.BigEndian.AppendUint64(b, value), nil
+}
+
+// Parts of NXAST_CT.
+const (
+	trackCommit  = 1
+	trackNoTable = 0xff
+)
+
+// appendTrack writes NXAST_CT: flags, no field for the zone but its number, the table, no helper.
+func appendTrack(b []byte, flags, zone uint16, table uint8) ([]byte, error) {
+	if zone == 0 {
+		return b, errors.New("action ct: zone 0 is everybody's")
+	}
+	b = binary.BigEndian.AppendUint16(appendNicira(b, niciraTrack, 24), flags)
+	b = append(b, 0, 0, 0, 0)
+	b = binary.BigEndian.AppendUint16(b, zone)
+	return append(b, table, 0, 0, 0, 0, 0), nil
 }
 
 func appendActionHeader(b []byte, kind, length uint16) []byte {

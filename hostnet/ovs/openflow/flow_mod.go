@@ -47,7 +47,7 @@ func (m FlowMod) append(b []byte, xid uint32) ([]byte, error) {
 	case DeleteStrict:
 		mask = ^mask
 	default:
-		return b, errors.New("a flow modification of no known command")
+		return b, errors.New("a flow modification with an unknown command")
 	}
 	b = appendHeader(b, TypeFlowMod, 0, xid)
 	b = be.AppendUint64(b, m.Cookie)

@@ -106,9 +106,13 @@ func appendMatch(b []byte, m object.Match) ([]byte, error) {
 	}
 	w.ethernet(m)
 	w.network(m)
-	for i, r := range []object.Masked32{m.Reg4, m.Reg5, m.Reg6} {
-		w.masked(register(uint8(4+i)), be32(r.Value), be32(r.Mask))
+	for _, r := range []struct {
+		number uint8
+		v      object.Masked32
+	}{{0, m.Reg0}, {1, m.Reg1}, {4, m.Reg4}, {5, m.Reg5}, {6, m.Reg6}} {
+		w.masked(register(r.number), be32(r.v.Value), be32(r.v.Mask))
 	}
+	w.connection(m)
 	w.masked(oxm(2, 8), be64(m.Metadata.Value), be64(m.Metadata.Mask))
 	if w.err != nil {
 		return w.b, w.err
@@ -148,6 +152,10 @@ func (w *oxmWriter) network(m object.Match) {
 		m.NDTLL != (object.MAC{}) && m.Zero&object.ZeroNDTLL != 0 || m.NDSLL != (object.MAC{}) && m.Zero&object.ZeroNDSLL != 0 {
 		w.refuse("a field has a value and is to be zero")
 	}
+	addresses := m.IPSrc.IsValid() || m.IPDst.IsValid()
+	if m.Original { // they are written with the connection
+		m.IPSrc, m.IPDst, m.IPProto, proto = netip.Prefix{}, netip.Prefix{}, 0, false
+	}
 	arp := object.Match{ARPSPA: m.ARPSPA, ARPTPA: m.ARPTPA, ARPSHA: m.ARPSHA} == object.Match{}
 	switch m.EthType {
 	case etherIPv4, etherIPv6:
@@ -184,7 +192,7 @@ func (w *oxmWriter) network(m object.Match) {
 			w.refuse("a field of ARP or IP under EtherType %#04x", m.EthType)
 		}
 	}
-	if m.IPSrc.IsValid() || m.IPDst.IsValid() || m.Frag != object.FragAny || m.TTL != 0 {
+	if addresses || m.Original || m.Frag != object.FragAny || m.TTL != 0 {
 		w.refuse("a field of IP under EtherType %#04x", m.EthType)
 	}
 	w.transport(m)

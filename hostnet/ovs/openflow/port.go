@@ -85,7 +85,7 @@ func AppendPortsRequest(b []byte, xid uint32) []byte {
 // ParsePorts reads the body of one answer to that request. more says that other answers follow.
 func ParsePorts(body []byte) (ports []Port, more bool, err error) {
 	if len(body) < statsHead || binary.BigEndian.Uint16(body) != statsPorts {
-		return nil, false, fmt.Errorf("openflow: an answer of %d bytes is none about ports", len(body))
+		return nil, false, fmt.Errorf("openflow: an answer of %d bytes is not about ports", len(body))
 	}
 	more = binary.BigEndian.Uint16(body[2:])&statsMore != 0
 	for body = body[statsHead:]; len(body) > 0; body = body[portLen:] {

@@ -26,6 +26,4 @@ type Boot struct {
 	// UserMode says that the kernel is user-mode Linux. Then the machine's files come by hostfs and not by 9p, and the connection to
 	// package vm is UserModeLine and not the virtio serial port.
 	UserMode bool `json:"userMode,omitempty"`
-	// Load are modules, by name, that are loaded once the root is made. Their parameters on the kernel's command line apply.
-	Load []string `json:"load,omitempty"`
 }

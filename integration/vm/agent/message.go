@@ -17,8 +17,10 @@ const Port = "weft.agent"
 // Request is sent by package vm. Exactly one of the pointers is set.
 type Request struct {
 	// ID is chosen by package vm, once for each Run.
-	ID  int  `json:"id"`
-	Run *Run `json:"run,omitempty"`
+	ID int `json:"id"`
+	// RunFile is a file of the share that holds a Run, so that requests are small: a command's environment has kilobytes. User-mode Linux
+	// stopped reading its serial line when the commands of two scenarios came at once.
+	RunFile string `json:"runFile,omitempty"`
 	// Kill ends the Run of the ID with its process group.
 	Kill *struct{} `json:"kill,omitempty"`
 	// Init replaces the first process by another program. Its answer is an Exit too, with code 0 once that program runs.

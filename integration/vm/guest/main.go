@@ -9,7 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
-	"os/exec"
+
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -86,16 +86,6 @@ func readBoot() (agent.Boot, error) {
 		return b, err
 	}
 	return b, json.Unmarshal(data, &b)
-}
-
-// loadByName loads modules with modprobe, under the new root of the first process.
-func loadByName(names []string) error {
-	for _, name := range names {
-		if out, err := exec.Command("/sbin/modprobe", name).CombinedOutput(); err != nil {
-			return fmt.Errorf("load module %s: %w: %s", name, err, out)
-		}
-	}
-	return nil
 }
 
 func loadModules(files []string) error {

@@ -63,7 +63,7 @@ func mountRoot(b agent.Boot) error {
 	if err := switchRoot(); err != nil {
 		return err
 	}
-	return settle(b)
+	return settle()
 }
 
 func mountAll(mounts []mount) error {
@@ -98,7 +98,7 @@ func switchRoot() error {
 }
 
 // settle makes what programs expect: a folder for temporary files, links in /dev, /run/lock.
-func settle(b agent.Boot) error {
+func settle() error {
 	for _, dir := range []string{agent.ScratchFolder, "/run/lock", "/run/netns"} {
 		if err := os.MkdirAll(dir, 0o1777); err != nil {
 			return err
@@ -110,9 +110,6 @@ func settle(b agent.Boot) error {
 		}
 	}
 	if err := makeNodes(); err != nil {
-		return err
-	}
-	if err := loadByName(b.Load); err != nil {
 		return err
 	}
 	if err := loopbackUp(); err != nil {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -47,8 +48,8 @@ func serve(line []string) error {
 			return fmt.Errorf("guest: the rig is gone: %w", err)
 		}
 		switch {
-		case r.Run != nil:
-			go func() { _ = s.replies.Send(agent.Reply{ID: r.ID, Exit: s.run(r.ID, *r.Run)}) }() // ends with the virtual machine at the latest
+		case r.RunFile != "":
+			go func() { _ = s.replies.Send(agent.Reply{ID: r.ID, Exit: s.runFile(r.ID, r.RunFile)}) }() // ends with the virtual machine at the latest
 		case r.Kill != nil:
 			s.kill(r.ID)
 		case r.Init != nil:
@@ -94,6 +95,19 @@ func openPort() (*os.File, error) {
 		time.Sleep(10 * time.Millisecond) // sysfs sends events only to udev, which does not run here
 	}
 	return nil, fmt.Errorf("guest: no serial port %s", agent.Port)
+}
+
+// runFile runs the command that a file holds to its end.
+func (s *server) runFile(id int, file string) *agent.Exit {
+	var r agent.Run
+	text, err := os.ReadFile(file)
+	if err == nil {
+		err = json.Unmarshal(text, &r)
+	}
+	if err != nil {
+		return &agent.Exit{Error: err.Error()}
+	}
+	return s.run(id, r)
 }
 
 // run runs one command to its end.

@@ -3,6 +3,10 @@
 //
 //	go test -tags integration -exec "$PWD/bin/vmexec" ./hostnet/rtnl
 //
+//	vmexec -fetch
+//
+// only puts into the cache folder what virtual machines need. It takes minutes if nothing is there.
+//
 // Files that the program writes stay in the virtual machine's memory and are lost. That includes profiles and updated goldens.
 package main
 
@@ -21,7 +25,7 @@ const exitRig = 125
 
 func main() {
 	if len(os.Args) < 2 {
-		fmt.Fprintln(os.Stderr, "usage: vmexec program argument…")
+		fmt.Fprintln(os.Stderr, "usage: vmexec program argument…, or vmexec -fetch")
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGQUIT)
@@ -36,6 +40,9 @@ func main() {
 
 func execute(ctx context.Context, args []string) (code int, err error) {
 	log := func(format string, args ...any) { fmt.Fprintf(os.Stderr, "vmexec: "+format+"\n", args...) }
+	if len(args) == 1 && args[0] == "-fetch" {
+		return 0, vm.Fetch(ctx, log)
+	}
 	m, err := vm.Boot(ctx, vm.Config{Log: log})
 	if err != nil {
 		return 0, err

@@ -1,11 +1,11 @@
 // Package linuxbridge is the backend of hosts that wire guests with the kernel's own VLAN devices and bridges, as nova-network's
-// VLAN manager did. Each network has a VLAN sub-interface of the NIC and a bridge. The guests' devices are ports of the bridge. An
-// nftables table of family bridge (port security) protects them.
+// VLAN manager did. Each network has a bridge. Its uplink is a VLAN sub-interface of the NIC, or for a flat network the NIC itself. The
+// guests' devices are ports of the bridge. An nftables table of family bridge (port security) protects them.
 //
 // Invariants:
 //
 //   - It is pure.
-//   - The NIC keeps its addresses and everything else that it carries.
+//   - The NIC keeps its addresses and everything else that it carries. A NIC that carries something gets no flat network.
 //   - No device becomes a port of a bridge before port security knows what it may send.
 //   - A device that port security does not know neither sends nor receives.
 package linuxbridge
@@ -14,7 +14,6 @@ import (
 	"crypto/sha256"
 
 	"weft/hostnet/object"
-	"weft/model/desired"
 	"weft/reconcile/compile"
 )
 
@@ -42,13 +41,14 @@ func (Backend) Host(b *compile.Builder, s compile.Site) {
 	}
 }
 
-// uplinkFault says why a NIC cannot have VLAN devices of ours; empty when it can. It may carry addresses.
+// uplinkFault says why a NIC cannot lead to networks of ours; empty when it can. It may carry addresses, and be a port of a bridge of
+// ours.
 func uplinkFault(s compile.Site, i int) (why string, missing bool) {
 	if why, missing := s.UplinkFault(i); why != "" {
 		return why, missing
 	}
 	up := s.Host.Uplinks[i]
-	if link, _ := s.Reader().Link(up.Interface); link.Master != "" {
+	if link, _ := s.Reader().Link(up.Interface); link.Master != "" && link.MasterOwner == "" {
 		return compile.UplinkName(up) + " is enslaved to " + link.Master, false
 	}
 	return "", false
@@ -66,23 +66,4 @@ func bridgeMAC(networkUID string) object.MAC {
 	m := object.MAC(sum[:6])
 	m[0] = m[0]&^1 | 2
 	return m
-}
-
-// wire is the connection of a network to its segment.
-type wire struct {
-	nic string // empty: it has none
-	why string
-}
-
-func wireOf(s compile.Site, n *desired.Network) wire {
-	for i, up := range s.Host.Uplinks {
-		if up.PhysicalNetwork != n.PhysicalNetwork {
-			continue
-		}
-		if why, _ := uplinkFault(s, i); why != "" {
-			return wire{why: compile.OnlyLocal(why)}
-		}
-		return wire{nic: up.Interface}
-	}
-	return wire{why: compile.OnlyLocal(compile.NoUplink(n))}
 }

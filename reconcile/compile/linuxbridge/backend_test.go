@@ -44,8 +44,8 @@ func site() compile.Input {
 	}
 }
 
-// find returns the unit's object of a kind; nil when it has none.
-func find[T object.Object](u compile.Unit) (found T) {
+// find returns the result's object of a kind; nil when it has none.
+func find[T object.Object](u compile.Result) (found T) {
 	for _, o := range u.Objects {
 		if x, ok := o.(T); ok {
 			return x
@@ -54,7 +54,7 @@ func find[T object.Object](u compile.Unit) (found T) {
 	return found
 }
 
-func compiled(t *testing.T, in compile.Input, kind desired.Kind, uid string) compile.Unit {
+func compiled(t *testing.T, in compile.Input, kind desired.Kind, uid string) compile.Result {
 	t.Helper()
 	u := compile.Compile(in, desired.Key{Kind: kind, UID: uid})
 	if u.Refused != "" {
@@ -111,15 +111,15 @@ func TestNetworkIsBridgeAndVLANDevice(t *testing.T) {
 	if !slices.Contains(vlan.DependsOn(), object.Key{Kind: object.KindPortSecurityUplink, Name: "eth0"}) {
 		t.Errorf("the VLAN device is made after %v", vlan.DependsOn())
 	}
-	members := find[*object.PortSecurityElements](u)
-	if members == nil || !slices.Contains(members.Members, object.PortSecurityElement{Set: object.PortSecurityUplinks, Interface: vlan.Name}) {
-		t.Fatalf("port security does not know the wire: %+v", members)
+	elements := find[*object.PortSecurityElements](u)
+	if elements == nil || !slices.Contains(elements.Elements, object.PortSecurityElement{Set: object.PortSecurityUplinks, Interface: vlan.Name}) {
+		t.Fatalf("port security does not know the uplink: %+v", elements)
 	}
-	if !slices.Contains(members.Members, object.PortSecurityElement{Set: object.PortSecurityBridges, Interface: bridge.Name}) {
-		t.Errorf("port security does not know the bridge: %v", members.Members)
+	if !slices.Contains(elements.Elements, object.PortSecurityElement{Set: object.PortSecurityBridges, Interface: bridge.Name}) {
+		t.Errorf("port security does not know the bridge: %v", elements.Elements)
 	}
-	if !slices.Contains(port.DependsOn(), members.Key()) || !slices.Contains(bridge.DependsOn(), members.Key()) ||
-		!slices.Contains(port.DependsOn(), bridge.Key()) || !slices.Contains(members.DependsOn(), (&object.PortSecurity{}).Key()) {
+	if !slices.Contains(port.DependsOn(), elements.Key()) || !slices.Contains(bridge.DependsOn(), elements.Key()) ||
+		!slices.Contains(port.DependsOn(), bridge.Key()) || !slices.Contains(elements.DependsOn(), (&object.PortSecurity{}).Key()) {
 		t.Error("a device is enslaved before port security knows it and its bridge")
 	}
 }
@@ -130,10 +130,23 @@ func TestCentralRouterIsReserved(t *testing.T) {
 	in := site()
 	mac := object.MAC{0x52, 0x54, 0, 1, 2, 3}
 	in.Config.Network(netUID).CentralMAC = model.MAC(mac)
-	members := find[*object.PortSecurityElements](compiled(t, in, desired.KindNetwork, netUID))
+	elements := find[*object.PortSecurityElements](compiled(t, in, desired.KindNetwork, netUID))
 	want := object.PortSecurityElement{Set: object.PortSecurityReserved, Interface: linuxbridge.BridgeName(netUID), Address: mac.LinkLocal()}
-	if !slices.Contains(members.Members, want) {
-		t.Errorf("members %v lack %v", members.Members, want)
+	if !slices.Contains(elements.Elements, want) {
+		t.Errorf("elements %v lack %v", elements.Elements, want)
+	}
+}
+
+// TestLinkLocalGatewayIsReserved: no guest may use the link-local address of a router that exists on the network.
+func TestLinkLocalGatewayIsReserved(t *testing.T) {
+	t.Parallel()
+	in, gateway := site(), netip.MustParseAddr("fe80::1")
+	n := in.Config.Network(netUID)
+	n.Subnets = append(n.Subnets, desired.Subnet{CIDR: model.Prefix{Prefix: netip.MustParsePrefix("fd00::/64")}, Gateway: model.Address{Addr: gateway}})
+	elements := find[*object.PortSecurityElements](compiled(t, in, desired.KindNetwork, netUID))
+	want := object.PortSecurityElement{Set: object.PortSecurityReserved, Interface: linuxbridge.BridgeName(netUID), Address: gateway}
+	if !slices.Contains(elements.Elements, want) {
+		t.Errorf("elements %v lack %v", elements.Elements, want)
 	}
 }
 
@@ -146,10 +159,10 @@ func TestMACPrefixIsKnown(t *testing.T) {
 		if nic == "" {
 			delete(in.Facts.Links, "eth0")
 		}
-		members := find[*object.PortSecurityElements](compiled(t, in, desired.KindNetwork, netUID))
+		elements := find[*object.PortSecurityElements](compiled(t, in, desired.KindNetwork, netUID))
 		want := object.PortSecurityElement{Set: object.PortSecurityDerived, Interface: linuxbridge.BridgeName(netUID), Address: netip.MustParseAddr("fe80::5054:1ff:fe00:0")}
-		if !slices.Contains(members.Members, want) {
-			t.Errorf("members %v lack %v", members.Members, want)
+		if !slices.Contains(elements.Elements, want) {
+			t.Errorf("elements %v lack %v", elements.Elements, want)
 		}
 	}
 }
@@ -167,12 +180,12 @@ func TestNetworkWithoutNICIsLocal(t *testing.T) {
 func TestPortIsProtectedFirst(t *testing.T) {
 	t.Parallel()
 	u := compiled(t, site(), desired.KindPort, portUID)
-	members, port, link := find[*object.PortSecurityElements](u), find[*object.BridgePort](u), find[*object.Link](u)
-	if members == nil || port == nil || link == nil || port.Mute || find[*object.DHCPBinding](u) == nil || find[*object.Announcement](u) == nil {
+	elements, port, link := find[*object.PortSecurityElements](u), find[*object.BridgePort](u), find[*object.Link](u)
+	if elements == nil || port == nil || link == nil || port.Mute || find[*object.DHCPBinding](u) == nil || find[*object.Announcement](u) == nil {
 		t.Fatalf("pending %q, objects %v", u.Pending, u.Objects)
 	}
-	if len(members.Members) != 6 || !slices.Contains(port.DependsOn(), members.Key()) || !slices.Contains(link.DependsOn(), port.Key()) {
-		t.Errorf("members %v; port after %v, link after %v", members.Members, port.DependsOn(), link.DependsOn())
+	if len(elements.Elements) != 6 || !slices.Contains(port.DependsOn(), elements.Key()) || !slices.Contains(link.DependsOn(), port.Key()) {
+		t.Errorf("elements %v; port after %v, link after %v", elements.Elements, port.DependsOn(), link.DependsOn())
 	}
 	if a := find[*object.Announcement](u); a.Device != "eth0" || a.VLAN != 101 {
 		t.Errorf("it is announced by %s, VLAN %d", a.Device, a.VLAN)

@@ -17,7 +17,7 @@ func (Backend) Port(b *compile.Builder, s compile.Site, n *desired.Network, p *d
 		b.Pend("%s", pending)
 		return compile.Plug{}
 	}
-	plug := compile.Plug{Device: device, Netdev: true}
+	plug := compile.Plug{Device: device, Netdev: true, Polices: true}
 	if n == nil {
 		return plug
 	}
@@ -29,15 +29,21 @@ func (Backend) Port(b *compile.Builder, s compile.Site, n *desired.Network, p *d
 		b.Add(port)
 		return plug
 	}
-	members := guestMembers(s, bridge, device, p)
-	port.MACs, port.After = []object.MAC{object.MAC(p.MAC)}, []object.Key{members.Key()}
-	b.Add(members)
+	elements := guestElements(bridge, device, p)
+	elements.Elements = append(elements.Elements, isolation(s, n, device)...)
+	elements.Elements = append(elements.Elements, pairElements(device, p)...)
+	port.Learns = len(compile.PairMACs(p)) > 0
+	port.MACs, port.After = []object.MAC{object.MAC(p.MAC)}, []object.Key{elements.Key()}
+	if p.Limits != (desired.PortLimits{}) {
+		port.After = append(port.After, compile.QdiscKey(device))
+	}
+	b.Add(elements)
 	b.Add(port)
 	plug.Open = true
 	plug.Announce = []object.Key{port.Key()}
-	if w := wireOf(s, n); w.nic != "" {
+	if w := segmentOf(s, n); w.nic != "" {
 		plug.Uplink = w.nic
-		plug.Announce = []object.Key{port.Key(), {Kind: object.KindBridgePort, Name: VLANName(n.UID)}}
+		plug.Announce = []object.Key{port.Key(), {Kind: object.KindBridgePort, Name: w.port}}
 	}
 	return plug
 }
@@ -61,10 +67,10 @@ func guestDevice(s compile.Site, p *desired.Port) (device, pending, refused stri
 	return p.Device, "", ""
 }
 
-// guestMembers is what port security must know of an active guest: five elements, and one for each address.
-func guestMembers(s compile.Site, bridge, device string, p *desired.Port) *object.PortSecurityElements {
+// guestElements is what port security must know of an active guest: five elements, and one for each address.
+func guestElements(bridge, device string, p *desired.Port) *object.PortSecurityElements {
 	mac, derived := object.MAC(p.MAC), object.MAC(p.MAC).LinkLocal()
-	m := &object.PortSecurityElements{OwnerUID: p.UID, Name: device, Members: []object.PortSecurityElement{
+	m := &object.PortSecurityElements{OwnerUID: p.UID, Name: device, Elements: []object.PortSecurityElement{
 		{Set: object.PortSecurityGuests, Interface: device},
 		{Set: object.PortSecurityMACs, Interface: device, MAC: mac},
 		{Set: object.PortSecurityLocal, Interface: bridge, MAC: mac},
@@ -76,7 +82,7 @@ func guestMembers(s compile.Site, bridge, device string, p *desired.Port) *objec
 		if a.Is4() {
 			set = object.PortSecurityIPv4
 		}
-		m.Members = append(m.Members, object.PortSecurityElement{Set: set, Interface: device, Address: a.Addr})
+		m.Elements = append(m.Elements, object.PortSecurityElement{Set: set, Interface: device, Address: a.Addr})
 	}
 	return m
 }

@@ -18,7 +18,7 @@ func TestWhatTheHostNeedsIsNoGuests(t *testing.T) {
 	t.Parallel()
 	fixture.AskAll(t, fixture.Routed, fixture.Key(desired.KindPort, fixture.PortWeb), []ask{
 		{"an external network's device", func(in compile.Input) {
-			in.Config.Port(fixture.PortWeb).Device = compile.ExternalLegDevice(fixture.NetPublic)
+			in.Config.Port(fixture.PortWeb).Device = compile.ExternalGatewayDevice(fixture.NetPublic)
 		}, "", "is an external network's"},
 		{"a device with an address", func(in compile.Input) {
 			delete(in.Facts.Interfaces, "tapweb")

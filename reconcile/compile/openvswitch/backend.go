@@ -3,7 +3,7 @@
 // Invariants:
 //
 //   - It is pure.
-//   - No guest, leg or uplink sends or receives before the flows that protect it are in place.
+//   - No guest, router interface or uplink sends or receives before the flows that protect it are in place.
 //   - Flows of different sets never collide, because each set matches a port or a network of its own.
 //
 // README.md lists the OpenFlow tables.

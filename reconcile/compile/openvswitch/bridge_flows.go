@@ -15,6 +15,7 @@ func bridgeFlows(uplinkPorts []uint32, macPrefixes []object.MAC) []object.Flow {
 	guestIPv6Rules(&l)
 	guestIPv4Rules(&l)
 	forwardDefaults(&l)
+	l.drop(tableFromIsolated, prioDefault, object.Match{})
 	fromNetworkRules(&l)
 	gatewayRules(&l)
 	for _, port := range uplinkPorts {
@@ -70,9 +71,9 @@ func linkLocalDefaults(l *flowList, macPrefixes []object.MAC) {
 	l.add(tableNDTargetOwn, prioGeneral, free, object.Goto{Table: tableForward})
 	l.drop(tableNDTargetOwn, prioDefault, object.Match{})
 
-	l.add(tableLearnVerdict, prioAllow, object.Match{Reg4: object.Masked32{Value: 1, Mask: 1}},
+	l.add(tableLearnLimit, prioAllow, object.Match{Reg4: object.Masked32{Value: 1, Mask: 1}},
 		object.Resubmit{Table: tableGuestIPv6})
-	l.drop(tableLearnVerdict, prioDefault, object.Match{})
+	l.drop(tableLearnLimit, prioDefault, object.Match{})
 }
 
 // guestIPv6Rules drops what no guest may send in IPv6; table 13.

@@ -49,8 +49,19 @@ func bounded(length uint16) object.CheckLarger {
 	return object.CheckLarger{Length: length, Reg: 4, Bit: tooLongBit}
 }
 
-// tooLongBit is bit 1 of reg4; bit 0 is LearnLinkLocal's.
+// tooLongBit is bit 1 of reg4; bit 0 is LearnLinkLocal's, and bit 2 is isolatedBit.
 const tooLongBit = 1
+
+// isolatedBit is bit 2 of reg4: a guest of a network that isolates its guests sent the frame, on this host or another.
+const isolatedBit = 2
+
+// markIsolated sets isolatedBit. It comes before everything that uses the other bits of reg4.
+func markIsolated() object.Action { return object.SetReg{Reg: 4, Value: 1 << isolatedBit} }
+
+// fromIsolated matches frames of the network with isolatedBit.
+func fromIsolated(meta object.Masked64) object.Match {
+	return object.Match{Metadata: meta, Reg4: object.Masked32{Value: 1 << isolatedBit, Mask: 1 << isolatedBit}}
+}
 
 func single(a netip.Addr) netip.Prefix { return netip.PrefixFrom(a, a.BitLen()) }
 

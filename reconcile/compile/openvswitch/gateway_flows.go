@@ -6,8 +6,8 @@ import (
 	"weft/hostnet/object"
 )
 
-// gatewayRules: only a leg may use the gateway's MAC and link-local address, on any network, with or without a router; tables 10,
-// 30 and 50.
+// gatewayRules: only a router interface may use the gateway's MAC and link-local address, on any network, with or without a router;
+// tables 10, 30 and 50.
 func gatewayRules(l *flowList) {
 	l.drop(tableGuestSource, prioReserved, object.Match{EthType: ethIPv6, IPSrc: single(object.GatewayLinkLocal)})
 	dad := matchND(icmpv6NeighborSolicitation)
@@ -24,7 +24,8 @@ func gatewayRules(l *flowList) {
 	l.drop(tableUplink, prioGatewaySource, object.Match{EthSrc: gateway})
 }
 
-// gatewayAddressFlows: requests for an address of the gateway go to the leg alone. Nobody on the physical network may use it.
+// gatewayAddressFlows: requests for an address of the gateway go to the router interface alone. Nobody on the physical network may use
+// it.
 func gatewayAddressFlows(l *flowList, meta object.Masked64, a netip.Addr, ofport uint32) {
 	if a.Is6() {
 		gatewaySolicitation(l, meta, a, ofport)
@@ -39,7 +40,7 @@ func gatewayAddressFlows(l *flowList, meta object.Masked64, a netip.Addr, ofport
 	l.drop(tableFromNetwork, prioDrop, object.Match{Metadata: meta, EthType: ethIPv4, IPSrc: single(a)})
 }
 
-// gatewaySolicitation sends solicitations for an address of the gateway to the leg.
+// gatewaySolicitation sends solicitations for an address of the gateway to the router interface.
 func gatewaySolicitation(l *flowList, meta object.Masked64, a netip.Addr, ofport uint32) {
 	ns := matchND(icmpv6NeighborSolicitation)
 	ns.Metadata, ns.NDTarget = meta, single(a)

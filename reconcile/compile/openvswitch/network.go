@@ -15,7 +15,7 @@ func (Backend) Network(b *compile.Builder, s compile.Site, n *desired.Network) {
 		b.Pend("waits for the host's bridge")
 		return
 	}
-	w := wireOf(s, n)
+	w := segmentOf(s, n)
 	if w.pending != "" {
 		b.Pend("%s", w.pending)
 	}
@@ -23,9 +23,15 @@ func (Backend) Network(b *compile.Builder, s compile.Site, n *desired.Network) {
 	if w.device != "" {
 		after = append(after, object.Key{Kind: object.KindUplink, Name: w.device})
 	}
+	interfaces := centralInterfaces(s, n)
+	meta := object.Exact64(w.number)
+	flood, others := floodActions(slices.Concat(guestPorts(s, n), gatewayPort(s, n)), interfaces), floodActions(gatewayPort(s, n), interfaces)
+	flows := networkFlows(n, w, flood)
+	flows = append(flows, isolationFlows(n, meta, macPrefixes(h), others)...)
+	flows = append(flows, sharedMACFlows(s, n, meta)...)
+	flows = append(flows, pairAnnouncements(s, n, meta, flood, others)...)
 	b.Add(&object.FlowSet{
-		OwnerUID: n.UID, Bridge: h.Bridge, Feature: FeatureNetwork, Cookie: Cookie(n.UID, FeatureNetwork),
-		Flows: networkFlows(n, w, floodActions(floodPorts(s, n), centralLegs(s, n))), After: after,
+		OwnerUID: n.UID, Bridge: h.Bridge, Feature: FeatureNetwork, Cookie: Cookie(n.UID, FeatureNetwork), Flows: flows, After: after,
 	})
 	addSessions(b, s, n, w)
 }
@@ -36,14 +42,23 @@ const (
 	derivedFlood                                 // port → its OpenFlow port, if it gets group frames
 )
 
-// floodPorts lists the OpenFlow ports of the network's active guests, in the order of the ports' uids, and of its external leg. The
-// legs of distributed routers are not in it, because what they must receive is sent to them alone.
-func floodPorts(s compile.Site, n *desired.Network) []uint32 {
+// guestPorts lists the OpenFlow ports of the network's active guests, in the order of the ports' uids. They get group frames, and so
+// does the external gateway port. The interfaces of distributed routers do not, because what they must receive is sent to them alone.
+func guestPorts(s compile.Site, n *desired.Network) []uint32 {
 	guests := s.Reader().Sorted(compile.GroupNetwork, n.UID)
-	ports := s.Derive(compile.Read{Of: groupFlood, Name: n.UID}, derivedFlood, guests, floodPort)
-	if n.Gateway != nil {
-		ports = append(ports, legPort(s, compile.ExternalLegDevice(n.UID)))
+	return known(s.Derive(compile.Read{Of: groupFlood, Name: n.UID}, derivedFlood, guests, floodPort))
+}
+
+// gatewayPort is the OpenFlow port of the network's external gateway port, if it has one.
+func gatewayPort(s compile.Site, n *desired.Network) []uint32 {
+	if n.Gateway == nil {
+		return nil
 	}
+	return known([]uint32{interfacePort(s, compile.ExternalGatewayDevice(n.UID))})
+}
+
+// known leaves out the ports that have no number yet.
+func known(ports []uint32) []uint32 {
 	return slices.DeleteFunc(ports, func(ofport uint32) bool { return ofport == 0 })
 }
 

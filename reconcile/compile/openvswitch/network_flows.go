@@ -1,24 +1,30 @@
 package openvswitch
 
 import (
+	"net/netip"
+
 	"weft/hostnet/object"
 	"weft/model/desired"
 	"weft/reconcile/compile"
 )
 
-// networkFlows are the flows of one network: its VLAN in tables 0 and 50, its flood list in table 20, and the protection of its
+// networkFlows are the flows of one network: its segment in tables 0 and 50, its flood list in table 20, and the protection of its
 // DHCP servers' addresses, for which every host answers itself.
-func networkFlows(n *desired.Network, w wire, flood []object.Action) []object.Flow {
+func networkFlows(n *desired.Network, w segment, flood []object.Action) []object.Flow {
 	var l flowList
 	meta := object.Exact64(w.number)
 	if w.uplinkPort != 0 {
-		l.add(tableClassify, prioAllow, object.Match{InPort: w.uplinkPort, VLAN: object.VLANID(n.SegmentationID)},
-			object.PopVLAN{}, object.SetMetadata{Value: w.number}, object.Goto{Table: tableFromNetwork})
-		l.add(tableUplink, prioAllow, object.Match{Metadata: meta},
-			object.PushVLAN{ID: n.SegmentationID}, object.Output{Port: w.uplinkPort})
+		l.add(tableClassify, prioAllow, w.arriving(n), w.arrive(n, fromUplink(n))...)
+		l.add(tableUplink, prioAllow, object.Match{Metadata: meta}, w.leave(n)...)
 	}
 	l.add(tableForward, prioAllow, object.Match{Metadata: meta, EthDst: object.GroupMAC()}, flood...)
 	centralNetworkRules(&l, n, meta)
+	for _, gateway := range compile.LinkLocalGateways(n) {
+		reserveLinkLocal(&l, meta, gateway)
+		na := matchND(icmpv6NeighborAdvertisement) // of a guest that had it before
+		na.Metadata, na.NDTarget = meta, single(gateway)
+		l.drop(tableNDTarget, prioReserved, na)
+	}
 	for _, server := range compile.DHCPServers(n) {
 		address := single(server)
 		l.drop(tableForward, prioDrop, object.Match{Metadata: meta, EthType: ethARP, ARPTPA: address})
@@ -26,4 +32,12 @@ func networkFlows(n *desired.Network, w wire, flood []object.Action) []object.Fl
 		l.drop(tableFromNetwork, prioDrop, object.Match{Metadata: meta, EthType: ethIPv4, IPSrc: address})
 	}
 	return l
+}
+
+// reserveLinkLocal keeps the guests of a network from having a link-local address, as source or by duplicate address detection.
+func reserveLinkLocal(l *flowList, meta object.Masked64, a netip.Addr) {
+	l.drop(tableGuestSource, prioReserved, object.Match{Metadata: meta, EthType: ethIPv6, IPSrc: single(a)})
+	dad := matchND(icmpv6NeighborSolicitation)
+	dad.Metadata, dad.IPSrc, dad.NDTarget = meta, unspecifiedPrefix, single(a)
+	l.drop(tableGuestSource, prioReserved, dad)
 }

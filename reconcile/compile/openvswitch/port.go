@@ -7,7 +7,7 @@ import (
 )
 
 // Port adds one guest's OVS port and, when the port is active and has a number, its flows. What is missing makes the port pending.
-// The objects that are right already are in the unit nevertheless.
+// The objects that are right already are in the result nevertheless.
 func (Backend) Port(b *compile.Builder, s compile.Site, n *desired.Network, p *desired.Port) compile.Plug {
 	h := s.Host
 	if bridgeRefusal(s) != "" {
@@ -31,6 +31,10 @@ func (Backend) Port(b *compile.Builder, s compile.Site, n *desired.Network, p *d
 	}
 	b.Add(port)
 	plug := compile.Plug{Device: a.device, Netdev: a.netdev, Up: []object.Key{port.Key()}}
+	shaped := p.Limits.Ingress.RateKbps != 0
+	if shaped && !a.adopted {
+		plug.QdiscAfter = []object.Key{port.Key()} // Open vSwitch removes the traffic control of a device that it opens
+	}
 	if n == nil || p.State != desired.StateActive {
 		return plug
 	}
@@ -38,11 +42,19 @@ func (Backend) Port(b *compile.Builder, s compile.Site, n *desired.Network, p *d
 		plug.Up = nil
 		return plug
 	}
-	w := wireOf(s, n)
+	if shaped && !a.netdev {
+		b.Pend("interface %s is no netdev: what its guest receives cannot be limited, so it stays mute; remove limits.ingress.rateKbps", a.device)
+		return plug
+	}
+	w := segmentOf(s, n)
 	flows := &object.FlowSet{
 		OwnerUID: p.UID, Bridge: h.Bridge, Feature: FeaturePort, Cookie: Cookie(p.UID, FeaturePort),
-		Flows: portFlows(p, w.number, a.ofport), Guest: object.MAC(p.MAC),
+		Flows: portFlows(p, w.number, n.IsolateGuests, a.ofport), Guest: object.MAC(p.MAC),
 		After: []object.Key{flowSetKey(h.Bridge, h.UID, FeatureBridge)},
+	}
+	flows.After = append(flows.After, addMeters(b, h.Bridge, p, metersOf(p.Limits, a.ofport))...)
+	if shaped {
+		flows.After = append(flows.After, compile.QdiscKey(a.device))
 	}
 	b.Add(flows)
 	plug.Open = true

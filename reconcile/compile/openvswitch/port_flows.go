@@ -1,70 +1,83 @@
 package openvswitch
 
 import (
+	"net/netip"
+
 	"weft/hostnet/object"
-	"weft/model"
 	"weft/model/desired"
 )
 
 // portFlows are the flows of one active guest: who it is, which source addresses it may use, and how frames reach it. There are
 // nine flows, and three more for each address (IPv4: source, ARP sender, ARP probe; IPv6: source, duplicate address detection, ND
-// target).
-func portFlows(p *desired.Port, network uint64, ofport uint32) []object.Flow {
+// target). Limits add meters to these flows, and one flow if both bits and packets are limited. If the network isolates its guests, one
+// more keeps their frames from it. Allowed address pairs add three flows for each block, and three for each MAC.
+func portFlows(p *desired.Port, network uint64, isolated bool, ofport uint32) []object.Flow {
 	var l flowList
+	ids := metersOf(p.Limits, ofport)
 	mac, meta := object.MAC(p.MAC), object.Exact64(network)
 	from := object.Match{InPort: ofport}
 
 	who := from
 	who.VLAN, who.EthSrc = object.VLANUntagged(), object.ExactMAC(mac)
-	l.add(tableClassify, prioAllow, who, object.SetReg{Reg: 6, Value: ofport},
-		object.SetMetadata{Value: network}, object.Goto{Table: tableGuestSource})
+	meter, next := ids.entry()
+	enter := []object.Action{object.SetReg{Reg: 6, Value: ofport}, object.SetMetadata{Value: network}}
+	if isolated {
+		enter = append(enter, markIsolated())
+		other := fromIsolated(meta)
+		other.EthDst = object.ExactMAC(mac)
+		l.drop(tableForward, prioIsolated, other)
+	}
+	enter = through(meter, append(enter, object.Goto{Table: next})...)
+	l.add(tableClassify, prioAllow, who, enter...)
+	limitFlows(&l, from, ids)
 
 	for _, a := range p.Addresses {
 		if a.Is4() {
-			ipv4SourceFlows(&l, from, mac, a)
+			ipv4SourceFlows(&l, from, mac, single(a.Addr))
 		} else {
-			ipv6SourceFlows(&l, from, a)
+			ipv6SourceFlows(&l, from, single(a.Addr))
 		}
 	}
+	pairFlows(&l, p, from, enter)
 	linkLocalFlows(&l, p, network, ofport)
 	neighborFlows(&l, from, mac)
 
 	here := object.Match{Metadata: meta, EthDst: object.ExactMAC(mac)}
-	l.add(tableForward, prioAllow, here, object.Output{Port: ofport})
+	l.add(tableForward, prioAllow, here, through(ids.ingressPackets, object.Output{Port: ofport})...)
 	// The guest is on this host. A frame from the network with its MAC as source is a loop or spoofed.
 	l.drop(tableFromNetwork, prioReserved, object.Match{Metadata: meta, EthSrc: object.ExactMAC(mac)})
 	return l
 }
 
-// ipv4SourceFlows: table 10 for one IPv4 address. A probe (RFC 5227) may only ask for the port's own address. Otherwise it could
+// ipv4SourceFlows: table 10 for a block of IPv4 addresses. A probe (RFC 5227) may only ask for the port's own addresses. Otherwise it could
 // make others give up their addresses.
-func ipv4SourceFlows(l *flowList, from object.Match, mac object.MAC, a model.Address) {
+func ipv4SourceFlows(l *flowList, from object.Match, mac object.MAC, own netip.Prefix) {
 	ip := from
-	ip.EthType, ip.IPSrc = ethIPv4, single(a.Addr)
+	ip.EthType, ip.IPSrc = ethIPv4, own
 	l.add(tableGuestSource, prioAllow, ip, object.Goto{Table: tableGuestIPv4})
 
 	arp := from
-	arp.EthType, arp.ARPSHA, arp.ARPSPA = ethARP, mac, single(a.Addr)
+	arp.EthType, arp.ARPSHA, arp.ARPSPA = ethARP, mac, own
 	l.add(tableGuestSource, prioAllow, arp, object.Goto{Table: tableGuestARP})
 
 	probe := from
 	probe.EthType, probe.IPProto, probe.ARPSHA = ethARP, arpRequest, mac
-	probe.ARPSPA, probe.ARPTPA = zeroIPv4Prefix, single(a.Addr)
+	probe.ARPSPA, probe.ARPTPA = zeroIPv4Prefix, own
 	l.add(tableGuestSource, prioAllow, probe, object.Goto{Table: tableForward})
 }
 
-// ipv6SourceFlows: tables 10 and 16 for one global IPv6 address.
-func ipv6SourceFlows(l *flowList, from object.Match, a model.Address) {
+// ipv6SourceFlows: tables 10 and 16 for a block of global IPv6 addresses.
+func ipv6SourceFlows(l *flowList, from object.Match, own netip.Prefix) {
 	ip := from
-	ip.EthType, ip.IPSrc = ethIPv6, single(a.Addr)
+	ip.EthType, ip.IPSrc = ethIPv6, own
 	l.add(tableGuestSource, prioAllow, ip, object.Goto{Table: tableGuestIPv6})
 
 	dad := validDAD()
-	dad.InPort, dad.NDTarget = from.InPort, single(a.Addr)
+	dad.InPort, dad.EthSrc, dad.NDTarget = from.InPort, from.EthSrc, own
 	l.add(tableGuestSource, prioAllow, dad, bounded(ndOneOption), object.Goto{Table: tableForward})
 
 	na := matchND(icmpv6NeighborAdvertisement)
-	na.InPort, na.NDTarget = from.InPort, single(a.Addr)
+	na.InPort, na.EthSrc, na.NDTarget = from.InPort, from.EthSrc, own
 	l.add(tableNDTarget, prioAllow, na, object.Goto{Table: tableForward})
 }
 
@@ -77,7 +90,7 @@ func linkLocalFlows(l *flowList, p *desired.Port, network uint64, ofport uint32)
 	free := object.Match{InPort: ofport, EthType: ethIPv6, Reg5: object.Exact32(0)}
 	l.add(tableLinkLocalOwn, prioAllow, free, object.LearnLinkLocal{
 		Table: tableLearned, Cookie: learnCookie(p.UID, ofport), Limit: linkLocalLimit, IdleTimeout: linkLocalIdleSeconds,
-	}, object.Goto{Table: tableLearnVerdict})
+	}, object.Goto{Table: tableLearnLimit})
 
 	own := object.Match{InPort: ofport, Reg5: object.Exact32(ofport)}
 	l.add(tableLinkLocalOwn, prioAllow, own, object.Resubmit{Table: tableGuestIPv6})

@@ -5,8 +5,8 @@ import (
 	"weft/reconcile/compile"
 )
 
-// legPort is the OpenFlow port number of a leg that Weft has plugged into the host's bridge; 0 while it has none.
-func legPort(s compile.Site, device string) uint32 {
+// interfacePort is the OpenFlow port number of a router interface that Weft has plugged into the host's bridge; 0 while it has none.
+func interfacePort(s compile.Site, device string) uint32 {
 	i, ok := s.Reader().Interface(device)
 	if !ok || i.Bridge != s.Host.Bridge || !i.Created {
 		return 0
@@ -36,7 +36,7 @@ func SessionDevice(networkUID, node string) string {
 	return compile.DigestName("wb", networkUID+"/"+node)
 }
 
-// sessionWire is the other end of this pair of ports, where the session's packets leave and enter.
-func sessionWire(networkUID, node string) string {
+// sessionPeerDevice is the other end of this pair of ports, where the session's packets leave and enter.
+func sessionPeerDevice(networkUID, node string) string {
 	return compile.DigestName("wq", networkUID+"/"+node)
 }

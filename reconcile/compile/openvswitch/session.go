@@ -20,17 +20,17 @@ const ttlNeighbor = 255
 
 // addSessions adds the BFD sessions with the hosts that share a centralized router with this one and watch each other on this network.
 // There is one session with each host, however many routers they share.
-func addSessions(b *compile.Builder, s compile.Site, n *desired.Network, w wire) {
+func addSessions(b *compile.Builder, s compile.Site, n *desired.Network, w segment) {
 	peers := peersOn(s, n)
 	if len(peers) > 0 && s.Host.RouterMAC.IsZero() {
 		b.Pend("waits for the host's router MAC")
 		return
 	}
 	for _, node := range slices.Sorted(maps.Keys(peers)) {
-		session := &object.Session{OwnerUID: n.UID, Bridge: s.Host.Bridge, Device: SessionDevice(n.UID, node), Wire: sessionWire(n.UID, node),
+		session := &object.Session{OwnerUID: n.UID, Bridge: s.Host.Bridge, Device: SessionDevice(n.UID, node), PeerDevice: sessionPeerDevice(n.UID, node),
 			Local: object.MAC(s.Host.RouterMAC), Remote: peers[node].mac}
 		b.Add(session)
-		out := legPort(s, session.Wire)
+		out := interfacePort(s, session.PeerDevice)
 		if out == 0 || w.uplinkPort == 0 {
 			b.Pend("waits for an OpenFlow port number of the BFD session with host %s, or for the uplink", compile.Quote(node))
 			continue

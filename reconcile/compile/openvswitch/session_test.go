@@ -17,11 +17,13 @@ import (
 // TestSessionsWait: a session has its ports at once, and flows when the ports have numbers and the uplink works.
 func TestSessionsWait(t *testing.T) {
 	t.Parallel()
-	wire := "wq" + openvswitch.SessionDevice(fixture.NetPublic, "h0")[2:]
+	peerDevice := "wq" + openvswitch.SessionDevice(fixture.NetPublic, "h0")[2:]
 	const waits = `waits for an OpenFlow port number of the BFD session with host "h0", or for the uplink`
 	fixture.AskAll(t, fixture.Central, fixture.Key(desired.KindNetwork, fixture.NetPublic), []ask{
 		{"as is", func(compile.Input) {}, "", ""},
-		{"no number", func(in compile.Input) { fixture.Interface(in, wire, func(i *object.InterfaceFacts) { i.OFPort = 0 }) }, waits, ""},
+		{"no number", func(in compile.Input) {
+			fixture.Interface(in, peerDevice, func(i *object.InterfaceFacts) { i.OFPort = 0 })
+		}, waits, ""},
 		{"no uplink", func(in compile.Input) { in.Config.Host().Uplinks = nil }, waits, ""},
 		{"no router MAC", func(in compile.Input) { in.Config.Host().RouterMAC = model.MAC{} }, "waits for the host's router MAC", ""},
 		{"the router is refused", func(in compile.Input) {
@@ -30,7 +32,7 @@ func TestSessionsWait(t *testing.T) {
 		}, "", ""},
 	})
 	in := fixture.Central()
-	delete(in.Facts.Interfaces, wire)
+	delete(in.Facts.Interfaces, peerDevice)
 	var sessions, flows int
 	for _, o := range compile.Compile(in, fixture.Key(desired.KindNetwork, fixture.NetPublic)).Objects {
 		switch o := o.(type) {
@@ -98,7 +100,7 @@ func TestSessionMarksOfTwoRouters(t *testing.T) {
 			g.Peers[i].Secret = ""
 		}
 		g.Peers[2].Node = "h9"
-		other.UID, other.Central, other.Legs = uid, &g, nil
+		other.UID, other.Central, other.Interfaces = uid, &g, nil
 		in.Config.Put(&other)
 		in.Index = nil
 		if out, back := sessionWords(t, in); out != want || back != wantBack {
@@ -123,6 +125,6 @@ func TestSessionConcerns(t *testing.T) {
 	in.Config.Router(fixture.RouterUID).Central.Watch = fixture.NetRed
 	in.Index = nil
 	if u := compile.Compile(in, fixture.Key(desired.KindNetwork, fixture.NetRed)); !slices.Contains(fixture.KindsOf(u), object.KindSession) {
-		t.Errorf("without external network the first leg's has no sessions: %s", fixture.Text(u))
+		t.Errorf("without external network the network of the first router interface has no sessions: %s", fixture.Text(u))
 	}
 }

@@ -4,22 +4,24 @@ import "weft/hostnet/object"
 
 // The OpenFlow tables of a host's bridge. README.md lists what each decides and where it leads.
 const (
-	tableClassify     uint8 = 0
-	tableGuestSource  uint8 = 10
-	tableLinkLocal    uint8 = 11
-	tableLearned            = object.LearnedTable // 12
-	tableGuestIPv6    uint8 = 13
-	tableGuestIPv4    uint8 = 14
-	tableLinkLocalOwn uint8 = 15
-	tableNDTarget     uint8 = 16
-	tableNDTargetOwn  uint8 = 17
-	tableLearnVerdict uint8 = 18
-	tableGuestARP     uint8 = 19
-	tableForward      uint8 = 20
-	tableFromNetwork  uint8 = 30
-	tableGateFrom     uint8 = 40
-	tableGateTo       uint8 = 41
-	tableUplink       uint8 = 50
+	tableClassify         uint8 = 0
+	tablePacketLimit      uint8 = 5
+	tableGuestSource      uint8 = 10
+	tableLinkLocal        uint8 = 11
+	tableLearned                = object.LearnedTable // 12
+	tableGuestIPv6        uint8 = 13
+	tableGuestIPv4        uint8 = 14
+	tableLinkLocalOwn     uint8 = 15
+	tableNDTarget         uint8 = 16
+	tableNDTargetOwn      uint8 = 17
+	tableLearnLimit       uint8 = 18
+	tableGuestARP         uint8 = 19
+	tableForward          uint8 = 20
+	tableFromIsolated     uint8 = 29
+	tableFromNetwork      uint8 = 30
+	tableFailoverGateFrom uint8 = 40
+	tableFailoverGateTo   uint8 = 41
+	tableUplink           uint8 = 50
 )
 
 // Priorities, the same scale in every table. A reserved value is dropped before anything is allowed. An exception comes before the
@@ -33,9 +35,14 @@ const (
 	prioNDEmpty   uint16 = 310 // other ND messages without a link-layer address
 	prioException uint16 = 300
 	prioDrop      uint16 = 200
-	prioLeg       uint16 = 150 // what a router's leg sends to the wire
-	// prioGatewaySource is between the priority of the legs and that of the networks. A frame from the gateway's MAC may only leave
-	// by a flow of a leg.
+	// prioIsolatedAnnouncement and prioAnnouncement: group frames that the interface of a distributed router must hear too.
+	prioIsolatedAnnouncement uint16 = 170
+	prioAnnouncement         uint16 = 130
+
+	prioIsolated        uint16 = 160 // what a guest may not reach because its network isolates guests
+	prioRouterInterface uint16 = 150 // what a router interface sends to the physical network
+	// prioGatewaySource is between the priority of the router interfaces and that of the networks. A frame from the gateway's MAC may
+	// only leave by a flow of a router interface.
 	prioGatewaySource uint16 = 120
 	prioAllow         uint16 = 100
 	prioGeneral       uint16 = 50

@@ -32,8 +32,8 @@ func TestUplinkFaults(t *testing.T) {
 		{"enslaved to the datapath", func(in compile.Input) {
 			fixture.Link(in, "eth1", func(l *object.LinkFacts) { l.Master = "ovs-system" })
 		}, "", ""},
-		{"the road to etcd, without address", func(in compile.Input) { fixture.Link(in, "eth1", func(l *object.LinkFacts) { l.EtcdRoute = true }) },
-			"is in use by guests but carries the road to etcd", ""},
+		{"the route to etcd, without address", func(in compile.Input) { fixture.Link(in, "eth1", func(l *object.LinkFacts) { l.EtcdRoute = true }) },
+			"is in use by guests but carries the route to etcd", ""},
 		{"no bridge", func(in compile.Input) { in.Config.Host().Bridge = "" }, "", `bridge "" is empty`},
 		{"a bridge with a long name", func(in compile.Input) { in.Config.Host().Bridge = "br-" + strings.Repeat("é", 40) }, "", `\u00e9`},
 	})

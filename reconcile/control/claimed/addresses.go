@@ -6,9 +6,6 @@ import (
 	"slices"
 )
 
-// Range is an inclusive range of addresses of one family.
-type Range struct{ First, Last netip.Addr }
-
 // Addresses holds addresses as sorted runs that neither overlap nor touch. The lowest free address of a range is found with a
 // binary search, however many addresses the set has. The zero value is empty.
 type Addresses struct{ runs []Range }

@@ -3,7 +3,7 @@ package claimed
 // maxSegments bounds VLAN ids (IEEE 802.1Q: 12 bits).
 const maxSegments = 4096
 
-// Segments tells which VLAN ids of a physical network are claimed. The zero value is empty.
+// Segments tells which VLAN ids of a physical network are claimed; 0 stands for its untagged frames. The zero value is empty.
 type Segments struct{ has [maxSegments]bool }
 
 // Change adds a VLAN id, or removes it. Of a larger number it takes the lowest 12 bits.

@@ -1,17 +1,17 @@
-// Package pace decides how long units of work wait: Backoff after failures, Limiter after many writes. Both only keep times; the caller
+// Package pace decides how long work items wait: Backoff after failures, Limiter after many writes. Both only keep times; the caller
 // asks them when something is due. They are not safe for concurrent use.
 package pace
 
 import "time"
 
 const (
-	// backoffFirst and backoffLast bound the wait of a unit that could not be done before it is tried again.
+	// backoffFirst and backoffLast bound the wait of a work item that could not be done before it is tried again.
 	backoffFirst = time.Second
 	backoffLast  = time.Minute
 )
 
-// Backoff has the units of work that could not be done. They are tried again without end, with longer and longer waits. A change
-// in etcd that concerns a unit causes an earlier try. The zero value is ready.
+// Backoff has the work items that could not be done. They are tried again without end, with longer and longer waits. A change
+// in etcd that concerns a work item causes an earlier try. The zero value is ready.
 type Backoff[U comparable] struct {
 	waits map[U]backoffWait
 	first time.Time // when the first one is due; zero when none is
@@ -22,7 +22,7 @@ type backoffWait struct {
 	due   time.Time // zero while it is being tried
 }
 
-// Failed records a unit that could not be done.
+// Failed records a work item that could not be done.
 func (p *Backoff[U]) Failed(u U, now time.Time) {
 	if p.waits == nil {
 		p.waits = map[U]backoffWait{}
@@ -32,7 +32,7 @@ func (p *Backoff[U]) Failed(u U, now time.Time) {
 	p.note(now.Add(delay))
 }
 
-// Done forgets a unit that was done.
+// Done forgets a work item that was done.
 func (p *Backoff[U]) Done(u U) {
 	if len(p.waits) == 0 {
 		return
@@ -43,7 +43,7 @@ func (p *Backoff[U]) Done(u U) {
 	}
 }
 
-// Ripe returns the units that are due, in any order. Each is returned once until it fails again.
+// Ripe returns the work items that are due, in any order. Each is returned once until it fails again.
 func (p *Backoff[U]) Ripe(now time.Time) []U {
 	if p.first.IsZero() || now.Before(p.first) {
 		return nil

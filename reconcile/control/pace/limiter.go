@@ -11,11 +11,12 @@ const (
 	Burst = 16 << 20
 )
 
-// Limiter delays units that write a set of values: those that were written a moment ago, and all of them while too much was written.
+// Limiter delays work items that write a set of values: those that were written a moment ago, and all of them while too much was written.
 // The zero value delays nothing.
 type Limiter[U comparable] struct {
 	written map[U]time.Time // when a set was written, at least for the last interval
 	waiting map[U]time.Time // until when a set waits
+	first   time.Time       // when the first of them must be looked at; zero when none waits
 	pruned  time.Time
 	debt    int       // bytes written above the rate, as of …
 	at      time.Time // … this time
@@ -61,18 +62,33 @@ func (s *Limiter[U]) Hold(u U, now time.Time) bool {
 	if s.waiting == nil {
 		s.waiting = map[U]time.Time{}
 	}
-	s.waiting[u] = until
+	if _, waits := s.waiting[u]; !waits { // otherwise it is asked again when that wait is over
+		s.waiting[u] = until
+		s.note(until)
+	}
 	return true
+}
+
+func (s *Limiter[U]) note(until time.Time) {
+	if s.first.IsZero() || until.Before(s.first) {
+		s.first = until
+	}
 }
 
 // Ripe returns the sets that have waited long enough.
 func (s *Limiter[U]) Ripe(now time.Time) []U {
+	if s.first.IsZero() || now.Before(s.first) {
+		return nil
+	}
 	var out []U
+	s.first = time.Time{}
 	for u, until := range s.waiting {
-		if !now.Before(until) {
-			out = append(out, u)
-			delete(s.waiting, u)
+		if now.Before(until) {
+			s.note(until)
+			continue
 		}
+		out = append(out, u)
+		delete(s.waiting, u)
 	}
 	if len(s.waiting) == 0 {
 		s.waiting = nil
@@ -81,11 +97,4 @@ func (s *Limiter[U]) Ripe(now time.Time) []U {
 }
 
 // Next is when the first set has waited long enough; ok is false when none waits.
-func (s *Limiter[U]) Next() (first time.Time, ok bool) {
-	for _, until := range s.waiting {
-		if !ok || until.Before(first) {
-			first, ok = until, true
-		}
-	}
-	return first, ok
-}
+func (s *Limiter[U]) Next() (first time.Time, ok bool) { return s.first, !s.first.IsZero() }

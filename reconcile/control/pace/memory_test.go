@@ -27,7 +27,7 @@ func TestEmptiedMapsGiveTheirMemoryBack(t *testing.T) {
 	}{
 		"sets that wait":         {func() any { return sets.waiting }, func() { sets.Ripe(later) }},
 		"sets that were written": {func() any { return sets.written }, func() { sets.Wrote("one", 1, later) }},
-		"units that are tried again": {func() any { return retries.waits }, func() {
+		"work that is tried again": {func() any { return retries.waits }, func() {
 			for _, u := range retries.Ripe(later) {
 				retries.Done(u)
 			}

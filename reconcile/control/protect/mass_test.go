@@ -111,7 +111,7 @@ func TestAHoldLastsUntilTheAccept(t *testing.T) {
 	}
 	first := p.Held()
 	p.Hold("etcd went back", true, now)
-	want := etcdschema.Brake{Reason: "they went", Since: now.UTC(), Revision: 7}
+	want := etcdschema.Hold{Reason: "they went", Since: now.UTC(), Revision: 7}
 	if *first != want {
 		t.Errorf("what others may still read has changed: %+v", first)
 	}

@@ -7,21 +7,12 @@ import (
 	"weft/model"
 )
 
-// An order stays in etcd until it is carried out, whoever is the leader. The leader then deletes its key. Every replica reads it
-// and knows what it permits.
-
 // deletionPatience is how long a deletion order waits for objects to be deleted. Objects that still exist then are not permitted any
 // more.
 const deletionPatience = 10 * time.Minute
 
 // AcceptOrder is the key of the order "accept".
 func AcceptOrder() etcdschema.Key { return etcdschema.OrderKey(etcdschema.ControlNode, "accept") }
-
-// deletion is an order that names objects which may be deleted. They do not count as a mass deletion.
-type deletion struct {
-	ids   map[model.ID]struct{}
-	heard time.Time
-}
 
 // readDeletions reads deletion orders, before the batch is judged.
 func (p *Protection) readDeletions(batch etcdschema.Batch, now time.Time) {

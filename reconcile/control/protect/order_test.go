@@ -43,8 +43,8 @@ func TestAnAcceptIsCarriedOutByWhoeverLeads(t *testing.T) {
 	if why := r.goneFrom(p, 0, 50, now); why == "" {
 		t.Fatal("half of all went")
 	}
-	on := &etcdschema.Brake{Reason: "they went", Revision: r.seen.Revision, Restored: true}
-	p.learn(&etcdschema.ControlStatus{Brake: on})
+	on := &etcdschema.Hold{Reason: "they went", Revision: r.seen.Revision, Restored: true}
+	p.learn(&etcdschema.ControlStatus{Held: on})
 	r.seen.Revision++
 	r.mods[AcceptOrder()] = r.seen.Revision
 	if !p.Accept() || p.held != nil || p.Accept() {

@@ -67,7 +67,7 @@ func floatingAddress(_ *desired.NodeConfig, f *desired.FloatingIP) etcdschema.Cl
 	return etcdschema.ClaimedReport{For: f.Title(), Network: f.Network, Addresses: []model.Address{f.Address}}
 }
 
-// routedPrefixes are a router's prefixes on an external network that routes IPv6: the prefixes of its legs.
+// routedPrefixes are a router's prefixes on an external network that routes IPv6: the prefixes of its interfaces.
 func routedPrefixes(c *desired.NodeConfig, r *desired.Router) (none etcdschema.ClaimedReport) {
 	var gateway *desired.NodeGateway
 	if n := c.Network(r.External); n != nil {
@@ -80,8 +80,8 @@ func routedPrefixes(c *desired.NodeConfig, r *desired.Router) (none etcdschema.C
 		return none
 	}
 	claimed := etcdschema.ClaimedReport{For: r.Title(), Network: r.External}
-	for _, leg := range r.Legs {
-		for _, p := range leg.Addresses {
+	for _, iface := range r.Interfaces {
+		for _, p := range iface.Addresses {
 			if p.IsValid() && p.Addr().Is6() {
 				claimed.Prefixes = append(claimed.Prefixes, p.Masked())
 			}

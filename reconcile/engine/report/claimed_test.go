@@ -13,7 +13,7 @@ import (
 // A router's IPv6 prefixes are reported where they are routed, whether the exit is the host's or the router's own.
 func TestRoutedPrefixesAreReported(t *testing.T) {
 	t.Parallel()
-	leg := desired.RouterLeg{Network: "n1", Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/24"), netip.MustParsePrefix("2001:db8:a::1/64")}}
+	iface := desired.RouterInterface{Network: "n1", Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/24"), netip.MustParsePrefix("2001:db8:a::1/64")}}
 	routed, translated := &desired.NodeGateway{RoutedIPv6: true}, &desired.NodeGateway{}
 	for _, c := range []struct {
 		name    string
@@ -27,7 +27,7 @@ func TestRoutedPrefixesAreReported(t *testing.T) {
 		{"centralized, leads nowhere", routed, &desired.CentralGateway{}, false},
 		{"no way out yet", nil, nil, false},
 	} {
-		r := &desired.Router{UID: "r1", Project: "alpha", Name: "edge", External: "x1", Legs: []desired.RouterLeg{leg}, Central: c.central}
+		r := &desired.Router{UID: "r1", Project: "alpha", Name: "edge", External: "x1", Interfaces: []desired.RouterInterface{iface}, Central: c.central}
 		got, told := Claimed(desired.NewNodeConfig(&desired.Network{UID: "x1", Gateway: c.host}, r), r.Key())
 		want := etcdschema.ClaimedReport{For: "Router alpha/edge", Network: "x1", Prefixes: []netip.Prefix{netip.MustParsePrefix("2001:db8:a::/64")}}
 		if !c.told {

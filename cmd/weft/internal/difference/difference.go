@@ -15,7 +15,7 @@ import (
 	"weft/etcdschema"
 	"weft/model"
 	"weft/model/desired"
-	"weft/reconcile/control"
+	"weft/reconcile/control/planner"
 )
 
 // Difference is a preview as it is shown. Its JSON is what `weft diff -o json` prints.
@@ -27,7 +27,7 @@ type Difference struct {
 
 // Object is the change of one intent object.
 type Object struct {
-	Op        control.Op           `json:"op"`
+	Op        planner.Op           `json:"op"`
 	Object    string               `json:"object"`
 	Phase     etcdschema.Phase     `json:"phase,omitempty"`
 	Reasons   []etcdschema.Reason  `json:"reasons,omitempty"`
@@ -39,7 +39,7 @@ type Object struct {
 
 // Claim is the change of one claim.
 type Claim struct {
-	Op    control.Op            `json:"op"`
+	Op    planner.Op            `json:"op"`
 	Claim string                `json:"claim"` // "address 10.1.0.7"
 	Owner string                `json:"owner,omitempty"`
 	State etcdschema.ClaimState `json:"state,omitempty"` // the state that the claim would have
@@ -48,7 +48,7 @@ type Claim struct {
 // Item is the change of one item in a host's node config.
 type Item struct {
 	Host   string     `json:"host"`
-	Op     control.Op `json:"op"`
+	Op     planner.Op `json:"op"`
 	Object string     `json:"object"`
 	Fields []string   `json:"fields,omitempty"`
 
@@ -56,15 +56,16 @@ type Item struct {
 }
 
 // Of names what changes, down to fields; declared are the objects as they would be.
-func Of(p control.Preview, declared map[model.ID]model.Object) Difference {
+func Of(p planner.Preview, declared map[model.ID]model.Object) Difference {
 	d := Difference{Objects: []Object{}, Claims: []Claim{}, Hosts: []Item{}}
 	for _, o := range p.Objects {
 		od := Object{Op: o.Op, Object: o.ID.String(), Phase: o.Phase, Reasons: o.Reasons, Allocated: o.Allocated}
-		if chosen := view.Of(o.ID.Kind).Chosen; chosen != nil {
-			od.chosen = chosen(o.Allocated)
+		kind := view.Of(o.ID.Kind)
+		if kind.Chosen != nil {
+			od.chosen = kind.Chosen(o.Allocated)
 		}
-		if next, ok := declared[o.ID]; ok && o.Op == control.OpUpdate && o.Old != nil {
-			od.Fields = changedFields(encode(*o.Old), encode(next))
+		if next, ok := declared[o.ID]; ok && o.Op == planner.OpUpdate && o.Old != nil {
+			od.Fields = changedFields(encode(*o.Old), encode(next), inSpec(kind.Secrets)...)
 		}
 		d.Objects = append(d.Objects, od)
 	}
@@ -87,10 +88,10 @@ func Of(p control.Preview, declared map[model.ID]model.Object) Difference {
 			name = fmt.Sprintf("%s %s", i.Key.Kind, i.Key.UID)
 		}
 		if i.Key.Kind == desired.KindNeighbors {
-			name = "neighbours on " + name
+			name = "neighbors on " + name
 		}
 		id := Item{Host: i.Node, Op: i.Op, Object: name, shared: i.Key.Kind == desired.KindNeighbors}
-		if i.Op == control.OpUpdate {
+		if i.Op == planner.OpUpdate {
 			id.Fields = changed(i.Old, i.New)
 		}
 		d.Hosts = append(d.Hosts, id)
@@ -110,6 +111,14 @@ func changesOnce() func(old, next []byte) []string {
 		}
 		return fields
 	}
+}
+
+// inSpec are the paths of fields of a spec.
+func inSpec(names []string) (paths []string) {
+	for _, name := range names {
+		paths = append(paths, "spec."+name)
+	}
+	return paths
 }
 
 func encode(o model.Object) []byte {
@@ -146,13 +155,13 @@ func (d Difference) Invalid() int {
 	return n
 }
 
-func sign(op control.Op) string {
+func sign(op planner.Op) string {
 	switch op {
-	case control.OpCreate:
+	case planner.OpCreate:
 		return "+"
-	case control.OpDelete:
+	case planner.OpDelete:
 		return "-"
-	case control.OpUpdate:
+	case planner.OpUpdate:
 		return "~"
 	}
 	return "="

@@ -13,7 +13,7 @@ import (
 	"weft/etcdschema"
 	"weft/model"
 	"weft/model/desired"
-	"weft/reconcile/control"
+	"weft/reconcile/control/planner"
 )
 
 func TestChangedFields(t *testing.T) {
@@ -28,8 +28,11 @@ func TestChangedFields(t *testing.T) {
 		{`{"l": [1]}`, `{"l": [1, 2]}`, []string{"l: [1] -> [1,2]"}},
 		{`{"l": {}}`, `{"l": []}`, []string{"l: {} -> []"}},
 		{`{`, `{}`, []string{"cannot be compared"}},
+		{`{"spec": {"secret": "hunter1"}}`, `{"spec": {"secret": "hunter2"}}`, []string{"spec.secret: 7 bytes -> 7 bytes (not shown)"}},
+		{`{"spec": {}}`, `{"spec": {"secret": "hunter2"}}`, []string{"spec.secret: none -> 7 bytes (not shown)"}},
+		{`{"spec": {"secret": "hunter2"}}`, `{"spec": {"secret": "hunter2"}}`, nil},
 	} {
-		if diff := cmp.Diff(tc.want, changedFields([]byte(tc.old), []byte(tc.next))); diff != "" {
+		if diff := cmp.Diff(tc.want, changedFields([]byte(tc.old), []byte(tc.next), "spec.secret")); diff != "" {
 			t.Errorf("%s to %s (-want +got):\n%s", tc.old, tc.next, diff)
 		}
 	}
@@ -88,13 +91,13 @@ func TestADiffFitsTheScreen(t *testing.T) {
 	network := model.ID{Project: "alpha", Kind: model.KindNetwork, Name: "blue"}
 	port := model.ID{Project: "alpha", Kind: model.KindPort, Name: strings.Repeat("long-", 40)}
 	message := "is wired nowhere: " + strings.Repeat("because of this and that ", 10) + "END"
-	p := control.Preview{Objects: []control.ObjectChange{{ID: port, Op: control.OpCreate, Phase: etcdschema.PhasePending,
+	p := planner.Preview{Objects: []planner.ObjectChange{{ID: port, Op: planner.OpCreate, Phase: etcdschema.PhasePending,
 		Reasons: []etcdschema.Reason{{Field: "spec.host", Message: message}}}}}
 	for i := range 300 {
-		p.Items = append(p.Items, control.ItemChange{Node: fmt.Sprintf("h%03d", i), Key: desired.Key{Kind: desired.KindNeighbors, UID: "u-0"},
-			Object: network, Op: control.OpUpdate, Old: neighborsJSON(t, 0, 300), New: neighborsJSON(t, 40, 340)})
+		p.Items = append(p.Items, planner.ItemChange{Node: fmt.Sprintf("h%03d", i), Key: desired.Key{Kind: desired.KindNeighbors, UID: "u-0"},
+			Object: network, Op: planner.OpUpdate, Old: neighborsJSON(t, 0, 300), New: neighborsJSON(t, 40, 340)})
 	}
-	p.Items = append(p.Items, control.ItemChange{Node: "h000", Key: desired.Key{Kind: desired.KindPort, UID: "p"}, Object: port, Op: control.OpCreate})
+	p.Items = append(p.Items, planner.ItemChange{Node: "h000", Key: desired.Key{Kind: desired.KindPort, UID: "p"}, Object: port, Op: planner.OpCreate})
 	d := Of(p, nil)
 	var out bytes.Buffer
 	d.Print(&out)

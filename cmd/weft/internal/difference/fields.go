@@ -9,16 +9,17 @@ import (
 	"strings"
 )
 
-// changedFields compares two JSON documents and names what differs: "spec.mtu: 1500 -> 1400".
-func changedFields(old, next []byte) []string {
+// changedFields compares two JSON documents and names what differs: "spec.mtu: 1500 -> 1400". Of secrets, which are paths of texts, it
+// says only the size.
+func changedFields(old, next []byte, secrets ...string) []string {
 	var a, b any
 	if json.Unmarshal(old, &a) != nil || json.Unmarshal(next, &b) != nil {
 		return []string{"cannot be compared"}
 	}
-	return walkChanges("", a, b)
+	return walkChanges("", a, b, secrets)
 }
 
-func walkChanges(path string, a, b any) []string {
+func walkChanges(path string, a, b any, secrets []string) []string {
 	if reflect.DeepEqual(a, b) {
 		return nil
 	}
@@ -34,7 +35,7 @@ func walkChanges(path string, a, b any) []string {
 		slices.Sort(keys)
 		var out []string
 		for _, k := range keys {
-			out = append(out, walkChanges(strings.TrimPrefix(path+"."+k, "."), am[k], bm[k])...)
+			out = append(out, walkChanges(strings.TrimPrefix(path+"."+k, "."), am[k], bm[k], secrets)...)
 		}
 		return out
 	}
@@ -43,7 +44,18 @@ func walkChanges(path string, a, b any) []string {
 	if aok && bok {
 		return changedList(path, as, bs)
 	}
+	if slices.Contains(secrets, path) {
+		return []string{fmt.Sprintf("%s: %s -> %s (not shown)", path, size(a), size(b))}
+	}
 	return []string{fmt.Sprintf("%s: %s -> %s", path, short(a), short(b))}
+}
+
+// size is what is shown of a secret.
+func size(v any) string {
+	if s, ok := v.(string); ok {
+		return fmt.Sprintf("%d bytes", len(s))
+	}
+	return "none"
 }
 
 // short writes a value on one line.
@@ -77,7 +89,7 @@ func changedList(path string, old, next []any) []string {
 	default: // values changed in place
 		var out []string
 		for i := range old {
-			out = append(out, walkChanges(fmt.Sprintf("%s[%d]", path, i), old[i], next[i])...)
+			out = append(out, walkChanges(fmt.Sprintf("%s[%d]", path, i), old[i], next[i], nil)...)
 		}
 		return out
 	}

@@ -8,7 +8,7 @@ import (
 
 	"weft/cmd/weft/internal/terminal"
 	"weft/etcdschema"
-	"weft/reconcile/control"
+	"weft/reconcile/control/planner"
 )
 
 const (
@@ -73,12 +73,12 @@ func (d Difference) Print(out io.Writer) {
 }
 
 func (t textDiff) object(o Object) {
-	if o.Op == control.OpNone && o.Phase == etcdschema.PhaseAccepted {
+	if o.Op == planner.OpNone && o.Phase == etcdschema.PhaseAccepted {
 		return
 	}
 	t.line("%s %s", sign(o.Op), o.Object)
 	t.fields("    ", o.Fields)
-	if o.Op != control.OpDelete && o.Phase != etcdschema.PhaseAccepted {
+	if o.Op != planner.OpDelete && o.Phase != etcdschema.PhaseAccepted {
 		t.line("    %s", o.Phase)
 	}
 	for _, r := range o.Reasons {

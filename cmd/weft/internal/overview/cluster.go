@@ -51,6 +51,6 @@ type Pending struct {
 
 // Store is what is read of etcd.
 type Store interface {
-	Get(context.Context, etcdschema.Key) (etcdschema.Item, bool, error)
+	GetMany(context.Context, []etcdschema.Key) (map[etcdschema.Key]etcdschema.Item, error)
 	List(context.Context, etcdschema.Prefix) ([]etcdschema.Item, int64, error)
 }

@@ -37,18 +37,45 @@ func readNodes(ctx context.Context, st Store) ([]Node, error) {
 			}
 		}
 	}
+	names := slices.Sorted(maps.Keys(nodes))
+	heads, err := readHeads(ctx, st, names)
+	if err != nil {
+		return nil, err
+	}
 	var out []Node
-	for _, name := range slices.Sorted(maps.Keys(nodes)) {
-		head, ok, err := st.Get(ctx, etcdschema.HeadKey(name))
-		if err != nil {
-			return nil, err
+	for _, name := range names {
+		n := nodes[name]
+		if head, ok := heads[name]; ok {
+			n.Behind = max(0, head.Generation-n.Report.Generation)
 		}
-		if h, err := etcdschema.Decode[etcdschema.Head](head.Value); ok && err == nil {
-			nodes[name].Behind = max(0, h.Generation-nodes[name].Report.Generation)
-		}
-		out = append(out, *nodes[name])
+		out = append(out, *n)
 	}
 	return out, nil
+}
+
+// readHeads reads the heads of the nodes' configs.
+func readHeads(ctx context.Context, st Store, nodes []string) (map[string]etcdschema.Head, error) {
+	keys := make([]etcdschema.Key, len(nodes))
+	for i, name := range nodes {
+		keys[i] = etcdschema.HeadKey(name)
+	}
+	items, err := st.GetMany(ctx, keys)
+	if err != nil {
+		return nil, err
+	}
+	heads := make(map[string]etcdschema.Head, len(nodes))
+	for i, name := range nodes {
+		if head, err := etcdschema.Decode[etcdschema.Head](items[keys[i]].Value); err == nil {
+			heads[name] = head
+		}
+	}
+	return heads, nil
+}
+
+// bucket is what is shown of a bucket. Most of a bucket are the ports, which are all right if nothing is said about them.
+type bucket struct {
+	Exceptions map[string]etcdschema.Exception `json:"exceptions"`
+	Warnings   map[string][]etcdschema.Warning `json:"warnings"`
 }
 
 // take adds one key of actual/<node>/; what cannot be read is left out.
@@ -57,13 +84,13 @@ func (n *Node) take(i etcdschema.Item, summary bool) {
 		n.Report, _ = etcdschema.Decode[etcdschema.NodeReport](i.Value)
 		return
 	}
-	bucket, err := etcdschema.Decode[etcdschema.BucketReport](i.Value)
+	b, err := etcdschema.Decode[bucket](i.Value)
 	if err != nil {
 		return
 	}
 	if n.Exceptions == nil {
 		n.Exceptions, n.Warnings = make(map[string]etcdschema.Exception), make(map[string][]etcdschema.Warning)
 	}
-	maps.Copy(n.Exceptions, bucket.Exceptions)
-	maps.Copy(n.Warnings, bucket.Warnings)
+	maps.Copy(n.Exceptions, b.Exceptions)
+	maps.Copy(n.Warnings, b.Warnings)
 }

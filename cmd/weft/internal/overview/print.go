@@ -54,7 +54,7 @@ func (o Cluster) printControl(out io.Writer, now time.Time) {
 	}
 	fmt.Fprintf(out, "controllers: %s leads since %s, version %s\n", terminal.Printable(o.Control.Leader), terminal.Age(now, o.Control.Since),
 		terminal.Printable(cmp.Or(o.Control.Version, "unknown")))
-	if b := o.Control.Brake; b != nil {
+	if b := o.Control.Held; b != nil {
 		fmt.Fprintf(out, "  nothing is written since %s: %s\n  if this was meant: weft accept\n",
 			terminal.Age(now, b.Since), terminal.Printable(b.Reason))
 	}

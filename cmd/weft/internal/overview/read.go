@@ -6,18 +6,26 @@ import (
 	"slices"
 	"strings"
 
+	"golang.org/x/sync/errgroup"
+
 	"weft/cmd/weft/view"
 	"weft/etcdschema"
 )
 
 // Read reads reports, liveness and statuses, but not etcd's own health.
 func Read(ctx context.Context, st Store) (Cluster, error) {
-	nodes, err := readNodes(ctx, st)
-	if err != nil {
-		return Cluster{}, err
-	}
-	items, _, err := st.List(ctx, etcdschema.StatusPrefix())
-	if err != nil {
+	var nodes []Node
+	var items []etcdschema.Item
+	g, reading := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		nodes, err = readNodes(reading, st)
+		return err
+	})
+	g.Go(func() (err error) {
+		items, _, err = st.List(reading, etcdschema.StatusPrefix())
+		return err
+	})
+	if err := g.Wait(); err != nil {
 		return Cluster{}, err
 	}
 	o := Cluster{Nodes: nodes}
@@ -29,7 +37,7 @@ func Read(ctx context.Context, st Store) (Cluster, error) {
 			}
 			continue
 		}
-		status, err := etcdschema.Decode[etcdschema.Status](i.Value)
+		status, err := etcdschema.DecodeStatus(i.Value)
 		if err != nil {
 			continue
 		}

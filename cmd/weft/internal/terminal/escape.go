@@ -1,6 +1,7 @@
 package terminal
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"fmt"
@@ -15,19 +16,51 @@ import (
 
 // WriteJSON writes a value as indented JSON. Characters that control a terminal are escaped. A JSON reader gets the same value.
 func WriteJSON(out io.Writer, v any) error {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
+	text, err := JSON(v)
+	if err != nil {
 		return err
 	}
-	_, err := io.WriteString(out, escaped(b.String(), func(r rune) string {
+	_, err = out.Write(text)
+	return err
+}
+
+// JSON is a value as WriteJSON writes it.
+func JSON(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetIndent("", jsonIndent)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	if !bytes.ContainsFunc(b.Bytes(), obeyed) {
+		return b.Bytes(), nil
+	}
+	return []byte(escaped(b.String(), func(r rune) string {
 		if hi, lo := utf16.EncodeRune(r); hi != unicode.ReplacementChar {
 			return fmt.Sprintf(`\u%04x\u%04x`, hi, lo)
 		}
 		return fmt.Sprintf(`\u%04x`, r)
-	}))
-	return err
+	})), nil
+}
+
+const jsonIndent = "  "
+
+// WriteList writes values that JSON has made as one list, as WriteJSON writes a list.
+func WriteList(out *bufio.Writer, values [][]byte) {
+	between := ""
+	out.WriteString("[")
+	for _, text := range values {
+		out.WriteString(between)
+		for line := range bytes.Lines(text) {
+			out.WriteString("\n" + jsonIndent)
+			out.Write(bytes.TrimSuffix(line, []byte("\n")))
+		}
+		between = ","
+	}
+	if between != "" {
+		out.WriteString("\n")
+	}
+	out.WriteString("]\n")
 }
 
 // YAML is a value as YAML. Texts with characters that control a terminal are quoted, because only quoted texts can be escaped.

@@ -8,33 +8,64 @@
 package terminal
 
 import (
-	"fmt"
+	"bufio"
 	"io"
 	"strings"
-	"text/tabwriter"
 	"unicode"
+	"unicode/utf8"
 )
 
+// columnGap is the space between two columns.
+const columnGap = 3
+
 // Table writes rows with aligned columns. It replaces control characters in cells, because a name that a guest or an operator chose must
-// not reach the terminal as an escape sequence.
+// not reach the terminal as an escape sequence. All rows have as many cells as the header.
 func Table(out io.Writer, header []string, rows [][]string) error {
-	w := tabwriter.NewWriter(out, 0, 8, 3, ' ', 0)
-	for _, row := range append([][]string{header}, rows...) {
-		cells := make([]string, len(row))
+	width := make([]int, len(header))
+	for i, c := range header {
+		width[i] = utf8.RuneCountInString(c)
+	}
+	for _, row := range rows {
 		for i, c := range row {
-			cells[i] = Printable(c)
-			if c == "" {
-				cells[i] = "-"
-			}
+			width[i] = max(width[i], utf8.RuneCountInString(cellText(c)))
 		}
-		fmt.Fprintln(w, strings.Join(cells, "\t"))
+	}
+	w := bufio.NewWriter(out)
+	writeRow(w, header, width)
+	for _, row := range rows {
+		writeRow(w, row, width)
 	}
 	return w.Flush()
+}
+
+func writeRow(w *bufio.Writer, row []string, width []int) {
+	for i, c := range row {
+		text := cellText(c)
+		w.WriteString(text)
+		if i == len(row)-1 {
+			break
+		}
+		for range width[i] + columnGap - utf8.RuneCountInString(text) {
+			w.WriteByte(' ')
+		}
+	}
+	w.WriteByte('\n')
+}
+
+// cellText is what the table shows of a cell.
+func cellText(c string) string {
+	if c == "" {
+		return "-"
+	}
+	return Printable(c)
 }
 
 // Printable replaces characters that control a terminal: control characters, and the format characters of Unicode, which can reverse the
 // direction of a line or hide a part of it (category Cf, UAX #9).
 func Printable(s string) string {
+	if !strings.ContainsFunc(s, func(r rune) bool { return r < ' ' || r > '~' }) {
+		return s // most texts
+	}
 	return strings.Map(func(r rune) rune {
 		if unicode.IsGraphic(r) {
 			return r

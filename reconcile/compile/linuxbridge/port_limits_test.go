@@ -1,0 +1,50 @@
+package linuxbridge_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"weft/hostnet/object"
+	"weft/model/desired"
+	"weft/reconcile/compile"
+)
+
+// TestLimitsAreOnTheDevice: the guest's device limits everything, and it becomes a port of the bridge only after that.
+func TestLimitsAreOnTheDevice(t *testing.T) {
+	t.Parallel()
+	half := 500 * time.Millisecond
+	for name, c := range map[string]struct {
+		limits desired.PortLimits
+		want   object.Qdisc
+	}{
+		"none": {},
+		"egress rate": {desired.PortLimits{Egress: desired.PortLimit{RateKbps: 8000}},
+			object.Qdisc{Ingress: "clsact", FromGuest: object.Policer{Rate: 1_000_000, Burst: half}}},
+		"egress burst": {desired.PortLimits{Egress: desired.PortLimit{RateKbps: 8000, BurstKbit: 1600}},
+			object.Qdisc{Ingress: "clsact", FromGuest: object.Policer{Rate: 1_000_000, Burst: 200 * time.Millisecond}}},
+		"egress packets": {desired.PortLimits{Egress: desired.PortLimit{PacketRate: 1000}},
+			object.Qdisc{Ingress: "clsact", FromGuest: object.Policer{Packets: 1000, PacketBurst: half}}},
+		"ingress packets": {desired.PortLimits{Ingress: desired.PortLimit{PacketRate: 1000}},
+			object.Qdisc{Ingress: "clsact", ToGuest: object.Policer{Packets: 1000, PacketBurst: half}}},
+		"ingress rate": {desired.PortLimits{Ingress: desired.PortLimit{RateKbps: 8000}},
+			object.Qdisc{Root: "tbf", Shaper: object.Shaper{Rate: 1_000_000, Burst: 65536 * time.Microsecond, Limit: 65536 + 50_000}}},
+		"all": {desired.PortLimits{Egress: desired.PortLimit{RateKbps: 8000, PacketRate: 1000}, Ingress: desired.PortLimit{RateKbps: 8000, PacketRate: 1000}},
+			object.Qdisc{Root: "tbf", Ingress: "clsact", Shaper: object.Shaper{Rate: 1_000_000, Burst: 65536 * time.Microsecond, Limit: 65536 + 50_000},
+				FromGuest: object.Policer{Rate: 1_000_000, Burst: half, Packets: 1000, PacketBurst: half}, ToGuest: object.Policer{Packets: 1000, PacketBurst: half}}},
+	} {
+		in := site()
+		p := *in.Config.Port(portUID)
+		p.Limits = c.limits
+		in.Config.Put(&p)
+		u := compiled(t, in, desired.KindPort, portUID)
+		qdisc, port := find[*object.Qdisc](u), find[*object.BridgePort](u)
+		c.want.Device = "tapweb"
+		if d := c.want.Diff(qdisc); len(d) > 0 || len(qdisc.After) > 0 {
+			t.Errorf("%s: the device differs: %v; it comes after %v", name, d, qdisc.After)
+		}
+		if slices.Contains(port.After, compile.QdiscKey("tapweb")) != (name != "none") {
+			t.Errorf("%s: the port comes after %v", name, port.After)
+		}
+	}
+}

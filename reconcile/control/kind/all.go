@@ -1,0 +1,17 @@
+package kind
+
+import (
+	"weft/model"
+	"weft/reconcile/control/cache"
+)
+
+// AllKinds are all kinds of this version.
+func AllKinds() Kinds {
+	return Kinds{
+		Objects: []ObjectKind{
+			{Cache: cache.ObjectKind{KindInfo: model.ProjectKind()}}, {Cache: cache.ObjectKind{KindInfo: model.PhysicalNetworkKind()}},
+			hostKind(), networkKind(), addressPoolKind(), routerKind(), portKind(), floatingKind(),
+		},
+		Items: []ItemKind{hostItemKind(), networkItemKind(), routerItemKind(), portItemKind(), floatingItemKind(), neighborsItemKind()},
+	}
+}
