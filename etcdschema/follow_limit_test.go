@@ -71,8 +71,8 @@ func TestFollowKeepsNothingThatIsNotWanted(t *testing.T) {
 	if fmt.Sprint(got) != fmt.Sprint(want) {
 		t.Errorf("the list after the outage tells %v, want %v", got, want)
 	}
-	if len(o.follower.known) != 3 {
-		t.Errorf("the follower keeps %v", o.follower.known)
+	if err := o.stop(); err != nil || len(o.follower.known) != 3 {
+		t.Errorf("the follower ends with %v and keeps %v", err, o.follower.known)
 	}
 }
 

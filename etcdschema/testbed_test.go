@@ -3,6 +3,7 @@ package etcdschema
 import (
 	"context"
 	"log/slog"
+	"sync"
 	"testing"
 	"time"
 
@@ -59,6 +60,7 @@ func put(t *testing.T, c *Client, path, value string) int64 {
 // observer runs a follower and records what it reports.
 type observer struct {
 	follower *Follower
+	stop     func() error // ends the follower and waits for it
 	batches  chan Batch
 	state    map[string]string
 	seen     Batch // the last batch
@@ -81,9 +83,12 @@ func observe(t *testing.T, c *Client, config FollowerConfig) *observer {
 			return nil
 		})
 	}()
-	t.Cleanup(func() {
+	o.stop = sync.OnceValue(func() error {
 		cancel()
-		if err := <-done; err != nil {
+		return <-done
+	})
+	t.Cleanup(func() {
+		if err := o.stop(); err != nil {
 			t.Errorf("follower: %v", err)
 		}
 	})
