@@ -69,6 +69,8 @@ type Allocated struct {
 	GatewayHosts []string `json:"gatewayHosts,omitempty"`
 	// Device is a port's netdev if another port has its conventional name; empty for all other ports.
 	Device string `json:"device,omitempty"`
+	// SecurityGroups are the names of the groups that filter a port: those of its spec, or the default of its project.
+	SecurityGroups []string `json:"securityGroups,omitempty"`
 	// FixedAddress is the address that a floating address is translated to. It is set in statuses only.
 	FixedAddress model.Address `json:"fixedAddress,omitzero"`
 }

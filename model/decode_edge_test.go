@@ -160,7 +160,7 @@ func TestObjectsOfAFileThatIsWrong(t *testing.T) {
 	if len(objs) != 1 || objs[0].Object.ID() != (ID{ClusterProject, KindHost, "h1"}) || objs[0].Line != 11 {
 		t.Errorf("named are %+v", objs)
 	}
-	const want = "f:2: Volume a: kind: \"Volume\" is not known: write one of Project, PhysicalNetwork, Host, Network, AddressPool, Router, Port, FloatingIP\n" +
+	const want = "f:2: Volume a: kind: \"Volume\" is not known: write one of Project, SecurityGroup, PhysicalNetwork, Host, Network, AddressPool, Router, Port, FloatingIP\n" +
 		"f:8: Host: metadata.name: is missing: give it a name\n" +
 		"f:14: Host h1: spec.driver: \"x\" is not known: write ovs or bridge, or leave it out\n" +
 		"f:18: expected fields (name: value), found the number 7"

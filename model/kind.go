@@ -43,9 +43,9 @@ func AllKinds() Kinds {
 }
 
 // rows is the list. It is an array, so that looking something up in it needs no memory.
-func rows() [8]KindInfo {
-	return [...]KindInfo{ProjectKind(), PhysicalNetworkKind(), HostKind(), NetworkKind(), AddressPoolKind(), RouterKind(), PortKind(),
-		FloatingIPKind()}
+func rows() [9]KindInfo {
+	return [...]KindInfo{ProjectKind(), SecurityGroupKind(), PhysicalNetworkKind(), HostKind(), NetworkKind(), AddressPoolKind(),
+		RouterKind(), PortKind(), FloatingIPKind()}
 }
 
 // Segment is the kind as a key segment and as a CLI argument: lower case, singular ("physicalnetwork").

@@ -52,7 +52,7 @@ func (d *nodeDecoder) decode(n *yaml.Node, path string, v reflect.Value) {
 		d.str(n, path, v)
 	case reflect.Bool:
 		d.boolean(n, path, v)
-	case reflect.Int, reflect.Int32, reflect.Int64, reflect.Uint16, reflect.Uint32:
+	case reflect.Int, reflect.Int32, reflect.Int64, reflect.Uint8, reflect.Uint16, reflect.Uint32:
 		d.integer(n, path, v)
 	default:
 		d.fail(n, path, "fields of type %s cannot be read", v.Type())

@@ -33,6 +33,9 @@ type PortSpec struct {
 	Limits PortLimits `json:"limits,omitzero"`
 	// AllowedAddressPairs are what the guest may use besides its MAC and its addresses.
 	AllowedAddressPairs []AddressPair `json:"allowedAddressPairs,omitempty"`
+	// SecurityGroups are the names of security groups of the project: the guest sends and receives what a rule of one of them allows. A
+	// port that names none has the project's default, if there is one. Otherwise it is not filtered.
+	SecurityGroups []string `json:"securityGroups,omitempty"`
 	// UserData is what the guest's first boot runs or reads, as cloud-init knows it, in text. It often holds secrets: hosts do not get it,
 	// and neither errors nor `weft describe` show it. UserDataBase64 takes its place for other bytes than text, for example those of gzip.
 	UserData       string `json:"userData,omitempty"`
@@ -46,7 +49,7 @@ type PortSpec struct {
 // Kind implements Spec.
 func (*PortSpec) Kind() Kind { return KindPort }
 
-// References implements Spec: the project, the network and the hosts.
+// References implements Spec: the project, the network, the hosts and the security groups.
 func (s *PortSpec) References(project string) []Reference {
 	refs := []Reference{
 		{"metadata.project", ID{ClusterProject, KindProject, project}},
@@ -57,6 +60,9 @@ func (s *PortSpec) References(project string) []Reference {
 	}
 	if s.MigrateTo != "" {
 		refs = append(refs, Reference{"spec.migrateTo", ID{ClusterProject, KindHost, s.MigrateTo}})
+	}
+	for i, name := range s.SecurityGroups {
+		refs = append(refs, Reference{item("spec.securityGroups", i), SecurityGroupID(project, name)})
 	}
 	return refs
 }

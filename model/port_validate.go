@@ -3,6 +3,7 @@ package model
 import (
 	"fmt"
 	"regexp"
+	"slices"
 )
 
 // serverMAC is the MAC with which Weft's own servers answer guests, the same on every host. No port may have it.
@@ -52,6 +53,12 @@ func (s *PortSpec) Validate(c *Checker) {
 	s.Limits.validate(c, "spec.limits")
 	s.validateGuest(c)
 	s.validatePairs(c)
+	for i, g := range s.SecurityGroups[:c.atMost("spec.securityGroups", len(s.SecurityGroups), MaxSecurityGroups)] {
+		at := item("spec.securityGroups", i)
+		if c.name(at, g) && slices.Contains(s.SecurityGroups[:i], g) {
+			c.Fail(at, "%q is given twice: keep one", g)
+		}
+	}
 }
 
 // weftMAC refuses the MACs that Weft's own servers and distributed routers have on every network.

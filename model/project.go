@@ -12,6 +12,9 @@ func ProjectKind() KindInfo {
 type ProjectSpec struct {
 	// PortLimits are the limits of each port of the project that are set neither on the port nor on its network.
 	PortLimits PortLimits `json:"portLimits,omitzero"`
+	// DefaultSecurityGroup is the name of a security group of the project: that of the ports that name none. It is no reference,
+	// because the group comes after the project. A new default is in force when there is the group. A group that is the default stays.
+	DefaultSecurityGroup string `json:"defaultSecurityGroup,omitempty"`
 }
 
 // Kind implements Spec.
@@ -21,7 +24,12 @@ func (*ProjectSpec) Kind() Kind { return KindProject }
 func (*ProjectSpec) References(string) []Reference { return nil }
 
 // Validate implements Spec.
-func (s *ProjectSpec) Validate(c *Checker) { s.PortLimits.validate(c, "spec.portLimits") }
+func (s *ProjectSpec) Validate(c *Checker) {
+	s.PortLimits.validate(c, "spec.portLimits")
+	if s.DefaultSecurityGroup != "" {
+		c.name("spec.defaultSecurityGroup", s.DefaultSecurityGroup)
+	}
+}
 
 // ValidateRefs implements Spec.
 func (*ProjectSpec) ValidateRefs(*RefChecker) {}

@@ -39,6 +39,8 @@ func genObject() *rapid.Generator[Object] {
 			o.Spec = genRouter(t)
 		case KindFloatingIP:
 			o.Spec = genFloatingIP(t)
+		case KindSecurityGroup:
+			o.Spec = genSecurityGroup(t)
 		case KindAddressPool:
 			o.Spec = genAddressPool(t)
 		}

@@ -30,7 +30,12 @@ const (
 	MaxVLANRanges     = 64
 	MaxUplinks        = 16
 	MaxRoles          = 8
-	MaxDisplayName    = 255 // bytes
+	// A host looks up each group of a port, and each group that its rules name, for each new kind of packet. Open vSwitch allows 4,096
+	// lookups for a packet.
+	MaxSecurityGroups     = 10 // of a port
+	MaxRemoteGroups       = 16 // different ones that the rules of one group name
+	MaxSecurityGroupRules = 256
+	MaxDisplayName        = 255 // bytes, of a description too
 )
 
 // The MTUs that can be declared, in bytes.
@@ -100,6 +105,8 @@ func (c *Checker) domain(field, s string) {
 		}
 	}
 }
+
+func (c *Checker) description(field, s string) { c.displayName(field, s) }
 
 func (c *Checker) displayName(field, s string) {
 	if len(s) > MaxDisplayName {

@@ -27,12 +27,14 @@ const (
 	FeatureIsolation Feature = "isolation"
 	// FeatureAddressPairs: allowed address pairs of ports (Port.AddressPairs, Network.AddressPairs).
 	FeatureAddressPairs Feature = "address-pairs"
+	// FeatureSecurityGroups: security groups of ports (Port.SecurityGroups).
+	FeatureSecurityGroups Feature = "security-groups"
 )
 
 // Features lists what this version of the host reconciler can do.
 func Features() []Feature {
 	return []Feature{FeatureVLAN, FeatureDHCPv4, FeatureDHCPv6, FeatureRA, FeatureStandby, FeatureRouter, FeatureCentral,
-		FeatureSessionSecret, FeatureOnLink, FeatureLimits, FeatureFlat, FeatureIsolation, FeatureAddressPairs}
+		FeatureSessionSecret, FeatureOnLink, FeatureLimits, FeatureFlat, FeatureIsolation, FeatureAddressPairs, FeatureSecurityGroups}
 }
 
 // Baseline lists the features that every node of layout version v1 has.

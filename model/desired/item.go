@@ -49,7 +49,8 @@ type Kinds []ItemKind
 
 // AllKinds are all kinds of this version.
 func AllKinds() Kinds {
-	return Kinds{HostKind(), NetworkKind(), PortKind(), RouterKind(), FloatingIPKind(), NeighborsKind()}
+	return Kinds{HostKind(), NetworkKind(), PortKind(), RouterKind(), FloatingIPKind(), NeighborsKind(), SecurityGroupKind(),
+		GroupMembersKind()}
 }
 
 // New returns an empty item of the kind, or nil for a kind that is not in the list.

@@ -40,6 +40,9 @@ type Port struct {
 	Limits PortLimits `json:"limits,omitzero"`
 	// AddressPairs are what the guest may use besides its MAC and its addresses. A node that gets some has FeatureAddressPairs.
 	AddressPairs []AddressPair `json:"allowedAddressPairs,omitempty"`
+	// SecurityGroups are the uids of the security groups that filter the port, in order; without any it is not filtered. Of a group that is
+	// not in the node config nothing passes. A node that gets some has FeatureSecurityGroups.
+	SecurityGroups []string `json:"securityGroups,omitempty"`
 }
 
 // AddressPair is a block of addresses and the MAC with which the guest uses them. It is comparable.

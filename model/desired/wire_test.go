@@ -21,13 +21,17 @@ import (
 var update = flag.Bool("update", false, "write the golden instead of comparing with it")
 
 // kinds are those of this version.
-var kinds = []desired.Kind{desired.KindHost, desired.KindNetwork, desired.KindPort, desired.KindRouter, desired.KindFloatingIP, desired.KindNeighbors}
+var kinds = []desired.Kind{desired.KindHost, desired.KindNetwork, desired.KindPort, desired.KindRouter, desired.KindFloatingIP, desired.KindNeighbors,
+	desired.KindSecurityGroup, desired.KindGroupMembers}
 
 // fill gives every field a value that is not zero, so that no field is omitted when it is written.
 func fill(v reflect.Value) {
 	switch v.Interface().(type) {
 	case model.Address:
 		v.Set(reflect.ValueOf(model.Address{Addr: netip.MustParseAddr("192.0.2.1")}))
+		return
+	case model.PortRange:
+		v.Set(reflect.ValueOf(model.PortRange{First: 80, Last: 81}))
 		return
 	case model.Prefix:
 		v.Set(reflect.ValueOf(model.Prefix{Prefix: netip.MustParsePrefix("192.0.2.0/24")}))
@@ -59,7 +63,7 @@ func fill(v reflect.Value) {
 		v.SetBool(true)
 	case reflect.Int, reflect.Int64:
 		v.SetInt(7)
-	case reflect.Uint16, reflect.Uint32:
+	case reflect.Uint8, reflect.Uint16, reflect.Uint32:
 		v.SetUint(7)
 	default:
 		panic("say in fill how a " + v.Type().String() + " is filled")
@@ -132,7 +136,7 @@ func TestItemsReadBack(t *testing.T) {
 func TestKeysAndTitles(t *testing.T) {
 	t.Parallel()
 	titles := map[desired.Kind]string{desired.KindHost: "Host s", desired.KindNetwork: "Network s/s", desired.KindPort: "Port s/s",
-		desired.KindRouter: "Router s/s", desired.KindFloatingIP: "FloatingIP s/s"}
+		desired.KindRouter: "Router s/s", desired.KindFloatingIP: "FloatingIP s/s", desired.KindSecurityGroup: "SecurityGroup s/s"}
 	for _, k := range kinds {
 		it := filled(t, k)
 		if it.Key() != (desired.Key{Kind: k, UID: "s"}) {

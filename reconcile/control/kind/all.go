@@ -9,9 +9,10 @@ import (
 func AllKinds() Kinds {
 	return Kinds{
 		Objects: []ObjectKind{
-			{Cache: cache.ObjectKind{KindInfo: model.ProjectKind()}}, {Cache: cache.ObjectKind{KindInfo: model.PhysicalNetworkKind()}},
-			hostKind(), networkKind(), addressPoolKind(), routerKind(), portKind(), floatingKind(),
+			projectKind(), {Cache: cache.ObjectKind{KindInfo: model.PhysicalNetworkKind()}},
+			securityGroupKind(), hostKind(), networkKind(), addressPoolKind(), routerKind(), portKind(), floatingKind(),
 		},
-		Items: []ItemKind{hostItemKind(), networkItemKind(), routerItemKind(), portItemKind(), floatingItemKind(), neighborsItemKind()},
+		Items: []ItemKind{hostItemKind(), networkItemKind(), routerItemKind(), portItemKind(), floatingItemKind(), neighborsItemKind(),
+			securityGroupItemKind(), groupMembersItemKind()},
 	}
 }

@@ -13,6 +13,15 @@ const (
 // GuestNetworks has, for a node, the uids of the networks that ports in its node config are on.
 const GuestNetworks cache.Source = "guest-networks"
 
+// The security groups of a node, of items of ports and of security groups.
+const (
+	usedGroups       cache.Source = "security-groups"   // uids of groups that filter ports
+	filteredNetworks cache.Source = "filtered-networks" // the project of a filtered port, and the uid of its network
+	remoteGroups     cache.Source = "remote-groups"     // uids of groups that rules name
+)
+
+func filteredMember(project, network string) string { return project + " " + network }
+
 // mappedNetworks has the physical networks on which hosts have an interface.
 const mappedNetworks cache.Source = "mapped"
 

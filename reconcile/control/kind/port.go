@@ -12,7 +12,7 @@ import (
 // interface id and its device.
 func portKind() ObjectKind {
 	return ObjectKind{
-		Cache: cache.ObjectKind{KindInfo: model.PortKind(), NewIndex: newNeighborIndex},
+		Cache: cache.ObjectKind{KindInfo: model.PortKind(), NewIndex: newPortIndex},
 		Claim: claim.ObjectKind{
 			ComesLater: true,
 			Claims:     func(a *claim.Allocation) { claimPort(a, a.Object().Spec.(*model.PortSpec)) },
@@ -45,7 +45,14 @@ func portItemKind() ItemKind {
 			ItemKind: desired.PortKind(),
 			Guest:    true,
 			Groups: func(item desired.Item, in func(of cache.Source, member string)) {
-				in(GuestNetworks, item.(*desired.Port).Network)
+				p := item.(*desired.Port)
+				in(GuestNetworks, p.Network)
+				for _, g := range p.SecurityGroups {
+					in(usedGroups, g)
+				}
+				if len(p.SecurityGroups) > 0 {
+					in(filteredNetworks, filteredMember(p.Project, p.Network))
+				}
 			},
 		},
 		Withdraw: takeOffPort,

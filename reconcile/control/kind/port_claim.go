@@ -18,6 +18,7 @@ func claimPort(a *claim.Allocation, s *model.PortSpec) {
 	keepRecognisable(a, network.Object.Spec.(*model.NetworkSpec))
 	claimPairs(a, s, network)
 	claimPortAddresses(a, s, network)
+	a.Result.SecurityGroups = effectiveGroups(a.Reader, a.ID.Project, s)
 	ifaceID := interfaceID(s, a.ID.Name, a.UID)
 	a.Claim("spec.interfaceID", etcdschema.InterfaceClaim(ifaceID), fmt.Sprintf("interface id %s", ifaceID))
 	device := claimDevice(a, s, ifaceID)

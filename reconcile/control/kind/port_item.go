@@ -98,6 +98,9 @@ func features(p *desired.Port, n *model.NetworkSpec) []desired.Feature {
 	if p.Limits != (desired.PortLimits{}) {
 		f = append(f, desired.FeatureLimits)
 	}
+	if len(p.SecurityGroups) > 0 {
+		f = append(f, desired.FeatureSecurityGroups)
+	}
 	if len(p.AddressPairs) > 0 {
 		f = append(f, desired.FeatureAddressPairs)
 	}

@@ -36,10 +36,17 @@ func placePort(p *Placement) error {
 		p.Pending("spec.addresses", fmt.Sprintf("is wired nowhere: %s is not its own on the present incarnation of the network", k))
 		return nil
 	}
+	groups, ok := groupsOf(p)
+	if !ok {
+		for _, name := range p.Cache.PlacedOn(key) {
+			takeOffPort(e, name, key) // only of a project whose default never existed
+		}
+		return nil
+	}
 	limits, pairs := limitsOf(e.Reader, acc, network), usablePairs(p, network)
 	for _, name := range slices.Sorted(maps.Keys(states)) {
 		item := resolvePort(acc, network.UID, states[name])
-		item.Limits, item.AddressPairs = limits, pairs
+		item.Limits, item.AddressPairs, item.SecurityGroups = limits, pairs, groups
 		if why := unplaceable(e.Reader, name, item, network); why != "" {
 			field := "spec.host"
 			if name != spec.Host {
@@ -66,6 +73,14 @@ func harmless(c *cache.Cache, name string, now *desired.Port) bool {
 	}
 	for _, a := range was.Addresses {
 		if !slices.Contains(now.Addresses, a) {
+			return false
+		}
+	}
+	if len(was.SecurityGroups) == 0 && len(now.SecurityGroups) > 0 {
+		return false
+	}
+	for _, g := range was.SecurityGroups {
+		if len(now.SecurityGroups) > 0 && !slices.Contains(now.SecurityGroups, g) {
 			return false
 		}
 	}
@@ -100,6 +115,7 @@ func putPort(e *Evaluation, name string, item *desired.Port, network *etcdschema
 	}
 	e.Schedule.Begin(cache.ItemWork(name, desired.Key{Kind: desired.KindNetwork, UID: network.UID}))
 	beginRouter(e, name, network.UID)
+	beginGroups(e, name, item)
 	if before != "" && before != network.UID {
 		dropUnused(e, name, before)
 	}

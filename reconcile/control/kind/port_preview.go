@@ -3,6 +3,7 @@ package kind
 import (
 	"weft/etcdschema"
 	"weft/model"
+	"weft/reconcile/control/cache"
 	"weft/reconcile/control/partial"
 )
 
@@ -12,6 +13,9 @@ func surroundingsOfPort(p *partial.Part, o model.Object) {
 	prepareNetwork(p, s.NetworkID(o.Metadata.Project))
 	p.Node(s.Host)
 	p.Node(s.MigrateTo)
+	if filtered(p.Cache, o) {
+		p.Everything() // the items of its groups depend on many other ports
+	}
 	prepareNamed(p, s, o.Metadata.Name)
 }
 
@@ -35,6 +39,14 @@ func preparePort(p *partial.Part, id model.ID) {
 	}
 	p.Get(keys...)
 	p.Node(activeHost(a))
+}
+
+// filtered says that the port has security groups, or had when it was accepted. Its project may give it some.
+func filtered(c *cache.Cache, o model.Object) bool {
+	if a := c.Accepted(o.ID()); a != nil && len(a.Allocated.SecurityGroups) > 0 {
+		return true
+	}
+	return len(effectiveGroups(c.Reader(), o.Metadata.Project, o.Spec.(*model.PortSpec))) > 0
 }
 
 // prepareNamed reads the claims of values that a spec names, because another object may have them.

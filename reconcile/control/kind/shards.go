@@ -26,12 +26,14 @@ type neighborIndex struct {
 	sets     map[desired.Key]*cache.Shared // items as they must be, until an address or a claim changes
 }
 
-func newNeighborIndex(c *cache.Cache) cache.Index {
+func newNeighborIndex(c *cache.Cache) *neighborIndex {
 	return &neighborIndex{cache: c, networks: map[model.ID]*networkEntries{}, sets: map[desired.Key]*cache.Shared{}}
 }
 
 // neighborsIn finds the index in the cache.
-func neighborsIn(c *cache.Cache) *neighborIndex { return c.Index(model.KindPort).(*neighborIndex) }
+func neighborsIn(c *cache.Cache) *neighborIndex {
+	return c.Index(model.KindPort).(*portIndex).neighbors
+}
 
 // networkEntries are the neighbours on one network, divided into shards.
 type networkEntries struct {
@@ -121,9 +123,6 @@ func (x *neighborIndex) ChangeClaim(k etcdschema.Key, _ etcdschema.Claim, _ bool
 		x.sets = cache.Cleared(x.sets)
 	}
 }
-
-// Freed reports nothing: a free address is nobody's neighbour.
-func (*neighborIndex) Freed(etcdschema.Key, func(cache.Read)) {}
 
 // entryCount is the number of addresses that ports with a host have on the network.
 func (x *neighborIndex) entryCount(network model.ID) int {

@@ -42,7 +42,33 @@ func drawRegion(t *rapid.T) map[model.ID]string {
 		intent[fixture.Port(fmt.Sprintf("p%02d", i))] = `{"spec":{"network":"` + network + `"` + host + addr + mac + `}}`
 	}
 	drawRouting(t, intent)
+	drawGroups(t, intent)
 	return intent
+}
+
+// drawGroups adds security groups whose rules name each other, themselves, and groups that do not exist. Ports name some, or have the
+// project's default, which may not exist either.
+func drawGroups(t *rapid.T, intent map[model.ID]string) {
+	if !rapid.Bool().Draw(t, "filtering") {
+		return
+	}
+	if name := rapid.SampledFrom([]string{"", "", "g0", "g9"}).Draw(t, "default group"); name != "" {
+		intent[fixture.ProjectA] = `{"spec":{"defaultSecurityGroup":"` + name + `"}}`
+	}
+	for i := range rapid.IntRange(1, 3).Draw(t, "groups") {
+		rules := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{`{"direction":"egress"}`, `{"direction":"ingress","remoteGroup":"g0"}`,
+			`{"direction":"ingress","protocol":"tcp","port":80,"remoteGroup":"g1"}`, `{"direction":"egress","remoteGroup":"g9"}`,
+			`{"direction":"ingress","protocol":"icmp","remoteCIDR":"10.0.0.0/24"}`}), 0, 3, rapid.ID).Draw(t, "rules")
+		intent[model.SecurityGroupID("alpha", fmt.Sprintf("g%d", i))] = `{"spec":{"rules":[` + strings.Join(rules, ",") + `]}}`
+	}
+	for _, d := range ordered(intent) {
+		if d.id.Kind != model.KindPort {
+			continue
+		}
+		more := rapid.SampledFrom([]string{"", "", `,"securityGroups":["g0"]`, `,"securityGroups":["g1","g0"]`, `,"securityGroups":["g2"]`}).Draw(t, "groups of a port") +
+			rapid.SampledFrom([]string{"", "", `,"allowedAddressPairs":[{"address":"10.0.0.7"}]`}).Draw(t, "pairs of a port")
+		intent[d.id] = strings.TrimSuffix(d.spec, "}}") + more + "}}"
+	}
 }
 
 // drawRouting adds routers that may want the same network or join overlapping networks, and floating addresses that may lead

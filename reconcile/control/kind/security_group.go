@@ -1,0 +1,154 @@
+package kind
+
+import (
+	"fmt"
+	"slices"
+
+	"weft/etcdschema"
+	"weft/model"
+	"weft/model/desired"
+	"weft/reconcile/control/cache"
+	"weft/reconcile/control/claim"
+)
+
+// securityGroupKind: a security group becomes an item on each node with a port that it filters. It claims nothing.
+func securityGroupKind() ObjectKind {
+	return ObjectKind{
+		Cache: cache.ObjectKind{KindInfo: model.SecurityGroupKind()},
+		Claim: claim.ObjectKind{},
+		Place: func(p *Placement) error {
+			key := desired.Key{Kind: desired.KindSecurityGroup, UID: p.accepted.UID}
+			for _, name := range p.Cache.PlacedOn(key) {
+				p.Schedule.Begin(cache.ItemWork(name, key))
+			}
+			tellMissing(p)
+			return nil
+		},
+		InUse: defaultInUse,
+	}
+}
+
+// tellMissing says which groups the rules name that do not exist.
+func tellMissing(p *Placement) {
+	project := p.accepted.Object.Metadata.Project
+	for i, r := range p.accepted.Object.Spec.(*model.SecurityGroupSpec).Rules {
+		if r.RemoteGroup != "" && p.Reader.Accepted(model.SecurityGroupID(project, r.RemoteGroup)) == nil {
+			p.Pending(fmt.Sprintf("spec.rules[%d].remoteGroup", i),
+				fmt.Sprintf("SecurityGroup %s/%s does not exist, so that the rule allows nothing: create it, or correct the name", project, r.RemoteGroup))
+		}
+	}
+}
+
+func securityGroupItemKind() ItemKind {
+	return ItemKind{
+		Cache: cache.ItemKind{
+			ItemKind: desired.SecurityGroupKind(),
+			Shared:   true,
+			Groups: func(item desired.Item, in func(of cache.Source, member string)) {
+				for _, uid := range remotesOf(item.(*desired.SecurityGroup)) {
+					in(remoteGroups, uid)
+				}
+			},
+		},
+		Update:   updateGroup,
+		Withdraw: updateLater, // more nodes than fit one transaction are possible
+		Many:     true,
+	}
+}
+
+// updateGroup updates the item of a security group. It exists while the group filters a port in the node config.
+func updateGroup(e *Evaluation, name string, k desired.Key) error {
+	if !e.Has(usedGroups, name, k.UID) {
+		e.Forget()
+		e.Tx.RemoveItem(name, k)
+		return nil
+	}
+	group := e.WithUID(k.UID)
+	if group == nil {
+		return nil // it is removed with the last port that it filters
+	}
+	if _, is := group.Object.Spec.(*model.SecurityGroupSpec); !is {
+		return nil
+	}
+	item := resolveGroup(e.Reader, e.Whole(group.Object.ID()))
+	if _, err := e.Tx.PutItem(name, item); err != nil {
+		return err
+	}
+	for member := range e.Quiet().Members(filteredNetworks, name) { // ports begin those of new networks
+		if project, network := parseFiltered(member); project == item.Project {
+			beginMembers(e, name, item, network)
+		}
+	}
+	return nil
+}
+
+// resolveGroup is the item of a security group. A rule that names a group which does not exist is left out.
+func resolveGroup(r *cache.Reader, group *etcdschema.Accepted) *desired.SecurityGroup {
+	project := group.Object.Metadata.Project
+	item := &desired.SecurityGroup{UID: group.UID, Project: project, Name: group.Object.Metadata.Name}
+	for _, rule := range group.Object.Spec.(*model.SecurityGroupSpec).Rules {
+		one := desired.SecurityGroupRule{
+			Direction: rule.Direction, Protocol: rule.Protocol.Number(), Port: rule.Port, ICMPType: rule.ICMPType, ICMPCode: rule.ICMPCode,
+			RemoteCIDR: rule.RemoteCIDR,
+		}
+		if rule.RemoteGroup != "" {
+			remote := r.Accepted(model.SecurityGroupID(project, rule.RemoteGroup))
+			if remote == nil {
+				continue
+			}
+			one.RemoteGroup = remote.UID
+		}
+		for _, f := range rule.Families() {
+			one.Family = f
+			item.Rules = append(item.Rules, one)
+		}
+	}
+	return item
+}
+
+// remotesOf are the uids of the groups that the rules name, each once.
+func remotesOf(item *desired.SecurityGroup) (uids []string) {
+	for _, r := range item.Rules {
+		if r.RemoteGroup != "" && !slices.Contains(uids, r.RemoteGroup) {
+			uids = append(uids, r.RemoteGroup)
+		}
+	}
+	return uids
+}
+
+// effectiveGroups are the names of the groups that filter a port: those of its spec, or the default of its project.
+func effectiveGroups(r *cache.Reader, project string, s *model.PortSpec) []string {
+	if len(s.SecurityGroups) > 0 {
+		return slices.Sorted(slices.Values(s.SecurityGroups))
+	}
+	if name := defaultGroup(r, project); name != "" {
+		return []string{name}
+	}
+	return nil
+}
+
+// groupsOf are the uids of the groups that filter a port, in order. It returns false, with the port pending, while one does not exist.
+func groupsOf(p *Placement) (uids []string, ok bool) {
+	project := p.accepted.Object.Metadata.Project
+	for _, name := range p.accepted.Allocated.SecurityGroups {
+		group := p.Reader.Accepted(model.SecurityGroupID(project, name))
+		if group == nil {
+			p.Pending("spec.securityGroups", fmt.Sprintf("SecurityGroup %s/%s does not exist, and is the default of Project %s: create it, or change the default", project, name, project))
+			return nil, false
+		}
+		uids = append(uids, group.UID)
+	}
+	slices.Sort(uids)
+	return uids, true
+}
+
+// beginGroups starts what a filtered port needs on its node: its groups, and the members of the groups that their rules name.
+func beginGroups(e *Evaluation, name string, port *desired.Port) {
+	for _, uid := range port.SecurityGroups {
+		k := desired.Key{Kind: desired.KindSecurityGroup, UID: uid}
+		e.Schedule.Begin(cache.ItemWork(name, k))
+		if item, ok := cache.ValueOf[*desired.SecurityGroup](e.Cache.Item(name, k)); ok {
+			beginMembers(e, name, item, port.Network)
+		}
+	}
+}
