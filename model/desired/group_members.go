@@ -3,7 +3,7 @@ package desired
 import "weft/model"
 
 // KindGroupMembers is a shard of the addresses of a security group, as they are seen on one network.
-const KindGroupMembers Kind = "group-members"
+const KindGroupMembers Kind = "groupmembers"
 
 // GroupMembersKind is the row of the kind in AllKinds.
 func GroupMembersKind() ItemKind {

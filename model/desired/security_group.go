@@ -7,7 +7,7 @@ import (
 )
 
 // KindSecurityGroup is a security group.
-const KindSecurityGroup Kind = "security-group"
+const KindSecurityGroup Kind = "securitygroup"
 
 // SecurityGroupKind is the row of the kind in AllKinds.
 func SecurityGroupKind() ItemKind {

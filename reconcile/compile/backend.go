@@ -31,6 +31,10 @@ type Backend interface {
 	// interface's MAC and any source address. The interfaces of a centralized router pass frames only while its failover gate is
 	// open. Of the plug Uplink and Announce matter: floating addresses are announced there too.
 	ExternalGateway(b *Builder, s Site, n *desired.Network, iface RouterInterface) Plug
+	// SecurityGroup adds what the rules of a security group allow its ports. The group is well-formed.
+	SecurityGroup(b *Builder, s Site, g *desired.SecurityGroup)
+	// GroupMembers adds a shard of the addresses that rules mean when they name a group. The network is here.
+	GroupMembers(b *Builder, s Site, m *desired.GroupMembers)
 	// FailoverGate says whether the interfaces of a centralized router pass frames on this host, as far as it is known here.
 	FailoverGate(s Site, r *desired.Router) FailoverGate
 }

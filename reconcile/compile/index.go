@@ -10,6 +10,7 @@ func (list Kinds) NewIndex(config *desired.NodeConfig, facts *object.Facts) *Ind
 	x := &Index{
 		kinds:  list,
 		groups: map[Read]map[string]struct{}{}, items: map[desired.Key][]Read{}, devices: map[string][]Read{}, transits: map[string]uint32{},
+		zones:    map[string]uint32{},
 		facts:    object.Facts{Links: map[string]object.LinkFacts{}, Interfaces: map[string]object.InterfaceFacts{}},
 		recorded: newRecorded(),
 	}

@@ -18,6 +18,7 @@ type Index struct {
 	items    map[desired.Key][]Read // what each item shares, as last updated
 	devices  map[string][]Read      // what each device shares, as last observed
 	transits map[string]uint32      // router uid → its slot of transit addresses
+	zones    map[string]uint32      // network uid → its zone of the connection tracker
 	host     *desired.Host
 	facts    object.Facts // copies of what Observe saw last
 	recorded
@@ -72,25 +73,35 @@ func (x *Index) fileStranger(device string, changed readSet) {
 	}
 }
 
-// assignTransits gives each router its own slot of transit addresses. In the order of their uids each takes its first choice that
-// is still free. So a router's slot depends on another router only when their choices collide.
+// assignTransits gives each router its own slot of transit addresses.
 func (x *Index) assignTransits(changed readSet) {
-	routers := x.groups[Read{GroupRouters, ""}]
-	taken := make(map[uint32]bool, len(routers))
-	now := make(map[string]uint32, len(routers))
-	for _, uid := range slices.Sorted(maps.Keys(routers)) {
-		if len(now) == transitSlots/2 {
-			break // more routers than any host can hold
+	x.transits = x.assign(x.transits, GroupRouters, ReadTransit, transitSlots, transitCandidate, changed)
+}
+
+// assignZones gives each network its own zone of the connection tracker.
+func (x *Index) assignZones(changed readSet) {
+	x.zones = x.assign(x.zones, GroupNetworks, ReadZone, lastZone, zoneCandidate, changed)
+}
+
+// assign gives each member of a group a number of its own, out of so many. In the order of their uids each takes its first choice that is still
+// free. So the number of one depends on another one only when their choices collide. of is the read of a member's number.
+func (x *Index) assign(before map[string]uint32, group, of Source, most int, candidate func(uid string, n uint32) uint32, changed readSet) map[string]uint32 {
+	members := x.groups[Read{group, ""}]
+	taken := make(map[uint32]bool, len(members))
+	now := make(map[string]uint32, len(members))
+	for _, uid := range slices.Sorted(maps.Keys(members)) {
+		if len(now) == most/2 {
+			break // more than any host can hold
 		}
 		for n := uint32(0); ; n++ {
-			if slot := transitCandidate(uid, n); !taken[slot] {
-				taken[slot], now[uid] = true, slot
+			if number := candidate(uid, n); !taken[number] {
+				taken[number], now[uid] = true, number
 				break
 			}
 		}
-		if before, had := x.transits[uid]; !had || before != now[uid] {
-			changed[Read{ReadTransit, uid}] = struct{}{}
+		if old, had := before[uid]; !had || old != now[uid] {
+			changed[Read{of, uid}] = struct{}{}
 		}
 	}
-	x.transits = now
+	return now
 }

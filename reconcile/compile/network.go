@@ -11,7 +11,8 @@ import (
 // networkKind compiles a network: its segment on the physical network, and its gateway when it is external.
 func networkKind() Kind {
 	return Kind{ItemKind: desired.NetworkKind(), Item: ReadNetwork, Shares: networkShares,
-		Compile: compiling((*Reader).Network, Compiler.network)}
+		Compile: compiling((*Reader).Network, Compiler.network),
+		filed:   func(x *Index, _ *desired.NodeConfig, changed readSet) { x.assignZones(changed) }}
 }
 
 // network compiles one network. The backend adds what its frames need besides its ports.
@@ -81,7 +82,7 @@ func networkShares(c *desired.NodeConfig, uid string) []Read {
 	if n == nil {
 		return nil
 	}
-	shares := []Read{{GroupSegment, segmentName(n)}}
+	shares := []Read{{GroupNetworks, ""}, {GroupSegment, segmentName(n)}}
 	if number, ok := NetworkNumber(uid); ok {
 		shares = append(shares, Read{GroupNumber, numberName(number)})
 	}

@@ -121,6 +121,9 @@ func portFault(n *desired.Network, p *desired.Port) string {
 	case len(p.Addresses) > maxAddresses:
 		return "more than 64 addresses"
 	}
+	if why := groupsFault(p); why != "" {
+		return why
+	}
 	if why := limitsFault(p.Limits); why != "" {
 		return why
 	}

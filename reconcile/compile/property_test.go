@@ -22,6 +22,7 @@ func drawInput(t *rapid.T) compile.Input {
 	in := fixture.Plain()
 	in.Config.Host().Driver = rapid.SampledFrom([]model.Driver{model.DriverOVS, model.DriverOVS, model.DriverBridge}).Draw(t, "driver")
 	fixture.ClearKinds(in.Config, desired.KindNetwork, desired.KindPort)
+	drawGroups(t, in)
 	for i := range rapid.IntRange(1, 4).Draw(t, "networks") {
 		uid := fmt.Sprintf("%08x-0000-4000-8000-%012x", rapid.IntRange(1, 3).Draw(t, "number"), i+1)
 		n := fixture.Network(uid, "n", uint16(rapid.IntRange(0, 4).Draw(t, "vlan")), 1)
@@ -46,6 +47,39 @@ func drawInput(t *rapid.T) compile.Input {
 	return in
 }
 
+// drawGroups draws security groups that name each other, and members on networks of which some are here.
+func drawGroups(t *rapid.T, in compile.Input) {
+	for _, uid := range []string{"g1", "g2"} {
+		if !rapid.Bool().Draw(t, "group") {
+			continue
+		}
+		g := &desired.SecurityGroup{UID: uid, Project: "alpha", Name: uid}
+		for range rapid.IntRange(0, 4).Draw(t, "rules") {
+			first := rapid.Uint16Range(1, 9).Draw(t, "first")
+			r := desired.SecurityGroupRule{
+				Direction:   rapid.SampledFrom([]model.Direction{model.DirectionIngress, model.DirectionEgress, model.DirectionIngress, "odd"}).Draw(t, "direction"),
+				Family:      rapid.SampledFrom([]model.Family{model.FamilyIPv4, model.FamilyIPv6}).Draw(t, "family"),
+				RemoteGroup: rapid.SampledFrom([]string{"", "g1", "g2", "g3"}).Draw(t, "remote"),
+			}
+			if rapid.Bool().Draw(t, "tcp") {
+				r.Protocol, r.Port = 6, model.PortRange{First: first, Last: rapid.Uint16Range(first, 12).Draw(t, "last")}
+			}
+			g.Rules = append(g.Rules, r)
+		}
+		in.Config.Put(g)
+		for shard := range rapid.IntRange(0, 2).Draw(t, "shards") {
+			network := fmt.Sprintf("%08x-0000-4000-8000-%012x", 1, 1)
+			m := &desired.GroupMembers{Group: uid, Network: network, UID: fmt.Sprintf("%s.%s-%d", uid, network, shard)}
+			for _, a := range []string{"10.1.0.9/32", "10.1.0.64/28", "fd00:1::9/128"} {
+				if rapid.Bool().Draw(t, "member") {
+					m.Addresses = append(m.Addresses, model.AddressBlock{Prefix: netip.MustParsePrefix(a)})
+				}
+			}
+			in.Config.Put(m)
+		}
+	}
+}
+
 func drawPort(t *rapid.T, i int, nets []string) *desired.Port {
 	uid := fmt.Sprintf("%08x-0000-4000-8000-000000000000", i)
 	p := fixture.Port(uid, rapid.SampledFrom(append(nets, "absent")).Draw(t, "network"), "d", 1, rapid.IntRange(10, 13).Draw(t, "mac"))
@@ -61,6 +95,7 @@ func drawPort(t *rapid.T, i int, nets []string) *desired.Port {
 			p.AddressPairs = append(p.AddressPairs, pair)
 		}
 	}
+	p.SecurityGroups = rapid.SampledFrom([][]string{nil, nil, {"g1"}, {"g1", "g2"}, {"g3"}, {"g1", "g1"}}).Draw(t, "security groups")
 	if rapid.IntRange(0, 4).Draw(t, "spoil") == 0 {
 		p.Addresses = append(p.Addresses, fixture.Address("10.1.0.2"))
 	}

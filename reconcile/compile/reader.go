@@ -76,6 +76,18 @@ func (r *Reader) Neighbors(uid string) *desired.Neighbors {
 	return r.config.Neighbors(uid)
 }
 
+// SecurityGroup finds a security group by its uid.
+func (r *Reader) SecurityGroup(uid string) *desired.SecurityGroup {
+	r.note(ReadSecurityGroup, uid)
+	return r.config.SecurityGroup(uid)
+}
+
+// GroupMembers finds a shard of the members of a security group by its uid.
+func (r *Reader) GroupMembers(uid string) *desired.GroupMembers {
+	r.note(ReadGroupMembers, uid)
+	return r.config.GroupMembers(uid)
+}
+
 // Item finds an item of any kind; nil when there is none, or when the host does not know the kind.
 func (r *Reader) Item(k desired.Key) desired.Item {
 	kind, ok := r.index.kinds.find(k.Kind)
@@ -129,6 +141,12 @@ func (r *Reader) BridgeNetfilter() string {
 func (r *Reader) Transit(router string) uint32 {
 	r.note(ReadTransit, router)
 	return r.index.transits[router]
+}
+
+// Zone is a network's zone of the connection tracker, between 1 and 65535. It is 0 for a network that is not here.
+func (r *Reader) Zone(network string) uint16 {
+	r.note(ReadZone, network)
+	return uint16(r.index.zones[network])
 }
 
 // Group returns the members of a group, which must not be changed. A group without a name has no members.

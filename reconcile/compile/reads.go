@@ -20,6 +20,8 @@ const (
 	ReadRouter
 	ReadFloatingIP
 	ReadNeighbors
+	ReadSecurityGroup
+	ReadGroupMembers
 )
 
 // The facts: of a device by its name, of a bridge by its name, or of the host.
@@ -31,25 +33,28 @@ const (
 	ReadNoIPv6
 	ReadBridgeNetfilter
 	ReadTransit // a router's slot of transit addresses, by its uid
+	ReadZone    // a network's zone of the connection tracker, by its uid
 )
 
 // The groups of items or devices that share something. Items are members by their uids, devices by their names.
 const (
-	GroupNetwork         Source = iota + 64 // network → ports
-	GroupDevice                             // device → ports
-	GroupInterfaceID                        // interface id → ports
-	GroupMAC                                // network and MAC → ports
-	GroupNumber                             // host-local network number → networks
-	GroupSegment                            // physical network and segmentation id → networks
-	GroupRouterInterface                    // network → routers with an interface on it
-	GroupExternal                           // external network → routers
-	GroupWatch                              // network → centralized routers whose hosts watch each other on it
-	GroupRouterDevice                       // host's end of a router interface → the router or external network
-	GroupFloatingAddress                    // network and address → floating addresses
-	GroupRouters                            // → all routers
-	GroupPlugged                            // interface id → OVS interfaces
-	GroupAltName                            // alternative name → netdev
-	GroupStrangers                          // → OVS interfaces that others made and that belong to no port here
+	GroupNetwork             Source = iota + 64 // network → ports
+	GroupDevice                                 // device → ports
+	GroupInterfaceID                            // interface id → ports
+	GroupMAC                                    // network and MAC → ports
+	GroupNumber                                 // host-local network number → networks
+	GroupSegment                                // physical network and segmentation id → networks
+	GroupRouterInterface                        // network → routers with an interface on it
+	GroupExternal                               // external network → routers
+	GroupWatch                                  // network → centralized routers whose hosts watch each other on it
+	GroupRouterDevice                           // host's end of a router interface → the router or external network
+	GroupFloatingAddress                        // network and address → floating addresses
+	GroupRouters                                // → all routers
+	GroupPlugged                                // interface id → OVS interfaces
+	GroupAltName                                // alternative name → netdev
+	GroupStrangers                              // → OVS interfaces that others made and that belong to no port here
+	GroupNetworks                               // → all networks
+	GroupSecurityGroupNumber                    // number of a security group → security groups that have it, or whose rules name a group that has it
 )
 
 // ReadsOfBackend is the first source of the values that a backend derives (Site.Derive). What they are is the backend's own matter.

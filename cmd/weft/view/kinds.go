@@ -4,7 +4,7 @@ import "weft/model"
 
 // Kinds lists every kind, in the order of model.Kinds.
 func Kinds() []Kind {
-	return []Kind{project(), physicalNetwork(), host(), network(), addressPool(), router(), port(), floatingIP()}
+	return []Kind{project(), securityGroup(), physicalNetwork(), host(), network(), addressPool(), router(), port(), floatingIP()}
 }
 
 // Of finds a kind. A kind that this version does not know has nothing of its own.

@@ -70,7 +70,7 @@ func portReads(e Entry) Reads {
 func portFacts(e Entry, r Records, _ time.Time) []Fact {
 	a := e.Status.Allocated
 	return append([]Fact{{"network", acceptedNetwork(r.Network)}, {"mac", a.MAC.String()}, {"addresses", join(a.Addresses)},
-		{"allowed address pairs", declaredPairs(e)}, {"device", a.Device}}, guestFacts(e)...)
+		{"allowed address pairs", declaredPairs(e)}, {"security groups", strings.Join(a.SecurityGroups, ", ")}, {"device", a.Device}}, guestFacts(e)...)
 }
 
 // declaredPairs are the allowed address pairs that the intent declares.

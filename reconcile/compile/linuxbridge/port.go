@@ -17,6 +17,10 @@ func (Backend) Port(b *compile.Builder, s compile.Site, n *desired.Network, p *d
 		b.Pend("%s", pending)
 		return compile.Plug{}
 	}
+	if len(p.SecurityGroups) > 0 {
+		b.Refuse("the port has security groups, which hosts with driver bridge do not have yet: use a host with driver ovs, or remove them")
+		return compile.Plug{}
+	}
 	plug := compile.Plug{Device: device, Netdev: true, Polices: true}
 	if n == nil {
 		return plug

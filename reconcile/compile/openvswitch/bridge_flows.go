@@ -15,6 +15,7 @@ func bridgeFlows(uplinkPorts []uint32, macPrefixes []object.MAC) []object.Flow {
 	guestIPv6Rules(&l)
 	guestIPv4Rules(&l)
 	forwardDefaults(&l)
+	filterDefaults(&l)
 	l.drop(tableFromIsolated, prioDefault, object.Match{})
 	fromNetworkRules(&l)
 	gatewayRules(&l)

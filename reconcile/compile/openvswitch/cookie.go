@@ -15,6 +15,8 @@ const (
 	FeatureNetwork         = "network"
 	FeaturePort            = "port"
 	FeatureExternalGateway = "external-gateway"
+	FeatureSecurityGroup   = "security-group"
+	FeatureGroupMembers    = "group-members"
 )
 
 // routerInterfacePrefix comes before a network's uid.

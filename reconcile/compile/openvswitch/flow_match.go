@@ -55,6 +55,27 @@ const tooLongBit = 1
 // isolatedBit is bit 2 of reg4: a guest of a network that isolates its guests sent the frame, on this host or another.
 const isolatedBit = 2
 
+// Bits of reg4 that belong to security groups.
+const (
+	visitedBit = 3 // the frame has been to the connection tracker, or does not go there
+	trackedBit = 4 // the connection tracker has seen it
+	allowedBit = 5 // a rule allows it
+	sharedBit  = 6 // it goes to several guests that share a MAC, so that the connection is remembered afterwards
+)
+
+// bitOf matches one bit of reg4.
+func bitOf(bit uint8, set bool) object.Masked32 {
+	m := object.Masked32{Mask: 1 << bit}
+	if set {
+		m.Value = m.Mask
+	}
+	return m
+}
+
+func setBit(bit uint8, value bool) object.Action {
+	return object.LoadBit{Reg: 4, Bit: bit, Value: value}
+}
+
 // markIsolated sets isolatedBit. It comes before everything that uses the other bits of reg4.
 func markIsolated() object.Action { return object.SetReg{Reg: 4, Value: 1 << isolatedBit} }
 

@@ -25,10 +25,16 @@ func (Backend) Network(b *compile.Builder, s compile.Site, n *desired.Network) {
 	}
 	interfaces := centralInterfaces(s, n)
 	meta := object.Exact64(w.number)
-	flood, others := floodActions(slices.Concat(guestPorts(s, n), gatewayPort(s, n)), interfaces), floodActions(gatewayPort(s, n), interfaces)
+	gateway := gatewayPort(s, n)
+	flood, others := floodActions(slices.Concat(guestPorts(s, n), gateway), interfaces), floodActions(gateway, interfaces)
 	flows := networkFlows(n, w, flood)
+	open, sets := filterSets(s, n)
+	if len(sets) > 0 {
+		flows = append(flows, trackFlows(meta, s.Reader().Zone(n.UID))...)
+		flows = append(flows, groupFrames(meta, slices.Concat(open, gateway), sets, interfaces)...)
+	}
 	flows = append(flows, isolationFlows(n, meta, macPrefixes(h), others)...)
-	flows = append(flows, sharedMACFlows(s, n, meta)...)
+	flows = append(flows, sharedMACFlows(s, n, meta, len(sets) > 0)...)
 	flows = append(flows, pairAnnouncements(s, n, meta, flood, others)...)
 	b.Add(&object.FlowSet{
 		OwnerUID: n.UID, Bridge: h.Bridge, Feature: FeatureNetwork, Cookie: Cookie(n.UID, FeatureNetwork), Flows: flows, After: after,
@@ -38,8 +44,9 @@ func (Backend) Network(b *compile.Builder, s compile.Site, n *desired.Network) {
 
 // Derived values of this backend.
 const (
-	groupFlood   = compile.ReadsOfBackend + iota // network → the OpenFlow ports of its active guests
-	derivedFlood                                 // port → its OpenFlow port, if it gets group frames
+	groupFlood    = compile.ReadsOfBackend + iota // network → the OpenFlow ports of its active guests
+	derivedFlood                                  // port → its OpenFlow port, if it gets group frames
+	derivedGroups                                 // port → a hash of its security groups
 )
 
 // guestPorts lists the OpenFlow ports of the network's active guests, in the order of the ports' uids. They get group frames, and so

@@ -33,12 +33,13 @@ func pairFlows(l *flowList, p *desired.Port, from object.Match, enter []object.A
 }
 
 // sharedMACFlows deliver what is sent to a MAC of allowed address pairs: to all active guests here that may have it, and to the physical
-// network, where others may be. Nothing is learned. The guest that has it at present takes the frame; table 20.
-func sharedMACFlows(s compile.Site, n *desired.Network, meta object.Masked64) []object.Flow {
+// network, where others may be. Nothing is learned. The guest that has it at present takes the frame; table 20. filters says that the network has
+// filtered ports here.
+func sharedMACFlows(s compile.Site, n *desired.Network, meta object.Masked64, filters bool) []object.Flow {
 	if !n.AddressPairs {
 		return nil
 	}
-	holders := map[object.MAC][]object.Action{}
+	holders, tracked := map[object.MAC][]object.Action{}, map[object.MAC][]object.Action{}
 	for _, uid := range s.Reader().Sorted(compile.GroupNetwork, n.UID) {
 		p := s.Reader().Port(uid)
 		if p == nil || len(p.AddressPairs) == 0 {
@@ -47,12 +48,27 @@ func sharedMACFlows(s compile.Site, n *desired.Network, meta object.Masked64) []
 		if ofport := floodPort(s, uid); ofport != 0 {
 			for _, mac := range compile.PairMACs(p) {
 				holders[mac] = append(holders[mac], object.Output{Port: ofport})
+				if len(p.SecurityGroups) > 0 {
+					tracked[mac] = append(tracked[mac], receive(ofport)...)
+				} else {
+					tracked[mac] = append(tracked[mac], object.Output{Port: ofport})
+				}
 			}
 		}
 	}
 	var l flowList
 	for _, mac := range slices.SortedFunc(maps.Keys(holders), func(a, b object.MAC) int { return slices.Compare(a[:], b[:]) }) {
-		l.add(tableForward, prioAllow, object.Match{Metadata: meta, EthDst: object.ExactMAC(mac)}, append(holders[mac], object.Goto{Table: tableUplink})...)
+		to := object.Match{Metadata: meta, EthDst: object.ExactMAC(mac)}
+		l.add(tableForward, prioAllow, to, append(holders[mac], object.Goto{Table: tableUplink})...)
+		if !filters {
+			continue
+		}
+		// The tracker's state is gone once a connection is remembered. All guests are asked before.
+		asked := append([]object.Action{setBit(sharedBit, true)}, tracked[mac]...)
+		asked = append(asked, object.Resubmit{Table: tableRememberShared}, object.Goto{Table: tableUplink})
+		l.add(tableRemember, prioException, to, object.Resubmit{Table: tableForward})
+		to.Reg4 = bitOf(trackedBit, true)
+		l.add(tableForward, prioTracked, to, asked...)
 	}
 	return l
 }

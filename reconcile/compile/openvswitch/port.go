@@ -49,7 +49,7 @@ func (Backend) Port(b *compile.Builder, s compile.Site, n *desired.Network, p *d
 	w := segmentOf(s, n)
 	flows := &object.FlowSet{
 		OwnerUID: p.UID, Bridge: h.Bridge, Feature: FeaturePort, Cookie: Cookie(p.UID, FeaturePort),
-		Flows: portFlows(p, w.number, n.IsolateGuests, a.ofport), Guest: object.MAC(p.MAC),
+		Flows: portFlows(p, w.number, n.IsolateGuests, s.Reader().Zone(n.UID), a.ofport), Guest: object.MAC(p.MAC),
 		After: []object.Key{flowSetKey(h.Bridge, h.UID, FeatureBridge)},
 	}
 	flows.After = append(flows.After, addMeters(b, h.Bridge, p, metersOf(p.Limits, a.ofport))...)

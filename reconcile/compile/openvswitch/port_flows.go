@@ -10,8 +10,9 @@ import (
 // portFlows are the flows of one active guest: who it is, which source addresses it may use, and how frames reach it. There are
 // nine flows, and three more for each address (IPv4: source, ARP sender, ARP probe; IPv6: source, duplicate address detection, ND
 // target). Limits add meters to these flows, and one flow if both bits and packets are limited. If the network isolates its guests, one
-// more keeps their frames from it. Allowed address pairs add three flows for each block, and three for each MAC.
-func portFlows(p *desired.Port, network uint64, isolated bool, ofport uint32) []object.Flow {
+// more keeps their frames from it. Allowed address pairs add three flows for each block, and three for each MAC. Security groups add 13
+// flows, however many they are.
+func portFlows(p *desired.Port, network uint64, isolated bool, zone uint16, ofport uint32) []object.Flow {
 	var l flowList
 	ids := metersOf(p.Limits, ofport)
 	mac, meta := object.MAC(p.MAC), object.Exact64(network)
@@ -43,7 +44,11 @@ func portFlows(p *desired.Port, network uint64, isolated bool, ofport uint32) []
 	neighborFlows(&l, from, mac)
 
 	here := object.Match{Metadata: meta, EthDst: object.ExactMAC(mac)}
-	l.add(tableForward, prioAllow, here, through(ids.ingressPackets, object.Output{Port: ofport})...)
+	deliver := through(ids.ingressPackets, object.Output{Port: ofport})
+	l.add(tableForward, prioAllow, here, deliver...)
+	if len(p.SecurityGroups) > 0 {
+		filterFlows(&l, p, meta, zone, ofport, deliver)
+	}
 	// The guest is on this host. A frame from the network with its MAC as source is a loop or spoofed.
 	l.drop(tableFromNetwork, prioReserved, object.Match{Metadata: meta, EthSrc: object.ExactMAC(mac)})
 	return l

@@ -22,11 +22,23 @@ const (
 	tableFailoverGateFrom uint8 = 40
 	tableFailoverGateTo   uint8 = 41
 	tableUplink           uint8 = 50
+	tableEgress           uint8 = 60
+	tableEgressVerdict    uint8 = 61
+	tableGroup            uint8 = 62
+	tableGroupRules       uint8 = 63
+	tableGroupMembers     uint8 = 64
+	tableRemember         uint8 = 65
+	tableIngress          uint8 = 66
+	tableIngressVerdict   uint8 = 67
+	tableGroupFrames      uint8 = 68
+	tableRememberShared   uint8 = 69
 )
 
 // Priorities, the same scale in every table. A reserved value is dropped before anything is allowed. An exception comes before the
 // drop that it limits. What is allowed comes before the table's default.
 const (
+	prioTrackPast uint16 = 520 // what is forwarded without the connection tracker
+	prioTrack     uint16 = 510 // what the connection tracker sees first
 	prioReserved  uint16 = 400 // what only Weft, or the owner on this host, may use
 	prioFragEcho  uint16 = 360 // first fragments of ICMPv6 echo
 	prioFragICMP  uint16 = 350 // first fragments of other ICMPv6
@@ -44,9 +56,11 @@ const (
 	// prioGatewaySource is between the priority of the router interfaces and that of the networks. A frame from the gateway's MAC may
 	// only leave by a flow of a router interface.
 	prioGatewaySource uint16 = 120
-	prioAllow         uint16 = 100
-	prioGeneral       uint16 = 50
-	prioDefault       uint16 = 0
+	// prioTracked is for what the connection tracker has seen. It comes before prioAllow, which is for the rest.
+	prioTracked uint16 = 110
+	prioAllow   uint16 = 100
+	prioGeneral uint16 = 50
+	prioDefault uint16 = 0
 )
 
 // Ethernet types, IP protocols, ICMPv6 types and UDP ports the tables name (IANA).
@@ -70,11 +84,14 @@ const (
 	icmpv6EchoRequest           uint8 = 128
 	icmpv6EchoReply             uint8 = 129
 	icmpv6MLDQuery              uint8 = 130
+	icmpv6MLDReport             uint8 = 131
+	icmpv6MLDDone               uint8 = 132
 	icmpv6RouterSolicitation    uint8 = 133
 	icmpv6RouterAdvertisement   uint8 = 134
 	icmpv6NeighborSolicitation  uint8 = 135
 	icmpv6NeighborAdvertisement uint8 = 136
 	icmpv6Redirect              uint8 = 137
+	icmpv6MLDv2Report           uint8 = 143
 	// Multicast router discovery (RFC 4286): advertisement, solicitation, termination.
 	icmpv6MulticastRouterAdvertisement uint8 = 151
 	icmpv6MulticastRouterSolicitation  uint8 = 152
@@ -90,7 +107,7 @@ const (
 // RFC 4286).
 const (
 	hopLimitND  uint8 = 255
-	hopLimitMLD uint8 = 1
+	hopLimitMLD uint8 = 1 // of IGMP too
 )
 
 // The largest frames with an ND message between neighbours that has no option, one option or two options of 8 bytes. The messages

@@ -20,6 +20,7 @@ func surroundingsOfFloating(p *partial.Part, o model.Object) {
 // prepareFloating reads a floating address and what it leads to.
 func prepareFloating(p *partial.Part, id model.ID) {
 	p.Objects(id)
+	p.OfKind(id.Project, model.KindFloatingIP) // the one that has the guest's address is named
 	for _, o := range p.Versions(id) {
 		p.RefersTo(o)
 		surroundingsOfFloating(p, o)
