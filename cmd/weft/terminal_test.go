@@ -72,6 +72,7 @@ var regionOfKinds = map[model.Kind]string{
 	model.KindHost:            `{"physicalNetworks": [{"name": "x", "interface": "eth1"}]}`,
 	model.KindNetwork:         `{"type": "vlan", "physicalNetwork": "x", "external": {}, "subnets": [{"cidr": "192.0.2.0/24", "gateway": "192.0.2.1"}]}`,
 	model.KindAddressPool:     `{"network": "x/x", "ranges": [{"start": "192.0.2.5", "end": "192.0.2.9"}]}`,
+	model.KindSecurityGroup:   `{"description": "x", "rules": [{"direction": "ingress", "remoteGroup": "x", "description": "x"}]}`,
 	model.KindRouter:          `{"networks": ["x"], "externalNetwork": "x"}`,
 	model.KindPort:            `{"network": "x", "host": "x"}`,
 	model.KindFloatingIP:      `{"network": "x", "port": "x"}`,

@@ -48,10 +48,13 @@ func securityGroupFacts(e Entry, _ Records, _ time.Time) []Fact {
 // ruleText is "ingress tcp 80-81 IPv6 from 2001:db8::/32 (web)".
 func ruleText(r model.SecurityGroupRule) string {
 	words := []string{string(r.Direction)}
-	if r.Protocol == "" {
+	switch {
+	case r.Protocol == "":
 		words = append(words, "any protocol")
-	} else {
+	case r.Protocol.HasPorts() || r.Protocol.IsICMP():
 		words = append(words, string(r.Protocol))
+	default:
+		words = append(words, "protocol", string(r.Protocol))
 	}
 	if r.Port != (model.PortRange{}) {
 		words = append(words, r.Port.String())
