@@ -9,7 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
+	"slices"
 
 	"github.com/urfave/cli/v2"
 
@@ -24,20 +24,24 @@ import (
 func injectCommand(s streams) *cli.Command {
 	return command(cli.Command{
 		Name:  "inject",
-		Usage: "write what a guest is configured with, to a config drive or into the tree of its files",
+		Usage: "write what a guest is configured with, to a config drive, into the tree of its files, or into a guest that runs",
 		Description: "The first port is the guest's first NIC. It has the guest's name, user data, keys and metadata, and the only default\n" +
 			"route. --iso writes a disk for cloud-init and its like. --root writes network configuration, host name and root's\n" +
-			"keys into the files of a guest that does not run.",
+			"keys into the files of a guest that does not run. --agent writes the same into a guest that runs, by the QEMU guest agent,\n" +
+			"and puts it in force there.",
 		UsageText: "weft inject PORT… -p PROJECT --iso FILE [--format openstack|nocloud] [--dhcp]\n" +
-			"weft inject PORT… -p PROJECT --root DIR [--style STYLE] [--dhcp] [--dry-run] [--force]",
+			"weft inject PORT… -p PROJECT --root DIR [--style STYLE] [--dhcp] [--dry-run] [--force]\n" +
+			"weft inject PORT… -p PROJECT --agent SOCKET [--apply=false] [--style STYLE] [--dhcp] [--dry-run] [--force]",
 		Flags: append(injectFlags(), projectFlag(),
 			&cli.StringFlag{Name: "iso", Usage: "write a config drive to `FILE`"},
 			&cli.StringFlag{Name: "format", Value: "openstack", Usage: "`FORMAT` of the config drive: openstack (label config-2) or nocloud (label cidata)"},
 			&cli.StringFlag{Name: "root", Usage: "write into the mounted tree `DIR` of a guest"},
-			&cli.StringFlag{Name: "style", Usage: "`STYLE` of the network configuration in the tree: " + guesttree.StyleNames() + " (default: what the tree has)"},
+			&cli.StringFlag{Name: "agent", Usage: "write into the guest whose QEMU guest agent is behind the UNIX `SOCKET`"},
+			&cli.BoolFlag{Name: "apply", Value: true, Usage: "with --agent, have the guest take the configuration and wait for its addresses"},
+			&cli.StringFlag{Name: "style", Usage: "`STYLE` of the network configuration: " + guesttree.StyleNames() + " (default: what the guest has)"},
 			&cli.BoolFlag{Name: "dhcp", Usage: "the guest asks by DHCP, instead of having its addresses written"},
-			&cli.BoolFlag{Name: "dry-run", Usage: "show what would change in the tree, and write nothing"},
-			&cli.BoolFlag{Name: "force", Usage: "replace files of the tree that weft inject did not write"}),
+			&cli.BoolFlag{Name: "dry-run", Usage: "show what would change in the guest's files, and write nothing"},
+			&cli.BoolFlag{Name: "force", Usage: "replace files of the guest that weft inject did not write"}),
 		Action: func(c *cli.Context) error {
 			o, err := injectOptionsOf(c)
 			if err != nil {
@@ -72,24 +76,30 @@ func injectFlags() (flags []cli.Flag) {
 // injectOptions say what is written, and where.
 type injectOptions struct {
 	iso, format string
-	root, style string
+	root, agent string
+	style       string
+	apply       bool
 	dhcp        bool
 	dryRun      bool
 	force       bool
 }
 
 func injectOptionsOf(c *cli.Context) (o injectOptions, err error) {
-	o = injectOptions{iso: c.String("iso"), format: c.String("format"), root: c.String("root"), style: c.String("style"), dhcp: c.Bool("dhcp"),
-		dryRun: c.Bool("dry-run"), force: c.Bool("force")}
+	o = injectOptions{iso: c.String("iso"), format: c.String("format"), root: c.String("root"), agent: c.String("agent"), style: c.String("style"),
+		apply: c.Bool("apply"), dhcp: c.Bool("dhcp"), dryRun: c.Bool("dry-run"), force: c.Bool("force")}
+	places := slices.DeleteFunc([]string{o.iso, o.root, o.agent}, func(place string) bool { return place == "" })
 	switch {
 	case c.NArg() == 0:
 		return o, errors.New("inject what? Name the guest's ports, the first NIC first, e.g. `weft inject web-1 -p alpha --iso web-1.iso`")
-	case (o.iso == "") == (o.root == ""):
-		return o, errors.New("inject where? Give either --iso FILE or --root DIR, the guest's tree (the root of the keys in etcd is --etcd-root here)")
+	case len(places) != 1:
+		return o, errors.New("inject where? Give one of --iso FILE, --root DIR, the guest's tree (the root of the keys in etcd is --etcd-root here), " +
+			"and --agent SOCKET, the guest's agent")
 	case o.iso != "" && (o.style != "" || o.dryRun || o.force):
-		return o, errors.New("--style, --dry-run and --force are for --root DIR")
-	case o.root != "" && c.IsSet("format"):
+		return o, errors.New("--style, --dry-run and --force are for --root DIR and --agent SOCKET")
+	case o.iso == "" && c.IsSet("format"):
 		return o, errors.New("--format is for --iso FILE")
+	case o.agent == "" && c.IsSet("apply"):
+		return o, errors.New("--apply is for --agent SOCKET")
 	case o.format != "openstack" && o.format != "nocloud":
 		return o, fmt.Errorf("%q is no format of a config drive: use openstack or nocloud", o.format)
 	}
@@ -105,10 +115,13 @@ func inject(ctx context.Context, st store, ids []model.ID, o injectOptions, s st
 	for _, note := range notes {
 		fmt.Fprintf(s.err, "note: %s\n", terminal.Printable(note))
 	}
-	if o.iso != "" {
+	switch {
+	case o.iso != "":
 		return injectISO(g, o, s.out)
+	case o.agent != "":
+		return injectRunning(ctx, g, ids, o, s)
 	}
-	return injectTree(g, o, s)
+	return injectTree(ctx, g, o, s)
 }
 
 // injectISO writes a config drive. It holds secrets: only its owner may read it.
@@ -163,33 +176,23 @@ func writeSecret(file string, data []byte) (did outcome, err error) {
 }
 
 // injectTree writes into a guest's tree.
-func injectTree(g guestconfig.Guest, o injectOptions, s streams) error {
+func injectTree(ctx context.Context, g guestconfig.Guest, o injectOptions, s streams) error {
 	tree, err := guesttree.Open(o.root)
 	if err != nil {
 		return fmt.Errorf("--root: %w", err)
 	}
 	defer tree.Close()
-	plan, err := tree.Plan(g, o.style, o.force)
+	plan, err := tree.Plan(ctx, g, o.style, o.force)
 	if err != nil {
 		return fmt.Errorf("--root %s: %w", o.root, err)
 	}
-	fmt.Fprintf(s.err, "style: %s (%s)\n", plan.Style, plan.Why)
-	for _, name := range plan.Others {
-		fmt.Fprintf(s.err, "note: %s was not written by weft inject and is left alone: see that it does not configure the same NICs\n", terminal.Printable(name))
-	}
+	tellPlan(plan, s.err)
 	if o.dryRun {
-		parts := strings.Split(plan.Diff(), "\t") // tabs are text here
-		for i, part := range parts {
-			parts[i] = terminal.PrintableLines(part)
-		}
-		_, err := io.WriteString(s.out, strings.Join(parts, "\t"))
-		return err
+		return writeDiff(plan, s.out)
 	}
-	if err := tree.Apply(plan); err != nil {
+	if err := tree.Apply(ctx, plan); err != nil {
 		return fmt.Errorf("--root %s: %w", o.root, err)
 	}
-	for _, c := range plan.Files {
-		fmt.Fprintf(s.out, "%s %s\n", c.Path, c.Did())
-	}
+	tellDone(plan, s.out)
 	return nil
 }

@@ -52,11 +52,11 @@ func tree(t *testing.T, files map[string]string) (string, *Tree) {
 // run plans and applies, and returns "path did" of each file.
 func run(t *testing.T, tr *Tree, g guestconfig.Guest, style string, force bool) []string {
 	t.Helper()
-	p, err := tr.Plan(g, style, force)
+	p, err := tr.Plan(t.Context(), g, style, force)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := tr.Apply(p); err != nil {
+	if err := tr.Apply(t.Context(), p); err != nil {
 		t.Fatal(err)
 	}
 	var did []string
@@ -92,7 +92,7 @@ func TestWritesOnce(t *testing.T) {
 	if text := content(t, dir, hostnamePath); text != "web-1\n" {
 		t.Errorf("the name is %q", text)
 	}
-	p, err := tr.Plan(guest(2), "networkd", false)
+	p, err := tr.Plan(t.Context(), guest(2), "networkd", false)
 	if err != nil || p.Diff() != "" {
 		t.Errorf("a second run would change, %v:\n%s", err, p.Diff())
 	}
@@ -122,10 +122,10 @@ func TestWritesOnce(t *testing.T) {
 func TestOthersFilesStay(t *testing.T) {
 	t.Parallel()
 	dir, tr := tree(t, map[string]string{"etc/netplan/90-weft.yaml": "mine\n", "etc/netplan/50-cloud-init.yaml": "x"})
-	if _, err := tr.Plan(guest(1), "netplan", false); err == nil || !strings.Contains(err.Error(), "--force") {
+	if _, err := tr.Plan(t.Context(), guest(1), "netplan", false); err == nil || !strings.Contains(err.Error(), "--force") {
 		t.Errorf("%v", err)
 	}
-	p, err := tr.Plan(guest(1), "netplan", true)
+	p, err := tr.Plan(t.Context(), guest(1), "netplan", true)
 	if err != nil || !strings.Contains(p.Diff(), "-mine\n+# Written by") || !strings.Contains(p.Diff(), "--- /dev/null\n+++ b/etc/hostname\n") {
 		t.Errorf("%v\n%s", err, p.Diff())
 	}
@@ -139,7 +139,7 @@ func TestOthersFilesStay(t *testing.T) {
 	if err := os.Chmod(filepath.Join(dir, "etc/netplan/90-weft.yaml"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if p, err := tr.Plan(guest(1), "netplan", false); err != nil || p.Diff() != "mode of etc/netplan/90-weft.yaml: 644 -> 600\n" {
+	if p, err := tr.Plan(t.Context(), guest(1), "netplan", false); err != nil || p.Diff() != "mode of etc/netplan/90-weft.yaml: 644 -> 600\n" {
 		t.Errorf("%v, %q", err, p.Diff())
 	}
 }
@@ -157,13 +157,13 @@ func TestInterfacesIsIncluded(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, mainPath), []byte("auto eth0\niface eth0 inet dhcp\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tr.Plan(guest(1), "", false); err == nil || !strings.Contains(err.Error(), "does not include") {
+	if _, err := tr.Plan(t.Context(), guest(1), "", false); err == nil || !strings.Contains(err.Error(), "does not include") {
 		t.Errorf("%v", err)
 	}
 	if err := os.WriteFile(filepath.Join(dir, mainPath), []byte("source-directory interfaces.d\niface eth0 inet dhcp\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if p, err := tr.Plan(guest(1), "", false); err != nil || !slices.Contains(p.Others, mainPath) {
+	if p, err := tr.Plan(t.Context(), guest(1), "", false); err != nil || !slices.Contains(p.Others, mainPath) {
 		t.Errorf("%v, %q", err, p.Others)
 	}
 }
@@ -177,7 +177,7 @@ func TestStyleOfTheTree(t *testing.T) {
 		"networkd":       {"usr/lib/systemd/systemd-networkd": ""},
 	} {
 		_, tr := tree(t, files)
-		if s, why, err := tr.style(""); err != nil || s.name != want || why == "" {
+		if s, why, err := styleOf(t.Context(), tr, ""); err != nil || s.name != want || why == "" {
 			t.Errorf("%s, %q, %v; expected %s", s.name, why, err, want)
 		}
 	}
@@ -185,12 +185,12 @@ func TestStyleOfTheTree(t *testing.T) {
 	if err := os.Symlink("/lib/systemd/system/x", filepath.Join(dir, "etc/systemd/system/multi-user.target.wants/systemd-networkd.service")); err != nil {
 		t.Fatal(err)
 	}
-	if s, _, err := tr.style(""); err != nil || s.name != "networkd" {
+	if s, _, err := styleOf(t.Context(), tr, ""); err != nil || s.name != "networkd" {
 		t.Errorf("enabled: %s, %v", s.name, err)
 	}
 	_, tr = tree(t, nil)
 	for _, name := range []string{"", "frob"} {
-		if _, _, err := tr.style(name); err == nil || !strings.Contains(err.Error(), "netplan, networkmanager, networkd, interfaces") {
+		if _, _, err := styleOf(t.Context(), tr, name); err == nil || !strings.Contains(err.Error(), "netplan, networkmanager, networkd, interfaces") {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
@@ -226,9 +226,9 @@ func TestNothingOutsideOfTheTree(t *testing.T) {
 			if err := make(filepath.Join(dir, at)); err != nil {
 				t.Fatal(err)
 			}
-			p, err := tr.Plan(guest(1), "networkd", true)
+			p, err := tr.Plan(t.Context(), guest(1), "networkd", true)
 			if err == nil {
-				err = tr.Apply(p)
+				err = tr.Apply(t.Context(), p)
 			}
 			if err == nil {
 				t.Errorf("%s, %s: nothing was refused", at, how)
@@ -248,7 +248,7 @@ func TestLargeFileIsRefused(t *testing.T) {
 	if err := os.Truncate(filepath.Join(dir, "etc/hostname"), 1<<40); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := tr.Plan(guest(1), "networkd", false); err == nil || !strings.Contains(err.Error(), "etc/hostname has") {
+	if _, err := tr.Plan(t.Context(), guest(1), "networkd", false); err == nil || !strings.Contains(err.Error(), "etc/hostname has") {
 		t.Errorf("%v", err)
 	}
 }

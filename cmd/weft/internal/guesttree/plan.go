@@ -2,6 +2,7 @@ package guesttree
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -11,7 +12,21 @@ import (
 	"weft/hostnet/guestconfig"
 )
 
-// Plan is what would be written into a tree.
+// files are the files of a guest, wherever they are. Names are relative to the guest's root.
+type files interface {
+	// noun says to people where they are.
+	noun() string
+	// read reads a regular file. What is none, or too large, is an error.
+	read(ctx context.Context, name string) (existing, error)
+	// has says that there is something under the name, links within the guest followed.
+	has(ctx context.Context, name string) (bool, error)
+	// hasLink says that there is something under the name, be it a link that leads nowhere.
+	hasLink(ctx context.Context, name string) (bool, error)
+	// list names at most limit entries of a folder. A folder that is not there has none.
+	list(ctx context.Context, folder string, limit int) ([]string, error)
+}
+
+// Plan is what would be written into a guest's files.
 type Plan struct {
 	Style string
 	Why   string // this style
@@ -33,10 +48,10 @@ const (
 // loopback is etc/network/interfaces if the tree has none.
 const loopback = guestconfig.Header + "auto lo\niface lo inet loopback\n\nsource /etc/network/interfaces.d/*\n"
 
-// Plan computes what is to be written. An empty style means the one that the tree has. Without force, a file that Weft did not write and
+// plan computes what is to be written. An empty style means the one that the guest has. Without force, a file that Weft did not write and
 // that is in the way is an error.
-func (t *Tree) Plan(g guestconfig.Guest, styleName string, force bool) (Plan, error) {
-	s, why, err := t.style(styleName)
+func plan(ctx context.Context, from files, g guestconfig.Guest, styleName string, force bool) (Plan, error) {
+	s, why, err := styleOf(ctx, from, styleName)
 	if err != nil {
 		return Plan{}, err
 	}
@@ -44,55 +59,59 @@ func (t *Tree) Plan(g guestconfig.Guest, styleName string, force bool) (Plan, er
 	wanted := map[string]bool{}
 	for _, f := range s.render(g) {
 		wanted[f.Path] = true
-		if err := t.own(&p, f.Path, f.Data, fs.FileMode(f.Mode), force); err != nil {
+		if err := own(ctx, from, &p, f, force); err != nil {
 			return Plan{}, err
 		}
 	}
 	if s.name == "interfaces" {
-		if err := t.mainInterfaces(&p, force); err != nil {
+		if err := mainInterfaces(ctx, from, &p, force); err != nil {
 			return Plan{}, err
 		}
 	}
-	if err := t.stale(&p, wanted); err != nil {
+	if err := stale(ctx, from, &p, wanted); err != nil {
 		return Plan{}, err
 	}
-	if err := t.hostname(&p, g.Hostname); err != nil {
+	if err := hostname(ctx, from, &p, g.Hostname); err != nil {
 		return Plan{}, err
 	}
-	if err := t.keys(&p, g.SSHKeys); err != nil {
+	if err := keys(ctx, from, &p, g.SSHKeys); err != nil {
 		return Plan{}, err
 	}
-	p.Others = append(p.Others, t.others(s, wanted)...)
-	return p, nil
+	beside, err := others(ctx, from, s, wanted)
+	p.Others = append(p.Others, beside...)
+	return p, err
 }
 
 // own plans a file that belongs to Weft.
-func (t *Tree) own(p *Plan, name string, data []byte, mode fs.FileMode, force bool) error {
-	old, err := t.read(name)
+func own(ctx context.Context, from files, p *Plan, f guestconfig.File, force bool) error {
+	old, err := from.read(ctx, f.Path)
 	if err != nil {
 		return err
 	}
-	if old.there && !isOurs(old.data) && !force {
-		return fmt.Errorf("%s was not written by weft inject: remove it, or replace it with --force", name)
+	if old.isOthers() && !force {
+		return fmt.Errorf("%s was not written by weft inject: remove it, or replace it with --force", f.Path)
 	}
-	p.Files = append(p.Files, Change{Path: name, New: data, Mode: mode, old: old})
+	p.Files = append(p.Files, Change{Path: f.Path, New: f.Data, Mode: fs.FileMode(f.Mode), old: old})
 	return nil
 }
 
 func isOurs(data []byte) bool { return bytes.HasPrefix(data, []byte(guestconfig.Header)) }
 
+// isOthers says that somebody else wrote the file. An empty one belongs to nobody.
+func (e existing) isOthers() bool { return e.there && len(e.data) > 0 && !isOurs(e.data) }
+
 // mainInterfaces sees that ifupdown reads the folder.
-func (t *Tree) mainInterfaces(p *Plan, force bool) error {
-	old, err := t.read(mainPath)
+func mainInterfaces(ctx context.Context, from files, p *Plan, force bool) error {
+	old, err := from.read(ctx, mainPath)
 	switch {
 	case err != nil:
 		return err
-	case old.there && !isOurs(old.data) && includes(string(old.data)):
+	case old.isOthers() && includes(string(old.data)):
 		if configures(string(old.data)) {
 			p.Others = append(p.Others, mainPath)
 		}
 		return nil
-	case old.there && !isOurs(old.data) && !force:
+	case old.isOthers() && !force:
 		return fmt.Errorf("%s does not include %s: add the line \"source /etc/network/interfaces.d/*\", or replace the file with --force", mainPath, interfacesPath)
 	}
 	p.Files = append(p.Files, Change{Path: mainPath, New: []byte(loopback), Mode: 0o644, old: old})
@@ -100,18 +119,20 @@ func (t *Tree) mainInterfaces(p *Plan, force bool) error {
 }
 
 // stale plans to remove what Weft wrote in another style, or for a NIC that is not there any more.
-func (t *Tree) stale(p *Plan, wanted map[string]bool) error {
+func stale(ctx context.Context, from files, p *Plan, wanted map[string]bool) error {
 	for _, s := range styles() {
+		if there, err := from.has(ctx, s.folder); err != nil {
+			return err
+		} else if !there {
+			continue
+		}
 		for i := range maxNICs {
 			name := s.written(i)
 			if wanted[name] {
 				continue
 			}
 			wanted[name] = true // once
-			if !t.has(s.folder) {
-				break
-			}
-			old, err := t.read(name)
+			old, err := from.read(ctx, name)
 			if err != nil {
 				return err
 			}
@@ -124,8 +145,8 @@ func (t *Tree) stale(p *Plan, wanted map[string]bool) error {
 }
 
 // hostname plans the name of the guest. The file is one value, so it is replaced whoever wrote it.
-func (t *Tree) hostname(p *Plan, name string) error {
-	old, err := t.read(hostnamePath)
+func hostname(ctx context.Context, from files, p *Plan, name string) error {
+	old, err := from.read(ctx, hostnamePath)
 	if err == nil {
 		p.Files = append(p.Files, Change{Path: hostnamePath, New: []byte(name + "\n"), Mode: 0o644, old: old})
 	}
@@ -133,8 +154,8 @@ func (t *Tree) hostname(p *Plan, name string) error {
 }
 
 // keys plans root's keys. If there are none and never were, there is no file.
-func (t *Tree) keys(p *Plan, keys []string) error {
-	old, err := t.read(keysPath)
+func keys(ctx context.Context, from files, p *Plan, keys []string) error {
+	old, err := from.read(ctx, keysPath)
 	if err != nil {
 		return err
 	}
@@ -154,20 +175,15 @@ func (t *Tree) keys(p *Plan, keys []string) error {
 }
 
 // others lists files beside Weft's.
-func (t *Tree) others(s style, wanted map[string]bool) (names []string) {
-	f, err := t.root.Open(s.folder)
-	if err != nil {
-		return nil
-	}
-	defer f.Close()
-	entries, _ := f.ReadDir(maxOthers)
-	for _, e := range entries {
-		name := s.folder + "/" + e.Name()
-		if strings.HasSuffix(name, s.suffix) && !wanted[name] && !strings.HasPrefix(e.Name(), ".") {
+func others(ctx context.Context, from files, s style, wanted map[string]bool) (names []string, err error) {
+	entries, err := from.list(ctx, s.folder, maxOthers)
+	for _, entry := range entries {
+		name := s.folder + "/" + entry
+		if strings.HasSuffix(name, s.suffix) && !wanted[name] && !strings.HasPrefix(entry, ".") {
 			names = append(names, name)
 		}
 	}
-	return names
+	return names, err
 }
 
 // Diff shows what the plan changes, as unified diffs. It is empty if that is nothing.

@@ -1,6 +1,7 @@
 package guesttree
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -39,40 +40,53 @@ func StyleNames() string {
 	return strings.Join(names, ", ")
 }
 
-// style finds the named style, or the one that the tree has, and says why.
-func (t *Tree) style(name string) (style, string, error) {
-	all := styles()
-	for _, s := range all {
+// mark is a file by which a guest's style is recognised.
+type mark struct {
+	style string
+	file  string
+	link  bool // leads out of a mounted tree, as the links of enabled units do, so it is not followed
+}
+
+// marks are the marks in the order in which they count.
+func marks() []mark {
+	return []mark{
+		{"netplan", "usr/sbin/netplan", false},
+		{"networkmanager", "usr/sbin/NetworkManager", false},
+		{"networkd", "etc/systemd/system/multi-user.target.wants/systemd-networkd.service", true},
+		{"interfaces", "sbin/ifup", false},
+		{"interfaces", "usr/sbin/ifup", false},
+		{"interfaces", mainPath, false},
+		{"networkd", "usr/lib/systemd/systemd-networkd", false},
+		{"networkd", "lib/systemd/systemd-networkd", false},
+	}
+}
+
+// styleOf finds the named style, or the one that the guest has, and says why.
+func styleOf(ctx context.Context, from files, name string) (style, string, error) {
+	why := "--style"
+	if name == "" {
+		for _, m := range marks() {
+			has := from.has
+			if m.link {
+				has = from.hasLink
+			}
+			there, err := has(ctx, m.file)
+			if err != nil {
+				return style{}, "", err
+			}
+			if there {
+				name, why = m.style, from.noun()+" has "+m.file
+				break
+			}
+		}
+	}
+	for _, s := range styles() {
 		if s.name == name {
-			return s, "--style", nil
+			return s, why, nil
 		}
 	}
 	if name != "" {
 		return style{}, "", fmt.Errorf("%q is no style: use one of %s", name, StyleNames())
 	}
-	netplan, manager, networkd, interfaces := all[0], all[1], all[2], all[3]
-	enabled := "etc/systemd/system/multi-user.target.wants/systemd-networkd.service"
-	for _, mark := range []struct {
-		style style
-		file  string
-		link  bool // leads out of the tree, as the links of enabled units do, so it is not followed
-	}{
-		{netplan, "usr/sbin/netplan", false},
-		{manager, "usr/sbin/NetworkManager", false},
-		{networkd, enabled, true},
-		{interfaces, "sbin/ifup", false},
-		{interfaces, "usr/sbin/ifup", false},
-		{interfaces, "etc/network/interfaces", false},
-		{networkd, "usr/lib/systemd/systemd-networkd", false},
-		{networkd, "lib/systemd/systemd-networkd", false},
-	} {
-		if mark.link {
-			if _, err := t.root.Lstat(mark.file); err == nil {
-				return mark.style, "the tree has " + mark.file, nil
-			}
-		} else if t.has(mark.file) {
-			return mark.style, "the tree has " + mark.file, nil
-		}
-	}
-	return style{}, "", fmt.Errorf("the tree has neither of %s: say which one the guest uses with --style", StyleNames())
+	return style{}, "", fmt.Errorf("%s has neither of %s: say which one the guest uses with --style", from.noun(), StyleNames())
 }

@@ -1,9 +1,10 @@
-// Package guesttree writes what a guest is configured with into the tree of its files, which is mounted on this machine.
+// Package guesttree writes what a guest is configured with into its files. A Tree is mounted on this machine, and its guest does not run. The
+// files of a Running guest are reached by its agent.
 //
 // Invariants:
-//   - The tree is hostile. Nothing outside of it is read or written, whatever links it contains (os.Root). What is no regular file is neither
+//   - A tree is hostile. Nothing outside of it is read or written, whatever links it contains (os.Root). What is no regular file is neither
 //     opened nor replaced.
-//   - A file is replaced as a whole, or not at all.
+//   - A file is replaced as a whole, or not at all. There is one exception: a running guest whose agent runs no commands.
 //   - Files that others wrote are not replaced without force. There are two exceptions, because everybody expects them: etc/hostname is
 //     one value, and in root's authorized_keys only the lines between two marks are replaced.
 //   - A second run changes nothing. Files that Weft wrote before and that are not needed any more are removed.
@@ -11,6 +12,7 @@ package guesttree
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -20,9 +22,11 @@ import (
 	"syscall"
 
 	"github.com/google/uuid"
+
+	"weft/hostnet/guestconfig"
 )
 
-// maxFile bounds the files of the tree that are read, in bytes. All of them are small where nobody means harm.
+// maxFile bounds the files that are read, in bytes. All of them are small where nobody means harm.
 const maxFile = 1 << 20
 
 // Tree is a guest's tree.
@@ -43,7 +47,15 @@ func Open(dir string) (*Tree, error) {
 // Close closes the tree.
 func (t *Tree) Close() error { return t.root.Close() }
 
-// existing is a file of the tree as it is; there is false if there is none.
+// Plan computes what is to be written. An empty style means the one that the tree has. Without force, a file that Weft did not write and
+// that is in the way is an error.
+func (t *Tree) Plan(ctx context.Context, g guestconfig.Guest, style string, force bool) (Plan, error) {
+	return plan(ctx, t, g, style, force)
+}
+
+func (t *Tree) noun() string { return "the tree" }
+
+// existing is a file as it is; there is false if there is none.
 type existing struct {
 	there    bool
 	data     []byte
@@ -52,7 +64,7 @@ type existing struct {
 }
 
 // read reads a regular file. It never waits for a FIFO, and never opens a device.
-func (t *Tree) read(name string) (existing, error) {
+func (t *Tree) read(_ context.Context, name string) (existing, error) {
 	info, err := t.root.Lstat(name)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -83,14 +95,31 @@ func (t *Tree) read(name string) (existing, error) {
 	return e, nil
 }
 
-// has says that there is something under the name, links within the tree followed.
-func (t *Tree) has(name string) bool {
+func (t *Tree) has(_ context.Context, name string) (bool, error) {
 	_, err := t.root.Stat(name)
-	return err == nil
+	return err == nil, nil
+}
+
+func (t *Tree) hasLink(_ context.Context, name string) (bool, error) {
+	_, err := t.root.Lstat(name)
+	return err == nil, nil
+}
+
+func (t *Tree) list(_ context.Context, folder string, limit int) (names []string, err error) {
+	f, err := t.root.Open(folder)
+	if err != nil {
+		return nil, nil
+	}
+	defer f.Close()
+	entries, _ := f.ReadDir(limit)
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names, nil
 }
 
 // Apply does what the plan says, file by file, in its order.
-func (t *Tree) Apply(p Plan) error {
+func (t *Tree) Apply(_ context.Context, p Plan) error {
 	for _, c := range p.Files {
 		var err error
 		switch {
