@@ -41,7 +41,13 @@ func injectRunning(ctx context.Context, g guestconfig.Guest, ids []model.ID, o i
 	return injectAgent(ctx, client, g, ids, o, s)
 }
 
-func injectAgent(ctx context.Context, agent guesttree.Agent, g guestconfig.Guest, ids []model.ID, o injectOptions, s streams) error {
+func injectAgent(ctx context.Context, agent guesttree.Agent, g guestconfig.Guest, ids []model.ID, o injectOptions, s streams) (err error) {
+	var nics []guestagent.Interface
+	if o.apply { // first, because it notices the socket of another guest
+		if nics, err = nicsOf(ctx, agent, g, ids); err != nil {
+			return err
+		}
+	}
 	files, err := guesttree.OpenRunning(ctx, agent)
 	if err != nil {
 		return err
@@ -53,12 +59,6 @@ func injectAgent(ctx context.Context, agent guesttree.Agent, g guestconfig.Guest
 	tellPlan(plan, s.err)
 	if !files.RunsCommands() {
 		fmt.Fprintln(s.err, "note: guest-exec is disabled in the guest: files are written in their place, and what else is in their folder is not known")
-	}
-	var nics []guestagent.Interface
-	if o.apply {
-		if nics, err = nicsOf(ctx, agent, g, ids); err != nil {
-			return err
-		}
 	}
 	steps := stepsOf(plan, g, nics)
 	if o.dryRun {

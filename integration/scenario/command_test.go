@@ -38,6 +38,7 @@ func commands() map[string]command {
 		"serve":       serve,
 		"connect":     connect,
 		"keepalived":  keepalived,
+		"agent":       agent,
 		"forwarding":  forwarding,
 		"iperf":       iperf,
 		"throughput":  throughput,

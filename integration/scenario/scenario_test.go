@@ -175,6 +175,7 @@ type world struct {
 	// connections and tables are what the commands connect and forwarding started.
 	connections map[string]*testbed.Connection
 	keepalived  map[string]*testbed.Process // by guest
+	agents      map[string]*testbed.Process // by guest
 	tables      map[string]*testbed.ForwardingTable
 	repaired    map[string]map[string]uint64 // node → driver → counter before the last damage
 	ended       ended
@@ -197,7 +198,7 @@ func setup(ctx context.Context, e *testscript.Env, binaries string, datapath tes
 		return err
 	}
 	w := &world{testbed: b, allocators: map[string]*allocator{}, streams: map[string]*testbed.Stream{}, captures: map[string]*testbed.Capture{}, loads: map[string]*load{},
-		transfers: map[string]*transfer{}, connections: map[string]*testbed.Connection{}, keepalived: map[string]*testbed.Process{}, tables: map[string]*testbed.ForwardingTable{},
+		transfers: map[string]*transfer{}, connections: map[string]*testbed.Connection{}, keepalived: map[string]*testbed.Process{}, agents: map[string]*testbed.Process{}, tables: map[string]*testbed.ForwardingTable{},
 		repaired: map[string]map[string]uint64{}, damaged: map[string]time.Time{}}
 	e.Values[worldKey{}] = w
 	e.Defer(func() {

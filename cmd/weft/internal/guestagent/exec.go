@@ -24,7 +24,7 @@ type Output struct {
 	Code int
 	// Out is what the command wrote to its standard output, unfiltered.
 	Out []byte
-	// Err is the text that it wrote to its standard error, fit for a terminal.
+	// Err is the text that it wrote to its standard error, fit for a terminal, its lines separated by semicolons.
 	Err string
 }
 
@@ -75,7 +75,7 @@ func (c *Client) status(ctx context.Context, pid int64) (o Output, done bool, er
 	if s.Truncated {
 		return o, true, errors.New("guest-exec-status: the command has written too much")
 	}
-	o = Output{Code: s.Code, Out: s.Out, Err: said(strings.TrimSpace(string(s.Err)))}
+	o = Output{Code: s.Code, Out: s.Out, Err: said(strings.ReplaceAll(strings.TrimSpace(string(s.Err)), "\n", "; "))}
 	if s.Signal != 0 {
 		o.Code = 128 + s.Signal
 	}

@@ -37,8 +37,11 @@ func (p Plan) ForceNetwork(names []string) (steps []Step) {
 		add(append([]string{"networkctl", "reconfigure"}, names...)...)
 	case "interfaces":
 		for i, name := range names {
-			steps = append(steps, Step{Args: []string{"ifdown", "--force", name}, mayFail: true}) // it may be down
-			add("ifup", fmt.Sprintf("%s=weft%d", name, i))
+			// By its state ifdown ends what configured the NIC before, such as a DHCP client. It fails if that is nothing. With --force it
+			// removes addresses that are there without a state, at which ifup would fail.
+			to := fmt.Sprintf("%s=weft%d", name, i)
+			steps = append(steps, Step{Args: []string{"ifdown", name}, mayFail: true}, Step{Args: []string{"ifdown", "--force", to}, mayFail: true})
+			add("ifup", to)
 		}
 	}
 	return steps
