@@ -58,12 +58,16 @@ func injectAgent(ctx context.Context, agent guesttree.Agent, g guestconfig.Guest
 	}
 	tellPlan(plan, s.err)
 	if !files.RunsCommands() {
-		fmt.Fprintln(s.err, "note: guest-exec is disabled in the guest: files are written in their place, and what else is in their folder is not known")
+		fmt.Fprintln(s.err, "note: guest-exec is disabled in the guest: files are written in their place, and others in their folder are not known")
 	}
 	steps := stepsOf(plan, g, nics)
 	if o.dryRun {
+		what := "would run in the guest"
+		if !files.RunsCommands() {
+			what = "to be run in the guest by its root"
+		}
 		for _, step := range steps {
-			fmt.Fprintf(s.err, "would run in the guest: %s\n", step)
+			fmt.Fprintf(s.err, "%s: %s\n", what, step)
 		}
 		return writeDiff(plan, s.out)
 	}
@@ -72,8 +76,11 @@ func injectAgent(ctx context.Context, agent guesttree.Agent, g guestconfig.Guest
 	}
 	tellDone(plan, s.out)
 	switch {
+	case !o.apply:
+		return nil
 	case len(steps) > 0 && !files.RunsCommands():
-		return fmt.Errorf("the files are written, and not in force yet, because guest-exec is disabled in the guest. Run there as root:\n  %s", lines(steps))
+		return fmt.Errorf("the files are written, and not in force yet, because guest-exec is disabled in the guest. Run there as root:\n  %s",
+			lines(steps))
 	case len(steps) > 0:
 		if err := files.Force(ctx, steps); err != nil {
 			return fmt.Errorf("the files are written, and not in force: %w", err)
@@ -86,7 +93,8 @@ func injectAgent(ctx context.Context, agent guesttree.Agent, g guestconfig.Guest
 func nicsOf(ctx context.Context, agent guesttree.Agent, g guestconfig.Guest, ids []model.ID) (nics []guestagent.Interface, err error) {
 	const without = "write without that by --apply=false"
 	if refused := agent.Refused("guest-network-get-interfaces"); len(refused) > 0 {
-		return nil, fmt.Errorf("the guest agent does not carry out %s, which tells the names of NICs: allow it in the guest, or %s", refused[0], without)
+		return nil, fmt.Errorf("the guest agent does not carry out %s, which tells the names of NICs: allow it in the guest, or %s",
+			refused[0], without)
 	}
 	all, err := agent.Interfaces(ctx)
 	if err != nil {
@@ -102,17 +110,19 @@ func nicsOf(ctx context.Context, agent guesttree.Agent, g guestconfig.Guest, ids
 		}
 		switch {
 		case len(found) == 0:
-			return nil, fmt.Errorf("the guest has no NIC with the MAC %s of %s: name the socket of the guest that has it, or %s", n.MAC, ids[i], without)
+			return nil, fmt.Errorf("the guest has no NIC with the MAC %s of %s: name the socket of the guest that has it, or %s",
+				n.MAC, ids[i], without)
 		case len(found) > 1:
-			return nil, fmt.Errorf("%s have the MAC %s of %s in the guest, and it must be one NIC to be put in force: %s", terminal.Enumerate(names), n.MAC, ids[i], without)
+			return nil, fmt.Errorf("%s have the MAC %s of %s in the guest, and it must be one NIC to be put in force: %s",
+				terminal.Enumerate(names), n.MAC, ids[i], without)
 		}
 		nics = append(nics, found[0])
 	}
 	return nics, nil
 }
 
-// stepsOf are the commands that put the plan in force, if NICs are given. The network is left alone if its files were as planned and the guest
-// has its addresses.
+// stepsOf are the commands that put the plan in force, if NICs are given. The network is left alone if its files were as planned and the
+// guest has its addresses.
 func stepsOf(plan guesttree.Plan, g guestconfig.Guest, nics []guestagent.Interface) (steps []guesttree.Step) {
 	if len(nics) == 0 {
 		return nil

@@ -38,7 +38,8 @@ func injectCommand(s streams) *cli.Command {
 			&cli.StringFlag{Name: "root", Usage: "write into the mounted tree `DIR` of a guest"},
 			&cli.StringFlag{Name: "agent", Usage: "write into the guest whose QEMU guest agent is behind the UNIX `SOCKET`"},
 			&cli.BoolFlag{Name: "apply", Value: true, Usage: "with --agent, have the guest take the configuration and wait for its addresses"},
-			&cli.StringFlag{Name: "style", Usage: "`STYLE` of the network configuration: " + guesttree.StyleNames() + " (default: what the guest has)"},
+			&cli.StringFlag{Name: "style",
+				Usage: "`STYLE` of the network configuration: " + guesttree.StyleNames() + " (default: what the guest has)"},
 			&cli.BoolFlag{Name: "dhcp", Usage: "the guest asks by DHCP, instead of having its addresses written"},
 			&cli.BoolFlag{Name: "dry-run", Usage: "show what would change in the guest's files, and write nothing"},
 			&cli.BoolFlag{Name: "force", Usage: "replace files of the guest that weft inject did not write"}),
@@ -85,15 +86,15 @@ type injectOptions struct {
 }
 
 func injectOptionsOf(c *cli.Context) (o injectOptions, err error) {
-	o = injectOptions{iso: c.String("iso"), format: c.String("format"), root: c.String("root"), agent: c.String("agent"), style: c.String("style"),
-		apply: c.Bool("apply"), dhcp: c.Bool("dhcp"), dryRun: c.Bool("dry-run"), force: c.Bool("force")}
+	o = injectOptions{iso: c.String("iso"), format: c.String("format"), root: c.String("root"), agent: c.String("agent"),
+		style: c.String("style"), apply: c.Bool("apply"), dhcp: c.Bool("dhcp"), dryRun: c.Bool("dry-run"), force: c.Bool("force")}
 	places := slices.DeleteFunc([]string{o.iso, o.root, o.agent}, func(place string) bool { return place == "" })
 	switch {
 	case c.NArg() == 0:
 		return o, errors.New("inject what? Name the guest's ports, the first NIC first, e.g. `weft inject web-1 -p alpha --iso web-1.iso`")
 	case len(places) != 1:
-		return o, errors.New("inject where? Give one of --iso FILE, --root DIR, the guest's tree (the root of the keys in etcd is --etcd-root here), " +
-			"and --agent SOCKET, the guest's agent")
+		return o, errors.New("inject where? Give one of --iso FILE, --root DIR, the guest's tree (the root of the keys in etcd is " +
+			"--etcd-root here), and --agent SOCKET, the guest's agent")
 	case o.iso != "" && (o.style != "" || o.dryRun || o.force):
 		return o, errors.New("--style, --dry-run and --force are for --root DIR and --agent SOCKET")
 	case o.iso == "" && c.IsSet("format"):

@@ -13,7 +13,8 @@ import (
 func tellPlan(plan guesttree.Plan, out io.Writer) {
 	fmt.Fprintf(out, "style: %s (%s)\n", plan.Style, plan.Why)
 	for _, name := range plan.Others {
-		fmt.Fprintf(out, "note: %s was not written by weft inject and is left alone: see that it does not configure the same NICs\n", terminal.Printable(name))
+		fmt.Fprintf(out, "note: %s was not written by weft inject and is left alone: see that it does not configure the same NICs\n",
+			terminal.Printable(name))
 	}
 }
 

@@ -198,8 +198,8 @@ func setup(ctx context.Context, e *testscript.Env, binaries string, datapath tes
 		return err
 	}
 	w := &world{testbed: b, allocators: map[string]*allocator{}, streams: map[string]*testbed.Stream{}, captures: map[string]*testbed.Capture{}, loads: map[string]*load{},
-		transfers: map[string]*transfer{}, connections: map[string]*testbed.Connection{}, keepalived: map[string]*testbed.Process{}, agents: map[string]*testbed.Process{}, tables: map[string]*testbed.ForwardingTable{},
-		repaired: map[string]map[string]uint64{}, damaged: map[string]time.Time{}}
+		transfers: map[string]*transfer{}, connections: map[string]*testbed.Connection{}, keepalived: map[string]*testbed.Process{},
+		agents: map[string]*testbed.Process{}, tables: map[string]*testbed.ForwardingTable{}, repaired: map[string]map[string]uint64{}, damaged: map[string]time.Time{}}
 	e.Values[worldKey{}] = w
 	e.Defer(func() {
 		if t, ok := e.T().(interface{ Failed() bool }); ok && t.Failed() {

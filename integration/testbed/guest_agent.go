@@ -8,9 +8,9 @@ import (
 	"path/filepath"
 )
 
-// guestAgentScript makes a folder ($1) the root of a guest's files and runs qemu-ga there. The guest's programs and libraries are the machine's
-// /usr, which it can only read, and the unpacked packages qemu-guest-agent and ifupdown ($2). /sys shows the NICs of the guest's network
-// namespace. The mounts and the host name are of the process alone.
+// guestAgentScript makes a folder ($1) the root of a guest's files and runs qemu-ga there. The guest's programs and libraries are the
+// machine's /usr, which it can only read, and the unpacked packages qemu-guest-agent and ifupdown ($2). /sys shows the NICs of the guest's
+// network namespace. The mounts and the host name are of the process alone.
 const guestAgentScript = `
 cd "$1"
 mkdir -p usr proc sys dev lib sbin run/network root

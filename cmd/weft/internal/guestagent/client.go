@@ -1,5 +1,5 @@
-// Package guestagent speaks with the QEMU guest agent of a virtual machine (qemu-ga-ref(7)): JSON lines over the UNIX socket that is the host's
-// end of a virtio-serial port.
+// Package guestagent speaks with the QEMU guest agent of a virtual machine (qemu-ga-ref(7)): JSON lines over the UNIX socket that is the
+// host's end of a virtio-serial port.
 //
 // Invariants:
 //   - The guest is hostile. Each answer is bounded in size and time, and lists in their count. What the guest says is a claim.

@@ -93,6 +93,6 @@ func (c *Client) Interfaces(ctx context.Context) (list []Interface, err error) {
 
 // isName says that a NIC can have the name, and that no program takes it for an option or a shell for more than a word.
 func isName(name string) bool {
-	return name != "" && len(name) <= maxName && strings.Trim(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.@") == "" &&
-		!strings.HasPrefix(name, "-") && !strings.HasPrefix(name, ".")
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.@"
+	return name != "" && len(name) <= maxName && strings.Trim(name, letters) == "" && !strings.HasPrefix(name, "-") && !strings.HasPrefix(name, ".")
 }

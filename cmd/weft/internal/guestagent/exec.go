@@ -28,8 +28,8 @@ type Output struct {
 	Err string
 }
 
-// Run runs a command in the guest, in English and without a shell, and waits at most limit until it has ended. The agent looks for it in its
-// PATH. The command stays alive if the wait ends before.
+// Run runs a command in the guest, in English and without a shell, and waits at most limit until it has ended. The agent looks for it in
+// its PATH. The command stays alive if the wait ends before.
 func (c *Client) Run(ctx context.Context, limit time.Duration, command string, args ...string) (Output, error) {
 	var started struct {
 		PID int64 `json:"pid"`

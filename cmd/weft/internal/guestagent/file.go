@@ -17,7 +17,8 @@ func FileCommands() []string {
 // ErrTooLarge says that a file has more bytes than the caller wants.
 var ErrTooLarge = errors.New("the file is too large")
 
-// ReadFile reads a file of at most limit bytes. The agent follows links. If it cannot open the file, the error is an *Error of guest-file-open.
+// ReadFile reads a file of at most limit bytes. The agent follows links. If it cannot open the file, the error is an *Error of
+// guest-file-open.
 func (c *Client) ReadFile(ctx context.Context, path string, limit int) (data []byte, err error) {
 	handle, err := c.open(ctx, path, "r")
 	if err != nil {

@@ -20,8 +20,8 @@ type Step struct {
 // String is the command as people type it. No argument needs quotes.
 func (s Step) String() string { return strings.Join(s.Args, " ") }
 
-// ForceNetwork are the commands that put the network configuration of the plan in force in a guest that runs, for NICs with these names in the
-// guest, the first NIC first.
+// ForceNetwork are the commands that put the network configuration of the plan in force in a guest that runs, for NICs with these names in
+// the guest, the first NIC first.
 func (p Plan) ForceNetwork(names []string) (steps []Step) {
 	add := func(args ...string) { steps = append(steps, Step{Args: args}) }
 	switch p.Style {

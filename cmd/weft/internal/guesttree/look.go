@@ -22,7 +22,8 @@ func (r *Running) look(ctx context.Context) error {
 	}
 	r.seen = seenOf(string(o.Out), names)
 	if _, ok := r.seen["etc"]; !ok {
-		return fmt.Errorf("`stat -c '%%f %%u %%g %%n' /etc` does not show the folder (exit status %d): it must be the stat of coreutils or busybox: %s", o.Code, o.Err)
+		return fmt.Errorf("`stat -c '%%f %%u %%g %%n' /etc` does not show the folder in the guest (exit status %d): it must be the stat of "+
+			"coreutils or busybox: %s", o.Code, o.Err)
 	}
 	return nil
 }
@@ -41,7 +42,7 @@ func seenOf(out string, names []string) map[string]stat {
 		if len(fields) != 4 || !asked[strings.TrimPrefix(fields[3], "/")] {
 			continue
 		}
-		if n, err := fmt.Sscanf(strings.Join(fields[:3], " "), "%x %d %d", &mode, &s.uid, &s.gid); n != 3 || err != nil || s.uid < 0 || s.gid < 0 {
+		if _, err := fmt.Sscanf(strings.Join(fields[:3], " "), "%x %d %d", &mode, &s.uid, &s.gid); err != nil || s.uid < 0 || s.gid < 0 {
 			continue
 		}
 		s.mode = fs.FileMode(mode & 0o777)

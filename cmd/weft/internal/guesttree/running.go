@@ -16,8 +16,12 @@ import (
 	"weft/hostnet/guestconfig"
 )
 
-// smallLimit bounds a command in a guest that only looks at files or moves them.
-const smallLimit = 20 * time.Second
+const (
+	// smallLimit bounds a command in a guest that only looks at files or moves them.
+	smallLimit = 20 * time.Second
+	// maxFileName is the length of the longest name in a folder in bytes (NAME_MAX).
+	maxFileName = 255
+)
 
 // Agent is what a running guest is reached by: *guestagent.Client.
 type Agent interface {
@@ -43,8 +47,8 @@ type Running struct {
 // OpenRunning looks at the files of a guest that runs. The agent must read and write files.
 func OpenRunning(ctx context.Context, agent Agent) (*Running, error) {
 	if refused := agent.Refused(guestagent.FileCommands()...); len(refused) > 0 {
-		return nil, fmt.Errorf("the guest agent does not carry out %s: allow that in the guest (block-rpcs and allow-rpcs in /etc/qemu/qemu-ga.conf, "+
-			"and the options in /etc/sysconfig/qemu-ga), or give the guest a config drive with --iso", strings.Join(refused, ", "))
+		return nil, fmt.Errorf("the guest agent does not carry out %s: allow that in the guest (block-rpcs and allow-rpcs in "+
+			"/etc/qemu/qemu-ga.conf, and the options in /etc/sysconfig/qemu-ga), or give the guest a config drive with --iso", strings.Join(refused, ", "))
 	}
 	r := &Running{agent: agent, runs: len(agent.Refused(guestagent.ExecCommands()...)) == 0}
 	if r.runs {
@@ -76,14 +80,15 @@ func (r *Running) Plan(ctx context.Context, g guestconfig.Guest, style string, f
 		case c.New == nil:
 			first = append(first, "rm /"+c.Path)
 		case c.folderMode() != 0o755:
-			first = append(first, fmt.Sprintf("install -d -m %o /%s", c.folderMode(), path.Dir(c.Path)), fmt.Sprintf("install -m %o /dev/null /%s", c.Mode, c.Path))
+			first = append(first, fmt.Sprintf("install -d -m %o /%s", c.folderMode(), path.Dir(c.Path)),
+				fmt.Sprintf("install -m %o /dev/null /%s", c.Mode, c.Path))
 		default:
 			first = append(first, fmt.Sprintf("install -D -m %o /dev/null /%s", c.Mode, c.Path))
 		}
 	}
 	if len(first) > 0 {
-		return p, fmt.Errorf("guest-exec is disabled in the guest, and by itself the guest agent can neither remove files nor make files that only "+
-			"root can write: run this in the guest and repeat, or allow guest-exec:\n  %s", strings.Join(first, "\n  "))
+		return p, fmt.Errorf("guest-exec is disabled in the guest, and by itself the guest agent can neither remove files nor make files that "+
+			"only root can write: run this in the guest and repeat, or allow guest-exec:\n  %s", strings.Join(first, "\n  "))
 	}
 	return p, nil
 }
@@ -144,7 +149,7 @@ func (r *Running) list(ctx context.Context, folder string, limit int) ([]string,
 	}
 	out, err := r.small(ctx, "ls", "-1", "--", "/"+folder)
 	names := strings.Split(strings.TrimSuffix(string(out), "\n"), "\n")
-	return slices.DeleteFunc(names[:min(len(names), limit)], func(s string) bool { return s == "" }), err
+	return slices.DeleteFunc(names[:min(len(names), limit)], func(s string) bool { return s == "" || len(s) > maxFileName }), err
 }
 
 // small runs a command that must succeed.

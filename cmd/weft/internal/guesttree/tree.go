@@ -1,5 +1,5 @@
-// Package guesttree writes what a guest is configured with into its files. A Tree is mounted on this machine, and its guest does not run. The
-// files of a Running guest are reached by its agent.
+// Package guesttree writes what a guest is configured with into its files. A Tree is mounted on this machine, and its guest does not run.
+// The files of a Running guest are reached by its agent.
 //
 // Invariants:
 //   - A tree is hostile. Nothing outside of it is read or written, whatever links it contains (os.Root). What is no regular file is neither
