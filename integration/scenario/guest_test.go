@@ -56,13 +56,16 @@ func guestOptions(ts *testscript.TestScript, name, host string, options map[stri
 	return o
 }
 
-// qemu PROJECT/PORT on HOST [memory=MiB]: boots a virtual machine on a tap of the host, with the port's MAC. Its eth0 is up and has only
-// a link-local address.
+// qemu PROJECT/PORT on HOST [memory=MiB] [agent=SOCKET]: boots a virtual machine on a tap of the host, with the port's MAC. Its eth0 is up and
+// has only a link-local address. QEMU makes the socket, for a guest agent's virtio-serial port.
 func qemu(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "qemu")
-	words, options := split(args, "memory")
-	usage(ts, words, 3, 3, "qemu project/port on host [memory=MiB]")
+	words, options := split(args, "memory", "agent")
+	usage(ts, words, 3, 3, "qemu project/port on host [memory=MiB] [agent=socket]")
 	o := guestOptions(ts, words[0], words[2], options)
+	if options["agent"] != "" {
+		o.AgentSocket = ts.MkAbs(options["agent"])
+	}
 	memory := 512
 	if options["memory"] != "" {
 		memory = number(ts, options["memory"])

@@ -36,6 +36,8 @@ type GuestOptions struct {
 	MTU int
 	// Movable makes eth0 a bridge over the veth, so that the guest keeps running while another veth replaces it; see PrepareMove.
 	Movable bool
+	// AgentSocket is for virtual machines: the UNIX socket of the virtio-serial port that guest agents use; none when empty.
+	AgentSocket string
 }
 
 // Guest is a virtual machine, or a namespace whose eth0 is one end of a veth pair. The other end is a device of its host.

@@ -25,9 +25,13 @@ func (b *Testbed) AddMachine(name string, o GuestOptions, memory int) (*Guest, e
 	if err != nil {
 		return nil, err
 	}
+	var ports []vm.Port
+	if o.AgentSocket != "" {
+		ports = []vm.Port{{Name: "org.qemu.guest_agent.0", Socket: o.AgentSocket}}
+	}
 	m, err := vm.Boot(b.ctx, vm.Config{
 		Memory: memory, CPUs: 1, Namespace: filepath.Join("/run/netns", h.Namespace.Name), Log: b.logf,
-		NICs: []vm.NIC{{Device: o.Device, MAC: o.MAC, NoOffload: b.datapath() == DatapathUser}},
+		NICs: []vm.NIC{{Device: o.Device, MAC: o.MAC, NoOffload: b.datapath() == DatapathUser}}, Ports: ports,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("testbed: guest %s: %w", name, err)

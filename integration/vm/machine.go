@@ -31,6 +31,8 @@ type Config struct {
 	Namespace string
 	// NICs are eth0, eth1 … inside.
 	NICs []NIC
+	// Ports are QEMU's virtio-serial ports: /dev/vport* inside.
+	Ports []Port
 	// Log receives one line for each thing that takes time; may be nil.
 	Log func(format string, args ...any)
 }
@@ -53,6 +55,14 @@ type NIC struct {
 	MAC    string
 	// NoOffload makes the guest compute every checksum and segment itself, so that its frames on the tap are complete.
 	NoOffload bool
+}
+
+// Port is a virtio-serial port, such as that of a guest agent.
+type Port struct {
+	// Name is in /sys/class/virtio-ports/*/name inside.
+	Name string
+	// Socket is a UNIX socket that QEMU makes, and at which it serves one client at a time.
+	Socket string
 }
 
 // Machine is a running virtual machine. Its methods may be called from several goroutines.

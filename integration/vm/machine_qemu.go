@@ -68,6 +68,9 @@ func (m *Machine) qemuArgs(c Config, k Kernel, accelerator, initramfs, socket st
 	for i, n := range c.NICs {
 		args = append(args, n.args(i)...)
 	}
+	for i, p := range c.Ports {
+		args = append(args, p.args(i)...)
+	}
 	return args
 }
 
@@ -79,6 +82,13 @@ func (n NIC) args(number int) []string {
 		tap += ",vnet_hdr=off"
 	}
 	return []string{"-netdev", tap, "-device", "virtio-net-pci,romfile=,netdev=" + id + ",mac=" + n.MAC}
+}
+
+// args is the port's hardware.
+func (p Port) args(number int) []string {
+	id := "port" + strconv.Itoa(number)
+	return []string{"-chardev", "socket,id=" + id + ",path=" + strings.ReplaceAll(p.Socket, ",", ",,") + ",server=on,wait=off",
+		"-device", "virtserialport,chardev=" + id + ",name=" + p.Name}
 }
 
 // startQEMU starts the virtual machine and waits for QEMU's end of the port.
