@@ -24,8 +24,12 @@ import (
 	"time"
 )
 
-// exchangeLimit bounds one command and its answer. An agent needs milliseconds.
-const exchangeLimit = 10 * time.Second
+const (
+	// exchangeLimit bounds one command and its answer. An agent needs milliseconds.
+	exchangeLimit = 10 * time.Second
+	// maxSocket is the length of the longest path of a socket in bytes (unix(7)).
+	maxSocket = 107
+)
 
 // Client is a connection to one guest's agent. It is for one goroutine.
 type Client struct {
@@ -43,6 +47,9 @@ func Dial(ctx context.Context, socket string) (*Client, error) {
 }
 
 func dial(ctx context.Context, socket string, limit time.Duration) (*Client, error) {
+	if len(socket) > maxSocket {
+		return nil, fmt.Errorf("the socket's path has %d bytes, more than %d: use a shorter one, such as a relative path or a link", len(socket), maxSocket)
+	}
 	connect, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	conn, err := (&net.Dialer{}).DialContext(connect, "unix", socket)

@@ -275,6 +275,8 @@ func TestDialErrors(t *testing.T) {
 	}
 	_, err = Dial(t.Context(), file)
 	wantError(t, "file", err, "nothing listens on the socket")
+	_, err = Dial(t.Context(), "/"+strings.Repeat("a", maxSocket))
+	wantError(t, "long", err, "the socket's path has 108 bytes, more than 107")
 	_, err = Dial(t.Context(), serve(t, answers("guest-info", `{"return": {"supported_commands": [`+
 		strings.Repeat(`{"name": "a"},`, maxCommands)+`{"name": "a"}]}}`+"\n")))
 	wantError(t, "commands", err, "has 1001 commands")
