@@ -2,9 +2,11 @@ package guesttree
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
+	"strconv"
 	"strings"
 	"syscall"
 )
@@ -36,28 +38,33 @@ func seenOf(out string, names []string) map[string]stat {
 	}
 	seen := map[string]stat{}
 	for line := range strings.Lines(out) {
-		var mode uint32
-		var s stat
 		fields := strings.SplitN(strings.TrimSuffix(line, "\n"), " ", 4)
-		if len(fields) != 4 || !asked[strings.TrimPrefix(fields[3], "/")] {
+		if len(fields) != 4 {
 			continue
 		}
-		if _, err := fmt.Sscanf(strings.Join(fields[:3], " "), "%x %d %d", &mode, &s.uid, &s.gid); err != nil || s.uid < 0 || s.gid < 0 {
-			continue
+		mode, err := strconv.ParseUint(fields[0], 16, 32)
+		uid, err2 := strconv.ParseUint(fields[1], 10, 31)
+		gid, err3 := strconv.ParseUint(fields[2], 10, 31)
+		name, below := strings.CutPrefix(fields[3], "/")
+		if errors.Join(err, err2, err3) == nil && below && asked[name] {
+			seen[name] = stat{fileMode(uint32(mode)), int(uid), int(gid)}
 		}
-		s.mode = fs.FileMode(mode & 0o777)
-		switch mode & syscall.S_IFMT {
-		case syscall.S_IFREG:
-		case syscall.S_IFDIR:
-			s.mode |= fs.ModeDir
-		case syscall.S_IFLNK:
-			s.mode |= fs.ModeSymlink
-		default:
-			s.mode |= fs.ModeIrregular
-		}
-		seen[strings.TrimPrefix(fields[3], "/")] = s
 	}
 	return seen
+}
+
+// fileMode reads the mode of stat(2).
+func fileMode(mode uint32) fs.FileMode {
+	permissions := fs.FileMode(mode & 0o777)
+	switch mode & syscall.S_IFMT {
+	case syscall.S_IFREG:
+		return permissions
+	case syscall.S_IFDIR:
+		return permissions | fs.ModeDir
+	case syscall.S_IFLNK:
+		return permissions | fs.ModeSymlink
+	}
+	return permissions | fs.ModeIrregular
 }
 
 // places are all names that a plan may look at.

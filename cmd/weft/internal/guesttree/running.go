@@ -210,6 +210,6 @@ func (r *Running) replace(ctx context.Context, c Change) error {
 
 // stat is what the guest's stat(1) says of a file.
 type stat struct {
-	mode     fs.FileMode // type and permission bits; types other than regular files and folders are fs.ModeIrregular
+	mode     fs.FileMode // permission bits and type; types other than files, folders and links are fs.ModeIrregular
 	uid, gid int
 }

@@ -336,7 +336,8 @@ func TestForce(t *testing.T) {
 
 // FuzzSeen: whatever a guest says instead of stat(1), only names that were asked for are seen.
 func FuzzSeen(f *testing.F) {
-	for _, text := range []string{"", "81a4 0 0 /etc/hostname\n", "81a4 0 0 /etc/shadow\n", "a1ff 0 0 /etc\n41ed -1 0 /etc\n", "ffffffff 99999999999 0 /etc", "x y z /etc\n81a4 0 0"} {
+	for _, text := range []string{"", "81a4 0 0 /etc/hostname\n", "81a4 0 0 /etc/shadow\n", "a1ff 0 0 /etc\n41ed -1 0 /etc\n", "ffffffff 99999999999 0 /etc", "x y z /etc\n81a4 0 0",
+		"ff 0 0\xef etc", "41ed 0 0 /etc\n41ed 4294967295 0 /sbin/ifup"} {
 		f.Add(text)
 	}
 	names := places()
