@@ -19,10 +19,14 @@ func (Backend) GroupMembers(b *compile.Builder, s compile.Site, m *desired.Group
 	addGroupFlows(b, s, m.UID, FeatureGroupMembers, memberFlows(m, number, shard))
 }
 
+// addGroupFlows adds a flow set. A switch cannot hold an empty one.
 func addGroupFlows(b *compile.Builder, s compile.Site, uid, feature string, flows []object.Flow) {
 	h := s.Host
 	if bridgeRefusal(s) != "" {
 		b.Pend("waits for the host's bridge")
+		return
+	}
+	if len(flows) == 0 {
 		return
 	}
 	b.Add(&object.FlowSet{
