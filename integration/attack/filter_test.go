@@ -62,7 +62,9 @@ func (st *stage) filterFrames() (list []filterFrame) {
 	a, b := st.a, st.b
 	v4 := func(packet []byte) []byte { return eth(a.mac, b.mac, 0x0800, packet) }
 	v6 := func(packet []byte) []byte { return eth(a.mac, b.mac, 0x86dd, packet) }
-	add := func(name string, frame []byte, allowed bool) { list = append(list, filterFrame{name, frame, allowed, atPeer}) }
+	add := func(name string, frame []byte, allowed bool) {
+		list = append(list, filterFrame{name, frame, allowed, atPeer})
+	}
 	everywhere := func(name string, frame []byte) { list = append(list, filterFrame{name, frame, false, atBoth}) }
 	add("UDP to the port", v4(datagram(a.v4, b.v4, 5000, 5001)), true)
 	add("UDP to the port, IPv6", v6(datagram(a.v6, b.v6, 5000, 5001)), true)

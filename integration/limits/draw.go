@@ -34,6 +34,7 @@ type intent struct {
 	objects []model.Object
 	offered int
 	mtu     int // of the physical network
+	filters bool
 }
 
 // offer declares an object as text, as a user does. If validation refuses it, offer declares the plain one, so that references to it
@@ -60,6 +61,12 @@ func drawIntent(t *rapid.T, driver model.Driver) *intent {
 	in.offer("", project, &model.ProjectSpec{}, nil)
 	in.offer("", operator, &model.ProjectSpec{}, nil)
 	in.offer("", longLabel, &model.PhysicalNetworkSpec{VLANRanges: []model.VLANRange{{Minimum: 1, Maximum: model.MaxVLAN}}, MTU: in.mtu}, nil)
+	if in.filters = driver == model.DriverOVS && rapid.Bool().Draw(t, "filters"); in.filters {
+		in.offer(project, groupName(0), &model.SecurityGroupSpec{Rules: []model.SecurityGroupRule{
+			{Direction: model.DirectionIngress, RemoteGroup: groupName(0)}, {Direction: model.DirectionIngress, RemoteGroup: groupName(1)},
+			{Direction: model.DirectionEgress, Protocol: model.IPProtocolSCTP, Port: model.PortRange{First: 1, Last: 65535}}}}, nil)
+		in.offer(project, groupName(1), &model.SecurityGroupSpec{}, nil)
+	}
 	in.drawHost(here, driver)
 	in.drawHost(peer, model.DriverOVS)
 	in.drawNetwork("outside", 0, true)
@@ -230,6 +237,9 @@ func (in *intent) drawPort(n int) {
 		MAC:         rapid.SampledFrom([]model.MAC{{}, {0xfe, 0xff, 0xff, 0xff, 0xff, byte(n)}, {0, 0, 0, 0, 0, byte(n + 1)}}).Draw(t, "MAC"),
 		InterfaceID: rapid.SampledFrom([]string{"", strings.Repeat("_", 63) + fmt.Sprint(n)}).Draw(t, "interface id"),
 		Hostname:    rapid.SampledFrom([]string{"", longDomain, longLabel}).Draw(t, "hostname")}
+	if in.filters {
+		s.SecurityGroups = rapid.SampledFrom([][]string{nil, {groupName(0)}, {groupName(1), groupName(0)}}).Draw(t, "security groups")
+	}
 	switch moves := rapid.IntRange(0, 2).Draw(t, "moves"); {
 	case moves == 1:
 		s.MigrateTo = peer

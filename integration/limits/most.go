@@ -20,6 +20,7 @@ const (
 type region struct {
 	t       T
 	objects []model.Object
+	filters bool // ports have security groups
 }
 
 // Most is a host where each object has as much of everything as it may have, with the longest and most unusual names. Only the number of
@@ -39,9 +40,12 @@ func Most(t T, driver model.Driver, networks int) Host {
 // MostIntent is the intent of Most.
 func MostIntent(t T, driver model.Driver, networks int) []model.Object {
 	t.Helper()
-	r := &region{t: t}
+	r := &region{t: t, filters: driver == model.DriverOVS}
 	r.declare("", project, &model.ProjectSpec{})
 	r.declare("", operator, &model.ProjectSpec{})
+	if r.filters {
+		r.groups()
+	}
 	r.underlay(driver)
 	r.external("outside", 60, &model.External{})
 	r.external("routed", 70, &model.External{IPv6: model.ExternalIPv6Routed, RoutedPrefixes: routedBlocks()})
@@ -116,9 +120,35 @@ func (r *region) underlay(driver model.Driver) {
 		PhysicalNetworks: []model.HostPhysicalNetwork{{Name: physicalName(0), Interface: oddName(0)}}})
 }
 
+// groups are as many security groups as the rules of one may name. The rules of each are all that it may have, with the ranges of ports that
+// need most flows.
+func (r *region) groups() {
+	for i := range model.MaxRemoteGroups {
+		s := &model.SecurityGroupSpec{Description: strings.Repeat("ü", model.MaxDisplayName/2)}
+		for n := range model.MaxSecurityGroupRules {
+			rule := model.SecurityGroupRule{Description: s.Description, Direction: []model.Direction{model.DirectionIngress, model.DirectionEgress}[n%2],
+				Protocol: model.IPProtocolTCP, Port: model.PortRange{First: 1, Last: 65534}}
+			if n < model.MaxRemoteGroups {
+				rule.RemoteGroup = groupName(n)
+			} else {
+				rule.RemoteCIDR = block(n, 24, false)
+			}
+			s.Rules = append(s.Rules, rule)
+		}
+		r.declare(project, groupName(i), s)
+	}
+}
+
+func groupName(i int) string { return fmt.Sprint(longLabel[:60], "-", i) }
+
 func (r *region) port(n int) {
 	s := &model.PortSpec{Network: networkName(n), Host: here, Device: oddName(model.MaxUplinks + n), Hostname: longDomain,
 		InterfaceID: strings.Repeat("_", 62) + fmt.Sprintf("%02d", n), MAC: model.MAC{0xfe, 0xff, 0xff, 0xff, 0xff, byte(n)}}
+	if r.filters {
+		for i := range model.MaxSecurityGroups {
+			s.SecurityGroups = append(s.SecurityGroups, groupName(i))
+		}
+	}
 	for i := range model.MaxPortAddresses {
 		sub := subnet(n, i%2)
 		if n == 1 {
