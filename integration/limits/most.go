@@ -144,6 +144,8 @@ func groupName(i int) string { return fmt.Sprint(longLabel[:60], "-", i) }
 func (r *region) port(n int) {
 	s := &model.PortSpec{Network: networkName(n), Host: here, Device: oddName(model.MaxUplinks + n), Hostname: longDomain,
 		InterfaceID: strings.Repeat("_", 62) + fmt.Sprintf("%02d", n), MAC: model.MAC{0xfe, 0xff, 0xff, 0xff, 0xff, byte(n)}}
+	most := model.PortLimit{RateKbps: model.MaxRateKbps, BurstKbit: model.MaxBurstKbit, PacketRate: model.MaxPacketRate}
+	s.Limits = model.PortLimits{Ingress: &most, Egress: &most}
 	if r.filters {
 		for i := range model.MaxSecurityGroups {
 			s.SecurityGroups = append(s.SecurityGroups, groupName(i))

@@ -55,9 +55,9 @@ func filterDefaults(l *flowList) {
 }
 
 // filterFlows judge what a port with security groups sends and receives; tables 20, 60, 61 and 65 to 67. A packet is judged by the rules of the
-// direction in which its connection began: what a guest sends by its egress rules, but replies to others by its ingress rules. deliver is
-// how the guest gets a frame.
-func filterFlows(l *flowList, p *desired.Port, meta object.Masked64, zone uint16, ofport uint32, deliver []object.Action) {
+// direction in which its connection began: what a guest sends by its egress rules, but replies to others by its ingress rules. meter is what the
+// guest's packets pass, 0 for none.
+func filterFlows(l *flowList, p *desired.Port, meta object.Masked64, zone uint16, ofport, meter uint32) {
 	to := object.Match{Metadata: meta, EthDst: object.ExactMAC(object.MAC(p.MAC)), Reg4: bitOf(trackedBit, true)}
 	l.add(tableForward, prioTracked, to, receive(ofport)...)
 
@@ -83,12 +83,12 @@ func filterFlows(l *flowList, p *desired.Port, meta object.Masked64, zone uint16
 	l.add(tableRemember, prioException, here, object.Resubmit{Table: tableForward})
 	allowed := at
 	allowed.Reg4 = bitOf(allowedBit, true)
-	l.add(tableIngressVerdict, prioAllow, allowed, deliver...)
+	l.add(tableIngressVerdict, prioAllow, allowed, through(meter, object.Output{Port: ofport})...)
 	for _, eth := range []uint16{ethIPv4, ethIPv6} {
 		begins := allowed
 		begins.Reg4.Mask |= 1 << sharedBit
 		begins.EthType, begins.Conn = eth, isNew(valid())
-		l.add(tableIngressVerdict, prioException, begins, append([]object.Action{object.Commit{Zone: zone}}, deliver...)...)
+		l.add(tableIngressVerdict, prioException, begins, through(meter, object.Commit{Zone: zone}, object.Output{Port: ofport})...)
 	}
 }
 

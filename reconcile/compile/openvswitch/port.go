@@ -56,6 +56,9 @@ func (Backend) Port(b *compile.Builder, s compile.Site, n *desired.Network, p *d
 	if shaped {
 		flows.After = append(flows.After, compile.QdiscKey(a.device))
 	}
+	if len(p.SecurityGroups) > 0 {
+		flows.After = append(flows.After, flowSetKey(h.Bridge, n.UID, FeatureNetwork)) // it sends packets to the connection tracker
+	}
 	b.Add(flows)
 	plug.Open = true
 	if a.adopted {

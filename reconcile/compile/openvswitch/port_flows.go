@@ -44,10 +44,9 @@ func portFlows(p *desired.Port, network uint64, isolated bool, zone uint16, ofpo
 	neighborFlows(&l, from, mac)
 
 	here := object.Match{Metadata: meta, EthDst: object.ExactMAC(mac)}
-	deliver := through(ids.ingressPackets, object.Output{Port: ofport})
-	l.add(tableForward, prioAllow, here, deliver...)
+	l.add(tableForward, prioAllow, here, through(ids.ingressPackets, object.Output{Port: ofport})...)
 	if len(p.SecurityGroups) > 0 {
-		filterFlows(&l, p, meta, zone, ofport, deliver)
+		filterFlows(&l, p, meta, zone, ofport, ids.ingressPackets)
 	}
 	// The guest is on this host. A frame from the network with its MAC as source is a loop or spoofed.
 	l.drop(tableFromNetwork, prioReserved, object.Match{Metadata: meta, EthSrc: object.ExactMAC(mac)})
