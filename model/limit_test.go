@@ -95,6 +95,7 @@ func TestLongestListsThatAreTaken(t *testing.T) {
 		{KindNetwork, 256, "spec.external.routedPrefixes[0].projects", func(n int) string {
 			return network + `"subnets": [{"cidr": "10.0.0.0/24", "gateway": "10.0.0.9"}], "external": {"ipv6": "routed", "routedPrefixes": [{"cidr": "3f00::/16", "projects": ` + list(`"p%d"`)(n) + `}]}`
 		}},
+		{KindPhysicalNetwork, 16, "spec.cidrs", func(n int) string { return `"role": "management", "cidrs": ` + list(`"10.0.%d.0/24"`)(n) }},
 		{KindPhysicalNetwork, 64, "spec.vlanRanges", func(n int) string { return `"vlanRanges": ` + ranges(n) }},
 		{KindHost, 16, "spec.physicalNetworks", func(n int) string {
 			return `"physicalNetworks": ` + list(`{"name": "p%[1]d", "interface": "eth%[1]d"}`)(n)

@@ -180,6 +180,23 @@ func TestPhysicalNetworkFaults(t *testing.T) {
 		{`"vlanRanges": [{"minimum": 9, "maximum": 8}]`, "spec.vlanRanges[0]", "exchange them"},
 		{`"vlanRanges": [{"minimum": 1, "maximum": 9}, {"minimum": 9, "maximum": 12}]`, "spec.vlanRanges[1]", "overlaps spec.vlanRanges[0]"},
 		{`"vlanRanges": [{"minimum": 5, "maximum": 9}, {"minimum": 1, "maximum": 5}]`, "spec.vlanRanges[1]", "overlaps spec.vlanRanges[0]"},
+		{`"role": "public", "vlanRanges": [{"minimum": 5, "maximum": 9}]`, "", ""},
+		{`"role": "service", "vlanRanges": [{"minimum": 5, "maximum": 9}]`, "", ""},
+		{`"role": "management", "cidrs": ["192.0.2.0/24", "2001:db8:5::/64", "198.51.100.7/32"]`, "", ""},
+		{`"role": "storage"`, "spec.role", "is not known: write public, service or management"},
+		{`"role": 7`, "spec.role", "expected text"},
+		{`"cidrs": ["192.0.2.0/24"]`, "spec.cidrs", "are for a physical network with role management"},
+		{`"role": "public", "cidrs": ["192.0.2.0/24"]`, "spec.cidrs", "are for a physical network with role management"},
+		{`"role": "management"`, "spec.cidrs", "are missing"},
+		{`"role": "management", "cidrs": [""]`, "spec.cidrs[0]", "is empty"},
+		{`"role": "management", "cidrs": ["192.0.2.1/24"]`, "spec.cidrs[0]", "has host bits set"},
+		{`"role": "management", "cidrs": ["::ffff:192.0.2.0/120"]`, "spec.cidrs[0]", "is an IPv4-mapped network"},
+		{`"role": "management", "cidrs": ["0.0.0.0/0"]`, "spec.cidrs[0]", "has a length of 0"},
+		{`"role": "management", "cidrs": ["2000::/7"]`, "spec.cidrs[0]", "has a length of 7"},
+		{`"role": "management", "cidrs": ["169.254.169.254/32"]`, "spec.cidrs[0]", "touches link-local"},
+		{`"role": "management", "cidrs": ["fd00:5745:4654::/64"]`, "spec.cidrs[0]", "touches what routers use"},
+		{`"role": "management", "cidrs": ["10.0.0.0/8", "10.1.0.0/16"]`, "spec.cidrs[1]", "overlaps spec.cidrs[0]"},
+		{`"role": "management", "cidrs": ["192.0.2.0/24"], "vlanRanges": [{"minimum": 5, "maximum": 9}]`, "spec.vlanRanges", "cannot stand beside role management"},
 	})
 	p := PhysicalNetworkSpec{VLANRanges: []VLANRange{{100, 199}, {300, 300}}}
 	for vlan, want := range map[uint16]bool{99: false, 100: true, 199: true, 200: false, 299: false, 300: true, 301: false} {

@@ -7,6 +7,7 @@ const MaxVLAN = 4094
 
 // Validate implements Spec.
 func (s *PhysicalNetworkSpec) Validate(c *Checker) {
+	s.validateRole(c)
 	c.mtu("spec.mtu", s.MTU, false)
 	ranges := s.VLANRanges[:c.atMost("spec.vlanRanges", len(s.VLANRanges), MaxVLANRanges)]
 	for i, r := range ranges {

@@ -117,6 +117,11 @@ func genFloatingIP(t *rapid.T) *FloatingIPSpec {
 
 func genPhysicalNetwork(t *rapid.T) *PhysicalNetworkSpec {
 	s := &PhysicalNetworkSpec{MTU: rapid.SampledFrom([]int{0, MinMTU, 1500, MaxMTU}).Draw(t, "mtu")}
+	s.Role = rapid.SampledFrom([]NetworkRole{"", NetworkRolePublic, NetworkRoleService, NetworkRoleManagement}).Draw(t, "role")
+	if s.IsManagement() {
+		s.CIDRs = rapid.SampledFrom([][]Prefix{{prefix("192.0.2.0/24")}, {prefix("2001:db8:5::/64"), prefix("10.0.0.0/8")}}).Draw(t, "cidrs")
+		return s
+	}
 	next := 1
 	for range rapid.IntRange(0, 4).Draw(t, "ranges") {
 		low := rapid.IntRange(next, next+500).Draw(t, "low")

@@ -15,6 +15,8 @@ func place(t *testing.T) Lookup {
 	}{
 		{ID{ClusterProject, KindProject, "alpha"}, ``},
 		{ID{ClusterProject, KindPhysicalNetwork, "p"}, `"vlanRanges": [{"minimum": 1, "maximum": 9}]`},
+		{ID{ClusterProject, KindPhysicalNetwork, "control"}, `"role": "management", "cidrs": ["192.168.0.0/24"]`},
+		{ID{ClusterProject, KindPhysicalNetwork, "street"}, `"role": "public"`},
 		{ID{ClusterProject, KindHost, "h1"}, `"physicalNetworks": [{"name": "p", "interface": "eth1"}]`},
 		{ID{ClusterProject, KindHost, "h2"}, `"bridge": "br9", "physicalNetworks": [{"name": "p", "interface": "eth2"}]`},
 		{ID{"alpha", KindNetwork, "blue"}, `"type": "vlan", "physicalNetwork": "p", "subnets": [{"cidr": "10.1.0.0/24", "dhcpServer": "10.1.0.2"}, {"cidr": "2001:db8:a::/64"}]`},
@@ -65,6 +67,12 @@ func TestOneFaultAmongOthers(t *testing.T) {
 		{KindFloatingIP, fault{`"network": "out", "portForwards": [{"protocol": "tcp", "port": 80, "target": "web", "fixedAddress": "10.2.0.5"}]`, "spec.portForwards[0].fixedAddress", "is in no subnet"}},
 		{KindFloatingIP, fault{`"network": "out", "portForwards": [{"protocol": "tcp", "port": 80, "target": "gone"}]`, "spec.portForwards[0].target", "does not exist"}},
 		{KindFloatingIP, fault{`"network": "out", "port": "lost", "fixedAddress": "10.2.0.5"`, "", ""}}, // the port is reported already
+		{KindNetwork, fault{`"type": "flat", "physicalNetwork": "street", "subnets": [{"cidr": "198.51.100.0/24", "gateway": "198.51.100.1"}], "external": {}`, "", ""}},
+		{KindNetwork, fault{`"type": "flat", "physicalNetwork": "street"`, "", ""}},
+		{KindNetwork, fault{`"type": "flat", "physicalNetwork": "control"`, "spec.physicalNetwork", "PhysicalNetwork control has role management: no network can be on it"}},
+		{KindNetwork, fault{`"type": "vlan", "physicalNetwork": "control"`, "spec.physicalNetwork", "no network can be on it"}},
+		{KindNetwork, fault{`"type": "vlan", "physicalNetwork": "control", "segmentationID": 7, "mtu": 9000`, "spec.physicalNetwork", "no network can be on it"}},
+		{KindNetwork, fault{`"type": "flat", "physicalNetwork": "control", "subnets": [{"cidr": "198.51.100.0/24", "gateway": "198.51.100.1"}], "external": {}`, "spec.physicalNetwork", "no network can be on it"}},
 		{KindPort, fault{`"network": "blue", "allowedAddressPairs": [{"address": "10.1.0.50"}, {"address": "10.1.0.64/28"}, {"address": "2001:db8:a::50"}, {"address": "172.16.0.0/12"}]`, "", ""}},
 		{KindPort, fault{`"network": "blue", "allowedAddressPairs": [{"address": "10.1.0.1"}]`, "spec.allowedAddressPairs[0].address", "is the gateway of 10.1.0.0/24"}},
 		{KindPort, fault{`"network": "blue", "allowedAddressPairs": [{"address": "10.1.0.2"}]`, "spec.allowedAddressPairs[0].address", "is the DHCP server of 10.1.0.0/24"}},

@@ -51,7 +51,7 @@ func lookupSpec[S Spec](c *RefChecker, id ID) (spec S, ok bool) {
 // ValidateRefs implements Spec.
 func (s *NetworkSpec) ValidateRefs(c *RefChecker) {
 	physical, ok := lookupSpec[*PhysicalNetworkSpec](c, ID{ClusterProject, KindPhysicalNetwork, s.PhysicalNetwork})
-	if !ok {
+	if !ok || s.refuseManagement(c, physical) {
 		return
 	}
 	s.validateSegment(c, physical)

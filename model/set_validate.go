@@ -8,6 +8,7 @@ import "fmt"
 //   - one address, MAC, segment, interface id or device that two objects want;
 //   - an allowed address pair with an address or MAC that another object names as its own;
 //   - address pools of one network that overlap;
+//   - addresses of guests on a management network;
 //   - what ValidateRefs reports.
 //
 // outside finds objects that are not in the set. When it is nil, these are not known, and references to them are allowed.
@@ -36,6 +37,7 @@ func ValidateSet(objs []Located, outside Lookup) Errors {
 	}
 	errs = append(errs, conflicts(objs)...)
 	errs = append(errs, pairConflicts(objs)...)
+	errs = append(errs, managementConflicts(objs)...)
 	return append(errs, poolOverlaps(objs)...).sorted()
 }
 

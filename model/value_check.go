@@ -36,6 +36,9 @@ const (
 	MaxRemoteGroups       = 16 // different ones that the rules of one group name
 	MaxSecurityGroupRules = 256
 	MaxDisplayName        = 255 // bytes, of a description too
+	MaxManagementCIDRs    = 16  // of a management network
+	// MaxManagementPrefixes bounds the prefixes of all management networks. Each host has a rule for each of them.
+	MaxManagementPrefixes = 64
 )
 
 // The MTUs that can be declared, in bytes.

@@ -29,12 +29,15 @@ const (
 	FeatureAddressPairs Feature = "address-pairs"
 	// FeatureSecurityGroups: security groups of ports (Port.SecurityGroups).
 	FeatureSecurityGroups Feature = "security-groups"
+	// FeatureManagement: guests are kept from the management networks (Host.ManagementCIDRs).
+	FeatureManagement Feature = "management"
 )
 
 // Features lists what this version of the host reconciler can do.
 func Features() []Feature {
 	return []Feature{FeatureVLAN, FeatureDHCPv4, FeatureDHCPv6, FeatureRA, FeatureStandby, FeatureRouter, FeatureCentral,
-		FeatureSessionSecret, FeatureOnLink, FeatureLimits, FeatureFlat, FeatureIsolation, FeatureAddressPairs, FeatureSecurityGroups}
+		FeatureSessionSecret, FeatureOnLink, FeatureLimits, FeatureFlat, FeatureIsolation, FeatureAddressPairs, FeatureSecurityGroups,
+		FeatureManagement}
 }
 
 // Baseline lists the features that every node of layout version v1 has.

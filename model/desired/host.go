@@ -22,6 +22,11 @@ type Host struct {
 	RouterMAC model.MAC `json:"routerMAC,omitzero"`
 	// MACPrefix has, in its first three bytes, the prefix of the MACs that the controllers choose; zero when that is fa:16:3e.
 	MACPrefix model.MAC `json:"macPrefix,omitzero"`
+	// ManagementCIDRs are the prefixes of all management networks, in order and without overlaps. Nothing that is from or to them passes
+	// from a guest, and nothing passes a router.
+	ManagementCIDRs []model.Prefix `json:"managementCIDRs,omitempty"`
+	// ManagementInterfaces are the host's own interfaces on management networks, sorted. They are no uplinks, and no port gets them.
+	ManagementInterfaces []string `json:"managementInterfaces,omitempty"`
 }
 
 // Uplink is the connection of the node's bridge to a physical network. MTU is the physical network's, in bytes.

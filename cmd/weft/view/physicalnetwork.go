@@ -14,6 +14,8 @@ func physicalNetwork() Kind {
 		Columns: []Column{
 			{Header: "MTU", Cell: cell(func(s *model.PhysicalNetworkSpec, _ Entry) string { return strconv.Itoa(s.EffectiveMTU()) })},
 			{Header: "VLANS", Cell: cell(vlans)},
+			{Header: "ROLE", Cell: cell(func(s *model.PhysicalNetworkSpec, _ Entry) string { return string(s.Role) })},
+			{Header: "CIDRS", Cell: cell(func(s *model.PhysicalNetworkSpec, _ Entry) string { return join(s.CIDRs) })},
 		},
 		Protected: true,
 	}

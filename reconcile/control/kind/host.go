@@ -29,6 +29,9 @@ func hostKind() ObjectKind {
 		Place: func(p *Placement) error {
 			name := p.accepted.Object.Metadata.Name
 			beginRouters(p.Evaluation, name)
+			if why := unprotected(p.Reader, name); why != "" {
+				p.Pending("", why)
+			}
 			return p.Put(desired.KindHost, map[string]desired.Item{name: resolveHost(p.Reader, p.Settings.MACPrefix, p.accepted)})
 		},
 		Referred: func(s *cache.Reader, id model.ID) { s.Lacks(id.Name) },

@@ -22,7 +22,11 @@ func resolveHost(s *cache.Reader, prefix [3]byte, a *etcdschema.Accepted) *desir
 	if prefix != claim.DefaultMACPrefix() {
 		copy(h.MACPrefix[:], prefix[:])
 	}
+	resolveManagement(s, spec, h)
 	for _, p := range spec.PhysicalNetworks {
+		if isManagement(s, p.Name) {
+			continue // the host's own
+		}
 		h.Uplinks = append(h.Uplinks, desired.Uplink{
 			PhysicalNetwork: p.Name, Interface: p.Interface, MTU: physicalMTU(s, p.Name),
 		})

@@ -18,6 +18,7 @@ func claimNetwork(a *claim.Allocation, s *model.NetworkSpec) {
 		return // the check of the references reports it
 	}
 	isolateRecognisable(a, s)
+	refuseManaged(a, s)
 	claimSegment(a, s, physical.Object.Spec.(*model.PhysicalNetworkSpec))
 	for i, sub := range s.Subnets {
 		claimGateway(a, s.Subnets[:i], fmt.Sprintf("spec.subnets[%d].gateway", i), sub.ReservedGateway())

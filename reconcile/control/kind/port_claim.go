@@ -16,6 +16,7 @@ func claimPort(a *claim.Allocation, s *model.PortSpec) {
 	}
 	claimPortMAC(a, s)
 	keepRecognisable(a, network.Object.Spec.(*model.NetworkSpec))
+	refuseManaged(a, s)
 	claimPairs(a, s, network)
 	claimPortAddresses(a, s, network)
 	a.Result.SecurityGroups = effectiveGroups(a.Reader, a.ID.Project, s)
