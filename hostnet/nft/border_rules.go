@@ -22,7 +22,7 @@ const (
 // Reasons are the names of all counters.
 func Reasons() []string {
 	return []string{counterReversePath, counterMartian, counterTransit, counterUntranslated, counterBounce,
-		counterConnections, counterRate, counterDestination, counterNoPorts, counterResolution}
+		counterConnections, counterRate, counterDestination, counterNoPorts, counterResolution, counterManagement}
 }
 
 // Chains of the border. source is before connection tracking, because a forged packet must not change the state of somebody's
@@ -68,7 +68,8 @@ func reversePath() rule {
 
 // routerSources are the rules about who may send to a router.
 func routerSources() []rule {
-	return append(append([]rule{fromLoopback()}, fromLink(chainSource)...), reversePath())
+	all := append([]rule{fromLoopback()}, managementSources()...)
+	return append(append(all, fromLink(chainSource)...), reversePath())
 }
 
 // routerWithin keeps guests from the transit addresses. Answers to hairpin connections may carry one until they are translated
@@ -98,7 +99,7 @@ func routerLeave() (all []rule) {
 // routed network may be on other hosts, so packets with their prefixes come from outside too. The router that has such a prefix
 // judges them.
 func externalSources() []rule {
-	all := []rule{fromLoopback(), betweenNeighbors()}
+	all := append(append([]rule{fromLoopback()}, managementSources()...), betweenNeighbors())
 	for _, f := range families() {
 		all = append(all,
 			rule{chainSource.name, f.name + ": to a transit address: drop", join(f.is(), f.destinationIn(f.transit), drop(counterTransit))},

@@ -3,6 +3,7 @@ package nft
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"slices"
@@ -183,6 +184,11 @@ func (e *element) read(b []byte) error {
 		case unix.NFTA_SET_ELEM_KEY:
 		case unix.NFTA_SET_ELEM_DATA:
 			into = &e.value
+		case unix.NFTA_SET_ELEM_FLAGS:
+			if isInterval(e.set) && len(data) == 4 && binary.BigEndian.Uint32(data)&unix.NFT_SET_ELEM_INTERVAL_END != 0 {
+				e.value = intervalEnd
+			}
+			return
 		default:
 			return
 		}

@@ -65,7 +65,7 @@ func (v *cache) put(e element, present bool, t *touched) {
 		v.putForward(e, present, t)
 	case "leave4", "leave6":
 		v.putLeave(readAddress(e.key), present, t)
-	case setOutside, setRouted, setSeal, "source4", "source6":
+	case setOutside, setRouted, setSeal, "source4", "source6", "management4", "management6":
 		if v.small[e] == present {
 			return
 		}

@@ -64,14 +64,16 @@ type familySets struct {
 	forwardSet  string // map floating . protocol . port → address . port
 	sourceSet   string // map family → the namespace's own address
 	leaveSet    string // floating addresses that may leave
+	// managementSet has the prefixes of management networks.
+	managementSet string
 }
 
 // setsOf are the sets of the family that an address belongs to.
 func setsOf(a netip.Addr) familySets {
 	if a.Is4() {
-		return familySets{unix.NFPROTO_IPV4, "floating4", "fixed4", "forward4", "source4", "leave4"}
+		return familySets{unix.NFPROTO_IPV4, "floating4", "fixed4", "forward4", "source4", "leave4", "management4"}
 	}
-	return familySets{unix.NFPROTO_IPV6, "floating6", "fixed6", "forward6", "source6", "leave6"}
+	return familySets{unix.NFPROTO_IPV6, "floating6", "fixed6", "forward6", "source6", "leave6", "management6"}
 }
 
 // is matches packets of the family.

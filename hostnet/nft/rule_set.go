@@ -56,6 +56,7 @@ func chainsOfAll() []chain {
 func ruleSetOf(k ruleKey) (ruleSet, error) {
 	s := ruleSet{counters: Reasons(), chains: chainsOfAll(), sets: hostSets(), rules: []rule{
 		{"forward", "from outside to outside: drop", join(fromOutside(true), toOutside(true), drop(counterBounce))}}}
+	s.rules = append(s.rules, managementForward()...)
 	s.dynamic = resolveSets(k.role)
 	s.rules = append(s.rules, resolveRules(k.role)...)
 	switch k.role {

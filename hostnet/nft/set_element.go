@@ -3,6 +3,7 @@ package nft
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 
 	"github.com/google/nftables"
 	"golang.org/x/sys/unix"
@@ -38,6 +39,8 @@ func hostSets() []set {
 		{name: setRouted, key: nftables.TypeNFProto},
 		{"source4", nftables.TypeNFProto, nftables.TypeIPAddr},
 		{"source6", nftables.TypeNFProto, nftables.TypeIP6Addr},
+		{name: "management4", key: nftables.TypeIPAddr},
+		{name: "management6", key: nftables.TypeIP6Addr},
 		{name: setSeal, key: nftables.MustConcatSetType(nftables.TypeMark, nftables.TypeMark, nftables.TypeMark, nftables.TypeMark)},
 	}
 }
@@ -65,6 +68,9 @@ func (s set) create() *netlink.Request {
 		NetworkUint32(unix.NFTA_SET_KEY_LEN, s.key.Bytes).
 		NetworkUint32(unix.NFTA_SET_ID, 1)
 	flags := uint32(0)
+	if isInterval(s.name) {
+		flags = unix.NFT_SET_INTERVAL
+	}
 	if s.data.Bytes != 0 {
 		flags = unix.NFT_SET_MAP
 		r.NetworkUint32(unix.NFTA_SET_DATA_TYPE, s.data.GetNFTMagic()).NetworkUint32(unix.NFTA_SET_DATA_LEN, s.data.Bytes)
@@ -103,6 +109,9 @@ func elementRequests(kind uint16, elements []element) []*netlink.Request {
 	}
 	var all []*netlink.Request
 	for _, name := range names {
+		if isInterval(name) {
+			slices.SortFunc(bySet[name], byInterval)
+		}
 		for list := bySet[name]; len(list) > 0; list = list[min(len(list), elementsPerRequest):] {
 			r := newRequest(kind, flags).Text(unix.NFTA_SET_ELEM_LIST_TABLE, tableName).Text(unix.NFTA_SET_ELEM_LIST_SET, name)
 			addElements(r, list[:min(len(list), elementsPerRequest)], flags != 0)
@@ -120,7 +129,9 @@ func addElements(r *netlink.Request, elements []element, values bool) {
 			e := &elements[i]
 			nest(r, unix.NFTA_LIST_ELEM, func() {
 				addData(r, unix.NFTA_SET_ELEM_KEY, e.key)
-				if e.value != "" && values {
+				if flags, ends := intervalFlags(e); ends {
+					r.NetworkUint32(unix.NFTA_SET_ELEM_FLAGS, flags) // to delete it, too
+				} else if e.value != "" && values {
 					addData(r, unix.NFTA_SET_ELEM_DATA, e.value)
 				}
 			})

@@ -35,6 +35,7 @@ func (v *cache) table(namespace string, versions *versions) (*object.NATTable, b
 	}
 	var outside, seals []string
 	var sources []netip.Addr
+	var ends []element
 	for e := range v.small {
 		switch e.set {
 		case setOutside:
@@ -47,6 +48,8 @@ func (v *cache) table(namespace string, versions *versions) (*object.NATTable, b
 			}
 		case setSeal:
 			seals = append(seals, e.key)
+		case "management4", "management6":
+			ends = append(ends, e)
 		case "source4", "source6":
 			if a := readAddress(e.value); sourceElement(a) == e {
 				sources = append(sources, a)
@@ -54,6 +57,10 @@ func (v *cache) table(namespace string, versions *versions) (*object.NATTable, b
 				outside = append(outside, "(alien source)")
 			}
 		}
+	}
+	management, ok := managementOf(ends)
+	if t.Management = management; !ok {
+		outside = append(outside, "(alien management network)")
 	}
 	slices.Sort(outside)
 	t.Outside = strings.Join(outside, ",")
@@ -80,6 +87,11 @@ func hostElements(t *object.NATTable) map[element]bool {
 	for _, a := range t.Sources {
 		all[sourceElement(a)] = true
 	}
+	for _, p := range t.Management {
+		for _, e := range managementElements(p) {
+			all[e] = true
+		}
+	}
 	if t.RoutedIPv6 {
 		all[routedElement(setsOf(netip.IPv6Unspecified()))] = true
 	}
@@ -93,6 +105,9 @@ func checkTable(t *object.NATTable) error {
 	}
 	if err := checkLimits(t.Limits); err != nil {
 		return fmt.Errorf("%s: %w", t.Key(), err)
+	}
+	if why := managementFault(t.Management); why != "" {
+		return fmt.Errorf("%s: management networks: %s", t.Key(), why)
 	}
 	seen := map[byte]bool{}
 	for _, a := range t.Sources {

@@ -28,7 +28,8 @@ func loaded(t *testing.T, want *object.NATTable, known *versions) *cache {
 
 func wantedTable() *object.NATTable {
 	return &object.NATTable{OwnerUID: "uid with spaces", Namespace: "n", Role: object.NATExternal, Outside: "we1", Limits: testLimits,
-		Sources: []netip.Addr{netip.MustParseAddr("192.0.2.9"), netip.MustParseAddr("2001:db8::9")}, RoutedIPv6: true}
+		Sources: []netip.Addr{netip.MustParseAddr("192.0.2.9"), netip.MustParseAddr("2001:db8::9")}, RoutedIPv6: true,
+		Management: prefixes("198.51.100.0/25", "198.51.100.128/25", "2001:db8:5::/64")}
 }
 
 // TestTableAsItIs: a table that was just made shows as desired. Anything else in it shows as a difference.
@@ -48,20 +49,27 @@ func TestTableAsItIs(t *testing.T) {
 		field  string
 		sound  bool
 	}{
-		"the rules were changed":        {func(v *cache) { v.digest = "another" }, "role", false},
-		"no seal":                       {put(element{set: setSeal, key: "0123456789abcdef"}, false), "role", false},
-		"two seals":                     {put(element{set: setSeal, key: "another"}, true), "role", false},
-		"rules of another version":      {func(v *cache) { v.comment = tableComment(want, "0000") }, "role", false},
-		"no comment":                    {func(v *cache) { v.comment = "" }, "role", false},
-		"somebody's comment":            {func(v *cache) { v.comment = "other " + strings.TrimPrefix(v.comment, "weft ") }, "role", false},
-		"another owner":                 {func(v *cache) { v.comment += "x" }, "", false},
-		"limits that are no numbers":    {func(v *cache) { v.comment = strings.Replace(v.comment, "1000/100/1000", "x", 1) }, "limits", false},
-		"one more outside device":       {put(outsideElement("we2"), true), "outside", true},
-		"no outside device":             {put(outsideElement("we1"), false), "outside", true},
-		"IPv6 is translated":            {put(routedElement(families()[1].familySets), false), "routed", true},
-		"IPv4 is not":                   {put(routedElement(families()[0].familySets), true), "outside", true},
-		"a source goes":                 {put(sourceElement(netip.MustParseAddr("192.0.2.9")), false), "sources", true},
-		"a source under another family": {put(element{set: "source4", key: "\x0a", value: string([]byte{192, 0, 2, 8})}, true), "outside", true},
+		"the rules were changed":              {func(v *cache) { v.digest = "another" }, "role", false},
+		"no seal":                             {put(element{set: setSeal, key: "0123456789abcdef"}, false), "role", false},
+		"two seals":                           {put(element{set: setSeal, key: "another"}, true), "role", false},
+		"rules of another version":            {func(v *cache) { v.comment = tableComment(want, "0000") }, "role", false},
+		"no comment":                          {func(v *cache) { v.comment = "" }, "role", false},
+		"somebody's comment":                  {func(v *cache) { v.comment = "other " + strings.TrimPrefix(v.comment, "weft ") }, "role", false},
+		"another owner":                       {func(v *cache) { v.comment += "x" }, "", false},
+		"limits that are no numbers":          {func(v *cache) { v.comment = strings.Replace(v.comment, "1000/100/1000", "x", 1) }, "limits", false},
+		"one more outside device":             {put(outsideElement("we2"), true), "outside", true},
+		"no outside device":                   {put(outsideElement("we1"), false), "outside", true},
+		"IPv6 is translated":                  {put(routedElement(families()[1].familySets), false), "routed", true},
+		"IPv4 is not":                         {put(routedElement(families()[0].familySets), true), "outside", true},
+		"an end of a management network goes": {put(managementElements(netip.MustParsePrefix("2001:db8:5::/64"))[1], false), "outside", true},
+		"a management network goes": {func(v *cache) {
+			for _, e := range managementElements(netip.MustParsePrefix("198.51.100.0/25")) {
+				v.put(e, false, newTouched())
+			}
+		}, "management", true},
+		"another end of a management network": {put(element{"management6", addressBytes(netip.MustParseAddr("2001:db8:6::")), intervalEnd}, true), "outside", true},
+		"a source goes":                       {put(sourceElement(netip.MustParseAddr("192.0.2.9")), false), "sources", true},
+		"a source under another family":       {put(element{set: "source4", key: "\x0a", value: string([]byte{192, 0, 2, 8})}, true), "outside", true},
 	} {
 		v := loaded(t, want, known)
 		c.change(v)
@@ -94,6 +102,10 @@ func TestTablesThatTheKernelCouldNotHold(t *testing.T) {
 		"limits":                                func(o *object.NATTable) { o.Limits.PerDestination = -1 },
 		"at most one address for each family":   func(o *object.NATTable) { o.Sources[1] = netip.MustParseAddr("192.0.2.10") },
 		"expected at most one address":          func(o *object.NATTable) { o.Sources[0] = netip.Addr{} },
+		"prefix 10.0.0.1/8 is not in canonical": func(o *object.NATTable) { o.Management[0] = netip.MustParsePrefix("10.0.0.1/8") },
+		"prefix invalid Prefix":                 func(o *object.NATTable) { o.Management[1] = netip.Prefix{} },
+		"reaches the end of its family":         func(o *object.NATTable) { o.Management[0] = netip.MustParsePrefix("255.255.255.0/24") },
+		"prefix 198.51.100.128/25 overlaps":     func(o *object.NATTable) { o.Management[0] = netip.MustParsePrefix("198.51.0.0/16") },
 		"sources":                               func(o *object.NATTable) { o.Sources[0] = netip.MustParseAddr("::ffff:192.0.2.9") },
 	} {
 		o := wantedTable()

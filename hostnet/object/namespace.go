@@ -119,6 +119,8 @@ type NATTable struct {
 	Sources []netip.Addr
 	// RoutedIPv6 says that IPv6 is not translated: packets leave with a guest's own address.
 	RoutedIPv6 bool
+	// Management are the prefixes of management networks, of both families and without overlaps. Nothing from or to them passes.
+	Management []netip.Prefix
 	Limits     NATLimits
 	After      []Key
 }
@@ -319,6 +321,7 @@ func (t *NATTable) Diff(observed Object) []Difference {
 	d.field("outside", o.Outside, t.Outside)
 	d.set("sources", texts(o.Sources), texts(t.Sources))
 	d.field("routed IPv6", o.RoutedIPv6, t.RoutedIPv6)
+	d.set("management", texts(o.Management), texts(t.Management))
 	d.field("limits", o.Limits, t.Limits)
 	return d
 }

@@ -72,7 +72,7 @@ func encode(name string, m object.PortSecurityElement) (nftables.SetElement, err
 		key = append(key, m.Address.AsSlice()...)
 	case kind == macBlock4 && m.Block.IsValid() && m.Block.Addr().Is4(), kind == macBlock6 && m.Block.IsValid() && m.Block.Addr().Is6():
 		key = append(key, append(m.MAC[:], 0, 0)...)
-		e.KeyEnd = append(bytes.Clone(key), lastOf(m.Block).AsSlice()...)
+		e.KeyEnd = append(bytes.Clone(key), object.LastAddress(m.Block).AsSlice()...)
 		key = append(key, m.Block.Masked().Addr().AsSlice()...)
 	case kind == macBlock4, kind == macBlock6:
 		return e, fmt.Errorf("element %s: the block is of the other family", m)
@@ -129,16 +129,6 @@ func decode(set object.PortSecuritySet, e nftables.SetElement) (object.PortSecur
 	return m, nil
 }
 
-// lastOf is the last address of a block.
-func lastOf(p netip.Prefix) netip.Addr {
-	b := p.Masked().Addr().AsSlice()
-	for bit := p.Bits(); bit < 8*len(b); bit++ {
-		b[bit/8] |= 0x80 >> (bit % 8)
-	}
-	last, _ := netip.AddrFromSlice(b)
-	return last
-}
-
 // blockOf reads the block between the two ends of an element, behind the MAC.
 func blockOf(from, to []byte) (netip.Prefix, bool) {
 	if len(from) < macField || len(from) != len(to) || !bytes.Equal(from[:macField], to[:macField]) {
@@ -149,10 +139,5 @@ func blockOf(from, to []byte) (netip.Prefix, bool) {
 		return netip.Prefix{}, false
 	}
 	last, _ := netip.AddrFromSlice(to[macField:])
-	for bits := 0; bits <= first.BitLen(); bits++ {
-		if p := netip.PrefixFrom(first, bits); p == p.Masked() && lastOf(p) == last {
-			return p, true
-		}
-	}
-	return netip.Prefix{}, false
+	return object.BlockOf(first, last)
 }

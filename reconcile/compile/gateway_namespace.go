@@ -23,7 +23,7 @@ func (s Site) addExternalGateway(b *Builder, n *desired.Network, e externalGatew
 		After: []object.Key{veth.Key()}}
 	b.Add(addresses)
 	nat := &object.NATTable{OwnerUID: e.owner, Namespace: e.namespace, Role: object.NATExternal, Outside: externalDevice,
-		Sources: e.iface.Addresses, RoutedIPv6: e.gateway.RoutedIPv6, Limits: natLimits(e.gateway), After: []object.Key{veth.Key()}}
+		Sources: e.iface.Addresses, RoutedIPv6: e.gateway.RoutedIPv6, Management: s.Management(), Limits: natLimits(e.gateway), After: []object.Key{veth.Key()}}
 	b.Add(nat)
 	onLink := gatewaysOnLink(b, n, e, addresses.Key(), nat.Key())
 	for _, via := range e.gateway.NextHops {

@@ -25,6 +25,7 @@ func (c Compiler) host(b *Builder, h *desired.Host) {
 		return
 	}
 	b.Add(&object.HostFilter{OwnerUID: h.UID})
+	usableManagement(h, b.Refuse)
 	backend.Host(b, Site{c, h, backend})
 }
 

@@ -2,8 +2,11 @@ package compile
 
 import "weft/hostnet/object"
 
-// UplinkRefusal says why a port may not use a device, because it is an uplink of the host; empty when it may.
+// UplinkRefusal says why a port may not use a device, because it is an uplink of the host or leads to a management network; empty when it may.
 func (s Site) UplinkRefusal(name string) string {
+	if managementInterface(s.Host, name) {
+		return "device " + name + " is the host's own on a management network"
+	}
 	for _, up := range s.Host.Uplinks {
 		if up.Interface == name {
 			return "device " + name + " is the uplink of physical network " + up.PhysicalNetwork
