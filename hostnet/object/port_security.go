@@ -50,6 +50,9 @@ const (
 	PortSecurityPairs4   PortSecuritySet = "pairs4"    // device, MAC, IPv4 block: what the guest may use with this MAC
 	PortSecurityPairs6   PortSecuritySet = "pairs6"    // device, MAC, IPv6 block: what the guest may use with this MAC
 	PortSecurityPaired   PortSecuritySet = "paired"    // bridge: of a network with pairs, where routers ask who has an address
+	// The sets of management networks. Their keys have no interface: they are the same for all guests.
+	PortSecurityManagement4 PortSecuritySet = "management4" // IPv4 block: from and to which no guest sends
+	PortSecurityManagement6 PortSecuritySet = "management6" // IPv6 block: the same
 )
 
 // PortSecuritySets lists every set that has desired elements.
@@ -59,8 +62,12 @@ func PortSecuritySets() []PortSecuritySet {
 		PortSecurityRouterInterfaces, PortSecurityGatewayPorts, PortSecurityGateways4, PortSecurityGateways6, PortSecurityOwn4, PortSecurityOwn6, PortSecurityRouters, PortSecurityRouterMACs,
 		PortSecurityIsolated, PortSecurityPrefixes, PortSecurityTrusted,
 		PortSecurityPairMACs, PortSecurityPairs4, PortSecurityPairs6, PortSecurityPaired,
+		PortSecurityManagement4, PortSecurityManagement6,
 	}
 }
+
+// PortSecurityForAll is the name of the elements that are for all guests. No device has such a name.
+const PortSecurityForAll = "all guests"
 
 // PortSecurityElement is one element of one set. Fields that the set's key does not have are zero. It is comparable.
 type PortSecurityElement struct {
@@ -75,7 +82,7 @@ type PortSecurityElement struct {
 // device is removed too.
 type PortSecurityElements struct {
 	OwnerUID string
-	// Name is the device or bridge that the elements are for. The elements carry it in their comments.
+	// Name is the device or bridge that the elements are for, or PortSecurityForAll. The elements carry it in their comments.
 	Name     string
 	Elements []PortSecurityElement // in no order
 }

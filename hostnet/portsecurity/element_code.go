@@ -31,6 +31,8 @@ const (
 	macPrefix // the first three bytes of a MAC
 	macBlock4 // a MAC and a block of addresses
 	macBlock6
+	block4 // a block of addresses, with no interface before it
+	block6
 )
 
 func keyOf(set object.PortSecuritySet) second {
@@ -39,6 +41,10 @@ func keyOf(set object.PortSecuritySet) second {
 		return macBlock4
 	case object.PortSecurityPairs6:
 		return macBlock6
+	case object.PortSecurityManagement4:
+		return block4
+	case object.PortSecurityManagement6:
+		return block6
 	case object.PortSecurityPairMACs, object.PortSecurityMACs, object.PortSecurityLocal, object.PortSecurityRouterMACs, object.PortSecurityTrusted:
 		return mac
 	case object.PortSecurityPrefixes:
@@ -55,6 +61,9 @@ func keyOf(set object.PortSecuritySet) second {
 
 // encode writes an element. Its comment says whom it is for.
 func encode(name string, m object.PortSecurityElement) (nftables.SetElement, error) {
+	if k := keyOf(m.Set); k == block4 || k == block6 {
+		return encodeBlock(name, m, k == block4)
+	}
 	if len(m.Interface) == 0 || len(m.Interface) >= nameSize {
 		return nftables.SetElement{}, fmt.Errorf("element %s: the interface's name has not 1 to %d bytes", m, nameSize-1)
 	}
@@ -86,6 +95,14 @@ func encode(name string, m object.PortSecurityElement) (nftables.SetElement, err
 // decode reads an element.
 func decode(set object.PortSecuritySet, e nftables.SetElement) (object.PortSecurityElement, error) {
 	m := object.PortSecurityElement{Set: set}
+	if k := keyOf(set); k == block4 || k == block6 {
+		block, ok := decodeBlock(e, k == block4)
+		if !ok {
+			return m, fmt.Errorf("set %s has a key of %d bytes that is no block: it is not ours", set, len(e.Key))
+		}
+		m.Block = block
+		return m, nil
+	}
 	wrong := fmt.Errorf("set %s has keys of %d bytes: it is not ours", set, len(e.Key))
 	if len(e.Key) < nameSize {
 		return m, wrong

@@ -26,6 +26,11 @@ func drawElement(t *rapid.T) object.PortSecurityElement {
 	case macBlock6:
 		m.MAC = object.MAC(bytes[:6])
 		m.Block = netip.PrefixFrom(netip.AddrFrom16([16]byte(append([]byte{0x20}, bytes[1:]...))), rapid.IntRange(1, 128).Draw(t, "bits")).Masked()
+	case block4:
+		m.Interface, m.Block = "", netip.PrefixFrom(netip.AddrFrom4([4]byte(bytes[:4])), rapid.IntRange(1, 32).Draw(t, "bits")).Masked()
+	case block6:
+		m.Interface = ""
+		m.Block = netip.PrefixFrom(netip.AddrFrom16([16]byte(append([]byte{0x20}, bytes[1:]...))), rapid.IntRange(1, 128).Draw(t, "bits")).Masked()
 	case mac, macData:
 		m.MAC = object.MAC(bytes[:6])
 	case ipv4:
@@ -62,6 +67,10 @@ func TestEncodeRefuses(t *testing.T) {
 		{Set: object.PortSecurityPairs4, Interface: "tap1"},
 		{Set: object.PortSecurityPairs4, Interface: "tap1", Block: netip.MustParsePrefix("2001:db8::/64")},
 		{Set: object.PortSecurityPairs6, Interface: "tap1", Block: netip.MustParsePrefix("10.0.0.0/24")},
+		{Set: object.PortSecurityManagement4},
+		{Set: object.PortSecurityManagement4, Interface: "tap1", Block: netip.MustParsePrefix("10.0.0.0/24")},
+		{Set: object.PortSecurityManagement4, Block: netip.MustParsePrefix("2001:db8::/64")},
+		{Set: object.PortSecurityManagement6, Block: netip.MustParsePrefix("10.0.0.0/24")},
 	} {
 		if e, err := encode("tap1", m); err == nil {
 			t.Errorf("%v became % x", m, e.Key)
@@ -85,6 +94,8 @@ func TestDecodeRefuses(t *testing.T) {
 		"of the other family":  {object.PortSecurityIPv4, nameSize + 16, 0},
 		"of the one family":    {object.PortSecurityIPv6, nameSize + 4, 0},
 		"a map without a MAC":  {object.PortSecurityRouters, nameSize, macSize - 1},
+		"a block of names":     {object.PortSecurityManagement4, nameSize, 0},
+		"a block cut off":      {object.PortSecurityManagement6, protocolField + 4, 0},
 		"a map's key too long": {object.PortSecurityRouters, nameSize + 4, macSize},
 	} {
 		e := nftables.SetElement{Key: append([]byte("tap1"), make([]byte, c.key-4)...), Val: make([]byte, c.value)}

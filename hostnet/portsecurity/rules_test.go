@@ -91,6 +91,8 @@ func TestEverySetIsAsked(t *testing.T) {
 		macPrefix: {"typeof meta oifname . @ll,48,24;"},
 		macBlock4: {"typeof meta iifname . @th,208,48 . ip saddr;"},
 		macBlock6: {"typeof meta iifname . @th,208,48 . @th,64,128;"},
+		block4:    {"typeof meta protocol . ip daddr;"},
+		block6:    {"typeof meta protocol . ip6 daddr;"},
 	}
 	declared := regexp.MustCompile(`(?m)^add (set|map) bridge weft ([a-z0-9_]+) \{ (.*?;) `)
 	types := map[string]string{}
@@ -161,8 +163,9 @@ func TestFirstRules(t *testing.T) {
 	t.Parallel()
 	chains := chainRules()
 	for chain, first := range map[string]string{
-		"gateway": "iifname . @ll,48,48 != @macs drop", "guest_ipv4": "iifname . @ll,48,48 . ip saddr @pairs4 goto guest_ipv4_says",
-		"guest_arp": "@nh,0,48 != 0x000108000604 drop", "from_network_arp": "@nh,0,48 != 0x000108000604 drop",
+		"gateway": "iifname . @ll,48,48 != @macs drop", "guest_ipv4": "meta protocol . ip daddr @management4 counter name management drop",
+		"guest_ipv6": "meta protocol . ip6 daddr @management6 counter name management drop",
+		"guest_arp":  "@nh,0,48 != 0x000108000604 drop", "from_network_arp": "@nh,0,48 != 0x000108000604 drop",
 		"guest_icmpv6": "frag frag-off != 0 accept", "guest_solicits": "ip6 nexthdr != 58 drop", "from_network_neighbors": "ip6 nexthdr != 58 drop",
 		"guest_dad": "ip6 nexthdr != 58 drop",
 	} {
@@ -179,7 +182,8 @@ func TestFirstRules(t *testing.T) {
 	if got := chains["prerouting"][1:5]; !slices.Equal(got, dispatch) {
 		t.Errorf("prerouting: %q", got)
 	}
-	sources := []string{"iifname . @ll,48,48 . ip saddr @pairs4 goto guest_ipv4_says", "iifname . ip saddr @ipv4 goto guest_ipv4_says", "drop"}
+	sources := []string{"meta protocol . ip daddr @management4 counter name management drop",
+		"meta protocol . ip saddr @management4 counter name management drop", "iifname . @ll,48,48 . ip saddr @pairs4 goto guest_ipv4_says", "iifname . ip saddr @ipv4 goto guest_ipv4_says", "drop"}
 	if got := chains["guest_ipv4"]; !slices.Equal(got, sources) {
 		t.Errorf("guest_ipv4: %q", got)
 	}

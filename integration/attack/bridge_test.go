@@ -43,6 +43,7 @@ func TestBridgeHost(t *testing.T) {
 		"flat":     func(t *testing.T, st *stage) { st.flat(t); st.flatSegment().judge(t, st.flatCrossings()) },
 		"isolated": func(t *testing.T, st *stage) { st.routed(t).isolated(t).isolationHolds(t) },
 		"pairs":    func(t *testing.T, st *stage) { st.pairsHold(t) },
+		"managed":  func(t *testing.T, st *stage) { st.managementIsClosed(t) },
 		"isolated-outside": func(t *testing.T, st *stage) {
 			x := st.external(t).isolatedOutside(t)
 			x.isolatedSegment().judge(t, x.toGatewayOnly())

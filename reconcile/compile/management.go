@@ -56,4 +56,6 @@ func managementFault(p netip.Prefix) string {
 }
 
 // managementInterface says that the device is the host's own, on a management network.
-func managementInterface(h *desired.Host, device string) bool { return slices.Contains(h.ManagementInterfaces, device) }
+func managementInterface(h *desired.Host, device string) bool {
+	return slices.Contains(h.ManagementInterfaces, device)
+}
