@@ -1,6 +1,7 @@
 package nft
 
 import (
+	"bytes"
 	"errors"
 	"maps"
 	"slices"
@@ -85,6 +86,13 @@ func arrives(t limits.T, o object.Object, elements []element) {
 					e := element{set: set}
 					each(data, 0, func(kind uint16, data []byte) {
 						field := &e.value
+						if kind == unix.NFTA_SET_ELEM_FLAGS { // a number: the element ends an interval
+							if !bytes.Equal(data, []byte{0, 0, 0, unix.NFT_SET_ELEM_INTERVAL_END}) {
+								t.Fatalf("%s: flags % x", o.Key(), data)
+							}
+							*field = intervalEnd
+							return
+						}
 						if kind == unix.NFTA_SET_ELEM_KEY {
 							field = &e.key
 						}

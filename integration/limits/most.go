@@ -115,6 +115,17 @@ func (r *region) underlay(driver model.Driver) {
 		r.declare("", physicalName(i), p)
 		s.PhysicalNetworks = append(s.PhysicalNetworks, model.HostPhysicalNetwork{Name: physicalName(i), Interface: oddName(i)})
 	}
+	for i := range model.MaxManagementPrefixes / model.MaxManagementCIDRs {
+		p := &model.PhysicalNetworkSpec{Role: model.NetworkRoleManagement}
+		for n := range model.MaxManagementCIDRs {
+			block := netip.PrefixFrom(netip.AddrFrom16([16]byte{0x51, 0xff, byte(i), 0xff, byte(n)}), 8*model.MaxManagementCIDRs-n)
+			if n%2 == 0 {
+				block = netip.PrefixFrom(netip.AddrFrom4([4]byte{214, byte(i), byte(n)}), 32-n/2)
+			}
+			p.CIDRs = append(p.CIDRs, model.Prefix{Prefix: block.Masked()})
+		}
+		r.declare("", physicalName(model.MaxUplinks+i), p)
+	}
 	r.declare("", here, s)
 	r.declare("", peer, &model.HostSpec{Roles: []model.HostRole{model.RoleGateway},
 		PhysicalNetworks: []model.HostPhysicalNetwork{{Name: physicalName(0), Interface: oddName(0)}}})
