@@ -1,7 +1,5 @@
 package kind
 
-import ()
-
 // AllKinds are all kinds of this version.
 func AllKinds() Kinds {
 	return Kinds{
