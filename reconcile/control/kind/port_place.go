@@ -53,7 +53,7 @@ func placePort(p *Placement) error {
 				field = "spec.migrateTo"
 			}
 			p.Pending(field, why)
-			if !harmless(p.Cache, name, item) {
+			if !harmless(p.Cache, name, item) || unfiltered(e.Reader, name, item) {
 				takeOffPort(e, name, key)
 			}
 			continue
@@ -90,6 +90,12 @@ func harmless(c *cache.Cache, name string, now *desired.Port) bool {
 		}
 	}
 	return true
+}
+
+// unfiltered says that the node would let everything pass although the port has security groups, because its weftd is too old for them.
+func unfiltered(s *cache.Reader, name string, now *desired.Port) bool {
+	_, lacks := s.Lacks(name, desired.FeatureSecurityGroups)
+	return lacks && len(now.SecurityGroups) > 0
 }
 
 // unowned finds an allocated address that the port has not claimed on the present incarnation of the network.

@@ -182,6 +182,15 @@ func TestFilteredPortNeedsTheFeature(t *testing.T) {
 	if c := s.condition(fixture.Port("p")); len(c.Reasons) != 1 || !strings.Contains(c.Reasons[0].Message, "needs feature security-groups") {
 		t.Errorf("the port says %v", c.Reasons)
 	}
+	s.feature("h1", append(desired.Baseline(), desired.FeatureSecurityGroups)...)
+	if got := s.groupsOn("h1"); !strings.Contains(got, "port p: web") {
+		t.Errorf("the node has been upgraded and has no port:\n%s", got)
+	}
+	s.feature("h1", desired.Baseline()...)
+	s.put(fixture.Port("p"), `{"spec":{"network":"blue","host":"h1","addresses":["10.0.0.60"],"hostname":"x","securityGroups":["web"]}}`)
+	if got := s.groupsOn("h1"); strings.Contains(got, "port p:") {
+		t.Errorf("the node has been downgraded and lets everything pass:\n%s", got)
+	}
 }
 
 // TestMembersBehindARouter: a rule's remote group has the ports on the networks that the router joins, and those of other projects' ports
