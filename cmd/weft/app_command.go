@@ -55,7 +55,7 @@ func newApp(s streams) *cli.App {
 		OnUsageError:   usageError,
 		Commands: []*cli.Command{
 			applyCommand(s), getCommand(s), describeCommand(s), deleteCommand(s), validateCommand(s), waitCommand(s),
-			statusCommand(s), diffCommand(s), injectCommand(s), acceptCommand(s), hostCommand(s), etcdCommand(s), installUnitsCommand(s), devCommand(s),
+			statusCommand(s), diffCommand(s), injectCommand(s), defaultGroupCommand(s), acceptCommand(s), hostCommand(s), etcdCommand(s), installUnitsCommand(s), devCommand(s),
 		},
 		Version: service.Version(),
 		Action:  unknownCommand("weft", cli.ShowAppHelp),
