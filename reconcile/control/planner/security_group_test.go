@@ -9,6 +9,7 @@ import (
 	"weft/model"
 	"weft/model/desired"
 	"weft/reconcile/control/internal/fixture"
+	"weft/reconcile/control/kind"
 )
 
 func group(name string) model.ID { return model.SecurityGroupID("alpha", name) }
@@ -251,5 +252,32 @@ func TestManyMembersAreDivided(t *testing.T) {
 	}
 	if n := s.writes - before; n > 8 {
 		t.Errorf("one more member wrote %d keys", n)
+	}
+}
+
+// TestPreviewOfADefault: the ports that a new default would filter are told before it is there, also when the group comes with it.
+func TestPreviewOfADefault(t *testing.T) {
+	t.Parallel()
+	s := newSim(t)
+	s.putAll(fixture.RegionIntent())
+	s.routing()
+	s.put(fixture.Port("plain"), `{"spec":{"network":"blue","host":"h1","addresses":["10.0.0.60"]}}`)
+	s.put(fixture.Port("named"), `{"spec":{"network":"blue","host":"h1","addresses":["10.0.0.61"],"securityGroups":["web"]}}`)
+	s.put(group("web"), `{"spec":{}}`)
+	s.settle()
+	pv, err := PreviewOf(t.Context(), s.reader(), kind.AllKinds(), [3]byte{}, []model.Object{
+		mustDecode(t, fixture.ProjectA, `{"spec":{"defaultSecurityGroup":"inside"}}`), mustDecode(t, group("inside"), insideOnly),
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var ports []string
+	for _, i := range pv.Items {
+		if i.Key.Kind == desired.KindPort {
+			ports = append(ports, string(i.New))
+		}
+	}
+	if len(ports) != 1 || !strings.Contains(ports[0], `"name":"plain"`) || !strings.Contains(ports[0], "securityGroups") {
+		t.Errorf("the preview changes the ports %v", ports)
 	}
 }
