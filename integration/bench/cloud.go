@@ -39,6 +39,7 @@ type cloud struct {
 
 	pool     int      // ports whose guests are off, which floating addresses lead to
 	order    []string // of the gateway hosts
+	members  int      // of the remote group of (n)
 	floating int      // floating addresses declared so far, beside the measured ones
 
 	farEnds *testbed.Namespace // of the guests' devices

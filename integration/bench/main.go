@@ -54,6 +54,7 @@ func run() error {
 		func() error { return b.failovers(ctx) },
 		func() error { return b.control(ctx, o.regions) },
 		func() error { return b.kernel(ctx, o.sizes) },
+		func() error { return b.filters(ctx, o.sizes) },
 	} {
 		if err = section(); err != nil {
 			break

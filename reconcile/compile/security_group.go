@@ -1,12 +1,10 @@
 package compile
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
 	"maps"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -179,16 +177,12 @@ func (c Compiler) groupMembers(b *Builder, m *desired.GroupMembers) {
 		return
 	}
 	for i, a := range m.Addresses {
-		if !a.IsValid() || a.Prefix != a.Masked() || a.Addr().Is4In6() || i > 0 && comparePrefixes(m.Addresses[i-1].Prefix, a.Prefix) >= 0 {
+		if !a.IsValid() || a.Prefix != a.Masked() || a.Addr().Is4In6() || i > 0 && m.Addresses[i-1].Prefix.Compare(a.Prefix) >= 0 {
 			b.Refuse("address %s is out of order or not in canonical form", Quote(a.String()))
 			return
 		}
 	}
 	s.backend.GroupMembers(b, s, m)
-}
-
-func comparePrefixes(a, b netip.Prefix) int {
-	return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
 }
 
 // MembersShard is the number of a shard of members, as its uid says; false when the uid is not made of the group, the network and a number.

@@ -2,7 +2,6 @@ package kind
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strconv"
 	"strings"
@@ -168,14 +167,7 @@ func (m *shardOfMembers) resolve(c *cache.Cache) *desired.GroupMembers {
 			}
 		}
 	}
-	slices.SortFunc(item.Addresses, func(a, b model.AddressBlock) int { return comparePrefixes(a.Prefix, b.Prefix) })
+	slices.SortFunc(item.Addresses, func(a, b model.AddressBlock) int { return a.Prefix.Compare(b.Prefix) })
 	item.Addresses = slices.Compact(item.Addresses) // ports may share a block
 	return item
-}
-
-func comparePrefixes(a, b netip.Prefix) int {
-	if c := a.Addr().Compare(b.Addr()); c != 0 {
-		return c
-	}
-	return a.Bits() - b.Bits()
 }
