@@ -14,7 +14,8 @@ import (
 // securityGroupKind: a security group becomes an item on each node with a port that it filters. It claims nothing.
 func securityGroupKind() ObjectKind {
 	return ObjectKind{
-		Cache: cache.ObjectKind{KindInfo: model.SecurityGroupKind()},
+		// Ports, and groups whose rules name it, read nothing of it but its uid. So a new rule is no work for a thousand ports.
+		Cache: cache.ObjectKind{KindInfo: model.SecurityGroupKind(), SameToOthers: func(_, _ *etcdschema.Accepted) bool { return true }},
 		Claim: claim.ObjectKind{},
 		Place: func(p *Placement) error {
 			key := desired.Key{Kind: desired.KindSecurityGroup, UID: p.accepted.UID}
@@ -52,7 +53,6 @@ func securityGroupItemKind() ItemKind {
 		},
 		Update:   updateGroup,
 		Withdraw: updateLater, // more nodes than fit one transaction are possible
-		Many:     true,
 	}
 }
 
