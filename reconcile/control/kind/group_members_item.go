@@ -43,13 +43,6 @@ func parseMembers(k desired.Key) (group, network string, shard int, ok bool) {
 	return group, rest[:i], shard, err == nil && shard >= 0
 }
 
-// beginMembers starts the members of all groups that the rules of a group name, on one network.
-func beginMembers(e *Evaluation, name string, group *desired.SecurityGroup, network string) {
-	for _, uid := range remotesOf(group) {
-		e.Schedule.Begin(cache.ItemWork(name, membersKey(uid, network, 0)))
-	}
-}
-
 // parseFiltered reads a member of filteredNetworks.
 func parseFiltered(member string) (project, network string) {
 	project, network, _ = strings.Cut(member, " ")

@@ -75,8 +75,12 @@ func updateGroup(e *Evaluation, name string, k desired.Key) error {
 		return err
 	}
 	for member := range e.Quiet().Members(filteredNetworks, name) { // ports begin those of new networks
-		if project, network := parseFiltered(member); project == item.Project {
-			beginMembers(e, name, item, network)
+		project, network := parseFiltered(member)
+		if project != item.Project {
+			continue
+		}
+		for _, remote := range remotesOf(item) {
+			e.Schedule.Begin(cache.ItemWork(name, membersKey(remote, network, 0)))
 		}
 	}
 	return nil
@@ -142,13 +146,15 @@ func groupsOf(p *Placement) (uids []string, ok bool) {
 	return uids, true
 }
 
-// beginGroups starts what a filtered port needs on its node: its groups, and the members of the groups that their rules name.
+// beginGroups starts what a filtered port needs on its node: its groups, and on its network the members of all groups that rules name there.
 func beginGroups(e *Evaluation, name string, port *desired.Port) {
+	if len(port.SecurityGroups) == 0 {
+		return
+	}
 	for _, uid := range port.SecurityGroups {
-		k := desired.Key{Kind: desired.KindSecurityGroup, UID: uid}
-		e.Schedule.Begin(cache.ItemWork(name, k))
-		if item, ok := cache.ValueOf[*desired.SecurityGroup](e.Cache.Item(name, k)); ok {
-			beginMembers(e, name, item, port.Network)
-		}
+		e.Schedule.Begin(cache.ItemWork(name, desired.Key{Kind: desired.KindSecurityGroup, UID: uid}))
+	}
+	for uid := range e.Quiet().Members(remoteGroups, name) { // groups that come later begin their own
+		e.Schedule.Begin(cache.ItemWork(name, membersKey(uid, port.Network, 0)))
 	}
 }

@@ -97,7 +97,8 @@ func drawRouting(t *rapid.T, intent map[model.ID]string) {
 }
 
 // drawPools adds address pools that may overlap, be drained or be for groups, and puts hosts into groups. Which address a port gets, and
-// whether it gets one, depends on whether its pool is there before it.
+// whether it gets one, depends on whether its pool is there before it. A management network may want prefixes of networks: the first one gets
+// them.
 func drawPools(t *rapid.T, intent map[model.ID]string) {
 	for _, host := range []model.ID{fixture.HostH1, fixture.HostH2} {
 		if group := rapid.SampledFrom([]string{"", "", "rack1", "rack2"}).Draw(t, "group"); group != "" {
@@ -112,6 +113,10 @@ func drawPools(t *rapid.T, intent map[model.ID]string) {
 			rapid.SampledFrom([]string{"", "", `,"drain":true`, `,"priority":5`, `,"holdTime":"90s"`}).Draw(t, "drain") +
 			rapid.SampledFrom([]string{"", "", fmt.Sprintf(`,"exclude":["10.0.0.%d"]`, first)}).Draw(t, "exclude")
 		intent[pool(fmt.Sprintf("a%d", i))] = `{"spec":{"network":"` + network + `","ranges":[` + ranges + `]` + more + `}}`
+	}
+	if cidrs := rapid.SampledFrom([]string{"", "", `"10.0.1.0/28"`, `"172.16.0.0/24","fd00:9::/64"`}).Draw(t, "management"); cidrs != "" {
+		id := model.ID{Project: model.ClusterProject, Kind: model.KindPhysicalNetwork, Name: "control"}
+		intent[id] = `{"spec":{"role":"management","cidrs":[` + cidrs + `]}}`
 	}
 	for _, d := range ordered(intent) {
 		if d.id.Kind == model.KindNetwork && strings.HasPrefix(d.id.Name, "n") && rapid.IntRange(0, 2).Draw(t, "mobility") == 0 {
@@ -419,11 +424,11 @@ func TestAnyHistoryEqualsAFreshLook(t *testing.T) {
 		s.lookAtStatuses(shown)
 		s.checkStatuses(shown)
 		s.checkPools()
-		writes := s.writes
+		writes, before := s.writes, s.snapshot()
 		s.planner.EnqueueAll()
 		s.settle()
 		if s.writes != writes {
-			t.Fatalf("a second look wrote %d keys", s.writes-writes)
+			t.Fatalf("a second look wrote %d keys: (-before +after)\n%s", s.writes-writes, cmp.Diff(before, s.snapshot()))
 		}
 		fresh := newSim(t)
 		fresh.inherit(s, func(k etcdschema.Key) bool { return cache.Area(k) != "desired" })

@@ -281,3 +281,24 @@ func TestPreviewOfADefault(t *testing.T) {
 		t.Errorf("the preview changes the ports %v", ports)
 	}
 }
+
+// TestMembersDoNotDependOnWhoCameFirst: a port whose own groups name nobody comes to another network, after a group that names one.
+func TestMembersDoNotDependOnWhoCameFirst(t *testing.T) {
+	t.Parallel()
+	s := newSim(t)
+	s.putAll(fixture.RegionIntent())
+	s.routing()
+	s.put(model.ID{Project: "alpha", Kind: model.KindNetwork, Name: "green"}, `{"spec":{"type":"vlan","physicalNetwork":"physnet1","subnets":[{"cidr":"10.9.0.0/24"}]}}`)
+	s.put(group("web"), `{"spec":{}}`)
+	s.put(group("db"), openToWeb)
+	s.put(fixture.Port("w"), `{"spec":{"network":"green","host":"h2","addresses":["10.9.0.9"],"securityGroups":["web"]}}`)
+	s.put(fixture.Port("d"), `{"spec":{"network":"blue","host":"h1","addresses":["10.0.0.61"],"securityGroups":["db"]}}`)
+	s.groupsOn("h1")
+	s.put(fixture.Port("later"), `{"spec":{"network":"green","host":"h1","addresses":["10.9.0.10"],"securityGroups":["web"]}}`)
+	got := s.groupsOn("h1")
+	writes := s.writes
+	s.planner.EnqueueAll()
+	if again := s.groupsOn("h1"); again != got || s.writes != writes {
+		t.Errorf("a second look wrote %d keys:\n%s\nbefore\n%s", s.writes-writes, again, got)
+	}
+}
