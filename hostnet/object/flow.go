@@ -368,12 +368,24 @@ func FlowDelta(observed, desired []Flow) (missing, extra []Flow) {
 		}
 		delete(have, f.id())
 	}
-	for _, f := range have {
-		extra = append(extra, f)
+	return missing, inOrder(have)
+}
+
+// inOrder lists flows by table, priority and match, the same at each time. A match is written once, because there may be thousands.
+func inOrder(flows map[flowID]Flow) (all []Flow) {
+	type written struct {
+		flow  Flow
+		match string
 	}
-	slices.SortFunc(extra, func(a, b Flow) int {
-		return cmp.Or(cmp.Compare(a.Table, b.Table), cmp.Compare(b.Priority, a.Priority),
-			strings.Compare(a.Match.String(), b.Match.String()))
+	list := make([]written, 0, len(flows))
+	for _, f := range flows {
+		list = append(list, written{f, f.Match.String()})
+	}
+	slices.SortFunc(list, func(a, b written) int {
+		return cmp.Or(cmp.Compare(a.flow.Table, b.flow.Table), cmp.Compare(b.flow.Priority, a.flow.Priority), strings.Compare(a.match, b.match))
 	})
-	return missing, extra
+	for _, w := range list {
+		all = append(all, w.flow)
+	}
+	return all
 }

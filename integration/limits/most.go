@@ -14,6 +14,7 @@ const (
 	centralNetworks = 2  // of the second router
 	routedNetworks  = 4  // of the third
 	wholeForwards   = 16 // of 1,024 ports each
+	filteredPorts   = 2  // have security groups: each group is flows for all members on each network with such a port
 )
 
 // region is declared object by object. If validation refuses one, the test fails.
@@ -131,18 +132,19 @@ func (r *region) underlay(driver model.Driver) {
 		PhysicalNetworks: []model.HostPhysicalNetwork{{Name: physicalName(0), Interface: oddName(0)}}})
 }
 
-// groups are as many security groups as the rules of one may name. The rules of each are all that it may have, with the ranges of ports that
-// need most flows.
+// groups are as many security groups as the rules of one may name, and each names all of them. The first one has as many rules as it may have, and
+// some of them have the range of ports that needs most flows.
 func (r *region) groups() {
 	for i := range model.MaxRemoteGroups {
 		s := &model.SecurityGroupSpec{Description: strings.Repeat("ü", model.MaxDisplayName/2)}
-		for n := range model.MaxSecurityGroupRules {
+		for n := range model.MaxRemoteGroups {
+			s.Rules = append(s.Rules, model.SecurityGroupRule{Direction: model.DirectionIngress, RemoteGroup: groupName(n)})
+		}
+		for n := len(s.Rules); i == 0 && n < model.MaxSecurityGroupRules; n++ {
 			rule := model.SecurityGroupRule{Description: s.Description, Direction: []model.Direction{model.DirectionIngress, model.DirectionEgress}[n%2],
-				Protocol: model.IPProtocolTCP, Port: model.PortRange{First: 1, Last: 65534}}
-			if n < model.MaxRemoteGroups {
-				rule.RemoteGroup = groupName(n)
-			} else {
-				rule.RemoteCIDR = block(n, 24, false)
+				Protocol: model.IPProtocolTCP, Port: model.PortRange{First: 65535, Last: 65535}, RemoteCIDR: block(n, 24, false)}
+			if n%16 == 0 {
+				rule.Port = model.PortRange{First: 1, Last: 65534}
 			}
 			s.Rules = append(s.Rules, rule)
 		}
@@ -157,7 +159,7 @@ func (r *region) port(n int) {
 		InterfaceID: strings.Repeat("_", 62) + fmt.Sprintf("%02d", n), MAC: model.MAC{0xfe, 0xff, 0xff, 0xff, 0xff, byte(n)}}
 	most := model.PortLimit{RateKbps: model.MaxRateKbps, BurstKbit: model.MaxBurstKbit, PacketRate: model.MaxPacketRate}
 	s.Limits = model.PortLimits{Ingress: &most, Egress: &most}
-	if r.filters {
+	if r.filters && n < filteredPorts {
 		for i := range model.MaxSecurityGroups {
 			s.SecurityGroups = append(s.SecurityGroups, groupName(i))
 		}
