@@ -39,93 +39,119 @@ func place(t *testing.T) Lookup {
 	return func(id ID) (Object, bool) { o, ok := world[id]; return o, ok }
 }
 
-// TestOneFaultAmongOthers: an object that is valid by itself, but contradicts an object that it refers to, is refused with this one
-// error.
-func TestOneFaultAmongOthers(t *testing.T) {
-	t.Parallel()
+// amongOthers checks that a spec is valid by itself, and that together with the objects that it refers to it is accepted, or refused with
+// exactly one error that has these words.
+func amongOthers(t *testing.T, kind Kind, faults []fault) {
+	t.Helper()
 	lookup := place(t)
-	for _, c := range []struct {
-		kind Kind
-		fault
-	}{
-		{KindFloatingIP, fault{`"network": "out", "address": "192.0.2.3", "port": "web", "fixedAddress": "10.1.0.5"`, "", ""}},
-		{KindFloatingIP, fault{`"network": "out", "address": "2001:db8:f::9"`, "", ""}},
-		{KindFloatingIP, fault{`"network": "out", "pool": "gold", "address": "192.0.2.39"`, "", ""}},
-		{KindFloatingIP, fault{`"network": "gone"`, "spec.network", "does not exist"}},
-		{KindFloatingIP, fault{`"network": "blue"`, "spec.network", "is no external network"}},
-		{KindFloatingIP, fault{`"network": "out", "pool": "silver"`, "spec.pool", "has no allocation pool"}},
-		{KindFloatingIP, fault{`"network": "out", "address": "198.18.0.1"`, "spec.address", "is in no subnet of Network alpha/out"}},
-		{KindFloatingIP, fault{`"network": "routed", "address": "2001:db8:e::9"`, "spec.address", "guests are reached by their own addresses"}},
-		{KindFloatingIP, fault{`"network": "out", "address": "192.0.2.0"`, "spec.address", "is the network address"}},
-		{KindFloatingIP, fault{`"network": "out", "address": "192.0.2.254"`, "spec.address", "is the gateway of"}},
-		{KindFloatingIP, fault{`"network": "out", "address": "192.0.2.2"`, "spec.address", "is the DHCP server of"}},
-		{KindFloatingIP, fault{`"network": "out", "address": "192.0.2.30"`, "spec.address", "is in the pool gold of"}},
-		{KindFloatingIP, fault{`"network": "out", "pool": "gold", "address": "192.0.2.20"`, "spec.address", "is outside the pool gold of"}},
-		{KindFloatingIP, fault{`"network": "out", "address": "192.0.2.21"`, "spec.address", "is outside the allocation pools of"}},
-		{KindFloatingIP, fault{`"network": "out", "port": "gone"`, "spec.port", "does not exist"}},
-		{KindFloatingIP, fault{`"network": "out", "port": "web", "fixedAddress": "10.2.0.5"`, "spec.fixedAddress", "is in no subnet of Network alpha/blue"}},
-		{KindFloatingIP, fault{`"network": "out", "portForwards": [{"protocol": "tcp", "port": 80, "target": "web", "fixedAddress": "10.2.0.5"}]`, "spec.portForwards[0].fixedAddress", "is in no subnet"}},
-		{KindFloatingIP, fault{`"network": "out", "portForwards": [{"protocol": "tcp", "port": 80, "target": "gone"}]`, "spec.portForwards[0].target", "does not exist"}},
-		{KindFloatingIP, fault{`"network": "out", "port": "lost", "fixedAddress": "10.2.0.5"`, "", ""}}, // the port is reported already
-		{KindNetwork, fault{`"type": "flat", "physicalNetwork": "street", "subnets": [{"cidr": "198.51.100.0/24", "gateway": "198.51.100.1"}], "external": {}`, "", ""}},
-		{KindNetwork, fault{`"type": "flat", "physicalNetwork": "street"`, "", ""}},
-		{KindNetwork, fault{`"type": "flat", "physicalNetwork": "control"`, "spec.physicalNetwork", "PhysicalNetwork control has role management: no network can be on it"}},
-		{KindNetwork, fault{`"type": "vlan", "physicalNetwork": "control"`, "spec.physicalNetwork", "no network can be on it"}},
-		{KindNetwork, fault{`"type": "vlan", "physicalNetwork": "control", "segmentationID": 7, "mtu": 9000`, "spec.physicalNetwork", "no network can be on it"}},
-		{KindNetwork, fault{`"type": "flat", "physicalNetwork": "control", "subnets": [{"cidr": "198.51.100.0/24", "gateway": "198.51.100.1"}], "external": {}`, "spec.physicalNetwork", "no network can be on it"}},
-		{KindPort, fault{`"network": "blue", "allowedAddressPairs": [{"address": "10.1.0.50"}, {"address": "10.1.0.64/28"}, {"address": "2001:db8:a::50"}, {"address": "172.16.0.0/12"}]`, "", ""}},
-		{KindPort, fault{`"network": "blue", "allowedAddressPairs": [{"address": "10.1.0.1"}]`, "spec.allowedAddressPairs[0].address", "is the gateway of 10.1.0.0/24"}},
-		{KindPort, fault{`"network": "blue", "allowedAddressPairs": [{"address": "10.1.0.2"}]`, "spec.allowedAddressPairs[0].address", "is the DHCP server of 10.1.0.0/24"}},
-		{KindPort, fault{`"network": "blue", "allowedAddressPairs": [{"address": "10.0.0.0/8"}]`, "spec.allowedAddressPairs[0].address", "has 10.1.0.1, which is the gateway"}},
-		{KindPort, fault{`"network": "blue", "allowedAddressPairs": [{"address": "10.1.0.0"}]`, "spec.allowedAddressPairs[0].address", "is the network address"}},
-		{KindPort, fault{`"network": "blue", "allowedAddressPairs": [{"address": "10.1.0.255"}]`, "spec.allowedAddressPairs[0].address", "is the broadcast address"}},
-		{KindPort, fault{`"network": "blue", "allowedAddressPairs": [{"address": "2001:db8:a::/96"}]`, "spec.allowedAddressPairs[0].address", "has 2001:db8:a::1, which is the gateway"}},
-		{KindPort, fault{`"network": "near", "allowedAddressPairs": [{"address": "2001:db8:a::50"}]`, "spec.allowedAddressPairs[0].address", "is of a family of which Network near has no subnet"}},
-		{KindPort, fault{`"network": "blue", "host": "h1", "migrateTo": "h2", "device": "tap1"`, "", ""}},
-		{KindPort, fault{`"network": "blue", "device": "br-int"`, "", ""}}, // it has no host yet
-		{KindPort, fault{`"network": "blue", "addresses": ["10.1.0.2"]`, "spec.addresses[0]", "is the DHCP server of"}},
-		{KindPort, fault{`"network": "blue", "host": "h1", "migrateTo": "h2", "device": "br9"`, "spec.device", "is the bridge of Host h2"}},
-		{KindPort, fault{`"network": "blue", "host": "h1", "device": "br-int"`, "spec.device", "is the bridge of Host h1"}},
-		{KindPort, fault{`"network": "blue", "host": "h1", "migrateTo": "h2", "device": "eth2"`, "spec.device", "is an uplink of Host h2"}},
-		{KindNetwork, fault{`"type": "vlan", "physicalNetwork": "p", "segmentationID": 9`, "", ""}},
-		{KindNetwork, fault{`"type": "flat", "physicalNetwork": "p"`, "", ""}},
-		{KindNetwork, fault{`"type": "flat", "physicalNetwork": "p", "mtu": 9001`, "spec.mtu", "is above the"}},
-		{KindNetwork, fault{`"type": "vlan", "physicalNetwork": "p", "segmentationID": 10`, "spec.segmentationID", "is outside the VLAN ranges"}},
-		{KindAddressPool, fault{`"network": "alpha/blue", "ranges": [{"start": "10.1.0.1", "end": "10.1.0.254"}, {"start": "2001:db8:a::1", "end": "2001:db8:a::ff"}]`, "", ""}},
-		{KindAddressPool, fault{`"network": "alpha/gone", "ranges": [{"start": "10.1.0.1", "end": "10.1.0.2"}]`, "spec.network", "does not exist"}},
-		{KindAddressPool, fault{`"network": "alpha/blue", "ranges": [{"start": "10.2.0.1", "end": "10.2.0.2"}]`, "spec.ranges[0].start", "is in no subnet of Network alpha/blue"}},
-		{KindAddressPool, fault{`"network": "alpha/blue", "ranges": [{"start": "10.1.0.0", "end": "10.1.0.2"}]`, "spec.ranges[0].start", "is the network address"}},
-		{KindAddressPool, fault{`"network": "alpha/blue", "ranges": [{"start": "10.1.0.1", "end": "10.1.0.255"}]`, "spec.ranges[0].end", "is the broadcast address"}},
-		{KindAddressPool, fault{`"network": "alpha/blue", "ranges": [{"start": "10.1.0.1", "end": "10.1.1.5"}]`, "spec.ranges[0].end", "is not in 10.1.0.0/24"}},
-		{KindAddressPool, fault{`"network": "alpha/blue", "ranges": [{"start": "2001:db8:a::", "end": "2001:db8:a::5"}]`, "spec.ranges[0].start", "subnet-router anycast"}},
-		{KindAddressPool, fault{`"network": "alpha/out", "ranges": [{"start": "192.0.2.21", "end": "192.0.2.29"}, {"start": "192.0.2.40", "end": "192.0.2.49"}]`, "", ""}},
-		{KindAddressPool, fault{`"network": "alpha/out", "ranges": [{"start": "192.0.2.39", "end": "192.0.2.49"}]`, "spec.ranges[0]", "overlaps the allocation pool gold of Network alpha/out"}},
-		{KindRouter, fault{`"networks": ["blue"], "externalNetwork": "out"`, "", ""}},
-		{KindRouter, fault{`"networks": ["near"], "externalNetwork": "routed"`, "", ""}},
-		{KindRouter, fault{`"networks": ["blue", "gone"]`, "spec.networks[1]", "does not exist"}},
-		{KindRouter, fault{`"networks": ["out"]`, "spec.networks[0]", "name it in spec.externalNetwork instead"}},
-		{KindRouter, fault{`"networks": ["blue"], "externalNetwork": "gone"`, "spec.externalNetwork", "does not exist"}},
-		{KindRouter, fault{`"networks": ["upstream"], "externalNetwork": "out"`, "spec.externalNetwork", "has 192.0.2.0/24, which overlaps 192.0.2.128/25 of Network alpha/upstream (spec.networks[0])"}},
-		{KindRouter, fault{`"networks": ["blue", "near"]`, "spec.networks[1]", "overlaps 10.1.0.0/24 of Network alpha/blue"}},
-		{KindRouter, fault{`"networks": ["blue"], "externalNetwork": "near"`, "spec.externalNetwork", "is no external network"}},
-		{KindRouter, fault{`"networks": ["blue"], "externalNetwork": "routed"`, "spec.networks[0]", "is in none of its routedPrefixes"}},
-	} {
-		id := ID{"alpha", c.kind, "x"}
-		if c.kind.ClusterScoped() {
-			id.Project = ClusterProject
-		}
-		o, err := DecodeIntent(id, []byte(`{"spec": {`+c.spec+`}}`))
+	id := ID{"alpha", kind, "x"}
+	if kind.ClusterScoped() {
+		id.Project = ClusterProject
+	}
+	for _, f := range faults {
+		o, err := DecodeIntent(id, []byte(`{"spec": {`+f.spec+`}}`))
 		if err != nil {
-			t.Fatalf("%s {%s}: %v", c.kind, c.spec, err)
+			t.Fatalf("%s {%s}: %v", kind, f.spec, err)
 		}
 		errs := ValidateRefs(o, lookup)
 		switch {
-		case c.field == "" && len(errs) > 0:
-			t.Errorf("%s {%s} is refused: %v", c.kind, c.spec, errs)
-		case c.field != "" && (len(errs) != 1 || errs[0].Field != c.field || !strings.Contains(errs[0].Message, c.text) || errs[0].Object != o.ID()):
-			t.Errorf("%s {%s}: %v, expected %s: %s", c.kind, c.spec, errs, c.field, c.text)
+		case f.field == "" && len(errs) > 0:
+			t.Errorf("%s {%s} is refused: %v", kind, f.spec, errs)
+		case f.field != "" && (len(errs) != 1 || errs[0].Field != f.field || !strings.Contains(errs[0].Message, f.text) || errs[0].Object != o.ID()):
+			t.Errorf("%s {%s}: %v, expected %s: %s", kind, f.spec, errs, f.field, f.text)
 		}
 	}
+}
+
+func TestFloatingIPAmongOthers(t *testing.T) {
+	t.Parallel()
+	amongOthers(t, KindFloatingIP, []fault{
+		{`"network": "out", "address": "192.0.2.3", "port": "web", "fixedAddress": "10.1.0.5"`, "", ""},
+		{`"network": "out", "address": "2001:db8:f::9"`, "", ""},
+		{`"network": "out", "pool": "gold", "address": "192.0.2.39"`, "", ""},
+		{`"network": "gone"`, "spec.network", "does not exist"},
+		{`"network": "blue"`, "spec.network", "is no external network"},
+		{`"network": "out", "pool": "silver"`, "spec.pool", "has no allocation pool"},
+		{`"network": "out", "address": "198.18.0.1"`, "spec.address", "is in no subnet of Network alpha/out"},
+		{`"network": "routed", "address": "2001:db8:e::9"`, "spec.address", "guests are reached by their own addresses"},
+		{`"network": "out", "address": "192.0.2.0"`, "spec.address", "is the network address"},
+		{`"network": "out", "address": "192.0.2.254"`, "spec.address", "is the gateway of"},
+		{`"network": "out", "address": "192.0.2.2"`, "spec.address", "is the DHCP server of"},
+		{`"network": "out", "address": "192.0.2.30"`, "spec.address", "is in the pool gold of"},
+		{`"network": "out", "pool": "gold", "address": "192.0.2.20"`, "spec.address", "is outside the pool gold of"},
+		{`"network": "out", "address": "192.0.2.21"`, "spec.address", "is outside the allocation pools of"},
+		{`"network": "out", "port": "gone"`, "spec.port", "does not exist"},
+		{`"network": "out", "port": "web", "fixedAddress": "10.2.0.5"`, "spec.fixedAddress", "is in no subnet of Network alpha/blue"},
+		{`"network": "out", "portForwards": [{"protocol": "tcp", "port": 80, "target": "web", "fixedAddress": "10.2.0.5"}]`, "spec.portForwards[0].fixedAddress", "is in no subnet"},
+		{`"network": "out", "portForwards": [{"protocol": "tcp", "port": 80, "target": "gone"}]`, "spec.portForwards[0].target", "does not exist"},
+		{`"network": "out", "port": "lost", "fixedAddress": "10.2.0.5"`, "", ""}, // the port is reported already
+	})
+}
+
+func TestNetworkAmongOthers(t *testing.T) {
+	t.Parallel()
+	amongOthers(t, KindNetwork, []fault{
+		{`"type": "flat", "physicalNetwork": "street", "subnets": [{"cidr": "198.51.100.0/24", "gateway": "198.51.100.1"}], "external": {}`, "", ""},
+		{`"type": "flat", "physicalNetwork": "street"`, "", ""},
+		{`"type": "flat", "physicalNetwork": "control"`, "spec.physicalNetwork", "PhysicalNetwork control has role management: no network can be on it"},
+		{`"type": "vlan", "physicalNetwork": "control"`, "spec.physicalNetwork", "no network can be on it"},
+		{`"type": "vlan", "physicalNetwork": "control", "segmentationID": 7, "mtu": 9000`, "spec.physicalNetwork", "no network can be on it"},
+		{`"type": "flat", "physicalNetwork": "control", "subnets": [{"cidr": "198.51.100.0/24", "gateway": "198.51.100.1"}], "external": {}`, "spec.physicalNetwork", "no network can be on it"},
+		{`"type": "vlan", "physicalNetwork": "p", "segmentationID": 9`, "", ""},
+		{`"type": "flat", "physicalNetwork": "p"`, "", ""},
+		{`"type": "flat", "physicalNetwork": "p", "mtu": 9001`, "spec.mtu", "is above the"},
+		{`"type": "vlan", "physicalNetwork": "p", "segmentationID": 10`, "spec.segmentationID", "is outside the VLAN ranges"},
+	})
+}
+
+func TestPortAmongOthers(t *testing.T) {
+	t.Parallel()
+	amongOthers(t, KindPort, []fault{
+		{`"network": "blue", "allowedAddressPairs": [{"address": "10.1.0.50"}, {"address": "10.1.0.64/28"}, {"address": "2001:db8:a::50"}, {"address": "172.16.0.0/12"}]`, "", ""},
+		{`"network": "blue", "allowedAddressPairs": [{"address": "10.1.0.1"}]`, "spec.allowedAddressPairs[0].address", "is the gateway of 10.1.0.0/24"},
+		{`"network": "blue", "allowedAddressPairs": [{"address": "10.1.0.2"}]`, "spec.allowedAddressPairs[0].address", "is the DHCP server of 10.1.0.0/24"},
+		{`"network": "blue", "allowedAddressPairs": [{"address": "10.0.0.0/8"}]`, "spec.allowedAddressPairs[0].address", "has 10.1.0.1, which is the gateway"},
+		{`"network": "blue", "allowedAddressPairs": [{"address": "10.1.0.0"}]`, "spec.allowedAddressPairs[0].address", "is the network address"},
+		{`"network": "blue", "allowedAddressPairs": [{"address": "10.1.0.255"}]`, "spec.allowedAddressPairs[0].address", "is the broadcast address"},
+		{`"network": "blue", "allowedAddressPairs": [{"address": "2001:db8:a::/96"}]`, "spec.allowedAddressPairs[0].address", "has 2001:db8:a::1, which is the gateway"},
+		{`"network": "near", "allowedAddressPairs": [{"address": "2001:db8:a::50"}]`, "spec.allowedAddressPairs[0].address", "is of a family of which Network near has no subnet"},
+		{`"network": "blue", "host": "h1", "migrateTo": "h2", "device": "tap1"`, "", ""},
+		{`"network": "blue", "device": "br-int"`, "", ""}, // it has no host yet
+		{`"network": "blue", "addresses": ["10.1.0.2"]`, "spec.addresses[0]", "is the DHCP server of"},
+		{`"network": "blue", "host": "h1", "migrateTo": "h2", "device": "br9"`, "spec.device", "is the bridge of Host h2"},
+		{`"network": "blue", "host": "h1", "device": "br-int"`, "spec.device", "is the bridge of Host h1"},
+		{`"network": "blue", "host": "h1", "migrateTo": "h2", "device": "eth2"`, "spec.device", "is an uplink of Host h2"},
+	})
+}
+
+func TestAddressPoolAmongOthers(t *testing.T) {
+	t.Parallel()
+	amongOthers(t, KindAddressPool, []fault{
+		{`"network": "alpha/blue", "ranges": [{"start": "10.1.0.1", "end": "10.1.0.254"}, {"start": "2001:db8:a::1", "end": "2001:db8:a::ff"}]`, "", ""},
+		{`"network": "alpha/gone", "ranges": [{"start": "10.1.0.1", "end": "10.1.0.2"}]`, "spec.network", "does not exist"},
+		{`"network": "alpha/blue", "ranges": [{"start": "10.2.0.1", "end": "10.2.0.2"}]`, "spec.ranges[0].start", "is in no subnet of Network alpha/blue"},
+		{`"network": "alpha/blue", "ranges": [{"start": "10.1.0.0", "end": "10.1.0.2"}]`, "spec.ranges[0].start", "is the network address"},
+		{`"network": "alpha/blue", "ranges": [{"start": "10.1.0.1", "end": "10.1.0.255"}]`, "spec.ranges[0].end", "is the broadcast address"},
+		{`"network": "alpha/blue", "ranges": [{"start": "10.1.0.1", "end": "10.1.1.5"}]`, "spec.ranges[0].end", "is not in 10.1.0.0/24"},
+		{`"network": "alpha/blue", "ranges": [{"start": "2001:db8:a::", "end": "2001:db8:a::5"}]`, "spec.ranges[0].start", "subnet-router anycast"},
+		{`"network": "alpha/out", "ranges": [{"start": "192.0.2.21", "end": "192.0.2.29"}, {"start": "192.0.2.40", "end": "192.0.2.49"}]`, "", ""},
+		{`"network": "alpha/out", "ranges": [{"start": "192.0.2.39", "end": "192.0.2.49"}]`, "spec.ranges[0]", "overlaps the allocation pool gold of Network alpha/out"},
+	})
+}
+
+func TestRouterAmongOthers(t *testing.T) {
+	t.Parallel()
+	amongOthers(t, KindRouter, []fault{
+		{`"networks": ["blue"], "externalNetwork": "out"`, "", ""},
+		{`"networks": ["near"], "externalNetwork": "routed"`, "", ""},
+		{`"networks": ["blue", "gone"]`, "spec.networks[1]", "does not exist"},
+		{`"networks": ["out"]`, "spec.networks[0]", "name it in spec.externalNetwork instead"},
+		{`"networks": ["blue"], "externalNetwork": "gone"`, "spec.externalNetwork", "does not exist"},
+		{`"networks": ["upstream"], "externalNetwork": "out"`, "spec.externalNetwork", "has 192.0.2.0/24, which overlaps 192.0.2.128/25 of Network alpha/upstream (spec.networks[0])"},
+		{`"networks": ["blue", "near"]`, "spec.networks[1]", "overlaps 10.1.0.0/24 of Network alpha/blue"},
+		{`"networks": ["blue"], "externalNetwork": "near"`, "spec.externalNetwork", "is no external network"},
+		{`"networks": ["blue"], "externalNetwork": "routed"`, "spec.networks[0]", "is in none of its routedPrefixes"},
+	})
 }
 
 // TestNothingIsSaidOfAnUnknownSpec: if the spec of an object is unknown, nothing is reported about its references.
