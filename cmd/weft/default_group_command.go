@@ -64,7 +64,13 @@ func printDefaultGroup(ctx context.Context, st store, project, name string, s st
 	default:
 		all = append(all, group)
 	}
-	return writeManifests(all, s)
+	texts := make([][]byte, len(all))
+	for i, o := range all {
+		if texts[i], err = terminal.YAML(o); err != nil {
+			return fmt.Errorf("%s: %w", o.ID(), err)
+		}
+	}
+	return writeDocuments(s, texts)
 }
 
 // openStackGroup is the default group of OpenStack's projects: everything out, and in from the group.
@@ -73,21 +79,4 @@ func openStackGroup(project, name string) model.Object {
 		Spec: &model.SecurityGroupSpec{Rules: []model.SecurityGroupRule{
 			{Direction: model.DirectionEgress}, {Direction: model.DirectionIngress, RemoteGroup: name},
 		}}}
-}
-
-// writeManifests writes objects that are valid, as documents of one file.
-func writeManifests(all []model.Object, s streams) error {
-	for i, o := range all {
-		text, err := terminal.YAML(o)
-		if err != nil {
-			return fmt.Errorf("%s: %w", o.ID(), err)
-		}
-		if i > 0 {
-			fmt.Fprintln(s.out, "---")
-		}
-		if _, err := s.out.Write(text); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -45,6 +45,11 @@ func printYAML(s streams, all []shown) error {
 	if err != nil {
 		return err
 	}
+	return writeDocuments(s, texts)
+}
+
+// writeDocuments writes manifests in YAML as the documents of one file.
+func writeDocuments(s streams, texts [][]byte) error {
 	out := bufio.NewWriter(s.out)
 	for i, text := range texts {
 		if i > 0 {
