@@ -43,7 +43,7 @@ func trackFlows(meta object.Masked64, zone uint16) []object.Flow {
 	return l
 }
 
-// filterDefaults are the flows of tables 60 to 68 that all ports share.
+// filterDefaults are the flows of tables 60 to 67 that all ports share.
 func filterDefaults(l *flowList) {
 	forward := object.Resubmit{Table: tableForward}
 	l.add(tableEgress, prioDefault, object.Match{}, forward) // the sender is not filtered
@@ -134,29 +134,33 @@ func groupFrames(meta object.Masked64, open []uint32, sets []filterSet, interfac
 	return l
 }
 
-// filterSets divides the active guests of a network into those that are not filtered and sets with the same security groups.
-func filterSets(s compile.Site, n *desired.Network) (open []uint32, sets []filterSet) {
+// guestPorts lists the OpenFlow ports of the network's active guests, in the order of the ports' uids: all of them, those that are not filtered, and
+// sets with the same security groups. They get group frames, and so does the external gateway port. The interfaces of distributed routers do
+// not, because what they must receive is sent to them alone.
+func guestPorts(s compile.Site, n *desired.Network) (all, open []uint32, sets []filterSet) {
 	guests := s.Reader().Sorted(compile.GroupNetwork, n.UID)
 	within := compile.Read{Of: groupFlood, Name: n.UID}
 	ports := s.Derive(within, derivedFlood, guests, floodPort)
 	hashes := s.Derive(within, derivedGroups, guests, groupsHash)
 	byHash := map[uint32]int{}
 	for i, port := range ports {
-		switch {
-		case port == 0:
-		case hashes[i] == 0:
-			open = append(open, port)
-		default:
-			at, known := byHash[hashes[i]]
-			if !known {
-				at = len(sets)
-				byHash[hashes[i]] = at
-				sets = append(sets, filterSet{groups: s.Reader().Port(guests[i]).SecurityGroups})
-			}
-			sets[at].ports = append(sets[at].ports, port)
+		if port == 0 {
+			continue
 		}
+		all = append(all, port)
+		if hashes[i] == 0 {
+			open = append(open, port)
+			continue
+		}
+		at, known := byHash[hashes[i]]
+		if !known {
+			at = len(sets)
+			byHash[hashes[i]] = at
+			sets = append(sets, filterSet{groups: s.Reader().Port(guests[i]).SecurityGroups})
+		}
+		sets[at].ports = append(sets[at].ports, port)
 	}
-	return open, sets
+	return all, open, sets
 }
 
 // groupsHash tells sets of security groups apart; 0 for a port that is not filtered.

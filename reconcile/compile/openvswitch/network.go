@@ -26,9 +26,9 @@ func (Backend) Network(b *compile.Builder, s compile.Site, n *desired.Network) {
 	interfaces := centralInterfaces(s, n)
 	meta := object.Exact64(w.number)
 	gateway := gatewayPort(s, n)
-	flood, others := floodActions(slices.Concat(guestPorts(s, n), gateway), interfaces), floodActions(gateway, interfaces)
+	guests, open, sets := guestPorts(s, n)
+	flood, others := floodActions(slices.Concat(guests, gateway), interfaces), floodActions(gateway, interfaces)
 	flows := networkFlows(n, w, flood)
-	open, sets := filterSets(s, n)
 	if len(sets) > 0 {
 		flows = append(flows, trackFlows(meta, s.Reader().Zone(n.UID))...)
 		flows = append(flows, groupFrames(meta, slices.Concat(open, gateway), sets, interfaces)...)
@@ -48,13 +48,6 @@ const (
 	derivedFlood                                  // port → its OpenFlow port, if it gets group frames
 	derivedGroups                                 // port → a hash of its security groups
 )
-
-// guestPorts lists the OpenFlow ports of the network's active guests, in the order of the ports' uids. They get group frames, and so
-// does the external gateway port. The interfaces of distributed routers do not, because what they must receive is sent to them alone.
-func guestPorts(s compile.Site, n *desired.Network) []uint32 {
-	guests := s.Reader().Sorted(compile.GroupNetwork, n.UID)
-	return known(s.Derive(compile.Read{Of: groupFlood, Name: n.UID}, derivedFlood, guests, floodPort))
-}
 
 // gatewayPort is the OpenFlow port of the network's external gateway port, if it has one.
 func gatewayPort(s compile.Site, n *desired.Network) []uint32 {
