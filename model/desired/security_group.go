@@ -2,6 +2,7 @@ package desired
 
 import (
 	"iter"
+	"slices"
 
 	"weft/model"
 )
@@ -37,6 +38,18 @@ type SecurityGroupRule struct {
 
 // Key implements Item.
 func (g *SecurityGroup) Key() Key { return Key{KindSecurityGroup, g.UID} }
+
+// RemoteGroups are the uids of the groups that the rules name, each once, in order.
+func (g *SecurityGroup) RemoteGroups() []string {
+	var uids []string
+	for _, r := range g.Rules {
+		if r.RemoteGroup != "" {
+			uids = append(uids, r.RemoteGroup)
+		}
+	}
+	slices.Sort(uids)
+	return slices.Compact(uids)
+}
 
 // Title implements Titled.
 func (g *SecurityGroup) Title() string { return "SecurityGroup " + g.Project + "/" + g.Name }

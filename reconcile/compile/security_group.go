@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,22 +35,11 @@ func securityGroupKind() Kind {
 		Compile: compiling((*Reader).SecurityGroup, Compiler.securityGroup)}
 }
 
-// SecurityGroupNumber is the number by which the host knows a security group: 31 bits, and never 0. It is the same after every restart. Two groups may have
-// the same; then one is refused.
+// SecurityGroupNumber is the number by which the host knows a security group: 31 bits, and never 0. It is the same after every restart. Two
+// groups may have the same; then one is refused.
 func SecurityGroupNumber(uid string) uint32 {
 	sum := sha256.Sum256([]byte("security-group\x00" + uid))
 	return max(binary.BigEndian.Uint32(sum[:4])>>1, 1)
-}
-
-// RemoteGroups are the uids of the groups that the rules of a group name, each once, in order.
-func RemoteGroups(g *desired.SecurityGroup) []string {
-	set := map[string]struct{}{}
-	for _, r := range g.Rules {
-		if r.RemoteGroup != "" {
-			set[r.RemoteGroup] = struct{}{}
-		}
-	}
-	return slices.Sorted(maps.Keys(set))
 }
 
 func groupShares(c *desired.NodeConfig, uid string) []Read {
@@ -60,7 +48,7 @@ func groupShares(c *desired.NodeConfig, uid string) []Read {
 		return nil
 	}
 	var shares []Read
-	for _, one := range append(RemoteGroups(g), uid) {
+	for _, one := range append(g.RemoteGroups(), uid) {
 		if r := numberOfGroup(one); !slices.Contains(shares, r) {
 			shares = append(shares, r)
 		}
@@ -92,7 +80,7 @@ func (c Compiler) securityGroup(b *Builder, g *desired.SecurityGroup) {
 // groupRival says that another group has the number of this one, or of a group that its rules name. Of two such groups the one with the lower uid
 // is in force.
 func (c Compiler) groupRival(g *desired.SecurityGroup) string {
-	mine := append(RemoteGroups(g), g.UID)
+	mine := append(g.RemoteGroups(), g.UID)
 	for _, uid := range mine {
 		of := numberOfGroup(uid)
 		for _, member := range c.read.Sorted(of.Of, of.Name) {
@@ -100,8 +88,8 @@ func (c Compiler) groupRival(g *desired.SecurityGroup) string {
 			if other == nil {
 				continue
 			}
-			for _, theirs := range append(RemoteGroups(other), other.UID) {
-				if theirs != uid && SecurityGroupNumber(theirs) == SecurityGroupNumber(uid) && (member < g.UID || member == g.UID) {
+			for _, theirs := range append(other.RemoteGroups(), other.UID) {
+				if theirs != uid && SecurityGroupNumber(theirs) == SecurityGroupNumber(uid) && member <= g.UID {
 					return fmt.Sprintf("security groups %s and %s have the same number on hosts: delete one of them and create it anew", Quote(uid), Quote(theirs))
 				}
 			}
@@ -115,7 +103,7 @@ func groupFault(g *desired.SecurityGroup) string {
 	if len(g.Rules) > maxRules {
 		return fmt.Sprintf("more than %d rules", maxRules)
 	}
-	if len(RemoteGroups(g)) > maxRemotes {
+	if len(g.RemoteGroups()) > maxRemotes {
 		return fmt.Sprintf("rules name more than %d groups", maxRemotes)
 	}
 	for i, r := range g.Rules {

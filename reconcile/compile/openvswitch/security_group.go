@@ -35,7 +35,7 @@ func addGroupFlows(b *compile.Builder, s compile.Site, uid, feature string, flow
 	})
 }
 
-// reg0 says whose rules are looked up: the number of the group, and in bit 0 the direction.
+// rulesOf is what reg0 says of whose rules are looked up: the number of the group, and in bit 0 the direction.
 func rulesOf(group uint32, d model.Direction) uint32 {
 	if d == model.DirectionIngress {
 		return group<<1 | 1
@@ -71,7 +71,7 @@ func groupFlows(g *desired.SecurityGroup) []object.Flow {
 	for _, d := range []model.Direction{model.DirectionEgress, model.DirectionIngress} {
 		rules := object.Exact32(rulesOf(number, d))
 		var lookups []object.Action
-		for _, remote := range append([]string{""}, compile.RemoteGroups(g)...) {
+		for _, remote := range append([]string{""}, g.RemoteGroups()...) {
 			of := uint32(0)
 			if remote != "" {
 				of = compile.SecurityGroupNumber(remote)

@@ -8,7 +8,6 @@ import (
 	"weft/model"
 	"weft/model/desired"
 	"weft/reconcile/control/cache"
-	"weft/reconcile/control/claim"
 )
 
 // securityGroupKind: a security group becomes an item on each node with a port that it filters. It claims nothing.
@@ -16,7 +15,6 @@ func securityGroupKind() ObjectKind {
 	return ObjectKind{
 		// Ports, and groups whose rules name it, read nothing of it but its uid. So a new rule is no work for a thousand ports.
 		Cache: cache.ObjectKind{KindInfo: model.SecurityGroupKind(), SameToOthers: func(_, _ *etcdschema.Accepted) bool { return true }},
-		Claim: claim.ObjectKind{},
 		Place: func(p *Placement) error {
 			key := desired.Key{Kind: desired.KindSecurityGroup, UID: p.accepted.UID}
 			for _, name := range p.Cache.PlacedOn(key) {
@@ -33,9 +31,8 @@ func securityGroupKind() ObjectKind {
 func tellMissing(p *Placement) {
 	project := p.accepted.Object.Metadata.Project
 	for i, r := range p.accepted.Object.Spec.(*model.SecurityGroupSpec).Rules {
-		if r.RemoteGroup != "" && p.Reader.Accepted(model.SecurityGroupID(project, r.RemoteGroup)) == nil {
-			p.Pending(fmt.Sprintf("spec.rules[%d].remoteGroup", i),
-				fmt.Sprintf("SecurityGroup %s/%s does not exist, so that the rule allows nothing: create it, or correct the name", project, r.RemoteGroup))
+		if id := model.SecurityGroupID(project, r.RemoteGroup); r.RemoteGroup != "" && p.Reader.Accepted(id) == nil {
+			p.Pending(fmt.Sprintf("spec.rules[%d].remoteGroup", i), fmt.Sprintf("%s does not exist, so that the rule allows nothing: create it, or correct the name", id))
 		}
 	}
 }
@@ -46,7 +43,7 @@ func securityGroupItemKind() ItemKind {
 			ItemKind: desired.SecurityGroupKind(),
 			Shared:   true,
 			Groups: func(item desired.Item, in func(of cache.Source, member string)) {
-				for _, uid := range remotesOf(item.(*desired.SecurityGroup)) {
+				for _, uid := range item.(*desired.SecurityGroup).RemoteGroups() {
 					in(remoteGroups, uid)
 				}
 			},
@@ -79,7 +76,7 @@ func updateGroup(e *Evaluation, name string, k desired.Key) error {
 		if project != item.Project {
 			continue
 		}
-		for _, remote := range remotesOf(item) {
+		for _, remote := range item.RemoteGroups() {
 			e.Schedule.Begin(cache.ItemWork(name, membersKey(remote, network, 0)))
 		}
 	}
@@ -110,16 +107,6 @@ func resolveGroup(r *cache.Reader, group *etcdschema.Accepted) *desired.Security
 	return item
 }
 
-// remotesOf are the uids of the groups that the rules name, each once.
-func remotesOf(item *desired.SecurityGroup) (uids []string) {
-	for _, r := range item.Rules {
-		if r.RemoteGroup != "" && !slices.Contains(uids, r.RemoteGroup) {
-			uids = append(uids, r.RemoteGroup)
-		}
-	}
-	return uids
-}
-
 // effectiveGroups are the names of the groups that filter a port: those of its spec, or the default of its project.
 func effectiveGroups(r *cache.Reader, project string, s *model.PortSpec) []string {
 	if len(s.SecurityGroups) > 0 {
@@ -135,9 +122,10 @@ func effectiveGroups(r *cache.Reader, project string, s *model.PortSpec) []strin
 func groupsOf(p *Placement) (uids []string, ok bool) {
 	project := p.accepted.Object.Metadata.Project
 	for _, name := range p.accepted.Allocated.SecurityGroups {
-		group := p.Reader.Accepted(model.SecurityGroupID(project, name))
+		id := model.SecurityGroupID(project, name)
+		group := p.Reader.Accepted(id)
 		if group == nil {
-			p.Pending("spec.securityGroups", fmt.Sprintf("SecurityGroup %s/%s does not exist, and is the default of Project %s: create it, or change the default", project, name, project))
+			p.Pending("spec.securityGroups", fmt.Sprintf("%s does not exist, and is the default of Project %s: create it, or change the default", id, project))
 			return nil, false
 		}
 		uids = append(uids, group.UID)
