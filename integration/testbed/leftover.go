@@ -16,7 +16,7 @@ import (
 	"weft/integration/timescale"
 )
 
-// leftovers looks for anything of a closed testbed that is still there: namespaces, processes, the folder.
+// leftovers looks for namespaces and processes of a closed testbed that are still there.
 func (b *Testbed) leftovers(procs []*Process) error {
 	var errs []error
 	for _, p := range procs {
@@ -33,9 +33,6 @@ func (b *Testbed) leftovers(procs []*Process) error {
 		if strings.HasPrefix(name, b.ID+"-") {
 			errs = append(errs, fmt.Errorf("testbed: left over: namespace %s", name))
 		}
-	}
-	if _, err := os.Lstat(b.Dir); err == nil {
-		errs = append(errs, fmt.Errorf("testbed: left over: %s", b.Dir))
 	}
 	return errors.Join(errs...)
 }

@@ -190,7 +190,7 @@ func (b *Testbed) Namespace(name string) (*Namespace, error) {
 	return h.Namespace, nil
 }
 
-// Close ends every process, removes every namespace and the folder, and then checks whether anything is left. It may be called again, and
+// Close ends every process, removes every namespace, checks whether anything is left, and removes the folder. It may be called again, and
 // then does nothing.
 func (b *Testbed) Close() error {
 	b.mu.Lock()
@@ -213,6 +213,7 @@ func (b *Testbed) Close() error {
 		errs = append(errs, namespaces[i].remove())
 	}
 	b.spawn.close()
-	errs = append(errs, removeTree(b.Dir), b.leftovers(procs))
+	// The folder goes last: it is what holds the ID, and the next testbed of this program takes it as soon as the folder is gone.
+	errs = append(errs, b.leftovers(procs), removeTree(b.Dir))
 	return errors.Join(errs...)
 }
