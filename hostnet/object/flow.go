@@ -43,6 +43,7 @@ type Match struct {
 	Metadata Masked64 // OXM_OF_METADATA
 	Reg0     Masked32 // with Reg1: whose rules are looked up
 	Reg1     Masked32
+	Reg2     Masked32 // the router whose networks' members count for the packet
 	Reg4     Masked32 // bit 0: LearnLinkLocal remembered the source; bit 1: CheckLarger found a frame that is too large; bit 2: from an isolated guest
 	Reg5     Masked32 // owner of the link-local address, found by lookup
 	Reg6     Masked32 // OpenFlow port number of the sending guest

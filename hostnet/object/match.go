@@ -13,6 +13,7 @@ func (m Match) String() string {
 	w.masked("metadata", m.Metadata.Value, m.Metadata.Mask, ^uint64(0))
 	w.masked("reg0", uint64(m.Reg0.Value), uint64(m.Reg0.Mask), 0xffffffff)
 	w.masked("reg1", uint64(m.Reg1.Value), uint64(m.Reg1.Mask), 0xffffffff)
+	w.masked("reg2", uint64(m.Reg2.Value), uint64(m.Reg2.Mask), 0xffffffff)
 	w.masked("reg4", uint64(m.Reg4.Value), uint64(m.Reg4.Mask), 0xffffffff)
 	w.masked("reg5", uint64(m.Reg5.Value), uint64(m.Reg5.Mask), 0xffffffff)
 	w.masked("reg6", uint64(m.Reg6.Value), uint64(m.Reg6.Mask), 0xffffffff)

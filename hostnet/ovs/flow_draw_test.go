@@ -26,7 +26,7 @@ func drawMatch(t *rapid.T) object.Match {
 	}
 	mask := rapid.Uint64().Draw(t, "metadata mask")
 	m.Metadata = object.Masked64{Value: rapid.Uint64().Draw(t, "metadata") & mask, Mask: mask}
-	m.Reg0, m.Reg1, m.Reg4, m.Reg5, m.Reg6 = drawReg(t), drawReg(t), drawReg(t), drawReg(t), drawReg(t)
+	m.Reg0, m.Reg1, m.Reg2, m.Reg4, m.Reg5, m.Reg6 = drawReg(t), drawReg(t), drawReg(t), drawReg(t), drawReg(t), drawReg(t)
 	m.EthSrc, m.EthDst = drawMaskedMAC(t), drawMaskedMAC(t)
 	m.VLAN = rapid.SampledFrom([]object.VLANMatch{{}, object.VLANUntagged(), object.VLANTagged(), object.VLANID(0),
 		object.VLANID(100), object.VLANID(4095)}).Draw(t, "vlan")

@@ -107,6 +107,8 @@ func (p *matchParse) field(name, value string) error {
 		p.m.Reg0.Value, p.m.Reg0.Mask, err = parseMasked[uint32](value)
 	case "reg1":
 		p.m.Reg1.Value, p.m.Reg1.Mask, err = parseMasked[uint32](value)
+	case "reg2":
+		p.m.Reg2.Value, p.m.Reg2.Mask, err = parseMasked[uint32](value)
 	case "reg4":
 		p.m.Reg4.Value, p.m.Reg4.Mask, err = parseMasked[uint32](value)
 	case "reg5":

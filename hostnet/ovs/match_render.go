@@ -69,7 +69,7 @@ func (w *matchText) metadata() {
 	for _, r := range []struct {
 		name string
 		v    object.Masked32
-	}{{"reg0", w.m.Reg0}, {"reg1", w.m.Reg1}, {"reg4", w.m.Reg4}, {"reg5", w.m.Reg5}, {"reg6", w.m.Reg6}} {
+	}{{"reg0", w.m.Reg0}, {"reg1", w.m.Reg1}, {"reg2", w.m.Reg2}, {"reg4", w.m.Reg4}, {"reg5", w.m.Reg5}, {"reg6", w.m.Reg6}} {
 		w.masked(r.name, uint64(r.v.Value), uint64(r.v.Mask), 0xffffffff)
 	}
 }

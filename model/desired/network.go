@@ -40,6 +40,9 @@ type Network struct {
 	// AddressPairs says that ports of the network have allowed address pairs, on this node or others. Routers must find out where such an
 	// address is at present. It is set on nodes with FeatureAddressPairs only.
 	AddressPairs bool `json:"addressPairs,omitempty"`
+	// Router is the uid of the router that joins the network with others. It says whose GroupMembers count for the network's packets beside the
+	// network's own. It is set on nodes with a port of the network that has security groups.
+	Router string `json:"router,omitempty"`
 }
 
 // Subnet is one address block with its servers resolved. DHCPServer is set on IPv4 subnets, except those whose pools all have

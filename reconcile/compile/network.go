@@ -89,5 +89,5 @@ func networkShares(c *desired.NodeConfig, uid string) []Read {
 	if n.Gateway != nil {
 		shares = append(shares, Read{GroupRouterDevice, ExternalGatewayDevice(uid)})
 	}
-	return shares
+	return append(shares, scopeShares(n)...)
 }

@@ -33,6 +33,7 @@ func drawInput(t *rapid.T) compile.Input {
 			n.IsolateGuests, n.RouterMACs = true, []model.MAC{fixture.MAC("fa:16:3e:ff:00:01"), fixture.MAC("fa:16:3e:ff:00:02")}
 		}
 		n.AddressPairs = rapid.Bool().Draw(t, "pairs")
+		n.Router = rapid.SampledFrom(append(scopes, "")).Draw(t, "router")
 		in.Config.Put(n)
 	}
 	nets := fixture.UIDs(in.Config, desired.KindNetwork)
@@ -68,8 +69,11 @@ func drawGroups(t *rapid.T, in compile.Input) {
 		}
 		in.Config.Put(g)
 		for shard := range rapid.IntRange(0, 2).Draw(t, "shards") {
-			network := fmt.Sprintf("%08x-0000-4000-8000-%012x", 1, 1)
-			m := &desired.GroupMembers{Group: uid, Network: network, UID: fmt.Sprintf("%s.%s-%d", uid, network, shard)}
+			m := &desired.GroupMembers{Group: uid, Network: fmt.Sprintf("%08x-0000-4000-8000-%012x", 1, 1)}
+			if rapid.Bool().Draw(t, "of a router") {
+				m.Network, m.Router = "", rapid.SampledFrom(scopes).Draw(t, "router")
+			}
+			m.UID = fmt.Sprintf("%s.%s-%d", uid, m.Scope(), shard)
 			for _, a := range []string{"10.1.0.9/32", "10.1.0.64/28", "fd00:1::9/128"} {
 				if rapid.Bool().Draw(t, "member") {
 					m.Addresses = append(m.Addresses, model.AddressBlock{Prefix: netip.MustParsePrefix(a)})
@@ -79,6 +83,9 @@ func drawGroups(t *rapid.T, in compile.Input) {
 		}
 	}
 }
+
+// scopes are uids of routers. The first two have the same ScopeNumber.
+var scopes = []string{"router-40461", "router-53322", "r"}
 
 func drawPort(t *rapid.T, i int, nets []string) *desired.Port {
 	uid := fmt.Sprintf("%08x-0000-4000-8000-000000000000", i)

@@ -55,6 +55,8 @@ const (
 	GroupStrangers                              // → OVS interfaces that others made and that belong to no port here
 	GroupNetworks                               // → all networks
 	GroupSecurityGroupNumber                    // number of a security group → security groups that have it, or whose rules name a group that has it
+	GroupScope                                  // router → networks that it joins, as their items say
+	GroupScopeNumber                            // number of a router → networks that a router of this number joins
 )
 
 // ReadsOfBackend is the first source of the values that a backend derives (Site.Derive). What they are is the backend's own matter.

@@ -138,9 +138,28 @@ func ruleFault(r desired.SecurityGroupRule) string {
 	return ""
 }
 
-// groupMembersKind compiles a shard of the members of a security group on a network.
+// groupMembersKind compiles a shard of the members of a security group on a network, or on those that a router joins.
 func groupMembersKind() Kind {
 	return Kind{ItemKind: desired.GroupMembersKind(), Item: ReadGroupMembers, Compile: compiling((*Reader).GroupMembers, Compiler.groupMembers)}
+}
+
+// ScopeNumber is the number by which the host knows a router whose networks' members count: 32 bits, and never 0. It is the same after every
+// restart. Two routers may have the same; then the members of one are refused.
+func ScopeNumber(router string) uint32 {
+	sum := sha256.Sum256([]byte("scope\x00" + router))
+	return max(binary.BigEndian.Uint32(sum[:4]), 1)
+}
+
+// scopeShares is what a network shares with others that the same router joins, or one with the same number.
+func scopeShares(n *desired.Network) []Read {
+	if n.Router == "" {
+		return nil
+	}
+	return []Read{{GroupScope, n.Router}, numberOfScope(n.Router)}
+}
+
+func numberOfScope(router string) Read {
+	return Read{GroupScopeNumber, strconv.FormatUint(uint64(ScopeNumber(router)), 16)}
 }
 
 // groupMembers compiles a shard. An address may be in two shards for a moment, while a shard is rewritten.
@@ -149,33 +168,64 @@ func (c Compiler) groupMembers(b *Builder, m *desired.GroupMembers) {
 	if !ok {
 		return
 	}
-	switch n := c.read.Network(m.Network); {
-	case n == nil:
-		b.Pend("waits for network %s", Quote(m.Network))
-		return
-	case len(m.Addresses) > maxMembers:
-		b.Refuse("more than %d addresses in one shard", maxMembers)
-		return
-	case c.networkRefusal(n) != "":
-		b.Pend("waits for network %s, which is refused", Quote(m.Network))
+	if why := membersFault(m); why != "" {
+		b.Refuse("%s", why)
 		return
 	}
-	if _, ok := MembersShard(m); !ok {
-		b.Refuse("the uid is not made of the group's, the network's and the number of a shard below 4096")
+	networks := []string{m.Network}
+	if m.Router != "" {
+		networks = c.read.Sorted(GroupScope, m.Router)
+	}
+	if !slices.ContainsFunc(networks, func(uid string) bool {
+		n := c.read.Network(uid)
+		return n != nil && c.networkRefusal(n) == ""
+	}) {
+		b.Pend("waits for the network, or one that router %s joins: there is none that is not refused", Quote(m.Scope()))
 		return
 	}
-	for i, a := range m.Addresses {
-		if !a.IsValid() || a.Prefix != a.Masked() || a.Addr().Is4In6() || i > 0 && m.Addresses[i-1].Prefix.Compare(a.Prefix) >= 0 {
-			b.Refuse("address %s is out of order or not in canonical form", Quote(a.String()))
-			return
-		}
+	if why := c.scopeRival(m.Router); why != "" {
+		b.Refuse("%s", why)
+		return
 	}
 	s.backend.GroupMembers(b, s, m)
 }
 
-// MembersShard is the number of a shard of members, as its uid says; false when the uid is not made of the group, the network and a number.
+// scopeRival says that another router has the number of this one. The one with the lower uid has its members. No router has none.
+func (c Compiler) scopeRival(router string) string {
+	if router == "" {
+		return ""
+	}
+	of := numberOfScope(router)
+	for _, uid := range c.read.Sorted(of.Of, of.Name) {
+		if n := c.read.Network(uid); n != nil && n.Router < router {
+			return fmt.Sprintf("routers %s and %s have the same number on hosts: delete one of them and create it anew", Quote(n.Router), Quote(router))
+		}
+	}
+	return ""
+}
+
+// membersFault says why a shard of members cannot be in force; empty when it can.
+func membersFault(m *desired.GroupMembers) string {
+	if (m.Network == "") == (m.Router == "") {
+		return "needs either a network or a router, whose members it has"
+	}
+	if len(m.Addresses) > maxMembers {
+		return fmt.Sprintf("more than %d addresses in one shard", maxMembers)
+	}
+	if _, ok := MembersShard(m); !ok {
+		return "the uid is not made of the group's, that of the network or router, and the number of a shard below 4096"
+	}
+	for i, a := range m.Addresses {
+		if !a.IsValid() || a.Prefix != a.Masked() || a.Addr().Is4In6() || i > 0 && m.Addresses[i-1].Prefix.Compare(a.Prefix) >= 0 {
+			return "address " + Quote(a.String()) + " is out of order or not in canonical form"
+		}
+	}
+	return ""
+}
+
+// MembersShard is the number of a shard of members, as its uid says; false when the uid is not made of the group, the network or router, and a number.
 func MembersShard(m *desired.GroupMembers) (shard uint16, ok bool) {
-	text, ok := strings.CutPrefix(m.UID, m.Group+"."+m.Network+"-")
+	text, ok := strings.CutPrefix(m.UID, m.Group+"."+m.Scope()+"-")
 	n, err := strconv.ParseUint(text, 10, 12)
 	if !ok || err != nil || strconv.FormatUint(n, 10) != text {
 		return 0, false

@@ -109,7 +109,7 @@ func appendMatch(b []byte, m object.Match) ([]byte, error) {
 	for _, r := range []struct {
 		number uint8
 		v      object.Masked32
-	}{{0, m.Reg0}, {1, m.Reg1}, {4, m.Reg4}, {5, m.Reg5}, {6, m.Reg6}} {
+	}{{0, m.Reg0}, {1, m.Reg1}, {2, m.Reg2}, {4, m.Reg4}, {5, m.Reg5}, {6, m.Reg6}} {
 		w.masked(register(r.number), be32(r.v.Value), be32(r.v.Mask))
 	}
 	w.connection(m)

@@ -14,9 +14,7 @@ func (Backend) SecurityGroup(b *compile.Builder, s compile.Site, g *desired.Secu
 
 // GroupMembers adds a flow for each address and direction.
 func (Backend) GroupMembers(b *compile.Builder, s compile.Site, m *desired.GroupMembers) {
-	number, _ := compile.NetworkNumber(m.Network)
-	shard, _ := compile.MembersShard(m)
-	addGroupFlows(b, s, m.UID, FeatureGroupMembers, memberFlows(m, number, shard))
+	addGroupFlows(b, s, m.UID, FeatureGroupMembers, memberFlows(m))
 }
 
 // addGroupFlows adds a flow set. A switch cannot hold an empty one.
@@ -166,11 +164,17 @@ func portBlocks(r model.PortRange) (blocks []object.Masked16) {
 
 // memberFlows allow what comes from an address of a group, or goes to it; table 64. The priority is one of the shard's own, so that an address
 // that is in two shards for a moment is two flows.
-func memberFlows(m *desired.GroupMembers, network uint64, shard uint16) []object.Flow {
+func memberFlows(m *desired.GroupMembers) []object.Flow {
 	var l flowList
+	shard, _ := compile.MembersShard(m)
+	scope := object.Match{Reg2: object.Exact32(compile.ScopeNumber(m.Router))}
+	if m.Router == "" {
+		number, _ := compile.NetworkNumber(m.Network)
+		scope = object.Match{Metadata: object.Exact64(number)}
+	}
 	for _, a := range m.Addresses {
-		match := object.Match{Metadata: object.Exact64(network), Reg1: object.Exact32(compile.SecurityGroupNumber(m.Group)),
-			EthType: ethIPv4, Conn: valid(), Original: true}
+		match := scope
+		match.Reg1, match.EthType, match.Conn, match.Original = object.Exact32(compile.SecurityGroupNumber(m.Group)), ethIPv4, valid(), true
 		if a.Addr().Is6() {
 			match.EthType = ethIPv6
 		}

@@ -18,6 +18,8 @@ import (
 const (
 	groupWeb = "00000000-0000-4000-8000-0000000000a1"
 	groupDB  = "00000000-0000-4000-8000-0000000000a2"
+	// theRouter joins the network of the filtered port. rivalRouter has the same number.
+	theRouter, rivalRouter = "router-40461", "router-53322"
 )
 
 func number(n uint8) *uint8 { return &n }
@@ -44,6 +46,9 @@ func filtered() compile.Input {
 	in.Config.Put(&desired.SecurityGroup{UID: groupDB, Project: "alpha", Name: "db"})
 	in.Config.Put(&desired.GroupMembers{UID: groupDB + "." + fixture.NetRed + "-3", Group: groupDB, Network: fixture.NetRed, Addresses: []model.AddressBlock{
 		{Prefix: netip.MustParsePrefix("10.1.0.9/32")}, {Prefix: netip.MustParsePrefix("fd00:1::/120")}}})
+	in.Config.Put(&desired.GroupMembers{UID: groupDB + "." + theRouter + "-0", Group: groupDB, Router: theRouter, Addresses: []model.AddressBlock{
+		{Prefix: netip.MustParsePrefix("10.2.0.9/32")}, {Prefix: netip.MustParsePrefix("fd00:2::9/128")}}})
+	in.Config.Network(fixture.NetRed).Router = theRouter
 	in.Config.Port(fixture.PortWeb).SecurityGroups = []string{groupWeb, groupDB}
 	return in
 }
@@ -54,9 +59,35 @@ func TestFilteredGolden(t *testing.T) {
 	for name, k := range map[string]desired.Key{
 		"filtered_port": fixture.Key(desired.KindPort, fixture.PortWeb), "filtered_network": fixture.Key(desired.KindNetwork, fixture.NetRed),
 		"security_group": fixture.Key(desired.KindSecurityGroup, groupWeb), "security_group_empty": fixture.Key(desired.KindSecurityGroup, groupDB),
-		"group_members": fixture.Key(desired.KindGroupMembers, groupDB+"."+fixture.NetRed+"-3"),
+		"group_members_router": fixture.Key(desired.KindGroupMembers, groupDB+"."+theRouter+"-0"),
+		"group_members":        fixture.Key(desired.KindGroupMembers, groupDB+"."+fixture.NetRed+"-3"),
 	} {
 		golden(t, name, fixture.Text(compile.Compile(in, k)))
+	}
+}
+
+// TestRoutersWithTheSameNumber: the members of one of them are refused, so that they do not count for the other's packets.
+func TestRoutersWithTheSameNumber(t *testing.T) {
+	t.Parallel()
+	in := filtered()
+	uid := groupDB + "." + rivalRouter + "-0"
+	in.Config.Put(&desired.GroupMembers{UID: uid, Group: groupDB, Router: rivalRouter, Addresses: []model.AddressBlock{{Prefix: netip.MustParsePrefix("10.3.0.9/32")}}})
+	k := fixture.Key(desired.KindGroupMembers, uid)
+	if r := compile.Compile(in, k); len(r.Objects) > 0 || !strings.Contains(fixture.Text(r), "waits for the network") {
+		t.Errorf("no network here is on the router, and it has\n%s", fixture.Text(r))
+	}
+	for n := range in.Config.Networks() {
+		if n.UID != fixture.NetRed {
+			n.Router = rivalRouter
+			break
+		}
+	}
+	if r := compile.Compile(in, k); len(r.Objects) > 0 || !strings.Contains(fixture.Text(r), "have the same number") {
+		t.Errorf("the rival has\n%s", fixture.Text(r))
+	}
+	first := fixture.Key(desired.KindGroupMembers, groupDB+"."+theRouter+"-0")
+	if r := compile.Compile(in, first); len(r.Objects) != 1 {
+		t.Errorf("the first router's members are not in force:\n%s", fixture.Text(r))
 	}
 }
 

@@ -12,8 +12,8 @@ import (
 	"weft/reconcile/control/cache"
 )
 
-// groupMembersItemKind: the members of a security group on a network are items on each node with a filtered port on the network, as long as a
-// rule there names the group. No object has them.
+// groupMembersItemKind: the members of a security group on a network, and those on the networks that its router joins, are items on each node with
+// a filtered port on the network, as long as a rule there names the group. No object has them.
 func groupMembersItemKind() ItemKind {
 	return ItemKind{
 		Cache:  cache.ItemKind{ItemKind: desired.GroupMembersKind(), Shared: true},
@@ -27,13 +27,13 @@ func groupMembersItemKind() ItemKind {
 	}
 }
 
-// membersKey is the key of one shard.
-func membersKey(group, network string, shard int) desired.Key {
-	return desired.Key{Kind: desired.KindGroupMembers, UID: fmt.Sprintf("%s.%s-%d", group, network, shard)}
+// membersKey is the key of one shard. The scope is the uid of a network or of a router.
+func membersKey(group, scope string, shard int) desired.Key {
+	return desired.Key{Kind: desired.KindGroupMembers, UID: fmt.Sprintf("%s.%s-%d", group, scope, shard)}
 }
 
-// parseMembers reads group, network and shard out of a key made by membersKey.
-func parseMembers(k desired.Key) (group, network string, shard int, ok bool) {
+// parseMembers reads group, scope and shard out of a key made by membersKey.
+func parseMembers(k desired.Key) (group, scope string, shard int, ok bool) {
 	group, rest, found := strings.Cut(k.UID, ".")
 	i := strings.LastIndexByte(rest, '-')
 	if !found || i < 0 {
@@ -71,59 +71,78 @@ func membersOn(e *Evaluation, name string, k desired.Key) error {
 	return err
 }
 
-// shardOfMembers is a shard of the members of a group that are seen on a network: those on the network itself, and those on networks that
-// the same router joins.
+// shardOfMembers is a shard of the members of a group on the networks of a scope.
 type shardOfMembers struct {
 	key      desired.Key
 	group    *etcdschema.Accepted
-	network  string
+	scope    *etcdschema.Accepted // a network or a router
 	shard    int
 	networks []*etcdschema.Accepted
 }
 
 // memberShard records what an item of members depends on. It is nil while nothing on the node needs the item; a port or a group starts it
-// again.
+// again. The item of a network starts that of its router.
 func memberShard(e *Evaluation, name string, k desired.Key) *shardOfMembers {
-	group, network, shard, ok := parseMembers(k)
-	if !ok || !e.Has(remoteGroups, name, group) {
+	m := shardOfKey(e, k)
+	if m == nil || !m.needed(e, name) {
 		e.Forget()
 		return nil
 	}
-	g := e.WithUID(group)
-	if g == nil || !e.Has(filteredNetworks, name, filteredMember(g.Object.Metadata.Project, network)) {
-		return nil
-	}
-	n := e.WithUID(network)
-	if n == nil {
-		return nil
-	}
-	id := g.Object.ID()
+	group, scope, id := m.group.UID, m.scope.UID, m.group.Object.ID()
 	e.Note(cache.Read{Of: memberShardsOf, Name: id.String()})
-	if shards := shardsFor(membersIn(e.Cache).countOf(id)); shard == 0 {
+	if shards := shardsFor(membersIn(e.Cache).countOf(id)); m.shard == 0 {
 		for i := 1; i < shards; i++ {
-			e.Schedule.Begin(cache.ItemWork(name, membersKey(group, network, i)))
+			e.Schedule.Begin(cache.ItemWork(name, membersKey(group, scope, i)))
+		}
+		if router := routerOf(e.Reader, scope); router != nil { // no router is on another one
+			e.Schedule.Begin(cache.ItemWork(name, membersKey(group, router.UID, 0)))
 		}
 	}
-	m := &shardOfMembers{key: k, group: g, network: network, shard: shard, networks: joinedWith(e.Reader, n)}
 	for _, on := range m.networks {
-		e.Note(cache.Read{Of: memberShardOf, Name: membersName(id, on.Object.ID()), Part: shard})
+		e.Note(cache.Read{Of: memberShardOf, Name: membersName(id, on.Object.ID()), Part: m.shard})
 	}
 	return m
 }
 
-// joinedWith are the network and those that its router joins with it.
-func joinedWith(r *cache.Reader, network *etcdschema.Accepted) []*etcdschema.Accepted {
-	all := []*etcdschema.Accepted{network}
-	router := routerOf(r, network.UID)
-	if router == nil {
-		return all
+// shardOfKey finds group and scope; nil when one does not exist.
+func shardOfKey(e *Evaluation, k desired.Key) *shardOfMembers {
+	group, scope, shard, ok := parseMembers(k)
+	if !ok {
+		return nil
 	}
-	for _, id := range router.Object.Spec.(*model.RouterSpec).NetworkIDs(router.Object.Metadata.Project) {
-		if n := r.Accepted(id); n != nil && n.UID != network.UID {
+	m := &shardOfMembers{key: k, group: e.WithUID(group), scope: e.WithUID(scope), shard: shard}
+	if m.group == nil || m.scope == nil {
+		return nil
+	}
+	m.networks = networksOfScope(e, m.scope)
+	return m
+}
+
+// networksOfScope are the network itself, or the networks that the router joins.
+func networksOfScope(e *Evaluation, scope *etcdschema.Accepted) []*etcdschema.Accepted {
+	router, is := scope.Object.Spec.(*model.RouterSpec)
+	if !is {
+		return []*etcdschema.Accepted{scope}
+	}
+	e.Accepted(scope.Object.ID()) // its networks may change
+	var all []*etcdschema.Accepted
+	for _, id := range router.NetworkIDs(scope.Object.Metadata.Project) {
+		n := e.Accepted(id)
+		if n == nil {
+			continue
+		}
+		if of := routerOf(e.Reader, n.UID); of != nil && of.UID == scope.UID {
 			all = append(all, n)
 		}
 	}
 	return all
+}
+
+// needed says that a rule on the node names the group, and that a port of the group's project on one of the networks has security groups there.
+func (m *shardOfMembers) needed(e *Evaluation, name string) bool {
+	return e.Has(remoteGroups, name, m.group.UID) && slices.ContainsFunc(m.networks, func(n *etcdschema.Accepted) bool {
+		return e.Has(filteredNetworks, name, filteredMember(m.group.Object.Metadata.Project, n.UID))
+	})
 }
 
 // item is the item of the shard. It is the same on all nodes, and made once.
@@ -144,7 +163,12 @@ func (m *shardOfMembers) item(c *cache.Cache) (*cache.Shared, error) {
 }
 
 func (m *shardOfMembers) resolve(c *cache.Cache) *desired.GroupMembers {
-	item := &desired.GroupMembers{UID: m.key.UID, Group: m.group.UID, Network: m.network}
+	item := &desired.GroupMembers{UID: m.key.UID, Group: m.group.UID}
+	if m.scope.Object.Kind == model.KindRouter {
+		item.Router = m.scope.UID
+	} else {
+		item.Network = m.scope.UID
+	}
 	members := membersIn(c).groups[m.group.Object.ID()]
 	if members == nil {
 		return item

@@ -17,8 +17,12 @@ const GuestNetworks cache.Source = "guest-networks"
 const (
 	usedGroups       cache.Source = "security-groups"   // uids of groups that filter ports
 	filteredNetworks cache.Source = "filtered-networks" // the project of a filtered port, and the uid of its network
+	trackedNetworks  cache.Source = "tracked-networks"  // uids of networks with a filtered port of any project
 	remoteGroups     cache.Source = "remote-groups"     // uids of groups that rules name
 )
+
+// tracks says that a port in the node config is on the network and has security groups.
+func tracks(s *cache.Reader, name, network string) bool { return s.Has(trackedNetworks, name, network) }
 
 func filteredMember(project, network string) string { return project + " " + network }
 

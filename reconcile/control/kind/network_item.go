@@ -42,6 +42,11 @@ func resolveNetwork(s *cache.Reader, name string, a *etcdschema.Accepted) *desir
 		}
 		n.Subnets = append(n.Subnets, d)
 	}
+	if tracks(s, name, a.UID) {
+		if router := routerOf(s, a.UID); router != nil {
+			n.Router = router.UID
+		}
+	}
 	if spec.External != nil && shares(s, name, a.UID) {
 		n.Gateway = gatewayOn(a, externalAddresses(s, model.HostID(name), a.UID))
 	}

@@ -52,6 +52,7 @@ func portItemKind() ItemKind {
 				}
 				if len(p.SecurityGroups) > 0 {
 					in(filteredNetworks, filteredMember(p.Project, p.Network))
+					in(trackedNetworks, p.Network)
 				}
 			},
 		},

@@ -45,7 +45,7 @@ func (s *sim) groupsOn(node string) string {
 			for _, a := range item.Addresses {
 				addresses = append(addresses, a.String())
 			}
-			out = append(out, fmt.Sprintf("members of %s on %s: %s", name(item.Group), name(item.Network), strings.Join(addresses, " ")))
+			out = append(out, fmt.Sprintf("members of %s on %s: %s", name(item.Group), name(item.Scope()), strings.Join(addresses, " ")))
 		}
 	}
 	slices.Sort(out)
@@ -210,8 +210,17 @@ func TestMembersBehindARouter(t *testing.T) {
 		t.Errorf("without a router the member is seen:\n%s", got)
 	}
 	s.put(fixture.Router("r"), `{"spec":{"networks":["blue","green"]}}`)
-	if got := s.groupsOn("h1"); !strings.Contains(got, "members of web on blue: 10.9.0.9 10.9.0.64/28") {
+	if got := s.groupsOn("h1"); !strings.Contains(got, "members of web on r: 10.9.0.9 10.9.0.64/28") {
 		t.Errorf("the member behind the router is not seen:\n%s", got)
+	}
+	if n, ok := fixture.ItemOn[*desired.Network](s.cache(), "h1", fixture.Blue); !ok || n.Router != s.cache().Accepted(fixture.Router("r")).UID {
+		t.Errorf("the network does not say whose members count: %+v", n)
+	}
+	s.put(fixture.Network("red"), `{"spec":{"type":"vlan","physicalNetwork":"physnet1","subnets":[{"cidr":"10.10.0.0/24"}]}}`)
+	s.put(fixture.Router("r"), `{"spec":{"networks":["blue","green","red"]}}`)
+	s.put(fixture.Port("e"), `{"spec":{"network":"red","host":"h1","addresses":["10.10.0.61"],"securityGroups":["db"]}}`)
+	if got := s.groupsOn("h1"); strings.Count(got, "10.9.0.9") != 1 {
+		t.Errorf("a member is there for each network:\n%s", got)
 	}
 	s.remove(fixture.Router("r"))
 	if got := s.groupsOn("h1"); strings.Contains(got, "10.9.0.9") {
