@@ -270,7 +270,20 @@ type PortReport struct {
 	Device string `json:"device,omitempty"`
 	// Activated is the number of the migration for which the guest has announced itself on this node; 0 for none.
 	Activated int64 `json:"arrived,omitempty"`
+	// Rejected are the frames of the port that were rejected, by reason and in its order. Counts begin anew when weftd restarts.
+	Rejected []RejectedFrames `json:"rejected,omitempty"`
 }
+
+// RejectedFrames are frames that a port sent, or would have received, and that were rejected for one reason ("source-ipv4"). The node looks
+// at its counters about once a minute. Last is the time of the look that found the newest ones.
+type RejectedFrames struct {
+	Reason string    `json:"reason"`
+	Frames uint64    `json:"frames"`
+	Last   time.Time `json:"last"`
+}
+
+// MaxRejected bounds the number of reasons of one port. A reader ignores what is beyond.
+const MaxRejected = 32
 
 // ExceptionState says what kind of exception it is.
 type ExceptionState string

@@ -92,7 +92,7 @@ func (r *recordReader) host(node, uid string) view.HostRecords {
 	if x, has := b.Exceptions[uid]; has {
 		h.Exception = &x
 	}
-	h.Gateway, h.Warnings, h.Device = b.Gateways[uid], b.Warnings[uid], b.Ports[uid].Device
+	h.Gateway, h.Warnings, h.Device, h.Rejected = b.Gateways[uid], b.Warnings[uid], b.Ports[uid].Device, b.Ports[uid].Rejected
 	return h
 }
 

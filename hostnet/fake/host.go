@@ -33,6 +33,7 @@ type Host struct {
 	lateOFPort bool
 	vanishing  map[string]bool // netdevs that vanish when they are next to be changed
 	warnings   map[object.Key][]object.Warning
+	rejected   map[object.Key][]object.Rejected
 	unshaped   []object.Key     // traffic control that Open vSwitch has removed, not told yet
 	heard      map[string]int64 // migrations whose guest has announced itself, by the port's uid
 }
@@ -44,7 +45,7 @@ func New(more ...object.Kind) *Host {
 			Interfaces: map[string]object.InterfaceFacts{}, ForeignBridges: map[string]string{}},
 		objects: map[object.Key]object.Object{}, nextOFPort: 1, writes: map[string]int{},
 		failCall: map[int]error{}, failKey: map[object.Key][]error{}, heard: map[string]int64{},
-		vanishing: map[string]bool{}, warnings: map[object.Key][]object.Warning{},
+		vanishing: map[string]bool{}, warnings: map[object.Key][]object.Warning{}, rejected: map[object.Key][]object.Rejected{},
 	}
 	h.drivers = []*Driver{
 		newDriver(h, "ovs", false, object.KindBridge, object.KindUplink, object.KindOVSPort, object.KindSession,

@@ -23,3 +23,17 @@ func (d *Driver) Warnings(desired object.Object) []object.Warning {
 	defer d.host.mu.Unlock()
 	return d.host.warnings[desired.Key()]
 }
+
+// Reject sets the counts of an object's rejected frames. As on a real host, nobody is told: the sweep asks.
+func (h *Host) Reject(k object.Key, counts ...object.Rejected) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.rejected[k] = counts
+}
+
+// Rejected implements the engine's Rejecter.
+func (d *Driver) Rejected(desired object.Object) []object.Rejected {
+	d.host.mu.Lock()
+	defer d.host.mu.Unlock()
+	return d.host.rejected[desired.Key()]
+}

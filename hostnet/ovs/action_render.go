@@ -82,6 +82,11 @@ func renderAction(a object.Action) (string, error) {
 		return fmt.Sprintf("meter:%d", a.ID), nil
 	case object.LearnLinkLocal:
 		return renderLearn(a), nil
+	case object.LearnRejected:
+		if a.Limit == 0 {
+			return "", errors.New("action learn: a limit of 0 is none: expected at least 1")
+		}
+		return renderLearnRejected(a), nil
 	case object.CheckLarger:
 		return renderCheckLarger(a), nil
 	case object.LoadBit:
@@ -158,19 +163,31 @@ const loadLiveBefore = "bundle_load(eth_src,0,active_backup,ofport,"
 
 // renderLearn writes the learn action exactly as ovs-ofctl prints it. So parseLearn can compare texts.
 func renderLearn(a object.LearnLinkLocal) string {
+	return learnText(a.Table, a.IdleTimeout, a.Cookie, a.Limit) + ",result_dst=NXM_NX_REG4[0],OXM_OF_METADATA[],eth_type=0x86dd,NXM_NX_IPV6_SRC[]," +
+		"load:NXM_NX_REG6[]->NXM_NX_REG5[])"
+}
+
+// renderLearnRejected is renderLearn for the action that counts.
+func renderLearnRejected(a object.LearnRejected) string {
+	return learnText(a.Table, a.IdleTimeout, a.Cookie, a.Limit) + fmt.Sprintf(learnRejectedFields+"%d[],load:0x1->NXM_NX_REG4[%d])", a.Port, a.Bit)
+}
+
+// learnRejectedFields is what tells LearnRejected from LearnLinkLocal.
+const learnRejectedFields = ",NXM_NX_REG3[],NXM_NX_REG"
+
+// learnText is the beginning that both learn actions share.
+func learnText(table uint8, idle uint16, cookie uint64, limit uint32) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "learn(table=%d", a.Table)
-	if a.IdleTimeout != 0 {
-		fmt.Fprintf(&b, ",idle_timeout=%d", a.IdleTimeout)
+	fmt.Fprintf(&b, "learn(table=%d", table)
+	if idle != 0 {
+		fmt.Fprintf(&b, ",idle_timeout=%d", idle)
 	}
 	b.WriteString(",delete_learned")
-	if a.Cookie != 0 {
-		fmt.Fprintf(&b, ",cookie=%#x", a.Cookie)
+	if cookie != 0 {
+		fmt.Fprintf(&b, ",cookie=%#x", cookie)
 	}
-	if a.Limit != 0 {
-		fmt.Fprintf(&b, ",limit=%d", a.Limit)
+	if limit != 0 {
+		fmt.Fprintf(&b, ",limit=%d", limit)
 	}
-	b.WriteString(",result_dst=NXM_NX_REG4[0],OXM_OF_METADATA[],eth_type=0x86dd,NXM_NX_IPV6_SRC[]," +
-		"load:NXM_NX_REG6[]->NXM_NX_REG5[])")
 	return b.String()
 }

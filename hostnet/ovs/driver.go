@@ -42,6 +42,8 @@ type Driver struct {
 	// sources knows which guests' frames are all dropped. learned knows which ports have used up their link-local addresses.
 	sources *sources
 	learned *learnedAddresses
+	// rejections counts rejected frames.
+	rejections *rejections
 	// sessions knows whether the states of the BFD sessions are meaningful yet.
 	sessions *convergence
 	// devices knows which of the ports' devices the switch has open.
@@ -60,7 +62,7 @@ func New(cfg Config) *Driver {
 		cfg.Log = slog.Default()
 	}
 	return &Driver{cfg: cfg, flows: newDirect(cfg.RunDir), events: newEventBox(), sessions: newConvergence(), sources: newSources(),
-		learned: newLearnedAddresses(),
+		learned: newLearnedAddresses(), rejections: newRejections(),
 		devices: newDevices(cfg.Links, cfg.Inside), caches: map[string]*flowCache{}}
 }
 

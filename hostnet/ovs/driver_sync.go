@@ -38,7 +38,7 @@ func (d *Driver) Sync(ctx context.Context) error {
 			continue
 		}
 		d.sessions.base(name, len(v.cookies()) > 0, db.read())
-		if err := errors.Join(d.readSources(ctx, name), d.readLearned(ctx, name)); err != nil { // only a warning depends on it
+		if err := errors.Join(d.readSources(ctx, name), d.readLearned(ctx, name), d.readRejected(ctx, name)); err != nil { // only warnings and reports depend on it
 			d.cfg.Log.Warn("open vswitch: cannot read counters", "bridge", name, "error", err)
 		}
 	}

@@ -36,7 +36,7 @@ func (d *Driver) Warnings(desired object.Object) []object.Warning {
 
 // readLearned counts the learned addresses of a bridge.
 func (d *Driver) readLearned(ctx context.Context, bridge string) error {
-	text, err := d.flows.learned(ctx, bridge)
+	text, err := d.flows.table(ctx, bridge, object.LearnedTable)
 	if err != nil {
 		return err
 	}

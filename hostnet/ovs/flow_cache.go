@@ -79,7 +79,7 @@ func shown(cookie uint64, table uint8) bool {
 	if table > object.LastTable {
 		return false
 	}
-	return table != object.LearnedTable || cookie&object.CookieMask != object.CookieOwner
+	return !object.Learned(table) || cookie&object.CookieMask != object.CookieOwner
 }
 
 func (v *flowCache) wake() {

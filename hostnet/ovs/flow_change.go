@@ -3,6 +3,7 @@ package ovs
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"weft/hostnet/object"
 )
@@ -53,6 +54,9 @@ func newFlowChange(at int, c object.Change) (flowChange, error) {
 	}
 	if c.Op == object.Delete && set.Cookie&object.CookieMask == object.CookieOwner {
 		add(&f.deletes, modDeleteCookie, object.Flow{Table: object.LearnedTable})
+		if counts(observed) {
+			add(&f.deletes, modDeleteCookie, object.Flow{Table: object.RejectedTable})
+		}
 	}
 	return f, errors.Join(errs...)
 }
@@ -67,4 +71,11 @@ func (c flowChange) right(flows []object.Flow) error {
 		return fmt.Errorf("%d flows that were deleted are still in the switch, the first: %s", len(extra), extra[0])
 	}
 	return nil
+}
+
+// counts says that a flow of the set learns flows that count.
+func counts(flows []object.Flow) bool {
+	return slices.ContainsFunc(flows, func(f object.Flow) bool {
+		return slices.ContainsFunc(f.Actions, func(a object.Action) bool { _, is := a.(object.LearnRejected); return is })
+	})
 }

@@ -252,7 +252,26 @@ func parseLearn(text string) (object.Action, error) {
 			return nil, err
 		}
 	}
+	if _, fields, counts := strings.Cut(text, learnRejectedFields); counts {
+		return parseLearnRejected(text, fields, a)
+	}
 	if renderLearn(a) != text {
+		return nil, errAlien
+	}
+	return a, nil
+}
+
+// parseLearnRejected is parseLearn for the action that counts. fields is the rest of the text, from the number of the port's register on.
+func parseLearnRejected(text, fields string, l object.LearnLinkLocal) (object.Action, error) {
+	a := object.LearnRejected{Table: l.Table, Cookie: l.Cookie, Limit: l.Limit, IdleTimeout: l.IdleTimeout}
+	port, bit, _ := strings.Cut(fields, "[],load:0x1->NXM_NX_REG4[")
+	var errs [2]error
+	a.Port, errs[0] = parseUint[uint8](port)
+	a.Bit, errs[1] = parseUint[uint8](strings.TrimSuffix(bit, "])"))
+	if err := errors.Join(errs[:]...); err != nil {
+		return nil, err
+	}
+	if renderLearnRejected(a) != text {
 		return nil, errAlien
 	}
 	return a, nil

@@ -138,7 +138,9 @@ func TestActionsOfOthersAreAlien(t *testing.T) {
 	learn := renderLearn(object.LearnLinkLocal{Table: 12, Cookie: 1, Limit: 8, IdleTimeout: 3600})
 	live := renderLoadLive(object.LoadLive{Reg: 5, Ports: [3]uint32{1, 2, 3}})
 	larger := renderCheckLarger(object.CheckLarger{Length: 85, Reg: 4, Bit: 1})
+	rejected := renderLearnRejected(object.LearnRejected{Table: 71, Cookie: 1, Limit: 8, IdleTimeout: 3600, Port: 6, Bit: 7})
 	for _, text := range []string{
+		strings.Replace(rejected, "REG3", "REG2", 1), strings.Replace(rejected, "[7]", "[x]", 1), strings.Replace(rejected, "[7]", "[7..8]", 1), strings.Replace(rejected, "0x1->", "0x0->", 1),
 		"NORMAL", "output:x", "output:4294967296", "output:-1", "goto_table:256", "goto_table:", "resubmit(5,12)", "resubmit(,256)", "resubmit(,12", "LOCAL2", "pop_vlan2",
 		"set_field:0x1->tun_id", "set_field:0x1", "set_field:x->metadata", "set_field:0x100000000->reg4", "set_field:1->regx", "set_field:1->reg256", "set_field:1/2->reg4",
 		"set_field:02:00:00:00:00->eth_src", "set_field:02:00:00:00:00:01->arp_tha", "set_field:192.0.2.1->ipv6_src", "set_field:::ffff:192.0.2.1->ipv6_dst", "set_field:::1->arp_spa", "set_field:02:00->nd_sll", "set_field:::1->ip_src", "set_field:x->ip_dst", "set_field:65536->udp_src",

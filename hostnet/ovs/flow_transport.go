@@ -24,8 +24,8 @@ type flowTransport interface {
 	monitor(ctx context.Context, bridge string, ready func(), on func([]flowEvent)) error
 	// counters reads the flows of table 0 and the ports with their counters, as text.
 	counters(ctx context.Context, bridge string) (flows, ports []byte, err error)
-	// learned reads the flows of object.LearnedTable, as text.
-	learned(ctx context.Context, bridge string) ([]byte, error)
+	// table reads the flows of a table that learn actions write, as text.
+	table(ctx context.Context, bridge string, table uint8) ([]byte, error)
 	// fragments and setFragments read and set the fragment mode (OFPT_GET_CONFIG, OFPT_SET_CONFIG).
 	fragments(ctx context.Context, bridge string) (string, error)
 	setFragments(ctx context.Context, bridge, mode string) error

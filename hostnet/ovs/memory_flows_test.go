@@ -214,7 +214,7 @@ func (f *memoryFlows) counters(context.Context, string) (flows, ports []byte, er
 	return nil, nil, nil
 }
 
-func (f *memoryFlows) learned(context.Context, string) ([]byte, error) { return nil, nil }
+func (f *memoryFlows) table(context.Context, string, uint8) ([]byte, error) { return nil, nil }
 
 func (f *memoryFlows) fragments(_ context.Context, bridge string) (string, error) {
 	f.mu.Lock()

@@ -3,8 +3,6 @@ package ovs
 import (
 	"context"
 	"fmt"
-
-	"weft/hostnet/object"
 )
 
 // counters reads the flows of table 0 and the ports with their counters, as ovs-ofctl prints them.
@@ -22,14 +20,13 @@ func (o ofctl) counters(ctx context.Context, bridge string) (flows, ports []byte
 	return flows, ports, nil
 }
 
-// learned reads the flows of the table that learn actions write, as ovs-ofctl prints them.
-func (o ofctl) learned(ctx context.Context, bridge string) ([]byte, error) {
+// table reads the flows of one table, which learn actions write, as ovs-ofctl prints them.
+func (o ofctl) table(ctx context.Context, bridge string, table uint8) ([]byte, error) {
 	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
 	defer cancel()
-	text, err := o.run(ctx, nil, "ovs-ofctl", "--no-names", "--read-only", "dump-flows", "-OOpenFlow14", o.target(bridge),
-		fmt.Sprintf("table=%d", object.LearnedTable))
+	text, err := o.run(ctx, nil, "ovs-ofctl", "--no-names", "--read-only", "dump-flows", "-OOpenFlow14", o.target(bridge), fmt.Sprintf("table=%d", table))
 	if err != nil {
-		return nil, fmt.Errorf("reading the learned link-local addresses of bridge %s: %w", bridge, err)
+		return nil, fmt.Errorf("reading table %d of bridge %s: %w", table, bridge, err)
 	}
 	return text, nil
 }

@@ -52,7 +52,7 @@ func (s *sources) unheard(bridge string, port uint32) bool {
 }
 
 var (
-	flowCounter = regexp.MustCompile(`cookie=(0x[0-9a-f]+).*n_packets=(\d+),.*in_port=(\d+).*actions=(\S+)`)
+	flowCounter = regexp.MustCompile(`cookie=(0x[0-9a-f]+).*n_packets=(\d+),.*in_port=(\d+),.*dl_src=.*actions=(\S+)`)
 	portCounter = regexp.MustCompile(`^\s*port\s+(\d+): rx pkts=(\d+),`)
 )
 

@@ -10,7 +10,8 @@ import (
 const flowsText = `OFPST_FLOW reply (OF1.4) (xid=0x2):
  cookie=0x57aabbccddeeff01, duration=9.1s, table=0, n_packets=%A, n_bytes=70, idle_age=3, priority=100,in_port=5,vlan_tci=0x0000/0x1fff,dl_src=fa:16:3e:00:01:0a actions=set_field:0x5->reg6,goto_table:10
  cookie=0x57aabbccddeeff02, duration=9.1s, table=0, n_packets=90, n_bytes=70, priority=200,in_port=5,dl_type=0x88cc actions=drop
- cookie=0x57aabbccddeeff03, duration=9.1s, table=0, n_packets=8, n_bytes=70, priority=100,in_port=7 actions=goto_table:30
+ cookie=0x57aabbccddeeff01, duration=9.1s, table=0, n_packets=44, n_bytes=70, priority=50,in_port=5 actions=set_field:0x5->reg6,goto_table:1
+ cookie=0x57aabbccddeeff03, duration=9.1s, table=0, n_packets=8, n_bytes=70, priority=100,in_port=7,dl_src=fa:16:3e:00:01:0b actions=goto_table:30
  cookie=0xbeef, duration=9.1s, table=0, n_packets=900, n_bytes=70, priority=1,in_port=5 actions=goto_table:10
 `
 

@@ -29,6 +29,7 @@ const awaitUsage = `await programmed object…
 	| await waiting object host [reason-regexp]
 	| await warning object host reason [message-regexp]
 	| await no-warning object host
+	| await rejected port host reason frames
 	| await at port host
 	| await captured name regexp
 	| await gateway router host active|standby
@@ -66,6 +67,8 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(awaitWarning(ctx, w, object(ts, rest[0]), rest[1], rest[2], strings.Join(rest[3:], " ")))
 	case args[0] == "no-warning" && len(rest) == 2:
 		ts.Check(awaitWarning(ctx, w, object(ts, rest[0]), rest[1], "", ""))
+	case args[0] == "rejected" && len(rest) == 4:
+		ts.Check(awaitRejected(ctx, w, rest[0], rest[1], rest[2], uint64(number(ts, rest[3]))))
 	case args[0] == "at" && len(rest) == 2:
 		ts.Check(awaitAt(ctx, w, object(ts, rest[0]), rest[1]))
 	case args[0] == "captured" && len(rest) == 2 && w.captures[rest[0]] != nil:
@@ -188,6 +191,23 @@ func awaitWarning(ctx context.Context, w *world, id model.ID, node, reason, mess
 		n, there := s.Nodes[node]
 		found := slices.ContainsFunc(n.Warnings, func(w etcdschema.Warning) bool { return w.Reason == reason && re.MatchString(w.Message) })
 		return there && (found || reason == "" && len(n.Warnings) == 0), fmt.Sprintf("%s on %s: warnings %+v", id, node, n.Warnings)
+	})
+}
+
+// awaitRejected waits until the host has reported that exactly so many frames of the port were rejected for the reason.
+func awaitRejected(ctx context.Context, w *world, port, host, reason string, frames uint64) error {
+	return w.testbed.Await(ctx, []etcdschema.Prefix{etcdschema.NodeActual(host)}, func(v *testbed.View) (bool, string) {
+		var found []etcdschema.RejectedFrames
+		for n := range etcdschema.Buckets {
+			b, _, _ := testbed.Lookup[etcdschema.BucketReport](v, etcdschema.ActualBucket(host, n))
+			for _, p := range b.Ports {
+				if p.ID == port {
+					found = p.Rejected
+				}
+			}
+		}
+		is := slices.ContainsFunc(found, func(r etcdschema.RejectedFrames) bool { return r.Reason == reason && r.Frames == frames })
+		return is, fmt.Sprintf("%s on %s: rejected %+v", port, host, found)
 	})
 }
 

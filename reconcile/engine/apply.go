@@ -320,7 +320,7 @@ func (e *Engine) settleQuiet(w *work, keys map[object.Key]bool, p plan.Plan, out
 			d := e.host.byKind[k.Kind]
 			if st.good == nil || st.failure != "" || st.blocked != "" {
 				w.changed[st.item] = true
-			} else if _, warns := d.Driver.(Warner); warns {
+			} else if d.tells() {
 				w.asked[st.item] = true
 			}
 			if st.good != st.want {

@@ -28,6 +28,13 @@ type hostState struct {
 	came    map[string]time.Time // devices that came since the first look
 }
 
+// tells says that the driver has something to say about objects that are as they should be.
+func (d *driverState) tells() bool {
+	_, warns := d.Driver.(Warner)
+	_, counts := d.Driver.(Rejecter)
+	return warns || counts
+}
+
 // driverState is one driver with its state.
 type driverState struct {
 	Driver

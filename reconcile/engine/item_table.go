@@ -42,6 +42,7 @@ type itemState struct {
 	conflict  string
 	exception *etcdschema.Exception
 	warnings  warnings
+	rejected  map[rejectedBy]rejectedCount // what was kept from passing
 	// gatewaySince is when a centralized router changed its role here.
 	gatewaySince time.Time
 }

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -21,6 +22,7 @@ type metrics struct {
 	objects   prometheus.Gauge
 	gateways  *prometheus.GaugeVec
 	warnings  *prometheus.GaugeVec
+	rejected  *prometheus.GaugeVec
 }
 
 func newMetrics(r prometheus.Registerer) *metrics {
@@ -48,10 +50,12 @@ func newMetrics(r prometheus.Registerer) *metrics {
 		objects: gauge("weft_objects", "Objects compiled from the node config."),
 		gateways: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "weft_gateway_routers",
 			Help: "Centralized routers on this host, by what they are here."}, []string{"state"}),
+		rejected: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "weft_port_rejected_frames",
+			Help: "Frames that a port sent, or would have received, and that were rejected, since weftd began to count."}, []string{"port", "reason"}),
 		warnings: prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "weft_warnings",
 			Help: "What looks wrong on this host though nothing failed, by reason."}, []string{"reason"}),
 	}
-	r.MustRegister(m.duration, m.repaired, m.writes, m.failures, m.damped, m.processed, m.lag, m.cacheAge, m.restarts, m.held, m.objects, m.gateways, m.warnings)
+	r.MustRegister(m.duration, m.repaired, m.writes, m.failures, m.damped, m.processed, m.lag, m.cacheAge, m.restarts, m.held, m.objects, m.gateways, m.warnings, m.rejected)
 	return m
 }
 
@@ -60,4 +64,24 @@ func (m *metrics) since(stage string, start time.Time) time.Time {
 	now := time.Now()
 	m.duration.WithLabelValues(stage).Observe(now.Sub(start).Seconds())
 	return now
+}
+
+// showRejected shows an item's counts of rejected frames. Ports that behave have none.
+func (m *metrics) showRejected(it *itemState) {
+	for _, r := range it.rejectedFrames() {
+		m.rejected.WithLabelValues(portName(it), r.Reason).Set(float64(r.Frames))
+	}
+}
+
+// hideRejected forgets those of an item that goes.
+func (m *metrics) hideRejected(it *itemState) {
+	if it != nil && len(it.rejected) > 0 {
+		m.rejected.DeletePartialMatch(prometheus.Labels{"port": portName(it)})
+	}
+}
+
+// portName is "alpha/web" for an item whose title is "Port alpha/web".
+func portName(it *itemState) string {
+	_, name, _ := strings.Cut(it.title, " ")
+	return name
 }

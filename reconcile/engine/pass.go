@@ -54,7 +54,7 @@ func (e *Engine) pass(ctx context.Context, w *work) {
 	}
 }
 
-// judge updates an item's exception, its warnings and its retry. It says whether the exception or a warning changed.
+// judge updates an item's exception, its warnings, its counts and its retry. It says whether one of the first three changed.
 func (e *Engine) judge(k desired.Key, now time.Time) (changed bool) {
 	it := e.items.items[k]
 	if it == nil {
@@ -63,6 +63,7 @@ func (e *Engine) judge(k desired.Key, now time.Time) (changed bool) {
 	}
 	before := it.exception
 	changed = e.warn(it, now)
+	changed = e.countRejected(it, now) || changed
 	if e.items.judge(it, e.config.bad[k], now) {
 		e.retries.failed(retryKey{item: k}, now)
 	} else {
@@ -83,6 +84,7 @@ func (e *Engine) compile(w *work) {
 			w.addItems(freed)
 			in := e.config.applied.Has(k)
 			if _, bad := e.config.bad[k]; !in && !bad {
+				e.metrics.hideRejected(e.items.items[k])
 				e.items.remove(k)
 				w.uids[k.UID] = true
 			}

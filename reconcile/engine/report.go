@@ -146,7 +146,7 @@ func (e *Engine) gatewayReport(it *itemState) (g etcdschema.GatewayReport, ok bo
 func (e *Engine) portReport(p *desired.Port) etcdschema.PortReport {
 	r := report.Port(e.config.applied, p)
 	if it := e.items.items[p.Key()]; it != nil {
-		r.Device = it.result.Device
+		r.Device, r.Rejected = it.result.Device, it.rejectedFrames()
 	}
 	if p.State == desired.StateStandby {
 		r.Activated = e.host.activated(p.UID)

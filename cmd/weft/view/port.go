@@ -5,6 +5,7 @@ import (
 	"strings"
 	"time"
 
+	"weft/cmd/weft/internal/terminal"
 	"weft/etcdschema"
 	"weft/model"
 	"weft/model/desired"
@@ -165,7 +166,7 @@ func pairClaims(e Entry, network string) (keys []etcdschema.Key) {
 }
 
 // portOnHost says whether the port is active there, and on which interface.
-func portOnHost(_ etcdschema.NodeStatus, h HostRecords, _ time.Time) []string {
+func portOnHost(_ etcdschema.NodeStatus, h HostRecords, now time.Time) []string {
 	p := h.Port
 	if p == nil {
 		return nil
@@ -175,12 +176,24 @@ func portOnHost(_ etcdschema.NodeStatus, h HostRecords, _ time.Time) []string {
 		text += " (wired and mute in both directions, until the port moves here)"
 	}
 	lines := []string{text}
-	for _, text := range []string{limitsText(p.Limits), pairsText(p)} {
+	for _, text := range []string{limitsText(p.Limits), pairsText(p), rejectedText(h.Rejected, now)} {
 		if text != "" {
 			lines = append(lines, text)
 		}
 	}
 	return lines
+}
+
+// rejectedText is "rejected frames: source-ipv4 12 (20s ago); ..."; empty without any.
+func rejectedText(list []etcdschema.RejectedFrames, now time.Time) string {
+	var parts []string
+	for _, r := range list[:min(len(list), etcdschema.MaxRejected)] {
+		parts = append(parts, fmt.Sprintf("%s %d (last %s ago)", r.Reason, r.Frames, terminal.Age(now, r.Last)))
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "rejected frames: " + strings.Join(parts, "; ")
 }
 
 // limitsText are the limits that a host was told for a port, with the network's and the project's defaults; empty without any.

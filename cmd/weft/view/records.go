@@ -27,14 +27,15 @@ type Records struct {
 
 // HostRecords are one host's side of an object.
 type HostRecords struct {
-	Silent    bool                     // no weftd answers for the host now: what it reported may be old
-	Report    etcdschema.NodeReport    // the zero value before the first
-	Port      *desired.Port            // the port's item in the host's node config; nil for other kinds
-	Gateway   etcdschema.GatewayReport // the state of a centralized router there; the zero value before it is reported
-	Exception *etcdschema.Exception    // why the host has not programmed the object; nil if it has
-	Warnings  []etcdschema.Warning     // what looks wrong about the object there, although nothing failed
-	Device    string                   // the port's interface there, as weftd reports it; empty while there is none
-	Around    []Related                // problems of what the object depends on there: its network, the host itself
+	Silent    bool                        // no weftd answers for the host now: what it reported may be old
+	Report    etcdschema.NodeReport       // the zero value before the first
+	Port      *desired.Port               // the port's item in the host's node config; nil for other kinds
+	Gateway   etcdschema.GatewayReport    // the state of a centralized router there; the zero value before it is reported
+	Exception *etcdschema.Exception       // why the host has not programmed the object; nil if it has
+	Warnings  []etcdschema.Warning        // what looks wrong about the object there, although nothing failed
+	Device    string                      // the port's interface there, as weftd reports it; empty while there is none
+	Rejected  []etcdschema.RejectedFrames // frames of the port that were rejected there
+	Around    []Related                   // problems of what the object depends on there: its network, the host itself
 }
 
 // Related is an exception of another object that the object needs.

@@ -142,6 +142,8 @@ func appendAction(b []byte, a object.Action) ([]byte, error) {
 		return append(appendActionHeader(b, actionPopVLAN, 8), 0, 0, 0, 0), nil
 	case object.LearnLinkLocal:
 		return appendLearn(b, a), nil
+	case object.LearnRejected:
+		return appendLearnRejected(b, a)
 	case object.CheckLarger:
 		return appendCheckLarger(b, a)
 	case object.LoadBit:
@@ -281,46 +283,4 @@ func appendSetField(b []byte, f field, value []byte) []byte {
 	b = appendActionHeader(b, actionSetField, (4+4+uint16(f.length)+7)&^7)
 	b = binary.BigEndian.AppendUint32(b, f.header())
 	return pad(append(b, value...), start)
-}
-
-// Parts of NXAST_LEARN2: flags, and headers for what a learned flow matches and does.
-const (
-	learnDeleteLearned = 2
-	learnWriteResult   = 4
-	learnMatchField    = 0x0000
-	learnMatchValue    = 0x2000
-	learnLoadField     = 0x0800
-	learnLen           = 96
-)
-
-// appendLearn writes NXAST_LEARN2. A learned flow matches metadata, EtherType and IPv6 source of the packet, and loads reg6 into
-// reg5. Bit 0 of reg4 says whether the flow could be learned.
-func appendLearn(b []byte, a object.LearnLinkLocal) []byte {
-	be := binary.BigEndian
-	start := len(b)
-	b = appendNicira(b, niciraLearn2, learnLen)
-	b = be.AppendUint16(b, a.IdleTimeout)
-	b = be.AppendUint16(b, 0) // no hard timeout
-	b = be.AppendUint16(b, defaultPriority)
-	b = be.AppendUint64(b, a.Cookie)
-	b = be.AppendUint16(b, learnDeleteLearned|learnWriteResult)
-	b = append(b, a.Table, 0, 0, 0, 0, 0)
-	b = be.AppendUint32(b, a.Limit)
-	b = append(b, 0, 0, 0, 0) // bit 0 of the result's field
-	b = be.AppendUint32(b, register(4).header())
-	b = appendSpec(b, learnMatchField, fieldMetadata(), fieldMetadata())
-	b = be.AppendUint16(b, learnMatchValue|fieldEtherType().bits())
-	b = be.AppendUint16(b, etherIPv6)
-	b = append(be.AppendUint32(b, fieldEtherType().header()), 0, 0)
-	b = appendSpec(b, learnMatchField, fieldIPv6Src(), fieldIPv6Src())
-	b = appendSpec(b, learnLoadField, register(6), register(5))
-	return pad(b, start)
-}
-
-// appendSpec writes one part of a learned flow: a whole field of the packet, and the field that it is matched with or loaded
-// into.
-func appendSpec(b []byte, kind uint16, from, to field) []byte {
-	b = binary.BigEndian.AppendUint16(b, kind|from.bits())
-	b = append(binary.BigEndian.AppendUint32(b, from.header()), 0, 0)
-	return append(binary.BigEndian.AppendUint32(b, to.header()), 0, 0)
 }

@@ -53,10 +53,10 @@ func filterDefaults(l *flowList) {
 	forward := object.Resubmit{Table: tableForward}
 	l.add(tableEgress, prioDefault, object.Match{}, forward) // the sender is not filtered
 	l.add(tableEgressVerdict, prioAllow, object.Match{Reg4: bitOf(allowedBit, true)}, object.Goto{Table: tableRemember})
-	l.drop(tableEgressVerdict, prioDefault, object.Match{})
+	l.reject(tableEgressVerdict, prioDefault, object.Match{}, object.RejectEgressRule)
 	l.add(tableRemember, prioDefault, object.Match{}, forward)
-	l.drop(tableIngress, prioDefault, object.Match{})
-	l.drop(tableIngressVerdict, prioDefault, object.Match{})
+	l.rejectHeard(tableIngress, prioDefault, object.Match{}, object.RejectIngressInvalid)
+	l.rejectHeard(tableIngressVerdict, prioDefault, object.Match{}, object.RejectIngressRule)
 }
 
 // filterFlows judge what a port with security groups sends and receives; tables 20, 60, 61 and 65 to 67. A packet is judged by the rules of the
@@ -77,11 +77,7 @@ func filterFlows(l *flowList, p *desired.Port, meta object.Masked64, zone uint16
 		l.add(tableEgress, prioAllow, sent, append(lookUp(p.SecurityGroups, out), object.Goto{Table: tableEgressVerdict})...)
 		l.add(tableIngress, prioAllow, received, append(lookUp(p.SecurityGroups, in), object.Goto{Table: tableIngressVerdict})...)
 	}
-	// What is dropped is counted by these flows.
-	l.drop(tableEgress, prioGeneral, from)
-	l.drop(tableEgressVerdict, prioGeneral, from)
-	l.drop(tableIngress, prioGeneral, at)
-	l.drop(tableIngressVerdict, prioGeneral, at)
+	l.reject(tableEgress, prioGeneral, from, object.RejectEgressInvalid)
 
 	// A connection is remembered when both its ends have allowed it, or else both directions could take the other one for its beginning.
 	here := object.Match{Metadata: meta, EthDst: object.ExactMAC(object.MAC(p.MAC))}

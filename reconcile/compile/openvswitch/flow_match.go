@@ -63,6 +63,9 @@ const (
 	sharedBit  = 6 // it goes to several guests that share a MAC, so that the connection is remembered afterwards
 )
 
+// countedBit is bit 7 of reg4: a flow of table 71 has counted the rejected frame.
+const countedBit = 7
+
 // bitOf matches one bit of reg4.
 func bitOf(bit uint8, set bool) object.Masked32 {
 	m := object.Masked32{Mask: 1 << bit}
@@ -93,6 +96,7 @@ func (l *flowList) add(table uint8, priority uint16, m object.Match, actions ...
 	*l = append(*l, object.Flow{Table: table, Priority: priority, Match: m, Actions: actions})
 }
 
+// drop drops without counting: what Weft serves itself, and what nobody sent with intent.
 func (l *flowList) drop(table uint8, priority uint16, m object.Match) { l.add(table, priority, m) }
 
 // validDAD is duplicate address detection (RFC 4862 5.4.2). Its source is the unspecified address, so it has no link-layer address.

@@ -13,16 +13,16 @@ func fromNetworkRules(l *flowList) {
 	forward := object.Resubmit{Table: tableForward} // an earlier table: OpenFlow's goto only leads to later ones
 	l.drop(t, prioReserved, object.Match{EthSrc: object.ExactMAC(object.ServerMAC)})
 	l.drop(t, prioReserved, object.Match{EthSrc: object.GroupMAC()})
-	ipv6Headers(l, t, forward)
-	ipv4Headers(l, t)
+	ipv6Headers(l, t, forward, l.drop)
+	ipv4Headers(t, l.drop)
 	for _, kind := range []uint8{icmpv6None, icmpv6RouterSolicitation, icmpv6RouterAdvertisement, icmpv6Redirect} {
 		l.drop(t, prioDrop, matchICMPv6(kind))
 	}
 	l.drop(t, prioReserved, object.Match{EthType: ethIPv6, IPSrc: single(object.ServerLinkLocal)})
 	dropTarget(l, object.Match{}, single(object.ServerLinkLocal))
 	neighborsFromNetwork(l, forward)
-	dropUDP(l, t, ethIPv6, []uint16{portDHCPv6Server}, []uint16{portDHCPv6Server, portDHCPv6Client})
-	dropUDP(l, t, ethIPv4, []uint16{portDHCPServer}, []uint16{portDHCPServer, portDHCPClient})
+	dropUDP(l.drop, t, prioDrop, ethIPv6, []uint16{portDHCPv6Server}, []uint16{portDHCPv6Server, portDHCPv6Client})
+	dropUDP(l.drop, t, prioDrop, ethIPv4, []uint16{portDHCPServer}, []uint16{portDHCPServer, portDHCPClient})
 	// OVS only sets an opcode for ARP for IPv4 over Ethernet. ARP that it could not read has none.
 	for _, op := range []uint8{arpRequest, arpReply} {
 		l.add(t, prioGeneral, object.Match{EthType: ethARP, IPProto: op}, forward)

@@ -9,10 +9,10 @@ import (
 // gatewayRules: only a router interface may use the gateway's MAC and link-local address, on any network, with or without a router;
 // tables 10, 30 and 50.
 func gatewayRules(l *flowList) {
-	l.drop(tableGuestSource, prioReserved, object.Match{EthType: ethIPv6, IPSrc: single(object.GatewayLinkLocal)})
+	l.reject(tableGuestSource, prioReserved, object.Match{EthType: ethIPv6, IPSrc: single(object.GatewayLinkLocal)}, object.RejectReserved)
 	dad := matchND(icmpv6NeighborSolicitation)
 	dad.IPSrc, dad.NDTarget = unspecifiedPrefix, single(object.GatewayLinkLocal)
-	l.drop(tableGuestSource, prioReserved, dad)
+	l.reject(tableGuestSource, prioReserved, dad, object.RejectReserved)
 
 	gateway := object.ExactMAC(object.GatewayMAC)
 	l.drop(tableFromNetwork, prioReserved, object.Match{EthSrc: gateway})

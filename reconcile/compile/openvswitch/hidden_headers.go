@@ -11,12 +11,12 @@ import "weft/hostnet/object"
 //     fragment could put something else in its place (RFC 5722). The reassembled packet has the hop limit of the first fragment,
 //     and with another hop limit it is neither ND nor MLD.
 //   - First fragments of UDP without UDP header.
-func ipv6Headers(l *flowList, table uint8, next object.Action) {
-	l.drop(table, prioReserved, object.Match{EthType: ethIPv6, Zero: object.ZeroIPProto})
+func ipv6Headers(l *flowList, table uint8, next object.Action, refuse refuser) {
+	refuse(table, prioReserved, object.Match{EthType: ethIPv6, Zero: object.ZeroIPProto})
 	for _, limit := range []uint8{hopLimitND, hopLimitMLD} {
 		m := matchIPv6(protoICMPv6)
 		m.Frag, m.TTL = object.FragFirst, limit
-		l.drop(table, prioReserved, m)
+		refuse(table, prioReserved, m)
 	}
 	for _, kind := range []uint8{icmpv6EchoRequest, icmpv6EchoReply} {
 		echo := matchICMPv6(kind)
@@ -25,25 +25,26 @@ func ipv6Headers(l *flowList, table uint8, next object.Action) {
 	}
 	first := matchIPv6(protoICMPv6)
 	first.Frag = object.FragFirst
-	l.drop(table, prioFragICMP, first)
+	refuse(table, prioFragICMP, first)
 	udp := matchIPv6(protoUDP)
 	udp.Frag, udp.Zero = object.FragFirst, object.ZeroUDPDst
-	l.drop(table, prioDrop, udp)
+	refuse(table, prioDrop, udp)
 }
 
 // ipv4Headers drops first fragments that hide their UDP header. Later fragments pass, because nothing is reassembled without the
 // first one.
-func ipv4Headers(l *flowList, table uint8) {
+func ipv4Headers(table uint8, refuse refuser) {
 	udp := matchIPv4(protoUDP)
 	udp.Frag, udp.Zero = object.FragFirst, object.ZeroUDPDst
-	l.drop(table, prioDrop, udp)
+	refuse(table, prioDrop, udp)
 }
 
-func dropUDP(l *flowList, table uint8, eth uint16, src, dst []uint16) {
+// dropUDP refuses UDP from and to ports.
+func dropUDP(refuse refuser, table uint8, priority, eth uint16, src, dst []uint16) {
 	for _, port := range src {
-		l.drop(table, prioDrop, object.Match{EthType: eth, IPProto: protoUDP, UDPSrc: port})
+		refuse(table, priority, object.Match{EthType: eth, IPProto: protoUDP, UDPSrc: port})
 	}
 	for _, port := range dst {
-		l.drop(table, prioDrop, object.Match{EthType: eth, IPProto: protoUDP, UDPDst: port})
+		refuse(table, priority, object.Match{EthType: eth, IPProto: protoUDP, UDPDst: port})
 	}
 }

@@ -53,7 +53,7 @@ func (Backend) Host(b *compile.Builder, s compile.Site) {
 	}
 	b.Add(&object.FlowSet{
 		OwnerUID: h.UID, Bridge: h.Bridge, Feature: FeatureBridge, Cookie: Cookie(h.UID, FeatureBridge),
-		Flows: append(bridgeFlows(ports, macPrefixes(h)), managementFlows(s.Management())...),
+		Flows: append(bridgeFlows(ports, macPrefixes(h), Cookie(h.UID, FeatureBridge)), managementFlows(s.Management())...),
 	})
 }
 

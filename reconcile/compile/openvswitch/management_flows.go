@@ -15,8 +15,8 @@ func managementFlows(prefixes []netip.Prefix) []object.Flow {
 		if p.Addr().Is4() {
 			to.EthType = ethIPv4
 		}
-		l.drop(tableGuestSource, prioReserved, to)
-		l.drop(tableGuestSource, prioReserved, object.Match{EthType: to.EthType, IPSrc: p})
+		l.reject(tableGuestSource, prioReserved, to, object.RejectManagement)
+		l.reject(tableGuestSource, prioReserved, object.Match{EthType: to.EthType, IPSrc: p}, object.RejectManagement)
 	}
 	return l
 }

@@ -23,7 +23,7 @@ func networkFlows(n *desired.Network, w segment, flood []object.Action) []object
 		reserveLinkLocal(&l, meta, gateway)
 		na := matchND(icmpv6NeighborAdvertisement) // of a guest that had it before
 		na.Metadata, na.NDTarget = meta, single(gateway)
-		l.drop(tableNDTarget, prioReserved, na)
+		l.reject(tableNDTarget, prioReserved, na, object.RejectNeighborDiscovery)
 	}
 	for _, server := range compile.DHCPServers(n) {
 		address := single(server)
@@ -36,8 +36,8 @@ func networkFlows(n *desired.Network, w segment, flood []object.Action) []object
 
 // reserveLinkLocal keeps the guests of a network from having a link-local address, as source or by duplicate address detection.
 func reserveLinkLocal(l *flowList, meta object.Masked64, a netip.Addr) {
-	l.drop(tableGuestSource, prioReserved, object.Match{Metadata: meta, EthType: ethIPv6, IPSrc: single(a)})
+	l.reject(tableGuestSource, prioReserved, object.Match{Metadata: meta, EthType: ethIPv6, IPSrc: single(a)}, object.RejectReserved)
 	dad := matchND(icmpv6NeighborSolicitation)
 	dad.Metadata, dad.IPSrc, dad.NDTarget = meta, unspecifiedPrefix, single(a)
-	l.drop(tableGuestSource, prioReserved, dad)
+	l.reject(tableGuestSource, prioReserved, dad, object.RejectReserved)
 }

@@ -8,9 +8,9 @@ import (
 )
 
 // portFlows are the flows of one active guest: who it is, which source addresses it may use, and how frames reach it. There are
-// nine flows, and three more for each address (IPv4: source, ARP sender, ARP probe; IPv6: source, duplicate address detection, ND
+// ten flows, and three more for each address (IPv4: source, ARP sender, ARP probe; IPv6: source, duplicate address detection, ND
 // target). Limits add meters to these flows, and one flow if both bits and packets are limited. If the network isolates its guests, one
-// more keeps their frames from it. Allowed address pairs add three flows for each block, and three for each MAC. Security groups add 13
+// more keeps their frames from it. Allowed address pairs add three flows for each block, and three for each MAC. Security groups add 10
 // flows, however many they are.
 func portFlows(p *desired.Port, network uint64, isolated bool, zone uint16, ofport uint32) []object.Flow {
 	var l flowList
@@ -26,11 +26,12 @@ func portFlows(p *desired.Port, network uint64, isolated bool, zone uint16, ofpo
 		enter = append(enter, markIsolated())
 		other := fromIsolated(meta)
 		other.EthDst = object.ExactMAC(mac)
-		l.drop(tableForward, prioIsolated, other)
+		l.reject(tableForward, prioIsolated, other, object.RejectIsolated)
 	}
 	enter = through(meter, append(enter, object.Goto{Table: next})...)
 	l.add(tableClassify, prioAllow, who, enter...)
 	limitFlows(&l, from, ids)
+	rejectSource(&l, ofport)
 
 	for _, a := range p.Addresses {
 		if a.Is4() {

@@ -5,6 +5,7 @@ import "weft/hostnet/object"
 // The OpenFlow tables of a host's bridge. README.md lists what each decides and where it leads.
 const (
 	tableClassify         uint8 = 0
+	tableForeignSource    uint8 = 1
 	tablePacketLimit      uint8 = 5
 	tableGuestSource      uint8 = 10
 	tableLinkLocal        uint8 = 11
@@ -32,6 +33,11 @@ const (
 	tableIngressVerdict   uint8 = 67
 	tableGroupFrames      uint8 = 68
 	tableRememberShared   uint8 = 69
+	tableRejectSent       uint8 = 70
+	tableRejected               = object.RejectedTable // 71
+	tableRejectSentFirst  uint8 = 72
+	tableRejectHeard      uint8 = 73
+	tableRejectHeardFirst uint8 = 74
 )
 
 // Priorities, the same scale in every table. A reserved value is dropped before anything is allowed. An exception comes before the
@@ -123,4 +129,11 @@ const (
 const (
 	linkLocalLimit       = 8
 	linkLocalIdleSeconds = 3600
+)
+
+// Bounds on the counters of rejected frames. A counter lives as long as frames come, and an hour more. There are a few for each guest that
+// does what it may not do.
+const (
+	rejectedLimit       = 20000
+	rejectedIdleSeconds = 3600
 )

@@ -1,0 +1,110 @@
+//go:build integration
+
+package ovs
+
+import (
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"weft/hostnet/object"
+)
+
+// rejecting are flows as the backend for Open vSwitch writes them: UDP to port 7 is rejected for port 2, which would receive it, and other
+// IPv4 for port 1, which has sent it.
+func rejecting() *object.FlowSet {
+	count := func(table, first, port uint8) []object.Flow {
+		return []object.Flow{
+			{Table: table, Actions: []object.Action{object.LoadBit{Reg: 4, Bit: 7}, object.Resubmit{Table: object.RejectedTable}, object.Goto{Table: first}}},
+			{Table: first, Priority: 9, Match: object.Match{Reg4: object.Masked32{Value: 128, Mask: 128}}},
+			{Table: first, Actions: []object.Action{object.LearnRejected{Table: object.RejectedTable, Cookie: object.CookieOwner | 1, Limit: 8,
+				IdleTimeout: 3600, Port: port, Bit: 7}, object.Resubmit{Table: object.RejectedTable}}},
+		}
+	}
+	reject := func(priority uint16, m object.Match, why object.RejectReason, table uint8) object.Flow {
+		return object.Flow{Table: 10, Priority: priority, Match: m, Actions: []object.Action{object.SetReg{Reg: 3, Value: uint32(why)}, object.Goto{Table: table}}}
+	}
+	flows := slices.Concat(count(70, 72, 6), count(73, 74, 5), []object.Flow{
+		{Table: 0, Priority: 5, Match: object.Match{InPort: 1}, Actions: []object.Action{object.SetReg{Reg: 6, Value: 1}, object.SetReg{Reg: 5, Value: 2}, object.Goto{Table: 10}}},
+		reject(9, object.Match{EthType: etherIPv4, IPProto: protoUDP, UDPDst: 7}, object.RejectIngressRule, 73),
+		reject(5, object.Match{EthType: etherIPv4}, object.RejectSourceIPv4, 70),
+		{Table: 10}})
+	return flowSet(1, flows...)
+}
+
+// TestRejectedFramesAreCounted: each frame is counted once, the first one too, and a port that behaves has no flow.
+func TestRejectedFramesAreCounted(t *testing.T) {
+	t.Parallel()
+	b := newWatchedTestbed(t)
+	one, _ := newSpeaker(b, "tap1", "10.0.0.1"), newSpeaker(b, "tap2", "10.0.0.2")
+	b.ip("-n", b.Namespace+"-tap1", "neigh", "add", "10.0.0.9", "lladdr", "02:00:00:00:00:09", "dev", "ptap1")
+	b.must(create(rejecting()))
+	sender, receiver := guestAt(1), guestAt(2)
+	b.sync()
+	if r := b.d.Rejected(sender); len(r) != 0 {
+		t.Fatalf("nothing was sent, and %v was rejected", r)
+	}
+	b.d.Rejected(receiver)
+	if out := b.flows("br-int", "dump-flows", "table=71"); strings.Contains(out, "reg3") {
+		t.Errorf("nothing was sent, and there are counters: %s", out)
+	}
+	send := func(port, n int) {
+		for i := range n {
+			if _, err := one.conn.WriteTo(fmt.Append(nil, i), &net.UDPAddr{IP: net.IPv4(10, 0, 0, 9), Port: port}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	send(7, 3)
+	for port := 1000; port < 1040; port++ { // each is a datapath flow of its own
+		send(port, 5)
+	}
+	b.awaitRejected(sender, object.RejectSourceIPv4, 200)
+	b.awaitRejected(receiver, object.RejectIngressRule, 3)
+	send(7, 30)
+	b.awaitRejected(receiver, object.RejectIngressRule, 33)
+
+	// The switch forgets, or is restarted: what was counted stays.
+	b.flows("br-int", "del-flows", "table=71")
+	b.sync()
+	b.awaitRejected(sender, object.RejectSourceIPv4, 200)
+	send(1000, 10)
+	b.awaitRejected(sender, object.RejectSourceIPv4, 210)
+
+	// Another guest gets the port: it has done nothing yet.
+	next := guestAt(1)
+	next.OwnerUID = "another"
+	if r := b.d.Rejected(next); len(r) != 0 {
+		t.Errorf("a new guest at the port has %v", r)
+	}
+	send(1001, 4)
+	b.awaitRejected(next, object.RejectSourceIPv4, 4)
+
+	b.must(object.Change{Op: object.Delete, Observed: b.observe(rejecting().Key())})
+	if out := b.flows("br-int", "dump-flows"); strings.Contains(out, "reg3") {
+		t.Errorf("left behind: %s", out)
+	}
+}
+
+// guestAt is the flow set of the guest at an OpenFlow port.
+func guestAt(port uint32) *object.FlowSet {
+	set := flowSet(uint64(10+port), object.Flow{Match: object.Match{InPort: port}})
+	set.OwnerUID, set.Guest = fmt.Sprintf("guest %d", port), object.MAC{2, 0, 0, 0, 0, byte(port)}
+	return set
+}
+
+// awaitRejected waits until the driver has counted so many. The switch adds up what its datapath flows have seen once or twice a second.
+func (b *testbed) awaitRejected(guest *object.FlowSet, why object.RejectReason, want uint64) {
+	b.t.Helper()
+	var got []object.Rejected
+	for began := time.Now(); time.Since(began) < deadline; time.Sleep(50 * time.Millisecond) {
+		b.sync()
+		if got = b.d.Rejected(guest); len(got) == 1 && got[0] == (object.Rejected{Reason: why, Frames: want}) {
+			return
+		}
+	}
+	b.t.Fatalf("%s has %v, want %d for %s\n%s", guest.OwnerUID, got, want, why, b.flows("br-int", "dump-flows", "table=71"))
+}
