@@ -99,7 +99,7 @@ func TestEveryManagementRuleIsNeeded(t *testing.T) {
 		}
 		for j, f := range set.Flows {
 			named := slices.ContainsFunc(st.config.Host().ManagementCIDRs, func(p model.Prefix) bool { return f.Match.IPSrc == p.Prefix || f.Match.IPDst == p.Prefix })
-			if !named || len(f.Actions) > 0 {
+			if !named || !refuses(f) {
 				continue
 			}
 			rules++
