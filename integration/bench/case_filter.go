@@ -13,6 +13,7 @@ import (
 const (
 	filteredPorts = 100 // on the host while members come
 	tenRules      = "ten"
+	pingGroup     = "ping"
 	peersGroup    = "peers" // the group that a rule of serverGroup names
 	serverGroup   = "server"
 )
@@ -20,7 +21,8 @@ const (
 // members are the numbers of members of a remote group beside which one more is measured.
 func members() []int { return []int{10, 1000, 5000} }
 
-// filters measures (n): security groups, in a cloud of its own. First one more member of a group that a rule names, then ports with ten rules.
+// filters measures (n): security groups, in a cloud of its own. First ports with ten rules, what two of them reach, and a cold start. Then one more
+// member of a group that a rule names.
 func (b *bench) filters(ctx context.Context, sizes []int) error {
 	if !strings.Contains(b.only, "n") {
 		return nil
@@ -30,14 +32,21 @@ func (b *bench) filters(ctx context.Context, sizes []int) error {
 		return err
 	}
 	err = b.filterGroups(ctx)
+	most := sizes[len(sizes)-1]
+	for _, n := range []int{sizes[0], most} {
+		if err == nil {
+			err = b.portsWithTenRules(ctx, n)
+		}
+	}
+	if err == nil {
+		err = b.filteredTraffic(ctx, most)
+	}
+	if err == nil {
+		err = b.coldStartOf(ctx, most, "(n) cold start, ports with ten rules")
+	}
 	for _, n := range members() {
 		if err == nil {
 			err = b.newMember(ctx, n)
-		}
-	}
-	for _, n := range []int{sizes[0], sizes[len(sizes)-1]} {
-		if err == nil {
-			err = b.portsWithTenRules(ctx, n)
 		}
 	}
 	return errors.Join(err, b.cloud.close())
@@ -57,7 +66,12 @@ func (b *bench) filterGroups(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	objects := []model.Object{group(tenRules, ten...), group(peersGroup),
+	var everything []model.SecurityGroupRule // of what guests send, and ICMP
+	for _, f := range []model.Family{model.FamilyIPv4, model.FamilyIPv6} {
+		everything = append(everything, model.SecurityGroupRule{Direction: model.DirectionEgress, Family: f})
+	}
+	everything = append(everything, model.SecurityGroupRule{Direction: model.DirectionIngress, Protocol: model.IPProtocolICMP})
+	objects := []model.Object{group(tenRules, ten...), group(peersGroup), group(pingGroup, everything...),
 		group(serverGroup, model.SecurityGroupRule{Direction: model.DirectionIngress, RemoteGroup: peersGroup})}
 	for i, d := range devices {
 		objects = append(objects, filtered(fmt.Sprintf("server-%d", i), d, serverGroup))
@@ -73,11 +87,11 @@ func (b *bench) filterGroups(ctx context.Context) error {
 	return nil
 }
 
-// filtered is a port of the measured network with a security group, on the main host if it has a device, and else on none.
-func filtered(name, device, group string) model.Object {
+// filtered is a port of the measured network with security groups, on the main host if it has a device, and else on none.
+func filtered(name, device string, groups ...string) model.Object {
 	o := port(name, measured, hostMain, device)
 	s := o.Spec.(*model.PortSpec)
-	s.SecurityGroups = []string{group}
+	s.SecurityGroups = groups
 	if device == "" {
 		s.Host = ""
 	}

@@ -26,11 +26,11 @@ func (b *bench) routed(ctx context.Context, n int) error {
 	}
 	var weft, plain []float64
 	for range routedRuns {
-		w, err := c.iperfTo(ctx, inner, near, nearAddr)
+		w, err := c.iperfTo(ctx, inner, near, nearAddr, iperfPort)
 		if err != nil {
 			return err
 		}
-		p, err := c.iperfTo(ctx, plainDevice+"-in", plainDevice+"-out", plainOutside)
+		p, err := c.iperfTo(ctx, plainDevice+"-in", plainDevice+"-out", plainOutside, iperfPort)
 		if err != nil {
 			return err
 		}

@@ -129,9 +129,14 @@ func (c *cloud) startWeftd(ctx context.Context) (time.Duration, error) {
 	return time.Since(start), err
 }
 
-// coldStart measures (c): weftd starts on a host whose bridge is gone, against the same ports in one OVSDB transaction
-// and the same flows in one bundle.
+// coldStart measures (c).
 func (b *bench) coldStart(ctx context.Context, n int) error {
+	return b.coldStartOf(ctx, n, "(c) cold start")
+}
+
+// coldStartOf measures a cold start: weftd starts on a host whose bridge is gone, against the same ports in one OVSDB transaction
+// and the same flows in one bundle.
+func (b *bench) coldStartOf(ctx context.Context, n int, what string) error {
 	c := b.cloud
 	var cold, raw series
 	var spent stages // of the last cold start
@@ -166,7 +171,7 @@ func (b *bench) coldStart(ctx context.Context, n int) error {
 			return err
 		}
 	}
-	b.table.add(row{what: "(c) cold start", ports: n, p50: cold.p50(), p99: cold.p99(), goal: "≤ 1.3 × floor",
+	b.table.add(row{what: what, ports: n, p50: cold.p50(), p99: cold.p99(), goal: "≤ 1.3 × floor",
 		versus: fmt.Sprintf("floor %s / %s: %.2f×", ms(raw.p50()), ms(raw.p99()), ratio(cold.p50(), raw.p50()))})
 	for _, s := range spent.since(nil) {
 		b.table.add(row{what: "    host: " + s.stage, ports: n, value: fmt.Sprintf("total %s in %d", ms(s.sum), s.count)})

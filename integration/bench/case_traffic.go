@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"weft/integration/testbed"
+	"weft/model"
 )
 
 const (
@@ -31,23 +32,8 @@ func (c *cloud) guests(ctx context.Context) error {
 	}
 	for i, name := range []string{"weft-1", "weft-2"} {
 		device := fmt.Sprintf("guest%d", i)
-		if _, err := c.put(ctx, port(name, measured, hostMain, device)); err != nil {
+		if err := c.guest(ctx, device, port(name, measured, hostMain, device)); err != nil {
 			return err
-		}
-		p, err := c.testbed.AwaitDesired(ctx, hostMain, project, name)
-		if err != nil {
-			return err
-		}
-		g, err := c.testbed.AddGuest(name, testbed.GuestOptions{Host: hostMain, Device: device, MAC: p.MAC.String()})
-		if err != nil {
-			return err
-		}
-		for _, a := range p.Addresses {
-			if a.Is4() {
-				if err := g.IP(ctx, "addr", "add", a.String()+"/16", "dev", "eth0"); err != nil {
-					return err
-				}
-			}
 		}
 	}
 	if err := c.journal.await(ctx, "the guests to be programmed", func() bool {
@@ -57,6 +43,29 @@ func (c *cloud) guests(ctx context.Context) error {
 		return err
 	}
 	return c.plainGuests(ctx)
+}
+
+// guest declares a port of the main host, and makes its guest.
+func (c *cloud) guest(ctx context.Context, device string, port model.Object) error {
+	if _, err := c.put(ctx, port); err != nil {
+		return err
+	}
+	p, err := c.testbed.AwaitDesired(ctx, hostMain, project, port.Metadata.Name)
+	if err != nil {
+		return err
+	}
+	g, err := c.testbed.AddGuest(port.Metadata.Name, testbed.GuestOptions{Host: hostMain, Device: device, MAC: p.MAC.String()})
+	if err != nil {
+		return err
+	}
+	for _, a := range p.Addresses {
+		if a.Is4() {
+			if err := g.IP(ctx, "addr", "add", a.String()+"/16", "dev", "eth0"); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (c *cloud) plainGuests(ctx context.Context) error {
@@ -153,15 +162,20 @@ func middle(v []float64) float64 {
 
 // iperf is the received bit rate of one TCP stream.
 func (c *cloud) iperf(ctx context.Context, a, z string) (float64, error) {
+	return c.iperfOn(ctx, a, z, iperfPort)
+}
+
+// iperfOn is iperf on a TCP port.
+func (c *cloud) iperfOn(ctx context.Context, a, z string, port int) (float64, error) {
 	_, _, address, err := c.pair(a, z)
 	if err != nil {
 		return 0, err
 	}
-	return c.iperfTo(ctx, a, z, address)
+	return c.iperfTo(ctx, a, z, address, port)
 }
 
-// iperfTo is iperf to an address of the second guest.
-func (c *cloud) iperfTo(ctx context.Context, a, z, address string) (float64, error) {
+// iperfTo is iperfOn to an address of the second guest.
+func (c *cloud) iperfTo(ctx context.Context, a, z, address string, port int) (float64, error) {
 	from, err := c.testbed.Guest(a)
 	if err != nil {
 		return 0, err
@@ -174,13 +188,13 @@ func (c *cloud) iperfTo(ctx context.Context, a, z, address string) (float64, err
 	sctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	go func() {
-		_, err := to.Run(sctx, "iperf3", "-s", "-1", "-B", address)
+		_, err := to.Run(sctx, "iperf3", "-s", "-1", "-B", address, "-p", strconv.Itoa(port))
 		served <- err
 	}()
-	if err := to.Listening(ctx, iperfPort); err != nil {
+	if err := to.Listening(ctx, port); err != nil {
 		return 0, err
 	}
-	out, err := from.Run(sctx, "iperf3", "-c", address, "-t", trafficSeconds, "-J")
+	out, err := from.Run(sctx, "iperf3", "-c", address, "-p", strconv.Itoa(port), "-t", trafficSeconds, "-J")
 	if err != nil {
 		return 0, err
 	}
