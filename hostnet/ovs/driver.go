@@ -62,7 +62,7 @@ func New(cfg Config) *Driver {
 		cfg.Log = slog.Default()
 	}
 	return &Driver{cfg: cfg, flows: newDirect(cfg.RunDir), events: newEventBox(), sessions: newConvergence(), sources: newSources(),
-		learned: newLearnedAddresses(), rejections: newRejections(),
+		learned: newLearnedAddresses(), rejections: &rejections{},
 		devices: newDevices(cfg.Links, cfg.Inside), caches: map[string]*flowCache{}}
 }
 

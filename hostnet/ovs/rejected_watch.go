@@ -9,71 +9,23 @@ import (
 	"weft/hostnet/object"
 )
 
-// rejections counts the frames of each guest that were rejected, by reason. The switch forgets a counter that has been idle, and a port
-// number may be given to another guest. Therefore the counters are added up here, for the guest that has the port number now.
+// rejections are the counters of all bridges: the switch's learned flows say the port that sent a frame, or would have received it.
 type rejections struct {
-	mu     sync.Mutex
-	counts map[string]map[uint32]*portRejections // by bridge and OpenFlow port number
-	last   map[string]map[rejectedKey]uint64     // what the switch counted when it was read last, by bridge
+	mu      sync.Mutex
+	bridges map[string]*object.RejectedCounts[uint32]
 }
 
-// portRejections are the counts of one guest.
-type portRejections struct {
-	guest  string // uid
-	frames map[object.RejectReason]uint64
-}
-
-// rejectedKey is what a learned flow matches: the reason, and the OpenFlow port of the guest that sent the frame or would have received it.
-type rejectedKey struct {
-	reason object.RejectReason
-	port   uint32
-}
-
-func newRejections() *rejections {
-	return &rejections{counts: map[string]map[uint32]*portRejections{}, last: map[string]map[rejectedKey]uint64{}}
-}
-
-// look adds what the switch has counted since the last look. A counter that is lower than before is a new one.
-func (r *rejections) look(bridge string, now map[rejectedKey]uint64) {
+// of are the counts of a bridge, by OpenFlow port.
+func (r *rejections) of(bridge string) *object.RejectedCounts[uint32] {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	last := r.last[bridge]
-	r.last[bridge] = now
-	for k, n := range now {
-		p := r.counts[bridge][k.port]
-		if p == nil {
-			continue
-		}
-		if before := last[k]; n >= before {
-			n -= before
-		}
-		if n > 0 {
-			p.frames[k.reason] += n
-		}
+	if r.bridges == nil {
+		r.bridges = map[string]*object.RejectedCounts[uint32]{}
 	}
-}
-
-// of are the counts of the guest at a port. From the first question on they are kept for this guest.
-func (r *rejections) of(bridge string, port uint32, guest string) []object.Rejected {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	ports := r.counts[bridge]
-	if ports == nil {
-		ports = map[uint32]*portRejections{}
-		r.counts[bridge] = ports
+	if r.bridges[bridge] == nil {
+		r.bridges[bridge] = &object.RejectedCounts[uint32]{}
 	}
-	p := ports[port]
-	if p == nil || p.guest != guest {
-		p = &portRejections{guest: guest, frames: map[object.RejectReason]uint64{}}
-		ports[port] = p
-	}
-	var list []object.Rejected
-	for _, reason := range object.RejectReasons() {
-		if n := p.frames[reason]; n > 0 {
-			list = append(list, object.Rejected{Reason: reason, Frames: n})
-		}
-	}
-	return list
+	return r.bridges[bridge]
 }
 
 // Rejected implements the engine's Rejecter. It says of a guest's flows how many frames were rejected, as of the last Sync.
@@ -84,7 +36,7 @@ func (d *Driver) Rejected(desired object.Object) []object.Rejected {
 	}
 	for _, f := range set.Flows {
 		if f.Table == 0 && f.Match.InPort != 0 {
-			return d.rejections.of(set.Bridge, f.Match.InPort, set.OwnerUID)
+			return d.rejections.of(set.Bridge).Of(f.Match.InPort, set.OwnerUID)
 		}
 	}
 	return nil
@@ -96,7 +48,7 @@ func (d *Driver) readRejected(ctx context.Context, bridge string) error {
 	if err != nil {
 		return err
 	}
-	d.rejections.look(bridge, parseRejected(text))
+	d.rejections.of(bridge).Look(parseRejected(text))
 	return nil
 }
 
@@ -104,8 +56,8 @@ var rejectedFlow = regexp.MustCompile(`cookie=(0x[0-9a-f]+),.* n_packets=(\d+),.
 
 // parseRejected reads the learned flows. The frame for which the switch learned a flow is not in the flow's counter, because a translation sees
 // the tables as they were when it began (OVS: tables_version).
-func parseRejected(text []byte) map[rejectedKey]uint64 {
-	counts := map[rejectedKey]uint64{}
+func parseRejected(text []byte) map[object.RejectedBy[uint32]]uint64 {
+	counts := map[object.RejectedBy[uint32]]uint64{}
 	eachMatch(text, rejectedFlow, func(m []string) {
 		cookie, err := strconv.ParseUint(m[1], 0, 64)
 		if err != nil || cookie&object.CookieMask != object.CookieOwner {
@@ -120,7 +72,7 @@ func parseRejected(text []byte) map[rejectedKey]uint64 {
 		if fields[0] > 255 {
 			return
 		}
-		counts[rejectedKey{object.RejectReason(fields[0]), uint32(fields[1])}] += number(m[2]) + 1
+		counts[object.RejectedBy[uint32]{Port: uint32(fields[1]), Reason: object.RejectReason(fields[0])}] += number(m[2]) + 1
 	})
 	return counts
 }

@@ -16,6 +16,9 @@ const (
 	setTaken   = "taken"   // bridge, link-local address: some guest there uses it
 	setRate    = "rate"    // device: how many addresses its guest may still claim
 	setLimited = "limited" // device: its guest tried to claim more than it may
+	// setRejected counts what was rejected of a device's guest, by the mark that says why (object.RejectReason).
+	setRejected = "rejected"
+
 	setForeign = "foreign" // map: device → source MAC of the first frame that was not from the guest's own MAC
 )
 
@@ -33,7 +36,7 @@ func (d *Driver) forget(deltas []delta) {
 		return
 	}
 	d.told.forget(bridges)
-	for _, set := range []string{setClaimed, setRate, setLimited, setForeign} {
+	for _, set := range []string{setClaimed, setRate, setLimited, setForeign, setRejected} {
 		elements, err := d.noted(set)
 		if err != nil {
 			d.config.Logger.Warn("cannot delete set elements of removed guests: they stay until they expire", "set", set, "error", err)

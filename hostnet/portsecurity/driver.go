@@ -44,7 +44,8 @@ type Driver struct {
 	handles     map[uint64]bool
 	uplinkRules map[string]uint64 // the same for the one rule of each uplink
 
-	told told
+	told     told
+	rejected object.RejectedCounts[string] // by device
 }
 
 // New opens a netlink socket in the calling thread's network namespace. Call Close at the end.

@@ -117,6 +117,11 @@ func (d *Driver) look() error {
 	if err != nil {
 		return err
 	}
+	rejected, err := d.noted(setRejected)
+	if err != nil {
+		return err
+	}
+	d.rejected.Look(rejectedOf(rejected))
 	return countOwn(d.told.look(foreign, limited, d.cache.own))
 }
 

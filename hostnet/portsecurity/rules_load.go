@@ -19,19 +19,24 @@ import (
 //go:embed rules.nft
 var rulesFile string
 
-// reservedNames are the reserved addresses by their names in the file. The longest name comes first, because each is looked for in order.
+// reservedNames are the reserved addresses and the reasons to reject by their names in the file. The longest name comes first, because each is
+// looked for in order.
 func reservedNames() *strings.Replacer {
 	bits := func(a netip.Addr, length int) string {
 		b := a.As16()
 		return "0x" + hex.EncodeToString(b[:length/8])
 	}
 	derived := object.DefaultMACPrefix.DerivedLinkLocal()
-	return strings.NewReplacer(
+	var words []string
+	for _, r := range object.RejectReasons() {
+		words = append(words, "$reject_"+strings.ReplaceAll(r.String(), "-", "_"), fmt.Sprintf("meta mark set %#x goto rejected", uint8(r)))
+	}
+	return strings.NewReplacer(append(words,
 		"$server_link_local_bits", bits(object.ServerLinkLocal, 128), "$server_link_local", object.ServerLinkLocal.String(),
 		"$gateway_link_local_bits", bits(object.GatewayLinkLocal, 128), "$gateway_link_local", object.GatewayLinkLocal.String(),
 		"$derived_link_local_bits", bits(derived.Addr(), derived.Bits()), "$derived_link_local", derived.String(),
 		"$server_mac", object.ServerMAC.String(), "$gateway_mac", object.GatewayMAC.String(),
-	)
+	)...)
 }
 
 // ruleset is the file with the reserved addresses filled in.

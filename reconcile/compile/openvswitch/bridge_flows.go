@@ -44,6 +44,9 @@ func guestSourceDefaults(l *flowList) {
 	l.add(tableGuestSource, prioAllow, object.Match{EthType: ethIPv6, IPSrc: linkLocalPrefix},
 		object.Resubmit{Table: tableLinkLocal}, object.Goto{Table: tableLinkLocalOwn})
 	bootstrapDrops(l)
+	other := matchICMPv6(icmpv6NeighborSolicitation)
+	other.IPSrc = unspecifiedPrefix
+	l.reject(tableGuestSource, prioUnspecified, other, object.RejectNeighborDiscovery)
 	l.reject(tableGuestSource, prioGeneral, object.Match{EthType: ethARP}, object.RejectARP)
 	l.reject(tableGuestSource, prioGeneral, object.Match{EthType: ethIPv4}, object.RejectSourceIPv4)
 	l.reject(tableGuestSource, prioGeneral, object.Match{EthType: ethIPv6}, object.RejectSourceIPv6)

@@ -65,8 +65,10 @@ const (
 	// prioTracked is for what the connection tracker has seen. It comes before prioAllow, which is for the rest.
 	prioTracked uint16 = 110
 	prioAllow   uint16 = 100
-	prioGeneral uint16 = 50
-	prioDefault uint16 = 0
+	// prioUnspecified is for solicitations from the unspecified address that no port's flow allows.
+	prioUnspecified uint16 = 60
+	prioGeneral     uint16 = 50
+	prioDefault     uint16 = 0
 )
 
 // Ethernet types, IP protocols, ICMPv6 types and UDP ports the tables name (IANA).
