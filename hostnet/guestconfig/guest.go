@@ -5,7 +5,9 @@
 //   - It is pure. The same Guest gives the same bytes.
 //   - It knows nothing of Weft's objects, so that `weft inject` and a metadata service can both use it.
 //   - Names, addresses and keys in a Guest are valid: they contain no ends of lines. The caller has checked them.
-//   - Only the first NIC has default routes. Two would send answers out of the wrong NIC, where port security drops them.
+//   - Only the first NIC has default routes in the guest's main routing table. Two would send out of the wrong NIC, where port security
+//     drops it.
+//   - What answers from an address of another NIC leaves through that NIC, in all forms that have words for it. See policy.
 package guestconfig
 
 import (
@@ -42,7 +44,7 @@ type NIC struct {
 	DHCP bool
 	// Addresses are of both families, each with the length of its subnet's prefix.
 	Addresses []netip.Prefix
-	// Gateways are the default routers, at most one of each family. They count on the first NIC only.
+	// Gateways are the default routers, at most one of each family. Those of other NICs than the first are only for answers.
 	Gateways []netip.Addr
 	Routes   []Route // others than the default routes
 	DNS      []netip.Addr
@@ -95,22 +97,38 @@ type route struct {
 // isDefault says that the route is the way to everything.
 func (r route) isDefault() bool { return r.to.Bits() == 0 }
 
-// routes are the routes of the NIC of this number, default routes first. Other NICs than the first have no default route, wherever it comes
-// from. Routes of a family that the NIC has no address of are left out: no guest could use them.
-func (g Guest) routes(i int) (list []route) {
-	n := g.NICs[i]
+// routes are the routes that the NIC of this number has in the table main, default routes first. Other NICs than the first have no default
+// route there, wherever it comes from.
+func (g Guest) routes(i int) []route {
+	list := g.NICs[i].routes()
+	if i > 0 {
+		list = slices.DeleteFunc(list, route.isDefault)
+	}
+	return list
+}
+
+// routes are all routes of the NIC, default routes first. Routes of a family that the NIC has no address of are left out: no guest could
+// use them. A guest that asks by DHCP may not have its subnet yet when it reads the routes, so gateways that are not link-local are outside
+// then.
+func (n NIC) routes() (list []route) {
 	v4, v6 := n.families()
 	add := func(to netip.Prefix, via netip.Addr) {
-		if i > 0 && to.Bits() == 0 || to.Addr().Is4() && !v4 || to.Addr().Is6() && !v6 {
+		if to.Addr().Is4() && !v4 || to.Addr().Is6() && !v6 {
 			return
 		}
 		if slices.ContainsFunc(list, func(r route) bool { return r.to == to }) {
 			return
 		}
-		list = append(list, route{to: to, via: via, outside: via.IsValid() && !n.onLink(via)})
+		outside := !n.onLink(via) || n.DHCP && !via.IsLinkLocalUnicast()
+		list = append(list, route{to: to, via: via, outside: via.IsValid() && outside})
 	}
 	for _, gw := range n.Gateways {
 		add(everything(gw), gw)
+	}
+	for _, r := range n.Routes {
+		if r.Destination.Bits() == 0 {
+			add(r.Destination.Masked(), r.Gateway)
+		}
 	}
 	for _, r := range n.Routes {
 		add(r.Destination.Masked(), r.Gateway)

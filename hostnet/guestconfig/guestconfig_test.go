@@ -63,7 +63,8 @@ func guests() map[string]Guest {
 	with := func(nics ...NIC) Guest { h := g; h.NICs = nics; return h }
 	bare := Guest{InstanceID: "id", Project: "alpha", Name: "bare", Hostname: "bare",
 		NICs: []NIC{{ID: "port-4", NetworkID: "net-4", MAC: mac("fa:16:3e:00:00:04"), Addresses: prefixes("2001:db8::4/64")}}}
-	return map[string]Guest{"dual": with(dual), "two-nics": with(dual, second), "on-link": with(hoster), "dhcp": with(asking, asking2), "bare": bare}
+	return map[string]Guest{"dual": with(dual), "two-nics": with(dual, second), "on-link": with(hoster), "on-link-second": with(dual, hoster),
+		"dhcp": with(asking, asking2), "bare": bare}
 }
 
 func renderers() map[string]func(Guest) []File {

@@ -19,7 +19,7 @@ func Interfaces(g Guest) []File {
 		name := fmt.Sprintf("weft%d", i)
 		line("\nauto mac/%s=%s", n.MAC, name)
 		if n.DHCP {
-			interfacesDHCP(n, i, name, line)
+			interfacesDHCP(g, i, name, line)
 			continue
 		}
 		interfacesStatic(g, i, name, line)
@@ -29,7 +29,8 @@ func Interfaces(g Guest) []File {
 
 // interfacesDHCP lets a client ask. IPv4 default routes of other NICs than the first are worse ones by their metric, because ifupdown cannot
 // keep its clients from them. For IPv6 the kernel takes the prefixes of router advertisements there, and no default route.
-func interfacesDHCP(n NIC, i int, name string, line func(string, ...any)) {
+func interfacesDHCP(g Guest, i int, name string, line func(string, ...any)) {
+	n := g.NICs[i]
 	v4, v6 := n.families()
 	if v4 {
 		line("iface %s inet dhcp", name)
@@ -39,6 +40,7 @@ func interfacesDHCP(n NIC, i int, name string, line func(string, ...any)) {
 		if n.MTU > 0 {
 			line("\tpre-up ip link set dev $IFACE mtu %d", n.MTU)
 		}
+		interfacesPolicy(g, i, true, line)
 	}
 	if v6 {
 		line("iface %s inet6 dhcp", name)
@@ -46,6 +48,7 @@ func interfacesDHCP(n NIC, i int, name string, line func(string, ...any)) {
 		if i > 0 {
 			line("\tpre-up echo 0 >/proc/sys/net/ipv6/conf/$IFACE/accept_ra_defrtr")
 		}
+		interfacesPolicy(g, i, false, line)
 	}
 }
 
@@ -69,35 +72,59 @@ func interfacesStatic(g Guest, i int, name string, line func(string, ...any)) {
 		if !v4 {
 			line("\taccept_ra 0")
 		}
-		interfacesRoutes(g.routes(i), v4, line)
+		for _, r := range g.routes(i) {
+			if r.to.Addr().Is4() == v4 {
+				line("\tup ip %s route replace %s", ipOption(v4), commandRoute(r))
+			}
+		}
+		interfacesPolicy(g, i, v4, line)
 		if j == 0 {
 			interfacesDNS(n, line)
 		}
 	}
 }
 
-// interfacesRoutes writes one family's routes as commands, which say the same on each version and can name a gateway on the link. Each
-// may be there already.
-func interfacesRoutes(routes []route, v4 bool, line func(string, ...any)) {
-	option := "-4"
-	if !v4 {
-		option = "-6"
-	}
-	for _, r := range routes {
-		to := r.to.String()
-		if r.isDefault() {
-			to = "default"
+// interfacesPolicy writes the NIC's policy for one family. What an earlier configuration left in the table is removed first. Its routes go
+// with the interface, and its rules by the last command.
+func interfacesPolicy(g Guest, i int, v4 bool, line func(string, ...any)) {
+	for _, p := range g.policies(i) {
+		if p.v4 != v4 {
+			continue
 		}
-		switch {
-		case r.to.Addr().Is4() != v4:
-		case !r.via.IsValid():
-			line("\tup ip %s route replace %s dev $IFACE", option, to)
-		case r.outside:
-			line("\tup ip %s route replace %s via %s dev $IFACE onlink", option, to, r.via)
-		default:
-			line("\tup ip %s route replace %s via %s dev $IFACE", option, to, r.via)
+		line("\tup ip %s rule flush table %d", ipOption(v4), p.table)
+		for _, r := range p.routes {
+			line("\tup ip %s route replace %s table %d", ipOption(v4), commandRoute(r), p.table)
 		}
+		for _, a := range p.from {
+			line("\tup ip %s rule add from %s lookup %d priority %d", ipOption(v4), a, p.table, p.priority)
+		}
+		line("\tdown ip %s rule flush table %d", ipOption(v4), p.table)
 	}
+}
+
+// commandRoute is a route as ip-route(8) takes it. Commands say the same in each version of ifupdown, and can name a gateway on the link.
+// Each route may be there already, so they replace it.
+func commandRoute(r route) string {
+	text := r.to.String()
+	if r.isDefault() {
+		text = "default"
+	}
+	if r.via.IsValid() {
+		text += " via " + r.via.String()
+	}
+	text += " dev $IFACE"
+	if r.outside {
+		text += " onlink"
+	}
+	return text
+}
+
+// ipOption is the option of ip(8) for the family.
+func ipOption(v4 bool) string {
+	if v4 {
+		return "-4"
+	}
+	return "-6"
 }
 
 // interfacesDNS is for the package resolvconf. Without it nothing reads these lines.

@@ -21,6 +21,7 @@ func Networkd(g Guest) (files []File) {
 		} else {
 			networkdStatic(g, i, line)
 		}
+		networkdPolicy(g, i, line)
 		files = append(files, File{fmt.Sprintf("etc/systemd/network/05-weft%d.network", i), 0o644, []byte(b.String())})
 	}
 	return files
@@ -48,14 +49,33 @@ func networkdStatic(g Guest, i int, line func(string, ...any)) {
 		line("Domains=%s", strings.Join(n.Search, " "))
 	}
 	for _, r := range g.routes(i) {
-		line("\n[Route]\nDestination=%s", r.to)
-		if r.via.IsValid() {
-			line("Gateway=%s", r.via)
-		} else {
-			line("Scope=link")
+		networkdRoute(r, line)
+	}
+}
+
+// networkdRoute writes a section for the route. The caller may add lines to it.
+func networkdRoute(r route, line func(string, ...any)) {
+	line("\n[Route]\nDestination=%s", r.to)
+	if r.via.IsValid() {
+		line("Gateway=%s", r.via)
+	} else {
+		line("Scope=link")
+	}
+	if r.outside {
+		line("GatewayOnLink=yes")
+	}
+}
+
+// networkdPolicy writes the NIC's tables and rules. With DHCP too the routes are written: with the option RouteTable= the client would move
+// the route to its own subnet into the table, and the guest could not reach its neighbors there by itself any more.
+func networkdPolicy(g Guest, i int, line func(string, ...any)) {
+	for _, p := range g.policies(i) {
+		for _, r := range p.routes {
+			networkdRoute(r, line)
+			line("Table=%d", p.table)
 		}
-		if r.outside {
-			line("GatewayOnLink=yes")
+		for _, a := range p.from {
+			line("\n[RoutingPolicyRule]\nFrom=%s\nTable=%d\nPriority=%d", a, p.table, p.priority)
 		}
 	}
 }

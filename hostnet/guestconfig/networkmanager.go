@@ -45,7 +45,11 @@ func managerFamily(g Guest, i int, v4 bool, line func(string, ...any)) {
 		line("method=auto")
 	default:
 		line("method=manual")
-		managerStatic(g, i, v4, line)
+		managerAddresses(n, v4, line)
+	}
+	managerRoutes(g, i, v4, line)
+	if !n.DHCP {
+		managerServers(n, v4, line)
 	}
 	if i > 0 {
 		line("never-default=true")
@@ -55,10 +59,7 @@ func managerFamily(g Guest, i int, v4 bool, line func(string, ...any)) {
 	}
 }
 
-// managerStatic writes addresses, routes and servers of one family. NetworkManager itself adds a route to a gateway that is outside of the
-// subnets; for other routes the option says so.
-func managerStatic(g Guest, i int, v4 bool, line func(string, ...any)) {
-	n := g.NICs[i]
+func managerAddresses(n NIC, v4 bool, line func(string, ...any)) {
 	count := 0
 	for _, a := range n.Addresses {
 		if a.Addr().Is4() == v4 {
@@ -66,20 +67,9 @@ func managerStatic(g Guest, i int, v4 bool, line func(string, ...any)) {
 			line("address%d=%s", count, a)
 		}
 	}
-	count = 0
-	for _, r := range g.routes(i) {
-		switch {
-		case r.to.Addr().Is4() != v4:
-		case r.isDefault() && r.via.IsValid():
-			line("gateway=%s", r.via)
-		default:
-			count++
-			line("route%d=%s", count, strings.TrimSuffix(r.to.String()+","+hop(r.via), ","))
-			if r.outside {
-				line("route%d_options=onlink=true", count)
-			}
-		}
-	}
+}
+
+func managerServers(n NIC, v4 bool, line func(string, ...any)) {
 	var servers []netip.Addr
 	for _, a := range n.DNS {
 		if a.Is4() == v4 {
@@ -91,6 +81,43 @@ func managerStatic(g Guest, i int, v4 bool, line func(string, ...any)) {
 	}
 	if len(n.Search) > 0 {
 		line("dns-search=%s;", strings.Join(n.Search, ";"))
+	}
+}
+
+// managerRoutes writes the routes and rules of one family. NetworkManager itself adds a route to a gateway that is outside of the subnets.
+// For other routes the option says so. With DHCP only the NIC's policy is written: the option route-table= would move the route to its own
+// subnet into the table, and the guest could not reach its neighbors there by itself any more.
+func managerRoutes(g Guest, i int, v4 bool, line func(string, ...any)) {
+	count := 0
+	add := func(r route, options ...string) {
+		count++
+		line("route%d=%s", count, strings.TrimSuffix(r.to.String()+","+hop(r.via), ","))
+		if r.outside {
+			options = append(options, "onlink=true")
+		}
+		if len(options) > 0 {
+			line("route%d_options=%s", count, strings.Join(options, ","))
+		}
+	}
+	for _, r := range g.routes(i) {
+		switch {
+		case r.to.Addr().Is4() != v4 || g.NICs[i].DHCP:
+		case r.isDefault() && r.via.IsValid():
+			line("gateway=%s", r.via)
+		default:
+			add(r)
+		}
+	}
+	for _, p := range g.policies(i) {
+		if p.v4 != v4 {
+			continue
+		}
+		for _, r := range p.routes {
+			add(r, fmt.Sprintf("table=%d", p.table))
+		}
+		for k, a := range p.from {
+			line("routing-rule%d=priority %d from %s table %d", k+1, p.priority, a, p.table)
+		}
 	}
 }
 

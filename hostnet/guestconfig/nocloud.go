@@ -2,7 +2,6 @@ package guestconfig
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 )
 
@@ -57,12 +56,16 @@ func networkConfig(g Guest, indent string, rename bool) string {
 		}
 		if n.DHCP {
 			netplanDHCP(n, i, line)
-			continue
+		} else {
+			line("    dhcp4: false")
+			line("    dhcp6: false")
+			line("    accept-ra: false")
+			netplanAddresses(n, line)
 		}
-		line("    dhcp4: false")
-		line("    dhcp6: false")
-		line("    accept-ra: false")
-		netplanStatic(g, i, rename, line)
+		netplanRoutes(g, i, rename, line)
+		if !n.DHCP {
+			netplanServers(n, line)
+		}
 	}
 	return b.String()
 }
@@ -79,34 +82,16 @@ func netplanDHCP(n NIC, i int, line func(string, ...any)) {
 	}
 }
 
-// netplanStatic writes the addresses and routes. For cloud-init the default route of IPv6 is gateway6: where it does not write for netplan,
-// it takes ::/0 for a /64 (cloud-init 22.4, net/network_state.py). The gateway is never outside of the subnets, unless it is link-local.
-func netplanStatic(g Guest, i int, cloudInit bool, line func(string, ...any)) {
-	n := g.NICs[i]
+func netplanAddresses(n NIC, line func(string, ...any)) {
 	if len(n.Addresses) > 0 {
 		line("    addresses:")
 	}
 	for _, a := range n.Addresses {
 		line("    - %s", quoted(a.String()))
 	}
-	routes := g.routes(i)
-	if at := slices.IndexFunc(routes, func(r route) bool { return r.isDefault() && r.to.Addr().Is6() }); cloudInit && at >= 0 {
-		line("    gateway6: %s", quoted(routes[at].via.String()))
-		routes = slices.Delete(routes, at, at+1)
-	}
-	if len(routes) > 0 {
-		line("    routes:")
-		for _, r := range routes {
-			switch {
-			case !r.via.IsValid():
-				line("    - {to: %s, scope: link}", quoted(r.to.String()))
-			case r.outside:
-				line("    - {to: %s, via: %s, on-link: true}", quoted(r.to.String()), quoted(r.via.String()))
-			default:
-				line("    - {to: %s, via: %s}", quoted(r.to.String()), quoted(r.via.String()))
-			}
-		}
-	}
+}
+
+func netplanServers(n NIC, line func(string, ...any)) {
 	if len(n.DNS) == 0 && len(n.Search) == 0 {
 		return
 	}
@@ -116,6 +101,61 @@ func netplanStatic(g Guest, i int, cloudInit bool, line func(string, ...any)) {
 	}
 	if len(n.Search) > 0 {
 		line("      search: [%s]", list(n.Search, ", ", func(s string) string { return quoted(s) }))
+	}
+}
+
+// netplanRoutes writes the routes and rules. With DHCP only the NIC's policy is written.
+//
+// For cloud-init the default route of IPv6 is gateway6: where it does not write for netplan, it takes ::/0 for a /64 (cloud-init 22.4,
+// net/network_state.py). The gateway is never outside of the subnets, unless it is link-local. There it also drops the table of a route,
+// which makes a second default route in the table main. So cloud-init gets no policy.
+func netplanRoutes(g Guest, i int, cloudInit bool, line func(string, ...any)) {
+	var routes, rules []string
+	add := func(r route, more string) { routes = append(routes, "{"+netplanRoute(r)+more+"}") }
+	for _, r := range g.routes(i) {
+		switch {
+		case g.NICs[i].DHCP:
+		case cloudInit && r.isDefault() && r.to.Addr().Is6():
+			line("    gateway6: %s", quoted(r.via.String()))
+		default:
+			add(r, "")
+		}
+	}
+	for _, p := range g.policies(i) {
+		if cloudInit {
+			continue
+		}
+		for _, r := range p.routes {
+			add(r, fmt.Sprintf(", table: %d", p.table))
+		}
+		for _, a := range p.from {
+			rules = append(rules, fmt.Sprintf("{from: %s, table: %d, priority: %d}", quoted(a.String()), p.table, p.priority))
+		}
+	}
+	netplanList("routes", routes, line)
+	netplanList("routing-policy", rules, line)
+}
+
+// netplanRoute is a route's keys and values.
+func netplanRoute(r route) string {
+	text := "to: " + quoted(r.to.String())
+	if !r.via.IsValid() {
+		return text + ", scope: link"
+	}
+	text += ", via: " + quoted(r.via.String())
+	if r.outside {
+		text += ", on-link: true"
+	}
+	return text
+}
+
+func netplanList(name string, values []string, line func(string, ...any)) {
+	if len(values) == 0 {
+		return
+	}
+	line("    %s:", name)
+	for _, v := range values {
+		line("    - %s", v)
 	}
 }
 
