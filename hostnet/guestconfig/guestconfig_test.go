@@ -161,6 +161,34 @@ func TestOnlyTheFirstNICHasDefaultRoutes(t *testing.T) {
 	}
 }
 
+// TestNetplanTakesBothFamiliesRoutes: netplan refuses all of its files if the families of a NIC that asks by DHCP differ in use-routes.
+func TestNetplanTakesBothFamiliesRoutes(t *testing.T) {
+	t.Parallel()
+	var config struct {
+		Network struct {
+			Ethernets map[string]struct {
+				Four *struct {
+					UseRoutes bool `yaml:"use-routes"`
+				} `yaml:"dhcp4-overrides"`
+				Six *struct {
+					UseRoutes bool `yaml:"use-routes"`
+				} `yaml:"dhcp6-overrides"`
+			}
+		}
+	}
+	if err := yaml.Unmarshal(Netplan(guests()["dhcp"])[0].Data, &config); err != nil {
+		t.Fatal(err)
+	}
+	for name, e := range config.Network.Ethernets {
+		if first := name == "weft0"; first != (e.Four == nil) || first != (e.Six == nil) || !first && *e.Four != *e.Six {
+			t.Errorf("%s has the overrides %v and %v", name, e.Four, e.Six)
+		}
+	}
+	if len(config.Network.Ethernets) != 2 {
+		t.Errorf("%d interfaces are read, expected 2", len(config.Network.Ethernets))
+	}
+}
+
 func TestFQDN(t *testing.T) {
 	t.Parallel()
 	for want, g := range map[string]Guest{"a": {Hostname: "a"}, "a.b.c": {Hostname: "a", Domain: "b.c"}, "x.y": {Hostname: "x.y", Domain: "b.c"}} {

@@ -56,9 +56,10 @@ func networkdStatic(g Guest, i int, line func(string, ...any)) {
 // networkdRoute writes a section for the route. The caller may add lines to it.
 func networkdRoute(r route, line func(string, ...any)) {
 	line("\n[Route]\nDestination=%s", r.to)
-	if r.via.IsValid() {
+	switch {
+	case r.via.IsValid():
 		line("Gateway=%s", r.via)
-	} else {
+	case r.to.Addr().Is4(): // routes of IPv6 have no scope
 		line("Scope=link")
 	}
 	if r.outside {

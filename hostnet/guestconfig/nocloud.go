@@ -70,8 +70,9 @@ func networkConfig(g Guest, indent string, rename bool) string {
 	return b.String()
 }
 
-// netplanDHCP writes what the NIC asks for. Other NICs than the first take no IPv4 routes. They do take router advertisements, because no
-// client asks by DHCPv6 before one has come, and netplan has no word to leave out their default route.
+// netplanDHCP writes what the NIC asks for. Other NICs than the first take no IPv4 routes. Netplan refuses a configuration for networkd in
+// which DHCPv6 says otherwise. They do take router advertisements, because no client asks by DHCPv6 before one has come, and netplan has no
+// word to leave out their default route.
 func netplanDHCP(n NIC, i int, line func(string, ...any)) {
 	v4, v6 := n.families()
 	line("    dhcp4: %t", v4)
@@ -79,6 +80,9 @@ func netplanDHCP(n NIC, i int, line func(string, ...any)) {
 	line("    accept-ra: %t", v6)
 	if i > 0 && v4 {
 		line("    dhcp4-overrides: {use-routes: false}")
+	}
+	if i > 0 && v6 {
+		line("    dhcp6-overrides: {use-routes: false}")
 	}
 }
 
