@@ -16,13 +16,13 @@ import (
 	"weft/integration/testbed"
 )
 
-const guestUsage = "guest project/port on host [device=name] [mac=address] [plug=device|interface] [iface-id=id] [bridge=name] [movable=yes]"
+const guestUsage = "guest project/port on host [device=name] [mac=address] [plug=device|interface] [iface-id=id] [bridge=name] [movable=yes] [in=guest]"
 
 // guest PROJECT/PORT on HOST: makes a guest as a hypervisor does. If device, MAC or interface id are not given, they come from the port
-// in the host's node config. The command waits for that port.
+// in the host's node config. The command waits for that port. With in=GUEST it is one more NIC of that guest.
 func guest(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "guest")
-	words, options := split(args, "device", "mac", "plug", "iface-id", "bridge", "mtu", "movable")
+	words, options := split(args, "device", "mac", "plug", "iface-id", "bridge", "mtu", "movable", "in")
 	usage(ts, words, 3, 3, guestUsage)
 	b := of(ts).testbed
 	_, err := b.AddGuest(words[0], guestOptions(ts, words[0], words[2], options))
@@ -32,7 +32,8 @@ func guest(ts *testscript.TestScript, neg bool, args []string) {
 func guestOptions(ts *testscript.TestScript, name, host string, options map[string]string) testbed.GuestOptions {
 	b := of(ts).testbed
 	o := testbed.GuestOptions{Host: host, Device: options["device"], MAC: options["mac"], Plug: testbed.Plug(options["plug"]),
-		Bridge: options["bridge"], InterfaceID: options["iface-id"], Movable: options["movable"] == "yes"}
+		Bridge: options["bridge"], InterfaceID: options["iface-id"], Movable: options["movable"] == "yes",
+		In: options["in"]}
 	if options["mtu"] != "" {
 		o.MTU = number(ts, options["mtu"])
 	}

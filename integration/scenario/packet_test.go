@@ -126,7 +126,7 @@ func duration(ts *testscript.TestScript, s string, otherwise time.Duration) time
 	return d
 }
 
-// capture start NAME GUEST|HOST [link=eth0] FILTER…: captures frames that arrive. capture stop NAME: prints them on stdout, one line for
+// capture start NAME GUEST|HOST [link=NAME] FILTER…: captures frames that arrive. capture stop NAME: prints them on stdout, one line for
 // each frame.
 func capture(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "capture")
@@ -139,7 +139,7 @@ func capture(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(err)
 		link := options["link"]
 		if link == "" {
-			link = "eth0"
+			link = linkOf(ts, words[2])
 		}
 		c, err := ns.Capture(w.testbed.Context(), link, strings.Join(words[3:], " "))
 		ts.Check(err)
@@ -155,12 +155,12 @@ func capture(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// send GUEST|HOST [link=eth0] [times=1] FRAME: sends a frame as written, see testbed.ParseFrame.
+// send GUEST|HOST [link=NAME] [times=1] FRAME: sends a frame as written, see testbed.ParseFrame.
 func send(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "send")
 	usage(ts, args, 2, -1, "send guest|host [link=name] [times=n] layer field=value… / layer …")
 	var words []string
-	link, times := "eth0", 1
+	link, times := linkOf(ts, args[0]), 1
 	for _, a := range args[1:] {
 		if name, ok := strings.CutPrefix(a, "link="); ok && len(words) == 0 {
 			link = name
@@ -177,4 +177,12 @@ func send(ts *testscript.TestScript, neg bool, args []string) {
 	for range times {
 		ts.Check(ns.Send(link, frame))
 	}
+}
+
+// linkOf is the link that frames are captured and sent on if none is named: a guest's own, and eth0 elsewhere.
+func linkOf(ts *testscript.TestScript, name string) string {
+	if g, err := of(ts).testbed.Guest(name); err == nil {
+		return g.Link()
+	}
+	return "eth0"
 }

@@ -32,6 +32,8 @@ type GuestOptions struct {
 	Plug Plug // PlugDevice when empty
 	// Bridge and InterfaceID are for PlugInterface.
 	Bridge, InterfaceID string
+	// In is the name of another guest. This one is then one more NIC of that guest, in its namespace: eth1, eth2 … Not for movable guests.
+	In string
 	// MTU of the guest's eth0; 1500 when 0.
 	MTU int
 	// Movable makes eth0 a bridge over the veth, so that the guest keeps running while another veth replaces it; see PrepareMove.
@@ -40,13 +42,15 @@ type GuestOptions struct {
 	AgentSocket string
 }
 
-// Guest is a virtual machine, or a namespace whose eth0 is one end of a veth pair. The other end is a device of its host.
+// Guest is a virtual machine, or a namespace whose eth0 is one end of a veth pair. The other end is a device of its host. A guest with
+// several NICs is several Guests with one namespace, one for each NIC.
 type Guest struct {
 	*Namespace
 	// Name is what the guest was made with, e.g. "alpha/web-1".
 	Name    string
 	Options GuestOptions
 	dir     string
+	link    string // of the guest: eth0, or another if it is in the namespace of another guest
 	mu      sync.Mutex
 	clients map[string]*Process // DHCP clients by kind
 	machine *vm.Machine         // not nil: the guest is a virtual machine, and Namespace is nil
@@ -57,11 +61,11 @@ func (b *Testbed) AddGuest(name string, o GuestOptions) (*Guest, error) {
 	if _, err := b.Guest(name); err == nil {
 		return nil, fmt.Errorf("testbed: guest %s exists already", name)
 	}
-	ns, err := b.namespace("g-" + name)
+	ns, link, err := b.guestPlace(name, o)
 	if err != nil {
 		return nil, err
 	}
-	g := &Guest{Namespace: ns, Name: name, dir: filepath.Join(b.Dir, "g-"+fileName(name)), clients: map[string]*Process{}}
+	g := &Guest{Namespace: ns, Name: name, link: link, dir: filepath.Join(b.Dir, "g-"+fileName(name)), clients: map[string]*Process{}}
 	if err := os.MkdirAll(g.dir, 0o755); err != nil {
 		return nil, fmt.Errorf("testbed: guest %s: %w", name, err)
 	}
@@ -73,6 +77,33 @@ func (b *Testbed) AddGuest(name string, o GuestOptions) (*Guest, error) {
 	b.mu.Unlock()
 	return g, nil
 }
+
+// guestPlace makes a namespace for the guest, or finds the one that it is in, and names its link there.
+func (b *Testbed) guestPlace(name string, o GuestOptions) (ns *Namespace, link string, err error) {
+	if o.In == "" {
+		ns, err = b.namespace("g-" + name)
+		return ns, guestLink, err
+	}
+	first, err := b.Guest(o.In)
+	if err != nil {
+		return nil, "", err
+	}
+	if first.machine != nil || first.Options.Movable || o.Movable {
+		return nil, "", fmt.Errorf("testbed: guest %s in %s: neither may be a virtual machine or movable", name, o.In)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := 0
+	for _, g := range b.guests {
+		if g.Namespace == first.Namespace {
+			n++
+		}
+	}
+	return first.Namespace, fmt.Sprintf("eth%d", n), nil
+}
+
+// Link is the name of the guest's NIC inside the guest.
+func (g *Guest) Link() string { return g.link }
 
 // plug makes the veth pair. With the userspace datapath the guest's checksum offload is off, because that datapath forwards partial
 // checksums as they are.
@@ -88,11 +119,11 @@ func (g *Guest) plug(ctx context.Context, o GuestOptions) error {
 		return err
 	}
 	if g.testbed.datapath() == DatapathUser {
-		if _, err := g.Run(ctx, "ethtool", "-K", "eth0", "tx", "off"); err != nil {
+		if _, err := g.Run(ctx, "ethtool", "-K", g.link, "tx", "off"); err != nil {
 			return err
 		}
 	}
-	set := "link set " + guestLink
+	set := "link set " + g.link
 	if o.MAC != "" {
 		set += " address " + o.MAC
 	}
@@ -127,7 +158,7 @@ func (g *Guest) Unplug(ctx context.Context) error {
 			return err
 		}
 	}
-	return g.IP(ctx, "link", "delete", "eth0")
+	return g.IP(ctx, "link", "delete", g.link)
 }
 
 // Replug plugs an unplugged guest again, on another host if o says so. As after a migration, its addresses are gone.
@@ -135,7 +166,7 @@ func (g *Guest) Replug(ctx context.Context, o GuestOptions) error { return g.plu
 
 // Addresses lists the guest's global addresses of both families, IPv4 first.
 func (g *Guest) Addresses(ctx context.Context) ([]string, error) {
-	out, err := g.Run(ctx, "ip", "-o", "addr", "show", "dev", guestLink, "scope", "global")
+	out, err := g.Run(ctx, "ip", "-o", "addr", "show", "dev", g.link, "scope", "global")
 	if err != nil {
 		return nil, err
 	}

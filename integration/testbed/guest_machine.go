@@ -37,7 +37,7 @@ func (b *Testbed) AddMachine(name string, o GuestOptions, memory int) (*Guest, e
 		return nil, fmt.Errorf("testbed: guest %s: %w", name, err)
 	}
 	b.atClose(m.Close)
-	g := &Guest{Name: name, Options: o, dir: b.Dir, machine: m, clients: map[string]*Process{}}
+	g := &Guest{Name: name, Options: o, dir: b.Dir, machine: m, link: guestLink, clients: map[string]*Process{}}
 	b.mu.Lock()
 	b.guests[name] = g
 	b.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 // nic makes the guest's interface and its other end on the host. A movable guest's eth0 is a bridge with one port.
 func (g *Guest) nic(ctx context.Context, h *Host, o GuestOptions) error {
 	if !o.Movable {
-		return g.testbed.veth(g.Namespace, guestLink, h.Namespace, o.Device)
+		return g.testbed.veth(g.Namespace, g.link, h.Namespace, o.Device)
 	}
 	if err := g.IP(ctx, "link", "add", guestLink, "type", "bridge", "mcast_snooping", "0"); err != nil {
 		return err

@@ -73,7 +73,7 @@ func (g *Guest) clientArgs(c Client, requested string) (path string, args []stri
 		return "", nil, err
 	}
 	if c == Udhcpc {
-		args = []string{"-f", "-n", "-i", guestLink, "-s", script, "-t", "8", "-T", "1", "-p", filepath.Join(g.dir, "udhcpc.pid"),
+		args = []string{"-f", "-n", "-i", g.link, "-s", script, "-t", "8", "-T", "1", "-p", filepath.Join(g.dir, "udhcpc.pid"),
 			"-O", "mtu", "-O", "ntpsrv", "-O", "staticroutes"}
 		if requested != "" {
 			args = append(args, "-r", requested)
@@ -89,7 +89,7 @@ func (g *Guest) clientArgs(c Client, requested string) (path string, args []stri
 		family = "-6"
 	}
 	return "dhclient", []string{family, "-1", "-d", "-v", "-cf", conf, "-sf", script, "-lf", g.LeaseFile(c),
-		"-pf", filepath.Join(g.dir, string(c)+".pid"), guestLink}, nil
+		"-pf", filepath.Join(g.dir, string(c)+".pid"), g.link}, nil
 }
 
 // LeaseFile is where dhclient keeps its leases. A lease that is written there before Lease is taken by the client as its own.

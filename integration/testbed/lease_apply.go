@@ -17,11 +17,7 @@ import (
 
 // setIPv4 sets on the guest's link what a lease contains: the address with its mask ("10.0.0.5", "24" or "255.255.255.0"), the MTU, the
 // default gateway and the routes (destination, gateway, …). Each may be missing.
-func setIPv4(address, mask, mtu, router string, routes []string) error {
-	link, err := netlink.LinkByName(guestLink)
-	if err != nil {
-		return fmt.Errorf("testbed: script: %w", err)
-	}
+func setIPv4(link netlink.Link, address, mask, mtu, router string, routes []string) error {
 	bits, err := maskBits(mask)
 	if err != nil {
 		return err
@@ -81,14 +77,10 @@ func setRoute(link netlink.Link, destination, gateway string) error {
 }
 
 // flushIPv4 removes every IPv4 address from the guest's link. The routes go with them.
-func flushIPv4() error {
-	link, err := netlink.LinkByName(guestLink)
-	if err != nil {
-		return fmt.Errorf("testbed: script: %w", err)
-	}
+func flushIPv4(link netlink.Link) error {
 	addresses, err := netlink.AddrList(link, netlink.FAMILY_V4)
 	if err != nil {
-		return fmt.Errorf("testbed: script: addresses of %s: %w", guestLink, err)
+		return fmt.Errorf("testbed: script: addresses of %s: %w", link.Attrs().Name, err)
 	}
 	for _, a := range addresses {
 		if err := netlink.AddrDel(link, &a); err != nil && err != unix.EADDRNOTAVAIL {
@@ -99,11 +91,7 @@ func flushIPv4() error {
 }
 
 // setIPv6 sets a leased address on the guest's link, with its lifetimes in seconds, and waits until duplicate address detection is over.
-func setIPv6(address, valid, preferred string) error {
-	link, err := netlink.LinkByName(guestLink)
-	if err != nil {
-		return fmt.Errorf("testbed: script: %w", err)
-	}
+func setIPv6(link netlink.Link, address, valid, preferred string) error {
 	a, err := netip.ParseAddr(address)
 	if err != nil {
 		return fmt.Errorf("testbed: script: %w", err)
@@ -123,14 +111,10 @@ func setIPv6(address, valid, preferred string) error {
 	if err := netlink.AddrReplace(link, &netlink.Addr{IPNet: n, ValidLft: seconds[0], PreferedLft: seconds[1]}); err != nil {
 		return fmt.Errorf("testbed: script: address %s: %w", n, err)
 	}
-	return awaitDAD(func(b netip.Addr) bool { return a == b })
+	return awaitDAD(link, func(b netip.Addr) bool { return a == b })
 }
 
-func removeIPv6(address string) error {
-	link, err := netlink.LinkByName(guestLink)
-	if err != nil {
-		return fmt.Errorf("testbed: script: %w", err)
-	}
+func removeIPv6(link netlink.Link, address string) error {
 	n, err := ipNet(address + "/128")
 	if err != nil {
 		return err
@@ -151,21 +135,17 @@ func ipNet(prefix string) (*net.IPNet, error) {
 
 // awaitDAD waits until at least one of the chosen IPv6 addresses of the guest's link is there and none is tentative. It misses no change,
 // because it subscribes before it lists.
-func awaitDAD(chosen func(netip.Addr) bool) error {
+func awaitDAD(link netlink.Link, chosen func(netip.Addr) bool) error {
 	ctx, cancel := context.WithTimeout(context.Background(), timescale.Bound(15*time.Second))
 	defer cancel()
-	link, err := netlink.LinkByName(guestLink)
-	if err != nil {
-		return fmt.Errorf("testbed: script: %w", err)
-	}
 	changes := make(chan netlink.AddrUpdate)
 	if err := netlink.AddrSubscribe(changes, ctx.Done()); err != nil {
-		return fmt.Errorf("testbed: script: addresses of %s: %w", guestLink, err)
+		return fmt.Errorf("testbed: script: addresses of %s: %w", link.Attrs().Name, err)
 	}
 	for {
 		addresses, err := netlink.AddrList(link, netlink.FAMILY_V6)
 		if err != nil {
-			return fmt.Errorf("testbed: script: addresses of %s: %w", guestLink, err)
+			return fmt.Errorf("testbed: script: addresses of %s: %w", link.Attrs().Name, err)
 		}
 		there, tentative := 0, false
 		for _, a := range addresses {
@@ -185,7 +165,7 @@ func awaitDAD(chosen func(netip.Addr) bool) error {
 		select {
 		case <-changes:
 		case <-ctx.Done():
-			return fmt.Errorf("testbed: script: no address of %s is ready: %v", guestLink, addresses)
+			return fmt.Errorf("testbed: script: no address of %s is ready: %v", link.Attrs().Name, addresses)
 		}
 	}
 }

@@ -2,14 +2,17 @@ package testbed
 
 import (
 	"errors"
+	"fmt"
 	"net/netip"
 	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/vishvananda/netlink"
 )
 
-const guestLink = "eth0" // of every guest
+const guestLink = "eth0" // of every guest, and the first of those that share a namespace
 
 // udhcpcMain is the script of udhcpc: its reason is the argument, the lease is in the environment. It sets addresses,
 // MTU and routes, and never touches resolv.conf.
@@ -17,40 +20,55 @@ func udhcpcMain(args []string) error {
 	if len(args) < 2 {
 		return errors.New("testbed: udhcpc's script needs a reason")
 	}
-	e := scriptEvent(args[0], args[1])
+	return carryOut(scriptEvent(args[0], args[1]), args[0], applyUdhcpc)
+}
+
+func applyUdhcpc(link netlink.Link, e LeaseEvent) error {
 	v := e.Values
-	var err error
 	switch e.Reason {
 	case "deconfig", "leasefail", "nak":
-		err = flushIPv4()
+		return flushIPv4(link)
 	case "bound", "renew":
-		err = setIPv4(v["ip"], v["mask"], v["mtu"], v["router"], strings.Fields(v["staticroutes"]))
+		return setIPv4(link, v["ip"], v["mask"], v["mtu"], v["router"], strings.Fields(v["staticroutes"]))
 	}
-	return errors.Join(err, e.send(leaseSocket(args[0])))
+	return nil
 }
 
 // dhclientMain is the script of dhclient, for both families (dhclient-script(8)).
 func dhclientMain(args []string) error {
-	reason := os.Getenv("reason")
-	e := scriptEvent(args[0], reason)
+	return carryOut(scriptEvent(args[0], os.Getenv("reason")), args[0], applyDhclient)
+}
+
+func applyDhclient(link netlink.Link, e LeaseEvent) error {
 	v := e.Values
-	var err error
-	switch reason {
+	switch e.Reason {
 	case "BOUND", "RENEW", "REBIND", "REBOOT":
-		err = setIPv4(v["new_ip_address"], v["new_subnet_mask"], v["new_interface_mtu"], v["new_routers"],
+		return setIPv4(link, v["new_ip_address"], v["new_subnet_mask"], v["new_interface_mtu"], v["new_routers"],
 			classlessRoutes(v["new_rfc3442_classless_static_routes"]))
 	case "EXPIRE", "FAIL", "RELEASE", "STOP":
-		err = flushIPv4()
+		return flushIPv4(link)
 	case "PREINIT6":
-		err = awaitDAD(netip.Addr.IsLinkLocalUnicast)
+		return awaitDAD(link, netip.Addr.IsLinkLocalUnicast)
 	case "BOUND6", "RENEW6", "REBIND6":
-		err = setIPv6(v["new_ip6_address"], v["new_max_life"], v["new_preferred_life"])
+		return setIPv6(link, v["new_ip6_address"], v["new_max_life"], v["new_preferred_life"])
 	case "EXPIRE6", "RELEASE6", "STOP6":
 		if old := v["old_ip6_address"]; old != "" {
-			err = removeIPv6(old)
+			return removeIPv6(link, old)
 		}
 	}
-	return errors.Join(err, e.send(leaseSocket(args[0])))
+	return nil
+}
+
+// carryOut applies the event to the link that the client says in the environment, and sends it in any case.
+func carryOut(e LeaseEvent, path string, apply func(netlink.Link, LeaseEvent) error) error {
+	name := os.Getenv("interface")
+	link, err := netlink.LinkByName(name)
+	if err != nil {
+		err = fmt.Errorf("testbed: script: link %q: %w", name, err)
+	} else {
+		err = apply(link, e)
+	}
+	return errors.Join(err, e.send(leaseSocket(path)))
 }
 
 // scriptEvent reads the event from the environment, without variables that do not belong to the lease.
