@@ -29,7 +29,7 @@ func injectCommand(s streams) *cli.Command {
 			"route. --iso writes a disk for cloud-init and its like. --root writes network configuration, host name and root's\n" +
 			"keys into the files of a guest that does not run. --agent writes the same into a guest that runs, by the QEMU guest agent,\n" +
 			"and puts it in force there.",
-		UsageText: "weft inject PORT… -p PROJECT --iso FILE [--format openstack|nocloud] [--dhcp]\n" +
+		UsageText: "weft inject PORT… -p PROJECT --iso FILE [--format openstack|nocloud [--style netplan]] [--dhcp]\n" +
 			"weft inject PORT… -p PROJECT --root DIR [--style STYLE] [--dhcp] [--dry-run] [--force]\n" +
 			"weft inject PORT… -p PROJECT --agent SOCKET [--apply=false] [--style STYLE] [--dhcp] [--dry-run] [--force]",
 		Flags: append(injectFlags(), projectFlag(),
@@ -74,6 +74,9 @@ func injectFlags() (flags []cli.Flag) {
 	return flags
 }
 
+// styleNetplan is the style of a NoCloud drive for guests whose cloud-init writes for netplan.
+const styleNetplan = "netplan"
+
 // injectOptions say what is written, and where.
 type injectOptions struct {
 	iso, format string
@@ -95,8 +98,11 @@ func injectOptionsOf(c *cli.Context) (o injectOptions, err error) {
 	case len(places) != 1:
 		return o, errors.New("inject where? Give one of --iso FILE, --root DIR, the guest's tree (the root of the keys in etcd is " +
 			"--etcd-root here), and --agent SOCKET, the guest's agent")
-	case o.iso != "" && (o.style != "" || o.dryRun || o.force):
-		return o, errors.New("--style, --dry-run and --force are for --root DIR and --agent SOCKET")
+	case o.iso != "" && (o.dryRun || o.force):
+		return o, errors.New("--dry-run and --force are for --root DIR and --agent SOCKET")
+	case o.iso != "" && o.style != "" && (o.format != "nocloud" || o.style != styleNetplan):
+		return o, errors.New("with --iso FILE, only --format nocloud has a --style, and only " + styleNetplan +
+			": for a guest whose cloud-init writes for it")
 	case o.iso == "" && c.IsSet("format"):
 		return o, errors.New("--format is for --iso FILE")
 	case o.agent == "" && c.IsSet("apply"):
@@ -129,7 +135,7 @@ func inject(ctx context.Context, st store, ids []model.ID, o injectOptions, s st
 func injectISO(g guestconfig.Guest, o injectOptions, out io.Writer) error {
 	files, label := guestconfig.OpenStack(g), "config-2"
 	if o.format == "nocloud" {
-		files, label = guestconfig.NoCloud(g), "cidata"
+		files, label = guestconfig.NoCloud(g, o.style == styleNetplan), "cidata"
 	}
 	list := make([]isoimage.File, len(files))
 	for i, f := range files {

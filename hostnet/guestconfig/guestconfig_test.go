@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -68,8 +69,13 @@ func guests() map[string]Guest {
 }
 
 func renderers() map[string]func(Guest) []File {
-	return map[string]func(Guest) []File{"openstack": OpenStack, "nocloud": NoCloud, "netplan": Netplan, "interfaces": Interfaces,
+	return map[string]func(Guest) []File{"openstack": OpenStack, "nocloud": noCloud(false), "nocloud-netplan": noCloud(true),
+		"netplan": Netplan, "interfaces": Interfaces,
 		"networkd": Networkd, "networkmanager": NetworkManager}
+}
+
+func noCloud(netplan bool) func(Guest) []File {
+	return func(g Guest) []File { return NoCloud(g, netplan) }
 }
 
 // text shows the files. Files that are the same as one before are named only.
@@ -119,7 +125,7 @@ func TestGoldens(t *testing.T) {
 func TestDocumentsAreRead(t *testing.T) {
 	t.Parallel()
 	for name, g := range guests() {
-		for _, f := range append(append(OpenStack(g), NoCloud(g)...), Netplan(g)...) {
+		for _, f := range slices.Concat(OpenStack(g), NoCloud(g, false), NoCloud(g, true), Netplan(g)) {
 			var v any
 			switch base := filepath.Base(f.Path); {
 			case strings.HasSuffix(base, ".json"):

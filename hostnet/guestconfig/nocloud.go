@@ -5,8 +5,10 @@ import (
 	"strings"
 )
 
-// NoCloud are the files of cloud-init's data source NoCloud. Its network configuration is of version 2.
-func NoCloud(g Guest) []File {
+// NoCloud are the files of cloud-init's data source NoCloud. Its network configuration is of version 2. With netplan it is for guests whose
+// cloud-init writes for netplan, which it hands over as it is. Only then it has tables and rules: elsewhere cloud-init 22.4 drops the table
+// of a route (net/network_state.py), which makes a second default route.
+func NoCloud(g Guest, netplan bool) []File {
 	var meta strings.Builder
 	fmt.Fprintf(&meta, "instance-id: %s\nlocal-hostname: %s\n", quoted(g.InstanceID), quoted(g.FQDN()))
 	if len(g.SSHKeys) > 0 {
@@ -23,7 +25,7 @@ func NoCloud(g Guest) []File {
 	}
 	return []File{
 		{"meta-data", 0o600, []byte(meta.String())},
-		{"network-config", 0o600, []byte(networkConfig(g, "", true))},
+		{"network-config", 0o600, []byte(networkConfig(g, "", networkReader{cloudInit: true, netplan: netplan}))},
 		{"user-data", 0o600, g.UserData}, // cloud-init needs the file, also when it is empty
 		{"vendor-data", 0o600, nil},
 	}
@@ -31,24 +33,30 @@ func NoCloud(g Guest) []File {
 
 // Netplan is the file for netplan. Interfaces keep their names. It is not readable by others, as netplan demands.
 func Netplan(g Guest) []File {
-	return []File{{"etc/netplan/90-weft.yaml", 0o600, []byte(Header + "network:\n" + networkConfig(g, "  ", false))}}
+	return []File{{"etc/netplan/90-weft.yaml", 0o600, []byte(Header + "network:\n" + networkConfig(g, "  ", networkReader{netplan: true}))}}
 }
 
-// networkConfig is a network configuration of version 2, as cloud-init and netplan know it. With rename the interfaces become eth0, eth1 …:
-// cloud-init takes the names of the configuration for those of interfaces where it does not write for netplan.
-func networkConfig(g Guest, indent string, rename bool) string {
+// networkReader says who reads a network configuration of version 2. Both may be true.
+type networkReader struct {
+	cloudInit bool // renames the interfaces
+	netplan   bool
+}
+
+// networkConfig is a network configuration of version 2, as cloud-init and netplan know it. For cloud-init the interfaces become eth0,
+// eth1 …: it takes the names of the configuration for those of interfaces where it does not write for netplan.
+func networkConfig(g Guest, indent string, to networkReader) string {
 	var b strings.Builder
 	line := func(format string, args ...any) { fmt.Fprintf(&b, indent+format+"\n", args...) }
 	line("version: 2")
 	line("ethernets:")
 	for i, n := range g.NICs {
 		name := fmt.Sprintf("weft%d", i)
-		if rename {
+		if to.cloudInit {
 			name = fmt.Sprintf("eth%d", i)
 		}
 		line("  %s:", name)
 		line("    match: {macaddress: %s}", quoted(n.MAC.String()))
-		if rename {
+		if to.cloudInit {
 			line("    set-name: %s", name)
 		}
 		if n.MTU > 0 {
@@ -62,7 +70,7 @@ func networkConfig(g Guest, indent string, rename bool) string {
 			line("    accept-ra: false")
 			netplanAddresses(n, line)
 		}
-		netplanRoutes(g, i, rename, line)
+		netplanRoutes(g, i, to, line)
 		if !n.DHCP {
 			netplanServers(n, line)
 		}
@@ -108,25 +116,24 @@ func netplanServers(n NIC, line func(string, ...any)) {
 	}
 }
 
-// netplanRoutes writes the routes and rules. With DHCP only the NIC's policy is written.
+// netplanRoutes writes the routes, and the rules where netplan reads them. With DHCP only the NIC's policy is written.
 //
-// For cloud-init the default route of IPv6 is gateway6: where it does not write for netplan, it takes ::/0 for a /64 (cloud-init 22.4,
-// net/network_state.py). The gateway is never outside of the subnets, unless it is link-local. There it also drops the table of a route,
-// which makes a second default route in the table main. So cloud-init gets no policy.
-func netplanRoutes(g Guest, i int, cloudInit bool, line func(string, ...any)) {
+// For cloud-init alone the default route of IPv6 is gateway6: where it does not write for netplan, it takes ::/0 for a /64 (cloud-init 22.4,
+// net/network_state.py). The gateway is never outside of the subnets, unless it is link-local.
+func netplanRoutes(g Guest, i int, to networkReader, line func(string, ...any)) {
 	var routes, rules []string
 	add := func(r route, more string) { routes = append(routes, "{"+netplanRoute(r)+more+"}") }
 	for _, r := range g.routes(i) {
 		switch {
 		case g.NICs[i].DHCP:
-		case cloudInit && r.isDefault() && r.to.Addr().Is6():
+		case !to.netplan && r.isDefault() && r.to.Addr().Is6():
 			line("    gateway6: %s", quoted(r.via.String()))
 		default:
 			add(r, "")
 		}
 	}
 	for _, p := range g.policies(i) {
-		if cloudInit {
+		if !to.netplan {
 			continue
 		}
 		for _, r := range p.routes {
