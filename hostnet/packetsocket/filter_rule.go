@@ -12,7 +12,7 @@ import (
 )
 
 // Filter says which frames a server wants: untagged frames that pass any of the rules. The kernel runs the rules of all servers
-// as one filter, so that frames for none of them are cheap. A server may also receive what another server on its port wants.
+// as one filter, so that frames for none of them are cheap. What the kernel passes is compared with each server's own rules again.
 type Filter struct {
 	Rules []Rule
 }
@@ -34,7 +34,9 @@ const (
 	offsetType     = 12
 	offsetFragment = ethernetSize + 6
 	offsetIPProto  = ethernetSize + 9
+	offsetIPTarget = ethernetSize + 16
 	offsetIP6Next  = ethernetSize + 6
+	offsetIP6To    = ethernetSize + 24
 	offsetIP6Body  = ethernetSize + ipv6Size
 	offsetARPOp    = ethernetSize + 6
 	offsetARPTPA   = ethernetSize + 24
@@ -65,6 +67,31 @@ func UDP6To(port uint16) Rule {
 		equal(1, offsetIP6Next, uint32(ProtocolUDP)),
 		equal(2, offsetIP6Body+2, uint32(port)),
 	}
+}
+
+// TCP4To passes whole IPv4 packets with TCP to the port of the address, with any length of IP options.
+func TCP4To(address netip.Addr, port uint16) Rule {
+	a := address.As4()
+	return Rule{
+		equal(2, offsetType, uint32(EtherTypeIPv4)),
+		equal(1, offsetIPProto, uint32(ProtocolTCP)),
+		equal(4, offsetIPTarget, binary.BigEndian.Uint32(a[:])),
+		{load: []bpf.Instruction{bpf.LoadAbsolute{Off: offsetFragment, Size: 2}}, cond: bpf.JumpBitsNotSet, value: 0x3fff},
+		{load: []bpf.Instruction{
+			bpf.LoadMemShift{Off: ethernetSize},
+			bpf.LoadIndirect{Off: ethernetSize + 2, Size: 2},
+		}, cond: bpf.JumpEqual, value: uint32(port)},
+	}
+}
+
+// TCP6To passes IPv6 packets with TCP, and without extension headers, to the port of the address.
+func TCP6To(address netip.Addr, port uint16) Rule {
+	a := address.As16()
+	r := Rule{equal(2, offsetType, uint32(EtherTypeIPv6)), equal(1, offsetIP6Next, uint32(ProtocolTCP))}
+	for i := range uint32(4) {
+		r = append(r, equal(4, offsetIP6To+4*i, binary.BigEndian.Uint32(a[4*i:])))
+	}
+	return append(r, equal(2, offsetIP6Body+2, uint32(port)))
 }
 
 // RARP passes reverse ARP (RFC 903). Hypervisors use it to announce a guest that has arrived.

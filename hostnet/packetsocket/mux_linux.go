@@ -239,6 +239,9 @@ func (x *Mux) deliver(index int, frame []byte) {
 		x.counted.Unserved++
 	}
 	for _, p := range places {
+		if !p.filter.passes(frame) {
+			continue // another server wants it
+		}
 		for _, answer := range p.receiver.Frame(frame) {
 			if err := p.Send(answer); err != nil {
 				// A guest whose device is down or full asks again. Nobody else needs the error.

@@ -27,6 +27,7 @@ const (
 
 // IP protocol numbers.
 const (
+	ProtocolTCP    uint8 = 6
 	ProtocolUDP    uint8 = 17
 	ProtocolICMPv6 uint8 = 58
 )

@@ -23,6 +23,7 @@ type PortDriver struct {
 	open    Opener
 	service func(Binding) (Service, error)
 	gone    func(device string)
+	ended   func(device string)
 	log     *slog.Logger
 
 	end  context.CancelFunc
@@ -43,7 +44,10 @@ type PortConfig struct {
 	Open    Opener                         // Mux.Open for netdevs
 	Service func(Binding) (Service, error) // refuses a binding that cannot be served; only Apply calls it
 	// Apply calls Gone when a binding is removed because its device does not exist any more. It may be nil.
-	Gone   func(device string)
+	Gone func(device string)
+	// Ended is called after the server of a device has ended for any reason: its binding or its device was removed, or the driver is
+	// closed. No frame of it is read any more. It may be nil.
+	Ended  func(device string)
 	Logger *slog.Logger // slog.Default when nil
 }
 
@@ -55,9 +59,12 @@ func NewPortDriver(c PortConfig) *PortDriver {
 	if c.Gone == nil {
 		c.Gone = func(string) {}
 	}
+	if c.Ended == nil {
+		c.Ended = func(string) {}
+	}
 	ctx, end := context.WithCancel(context.Background())
 	d := &PortDriver{
-		name: c.Name, kind: c.Kind, open: c.Open, service: c.Service, gone: c.Gone, log: c.Logger.With("server", c.Name), end: end,
+		name: c.Name, kind: c.Kind, open: c.Open, service: c.Service, gone: c.Gone, ended: c.Ended, log: c.Logger.With("server", c.Name), end: end,
 		ports: map[string]*port{}, lost: map[string]bool{},
 		woken: make(chan struct{}, 1), scheduled: make(chan struct{}, 1),
 	}
@@ -75,7 +82,7 @@ func (d *PortDriver) Close() error {
 	d.mu.Unlock()
 	var errs []error
 	for _, p := range all {
-		errs = append(errs, p.transport.Close())
+		errs = append(errs, d.shut(p))
 	}
 	return errors.Join(errs...)
 }
@@ -158,7 +165,14 @@ func (d *PortDriver) stop(device string) error {
 	if p == nil {
 		return nil
 	}
-	return p.transport.Close()
+	return d.shut(p)
+}
+
+// shut ends a server that is not listed any more.
+func (d *PortDriver) shut(p *port) error {
+	err := p.transport.Close()
+	d.ended(p.device)
+	return err
 }
 
 // serve starts to serve the binding. If the device is served already, the new binding replaces the old one without a gap.
@@ -198,6 +212,10 @@ func (d *PortDriver) begin(device string, b Binding, service *Service) error {
 	if err != nil {
 		return err
 	}
+	if service.Begin != nil {
+		service.Begin(t)
+	}
+	p.begun.Store(true)
 	d.mu.Lock()
 	p.transport = t
 	d.ports[device] = p
@@ -220,7 +238,7 @@ func (d *PortDriver) forget(p *port) {
 	if !held {
 		return
 	}
-	if err := p.transport.Close(); err != nil {
+	if err := d.shut(p); err != nil {
 		p.logger().Debug("cannot close the transport of a lost device", "error", err)
 	}
 }

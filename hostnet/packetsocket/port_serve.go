@@ -19,12 +19,20 @@ const (
 // receiveSize is the size in bytes of the largest frame that is read. Longer frames are cut and then fail to parse.
 const receiveSize = 2048
 
+// Limit is the token bucket of a port's server. Frames beyond it are dropped unread.
+type Limit struct{ PerSecond, Burst int }
+
 // Service is what is served on one port. It must not be changed after it was passed on.
 type Service struct {
 	Filter Filter
+	// Limit is zero for servers that exchange a few frames with a guest. It is read when the device's server begins.
+	Limit Limit
 	// Answer returns the frames to send back for a received one. It must not keep the received frame, which may not have passed
 	// the filter. One goroutine at a time calls it. It does not wait, and its work is bounded by the frame's size.
 	Answer func(received []byte, log *slog.Logger) [][]byte
+	// Begin is called when the server of a device begins, before its first frame. It is not called when another Service takes the
+	// place of one on the same device. The Sender sends to the guest at any time, until PortConfig.Ended is called. Begin may be nil.
+	Begin func(Sender)
 	// Unsolicited returns the frames that are sent when the service starts or is replaced, and then again after each Interval.
 	// Interval gets the number of times that they were sent since. If Unsolicited is nil, none are sent.
 	Unsolicited func() [][]byte
@@ -36,6 +44,7 @@ type port struct {
 	device    string
 	transport Transport               // set once, before the driver lists the port
 	service   atomic.Pointer[Service] // without its filter, which the transport has
+	begun     atomic.Bool             // frames that arrive before are dropped; clients repeat them
 	limit     *rate.Limiter           // nil before the first frame
 	log       *slog.Logger
 	binding   Binding
@@ -62,13 +71,25 @@ func (p *port) logger() *slog.Logger { return p.log.With("device", p.device) }
 
 // answer reads a received frame if the bucket has a token. One goroutine at a time calls it.
 func (p *port) answer(received []byte) [][]byte {
+	if !p.begun.Load() {
+		return nil
+	}
+	s := p.service.Load()
 	if p.limit == nil {
-		p.limit = rate.NewLimiter(framesPerSecond, framesBurst)
+		p.limit = s.Limit.bucket()
 	}
 	if !p.limit.Allow() {
 		return nil
 	}
-	return p.service.Load().Answer(received, p.logger())
+	return s.Answer(received, p.logger())
+}
+
+// bucket is the full bucket of the limit.
+func (l Limit) bucket() *rate.Limiter {
+	if l == (Limit{}) {
+		l = Limit{framesPerSecond, framesBurst}
+	}
+	return rate.NewLimiter(rate.Limit(l.PerSecond), l.Burst)
 }
 
 // speak sends the port's unsolicited frames and sets the time of the next ones.

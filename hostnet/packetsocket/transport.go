@@ -21,7 +21,7 @@ type Transport interface {
 
 // Receiver gets what a transport receives.
 type Receiver struct {
-	// Frame is called by one goroutine at a time, for each frame of the guest that passes the filter, and possibly for others. It
+	// Frame is called by one goroutine at a time, for each frame of the guest that passes the filter. It
 	// returns the frames to send back. The frame is cut to 2,048 bytes and valid only during the call. Frame must not wait,
 	// because others wait meanwhile, and must not open or close transports.
 	Frame func(frame []byte) [][]byte
