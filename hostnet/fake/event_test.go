@@ -57,7 +57,7 @@ func names(keys []object.Key) string {
 func TestRestart(t *testing.T) {
 	t.Parallel()
 	h := furnished(t)
-	inProcess := []object.Kind{object.KindDHCPBinding, object.KindRABinding, object.KindActivation, object.KindAnnouncement}
+	inProcess := []object.Kind{object.KindDHCPBinding, object.KindRABinding, object.KindMetadataBinding, object.KindActivation, object.KindAnnouncement}
 	want := map[object.Key]bool{}
 	for k := range h.Objects() {
 		want[k] = !slices.Contains(inProcess, k.Kind)

@@ -54,6 +54,7 @@ func New(more ...object.Kind) *Host {
 		newDriver(h, "tagfilter", false, object.KindTagFilter),
 		newDriver(h, "dhcp", true, object.KindDHCPBinding),
 		newDriver(h, "ra", true, object.KindRABinding),
+		newDriver(h, "metadata", true, object.KindMetadataBinding),
 		newDriver(h, "activation", true, object.KindActivation),
 		newDriver(h, "announce", true, object.KindAnnouncement),
 		newDriver(h, "netns", false, object.KindNamespace, object.KindVeth, object.KindAddresses, object.KindRoute,

@@ -28,6 +28,7 @@ func examples() []example {
 		{&object.Qdisc{OwnerUID: "p", Device: "tap1"}, &object.Qdisc{OwnerUID: "p", Device: "tap1", Root: "tbf"}},
 		{&object.DHCPBinding{OwnerUID: "p", Device: "tap1"}, &object.DHCPBinding{OwnerUID: "p", Device: "tap1", Hostname: "web"}},
 		{&object.RABinding{OwnerUID: "p", Device: "tap1"}, &object.RABinding{OwnerUID: "p", Device: "tap1", Domain: "a"}},
+		{&object.MetadataBinding{OwnerUID: "p", Device: "tap1"}, &object.MetadataBinding{OwnerUID: "p", Device: "tap1", UserData: object.Secret("a")}},
 		{&object.Activation{OwnerUID: "p", Device: "tap1"}, &object.Activation{OwnerUID: "p", Device: "tap1", Migration: 2}},
 		{&object.Announcement{OwnerUID: "p"}, &object.Announcement{OwnerUID: "p", VLAN: 5}},
 		{&object.Namespace{OwnerUID: "r", Name: space}, &object.Namespace{OwnerUID: "s", Name: space}},

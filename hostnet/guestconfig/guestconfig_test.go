@@ -69,7 +69,7 @@ func guests() map[string]Guest {
 }
 
 func renderers() map[string]func(Guest) []File {
-	return map[string]func(Guest) []File{"openstack": OpenStack, "nocloud": noCloud(false), "nocloud-netplan": noCloud(true),
+	return map[string]func(Guest) []File{"openstack": OpenStack, "service": served, "nocloud": noCloud(false), "nocloud-netplan": noCloud(true),
 		"netplan": Netplan, "interfaces": Interfaces,
 		"networkd": Networkd, "networkmanager": NetworkManager}
 }

@@ -12,7 +12,7 @@ import (
 // identity are the fields that make up the key. With another value it is another object.
 var identity = paths(`
 	Bridge.Name Uplink.Device OVSPort.Device Session.Device Meter.Bridge Meter.ID FlowSet.Bridge FlowSet.Cookie Link.Name Qdisc.Device
-	DHCPBinding.Device RABinding.Device Activation.Device Announcement.OwnerUID Announcement.Part
+	DHCPBinding.Device RABinding.Device MetadataBinding.Device Activation.Device Announcement.OwnerUID Announcement.Part
 	Namespace.Name Veth.Namespace Veth.Name Addresses.Namespace Addresses.Device Route.Namespace Route.Table Route.Destination
 	Rule.Namespace Rule.Priority Rule.From Neighbor.Namespace Neighbor.Device Neighbor.Address Proxy.Namespace Proxy.Device Proxy.Address
 	NATTable.Namespace NATMapping.Namespace NATMapping.Floating
@@ -220,7 +220,9 @@ func TestLostFieldDiffers(t *testing.T) {
 // TestOrderOfSetsIsNone: the kernel and OVS return elements in any order. Lists that are sent to a guest have an order.
 func TestOrderOfSetsIsNone(t *testing.T) {
 	t.Parallel()
-	ordered := paths(`Announcement.Addresses DHCPBinding.DNS DHCPBinding.NTP DHCPBinding.V4 DHCPBinding.V6 RABinding.Prefixes RABinding.DNS`)
+	ordered := paths(`Announcement.Addresses DHCPBinding.DNS DHCPBinding.NTP DHCPBinding.V4 DHCPBinding.V6 RABinding.Prefixes RABinding.DNS
+		MetadataBinding.Sources MetadataBinding.Addresses MetadataBinding.Gateways MetadataBinding.Routes MetadataBinding.DNS
+		MetadataBinding.UserData MetadataBinding.SSHKeys MetadataBinding.Words`)
 	for _, like := range kinds {
 		v := reflect.ValueOf(like).Elem()
 		for i := range v.NumField() {

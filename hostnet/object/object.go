@@ -29,6 +29,8 @@ const (
 	KindDHCPBinding Kind = "dhcp-binding" // the DHCPv4 and DHCPv6 servers of one guest port
 	KindRABinding   Kind = "ra-binding"   // the router advertisements of one guest port
 	KindActivation  Kind = "activation"   // listening for a guest's own announcement on its standby port
+	// KindMetadataBinding is the metadata service of one guest port.
+	KindMetadataBinding Kind = "metadata-binding"
 	// KindAnnouncement announces to the physical network where one guest port is now.
 	KindAnnouncement Kind = "announcement"
 
@@ -58,7 +60,7 @@ const (
 func Kinds() []Kind {
 	return []Kind{
 		KindBridge, KindUplink, KindOVSPort, KindSession, KindMeter, KindFlowSet, KindLink, KindQdisc, KindDHCPBinding, KindRABinding,
-		KindActivation, KindAnnouncement,
+		KindMetadataBinding, KindActivation, KindAnnouncement,
 		KindNamespace, KindVeth, KindAddresses, KindRoute, KindRule, KindNeighbor, KindProxy, KindNATTable, KindNATMapping,
 		KindVLANDevice, KindLinuxBridge, KindBridgePort, KindPortSecurity, KindPortSecurityElements, KindTagFilter, KindPortSecurityUplink,
 		KindHostFilter, KindSilentDevice,

@@ -11,14 +11,15 @@ import (
 
 // needs is what an object depends on because of its kind, besides its After.
 var needs = map[object.Kind]func(o object.Object) []object.Key{
-	object.KindUplink:      func(o object.Object) []object.Key { return bridge(o.(*object.Uplink).Bridge) },
-	object.KindOVSPort:     func(o object.Object) []object.Key { return bridge(o.(*object.OVSPort).Bridge) },
-	object.KindSession:     func(o object.Object) []object.Key { return bridge(o.(*object.Session).Bridge) },
-	object.KindMeter:       func(o object.Object) []object.Key { return bridge(o.(*object.Meter).Bridge) },
-	object.KindFlowSet:     func(o object.Object) []object.Key { return bridge(o.(*object.FlowSet).Bridge) },
-	object.KindDHCPBinding: func(o object.Object) []object.Key { return link(o.(*object.DHCPBinding).Device) },
-	object.KindRABinding:   func(o object.Object) []object.Key { return link(o.(*object.RABinding).Device) },
-	object.KindActivation:  func(o object.Object) []object.Key { return link(o.(*object.Activation).Device) },
+	object.KindUplink:          func(o object.Object) []object.Key { return bridge(o.(*object.Uplink).Bridge) },
+	object.KindOVSPort:         func(o object.Object) []object.Key { return bridge(o.(*object.OVSPort).Bridge) },
+	object.KindSession:         func(o object.Object) []object.Key { return bridge(o.(*object.Session).Bridge) },
+	object.KindMeter:           func(o object.Object) []object.Key { return bridge(o.(*object.Meter).Bridge) },
+	object.KindFlowSet:         func(o object.Object) []object.Key { return bridge(o.(*object.FlowSet).Bridge) },
+	object.KindDHCPBinding:     func(o object.Object) []object.Key { return link(o.(*object.DHCPBinding).Device) },
+	object.KindRABinding:       func(o object.Object) []object.Key { return link(o.(*object.RABinding).Device) },
+	object.KindMetadataBinding: func(o object.Object) []object.Key { return link(o.(*object.MetadataBinding).Device) },
+	object.KindActivation:      func(o object.Object) []object.Key { return link(o.(*object.Activation).Device) },
 	object.KindVeth: func(o object.Object) []object.Key {
 		v := o.(*object.Veth)
 		return append(namespace(v.Namespace), namespace(v.Peer.Namespace)...)
@@ -139,7 +140,7 @@ func TestOwnerIsTheUID(t *testing.T) {
 func TestNetdev(t *testing.T) {
 	t.Parallel()
 	on := []object.Kind{object.KindUplink, object.KindOVSPort, object.KindLink, object.KindQdisc, object.KindDHCPBinding, object.KindRABinding,
-		object.KindActivation, object.KindAnnouncement, object.KindBridgePort}
+		object.KindMetadataBinding, object.KindActivation, object.KindAnnouncement, object.KindBridgePort}
 	for _, like := range kinds {
 		o := sample(like, 1)
 		device, ok := o.(object.OnDevice)

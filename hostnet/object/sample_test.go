@@ -19,7 +19,7 @@ import (
 // kinds has an empty object of every kind.
 var kinds = []object.Object{
 	&object.Bridge{}, &object.Uplink{}, &object.OVSPort{}, &object.Session{}, &object.Meter{}, &object.FlowSet{}, &object.Link{}, &object.Qdisc{},
-	&object.DHCPBinding{}, &object.RABinding{}, &object.Activation{}, &object.Announcement{},
+	&object.DHCPBinding{}, &object.RABinding{}, &object.MetadataBinding{}, &object.Activation{}, &object.Announcement{},
 	&object.Namespace{}, &object.Veth{}, &object.Addresses{}, &object.Route{}, &object.Rule{}, &object.Neighbor{}, &object.Proxy{},
 	&object.NATTable{}, &object.NATMapping{},
 	&object.VLANDevice{}, &object.LinuxBridge{}, &object.BridgePort{}, &object.PortSecurity{}, &object.PortSecurityElements{}, &object.TagFilter{},

@@ -11,7 +11,7 @@ import (
 // needed at once. Everything else on the host outlived it. Announcements are also made by this process, but they are sent to the
 // physical network, where nothing from an old node config must be sent.
 func servesGuest(k object.Kind) bool {
-	return k == object.KindDHCPBinding || k == object.KindRABinding
+	return k == object.KindDHCPBinding || k == object.KindRABinding || k == object.KindMetadataBinding
 }
 
 // serveEarly starts the guests' servers from the node config on disk, before etcd has answered or CacheAfter has passed, because guests
