@@ -76,7 +76,7 @@ func filter(b *object.DHCPBinding) packetsocket.Filter {
 	f := packetsocket.Filter{Rules: []packetsocket.Rule{
 		packetsocket.UDP4To(server4Port),
 		packetsocket.UDP6To(server6Port),
-		packetsocket.ICMPv6Type(neighborSolicitation).NDTarget(object.ServerLinkLocal),
+		packetsocket.ICMPv6Type(packetsocket.NeighborSolicitation).NDTarget(object.ServerLinkLocal),
 	}}
 	for _, s := range servers(b) {
 		f.Rules = append(f.Rules, packetsocket.ARPRequestFor(s))

@@ -6,9 +6,9 @@ import (
 	"golang.org/x/net/bpf"
 )
 
-// passes says whether the untagged frame passes one of the rules. The kernel's filter is that of all servers on all devices. Without this
+// Passes says whether the untagged frame passes one of the rules. The kernel's filter is that of all servers on all devices. Without this
 // second look a server would spend the tokens of its bucket on frames for others.
-func (f Filter) passes(frame []byte) bool {
+func (f Filter) Passes(frame []byte) bool {
 	for _, r := range f.Rules {
 		if r.passes(frame) {
 			return true

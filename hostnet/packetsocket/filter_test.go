@@ -38,7 +38,7 @@ func accepts(t *testing.T, rules []Rule, shut []int, tagged bool, frame []byte) 
 	if err != nil {
 		t.Fatal(err)
 	}
-	if own := (Filter{rules}).passes(frame); len(shut) == 0 && !tagged && own != (n > 0) {
+	if own := (Filter{rules}).Passes(frame); len(shut) == 0 && !tagged && own != (n > 0) {
 		t.Errorf("the kernel's program says %v, the second look %v: %x", n > 0, own, frame)
 	}
 	return n > 0

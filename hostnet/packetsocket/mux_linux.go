@@ -239,7 +239,7 @@ func (x *Mux) deliver(index int, frame []byte) {
 		x.counted.Unserved++
 	}
 	for _, p := range places {
-		if !p.filter.passes(frame) {
+		if !p.filter.Passes(frame) {
 			continue // another server wants it
 		}
 		for _, answer := range p.receiver.Frame(frame) {

@@ -62,6 +62,11 @@ func (b Between) header(etherType uint16, size int) []byte {
 	return binary.BigEndian.AppendUint16(f, etherType)
 }
 
+// Frame builds a whole untagged frame with the packet, which it copies.
+func Frame(between Between, etherType uint16, packet []byte) []byte {
+	return append(between.header(etherType, len(packet)), packet...)
+}
+
 // UDP builds a whole frame with an IPv4 or IPv6 datagram. src and dst must be of the same family. The payload has at most 65,000
 // bytes.
 func UDP(between Between, src, dst netip.AddrPort, payload []byte) []byte {

@@ -33,6 +33,8 @@ type Service struct {
 	// Begin is called when the server of a device begins, before its first frame. It is not called when another Service takes the
 	// place of one on the same device. The Sender sends to the guest at any time, until PortConfig.Ended is called. Begin may be nil.
 	Begin func(Sender)
+	// Limited is called for each frame that the token bucket drops. It may be nil.
+	Limited func()
 	// Unsolicited returns the frames that are sent when the service starts or is replaced, and then again after each Interval.
 	// Interval gets the number of times that they were sent since. If Unsolicited is nil, none are sent.
 	Unsolicited func() [][]byte
@@ -79,6 +81,9 @@ func (p *port) answer(received []byte) [][]byte {
 		p.limit = s.Limit.bucket()
 	}
 	if !p.limit.Allow() {
+		if s.Limited != nil {
+			s.Limited()
+		}
 		return nil
 	}
 	return s.Answer(received, p.logger())
