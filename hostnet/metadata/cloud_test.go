@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/adapters/gonet"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
@@ -24,8 +23,6 @@ import (
 	"weft/hostnet/object"
 	"weft/hostnet/packetsocket"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 var guestMAC = object.MAC{0xfa, 0x16, 0x3e, 0, 0, 1}
 
