@@ -36,8 +36,8 @@ type PortSpec struct {
 	// SecurityGroups are the names of security groups of the project: the guest sends and receives what a rule of one of them allows. A
 	// port that names none has the project's default, if there is one. Otherwise it is not filtered.
 	SecurityGroups []string `json:"securityGroups,omitempty"`
-	// UserData is what the guest's first boot runs or reads, as cloud-init knows it, in text. It often holds secrets: hosts do not get it,
-	// and neither errors nor `weft describe` show it. UserDataBase64 takes its place for other bytes than text, for example those of gzip.
+	// UserData is what the guest's first boot runs or reads, as cloud-init knows it, in text. It often holds secrets: only the port's own
+	// hosts get it, for the metadata service, and neither errors nor `weft describe` show it. UserDataBase64 takes its place for other bytes than text, for example those of gzip.
 	UserData       string `json:"userData,omitempty"`
 	UserDataBase64 string `json:"userDataBase64,omitempty"`
 	// SSHKeys are public keys, each as a line of authorized_keys without options: type, key and comment.

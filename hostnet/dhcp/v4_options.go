@@ -150,7 +150,7 @@ func routes4(l object.DHCPv4Lease) []byte {
 	return b
 }
 
-// onLink4 lists what is on the link although it is outside of the lease's prefix: the router, the server, next hops.
+// onLink4 lists what is on the link although it is outside of the lease's prefix: the router, the server, and what the lease names.
 func onLink4(l object.DHCPv4Lease) (list []netip.Addr) {
 	add := func(a netip.Addr) {
 		if a.Is4() && !a.IsUnspecified() && !l.Prefix.Contains(a) && !slices.Contains(list, a) {
@@ -159,6 +159,9 @@ func onLink4(l object.DHCPv4Lease) (list []netip.Addr) {
 	}
 	add(l.Router)
 	add(l.Server)
+	for _, a := range l.OnLink {
+		add(a)
+	}
 	return list
 }
 

@@ -55,6 +55,8 @@ type DHCPv4Lease struct {
 	Server netip.Addr
 	Router netip.Addr  // not valid if none is announced; outside of Prefix it is on the link
 	Routes []DHCPRoute // classless static routes (RFC 3442)
+	// OnLink are addresses outside of Prefix to which the guest is given a route on the link.
+	OnLink []netip.Addr
 }
 
 // DHCPRoute is one IPv4 route told to guests.

@@ -35,6 +35,8 @@ func reservedNames() *strings.Replacer {
 		"$server_link_local_bits", bits(object.ServerLinkLocal, 128), "$server_link_local", object.ServerLinkLocal.String(),
 		"$gateway_link_local_bits", bits(object.GatewayLinkLocal, 128), "$gateway_link_local", object.GatewayLinkLocal.String(),
 		"$derived_link_local_bits", bits(derived.Addr(), derived.Bits()), "$derived_link_local", derived.String(),
+		"$metadata_ipv6_bits", bits(object.MetadataIPv6, 128), "$metadata_ipv6", object.MetadataIPv6.String(),
+		"$metadata_ipv4", object.MetadataIPv4.String(),
 		"$server_mac", object.ServerMAC.String(), "$gateway_mac", object.GatewayMAC.String(),
 	)...)
 }

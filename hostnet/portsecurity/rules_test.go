@@ -133,8 +133,10 @@ func TestReservedIdentities(t *testing.T) {
 	t.Parallel()
 	number := func(a netip.Addr) string { b := a.As16(); return "0x" + hex.EncodeToString(b[:]) }
 	both := fmt.Sprintf("{ %s, %s }", object.ServerMAC, object.GatewayMAC)
-	locals := fmt.Sprintf("{ %s, %s }", object.ServerLinkLocal, object.GatewayLinkLocal)
-	numbers := fmt.Sprintf("{ %s, %s }", number(object.ServerLinkLocal), number(object.GatewayLinkLocal))
+	locals := fmt.Sprintf("{ %s, %s, %s }", object.ServerLinkLocal, object.GatewayLinkLocal, object.MetadataIPv6)
+	numbers := fmt.Sprintf("{ %s, %s, %s }", number(object.ServerLinkLocal), number(object.GatewayLinkLocal), number(object.MetadataIPv6))
+	servers := fmt.Sprintf("{ %s, %s }", number(object.ServerLinkLocal), number(object.MetadataIPv6))
+	service4, service6 := object.MetadataIPv4.String(), object.MetadataIPv6.String()
 	derived := object.DefaultMACPrefix.DerivedLinkLocal()
 	prefix := number(derived.Addr())[:2+derived.Bits()/4]
 	chains := chainRules()
@@ -152,7 +154,14 @@ func TestReservedIdentities(t *testing.T) {
 		{"guest_ipv6", fmt.Sprintf("ip6 saddr %s drop", derived)},
 		{"guest_dad", "@th,64,128 " + numbers + " drop"},
 		{"guest_dad", fmt.Sprintf("@th,64,%d %s drop", derived.Bits(), prefix)},
-		{"guest_solicits", "@th,64,128 " + number(object.ServerLinkLocal) + " drop"},
+		{"guest_solicits", "@th,64,128 " + servers + " drop"},
+		{"guest_arp", "arp daddr ip " + service4 + " drop"},
+		{"guest_ipv6", "ip6 daddr " + service6 + " drop"},
+		{"from_network_arp", "arp saddr ip " + service4 + " drop"},
+		{"from_network_arp", "arp daddr ip " + service4 + " drop"},
+		{"from_network_ipv4", "ip saddr " + service4 + " drop"},
+		{"from_network_ipv4", "ip daddr " + service4 + " drop"},
+		{"from_network_ipv6", "ip6 daddr " + service6 + " drop"},
 		{"from_network_neighbors", "@th,64,128 " + numbers + " drop"},
 	} {
 		if !slices.Contains(chains[c.chain], c.rule) {
@@ -186,7 +195,8 @@ func TestFirstRules(t *testing.T) {
 		t.Errorf("prerouting: %q", got)
 	}
 	sources := []string{"meta protocol . ip daddr @management4 counter name management drop",
-		"meta protocol . ip saddr @management4 counter name management drop", "iifname . @ll,48,48 . ip saddr @pairs4 goto guest_ipv4_says", "iifname . ip saddr @ipv4 goto guest_ipv4_says",
+		"meta protocol . ip saddr @management4 counter name management drop", "ip daddr 169.254.169.254 drop",
+		"iifname . @ll,48,48 . ip saddr @pairs4 goto guest_ipv4_says", "iifname . ip saddr @ipv4 goto guest_ipv4_says",
 		"ip saddr 0.0.0.0 udp dport 67 drop", "drop"}
 	if got := chains["guest_ipv4"]; !slices.Equal(got, sources) {
 		t.Errorf("guest_ipv4: %q", got)
@@ -198,9 +208,10 @@ func TestFirstRules(t *testing.T) {
 func TestGuestsAreCounted(t *testing.T) {
 	t.Parallel()
 	silent := map[string][]string{
-		"guest": {"ether daddr " + object.ServerMAC.String() + " drop"}, "guest_ipv4": {"ip saddr 0.0.0.0 udp dport 67 drop"}, "udp4": {"udp dport 67 drop"},
-		"guest_arp": {"meta ibrname . arp daddr ip @servers drop"}, "guest_dad": {"icmpv6 type { 131, 133, 143 } drop"}, "udp6": {"udp dport 547 drop"},
-		"guest_icmpv6": {"icmpv6 type 133 drop"}, "guest_solicits": {"@th,64,128 0x" + hex.EncodeToString(object.ServerLinkLocal.AsSlice()) + " drop"},
+		"guest": {"ether daddr " + object.ServerMAC.String() + " drop"}, "guest_ipv4": {"ip saddr 0.0.0.0 udp dport 67 drop", "ip daddr 169.254.169.254 drop"}, "udp4": {"udp dport 67 drop"},
+		"guest_arp":  {"meta ibrname . arp daddr ip @servers drop", "arp daddr ip 169.254.169.254 drop"},
+		"guest_ipv6": {"ip6 daddr fe80::a9fe:a9fe drop"}, "guest_dad": {"icmpv6 type { 131, 133, 143 } drop"}, "udp6": {"udp dport 547 drop"},
+		"guest_icmpv6": {"icmpv6 type 133 drop"}, "guest_solicits": {fmt.Sprintf("@th,64,128 { 0x%x, 0x%x } drop", object.ServerLinkLocal.AsSlice(), object.MetadataIPv6.AsSlice())},
 	}
 	chain, found := "", map[string]bool{}
 	for line := range strings.Lines(ruleset()) {

@@ -31,13 +31,15 @@ const (
 	FeatureSecurityGroups Feature = "security-groups"
 	// FeatureManagement: guests are kept from the management networks (Host.ManagementCIDRs).
 	FeatureManagement Feature = "management"
+	// FeatureMetadata: what guests are configured with (Metadata). A node without it gets the ports and serves no metadata.
+	FeatureMetadata Feature = "metadata"
 )
 
 // Features lists what this version of the host reconciler can do.
 func Features() []Feature {
 	return []Feature{FeatureVLAN, FeatureDHCPv4, FeatureDHCPv6, FeatureRA, FeatureStandby, FeatureRouter, FeatureCentral,
 		FeatureSessionSecret, FeatureOnLink, FeatureLimits, FeatureFlat, FeatureIsolation, FeatureAddressPairs, FeatureSecurityGroups,
-		FeatureManagement}
+		FeatureManagement, FeatureMetadata}
 }
 
 // Baseline lists the features that every node of layout version v1 has.

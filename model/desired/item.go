@@ -42,6 +42,8 @@ type ItemKind struct {
 	New  func() Item
 	// Unawaited says that no object's status waits until such an item is programmed.
 	Unawaited bool
+	// Secrets are the names of JSON fields of which only the size is shown to people.
+	Secrets []string
 }
 
 // Kinds are the kinds of items that a reader knows. It only reads the list.
@@ -50,7 +52,7 @@ type Kinds []ItemKind
 // AllKinds are all kinds of this version.
 func AllKinds() Kinds {
 	return Kinds{HostKind(), NetworkKind(), PortKind(), RouterKind(), FloatingIPKind(), NeighborsKind(), SecurityGroupKind(),
-		GroupMembersKind()}
+		GroupMembersKind(), MetadataKind()}
 }
 
 // New returns an empty item of the kind, or nil for a kind that is not in the list.
@@ -71,6 +73,16 @@ func (list Kinds) Unawaited(k Kind) bool {
 		}
 	}
 	return false
+}
+
+// Secrets are the names of JSON fields of items of the kind of which only the size is shown to people.
+func (list Kinds) Secrets(k Kind) []string {
+	for _, one := range list {
+		if one.Kind == k {
+			return one.Secrets
+		}
+	}
+	return nil
 }
 
 // Decode reads an item from its JSON, as strictly as a reader of any version may: it ignores unknown fields. The error says what

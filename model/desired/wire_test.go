@@ -22,7 +22,7 @@ var update = flag.Bool("update", false, "write the golden instead of comparing w
 
 // kinds are those of this version.
 var kinds = []desired.Kind{desired.KindHost, desired.KindNetwork, desired.KindPort, desired.KindRouter, desired.KindFloatingIP, desired.KindNeighbors,
-	desired.KindSecurityGroup, desired.KindGroupMembers}
+	desired.KindSecurityGroup, desired.KindGroupMembers, desired.KindMetadata}
 
 // fill gives every field a value that is not zero, so that no field is omitted when it is written.
 func fill(v reflect.Value) {

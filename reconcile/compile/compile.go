@@ -52,7 +52,7 @@ func newCompiler(in Input) Compiler {
 // AllKinds are all kinds of this version.
 func AllKinds() Kinds {
 	return Kinds{hostKind(), networkKind(), portKind(), routerKind(), floatingKind(), neighborsKind(), securityGroupKind(),
-		groupMembersKind()}
+		groupMembersKind(), metadataKind()}
 }
 
 // NewIndex builds the index of a whole node config and of the facts. Either may be nil. Its cost is proportional to both. No item counts

@@ -42,7 +42,14 @@ func (c Compiler) port(b *Builder, p *desired.Port) {
 		return
 	}
 	mac, router := c.networkRouterMAC(n)
-	addPlugged(b, usable, p, plug, router, mac)
+	if !addPlugged(b, usable, p, plug) {
+		return
+	}
+	if plug.Netdev {
+		addServices(b, usable, p, plug.Device, router, mac)
+		addMetadata(b, usable, p, c.read.Metadata(p.UID), plug.Device)
+	}
+	announcePort(b, usable, p, plug)
 }
 
 // warnMAC compares the port's MAC with the MAC that the hypervisor says the guest has. libvirt and os-vif write it to OVS. For a
@@ -58,13 +65,13 @@ func (c Compiler) warnMAC(b *Builder, p *desired.Port, device string) {
 	}
 }
 
-// addPlugged adds what is built on a guest's device.
-func addPlugged(b *Builder, n *desired.Network, p *desired.Port, plug Plug, router bool, mac object.MAC) {
+// addPlugged adds what is built on a guest's device. It says whether the guest may be served there.
+func addPlugged(b *Builder, n *desired.Network, p *desired.Port, plug Plug) bool {
 	if plug.Netdev {
 		b.Add(portQdisc(p, plug))
 	}
 	if !plug.Open && p.State == desired.StateActive {
-		return
+		return false
 	}
 	if plug.Netdev {
 		b.Add(&object.Link{OwnerUID: p.UID, Name: plug.Device, MTU: n.MTU, NoIPv6: true, Up: true, After: plug.Up})
@@ -73,11 +80,13 @@ func addPlugged(b *Builder, n *desired.Network, p *desired.Port, plug Plug, rout
 	}
 	if !plug.Open {
 		addActivation(b, p, plug)
-		return
+		return false
 	}
-	if plug.Netdev {
-		addServices(b, n, p, plug.Device, router, mac)
-	}
+	return true
+}
+
+// announcePort announces where the guest's addresses are.
+func announcePort(b *Builder, n *desired.Network, p *desired.Port, plug Plug) {
 	a := &object.Announcement{
 		OwnerUID: p.UID, Device: plug.Uplink, VLAN: n.SegmentationID, MAC: object.MAC(p.MAC), Addresses: addresses(p),
 		After: plug.Announce, Network: n.UID,

@@ -149,6 +149,8 @@ func addressFault(n *desired.Network, a model.Address) string {
 		return "is reserved for Weft's own servers"
 	case a.Addr == object.GatewayLinkLocal:
 		return "is reserved for routers"
+	case a.Addr == object.MetadataIPv4 || a.Addr == object.MetadataIPv6:
+		return "is reserved for the metadata service"
 	case a.IsUnspecified() || a.IsMulticast() || a.IsLoopback() || a.IsLinkLocalUnicast() && a.Is6():
 		return "is no address a port can be given"
 	case n == nil:

@@ -14,10 +14,7 @@ import (
 // that they announce a router of ours. mac is the MAC of that router if it has its own.
 func addServices(u *Builder, n *desired.Network, p *desired.Port, device string, router bool, mac object.MAC) {
 	lease := time.Duration(max(n.DHCP.LeaseSeconds, 60)) * time.Second
-	mtu := n.DHCP.MTU
-	if mtu == 0 {
-		mtu = n.MTU
-	}
+	mtu := guestMTU(n)
 	v4, v6 := leases(n, p)
 	if len(v4) > 0 || len(v6) > 0 {
 		u.Add(&object.DHCPBinding{
@@ -54,9 +51,13 @@ func leases(n *desired.Network, p *desired.Port) (v4 []object.DHCPv4Lease, v6 []
 		if !ok || !s.DHCPServer.IsValid() {
 			continue
 		}
-		v4 = append(v4, object.DHCPv4Lease{
+		l := object.DHCPv4Lease{
 			Address: a.Addr, Prefix: s.CIDR.Prefix, Server: s.DHCPServer.Addr, Router: s.Gateway.Addr, Routes: routes(n.DHCP.Routes),
-		})
+		}
+		if !l.Router.IsValid() { // a guest with a default route reaches the metadata service by it
+			l.OnLink = []netip.Addr{object.MetadataIPv4}
+		}
+		v4 = append(v4, l)
 	}
 	return v4, v6
 }

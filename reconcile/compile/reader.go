@@ -88,6 +88,12 @@ func (r *Reader) GroupMembers(uid string) *desired.GroupMembers {
 	return r.config.GroupMembers(uid)
 }
 
+// Metadata finds what the guest of a port is configured with by the port's uid.
+func (r *Reader) Metadata(port string) *desired.Metadata {
+	r.note(ReadMetadata, port)
+	return r.config.Metadata(port)
+}
+
 // Item finds an item of any kind; nil when there is none, or when the host does not know the kind.
 func (r *Reader) Item(k desired.Key) desired.Item {
 	kind, ok := r.index.kinds.find(k.Kind)

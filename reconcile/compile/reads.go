@@ -22,6 +22,7 @@ const (
 	ReadNeighbors
 	ReadSecurityGroup
 	ReadGroupMembers
+	ReadMetadata
 )
 
 // The facts: of a device by its name, of a bridge by its name, or of the host.

@@ -17,6 +17,7 @@ import (
 	"weft/hostnet/bridge"
 	"weft/hostnet/dhcp"
 	"weft/hostnet/hostfilter"
+	"weft/hostnet/metadata"
 	"weft/hostnet/netlink"
 	"weft/hostnet/netns"
 	"weft/hostnet/nft"
@@ -81,7 +82,9 @@ func openDrivers(ctx context.Context, c Config, registry *prometheus.Registry) (
 		return nil, nil, errors.Join(err, netdevs.Close())
 	}
 	registry.MustRegister(packetSocketCounters(sockets)...)
-	open = append(open, netdevs, dhcp.New(sockets.Open, c.Logger),
+	guests := metadata.New(sockets.Open, c.Logger)
+	registry.MustRegister(newMetadataCounters(guests.Stats))
+	open = append(open, netdevs, dhcp.New(sockets.Open, c.Logger), guests,
 		ra.New(ra.Config{Open: sockets.Open, StateDir: c.StateDir, Logger: c.Logger}),
 		announce.New(sockets.OpenSender, c.Logger), activation.New(sockets.Open, c.Logger))
 	tags, err := tagfilter.New(tagfilter.Config{Links: links, Logger: c.Logger})

@@ -20,6 +20,7 @@ func bridgeFlows(uplinkPorts []uint32, macPrefixes []object.MAC, cookie uint64) 
 	l.drop(tableFromIsolated, prioDefault, object.Match{})
 	fromNetworkRules(&l)
 	gatewayRules(&l)
+	metadataFlows(&l)
 	for _, port := range uplinkPorts {
 		// A frame from the network is never sent back to it.
 		l.drop(tableUplink, prioReserved, object.Match{InPort: port})

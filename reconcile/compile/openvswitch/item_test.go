@@ -21,7 +21,7 @@ type change struct {
 	kinds            string // of the objects, in order
 }
 
-const fullPort = "ovs-port flow-set silent-device qdisc link dhcp-binding ra-binding announcement"
+const fullPort = "ovs-port flow-set silent-device qdisc link dhcp-binding ra-binding metadata-binding announcement"
 
 func (c change) run(t *testing.T) {
 	t.Helper()

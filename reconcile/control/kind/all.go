@@ -8,6 +8,6 @@ func AllKinds() Kinds {
 			securityGroupKind(), hostKind(), networkKind(), addressPoolKind(), routerKind(), portKind(), floatingKind(),
 		},
 		Items: []ItemKind{hostItemKind(), networkItemKind(), routerItemKind(), portItemKind(), floatingItemKind(), neighborsItemKind(),
-			securityGroupItemKind(), groupMembersItemKind()},
+			securityGroupItemKind(), groupMembersItemKind(), metadataItemKind()},
 	}
 }

@@ -51,6 +51,8 @@ type ItemKind struct {
 	Expect func(e *Evaluation, node string, k desired.Key)
 	// Many says that one change may concern such items of many nodes. They are written later than others.
 	Many bool
+	// Large says that one item may be as large as hundreds of others. A preview reads only those that it needs.
+	Large bool
 	// Prepare reads, for a preview, what the evaluation of the item looks at; Follow what is written because of a change of a read.
 	Prepare func(p *partial.Part, node string, k desired.Key)
 	Follow  func(p *partial.Part, changed cache.Read)

@@ -57,6 +57,7 @@ func portItemKind() ItemKind {
 			},
 		},
 		Withdraw: takeOffPort,
+		Progress: awaitMetadata,
 	}
 }
 

@@ -120,6 +120,9 @@ func putPort(e *Evaluation, name string, item *desired.Port, network *etcdschema
 		return err
 	}
 	e.Schedule.Begin(cache.ItemWork(name, desired.Key{Kind: desired.KindNetwork, UID: network.UID}))
+	if err := putMetadata(e, name, item.UID); err != nil {
+		return err
+	}
 	beginRouter(e, name, network.UID)
 	beginGroups(e, name, item)
 	if before != "" && before != network.UID {
@@ -132,6 +135,7 @@ func putPort(e *Evaluation, name string, item *desired.Port, network *etcdschema
 func takeOffPort(e *Evaluation, name string, key desired.Key) {
 	network := networkOn(e.Cache, name, key)
 	e.Tx.RemoveItem(name, key)
+	e.Tx.RemoveItem(name, metadataKey(key.UID))
 	dropUnused(e, name, network)
 }
 

@@ -46,7 +46,7 @@ type partialPreview struct {
 func newPartial(ctx context.Context, client partial.Reader, kinds kind.Kinds) *partialPreview {
 	var small []desired.Kind
 	for _, k := range kinds.Items {
-		if !k.Many {
+		if !k.Many && !k.Large {
 			small = append(small, k.Cache.Kind)
 		}
 	}

@@ -92,7 +92,7 @@ func Of(p planner.Preview, declared map[model.ID]model.Object) Difference {
 		}
 		id := Item{Host: i.Node, Op: i.Op, Object: name, shared: i.Key.Kind == desired.KindNeighbors}
 		if i.Op == planner.OpUpdate {
-			id.Fields = changed(i.Old, i.New)
+			id.Fields = changed(i.Old, i.New, desired.AllKinds().Secrets(i.Key.Kind)...)
 		}
 		d.Hosts = append(d.Hosts, id)
 	}
@@ -100,13 +100,13 @@ func Of(p planner.Preview, declared map[model.ID]model.Object) Difference {
 }
 
 // changesOnce is changedFields with a cache: many hosts get the same change, and it is compared once.
-func changesOnce() func(old, next []byte) []string {
+func changesOnce() func(old, next []byte, secrets ...string) []string {
 	known := map[[2]string][]string{}
-	return func(old, next []byte) []string {
+	return func(old, next []byte, secrets ...string) []string {
 		pair := [2]string{string(old), string(next)}
 		fields, ok := known[pair]
 		if !ok {
-			fields = changedFields(old, next)
+			fields = changedFields(old, next, secrets...)
 			known[pair] = fields
 		}
 		return fields
