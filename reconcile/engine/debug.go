@@ -74,14 +74,31 @@ func (e *Engine) servePlan(w http.ResponseWriter, r *http.Request) {
 func (e *Engine) serveDesired(w http.ResponseWriter, r *http.Request) {
 	e.serve(w, r, func(context.Context) any {
 		out := struct {
-			Revision int64          `json:"revision"`
-			Items    []desired.Item `json:"items"`
+			Revision int64 `json:"revision"`
+			Items    []any `json:"items"`
 		}{Revision: e.config.applied.Revision}
 		for _, k := range e.config.applied.Keys() {
-			out.Items = append(out.Items, e.config.applied.Item(k))
+			out.Items = append(out.Items, shownDesired(e.config.applied.Item(k), desired.AllKinds().Secrets(k.Kind)))
 		}
 		return out
 	})
+}
+
+// shownDesired is an item for people. Of secrets, which are names of JSON fields, only the size is shown.
+func shownDesired(item desired.Item, secrets []string) any {
+	if len(secrets) == 0 {
+		return item
+	}
+	fields := map[string]json.RawMessage{}
+	if data, err := json.Marshal(item); err != nil || json.Unmarshal(data, &fields) != nil {
+		return item.Key()
+	}
+	for _, name := range secrets {
+		if value, has := fields[name]; has {
+			fields[name] = fmt.Appendf(nil, "%q", fmt.Sprintf("%d bytes (not shown)", len(value)))
+		}
+	}
+	return fields
 }
 
 // shownObject is an object with its key, for people.

@@ -37,6 +37,14 @@ func preparePort(p *partial.Part, id model.ID) {
 	if s.MigrateTo != "" {
 		keys = append(keys, etcdschema.ActualBucket(s.MigrateTo, etcdschema.Bucket(a.UID)))
 	}
+	for _, o := range p.Versions(id) {
+		s := o.Spec.(*model.PortSpec)
+		for _, host := range []string{s.Host, s.MigrateTo, activeHost(a)} {
+			if host != "" {
+				keys = append(keys, etcdschema.DesiredKey(host, metadataKey(a.UID)))
+			}
+		}
+	}
 	p.Get(keys...)
 	p.Node(activeHost(a))
 }

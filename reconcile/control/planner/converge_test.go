@@ -66,7 +66,8 @@ func drawGroups(t *rapid.T, intent map[model.ID]string) {
 			continue
 		}
 		more := rapid.SampledFrom([]string{"", "", `,"securityGroups":["g0"]`, `,"securityGroups":["g1","g0"]`, `,"securityGroups":["g2"]`}).Draw(t, "groups of a port") +
-			rapid.SampledFrom([]string{"", "", `,"allowedAddressPairs":[{"address":"10.0.0.7"}]`}).Draw(t, "pairs of a port")
+			rapid.SampledFrom([]string{"", "", `,"allowedAddressPairs":[{"address":"10.0.0.7"}]`}).Draw(t, "pairs of a port") +
+			rapid.SampledFrom([]string{"", "", `,"userData":"one"`, `,"metadata":[{"key":"k","value":"two"}]`}).Draw(t, "what the guest gets")
 		intent[d.id] = strings.TrimSuffix(d.spec, "}}") + more + "}}"
 	}
 }
