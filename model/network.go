@@ -113,6 +113,9 @@ type Subnet struct {
 // them. Guests get a route to it.
 var ServiceIPv4 = Address{netip.AddrFrom4([4]byte{169, 254, 169, 254})}
 
+// ServiceIPv6 is the link-local address of the metadata service, beside ServiceIPv4.
+var ServiceIPv6 = Address{netip.MustParseAddr("fe80::a9fe:a9fe")}
+
 // DHCP has what guests are told in addition to their addresses, by DHCPv4, DHCPv6 and router advertisements alike.
 type DHCP struct {
 	// DNSServers may be of both families. The protocol of each family carries its own.

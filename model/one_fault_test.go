@@ -223,6 +223,7 @@ func TestSmallSubnetFaults(t *testing.T) {
 		{n(`"subnets": [{"cidr": "10.0.0.6/32", "gateway": "169.254.169.254"}]`), "spec.subnets[0].gateway", "Weft's own servers"},
 		{n(`"subnets": [{"cidr": "10.0.0.6/32", "gateway": "224.0.0.1"}]`), "spec.subnets[0].gateway", "multicast"},
 		{n(`"subnets": [{"cidr": "10.0.0.6/32", "gateway": "fe80::1"}]`), "spec.subnets[0].gateway", "not of the family"},
+		{n(`"subnets": [{"cidr": "2001:db8::/64", "gateway": "fe80::a9fe:a9fe"}]`), "spec.subnets[0].gateway", "Weft's own servers"},
 		{n(`"subnets": [{"cidr": "2001:db8::6/128", "gateway": "192.0.2.1"}]`), "spec.subnets[0].gateway", "not of the family"},
 		{n(`"subnets": [{"cidr": "2001:db8::6/128", "gateway": "2001:db8:1::1"}]`), "spec.subnets[0].gateway", "only by its link-local address"},
 		{n(`"subnets": [{"cidr": "10.0.0.0/24", "dhcpServer": "169.254.169.254"}]`), "", ""},

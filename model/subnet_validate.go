@@ -34,7 +34,7 @@ func (s Subnet) gateway(c *Checker, at string) {
 		s.host(c, at, g)
 	case g.Is4() != s.CIDR.Addr().Is4():
 		c.Fail(at, "%s is not of the family of %s: name a router of that family", g, s.CIDR)
-	case g == ServiceIPv4:
+	case g == ServiceIPv4, g == ServiceIPv6:
 		c.Fail(at, "%s is where Weft's own servers answer guests: use the router's address", g)
 	case g.IsLinkLocalUnicast():
 	case g.Is6():

@@ -114,7 +114,7 @@ func (st *stage) tryAll(t *testing.T, list func(*stage) []attempt) {
 
 func (st *stage) attempts() []attempt {
 	return slices.Concat(st.sourceAttempts(), st.arpAttempts(), st.neighborAttempts(), st.routerAttempts(),
-		st.dhcpAttempts(), st.tagAttempts(), st.reservedAttempts())
+		st.dhcpAttempts(), st.tagAttempts(), st.reservedAttempts(), st.metadataAttempts())
 }
 
 // For each rule that drops a guest's frames: without the rule some attack gets through. So every rule is needed, and the attacks find its

@@ -95,7 +95,7 @@ func (st *stage) fromNetwork() []fromNetwork {
 	pieces := func(next uint8, payload []byte) []byte {
 		return onUplink(eth(remote, allNodesM, 0x86dd, ipv6Hops(remoteLL, allNodes, 44, 64, fragment(next, 0, true, payload))))
 	}
-	return slices.Concat(st.arpFromNetwork(), st.neighborsFromNetwork(), []fromNetwork{
+	return slices.Concat(st.arpFromNetwork(), st.neighborsFromNetwork(), st.metadataFromNetwork(), []fromNetwork{
 		{"untagged", untagged(to(remote, vidRed)), good},
 		{"another VLAN", to(remote, 103), good},
 		{"priority tag", to(remote, 0), good},

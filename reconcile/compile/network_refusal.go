@@ -51,7 +51,7 @@ func networkFault(n *desired.Network) string {
 func gatewayFault(s desired.Subnet) string {
 	switch a := s.Gateway.Addr; {
 	case !a.IsValid():
-	case a == object.ServerLinkLocal || a == object.GatewayLinkLocal:
+	case a == object.ServerLinkLocal || a == object.GatewayLinkLocal || a == object.MetadataIPv4 || a == object.MetadataIPv6:
 		return "is reserved for Weft's own servers and routers"
 	case a.Is4In6() || a.Zone() != "" || a.Is4() != s.CIDR.Addr().Is4():
 		return "is not in canonical form, or not of the family of " + s.CIDR.String()

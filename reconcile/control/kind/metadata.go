@@ -38,6 +38,7 @@ func putMetadata(e *Evaluation, name, port string) error {
 // updateMetadata updates the item of a port on a node. It is there with the port's own item, if the node can use it. Otherwise the port is
 // there without it, because the guest needs its connection more.
 func updateMetadata(e *Evaluation, name string, k desired.Key) error {
+	e.statusOf(k.UID) // it tells the revision of both items
 	port := e.WithUID(k.UID)
 	if port == nil || port.Object.ID().Kind != model.KindPort || e.Cache.Item(name, desired.Key{Kind: desired.KindPort, UID: k.UID}) == nil {
 		e.Forget() // the port begins it when it is on the node
