@@ -55,6 +55,7 @@ func run() error {
 		func() error { return b.control(ctx, o.regions) },
 		func() error { return b.kernel(ctx, o.sizes) },
 		func() error { return b.filters(ctx, o.sizes) },
+		func() error { return b.metadata(ctx) },
 	} {
 		if err = section(); err != nil {
 			break
