@@ -48,6 +48,17 @@ func TestMetadataOfAPort(t *testing.T) {
 	if !slices.Equal(full.Gateways, []netip.Addr{netip.MustParseAddr("10.1.0.1")}) || len(full.Routes) == 0 {
 		t.Errorf("the guest's routes: %+v", full)
 	}
+	for gateway, want := range map[string]int{"10.1.0.1": 0, "": 1} { // a guest without a default route gets a route to the service
+		r, _ := portWith(func(_ *desired.NodeConfig, n *desired.Network, _ *desired.Port) {
+			n.Subnets[0].Gateway = model.Address{}
+			if gateway != "" {
+				n.Subnets[0].Gateway = fixture.Address(gateway)
+			}
+		})
+		if lease := fixture.First[*object.DHCPBinding](r).V4[0]; len(lease.OnLink) != want {
+			t.Errorf("gateway %q: on the link are %v", gateway, lease.OnLink)
+		}
+	}
 	for name, change := range map[string]func(c *desired.NodeConfig, n *desired.Network, p *desired.Port){
 		"standby": func(_ *desired.NodeConfig, _ *desired.Network, p *desired.Port) { p.State = desired.StateStandby },
 		"refused": func(_ *desired.NodeConfig, _ *desired.Network, p *desired.Port) { p.MAC = model.MAC{} },
