@@ -129,12 +129,8 @@ func TestMetadataIsReadByItsPort(t *testing.T) {
 	}
 	m := &desired.Metadata{UID: fixture.PortWeb, UserData: []byte("data")}
 	in.Config.Put(m)
-	dirty := in.Index.Update(in.Config, m.Key())
+	got := in.Index.Update(in.Config, m.Key())
 	want := []desired.Key{{Kind: desired.KindMetadata, UID: fixture.PortWeb}, {Kind: desired.KindPort, UID: fixture.PortWeb}}
-	var got []desired.Key
-	for _, k := range dirty {
-		got = append(got, k)
-	}
 	slices.SortFunc(got, desired.Key.Compare)
 	if !slices.Equal(got, want) {
 		t.Errorf("compiled again: %v, expected %v", got, want)

@@ -87,8 +87,11 @@ func Of(p planner.Preview, declared map[model.ID]model.Object) Difference {
 		if i.Object == (model.ID{}) {
 			name = fmt.Sprintf("%s %s", i.Key.Kind, i.Key.UID)
 		}
-		if i.Key.Kind == desired.KindNeighbors {
+		switch i.Key.Kind {
+		case desired.KindNeighbors:
 			name = "neighbors on " + name
+		case desired.KindMetadata:
+			name = "metadata of " + name
 		}
 		id := Item{Host: i.Node, Op: i.Op, Object: name, shared: i.Key.Kind == desired.KindNeighbors}
 		if i.Op == planner.OpUpdate {

@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"weft/etcdschema"
 	"weft/model"
@@ -120,5 +121,18 @@ func TestADiffFitsTheScreen(t *testing.T) {
 	}
 	if len(d.Hosts) != 301 || len(d.Hosts[0].Fields) != 81 {
 		t.Errorf("JSON has %d changes on hosts, the first with %d lines", len(d.Hosts), len(d.Hosts[0].Fields))
+	}
+}
+
+// TestHostsShowNoSecrets: of user data in a node config only the size is shown.
+func TestHostsShowNoSecrets(t *testing.T) {
+	t.Parallel()
+	d := Of(planner.Preview{Items: []planner.ItemChange{{Node: "h1", Key: desired.Key{Kind: desired.KindMetadata, UID: "p1"},
+		Object: model.ID{Project: "alpha", Kind: model.KindPort, Name: "web-1"}, Op: planner.OpUpdate,
+		Old: []byte(`{"uid":"p1","userData":"aHVudGVyMQ=="}`), New: []byte(`{"uid":"p1","userData":"aHVudGVyMg==","sshKeys":["key"]}`)}}}, nil)
+	want := []Item{{Host: "h1", Op: planner.OpUpdate, Object: "metadata of Port alpha/web-1",
+		Fields: []string{`sshKeys: none -> ["key"]`, "userData: 12 bytes -> 12 bytes (not shown)"}}}
+	if diff := cmp.Diff(want, d.Hosts, cmpopts.IgnoreUnexported(Item{})); diff != "" {
+		t.Error(diff)
 	}
 }
