@@ -26,13 +26,38 @@ func metadataItemKind() ItemKind {
 
 func metadataKey(port string) desired.Key { return desired.Key{Kind: desired.KindMetadata, UID: port} }
 
-// putMetadata writes the item of a port that was put on the node, in the same transaction: a guest that boots at once must find all of it.
+// besidePort is up to how many bytes the item is written in the port's transaction: a guest that boots at once must find all of it. The
+// transaction has it three times, in the accepted port and on two nodes, and JSON writes one byte as six at worst (\u003c).
+const besidePort = 48 << 10
+
+// putMetadata writes the item of a port that was put on the node: in the same transaction, or, if it is too large for that, in the next one.
 func putMetadata(e *Evaluation, name, port string) error {
-	key := metadataKey(port)
-	if acc := e.WithUID(port); acc == nil || resolveMetadata(acc) == nil && e.Cache.Item(name, key) == nil {
-		return nil // most ports
+	work := cache.ItemWork(name, metadataKey(port))
+	acc := e.WithUID(port)
+	if acc == nil {
+		return nil
 	}
-	return e.Schedule.Evaluate(e.Tx, cache.ItemWork(name, key))
+	item := resolveMetadata(acc)
+	switch {
+	case item == nil && e.Cache.Item(name, work.Item) == nil: // most ports
+		return nil
+	case item != nil && sizeOf(item) > besidePort:
+		e.Schedule.Later(work)
+		return nil
+	}
+	return e.Schedule.Evaluate(e.Tx, work)
+}
+
+// sizeOf is the number of bytes of the item's values.
+func sizeOf(m *desired.Metadata) int {
+	n := len(m.UserData)
+	for _, key := range m.SSHKeys {
+		n += len(key)
+	}
+	for _, w := range m.Words {
+		n += len(w.Key) + len(w.Value)
+	}
+	return n
 }
 
 // updateMetadata updates the item of a port on a node. It is there with the port's own item, if the node can use it. Otherwise the port is
@@ -68,6 +93,9 @@ func resolveMetadata(port *etcdschema.Accepted) *desired.Metadata {
 func awaitMetadata(c *cache.Cache, name string, item desired.Item, s *etcdschema.NodeStatus) {
 	e := c.Item(name, metadataKey(item.Key().UID))
 	if e == nil {
+		port := c.WithUID(item.Key().UID)
+		_, lacks := c.Reader().Lacks(name, desired.FeatureMetadata)
+		s.Programmed = s.Programmed && (port == nil || lacks || resolveMetadata(port) == nil) // it follows
 		return
 	}
 	s.DesiredRevision = max(s.DesiredRevision, e.ModRevision)

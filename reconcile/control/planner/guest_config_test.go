@@ -1,12 +1,15 @@
 package planner
 
 import (
+	"bytes"
+	"encoding/base64"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 
 	"weft/etcdschema"
+	"weft/model"
 	"weft/model/desired"
 	"weft/reconcile/control/internal/fixture"
 )
@@ -158,5 +161,32 @@ func TestAPortWaitsForWhatItsGuestGets(t *testing.T) {
 	processed()
 	if !programmed() {
 		t.Error("not programmed with the new user data")
+	}
+}
+
+// TestTheLargestGuestConfig: a port with the most of everything, on its way between two hosts, is written in transactions that etcd takes.
+func TestTheLargestGuestConfig(t *testing.T) {
+	t.Parallel()
+	s := metadataSim(t)
+	var keys, words []string
+	for i := range model.MaxSSHKeys {
+		key := fmt.Sprintf("%s %d", guestKey, i)
+		keys = append(keys, `"`+key+strings.Repeat("<", model.MaxSSHKeyBytes-len(key))+`"`)
+	}
+	for i := range model.MaxMetadata {
+		name := fmt.Sprint(i)
+		words = append(words, fmt.Sprintf(`{"key":"%s%s","value":"%s"}`, name, strings.Repeat("k", model.MaxMetadataBytes-len(name)), strings.Repeat("&", model.MaxMetadataBytes)))
+	}
+	data := base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{'"'}, model.MaxUserData))
+	s.put(fixture.Port("web"), fmt.Sprintf(`{"spec":{"network":"blue","host":"h1","migrateTo":"h2","userDataBase64":"%s","sshKeys":[%s],"metadata":[%s]}}`,
+		data, strings.Join(keys, ","), strings.Join(words, ",")))
+	s.settle() // fails if a transaction is too large
+	if c := s.condition(fixture.Port("web")); c.Phase != etcdschema.PhaseAccepted {
+		t.Fatalf("%+v", c)
+	}
+	for _, node := range []string{"h1", "h2"} {
+		if m := s.metadataOn(node, "web"); m == nil || len(m.UserData) != model.MaxUserData || len(m.SSHKeys) != model.MaxSSHKeys || len(m.Words) != model.MaxMetadata {
+			t.Errorf("%s does not have all of it", node)
+		}
 	}
 }
