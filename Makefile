@@ -120,7 +120,7 @@ DEPS := ovs-vswitchd:openvswitch-switch ovsdb-server:openvswitch-switch nft:nfta
 	arping:iputils-arping udhcpc:udhcpc dhclient:isc-dhcp-client rdisc6:ndisc6 iperf3:iperf3 tcpdump:tcpdump \
 	ethtool:ethtool etcdctl:etcd-client gcc:gcc,libc6-dev \
 	keepalived:keepalived qemu-system-x86_64:qemu-system-x86 depmod:kmod xz:xz-utils systemctl:systemd make:make flex:flex bison:bison bc:bc \
-	python3:python3 blkid:util-linux sysctl:procps dbus-daemon:dbus-daemon
+	python3:python3 curl:curl blkid:util-linux sysctl:procps dbus-daemon:dbus-daemon
 
 deps: ## install from Debian what is missing; no daemon is started (root)
 	@missing=; for d in $(DEPS); do \
