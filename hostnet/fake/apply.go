@@ -149,6 +149,8 @@ func (h *Host) put(want object.Object) {
 		h.plugVeth(o)
 	case *object.VLANDevice, *object.LinuxBridge, *object.BridgePort, *object.PortSecurity, *object.PortSecurityElements, *object.PortSecurityUplink:
 		want = h.putBridging(o)
+	case *object.BridgeFilter, *object.FilterNetwork, *object.FilterPort, *object.FilterGroup, *object.FilterMembers:
+		want = putFilter(o)
 	}
 	h.objects[want.Key()] = want
 }
@@ -181,6 +183,9 @@ func (h *Host) remove(k object.Key) error {
 			h.facts.Interfaces[o.Device] = i
 			return nil
 		}
+	}
+	if why := h.filterNeeds(k); why != "" {
+		return refuse(k, "%s", why)
 	}
 	h.drop(k)
 	return nil

@@ -95,7 +95,7 @@ func (d *Driver) Observe(_ context.Context, keys []object.Key) ([]object.Object,
 }
 
 // Ours lists the objects with an owner, and what is where only ours may be: flows in our tables, ports of our bridges, and the
-// content of port security's tables.
+// content of the tables of port security and of security groups.
 func (d *Driver) Ours(context.Context) ([]object.Key, error) {
 	d.host.mu.Lock()
 	defer d.host.mu.Unlock()
@@ -103,7 +103,8 @@ func (d *Driver) Ours(context.Context) ([]object.Key, error) {
 	for k, o := range d.cache {
 		switch k.Kind {
 		case object.KindLink, object.KindQdisc: // never removed by us
-		case object.KindFlowSet, object.KindMeter, object.KindBridgePort, object.KindPortSecurity, object.KindPortSecurityElements, object.KindPortSecurityUplink:
+		case object.KindFlowSet, object.KindMeter, object.KindBridgePort, object.KindPortSecurity, object.KindPortSecurityElements, object.KindPortSecurityUplink,
+			object.KindBridgeFilter, object.KindFilterNetwork, object.KindFilterPort, object.KindFilterGroup, object.KindFilterMembers:
 			out = append(out, k)
 		default:
 			if o.Owner() != "" {

@@ -34,6 +34,8 @@ func (h *Host) drop(k object.Key) {
 		})
 	case object.KindPortSecurity:
 		h.dropAll(func(o object.Object) bool { return o.Key().Kind == object.KindPortSecurityElements })
+	case object.KindBridgeFilter:
+		h.dropAll(inFilter)
 	case object.KindHostFilter:
 		h.dropAll(func(o object.Object) bool { return o.Key().Kind == object.KindSilentDevice })
 	case object.KindVLANDevice, object.KindLinuxBridge:

@@ -63,6 +63,8 @@ func New(more ...object.Kind) *Host {
 		newDriver(h, "nft", false, object.KindNATTable, object.KindNATMapping),
 		newDriver(h, "bridge", false, object.KindVLANDevice, object.KindLinuxBridge, object.KindBridgePort),
 		newDriver(h, "portsecurity", false, object.KindPortSecurity, object.KindPortSecurityElements, object.KindPortSecurityUplink),
+		newDriver(h, "bridgefilter", false, object.KindBridgeFilter, object.KindFilterNetwork, object.KindFilterPort, object.KindFilterGroup,
+			object.KindFilterMembers),
 	}
 	if len(more) > 0 {
 		h.drivers = append(h.drivers, newDriver(h, "more", false, more...))

@@ -47,6 +47,11 @@ func examples() []example {
 		{&object.LinuxBridge{OwnerUID: "n", Name: "wfb1", MTU: 1500}, &object.LinuxBridge{OwnerUID: "n", Name: "wfb1", MTU: 1400}},
 		{&object.BridgePort{OwnerUID: "p", Device: "tap1", Bridge: "wfb1"}, &object.BridgePort{OwnerUID: "p", Device: "tap1", Bridge: "wfb1", Mute: true}},
 		{&object.TagFilter{OwnerUID: "h", Device: "eth1", Hook: object.TagFilterXDP}, &object.TagFilter{OwnerUID: "h", Device: "eth1", Hook: object.TagFilterTC}},
+		{&object.BridgeFilter{OwnerUID: "h"}, nil},
+		{&object.FilterNetwork{OwnerUID: "n", Bridge: "wfb1", Zone: 5}, &object.FilterNetwork{OwnerUID: "n", Bridge: "wfb1", Zone: 6}},
+		{&object.FilterGroup{OwnerUID: "g", Number: 7, Version: "a"}, &object.FilterGroup{OwnerUID: "g", Number: 7, Version: "b"}},
+		{&object.FilterMembers{OwnerUID: "m", Group: 7, Bridge: "wfb1"}, &object.FilterMembers{OwnerUID: "m", Group: 7, Bridge: "wfb1", Members: []netip.Prefix{netip.PrefixFrom(address, 32)}}},
+		{&object.FilterPort{OwnerUID: "p", Device: "tap1"}, &object.FilterPort{OwnerUID: "p", Device: "tap1", Groups: []uint32{9}}},
 		{&object.HostFilter{OwnerUID: "h"}, nil},
 		{&object.SilentDevice{OwnerUID: "p", Device: "tap1"}, nil},
 	}
@@ -173,6 +178,7 @@ func TestWhatGoesAlong(t *testing.T) {
 		"a VLAN device":   {damage(object.KindVLANDevice, "wfv1"), "vlan-device/wfv1"},
 		"a bridge's port": {damage(object.KindBridgePort, "tap1"), "bridge-port/tap1"},
 		"port security":   {damage(object.KindPortSecurity, "weft"), "port-security-elements/tap1 port-security/weft"},
+		"security groups": {damage(object.KindBridgeFilter, "weft"), "bridge-filter/weft filter-group/g00000007 filter-members/g00000007/wfb1/0 filter-network/wfb1 filter-port/tap1"},
 		"the filter":      {damage(object.KindHostFilter, "weft"), "host-filter/weft silent-device/tap1"},
 		"a guest":         {func(h *Host) { h.Unplug("tap1") }, "bridge-port/tap1 link/tap1 qdisc/tap1"},
 		"a NIC":           {func(h *Host) { h.Unplug("eth2") }, "link/eth2 port-security-uplink/eth2 qdisc/eth2 vlan-device/wfv1"},
@@ -278,6 +284,8 @@ func TestBridgingIsRefused(t *testing.T) {
 		"enslaved to virbr0, which is somebody":         {func(h *Host) { h.Enslave("tap1", "virbr0") }, []object.Change{create(bridge), create(&object.BridgePort{Device: "tap1", Bridge: "wfb1"})}},
 		"port-security/weft is not there yet":           {nil, []object.Change{create(&object.PortSecurityElements{Name: "tap1"})}},
 		"port-security-uplink/eth9: there is no netdev": {nil, []object.Change{create(&object.PortSecurityUplink{Device: "eth9"})}},
+		"bridge-filter/weft is not there yet":           {nil, []object.Change{create(&object.FilterPort{Device: "tap1"})}},
+		"chains of tap1 lead to it":                     {nil, []object.Change{create(&object.BridgeFilter{}), create(&object.FilterGroup{Number: 7}), create(&object.FilterPort{Device: "tap1", Groups: []uint32{7}}), {Op: object.Delete, Observed: &object.FilterGroup{Number: 7}}}},
 		"tag-filter/eth9: there is no netdev":           {nil, []object.Change{create(&object.TagFilter{Device: "eth9"})}},
 	} {
 		h := plugged()

@@ -52,6 +52,12 @@ const (
 	KindTagFilter            Kind = "tag-filter"             // the filter that keeps 802.1ad tags from an uplink of Open vSwitch
 	KindPortSecurityUplink   Kind = "port-security-uplink"   // the nftables rule that keeps wrong tags from a NIC
 
+	KindBridgeFilter  Kind = "bridge-filter"  // the nftables rules of security groups on the kernel's bridges
+	KindFilterNetwork Kind = "filter-network" // a bridge whose connections are tracked for them
+	KindFilterPort    Kind = "filter-port"    // a guest's device that they filter
+	KindFilterGroup   Kind = "filter-group"   // the rules of one security group there
+	KindFilterMembers Kind = "filter-members" // addresses of a security group that rules name
+
 	KindHostFilter   Kind = "host-filter"   // the nftables rules that keep the host's stack from devices that are not its own
 	KindSilentDevice Kind = "silent-device" // a device that these rules are for
 )
@@ -63,6 +69,7 @@ func Kinds() []Kind {
 		KindMetadataBinding, KindActivation, KindAnnouncement,
 		KindNamespace, KindVeth, KindAddresses, KindRoute, KindRule, KindNeighbor, KindProxy, KindNATTable, KindNATMapping,
 		KindVLANDevice, KindLinuxBridge, KindBridgePort, KindPortSecurity, KindPortSecurityElements, KindTagFilter, KindPortSecurityUplink,
+		KindBridgeFilter, KindFilterNetwork, KindFilterPort, KindFilterGroup, KindFilterMembers,
 		KindHostFilter, KindSilentDevice,
 	}
 }

@@ -37,8 +37,14 @@ var needs = map[object.Kind]func(o object.Object) []object.Key{
 		return []object.Key{{Kind: object.KindLinuxBridge, Name: o.(*object.BridgePort).Bridge}}
 	},
 	object.KindPortSecurityElements: func(object.Object) []object.Key { return []object.Key{(&object.PortSecurity{}).Key()} },
+	object.KindFilterNetwork:        bridgeFilter,
+	object.KindFilterPort:           bridgeFilter,
+	object.KindFilterGroup:          bridgeFilter,
+	object.KindFilterMembers:        bridgeFilter,
 	object.KindSilentDevice:         func(object.Object) []object.Key { return []object.Key{(&object.HostFilter{}).Key()} },
 }
+
+func bridgeFilter(object.Object) []object.Key { return []object.Key{(&object.BridgeFilter{}).Key()} }
 
 func bridge(name string) []object.Key { return []object.Key{{Kind: object.KindBridge, Name: name}} }
 func link(name string) []object.Key   { return []object.Key{{Kind: object.KindLink, Name: name}} }

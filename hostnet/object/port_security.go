@@ -85,6 +85,8 @@ type PortSecurityElements struct {
 	// Name is the device or bridge that the elements are for, or PortSecurityForAll. The elements carry it in their comments.
 	Name     string
 	Elements []PortSecurityElement // in no order
+	// After is what must be in force before the guest may send or receive.
+	After []Key
 }
 
 // Key implements Object.
@@ -110,7 +112,9 @@ func (g *PortSecurityElements) Key() Key { return Key{KindPortSecurityElements, 
 func (g *PortSecurityElements) Owner() string { return g.OwnerUID }
 
 // DependsOn implements Object.
-func (g *PortSecurityElements) DependsOn() []Key { return []Key{(&PortSecurity{}).Key()} }
+func (g *PortSecurityElements) DependsOn() []Key {
+	return append([]Key{(&PortSecurity{}).Key()}, g.After...)
+}
 
 // Diff implements Object. It lists missing and extra elements. The owner is not in the kernel and is not compared.
 func (g *PortSecurityElements) Diff(observed Object) []Difference {

@@ -23,6 +23,7 @@ var kinds = []object.Object{
 	&object.Namespace{}, &object.Veth{}, &object.Addresses{}, &object.Route{}, &object.Rule{}, &object.Neighbor{}, &object.Proxy{},
 	&object.NATTable{}, &object.NATMapping{},
 	&object.VLANDevice{}, &object.LinuxBridge{}, &object.BridgePort{}, &object.PortSecurity{}, &object.PortSecurityElements{}, &object.TagFilter{},
+	&object.BridgeFilter{}, &object.FilterNetwork{}, &object.FilterPort{}, &object.FilterGroup{}, &object.FilterMembers{},
 	&object.PortSecurityUplink{}, &object.HostFilter{}, &object.SilentDevice{},
 }
 
