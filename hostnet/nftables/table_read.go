@@ -114,6 +114,28 @@ func (c *Conn) Rules(ctx context.Context, t *nftables.Table) (found []Rule, err 
 	return found, errors.Join(err, failure)
 }
 
+// SetNames lists the sets and maps of a table, without those of single rules. The library would read their types, and does not know all of them.
+func (c *Conn) SetNames(ctx context.Context, t *nftables.Table) (names []string, err error) {
+	err = c.ask.Dump(ctx, "the sets of table "+t.Name, func() *netlink.Request {
+		return netlink.NewRequest(unix.NFNL_SUBSYS_NFTABLES<<8|unix.NFT_MSG_GETSET, netlink.FlagsDump, []byte{byte(t.Family), 0, 0, 0}).
+			Text(unix.NFTA_SET_TABLE, t.Name)
+	}, func() { names = names[:0] }, func(m netlink.Message) {
+		name, flags := "", uint32(0)
+		_ = netlink.EachAttribute(m.Data, netlink.NetfilterHeader, func(kind uint16, value []byte) {
+			switch kind {
+			case unix.NFTA_SET_NAME:
+				name = netlink.Text(value)
+			case unix.NFTA_SET_FLAGS:
+				flags = netlink.NetworkNumber(value)
+			}
+		})
+		if flags&unix.NFT_SET_ANONYMOUS == 0 {
+			names = append(names, name)
+		}
+	})
+	return names, err
+}
+
 // ruleComment is the type of a comment in the user data of a rule (libnftnl, NFTNL_UDATA_RULE_COMMENT).
 const ruleComment userdata.Type = 0
 
