@@ -109,6 +109,10 @@ func portShares(c *desired.NodeConfig, uid string) []Read {
 	if p == nil {
 		return nil
 	}
-	return named([]Read{{GroupNetwork, p.Network}, {GroupDevice, p.Device}, {GroupInterfaceID, p.InterfaceID},
+	shares := named([]Read{{GroupNetwork, p.Network}, {GroupDevice, p.Device}, {GroupInterfaceID, p.InterfaceID},
 		{GroupMAC, macName(p.Network, p.MAC)}})
+	if len(p.SecurityGroups) > 0 {
+		shares = append(shares, Read{GroupFiltered, p.Network}, Read{GroupFilters, ""})
+	}
+	return shares
 }

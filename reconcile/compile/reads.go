@@ -55,6 +55,8 @@ const (
 	GroupAltName                                // alternative name → netdev
 	GroupStrangers                              // → OVS interfaces that others made and that belong to no port here
 	GroupNetworks                               // → all networks
+	GroupFiltered                               // network → ports with security groups
+	GroupFilters                                // → all ports with security groups, security groups, and shards of their members
 	GroupSecurityGroupNumber                    // number of a security group → security groups that have it, or whose rules name a group that has it
 	GroupScope                                  // router → networks that it joins, as their items say
 	GroupScopeNumber                            // number of a router → networks that a router of this number joins

@@ -47,7 +47,7 @@ func groupShares(c *desired.NodeConfig, uid string) []Read {
 	if g == nil {
 		return nil
 	}
-	var shares []Read
+	shares := []Read{{GroupFilters, ""}}
 	for _, one := range append(g.RemoteGroups(), uid) {
 		if r := numberOfGroup(one); !slices.Contains(shares, r) {
 			shares = append(shares, r)
@@ -98,6 +98,12 @@ func (c Compiler) groupRival(g *desired.SecurityGroup) string {
 	return ""
 }
 
+// SecurityGroupInForce says that a security group is on this host and is not refused. A group that is not allows nothing.
+func (s Site) SecurityGroupInForce(uid string) bool {
+	g := s.read.SecurityGroup(uid)
+	return g != nil && groupFault(g) == "" && s.groupRival(g) == ""
+}
+
 // groupFault says why a group cannot be in force anywhere; empty when it can.
 func groupFault(g *desired.SecurityGroup) string {
 	if len(g.Rules) > maxRules {
@@ -140,7 +146,15 @@ func ruleFault(r desired.SecurityGroupRule) string {
 
 // groupMembersKind compiles a shard of the members of a security group on a network, or on those that a router joins.
 func groupMembersKind() Kind {
-	return Kind{ItemKind: desired.GroupMembersKind(), Item: ReadGroupMembers, Compile: compiling((*Reader).GroupMembers, Compiler.groupMembers)}
+	return Kind{ItemKind: desired.GroupMembersKind(), Item: ReadGroupMembers, Shares: membersShares,
+		Compile: compiling((*Reader).GroupMembers, Compiler.groupMembers)}
+}
+
+func membersShares(c *desired.NodeConfig, uid string) []Read {
+	if c.GroupMembers(uid) == nil {
+		return nil
+	}
+	return []Read{{GroupFilters, ""}}
 }
 
 // ScopeNumber is the number by which the host knows a router whose networks' members count: 32 bits, and never 0. It is the same after every

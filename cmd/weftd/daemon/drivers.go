@@ -15,6 +15,7 @@ import (
 	"weft/hostnet/activation"
 	"weft/hostnet/announce"
 	"weft/hostnet/bridge"
+	"weft/hostnet/bridgefilter"
 	"weft/hostnet/dhcp"
 	"weft/hostnet/hostfilter"
 	"weft/hostnet/metadata"
@@ -150,7 +151,11 @@ func openBridges(c Config, links *netlink.Links) ([]closer, error) {
 	if err != nil {
 		return []closer{bridges, security}, fmt.Errorf("driver hostfilter: %w", err)
 	}
-	return []closer{bridges, security, filter}, nil
+	groups, err := bridgefilter.New(bridgefilter.Config{Logger: c.Logger})
+	if err != nil {
+		return []closer{bridges, security, filter}, fmt.Errorf("driver bridgefilter: %w", err)
+	}
+	return []closer{bridges, security, filter, groups}, nil
 }
 
 // packetSocketCounters count what guests send to this host's servers.

@@ -24,6 +24,7 @@ type Backend struct{}
 func (Backend) Host(b *compile.Builder, s compile.Site) {
 	b.Add(&object.PortSecurity{OwnerUID: s.Host.UID})
 	addManagement(b, s)
+	addFilter(b, s)
 	if on := s.Reader().BridgeNetfilter(); on != "" {
 		b.Warn(object.WarnBridgeNetfilter, "the kernel hands bridged frames to the host's own packet filter too (%s): what its rules drop is lost between "+
 			"guests, and connections of all projects share one table; set them to 0, or be sure that the rules let the frames pass", on)

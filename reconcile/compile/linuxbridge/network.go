@@ -36,6 +36,7 @@ func (Backend) Network(b *compile.Builder, s compile.Site, n *desired.Network) {
 	if n.AddressPairs {
 		elements.Elements = append(elements.Elements, object.PortSecurityElement{Set: object.PortSecurityPaired, Interface: bridge})
 	}
+	addTracking(b, s, n)
 	w := segmentOf(s, n)
 	if w.pending != "" {
 		b.Pend("%s", w.pending)

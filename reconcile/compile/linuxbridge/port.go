@@ -17,10 +17,6 @@ func (Backend) Port(b *compile.Builder, s compile.Site, n *desired.Network, p *d
 		b.Pend("%s", pending)
 		return compile.Plug{}
 	}
-	if len(p.SecurityGroups) > 0 {
-		b.Refuse("the port has security groups, which hosts with driver bridge do not have yet: use a host with driver ovs, or remove them")
-		return compile.Plug{}
-	}
 	plug := compile.Plug{Device: device, Netdev: true, Polices: true}
 	if n == nil {
 		return plug
@@ -36,6 +32,10 @@ func (Backend) Port(b *compile.Builder, s compile.Site, n *desired.Network, p *d
 	elements := guestElements(bridge, device, p)
 	elements.Elements = append(elements.Elements, isolation(s, n, device)...)
 	elements.Elements = append(elements.Elements, pairElements(device, p)...)
+	if f := filterPort(s, bridge, device, p); f != nil {
+		b.Add(f)
+		elements.After = []object.Key{f.Key()}
+	}
 	port.Learns = len(compile.PairMACs(p)) > 0
 	port.MACs, port.After = []object.MAC{object.MAC(p.MAC)}, []object.Key{elements.Key()}
 	if p.Limits != (desired.PortLimits{}) {

@@ -1,14 +1,93 @@
 package linuxbridge
 
 import (
+	"weft/hostnet/object"
+	"weft/model"
 	"weft/model/desired"
 	"weft/reconcile/compile"
 )
 
-// SecurityGroup refuses the group, as Port refuses ports that have some.
-func (Backend) SecurityGroup(b *compile.Builder, _ compile.Site, _ *desired.SecurityGroup) {
-	b.Refuse("hosts with driver bridge have no security groups yet")
+// The values that ports need of their security groups. The numbers are this backend's own.
+const (
+	derivedGroup = compile.ReadsOfBackend + 64 // a group's number; 0 when it is not in force
+	withinGroup  = compile.ReadsOfBackend + 65
+)
+
+// addFilter adds the table of security groups, if a port here has some.
+func addFilter(b *compile.Builder, s compile.Site) {
+	if len(s.Reader().Group(compile.GroupFilters, "")) > 0 {
+		b.Add(&object.BridgeFilter{OwnerUID: s.Host.UID})
+	}
 }
 
-// GroupMembers adds nothing, because no rule looks for them.
-func (Backend) GroupMembers(*compile.Builder, compile.Site, *desired.GroupMembers) {}
+// addTracking makes the connection tracker look at a network that has ports with security groups here.
+func addTracking(b *compile.Builder, s compile.Site, n *desired.Network) {
+	if len(s.Reader().Group(compile.GroupFiltered, n.UID)) > 0 {
+		b.Add(&object.FilterNetwork{OwnerUID: n.UID, Bridge: BridgeName(n.UID), Zone: s.Reader().Zone(n.UID)})
+	}
+}
+
+// filterPort is what filters a port: the groups that are in force here. Others allow nothing. It is nil for a port without groups.
+func filterPort(s compile.Site, bridge, device string, p *desired.Port) *object.FilterPort {
+	if len(p.SecurityGroups) == 0 {
+		return nil
+	}
+	f := &object.FilterPort{OwnerUID: p.UID, Device: device, After: []object.Key{{Kind: object.KindFilterNetwork, Name: bridge}}}
+	for _, uid := range p.SecurityGroups {
+		within := compile.Read{Of: withinGroup, Name: uid}
+		if number := s.Derive(within, derivedGroup, []string{uid}, groupInForce)[0]; number != 0 {
+			f.Groups = append(f.Groups, number)
+			f.After = append(f.After, object.FilterGroupKey(number))
+		}
+	}
+	return f
+}
+
+func groupInForce(s compile.Site, uid string) uint32 {
+	if !s.SecurityGroupInForce(uid) {
+		return 0
+	}
+	return compile.SecurityGroupNumber(uid)
+}
+
+// SecurityGroup adds the group's rules.
+func (Backend) SecurityGroup(b *compile.Builder, _ compile.Site, g *desired.SecurityGroup) {
+	f := &object.FilterGroup{OwnerUID: g.UID, Number: compile.SecurityGroupNumber(g.UID)}
+	for _, r := range g.Rules {
+		f.Rules = append(f.Rules, filterRule(r))
+	}
+	f.Version = object.FilterVersion(f.Rules)
+	b.Add(f)
+}
+
+func filterRule(r desired.SecurityGroupRule) object.FilterRule {
+	f := object.FilterRule{Ingress: r.Direction == model.DirectionIngress, IPv6: r.Family == model.FamilyIPv6, Protocol: r.Protocol,
+		First: r.Port.First, Last: r.Port.Last}
+	if r.ICMPType != nil {
+		f.First = uint16(*r.ICMPType) << 8
+		f.Last = f.First | 0xff
+	}
+	if r.ICMPCode != nil {
+		f.First |= uint16(*r.ICMPCode)
+		f.Last = f.First
+	}
+	if r.RemoteGroup != "" {
+		f.Group = compile.SecurityGroupNumber(r.RemoteGroup)
+	}
+	if cidr := r.RemoteCIDR.Prefix; cidr.IsValid() && cidr.Bits() > 0 {
+		f.Remote = cidr
+	}
+	return f
+}
+
+// GroupMembers adds the addresses of a shard.
+func (Backend) GroupMembers(b *compile.Builder, _ compile.Site, m *desired.GroupMembers) {
+	shard, _ := compile.MembersShard(m)
+	f := &object.FilterMembers{OwnerUID: m.UID, Group: compile.SecurityGroupNumber(m.Group), Bridge: BridgeName(m.Network), Shard: shard}
+	for _, a := range m.Addresses {
+		f.Members = append(f.Members, a.Prefix)
+	}
+	if len(f.Members) > 0 {
+		b.Add(f)
+	}
+}
