@@ -56,6 +56,8 @@ const (
 	GroupStrangers                              // → OVS interfaces that others made and that belong to no port here
 	GroupNetworks                               // → all networks
 	GroupFiltered                               // network → ports with security groups
+	GroupSound                                  // security group → itself, if its rules can be in force
+	GroupOwnNumber                              // number of a security group → security groups that have it
 	GroupFilters                                // → all ports with security groups, security groups, and shards of their members
 	GroupSecurityGroupNumber                    // number of a security group → security groups that have it, or whose rules name a group that has it
 	GroupScope                                  // router → networks that it joins, as their items say

@@ -47,7 +47,10 @@ func groupShares(c *desired.NodeConfig, uid string) []Read {
 	if g == nil {
 		return nil
 	}
-	shares := []Read{{GroupFilters, ""}}
+	shares := []Read{{GroupFilters, ""}, {GroupOwnNumber, numberOfGroup(uid).Name}}
+	if groupFault(g) == "" {
+		shares = append(shares, Read{GroupSound, uid})
+	}
 	for _, one := range append(g.RemoteGroups(), uid) {
 		if r := numberOfGroup(one); !slices.Contains(shares, r) {
 			shares = append(shares, r)
@@ -98,10 +101,18 @@ func (c Compiler) groupRival(g *desired.SecurityGroup) string {
 	return ""
 }
 
-// SecurityGroupInForce says that a security group is on this host and is not refused. A group that is not allows nothing.
+// SecurityGroupInForce says that a security group is on this host and is not refused. A group that is not allows nothing. Who asks is compiled again
+// when that changes, and not for every rule.
 func (s Site) SecurityGroupInForce(uid string) bool {
-	g := s.read.SecurityGroup(uid)
-	return g != nil && groupFault(g) == "" && s.groupRival(g) == ""
+	if len(s.read.Group(GroupSound, uid)) == 0 {
+		return false
+	}
+	for other := range s.read.Group(GroupOwnNumber, numberOfGroup(uid).Name) {
+		if other < uid {
+			return false
+		}
+	}
+	return true
 }
 
 // groupFault says why a group cannot be in force anywhere; empty when it can.

@@ -7,12 +7,6 @@ import (
 	"weft/reconcile/compile"
 )
 
-// The values that ports need of their security groups. The numbers are this backend's own.
-const (
-	derivedGroup = compile.ReadsOfBackend + 64 // a group's number; 0 when it is not in force
-	withinGroup  = compile.ReadsOfBackend + 65
-)
-
 // addFilter adds the table of security groups, if a port here has some.
 func addFilter(b *compile.Builder, s compile.Site) {
 	if len(s.Reader().Group(compile.GroupFilters, "")) > 0 {
@@ -22,9 +16,14 @@ func addFilter(b *compile.Builder, s compile.Site) {
 
 // addTracking makes the connection tracker look at a network that has ports with security groups here.
 func addTracking(b *compile.Builder, s compile.Site, n *desired.Network) {
-	if len(s.Reader().Group(compile.GroupFiltered, n.UID)) > 0 {
-		b.Add(&object.FilterNetwork{OwnerUID: n.UID, Bridge: BridgeName(n.UID), Zone: s.Reader().Zone(n.UID)})
+	if len(s.Reader().Group(compile.GroupFiltered, n.UID)) == 0 {
+		return
 	}
+	f := &object.FilterNetwork{OwnerUID: n.UID, Bridge: BridgeName(n.UID), Zone: s.Reader().Zone(n.UID)}
+	if n.Router != "" {
+		f.Router = compile.ScopeNumber(n.Router)
+	}
+	b.Add(f)
 }
 
 // filterPort is what filters a port: the groups that are in force here. Others allow nothing. It is nil for a port without groups.
@@ -34,20 +33,13 @@ func filterPort(s compile.Site, bridge, device string, p *desired.Port) *object.
 	}
 	f := &object.FilterPort{OwnerUID: p.UID, Device: device, After: []object.Key{{Kind: object.KindFilterNetwork, Name: bridge}}}
 	for _, uid := range p.SecurityGroups {
-		within := compile.Read{Of: withinGroup, Name: uid}
-		if number := s.Derive(within, derivedGroup, []string{uid}, groupInForce)[0]; number != 0 {
+		if s.SecurityGroupInForce(uid) {
+			number := compile.SecurityGroupNumber(uid)
 			f.Groups = append(f.Groups, number)
 			f.After = append(f.After, object.FilterGroupKey(number))
 		}
 	}
 	return f
-}
-
-func groupInForce(s compile.Site, uid string) uint32 {
-	if !s.SecurityGroupInForce(uid) {
-		return 0
-	}
-	return compile.SecurityGroupNumber(uid)
 }
 
 // SecurityGroup adds the group's rules.
@@ -83,7 +75,12 @@ func filterRule(r desired.SecurityGroupRule) object.FilterRule {
 // GroupMembers adds the addresses of a shard.
 func (Backend) GroupMembers(b *compile.Builder, _ compile.Site, m *desired.GroupMembers) {
 	shard, _ := compile.MembersShard(m)
-	f := &object.FilterMembers{OwnerUID: m.UID, Group: compile.SecurityGroupNumber(m.Group), Bridge: BridgeName(m.Network), Shard: shard}
+	f := &object.FilterMembers{OwnerUID: m.UID, Group: compile.SecurityGroupNumber(m.Group), Shard: shard}
+	if m.Router != "" {
+		f.Router = compile.ScopeNumber(m.Router)
+	} else {
+		f.Bridge = BridgeName(m.Network)
+	}
 	for _, a := range m.Addresses {
 		f.Members = append(f.Members, a.Prefix)
 	}
