@@ -45,6 +45,8 @@ type Driver struct {
 	handles map[string]map[uint64]bool
 	// guests are the devices that this process has made filtered.
 	guests map[string]bool
+
+	lacks lack
 }
 
 // New opens a netlink socket in the calling thread's network namespace. Call Close at the end.
@@ -112,9 +114,17 @@ func (d *Driver) Ours(context.Context) ([]object.Key, error) {
 	return d.cache.keys(), nil
 }
 
+// Facts adds why the rules could not be loaded.
+func (d *Driver) Facts(into *object.Facts) { into.NoBridgeFilter = d.lacks.why() }
+
+// DeviceFacts changes nothing: no fact is about a device.
+func (d *Driver) DeviceFacts([]string, *object.Facts) {}
+
 // Watch listens to nftables' notifications. After somebody else's transaction on our table, it reads the table and reports what changed and who
 // changed it.
 func (d *Driver) Watch(ctx context.Context, notify func(object.Event)) error {
+	d.lacks.tell(notify)
+	defer d.lacks.tell(nil)
 	return own.Follow(ctx, own.Follower{
 		Name: "bridge filter", Logger: d.config.Logger, Program: d.program,
 		Tables: []own.Table{{Family: byte(nftables.TableFamilyBridge), Name: tableName}},

@@ -81,11 +81,17 @@ func (d *Driver) load(ctx context.Context) error {
 	for _, device := range slices.Sorted(maps.Keys(d.guests)) {
 		text += fmt.Sprintf("add element bridge %s %s { %s }\n", tableName, setFiltered, quotedDevice(device))
 	}
-	if err := d.program.Load(ctx, text); err != nil {
-		return fmt.Errorf("bridge filter: load the rules of table bridge weft_filter: %w: security groups need a kernel with connection tracking in "+
-			"bridges (module nf_conntrack_bridge, CONFIG_NF_CONNTRACK_BRIDGE, Linux 5.3)", err)
+	err := d.program.Load(ctx, text)
+	if err == nil {
+		d.lacks.set("")
+		return nil
 	}
-	return nil
+	err = fmt.Errorf("load the rules of table bridge weft_filter: %w: security groups need nftables and a kernel with connection tracking in "+
+		"bridges (module nf_conntrack_bridge, CONFIG_NF_CONNTRACK_BRIDGE, Linux 5.3)", err)
+	if ctx.Err() == nil {
+		d.lacks.set(err.Error())
+	}
+	return fmt.Errorf("bridge filter: %w", err)
 }
 
 // applyTable loads the rules, or removes the table.

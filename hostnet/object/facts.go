@@ -21,6 +21,9 @@ type Facts struct {
 	// BridgeNetfilter names the settings that are on with which br_netfilter passes bridged frames to the host's own iptables,
 	// ip6tables and arptables, separated by commas. It is empty if none is on (net/bridge/br_netfilter_hooks.c).
 	BridgeNetfilter string
+	// NoBridgeFilter says why the host cannot filter the ports of its own bridges. It is empty as long as nothing has failed, because the rules
+	// are loaded only when a port needs them.
+	NoBridgeFilter string
 	// ForeignBridges are OVS bridges, and netdevs with a bridge's name, that are not ours.
 	ForeignBridges map[string]string // name → why it is not ours
 }

@@ -16,6 +16,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
@@ -29,11 +31,12 @@ const (
 	VLANDevice     Need = "vlan-device"     // links of type vlan (802.1Q)
 	VLANFiltering  Need = "vlan-filtering"  // bridges that filter by VLAN
 	KernelDatapath Need = "kernel-datapath" // Open vSwitch's module
+	BridgeTracking Need = "bridge-tracking" // connection tracking in bridges, and nftables there
 	NoIPv6         Need = "no-ipv6"         // a kernel started with ipv6.disable=1
 )
 
 // All lists every feature.
-func All() []Need { return []Need{VLANDevice, VLANFiltering, KernelDatapath, NoIPv6} }
+func All() []Need { return []Need{VLANDevice, VLANFiltering, KernelDatapath, BridgeTracking, NoIPv6} }
 
 // Parse reads a feature's name; the error lists those there are.
 func Parse(s string) (Need, error) {
@@ -96,11 +99,25 @@ func use(n Need) (bool, error) {
 	case KernelDatapath:
 		_, err := netlink.GenlFamilyGet("ovs_datapath") // asking makes the kernel load the module
 		return worked(err)
+	case BridgeTracking:
+		return worked(trackInBridges())
 	case NoIPv6:
 		_, err := os.Stat("/proc/sys/net/ipv6")
 		return errors.Is(err, fs.ErrNotExist), nil
 	}
 	return false, errors.New("nobody knows how to use it")
+}
+
+// trackInBridges adds a rule that matches the state of a connection in the bridge family. A kernel without connection tracking there refuses it.
+func trackInBridges() error {
+	c, err := nftables.New()
+	if err != nil {
+		return fmt.Errorf("open a netlink netfilter socket: %w", err)
+	}
+	table := c.AddTable(&nftables.Table{Name: "need", Family: nftables.TableFamilyBridge})
+	chain := c.AddChain(&nftables.Chain{Name: "need", Table: table})
+	c.AddRule(&nftables.Rule{Table: table, Chain: chain, Exprs: []expr.Any{&expr.Ct{Key: expr.CtKeySTATE, Register: unix.NFT_REG_1}}})
+	return c.Flush()
 }
 
 func attrs(name string) netlink.LinkAttrs {
@@ -111,7 +128,7 @@ func attrs(name string) netlink.LinkAttrs {
 
 // worked distinguishes a missing feature, which the kernel reports with one of these errors, from any other error.
 func worked(err error) (bool, error) {
-	for _, lack := range []unix.Errno{unix.EOPNOTSUPP, unix.ENOENT, unix.EPROTONOSUPPORT, unix.EAFNOSUPPORT} {
+	for _, lack := range []unix.Errno{unix.EOPNOTSUPP, unix.ENOENT, unix.EPROTONOSUPPORT, unix.EAFNOSUPPORT, unix.EPROTO} {
 		if errors.Is(err, lack) {
 			return false, nil
 		}

@@ -25,7 +25,11 @@ func (x *Index) observeHost(facts *object.Facts, changed readSet) {
 	if facts.BridgeNetfilter != x.facts.BridgeNetfilter {
 		changed[Read{ReadBridgeNetfilter, ""}] = struct{}{}
 	}
+	if facts.NoBridgeFilter != x.facts.NoBridgeFilter {
+		changed[Read{ReadNoBridgeFilter, ""}] = struct{}{}
+	}
 	x.facts.DatapathType, x.facts.NoIPv6, x.facts.BridgeNetfilter = facts.DatapathType, facts.NoIPv6, facts.BridgeNetfilter
+	x.facts.NoBridgeFilter = facts.NoBridgeFilter
 	if maps.Equal(facts.ForeignBridges, x.facts.ForeignBridges) {
 		return
 	}

@@ -143,6 +143,12 @@ func (r *Reader) BridgeNetfilter() string {
 	return r.facts.BridgeNetfilter
 }
 
+// NoBridgeFilter says why the host cannot filter the ports of the kernel's bridges; empty as long as it could.
+func (r *Reader) NoBridgeFilter() string {
+	r.note(ReadNoBridgeFilter, "")
+	return r.facts.NoBridgeFilter
+}
+
 // Transit is a router's slot of transit addresses.
 func (r *Reader) Transit(router string) uint32 {
 	r.note(ReadTransit, router)

@@ -33,6 +33,7 @@ const (
 	ReadDatapathType
 	ReadNoIPv6
 	ReadBridgeNetfilter
+	ReadNoBridgeFilter
 	ReadTransit // a router's slot of transit addresses, by its uid
 	ReadZone    // a network's zone of the connection tracker, by its uid
 )

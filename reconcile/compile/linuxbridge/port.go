@@ -17,6 +17,12 @@ func (Backend) Port(b *compile.Builder, s compile.Site, n *desired.Network, p *d
 		b.Pend("%s", pending)
 		return compile.Plug{}
 	}
+	if len(p.SecurityGroups) > 0 {
+		if why := s.Reader().NoBridgeFilter(); why != "" {
+			b.Refuse("the port has security groups, which this host cannot enforce: %s", why)
+			return compile.Plug{}
+		}
+	}
 	plug := compile.Plug{Device: device, Netdev: true, Polices: true}
 	if n == nil {
 		return plug

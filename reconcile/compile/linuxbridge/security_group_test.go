@@ -3,6 +3,7 @@ package linuxbridge_test
 import (
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 
 	"weft/hostnet/object"
@@ -129,5 +130,30 @@ func TestFilterMembers(t *testing.T) {
 			!slices.Equal(m.Members, []netip.Prefix{prefix("10.1.0.9/32"), prefix("fd00:1::/120")}) {
 			t.Errorf("%s is %+v, expected %+v with both members", uid, m, want)
 		}
+	}
+}
+
+// TestHostThatCannotFilter: its filtered ports are refused and mute, with the reason. Others are as ever.
+func TestHostThatCannotFilter(t *testing.T) {
+	t.Parallel()
+	in := filtered()
+	in.Index = compile.NewIndex(in.Config, in.Facts)
+	port := desired.Key{Kind: desired.KindPort, UID: portUID}
+	for _, k := range in.Config.Keys() {
+		in.Index.Compiled(compile.Compile(in, k))
+	}
+	facts := *in.Facts
+	facts.NoBridgeFilter = "the kernel lacks it"
+	in.Facts = &facts
+	if dirty := in.Index.Observe(in.Facts, nil); !slices.Equal(dirty, []desired.Key{port}) {
+		t.Errorf("compiled again: %v", dirty)
+	}
+	if u := compile.Compile(in, port); len(u.Objects) > 0 || !strings.Contains(u.Refused, "the kernel lacks it") {
+		t.Errorf("the filtered port: %q, %v", u.Refused, u.Objects)
+	}
+	in.Config.Port(portUID).SecurityGroups = nil
+	in.Index = nil
+	if u := compile.Compile(in, port); u.Refused != "" || find[*object.BridgePort](u) == nil {
+		t.Errorf("a port without groups: %q, %v", u.Refused, u.Objects)
 	}
 }
