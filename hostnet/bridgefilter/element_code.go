@@ -3,6 +3,7 @@ package bridgefilter
 import (
 	"bytes"
 	"encoding/binary"
+	"encoding/hex"
 	"fmt"
 	"strings"
 
@@ -73,13 +74,28 @@ func portChain(set, device string) string {
 	if set != setEgress && set != setIngress {
 		return ""
 	}
+	if strings.HasPrefix(device, hexPrefix) || strings.ContainsFunc(device, unusual) {
+		device = hexPrefix + hex.EncodeToString([]byte(device))
+	}
 	return set + "-" + device
+}
+
+// hexPrefix begins the name of a device in a chain's name, in hexadecimal, if the device's name has characters that nft does not print as they are.
+const hexPrefix = "0x"
+
+func unusual(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'
 }
 
 // deviceOf is the device whose chain it is, and the set that leads there.
 func deviceOf(chain string) (set, device string, ok bool) {
 	for _, set := range []string{setEgress, setIngress} {
-		if device, ok := strings.CutPrefix(chain, set+"-"); ok {
+		device, ok := strings.CutPrefix(chain, set+"-")
+		if digits, coded := strings.CutPrefix(device, hexPrefix); ok && coded {
+			name, err := hex.DecodeString(digits)
+			device, ok = string(name), err == nil
+		}
+		if ok && portChain(set, device) == chain {
 			return set, device, true
 		}
 	}

@@ -65,10 +65,13 @@ func TestChainNames(t *testing.T) {
 			t.Errorf("%q is taken for a group's chain", name)
 		}
 	}
-	for _, device := range []string{"tap1", "egress-x", "a-b.c"} {
+	for _, device := range []string{"tap1", "egress-x", "a-b.c", "0x61", "*", "a\"b", "ä;}"} {
 		for _, set := range []string{setEgress, setIngress} {
 			if s, d, ok := deviceOf(portChain(set, device)); !ok || s != set || d != device {
 				t.Errorf("%s of %s is read as %s of %s", set, device, s, d)
+			}
+			if strings.ContainsFunc(portChain(set, device), unusual) {
+				t.Errorf("the chain of %q is %q", device, portChain(set, device))
 			}
 		}
 	}

@@ -79,7 +79,9 @@ func flushChains(names []string) string {
 func (d *Driver) load(ctx context.Context) error {
 	text := d.text.make + flushChains(slices.Sorted(maps.Keys(d.text.chains))) + d.text.fill
 	for _, device := range slices.Sorted(maps.Keys(d.guests)) {
-		text += fmt.Sprintf("add element bridge %s %s { %s }\n", tableName, setFiltered, quotedDevice(device))
+		if !strings.ContainsFunc(device, unusual) { // nft has no words for the others
+			text += fmt.Sprintf("add element bridge %s %s { %q }\n", tableName, setFiltered, device)
+		}
 	}
 	err := d.program.Load(ctx, text)
 	if err == nil {
@@ -129,12 +131,4 @@ func (d *Driver) dropChains(names []string) error {
 		return fmt.Errorf("delete chains %s of table bridge weft_filter: %w", strings.Join(names, ", "), err)
 	}
 	return nil
-}
-
-// quotedDevice is the name of a device as nft reads it. A star at its end would mean every name with this prefix.
-func quotedDevice(name string) string {
-	if stem, star := strings.CutSuffix(name, "*"); star {
-		name = stem + `\*`
-	}
-	return `"` + name + `"`
 }

@@ -61,7 +61,7 @@ func drawIntent(t *rapid.T, driver model.Driver) *intent {
 	in.offer("", project, &model.ProjectSpec{}, nil)
 	in.offer("", operator, &model.ProjectSpec{}, nil)
 	in.offer("", longLabel, &model.PhysicalNetworkSpec{VLANRanges: []model.VLANRange{{Minimum: 1, Maximum: model.MaxVLAN}}, MTU: in.mtu}, nil)
-	if in.filters = driver == model.DriverOVS && rapid.Bool().Draw(t, "filters"); in.filters {
+	if in.filters = rapid.Bool().Draw(t, "filters"); in.filters {
 		in.offer(project, groupName(0), &model.SecurityGroupSpec{Rules: []model.SecurityGroupRule{
 			{Direction: model.DirectionIngress, RemoteGroup: groupName(0)}, {Direction: model.DirectionIngress, RemoteGroup: groupName(1)},
 			{Direction: model.DirectionEgress, Protocol: model.IPProtocolSCTP, Port: model.PortRange{First: 1, Last: 65535}}}}, nil)

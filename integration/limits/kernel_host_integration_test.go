@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"weft/hostnet/bridge"
+	"weft/hostnet/bridgefilter"
 	"weft/hostnet/hostfilter"
 	own "weft/hostnet/netlink"
 	"weft/hostnet/netns"
@@ -128,13 +129,14 @@ func (k *kernelHost) open() {
 		filter, err5 := hostfilter.New(hostfilter.Config{})
 		bridges, err6 := bridge.New(bridge.Config{Links: links})
 		guards, err7 := portsecurity.New(portsecurity.Config{})
-		if err := errors.Join(err1, err2, err3, err4, err5, err6, err7); err != nil {
+		groups, err8 := bridgefilter.New(bridgefilter.Config{})
+		if err := errors.Join(err1, err2, err3, err4, err5, err6, err7, err8); err != nil {
 			return err
 		}
 		k.drivers = append(k.drivers, netdevs, inside, nat, tags, filter, bridges)
-		k.closers = append(k.closers, netdevs.Close, inside.Close, nat.Close, tags.Close, filter.Close, bridges.Close, guards.Close)
-		if k.switches == nil { // this driver needs features that the kernel may lack
-			k.drivers = append(k.drivers, guards)
+		k.closers = append(k.closers, netdevs.Close, inside.Close, nat.Close, tags.Close, filter.Close, bridges.Close, guards.Close, groups.Close)
+		if k.switches == nil { // these drivers need features that the kernel may lack
+			k.drivers = append(k.drivers, guards, groups)
 		}
 		return nil
 	})

@@ -35,7 +35,7 @@ func TestKernelOVS(t *testing.T) {
 // TestKernelBridge is the same with the kernel's bridges. It has fewer networks, because a virtual machine is slow.
 func TestKernelBridge(t *testing.T) {
 	t.Parallel()
-	if vmtest.Inside(t, machineLimit, need.VLANDevice) {
+	if vmtest.Inside(t, machineLimit, need.VLANDevice, need.BridgeTracking) {
 		return
 	}
 	hosts, err := netns.OpenDirectory(filepath.Join(t.TempDir(), "hosts"))

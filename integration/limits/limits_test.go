@@ -26,7 +26,8 @@ func TestNothingThatTheDoorLetsInIsRefused(t *testing.T) {
 		t.Errorf("only %d of %d objects were accepted", accepted, offered)
 	}
 	for _, k := range []object.Kind{object.KindFlowSet, object.KindPortSecurityElements, object.KindNATMapping, object.KindNATTable, object.KindRoute,
-		object.KindSession, object.KindAnnouncement, object.KindDHCPBinding, object.KindRABinding, object.KindTagFilter, object.KindVLANDevice} {
+		object.KindSession, object.KindAnnouncement, object.KindDHCPBinding, object.KindRABinding, object.KindTagFilter, object.KindVLANDevice,
+		object.KindBridgeFilter, object.KindFilterNetwork, object.KindFilterPort, object.KindFilterGroup, object.KindFilterMembers} {
 		if kinds[k] == 0 {
 			t.Errorf("there was no object of kind %s among %v", k, kinds)
 		}

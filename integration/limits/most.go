@@ -14,14 +14,13 @@ const (
 	centralNetworks = 2  // of the second router
 	routedNetworks  = 4  // of the third
 	wholeForwards   = 16 // of 1,024 ports each
-	filteredPorts   = 2  // have security groups: each group is flows for all members on each network with such a port
+	filteredPorts   = 2  // have security groups: each group is all its members, on each network with such a port
 )
 
 // region is declared object by object. If validation refuses one, the test fails.
 type region struct {
 	t       T
 	objects []model.Object
-	filters bool // ports have security groups
 }
 
 // Most is a host where each object has as much of everything as it may have, with the longest and most unusual names. Only the number of
@@ -41,12 +40,10 @@ func Most(t T, driver model.Driver, networks int) Host {
 // MostIntent is the intent of Most.
 func MostIntent(t T, driver model.Driver, networks int) []model.Object {
 	t.Helper()
-	r := &region{t: t, filters: driver == model.DriverOVS}
+	r := &region{t: t}
 	r.declare("", project, &model.ProjectSpec{})
 	r.declare("", operator, &model.ProjectSpec{})
-	if r.filters {
-		r.groups()
-	}
+	r.groups()
 	r.underlay(driver)
 	r.external("outside", 60, &model.External{})
 	r.external("routed", 70, &model.External{IPv6: model.ExternalIPv6Routed, RoutedPrefixes: routedBlocks()})
@@ -159,7 +156,7 @@ func (r *region) port(n int) {
 		InterfaceID: strings.Repeat("_", 62) + fmt.Sprintf("%02d", n), MAC: model.MAC{0xfe, 0xff, 0xff, 0xff, 0xff, byte(n)}}
 	most := model.PortLimit{RateKbps: model.MaxRateKbps, BurstKbit: model.MaxBurstKbit, PacketRate: model.MaxPacketRate}
 	s.Limits = model.PortLimits{Ingress: &most, Egress: &most}
-	if r.filters && n < filteredPorts {
+	if n < filteredPorts {
 		for i := range model.MaxSecurityGroups {
 			s.SecurityGroups = append(s.SecurityGroups, groupName(i))
 		}
