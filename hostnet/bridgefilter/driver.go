@@ -60,7 +60,7 @@ func New(c Config) (*Driver, error) {
 	}
 	return &Driver{
 		config: c, conn: conn, program: own.NewProgram(c.Program), table: &nftables.Table{Name: tableName, Family: nftables.TableFamilyBridge},
-		text: newRuleText(), cache: newCache(), handles: map[string]map[uint64]bool{}, guests: map[string]bool{},
+		text: newRuleText(ruleset()), cache: newCache(), handles: map[string]map[uint64]bool{}, guests: map[string]bool{},
 	}, nil
 }
 

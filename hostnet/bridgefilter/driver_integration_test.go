@@ -25,7 +25,7 @@ func TestDriver(t *testing.T) {
 	}
 	for name, test := range map[string]func(*testing.T){
 		"life": whatIsMadeIsReadBack, "drift": driftIsSeenAndMended, "gone": aDeletedTableLeavesGuestsMute, "shards": anAddressMovesBetweenShards,
-		"refusals": aWrongChangeHarmsNoOther, "unused": whatNobodyUsesGoes,
+		"refusals": aWrongChangeHarmsNoOther, "unused": whatNobodyUsesGoes, "flood": aFloodIsBounded,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

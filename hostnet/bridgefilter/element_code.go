@@ -28,7 +28,7 @@ const (
 
 // counterSets have an element with a counter for each filtered device.
 func counterSets() []string {
-	return []string{"sent_denied", "sent_invalid", "received_denied", "received_invalid"}
+	return []string{"sent_denied", "sent_invalid", "sent_full", "received_denied", "received_invalid", "received_full"}
 }
 
 // portSets are the sets with an element for each filtered device. The device is in the first one last, and out of it first: then a packet finds

@@ -12,7 +12,7 @@ import (
 func TestRulesThatCannotBeLoaded(t *testing.T) {
 	t.Parallel()
 	var events []object.Event
-	d := &Driver{program: own.NewProgram("/bin/false"), text: newRuleText(), cache: newCache()}
+	d := &Driver{program: own.NewProgram("/bin/false"), text: newRuleText(ruleset()), cache: newCache()}
 	d.lacks.tell(func(e object.Event) { events = append(events, e) })
 	for range 2 {
 		if err := d.load(t.Context()); err == nil {

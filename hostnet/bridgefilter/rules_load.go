@@ -33,9 +33,8 @@ type ruleText struct {
 	chains map[string][]string
 }
 
-// newRuleText numbers the rules. Rules are the lines within chains that are neither braces, comments nor hooks.
-func newRuleText() ruleText {
-	rules := ruleset()
+// newRuleText numbers the rules of a ruleset. Rules are the lines within chains that are neither braces, comments nor hooks.
+func newRuleText(rules string) ruleText {
 	sum := sha256.Sum256([]byte(rules))
 	version := hex.EncodeToString(sum[:6])
 	t := ruleText{chains: map[string][]string{}}

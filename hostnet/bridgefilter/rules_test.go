@@ -12,18 +12,18 @@ import (
 // decides nothing.
 func TestChainsEndInADrop(t *testing.T) {
 	t.Parallel()
-	text := newRuleText()
+	text := newRuleText(ruleset())
 	last := map[string]string{}
 	for line := range strings.Lines(text.fill) {
 		words := strings.Fields(line) // add rule bridge TABLE CHAIN …
 		last[words[4]] = line
 	}
-	for _, chain := range []string{"sends", "sends_invalid", "receives", "receives_invalid"} {
+	for _, chain := range []string{"sends", "sends_invalid", "sends_full", "receives", "receives_invalid", "receives_full"} {
 		if !strings.Contains(last[chain], " "+chain+" drop comment ") {
 			t.Errorf("chain %s ends in %q", chain, last[chain])
 		}
 	}
-	if len(last) != 6 || len(last) != len(text.chains) {
+	if len(last) != 9 || len(last) != len(text.chains) {
 		t.Errorf("there are rules in %d chains, and %d chains", len(last), len(text.chains))
 	}
 }
@@ -31,7 +31,7 @@ func TestChainsEndInADrop(t *testing.T) {
 // TestRulesAreNumbered: each rule has a comment of its own, and everything else is declared before.
 func TestRulesAreNumbered(t *testing.T) {
 	t.Parallel()
-	text := newRuleText()
+	text := newRuleText(ruleset())
 	var all []string
 	for _, comments := range text.chains {
 		all = append(all, comments...)
