@@ -43,7 +43,7 @@ type Driver struct {
 	// handles are the handles of each chain's rules when they were last right. A chain that was changed since has none. The kernel never
 	// uses a handle twice.
 	handles map[string]map[uint64]bool
-	// guests are the devices that this process has made filtered.
+	// guests are the devices that were filtered, as far as this process has seen it, until their filter is removed on purpose.
 	guests map[string]bool
 
 	lacks lack
@@ -91,6 +91,9 @@ func (d *Driver) refresh(ctx context.Context) ([]object.Key, error) {
 	}
 	changed := d.cache.changed(&fresh)
 	d.cache = fresh
+	for device := range fresh.ports {
+		d.guests[device] = true
+	}
 	return changed, nil
 }
 

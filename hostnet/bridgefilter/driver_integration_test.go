@@ -176,6 +176,7 @@ func sortedLines(text string) string {
 func aDeletedTableLeavesGuestsMute(t *testing.T) {
 	b := newTestbed(t)
 	b.furnish()
+	b.d = b.open() // a new process has read it, and made nothing
 	b.nft("delete table bridge weft_filter")
 	b.await(func(e object.Event) bool { return len(e.Keys) > 0 })
 	b.must(create(&object.BridgeFilter{}))

@@ -74,7 +74,7 @@ func flushChains(names []string) string {
 }
 
 // load loads the rules in one transaction that keeps everything else. If somebody has deleted the table, the same transaction makes the devices known
-// that this process has filtered: they are mute until their chains are there.
+// that were filtered: they are mute until their chains are there.
 func (d *Driver) load(ctx context.Context) error {
 	text := d.text.make + flushChains(slices.Sorted(maps.Keys(d.text.chains))) + d.text.fill
 	for _, device := range slices.Sorted(maps.Keys(d.guests)) {

@@ -1,6 +1,7 @@
 // Package linuxbridge is the backend of hosts that wire guests with the kernel's own VLAN devices and bridges, as nova-network's
 // VLAN manager did. Each network has a bridge. Its uplink is a VLAN sub-interface of the NIC, or for a flat network the NIC itself. The
-// guests' devices are ports of the bridge. An nftables table of family bridge (port security) protects them.
+// guests' devices are ports of the bridge. An nftables table of family bridge (port security) protects them, and another one has the rules of their
+// security groups.
 //
 // Invariants:
 //
@@ -8,6 +9,7 @@
 //   - The NIC keeps its addresses and everything else that it carries. A NIC that carries something gets no flat network.
 //   - No device becomes a port of a bridge before port security knows what it may send.
 //   - A device that port security does not know neither sends nor receives.
+//   - Port security does not know a guest with security groups before their rules filter it.
 package linuxbridge
 
 import (
