@@ -37,6 +37,8 @@ type port struct {
 	elements map[string]bool // the sets that have it
 	chains   map[string]bool // of its two chains, those that are there
 	fault    string
+	// packets are what was dropped, by counter set, when the table was read last.
+	packets map[string]uint64
 }
 
 // group is what the table has of a security group.

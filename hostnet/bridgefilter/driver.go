@@ -117,6 +117,26 @@ func (d *Driver) Ours(context.Context) ([]object.Key, error) {
 	return d.cache.keys(), nil
 }
 
+// Rejected implements the engine's Rejecter: what the last Sync has read of a filtered port's counters.
+func (d *Driver) Rejected(desired object.Object) (counts []object.Rejected) {
+	f, ok := desired.(*object.FilterPort)
+	if !ok {
+		return nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, reason := range object.RejectReasons() {
+		frames := uint64(0)
+		for _, set := range countedBy(reason) {
+			frames += d.cache.ports[f.Device].packets[set]
+		}
+		if frames > 0 {
+			counts = append(counts, object.Rejected{Reason: reason, Frames: frames})
+		}
+	}
+	return counts
+}
+
 // Facts adds why the rules could not be loaded.
 func (d *Driver) Facts(into *object.Facts) { into.NoBridgeFilter = d.lacks.why() }
 

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"weft/hostnet/netlink"
+	"weft/hostnet/object"
 )
 
 // nameSize is the size of a device's name in a key (IFNAMSIZ).
@@ -29,6 +30,23 @@ const (
 // counterSets have an element with a counter for each filtered device.
 func counterSets() []string {
 	return []string{"sent_denied", "sent_invalid", "sent_full", "received_denied", "received_invalid", "received_full"}
+}
+
+// countedBy are the counter sets of a reason.
+func countedBy(r object.RejectReason) []string {
+	switch r {
+	case object.RejectEgressRule:
+		return []string{"sent_denied"}
+	case object.RejectEgressInvalid:
+		return []string{"sent_invalid"}
+	case object.RejectIngressRule:
+		return []string{"received_denied"}
+	case object.RejectIngressInvalid:
+		return []string{"received_invalid"}
+	case object.RejectConnections:
+		return []string{"sent_full", "received_full"}
+	}
+	return nil
 }
 
 // portSets are the sets with an element for each filtered device. The device is in the first one last, and out of it first: then a packet finds

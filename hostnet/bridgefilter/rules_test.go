@@ -28,6 +28,19 @@ func TestChainsEndInADrop(t *testing.T) {
 	}
 }
 
+// TestEveryCounterHasAReason: what a set counts is told, under one reason.
+func TestEveryCounterHasAReason(t *testing.T) {
+	t.Parallel()
+	var told []string
+	for _, r := range object.RejectReasons() {
+		told = append(told, countedBy(r)...)
+	}
+	slices.Sort(told)
+	if want := slices.Sorted(slices.Values(counterSets())); !slices.Equal(told, want) {
+		t.Errorf("told are %v, counted %v", told, want)
+	}
+}
+
 // TestRulesAreNumbered: each rule has a comment of its own, and everything else is declared before.
 func TestRulesAreNumbered(t *testing.T) {
 	t.Parallel()

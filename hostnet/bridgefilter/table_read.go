@@ -157,6 +157,9 @@ func (c *cache) takeElement(set string, e nftables.SetElement) {
 	}
 	p := c.port(name)
 	p.elements[set] = true
+	if e.Counter != nil {
+		p.packets[set] = e.Counter.Packets
+	}
 	if chain := portChain(set, name); chain != "" && !jumpsTo(e.Val, chain) {
 		p.fault = "map " + set + " does not lead to its chain"
 	}
@@ -167,7 +170,7 @@ func (c *cache) takeElement(set string, e nftables.SetElement) {
 func (c *cache) port(device string) port {
 	p, ok := c.ports[device]
 	if !ok {
-		p = port{elements: map[string]bool{}, chains: map[string]bool{}}
+		p = port{elements: map[string]bool{}, chains: map[string]bool{}, packets: map[string]uint64{}}
 	}
 	return p
 }

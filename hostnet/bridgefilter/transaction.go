@@ -157,7 +157,7 @@ func (d *Driver) addPort(t *transaction, c object.Change) error {
 	device := c.Key().Name
 	have := d.cache.port(device)
 	want, wanted := c.Desired.(*object.FilterPort)
-	now := port{elements: map[string]bool{}, chains: map[string]bool{}}
+	now := port{elements: map[string]bool{}, chains: map[string]bool{}, packets: have.packets}
 	for _, set := range portSets() {
 		e, err := portElement(set, device)
 		if err != nil {

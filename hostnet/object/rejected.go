@@ -25,12 +25,13 @@ const (
 	RejectEgressInvalid     RejectReason = 16 // the connection tracker cannot make sense of what a port with security groups sends
 	RejectIngressRule       RejectReason = 17 // no rule of the receiver's security groups allows it
 	RejectIngressInvalid    RejectReason = 18 // the connection tracker cannot make sense of what a port with security groups would receive
+	RejectConnections       RejectReason = 19 // the port has as many connections as it may have
 )
 
 // RejectReasons are all reasons, in order.
 func RejectReasons() []RejectReason {
 	var all []RejectReason
-	for r := RejectSourceMAC; r <= RejectIngressInvalid; r++ {
+	for r := RejectSourceMAC; r <= RejectConnections; r++ {
 		all = append(all, r)
 	}
 	return all
@@ -82,6 +83,8 @@ func (r RejectReason) later() string {
 		return "ingress-rule"
 	case RejectIngressInvalid:
 		return "ingress-invalid"
+	case RejectConnections:
+		return "connections"
 	}
 	return fmt.Sprintf("reason %d", uint8(r))
 }

@@ -230,7 +230,8 @@ func TestGuestsAreCounted(t *testing.T) {
 	}
 	for _, r := range object.RejectReasons() {
 		switch r {
-		case object.RejectIsolated, object.RejectEgressRule, object.RejectEgressInvalid, object.RejectIngressRule, object.RejectIngressInvalid:
+		case object.RejectIsolated, object.RejectEgressRule, object.RejectEgressInvalid, object.RejectIngressRule, object.RejectIngressInvalid,
+			object.RejectConnections:
 			continue // other chains, and another table
 		}
 		if !found[fmt.Sprintf("meta mark set %#x goto rejected", uint8(r))] {
