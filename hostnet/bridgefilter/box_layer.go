@@ -19,7 +19,7 @@ func boxOf(r object.FilterRule) box {
 	if r.Protocol == 0 {
 		b.protocol[1] = 255
 	}
-	if r.First == 0 && r.Last == 0 {
+	if !r.Ports {
 		b.port[1] = 65535
 	}
 	if !b.remote.IsValid() {

@@ -60,7 +60,7 @@ func TestLayers(t *testing.T) {
 func TestFewLayers(t *testing.T) {
 	t.Parallel()
 	tcp := func(first, last uint16, remote string) box {
-		return boxOf(object.FilterRule{Protocol: 6, First: first, Last: last, Remote: netip.MustParsePrefix(remote)})
+		return boxOf(object.FilterRule{Protocol: 6, Ports: true, First: first, Last: last, Remote: netip.MustParsePrefix(remote)})
 	}
 	for name, c := range map[string]struct {
 		boxes []box

@@ -49,14 +49,14 @@ func groupOfRules(number uint32, rules ...object.FilterRule) *object.FilterGroup
 func web() *object.FilterGroup {
 	return groupOfRules(1,
 		object.FilterRule{}, object.FilterRule{IPv6: true, Group: 2},
-		object.FilterRule{Ingress: true, Protocol: 6, First: 80, Last: 90, Remote: prefixes("10.0.0.0/8")[0]},
-		object.FilterRule{Ingress: true, Protocol: 6, First: 85, Last: 100, Remote: prefixes("10.1.0.0/16")[0]},
-		object.FilterRule{Ingress: true, Protocol: 6, First: 85, Last: 85},
+		object.FilterRule{Ingress: true, Protocol: 6, Ports: true, First: 80, Last: 90, Remote: prefixes("10.0.0.0/8")[0]},
+		object.FilterRule{Ingress: true, Protocol: 6, Ports: true, First: 85, Last: 100, Remote: prefixes("10.1.0.0/16")[0]},
+		object.FilterRule{Ingress: true, Protocol: 6, Ports: true, First: 85, Last: 85},
 		object.FilterRule{Ingress: true, Protocol: 47}, object.FilterRule{Ingress: true, Protocol: 47, Remote: prefixes("10.1.0.0/16")[0]},
 		object.FilterRule{Ingress: true, Remote: prefixes("192.0.2.1/32")[0]},
-		object.FilterRule{Ingress: true, Protocol: 1, First: 0x800, Last: 0x8ff}, object.FilterRule{Ingress: true, IPv6: true, Protocol: 58, First: 0x104, Last: 0x104},
-		object.FilterRule{Ingress: true, IPv6: true, Protocol: 17, First: 53, Last: 53, Remote: prefixes("2001:db8::/32")[0]},
-		object.FilterRule{Ingress: true, Protocol: 132, First: 1, Last: 65535, Group: 2}, object.FilterRule{Ingress: true, Group: 1})
+		object.FilterRule{Ingress: true, Protocol: 1, Ports: true, First: 0x800, Last: 0x8ff}, object.FilterRule{Ingress: true, IPv6: true, Protocol: 58, Ports: true, First: 0x104, Last: 0x104},
+		object.FilterRule{Ingress: true, IPv6: true, Protocol: 17, Ports: true, First: 53, Last: 53, Remote: prefixes("2001:db8::/32")[0]},
+		object.FilterRule{Ingress: true, Protocol: 132, Ports: true, First: 1, Last: 65535, Group: 2}, object.FilterRule{Ingress: true, Group: 1})
 }
 
 // furnished has an object of each kind, in the order in which they are made.
@@ -211,7 +211,7 @@ func aWrongChangeHarmsNoOther(t *testing.T) {
 	}
 	b.must(create(&object.BridgeFilter{}))
 	good := []object.Object{&object.FilterPort{Device: "tap1"}, groupOfRules(3, object.FilterRule{}), &object.FilterNetwork{Bridge: "wfb1", Zone: 1}}
-	bad := []object.Object{&object.FilterPort{Device: "tap2", Groups: []uint32{99}}, groupOfRules(4, object.FilterRule{Protocol: 6, First: 9, Last: 8}),
+	bad := []object.Object{&object.FilterPort{Device: "tap2", Groups: []uint32{99}}, groupOfRules(4, object.FilterRule{Protocol: 6, Ports: true, First: 9, Last: 8}),
 		&object.FilterPort{Device: "a-name-that-is-too-long"}, &object.FilterMembers{Group: 5, Bridge: "wfb1", Members: prefixes("10.0.0.1/8")}}
 	var changes []object.Change
 	for _, o := range slices.Concat(good, bad) {

@@ -60,9 +60,6 @@ func remotesOf(rules []object.FilterRule, ingress bool) (numbers []uint32) {
 	return slices.Compact(numbers)
 }
 
-// hasPorts says that a rule is about ports, or about the type of an ICMP message.
-func hasPorts(r object.FilterRule) bool { return r.First != 0 || r.Last != 0 }
-
 // allowing are the rules of one direction that name the group, or no group. Rules of one protocol with ports are looked up together, and so are
 // all rules without ports.
 func allowing(rules []object.FilterRule, ingress bool, remote uint32) (lines []string) {
@@ -78,7 +75,7 @@ func allowing(rules []object.FilterRule, ingress bool, remote uint32) (lines []s
 				continue
 			}
 			l := lookup{}
-			if hasPorts(r) {
+			if r.Ports {
 				l = lookup{r.Protocol, true}
 			}
 			if boxes[l] == nil {

@@ -14,8 +14,9 @@ import (
 func TestGroupText(t *testing.T) {
 	t.Parallel()
 	g := &object.FilterGroup{Number: 1, Rules: []object.FilterRule{
-		{}, {Ingress: true, Protocol: 47}, {Ingress: true, Protocol: 6, First: 80, Last: 81, Remote: netip.MustParsePrefix("10.0.0.0/8")},
-		{Ingress: true, Protocol: 6, First: 22, Last: 22}, {Ingress: true, IPv6: true, Protocol: 58, First: 0x8000, Last: 0x80ff}, {Ingress: true, Group: 2},
+		{}, {Ingress: true, Protocol: 47}, {Ingress: true, Protocol: 6, Ports: true, First: 80, Last: 81, Remote: netip.MustParsePrefix("10.0.0.0/8")},
+		{Ingress: true, Protocol: 6, Ports: true, First: 22, Last: 22}, {Ingress: true, IPv6: true, Protocol: 58, Ports: true, First: 0x8000, Last: 0x80ff}, {Ingress: true, Group: 2},
+		{Ingress: true, Protocol: 1, Ports: true}, // ICMP type 0, code 0
 	}}
 	var b strings.Builder
 	for _, c := range chainsOf(g) {
@@ -30,6 +31,7 @@ g00000001-in-g00000002
   ct original protocol . ct original ip saddr { 0-255 . 0.0.0.0/0 } accept
 g00000001-in
   ct original protocol . ct original ip saddr { 47 . 0.0.0.0/0 } accept
+  ether type ip ct original protocol 1 ct original proto-dst . ct original ip saddr { 0 . 0.0.0.0/0 } accept
   ether type ip ct original protocol 6 ct original proto-dst . ct original ip saddr { 80-81 . 10.0.0.0/8, 22 . 0.0.0.0/0 } accept
   ether type ip6 ct original protocol 58 ct original proto-dst . ct original ip6 saddr { 32768-33023 . ::/0 } accept
   meta ibrname . ct original ip saddr @members-g00000002-bridge4 jump g00000001-in-g00000002

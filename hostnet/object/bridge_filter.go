@@ -52,7 +52,9 @@ type FilterRule struct {
 	IPv6    bool
 	// Protocol is an IP protocol; 0 for any.
 	Protocol uint8
-	// First and Last are destination ports, both included. For ICMP they are the type, shifted by eight bits, and the code. Both are 0 for any.
+	// Ports says that First and Last count. They are destination ports, both included. For ICMP they are the type, shifted by eight bits, and the
+	// code, of which 0 and 0 is one.
+	Ports       bool
 	First, Last uint16
 	// Remote has the addresses of the other side; not valid for any.
 	Remote netip.Prefix

@@ -24,7 +24,7 @@ func TestFilterMembersOfARouter(t *testing.T) {
 // TestFilterVersion: the version stands for the rules as a set.
 func TestFilterVersion(t *testing.T) {
 	t.Parallel()
-	a, b := object.FilterRule{Ingress: true, Protocol: 6, First: 80, Last: 80}, object.FilterRule{Remote: netip.MustParsePrefix("10.0.0.0/8")}
+	a, b := object.FilterRule{Ingress: true, Protocol: 6, Ports: true, First: 80, Last: 80}, object.FilterRule{Remote: netip.MustParsePrefix("10.0.0.0/8")}
 	one := object.FilterVersion([]object.FilterRule{a, b})
 	if other := object.FilterVersion([]object.FilterRule{b, a, b}); other != one {
 		t.Errorf("the same rules in another order, one of them twice, are %s and not %s", other, one)

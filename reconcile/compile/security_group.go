@@ -175,6 +175,15 @@ func ScopeNumber(router string) uint32 {
 	return max(binary.BigEndian.Uint32(sum[:4]), 1)
 }
 
+// Scope is the number of the router whose networks' members count for packets of the network; 0 for none. A router whose number is another one's
+// has none.
+func (s Site) Scope(n *desired.Network) uint32 {
+	if n.Router == "" || s.scopeRival(n.Router) != "" {
+		return 0
+	}
+	return ScopeNumber(n.Router)
+}
+
 // scopeShares is what a network shares with others that the same router joins, or one with the same number.
 func scopeShares(n *desired.Network) []Read {
 	if n.Router == "" {
@@ -208,7 +217,7 @@ func (c Compiler) groupMembers(b *Builder, m *desired.GroupMembers) {
 		b.Pend("waits for the network, or one that router %s joins: there is none that is not refused", Quote(m.Scope()))
 		return
 	}
-	if why := c.scopeRival(m.Router); why != "" {
+	if why := s.scopeRival(m.Router); why != "" {
 		b.Refuse("%s", why)
 		return
 	}
@@ -216,13 +225,13 @@ func (c Compiler) groupMembers(b *Builder, m *desired.GroupMembers) {
 }
 
 // scopeRival says that another router has the number of this one. The one with the lower uid has its members. No router has none.
-func (c Compiler) scopeRival(router string) string {
+func (s Site) scopeRival(router string) string {
 	if router == "" {
 		return ""
 	}
 	of := numberOfScope(router)
-	for _, uid := range c.read.Sorted(of.Of, of.Name) {
-		if n := c.read.Network(uid); n != nil && n.Router < router {
+	for _, uid := range s.read.Sorted(of.Of, of.Name) {
+		if n := s.read.Network(uid); n != nil && n.Router < router {
 			return fmt.Sprintf("routers %s and %s have the same number on hosts: delete one of them and create it anew", Quote(n.Router), Quote(router))
 		}
 	}

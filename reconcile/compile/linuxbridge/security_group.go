@@ -19,11 +19,7 @@ func addTracking(b *compile.Builder, s compile.Site, n *desired.Network) {
 	if len(s.Reader().Group(compile.GroupFiltered, n.UID)) == 0 {
 		return
 	}
-	f := &object.FilterNetwork{OwnerUID: n.UID, Bridge: BridgeName(n.UID), Zone: s.Reader().Zone(n.UID)}
-	if n.Router != "" {
-		f.Router = compile.ScopeNumber(n.Router)
-	}
-	b.Add(f)
+	b.Add(&object.FilterNetwork{OwnerUID: n.UID, Bridge: BridgeName(n.UID), Zone: s.Reader().Zone(n.UID), Router: s.Scope(n)})
 }
 
 // filterPort is what filters a port: the groups that are in force here. Others allow nothing. It is nil for a port without groups.
@@ -54,8 +50,9 @@ func (Backend) SecurityGroup(b *compile.Builder, _ compile.Site, g *desired.Secu
 
 func filterRule(r desired.SecurityGroupRule) object.FilterRule {
 	f := object.FilterRule{Ingress: r.Direction == model.DirectionIngress, IPv6: r.Family == model.FamilyIPv6, Protocol: r.Protocol,
-		First: r.Port.First, Last: r.Port.Last}
+		Ports: r.Port != (model.PortRange{}), First: r.Port.First, Last: r.Port.Last}
 	if r.ICMPType != nil {
+		f.Ports = true
 		f.First = uint16(*r.ICMPType) << 8
 		f.Last = f.First | 0xff
 	}

@@ -109,8 +109,8 @@ func TestFilterRules(t *testing.T) {
 	g := find[*object.FilterGroup](compiled(t, filtered(), desired.KindSecurityGroup, groupWeb))
 	want := []object.FilterRule{
 		{IPv6: true},
-		{Ingress: true, Protocol: 6, First: 80, Last: 82, Remote: prefix("192.0.2.0/24")},
-		{Ingress: true, Protocol: 1, First: 0x800, Last: 0x8ff}, {Ingress: true, IPv6: true, Protocol: 58, First: 0x104, Last: 0x104},
+		{Ingress: true, Protocol: 6, Ports: true, First: 80, Last: 82, Remote: prefix("192.0.2.0/24")},
+		{Ingress: true, Protocol: 1, Ports: true, First: 0x800, Last: 0x8ff}, {Ingress: true, IPv6: true, Protocol: 58, Ports: true, First: 0x104, Last: 0x104},
 		{Ingress: true, Group: compile.SecurityGroupNumber(groupDB)}, {Ingress: true, Protocol: 47},
 	}
 	if g == nil || !slices.Equal(g.Rules, want) || g.Version != object.FilterVersion(want) || g.Number != compile.SecurityGroupNumber(groupWeb) {

@@ -14,7 +14,7 @@ import (
 
 // trackFlows send the IP packets of a network with filtered ports here to the connection tracker before they are forwarded; table 20. Neighbour
 // discovery, and reports of multicast listeners to groups, are not filtered. Other flows have checked them already.
-func trackFlows(n *desired.Network, meta object.Masked64, zone uint16) []object.Flow {
+func trackFlows(meta object.Masked64, zone uint16, scope uint32) []object.Flow {
 	var l flowList
 	first := object.Match{Metadata: meta, Reg4: bitOf(visitedBit, false)}
 	past := []object.Action{setBit(visitedBit, true), object.Resubmit{Table: tableForward}}
@@ -32,8 +32,8 @@ func trackFlows(n *desired.Network, meta object.Masked64, zone uint16) []object.
 	igmp.Metadata, igmp.Reg4, igmp.EthDst, igmp.TTL = first.Metadata, first.Reg4, object.GroupMAC(), hopLimitMLD
 	l.add(tableForward, prioTrackPast, igmp, past...)
 	track := []object.Action{setBit(visitedBit, true), setBit(trackedBit, true)}
-	if n.Router != "" {
-		track = append(track, object.SetReg{Reg: 2, Value: compile.ScopeNumber(n.Router)})
+	if scope != 0 {
+		track = append(track, object.SetReg{Reg: 2, Value: scope})
 	}
 	track = append(track, object.Track{Zone: zone, Table: tableEgress})
 	for _, eth := range []uint16{ethIPv4, ethIPv6} {

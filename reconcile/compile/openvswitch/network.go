@@ -30,7 +30,7 @@ func (Backend) Network(b *compile.Builder, s compile.Site, n *desired.Network) {
 	flood, others := floodActions(slices.Concat(guests, gateway), interfaces), floodActions(gateway, interfaces)
 	flows := networkFlows(n, w, flood)
 	if len(sets) > 0 {
-		flows = append(flows, trackFlows(n, meta, s.Reader().Zone(n.UID))...)
+		flows = append(flows, trackFlows(meta, s.Reader().Zone(n.UID), s.Scope(n))...)
 		flows = append(flows, groupFrames(meta, slices.Concat(open, gateway), sets, interfaces)...)
 	}
 	flows = append(flows, isolationFlows(n, meta, macPrefixes(h), others)...)

@@ -76,11 +76,12 @@ func TestRoutersWithTheSameNumber(t *testing.T) {
 	if r := compile.Compile(in, k); len(r.Objects) > 0 || !strings.Contains(fixture.Text(r), "waits for the network") {
 		t.Errorf("no network here is on the router, and it has\n%s", fixture.Text(r))
 	}
-	for n := range in.Config.Networks() {
-		if n.UID != fixture.NetRed {
-			n.Router = rivalRouter
-			break
-		}
+	for n := range in.Config.Networks() { // the rival's network is the one with a filtered port here
+		n.Router = theRouter
+	}
+	in.Config.Network(fixture.NetRed).Router = rivalRouter
+	if text := fixture.Text(compile.Compile(in, fixture.Key(desired.KindNetwork, fixture.NetRed))); strings.Contains(text, "reg2:=") || !strings.Contains(text, "track(") {
+		t.Errorf("packets of the rival's network count for the first router:\n%s", text)
 	}
 	if r := compile.Compile(in, k); len(r.Objects) > 0 || !strings.Contains(fixture.Text(r), "have the same number") {
 		t.Errorf("the rival has\n%s", fixture.Text(r))
