@@ -237,6 +237,8 @@ func (in *intent) drawPort(n int) {
 		MAC:         rapid.SampledFrom([]model.MAC{{}, {0xfe, 0xff, 0xff, 0xff, 0xff, byte(n)}, {0, 0, 0, 0, 0, byte(n + 1)}}).Draw(t, "MAC"),
 		InterfaceID: rapid.SampledFrom([]string{"", strings.Repeat("_", 63) + fmt.Sprint(n)}).Draw(t, "interface id"),
 		Hostname:    rapid.SampledFrom([]string{"", longDomain, longLabel}).Draw(t, "hostname")}
+	s.UserData = rapid.SampledFrom([]string{"", "#!/bin/sh\n", strings.Repeat("u", model.MaxUserData)}).Draw(t, "user data")
+	s.SSHKeys, s.Metadata = sshKeys(rapid.IntRange(0, 1).Draw(t, "keys")), words(rapid.SampledFrom([]int{0, 1, model.MaxMetadata}).Draw(t, "words"))
 	if in.filters {
 		s.SecurityGroups = rapid.SampledFrom([][]string{nil, {groupName(0)}, {groupName(1), groupName(0)}}).Draw(t, "security groups")
 	}

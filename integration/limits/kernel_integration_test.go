@@ -18,7 +18,8 @@ import (
 )
 
 // inProcess are the kinds whose objects the kernel does not hold. Their drivers have a TestDoor of their own.
-var inProcess = []object.Kind{object.KindDHCPBinding, object.KindRABinding, object.KindAnnouncement, object.KindActivation}
+var inProcess = []object.Kind{object.KindDHCPBinding, object.KindRABinding, object.KindAnnouncement, object.KindActivation,
+	object.KindMetadataBinding}
 
 // machineLimit is how long the test of a bridge host may take in a virtual machine.
 const machineLimit = 5 * time.Minute

@@ -1,6 +1,8 @@
 package limits
 
 import (
+	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/netip"
@@ -151,11 +153,31 @@ func (r *region) groups() {
 
 func groupName(i int) string { return fmt.Sprint(longLabel[:60], "-", i) }
 
+// sshKeys are different public keys.
+func sshKeys(n int) (keys []string) {
+	for i := range n {
+		blob := append([]byte("\x00\x00\x00\x0bssh-ed25519\x00\x00\x00\x20"), bytes.Repeat([]byte{byte(i)}, 32)...)
+		keys = append(keys, "ssh-ed25519 "+base64.StdEncoding.EncodeToString(blob)+" of the guest")
+	}
+	return keys
+}
+
+// words are words for a guest, as long as they may be.
+func words(n int) (list []model.MetadataItem) {
+	for i := range n {
+		list = append(list, model.MetadataItem{Key: fmt.Sprintf("%03d%s", i, strings.Repeat("k", model.MaxMetadataBytes-3)), Value: strings.Repeat("v", model.MaxMetadataBytes)})
+	}
+	return list
+}
+
 func (r *region) port(n int) {
 	s := &model.PortSpec{Network: networkName(n), Host: here, Device: oddName(model.MaxUplinks + n), Hostname: longDomain,
 		InterfaceID: strings.Repeat("_", 62) + fmt.Sprintf("%02d", n), MAC: model.MAC{0xfe, 0xff, 0xff, 0xff, 0xff, byte(n)}}
 	most := model.PortLimit{RateKbps: model.MaxRateKbps, BurstKbit: model.MaxBurstKbit, PacketRate: model.MaxPacketRate}
 	s.Limits = model.PortLimits{Ingress: &most, Egress: &most}
+	if n == 0 {
+		s.UserData, s.SSHKeys, s.Metadata = strings.Repeat("u", model.MaxUserData), sshKeys(model.MaxSSHKeys), words(model.MaxMetadata)
+	}
 	if n < filteredPorts {
 		for i := range model.MaxSecurityGroups {
 			s.SecurityGroups = append(s.SecurityGroups, groupName(i))
