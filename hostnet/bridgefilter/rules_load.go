@@ -2,9 +2,7 @@ package bridgefilter
 
 import (
 	"context"
-	"crypto/sha256"
 	_ "embed" // the rules are a file of their own
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"maps"
@@ -14,6 +12,7 @@ import (
 	"github.com/google/nftables"
 	"golang.org/x/sys/unix"
 
+	own "weft/hostnet/nftables"
 	"weft/hostnet/object"
 )
 
@@ -33,35 +32,18 @@ type ruleText struct {
 	chains map[string][]string
 }
 
-// newRuleText numbers the rules of a ruleset. Rules are the lines within chains that are neither braces, comments nor hooks.
+// newRuleText numbers the rules of a ruleset.
 func newRuleText(rules string) ruleText {
-	sum := sha256.Sum256([]byte(rules))
-	version := hex.EncodeToString(sum[:6])
-	t := ruleText{chains: map[string][]string{}}
+	lines, chains := own.NumberRules(rules)
 	var declare, fill strings.Builder
-	chain, number := "", 0
-	for line := range strings.Lines(rules) {
-		words := strings.Fields(line)
-		isRule := false
-		switch {
-		case len(words) == 3 && words[0] == "chain":
-			chain = words[1]
-			t.chains[chain] = nil
-		case len(words) == 1 && words[0] == "}":
-			chain = ""
-		case chain != "" && len(words) > 0 && words[0] != "type" && words[0][0] != '#':
-			isRule = true
-			comment := fmt.Sprintf("weft %s %d", version, number)
-			number++
-			t.chains[chain] = append(t.chains[chain], comment)
-			fmt.Fprintf(&fill, "add rule bridge %s %s %s comment %q\n", tableName, chain, strings.TrimSpace(line), comment)
-		}
-		if !isRule {
-			declare.WriteString(line)
+	for _, l := range lines {
+		if l.Comment == "" {
+			declare.WriteString(l.Text)
+		} else {
+			fmt.Fprintf(&fill, "add rule bridge %s %s %s comment %q\n", tableName, l.Chain, strings.TrimSpace(l.Text), l.Comment)
 		}
 	}
-	t.make, t.fill = declare.String(), fill.String()
-	return t
+	return ruleText{make: declare.String(), fill: fill.String(), chains: chains}
 }
 
 // flushChains empties chains.

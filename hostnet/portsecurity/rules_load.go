@@ -2,7 +2,6 @@ package portsecurity
 
 import (
 	"context"
-	"crypto/sha256"
 	_ "embed" // the rules are a file of their own
 	"encoding/hex"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"weft/hostnet/netlink"
+	own "weft/hostnet/nftables"
 	"weft/hostnet/object"
 )
 
@@ -52,32 +52,17 @@ type ruleText struct {
 	chains map[string][]string
 }
 
-// newRuleText numbers the rules. Rules are the lines within chains that are neither braces, comments nor hooks.
+// newRuleText numbers the rules.
 func newRuleText() ruleText {
-	rules := ruleset()
-	sum := sha256.Sum256([]byte(rules))
-	version := hex.EncodeToString(sum[:6])
-	t := ruleText{chains: map[string][]string{}}
+	lines, chains := own.NumberRules(ruleset())
 	var b strings.Builder
-	chain, number := "", 0
-	for line := range strings.Lines(rules) {
-		words := strings.Fields(line)
-		switch {
-		case len(words) == 3 && words[0] == "chain":
-			chain = words[1]
-			t.chains[chain] = nil
-		case len(words) == 1 && words[0] == "}":
-			chain = ""
-		case chain != "" && len(words) > 0 && words[0] != "type" && words[0][0] != '#':
-			comment := fmt.Sprintf("weft %s %d", version, number)
-			number++
-			t.chains[chain] = append(t.chains[chain], comment)
-			line = strings.TrimRight(line, "\n") + fmt.Sprintf(" comment %q\n", comment)
+	for _, l := range lines {
+		if l.Comment != "" {
+			l.Text = strings.TrimRight(l.Text, "\n") + fmt.Sprintf(" comment %q\n", l.Comment)
 		}
-		b.WriteString(line)
+		b.WriteString(l.Text)
 	}
-	t.text = b.String()
-	return t
+	return ruleText{b.String(), chains}
 }
 
 // knownBridges are commands that add every existing bridge of ours to the set of bridges. So if somebody has deleted the table,
