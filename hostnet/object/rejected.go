@@ -39,52 +39,15 @@ func RejectReasons() []RejectReason {
 
 // String is the reason as metrics and reports show it. It is "reason 99" for one that this version does not know.
 func (r RejectReason) String() string {
-	switch r {
-	case RejectSourceMAC:
-		return "source-mac"
-	case RejectTagged:
-		return "vlan-tag"
-	case RejectProtocol:
-		return "ethertype"
-	case RejectSourceIPv4:
-		return "source-ipv4"
-	case RejectSourceIPv6:
-		return "source-ipv6"
-	case RejectARP:
-		return "arp"
-	case RejectNeighborDiscovery:
-		return "neighbor-discovery"
-	case RejectRouterAdvert:
-		return "router-advertisement"
-	case RejectDHCPServer:
-		return "dhcp-server"
-	case RejectMulticastQuerier:
-		return "multicast-querier"
-	case RejectHiddenHeader:
-		return "hidden-header"
-	case RejectManagement:
-		return "management"
-	case RejectReserved:
-		return "reserved-address"
+	names := [...]string{
+		RejectSourceMAC: "source-mac", RejectTagged: "vlan-tag", RejectProtocol: "ethertype", RejectSourceIPv4: "source-ipv4", RejectSourceIPv6: "source-ipv6",
+		RejectARP: "arp", RejectNeighborDiscovery: "neighbor-discovery", RejectRouterAdvert: "router-advertisement", RejectDHCPServer: "dhcp-server",
+		RejectMulticastQuerier: "multicast-querier", RejectHiddenHeader: "hidden-header", RejectManagement: "management", RejectReserved: "reserved-address",
+		RejectIsolated: "isolated", RejectEgressRule: "egress-rule", RejectEgressInvalid: "egress-invalid", RejectIngressRule: "ingress-rule",
+		RejectIngressInvalid: "ingress-invalid", RejectConnections: "connections",
 	}
-	return r.later()
-}
-
-// later are the reasons that are about other guests and security groups.
-func (r RejectReason) later() string {
-	switch r {
-	case RejectIsolated:
-		return "isolated"
-	case RejectEgressRule:
-		return "egress-rule"
-	case RejectEgressInvalid:
-		return "egress-invalid"
-	case RejectIngressRule:
-		return "ingress-rule"
-	case RejectIngressInvalid:
-		return "ingress-invalid"
-	case RejectConnections:
-		return "connections"
+	if int(r) < len(names) && names[r] != "" {
+		return names[r]
 	}
 	return fmt.Sprintf("reason %d", uint8(r))
 }
