@@ -83,7 +83,7 @@ type shardOfMembers struct {
 // memberShard records what an item of members depends on. It is nil while nothing on the node needs the item; a port or a group starts it
 // again. The item of a network starts that of its router.
 func memberShard(e *Evaluation, name string, k desired.Key) *shardOfMembers {
-	m := shardOfKey(e, k)
+	m := shardOfKey(e, name, k)
 	if m == nil || !m.needed(e, name) {
 		e.Forget()
 		return nil
@@ -104,10 +104,10 @@ func memberShard(e *Evaluation, name string, k desired.Key) *shardOfMembers {
 	return m
 }
 
-// shardOfKey finds group and scope; nil when one does not exist.
-func shardOfKey(e *Evaluation, k desired.Key) *shardOfMembers {
+// shardOfKey finds group and scope; nil when one does not exist, or when no rule on the node names the group.
+func shardOfKey(e *Evaluation, name string, k desired.Key) *shardOfMembers {
 	group, scope, shard, ok := parseMembers(k)
-	if !ok {
+	if !ok || !e.Has(remoteGroups, name, group) {
 		return nil
 	}
 	m := &shardOfMembers{key: k, group: e.WithUID(group), scope: e.WithUID(scope), shard: shard}
@@ -138,9 +138,9 @@ func networksOfScope(e *Evaluation, scope *etcdschema.Accepted) []*etcdschema.Ac
 	return all
 }
 
-// needed says that a rule on the node names the group, and that a port of the group's project on one of the networks has security groups there.
+// needed says that a port of the group's project on one of the networks has security groups on the node.
 func (m *shardOfMembers) needed(e *Evaluation, name string) bool {
-	return e.Has(remoteGroups, name, m.group.UID) && slices.ContainsFunc(m.networks, func(n *etcdschema.Accepted) bool {
+	return slices.ContainsFunc(m.networks, func(n *etcdschema.Accepted) bool {
 		return e.Has(filteredNetworks, name, filteredMember(m.group.Object.Metadata.Project, n.UID))
 	})
 }
