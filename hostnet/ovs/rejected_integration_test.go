@@ -96,11 +96,14 @@ func guestAt(port uint32) *object.FlowSet {
 	return set
 }
 
-// awaitRejected waits until the driver has counted so many. The switch adds up what its datapath flows have seen once or twice a second.
+// awaitRejected waits until the driver has counted so many. The switch adds up what its datapath flows have seen with each revalidation.
 func (b *testbed) awaitRejected(guest *object.FlowSet, why object.RejectReason, want uint64) {
 	b.t.Helper()
 	var got []object.Rejected
-	for began := time.Now(); time.Since(began) < deadline; time.Sleep(50 * time.Millisecond) {
+	for began := time.Now(); time.Since(began) < deadline; {
+		if _, err := b.AppCtl(b.t.Context(), "revalidator/wait"); err != nil {
+			b.t.Fatal(err)
+		}
 		b.sync()
 		if got = b.d.Rejected(guest); len(got) == 1 && got[0] == (object.Rejected{Reason: why, Frames: want}) {
 			return
