@@ -82,7 +82,7 @@ scenario: deps ## NAME=vlan-isolation: run one scenario and show it (root)
 
 demo: deps build ## show the main job end to end; KEEP=1 leaves it up (root)
 	@mkdir -p bin
-	go build -o bin/demo ./integration/demo
+	go build -o bin/ ./integration/demo ./integration/testbed/leasescript
 	bin/demo -bin bin $(if $(KEEP),-keep)
 
 bench: deps ## measure everything and print one table (root)

@@ -35,7 +35,7 @@ func readOptions() (o options, err error) {
 	flag.IntVar(&o.regions.bulk, "bulk", 5000, "how many ports of a region are applied and deleted at once; a storm is four fifths of it")
 	flag.IntVar(&o.runs, "runs", 20, "measurements of each kind in each state")
 	flag.StringVar(&o.only, "only", "abcdefghijklmno", "letters of what to measure")
-	flag.StringVar(&o.binaries, "bin", "", "folder of weft, weftd and weft-controller; built when empty")
+	flag.StringVar(&o.binaries, "bin", "", "folder of weft, weftd, weft-controller and leasescript; built when empty")
 	flag.StringVar(&o.datapath, "datapath", string(testbed.DatapathUser),
 		"the hosts' datapath: netdev, or system where the kernel has Open vSwitch's")
 	flag.BoolVar(&o.asJSON, "json", false, "print what was measured as JSON, for another program")

@@ -9,8 +9,8 @@ import (
 	"time"
 )
 
-// Build builds the programs of a cloud (weftd, weft-controller, weft) into the folder, from the module that the working
-// directory is in. race builds them with the race detector.
+// Build builds the programs of a cloud (weftd, weft-controller, weft) and the script of its guests' DHCP clients into the folder, from
+// the module that the working directory is in. race builds them with the race detector.
 func Build(ctx context.Context, dir string, race bool) error {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Minute)
 	defer cancel()
@@ -18,7 +18,7 @@ func Build(ctx context.Context, dir string, race bool) error {
 	if race {
 		args = append(args, "-race")
 	}
-	args = append(args, "weft/cmd/weftd", "weft/cmd/weft-controller", "weft/cmd/weft")
+	args = append(args, "weft/cmd/weftd", "weft/cmd/weft-controller", "weft/cmd/weft", "weft/integration/testbed/leasescript")
 	var out bytes.Buffer
 	cmd := exec.CommandContext(ctx, "go", args...)
 	cmd.Stdout, cmd.Stderr = &out, &out

@@ -10,13 +10,11 @@ import (
 const (
 	childEtcd       = "testbed-etcd"
 	childEtcdMember = "testbed-etcd-member"
-	childUdhcpc     = "udhcpc-script"
-	childDhclient   = "dhclient-script"
 	childExchange   = "tcp-exchange"
 )
 
-// Child runs a part of the testbed and exits, if the program was started under such a name: an etcd, the script of a DHCP client,
-// or a program inside a virtual machine. Otherwise it returns at once. A program that makes testbeds calls it first in main (a
+// Child runs a part of the testbed and exits, if the program was started under such a name: an etcd, or a program
+// inside a virtual machine. Otherwise it returns at once. A program that makes testbeds calls it first in main (a
 // test: in TestMain).
 func Child() {
 	var err error
@@ -25,10 +23,6 @@ func Child() {
 		err = etcdMain(os.Args[1:])
 	case childEtcdMember:
 		err = etcdMemberMain(os.Args[1:])
-	case childUdhcpc:
-		err = udhcpcMain(os.Args)
-	case childDhclient:
-		err = dhclientMain(os.Args)
 	case childExchange:
 		err = exchangeMain(os.Args[1:])
 	default:

@@ -22,6 +22,8 @@ const (
 	PlugInterface Plug = "interface"
 )
 
+const guestLink = "eth0" // of every guest, and the first of those that share a namespace
+
 // GuestOptions say how a guest is made.
 type GuestOptions struct {
 	Host string

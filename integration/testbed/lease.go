@@ -2,13 +2,16 @@ package testbed
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
 
+	"weft/integration/testbed/lease"
 	"weft/integration/timescale"
 )
 
@@ -36,17 +39,17 @@ request subnet-mask, broadcast-address, routers, domain-name, domain-name-server
 
 func (c Client) script() string {
 	if c == Udhcpc {
-		return childUdhcpc
+		return lease.Udhcpc
 	}
-	return childDhclient
+	return lease.Dhclient
 }
 
 // Lease starts the client in the guest and waits for its lease. The client keeps running and renews. requested is the IPv4 address that
 // udhcpc asks for, or empty.
-func (g *Guest) Lease(ctx context.Context, c Client, requested string) (LeaseEvent, error) {
+func (g *Guest) Lease(ctx context.Context, c Client, requested string) (lease.Event, error) {
 	path, args, err := g.clientArgs(c, requested)
 	if err != nil {
-		return LeaseEvent{}, err
+		return lease.Event{}, err
 	}
 	g.mu.Lock()
 	p, ok := g.clients[string(c)]
@@ -59,7 +62,7 @@ func (g *Guest) Lease(ctx context.Context, c Client, requested string) (LeaseEve
 	p.args = args
 	mark := g.testbed.leases.mark()
 	if err := p.Start(); err != nil {
-		return LeaseEvent{}, err
+		return lease.Event{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(leaseTimeout))
 	defer cancel()
@@ -69,8 +72,8 @@ func (g *Guest) Lease(ctx context.Context, c Client, requested string) (LeaseEve
 
 func (g *Guest) clientArgs(c Client, requested string) (path string, args []string, err error) {
 	script := filepath.Join(g.dir, c.script())
-	if err := linkSelf(script); err != nil {
-		return "", nil, err
+	if err := os.Symlink(filepath.Join(g.testbed.conf.Binaries, lease.Program), script); err != nil && !errors.Is(err, fs.ErrExist) {
+		return "", nil, fmt.Errorf("testbed: guest %s: %w", g.Name, err)
 	}
 	if c == Udhcpc {
 		args = []string{"-f", "-n", "-i", g.link, "-s", script, "-t", "8", "-T", "1", "-p", filepath.Join(g.dir, "udhcpc.pid"),
@@ -103,21 +106,21 @@ func (g *Guest) onFile(c Client) bool {
 
 // Renew makes the running client renew and waits for the answer. udhcpc gets a signal (RENEWING). dhclient is killed and started again,
 // and confirms the lease on file (INIT-REBOOT, or Confirm or Rebind).
-func (g *Guest) Renew(ctx context.Context, c Client) (LeaseEvent, error) {
+func (g *Guest) Renew(ctx context.Context, c Client) (lease.Event, error) {
 	p, err := g.client(c)
 	if err != nil {
-		return LeaseEvent{}, err
+		return lease.Event{}, err
 	}
 	if c != Udhcpc {
 		// dhclient writes the lease after its script has sent the event.
 		if err := p.alive(ctx, func() bool { return g.onFile(c) }); err != nil {
-			return LeaseEvent{}, err
+			return lease.Event{}, err
 		}
 		return g.Lease(ctx, c, "")
 	}
 	mark := g.testbed.leases.mark()
 	if err := p.Signal(syscall.SIGUSR1); err != nil {
-		return LeaseEvent{}, err
+		return lease.Event{}, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, timescale.Bound(leaseTimeout))
 	defer cancel()

@@ -9,32 +9,16 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"weft/integration/testbed/lease"
 )
-
-// LeaseEvent is an event that a DHCP client gave to its script. It is sent after the script has carried it out.
-type LeaseEvent struct {
-	Guest  string // the name of the guest's folder
-	Client string // childUdhcpc or childDhclient
-	Reason string // the client's own word: "bound", "BOUND6" …
-	Values map[string]string
-}
-
-// String writes the event as sorted lines of key=value under its reason.
-func (e LeaseEvent) String() string {
-	var w strings.Builder
-	fmt.Fprintf(&w, "reason=%s\n", e.Reason)
-	for _, k := range sortedKeys(e.Values) {
-		fmt.Fprintf(&w, "%s=%s\n", k, e.Values[k])
-	}
-	return w.String()
-}
 
 // leaseListener collects the events of all guests of a testbed from a datagram socket.
 type leaseListener struct {
 	conn    *net.UnixConn
 	done    chan struct{}
 	mu      sync.Mutex
-	events  []LeaseEvent
+	events  []lease.Event
 	changed chan struct{} // closed and replaced with each event
 }
 
@@ -56,7 +40,7 @@ func (l *leaseListener) read() {
 		if err != nil {
 			return
 		}
-		var e LeaseEvent
+		var e lease.Event
 		if json.Unmarshal(buf[:n], &e) != nil {
 			continue
 		}
@@ -83,7 +67,7 @@ func (l *leaseListener) mark() int {
 
 // wait returns the guest's and client's first event after the mark with one of the given reasons. It gives up when the client's process
 // ends.
-func (l *leaseListener) wait(ctx context.Context, mark int, guest, client string, p *Process, reasons ...string) (LeaseEvent, error) {
+func (l *leaseListener) wait(ctx context.Context, mark int, guest, client string, p *Process, reasons ...string) (lease.Event, error) {
 	exited := p.Exited()
 	for {
 		l.mu.Lock()
@@ -103,28 +87,11 @@ func (l *leaseListener) wait(ctx context.Context, mark int, guest, client string
 			select {
 			case <-changed:
 			default:
-				return LeaseEvent{}, errors.New("testbed: " + p.Name + " gave up:\n" + p.Tail(1500))
+				return lease.Event{}, errors.New("testbed: " + p.Name + " gave up:\n" + p.Tail(1500))
 			}
 		case <-ctx.Done():
-			return LeaseEvent{}, fmt.Errorf("testbed: %s: no %s: %w\n%s", p.Name, strings.Join(reasons, " or "), ctx.Err(),
+			return lease.Event{}, fmt.Errorf("testbed: %s: no %s: %w\n%s", p.Name, strings.Join(reasons, " or "), ctx.Err(),
 				p.Tail(1500))
 		}
 	}
-}
-
-// send is the other side: a client's script sends an event to the testbed.
-func (e LeaseEvent) send(path string) error {
-	data, err := json.Marshal(e)
-	if err != nil {
-		return fmt.Errorf("testbed: lease event: %w", err)
-	}
-	conn, err := net.Dial("unixgram", path)
-	if err != nil {
-		return fmt.Errorf("testbed: lease event: %w", err)
-	}
-	defer conn.Close()
-	if _, err := conn.Write(data); err != nil {
-		return fmt.Errorf("testbed: lease event: %w", err)
-	}
-	return nil
 }

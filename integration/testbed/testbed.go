@@ -15,11 +15,13 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+
+	"weft/integration/testbed/lease"
 )
 
 // Config is the configuration of a testbed.
 type Config struct {
-	// Binaries is the folder that holds weftd, weft-controller and weft; see Build.
+	// Binaries is the folder that holds weftd, weft-controller, weft and leasescript; see Build.
 	Binaries string
 	// Datapath of the hosts' Open vSwitch; DatapathUser when empty.
 	Datapath Datapath
@@ -62,6 +64,10 @@ func New(ctx context.Context, c Config) (*Testbed, error) {
 	if err := sweepStale(ctx); err != nil {
 		return nil, err
 	}
+	var err error
+	if c.Binaries, err = filepath.Abs(c.Binaries); err != nil {
+		return nil, fmt.Errorf("testbed: folder of programs: %w", err)
+	}
 	b := &Testbed{conf: c, hosts: map[string]*Host{}, guests: map[string]*Guest{}, control: map[string]*Process{}}
 	b.ctx, b.stop = context.WithCancel(ctx)
 	b.spawn = newSpawner()
@@ -94,7 +100,7 @@ func (b *Testbed) folder() error {
 
 func (b *Testbed) build() error {
 	var err error
-	if b.leases, err = listenLeases(filepath.Join(b.Dir, "leases.sock")); err != nil {
+	if b.leases, err = listenLeases(filepath.Join(b.Dir, lease.Socket)); err != nil {
 		return err
 	}
 	b.atClose(b.leases.close)

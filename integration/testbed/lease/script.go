@@ -1,4 +1,4 @@
-package testbed
+package lease
 
 import (
 	"errors"
@@ -12,18 +12,40 @@ import (
 	"github.com/vishvananda/netlink"
 )
 
-const guestLink = "eth0" // of every guest, and the first of those that share a namespace
+// Program is the name of the program whose main is Main.
+const Program = "leasescript"
+
+// The names under which the program is a client's script. Their folder is the guest's, and its parent holds the socket Socket.
+const (
+	Udhcpc   = "udhcpc-script"
+	Dhclient = "dhclient-script"
+)
+
+// Socket is the name of the datagram socket that receives the events, each as JSON.
+const Socket = "leases.sock"
+
+// Main is the script of a DHCP client: it carries out what the client says and sends the event. args are the program's, with its name,
+// which says whose script it is.
+func Main(args []string) error {
+	switch filepath.Base(args[0]) {
+	case Udhcpc:
+		return udhcpcMain(args)
+	case Dhclient:
+		return dhclientMain(args)
+	}
+	return fmt.Errorf("lease: %s is the script of no DHCP client: link it as %s or %s", args[0], Udhcpc, Dhclient)
+}
 
 // udhcpcMain is the script of udhcpc: its reason is the argument, the lease is in the environment. It sets addresses,
 // MTU and routes, and never touches resolv.conf.
 func udhcpcMain(args []string) error {
 	if len(args) < 2 {
-		return errors.New("testbed: udhcpc's script needs a reason")
+		return errors.New("lease: udhcpc's script needs a reason")
 	}
 	return carryOut(scriptEvent(args[0], args[1]), args[0], applyUdhcpc)
 }
 
-func applyUdhcpc(link netlink.Link, e LeaseEvent) error {
+func applyUdhcpc(link netlink.Link, e Event) error {
 	v := e.Values
 	switch e.Reason {
 	case "deconfig", "leasefail", "nak":
@@ -39,7 +61,7 @@ func dhclientMain(args []string) error {
 	return carryOut(scriptEvent(args[0], os.Getenv("reason")), args[0], applyDhclient)
 }
 
-func applyDhclient(link netlink.Link, e LeaseEvent) error {
+func applyDhclient(link netlink.Link, e Event) error {
 	v := e.Values
 	switch e.Reason {
 	case "BOUND", "RENEW", "REBIND", "REBOOT":
@@ -60,11 +82,11 @@ func applyDhclient(link netlink.Link, e LeaseEvent) error {
 }
 
 // carryOut applies the event to the link that the client says in the environment, and sends it in any case.
-func carryOut(e LeaseEvent, path string, apply func(netlink.Link, LeaseEvent) error) error {
+func carryOut(e Event, path string, apply func(netlink.Link, Event) error) error {
 	name := os.Getenv("interface")
 	link, err := netlink.LinkByName(name)
 	if err != nil {
-		err = fmt.Errorf("testbed: script: link %q: %w", name, err)
+		err = fmt.Errorf("lease: script: link %q: %w", name, err)
 	} else {
 		err = apply(link, e)
 	}
@@ -72,8 +94,8 @@ func carryOut(e LeaseEvent, path string, apply func(netlink.Link, LeaseEvent) er
 }
 
 // scriptEvent reads the event from the environment, without variables that do not belong to the lease.
-func scriptEvent(path, reason string) LeaseEvent {
-	e := LeaseEvent{Guest: filepath.Base(filepath.Dir(path)), Client: filepath.Base(path), Reason: reason,
+func scriptEvent(path, reason string) Event {
+	e := Event{Guest: filepath.Base(filepath.Dir(path)), Client: filepath.Base(path), Reason: reason,
 		Values: map[string]string{}}
 	for _, kv := range os.Environ() {
 		k, v, _ := strings.Cut(kv, "=")
@@ -101,5 +123,5 @@ func classlessRoutes(text string) (routes []string) {
 }
 
 func leaseSocket(path string) string {
-	return filepath.Join(filepath.Dir(filepath.Dir(path)), "leases.sock")
+	return filepath.Join(filepath.Dir(filepath.Dir(path)), Socket)
 }

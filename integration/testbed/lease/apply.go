@@ -1,4 +1,4 @@
-package testbed
+package lease
 
 import (
 	"context"
@@ -27,15 +27,15 @@ func setIPv4(link netlink.Link, address, mask, mtu, router string, routes []stri
 		return err
 	}
 	if err := netlink.AddrReplace(link, &netlink.Addr{IPNet: n}); err != nil {
-		return fmt.Errorf("testbed: script: address %s: %w", n, err)
+		return fmt.Errorf("lease: script: address %s: %w", n, err)
 	}
 	if mtu != "" {
 		v, err := strconv.Atoi(mtu)
 		if err != nil {
-			return fmt.Errorf("testbed: script: MTU: %w", err)
+			return fmt.Errorf("lease: script: MTU: %w", err)
 		}
 		if err := netlink.LinkSetMTU(link, v); err != nil {
-			return fmt.Errorf("testbed: script: MTU %d: %w", v, err)
+			return fmt.Errorf("lease: script: MTU %d: %w", v, err)
 		}
 	}
 	if router != "" && len(routes) == 0 { // a client that knows classless routes uses these alone (RFC 3442)
@@ -55,7 +55,7 @@ func maskBits(mask string) (int, error) {
 	}
 	a, err := netip.ParseAddr(mask)
 	if err != nil || !a.Is4() {
-		return 0, fmt.Errorf("testbed: script: mask %q is neither a length nor an IPv4 mask", mask)
+		return 0, fmt.Errorf("lease: script: mask %q is neither a length nor an IPv4 mask", mask)
 	}
 	bits, _ := net.IPMask(a.AsSlice()).Size()
 	return bits, nil
@@ -71,7 +71,7 @@ func setRoute(link netlink.Link, destination, gateway string) error {
 		r.Gw, r.Scope = nil, netlink.SCOPE_LINK
 	}
 	if err := netlink.RouteReplace(&r); err != nil {
-		return fmt.Errorf("testbed: script: route %s via %s: %w", destination, gateway, err)
+		return fmt.Errorf("lease: script: route %s via %s: %w", destination, gateway, err)
 	}
 	return nil
 }
@@ -80,11 +80,11 @@ func setRoute(link netlink.Link, destination, gateway string) error {
 func flushIPv4(link netlink.Link) error {
 	addresses, err := netlink.AddrList(link, netlink.FAMILY_V4)
 	if err != nil {
-		return fmt.Errorf("testbed: script: addresses of %s: %w", link.Attrs().Name, err)
+		return fmt.Errorf("lease: script: addresses of %s: %w", link.Attrs().Name, err)
 	}
 	for _, a := range addresses {
 		if err := netlink.AddrDel(link, &a); err != nil && err != unix.EADDRNOTAVAIL {
-			return fmt.Errorf("testbed: script: remove %s: %w", a.IPNet, err)
+			return fmt.Errorf("lease: script: remove %s: %w", a.IPNet, err)
 		}
 	}
 	return nil
@@ -94,7 +94,7 @@ func flushIPv4(link netlink.Link) error {
 func setIPv6(link netlink.Link, address, valid, preferred string) error {
 	a, err := netip.ParseAddr(address)
 	if err != nil {
-		return fmt.Errorf("testbed: script: %w", err)
+		return fmt.Errorf("lease: script: %w", err)
 	}
 	n, err := ipNet(address + "/128")
 	if err != nil {
@@ -104,12 +104,12 @@ func setIPv6(link netlink.Link, address, valid, preferred string) error {
 	for i, s := range []string{valid, preferred} {
 		v, err := strconv.ParseUint(s, 10, 32)
 		if err != nil {
-			return fmt.Errorf("testbed: script: lifetime of %s: %w", address, err)
+			return fmt.Errorf("lease: script: lifetime of %s: %w", address, err)
 		}
 		seconds[i] = int(v)
 	}
 	if err := netlink.AddrReplace(link, &netlink.Addr{IPNet: n, ValidLft: seconds[0], PreferedLft: seconds[1]}); err != nil {
-		return fmt.Errorf("testbed: script: address %s: %w", n, err)
+		return fmt.Errorf("lease: script: address %s: %w", n, err)
 	}
 	return awaitDAD(link, func(b netip.Addr) bool { return a == b })
 }
@@ -120,7 +120,7 @@ func removeIPv6(link netlink.Link, address string) error {
 		return err
 	}
 	if err := netlink.AddrDel(link, &netlink.Addr{IPNet: n}); err != nil {
-		return fmt.Errorf("testbed: script: remove %s: %w", n, err)
+		return fmt.Errorf("lease: script: remove %s: %w", n, err)
 	}
 	return nil
 }
@@ -128,7 +128,7 @@ func removeIPv6(link netlink.Link, address string) error {
 func ipNet(prefix string) (*net.IPNet, error) {
 	p, err := netip.ParsePrefix(prefix)
 	if err != nil {
-		return nil, fmt.Errorf("testbed: script: %w", err)
+		return nil, fmt.Errorf("lease: script: %w", err)
 	}
 	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}, nil
 }
@@ -140,12 +140,12 @@ func awaitDAD(link netlink.Link, chosen func(netip.Addr) bool) error {
 	defer cancel()
 	changes := make(chan netlink.AddrUpdate)
 	if err := netlink.AddrSubscribe(changes, ctx.Done()); err != nil {
-		return fmt.Errorf("testbed: script: addresses of %s: %w", link.Attrs().Name, err)
+		return fmt.Errorf("lease: script: addresses of %s: %w", link.Attrs().Name, err)
 	}
 	for {
 		addresses, err := netlink.AddrList(link, netlink.FAMILY_V6)
 		if err != nil {
-			return fmt.Errorf("testbed: script: addresses of %s: %w", link.Attrs().Name, err)
+			return fmt.Errorf("lease: script: addresses of %s: %w", link.Attrs().Name, err)
 		}
 		there, tentative := 0, false
 		for _, a := range addresses {
@@ -154,7 +154,7 @@ func awaitDAD(link netlink.Link, chosen func(netip.Addr) bool) error {
 				continue
 			}
 			if a.Flags&unix.IFA_F_DADFAILED != 0 {
-				return fmt.Errorf("testbed: script: duplicate address: %s", a.IPNet)
+				return fmt.Errorf("lease: script: duplicate address: %s", a.IPNet)
 			}
 			there++
 			tentative = tentative || a.Flags&unix.IFA_F_TENTATIVE != 0
@@ -165,7 +165,7 @@ func awaitDAD(link netlink.Link, chosen func(netip.Addr) bool) error {
 		select {
 		case <-changes:
 		case <-ctx.Done():
-			return fmt.Errorf("testbed: script: no address of %s is ready: %v", link.Attrs().Name, addresses)
+			return fmt.Errorf("lease: script: no address of %s is ready: %v", link.Attrs().Name, addresses)
 		}
 	}
 }
