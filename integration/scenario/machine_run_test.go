@@ -28,8 +28,8 @@ const (
 	scriptLimit = 15 * time.Minute
 )
 
-// run runs a scenario inside. Each scenario that it repeats runs by itself, in any virtual machine that has room. A scenario that is
-// alone runs as a whole, one script after the other.
+// run runs a scenario inside. Each scenario that it repeats is a subtest and runs by itself, in any virtual machine that has room. A
+// scenario that is alone runs as a whole, one script after the other.
 func (m *machine) run(t *testing.T, s scenario) {
 	if os.Getenv(vm.Variable) != "" {
 		t.Fatalf("%s needs %v, which the virtual machine's kernel lacks too", s.name, s.lacking)
@@ -49,7 +49,12 @@ func (m *machine) run(t *testing.T, s scenario) {
 				defer func() { m.places <- v }()
 				m.room <- struct{}{}
 				defer func() { <-m.room }()
-				m.runIn(ctx, t, v, name)
+				_, repeated, ok := strings.Cut(name, "/")
+				if !ok {
+					m.runIn(ctx, t, v, name)
+					return
+				}
+				t.Run(repeated, func(t *testing.T) { m.runIn(ctx, t, v, name) })
 			})
 		case <-ctx.Done():
 			t.Errorf("%s did not begin: %v", name, ctx.Err())

@@ -28,7 +28,8 @@ func serve(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Defer(s.Close)
 }
 
-// connectTimeout is how long an answer may take. silentTimeout is how long no answer must come with !.
+// connectTimeout is how long an answer may take. silentTimeout is how long no answer must come with !. It is several times what an answer
+// takes that comes: kernels exchange a connection's first packets without any program.
 const (
 	connectTimeout = 5 * time.Second
 	silentTimeout  = time.Second
@@ -45,11 +46,11 @@ func connect(ts *testscript.TestScript, neg bool, args []string) {
 	if options["from"] != "" {
 		from = number(ts, options["from"])
 	}
-	wait := connectTimeout
+	wait := timescale.Bound(connectTimeout)
 	if neg {
-		wait = silentTimeout
+		wait = timescale.Within(silentTimeout)
 	}
-	ctx, cancel := context.WithTimeout(w.testbed.Context(), timescale.Bound(wait))
+	ctx, cancel := context.WithTimeout(w.testbed.Context(), wait)
 	defer cancel()
 	var c *testbed.Connection
 	var err error
