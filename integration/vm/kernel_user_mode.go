@@ -11,7 +11,7 @@ import (
 
 const (
 	userModePrefix  = "user-mode-" // prefix of its folder in the cache; the source's version and userModeEdition follow
-	userModeEdition = "-4"         // changes when the configuration does, so that older folders are not used
+	userModeEdition = "-5"         // changes when the configuration or the clock does, so that older folders are not used
 	userModeImage   = "linux"      // a folder that has it is complete, because it is renamed to its place
 )
 
@@ -22,7 +22,10 @@ const userModeBuildTimeout = 60 * time.Minute
 // is installed.
 func findUserMode(ctx context.Context, log func(format string, args ...any)) (Kernel, error) {
 	return find(ctx, log, source{name: "user-mode Linux", cost: "180 MB, and some minutes to build it",
-		limit: userModeBuildTimeout, look: cachedUserMode, make: makeUserMode})
+		limit: userModeBuildTimeout, look: cachedUserMode,
+		make: func(ctx context.Context, temp, root string) (string, error) {
+			return makeUserMode(ctx, temp, root, log)
+		}})
 }
 
 func cachedUserMode(cache string) (Kernel, bool) {
@@ -39,8 +42,8 @@ func cachedUserMode(cache string) (Kernel, bool) {
 	return Kernel{Release: filepath.Base(releases[0]), Image: newest, Root: root}, true
 }
 
-// makeUserMode downloads the source, builds it and puts the kernel and its modules into root.
-func makeUserMode(ctx context.Context, temp, root string) (folder string, err error) {
+// makeUserMode downloads the source, builds it and puts the kernel and its modules into root. log may be nil.
+func makeUserMode(ctx context.Context, temp, root string, log func(format string, args ...any)) (folder string, err error) {
 	suite, err := openSuite(ctx, filepath.Join(temp, "suite"))
 	if err != nil {
 		return "", err
@@ -58,11 +61,22 @@ func makeUserMode(ctx context.Context, temp, root string) (folder string, err er
 		return "", err
 	}
 	tree := filepath.Join(temp, "source")
-	if err := unpackSource(ctx, temp, deb, tree); err != nil {
-		return "", err
+	build := func(change func(tree string) error) error {
+		if err := unpackSource(ctx, temp, deb, tree); err != nil {
+			return err
+		}
+		if err := change(tree); err != nil {
+			return err
+		}
+		return buildUserMode(ctx, tree, root)
 	}
-	if err := buildUserMode(ctx, tree, root); err != nil {
-		return "", fmt.Errorf("%s %s: %w", name, version, err)
+	if err := build(changeClock); err != nil {
+		if log != nil {
+			log("user-mode Linux gets its own clock, which is slow: %s %s with another: %v", name, version, err)
+		}
+		if err := build(func(string) error { return nil }); err != nil {
+			return "", fmt.Errorf("%s %s: %w", name, version, err)
+		}
 	}
 	return userModePrefix + string(version) + userModeEdition, os.Rename(filepath.Join(tree, "linux"), filepath.Join(root, userModeImage))
 }

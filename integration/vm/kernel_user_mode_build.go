@@ -15,10 +15,11 @@ import (
 
 // userModeOptions are what the kernel has. Everything that is not named has its default, or is left out if it can be.
 //
-//go:embed user-mode.config
+//go:embed user-mode/kernel.config
 var userModeOptions []byte
 
-// unpackSource unpacks a package of the kernel's source into tree, without most of the files that user-mode Linux is not built of.
+// unpackSource unpacks a package of the kernel's source into tree, in place of what is there, and without most of the files that user-mode
+// Linux is not built of.
 func unpackSource(ctx context.Context, temp, deb, tree string) error {
 	unpacked := filepath.Join(temp, "source-package")
 	if _, err := run(ctx, temp, nil, "dpkg-deb", "--extract", deb, unpacked); err != nil {
@@ -28,7 +29,7 @@ func unpackSource(ctx context.Context, temp, deb, tree string) error {
 	if err != nil || len(archives) != 1 {
 		return fmt.Errorf("%s holds %d archives of the source, want one", filepath.Base(deb), len(archives))
 	}
-	if err := os.MkdirAll(tree, 0o755); err != nil {
+	if err := errors.Join(os.RemoveAll(tree), os.MkdirAll(tree, 0o755)); err != nil {
 		return err
 	}
 	_, err = run(ctx, temp, nil, "tar", "--extract", "--xz", "--file", archives[0], "--directory", tree, "--strip-components=1",
@@ -57,7 +58,7 @@ func buildUserMode(ctx context.Context, tree, root string) error {
 		return err
 	}
 	if lost := lostOptions(string(userModeOptions), string(config)); len(lost) > 0 {
-		return fmt.Errorf("this source has no %s: correct user-mode.config", strings.Join(lost, ", "))
+		return fmt.Errorf("this source has no %s: correct user-mode/kernel.config", strings.Join(lost, ", "))
 	}
 	if err := makeGoals("linux", "modules"); err != nil {
 		return err

@@ -21,7 +21,7 @@ func proofs() map[string]func(*testing.T) {
 	return map[string]func(*testing.T){
 		"modules": proveModules, "needs": proveNeeds, "vlan-device": proveVLANDevice, "vlan-filtering": proveVLANFiltering,
 		"bridge-conntrack": proveBridgeConntrack, "kernel-datapath": proveKernelDatapath,
-		"registers": proveRegisters,
+		"registers": proveRegisters, "clock": proveClock,
 	}
 }
 
