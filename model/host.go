@@ -39,6 +39,8 @@ type HostSpec struct {
 	Group string `json:"group,omitempty"`
 	// PhysicalNetworks maps physical networks to the host's interfaces. Each network and each interface may occur at most once.
 	PhysicalNetworks []HostPhysicalNetwork `json:"physicalNetworks,omitempty"`
+	// Services are what guests with hostNet reach on the host, each with its own name and port.
+	Services []HostService `json:"services,omitempty"`
 }
 
 // HostPhysicalNetwork says which interface connects a host to a physical network.

@@ -26,6 +26,7 @@ func (s *HostSpec) Validate(c *Checker) {
 	if s.Group != "" {
 		c.name("spec.group", s.Group)
 	}
+	s.validateServices(c)
 	networks, interfaces := make(map[string]int), map[string]int{s.BridgeName(): -1}
 	for i, p := range s.PhysicalNetworks[:c.atMost("spec.physicalNetworks", len(s.PhysicalNetworks), MaxUplinks)] {
 		at := fmt.Sprintf("spec.physicalNetworks[%d]", i)

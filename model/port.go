@@ -44,6 +44,8 @@ type PortSpec struct {
 	SSHKeys []string `json:"sshKeys,omitempty"`
 	// Metadata are words for the guest, each key once.
 	Metadata []MetadataItem `json:"metadata,omitempty"`
+	// HostNet is how the guest reaches the services of its host; it reaches none when empty.
+	HostNet HostNet `json:"hostNet,omitempty"`
 }
 
 // Kind implements Spec.

@@ -52,6 +52,7 @@ func (s *PortSpec) Validate(c *Checker) {
 	}
 	s.Limits.validate(c, "spec.limits")
 	s.validateGuest(c)
+	s.HostNet.validate(c, "spec.hostNet")
 	s.validatePairs(c)
 	for i, g := range s.SecurityGroups[:c.atMost("spec.securityGroups", len(s.SecurityGroups), MaxSecurityGroups)] {
 		at := item("spec.securityGroups", i)

@@ -33,13 +33,15 @@ const (
 	FeatureManagement Feature = "management"
 	// FeatureMetadata: what guests are configured with (Metadata). A node without it gets the ports and serves no metadata.
 	FeatureMetadata Feature = "metadata"
+	// FeatureHostNet: guests reach services of their host (Port.HostNet, Host.Services).
+	FeatureHostNet Feature = "host-net"
 )
 
 // Features lists what this version of the host reconciler can do.
 func Features() []Feature {
 	return []Feature{FeatureVLAN, FeatureDHCPv4, FeatureDHCPv6, FeatureRA, FeatureStandby, FeatureRouter, FeatureCentral,
 		FeatureSessionSecret, FeatureOnLink, FeatureLimits, FeatureFlat, FeatureIsolation, FeatureAddressPairs, FeatureSecurityGroups,
-		FeatureManagement, FeatureMetadata}
+		FeatureManagement, FeatureMetadata, FeatureHostNet}
 }
 
 // Baseline lists the features that every node of layout version v1 has.

@@ -27,6 +27,16 @@ type Host struct {
 	ManagementCIDRs []model.Prefix `json:"managementCIDRs,omitempty"`
 	// ManagementInterfaces are the host's own interfaces on management networks, sorted. They are no uplinks, and no port gets them.
 	ManagementInterfaces []string `json:"managementInterfaces,omitempty"`
+	// Services are what guests with a HostNet reach on the host, in order of their ports.
+	Services []HostService `json:"services,omitempty"`
+}
+
+// HostService is a TCP service of the node; see model.HostService.
+type HostService struct {
+	Name     string   `json:"name"`
+	Port     uint16   `json:"port"`
+	Target   string   `json:"target"`
+	Projects []string `json:"projects,omitempty"` // sorted; all when empty
 }
 
 // Uplink is the connection of the node's bridge to a physical network. MTU is the physical network's, in bytes.

@@ -43,6 +43,16 @@ type Port struct {
 	// SecurityGroups are the uids of the security groups that filter the port, in order; without any it is not filtered. Of a group that is
 	// not in the node config nothing passes. A node that gets some has FeatureSecurityGroups.
 	SecurityGroups []string `json:"securityGroups,omitempty"`
+	// HostNet is how the guest reaches the services of the host (Host.Services). A node that gets some has FeatureHostNet.
+	HostNet HostNet `json:"hostNet,omitzero"`
+}
+
+// HostNet is a guest's way to the services of its host; zero without one. It is comparable.
+type HostNet struct {
+	Mode model.HostNet `json:"mode"`
+	// Device and MAC are those of the guest's NIC on the host network; empty with HostNetPiggyback.
+	Device string    `json:"device,omitempty"`
+	MAC    model.MAC `json:"mac,omitzero"`
 }
 
 // AddressPair is a block of addresses and the MAC with which the guest uses them. It is comparable.

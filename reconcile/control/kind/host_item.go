@@ -31,6 +31,7 @@ func resolveHost(s *cache.Reader, prefix [3]byte, a *etcdschema.Accepted) *desir
 			PhysicalNetwork: p.Name, Interface: p.Interface, MTU: physicalMTU(s, p.Name),
 		})
 	}
+	h.Services = servicesOf(spec)
 	return h
 }
 

@@ -29,6 +29,7 @@ func claimPort(a *claim.Allocation, s *model.PortSpec) {
 	if s.MigrateTo != "" && s.MigrateTo != s.Host {
 		a.Claim("spec.device", etcdschema.DeviceClaim(s.MigrateTo, device), fmt.Sprintf("device %s on host %s", device, s.MigrateTo))
 	}
+	claimHostNet(a, s, device)
 }
 
 // claimPortMAC claims the MAC that the spec names, the one that the port has, or a free one.

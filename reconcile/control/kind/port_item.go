@@ -22,6 +22,7 @@ func resolvePort(a *etcdschema.Accepted, networkUID string, state desired.State)
 		p.Migration = m.Number
 	}
 	p.Device = deviceName(a, p.InterfaceID)
+	p.HostNet = hostNetOf(s.HostNet, p.Device, p.MAC)
 	if p.Hostname == "" {
 		p.Hostname = a.Object.Metadata.Name
 	}
@@ -103,6 +104,9 @@ func features(p *desired.Port, n *model.NetworkSpec) []desired.Feature {
 	}
 	if len(p.AddressPairs) > 0 {
 		f = append(f, desired.FeatureAddressPairs)
+	}
+	if p.HostNet != (desired.HostNet{}) {
+		f = append(f, desired.FeatureHostNet)
 	}
 	var v4, v6 bool
 	for _, a := range p.Addresses {

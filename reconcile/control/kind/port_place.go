@@ -89,7 +89,7 @@ func harmless(c *cache.Cache, name string, now *desired.Port) bool {
 			return false
 		}
 	}
-	return true
+	return was.HostNet == (desired.HostNet{}) || was.HostNet == now.HostNet
 }
 
 // unfiltered says that the node would let everything pass although the port has security groups, because its weftd is too old for them.
