@@ -51,6 +51,11 @@ type NIC struct {
 	Search   []string // DNS domains
 }
 
+// HostNIC is the NIC that a guest has on its host network besides the NIC of a port: an address there, and no routes.
+func HostNIC(port NIC, mac net.HardwareAddr, address netip.Prefix) NIC {
+	return NIC{ID: port.ID + "-host", NetworkID: "host", MAC: mac, DHCP: port.DHCP, Addresses: []netip.Prefix{address}}
+}
+
 // Route is one route of a NIC.
 type Route struct {
 	Destination netip.Prefix

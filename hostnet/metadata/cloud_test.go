@@ -185,13 +185,17 @@ func (g *testGuest) SetFilter(packetsocket.Filter) error { return nil }
 func (g *testGuest) Alive() bool                         { return true }
 func (g *testGuest) Close() error                        { return nil }
 
-// dial connects to the service from one of the guest's addresses, chosen by the stack.
+// dial connects to the metadata service from one of the guest's addresses, chosen by the stack.
 func (g *testGuest) dial(ctx context.Context, to netip.Addr) (net.Conn, error) {
+	return g.dialPort(ctx, to, object.MetadataPort)
+}
+
+func (g *testGuest) dialPort(ctx context.Context, to netip.Addr, port uint16) (net.Conn, error) {
 	protocol := header.IPv4ProtocolNumber
 	if to.Is6() {
 		protocol = header.IPv6ProtocolNumber
 	}
-	return gonet.DialContextTCP(ctx, g.stack, tcpip.FullAddress{NIC: nicID, Addr: tcpip.AddrFromSlice(to.AsSlice()), Port: 80}, protocol)
+	return gonet.DialContextTCP(ctx, g.stack, tcpip.FullAddress{NIC: nicID, Addr: tcpip.AddrFromSlice(to.AsSlice()), Port: port}, protocol)
 }
 
 // client is an HTTP client inside the guest.

@@ -28,19 +28,19 @@ func (c *connection) over() bool {
 	return s == tcp.StateClose || s == tcp.StateError
 }
 
-// listener is the listener of a stack, as net/http needs it.
+// listener is a listener of a stack, as net/http needs it.
 type listener struct {
-	stack    *portStack
 	endpoint tcpip.Endpoint
 	queue    *waiter.Queue
+	admit    func(tcpip.Endpoint, *waiter.Queue) net.Conn // makes a connection of an accepted endpoint; nil if it was refused
 	entry    waiter.Entry
 	ready    chan struct{}
 	closed   chan struct{}
 	once     sync.Once
 }
 
-func newListener(p *portStack, endpoint tcpip.Endpoint, queue *waiter.Queue) *listener {
-	l := &listener{stack: p, endpoint: endpoint, queue: queue, closed: make(chan struct{})}
+func newListener(endpoint tcpip.Endpoint, queue *waiter.Queue, admit func(tcpip.Endpoint, *waiter.Queue) net.Conn) *listener {
+	l := &listener{endpoint: endpoint, queue: queue, admit: admit, closed: make(chan struct{})}
 	l.entry, l.ready = waiter.NewChannelEntry(waiter.ReadableEvents)
 	queue.EventRegister(&l.entry)
 	return l
@@ -56,7 +56,10 @@ func (l *listener) Accept() (net.Conn, error) {
 		}
 		endpoint, queue, err := l.endpoint.Accept(nil)
 		if err == nil {
-			return l.stack.guest.driver.pool.admit(l.stack, endpoint, queue), nil
+			if c := l.admit(endpoint, queue); c != nil {
+				return c, nil
+			}
+			continue
 		}
 		if _, wait := err.(*tcpip.ErrWouldBlock); !wait {
 			return nil, net.ErrClosed

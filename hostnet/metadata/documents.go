@@ -19,6 +19,9 @@ func guestOf(b *object.MetadataBinding) guestconfig.Guest {
 	}
 	g := guestconfig.Guest{InstanceID: b.OwnerUID, Project: b.Project, Name: b.Name, Hostname: b.Hostname, Domain: b.Domain,
 		UserData: b.UserData, NICs: []guestconfig.NIC{nic}}
+	if b.HostNIC != (object.MAC{}) {
+		g.NICs = append(g.NICs, guestconfig.HostNIC(nic, net.HardwareAddr(b.HostNIC[:]), object.HostNetGuest))
+	}
 	for _, key := range b.SSHKeys {
 		g.SSHKeys = append(g.SSHKeys, string(key))
 	}

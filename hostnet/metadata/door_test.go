@@ -13,11 +13,28 @@ func TestDoor(t *testing.T) {
 	t.Parallel()
 	limits.Check(t, func(t limits.T, h limits.Host) {
 		for _, o := range h.Objects() {
-			if b, is := o.(*object.MetadataBinding); is {
+			b, is := o.(*object.MetadataBinding)
+			switch {
+			case is && b.HostNet:
+				servedOnHostNet(t, b)
+			case is:
 				served(t, b)
 			}
 		}
 	})
+}
+
+// servedOnHostNet says that the guest of the binding reaches exactly the services listed.
+func servedOnHostNet(t limits.T, b *object.MetadataBinding) {
+	if !mayUse(b, object.HostNetGuest.Addr()) {
+		t.Fatalf("%s: the guest may not use its address", b.Key())
+	}
+	for _, s := range append(b.Services, object.HostService{Port: object.MetadataPort}, object.HostService{Port: 1}) {
+		o := judge(b, synTo(b.MAC, object.HostNetGuest.Addr().String(), object.HostNetIPv4.String(), s.Port))
+		if reached := o.packet != nil; reached != (s.Name != "") {
+			t.Fatalf("%s: port %d is reached: %v (%s)", b.Key(), s.Port, reached, o.rejected)
+		}
+	}
 }
 
 // served reads the documents as the guest of the binding.
@@ -37,7 +54,11 @@ func served(t limits.T, b *object.MetadataBinding) {
 		Networks []struct{ Type string }
 	}
 	read(t, b, files["openstack/latest/network_data.json"], &network)
-	if len(network.Links) != 1 || network.Links[0].MTU != b.MTU || len(network.Networks) == 0 && len(b.Addresses) > 0 {
+	links := 1
+	if b.HostNIC != (object.MAC{}) {
+		links = 2
+	}
+	if len(network.Links) != links || network.Links[0].MTU != b.MTU || len(network.Networks) == 0 && len(b.Addresses) > 0 {
 		t.Fatalf("%s: network_data.json is not whole: %+v", b.Key(), network)
 	}
 	if data, is := files["openstack/latest/user_data"]; is != (len(b.UserData) > 0) || string(data) != string(b.UserData) {

@@ -131,8 +131,11 @@ func (d *Driver) service(b packetsocket.Binding) (packetsocket.Service, error) {
 	if binding.MAC == (object.MAC{}) || binding.MAC[0]&1 != 0 {
 		return packetsocket.Service{}, fmt.Errorf("mac %s: not a unicast address", binding.MAC)
 	}
+	if g := d.guest(binding.Device); g != nil {
+		g.change(binding)
+	}
 	return packetsocket.Service{
-		Filter: filter(), Limit: packetsocket.Limit{PerSecond: framesPerSecond, Burst: framesBurst},
+		Filter: filter(binding), Limit: packetsocket.Limit{PerSecond: framesPerSecond, Burst: framesBurst},
 		Begin:   func(to packetsocket.Sender) { d.begin(binding, to) },
 		Limited: func() { d.counts.reject(RejectedRate) },
 		Answer: func(received []byte, log *slog.Logger) [][]byte {
@@ -147,7 +150,9 @@ func (d *Driver) service(b packetsocket.Binding) (packetsocket.Service, error) {
 func (d *Driver) begin(b *object.MetadataBinding, to packetsocket.Sender) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.guests[b.Device] = &guest{driver: d, to: &sender{Sender: to}}
+	g := &guest{driver: d, to: &sender{Sender: to}}
+	g.binding.Store(b)
+	d.guests[b.Device] = g
 }
 
 func (d *Driver) guest(device string) *guest {
@@ -175,7 +180,6 @@ func (d *Driver) ended(device string) {
 
 // receive reads a frame. The mux's goroutine calls it, so it must not wait.
 func (g *guest) receive(b *object.MetadataBinding, frame []byte, log *slog.Logger) [][]byte {
-	g.binding.Store(b)
 	o := judge(b, frame)
 	switch {
 	case o.rejected != "":
@@ -220,7 +224,24 @@ func (g *guest) ask(b *object.MetadataBinding, begins bool, log *slog.Logger) *p
 	}
 	g.stack.Store(s)
 	s.serve(g.driver.server)
+	g.offer(s, log)
 	return s
+}
+
+// change makes another binding the present one. Connections to services that are not in it end.
+func (g *guest) change(b *object.MetadataBinding) {
+	g.binding.Store(b)
+	if s := g.stack.Load(); s != nil {
+		g.offer(s, g.driver.log)
+	}
+}
+
+// offer makes a stack offer the services of the present binding. Whoever changes the binding looks for a stack afterwards, and whoever makes a
+// stack looks at the binding afterwards.
+func (g *guest) offer(s *portStack, log *slog.Logger) {
+	if err := s.offer(g.binding.Load().Services); err != nil {
+		log.Error("cannot offer a service of the host to a guest", "error", err)
+	}
 }
 
 // documents are those of the present binding.

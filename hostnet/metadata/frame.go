@@ -3,6 +3,7 @@ package metadata
 import (
 	"encoding/binary"
 	"net/netip"
+	"slices"
 
 	"gvisor.dev/gvisor/pkg/tcpip"
 	"gvisor.dev/gvisor/pkg/tcpip/header"
@@ -24,13 +25,15 @@ const (
 	RejectedRate Reason = "rate"
 	// RejectedStacks: no stack could be made for the port yet.
 	RejectedStacks Reason = "stacks"
+	// RejectedPort: a packet was for a TCP port at which nothing is served to the guest.
+	RejectedPort Reason = "port"
 	// RejectedConnections: a connection was ended, because the port or the host has newer ones and no room for all of them.
 	RejectedConnections Reason = "connections"
 )
 
 // Reasons lists the reasons.
 func Reasons() []Reason {
-	return []Reason{RejectedSource, RejectedMalformed, RejectedRate, RejectedStacks, RejectedConnections}
+	return []Reason{RejectedSource, RejectedMalformed, RejectedRate, RejectedStacks, RejectedPort, RejectedConnections}
 }
 
 const (
@@ -49,14 +52,19 @@ type outcome struct {
 	rejected Reason
 }
 
-// filter passes the frames that judge reads: ARP and solicitations for the service's addresses, and TCP to its port. It is the same for all
-// ports, so that the kernel compares a frame with four rules however many ports there are.
-func filter() packetsocket.Filter {
+// filter passes the frames that judge reads: ARP and solicitations for the service's addresses, and TCP to its port, or to all ports if the
+// guest may use services of the host. There are three such filters whatever the services are, so that the kernel compares a frame with
+// ten rules at most, however many ports there are.
+func filter(b *object.MetadataBinding) packetsocket.Filter {
+	port := object.MetadataPort
+	if b.HostNet || len(b.Services) > 0 {
+		port = 0
+	}
 	return packetsocket.Filter{Rules: []packetsocket.Rule{
-		packetsocket.ARPRequestFor(object.MetadataIPv4),
+		packetsocket.ARPRequestFor(b.IPv4()),
 		packetsocket.ICMPv6Type(packetsocket.NeighborSolicitation).NDTarget(object.MetadataIPv6),
-		packetsocket.TCP4To(object.MetadataIPv4, object.MetadataPort),
-		packetsocket.TCP6To(object.MetadataIPv6, object.MetadataPort),
+		packetsocket.TCP4To(b.IPv4(), port),
+		packetsocket.TCP6To(object.MetadataIPv6, port),
 	}}
 }
 
@@ -86,7 +94,7 @@ func judge(b *object.MetadataBinding, frame []byte) outcome {
 func judgeARP(b *object.MetadataBinding, frame []byte) outcome {
 	a, _, err := packetsocket.ParseARP(frame)
 	switch {
-	case err != nil || a.Operation != packetsocket.ARPRequest || a.Target != object.MetadataIPv4:
+	case err != nil || a.Operation != packetsocket.ARPRequest || a.Target != b.IPv4():
 		return outcome{rejected: RejectedMalformed}
 	case a.SenderMAC != b.MAC || !a.Sender.IsUnspecified() && !mayUse(b, a.Sender):
 		return outcome{rejected: RejectedSource}
@@ -114,8 +122,11 @@ func judgeIPv4(b *object.MetadataBinding, p []byte) outcome {
 		return outcome{rejected: RejectedMalformed}
 	}
 	total := int(binary.BigEndian.Uint16(p[2:]))
-	if total < ipv4Size+tcpSize || total > len(p) || netip.AddrFrom4([4]byte(p[16:20])) != object.MetadataIPv4 {
+	if total < ipv4Size+tcpSize || total > len(p) || netip.AddrFrom4([4]byte(p[16:20])) != b.IPv4() {
 		return outcome{rejected: RejectedMalformed}
+	}
+	if !serves(b, p[ipv4Size:]) {
+		return outcome{rejected: RejectedPort}
 	}
 	if !mayUse(b, netip.AddrFrom4([4]byte(p[12:16]))) {
 		return outcome{rejected: RejectedSource}
@@ -132,6 +143,9 @@ func judgeIPv6(b *object.MetadataBinding, p []byte) outcome {
 	if total < ipv6Size+tcpSize || total > len(p) || netip.AddrFrom16([16]byte(p[24:40])) != object.MetadataIPv6 {
 		return outcome{rejected: RejectedMalformed}
 	}
+	if !serves(b, p[ipv6Size:]) {
+		return outcome{rejected: RejectedPort}
+	}
 	if !mayUse(b, netip.AddrFrom16([16]byte(p[8:24]))) {
 		return outcome{rejected: RejectedSource}
 	}
@@ -140,6 +154,15 @@ func judgeIPv6(b *object.MetadataBinding, p []byte) outcome {
 
 // begins says that the segment opens a connection: SYN without ACK (RFC 9293 section 3.5).
 func begins(segment []byte) bool { return segment[13]&0x12 == 0x02 }
+
+// serves says that the segment is for a port at which something is served to the guest.
+func serves(b *object.MetadataBinding, segment []byte) bool {
+	port := binary.BigEndian.Uint16(segment[2:])
+	if port == object.MetadataPort {
+		return !b.HostNet
+	}
+	return slices.ContainsFunc(b.Services, func(s object.HostService) bool { return s.Port == port })
+}
 
 // mayUse says that the guest may send from the address: its own ones, those of allowed address pairs with the port's MAC, and any
 // link-local IPv6 address but those of Weft. Which link-local address it is does not matter, because the guest is known by its device, and

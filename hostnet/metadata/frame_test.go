@@ -10,12 +10,15 @@ import (
 	"weft/hostnet/packetsocket"
 )
 
-// syn is a frame of the guest with a TCP segment that opens a connection. Checksums are 0: they are not verified.
-func syn(mac object.MAC, src, dst string) []byte {
+// syn is a frame of the guest with a TCP segment that opens a connection to the metadata service.
+func syn(mac object.MAC, src, dst string) []byte { return synTo(mac, src, dst, object.MetadataPort) }
+
+// synTo is the same to another port. Checksums are 0: they are not verified.
+func synTo(mac object.MAC, src, dst string, port uint16) []byte {
 	s, d := netip.MustParseAddr(src), netip.MustParseAddr(dst)
 	segment := make([]byte, tcpSize)
 	binary.BigEndian.PutUint16(segment, 40000)
-	binary.BigEndian.PutUint16(segment[2:], 80)
+	binary.BigEndian.PutUint16(segment[2:], port)
 	segment[12], segment[13] = 5<<4, 0x02
 	f := packetsocket.UDP(packetsocket.Between{Src: mac, Dst: object.GatewayMAC}, netip.AddrPortFrom(s, 1), netip.AddrPortFrom(d, 1), segment[8:])
 	if s.Is4() {
@@ -167,7 +170,7 @@ func FuzzStack(f *testing.F) {
 		}
 	}
 	f.Fuzz(func(t *testing.T, frame []byte) {
-		if !filter().Passes(frame) {
+		if !filter(pairBinding()).Passes(frame) {
 			return
 		}
 		c := newCloud(t)

@@ -14,12 +14,17 @@ type bounds struct {
 	stacks          int
 	connections     int
 	portConnections int
+	relays          int           // connections to services of the host
+	portRelays      int           // the same of one port
 	ending          int           // stacks that are being destroyed
 	idle            time.Duration // how long a stack without frames is kept
+	// silent is how long a connection to a service of the host is silent before the guest is asked whether it still has it. It is less
+	// than idle, so that a guest that answers keeps its stack.
+	silent time.Duration
 }
 
 func defaultBounds() bounds {
-	return bounds{stacks: 256, connections: 512, portConnections: 16, ending: 16, idle: 30 * time.Second}
+	return bounds{stacks: 256, connections: 512, portConnections: 16, relays: 512, portRelays: 64, ending: 16, idle: 30 * time.Second, silent: 10 * time.Second}
 }
 
 // pool has the stacks and the connections of a host, and bounds them. A new one takes the place of the oldest one: what a guest holds open
@@ -31,6 +36,7 @@ type pool struct {
 	mu          sync.Mutex
 	stacks      []*portStack  // in the order in which they were made
 	connections []*connection // in the order in which they were accepted
+	relays      int
 	ending      []*portStack  // closed, and to be destroyed
 	destroyed   int           // how many of them are being destroyed
 	woken       chan struct{} // holds one token if there are stacks
@@ -66,7 +72,7 @@ func (p *pool) add(make func() *portStack) *portStack {
 func (p *pool) victim() *portStack {
 	for _, s := range p.stacks {
 		s.connections = slices.DeleteFunc(s.connections, (*connection).over)
-		if len(s.connections) == 0 {
+		if len(s.connections) == 0 && len(s.relays) == 0 {
 			return s
 		}
 	}
@@ -94,6 +100,9 @@ func (p *pool) close(s *portStack) {
 	}
 	p.connections = slices.DeleteFunc(p.connections, func(c *connection) bool { return c.of == s })
 	s.connections = nil
+	for _, r := range s.relays {
+		r.end()
+	}
 	p.ending = append(p.ending, s)
 	p.wake()
 }

@@ -3,6 +3,7 @@ package metadata
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/netip"
 	"sync"
@@ -41,31 +42,37 @@ type portStack struct {
 	guest    *guest
 	stack    *stack.Stack
 	link     *link
-	listener *listener
-	accepts  sync.WaitGroup // the goroutine that accepts connections
+	listener *listener      // of the metadata service; nil on a host network
+	accepts  sync.WaitGroup // the goroutines that accept connections
 	handlers sync.WaitGroup // those of connections
 	used     atomic.Int64   // when the guest last sent a frame, in nanoseconds since 1970
 
-	connections []*connection // oldest first; the pool's lock protects it
-	closed      bool          // the same
+	mu       sync.Mutex
+	ports    map[uint16]*listener // of services of the host, now or before
+	finished bool                 // nothing is listened on any more
+
+	connections []*connection        // of the metadata service, oldest first; the pool's lock protects it
+	relays      []*relay             // of the host's services; the same
+	offered     []object.HostService // the same
+	closed      bool                 // the same
 }
 
 // newPortStack makes a stack that listens, but accepts nothing yet.
 func newPortStack(g *guest, b *object.MetadataBinding) (*portStack, error) {
-	p := &portStack{guest: g, link: newLink(g.to, b.MAC, mtuOf(b))}
+	p := &portStack{guest: g, link: newLink(g.to, b.MAC, mtuOf(b)), ports: map[uint16]*listener{}}
 	p.stack = stack.New(stack.Options{
 		NetworkProtocols:   []stack.NetworkProtocolFactory{ipv4.NewProtocol, ipv6.NewProtocol},
 		TransportProtocols: []stack.TransportProtocolFactory{tcp.NewProtocol},
 	})
-	if err := p.configure(); err != nil {
+	if err := p.configure(b); err != nil {
 		p.stack.Destroy()
 		return nil, fmt.Errorf("device %s: make a TCP/IP stack: %w", b.Device, err)
 	}
 	return p, nil
 }
 
-// configure adds the interface, the addresses, the routes and the listener.
-func (p *portStack) configure() error {
+// configure adds the interface, the addresses, the routes and the metadata service's listener.
+func (p *portStack) configure(b *object.MetadataBinding) error {
 	for _, o := range []tcpip.SettableTransportProtocolOption{
 		&tcpip.TCPSendBufferSizeRangeOption{Min: 4 << 10, Default: sendBuffer, Max: sendBuffer},
 		&tcpip.TCPReceiveBufferSizeRangeOption{Min: 4 << 10, Default: receiveBuffer, Max: receiveBuffer},
@@ -81,7 +88,7 @@ func (p *portStack) configure() error {
 		return errors.New(err.String())
 	}
 	for protocol, a := range map[tcpip.NetworkProtocolNumber]netip.Addr{
-		ipv4.ProtocolNumber: object.MetadataIPv4, ipv6.ProtocolNumber: object.MetadataIPv6,
+		ipv4.ProtocolNumber: b.IPv4(), ipv6.ProtocolNumber: object.MetadataIPv6,
 	} {
 		own := tcpip.ProtocolAddress{Protocol: protocol, AddressWithPrefix: tcpip.AddrFromSlice(a.AsSlice()).WithPrefix()}
 		if err := p.stack.AddProtocolAddress(nicID, own, stack.AddressProperties{}); err != nil {
@@ -89,32 +96,42 @@ func (p *portStack) configure() error {
 		}
 	}
 	p.stack.SetRouteTable([]tcpip.Route{{Destination: header.IPv4EmptySubnet, NIC: nicID}, {Destination: header.IPv6EmptySubnet, NIC: nicID}})
-	return p.listen()
+	if b.HostNet {
+		return nil
+	}
+	var err error
+	p.listener, err = p.listen(object.MetadataPort, func(endpoint tcpip.Endpoint, queue *waiter.Queue) net.Conn {
+		return p.guest.driver.pool.admit(p, endpoint, queue)
+	})
+	return err
 }
 
 // option is the address of a value, as the stack takes options.
 func option[T any](value T) *T { return &value }
 
-// listen opens the one listener. An IPv6 endpoint without an address takes IPv4 too.
-func (p *portStack) listen() error {
+// listen opens a listener. An IPv6 endpoint without an address takes IPv4 too.
+func (p *portStack) listen(port uint16, admit func(tcpip.Endpoint, *waiter.Queue) net.Conn) (*listener, error) {
 	queue := new(waiter.Queue)
 	ep, err := p.stack.NewEndpoint(tcp.ProtocolNumber, ipv6.ProtocolNumber, queue)
 	if err != nil {
-		return errors.New(err.String())
+		return nil, errors.New(err.String())
 	}
-	if err := ep.Bind(tcpip.FullAddress{Port: object.MetadataPort}); err != nil {
-		return fmt.Errorf("bind to port %d: %s", object.MetadataPort, err)
+	if err := ep.Bind(tcpip.FullAddress{Port: port}); err != nil {
+		ep.Close()
+		return nil, fmt.Errorf("bind to port %d: %s", port, err)
 	}
 	if err := ep.Listen(backlog); err != nil {
-		return fmt.Errorf("listen: %s", err)
+		ep.Close()
+		return nil, fmt.Errorf("listen on port %d: %s", port, err)
 	}
-	p.listener = newListener(p, ep, queue)
-	return nil
+	return newListener(ep, queue, admit), nil
 }
 
-// serve accepts connections until the stack is closed.
+// serve accepts connections to the metadata service until the stack is closed.
 func (p *portStack) serve(server *http.Server) {
-	p.accepts.Go(func() { _ = server.Serve(p.listener) }) // its error says that the listener was closed
+	if p.listener != nil {
+		p.accepts.Go(func() { _ = server.Serve(p.listener) }) // its error says that the listener was closed
+	}
 }
 
 // receive gives a packet to the stack.
@@ -125,7 +142,10 @@ func (p *portStack) receive(o outcome, now time.Time) {
 
 // destroy ends everything of the stack, and waits for it. The pool has closed it before.
 func (p *portStack) destroy() {
-	_ = p.listener.Close()
+	if p.listener != nil {
+		_ = p.listener.Close()
+	}
+	p.finish()
 	p.accepts.Wait()
 	p.handlers.Wait()
 	_ = p.stack.RemoveNIC(nicID) // after this nothing is sent any more

@@ -228,7 +228,7 @@ func TestLostFieldDiffers(t *testing.T) {
 func TestOrderOfSetsIsNone(t *testing.T) {
 	t.Parallel()
 	ordered := paths(`Announcement.Addresses DHCPBinding.DNS DHCPBinding.NTP DHCPBinding.V4 DHCPBinding.V6 RABinding.Prefixes RABinding.DNS
-		MetadataBinding.Sources MetadataBinding.Addresses MetadataBinding.Gateways MetadataBinding.Routes MetadataBinding.DNS
+		MetadataBinding.Services MetadataBinding.Sources MetadataBinding.Addresses MetadataBinding.Gateways MetadataBinding.Routes MetadataBinding.DNS
 		MetadataBinding.UserData MetadataBinding.SSHKeys MetadataBinding.Words`)
 	for _, like := range kinds {
 		v := reflect.ValueOf(like).Elem()

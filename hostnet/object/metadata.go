@@ -31,11 +31,19 @@ func (s Secret) GoString() string { return s.String() }
 func (s Secret) MarshalJSON() ([]byte, error) { return fmt.Appendf(nil, "%q", s.String()), nil }
 
 // MetadataBinding is everything that the metadata service answers to the guest of one port, and by which it knows the guest: the device.
+// The host's services are reached there too.
 type MetadataBinding struct {
 	OwnerUID string // of the port; it is the guest's instance id too
 	Device   string // the netdev on the host side of the guest's interface
 	MAC      MAC    // only frames from it are read, and all answers go to it
 	MTU      int    // of the guest's interface, in bytes
+	// HostNet says that the device is the guest's NIC on its host network. The guest finds the host's services there, at HostNetIPv4, and
+	// no metadata.
+	HostNet bool
+	// Services are those of the host that the guest may use on this device, in order of their ports.
+	Services []HostService
+	// HostNIC is the MAC of the guest's other NIC, which is on its host network; zero if it has none.
+	HostNIC MAC
 	// Sources are blocks that the guest may use as source besides Addresses and link-local IPv6 addresses: allowed address pairs with
 	// the port's own MAC.
 	Sources  []netip.Prefix
@@ -67,6 +75,14 @@ type MetadataWord struct {
 	Value Secret
 }
 
+// IPv4 is the address at which the guest finds the host on this device.
+func (b *MetadataBinding) IPv4() netip.Addr {
+	if b.HostNet {
+		return HostNetIPv4
+	}
+	return MetadataIPv4
+}
+
 // Netdev implements OnDevice.
 func (b *MetadataBinding) Netdev() string { return b.Device }
 
@@ -86,6 +102,9 @@ func (b *MetadataBinding) Diff(observed Object) []Difference {
 	d.field("owner", o.OwnerUID, b.OwnerUID)
 	d.field("mac", o.MAC, b.MAC)
 	d.field("mtu", o.MTU, b.MTU)
+	d.field("host net", o.HostNet, b.HostNet)
+	d.field("services", o.Services, b.Services)
+	d.field("host nic", o.HostNIC, b.HostNIC)
 	d.field("sources", o.Sources, b.Sources)
 	d.field("project", o.Project, b.Project)
 	d.field("name", o.Name, b.Name)

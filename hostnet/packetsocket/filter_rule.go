@@ -69,27 +69,33 @@ func UDP6To(port uint16) Rule {
 	}
 }
 
-// TCP4To passes whole IPv4 packets with TCP to the port of the address, with any length of IP options.
+// TCP4To passes whole IPv4 packets with TCP to the port of the address, or to all of its ports if port is 0, with any length of IP options.
 func TCP4To(address netip.Addr, port uint16) Rule {
 	a := address.As4()
-	return Rule{
+	r := Rule{
 		equal(2, offsetType, uint32(EtherTypeIPv4)),
 		equal(1, offsetIPProto, uint32(ProtocolTCP)),
 		equal(4, offsetIPTarget, binary.BigEndian.Uint32(a[:])),
 		{load: []bpf.Instruction{bpf.LoadAbsolute{Off: offsetFragment, Size: 2}}, cond: bpf.JumpBitsNotSet, value: 0x3fff},
-		{load: []bpf.Instruction{
-			bpf.LoadMemShift{Off: ethernetSize},
-			bpf.LoadIndirect{Off: ethernetSize + 2, Size: 2},
-		}, cond: bpf.JumpEqual, value: uint32(port)},
 	}
+	if port == 0 {
+		return r
+	}
+	return append(r, Test{load: []bpf.Instruction{
+		bpf.LoadMemShift{Off: ethernetSize},
+		bpf.LoadIndirect{Off: ethernetSize + 2, Size: 2},
+	}, cond: bpf.JumpEqual, value: uint32(port)})
 }
 
-// TCP6To passes IPv6 packets with TCP, and without extension headers, to the port of the address.
+// TCP6To passes IPv6 packets with TCP, and without extension headers, to the port of the address, or to all of its ports if port is 0.
 func TCP6To(address netip.Addr, port uint16) Rule {
 	a := address.As16()
 	r := Rule{equal(2, offsetType, uint32(EtherTypeIPv6)), equal(1, offsetIP6Next, uint32(ProtocolTCP))}
 	for i := range uint32(4) {
 		r = append(r, equal(4, offsetIP6To+4*i, binary.BigEndian.Uint32(a[4*i:])))
+	}
+	if port == 0 {
+		return r
 	}
 	return append(r, equal(2, offsetIP6Body+2, uint32(port)))
 }

@@ -8,10 +8,11 @@ import (
 	"weft/hostnet/metadata"
 )
 
-// metadataCounters count what the metadata service did for all ports together.
+// metadataCounters count what the metadata service did for all ports together, and what guests did with services of the host.
 type metadataCounters struct {
 	read                                    func() metadata.Stats
 	requests, rejected, stacks, connections *prometheus.Desc
+	attempts, bytes, relays                 *prometheus.Desc
 }
 
 func newMetadataCounters(read func() metadata.Stats) metadataCounters {
@@ -23,12 +24,16 @@ func newMetadataCounters(read func() metadata.Stats) metadataCounters {
 		rejected:    desc("weft_metadata_rejected_total", "Frames and connections of guests that the metadata service has rejected, by the reason.", "reason"),
 		stacks:      desc("weft_metadata_stacks", "Ports with a TCP/IP stack of the metadata service: those that asked in the last seconds."),
 		connections: desc("weft_metadata_connections", "Connections that the metadata service remembers."),
+		attempts: desc("weft_host_service_connections_total", "Connections of guests to services of the host, by the service and the result: "+
+			"connected, failed (the service did not accept it within 3 s) or refused (there was no room for it).", "service", "result"),
+		bytes:  desc("weft_host_service_bytes_total", "Bytes between guests and services of the host, by the service and the direction.", "service", "direction"),
+		relays: desc("weft_host_service_connections", "Connections of guests to services of the host that are open."),
 	}
 }
 
 // Describe implements prometheus.Collector.
 func (m metadataCounters) Describe(c chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{m.requests, m.rejected, m.stacks, m.connections} {
+	for _, d := range []*prometheus.Desc{m.requests, m.rejected, m.stacks, m.connections, m.attempts, m.bytes, m.relays} {
 		c <- d
 	}
 }
@@ -44,4 +49,13 @@ func (m metadataCounters) Collect(c chan<- prometheus.Metric) {
 	}
 	c <- prometheus.MustNewConstMetric(m.stacks, prometheus.GaugeValue, float64(s.Stacks))
 	c <- prometheus.MustNewConstMetric(m.connections, prometheus.GaugeValue, float64(s.Open))
+	c <- prometheus.MustNewConstMetric(m.relays, prometheus.GaugeValue, float64(s.Relays))
+	for name, n := range s.Services {
+		for result, count := range map[string]uint64{"connected": n.Connections, "failed": n.Failed, "refused": n.Refused} {
+			c <- prometheus.MustNewConstMetric(m.attempts, prometheus.CounterValue, float64(count), name, result)
+		}
+		for direction, count := range map[string]uint64{"to_guests": n.ToGuests, "from_guests": n.FromGuests} {
+			c <- prometheus.MustNewConstMetric(m.bytes, prometheus.CounterValue, float64(count), name, direction)
+		}
+	}
 }
