@@ -11,6 +11,7 @@ import (
 	"weft/cmd/weft/view"
 	"weft/etcdschema"
 	"weft/hostnet/guestconfig"
+	"weft/hostnet/object"
 	"weft/model"
 )
 
@@ -33,6 +34,7 @@ func readGuest(ctx context.Context, st store, ids []model.ID, dhcp bool) (g gues
 	if len(ids) > maxGuestNICs {
 		return g, nil, fmt.Errorf("%d ports are named: a guest has at most %d", len(ids), maxGuestNICs)
 	}
+	var hostNICs []guestconfig.NIC
 	for i, id := range ids {
 		if slices.Contains(ids[:i], id) {
 			return g, nil, fmt.Errorf("%s is named twice: name each NIC's port once", id)
@@ -52,7 +54,12 @@ func readGuest(ctx context.Context, st store, ids []model.ID, dhcp bool) (g gues
 		nic := nicOf(src)
 		nic.DHCP = dhcp
 		g.NICs = append(g.NICs, nic)
+		if src.spec.HostNet == model.HostNetNIC {
+			mac := model.HostNetMAC(src.port.Allocated.MAC)
+			hostNICs = append(hostNICs, guestconfig.HostNIC(nic, mac[:], object.HostNetGuest))
+		}
 	}
+	g.NICs = append(g.NICs, hostNICs...) // the first NIC is a port's
 	return g, notes, nil
 }
 

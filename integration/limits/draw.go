@@ -96,6 +96,9 @@ func (in *intent) drawHost(name string, driver model.Driver) {
 	if driver == model.DriverOVS {
 		s.Roles, s.Bridge = []model.HostRole{model.RoleGateway}, deviceName(in.t, "br-int")
 	}
+	for i := range rapid.SampledFrom([]int{0, 1, model.MaxHostServices}).Draw(in.t, "services") {
+		s.Services = append(s.Services, hostService(i))
+	}
 	in.offer("", name, s, &model.HostSpec{Driver: driver, Roles: s.Roles,
 		PhysicalNetworks: []model.HostPhysicalNetwork{{Name: longLabel, Interface: "eth1"}}})
 }
@@ -239,6 +242,7 @@ func (in *intent) drawPort(n int) {
 		Hostname:    rapid.SampledFrom([]string{"", longDomain, longLabel}).Draw(t, "hostname")}
 	s.UserData = rapid.SampledFrom([]string{"", "#!/bin/sh\n", strings.Repeat("u", model.MaxUserData)}).Draw(t, "user data")
 	s.SSHKeys, s.Metadata = sshKeys(rapid.IntRange(0, 1).Draw(t, "keys")), words(rapid.SampledFrom([]int{0, 1, model.MaxMetadata}).Draw(t, "words"))
+	s.HostNet = rapid.SampledFrom([]model.HostNet{"", model.HostNetNIC, model.HostNetPiggyback}).Draw(t, "host network")
 	if in.filters {
 		s.SecurityGroups = rapid.SampledFrom([][]string{nil, {groupName(0)}, {groupName(1), groupName(0)}}).Draw(t, "security groups")
 	}

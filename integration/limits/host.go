@@ -133,7 +133,9 @@ func facts(c *desired.NodeConfig, datapath string) *object.Facts {
 		}
 	}
 	for p := range c.Ports() {
-		f.Links[p.Device] = object.LinkFacts{Kind: "tuntap", MTU: 1500}
+		for _, device := range GuestDevices(p) {
+			f.Links[device] = object.LinkFacts{Kind: "tuntap", MTU: 1500}
+		}
 	}
 	return f
 }
@@ -184,4 +186,12 @@ func appear(f *object.Facts, results []compile.Result) (more bool) {
 		}
 	}
 	return more
+}
+
+// GuestDevices are the names of the netdevs that a port's guest has on its host.
+func GuestDevices(p *desired.Port) []string {
+	if p.HostNet.Device == "" {
+		return []string{p.Device}
+	}
+	return []string{p.Device, p.HostNet.Device}
 }

@@ -84,7 +84,7 @@ func (k *kernelHost) plug() {
 		names = append(names, up.Interface)
 	}
 	for p := range k.want.Config.Ports() {
-		names = append(names, p.Device)
+		names = append(names, limits.GuestDevices(p)...)
 	}
 	k.within(func() error {
 		h, err := netlink.NewHandle(unix.NETLINK_ROUTE)

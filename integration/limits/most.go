@@ -126,9 +126,24 @@ func (r *region) underlay(driver model.Driver) {
 		}
 		r.declare("", physicalName(model.MaxUplinks+i), p)
 	}
+	for i := range model.MaxHostServices {
+		s.Services = append(s.Services, hostService(i))
+	}
 	r.declare("", here, s)
 	r.declare("", peer, &model.HostSpec{Roles: []model.HostRole{model.RoleGateway},
 		PhysicalNetworks: []model.HostPhysicalNetwork{{Name: physicalName(0), Interface: oddName(0)}}})
+}
+
+// hostService is a service with the longest name, on a port of its own.
+func hostService(i int) model.HostService {
+	s := model.HostService{Name: fmt.Sprintf("%s%02d", longLabel[:61], i), Port: 65535 - i, Target: fmt.Sprintf("[::1]:%d", i+1)}
+	if i%2 == 1 {
+		s.Target = "unix:/" + strings.Repeat("s", 100)
+		for p := range model.MaxHostServiceProjects {
+			s.Projects = append(s.Projects, fmt.Sprintf("%s%02d", longLabel[:61], p))
+		}
+	}
+	return s
 }
 
 // groups are as many security groups as the rules of one may name, and each names all of them. The first one has as many rules as it may have, and
@@ -178,6 +193,7 @@ func (r *region) port(n int) {
 	if n == 0 {
 		s.UserData, s.SSHKeys, s.Metadata = strings.Repeat("u", model.MaxUserData), sshKeys(model.MaxSSHKeys), words(model.MaxMetadata)
 	}
+	s.HostNet = []model.HostNet{model.HostNetNIC, model.HostNetPiggyback}[n%2]
 	if n < filteredPorts {
 		for i := range model.MaxSecurityGroups {
 			s.SecurityGroups = append(s.SecurityGroups, groupName(i))

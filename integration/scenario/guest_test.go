@@ -16,13 +16,14 @@ import (
 	"weft/integration/testbed"
 )
 
-const guestUsage = "guest project/port on host [device=name] [mac=address] [plug=device|interface] [iface-id=id] [bridge=name] [movable=yes] [in=guest]"
+const guestUsage = "guest project/port on host [device=name] [mac=address] [plug=device|interface] [iface-id=id] [bridge=name] [movable=yes] [in=guest] [hostnet=project/port]"
 
 // guest PROJECT/PORT on HOST: makes a guest as a hypervisor does. If device, MAC or interface id are not given, they come from the port
-// in the host's node config. The command waits for that port. With in=GUEST it is one more NIC of that guest.
+// in the host's node config. The command waits for that port. With in=GUEST it is one more NIC of that guest. With hostnet=PROJECT/PORT it is
+// the NIC on the host network that the port's guest has.
 func guest(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "guest")
-	words, options := split(args, "device", "mac", "plug", "iface-id", "bridge", "mtu", "movable", "in")
+	words, options := split(args, "device", "mac", "plug", "iface-id", "bridge", "mtu", "movable", "in", "hostnet")
 	usage(ts, words, 3, 3, guestUsage)
 	b := of(ts).testbed
 	_, err := b.AddGuest(words[0], guestOptions(ts, words[0], words[2], options))
@@ -41,9 +42,15 @@ func guestOptions(ts *testscript.TestScript, name, host string, options map[stri
 		o.Bridge = "br-int"
 	}
 	if o.Device == "" || o.MAC == "" || (o.Plug == testbed.PlugInterface && o.InterfaceID == "") {
+		if options["hostnet"] != "" {
+			name = options["hostnet"]
+		}
 		project, port, _ := strings.Cut(name, "/")
 		p, err := b.AwaitDesired(b.Context(), host, project, port)
 		ts.Check(err)
+		if options["hostnet"] != "" {
+			p.Device, p.MAC = p.HostNet.Device, p.HostNet.MAC
+		}
 		if o.Device == "" {
 			o.Device = p.Device
 		}
@@ -84,7 +91,7 @@ func unplug(ts *testscript.TestScript, neg bool, args []string) {
 
 func replug(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "replug")
-	words, options := split(args, "device", "mac", "plug", "iface-id", "bridge", "mtu", "movable")
+	words, options := split(args, "device", "mac", "plug", "iface-id", "bridge", "mtu", "movable", "hostnet")
 	usage(ts, words, 3, 3, strings.Replace(guestUsage, "guest", "replug", 1))
 	ts.Check(guestNamed(ts, words[0]).Replug(of(ts).testbed.Context(), guestOptions(ts, words[0], words[2], options)))
 }

@@ -16,13 +16,20 @@ import (
 	"weft/model"
 )
 
-// serve GUEST tcp|udp PORT|FIRST-LAST: the guest answers on these ports, on all its addresses, until the scenario ends.
+// serve GUEST tcp|udp PORT|FIRST-LAST: the guest answers on these ports, on all its addresses, until the scenario ends. serve HOST tcp
+// ADDRESS:PORT and serve HOST unix PATH: the host answers there.
 func serve(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "serve")
-	usage(ts, args, 3, 3, "serve guest tcp|udp port|first-last")
+	usage(ts, args, 3, 3, "serve guest tcp|udp port|first-last | serve host tcp|unix address")
+	w := of(ts)
+	if h, err := w.testbed.Host(args[0]); err == nil {
+		s, err := h.ServeAt(args[1], args[2])
+		ts.Check(err)
+		ts.Defer(s.Close)
+		return
+	}
 	var ports model.PortRange
 	ts.Check(ports.UnmarshalText([]byte(args[2])))
-	w := of(ts)
 	s, err := guestNamed(ts, args[0]).Serve(w.testbed.Context(), args[1], int(ports.First), int(ports.Last))
 	ts.Check(err)
 	ts.Defer(s.Close)

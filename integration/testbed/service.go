@@ -7,17 +7,20 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"sync"
 	"time"
 
+	"weft/integration/testbed/lease"
 	"weft/integration/timescale"
 )
 
-// Service answers on transport ports of a guest. Its answer says which guest and port it is, and from which address it saw the request.
+// Service answers on transport ports of a guest or a host. Its answer says which one and which port it is, and from which address it saw the
+// request.
 type Service struct {
-	guest *Guest
-	wg    sync.WaitGroup
-	open  closers
+	name string
+	wg   sync.WaitGroup
+	open closers
 }
 
 // Serve answers on ports first to last, "tcp" or "udp", on every address that the guest has now.
@@ -26,7 +29,7 @@ func (g *Guest) Serve(ctx context.Context, network string, first, last int) (*Se
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{guest: g}
+	s := &Service{name: g.Name}
 	for _, a := range addresses {
 		for port := first; port <= last; port++ {
 			err := g.Do(func() error { return s.listen(network, net.JoinHostPort(a, fmt.Sprint(port))) })
@@ -35,6 +38,15 @@ func (g *Guest) Serve(ctx context.Context, network string, first, last int) (*Se
 				return nil, fmt.Errorf("testbed: serve in %s: %w", g.Name, err)
 			}
 		}
+	}
+	return s, nil
+}
+
+// ServeAt answers at one address of the host, such as a loopback one: "tcp" with address and port, or "unix" with a path.
+func (h *Host) ServeAt(network, address string) (*Service, error) {
+	s := &Service{name: h.Name}
+	if err := h.Do(func() error { return s.listen(network, address) }); err != nil {
+		return nil, fmt.Errorf("testbed: serve in %s: %w", h.Name, err)
 	}
 	return s, nil
 }
@@ -58,7 +70,7 @@ func (s *Service) listen(network, address string) error {
 func (s *Service) greeting(local, remote net.Addr) string {
 	_, port, _ := net.SplitHostPort(local.String())
 	from, _, _ := net.SplitHostPort(remote.String())
-	return fmt.Sprintf("%s %s from %s\n", s.guest.Name, port, from)
+	return fmt.Sprintf("%s %s from %s\n", s.name, port, from)
 }
 
 func (s *Service) answer(c net.PacketConn) {
@@ -110,7 +122,8 @@ type Connection struct {
 const datagramTimeout = 300 * time.Millisecond
 
 // Connect connects to the service behind an address and port ("203.0.113.50:80"), by "tcp" or "udp". It uses the given source port of the
-// guest, or any if that is 0. The context bounds how long it waits for an answer.
+// guest, or any if that is 0. The context bounds how long it waits for an answer. To a link-local address with a zone it connects when the guest
+// has such an address too.
 func (g *Guest) Connect(ctx context.Context, network, address string, port int) (*Connection, error) {
 	c := &Connection{}
 	var local net.Addr = &net.TCPAddr{Port: port}
@@ -118,6 +131,11 @@ func (g *Guest) Connect(ctx context.Context, network, address string, port int) 
 		local = &net.UDPAddr{Port: port}
 	}
 	err := g.Do(func() (err error) {
+		if to, err := netip.ParseAddrPort(address); err == nil && to.Addr().Zone() != "" {
+			if err := lease.AwaitLinkLocal(to.Addr().Zone()); err != nil {
+				return err
+			}
+		}
 		c.conn, err = (&net.Dialer{LocalAddr: local}).DialContext(ctx, network, address)
 		return err
 	})

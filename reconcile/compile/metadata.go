@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"weft/hostnet/object"
+	"weft/model"
 	"weft/model/desired"
 )
 
@@ -43,7 +44,7 @@ func metadataFault(m *desired.Metadata) string {
 }
 
 // addMetadata adds the metadata service of a port. All ports have it, because every guest has a name and addresses.
-func addMetadata(b *Builder, n *desired.Network, p *desired.Port, m *desired.Metadata, device string) {
+func addMetadata(b *Builder, n *desired.Network, p *desired.Port, m *desired.Metadata, device string, services []object.HostService) {
 	if why := metadataFault(m); why != "" {
 		b.Pend("serves no metadata: %s", why)
 		return
@@ -51,6 +52,12 @@ func addMetadata(b *Builder, n *desired.Network, p *desired.Port, m *desired.Met
 	o := &object.MetadataBinding{
 		OwnerUID: p.UID, Device: device, MAC: object.MAC(p.MAC), MTU: guestMTU(n), Project: p.Project, Name: p.Name, Hostname: p.Hostname,
 		Domain: n.DHCP.Domain, Network: n.UID, DNS: plain(n.DHCP.DNSServers),
+	}
+	switch p.HostNet.Mode {
+	case model.HostNetPiggyback:
+		o.Services = services
+	case model.HostNetNIC:
+		o.HostNIC = object.MAC(p.HostNet.MAC)
 	}
 	for _, pair := range p.AddressPairs {
 		if pair.MAC == p.MAC {

@@ -42,12 +42,18 @@ func (c Compiler) port(b *Builder, p *desired.Port) {
 		return
 	}
 	mac, router := c.networkRouterMAC(n)
-	if !addPlugged(b, usable, p, plug) {
+	services, wrong := hostServices(s.Host, p)
+	if wrong != "" {
+		b.Pend("reaches no services of the host: %s", wrong)
+	}
+	open := addPlugged(b, usable, p, plug)
+	addHostNIC(b, s, p, services, open)
+	if !open {
 		return
 	}
 	if plug.Netdev {
 		addServices(b, usable, p, plug.Device, router, mac)
-		addMetadata(b, usable, p, c.read.Metadata(p.UID), plug.Device)
+		addMetadata(b, usable, p, c.read.Metadata(p.UID), plug.Device, services)
 	}
 	announcePort(b, usable, p, plug)
 }
@@ -110,7 +116,7 @@ func portShares(c *desired.NodeConfig, uid string) []Read {
 		return nil
 	}
 	shares := named([]Read{{GroupNetwork, p.Network}, {GroupDevice, p.Device}, {GroupInterfaceID, p.InterfaceID},
-		{GroupMAC, macName(p.Network, p.MAC)}})
+		{GroupMAC, macName(p.Network, p.MAC)}, {GroupDevice, p.HostNet.Device}})
 	if len(p.SecurityGroups) > 0 {
 		shares = append(shares, Read{GroupFiltered, p.Network}, Read{GroupFilters, ""})
 	}

@@ -23,8 +23,10 @@ func (c Compiler) PortRefusal(n *desired.Network, p *desired.Port) string {
 	if why := c.pairClash(p); why != "" {
 		return why
 	}
-	if rival := c.firstRival(c.read.Group(GroupDevice, p.Device), p); rival != "" {
-		return "device " + p.Device + " belongs to port " + rival + " already"
+	for _, device := range []string{p.Device, p.HostNet.Device} {
+		if rival := c.firstRival(c.read.Group(GroupDevice, device), p); device != "" && rival != "" {
+			return "device " + device + " belongs to port " + rival + " already"
+		}
 	}
 	if rival := c.firstRival(c.read.Group(GroupInterfaceID, p.InterfaceID), p); rival != "" {
 		return "interface id " + Quote(p.InterfaceID) + " belongs to port " + rival + " already"
@@ -48,11 +50,16 @@ func (c Compiler) gatewayClash(p *desired.Port) string {
 	if h := c.read.Host(); h != nil && p.MAC == h.RouterMAC {
 		return "MAC " + p.MAC.String() + " is the host's own for routers"
 	}
-	for uid := range c.read.Group(GroupRouterDevice, p.Device) {
-		if c.read.Router(uid) != nil {
-			return "device " + p.Device + " is a router's"
+	for _, device := range []string{p.Device, p.HostNet.Device} {
+		if device == "" {
+			continue
 		}
-		return "device " + p.Device + " is an external network's"
+		for uid := range c.read.Group(GroupRouterDevice, device) {
+			if c.read.Router(uid) != nil {
+				return "device " + device + " is a router's"
+			}
+			return "device " + device + " is an external network's"
+		}
 	}
 	return ""
 }
@@ -122,6 +129,9 @@ func portFault(n *desired.Network, p *desired.Port) string {
 		return "more than 64 addresses"
 	}
 	if why := groupsFault(p); why != "" {
+		return why
+	}
+	if why := hostNetFault(p); why != "" {
 		return why
 	}
 	if why := limitsFault(p.Limits); why != "" {

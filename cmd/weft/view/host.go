@@ -1,6 +1,7 @@
 package view
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -70,9 +71,26 @@ func hostReads(e Entry) Reads {
 
 func hostFacts(e Entry, r Records, now time.Time) []Fact {
 	facts := []Fact{{"mac", e.Status.Allocated.MAC.String()}}
+	facts = append(facts, serviceFacts(e)...)
 	facts = append(facts, externalFacts(e, "claimed for the routers on the host")...)
 	for _, g := range r.Gateways {
 		facts = append(facts, Fact{"gateway of", g.ID + ": " + gatewayText(g, now)})
+	}
+	return facts
+}
+
+// serviceFacts are the services of the host that its guests reach.
+func serviceFacts(e Entry) (facts []Fact) {
+	s, ok := e.Object.Spec.(*model.HostSpec)
+	if !ok {
+		return nil
+	}
+	for _, v := range s.Services {
+		text := fmt.Sprintf("%s: port %d leads to %s", v.Name, v.Port, v.Target)
+		if len(v.Projects) > 0 {
+			text += " for projects " + strings.Join(v.Projects, ", ")
+		}
+		facts = append(facts, Fact{"service for guests", text})
 	}
 	return facts
 }

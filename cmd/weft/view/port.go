@@ -111,6 +111,17 @@ func pairsText(p *desired.Port) string {
 	return "allowed address pairs: " + strings.Join(parts, ", ")
 }
 
+// hostNetText is how the guest reaches the services of a host; empty when it reaches none.
+func hostNetText(p *desired.Port) string {
+	switch p.HostNet.Mode {
+	case "":
+		return ""
+	case model.HostNetNIC:
+		return fmt.Sprintf("services of the host: by the NIC on device %s, with MAC %s", p.HostNet.Device, p.HostNet.MAC)
+	}
+	return "services of the host: by the port's own NIC"
+}
+
 // guestFacts say how much the guest is configured with. The content of user data is not shown.
 func guestFacts(e Entry) (facts []Fact) {
 	s, ok := e.Object.Spec.(*model.PortSpec)
@@ -146,6 +157,9 @@ func portClaims(e Entry, r Records) []etcdschema.Key {
 			keys, named = append(keys, etcdschema.InterfaceClaim(p.InterfaceID)), true
 		}
 		keys = append(keys, etcdschema.DeviceClaim(node, p.Device))
+		if p.HostNet.Device != "" {
+			keys = append(keys, etcdschema.DeviceClaim(node, p.HostNet.Device))
+		}
 	}
 	return keys
 }
@@ -176,7 +190,7 @@ func portOnHost(_ etcdschema.NodeStatus, h HostRecords, now time.Time) []string 
 		text += " (wired and mute in both directions, until the port moves here)"
 	}
 	lines := []string{text}
-	for _, text := range []string{limitsText(p.Limits), pairsText(p), rejectedText(h.Rejected, now)} {
+	for _, text := range []string{limitsText(p.Limits), pairsText(p), hostNetText(p), rejectedText(h.Rejected, now)} {
 		if text != "" {
 			lines = append(lines, text)
 		}

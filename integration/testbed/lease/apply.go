@@ -133,6 +133,15 @@ func ipNet(prefix string) (*net.IPNet, error) {
 	return &net.IPNet{IP: p.Addr().AsSlice(), Mask: net.CIDRMask(p.Bits(), p.Addr().BitLen())}, nil
 }
 
+// AwaitLinkLocal waits until a link of the calling thread's network namespace has a link-local IPv6 address that it may use.
+func AwaitLinkLocal(name string) error {
+	link, err := netlink.LinkByName(name)
+	if err != nil {
+		return fmt.Errorf("lease: link %q: %w", name, err)
+	}
+	return awaitDAD(link, netip.Addr.IsLinkLocalUnicast)
+}
+
 // awaitDAD waits until at least one of the chosen IPv6 addresses of the guest's link is there and none is tentative. It misses no change,
 // because it subscribes before it lists.
 func awaitDAD(link netlink.Link, chosen func(netip.Addr) bool) error {
