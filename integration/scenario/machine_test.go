@@ -30,8 +30,8 @@ type machine struct {
 const (
 	// userModes is how many user-mode Linux run in parallel. Each has one processor.
 	userModes = 2
-	// userModeScripts is how many scripts run in each at a time. One script alone waits a third of its time.
-	userModeScripts = 2
+	// userModeScripts is how many scripts run in each at a time. One script alone waits three quarters of its time.
+	userModeScripts = 3
 	// emulatedScripts is how many run at a time under QEMU, which has two processors.
 	emulatedScripts = 2
 )
