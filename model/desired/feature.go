@@ -41,7 +41,9 @@ const (
 func Features() []Feature {
 	return []Feature{FeatureVLAN, FeatureDHCPv4, FeatureDHCPv6, FeatureRA, FeatureStandby, FeatureRouter, FeatureCentral,
 		FeatureSessionSecret, FeatureOnLink, FeatureLimits, FeatureFlat, FeatureIsolation, FeatureAddressPairs, FeatureSecurityGroups,
-		FeatureManagement, FeatureMetadata, FeatureHostNet}
+		FeatureManagement, FeatureMetadata,
+		FeatureHostNet,
+	}
 }
 
 // Baseline lists the features that every node of layout version v1 has.

@@ -31,14 +31,6 @@ type Host struct {
 	Services []HostService `json:"services,omitempty"`
 }
 
-// HostService is a TCP service of the node; see model.HostService.
-type HostService struct {
-	Name     string   `json:"name"`
-	Port     uint16   `json:"port"`
-	Target   string   `json:"target"`
-	Projects []string `json:"projects,omitempty"` // sorted; all when empty
-}
-
 // Uplink is the connection of the node's bridge to a physical network. MTU is the physical network's, in bytes.
 type Uplink struct {
 	PhysicalNetwork string `json:"physicalNetwork"`

@@ -47,14 +47,6 @@ type Port struct {
 	HostNet HostNet `json:"hostNet,omitzero"`
 }
 
-// HostNet is a guest's way to the services of its host; zero without one. It is comparable.
-type HostNet struct {
-	Mode model.HostNet `json:"mode"`
-	// Device and MAC are those of the guest's NIC on the host network; empty with HostNetPiggyback.
-	Device string    `json:"device,omitempty"`
-	MAC    model.MAC `json:"mac,omitzero"`
-}
-
 // AddressPair is a block of addresses and the MAC with which the guest uses them. It is comparable.
 type AddressPair struct {
 	Address model.AddressBlock `json:"address"`
