@@ -22,7 +22,8 @@ const (
 // Reasons are the names of all counters.
 func Reasons() []string {
 	return []string{counterReversePath, counterMartian, counterTransit, counterUntranslated, counterBounce,
-		counterConnections, counterRate, counterDestination, counterNoPorts, counterResolution, counterManagement}
+		counterConnections, counterRate, counterDestination, counterNoPorts, counterResolution, counterManagement,
+		counterFloatingRate, counterRouterRate}
 }
 
 // Chains of the border. source is before connection tracking, because a forged packet must not change the state of somebody's
@@ -121,11 +122,14 @@ func externalSources() []rule {
 // betweenNeighbors accepts neighbour discovery between the two ends of a transit link. Nobody else can send a hop limit of 255
 // there (RFC 4861 section 11.2).
 func betweenNeighbors() rule {
-	v6 := families()[1]
-	return rule{chainSource.name, "neighbour discovery with a router: pass", join(v6.is(), fromOutside(false),
-		protocol(unix.IPPROTO_ICMPV6), icmpType(expr.CmpOpGte, ndFirst), icmpType(expr.CmpOpLte, ndLast),
+	return rule{chainSource.name, "neighbour discovery with a router: pass", join(fromOutside(false), neighborDiscovery(), accept())}
+}
+
+// neighborDiscovery matches neighbour discovery of somebody on the link. What was forwarded has a lower hop limit.
+func neighborDiscovery() []expr.Any {
+	return join(families()[1].is(), protocol(unix.IPPROTO_ICMPV6), icmpType(expr.CmpOpGte, ndFirst), icmpType(expr.CmpOpLte, ndLast),
 		[]expr.Any{&expr.Payload{DestRegister: unix.NFT_REG_1, Base: expr.PayloadBaseNetworkHeader, Offset: hopLimitOffset, Len: 1},
-			compare(expr.CmpOpEq, []byte{255})}, accept())}
+			compare(expr.CmpOpEq, []byte{255})})
 }
 
 // externalLeave gives ICMP errors of the namespaces the host's own address as source, because transit addresses mean nothing

@@ -38,7 +38,7 @@ func (c *control) tryReadCache(ctx context.Context) (*cache, error) {
 	if err := c.readStructure(ctx, v); err != nil {
 		return nil, err
 	}
-	for _, s := range append(hostSets(), mappingSets()...) {
+	for _, s := range slices.Concat(hostSets(), mappingSets(), rateSets()) {
 		if v.sets[s.name] == "" {
 			continue
 		}
@@ -178,6 +178,9 @@ func elementsOf(m netlink.Message) (all []element, err error) {
 // read reads the key and the value from the attributes of an element.
 func (e *element) read(b []byte) error {
 	var inside error
+	if isRate(e.set) {
+		e.value = unlimited
+	}
 	err := netlink.EachAttribute(b, 0, func(kind uint16, data []byte) {
 		into := &e.key
 		switch kind {
@@ -187,6 +190,11 @@ func (e *element) read(b []byte) error {
 		case unix.NFTA_SET_ELEM_FLAGS:
 			if isInterval(e.set) && len(data) == 4 && binary.BigEndian.Uint32(data)&unix.NFT_SET_ELEM_INTERVAL_END != 0 {
 				e.value = intervalEnd
+			}
+			return
+		case unix.NFTA_SET_ELEM_EXPR, elementExpressions:
+			if isRate(e.set) {
+				e.value, inside = readLimits(kind, data)
 			}
 			return
 		default:

@@ -21,6 +21,7 @@ type cache struct {
 	fixed    map[netip.Addr]netip.Addr                 // fixed → floating
 	forwards map[netip.Addr]map[service]netip.AddrPort // floating → …
 	leave    map[netip.Addr]bool                       // floating addresses that packets may leave as
+	rates    map[netip.Addr]floatingRates              // floating → its limits
 	// The reverse maps, each list in order: all floating addresses that lead to a fixed one, and all fixed addresses that leave as
 	// a floating one.
 	leadTo   map[netip.Addr][]netip.Addr
@@ -31,7 +32,7 @@ func newCache() *cache {
 	return &cache{
 		sets: map[string]string{}, small: map[element]bool{},
 		floating: map[netip.Addr]netip.Addr{}, fixed: map[netip.Addr]netip.Addr{},
-		forwards: map[netip.Addr]map[service]netip.AddrPort{}, leave: map[netip.Addr]bool{},
+		forwards: map[netip.Addr]map[service]netip.AddrPort{}, leave: map[netip.Addr]bool{}, rates: map[netip.Addr]floatingRates{},
 		leadTo: map[netip.Addr][]netip.Addr{}, leavesAs: map[netip.Addr][]netip.Addr{},
 	}
 }
@@ -65,7 +66,12 @@ func (v *cache) put(e element, present bool, t *touched) {
 		v.putForward(e, present, t)
 	case "leave4", "leave6":
 		v.putLeave(readAddress(e.key), present, t)
-	case setOutside, setRouted, setSeal, "source4", "source6", "management4", "management6":
+	case ingress.rateSet("4"), ingress.rateSet("6"), ingress.overSet("4"), ingress.overSet("6"):
+		v.putRate(0, e, present, t)
+	case egress.rateSet("4"), egress.rateSet("6"), egress.overSet("4"), egress.overSet("6"):
+		v.putRate(1, e, present, t)
+	case setOutside, setRouted, setSeal, "source4", "source6", "management4", "management6",
+		ingress.rateSet(""), ingress.overSet(""), egress.rateSet(""), egress.overSet(""):
 		if v.small[e] == present {
 			return
 		}
@@ -145,6 +151,30 @@ func (v *cache) putLeave(floating netip.Addr, present bool, t *touched) {
 	}
 }
 
+// putRate adds or removes an element of a limit in the direction with the number.
+func (v *cache) putRate(number int, e element, present bool, t *touched) {
+	floating := readAddress(e.key)
+	if !floating.IsValid() {
+		return
+	}
+	r := v.rates[floating]
+	switch one := &r[number]; {
+	case isOver(e.set):
+		one.over = present
+	case present:
+		one.value = e.value
+	default:
+		one.value = ""
+	}
+	if r == v.rates[floating] {
+		return
+	}
+	t.mapping(floating)
+	if v.rates[floating] = r; r == (floatingRates{}) {
+		delete(v.rates, floating)
+	}
+}
+
 func link(index map[netip.Addr][]netip.Addr, from, to netip.Addr) {
 	list := index[from]
 	if at, there := slices.BinarySearchFunc(list, to, netip.Addr.Compare); !there {
@@ -177,10 +207,11 @@ func (v *cache) lowest(fixed netip.Addr) netip.Addr {
 func (v *cache) mapping(namespace string, floating netip.Addr) (*object.NATMapping, bool) {
 	fixed, services, leaves := v.floating[floating], v.forwards[floating], v.leavesAs[floating]
 	leads := fixed.IsValid() || len(services) > 0
-	if !leads && len(leaves) == 0 && !v.leave[floating] {
+	rates, limited := v.rates[floating]
+	if !leads && len(leaves) == 0 && !v.leave[floating] && !limited {
 		return nil, false
 	}
-	m := &object.NATMapping{Namespace: namespace, Floating: floating, Fixed: fixed, Forwards: rangesOf(services)}
+	m := &object.NATMapping{Namespace: namespace, Floating: floating, Fixed: fixed, Forwards: rangesOf(services), Rates: rates.limits()}
 	expected := 0
 	if fixed.IsValid() && v.lowest(fixed) == floating {
 		expected = 1
@@ -203,6 +234,9 @@ func (v *cache) floatings() map[netip.Addr]bool {
 	for a := range v.leavesAs {
 		all[a] = true
 	}
+	for a := range v.rates {
+		all[a] = true
+	}
 	maps.Copy(all, v.leave)
 	return all
 }
@@ -210,7 +244,8 @@ func (v *cache) floatings() map[netip.Addr]bool {
 // elements are all elements of the cache that belong to mappings.
 func (v *cache) elements() []element { return v.elementsWith(v.leave) }
 
-// restored are the mapping elements for a table that is made again. Every floating address that leads somewhere may leave.
+// restored are the mapping elements for a table that is made again. Every floating address that leads somewhere may leave. Limits that
+// Weft did not make are left out.
 func (v *cache) restored() []element {
 	leave := map[netip.Addr]bool{}
 	for f := range v.floating {
@@ -219,7 +254,7 @@ func (v *cache) restored() []element {
 	for f := range v.forwards {
 		leave[f] = true
 	}
-	return v.elementsWith(leave)
+	return slices.DeleteFunc(v.elementsWith(leave), func(e element) bool { return isRate(e.set) && readRate(e.value) == strangeRate })
 }
 
 func (v *cache) elementsWith(leave map[netip.Addr]bool) []element {
@@ -237,6 +272,9 @@ func (v *cache) elementsWith(leave map[netip.Addr]bool) []element {
 	}
 	for f := range leave {
 		all = append(all, leaveElement(f))
+	}
+	for f, r := range v.rates {
+		all = append(all, r.elements(f)...)
 	}
 	return all
 }
@@ -261,6 +299,11 @@ func (v *cache) since(old *cache) *touched {
 	for _, pair := range [][2]*cache{{old, v}, {v, old}} {
 		for f := range pair[0].leave {
 			if !pair[1].leave[f] {
+				t.mapping(f)
+			}
+		}
+		for f, r := range pair[0].rates {
+			if pair[1].rates[f] != r {
 				t.mapping(f)
 			}
 		}

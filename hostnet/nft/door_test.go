@@ -61,7 +61,10 @@ func told(t limits.T, o *object.NATMapping, leads target) {
 		}
 		elements = append(elements, e)
 	}
-	arrives(t, o, elements)
+	if back := leads.rates.limits(); back != o.Rates {
+		t.Fatalf("%s: limits %+v are read back as %+v", o.Key(), o.Rates, back)
+	}
+	arrives(t, o, append(elements, leads.rates.elements(o.Floating)...))
 }
 
 // arrives parses the requests that add the elements, as the kernel does.
@@ -95,6 +98,11 @@ func arrives(t limits.T, o object.Object, elements []element) {
 						}
 						if kind == unix.NFTA_SET_ELEM_KEY {
 							field = &e.key
+						}
+						if kind == elementExpressions {
+							limits, err := readLimits(kind, data)
+							e.value, errs = limits, append(errs, err)
+							return
 						}
 						each(data, 0, func(_ uint16, data []byte) { *field = string(data) })
 					})

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/netip"
+	"slices"
 
 	"golang.org/x/sys/unix"
 
@@ -15,6 +16,7 @@ import (
 type target struct {
 	fixed netip.Addr
 	ports map[service]netip.AddrPort
+	rates floatingRates
 }
 
 // targetOf checks a change and returns the target that it leads to.
@@ -36,8 +38,11 @@ func targetOf(c object.Change) (floating netip.Addr, t target, err error) {
 	case m.Fixed.IsValid() && m.Fixed.BitLen() != m.Floating.BitLen():
 		return floating, t, fmt.Errorf("%s: fixed address %s: expected one of the floating address's family", m.Key(), m.Fixed)
 	}
+	if err := checkRates(m.Rates); err != nil {
+		return floating, t, fmt.Errorf("%s: %w", m.Key(), err)
+	}
 	ports, err := portsOf(m)
-	return m.Floating, target{m.Fixed, ports}, err
+	return m.Floating, target{m.Fixed, ports, floatingRatesOf(m.Rates)}, err
 }
 
 // delta is what a set of changes does to the maps, and which connections it ends.
@@ -107,6 +112,9 @@ func (v *cache) deltaOne(floating netip.Addr, t target, d *delta) {
 	case !leads && v.leave[floating]:
 		d.remove = append(d.remove, leaveElement(floating))
 	}
+	if have := v.rates[floating]; have != t.rates {
+		d.rates(floating, have, t.rates)
+	}
 	for s, to := range v.forwards[floating] {
 		if t.ports[s] != to {
 			d.remove = append(d.remove, forwardElement(floating, s, to))
@@ -123,13 +131,29 @@ func (v *cache) deltaOne(floating netip.Addr, t target, d *delta) {
 	}
 }
 
+// rates replaces the elements of a floating address's limits that differ. A limit that is replaced begins with a full bucket, and its
+// counter goes on.
+func (d *delta) rates(floating netip.Addr, have, want floatingRates) {
+	was, is := have.elements(floating), want.elements(floating)
+	for _, e := range was {
+		if !slices.Contains(is, e) {
+			d.remove = append(d.remove, e)
+		}
+	}
+	for _, e := range is {
+		if !slices.Contains(was, e) {
+			d.add = append(d.add, e)
+		}
+	}
+}
+
 // applyMappings brings about all targets in one transaction, or none of them.
 func (s *space) applyMappings(ctx context.Context, targets map[netip.Addr]target) error {
 	var d delta
 	exists, maps := false, true
 	s.current(func(v *cache) {
 		exists = v.exists
-		for _, m := range mappingSets() {
+		for _, m := range slices.Concat(mappingSets(), rateSets()) {
 			maps = maps && v.sets[m.name] != ""
 		}
 		if exists && maps {

@@ -61,10 +61,10 @@ func ruleSetOf(k ruleKey) (ruleSet, error) {
 	s.rules = append(s.rules, resolveRules(k.role)...)
 	switch k.role {
 	case object.NATRouter:
-		s.chains = append(s.chains, chainWithin, chainOutbound, chainShared)
+		s.chains = append(append(s.chains, chainWithin, chainOutbound, chainShared), rateChains()...)
 		s.dynamic = append(s.dynamic, routerMeters()...)
-		s.sets = append(s.sets, mappingSets()...)
-		s.rules = append(s.rules, routerSources()...)
+		s.sets = append(append(s.sets, mappingSets()...), rateSets()...)
+		s.rules = append(append(s.rules, routerSources()...), rateRules()...)
 		for _, f := range families() {
 			s.rules = append(append(s.rules, routerWithin(f)), routerRules(f)...)
 		}

@@ -79,6 +79,9 @@ func (s set) create() *netlink.Request {
 	if s.key == nftables.TypeIFName {
 		r.Attr(unix.NFTA_SET_USERDATA, hostOrder()...)
 	}
+	if isOver(s.name) { // each element has a counter
+		nest(r, setExpression, func() { r.Text(unix.NFTA_EXPR_NAME, "counter") })
+	}
 	return r
 }
 
@@ -131,6 +134,10 @@ func addElements(r *netlink.Request, elements []element, values bool) {
 				addData(r, unix.NFTA_SET_ELEM_KEY, e.key)
 				if flags, ends := intervalFlags(e); ends {
 					r.NetworkUint32(unix.NFTA_SET_ELEM_FLAGS, flags) // to delete it, too
+				} else if isRate(e.set) {
+					if values {
+						addLimits(r, e.value)
+					}
 				} else if e.value != "" && values {
 					addData(r, unix.NFTA_SET_ELEM_DATA, e.value)
 				}

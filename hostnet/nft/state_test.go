@@ -37,9 +37,18 @@ func drawTargets(t *rapid.T) map[netip.Addr]target {
 				ports[service{unix.IPPROTO_TCP, uint16(rapid.IntRange(1, 4).Draw(t, "port"))}] = netip.AddrPortFrom(to, 80)
 			}
 		}
-		all[floating] = target{fixed, ports}
+		var rates object.RateLimits
+		if fixed.IsValid() || len(ports) > 0 { // no mapping without a destination has limits
+			rates = drawRates(t)
+		}
+		all[floating] = target{fixed, ports, floatingRatesOf(rates)}
 	}
 	return all
+}
+
+func drawRates(t *rapid.T) object.RateLimits {
+	some := []object.RateLimit{{}, {}, {Rate: 12500, Burst: 62500}, {Packets: 10, PacketBurst: 16}, {Rate: 2_500_000_000, Packets: 8_000_000, PacketBurst: 4_000_000}}
+	return object.RateLimits{Ingress: rapid.SampledFrom(some).Draw(t, "ingress"), Egress: rapid.SampledFrom(some).Draw(t, "egress")}
 }
 
 // carryOut does what the kernel would do, and refuses what the kernel would refuse.
@@ -97,7 +106,7 @@ func TestDeltaLeadsToTargets(t *testing.T) {
 				}
 				continue
 			}
-			if !ok || m.Fixed != w.fixed || !slices.Equal(m.Forwards, rangesOf(w.ports)) {
+			if !ok || m.Fixed != w.fixed || !slices.Equal(m.Forwards, rangesOf(w.ports)) || floatingRatesOf(m.Rates) != w.rates {
 				t.Fatalf("%s: %+v, expected %+v", f, m, w)
 			}
 		}

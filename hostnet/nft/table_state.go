@@ -36,6 +36,7 @@ func (v *cache) table(namespace string, versions *versions) (*object.NATTable, b
 	var outside, seals []string
 	var sources []netip.Addr
 	var ends []element
+	rates := map[string]element{}
 	for e := range v.small {
 		switch e.set {
 		case setOutside:
@@ -48,6 +49,11 @@ func (v *cache) table(namespace string, versions *versions) (*object.NATTable, b
 			}
 		case setSeal:
 			seals = append(seals, e.key)
+		case ingress.rateSet(""), ingress.overSet(""), egress.rateSet(""), egress.overSet(""):
+			if _, second := rates[e.set]; second {
+				e.value = unknownLimit
+			}
+			rates[e.set] = e
 		case "management4", "management6":
 			ends = append(ends, e)
 		case "source4", "source6":
@@ -66,6 +72,7 @@ func (v *cache) table(namespace string, versions *versions) (*object.NATTable, b
 	t.Outside = strings.Join(outside, ",")
 	slices.SortFunc(sources, netip.Addr.Compare)
 	t.Sources = sources
+	t.Rates = object.RateLimits{Ingress: routerRate(ingress, rates, t.Outside), Egress: routerRate(egress, rates, t.Outside)}
 	switch {
 	case words[2] != versions.of(ruleKey{t.Role, t.Limits}):
 		t.Role += ", rules of another version"
@@ -73,6 +80,20 @@ func (v *cache) table(namespace string, versions *versions) (*object.NATTable, b
 		t.Role += ", rules changed by somebody else"
 	}
 	return t, true
+}
+
+// routerRate is a router's limit in a direction, from the elements of both sets.
+func routerRate(d direction, elements map[string]element, outside string) object.RateLimit {
+	rate, limited := elements[d.rateSet("")]
+	over, counted := elements[d.overSet("")]
+	key := outsideElement(outside).key
+	switch {
+	case !limited && !counted:
+		return object.RateLimit{}
+	case rate.key != key || over.key != key || over.value != "":
+		return strangeRate
+	}
+	return readRate(rate.value)
 }
 
 // sound says whether the table has the desired rules, independent of its elements.
@@ -92,6 +113,9 @@ func hostElements(t *object.NATTable) map[element]bool {
 			all[e] = true
 		}
 	}
+	for _, e := range routerRates(t) {
+		all[e] = true
+	}
 	if t.RoutedIPv6 {
 		all[routedElement(setsOf(netip.IPv6Unspecified()))] = true
 	}
@@ -105,6 +129,12 @@ func checkTable(t *object.NATTable) error {
 	}
 	if err := checkLimits(t.Limits); err != nil {
 		return fmt.Errorf("%s: %w", t.Key(), err)
+	}
+	if err := checkRates(t.Rates); err != nil {
+		return fmt.Errorf("%s: %w", t.Key(), err)
+	}
+	if t.Role != object.NATRouter && t.Rates != (object.RateLimits{}) {
+		return fmt.Errorf("%s: rates: expected none in a table of role %q", t.Key(), t.Role)
 	}
 	if why := managementFault(t.Management); why != "" {
 		return fmt.Errorf("%s: management networks: %s", t.Key(), why)

@@ -90,6 +90,58 @@ func TestTableAsItIs(t *testing.T) {
 	}
 }
 
+// TestRouterRatesAsTheyAre: limits that are in force show as desired. Whatever somebody changes of them shows as a difference.
+func TestRouterRatesAsTheyAre(t *testing.T) {
+	t.Parallel()
+	known := &versions{}
+	want := &object.NATTable{OwnerUID: "uid", Namespace: "n", Role: object.NATRouter, Outside: "transit", Limits: testLimits,
+		Rates: object.RateLimits{Egress: object.RateLimit{Rate: 12500, Burst: 62500, Packets: 100, PacketBurst: 50}}}
+	rates := routerRates(want)
+	if have, ok := loaded(t, want, known).table("n", known); !ok || len(want.Diff(have)) > 0 || len(rates) != 2 {
+		t.Fatalf("as it was made: %v, of %d elements", want.Diff(have), len(rates))
+	}
+	limit, counter := rates[0], rates[1]
+	other := func(e element, value string) element { e.value = value; return e }
+	elsewhere := func(e element) element { e.key = outsideElement("we2").key; return e }
+	for name, c := range map[string]struct {
+		goes, comes []element
+		field       string
+	}{
+		"the limit goes":               {[]element{limit}, nil, "egress"},
+		"the counter goes":             {[]element{counter}, nil, "egress"},
+		"both go":                      {rates, nil, "egress"},
+		"another limit":                {[]element{limit}, []element{other(limit, "5000 0 0 0")}, "egress"},
+		"a limit of another kind":      {[]element{limit}, []element{other(limit, unknownLimit)}, "egress"},
+		"an element without a limit":   {[]element{limit}, []element{other(limit, unlimited)}, "egress"},
+		"a limit of one more device":   {nil, []element{elsewhere(limit)}, "egress"},
+		"a counter of one more device": {nil, []element{elsewhere(counter)}, "egress"},
+		"a limit from outside":         {nil, []element{{ingress.rateSet(""), limit.key, limit.value}}, "ingress"},
+	} {
+		v := loaded(t, want, known)
+		for _, e := range c.goes {
+			v.put(e, false, newTouched())
+		}
+		for _, e := range c.comes {
+			v.put(e, true, newTouched())
+		}
+		have, _ := v.table("n", known)
+		diff := want.Diff(have)
+		if len(diff) == 0 || !strings.Contains(diff[0].Field, c.field) || !v.sound(want, known) {
+			t.Errorf("%s: the differences are %v, the rules are sound: %v", name, diff, v.sound(want, known))
+		}
+		remove, add := v.hostDelta(want)
+		for _, e := range remove {
+			v.put(e, false, newTouched())
+		}
+		for _, e := range add {
+			v.put(e, true, newTouched())
+		}
+		if have, _ := v.table("n", known); len(want.Diff(have)) > 0 {
+			t.Errorf("%s: repaired, it differs: %v", name, want.Diff(have))
+		}
+	}
+}
+
 // TestTablesThatTheKernelCouldNotHold: such tables are refused before anything is sent.
 func TestTablesThatTheKernelCouldNotHold(t *testing.T) {
 	t.Parallel()
@@ -106,6 +158,8 @@ func TestTablesThatTheKernelCouldNotHold(t *testing.T) {
 		"prefix invalid Prefix":                 func(o *object.NATTable) { o.Management[1] = netip.Prefix{} },
 		"reaches the end of its family":         func(o *object.NATTable) { o.Management[0] = netip.MustParsePrefix("255.255.255.0/24") },
 		"prefix 198.51.100.128/25 overlaps":     func(o *object.NATTable) { o.Management[0] = netip.MustParsePrefix("198.51.0.0/16") },
+		"rates: expected none in a table":       func(o *object.NATTable) { o.Rates.Egress.Rate = 12500 },
+		"ingress limit: a burst without a rate": func(o *object.NATTable) { o.Rates.Ingress.Burst = 1 },
 		"sources":                               func(o *object.NATTable) { o.Sources[0] = netip.MustParseAddr("::ffff:192.0.2.9") },
 	} {
 		o := wantedTable()
@@ -133,11 +187,13 @@ func TestTargets(t *testing.T) {
 		t.Errorf("a mapping leads to %v %+v, %v", f, leads, err)
 	}
 	for text, c := range map[string]object.Change{
-		"not a kind of the nft driver":         {Op: object.Create, Desired: &object.Link{Name: "x"}},
-		"x: not a kind of the nft driver":      {Op: object.Delete, Observed: &object.Link{Name: "x"}},
-		"expected a plain IPv4 or IPv6":        {Op: object.Create, Desired: mappingOf("::ffff:192.0.2.1")},
-		"expected a plain":                     {Op: object.Create, Desired: mappingOf("fe80::1%eth0")},
-		"floating address: expected":           {Op: object.Create, Desired: &object.NATMapping{Namespace: "n"}},
+		"not a kind of the nft driver":    {Op: object.Create, Desired: &object.Link{Name: "x"}},
+		"x: not a kind of the nft driver": {Op: object.Delete, Observed: &object.Link{Name: "x"}},
+		"expected a plain IPv4 or IPv6":   {Op: object.Create, Desired: mappingOf("::ffff:192.0.2.1")},
+		"expected a plain":                {Op: object.Create, Desired: mappingOf("fe80::1%eth0")},
+		"floating address: expected":      {Op: object.Create, Desired: &object.NATMapping{Namespace: "n"}},
+		"egress limit: a rate of packets without a burst": {Op: object.Create, Desired: &object.NATMapping{Namespace: "n", Floating: m.Floating,
+			Rates: object.RateLimits{Egress: object.RateLimit{Packets: 10}}}},
 		"one of the floating address's family": {Op: object.Create, Desired: &object.NATMapping{Namespace: "n", Floating: m.Floating, Fixed: netip.MustParseAddr("fd00::1")}},
 	} {
 		if _, _, err := targetOf(c); err == nil || !strings.Contains(err.Error(), text) {

@@ -122,7 +122,9 @@ type NATTable struct {
 	// Management are the prefixes of management networks, of both families and without overlaps. Nothing from or to them passes.
 	Management []netip.Prefix
 	Limits     NATLimits
-	After      []Key
+	// Rates bound what passes Outside. Only a router's table has some.
+	Rates RateLimits
+	After []Key
 }
 
 // NATLimits bound the connections of one router in its own namespace, and those from outside in the external one. All are
@@ -155,6 +157,7 @@ type NATMapping struct {
 	Floating  netip.Addr
 	Fixed     netip.Addr
 	Forwards  []NATForward // in order
+	Rates     RateLimits   // of what passes the floating address
 }
 
 // NATForward is one port forward. The ports First to Last lead to ToFirst and the ports after it.
@@ -323,6 +326,7 @@ func (t *NATTable) Diff(observed Object) []Difference {
 	d.field("routed IPv6", o.RoutedIPv6, t.RoutedIPv6)
 	d.set("management", texts(o.Management), texts(t.Management))
 	d.field("limits", o.Limits, t.Limits)
+	d.rates(o.Rates, t.Rates)
 	return d
 }
 
@@ -343,6 +347,7 @@ func (m *NATMapping) Diff(observed Object) []Difference {
 	var d differ
 	d.field("fixed", o.Fixed, m.Fixed)
 	d.set("forwards", texts(joined(o.Forwards)), texts(joined(m.Forwards)))
+	d.rates(o.Rates, m.Rates)
 	return d
 }
 
