@@ -30,6 +30,8 @@ type FloatingIPSpec struct {
 	FixedAddress Address `json:"fixedAddress,omitzero"`
 	// PortForwards forward single transport ports to guests instead.
 	PortForwards []PortForward `json:"portForwards,omitempty"`
+	// Limits bound what passes the address. This counts for the limits of the router too.
+	Limits RateLimits `json:"limits,omitzero"`
 }
 
 // PortForward forwards a range of transport ports of the floating address to a range of the same size of a guest.

@@ -21,6 +21,7 @@ func (s *FloatingIPSpec) Validate(c *Checker) {
 		}
 		s.fixed(c, "spec.fixedAddress", s.FixedAddress)
 	}
+	s.Limits.validate(c, "spec.limits")
 	list := s.PortForwards[:c.atMost("spec.portForwards", len(s.PortForwards), MaxPortForwards)]
 	total := 0
 	for _, f := range list {

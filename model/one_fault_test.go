@@ -451,6 +451,46 @@ func TestPortLimitFaults(t *testing.T) {
 	only(t, KindPort, []fault{{`"network": "n", "limits": {"both": {}}`, "spec.limits.both", "unknown field"}})
 }
 
+// TestRateLimitFaults: on a floating address and a router, in both directions.
+func TestRateLimitFaults(t *testing.T) {
+	t.Parallel()
+	for kind, before := range map[Kind]string{KindFloatingIP: `"network": "n", `, KindRouter: `"networks": ["a"], "externalNetwork": "x", `} {
+		for _, direction := range []string{"ingress", "egress"} {
+			l := func(s string) string { return before + `"limits": {"` + direction + `": {` + s + `}}` }
+			at := "spec.limits." + direction
+			only(t, kind, []fault{
+				{l(`"rateKbps": 100`), "", ""},
+				{l(`"rateKbps": 99`), at + ".rateKbps", "99 is out of range: use 100 to 20000000"},
+				{l(`"rateKbps": -100`), at + ".rateKbps", "is out of range"},
+				{l(`"rateKbps": 20000000`), "", ""},
+				{l(`"rateKbps": 20000001`), at + ".rateKbps", "is out of range"},
+				{l(`"rateKbps": 4294967396`), at + ".rateKbps", "is out of range"}, // 2^32 + 100
+				{l(`"rateKbps": 1e3`), at + ".rateKbps", "expected a whole decimal number"},
+				{l(``), at, "limits nothing"},
+				{l(`"packetRate": 0`), at, "limits nothing"},
+				{l(`"packetRate": 10`), "", ""},
+				{l(`"packetRate": 9`), at + ".packetRate", "is out of range: use 10 to 8000000"},
+				{l(`"packetRate": -10`), at + ".packetRate", "is out of range"},
+				{l(`"packetRate": 8000000`), "", ""},
+				{l(`"packetRate": 8000001`), at + ".packetRate", "is out of range"},
+				{l(`"burstKbit": 600, "packetRate": 10`), at + ".burstKbit", "has no rate"},
+				{l(`"rateKbps": 100, "burstKbit": 600`), "", ""},
+				{l(`"rateKbps": 100, "burstKbit": 599`), at + ".burstKbit", "use 600 to 4000000"},
+				{l(`"rateKbps": 100, "burstKbit": 4000000`), "", ""},
+				{l(`"rateKbps": 100, "burstKbit": 4000001`), at + ".burstKbit", "is out of range"},
+				{l(`"rateKbps": 10000, "burstKbit": 10000, "packetRate": 1000`), "", ""},
+				{l(`"rateKbps": 10000, "burstKbit": 9999`), at + ".burstKbit", "use 10000 to 4000000"},
+				{l(`"rateKbps": 10000, "burstKbit": -10000`), at + ".burstKbit", "is out of range"},
+				{l(`"rateKbps": 20000000, "burstKbit": 20000000`), "", ""},
+				{l(`"rateKbps": 20000000, "burstKbit": 20000001`), at + ".burstKbit", "use 20000000 to 20000000"},
+				{l(`"unlimited": true`), at + ".unlimited", "unknown field"},
+			})
+		}
+		only(t, kind, []fault{{before + `"limits": {"both": {}}`, "spec.limits.both", "unknown field"}})
+	}
+	only(t, KindRouter, []fault{{`"networks": ["a"], "limits": {"egress": {"rateKbps": 1000}}`, "spec.limits", "needs spec.externalNetwork"}})
+}
+
 func names(n int) string {
 	var list []string
 	for i := range n {

@@ -65,10 +65,11 @@ func (l PortLimit) Fault() (field, message string) {
 		return "", ""
 	case l == PortLimit{}:
 		return "", "limits nothing: set rateKbps, packetRate or unlimited, or leave it out"
-	case l.RateKbps != 0 && (l.RateKbps < MinRateKbps || l.RateKbps > MaxRateKbps):
-		return "rateKbps", fmt.Sprintf("%d is out of range: use %d to %d kilobits a second", l.RateKbps, MinRateKbps, MaxRateKbps)
-	case l.PacketRate != 0 && (l.PacketRate < MinPacketRate || l.PacketRate > MaxPacketRate):
-		return "packetRate", fmt.Sprintf("%d is out of range: use %d to %d packets a second", l.PacketRate, MinPacketRate, MaxPacketRate)
+	}
+	if field, message := rateFault(l.RateKbps, l.PacketRate); message != "" {
+		return field, message
+	}
+	switch {
 	case l.BurstKbit != 0 && l.RateKbps == 0:
 		return "burstKbit", "has no rate: set rateKbps too"
 	case l.BurstKbit != 0 && (l.BurstKbit < l.minBurst() || l.BurstKbit > MaxBurstKbit):
@@ -82,19 +83,10 @@ func (l PortLimit) Fault() (field, message string) {
 func (l PortLimit) minBurst() int { return max(MinBurstKbit, l.RateKbps*MinBurstMilliseconds/1000) }
 
 func (l PortLimits) validate(c *Checker, at string) {
-	for _, one := range []struct {
-		name  string
-		limit *PortLimit
-	}{{"ingress", l.Ingress}, {"egress", l.Egress}} {
-		if one.limit == nil {
-			continue
-		}
-		if field, message := one.limit.Fault(); message != "" {
-			path := at + "." + one.name
-			if field != "" {
-				path += "." + field
-			}
-			c.Fail(path, "%s", message)
-		}
+	if l.Ingress != nil {
+		c.limit(at+".ingress", *l.Ingress)
+	}
+	if l.Egress != nil {
+		c.limit(at+".egress", *l.Egress)
 	}
 }

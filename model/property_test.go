@@ -85,15 +85,19 @@ func genAddressPool(t *rapid.T) *AddressPoolSpec {
 }
 
 func genRouter(t *rapid.T) *RouterSpec {
-	return &RouterSpec{
+	s := &RouterSpec{
 		Networks:        rapid.SliceOfNDistinct(genLabel(), 1, 4, rapid.ID).Draw(t, "networks"),
 		ExternalNetwork: rapid.SampledFrom([]string{"", "net", "operator/1e3"}).Draw(t, "external"),
 		Gateway:         rapid.SampledFrom([]GatewayMode{"", GatewayDistributed, GatewayCentralized, GatewayNone}).Draw(t, "gateway"),
 	}
+	if s.ExternalNetwork != "" {
+		s.Limits = genRateLimits(t)
+	}
+	return s
 }
 
 func genFloatingIP(t *rapid.T) *FloatingIPSpec {
-	s := &FloatingIPSpec{Network: "operator/" + genLabel().Draw(t, "network")}
+	s := &FloatingIPSpec{Network: "operator/" + genLabel().Draw(t, "network"), Limits: genRateLimits(t)}
 	if rapid.Bool().Draw(t, "pooled") {
 		s.Pool = genLabel().Draw(t, "pool")
 	}
@@ -219,6 +223,13 @@ func genGuestConfig(t *rapid.T, s *PortSpec) {
 func genPortLimits(t *rapid.T) (l PortLimits) {
 	some := []*PortLimit{nil, {Unlimited: true}, {RateKbps: MinRateKbps}, {RateKbps: MaxRateKbps, BurstKbit: MaxBurstKbit, PacketRate: MaxPacketRate},
 		{PacketRate: MinPacketRate}, {RateKbps: 1000, BurstKbit: MinBurstKbit}}
+	l.Ingress, l.Egress = rapid.SampledFrom(some).Draw(t, "ingress"), rapid.SampledFrom(some).Draw(t, "egress")
+	return l
+}
+
+func genRateLimits(t *rapid.T) (l RateLimits) {
+	some := []*RateLimit{nil, {RateKbps: MinRateKbps}, {RateKbps: MaxRateKbps, BurstKbit: MaxRateKbps, PacketRate: MaxPacketRate},
+		{PacketRate: MinPacketRate}, {RateKbps: 1000, BurstKbit: 1000}, {RateKbps: MinRateKbps, BurstKbit: MaxBurstKbit}}
 	l.Ingress, l.Egress = rapid.SampledFrom(some).Draw(t, "ingress"), rapid.SampledFrom(some).Draw(t, "egress")
 	return l
 }

@@ -19,6 +19,9 @@ type RouterSpec struct {
 	ExternalNetwork string `json:"externalNetwork,omitempty"`
 	// Gateway says where the router is; GatewayDistributed when empty.
 	Gateway GatewayMode `json:"gateway,omitempty"`
+	// Limits bound what passes between the router and ExternalNetwork. They need ExternalNetwork, and each host with a distributed
+	// router counts by itself.
+	Limits RateLimits `json:"limits,omitzero"`
 }
 
 // GatewayMode says which hosts have a router.

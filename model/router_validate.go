@@ -15,6 +15,10 @@ func (s *RouterSpec) Validate(c *Checker) {
 	if s.ExternalNetwork != "" {
 		c.networkRef("spec.externalNetwork", s.ExternalNetwork)
 	}
+	if s.Limits != (RateLimits{}) && s.ExternalNetwork == "" {
+		c.Fail("spec.limits", "needs spec.externalNetwork: limits count what passes between the router and that network")
+	}
+	s.Limits.validate(c, "spec.limits")
 	if len(s.Networks) == 0 {
 		c.Fail("spec.networks", "is missing: name the networks the router leads to")
 	}

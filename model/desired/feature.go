@@ -35,6 +35,8 @@ const (
 	FeatureMetadata Feature = "metadata"
 	// FeatureHostNet: guests reach services of their host (Port.HostNet, Host.Services).
 	FeatureHostNet Feature = "host-net"
+	// FeatureRouterLimits: limits of routers and floating addresses (Router.Limits, FloatingIP.Limits).
+	FeatureRouterLimits Feature = "router-limits"
 )
 
 // Features lists what this version of the host reconciler can do.
@@ -43,6 +45,7 @@ func Features() []Feature {
 		FeatureSessionSecret, FeatureOnLink, FeatureLimits, FeatureFlat, FeatureIsolation, FeatureAddressPairs, FeatureSecurityGroups,
 		FeatureManagement, FeatureMetadata,
 		FeatureHostNet,
+		FeatureRouterLimits,
 	}
 }
 

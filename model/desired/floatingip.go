@@ -28,6 +28,8 @@ type FloatingIP struct {
 	// Forwards translate single ports instead. All forwards of one floating address lead to ports of this node, or through one
 	// centralized router.
 	Forwards []Forward `json:"forwards,omitempty"`
+	// Limits bound what passes the address. A node that gets some has FeatureRouterLimits.
+	Limits RateLimits `json:"limits,omitzero"`
 }
 
 // Forward forwards the ports First to Last of the floating address to as many ports, from ToFirst on, of a guest's address.

@@ -37,7 +37,7 @@ type Port struct {
 	// announced itself on its device. It is 0 when no guest is expected.
 	Migration int64 `json:"migration,omitempty"`
 	// Limits are those that count for the port, with the defaults of its network and project.
-	Limits PortLimits `json:"limits,omitzero"`
+	Limits RateLimits `json:"limits,omitzero"`
 	// AddressPairs are what the guest may use besides its MAC and its addresses. A node that gets some has FeatureAddressPairs.
 	AddressPairs []AddressPair `json:"allowedAddressPairs,omitempty"`
 	// SecurityGroups are the uids of the security groups that filter the port, in order; without any it is not filtered. Of a group that is
@@ -51,20 +51,6 @@ type Port struct {
 type AddressPair struct {
 	Address model.AddressBlock `json:"address"`
 	MAC     model.MAC          `json:"mac"` // the port's own where the intent names none
-}
-
-// PortLimits bound what the guest receives (ingress) and sends (egress). A direction without limit is zero. It is comparable.
-type PortLimits struct {
-	Ingress PortLimit `json:"ingress,omitzero"`
-	Egress  PortLimit `json:"egress,omitzero"`
-}
-
-// PortLimit is the limit of one direction. The units are those of model.PortLimit. A field is 0 if there is no such limit. Without a
-// burst the host chooses it.
-type PortLimit struct {
-	RateKbps   uint32 `json:"rateKbps,omitempty"`
-	BurstKbit  uint32 `json:"burstKbit,omitempty"`
-	PacketRate uint32 `json:"packetRate,omitempty"`
 }
 
 // Key implements Item.

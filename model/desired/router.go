@@ -26,6 +26,8 @@ type Router struct {
 	External string `json:"external,omitempty"`
 	// Central is set on a centralized router, which is only on the nodes among its Peers.
 	Central *CentralGateway `json:"central,omitempty"`
+	// Limits bound what passes between the router and External on this node. A node that gets some has FeatureRouterLimits.
+	Limits RateLimits `json:"limits,omitzero"`
 }
 
 // CentralGateway has the MAC, addresses and nodes of a centralized router. They are the same on whichever of its nodes is active.

@@ -43,7 +43,7 @@ func (c Compiler) floatingIP(b *Builder, f *desired.FloatingIP) {
 	}
 	address := f.Address.Addr
 	mapping := &object.NATMapping{OwnerUID: f.UID, Namespace: RouterNamespace(router), Floating: address, Fixed: f.Fixed.Addr,
-		Forwards: natForwards(f.Forwards)}
+		Forwards: natForwards(f.Forwards), Rates: rateLimits(f.Limits)}
 	b.Add(mapping)
 	s.floatingRoute(b, n, e, f, router, mapping.Key())
 }
@@ -80,6 +80,8 @@ func floatingRouter(f *desired.FloatingIP) (router, why string) {
 		return "", "the floating address has no uid"
 	case !canonical(a.Addr):
 		return "", "address " + Quote(a.String()) + " is not in canonical form"
+	case rateLimitsFault(f.Limits) != "":
+		return "", rateLimitsFault(f.Limits)
 	case len(f.Forwards) > maxForwards:
 		return "", "more than 1000 port forwards"
 	case f.Fixed.IsValid() == (len(f.Forwards) > 0):

@@ -21,7 +21,7 @@ const bytesPerKbit = 125
 
 // BurstKbit is the burst of a limit that drops, in kilobits: half a second of the rate if nothing else is said. With less than 0.2 s TCP
 // does not reach the rate.
-func BurstKbit(l desired.PortLimit) uint32 {
+func BurstKbit(l desired.RateLimit) uint32 {
 	if l.BurstKbit != 0 {
 		return l.BurstKbit
 	}
@@ -29,23 +29,13 @@ func BurstKbit(l desired.PortLimit) uint32 {
 }
 
 // PacketBurst is the burst of a limit of packets: half a second of the rate.
-func PacketBurst(l desired.PortLimit) uint32 { return max(l.PacketRate/2, minPacketBurst) }
+func PacketBurst(l desired.RateLimit) uint32 { return max(l.PacketRate/2, minPacketBurst) }
 
-// limitsFault says what is wrong with the limits of a port by themselves; empty when nothing is.
-func limitsFault(l desired.PortLimits) string {
-	for _, one := range []struct {
-		name  string
-		limit desired.PortLimit
-	}{{"ingress", l.Ingress}, {"egress", l.Egress}} {
-		if one.limit == (desired.PortLimit{}) {
-			continue
-		}
-		m := model.PortLimit{RateKbps: int(one.limit.RateKbps), BurstKbit: int(one.limit.BurstKbit), PacketRate: int(one.limit.PacketRate)}
-		if field, why := m.Fault(); why != "" {
-			return "limits." + one.name + "." + field + " " + why
-		}
-	}
-	return ""
+// portLimitsFault says what is wrong with the limits of a port; empty when nothing is.
+func portLimitsFault(l desired.RateLimits) string {
+	return limitsFault(l, func(one desired.RateLimit) (field, why string) {
+		return model.PortLimit{RateKbps: int(one.RateKbps), BurstKbit: int(one.BurstKbit), PacketRate: int(one.PacketRate)}.Fault()
+	})
 }
 
 // QdiscKey is the key of the traffic control of a guest's device.
@@ -60,7 +50,7 @@ func portQdisc(p *desired.Port, plug Plug) *object.Qdisc {
 	}
 	if plug.Polices {
 		q.FromGuest = policer(p.Limits.Egress)
-		q.ToGuest = policer(desired.PortLimit{PacketRate: p.Limits.Ingress.PacketRate})
+		q.ToGuest = policer(desired.RateLimit{PacketRate: p.Limits.Ingress.PacketRate})
 	}
 	if q.FromGuest.Exists() || q.ToGuest.Exists() {
 		q.Ingress = object.QdiscClsact
@@ -68,7 +58,7 @@ func portQdisc(p *desired.Port, plug Plug) *object.Qdisc {
 	return q
 }
 
-func shaper(l desired.PortLimit) object.Shaper {
+func shaper(l desired.RateLimit) object.Shaper {
 	if l.RateKbps == 0 {
 		return object.Shaper{}
 	}
@@ -80,7 +70,7 @@ func shaper(l desired.PortLimit) object.Shaper {
 	return object.Shaper{Rate: rate, Burst: object.BurstTime(burst, rate), Limit: uint32(burst + rate*shaperQueueMilliseconds/1000)}
 }
 
-func policer(l desired.PortLimit) (p object.Policer) {
+func policer(l desired.RateLimit) (p object.Policer) {
 	if l.RateKbps != 0 {
 		p.Rate = uint64(l.RateKbps) * bytesPerKbit
 		p.Burst = object.BurstTime(uint64(BurstKbit(l))*bytesPerKbit, p.Rate)

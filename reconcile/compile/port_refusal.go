@@ -134,7 +134,7 @@ func portFault(n *desired.Network, p *desired.Port) string {
 	if why := hostNetFault(p); why != "" {
 		return why
 	}
-	if why := limitsFault(p.Limits); why != "" {
+	if why := portLimitsFault(p.Limits); why != "" {
 		return why
 	}
 	if why := pairsFault(n, p); why != "" {

@@ -119,7 +119,8 @@ func (s Site) transit(b *Builder, r *desired.Router) {
 		After: []object.Key{veth.Key()}}
 	b.Add(addresses)
 	nat := &object.NATTable{OwnerUID: r.UID, Namespace: namespace, Role: object.NATRouter, Outside: transitDevice,
-		Sources: hostAddresses(ours), Management: s.Management(), Limits: natLimits(e.gateway), After: []object.Key{veth.Key()}}
+		Sources: hostAddresses(ours), Management: s.Management(), Limits: natLimits(e.gateway), Rates: rateLimits(r.Limits),
+		After: []object.Key{veth.Key()}}
 	b.Add(nat)
 	if e.gateway.RoutedIPv6 && len(ours) > 1 {
 		nat.Sources, nat.RoutedIPv6 = nat.Sources[:1], true

@@ -26,6 +26,8 @@ func routerFault(r *desired.Router) string {
 		return "external network " + Quote(r.External) + " " + uidFault(r.External)
 	case len(r.Interfaces) > maxInterfaces:
 		return "more than 64 networks"
+	case rateLimitsFault(r.Limits) != "":
+		return rateLimitsFault(r.Limits)
 	}
 	for i, iface := range r.Interfaces {
 		switch {

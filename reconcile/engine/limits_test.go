@@ -14,7 +14,7 @@ import (
 // limitedPort is a port item with limits.
 func limitedPort(n int, egress, ingress uint32) *desired.Port {
 	p := portItem(n, 1)
-	p.Limits = desired.PortLimits{Egress: desired.PortLimit{RateKbps: egress, PacketRate: egress / 10}, Ingress: desired.PortLimit{RateKbps: ingress}}
+	p.Limits = desired.RateLimits{Egress: desired.RateLimit{RateKbps: egress, PacketRate: egress / 10}, Ingress: desired.RateLimit{RateKbps: ingress}}
 	return p
 }
 

@@ -211,11 +211,11 @@ func rejectedText(list []etcdschema.RejectedFrames, now time.Time) string {
 }
 
 // limitsText are the limits that a host was told for a port, with the network's and the project's defaults; empty without any.
-func limitsText(l desired.PortLimits) string {
+func limitsText(l desired.RateLimits) string {
 	var parts []string
 	for _, one := range []struct {
 		name  string
-		limit desired.PortLimit
+		limit desired.RateLimit
 	}{{"egress (what the guest sends)", l.Egress}, {"ingress (what it receives)", l.Ingress}} {
 		if text := limitText(one.limit); text != "" {
 			parts = append(parts, one.name+" "+text)
@@ -227,7 +227,7 @@ func limitsText(l desired.PortLimits) string {
 	return "limits: " + strings.Join(parts, "; ")
 }
 
-func limitText(l desired.PortLimit) string {
+func limitText(l desired.RateLimit) string {
 	var parts []string
 	if l.RateKbps != 0 {
 		parts = append(parts, fmt.Sprintf("%d kbit/s", l.RateKbps))

@@ -12,11 +12,11 @@ import (
 // TestLimitsAreShown: with their units, and nothing where there are none.
 func TestLimitsAreShown(t *testing.T) {
 	t.Parallel()
-	for want, l := range map[string]desired.PortLimits{
+	for want, l := range map[string]desired.RateLimits{
 		"": {},
-		"limits: egress (what the guest sends) 1000 kbit/s, burst 700 kbit, 50 packets/s": {Egress: desired.PortLimit{RateKbps: 1000, BurstKbit: 700, PacketRate: 50}},
-		"limits: egress (what the guest sends) 1000 kbit/s; ingress (what it receives) 50 packets/s": {Egress: desired.PortLimit{RateKbps: 1000},
-			Ingress: desired.PortLimit{PacketRate: 50}},
+		"limits: egress (what the guest sends) 1000 kbit/s, burst 700 kbit, 50 packets/s": {Egress: desired.RateLimit{RateKbps: 1000, BurstKbit: 700, PacketRate: 50}},
+		"limits: egress (what the guest sends) 1000 kbit/s; ingress (what it receives) 50 packets/s": {Egress: desired.RateLimit{RateKbps: 1000},
+			Ingress: desired.RateLimit{PacketRate: 50}},
 	} {
 		lines := portOnHost(etcdschema.NodeStatus{}, HostRecords{Port: &desired.Port{State: desired.StateActive, Limits: l}}, time.Time{})
 		if got := strings.Join(lines[1:], "\n"); got != want {

@@ -44,7 +44,7 @@ func (Backend) Port(b *compile.Builder, s compile.Site, n *desired.Network, p *d
 	}
 	port.Learns = len(compile.PairMACs(p)) > 0
 	port.MACs, port.After = []object.MAC{object.MAC(p.MAC)}, []object.Key{elements.Key()}
-	if p.Limits != (desired.PortLimits{}) {
+	if p.Limits != (desired.RateLimits{}) {
 		port.After = append(port.After, compile.QdiscKey(device))
 	}
 	b.Add(elements)

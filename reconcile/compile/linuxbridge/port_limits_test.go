@@ -15,21 +15,21 @@ func TestLimitsAreOnTheDevice(t *testing.T) {
 	t.Parallel()
 	half := 500 * time.Millisecond
 	for name, c := range map[string]struct {
-		limits desired.PortLimits
+		limits desired.RateLimits
 		want   object.Qdisc
 	}{
 		"none": {},
-		"egress rate": {desired.PortLimits{Egress: desired.PortLimit{RateKbps: 8000}},
+		"egress rate": {desired.RateLimits{Egress: desired.RateLimit{RateKbps: 8000}},
 			object.Qdisc{Ingress: "clsact", FromGuest: object.Policer{Rate: 1_000_000, Burst: half}}},
-		"egress burst": {desired.PortLimits{Egress: desired.PortLimit{RateKbps: 8000, BurstKbit: 1600}},
+		"egress burst": {desired.RateLimits{Egress: desired.RateLimit{RateKbps: 8000, BurstKbit: 1600}},
 			object.Qdisc{Ingress: "clsact", FromGuest: object.Policer{Rate: 1_000_000, Burst: 200 * time.Millisecond}}},
-		"egress packets": {desired.PortLimits{Egress: desired.PortLimit{PacketRate: 1000}},
+		"egress packets": {desired.RateLimits{Egress: desired.RateLimit{PacketRate: 1000}},
 			object.Qdisc{Ingress: "clsact", FromGuest: object.Policer{Packets: 1000, PacketBurst: half}}},
-		"ingress packets": {desired.PortLimits{Ingress: desired.PortLimit{PacketRate: 1000}},
+		"ingress packets": {desired.RateLimits{Ingress: desired.RateLimit{PacketRate: 1000}},
 			object.Qdisc{Ingress: "clsact", ToGuest: object.Policer{Packets: 1000, PacketBurst: half}}},
-		"ingress rate": {desired.PortLimits{Ingress: desired.PortLimit{RateKbps: 8000}},
+		"ingress rate": {desired.RateLimits{Ingress: desired.RateLimit{RateKbps: 8000}},
 			object.Qdisc{Root: "tbf", Shaper: object.Shaper{Rate: 1_000_000, Burst: 65536 * time.Microsecond, Limit: 65536 + 50_000}}},
-		"all": {desired.PortLimits{Egress: desired.PortLimit{RateKbps: 8000, PacketRate: 1000}, Ingress: desired.PortLimit{RateKbps: 8000, PacketRate: 1000}},
+		"all": {desired.RateLimits{Egress: desired.RateLimit{RateKbps: 8000, PacketRate: 1000}, Ingress: desired.RateLimit{RateKbps: 8000, PacketRate: 1000}},
 			object.Qdisc{Root: "tbf", Ingress: "clsact", Shaper: object.Shaper{Rate: 1_000_000, Burst: 65536 * time.Microsecond, Limit: 65536 + 50_000},
 				FromGuest: object.Policer{Rate: 1_000_000, Burst: half, Packets: 1000, PacketBurst: half}, ToGuest: object.Policer{Packets: 1000, PacketBurst: half}}},
 	} {

@@ -11,7 +11,7 @@ import (
 type portMeters struct{ egressRate, egressPackets, ingressPackets uint32 }
 
 // metersOf numbers the meters of a port by its OpenFlow port number.
-func metersOf(l desired.PortLimits, ofport uint32) (m portMeters) {
+func metersOf(l desired.RateLimits, ofport uint32) (m portMeters) {
 	if l.Egress.RateKbps != 0 {
 		m.egressRate = object.MeterID(ofport, object.MeterEgressRate)
 	}

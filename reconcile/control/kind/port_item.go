@@ -30,21 +30,21 @@ func resolvePort(a *etcdschema.Accepted, networkUID string, state desired.State)
 }
 
 // limitsOf are the limits that count for a port. It reads the port's project.
-func limitsOf(r *cache.Reader, a, network *etcdschema.Accepted) desired.PortLimits {
+func limitsOf(r *cache.Reader, a, network *etcdschema.Accepted) desired.RateLimits {
 	var project model.PortLimits
 	if p := r.Accepted(model.ID{Project: model.ClusterProject, Kind: model.KindProject, Name: a.Object.Metadata.Project}); p != nil {
 		project = p.Object.Spec.(*model.ProjectSpec).PortLimits
 	}
 	l := model.EffectivePortLimits(a.Object.Spec.(*model.PortSpec).Limits, network.Object.Spec.(*model.NetworkSpec).PortLimits, project)
-	return desired.PortLimits{Ingress: limitOf(l.Ingress), Egress: limitOf(l.Egress)}
+	return desired.RateLimits{Ingress: limitOf(l.Ingress), Egress: limitOf(l.Egress)}
 }
 
 // limitOf is the limit of one direction; zero when there is none, or when it is lifted.
-func limitOf(l *model.PortLimit) desired.PortLimit {
+func limitOf(l *model.PortLimit) desired.RateLimit {
 	if l == nil {
-		return desired.PortLimit{}
+		return desired.RateLimit{}
 	}
-	return desired.PortLimit{RateKbps: uint32(l.RateKbps), BurstKbit: uint32(l.BurstKbit), PacketRate: uint32(l.PacketRate)}
+	return desired.RateLimit{RateKbps: uint32(l.RateKbps), BurstKbit: uint32(l.BurstKbit), PacketRate: uint32(l.PacketRate)}
 }
 
 // placements are the nodes of a port with its state there. After a guest has arrived on another host, a standby port stays on the
@@ -96,7 +96,7 @@ func features(p *desired.Port, n *model.NetworkSpec) []desired.Feature {
 	if p.State == desired.StateStandby {
 		f = append(f, desired.FeatureStandby)
 	}
-	if p.Limits != (desired.PortLimits{}) {
+	if p.Limits != (desired.RateLimits{}) {
 		f = append(f, desired.FeatureLimits)
 	}
 	if len(p.SecurityGroups) > 0 {
