@@ -28,10 +28,21 @@ func placeFloating(p *Placement) error {
 	items := map[string]desired.Item{}
 	if item != nil {
 		for _, name := range hosts {
-			items[name] = item
+			items[name] = limitedFloating(p, name, item)
 		}
 	}
 	return p.Put(desired.KindFloatingIP, items)
+}
+
+// limitedFloating is the item of a node with the limits that hold there.
+func limitedFloating(p *Placement, name string, item *desired.FloatingIP) *desired.FloatingIP {
+	limits, lack := rateLimitsOn(p.Reader, name, p.accepted.Object.Spec.(*model.FloatingIPSpec).Limits)
+	if lack != "" {
+		p.Pending("spec.limits", lack)
+	}
+	limited := *item
+	limited.Limits = limits
+	return &limited
 }
 
 // resolveFloating returns the item and its nodes. The item is nil when the address leads nowhere; the condition then says why.

@@ -54,7 +54,10 @@ func routerFor(e *Evaluation, name string, k desired.Key) (router *etcdschema.Ac
 		return router, is, fmt.Sprintf("is not on host %s: %s", name, why)
 	}
 	if is == nil {
-		why = untold(e.Reader, name, router)
+		return router, nil, untold(e.Reader, name, router)
+	}
+	if is.Limits, why = rateLimitsOn(e.Reader, name, router.Object.Spec.(*model.RouterSpec).Limits); why != "" {
+		why = "its limit " + why
 	}
 	return router, is, why
 }

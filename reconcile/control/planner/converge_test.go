@@ -87,14 +87,19 @@ func drawRouting(t *rapid.T, intent map[model.ID]string) {
 		legs := rapid.SliceOfNDistinct(rapid.SampledFrom([]string{`"n0"`, `"n1"`, `"n2"`, `"blue"`}), 1, 2, rapid.ID).Draw(t, "legs")
 		external := rapid.SampledFrom([]string{"", `,"externalNetwork":"operator/internet"`, `,"externalNetwork":"operator/internet"`}).Draw(t, "external")
 		mode := rapid.SampledFrom([]string{"", "", `,"gateway":"none"`, `,"gateway":"centralized"`, `,"gateway":"centralized"`}).Draw(t, "gateway")
-		intent[fixture.Router(fmt.Sprintf("r%d", i))] = `{"spec":{"networks":[` + strings.Join(legs, ",") + `]` + external + mode + `}}`
+		intent[fixture.Router(fmt.Sprintf("r%d", i))] = `{"spec":{"networks":[` + strings.Join(legs, ",") + `]` + external + mode + drawLimits(t) + `}}`
 	}
 	for i := range rapid.IntRange(0, 4).Draw(t, "floating") {
 		addr := rapid.SampledFrom([]string{"", "", `,"address":"203.0.113.15"`, `,"address":"2001:db8:ffff::15"`}).Draw(t, "floating address")
 		target := fmt.Sprintf(`"p%02d"`, rapid.IntRange(0, 5).Draw(t, "target"))
 		to := rapid.SampledFrom([]string{"", `,"port":` + target, `,"port":` + target, `,"portForwards":[{"protocol":"tcp","port":80,"target":` + target + `},{"protocol":"udp","port":"53","target":"p00"}]`}).Draw(t, "to")
-		intent[fixture.Floating(fmt.Sprintf("f%d", i))] = `{"spec":{"network":"operator/internet"` + addr + to + `}}`
+		intent[fixture.Floating(fmt.Sprintf("f%d", i))] = `{"spec":{"network":"operator/internet"` + addr + to + drawLimits(t) + `}}`
 	}
+}
+
+// drawLimits are limits of a router, which may have no external network, or of a floating address.
+func drawLimits(t *rapid.T) string {
+	return rapid.SampledFrom([]string{"", "", `,"limits":{"egress":{"rateKbps":1000}}`, `,"limits":{"ingress":{"packetRate":100},"egress":{"rateKbps":9000,"burstKbit":9000}}`}).Draw(t, "limits")
 }
 
 // drawPools adds address pools that may overlap, be drained or be for groups, and puts hosts into groups. Which address a port gets, and

@@ -1,6 +1,8 @@
 package planner
 
 import (
+	"slices"
+
 	"weft/etcdschema"
 	"weft/model"
 	"weft/model/desired"
@@ -53,6 +55,7 @@ func (s *sim) checkRouter(name string, n *cache.Node, rt *desired.Router) {
 	if rt.Central != nil {
 		s.checkCentral(name, n, rt)
 	}
+	s.checkLimits(name, rt.UID, rt.Limits)
 	guests := 0
 	for _, one := range rt.Interfaces {
 		guests += s.cache().Members(kind.GuestNetworks, name)[one.Network]
@@ -89,6 +92,32 @@ func (s *sim) checkRouter(name string, n *cache.Node, rt *desired.Router) {
 			s.t.Fatalf("%s on %s is claimed by %+v", p, name, cl)
 			return
 		}
+	}
+}
+
+// checkLimits: a node with the feature has the limits of the accepted spec, and another one has none.
+func (s *sim) checkLimits(name, uid string, got desired.RateLimits) {
+	s.t.Helper()
+	var declared model.RateLimits
+	switch spec := s.cache().WithUID(uid).Object.Spec.(type) {
+	case *model.RouterSpec:
+		declared = spec.Limits
+	case *model.FloatingIPSpec:
+		declared = spec.Limits
+	}
+	var want desired.RateLimits
+	if report := s.cache().NodeReport(name); report != nil && slices.Contains(report.Features, desired.FeatureRouterLimits) {
+		for _, one := range []struct {
+			from *model.RateLimit
+			to   *desired.RateLimit
+		}{{declared.Ingress, &want.Ingress}, {declared.Egress, &want.Egress}} {
+			if one.from != nil {
+				*one.to = desired.RateLimit{RateKbps: uint32(one.from.RateKbps), BurstKbit: uint32(one.from.BurstKbit), PacketRate: uint32(one.from.PacketRate)}
+			}
+		}
+	}
+	if got != want {
+		s.t.Fatalf("%s on %s has limits %+v, expected %+v", uid, name, got, want)
 	}
 }
 
@@ -132,6 +161,7 @@ func (s *sim) checkFloating(name string, n *cache.Node, f *desired.FloatingIP) {
 		router, port string
 		to           model.Address
 	}
+	s.checkLimits(name, f.UID, f.Limits)
 	hosts := 1
 	ends := []end{{f.Router, f.Port, f.Fixed}}
 	if len(f.Forwards) > 0 {
