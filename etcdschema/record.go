@@ -211,6 +211,8 @@ type BucketReport struct {
 	Gateways map[string]GatewayReport `json:"gateways,omitempty"`
 	// Claimed is by the uid of the item from which the claim follows: the host, an external network, a router, a floating address.
 	Claimed map[string]ClaimedReport `json:"claimed,omitempty"`
+	// Limited are the packets that the limits of routers and floating addresses dropped.
+	Limited map[string][]RejectedFrames `json:"limited,omitempty"`
 }
 
 // ClaimedReport is a claimed value that the node uses for something other than a port or the MAC and addresses of a centralized

@@ -93,6 +93,9 @@ func (r *recordReader) host(node, uid string) view.HostRecords {
 		h.Exception = &x
 	}
 	h.Gateway, h.Warnings, h.Device, h.Rejected = b.Gateways[uid], b.Warnings[uid], b.Ports[uid].Device, b.Ports[uid].Rejected
+	if list := b.Limited[uid]; len(list) > 0 {
+		h.Rejected = list
+	}
 	return h
 }
 

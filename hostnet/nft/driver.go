@@ -91,6 +91,9 @@ func (d *Driver) Sync(ctx context.Context) error {
 		if err == nil {
 			_, err = s.load(ctx)
 		}
+		if err == nil {
+			err = s.readOver(ctx)
+		}
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}

@@ -30,9 +30,13 @@ func (n *network) floodThrough(from, at, to string, reason string) (arrived int,
 	n.t.Helper()
 	var receiver net.PacketConn
 	n.in(at, func() (err error) { receiver, err = listenWide(); return err })
-	defer receiver.Close()
-	got := make(chan struct{}, rateFlood)
+	got, ended := make(chan struct{}, rateFlood), make(chan struct{})
+	defer func() {
+		receiver.Close()
+		<-ended // the port is free again
+	}()
 	go func() {
+		defer close(ended)
 		b := make([]byte, 2*rateDatagram)
 		for {
 			if _, _, err := receiver.ReadFrom(b); err != nil {
@@ -138,6 +142,22 @@ func TestRatesOfFloatingAddresses(t *testing.T) {
 	}
 	n.all(n.outside, n.b, "192.0.2.11:9")
 	n.all(n.a, n.b, "10.0.1.7:9")
+	if err := n.d.Sync(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	counted := uint64(0)
+	for _, floating := range []string{"192.0.2.10", "2001:db8::10", "192.0.2.11"} {
+		reasons := ""
+		for _, r := range n.d.Rejected(mapping(n.router, floating, "")) {
+			reasons, counted = reasons+r.Reason.String()+" ", counted+r.Frames
+		}
+		if limited := floating != "192.0.2.11"; limited != (reasons == "egress-rate ingress-rate ") || limited == (reasons == "") {
+			t.Errorf("%s: packets were dropped because of %q", floating, reasons)
+		}
+	}
+	if all := n.counted(counterFloatingRate); counted != all || len(n.d.Rejected(freely(n.router))) > 0 {
+		t.Errorf("each address counts, together %d, and all %d", counted, all)
+	}
 
 	fast := object.RateLimits{Ingress: object.RateLimit{Packets: 200, PacketBurst: 100}}
 	apply(t, n.d, limited("192.0.2.10", "10.0.0.5", fast))
@@ -202,6 +222,12 @@ func TestRatesOfARouter(t *testing.T) {
 		t.Errorf("a routed prefix, from outside: %d arrived in %v", arrived, took)
 	}
 	same(t, n.d, m)
+	if err := n.d.Sync(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	if r := n.d.Rejected(table); len(r) != 1 || r[0].Reason != object.RejectIngressRate || r[0].Frames == 0 {
+		t.Errorf("the router counts %+v", r)
+	}
 }
 
 // TestRatesAreRepaired: limits survive a restart and a rebuild of the table. What somebody does to them is an event and a difference,

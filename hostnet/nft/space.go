@@ -31,7 +31,8 @@ type space struct {
 	cuts    []cut         // connections that still have to be cut
 	stop    context.CancelFunc
 
-	counted map[string]uint64 // the counters as last read; protected by the driver's lock
+	over    map[element]uint64 // the packets that limits have dropped, by element of an over set
+	counted map[string]uint64  // the counters as last read; protected by the driver's lock
 }
 
 // openSpace opens a socket in the namespace. It reads nothing yet.

@@ -2,7 +2,7 @@ package object
 
 import "fmt"
 
-// RejectReason says why a frame of a port was not forwarded. A switch writes the numbers into flows, so they never change their meaning.
+// RejectReason says why a frame of a port, or a packet through a router, was not forwarded. A switch writes the numbers into flows, so they never change their meaning.
 type RejectReason uint8
 
 // The reasons. The first ones are about what a guest sends, the last ones about what it would receive.
@@ -26,12 +26,14 @@ const (
 	RejectIngressRule       RejectReason = 17 // no rule of the receiver's security groups allows it
 	RejectIngressInvalid    RejectReason = 18 // the connection tracker cannot make sense of what a port with security groups would receive
 	RejectConnections       RejectReason = 19 // the port has as many connections as it may have
+	RejectEgressRate        RejectReason = 20 // above the limit of a floating address or a router, to outside
+	RejectIngressRate       RejectReason = 21 // above the limit of a floating address or a router, from outside
 )
 
 // RejectReasons are all reasons, in order.
 func RejectReasons() []RejectReason {
 	var all []RejectReason
-	for r := RejectSourceMAC; r <= RejectConnections; r++ {
+	for r := RejectSourceMAC; r <= RejectIngressRate; r++ {
 		all = append(all, r)
 	}
 	return all
@@ -45,6 +47,7 @@ func (r RejectReason) String() string {
 		RejectMulticastQuerier: "multicast-querier", RejectHiddenHeader: "hidden-header", RejectManagement: "management", RejectReserved: "reserved-address",
 		RejectIsolated: "isolated", RejectEgressRule: "egress-rule", RejectEgressInvalid: "egress-invalid", RejectIngressRule: "ingress-rule",
 		RejectIngressInvalid: "ingress-invalid", RejectConnections: "connections",
+		RejectEgressRate: "egress-rate", RejectIngressRate: "ingress-rate",
 	}
 	if int(r) < len(names) && names[r] != "" {
 		return names[r]

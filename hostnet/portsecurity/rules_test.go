@@ -231,8 +231,8 @@ func TestGuestsAreCounted(t *testing.T) {
 	for _, r := range object.RejectReasons() {
 		switch r {
 		case object.RejectIsolated, object.RejectEgressRule, object.RejectEgressInvalid, object.RejectIngressRule, object.RejectIngressInvalid,
-			object.RejectConnections:
-			continue // other chains, and another table
+			object.RejectConnections, object.RejectEgressRate, object.RejectIngressRate:
+			continue // other chains, and other tables
 		}
 		if !found[fmt.Sprintf("meta mark set %#x goto rejected", uint8(r))] {
 			t.Errorf("nothing is rejected because of %s", r)

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
+
+	"weft/model/desired"
 )
 
 // metrics are the engine's metrics, in the registry that it was given.
@@ -68,6 +70,9 @@ func (m *metrics) since(stage string, start time.Time) time.Time {
 
 // showRejected shows an item's counts of rejected frames. Ports that behave have none.
 func (m *metrics) showRejected(it *itemState) {
+	if it.key.Kind != desired.KindPort {
+		return // routers and floating addresses are in the metric of the border
+	}
 	for _, r := range it.rejectedFrames() {
 		m.rejected.WithLabelValues(portName(it), r.Reason).Set(float64(r.Frames))
 	}

@@ -42,3 +42,28 @@ func TestRejectedFramesAreReported(t *testing.T) {
 		}
 	})
 }
+
+// TestDroppedAboveLimitsIsReported: what the limits of a router and of a floating address drop is reported of each, and is no count of a
+// port.
+func TestDroppedAboveLimitsIsReported(t *testing.T) {
+	t.Parallel()
+	wiredOVS(t, 1, func(b *testbed) {
+		router, floating := routerItem(1), floatingItem(1, 1)
+		router.Limits.Egress.RateKbps, floating.Limits.Ingress.PacketRate = 1000, 100
+		b.etcd.put(b.hostItem(), externalItem(), router, floating)
+		b.settle(2 * time.Minute)
+		space := "weft-router-" + router.UID
+		b.host.Reject(object.Key{Kind: object.KindNATTable, Name: space}, object.Rejected{Reason: object.RejectEgressRate, Frames: 3})
+		b.host.Reject(object.Key{Kind: object.KindNATMapping, Name: space + "/" + floating.Address.String()}, object.Rejected{Reason: object.RejectIngressRate, Frames: 5})
+		b.settle(2 * time.Minute)
+		for uid, want := range map[string]etcdschema.RejectedFrames{router.UID: {Reason: "egress-rate", Frames: 3}, floating.UID: {Reason: "ingress-rate", Frames: 5}} {
+			got := read[etcdschema.BucketReport](b, etcdschema.ActualBucket(node, etcdschema.Bucket(uid))).Limited[uid]
+			if len(got) != 1 || got[0].Reason != want.Reason || got[0].Frames != want.Frames {
+				b.t.Errorf("%s: reported %+v, want %+v: %+v", uid, got, want, b.exception(uid))
+			}
+		}
+		if r := read[etcdschema.BucketReport](b, etcdschema.ActualBucket(node, etcdschema.Bucket(portUID(1)))); len(r.Limited[portUID(1)]) > 0 || len(r.Ports[portUID(1)].Rejected) > 0 {
+			b.t.Errorf("the port has %+v", r)
+		}
+	})
+}

@@ -92,7 +92,8 @@ func (e *Engine) nodeReport(now time.Time) etcdschema.NodeReport {
 // bucket is one bucket of the report.
 func (e *Engine) bucket(b int) etcdschema.BucketReport {
 	r := etcdschema.BucketReport{Ports: map[string]etcdschema.PortReport{}, Exceptions: map[string]etcdschema.Exception{},
-		Warnings: map[string][]etcdschema.Warning{}, Gateways: map[string]etcdschema.GatewayReport{}, Claimed: map[string]etcdschema.ClaimedReport{}}
+		Warnings: map[string][]etcdschema.Warning{}, Gateways: map[string]etcdschema.GatewayReport{}, Claimed: map[string]etcdschema.ClaimedReport{},
+		Limited: map[string][]etcdschema.RejectedFrames{}}
 	for uid, items := range e.items.byUID[b] {
 		for _, it := range items {
 			if it.exception != nil {
@@ -103,6 +104,9 @@ func (e *Engine) bucket(b int) etcdschema.BucketReport {
 			}
 			if g, ok := e.gatewayReport(it); ok {
 				r.Gateways[uid] = g
+			}
+			if frames := it.rejectedFrames(); len(frames) > 0 && it.key.Kind != desired.KindPort {
+				r.Limited[uid] = frames
 			}
 			if c, ok := report.Claimed(e.config.applied, it.key); ok {
 				r.Claimed[uid] = c

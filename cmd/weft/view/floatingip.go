@@ -25,6 +25,9 @@ func floatingIP() Kind {
 		Facts:  floatingFacts,
 		Claims: floatingClaims,
 		Hints:  floatingHints,
+		OnHost: func(_ etcdschema.NodeStatus, h HostRecords, now time.Time) []string {
+			return droppedLines(h.Rejected, now)
+		},
 	}
 }
 
@@ -72,6 +75,9 @@ func floatingFacts(e Entry, r Records, _ time.Time) []Fact {
 	facts := []Fact{{"network", acceptedNetwork(r.Network)}, {"addresses", join(a.Addresses)}}
 	if a.FixedAddress.IsValid() {
 		facts = append(facts, Fact{"fixed address", a.FixedAddress.String()})
+	}
+	if s, ok := e.Object.Spec.(*model.FloatingIPSpec); ok {
+		facts = append(facts, rateLimitsFact(s.Limits))
 	}
 	return facts
 }

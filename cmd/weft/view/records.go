@@ -34,7 +34,7 @@ type HostRecords struct {
 	Exception *etcdschema.Exception       // why the host has not programmed the object; nil if it has
 	Warnings  []etcdschema.Warning        // what looks wrong about the object there, although nothing failed
 	Device    string                      // the port's interface there, as weftd reports it; empty while there is none
-	Rejected  []etcdschema.RejectedFrames // frames of the port that were rejected there
+	Rejected  []etcdschema.RejectedFrames // frames of the port that were rejected there, or packets above the limits of a router or floating address
 	Around    []Related                   // problems of what the object depends on there: its network, the host itself
 }
 

@@ -81,6 +81,9 @@ func routerFacts(e Entry, _ Records, _ time.Time) []Fact {
 	if len(a.GatewayHosts) > 0 {
 		facts = append(facts, Fact{"gateway hosts", strings.Join(a.GatewayHosts, ", ") + ": the first that the others reach is active"})
 	}
+	if s, ok := e.Object.Spec.(*model.RouterSpec); ok {
+		facts = append(facts, rateLimitsFact(s.Limits))
+	}
 	return facts
 }
 
@@ -101,7 +104,7 @@ func routerOnHost(n etcdschema.NodeStatus, h HostRecords, now time.Time) []strin
 	if h.Gateway.State != "" {
 		lines = append(lines, "gateway: "+gatewayText(h.Gateway, now))
 	}
-	return lines
+	return append(lines, droppedLines(h.Rejected, now)...)
 }
 
 // routerChosen names the hosts on which a centralized router would be.

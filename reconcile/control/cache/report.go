@@ -66,7 +66,7 @@ func DecodeReport(k etcdschema.Key, data []byte) any {
 
 // checkBucket bounds the memory of a bucket, which is many times the size of its JSON.
 func checkBucket(r *etcdschema.BucketReport) error {
-	if n := len(r.Ports) + len(r.Exceptions) + len(r.Gateways) + len(r.Claimed) + len(r.Warnings); n > MaxBucketEntries {
+	if n := len(r.Ports) + len(r.Exceptions) + len(r.Gateways) + len(r.Claimed) + len(r.Warnings) + len(r.Limited); n > MaxBucketEntries {
 		return fmt.Errorf("%d entries, at most %d are expected", n, MaxBucketEntries)
 	}
 	var err error
