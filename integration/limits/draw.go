@@ -276,6 +276,7 @@ func (in *intent) drawRouter(networks int) {
 	if rapid.IntRange(0, 3).Draw(t, "leads outside") > 0 {
 		s.ExternalNetwork = operator + "/outside"
 	}
+	s.Limits = in.drawRates()
 	for i := range rapid.SampledFrom([]int{1, networks, networks, networks}).Draw(t, "router interfaces") {
 		s.Networks = append(s.Networks, networkName(i))
 	}
@@ -286,6 +287,7 @@ func (in *intent) drawFloating() {
 	t := in.t
 	for i := range rapid.IntRange(0, 3).Draw(t, "floating") {
 		s := &model.FloatingIPSpec{Network: operator + "/outside", Pool: rapid.SampledFrom([]string{"", "", "", longLabel}).Draw(t, "pool")}
+		s.Limits = in.drawRates()
 		if rapid.Bool().Draw(t, "whole") {
 			s.Port = fmt.Sprint("port-", i%2)
 		} else {
@@ -293,6 +295,23 @@ func (in *intent) drawFloating() {
 		}
 		in.offer(project, fmt.Sprint("floating-", i), s, nil)
 	}
+}
+
+// drawRates are limits of a router or a floating address, rarely some that nothing can hold.
+func (in *intent) drawRates() (l model.RateLimits) {
+	some := []*model.RateLimit{nil, nil, {RateKbps: model.MinRateKbps}, {RateKbps: model.MinRateKbps, BurstKbit: model.MaxBurstKbit},
+		{PacketRate: model.MinPacketRate}, mostRate()}
+	if in.rarely() {
+		some = []*model.RateLimit{{}, {RateKbps: model.MinRateKbps - 1}, {RateKbps: 1 << 40}, {BurstKbit: model.MinBurstKbit},
+			{RateKbps: model.MaxBurstKbit + 1, BurstKbit: model.MaxBurstKbit}, {PacketRate: model.MaxPacketRate + 1}}
+	}
+	l.Ingress, l.Egress = rapid.SampledFrom(some).Draw(in.t, "ingress"), rapid.SampledFrom(some).Draw(in.t, "egress")
+	return l
+}
+
+// mostRate is the highest limit of a router or a floating address.
+func mostRate() *model.RateLimit {
+	return &model.RateLimit{RateKbps: model.MaxRateKbps, BurstKbit: model.MaxRateKbps, PacketRate: model.MaxPacketRate}
 }
 
 func (in *intent) drawForwards() (list []model.PortForward) {

@@ -119,6 +119,10 @@ func (w world) fault(o object.Object) string {
 				return why
 			}
 		}
+	case *object.NATTable:
+		return o.Rates.Ingress.Fault() + o.Rates.Egress.Fault()
+	case *object.NATMapping:
+		return o.Rates.Ingress.Fault() + o.Rates.Egress.Fault()
 	case *object.Route:
 		return w.routeFault(o)
 	case *object.Neighbor:

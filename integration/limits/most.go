@@ -215,7 +215,7 @@ func (r *region) port(n int) {
 }
 
 func (r *region) router(name, external string, mode model.GatewayMode, first, networks int) {
-	s := &model.RouterSpec{Gateway: mode, ExternalNetwork: operator + "/" + external}
+	s := &model.RouterSpec{Gateway: mode, ExternalNetwork: operator + "/" + external, Limits: model.RateLimits{Ingress: mostRate(), Egress: mostRate()}}
 	for i := range networks {
 		s.Networks = append(s.Networks, networkName(first+i))
 	}
@@ -227,11 +227,11 @@ func (r *region) router(name, external string, mode model.GatewayMode, first, ne
 func (r *region) floating() {
 	network := operator + "/outside"
 	for i := range model.MaxPortAddresses {
-		r.declare(project, fmt.Sprint("whole-", i), &model.FloatingIPSpec{Network: network, Port: "port-0",
+		r.declare(project, fmt.Sprint("whole-", i), &model.FloatingIPSpec{Network: network, Port: "port-0", Limits: model.RateLimits{Ingress: mostRate(), Egress: mostRate()},
 			FixedAddress: nth(subnet(0, i%2).CIDR, 20+i), Address: nth(subnet(60, 2+i%2).CIDR, 20+i)})
 	}
 	for n, shape := range [][2]int{{model.MaxPortForwards, model.MaxForwardedTotal / model.MaxPortForwards}, {wholeForwards, model.MaxForwardedPorts}} {
-		s := &model.FloatingIPSpec{Network: network, Pool: []string{"", longLabel}[n]}
+		s := &model.FloatingIPSpec{Network: network, Pool: []string{"", longLabel}[n], Limits: model.RateLimits{Egress: mostRate()}}
 		for i := range shape[0] {
 			first := 65536 - (i+1)*shape[1]
 			s.PortForwards = append(s.PortForwards, model.PortForward{Protocol: []model.Protocol{model.ProtocolTCP, model.ProtocolUDP}[i%2],
