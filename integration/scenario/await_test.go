@@ -69,6 +69,8 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(awaitWarning(ctx, w, object(ts, rest[0]), rest[1], "", ""))
 	case args[0] == "rejected" && len(rest) == 4:
 		ts.Check(awaitRejected(ctx, w, rest[0], rest[1], rest[2], uint64(number(ts, rest[3]))))
+	case args[0] == "limited" && len(rest) == 3:
+		ts.Check(awaitLimited(ctx, w, object(ts, rest[0]), rest[1], rest[2]))
 	case args[0] == "at" && len(rest) == 2:
 		ts.Check(awaitAt(ctx, w, object(ts, rest[0]), rest[1]))
 	case args[0] == "captured" && len(rest) == 2 && w.captures[rest[0]] != nil:
@@ -208,6 +210,17 @@ func awaitRejected(ctx context.Context, w *world, port, host, reason string, fra
 		}
 		is := slices.ContainsFunc(found, func(r etcdschema.RejectedFrames) bool { return r.Reason == reason && r.Frames == frames })
 		return is, fmt.Sprintf("%s on %s: rejected %+v", port, host, found)
+	})
+}
+
+// awaitLimited waits until the host has reported that the limits of the router or floating address dropped something for the reason.
+func awaitLimited(ctx context.Context, w *world, id model.ID, host, reason string) error {
+	return w.testbed.Await(ctx, []etcdschema.Prefix{etcdschema.NodeActual(host), etcdschema.StatusPrefix()}, func(v *testbed.View) (bool, string) {
+		s, _, _ := testbed.Lookup[etcdschema.Status](v, etcdschema.StatusKey(id))
+		b, _, _ := testbed.Lookup[etcdschema.BucketReport](v, etcdschema.ActualBucket(host, etcdschema.Bucket(s.UID)))
+		found := b.Limited[s.UID]
+		is := slices.ContainsFunc(found, func(r etcdschema.RejectedFrames) bool { return r.Reason == reason && r.Frames > 0 })
+		return is, fmt.Sprintf("%s on %s: dropped %+v", id, host, found)
 	})
 }
 

@@ -53,22 +53,35 @@ type transfer struct {
 	again    func(port int) *transfer // measures the same once more
 }
 
-const throughputUsage = "throughput start name guest guest tcp|udp [offered=80M] [seconds=8] | throughput stop name [kbps=N] [least=N] [last=SECONDS] [tries=1]"
+const throughputUsage = "throughput start name guest guest tcp|udp [offered=80M] [seconds=8] [via=address] | throughput stop name [name] [kbps=N] [least=N] [last=SECONDS] [tries=1]"
 
-// throughput start NAME FROM TO tcp|udp [offered=80M] [seconds=8]: sends to the other guest's first address, TCP as fast as it can, UDP at
-// the offered rate. throughput stop NAME: waits for its end. The rate is what the receiver got, in whole frames, without the first two
+// throughput start NAME FROM TO tcp|udp [offered=80M] [seconds=8] [via=ADDRESS]: sends to the other guest's first address, or to an address
+// that leads there, TCP as fast as it can, UDP at the offered rate. throughput stop NAME: waits for its end. The rate is what the receiver got, in whole frames, without the first two
 // seconds; with last= only of the last seconds. With kbps= it must not be more than 10 % above that rate as a whole, and in a
 // good second not more than 10 % below; with least= only the latter. A rate that is too low is
 // measured tries times, because a busy machine sends less; one that is too high fails at once. It fails too if the connection broke. The rate is on stdout.
+// With a second name, both rates together are compared.
 func throughput(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "throughput")
-	words, options := split(args, "offered", "seconds", "kbps", "least", "last", "tries")
+	words, options := split(args, "offered", "seconds", "kbps", "least", "last", "tries", "via")
 	w := of(ts)
 	switch {
 	case len(words) == 5 && words[0] == "start" && (words[4] == "tcp" || words[4] == "udp"):
 		w.transferred++
-		w.transfers[words[1]] = startTransfer(w.testbed.Context(), guestNamed(ts, words[2]), guestNamed(ts, words[3]), addressLike(ts, words[3], ""), words[4],
+		w.transfers[words[1]] = startTransfer(w.testbed.Context(), guestNamed(ts, words[2]), guestNamed(ts, words[3]), addressLike(ts, words[3], options["via"]), words[4],
 			throughputPort+w.transferred, options)
+	case len(words) == 3 && words[0] == "stop" && w.transfers[words[1]] != nil && w.transfers[words[2]] != nil:
+		var sum rateSeen
+		for _, name := range words[1:] {
+			r, err := w.transfers[name].finish(options["last"])
+			delete(w.transfers, name)
+			ts.Check(err)
+			ts.Logf("%s: %s", name, r)
+			sum.mean, sum.good = sum.mean+r.mean, sum.good+r.good
+		}
+		fmt.Fprintln(ts.Stdout(), sum)
+		_, err := sum.expected(options)
+		ts.Check(err)
 	case len(words) == 2 && words[0] == "stop" && w.transfers[words[1]] != nil:
 		for try := 1; ; try++ {
 			x := w.transfers[words[1]]
@@ -143,7 +156,7 @@ func startTransfer(whole context.Context, from, to *testbed.Guest, address, prot
 		out, err := to.Run(ctx, "iperf3", "--server", "--one-off", "--bind", address, "--port", at, "--json")
 		x.receiver <- loadResult{out, err}
 	}()
-	client := []string{"--client", address, "--port", at, "--time", or("seconds", "8")}
+	client := []string{"--client", or("via", address), "--port", at, "--time", or("seconds", "8")}
 	if protocol == "udp" {
 		client = append(client, "--udp", "--length", strconv.Itoa(udpDatagram), "--bitrate", or("offered", "80M"))
 	}
