@@ -31,24 +31,40 @@ const (
 	MeterPktps MeterUnit = "pktps"
 )
 
+// firstBroadcastMeter is behind the meters of the other slots. Meters of former versions keep their ids.
+const firstBroadcastMeter uint32 = 3 << 16
+
 // LastMeter is the highest id of our meters. Meters with higher ids are not touched.
-const LastMeter uint32 = uint32(meterSlots)*0xff00 + uint32(meterSlots) - 1
+const LastMeter = firstBroadcastMeter + 0xfeff
 
 // MeterSlot distinguishes the meters of one port.
 type MeterSlot uint32
 
-// The meters of a port: bits and packets that its guest sends, packets that it is sent.
+// The meters of a port: bits and packets that its guest sends, packets that it is sent, and packets that it sends to many.
 const (
 	MeterEgressRate MeterSlot = iota
 	MeterEgressPackets
 	MeterIngressPackets
-	meterSlots
+	MeterBroadcast
 )
 
 // MeterID is the id of a meter of the port with this OpenFlow number, which is less than 0xff00 (OFPP_MAX of OpenFlow 1.0). No other
-// port of the bridge has it. Open vSwitch 3.1 allows ids up to 2^18 on the userspace datapath, and up to 200,000 on the kernel's
-// (DP_METER_NUM_MAX).
-func MeterID(ofport uint32, slot MeterSlot) uint32 { return ofport*uint32(meterSlots) + uint32(slot) }
+// port of the bridge has it. Open vSwitch gives each meter another number in its datapath. So these ids are free, and only the number of meters
+// is bounded: 2^18 on the userspace datapath, 200,000 on the kernel's (DP_METER_NUM_MAX).
+func MeterID(ofport uint32, slot MeterSlot) uint32 {
+	if slot == MeterBroadcast {
+		return firstBroadcastMeter + ofport
+	}
+	return ofport*uint32(MeterBroadcast) + uint32(slot)
+}
+
+// BroadcastMeterOf is the OpenFlow number of the port whose meter of slot MeterBroadcast has this id. ok is false for other meters.
+func BroadcastMeterOf(id uint32) (ofport uint32, ok bool) {
+	if id <= firstBroadcastMeter || id > LastMeter {
+		return 0, false
+	}
+	return id - firstBroadcastMeter, true
+}
 
 // MeterName is the name in the key of a meter.
 func MeterName(bridge string, id uint32) string {

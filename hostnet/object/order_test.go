@@ -95,17 +95,20 @@ func TestDependsOnLeavesAfterAlone(t *testing.T) {
 	}
 }
 
-// TestMeterIDs: no two meters of ports share an id, and all ids fit what Open vSwitch allows.
+// TestMeterIDs: no two meters of ports share an id, and the port of a meter of broadcast is known by its id.
 func TestMeterIDs(t *testing.T) {
 	t.Parallel()
 	seen := map[uint32]bool{}
 	for ofport := range uint32(0xff00) {
-		for _, slot := range []object.MeterSlot{object.MeterEgressRate, object.MeterEgressPackets, object.MeterIngressPackets} {
+		for _, slot := range []object.MeterSlot{object.MeterEgressRate, object.MeterEgressPackets, object.MeterIngressPackets, object.MeterBroadcast} {
 			id := object.MeterID(ofport, slot)
-			if seen[id] || id > object.LastMeter || id >= 200_000 || ofport > 0 && id == 0 {
+			if seen[id] || id > object.LastMeter || ofport > 0 && id == 0 {
 				t.Fatalf("port %d, slot %d: id %d is used twice, or cannot be used", ofport, slot, id)
 			}
 			seen[id] = true
+			if port, is := object.BroadcastMeterOf(id); ofport > 0 && (is != (slot == object.MeterBroadcast) || is && port != ofport) {
+				t.Fatalf("meter %d of port %d, slot %d: is the meter of broadcast of port %d, %v", id, ofport, slot, port, is)
+			}
 		}
 	}
 	bridge, id, ok := object.ParseMeterName((&object.Meter{Bridge: "br-int", ID: 77}).Key().Name)

@@ -1,6 +1,7 @@
 package object
 
 import (
+	"fmt"
 	"net/netip"
 	"strings"
 )
@@ -53,6 +54,8 @@ const (
 	// The sets of management networks. Their keys have no interface: they are the same for all guests.
 	PortSecurityManagement4 PortSecuritySet = "management4" // IPv4 block: from and to which no guest sends
 	PortSecurityManagement6 PortSecuritySet = "management6" // IPv6 block: the same
+	// PortSecurityBroadcast: device; its element has a limit of its own, of what the guest sends to many. A guest without one is not limited.
+	PortSecurityBroadcast PortSecuritySet = "broadcast"
 )
 
 // PortSecuritySets lists every set that has desired elements.
@@ -63,6 +66,7 @@ func PortSecuritySets() []PortSecuritySet {
 		PortSecurityIsolated, PortSecurityPrefixes, PortSecurityTrusted,
 		PortSecurityPairMACs, PortSecurityPairs4, PortSecurityPairs6, PortSecurityPaired,
 		PortSecurityManagement4, PortSecurityManagement6,
+		PortSecurityBroadcast,
 	}
 }
 
@@ -76,6 +80,8 @@ type PortSecurityElement struct {
 	MAC       MAC
 	Address   netip.Addr
 	Block     netip.Prefix
+	// Rate and Burst are the limit of an element of PortSecurityBroadcast, in frames a second and frames.
+	Rate, Burst uint32
 }
 
 // PortSecurityElements are all elements of one port or network in port security's sets. When it is removed, what guests claimed through its
@@ -164,5 +170,9 @@ func (m PortSecurityElement) String() string {
 	if m.Block.IsValid() {
 		key = append(key, m.Block.String())
 	}
-	return string(m.Set) + ": " + strings.Join(key, " . ")
+	text := string(m.Set) + ": " + strings.Join(key, " . ")
+	if m.Rate != 0 || m.Burst != 0 {
+		text += fmt.Sprintf(" limit %d/second burst %d", m.Rate, m.Burst)
+	}
+	return text
 }

@@ -28,12 +28,13 @@ const (
 	RejectConnections       RejectReason = 19 // the port has as many connections as it may have
 	RejectEgressRate        RejectReason = 20 // above the limit of a floating address or a router, to outside
 	RejectIngressRate       RejectReason = 21 // above the limit of a floating address or a router, from outside
+	RejectBroadcastRate     RejectReason = 22 // more frames to many than the port may send
 )
 
 // RejectReasons are all reasons, in order.
 func RejectReasons() []RejectReason {
 	var all []RejectReason
-	for r := RejectSourceMAC; r <= RejectIngressRate; r++ {
+	for r := RejectSourceMAC; r <= RejectBroadcastRate; r++ {
 		all = append(all, r)
 	}
 	return all
@@ -47,7 +48,7 @@ func (r RejectReason) String() string {
 		RejectMulticastQuerier: "multicast-querier", RejectHiddenHeader: "hidden-header", RejectManagement: "management", RejectReserved: "reserved-address",
 		RejectIsolated: "isolated", RejectEgressRule: "egress-rule", RejectEgressInvalid: "egress-invalid", RejectIngressRule: "ingress-rule",
 		RejectIngressInvalid: "ingress-invalid", RejectConnections: "connections",
-		RejectEgressRate: "egress-rate", RejectIngressRate: "ingress-rate",
+		RejectEgressRate: "egress-rate", RejectIngressRate: "ingress-rate", RejectBroadcastRate: "broadcast-rate",
 	}
 	if int(r) < len(names) && names[r] != "" {
 		return names[r]
@@ -65,7 +66,9 @@ type Rejected struct {
 const RejectedTable = 71
 
 // Learned says that only learn actions write the table.
-func Learned(table uint8) bool { return table == LearnedTable || table == RejectedTable }
+func Learned(table uint8) bool {
+	return table == LearnedTable || table == RejectedTable || table == KnownTable
+}
 
 // LearnRejected adds to Table a flow that counts: it matches the reason (reg3) and the port (register Port) of the packet, and sets Bit of reg4.
 // There are at most Limit such flows per Cookie, and Limit is at least 1. Each is removed after IdleTimeout seconds without a packet, and all

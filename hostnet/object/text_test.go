@@ -71,7 +71,7 @@ func TestActionTextShowsEachField(t *testing.T) {
 	for _, like := range []object.Action{
 		object.Output{}, object.Goto{}, object.Resubmit{}, object.LookupTarget{}, object.SetMetadata{}, object.SetReg{}, object.LoadLive{},
 		object.SetEthSrc{}, object.SetEthDst{}, object.SetARPSHA{}, object.SetARPSPA{}, object.SetNDSLL{}, object.SetIPv6Src{}, object.SetIPv6Dst{}, object.SetIPSrc{}, object.SetIPDst{}, object.SetUDPSrc{}, object.PushVLAN{}, object.PopVLAN{},
-		object.LearnLinkLocal{}, object.LearnRejected{}, object.CheckLarger{}, object.ApplyMeter{}, object.AlienActions{},
+		object.LearnLinkLocal{}, object.LearnRejected{}, object.LearnMAC{}, object.CheckLarger{}, object.ApplyMeter{}, object.AlienActions{},
 	} {
 		filled := func() reflect.Value {
 			v := reflect.New(reflect.TypeOf(like)).Elem()

@@ -87,6 +87,11 @@ func renderAction(a object.Action) (string, error) {
 			return "", errors.New("action learn: a limit of 0 is none: expected at least 1")
 		}
 		return renderLearnRejected(a), nil
+	case object.LearnMAC:
+		if a.Limit == 0 {
+			return "", errors.New("action learn: a limit of 0 is none: expected at least 1")
+		}
+		return renderLearnMAC(a), nil
 	case object.CheckLarger:
 		return renderCheckLarger(a), nil
 	case object.LoadBit:
@@ -163,24 +168,35 @@ const loadLiveBefore = "bundle_load(eth_src,0,active_backup,ofport,"
 
 // renderLearn writes the learn action exactly as ovs-ofctl prints it. So parseLearn can compare texts.
 func renderLearn(a object.LearnLinkLocal) string {
-	return learnText(a.Table, a.IdleTimeout, a.Cookie, a.Limit) + ",result_dst=NXM_NX_REG4[0],OXM_OF_METADATA[],eth_type=0x86dd,NXM_NX_IPV6_SRC[]," +
+	return learnText(a.Table, a.IdleTimeout, 0, a.Cookie, a.Limit) + ",result_dst=NXM_NX_REG4[0],OXM_OF_METADATA[],eth_type=0x86dd,NXM_NX_IPV6_SRC[]," +
 		"load:NXM_NX_REG6[]->NXM_NX_REG5[])"
 }
 
 // renderLearnRejected is renderLearn for the action that counts.
 func renderLearnRejected(a object.LearnRejected) string {
-	return learnText(a.Table, a.IdleTimeout, a.Cookie, a.Limit) + fmt.Sprintf(learnRejectedFields+"%d[],load:0x1->NXM_NX_REG4[%d])", a.Port, a.Bit)
+	return learnText(a.Table, a.IdleTimeout, 0, a.Cookie, a.Limit) + fmt.Sprintf(learnRejectedFields+"%d[],load:0x1->NXM_NX_REG4[%d])", a.Port, a.Bit)
 }
 
 // learnRejectedFields is what tells LearnRejected from LearnLinkLocal.
 const learnRejectedFields = ",NXM_NX_REG3[],NXM_NX_REG"
 
-// learnText is the beginning that both learn actions share.
-func learnText(table uint8, idle uint16, cookie uint64, limit uint32) string {
+// renderLearnMAC is renderLearn for the action that remembers senders.
+func renderLearnMAC(a object.LearnMAC) string {
+	return learnText(a.Table, 0, a.HardTimeout, a.Cookie, a.Limit) + fmt.Sprintf("%s%d])", learnMACFields, a.Bit)
+}
+
+// learnMACFields is what tells LearnMAC from the other learn actions.
+const learnMACFields = ",OXM_OF_METADATA[],NXM_OF_ETH_DST[]=NXM_OF_ETH_SRC[],load:0x1->NXM_NX_REG4["
+
+// learnText is the beginning that all learn actions share.
+func learnText(table uint8, idle, hard uint16, cookie uint64, limit uint32) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "learn(table=%d", table)
 	if idle != 0 {
 		fmt.Fprintf(&b, ",idle_timeout=%d", idle)
+	}
+	if hard != 0 {
+		fmt.Fprintf(&b, ",hard_timeout=%d", hard)
 	}
 	b.WriteString(",delete_learned")
 	if cookie != 0 {

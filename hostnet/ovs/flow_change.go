@@ -54,8 +54,8 @@ func newFlowChange(at int, c object.Change) (flowChange, error) {
 	}
 	if c.Op == object.Delete && set.Cookie&object.CookieMask == object.CookieOwner {
 		add(&f.deletes, modDeleteCookie, object.Flow{Table: object.LearnedTable})
-		if counts(observed) {
-			add(&f.deletes, modDeleteCookie, object.Flow{Table: object.RejectedTable})
+		for _, table := range learnedBy(observed) {
+			add(&f.deletes, modDeleteCookie, object.Flow{Table: table})
 		}
 	}
 	return f, errors.Join(errs...)
@@ -73,9 +73,23 @@ func (c flowChange) right(flows []object.Flow) error {
 	return nil
 }
 
-// counts says that a flow of the set learns flows that count.
-func counts(flows []object.Flow) bool {
-	return slices.ContainsFunc(flows, func(f object.Flow) bool {
-		return slices.ContainsFunc(f.Actions, func(a object.Action) bool { _, is := a.(object.LearnRejected); return is })
-	})
+// learnedBy are the tables into which flows of the set learn flows, besides object.LearnedTable.
+func learnedBy(flows []object.Flow) (tables []uint8) {
+	for _, f := range flows {
+		for _, a := range f.Actions {
+			var table uint8
+			switch a := a.(type) {
+			case object.LearnRejected:
+				table = a.Table
+			case object.LearnMAC:
+				table = a.Table
+			default:
+				continue
+			}
+			if !slices.Contains(tables, table) {
+				tables = append(tables, table)
+			}
+		}
+	}
+	return tables
 }

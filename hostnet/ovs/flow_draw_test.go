@@ -184,6 +184,8 @@ func drawActions(t *rapid.T, m object.Match, table uint8) []object.Action {
 	some = append(some, object.LearnRejected{Table: 71, Cookie: rapid.Uint64().Draw(t, "reject cookie"), Bit: rapid.Uint8Range(0, 31).Draw(t, "counted"),
 		Port:  rapid.Uint8Range(5, 6).Draw(t, "blamed"),
 		Limit: rapid.Uint32Range(1, 9).Draw(t, "reject limit"), IdleTimeout: rapid.Uint16().Draw(t, "reject idle")})
+	some = append(some, object.LearnMAC{Table: 21, Cookie: rapid.Uint64().Draw(t, "known cookie"), Bit: rapid.Uint8Range(0, 31).Draw(t, "known"),
+		Limit: rapid.Uint32Range(1, 9).Draw(t, "known limit"), HardTimeout: rapid.Uint16().Draw(t, "hard")})
 	if m.EthType == etherIPv4 || m.EthType == etherIPv6 {
 		some = append(some, object.Commit{Zone: rapid.Uint16Min(1).Draw(t, "commit zone")})
 	}

@@ -235,6 +235,7 @@ func parseSetAddress(value, field string) (object.Action, error) {
 // parseLearn reads the numbers of a learn action. It accepts the action only if rendering it gives the same text.
 func parseLearn(text string) (object.Action, error) {
 	var a object.LearnLinkLocal
+	var hard uint16
 	for _, arg := range strings.Split(strings.TrimPrefix(text, "learn("), ",") {
 		name, value, _ := strings.Cut(arg, "=")
 		var err error
@@ -243,6 +244,8 @@ func parseLearn(text string) (object.Action, error) {
 			a.Table, err = parseUint[uint8](value)
 		case "idle_timeout":
 			a.IdleTimeout, err = parseUint[uint16](value)
+		case "hard_timeout":
+			hard, err = parseUint[uint16](value)
 		case "cookie":
 			a.Cookie, err = parseUint[uint64](value)
 		case "limit":
@@ -254,6 +257,17 @@ func parseLearn(text string) (object.Action, error) {
 	}
 	if _, fields, counts := strings.Cut(text, learnRejectedFields); counts {
 		return parseLearnRejected(text, fields, a)
+	}
+	if _, bit, remembers := strings.Cut(text, learnMACFields); remembers {
+		m := object.LearnMAC{Table: a.Table, Cookie: a.Cookie, Limit: a.Limit, HardTimeout: hard}
+		var err error
+		if m.Bit, err = parseUint[uint8](strings.TrimSuffix(bit, "])")); err != nil {
+			return nil, err
+		}
+		if renderLearnMAC(m) != text {
+			return nil, errAlien
+		}
+		return m, nil
 	}
 	if renderLearn(a) != text {
 		return nil, errAlien

@@ -139,7 +139,10 @@ func TestActionsOfOthersAreAlien(t *testing.T) {
 	live := renderLoadLive(object.LoadLive{Reg: 5, Ports: [3]uint32{1, 2, 3}})
 	larger := renderCheckLarger(object.CheckLarger{Length: 85, Reg: 4, Bit: 1})
 	rejected := renderLearnRejected(object.LearnRejected{Table: 71, Cookie: 1, Limit: 8, IdleTimeout: 3600, Port: 6, Bit: 7})
+	known := renderLearnMAC(object.LearnMAC{Table: 21, Cookie: 1, Limit: 8, HardTimeout: 300, Bit: 8})
 	for _, text := range []string{
+		strings.Replace(known, "ETH_SRC", "ETH_DST", 1), strings.Replace(known, "[8]", "[x]", 1), strings.Replace(known, "0x1->", "0x0->", 1), strings.Replace(known, "hard_timeout", "idle_timeout", 1),
+		strings.Replace(known, "hard_timeout=300", "hard_timeout=x", 1), strings.Replace(known, ",OXM_OF_METADATA[]", "", 1), strings.Replace(rejected, "idle_timeout", "hard_timeout", 1),
 		strings.Replace(rejected, "REG3", "REG2", 1), strings.Replace(rejected, "[7]", "[x]", 1), strings.Replace(rejected, "[7]", "[7..8]", 1), strings.Replace(rejected, "0x1->", "0x0->", 1),
 		"NORMAL", "output:x", "output:4294967296", "output:-1", "goto_table:256", "goto_table:", "resubmit(5,12)", "resubmit(,256)", "resubmit(,12", "LOCAL2", "pop_vlan2",
 		"set_field:0x1->tun_id", "set_field:0x1", "set_field:x->metadata", "set_field:0x100000000->reg4", "set_field:1->regx", "set_field:1->reg256", "set_field:1/2->reg4",

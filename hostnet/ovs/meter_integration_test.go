@@ -78,7 +78,7 @@ func TestMetersDamaged(t *testing.T) {
 	same(t, set, b.observe(set.Key()))
 	b.flows("br-int", "mod-meter", "meter=3,kbps,burst,band=type=drop,rate=77,burst_size=88")
 	b.flows("br-int", "add-meter", "meter=9,kbps,stats,band=type=drop,rate=77")
-	b.flows("br-int", "add-meter", "meter=200000,kbps,band=type=drop,rate=77")
+	b.flows("br-int", "add-meter", "meter=300000,kbps,band=type=drop,rate=77")
 	b.sync()
 	b.sync()
 	if d := limit.Diff(b.observe(limit.Key())); len(d) != 2 || d[0].Observed != "77" || d[1].Observed != "88" {
@@ -90,10 +90,10 @@ func TestMetersDamaged(t *testing.T) {
 	}
 	b.must(object.Change{Op: object.Update, Desired: limit, Observed: b.observe(limit.Key())}, remove(foreign))
 	same(t, limit, b.observe(limit.Key()))
-	if text := b.meters(); strings.Contains(text, "meter=9 ") || !strings.Contains(text, "meter=200000 ") {
+	if text := b.meters(); strings.Contains(text, "meter=9 ") || !strings.Contains(text, "meter=300000 ") {
 		t.Errorf("left are %s", text)
 	}
-	if b.observe(meterKey("br-int", 200000)) != nil {
+	if b.observe(meterKey("br-int", 300000)) != nil {
 		t.Error("a meter with a high id is ours")
 	}
 }

@@ -42,13 +42,23 @@ func (d *Driver) Rejected(desired object.Object) []object.Rejected {
 	return nil
 }
 
-// readRejected reads the counters of a bridge.
+// readRejected reads the counters of a bridge: those of learned flows, and what the meters of broadcast have dropped.
 func (d *Driver) readRejected(ctx context.Context, bridge string) error {
 	text, err := d.flows.table(ctx, bridge, object.RejectedTable)
 	if err != nil {
 		return err
 	}
-	d.rejections.of(bridge).Look(parseRejected(text))
+	counts := parseRejected(text)
+	stats, err := d.flows.meterStats(ctx, bridge)
+	if err != nil {
+		return err
+	}
+	for _, s := range stats {
+		if ofport, is := object.BroadcastMeterOf(s.ID); is && s.Dropped > 0 {
+			counts[object.RejectedBy[uint32]{Port: ofport, Reason: object.RejectBroadcastRate}] = s.Dropped
+		}
+	}
+	d.rejections.of(bridge).Look(counts)
 	return nil
 }
 

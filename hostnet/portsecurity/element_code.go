@@ -69,6 +69,9 @@ func encode(name string, m object.PortSecurityElement) (nftables.SetElement, err
 	}
 	key := make([]byte, nameSize, 2*nameSize)
 	copy(key, m.Interface)
+	if (m.Rate != 0 && m.Burst != 0) != (m.Set == object.PortSecurityBroadcast) {
+		return nftables.SetElement{}, fmt.Errorf("element %s: expected a rate and a burst in set %s, and nowhere else", m, object.PortSecurityBroadcast)
+	}
 	e := nftables.SetElement{Comment: name}
 	switch kind := keyOf(m.Set); {
 	case kind == mac:

@@ -18,6 +18,9 @@ func drawElement(t *rapid.T) object.PortSecurityElement {
 		Set:       rapid.SampledFrom(object.PortSecuritySets()).Draw(t, "set"),
 		Interface: rapid.StringMatching(`[a-z][a-z0-9-]{0,14}`).Draw(t, "interface"),
 	}
+	if m.Set == object.PortSecurityBroadcast {
+		m.Rate, m.Burst = rapid.Uint32Min(1).Draw(t, "rate"), rapid.Uint32Min(1).Draw(t, "burst")
+	}
 	bytes := rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "bytes")
 	switch keyOf(m.Set) {
 	case macBlock4:
@@ -50,6 +53,10 @@ func TestElementRoundTrip(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if limit, err := encodeLimit("tap1", m); m.Set == object.PortSecurityBroadcast && (err != nil || limit.Rate != m.Rate || limit.Burst != m.Burst) {
+			t.Errorf("%v has the limit %+v, error %v", m, limit, err)
+		}
+		m.Rate, m.Burst = 0, 0 // they are read with the limit
 		if got, err := decode(m.Set, e); err != nil || got != m || e.Comment != "tap1" {
 			t.Errorf("%v became %v with comment %q, error %v", m, got, e.Comment, err)
 		}
@@ -61,6 +68,10 @@ func TestEncodeRefuses(t *testing.T) {
 	for _, m := range []object.PortSecurityElement{
 		{Set: object.PortSecurityGuests},
 		{Set: object.PortSecurityGuests, Interface: "sixteen-bytes-xx"},
+		{Set: object.PortSecurityGuests, Interface: "tap1", Rate: 10, Burst: 20},
+		{Set: object.PortSecurityBroadcast, Interface: "tap1"},
+		{Set: object.PortSecurityBroadcast, Interface: "tap1", Rate: 10},
+		{Set: object.PortSecurityBroadcast, Interface: "tap1", Burst: 10},
 		{Set: object.PortSecurityIPv4, Interface: "tap1"},
 		{Set: object.PortSecurityIPv4, Interface: "tap1", Address: netip.MustParseAddr("2001:db8::1")},
 		{Set: object.PortSecurityIPv6, Interface: "tap1", Address: netip.MustParseAddr("10.0.0.1")},

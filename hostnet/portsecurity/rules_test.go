@@ -36,7 +36,15 @@ func chainRules() map[string][]string {
 // hooks are the chains that the kernel calls. The value is how their last rule must end.
 var hooks = map[string]string{
 	"prerouting": "meta ibrname @bridges drop", "forward": "meta obrname @bridges goto towards",
-	"input": "meta ibrname @bridges drop", "output": "meta obrname @bridges drop",
+	"input": "meta ibrname @bridges drop", "output": "meta obrname @bridges drop", "copied": "goto bounded",
+}
+
+// hookLine begins the chain of a hook. The chain copied judges what chain prerouting has accepted.
+func hookLine(name string) string {
+	if name == "copied" {
+		return "type filter hook prerouting priority -290; policy accept;"
+	}
+	return "type filter hook " + name + " priority -300; policy accept;"
 }
 
 // TestEveryChainEndsInADrop: what no rule names does not pass. Rules use goto and never jump, so no chain returns.
@@ -44,12 +52,12 @@ func TestEveryChainEndsInADrop(t *testing.T) {
 	t.Parallel()
 	gone := map[string]bool{"rejected": true} // by the rules that count
 	chains := chainRules()
-	target := regexp.MustCompile(` goto ([a-z0-9_]+)$`)
+	target := regexp.MustCompile(`(?:^| )goto ([a-z0-9_]+)$`)
 	notes := regexp.MustCompile(`^update @[a-z]+ \{[^{}]*\}$`) // it notes why, or counts, before the drop
 	for name, list := range chains {
 		last := list[len(list)-1]
 		if want, hook := hooks[name]; hook {
-			if last != want || list[0] != "type filter hook "+name+" priority -300; policy accept;" {
+			if last != want || list[0] != hookLine(name) {
 				t.Errorf("hook %s begins %q and ends %q", name, list[0], last)
 			}
 		} else if last != "drop" {
@@ -231,7 +239,7 @@ func TestGuestsAreCounted(t *testing.T) {
 	for _, r := range object.RejectReasons() {
 		switch r {
 		case object.RejectIsolated, object.RejectEgressRule, object.RejectEgressInvalid, object.RejectIngressRule, object.RejectIngressInvalid,
-			object.RejectConnections, object.RejectEgressRate, object.RejectIngressRate:
+			object.RejectConnections, object.RejectEgressRate, object.RejectIngressRate, object.RejectBroadcastRate:
 			continue // other chains, and other tables
 		}
 		if !found[fmt.Sprintf("meta mark set %#x goto rejected", uint8(r))] {

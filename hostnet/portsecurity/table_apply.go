@@ -115,11 +115,22 @@ func (d *Driver) commit(deltas []delta) error {
 			return err
 		}
 	}
+	old, limits, late, err := limitsOf(deltas)
+	if err != nil {
+		return err
+	}
+	set := d.handle(string(object.PortSecurityBroadcast))
+	if err := d.conn.ChangeLimits(set, old, limits); err != nil {
+		return err
+	}
 	if err := errors.Join(d.queue(gone, d.conn.SetDeleteElements), d.queue(come, d.conn.SetAddElements)); err != nil {
 		return err
 	}
 	if err := d.conn.Flush(); err != nil {
 		return fmt.Errorf("change elements of table bridge weft: %w", err)
+	}
+	if err := d.conn.ChangeLimits(set, late, nil); err != nil {
+		return err
 	}
 	for _, x := range deltas {
 		for _, m := range x.del {
@@ -134,6 +145,9 @@ func (d *Driver) commit(deltas []delta) error {
 
 func collect(into map[object.PortSecuritySet][]nftables.SetElement, name string, elements []object.PortSecurityElement) error {
 	for _, m := range elements {
+		if m.Set == object.PortSecurityBroadcast {
+			continue // limitsOf
+		}
 		e, err := encode(name, m)
 		if err != nil {
 			return err

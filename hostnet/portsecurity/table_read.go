@@ -40,7 +40,7 @@ func (d *Driver) dump(ctx context.Context) (cache, error) {
 	fresh.exists = true
 	fresh.rules = d.judge(found)
 	for _, name := range object.PortSecuritySets() {
-		elements, err := d.conn.Elements(d.handle(string(name)))
+		elements, limits, err := d.elements(ctx, name)
 		if errors.Is(err, os.ErrNotExist) {
 			fresh.rules = cmp.Or(fresh.rules, "set "+string(name)+" is missing")
 			continue
@@ -48,11 +48,14 @@ func (d *Driver) dump(ctx context.Context) (cache, error) {
 		if err != nil {
 			return fresh, err
 		}
-		for _, e := range elements {
+		for i, e := range elements {
 			m, err := decode(name, e)
 			if err != nil {
 				fresh.rules = cmp.Or(fresh.rules, err.Error())
 				continue
+			}
+			if limits != nil {
+				m.Rate, m.Burst = limits[i].Rate, limits[i].Burst
 			}
 			fresh.set(e.Comment, m, true)
 			if name == object.PortSecurityMACs && m.Interface == e.Comment {

@@ -42,6 +42,8 @@ func fieldIPv6Src() field   { return field{classNXM1, 19, 16} }
 func fieldNDTarget() field  { return field{classNXM1, 23, 16} }
 func fieldEthSrc() field    { return oxm(4, 6) }
 func fieldEthDst() field    { return oxm(3, 6) }
+func fieldNXMEthDst() field { return field{classNXM0, 1, 6} }
+func fieldNXMEthSrc() field { return field{classNXM0, 2, 6} }
 func fieldARPSPA() field    { return oxm(22, 4) }
 func fieldARPSHA() field    { return oxm(24, 6) }
 func fieldIPv6From() field  { return oxm(26, 16) }
@@ -144,6 +146,8 @@ func appendAction(b []byte, a object.Action) ([]byte, error) {
 		return appendLearn(b, a), nil
 	case object.LearnRejected:
 		return appendLearnRejected(b, a)
+	case object.LearnMAC:
+		return appendLearnMAC(b, a)
 	case object.CheckLarger:
 		return appendCheckLarger(b, a)
 	case object.LoadBit:

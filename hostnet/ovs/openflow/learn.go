@@ -17,6 +17,7 @@ const (
 	learnLoadValue     = 0x2800
 	learnLen           = 96
 	learnRejectedLen   = 80
+	learnMACLen        = 80
 )
 
 // appendLearn writes NXAST_LEARN2. A learned flow matches metadata, EtherType and IPv6 source of the packet, and loads reg6 into
@@ -24,7 +25,7 @@ const (
 func appendLearn(b []byte, a object.LearnLinkLocal) []byte {
 	be := binary.BigEndian
 	start := len(b)
-	b = appendLearnHead(b, a, learnLen, learnDeleteLearned|learnWriteResult)
+	b = appendLearnHead(b, a, 0, learnLen, learnDeleteLearned|learnWriteResult)
 	b = be.AppendUint32(b, register(4).header()) // bit 0 has the result
 	b = appendSpec(b, learnMatchField, fieldMetadata(), fieldMetadata())
 	b = be.AppendUint16(b, learnMatchValue|fieldEtherType().bits())
@@ -43,7 +44,7 @@ func appendLearnRejected(b []byte, a object.LearnRejected) ([]byte, error) {
 	}
 	be := binary.BigEndian
 	start := len(b)
-	b = appendLearnHead(b, object.LearnLinkLocal{Table: a.Table, Cookie: a.Cookie, Limit: a.Limit, IdleTimeout: a.IdleTimeout}, learnRejectedLen, learnDeleteLearned)
+	b = appendLearnHead(b, object.LearnLinkLocal{Table: a.Table, Cookie: a.Cookie, Limit: a.Limit, IdleTimeout: a.IdleTimeout}, 0, learnRejectedLen, learnDeleteLearned)
 	for _, reg := range []uint8{3, a.Port} {
 		b = appendSpec(b, learnMatchField, register(reg), register(reg))
 	}
@@ -53,12 +54,28 @@ func appendLearnRejected(b []byte, a object.LearnRejected) ([]byte, error) {
 	return pad(b, start), nil
 }
 
-// appendLearnHead writes what both learn actions share: all but the field of the result and the specs.
-func appendLearnHead(b []byte, a object.LearnLinkLocal, length, flags uint16) []byte {
+// appendLearnMAC writes NXAST_LEARN2. A learned flow matches metadata and, as destination, the source MAC of the packet, and sets a bit of reg4.
+func appendLearnMAC(b []byte, a object.LearnMAC) ([]byte, error) {
+	if a.Limit == 0 {
+		return b, errors.New("action learn: a limit of 0 is none: expected at least 1")
+	}
+	be := binary.BigEndian
+	start := len(b)
+	b = appendLearnHead(b, object.LearnLinkLocal{Table: a.Table, Cookie: a.Cookie, Limit: a.Limit}, a.HardTimeout, learnMACLen, learnDeleteLearned)
+	b = appendSpec(b, learnMatchField, fieldMetadata(), fieldMetadata())
+	b = appendSpec(b, learnMatchField, fieldNXMEthSrc(), fieldNXMEthDst())
+	b = be.AppendUint16(b, learnLoadValue|1)
+	b = be.AppendUint16(b, 1)
+	b = be.AppendUint16(be.AppendUint32(b, register(4).header()), uint16(a.Bit))
+	return pad(b, start), nil
+}
+
+// appendLearnHead writes what all learn actions share: all but the field of the result and the specs.
+func appendLearnHead(b []byte, a object.LearnLinkLocal, hard, length, flags uint16) []byte {
 	be := binary.BigEndian
 	b = appendNicira(b, niciraLearn2, length)
 	b = be.AppendUint16(b, a.IdleTimeout)
-	b = be.AppendUint16(b, 0) // no hard timeout
+	b = be.AppendUint16(b, hard)
 	b = be.AppendUint16(b, defaultPriority)
 	b = be.AppendUint64(b, a.Cookie)
 	b = be.AppendUint16(b, flags)
