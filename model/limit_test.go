@@ -203,6 +203,7 @@ func TestConnectionLimitsByThemselves(t *testing.T) {
 func TestEffectivePortLimits(t *testing.T) {
 	t.Parallel()
 	port, network, project := &PortLimit{RateKbps: 1000}, &PortLimit{PacketRate: 100}, &PortLimit{Unlimited: true}
+	few, many := &BroadcastLimit{PacketRate: 10}, &BroadcastLimit{Unlimited: true}
 	for name, c := range map[string]struct{ port, network, project, want PortLimits }{
 		"none":              {},
 		"project":           {project: PortLimits{Egress: project}, want: PortLimits{Egress: project}},
@@ -210,6 +211,8 @@ func TestEffectivePortLimits(t *testing.T) {
 		"port":              {port: PortLimits{Egress: port}, network: PortLimits{Egress: network}, want: PortLimits{Egress: port}},
 		"each direction":    {port: PortLimits{Ingress: port}, network: PortLimits{Egress: network, Ingress: network}, want: PortLimits{Ingress: port, Egress: network}},
 		"over the network":  {port: PortLimits{Ingress: port}, project: PortLimits{Egress: project}, want: PortLimits{Ingress: port, Egress: project}},
+		"broadcast":         {network: PortLimits{Broadcast: few}, project: PortLimits{Broadcast: many}, want: PortLimits{Broadcast: few}},
+		"broadcast of port": {port: PortLimits{Broadcast: many}, network: PortLimits{Egress: network, Broadcast: few}, want: PortLimits{Egress: network, Broadcast: many}},
 		"unlimited is said": {port: PortLimits{Egress: project}, network: PortLimits{Egress: network}, want: PortLimits{Egress: project}},
 	} {
 		if got := EffectivePortLimits(c.port, c.network, c.project); got != c.want {

@@ -491,6 +491,40 @@ func TestRateLimitFaults(t *testing.T) {
 	only(t, KindRouter, []fault{{`"networks": ["a"], "limits": {"egress": {"rateKbps": 1000}}`, "spec.limits", "needs spec.externalNetwork"}})
 }
 
+// TestBroadcastLimitFaults: on a port, a network and a project.
+func TestBroadcastLimitFaults(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []struct {
+		kind          Kind
+		before, field string
+	}{{KindPort, `"network": "n", `, "limits"}, {KindNetwork, `"type": "vlan", "physicalNetwork": "p", `, "portLimits"}, {KindProject, "", "portLimits"}} {
+		l := func(s string) string { return kind.before + `"` + kind.field + `": {"broadcast": {` + s + `}}` }
+		at := "spec." + kind.field + ".broadcast"
+		only(t, kind.kind, []fault{
+			{l(`"packetRate": 10`), "", ""},
+			{l(`"packetRate": 9`), at + ".packetRate", "9 is out of range: use 10 to 8000000 packets a second"},
+			{l(`"packetRate": -10`), at + ".packetRate", "is out of range"},
+			{l(`"packetRate": 8000000`), "", ""},
+			{l(`"packetRate": 8000001`), at + ".packetRate", "is out of range"},
+			{l(`"packetRate": 4294967306`), at + ".packetRate", "is out of range"}, // 2^32 + 10
+			{l(`"packetRate": 0`), at, "limits nothing"},
+			{l(``), at, "limits nothing"},
+			{l(`"burstPackets": 16`), at + ".burstPackets", "has no rate"},
+			{l(`"packetRate": 10, "burstPackets": 16`), "", ""},
+			{l(`"packetRate": 10, "burstPackets": 15`), at + ".burstPackets", "at 10 packets a second use 16 to 4000000"},
+			{l(`"packetRate": 10, "burstPackets": -16`), at + ".burstPackets", "is out of range"},
+			{l(`"packetRate": 1000, "burstPackets": 100`), "", ""},
+			{l(`"packetRate": 1000, "burstPackets": 99`), at + ".burstPackets", "use 100 to 4000000"},
+			{l(`"packetRate": 8000000, "burstPackets": 4000000`), "", ""},
+			{l(`"packetRate": 10, "burstPackets": 4000001`), at + ".burstPackets", "is out of range"},
+			{l(`"unlimited": true`), "", ""},
+			{l(`"unlimited": false`), at, "limits nothing"},
+			{l(`"unlimited": true, "packetRate": 1000`), at + ".unlimited", "is set beside a limit"},
+			{l(`"rateKbps": 1000`), at + ".rateKbps", "unknown field"},
+		})
+	}
+}
+
 func names(n int) string {
 	var list []string
 	for i := range n {

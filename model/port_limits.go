@@ -1,13 +1,18 @@
 package model
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // PortLimits bound what a port may send and receive. The directions are seen from the guest, as in Neutron: egress is what the guest
 // sends, ingress is what it receives. Each direction is taken as a whole from the first that sets it: the port, its network, its
-// project. A direction that none of them sets has no limit.
+// project. A direction that none of them sets has no limit. Broadcast is taken in the same way; where none sets it, the host's default
+// counts.
 type PortLimits struct {
-	Ingress *PortLimit `json:"ingress,omitempty"`
-	Egress  *PortLimit `json:"egress,omitempty"`
+	Ingress   *PortLimit      `json:"ingress,omitempty"`
+	Egress    *PortLimit      `json:"egress,omitempty"`
+	Broadcast *BroadcastLimit `json:"broadcast,omitempty"`
 }
 
 // PortLimit is the limit of one direction: a rate in bits, a rate in packets, or both.
@@ -46,6 +51,9 @@ func (l PortLimits) or(next PortLimits) PortLimits {
 	}
 	if l.Egress == nil {
 		l.Egress = next.Egress
+	}
+	if l.Broadcast == nil {
+		l.Broadcast = next.Broadcast
 	}
 	return l
 }
@@ -88,5 +96,11 @@ func (l PortLimits) validate(c *Checker, at string) {
 	}
 	if l.Egress != nil {
 		c.limit(at+".egress", *l.Egress)
+	}
+	if l.Broadcast == nil {
+		return
+	}
+	if field, message := l.Broadcast.Fault(); message != "" {
+		c.Fail(strings.TrimSuffix(at+".broadcast."+field, "."), "%s", message)
 	}
 }

@@ -223,6 +223,8 @@ func genGuestConfig(t *rapid.T, s *PortSpec) {
 func genPortLimits(t *rapid.T) (l PortLimits) {
 	some := []*PortLimit{nil, {Unlimited: true}, {RateKbps: MinRateKbps}, {RateKbps: MaxRateKbps, BurstKbit: MaxBurstKbit, PacketRate: MaxPacketRate},
 		{PacketRate: MinPacketRate}, {RateKbps: 1000, BurstKbit: MinBurstKbit}}
+	l.Broadcast = rapid.SampledFrom([]*BroadcastLimit{nil, {Unlimited: true}, {PacketRate: MinPacketRate, BurstPackets: MinBurstPackets},
+		{PacketRate: MaxPacketRate, BurstPackets: MaxBurstPackets}}).Draw(t, "broadcast")
 	l.Ingress, l.Egress = rapid.SampledFrom(some).Draw(t, "ingress"), rapid.SampledFrom(some).Draw(t, "egress")
 	return l
 }

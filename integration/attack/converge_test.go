@@ -16,7 +16,7 @@ import (
 )
 
 // driven are the kinds of objects of the drivers, in the order of their dependencies.
-var driven = []object.Kind{object.KindBridge, object.KindUplink, object.KindOVSPort, object.KindFlowSet, object.KindTagFilter,
+var driven = []object.Kind{object.KindBridge, object.KindUplink, object.KindOVSPort, object.KindMeter, object.KindFlowSet, object.KindTagFilter,
 	object.KindPortSecurity, object.KindPortSecurityElements, object.KindPortSecurityUplink, object.KindLinuxBridge, object.KindVLANDevice, object.KindBridgePort}
 
 // backends are the backends by the driver that a host names.

@@ -189,7 +189,7 @@ func (r *region) port(n int) {
 	s := &model.PortSpec{Network: networkName(n), Host: here, Device: oddName(model.MaxUplinks + n), Hostname: longDomain,
 		InterfaceID: strings.Repeat("_", 62) + fmt.Sprintf("%02d", n), MAC: model.MAC{0xfe, 0xff, 0xff, 0xff, 0xff, byte(n)}}
 	most := model.PortLimit{RateKbps: model.MaxRateKbps, BurstKbit: model.MaxBurstKbit, PacketRate: model.MaxPacketRate}
-	s.Limits = model.PortLimits{Ingress: &most, Egress: &most}
+	s.Limits = model.PortLimits{Ingress: &most, Egress: &most, Broadcast: &model.BroadcastLimit{PacketRate: model.MaxPacketRate, BurstPackets: model.MaxBurstPackets}}
 	if n == 0 {
 		s.UserData, s.SSHKeys, s.Metadata = strings.Repeat("u", model.MaxUserData), sshKeys(model.MaxSSHKeys), words(model.MaxMetadata)
 	}

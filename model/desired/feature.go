@@ -37,6 +37,8 @@ const (
 	FeatureHostNet Feature = "host-net"
 	// FeatureRouterLimits: limits of routers and floating addresses (Router.Limits, FloatingIP.Limits).
 	FeatureRouterLimits Feature = "router-limits"
+	// FeatureBroadcastLimit: limits of what a port sends to many (PortLimits.Broadcast). A node with it has a default for every port.
+	FeatureBroadcastLimit Feature = "broadcast-limit"
 )
 
 // Features lists what this version of the host reconciler can do.
@@ -46,6 +48,7 @@ func Features() []Feature {
 		FeatureManagement, FeatureMetadata,
 		FeatureHostNet,
 		FeatureRouterLimits,
+		FeatureBroadcastLimit,
 	}
 }
 

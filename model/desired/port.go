@@ -37,7 +37,7 @@ type Port struct {
 	// announced itself on its device. It is 0 when no guest is expected.
 	Migration int64 `json:"migration,omitempty"`
 	// Limits are those that count for the port, with the defaults of its network and project.
-	Limits RateLimits `json:"limits,omitzero"`
+	Limits PortLimits `json:"limits,omitzero"`
 	// AddressPairs are what the guest may use besides its MAC and its addresses. A node that gets some has FeatureAddressPairs.
 	AddressPairs []AddressPair `json:"allowedAddressPairs,omitempty"`
 	// SecurityGroups are the uids of the security groups that filter the port, in order; without any it is not filtered. Of a group that is
@@ -51,6 +51,24 @@ type Port struct {
 type AddressPair struct {
 	Address model.AddressBlock `json:"address"`
 	MAC     model.MAC          `json:"mac"` // the port's own where the intent names none
+}
+
+// PortLimits are the limits of a port. It is comparable.
+type PortLimits struct {
+	Ingress RateLimit `json:"ingress,omitzero"`
+	Egress  RateLimit `json:"egress,omitzero"`
+	// Broadcast bounds what the guest sends to many. When zero, the node's default counts. A node that gets one has FeatureBroadcastLimit.
+	Broadcast BroadcastLimit `json:"broadcast,omitzero"`
+}
+
+// Rates are the limits of the two directions.
+func (l PortLimits) Rates() RateLimits { return RateLimits{Ingress: l.Ingress, Egress: l.Egress} }
+
+// BroadcastLimit is the limit of what is copied to many, as in model.BroadcastLimit.
+type BroadcastLimit struct {
+	PacketRate   uint32 `json:"packetRate,omitempty"`
+	BurstPackets uint32 `json:"burstPackets,omitempty"`
+	Unlimited    bool   `json:"unlimited,omitempty"`
 }
 
 // Key implements Item.

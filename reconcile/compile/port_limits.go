@@ -1,6 +1,8 @@
 package compile
 
 import (
+	"cmp"
+
 	"weft/hostnet/object"
 	"weft/model"
 	"weft/model/desired"
@@ -32,10 +34,33 @@ func BurstKbit(l desired.RateLimit) uint32 {
 func PacketBurst(l desired.RateLimit) uint32 { return max(l.PacketRate/2, minPacketBurst) }
 
 // portLimitsFault says what is wrong with the limits of a port; empty when nothing is.
-func portLimitsFault(l desired.RateLimits) string {
-	return limitsFault(l, func(one desired.RateLimit) (field, why string) {
+func portLimitsFault(l desired.PortLimits) string {
+	why := limitsFault(l.Rates(), func(one desired.RateLimit) (field, why string) {
 		return model.PortLimit{RateKbps: int(one.RateKbps), BurstKbit: int(one.BurstKbit), PacketRate: int(one.PacketRate)}.Fault()
 	})
+	if why != "" {
+		return why
+	}
+	if b := l.Broadcast; b != (desired.BroadcastLimit{}) {
+		m := model.BroadcastLimit{PacketRate: int(b.PacketRate), BurstPackets: int(b.BurstPackets), Unlimited: b.Unlimited}
+		if field, why := m.Fault(); why != "" {
+			return "limits.broadcast." + field + " " + why
+		}
+	}
+	return ""
+}
+
+// Broadcast is the rate and the burst, in frames, of what a port sends to many: those that it was given, or the default. limited is false
+// if they are lifted.
+func Broadcast(l desired.BroadcastLimit) (rate, burst uint32, limited bool) {
+	if l.Unlimited {
+		return 0, 0, false
+	}
+	rate, burst = cmp.Or(l.PacketRate, model.DefaultBroadcastRate), l.BurstPackets
+	if burst == 0 {
+		burst = min(max(rate*model.DefaultBroadcastSeconds, model.MinBurstPackets), model.MaxBurstPackets)
+	}
+	return rate, burst, true
 }
 
 // QdiscKey is the key of the traffic control of a guest's device.

@@ -91,8 +91,8 @@ func TestOnlyTheChangeIsTouched(t *testing.T) {
 		b.etcd.put(portItem(21, 1))
 		b.settle(time.Second)
 		b.converged()
-		// bridge or OVS port, protection, link, silent device, DHCP, metadata, announcement; the network's flood list
-		if got := b.host.Calls() - before; got > 9 {
+		// bridge or OVS port, meter, protection, link, silent device, DHCP, metadata, announcement; the network's flood list
+		if got := b.host.Calls() - before; got > 10 {
 			b.t.Fatalf("%d changes for one port beside 20 others", got)
 		}
 	})

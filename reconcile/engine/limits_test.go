@@ -14,7 +14,7 @@ import (
 // limitedPort is a port item with limits.
 func limitedPort(n int, egress, ingress uint32) *desired.Port {
 	p := portItem(n, 1)
-	p.Limits = desired.RateLimits{Egress: desired.RateLimit{RateKbps: egress, PacketRate: egress / 10}, Ingress: desired.RateLimit{RateKbps: ingress}}
+	p.Limits = desired.PortLimits{Egress: desired.RateLimit{RateKbps: egress, PacketRate: egress / 10}, Ingress: desired.RateLimit{RateKbps: ingress}}
 	return p
 }
 
@@ -113,7 +113,7 @@ func TestLimitsAreRepaired(t *testing.T) {
 				limits = append(limits, k)
 			}
 		}
-		if b.ovs() != (len(limits) == 3) {
+		if b.ovs() != (len(limits) == 4) {
 			t.Fatalf("the limits are %v", limits)
 		}
 		for _, k := range limits {

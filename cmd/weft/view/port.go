@@ -211,7 +211,7 @@ func rejectedText(list []etcdschema.RejectedFrames, now time.Time) string {
 }
 
 // limitsText are the limits that a host was told for a port, with the network's and the project's defaults; empty without any.
-func limitsText(l desired.RateLimits) string {
+func limitsText(l desired.PortLimits) string {
 	var parts []string
 	for _, one := range []struct {
 		name  string
@@ -221,10 +221,26 @@ func limitsText(l desired.RateLimits) string {
 			parts = append(parts, one.name+" "+text)
 		}
 	}
+	if text := broadcastText(l.Broadcast); text != "" {
+		parts = append(parts, "broadcast (what it sends to many) "+text)
+	}
 	if len(parts) == 0 {
 		return ""
 	}
 	return "limits: " + strings.Join(parts, "; ")
+}
+
+// broadcastText is empty where the host's default counts.
+func broadcastText(l desired.BroadcastLimit) string {
+	switch {
+	case l.Unlimited:
+		return "unlimited"
+	case l.PacketRate == 0:
+		return ""
+	case l.BurstPackets == 0:
+		return fmt.Sprintf("%d packets/s", l.PacketRate)
+	}
+	return fmt.Sprintf("%d packets/s, burst %d packets", l.PacketRate, l.BurstPackets)
 }
 
 func limitText(l desired.RateLimit) string {

@@ -184,7 +184,7 @@ func TestPortIsProtectedFirst(t *testing.T) {
 	if elements == nil || port == nil || link == nil || port.Mute || find[*object.DHCPBinding](u) == nil || find[*object.Announcement](u) == nil {
 		t.Fatalf("pending %q, objects %v", u.Pending, u.Objects)
 	}
-	if len(elements.Elements) != 6 || !slices.Contains(port.DependsOn(), elements.Key()) || !slices.Contains(link.DependsOn(), port.Key()) {
+	if len(elements.Elements) != 7 || !slices.Contains(port.DependsOn(), elements.Key()) || !slices.Contains(link.DependsOn(), port.Key()) {
 		t.Errorf("elements %v; port after %v, link after %v", elements.Elements, port.DependsOn(), link.DependsOn())
 	}
 	if a := find[*object.Announcement](u); a.Device != "eth0" || a.VLAN != 101 {

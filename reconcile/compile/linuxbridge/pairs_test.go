@@ -17,6 +17,7 @@ func TestPairElements(t *testing.T) {
 	t.Parallel()
 	in := site()
 	p := in.Config.Port(portUID)
+	p.Limits.Broadcast.Unlimited = true
 	virtual := model.MAC{0, 0, 0x5e, 0, 1, 0x33}
 	block := netip.MustParsePrefix
 	add := func(s string, m model.MAC) {

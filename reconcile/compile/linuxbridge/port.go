@@ -38,13 +38,16 @@ func (Backend) Port(b *compile.Builder, s compile.Site, n *desired.Network, p *d
 	elements := guestElements(bridge, device, p)
 	elements.Elements = append(elements.Elements, isolation(s, n, device)...)
 	elements.Elements = append(elements.Elements, pairElements(device, p)...)
+	if rate, burst, limited := compile.Broadcast(p.Limits.Broadcast); limited {
+		elements.Elements = append(elements.Elements, object.PortSecurityElement{Set: object.PortSecurityBroadcast, Interface: device, Rate: rate, Burst: burst})
+	}
 	if f := filterPort(s, bridge, device, p); f != nil {
 		b.Add(f)
 		elements.After = []object.Key{f.Key()}
 	}
 	port.Learns = len(compile.PairMACs(p)) > 0
 	port.MACs, port.After = []object.MAC{object.MAC(p.MAC)}, []object.Key{elements.Key()}
-	if p.Limits != (desired.RateLimits{}) {
+	if p.Limits.Rates() != (desired.RateLimits{}) {
 		port.After = append(port.After, compile.QdiscKey(device))
 	}
 	b.Add(elements)

@@ -17,6 +17,7 @@ func bridgeFlows(uplinkPorts []uint32, macPrefixes []object.MAC, cookie uint64) 
 	guestIPv4Rules(&l)
 	forwardDefaults(&l)
 	filterDefaults(&l)
+	l.add(tableLearnMAC, prioDefault, object.Match{}, object.Resubmit{Table: tableForward})
 	l.drop(tableFromIsolated, prioDefault, object.Match{})
 	fromNetworkRules(&l)
 	gatewayRules(&l)
@@ -172,5 +173,5 @@ func forwardDefaults(l *flowList) {
 		Value: object.MAC{0x01, 0x80, 0xc2}, Mask: object.MAC{0xff, 0xff, 0xff, 0xff, 0xff, 0xf0},
 	}}, object.RejectReserved)
 	l.drop(tableForward, prioGeneral, object.Match{Reg6: object.Exact32(0)})
-	l.add(tableForward, prioDefault, object.Match{}, object.Goto{Table: tableUplink})
+	broadcastDefaults(l)
 }

@@ -66,6 +66,12 @@ const (
 // countedBit is bit 7 of reg4: a flow of table 71 has counted the rejected frame.
 const countedBit = 7
 
+// Bits of reg4 that belong to the limit of what is copied to many.
+const (
+	knownBit   = 8 // somebody on the physical network has the destination
+	limitedBit = 9 // the frame has passed its sender's limit
+)
+
 // bitOf matches one bit of reg4.
 func bitOf(bit uint8, set bool) object.Masked32 {
 	m := object.Masked32{Mask: 1 << bit}

@@ -10,7 +10,7 @@ import (
 // VLAN tag never reaches a guest.
 func fromNetworkRules(l *flowList) {
 	const t = tableFromNetwork
-	forward := object.Resubmit{Table: tableForward} // an earlier table: OpenFlow's goto only leads to later ones
+	forward := object.Goto{Table: tableLearnMAC}
 	l.drop(t, prioReserved, object.Match{EthSrc: object.ExactMAC(object.ServerMAC)})
 	l.drop(t, prioReserved, object.Match{EthSrc: object.GroupMAC()})
 	ipv6Headers(l, t, forward, l.drop)

@@ -21,7 +21,7 @@ type change struct {
 	kinds            string // of the objects, in order
 }
 
-const fullPort = "ovs-port flow-set silent-device qdisc link dhcp-binding ra-binding metadata-binding announcement"
+const fullPort = "ovs-port meter flow-set silent-device qdisc link dhcp-binding ra-binding metadata-binding announcement"
 
 func (c change) run(t *testing.T) {
 	t.Helper()
@@ -132,7 +132,7 @@ func TestPort(t *testing.T) {
 		{name: "no network", key: web, pending: "waits for network", kinds: "ovs-port silent-device", make: func(in compile.Input) { in.Config.Remove(desired.Key{Kind: desired.KindNetwork, UID: fixture.NetRed}) }},
 		{name: "no uplink", key: web, kinds: fullPort, make: func(in compile.Input) { in.Config.Host().Uplinks = nil }},
 		{name: "adopted", make: func(compile.Input) {}, key: db, kinds: fullPort},
-		{name: "adopted, no netdev", key: db, pending: "vnet7 is no netdev", kinds: "ovs-port flow-set announcement",
+		{name: "adopted, no netdev", key: db, pending: "vnet7 is no netdev", kinds: "ovs-port meter flow-set announcement",
 			make: func(in compile.Input) { delete(in.Facts.Links, "vnet7") }},
 		{name: "iface-id on another bridge", key: db, pending: `is on bridge "br-ex"`,
 			make: func(in compile.Input) {

@@ -16,6 +16,7 @@ func networkFlows(n *desired.Network, w segment, flood []object.Action) []object
 	if w.uplinkPort != 0 {
 		l.add(tableClassify, prioAllow, w.arriving(n), w.arrive(n, fromUplink(n))...)
 		l.add(tableUplink, prioAllow, object.Match{Metadata: meta}, w.leave(n)...)
+		knownFlows(&l, meta, Cookie(n.UID, FeatureNetwork))
 	}
 	l.add(tableForward, prioAllow, object.Match{Metadata: meta, EthDst: object.GroupMAC()}, flood...)
 	centralNetworkRules(&l, n, meta)

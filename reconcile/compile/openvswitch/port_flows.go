@@ -8,8 +8,9 @@ import (
 )
 
 // portFlows are the flows of one active guest: who it is, which source addresses it may use, and how frames reach it. There are
-// ten flows, and three more for each address (IPv4: source, ARP sender, ARP probe; IPv6: source, duplicate address detection, ND
-// target). Limits add meters to these flows, and one flow if both bits and packets are limited. If the network isolates its guests, one
+// eleven flows, and three more for each address (IPv4: source, ARP sender, ARP probe; IPv6: source, duplicate address detection, ND
+// target). Limits add meters to these flows, and one flow if both bits and packets are limited. One flow fewer is there if what the guest
+// sends to many is unlimited. If the network isolates its guests, one
 // more keeps their frames from it. Allowed address pairs add three flows for each block, and three for each MAC. Security groups add 10
 // flows, however many they are.
 func portFlows(p *desired.Port, network uint64, isolated bool, zone uint16, ofport uint32) []object.Flow {
@@ -31,6 +32,7 @@ func portFlows(p *desired.Port, network uint64, isolated bool, zone uint16, ofpo
 	enter = through(meter, append(enter, object.Goto{Table: next})...)
 	l.add(tableClassify, prioAllow, who, enter...)
 	limitFlows(&l, from, ids)
+	broadcastFlows(&l, ofport, ids.broadcast)
 	rejectSource(&l, ofport)
 
 	for _, a := range p.Addresses {

@@ -8,10 +8,10 @@ import (
 
 // portMeters are the ids of the meters of a port; 0 where there is no limit. The token bucket filter on the guest's device limits the bits
 // that the guest receives, so there is no meter for them.
-type portMeters struct{ egressRate, egressPackets, ingressPackets uint32 }
+type portMeters struct{ egressRate, egressPackets, ingressPackets, broadcast uint32 }
 
 // metersOf numbers the meters of a port by its OpenFlow port number.
-func metersOf(l desired.RateLimits, ofport uint32) (m portMeters) {
+func metersOf(l desired.PortLimits, ofport uint32) (m portMeters) {
 	if l.Egress.RateKbps != 0 {
 		m.egressRate = object.MeterID(ofport, object.MeterEgressRate)
 	}
@@ -21,16 +21,21 @@ func metersOf(l desired.RateLimits, ofport uint32) (m portMeters) {
 	if l.Ingress.PacketRate != 0 {
 		m.ingressPackets = object.MeterID(ofport, object.MeterIngressPackets)
 	}
+	if _, _, limited := compile.Broadcast(l.Broadcast); limited {
+		m.broadcast = object.MeterID(ofport, object.MeterBroadcast)
+	}
 	return m
 }
 
 // addMeters adds the meters of a port. It returns their keys, because the flows that name them come after them.
 func addMeters(b *compile.Builder, bridge string, p *desired.Port, ids portMeters) (keys []object.Key) {
 	egress, ingress := p.Limits.Egress, p.Limits.Ingress
+	broadcast, burst, _ := compile.Broadcast(p.Limits.Broadcast)
 	for _, m := range []*object.Meter{
 		{ID: ids.egressRate, Unit: object.MeterKbps, Rate: egress.RateKbps, Burst: compile.BurstKbit(egress)},
 		{ID: ids.egressPackets, Unit: object.MeterPktps, Rate: egress.PacketRate, Burst: compile.PacketBurst(egress)},
 		{ID: ids.ingressPackets, Unit: object.MeterPktps, Rate: ingress.PacketRate, Burst: compile.PacketBurst(ingress)},
+		{ID: ids.broadcast, Unit: object.MeterPktps, Rate: broadcast, Burst: burst},
 	} {
 		if m.ID == 0 {
 			continue

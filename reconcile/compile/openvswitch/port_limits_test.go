@@ -13,7 +13,7 @@ import (
 )
 
 // limited is the fixture with limits on one port.
-func limited(uid string, l desired.RateLimits) compile.Input {
+func limited(uid string, l desired.PortLimits) compile.Input {
 	in := fixture.Plain()
 	p := *in.Config.Port(uid)
 	p.Limits = l
@@ -21,8 +21,8 @@ func limited(uid string, l desired.RateLimits) compile.Input {
 	return in
 }
 
-func everyLimit() desired.RateLimits {
-	return desired.RateLimits{Egress: desired.RateLimit{RateKbps: 10000, BurstKbit: 4000, PacketRate: 2000}, Ingress: desired.RateLimit{RateKbps: 20000, PacketRate: 1000}}
+func everyLimit() desired.PortLimits {
+	return desired.PortLimits{Egress: desired.RateLimit{RateKbps: 10000, BurstKbit: 4000, PacketRate: 2000}, Ingress: desired.RateLimit{RateKbps: 20000, PacketRate: 1000}}
 }
 
 func TestLimitsGolden(t *testing.T) {
@@ -47,30 +47,40 @@ func objectsOf[T object.Object](u compile.Result) (list []T) {
 func TestMetersComeBeforeTheirFlows(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		limits desired.RateLimits
+		limits desired.PortLimits
 		meters []object.Meter
 		shaper object.Shaper
+		// broadcast says that what the guest sends to many is limited too.
+		broadcast bool
 	}{
-		"none": {},
-		"egress rate": {limits: desired.RateLimits{Egress: desired.RateLimit{RateKbps: 10000}},
+		"none":                     {},
+		"the default of broadcast": {meters: []object.Meter{{ID: 196613, Unit: object.MeterPktps, Rate: 1000, Burst: 2000}}, broadcast: true},
+		"broadcast": {limits: desired.PortLimits{Broadcast: desired.BroadcastLimit{PacketRate: 50, BurstPackets: 70}},
+			meters: []object.Meter{{ID: 196613, Unit: object.MeterPktps, Rate: 50, Burst: 70}}, broadcast: true},
+		"little broadcast": {limits: desired.PortLimits{Broadcast: desired.BroadcastLimit{PacketRate: 10}},
+			meters: []object.Meter{{ID: 196613, Unit: object.MeterPktps, Rate: 10, Burst: 20}}, broadcast: true},
+		"the most broadcast": {limits: desired.PortLimits{Broadcast: desired.BroadcastLimit{PacketRate: 8_000_000}},
+			meters: []object.Meter{{ID: 196613, Unit: object.MeterPktps, Rate: 8_000_000, Burst: 4_000_000}}, broadcast: true},
+		"egress rate": {limits: desired.PortLimits{Egress: desired.RateLimit{RateKbps: 10000}},
 			meters: []object.Meter{{ID: 15, Unit: object.MeterKbps, Rate: 10000, Burst: 5000}}},
-		"a low egress rate": {limits: desired.RateLimits{Egress: desired.RateLimit{RateKbps: 100}},
+		"a low egress rate": {limits: desired.PortLimits{Egress: desired.RateLimit{RateKbps: 100}},
 			meters: []object.Meter{{ID: 15, Unit: object.MeterKbps, Rate: 100, Burst: 600}}},
-		"the highest egress rate": {limits: desired.RateLimits{Egress: desired.RateLimit{RateKbps: 20_000_000}},
+		"the highest egress rate": {limits: desired.PortLimits{Egress: desired.RateLimit{RateKbps: 20_000_000}},
 			meters: []object.Meter{{ID: 15, Unit: object.MeterKbps, Rate: 20_000_000, Burst: 4_000_000}}},
-		"egress packets": {limits: desired.RateLimits{Egress: desired.RateLimit{PacketRate: 10}},
+		"egress packets": {limits: desired.PortLimits{Egress: desired.RateLimit{PacketRate: 10}},
 			meters: []object.Meter{{ID: 16, Unit: object.MeterPktps, Rate: 10, Burst: 16}}},
-		"egress": {limits: desired.RateLimits{Egress: desired.RateLimit{RateKbps: 1000, BurstKbit: 900, PacketRate: 100}},
+		"egress": {limits: desired.PortLimits{Egress: desired.RateLimit{RateKbps: 1000, BurstKbit: 900, PacketRate: 100}},
 			meters: []object.Meter{{ID: 15, Unit: object.MeterKbps, Rate: 1000, Burst: 900}, {ID: 16, Unit: object.MeterPktps, Rate: 100, Burst: 50}}},
-		"ingress packets": {limits: desired.RateLimits{Ingress: desired.RateLimit{PacketRate: 100}},
+		"ingress packets": {limits: desired.PortLimits{Ingress: desired.RateLimit{PacketRate: 100}},
 			meters: []object.Meter{{ID: 17, Unit: object.MeterPktps, Rate: 100, Burst: 50}}},
-		"ingress rate": {limits: desired.RateLimits{Ingress: desired.RateLimit{RateKbps: 1000}},
+		"ingress rate": {limits: desired.PortLimits{Ingress: desired.RateLimit{RateKbps: 1000}},
 			shaper: object.Shaper{Rate: 125_000, Burst: 524_288 * time.Microsecond, Limit: 64<<10 + 6250}},
-		"a high ingress rate": {limits: desired.RateLimits{Ingress: desired.RateLimit{RateKbps: 1_000_000}},
+		"a high ingress rate": {limits: desired.PortLimits{Ingress: desired.RateLimit{RateKbps: 1_000_000}},
 			shaper: object.Shaper{Rate: 125_000_000, Burst: 4 * time.Millisecond, Limit: 500_000 + 6_250_000}},
-		"ingress burst": {limits: desired.RateLimits{Ingress: desired.RateLimit{RateKbps: 8000, BurstKbit: 1600}},
+		"ingress burst": {limits: desired.PortLimits{Ingress: desired.RateLimit{RateKbps: 8000, BurstKbit: 1600}},
 			shaper: object.Shaper{Rate: 1_000_000, Burst: 200 * time.Millisecond, Limit: 250_000}},
 	} {
+		c.limits.Broadcast.Unlimited = !c.broadcast
 		u := compile.Compile(limited(fixture.PortWeb, c.limits), fixture.Key(desired.KindPort, fixture.PortWeb))
 		flows, qdisc := objectsOf[*object.FlowSet](u)[0], objectsOf[*object.Qdisc](u)[0]
 		if qdisc.Shaper != c.shaper || (qdisc.Root == "tbf") != (c.shaper.Rate != 0) || qdisc.Ingress != "" || qdisc.FromGuest.Exists() || qdisc.ToGuest.Exists() {
@@ -100,7 +110,7 @@ func TestMetersComeBeforeTheirFlows(t *testing.T) {
 func TestInterfaceWithoutNetdevStaysMute(t *testing.T) {
 	t.Parallel()
 	for rate, mute := range map[uint32]bool{0: false, 1000: true} {
-		in := limited(fixture.PortDB, desired.RateLimits{Ingress: desired.RateLimit{RateKbps: rate}})
+		in := limited(fixture.PortDB, desired.PortLimits{Ingress: desired.RateLimit{RateKbps: rate}})
 		delete(in.Facts.Links, "vnet7")
 		u := compile.Compile(in, fixture.Key(desired.KindPort, fixture.PortDB))
 		if got := len(objectsOf[*object.FlowSet](u)) == 0; got != mute || strings.Contains(u.Pending, "cannot be limited") != mute {
@@ -112,13 +122,18 @@ func TestInterfaceWithoutNetdevStaysMute(t *testing.T) {
 // TestLimitsThatCannotBe: whatever is in the node config, no host is asked for what its dataplane cannot hold.
 func TestLimitsThatCannotBe(t *testing.T) {
 	t.Parallel()
-	for want, l := range map[string]desired.RateLimits{
+	for want, l := range map[string]desired.PortLimits{
 		"limits.egress.rateKbps 99 is out of range":         {Egress: desired.RateLimit{RateKbps: 99}},
 		"limits.ingress.rateKbps 4294967295 is out of":      {Ingress: desired.RateLimit{RateKbps: 4294967295}},
 		"limits.egress.burstKbit has no rate":               {Egress: desired.RateLimit{BurstKbit: 700}},
 		"limits.ingress.burstKbit 4294967295 is out of":     {Ingress: desired.RateLimit{RateKbps: 1000, BurstKbit: 4294967295}},
 		"limits.egress.packetRate 1 is out of range":        {Egress: desired.RateLimit{PacketRate: 1}},
 		"limits.ingress.packetRate 8000001 is out of range": {Ingress: desired.RateLimit{PacketRate: 8000001}},
+		"limits.broadcast.packetRate 4294967295 is out of":  {Broadcast: desired.BroadcastLimit{PacketRate: 4294967295}},
+		"limits.broadcast.packetRate 9 is out of range":     {Broadcast: desired.BroadcastLimit{PacketRate: 9}},
+		"limits.broadcast.burstPackets 1 is out of range":   {Broadcast: desired.BroadcastLimit{PacketRate: 10, BurstPackets: 1}},
+		"limits.broadcast.burstPackets has no rate":         {Broadcast: desired.BroadcastLimit{BurstPackets: 100}},
+		"limits.broadcast.unlimited is set beside a limit":  {Broadcast: desired.BroadcastLimit{Unlimited: true, PacketRate: 100}},
 	} {
 		u := compile.Compile(limited(fixture.PortWeb, l), fixture.Key(desired.KindPort, fixture.PortWeb))
 		if !strings.Contains(u.Refused, want) || len(u.Objects) != 0 {

@@ -18,8 +18,12 @@ const (
 	tableLearnLimit       uint8 = 18
 	tableGuestARP         uint8 = 19
 	tableForward          uint8 = 20
+	tableKnown                  = object.KnownTable // 21
+	tableUnknown          uint8 = 22
+	tableBroadcastLimit   uint8 = 23
 	tableFromIsolated     uint8 = 29
 	tableFromNetwork      uint8 = 30
+	tableLearnMAC         uint8 = 31
 	tableFailoverGateFrom uint8 = 40
 	tableFailoverGateTo   uint8 = 41
 	tableUplink           uint8 = 50
@@ -53,6 +57,7 @@ const (
 	prioNDEmpty   uint16 = 310 // other ND messages without a link-layer address
 	prioException uint16 = 300
 	prioDrop      uint16 = 200
+	prioCopied    uint16 = 180 // what is copied to many passes the sender's limit first
 	// prioIsolatedAnnouncement and prioAnnouncement: group frames that the interface of a distributed router must hear too.
 	prioIsolatedAnnouncement uint16 = 170
 	prioAnnouncement         uint16 = 130
@@ -68,6 +73,7 @@ const (
 	// prioUnspecified is for solicitations from the unspecified address that no port's flow allows.
 	prioUnspecified uint16 = 60
 	prioGeneral     uint16 = 50
+	prioLimited     uint16 = 10 // what has passed the limit of its sender
 	prioDefault     uint16 = 0
 )
 
@@ -131,6 +137,13 @@ const (
 const (
 	linkLocalLimit       = 8
 	linkLocalIdleSeconds = 3600
+)
+
+// Bounds on the MACs of the physical network that a network knows. A MAC is known as long as a switch that learns remembers it (IEEE 802.1Q 8.8.3,
+// 300 seconds). Beyond the limit one more MAC is as one that nobody has.
+const (
+	knownLimit   = 4096
+	knownSeconds = 300
 )
 
 // Bounds on the counters of rejected frames. A counter lives as long as frames come, and an hour more. There are a few for each guest that

@@ -30,13 +30,21 @@ func resolvePort(a *etcdschema.Accepted, networkUID string, state desired.State)
 }
 
 // limitsOf are the limits that count for a port. It reads the port's project.
-func limitsOf(r *cache.Reader, a, network *etcdschema.Accepted) desired.RateLimits {
+func limitsOf(r *cache.Reader, a, network *etcdschema.Accepted) desired.PortLimits {
 	var project model.PortLimits
 	if p := r.Accepted(model.ID{Project: model.ClusterProject, Kind: model.KindProject, Name: a.Object.Metadata.Project}); p != nil {
 		project = p.Object.Spec.(*model.ProjectSpec).PortLimits
 	}
 	l := model.EffectivePortLimits(a.Object.Spec.(*model.PortSpec).Limits, network.Object.Spec.(*model.NetworkSpec).PortLimits, project)
-	return desired.RateLimits{Ingress: limitOf(l.Ingress), Egress: limitOf(l.Egress)}
+	return desired.PortLimits{Ingress: limitOf(l.Ingress), Egress: limitOf(l.Egress), Broadcast: broadcastOf(l.Broadcast)}
+}
+
+// broadcastOf is the limit of what a port sends to many; zero when none is set, so that the host's default counts.
+func broadcastOf(l *model.BroadcastLimit) desired.BroadcastLimit {
+	if l == nil {
+		return desired.BroadcastLimit{}
+	}
+	return desired.BroadcastLimit{PacketRate: uint32(l.PacketRate), BurstPackets: uint32(l.BurstPackets), Unlimited: l.Unlimited}
 }
 
 // limitOf is the limit of one direction; zero when there is none, or when it is lifted.
@@ -96,8 +104,11 @@ func features(p *desired.Port, n *model.NetworkSpec) []desired.Feature {
 	if p.State == desired.StateStandby {
 		f = append(f, desired.FeatureStandby)
 	}
-	if p.Limits != (desired.RateLimits{}) {
+	if p.Limits.Rates() != (desired.RateLimits{}) {
 		f = append(f, desired.FeatureLimits)
+	}
+	if p.Limits.Broadcast != (desired.BroadcastLimit{}) {
+		f = append(f, desired.FeatureBroadcastLimit)
 	}
 	if len(p.SecurityGroups) > 0 {
 		f = append(f, desired.FeatureSecurityGroups)

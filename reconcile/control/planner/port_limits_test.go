@@ -10,7 +10,7 @@ import (
 )
 
 // limitsOn are the limits in a port's item on a node. there is false when the node has no such item.
-func (s *sim) limitsOn(node, port string) (l desired.RateLimits, there bool) {
+func (s *sim) limitsOn(node, port string) (l desired.PortLimits, there bool) {
 	s.t.Helper()
 	s.settle()
 	s.check()
@@ -27,7 +27,7 @@ func (s *sim) limitsOn(node, port string) (l desired.RateLimits, there bool) {
 
 func (s *sim) withLimits() {
 	s.putAll(fixture.RegionIntent())
-	s.feature("h1", append(desired.Baseline(), desired.FeatureLimits)...)
+	s.feature("h1", append(desired.Baseline(), desired.FeatureLimits, desired.FeatureBroadcastLimit)...)
 	s.feature("h2", desired.Baseline()...)
 }
 
@@ -44,10 +44,11 @@ func TestPortLimitsOfEachLevel(t *testing.T) {
 	t.Parallel()
 	s := newSim(t)
 	s.withLimits()
-	s.put(fixture.Port("own"), `{"spec":{"network":"blue","host":"h1","limits":{"egress":{"rateKbps":5000,"burstKbit":2000},"ingress":{"unlimited":true}}}}`)
+	s.put(fixture.Port("own"), `{"spec":{"network":"blue","host":"h1","limits":{"egress":{"rateKbps":5000,"burstKbit":2000},"ingress":{"unlimited":true},
+		"broadcast":{"packetRate":30}}}}`)
 	s.put(fixture.Port("default"), `{"spec":{"network":"blue","host":"h1"}}`)
-	own := desired.RateLimits{Egress: desired.RateLimit{RateKbps: 5 * mbit, BurstKbit: 2 * mbit}}
-	expect := func(what string, want desired.RateLimits, written int) {
+	own := desired.PortLimits{Egress: desired.RateLimit{RateKbps: 5 * mbit, BurstKbit: 2 * mbit}, Broadcast: desired.BroadcastLimit{PacketRate: 30}}
+	expect := func(what string, want desired.PortLimits, written int) {
 		t.Helper()
 		before := s.writes
 		if got, there := s.limitsOn("h1", "default"); !there || got != want {
@@ -60,10 +61,10 @@ func TestPortLimitsOfEachLevel(t *testing.T) {
 			t.Errorf("%s: %d keys were written, expected %d", what, n, written)
 		}
 	}
-	expect("no defaults", desired.RateLimits{}, 0)
+	expect("no defaults", desired.PortLimits{}, 0)
 
 	s.put(fixture.ProjectA, `{"spec":{"portLimits":{"egress":{"rateKbps":9000},"ingress":{"packetRate":700}}}}`)
-	project := desired.RateLimits{Egress: desired.RateLimit{RateKbps: 9 * mbit}, Ingress: desired.RateLimit{PacketRate: 700}}
+	project := desired.PortLimits{Egress: desired.RateLimit{RateKbps: 9 * mbit}, Ingress: desired.RateLimit{PacketRate: 700}}
 	expect("the project's", project, 3) // the accepted project, the port's item, the head of the node config
 
 	s.put(fixture.Blue, blueWith(`"portLimits":{"egress":{"rateKbps":8000}}`))
@@ -76,7 +77,11 @@ func TestPortLimitsOfEachLevel(t *testing.T) {
 	s.put(fixture.Blue, fixture.BlueSpec)
 	expect("the project's again", project, 3)
 	s.put(fixture.ProjectA, `{"spec":{}}`)
-	expect("none again", desired.RateLimits{}, 3)
+	expect("none again", desired.PortLimits{}, 3)
+	s.put(fixture.ProjectA, `{"spec":{"portLimits":{"broadcast":{"packetRate":70,"burstPackets":90}}}}`)
+	expect("of what is sent to many", desired.PortLimits{Broadcast: desired.BroadcastLimit{PacketRate: 70, BurstPackets: 90}}, 0)
+	s.put(fixture.Blue, blueWith(`"portLimits":{"broadcast":{"unlimited":true}}`))
+	expect("the network lifts it", desired.PortLimits{Broadcast: desired.BroadcastLimit{Unlimited: true}}, 0)
 }
 
 // TestHostWithoutLimits: a host whose weftd cannot limit gets no port that has limits. A port that is there already stays as it is, and
@@ -85,7 +90,7 @@ func TestHostWithoutLimits(t *testing.T) {
 	t.Parallel()
 	s := newSim(t)
 	s.withLimits()
-	expect := func(what, port string, there bool, limits desired.RateLimits, reason string) {
+	expect := func(what, port string, there bool, limits desired.PortLimits, reason string) {
 		t.Helper()
 		got, on := s.limitsOn("h2", port)
 		cond := s.condition(fixture.Port(port))
@@ -97,19 +102,44 @@ func TestHostWithoutLimits(t *testing.T) {
 		}
 	}
 	const lacks = "needs feature limits, which host h2 does not have: upgrade weftd there"
-	limits := desired.RateLimits{Ingress: desired.RateLimit{RateKbps: 1 * mbit}}
+	limits := desired.PortLimits{Ingress: desired.RateLimit{RateKbps: 1 * mbit}}
 	const spec = `{"spec":{"network":"blue","host":"h2","limits":{"ingress":{"rateKbps":1000}}}}`
 	s.put(fixture.Port("new"), spec)
-	expect("a new port", "new", false, desired.RateLimits{}, lacks)
+	expect("a new port", "new", false, desired.PortLimits{}, lacks)
 	s.put(fixture.Port("old"), `{"spec":{"network":"blue","host":"h2"}}`)
-	expect("without limits", "old", true, desired.RateLimits{}, "")
+	expect("without limits", "old", true, desired.PortLimits{}, "")
 	s.put(fixture.Port("old"), spec)
-	expect("with new limits", "old", true, desired.RateLimits{}, lacks)
+	expect("with new limits", "old", true, desired.PortLimits{}, lacks)
 	s.feature("h2", append(desired.Baseline(), desired.FeatureLimits)...)
 	expect("the host is upgraded", "old", true, limits, "")
 	expect("the host is upgraded", "new", true, limits, "")
 	s.put(fixture.Port("old"), `{"spec":{"network":"blue","host":"h2","limits":{"ingress":{"rateKbps":1}}}}`)
 	if got, _ := s.limitsOn("h2", "old"); got != limits {
 		t.Errorf("limits that are out of range changed the item to %+v", got)
+	}
+}
+
+// TestHostWithoutBroadcastLimit: a host whose weftd cannot limit what is sent to many gets a port with the other limits. It gets none that says
+// something about it, not even that it is unlimited.
+func TestHostWithoutBroadcastLimit(t *testing.T) {
+	t.Parallel()
+	s := newSim(t)
+	s.withLimits()
+	s.feature("h2", append(desired.Baseline(), desired.FeatureLimits)...)
+	const lacks = "needs feature broadcast-limit, which host h2 does not have: upgrade weftd there"
+	for port, c := range map[string]struct {
+		limits string
+		there  bool
+	}{
+		"both":      {`"egress":{"packetRate":50}`, true},
+		"rate":      {`"broadcast":{"packetRate":50}`, false},
+		"unlimited": {`"broadcast":{"unlimited":true}`, false},
+	} {
+		s.put(fixture.Port(port), `{"spec":{"network":"blue","host":"h2","limits":{`+c.limits+`}}}`)
+		_, there := s.limitsOn("h2", port)
+		cond := s.condition(fixture.Port(port))
+		if there != c.there || there != cond.Good() || !there && cond.Reasons[0].Message != lacks {
+			t.Errorf("%s: on the host %v, %+v", port, there, cond)
+		}
 	}
 }
