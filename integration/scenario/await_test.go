@@ -71,6 +71,7 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Check(awaitRejected(ctx, w, rest[0], rest[1], rest[2], uint64(number(ts, rest[3]))))
 	case args[0] == "limited" && len(rest) == 3:
 		ts.Check(awaitLimited(ctx, w, object(ts, rest[0]), rest[1], rest[2]))
+		ts.Check(awaitRejected(ctx, w, rest[0], rest[1], rest[2], uint64(number(ts, strings.TrimSuffix(rest[3], "+"))), strings.HasSuffix(rest[3], "+")))
 	case args[0] == "at" && len(rest) == 2:
 		ts.Check(awaitAt(ctx, w, object(ts, rest[0]), rest[1]))
 	case args[0] == "captured" && len(rest) == 2 && w.captures[rest[0]] != nil:
@@ -196,8 +197,8 @@ func awaitWarning(ctx context.Context, w *world, id model.ID, node, reason, mess
 	})
 }
 
-// awaitRejected waits until the host has reported that exactly so many frames of the port were rejected for the reason.
-func awaitRejected(ctx context.Context, w *world, port, host, reason string, frames uint64) error {
+// awaitRejected waits until the host has reported that exactly so many frames of the port were rejected for the reason, or at least so many.
+func awaitRejected(ctx context.Context, w *world, port, host, reason string, frames uint64, least bool) error {
 	return w.testbed.Await(ctx, []etcdschema.Prefix{etcdschema.NodeActual(host)}, func(v *testbed.View) (bool, string) {
 		var found []etcdschema.RejectedFrames
 		for n := range etcdschema.Buckets {
@@ -208,7 +209,9 @@ func awaitRejected(ctx context.Context, w *world, port, host, reason string, fra
 				}
 			}
 		}
-		is := slices.ContainsFunc(found, func(r etcdschema.RejectedFrames) bool { return r.Reason == reason && r.Frames == frames })
+		is := slices.ContainsFunc(found, func(r etcdschema.RejectedFrames) bool {
+			return r.Reason == reason && (r.Frames == frames || least && r.Frames > frames)
+		})
 		return is, fmt.Sprintf("%s on %s: rejected %+v", port, host, found)
 	})
 }

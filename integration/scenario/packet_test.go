@@ -127,11 +127,11 @@ func duration(ts *testscript.TestScript, s string, otherwise time.Duration) time
 }
 
 // capture start NAME GUEST|HOST [link=NAME] FILTER…: captures frames that arrive. capture stop NAME: prints them on stdout, one line for
-// each frame.
+// each frame. With least or most it prints nothing, and fails if there are fewer or more.
 func capture(ts *testscript.TestScript, neg bool, args []string) {
 	positive(ts, neg, "capture")
-	words, options := split(args, "link")
-	usage(ts, words, 2, -1, "capture start name namespace [link=name] filter… | capture stop name")
+	words, options := split(args, "link", "least", "most")
+	usage(ts, words, 2, -1, "capture start name namespace [link=name] filter… | capture stop name [least=n] [most=n]")
 	w := of(ts)
 	switch {
 	case words[0] == "start" && len(words) >= 3:
@@ -147,8 +147,18 @@ func capture(ts *testscript.TestScript, neg bool, args []string) {
 	case words[0] == "stop" && w.captures[words[1]] != nil:
 		lines := w.captures[words[1]].Stop()
 		delete(w.captures, words[1])
-		for _, l := range lines {
-			fmt.Fprintln(ts.Stdout(), l)
+		if options["least"]+options["most"] == "" {
+			for _, l := range lines {
+				fmt.Fprintln(ts.Stdout(), l)
+			}
+		} else {
+			ts.Logf("capture %s: %d frames", words[1], len(lines))
+		}
+		if least := options["least"]; least != "" && len(lines) < number(ts, least) {
+			ts.Fatalf("capture %s: %d frames arrived, expected at least %s", words[1], len(lines), least)
+		}
+		if most := options["most"]; most != "" && len(lines) > number(ts, most) {
+			ts.Fatalf("capture %s: %d frames arrived, expected at most %s", words[1], len(lines), most)
 		}
 	default:
 		ts.Fatalf("capture: %v is neither start nor stop of one that was started", words)
