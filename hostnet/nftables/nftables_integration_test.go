@@ -5,6 +5,7 @@ package nftables
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"testing"
@@ -117,5 +118,63 @@ func TestFollowTellsOfOthers(t *testing.T) {
 		if err := <-done; err != nil || len(events) > 0 {
 			t.Errorf("%v, and %d events more", err, len(events))
 		}
+	})
+}
+
+// TestLimitsOfElements: elements with limits are made, read back, replaced and removed. A set without them is not a set of limits.
+func TestLimitsOfElements(t *testing.T) {
+	t.Parallel()
+	inside(t, func(c *Conn, space *netns.Space) {
+		set := &nftables.Set{Table: inet, Name: "broadcast"}
+		if _, err := c.LimitElements(t.Context(), set); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("a set that is not there: %v", err)
+		}
+		load(t, space, NewProgram(""), "add table inet weft\nadd set inet weft broadcast { type ifname; }\nadd element inet weft broadcast { \"other\" comment \"other\" }\n")
+		want := map[string]LimitElement{"other": {}}
+		var list, gone []LimitElement
+		for i := range 600 { // more than one message
+			e := LimitElement{Key: make([]byte, 16), Comment: fmt.Sprint("tap", i), Rate: uint32(10 + i), Burst: uint32(4_000_000 - i)}
+			copy(e.Key, e.Comment)
+			list, want[e.Comment] = append(list, e), e
+		}
+		expect := func(what string) {
+			t.Helper()
+			found, err := c.LimitElements(t.Context(), set)
+			if err != nil || len(found) != len(want) {
+				t.Fatalf("%s: %d elements, expected %d: %v", what, len(found), len(want), err)
+			}
+			for _, e := range found {
+				if w := want[e.Comment]; e.Rate != w.Rate || e.Burst != w.Burst {
+					t.Errorf("%s: %+v, expected %+v", what, e, w)
+				}
+			}
+		}
+		if err := c.ChangeLimits(set, nil, list); err != nil {
+			t.Fatal(err)
+		}
+		expect("made")
+		other := list[3]
+		other.Rate = 8_000_000
+		if err := c.ChangeLimits(set, list[3:4], []LimitElement{other}); err != nil {
+			t.Fatal(err)
+		}
+		want[other.Comment] = other
+		expect("replaced")
+		missing := LimitElement{Key: make([]byte, 16)}
+		copy(missing.Key, "nobody")
+		if err := c.ChangeLimits(set, []LimitElement{list[5], missing}, nil); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("removing what is not there: %v", err)
+		}
+		expect("all or nothing")
+		for _, e := range want {
+			if e.Key != nil {
+				gone = append(gone, e)
+			}
+		}
+		if err := c.ChangeLimits(set, gone, nil); err != nil {
+			t.Fatal(err)
+		}
+		want = map[string]LimitElement{"other": {}}
+		expect("removed")
 	})
 }

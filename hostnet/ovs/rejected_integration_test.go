@@ -89,6 +89,80 @@ func TestRejectedFramesAreCounted(t *testing.T) {
 	}
 }
 
+// TestWhatAMeterDropsIsCounted: the meter of what a port sends to many counts for the port, and other meters do not.
+func TestWhatAMeterDropsIsCounted(t *testing.T) {
+	t.Parallel()
+	b := newWatchedTestbed(t)
+	one := newSpeaker(b, "tap1", "10.0.0.1")
+	newSpeaker(b, "tap2", "10.0.0.2")
+	b.ip("-n", b.Namespace+"-tap1", "neigh", "add", "10.0.0.9", "lladdr", "02:00:00:00:00:09", "dev", "ptap1")
+	sender, receiver := guestAt(1), guestAt(2)
+	limit := func(slot object.MeterSlot) *object.Meter {
+		m := meter(object.MeterID(1, slot), 1)
+		m.Unit, m.Burst = object.MeterPktps, 20
+		return m
+	}
+	send := func() {
+		t.Helper()
+		for i := range 500 {
+			if _, err := one.conn.WriteTo(fmt.Append(nil, i), &net.UDPAddr{IP: net.IPv4(10, 0, 0, 9), Port: 9}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	through := func(m *object.Meter) *object.FlowSet {
+		return flowSet(1, object.Flow{Priority: 5, Match: object.Match{InPort: 1}, Actions: []object.Action{object.ApplyMeter{ID: m.ID}, object.Output{Port: 2}}})
+	}
+	b.sync()
+	b.d.Rejected(sender)
+	b.d.Rejected(receiver)
+	egress, broadcast := limit(object.MeterEgressPackets), limit(object.MeterBroadcast)
+	b.must(create(egress), create(through(egress)))
+	send()
+	b.sync()
+	if r := b.d.Rejected(sender); len(r) != 0 {
+		t.Errorf("a meter of what the guest sends has dropped some, and %v was rejected", r)
+	}
+	b.must(create(broadcast))
+	b.must(object.Change{Op: object.Update, Desired: through(broadcast), Observed: b.observe(through(egress).Key())})
+	send()
+	b.sync()
+	r := b.d.Rejected(sender)
+	if len(r) != 1 || r[0].Reason != object.RejectBroadcastRate || r[0].Frames < 400 || r[0].Frames > 480 {
+		t.Errorf("500 frames at a burst of 20: rejected %v", r)
+	}
+	if r := b.d.Rejected(receiver); len(r) != 0 {
+		t.Errorf("the receiver has %v", r)
+	}
+}
+
+// TestSendersAreRemembered: the switch learns a sender, what it learned is no part of a flow set, and it goes with the flow that learned it.
+func TestSendersAreRemembered(t *testing.T) {
+	t.Parallel()
+	b := newWatchedTestbed(t)
+	one := newSpeaker(b, "tap1", "10.0.0.1")
+	b.ip("-n", b.Namespace+"-tap1", "neigh", "add", "10.0.0.9", "lladdr", "02:00:00:00:00:09", "dev", "ptap1")
+	learn := object.LearnMAC{Table: object.KnownTable, Cookie: object.CookieOwner | 1, Limit: 4, HardTimeout: 300, Bit: 8}
+	set := flowSet(1, object.Flow{Priority: 5, Match: object.Match{InPort: 1}, Actions: []object.Action{object.SetMetadata{Value: 7}, learn}})
+	b.must(create(set))
+	same(t, set, b.observe(set.Key()))
+	if _, err := one.conn.WriteTo([]byte("x"), &net.UDPAddr{IP: net.IPv4(10, 0, 0, 9), Port: 9}); err != nil {
+		t.Fatal(err)
+	}
+	known := func() string { return b.flows("br-int", "dump-flows", "table=21") }
+	for began := time.Now(); !strings.Contains(known(), "hard_timeout=300, metadata=0x7,dl_dst="); {
+		if time.Since(began) > deadline {
+			t.Fatalf("nothing was learned: %s", known())
+		}
+	}
+	b.sync()
+	same(t, set, b.observe(set.Key()))
+	b.must(remove(b.observe(set.Key())))
+	if left := known(); strings.Contains(left, "dl_dst") {
+		t.Errorf("left behind: %s", left)
+	}
+}
+
 // guestAt is the flow set of the guest at an OpenFlow port.
 func guestAt(port uint32) *object.FlowSet {
 	set := flowSet(uint64(10+port), object.Flow{Match: object.Match{InPort: port}})
