@@ -68,10 +68,9 @@ func await(ts *testscript.TestScript, neg bool, args []string) {
 	case args[0] == "no-warning" && len(rest) == 2:
 		ts.Check(awaitWarning(ctx, w, object(ts, rest[0]), rest[1], "", ""))
 	case args[0] == "rejected" && len(rest) == 4:
-		ts.Check(awaitRejected(ctx, w, rest[0], rest[1], rest[2], uint64(number(ts, rest[3]))))
+		ts.Check(awaitRejected(ctx, w, rest[0], rest[1], rest[2], uint64(number(ts, strings.TrimSuffix(rest[3], "+"))), strings.HasSuffix(rest[3], "+")))
 	case args[0] == "limited" && len(rest) == 3:
 		ts.Check(awaitLimited(ctx, w, object(ts, rest[0]), rest[1], rest[2]))
-		ts.Check(awaitRejected(ctx, w, rest[0], rest[1], rest[2], uint64(number(ts, strings.TrimSuffix(rest[3], "+"))), strings.HasSuffix(rest[3], "+")))
 	case args[0] == "at" && len(rest) == 2:
 		ts.Check(awaitAt(ctx, w, object(ts, rest[0]), rest[1]))
 	case args[0] == "captured" && len(rest) == 2 && w.captures[rest[0]] != nil:
