@@ -128,7 +128,8 @@ func TestWhatAMeterDropsIsCounted(t *testing.T) {
 	send()
 	b.sync()
 	r := b.d.Rejected(sender)
-	if len(r) != 1 || r[0].Reason != object.RejectBroadcastRate || r[0].Frames < 400 || r[0].Frames > 480 {
+	// The kernel at the other end of the device sends a few frames of its own (IPv6).
+	if len(r) != 1 || r[0].Reason != object.RejectBroadcastRate || r[0].Frames < 400 || r[0].Frames > 500 {
 		t.Errorf("500 frames at a burst of 20: rejected %v", r)
 	}
 	if r := b.d.Rejected(receiver); len(r) != 0 {

@@ -27,9 +27,17 @@ import (
 // insideNamespace marks the process that runs the tests. The first process only makes a network namespace for it.
 const insideNamespace = "WEFT_TEST_INSIDE_NAMESPACE"
 
-// Main runs the package's tests in their own network namespace. TestMain calls it.
+// Main runs the package's tests in their own network namespace, whose loopback interface is up. TestMain calls it.
 func Main(m *testing.M) {
 	if os.Getenv(insideNamespace) != "" {
+		lo, err := netlink.LinkByName("lo")
+		if err == nil {
+			err = netlink.LinkSetUp(lo)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "loopback interface of the tests' network namespace:", err)
+			os.Exit(1)
+		}
 		os.Exit(m.Run())
 	}
 	c := exec.Command("/proc/self/exe", os.Args[1:]...)
