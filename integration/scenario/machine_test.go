@@ -30,8 +30,9 @@ type machine struct {
 const (
 	// userModes is how many user-mode Linux run in parallel. Each has one processor.
 	userModes = 2
-	// userModeScripts is how many scripts run in each at a time. One script alone waits three quarters of its time.
-	userModeScripts = 3
+	// userModeScripts is how many scripts run in each at a time. One script alone waits most of its time. With more than two nothing is
+	// gained, because the processor is busy all the time, and each script waits longer for it.
+	userModeScripts = 2
 	// emulatedScripts is how many run at a time under QEMU, which has two processors.
 	emulatedScripts = 2
 )
