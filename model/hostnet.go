@@ -1,8 +1,6 @@
 package model
 
 import (
-	"crypto/sha256"
-	"encoding/base32"
 	"net/netip"
 	"path"
 	"slices"
@@ -60,8 +58,7 @@ func HostNetDevice(device string) string {
 	if rest, ok := strings.CutPrefix(device, "tap"); ok {
 		return prefix + rest
 	}
-	sum := sha256.Sum256([]byte(device))
-	return prefix + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:])[:11])
+	return prefix + DeviceHash(device)
 }
 
 // HostNetMAC is the MAC of that NIC: the port's own with another bit of its first byte. Nothing but the host sees it, so it need not be

@@ -1,6 +1,8 @@
 package model
 
 import (
+	"crypto/sha256"
+	"encoding/base32"
 	"regexp"
 	"strings"
 )
@@ -35,3 +37,10 @@ var switchNames = regexp.MustCompile(`^(ovs-(system|netdev)$|(genev|gre|ip6gre|e
 // ownNames are the names of the devices that Weft makes in a host's own namespace: a prefix and 12 hexadecimal digits, made of uids
 // that everybody can read. A guest's device with such a name would replace a device of a router.
 var ownNames = regexp.MustCompile(`^(w[lebq]|wfb|wfv)[0-9a-f]{12}$`)
+
+// DeviceHash is the part of a device's name that is made of a longer text: 55 bits of its SHA-256, in 11 characters. Texts with the same
+// beginning get different ones.
+func DeviceHash(text string) string {
+	sum := sha256.Sum256([]byte(text))
+	return strings.ToLower(base32.StdEncoding.EncodeToString(sum[:])[:11])
+}

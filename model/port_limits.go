@@ -1,9 +1,6 @@
 package model
 
-import (
-	"fmt"
-	"strings"
-)
+import "fmt"
 
 // PortLimits bound what a port may send and receive. The directions are seen from the guest, as in Neutron: egress is what the guest
 // sends, ingress is what it receives. Each direction is taken as a whole from the first that sets it: the port, its network, its
@@ -97,10 +94,7 @@ func (l PortLimits) validate(c *Checker, at string) {
 	if l.Egress != nil {
 		c.limit(at+".egress", *l.Egress)
 	}
-	if l.Broadcast == nil {
-		return
-	}
-	if field, message := l.Broadcast.Fault(); message != "" {
-		c.Fail(strings.TrimSuffix(at+".broadcast."+field, "."), "%s", message)
+	if l.Broadcast != nil {
+		c.limit(at+".broadcast", *l.Broadcast)
 	}
 }

@@ -45,11 +45,7 @@ const (
 func Features() []Feature {
 	return []Feature{FeatureVLAN, FeatureDHCPv4, FeatureDHCPv6, FeatureRA, FeatureStandby, FeatureRouter, FeatureCentral,
 		FeatureSessionSecret, FeatureOnLink, FeatureLimits, FeatureFlat, FeatureIsolation, FeatureAddressPairs, FeatureSecurityGroups,
-		FeatureManagement, FeatureMetadata,
-		FeatureHostNet,
-		FeatureRouterLimits,
-		FeatureBroadcastLimit,
-	}
+		FeatureManagement, FeatureMetadata, FeatureHostNet, FeatureRouterLimits, FeatureBroadcastLimit}
 }
 
 // Baseline lists the features that every node of layout version v1 has.

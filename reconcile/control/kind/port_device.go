@@ -1,10 +1,7 @@
 package kind
 
 import (
-	"crypto/sha256"
-	"encoding/base32"
 	"fmt"
-	"strings"
 
 	"github.com/google/uuid"
 
@@ -73,15 +70,11 @@ func deviceName(a *etcdschema.Accepted, interfaceID string) string {
 	return defaultDeviceName(interfaceID)
 }
 
-// defaultDeviceName is the conventional name. hashedDeviceName is the name for a port whose conventional name is taken. It is made
-// of 55 bits of the SHA-256 of the interface id, so that ids with the same beginning get different names.
+// defaultDeviceName is the conventional name. hashedDeviceName is the name for a port whose conventional name is taken.
 func defaultDeviceName(interfaceID string) string {
 	return devicePrefix + interfaceID[:min(11, len(interfaceID))]
 }
 
-func hashedDeviceName(interfaceID string) string {
-	sum := sha256.Sum256([]byte(interfaceID))
-	return devicePrefix + strings.ToLower(base32.StdEncoding.EncodeToString(sum[:])[:11])
-}
+func hashedDeviceName(interfaceID string) string { return devicePrefix + model.DeviceHash(interfaceID) }
 
 const devicePrefix = "tap"
