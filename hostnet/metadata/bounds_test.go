@@ -31,12 +31,14 @@ func (g *testGuest) mustDial() net.Conn {
 	return conn
 }
 
-// ended says that the service has ended the connection.
-func ended(conn net.Conn) bool {
-	_ = conn.SetReadDeadline(time.Now().Add(time.Millisecond))
-	_, err := conn.Read(make([]byte, 1))
-	timeout, ok := err.(net.Error)
-	return err != nil && (!ok || !timeout.Timeout())
+// awaitEnd waits until the service ends the connection. It had nothing to say on it.
+func awaitEnd(t *testing.T, what string, conn net.Conn) {
+	t.Helper()
+	_ = conn.SetReadDeadline(time.Now().Add(20 * time.Second))
+	n, err := conn.Read(make([]byte, 1))
+	if timeout, ok := err.(net.Error); n > 0 || err == nil || ok && timeout.Timeout() {
+		t.Fatalf("never came: %s: %d bytes, %v", what, n, err)
+	}
 }
 
 // TestASlowGuestHarmsNobody: a guest opens connections without end and finishes no request. Its own oldest ones end, it is served in spite of
@@ -62,13 +64,13 @@ func TestASlowGuestHarmsNobody(t *testing.T) {
 	if code, got := slow.get("/latest/user-data"); code != 200 || got != "slow" {
 		t.Errorf("the slow guest itself: %d %q", code, got)
 	}
-	eventually(t, "the end of the oldest connection", func() bool { return ended(held[0]) })
+	awaitEnd(t, "the end of the oldest connection", held[0])
 	if n := c.driver.Stats().Rejected[RejectedConnections]; n < uint64(2*defaultBounds().portConnections) {
 		t.Errorf("%d connections were counted as rejected", n)
 	}
 	last := held[len(held)-1]
 	began := time.Now()
-	eventually(t, "the end of a request without end", func() bool { return ended(last) })
+	awaitEnd(t, "the end of a request without end", last)
 	if took := time.Since(began); took > 2*headTime {
 		t.Errorf("it ended after %s", took)
 	}
@@ -85,7 +87,7 @@ func TestConnectionsOfAHost(t *testing.T) {
 	for i := range 4 {
 		c.guest(binding(fmt.Sprintf("tap%d", i+1), "x")).mustDial()
 	}
-	eventually(t, "the end of the first connection", func() bool { return ended(first) })
+	awaitEnd(t, "the end of the first connection", first)
 	if s := c.driver.Stats(); s.Open != 4 || s.Rejected[RejectedConnections] != 1 {
 		t.Errorf("%+v", s)
 	}
@@ -113,7 +115,7 @@ func TestStacksOfAHost(t *testing.T) {
 			}
 		}
 	}
-	eventually(t, "the end of the oldest stack's connection", func() bool { return ended(oldest) })
+	awaitEnd(t, "the end of the oldest stack's connection", oldest)
 }
 
 // TestAnIdleStackGoes: the stack of a guest that does not ask any more is destroyed, and the guest is served when it asks again.
